@@ -1,0 +1,42 @@
+package agents
+
+import (
+	"time"
+
+	"beckon/internal/problem"
+	"beckon/internal/units"
+)
+
+// DefaultTimeout is how long an agent or a flow may take unless it says otherwise.
+const DefaultTimeout = 5 * time.Minute
+
+// Agent is one model with its instructions.
+type Agent struct {
+	ID           string         `json:"id" yaml:"id"`
+	Name         string         `json:"name,omitempty" yaml:"name,omitempty"`
+	Provider     string         `json:"provider" yaml:"provider"`
+	Model        string         `json:"model,omitempty" yaml:"model,omitempty"`
+	SystemPrompt string         `json:"systemPrompt,omitempty" yaml:"systemPrompt,omitempty"`
+	Temperature  *float64       `json:"temperature,omitempty" yaml:"temperature,omitempty"` // 0 to 2; nil leaves it to the provider
+	MaxTokens    int            `json:"maxTokens,omitempty" yaml:"maxTokens,omitempty"`     // of the answer; 0 leaves it to the provider
+	Timeout      units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`         // for the whole invocation, retries included; 5m
+	OutputKey    string         `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`     // names its output within a flow
+	RetryOnCrash bool           `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"`
+}
+
+// Key returns the id.
+func (a Agent) Key() string { return a.ID }
+
+// Check finds what is wrong with the agent on its own.
+func (a Agent) Check() (found problem.Fields) {
+	if a.Provider == "" {
+		found.Add("provider", "is required: the id of a provider")
+	}
+	if a.Temperature != nil && (*a.Temperature < 0 || *a.Temperature > 2) {
+		found.Add("temperature", "must be between 0 and 2")
+	}
+	if a.MaxTokens < 0 {
+		found.Add("maxTokens", "must not be negative")
+	}
+	return found
+}

@@ -1,0 +1,96 @@
+package agents
+
+import (
+	"fmt"
+
+	"beckon/internal/problem"
+	"beckon/internal/units"
+)
+
+// The limits of a flow, so that one configuration line cannot ask for endless work.
+const (
+	MaxFlowDepth      = 32
+	MaxFlowSteps      = 1000
+	MaxLoopIterations = 1000
+)
+
+// The types of a flow's steps.
+const (
+	StepAgent      = "agent"
+	StepSequential = "sequential"
+	StepParallel   = "parallel"
+	StepLoop       = "loop"
+)
+
+// Flow is a tree of steps whose leaves are agents or other flows.
+type Flow struct {
+	ID           string         `json:"id" yaml:"id"`
+	Name         string         `json:"name,omitempty" yaml:"name,omitempty"`
+	Timeout      units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"` // for the whole flow; 5m
+	RetryOnCrash bool           `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"`
+	Root         Step           `json:"root" yaml:"root"`
+}
+
+// Step is one node of the tree: an agent, or steps that run in order, at the same time, or again and again.
+type Step struct {
+	Type          string `json:"type" yaml:"type"`
+	AgentID       string `json:"agentId,omitempty" yaml:"agentId,omitempty"`             // type agent: an agent or a flow
+	OutputKey     string `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`         // type agent: names the output
+	ResponseAgent bool   `json:"responseAgent,omitempty" yaml:"responseAgent,omitempty"` // type agent: its output is the flow's answer
+	OnError       string `json:"onError,omitempty" yaml:"onError,omitempty"`             // "continue", or empty to fail
+	MaxIterations int    `json:"maxIterations,omitempty" yaml:"maxIterations,omitempty"` // type loop
+	Until         string `json:"until,omitempty" yaml:"until,omitempty"`                 // type loop: CEL over state
+	Steps         []Step `json:"steps,omitempty" yaml:"steps,omitempty"`
+}
+
+// Key returns the id.
+func (f Flow) Key() string { return f.ID }
+
+// Check finds what is wrong with the flow's shape; whether its agents exist is for NewSet to say.
+func (f Flow) Check() (found problem.Fields) {
+	steps := 0
+	found.Under("root", f.Root.check(1, &steps))
+	if steps > MaxFlowSteps {
+		found.Add("root", "has %d steps; %d are allowed", steps, MaxFlowSteps)
+	}
+	return found
+}
+
+func (s Step) check(depth int, steps *int) (found problem.Fields) {
+	if *steps++; depth > MaxFlowDepth {
+		found.Add("", "is nested more than %d levels deep", MaxFlowDepth)
+		return found
+	}
+	switch s.Type {
+	case StepAgent:
+		if s.AgentID == "" {
+			found.Add("agentId", "is required in a step of type agent")
+		}
+		if len(s.Steps) > 0 {
+			found.Add("steps", "do not belong in a step of type agent")
+		}
+	case StepSequential, StepParallel, StepLoop:
+		if s.AgentID != "" || s.ResponseAgent || s.OutputKey != "" {
+			found.Add("", "agentId, outputKey and responseAgent belong in a step of type agent, not %s", s.Type)
+		}
+		if len(s.Steps) == 0 {
+			found.Add("steps", "must not be empty")
+		}
+	default:
+		found.Add("type", "must be agent, sequential, parallel or loop, not %q", s.Type)
+		return found
+	}
+	if s.Type == StepLoop && (s.MaxIterations < 1 || s.MaxIterations > MaxLoopIterations) {
+		found.Add("maxIterations", "must be between 1 and %d", MaxLoopIterations)
+	}
+	if s.Type != StepLoop && (s.MaxIterations != 0 || s.Until != "") {
+		found.Add("", "maxIterations and until belong in a step of type loop")
+	}
+	if s.OnError != "" && s.OnError != "continue" {
+		found.Add("onError", "must be continue or left out")
+	}
+	for i, child := range s.Steps {
+		found.Under(fmt.Sprintf("steps[%d]", i), child.check(depth+1, steps))
+	}
+	return found
+}

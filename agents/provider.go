@@ -1,0 +1,64 @@
+package agents
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/units"
+)
+
+// The defaults of a provider.
+const (
+	DefaultProviderTimeout = 120 * time.Second
+	DefaultMaxRetries      = 2
+	maxRetriesLimit        = 10
+)
+
+// Provider is where answers come from: an OpenAI-compatible URL (type "openai") or a template (type "template").
+type Provider struct {
+	ID         string                   `json:"id" yaml:"id"`
+	Name       string                   `json:"name,omitempty" yaml:"name,omitempty"`
+	Type       string                   `json:"type" yaml:"type"`
+	URL        string                   `json:"url,omitempty" yaml:"url,omitempty"`               // base URL, without /chat/completions; a query is kept
+	APIKey     secret.String            `json:"apiKey,omitempty" yaml:"apiKey,omitempty"`         // sent as a bearer token
+	Headers    map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`       // sent with every request, in front of our own
+	Timeout    units.Duration           `json:"timeout,omitempty" yaml:"timeout,omitempty"`       // for one attempt; 120s
+	MaxRetries *int                     `json:"maxRetries,omitempty" yaml:"maxRetries,omitempty"` // attempts after the first; 2
+	Template   string                   `json:"template,omitempty" yaml:"template,omitempty"`     // for type template
+}
+
+// Key returns the id.
+func (p Provider) Key() string { return p.ID }
+
+// Retries returns how many attempts may follow the first.
+func (p Provider) Retries() int {
+	if p.MaxRetries == nil {
+		return DefaultMaxRetries
+	}
+	return *p.MaxRetries
+}
+
+// Check finds what is wrong with the provider on its own; whether its type exists is for NewSet to say.
+func (p Provider) Check() (found problem.Fields) {
+	if p.MaxRetries != nil && (*p.MaxRetries < 0 || *p.MaxRetries > maxRetriesLimit) {
+		found.Add("maxRetries", "must be between 0 and %d", maxRetriesLimit)
+	}
+	if p.URL != "" {
+		u, err := url.Parse(p.URL)
+		switch {
+		case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
+			found.Add("url", "must be an http or https URL")
+		case u.User != nil:
+			found.Add("url", "must not hold a user name or password: use apiKey or headers")
+		}
+	}
+	for name := range p.Headers {
+		if http.CanonicalHeaderKey(name) == "Content-Length" || http.CanonicalHeaderKey(name) == "Host" {
+			found.Add("headers", "%s cannot be set", name)
+		}
+	}
+	return found
+}

@@ -1,0 +1,168 @@
+package agents
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"beckon/internal/problem"
+)
+
+// The sections of a configuration that this package owns, as findings name them.
+const (
+	SectionProviders = "providers"
+	SectionAgents    = "agents"
+	SectionFlows     = "flows"
+)
+
+// Factory makes the invoker of one agent on one provider. An error of type problem.Fields names fields of the
+// provider when they start with "provider.", of the agent otherwise.
+type Factory func(Provider, Agent) (Invoker, problem.Fields)
+
+// FlowFactory makes the invoker of a flow; lookup returns the entries of its agents and of the flows within it, all
+// of which exist.
+type FlowFactory func(f Flow, lookup func(id string) *Entry) (Invoker, problem.Fields)
+
+// Factories are the ways of invoking, filled in where the program is wired together.
+type Factories struct {
+	Providers map[string]Factory // by provider type
+	Flow      FlowFactory
+}
+
+// Entry is something that can be invoked.
+type Entry struct {
+	ID           string
+	Name         string
+	IsFlow       bool
+	Timeout      time.Duration // for one invocation as a whole
+	OutputKey    string
+	RetryOnCrash bool
+	Invoker      Invoker
+}
+
+// Set holds all that can be invoked at one moment. It never changes; a new configuration makes a new Set.
+type Set struct {
+	entries map[string]*Entry
+}
+
+// Get returns the agent or flow of that id, or nil.
+func (s *Set) Get(id string) *Entry { return s.entries[id] }
+
+// IDs returns the ids in order.
+func (s *Set) IDs() []string { return slices.Sorted(maps.Keys(s.entries)) }
+
+// NewSet builds the invokers. What is wrong is reported and left out, and so is what depends on it; the rest works.
+func NewSet(how Factories, providers []Provider, list []Agent, flows []Flow) (*Set, []problem.Finding) {
+	b := builder{how: how, set: &Set{entries: map[string]*Entry{}}, providers: map[string]Provider{}, flows: map[string]Flow{}}
+	for _, p := range providers {
+		fields := p.Check()
+		if how.Providers[p.Type] == nil {
+			fields.Add("type", "must be %s, not %q", strings.Join(slices.Sorted(maps.Keys(how.Providers)), " or "), p.Type)
+		}
+		if !b.report(SectionProviders, p.ID, fields) {
+			b.providers[p.ID] = p
+		}
+	}
+	for _, a := range list {
+		b.agent(a)
+	}
+	for _, f := range flows {
+		fields := f.Check()
+		if b.set.entries[f.ID] != nil {
+			fields.Add("id", "%q is already the id of an agent", f.ID)
+		}
+		if !b.report(SectionFlows, f.ID, fields) {
+			b.flows[f.ID] = f
+		}
+	}
+	for _, f := range flows {
+		if _, ok := b.flows[f.ID]; ok {
+			b.flow(f.ID, nil)
+		}
+	}
+	return b.set, b.findings
+}
+
+type builder struct {
+	how       Factories
+	set       *Set
+	providers map[string]Provider
+	flows     map[string]Flow // well-formed, not yet built
+	findings  []problem.Finding
+}
+
+func (b *builder) report(section, id string, fields problem.Fields) (bad bool) {
+	if len(fields) > 0 {
+		b.findings = append(b.findings, problem.Finding{Section: section, ID: id, Fields: fields})
+	}
+	return len(fields) > 0
+}
+
+func (b *builder) agent(a Agent) {
+	fields := a.Check()
+	p, ok := b.providers[a.Provider]
+	if a.Provider != "" && !ok {
+		fields.Add("provider", "there is no usable provider %q", a.Provider)
+	}
+	if b.report(SectionAgents, a.ID, fields) {
+		return
+	}
+	invoker, fields := b.how.Providers[p.Type](p, a)
+	var ofProvider, ofAgent problem.Fields
+	for _, f := range fields {
+		if path, ok := strings.CutPrefix(f.Path, "provider."); ok {
+			ofProvider = append(ofProvider, problem.Field{Path: path, Message: f.Message})
+		} else {
+			ofAgent = append(ofAgent, f)
+		}
+	}
+	badProvider, badAgent := b.report(SectionProviders, p.ID, ofProvider), b.report(SectionAgents, a.ID, ofAgent)
+	if badProvider || badAgent {
+		return
+	}
+	b.set.entries[a.ID] = &Entry{ID: a.ID, Name: a.Name, Timeout: a.Timeout.Or(DefaultTimeout), OutputKey: a.OutputKey,
+		RetryOnCrash: a.RetryOnCrash, Invoker: invoker}
+}
+
+// flow builds a flow after the flows within it. path holds the flows that are being built, to find cycles.
+func (b *builder) flow(id string, path []string) bool {
+	if e := b.set.entries[id]; e != nil {
+		return true
+	}
+	f, ok := b.flows[id]
+	if !ok {
+		return false
+	}
+	var fields problem.Fields
+	path = append(path, id)
+	walkAgents(f.Root, "root", func(field, ref string) {
+		switch {
+		case slices.Contains(path, ref):
+			fields.Add(field, "makes a cycle: %s", strings.Join(append(path[slices.Index(path, ref):], ref), " → "))
+		case !b.flow(ref, path):
+			fields.Add(field, "there is no usable agent or flow %q", ref)
+		}
+	})
+	if len(fields) == 0 {
+		var invoker Invoker
+		if invoker, fields = b.how.Flow(f, b.set.Get); len(fields) == 0 {
+			b.set.entries[id] = &Entry{ID: id, Name: f.Name, IsFlow: true, Timeout: f.Timeout.Or(DefaultTimeout),
+				RetryOnCrash: f.RetryOnCrash, Invoker: invoker}
+		}
+	}
+	delete(b.flows, id)
+	return !b.report(SectionFlows, id, fields)
+}
+
+func fieldOf(parent string, i int) string { return fmt.Sprintf("%s.steps[%d]", parent, i) }
+
+func walkAgents(s Step, field string, visit func(field, agentID string)) {
+	if s.Type == StepAgent {
+		visit(field+".agentId", s.AgentID)
+	}
+	for i, child := range s.Steps {
+		walkAgents(child, fieldOf(field, i), visit)
+	}
+}

@@ -1,0 +1,83 @@
+// Package clients knows who may call, how they prove it, what they may reach, and how a request becomes a prompt.
+package clients
+
+import (
+	"fmt"
+	"time"
+
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/units"
+)
+
+// The defaults and bounds of a client.
+const (
+	DefaultSyncTimeout = 5 * time.Minute
+	MaxSyncTimeout     = 24 * time.Hour
+	MaxBodyBytes       = 64 << 20 // what a client may at most be allowed
+)
+
+// Client is a caller with a URL and a token of its own.
+type Client struct {
+	ID                 string         `json:"id" yaml:"id"`
+	Name               string         `json:"name,omitempty" yaml:"name,omitempty"`
+	Enabled            *bool          `json:"enabled,omitempty" yaml:"enabled,omitempty"` // nil is true
+	Token              secret.String  `json:"-" yaml:"token,omitempty"`                   // from a configuration file only; the database has hashes
+	Passthrough        bool           `json:"passthrough" yaml:"passthrough"`
+	CommandID          string         `json:"commandId,omitempty" yaml:"commandId,omitempty"`
+	Template           string         `json:"template,omitempty" yaml:"template,omitempty"`
+	AllowedAgents      []string       `json:"allowedAgents" yaml:"allowedAgents"`                 // agents and flows; the first is the default
+	SyncTimeout        units.Duration `json:"syncTimeout,omitempty" yaml:"syncTimeout,omitempty"` // how long a call waits; 5m
+	CancelOnDisconnect bool           `json:"cancelOnDisconnect,omitempty" yaml:"cancelOnDisconnect,omitempty"`
+	MaxBodyBytes       units.Bytes    `json:"maxBodyBytes,omitempty" yaml:"maxBodyBytes,omitempty"` // 0 is the server's limit
+	RateLimit          *RateLimit     `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"`
+	MaxConcurrent      int            `json:"maxConcurrent,omitempty" yaml:"maxConcurrent,omitempty"` // calls at the same time; 0 is no limit
+}
+
+// RateLimit allows Requests calls in any span of Per, and as many at once.
+type RateLimit struct {
+	Requests int            `json:"requests" yaml:"requests"`
+	Per      units.Duration `json:"per" yaml:"per"`
+}
+
+// Key returns the id.
+func (c Client) Key() string { return c.ID }
+
+// IsEnabled reports whether the client may call at all.
+func (c Client) IsEnabled() bool { return c.Enabled == nil || *c.Enabled }
+
+// Check finds what is wrong with the client on its own; whether its agents and its command exist is checked where
+// all of them are known.
+func (c Client) Check() (found problem.Fields) {
+	if len(c.AllowedAgents) == 0 {
+		found.Add("allowedAgents", "must name at least one agent or flow")
+	}
+	seen := map[string]bool{}
+	for i, id := range c.AllowedAgents {
+		if seen[id] {
+			found.Add(fmt.Sprintf("allowedAgents[%d]", i), "%q is there twice", id)
+		}
+		seen[id] = true
+	}
+	switch {
+	case c.Passthrough && c.CommandID != "":
+		found.Add("commandId", "is for clients with passthrough: false; this one takes the prompt from the request")
+	case !c.Passthrough && c.CommandID == "":
+		found.Add("commandId", "is required unless passthrough is true")
+	case !c.Passthrough && c.Template != "":
+		found.Add("template", "is for clients with passthrough: true; this one runs a command")
+	}
+	if time.Duration(c.SyncTimeout) > MaxSyncTimeout {
+		found.Add("syncTimeout", "must be at most %s", units.Duration(MaxSyncTimeout))
+	}
+	if c.MaxBodyBytes > MaxBodyBytes {
+		found.Add("maxBodyBytes", "must be at most %d", MaxBodyBytes)
+	}
+	if c.MaxConcurrent < 0 {
+		found.Add("maxConcurrent", "must not be negative")
+	}
+	if r := c.RateLimit; r != nil && (r.Requests < 1 || r.Per <= 0) {
+		found.Add("rateLimit", "needs requests (at least 1) and per (a duration)")
+	}
+	return found
+}

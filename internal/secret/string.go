@@ -1,0 +1,38 @@
+// Package secret holds what must not be seen: redacted in print, compared in constant time.
+package secret
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// Mask is what a secret looks like wherever it is printed.
+const Mask = "•••"
+
+// String is a secret in memory. It reads from YAML and JSON like any string, and prints, logs and marshals as Mask.
+type String string
+
+// Reveal returns the secret itself, for the one place that needs it.
+func (s String) Reveal() string { return string(s) }
+
+func (s String) mask() string {
+	if s == "" {
+		return ""
+	}
+	return Mask
+}
+
+// String implements fmt.Stringer.
+func (s String) String() string { return s.mask() }
+
+// GoString implements fmt.GoStringer.
+func (s String) GoString() string { return fmt.Sprintf("%q", s.mask()) }
+
+// LogValue implements slog.LogValuer.
+func (s String) LogValue() slog.Value { return slog.StringValue(s.mask()) }
+
+// MarshalText implements encoding.TextMarshaler, and with it JSON.
+func (s String) MarshalText() ([]byte, error) { return []byte(s.mask()), nil }
+
+// MarshalYAML implements yaml.Marshaler.
+func (s String) MarshalYAML() (any, error) { return s.mask(), nil }

@@ -1,0 +1,53 @@
+// Package units reads and writes durations and sizes the way people write them: 30s, 720h, 1MiB.
+package units
+
+import (
+	"fmt"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Duration is a time.Duration whose text form is Go's ("5m", "1h30m"), in YAML, JSON and the environment.
+type Duration time.Duration
+
+// Or returns d, or fallback where d is zero.
+func (d Duration) Or(fallback time.Duration) time.Duration {
+	if d == 0 {
+		return fallback
+	}
+	return time.Duration(d)
+}
+
+// String writes whole units without the zeros behind them: "5m", not "5m0s".
+func (d Duration) String() string {
+	t := time.Duration(d)
+	switch {
+	case t == 0:
+		return "0s"
+	case t%time.Hour == 0:
+		return fmt.Sprintf("%dh", t/time.Hour)
+	case t%time.Minute == 0 && t < time.Hour:
+		return fmt.Sprintf("%dm", t/time.Minute)
+	}
+	return t.String()
+}
+
+// MarshalText is the form of JSON and of text.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// MarshalYAML is the form of YAML.
+func (d Duration) MarshalYAML() (any, error) { return d.String(), nil }
+
+// UnmarshalText reads Go's duration syntax; negative durations are refused.
+func (d *Duration) UnmarshalText(text []byte) error {
+	t, err := time.ParseDuration(string(text))
+	if err != nil || t < 0 {
+		return fmt.Errorf("%q is not a duration: write it like 30s, 5m or 720h", text)
+	}
+	*d = Duration(t)
+	return nil
+}
+
+// UnmarshalYAML reads a scalar as UnmarshalText does.
+func (d *Duration) UnmarshalYAML(node *yaml.Node) error { return unmarshalScalar(node, d) }
