@@ -1,0 +1,28 @@
+# Everything a developer of Beckon types. `make` alone lists it.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test check bench
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## build and serve, with data/ for the data
+	./bin/beckon serve
+
+build: ## build bin/beckon
+	go build -trimpath -o bin/beckon ./cmd/beckon
+
+test: ## get what the tests need and run all of them
+	./scripts/need postgresql /usr/lib/postgresql/*/bin/initdb
+	go test -timeout 10m ./...
+
+check: ## formatting, vet, staticcheck, and which package may import which
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go test -run TestImportsPointDown .
+
+bench: build ## measure the gateway beside its floors; writes docs/performance.md
+	./scripts/need nginx /usr/sbin/nginx
+	go run ./bench

@@ -1,0 +1,96 @@
+package clients
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"beckon/internal/problem"
+)
+
+// Limits holds what clients have used up. It outlives the Sets, so that a new configuration resets nobody's limit.
+type Limits struct {
+	mu   sync.Mutex
+	byID map[string]*limit
+}
+
+// NewLimits returns limits that nobody has used.
+func NewLimits() *Limits { return &Limits{byID: map[string]*limit{}} }
+
+type limit struct {
+	rate    *rate.Limiter
+	running atomic.Int64
+}
+
+// of returns the client's limit, set to what its configuration says now.
+func (l *Limits) of(c Client) *limit {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	have := l.byID[c.ID]
+	if have == nil {
+		have = &limit{rate: rate.NewLimiter(rate.Inf, 0)}
+		l.byID[c.ID] = have
+	}
+	every, burst := rate.Inf, 0
+	if r := c.RateLimit; r != nil {
+		every, burst = rate.Every(time.Duration(r.Per)/time.Duration(r.Requests)), r.Requests
+	}
+	if have.rate.Limit() != every || have.rate.Burst() != burst {
+		have.rate.SetLimit(every)
+		have.rate.SetBurst(burst)
+	}
+	return have
+}
+
+// Quota is what a client has left of its rate, in the terms of the RateLimit header fields
+// (draft-ietf-httpapi-ratelimit-headers). The zero value says that there is no limit.
+type Quota struct {
+	Limit     int           // requests
+	Window    time.Duration // in this time
+	Remaining int
+	Reset     time.Duration // until all of it is there again
+}
+
+// Admit takes one call off the client's limits. A nil error means that Leave must follow when the call has ended;
+// an Exhausted problem says when to come back.
+func (m *Member) Admit() (Quota, error) {
+	quota, err := m.takeRate(time.Now())
+	if err != nil {
+		return quota, err
+	}
+	if running := m.limit.running.Add(1); m.MaxConcurrent > 0 && running > int64(m.MaxConcurrent) {
+		m.limit.running.Add(-1)
+		return quota, problem.New(problem.Exhausted, "too_many_concurrent_calls",
+			"This client may have %d calls at the same time, and they are running. Try again when one has ended.", m.MaxConcurrent).After(time.Second)
+	}
+	return quota, nil
+}
+
+// Leave gives back what Admit took of the concurrency limit.
+func (m *Member) Leave() { m.limit.running.Add(-1) }
+
+// Free returns how many more calls the client may have at this moment, where that is limited.
+func (m *Member) Free() int { return max(m.MaxConcurrent-int(m.limit.running.Load()), 0) }
+
+func (m *Member) takeRate(now time.Time) (Quota, error) {
+	if m.RateLimit == nil {
+		return Quota{}, nil
+	}
+	reservation := m.limit.rate.ReserveN(now, 1)
+	wait := reservation.DelayFrom(now)
+	if wait > 0 {
+		reservation.CancelAt(now)
+	}
+	tokens := max(m.limit.rate.TokensAt(now), 0)
+	perToken := time.Duration(m.RateLimit.Per) / time.Duration(m.RateLimit.Requests)
+	quota := Quota{Limit: m.RateLimit.Requests, Window: time.Duration(m.RateLimit.Per), Remaining: int(math.Floor(tokens)),
+		Reset: time.Duration((float64(m.RateLimit.Requests) - tokens) * float64(perToken))}
+	if wait > 0 {
+		return quota, problem.New(problem.Exhausted, "rate_limit_exceeded",
+			"This client may make %d calls in %s, and has made them. Try again later.", m.RateLimit.Requests, m.RateLimit.Per).After(wait)
+	}
+	return quota, nil
+}

@@ -1,0 +1,56 @@
+package clients
+
+import (
+	"slices"
+
+	"beckon/commands"
+	"beckon/internal/problem"
+)
+
+// Member is a client in force, with everything at hand that a call needs.
+type Member struct {
+	Client
+	template    *Template // nil without one
+	credentials credentials
+	limit       *limit
+}
+
+// BodyLimit returns the largest body in bytes that the client may send, where its own limit comes before the server's.
+func (m *Member) BodyLimit(ofServer int64) int64 {
+	if m.MaxBodyBytes > 0 {
+		return int64(m.MaxBodyBytes)
+	}
+	return ofServer
+}
+
+// Choose returns the agent or flow that a call runs on: the wanted one when the client may use it, the client's first
+// when none is wanted.
+func (m *Member) Choose(wanted string) (string, error) {
+	if wanted == "" {
+		return m.AllowedAgents[0], nil
+	}
+	if !slices.Contains(m.AllowedAgents, wanted) {
+		return "", problem.New(problem.Denied, "agent_not_allowed", "This client may not use the agent it asked for. Its allowedAgents do not name it.")
+	}
+	return wanted, nil
+}
+
+// Prompt makes the prompt of a call: the client's command, its template rendered over the request, or what the
+// request says itself. maxBytes bounds what a template may make of it.
+func (m *Member) Prompt(all commands.Set, r Request, maxBytes int) (Prompt, error) {
+	switch {
+	case m.template != nil:
+		return m.template.Prompt(m.Client, r, maxBytes)
+	case m.Passthrough:
+		return ReadPrompt(r)
+	}
+	command, ok := all[m.CommandID]
+	if !ok {
+		return Prompt{}, problem.New(problem.Unavailable, "command_unavailable", "The command %q of this client cannot be used now: its configuration has an error, which the log names.", m.CommandID)
+	}
+	agent := command.AgentID
+	if wanted := r.Query.Get("agent"); wanted != "" {
+		agent = wanted
+	}
+	return Prompt{Text: command.Prompt, Agent: agent}, nil
+}

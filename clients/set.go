@@ -1,0 +1,69 @@
+package clients
+
+import (
+	"time"
+
+	"beckon/internal/problem"
+)
+
+// Declared is a client together with what proves it.
+type Declared struct {
+	Client
+	Credentials []Credential
+}
+
+// Set holds the clients of one moment, in memory: to authenticate a call costs no query. It never changes; a new
+// configuration makes a new Set.
+type Set struct {
+	byID   map[string]*Member
+	byHash map[Hash]*Member
+}
+
+// NewSet builds a Set on the limits that its clients have been using. What is wrong with a client is reported, and
+// the client left out.
+func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
+	s := &Set{byID: make(map[string]*Member, len(list)), byHash: make(map[Hash]*Member, len(list))}
+	var findings []problem.Finding
+	for _, d := range list {
+		m := &Member{Client: d.Client, credentials: newCredentials(d.Credentials)}
+		fields := d.Check()
+		if d.Template != "" {
+			var err error
+			if m.template, err = ParseTemplate(d.Template); err != nil {
+				fields.Add("template", "%v", err)
+			}
+		}
+		for _, c := range d.Credentials {
+			if other := s.byHash[c.Hash]; other != nil {
+				fields.Add("token", "is also the token of client %q; every client needs one of its own", other.ID)
+			}
+		}
+		if len(fields) > 0 {
+			findings = append(findings, problem.Finding{Section: "clients", ID: d.ID, Fields: fields})
+			continue
+		}
+		m.limit = limits.of(d.Client)
+		s.byID[d.ID] = m
+		for _, c := range d.Credentials {
+			s.byHash[c.Hash] = m
+		}
+	}
+	return s, findings
+}
+
+// Authenticate returns the client of that id when the token is one of its own, else nil. Whether there is such a
+// client makes no difference to the work that is done, and so to the time that it takes.
+func (s *Set) Authenticate(id, token string) *Member {
+	m := s.byID[id]
+	known := &nobody
+	if m != nil {
+		known = &m.credentials
+	}
+	if !known.match(HashOf(token), time.Now()) {
+		return nil
+	}
+	return m
+}
+
+// Get returns the client of that id, or nil.
+func (s *Set) Get(id string) *Member { return s.byID[id] }

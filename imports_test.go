@@ -1,0 +1,75 @@
+package beckon_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The floors of the house (docs/architecture.md): a package imports from lower floors only. A package that is not
+// listed belongs to the floor of the closest folder above it that is.
+const top = 5
+
+var floors = map[string]int{
+	"cmd": top, "bench": top,
+	"server": 4, "web": 4, "internal/config": 4,
+	"runs": 3, "deliveries": 3,
+	"clients": 2, "commands": 2, "agents": 2, "events": 2,
+	"internal/jobs": 1, "internal/store": 1,
+	"internal/problem": 0, "internal/secret": 0, "internal/signature": 0, "internal/egress": 0, "internal/telemetry": 0,
+	"internal/units": 0, "internal/render": 0,
+}
+
+// sideways are the arrows within a floor that are allowed, besides those onto words, which everybody uses.
+var (
+	sideways = map[string]string{"server": "web", "clients": "commands"}
+	words    = []string{"internal/problem", "internal/secret", "internal/units"}
+)
+
+func TestImportsPointDown(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	require.NoError(t, err)
+	arrows := 0
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		from, ok := strings.CutPrefix(fields[0], "beckon/")
+		if !ok {
+			continue // this package
+		}
+		for _, imported := range fields[1:] {
+			if to, ok := strings.CutPrefix(imported, "beckon/"); ok {
+				arrows++
+				require.True(t, allowed(t, from, to), "%s must not import %s", from, to)
+			}
+		}
+	}
+	require.NotZero(t, arrows)
+}
+
+func allowed(t *testing.T, from, to string) bool {
+	fromRoom, toRoom := room(t, from), room(t, to)
+	switch {
+	case fromRoom == toRoom:
+		// Within a noun, its ways of doing things know the noun; the noun and the other ways don't know them.
+		return to == toRoom || floors[toRoom] == top
+	case slices.Contains(words, toRoom):
+		return !slices.Contains(words, fromRoom)
+	case floors[fromRoom] == floors[toRoom]:
+		return sideways[fromRoom] == toRoom
+	}
+	return floors[fromRoom] > floors[toRoom]
+}
+
+func room(t *testing.T, pkg string) string {
+	for r := pkg; ; {
+		if _, ok := floors[r]; ok {
+			return r
+		}
+		i := strings.LastIndex(r, "/")
+		require.Positive(t, i, "%s is in no room of the house: give it a floor", pkg)
+		r = r[:i]
+	}
+}

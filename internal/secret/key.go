@@ -1,0 +1,48 @@
+package secret
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// KeyFile returns the key in a file, and makes one of 32 random bytes, readable by its owner only, where there is none.
+func KeyFile(path string) (String, error) {
+	data, err := os.ReadFile(path)
+	if err == nil {
+		if key := strings.TrimSpace(string(data)); key != "" {
+			return String(key), nil
+		}
+		return "", fmt.Errorf("the secrets key %s is empty: restore it, or remove it to have a new one made", path)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read the secrets key: %w", err)
+	}
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw) // never fails
+	key := base64.StdEncoding.EncodeToString(raw)
+	// The link makes it appear whole and at once: of two processes that make a key, one wins and both use it.
+	f, err := os.CreateTemp(filepath.Dir(path), ".secrets-*")
+	if err != nil {
+		return "", fmt.Errorf("make a secrets key: %w", err)
+	}
+	defer os.Remove(f.Name())
+	if _, err = f.WriteString(key + "\n"); err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", fmt.Errorf("make a secrets key: %w", err)
+	}
+	if err := os.Link(f.Name(), path); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return KeyFile(path)
+		}
+		return "", fmt.Errorf("make a secrets key: %w", err)
+	}
+	return String(key), nil
+}

@@ -1,0 +1,86 @@
+package secret
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+)
+
+const sealedPrefix = "sealed:v1:"
+
+var reference = regexp.MustCompile(`^\$\{[A-Z0-9_]+\}$`)
+
+// IsReference reports whether s names a variable of the environment ("${OPENAI_API_KEY}") instead of being a secret.
+func (s String) IsReference() bool { return reference.MatchString(string(s)) }
+
+// Sealer encrypts secrets for the database with AES-256-GCM.
+type Sealer struct {
+	aead func() (cipher.AEAD, error)
+}
+
+// NewSealer returns a sealer whose key is derived from what key returns. key is called once, and only when there is
+// something to seal or to open.
+func NewSealer(key func() (String, error)) *Sealer {
+	return &Sealer{aead: sync.OnceValues(func() (cipher.AEAD, error) {
+		material, err := key()
+		if err != nil {
+			return nil, err
+		}
+		derived, err := hkdf.Key(sha256.New, []byte(material), nil, "beckon secrets v1", 32)
+		if err != nil {
+			return nil, fmt.Errorf("derive the secrets key: %w", err)
+		}
+		block, err := aes.NewCipher(derived)
+		if err != nil {
+			return nil, fmt.Errorf("derive the secrets key: %w", err)
+		}
+		return cipher.NewGCM(block)
+	})}
+}
+
+// Seal returns the form of s that may be stored. context binds it to its place, so that a sealed value copied to
+// another one does not open there. An empty secret and a reference stay as they are.
+func (x *Sealer) Seal(s String, context string) (string, error) {
+	if s == "" || s.IsReference() {
+		return string(s), nil
+	}
+	aead, err := x.aead()
+	if err != nil {
+		return "", err
+	}
+	nonce := make([]byte, aead.NonceSize())
+	_, _ = rand.Read(nonce) // never fails
+	return sealedPrefix + base64.RawStdEncoding.EncodeToString(aead.Seal(nonce, nonce, []byte(s), []byte(context))), nil
+}
+
+// Open is the inverse of Seal.
+func (x *Sealer) Open(stored, context string) (String, error) {
+	if stored == "" || String(stored).IsReference() {
+		return String(stored), nil
+	}
+	encoded, ok := strings.CutPrefix(stored, sealedPrefix)
+	data, err := base64.RawStdEncoding.DecodeString(encoded)
+	if !ok || err != nil {
+		return "", errors.New("a stored secret is not in the form that this version of Beckon writes")
+	}
+	aead, err := x.aead()
+	if err != nil {
+		return "", err
+	}
+	if len(data) < aead.NonceSize() {
+		return "", errors.New("a stored secret is cut off")
+	}
+	plain, err := aead.Open(nil, data[:aead.NonceSize()], data[aead.NonceSize():], []byte(context))
+	if err != nil {
+		return "", errors.New("a stored secret does not open with this secrets key: is server.secretsKey the one it was sealed with?")
+	}
+	return String(plain), nil
+}

@@ -1,0 +1,207 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+
+	"github.com/glebarez/sqlite"
+	"gorm.io/gorm"
+)
+
+// maxGroup bounds how many writes share a transaction, and so how long the first of them waits for the last.
+const maxGroup = 256
+
+// groupedWriter is the one writer of a SQLite file. While a transaction is being synced the next writes gather, and
+// go into the next transaction together: the cost of a sync is shared by all who wait for it.
+type groupedWriter struct {
+	conn    *sql.Conn
+	tx      *gorm.DB
+	queue   chan *pendingWrite
+	closing chan struct{}
+	once    sync.Once
+	ended   chan struct{}
+}
+
+type pendingWrite struct {
+	ctx  context.Context
+	fn   func(tx *gorm.DB) error
+	done chan error // takes one value without a reader
+	err  error
+}
+
+func newGroupedWriter(ctx context.Context, db *sql.DB) (*groupedWriter, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tx, err := gorm.Open(sqlite.Dialector{Conn: conn}, gormConfig())
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	w := &groupedWriter{conn: conn, tx: tx, queue: make(chan *pendingWrite, maxGroup),
+		closing: make(chan struct{}), ended: make(chan struct{})}
+	go w.run()
+	return w, nil
+}
+
+// write returns when the transaction that holds fn's changes is on disk. Once fn has begun, ctx no longer matters: a
+// caller who leaves gets ctx's error and does not learn the outcome.
+func (w *groupedWriter) write(ctx context.Context, fn func(tx *gorm.DB) error) error {
+	p := &pendingWrite{ctx: ctx, fn: fn, done: make(chan error, 1)}
+	select {
+	case w.queue <- p:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-w.closing:
+		return errClosed
+	}
+	select {
+	case err := <-p.done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-w.ended:
+		// It may have been answered in the same moment.
+		select {
+		case err := <-p.done:
+			return err
+		default:
+			return errClosed
+		}
+	}
+}
+
+func (w *groupedWriter) close() error {
+	w.once.Do(func() { close(w.closing) })
+	<-w.ended
+	return w.conn.Close()
+}
+
+func (w *groupedWriter) run() {
+	defer close(w.ended)
+	for {
+		select {
+		case p := <-w.queue:
+			w.commit(w.gather(p))
+		case <-w.closing:
+			// What was queued before the end is still written.
+			for len(w.queue) > 0 {
+				w.commit(w.gather(<-w.queue))
+			}
+			return
+		}
+	}
+}
+
+// gather takes what is waiting already; it never waits for more.
+func (w *groupedWriter) gather(first *pendingWrite) []*pendingWrite {
+	group := []*pendingWrite{first}
+	for len(group) < maxGroup {
+		select {
+		case p := <-w.queue:
+			group = append(group, p)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commit writes the group and answers everyone in it. It first takes the group as one; only when a write in it fails
+// is the group done again with a savepoint around each, which would cost two more statements a write every time.
+func (w *groupedWriter) commit(group []*pendingWrite) {
+	group = dropLeft(group)
+	if len(group) == 0 {
+		return
+	}
+	err := w.transact(group, false)
+	if err == nil && len(group) > 1 && anyFailed(group) {
+		err = w.transact(group, true)
+	}
+	for _, p := range group {
+		if err != nil {
+			p.err = err
+		}
+		p.done <- p.err
+	}
+}
+
+// transact runs the group in one transaction. Without savepoints it stops at the first write that fails, and nothing
+// is committed; the failure is in the write's err.
+func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
+	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	for _, p := range group {
+		if savepoints {
+			if err := w.exec("SAVEPOINT one"); err != nil {
+				return w.rollback(err)
+			}
+		}
+		p.err = call(p.fn, w.tx)
+		if p.err != nil && !savepoints {
+			return w.rollback(nil)
+		}
+		if p.err != nil {
+			if err := w.exec("ROLLBACK TO one"); err != nil {
+				return w.rollback(p.err) // the database gave up on the whole transaction, as it does when the disk is full
+			}
+		}
+		if savepoints {
+			if err := w.exec("RELEASE one"); err != nil {
+				return w.rollback(err)
+			}
+		}
+	}
+	if err := w.exec("COMMIT"); err != nil {
+		return w.rollback(fmt.Errorf("commit: %w", err))
+	}
+	return nil
+}
+
+// rollback ends the transaction and returns err. SQLite may have ended it by itself, so its own error says nothing.
+func (w *groupedWriter) rollback(err error) error {
+	_ = w.exec("ROLLBACK")
+	return err
+}
+
+// exec runs without a caller's context: with one, the driver starts a goroutine for every statement, and one caller
+// who leaves would interrupt the transaction of all.
+func (w *groupedWriter) exec(statement string) error {
+	_, err := w.conn.ExecContext(context.Background(), statement)
+	return err
+}
+
+// call keeps a panic in one write from taking down the writer of all.
+func call(fn func(tx *gorm.DB) error, tx *gorm.DB) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic in a write: %v", r)
+		}
+	}()
+	return fn(tx.Session(&gorm.Session{NewDB: true}))
+}
+
+func dropLeft(group []*pendingWrite) []*pendingWrite {
+	kept := group[:0]
+	for _, p := range group {
+		if p.ctx.Err() != nil {
+			p.done <- context.Cause(p.ctx)
+			continue
+		}
+		kept = append(kept, p)
+	}
+	return kept
+}
+
+func anyFailed(group []*pendingWrite) bool {
+	for _, p := range group {
+		if p.err != nil {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/glebarez/sqlite"
+	"gorm.io/gorm"
+)
+
+const (
+	// In WAL mode every commit is synced, so that what was acknowledged survives a power cut.
+	sqlitePragmas = "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)"
+	sqliteReaders = 8
+)
+
+func openSQLite(ctx context.Context, path string, logger *slog.Logger) (_ *Store, err error) {
+	if path == "" || strings.ContainsAny(path, "?#\x00") {
+		return nil, fmt.Errorf("database.url: %q is not a file name that SQLite can take", path)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the database: %w", err)
+	}
+	if err := createPrivate(path); err != nil {
+		return nil, err
+	}
+	s := &Store{}
+	defer func() {
+		if err != nil {
+			_ = s.Close()
+		}
+	}()
+
+	writes, err := sql.Open(sqlite.DriverName, path+sqlitePragmas)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	s.closers = append(s.closers, writes.Close)
+	writes.SetMaxOpenConns(1)
+	if err := migrateSQLite(ctx, writes, path, logger); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	grouped, err := newGroupedWriter(ctx, writes)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	s.writer = grouped
+	s.closers = append([]func() error{grouped.close}, s.closers...)
+
+	reads, err := sql.Open(sqlite.DriverName, path+sqlitePragmas+"&_pragma=query_only(ON)")
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	s.closers = append(s.closers, reads.Close)
+	reads.SetMaxOpenConns(sqliteReaders)
+	reads.SetMaxIdleConns(sqliteReaders)
+	s.read, err = gorm.Open(sqlite.Dialector{Conn: reads}, gormConfig())
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// createPrivate makes the database file before SQLite does, which would let others read it.
+func createPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	return f.Close()
+}

@@ -1,0 +1,69 @@
+// Package store opens, migrates and transacts: SQLite by default, PostgreSQL for several replicas.
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"gorm.io/gorm"
+	gormlog "gorm.io/gorm/logger"
+)
+
+// Store is an open database. Reads go through Read, changes through Write and nothing else.
+type Store struct {
+	read    *gorm.DB
+	writer  writer
+	closers []func() error
+}
+
+// writer runs fn in a transaction and returns when it is durable, or rolled back.
+type writer interface {
+	write(ctx context.Context, fn func(tx *gorm.DB) error) error
+}
+
+// Open opens the database of a URL, "sqlite:PATH" or "postgres://…", and migrates it. Several processes may open the
+// same database at once.
+func Open(ctx context.Context, url string, logger *slog.Logger) (*Store, error) {
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		return openSQLite(ctx, path, logger)
+	}
+	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+		return openPostgres(ctx, url, logger)
+	}
+	return nil, fmt.Errorf("database.url must start with sqlite: or postgres://")
+}
+
+// Read returns a session for queries. It sees every change whose Write has returned.
+func (s *Store) Read(ctx context.Context) *gorm.DB { return s.read.WithContext(ctx) }
+
+// Write runs fn in a transaction, and returns nil only when the change is on disk. On SQLite the writes of concurrent
+// callers share a transaction; an fn that returns an error takes back its own changes and no others. fn may run more
+// than once, so it must only write through tx, and read its result from the last time.
+// A full, locked or unreachable database is a problem of kind Unavailable.
+func (s *Store) Write(ctx context.Context, fn func(tx *gorm.DB) error) error {
+	return unavailable(s.writer.write(ctx, fn))
+}
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	return unavailable(s.Read(ctx).Raw("SELECT 1").Scan(&one).Error)
+}
+
+// Close waits for the writes under way and closes the database.
+func (s *Store) Close() error {
+	var first error
+	for _, c := range s.closers {
+		if err := c(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func gormConfig() *gorm.Config {
+	// Errors come back as values and are logged where they are handled; gorm's own log would print values.
+	return &gorm.Config{Logger: gormlog.Discard, SkipDefaultTransaction: true, DisableAutomaticPing: true}
+}

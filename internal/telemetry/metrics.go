@@ -1,0 +1,82 @@
+// Package telemetry gives the rest of the house its logs and metrics.
+package telemetry
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics are the numbers that Prometheus collects. Their labels are bounded, and name no client: the page that shows
+// them needs no login.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	latency  prometheus.Histogram
+	runs     *prometheus.CounterVec
+	running  prometheus.Gauge
+	duration prometheus.Histogram
+	tokens   *prometheus.CounterVec
+	refused  *prometheus.CounterVec
+	reloads  *prometheus.CounterVec
+}
+
+var seconds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300}
+
+// NewMetrics returns metrics that stand at zero, together with those of the Go runtime and the process.
+func NewMetrics(version string) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_http_requests_total", Help: "HTTP requests answered, by route and status."}, []string{"route", "status"}),
+		latency:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "beckon_webhook_duration_seconds", Help: "Time from a webhook call to its answer.", Buckets: seconds}),
+		runs:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_runs_total", Help: "Runs that ended, by how they ended."}, []string{"status"}),
+		running:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "beckon_runs_running", Help: "Runs that this process is working on."}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "beckon_run_duration_seconds", Help: "Time from the start of a run to its end on record.", Buckets: seconds}),
+		tokens:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_model_tokens_total", Help: "Tokens that providers counted."}, []string{"kind"}),
+		refused:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_calls_refused_total", Help: "Webhook calls that started no run, by the code of the error."}, []string{"code"}),
+		reloads:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_config_reloads_total", Help: "Configurations that were put in force or refused."}, []string{"result"}),
+	}
+	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "beckon_build_info", Help: "Always 1; the label has the version.", ConstLabels: prometheus.Labels{"version": version}})
+	info.Set(1)
+	m.registry.MustRegister(m.requests, m.latency, m.runs, m.running, m.duration, m.tokens, m.refused, m.reloads, info,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Handler answers in Prometheus' text format.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
+}
+
+// Request counts an answered request. route is the pattern, never the path.
+func (m *Metrics) Request(route, status string) { m.requests.WithLabelValues(route, status).Inc() }
+
+// Webhook records how long a call took from its first byte to its answer.
+func (m *Metrics) Webhook(took time.Duration) { m.latency.Observe(took.Seconds()) }
+
+// Refused counts a call that started no run.
+func (m *Metrics) Refused(code string) { m.refused.WithLabelValues(code).Inc() }
+
+// Reload counts a configuration that was put in force, or was not.
+func (m *Metrics) Reload(ok bool) {
+	result := "refused"
+	if ok {
+		result = "in_force"
+	}
+	m.reloads.WithLabelValues(result).Inc()
+}
+
+// RunStarted counts a run as running.
+func (m *Metrics) RunStarted() { m.running.Inc() }
+
+// RunEnded counts a run as ended, with what it used.
+func (m *Metrics) RunEnded(status string, took time.Duration, promptTokens, completionTokens int) {
+	m.running.Dec()
+	m.runs.WithLabelValues(status).Inc()
+	m.duration.Observe(took.Seconds())
+	m.tokens.WithLabelValues("prompt").Add(float64(promptTokens))
+	m.tokens.WithLabelValues("completion").Add(float64(completionTokens))
+}
