@@ -20,29 +20,30 @@ type Limits struct {
 // NewLimits returns limits that nobody has used.
 func NewLimits() *Limits { return &Limits{byID: map[string]*limit{}} }
 
+// limit is what one client has used up. The limiter is replaced when the rate changes; calls that were admitted
+// before go on counting as running.
 type limit struct {
-	rate    *rate.Limiter
-	running atomic.Int64
+	settings RateLimit
+	limiter  *rate.Limiter
+	running  atomic.Int64
 }
 
-// of returns the client's limit, set to what its configuration says now.
-func (l *Limits) of(c Client) *limit {
+// of returns the client's limiter, nil when its rate is not limited, and its count of running calls.
+func (l *Limits) of(c Client) (*rate.Limiter, *atomic.Int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	have := l.byID[c.ID]
 	if have == nil {
-		have = &limit{rate: rate.NewLimiter(rate.Inf, 0)}
+		have = &limit{}
 		l.byID[c.ID] = have
 	}
-	every, burst := rate.Inf, 0
-	if r := c.RateLimit; r != nil {
-		every, burst = rate.Every(time.Duration(r.Per)/time.Duration(r.Requests)), r.Requests
+	if c.RateLimit == nil {
+		return nil, &have.running
 	}
-	if have.rate.Limit() != every || have.rate.Burst() != burst {
-		have.rate.SetLimit(every)
-		have.rate.SetBurst(burst)
+	if r := *c.RateLimit; have.limiter == nil || have.settings != r {
+		have.settings, have.limiter = r, rate.NewLimiter(rate.Every(time.Duration(r.Per)/time.Duration(r.Requests)), r.Requests)
 	}
-	return have
+	return have.limiter, &have.running
 }
 
 // Quota is what a client has left of its rate, in the terms of the RateLimit header fields
@@ -61,8 +62,8 @@ func (m *Member) Admit() (Quota, error) {
 	if err != nil {
 		return quota, err
 	}
-	if running := m.limit.running.Add(1); m.MaxConcurrent > 0 && running > int64(m.MaxConcurrent) {
-		m.limit.running.Add(-1)
+	if running := m.running.Add(1); m.MaxConcurrent > 0 && running > int64(m.MaxConcurrent) {
+		m.running.Add(-1)
 		return quota, problem.New(problem.Exhausted, "too_many_concurrent_calls",
 			"This client may have %d calls at the same time, and they are running. Try again when one has ended.", m.MaxConcurrent).After(time.Second)
 	}
@@ -70,21 +71,21 @@ func (m *Member) Admit() (Quota, error) {
 }
 
 // Leave gives back what Admit took of the concurrency limit.
-func (m *Member) Leave() { m.limit.running.Add(-1) }
+func (m *Member) Leave() { m.running.Add(-1) }
 
 // Free returns how many more calls the client may have at this moment, where that is limited.
-func (m *Member) Free() int { return max(m.MaxConcurrent-int(m.limit.running.Load()), 0) }
+func (m *Member) Free() int { return max(m.MaxConcurrent-int(m.running.Load()), 0) }
 
 func (m *Member) takeRate(now time.Time) (Quota, error) {
-	if m.RateLimit == nil {
+	if m.limiter == nil {
 		return Quota{}, nil
 	}
-	reservation := m.limit.rate.ReserveN(now, 1)
+	reservation := m.limiter.ReserveN(now, 1)
 	wait := reservation.DelayFrom(now)
 	if wait > 0 {
 		reservation.CancelAt(now)
 	}
-	tokens := max(m.limit.rate.TokensAt(now), 0)
+	tokens := max(m.limiter.TokensAt(now), 0)
 	perToken := time.Duration(m.RateLimit.Per) / time.Duration(m.RateLimit.Requests)
 	quota := Quota{Limit: m.RateLimit.Requests, Window: time.Duration(m.RateLimit.Per), Remaining: int(math.Floor(tokens)),
 		Reset: time.Duration((float64(m.RateLimit.Requests) - tokens) * float64(perToken))}

@@ -2,6 +2,9 @@ package clients
 
 import (
 	"slices"
+	"sync/atomic"
+
+	"golang.org/x/time/rate"
 
 	"beckon/commands"
 	"beckon/internal/problem"
@@ -12,7 +15,8 @@ type Member struct {
 	Client
 	template    *Template // nil without one
 	credentials credentials
-	limit       *limit
+	limiter     *rate.Limiter // nil without a rate limit
+	running     *atomic.Int64
 }
 
 // BodyLimit returns the largest body in bytes that the client may send, where its own limit comes before the server's.

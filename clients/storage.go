@@ -2,6 +2,7 @@ package clients
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -74,7 +75,7 @@ func (s *Storage) Rotate(ctx context.Context, id string, overlap time.Duration) 
 // Credentials returns the credentials of every client that are still alive, by client id.
 func (s *Storage) Credentials(ctx context.Context) (map[string][]Credential, error) {
 	var rows []struct {
-		Hash      []byte
+		Hash      string
 		ClientID  string
 		ExpiresAt *int64
 	}
@@ -85,7 +86,11 @@ func (s *Storage) Credentials(ctx context.Context) (map[string][]Credential, err
 	}
 	all := make(map[string][]Credential, len(rows))
 	for _, row := range rows {
-		c := Credential{Hash: Hash(row.Hash)}
+		var c Credential
+		raw, err := hex.DecodeString(row.Hash)
+		if err != nil || copy(c.Hash[:], raw) != len(c.Hash) {
+			return nil, fmt.Errorf("the credential of client %q is damaged", row.ClientID)
+		}
 		if row.ExpiresAt != nil {
 			c.Expires = time.UnixMilli(*row.ExpiresAt)
 		}
@@ -97,7 +102,7 @@ func (s *Storage) Credentials(ctx context.Context) (map[string][]Credential, err
 func addToken(tx *gorm.DB, id string, now time.Time) (secret.String, error) {
 	token := NewToken()
 	hash := HashOf(token.Reveal())
-	err := tx.Exec("INSERT INTO client_tokens (hash, client_id, created_at) VALUES (?, ?, ?)", hash[:], id, now.UnixMilli()).Error
+	err := tx.Exec("INSERT INTO client_tokens (hash, client_id, created_at) VALUES (?, ?, ?)", hex.EncodeToString(hash[:]), id, now.UnixMilli()).Error
 	if err != nil {
 		return "", fmt.Errorf("add a token to %q: %w", id, err)
 	}

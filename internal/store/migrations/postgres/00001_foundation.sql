@@ -19,7 +19,7 @@ CREATE TABLE revision (
 INSERT INTO revision (id, value) VALUES (1, 0);
 
 CREATE TABLE client_tokens (
-    hash       BYTEA  PRIMARY KEY, -- SHA-256 of the token
+    hash       TEXT    NOT NULL PRIMARY KEY, -- SHA-256 of the token, in hex
     client_id  TEXT    NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT

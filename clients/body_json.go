@@ -1,0 +1,170 @@
+package clients
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"beckon/internal/problem"
+	"beckon/internal/render"
+)
+
+// readJSON goes over the body once. What it keeps of it are slices of the body.
+func readJSON(body []byte) (Prompt, error) {
+	d := jsontext.NewDecoder(bytes.NewBuffer(body))
+	if d.PeekKind() != jsontext.KindBeginObject {
+		return wholeJSON(body, d)
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return Prompt{}, invalidJSON(body, err)
+	}
+	var found siblings
+	for d.PeekKind() != jsontext.KindEndObject {
+		name, err := d.ReadToken()
+		if err != nil {
+			return Prompt{}, invalidJSON(body, err)
+		}
+		into := found.named(name.String())
+		value, err := d.ReadValue()
+		if err != nil {
+			return Prompt{}, invalidJSON(body, err)
+		}
+		if into != nil {
+			end := d.InputOffset()
+			*into = body[end-int64(len(value)) : end]
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return Prompt{}, invalidJSON(body, err)
+	}
+	if err := render.JSONEnd(d); err != nil {
+		return Prompt{}, invalidJSON(body, err)
+	}
+	if found.prompt == nil {
+		return Prompt{Text: string(bytes.TrimSpace(body))}, nil
+	}
+	return found.read()
+}
+
+// wholeJSON is for JSON that is the prompt itself.
+func wholeJSON(body []byte, d *jsontext.Decoder) (Prompt, error) {
+	text := bytes.TrimSpace(body)
+	if len(text) == 0 {
+		return Prompt{}, errEmptyPrompt()
+	}
+	if _, err := d.ReadValue(); err != nil {
+		return Prompt{}, invalidJSON(body, err)
+	}
+	if err := render.JSONEnd(d); err != nil {
+		return Prompt{}, invalidJSON(body, err)
+	}
+	return Prompt{Text: string(text)}, nil
+}
+
+// siblings are the members of a JSON body that are understood, as they were sent.
+type siblings struct {
+	prompt, agent, sessionID, metadata, webhook jsontext.Value
+}
+
+// named returns where the member of that name is kept, or nil.
+func (s *siblings) named(name string) *jsontext.Value {
+	switch name {
+	case "prompt":
+		return &s.prompt
+	case "agent":
+		return &s.agent
+	case "sessionId":
+		return &s.sessionID
+	case "metadata":
+		return &s.metadata
+	case "webhook":
+		return &s.webhook
+	}
+	return nil
+}
+
+func (s *siblings) read() (p Prompt, err error) {
+	if s.prompt.Kind() != jsontext.KindString {
+		return p, problem.New(problem.Invalid, "invalid_prompt", "prompt must be a string.")
+	}
+	p.Text = unquote(s.prompt)
+	if p.Agent, err = optionalString("agent", s.agent); err != nil {
+		return Prompt{}, err
+	}
+	if p.SessionID, err = optionalString("sessionId", s.sessionID); err != nil {
+		return Prompt{}, err
+	}
+	if err = checkSessionID(p.SessionID); err != nil {
+		return Prompt{}, err
+	}
+	if p.Metadata, err = optionalObject("metadata", s.metadata); err != nil {
+		return Prompt{}, err
+	}
+	if len(p.Metadata) > maxMetadataBytes {
+		return Prompt{}, invalidParameter("metadata", "is larger than %d bytes", maxMetadataBytes)
+	}
+	p.Webhook, err = optionalObject("webhook", s.webhook)
+	return p, err
+}
+
+// optionalString reads a string that may be left out or null.
+func optionalString(name string, value jsontext.Value) (string, error) {
+	switch {
+	case isAbsent(value):
+		return "", nil
+	case value.Kind() != jsontext.KindString:
+		return "", invalidParameter(name, "must be a string")
+	}
+	return unquote(value), nil
+}
+
+// optionalObject copies an object that may be left out or null.
+func optionalObject(name string, value jsontext.Value) (json.RawMessage, error) {
+	switch {
+	case isAbsent(value):
+		return nil, nil
+	case value.Kind() != jsontext.KindBeginObject:
+		return nil, invalidParameter(name, "must be an object")
+	}
+	return bytes.Clone(value), nil
+}
+
+func isAbsent(value jsontext.Value) bool {
+	return value == nil || value.Kind() == jsontext.KindNull
+}
+
+func unquote(value jsontext.Value) string {
+	text, _ := jsontext.AppendUnquote(nil, value) // the decoder has checked it
+	return string(text)
+}
+
+// checkJSON reports what is wrong with JSON that nobody needs decoded.
+func checkJSON(body []byte) error {
+	_, err := wholeJSON(body, jsontext.NewDecoder(bytes.NewBuffer(body)))
+	return err
+}
+
+// invalidJSON says what is wrong, and where, without quoting the body.
+func invalidJSON(body []byte, err error) error {
+	offset, reason := int64(len(body)), "it is cut off"
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		offset = syntax.ByteOffset
+		switch {
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			offset = int64(len(body))
+		case errors.Is(err, jsontext.ErrDuplicateName):
+			reason = "an object has the same key twice"
+		case syntax.Err != nil && syntax.Err.Error() == "exceeded max depth":
+			reason = "it is nested more than 10,000 levels deep"
+		case !utf8.Valid(body):
+			reason = "it is not valid UTF-8"
+		default:
+			reason = "there is a mistake, or something behind the end"
+		}
+	}
+	return problem.New(problem.Invalid, "invalid_json", "The body is not valid JSON: %s (%s).", reason, lineAndColumn(body, offset))
+}

@@ -1,0 +1,150 @@
+package clients
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"beckon/internal/problem"
+)
+
+// The bounds of what a caller may say beside its prompt.
+const (
+	maxSessionID     = 256 // characters
+	maxMetadataBytes = 16 << 10
+	maxAgentID       = 63
+)
+
+// Request is a call as it came in. Its body has been read up to the client's limit.
+type Request struct {
+	Header     http.Header
+	Query      url.Values
+	Body       []byte
+	ReceivedAt time.Time
+}
+
+// Prompt is what a request asks for. All but Text may be empty.
+type Prompt struct {
+	Text      string // valid UTF-8 with something to see in it
+	Agent     string // the agent or flow that the caller wants, well-formed but not yet known to exist
+	SessionID string
+	Metadata  json.RawMessage // a JSON object of at most 16 KiB
+	Webhook   json.RawMessage // a JSON object; what is in it is for deliveries to check
+}
+
+// ReadPrompt takes the prompt from the body of a request, by its Content-Type:
+//
+//	application/json, application/*+json   the string prompt of an object, with its siblings; any other JSON itself
+//	text/*, or none                        the text
+//	application/x-www-form-urlencoded      the field prompt, with its siblings; else all fields as "name: value"; without
+//	multipart/form-data                    any "=" (what curl -d sends) an urlencoded body is the text itself
+//
+// The error is a problem: Unsupported for a type or encoding that isn't understood, else Invalid.
+func ReadPrompt(r Request) (Prompt, error) {
+	kind, err := kindOf(r.Header)
+	if err != nil {
+		return Prompt{}, err
+	}
+	wanted, err := agentOf(r.Query)
+	if err != nil {
+		return Prompt{}, err
+	}
+	p, err := kind.read(trimBOM(r.Body))
+	if err != nil {
+		return Prompt{}, err
+	}
+	if p.Agent, err = oneAgent(p.Agent, wanted); err != nil {
+		return Prompt{}, err
+	}
+	return p, checkText(p.Text)
+}
+
+func (k bodyKind) read(body []byte) (Prompt, error) {
+	switch {
+	case len(body) == 0:
+		return Prompt{}, errEmptyPrompt()
+	case k.format == jsonFormat:
+		return readJSON(body)
+	case k.isForm(body):
+		fields, err := k.fields(body)
+		if err != nil {
+			return Prompt{}, err
+		}
+		return promptOfFields(fields)
+	}
+	return Prompt{Text: string(body)}, nil // checkText follows
+}
+
+// checkText refuses what no agent can answer and no database can keep.
+func checkText(text string) error {
+	switch {
+	case strings.TrimSpace(text) == "":
+		return errEmptyPrompt()
+	case !utf8.ValidString(text):
+		return errUTF8()
+	case strings.ContainsRune(text, 0):
+		return problem.New(problem.Invalid, "invalid_text", "The prompt holds a NUL character. Send text.")
+	}
+	return nil
+}
+
+func errEmptyPrompt() error {
+	return problem.New(problem.Invalid, "empty_prompt", "The prompt is empty. Send it as the body, or as prompt in a JSON object or a form.")
+}
+
+func errUTF8() error {
+	return problem.New(problem.Invalid, "invalid_utf8", "The text is not valid UTF-8. Convert it before you send it.")
+}
+
+// invalidParameter names the parameter that is wrong, also in the fields of the problem.
+func invalidParameter(name, format string, args ...any) error {
+	message := fmt.Sprintf(format, args...)
+	e := problem.New(problem.Invalid, "invalid_parameter", "%s %s.", name, message)
+	e.Fields.Add(name, "%s", message)
+	return e
+}
+
+// agentOf reads ?agent=; an empty one counts as none.
+func agentOf(query url.Values) (string, error) {
+	agent := ""
+	for _, a := range query["agent"] {
+		if agent != "" && a != agent {
+			return "", invalidParameter("agent", "is in the query more than once, with different values")
+		}
+		agent = a
+	}
+	return agent, checkAgent(agent)
+}
+
+// oneAgent lets the body and the query say the same, or one of them nothing.
+func oneAgent(body, query string) (string, error) {
+	if body != "" && query != "" && body != query {
+		return "", invalidParameter("agent", "differs between the body and the query; name it once")
+	}
+	if body != "" {
+		return body, checkAgent(body)
+	}
+	return query, nil
+}
+
+func checkAgent(id string) error {
+	for i := range len(id) {
+		c := id[i]
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' && i > 0) || i >= maxAgentID {
+			return invalidParameter("agent", "must be the id of an agent or flow: at most %d lower-case letters, digits and hyphens", maxAgentID)
+		}
+	}
+	return nil
+}
+
+func checkSessionID(id string) error {
+	if utf8.RuneCountInString(id) > maxSessionID || strings.ContainsFunc(id, unicode.IsControl) {
+		return invalidParameter("sessionId", "must be at most %d characters, without control characters", maxSessionID)
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package clients
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"beckon/internal/problem"
+	"beckon/internal/render"
+)
+
+// templateTime bounds the rendering of a client's template.
+const templateTime = 100 * time.Millisecond
+
+// Template makes prompts of requests. Any number of calls may use it at the same time.
+type Template struct {
+	parsed *render.Template
+}
+
+// ParseTemplate reads the template of a client. The error says what is wrong, and where.
+func ParseTemplate(text string) (*Template, error) {
+	parsed, err := render.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return &Template{parsed}, nil
+}
+
+// Prompt renders the template over a request. The agent may come from ?agent= and nothing from the body, which
+// belongs to the template. The error is a problem: Unprocessable when the template cannot be rendered over this
+// request, else as of ReadPrompt.
+func (t *Template) Prompt(c Client, r Request, maxBytes int) (Prompt, error) {
+	kind, err := kindOf(r.Header)
+	if err != nil {
+		return Prompt{}, err
+	}
+	agent, err := agentOf(r.Query)
+	if err != nil {
+		return Prompt{}, err
+	}
+	data, err := t.data(c, r, kind)
+	if err != nil {
+		return Prompt{}, err
+	}
+	text, err := t.parsed.Render(data, render.Limits{MaxBytes: maxBytes, Time: templateTime})
+	if err != nil {
+		return Prompt{}, problem.New(problem.Unprocessable, "template_failed", "The client's template cannot be rendered over this request: %v.", err)
+	}
+	return Prompt{Text: text, Agent: agent}, checkText(text)
+}
+
+// data makes what the template mentions. A body that says what it is must be that, mentioned or not.
+func (t *Template) data(c Client, r Request, kind bodyKind) (map[string]any, error) {
+	raw := trimBOM(r.Body)
+	body, err := t.body(kind, raw)
+	if err != nil {
+		return nil, err
+	}
+	name := c.Name
+	if name == "" {
+		name = c.ID
+	}
+	data := map[string]any{"body": body, "client": map[string]any{"id": c.ID, "name": name}, "receivedAt": r.ReceivedAt.UTC()}
+	if t.parsed.Mentions("text") {
+		data["text"] = strings.ToValidUTF8(string(raw), "\uFFFD") // a multipart body may hold files
+	}
+	if t.parsed.Mentions("headers") {
+		data["headers"] = safeHeaders(r.Header)
+	}
+	if t.parsed.Mentions("query") {
+		data["query"] = queryData(r.Query)
+	}
+	return data, nil
+}
+
+// body returns the parsed JSON or form, or nil where there is neither.
+func (t *Template) body(kind bodyKind, raw []byte) (any, error) {
+	switch {
+	case len(bytes.TrimSpace(raw)) == 0:
+		return nil, nil
+	case kind.format == jsonFormat:
+		if !t.parsed.Mentions("body") {
+			return nil, checkJSON(raw)
+		}
+		body, err := render.JSON(raw)
+		if err != nil {
+			return nil, invalidJSON(raw, err)
+		}
+		return body, nil
+	case kind.isForm(raw):
+		fields, err := kind.fields(raw)
+		return formData(fields), err
+	}
+	if err := checkUTF8(raw); err != nil || !t.parsed.Mentions("body") {
+		return nil, err
+	}
+	body, err := render.JSON(raw)
+	if err != nil {
+		return nil, nil // a text, which is in .text
+	}
+	return body, nil
+}
+
+// formData has a string for every field, or a list where a field is repeated.
+func formData(fields []field) map[string]any {
+	data := make(map[string]any, len(fields))
+	for _, f := range fields {
+		addValue(data, f.name, f.value)
+	}
+	return data
+}
+
+func queryData(query url.Values) map[string]any {
+	data := make(map[string]any, len(query))
+	for name, values := range query {
+		for _, value := range values {
+			addValue(data, strings.ToValidUTF8(name, "\uFFFD"), strings.ToValidUTF8(value, "\uFFFD"))
+		}
+	}
+	return data
+}
+
+func addValue(data map[string]any, name, value string) {
+	switch have := data[name].(type) {
+	case nil:
+		data[name] = value
+	case []any:
+		data[name] = append(have, value)
+	default:
+		data[name] = []any{have, value}
+	}
+}
+
+// safeHeaders has the headers by their lower-case names, without those that prove who the caller is. A template's
+// result goes to a model and into the run's record.
+func safeHeaders(header http.Header) map[string]string {
+	safe := make(map[string]string, len(header))
+	for name, values := range header {
+		name = strings.ToLower(name)
+		if !isCredential(name) {
+			safe[name] = strings.ToValidUTF8(strings.Join(values, ", "), "\uFFFD")
+		}
+	}
+	return safe
+}
+
+func isCredential(name string) bool {
+	name = strings.NewReplacer("-", "", "_", "").Replace(name)
+	return slices.ContainsFunc([]string{"auth", "token", "secret", "apikey", "accesskey", "password", "session", "credential", "cookie", "jwt"},
+		func(part string) bool { return strings.Contains(name, part) })
+}
