@@ -142,8 +142,8 @@ func readPart(part *multipart.Part) (field, error) {
 		f.isFile, f.value = true, fmt.Sprintf("%s (%s, %d bytes)", file, mediaType, n)
 		return f, nil
 	}
-	var value strings.Builder
-	if _, err := io.Copy(&value, part); err != nil {
+	var value bytes.Buffer
+	if _, err := value.ReadFrom(part); err != nil {
 		return field{}, invalidForm("The form is cut off within a field.")
 	}
 	f.value = value.String()

@@ -80,7 +80,9 @@ func (w *row) run() *Run {
 }
 
 // storable takes out what PostgreSQL can't keep in a text: NUL, and what is not UTF-8.
-func storable(s string) string { return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "\uFFFD") }
+func storable(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "\uFFFD")
+}
 
 func timeOf(ms *int64) time.Time {
 	if ms == nil {

@@ -3,6 +3,7 @@ package units
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -19,18 +20,15 @@ func (d Duration) Or(fallback time.Duration) time.Duration {
 	return time.Duration(d)
 }
 
-// String writes whole units without the zeros behind them: "5m", not "5m0s".
+// String writes no zeros at the end: "5m" and "1h30m", not "5m0s" and "1h30m0s".
 func (d Duration) String() string {
-	t := time.Duration(d)
-	switch {
-	case t == 0:
-		return "0s"
-	case t%time.Hour == 0:
-		return fmt.Sprintf("%dh", t/time.Hour)
-	case t%time.Minute == 0 && t < time.Hour:
-		return fmt.Sprintf("%dm", t/time.Minute)
+	s := time.Duration(d).String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
 	}
-	return t.String()
+	return s
 }
 
 // MarshalText is the form of JSON and of text.

@@ -1,0 +1,90 @@
+package chat
+
+import (
+	"log/slog"
+	"math"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+
+	"github.com/sashabaranov/go-openai"
+	"golang.org/x/net/http/httpguts"
+
+	"beckon/agents"
+	"beckon/internal/problem"
+)
+
+const (
+	defaultURL  = "https://api.openai.com/v1"
+	completions = "/chat/completions"
+	userAgent   = "Beckon"
+)
+
+type target struct {
+	base string   // as configured, without its query
+	url  *url.URL // of the completions, with the query
+}
+
+// address finds where the provider's completions are and which headers they get beside go-openai's own. Azure's older
+// style needs the query: …/openai/deployments/NAME?api-version=2024-10-21.
+func address(p agents.Provider, found *problem.Fields) (target, http.Header) {
+	base := p.URL
+	if base == "" {
+		base = defaultURL
+	}
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		found.Add("provider.url", "must be an http or https URL")
+		return target{}, nil
+	}
+	u.User, u.Fragment, u.RawFragment = nil, "", ""
+	if strings.HasSuffix(strings.TrimRight(u.Path, "/"), completions) {
+		found.Add("provider.url", "must be the base URL, without %s", completions)
+	}
+	if !httpguts.ValidHeaderFieldValue(p.APIKey.Reveal()) {
+		found.Add("provider.apiKey", "must not hold a line break or another control character")
+	}
+	headers := http.Header{"User-Agent": {userAgent}}
+	for name, value := range p.Headers {
+		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value.Reveal()) {
+			found.Add("provider.headers", "%q is not a header that can be sent", name)
+			continue
+		}
+		headers[textproto.CanonicalMIMEHeaderKey(name)] = []string{value.Reveal()}
+	}
+	if u.Path == "" {
+		u.Path = "/" // or JoinPath makes a path that doesn't begin with one
+	}
+	full := u.JoinPath(completions)
+	u.RawQuery, u.ForceQuery = "", false
+	return target{base: strings.TrimRight(u.String(), "/"), url: full}, headers
+}
+
+// newRequest prepares what is the same in every call of the agent.
+func newRequest(a agents.Agent, log *slog.Logger) openai.ChatCompletionRequest {
+	r := openai.ChatCompletionRequest{Model: a.Model}
+	if a.SystemPrompt != "" {
+		r.Messages = []openai.ChatCompletionMessage{{Role: openai.ChatMessageRoleSystem, Content: a.SystemPrompt}}
+	}
+	if reasons(a.Model) {
+		r.MaxCompletionTokens = a.MaxTokens
+		if a.Temperature != nil && *a.Temperature != 1 {
+			log.Warn("temperature is left out: reasoning models do not take one", "model", a.Model)
+		}
+		return r
+	}
+	r.MaxTokens = a.MaxTokens
+	if a.Temperature != nil {
+		// go-openai omits a zero, and a provider's default is far from it.
+		r.Temperature = max(float32(*a.Temperature), math.SmallestNonzeroFloat32)
+	}
+	return r
+}
+
+// reasons reports whether the model is one of OpenAI's that take max_completion_tokens, and no temperature. Those that
+// go-openai knows are the ones for which it would refuse max_tokens; the names of GPT-6 it lists one by one.
+func reasons(model string) bool {
+	probe := openai.ChatCompletionRequest{Model: model, MaxTokens: 1}
+	return openai.NewReasoningValidator().Validate(probe) != nil || strings.HasPrefix(model, "gpt-6")
+}

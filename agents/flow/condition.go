@@ -1,0 +1,66 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+)
+
+// The limits of one evaluation, so that an expression can neither hold up a flow nor be made to by what agents wrote.
+const (
+	maxExpression = 4096 // characters
+	maxCost       = 10_000_000
+	maxEvaluation = 250 * time.Millisecond
+	checkEvery    = 100 // turns of a comprehension
+)
+
+// condition is a CEL expression over state and outputs that is true or false.
+type condition struct {
+	program cel.Program
+}
+
+func compile(expression string) (*condition, error) {
+	env, err := cel.NewEnv(
+		cel.Variable("state", cel.MapType(cel.StringType, cel.DynType)),
+		cel.Variable("outputs", cel.MapType(cel.StringType, cel.StringType)),
+		cel.ParserExpressionSizeLimit(maxExpression),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("set up CEL: %w", err)
+	}
+	ast, issues := env.Compile(expression)
+	if issues.Err() != nil {
+		return nil, explainIssues(issues)
+	}
+	if !ast.OutputType().IsExactType(cel.BoolType) {
+		return nil, errors.New("must be true or false, not " + ast.OutputType().String() + ": compare it, as in state.approved == true")
+	}
+	program, err := env.Program(ast, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(checkEvery))
+	if err != nil {
+		return nil, fmt.Errorf("is not a condition that can be evaluated: %w", err)
+	}
+	return &condition{program}, nil
+}
+
+// explainIssues puts what the compiler found into one line.
+func explainIssues(issues *cel.Issues) error {
+	var list []string
+	for _, e := range issues.Errors() {
+		list = append(list, fmt.Sprintf("%s (column %d)", e.Message, e.Location.Column()+1))
+	}
+	return errors.New("is not a CEL expression: " + strings.Join(list, "; "))
+}
+
+// holds evaluates the condition. A key that isn't there yet, values that can't be compared and an evaluation beyond the
+// limits count as false.
+func (c *condition) holds(ctx context.Context, t *thread) bool {
+	ctx, cancel := context.WithTimeout(ctx, maxEvaluation)
+	defer cancel()
+	value, _, err := c.program.ContextEval(ctx, map[string]any{"state": t.state, "outputs": t.outputs})
+	return err == nil && value == types.True
+}

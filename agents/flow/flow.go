@@ -1,0 +1,81 @@
+// Package flow invokes a flow: it runs the steps, hands each agent what came before, and returns the flow's answer.
+//
+// The first agent is given the flow's prompt as it is. Each later one is given the prompt and, below it, a section for
+// every agent that has answered since:
+//
+//	Why is checkout slow?
+//
+//	=== logs ===
+//	412 timeouts since 09:00.
+//
+//	=== metrics (failed) ===
+//	The provider "acme" did not answer within 2m.
+//
+// Steps in parallel start from the same text; behind them it has the sections of all, in the order in which the steps
+// are written, whoever was first. A section marked as failed is there for a step with onError: continue.
+//
+// An output with a key is kept in state and in outputs, without the white space around it; the until of a loop sees
+// both. Steps in parallel don't see each other's; where two set the same key, the later step in the file wins.
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"beckon/agents"
+	"beckon/internal/problem"
+)
+
+// New makes the invokers of flows.
+func New() agents.FlowFactory {
+	return func(f agents.Flow, lookup func(id string) *agents.Entry) (agents.Invoker, problem.Fields) {
+		b := builder{lookup: lookup}
+		root := b.build(f.Root, "root")
+		if len(b.found) > 0 {
+			return nil, b.found
+		}
+		return &flow{id: f.ID, root: root, marked: b.answer != ""}, nil
+	}
+}
+
+// flow is safe for concurrent use: what changes during an invocation is in its thread.
+type flow struct {
+	id     string
+	root   step
+	marked bool // one of the steps is the response agent
+}
+
+// Invoke runs the steps. The answer is the output of the response agent (of its last turn, in a loop), without one that
+// of the last step; steps in parallel answer with their outputs one below the other. A failed step ends the flow with an
+// error of the same kind and code. All goroutines have ended when Invoke returns, and the usage is that of all calls.
+func (f *flow) Invoke(ctx context.Context, call agents.Call) (agents.Result, error) {
+	t := newThread(call)
+	err := f.root.run(ctx, t)
+	result := agents.Result{Output: t.output, Usage: t.usage}
+	if f.marked {
+		result.Output = t.answer
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return result, f.ended(ctx, err)
+	case err != nil:
+		return result, err
+	case strings.TrimSpace(result.Output) == "":
+		return result, problem.New(problem.Upstream, "flow_no_answer", "The flow %q came to its end without an answer%s.", f.id, t.whyNot()).Because(t.failure)
+	}
+	return result, nil
+}
+
+// ended says why ctx did, which is what made the steps fail.
+func (f *flow) ended(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if p, ok := errors.AsType[*problem.Error](cause); ok {
+		return p
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return problem.New(problem.Expired, "agent_timeout", "The flow %q ran out of its time. Raise its timeout, or ask for less.", f.id).Because(err)
+	}
+	return fmt.Errorf("flow %q was stopped: %w: %w", f.id, ctx.Err(), cause)
+}

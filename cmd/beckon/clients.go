@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"beckon/clients"
+	"beckon/internal/config"
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/units"
+)
+
+type clientsCommand struct {
+	List   clientsListCommand   `cmd:"" help:"List the clients of the file and of the database."`
+	Create clientsCreateCommand `cmd:"" help:"Make a client and print its token, which is shown this once."`
+	Token  clientsTokenCommand  `cmd:"" help:"Give a client a new token and print it."`
+}
+
+// opened is what the clients commands work on.
+type opened struct {
+	config  *config.Config
+	db      *database
+	stored  config.Resources
+	catalog *config.Catalog
+}
+
+func (f configFlag) open(ctx context.Context) (o opened, err error) {
+	if o.config, err = f.load(); err != nil {
+		return o, err
+	}
+	if o.db, err = openDatabase(ctx, o.config, slog.New(slog.DiscardHandler)); err != nil {
+		return o, err
+	}
+	if o.stored, err = o.db.resources(ctx); err == nil {
+		o.catalog, err = buildCatalog(o.config, o.stored)
+	}
+	if err != nil {
+		_ = o.db.store.Close()
+	}
+	return o, err
+}
+
+type clientsListCommand struct {
+	configFlag
+	JSON bool `help:"Print JSON."`
+}
+
+func (l clientsListCommand) Run(std streams) error {
+	o, err := l.open(context.Background())
+	if err != nil {
+		return err
+	}
+	defer o.db.store.Close()
+	type shown struct {
+		clients.Client
+		Enabled   bool   `json:"enabled"`
+		ManagedBy string `json:"managedBy"`
+	}
+	list := make([]shown, len(o.catalog.Clients))
+	for i, c := range o.catalog.Clients {
+		list[i] = shown{c, c.IsEnabled(), o.catalog.Origin(config.SectionClients, c.ID)}
+	}
+	if l.JSON {
+		return json.NewEncoder(std.out).Encode(map[string]any{"items": list})
+	}
+	table := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tPROMPT\tAGENTS\tENABLED\tMANAGED BY")
+	for _, c := range list {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%t\t%s\n", c.ID, promptSource(c.Client), strings.Join(c.AllowedAgents, ", "), c.Enabled, c.ManagedBy)
+	}
+	return table.Flush()
+}
+
+func promptSource(c clients.Client) string {
+	switch {
+	case c.Template != "":
+		return "template"
+	case c.Passthrough:
+		return "request"
+	}
+	return "command " + c.CommandID
+}
+
+type clientsCreateCommand struct {
+	configFlag
+	ID            string         `arg:"" help:"Lower-case letters, digits and hyphens."`
+	Name          string         `help:"A name to display."`
+	Agent         []string       `help:"An agent or flow that it may use; can be given several times. The first is the default." required:"" placeholder:"ID"`
+	Command       string         `help:"The command that it runs. Without it, the prompt is taken from the request." placeholder:"ID"`
+	Template      string         `help:"A Go template that makes the prompt of the request."`
+	SyncTimeout   units.Duration `help:"How long a call waits for its answer." placeholder:"5m"`
+	MaxConcurrent int            `help:"How many calls it may have at the same time."`
+	JSON          bool           `help:"Print JSON."`
+}
+
+func (k clientsCreateCommand) Run(std streams) error {
+	ctx := context.Background()
+	o, err := k.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer o.db.store.Close()
+	c := clients.Client{ID: k.ID, Name: k.Name, Passthrough: k.Command == "", CommandID: k.Command, Template: k.Template,
+		AllowedAgents: k.Agent, SyncTimeout: k.SyncTimeout, MaxConcurrent: k.MaxConcurrent}
+	if err := o.admits(c); err != nil {
+		return err
+	}
+	token, err := o.db.clients.Create(ctx, c)
+	if err != nil {
+		return err
+	}
+	return printToken(std, k.JSON, c.ID, token)
+}
+
+// admits checks a new client as if it were in the database already, by the same rules that a load has.
+func (o opened) admits(c clients.Client) error {
+	if o.catalog.Origin(config.SectionClients, c.ID) == config.FromConfig {
+		return managedByConfig(c.ID)
+	}
+	for _, have := range o.stored.Clients {
+		if have.ID == c.ID {
+			return problem.New(problem.Conflict, "already_exists", "There is already a client %q. For a new token: beckon clients token %s", c.ID, c.ID)
+		}
+	}
+	stored := o.stored
+	stored.Clients = append(stored.Clients[:len(stored.Clients):len(stored.Clients)], c)
+	catalog, err := buildCatalog(o.config, stored)
+	if err != nil {
+		return err
+	}
+	fields := findingsOf(catalog.Warnings, config.SectionClients, c.ID)
+	return fields.Err()
+}
+
+type clientsTokenCommand struct {
+	configFlag
+	ID      string         `arg:"" help:"The client."`
+	Overlap units.Duration `help:"How long the old token stays good beside the new one." default:"0s"`
+	JSON    bool           `help:"Print JSON."`
+}
+
+func (k clientsTokenCommand) Run(std streams) error {
+	ctx := context.Background()
+	o, err := k.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer o.db.store.Close()
+	if o.catalog.Origin(config.SectionClients, k.ID) == config.FromConfig {
+		return managedByConfig(k.ID)
+	}
+	token, err := o.db.clients.Rotate(ctx, k.ID, time.Duration(k.Overlap))
+	if err != nil {
+		return err
+	}
+	return printToken(std, k.JSON, k.ID, token)
+}
+
+func managedByConfig(id string) error {
+	return problem.New(problem.Conflict, "managed_by_config", "The client %q is declared in the configuration file: change it, or its token, there.", id)
+}
+
+// printToken prints the token alone on standard output, so that a script can take it.
+func printToken(std streams, asJSON bool, id string, token secret.String) error {
+	if asJSON {
+		return json.NewEncoder(std.out).Encode(map[string]string{"id": id, "token": token.Reveal()})
+	}
+	fmt.Fprintf(std.err, "The token of %s, shown this once:\n", id)
+	_, err := fmt.Fprintln(std.out, token.Reveal())
+	return err
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"beckon/agents"
+	"beckon/clients"
+	"beckon/internal/config"
+	"beckon/internal/secret"
+)
+
+// Someone who has configured nothing gets something that works: a provider, an agent, and a client to call it by.
+const (
+	firstAgent  = "assistant"
+	firstClient = "demo"
+	ollamaURL   = "http://localhost:11434"
+	// ollamaPatience bounds how long the first start waits for a model server that may not be there.
+	ollamaPatience = 100 * time.Millisecond
+)
+
+// knownProviders are the vendors whose usual variable is looked for, in this order. Their models are the small ones:
+// https://platform.openai.com/docs/models, https://docs.claude.com/en/docs/about-claude/models,
+// https://ai.google.dev/gemini-api/docs/models
+var knownProviders = []struct{ id, variable, url, model string }{
+	{"openai", "OPENAI_API_KEY", "https://api.openai.com/v1", "gpt-5-mini"},
+	{"anthropic", "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1", "claude-haiku-4-5"},
+	{"gemini", "GEMINI_API_KEY", "https://generativelanguage.googleapis.com/v1beta/openai", "gemini-2.5-flash"},
+}
+
+// firstStart fills an empty database when there is no configuration file, and returns what to print. It does nothing
+// in any other case.
+func firstStart(ctx context.Context, c *config.Config, db *database, address net.Addr) (welcome string, err error) {
+	if c.File() != "" {
+		return "", nil
+	}
+	empty, err := db.store.Empty(ctx)
+	if err != nil || !empty {
+		return "", err
+	}
+	provider, model := firstProvider(ctx)
+	var token secret.String
+	err = db.store.Write(ctx, func(tx *gorm.DB) error {
+		if err := db.providers.Create(tx, provider); err != nil {
+			return err
+		}
+		agent := agents.Agent{ID: firstAgent, Name: "Assistant", Provider: provider.ID, Model: model,
+			SystemPrompt: "You answer calls of other programs. Be correct and brief."}
+		if err := db.agents.Create(tx, agent); err != nil {
+			return err
+		}
+		client := clients.Client{ID: firstClient, Name: "Demo", Passthrough: true, AllowedAgents: []string{firstAgent}}
+		token, err = db.clients.CreateIn(tx, client)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("make the first resources: %w", err)
+	}
+	return greet(publicURL(c, address), provider, model, token), nil
+}
+
+// firstProvider is the first of these that is there: a vendor whose key is in the environment, Ollama on its usual
+// port, the template that says that there is no model.
+func firstProvider(ctx context.Context) (p agents.Provider, model string) {
+	for _, k := range knownProviders {
+		if os.Getenv(k.variable) != "" {
+			// The key itself stays in the environment.
+			return agents.Provider{ID: k.id, Type: "openai", URL: k.url, APIKey: secret.String("${" + k.variable + "}")}, k.model
+		}
+	}
+	if model := ollamaModel(ctx, ollamaURL); model != "" {
+		return agents.Provider{ID: "ollama", Name: "Ollama", Type: "openai", URL: ollamaURL + "/v1"}, model
+	}
+	return agents.Provider{ID: "offline", Name: "Offline", Type: "template"}, ""
+}
+
+// ollamaModel returns the first model that an Ollama server has: https://docs.ollama.com/api/tags
+func ollamaModel(ctx context.Context, base string) string {
+	ctx, cancel := context.WithTimeout(ctx, ollamaPatience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/api/tags", nil)
+	if err != nil {
+		return ""
+	}
+	// Not through a proxy: it is this machine that is asked.
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	answer, err := (&http.Client{Transport: transport}).Do(request)
+	if err != nil {
+		return ""
+	}
+	defer answer.Body.Close()
+	var tags struct {
+		Models []struct {
+			Name string `json:"name"`
+		} `json:"models"`
+	}
+	if answer.StatusCode != http.StatusOK || json.NewDecoder(http.MaxBytesReader(nil, answer.Body, 1<<20)).Decode(&tags) != nil || len(tags.Models) == 0 {
+		return ""
+	}
+	return tags.Models[0].Name
+}
+
+// publicURL is server.publicURL where somebody set it, else the address that is listened on.
+func publicURL(c *config.Config, address net.Addr) string {
+	if c.OriginOf("server.publicURL") != (config.Origin{}) {
+		return strings.TrimSuffix(c.Server.PublicURL, "/")
+	}
+	tcp, ok := address.(*net.TCPAddr)
+	if !ok {
+		return strings.TrimSuffix(c.Server.PublicURL, "/")
+	}
+	host := tcp.IP.String()
+	if tcp.IP.IsLoopback() || tcp.IP.IsUnspecified() {
+		host = "localhost"
+	}
+	return fmt.Sprintf("http://%s", net.JoinHostPort(host, fmt.Sprint(tcp.Port)))
+}
+
+func greet(url string, p agents.Provider, model string, token secret.String) string {
+	var b strings.Builder
+	b.WriteString("\nBeckon is ready. Call it:\n\n")
+	fmt.Fprintf(&b, "  curl -sS %s/api/v1/webhooks/%s -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '{\"prompt\":\"Say hello\"}'\n\n",
+		url, firstClient, token.Reveal())
+	if model == "" {
+		fmt.Fprintf(&b, "No model is configured: the agent %q answers from a template. Set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY,\n"+
+			"or start Ollama, and begin again with an empty data folder; or write a config.yaml (config.example.yaml shows how).\n", firstAgent)
+	} else {
+		fmt.Fprintf(&b, "The agent %q uses %s at %s.\n", firstAgent, model, p.URL)
+	}
+	fmt.Fprintf(&b, "The token is shown this once. For a new one: beckon clients token %s\n\n", firstClient)
+	return b.String()
+}

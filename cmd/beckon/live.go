@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"sync/atomic"
+
+	"beckon/agents"
+	"beckon/clients"
+	"beckon/commands"
+	"beckon/internal/config"
+	"beckon/internal/problem"
+	"beckon/internal/telemetry"
+	"beckon/server"
+)
+
+// live is the configuration in force. A reload builds a whole new one and swaps it in, or leaves the old one alone.
+type live struct {
+	database *database
+	how      agents.Factories
+	limits   *clients.Limits
+	log      *slog.Logger
+	level    *slog.LevelVar
+	metrics  *telemetry.Metrics
+
+	config  *config.Config // of the last load; only load and reload touch it, one after the other
+	current atomic.Pointer[server.Catalog]
+}
+
+// catalog is what the server asks for each call.
+func (l *live) catalog() server.Catalog { return *l.current.Load() }
+
+// load puts a configuration in force, together with what the database holds.
+func (l *live) load(ctx context.Context, c *config.Config) error {
+	stored, err := l.database.resources(ctx)
+	if err != nil {
+		return err
+	}
+	credentials, err := l.database.clients.Credentials(ctx)
+	if err != nil {
+		return err
+	}
+	catalog, err := c.Catalog(l.how, os.LookupEnv, stored)
+	if err != nil {
+		return err
+	}
+	set, findings := clients.NewSet(declared(catalog, credentials), l.limits)
+	for _, f := range append(catalog.Warnings, findings...) {
+		l.log.Warn("a resource is left out until it is mended", "section", f.Section, "id", f.ID, "error", f.Fields.Err())
+	}
+	if err := l.level.UnmarshalText([]byte(c.Log.Level)); err != nil {
+		return fmt.Errorf("log.level: %w", err)
+	}
+	l.config = c
+	l.current.Store(&server.Catalog{Clients: set, Commands: commands.NewSet(catalog.Commands), Agents: catalog.Set})
+	return nil
+}
+
+// reload reads the file again and puts it in force, whole or not at all.
+func (l *live) reload(ctx context.Context) error {
+	c, err := config.Load(l.config.File(), os.LookupEnv)
+	if err == nil {
+		if _, restart := config.Changes(l.config, c); len(restart) > 0 {
+			l.log.Warn("some of the changes take effect at the next start only", "settings", restart)
+		}
+		err = l.load(ctx, c)
+	}
+	l.metrics.Reload(err == nil)
+	if err == nil {
+		l.log.Info("configuration in force")
+	}
+	return err
+}
+
+// watch reloads whenever the file or the database's resources change, until ctx ends. revision is the one that was
+// read before the first load.
+func (l *live) watch(ctx context.Context, revision int64) {
+	sources := []config.Source{{Name: "database", Known: strconv.FormatInt(revision, 10), Look: func(ctx context.Context) (string, error) {
+		now, err := l.database.store.Revision(ctx)
+		return strconv.FormatInt(now, 10), err
+	}}}
+	if l.config.File() != "" {
+		sources = append(sources, config.FileSource(l.config))
+	}
+	config.Watch(ctx, config.PollInterval, l.log, l.reload, sources...)
+}
+
+// declared gives every client of the catalog what proves it: a hash from the database, or the token of the file.
+func declared(catalog *config.Catalog, stored map[string][]clients.Credential) []clients.Declared {
+	list := make([]clients.Declared, len(catalog.Clients))
+	for i, c := range catalog.Clients {
+		list[i] = clients.Declared{Client: c, Credentials: stored[c.ID]}
+		if catalog.Origin(config.SectionClients, c.ID) == config.FromConfig {
+			list[i].Credentials = []clients.Credential{{Hash: clients.HashOf(c.Token.Reveal())}}
+		}
+	}
+	return list
+}
+
+// findingsOf returns what is wrong with one resource.
+func findingsOf(list []problem.Finding, section, id string) problem.Fields {
+	for _, f := range list {
+		if f.Section == section && f.ID == id {
+			return f.Fields
+		}
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+// Command beckon wires everything once; each of its commands has a file of its own.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"beckon/internal/config"
+	"beckon/internal/problem"
+)
+
+// The exit codes of every command.
+const (
+	exitFailed  = 1 // what was asked for was tried, and did not work
+	exitUsage   = 2 // the command line makes no sense
+	exitRefused = 3 // the gateway did not let the caller in, or did not take the request
+)
+
+type commandLine struct {
+	Serve   serveCommand   `cmd:"" help:"Run the gateway."`
+	Invoke  invokeCommand  `cmd:"" help:"Call a client's webhook and print the answer."`
+	Clients clientsCommand `cmd:"" help:"List and make clients, and give them tokens. Works on the database, whether the gateway runs or not."`
+	Config  configCommand  `cmd:"" help:"Check or export the configuration."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// streams are what a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// exitError ends the program with a code of its own.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func main() {
+	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+func run(args []string, std streams) int {
+	exited, code := false, 0
+	parser, err := kong.New(&commandLine{}, kong.Name("beckon"),
+		kong.Description("An HTTP gateway that puts AI agents to work."),
+		kong.Writers(std.out, std.err), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Exit(func(c int) { exited, code = true, c }))
+	if err != nil {
+		panic(err) // the struct above is wrong, which no input can cause
+	}
+	parsed, err := parser.Parse(args)
+	if exited { // --help has printed what it had to
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(std.err, "beckon: %v\nTry: beckon --help\n", err)
+		return exitUsage
+	}
+	if err := parsed.Run(std); err != nil {
+		return explain(err, std.err)
+	}
+	return 0
+}
+
+// explain prints why a command did not work, and returns its exit code. A problem's cause is left to the log of a
+// server; here there is none, so it is printed when the problem itself doesn't say enough.
+func explain(err error, w io.Writer) int {
+	code := exitFailed
+	if e, ok := errors.AsType[*exitError](err); ok {
+		code = e.code
+	}
+	if mistakes, ok := errors.AsType[*config.Error](err); ok {
+		fmt.Fprintln(w, mistakes)
+		return code
+	}
+	if p, ok := errors.AsType[*problem.Error](err); ok && p.Kind != problem.Internal && p.Kind != problem.Unavailable {
+		err = errors.New(p.Detail)
+	}
+	fmt.Fprintf(w, "beckon: %v\n", err)
+	return code
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"beckon/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"beckon": main}) }
+
+// TestScripts runs the real binary as its users do. Beside testscript's own commands there are:
+//
+//	gateway [ARG...]   starts beckon serve and waits until it is ready; its output goes to serve.out and serve.err
+//	stop               ends it with SIGTERM and wants exit code 0
+//	crash              ends it with SIGKILL
+//	eventually CMD...  runs a command until it succeeds, for two seconds, which is how soon a change must be in force
+//	postgres           makes an empty PostgreSQL database and puts its URL into $POSTGRES
+//	pasted FILE        runs the one line in FILE that begins with curl
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata/script",
+		Setup: setup,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"gateway": startGateway, "stop": stopGateway, "crash": crashGateway, "eventually": eventually, "pasted": pasted,
+			"postgres": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("POSTGRES", storetest.Postgres(t)) },
+		},
+	})
+}
+
+type process struct{ *exec.Cmd }
+
+const processKey = "gateway"
+
+func setup(env *testscript.Env) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	address := l.Addr().String()
+	env.Setenv("BECKON_SERVER_ADDRESS", address)
+	env.Setenv("BECKON_URL", "http://"+address)
+	env.Values[processKey] = &process{}
+	env.Defer(func() {
+		if p := env.Values[processKey].(*process); p.Cmd != nil {
+			_ = p.Process.Kill()
+			_ = p.Wait()
+		}
+	})
+	return nil
+}
+
+func startGateway(ts *testscript.TestScript, neg bool, args []string) {
+	path := ""
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if candidate := filepath.Join(dir, "beckon"); path == "" && exists(candidate) {
+			path = candidate
+		}
+	}
+	cmd := exec.Command(path, append([]string{"serve"}, args...)...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = environ(ts)
+	var err error
+	cmd.Stdout, err = os.OpenFile(ts.MkAbs("serve.out"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	ts.Check(err)
+	cmd.Stderr, err = os.OpenFile(ts.MkAbs("serve.err"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Value(processKey).(*process).Cmd = cmd
+	if err := poll(10*time.Second, func() error { return probe(ts.Getenv("BECKON_URL") + "/readyz") }); err != nil {
+		log, _ := os.ReadFile(ts.MkAbs("serve.err"))
+		ts.Fatalf("the gateway did not become ready: %v\n%s", err, log)
+	}
+}
+
+// environ is what a script has set; the variables that a first start looks for are not inherited.
+func environ(ts *testscript.TestScript) (env []string) {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "BECKON_SERVER_ADDRESS", "BECKON_DATABASE_URL", "BECKON_SERVER_SHUTDOWN_GRACE", "BECKON_LOG_FORMAT",
+		"OPENAI_API_KEY", "CI_TOKEN", "MODEL_URL"} {
+		if value := ts.Getenv(name); value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+func stopGateway(ts *testscript.TestScript, neg bool, _ []string) {
+	p := ts.Value(processKey).(*process)
+	ts.Check(p.Process.Signal(syscall.SIGTERM))
+	err := p.Wait()
+	p.Cmd = nil
+	if err != nil {
+		log, _ := os.ReadFile(ts.MkAbs("serve.err"))
+		ts.Fatalf("the gateway did not end well: %v\n%s", err, log)
+	}
+}
+
+func crashGateway(ts *testscript.TestScript, neg bool, _ []string) {
+	p := ts.Value(processKey).(*process)
+	ts.Check(p.Process.Kill())
+	_ = p.Wait()
+	p.Cmd = nil
+}
+
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	err := poll(2*time.Second, func() error {
+		err := ts.Exec(args[0], args[1:]...)
+		if neg && err == nil {
+			return errors.New("it still succeeds")
+		}
+		if neg {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		ts.Fatalf("%s: %v", strings.Join(args, " "), err)
+	}
+}
+
+func pasted(ts *testscript.TestScript, neg bool, args []string) {
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "curl ") {
+			ts.Check(ts.Exec("sh", "-c", line))
+			return
+		}
+	}
+	ts.Fatalf("%s has no line that begins with curl", args[0])
+}
+
+func poll(patience time.Duration, try func() error) error {
+	deadline := time.Now().Add(patience)
+	for {
+		err := try()
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func probe(url string) error {
+	answer, err := http.Get(url)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, answer.Status)
+	}
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

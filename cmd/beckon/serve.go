@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"beckon/clients"
+	"beckon/internal/telemetry"
+	"beckon/internal/units"
+	"beckon/runs"
+	"beckon/server"
+)
+
+type serveCommand struct {
+	configFlag
+}
+
+// Run serves until it is told to end, by SIGTERM or SIGINT, and by then has let the calls under way end.
+func (s serveCommand) Run(std streams) error {
+	c, err := s.load()
+	if err != nil {
+		return err
+	}
+	log, level := telemetry.NewLogger(std.err, c.Log.Format)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+
+	// The address comes first: when another process has it, nothing has been touched yet.
+	listener, err := listen(c.Server.Address)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	db, err := openDatabase(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := db.store.Close(); err != nil {
+			log.Error("the database did not close", "error", err)
+		}
+	}()
+	welcome, err := firstStart(ctx, c, db, listener.Addr())
+	if err != nil {
+		return err
+	}
+	metrics := telemetry.NewMetrics(version)
+	l := &live{database: db, how: factories(log), limits: clients.NewLimits(), log: log, level: level, metrics: metrics}
+	revision, err := db.store.Revision(ctx)
+	if err != nil {
+		return err
+	}
+	if err := l.load(ctx, c); err != nil {
+		return err
+	}
+	srv := server.New(server.Config{Catalog: l.catalog, Runs: runs.New(db.store, log, metrics), Database: db.store, Metrics: metrics, Log: log,
+		MaxBodyBytes: int64(c.Server.MaxBodyBytes), MaxConcurrent: int64(c.Server.MaxConcurrent), TrustedProxies: c.Server.ProxyNetworks()})
+	log.Info("listening", "address", listener.Addr().String(), "version", version, "config", c.File(), "database", c.Database.Shown())
+	fmt.Fprint(std.out, welcome)
+	return serveUntil(ctx, stop, srv, listener, l, revision, c.Server.ShutdownGrace.Or(0), log)
+}
+
+// serveUntil serves and watches the configuration until ctx ends, and then gives the calls under way their grace.
+func serveUntil(ctx context.Context, stop func(), srv *server.Server, listener net.Listener, l *live, revision int64, grace time.Duration, log *slog.Logger) error {
+	watching, stopWatching := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		l.watch(watching, revision)
+	}()
+	defer func() {
+		stopWatching()
+		<-watched
+	}()
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	stop() // a second signal ends the process at once
+	log.Info("shutting down", "grace", units.Duration(grace))
+	graceful, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	err := srv.Shutdown(graceful)
+	log.Info("shut down")
+	return errors.Join(err, <-served)
+}
+
+func listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("another process listens on %s already: end it, or choose another address with server.address or BECKON_SERVER_ADDRESS", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
+	}
+	return l, nil
+}

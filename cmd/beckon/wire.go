@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"beckon/agents"
+	"beckon/agents/chat"
+	"beckon/agents/flow"
+	"beckon/agents/reply"
+	"beckon/clients"
+	"beckon/commands"
+	"beckon/deliveries"
+	"beckon/internal/config"
+	"beckon/internal/egress"
+	"beckon/internal/secret"
+	"beckon/internal/store"
+)
+
+const defaultConfigFile = "config.yaml"
+
+// configFlag says where the configuration is.
+type configFlag struct {
+	Config string `help:"The configuration file. Without it, config.yaml where it exists, else none." placeholder:"FILE" type:"path"`
+}
+
+// path is the file to read; empty is none.
+func (f configFlag) path() (string, error) {
+	if f.Config != "" {
+		return f.Config, nil
+	}
+	switch _, err := os.Stat(defaultConfigFile); {
+	case err == nil:
+		return defaultConfigFile, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	default:
+		return "", err
+	}
+}
+
+// load reads the configuration with the environment over it.
+func (f configFlag) load() (*config.Config, error) {
+	path, err := f.path()
+	if err != nil {
+		return nil, err
+	}
+	return config.Load(path, os.LookupEnv)
+}
+
+// factories are all the ways of invoking an agent.
+func factories(log *slog.Logger) agents.Factories {
+	return agents.Factories{
+		Providers: map[string]agents.Factory{
+			"openai":   chat.New(egress.NewProviders(), log),
+			"template": reply.New(),
+		},
+		Flow: flow.New(),
+	}
+}
+
+// database is the store with the storage of every noun on it.
+type database struct {
+	store     *store.Store
+	providers *store.Resources[agents.Provider]
+	agents    *store.Resources[agents.Agent]
+	flows     *store.Resources[agents.Flow]
+	commands  *store.Resources[commands.Command]
+	endpoints *store.Resources[deliveries.Endpoint]
+	clients   *clients.Storage
+}
+
+func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger) (*database, error) {
+	s, err := store.Open(ctx, c.Database.URL.Reveal(), log)
+	if err != nil {
+		return nil, err
+	}
+	sealer := secret.NewSealer(func() (secret.String, error) { return secretsKey(c) })
+	return &database{
+		store:     s,
+		providers: store.NewResources[agents.Provider](s, agents.SectionProviders, sealer),
+		agents:    store.NewResources[agents.Agent](s, agents.SectionAgents, sealer),
+		flows:     store.NewResources[agents.Flow](s, agents.SectionFlows, sealer),
+		commands:  store.NewResources[commands.Command](s, config.SectionCommands, sealer),
+		endpoints: store.NewResources[deliveries.Endpoint](s, config.SectionEndpoints, sealer),
+		clients:   clients.NewStorage(s, sealer),
+	}, nil
+}
+
+// secretsKey returns what seals the stored secrets: server.secretsKey, or a file that is made beside the database.
+func secretsKey(c *config.Config) (secret.String, error) {
+	if c.Server.SecretsKey != "" {
+		return c.Server.SecretsKey, nil
+	}
+	path, isFile := strings.CutPrefix(c.Database.URL.Reveal(), "sqlite:")
+	if !isFile {
+		return "", errors.New("to keep secrets in PostgreSQL, set server.secretsKey to the same value on every replica")
+	}
+	return secret.KeyFile(filepath.Join(filepath.Dir(path), "secrets.key"))
+}
+
+// resources reads what the database has of each noun.
+func (d *database) resources(ctx context.Context) (r config.Resources, err error) {
+	if r.Providers, err = d.providers.List(ctx); err != nil {
+		return r, err
+	}
+	if r.Agents, err = d.agents.List(ctx); err != nil {
+		return r, err
+	}
+	if r.Flows, err = d.flows.List(ctx); err != nil {
+		return r, err
+	}
+	if r.Commands, err = d.commands.List(ctx); err != nil {
+		return r, err
+	}
+	if r.Endpoints, err = d.endpoints.List(ctx); err != nil {
+		return r, err
+	}
+	r.Clients, err = d.clients.List(ctx)
+	return r, err
+}

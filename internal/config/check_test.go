@@ -1,0 +1,103 @@
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestSettingsAreChecked(t *testing.T) {
+	for _, tt := range []struct{ content, want string }{
+		{"server: {address: localhost}", "server.address: must be host:port, such as localhost:8080 or :8080"},
+		{"server: {address: ':99999'}", "server.address: must be host:port, such as localhost:8080 or :8080"},
+		{"server: {publicURL: localhost:8080}", "server.publicURL: must be an http or https URL, such as https://beckon.example.com"},
+		{"server: {publicURL: 'ftp://a'}", "server.publicURL: must be an http or https URL, such as https://beckon.example.com"},
+		{"server: {publicURL: 'http://u:p@a'}", "server.publicURL: must be an http or https URL, such as https://beckon.example.com"},
+		{"server: {trustedProxies: [10.0.0.0/33]}", "server.trustedProxies[0]: must be an IP address or a CIDR such as 10.0.0.0/8"},
+		{"server: {maxBodyBytes: 0}", "server.maxBodyBytes: must be between 1 byte and 64 MiB"},
+		{"server: {maxBodyBytes: 65MiB}", "server.maxBodyBytes: must be between 1 byte and 64 MiB"},
+		{"server: {maxConcurrent: -1}", "server.maxConcurrent: must be between 1 and 1000000"},
+		{"server: {shutdownGrace: 2h}", "server.shutdownGrace: must be more than 0 and at most 1h"},
+		{"database: {url: 'mysql://a'}", "database.url: must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME"},
+		{"log: {level: INFO}", "log.level: must be debug, info, warn or error"},
+		{"log: {format: xml}", "log.format: must be text or json"},
+		{"retention: {runs: 0s}", "retention.runs: must be more than 0 and at most 87600h"},
+		{"retention: {deliveries: 100000h}", "retention.deliveries: must be more than 0 and at most 87600h"},
+	} {
+		require.Equal(t, []string{"config.yaml:1: " + tt.want}, complaints(t, tt.content, nil, Resources{}), tt.content)
+	}
+	for _, content := range []string{"database: {url: 'postgresql://a/b'}", "server: {address: '[::1]:0', trustedProxies: ['::1']}", "server: {publicURL: 'https://a/b'}"} {
+		require.Empty(t, complaints(t, content, nil, Resources{}), content)
+	}
+}
+
+// base is what the resources of the tables below refer to.
+const base = `providers: [{id: p, type: template, template: x}, {id: o, type: openai}]
+agents: [{id: a, provider: p}, {id: b, provider: p}]
+`
+
+func TestResourcesAreChecked(t *testing.T) {
+	for _, tt := range []struct {
+		name, content string
+		want          []string
+	}{
+		{"no id", "commands:\n  - {prompt: x}\n", []string{"3: commands[0].id: is required"}},
+		{"bad id", "commands:\n  - {id: Daily, prompt: x}\n", []string{"3: commands[0].id: must be 1 to 63 lower-case letters, digits and hyphens, and not begin with a hyphen"}},
+		{"long id", "commands:\n  - {id: " + strings.Repeat("a", 64) + ", prompt: x}\n", []string{"3: commands[0].id: must be 1 to 63 lower-case letters, digits and hyphens, and not begin with a hyphen"}},
+		{"id twice", "commands:\n  - {id: x, prompt: x}\n\n  - prompt: y\n    id: x\n", []string{`6: commands[1].id: "x" is already the id of another in line 3`}},
+		{"an agent and a flow", "flows:\n  - {id: a, root: {type: agent, agentId: b}}\n", []string{`3: flows[0].id: "a" is already the id of an agent`}},
+		{"a noun's own check", "commands:\n  - id: x\n    prompt: ' '\n", []string{"4: commands[0].prompt: is required"}},
+		{"deep in a flow", "flows:\n  - id: f\n    root:\n      type: sequential\n      steps:\n        - {type: agent, agentId: a}\n        - type: agent\n          agentId: nobody\n",
+			[]string{`9: flows[0].root.steps[1].agentId: there is no usable agent or flow "nobody"`}},
+		{"a missing key of a step", "flows:\n  - id: f\n    root:\n      type: loop\n      steps: [{type: agent, agentId: a}]\n", []string{"4: flows[0].root.maxIterations: must be between 1 and 1000"}},
+		{"what the factory says", "flows:\n  - id: f\n    root:\n      type: loop\n      maxIterations: 2\n      until: bad(\n      steps: [{type: agent, agentId: a}]\n",
+			[]string{"7: flows[0].root.until: is not a condition"}},
+		{"flows in a circle", "flows:\n  - {id: f, root: {type: agent, agentId: g}}\n  - {id: g, root: {type: agent, agentId: f}}\n", []string{
+			`3: flows[0].root.agentId: there is no usable agent or flow "g"`,
+			"4: flows[1].root.agentId: makes a cycle: f → g → f"}},
+		{"command to nowhere", "commands:\n  - id: x\n    prompt: x\n    agentId: nobody\n", []string{`5: commands[0].agentId: there is no usable agent or flow "nobody"`}},
+		{"no token", "clients:\n  - {id: c, passthrough: true, allowedAgents: [a]}\n", []string{"3: clients[0].token: is required: the bearer token of this client, best written as a ${VARIABLE}"}},
+		{"empty token", "clients:\n  - {id: c, token: '${NONE:-}', passthrough: true, allowedAgents: [a]}\n", []string{"3: clients[0].token: is required: the bearer token of this client, best written as a ${VARIABLE}"}},
+		{"token with a space", "clients:\n  - {id: c, token: 'x y', passthrough: true, allowedAgents: [a]}\n", []string{"3: clients[0].token: must be printable ASCII without spaces: it travels in a header"}},
+		{"same token", "clients:\n  - {id: c, token: xx, passthrough: true, allowedAgents: [a]}\n  - {id: d, token: xx, passthrough: true, allowedAgents: [a]}\n",
+			[]string{`4: clients[1].token: is also the token of client "c": every client needs its own`}},
+		{"client to nowhere", "clients:\n  - id: c\n    token: x\n    passthrough: true\n    allowedAgents:\n      - a\n      - nobody\n", []string{`8: clients[0].allowedAgents[1]: there is no usable agent or flow "nobody"`}},
+		{"template", "clients:\n  - id: c\n    token: x\n    passthrough: true\n    template: |\n      {{ if }}\n    allowedAgents: [a]\n", []string{"6: clients[0].template: line 1: missing value for if"}},
+		{"client without command", "clients:\n  - id: c\n    token: x\n    commandId: gone\n    allowedAgents: [a]\n", []string{`5: clients[0].commandId: there is no usable command "gone"`}},
+		{"command's agent not allowed", "commands: [{id: x, prompt: x, agentId: b}]\nclients:\n  - id: c\n    token: x\n    commandId: x\n    allowedAgents: [a]\n",
+			[]string{`7: clients[0].allowedAgents: must hold "b", which the command "x" runs on`}},
+		{"endpoint to nowhere", "endpoints:\n  - id: e\n    url: http://e\n    agents: [a, x]\n    clients: [y]\n", []string{
+			`5: endpoints[0].agents[1]: there is no usable agent or flow "x"`,
+			`6: endpoints[0].clients[0]: there is no usable client "y"`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for i := range tt.want {
+				tt.want[i] = "config.yaml:" + tt.want[i]
+			}
+			found := complaints(t, "# line 1\n"+tt.content+base, nil, Resources{})
+			require.Equal(t, tt.want, found)
+		})
+	}
+}
+
+func TestProvidersAndAgentsAreChecked(t *testing.T) {
+	require.Equal(t, []string{
+		`config.yaml:3: providers[0].type: must be openai or template, not "magic"`,
+		`config.yaml:4: providers[1].template: is required`,
+		`config.yaml:7: agents[0].provider: there is no usable provider "none"`,
+		`config.yaml:8: agents[1].temperature: must be between 0 and 2`,
+		`config.yaml:9: agents[2].provider: there is no usable provider "bare"`,
+		`config.yaml:10: agents[3].model: is required`,
+	}, complaints(t, `
+providers:
+  - {id: magic, type: magic}
+  - {id: bare, type: template}
+  - {id: openai, type: openai}
+agents:
+  - {id: a, provider: none}
+  - {id: b, provider: openai, temperature: 3}
+  - {id: c, provider: bare}
+  - {id: d, provider: openai}
+`, nil, Resources{}))
+}

@@ -1,0 +1,124 @@
+// Package config reads the YAML strictly and applies it to the nouns.
+package config
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"beckon/agents"
+	"beckon/clients"
+	"beckon/commands"
+	"beckon/deliveries"
+	"beckon/internal/secret"
+	"beckon/internal/units"
+)
+
+// Config is one configuration file with the environment laid over it. It never changes; a reload makes a new one.
+type Config struct {
+	Server    Server    `yaml:"server"`
+	Database  Database  `yaml:"database"`
+	Admin     Admin     `yaml:"admin"`
+	Log       Log       `yaml:"log"`
+	Egress    Egress    `yaml:"egress"`
+	Retention Retention `yaml:"retention"`
+	Resources `yaml:",inline"`
+
+	file    string            // as the user named it; empty without one
+	hash    string            // of the file's content
+	tree    *document         // nil without a file
+	lines   map[string]int    // by path: "clients[0].allowedAgents[1]"
+	sources map[string]Origin // by path, for the scalars that are not at their default
+	hidden  map[string]string // what no message may show: see findings
+}
+
+// Server says how the gateway listens and what it bears.
+type Server struct {
+	Address        string         `yaml:"address"`
+	PublicURL      string         `yaml:"publicURL"`      // how the outside reaches it, without a slash at the end
+	TrustedProxies []string       `yaml:"trustedProxies"` // addresses or CIDRs whose X-Forwarded-For counts
+	MaxBodyBytes   units.Bytes    `yaml:"maxBodyBytes"`
+	MaxConcurrent  int            `yaml:"maxConcurrent"` // calls at the same time, of all clients together
+	ShutdownGrace  units.Duration `yaml:"shutdownGrace"`
+	SecretsKey     secret.String  `yaml:"secretsKey"` // empty: made at first start, beside the database
+}
+
+// Database says where the data lives: sqlite:PATH or postgres://…, which may hold a password.
+type Database struct {
+	URL secret.String `yaml:"url"`
+}
+
+// Shown returns the URL without what may be a secret.
+func (d Database) Shown() string {
+	if d.isFile() {
+		return d.URL.Reveal()
+	}
+	u, err := url.Parse(d.URL.Reveal())
+	if err != nil {
+		return secret.Mask
+	}
+	return u.Scheme + "://" + u.Host + u.Path
+}
+
+func (d Database) isFile() bool { return strings.HasPrefix(d.URL.Reveal(), "sqlite:") }
+
+// Admin is the way in for the administrator.
+type Admin struct {
+	Password secret.String `yaml:"password"` // empty: one is made at first start
+	Token    secret.String `yaml:"token"`    // empty: the admin API takes the page's session only
+}
+
+// Log says what is logged (debug, info, warn, error) and how (text, json).
+type Log struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"`
+}
+
+// Egress lists the CIDRs of private networks that outbound requests may reach.
+type Egress struct {
+	AllowPrivate []string `yaml:"allowPrivate"`
+}
+
+// Retention says how long what has ended is kept.
+type Retention struct {
+	Runs       units.Duration `yaml:"runs"`
+	Deliveries units.Duration `yaml:"deliveries"`
+}
+
+// Resources are what a person names, from one origin: a file or the database.
+type Resources struct {
+	Providers []agents.Provider     `yaml:"providers"`
+	Agents    []agents.Agent        `yaml:"agents"`
+	Flows     []agents.Flow         `yaml:"flows"`
+	Commands  []commands.Command    `yaml:"commands"`
+	Clients   []clients.Client      `yaml:"clients"`
+	Endpoints []deliveries.Endpoint `yaml:"endpoints"`
+}
+
+// The sections of resources that no other package names.
+const (
+	SectionCommands  = "commands"
+	SectionClients   = "clients"
+	SectionEndpoints = "endpoints"
+)
+
+func defaults() *Config {
+	const month = 720 * time.Hour
+	return &Config{
+		Server: Server{
+			Address:       "localhost:8080",
+			PublicURL:     "http://localhost:8080",
+			MaxBodyBytes:  1 << 20,
+			MaxConcurrent: 1024,
+			ShutdownGrace: units.Duration(30 * time.Second),
+		},
+		Database:  Database{URL: "sqlite:data/beckon.db"},
+		Log:       Log{Level: "info", Format: "text"},
+		Retention: Retention{Runs: units.Duration(month), Deliveries: units.Duration(month)},
+		lines:     map[string]int{},
+		sources:   map[string]Origin{},
+	}
+}
+
+// File returns the path the configuration was read from; empty without a file.
+func (c *Config) File() string { return c.file }

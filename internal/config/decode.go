@@ -1,0 +1,239 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"beckon/deliveries"
+	"beckon/internal/secret"
+	"beckon/internal/units"
+)
+
+// decoder fills structs from the tree. It does what yaml.v3's own decoder does, but names keys instead of Go types,
+// reports everything at once, remembers the line of every path, and never quotes a value.
+type decoder struct {
+	doc   *document
+	env   Env
+	found *findings
+	lines map[string]int
+}
+
+var (
+	secretType = reflect.TypeFor[secret.String]()
+	retryType  = reflect.TypeFor[deliveries.Retry]()
+)
+
+func (d *decoder) wrong(n *yaml.Node, path, format string, args ...any) {
+	line := d.lines[path]
+	if line == 0 {
+		line = n.Line
+	}
+	d.found.at(line, path, format, args...)
+}
+
+func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
+	expanded := false
+	if n.Kind == yaml.ScalarNode {
+		if err := d.doc.expand(n, d.env, d.found); err != nil {
+			d.wrong(n, path, "%s", err)
+			return
+		}
+		_, expanded = d.doc.written[n]
+		// Nothing said is nothing set; but a variable whose value happens to be "null" is a text like any other.
+		if n.Tag == "!!null" && (!expanded || n.Value == "" || out.Kind() != reflect.String) {
+			return
+		}
+	}
+	switch {
+	case out.Type() == retryType:
+		d.retry(n, out.Addr().Interface().(*deliveries.Retry), path)
+	case out.Kind() == reflect.Pointer:
+		target := reflect.New(out.Type().Elem())
+		d.value(n, target.Elem(), path)
+		out.Set(target)
+	case out.Kind() == reflect.Struct:
+		if d.is(yaml.MappingNode, n, path, "a mapping (lines of key: value)") {
+			d.mapping(n, out, path)
+		}
+	case out.Kind() == reflect.Map:
+		if d.is(yaml.MappingNode, n, path, "a mapping (lines of key: value)") {
+			d.table(n, out, path)
+		}
+	case out.Kind() == reflect.Slice:
+		if d.is(yaml.SequenceNode, n, path, "a list (lines that begin with -)") {
+			d.list(n, out, path)
+		}
+	case d.is(yaml.ScalarNode, n, path, scalarName(out)):
+		if err := setScalar(n, out); err != "" {
+			d.wrong(n, path, "%s", err)
+		}
+		if out.Type() == secretType {
+			d.found.hide(out.String(), secret.Mask)
+		}
+	}
+}
+
+func (d *decoder) is(want yaml.Kind, n *yaml.Node, path, name string) bool {
+	if n.Kind == want {
+		return true
+	}
+	got := map[yaml.Kind]string{yaml.ScalarNode: "a single value", yaml.MappingNode: "a mapping", yaml.SequenceNode: "a list"}[n.Kind]
+	d.wrong(n, path, "must be %s, not %s", name, got)
+	return false
+}
+
+func (d *decoder) mapping(n *yaml.Node, out reflect.Value, path string) {
+	fields := fieldsOf(out)
+	seen := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		child := join(path, key.Value)
+		if !d.once(seen, key, path) {
+			continue
+		}
+		field, known := fields.byName[key.Value]
+		if !known {
+			meant := nearest(key.Value, fields.names)
+			d.found.add(key.Line, path, "%s", unknownKey(key.Value, meant, fields.names))
+			d.found.broken[join(path, meant)] = true
+			continue
+		}
+		d.lines[child] = key.Line
+		d.value(value, field, child)
+	}
+}
+
+// table reads a mapping whose keys are anything, such as headers.
+func (d *decoder) table(n *yaml.Node, out reflect.Value, path string) {
+	out.Set(reflect.MakeMap(out.Type()))
+	seen := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if !d.once(seen, key, path) {
+			continue
+		}
+		child := join(path, key.Value)
+		d.lines[child] = key.Line
+		item := reflect.New(out.Type().Elem()).Elem()
+		d.value(value, item, child)
+		out.SetMapIndex(reflect.ValueOf(key.Value), item)
+	}
+}
+
+// once reports whether the key is there for the first time.
+func (d *decoder) once(seen map[string]int, key *yaml.Node, path string) bool {
+	if first, twice := seen[key.Value]; twice {
+		d.found.add(key.Line, path, "the key %q is there twice, first in line %d", shorten(key.Value), first)
+		return false
+	}
+	seen[key.Value] = key.Line
+	return true
+}
+
+func (d *decoder) list(n *yaml.Node, out reflect.Value, path string) {
+	if len(n.Content) == 0 {
+		out.SetZero() // [] says the same as nothing
+		return
+	}
+	items := reflect.MakeSlice(out.Type(), len(n.Content), len(n.Content))
+	for i, child := range n.Content {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		d.lines[at] = child.Line
+		d.value(child, items.Index(i), at)
+		if child.Kind == yaml.ScalarNode && child.Value == "" {
+			d.wrong(child, at, "is empty")
+		}
+	}
+	out.Set(items)
+}
+
+func (d *decoder) retry(n *yaml.Node, out *deliveries.Retry, path string) {
+	if n.Kind == yaml.SequenceNode {
+		d.list(n, reflect.ValueOf(&out.Waits).Elem(), path)
+		return
+	}
+	if d.is(yaml.ScalarNode, n, path, "svix, exponential, fast or a list of durations") {
+		out.Policy = n.Value
+	}
+}
+
+func scalarName(out reflect.Value) string {
+	switch out.Interface().(type) {
+	case units.Duration:
+		return "a duration such as 30s, 5m or 720h"
+	case units.Bytes:
+		return "a size such as 1048576, 512KiB or 1MiB"
+	}
+	switch out.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	}
+	return "a text"
+}
+
+// setScalar returns what is wrong, or nothing.
+func setScalar(n *yaml.Node, out reflect.Value) string {
+	wrong := "must be " + scalarName(out)
+	if text, ok := out.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		if text.UnmarshalText([]byte(n.Value)) != nil {
+			return wrong
+		}
+		return ""
+	}
+	var fits bool
+	switch out.Kind() {
+	case reflect.String: // a token of digits is a text as well
+		out.SetString(n.Value)
+		return ""
+	case reflect.Bool:
+		fits = n.Tag == "!!bool"
+	case reflect.Int:
+		fits = n.Tag == "!!int"
+	case reflect.Float64:
+		fits = n.Tag == "!!int" || n.Tag == "!!float"
+	}
+	if !fits && n.Tag == "!!str" && n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
+		return wrong + ", without quotes"
+	}
+	if !fits || n.Decode(out.Addr().Interface()) != nil {
+		return wrong
+	}
+	if out.Kind() == reflect.Float64 && (math.IsNaN(out.Float()) || math.IsInf(out.Float(), 0)) {
+		return wrong
+	}
+	return ""
+}
+
+// fieldSet is a struct's fields by their key in the file.
+type fieldSet struct {
+	names  []string
+	byName map[string]reflect.Value
+}
+
+func fieldsOf(v reflect.Value) fieldSet {
+	set := fieldSet{byName: map[string]reflect.Value{}}
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if f.IsExported() && !f.Anonymous && name != "" && name != "-" {
+			set.names = append(set.names, name)
+			set.byName[name] = v.FieldByIndex(f.Index)
+		}
+	}
+	return set
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}

@@ -1,0 +1,95 @@
+package config
+
+import (
+	"net/http"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/clients"
+)
+
+const examplePath = "../../config.example.yaml"
+
+func example(t *testing.T) (*Config, *Catalog) {
+	t.Helper()
+	env := vars{"CI_TOKEN": "one", "NIGHTLY_TOKEN": "two", "ALERT_TOKEN": "three", "FORM_TOKEN": "four", "OPS_SECRET": "whsec_five"}
+	c, err := Load(examplePath, env.get)
+	require.NoError(t, err)
+	catalog, err := c.Catalog(factories(), env.get, Resources{})
+	require.NoError(t, err)
+	return c, catalog
+}
+
+func TestExampleLoadsAndStaysOffline(t *testing.T) {
+	c, catalog := example(t)
+	require.Empty(t, catalog.Warnings)
+	require.Equal(t, defaults().Server, c.Server, "the example shows the defaults")
+	require.Equal(t, defaults().Database, c.Database)
+	require.Equal(t, defaults().Log, c.Log)
+	require.Equal(t, defaults().Retention, c.Retention)
+	for _, a := range catalog.Agents {
+		require.Equal(t, "offline", a.Provider)
+	}
+	require.Equal(t, []string{"ci", "nightly", "alert", "form"}, ids(catalog.Clients))
+}
+
+func TestExampleHasEveryKey(t *testing.T) {
+	c, _ := example(t)
+	there := map[string]bool{}
+	for path := range c.lines {
+		there[regexp.MustCompile(`\[\d+\]`).ReplaceAllString(path, "")] = true
+	}
+	var visit func(v reflect.Type, path string)
+	visit = func(v reflect.Type, path string) {
+		for v.Kind() == reflect.Slice || v.Kind() == reflect.Pointer {
+			v = v.Elem()
+		}
+		if v.Kind() != reflect.Struct || v == retryType || strings.Count(path, ".steps") > 1 {
+			return
+		}
+		fields := fieldsOf(reflect.New(v).Elem())
+		for _, name := range fields.names {
+			child := join(path, name)
+			if path != "flows.root" || name == "type" || name == "steps" { // what else a step has is shown by others
+				require.True(t, there[child] || strings.Contains(child, "flows.root.steps.") && there[strings.Replace(child, ".steps.", ".steps.steps.", 1)], child)
+				visit(fields.byName[name].Type(), child)
+			}
+		}
+	}
+	visit(reflect.TypeFor[Config](), "")
+}
+
+func TestExampleTemplatesRender(t *testing.T) {
+	_, catalog := example(t)
+	for id, tt := range map[string]struct{ contentType, body, want string }{
+		"alert": {"application/json", `{"status":"firing","alerts":[
+			{"labels":{"alertname":"DiskFull","instance":"db-1","severity":"critical"},"annotations":{"summary":"95 % used"}},
+			{"labels":{"alertname":"Down"}, "annotations":{}}]}`,
+			"FIRING: 2 alert(s), received 09:30.\n- DiskFull on db-1 (critical):\n  95 % used\n- Down on an unknown host (no severity):\n  no summary\n\n"},
+		"form": {"application/x-www-form-urlencoded", "name=Ada&message=Hello%0Athere", "Ada (no address) wrote:\nHello\nthere\n"},
+	} {
+		i := indexOf(catalog.Clients, id)
+		template, err := clients.ParseTemplate(catalog.Clients[i].Template)
+		require.NoError(t, err)
+		prompt, err := template.Prompt(catalog.Clients[i], clients.Request{Header: http.Header{"Content-Type": {tt.contentType}},
+			Body: []byte(tt.body), ReceivedAt: time.Date(2026, 2, 18, 9, 30, 0, 0, time.UTC)}, 1<<20)
+		require.NoError(t, err)
+		require.Equal(t, tt.want, prompt.Text)
+	}
+}
+
+func TestExampleNamesItsVariables(t *testing.T) {
+	text, err := os.ReadFile(examplePath)
+	require.NoError(t, err)
+	_, err = Load(examplePath, vars{}.get)
+	for _, name := range []string{"CI_TOKEN", "NIGHTLY_TOKEN", "ALERT_TOKEN", "FORM_TOKEN", "OPS_SECRET"} {
+		require.ErrorContains(t, err, "${"+name+"} is not set")
+		require.Contains(t, string(text), "${"+name+"}")
+	}
+}

@@ -1,0 +1,135 @@
+package config
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/agents"
+	"beckon/clients"
+	"beckon/commands"
+	"beckon/deliveries"
+	"beckon/internal/secret"
+	"beckon/internal/units"
+)
+
+func export(t *testing.T, content string, env vars, database Resources) string {
+	t.Helper()
+	c := load(t, content, env)
+	made, err := c.Catalog(factories(), env.get, database)
+	require.NoError(t, err)
+	var out bytes.Buffer
+	require.NoError(t, Export(&out, c, made))
+	return out.String()
+}
+
+func TestExportRoundTrip(t *testing.T) {
+	env := vars{"BECKON_LOG_LEVEL": "error", "BECKON_SERVER_MAXBODYBYTES": "3MiB", "STORED_API_KEY": "sk-stored"}
+	for name, value := range fullVars {
+		env[name] = value
+	}
+	zero, off := 0.0, false
+	stored := Resources{
+		Providers: []agents.Provider{
+			{ID: "byref", Type: "openai", APIKey: "${STORED_API_KEY}", Headers: map[string]secret.String{"X-A": "stored-header", "x_a": "other-header"}},
+			{ID: "literal", Type: "openai", APIKey: "sk-literal", Timeout: units.Duration(time.Second)}},
+		Agents:   []agents.Agent{{ID: "stored", Provider: "byref", Model: "m", SystemPrompt: "run ${HOME}\nand $${x} \"quoted\": #1", Temperature: &zero}},
+		Commands: []commands.Command{{ID: "stored", Prompt: "true", AgentID: "stored"}},
+		Clients:  []clients.Client{{ID: "stored", Enabled: &off, CommandID: "stored", AllowedAgents: []string{"stored"}}},
+		Endpoints: []deliveries.Endpoint{{ID: "stored", URL: "https://e", Secret: "whsec_stored",
+			Retry: deliveries.Retry{Waits: []units.Duration{units.Duration(time.Second)}}}},
+	}
+	before := load(t, full, env)
+	catalog, err := before.Catalog(factories(), env.get, stored)
+	require.NoError(t, err)
+	require.Empty(t, catalog.Warnings)
+	var out bytes.Buffer
+	require.NoError(t, Export(&out, before, catalog))
+
+	text := out.String()
+	for _, value := range []string{"hunter22", "literal-", "_literal", "-literal", "stored-header", "other-header", "_stored\n", "k3y", "adm1n", "12345678", "abcdefgh", secret.Mask} {
+		require.NotContains(t, text, value)
+	}
+	asked := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^#   (\S+)   (.*)$`).FindAllStringSubmatch(text, -1) {
+		asked[m[1]] = m[2]
+	}
+	require.Equal(t, map[string]string{
+		"BECKON_ADMIN_PASSWORD":                    "admin.password",
+		"BECKON_PROVIDER_OPENAI_HEADERS_X_LITERAL": "headers.X-Literal of provider openai",
+		"BECKON_PROVIDER_BYREF_HEADERS_X_A":        "headers.X-A of provider byref",
+		"BECKON_PROVIDER_BYREF_HEADERS_X_A_2":      "headers.x_a of provider byref",
+		"BECKON_PROVIDER_LITERAL_API_KEY":          "apiKey of provider literal",
+		"BECKON_CLIENT_NIGHTLY_TOKEN":              "token of client nightly",
+		"BECKON_CLIENT_STORED_TOKEN":               "token of client stored",
+		"BECKON_ENDPOINT_OPS_SECRET":               "secret of endpoint ops",
+		"BECKON_ENDPOINT_STORED_SECRET":            "secret of endpoint stored",
+	}, asked)
+	for _, kept := range []string{"${SECRETS_KEY}", "${DATA:-/tmp}", "${OPENAI_API_KEY}", "Bearer ${GATEWAY}", "${CI_TOKEN}", "${OPS_AUTH}", "${STORED_API_KEY}"} {
+		require.Contains(t, text, kept)
+	}
+
+	elsewhere := vars{"BECKON_ADMIN_PASSWORD": "hunter22", "BECKON_PROVIDER_OPENAI_HEADERS_X_LITERAL": "literal-secret",
+		"BECKON_PROVIDER_BYREF_HEADERS_X_A": "stored-header", "BECKON_PROVIDER_BYREF_HEADERS_X_A_2": "other-header",
+		"BECKON_PROVIDER_LITERAL_API_KEY": "sk-literal", "BECKON_CLIENT_NIGHTLY_TOKEN": "literal-token", "BECKON_CLIENT_STORED_TOKEN": "s",
+		"BECKON_ENDPOINT_OPS_SECRET": "whsec_literal", "BECKON_ENDPOINT_STORED_SECRET": "whsec_stored", "STORED_API_KEY": "sk-stored"}
+	for name, value := range fullVars {
+		elsewhere[name] = value
+	}
+	after := load(t, text, elsewhere)
+	again, err := after.Catalog(factories(), elsewhere.get, Resources{})
+	require.NoError(t, err)
+	want := catalog.Resources
+	want.Clients[2].Token = "s"
+	require.Equal(t, want, again.Resources)
+	apply, restart := Changes(before, after)
+	require.Empty(t, apply)
+	require.Empty(t, restart)
+}
+
+func TestExportKeepsNoPartOfASecret(t *testing.T) {
+	env := vars{"A": "variable", "BECKON_DATABASE_URL": "postgres://u:s3cret@h/d", "BECKON_ADMIN_TOKEN": "s3cret"}
+	text := export(t, `
+# s3cret in a comment
+admin: {password: "${MISSING:-s3cret}"}  # s3cret too
+server: {secretsKey: "s3cret-${A}"}
+providers:
+  - &p {id: p, type: openai, apiKey: "$${s3cret}", headers: {A: "${A}-s3cret", B: "Bearer ${A}", C: "${A:-}"}}
+  - {<<: *p, id: q}
+`, env, Resources{})
+	require.NotContains(t, text, "s3cret")
+	require.Contains(t, text, `"Bearer ${A}"`)
+	require.Contains(t, text, `"${A:-}"`)
+	require.Contains(t, text, "#   BECKON_DATABASE_URL   database.url\n")
+	require.Contains(t, text, "#   BECKON_PROVIDER_Q_API_KEY   apiKey of provider q\n")
+}
+
+func TestExportOfNothing(t *testing.T) {
+	require.Equal(t, "# Written by beckon config export.\n{}\n", export(t, "", nil, Resources{}))
+	c, err := Load("", vars{}.get)
+	require.NoError(t, err)
+	made, err := c.Catalog(factories(), vars{}.get, Resources{Commands: []commands.Command{{ID: "x", Prompt: "hello"}}})
+	require.NoError(t, err)
+	var out bytes.Buffer
+	require.NoError(t, Export(&out, c, made))
+	require.Contains(t, out.String(), "commands:\n  - id: x\n    prompt: hello\n")
+}
+
+func TestExportNamesWhatItLeavesOut(t *testing.T) {
+	text := export(t, "", nil, Resources{Commands: []commands.Command{{ID: "broken"}}})
+	require.Contains(t, text, "# Left out of the database's commands: \"broken\": prompt: is required\n")
+	require.Empty(t, complaints(t, text, nil, Resources{}))
+}
+
+func TestExportDoesNotTakeANameThatMeansSomethingElse(t *testing.T) {
+	text := export(t, `
+providers: [{id: p, type: template, template: "${BECKON_CLIENT_C_TOKEN}"}]
+agents: [{id: a, provider: p}]
+clients: [{id: c, token: literal, passthrough: true, allowedAgents: [a]}]
+`, vars{"BECKON_CLIENT_C_TOKEN": "x"}, Resources{})
+	require.Equal(t, 1, strings.Count(text, `token: "${BECKON_CLIENT_C_TOKEN_2}"`))
+}

@@ -1,0 +1,226 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/internal/secret"
+	"beckon/internal/units"
+)
+
+func TestDefaults(t *testing.T) {
+	for name, content := range map[string]string{"empty": "", "comments": "# nothing\n", "empty sections": "server:\nclients:\n"} {
+		t.Run(name, func(t *testing.T) {
+			c := load(t, content, nil)
+			require.Equal(t, Server{Address: "localhost:8080", PublicURL: "http://localhost:8080", MaxBodyBytes: 1 << 20,
+				MaxConcurrent: 1024, ShutdownGrace: units.Duration(30 * time.Second)}, c.Server)
+			require.Equal(t, Database{URL: "sqlite:data/beckon.db"}, c.Database)
+			require.Equal(t, Log{Level: "info", Format: "text"}, c.Log)
+			require.Equal(t, 720*time.Hour, time.Duration(c.Retention.Runs))
+			require.Equal(t, 720*time.Hour, time.Duration(c.Retention.Deliveries))
+			require.Empty(t, c.Clients)
+		})
+	}
+	c, err := Load("", vars{}.get)
+	require.NoError(t, err)
+	require.Equal(t, "localhost:8080", c.Server.Address)
+}
+
+func TestLoadReadsEverything(t *testing.T) {
+	c := load(t, full, fullVars)
+	require.Equal(t, []string{"10.0.0.0/8", "192.0.2.1"}, c.Server.TrustedProxies)
+	require.EqualValues(t, 2<<20, c.Server.MaxBodyBytes)
+	require.Equal(t, "hunter22", c.Admin.Password.Reveal())
+	require.Equal(t, []string{"127.0.0.0/8"}, c.Egress.AllowPrivate)
+	require.Equal(t, secret.String("Bearer s3cret-header"), c.Providers[0].Headers["X-Gateway"])
+	require.Equal(t, 0, *c.Providers[0].MaxRetries)
+	require.InDelta(t, 0.2, *c.Agents[0].Temperature, 0)
+	require.Equal(t, "logs", c.Flows[0].Root.Steps[0].Steps[0].AgentID)
+	require.Equal(t, 60, c.Clients[0].RateLimit.Requests)
+	require.False(t, *c.Clients[1].Enabled)
+	require.Equal(t, []units.Duration{units.Duration(time.Second), units.Duration(time.Minute)}, c.Endpoints[0].Retry.Waits)
+	require.Equal(t, "fast", c.Endpoints[1].Retry.Policy)
+}
+
+func TestMistakesInTheFile(t *testing.T) {
+	for _, tt := range []struct {
+		name, content string
+		want          []string
+	}{
+		{"unknown key", "server:\n  adress: x:1\n", []string{`config.yaml:2: server: there is no key "adress" here; did you mean address?`}},
+		{"unknown section", "clinets: []\n", []string{`config.yaml:1: there is no key "clinets" here; did you mean clients?`}},
+		{"snake case", "server: {max_body_bytes: 1}\n", []string{`config.yaml:1: server: there is no key "max_body_bytes" here; did you mean maxBodyBytes?`}},
+		{"nothing like it", "log: {colour: yes}\n", []string{`config.yaml:1: log: there is no key "colour" here; there are level, format`}},
+		{"a typing error hides what follows from it", "commands:\n  - {id: x, promt: hello}\n", []string{`config.yaml:2: commands[0]: there is no key "promt" here; did you mean prompt?`}},
+		{"key twice", "log:\n  level: info\n  level: warn\n", []string{`config.yaml:3: log: the key "level" is there twice, first in line 2`}},
+		{"header twice", "endpoints:\n  - id: a\n    url: http://a\n    headers:\n      X: a\n      X: b\n", []string{`config.yaml:6: endpoints[0].headers: the key "X" is there twice, first in line 5`}},
+		{"a list of one", "agents: x\n", []string{"config.yaml:1: agents: must be a list (lines that begin with -), not a single value"}},
+		{"a mapping for a list", "agents:\n  triage: {}\n", []string{"config.yaml:1: agents: must be a list (lines that begin with -), not a mapping"}},
+		{"text for a mapping", "server: localhost\n", []string{"config.yaml:1: server: must be a mapping (lines of key: value), not a single value"}},
+		{"a list for the file", "- a\n", []string{"config.yaml:1: must be a mapping (lines of key: value), not a list"}},
+		{"a mapping for text", "log:\n  level:\n    info: true\n", []string{"config.yaml:2: log.level: must be a text, not a mapping"}},
+		{"text for a number", "server: {maxConcurrent: many}\n", []string{"config.yaml:1: server.maxConcurrent: must be a whole number"}},
+		{"quoted number", "server: {maxConcurrent: \"7\"}\n", []string{"config.yaml:1: server.maxConcurrent: must be a whole number, without quotes"}},
+		{"fraction", "server: {maxConcurrent: 1.5}\n", []string{"config.yaml:1: server.maxConcurrent: must be a whole number"}},
+		{"number too big", "server: {maxConcurrent: 99999999999999999999}\n", []string{"config.yaml:1: server.maxConcurrent: must be a whole number"}},
+		{"not a number", "agents: [{id: a, provider: p, temperature: .nan}]\nproviders: [{id: p, type: template, template: x}]", []string{"config.yaml:1: agents[0].temperature: must be a number"}},
+		{"yes is not true", "clients: [{id: a, token: tokentoken, passthrough: yes, allowedAgents: [x]}]\nproviders: [{id: p, type: template, template: x}]\nagents: [{id: x, provider: p}]", []string{
+			"config.yaml:1: clients[0].passthrough: must be true or false", "config.yaml:1: clients[0].commandId: is required unless passthrough is true"}},
+		{"duration without unit", "retention: {runs: 30}\n", []string{"config.yaml:1: retention.runs: must be a duration such as 30s, 5m or 720h"}},
+		{"size", "server: {maxBodyBytes: 1 megabyte}\n", []string{"config.yaml:1: server.maxBodyBytes: must be a size such as 1048576, 512KiB or 1MiB"}},
+		{"retry", "endpoints:\n  - id: a\n    url: http://a\n    retry:\n      - 5s\n      - soon\n", []string{"config.yaml:6: endpoints[0].retry[1]: must be a duration such as 30s, 5m or 720h"}},
+		{"empty item", "egress:\n  allowPrivate:\n    -\n", []string{"config.yaml:3: egress.allowPrivate[0]: is empty"}},
+		{"bad indentation", "server:\n  address: localhost:1\n log: {}\n", []string{"config.yaml:3: the indentation is off here, or a colon is missing"}},
+		{"tab", "server:\n\taddress: x\n", []string{"config.yaml:2: a value cannot start like this: put quotes around it, and indent with spaces, not with tabs"}},
+		{"open quote", "log:\n  level: \"info\n", []string{"config.yaml:2: a quote is opened here and never closed"}},
+		{"open bracket", "log: {}\nagents: [\n  {id: a},\nflows: 1\n", []string{"config.yaml:2: the list in [ ] that begins here misses a comma or its end; within it, ${NAME} needs quotes"}},
+		{"open bracket in the first line", "agents: [{id: a,\n  provider: b\nlog: {}\n", []string{"config.yaml:1: the mapping in { } that begins here misses a comma or its end; within it, ${NAME} needs quotes"}},
+		{"special character", "log: {}\nserver: {trustedProxies: [::1, 10.0.0.1]}\n", []string{"config.yaml:2: a value is missing here, or needs quotes because of a special character in it"}},
+		{"star", "admin:\n  token: *s3cretsecret\n", []string{"config.yaml:2: an alias (*name) has no anchor (&name); put quotes around a value that starts with *"}},
+		{"tag", "admin:\n  token: !s3cretsecret\n", []string{"config.yaml:2: tags (!name) are not understood; put quotes around a value that starts with !"}},
+		{"two documents", "log: {}\n---\nlog: {}\n", []string{"config.yaml:2: a second document begins here; one file holds one document (remove the ---)"}},
+		{"not UTF-8", "log: {}\n\xff\xfe\n", []string{"config.yaml:2: the file is not UTF-8 text"}},
+		{"anchor within itself", "x: 1\ny: &a [*a]\n", []string{"config.yaml:2: the anchor that this alias (*name) refers to contains itself"}},
+		{"too deep", strings.Repeat("[", 200) + strings.Repeat("]", 200), []string{"config.yaml:1: is nested more than 100 levels deep"}},
+		{"a list as a key", "? [a]\n: b\n", []string{"config.yaml:1: a key must be a plain word"}},
+		{"merge of a text", "log:\n  <<: x\n", []string{"config.yaml:2: << takes a mapping, or a list of mappings"}},
+		{"all at once, in order", "log: {level: loud}\nserver:\n  maxConcurrent: 0\n  nope: 1\negress: {allowPrivate: [10.0.0.1]}\n", []string{
+			"config.yaml:1: log.level: must be debug, info, warn or error",
+			"config.yaml:3: server.maxConcurrent: must be between 1 and 1000000",
+			`config.yaml:4: server: there is no key "nope" here; there are address, publicURL, trustedProxies, maxBodyBytes, maxConcurrent, shutdownGrace, secretsKey`,
+			"config.yaml:5: egress.allowPrivate[0]: must be a CIDR such as 10.0.0.0/8, or 127.0.0.1/32 for a single address"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			require.Equal(t, tt.want, complaints(t, tt.content, nil, Resources{}))
+		})
+	}
+}
+
+func TestAliasesAndMergeKeys(t *testing.T) {
+	c := load(t, `
+providers:
+  - &p {id: one, type: template, template: x, timeout: 7s}
+  - {<<: *p, id: two}
+agents:
+  - {id: a, provider: one, systemPrompt: &text hello}
+  - {id: b, provider: two, systemPrompt: *text}
+`, nil)
+	require.Equal(t, "two", c.Providers[1].ID)
+	require.Equal(t, 7*time.Second, time.Duration(c.Providers[1].Timeout))
+	require.Equal(t, "hello", c.Agents[1].SystemPrompt)
+}
+
+func TestAliasBomb(t *testing.T) {
+	bomb := "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
+	for name := byte('b'); name < 'k'; name++ {
+		before := string(name - 1)
+		bomb += string(name) + ": &" + string(name) + " [" + strings.Repeat("*"+before+",", 10) + "]\n"
+	}
+	started := time.Now()
+	require.Equal(t, []string{"config.yaml:1: aliases (*name) blow this file up beyond all measure; write out what you mean"},
+		complaints(t, bomb, nil, Resources{}))
+	require.Less(t, time.Since(started), 5*time.Second)
+}
+
+func TestFilesThatCannotBeRead(t *testing.T) {
+	folder := t.TempDir()
+	missing, large := filepath.Join(folder, "missing.yaml"), filepath.Join(folder, "large.yaml")
+	require.NoError(t, os.WriteFile(large, make([]byte, maxFileBytes+1), 0o600))
+	for path, want := range map[string]string{
+		missing: missing + ": cannot be read: no such file or directory",
+		folder:  folder + ": cannot be read: is a directory",
+		large:   large + ": is larger than 4 MiB",
+	} {
+		_, err := Load(path, vars{}.get)
+		require.EqualError(t, err, want)
+	}
+}
+
+func TestManyMistakesAreCutShort(t *testing.T) {
+	_, err := Load(write(t, "log:\n"+strings.Repeat("  nope: 1\n", 5000)), vars{}.get)
+	require.Error(t, err)
+	require.Len(t, strings.Split(err.Error(), "\n"), maxPrinted+1)
+	require.Contains(t, err.Error(), "and 950 more")
+}
+
+// full uses every key of every section.
+const full = `
+server:
+  address: 0.0.0.0:80
+  publicURL: https://beckon.example.com
+  trustedProxies: [10.0.0.0/8, 192.0.2.1]
+  maxBodyBytes: 2MiB
+  maxConcurrent: 10
+  shutdownGrace: 1m
+  secretsKey: ${SECRETS_KEY}
+database: {url: "sqlite:${DATA:-/tmp}/b.db"}
+admin: {password: hunter22, token: "${ADMIN_TOKEN}"}
+log: {level: debug, format: json}
+egress: {allowPrivate: [127.0.0.0/8]}
+retention: {runs: 1h, deliveries: 2h}
+providers:
+  - id: openai
+    name: OpenAI
+    type: openai
+    url: https://api.openai.com/v1
+    apiKey: ${OPENAI_API_KEY}
+    headers: {X-Gateway: "Bearer ${GATEWAY}", X-Literal: literal-secret}
+    timeout: 90s
+    maxRetries: 0
+  - {id: offline, type: template, template: "costs $${5}: {{ .prompt }}"}
+agents:
+  - {id: logs, name: Logs, provider: openai, model: m, systemPrompt: "a: b", temperature: 0.2, maxTokens: 800, timeout: 5m, outputKey: logs, retryOnCrash: true}
+  - {id: writer, provider: offline}
+flows:
+  - id: incident
+    name: Incident
+    timeout: 9m
+    retryOnCrash: true
+    root:
+      type: sequential
+      steps:
+        - {type: parallel, steps: [{type: agent, agentId: logs, onError: continue}, {type: agent, agentId: writer, outputKey: w}]}
+        - {type: loop, maxIterations: 3, until: "state.ok == true", steps: [{type: agent, agentId: writer}]}
+        - {type: agent, agentId: logs, responseAgent: true}
+commands:
+  - {id: daily, name: Daily, description: d, prompt: "say hello", agentId: incident}
+clients:
+  - id: ci
+    name: CI
+    enabled: true
+    token: ${CI_TOKEN}
+    passthrough: true
+    template: "{{ .text }}"
+    allowedAgents: [logs, incident]
+    syncTimeout: 1m
+    cancelOnDisconnect: true
+    maxBodyBytes: 1024
+    rateLimit: {requests: 60, per: 1m}
+    maxConcurrent: 4
+  - {id: nightly, enabled: false, token: "literal-token", passthrough: false, commandId: daily, allowedAgents: [incident]}
+endpoints:
+  - id: ops
+    name: Ops
+    enabled: true
+    url: https://example.com/hook
+    secret: whsec_literal
+    events: [run.failed]
+    agents: [incident]
+    clients: [ci]
+    format: event
+    signature: hmac-sha256-hex
+    vendor: Acme
+    retry: [1s, 1m]
+    headers: {Authorization: "${OPS_AUTH}"}
+    timeout: 10s
+    rateLimit: 5
+  - {id: all, url: "https://example.org", retry: fast}
+`
+
+var fullVars = vars{"SECRETS_KEY": "k3y-of-the-secrets", "ADMIN_TOKEN": "adm1n-token", "OPENAI_API_KEY": "sk-12345678",
+	"GATEWAY": "s3cret-header", "CI_TOKEN": "12345678", "OPS_AUTH": "Basic abcdefgh"}

@@ -1,0 +1,224 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/agents"
+	"beckon/agents/chat"
+	"beckon/agents/flow"
+	"beckon/agents/reply"
+	"beckon/clients"
+	"beckon/commands"
+	"beckon/internal/egress"
+	"beckon/internal/secret"
+	"beckon/internal/store"
+	"beckon/internal/store/storetest"
+	"beckon/internal/telemetry"
+	"beckon/internal/units"
+	"beckon/runs"
+	"beckon/server"
+)
+
+const token = "mgc_0000000000000000000000000000000000000000test"
+
+// gateway is a whole Beckon on loopback, with a model server that the test speaks for.
+type gateway struct {
+	t     testing.TB
+	url   string
+	store *store.Store
+	runs  *runs.Service
+	srv   *server.Server
+	model *model
+	log   *lockedBuffer
+}
+
+// setting changes what a gateway is made of.
+type setting struct {
+	clients  []clients.Client
+	commands []commands.Command
+	agents   []agents.Agent
+	flows    []agents.Flow
+	server   func(*server.Config)
+	timeout  time.Duration // of one attempt at the model
+	retries  int
+	store    *store.Store
+}
+
+func newGateway(t testing.TB, s setting) *gateway {
+	g := &gateway{t: t, model: newModel(t), store: s.store, log: &lockedBuffer{}}
+	if g.store == nil {
+		g.store = storetest.Open(t, storetest.SQLite(t))
+	}
+	if s.clients == nil {
+		s.clients = []clients.Client{{ID: "ci", Passthrough: true, AllowedAgents: []string{"triage"}}}
+	}
+	log := slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	how := agents.Factories{Providers: map[string]agents.Factory{"openai": chat.New(egress.NewProviders(), log), "template": reply.New()}, Flow: flow.New()}
+	provider := agents.Provider{ID: "model", Type: "openai", URL: g.model.URL + "/v1", APIKey: secret.String("sk-sEcReT-key"),
+		Timeout: units.Duration(s.timeout), MaxRetries: &s.retries}
+	list := append([]agents.Agent{{ID: "triage", Provider: "model", Model: "m"}, {ID: "other", Provider: "model", Model: "m"},
+		{ID: "hasty", Provider: "model", Model: "m", Timeout: units.Duration(80 * time.Millisecond)}}, s.agents...)
+	agentSet, findings := agents.NewSet(how, []agents.Provider{provider}, list, s.flows)
+	require.Empty(t, findings)
+	var declared []clients.Declared
+	for i, c := range s.clients {
+		own := token
+		if i > 0 {
+			own += c.ID
+		}
+		declared = append(declared, clients.Declared{Client: c, Credentials: []clients.Credential{{Hash: clients.HashOf(own)}}})
+	}
+	clientSet, findings := clients.NewSet(declared, clients.NewLimits())
+	require.Empty(t, findings)
+	metrics := telemetry.NewMetrics("test")
+	g.runs = runs.New(g.store, log, metrics)
+	catalog := server.Catalog{Clients: clientSet, Commands: commands.NewSet(s.commands), Agents: agentSet}
+	config := server.Config{Catalog: func() server.Catalog { return catalog }, Runs: g.runs, Database: g.store, Metrics: metrics, Log: log,
+		MaxBodyBytes: 1 << 20, MaxConcurrent: 1024}
+	if s.server != nil {
+		s.server(&config)
+	}
+	g.srv = server.New(config)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- g.srv.Serve(listener) }()
+	t.Cleanup(func() {
+		g.model.letGo()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = g.srv.Shutdown(ctx)
+		require.NoError(t, <-served)
+	})
+	g.url = "http://" + listener.Addr().String()
+	return g
+}
+
+// answer is what came back.
+type answer struct {
+	*http.Response
+	body string
+}
+
+func (a answer) json(t testing.TB) map[string]any {
+	var m map[string]any
+	require.NoError(t, json.Unmarshal([]byte(a.body), &m), a.body)
+	return m
+}
+
+func (a answer) code(t testing.TB) string {
+	code, _ := a.json(t)["code"].(string)
+	return code
+}
+
+// request makes a call of the client "ci"; headers are "Name: value", and "-Name" takes one away.
+func (g *gateway) request(path, body string, headers ...string) *http.Request {
+	r, err := http.NewRequest(http.MethodPost, g.url+path, strings.NewReader(body))
+	require.NoError(g.t, err)
+	r.Header.Set("Authorization", "Bearer "+token)
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		if gone, ok := strings.CutPrefix(name, "-"); ok {
+			r.Header.Del(gone)
+			continue
+		}
+		r.Header.Set(name, value)
+	}
+	return r
+}
+
+func (g *gateway) do(r *http.Request) answer {
+	response, err := http.DefaultClient.Do(r)
+	require.NoError(g.t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(g.t, err)
+	return answer{response, string(body)}
+}
+
+func (g *gateway) call(body string, headers ...string) answer {
+	return g.do(g.request("/api/v1/webhooks/ci", body, headers...))
+}
+
+// run returns the run that an answer belongs to, as it is on record.
+func (g *gateway) run(a answer) *runs.Run {
+	run, err := g.runs.Get(context.Background(), a.Header.Get("Beckon-Run-Id"))
+	require.NoError(g.t, err)
+	return run
+}
+
+func (g *gateway) countRuns() (n int64) {
+	require.NoError(g.t, g.store.Read(context.Background()).Table("runs").Count(&n).Error)
+	return n
+}
+
+// model is an OpenAI-compatible server. It answers "re: " and the prompt, unless the test says otherwise.
+type model struct {
+	*httptest.Server
+	handle  func(w http.ResponseWriter, r *http.Request, prompt string) // nil answers
+	asked   chan string                                                 // takes the prompts, as far as there is room
+	release chan struct{}
+}
+
+func newModel(t testing.TB) *model {
+	m := &model{asked: make(chan string, 1000), release: make(chan struct{})}
+	m.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var request struct {
+			Messages []struct{ Role, Content string }
+		}
+		if err := json.NewDecoder(r.Body).Decode(&request); err != nil || len(request.Messages) == 0 {
+			http.Error(w, "what?", http.StatusBadRequest)
+			return
+		}
+		prompt := request.Messages[len(request.Messages)-1].Content
+		select {
+		case m.asked <- prompt:
+		default:
+		}
+		if m.handle != nil {
+			m.handle(w, r, prompt)
+			return
+		}
+		say(w, "re: "+prompt)
+	}))
+	t.Cleanup(m.Close)
+	return m
+}
+
+func say(w http.ResponseWriter, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"choices": []any{map[string]any{"index": 0, "finish_reason": "stop", "message": map[string]string{"role": "assistant", "content": text}}},
+		"usage":   map[string]int{"prompt_tokens": 12, "completion_tokens": 6, "total_tokens": 18},
+	})
+}
+
+// hold makes the model keep its callers waiting until letGo, or until they leave.
+func (m *model) hold() {
+	m.handle = func(w http.ResponseWriter, r *http.Request, prompt string) {
+		select {
+		case <-m.release:
+			say(w, "late: "+prompt)
+		case <-r.Context().Done():
+		}
+	}
+}
+
+func (m *model) letGo() {
+	select {
+	case <-m.release:
+	default:
+		close(m.release)
+	}
+}

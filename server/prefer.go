@@ -1,0 +1,48 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"beckon/internal/problem"
+)
+
+// maxWait is the longest that a caller can ask to wait.
+const maxWait = 900 * time.Second
+
+// preference is what a caller asked for with Prefer (RFC 7240).
+type preference struct {
+	wait    time.Duration
+	hasWait bool
+}
+
+// readPrefer reads wait=N. Preferences that mean nothing here are ignored, as the RFC wants it; a wait that is no
+// number between 0 and 900 is an error, since to wait for another time would surprise.
+func readPrefer(h http.Header) (p preference, err error) {
+	for _, line := range h.Values("Prefer") {
+		for part := range strings.SplitSeq(line, ",") {
+			part, _, _ = strings.Cut(part, ";") // a preference's parameters
+			name, value, _ := strings.Cut(part, "=")
+			if p.hasWait || !strings.EqualFold(strings.TrimSpace(name), "wait") {
+				continue
+			}
+			n, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 32)
+			if err != nil || time.Duration(n)*time.Second > maxWait {
+				return p, problem.New(problem.Invalid, "invalid_parameter", "Prefer: wait takes whole seconds from 0 to %d.", int(maxWait.Seconds()))
+			}
+			p.wait, p.hasWait = time.Duration(n)*time.Second, true
+		}
+	}
+	return p, nil
+}
+
+// applied is the value of Preference-Applied, empty when nothing was.
+func (p preference) applied() string {
+	if !p.hasWait {
+		return ""
+	}
+	return fmt.Sprintf("wait=%d", int(p.wait.Seconds()))
+}

@@ -1,0 +1,113 @@
+// Package server speaks HTTP: webhooks, runs, admin REST, OpenAPI, health.
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"beckon/agents"
+	"beckon/clients"
+	"beckon/commands"
+	"beckon/internal/telemetry"
+	"beckon/runs"
+)
+
+const (
+	headerTimeout = 10 * time.Second // for the request line and the header fields
+	bodyTimeout   = 30 * time.Second // for the body behind them
+	idleTimeout   = 2 * time.Minute  // between two requests of a connection
+	maxHeader     = 64 << 10
+	// answerTime is what handlers get to write their answers when the runs they waited for have been ended.
+	answerTime = 5 * time.Second
+)
+
+// Catalog is the configuration in force at one moment.
+type Catalog struct {
+	Clients  *clients.Set
+	Commands commands.Set
+	Agents   *agents.Set
+}
+
+// Config is what a Server is made of.
+type Config struct {
+	Catalog        func() Catalog // asked once for each call
+	Runs           *runs.Service
+	Database       interface{ Ping(context.Context) error }
+	Metrics        *telemetry.Metrics
+	Log            *slog.Logger
+	MaxBodyBytes   int64
+	MaxConcurrent  int64
+	TrustedProxies []*net.IPNet // whose X-Forwarded-For is believed
+}
+
+// Server answers HTTP requests.
+type Server struct {
+	Config
+	echo     *echo.Echo
+	http     *http.Server
+	running  atomic.Int64 // calls, for MaxConcurrent
+	draining atomic.Bool
+}
+
+// New returns a server that does not listen yet.
+func New(c Config) *Server {
+	s := &Server{Config: c, echo: echo.New()}
+	s.echo.HTTPErrorHandler = s.answerError
+	s.echo.IPExtractor = clientAddress(c.TrustedProxies)
+	s.echo.Use(s.observe)
+	s.echo.GET("/healthz", s.health)
+	s.echo.GET("/readyz", s.ready)
+	s.echo.GET("/metrics", echo.WrapHandler(c.Metrics.Handler()))
+	s.echo.POST("/api/v1/webhooks/:clientID", s.webhook)
+	s.http = &http.Server{
+		Handler: s.echo, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+	}
+	return s
+}
+
+// ServeHTTP lets a test or another server call s without a network.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// Serve answers on l until Shutdown.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Shutdown stops accepting at once and lets the calls under way end. When ctx ends first their runs end FAILED with
+// code "interrupted", and the callers are told so.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.draining.Store(true)
+	answered, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	closed := make(chan error, 1)
+	go func() { closed <- s.http.Shutdown(answered) }()
+	s.Runs.Drain(ctx)
+	timer := time.AfterFunc(answerTime, cancel)
+	defer timer.Stop()
+	if err := <-closed; err != nil {
+		return errors.Join(err, s.http.Close())
+	}
+	return nil
+}
+
+func clientAddress(trusted []*net.IPNet) echo.IPExtractor {
+	if len(trusted) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, n := range trusted {
+		options = append(options, echo.TrustIPRange(n))
+	}
+	return echo.ExtractIPFromXFFHeader(options...)
+}
