@@ -59,12 +59,19 @@ func promptOfFields(fields []field) (Prompt, error) {
 }
 
 func linesOf(fields []field) string {
+	size := 0
+	for _, f := range fields {
+		size += len(f.name) + len(": ") + len(f.value) + len("\n")
+	}
 	var lines strings.Builder
+	lines.Grow(size)
 	for i, f := range fields {
 		if i > 0 {
 			lines.WriteByte('\n')
 		}
-		lines.WriteString(f.name + ": " + f.value)
+		lines.WriteString(f.name)
+		lines.WriteString(": ")
+		lines.WriteString(f.value)
 	}
 	return lines.String()
 }

@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"cmp"
 	"slices"
 	"sync/atomic"
 
@@ -52,9 +53,6 @@ func (m *Member) Prompt(all commands.Set, r Request, maxBytes int) (Prompt, erro
 	if !ok {
 		return Prompt{}, problem.New(problem.Unavailable, "command_unavailable", "The command %q of this client cannot be used now: its configuration has an error, which the log names.", m.CommandID)
 	}
-	agent := command.AgentID
-	if wanted := r.Query.Get("agent"); wanted != "" {
-		agent = wanted
-	}
-	return Prompt{Text: command.Prompt, Agent: agent}, nil
+	wanted, err := agentOf(r.Query)
+	return Prompt{Text: command.Prompt, Agent: cmp.Or(wanted, command.AgentID)}, err
 }

@@ -57,7 +57,7 @@ func TestTemplatePrompt(t *testing.T) {
 		{"blank body", "{{if .body}}x{{end}}-", jsonType, "", " ", "-"},
 		{"form", "{{.body.a}} {{.body.b | join `+`}} {{.text}}", formType, "", "a=1+2&b=x&b=y&b=z", "1 2 x+y+z a=1+2&b=x&b=y&b=z"},
 		{"multipart", "{{.body.a}} {{.body.f}}", partType, "", parts("name=a\n\n1", "name=f; filename=x\n\n\xff"), "1 x (application/octet-stream, 1 bytes)"},
-		{"multipart as text", "{{.text | truncate 3}}{{.text | len}}", partType, "", parts("name=a; filename=f\n\n\xff"), "--b74"},
+		{"multipart as text", "{{.text | truncate 3}}{{.text | len}}", partType, "", parts("name=a; filename=f\n\n\xff"), "--b71"},
 		{"query", "{{.query.a}} {{.query.b | join `,`}} {{.query.c | default `-`}}", "", "a=1&b=2&b=3&agent=x", "Hi", "1 2,3 -"},
 		{"query that is not UTF-8", "{{.query.a}}", "", "a=%ff", "Hi", "\uFFFD"},
 		{"client", "{{.client.id}} {{.client.name}}", "", "", "Hi", "ci ci"},

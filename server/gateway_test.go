@@ -117,11 +117,6 @@ func (a answer) json(t testing.TB) map[string]any {
 	return m
 }
 
-func (a answer) code(t testing.TB) string {
-	code, _ := a.json(t)["code"].(string)
-	return code
-}
-
 // request makes a call of the client "ci"; headers are "Name: value", and "-Name" takes one away.
 func (g *gateway) request(path, body string, headers ...string) *http.Request {
 	r, err := http.NewRequest(http.MethodPost, g.url+path, strings.NewReader(body))

@@ -345,13 +345,13 @@ func TestProvidersThatFail(t *testing.T) {
 		handle     func(w http.ResponseWriter, r *http.Request, prompt string)
 	}{
 		{"refuses the key", "provider_unauthorized", func(w http.ResponseWriter, r *http.Request, _ string) {
-			http.Error(w, `{"error":{"message":"bad key `+r.Header.Get("Authorization")+`"}}`, 401)
+			http.Error(w, `{"error":{"message":"bad key `+r.Header.Get("Authorization")+`"}}`, http.StatusUnauthorized)
 		}},
 		{"429", "provider_rate_limited", func(w http.ResponseWriter, _ *http.Request, _ string) {
 			w.Header().Set("Retry-After", "7")
-			http.Error(w, `{"error":{"message":"slow down"}}`, 429)
+			http.Error(w, `{"error":{"message":"slow down"}}`, http.StatusTooManyRequests)
 		}},
-		{"500", "provider_error", func(w http.ResponseWriter, _ *http.Request, p string) { http.Error(w, p, 500) }},
+		{"500", "provider_error", func(w http.ResponseWriter, _ *http.Request, p string) { http.Error(w, p, http.StatusInternalServerError) }},
 		{"HTML", "provider_invalid_response", func(w http.ResponseWriter, _ *http.Request, p string) {
 			w.Header().Set("Content-Type", "text/html")
 			fmt.Fprintf(w, "<h1>%s</h1>", p)

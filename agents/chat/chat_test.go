@@ -181,7 +181,7 @@ func TestOutcomes(t *testing.T) {
 		{"501 is final", []http.HandlerFunc{reply(501, `{}`)}, 0, "provider_error", "", 1, "status 501"},
 		{"505 is final", []http.HandlerFunc{reply(505, `{}`)}, 0, "provider_error", "", 1, "status 505"},
 		{"503, then refused", []http.HandlerFunc{reply(503, `{}`), reply(401, `{}`)}, 0, "provider_unauthorized", "", 2, ""},
-		{"redirect", []http.HandlerFunc{http.RedirectHandler("/elsewhere", 307).ServeHTTP, ok}, 0, "provider_error", "", 1, "redirect (status 307)"},
+		{"redirect", []http.HandlerFunc{http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect).ServeHTTP, ok}, 0, "provider_error", "", 1, "redirect (status 307)"},
 		{"HTML", []http.HandlerFunc{reply(200, "<html>Sign in</html>")}, 0, "provider_invalid_response", "", 1, "not a chat completion"},
 		{"half a JSON", []http.HandlerFunc{reply(200, answer("x")[:50])}, 0, "provider_invalid_response", "", 1, ""},
 		{"wrong shape", []http.HandlerFunc{reply(200, `{"choices":"none"}`)}, 0, "provider_invalid_response", "", 1, ""},

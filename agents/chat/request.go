@@ -74,6 +74,7 @@ func newRequest(a agents.Agent, log *slog.Logger) openai.ChatCompletionRequest {
 		}
 		return r
 	}
+	//lint:ignore SA1019 OpenAI's newer models want the other field, everybody else knows only this one
 	r.MaxTokens = a.MaxTokens
 	if a.Temperature != nil {
 		// go-openai omits a zero, and a provider's default is far from it.
@@ -82,9 +83,9 @@ func newRequest(a agents.Agent, log *slog.Logger) openai.ChatCompletionRequest {
 	return r
 }
 
-// reasons reports whether the model is one of OpenAI's that take max_completion_tokens, and no temperature. Those that
-// go-openai knows are the ones for which it would refuse max_tokens; the names of GPT-6 it lists one by one.
+// reasons reports whether the model is one of OpenAI's that take max_completion_tokens, and no temperature: those for
+// which go-openai would refuse a temperature. It lists the names of GPT-6 one by one.
 func reasons(model string) bool {
-	probe := openai.ChatCompletionRequest{Model: model, MaxTokens: 1}
+	probe := openai.ChatCompletionRequest{Model: model, Temperature: 0.5}
 	return openai.NewReasoningValidator().Validate(probe) != nil || strings.HasPrefix(model, "gpt-6")
 }

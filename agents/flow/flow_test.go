@@ -325,6 +325,24 @@ func TestCancellingEndsEverything(t *testing.T) {
 	require.Len(t, x["w"].calls, 3)
 }
 
+func TestNothingBeginsAfterTheEnd(t *testing.T) {
+	for name, root := range map[string]agents.Step{
+		"the next step":           seq(agent("a"), agent("never")),
+		"the next turn":           repeat(2, "", agent("a")),
+		"a lenient one, the last": seq(agent("a"), lenient(agent("never"))),
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			x := team{"never": says("x"), "a": {say: func(context.Context, int) (string, error) { cancel(); return "A", nil }}}
+			result, err := x.run(t, ctx, root)
+			require.ErrorIs(t, err, context.Canceled)
+			require.Equal(t, "A", result.Output)
+			require.Len(t, x["a"].calls, 1)
+			require.Empty(t, x["never"].calls)
+		})
+	}
+}
+
 func TestAPanicInParallelIsAnError(t *testing.T) {
 	x := team{"a": waits(), "p": {say: func(context.Context, int) (string, error) { panic("ouch") }}}
 	_, err := x.run(t, t.Context(), par(agent("a"), agent("p")))
@@ -334,16 +352,19 @@ func TestAPanicInParallelIsAnError(t *testing.T) {
 
 func TestTheTextIsBounded(t *testing.T) {
 	big := says(strings.Repeat("x", 3<<20))
-	for name, root := range map[string]agents.Step{
-		"in order": seq(agent("big"), agent("big")),
-		"parallel": par(agent("big"), agent("big")),
-		"a loop":   repeat(9, "", agent("big")),
+	for name, c := range map[string]struct {
+		root  agents.Step
+		calls int
+	}{
+		"in order": {seq(agent("big"), agent("big"), agent("big")), 2},
+		"parallel": {par(agent("big"), agent("big"), agent("big")), 3},
+		"a loop":   {repeat(9, "", agent("big")), 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			result, err := team{"big": big}.run(t, t.Context(), root)
+			result, err := team{"big": big}.run(t, t.Context(), c.root)
 			require.Equal(t, "flow_output_too_large", problem.Of(err).Code)
 			require.True(t, problem.Is(err, problem.Upstream))
-			require.Equal(t, 6, result.Usage.TotalTokens)
+			require.Equal(t, 3*c.calls, result.Usage.TotalTokens)
 		})
 	}
 	f, _ := team{"a": says("A")}.build(seq(agent("a"), agent("a")))

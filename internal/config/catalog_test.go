@@ -136,6 +136,11 @@ func TestKeysOfStoredProvidersComeFromTheEnvironment(t *testing.T) {
 	}, warnings(c))
 }
 
+func TestKeysOfTheFileAreNotLookedUpTwice(t *testing.T) {
+	c := catalog(t, "providers: [{id: p, type: openai, apiKey: '$${X_API_KEY}'}]", vars{"X_API_KEY": "x"}, Resources{})
+	require.Equal(t, "${X_API_KEY}", c.Providers[0].APIKey.Reveal())
+}
+
 func TestWarningsShowNoSecret(t *testing.T) {
 	how := factories()
 	how.Providers["openai"] = func(p agents.Provider, _ agents.Agent) (agents.Invoker, problem.Fields) {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"beckon/internal/secret"
 )
 
 func TestExpand(t *testing.T) {
@@ -127,5 +129,20 @@ func TestNoMistakeShowsASecret(t *testing.T) {
 		found := complaints(t, content, env, Resources{})
 		require.NotEmpty(t, found, content)
 		require.NotContains(t, strings.Join(found, "\n"), "s3cret")
+	}
+}
+
+func TestHiddenValuesAreTakenOut(t *testing.T) {
+	found := newFindings("f")
+	found.hide(`s3cret"x`, "${LONG}")
+	found.hide("s3cret", "${SHORT}")
+	found.hide("abcde", "${TOO_SHORT}")
+	found.hide("abcd", secret.Mask)
+	clean := found.cleaner()
+	for text, want := range map[string]string{
+		`is s3cret"x`: "is ${LONG}", fmt.Sprintf("is %q", `s3cret"x`): `is "${LONG}"`, "s3crets3cret": "${SHORT}${SHORT}",
+		"abcde": "•••e", "nothing": "nothing",
+	} {
+		require.Equal(t, want, clean(text))
 	}
 }

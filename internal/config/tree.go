@@ -30,14 +30,14 @@ func parse(data []byte, found *findings) *document {
 	in := &lineReader{all: data, data: data}
 	decoder := yaml.NewDecoder(in)
 	var first, second yaml.Node
-	switch err := decoder.Decode(&first); {
+	switch err := decode(decoder, &first); {
 	case errors.Is(err, io.EOF):
 		return &document{}
 	case err != nil:
 		found.add(in.lineOf(err), "", "%s", syntaxText(err))
 		return nil
 	}
-	switch err := decoder.Decode(&second); {
+	switch err := decode(decoder, &second); {
 	case err == nil:
 		found.add(second.Line, "", "a second document begins here; one file holds one document (remove the ---)")
 		return nil
@@ -51,6 +51,17 @@ func parse(data []byte, found *findings) *document {
 		return nil
 	}
 	return &document{root: root, written: map[*yaml.Node]string{}}
+}
+
+// decode turns a panic into an error: yaml.v3 has those for what it holds impossible, and a file that somebody edits
+// must not be able to end a running gateway.
+func decode(d *yaml.Decoder, into *yaml.Node) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("yaml: the parser gave up")
+		}
+	}()
+	return d.Decode(into)
 }
 
 // flattener copies a tree with every alias and merge key replaced by what it stands for.
@@ -197,6 +208,7 @@ func syntaxText(err error) string {
 // there, and where the bracket is in the very first line it tells where the file ends instead.
 var (
 	scannerLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(?:found|mapping values|could not find)`)
+	aliasName   = regexp.MustCompile(`^yaml: unknown anchor '(.*)' referenced$`)
 	bracketLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?did not find expected ',' or '([]}])'`)
 )
 
@@ -207,11 +219,22 @@ func (r *lineReader) lineOf(err error) int {
 	}
 	if m := bracketLine.FindStringSubmatch(err.Error()); m != nil {
 		index, _ := strconv.Atoi(m[1])
-		opening := map[string]string{"]": "[", "}": "{"}[m[2]]
-		if lines := bytes.SplitN(r.all, []byte("\n"), index+2); index < len(lines) && bytes.Contains(lines[index], []byte(opening)) {
+		closing, opening := []byte(m[2]), []byte(map[string]string{"]": "[", "}": "{"}[m[2]])
+		lines := bytes.SplitN(r.all, []byte("\n"), index+2)
+		if index < len(lines) && bytes.Count(lines[index], opening) > bytes.Count(lines[index], closing) {
 			return index + 1
 		}
 		return 1
 	}
-	return max(r.line, 1)
+	line := max(r.line, 1)
+	if m := aliasName.FindStringSubmatch(err.Error()); m != nil {
+		// The parser has read on to see what follows.
+		lines := bytes.Split(r.all, []byte("\n"))[:line]
+		for i := line; i > 0; i-- {
+			if bytes.Contains(lines[i-1], []byte("*"+m[1])) {
+				return i
+			}
+		}
+	}
+	return line
 }

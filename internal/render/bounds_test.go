@@ -103,17 +103,17 @@ func TestSmallTemplatesDoNotMeetTheClock(t *testing.T) {
 }
 
 func TestHugeMaps(t *testing.T) {
-	huge := make(map[string]any, 1<<20)
-	for i := range 1 << 20 {
+	huge := make(map[string]any, 1<<18)
+	for i := range 1 << 18 {
 		huge[strings.Repeat("k", 3)+string(rune(i%50_000+0x4e00))+string(rune(i/50_000+'a'))] = i
 	}
 	for _, template := range []string{"{{range .m}}{{end}}", "{{range $k, $v := .m}}{{end}}", "{{.m}}", "{{yaml .m}}"} {
 		parsed, err := render.Parse(template)
 		require.NoError(t, err)
 		start := time.Now()
-		_, err = parsed.Render(map[string]any{"m": huge}, render.Limits{MaxBytes: 64 << 20, Time: 20 * time.Millisecond})
-		require.ErrorContains(t, err, "rendering takes longer than the 20ms", template)
-		require.Less(t, time.Since(start), 2*time.Second, template)
+		_, err = parsed.Render(map[string]any{"m": huge}, render.Limits{MaxBytes: 64 << 20, Time: time.Millisecond})
+		require.ErrorContains(t, err, "rendering takes longer than the 1ms", template)
+		require.Less(t, time.Since(start), 5*time.Second, template)
 	}
 }
 
