@@ -28,11 +28,15 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"beckon": mai
 //	eventually CMD...  runs a command until it succeeds, for two seconds, which is how soon a change must be in force
 //	postgres           makes an empty PostgreSQL database and puts its URL into $POSTGRES
 //	pasted FILE        runs the one line in FILE that begins with curl
+//	guide FILE         writes the files that a page of the documentation shows, and what it says to run as run.sh,
+//	                   with this test's addresses in place of localhost:8080 and OpenAI's
+//	model              starts a model server that answers what it was sent, and puts its URL into $MODEL_URL
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/script",
 		Setup: setup,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"guide": unpackGuide, "model": startModel,
 			"gateway": startGateway, "stop": stopGateway, "crash": crashGateway, "eventually": eventually, "pasted": pasted,
 			"postgres": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("POSTGRES", storetest.Postgres(t)) },
 		},
@@ -88,7 +92,7 @@ func startGateway(ts *testscript.TestScript, neg bool, args []string) {
 // environ is what a script has set; the variables that a first start looks for are not inherited.
 func environ(ts *testscript.TestScript) (env []string) {
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "BECKON_SERVER_ADDRESS", "BECKON_DATABASE_URL", "BECKON_SERVER_SHUTDOWN_GRACE", "BECKON_LOG_FORMAT",
-		"OPENAI_API_KEY", "CI_TOKEN", "MODEL_URL"} {
+		"OPENAI_API_KEY", "CI_TOKEN", "CONTACT_TOKEN", "ALERTMANAGER_TOKEN"} {
 		if value := ts.Getenv(name); value != "" {
 			env = append(env, name+"="+value)
 		}

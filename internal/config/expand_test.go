@@ -46,8 +46,11 @@ func TestExpand(t *testing.T) {
 }
 
 func TestUnquotedValuesTakeTheTypeOfTheVariable(t *testing.T) {
-	env := vars{"N": "7", "NO": "false", "HALF": "0.5", "EMPTY": "", "SIZE": "2MiB"}
+	env := vars{"N": "7", "NO": "false", "HALF": "0.5", "EMPTY": "", "SIZE": "2MiB", "NULL": "null"}
 	c := load(t, `
+commands:
+  - id: x
+    prompt: ${NULL}
 server:
   maxConcurrent: ${N}
   maxBodyBytes: ${SIZE}
@@ -65,6 +68,7 @@ clients:
     enabled: ${NO}
     allowedAgents: [a]
 `, env)
+	require.Equal(t, "null", c.Commands[0].Prompt, "a text is a text")
 	require.Equal(t, 7, c.Server.MaxConcurrent)
 	require.EqualValues(t, 2<<20, c.Server.MaxBodyBytes)
 	require.Equal(t, "info", c.Log.Level)

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"gopkg.in/yaml.v3"
+)
+
+// A block of a page that a reader is to save or to run has a comment in front of it that says so.
+var block = regexp.MustCompile("(?s)<!-- (run|file: ([a-z.-]+)) -->\n```[a-z]*\n(.*?)\n```")
+
+func unpackGuide(ts *testscript.TestScript, neg bool, args []string) {
+	page, err := os.ReadFile(filepath.Join("..", "..", args[0]))
+	ts.Check(err)
+	here := strings.NewReplacer("http://localhost:8080", ts.Getenv("BECKON_URL"), "https://api.openai.com/v1", ts.Getenv("MODEL_URL"))
+	found := block.FindAllStringSubmatch(string(page), -1)
+	if len(found) == 0 {
+		ts.Fatalf("%s shows nothing to save or to run", args[0])
+	}
+	for _, b := range found {
+		name := b[2]
+		if b[1] == "run" {
+			name = "run.sh"
+		}
+		text := here.Replace(b[3]) + "\n"
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
+		if name == "release-notes.yml" {
+			ts.Check(os.WriteFile(ts.MkAbs("step.sh"), []byte(scriptOfStep(ts, text)), 0o600))
+		}
+	}
+}
+
+// scriptOfStep returns what the workflow's step that calls Beckon runs.
+func scriptOfStep(ts *testscript.TestScript, workflow string) string {
+	var w struct {
+		Jobs map[string]struct {
+			Steps []struct{ Run string }
+		}
+	}
+	ts.Check(yaml.Unmarshal([]byte(workflow), &w))
+	for _, job := range w.Jobs {
+		for _, step := range job.Steps {
+			if strings.Contains(step.Run, "/api/v1/webhooks/") {
+				return step.Run
+			}
+		}
+	}
+	ts.Fatalf("no step calls a webhook")
+	return ""
+}
+
+func startModel(ts *testscript.TestScript, neg bool, _ []string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var request struct {
+			Messages []struct{ Role, Content string }
+		}
+		if err := json.NewDecoder(r.Body).Decode(&request); err != nil || r.Header.Get("Authorization") != "Bearer sk-test" {
+			http.Error(w, "what?", http.StatusBadRequest)
+			return
+		}
+		said := request.Messages[0].Role + " and " + request.Messages[len(request.Messages)-1].Content
+		_ = json.NewEncoder(w).Encode(map[string]any{"choices": []any{map[string]any{
+			"finish_reason": "stop", "message": map[string]string{"role": "assistant", "content": said}}}})
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("MODEL_URL", server.URL)
+}
