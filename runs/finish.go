@@ -17,6 +17,14 @@ const (
 	finishMaxWait   = 15 * time.Second
 )
 
+// giveUp ends a run whose start could not be written: there is no trace of it but the log's.
+func (s *Service) giveUp(a *Active, err error) {
+	a.err = problem.Of(err)
+	s.metrics.RunEnded("UNRECORDED", a.run.Duration(), a.run.Usage.PromptTokens, a.run.Usage.CompletionTokens)
+	s.log.Error("run could not be recorded", "run_id", a.ID, "client", a.run.ClientID, "agent", a.run.WorkflowID, "error", err)
+	a.end()
+}
+
 // finish commits the end of the run and only then lets its caller know. A caller is not kept waiting for a database
 // that has failed once; the attempts to write go on without it.
 func (s *Service) finish(a *Active) {

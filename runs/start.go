@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -40,7 +41,8 @@ type Active struct {
 	cancel context.CancelCauseFunc
 	onEnd  func()
 	run    Run
-	err    error // set before done is closed; nil when the run has completed
+	ended  atomic.Pointer[Run] // the run as it ended, from the moment in which that is known
+	err    error               // set before done is closed; nil when the run has completed
 }
 
 // Start begins a run and returns at once; an Unavailable says that the service is draining. The run does not end with
@@ -76,6 +78,12 @@ func (a *Active) Cancel() { a.cancel(errCanceled) }
 // run failed, was canceled, or could not be recorded.
 func (a *Active) Outcome() (*Run, error) { return &a.run, a.err }
 
+// beginning is what became of the writing of a run's start: whether its end was written with it, or why nothing was.
+type beginning struct {
+	whole bool
+	err   error
+}
+
 // work is the life of a run. Its start is being committed while the agent is already being asked; its end is
 // committed before anybody hears of it.
 func (s *Service) work(ctx context.Context, a *Active, r Request) {
@@ -84,24 +92,26 @@ func (s *Service) work(ctx context.Context, a *Active, r Request) {
 	stop := context.AfterFunc(s.working, func() { a.cancel(errInterrupted) })
 	defer stop()
 
-	start, begun := a.run, make(chan error, 1)
-	go func() {
-		err := s.storage.begin(ctx, &start)
+	start, begun := a.run, make(chan beginning, 1)
+	s.storage.begin(&start, a.ended.Load, func(whole bool, err error) {
 		if err != nil {
 			a.cancel(err) // an answer that can't be recorded need not be waited for
 		}
-		begun <- err
-	}()
+		begun <- beginning{whole, err}
+	})
 	result, failure := s.invoke(ctx, a, r)
-	if err := <-begun; err != nil {
-		a.err = problem.Of(err)
-		s.metrics.RunEnded("UNRECORDED", time.Since(a.run.StartedAt), result.Usage.PromptTokens, result.Usage.CompletionTokens)
-		s.log.Error("run could not be recorded", "run_id", a.ID, "client", a.run.ClientID, "agent", a.run.WorkflowID, "error", err)
-		a.end()
-		return
-	}
 	a.settle(result, failure)
-	s.finish(a)
+	final := a.run
+	a.ended.Store(&final)
+	switch b := <-begun; {
+	case b.err != nil:
+		s.giveUp(a, b.err)
+	case b.whole:
+		s.report(a)
+		a.end()
+	default:
+		s.finish(a)
+	}
 }
 
 func (s *Service) invoke(ctx context.Context, a *Active, r Request) (agents.Result, error) {

@@ -17,21 +17,33 @@ import (
 // storage keeps runs. Its writes are plain statements: they are on the way of every call.
 type storage struct{ store *store.Store }
 
-// begin writes a run that has just started, also when the run is canceled meanwhile.
-func (s storage) begin(ctx context.Context, r *Run) error {
-	return s.store.Write(context.WithoutCancel(ctx), func(tx *gorm.DB) error {
+// begin writes a run that has just started, also when it is canceled meanwhile. When the run has ended before its turn
+// to be written comes, as ended then says, it is written once and as a whole. done learns whether it was.
+func (s storage) begin(r *Run, ended func() *Run, done func(whole bool, err error)) {
+	whole := false
+	s.store.Go(context.Background(), func(tx *gorm.DB) error {
+		if final := ended(); final != nil {
+			whole = true
+			return insertEnded(tx, final)
+		}
+		whole = false
 		return tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, source, session_id, input, metadata, created_at, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 			r.ID, string(r.Status), r.ClientID, r.WorkflowID, r.Source, nullable(r.SessionID), storable(r.Input), nullable(string(r.Metadata)),
 			r.CreatedAt.UnixMilli(), r.StartedAt.UnixMilli()).Error
-	})
+	}, func(err error) { done(whole && err == nil, err) })
+}
+
+func insertEnded(tx *gorm.DB, r *Run) error {
+	code, message := r.Error.columns()
+	return tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, source, session_id, input, metadata, output, error_code, error_message, prompt_tokens, completion_tokens, total_tokens, created_at, started_at, completed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		r.ID, string(r.Status), r.ClientID, r.WorkflowID, r.Source, nullable(r.SessionID), storable(r.Input), nullable(string(r.Metadata)),
+		storable(r.Output), code, message, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
+		r.CreatedAt.UnixMilli(), r.StartedAt.UnixMilli(), r.CompletedAt.UnixMilli()).Error
 }
 
 // end writes what became of a running run; whoever comes second gets errEnded.
 func (s storage) end(ctx context.Context, r *Run) error {
-	var code, message any
-	if r.Error != nil {
-		code, message = r.Error.Code, r.Error.Message
-	}
+	code, message := r.Error.columns()
 	return s.store.Write(ctx, func(tx *gorm.DB) error {
 		done := tx.Exec("UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, completed_at = ? WHERE id = ? AND status = 'RUNNING'",
 			string(r.Status), storable(r.Output), code, message, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
@@ -41,6 +53,13 @@ func (s storage) end(ctx context.Context, r *Run) error {
 		}
 		return done.Error
 	})
+}
+
+func (f *Failure) columns() (code, message any) {
+	if f == nil {
+		return nil, nil
+	}
+	return f.Code, f.Message
 }
 
 var errEnded = errors.New("the run had ended already")

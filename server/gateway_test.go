@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -161,9 +162,20 @@ func (g *gateway) countRuns() (n int64) {
 // model is an OpenAI-compatible server. It answers "re: " and the prompt, unless the test says otherwise.
 type model struct {
 	*httptest.Server
-	handle  func(w http.ResponseWriter, r *http.Request, prompt string) // nil answers
-	asked   chan string                                                 // takes the prompts, as far as there is room
+	handle  atomic.Pointer[modelFunc] // nil answers
+	asked   chan string               // takes the prompts, as far as there is room
 	release chan struct{}
+}
+
+type modelFunc func(w http.ResponseWriter, r *http.Request, prompt string)
+
+// does makes the model do something else than to answer; nil lets it answer again.
+func (m *model) does(f modelFunc) {
+	if f == nil {
+		m.handle.Store(nil)
+		return
+	}
+	m.handle.Store(&f)
 }
 
 func newModel(t testing.TB) *model {
@@ -181,8 +193,8 @@ func newModel(t testing.TB) *model {
 		case m.asked <- prompt:
 		default:
 		}
-		if m.handle != nil {
-			m.handle(w, r, prompt)
+		if f := m.handle.Load(); f != nil {
+			(*f)(w, r, prompt)
 			return
 		}
 		say(w, "re: "+prompt)
@@ -201,13 +213,13 @@ func say(w http.ResponseWriter, text string) {
 
 // hold makes the model keep its callers waiting until letGo, or until they leave.
 func (m *model) hold() {
-	m.handle = func(w http.ResponseWriter, r *http.Request, prompt string) {
+	m.does(func(w http.ResponseWriter, r *http.Request, prompt string) {
 		select {
 		case <-m.release:
 			say(w, "late: "+prompt)
 		case <-r.Context().Done():
 		}
-	}
+	})
 }
 
 func (m *model) letGo() {

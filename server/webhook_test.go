@@ -351,7 +351,9 @@ func TestProvidersThatFail(t *testing.T) {
 			w.Header().Set("Retry-After", "7")
 			http.Error(w, `{"error":{"message":"slow down"}}`, http.StatusTooManyRequests)
 		}},
-		{"500", "provider_error", func(w http.ResponseWriter, _ *http.Request, p string) { http.Error(w, p, http.StatusInternalServerError) }},
+		{"500", "provider_error", func(w http.ResponseWriter, _ *http.Request, p string) {
+			http.Error(w, p, http.StatusInternalServerError)
+		}},
 		{"HTML", "provider_invalid_response", func(w http.ResponseWriter, _ *http.Request, p string) {
 			w.Header().Set("Content-Type", "text/html")
 			fmt.Fprintf(w, "<h1>%s</h1>", p)
@@ -363,7 +365,7 @@ func TestProvidersThatFail(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := newGateway(t, setting{timeout: 300 * time.Millisecond})
-			g.model.handle = test.handle
+			g.model.does(test.handle)
 			a := g.call("pRoMpT")
 			require.Equal(t, 502, a.StatusCode, a.body)
 			requireProblem(t, a, test.code)
@@ -377,7 +379,7 @@ func TestProvidersThatFail(t *testing.T) {
 			run := g.run(a)
 			require.Equal(t, runs.Failed, run.Status)
 			require.Equal(t, test.code, run.Error.Code)
-			g.model.handle = nil
+			g.model.does(nil)
 			require.Equal(t, 200, g.call("x").StatusCode)
 		})
 	}

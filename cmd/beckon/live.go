@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -59,10 +60,13 @@ func (l *live) load(ctx context.Context, c *config.Config) error {
 	return nil
 }
 
-// reload reads the file again and puts it in force, whole or not at all.
+// reload reads the file again and puts it in force, whole or not at all. With a file that has mistakes, what has
+// changed in the database still comes into force, beside the old file.
 func (l *live) reload(ctx context.Context) error {
 	c, err := config.Load(l.config.File(), os.LookupEnv)
-	if err == nil {
+	if err != nil {
+		err = errors.Join(err, l.load(ctx, l.config))
+	} else {
 		if _, restart := config.Changes(l.config, c); len(restart) > 0 {
 			l.log.Warn("some of the changes take effect at the next start only", "settings", restart)
 		}

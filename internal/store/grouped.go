@@ -10,24 +10,27 @@ import (
 	"gorm.io/gorm"
 )
 
-// maxGroup bounds how many writes share a transaction, and so how long the first of them waits for the last.
-const maxGroup = 256
+const (
+	maxGroup = 256  // writes in a transaction: the first of them waits for the last
+	maxQueue = 4096 // writes that wait
+)
 
 // groupedWriter is the one writer of a SQLite file. While a transaction is being synced the next writes gather, and
 // go into the next transaction together: the cost of a sync is shared by all who wait for it.
 type groupedWriter struct {
-	conn    *sql.Conn
-	tx      *gorm.DB
-	queue   chan *pendingWrite
-	closing chan struct{}
-	once    sync.Once
-	ended   chan struct{}
+	conn  *sql.Conn
+	tx    *gorm.DB
+	queue chan *pendingWrite
+	ended chan struct{}
+
+	mu     sync.RWMutex // held for reading while something is put into the queue
+	closed bool
 }
 
 type pendingWrite struct {
 	ctx  context.Context
 	fn   func(tx *gorm.DB) error
-	done chan error // takes one value without a reader
+	done func(error)
 	err  error
 }
 
@@ -41,58 +44,38 @@ func newGroupedWriter(ctx context.Context, db *sql.DB) (*groupedWriter, error) {
 		_ = conn.Close()
 		return nil, err
 	}
-	w := &groupedWriter{conn: conn, tx: tx, queue: make(chan *pendingWrite, maxGroup),
-		closing: make(chan struct{}), ended: make(chan struct{})}
+	w := &groupedWriter{conn: conn, tx: tx, queue: make(chan *pendingWrite, maxQueue), ended: make(chan struct{})}
 	go w.run()
 	return w, nil
 }
 
-// write returns when the transaction that holds fn's changes is on disk. Once fn has begun, ctx no longer matters: a
-// caller who leaves gets ctx's error and does not learn the outcome.
-func (w *groupedWriter) write(ctx context.Context, fn func(tx *gorm.DB) error) error {
-	p := &pendingWrite{ctx: ctx, fn: fn, done: make(chan error, 1)}
-	select {
-	case w.queue <- p:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-w.closing:
-		return errClosed
+// write queues fn. A queue that is full makes the caller wait.
+func (w *groupedWriter) write(ctx context.Context, fn func(tx *gorm.DB) error, done func(error)) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		done(errClosed)
+		return
 	}
-	select {
-	case err := <-p.done:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-w.ended:
-		// It may have been answered in the same moment.
-		select {
-		case err := <-p.done:
-			return err
-		default:
-			return errClosed
-		}
-	}
+	w.queue <- &pendingWrite{ctx: ctx, fn: fn, done: done}
 }
 
+// close lets what is queued be written.
 func (w *groupedWriter) close() error {
-	w.once.Do(func() { close(w.closing) })
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.queue)
+	}
+	w.mu.Unlock()
 	<-w.ended
 	return w.conn.Close()
 }
 
 func (w *groupedWriter) run() {
 	defer close(w.ended)
-	for {
-		select {
-		case p := <-w.queue:
-			w.commit(w.gather(p))
-		case <-w.closing:
-			// What was queued before the end is still written.
-			for len(w.queue) > 0 {
-				w.commit(w.gather(<-w.queue))
-			}
-			return
-		}
+	for p := range w.queue {
+		w.commit(w.gather(p))
 	}
 }
 
@@ -101,7 +84,10 @@ func (w *groupedWriter) gather(first *pendingWrite) []*pendingWrite {
 	group := []*pendingWrite{first}
 	for len(group) < maxGroup {
 		select {
-		case p := <-w.queue:
+		case p, ok := <-w.queue:
+			if !ok {
+				return group
+			}
 			group = append(group, p)
 		default:
 			return group
@@ -125,7 +111,7 @@ func (w *groupedWriter) commit(group []*pendingWrite) {
 		if err != nil {
 			p.err = err
 		}
-		p.done <- p.err
+		p.done(p.err)
 	}
 }
 
@@ -189,7 +175,7 @@ func dropLeft(group []*pendingWrite) []*pendingWrite {
 	kept := group[:0]
 	for _, p := range group {
 		if p.ctx.Err() != nil {
-			p.done <- context.Cause(p.ctx)
+			p.done(context.Cause(p.ctx))
 			continue
 		}
 		kept = append(kept, p)

@@ -18,8 +18,10 @@ const (
 // plainWriter is a transaction of its own for each write: PostgreSQL groups the syncs of concurrent commits itself.
 type plainWriter struct{ db *gorm.DB }
 
-func (w plainWriter) write(ctx context.Context, fn func(tx *gorm.DB) error) error {
-	return w.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error { return call(fn, tx) })
+func (w plainWriter) write(ctx context.Context, fn func(tx *gorm.DB) error, done func(error)) {
+	go func() {
+		done(w.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error { return call(fn, tx) }))
+	}()
 }
 
 func openPostgres(ctx context.Context, url string, logger *slog.Logger) (*Store, error) {

@@ -18,9 +18,9 @@ type Store struct {
 	closers []func() error
 }
 
-// writer runs fn in a transaction and returns when it is durable, or rolled back.
+// writer runs fn in a transaction and calls done once, when it is durable or rolled back.
 type writer interface {
-	write(ctx context.Context, fn func(tx *gorm.DB) error) error
+	write(ctx context.Context, fn func(tx *gorm.DB) error, done func(error))
 }
 
 // Open opens the database of a URL, "sqlite:PATH" or "postgres://…", and migrates it. Several processes may open the
@@ -43,7 +43,20 @@ func (s *Store) Read(ctx context.Context) *gorm.DB { return s.read.WithContext(c
 // than once, so it must only write through tx, and read its result from the last time.
 // A full, locked or unreachable database is a problem of kind Unavailable.
 func (s *Store) Write(ctx context.Context, fn func(tx *gorm.DB) error) error {
-	return unavailable(s.writer.write(ctx, fn))
+	outcome := make(chan error, 1)
+	s.Go(ctx, fn, func(err error) { outcome <- err })
+	select {
+	case err := <-outcome:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx) // fn may have run, and may still be committed
+	}
+}
+
+// Go is Write for a caller who has something else to do meanwhile: done is called once with the outcome, and must not
+// block. When ctx ends before fn has begun, fn is not run.
+func (s *Store) Go(ctx context.Context, fn func(tx *gorm.DB) error, done func(error)) {
+	s.writer.write(ctx, fn, func(err error) { done(unavailable(err)) })
 }
 
 // Ping reports whether the database answers.

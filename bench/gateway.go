@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"beckon/bench/load"
+	"beckon/bench/process"
+)
+
+// gateway is a Beckon with a folder of its own.
+type gateway struct {
+	*server
+	database string // the file
+}
+
+// gatewayConfig is the least that can be configured; the rest is as it is by default.
+func gatewayConfig(address, database, model, token string) []byte {
+	return fmt.Appendf(nil, `server: {address: %q}
+database: {url: %q}
+providers:
+  - {id: stub, type: openai, url: %q, apiKey: bench}
+agents:
+  - {id: bench, provider: stub, model: bench, systemPrompt: "Be brief."}
+clients:
+  - {id: bench, token: %q, passthrough: true, allowedAgents: [bench]}
+`, address, database, model, token)
+}
+
+// startGateway starts a gateway whose data are in folder, which is made when it is not there.
+func (l *lab) startGateway(ctx context.Context, folder string) (*gateway, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, err
+	}
+	address, err := process.FreeAddress()
+	if err != nil {
+		return nil, err
+	}
+	database, config := filepath.Join(folder, "beckon.db"), filepath.Join(folder, "beckon.yaml")
+	token := "mgc_" + strings.ToLower(rand.Text()+rand.Text())
+	if err := os.WriteFile(config, gatewayConfig(address, "sqlite:"+database, l.modelURL(), token), 0o600); err != nil {
+		return nil, err
+	}
+	command := process.Command{Name: gatewayName, Path: l.beckon, Args: []string{"serve", "--config", config},
+		Env: withoutSettings(os.Environ()), Log: filepath.Join(folder, "beckon.log")}
+	s, err := l.start(ctx, command, address, "/readyz", load.Target{URL: "/api/v1/webhooks/bench", Token: token, Body: promptBody})
+	if err != nil {
+		return nil, err
+	}
+	return &gateway{server: s, database: database}, nil
+}
+
+// finish stops the gateway, and compares what it has on record with what it has answered.
+func (g *gateway) finish(ctx context.Context) error {
+	if err := g.Stop(); err != nil {
+		return err
+	}
+	return checkRuns(ctx, g.database, g.answered)
+}
+
+// withoutSettings leaves out of environ what would change the gateway's configuration.
+func withoutSettings(environ []string) []string {
+	return slices.DeleteFunc(environ, func(variable string) bool { return strings.HasPrefix(variable, "BECKON_") })
+}
