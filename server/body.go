@@ -13,8 +13,16 @@ import (
 	"beckon/internal/problem"
 )
 
-// readBody reads the whole body, at most limit bytes of it and for at most bodyTimeout.
-func readBody(c echo.Context, limit int64) ([]byte, error) {
+// boundBody gives the caller until patience is over to send its body. That also holds for a body that is refused: the
+// server reads on behind an answer, to keep the connection, and a caller must not be able to make that last.
+func boundBody(c echo.Context, patience time.Duration) {
+	if c.Request().ContentLength != 0 {
+		_ = http.NewResponseController(c.Response().Writer).SetReadDeadline(time.Now().Add(patience))
+	}
+}
+
+// readBody reads the whole body, at most limit bytes of it and no longer than boundBody allows.
+func readBody(c echo.Context, limit int64, patience time.Duration) ([]byte, error) {
 	r := c.Request()
 	if r.ContentLength > limit {
 		return nil, tooLarge(c, limit)
@@ -22,16 +30,12 @@ func readBody(c echo.Context, limit int64) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
-	// Only a caller who is slow meets the deadline. It is taken off again because the server goes on reading in the
-	// background, to notice when the caller hangs up.
-	connection := http.NewResponseController(c.Response().Writer)
-	if err := connection.SetReadDeadline(time.Now().Add(bodyTimeout)); err == nil {
-		defer func() { _ = connection.SetReadDeadline(time.Time{}) }()
-	}
 	var body bytes.Buffer
 	body.Grow(int(max(r.ContentLength, 0)) + bytes.MinRead)
 	_, err := body.ReadFrom(http.MaxBytesReader(c.Response().Writer, r.Body, limit))
 	if err == nil {
+		// The server goes on reading in the background, to notice when the caller hangs up: not against a deadline.
+		_ = http.NewResponseController(c.Response().Writer).SetReadDeadline(time.Time{})
 		return body.Bytes(), nil
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
@@ -39,7 +43,7 @@ func readBody(c echo.Context, limit int64) ([]byte, error) {
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.Response().Header().Set("Connection", "close")
-		return nil, problem.New(problem.Slow, "body_timeout", "The body did not arrive within %s.", bodyTimeout).Because(err)
+		return nil, problem.New(problem.Slow, "body_timeout", "The body did not arrive within %s.", patience).Because(err)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, problem.New(problem.Invalid, "body_cut_off", "The body ended before it was complete.").Because(err)

@@ -17,13 +17,14 @@ const (
 	maxRequestID    = 128
 )
 
-// observe gives every request its id, counts it, and turns a panic into an answer.
+// observe gives every request its id and a time to arrive in, counts it, and turns a panic into an answer.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		header := c.Response().Header()
 		header.Set(requestIDHeader, requestID(c.Request()))
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Cache-Control", "no-store")
+		boundBody(c, s.BodyTimeout)
 		if err := s.recovered(next, c); err != nil {
 			c.Error(err)
 		}

@@ -2,6 +2,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -19,11 +20,15 @@ import (
 	"beckon/runs"
 )
 
+// The times that a caller has to send a request, where Config says nothing else.
 const (
-	headerTimeout = 10 * time.Second // for the request line and the header fields
-	bodyTimeout   = 30 * time.Second // for the body behind them
-	idleTimeout   = 2 * time.Minute  // between two requests of a connection
-	maxHeader     = 64 << 10
+	defaultHeaderTimeout = 10 * time.Second
+	defaultBodyTimeout   = 30 * time.Second
+)
+
+const (
+	idleTimeout = 2 * time.Minute // between two requests of a connection
+	maxHeader   = 64 << 10
 	// answerTime is what handlers get to write their answers when the runs they waited for have been ended.
 	answerTime = 5 * time.Second
 )
@@ -44,7 +49,9 @@ type Config struct {
 	Log            *slog.Logger
 	MaxBodyBytes   int64
 	MaxConcurrent  int64
-	TrustedProxies []*net.IPNet // whose X-Forwarded-For is believed
+	TrustedProxies []*net.IPNet  // whose X-Forwarded-For is believed
+	HeaderTimeout  time.Duration // for the request line and the header fields; 10s
+	BodyTimeout    time.Duration // for the body behind them; 30s
 }
 
 // Server answers HTTP requests.
@@ -58,6 +65,7 @@ type Server struct {
 
 // New returns a server that does not listen yet.
 func New(c Config) *Server {
+	c.HeaderTimeout, c.BodyTimeout = cmp.Or(c.HeaderTimeout, defaultHeaderTimeout), cmp.Or(c.BodyTimeout, defaultBodyTimeout)
 	s := &Server{Config: c, echo: echo.New()}
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.IPExtractor = clientAddress(c.TrustedProxies)
@@ -67,7 +75,7 @@ func New(c Config) *Server {
 	s.echo.GET("/metrics", echo.WrapHandler(c.Metrics.Handler()))
 	s.echo.POST("/api/v1/webhooks/:clientID", s.webhook)
 	s.http = &http.Server{
-		Handler: s.echo, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		Handler: s.echo, ReadHeaderTimeout: c.HeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}
 	return s

@@ -72,7 +72,7 @@ func (s *Server) startRun(c echo.Context, catalog Catalog, client *clients.Membe
 			return nil, err
 		}
 	}
-	body, err := readBody(c, client.BodyLimit(s.MaxBodyBytes))
+	body, err := readBody(c, client.BodyLimit(s.MaxBodyBytes), s.BodyTimeout)
 	if err != nil {
 		return nil, err
 	}

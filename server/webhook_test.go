@@ -300,6 +300,44 @@ func TestABodyThatIsCutOff(t *testing.T) {
 	require.Zero(t, g.countRuns())
 }
 
+// A caller who sends a byte now and then is let go, whether in the header or in the body, and holds up nobody.
+func TestASlowLoris(t *testing.T) {
+	g := newGateway(t, setting{server: func(c *server.Config) { c.HeaderTimeout, c.BodyTimeout = 200*time.Millisecond, 200*time.Millisecond }})
+	head := "POST /api/v1/webhooks/ci HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\nContent-Length: 100000\r\n"
+	for name, begun := range map[string]string{"header": head, "body": head + "\r\n",
+		"body of a stranger": strings.Replace(head, token, "wrong", 1) + "\r\n"} {
+		t.Run(name, func(t *testing.T) {
+			c, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
+			require.NoError(t, err)
+			defer c.Close()
+			_, err = io.WriteString(c, begun)
+			require.NoError(t, err)
+			dripping := make(chan struct{})
+			go func() {
+				defer close(dripping)
+				drip := time.NewTicker(10 * time.Millisecond)
+				defer drip.Stop()
+				for range drip.C {
+					if _, err := io.WriteString(c, "x"); err != nil {
+						return
+					}
+				}
+			}()
+			require.Equal(t, 200, g.call("x").StatusCode)
+			answer, _ := io.ReadAll(c) // until the gateway hangs up
+			switch name {
+			case "body of a stranger":
+				require.Contains(t, string(answer), "401 Unauthorized")
+			case "body":
+				require.Contains(t, string(answer), "408 Request Timeout")
+				require.Contains(t, string(answer), "body_timeout")
+			}
+			require.NotContains(t, string(answer), "200 OK")
+			<-dripping
+		})
+	}
+}
+
 func TestPreferWait(t *testing.T) {
 	g := newGateway(t, setting{})
 	a := g.call("x", "Prefer: wait=10")

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,6 +18,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 )
 
@@ -25,6 +29,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"beckon": mai
 //	gateway [ARG...]   starts beckon serve and waits until it is ready; its output goes to serve.out and serve.err
 //	stop               ends it with SIGTERM and wants exit code 0
 //	crash              ends it with SIGKILL
+//	answered_are_kept FILE DB   wants every run that an answer in FILE names to be in DB, COMPLETED
 //	eventually CMD...  runs a command until it succeeds, for two seconds, which is how soon a change must be in force
 //	postgres           makes an empty PostgreSQL database and puts its URL into $POSTGRES
 //	pasted FILE        runs the one line in FILE that begins with curl
@@ -38,7 +43,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"guide": unpackGuide, "model": startModel,
 			"gateway": startGateway, "stop": stopGateway, "crash": crashGateway, "eventually": eventually, "pasted": pasted,
-			"postgres": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("POSTGRES", storetest.Postgres(t)) },
+			"answered_are_kept": answeredAreKept,
+			"postgres":          func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("POSTGRES", storetest.Postgres(t)) },
 		},
 	})
 }
@@ -132,6 +138,24 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	if err != nil {
 		ts.Fatalf("%s: %v", strings.Join(args, " "), err)
 	}
+}
+
+func answeredAreKept(ts *testscript.TestScript, neg bool, args []string) {
+	answers := regexp.MustCompile(`"runId":"(run_\w+)"`).FindAllStringSubmatch(ts.ReadFile(args[0]), -1)
+	if len(answers) == 0 {
+		ts.Fatalf("%s has no answers", args[0])
+	}
+	s, err := store.Open(context.Background(), "sqlite:"+ts.MkAbs(args[1]), slog.New(slog.DiscardHandler))
+	ts.Check(err)
+	defer s.Close()
+	for _, a := range answers {
+		var status string
+		ts.Check(s.Read(context.Background()).Raw("SELECT status FROM runs WHERE id = ?", a[1]).Scan(&status).Error)
+		if status != "COMPLETED" {
+			ts.Fatalf("%s was answered and is %q on disk", a[1], status)
+		}
+	}
+	ts.Logf("%d answered calls are on disk", len(answers))
 }
 
 func pasted(ts *testscript.TestScript, neg bool, args []string) {

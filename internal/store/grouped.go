@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"github.com/glebarez/sqlite"
@@ -75,6 +76,7 @@ func (w *groupedWriter) close() error {
 func (w *groupedWriter) run() {
 	defer close(w.ended)
 	for p := range w.queue {
+		runtime.Gosched() // whoever is about to write gets into this transaction, instead of waiting for its end
 		w.commit(w.gather(p))
 	}
 }
