@@ -52,6 +52,9 @@ func (l *live) load(ctx context.Context, c *config.Config) error {
 	for _, f := range append(catalog.Warnings, findings...) {
 		l.log.Warn("a resource is left out until it is mended", "section", f.Section, "id", f.ID, "error", f.Fields.Err())
 	}
+	if n := len(catalog.Endpoints); n > 0 {
+		l.log.Warn("endpoints are declared, but this version of Beckon delivers no events", "endpoints", n)
+	}
 	if err := l.level.UnmarshalText([]byte(c.Log.Level)); err != nil {
 		return fmt.Errorf("log.level: %w", err)
 	}
