@@ -16,6 +16,7 @@ build: ## build bin/beckon
 test: ## get what the tests need and run all of them
 	./scripts/need postgresql /usr/lib/postgresql/*/bin/initdb
 	go test -timeout 10m ./...
+	BECKON_TEST_DATABASE=postgres go test -timeout 10m ./runs ./server
 
 check: ## formatting, vet, staticcheck, and which package may import which
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }

@@ -112,7 +112,7 @@ func TestHowRunsEnd(t *testing.T) {
 		{"caller's time", waitForEnd, func(r *runs.Request) { r.Wait = time.Millisecond }, runs.Failed, "wait_timeout", problem.Expired},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := storetest.Open(t, storetest.SQLite(t))
+			s := storetest.Open(t, storetest.Default(t))
 			service, r, ended := newService(t, s), request(test.agent), false
 			r.OnEnd = func() { ended = true }
 			if test.change != nil {
@@ -158,7 +158,7 @@ func TestTextsThatADatabaseMayNotLike(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	s := storetest.Open(t, storetest.SQLite(t))
+	s := storetest.Open(t, storetest.Default(t))
 	service := newService(t, s)
 	active := start(t, service, request(waitForEnd))
 	active.Cancel()
@@ -170,7 +170,7 @@ func TestCancel(t *testing.T) {
 }
 
 func TestDrain(t *testing.T) {
-	s := storetest.Open(t, storetest.SQLite(t))
+	s := storetest.Open(t, storetest.Default(t))
 	service := newService(t, s)
 	active := start(t, service, request(waitForEnd))
 	over, cancel := context.WithCancel(t.Context())

@@ -59,7 +59,7 @@ type setting struct {
 func newGateway(t testing.TB, s setting) *gateway {
 	g := &gateway{t: t, model: newModel(t), store: s.store, log: &lockedBuffer{}}
 	if g.store == nil {
-		g.store = storetest.Open(t, storetest.SQLite(t))
+		g.store = storetest.Open(t, storetest.Default(t))
 	}
 	if s.clients == nil {
 		s.clients = []clients.Client{{ID: "ci", Passthrough: true, AllowedAgents: []string{"triage"}}}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -30,6 +31,20 @@ func Each(t *testing.T, test func(t *testing.T, url string)) {
 // EachStore is Each with the database opened.
 func EachStore(t *testing.T, test func(t *testing.T, s *store.Store)) {
 	Each(t, func(t *testing.T, url string) { test(t, Open(t, url)) })
+}
+
+// Default returns the URL of an empty database of the kind that BECKON_TEST_DATABASE names: sqlite, as it is without
+// it, or postgres. Tests that are about something else than the database use it, and make test runs them on both.
+func Default(t testing.TB) string {
+	switch kind := os.Getenv("BECKON_TEST_DATABASE"); kind {
+	case "", "sqlite":
+		return SQLite(t)
+	case "postgres":
+		return Postgres(t)
+	default:
+		t.Fatalf("BECKON_TEST_DATABASE is sqlite or postgres, not %q", kind)
+		return ""
+	}
 }
 
 // SQLite returns the URL of a file that doesn't exist yet.
