@@ -20,7 +20,9 @@ const (
 // giveUp ends a run whose start could not be written: there is no trace of it but the log's.
 func (s *Service) giveUp(a *Active, err error) {
 	a.err = problem.Of(err)
-	s.metrics.RunEnded("UNRECORDED", a.run.Duration(), a.run.Usage.PromptTokens, a.run.Usage.CompletionTokens)
+	lost := a.run
+	lost.Status = unrecorded
+	s.count(&lost)
 	s.log.Error("run could not be recorded", "run_id", a.ID, "client", a.run.ClientID, "agent", a.run.WorkflowID, "error", err)
 	a.end()
 }
@@ -31,8 +33,7 @@ func (s *Service) finish(a *Active) {
 	ctx := context.Background()
 	err := s.storage.end(ctx, &a.run)
 	if err == nil {
-		s.report(a)
-		a.end()
+		s.tell(a)
 		return
 	}
 	outcome := a.run // the callers read a.run from here on
@@ -50,18 +51,33 @@ func (s *Service) finish(a *Active) {
 			until = time.Now() // one last attempt
 		}
 		if err = s.storage.end(ctx, &outcome); err == nil {
+			s.count(&outcome)
 			s.report(a)
 			return
 		}
 	}
-	s.metrics.RunEnded("UNRECORDED", time.Since(outcome.StartedAt), outcome.Usage.PromptTokens, outcome.Usage.CompletionTokens)
+	outcome.Status = unrecorded
+	s.count(&outcome)
 	s.log.Error("end of a run was given up", "run_id", a.ID, "client", outcome.ClientID, "error", err)
+}
+
+// unrecorded is what the metrics call runs that are not on record.
+const unrecorded Status = "UNRECORDED"
+
+// tell lets everybody know of a run whose end is on record. Its caller does not wait for the log.
+func (s *Service) tell(a *Active) {
+	s.count(&a.run)
+	a.end()
+	s.report(a)
+}
+
+func (s *Service) count(r *Run) {
+	s.metrics.RunEnded(string(r.Status), r.Duration(), r.Usage.PromptTokens, r.Usage.CompletionTokens)
 }
 
 // report is the one line that the log has of every run.
 func (s *Service) report(a *Active) {
 	r := &a.run
-	s.metrics.RunEnded(string(r.Status), r.Duration(), r.Usage.PromptTokens, r.Usage.CompletionTokens)
 	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("run_id", r.ID), slog.String("status", string(r.Status)), slog.String("client", r.ClientID),
 		slog.String("agent", r.WorkflowID), slog.Duration("duration", r.Duration()), slog.Int("tokens", r.Usage.TotalTokens)}
 	if r.Error != nil {

@@ -84,6 +84,10 @@ type beginning struct {
 	err   error
 }
 
+// startGrace is how long a run may take to end before its start is written on its own. Agents that answer at once are
+// written once, as a whole; to all others, and to those who look at the record, it makes no difference.
+const startGrace = 5 * time.Millisecond
+
 // work is the life of a run. Its start is being committed while the agent is already being asked; its end is
 // committed before anybody hears of it.
 func (s *Service) work(ctx context.Context, a *Active, r Request) {
@@ -93,22 +97,27 @@ func (s *Service) work(ctx context.Context, a *Active, r Request) {
 	defer stop()
 
 	start, begun := a.run, make(chan beginning, 1)
-	s.storage.begin(&start, a.ended.Load, func(whole bool, err error) {
-		if err != nil {
-			a.cancel(err) // an answer that can't be recorded need not be waited for
-		}
-		begun <- beginning{whole, err}
-	})
+	write := func() {
+		s.storage.begin(&start, a.ended.Load, func(whole bool, err error) {
+			if err != nil {
+				a.cancel(err) // an answer that can't be recorded need not be waited for
+			}
+			begun <- beginning{whole, err}
+		})
+	}
+	soon := time.AfterFunc(startGrace, write)
 	result, failure := s.invoke(ctx, a, r)
 	a.settle(result, failure)
 	final := a.run
 	a.ended.Store(&final)
+	if soon.Stop() {
+		write()
+	}
 	switch b := <-begun; {
 	case b.err != nil:
 		s.giveUp(a, b.err)
 	case b.whole:
-		s.report(a)
-		a.end()
+		s.tell(a)
 	default:
 		s.finish(a)
 	}
@@ -144,8 +153,8 @@ func callAgent(ctx context.Context, invoker agents.Invoker, call agents.Call) (r
 func explainEnd(cause error, r Request, err error) error {
 	switch {
 	case errors.Is(cause, errWaitTime):
-		return problem.New(problem.Expired, "wait_timeout", "The agent did not answer within the %s that this call waits. Raise the client's syncTimeout, or ask for less.",
-			units.Duration(r.Wait)).Because(err)
+		return problem.New(problem.Expired, "wait_timeout", "The agent did not answer within the %s that this call waits. Let it wait longer (Prefer: wait=N, or the client's syncTimeout), or ask for less.",
+			units.Duration(r.Wait)) // err says only that the agent was stopped
 	case errors.Is(cause, errAgentTime):
 		return problem.New(problem.Expired, "agent_timeout", "The agent ran out of its %s. Raise the agent's timeout, or ask for less.",
 			units.Duration(r.Entry.Timeout)).Because(err)

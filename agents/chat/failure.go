@@ -87,7 +87,7 @@ func (m *model) refused(f *failure) *problem.Error {
 		return problem.New(problem.Upstream, "provider_rate_limited", "The provider %q limits how often it is asked%s.", id, f.history())
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 		return problem.New(problem.Upstream, "provider_rejected",
-			"The provider %q rejected the request (status %d). Check the agent's model %q and its settings; the log has the provider's reason.",
+			"The provider %q rejected the request (status %d). Check the provider's url, the agent's model %q and its settings; the log has the provider's reason.",
 			id, f.status, m.request.Model)
 	}
 	if f.status >= 300 && f.status < 400 {
