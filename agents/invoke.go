@@ -23,6 +23,12 @@ type Call struct {
 	SessionID  string
 	Metadata   json.RawMessage // a JSON object, or nil
 	ReceivedAt time.Time
+
+	Outputs  map[string]string  // within a flow: the named outputs so far
+	State    map[string]any     // within a flow: what its agents keep, as JSON decodes it
+	Tools    []Tool             // what the agent may call while it works
+	Text     func(piece string) // takes the answer piece by piece as it is written; nil when nobody reads along
+	Progress Progress           // keeps the nodes of a flow; nil when nobody does
 }
 
 // Result is what an agent answered.
@@ -41,4 +47,13 @@ type Usage struct {
 // Add returns the sum of both.
 func (u Usage) Add(v Usage) Usage {
 	return Usage{u.PromptTokens + v.PromptTokens, u.CompletionTokens + v.CompletionTokens, u.TotalTokens + v.TotalTokens}
+}
+
+// Tool is something that an agent can do beside writing its answer.
+type Tool struct {
+	Name        string
+	Description string          // tells the model when to use it
+	Parameters  json.RawMessage // JSON Schema of an object
+	// Use returns what the model is told. An error is told to the model too; it does not end the call.
+	Use func(arguments json.RawMessage) (string, error)
 }

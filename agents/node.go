@@ -1,0 +1,48 @@
+package agents
+
+import (
+	"context"
+	"time"
+)
+
+// NodeStatus is where one node of a flow is in its life.
+type NodeStatus string
+
+// A node is RUNNING until it ends in one of the other three.
+const (
+	NodeRunning   NodeStatus = "RUNNING"
+	NodeCompleted NodeStatus = "COMPLETED"
+	NodeFailed    NodeStatus = "FAILED"
+	NodeCanceled  NodeStatus = "CANCELED" // it was stopped: the run was canceled, or a step beside it failed
+)
+
+// Node is one agent's turn within a flow.
+type Node struct {
+	ID          string // unique within the run, and the same when the run is resumed after a crash: "writer", "writer#2"
+	Type        string // the agent's id
+	Status      NodeStatus
+	Output      string
+	Error       *Failure // nil unless FAILED or CANCELED
+	Usage       Usage
+	State       map[string]any // what the node put into the flow's state, as JSON decodes it; nil for nothing
+	LeavesLoop  bool           // the agent asked to leave the loop around it
+	StartedAt   time.Time
+	CompletedAt time.Time // zero while it runs
+}
+
+// Failure says why a node or a run did not complete.
+type Failure struct {
+	Code    string `json:"code"` // stable and snake_case
+	Message string `json:"message"`
+}
+
+// Progress keeps what happens in a flow. Its methods may be called from several goroutines.
+type Progress interface {
+	// Finished returns the node of that id if it has completed before, in an earlier attempt at the same run: it is
+	// not run again.
+	Finished(id string) (Node, bool)
+	// Begin notes that a node is RUNNING. It does not wait for the disk.
+	Begin(n Node)
+	// End records what became of a node, and returns when that is on disk. After an error the flow must not go on.
+	End(ctx context.Context, n Node) error
+}
