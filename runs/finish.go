@@ -6,6 +6,10 @@ import (
 	"log/slog"
 	"time"
 
+	"gorm.io/gorm"
+
+	"beckon/agents"
+	"beckon/events"
 	"beckon/internal/problem"
 )
 
@@ -17,30 +21,53 @@ const (
 	finishMaxWait   = 15 * time.Second
 )
 
-// giveUp ends a run whose start could not be written: there is no trace of it but the log's.
-func (s *Service) giveUp(a *Active, err error) {
-	a.err = problem.Of(err)
-	lost := a.run
-	lost.Status = unrecorded
-	s.count(&lost)
-	s.log.Error("run could not be recorded", "run_id", a.ID, "client", a.run.ClientID, "agent", a.run.WorkflowID, "error", err)
-	a.end()
-}
-
 // finish commits the end of the run and only then lets its caller know. A caller is not kept waiting for a database
 // that has failed once; the attempts to write go on without it.
 func (s *Service) finish(a *Active) {
-	ctx := context.Background()
-	err := s.storage.end(ctx, &a.run)
-	if err == nil {
-		s.tell(a)
-		return
+	outcome := a.run
+	last := entry{end: &outcome, events: []events.Event{runEvent(a.journal.ids, &outcome, a.progress.finish())}}
+	if outcome.IsFlow && outcome.Error != nil {
+		last.write = func(tx *gorm.DB) error { return stopNodes(tx, a.ID, *outcome.Error, outcome.CompletedAt) }
 	}
-	outcome := a.run // the callers read a.run from here on
+	err := a.write(last)
+	switch {
+	case err == nil:
+		s.tell(a)
+		s.unpark(outcome.ClientID)
+	case a.lost != nil:
+		s.giveUp(a)
+	default:
+		s.finishLater(a, last, err)
+	}
+}
+
+// write waits until the journal has written e, and everything in front of it.
+func (a *Active) write(e entry) error {
+	outcome := make(chan error, 1)
+	e.done = func(err error) { outcome <- err }
+	a.journal.add(e)
+	a.journal.release()
+	err := <-outcome
+	<-a.recorded
+	return err
+}
+
+// giveUp ends a run whose start could not be written: there is no trace of it but the log's.
+func (s *Service) giveUp(a *Active) {
+	a.err = problem.Of(a.lost)
+	lost := a.run
+	lost.Status = unrecorded
+	s.count(&lost)
+	s.Log.Error("run could not be recorded", "run_id", a.ID, "client", a.run.ClientID, "agent", a.run.WorkflowID, "error", a.lost)
+	a.end()
+}
+
+func (s *Service) finishLater(a *Active, last entry, err error) {
+	outcome := *last.end
 	a.err = problem.New(problem.Unavailable, "storage_unavailable",
 		"The agent has answered, but the answer could not be recorded yet. Beckon keeps trying; look the run up before you call again.").After(finishMaxWait).Because(err)
 	a.end()
-	s.log.Error("end of a run could not be recorded, trying again", "run_id", a.ID, "client", outcome.ClientID, "error", err)
+	s.Log.Error("end of a run could not be recorded, trying again", "run_id", a.ID, "client", outcome.ClientID, "error", err)
 	for wait, until := finishFirstWait, time.Now().Add(finishPatience); time.Now().Before(until); wait = min(2*wait, finishMaxWait) {
 		if errors.Is(err, errEnded) {
 			break // somebody else ended it; what they wrote stands
@@ -50,15 +77,15 @@ func (s *Service) finish(a *Active) {
 		case <-s.working.Done():
 			until = time.Now() // one last attempt
 		}
-		if err = s.storage.end(ctx, &outcome); err == nil {
+		if err = a.write(last); err == nil {
 			s.count(&outcome)
-			s.report(a)
+			s.report(&outcome, a.err)
 			return
 		}
 	}
 	outcome.Status = unrecorded
 	s.count(&outcome)
-	s.log.Error("end of a run was given up", "run_id", a.ID, "client", outcome.ClientID, "error", err)
+	s.Log.Error("end of a run was given up", "run_id", a.ID, "client", outcome.ClientID, "error", err)
 }
 
 // unrecorded is what the metrics call runs that are not on record.
@@ -68,21 +95,52 @@ const unrecorded Status = "UNRECORDED"
 func (s *Service) tell(a *Active) {
 	s.count(&a.run)
 	a.end()
-	s.report(a)
+	s.report(&a.run, a.err)
 }
 
 func (s *Service) count(r *Run) {
-	s.metrics.RunEnded(string(r.Status), r.Duration(), r.Usage.PromptTokens, r.Usage.CompletionTokens)
+	s.Metrics.RunEnded(string(r.Status), r.Duration(), r.Usage.PromptTokens, r.Usage.CompletionTokens)
 }
 
 // report is the one line that the log has of every run.
-func (s *Service) report(a *Active) {
-	r := &a.run
+func (s *Service) report(r *Run, why error) {
 	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("run_id", r.ID), slog.String("status", string(r.Status)), slog.String("client", r.ClientID),
 		slog.String("agent", r.WorkflowID), slog.Duration("duration", r.Duration()), slog.Int("tokens", r.Usage.TotalTokens)}
 	if r.Error != nil {
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("code", r.Error.Code), slog.Any("error", a.err))
+		attrs = append(attrs, slog.String("code", r.Error.Code), slog.Any("error", why))
 	}
-	s.log.LogAttrs(context.Background(), level, "run ended", attrs...)
+	s.Log.LogAttrs(context.Background(), level, "run ended", attrs...)
+}
+
+// endUnworked ends a run that nobody works on: one that waits in the queue, or whose instance is gone. It returns the
+// events to publish after the commit; none when the run is not as it was any more.
+func endUnworked(tx *gorm.DB, r *Run, from Status, instance string) ([]events.Event, error) {
+	var done *gorm.DB
+	if from == Queued {
+		done = tx.Exec("UPDATE runs SET status = ?, error_code = ?, error_message = ?, error_kind = ?, completed_at = ? WHERE id = ? AND status = 'QUEUED'",
+			string(r.Status), r.Error.Code, r.Error.Message, string(r.ErrorKind), r.CompletedAt.UnixMilli(), r.ID)
+	} else {
+		done = tx.Exec("UPDATE runs SET status = ?, error_code = ?, error_message = ?, error_kind = ?, completed_at = ? WHERE id = ? AND status = 'RUNNING' AND instance_id = ?",
+			string(r.Status), r.Error.Code, r.Error.Message, string(r.ErrorKind), r.CompletedAt.UnixMilli(), r.ID, instance)
+	}
+	if done.Error != nil || done.RowsAffected == 0 {
+		return nil, done.Error
+	}
+	var nodes []agents.Node
+	if r.IsFlow {
+		if err := stopNodes(tx, r.ID, *r.Error, r.CompletedAt); err != nil {
+			return nil, err
+		}
+		var err error
+		if nodes, err = nodesOf(tx, r.ID); err != nil {
+			return nil, err
+		}
+	}
+	last, err := events.Last(tx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	list := []events.Event{runEvent(events.NewSequence(r.ID, last), r, countNodes(nodes))}
+	return list, events.Append(tx, list)
 }

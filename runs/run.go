@@ -6,50 +6,74 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/internal/problem"
 )
 
 // Status is where a run is in its life.
 type Status string
 
-// A run is RUNNING from its first moment and ends in one of the other three.
+// A run is QUEUED when it waits for somebody to work on it, then RUNNING, and ends in one of the other three.
 const (
+	Queued    Status = "QUEUED"
 	Running   Status = "RUNNING"
 	Completed Status = "COMPLETED"
 	Failed    Status = "FAILED"
 	Canceled  Status = "CANCELED"
 )
 
-// SourceWebhook marks the runs that a call of a client's webhook started.
-const SourceWebhook = "webhook"
+// Ended reports whether nothing more will happen to a run of that status.
+func (s Status) Ended() bool { return s == Completed || s == Failed || s == Canceled }
+
+// Where a run came from.
+const (
+	SourceWebhook = "webhook" // a call of a client's webhook
+	SourceAPI     = "api"     // a call of the runs API
+)
+
+// The priorities of a run in the queue.
+const (
+	PriorityFirst   = 1 // runs that a crash has interrupted
+	PriorityDefault = 2
+	PriorityLast    = 4
+)
 
 // Run is one invocation on record.
 type Run struct {
-	ID          string
-	Status      Status
-	ClientID    string
-	WorkflowID  string // the agent or flow that was invoked
-	Source      string
-	SessionID   string
-	Input       string
-	Metadata    json.RawMessage // a JSON object, or nil
-	Output      string
-	Error       *Failure // nil unless it failed or was canceled
-	Usage       agents.Usage
-	CreatedAt   time.Time
-	StartedAt   time.Time
-	CompletedAt time.Time // zero while it runs
-}
-
-// Failure says why a run did not complete.
-type Failure struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
+	ID           string
+	Status       Status
+	ClientID     string
+	WorkflowID   string // the agent or flow that was invoked
+	IsFlow       bool
+	Source       string
+	SessionID    string
+	Input        string
+	Metadata     json.RawMessage // a JSON object, or nil
+	Output       string
+	Error        *agents.Failure // nil unless it failed or was canceled
+	ErrorKind    problem.Kind    // of Error
+	Usage        agents.Usage
+	Nodes        []agents.Node // the turns of a flow's agents in the order in which they began; nil where they were not asked for
+	Priority     int
+	Attempts     int  // how often it was begun
+	RetryOnCrash bool // a crash puts it into the queue again
+	ReceivedAt   time.Time
+	CreatedAt    time.Time
+	StartedAt    time.Time // zero while it is queued
+	CompletedAt  time.Time // zero until it has ended
 }
 
 // Duration is from the start to the end, or zero while the run goes on.
 func (r *Run) Duration() time.Duration {
-	if r.CompletedAt.IsZero() {
+	if r.CompletedAt.IsZero() || r.StartedAt.IsZero() {
 		return 0
 	}
 	return r.CompletedAt.Sub(r.StartedAt)
+}
+
+// Problem says why an ended run has no answer, as its first caller was told; nil for a completed one.
+func (r *Run) Problem() error {
+	if r.Error == nil {
+		return nil
+	}
+	return problem.New(r.ErrorKind, r.Error.Code, "%s", r.Error.Message)
 }

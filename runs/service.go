@@ -1,44 +1,106 @@
 package runs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+	"gorm.io/gorm"
+
+	"beckon/agents"
+	"beckon/events"
+	"beckon/internal/jobs"
 	"beckon/internal/problem"
 	"beckon/internal/store"
 	"beckon/internal/telemetry"
 )
 
+// The limits of a service, where Config says nothing else.
+const (
+	defaultMaxConcurrent = 1024
+	defaultMaxQueued     = 10_000
+)
+
+// Config is what a Service is made of.
+type Config struct {
+	Store   *store.Store
+	Events  *events.Log
+	Queue   Queue // nil for a service that only runs what is waited for
+	Log     *slog.Logger
+	Metrics *telemetry.Metrics
+	// Entry finds the agent or flow of a run that comes out of the queue; nil when it is gone.
+	Entry func(id string) *agents.Entry
+	// Limit tells how many runs a client may have at the same time, 0 for any number, and counts one more of them; the
+	// function that it returns counts it off. nil limits nobody.
+	Limit func(clientID string) (most int, enter func() (leave func()))
+
+	MaxConcurrent int64 // runs at the same time in this process; 1024
+	MaxQueued     int64 // runs that wait in the queue; 10,000
+}
+
+// Queue is where runs wait for somebody to work on them.
+type Queue interface {
+	Enqueue(ctx context.Context, tx *gorm.DB, list ...jobs.Job) error
+	Lost(ctx context.Context, kind string, alive []string) ([]string, error)
+}
+
 // Service works on runs in this process and keeps them on record.
 type Service struct {
-	storage storage
-	log     *slog.Logger
-	metrics *telemetry.Metrics
+	Config
+	storage  storage
+	instance string // the id of this process; see instance.go
+	slots    *semaphore.Weighted
+	waiting  gauge // runs in the queue
 
 	mu      sync.Mutex
-	closed  bool           // no run is started any more
+	closed  bool // no run is started any more
+	byID    map[string]*Active
 	active  sync.WaitGroup // one for each run that is not on record yet
 	working context.Context
 	abandon context.CancelCauseFunc // ends the runs that are still going
+
+	keepers  sync.WaitGroup // of the goroutines of Start
+	stopKeep context.CancelFunc
 }
 
 // errInterrupted ends the runs that are still going when the process must end.
 var errInterrupted = errors.New("the gateway was shut down")
 
-// New returns a service that works until Drain.
-func New(s *store.Store, log *slog.Logger, metrics *telemetry.Metrics) *Service {
+// New returns a service that works until Drain. What outlives a process needs Keep besides.
+func New(c Config) *Service {
+	c.MaxConcurrent, c.MaxQueued = cmp.Or(c.MaxConcurrent, defaultMaxConcurrent), cmp.Or(c.MaxQueued, defaultMaxQueued)
+	if c.Events == nil {
+		c.Events = events.NewLog(c.Store)
+	}
 	working, abandon := context.WithCancelCause(context.Background())
-	return &Service{storage: storage{s}, log: log, metrics: metrics, working: working, abandon: abandon}
+	return &Service{Config: c, storage: storage{c.Store}, instance: newInstanceID(), slots: semaphore.NewWeighted(c.MaxConcurrent),
+		byID: map[string]*Active{}, working: working, abandon: abandon}
 }
 
-// Get returns a run. A NotFound says that there is none of that id.
+// Instance is the id of this process among all that work on the same database.
+func (s *Service) Instance() string { return s.instance }
+
+// Get returns a run with its nodes. A NotFound says that there is none of that id.
 func (s *Service) Get(ctx context.Context, id string) (*Run, error) { return s.storage.get(ctx, id) }
 
+// Slot takes one of the places for runs of this process, without waiting. It is given back by calling leave. An
+// Unavailable says that the process has no place, or is draining.
+func (s *Service) Slot() (leave func(), err error) {
+	if s.draining() {
+		return nil, errDraining
+	}
+	if !s.slots.TryAcquire(1) {
+		return nil, problem.New(problem.Unavailable, "gateway_full", "Beckon is working on as many calls as it may. Try again in a moment.").After(time.Second)
+	}
+	return sync.OnceFunc(func() { s.slots.Release(1) }), nil
+}
+
 // Drain starts no run any more and waits for those that are going. When ctx ends first they end FAILED with code
-// "interrupted", on record; Drain returns after that.
+// "interrupted", or go back into the queue when they may be retried; Drain returns when that is on record.
 func (s *Service) Drain(ctx context.Context) {
 	s.mu.Lock()
 	s.closed = true
@@ -56,13 +118,37 @@ func (s *Service) Drain(ctx context.Context) {
 	}
 }
 
+var errDraining = problem.New(problem.Unavailable, "shutting_down", "Beckon is shutting down. Try again in a moment.").After(5 * time.Second)
+
+func (s *Service) draining() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
 // enter counts one more run, unless the service is draining.
-func (s *Service) enter() error {
+func (s *Service) enter(a *Active) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return problem.New(problem.Unavailable, "shutting_down", "Beckon is shutting down. Try again in a moment.").After(5 * time.Second)
+		return errDraining
 	}
 	s.active.Add(1)
+	s.byID[a.ID] = a
 	return nil
+}
+
+// leave counts it off.
+func (s *Service) leave(a *Active) {
+	s.mu.Lock()
+	delete(s.byID, a.ID)
+	s.mu.Unlock()
+	s.active.Done()
+}
+
+// here returns a run that this process works on, or nil.
+func (s *Service) here(id string) *Active {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.byID[id]
 }

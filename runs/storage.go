@@ -2,7 +2,6 @@ package runs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,60 +16,70 @@ import (
 // storage keeps runs. Its writes are plain statements: they are on the way of every call.
 type storage struct{ store *store.Store }
 
-// begin writes a run that has just started, also when it is canceled meanwhile. When the run has ended before its turn
-// to be written comes, as ended then says, it is written once and as a whole. done learns whether it was.
-func (s storage) begin(r *Run, ended func() *Run, done func(whole bool, err error)) {
-	whole := false
-	s.store.Go(context.Background(), func(tx *gorm.DB) error {
-		if final := ended(); final != nil {
-			whole = true
-			return insertEnded(tx, final)
-		}
-		whole = false
-		return tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, source, session_id, input, metadata, created_at, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			r.ID, string(r.Status), r.ClientID, r.WorkflowID, r.Source, nullable(r.SessionID), storable(r.Input), nullable(string(r.Metadata)),
-			r.CreatedAt.UnixMilli(), r.StartedAt.UnixMilli()).Error
-	}, func(err error) { done(whole && err == nil, err) })
-}
-
-func insertEnded(tx *gorm.DB, r *Run) error {
-	code, message := r.Error.columns()
-	return tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, source, session_id, input, metadata, output, error_code, error_message, prompt_tokens, completion_tokens, total_tokens, created_at, started_at, completed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		r.ID, string(r.Status), r.ClientID, r.WorkflowID, r.Source, nullable(r.SessionID), storable(r.Input), nullable(string(r.Metadata)),
-		storable(r.Output), code, message, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
-		r.CreatedAt.UnixMilli(), r.StartedAt.UnixMilli(), r.CompletedAt.UnixMilli()).Error
-}
-
-// end writes what became of a running run; whoever comes second gets errEnded.
-func (s storage) end(ctx context.Context, r *Run) error {
-	code, message := r.Error.columns()
-	return s.store.Write(ctx, func(tx *gorm.DB) error {
-		done := tx.Exec("UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, completed_at = ? WHERE id = ? AND status = 'RUNNING'",
-			string(r.Status), storable(r.Output), code, message, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
-			r.CompletedAt.UnixMilli(), r.ID)
-		if done.Error == nil && done.RowsAffected != 1 {
-			return errEnded
-		}
-		return done.Error
-	})
-}
-
-func (f *Failure) columns() (code, message any) {
-	if f == nil {
-		return nil, nil
+// insertRun writes a run that is not in the table yet: queued, running, or ended already.
+func insertRun(tx *gorm.DB, r *Run, instance string) error {
+	if r.Status == Running || r.Status == Queued {
+		return tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, kind, source, session_id, input, metadata, priority, retry_on_crash, instance_id, received_at, created_at, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			r.ID, string(r.Status), r.ClientID, r.WorkflowID, r.kind(), r.Source, nullable(r.SessionID), storable(r.Input), nullable(string(r.Metadata)),
+			r.Priority, r.RetryOnCrash, nullable(instance), millis(r.ReceivedAt), r.CreatedAt.UnixMilli(), millis(r.StartedAt)).Error
 	}
-	return f.Code, f.Message
+	code, message, kind := failureColumns(r)
+	return tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, kind, source, session_id, input, metadata, output, error_code, error_message, error_kind, prompt_tokens, completion_tokens, total_tokens, created_at, started_at, completed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		r.ID, string(r.Status), r.ClientID, r.WorkflowID, r.kind(), r.Source, nullable(r.SessionID), storable(r.Input), nullable(string(r.Metadata)),
+		storable(r.Output), code, message, kind, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
+		r.CreatedAt.UnixMilli(), millis(r.StartedAt), r.CompletedAt.UnixMilli()).Error
 }
 
-var errEnded = errors.New("the run had ended already")
+// endRun writes what became of a run that the instance works on; whoever comes second gets errEnded.
+func endRun(tx *gorm.DB, r *Run, instance string) error {
+	code, message, kind := failureColumns(r)
+	return one(tx.Exec("UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, error_kind = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, completed_at = ? WHERE id = ? AND status = 'RUNNING' AND instance_id = ?",
+		string(r.Status), storable(r.Output), code, message, kind, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
+		r.CompletedAt.UnixMilli(), r.ID, instance))
+}
+
+// own makes sure that the instance still works on the run, and keeps others from taking it over before the commit.
+func own(tx *gorm.DB, id, instance string) error {
+	return one(tx.Exec("UPDATE runs SET attempts = attempts WHERE id = ? AND status = 'RUNNING' AND instance_id = ?", id, instance))
+}
+
+// one turns the outcome of an UPDATE that should have found its row into errEnded when it did not.
+func one(done *gorm.DB) error {
+	if done.Error == nil && done.RowsAffected != 1 {
+		return errEnded
+	}
+	return done.Error
+}
+
+func failureColumns(r *Run) (code, message, kind any) {
+	if r.Error == nil {
+		return nil, nil, nil
+	}
+	return r.Error.Code, r.Error.Message, string(r.ErrorKind)
+}
+
+const (
+	kindAgent = "agent"
+	kindFlow  = "flow"
+)
+
+func (r *Run) kind() string {
+	if r.IsFlow {
+		return kindFlow
+	}
+	return kindAgent
+}
 
 // row is a run as the table has it.
 type row struct {
-	ID, Status, ClientID, WorkflowID, Source, Input      string
-	SessionID, Metadata, Output, ErrorCode, ErrorMessage *string
-	PromptTokens, CompletionTokens, TotalTokens          int
-	CreatedAt                                            int64
-	StartedAt, CompletedAt                               *int64
+	ID, Status, ClientID, WorkflowID, Kind, Source, Input           string
+	SessionID, Metadata, Output, ErrorCode, ErrorMessage, ErrorKind *string
+	PromptTokens, CompletionTokens, TotalTokens                     int
+	Priority, Attempts                                              int
+	RetryOnCrash                                                    bool
+	InstanceID                                                      *string
+	CreatedAt                                                       int64
+	ReceivedAt, StartedAt, CompletedAt, CancelRequestedAt           *int64
 }
 
 func (s storage) get(ctx context.Context, id string) (*Run, error) {
@@ -79,21 +88,32 @@ func (s storage) get(ctx context.Context, id string) (*Run, error) {
 		return nil, fmt.Errorf("read run %s: %w", id, err)
 	}
 	if len(found) == 0 {
-		return nil, problem.New(problem.NotFound, "run_not_found", "There is no such run.")
+		return nil, errNoRun()
 	}
-	return found[0].run(), nil
+	run := found[0].run()
+	if !run.IsFlow {
+		return run, nil
+	}
+	var err error
+	run.Nodes, err = nodesOf(s.store.Read(ctx), id)
+	return run, err
+}
+
+func errNoRun() error {
+	return problem.New(problem.NotFound, "run_not_found", "There is no such run.")
 }
 
 func (w *row) run() *Run {
-	r := &Run{ID: w.ID, Status: Status(w.Status), ClientID: w.ClientID, WorkflowID: w.WorkflowID, Source: w.Source,
+	r := &Run{ID: w.ID, Status: Status(w.Status), ClientID: w.ClientID, WorkflowID: w.WorkflowID, IsFlow: w.Kind == kindFlow, Source: w.Source,
 		SessionID: deref(w.SessionID), Input: w.Input, Output: deref(w.Output),
-		Usage:     agents.Usage{PromptTokens: w.PromptTokens, CompletionTokens: w.CompletionTokens, TotalTokens: w.TotalTokens},
-		CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), StartedAt: timeOf(w.StartedAt), CompletedAt: timeOf(w.CompletedAt)}
+		Usage:    agents.Usage{PromptTokens: w.PromptTokens, CompletionTokens: w.CompletionTokens, TotalTokens: w.TotalTokens},
+		Priority: w.Priority, Attempts: w.Attempts, RetryOnCrash: w.RetryOnCrash,
+		ReceivedAt: timeOf(w.ReceivedAt), CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), StartedAt: timeOf(w.StartedAt), CompletedAt: timeOf(w.CompletedAt)}
 	if w.Metadata != nil {
 		r.Metadata = []byte(*w.Metadata)
 	}
 	if w.ErrorCode != nil {
-		r.Error = &Failure{*w.ErrorCode, deref(w.ErrorMessage)}
+		r.Error, r.ErrorKind = &agents.Failure{Code: *w.ErrorCode, Message: deref(w.ErrorMessage)}, problem.Kind(deref(w.ErrorKind))
 	}
 	return r
 }
@@ -108,6 +128,13 @@ func timeOf(ms *int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(*ms).UTC()
+}
+
+func millis(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMilli()
 }
 
 func deref(s *string) string {

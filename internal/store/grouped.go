@@ -20,19 +20,23 @@ const (
 // go into the next transaction together: the cost of a sync is shared by all who wait for it.
 type groupedWriter struct {
 	conn  *sql.Conn
+	raw   rawConn // conn's own, for borrowers
 	tx    *gorm.DB
 	queue chan *pendingWrite
 	ended chan struct{}
+	later []leftOver // of the transaction under way
 
 	mu     sync.RWMutex // held for reading while something is put into the queue
 	closed bool
 }
 
+// pendingWrite is a write that joins a transaction, or, with lend, somebody who borrows the connection for a while.
 type pendingWrite struct {
 	ctx  context.Context
 	fn   func(tx *gorm.DB) error
 	done func(error)
 	err  error
+	lend func()
 }
 
 func newGroupedWriter(ctx context.Context, db *sql.DB) (*groupedWriter, error) {
@@ -45,20 +49,30 @@ func newGroupedWriter(ctx context.Context, db *sql.DB) (*groupedWriter, error) {
 		_ = conn.Close()
 		return nil, err
 	}
-	w := &groupedWriter{conn: conn, tx: tx, queue: make(chan *pendingWrite, maxQueue), ended: make(chan struct{})}
+	raw, err := rawOf(conn)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	w := &groupedWriter{conn: conn, raw: raw, tx: tx, queue: make(chan *pendingWrite, maxQueue), ended: make(chan struct{})}
 	go w.run()
 	return w, nil
 }
 
 // write queues fn. A queue that is full makes the caller wait.
 func (w *groupedWriter) write(ctx context.Context, fn func(tx *gorm.DB) error, done func(error)) {
+	if !w.enqueue(&pendingWrite{ctx: ctx, fn: fn, done: done}) {
+		done(errClosed)
+	}
+}
+
+func (w *groupedWriter) enqueue(p *pendingWrite) bool {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	if w.closed {
-		done(errClosed)
-		return
+	if !w.closed {
+		w.queue <- p
 	}
-	w.queue <- &pendingWrite{ctx: ctx, fn: fn, done: done}
+	return !w.closed
 }
 
 // close lets what is queued be written.
@@ -76,26 +90,37 @@ func (w *groupedWriter) close() error {
 func (w *groupedWriter) run() {
 	defer close(w.ended)
 	for p := range w.queue {
-		runtime.Gosched() // whoever is about to write gets into this transaction, instead of waiting for its end
-		w.commit(w.gather(p))
+		for p != nil {
+			if p.lend != nil {
+				p.lend()
+				break
+			}
+			runtime.Gosched() // whoever is about to write gets into this transaction, instead of waiting for its end
+			var group []*pendingWrite
+			group, p = w.gather(p)
+			w.commit(group)
+		}
 	}
 }
 
-// gather takes what is waiting already; it never waits for more.
-func (w *groupedWriter) gather(first *pendingWrite) []*pendingWrite {
-	group := []*pendingWrite{first}
+// gather takes what is waiting already; it never waits for more. A borrower ends the group, and comes next.
+func (w *groupedWriter) gather(first *pendingWrite) (group []*pendingWrite, next *pendingWrite) {
+	group = []*pendingWrite{first}
 	for len(group) < maxGroup {
 		select {
 		case p, ok := <-w.queue:
 			if !ok {
-				return group
+				return group, nil
+			}
+			if p.lend != nil {
+				return group, p
 			}
 			group = append(group, p)
 		default:
-			return group
+			return group, nil
 		}
 	}
-	return group
+	return group, nil
 }
 
 // commit writes the group and answers everyone in it. It first takes the group as one; only when a write in it fails
@@ -123,7 +148,9 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
+	w.later = w.later[:0]
 	for _, p := range group {
+		before := len(w.later)
 		if savepoints {
 			if err := w.exec("SAVEPOINT one"); err != nil {
 				return w.rollback(err)
@@ -134,6 +161,7 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 			return w.rollback(nil)
 		}
 		if p.err != nil {
+			w.later = w.later[:before]
 			if err := w.exec("ROLLBACK TO one"); err != nil {
 				return w.rollback(p.err) // the database gave up on the whole transaction, as it does when the disk is full
 			}
@@ -143,6 +171,9 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 				return w.rollback(err)
 			}
 		}
+	}
+	if err := w.writeLater(); err != nil {
+		return w.rollback(err)
 	}
 	if err := w.exec("COMMIT"); err != nil {
 		return w.rollback(fmt.Errorf("commit: %w", err))

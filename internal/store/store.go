@@ -3,6 +3,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -13,9 +14,12 @@ import (
 
 // Store is an open database. Reads go through Read, changes through Write and nothing else.
 type Store struct {
-	read    *gorm.DB
-	writer  writer
-	closers []func() error
+	read             *gorm.DB
+	writer           writer
+	borrowed, inside *sql.DB // the writer for libraries; nil on PostgreSQL
+	file             string  // of SQLite
+	url              string  // of PostgreSQL
+	closers          []func() error
 }
 
 // writer runs fn in a transaction and calls done once, when it is durable or rolled back.
@@ -58,6 +62,12 @@ func (s *Store) Write(ctx context.Context, fn func(tx *gorm.DB) error) error {
 func (s *Store) Go(ctx context.Context, fn func(tx *gorm.DB) error, done func(error)) {
 	s.writer.write(ctx, fn, func(err error) { done(unavailable(err)) })
 }
+
+// Shared reports whether other processes may be working on the same data. SQLite has one gateway: see Claim.
+func (s *Store) Shared() bool { return s.file == "" }
+
+// PostgresURL is where the database is, with its password; empty for SQLite.
+func (s *Store) PostgresURL() string { return s.url }
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {

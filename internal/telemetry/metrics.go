@@ -18,6 +18,7 @@ type Metrics struct {
 	latency  prometheus.Histogram
 	runs     *prometheus.CounterVec
 	running  prometheus.Gauge
+	queued   prometheus.Gauge
 	duration prometheus.Histogram
 	tokens   *prometheus.CounterVec
 	refused  *prometheus.CounterVec
@@ -34,6 +35,7 @@ func NewMetrics(version string) *Metrics {
 		latency:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "beckon_webhook_duration_seconds", Help: "Time from a webhook call to its answer.", Buckets: seconds}),
 		runs:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_runs_total", Help: "Runs that ended, by how they ended."}, []string{"status"}),
 		running:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "beckon_runs_running", Help: "Runs that this process is working on."}),
+		queued:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "beckon_runs_queued", Help: "Runs that wait in the queue, for this process or another."}),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "beckon_run_duration_seconds", Help: "Time from the start of a run to its end on record.", Buckets: seconds}),
 		tokens:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_model_tokens_total", Help: "Tokens that providers counted."}, []string{"kind"}),
 		refused:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_calls_refused_total", Help: "Webhook calls that started no run, by the code of the error."}, []string{"code"}),
@@ -41,7 +43,7 @@ func NewMetrics(version string) *Metrics {
 	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "beckon_build_info", Help: "Always 1; the label has the version.", ConstLabels: prometheus.Labels{"version": version}})
 	info.Set(1)
-	m.registry.MustRegister(m.requests, m.latency, m.runs, m.running, m.duration, m.tokens, m.refused, m.reloads, info,
+	m.registry.MustRegister(m.requests, m.latency, m.runs, m.running, m.queued, m.duration, m.tokens, m.refused, m.reloads, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -71,6 +73,9 @@ func (m *Metrics) Reload(ok bool) {
 
 // RunStarted counts a run as running.
 func (m *Metrics) RunStarted() { m.running.Inc() }
+
+// Queued says how many runs wait.
+func (m *Metrics) Queued(n int64) { m.queued.Set(float64(n)) }
 
 // RunEnded counts a run as ended, with what it used.
 func (m *Metrics) RunEnded(status string, took time.Duration, promptTokens, completionTokens int) {

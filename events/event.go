@@ -1,0 +1,32 @@
+// Package events is the one log of what happened: append to it, follow it.
+package events
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// The types of events. Those of a run begin with run.started (run.queued before it, when it has waited) and end with
+// one of run.completed, run.failed and run.canceled.
+const (
+	RunQueued     = "run.queued"
+	RunStarted    = "run.started"
+	RunCompleted  = "run.completed"
+	RunFailed     = "run.failed"
+	RunCanceled   = "run.canceled"
+	NodeStarted   = "node.started"
+	NodeCompleted = "node.completed"
+	NodeFailed    = "node.failed"
+	MessageDelta  = "message.delta" // a piece of the answer; removed soon after the run has ended
+)
+
+// Event is one entry of the log.
+type Event struct {
+	ID      string // evt_ and a ULID; within a run in the order of what happened
+	RunID   string
+	Type    string
+	Payload json.RawMessage // a JSON object, as it goes out
+}
+
+// Ends reports whether the event is the last of its run.
+func (e Event) Ends() bool { return slices.Contains([]string{RunCompleted, RunFailed, RunCanceled}, e.Type) }

@@ -1,0 +1,158 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+
+	"beckon/internal/store"
+)
+
+const (
+	pageSize = 256 // events that are read at once
+	// lookEvery is how often followed runs are looked at for events that other processes wrote.
+	lookEvery = 200 * time.Millisecond
+	lookRuns  = 100 // that are looked at with one query
+)
+
+// Log is the log of events. Whoever appends to it publishes after the commit; followers in this process are told at
+// once, those in others find the events within a quarter of a second.
+type Log struct {
+	store *store.Store
+
+	mu     sync.Mutex
+	topics map[string]*topic // by run, as long as somebody follows
+}
+
+// topic is a run that is followed in this process.
+type topic struct {
+	followers map[*Follower]struct{}
+	last      string // the last event that its followers were told of; empty before the first
+}
+
+// NewLog returns the log of a store.
+func NewLog(s *store.Store) *Log { return &Log{store: s, topics: map[string]*topic{}} }
+
+// Append writes events within the transaction of the change that they report.
+func Append(tx *gorm.DB, list []Event) error {
+	if len(list) == 0 {
+		return nil
+	}
+	values := make([]any, 0, 4*len(list))
+	for _, e := range list {
+		values = append(values, e.RunID, e.ID, e.Type, string(e.Payload))
+	}
+	return tx.Exec("INSERT INTO events (run_id, id, type, payload) VALUES (?, ?, ?, ?)"+strings.Repeat(", (?, ?, ?, ?)", len(list)-1), values...).Error
+}
+
+// Read returns the events of a run behind the one with the id after, a page of them at most, in their order.
+func (l *Log) Read(ctx context.Context, runID, after string) ([]Event, error) {
+	var list []Event
+	err := l.store.Read(ctx).Raw("SELECT run_id, id, type, payload FROM events WHERE run_id = ? AND id > ? ORDER BY id LIMIT ?", runID, after, pageSize).Scan(&list).Error
+	if err != nil {
+		return nil, fmt.Errorf("read the events of run %s: %w", runID, err)
+	}
+	return list, nil
+}
+
+// Last returns the id of a run's last event, or nothing when there is none.
+func Last(tx *gorm.DB, runID string) (id string, err error) {
+	err = tx.Raw("SELECT id FROM events WHERE run_id = ? ORDER BY id DESC LIMIT 1", runID).Scan(&id).Error
+	return id, err
+}
+
+// Followed reports whether somebody follows the run in this process.
+func (l *Log) Followed(runID string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.topics[runID] != nil
+}
+
+// Publish tells the followers in this process of events of one run that are committed.
+func (l *Log) Publish(list []Event) {
+	if len(list) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := l.topics[list[0].RunID]
+	if t == nil {
+		return
+	}
+	t.last = max(t.last, list[len(list)-1].ID)
+	for f := range t.followers {
+		f.push(list)
+	}
+}
+
+// Look finds the events that other processes have written for the runs that are followed here, until ctx ends.
+func (l *Log) Look(ctx context.Context) {
+	if !l.store.Shared() {
+		return // nobody else writes
+	}
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			l.lookOnce(ctx)
+		}
+	}
+}
+
+func (l *Log) lookOnce(ctx context.Context) {
+	var conditions []string
+	var values []any
+	ask := func() {
+		if len(conditions) > 0 {
+			l.fetch(ctx, "SELECT run_id, id, type, payload FROM events WHERE "+strings.Join(conditions, " OR ")+" ORDER BY run_id, id", values)
+		}
+		conditions, values = nil, nil
+	}
+	for runID, last := range l.cursors() {
+		conditions, values = append(conditions, "(run_id = ? AND id > ?)"), append(values, runID, last)
+		if len(conditions) == lookRuns {
+			ask()
+		}
+	}
+	ask()
+}
+
+// cursors returns up to where each followed run has been told.
+func (l *Log) cursors() map[string]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	cursors := make(map[string]string, len(l.topics))
+	for runID, t := range l.topics {
+		if t.last != "" {
+			cursors[runID] = t.last
+		}
+	}
+	return cursors
+}
+
+func (l *Log) fetch(ctx context.Context, query string, values []any) {
+	var list []Event
+	if l.store.Read(ctx).Raw(query, values...).Scan(&list).Error != nil {
+		return // it is asked again in a moment
+	}
+	for begin := 0; begin < len(list); {
+		end := begin
+		for end < len(list) && list[end].RunID == list[begin].RunID {
+			end++
+		}
+		l.Publish(list[begin:end])
+		begin = end
+	}
+}
+
+// Trim removes the pieces of text of a run: it begins to write its answer anew.
+func Trim(tx *gorm.DB, runID string) error {
+	return tx.Exec("DELETE FROM events WHERE run_id = ? AND type = 'message.delta'", runID).Error
+}

@@ -1,0 +1,52 @@
+package jobs
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
+	"gorm.io/gorm"
+
+	"beckon/internal/store"
+)
+
+// sqliteClient works through the store's one writer.
+type sqliteClient struct {
+	*river.Client[*sql.Tx]
+	store *store.Store
+}
+
+func openSQLite(ctx context.Context, s *store.Store, config *river.Config) (client, error) {
+	config.PollOnly, config.FetchPollInterval = true, pollSQLite
+	driver := riversqlite.New(s.Borrowed())
+	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: config.Logger})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Alone(ctx, func() error {
+		_, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	c, err := river.NewClient(driver, config)
+	if err != nil {
+		return nil, err
+	}
+	return &sqliteClient{c, s}, nil
+}
+
+func (c *sqliteClient) insert(_ *gorm.DB, list []river.InsertManyParams) error {
+	ctx := context.Background() // one caller who leaves must not take back what others have left
+	tx, err := c.store.Inside(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // which the Write decides about
+	_, err = c.InsertManyFastTx(ctx, tx, list)
+	return err
+}
+
+func (c *sqliteClient) close() {}

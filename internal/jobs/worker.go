@@ -1,0 +1,48 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+)
+
+// args is what River keeps of jobs that were enqueued together.
+type args struct {
+	kind string
+	IDs  []string `json:"ids"`
+}
+
+// Kind implements river.JobArgs.
+func (a args) Kind() string { return a.kind }
+
+// worker does the jobs of one kind.
+type worker struct {
+	river.WorkerDefaults[args]
+	handle Handler
+}
+
+// Work implements river.Worker.
+func (w *worker) Work(ctx context.Context, job *river.Job[args]) error {
+	return w.handle(ctx, job.Args.IDs)
+}
+
+// retries doubles the wait from attempt to attempt.
+type retries struct{}
+
+// NextRetry implements river.ClientRetryPolicy.
+func (retries) NextRetry(job *rivertype.JobRow) time.Time {
+	wait := longestWait
+	if n := len(job.Errors); n < 6 {
+		wait = firstRetry << n
+	}
+	return time.Now().Add(wait)
+}
+
+func idsOf(job *rivertype.JobRow) []string {
+	var a args
+	_ = json.Unmarshal(job.EncodedArgs, &a) // Enqueue wrote it
+	return a.IDs
+}

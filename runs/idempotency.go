@@ -1,0 +1,73 @@
+package runs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"beckon/events"
+)
+
+// KeyLife is how long an idempotency key is remembered.
+const KeyLife = 24 * time.Hour
+
+// Idempotency makes a call one that is done once, however often it is made.
+type Idempotency struct {
+	Key     string // the caller's own
+	Request string // what is asked for, as a hash in hex
+}
+
+// Duplicate is the error of a call whose key has been used before by the same client.
+type Duplicate struct {
+	RunID string // of the first call
+	Same  bool   // it asks for the same as the first call
+}
+
+func (d *Duplicate) Error() string { return "this idempotency key has been used before, for run " + d.RunID }
+
+// record writes a run that is not in the table yet, with its first events, and with what more has to be written at the
+// same time. A *Duplicate says that another call with its key was first; then nothing is written.
+func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instance string, list []events.Event, more func(tx *gorm.DB) error) error {
+	err := s.Store.Write(ctx, func(tx *gorm.DB) error {
+		if once != nil {
+			if err := reserve(tx, r.ClientID, *once, r.ID, r.CreatedAt); err != nil {
+				return err
+			}
+		}
+		if err := insertRun(tx, r, instance); err != nil {
+			return err
+		}
+		if err := events.Append(tx, list); err != nil || more == nil {
+			return err
+		}
+		return more(tx)
+	})
+	if err == nil {
+		s.Events.Publish(list)
+	}
+	return err
+}
+
+// reserve gives the key to the run, unless another run has it. On both databases a concurrent call with the same key
+// waits here until the first has committed or failed.
+func reserve(tx *gorm.DB, clientID string, once Idempotency, runID string, now time.Time) error {
+	done := tx.Exec("INSERT INTO idempotency_keys (client_id, key, request, run_id, expires_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (client_id, key) DO UPDATE SET request = excluded.request, run_id = excluded.run_id, expires_at = excluded.expires_at WHERE idempotency_keys.expires_at <= ?",
+		clientID, once.Key, once.Request, runID, now.Add(KeyLife).UnixMilli(), now.UnixMilli())
+	if done.Error != nil {
+		return fmt.Errorf("reserve an idempotency key: %w", done.Error)
+	}
+	if done.RowsAffected == 1 {
+		return nil
+	}
+	var first struct{ Request, RunID string }
+	if err := tx.Raw("SELECT request, run_id FROM idempotency_keys WHERE client_id = ? AND key = ?", clientID, once.Key).Scan(&first).Error; err != nil {
+		return fmt.Errorf("look up an idempotency key: %w", err)
+	}
+	if first.RunID == "" {
+		return errors.New("an idempotency key is neither free nor taken")
+	}
+	return &Duplicate{RunID: first.RunID, Same: first.Request == once.Request}
+}

@@ -1,0 +1,125 @@
+package runs
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"gorm.io/gorm"
+
+	"beckon/events"
+)
+
+// journal writes what happens to one run, in the order in which it happened. What comes while a write is under way
+// goes into the next one, all together.
+type journal struct {
+	service *Service
+	runID   string
+	ids     *events.Sequence
+
+	mu      sync.Mutex
+	waiting []entry
+	writing bool
+	held    bool // what waits is not written until release
+}
+
+// entry is one change of a run, with the events that report it.
+type entry struct {
+	begin  *Run // set in the first entry of a run that is not in the table yet: it is inserted
+	end    *Run // set in the last entry
+	write  func(tx *gorm.DB) error
+	events []events.Event
+	done   func(error) // must not block; may be nil
+}
+
+var errEnded = errors.New("the run had ended already, or another process works on it")
+
+// add puts an entry behind those that are there.
+func (j *journal) add(e entry) {
+	j.mu.Lock()
+	j.waiting = append(j.waiting, e)
+	j.mu.Unlock()
+	j.flush()
+}
+
+// release writes what has been held.
+func (j *journal) release() {
+	j.mu.Lock()
+	j.held = false
+	j.mu.Unlock()
+	j.flush()
+}
+
+func (j *journal) flush() {
+	j.mu.Lock()
+	idle := !j.writing && !j.held && len(j.waiting) > 0
+	j.writing = j.writing || idle
+	j.mu.Unlock()
+	if !idle {
+		return
+	}
+	var batch []entry
+	j.service.Store.Go(context.Background(), func(tx *gorm.DB) error {
+		// The later a batch is closed the more is written at once. This may be called twice with the same batch.
+		j.mu.Lock()
+		batch, j.waiting = append(batch, j.waiting...), nil
+		j.mu.Unlock()
+		return j.apply(tx, batch)
+	}, func(err error) {
+		if err != nil && batch == nil { // it did not even begin
+			j.mu.Lock()
+			batch, j.waiting = j.waiting, nil
+			j.mu.Unlock()
+		}
+		if err == nil {
+			for _, e := range batch {
+				j.service.Events.Publish(e.events)
+			}
+		}
+		for _, e := range batch {
+			if e.done != nil {
+				e.done(err)
+			}
+		}
+		j.mu.Lock()
+		j.writing = false
+		j.mu.Unlock()
+		j.flush()
+	})
+}
+
+// apply writes a batch. A run that has begun and ended in the same batch is written once, as a whole.
+func (j *journal) apply(tx *gorm.DB, batch []entry) error {
+	first, last := batch[0], batch[len(batch)-1]
+	whole := first.begin != nil && last.end != nil
+	switch {
+	case whole:
+		if err := insertRun(tx, last.end, j.service.instance); err != nil {
+			return err
+		}
+	case first.begin != nil:
+		if err := insertRun(tx, first.begin, j.service.instance); err != nil {
+			return err
+		}
+	case last.end == nil && j.service.Store.Shared():
+		// Another process takes over the runs of one that seems dead; should that one wake up, it must not go on writing.
+		if err := own(tx, j.runID, j.service.instance); err != nil {
+			return err
+		}
+	}
+	var list []events.Event
+	for _, e := range batch {
+		if e.write != nil {
+			if err := e.write(tx); err != nil {
+				return err
+			}
+		}
+		list = append(list, e.events...)
+	}
+	if last.end != nil && !whole {
+		if err := endRun(tx, last.end, j.service.instance); err != nil {
+			return err
+		}
+	}
+	return events.Append(tx, list)
+}

@@ -1,0 +1,112 @@
+package runs
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+
+	"beckon/agents"
+	"beckon/events"
+)
+
+// textEvery is how often pieces of text are written for a run: ten times a second at most.
+const textEvery = 100 * time.Millisecond
+
+// progress keeps what happens while a run's agent works. It is the run's agents.Progress.
+type progress struct {
+	run      *Run // what of it does not change
+	journal  *journal
+	finished map[string]agents.Node // from an earlier attempt
+
+	mu      sync.Mutex
+	nodes   nodeCount
+	text    strings.Builder // not written yet
+	written bool            // some text is
+	timer   *time.Timer     // writes the text
+}
+
+// Finished implements agents.Progress.
+func (p *progress) Finished(id string) (agents.Node, bool) {
+	n, ok := p.finished[id]
+	return n, ok
+}
+
+// Begin implements agents.Progress.
+func (p *progress) Begin(n agents.Node) {
+	p.journal.add(entry{events: []events.Event{nodeEvent(p.journal.ids, p.run, n)},
+		write: func(tx *gorm.DB) error { return beginNode(tx, p.run.ID, n) }})
+}
+
+// End implements agents.Progress.
+func (p *progress) End(_ context.Context, n agents.Node) error {
+	p.mu.Lock()
+	switch n.Status {
+	case agents.NodeCompleted:
+		p.nodes.completed++
+	case agents.NodeFailed:
+		p.nodes.failed++
+	}
+	p.mu.Unlock()
+	p.flushText()
+	outcome := make(chan error, 1)
+	p.journal.add(entry{events: []events.Event{nodeEvent(p.journal.ids, p.run, n)},
+		write: func(tx *gorm.DB) error { return endNode(tx, p.run.ID, n) }, done: func(err error) { outcome <- err }})
+	return <-outcome
+}
+
+// write takes a piece of the answer, and has it written together with those that follow soon.
+func (p *progress) write(piece string) {
+	if piece == "" {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.text.WriteString(piece)
+	if p.timer == nil {
+		p.timer = time.AfterFunc(textEvery, p.flushText)
+	}
+}
+
+func (p *progress) flushText() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer != nil {
+		p.timer.Stop()
+		p.timer = nil
+	}
+	if p.text.Len() == 0 {
+		return
+	}
+	p.written = true
+	p.journal.add(entry{events: []events.Event{deltaEvent(p.journal.ids, p.run.ID, p.text.String())}})
+	p.text.Reset()
+}
+
+// finish writes the text that is left, or drops it: of an answer that came at once nobody has seen the beginning, and
+// the run's last event has all of it.
+func (p *progress) finish() nodeCount {
+	p.mu.Lock()
+	seen := p.written || p.journal.service.Events.Followed(p.run.ID)
+	if !seen {
+		p.text.Reset()
+	}
+	p.mu.Unlock()
+	p.flushText()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.nodes
+}
+
+// resume takes over what earlier attempts at the run have done.
+func (p *progress) resume(nodes []agents.Node) {
+	p.finished = map[string]agents.Node{}
+	for _, n := range nodes {
+		if n.Status == agents.NodeCompleted {
+			p.finished[n.ID] = n
+		}
+	}
+	p.nodes = nodeCount{completed: len(p.finished)}
+}

@@ -1,0 +1,86 @@
+package runs
+
+import (
+	"context"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"gorm.io/gorm"
+)
+
+const (
+	// retainBatch bounds what one transaction deletes, so that calls don't wait for it.
+	retainBatch = 200
+	// deltaLife is how long pieces of text are kept behind the end of their run, for followers that are behind.
+	deltaLife = 30 * time.Second
+	// oldestPieces bounds the runs whose pieces one transaction removes.
+	oldestPieces = 200
+)
+
+// trim removes the pieces of text of runs that have ended.
+func (s *Service) trim(ctx context.Context) {
+	for ctx.Err() == nil {
+		var removed int64
+		err := s.Store.Write(ctx, func(tx *gorm.DB) error {
+			done := tx.Exec("DELETE FROM events WHERE type = 'message.delta' AND run_id IN (SELECT e.run_id FROM events e LEFT JOIN runs r ON r.id = e.run_id WHERE e.type = 'message.delta' AND (r.id IS NULL OR r.completed_at < ?) GROUP BY e.run_id LIMIT ?)",
+				time.Now().Add(-deltaLife).UnixMilli(), oldestPieces)
+			removed = done.RowsAffected
+			return done.Error
+		})
+		if err != nil {
+			s.complain(ctx, "the streamed text of ended runs could not be removed", err)
+		}
+		if err != nil || removed == 0 {
+			return
+		}
+	}
+}
+
+// retain deletes the runs that were begun before a time and have ended, with all that belongs to them, and the
+// idempotency keys that are over.
+func (s *Service) retain(ctx context.Context, before time.Time) {
+	limit := "run_" + oldest(before)
+	for ctx.Err() == nil {
+		n := 0
+		err := s.Store.Write(ctx, func(tx *gorm.DB) error {
+			var ids []string
+			if err := tx.Raw("SELECT id FROM runs WHERE id < ? AND status IN ('COMPLETED', 'FAILED', 'CANCELED') ORDER BY id LIMIT ?", limit, retainBatch).Scan(&ids).Error; err != nil {
+				return err
+			}
+			if n = len(ids); n == 0 {
+				return nil
+			}
+			for _, table := range []string{"events WHERE run_id", "nodes WHERE run_id", "runs WHERE id"} {
+				if err := tx.Exec("DELETE FROM "+table+" IN (?)", ids).Error; err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			s.complain(ctx, "old runs could not be deleted", err)
+		}
+		if err != nil || n < retainBatch {
+			break
+		}
+	}
+	err := s.Store.Write(ctx, func(tx *gorm.DB) error {
+		return tx.Exec("DELETE FROM idempotency_keys WHERE expires_at < ?", time.Now().UnixMilli()).Error
+	})
+	if err != nil {
+		s.complain(ctx, "idempotency keys could not be deleted", err)
+	}
+}
+
+func (s *Service) complain(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		s.Log.Error(what+"; it is tried again", "error", err)
+	}
+}
+
+// oldest is the smallest ULID of a moment.
+func oldest(t time.Time) string {
+	var id ulid.ULID
+	_ = id.SetTime(uint64(max(t.UnixMilli(), 0))) // fails in the year 10889
+	return id.String()
+}
