@@ -19,19 +19,30 @@ func readJSON(body []byte) (Prompt, error) {
 	if d.PeekKind() != jsontext.KindBeginObject {
 		return wholeJSON(body, d)
 	}
-	if _, err := d.ReadToken(); err != nil {
-		return Prompt{}, invalidJSON(body, err)
-	}
 	var found siblings
+	if err := readMembers(body, d, found.named); err != nil {
+		return Prompt{}, err
+	}
+	if found.prompt == nil {
+		return Prompt{Text: string(bytes.TrimSpace(body))}, nil
+	}
+	return found.read()
+}
+
+// readMembers keeps the members of an object, which is the whole body, where named says; nil keeps a member nowhere.
+func readMembers(body []byte, d *jsontext.Decoder, named func(name string) *jsontext.Value) error {
+	if _, err := d.ReadToken(); err != nil {
+		return invalidJSON(body, err)
+	}
 	for d.PeekKind() != jsontext.KindEndObject {
 		name, err := d.ReadToken()
 		if err != nil {
-			return Prompt{}, invalidJSON(body, err)
+			return invalidJSON(body, err)
 		}
-		into := found.named(name.String())
+		into := named(name.String())
 		value, err := d.ReadValue()
 		if err != nil {
-			return Prompt{}, invalidJSON(body, err)
+			return invalidJSON(body, err)
 		}
 		if into != nil {
 			end := d.InputOffset()
@@ -39,15 +50,12 @@ func readJSON(body []byte) (Prompt, error) {
 		}
 	}
 	if _, err := d.ReadToken(); err != nil {
-		return Prompt{}, invalidJSON(body, err)
+		return invalidJSON(body, err)
 	}
 	if err := render.JSONEnd(d); err != nil {
-		return Prompt{}, invalidJSON(body, err)
+		return invalidJSON(body, err)
 	}
-	if found.prompt == nil {
-		return Prompt{Text: string(bytes.TrimSpace(body))}, nil
-	}
-	return found.read()
+	return nil
 }
 
 // wholeJSON is for JSON that is the prompt itself.
@@ -91,24 +99,32 @@ func (s *siblings) read() (p Prompt, err error) {
 	if s.prompt.Kind() != jsontext.KindString {
 		return p, problem.New(problem.Invalid, "invalid_prompt", "prompt must be a string.")
 	}
-	p.Text = unquote(s.prompt)
-	if p.Agent, err = optionalString("agent", s.agent); err != nil {
+	if err := s.readBeside(&p); err != nil {
 		return Prompt{}, err
+	}
+	p.Text = unquote(s.prompt)
+	return p, nil
+}
+
+// readBeside reads all but the prompt.
+func (s *siblings) readBeside(p *Prompt) (err error) {
+	if p.Agent, err = optionalString("agent", s.agent); err != nil {
+		return err
 	}
 	if p.SessionID, err = optionalString("sessionId", s.sessionID); err != nil {
-		return Prompt{}, err
+		return err
 	}
 	if err = checkSessionID(p.SessionID); err != nil {
-		return Prompt{}, err
+		return err
 	}
 	if p.Metadata, err = optionalObject("metadata", s.metadata); err != nil {
-		return Prompt{}, err
+		return err
 	}
 	if len(p.Metadata) > maxMetadataBytes {
-		return Prompt{}, invalidParameter("metadata", "is larger than %d bytes", maxMetadataBytes)
+		return invalidParameter("metadata", "is larger than %d bytes", maxMetadataBytes)
 	}
 	p.Webhook, err = optionalObject("webhook", s.webhook)
-	return p, err
+	return err
 }
 
 // optionalString reads a string that may be left out or null.

@@ -55,6 +55,13 @@ type Quota struct {
 	Reset     time.Duration // until all of it is there again
 }
 
+// AdmitQueued takes a call off the client's rate that does not run now. How many of its runs come out of the queue at
+// the same time is for runs to see to: see Enter.
+func (m *Member) AdmitQueued() (Quota, error) { return m.takeRate(time.Now()) }
+
+// Enter counts a run of the client that came out of the queue; Leave counts it off.
+func (m *Member) Enter() { m.running.Add(1) }
+
 // Admit takes one call off the client's limits. A nil error means that Leave must follow when the call has ended;
 // an Exhausted problem says when to come back.
 func (m *Member) Admit() (Quota, error) {

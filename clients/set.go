@@ -65,5 +65,19 @@ func (s *Set) Authenticate(id, token string) *Member {
 	return m
 }
 
+// ByToken returns the client whose token this is, or nil.
+func (s *Set) ByToken(token string) *Member {
+	hash := HashOf(token)
+	m := s.byHash[hash]
+	known := &nobody
+	if m != nil {
+		known = &m.credentials
+	}
+	if !known.match(hash, time.Now()) {
+		return nil
+	}
+	return m
+}
+
 // Get returns the client of that id, or nil.
 func (s *Set) Get(id string) *Member { return s.byID[id] }

@@ -29,4 +29,6 @@ type Event struct {
 }
 
 // Ends reports whether the event is the last of its run.
-func (e Event) Ends() bool { return slices.Contains([]string{RunCompleted, RunFailed, RunCanceled}, e.Type) }
+func (e Event) Ends() bool {
+	return slices.Contains([]string{RunCompleted, RunFailed, RunCanceled}, e.Type)
+}

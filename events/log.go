@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -51,10 +52,21 @@ func Append(tx *gorm.DB, list []Event) error {
 
 // Read returns the events of a run behind the one with the id after, a page of them at most, in their order.
 func (l *Log) Read(ctx context.Context, runID, after string) ([]Event, error) {
-	var list []Event
-	err := l.store.Read(ctx).Raw("SELECT run_id, id, type, payload FROM events WHERE run_id = ? AND id > ? ORDER BY id LIMIT ?", runID, after, pageSize).Scan(&list).Error
+	list, err := scan(l.store.Read(ctx).Raw("SELECT run_id, id, type, payload FROM events WHERE run_id = ? AND id > ? ORDER BY id LIMIT ?", runID, after, pageSize))
 	if err != nil {
 		return nil, fmt.Errorf("read the events of run %s: %w", runID, err)
+	}
+	return list, nil
+}
+
+func scan(query *gorm.DB) ([]Event, error) {
+	var rows []struct{ RunID, ID, Type, Payload string }
+	if err := query.Scan(&rows).Error; err != nil {
+		return nil, err
+	}
+	list := make([]Event, len(rows))
+	for i, r := range rows {
+		list[i] = Event{ID: r.ID, RunID: r.RunID, Type: r.Type, Payload: json.RawMessage(r.Payload)}
 	}
 	return list, nil
 }
@@ -138,8 +150,8 @@ func (l *Log) cursors() map[string]string {
 }
 
 func (l *Log) fetch(ctx context.Context, query string, values []any) {
-	var list []Event
-	if l.store.Read(ctx).Raw(query, values...).Scan(&list).Error != nil {
+	list, err := scan(l.store.Read(ctx).Raw(query, values...))
+	if err != nil {
 		return // it is asked again in a moment
 	}
 	for begin := 0; begin < len(list); {

@@ -40,12 +40,22 @@ func (s *Sequence) Next() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.time = max(s.time, uint64(time.Now().UnixMilli()))
+	return s.next()
+}
+
+func (s *Sequence) next() string {
 	s.count++
 	var id ulid.ULID
 	_ = id.SetTime(s.time) // fails in the year 10889
 	copy(id[6:12], s.run[:])
 	binary.BigEndian.PutUint32(id[12:], s.count)
 	return idPrefix + id.String()
+}
+
+// FirstID is the id of a run's first event when that happened at the given time.
+func FirstID(runID string, at time.Time) string {
+	s := &Sequence{run: ownBits(runID), time: uint64(at.UnixMilli())}
+	return s.next()
 }
 
 // CheckID refuses an id that is not one of the run's events. Whether there is such an event does not matter: pieces of

@@ -26,7 +26,9 @@ type Duplicate struct {
 	Same  bool   // it asks for the same as the first call
 }
 
-func (d *Duplicate) Error() string { return "this idempotency key has been used before, for run " + d.RunID }
+func (d *Duplicate) Error() string {
+	return "this idempotency key has been used before, for run " + d.RunID
+}
 
 // record writes a run that is not in the table yet, with its first events, and with what more has to be written at the
 // same time. A *Duplicate says that another call with its key was first; then nothing is written.

@@ -25,6 +25,7 @@ type progress struct {
 	nodes   nodeCount
 	text    strings.Builder // not written yet
 	written bool            // some text is
+	any     bool            // there was some
 	timer   *time.Timer     // writes the text
 }
 
@@ -64,6 +65,7 @@ func (p *progress) write(piece string) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.any = true
 	p.text.WriteString(piece)
 	if p.timer == nil {
 		p.timer = time.AfterFunc(textEvery, p.flushText)
@@ -83,6 +85,16 @@ func (p *progress) flushText() {
 	p.written = true
 	p.journal.add(entry{events: []events.Event{deltaEvent(p.journal.ids, p.run.ID, p.text.String())}})
 	p.text.Reset()
+}
+
+// whole is for agents that give their answer all at once.
+func (p *progress) whole(answer string) {
+	p.mu.Lock()
+	any := p.any
+	p.mu.Unlock()
+	if !any {
+		p.write(answer)
+	}
 }
 
 // finish writes the text that is left, or drops it: of an answer that came at once nobody has seen the beginning, and

@@ -2,8 +2,6 @@ package runs
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +15,9 @@ import (
 
 // JobKind is what the queue calls the jobs whose ids are runs that wait.
 const JobKind = "run"
+
+// unparkMost bounds how many waiting runs are given a job when one ends.
+const unparkMost = 8
 
 // queueFullWait is what callers are told to wait when the queue is full.
 const queueFullWait = 10 * time.Second
@@ -37,8 +38,9 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 	run.Status = Queued
 	s.waiting.Add(1)
 	queued := []events.Event{runEvent(events.NewSequence(run.ID, ""), &run, nodeCount{})}
+	queued[0].ID = events.FirstID(run.ID, run.CreatedAt)
 	err := s.record(ctx, r.Once, &run, "", queued, func(tx *gorm.DB) error {
-		return s.Queue.Enqueue(ctx, tx, jobs.Job{Kind: JobKind, ID: run.ID, Priority: run.Priority})
+		return s.Queue.Enqueue(tx, jobs.Job{Kind: JobKind, ID: run.ID, Priority: run.Priority})
 	})
 	if err != nil {
 		s.waiting.Add(-1)
@@ -47,25 +49,65 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 	return &run, nil
 }
 
-// Work is the queue's handler: it takes up the run of that id in this process, as soon as there is a place for it, and
-// returns when it is this process's own. A run that is not waiting any more, or whose client has as many runs as it
-// may, is left alone; one that ends puts the next into the queue.
-func (s *Service) Work(ctx context.Context, id string, _ int) error {
-	if err := s.slots.Acquire(ctx, 1); err != nil {
-		return err // the queue is stopping
+// Work is the queue's handler: it takes up the runs of those ids in this process, as soon as there are places for them,
+// and returns when they are this process's own. A run that is not waiting any more, or whose client has as many runs as
+// it may, is left alone; a run that ends puts its client's next into the queue.
+func (s *Service) Work(ctx context.Context, ids []string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.closing, cancel)()
+	for len(ids) > 0 {
+		if err := s.slots.Acquire(ctx, 1); err != nil {
+			return err // the queue is stopping
+		}
+		places := 1
+		for places < len(ids) && s.slots.TryAcquire(1) {
+			places++
+		}
+		claimed, err := s.storage.claim(ctx, ids[:places], s.instance, s.mostOf)
+		s.slots.Release(int64(places - len(claimed)))
+		if err != nil {
+			return err
+		}
+		for _, c := range claimed {
+			s.takeUp(c)
+		}
+		ids = ids[places:]
 	}
-	a, stop, err := s.claim(ctx, id)
-	if err != nil || a == nil {
-		s.slots.Release(1)
-		return err
-	}
-	entry := s.Entry(a.run.WorkflowID)
-	if entry == nil {
-		go s.refuse(a)
-		return nil
-	}
-	go s.work(stop, a, entry, true)
 	return nil
+}
+
+// takeUp begins the work on a run that this process has claimed.
+func (s *Service) takeUp(c *claim) {
+	s.waiting.Add(-1)
+	s.Events.Publish(c.events)
+	leave := func() {}
+	if s.Limit != nil {
+		_, enter := s.Limit(c.run.ClientID)
+		leave = enter()
+	}
+	nodes := c.run.Nodes
+	c.run.Nodes = nil
+	a := s.newActive(*c.run, c.last, func() { leave(); s.slots.Release(1) })
+	close(a.recorded)
+	a.progress.resume(nodes)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	a.cancel = cancel
+	if err := s.enter(a); err != nil {
+		// The process began to end meanwhile. Nobody has worked on the run, so that it may go on in any case.
+		a.onEnd()
+		if err := s.requeue(a); err != nil {
+			s.Log.Error("a run could not be put back into the queue; it is looked after when this process has ended", "run_id", a.ID, "error", err)
+		}
+		return
+	}
+	go func() {
+		if entry := s.Entry(a.run.WorkflowID); entry != nil {
+			s.work(ctx, a, entry, true)
+			return
+		}
+		s.refuse(a)
+	}()
 }
 
 // refuse ends a run whose agent is gone.
@@ -75,33 +117,6 @@ func (s *Service) refuse(a *Active) {
 	a.settle(agents.Result{}, problem.New(problem.Unavailable, "agent_unavailable",
 		"The agent %q of this run is not there any more, or its configuration has an error, which the log names.", a.run.WorkflowID))
 	s.finish(a)
-}
-
-// claim makes a queued run this process's own; nil when there is nothing to do.
-func (s *Service) claim(ctx context.Context, id string) (*Active, context.Context, error) {
-	taken, err := s.storage.take(ctx, id, s.instance, s.mostOf)
-	if err != nil || taken == nil {
-		return nil, nil, err
-	}
-	s.waiting.Add(-1)
-	s.Events.Publish(taken.events)
-	leave := func() {}
-	if s.Limit != nil {
-		_, enter := s.Limit(taken.run.ClientID)
-		leave = enter()
-	}
-	a := s.newActive(*taken.run, taken.last, func() { leave(); s.slots.Release(1) })
-	close(a.recorded)
-	a.progress.resume(taken.run.Nodes)
-	a.run.Nodes = nil
-	working, cancel := context.WithCancelCause(context.Background())
-	a.cancel = cancel
-	if err := s.enter(a); err != nil {
-		// The process began to end meanwhile. Nobody has worked on the run, so that it may go on elsewhere in any case.
-		a.onEnd()
-		return nil, nil, s.requeue(a)
-	}
-	return a, working, nil
 }
 
 func (s *Service) mostOf(clientID string) int {
@@ -134,7 +149,7 @@ func (s *Service) requeue(a *Active) error {
 		if err := backToQueue(tx, a.ID, s.instance); err != nil {
 			return err
 		}
-		return s.Queue.Enqueue(context.Background(), tx, jobs.Job{Kind: JobKind, ID: a.ID, Priority: PriorityFirst})
+		return s.Queue.Enqueue(tx, jobs.Job{Kind: JobKind, ID: a.ID, Priority: PriorityFirst})
 	}, done: func(err error) { outcome <- err }})
 	a.journal.release()
 	return <-outcome
@@ -145,93 +160,20 @@ func backToQueue(tx *gorm.DB, id, instance string) error {
 	return one(tx.Exec("UPDATE runs SET status = 'QUEUED', instance_id = NULL, started_at = NULL, attempts = attempts + 1 WHERE id = ? AND status = 'RUNNING' AND instance_id = ?", id, instance))
 }
 
-// unpark gives the client's next waiting run a job, when the client may have only so many runs at once: its job may have
+// unpark gives the client's next waiting runs a job, when the client may have only so many runs at once: its job may have
 // come to nothing because the client had as many.
 func (s *Service) unpark(clientID string) {
-	if s.Queue == nil || s.mostOf(clientID) == 0 {
+	most := s.mostOf(clientID)
+	if s.Queue == nil || most == 0 {
 		return
 	}
 	ctx := context.Background()
-	id, err := s.storage.nextQueued(ctx, clientID)
-	if err == nil && id != "" {
-		err = s.Store.Write(ctx, func(tx *gorm.DB) error {
-			return s.Queue.Enqueue(ctx, tx, jobs.Job{Kind: JobKind, ID: id})
-		})
+	// Several runs may end at the same time and find the same runs waiting: a job for one of them only would leave places free.
+	waiting, err := s.storage.nextQueued(ctx, clientID, min(most, unparkMost))
+	if err == nil && len(waiting) > 0 {
+		err = s.Store.Write(ctx, func(tx *gorm.DB) error { return s.Queue.Enqueue(tx, waiting...) })
 	}
 	if err != nil {
 		s.Log.Error("the next run of a client could not be started; it is tried again soon", "client", clientID, "error", err)
 	}
-}
-
-// taken is a run that has just been taken out of the queue.
-type taken struct {
-	run    *Run
-	last   string         // its last event
-	events []events.Event // that it has started; nothing when it is resumed
-}
-
-// take makes a queued run the instance's own; nil when it is not queued, or when its client has as many runs as it may.
-func (s storage) take(ctx context.Context, id, instance string, most func(clientID string) int) (*taken, error) {
-	var t *taken
-	err := s.store.Write(ctx, func(tx *gorm.DB) (err error) {
-		t, err = takeIn(tx, s.store.Shared(), id, instance, most)
-		return err
-	})
-	if errors.Is(err, errEnded) {
-		return nil, nil
-	}
-	return t, err
-}
-
-func takeIn(tx *gorm.DB, shared bool, id, instance string, most func(clientID string) int) (*taken, error) {
-	var clientID string
-	if err := tx.Raw("SELECT client_id FROM runs WHERE id = ? AND status = 'QUEUED'", id).Scan(&clientID).Error; err != nil || clientID == "" {
-		return nil, err
-	}
-	if n := most(clientID); n > 0 {
-		if free, err := hasFree(tx, shared, clientID, n); err != nil || !free {
-			return nil, err
-		}
-	}
-	var found []row
-	now := time.Now().UTC()
-	err := tx.Raw("UPDATE runs SET status = 'RUNNING', instance_id = ?, started_at = ? WHERE id = ? AND status = 'QUEUED' RETURNING *", instance, now.UnixMilli(), id).Scan(&found).Error
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
-	t := &taken{run: found[0].run()}
-	if t.last, err = events.Last(tx, id); err != nil {
-		return nil, err
-	}
-	if t.run.Attempts > 1 { // it goes on where it was
-		if t.run.IsFlow {
-			t.run.Nodes, err = nodesOf(tx, id)
-		}
-		return t, err
-	}
-	t.events = []events.Event{runEvent(events.NewSequence(id, t.last), t.run, nodeCount{})}
-	t.last = t.events[0].ID
-	return t, events.Append(tx, t.events)
-}
-
-// hasFree reports whether the client may have one more run. Two replicas must not both find the last place.
-func hasFree(tx *gorm.DB, shared bool, clientID string, most int) (bool, error) {
-	if shared {
-		if err := tx.Exec("SELECT pg_advisory_xact_lock(hashtext(?))", clientID).Error; err != nil {
-			return false, fmt.Errorf("count the runs of a client: %w", err)
-		}
-	}
-	var running int
-	err := tx.Raw("SELECT COUNT(*) FROM runs WHERE client_id = ? AND status = 'RUNNING' AND status <> 'COMPLETED'", clientID).Scan(&running).Error
-	return running < most, err
-}
-
-func (s storage) nextQueued(ctx context.Context, clientID string) (id string, err error) {
-	err = s.store.Read(ctx).Raw("SELECT id FROM runs WHERE client_id = ? AND status = 'QUEUED' AND status <> 'COMPLETED' ORDER BY id LIMIT 1", clientID).Scan(&id).Error
-	return id, err
-}
-
-func (s storage) countQueued(ctx context.Context) (n int64, err error) {
-	err = s.store.Read(ctx).Raw("SELECT COUNT(*) FROM runs WHERE status = 'QUEUED'").Scan(&n).Error
-	return n, err
 }

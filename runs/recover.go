@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -55,7 +56,7 @@ func (s *Service) recoverFrom(ctx context.Context, instance string) (n int, err 
 		err = s.Store.Write(ctx, func(tx *gorm.DB) error {
 			lists = nil // it may be called twice
 			for i := range rows {
-				list, err := s.recoverRun(ctx, tx, &rows[i], instance)
+				list, err := s.recoverRun(tx, &rows[i], instance)
 				if err != nil {
 					return fmt.Errorf("recover run %s: %w", rows[i].ID, err)
 				}
@@ -74,7 +75,7 @@ func (s *Service) recoverFrom(ctx context.Context, instance string) (n int, err 
 }
 
 // recoverRun lets one run of a dead instance go on, or ends it.
-func (s *Service) recoverRun(ctx context.Context, tx *gorm.DB, w *row, instance string) ([]events.Event, error) {
+func (s *Service) recoverRun(tx *gorm.DB, w *row, instance string) ([]events.Event, error) {
 	run := w.run()
 	if w.CancelRequestedAt == nil && run.RetryOnCrash && run.Attempts < maxAttempts && s.Queue != nil {
 		err := backToQueue(tx, run.ID, instance)
@@ -88,7 +89,7 @@ func (s *Service) recoverRun(ctx context.Context, tx *gorm.DB, w *row, instance 
 		if err := events.Trim(tx, run.ID); err != nil {
 			return nil, err
 		}
-		return nil, s.Queue.Enqueue(ctx, tx, jobs.Job{Kind: JobKind, ID: run.ID, Priority: PriorityFirst})
+		return nil, s.Queue.Enqueue(tx, jobs.Job{Kind: JobKind, ID: run.ID, Priority: PriorityFirst})
 	}
 	run.CompletedAt = time.Now().UTC()
 	if w.CancelRequestedAt != nil {
@@ -109,15 +110,12 @@ func (s *Service) enqueueLost(ctx context.Context, alive []string) error {
 		return err
 	}
 	return s.Store.Write(ctx, func(tx *gorm.DB) error {
-		for _, id := range ids {
-			var queued int
-			if err := tx.Raw("SELECT COUNT(*) FROM runs WHERE id = ? AND status = 'QUEUED'", id).Scan(&queued).Error; err != nil {
-				return err
+		for part := range slices.Chunk(ids, recoverBatch) {
+			var queued []string
+			if err := tx.Raw("SELECT id FROM runs WHERE id IN (?) AND status = 'QUEUED'", part).Scan(&queued).Error; err != nil {
+				return fmt.Errorf("look for runs without a job: %w", err)
 			}
-			if queued == 0 {
-				continue
-			}
-			if err := s.Queue.Enqueue(ctx, tx, jobs.Job{Kind: JobKind, ID: id, Priority: PriorityFirst}); err != nil {
+			if err := s.Queue.Enqueue(tx, jobsOf(queued, jobs.First)...); err != nil {
 				return err
 			}
 		}
@@ -136,11 +134,5 @@ func (s *Service) nudge(ctx context.Context) error {
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	return s.Store.Write(ctx, func(tx *gorm.DB) error {
-		list := make([]jobs.Job, len(ids))
-		for i, id := range ids {
-			list[i] = jobs.Job{Kind: JobKind, ID: id}
-		}
-		return s.Queue.Enqueue(ctx, tx, list...)
-	})
+	return s.Store.Write(ctx, func(tx *gorm.DB) error { return s.Queue.Enqueue(tx, jobsOf(ids, jobs.Default)...) })
 }

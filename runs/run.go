@@ -77,3 +77,12 @@ func (r *Run) Problem() error {
 	}
 	return problem.New(r.ErrorKind, r.Error.Code, "%s", r.Error.Message)
 }
+
+// AllNodes returns the nodes of a flow's run, or the one node that the run of an agent is. It has none while it waits.
+func (r *Run) AllNodes() []agents.Node {
+	if r.IsFlow || r.Status == Queued {
+		return r.Nodes
+	}
+	return []agents.Node{{ID: r.WorkflowID, Type: r.WorkflowID, Status: agents.NodeStatus(r.Status), Output: r.Output, Error: r.Error, Usage: r.Usage,
+		StartedAt: r.StartedAt, CompletedAt: r.CompletedAt}}
+}

@@ -44,8 +44,9 @@ type Config struct {
 
 // Queue is where runs wait for somebody to work on them.
 type Queue interface {
-	Enqueue(ctx context.Context, tx *gorm.DB, list ...jobs.Job) error
+	Enqueue(tx *gorm.DB, list ...jobs.Job) error
 	Lost(ctx context.Context, kind string, alive []string) ([]string, error)
+	Stop(ctx context.Context) error
 }
 
 // Service works on runs in this process and keeps them on record.
@@ -56,8 +57,11 @@ type Service struct {
 	slots    *semaphore.Weighted
 	waiting  gauge // runs in the queue
 
+	closing context.Context // ends when no run is started any more
+	close   context.CancelFunc
+
 	mu      sync.Mutex
-	closed  bool // no run is started any more
+	closed  bool // as closing
 	byID    map[string]*Active
 	active  sync.WaitGroup // one for each run that is not on record yet
 	working context.Context
@@ -77,8 +81,9 @@ func New(c Config) *Service {
 		c.Events = events.NewLog(c.Store)
 	}
 	working, abandon := context.WithCancelCause(context.Background())
+	closing, closeIt := context.WithCancel(context.Background())
 	return &Service{Config: c, storage: storage{c.Store}, instance: newInstanceID(), slots: semaphore.NewWeighted(c.MaxConcurrent),
-		byID: map[string]*Active{}, working: working, abandon: abandon}
+		byID: map[string]*Active{}, closing: closing, close: closeIt, working: working, abandon: abandon}
 }
 
 // Instance is the id of this process among all that work on the same database.
@@ -105,6 +110,12 @@ func (s *Service) Drain(ctx context.Context) {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
+	s.close()
+	if s.Queue != nil {
+		if err := s.Queue.Stop(ctx); err != nil {
+			s.Log.Error("the queue did not stop", "error", err)
+		}
+	}
 	ended := make(chan struct{})
 	go func() {
 		s.active.Wait()

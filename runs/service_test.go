@@ -29,7 +29,7 @@ func (f agent) Invoke(ctx context.Context, call agents.Call) (agents.Result, err
 }
 
 func newService(t *testing.T, s *store.Store) *runs.Service {
-	service := runs.New(s, slog.New(slog.DiscardHandler), telemetry.NewMetrics("test"))
+	service := runs.New(runs.Config{Store: s, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test")})
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -39,7 +39,7 @@ func newService(t *testing.T, s *store.Store) *runs.Service {
 }
 
 func request(a agent) runs.Request {
-	return runs.Request{ClientID: "c", Source: runs.SourceWebhook, Input: "in", Wait: time.Minute,
+	return runs.Request{ClientID: "c", Source: runs.SourceWebhook, Input: "in",
 		Entry: &agents.Entry{ID: "a", Timeout: time.Minute, Invoker: a}}
 }
 
@@ -109,7 +109,6 @@ func TestHowRunsEnd(t *testing.T) {
 		}, nil, runs.Failed, "internal_error", problem.Internal},
 		{"panic", func(context.Context, agents.Call) (agents.Result, error) { panic("PROMPT AND KEY") }, nil, runs.Failed, "internal_error", problem.Internal},
 		{"agent's time", waitForEnd, func(r *runs.Request) { r.Entry.Timeout = time.Millisecond }, runs.Failed, "agent_timeout", problem.Expired},
-		{"caller's time", waitForEnd, func(r *runs.Request) { r.Wait = time.Millisecond }, runs.Failed, "wait_timeout", problem.Expired},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := storetest.Open(t, storetest.Default(t))

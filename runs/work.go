@@ -32,6 +32,9 @@ func (s *Service) work(ctx context.Context, a *Active, entry *agents.Entry, stre
 		s.putBack(a)
 		return
 	}
+	if stream && failure == nil {
+		a.progress.whole(result.Output)
+	}
 	a.settle(result, failure)
 	s.finish(a)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/elnormous/contenttype"
 	"github.com/labstack/echo/v4"
@@ -32,16 +33,43 @@ func answerRun(c echo.Context, run *runs.Run) error {
 		header.Set(echo.HeaderContentLength, strconv.Itoa(len(run.Output)))
 		return c.Blob(http.StatusOK, form, []byte(run.Output))
 	}
+	return answerJSON(c, http.StatusOK, callAnswer{OK: true, Response: run.Output, RunID: run.ID, Status: run.Status, Agent: run.WorkflowID,
+		Usage: run.Usage, DurationMs: run.Duration().Milliseconds()})
+}
+
+// answerJSON answers with a document.
+func answerJSON(c echo.Context, status int, document any) error {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false) // it is data for a program, not for a page
-	if err := encoder.Encode(callAnswer{OK: true, Response: run.Output, RunID: run.ID, Status: run.Status, Agent: run.WorkflowID,
-		Usage: run.Usage, DurationMs: run.Duration().Milliseconds()}); err != nil {
+	if err := encoder.Encode(document); err != nil {
 		return err
 	}
-	header.Set(echo.HeaderContentLength, strconv.Itoa(body.Len()))
-	return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, body.Bytes())
+	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(body.Len()))
+	return c.Blob(status, echo.MIMEApplicationJSON, body.Bytes())
 }
+
+// acceptedRetry is when the caller of a run that goes on should look for it again.
+const acceptedRetry = 2 * time.Second
+
+// acceptedAnswer is the body of a call whose run goes on.
+type acceptedAnswer struct {
+	OK     bool        `json:"ok"`
+	RunID  string      `json:"runId"`
+	Status runs.Status `json:"status"`
+	URL    string      `json:"url"`
+}
+
+// answerAccepted answers 202: the run is on disk, and the caller finds it at its URL.
+func answerAccepted(c echo.Context, runID string, status runs.Status) error {
+	header := c.Response().Header()
+	header.Set(runIDHeader, runID)
+	header.Set(echo.HeaderLocation, runURL(runID))
+	header.Set("Retry-After", strconv.Itoa(wholeSeconds(acceptedRetry)))
+	return answerJSON(c, http.StatusAccepted, acceptedAnswer{OK: true, RunID: runID, Status: status, URL: runURL(runID)})
+}
+
+func runURL(id string) string { return "/api/v1/runs/" + id }
 
 var offered = []contenttype.MediaType{
 	contenttype.NewMediaType("application/json"),

@@ -22,6 +22,7 @@ import (
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/internal/egress"
+	"beckon/internal/jobs"
 	"beckon/internal/secret"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
@@ -51,6 +52,7 @@ type setting struct {
 	agents   []agents.Agent
 	flows    []agents.Flow
 	server   func(*server.Config)
+	runs     func(*runs.Config)
 	timeout  time.Duration // of one attempt at the model
 	retries  int
 	store    *store.Store
@@ -83,10 +85,25 @@ func newGateway(t testing.TB, s setting) *gateway {
 	clientSet, findings := clients.NewSet(declared, clients.NewLimits())
 	require.Empty(t, findings)
 	metrics := telemetry.NewMetrics("test")
-	g.runs = runs.New(g.store, log, metrics)
+	members := func(id string) (int, func() func()) {
+		m := clientSet.Get(id)
+		return m.MaxConcurrent, func() func() { m.Enter(); return m.Leave }
+	}
+	ofRuns := runs.Config{Store: g.store, Log: log, Metrics: metrics, Entry: agentSet.Get, Limit: members}
+	if s.runs != nil {
+		s.runs(&ofRuns)
+	}
+	g.runs = runs.New(ofRuns)
+	queue, err := jobs.New(context.Background(), jobs.Config{Store: g.store, Instance: g.runs.Instance(), Log: log,
+		Kinds: map[string]jobs.Kind{runs.JobKind: {Handle: g.runs.Work, Workers: 8}}})
+	require.NoError(t, err)
+	g.runs.Queue = queue
+	require.NoError(t, g.runs.Keep(context.Background(), func() time.Duration { return time.Hour }))
+	require.NoError(t, queue.Start(context.Background()))
+	t.Cleanup(g.runs.Rest)
 	catalog := server.Catalog{Clients: clientSet, Commands: commands.NewSet(s.commands), Agents: agentSet}
 	config := server.Config{Catalog: func() server.Catalog { return catalog }, Runs: g.runs, Database: g.store, Metrics: metrics, Log: log,
-		MaxBodyBytes: 1 << 20, MaxConcurrent: 1024}
+		MaxBodyBytes: 1 << 20}
 	if s.server != nil {
 		s.server(&config)
 	}

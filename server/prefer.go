@@ -17,15 +17,19 @@ const maxWait = 900 * time.Second
 type preference struct {
 	wait    time.Duration
 	hasWait bool
+	async   bool // respond-async
 }
 
-// readPrefer reads wait=N. Preferences that mean nothing here are ignored, as the RFC wants it; a wait that is no
+// readPrefer reads wait=N and respond-async. Preferences that mean nothing here are ignored, as the RFC wants it; a wait that is no
 // number between 0 and 900 is an error, since to wait for another time would surprise.
 func readPrefer(h http.Header) (p preference, err error) {
 	for _, line := range h.Values("Prefer") {
 		for part := range strings.SplitSeq(line, ",") {
 			part, _, _ = strings.Cut(part, ";") // a preference's parameters
 			name, value, _ := strings.Cut(part, "=")
+			if strings.EqualFold(strings.TrimSpace(name), "respond-async") {
+				p.async = true
+			}
 			if p.hasWait || !strings.EqualFold(strings.TrimSpace(name), "wait") {
 				continue
 			}
@@ -41,8 +45,11 @@ func readPrefer(h http.Header) (p preference, err error) {
 
 // applied is the value of Preference-Applied, empty when nothing was.
 func (p preference) applied() string {
-	if !p.hasWait {
-		return ""
+	switch {
+	case p.hasWait:
+		return fmt.Sprintf("wait=%d", int(p.wait.Seconds()))
+	case p.async:
+		return "respond-async"
 	}
-	return fmt.Sprintf("wait=%d", int(p.wait.Seconds()))
+	return ""
 }

@@ -48,7 +48,6 @@ type Config struct {
 	Metrics        *telemetry.Metrics
 	Log            *slog.Logger
 	MaxBodyBytes   int64
-	MaxConcurrent  int64
 	TrustedProxies []*net.IPNet  // whose X-Forwarded-For is believed
 	HeaderTimeout  time.Duration // for the request line and the header fields; 10s
 	BodyTimeout    time.Duration // for the body behind them; 30s
@@ -59,14 +58,16 @@ type Server struct {
 	Config
 	echo     *echo.Echo
 	http     *http.Server
-	running  atomic.Int64 // calls, for MaxConcurrent
 	draining atomic.Bool
+	closing  context.Context // ends when followers of runs are sent away
+	close    context.CancelFunc
 }
 
 // New returns a server that does not listen yet.
 func New(c Config) *Server {
 	c.HeaderTimeout, c.BodyTimeout = cmp.Or(c.HeaderTimeout, defaultHeaderTimeout), cmp.Or(c.BodyTimeout, defaultBodyTimeout)
 	s := &Server{Config: c, echo: echo.New()}
+	s.closing, s.close = context.WithCancel(context.Background())
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.IPExtractor = clientAddress(c.TrustedProxies)
 	s.echo.Use(s.observe)
@@ -74,6 +75,12 @@ func New(c Config) *Server {
 	s.echo.GET("/readyz", s.ready)
 	s.echo.GET("/metrics", echo.WrapHandler(c.Metrics.Handler()))
 	s.echo.POST("/api/v1/webhooks/:clientID", s.webhook)
+	s.echo.POST("/api/v1/runs", s.createRun)
+	s.echo.GET("/api/v1/runs", s.listRuns)
+	s.echo.GET("/api/v1/runs/:id", s.getRun)
+	s.echo.POST("/api/v1/runs/:id/cancel", s.cancelRun)
+	s.echo.GET("/api/v1/runs/:id/events", s.followRun)
+	s.echo.POST("/api/v1/nodes/:nodeType/run", s.createRun)
 	s.http = &http.Server{
 		Handler: s.echo, ReadHeaderTimeout: c.HeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
@@ -101,6 +108,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	closed := make(chan error, 1)
 	go func() { closed <- s.http.Shutdown(answered) }()
 	s.Runs.Drain(ctx)
+	s.close()
 	timer := time.AfterFunc(answerTime, cancel)
 	defer timer.Stop()
 	if err := <-closed; err != nil {

@@ -39,7 +39,7 @@ func TestACallBringsItsAnswerBack(t *testing.T) {
 		run := g.run(a)
 		require.Equal(t, runs.Run{ID: id, Status: runs.Completed, ClientID: "ci", WorkflowID: "triage", Source: "webhook", SessionID: "s1",
 			Input: "why <x>?", Metadata: []byte(`{"build":7}`), Output: "re: why <x>?",
-			Usage:     agents.Usage{PromptTokens: 12, CompletionTokens: 6, TotalTokens: 18},
+			Usage: agents.Usage{PromptTokens: 12, CompletionTokens: 6, TotalTokens: 18}, Priority: runs.PriorityDefault, Attempts: 1,
 			CreatedAt: run.CreatedAt, StartedAt: run.StartedAt, CompletedAt: run.CompletedAt}, *run)
 		require.WithinDuration(t, time.Now(), run.CreatedAt, time.Minute)
 		require.False(t, run.CompletedAt.Before(run.StartedAt))
@@ -350,30 +350,16 @@ func TestPreferWait(t *testing.T) {
 	require.Empty(t, a.Header.Values("Preference-Applied"))
 }
 
-func TestTimesThatRunOut(t *testing.T) {
-	g := newGateway(t, setting{clients: []clients.Client{
-		{ID: "ci", Passthrough: true, AllowedAgents: []string{"triage", "hasty"}},
-		{ID: "hurried", Passthrough: true, AllowedAgents: []string{"triage"}, SyncTimeout: units.Duration(80 * time.Millisecond)},
-	}})
+func TestTheAgentsTimeRunsOut(t *testing.T) {
+	g := newGateway(t, setting{clients: []clients.Client{{ID: "ci", Passthrough: true, AllowedAgents: []string{"triage", "hasty"}}}})
 	g.model.hold()
-	for _, test := range []struct {
-		path, code string
-		headers    []string
-	}{
-		{"ci?agent=hasty", "agent_timeout", nil},
-		{"hurried", "wait_timeout", []string{"Authorization: Bearer " + token + "hurried"}},
-		{"ci", "wait_timeout", []string{"Prefer: wait=0"}},
-	} {
-		t.Run(test.code+test.path, func(t *testing.T) {
-			a := g.do(g.request("/api/v1/webhooks/"+test.path, "x", test.headers...))
-			require.Equal(t, 504, a.StatusCode)
-			requireProblem(t, a, test.code)
-			run := g.run(a)
-			require.Equal(t, runs.Failed, run.Status)
-			require.Equal(t, test.code, run.Error.Code)
-			require.Equal(t, run.ID, a.json(t)["runId"])
-		})
-	}
+	a := g.do(g.request("/api/v1/webhooks/ci?agent=hasty", "x"))
+	require.Equal(t, 504, a.StatusCode)
+	requireProblem(t, a, "agent_timeout")
+	run := g.run(a)
+	require.Equal(t, runs.Failed, run.Status)
+	require.Equal(t, "agent_timeout", run.Error.Code)
+	require.Equal(t, run.ID, a.json(t)["runId"])
 }
 
 // What a provider does wrong becomes a failed run and a 502 that says what happened; the key stays where it is.
@@ -447,7 +433,7 @@ func TestConcurrencyLimits(t *testing.T) {
 		s      setting
 	}{
 		{"of the client", 429, "too_many_concurrent_calls", setting{clients: []clients.Client{{ID: "ci", Passthrough: true, AllowedAgents: []string{"triage"}, MaxConcurrent: 1}}}},
-		{"of the gateway", 503, "gateway_full", setting{server: func(c *server.Config) { c.MaxConcurrent = 1 }}},
+		{"of the gateway", 503, "gateway_full", setting{runs: func(c *runs.Config) { c.MaxConcurrent = 1 }}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := newGateway(t, test.s)

@@ -29,6 +29,8 @@ type live struct {
 
 	config  *config.Config // of the last load; only load and reload touch it, one after the other
 	current atomic.Pointer[server.Catalog]
+
+	keepRuns atomic.Int64 // retention.runs, in nanoseconds
 }
 
 // catalog is what the server asks for each call.
@@ -58,6 +60,7 @@ func (l *live) load(ctx context.Context, c *config.Config) error {
 	if err := l.level.UnmarshalText([]byte(c.Log.Level)); err != nil {
 		return fmt.Errorf("log.level: %w", err)
 	}
+	l.keepRuns.Store(int64(c.Retention.Runs.Or(0)))
 	l.config = c
 	l.current.Store(&server.Catalog{Clients: set, Commands: commands.NewSet(catalog.Commands), Agents: catalog.Set})
 	return nil

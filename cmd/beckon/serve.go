@@ -13,7 +13,6 @@ import (
 	"beckon/clients"
 	"beckon/internal/telemetry"
 	"beckon/internal/units"
-	"beckon/runs"
 	"beckon/server"
 )
 
@@ -46,6 +45,9 @@ func (s serveCommand) Run(std streams) error {
 			log.Error("the database did not close", "error", err)
 		}
 	}()
+	if err := db.store.Claim(); err != nil {
+		return err
+	}
 	welcome, err := firstStart(ctx, c, db, listener.Addr())
 	if err != nil {
 		return err
@@ -59,8 +61,13 @@ func (s serveCommand) Run(std streams) error {
 	if err := l.load(ctx, c); err != nil {
 		return err
 	}
-	srv := server.New(server.Config{Catalog: l.catalog, Runs: runs.New(db.store, log, metrics), Database: db.store, Metrics: metrics, Log: log,
-		MaxBodyBytes: int64(c.Server.MaxBodyBytes), MaxConcurrent: int64(c.Server.MaxConcurrent), TrustedProxies: c.Server.ProxyNetworks()})
+	service, err := startRuns(ctx, db, l, int64(c.Server.MaxConcurrent), int64(c.Server.MaxQueued))
+	if err != nil {
+		return err
+	}
+	defer service.Rest()
+	srv := server.New(server.Config{Catalog: l.catalog, Runs: service, Database: db.store, Metrics: metrics, Log: log,
+		MaxBodyBytes: int64(c.Server.MaxBodyBytes), TrustedProxies: c.Server.ProxyNetworks()})
 	log.Info("listening", "address", listener.Addr().String(), "version", version, "config", c.File(), "database", c.Database.Shown())
 	fmt.Fprint(std.out, welcome)
 	return serveUntil(ctx, stop, srv, listener, l, revision, c.Server.ShutdownGrace.Or(0), log)

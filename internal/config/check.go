@@ -65,6 +65,9 @@ func (c *Config) checkSettings(found *findings) {
 	if s.MaxConcurrent < 1 || s.MaxConcurrent > maxConcurrentLimit {
 		c.wrong(found, "server.maxConcurrent", "must be between 1 and %d", maxConcurrentLimit)
 	}
+	if s.MaxQueued < 1 || s.MaxQueued > maxConcurrentLimit {
+		c.wrong(found, "server.maxQueued", "must be between 1 and %d", maxConcurrentLimit)
+	}
 	c.checkDuration(found, "server.shutdownGrace", s.ShutdownGrace, maxShutdownGrace)
 	if !isDatabaseURL(c.Database.URL.Reveal()) {
 		c.wrong(found, "database.url", "must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")

@@ -39,6 +39,7 @@ type Server struct {
 	TrustedProxies []string       `yaml:"trustedProxies"` // addresses or CIDRs whose X-Forwarded-For counts
 	MaxBodyBytes   units.Bytes    `yaml:"maxBodyBytes"`
 	MaxConcurrent  int            `yaml:"maxConcurrent"` // calls at the same time, of all clients together
+	MaxQueued      int            `yaml:"maxQueued"`     // runs that wait in the queue, of all clients together
 	ShutdownGrace  units.Duration `yaml:"shutdownGrace"`
 	SecretsKey     secret.String  `yaml:"secretsKey"` // empty: made at first start, beside the database
 }
@@ -110,6 +111,7 @@ func defaults() *Config {
 			PublicURL:     "http://localhost:8080",
 			MaxBodyBytes:  1 << 20,
 			MaxConcurrent: 1024,
+			MaxQueued:     10_000,
 			ShutdownGrace: units.Duration(30 * time.Second),
 		},
 		Database:  Database{URL: "sqlite:data/beckon.db"},

@@ -1,0 +1,94 @@
+package clients
+
+import (
+	"bytes"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"beckon/internal/problem"
+)
+
+// ReadRun takes a prompt from a request to the runs API: a JSON object with input (a string, or an object that becomes
+// the prompt as it is) or prompt, agent or workflowId, sessionId, metadata and webhook. named is the agent that the
+// request's path names, empty for none. The error is a problem: Unsupported for another type, else Invalid.
+func ReadRun(r Request, named string) (Prompt, error) {
+	kind, err := kindOf(r.Header)
+	if err != nil {
+		return Prompt{}, err
+	}
+	if kind.format != jsonFormat && r.Header.Get("Content-Type") != "" {
+		return Prompt{}, problem.New(problem.Unsupported, "unsupported_media_type", "Send the run as JSON, with Content-Type: application/json.")
+	}
+	body := trimBOM(r.Body)
+	d := jsontext.NewDecoder(bytes.NewBuffer(body))
+	if len(bytes.TrimSpace(body)) == 0 || d.PeekKind() != jsontext.KindBeginObject {
+		return Prompt{}, problem.New(problem.Invalid, "invalid_json", "The body must be a JSON object with input or prompt.")
+	}
+	var found runMembers
+	if err := readMembers(body, d, found.named); err != nil {
+		return Prompt{}, err
+	}
+	p, err := found.read()
+	if err != nil {
+		return Prompt{}, err
+	}
+	if p.Agent, err = oneAgent(p.Agent, named); err != nil {
+		return Prompt{}, err
+	}
+	return p, checkText(p.Text)
+}
+
+// runMembers are the members of such an object that are understood.
+type runMembers struct {
+	siblings
+	input, workflow jsontext.Value
+}
+
+func (m *runMembers) named(name string) *jsontext.Value {
+	switch name {
+	case "input":
+		return &m.input
+	case "workflowId":
+		return &m.workflow
+	}
+	return m.siblings.named(name)
+}
+
+func (m *runMembers) read() (p Prompt, err error) {
+	if err := m.readBeside(&p); err != nil {
+		return Prompt{}, err
+	}
+	workflow, err := optionalString("workflowId", m.workflow)
+	if err != nil {
+		return Prompt{}, err
+	}
+	if workflow != "" && p.Agent != "" && workflow != p.Agent {
+		return Prompt{}, invalidParameter("workflowId", "differs from agent; name it once")
+	}
+	if p.Agent == "" {
+		p.Agent = workflow
+	}
+	p.Text, err = m.text()
+	return p, err
+}
+
+func (m *runMembers) text() (string, error) {
+	switch {
+	case !isAbsent(m.input) && !isAbsent(m.prompt):
+		return "", invalidParameter("input", "and prompt are both there; send one of them")
+	case isAbsent(m.input) && isAbsent(m.prompt):
+		return "", errEmptyPrompt()
+	case isAbsent(m.input):
+		if m.prompt.Kind() != jsontext.KindString {
+			return "", problem.New(problem.Invalid, "invalid_prompt", "prompt must be a string.")
+		}
+		return unquote(m.prompt), nil
+	}
+	switch m.input.Kind() {
+	case jsontext.KindString:
+		return unquote(m.input), nil
+	case jsontext.KindBeginObject:
+		return string(m.input), nil
+	}
+	return "", invalidParameter("input", "must be a string or an object")
+}

@@ -1,0 +1,194 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"beckon/clients"
+	"beckon/internal/problem"
+	"beckon/runs"
+)
+
+// call is a request that starts a run, on its way from its first byte to its answer.
+type call struct {
+	client   *clients.Member
+	catalog  Catalog
+	received time.Time
+	prefer   preference
+	queued   bool // it is answered at once, and the run goes through the queue
+	stream   bool // it is answered with the run's events
+	body     []byte
+	leave    func() // gives back what the call took of the limits
+}
+
+// prompter makes the prompt of a call from its request.
+type prompter func(*call, clients.Request) (clients.Prompt, error)
+
+// answerCall admits a call of a client that is known, starts its run and answers. apart says that the run waits in the
+// queue unless the caller wants to wait itself.
+func (s *Server) answerCall(c echo.Context, k *call, source string, apart bool, prompt prompter) error {
+	active, queued, err := s.startCall(c, k, source, apart, prompt)
+	if first, ok := errors.AsType[*runs.Duplicate](err); ok {
+		return s.replay(c, k, first)
+	}
+	if err != nil {
+		s.Metrics.Refused(problem.Of(err).Code)
+		return err
+	}
+	header := c.Response().Header()
+	if applied := k.prefer.applied(); applied != "" {
+		header.Set("Preference-Applied", applied)
+	}
+	if k.queued {
+		header.Set(runIDHeader, queued.ID)
+		return answerAccepted(c, queued.ID, queued.Status)
+	}
+	header.Set(runIDHeader, active.ID)
+	if k.stream {
+		if err := active.Recorded(c.Request().Context()); err != nil {
+			return problem.Of(err)
+		}
+		return s.stream(c, active.ID, "")
+	}
+	return s.await(c, k, active)
+}
+
+// await answers with what became of the run, or at the end of the caller's time that the run goes on.
+func (s *Server) await(c echo.Context, k *call, active *runs.Active) error {
+	wait := k.client.SyncTimeout.Or(clients.DefaultSyncTimeout)
+	if k.prefer.hasWait {
+		wait = k.prefer.wait
+	}
+	deadline := time.NewTimer(wait)
+	defer deadline.Stop()
+	select {
+	case <-active.Done():
+	case <-c.Request().Context().Done():
+		return nil // nobody listens any more; the run goes on
+	case <-deadline.C:
+		if err := active.Recorded(c.Request().Context()); err != nil {
+			return problem.Of(err)
+		}
+		return answerAccepted(c, active.ID, runs.Running)
+	}
+	s.Metrics.Webhook(time.Since(k.received))
+	run, err := active.Outcome()
+	if err != nil {
+		return err
+	}
+	return answerRun(c, run)
+}
+
+// startCall starts the run, here or in the queue.
+func (s *Server) startCall(c echo.Context, k *call, source string, apart bool, prompt prompter) (active *runs.Active, queued *runs.Run, err error) {
+	request := c.Request()
+	if !k.client.IsEnabled() {
+		return nil, nil, problem.New(problem.Denied, "client_disabled", "This client is disabled.")
+	}
+	if k.prefer, err = readPrefer(request.Header); err != nil {
+		return nil, nil, err
+	}
+	k.stream = wantsEvents(request)
+	k.queued = !k.prefer.hasWait && (k.prefer.async || apart && !k.stream)
+	if err := s.admit(c, k); err != nil {
+		return nil, nil, err
+	}
+	r, err := s.readRequest(c, k, source, prompt)
+	if err == nil && k.queued {
+		queued, err = s.Runs.Enqueue(request.Context(), r)
+		k.leave()
+		return nil, queued, err
+	}
+	if err == nil {
+		active, err = s.Runs.Start(request.Context(), r)
+	}
+	if err != nil {
+		k.leave()
+		return nil, nil, err
+	}
+	if k.client.CancelOnDisconnect {
+		context.AfterFunc(request.Context(), active.Cancel)
+	}
+	return active, nil, nil
+}
+
+func (s *Server) readRequest(c echo.Context, k *call, source string, prompt prompter) (r runs.Request, err error) {
+	request := c.Request()
+	once, err := idempotencyKey(request.Header)
+	if err != nil {
+		return r, err
+	}
+	if k.client.Passthrough {
+		if err := clients.CheckContentType(request.Header); err != nil {
+			return r, err
+		}
+	}
+	if k.body, err = readBody(c, k.client.BodyLimit(s.MaxBodyBytes), s.BodyTimeout); err != nil {
+		return r, err
+	}
+	p, err := prompt(k, clients.Request{Header: request.Header, Query: c.QueryParams(), Body: k.body, ReceivedAt: k.received})
+	if err != nil {
+		return r, err
+	}
+	if p.Webhook != nil {
+		return r, problem.New(problem.Invalid, "webhook_unsupported", "This version of Beckon delivers no events yet. Leave webhook out, and take the answer from the response or from the run.")
+	}
+	agent, err := k.client.Choose(p.Agent)
+	if err != nil {
+		return r, err
+	}
+	entry := k.catalog.Agents.Get(agent)
+	if entry == nil {
+		return r, problem.New(problem.Unavailable, "agent_unavailable", "The agent %q cannot be used now: its configuration has an error, which the log names.", agent)
+	}
+	r = runs.Request{ClientID: k.client.ID, Entry: entry, Source: source, Input: p.Text, SessionID: p.SessionID, Metadata: p.Metadata,
+		ReceivedAt: k.received, Stream: k.stream}
+	if !k.queued {
+		r.OnEnd = k.leave
+	}
+	if once != "" {
+		r.Once = &runs.Idempotency{Key: once, Request: fingerprint(c, k.body)}
+	}
+	return r, nil
+}
+
+// fingerprint is a hash of what a call asks for.
+func fingerprint(c echo.Context, body []byte) string {
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%s\n%s\n%s\n", c.Request().URL.Path, c.Request().URL.RawQuery, c.Request().Header.Get("Content-Type"))
+	hash.Write(body)
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// admit takes the call off the limits of the gateway and of the client, and tells the caller what is left. What it
+// took is given back by leave: when the run has ended, which may be long after its caller left, or is in the queue.
+func (s *Server) admit(c echo.Context, k *call) error {
+	leave, err := s.Runs.Slot()
+	if err != nil {
+		return err
+	}
+	admit := k.client.Admit
+	if k.queued {
+		admit = k.client.AdmitQueued
+	}
+	quota, err := admit()
+	limitHeaders(c, k.client, quota)
+	if err != nil {
+		leave()
+		return err
+	}
+	k.leave = leave
+	if !k.queued {
+		k.leave = func() {
+			k.client.Leave()
+			leave()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"beckon/agents"
+	"beckon/clients"
+	"beckon/internal/problem"
+	"beckon/runs"
+)
+
+// createRun starts a run that its caller comes back for, unless it wants to wait.
+func (s *Server) createRun(c echo.Context) error {
+	k := &call{catalog: s.Catalog(), received: time.Now()}
+	if k.client = k.catalog.Clients.ByToken(bearer(c.Request().Header)); k.client == nil {
+		return s.refuse(problem.Of(errUnauthorized))
+	}
+	return s.answerCall(c, k, runs.SourceAPI, true, func(k *call, r clients.Request) (clients.Prompt, error) {
+		if !k.client.Passthrough || k.client.Template != "" {
+			return clients.Prompt{}, problem.New(problem.Denied, "prompt_not_allowed", "This client's prompts come from its command or its template. Call its webhook, with Prefer: respond-async for a run to come back for.")
+		}
+		return clients.ReadRun(r, c.Param("nodeType"))
+	})
+}
+
+// getRun answers with one run.
+func (s *Server) getRun(c echo.Context) error {
+	run, err := s.ownRun(c)
+	if err != nil {
+		return err
+	}
+	document := documentOf(run)
+	for _, n := range run.AllNodes() {
+		document.Nodes = append(document.Nodes, nodeDocument{n.ID, n.Type, n.Status, orNull(n.Output), n.Error, n.Usage, timeOrNull(n.StartedAt), timeOrNull(n.CompletedAt)})
+	}
+	return answerJSON(c, http.StatusOK, document)
+}
+
+// listRuns answers with a page of runs.
+func (s *Server) listRuns(c echo.Context) error {
+	client, err := s.known(c)
+	if err != nil {
+		return err
+	}
+	q, err := readQuery(c, client.ID)
+	if err != nil {
+		return err
+	}
+	list, next, err := s.Runs.List(c.Request().Context(), q)
+	if err != nil {
+		return err
+	}
+	page := runPage{Items: make([]runDocument, len(list))}
+	for i, run := range list {
+		page.Items[i] = documentOf(run)
+	}
+	if next != "" {
+		page.NextCursor = &next
+	}
+	return answerJSON(c, http.StatusOK, page)
+}
+
+func readQuery(c echo.Context, clientID string) (runs.Query, error) {
+	q := runs.Query{ClientID: clientID, Status: runs.Status(c.QueryParam("status")), Agent: c.QueryParam("agent"), Limit: runs.DefaultPage, Cursor: c.QueryParam("cursor")}
+	switch q.Status {
+	case "", runs.Queued, runs.Running, runs.Completed, runs.Failed, runs.Canceled:
+	default:
+		return q, problem.New(problem.Invalid, "invalid_parameter", "status must be QUEUED, RUNNING, COMPLETED, FAILED or CANCELED.")
+	}
+	if given := c.QueryParam("limit"); given != "" {
+		n, err := strconv.Atoi(given)
+		if err != nil || n < 1 || n > runs.MaxPage {
+			return q, problem.New(problem.Invalid, "invalid_parameter", "limit must be a number from 1 to %d.", runs.MaxPage)
+		}
+		q.Limit = n
+	}
+	return q, nil
+}
+
+// cancelRun ends a run.
+func (s *Server) cancelRun(c echo.Context) error {
+	run, err := s.ownRun(c)
+	if err != nil {
+		return err
+	}
+	if err := s.Runs.Cancel(c.Request().Context(), run.ID); err != nil {
+		return err
+	}
+	if run, err = s.Runs.Get(c.Request().Context(), run.ID); err != nil {
+		return err
+	}
+	return answerAccepted(c, run.ID, run.Status)
+}
+
+// followRun answers with the events of a run, those that were and those that come.
+func (s *Server) followRun(c echo.Context) error {
+	run, err := s.ownRun(c)
+	if err != nil {
+		return err
+	}
+	return s.stream(c, run.ID, c.Request().Header.Get("Last-Event-ID"))
+}
+
+// known returns the client whose token the request has.
+func (s *Server) known(c echo.Context) (*clients.Member, error) {
+	client := s.Catalog().Clients.ByToken(bearer(c.Request().Header))
+	switch {
+	case client == nil:
+		return nil, errUnauthorized
+	case !client.IsEnabled():
+		return nil, problem.New(problem.Denied, "client_disabled", "This client is disabled.")
+	}
+	return client, nil
+}
+
+// ownRun returns the run that the path names, if it is the client's own.
+func (s *Server) ownRun(c echo.Context) (*runs.Run, error) {
+	client, err := s.known(c)
+	if err != nil {
+		return nil, err
+	}
+	run, err := s.Runs.Get(c.Request().Context(), c.Param("id"))
+	if err != nil {
+		return nil, err
+	}
+	if run.ClientID != client.ID {
+		return nil, problem.New(problem.NotFound, "run_not_found", "There is no such run.")
+	}
+	c.Response().Header().Set(runIDHeader, run.ID)
+	return run, nil
+}
+
+// runPage is a page of runs, newest first.
+type runPage struct {
+	Items      []runDocument `json:"items"`
+	NextCursor *string       `json:"nextCursor"` // null on the last page
+}
+
+// runDocument is a run as the API shows it.
+type runDocument struct {
+	RunID       string          `json:"runId"`
+	Status      runs.Status     `json:"status"`
+	ClientID    string          `json:"clientId"`
+	WorkflowID  string          `json:"workflowId"`
+	Source      string          `json:"source"`
+	SessionID   *string         `json:"sessionId"`
+	Input       string          `json:"input"`
+	Output      *string         `json:"output"` // null until there is one
+	Error       *agents.Failure `json:"error"`
+	Metadata    any             `json:"metadata"`
+	Usage       agents.Usage    `json:"usage"`
+	Nodes       []nodeDocument  `json:"nodes,omitempty"` // not in lists
+	CreatedAt   *string         `json:"createdAt"`
+	StartedAt   *string         `json:"startedAt"`
+	CompletedAt *string         `json:"completedAt"`
+	DurationMs  *int64          `json:"durationMs"`
+}
+
+// nodeDocument is a node as the API shows it.
+type nodeDocument struct {
+	NodeID      string            `json:"nodeId"`
+	NodeType    string            `json:"nodeType"`
+	Status      agents.NodeStatus `json:"status"`
+	Output      *string           `json:"output"`
+	Error       *agents.Failure   `json:"error"`
+	Usage       agents.Usage      `json:"usage"`
+	StartedAt   *string           `json:"startedAt"`
+	CompletedAt *string           `json:"completedAt"`
+}
+
+func documentOf(r *runs.Run) runDocument {
+	d := runDocument{RunID: r.ID, Status: r.Status, ClientID: r.ClientID, WorkflowID: r.WorkflowID, Source: r.Source, SessionID: orNull(r.SessionID),
+		Input: r.Input, Output: orNull(r.Output), Error: r.Error, Usage: r.Usage, CreatedAt: timeOrNull(r.CreatedAt), StartedAt: timeOrNull(r.StartedAt),
+		CompletedAt: timeOrNull(r.CompletedAt)}
+	if r.Metadata != nil {
+		d.Metadata = r.Metadata
+	}
+	if r.Status == runs.Completed {
+		d.Output = &r.Output
+	}
+	if r.Status.Ended() {
+		ms := r.Duration().Milliseconds()
+		d.DurationMs = &ms
+	}
+	return d
+}
+
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+func timeOrNull(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	return orNull(t.UTC().Format(runs.TimeFormat))
+}

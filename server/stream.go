@@ -1,0 +1,120 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/elnormous/contenttype"
+	"github.com/labstack/echo/v4"
+
+	"beckon/events"
+)
+
+const (
+	heartbeatEvery = 15 * time.Second
+	// writePatience is how long a follower may take to read what is sent to it.
+	writePatience = 30 * time.Second
+)
+
+var eventStream = contenttype.NewMediaType("text/event-stream")
+
+// wantsEvents reports whether a request would rather have Server-Sent Events than anything else, and names them.
+func wantsEvents(r *http.Request) bool {
+	if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		return false
+	}
+	best, _, err := contenttype.GetAcceptableMediaType(r, append([]contenttype.MediaType{eventStream}, offered...))
+	return err == nil && best.Subtype == eventStream.Subtype
+}
+
+// stream sends the events of a run behind the one with the id after, until the run's last one.
+func (s *Server) stream(c echo.Context, runID, after string) error {
+	if after != "" {
+		if err := events.CheckID(runID, after); err != nil {
+			return err
+		}
+	}
+	follower := s.Runs.Events.Follow(runID, after)
+	defer follower.Close()
+	ctx, cancel := context.WithCancel(c.Request().Context())
+	defer cancel()
+	defer context.AfterFunc(s.closing, cancel)()
+
+	out := &eventWriter{response: c.Response(), control: http.NewResponseController(c.Response().Writer)}
+	if err := out.begin(); err != nil {
+		return err
+	}
+	ended := s.hasEnded(ctx, runID)
+	for {
+		list, err := next(ctx, follower, ended)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			err = out.send([]byte(": heartbeat\n\n"))
+		case err != nil && ctx.Err() == nil:
+			s.Log.Error("the events of a run could not be read; its follower comes back for them", "run_id", runID, "error", err)
+			return nil
+		case err == nil && len(list) == 0:
+			return nil // the run has ended, and all is told
+		case err == nil:
+			err = out.sendEvents(list)
+		}
+		if err != nil || len(list) > 0 && list[len(list)-1].Ends() {
+			return nil // also when the follower has left: there is nobody to tell
+		}
+	}
+}
+
+// hasEnded reports whether nothing can happen any more, so that there is nothing to wait for.
+func (s *Server) hasEnded(ctx context.Context, runID string) bool {
+	run, err := s.Runs.Get(ctx, runID)
+	return err == nil && run.Status.Ended()
+}
+
+// next waits for events, as long as a heartbeat is not due; of a run that has ended it returns those that are left.
+func next(ctx context.Context, follower *events.Follower, ended bool) ([]events.Event, error) {
+	if ended {
+		return follower.Ready(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, heartbeatEvery)
+	defer cancel()
+	return follower.Next(ctx)
+}
+
+// eventWriter writes Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+type eventWriter struct {
+	response *echo.Response
+	control  *http.ResponseController
+}
+
+func (w *eventWriter) begin() error {
+	header := w.response.Header()
+	header.Set(echo.HeaderContentType, "text/event-stream")
+	header.Set("X-Accel-Buffering", "no") // nginx would hold the events back
+	w.response.WriteHeader(http.StatusOK)
+	return w.send(nil)
+}
+
+func (w *eventWriter) sendEvents(list []events.Event) error {
+	var text bytes.Buffer
+	for _, e := range list {
+		if e.Type == events.RunQueued {
+			continue // for those who ask for it: a stream begins with run.started
+		}
+		text.WriteString("id: " + e.ID + "\nevent: " + e.Type + "\ndata: ")
+		text.Write(e.Payload) // JSON on one line
+		text.WriteString("\n\n")
+	}
+	return w.send(text.Bytes())
+}
+
+func (w *eventWriter) send(text []byte) error {
+	_ = w.control.SetWriteDeadline(time.Now().Add(writePatience))
+	if _, err := w.response.Write(text); err != nil {
+		return err
+	}
+	return w.control.Flush()
+}
