@@ -25,7 +25,7 @@ var floors = map[string]int{
 
 // sideways are the arrows within a floor that are allowed, besides those onto words, which everybody uses.
 var (
-	sideways = map[string]string{"server": "web", "clients": "commands"}
+	sideways = map[string]string{"server": "web", "clients": "commands", "internal/jobs": "internal/store"}
 	words    = []string{"internal/problem", "internal/secret", "internal/units"}
 )
 

@@ -195,7 +195,9 @@ func TestCallsThatAreMadeTwice(t *testing.T) {
 		require.Equal(t, 200, other.StatusCode)
 		require.NotEqual(t, first.Header.Get("Beckon-Run-Id"), other.Header.Get("Beckon-Run-Id"))
 
-		g.model.does(func(w http.ResponseWriter, _ *http.Request, _ string) { http.Error(w, "no", http.StatusInternalServerError) })
+		g.model.does(func(w http.ResponseWriter, _ *http.Request, _ string) {
+			http.Error(w, "no", http.StatusInternalServerError)
+		})
 		failed := g.call("fails", "Idempotency-Key: k2")
 		require.Equal(t, 502, failed.StatusCode)
 		g.model.does(nil)

@@ -87,6 +87,7 @@ func TestSettings(t *testing.T) {
 		"server.trustedProxies = ::1, 10.0.0.0/8 (" + path + ":3)",
 		"server.maxBodyBytes = 2MiB (" + path + ":2)",
 		"server.maxConcurrent = 1024 (default)",
+		"server.maxQueued = 10000 (default)",
 		"server.shutdownGrace = 30s (default)",
 		"server.secretsKey =  (default)",
 		"database.url = postgres://db:5/beckon (BECKON_DATABASE_URL)",
