@@ -20,6 +20,7 @@ type progress struct {
 	run      *Run // what of it does not change
 	journal  *journal
 	finished map[string]agents.Node // from an earlier attempt
+	read     bool                   // by the caller, from the beginning
 
 	mu      sync.Mutex
 	nodes   nodeCount
@@ -101,7 +102,7 @@ func (p *progress) whole(answer string) {
 // the run's last event has all of it.
 func (p *progress) finish() nodeCount {
 	p.mu.Lock()
-	seen := p.written || p.journal.service.Events.Followed(p.run.ID)
+	seen := p.read || p.written || p.journal.service.Events.Followed(p.run.ID)
 	if !seen {
 		p.text.Reset()
 	}

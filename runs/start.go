@@ -52,6 +52,7 @@ func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 	run := newRun(r, now)
 	run.Status, run.StartedAt = Running, now
 	a := s.newActive(run, "", r.OnEnd)
+	a.progress.read = r.Stream
 	ctx, a.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := s.enter(a); err != nil {
 		return nil, err
