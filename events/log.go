@@ -39,12 +39,19 @@ type topic struct {
 func NewLog(s *store.Store) *Log { return &Log{store: s, topics: map[string]*topic{}} }
 
 // Append writes events within the transaction of the change that they report.
-func Append(tx *gorm.DB, list []Event) error {
-	if len(list) == 0 {
-		return nil
-	}
-	values := make([]any, 0, 4*len(list))
+func (l *Log) Append(tx *gorm.DB, list []Event) error {
 	for _, e := range list {
+		if err := l.store.Later(tx, "events", e, insert); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insert(tx *gorm.DB, list []any) error {
+	values := make([]any, 0, 4*len(list))
+	for _, item := range list {
+		e := item.(Event)
 		values = append(values, e.RunID, e.ID, e.Type, string(e.Payload))
 	}
 	return tx.Exec("INSERT INTO events (run_id, id, type, payload) VALUES (?, ?, ?, ?)"+strings.Repeat(", (?, ?, ?, ?)", len(list)-1), values...).Error

@@ -19,7 +19,7 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 		last *Run // set when it was ended here, in the queue
 	)
 	err := s.Store.Write(ctx, func(tx *gorm.DB) (err error) {
-		list, last, err = cancelIn(tx, id)
+		list, last, err = s.cancelIn(tx, id)
 		return err
 	})
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 	return nil
 }
 
-func cancelIn(tx *gorm.DB, id string) ([]events.Event, *Run, error) {
+func (s *Service) cancelIn(tx *gorm.DB, id string) ([]events.Event, *Run, error) {
 	now := time.Now().UTC()
 	var found []row
 	err := tx.Raw("UPDATE runs SET cancel_requested_at = COALESCE(cancel_requested_at, ?) WHERE id = ? AND status IN ('QUEUED', 'RUNNING') RETURNING *", now.UnixMilli(), id).Scan(&found).Error
@@ -54,7 +54,7 @@ func cancelIn(tx *gorm.DB, id string) ([]events.Event, *Run, error) {
 	run := found[0].run()
 	run.CompletedAt = now
 	run.fail(canceled)
-	list, err := endUnworked(tx, run, Queued, "")
+	list, err := s.endUnworked(tx, run, Queued, "")
 	return list, run, err
 }
 

@@ -18,18 +18,18 @@ type claim struct {
 	events []events.Event // that it has started; nothing when it is resumed
 }
 
-// claim makes queued runs the instance's own. Those that are not queued any more are left out, and those whose clients
-// have as many runs as most says they may have.
-func (s storage) claim(ctx context.Context, ids []string, instance string, most func(clientID string) int) (claimed []*claim, err error) {
-	err = s.store.Write(ctx, func(tx *gorm.DB) error {
+// claim makes queued runs this process's own. Those that are not queued any more are left out, and those whose clients
+// have as many runs as they may.
+func (s *Service) claim(ctx context.Context, ids []string) (claimed []*claim, err error) {
+	err = s.Store.Write(ctx, func(tx *gorm.DB) error {
 		claimed = nil // it may be called twice
-		free, err := s.claimable(tx, ids, most)
+		free, err := s.storage.claimable(tx, ids, s.mostOf)
 		if err != nil || len(free) == 0 {
 			return err
 		}
 		var rows []row
 		err = tx.Raw("UPDATE runs SET status = 'RUNNING', instance_id = ?, started_at = ? WHERE id IN (?) AND status = 'QUEUED' RETURNING *",
-			instance, time.Now().UnixMilli(), free).Scan(&rows).Error
+			s.instance, time.Now().UnixMilli(), free).Scan(&rows).Error
 		if err != nil {
 			return fmt.Errorf("claim runs: %w", err)
 		}
@@ -41,7 +41,7 @@ func (s storage) claim(ctx context.Context, ids []string, instance string, most 
 			}
 			claimed, begun = append(claimed, c), append(begun, c.events...)
 		}
-		return events.Append(tx, begun)
+		return s.Events.Append(tx, begun)
 	})
 	if err != nil {
 		return nil, err

@@ -115,7 +115,7 @@ func (s *Service) report(r *Run, why error) {
 
 // endUnworked ends a run that nobody works on: one that waits in the queue, or whose instance is gone. It returns the
 // events to publish after the commit; none when the run is not as it was any more.
-func endUnworked(tx *gorm.DB, r *Run, from Status, instance string) ([]events.Event, error) {
+func (s *Service) endUnworked(tx *gorm.DB, r *Run, from Status, instance string) ([]events.Event, error) {
 	var done *gorm.DB
 	if from == Queued {
 		done = tx.Exec("UPDATE runs SET status = ?, error_code = ?, error_message = ?, error_kind = ?, completed_at = ? WHERE id = ? AND status = 'QUEUED'",
@@ -142,5 +142,5 @@ func endUnworked(tx *gorm.DB, r *Run, from Status, instance string) ([]events.Ev
 		return nil, err
 	}
 	list := []events.Event{runEvent(events.NewSequence(r.ID, last), r, countNodes(nodes))}
-	return list, events.Append(tx, list)
+	return list, s.Events.Append(tx, list)
 }

@@ -39,10 +39,10 @@ func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instanc
 				return err
 			}
 		}
-		if err := insertRun(tx, r, instance); err != nil {
+		if err := s.storage.insert(tx, r, instance); err != nil {
 			return err
 		}
-		if err := events.Append(tx, list); err != nil || more == nil {
+		if err := s.Events.Append(tx, list); err != nil || more == nil {
 			return err
 		}
 		return more(tx)

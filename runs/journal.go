@@ -94,11 +94,11 @@ func (j *journal) apply(tx *gorm.DB, batch []entry) error {
 	whole := first.begin != nil && last.end != nil
 	switch {
 	case whole:
-		if err := insertRun(tx, last.end, j.service.instance); err != nil {
+		if err := j.service.storage.insert(tx, last.end, j.service.instance); err != nil {
 			return err
 		}
 	case first.begin != nil:
-		if err := insertRun(tx, first.begin, j.service.instance); err != nil {
+		if err := j.service.storage.insert(tx, first.begin, j.service.instance); err != nil {
 			return err
 		}
 	case last.end == nil && j.service.Store.Shared():
@@ -121,5 +121,5 @@ func (j *journal) apply(tx *gorm.DB, batch []entry) error {
 			return err
 		}
 	}
-	return events.Append(tx, list)
+	return j.service.Events.Append(tx, list)
 }

@@ -64,7 +64,7 @@ func (s *Service) Work(ctx context.Context, ids []string) error {
 		for places < len(ids) && s.slots.TryAcquire(1) {
 			places++
 		}
-		claimed, err := s.storage.claim(ctx, ids[:places], s.instance, s.mostOf)
+		claimed, err := s.claim(ctx, ids[:places])
 		s.slots.Release(int64(places - len(claimed)))
 		if err != nil {
 			return err

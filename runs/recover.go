@@ -97,7 +97,7 @@ func (s *Service) recoverRun(tx *gorm.DB, w *row, instance string) ([]events.Eve
 	} else {
 		run.fail(interrupted)
 	}
-	return endUnworked(tx, run, Running, instance)
+	return s.endUnworked(tx, run, Running, instance)
 }
 
 // enqueueLost gives new jobs to the waiting runs whose jobs a dead process had fetched and not finished.

@@ -16,20 +16,6 @@ import (
 // storage keeps runs. Its writes are plain statements: they are on the way of every call.
 type storage struct{ store *store.Store }
 
-// insertRun writes a run that is not in the table yet: queued, running, or ended already.
-func insertRun(tx *gorm.DB, r *Run, instance string) error {
-	if r.Status == Running || r.Status == Queued {
-		return tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, kind, source, session_id, input, metadata, priority, retry_on_crash, instance_id, received_at, created_at, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			r.ID, string(r.Status), r.ClientID, r.WorkflowID, r.kind(), r.Source, nullable(r.SessionID), storable(r.Input), nullable(string(r.Metadata)),
-			r.Priority, r.RetryOnCrash, nullable(instance), millis(r.ReceivedAt), r.CreatedAt.UnixMilli(), millis(r.StartedAt)).Error
-	}
-	code, message, kind := failureColumns(r)
-	return tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, kind, source, session_id, input, metadata, output, error_code, error_message, error_kind, prompt_tokens, completion_tokens, total_tokens, created_at, started_at, completed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		r.ID, string(r.Status), r.ClientID, r.WorkflowID, r.kind(), r.Source, nullable(r.SessionID), storable(r.Input), nullable(string(r.Metadata)),
-		storable(r.Output), code, message, kind, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
-		r.CreatedAt.UnixMilli(), millis(r.StartedAt), r.CompletedAt.UnixMilli()).Error
-}
-
 // endRun writes what became of a run that the instance works on; whoever comes second gets errEnded.
 func endRun(tx *gorm.DB, r *Run, instance string) error {
 	code, message, kind := failureColumns(r)

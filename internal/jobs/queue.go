@@ -3,9 +3,9 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -52,9 +52,9 @@ type Config struct {
 }
 
 const (
-	// A look for jobs costs some 0.1 ms of the database. What waits is found within pollSQLite; PostgreSQL also tells of
-	// new jobs.
-	pollSQLite   = 25 * time.Millisecond
+	// Both databases are told of new jobs; polling finds those that other processes put into a SQLite file, those whose
+	// time has come, and on PostgreSQL those whose notification River held back.
+	pollSQLite   = time.Second
 	pollPostgres = 60 * time.Millisecond
 	fetchPause   = 5 * time.Millisecond
 
@@ -66,12 +66,20 @@ const (
 	// Whoever works on a job that takes longer than this is taken for dead; Lost knows sooner.
 	stuckAfter   = time.Hour
 	completedFor = time.Minute
+	cancelGrace  = time.Second // for handlers that are told to stop
+
+	neverClean = -1 // says to River that Beckon does it
 )
 
 // Queue is the queue of one database.
 type Queue struct {
 	client client
 	store  *store.Store
+	kinds  map[string]Kind
+	log    *slog.Logger
+
+	cleaning  sync.WaitGroup
+	stopClean context.CancelFunc // nil before Start
 }
 
 // client is River's, on either database.
@@ -89,7 +97,7 @@ func New(ctx context.Context, c Config) (*Queue, error) {
 	config := &river.Config{
 		ID: c.Instance, Logger: c.Log, Queues: map[string]river.QueueConfig{}, Workers: river.NewWorkers(),
 		FetchCooldown: fetchPause, MaxAttempts: maxAttempts, JobTimeout: -1, RescueStuckJobsAfter: stuckAfter,
-		CompletedJobRetentionPeriod: completedFor, RetryPolicy: retries{},
+		CompletedJobRetentionPeriod: neverClean, RetryPolicy: retries{}, Hooks: []rivertype.Hook{river.HookInsertBeginFunc(dueLongAgo)},
 	}
 	for name, kind := range c.Kinds {
 		config.Queues[name] = river.QueueConfig{MaxWorkers: kind.Workers}
@@ -103,13 +111,20 @@ func New(ctx context.Context, c Config) (*Queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the queue: %w", err)
 	}
-	return &Queue{client, c.Store}, nil
+	return &Queue{client: client, store: c.Store, kinds: c.Kinds, log: c.Log}, nil
 }
 
 // Enqueue adds jobs within the transaction of a Write: they are there when it commits, and only then.
 func (q *Queue) Enqueue(tx *gorm.DB, list ...Job) error {
 	for _, j := range list {
-		err := q.store.Later("jobs", j, func(items []any) error { return q.client.insert(tx, bundle(items)) })
+		// What River refuses would fail everybody's write in the transaction, so it never gets there.
+		if _, ok := q.kinds[j.Kind]; !ok {
+			return fmt.Errorf("enqueue: nobody does jobs of kind %q", j.Kind)
+		}
+		if j.Priority != 0 && (j.Priority < First || j.Priority > Last) {
+			return fmt.Errorf("enqueue: priority %d is not between %d and %d", j.Priority, First, Last)
+		}
+		err := q.store.Later(tx, "jobs", j, func(tx *gorm.DB, items []any) error { return q.client.insert(tx, bundle(items)) })
 		if err != nil {
 			return fmt.Errorf("enqueue: %w", err)
 		}
@@ -149,22 +164,32 @@ func bundle(items []any) []river.InsertManyParams {
 
 // Start begins to work on jobs.
 func (q *Queue) Start(ctx context.Context) error {
-	if err := q.client.Start(context.WithoutCancel(ctx)); err != nil {
+	ctx = context.WithoutCancel(ctx)
+	if err := q.client.Start(ctx); err != nil {
 		return fmt.Errorf("start the queue: %w", err)
 	}
+	ctx, q.stopClean = context.WithCancel(ctx)
+	q.cleaning.Go(func() { q.clean(ctx) })
 	return nil
 }
 
-// Stop takes up no job any more and waits for those that are being done. When ctx ends first, they are told to stop.
+// Stop takes up no job any more and waits for those that are being done. When ctx ends first, they are told to stop;
+// an error says that they did not, and are left behind.
 func (q *Queue) Stop(ctx context.Context) error {
-	defer q.client.close()
+	if q.stopClean != nil {
+		q.stopClean()
+		q.cleaning.Wait()
+	}
 	err := q.client.Stop(ctx)
 	if err != nil {
-		err = q.client.StopAndCancel(context.WithoutCancel(ctx))
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelGrace)
+		defer cancel()
+		err = q.client.StopAndCancel(grace)
 	}
-	if err != nil && !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("stop the queue: %w", err)
+	if err != nil {
+		return fmt.Errorf("stop the queue: jobs are still being done: %w", err)
 	}
+	q.client.close() // which would wait for the jobs
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
 	"gorm.io/gorm"
 
@@ -15,13 +14,14 @@ import (
 // sqliteClient works through the store's one writer.
 type sqliteClient struct {
 	*river.Client[*sql.Tx]
-	store *store.Store
+	store  *store.Store
+	driver *wakingDriver
 }
 
 func openSQLite(ctx context.Context, s *store.Store, config *river.Config) (client, error) {
-	config.PollOnly, config.FetchPollInterval = true, pollSQLite
-	driver := riversqlite.New(s.Borrowed())
-	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: config.Logger})
+	config.FetchPollInterval = pollSQLite
+	driver := newWakingDriver(s.Borrowed())
+	migrator, err := rivermigrate.New[*sql.Tx](driver, &rivermigrate.Config{Logger: config.Logger})
 	if err != nil {
 		return nil, err
 	}
@@ -31,11 +31,11 @@ func openSQLite(ctx context.Context, s *store.Store, config *river.Config) (clie
 	}); err != nil {
 		return nil, err
 	}
-	c, err := river.NewClient(driver, config)
+	c, err := river.NewClient[*sql.Tx](driver, config)
 	if err != nil {
 		return nil, err
 	}
-	return &sqliteClient{c, s}, nil
+	return &sqliteClient{c, s, driver}, nil
 }
 
 func (c *sqliteClient) insert(_ *gorm.DB, list []river.InsertManyParams) error {
@@ -45,8 +45,13 @@ func (c *sqliteClient) insert(_ *gorm.DB, list []river.InsertManyParams) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // which the Write decides about
-	_, err = c.InsertManyFastTx(ctx, tx, list)
-	return err
+	if _, err = c.InsertManyFastTx(ctx, tx, list); err != nil {
+		return err
+	}
+	for _, j := range list {
+		c.driver.wake(j.InsertOpts.Queue)
+	}
+	return nil
 }
 
 func (c *sqliteClient) close() {}

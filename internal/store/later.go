@@ -1,21 +1,30 @@
 package store
 
-import "gorm.io/gorm"
+import (
+	"slices"
+
+	"gorm.io/gorm"
+)
+
+// laterTogether bounds what is written with one statement: to bind many values costs the driver the square of their
+// number.
+const laterTogether = 32
 
 // leftOver is what one write leaves to be written at the end of its transaction.
 type leftOver struct {
 	key   string
 	item  any
-	write func(items []any) error
+	write func(tx *gorm.DB, items []any) error
 }
 
-// Later has item written at the end of the transaction of the Write that calls it, together with what other
+// Later has item written at the end of the transaction of the Write whose tx it is, together with what other
 // Writes in it have left under the same key: on SQLite they share a transaction, and a statement for all is cheaper than
-// one for each. An item whose Write fails is left out. On PostgreSQL, item is written at once.
-func (s *Store) Later(key string, item any, write func(items []any) error) error {
+// one for each. An item whose Write fails is left out; when what is written at the end fails, all of them fail. On
+// PostgreSQL, item is written at once.
+func (s *Store) Later(tx *gorm.DB, key string, item any, write func(tx *gorm.DB, items []any) error) error {
 	w, ok := s.writer.(*groupedWriter)
 	if !ok {
-		return write([]any{item})
+		return write(tx, []any{item})
 	}
 	w.later = append(w.later, leftOver{key, item, write})
 	return nil
@@ -35,8 +44,10 @@ func (w *groupedWriter) writeLater() error {
 				others = append(others, l)
 			}
 		}
-		if err := call(func(*gorm.DB) error { return first.write(items) }, w.tx); err != nil {
-			return err
+		for part := range slices.Chunk(items, laterTogether) {
+			if err := call(func(tx *gorm.DB) error { return first.write(tx, part) }, w.tx); err != nil {
+				return err
+			}
 		}
 		left = others
 	}
