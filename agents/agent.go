@@ -22,10 +22,14 @@ type Agent struct {
 	Timeout      units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`         // for the whole invocation, retries included; 5m
 	OutputKey    string         `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`     // names its output within a flow
 	RetryOnCrash bool           `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"`
+	Tools        *bool          `json:"tools,omitempty" yaml:"tools,omitempty"` // false: a flow offers it none, for models that know no tools; true
 }
 
 // Key returns the id.
 func (a Agent) Key() string { return a.ID }
+
+// TakesTools reports whether a flow offers its tools to the agent.
+func (a Agent) TakesTools() bool { return a.Tools == nil || *a.Tools }
 
 // Check finds what is wrong with the agent on its own.
 func (a Agent) Check() (found problem.Fields) {

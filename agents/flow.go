@@ -9,7 +9,7 @@ import (
 
 // The limits of a flow, so that one configuration line cannot ask for endless work.
 const (
-	MaxFlowDepth      = 32
+	MaxFlowDepth      = 32 // levels of steps, with those of the flows within it
 	MaxFlowSteps      = 1000
 	MaxLoopIterations = 1000
 )
@@ -35,6 +35,7 @@ type Flow struct {
 type Step struct {
 	Type          string `json:"type" yaml:"type"`
 	AgentID       string `json:"agentId,omitempty" yaml:"agentId,omitempty"`             // type agent: an agent or a flow
+	Prompt        string `json:"prompt,omitempty" yaml:"prompt,omitempty"`               // type agent: a template in place of what came before
 	OutputKey     string `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`         // type agent: names the output
 	ResponseAgent bool   `json:"responseAgent,omitempty" yaml:"responseAgent,omitempty"` // type agent: its output is the flow's answer
 	OnError       string `json:"onError,omitempty" yaml:"onError,omitempty"`             // "continue", or empty to fail
@@ -70,8 +71,8 @@ func (s Step) check(depth int, steps *int) (found problem.Fields) {
 			found.Add("steps", "do not belong in a step of type agent")
 		}
 	case StepSequential, StepParallel, StepLoop:
-		if s.AgentID != "" || s.ResponseAgent || s.OutputKey != "" {
-			found.Add("", "agentId, outputKey and responseAgent belong in a step of type agent, not %s", s.Type)
+		if s.AgentID != "" || s.ResponseAgent || s.OutputKey != "" || s.Prompt != "" {
+			found.Add("", "agentId, prompt, outputKey and responseAgent belong in a step of type agent, not %s", s.Type)
 		}
 		if len(s.Steps) == 0 {
 			found.Add("steps", "must not be empty")

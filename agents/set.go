@@ -39,7 +39,10 @@ type Entry struct {
 	Timeout      time.Duration // for one invocation as a whole
 	OutputKey    string
 	RetryOnCrash bool
+	NoTools      bool // it is offered none of a flow's tools
 	Invoker      Invoker
+
+	depth int // levels of steps, with those of the flows within it; 0 for an agent
 }
 
 // Set holds all that can be invoked at one moment. It never changes; a new configuration makes a new Set.
@@ -123,7 +126,7 @@ func (b *builder) agent(a Agent) {
 		return
 	}
 	b.set.entries[a.ID] = &Entry{ID: a.ID, Name: a.Name, Timeout: a.Timeout.Or(DefaultTimeout), OutputKey: a.OutputKey,
-		RetryOnCrash: a.RetryOnCrash, Invoker: invoker}
+		RetryOnCrash: a.RetryOnCrash, NoTools: !a.TakesTools(), Invoker: invoker}
 }
 
 // flow builds a flow after the flows within it. path holds the flows that are being built, to find cycles.
@@ -137,19 +140,26 @@ func (b *builder) flow(id string, path []string) bool {
 	}
 	var fields problem.Fields
 	path = append(path, id)
-	walkAgents(f.Root, "root", func(field, ref string) {
+	deepest := 0
+	walkAgents(f.Root, "root", 1, func(field string, depth int, ref string) {
 		switch {
 		case slices.Contains(path, ref):
 			fields.Add(field, "makes a cycle: %s", strings.Join(append(path[slices.Index(path, ref):], ref), " → "))
+			return
 		case !b.flow(ref, path):
 			fields.Add(field, "there is no usable agent or flow %q", ref)
+			return
 		}
+		if depth += b.set.entries[ref].depth; depth > MaxFlowDepth {
+			fields.Add(field, "nests the flow more than %d levels deep, with the flows within it", MaxFlowDepth)
+		}
+		deepest = max(deepest, depth)
 	})
 	if len(fields) == 0 {
 		var invoker Invoker
 		if invoker, fields = b.how.Flow(f, b.set.Get); len(fields) == 0 {
 			b.set.entries[id] = &Entry{ID: id, Name: f.Name, IsFlow: true, Timeout: f.Timeout.Or(DefaultTimeout),
-				RetryOnCrash: f.RetryOnCrash, Invoker: invoker}
+				RetryOnCrash: f.RetryOnCrash, Invoker: invoker, depth: deepest}
 		}
 	}
 	delete(b.flows, id)
@@ -158,11 +168,11 @@ func (b *builder) flow(id string, path []string) bool {
 
 func fieldOf(parent string, i int) string { return fmt.Sprintf("%s.steps[%d]", parent, i) }
 
-func walkAgents(s Step, field string, visit func(field, agentID string)) {
+func walkAgents(s Step, field string, depth int, visit func(field string, depth int, agentID string)) {
 	if s.Type == StepAgent {
-		visit(field+".agentId", s.AgentID)
+		visit(field+".agentId", depth, s.AgentID)
 	}
 	for i, child := range s.Steps {
-		walkAgents(child, fieldOf(field, i), visit)
+		walkAgents(child, fieldOf(field, i), depth+1, visit)
 	}
 }

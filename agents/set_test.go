@@ -2,6 +2,7 @@ package agents_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -139,23 +140,55 @@ func TestFlowsAreBounded(t *testing.T) {
 		wide.Root.Steps[i].AgentID = "a"
 	}
 	for want, f := range map[string]agents.Flow{
-		"is nested more than 32 levels deep":                                            {ID: "deep", Root: deep},
-		"has 1001 steps; 1000 are allowed":                                              wide,
-		"must be between 1 and 1000":                                                    {ID: "endless", Root: agents.Step{Type: "loop", MaxIterations: 1001, Steps: flow("", "a").Root.Steps}},
-		"must not be empty":                                                             {ID: "empty", Root: agents.Step{Type: "parallel"}},
-		"must be continue or left out":                                                  {ID: "x", Root: agents.Step{Type: "agent", AgentID: "a", OnError: "ignore"}},
-		"is required in a step of type agent":                                           {ID: "x", Root: agents.Step{Type: "agent"}},
-		"do not belong in a step of type agent":                                         {ID: "x", Root: agents.Step{Type: "agent", AgentID: "a", Steps: flow("", "a").Root.Steps}},
-		"maxIterations and until belong in a step of type loop":                         {ID: "x", Root: agents.Step{Type: "agent", AgentID: "a", Until: "true"}},
-		"agentId, outputKey and responseAgent belong in a step of type agent, not loop": {ID: "x", Root: agents.Step{Type: "loop", MaxIterations: 1, AgentID: "a", Steps: flow("", "a").Root.Steps}},
+		"is nested more than 32 levels deep":                    {ID: "deep", Root: deep},
+		"has 1001 steps; 1000 are allowed":                      wide,
+		"must be between 1 and 1000":                            {ID: "endless", Root: agents.Step{Type: "loop", MaxIterations: 1001, Steps: flow("", "a").Root.Steps}},
+		"must not be empty":                                     {ID: "empty", Root: agents.Step{Type: "parallel"}},
+		"must be continue or left out":                          {ID: "x", Root: agents.Step{Type: "agent", AgentID: "a", OnError: "ignore"}},
+		"is required in a step of type agent":                   {ID: "x", Root: agents.Step{Type: "agent"}},
+		"do not belong in a step of type agent":                 {ID: "x", Root: agents.Step{Type: "agent", AgentID: "a", Steps: flow("", "a").Root.Steps}},
+		"maxIterations and until belong in a step of type loop": {ID: "x", Root: agents.Step{Type: "agent", AgentID: "a", Until: "true"}},
+		"agentId, prompt, outputKey and responseAgent belong in a step of type agent, not loop": {ID: "x", Root: agents.Step{Type: "loop", MaxIterations: 1, AgentID: "a", Steps: flow("", "a").Root.Steps}},
 	} {
 		found := f.Check()
 		require.Len(t, found, 1, want)
 		require.Equal(t, want, found[0].Message)
 	}
+	loop := agents.Step{Type: "loop", Steps: flow("", "a").Root.Steps}
+	found := agents.Flow{ID: "x", Root: loop}.Check()
+	require.Equal(t, problem.Fields{{Path: "root.maxIterations", Message: "must be between 1 and 1000"}}, found, "a loop without a limit")
+	require.Len(t, agents.Flow{ID: "x", Root: agents.Step{Type: "loop", MaxIterations: 1, Prompt: "x", Steps: loop.Steps}}.Check(), 1)
+	for range 1000 {
+		deep = agents.Step{Type: agents.StepLoop, MaxIterations: 1, Steps: []agents.Step{deep}}
+	}
+	found = agents.Flow{ID: "abyss", Root: deep}.Check()
+	require.Len(t, found, 1)
+	require.Equal(t, "is nested more than 32 levels deep", found[0].Message)
+
 	fits := flow("fits", make([]string, agents.MaxFlowSteps-1)...)
 	for i := range fits.Root.Steps {
 		fits.Root.Steps[i].AgentID = "a"
 	}
 	require.Empty(t, fits.Check())
+}
+
+// Flows within flows count as if their steps stood in the outer one: a chain of them can be endless work as well.
+func TestFlowsWithinFlowsAreBounded(t *testing.T) {
+	chain := []agents.Flow{flow("f1", "a")}
+	for i := 2; i <= 1000; i++ {
+		chain = append(chain, flow(fmt.Sprintf("f%d", i), "a", fmt.Sprintf("f%d", i-1)))
+	}
+	set, findings := agents.NewSet(factories(), []agents.Provider{{ID: "p", Type: "echo"}}, []agents.Agent{{ID: "a", Provider: "p"}}, chain)
+	require.NotNil(t, set.Get("f16"))
+	require.Nil(t, set.Get("f17"))
+	require.Equal(t, problem.Finding{Section: "flows", ID: "f17", Fields: problem.Fields{
+		{Path: "root.steps[1].agentId", Message: "nests the flow more than 32 levels deep, with the flows within it"}}}, findings[0])
+}
+
+func TestToolsOfAnAgent(t *testing.T) {
+	no, yes := false, true
+	set, findings := agents.NewSet(factories(), []agents.Provider{{ID: "p", Type: "echo"}},
+		[]agents.Agent{{ID: "a", Provider: "p"}, {ID: "b", Provider: "p", Tools: &yes}, {ID: "c", Provider: "p", Tools: &no}}, nil)
+	require.Empty(t, findings)
+	require.Equal(t, []bool{false, false, true}, []bool{set.Get("a").NoTools, set.Get("b").NoTools, set.Get("c").NoTools})
 }

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"fmt"
+	"slices"
 
 	"beckon/agents"
 	"beckon/internal/problem"
@@ -10,8 +11,19 @@ import (
 // builder turns a flow's configuration, whose shape has been checked, into steps that run.
 type builder struct {
 	lookup func(id string) *agents.Entry
+	names  names
 	answer string // the path of the response agent
+	last   string // the path of the step that answers where there is no response agent, if it is one step
+	loops  int    // around the step that is being built
 	found  problem.Fields
+}
+
+func newBuilder(root agents.Step, lookup func(id string) *agents.Entry) *builder {
+	b := &builder{lookup: lookup, names: newNames(root)}
+	if b.last = lastAgent(root, "root"); hasResponseAgent(root) {
+		b.last = ""
+	}
+	return b
 }
 
 func (b *builder) build(s agents.Step, path string) (built step) {
@@ -21,7 +33,9 @@ func (b *builder) build(s agents.Step, path string) (built step) {
 	case agents.StepParallel:
 		built = parallel(b.children(s, path))
 	case agents.StepLoop:
+		b.loops++
 		l := &loop{body: b.children(s, path), most: s.MaxIterations}
+		b.loops--
 		if s.Until != "" {
 			var err error
 			if l.until, err = compile(s.Until); err != nil {
@@ -41,7 +55,7 @@ func (b *builder) build(s agents.Step, path string) (built step) {
 func (b *builder) children(s agents.Step, path string) []step {
 	list := make([]step, len(s.Steps))
 	for i, child := range s.Steps {
-		list[i] = b.build(child, fmt.Sprintf("%s.steps[%d]", path, i))
+		list[i] = b.build(child, childPath(path, i))
 	}
 	return list
 }
@@ -62,5 +76,31 @@ func (b *builder) agent(s agents.Step, path string) step {
 	if key == "" {
 		key = entry.OutputKey
 	}
-	return &agentStep{entry: entry, key: key, isAnswer: s.ResponseAgent}
+	built := &agentStep{id: b.names.next(s.AgentID), entry: entry, key: key, isAnswer: s.ResponseAgent,
+		speaks: s.ResponseAgent || path == b.last, inLoop: b.loops > 0}
+	if s.Prompt != "" {
+		var err error
+		if built.prompt, err = agents.ParseInstructions(s.Prompt); err != nil {
+			b.found.Add(path+".prompt", "%s", err)
+		}
+	}
+	return built
 }
+
+// lastAgent returns the path of the agent step that ends s; "" when steps in parallel do.
+func lastAgent(s agents.Step, path string) string {
+	switch {
+	case s.Type == agents.StepAgent:
+		return path
+	case s.Type == agents.StepParallel || len(s.Steps) == 0:
+		return ""
+	}
+	last := len(s.Steps) - 1
+	return lastAgent(s.Steps[last], childPath(path, last))
+}
+
+func hasResponseAgent(s agents.Step) bool {
+	return s.ResponseAgent || slices.ContainsFunc(s.Steps, hasResponseAgent)
+}
+
+func childPath(path string, i int) string { return fmt.Sprintf("%s.steps[%d]", path, i) }

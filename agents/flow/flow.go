@@ -14,8 +14,13 @@
 // Steps in parallel start from the same text; behind them it has the sections of all, in the order in which the steps
 // are written, whoever was first. A section marked as failed is there for a step with onError: continue.
 //
-// An output with a key is kept in state and in outputs, without the white space around it; the until of a loop sees
-// both. Steps in parallel don't see each other's; where two set the same key, the later step in the file wins.
+// An output with a key is kept in state and in outputs, without the white space around it; what an agent sets by the tool
+// set_state is kept in state once it has answered. The until of a loop and the prompts see both. Steps in parallel don't
+// see each other's; where two set the same key, the later step in the file wins. A flow within a flow has a state of its
+// own: it is given a prompt and gives an output, as an agent does.
+//
+// Each agent's turn is a node, which is on record before the next one begins. Resumed from its record, a flow takes up
+// what finished nodes have left, in the same order, and so comes to where it was.
 package flow
 
 import (
@@ -31,7 +36,7 @@ import (
 // New makes the invokers of flows.
 func New() agents.FlowFactory {
 	return func(f agents.Flow, lookup func(id string) *agents.Entry) (agents.Invoker, problem.Fields) {
-		b := builder{lookup: lookup}
+		b := newBuilder(f.Root, lookup)
 		root := b.build(f.Root, "root")
 		if len(b.found) > 0 {
 			return nil, b.found
@@ -51,6 +56,10 @@ type flow struct {
 // of the last step; steps in parallel answer with their outputs one below the other. A failed step ends the flow with an
 // error of the same kind and code. All goroutines have ended when Invoke returns, and the usage is that of all calls.
 func (f *flow) Invoke(ctx context.Context, call agents.Call) (agents.Result, error) {
+	said := false
+	if text := call.Text; text != nil {
+		call.Text = func(piece string) { said = said || piece != ""; text(piece) }
+	}
 	t := newThread(call)
 	err := f.root.run(ctx, t)
 	result := agents.Result{Output: t.output, Usage: t.usage}
@@ -58,12 +67,17 @@ func (f *flow) Invoke(ctx context.Context, call agents.Call) (agents.Result, err
 		result.Output = t.answer
 	}
 	switch {
+	case isUnrecorded(err):
+		return result, err
 	case err != nil && ctx.Err() != nil:
 		return result, f.ended(ctx, err)
 	case err != nil:
 		return result, err
 	case strings.TrimSpace(result.Output) == "":
 		return result, problem.New(problem.Upstream, "flow_no_answer", "The flow %q came to its end without an answer%s.", f.id, t.whyNot()).Because(t.failure)
+	}
+	if call.Text != nil && !said { // steps in parallel have answered, or an earlier attempt at the run
+		call.Text(result.Output)
 	}
 	return result, nil
 }

@@ -93,7 +93,10 @@ func repeat(times int, until string, list ...agents.Step) agents.Step {
 
 func lenient(s agents.Step) agents.Step { s.OnError = "continue"; return s }
 func response(s *agents.Step)           { s.ResponseAgent = true }
-func key(k string) func(*agents.Step)   { return func(s *agents.Step) { s.OutputKey = k } }
+func prompt(text string) func(*agents.Step) {
+	return func(s *agents.Step) { s.Prompt = text }
+}
+func key(k string) func(*agents.Step) { return func(s *agents.Step) { s.OutputKey = k } }
 
 func TestEachAgentGetsWhatCameBefore(t *testing.T) {
 	x := team{"a": says("A\n"), "b": says("B"), "c": says("C"), "d": says("D")}

@@ -16,24 +16,35 @@ const maxAdded = 4 << 20
 // thread is one line of work: what its next agent is given, and what came out so far. Steps in parallel each have a
 // fork of it, so a thread belongs to one goroutine.
 type thread struct {
-	call    agents.Call
+	call     agents.Call
+	progress agents.Progress
+	turn     string // of the loops around, as node ids have it
+	leaving  bool   // an agent has asked to end the loop around it
+
 	text    string // the prompt, and a section for every agent that has answered
 	output  string // of the last step that didn't fail
 	answer  string // of the response agent
 	state   map[string]any
+	sizes   map[string]int // of what set_state has put into the state
 	outputs map[string]string
-	written []string // keys of both, as they were set in this thread
+	set     []string // keys of the state, as they were set in this thread
+	named   []string // keys of the outputs
 	usage   agents.Usage
 	failure error // the last one that did not end the flow
 }
 
 func newThread(call agents.Call) *thread {
-	return &thread{call: call, text: call.Prompt, state: map[string]any{}, outputs: map[string]string{}}
+	t := &thread{call: call, progress: call.Progress, text: call.Prompt, state: map[string]any{}, sizes: map[string]int{}, outputs: map[string]string{}}
+	if t.progress == nil {
+		t.progress = unkept{}
+	}
+	return t
 }
 
 // fork returns a thread that begins where t is.
 func (t *thread) fork() *thread {
-	return &thread{call: t.call, text: t.text, state: maps.Clone(t.state), outputs: maps.Clone(t.outputs)}
+	return &thread{call: t.call, progress: t.progress, turn: t.turn, text: t.text,
+		state: maps.Clone(t.state), sizes: maps.Clone(t.sizes), outputs: maps.Clone(t.outputs)}
 }
 
 // join takes up what the forks brought, in their order; it does so to the end, as the usage counts in any case.
@@ -54,36 +65,66 @@ func (t *thread) join(forks []*thread) (err error) {
 		if fork.failure != nil {
 			t.failure = fork.failure
 		}
-		for _, key := range fork.written {
-			t.keep(key, fork.state[key], fork.outputs[key])
-		}
+		t.leaving = t.leaving || fork.leaving
+		t.merge(fork)
 	}
 	if len(outputs) > 0 {
 		t.output = strings.Join(outputs, "\n\n")
 	}
+	if err == nil && (total(t.sizes) > maxStateBytes || len(t.sizes) > maxStateKeys) {
+		err = problem.New(problem.Upstream, "flow_state_too_large",
+			"What the flow's agents keep by set_state is more than %d KiB or %d keys together. Let them keep less.", maxStateBytes>>10, maxStateKeys)
+	}
 	return err
 }
 
-func (t *thread) keep(key string, value any, output string) {
-	t.state[key], t.outputs[key] = value, output
-	if !slices.Contains(t.written, key) {
-		t.written = append(t.written, key)
+// merge takes up what was set in a fork.
+func (t *thread) merge(fork *thread) {
+	for _, key := range fork.set {
+		t.put(key, fork.state[key], fork.sizes[key])
+	}
+	for _, key := range fork.named {
+		t.name(key, fork.outputs[key])
 	}
 }
 
-// record takes up the output of an agent.
-func (t *thread) record(s *agentStep, output string) error {
-	if err := t.add(section(s.entry.ID, "", output)); err != nil {
+// put sets a key of the state; size is what it counts, 0 for an output.
+func (t *thread) put(key string, value any, size int) {
+	if t.state[key] = value; size > 0 {
+		t.sizes[key] = size
+	} else {
+		delete(t.sizes, key)
+	}
+	if !slices.Contains(t.set, key) {
+		t.set = append(t.set, key)
+	}
+}
+
+func (t *thread) name(key, output string) {
+	t.outputs[key] = output
+	if !slices.Contains(t.named, key) {
+		t.named = append(t.named, key)
+	}
+}
+
+// take takes up what an agent has done, now or in an earlier attempt at the run. After an error nothing is.
+func (t *thread) take(s *agentStep, n agents.Node) error {
+	if err := t.add(section(s.entry.ID, "", n.Output)); err != nil {
 		return err
 	}
-	t.output = output
+	t.output = n.Output
 	if s.isAnswer {
-		t.answer = output
+		t.answer = n.Output
+	}
+	for key, value := range n.State {
+		t.put(key, value, sizeOf(key, value))
 	}
 	if s.key != "" {
-		value := strings.TrimSpace(output)
-		t.keep(s.key, value, value)
+		value := strings.TrimSpace(n.Output)
+		t.put(s.key, value, 0)
+		t.name(s.key, value)
 	}
+	t.leaving = n.LeavesLoop && s.inLoop
 	return nil
 }
 

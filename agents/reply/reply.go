@@ -26,27 +26,35 @@ Your request arrived:
 {{truncate 500 .prompt}}{{if gt (len .prompt) (len (truncate 500 .prompt))}}…{{end}}
 `
 
-// New makes invokers that render their provider's template over prompt, systemPrompt, agent, client, runId, sessionId,
-// metadata (an object, empty where there is none) and receivedAt (a time). Agent and client are ids.
+// New makes invokers that render their provider's template over what agents.Instructions know, and systemPrompt: the
+// agent's, which is rendered first.
 func New() agents.Factory {
 	return func(p agents.Provider, a agents.Agent) (agents.Invoker, problem.Fields) {
 		text := p.Template
 		if strings.TrimSpace(text) == "" {
 			text = defaultTemplate
 		}
+		var found problem.Fields
 		parsed, err := render.Parse(text)
 		if err != nil {
-			return nil, problem.Fields{{Path: "provider.template", Message: err.Error()}}
+			found.Add("provider.template", "%s", err)
 		}
-		return &template{agent: a.ID, systemPrompt: a.SystemPrompt, parsed: parsed}, nil
+		system, err := agents.ParseInstructions(a.SystemPrompt)
+		if err != nil {
+			found.Add("systemPrompt", "%s", err)
+		}
+		if len(found) > 0 {
+			return nil, found
+		}
+		return &template{agent: a.ID, system: system, parsed: parsed}, nil
 	}
 }
 
 // template is one agent on its provider. It is safe for concurrent use.
 type template struct {
-	agent        string
-	systemPrompt string
-	parsed       *render.Template
+	agent  string
+	system *agents.Instructions
+	parsed *render.Template
 }
 
 // Invoke renders the template. It uses no tokens, and never succeeds with an empty text.
@@ -54,20 +62,15 @@ func (t *template) Invoke(ctx context.Context, call agents.Call) (agents.Result,
 	if ctx.Err() != nil {
 		return agents.Result{}, fmt.Errorf("agent %q was stopped: %w: %w", t.agent, ctx.Err(), context.Cause(ctx))
 	}
-	metadata, err := decode(call.Metadata)
+	call.AgentID = t.agent
+	data, err := agents.DataOf(call)
 	if err != nil {
-		return agents.Result{}, fmt.Errorf("metadata of run %s: %w", call.RunID, err)
+		return agents.Result{}, fmt.Errorf("read what run %s was called with: %w", call.RunID, err)
 	}
-	text, err := t.parsed.Render(map[string]any{
-		"prompt":       call.Prompt,
-		"systemPrompt": t.systemPrompt,
-		"agent":        t.agent,
-		"client":       call.ClientID,
-		"runId":        call.RunID,
-		"sessionId":    call.SessionID,
-		"metadata":     metadata,
-		"receivedAt":   call.ReceivedAt.UTC(),
-	}, render.Limits{MaxBytes: maxOutput, Time: maxTime})
+	if data["systemPrompt"], err = t.system.Render(call); err != nil {
+		return agents.Result{}, err
+	}
+	text, err := t.parsed.Render(data, render.Limits{MaxBytes: maxOutput, Time: maxTime})
 	if err == nil && strings.TrimSpace(text) == "" {
 		err = errors.New("it came out empty")
 	}
@@ -75,16 +78,8 @@ func (t *template) Invoke(ctx context.Context, call agents.Call) (agents.Result,
 		return agents.Result{}, problem.New(problem.Upstream, "template_failed",
 			"The template of agent %q could not be rendered: %s. Check its provider's template.", t.agent, strings.TrimSuffix(err.Error(), "."))
 	}
+	if call.Text != nil {
+		call.Text(text)
+	}
 	return agents.Result{Output: text}, nil
-}
-
-func decode(metadata []byte) (any, error) {
-	if len(metadata) == 0 {
-		return map[string]any{}, nil
-	}
-	value, err := render.JSON(metadata)
-	if err == nil && value == nil {
-		return map[string]any{}, nil
-	}
-	return value, err
 }

@@ -33,6 +33,12 @@ func TestTemplates(t *testing.T) {
 		{"a missing key", `{{.metadata.nothing}}`, nil, "", "template_failed"},
 		{"nothing", `{{if false}}x{{end}}  `, nil, "", "template_failed"},
 		{"a prompt is no template", `{{.prompt}}`, func(c *agents.Call) { c.Prompt = "{{.runId}}" }, "{{.runId}}", ""},
+		{"outside a flow", `{{.outputs.x | default "none"}} {{json .state}} {{json .outputs}}`, nil, "none {} {}", ""},
+		{"within a flow", `{{.outputs.research}} {{.state.n}} {{.state.list.ok}}`, func(c *agents.Call) {
+			c.Outputs = map[string]string{"research": "{{.prompt}}"}
+			c.State = map[string]any{"n": 3.0, "list": map[string]any{"ok": true}}
+		}, "{{.prompt}} 3 true", ""},
+		{"an output that is not there", `{{.outputs.research}}`, nil, "", "template_failed"},
 		{"too much", `{{range (index .metadata "list")}}{{$.prompt}}{{end}}`, func(c *agents.Call) {
 			c.Prompt = strings.Repeat("x", 1<<20)
 			c.Metadata = json.RawMessage(`{"list":[1,2,3,4,5]}`)
@@ -82,6 +88,38 @@ func TestABrokenTemplateIsFoundAtLoad(t *testing.T) {
 		require.Nil(t, invoker)
 		require.Len(t, found, 1)
 		require.Equal(t, "provider.template", found[0].Path)
+	}
+}
+
+func TestTheSystemPromptIsATemplateToo(t *testing.T) {
+	make := func(system string) (agents.Invoker, problem.Fields) {
+		return reply.New()(agents.Provider{Template: "{{.systemPrompt}}"}, agents.Agent{ID: "writer", SystemPrompt: system})
+	}
+	writer, found := make("You are {{.agent}}. Use {{.outputs.research}}.")
+	require.Empty(t, found)
+	input := call()
+	input.Outputs = map[string]string{"research": "facts"}
+	result, err := writer.Invoke(t.Context(), input)
+	require.NoError(t, err)
+	require.Equal(t, "You are writer. Use facts.", result.Output)
+
+	_, err = writer.Invoke(t.Context(), call())
+	require.True(t, problem.Is(err, problem.Upstream))
+	require.Equal(t, "prompt_template_failed", problem.Of(err).Code)
+
+	_, found = make("{{.outputs.research")
+	require.Len(t, found, 1)
+	require.Equal(t, "systemPrompt", found[0].Path)
+}
+
+func TestTheTextIsPassedOn(t *testing.T) {
+	for template, want := range map[string]string{"Hello": "Hello", "{{.metadata.nothing}}": ""} {
+		invoker, _ := reply.New()(agents.Provider{Template: template}, agents.Agent{ID: "a"})
+		text := ""
+		input := call()
+		input.Text = func(piece string) { text += piece }
+		_, _ = invoker.Invoke(t.Context(), input)
+		require.Equal(t, want, text)
 	}
 }
 

@@ -1,0 +1,144 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"beckon/agents"
+	"beckon/internal/problem"
+	"beckon/internal/units"
+)
+
+// agentStep asks an agent, which makes a node, or another flow, whose own agents make nodes.
+type agentStep struct {
+	id       string // unique within the flow
+	entry    *agents.Entry
+	prompt   *agents.Instructions // nil: the agent is given what came before
+	key      string               // "" keeps the output out of the state
+	isAnswer bool
+	speaks   bool // what it writes is passed on piece by piece
+	inLoop   bool
+}
+
+func (s *agentStep) run(ctx context.Context, t *thread) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if s.entry.IsFlow {
+		return s.runFlow(ctx, t)
+	}
+	id := s.id + t.turn
+	if n, ok := t.progress.Finished(id); ok && n.Type == s.entry.ID {
+		t.usage = t.usage.Add(n.Usage)
+		return s.explain(t.take(s, n))
+	}
+	n := agents.Node{ID: id, Type: s.entry.ID, Status: agents.NodeRunning, StartedAt: time.Now().UTC()}
+	t.progress.Begin(n)
+	d := newDesk(t)
+	call, err := s.call(t)
+	if err == nil {
+		var result agents.Result
+		call.Tools = d.tools(s)
+		result, err = s.ask(ctx, call)
+		n.Output, n.Usage = result.Output, result.Usage
+		t.usage = t.usage.Add(n.Usage)
+	}
+	if err == nil {
+		done := n
+		done.State, done.LeavesLoop = d.close()
+		if err = t.take(s, done); err == nil {
+			n = done
+		}
+	}
+	return s.end(ctx, t, n, err)
+}
+
+// runFlow runs a flow within the flow: it has a state and outputs of its own, and what it answers is the step's output.
+func (s *agentStep) runFlow(ctx context.Context, t *thread) error {
+	call, err := s.call(t)
+	if err != nil {
+		return s.explain(err)
+	}
+	call.Progress = within{t.progress, s.id + t.turn + "/"}
+	result, err := s.ask(ctx, call)
+	t.usage = t.usage.Add(result.Usage)
+	if err == nil {
+		err = t.take(s, agents.Node{Output: result.Output})
+	}
+	return s.explain(err)
+}
+
+// call prepares what the agent is asked.
+func (s *agentStep) call(t *thread) (agents.Call, error) {
+	call := t.call
+	call.AgentID, call.Tools, call.Progress = s.entry.ID, nil, nil
+	call.Outputs, call.State = maps.Clone(t.outputs), maps.Clone(t.state)
+	if !s.speaks {
+		call.Text = nil
+	}
+	if s.prompt == nil {
+		call.Prompt = t.text
+		return call, nil
+	}
+	prompt, err := s.prompt.Render(call)
+	if err == nil && strings.TrimSpace(prompt) == "" {
+		err = problem.New(problem.Upstream, "prompt_template_failed", "The prompt of its step came out empty. Check its template.")
+	}
+	call.Prompt = prompt
+	return call, err
+}
+
+// ask invokes the agent within its own time.
+func (s *agentStep) ask(ctx context.Context, call agents.Call) (result agents.Result, err error) {
+	asked, cancel := context.WithTimeoutCause(ctx, s.entry.Timeout, problem.New(problem.Expired, "agent_timeout",
+		"It did not answer within %s. Raise its timeout, or ask for less.", units.Duration(s.entry.Timeout)))
+	defer cancel()
+	err = guard(func() (err error) {
+		result, err = s.entry.Invoker.Invoke(asked, call)
+		return err
+	})
+	late := context.Cause(asked)
+	if err != nil && ctx.Err() == nil && errors.Is(asked.Err(), context.DeadlineExceeded) && !errors.Is(err, late) {
+		err = late.(*problem.Error).Because(err)
+	}
+	return result, err
+}
+
+// end records what became of a node, also when the run was stopped meanwhile.
+func (s *agentStep) end(ctx context.Context, t *thread, n agents.Node, err error) error {
+	n.Status, n.CompletedAt = agents.NodeCompleted, time.Now().UTC()
+	if err != nil {
+		n.Status, n.Error = outcome(ctx, err)
+	}
+	if lost := t.progress.End(context.WithoutCancel(ctx), n); lost != nil {
+		return &unrecorded{fmt.Errorf("record node %q: %w", n.ID, lost)}
+	}
+	return s.explain(err)
+}
+
+// explain names the agent in what its caller may see.
+func (s *agentStep) explain(err error) error {
+	if err == nil || isUnrecorded(err) {
+		return err
+	}
+	p, ok := errors.AsType[*problem.Error](err)
+	if !ok {
+		return &failed{s.entry.ID, err}
+	}
+	named := *p
+	named.Detail = fmt.Sprintf("The step %q failed: %s", s.entry.ID, p.Detail)
+	return &failed{s.entry.ID, &named}
+}
+
+// failed is the error of a step, with the agent that it began with.
+type failed struct {
+	agent string
+	err   error
+}
+
+func (f *failed) Error() string { return fmt.Sprintf("step %q: %v", f.agent, f.err) }
+func (f *failed) Unwrap() error { return f.err }

@@ -1,0 +1,111 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"beckon/agents"
+	"beckon/internal/problem"
+)
+
+// names gives every agent step of a flow an id: that of its agent, with -2, -3 and so on behind it where the same agent
+// stands at further places. The ids come from the tree alone. They hold neither / nor #, which are for the path of a
+// node: "review#2/critic#1.3" is the agent critic in the third turn of a loop in the first turn of the loop around
+// it, within the flow review, in the second turn of the loop around that.
+type names map[string]bool
+
+// newNames reserves the plain ids: an agent may be called writer-2.
+func newNames(root agents.Step) names {
+	n := names{}
+	n.reserve(root)
+	return n
+}
+
+func (n names) reserve(s agents.Step) {
+	if s.Type == agents.StepAgent {
+		n[s.AgentID] = false
+	}
+	for _, child := range s.Steps {
+		n.reserve(child)
+	}
+}
+
+func (n names) next(agentID string) string {
+	id := agentID
+	for i := 2; n[agentID]; i++ {
+		id = agentID + "-" + strconv.Itoa(i)
+		if _, taken := n[id]; !taken {
+			break
+		}
+	}
+	n[id] = true
+	return id
+}
+
+// turnWithin is what stands behind the ids of the nodes in the i-th turn of a loop, from 1: "#2", in a loop within
+// that "#2.1".
+func turnWithin(outer string, i int) string {
+	if outer == "" {
+		return "#" + strconv.Itoa(i)
+	}
+	return outer + "." + strconv.Itoa(i)
+}
+
+// within is the progress of a flow within a flow.
+type within struct {
+	agents.Progress
+	prefix string
+}
+
+func (w within) Finished(id string) (agents.Node, bool) { return w.Progress.Finished(w.prefix + id) }
+
+func (w within) Begin(n agents.Node) {
+	n.ID = w.prefix + n.ID
+	w.Progress.Begin(n)
+}
+
+func (w within) End(ctx context.Context, n agents.Node) error {
+	n.ID = w.prefix + n.ID
+	return w.Progress.End(ctx, n)
+}
+
+// unkept is the progress of a run whose nodes nobody keeps.
+type unkept struct{}
+
+func (unkept) Finished(string) (agents.Node, bool)    { return agents.Node{}, false }
+func (unkept) Begin(agents.Node)                      {}
+func (unkept) End(context.Context, agents.Node) error { return nil }
+
+// unrecorded is the error of a node whose end could not be written: the flow must not go on.
+type unrecorded struct{ err error }
+
+func (u *unrecorded) Error() string { return u.err.Error() }
+func (u *unrecorded) Unwrap() error { return u.err }
+
+func isUnrecorded(err error) bool {
+	_, ok := errors.AsType[*unrecorded](err)
+	return ok
+}
+
+// stopped is why the context of a parallel step's other steps ended. It hides the error from those who look for a
+// problem: the failure is not theirs.
+type stopped struct{ by error }
+
+func (s *stopped) Error() string { return fmt.Sprintf("a step beside it failed: %v", s.by) }
+
+// outcome tells a node that failed from one that was stopped.
+func outcome(ctx context.Context, err error) (agents.NodeStatus, *agents.Failure) {
+	if ctx.Err() == nil {
+		p := problem.Of(err)
+		return agents.NodeFailed, &agents.Failure{Code: p.Code, Message: p.Detail}
+	}
+	if _, ok := errors.AsType[*stopped](context.Cause(ctx)); ok {
+		return agents.NodeCanceled, &agents.Failure{Code: "stopped", Message: "It was stopped because a step beside it failed."}
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return agents.NodeFailed, &agents.Failure{Code: "agent_timeout", Message: "The flow ran out of its time before this agent had answered."}
+	}
+	return agents.NodeCanceled, &agents.Failure{Code: "canceled", Message: "It was stopped before it had answered."}
+}

@@ -1,0 +1,77 @@
+package agents
+
+import (
+	"strings"
+	"time"
+
+	"beckon/internal/problem"
+	"beckon/internal/render"
+)
+
+// The bounds of one rendering of an agent's instructions.
+const (
+	maxInstructions    = 1 << 20
+	instructionsTime   = 100 * time.Millisecond
+	instructionsFailed = "prompt_template_failed"
+)
+
+// Instructions are a text for a model, which may be a template: {{ .outputs.research }}. Besides outputs and state, it
+// knows prompt, metadata, agent, client, runId, sessionId and receivedAt. They are safe for concurrent use.
+type Instructions struct {
+	text   string
+	parsed *render.Template // nil when the text has no "{{" in it, and is what it is
+}
+
+// ParseInstructions reads them; the error says what is wrong with the template.
+func ParseInstructions(text string) (*Instructions, error) {
+	if !strings.Contains(text, "{{") {
+		return &Instructions{text: text}, nil
+	}
+	parsed, err := render.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return &Instructions{parsed: parsed}, nil
+}
+
+// Render makes the text for one call. What is missing in it is a problem of kind Upstream: it is the configuration's
+// fault, not the caller's.
+func (i *Instructions) Render(call Call) (string, error) {
+	if i.parsed == nil {
+		return i.text, nil
+	}
+	data, err := DataOf(call)
+	if err != nil {
+		return "", err
+	}
+	text, err := i.parsed.Render(data, render.Limits{MaxBytes: maxInstructions, Time: instructionsTime})
+	if err != nil {
+		return "", problem.New(problem.Upstream, instructionsFailed, "The prompt of agent %q could not be rendered: %s. Outputs and state exist within a flow, once an earlier step has made them.",
+			call.AgentID, strings.TrimSuffix(err.Error(), "."))
+	}
+	return text, nil
+}
+
+// DataOf returns what templates see of a call. Outputs, state and metadata are empty where there are none.
+func DataOf(call Call) (map[string]any, error) {
+	metadata := any(map[string]any{})
+	if len(call.Metadata) > 0 {
+		value, err := render.JSON(call.Metadata)
+		if err != nil {
+			return nil, err
+		}
+		if value != nil {
+			metadata = value
+		}
+	}
+	outputs := make(map[string]any, len(call.Outputs))
+	for key, output := range call.Outputs {
+		outputs[key] = output
+	}
+	state := call.State
+	if state == nil {
+		state = map[string]any{}
+	}
+	return map[string]any{"prompt": call.Prompt, "outputs": outputs, "state": state, "metadata": metadata, "agent": call.AgentID, "client": call.ClientID,
+		"runId": call.RunID, "sessionId": call.SessionID, "receivedAt": call.ReceivedAt.UTC()}, nil
+}
