@@ -63,6 +63,9 @@ func (l *Log) Read(ctx context.Context, runID, after string) ([]Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the events of run %s: %w", runID, err)
 	}
+	if len(list) == 0 {
+		return l.readWhole(ctx, runID, after)
+	}
 	return list, nil
 }
 

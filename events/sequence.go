@@ -3,7 +3,6 @@ package events
 import (
 	"encoding/binary"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -18,9 +17,8 @@ const (
 
 // Sequence makes the ids of one run's events. An id is a ULID: the time, then 48 bits that are the run's own, then a
 // count. So ids of a run sort in the order in which they were made, also when the clock jumps back, and tell which run
-// they belong to.
+// they belong to. A Sequence belongs to one goroutine at a time.
 type Sequence struct {
-	mu    sync.Mutex
 	run   [6]byte
 	time  uint64 // milliseconds, never less than that of the last id
 	count uint32
@@ -37,8 +35,6 @@ func NewSequence(runID, last string) *Sequence {
 
 // Next returns the next id.
 func (s *Sequence) Next() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.time = max(s.time, uint64(time.Now().UnixMilli()))
 	return s.next()
 }

@@ -53,8 +53,8 @@ func (s *Service) claim(ctx context.Context, ids []string) (claimed []*claim, er
 func begin(tx *gorm.DB, r *Run) (c *claim, err error) {
 	c = &claim{run: r}
 	if r.Attempts == 1 {
-		ids := events.NewSequence(r.ID, events.FirstID(r.ID, r.CreatedAt))
-		c.events = []events.Event{runEvent(ids, r, nodeCount{})}
+		id := events.NewSequence(r.ID, events.FirstID(r.ID, r.CreatedAt)).Next()
+		c.events = []events.Event{runEvent(id, r, nodeCount{})}
 		c.last = c.events[0].ID
 		return c, nil
 	}

@@ -25,7 +25,8 @@ const (
 // that has failed once; the attempts to write go on without it.
 func (s *Service) finish(a *Active) {
 	outcome := a.run
-	last := entry{end: &outcome, events: []events.Event{runEvent(a.journal.ids, &outcome, a.progress.finish())}}
+	nodes := a.progress.finish()
+	last := entry{end: &outcome, event: func(id string) events.Event { return runEvent(id, &outcome, nodes) }}
 	if outcome.IsFlow && outcome.Error != nil {
 		last.write = func(tx *gorm.DB) error { return stopNodes(tx, a.ID, *outcome.Error, outcome.CompletedAt) }
 	}
@@ -141,6 +142,6 @@ func (s *Service) endUnworked(tx *gorm.DB, r *Run, from Status, instance string)
 	if err != nil {
 		return nil, err
 	}
-	list := []events.Event{runEvent(events.NewSequence(r.ID, last), r, countNodes(nodes))}
+	list := []events.Event{runEvent(events.NewSequence(r.ID, last).Next(), r, countNodes(nodes))}
 	return list, s.Events.Append(tx, list)
 }

@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"gorm.io/gorm"
@@ -23,20 +24,24 @@ type journal struct {
 	held    bool // what waits is not written until release
 }
 
-// entry is one change of a run, with the events that report it.
+// entry is one change of a run, with the event that reports it.
 type entry struct {
 	begin  *Run // set in the first entry of a run that is not in the table yet: it is inserted
 	end    *Run // set in the last entry
 	write  func(tx *gorm.DB) error
-	events []events.Event
-	done   func(error) // must not block; may be nil
+	event  func(id string) events.Event // nil when nothing is reported
+	done   func(error)                  // must not block; may be nil
+	events []events.Event               // what event made
 }
 
 var errEnded = errors.New("the run had ended already, or another process works on it")
 
-// add puts an entry behind those that are there.
+// add puts an entry behind those that are there. Its event gets its id now: ids are in the order of the journal.
 func (j *journal) add(e entry) {
 	j.mu.Lock()
+	if e.event != nil {
+		e.events = []events.Event{e.event(j.ids.Next())}
+	}
 	j.waiting = append(j.waiting, e)
 	j.mu.Unlock()
 	j.flush()
@@ -88,22 +93,24 @@ func (j *journal) flush() {
 	})
 }
 
-// apply writes a batch. A run that has begun and ended in the same batch is written once, as a whole.
+// apply writes a batch. A run that has begun and ended in it, and nothing else, is written once, as a whole.
 func (j *journal) apply(tx *gorm.DB, batch []entry) error {
-	first, last := batch[0], batch[len(batch)-1]
-	whole := first.begin != nil && last.end != nil
+	s, first, last := j.service, batch[0], batch[len(batch)-1]
+	if first.begin != nil && last.end != nil && len(batch) == 2 && last.write == nil {
+		return s.storage.insert(tx, last.end, s.instance, append(slices.Clone(first.events), last.events...))
+	}
 	switch {
-	case whole:
-		if err := j.service.storage.insert(tx, last.end, j.service.instance); err != nil {
+	case first.begin != nil && last.end != nil:
+		if err := s.storage.insert(tx, last.end, s.instance, nil); err != nil {
 			return err
 		}
 	case first.begin != nil:
-		if err := j.service.storage.insert(tx, first.begin, j.service.instance); err != nil {
+		if err := s.storage.insert(tx, first.begin, s.instance, nil); err != nil {
 			return err
 		}
-	case last.end == nil && j.service.Store.Shared():
+	case last.end == nil && s.Store.Shared():
 		// Another process takes over the runs of one that seems dead; should that one wake up, it must not go on writing.
-		if err := own(tx, j.runID, j.service.instance); err != nil {
+		if err := own(tx, j.runID, s.instance); err != nil {
 			return err
 		}
 	}
@@ -116,10 +123,10 @@ func (j *journal) apply(tx *gorm.DB, batch []entry) error {
 		}
 		list = append(list, e.events...)
 	}
-	if last.end != nil && !whole {
-		if err := endRun(tx, last.end, j.service.instance); err != nil {
+	if first.begin == nil && last.end != nil {
+		if err := endRun(tx, last.end, s.instance); err != nil {
 			return err
 		}
 	}
-	return j.service.Events.Append(tx, list)
+	return s.Events.Append(tx, list)
 }

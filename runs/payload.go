@@ -49,7 +49,7 @@ const TimeFormat = "2006-01-02T15:04:05.000Z"
 type nodeCount struct{ completed, failed int }
 
 // runEvent makes the event that r has come into its status.
-func runEvent(ids *events.Sequence, r *Run, nodes nodeCount) events.Event {
+func runEvent(id string, r *Run, nodes nodeCount) events.Event {
 	kind, at := events.RunStarted, r.StartedAt
 	switch r.Status {
 	case Queued:
@@ -70,11 +70,11 @@ func runEvent(ids *events.Sequence, r *Run, nodes nodeCount) events.Event {
 			nodes.failed = 1
 		}
 	}
-	return newEvent(ids, r, kind, at, r.Error, runData{r.Status, nodes.completed, nodes.failed, textOrNull(r.Output)})
+	return newEvent(id, r, kind, at, r.Error, runData{r.Status, nodes.completed, nodes.failed, textOrNull(r.Output)})
 }
 
 // nodeEvent makes the event that a node of r has come into its status.
-func nodeEvent(ids *events.Sequence, r *Run, n agents.Node) events.Event {
+func nodeEvent(id string, r *Run, n agents.Node) events.Event {
 	kind, at := events.NodeStarted, n.StartedAt
 	switch n.Status {
 	case agents.NodeCompleted:
@@ -82,16 +82,16 @@ func nodeEvent(ids *events.Sequence, r *Run, n agents.Node) events.Event {
 	case agents.NodeFailed, agents.NodeCanceled:
 		kind, at = events.NodeFailed, n.CompletedAt
 	}
-	return newEvent(ids, r, kind, at, n.Error, nodeData{n.ID, n.Type, n.Status, textOrNull(n.Output)})
+	return newEvent(id, r, kind, at, n.Error, nodeData{n.ID, n.Type, n.Status, textOrNull(n.Output)})
 }
 
-func newEvent(ids *events.Sequence, r *Run, kind string, at time.Time, failure *agents.Failure, data any) events.Event {
-	return events.Event{ID: ids.Next(), RunID: r.ID, Type: kind, Payload: encode(payload{Success: failure == nil, Type: kind, RunID: r.ID,
+func newEvent(id string, r *Run, kind string, at time.Time, failure *agents.Failure, data any) events.Event {
+	return events.Event{ID: id, RunID: r.ID, Type: kind, Payload: encode(payload{Success: failure == nil, Type: kind, RunID: r.ID,
 		WorkflowID: r.WorkflowID, Data: data, Metadata: r.Metadata, Error: failure, CreatedAt: at.UTC().Format(TimeFormat)})}
 }
 
-func deltaEvent(ids *events.Sequence, runID, text string) events.Event {
-	return events.Event{ID: ids.Next(), RunID: runID, Type: events.MessageDelta, Payload: encode(delta{text})}
+func deltaEvent(id, runID, text string) events.Event {
+	return events.Event{ID: id, RunID: runID, Type: events.MessageDelta, Payload: encode(delta{text})}
 }
 
 // encode writes JSON on one line, without escapes that only a page needs.

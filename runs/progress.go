@@ -38,7 +38,7 @@ func (p *progress) Finished(id string) (agents.Node, bool) {
 
 // Begin implements agents.Progress.
 func (p *progress) Begin(n agents.Node) {
-	p.journal.add(entry{events: []events.Event{nodeEvent(p.journal.ids, p.run, n)},
+	p.journal.add(entry{event: func(id string) events.Event { return nodeEvent(id, p.run, n) },
 		write: func(tx *gorm.DB) error { return beginNode(tx, p.run.ID, n) }})
 }
 
@@ -54,7 +54,7 @@ func (p *progress) End(_ context.Context, n agents.Node) error {
 	p.mu.Unlock()
 	p.flushText()
 	outcome := make(chan error, 1)
-	p.journal.add(entry{events: []events.Event{nodeEvent(p.journal.ids, p.run, n)},
+	p.journal.add(entry{event: func(id string) events.Event { return nodeEvent(id, p.run, n) },
 		write: func(tx *gorm.DB) error { return endNode(tx, p.run.ID, n) }, done: func(err error) { outcome <- err }})
 	return <-outcome
 }
@@ -84,7 +84,8 @@ func (p *progress) flushText() {
 		return
 	}
 	p.written = true
-	p.journal.add(entry{events: []events.Event{deltaEvent(p.journal.ids, p.run.ID, p.text.String())}})
+	text := p.text.String()
+	p.journal.add(entry{event: func(id string) events.Event { return deltaEvent(id, p.run.ID, text) }})
 	p.text.Reset()
 }
 

@@ -37,8 +37,7 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 	run := newRun(r, time.Now().UTC())
 	run.Status = Queued
 	s.waiting.Add(1)
-	queued := []events.Event{runEvent(events.NewSequence(run.ID, ""), &run, nodeCount{})}
-	queued[0].ID = events.FirstID(run.ID, run.CreatedAt)
+	queued := []events.Event{runEvent(events.FirstID(run.ID, run.CreatedAt), &run, nodeCount{})}
 	err := s.record(ctx, r.Once, &run, "", queued, func(tx *gorm.DB) error {
 		return s.Queue.Enqueue(tx, jobs.Job{Kind: JobKind, ID: run.ID, Priority: run.Priority})
 	})
