@@ -9,9 +9,9 @@ import (
 	"beckon/internal/problem"
 )
 
-// read takes the text out of an answer. Every success has a text; an answer that was cut off at the limit of tokens is an
+// read takes the text out of an answer. Every success has a text, unless the model has done something with its tools; an answer that was cut off at the limit of tokens is an
 // error beside what there is of it. What a content filter left over is not handed on.
-func (m *model) read(response *openai.ChatCompletionResponse) (agents.Result, error) {
+func (m *model) read(response *openai.ChatCompletionResponse, done bool) (agents.Result, error) {
 	result := agents.Result{Usage: usage(response.Usage)}
 	if response.Choices == nil {
 		return result, problem.New(problem.Upstream, "provider_invalid_response",
@@ -36,7 +36,7 @@ func (m *model) read(response *openai.ChatCompletionResponse) (agents.Result, er
 		return result, problem.New(problem.Upstream, "completion_truncated",
 			"The answer of agent %q was cut off at its limit of tokens. Raise maxTokens, or ask for less.", m.agent)
 	}
-	if blank {
+	if blank && !done {
 		if len(choice.Message.ToolCalls) > 0 || choice.Message.FunctionCall != nil {
 			return result, m.empty("it asked to call a tool, and there is none")
 		}

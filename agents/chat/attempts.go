@@ -21,8 +21,8 @@ var (
 	errTooLarge       = errors.New("the answer is larger than 16 MiB")
 )
 
-// attempts sends go-openai's requests and tries again where that can help. It gives go-openai nothing but complete
-// answers of status 2xx; whatever else happened is a *failure.
+// attempts sends go-openai's requests and tries again where that can help. It gives go-openai nothing but answers of
+// status 2xx, complete or as a stream; whatever else happened is a *failure.
 //
 // The loop is our own because the wait decides whether to go on: what Retry-After asks for may never be shortened by
 // jitter, and a wait beyond the caller's deadline ends the call at once. failsafe-go's retry policy decides before it
@@ -44,8 +44,16 @@ func (a *attempts) Do(req *http.Request) (*http.Response, error) {
 		req.Header[name] = values
 	}
 	ctx := req.Context()
+	attempt, streaming := a.attempt, req.Header.Get("Accept") == eventStream // go-openai's way of asking for a stream
+	if streaming {
+		attempt = a.open
+	}
 	for count := 1; ; count++ {
-		response, failed := a.attempt(req)
+		response, failed := attempt(req)
+		if failed == nil && streaming && !isStream(response.Header) {
+			body, _ := io.ReadAll(response.Body) // it is in memory
+			return nil, &plainAnswer{body}
+		}
 		if failed == nil {
 			return response, nil
 		}
@@ -80,6 +88,11 @@ func (a *attempts) attempt(req *http.Request) (*http.Response, *failure) {
 	if err != nil {
 		return nil, &failure{err: err, timedOut: context.Cause(ctx) == errAttemptTimeout}
 	}
+	return complete(ctx, response)
+}
+
+// complete reads the whole of an answer.
+func complete(ctx context.Context, response *http.Response) (*http.Response, *failure) {
 	defer func() { _ = response.Body.Close() }()
 	ok := response.StatusCode >= 200 && response.StatusCode < 300
 	limit := maxAnswer

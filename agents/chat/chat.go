@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/sashabaranov/go-openai"
@@ -26,6 +27,10 @@ func newFactory(transport http.RoundTripper, log *slog.Logger, pace pace) agents
 			found.Add("model", "is required: the name of a model of provider %q", p.ID)
 		}
 		target, headers := address(p, &found)
+		system, err := agents.ParseInstructions(a.SystemPrompt)
+		if err != nil {
+			found.Add("systemPrompt", "%s", err)
+		}
 		if len(found) > 0 {
 			return nil, found
 		}
@@ -33,6 +38,7 @@ func newFactory(transport http.RoundTripper, log *slog.Logger, pace pace) agents
 		timeout := p.Timeout.Or(agents.DefaultProviderTimeout)
 		config := openai.DefaultConfig(p.APIKey.Reveal())
 		config.BaseURL = target.base
+		config.EmptyMessagesLimit = maxAnswer // comments keep a stream alive; its size is bounded
 		config.HTTPClient = &attempts{
 			transport: transport,
 			url:       target.url,
@@ -49,6 +55,7 @@ func newFactory(transport http.RoundTripper, log *slog.Logger, pace pace) agents
 			timeout:  timeout,
 			secrets:  secretsOf(p, target.url),
 			client:   openai.NewClientWithConfig(config),
+			system:   system,
 			request:  newRequest(a, log),
 		}, nil
 	}
@@ -62,28 +69,33 @@ type model struct {
 	timeout  time.Duration // of one attempt
 	secrets  []string
 	client   *openai.Client
-	request  openai.ChatCompletionRequest // all but the user's message
+	system   *agents.Instructions
+	request  openai.ChatCompletionRequest // all but the messages
+	noUsage  atomic.Bool                  // the provider refuses to count the tokens of streams
 }
 
-// Invoke asks the model once; retries are underneath. Its errors are problems: Upstream for what the provider did,
-// Expired when ctx's deadline passed; if ctx was cancelled, the error wraps ctx's error and its cause.
+// Invoke asks the model; retries are underneath. Its errors are problems: Upstream for what the provider did, Expired
+// when ctx's deadline passed; if ctx was cancelled, the error wraps ctx's error and its cause.
 func (m *model) Invoke(ctx context.Context, call agents.Call) (agents.Result, error) {
 	if ctx.Err() != nil {
 		return agents.Result{}, m.ended(ctx)
 	}
 	request := m.request
-	request.Messages = append(m.request.Messages[:len(m.request.Messages):len(m.request.Messages)],
-		openai.ChatCompletionMessage{Role: openai.ChatMessageRoleUser, Content: call.Prompt})
+	system, err := m.system.Render(call)
+	if err != nil {
+		return agents.Result{}, err
+	}
+	request.Messages = make([]openai.ChatCompletionMessage, 0, 2)
+	if system != "" {
+		request.Messages = append(request.Messages, openai.ChatCompletionMessage{Role: openai.ChatMessageRoleSystem, Content: system})
+	}
+	request.Messages = append(request.Messages, openai.ChatCompletionMessage{Role: openai.ChatMessageRoleUser, Content: call.Prompt})
+	if call.Text != nil || len(call.Tools) > 0 {
+		return m.converse(ctx, call, request)
+	}
 	response, err := m.client.CreateChatCompletion(ctx, request)
 	if err != nil {
-		return agents.Result{}, m.explain(ctx, err, call.Prompt)
+		return agents.Result{}, m.explain(ctx, err, request.Messages)
 	}
-	return m.read(&response)
-}
-
-func (m *model) system() string {
-	if len(m.request.Messages) == 0 {
-		return ""
-	}
-	return m.request.Messages[0].Content
+	return m.read(&response, false)
 }

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sashabaranov/go-openai"
+
 	"beckon/internal/problem"
 	"beckon/internal/units"
 )
@@ -23,6 +25,7 @@ type failure struct {
 	retryAfter time.Duration
 	err        error
 	timedOut   bool          // by the provider's timeout
+	begun      bool          // a streamed answer had
 	attempts   int           // how many there were
 	gaveUp     time.Duration // the wait for which there was no time left
 }
@@ -51,12 +54,16 @@ func (f *failure) passing() bool {
 }
 
 // explain turns the error of a call into a problem whose detail may be shown and whose cause may be logged.
-func (m *model) explain(ctx context.Context, err error, prompt string) error {
+func (m *model) explain(ctx context.Context, err error, said []openai.ChatCompletionMessage) error {
 	if deadline, ok := ctx.Deadline(); ctx.Err() != nil || (ok && !time.Now().Before(deadline)) {
 		return m.ended(ctx) // a dial gives up at the deadline, a moment before the context says so
 	}
 	id := m.provider
 	f, ok := errors.AsType[*failure](err)
+	if api, isAPI := errors.AsType[*openai.APIError](err); !ok && isAPI { // in the middle of a stream
+		return problem.New(problem.Upstream, "provider_error", "The provider %q broke off its answer with an error, which the log names.", id).Because(
+			m.cause(&failure{err: errors.New(api.Message)}, said))
+	}
 	if !ok { // go-openai could not make sense of a complete answer
 		return problem.New(problem.Upstream, "provider_invalid_response",
 			"The provider %q sent something that is not a chat completion. Check its url.", id).Because(fmt.Errorf("POST %s: %w", m.url, err))
@@ -68,12 +75,14 @@ func (m *model) explain(ctx context.Context, err error, prompt string) error {
 			id, units.Duration(m.timeout), f.history())
 	case errors.Is(f.err, errTooLarge):
 		p = problem.New(problem.Upstream, "provider_invalid_response", "The provider %q sent an answer of more than %d MiB.", id, maxAnswer>>20)
+	case f.begun:
+		p = problem.New(problem.Upstream, "provider_unreachable", "The provider %q broke off its answer: %s.", id, unreachable(f.err))
 	case f.status == 0:
 		p = problem.New(problem.Upstream, "provider_unreachable", "The provider %q cannot be reached: %s%s.", id, unreachable(f.err), f.history())
 	default:
 		p = m.refused(f)
 	}
-	return p.After(f.retryAfter).Because(m.cause(f, prompt))
+	return p.After(f.retryAfter).Because(m.cause(f, said))
 }
 
 // refused says what a status other than 2xx means.

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/sashabaranov/go-openai"
+
 	"beckon/agents"
 	"beckon/internal/secret"
 )
@@ -36,15 +38,20 @@ func secretsOf(p agents.Provider, u *url.URL) []string {
 }
 
 // cause is what the log may have of a failure: the URL without its query, and the provider's own words without secrets
-// and without the prompt.
-func (m *model) cause(f *failure, prompt string) error {
+// and without anything that was said in the conversation.
+func (m *model) cause(f *failure, said []openai.ChatCompletionMessage) error {
 	hide := func(s string) string {
 		s = cut(s)
 		for _, hidden := range m.secrets {
 			s = mask(s, hidden, commonWithKey)
 		}
-		s = mask(s, m.system(), commonWithPrompt)
-		return mask(s, prompt, commonWithPrompt)
+		for _, message := range said {
+			s = mask(s, message.Content, commonWithPrompt)
+			for _, call := range message.ToolCalls {
+				s = mask(s, call.Function.Arguments, commonWithPrompt)
+			}
+		}
+		return s
 	}
 	if f.status == 0 {
 		return fmt.Errorf("POST %s: %s", m.url, hide(f.err.Error()))

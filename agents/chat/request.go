@@ -61,12 +61,9 @@ func address(p agents.Provider, found *problem.Fields) (target, http.Header) {
 	return target{base: strings.TrimRight(u.String(), "/"), url: full}, headers
 }
 
-// newRequest prepares what is the same in every call of the agent.
+// newRequest prepares what is the same in every call of the agent: all but the messages.
 func newRequest(a agents.Agent, log *slog.Logger) openai.ChatCompletionRequest {
 	r := openai.ChatCompletionRequest{Model: a.Model}
-	if a.SystemPrompt != "" {
-		r.Messages = []openai.ChatCompletionMessage{{Role: openai.ChatMessageRoleSystem, Content: a.SystemPrompt}}
-	}
 	if reasons(a.Model) {
 		r.MaxCompletionTokens = a.MaxTokens
 		if a.Temperature != nil && *a.Temperature != 1 {

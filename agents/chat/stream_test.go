@@ -1,0 +1,219 @@
+package chat_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/agents"
+	"beckon/internal/problem"
+	"beckon/internal/units"
+)
+
+// streams answers with server-sent events, flushed one by one.
+func streams(chunks ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+		for _, c := range chunks {
+			_, _ = io.WriteString(w, c+"\n\n")
+			_ = http.NewResponseController(w).Flush()
+		}
+	}
+}
+
+func says(text string) string {
+	content, _ := json.Marshal(text)
+	return fmt.Sprintf(`data: {"id":"c","choices":[{"index":0,"delta":{"content":%s},"finish_reason":null}]}`, content)
+}
+
+func finish(reason string) string {
+	return fmt.Sprintf(`data: {"id":"c","choices":[{"index":0,"delta":{},"finish_reason":%q}]}`, reason)
+}
+
+const (
+	counted = `data: {"id":"c","choices":[],"usage":{"prompt_tokens":12,"completion_tokens":6,"total_tokens":18}}`
+	done    = `data: [DONE]`
+)
+
+// streamed asks and returns what was passed on meanwhile.
+func streamed(ctx context.Context, a agents.Invoker, call agents.Call) (string, agents.Result, error) {
+	var pieces strings.Builder
+	call.Prompt = prompt
+	call.Text = func(piece string) { pieces.WriteString(piece) }
+	result, err := a.Invoke(ctx, call)
+	return pieces.String(), result, err
+}
+
+func TestAStreamIsTheSameAnswer(t *testing.T) {
+	usage := agents.Usage{PromptTokens: 12, CompletionTokens: 6, TotalTokens: 18}
+	for _, test := range []struct {
+		name   string
+		script []http.HandlerFunc
+		passed string
+		output string
+		usage  agents.Usage
+		code   string // of the failure
+	}{
+		{"in pieces", []http.HandlerFunc{streams(says("Die "), ": ping", says("Ampel ist "), says("grün."), finish("stop"), counted, done)}, "Die Ampel ist grün.", "Die Ampel ist grün.", usage, ""},
+		{"without [DONE]", []http.HandlerFunc{streams(says("x"), finish("stop"))}, "x", "x", agents.Usage{}, ""},
+		{"a provider that does not stream", []http.HandlerFunc{reply(200, answer("all at once"))}, "all at once", "all at once", usage, ""},
+		{"after a failure", []http.HandlerFunc{reply(503, ""), streams(says("x"), finish("stop"), done)}, "x", "x", agents.Usage{}, ""},
+		{"no usage to be had", []http.HandlerFunc{reply(400, `{"error":{"message":"unknown field stream_options"}}`), streams(says("x"), finish("stop"), done)}, "x", "x", agents.Usage{}, ""},
+		{"breaks off", []http.HandlerFunc{streams(says("half an "))}, "half an ", "half an ", agents.Usage{}, "provider_unreachable"},
+		{"breaks off hard", []http.HandlerFunc{func(w http.ResponseWriter, r *http.Request) {
+			streams(says("half an "))(w, r)
+			panic(http.ErrAbortHandler)
+		}}, "half an ", "half an ", agents.Usage{}, "provider_unreachable"},
+		{"cut off", []http.HandlerFunc{streams(says("too lo"), finish("length"), counted, done)}, "too lo", "too lo", usage, "completion_truncated"},
+		{"filtered", []http.HandlerFunc{streams(says("bad"), finish("content_filter"), done)}, "bad", "", agents.Usage{}, "completion_refused"},
+		{"empty", []http.HandlerFunc{streams(finish("stop"), counted, done)}, "", "", usage, "completion_empty"},
+		{"nothing at all", []http.HandlerFunc{streams()}, "", "", agents.Usage{}, "provider_unreachable"},
+		{"an error in it", []http.HandlerFunc{streams(says("x"), `data: {"error":{"message":"overloaded, you asked: `+prompt+`","code":"overloaded"}}`)}, "x", "x", agents.Usage{}, "provider_error"},
+		{"no JSON", []http.HandlerFunc{streams(says("x"), "data: {nonsense")}, "x", "x", agents.Usage{}, "provider_invalid_response"},
+		{"HTML", []http.HandlerFunc{reply(200, "<h1>hello</h1>", "Content-Type: text/html")}, "", "", agents.Usage{}, "provider_invalid_response"},
+		{"refused", []http.HandlerFunc{reply(401, `{"error":{"message":"bad key `+key+`"}}`)}, "", "", agents.Usage{}, "provider_unauthorized"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := serve(t, test.script...)
+			passed, result, err := streamed(t.Context(), p.agent(t, agents.Agent{}), agents.Call{})
+			require.Equal(t, test.passed, passed)
+			require.Equal(t, test.output, result.Output)
+			require.Equal(t, test.usage, result.Usage)
+			if test.code == "" {
+				require.NoError(t, err)
+			} else {
+				found := problem.Of(err)
+				require.Equal(t, test.code, found.Code, "%v", err)
+				require.Equal(t, problem.Upstream, found.Kind)
+				require.NotContains(t, err.Error(), key)
+				require.NotContains(t, err.Error(), "payment service")
+			}
+			require.Len(t, p.seen(), len(test.script))
+			require.Contains(t, p.seen()[0].body, `"stream":true`)
+			require.Contains(t, p.seen()[0].body, `"include_usage":true`)
+		})
+	}
+}
+
+func TestAStreamThatStops(t *testing.T) {
+	begun, release := make(chan struct{}, 1), make(chan struct{})
+	p := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		streams(says("half"))(w, r)
+		begun <- struct{}{}
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	})
+	defer close(release)
+	a := p.agent(t, agents.Agent{}, func(config *agents.Provider) { config.Timeout = units.Duration(80 * time.Millisecond) })
+	_, result, err := streamed(t.Context(), a, agents.Call{})
+	require.Equal(t, "provider_timeout", problem.Of(err).Code)
+	require.Equal(t, "half", result.Output)
+	require.Len(t, p.seen(), 1, "an answer that has begun is not asked for again")
+
+	<-begun
+	patient := p.agent(t, agents.Agent{})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-begun; cancel() }()
+	_, _, err = streamed(ctx, patient, agents.Call{})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// calls is a completion in which the model wants to use tools; id, name and arguments three by three.
+func calls(list ...string) string {
+	var parts []string
+	for i := 0; i < len(list); i += 3 {
+		arguments, _ := json.Marshal(list[i+2])
+		parts = append(parts, fmt.Sprintf(`{"id":%q,"type":"function","function":{"name":%q,"arguments":%s}}`, list[i], list[i+1], arguments))
+	}
+	return `{"choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[` + strings.Join(parts, ",") + `]},"finish_reason":"tool_calls"}],
+		"usage":{"prompt_tokens":10,"completion_tokens":1,"total_tokens":11}}`
+}
+
+// note is a tool that remembers what it was given.
+func note(given *[]string) agents.Tool {
+	return agents.Tool{Name: "note", Description: "Take a note.", Parameters: json.RawMessage(`{"type":"object"}`), Use: func(arguments json.RawMessage) (string, error) {
+		*given = append(*given, string(arguments))
+		if strings.Contains(string(arguments), "bad") {
+			return "", fmt.Errorf("too bad")
+		}
+		return "noted", nil
+	}}
+}
+
+func TestTools(t *testing.T) {
+	var given []string
+	p := serve(t, reply(200, calls("1", "note", `{"a":1}`, "2", "note", `{"a":"bad"}`, "3", "nobody", `{}`, "4", "note", `{nonsense`)), reply(200, answer("Done.")))
+	result, err := p.agent(t, agents.Agent{SystemPrompt: "Take notes."}).Invoke(t.Context(), agents.Call{Prompt: prompt, Tools: []agents.Tool{note(&given)}})
+	require.NoError(t, err)
+	require.Equal(t, "Done.", result.Output)
+	require.Equal(t, agents.Usage{PromptTokens: 22, CompletionTokens: 7, TotalTokens: 29}, result.Usage)
+	require.Equal(t, []string{`{"a":1}`, `{"a":"bad"}`}, given)
+	var second struct {
+		Messages []struct {
+			Role, Content string
+			ToolCallID    string `json:"tool_call_id"`
+		}
+		Tools []struct{ Function struct{ Name string } }
+	}
+	require.NoError(t, json.Unmarshal([]byte(p.seen()[1].body), &second))
+	require.Len(t, second.Tools, 1)
+	var told []string
+	for _, m := range second.Messages {
+		told = append(told, m.Role+m.ToolCallID+" "+m.Content)
+	}
+	require.Equal(t, []string{"system Take notes.", "user " + prompt, "assistant ", "tool1 noted", "tool2 error: too bad", `tool3 error: there is no tool "nobody"`,
+		"tool4 error: the arguments are not JSON"}, told)
+}
+
+func TestToolsInAStream(t *testing.T) {
+	var given []string
+	piece := func(index int, id, name, arguments string) string {
+		text, _ := json.Marshal(arguments)
+		return fmt.Sprintf(`data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":%d,"id":%q,"function":{"name":%q,"arguments":%s}}]}}]}`, index, id, name, text)
+	}
+	p := serve(t, streams(piece(0, "1", "note", ""), piece(0, "", "", `{"a"`), piece(1, "2", "note", `{"b":2}`), piece(0, "", "", `:1}`), finish("tool_calls"), done),
+		streams(says("Do"), says("ne."), finish("stop"), done))
+	passed, result, err := streamed(t.Context(), p.agent(t, agents.Agent{}), agents.Call{Tools: []agents.Tool{note(&given)}})
+	require.NoError(t, err)
+	require.Equal(t, "Done.", passed)
+	require.Equal(t, "Done.", result.Output)
+	require.Equal(t, []string{`{"a":1}`, `{"b":2}`}, given)
+}
+
+func TestToolsHaveAnEnd(t *testing.T) {
+	var given []string
+	p := serve(t, reply(200, calls("1", "note", `{}`)))
+	_, err := p.agent(t, agents.Agent{}).Invoke(t.Context(), agents.Call{Prompt: prompt, Tools: []agents.Tool{note(&given)}})
+	require.Equal(t, "tool_limit", problem.Of(err).Code)
+	require.Len(t, p.seen(), 16)
+	require.Len(t, given, 15)
+
+	p = serve(t, reply(200, calls("1", "note", `{}`)), reply(200, answer("")))
+	result, err := p.agent(t, agents.Agent{}).Invoke(t.Context(), agents.Call{Prompt: prompt, Tools: []agents.Tool{note(&given)}})
+	require.NoError(t, err, "it has done something")
+	require.Empty(t, result.Output)
+
+	p = serve(t, reply(200, calls("1", "note", `{}`)))
+	_, err = p.agent(t, agents.Agent{}).Invoke(t.Context(), agents.Call{Prompt: prompt})
+	require.Equal(t, "completion_empty", problem.Of(err).Code, "it was offered none")
+}
+
+func TestInstructionsThatAreATemplate(t *testing.T) {
+	p := serve(t, reply(200, answer("x")))
+	a := p.agent(t, agents.Agent{SystemPrompt: `Notes: {{ .outputs.research }}{{ .state.mood | default "calm" }}`})
+	_, err := a.Invoke(t.Context(), agents.Call{Prompt: prompt, Outputs: map[string]string{"research": "it rained, "}})
+	require.NoError(t, err)
+	require.Contains(t, p.seen()[0].body, "Notes: it rained, calm")
+	_, err = a.Invoke(t.Context(), agents.Call{Prompt: prompt})
+	require.Equal(t, "prompt_template_failed", problem.Of(err).Code)
+	require.Contains(t, problem.Of(err).Detail, "research")
+}
