@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -362,6 +363,31 @@ func TestAFollowerComesBack(t *testing.T) {
 			requireProblem(t, a, "invalid_event_id")
 		}
 	})
+}
+
+// A follower that never reads holds up neither the run nor those who do read.
+func TestAFollowerThatNeverReads(t *testing.T) {
+	g := newGateway(t, setting{})
+	g.model.hold()
+	id := g.create(`{"prompt":"`+strings.Repeat("long ", 100_000)+`"}`).Header.Get("Beckon-Run-Id")
+	<-g.model.asked
+	for range 20 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = fmt.Fprintf(conn, "GET /api/v1/runs/%s/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", id, token)
+		require.NoError(t, err)
+	}
+	read := make(chan []sse, 1)
+	go func() { read <- g.follow(g.eventsRequest(id)) }()
+	g.model.letGo()
+	require.Equal(t, runs.Completed, g.awaitRun(id).Status)
+	select {
+	case list := <-read:
+		require.Equal(t, []string{"run.started", "run.completed"}, kinds(list))
+	case <-time.After(patience):
+		t.Fatal("the others hold it up")
+	}
 }
 
 func TestPagesOfRuns(t *testing.T) {

@@ -1,0 +1,270 @@
+package runs_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+
+	"beckon/agents"
+	"beckon/events"
+	"beckon/internal/jobs"
+	"beckon/internal/store"
+	"beckon/internal/store/storetest"
+	"beckon/internal/telemetry"
+	"beckon/runs"
+)
+
+// newQueued is a service with a queue that works with one agent.
+func newQueued(t *testing.T, s *store.Store, entry *agents.Entry) *runs.Service {
+	service := runs.New(runs.Config{Store: s, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test"),
+		Entry: func(id string) *agents.Entry {
+			if id == entry.ID {
+				return entry
+			}
+			return nil
+		}})
+	queue, err := jobs.New(t.Context(), jobs.Config{Store: s, Instance: service.Instance(), Log: slog.New(slog.DiscardHandler),
+		Kinds: map[string]jobs.Kind{runs.JobKind: {Handle: service.Work, Workers: 4}}})
+	require.NoError(t, err)
+	service.Queue = queue
+	require.NoError(t, service.Keep(t.Context(), func() time.Duration { return time.Hour }))
+	require.NoError(t, queue.Start(t.Context()))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		service.Drain(ctx)
+		service.Rest()
+	})
+	return service
+}
+
+func enqueue(t *testing.T, s *runs.Service, entry *agents.Entry) string {
+	run, err := s.Enqueue(t.Context(), runs.Request{ClientID: "c", Entry: entry, Source: runs.SourceAPI, Input: "in", ReceivedAt: time.Now()})
+	require.NoError(t, err)
+	return run.ID
+}
+
+func awaitStatus(t *testing.T, s *runs.Service, id string, want runs.Status) (run *runs.Run) {
+	require.Eventually(t, func() bool {
+		var err error
+		run, err = s.Get(t.Context(), id)
+		return err == nil && run.Status == want
+	}, 10*time.Second, 2*time.Millisecond, "%s", id)
+	return run
+}
+
+// set changes a run behind the service's back, as another process would.
+func set(t *testing.T, s *store.Store, id, assignment string, values ...any) {
+	require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error {
+		done := tx.Exec("UPDATE runs SET "+assignment+" WHERE id = ?", append(values, id)...)
+		if done.RowsAffected != 1 {
+			return fmt.Errorf("%d rows", done.RowsAffected)
+		}
+		return done.Error
+	}))
+}
+
+func answers(text string) agent {
+	return func(context.Context, agents.Call) (agents.Result, error) { return agents.Result{Output: text}, nil }
+}
+
+// A run that may be retried outlives the process that was told to end: the next one goes on with it.
+func TestShutdownPutsARunBack(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		entry := &agents.Entry{ID: "a", Timeout: time.Minute, RetryOnCrash: true, Invoker: agent(waitForEnd)}
+		first := newQueued(t, s, entry)
+		id := enqueue(t, first, entry)
+		awaitStatus(t, first, id, runs.Running)
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		first.Drain(over)
+		awaitStatus(t, first, id, runs.Queued)
+		first.Rest()
+		entry = &agents.Entry{ID: "a", Timeout: time.Minute, RetryOnCrash: true, Invoker: answers("at last")}
+		run := awaitStatus(t, newQueued(t, s, entry), id, runs.Completed)
+		require.Equal(t, "at last", run.Output)
+		require.Equal(t, 2, run.Attempts)
+	})
+}
+
+// What the runs of a dead instance come to.
+func TestRunsOfADeadInstance(t *testing.T) {
+	for _, test := range []struct {
+		name, assignment string
+		status           runs.Status
+		code             string
+	}{
+		{"is not to be retried", "retry_on_crash = FALSE", runs.Failed, "interrupted"},
+		{"is to be retried", "retry_on_crash = TRUE", runs.Completed, ""},
+		{"was canceled", "retry_on_crash = TRUE, cancel_requested_at = 1", runs.Canceled, "canceled"},
+		{"has brought down its process too often", "retry_on_crash = TRUE, attempts = 3", runs.Failed, "interrupted"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+				entry := &agents.Entry{ID: "a", Timeout: time.Minute, Invoker: answers("x")}
+				service := newQueued(t, s, entry)
+				active := start(t, service, runs.Request{ClientID: "c", Entry: entry, Source: "api", Input: "in"})
+				<-active.Done()
+				set(t, s, active.ID, "status = 'RUNNING', output = NULL, events = NULL, completed_at = NULL, instance_id = 'ins_dead', "+test.assignment)
+				require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error {
+					return tx.Exec("INSERT INTO instances (id, started_at, seen_at) VALUES ('ins_dead', 1, 1)").Error
+				}))
+				require.NoError(t, service.LookAfter(t.Context()))
+				run := awaitStatus(t, service, active.ID, test.status)
+				if test.code == "" {
+					require.Nil(t, run.Error)
+					return
+				}
+				require.Equal(t, test.code, run.Error.Code)
+				list, err := service.Events.Read(t.Context(), active.ID, "")
+				require.NoError(t, err)
+				require.True(t, list[len(list)-1].Ends(), "those who follow hear of it")
+			})
+		})
+	}
+}
+
+// An instance that others took for dead, and that wakes up, writes nothing any more.
+func TestAnInstanceThatWasTakenForDead(t *testing.T) {
+	s := storetest.Open(t, storetest.Postgres(t))
+	release := make(chan struct{})
+	entry := &agents.Entry{ID: "a", Timeout: time.Minute, Invoker: agent(func(context.Context, agents.Call) (agents.Result, error) {
+		<-release
+		return agents.Result{Output: "too late"}, nil
+	})}
+	service := newQueued(t, s, entry)
+	id := enqueue(t, service, entry)
+	awaitStatus(t, service, id, runs.Running)
+	set(t, s, id, "status = 'FAILED', error_code = 'interrupted', error_message = 'x', completed_at = 1")
+	close(release)
+	service.Drain(t.Context()) // it gives up
+	run, err := service.Get(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, runs.Failed, run.Status)
+	require.Empty(t, run.Output)
+}
+
+func TestRunsWhoseAgentIsGone(t *testing.T) {
+	s := storetest.Open(t, storetest.Default(t))
+	service := newQueued(t, s, &agents.Entry{ID: "another"})
+	id := enqueue(t, service, &agents.Entry{ID: "a"})
+	require.Equal(t, "agent_unavailable", awaitStatus(t, service, id, runs.Failed).Error.Code)
+}
+
+// The events of a run are in the order in which it went, and end with its end, however fast pieces of text come.
+func TestTheJournal(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		entry := &agents.Entry{ID: "f", IsFlow: true, Timeout: time.Minute, Invoker: agent(func(ctx context.Context, call agents.Call) (agents.Result, error) {
+			done := make(chan error, 4)
+			for n := range 4 { // at the same time, as parallel steps do
+				go func() {
+					node := agents.Node{ID: fmt.Sprint("n", n), Type: "n", Status: agents.NodeRunning, StartedAt: time.Now()}
+					call.Progress.Begin(node)
+					for range 50 {
+						call.Text("piece ")
+					}
+					node.Status, node.Output, node.State, node.CompletedAt = agents.NodeCompleted, "o", map[string]any{"k": float64(n)}, time.Now()
+					done <- call.Progress.End(ctx, node)
+				}()
+			}
+			for range 4 {
+				if err := <-done; err != nil {
+					return agents.Result{}, err
+				}
+			}
+			return agents.Result{Output: "end"}, nil
+		})}
+		service := newQueued(t, s, entry)
+		id := enqueue(t, service, entry)
+		f := service.Events.Follow(id, "")
+		defer f.Close()
+		var followed []events.Event
+		for len(followed) == 0 || !followed[len(followed)-1].Ends() {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			list, err := f.Next(ctx)
+			cancel()
+			require.NoError(t, err)
+			followed = append(followed, list...)
+		}
+		stored, err := service.Events.Read(t.Context(), id, "")
+		require.NoError(t, err)
+		require.Equal(t, stored, followed)
+		counts, text := map[string]int{}, 0
+		for i, e := range stored {
+			if i > 0 {
+				require.Less(t, stored[i-1].ID, e.ID)
+			}
+			counts[e.Type]++
+			if e.Type == events.MessageDelta {
+				var piece struct{ Text string }
+				require.NoError(t, json.Unmarshal(e.Payload, &piece))
+				text += len(piece.Text)
+			}
+		}
+		require.Equal(t, 4, counts[events.NodeCompleted])
+		require.Equal(t, 4, counts[events.NodeStarted])
+		require.Equal(t, 4*50*len("piece "), text)
+		require.LessOrEqual(t, counts[events.MessageDelta], 6, "pieces are written together")
+		run, err := service.Get(t.Context(), id)
+		require.NoError(t, err)
+		require.Len(t, run.Nodes, 4)
+		require.Contains(t, string(stored[len(stored)-1].Payload), `"completedNodes":4`)
+
+		set(t, s, id, "completed_at = 1")
+		service.Trim(t.Context())
+		stored, err = service.Events.Read(t.Context(), id, "")
+		require.NoError(t, err)
+		require.Len(t, stored, len(followed)-counts[events.MessageDelta])
+	})
+}
+
+// Old runs go, in small batches, with all that belongs to them; what has not ended stays.
+func TestRetention(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		entry := &agents.Entry{ID: "a", Timeout: time.Minute, Invoker: answers("x")}
+		service := newQueued(t, s, entry)
+		young := start(t, service, runs.Request{ClientID: "c", Entry: entry, Source: "api", Input: "in"})
+		<-young.Done()
+		month := time.Now().Add(-720 * time.Hour)
+		old := func(i int) string {
+			id := ulid.MustNew(ulid.Timestamp(month.Add(-time.Duration(i+1)*time.Second)), ulid.DefaultEntropy())
+			return "run_" + id.String()
+		}
+		var going string
+		require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error {
+			for i := range 450 {
+				id, status := old(i), "COMPLETED"
+				if i == 17 {
+					going, status = id, "RUNNING"
+				}
+				if err := tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, source, input, created_at, instance_id) VALUES (?, ?, 'c', 'a', 'api', 'x', 1, ?)", id, status, service.Instance()).Error; err != nil {
+					return err
+				}
+				if err := tx.Exec("INSERT INTO events (run_id, id, type, payload) VALUES (?, 'evt_1', 'run.completed', '{}')", id).Error; err != nil {
+					return err
+				}
+				if err := tx.Exec("INSERT INTO nodes (run_id, node_id, node_type, status, started_at) VALUES (?, 'n', 'n', 'COMPLETED', 1)", id).Error; err != nil {
+					return err
+				}
+			}
+			return tx.Exec("INSERT INTO idempotency_keys (client_id, key, request, run_id, expires_at) VALUES ('c', 'k', 'r', 'run', 1), ('c', 'l', 'r', 'run', ?)", time.Now().Add(time.Hour).UnixMilli()).Error
+		}))
+		service.Retain(t.Context(), month)
+		for table, want := range map[string]int64{"runs": 2, "events": 1, "nodes": 1, "idempotency_keys": 1} {
+			var n int64
+			require.NoError(t, s.Read(t.Context()).Table(table).Count(&n).Error)
+			require.Equal(t, want, n, table)
+		}
+		_, err := service.Get(t.Context(), young.ID)
+		require.NoError(t, err)
+		_, err = service.Get(t.Context(), going)
+		require.NoError(t, err)
+	})
+}
