@@ -7,6 +7,7 @@ import (
 	"gorm.io/gorm"
 
 	"beckon/events"
+	"beckon/internal/store"
 )
 
 // insertInto is followed by the values of one or several runs.
@@ -28,7 +29,7 @@ func (s storage) insert(tx *gorm.DB, r *Run, instance string, whole []events.Eve
 			statement.WriteString(w.text.String())
 			values = append(values, w.values...)
 		}
-		return tx.Exec(statement.String(), values...).Error
+		return store.Exec(tx, statement.String(), values...)
 	})
 }
 

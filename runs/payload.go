@@ -3,44 +3,15 @@ package runs
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"beckon/agents"
 	"beckon/events"
 )
-
-// payload is what the world is told of an event of a run (docs/events.md).
-type payload struct {
-	Success    bool            `json:"success"`
-	Type       string          `json:"type"`
-	RunID      string          `json:"runId"`
-	WorkflowID string          `json:"workflowId"`
-	Data       any             `json:"data"`
-	Metadata   json.RawMessage `json:"metadata"`
-	Error      *agents.Failure `json:"error"`
-	CreatedAt  string          `json:"createdAt"`
-}
-
-// runData is the data of an event of the run as a whole.
-type runData struct {
-	Status         Status  `json:"status"`
-	CompletedNodes int     `json:"completedNodes"`
-	FailedNodes    int     `json:"failedNodes"`
-	Output         *string `json:"output"` // null until there is one
-}
-
-// nodeData is the data of an event of one node.
-type nodeData struct {
-	NodeID   string            `json:"nodeId"`
-	NodeType string            `json:"nodeType"`
-	Status   agents.NodeStatus `json:"status"`
-	Output   *string           `json:"output"`
-}
-
-// delta is the whole payload of a piece of text.
-type delta struct {
-	Text string `json:"text"`
-}
 
 // TimeFormat is how times are written in JSON: RFC 3339 in UTC with milliseconds.
 const TimeFormat = "2006-01-02T15:04:05.000Z"
@@ -70,7 +41,12 @@ func runEvent(id string, r *Run, nodes nodeCount) events.Event {
 			nodes.failed = 1
 		}
 	}
-	return newEvent(id, r, kind, at, r.Error, runData{r.Status, nodes.completed, nodes.failed, textOrNull(r.Output)})
+	return newEvent(id, r, kind, at, r.Error, func(text []byte) []byte {
+		text = append(append(text, `{"status":"`...), r.Status...)
+		text = strconv.AppendInt(append(text, `","completedNodes":`...), int64(nodes.completed), 10)
+		text = strconv.AppendInt(append(text, `,"failedNodes":`...), int64(nodes.failed), 10)
+		return append(appendTextOrNull(append(text, `,"output":`...), r.Output), '}')
+	})
 }
 
 // nodeEvent makes the event that a node of r has come into its status.
@@ -82,30 +58,60 @@ func nodeEvent(id string, r *Run, n agents.Node) events.Event {
 	case agents.NodeFailed, agents.NodeCanceled:
 		kind, at = events.NodeFailed, n.CompletedAt
 	}
-	return newEvent(id, r, kind, at, n.Error, nodeData{n.ID, n.Type, n.Status, textOrNull(n.Output)})
+	return newEvent(id, r, kind, at, n.Error, func(text []byte) []byte {
+		text = appendText(append(text, `{"nodeId":`...), n.ID)
+		text = appendText(append(text, `,"nodeType":`...), n.Type)
+		text = append(append(append(text, `,"status":"`...), n.Status...), '"')
+		return append(appendTextOrNull(append(text, `,"output":`...), n.Output), '}')
+	})
 }
 
-func newEvent(id string, r *Run, kind string, at time.Time, failure *agents.Failure, data any) events.Event {
-	return events.Event{ID: id, RunID: r.ID, Type: kind, Payload: encode(payload{Success: failure == nil, Type: kind, RunID: r.ID,
-		WorkflowID: r.WorkflowID, Data: data, Metadata: r.Metadata, Error: failure, CreatedAt: at.UTC().Format(TimeFormat)})}
+// newEvent writes what the world is told (docs/runs.md). It is on the way of every call, so that it is written by hand:
+// encoding/json takes ten times as long.
+func newEvent(id string, r *Run, kind string, at time.Time, failure *agents.Failure, data func([]byte) []byte) events.Event {
+	text := make([]byte, 0, 384+len(r.Output))
+	text = strconv.AppendBool(append(text, `{"success":`...), failure == nil)
+	text = append(append(append(text, `,"type":"`...), kind...), '"')
+	text = appendText(append(text, `,"runId":`...), r.ID)
+	text = appendText(append(text, `,"workflowId":`...), r.WorkflowID)
+	text = data(append(text, `,"data":`...))
+	text = append(append(text, `,"metadata":`...), compact(r.Metadata)...)
+	text = append(text, `,"error":`...)
+	if failure == nil {
+		text = append(text, "null"...)
+	} else {
+		text = appendText(append(text, `{"code":`...), failure.Code)
+		text = append(appendText(append(text, `,"message":`...), failure.Message), '}')
+	}
+	text = append(at.UTC().AppendFormat(append(text, `,"createdAt":"`...), TimeFormat), `"}`...)
+	return events.Event{ID: id, RunID: r.ID, Type: kind, Payload: text}
 }
 
 func deltaEvent(id, runID, text string) events.Event {
-	return events.Event{ID: id, RunID: runID, Type: events.MessageDelta, Payload: encode(delta{text})}
+	return events.Event{ID: id, RunID: runID, Type: events.MessageDelta, Payload: append(appendText([]byte(`{"text":`), text), '}')}
 }
 
-// encode writes JSON on one line, without escapes that only a page needs.
-func encode(value any) json.RawMessage {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(value) // strings, numbers, and JSON that has been checked when it came in
-	return bytes.TrimSpace(text.Bytes())
-}
-
-func textOrNull(text string) *string {
-	if text == "" {
-		return nil
+// compact puts metadata, which its caller may have laid out, on one line.
+func compact(metadata json.RawMessage) []byte {
+	if metadata == nil {
+		return []byte("null")
 	}
-	return &text
+	var line bytes.Buffer
+	if json.Compact(&line, metadata) != nil {
+		return []byte("null") // it was checked when it came in
+	}
+	return line.Bytes()
+}
+
+// appendText writes a JSON string, with what is not UTF-8 replaced.
+func appendText(dst []byte, text string) []byte {
+	dst, _ = jsontext.AppendQuote(dst, strings.ToValidUTF8(text, "\uFFFD"))
+	return dst
+}
+
+func appendTextOrNull(dst []byte, text string) []byte {
+	if text == "" {
+		return append(dst, "null"...)
+	}
+	return appendText(dst, text)
 }

@@ -54,7 +54,9 @@ func (g *gateway) follow(r *http.Request) (list []sse) {
 	defer response.Body.Close()
 	require.Equal(g.t, 200, response.StatusCode)
 	require.Equal(g.t, "text/event-stream", response.Header.Get("Content-Type"))
-	return readEvents(bufio.NewScanner(response.Body), 0)
+	lines := bufio.NewScanner(response.Body)
+	lines.Buffer(nil, 16<<20)
+	return readEvents(lines, 0)
 }
 
 // readEvents reads as many events, or all of them with 0.
