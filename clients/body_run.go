@@ -2,14 +2,18 @@ package clients
 
 import (
 	"bytes"
+	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"beckon/internal/problem"
 )
 
+// maxPriority is the last of the priorities in the queue.
+const maxPriority = 4
+
 // ReadRun takes a prompt from a request to the runs API: a JSON object with input (a string, or an object that becomes
-// the prompt as it is) or prompt, agent or workflowId, sessionId, metadata and webhook. named is the agent that the
+// the prompt as it is) or prompt, agent or workflowId, sessionId, metadata, priority and webhook. named is the agent that the
 // request's path names, empty for none. The error is a problem: Unsupported for another type, else Invalid.
 func ReadRun(r Request, named string) (Prompt, error) {
 	kind, err := kindOf(r.Header)
@@ -41,7 +45,7 @@ func ReadRun(r Request, named string) (Prompt, error) {
 // runMembers are the members of such an object that are understood.
 type runMembers struct {
 	siblings
-	input, workflow jsontext.Value
+	input, workflow, priority jsontext.Value
 }
 
 func (m *runMembers) named(name string) *jsontext.Value {
@@ -50,6 +54,8 @@ func (m *runMembers) named(name string) *jsontext.Value {
 		return &m.input
 	case "workflowId":
 		return &m.workflow
+	case "priority":
+		return &m.priority
 	}
 	return m.siblings.named(name)
 }
@@ -67,6 +73,11 @@ func (m *runMembers) read() (p Prompt, err error) {
 	}
 	if p.Agent == "" {
 		p.Agent = workflow
+	}
+	if !isAbsent(m.priority) {
+		if p.Priority, err = strconv.Atoi(string(m.priority)); err != nil || p.Priority < 1 || p.Priority > maxPriority {
+			return Prompt{}, invalidParameter("priority", "must be a whole number from 1 (first) to %d (last)", maxPriority)
+		}
 	}
 	p.Text, err = m.text()
 	return p, err

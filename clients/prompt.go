@@ -34,6 +34,7 @@ type Prompt struct {
 	Agent     string // the agent or flow that the caller wants, well-formed but not yet known to exist
 	SessionID string
 	Metadata  json.RawMessage // a JSON object of at most 16 KiB
+	Priority  int             // in the queue, 1 (first) to 4 (last); 0 is the default
 	Webhook   json.RawMessage // a JSON object; what is in it is for deliveries to check
 }
 

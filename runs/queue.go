@@ -56,15 +56,12 @@ func (s *Service) Work(ctx context.Context, ids []string) error {
 	defer cancel()
 	defer context.AfterFunc(s.closing, cancel)()
 	for len(ids) > 0 {
-		if err := s.slots.Acquire(ctx, 1); err != nil {
+		places, err := s.places(ctx, len(ids))
+		if err != nil {
 			return err // the queue is stopping
 		}
-		places := 1
-		for places < len(ids) && s.slots.TryAcquire(1) {
-			places++
-		}
 		claimed, err := s.claim(ctx, ids[:places])
-		s.slots.Release(int64(places - len(claimed)))
+		s.release(places - len(claimed))
 		if err != nil {
 			return err
 		}
@@ -74,6 +71,29 @@ func (s *Service) Work(ctx context.Context, ids []string) error {
 		ids = ids[places:]
 	}
 	return nil
+}
+
+// places waits for a place, and takes as many more as are free and wanted.
+func (s *Service) places(ctx context.Context, wanted int) (n int, err error) {
+	if err := s.fromQueue.Acquire(ctx, 1); err != nil {
+		return 0, err
+	}
+	if err := s.slots.Acquire(ctx, 1); err != nil {
+		s.fromQueue.Release(1)
+		return 0, err
+	}
+	for n = 1; n < wanted && s.fromQueue.TryAcquire(1); n++ {
+		if !s.slots.TryAcquire(1) {
+			s.fromQueue.Release(1)
+			break
+		}
+	}
+	return n, nil
+}
+
+func (s *Service) release(n int) {
+	s.slots.Release(int64(n))
+	s.fromQueue.Release(int64(n))
 }
 
 // takeUp begins the work on a run that this process has claimed.
@@ -87,7 +107,7 @@ func (s *Service) takeUp(c *claim) {
 	}
 	nodes := c.run.Nodes
 	c.run.Nodes = nil
-	a := s.newActive(*c.run, c.last, func() { leave(); s.slots.Release(1) })
+	a := s.newActive(*c.run, c.last, func() { leave(); s.release(1) })
 	close(a.recorded)
 	a.progress.resume(nodes)
 	ctx, cancel := context.WithCancelCause(context.Background())

@@ -23,6 +23,9 @@ import (
 const (
 	defaultMaxConcurrent = 1024
 	defaultMaxQueued     = 10_000
+	// shareOfQueue is how much of the places runs out of the queue may have, in quarters: callers who wait for their
+	// answer find one also when many runs wait.
+	shareOfQueue = 3
 )
 
 // Config is what a Service is made of.
@@ -52,10 +55,11 @@ type Queue interface {
 // Service works on runs in this process and keeps them on record.
 type Service struct {
 	Config
-	storage  storage
-	instance string // the id of this process; see instance.go
-	slots    *semaphore.Weighted
-	waiting  gauge // runs in the queue
+	storage   storage
+	instance  string // the id of this process; see instance.go
+	slots     *semaphore.Weighted
+	fromQueue *semaphore.Weighted // those of slots that runs out of the queue may have
+	waiting   gauge               // runs in the queue
 
 	closing context.Context // ends when no run is started any more
 	close   context.CancelFunc
@@ -83,7 +87,8 @@ func New(c Config) *Service {
 	working, abandon := context.WithCancelCause(context.Background())
 	closing, closeIt := context.WithCancel(context.Background())
 	return &Service{Config: c, storage: storage{c.Store}, instance: newInstanceID(), slots: semaphore.NewWeighted(c.MaxConcurrent),
-		byID: map[string]*Active{}, closing: closing, close: closeIt, working: working, abandon: abandon}
+		fromQueue: semaphore.NewWeighted(max(c.MaxConcurrent*shareOfQueue/4, 1)),
+		byID:      map[string]*Active{}, closing: closing, close: closeIt, working: working, abandon: abandon}
 }
 
 // Instance is the id of this process among all that work on the same database.

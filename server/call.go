@@ -24,7 +24,8 @@ type call struct {
 	queued   bool // it is answered at once, and the run goes through the queue
 	stream   bool // it is answered with the run's events
 	body     []byte
-	leave    func() // gives back what the call took of the limits
+	leave    func()      // gives back what the call took of the limits
+	letGo    func() bool // lets the run go on when its caller has left
 }
 
 // prompter makes the prompt of a call from its request.
@@ -75,6 +76,7 @@ func (s *Server) await(c echo.Context, k *call, active *runs.Active) error {
 		if err := active.Recorded(c.Request().Context()); err != nil {
 			return problem.Of(err)
 		}
+		k.letGo()
 		return answerAccepted(c, active.ID, runs.Running)
 	}
 	s.Metrics.Webhook(time.Since(k.received))
@@ -112,8 +114,9 @@ func (s *Server) startCall(c echo.Context, k *call, source string, apart bool, p
 		k.leave()
 		return nil, nil, err
 	}
+	k.letGo = func() bool { return true }
 	if k.client.CancelOnDisconnect {
-		context.AfterFunc(request.Context(), active.Cancel)
+		k.letGo = context.AfterFunc(request.Context(), active.Cancel) // which also ends when the call has been answered
 	}
 	return active, nil, nil
 }
@@ -148,7 +151,7 @@ func (s *Server) readRequest(c echo.Context, k *call, source string, prompt prom
 		return r, problem.New(problem.Unavailable, "agent_unavailable", "The agent %q cannot be used now: its configuration has an error, which the log names.", agent)
 	}
 	r = runs.Request{ClientID: k.client.ID, Entry: entry, Source: source, Input: p.Text, SessionID: p.SessionID, Metadata: p.Metadata,
-		ReceivedAt: k.received, Stream: k.stream}
+		ReceivedAt: k.received, Priority: p.Priority, Stream: k.stream}
 	if !k.queued {
 		r.OnEnd = k.leave
 	}

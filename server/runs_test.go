@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/agents"
 	"beckon/clients"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
@@ -31,6 +32,13 @@ func (g *gateway) get(path string, headers ...string) answer {
 
 func (g *gateway) create(body string, headers ...string) answer {
 	return g.do(g.request("/api/v1/runs", body, append([]string{"Content-Type: application/json"}, headers...)...))
+}
+
+// enqueue starts a run with a priority, in the service: the one place is taken, and the gateway would say that it is full.
+func (g *gateway) enqueue(prompt string, priority int) string {
+	run, err := g.runs.Enqueue(context.Background(), runs.Request{ClientID: "ci", Entry: &agents.Entry{ID: "triage"}, Source: runs.SourceAPI, Input: prompt, Priority: priority})
+	require.NoError(g.t, err)
+	return run.ID
 }
 
 // awaitRun waits until a run has ended.
@@ -305,6 +313,42 @@ func TestTheClientsCapInTheQueue(t *testing.T) {
 	})
 }
 
+// The lower number comes first, before all that have not been fetched yet.
+func TestPriorities(t *testing.T) {
+	g := newGateway(t, setting{runs: func(c *runs.Config) { c.MaxConcurrent = 1 }})
+	g.model.hold()
+	require.Equal(t, 202, g.call("first", "Prefer: wait=0").StatusCode) // has the only place
+	<-g.model.asked
+	var late []string
+	for range 30 {
+		late = append(late, g.enqueue("late", 4))
+	}
+	soon := g.enqueue("soon", 1)
+	g.model.does(func(w http.ResponseWriter, _ *http.Request, prompt string) {
+		time.Sleep(3 * time.Millisecond) // a model takes its time
+		say(w, prompt)
+	})
+	g.model.letGo()
+	begun := g.awaitRun(soon).StartedAt
+	after := 0
+	for _, id := range late {
+		if g.awaitRun(id).StartedAt.After(begun) {
+			after++
+		}
+	}
+	require.Greater(t, after, 10)
+}
+
+// A caller who cancels by hanging up does not cancel by being told to come back.
+func TestTheDeadlineCancelsNothing(t *testing.T) {
+	g := newGateway(t, setting{clients: []clients.Client{{ID: "ci", Passthrough: true, AllowedAgents: []string{"triage"}, CancelOnDisconnect: true}}})
+	g.model.hold()
+	id := g.call("x", "Prefer: wait=0").Header.Get("Beckon-Run-Id")
+	<-g.model.asked
+	g.model.letGo()
+	require.Equal(t, runs.Completed, g.awaitRun(id).Status)
+}
+
 func TestAFullQueue(t *testing.T) {
 	g := newGateway(t, setting{runs: func(c *runs.Config) { c.MaxQueued, c.MaxConcurrent = 2, 2 }})
 	g.model.hold()
@@ -371,7 +415,7 @@ func TestAFollowerComesBack(t *testing.T) {
 func TestAFollowerThatNeverReads(t *testing.T) {
 	g := newGateway(t, setting{})
 	g.model.hold()
-	id := g.create(`{"prompt":"`+strings.Repeat("long ", 100_000)+`"}`).Header.Get("Beckon-Run-Id")
+	id := g.create(`{"prompt":"` + strings.Repeat("long ", 100_000) + `"}`).Header.Get("Beckon-Run-Id")
 	<-g.model.asked
 	for range 20 {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
@@ -457,6 +501,8 @@ func TestRunsThatAreRefused(t *testing.T) {
 		{"runs", `{"agent":"triage","workflowId":"other","input":"x"}`, nil, 400, "invalid_parameter"},
 		{"runs", `{"agent":"../x","input":"x"}`, nil, 400, "invalid_parameter"},
 		{"runs", `{"input":"x","prompt":"y"}`, nil, 400, "invalid_parameter"},
+		{"runs", `{"input":"x","priority":5}`, nil, 400, "invalid_parameter"},
+		{"runs", `{"input":"x","priority":"high"}`, nil, 400, "invalid_parameter"},
 		{"runs", `{"input":7}`, nil, 400, "invalid_parameter"},
 		{"runs", `{"prompt":7}`, nil, 400, "invalid_prompt"},
 		{"runs", `{"input":""}`, nil, 400, "empty_prompt"},
