@@ -250,7 +250,7 @@ func TestRetention(t *testing.T) {
 				if err := tx.Exec("INSERT INTO events (run_id, id, type, payload) VALUES (?, 'evt_1', 'run.completed', '{}')", id).Error; err != nil {
 					return err
 				}
-				if err := tx.Exec("INSERT INTO nodes (run_id, node_id, node_type, status, started_at) VALUES (?, 'n', 'n', 'COMPLETED', 1)", id).Error; err != nil {
+				if err := tx.Exec("INSERT INTO nodes (run_id, node_id, node_type, place, status, started_at) VALUES (?, 'n', 'n', 1, 'COMPLETED', 1)", id).Error; err != nil {
 					return err
 				}
 			}

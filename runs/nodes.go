@@ -11,9 +11,9 @@ import (
 )
 
 // beginNode writes that a node is RUNNING, also when an earlier attempt at the run got as far as that.
-func beginNode(tx *gorm.DB, runID string, n agents.Node) error {
-	return tx.Exec("INSERT INTO nodes (run_id, node_id, node_type, status, started_at) VALUES (?, ?, ?, 'RUNNING', ?) ON CONFLICT (run_id, node_id) DO UPDATE SET status = 'RUNNING', started_at = excluded.started_at, completed_at = NULL, output = NULL, error_code = NULL, error_message = NULL",
-		runID, n.ID, n.Type, n.StartedAt.UnixMilli()).Error
+func beginNode(tx *gorm.DB, runID string, n agents.Node, place int) error {
+	return tx.Exec("INSERT INTO nodes (run_id, node_id, node_type, place, status, started_at) VALUES (?, ?, ?, ?, 'RUNNING', ?) ON CONFLICT (run_id, node_id) DO UPDATE SET status = 'RUNNING', place = excluded.place, started_at = excluded.started_at, completed_at = NULL, output = NULL, error_code = NULL, error_message = NULL",
+		runID, n.ID, n.Type, place, n.StartedAt.UnixMilli()).Error
 }
 
 func endNode(tx *gorm.DB, runID string, n agents.Node) error {
@@ -52,7 +52,7 @@ type nodeRow struct {
 // nodesOf returns the nodes of a run in the order in which they began.
 func nodesOf(db *gorm.DB, runID string) ([]agents.Node, error) {
 	var rows []nodeRow
-	if err := db.Raw("SELECT * FROM nodes WHERE run_id = ? ORDER BY started_at, node_id", runID).Scan(&rows).Error; err != nil {
+	if err := db.Raw("SELECT * FROM nodes WHERE run_id = ? ORDER BY place", runID).Scan(&rows).Error; err != nil {
 		return nil, fmt.Errorf("read the nodes of run %s: %w", runID, err)
 	}
 	nodes := make([]agents.Node, len(rows))

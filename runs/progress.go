@@ -24,6 +24,7 @@ type progress struct {
 
 	mu      sync.Mutex
 	nodes   nodeCount
+	begun   int             // nodes, in earlier attempts too
 	text    strings.Builder // not written yet
 	written bool            // some text is
 	any     bool            // there was some
@@ -38,8 +39,12 @@ func (p *progress) Finished(id string) (agents.Node, bool) {
 
 // Begin implements agents.Progress.
 func (p *progress) Begin(n agents.Node) {
+	p.mu.Lock()
+	p.begun++
+	place := p.begun
+	p.mu.Unlock()
 	p.journal.add(entry{event: func(id string) events.Event { return nodeEvent(id, p.run, n) },
-		write: func(tx *gorm.DB) error { return beginNode(tx, p.run.ID, n) }})
+		write: func(tx *gorm.DB) error { return beginNode(tx, p.run.ID, n, place) }})
 }
 
 // End implements agents.Progress.
@@ -122,5 +127,5 @@ func (p *progress) resume(nodes []agents.Node) {
 			p.finished[n.ID] = n
 		}
 	}
-	p.nodes = nodeCount{completed: len(p.finished)}
+	p.nodes, p.begun = nodeCount{completed: len(p.finished)}, len(nodes)
 }

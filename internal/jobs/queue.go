@@ -95,7 +95,7 @@ type client interface {
 // New prepares the queue, and brings its tables up to date. Nothing is worked on before Start.
 func New(ctx context.Context, c Config) (*Queue, error) {
 	config := &river.Config{
-		ID: c.Instance, Logger: c.Log, Queues: map[string]river.QueueConfig{}, Workers: river.NewWorkers(),
+		ID: c.Instance, Logger: slog.New(quiet{c.Log.Handler()}), Queues: map[string]river.QueueConfig{}, Workers: river.NewWorkers(),
 		FetchCooldown: fetchPause, MaxAttempts: maxAttempts, JobTimeout: -1, RescueStuckJobsAfter: stuckAfter,
 		CompletedJobRetentionPeriod: neverClean, RetryPolicy: retries{}, Hooks: []rivertype.Hook{river.HookInsertBeginFunc(dueLongAgo)},
 	}

@@ -20,6 +20,7 @@ CREATE TABLE nodes (
     run_id            TEXT COLLATE "C" NOT NULL,
     node_id           TEXT COLLATE "C" NOT NULL,
     node_type         TEXT    NOT NULL,
+    place             BIGINT NOT NULL, -- the nodes of a run in the order in which they began
     status            TEXT    NOT NULL,
     output            TEXT,
     error_code        TEXT,

@@ -19,6 +19,7 @@ CREATE TABLE nodes (
     run_id            TEXT    NOT NULL,
     node_id           TEXT    NOT NULL,
     node_type         TEXT    NOT NULL,
+    place             INTEGER NOT NULL, -- the nodes of a run in the order in which they began
     status            TEXT    NOT NULL,
     output            TEXT,
     error_code        TEXT,
