@@ -33,9 +33,9 @@ func NewSequence(runID, last string) *Sequence {
 	return s
 }
 
-// Next returns the next id.
-func (s *Sequence) Next() string {
-	s.time = max(s.time, uint64(time.Now().UnixMilli()))
+// Next returns the next id, of an event that happened at the given time.
+func (s *Sequence) Next(at time.Time) string {
+	s.time = max(s.time, uint64(at.UnixMilli()))
 	return s.next()
 }
 

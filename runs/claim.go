@@ -53,7 +53,7 @@ func (s *Service) claim(ctx context.Context, ids []string) (claimed []*claim, er
 func begin(tx *gorm.DB, r *Run) (c *claim, err error) {
 	c = &claim{run: r}
 	if r.Attempts == 1 {
-		id := events.NewSequence(r.ID, events.FirstID(r.ID, r.CreatedAt)).Next()
+		id := events.NewSequence(r.ID, events.FirstID(r.ID, r.CreatedAt)).Next(r.StartedAt)
 		c.events = []events.Event{runEvent(id, r, nodeCount{})}
 		c.last = c.events[0].ID
 		return c, nil

@@ -112,7 +112,7 @@ func TestRunsOfADeadInstance(t *testing.T) {
 				service := newQueued(t, s, entry)
 				active := start(t, service, runs.Request{ClientID: "c", Entry: entry, Source: "api", Input: "in"})
 				<-active.Done()
-				set(t, s, active.ID, "status = 'RUNNING', output = NULL, events = NULL, completed_at = NULL, instance_id = 'ins_dead', "+test.assignment)
+				set(t, s, active.ID, "status = 'RUNNING', output = NULL, completed_at = NULL, instance_id = 'ins_dead', "+test.assignment)
 				require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error {
 					return tx.Exec("INSERT INTO instances (id, started_at, seen_at) VALUES ('ins_dead', 1, 1)").Error
 				}))

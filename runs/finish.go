@@ -26,7 +26,7 @@ const (
 func (s *Service) finish(a *Active) {
 	outcome := a.run
 	nodes := a.progress.finish()
-	last := entry{end: &outcome, event: func(id string) events.Event { return runEvent(id, &outcome, nodes) }}
+	last := entry{end: &outcome, at: outcome.CompletedAt, event: func(id string) events.Event { return runEvent(id, &outcome, nodes) }}
 	if outcome.IsFlow && outcome.Error != nil {
 		last.write = func(tx *gorm.DB) error { return stopNodes(tx, a.ID, *outcome.Error, outcome.CompletedAt) }
 	}
@@ -142,6 +142,6 @@ func (s *Service) endUnworked(tx *gorm.DB, r *Run, from Status, instance string)
 	if err != nil {
 		return nil, err
 	}
-	list := []events.Event{runEvent(events.NewSequence(r.ID, last).Next(), r, countNodes(nodes))}
+	list := []events.Event{runEvent(events.NewSequence(r.ID, last).Next(r.CompletedAt), r, countNodes(nodes))}
 	return list, s.Events.Append(tx, list)
 }

@@ -39,7 +39,7 @@ func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instanc
 				return err
 			}
 		}
-		if err := s.storage.insert(tx, r, instance, nil); err != nil {
+		if err := s.storage.insert(tx, r, instance); err != nil {
 			return err
 		}
 		if err := s.Events.Append(tx, list); err != nil || more == nil {

@@ -6,17 +6,16 @@ import (
 
 	"gorm.io/gorm"
 
-	"beckon/events"
 	"beckon/internal/store"
 )
 
 // insertInto is followed by the values of one or several runs.
-const insertInto = "INSERT INTO runs (id, status, client_id, workflow_id, kind, source, session_id, input, metadata, events, output, error_code, error_message, error_kind, instance_id, retry_on_crash, priority, prompt_tokens, completion_tokens, total_tokens, received_at, created_at, started_at, completed_at) VALUES "
+const insertInto = "INSERT INTO runs (id, status, client_id, workflow_id, kind, source, session_id, input, metadata, output, error_code, error_message, error_kind, instance_id, retry_on_crash, priority, prompt_tokens, completion_tokens, total_tokens, received_at, created_at, started_at, completed_at) VALUES "
 
-// insert writes a run that is not in the table yet: queued, running, or ended already; then with its events.
-func (s storage) insert(tx *gorm.DB, r *Run, instance string, whole []events.Event) error {
+// insert writes a run that is not in the table yet: queued, running, or ended already.
+func (s storage) insert(tx *gorm.DB, r *Run, instance string) error {
 	w := &rowWriter{inline: !s.store.Shared()}
-	w.run(r, instance, whole)
+	w.run(r, instance)
 	return s.store.Later(tx, "runs", w, func(tx *gorm.DB, rows []any) error {
 		var statement strings.Builder
 		var values []any
@@ -42,11 +41,8 @@ type rowWriter struct {
 	values []any
 }
 
-func (w *rowWriter) run(r *Run, instance string, whole []events.Event) {
-	var code, message, kind, output, log string
-	if whole != nil {
-		log = events.EncodeWhole(whole)
-	}
+func (w *rowWriter) run(r *Run, instance string) {
+	var code, message, kind, output string
 	if r.Error != nil {
 		code, message, kind = r.Error.Code, r.Error.Message, string(r.ErrorKind)
 	}
@@ -58,7 +54,7 @@ func (w *rowWriter) run(r *Run, instance string, whole []events.Event) {
 		w.string(text)
 	}
 	w.value(storable(r.Input)) // never null
-	for _, text := range []string{string(r.Metadata), log, output, code, message, kind, instance} {
+	for _, text := range []string{string(r.Metadata), output, code, message, kind, instance} {
 		w.string(text)
 	}
 	w.value(r.RetryOnCrash)

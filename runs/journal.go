@@ -3,12 +3,13 @@ package runs
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
+	"time"
 
 	"gorm.io/gorm"
 
 	"beckon/events"
+	"beckon/internal/problem"
 )
 
 // journal writes what happens to one run, in the order in which it happened. What comes while a write is under way
@@ -29,9 +30,28 @@ type entry struct {
 	begin  *Run // set in the first entry of a run that is not in the table yet: it is inserted
 	end    *Run // set in the last entry
 	write  func(tx *gorm.DB) error
-	event  func(id string) events.Event // nil when nothing is reported
+	at     time.Time                    // when it happened
+	event  func(id string) events.Event // makes the event, when somebody needs it; nil when nothing is reported
 	done   func(error)                  // must not block; may be nil
-	events []events.Event               // what event made
+	id     string                       // of the event
+	made   bool
+	report events.Event // what event has made
+}
+
+// eventsOf returns the events of the entries.
+func eventsOf(batch []entry) []events.Event {
+	list := make([]events.Event, 0, len(batch))
+	for i := range batch {
+		e := &batch[i]
+		if e.event == nil {
+			continue
+		}
+		if !e.made {
+			e.report, e.made = e.event(e.id), true
+		}
+		list = append(list, e.report)
+	}
+	return list
 }
 
 var errEnded = errors.New("the run had ended already, or another process works on it")
@@ -40,7 +60,7 @@ var errEnded = errors.New("the run had ended already, or another process works o
 func (j *journal) add(e entry) {
 	j.mu.Lock()
 	if e.event != nil {
-		e.events = []events.Event{e.event(j.ids.Next())}
+		e.id = j.ids.Next(e.at)
 	}
 	j.waiting = append(j.waiting, e)
 	j.mu.Unlock()
@@ -76,10 +96,8 @@ func (j *journal) flush() {
 			batch, j.waiting = j.waiting, nil
 			j.mu.Unlock()
 		}
-		if err == nil {
-			for _, e := range batch {
-				j.service.Events.Publish(e.events)
-			}
+		if err == nil && j.service.Events.Followed(j.runID) {
+			j.service.Events.Publish(eventsOf(batch))
 		}
 		for _, e := range batch {
 			if e.done != nil {
@@ -93,19 +111,20 @@ func (j *journal) flush() {
 	})
 }
 
-// apply writes a batch. A run that has begun and ended in it, and nothing else, is written once, as a whole.
+// apply writes a batch. A run that has begun and ended in it, and nothing else, is written once, as a whole: its events
+// can be computed from it.
 func (j *journal) apply(tx *gorm.DB, batch []entry) error {
 	s, first, last := j.service, batch[0], batch[len(batch)-1]
 	if first.begin != nil && last.end != nil && len(batch) == 2 && last.write == nil {
-		return s.storage.insert(tx, last.end, s.instance, append(slices.Clone(first.events), last.events...))
+		return s.storage.insert(tx, last.end, s.instance)
 	}
 	switch {
 	case first.begin != nil && last.end != nil:
-		if err := s.storage.insert(tx, last.end, s.instance, nil); err != nil {
+		if err := s.storage.insert(tx, last.end, s.instance); err != nil {
 			return err
 		}
 	case first.begin != nil:
-		if err := s.storage.insert(tx, first.begin, s.instance, nil); err != nil {
+		if err := s.storage.insert(tx, first.begin, s.instance); err != nil {
 			return err
 		}
 	case last.end == nil && s.Store.Shared():
@@ -114,19 +133,35 @@ func (j *journal) apply(tx *gorm.DB, batch []entry) error {
 			return err
 		}
 	}
-	var list []events.Event
 	for _, e := range batch {
-		if e.write != nil {
-			if err := e.write(tx); err != nil {
-				return err
-			}
+		if e.write == nil {
+			continue
 		}
-		list = append(list, e.events...)
+		if err := e.write(tx); err != nil {
+			return err
+		}
 	}
 	if first.begin == nil && last.end != nil {
 		if err := endRun(tx, last.end, s.instance); err != nil {
 			return err
 		}
 	}
-	return s.Events.Append(tx, list)
+	return s.Events.Append(tx, eventsOf(batch))
+}
+
+// computed returns the events of a run that was written as a whole, with the ids that its journal gave them. Of a run
+// that has not ended there are none to compute.
+func (s *Service) computed(ctx context.Context, runID string) ([]events.Event, error) {
+	run, err := s.Get(ctx, runID)
+	if problem.Is(err, problem.NotFound) {
+		return nil, nil
+	}
+	if err != nil || !run.Status.Ended() {
+		return nil, err
+	}
+	begun := *run
+	begun.Status, begun.Output, begun.Error = Running, "", nil
+	first := runEvent(events.FirstID(runID, run.CreatedAt), &begun, nodeCount{})
+	last := runEvent(events.NewSequence(runID, first.ID).Next(run.CompletedAt), run, countNodes(run.Nodes))
+	return []events.Event{first, last}, nil
 }

@@ -43,7 +43,7 @@ func (p *progress) Begin(n agents.Node) {
 	p.begun++
 	place := p.begun
 	p.mu.Unlock()
-	p.journal.add(entry{event: func(id string) events.Event { return nodeEvent(id, p.run, n) },
+	p.journal.add(entry{at: n.StartedAt, event: func(id string) events.Event { return nodeEvent(id, p.run, n) },
 		write: func(tx *gorm.DB) error { return beginNode(tx, p.run.ID, n, place) }})
 }
 
@@ -59,7 +59,7 @@ func (p *progress) End(_ context.Context, n agents.Node) error {
 	p.mu.Unlock()
 	p.flushText()
 	outcome := make(chan error, 1)
-	p.journal.add(entry{event: func(id string) events.Event { return nodeEvent(id, p.run, n) },
+	p.journal.add(entry{at: n.CompletedAt, event: func(id string) events.Event { return nodeEvent(id, p.run, n) },
 		write: func(tx *gorm.DB) error { return endNode(tx, p.run.ID, n) }, done: func(err error) { outcome <- err }})
 	return <-outcome
 }
@@ -90,7 +90,7 @@ func (p *progress) flushText() {
 	}
 	p.written = true
 	text := p.text.String()
-	p.journal.add(entry{event: func(id string) events.Event { return deltaEvent(id, p.run.ID, text) }})
+	p.journal.add(entry{at: time.Now(), event: func(id string) events.Event { return deltaEvent(id, p.run.ID, text) }})
 	p.text.Reset()
 }
 

@@ -86,9 +86,11 @@ func New(c Config) *Service {
 	}
 	working, abandon := context.WithCancelCause(context.Background())
 	closing, closeIt := context.WithCancel(context.Background())
-	return &Service{Config: c, storage: storage{c.Store}, instance: newInstanceID(), slots: semaphore.NewWeighted(c.MaxConcurrent),
+	s := &Service{Config: c, storage: storage{c.Store}, instance: newInstanceID(), slots: semaphore.NewWeighted(c.MaxConcurrent),
 		fromQueue: semaphore.NewWeighted(max(c.MaxConcurrent*shareOfQueue/4, 1)),
 		byID:      map[string]*Active{}, closing: closing, close: closeIt, working: working, abandon: abandon}
+	s.Events.Computed = s.computed
+	return s
 }
 
 // Instance is the id of this process among all that work on the same database.

@@ -60,14 +60,14 @@ func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 	event := func(id string) events.Event { return runEvent(id, &run, nodeCount{}) }
 	if r.Once != nil {
 		// Whether it is the first such call has to be known before the agent is asked.
-		if err := s.record(ctx, r.Once, &run, s.instance, []events.Event{event(a.journal.ids.Next())}, nil); err != nil {
+		if err := s.record(ctx, r.Once, &run, s.instance, []events.Event{event(a.journal.ids.Next(now))}, nil); err != nil {
 			s.leave(a)
 			return nil, err
 		}
 		close(a.recorded)
 	} else {
 		a.journal.held = true
-		a.journal.add(entry{begin: &run, event: event, done: a.begun})
+		a.journal.add(entry{begin: &run, at: now, event: event, done: a.begun})
 	}
 	go s.work(ctx, a, r.Entry, r.Stream)
 	return a, nil

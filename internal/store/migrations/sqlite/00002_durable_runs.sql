@@ -7,7 +7,6 @@ ALTER TABLE runs ADD COLUMN instance_id TEXT; -- who works on it, or did
 ALTER TABLE runs ADD COLUMN cancel_requested_at INTEGER;
 ALTER TABLE runs ADD COLUMN error_kind TEXT;
 ALTER TABLE runs ADD COLUMN received_at INTEGER;
-ALTER TABLE runs ADD COLUMN events TEXT; -- JSON: the events of a run that was written at its end, as a whole; they are not in the table events
 
 CREATE INDEX runs_by_client ON runs (client_id, id);
 CREATE INDEX runs_not_completed ON runs (client_id, status, id) WHERE status <> 'COMPLETED';
