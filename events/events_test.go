@@ -117,7 +117,13 @@ func TestEventsOfAnotherProcess(t *testing.T) {
 	l, other := events.NewLog(here), events.NewLog(there)
 	ctx, cancel := context.WithCancel(t.Context())
 	looked := make(chan struct{})
-	go func() { defer close(looked); l.Look(ctx) }()
+	go func() {
+		defer close(looked)
+		for ctx.Err() == nil {
+			l.Look(ctx)
+			time.Sleep(events.LookEvery)
+		}
+	}()
 	defer func() { cancel(); <-looked }()
 	run := newRun()
 	sequence := events.NewSequence(run, "")

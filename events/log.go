@@ -14,10 +14,11 @@ import (
 	"beckon/internal/store"
 )
 
+// LookEvery is how often followed runs are looked at for events that other processes wrote.
+const LookEvery = 200 * time.Millisecond
+
 const (
 	pageSize = 256 // events that are read at once
-	// lookEvery is how often followed runs are looked at for events that other processes wrote.
-	lookEvery = 200 * time.Millisecond
 	lookRuns  = 100 // that are looked at with one query
 )
 
@@ -116,24 +117,9 @@ func (l *Log) Publish(list []Event) {
 	}
 }
 
-// Look finds the events that other processes have written for the runs that are followed here, until ctx ends.
+// Look finds the events that other processes have written for the runs that are followed here. Where there are such
+// processes it is to be called every LookEvery.
 func (l *Log) Look(ctx context.Context) {
-	if !l.store.Shared() {
-		return // nobody else writes
-	}
-	ticker := time.NewTicker(lookEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			l.lookOnce(ctx)
-		}
-	}
-}
-
-func (l *Log) lookOnce(ctx context.Context) {
 	var conditions []string
 	var values []any
 	ask := func() {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"beckon/events"
 )
 
 // How often a process looks after what others, or its own past, have left.
@@ -39,8 +41,8 @@ func (s *Service) Keep(ctx context.Context, retention func() time.Duration) erro
 	s.keep(keeping, retainEvery, func(ctx context.Context) { s.retain(ctx, time.Now().Add(-retention())) })
 	if s.Store.Shared() {
 		s.keep(keeping, cancelsEvery, s.lookForCancels)
+		s.keep(keeping, events.LookEvery, s.Events.Look)
 	}
-	s.keepers.Go(func() { s.Events.Look(keeping) })
 	return nil
 }
 

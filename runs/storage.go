@@ -129,10 +129,3 @@ func deref(s *string) string {
 	}
 	return *s
 }
-
-func nullable(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
