@@ -19,7 +19,7 @@ const LookEvery = 200 * time.Millisecond
 
 const (
 	pageSize = 256 // events that are read at once
-	lookRuns  = 100 // that are looked at with one query
+	lookRuns = 100 // that are looked at with one query
 )
 
 // Log is the log of events. Whoever appends to it publishes after the commit; followers in this process are told at
