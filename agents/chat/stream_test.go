@@ -1,10 +1,12 @@
 package chat_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"beckon/agents"
+	"beckon/agents/chat"
 	"beckon/internal/problem"
 	"beckon/internal/units"
 )
@@ -216,4 +219,31 @@ func TestInstructionsThatAreATemplate(t *testing.T) {
 	_, err = a.Invoke(t.Context(), agents.Call{Prompt: prompt})
 	require.Equal(t, "prompt_template_failed", problem.Of(err).Code)
 	require.Contains(t, problem.Of(err).Detail, "research")
+}
+
+// Whatever a provider streams, the answer is a text or an error, and ends.
+func FuzzStream(f *testing.F) {
+	f.Add([]byte(says("Hello") + "\n\n" + finish("stop") + "\n\n" + counted + "\n\n" + done + "\n\n"))
+	f.Add([]byte("data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":-5,\"function\":{\"arguments\":\"{\"}}]}}]}\n\ndata: [DONE]\n"))
+	f.Add([]byte("data: {\"error\":{\"message\":\"x\"}}\n\n"))
+	f.Add([]byte("event: x\r\n: comment\r\ndata: null\r\n\r\ndata: {\"choices\":null}\n"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		invoker, found := chat.NewWaiting(constant(body), slog.New(slog.DiscardHandler), func(ctx context.Context, _ time.Duration) error { return ctx.Err() })(
+			agents.Provider{ID: "acme", Type: "openai", URL: "http://provider.test/v1", APIKey: key}, agents.Agent{ID: "triage", Model: "m"})
+		require.Empty(t, found)
+		passed, result, err := streamed(context.Background(), invoker, agents.Call{})
+		if err != nil {
+			require.Equal(t, problem.Upstream, problem.Of(err).Kind, "%v", err)
+			return
+		}
+		require.NotEmpty(t, strings.TrimSpace(result.Output))
+		require.Equal(t, result.Output, passed)
+	})
+}
+
+// constant answers every request with the same stream.
+type constant []byte
+
+func (c constant) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Request: r, Body: io.NopCloser(bytes.NewReader(c))}, nil
 }
