@@ -53,6 +53,11 @@ func (s storage) alive(ctx context.Context, self string) (alive, dead []string, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("list the instances: %w", err)
 	}
+	// A process that ended in good order may have left a run whose end it could not write.
+	err = s.store.Read(ctx).Raw("SELECT DISTINCT instance_id FROM runs WHERE status = 'RUNNING' AND instance_id NOT IN (SELECT id FROM instances)").Scan(&dead).Error
+	if err != nil {
+		return nil, nil, fmt.Errorf("look for runs that nobody works on: %w", err)
+	}
 	for _, i := range all {
 		switch {
 		case i.ID == self:

@@ -106,8 +106,11 @@ func (j *journal) flush() {
 		}
 		j.mu.Lock()
 		j.writing = false
+		more := len(j.waiting) > 0
 		j.mu.Unlock()
-		j.flush()
+		if more {
+			go j.flush() // the writer, which called this, may have a full queue in front of it
+		}
 	})
 }
 
