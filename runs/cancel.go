@@ -28,9 +28,7 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 	s.Events.Publish(list)
 	if last != nil {
 		s.waiting.Add(-1)
-		s.Metrics.RunStarted()
-		s.count(last)
-		s.report(last, last.Problem())
+		s.tellEnd(last)
 	}
 	if a := s.here(id); a != nil {
 		a.Cancel()

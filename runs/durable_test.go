@@ -106,7 +106,7 @@ func TestRunsOfADeadInstance(t *testing.T) {
 		{"is to be retried", "retry_on_crash = TRUE", true, runs.Completed, ""},
 		{"was left by a process that ended", "retry_on_crash = TRUE", false, runs.Completed, ""},
 		{"was canceled", "retry_on_crash = TRUE, cancel_requested_at = 1", true, runs.Canceled, "canceled"},
-		{"has brought down its process too often", "retry_on_crash = TRUE, attempts = 3", true, runs.Failed, "interrupted"},
+		{"has brought down its process too often", "retry_on_crash = TRUE, crashes = 2", true, runs.Failed, "interrupted"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			storetest.EachStore(t, func(t *testing.T, s *store.Store) {

@@ -99,6 +99,13 @@ func (s *Service) tell(a *Active) {
 	s.report(&a.run, a.err)
 }
 
+// tellEnd counts and logs a run that ended without being worked on here.
+func (s *Service) tellEnd(r *Run) {
+	s.Metrics.RunStarted()
+	s.count(r)
+	s.report(r, r.Problem())
+}
+
 func (s *Service) count(r *Run) {
 	s.Metrics.RunEnded(string(r.Status), r.Duration(), r.Usage.PromptTokens, r.Usage.CompletionTokens)
 }

@@ -165,7 +165,7 @@ func (s *Service) putBack(a *Active) {
 func (s *Service) requeue(a *Active) error {
 	outcome := make(chan error, 1)
 	a.journal.add(entry{write: func(tx *gorm.DB) error {
-		if err := backToQueue(tx, a.ID, s.instance); err != nil {
+		if err := backToQueue(tx, a.ID, s.instance, 0); err != nil {
 			return err
 		}
 		return s.Queue.Enqueue(tx, jobs.Job{Kind: JobKind, ID: a.ID, Priority: PriorityFirst})
@@ -174,9 +174,9 @@ func (s *Service) requeue(a *Active) error {
 	return <-outcome
 }
 
-// backToQueue lets somebody else take up a run that instance has worked on.
-func backToQueue(tx *gorm.DB, id, instance string) error {
-	return one(tx.Exec("UPDATE runs SET status = 'QUEUED', instance_id = NULL, started_at = NULL, attempts = attempts + 1 WHERE id = ? AND status = 'RUNNING' AND instance_id = ?", id, instance))
+// backToQueue lets somebody else take up a run that instance has worked on, until it crashed or was told to end.
+func backToQueue(tx *gorm.DB, id, instance string, crashes int) error {
+	return one(tx.Exec("UPDATE runs SET status = 'QUEUED', instance_id = NULL, started_at = NULL, attempts = attempts + 1, crashes = crashes + ? WHERE id = ? AND status = 'RUNNING' AND instance_id = ?", crashes, id, instance))
 }
 
 // unpark gives the client's next waiting runs a job, when the client may have only so many runs at once: its job may have

@@ -15,7 +15,7 @@ import (
 
 const (
 	recoverBatch = 100 // runs that are looked after in one transaction
-	maxAttempts  = 3   // a run that brings down its process each time is not tried forever
+	maxCrashes   = 3   // a run that brings down its process each time is not tried forever
 	overdue      = 15 * time.Second
 )
 
@@ -52,35 +52,44 @@ func (s *Service) recoverFrom(ctx context.Context, instance string) (n int, err 
 		if len(rows) == 0 {
 			return n, nil
 		}
-		var lists [][]events.Event
+		var ended []*recovered
 		err = s.Store.Write(ctx, func(tx *gorm.DB) error {
-			lists = nil // it may be called twice
+			ended = nil // it may be called twice
 			for i := range rows {
-				list, err := s.recoverRun(tx, &rows[i], instance)
+				r, err := s.recoverRun(tx, &rows[i], instance)
 				if err != nil {
 					return fmt.Errorf("recover run %s: %w", rows[i].ID, err)
 				}
-				lists = append(lists, list)
+				ended = append(ended, r)
 			}
 			return nil
 		})
 		if err != nil {
 			return n, err
 		}
-		for _, list := range lists {
-			s.Events.Publish(list)
+		for _, r := range ended {
+			if len(r.events) > 0 {
+				s.Events.Publish(r.events)
+				s.tellEnd(r.run)
+			}
 		}
 		n += len(rows)
 	}
 }
 
+// recovered is a run of a dead instance, with the events of its end if it has come to that.
+type recovered struct {
+	run    *Run
+	events []events.Event
+}
+
 // recoverRun lets one run of a dead instance go on, or ends it.
-func (s *Service) recoverRun(tx *gorm.DB, w *row, instance string) ([]events.Event, error) {
+func (s *Service) recoverRun(tx *gorm.DB, w *row, instance string) (_ *recovered, err error) {
 	run := w.run()
-	if w.CancelRequestedAt == nil && run.RetryOnCrash && run.Attempts < maxAttempts && s.Queue != nil {
-		err := backToQueue(tx, run.ID, instance)
+	if w.CancelRequestedAt == nil && run.RetryOnCrash && run.Crashes+1 < maxCrashes && s.Queue != nil {
+		err := backToQueue(tx, run.ID, instance, 1)
 		if errors.Is(err, errEnded) {
-			return nil, nil
+			return &recovered{}, nil
 		}
 		if err != nil {
 			return nil, err
@@ -89,7 +98,7 @@ func (s *Service) recoverRun(tx *gorm.DB, w *row, instance string) ([]events.Eve
 		if err := events.Trim(tx, run.ID); err != nil {
 			return nil, err
 		}
-		return nil, s.Queue.Enqueue(tx, jobs.Job{Kind: JobKind, ID: run.ID, Priority: PriorityFirst})
+		return &recovered{}, s.Queue.Enqueue(tx, jobs.Job{Kind: JobKind, ID: run.ID, Priority: PriorityFirst})
 	}
 	run.CompletedAt = time.Now().UTC()
 	if w.CancelRequestedAt != nil {
@@ -97,7 +106,9 @@ func (s *Service) recoverRun(tx *gorm.DB, w *row, instance string) ([]events.Eve
 	} else {
 		run.fail(interrupted)
 	}
-	return s.endUnworked(tx, run, Running, instance)
+	r := &recovered{run: run}
+	r.events, err = s.endUnworked(tx, run, Running, instance)
+	return r, err
 }
 
 // enqueueLost gives new jobs to the waiting runs whose jobs a dead process had fetched and not finished.

@@ -55,6 +55,7 @@ type Run struct {
 	Nodes        []agents.Node // the turns of a flow's agents in the order in which they began; nil where they were not asked for
 	Priority     int
 	Attempts     int  // how often it was begun
+	Crashes      int  // how often the process that worked on it died
 	RetryOnCrash bool // a crash puts it into the queue again
 	ReceivedAt   time.Time
 	CreatedAt    time.Time
@@ -78,9 +79,9 @@ func (r *Run) Problem() error {
 	return problem.New(r.ErrorKind, r.Error.Code, "%s", r.Error.Message)
 }
 
-// AllNodes returns the nodes of a flow's run, or the one node that the run of an agent is. It has none while it waits.
+// AllNodes returns the nodes of a flow's run, or the one node that the run of an agent is. It has none before it has begun.
 func (r *Run) AllNodes() []agents.Node {
-	if r.IsFlow || r.Status == Queued {
+	if r.IsFlow || r.StartedAt.IsZero() {
 		return r.Nodes
 	}
 	return []agents.Node{{ID: r.WorkflowID, Type: r.WorkflowID, Status: agents.NodeStatus(r.Status), Output: r.Output, Error: r.Error, Usage: r.Usage,

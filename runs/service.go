@@ -58,6 +58,7 @@ type Service struct {
 	storage   storage
 	instance  string // the id of this process; see instance.go
 	slots     *semaphore.Weighted
+	entrance  *semaphore.Weighted // for calls that are being put into the queue
 	fromQueue *semaphore.Weighted // those of slots that runs out of the queue may have
 	waiting   gauge               // runs in the queue
 
@@ -86,7 +87,7 @@ func New(c Config) *Service {
 	}
 	working, abandon := context.WithCancelCause(context.Background())
 	closing, closeIt := context.WithCancel(context.Background())
-	s := &Service{Config: c, storage: storage{c.Store}, instance: newInstanceID(), slots: semaphore.NewWeighted(c.MaxConcurrent),
+	s := &Service{Config: c, storage: storage{c.Store}, instance: newInstanceID(), slots: semaphore.NewWeighted(c.MaxConcurrent), entrance: semaphore.NewWeighted(c.MaxConcurrent),
 		fromQueue: semaphore.NewWeighted(max(c.MaxConcurrent*shareOfQueue/4, 1)),
 		byID:      map[string]*Active{}, closing: closing, close: closeIt, working: working, abandon: abandon}
 	s.Events.Computed = s.computed
@@ -99,16 +100,21 @@ func (s *Service) Instance() string { return s.instance }
 // Get returns a run with its nodes. A NotFound says that there is none of that id.
 func (s *Service) Get(ctx context.Context, id string) (*Run, error) { return s.storage.get(ctx, id) }
 
-// Slot takes one of the places for runs of this process, without waiting. It is given back by calling leave. An
-// Unavailable says that the process has no place, or is draining.
-func (s *Service) Slot() (leave func(), err error) {
+// Slot takes one of the places for runs of this process, without waiting; with queued, one of as many for calls that are
+// being put into the queue. It is given back by calling leave. An Unavailable says that there is no place, or that the
+// process is draining.
+func (s *Service) Slot(queued bool) (leave func(), err error) {
 	if s.draining() {
 		return nil, errDraining
 	}
-	if !s.slots.TryAcquire(1) {
+	places := s.slots
+	if queued {
+		places = s.entrance
+	}
+	if !places.TryAcquire(1) {
 		return nil, problem.New(problem.Unavailable, "gateway_full", "Beckon is working on as many calls as it may. Try again in a moment.").After(time.Second)
 	}
-	return sync.OnceFunc(func() { s.slots.Release(1) }), nil
+	return sync.OnceFunc(func() { places.Release(1) }), nil
 }
 
 // Drain starts no run any more and waits for those that are going. When ctx ends first they end FAILED with code

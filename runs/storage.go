@@ -61,7 +61,7 @@ type row struct {
 	ID, Status, ClientID, WorkflowID, Kind, Source, Input           string
 	SessionID, Metadata, Output, ErrorCode, ErrorMessage, ErrorKind *string
 	PromptTokens, CompletionTokens, TotalTokens                     int
-	Priority, Attempts                                              int
+	Priority, Attempts, Crashes                                     int
 	RetryOnCrash                                                    bool
 	InstanceID                                                      *string
 	CreatedAt                                                       int64
@@ -93,7 +93,7 @@ func (w *row) run() *Run {
 	r := &Run{ID: w.ID, Status: Status(w.Status), ClientID: w.ClientID, WorkflowID: w.WorkflowID, IsFlow: w.Kind == kindFlow, Source: w.Source,
 		SessionID: deref(w.SessionID), Input: w.Input, Output: deref(w.Output),
 		Usage:    agents.Usage{PromptTokens: w.PromptTokens, CompletionTokens: w.CompletionTokens, TotalTokens: w.TotalTokens},
-		Priority: w.Priority, Attempts: w.Attempts, RetryOnCrash: w.RetryOnCrash,
+		Priority: w.Priority, Attempts: w.Attempts, Crashes: w.Crashes, RetryOnCrash: w.RetryOnCrash,
 		ReceivedAt: timeOf(w.ReceivedAt), CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), StartedAt: timeOf(w.StartedAt), CompletedAt: timeOf(w.CompletedAt)}
 	if w.Metadata != nil {
 		r.Metadata = []byte(*w.Metadata)

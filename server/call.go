@@ -172,7 +172,7 @@ func fingerprint(c echo.Context, body []byte) string {
 // admit takes the call off the limits of the gateway and of the client, and tells the caller what is left. What it
 // took is given back by leave: when the run has ended, which may be long after its caller left, or is in the queue.
 func (s *Server) admit(c echo.Context, k *call) error {
-	leave, err := s.Runs.Slot()
+	leave, err := s.Runs.Slot(k.queued)
 	if err != nil {
 		return err
 	}

@@ -75,8 +75,11 @@ func (s *Server) answerError(err error, c echo.Context) {
 
 func (s *Server) logRefusal(c echo.Context, p *problem.Error, status int) {
 	level := slog.LevelDebug
-	if p.Kind == problem.Internal || p.Kind == problem.Unavailable {
+	switch {
+	case p.Kind == problem.Internal, p.Kind == problem.Unavailable && p.Unwrap() != nil:
 		level = slog.LevelError
+	case p.Kind == problem.Unavailable: // nothing is broken, there is only too much
+		level = slog.LevelWarn
 	}
 	header := c.Response().Header()
 	s.Log.LogAttrs(c.Request().Context(), level, "request refused", slog.String("request_id", header.Get(requestIDHeader)),

@@ -26,11 +26,16 @@ type runDocument struct {
 	Error       *agents.Failure `json:"error"`
 	Metadata    any             `json:"metadata"`
 	Usage       agents.Usage    `json:"usage"`
-	Nodes       []nodeDocument  `json:"nodes,omitempty"` // not in lists
 	CreatedAt   *string         `json:"createdAt"`
 	StartedAt   *string         `json:"startedAt"`
 	CompletedAt *string         `json:"completedAt"`
 	DurationMs  *int64          `json:"durationMs"`
+}
+
+// runDetail is a run with its nodes.
+type runDetail struct {
+	runDocument
+	Nodes []nodeDocument `json:"nodes"`
 }
 
 // nodeDocument is a node as the API shows it.

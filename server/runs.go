@@ -32,7 +32,7 @@ func (s *Server) getRun(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	document := documentOf(run)
+	document := runDetail{documentOf(run), []nodeDocument{}}
 	for _, n := range run.AllNodes() {
 		document.Nodes = append(document.Nodes, nodeDocument{n.ID, n.Type, n.Status, orNull(n.Output), n.Error, n.Usage, timeOrNull(n.StartedAt), timeOrNull(n.CompletedAt)})
 	}

@@ -349,19 +349,48 @@ func TestTheDeadlineCancelsNothing(t *testing.T) {
 	require.Equal(t, runs.Completed, g.awaitRun(id).Status)
 }
 
+// What is full is the queue: that all places are taken keeps nobody from waiting in it.
 func TestAFullQueue(t *testing.T) {
-	g := newGateway(t, setting{runs: func(c *runs.Config) { c.MaxQueued, c.MaxConcurrent = 2, 2 }})
+	g := newGateway(t, setting{runs: func(c *runs.Config) { c.MaxQueued, c.MaxConcurrent = 3, 2 }})
 	g.model.hold()
-	full := false
-	for range 20 {
-		a := g.create(`{"prompt":"x"}`)
-		if full = a.StatusCode == 503; full {
-			require.Contains(t, []any{"queue_full", "gateway_full"}, a.json(t)["code"])
-			require.NotEmpty(t, a.Header.Get("Retry-After"))
-			break
-		}
+	for range 2 {
+		require.Equal(t, 202, g.call("x", "Prefer: wait=0").StatusCode)
+		<-g.model.asked
 	}
-	require.True(t, full)
+	requireProblem(t, g.call("x"), "gateway_full")
+	var ids []string
+	for range 3 {
+		a := g.create(`{"prompt":"x"}`)
+		require.Equal(t, 202, a.StatusCode, a.body)
+		ids = append(ids, a.Header.Get("Beckon-Run-Id"))
+	}
+	a := g.create(`{"prompt":"x"}`)
+	require.Equal(t, 503, a.StatusCode)
+	requireProblem(t, a, "queue_full")
+	require.NotEmpty(t, a.Header.Get("Retry-After"))
+	nodes := g.get("/api/v1/runs/" + ids[0]).json(t)["nodes"]
+	require.Equal(t, []any{}, nodes)
+	g.model.letGo()
+	for _, id := range ids {
+		require.Equal(t, runs.Completed, g.awaitRun(id).Status)
+	}
+}
+
+// A follower that comes back while nothing has happened waits for what does.
+func TestAFollowerComesBackEarly(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		g := newGateway(t, setting{store: s})
+		g.model.hold()
+		id := g.create(`{"prompt":"x"}`).Header.Get("Beckon-Run-Id")
+		<-g.model.asked
+		last, err := g.runs.Events.Read(t.Context(), id, "")
+		require.NoError(t, err)
+		read := make(chan []sse, 1)
+		go func() { read <- g.follow(g.eventsRequest(id, "Last-Event-ID: "+last[len(last)-1].ID)) }()
+		require.Eventually(t, func() bool { return g.runs.Events.Followed(id) }, patience, time.Millisecond)
+		g.model.letGo()
+		require.Equal(t, []string{"run.completed"}, kinds(<-read))
+	})
 }
 
 func TestAStreamOnTheWebhook(t *testing.T) {

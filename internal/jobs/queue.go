@@ -68,7 +68,7 @@ const (
 	completedFor = time.Minute
 	cancelGrace  = time.Second // for handlers that are told to stop
 
-	neverClean = -1 // says to River that Beckon does it
+	neverClean = 10 * 365 * 24 * time.Hour // for River, since clean does it sooner; on SQLite River takes less than 0 for now
 )
 
 // Queue is the queue of one database.

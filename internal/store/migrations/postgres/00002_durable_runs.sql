@@ -2,7 +2,8 @@
 ALTER TABLE runs ALTER COLUMN id TYPE TEXT COLLATE "C"; -- ids sort by time, whatever the language of the database
 ALTER TABLE runs ADD COLUMN kind TEXT NOT NULL DEFAULT 'agent'; -- agent or flow
 ALTER TABLE runs ADD COLUMN priority BIGINT NOT NULL DEFAULT 2; -- in the queue: 1 comes first, 4 last
-ALTER TABLE runs ADD COLUMN attempts BIGINT NOT NULL DEFAULT 1; -- how often it was begun; more than once after a crash
+ALTER TABLE runs ADD COLUMN attempts BIGINT NOT NULL DEFAULT 1; -- how often it was begun
+ALTER TABLE runs ADD COLUMN crashes BIGINT NOT NULL DEFAULT 0; -- how often the process that worked on it died
 ALTER TABLE runs ADD COLUMN retry_on_crash BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE runs ADD COLUMN instance_id TEXT; -- who works on it, or did
 ALTER TABLE runs ADD COLUMN cancel_requested_at BIGINT;

@@ -1,7 +1,8 @@
 -- +goose Up
 ALTER TABLE runs ADD COLUMN kind TEXT NOT NULL DEFAULT 'agent'; -- agent or flow
 ALTER TABLE runs ADD COLUMN priority INTEGER NOT NULL DEFAULT 2; -- in the queue: 1 comes first, 4 last
-ALTER TABLE runs ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1; -- how often it was begun; more than once after a crash
+ALTER TABLE runs ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1; -- how often it was begun
+ALTER TABLE runs ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0; -- how often the process that worked on it died
 ALTER TABLE runs ADD COLUMN retry_on_crash INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE runs ADD COLUMN instance_id TEXT; -- who works on it, or did
 ALTER TABLE runs ADD COLUMN cancel_requested_at INTEGER;
