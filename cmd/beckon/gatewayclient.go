@@ -46,6 +46,9 @@ func (f gatewayFlags) client() (*gatewayClient, error) {
 func (g *gatewayClient) request(ctx context.Context, method string, query url.Values, body []byte, path ...string) (*http.Request, error) {
 	target := g.base.JoinPath("api/v1")
 	for _, element := range path {
+		if element == "" || element == "." || element == ".." {
+			return nil, &exitError{exitUsage, fmt.Errorf("%q is not a name", element)}
+		}
 		target = target.JoinPath(url.PathEscape(element))
 	}
 	target.RawQuery = query.Encode()

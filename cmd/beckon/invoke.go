@@ -4,75 +4,62 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os/signal"
-	"strings"
-	"syscall"
-	"time"
 )
 
 type invokeCommand struct {
 	Client string  `arg:"" help:"The client whose webhook is called."`
 	Prompt *string `arg:"" optional:"" help:"The prompt, or - to read it from standard input. JSON is sent as JSON. Leave it out for a client that runs a command."`
 	Agent  string  `help:"The agent or flow to use, where the client may use several." placeholder:"ID"`
-	URL    string  `help:"Where the gateway is." env:"BECKON_URL" default:"http://localhost:8080" name:"url"`
-	Token  string  `help:"The client's token. Better in the variable, where no list of processes shows it." env:"BECKON_TOKEN"`
-	JSON   bool    `help:"Print the whole answer as JSON."`
+	Async  bool    `help:"Don't wait: print the id of the run." xor:"waiting"`
+	Stream bool    `help:"Print the answer as it is written." xor:"waiting"`
+	JSON   bool    `help:"Print the whole answer as JSON; with --stream, every event as a line of it."`
+	gatewayFlags
 }
-
-// maxAnswer bounds what is read of an answer.
-const maxAnswer = 64 << 20
 
 // Run prints the text of the answer. It waits as long as the gateway does.
 func (k invokeCommand) Run(std streams) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := interruptible()
 	defer stop()
-	request, err := k.request(ctx, std.in)
+	client, err := k.client()
 	if err != nil {
 		return err
 	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	answer, err := client.Do(request)
+	request, err := k.request(ctx, client, std.in)
 	if err != nil {
-		return fmt.Errorf("the gateway cannot be reached: %w", err)
+		return err
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if k.Stream {
+		return k.follow(ctx, client, request, std)
+	}
+	answer, err := client.do(request)
 	if err != nil {
-		return fmt.Errorf("the answer broke off: %w", err)
+		return err
 	}
-	return k.show(std.out, answer.StatusCode, answer.Header, body)
+	return k.show(std.out, answer)
 }
 
-func (k invokeCommand) request(ctx context.Context, in io.Reader) (*http.Request, error) {
-	if k.Token == "" {
-		return nil, &exitError{exitUsage, errors.New("a token is needed: set BECKON_TOKEN or give --token")}
-	}
-	target, err := url.Parse(strings.TrimSuffix(k.URL, "/"))
-	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {
-		return nil, &exitError{exitUsage, errors.New("--url must be an http or https URL")}
-	}
-	target = target.JoinPath("api/v1/webhooks", url.PathEscape(k.Client))
-	if k.Agent != "" {
-		target.RawQuery = url.Values{"agent": {k.Agent}}.Encode()
-	}
+func (k invokeCommand) request(ctx context.Context, client *gatewayClient, in io.Reader) (*http.Request, error) {
 	body, err := k.body(in)
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(body))
-	if err != nil {
-		return nil, &exitError{exitUsage, err}
+	query := url.Values{}
+	if k.Agent != "" {
+		query.Set("agent", k.Agent)
 	}
-	request.Header.Set("Authorization", "Bearer "+k.Token)
-	request.Header.Set("Accept", "application/json")
-	request.Header.Set("User-Agent", "Beckon/"+version)
+	request, err := client.request(ctx, http.MethodPost, query, body, "webhooks", k.Client)
+	if err != nil {
+		return nil, err
+	}
 	if len(body) > 0 {
 		request.Header.Set("Content-Type", contentType(body))
+	}
+	if k.Async {
+		request.Header.Set("Prefer", "respond-async")
 	}
 	return request, nil
 }
@@ -101,49 +88,50 @@ func contentType(body []byte) string {
 	return "text/plain; charset=utf-8"
 }
 
-// show prints the answer, or makes the error that tells why there is none.
-func (k invokeCommand) show(out io.Writer, status int, header http.Header, body []byte) error {
-	var answer struct {
-		Response string `json:"response"`
-		Detail   string `json:"detail"`
-		Code     string `json:"code"`
-		RunID    string `json:"runId"`
-	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return fmt.Errorf("this is not Beckon: status %d and no JSON", status)
-	}
+// follow prints the answer while it is being written.
+func (k invokeCommand) follow(ctx context.Context, client *gatewayClient, request *http.Request, std streams) error {
+	tell := textView(std)
 	if k.JSON {
-		if _, err := fmt.Fprintln(out, strings.TrimSpace(string(body))); err != nil {
+		tell = jsonView(std.out)
+	}
+	f := client.follower("", std.notice)
+	last, err := f.follow(ctx, request, tell)
+	if err != nil {
+		return err
+	}
+	return last.outcome(f.runID)
+}
+
+// show prints the answer, or makes the error that tells why there is none.
+func (k invokeCommand) show(out io.Writer, answer *gatewayAnswer) error {
+	if k.JSON {
+		if err := answer.print(out); err != nil {
 			return err
 		}
 	}
-	if status != http.StatusOK {
-		return refusal(status, answer.Detail, answer.Code, answer.RunID, header)
-	}
-	if k.JSON {
+	switch {
+	case answer.status == http.StatusAccepted && k.Async && k.JSON:
+		return nil
+	case answer.status == http.StatusAccepted && k.Async:
+		_, err := fmt.Fprintln(out, answer.RunID)
+		return err
+	case answer.status == http.StatusAccepted:
+		return &exitError{exitGoesOn, fmt.Errorf("no answer yet, and the run goes on: beckon runs follow %s", answer.RunID)}
+	case answer.status != http.StatusOK:
+		refusal := answer.refusal()
+		if answer.RunID != "" {
+			refusal.code = exitFailed // it was taken, and failed
+		}
+		return refusal
+	case k.JSON:
 		return nil
 	}
-	text := answer.Response
-	if !strings.HasSuffix(text, "\n") {
-		text += "\n"
+	var body struct {
+		Response string `json:"response"`
 	}
-	_, err := io.WriteString(out, text)
+	if err := answer.read(&body); err != nil {
+		return err
+	}
+	_, err := (&answerText{out: out}).complete(body.Response)
 	return err
-}
-
-func refusal(status int, detail, code, runID string, header http.Header) error {
-	text := fmt.Sprintf("%s (%s, status %d)", detail, code, status)
-	if runID != "" {
-		text += ", run " + runID
-	}
-	if after := header.Get("Retry-After"); after != "" {
-		if d, err := time.ParseDuration(after + "s"); err == nil {
-			text += fmt.Sprintf(", try again in %s", d)
-		}
-	}
-	exit := exitRefused
-	if runID != "" || status == http.StatusInternalServerError {
-		exit = exitFailed // it was taken, and failed
-	}
-	return &exitError{exit, errors.New(text)}
 }

@@ -23,6 +23,7 @@ const (
 type commandLine struct {
 	Serve   serveCommand   `cmd:"" help:"Run the gateway."`
 	Invoke  invokeCommand  `cmd:"" help:"Call a client's webhook and print the answer."`
+	Runs    runsCommand    `cmd:"" help:"List, show, follow and cancel runs."`
 	Clients clientsCommand `cmd:"" help:"List and make clients, and give them tokens. Works on the database, whether the gateway runs or not."`
 	Config  configCommand  `cmd:"" help:"Check or export the configuration."`
 	Version versionCommand `cmd:"" help:"Print the version."`

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"beckon": mai
 // TestScripts runs the real binary as its users do. Beside testscript's own commands there are:
 //
 //	gateway [ARG...]   starts beckon serve and waits until it is ready; its output goes to serve.out and serve.err
-//	stop               ends it with SIGTERM and wants exit code 0
+//	shutdown            ends it with SIGTERM and wants exit code 0
 //	crash              ends it with SIGKILL
 //	answered_are_kept FILE DB   wants every run that an answer in FILE names to be in DB, COMPLETED
 //	eventually CMD...  runs a command until it succeeds, for two seconds, which is how soon a change must be in force
@@ -35,14 +35,15 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"beckon": mai
 //	pasted FILE        runs the one line in FILE that begins with curl
 //	guide FILE         writes the files that a page of the documentation shows, and what it says to run as run.sh,
 //	                   with this test's addresses in place of localhost:8080 and OpenAI's
+//	heldmodel          starts one that begins its answer at once, and ends it when there is a file "go"
 //	model              starts a model server that answers what it was sent, and puts its URL into $MODEL_URL
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/script",
 		Setup: setup,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"guide": unpackGuide, "model": startModel,
-			"gateway": startGateway, "stop": stopGateway, "crash": crashGateway, "eventually": eventually, "pasted": pasted,
+			"guide": unpackGuide, "model": startModel, "heldmodel": startHeldModel,
+			"gateway": startGateway, "shutdown": stopGateway, "crash": crashGateway, "eventually": eventually, "pasted": pasted,
 			"answered_are_kept": answeredAreKept,
 			"postgres":          func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("POSTGRES", storetest.Postgres(t)) },
 		},

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net/http"
+	"text/tabwriter"
+)
+
+type runsShowCommand struct {
+	runFlags
+	JSON bool `help:"Print the run as JSON."`
+}
+
+// Run exits with 0 also when the run has failed: to show it has worked.
+func (k runsShowCommand) Run(std streams) error {
+	ctx, stop := interruptible()
+	defer stop()
+	client, err := k.client()
+	if err != nil {
+		return err
+	}
+	answer, err := client.ask(ctx, http.MethodGet, nil, "runs", k.ID)
+	if err != nil {
+		return err
+	}
+	if k.JSON {
+		return answer.print(std.out)
+	}
+	var run runDocument
+	if err := answer.read(&run); err != nil {
+		return err
+	}
+	return printRun(std.out, run)
+}
+
+func printRun(out io.Writer, r runDocument) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(table, "%s\t%s\n", name, harmless(value))
+		}
+	}
+	line("Run", r.RunID)
+	line("Status", r.Status)
+	line("Agent", r.WorkflowID)
+	line("Source", r.Source)
+	line("Session", r.SessionID)
+	if string(r.Metadata) != "null" {
+		line("Metadata", string(r.Metadata))
+	}
+	line("Created", localTime(r.CreatedAt))
+	line("Took", took(r.StartedAt, r.CompletedAt))
+	if r.Usage.TotalTokens > 0 {
+		line("Tokens", fmt.Sprintf("%d (prompt %d, completion %d)", r.Usage.TotalTokens, r.Usage.PromptTokens, r.Usage.CompletionTokens))
+	}
+	line("Error", r.Error.text())
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if err := printNodes(out, r); err != nil {
+		return err
+	}
+	if err := printSection(out, "Input", r.Input); err != nil || r.Output == "" {
+		return err
+	}
+	return printSection(out, "Output", r.Output)
+}
+
+// printNodes leaves out the one node that the run of an agent is: it would say the same again.
+func printNodes(out io.Writer, r runDocument) error {
+	if len(r.Nodes) == 0 || len(r.Nodes) == 1 && r.Nodes[0].NodeID == r.WorkflowID {
+		return nil
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\nNODE\tSTATUS\tTOOK\tTOKENS\tERROR")
+	for _, n := range r.Nodes {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", n.NodeID, n.Status, cmp.Or(took(n.StartedAt, n.CompletedAt), "-"), n.Usage.TotalTokens, cmp.Or(oneLine(n.Error.text(), 200), "-"))
+	}
+	return table.Flush()
+}
+
+func printSection(out io.Writer, name, text string) error {
+	if _, err := fmt.Fprintf(out, "\n%s:\n", name); err != nil {
+		return err
+	}
+	_, err := (&answerText{out: out}).complete(text)
+	return err
+}
+
+// text is empty where there is no failure.
+func (f *runFailure) text() string {
+	if f == nil {
+		return ""
+	}
+	return harmless(fmt.Sprintf("%s: %s", f.Code, f.Message))
+}
