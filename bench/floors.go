@@ -22,6 +22,7 @@ const (
 	// chatBody is what go-openai sends for promptBody.
 	chatBody   = `{"model":"bench","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"` + prompt + `"}],"stream":false}`
 	promptBody = `{"prompt":"` + prompt + `"}`
+	slowBody   = `{"prompt":"Say ` + stub.Slowly + ` whether everything is in order."}`
 	prompt     = "Is everything in order? Say so in one sentence."
 )
 
@@ -40,10 +41,11 @@ func beStub(ctx context.Context, args []string) error {
 	f := flag.NewFlagSet("stub", flag.ContinueOnError)
 	address := f.String("address", "127.0.0.1:9000", "where to listen")
 	delay := f.Duration("delay", 0, "how long the model thinks")
+	slow := f.Duration("slow", 0, "how long it thinks about a prompt with the word slowly in it")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	return serve(ctx, *address, stub.Handler(*delay))
+	return serve(ctx, *address, stub.Handler(*delay, *slow))
 }
 
 func beBare(ctx context.Context, args []string) error {
@@ -70,8 +72,13 @@ func (l *lab) startStub(ctx context.Context) (*server, error) {
 	return l.startRole(ctx, stubName, chatPath, chatBody, "stub")
 }
 
+// startSlowStub starts another stub that thinks for long about some prompts.
+func (l *lab) startSlowStub(ctx context.Context, slow time.Duration) (*server, error) {
+	return l.startRole(ctx, slowStubName, chatPath, chatBody, "stub", "-slow", slow.String())
+}
+
 func (l *lab) startBare(ctx context.Context) (*server, error) {
-	return l.startRole(ctx, bareName, "/", promptBody, "bare", "-model", l.modelURL())
+	return l.startRole(ctx, bareName, "/", promptBody, "bare", "-model", modelURL(l.stub))
 }
 
 func (l *lab) startRole(ctx context.Context, name, path, body string, args ...string) (*server, error) {

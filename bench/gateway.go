@@ -27,13 +27,19 @@ providers:
   - {id: stub, type: openai, url: %q, apiKey: bench}
 agents:
   - {id: bench, provider: stub, model: bench, systemPrompt: "Be brief."}
+  - {id: again, provider: stub, model: bench, systemPrompt: "Be brief.", retryOnCrash: true}
 clients:
-  - {id: bench, token: %q, passthrough: true, allowedAgents: [bench]}
+  - {id: bench, token: %q, passthrough: true, allowedAgents: [bench, again]}
 `, address, database, model, token)
 }
 
 // startGateway starts a gateway whose data are in folder, which is made when it is not there.
 func (l *lab) startGateway(ctx context.Context, folder string) (*gateway, error) {
+	return l.startGatewayOn(ctx, folder, l.stub)
+}
+
+// startGatewayOn starts a gateway that asks another model server.
+func (l *lab) startGatewayOn(ctx context.Context, folder string, model *server) (*gateway, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
@@ -43,7 +49,7 @@ func (l *lab) startGateway(ctx context.Context, folder string) (*gateway, error)
 	}
 	database, config := filepath.Join(folder, "beckon.db"), filepath.Join(folder, "beckon.yaml")
 	token := "mgc_" + strings.ToLower(rand.Text()+rand.Text())
-	if err := os.WriteFile(config, gatewayConfig(address, "sqlite:"+database, l.modelURL(), token), 0o600); err != nil {
+	if err := os.WriteFile(config, gatewayConfig(address, "sqlite:"+database, modelURL(model), token), 0o600); err != nil {
 		return nil, err
 	}
 	command := process.Command{Name: gatewayName, Path: l.beckon, Args: []string{"serve", "--config", config},

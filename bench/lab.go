@@ -46,8 +46,8 @@ func newLab(ctx context.Context, o options, folder string) (*lab, error) {
 	return l, nil
 }
 
-// modelURL is the base URL of the stub, as a provider has one.
-func (l *lab) modelURL() string { return "http://" + l.stub.address + "/v1" }
+// modelURL is the base URL of a model server, as a provider has one.
+func modelURL(s *server) string { return "http://" + s.address + "/v1" }
 
 func (l *lab) close() error { return l.stub.Stop() }
 

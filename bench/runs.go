@@ -12,18 +12,81 @@ import (
 // checkRuns returns an error unless the database has want runs, all of them completed: an answer that was sent before
 // its run was on record would have cost less than it should.
 func checkRuns(ctx context.Context, database string, want int) error {
+	counts, err := countRuns(ctx, database)
+	if err != nil {
+		return err
+	}
+	all := 0
+	for _, n := range counts {
+		all += n
+	}
+	if all != want || counts["COMPLETED"] != want {
+		return fmt.Errorf("the gateway answered %d calls, and has %d runs on record, of which %d are completed", want, all, counts["COMPLETED"])
+	}
+	return nil
+}
+
+// countRuns counts the runs on record by their status.
+func countRuns(ctx context.Context, database string) (map[string]int, error) {
+	counts := map[string]int{}
+	err := query(ctx, database, "SELECT status, count(*) FROM runs GROUP BY status", func(rows *sql.Rows) error {
+		var status string
+		var n int
+		err := rows.Scan(&status, &n)
+		counts[status] = n
+		return err
+	})
+	return counts, err
+}
+
+// runTimes are the moments of a run, in Unix milliseconds.
+type runTimes struct{ created, started, completed int64 }
+
+// timesOf returns those of the runs since a moment, in the order in which they were accepted.
+func timesOf(ctx context.Context, database string, since int64) (list []runTimes, err error) {
+	err = query(ctx, database, "SELECT created_at, started_at, completed_at FROM runs WHERE created_at >= ? ORDER BY created_at", func(rows *sql.Rows) error {
+		var r runTimes
+		err := rows.Scan(&r.created, &r.started, &r.completed)
+		list = append(list, r)
+		return err
+	}, since)
+	if err == nil && len(list) == 0 {
+		err = fmt.Errorf("there are no runs on record")
+	}
+	return list, err
+}
+
+// outcome is how a run ended.
+type outcome struct{ status, code string }
+
+// outcomesOf returns how all runs have ended, by their ids.
+func outcomesOf(ctx context.Context, database string) (map[string]outcome, error) {
+	outcomes := map[string]outcome{}
+	err := query(ctx, database, "SELECT id, status, coalesce(error_code, '') FROM runs", func(rows *sql.Rows) error {
+		var id string
+		var o outcome
+		err := rows.Scan(&id, &o.status, &o.code)
+		outcomes[id] = o
+		return err
+	})
+	return outcomes, err
+}
+
+func query(ctx context.Context, database, statement string, row func(*sql.Rows) error, values ...any) error {
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: url.PathEscape(database), RawQuery: "mode=ro"}).String())
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	var all, completed int
-	err = db.QueryRowContext(ctx, "SELECT count(*), count(CASE WHEN status = 'COMPLETED' THEN 1 END) FROM runs").Scan(&all, &completed)
+	rows, err := db.QueryContext(ctx, statement, values...)
 	if err != nil {
-		return fmt.Errorf("count the runs on record: %w", err)
+		return fmt.Errorf("look at the runs on record: %w", err)
 	}
-	if all != want || completed != want {
-		return fmt.Errorf("the gateway answered %d calls, and has %d runs on record, of which %d are completed", want, all, completed)
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return fmt.Errorf("look at the runs on record: %w", err)
+		}
 	}
-	return nil
+	return rows.Err()
 }

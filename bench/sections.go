@@ -23,6 +23,9 @@ func sections(folder string) []section {
 	return []section{
 		{"throughput", throughput},
 		{"memory", func(ctx context.Context, l *lab) (report.Section, error) { return memory(ctx, l, used) }},
+		{"async", async},
+		{"followers", followers},
+		{"recovery", recovery},
 		{"startup", func(ctx context.Context, l *lab) (report.Section, error) { return startup(ctx, l, used) }},
 	}
 }

@@ -72,7 +72,7 @@ func (f *Follower) take(ctx context.Context) ([]Event, error) {
 	f.pending, f.behind = nil, false
 	f.mu.Unlock()
 	if behind {
-		page, err := f.log.Read(ctx, f.runID, f.last)
+		page, err := f.read(ctx)
 		if err != nil || len(page) == pageSize {
 			f.mu.Lock()
 			f.behind = true
@@ -95,6 +95,18 @@ func (f *Follower) take(ctx context.Context) ([]Event, error) {
 		}
 	}
 	return fresh, nil
+}
+
+// read reads from the log on a stack of its own: what a query needs of one would stay with the follower, and there may
+// be thousands of them.
+func (f *Follower) read(ctx context.Context) (page []Event, err error) {
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		page, err = f.log.Read(ctx, f.runID, f.last)
+	}()
+	<-read
+	return page, err
 }
 
 // caughtUp tells the topic from where to look for what other processes write.

@@ -55,7 +55,7 @@ func (s *Server) answerCall(c echo.Context, k *call, source string, apart bool, 
 		if err := active.Recorded(c.Request().Context()); err != nil {
 			return problem.Of(err)
 		}
-		return s.stream(c, active.ID, "")
+		return s.stream(c, active.ID, "", false)
 	}
 	return s.await(c, k, active)
 }

@@ -54,7 +54,7 @@ func (s *Server) replay(c echo.Context, k *call, first *runs.Duplicate) error {
 	case k.queued:
 		return answerAccepted(c, run.ID, run.Status)
 	case k.stream:
-		return s.stream(c, run.ID, "")
+		return s.stream(c, run.ID, "", run.Status.Ended())
 	}
 	if err := run.Problem(); err != nil {
 		return err

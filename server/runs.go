@@ -97,11 +97,18 @@ func (s *Server) cancelRun(c echo.Context) error {
 
 // followRun answers with the events of a run, those that were and those that come.
 func (s *Server) followRun(c echo.Context) error {
-	run, err := s.ownRun(c)
-	if err != nil {
+	var run *runs.Run
+	var err error
+	// A goroutine keeps the stack that a query needs; there may be thousands that follow.
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		run, err = s.ownRun(c)
+	}()
+	if <-asked; err != nil {
 		return err
 	}
-	return s.stream(c, run.ID, c.Request().Header.Get("Last-Event-ID"))
+	return s.stream(c, run.ID, c.Request().Header.Get("Last-Event-ID"), run.Status.Ended())
 }
 
 // known returns the client whose token the request has.

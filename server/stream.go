@@ -31,8 +31,9 @@ func wantsEvents(r *http.Request) bool {
 	return err == nil && best.Subtype == eventStream.Subtype
 }
 
-// stream sends the events of a run behind the one with the id after, until the run's last one.
-func (s *Server) stream(c echo.Context, runID, after string) error {
+// stream sends the events of a run behind the one with the id after, until the run's last one. ended says that nothing
+// happens to it any more, so that there is nothing to wait for.
+func (s *Server) stream(c echo.Context, runID, after string, ended bool) error {
 	if after != "" {
 		if err := events.CheckID(runID, after); err != nil {
 			return err
@@ -48,7 +49,6 @@ func (s *Server) stream(c echo.Context, runID, after string) error {
 	if err := out.begin(); err != nil {
 		return err
 	}
-	ended := s.hasEnded(ctx, runID)
 	for {
 		list, err := next(ctx, follower, ended)
 		switch {
@@ -66,12 +66,6 @@ func (s *Server) stream(c echo.Context, runID, after string) error {
 			return nil // also when the follower has left: there is nobody to tell
 		}
 	}
-}
-
-// hasEnded reports whether nothing can happen any more, so that there is nothing to wait for.
-func (s *Server) hasEnded(ctx context.Context, runID string) bool {
-	run, err := s.Runs.Get(ctx, runID)
-	return err == nil && run.Status.Ended()
 }
 
 // next waits for events, as long as a heartbeat is not due; of a run that has ended it returns those that are left.

@@ -15,7 +15,7 @@ import (
 
 func TestHandsThePromptOnAndTheAnswerBack(t *testing.T) {
 	var asked string
-	stubbed := stub.Handler(0)
+	stubbed := stub.Handler(0, 0)
 	model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		asked = string(body)

@@ -25,12 +25,14 @@ type Target struct {
 	URL   string
 	Token string // sent as a bearer token, when there is one
 	Body  string // JSON
+	Async bool   // the answer is a 202 at once
 }
 
 // Amount is how much to send: for a time, or a number of requests.
 type Amount struct {
 	For      time.Duration // a second at least
 	Requests int
+	Rate     int // requests a second at most; 0 is as many as there are answers
 }
 
 // Generator makes load.
@@ -54,6 +56,12 @@ func (g *Generator) Send(ctx context.Context, to Target, connections int, amount
 		"--connections=" + strconv.Itoa(connections), "--body=" + to.Body, "--header=Content-Type: application/json"}
 	if to.Token != "" {
 		args = append(args, "--header=Authorization: Bearer "+to.Token)
+	}
+	if to.Async {
+		args = append(args, "--header=Prefer: respond-async")
+	}
+	if amount.Rate > 0 {
+		args = append(args, "--rate="+strconv.Itoa(amount.Rate))
 	}
 	if amount.Requests > 0 {
 		args = append(args, "--requests="+strconv.Itoa(amount.Requests))

@@ -78,6 +78,13 @@ func (p *Process) Stop() error {
 	return nil
 }
 
+// Kill ends the process as a power cut would, and waits until it has ended.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill() // fails when it has ended already
+	<-p.done
+	p.stop()
+}
+
 // Failure says what is wrong with the process, with the end of its log.
 func (p *Process) Failure(what error) error {
 	text, err := os.ReadFile(p.log)

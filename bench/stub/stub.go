@@ -2,6 +2,7 @@
 package stub
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"strconv"
@@ -15,17 +16,25 @@ const completion = `{"id":"chatcmpl-bench","object":"chat.completion","created":
 	`"choices":[{"index":0,"message":{"role":"assistant","content":"` + Text + `"},"finish_reason":"stop"}],` +
 	`"usage":{"prompt_tokens":12,"completion_tokens":6,"total_tokens":18}}`
 
-// Handler answers POST /v1/chat/completions after delay, and GET /ready at once.
-func Handler(delay time.Duration) http.Handler {
+// Slowly is the word in a prompt about which the model thinks for long.
+const Slowly = "slowly"
+
+// Handler answers POST /v1/chat/completions after delay, a prompt with the word Slowly after slow, and GET /ready at once.
+func Handler(delay, slow time.Duration) http.Handler {
 	body, length := []byte(completion), strconv.Itoa(len(completion))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ready", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("POST /v1/chat/completions", func(w http.ResponseWriter, r *http.Request) {
-		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		asked, err := io.ReadAll(r.Body)
+		if err != nil {
 			return // the caller is gone
 		}
-		if delay > 0 {
-			timer := time.NewTimer(delay)
+		wait := delay
+		if slow > 0 && bytes.Contains(asked, []byte(Slowly)) {
+			wait = slow
+		}
+		if wait > 0 {
+			timer := time.NewTimer(wait)
 			defer timer.Stop()
 			select {
 			case <-timer.C:

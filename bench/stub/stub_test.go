@@ -14,7 +14,7 @@ import (
 
 func TestAnswersAsAModelWould(t *testing.T) {
 	for _, delay := range []time.Duration{0, 30 * time.Millisecond} {
-		server := httptest.NewServer(stub.Handler(delay))
+		server := httptest.NewServer(stub.Handler(delay, 0))
 		defer server.Close()
 		config := openai.DefaultConfig("key")
 		config.BaseURL = server.URL + "/v1"
@@ -30,7 +30,7 @@ func TestAnswersAsAModelWould(t *testing.T) {
 }
 
 func TestAnswersNothingElse(t *testing.T) {
-	server := httptest.NewServer(stub.Handler(0))
+	server := httptest.NewServer(stub.Handler(0, 0))
 	defer server.Close()
 	for path, status := range map[string]int{"/": 404, "/v1/models": 404, "/v1/chat/completions": 405, "/ready": 200} {
 		response, err := http.Get(server.URL + path)
