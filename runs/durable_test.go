@@ -272,3 +272,23 @@ func TestRetention(t *testing.T) {
 		require.NoError(t, err)
 	})
 }
+
+// A caller who leaves while its run is being written does not leave one behind that nobody works on.
+func TestACallerWhoLeavesAtTheWrongMoment(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		entry := &agents.Entry{ID: "a", Timeout: time.Minute, Invoker: answers("x")}
+		service := newQueued(t, s, entry)
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		for i := range 20 {
+			r := runs.Request{ClientID: "c", Entry: entry, Source: "api", Input: "in", Once: &runs.Idempotency{Key: fmt.Sprint(i), Request: "r"}}
+			active, err := service.Start(gone, r)
+			require.NoError(t, err)
+			<-active.Done()
+			r.Once.Key = fmt.Sprint("queued", i)
+			run, err := service.Enqueue(gone, r)
+			require.NoError(t, err)
+			awaitStatus(t, service, run.ID, runs.Completed)
+		}
+	})
+}

@@ -33,7 +33,8 @@ func (d *Duplicate) Error() string {
 // record writes a run that is not in the table yet, with its first events, and with what more has to be written at the
 // same time. A *Duplicate says that another call with its key was first; then nothing is written.
 func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instance string, list []events.Event, more func(tx *gorm.DB) error) error {
-	err := s.Store.Write(ctx, func(tx *gorm.DB) error {
+	// A caller who leaves must not leave a run behind of which nobody knows whether it is on record.
+	err := s.Store.Write(context.WithoutCancel(ctx), func(tx *gorm.DB) error {
 		if once != nil {
 			if err := reserve(tx, r.ClientID, *once, r.ID, r.CreatedAt); err != nil {
 				return err

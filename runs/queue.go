@@ -60,7 +60,7 @@ func (s *Service) Work(ctx context.Context, ids []string) error {
 		if err != nil {
 			return err // the queue is stopping
 		}
-		claimed, err := s.claim(ctx, ids[:places])
+		claimed, err := s.claim(context.WithoutCancel(ctx), ids[:places]) // what is claimed has to be taken up, or put back
 		s.release(places - len(claimed))
 		if err != nil {
 			return err

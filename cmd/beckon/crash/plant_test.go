@@ -1,3 +1,4 @@
+// Package crash_test kills the real binary, and sees that nothing it had accepted is lost.
 package crash_test
 
 import (
@@ -27,13 +28,23 @@ const (
 	patience   = 60 * time.Second
 )
 
+// workshop is where the binary is built.
+var workshop string
+
+func TestMain(m *testing.M) {
+	var err error
+	if workshop, err = os.MkdirTemp("", "beckon-crash"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(workshop)
+	os.Exit(code)
+}
+
 // built is the real binary, which can be killed without taking the test with it.
 var built = sync.OnceValues(func() (string, error) {
-	folder, err := os.MkdirTemp("", "beckon-plant")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(folder, "beckon")
+	path := filepath.Join(workshop, "beckon")
 	out, err := exec.Command("go", "build", "-o", path, "beckon/cmd/beckon").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
