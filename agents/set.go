@@ -58,7 +58,13 @@ func (s *Set) IDs() []string { return slices.Sorted(maps.Keys(s.entries)) }
 
 // NewSet builds the invokers. What is wrong is reported and left out, and so is what depends on it; the rest works.
 func NewSet(how Factories, providers []Provider, list []Agent, flows []Flow) (*Set, []problem.Finding) {
-	b := builder{how: how, set: &Set{entries: map[string]*Entry{}}, providers: map[string]Provider{}, flows: map[string]Flow{}}
+	b := builder{how: how, set: &Set{entries: map[string]*Entry{}}, providers: map[string]Provider{}, flows: map[string]Flow{}, declared: map[string]bool{}}
+	for _, a := range list {
+		b.declared[a.ID] = true
+	}
+	for _, f := range flows {
+		b.declared[f.ID] = true
+	}
 	for _, p := range providers {
 		fields := p.Check()
 		if how.Providers[p.Type] == nil {
@@ -75,6 +81,9 @@ func NewSet(how Factories, providers []Provider, list []Agent, flows []Flow) (*S
 		fields := f.Check()
 		if b.set.entries[f.ID] != nil {
 			fields.Add("id", "%q is already the id of an agent", f.ID)
+		}
+		if len(fields) > 0 {
+			fields = b.rest(f, fields)
 		}
 		if !b.report(SectionFlows, f.ID, fields) {
 			b.flows[f.ID] = f
@@ -93,6 +102,7 @@ type builder struct {
 	set       *Set
 	providers map[string]Provider
 	flows     map[string]Flow // well-formed, not yet built
+	declared  map[string]bool // agents and flows, also those that are faulty
 	findings  []problem.Finding
 }
 
@@ -155,7 +165,9 @@ func (b *builder) flow(id string, path []string) bool {
 		}
 		deepest = max(deepest, depth)
 	})
-	if len(fields) == 0 {
+	if len(fields) > 0 {
+		fields = b.rest(f, fields)
+	} else {
 		var invoker Invoker
 		if invoker, fields = b.how.Flow(f, b.set.Get); len(fields) == 0 {
 			b.set.entries[id] = &Entry{ID: id, Name: f.Name, IsFlow: true, Timeout: f.Timeout.Or(DefaultTimeout),
@@ -164,6 +176,27 @@ func (b *builder) flow(id string, path []string) bool {
 	}
 	delete(b.flows, id)
 	return !b.report(SectionFlows, id, fields)
+}
+
+// rest adds to what is wrong with a flow what is wrong with it besides, so that all of it can be mended at once.
+func (b *builder) rest(f Flow, found problem.Fields) problem.Fields {
+	_, more := b.how.Flow(f, func(id string) *Entry {
+		if e := b.set.entries[id]; e != nil || !b.declared[id] {
+			return e
+		}
+		return &Entry{ID: id}
+	})
+	walkAgents(f.Root, "root", 1, func(field string, _ int, ref string) {
+		if ref != "" && !b.declared[ref] {
+			more.Add(field, "there is no usable agent or flow %q", ref)
+		}
+	})
+	for _, field := range more {
+		if !slices.ContainsFunc(found, func(known problem.Field) bool { return known.Path == field.Path }) {
+			found = append(found, field)
+		}
+	}
+	return found
 }
 
 func fieldOf(parent string, i int) string { return fmt.Sprintf("%s.steps[%d]", parent, i) }

@@ -88,7 +88,7 @@ func (m *runMembers) text() (string, error) {
 	case !isAbsent(m.input) && !isAbsent(m.prompt):
 		return "", invalidParameter("input", "and prompt are both there; send one of them")
 	case isAbsent(m.input) && isAbsent(m.prompt):
-		return "", errEmptyPrompt()
+		return "", problem.New(problem.Invalid, "empty_prompt", "The run has nothing to work on. Send it as input (a string or an object) or as prompt (a string).")
 	case isAbsent(m.input):
 		if m.prompt.Kind() != jsontext.KindString {
 			return "", problem.New(problem.Invalid, "invalid_prompt", "prompt must be a string.")

@@ -76,7 +76,11 @@ func (r *Run) Problem() error {
 	if r.Error == nil {
 		return nil
 	}
-	return problem.New(r.ErrorKind, r.Error.Code, "%s", r.Error.Message)
+	p := problem.New(r.ErrorKind, r.Error.Code, "%s", r.Error.Message)
+	if p.Kind == problem.Unavailable {
+		p = p.After(retryInterrupted)
+	}
+	return p
 }
 
 // AllNodes returns the nodes of a flow's run, or the one node that the run of an agent is. It has none before it has begun.

@@ -81,9 +81,12 @@ func explainEnd(cause error, timeout time.Duration, err error) error {
 	return err
 }
 
+// retryInterrupted is when it makes sense to call again after a gateway was stopped.
+const retryInterrupted = 5 * time.Second
+
 var (
 	canceled    = problem.New(problem.Conflict, "canceled", "The run was canceled.")
-	interrupted = problem.New(problem.Unavailable, "interrupted", "Beckon was stopped before the agent had answered. Call again, or let the agent's runs be retried: retryOnCrash: true.").After(5 * time.Second)
+	interrupted = problem.New(problem.Unavailable, "interrupted", "Beckon was stopped before the agent had answered. Call again (with a new Idempotency-Key, where there was one), or let the agent's runs be retried: retryOnCrash: true.").After(retryInterrupted)
 )
 
 // settle writes down how the run ended. Only a problem's detail may be seen by a caller; anything else is internal.

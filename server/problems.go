@@ -65,6 +65,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 	body, err := json.Marshal(problemDocument{Type: "urn:beckon:problem:" + p.Code, Title: http.StatusText(status), Status: status,
 		Detail: p.Detail, Code: p.Code, Error: p.Detail, RunID: header.Get(runIDHeader), Fields: p.Fields})
 	if err == nil {
+		body = append(body, '\n')
 		header.Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
 		err = c.Blob(status, "application/problem+json", body)
 	}

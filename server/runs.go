@@ -2,7 +2,9 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -16,7 +18,7 @@ import (
 func (s *Server) createRun(c echo.Context) error {
 	k := &call{catalog: s.Catalog(), received: time.Now()}
 	if k.client = k.catalog.Clients.ByToken(bearer(c.Request().Header)); k.client == nil {
-		return s.refuse(problem.Of(errUnauthorized))
+		return s.refuse(errNoClient)
 	}
 	return s.answerCall(c, k, runs.SourceAPI, true, func(k *call, r clients.Request) (clients.Prompt, error) {
 		if !k.client.Passthrough || k.client.Template != "" {
@@ -63,7 +65,15 @@ func (s *Server) listRuns(c echo.Context) error {
 	return answerJSON(c, http.StatusOK, page)
 }
 
+// queryParameters are those of a list of runs.
+var queryParameters = []string{"status", "agent", "limit", "cursor"}
+
 func readQuery(c echo.Context, clientID string) (runs.Query, error) {
+	for name := range c.QueryParams() {
+		if !slices.Contains(queryParameters, name) {
+			return runs.Query{}, problem.New(problem.Invalid, "invalid_parameter", "There is a parameter that means nothing here. There are %s.", strings.Join(queryParameters, ", "))
+		}
+	}
 	q := runs.Query{ClientID: clientID, Status: runs.Status(c.QueryParam("status")), Agent: c.QueryParam("agent"), Limit: runs.DefaultPage, Cursor: c.QueryParam("cursor")}
 	switch q.Status {
 	case "", runs.Queued, runs.Running, runs.Completed, runs.Failed, runs.Canceled:
@@ -116,7 +126,7 @@ func (s *Server) known(c echo.Context) (*clients.Member, error) {
 	client := s.Catalog().Clients.ByToken(bearer(c.Request().Header))
 	switch {
 	case client == nil:
-		return nil, errUnauthorized
+		return nil, errNoClient
 	case !client.IsEnabled():
 		return nil, problem.New(problem.Denied, "client_disabled", "This client is disabled.")
 	}

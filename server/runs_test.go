@@ -495,7 +495,7 @@ func TestPagesOfRuns(t *testing.T) {
 		require.Len(t, g.get("/api/v1/runs?status=COMPLETED&limit=200").json(t)["items"], 6)
 
 		page := g.get("/api/v1/runs?limit=2").json(t)["nextCursor"].(string)
-		for _, query := range []string{"status=NEW", "limit=0", "limit=201", "limit=x", "cursor=x", "cursor=" + page[1:], "cursor=" + page + "&agent=other", "cursor=" + strings.Repeat("A", 10_000)} {
+		for _, query := range []string{"status=NEW", "workflowId=triage", "limit=0", "limit=201", "limit=x", "cursor=x", "cursor=" + page[1:], "cursor=" + page + "&agent=other", "cursor=" + strings.Repeat("A", 10_000)} {
 			require.Equal(t, 400, g.get("/api/v1/runs?"+query).StatusCode, query)
 		}
 		for _, path := range []string{theirs, "run_nope", "%2e%2e", theirs + "/events"} {

@@ -101,3 +101,22 @@ agents:
   - {id: d, provider: openai}
 `, nil, Resources{}))
 }
+
+// What a flow has of mistakes is said at once, whatever kind they are of.
+func TestAllThatIsWrongWithAFlow(t *testing.T) {
+	found := strings.Join(complaints(t, `
+agents: [{id: faulty, provider: nobody}]
+flows:
+  - id: f
+    root:
+      type: sequential
+      steps:
+        - {type: agent, agentId: nope}
+        - {type: agent, agentId: faulty}
+        - {type: loop, steps: [{type: agent, agentId: f}]}
+        - {type: sequential, steps: []}
+`, nil, Resources{}), "\n")
+	for _, want := range []string{"steps[0].agentId", "steps[2].maxIterations", "steps[3].steps", "agents[0].provider"} {
+		require.Contains(t, found, want)
+	}
+}
