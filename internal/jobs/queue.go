@@ -97,7 +97,7 @@ func New(ctx context.Context, c Config) (*Queue, error) {
 	config := &river.Config{
 		ID: c.Instance, Logger: slog.New(quiet{c.Log.Handler()}), Queues: map[string]river.QueueConfig{}, Workers: river.NewWorkers(),
 		FetchCooldown: fetchPause, MaxAttempts: maxAttempts, JobTimeout: -1, RescueStuckJobsAfter: stuckAfter,
-		CompletedJobRetentionPeriod: neverClean, RetryPolicy: retries{}, Hooks: []rivertype.Hook{river.HookInsertBeginFunc(dueLongAgo)},
+		CompletedJobRetentionPeriod: neverClean, RetryPolicy: retries{}, Hooks: []rivertype.Hook{river.HookInsertBeginFunc(dueInTime)},
 	}
 	for name, kind := range c.Kinds {
 		config.Queues[name] = river.QueueConfig{MaxWorkers: kind.Workers}

@@ -125,6 +125,22 @@ func TestPrioritiesAndTimes(t *testing.T) {
 	})
 }
 
+func TestAJobIsDoneInItsTime(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		done := make(chan time.Time, 1)
+		q := started(t, newQueue(t, s, "one", map[string]jobs.Kind{"work": {Workers: 1, Handle: func(context.Context, []string) error {
+			done <- time.Now()
+			return nil
+		}}}))
+		const wait = 300 * time.Millisecond
+		due := time.Now().Add(wait)
+		enqueue(t, s, q, jobs.Job{Kind: "work", ID: "soon", At: due})
+		at := <-done
+		require.False(t, at.Before(due.Truncate(time.Millisecond)), "it was early")
+		require.Less(t, at.Sub(due), time.Second, "River's own scheduler comes by every 5 s")
+	})
+}
+
 func TestAFailedJobIsTriedAgain(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		attempts, n := make(chan int, 10), 0

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivermigrate"
@@ -10,6 +11,9 @@ import (
 
 	"beckon/internal/store"
 )
+
+// wakeWithin is how soon a job has to be due to be waited for.
+const wakeWithin = 10 * pollSQLite
 
 // sqliteClient works through the store's one writer.
 type sqliteClient struct {
@@ -49,9 +53,20 @@ func (c *sqliteClient) insert(_ *gorm.DB, list []river.InsertManyParams) error {
 		return err
 	}
 	for _, j := range list {
-		c.driver.wake(j.InsertOpts.Queue)
+		if wait := time.Until(j.InsertOpts.ScheduledAt); wait > 0 {
+			c.wakeIn(wait, j.InsertOpts.Queue)
+		} else {
+			c.driver.wake(j.InsertOpts.Queue)
+		}
 	}
 	return nil
+}
+
+// wakeIn wakes the workers of a queue when a job is due; for one that is far off, their polling is good enough.
+func (c *sqliteClient) wakeIn(wait time.Duration, queue string) {
+	if wait < wakeWithin {
+		time.AfterFunc(wait, func() { c.driver.wake(queue) })
+	}
 }
 
 func (c *sqliteClient) close() {}

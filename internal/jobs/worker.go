@@ -41,12 +41,16 @@ func (retries) NextRetry(job *rivertype.JobRow) time.Time {
 	return time.Now().Add(wait)
 }
 
-// dueLongAgo has a job that is due at once be due before any clock's now, so that it doesn't wait when the clock jumps
-// back. An InsertOpts.ScheduledAt in the past would not do: River leaves such a job to its scheduler, for up to 5 s.
-func dueLongAgo(_ context.Context, job *rivertype.JobInsertParams) error {
-	if job.State == rivertype.JobStateAvailable {
+// dueInTime has a job that is due at once be due before any clock's now, so that it doesn't wait when the clock jumps
+// back. One that is due later is available from the start, for those who fetch look at the time as well; River would
+// leave it to its scheduler, which comes by every 5 s.
+func dueInTime(_ context.Context, job *rivertype.JobInsertParams) error {
+	switch job.State {
+	case rivertype.JobStateAvailable:
 		longAgo := time.Unix(1, 0)
 		job.ScheduledAt = &longAgo
+	case rivertype.JobStateScheduled:
+		job.State = rivertype.JobStateAvailable
 	}
 	return nil
 }
