@@ -1,0 +1,182 @@
+package egress_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/internal/egress"
+)
+
+// rawReceiver reads the head of a request on every connection and lets talk say the rest. It returns its URL.
+func rawReceiver(t *testing.T, talk func(conn net.Conn, ended <-chan struct{})) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ended, closed := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() {
+		close(ended)
+		_ = listener.Close()
+		<-closed
+	})
+	go func() {
+		defer close(closed)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				talk(conn, ended)
+			}
+			_ = conn.Close()
+		}
+	}()
+	return "http://" + listener.Addr().String() + "/"
+}
+
+func TestSlowReceivers(t *testing.T) {
+	const limit = 300 * time.Millisecond
+	// drip sends one byte after the other, much more slowly than the exchange may take.
+	drip := func(conn net.Conn, ended <-chan struct{}) {
+		tick := time.NewTicker(limit / 10)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+				if _, err := conn.Write([]byte("x")); err != nil {
+					return
+				}
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		said   string // at once
+		status int
+		text   string
+	}{
+		"nothing at all":         {"", 0, "did not answer within 300ms"},
+		"header, byte by byte":   {"HTTP/1.1 200 OK\r\nX-Slow: ", 0, "did not answer within 300ms"},
+		"body, byte by byte":     {"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n", 200, "not complete within 300ms"},
+		"chunks, byte by byte":   {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2710\r\n", 200, "not complete within 300ms"},
+		"body, but for its end":  {"HTTP/1.1 500 Oh\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n", 500, ""},
+		"1xx, again and again":   {strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 20), 0, "did not answer within 300ms"},
+		"processing for a while": {"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 ", 0, "did not answer within 300ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := rawReceiver(t, func(conn net.Conn, ended <-chan struct{}) {
+				_, _ = io.WriteString(conn, c.said)
+				if strings.HasSuffix(c.said, ": ") || strings.HasSuffix(c.said, "\r\n\r\n") || strings.HasSuffix(c.said, "2710\r\n") {
+					drip(conn, ended)
+				}
+				<-ended
+			})
+			started := time.Now()
+			answer, err := wayOut(t).Post(t.Context(), url, nil, []byte("{}"), limit)
+			require.Less(t, time.Since(started), patience/3)
+			requireFailed(t, err, "timeout", c.text)
+			require.Equal(t, c.status, answer.Status)
+		})
+	}
+}
+
+// A receiver that takes the connection and then reads nothing ends at the limit too, however long the body is.
+func TestAReceiverThatDoesNotRead(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close() // the kernel accepts, nobody reads
+	_, err = wayOut(t).Post(t.Context(), "http://"+listener.Addr().String(), nil, make([]byte, 32<<20), 300*time.Millisecond)
+	requireFailed(t, err, "timeout", "did not answer within 300ms")
+}
+
+func TestOddAnswers(t *testing.T) {
+	for name, c := range map[string]struct {
+		said   string
+		status int
+		code   string
+		text   string
+	}{
+		"hangs up":          {"", 0, "connection_reset", "without an answer"},
+		"not HTTP":          {"SSH-2.0-OpenSSH_9.9\r\n", 0, "network", "does not speak HTTP"},
+		"half a header":     {"HTTP/1.1 200 OK\r\nX-Half: ", 0, "connection_reset", "without an answer"},
+		"huge header":       {"HTTP/1.1 200 OK\r\nX-Huge: " + strings.Repeat("x", 80<<10) + "\r\n\r\n", 0, "answer_too_large", "64 KiB"},
+		"many headers":      {"HTTP/1.1 200 OK\r\n" + strings.Repeat("X-Many: x\r\n", 8<<10) + "\r\n", 0, "answer_too_large", "64 KiB"},
+		"flood of 1xx":      {strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", 4<<10), 0, "answer_too_large", "64 KiB"},
+		"another protocol":  {"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 101, "", ""},
+		"no body":           {"HTTP/1.1 204 No Content\r\n\r\n", 204, "", ""},
+		"until it hangs up": {"HTTP/1.0 200 OK\r\n\r\nhello", 200, "", ""},
+		"some 1xx":          {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", 204, "", ""},
+		"bad chunks":        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 200, "network", ""},
+		"two lengths":       {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 0, "network", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := rawReceiver(t, func(conn net.Conn, _ <-chan struct{}) {
+				_, _ = io.WriteString(conn, c.said)
+				if c.status == http.StatusSwitchingProtocols {
+					_, _ = io.Copy(io.Discard, conn) // it keeps the connection for as long as the caller does
+				}
+			})
+			answer, err := wayOut(t).Post(t.Context(), url, nil, []byte("{}"), patience)
+			require.Equal(t, c.status, answer.Status)
+			if c.code == "" {
+				require.NoError(t, err)
+				return
+			}
+			requireFailed(t, err, c.code, c.text)
+		})
+	}
+}
+
+func TestConnectionsThatDoNotComeAbout(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := listener.Addr().String()
+	require.NoError(t, listener.Close())
+	_, err = wayOut(t).Post(t.Context(), "http://"+address, nil, nil, patience)
+	requireFailed(t, err, "connection_refused", "Nothing listens")
+
+	url := rawReceiver(t, func(conn net.Conn, _ <-chan struct{}) {
+		_ = conn.(*net.TCPConn).SetLinger(0) // a reset instead of an orderly end
+	})
+	_, err = wayOut(t).Post(t.Context(), url, nil, nil, patience)
+	requireFailed(t, err, "connection_reset", "without an answer")
+}
+
+// A text never shows what the receiver, or whoever wrote the URL, has put into an error.
+func TestExplain(t *testing.T) {
+	code, text := egress.Explain(nil)
+	require.Empty(t, code+text)
+	for _, c := range []struct {
+		err  error
+		code string
+	}{
+		{errors.New("s3cret"), "network"},
+		{fmt.Errorf("http2: server sent GOAWAY, debug=%q", "s3cret"), "http2"},
+		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "s3cret", IsNotFound: true}}, "dns"},
+		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "s3cret", IsTimeout: true}}, "dns"},
+		{&net.OpError{Op: "dial", Err: timeoutError("s3cret")}, "timeout"},
+		{&tls.CertificateVerificationError{Err: errors.New("x509: s3cret")}, "tls"},
+	} {
+		code, text := egress.Explain(c.err)
+		require.Equal(t, c.code, code)
+		require.NotContains(t, text, "s3cret")
+		require.True(t, strings.HasSuffix(text, "."), text)
+	}
+}
+
+type timeoutError string
+
+func (e timeoutError) Error() string { return string(e) }
+func (timeoutError) Timeout() bool   { return true }
+func (timeoutError) Temporary() bool { return true }
