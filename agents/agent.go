@@ -23,6 +23,8 @@ type Agent struct {
 	OutputKey    string         `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`     // names its output within a flow
 	RetryOnCrash bool           `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"`
 	Tools        *bool          `json:"tools,omitempty" yaml:"tools,omitempty"` // false: a flow offers it none, for models that know no tools; true
+	// Events renames its events as they go out: run.completed to lead.completed.
+	Events map[string]string `json:"events,omitempty" yaml:"events,omitempty"`
 }
 
 // Key returns the id.
@@ -42,5 +44,6 @@ func (a Agent) Check() (found problem.Fields) {
 	if a.MaxTokens < 0 {
 		found.Add("maxTokens", "must not be negative")
 	}
+	found.Under("events", checkEvents(a.Events, agentEvents))
 	return found
 }

@@ -29,6 +29,8 @@ type Flow struct {
 	Timeout      units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"` // for the whole flow; 5m
 	RetryOnCrash bool           `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"`
 	Root         Step           `json:"root" yaml:"root"`
+	// Events renames its events as they go out, those of its nodes included: run.completed to lead.completed.
+	Events map[string]string `json:"events,omitempty" yaml:"events,omitempty"`
 }
 
 // Step is one node of the tree: an agent, or steps that run in order, at the same time, or again and again.
@@ -42,6 +44,8 @@ type Step struct {
 	MaxIterations int    `json:"maxIterations,omitempty" yaml:"maxIterations,omitempty"` // type loop
 	Until         string `json:"until,omitempty" yaml:"until,omitempty"`                 // type loop: CEL over state
 	Steps         []Step `json:"steps,omitempty" yaml:"steps,omitempty"`
+	// Events, of type agent, renames the events of its nodes as they go out: completed to research.completed.
+	Events map[string]string `json:"events,omitempty" yaml:"events,omitempty"`
 }
 
 // Key returns the id.
@@ -49,6 +53,7 @@ func (f Flow) Key() string { return f.ID }
 
 // Check finds what is wrong with the flow's shape; whether its agents exist is for NewSet to say.
 func (f Flow) Check() (found problem.Fields) {
+	found.Under("events", checkEvents(f.Events, agentEvents))
 	steps := 0
 	found.Under("root", f.Root.check(1, &steps))
 	if steps > MaxFlowSteps {
@@ -70,9 +75,10 @@ func (s Step) check(depth int, steps *int) (found problem.Fields) {
 		if len(s.Steps) > 0 {
 			found.Add("steps", "do not belong in a step of type agent")
 		}
+		found.Under("events", checkEvents(s.Events, stepEvents))
 	case StepSequential, StepParallel, StepLoop:
-		if s.AgentID != "" || s.ResponseAgent || s.OutputKey != "" || s.Prompt != "" {
-			found.Add("", "agentId, prompt, outputKey and responseAgent belong in a step of type agent, not %s", s.Type)
+		if s.AgentID != "" || s.ResponseAgent || s.OutputKey != "" || s.Prompt != "" || len(s.Events) > 0 {
+			found.Add("", "agentId, prompt, outputKey, responseAgent and events belong in a step of type agent, not %s", s.Type)
 		}
 		if len(s.Steps) == 0 {
 			found.Add("steps", "must not be empty")

@@ -2,6 +2,7 @@ package agents
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -39,7 +40,8 @@ type Entry struct {
 	Timeout      time.Duration // for one invocation as a whole
 	OutputKey    string
 	RetryOnCrash bool
-	NoTools      bool // it is offered none of a flow's tools
+	NoTools      bool              // it is offered none of a flow's tools
+	Events       map[string]string // what its events are called outside, by type; one that is not in it is called by its type
 	Invoker      Invoker
 
 	depth int // levels of steps, with those of the flows within it; 0 for an agent
@@ -47,7 +49,8 @@ type Entry struct {
 
 // Set holds all that can be invoked at one moment. It never changes; a new configuration makes a new Set.
 type Set struct {
-	entries map[string]*Entry
+	entries    map[string]*Entry
+	eventNames map[string]bool
 }
 
 // Get returns the agent or flow of that id, or nil.
@@ -56,9 +59,12 @@ func (s *Set) Get(id string) *Entry { return s.entries[id] }
 // IDs returns the ids in order.
 func (s *Set) IDs() []string { return slices.Sorted(maps.Keys(s.entries)) }
 
+// EventNames returns the names that agents, flows and steps give to their events, in order.
+func (s *Set) EventNames() []string { return slices.Sorted(maps.Keys(s.eventNames)) }
+
 // NewSet builds the invokers. What is wrong is reported and left out, and so is what depends on it; the rest works.
 func NewSet(how Factories, providers []Provider, list []Agent, flows []Flow) (*Set, []problem.Finding) {
-	b := builder{how: how, set: &Set{entries: map[string]*Entry{}}, providers: map[string]Provider{}, flows: map[string]Flow{}, declared: map[string]bool{}}
+	b := builder{how: how, set: &Set{entries: map[string]*Entry{}, eventNames: map[string]bool{}}, providers: map[string]Provider{}, flows: map[string]Flow{}, declared: map[string]bool{}}
 	for _, a := range list {
 		b.declared[a.ID] = true
 	}
@@ -113,6 +119,12 @@ func (b *builder) report(section, id string, fields problem.Fields) (bad bool) {
 	return len(fields) > 0
 }
 
+func (b *builder) named(names iter.Seq[string]) {
+	for name := range names {
+		b.set.eventNames[name] = true
+	}
+}
+
 func (b *builder) agent(a Agent) {
 	fields := a.Check()
 	p, ok := b.providers[a.Provider]
@@ -136,7 +148,8 @@ func (b *builder) agent(a Agent) {
 		return
 	}
 	b.set.entries[a.ID] = &Entry{ID: a.ID, Name: a.Name, Timeout: a.Timeout.Or(DefaultTimeout), OutputKey: a.OutputKey,
-		RetryOnCrash: a.RetryOnCrash, NoTools: !a.TakesTools(), Invoker: invoker}
+		RetryOnCrash: a.RetryOnCrash, NoTools: !a.TakesTools(), Events: a.Events, Invoker: invoker}
+	b.named(maps.Values(a.Events))
 }
 
 // flow builds a flow after the flows within it. path holds the flows that are being built, to find cycles.
@@ -171,7 +184,9 @@ func (b *builder) flow(id string, path []string) bool {
 		var invoker Invoker
 		if invoker, fields = b.how.Flow(f, b.set.Get); len(fields) == 0 {
 			b.set.entries[id] = &Entry{ID: id, Name: f.Name, IsFlow: true, Timeout: f.Timeout.Or(DefaultTimeout),
-				RetryOnCrash: f.RetryOnCrash, Invoker: invoker, depth: deepest}
+				RetryOnCrash: f.RetryOnCrash, Events: f.Events, Invoker: invoker, depth: deepest}
+			b.named(maps.Values(f.Events))
+			b.named(slices.Values(stepNames(f.Root)))
 		}
 	}
 	delete(b.flows, id)

@@ -148,7 +148,7 @@ func TestFlowsAreBounded(t *testing.T) {
 		"is required in a step of type agent":                   {ID: "x", Root: agents.Step{Type: "agent"}},
 		"do not belong in a step of type agent":                 {ID: "x", Root: agents.Step{Type: "agent", AgentID: "a", Steps: flow("", "a").Root.Steps}},
 		"maxIterations and until belong in a step of type loop": {ID: "x", Root: agents.Step{Type: "agent", AgentID: "a", Until: "true"}},
-		"agentId, prompt, outputKey and responseAgent belong in a step of type agent, not loop": {ID: "x", Root: agents.Step{Type: "loop", MaxIterations: 1, AgentID: "a", Steps: flow("", "a").Root.Steps}},
+		"agentId, prompt, outputKey, responseAgent and events belong in a step of type agent, not loop": {ID: "x", Root: agents.Step{Type: "loop", MaxIterations: 1, AgentID: "a", Steps: flow("", "a").Root.Steps}},
 	} {
 		found := f.Check()
 		require.Len(t, found, 1, want)

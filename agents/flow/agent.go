@@ -22,6 +22,7 @@ type agentStep struct {
 	isAnswer bool
 	speaks   bool // what it writes is passed on piece by piece
 	inLoop   bool
+	names    map[string]string // of its nodes' events, as Node.Names has them
 }
 
 func (s *agentStep) run(ctx context.Context, t *thread) error {
@@ -36,7 +37,7 @@ func (s *agentStep) run(ctx context.Context, t *thread) error {
 		t.usage = t.usage.Add(n.Usage)
 		return s.explain(t.take(s, n))
 	}
-	n := agents.Node{ID: id, Type: s.entry.ID, Status: agents.NodeRunning, StartedAt: time.Now().UTC()}
+	n := agents.Node{ID: id, Type: s.entry.ID, Status: agents.NodeRunning, Names: s.names, StartedAt: time.Now().UTC()}
 	t.progress.Begin(n)
 	d := newDesk(t)
 	call, err := s.call(t)
@@ -63,7 +64,7 @@ func (s *agentStep) runFlow(ctx context.Context, t *thread) error {
 	if err != nil {
 		return s.explain(err)
 	}
-	call.Progress = within{t.progress, s.id + t.turn + "/"}
+	call.Progress = within{t.progress, s.id + t.turn + "/", s.names}
 	result, err := s.ask(ctx, call)
 	t.usage = t.usage.Add(result.Usage)
 	if err == nil {

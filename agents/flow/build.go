@@ -10,6 +10,7 @@ import (
 
 // builder turns a flow's configuration, whose shape has been checked, into steps that run.
 type builder struct {
+	flow   agents.Flow
 	lookup func(id string) *agents.Entry
 	names  names
 	answer string // the path of the response agent
@@ -18,9 +19,9 @@ type builder struct {
 	found  problem.Fields
 }
 
-func newBuilder(root agents.Step, lookup func(id string) *agents.Entry) *builder {
-	b := &builder{lookup: lookup, names: newNames(root)}
-	if b.last = lastAgent(root, "root"); hasResponseAgent(root) {
+func newBuilder(f agents.Flow, lookup func(id string) *agents.Entry) *builder {
+	b := &builder{flow: f, lookup: lookup, names: newNames(f.Root)}
+	if b.last = lastAgent(f.Root, "root"); hasResponseAgent(f.Root) {
 		b.last = ""
 	}
 	return b
@@ -76,8 +77,11 @@ func (b *builder) agent(s agents.Step, path string) step {
 	if key == "" {
 		key = entry.OutputKey
 	}
+	if entry.IsFlow && len(s.Events) > 0 {
+		b.found.Add(path+".events", "have no effect here: %q is a flow, whose own steps make the nodes; rename their events there, or in this flow's events", s.AgentID)
+	}
 	built := &agentStep{id: b.names.next(s.AgentID), entry: entry, key: key, isAnswer: s.ResponseAgent,
-		speaks: s.ResponseAgent || path == b.last, inLoop: b.loops > 0}
+		speaks: s.ResponseAgent || path == b.last, inLoop: b.loops > 0, names: agents.NodeNames(s, entry, b.flow)}
 	if s.Prompt != "" {
 		var err error
 		if built.prompt, err = agents.ParseInstructions(s.Prompt); err != nil {

@@ -36,7 +36,7 @@ import (
 // New makes the invokers of flows.
 func New() agents.FlowFactory {
 	return func(f agents.Flow, lookup func(id string) *agents.Entry) (agents.Invoker, problem.Fields) {
-		b := newBuilder(f.Root, lookup)
+		b := newBuilder(f, lookup)
 		root := b.build(f.Root, "root")
 		if len(b.found) > 0 {
 			return nil, b.found

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"beckon/agents"
@@ -57,18 +58,26 @@ func turnWithin(outer string, i int) string {
 type within struct {
 	agents.Progress
 	prefix string
+	names  map[string]string // of events that the flow within does not name itself
 }
 
 func (w within) Finished(id string) (agents.Node, bool) { return w.Progress.Finished(w.prefix + id) }
 
-func (w within) Begin(n agents.Node) {
-	n.ID = w.prefix + n.ID
-	w.Progress.Begin(n)
-}
+func (w within) Begin(n agents.Node) { w.Progress.Begin(w.outside(n)) }
 
 func (w within) End(ctx context.Context, n agents.Node) error {
+	return w.Progress.End(ctx, w.outside(n))
+}
+
+// outside is what a node of the flow within looks like from without.
+func (w within) outside(n agents.Node) agents.Node {
 	n.ID = w.prefix + n.ID
-	return w.Progress.End(ctx, n)
+	if len(w.names) > 0 { // the maps belong to all nodes of their steps
+		names := maps.Clone(w.names)
+		maps.Copy(names, n.Names)
+		n.Names = names
+	}
+	return n
 }
 
 // unkept is the progress of a run whose nodes nobody keeps.
