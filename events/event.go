@@ -2,6 +2,7 @@
 package events
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 )
@@ -18,6 +19,7 @@ const (
 	NodeCompleted = "node.completed"
 	NodeFailed    = "node.failed"
 	MessageDelta  = "message.delta" // a piece of the answer; removed soon after the run has ended
+	RunViewed     = "run.viewed"    // not in the log: an ended run was looked at for the first time
 )
 
 // Event is one entry of the log.
@@ -26,7 +28,12 @@ type Event struct {
 	RunID   string
 	Type    string
 	Payload json.RawMessage // a JSON object, as it goes out
+	Name    string          // what it is called outside, where that is not its type; the log does not keep it
+	Aside   bool            // it goes out, but is not part of its run's log
 }
+
+// OutsideName is what the event is called when it goes out.
+func (e Event) OutsideName() string { return cmp.Or(e.Name, e.Type) }
 
 // Ends reports whether the event is the last of its run.
 func (e Event) Ends() bool {

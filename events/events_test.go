@@ -23,7 +23,7 @@ func newRun() string { return "run_" + ulid.Make().String() }
 
 // write appends events of a run and publishes them.
 func write(t testing.TB, s *store.Store, l *events.Log, list ...events.Event) {
-	require.NoError(t, s.Write(context.Background(), func(tx *gorm.DB) error { return l.Append(tx, list) }))
+	require.NoError(t, s.Write(context.Background(), func(tx *gorm.DB) error { return l.Append(tx, events.Subject{}, list) }))
 	l.Publish(list)
 }
 

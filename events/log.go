@@ -29,6 +29,8 @@ type Log struct {
 	// Computed returns the events of a run that has none in the log: one that was written at its end, as a whole, which
 	// says all that they would. nil knows of no such runs.
 	Computed func(ctx context.Context, runID string) ([]Event, error)
+	// Outlet carries events out of the house; nil carries none.
+	Outlet Outlet
 
 	mu     sync.Mutex
 	topics map[string]*topic // by run, as long as somebody follows
@@ -43,14 +45,20 @@ type topic struct {
 // NewLog returns the log of a store.
 func NewLog(s *store.Store) *Log { return &Log{store: s, topics: map[string]*topic{}} }
 
-// Append writes events within the transaction of the change that they report.
-func (l *Log) Append(tx *gorm.DB, list []Event) error {
+// Append writes events within the transaction of the change that they report, together with who is to be told of them.
+func (l *Log) Append(tx *gorm.DB, about Subject, list []Event) error {
 	for _, e := range list {
+		if e.Aside {
+			continue
+		}
 		if err := l.store.Later(tx, "events", e, insert); err != nil {
 			return err
 		}
 	}
-	return nil
+	if l.Outlet == nil {
+		return nil
+	}
+	return l.Outlet.Carry(tx, about, list)
 }
 
 func insert(tx *gorm.DB, list []any) error {

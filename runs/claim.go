@@ -33,20 +33,32 @@ func (s *Service) claim(ctx context.Context, ids []string) (claimed []*claim, er
 		if err != nil {
 			return fmt.Errorf("claim runs: %w", err)
 		}
-		var begun []events.Event
 		for i := range rows {
-			c, err := begin(tx, rows[i].run())
+			c, err := begin(tx, s.named(rows[i].run()))
 			if err != nil {
 				return err
 			}
-			claimed, begun = append(claimed, c), append(begun, c.events...)
+			if err := s.Events.Append(tx, c.run.subject(), c.events); err != nil {
+				return err
+			}
+			claimed = append(claimed, c)
 		}
-		return s.Events.Append(tx, begun)
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return claimed, nil
+}
+
+// named sets what the events of a run off the record are called.
+func (s *Service) named(r *Run) *Run {
+	if s.Entry != nil {
+		if entry := s.Entry(r.WorkflowID); entry != nil {
+			r.EventNames = entry.Events
+		}
+	}
+	return r
 }
 
 // begin finds out where a claimed run goes on.

@@ -149,6 +149,6 @@ func (s *Service) endUnworked(tx *gorm.DB, r *Run, from Status, instance string)
 	if err != nil {
 		return nil, err
 	}
-	list := []events.Event{runEvent(events.NewSequence(r.ID, last).Next(r.CompletedAt), r, countNodes(nodes))}
-	return list, s.Events.Append(tx, list)
+	list := []events.Event{runEvent(events.NewSequence(r.ID, last).Next(r.CompletedAt), s.named(r), countNodes(nodes))}
+	return list, s.Events.Append(tx, r.subject(), list)
 }

@@ -17,6 +17,7 @@ import (
 type journal struct {
 	service *Service
 	runID   string
+	about   events.Subject
 	ids     *events.Sequence
 
 	mu      sync.Mutex
@@ -115,10 +116,10 @@ func (j *journal) flush() {
 }
 
 // apply writes a batch. A run that has begun and ended in it, and nothing else, is written once, as a whole: its events
-// can be computed from it.
+// can be computed from it, unless somebody outside is to be told of them.
 func (j *journal) apply(tx *gorm.DB, batch []entry) error {
 	s, first, last := j.service, batch[0], batch[len(batch)-1]
-	if first.begin != nil && last.end != nil && len(batch) == 2 && last.write == nil {
+	if first.begin != nil && last.end != nil && len(batch) == 2 && last.write == nil && !s.Events.Wanted(j.about) {
 		return s.storage.insert(tx, last.end, s.instance)
 	}
 	switch {
@@ -149,7 +150,7 @@ func (j *journal) apply(tx *gorm.DB, batch []entry) error {
 			return err
 		}
 	}
-	return s.Events.Append(tx, eventsOf(batch))
+	return s.Events.Append(tx, j.about, eventsOf(batch))
 }
 
 // computed returns the events of a run that was written as a whole, with the ids that its journal gave them. Of a run

@@ -2,14 +2,10 @@ package runs
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"strings"
 
-	"github.com/oklog/ulid/v2"
-
-	"beckon/internal/problem"
+	"beckon/internal/store"
 )
 
 // The bounds of a page of runs.
@@ -29,7 +25,7 @@ type Query struct {
 
 // List returns a page of runs, without their nodes, and the cursor of the next; no cursor says that there is none.
 func (s *Service) List(ctx context.Context, q Query) (list []*Run, next string, err error) {
-	below, err := q.position()
+	below, err := q.cursors().Below(q.Cursor)
 	if err != nil {
 		return nil, "", err
 	}
@@ -58,7 +54,7 @@ func (s *Service) List(ctx context.Context, q Query) (list []*Run, next string, 
 	}
 	if len(rows) > q.Limit {
 		rows = rows[:q.Limit]
-		next = q.cursor(rows[q.Limit-1].ID)
+		next = q.cursors().After(rows[q.Limit-1].ID)
 	}
 	list = make([]*Run, len(rows))
 	for i := range rows {
@@ -67,30 +63,6 @@ func (s *Service) List(ctx context.Context, q Query) (list []*Run, next string, 
 	return list, next, nil
 }
 
-// behindAll sorts behind every id of a run.
-const behindAll = "run_~"
-
-// position reads the cursor: the id of the last run before this page, and a check that it belongs to the same query.
-func (q Query) position() (string, error) {
-	if q.Cursor == "" {
-		return behindAll, nil
-	}
-	id, _, _ := strings.Cut(string(decodeCursor(q.Cursor)), ".")
-	if _, err := ulid.ParseStrict(strings.TrimPrefix(id, "run_")); err != nil || q.cursor(id) != q.Cursor {
-		return "", problem.New(problem.Invalid, "invalid_cursor", "The cursor is not one that a page of this list gave. Begin without one.")
-	}
-	return id, nil
-}
-
-func (q Query) cursor(id string) string {
-	check := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", id, q.ClientID, q.Status, q.Agent))
-	return base64.RawURLEncoding.EncodeToString(append([]byte(id+"."), check[:9]...))
-}
-
-func decodeCursor(cursor string) []byte {
-	if len(cursor) > 128 {
-		return nil
-	}
-	text, _ := base64.RawURLEncoding.DecodeString(cursor)
-	return text
+func (q Query) cursors() store.Cursors {
+	return store.NewCursors("run_", q.ClientID, string(q.Status), q.Agent)
 }

@@ -32,6 +32,11 @@ func runEvent(id string, r *Run, nodes nodeCount) events.Event {
 	case Canceled:
 		kind, at = events.RunCanceled, r.CompletedAt
 	}
+	return runEventOf(id, r, kind, at, nodes)
+}
+
+// runEventOf makes an event of a type about r as it is.
+func runEventOf(id string, r *Run, kind string, at time.Time, nodes nodeCount) events.Event {
 	if !r.IsFlow { // one agent is one node
 		nodes.completed, nodes.failed = 0, 0
 		switch r.Status {
@@ -41,7 +46,7 @@ func runEvent(id string, r *Run, nodes nodeCount) events.Event {
 			nodes.failed = 1
 		}
 	}
-	return newEvent(id, r, kind, at, r.Error, func(text []byte) []byte {
+	return newEvent(id, r, kind, r.EventNames[kind], at, r.Error, func(text []byte) []byte {
 		text = append(append(text, `{"status":"`...), r.Status...)
 		text = strconv.AppendInt(append(text, `","completedNodes":`...), int64(nodes.completed), 10)
 		text = strconv.AppendInt(append(text, `,"failedNodes":`...), int64(nodes.failed), 10)
@@ -58,7 +63,7 @@ func nodeEvent(id string, r *Run, n agents.Node) events.Event {
 	case agents.NodeFailed, agents.NodeCanceled:
 		kind, at = events.NodeFailed, n.CompletedAt
 	}
-	return newEvent(id, r, kind, at, n.Error, func(text []byte) []byte {
+	return newEvent(id, r, kind, n.Names[kind], at, n.Error, func(text []byte) []byte {
 		text = appendText(append(text, `{"nodeId":`...), n.ID)
 		text = appendText(append(text, `,"nodeType":`...), n.Type)
 		text = append(append(append(text, `,"status":"`...), n.Status...), '"')
@@ -68,7 +73,7 @@ func nodeEvent(id string, r *Run, n agents.Node) events.Event {
 
 // newEvent writes what the world is told (docs/runs.md). It is on the way of every call, so that it is written by hand:
 // encoding/json takes ten times as long.
-func newEvent(id string, r *Run, kind string, at time.Time, failure *agents.Failure, data func([]byte) []byte) events.Event {
+func newEvent(id string, r *Run, kind, name string, at time.Time, failure *agents.Failure, data func([]byte) []byte) events.Event {
 	text := make([]byte, 0, 384+len(r.Output))
 	text = strconv.AppendBool(append(text, `{"success":`...), failure == nil)
 	text = append(append(append(text, `,"type":"`...), kind...), '"')
@@ -84,7 +89,7 @@ func newEvent(id string, r *Run, kind string, at time.Time, failure *agents.Fail
 		text = append(appendText(append(text, `,"message":`...), failure.Message), '}')
 	}
 	text = append(at.UTC().AppendFormat(append(text, `,"createdAt":"`...), TimeFormat), `"}`...)
-	return events.Event{ID: id, RunID: r.ID, Type: kind, Payload: text}
+	return events.Event{ID: id, RunID: r.ID, Type: kind, Payload: text, Name: name}
 }
 
 func deltaEvent(id, runID, text string) events.Event {

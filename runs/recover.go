@@ -39,6 +39,11 @@ func (s *Service) recover(ctx context.Context) error {
 		}
 		s.Log.Info("looked after what a dead process has left", "instance", instance, "runs", n)
 	}
+	if s.Inherit != nil {
+		if err := s.Inherit(ctx, alive); err != nil {
+			return err
+		}
+	}
 	return s.nudge(ctx)
 }
 

@@ -2,6 +2,7 @@ package runs
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -37,17 +38,26 @@ func (s *Service) trim(ctx context.Context) {
 }
 
 // retain deletes the runs that were begun before a time and have ended, with all that belongs to them, and the
-// idempotency keys that are over.
+// idempotency keys that are over. A run of whose events somebody is still to be told is kept until then.
 func (s *Service) retain(ctx context.Context, before time.Time) {
 	limit := "run_" + oldest(before)
-	for ctx.Err() == nil {
+	for after, last := "", ""; ctx.Err() == nil; after = last {
 		n := 0
 		err := s.Store.Write(ctx, func(tx *gorm.DB) error {
 			var ids []string
-			if err := tx.Raw("SELECT id FROM runs WHERE id < ? AND status IN ('COMPLETED', 'FAILED', 'CANCELED') ORDER BY id LIMIT ?", limit, retainBatch).Scan(&ids).Error; err != nil {
+			if err := tx.Raw("SELECT id FROM runs WHERE id > ? AND id < ? AND status IN ('COMPLETED', 'FAILED', 'CANCELED') ORDER BY id LIMIT ?", after, limit, retainBatch).Scan(&ids).Error; err != nil {
 				return err
 			}
 			if n = len(ids); n == 0 {
+				return nil
+			}
+			last = ids[n-1]
+			needed, err := s.Events.Pending(tx, ids)
+			if err != nil {
+				return err
+			}
+			ids = slices.DeleteFunc(ids, func(id string) bool { return slices.Contains(needed, id) })
+			if len(ids) == 0 {
 				return nil
 			}
 			for _, table := range []string{"events WHERE run_id", "nodes WHERE run_id", "runs WHERE id"} {

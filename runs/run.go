@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/events"
 	"beckon/internal/problem"
 )
 
@@ -52,7 +53,9 @@ type Run struct {
 	Error        *agents.Failure // nil unless it failed or was canceled
 	ErrorKind    problem.Kind    // of Error
 	Usage        agents.Usage
-	Nodes        []agents.Node // the turns of a flow's agents in the order in which they began; nil where they were not asked for
+	Nodes        []agents.Node     // the turns of a flow's agents in the order in which they began; nil where they were not asked for
+	Callback     json.RawMessage   // whom its caller wants to be told of it, as events.Subject has it; nil is nobody
+	EventNames   map[string]string // what its events are called outside, by type; not kept on record
 	Priority     int
 	Attempts     int  // how often it was begun
 	Crashes      int  // how often the process that worked on it died
@@ -61,6 +64,8 @@ type Run struct {
 	CreatedAt    time.Time
 	StartedAt    time.Time // zero while it is queued
 	CompletedAt  time.Time // zero until it has ended
+
+	viewed bool // somebody has looked at it since
 }
 
 // Duration is from the start to the end, or zero while the run goes on.
@@ -69,6 +74,11 @@ func (r *Run) Duration() time.Duration {
 		return 0
 	}
 	return r.CompletedAt.Sub(r.StartedAt)
+}
+
+// subject is what its events are about.
+func (r *Run) subject() events.Subject {
+	return events.Subject{ClientID: r.ClientID, WorkflowID: r.WorkflowID, Callback: r.Callback}
 }
 
 // Problem says why an ended run has no answer, as its first caller was told; nil for a completed one.

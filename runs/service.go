@@ -41,6 +41,10 @@ type Config struct {
 	// function that it returns counts it off. nil limits nobody.
 	Limit func(clientID string) (most int, enter func() (leave func()))
 
+	// Inherit looks after what else dead processes have left: alive are those that are not. It is called when the runs
+	// of the dead have been looked after, every few seconds; nil has nothing else.
+	Inherit func(ctx context.Context, alive []string) error
+
 	MaxConcurrent int64 // runs at the same time in this process; 1024
 	MaxQueued     int64 // runs that wait in the queue; 10,000
 }

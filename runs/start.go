@@ -19,6 +19,7 @@ type Request struct {
 	Input      string
 	SessionID  string
 	Metadata   json.RawMessage
+	Callback   json.RawMessage // see Run
 	ReceivedAt time.Time
 	Priority   int          // in the queue; 0 is PriorityDefault
 	Once       *Idempotency // nil for a call that is made anew each time
@@ -79,14 +80,14 @@ func newRun(r Request, now time.Time) Run {
 		priority = PriorityDefault
 	}
 	return Run{ID: "run_" + ulid.Make().String(), ClientID: r.ClientID, WorkflowID: r.Entry.ID, IsFlow: r.Entry.IsFlow, Source: r.Source,
-		SessionID: r.SessionID, Input: r.Input, Metadata: r.Metadata, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
+		SessionID: r.SessionID, Input: r.Input, Metadata: r.Metadata, Callback: r.Callback, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
 		ReceivedAt: r.ReceivedAt, CreatedAt: now}
 }
 
 // newActive prepares the work on a run whose last event so far is known.
 func (s *Service) newActive(run Run, lastEvent string, onEnd func()) *Active {
 	a := &Active{ID: run.ID, done: make(chan struct{}), recorded: make(chan struct{}), onEnd: onEnd, run: run,
-		journal: &journal{service: s, runID: run.ID, ids: events.NewSequence(run.ID, lastEvent)}}
+		journal: &journal{service: s, runID: run.ID, about: run.subject(), ids: events.NewSequence(run.ID, lastEvent)}}
 	fixed := run
 	a.progress = &progress{run: &fixed, journal: a.journal}
 	return a

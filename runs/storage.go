@@ -60,12 +60,13 @@ func (r *Run) kind() string {
 type row struct {
 	ID, Status, ClientID, WorkflowID, Kind, Source, Input           string
 	SessionID, Metadata, Output, ErrorCode, ErrorMessage, ErrorKind *string
+	Callback                                                        *string
 	PromptTokens, CompletionTokens, TotalTokens                     int
 	Priority, Attempts, Crashes                                     int
 	RetryOnCrash                                                    bool
 	InstanceID                                                      *string
 	CreatedAt                                                       int64
-	ReceivedAt, StartedAt, CompletedAt, CancelRequestedAt           *int64
+	ReceivedAt, StartedAt, CompletedAt, CancelRequestedAt, ViewedAt *int64
 }
 
 func (s storage) get(ctx context.Context, id string) (*Run, error) {
@@ -94,9 +95,12 @@ func (w *row) run() *Run {
 		SessionID: deref(w.SessionID), Input: w.Input, Output: deref(w.Output),
 		Usage:    agents.Usage{PromptTokens: w.PromptTokens, CompletionTokens: w.CompletionTokens, TotalTokens: w.TotalTokens},
 		Priority: w.Priority, Attempts: w.Attempts, Crashes: w.Crashes, RetryOnCrash: w.RetryOnCrash,
-		ReceivedAt: timeOf(w.ReceivedAt), CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), StartedAt: timeOf(w.StartedAt), CompletedAt: timeOf(w.CompletedAt)}
+		ReceivedAt: timeOf(w.ReceivedAt), CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), StartedAt: timeOf(w.StartedAt), CompletedAt: timeOf(w.CompletedAt), viewed: w.ViewedAt != nil}
 	if w.Metadata != nil {
 		r.Metadata = []byte(*w.Metadata)
+	}
+	if w.Callback != nil {
+		r.Callback = []byte(*w.Callback)
 	}
 	if w.ErrorCode != nil {
 		r.Error, r.ErrorKind = &agents.Failure{Code: *w.ErrorCode, Message: deref(w.ErrorMessage)}, problem.Kind(deref(w.ErrorKind))

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -33,16 +34,42 @@ func NewResources[T interface{ Key() string }](s *Store, kind string, sealer *se
 
 // List returns all of them in the order of their ids.
 func (r *Resources[T]) List(ctx context.Context) ([]T, error) {
-	var rows []struct{ ID, Spec string }
-	err := r.store.Read(ctx).Raw("SELECT id, spec FROM resources WHERE kind = ? ORDER BY id", r.kind).Scan(&rows).Error
+	records, err := r.Records(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]T, len(records))
+	for i, record := range records {
+		list[i] = record.Item
+	}
+	return list, nil
+}
+
+// Record is a resource with what is known about it.
+type Record[T any] struct {
+	Item     T
+	Version  int64          // every change makes it greater; 0 for what the database does not keep
+	Origin   string         // "config" or "database"
+	Warnings problem.Fields // why it is not in force
+}
+
+// Records returns all of them with their versions, in the order of their ids.
+func (r *Resources[T]) Records(ctx context.Context) ([]Record[T], error) {
+	var rows []struct {
+		ID, Spec string
+		Version  int64
+	}
+	err := r.store.Read(ctx).Raw("SELECT id, spec, version FROM resources WHERE kind = ? ORDER BY id", r.kind).Scan(&rows).Error
 	if err != nil {
 		return nil, unavailable(fmt.Errorf("list %s: %w", r.kind, err))
 	}
-	list := make([]T, len(rows))
+	list := make([]Record[T], len(rows))
 	for i, row := range rows {
-		if list[i], err = r.decode(row.ID, row.Spec); err != nil {
+		item, err := r.decode(row.ID, row.Spec)
+		if err != nil {
 			return nil, err
 		}
+		list[i] = Record[T]{Item: item, Version: row.Version}
 	}
 	return list, nil
 }
@@ -69,6 +96,82 @@ func (r *Resources[T]) Create(tx *gorm.DB, item T) error {
 		return problem.New(problem.Conflict, "already_exists", "There is already a resource %q in %s.", id, r.kind)
 	}
 	return Touch(tx)
+}
+
+// Get returns one and its version, which every change makes greater; a NotFound says that there is none of that id.
+func (r *Resources[T]) Get(ctx context.Context, id string) (item T, version int64, err error) {
+	return r.get(r.store.Read(ctx), id)
+}
+
+func (r *Resources[T]) get(db *gorm.DB, id string) (item T, version int64, err error) {
+	var rows []struct {
+		Spec    string
+		Version int64
+	}
+	if err := db.Raw("SELECT spec, version FROM resources WHERE kind = ? AND id = ?", r.kind, id).Scan(&rows).Error; err != nil {
+		return item, 0, unavailable(fmt.Errorf("read %s: %w", r.place(id), err))
+	}
+	if len(rows) == 0 {
+		return item, 0, r.notFound(id)
+	}
+	item, err = r.decode(id, rows[0].Spec)
+	return item, rows[0].Version, err
+}
+
+func (r *Resources[T]) notFound(id string) error {
+	return problem.New(problem.NotFound, "resource_not_found", "There is no resource %q in the database's %s.", id, r.kind)
+}
+
+// Change reads one, has it changed and writes it back. version is the one that the change was made for, 0 for any; an
+// Outdated says that it has been changed since.
+func (r *Resources[T]) Change(tx *gorm.DB, id string, version int64, change func(*T) error) (now int64, err error) {
+	item, have, err := r.get(tx, id)
+	if err != nil {
+		return 0, err
+	}
+	if version != 0 && version != have {
+		return 0, r.changedSince(id)
+	}
+	if err := change(&item); err != nil {
+		return 0, err
+	}
+	if item.Key() != id {
+		return 0, problem.New(problem.Invalid, "id_changed", "The id of a resource cannot be changed.")
+	}
+	spec, err := r.encode(item)
+	if err != nil {
+		return 0, err
+	}
+	done := tx.Exec("UPDATE resources SET spec = ?, version = version + 1, updated_at = ? WHERE kind = ? AND id = ? AND version = ?", spec, time.Now().UnixMilli(), r.kind, id, have)
+	if done.Error != nil {
+		return 0, fmt.Errorf("change %s: %w", r.place(id), done.Error)
+	}
+	if done.RowsAffected == 0 {
+		return 0, r.changedSince(id)
+	}
+	return have + 1, Touch(tx)
+}
+
+func (r *Resources[T]) changedSince(id string) error { return ChangedSince(r.kind, id) }
+
+// ChangedSince is the Outdated that Change and Delete return.
+func ChangedSince(kind, id string) error {
+	return problem.New(problem.Outdated, "changed_since", "%q in %s has been changed since you read it. Read it again, and make your change anew.", id, kind)
+}
+
+// Delete removes one; version is as for Change.
+func (r *Resources[T]) Delete(tx *gorm.DB, id string, version int64) error {
+	done := tx.Exec("DELETE FROM resources WHERE kind = ? AND id = ? AND (version = ? OR ? = 0)", r.kind, id, version, version)
+	if done.Error != nil {
+		return fmt.Errorf("delete %s: %w", r.place(id), done.Error)
+	}
+	if done.RowsAffected == 1 {
+		return Touch(tx)
+	}
+	if ok, err := r.Exists(tx, id); err != nil || !ok {
+		return cmp.Or(err, r.notFound(id))
+	}
+	return r.changedSince(id)
 }
 
 // Exists reports whether there is one of that id.

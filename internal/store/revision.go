@@ -13,6 +13,12 @@ func Touch(tx *gorm.DB) error {
 	return tx.Exec("UPDATE revision SET value = value + 1 WHERE id = 1").Error
 }
 
+// TouchAt is Touch for a change that was made for a revision; false says that something else has changed since.
+func TouchAt(tx *gorm.DB, revision int64) (bool, error) {
+	done := tx.Exec("UPDATE revision SET value = value + 1 WHERE id = 1 AND value = ?", revision)
+	return done.RowsAffected == 1, done.Error
+}
+
 // Revision returns a number that grows with every change of resources or tokens.
 func (s *Store) Revision(ctx context.Context) (int64, error) {
 	var value int64

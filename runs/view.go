@@ -1,0 +1,33 @@
+package runs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"gorm.io/gorm"
+
+	"beckon/events"
+)
+
+// Viewed notes that somebody has looked at a run. Those outside who ask for it are told of the first time that this
+// happens to a run that has ended.
+func (s *Service) Viewed(ctx context.Context, r *Run) error {
+	if !r.Status.Ended() || r.viewed || !s.Events.Wanted(r.subject()) {
+		return nil
+	}
+	now := time.Now().UTC()
+	return s.Store.Write(ctx, func(tx *gorm.DB) error {
+		done := tx.Exec("UPDATE runs SET viewed_at = ? WHERE id = ? AND viewed_at IS NULL", now.UnixMilli(), r.ID)
+		if done.Error != nil {
+			return fmt.Errorf("note that run %s was viewed: %w", r.ID, done.Error)
+		}
+		if done.RowsAffected == 0 {
+			return nil
+		}
+		event := runEventOf("evt_"+ulid.Make().String(), s.named(r), events.RunViewed, now, countNodes(r.Nodes))
+		event.Aside = true
+		return s.Events.Append(tx, r.subject(), []events.Event{event})
+	})
+}
