@@ -7,6 +7,7 @@ import (
 
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/signature"
 	"beckon/internal/units"
 )
 
@@ -26,8 +27,9 @@ type Client struct {
 	Passthrough        bool           `json:"passthrough" yaml:"passthrough"`
 	CommandID          string         `json:"commandId,omitempty" yaml:"commandId,omitempty"`
 	Template           string         `json:"template,omitempty" yaml:"template,omitempty"`
-	AllowedAgents      []string       `json:"allowedAgents" yaml:"allowedAgents"`                 // agents and flows; the first is the default
-	SyncTimeout        units.Duration `json:"syncTimeout,omitempty" yaml:"syncTimeout,omitempty"` // how long a call waits; 5m
+	WebhookSecret      secret.String  `json:"webhookSecret,omitempty" yaml:"webhookSecret,omitempty"` // signs its callbacks; empty: one that is derived from the token
+	AllowedAgents      []string       `json:"allowedAgents" yaml:"allowedAgents"`                     // agents and flows; the first is the default
+	SyncTimeout        units.Duration `json:"syncTimeout,omitempty" yaml:"syncTimeout,omitempty"`     // how long a call waits; 5m
 	CancelOnDisconnect bool           `json:"cancelOnDisconnect,omitempty" yaml:"cancelOnDisconnect,omitempty"`
 	MaxBodyBytes       units.Bytes    `json:"maxBodyBytes,omitempty" yaml:"maxBodyBytes,omitempty"` // 0 is the server's limit
 	RateLimit          *RateLimit     `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"`
@@ -66,6 +68,11 @@ func (c Client) Check() (found problem.Fields) {
 		found.Add("commandId", "is required unless passthrough is true")
 	case !c.Passthrough && c.Template != "":
 		found.Add("template", "is for clients with passthrough: true; this one runs a command")
+	}
+	if c.WebhookSecret != "" {
+		if err := signature.Check(signature.Standard, c.WebhookSecret); err != nil {
+			found.Add("webhookSecret", "%v", err)
+		}
 	}
 	if time.Duration(c.SyncTimeout) > MaxSyncTimeout {
 		found.Add("syncTimeout", "must be at most %s", units.Duration(MaxSyncTimeout))

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/time/rate"
 
 	"beckon/commands"
 	"beckon/internal/problem"
+	"beckon/internal/secret"
 )
 
 // Member is a client in force, with everything at hand that a call needs.
@@ -16,6 +18,7 @@ type Member struct {
 	Client
 	template    *Template // nil without one
 	credentials credentials
+	proofs      []Credential  // as they were given
 	limiter     *rate.Limiter // nil without a rate limit
 	running     *atomic.Int64
 }
@@ -38,6 +41,20 @@ func (m *Member) Choose(wanted string) (string, error) {
 		return "", problem.New(problem.Denied, "agent_not_allowed", "This client may not use the agent it asked for. Its allowedAgents do not name it.")
 	}
 	return wanted, nil
+}
+
+// CallbackSecrets are what sign the callbacks of the client's calls, newest first: its own secret, or what follows from
+// the tokens that are good now.
+func (m *Member) CallbackSecrets() (list []secret.String) {
+	if m.WebhookSecret != "" {
+		return []secret.String{m.WebhookSecret}
+	}
+	for _, c := range m.proofs {
+		if c.Expires.IsZero() || time.Now().Before(c.Expires) {
+			list = append(list, CallbackSecret(c.Hash))
+		}
+	}
+	return list
 }
 
 // Prompt makes the prompt of a call: the client's command, its template rendered over the request, or what the

@@ -25,7 +25,7 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 	s := &Set{byID: make(map[string]*Member, len(list)), byHash: make(map[Hash]*Member, len(list))}
 	var findings []problem.Finding
 	for _, d := range list {
-		m := &Member{Client: d.Client, credentials: newCredentials(d.Credentials)}
+		m := &Member{Client: d.Client, credentials: newCredentials(d.Credentials), proofs: d.Credentials}
 		fields := d.Check()
 		if d.Template != "" {
 			var err error

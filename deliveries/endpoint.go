@@ -2,52 +2,137 @@
 package deliveries
 
 import (
-	"net/url"
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
 	"slices"
+	"time"
 
+	"beckon/agents"
+	"beckon/events"
+	"beckon/internal/egress"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/signature"
 	"beckon/internal/units"
 )
 
 // Endpoint is a URL that takes events. Empty filters take everything.
 type Endpoint struct {
-	ID        string                   `json:"id" yaml:"id"`
-	Name      string                   `json:"name,omitempty" yaml:"name,omitempty"`
-	URL       string                   `json:"url" yaml:"url"`
-	Enabled   *bool                    `json:"enabled,omitempty" yaml:"enabled,omitempty"` // nil is true
-	Secret    secret.String            `json:"secret,omitempty" yaml:"secret,omitempty"`
-	Events    []string                 `json:"events,omitempty" yaml:"events,omitempty"`
-	Agents    []string                 `json:"agents,omitempty" yaml:"agents,omitempty"`
-	Clients   []string                 `json:"clients,omitempty" yaml:"clients,omitempty"`
-	Format    string                   `json:"format,omitempty" yaml:"format,omitempty"` // run, payload, event, cloudevents, or a template that yields JSON
-	Signature string                   `json:"signature,omitempty" yaml:"signature,omitempty"`
-	Vendor    string                   `json:"vendor,omitempty" yaml:"vendor,omitempty"`
-	Retry     Retry                    `json:"retry,omitzero" yaml:"retry,omitempty"`
-	Headers   map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`
-	Timeout   units.Duration           `json:"timeout,omitempty" yaml:"timeout,omitempty"`
-	RateLimit int                      `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"` // attempts a second; 0 is no limit
+	ID      string        `json:"id" yaml:"id"`
+	Name    string        `json:"name,omitempty" yaml:"name,omitempty"`
+	URL     string        `json:"url" yaml:"url"`
+	Enabled *bool         `json:"enabled,omitempty" yaml:"enabled,omitempty"` // nil is true
+	Secret  secret.String `json:"secret,omitempty" yaml:"secret,omitempty"`
+	// PreviousSecret signs beside Secret, until PreviousUntil; where that is not said, as in a file, as long as it is there.
+	PreviousSecret secret.String            `json:"previousSecret,omitempty" yaml:"previousSecret,omitempty"`
+	PreviousUntil  time.Time                `json:"previousUntil,omitzero" yaml:"-"`
+	Events         []string                 `json:"events,omitempty" yaml:"events,omitempty"`
+	Agents         []string                 `json:"agents,omitempty" yaml:"agents,omitempty"`
+	Clients        []string                 `json:"clients,omitempty" yaml:"clients,omitempty"`
+	Format         string                   `json:"format,omitempty" yaml:"format,omitempty"` // run, payload, event, cloudevents, or a template that yields JSON
+	Signature      string                   `json:"signature,omitempty" yaml:"signature,omitempty"`
+	Vendor         string                   `json:"vendor,omitempty" yaml:"vendor,omitempty"`
+	Retry          Retry                    `json:"retry,omitzero" yaml:"retry,omitempty"`
+	Headers        map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`
+	Timeout        units.Duration           `json:"timeout,omitempty" yaml:"timeout,omitempty"`
+	RateLimit      int                      `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"` // attempts a second; 0 is no limit
 }
 
 // Key returns the id.
 func (e Endpoint) Key() string { return e.ID }
 
-var signatures = []string{"", "standard", "standard-ed25519", "hmac-sha256-hex"}
+// IsEnabled reports whether the endpoint is switched on.
+func (e Endpoint) IsEnabled() bool { return e.Enabled == nil || *e.Enabled }
+
+// The events that are about the delivering itself.
+const (
+	EndpointDisabled  = "endpoint.disabled"
+	DeliveryExhausted = "delivery.exhausted"
+)
+
+// EventNames returns the names that filters may hold, besides those that agents and flows give to their events.
+func EventNames() []string {
+	return []string{events.RunQueued, events.RunStarted, events.RunCompleted, events.RunFailed, events.RunCanceled, events.RunViewed,
+		events.NodeStarted, events.NodeCompleted, events.NodeFailed, EndpointDisabled, DeliveryExhausted}
+}
+
+// The bounds of an endpoint.
+const (
+	DefaultTimeout = 30 * time.Second // for the whole exchange; also the longest
+	minTimeout     = 100 * time.Millisecond
+	maxRateLimit   = 10_000
+	maxEvents      = 100
+)
+
+var vendorToken = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
 
 // Check finds what is wrong with the endpoint on its own.
 func (e Endpoint) Check() (found problem.Fields) {
-	u, err := url.Parse(e.URL)
-	switch {
-	case e.URL == "":
+	if e.URL == "" {
 		found.Add("url", "is required")
-	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		found.Add("url", "must be an http or https URL")
-	case u.User != nil || u.Fragment != "":
-		found.Add("url", "must not hold a user name, a password or a fragment")
+	} else if err := egress.CheckShape(e.URL); err != nil {
+		found.Add("url", "%s", reason(err))
 	}
-	if !slices.Contains(signatures, e.Signature) {
-		found.Add("signature", "must be standard, standard-ed25519 or hmac-sha256-hex")
+	e.checkSignature(&found)
+	if _, err := parseFormat(e.Format); err != nil {
+		found.Add("format", "%s", reason(err))
 	}
+	found.Under("events", checkNames(e.Events))
 	found.Under("retry", e.Retry.Check())
+	found.Under("headers", checkHeaders(e.Headers, cmp.Or(e.Vendor, signature.DefaultVendor)))
+	if e.Timeout != 0 && (e.Timeout < units.Duration(minTimeout) || e.Timeout > units.Duration(DefaultTimeout)) {
+		found.Add("timeout", "must be between %s and %s", units.Duration(minTimeout), units.Duration(DefaultTimeout))
+	}
+	if e.RateLimit < 0 || e.RateLimit > maxRateLimit {
+		found.Add("rateLimit", "must be between 0 and %d attempts a second; 0 is no limit", maxRateLimit)
+	}
 	return found
+}
+
+func (e Endpoint) checkSignature(found *problem.Fields) {
+	scheme := signature.Scheme(cmp.Or(e.Signature, string(signature.Standard)))
+	check := func(field string, s secret.String) {
+		if err := signature.Check(scheme, s); s != "" && err != nil {
+			found.Add(field, "%s", reason(err))
+		}
+	}
+	switch {
+	case !slices.Contains([]signature.Scheme{signature.Standard, signature.Ed25519, signature.HMACHex}, scheme):
+		found.Add("signature", "must be standard, standard-ed25519 or hmac-sha256-hex")
+	case e.Secret == "" && scheme != signature.Ed25519: // which the gateway's own key signs
+		found.Add("secret", "is required: it signs the events, best written as a ${VARIABLE}")
+	default:
+		check("secret", e.Secret)
+		check("previousSecret", e.PreviousSecret)
+	}
+	if e.Vendor != "" && !vendorToken.MatchString(e.Vendor) {
+		found.Add("vendor", "must be 1 to 40 letters, digits and hyphens: it is part of the names of headers")
+	}
+}
+
+// checkNames finds what is wrong with a filter for events on its own.
+func checkNames(names []string) (found problem.Fields) {
+	if len(names) > maxEvents {
+		found.Add("", "has %d names; %d are allowed", len(names), maxEvents)
+		return found
+	}
+	for i, name := range names {
+		switch {
+		case !agents.ValidEventName(name):
+			found.Add(fmt.Sprintf("[%d]", i), "%s", agents.EventNameForm)
+		case slices.Contains(names[:i], name):
+			found.Add(fmt.Sprintf("[%d]", i), "%q is there twice", name)
+		}
+	}
+	return found
+}
+
+// reason is what a person is told of an error that was made for that.
+func reason(err error) string {
+	if p, ok := errors.AsType[*problem.Error](err); ok {
+		return p.Detail
+	}
+	return err.Error()
 }

@@ -2,6 +2,8 @@ package deliveries_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,8 +11,11 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"beckon/deliveries"
+	"beckon/internal/secret"
 	"beckon/internal/units"
 )
+
+const key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 func TestRetryIsANameOrAList(t *testing.T) {
 	for text, want := range map[string]deliveries.Retry{
@@ -28,20 +33,112 @@ func TestRetryIsANameOrAList(t *testing.T) {
 	}
 }
 
-func TestCheck(t *testing.T) {
-	for path, e := range map[string]deliveries.Endpoint{
-		"":          {URL: "https://example.com/hook", Signature: "standard-ed25519", Retry: deliveries.Retry{Policy: "svix"}},
-		"url":       {URL: "https://user:word@example.com/"},
-		"signature": {URL: "https://example.com/", Signature: "rot13"},
-		"retry":     {URL: "https://example.com/", Retry: deliveries.Retry{Policy: "never"}},
-	} {
-		found := e.Check()
-		if path == "" {
-			require.Empty(t, found)
-			continue
+// valid is an endpoint with every option.
+func valid() deliveries.Endpoint {
+	return deliveries.Endpoint{ID: "ops", URL: "https://example.com/hook?key=1", Secret: key, PreviousSecret: key, Events: []string{"run.failed", "lead.completed-2", deliveries.EndpointDisabled},
+		Format: `{"text": {{json .data.output}}}`, Signature: "standard", Vendor: "Acme-2", Retry: deliveries.Retry{Policy: "fast"},
+		Headers: map[string]secret.String{"Authorization": "Bearer abc", "X-Env": "prod ü", "X-Beckon-Event": "ours only for the vendor Beckon"},
+		Timeout: units.Duration(100 * time.Millisecond), RateLimit: 10_000}
+}
+
+func TestCheckTakesEveryOption(t *testing.T) {
+	require.Empty(t, valid().Check())
+	require.Empty(t, deliveries.Endpoint{URL: "https://example.com/hook", Secret: key}.Check())
+	require.Empty(t, deliveries.Endpoint{URL: "http://10.0.0.1:8080/", Signature: "standard-ed25519"}.Check(), "the gateway's own key signs")
+	require.Empty(t, deliveries.Endpoint{URL: "https://example.com/hook", Signature: "hmac-sha256-hex", Secret: "a-shared-secret-of-theirs"}.Check())
+}
+
+func TestCheckRefuses(t *testing.T) {
+	many := func(n int, name string) (names []string) {
+		for i := range n {
+			names = append(names, fmt.Sprintf(name, i))
 		}
-		require.Len(t, found, 1)
-		require.Equal(t, path, found[0].Path)
-		require.NotContains(t, found[0].Message, "word@")
+		return names
 	}
+	headers := func(name, value string) func(*deliveries.Endpoint) {
+		return func(e *deliveries.Endpoint) { e.Headers = map[string]secret.String{name: secret.String(value)} }
+	}
+	for name, tt := range map[string]struct {
+		change func(e *deliveries.Endpoint)
+		path   string
+		says   string
+	}{
+		"no URL":            {func(e *deliveries.Endpoint) { e.URL = "" }, "url", "is required"},
+		"not HTTP":          {func(e *deliveries.Endpoint) { e.URL = "ftp://example.com/hunter22" }, "url", "http"},
+		"password in URL":   {func(e *deliveries.Endpoint) { e.URL = "https://user:hunter22@example.com/" }, "url", ""},
+		"unknown signature": {func(e *deliveries.Endpoint) { e.Signature = "rot13" }, "signature", "standard-ed25519"},
+		"no secret":         {func(e *deliveries.Endpoint) { e.Secret = "" }, "secret", "is required"},
+		"no secret for hex": {func(e *deliveries.Endpoint) { e.Secret, e.Signature = "", "hmac-sha256-hex" }, "secret", "is required"},
+		"bad secret":        {func(e *deliveries.Endpoint) { e.Secret = "hunter22" }, "secret", "whsec_"},
+		"bad old secret":    {func(e *deliveries.Endpoint) { e.PreviousSecret = "hunter22" }, "previousSecret", "whsec_"},
+		"bad format":        {func(e *deliveries.Endpoint) { e.Format = "xml" }, "format", "cloudevents"},
+		"bad template":      {func(e *deliveries.Endpoint) { e.Format = "{\n{{nope .x}}}" }, "format", "line 2"},
+		"bad event":         {func(e *deliveries.Endpoint) { e.Events = []string{"run.failed", "Run.Failed"} }, "events[1]", "lower-case"},
+		"long event":        {func(e *deliveries.Endpoint) { e.Events = []string{strings.Repeat("a", 129)} }, "events[0]", "128"},
+		"event twice":       {func(e *deliveries.Endpoint) { e.Events = []string{"a.b", "c", "a.b"} }, "events[2]", "twice"},
+		"many events":       {func(e *deliveries.Endpoint) { e.Events = many(101, "a%d") }, "events", "100"},
+		"bad retry":         {func(e *deliveries.Endpoint) { e.Retry.Policy = "never" }, "retry", "svix"},
+		"bad wait":          {func(e *deliveries.Endpoint) { e.Retry = deliveries.Retry{Waits: []units.Duration{0}} }, "retry[0]", "more than 0"},
+		"bad vendor":        {func(e *deliveries.Endpoint) { e.Vendor = "Ac me" }, "vendor", "letters"},
+		"long vendor":       {func(e *deliveries.Endpoint) { e.Vendor = strings.Repeat("a", 41) }, "vendor", "40"},
+		"short timeout":     {func(e *deliveries.Endpoint) { e.Timeout = units.Duration(99 * time.Millisecond) }, "timeout", "100ms"},
+		"long timeout":      {func(e *deliveries.Endpoint) { e.Timeout = units.Duration(30*time.Second + 1) }, "timeout", "30s"},
+		"negative rate":     {func(e *deliveries.Endpoint) { e.RateLimit = -1 }, "rateLimit", "10000"},
+		"high rate":         {func(e *deliveries.Endpoint) { e.RateLimit = 10_001 }, "rateLimit", "10000"},
+		"header name":       {headers("X Env", "hunter22"), "headers", `"X Env"`},
+		"no header name":    {headers("", "hunter22"), "headers", "not the name"},
+		"header with break": {headers("X-Env", "hunter22\r\nX-Other: 1"), "headers.X-Env", "line breaks"},
+		"header with bell":  {headers("X-Env", "hunter22\a"), "headers.X-Env", "control"},
+		"large headers":     {headers("X-Env", strings.Repeat("a", 8<<10)), "headers", "8192"},
+		"header in two cases": {func(e *deliveries.Endpoint) {
+			e.Headers = map[string]secret.String{"X-Env": "hunter22", "x-env": "hunter23"}
+		}, "headers.x-env", "twice"},
+		"many headers": {func(e *deliveries.Endpoint) {
+			for _, name := range many(33, "X-%d") {
+				e.Headers[name] = "hunter22"
+			}
+		}, "headers", "32"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := valid()
+			tt.change(&e)
+			found := e.Check()
+			require.Len(t, found, 1)
+			require.Equal(t, tt.path, found[0].Path)
+			require.Contains(t, found[0].Message, tt.says)
+			require.NotContains(t, found[0].Message, "hunter2")
+		})
+	}
+}
+
+func TestHeadersThatAreOursCannotBeSet(t *testing.T) {
+	for _, name := range []string{"Host", "content-length", "Content-Type", "Transfer-Encoding", "Connection", "USER-AGENT", "TE", "Trailer", "Upgrade", "Expect",
+		"Accept-Encoding", "webhook-id", "Webhook-Signature", "svix-id", "Svix-Anything", "X-Acme-Signature", "x-acme-event", "X-Acme-Signature-Previous", "X-ACME-Timestamp", "X-Acme-Delivery"} {
+		e := valid()
+		e.Vendor, e.Headers = "Acme", map[string]secret.String{name: "x"}
+		found := e.Check()
+		require.Len(t, found, 1, name)
+		require.Equal(t, "headers."+name, found[0].Path)
+	}
+	e := valid()
+	e.Vendor, e.Headers = "", map[string]secret.String{"X-Beckon-Signature": "x"}
+	require.Len(t, e.Check(), 1)
+	e.Headers = map[string]secret.String{"X-Beckon-Tenant": "x", "Accept": "*/*", "Cookie": "a=b"}
+	require.Empty(t, e.Check())
+}
+
+func TestAnEndpointIsEnabledUnlessItSaysSo(t *testing.T) {
+	yes, no := true, false
+	require.True(t, deliveries.Endpoint{}.IsEnabled())
+	require.True(t, deliveries.Endpoint{Enabled: &yes}.IsEnabled())
+	require.False(t, deliveries.Endpoint{Enabled: &no}.IsEnabled())
+}
+
+func TestFiltersMayNameEveryEvent(t *testing.T) {
+	e := valid()
+	e.Events = deliveries.EventNames()
+	require.Empty(t, e.Check())
+	require.Contains(t, e.Events, "run.viewed")
+	require.Contains(t, e.Events, "delivery.exhausted")
+	require.NotContains(t, e.Events, "message.delta", "it never goes out")
 }

@@ -2,7 +2,13 @@ package deliveries
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -16,7 +22,29 @@ type Retry struct {
 	Waits  []units.Duration
 }
 
-var policies = []string{"", "svix", "exponential", "fast"}
+// The policies that have a name; one that is not named is Svix.
+const (
+	RetrySvix        = "svix"        // 5s 5m 30m 2h 8h
+	RetryExponential = "exponential" // 1s 2s 4s 8s … and a last time after 24 h
+	RetryFast        = "fast"        // 1s 2s 4s 8s 16s, then every 30s, ten attempts in all
+)
+
+var policies = []string{"", RetrySvix, RetryExponential, RetryFast}
+
+// The bounds of waits.
+const (
+	maxWaits       = 50
+	maxWait        = 7 * 24 * time.Hour
+	exponentialFor = 24 * time.Hour // after the first attempt
+	maxRetryAfter  = 24 * time.Hour
+	jitter         = 0.2
+)
+
+var (
+	svixWaits = []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 8 * time.Hour}
+	fastWaits = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second,
+		30 * time.Second, 30 * time.Second, 30 * time.Second, 30 * time.Second}
+)
 
 // IsZero reports whether nothing was said.
 func (r Retry) IsZero() bool { return r.Policy == "" && len(r.Waits) == 0 }
@@ -26,7 +54,73 @@ func (r Retry) Check() (found problem.Fields) {
 	if !slices.Contains(policies, r.Policy) {
 		found.Add("", "must be svix, exponential, fast or a list of durations, not %q", r.Policy)
 	}
+	if len(r.Waits) > maxWaits {
+		found.Add("", "has %d waits; %d are allowed", len(r.Waits), maxWaits)
+	}
+	for i, wait := range r.Waits {
+		if wait <= 0 || time.Duration(wait) > maxWait {
+			found.Add(fmt.Sprintf("[%d]", i), "must be more than 0 and at most %s", units.Duration(maxWait))
+		}
+	}
 	return found
+}
+
+// next says how long to wait after so many attempts, the first of which was at the given time, and whether there is
+// another one at all. random is in [0, 1) and spreads the waits by a fifth to either side, so that receivers who come
+// back are not met by all at once.
+func (r Retry) next(made int, first, now time.Time, random float64) (wait time.Duration, again bool) {
+	i := max(made, 1) - 1
+	spread := func(wait time.Duration) time.Duration {
+		return time.Duration(float64(wait) * (1 - jitter + 2*jitter*random))
+	}
+	if len(r.Waits) == 0 && r.Policy == RetryExponential {
+		// The last wait is cut, so that a receiver who is back within the 24 hours gets it.
+		if left := first.Add(exponentialFor).Sub(now); left > time.Minute {
+			return min(spread(doubled(i)), left), true
+		}
+		return 0, false
+	}
+	waits := r.list()
+	if i >= len(waits) {
+		return 0, false
+	}
+	return spread(waits[i]), true
+}
+
+func (r Retry) list() []time.Duration {
+	switch {
+	case len(r.Waits) > 0:
+		waits := make([]time.Duration, len(r.Waits))
+		for i, wait := range r.Waits {
+			waits[i] = time.Duration(wait)
+		}
+		return waits
+	case r.Policy == RetryFast:
+		return fastWaits
+	}
+	return svixWaits
+}
+
+func doubled(times int) time.Duration {
+	return time.Duration(min(float64(time.Second)*math.Pow(2, float64(times)), float64(exponentialFor)))
+}
+
+// retryAfter reads Retry-After (RFC 9110, section 10.2.3): seconds or a date. It is 0 when that says nothing or is in the
+// past, and a day at most.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	text := strings.TrimSpace(h.Get("Retry-After"))
+	if text != "" && strings.Trim(text, "0123456789") == "" {
+		seconds, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || seconds > int64(maxRetryAfter/time.Second) {
+			return maxRetryAfter
+		}
+		return time.Duration(seconds) * time.Second
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	return min(max(at.Sub(now), 0), maxRetryAfter)
 }
 
 func (r Retry) value() any {

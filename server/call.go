@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -139,8 +140,11 @@ func (s *Server) readRequest(c echo.Context, k *call, source string, prompt prom
 	if err != nil {
 		return r, err
 	}
+	var callback json.RawMessage
 	if p.Webhook != nil {
-		return r, problem.New(problem.Invalid, "webhook_unsupported", "This version of Beckon delivers no events yet. Leave webhook out, and take the answer from the response or from the run.")
+		if callback, err = s.Deliveries.Accept(k.client.ID, p.Webhook); err != nil {
+			return r, err
+		}
 	}
 	agent, err := k.client.Choose(p.Agent)
 	if err != nil {
@@ -151,7 +155,7 @@ func (s *Server) readRequest(c echo.Context, k *call, source string, prompt prom
 		return r, problem.New(problem.Unavailable, "agent_unavailable", "The agent %q cannot be used now: its configuration has an error, which the log names.", agent)
 	}
 	r = runs.Request{ClientID: k.client.ID, Entry: entry, Source: source, Input: p.Text, SessionID: p.SessionID, Metadata: p.Metadata,
-		ReceivedAt: k.received, Priority: p.Priority, Stream: k.stream}
+		Callback: callback, ReceivedAt: k.received, Priority: p.Priority, Stream: k.stream}
 	if !k.queued {
 		r.OnEnd = k.leave
 	}

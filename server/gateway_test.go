@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,6 +22,8 @@ import (
 	"beckon/agents/reply"
 	"beckon/clients"
 	"beckon/commands"
+	"beckon/deliveries"
+	"beckon/events"
 	"beckon/internal/egress"
 	"beckon/internal/jobs"
 	"beckon/internal/secret"
@@ -40,6 +43,7 @@ type gateway struct {
 	url   string
 	store *store.Store
 	runs  *runs.Service
+	out   *deliveries.Service
 	srv   *server.Server
 	model *model
 	log   *lockedBuffer
@@ -47,15 +51,16 @@ type gateway struct {
 
 // setting changes what a gateway is made of.
 type setting struct {
-	clients  []clients.Client
-	commands []commands.Command
-	agents   []agents.Agent
-	flows    []agents.Flow
-	server   func(*server.Config)
-	runs     func(*runs.Config)
-	timeout  time.Duration // of one attempt at the model
-	retries  int
-	store    *store.Store
+	clients   []clients.Client
+	commands  []commands.Command
+	agents    []agents.Agent
+	flows     []agents.Flow
+	endpoints []deliveries.Endpoint
+	server    func(*server.Config)
+	runs      func(*runs.Config)
+	timeout   time.Duration // of one attempt at the model
+	retries   int
+	store     *store.Store
 }
 
 func newGateway(t testing.TB, s setting) *gateway {
@@ -89,20 +94,28 @@ func newGateway(t testing.TB, s setting) *gateway {
 		m := clientSet.Get(id)
 		return m.MaxConcurrent, func() func() { m.Enter(); return m.Leave }
 	}
-	ofRuns := runs.Config{Store: g.store, Log: log, Metrics: metrics, Entry: agentSet.Get, Limit: members}
+	events := events.NewLog(g.store)
+	ofRuns := runs.Config{Store: g.store, Events: events, Log: log, Metrics: metrics, Entry: agentSet.Get, Limit: members}
 	if s.runs != nil {
 		s.runs(&ofRuns)
 	}
 	g.runs = runs.New(ofRuns)
+	guard := egress.NewGuard(func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")} })
+	g.out = deliveries.New(deliveries.Config{Store: g.store, Events: events, Instance: g.runs.Instance(), Log: log, Metrics: metrics, Out: egress.NewWebhooks(guard),
+		Sealer: secret.NewSealer(func() (secret.String, error) { return "key", nil }), CheckURL: guard.CheckURL, EventNames: agentSet.EventNames, Version: "test",
+		Secrets: func(id string) []secret.String { return clientSet.Get(id).CallbackSecrets() }, Source: "https://beckon.example.com"})
 	queue, err := jobs.New(context.Background(), jobs.Config{Store: g.store, Instance: g.runs.Instance(), Log: log,
-		Kinds: map[string]jobs.Kind{runs.JobKind: {Handle: g.runs.Work, Workers: 8}}})
+		Kinds: map[string]jobs.Kind{runs.JobKind: {Handle: g.runs.Work, Workers: 8}, deliveries.JobKind: {Handle: g.out.Work, Workers: 8}}})
 	require.NoError(t, err)
-	g.runs.Queue = queue
+	g.runs.Queue, g.out.Queue, events.Outlet = queue, queue, g.out
+	require.NoError(t, g.out.Use(context.Background(), s.endpoints))
 	require.NoError(t, g.runs.Keep(context.Background(), func() time.Duration { return time.Hour }))
 	require.NoError(t, queue.Start(context.Background()))
 	t.Cleanup(g.runs.Rest)
+	g.out.Keep(context.Background(), func() time.Duration { return time.Hour })
+	t.Cleanup(g.out.Rest)
 	catalog := server.Catalog{Clients: clientSet, Commands: commands.NewSet(s.commands), Agents: agentSet}
-	config := server.Config{Catalog: func() server.Catalog { return catalog }, Runs: g.runs, Database: g.store, Metrics: metrics, Log: log,
+	config := server.Config{Catalog: func() server.Catalog { return catalog }, Runs: g.runs, Deliveries: g.out, Database: g.store, Metrics: metrics, Log: log,
 		MaxBodyBytes: 1 << 20}
 	if s.server != nil {
 		s.server(&config)
@@ -117,6 +130,7 @@ func newGateway(t testing.TB, s setting) *gateway {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		_ = g.srv.Shutdown(ctx)
+		g.out.Drain(ctx)
 		require.NoError(t, <-served)
 	})
 	g.url = "http://" + listener.Addr().String()

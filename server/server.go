@@ -16,6 +16,7 @@ import (
 	"beckon/agents"
 	"beckon/clients"
 	"beckon/commands"
+	"beckon/deliveries"
 	"beckon/internal/telemetry"
 	"beckon/runs"
 )
@@ -44,6 +45,7 @@ type Catalog struct {
 type Config struct {
 	Catalog        func() Catalog // asked once for each call
 	Runs           *runs.Service
+	Deliveries     *deliveries.Service
 	Database       interface{ Ping(context.Context) error }
 	Metrics        *telemetry.Metrics
 	Log            *slog.Logger
@@ -74,6 +76,7 @@ func New(c Config) *Server {
 	s.echo.GET("/healthz", s.health)
 	s.echo.GET("/readyz", s.ready)
 	s.echo.GET("/metrics", echo.WrapHandler(c.Metrics.Handler()))
+	s.echo.GET("/.well-known/webhook-keys.json", s.webhookKeys)
 	s.echo.POST("/api/v1/webhooks/:clientID", s.webhook)
 	s.echo.POST("/api/v1/runs", s.createRun)
 	s.echo.GET("/api/v1/runs", s.listRuns)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"strconv"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"beckon/agents"
 	"beckon/clients"
 	"beckon/commands"
+	"beckon/deliveries"
 	"beckon/internal/config"
 	"beckon/internal/problem"
 	"beckon/internal/telemetry"
@@ -30,7 +32,10 @@ type live struct {
 	config  *config.Config // of the last load; only load and reload touch it, one after the other
 	current atomic.Pointer[server.Catalog]
 
-	keepRuns atomic.Int64 // retention.runs, in nanoseconds
+	keepRuns       atomic.Int64 // retention.runs, in nanoseconds
+	keepDeliveries atomic.Int64
+	mayGoTo        atomic.Pointer[[]netip.Prefix]                     // egress.allowPrivate
+	use            func(context.Context, []deliveries.Endpoint) error // puts endpoints in force
 }
 
 // catalog is what the server asks for each call.
@@ -54,16 +59,16 @@ func (l *live) load(ctx context.Context, c *config.Config) error {
 	for _, f := range append(catalog.Warnings, findings...) {
 		l.log.Warn("a resource is left out until it is mended", "section", f.Section, "id", f.ID, "error", f.Fields.Err())
 	}
-	if n := len(catalog.Endpoints); n > 0 {
-		l.log.Warn("endpoints are declared, but this version of Beckon delivers no events", "endpoints", n)
-	}
 	if err := l.level.UnmarshalText([]byte(c.Log.Level)); err != nil {
 		return fmt.Errorf("log.level: %w", err)
 	}
 	l.keepRuns.Store(int64(c.Retention.Runs.Or(0)))
+	l.keepDeliveries.Store(int64(c.Retention.Deliveries.Or(0)))
+	networks := c.Egress.Networks()
+	l.mayGoTo.Store(&networks)
 	l.config = c
 	l.current.Store(&server.Catalog{Clients: set, Commands: commands.NewSet(catalog.Commands), Agents: catalog.Set})
-	return nil
+	return l.use(ctx, catalog.Endpoints)
 }
 
 // reload reads the file again and puts it in force, whole or not at all. With a file that has mistakes, what has

@@ -58,23 +58,26 @@ func (s serveCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	if err := l.load(ctx, c); err != nil {
-		return err
-	}
-	service, err := startRuns(ctx, db, l, int64(c.Server.MaxConcurrent), int64(c.Server.MaxQueued))
+	working, queue, err := newServices(ctx, db, l, c)
 	if err != nil {
 		return err
 	}
-	defer service.Rest()
-	srv := server.New(server.Config{Catalog: l.catalog, Runs: service, Database: db.store, Metrics: metrics, Log: log,
+	if err := l.load(ctx, c); err != nil {
+		return err
+	}
+	if err := working.start(ctx, l, queue); err != nil {
+		return err
+	}
+	defer working.rest()
+	srv := server.New(server.Config{Catalog: l.catalog, Runs: working.runs, Deliveries: working.deliveries, Database: db.store, Metrics: metrics, Log: log,
 		MaxBodyBytes: int64(c.Server.MaxBodyBytes), TrustedProxies: c.Server.ProxyNetworks()})
 	log.Info("listening", "address", listener.Addr().String(), "version", version, "config", c.File(), "database", c.Database.Shown())
 	fmt.Fprint(std.out, welcome)
-	return serveUntil(ctx, stop, srv, listener, l, revision, c.Server.ShutdownGrace.Or(0), log)
+	return serveUntil(ctx, stop, srv, working, listener, l, revision, c.Server.ShutdownGrace.Or(0), log)
 }
 
 // serveUntil serves and watches the configuration until ctx ends, and then gives the calls under way their grace.
-func serveUntil(ctx context.Context, stop func(), srv *server.Server, listener net.Listener, l *live, revision int64, grace time.Duration, log *slog.Logger) error {
+func serveUntil(ctx context.Context, stop func(), srv *server.Server, working *services, listener net.Listener, l *live, revision int64, grace time.Duration, log *slog.Logger) error {
 	watching, stopWatching := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
@@ -97,6 +100,7 @@ func serveUntil(ctx context.Context, stop func(), srv *server.Server, listener n
 	graceful, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	err := srv.Shutdown(graceful)
+	working.drain()
 	log.Info("shut down")
 	return errors.Join(err, <-served)
 }

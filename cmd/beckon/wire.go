@@ -71,8 +71,9 @@ type database struct {
 	agents    *store.Resources[agents.Agent]
 	flows     *store.Resources[agents.Flow]
 	commands  *store.Resources[commands.Command]
-	endpoints *store.Resources[deliveries.Endpoint]
+	endpoints *deliveries.Registry
 	clients   *clients.Storage
+	sealer    *secret.Sealer
 }
 
 func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger) (*database, error) {
@@ -87,8 +88,9 @@ func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger) (*dat
 		agents:    store.NewResources[agents.Agent](s, agents.SectionAgents, sealer),
 		flows:     store.NewResources[agents.Flow](s, agents.SectionFlows, sealer),
 		commands:  store.NewResources[commands.Command](s, config.SectionCommands, sealer),
-		endpoints: store.NewResources[deliveries.Endpoint](s, config.SectionEndpoints, sealer),
+		endpoints: deliveries.NewRegistry(s, sealer, nil),
 		clients:   clients.NewStorage(s, sealer),
+		sealer:    sealer,
 	}, nil
 }
 

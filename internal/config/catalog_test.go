@@ -52,7 +52,7 @@ func TestCatalogJoinsFileAndDatabase(t *testing.T) {
 		Flows:     []agents.Flow{{ID: "flow", Root: agents.Step{Type: "agent", AgentID: "a"}}},
 		Commands:  []commands.Command{{ID: "cmd", Prompt: "x", AgentID: "flow"}},
 		Clients:   []clients.Client{client("d", "flow"), {ID: "e", CommandID: "cmd", AllowedAgents: []string{"flow"}}},
-		Endpoints: []deliveries.Endpoint{{ID: "end", URL: "http://e", Clients: []string{"c", "d"}, Agents: []string{"mixed"}}},
+		Endpoints: []deliveries.Endpoint{{ID: "end", URL: "http://e", Signature: "standard-ed25519", Clients: []string{"c", "d"}, Agents: []string{"mixed"}}},
 	})
 	require.Empty(t, c.Warnings)
 	require.Equal(t, []string{"p", "o", "stored"}, ids(c.Providers))
@@ -69,12 +69,13 @@ func TestCatalogJoinsFileAndDatabase(t *testing.T) {
 func TestCatalogLeavesOutWhatIsBrokenInTheDatabase(t *testing.T) {
 	c := catalog(t, base+"flows: [{id: f, root: {type: agent, agentId: a}}]\nclients: [{id: c, token: x, passthrough: true, allowedAgents: [a]}]", nil, Resources{
 		Providers: []agents.Provider{{ID: "p", Type: "openai"}, {ID: "magic", Type: "magic"}},
-		Agents:    []agents.Agent{agentOn("x", "magic"), agentOn("f", "p"), agentOn("good", "p"), agentOn("Bad Id", "p"), agentOn("good", "o")},
+		Agents:    []agents.Agent{{ID: "x", Provider: "magic", Model: "m", Events: map[string]string{"run.completed": "x.done"}}, agentOn("f", "p"), agentOn("good", "p"), agentOn("Bad Id", "p"), agentOn("good", "o")},
 		Flows:     []agents.Flow{{ID: "b", Root: agents.Step{Type: "agent", AgentID: "a"}}, {ID: "y", Root: agents.Step{Type: "agent", AgentID: "x"}}},
 		Commands:  []commands.Command{{ID: "cmd", Prompt: "x", AgentID: "y"}, {ID: "fine", Prompt: "x"}, {ID: "nothing"}},
 		Clients: []clients.Client{client("c", "a"), client("d", "y"), client("ok", "good"),
 			{ID: "e", CommandID: "cmd", AllowedAgents: []string{"a"}}, {ID: "h", CommandID: "fine", AllowedAgents: []string{"a"}}},
-		Endpoints: []deliveries.Endpoint{{ID: "end", URL: "http://e", Clients: []string{"d"}}, {ID: "all", URL: "http://e"}},
+		Endpoints: []deliveries.Endpoint{{ID: "end", URL: "http://e", Signature: "standard-ed25519", Clients: []string{"d"}}, {ID: "all", URL: "http://e", Signature: "standard-ed25519"},
+			{ID: "gone", URL: "http://e", Signature: "standard-ed25519", Events: []string{"run.failed", "x.done"}}},
 	})
 	require.Equal(t, []string{"p", "o"}, ids(c.Providers))
 	require.Equal(t, []string{"a", "b", "good"}, ids(c.Agents))
@@ -99,6 +100,7 @@ func TestCatalogLeavesOutWhatIsBrokenInTheDatabase(t *testing.T) {
 		`clients d allowedAgents[0]: there is no usable agent or flow "y"`,
 		`clients e commandId: there is no usable command "cmd"`,
 		`endpoints end clients[0]: there is no usable client "d"`,
+		`endpoints gone events[1]: there is no event "x.done"; there are ` + builtInEvents + `, and those that agents and flows name in their events`,
 	}, warnings(c))
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"beckon/agents"
 	"beckon/clients"
+	"beckon/internal/egress"
 	"beckon/internal/problem"
 	"beckon/internal/store"
 	"beckon/internal/units"
@@ -126,6 +127,15 @@ func (c *Config) checkResources(found *findings) {
 	checkSection(c, found, SectionClients, c.Clients)
 	checkSection(c, found, SectionEndpoints, c.Endpoints)
 	c.checkTokens(found)
+	guard := egress.NewGuard(c.Egress.Networks)
+	for i, e := range c.Endpoints {
+		if len(e.Check()) > 0 {
+			continue // its URL may be what is wrong
+		}
+		if err := guard.CheckURL(e.URL); err != nil {
+			c.wrong(found, fmt.Sprintf("endpoints[%d].url", i), "%v", err)
+		}
+	}
 }
 
 func checkSection[T noun](c *Config, found *findings, section string, list []T) {

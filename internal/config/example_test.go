@@ -18,7 +18,7 @@ const examplePath = "../../config.example.yaml"
 
 func example(t *testing.T) (*Config, *Catalog) {
 	t.Helper()
-	env := vars{"CI_TOKEN": "one", "NIGHTLY_TOKEN": "two", "ALERT_TOKEN": "three", "FORM_TOKEN": "four", "OPS_SECRET": "whsec_five"}
+	env := vars{"CI_TOKEN": "one", "NIGHTLY_TOKEN": "two", "ALERT_TOKEN": "three", "FORM_TOKEN": "four", "OPS_SECRET": "whsec_ZXhhbXBsZWV4YW1wbGVleGFtcGxlZXhh"}
 	c, err := Load(examplePath, env.get)
 	require.NoError(t, err)
 	catalog, err := c.Catalog(factories(), env.get, Resources{})

@@ -37,10 +37,10 @@ func TestExportRoundTrip(t *testing.T) {
 		Providers: []agents.Provider{
 			{ID: "byref", Type: "openai", APIKey: "${STORED_API_KEY}", Headers: map[string]secret.String{"X-A": "stored-header", "x_a": "other-header"}},
 			{ID: "literal", Type: "openai", APIKey: "sk-literal", Timeout: units.Duration(time.Second)}},
-		Agents:   []agents.Agent{{ID: "stored", Provider: "byref", Model: "m", SystemPrompt: "run ${HOME}\nand $${x} \"quoted\": #1", Temperature: &zero}},
+		Agents:   []agents.Agent{{ID: "stored", Provider: "byref", Model: "m", SystemPrompt: "run ${HOME}\nand $${x} \"quoted\": #1", Temperature: &zero, Events: map[string]string{"run.completed": "stored.done"}}},
 		Commands: []commands.Command{{ID: "stored", Prompt: "true", AgentID: "stored"}},
 		Clients:  []clients.Client{{ID: "stored", Enabled: &off, CommandID: "stored", AllowedAgents: []string{"stored"}}},
-		Endpoints: []deliveries.Endpoint{{ID: "stored", URL: "https://e", Secret: "whsec_stored",
+		Endpoints: []deliveries.Endpoint{{ID: "stored", URL: "https://e", Secret: "whsec_c3RvcmVkc3RvcmVkc3RvcmVkc3RvcmVk", Events: []string{"stored.done", "logs.failed"},
 			Retry: deliveries.Retry{Waits: []units.Duration{units.Duration(time.Second)}}}},
 	}
 	before := load(t, full, env)
@@ -51,7 +51,7 @@ func TestExportRoundTrip(t *testing.T) {
 	require.NoError(t, Export(&out, before, catalog))
 
 	text := out.String()
-	for _, value := range []string{"hunter22", "literal-", "_literal", "-literal", "stored-header", "other-header", "_stored\n", "k3y", "adm1n", "12345678", "abcdefgh", secret.Mask} {
+	for _, value := range []string{"hunter22", "literal-", "_literal", "-literal", "stored-header", "other-header", "c3RvcmVk", "bDF0ZXJhb", "k3y", "0ld-secret", "adm1n", "12345678", "abcdefgh", secret.Mask} {
 		require.NotContains(t, text, value)
 	}
 	asked := map[string]string{}
@@ -66,17 +66,19 @@ func TestExportRoundTrip(t *testing.T) {
 		"BECKON_PROVIDER_LITERAL_API_KEY":          "apiKey of provider literal",
 		"BECKON_CLIENT_NIGHTLY_TOKEN":              "token of client nightly",
 		"BECKON_CLIENT_STORED_TOKEN":               "token of client stored",
+		"BECKON_CLIENT_CI_WEBHOOK_SECRET":          "webhookSecret of client ci",
 		"BECKON_ENDPOINT_OPS_SECRET":               "secret of endpoint ops",
 		"BECKON_ENDPOINT_STORED_SECRET":            "secret of endpoint stored",
 	}, asked)
-	for _, kept := range []string{"${SECRETS_KEY}", "${DATA:-/tmp}", "${OPENAI_API_KEY}", "Bearer ${GATEWAY}", "${CI_TOKEN}", "${OPS_AUTH}", "${STORED_API_KEY}"} {
+	for _, kept := range []string{"${SECRETS_KEY}", "${DATA:-/tmp}", "${OPENAI_API_KEY}", "Bearer ${GATEWAY}", "${CI_TOKEN}", "${OPS_AUTH}", "${OLD_SECRET}", "${STORED_API_KEY}"} {
 		require.Contains(t, text, kept)
 	}
 
 	elsewhere := vars{"BECKON_ADMIN_PASSWORD": "hunter22", "BECKON_PROVIDER_OPENAI_HEADERS_X_LITERAL": "literal-secret",
 		"BECKON_PROVIDER_BYREF_HEADERS_X_A": "stored-header", "BECKON_PROVIDER_BYREF_HEADERS_X_A_2": "other-header",
 		"BECKON_PROVIDER_LITERAL_API_KEY": "sk-literal", "BECKON_CLIENT_NIGHTLY_TOKEN": "literal-token", "BECKON_CLIENT_STORED_TOKEN": "s",
-		"BECKON_ENDPOINT_OPS_SECRET": "whsec_literal", "BECKON_ENDPOINT_STORED_SECRET": "whsec_stored", "STORED_API_KEY": "sk-stored"}
+		"BECKON_CLIENT_CI_WEBHOOK_SECRET": "whsec_bDF0ZXJhbGwxdGVyYWxsMXRlcmFsbDF0ZXJhbA==",
+		"BECKON_ENDPOINT_OPS_SECRET":      "whsec_literal-for-hmac", "BECKON_ENDPOINT_STORED_SECRET": "whsec_c3RvcmVkc3RvcmVkc3RvcmVkc3RvcmVk", "STORED_API_KEY": "sk-stored"}
 	for name, value := range fullVars {
 		elsewhere[name] = value
 	}

@@ -3,9 +3,11 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"beckon/agents"
 	"beckon/clients"
+	"beckon/deliveries"
 	"beckon/internal/problem"
 )
 
@@ -112,6 +114,7 @@ func (b *builder) checkReferences() {
 				fields.Add(fmt.Sprintf("clients[%d]", i), "there is no usable client %q", id)
 			}
 		}
+		fields.Under("events", unknownEvents(e.Events, set))
 		b.report(SectionEndpoints, e.ID, fields)
 	}
 }
@@ -120,6 +123,23 @@ func (b *builder) missingAgents(field string, ids []string) (fields problem.Fiel
 	for i, id := range ids {
 		if b.catalog.Set.Get(id) == nil {
 			fields.Add(fmt.Sprintf("%s[%d]", field, i), "there is no usable agent or flow %q", id)
+		}
+	}
+	return fields
+}
+
+// unknownEvents finds the names in a filter that no event has; one that none can have has been found by then.
+func unknownEvents(names []string, set *agents.Set) (fields problem.Fields) {
+	builtIn := deliveries.EventNames()
+	known := append(slices.Clone(builtIn), set.EventNames()...)
+	for i, name := range names {
+		if !agents.ValidEventName(name) || slices.Contains(known, name) {
+			continue
+		}
+		if meant := nearest(name, known); meant != "" {
+			fields.Add(fmt.Sprintf("[%d]", i), "there is no event %q; did you mean %s?", name, meant)
+		} else {
+			fields.Add(fmt.Sprintf("[%d]", i), "there is no event %q; there are %s, and those that agents and flows name in their events", name, strings.Join(builtIn, ", "))
 		}
 	}
 	return fields

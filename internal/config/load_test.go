@@ -45,6 +45,9 @@ func TestLoadReadsEverything(t *testing.T) {
 	require.False(t, *c.Clients[1].Enabled)
 	require.Equal(t, []units.Duration{units.Duration(time.Second), units.Duration(time.Minute)}, c.Endpoints[0].Retry.Waits)
 	require.Equal(t, "fast", c.Endpoints[1].Retry.Policy)
+	require.Equal(t, map[string]string{"node.failed": "logs.failed"}, c.Agents[0].Events)
+	require.Equal(t, map[string]string{"run.completed": "lead.completed", "run.failed": "lead.failed"}, c.Flows[0].Events)
+	require.Equal(t, map[string]string{"completed": "research.completed"}, c.Flows[0].Root.Steps[0].Steps[1].Events)
 }
 
 func TestMistakesInTheFile(t *testing.T) {
@@ -58,7 +61,7 @@ func TestMistakesInTheFile(t *testing.T) {
 		{"nothing like it", "log: {colour: yes}\n", []string{`config.yaml:1: log: there is no key "colour" here; there are level, format`}},
 		{"a typing error hides what follows from it", "commands:\n  - {id: x, promt: hello}\n", []string{`config.yaml:2: commands[0]: there is no key "promt" here; did you mean prompt?`}},
 		{"key twice", "log:\n  level: info\n  level: warn\n", []string{`config.yaml:3: log: the key "level" is there twice, first in line 2`}},
-		{"header twice", "endpoints:\n  - id: a\n    url: http://a\n    headers:\n      X: a\n      X: b\n", []string{`config.yaml:6: endpoints[0].headers: the key "X" is there twice, first in line 5`}},
+		{"header twice", "endpoints:\n  - id: a\n    url: http://a\n    signature: standard-ed25519\n    headers:\n      X: a\n      X: b\n", []string{`config.yaml:7: endpoints[0].headers: the key "X" is there twice, first in line 6`}},
 		{"a list of one", "agents: x\n", []string{"config.yaml:1: agents: must be a list (lines that begin with -), not a single value"}},
 		{"a mapping for a list", "agents:\n  triage: {}\n", []string{"config.yaml:1: agents: must be a list (lines that begin with -), not a mapping"}},
 		{"text for a mapping", "server: localhost\n", []string{"config.yaml:1: server: must be a mapping (lines of key: value), not a single value"}},
@@ -73,7 +76,7 @@ func TestMistakesInTheFile(t *testing.T) {
 			"config.yaml:1: clients[0].passthrough: must be true or false", "config.yaml:1: clients[0].commandId: is required unless passthrough is true"}},
 		{"duration without unit", "retention: {runs: 30}\n", []string{"config.yaml:1: retention.runs: must be a duration such as 30s, 5m or 720h"}},
 		{"size", "server: {maxBodyBytes: 1 megabyte}\n", []string{"config.yaml:1: server.maxBodyBytes: must be a size such as 1048576, 512KiB or 1MiB"}},
-		{"retry", "endpoints:\n  - id: a\n    url: http://a\n    retry:\n      - 5s\n      - soon\n", []string{"config.yaml:6: endpoints[0].retry[1]: must be a duration such as 30s, 5m or 720h"}},
+		{"retry", "endpoints:\n  - id: a\n    url: http://a\n    signature: standard-ed25519\n    retry:\n      - 5s\n      - soon\n", []string{"config.yaml:7: endpoints[0].retry[1]: must be a duration such as 30s, 5m or 720h"}},
 		{"empty item", "egress:\n  allowPrivate:\n    -\n", []string{"config.yaml:3: egress.allowPrivate[0]: is empty"}},
 		{"bad indentation", "server:\n  address: localhost:1\n log: {}\n", []string{"config.yaml:3: the indentation is off here, or a colon is missing"}},
 		{"tab", "server:\n\taddress: x\n", []string{"config.yaml:2: a value cannot start like this: put quotes around it, and indent with spaces, not with tabs"}},
@@ -177,17 +180,18 @@ providers:
     maxRetries: 0
   - {id: offline, type: template, template: "costs $${5}: {{ .prompt }}"}
 agents:
-  - {id: logs, name: Logs, provider: openai, model: m, systemPrompt: "a: b", temperature: 0.2, maxTokens: 800, timeout: 5m, outputKey: logs, retryOnCrash: true}
+  - {id: logs, name: Logs, provider: openai, model: m, systemPrompt: "a: b", temperature: 0.2, maxTokens: 800, timeout: 5m, outputKey: logs, retryOnCrash: true, events: {node.failed: logs.failed}}
   - {id: writer, provider: offline}
 flows:
   - id: incident
     name: Incident
     timeout: 9m
     retryOnCrash: true
+    events: {run.completed: lead.completed, run.failed: "lead.${FAILED:-failed}"}
     root:
       type: sequential
       steps:
-        - {type: parallel, steps: [{type: agent, agentId: logs, onError: continue}, {type: agent, agentId: writer, outputKey: w}]}
+        - {type: parallel, steps: [{type: agent, agentId: logs, onError: continue}, {type: agent, agentId: writer, outputKey: w, events: {completed: research.completed}}]}
         - {type: loop, maxIterations: 3, until: "state.ok == true", steps: [{type: agent, agentId: writer}]}
         - {type: agent, agentId: logs, responseAgent: true}
 commands:
@@ -199,6 +203,7 @@ clients:
     token: ${CI_TOKEN}
     passthrough: true
     template: "{{ .text }}"
+    webhookSecret: whsec_bDF0ZXJhbGwxdGVyYWxsMXRlcmFsbDF0ZXJhbA==
     allowedAgents: [logs, incident]
     syncTimeout: 1m
     cancelOnDisconnect: true
@@ -211,8 +216,9 @@ endpoints:
     name: Ops
     enabled: true
     url: https://example.com/hook
-    secret: whsec_literal
-    events: [run.failed]
+    secret: whsec_literal-for-hmac
+    previousSecret: "${OLD_SECRET}"
+    events: [run.canceled, lead.failed, research.completed]
     agents: [incident]
     clients: [ci]
     format: event
@@ -222,8 +228,8 @@ endpoints:
     headers: {Authorization: "${OPS_AUTH}"}
     timeout: 10s
     rateLimit: 5
-  - {id: all, url: "https://example.org", retry: fast}
+  - {id: all, url: "https://example.org", retry: fast, signature: standard-ed25519}
 `
 
 var fullVars = vars{"SECRETS_KEY": "k3y-of-the-secrets", "ADMIN_TOKEN": "adm1n-token", "OPENAI_API_KEY": "sk-12345678",
-	"GATEWAY": "s3cret-header", "CI_TOKEN": "12345678", "OPS_AUTH": "Basic abcdefgh"}
+	"GATEWAY": "s3cret-header", "CI_TOKEN": "12345678", "OPS_AUTH": "Basic abcdefgh", "OLD_SECRET": "0ld-secret-of-the-endpoint"}

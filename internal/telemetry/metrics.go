@@ -23,6 +23,9 @@ type Metrics struct {
 	tokens   *prometheus.CounterVec
 	refused  *prometheus.CounterVec
 	reloads  *prometheus.CounterVec
+	attempts *prometheus.CounterVec
+	attempt  prometheus.Histogram
+	pending  prometheus.Gauge
 }
 
 var seconds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300}
@@ -41,9 +44,12 @@ func NewMetrics(version string) *Metrics {
 		refused:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_calls_refused_total", Help: "Webhook calls that started no run, by the code of the error."}, []string{"code"}),
 		reloads:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_config_reloads_total", Help: "Configurations that were put in force or refused."}, []string{"result"}),
 	}
+	m.attempts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_delivery_attempts_total", Help: "Attempts to deliver an event, by what came of them."}, []string{"result"})
+	m.attempt = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "beckon_delivery_attempt_duration_seconds", Help: "Time of an attempt, from the look-up of the receiver's name to the end of its answer.", Buckets: seconds})
+	m.pending = prometheus.NewGauge(prometheus.GaugeOpts{Name: "beckon_deliveries_pending", Help: "Deliveries that wait, for their first attempt, a retry or a disabled endpoint."})
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "beckon_build_info", Help: "Always 1; the label has the version.", ConstLabels: prometheus.Labels{"version": version}})
 	info.Set(1)
-	m.registry.MustRegister(m.requests, m.latency, m.runs, m.running, m.queued, m.duration, m.tokens, m.refused, m.reloads, info,
+	m.registry.MustRegister(m.requests, m.latency, m.runs, m.running, m.queued, m.duration, m.tokens, m.refused, m.reloads, m.attempts, m.attempt, m.pending, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -70,6 +76,19 @@ func (m *Metrics) Reload(ok bool) {
 	}
 	m.reloads.WithLabelValues(result).Inc()
 }
+
+// Attempted counts an attempt to deliver an event.
+func (m *Metrics) Attempted(ok bool, took time.Duration) {
+	result := "failed"
+	if ok {
+		result = "accepted"
+	}
+	m.attempts.WithLabelValues(result).Inc()
+	m.attempt.Observe(took.Seconds())
+}
+
+// Pending says how many deliveries wait.
+func (m *Metrics) Pending(n int64) { m.pending.Set(float64(n)) }
 
 // RunStarted counts a run as running.
 func (m *Metrics) RunStarted() { m.running.Inc() }

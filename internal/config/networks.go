@@ -21,3 +21,14 @@ func (s Server) ProxyNetworks() []*net.IPNet {
 	}
 	return networks
 }
+
+// Networks returns the networks of allowPrivate. It leaves out what Load has refused.
+func (e Egress) Networks() []netip.Prefix {
+	var networks []netip.Prefix
+	for _, text := range e.AllowPrivate {
+		if prefix, err := netip.ParsePrefix(text); err == nil {
+			networks = append(networks, prefix)
+		}
+	}
+	return networks
+}

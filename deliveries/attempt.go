@@ -1,0 +1,189 @@
+package deliveries
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"beckon/internal/egress"
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/signature"
+)
+
+// exchange is what is posted to whom in one attempt.
+type exchange struct {
+	url     string
+	header  http.Header
+	own     []string // the names of the header fields that whoever registered the receiver has given
+	body    []byte
+	timeout time.Duration
+	retry   Retry
+}
+
+// outcome is what came of an attempt, and what follows.
+type outcome struct {
+	Attempt
+	retry Retry
+	wait  time.Duration // what the receiver asks for before the next
+	final bool          // no other attempt would do better
+	gone  bool          // the receiver says that it does not exist any more
+}
+
+// attempt makes one attempt at a delivery that this process has claimed. made is false when it was given up because the
+// process ends. What came of it is for record to write.
+func (s *Service) attempt(d *claimed) (o outcome, made bool) {
+	o = s.exchange(d)
+	if s.sending.Err() != nil && o.StatusCode == 0 {
+		return o, false
+	}
+	s.Metrics.Attempted(o.Error == nil, o.Duration)
+	s.report(d, o)
+	return o, true
+}
+
+// exchange signs and posts what d has to tell.
+func (s *Service) exchange(d *claimed) (o outcome) {
+	begun := s.Now()
+	o.Attempt = Attempt{Number: d.Attempts + 1, Reason: d.Reason, StartedAt: begun.UTC(), RequestHeaders: map[string]string{}}
+	started := time.Now()
+	defer func() { o.Duration = time.Since(started) }()
+	x, err := s.prepare(d, begun)
+	o.URL, o.retry = withoutQuery(x.url), x.retry
+	if err != nil {
+		p := problem.Of(err)
+		o.Error = &Failure{p.Code, p.Detail}
+		o.final = p.Kind == problem.NotFound
+		return o
+	}
+	o.RequestHeaders = shown(x)
+	answer, err := s.Out.Post(s.sending, x.url, x.header, x.body, x.timeout)
+	o.StatusCode, o.ResponseBody, o.Truncated = answer.Status, strings.ToValidUTF8(strings.ReplaceAll(string(answer.Body), "\x00", ""), "\uFFFD"), answer.Truncated
+	switch {
+	case answer.Status != 0 && (answer.Status < 200 || answer.Status > 299):
+		o.Error = refusal(answer.Status)
+		o.gone = answer.Status == http.StatusGone
+		o.wait = retryAfter(answer.Header, begun)
+	case err != nil:
+		code, text := egress.Explain(err)
+		o.Error = &Failure{code, text}
+	}
+	return o
+}
+
+// prepare makes what is posted. A NotFound says that it never can be.
+func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
+	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), Payload: d.event.Payload, Source: s.Source}
+	scheme, vendor := signature.Standard, ""
+	var how format = formatFunc(runFormat)
+	var own map[string]secret.String
+	var secrets []secret.String
+	if d.EndpointID != nil {
+		t := s.endpoints.Load().byID[*d.EndpointID]
+		if t == nil {
+			return x, problem.New(problem.Unavailable, "endpoint_gone", "There is no endpoint %q any more.", *d.EndpointID)
+		}
+		x.url, x.timeout, x.retry, how, own = t.URL, t.Timeout.Or(DefaultTimeout), t.Retry, t.format, t.Headers
+		scheme, vendor = signature.Scheme(cmp.Or(t.Signature, string(signature.Standard))), t.Vendor
+		if secrets, err = s.secretsOf(t, now); err != nil {
+			return x, err
+		}
+	} else {
+		callback, err := OpenCallback([]byte(deref(d.Callback)), s.Sealer, sealedFor(deref(d.ClientID)))
+		if err != nil {
+			return x, err
+		}
+		x.url, x.timeout, x.retry, own, m.Metadata = callback.URL, DefaultTimeout, callback.Retry, callback.Headers, callback.Metadata
+		if secrets = s.Secrets(deref(d.ClientID)); len(secrets) == 0 {
+			return x, problem.New(problem.Unavailable, "client_gone", "The client %q is gone, and with it the secret that signs its callbacks.", deref(d.ClientID))
+		}
+	}
+	if m.Payload == nil {
+		return x, problem.New(problem.NotFound, "event_gone", "The event is not on record any more: its run was deleted.")
+	}
+	var contentType string
+	if x.body, contentType, err = how.render(m); err != nil {
+		return x, err
+	}
+	x.header = http.Header{"User-Agent": {"Beckon/" + s.Version}, "Content-Type": {contentType}}
+	for name, value := range own {
+		x.header.Set(name, value.Reveal())
+		x.own = append(x.own, name)
+	}
+	err = signature.Sign(x.header, scheme, vendor, secrets, signature.Message{ID: m.ID, Type: m.Type, At: now, Body: x.body})
+	return x, err
+}
+
+// shown are the header fields of an exchange as they may be kept: what the receiver's owner has put there may be secret.
+func shown(x exchange) map[string]string {
+	list := make(map[string]string, len(x.header))
+	for name, values := range x.header {
+		list[name] = strings.Join(values, ", ")
+	}
+	for _, name := range x.own {
+		list[http.CanonicalHeaderKey(name)] = secret.Mask
+	}
+	return list
+}
+
+// refusal says what an answer that is not a 2xx means.
+func refusal(status int) *Failure {
+	name := strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
+	switch {
+	case status == http.StatusGone:
+		return &Failure{"gone", "The receiver answered 410 Gone: it wants no more deliveries."}
+	case status >= 300 && status < 400:
+		return &Failure{"redirect", "The receiver answered " + name + ", a redirect, which is not followed. Give the URL that it leads to."}
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return &Failure{"status", "The receiver answered " + name + ": it does not let the delivery in. Look at its secret and at the headers that it expects."}
+	case status == http.StatusNotFound:
+		return &Failure{"status", "The receiver answered " + name + ". Look at the path of the URL."}
+	case status >= 500:
+		return &Failure{"status", "The receiver answered " + name + ": it has failed. Its log says why."}
+	}
+	return &Failure{"status", "The receiver answered " + name + "; a 2xx would have accepted the delivery."}
+}
+
+// withoutQuery is a URL as it may be shown: a query may hold a key.
+func withoutQuery(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	if u.RawQuery != "" {
+		u.RawQuery = secret.Mask
+	}
+	u.User = nil
+	shown, err := url.PathUnescape(u.String())
+	if err != nil {
+		return u.String()
+	}
+	return shown
+}
+
+// next says when another attempt is made after one that failed, or that none is.
+func (s *Service) next(d *claimed, o outcome) (at time.Time, again bool) {
+	if o.final || d.Reason == ReasonTest || o.gone && d.EndpointID == nil { // there is no endpoint that could come back
+		return at, false
+	}
+	now := s.Now()
+	wait, again := o.retry.next(d.Tries+1, time.UnixMilli(d.FirstAt), now, rand.Float64())
+	return now.Add(max(wait, o.wait)), again
+}
+
+// report is the one line that the log has of every attempt.
+func (s *Service) report(d *claimed, o outcome) {
+	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("delivery_id", d.ID), slog.Int("attempt", o.Number), slog.String("event", d.EventID),
+		slog.String("type", d.Type), slog.String("run_id", deref(d.RunID)), slog.String("endpoint", deref(d.EndpointID)),
+		slog.Int("status", o.StatusCode), slog.Duration("duration", o.Duration)}
+	if o.Error != nil {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("code", o.Error.Code), slog.String("error", o.Error.Message))
+	}
+	s.Log.LogAttrs(s.sending, level, "delivery attempted", attrs...)
+}

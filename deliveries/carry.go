@@ -1,0 +1,99 @@
+package deliveries
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+
+	"gorm.io/gorm"
+
+	"beckon/events"
+	"beckon/internal/jobs"
+)
+
+// JobKind is what the queue calls the jobs whose ids are deliveries that are due.
+const JobKind = "delivery"
+
+// Wants implements events.Outlet.
+func (s *Service) Wants(about events.Subject) bool {
+	if about.Callback != nil {
+		return true
+	}
+	for _, t := range s.endpoints.Load().list {
+		if t.interested(about) {
+			return true
+		}
+	}
+	return false
+}
+
+// Carry implements events.Outlet: it writes a delivery for each event and everybody who takes it, with its job.
+func (s *Service) Carry(tx *gorm.DB, about events.Subject, list []events.Event) error {
+	var callback struct { // what is needed of it here
+		URL    string   `json:"url"`
+		Events []string `json:"events"`
+	}
+	if about.Callback != nil {
+		if err := json.Unmarshal(about.Callback, &callback); err != nil {
+			return fmt.Errorf("read the callback of a run: %w", err)
+		}
+	}
+	now := s.Now()
+	for _, e := range list {
+		if e.Type == events.MessageDelta {
+			continue
+		}
+		for _, t := range s.endpoints.Load().list {
+			if !t.interested(about) || !takesEvent(t.Events, e) {
+				continue
+			}
+			if err := s.put(tx, newRow(e, about, endpointLane(t.ID), t.ID, now), t.disabled == nil); err != nil {
+				return err
+			}
+		}
+		if about.Callback == nil || !takesEvent(callback.Events, e) {
+			continue
+		}
+		w := newRow(e, about, callbackLane(callback.URL), "", now)
+		callback := string(about.Callback)
+		w.Callback = &callback
+		if err := s.put(tx, w, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put writes a new delivery, and its job when it can be sent now.
+func (s *Service) put(tx *gorm.DB, w *row, now bool) error {
+	if err := s.storage.insert(tx, w); err != nil || !now {
+		return err
+	}
+	return s.Queue.Enqueue(tx, jobs.Job{Kind: JobKind, ID: w.ID})
+}
+
+// Pending implements events.Outlet.
+func (s *Service) Pending(tx *gorm.DB, runIDs []string) (ids []string, err error) {
+	err = tx.Raw("SELECT DISTINCT run_id FROM deliveries WHERE run_id IN (?) AND status IN ('PENDING', 'SENDING')", runIDs).Scan(&ids).Error
+	if err != nil {
+		return nil, fmt.Errorf("look for pending deliveries: %w", err)
+	}
+	return ids, nil
+}
+
+// Deliveries of one lane may wait for each other, those of different lanes never do.
+const (
+	endpointLanes = "endpoint:"
+	callbackLanes = "callback:"
+)
+
+func endpointLane(id string) string { return endpointLanes + id }
+
+// callbackLane is that of the host, since it is hosts that are slow or down.
+func callbackLane(to string) string {
+	u, err := url.Parse(to)
+	if err != nil {
+		return callbackLanes // it was checked when it came in
+	}
+	return callbackLanes + u.Scheme + "://" + u.Host
+}

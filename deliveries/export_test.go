@@ -1,0 +1,12 @@
+package deliveries
+
+import (
+	"context"
+	"time"
+)
+
+// Look has a look at what is due, as it is done every few seconds.
+func (s *Service) Look() { s.wake() }
+
+// Retain deletes what is older than a time, as it is done every minute.
+func (s *Service) Retain(ctx context.Context, before time.Time) error { return s.retain(ctx, before) }

@@ -1,0 +1,113 @@
+package deliveries
+
+import (
+	"context"
+	"crypto/ed25519"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/signature"
+)
+
+// signingKey is the gateway's own ed25519 key: it signs for the endpoints with signature: standard-ed25519 that have none.
+type signingKey struct {
+	ID     string        `json:"id"`
+	Secret secret.String `json:"secret"`
+}
+
+// Key returns the id.
+func (k signingKey) Key() string { return k.ID }
+
+const gatewayKey = "gateway"
+
+// needKey makes the gateway's key when an endpoint needs it and there is none, and keeps it at hand.
+func (s *Service) needKey(ctx context.Context, list []Endpoint) error {
+	needed := slices.ContainsFunc(list, func(e Endpoint) bool { return usesGatewayKey(e) || usedGatewayKey(e, s.Now()) })
+	if !needed || s.key.Load() != nil {
+		return nil
+	}
+	key, _, err := s.keys.Get(ctx, gatewayKey)
+	if problem.Is(err, problem.NotFound) {
+		key = signingKey{gatewayKey, signature.NewSecret(signature.Ed25519)}
+		err = s.Store.Write(ctx, func(tx *gorm.DB) error { return s.keys.Create(tx, key) })
+		if problem.Is(err, problem.Conflict) { // another process was first
+			key, _, err = s.keys.Get(ctx, gatewayKey)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	s.key.Store(&key.Secret)
+	return nil
+}
+
+func usesGatewayKey(e Endpoint) bool {
+	return signature.Scheme(e.Signature) == signature.Ed25519 && e.Secret == ""
+}
+
+// usedGatewayKey reports whether the endpoint has got a key of its own so lately that the gateway's signs beside it.
+func usedGatewayKey(e Endpoint, now time.Time) bool {
+	return signature.Scheme(e.Signature) == signature.Ed25519 && e.PreviousSecret == "" && now.Before(e.PreviousUntil)
+}
+
+// secretsOf returns what signs the deliveries of an endpoint now, newest first.
+func (s *Service) secretsOf(t *target, now time.Time) ([]secret.String, error) {
+	var list []secret.String
+	switch {
+	case !usesGatewayKey(t.Endpoint):
+		list = append(list, t.Secret)
+	case s.key.Load() != nil:
+		list = append(list, *s.key.Load())
+	default:
+		return nil, problem.New(problem.Unavailable, "no_signing_key", "The gateway has no key to sign with. The log says why.")
+	}
+	if t.PreviousSecret != "" && (t.PreviousUntil.IsZero() || now.Before(t.PreviousUntil)) {
+		list = append(list, t.PreviousSecret)
+	}
+	if key := s.key.Load(); key != nil && usedGatewayKey(t.Endpoint, now) {
+		list = append(list, *key)
+	}
+	return list, nil
+}
+
+// PublicKey verifies the deliveries of endpoints with signature: standard-ed25519.
+type PublicKey struct {
+	ID  string // "gateway", or "endpoint:" and the endpoint's id
+	Key ed25519.PublicKey
+}
+
+// PublicKeys returns all that sign now.
+func (s *Service) PublicKeys() ([]PublicKey, error) {
+	var list []PublicKey
+	add := func(id string, from secret.String) error {
+		key, err := signature.PublicKey(from)
+		if err == nil && !slices.ContainsFunc(list, func(k PublicKey) bool { return k.Key.Equal(key) }) {
+			list = append(list, PublicKey{id, key})
+		}
+		return err
+	}
+	if key := s.key.Load(); key != nil {
+		if err := add(gatewayKey, *key); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range s.endpoints.Load().list {
+		if signature.Scheme(t.Signature) != signature.Ed25519 {
+			continue
+		}
+		secrets, err := s.secretsOf(t, s.Now())
+		if err != nil {
+			continue // there is none yet
+		}
+		for _, from := range secrets {
+			if err := add(endpointLane(t.ID), from); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return list, nil
+}

@@ -1,0 +1,181 @@
+package deliveries
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"gorm.io/gorm"
+
+	"beckon/events"
+	"beckon/internal/jobs"
+	"beckon/internal/problem"
+	"beckon/internal/store"
+)
+
+// recoverBatch bounds what one transaction sends again.
+const recoverBatch = 200
+
+// Health is what has become of an endpoint.
+type Health struct {
+	FailingSince   time.Time // no attempt has succeeded since; zero when the last one did
+	DisabledAt     time.Time // zero unless it is disabled
+	DisabledReason string    // one of the Disabled constants
+}
+
+// Health returns what has become of an endpoint.
+func (s *Service) Health(ctx context.Context, id string) (h Health, err error) {
+	t, err := s.endpoint(id)
+	if err != nil {
+		return h, err
+	}
+	states, err := s.storage.states(ctx)
+	if err != nil {
+		return h, err
+	}
+	if since := states[id].FailingSince; since != nil {
+		h.FailingSince = time.UnixMilli(*since).UTC()
+	}
+	if t.disabled != nil {
+		h.DisabledAt, h.DisabledReason = t.disabled.At, t.disabled.Reason
+	}
+	return h, nil
+}
+
+// Disable has an endpoint's deliveries wait until it is enabled, for 24 hours at most.
+func (s *Service) Disable(ctx context.Context, id string) error {
+	if _, err := s.endpoint(id); err != nil {
+		return err
+	}
+	err := s.Store.Write(ctx, func(tx *gorm.DB) error {
+		_, err := s.disableIn(tx, id, DisabledByHand, s.Now())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.refresh(ctx)
+}
+
+// Enable sends what has waited for an endpoint, which begins with a clean slate. A Conflict says that its configuration
+// disables it.
+func (s *Service) Enable(ctx context.Context, id string) error {
+	t, err := s.endpoint(id)
+	if err != nil {
+		return err
+	}
+	if !t.IsEnabled() {
+		return problem.New(problem.Conflict, "disabled_by_configuration", "The endpoint %q has enabled: false. Change that instead.", id)
+	}
+	err = s.Store.Write(ctx, func(tx *gorm.DB) error {
+		if err := tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ?", id).Error; err != nil {
+			return fmt.Errorf("enable an endpoint: %w", err)
+		}
+		return store.Touch(tx)
+	})
+	if err != nil {
+		return err
+	}
+	return s.refresh(ctx)
+}
+
+// EndpointTest is the type of the event that Test sends.
+const EndpointTest = "endpoint.test"
+
+// Test sends an event to an endpoint, also to one that is disabled, and returns what came of it. It is not tried again.
+func (s *Service) Test(ctx context.Context, id string) (*Delivery, []Attempt, error) {
+	if _, err := s.endpoint(id); err != nil {
+		return nil, nil, err
+	}
+	now := s.Now()
+	payload, err := json.Marshal(map[string]any{"success": true, "type": EndpointTest, "runId": nil, "workflowId": nil,
+		"data": map[string]any{"endpointId": id, "status": "COMPLETED", "message": "This is a test. Beckon can reach this endpoint."}, "metadata": nil, "error": nil, "createdAt": jsonTime(now)})
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode a test event: %w", err)
+	}
+	e := events.Event{ID: eventPrefix + ulid.Make().String(), Type: EndpointTest, Payload: payload, Aside: true}
+	w := newRow(e, events.Subject{}, endpointLane(id), id, now)
+	w.Status, w.Reason, w.InstanceID = string(Sending), ReasonTest, &s.Instance
+	if err := s.Store.Write(ctx, func(tx *gorm.DB) error { return s.storage.insert(tx, w) }); err != nil {
+		return nil, nil, err
+	}
+	d := &claimed{row: *w, event: e}
+	o, made := s.attempt(d)
+	if !made {
+		return nil, nil, problem.New(problem.Unavailable, "shutting_down", "Beckon is shutting down. Try again in a moment.")
+	}
+	s.record(d, o)
+	return s.Get(ctx, w.ID)
+}
+
+// Resend sends a delivery again that has ended, under the same event's id, or at once one that waits for a retry. A
+// Conflict says that it cannot be sent now.
+func (s *Service) Resend(ctx context.Context, id string) error {
+	d, _, err := s.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if d.EndpointID != "" {
+		t, err := s.endpoint(d.EndpointID)
+		if err != nil {
+			return problem.New(problem.Conflict, "endpoint_gone", "There is no endpoint %q any more.", d.EndpointID)
+		}
+		if t.disabled != nil {
+			return problem.New(problem.Conflict, "endpoint_disabled", "The endpoint %q is disabled. Enable it first.", d.EndpointID)
+		}
+	}
+	return s.Store.Write(ctx, func(tx *gorm.DB) error {
+		n, err := s.again(tx, []string{id}, ReasonResend)
+		if err == nil && n == 0 {
+			err = problem.New(problem.Conflict, "being_sent", "The delivery is being sent right now.")
+		}
+		return err
+	})
+}
+
+// Recover sends everything to an endpoint again that has failed since a time, and returns how many deliveries those are.
+func (s *Service) Recover(ctx context.Context, id string, since time.Time) (n int64, err error) {
+	t, err := s.endpoint(id)
+	if err != nil {
+		return 0, err
+	}
+	if t.disabled != nil {
+		return 0, problem.New(problem.Conflict, "endpoint_disabled", "The endpoint %q is disabled. Enable it first.", id)
+	}
+	until := s.Now()
+	for {
+		var part int64
+		err := s.Store.Write(ctx, func(tx *gorm.DB) error {
+			var ids []string
+			err := tx.Raw("SELECT id FROM deliveries WHERE endpoint_id = ? AND status = 'FAILED' AND created_at >= ? AND completed_at <= ? AND reason <> 'test' ORDER BY created_at LIMIT ?",
+				id, since.UnixMilli(), until.UnixMilli(), recoverBatch).Scan(&ids).Error
+			if part = 0; err != nil || len(ids) == 0 {
+				return err
+			}
+			part, err = s.again(tx, ids, ReasonRecover)
+			return err
+		})
+		if err != nil {
+			return n, fmt.Errorf("recover the deliveries of endpoint %q: %w", id, err)
+		}
+		if n += part; part == 0 {
+			return n, nil
+		}
+	}
+}
+
+// again has deliveries sent anew, with all their retries.
+func (s *Service) again(tx *gorm.DB, ids []string, reason string) (int64, error) {
+	now := s.Now().UnixMilli()
+	done := tx.Exec("UPDATE deliveries SET status = 'PENDING', reason = ?, tries = 0, first_at = ?, due_at = ?, completed_at = NULL WHERE id IN (?) AND status <> 'SENDING'", reason, now, now, ids)
+	if done.Error != nil {
+		return 0, fmt.Errorf("send deliveries again: %w", done.Error)
+	}
+	list := make([]jobs.Job, len(ids))
+	for i, id := range ids {
+		list[i] = jobs.Job{Kind: JobKind, ID: id}
+	}
+	return done.RowsAffected, s.Queue.Enqueue(tx, list...)
+}

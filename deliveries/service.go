@@ -1,0 +1,137 @@
+package deliveries
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+	"gorm.io/gorm"
+
+	"beckon/events"
+	"beckon/internal/egress"
+	"beckon/internal/jobs"
+	"beckon/internal/secret"
+	"beckon/internal/store"
+	"beckon/internal/telemetry"
+)
+
+// Config is what a Service is made of.
+type Config struct {
+	Store    *store.Store
+	Events   *events.Log
+	Queue    Queue
+	Instance string // this process, among all that work on the same database
+	Log      *slog.Logger
+	Metrics  *telemetry.Metrics
+	Out      Poster         // the way out
+	Sealer   *secret.Sealer // for the secrets of callbacks, and for the gateway's own key
+	Version  string         // of the gateway, for User-Agent
+	Source   string         // the gateway's public URL
+	// Secrets returns what signs the callbacks of a client, newest first; nothing when there is no such client.
+	Secrets    func(clientID string) []secret.String
+	CheckURL   func(url string) error // refuses what nothing may be sent to; see egress.Guard
+	EventNames func() []string        // what agents call their events, where that is not the usual
+	// Now is the clock; nil is the system's.
+	Now func() time.Time
+}
+
+// Queue is where due deliveries get their jobs.
+type Queue interface {
+	Enqueue(tx *gorm.DB, list ...jobs.Job) error
+}
+
+// Poster makes an exchange with a receiver; see egress.Webhooks.
+type Poster interface {
+	Post(ctx context.Context, url string, header http.Header, body []byte, timeout time.Duration) (egress.Answer, error)
+}
+
+// maxAttempts bounds the exchanges that are under way in this process. A lane has its own, smaller bound.
+const maxAttempts = 1024
+
+// Service sends events to their receivers.
+type Service struct {
+	Config
+	storage   storage
+	keys      *store.Resources[signingKey]
+	key       atomic.Pointer[secret.String] // the gateway's own, once it is needed
+	endpoints atomic.Pointer[book]
+	using     sync.Mutex // held while endpoints is made anew
+	failing   sync.Map   // endpoint id to bool: no attempt has succeeded since the last that failed
+
+	mu     sync.Mutex // of all lanes
+	lanes  map[string]*lane
+	closed bool
+
+	slots   *semaphore.Weighted // of maxAttempts
+	senders sync.WaitGroup      // goroutines of lanes
+	sending context.Context     // ends when attempts have to
+	abandon context.CancelFunc
+	closing context.Context // ends when no attempt is begun any more
+	close   context.CancelFunc
+
+	woken    chan struct{} // looks for deliveries that are due
+	keepers  sync.WaitGroup
+	stopKeep context.CancelFunc
+
+	suspects map[string]bool // see Inherit, which is the only one to use it
+}
+
+// New returns a service that sends what its jobs tell it to. It has no endpoints before Use, and looks for what its
+// jobs have missed between Keep and Rest.
+func New(c Config) *Service {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	s := &Service{Config: c, storage: storage{c.Store}, keys: store.NewResources[signingKey](c.Store, "signing-keys", c.Sealer),
+		lanes: map[string]*lane{}, slots: semaphore.NewWeighted(maxAttempts), woken: make(chan struct{}, 1), suspects: map[string]bool{}}
+	s.sending, s.abandon = context.WithCancel(context.Background())
+	s.closing, s.close = context.WithCancel(context.Background())
+	s.endpoints.Store(&book{})
+	return s
+}
+
+// Work is the queue's handler: it takes up those of the deliveries that are due, as far as their lanes have room, and
+// returns when they are this process's own. What a lane has no room for, it takes up itself when it has.
+func (s *Service) Work(ctx context.Context, ids []string) error {
+	due, err := s.storage.due(ctx, ids, s.Now())
+	if err != nil {
+		return err
+	}
+	reserved := s.reserve(due)
+	return s.takeUp(context.WithoutCancel(ctx), reserved)
+}
+
+// Drain begins no attempt any more and waits for those under way; when ctx ends first, they are given up, and made
+// again by whoever comes next. What was not sent goes back to all.
+func (s *Service) Drain(ctx context.Context) {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.close()
+	ended := make(chan struct{})
+	go func() {
+		s.senders.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		s.abandon()
+		<-ended
+	}
+	releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	err := s.Store.Write(releasing, func(tx *gorm.DB) error {
+		_, err := s.storage.release(tx, s.Instance)
+		return err
+	})
+	if err != nil {
+		s.Log.Warn("deliveries that were not sent could not be given back; others find them", "error", err)
+	}
+}
+
+const releaseTimeout = 5 * time.Second

@@ -1,0 +1,342 @@
+package deliveries_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+
+	"beckon/deliveries"
+	"beckon/events"
+	"beckon/internal/secret"
+	"beckon/internal/store"
+	"beckon/internal/store/storetest"
+)
+
+func TestAnEventReachesItsReceivers(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		r := newReceiver(t, nil)
+		p := newPlant(t, s, "here", endpoint("all", r), endpoint("failures", r, func(e *deliveries.Endpoint) { e.Events = []string{events.RunFailed} }),
+			endpoint("others", r, func(e *deliveries.Endpoint) { e.Clients = []string{"nightly"} }))
+		begun := time.Now()
+		id := p.happens(callback(r.URL+"/callback", `,"metadata":{"orderId":"order_456"},"events":["run.completed"]`), events.RunCompleted)
+		posts := r.gets(t, 2)
+		require.Less(t, time.Since(begun), time.Second)
+		verifier, err := webhooks.NewWebhook(testSecret.Reveal())
+		require.NoError(t, err)
+		paths := map[string]post{}
+		for _, got := range posts {
+			paths[got.path] = got
+			require.NoError(t, verifier.Verify([]byte(got.body), got.header))
+			require.Equal(t, id, got.header.Get("webhook-id"))
+			require.Equal(t, id, got.header.Get("svix-id"))
+			require.Equal(t, "Beckon/test", got.header.Get("User-Agent"))
+			require.Equal(t, "application/json", got.header.Get("Content-Type"))
+		}
+		require.JSONEq(t, `{"from":"run"}`, metadataOf(t, paths["/all"].body))
+		require.JSONEq(t, `{"from":"run","orderId":"order_456"}`, metadataOf(t, paths["/callback"].body))
+		d := p.settled("all", deliveries.Delivered, 1)[0]
+		require.Equal(t, 204, d.StatusCode)
+		require.Len(t, p.attempts(d.ID), 1)
+		require.Empty(t, p.all(deliveries.Query{EndpointID: "others"}))
+		require.Empty(t, p.all(deliveries.Query{EndpointID: "failures"}))
+	})
+}
+
+func metadataOf(t *testing.T, body string) string {
+	var payload struct{ Metadata json.RawMessage }
+	require.NoError(t, json.Unmarshal([]byte(body), &payload))
+	return string(payload.Metadata)
+}
+
+// Who names no events gets the six that everybody gets; the others, and those with another name, have to be asked for.
+func TestFilters(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	r := newReceiver(t, nil)
+	p := newPlant(t, s, "here", endpoint("usual", r), endpoint("asked", r, func(e *deliveries.Endpoint) {
+		e.Events = []string{events.RunQueued, events.NodeStarted, "lead.completed"}
+	}))
+	for _, kind := range []string{events.RunQueued, events.RunStarted, events.NodeStarted, events.NodeCompleted, events.NodeFailed, events.RunCompleted, events.RunFailed, events.RunCanceled, events.MessageDelta} {
+		p.happens(ofTriage, kind)
+	}
+	p.happens(ofTriage, events.RunCompleted, named("lead.completed"))
+	types := func(id string, n int) (list []string) {
+		for _, d := range p.settled(id, deliveries.Delivered, n) {
+			list = append(list, d.Type)
+		}
+		return list
+	}
+	require.ElementsMatch(t, []string{"run.started", "node.completed", "node.failed", "run.completed", "run.failed", "run.canceled", "lead.completed"}, types("usual", 7))
+	require.ElementsMatch(t, []string{"run.queued", "node.started", "lead.completed"}, types("asked", 3))
+	for _, got := range r.got() {
+		var payload struct{ Type string }
+		require.NoError(t, json.Unmarshal([]byte(got.body), &payload))
+		require.NotEqual(t, events.MessageDelta, payload.Type)
+	}
+}
+
+func TestAFailureIsTriedAgain(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		var n atomic.Int32
+		r := newReceiver(t, func(w http.ResponseWriter, _ *http.Request) {
+			if n.Add(1) < 3 {
+				http.Error(w, "not now", http.StatusServiceUnavailable)
+			}
+		})
+		p := newPlant(t, s, "here", endpoint("ops", r, func(e *deliveries.Endpoint) {
+			e.Retry = waits(100*time.Millisecond, 1100*time.Millisecond)
+			e.Headers = map[string]secret.String{"Authorization": "Bearer hush"}
+		}))
+		id := p.happens(ofTriage, events.RunCompleted)
+		d := p.settled("ops", deliveries.Delivered, 1)[0]
+		attempts := p.attempts(d.ID)
+		require.Len(t, attempts, 3)
+		for i, got := range r.got() {
+			require.Equal(t, id, got.header.Get("webhook-id"), "the id stays")
+			require.Equal(t, "Bearer hush", got.header.Get("Authorization"))
+			require.Equal(t, i+1, attempts[i].Number)
+			require.Equal(t, "•••", attempts[i].RequestHeaders["Authorization"])
+			require.Equal(t, got.header.Get("webhook-signature"), attempts[i].RequestHeaders["Webhook-Signature"])
+		}
+		require.Equal(t, []string{"first", "retry", "retry"}, []string{attempts[0].Reason, attempts[1].Reason, attempts[2].Reason})
+		require.Equal(t, 503, attempts[0].StatusCode)
+		require.Equal(t, "not now\n", attempts[0].ResponseBody)
+		require.Equal(t, "status", attempts[0].Error.Code)
+		require.Nil(t, attempts[2].Error)
+		first, last := r.got()[0].header, r.got()[2].header
+		require.NotEqual(t, first.Get("webhook-timestamp"), last.Get("webhook-timestamp"), "each attempt has its own time")
+		require.GreaterOrEqual(t, attempts[1].StartedAt.Sub(attempts[0].StartedAt), 80*time.Millisecond)
+	})
+}
+
+func TestRetriesEnd(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	r, watch := newReceiver(t, status(500)), newReceiver(t, nil)
+	p := newPlant(t, s, "here", endpoint("ops", r, func(e *deliveries.Endpoint) { e.Retry = waits(time.Millisecond) }),
+		endpoint("watch", watch, func(e *deliveries.Endpoint) { e.Events = []string{deliveries.DeliveryExhausted} }))
+	p.happens(ofTriage, events.RunCompleted)
+	d := p.settled("ops", deliveries.Failed, 1)[0]
+	require.Equal(t, 2, d.Attempts)
+	require.False(t, d.CompletedAt.IsZero())
+	require.Contains(t, watch.gets(t, 1)[0].body, d.ID)
+}
+
+// What an endpoint that is gone was to be told waits for it to come back.
+func TestGone(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		r, watch := newReceiver(t, status(410)), newReceiver(t, nil)
+		p := newPlant(t, s, "here", endpoint("ops", r, func(e *deliveries.Endpoint) { e.Retry = waits(time.Millisecond, time.Millisecond, time.Millisecond) }),
+			endpoint("watch", watch, func(e *deliveries.Endpoint) { e.Events = []string{deliveries.EndpointDisabled} }))
+		p.happens(ofTriage, events.RunCompleted)
+		require.Contains(t, watch.gets(t, 1)[0].body, `"reason":"gone"`)
+		p.happens(ofTriage, events.RunCompleted)
+		list := p.settled("ops", deliveries.Pending, 2)
+		require.Equal(t, 1, list[0].Attempts)
+		health, err := p.Health(t.Context(), "ops")
+		require.NoError(t, err)
+		require.Equal(t, deliveries.DisabledGone, health.DisabledReason)
+		require.ErrorContains(t, p.Resend(t.Context(), list[0].ID), "disabled")
+		r.change(nil)
+		require.NoError(t, p.Enable(t.Context(), "ops"))
+		p.settled("ops", deliveries.Delivered, 2)
+		require.Len(t, r.got(), 3)
+	})
+}
+
+// A callback has no endpoint that could come back.
+func TestACallbackThatIsGone(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	r := newReceiver(t, status(410))
+	p := newPlant(t, s, "here")
+	p.happens(callback(r.URL, ""), events.RunCompleted)
+	require.Equal(t, "gone", p.settled("", deliveries.Failed, 1)[0].Error.Code)
+}
+
+func TestFiveDaysOfFailure(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	r := newReceiver(t, status(500))
+	p := newPlant(t, s, "here", endpoint("ops", r, func(e *deliveries.Endpoint) { e.Retry = waits(time.Millisecond) }))
+	fails := func(n int) {
+		p.happens(ofTriage, events.RunCompleted)
+		p.settled("ops", deliveries.Failed, n)
+	}
+	disabled := func() bool {
+		h, err := p.Health(t.Context(), "ops")
+		require.NoError(t, err)
+		return h.DisabledReason == deliveries.DisabledFailing
+	}
+	fails(1)
+	p.clock.advance(3 * 24 * time.Hour)
+	r.change(nil)
+	p.happens(ofTriage, events.RunCompleted)
+	p.settled("ops", deliveries.Delivered, 1) // from here it counts anew
+	r.change(status(500))
+	fails(2)
+	p.clock.advance(4 * 24 * time.Hour)
+	fails(3)
+	require.False(t, disabled())
+	p.clock.advance(24 * time.Hour)
+	p.happens(ofTriage, events.RunCompleted)
+	require.Eventually(t, disabled, patience, 5*time.Millisecond)
+	p.settled("ops", deliveries.Pending, 1)
+}
+
+// Deliveries wait for a disabled endpoint for a day, and can be recovered after that.
+func TestDisabledForTooLong(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		r := newReceiver(t, nil)
+		p := newPlant(t, s, "here", endpoint("ops", r))
+		require.NoError(t, p.Disable(t.Context(), "ops"))
+		since := time.Now().Add(-time.Minute)
+		p.happens(ofTriage, events.RunStarted)
+		p.settled("ops", deliveries.Pending, 1)
+		p.clock.advance(23 * time.Hour)
+		p.Look()
+		p.settled("ops", deliveries.Pending, 1)
+		p.clock.advance(2 * time.Hour)
+		p.Look()
+		require.Equal(t, "endpoint_disabled", p.settled("ops", deliveries.Failed, 1)[0].Error.Code)
+		require.Empty(t, r.got())
+		require.NoError(t, p.Enable(t.Context(), "ops"))
+		n, err := p.Recover(t.Context(), "ops", since)
+		require.NoError(t, err)
+		require.Equal(t, int64(1), n)
+		d := p.settled("ops", deliveries.Delivered, 1)[0]
+		require.Equal(t, "recover", p.attempts(d.ID)[0].Reason)
+		n, err = p.Recover(t.Context(), "ops", since)
+		require.NoError(t, err)
+		require.Zero(t, n)
+	})
+}
+
+func TestResendAndTest(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	r := newReceiver(t, nil)
+	p := newPlant(t, s, "here", endpoint("ops", r))
+	id := p.happens(ofTriage, events.RunCompleted)
+	d := p.settled("ops", deliveries.Delivered, 1)[0]
+	require.NoError(t, p.Resend(t.Context(), d.ID))
+	require.Equal(t, id, r.gets(t, 2)[1].header.Get("webhook-id"))
+	require.Equal(t, 2, p.settled("ops", deliveries.Delivered, 1)[0].Attempts)
+	require.Equal(t, "resend", p.attempts(d.ID)[1].Reason)
+	require.ErrorContains(t, p.Resend(t.Context(), "dlv_none"), "no such delivery")
+
+	tested, attempts, err := p.Test(t.Context(), "ops")
+	require.NoError(t, err)
+	require.Equal(t, deliveries.Delivered, tested.Status)
+	require.Len(t, attempts, 1)
+	require.Contains(t, r.got()[2].body, deliveries.EndpointTest)
+	r.change(status(500))
+	require.NoError(t, p.Disable(t.Context(), "ops"))
+	tested, _, err = p.Test(t.Context(), "ops") // also while it is disabled, to see whether it works again
+	require.NoError(t, err)
+	require.Equal(t, deliveries.Failed, tested.Status)
+	_, _, err = p.Test(t.Context(), "none")
+	require.ErrorContains(t, err, "no endpoint")
+}
+
+func TestASlowEndpointDelaysNobody(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	release := make(chan struct{})
+	slow := newReceiver(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	})
+	quick := newReceiver(t, nil)
+	p := newPlant(t, s, "here", endpoint("slow", slow), endpoint("quick", quick))
+	const n = 200
+	for range n {
+		p.happens(ofTriage, events.RunCompleted)
+	}
+	p.settled("quick", deliveries.Delivered, n)
+	require.LessOrEqual(t, len(slow.got()), 16)
+	close(release)
+	p.settled("slow", deliveries.Delivered, n)
+}
+
+func TestRateLimit(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	r := newReceiver(t, nil)
+	p := newPlant(t, s, "here", endpoint("ops", r, func(e *deliveries.Endpoint) { e.RateLimit = 20 }))
+	for range 11 {
+		p.happens(ofTriage, events.RunCompleted)
+	}
+	posts := r.gets(t, 11)
+	took := posts[10].at.Sub(posts[0].at)
+	require.GreaterOrEqual(t, took, 450*time.Millisecond, "ten more at twenty a second")
+}
+
+// Of two processes on one database, one makes the attempt.
+func TestTwoProcesses(t *testing.T) {
+	url := storetest.Postgres(t)
+	var mu sync.Mutex
+	going, twice := map[string]bool{}, 0
+	r := newReceiver(t, func(_ http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get("webhook-id")
+		mu.Lock()
+		if going[id] {
+			twice++
+		}
+		going[id] = true
+		mu.Unlock()
+		time.Sleep(5 * time.Millisecond) // long enough for another one to come in
+		mu.Lock()
+		delete(going, id)
+		mu.Unlock()
+	})
+	one := newPlant(t, storetest.Open(t, url), "one", endpoint("ops", r))
+	two := newPlant(t, storetest.Open(t, url), "two", endpoint("ops", r))
+	const n = 100
+	for range n {
+		one.happens(ofTriage, events.RunCompleted)
+		two.happens(ofTriage, events.RunCompleted)
+	}
+	for _, d := range one.settled("ops", deliveries.Delivered, 2*n) {
+		require.Equal(t, 1, d.Attempts)
+	}
+	require.Len(t, r.got(), 2*n)
+	require.Zero(t, twice)
+}
+
+// What a process that died had claimed is sent by another.
+func TestInherit(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		r := newReceiver(t, nil)
+		p := newPlant(t, s, "here", endpoint("ops", r))
+		require.NoError(t, p.Disable(t.Context(), "ops"))
+		p.happens(ofTriage, events.RunCompleted)
+		p.settled("ops", deliveries.Pending, 1)
+		require.NoError(t, p.store.Write(t.Context(), func(tx *gorm.DB) error {
+			return tx.Exec("UPDATE deliveries SET status = 'SENDING', instance_id = 'dead'").Error
+		}))
+		require.NoError(t, p.Enable(t.Context(), "ops"))
+		require.NoError(t, p.Service.Inherit(t.Context(), []string{"here", "dead"}))
+		require.Empty(t, r.got(), "it is alive")
+		for range 2 {
+			require.NoError(t, p.Service.Inherit(t.Context(), []string{"here"}))
+		}
+		p.settled("ops", deliveries.Delivered, 1)
+	})
+}
+
+func TestOldDeliveriesAreDeleted(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	r := newReceiver(t, nil)
+	p := newPlant(t, s, "here", endpoint("ops", r), endpoint("off", r, func(e *deliveries.Endpoint) { no := false; e.Enabled = &no }))
+	p.happens(ofTriage, events.RunCompleted)
+	id := p.settled("ops", deliveries.Delivered, 1)[0].ID
+	require.NoError(t, p.Retain(t.Context(), time.Now().Add(-time.Hour)))
+	require.Len(t, p.attempts(id), 1)
+	require.NoError(t, p.Retain(t.Context(), time.Now().Add(time.Hour)))
+	_, _, err := p.Get(t.Context(), id)
+	require.ErrorContains(t, err, "no such delivery")
+	p.settled("off", deliveries.Pending, 1) // nobody has been told yet
+}

@@ -1,0 +1,108 @@
+package deliveries
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"beckon/events"
+	"beckon/internal/problem"
+)
+
+// unasked are the events that an endpoint or a callback takes when it names none.
+var unasked = []string{events.RunStarted, events.RunCompleted, events.RunFailed, events.RunCanceled, events.NodeCompleted, events.NodeFailed}
+
+// target is an endpoint as it is now, ready for use.
+type target struct {
+	Endpoint
+	format   format
+	disabled *disabled // nil when it takes deliveries
+}
+
+// disabled says since when and why an endpoint takes no deliveries.
+type disabled struct {
+	At     time.Time
+	Reason string
+}
+
+// Why an endpoint is disabled.
+const (
+	DisabledByHand  = "by_hand" // somebody did, or the configuration says so
+	DisabledGone    = "gone"    // it answered 410
+	DisabledFailing = "failing" // no attempt has succeeded for five days
+)
+
+// book holds the endpoints of one moment. It never changes.
+type book struct {
+	list []*target
+	byID map[string]*target
+}
+
+// interested reports whether the endpoint takes events about the subject at all. What is about no client is for everybody
+// who asks for it.
+func (t *target) interested(about events.Subject) bool {
+	return about.ClientID == "" || takesAny(t.Clients, about.ClientID) && takesAny(t.Agents, about.WorkflowID)
+}
+
+func takesAny(filter []string, value string) bool {
+	return len(filter) == 0 || slices.Contains(filter, value)
+}
+
+// takesEvent reports whether a filter lets an event through: by the name that it has outside.
+func takesEvent(filter []string, e events.Event) bool {
+	if len(filter) == 0 {
+		return slices.Contains(unasked, e.Type)
+	}
+	return slices.Contains(filter, e.OutsideName())
+}
+
+// Use puts endpoints in force, with what has become of them so far.
+func (s *Service) Use(ctx context.Context, list []Endpoint) error {
+	states, err := s.storage.states(ctx)
+	if err != nil {
+		return err
+	}
+	s.using.Lock()
+	defer s.using.Unlock()
+	if err := s.needKey(ctx, list); err != nil {
+		s.Log.Error("there is no key for endpoints with signature: standard-ed25519; their deliveries fail until there is", "error", err)
+	}
+	b := &book{byID: make(map[string]*target, len(list))}
+	for _, e := range list {
+		t := &target{Endpoint: e}
+		if t.format, err = parseFormat(e.Format); err != nil {
+			return fmt.Errorf("endpoint %q: %w", e.ID, err)
+		}
+		state := states[e.ID]
+		switch {
+		case state.DisabledAt != nil:
+			t.disabled = &disabled{time.UnixMilli(*state.DisabledAt).UTC(), deref(state.DisabledReason)}
+		case !e.IsEnabled():
+			t.disabled = &disabled{Reason: DisabledByHand}
+		}
+		s.failing.Store(e.ID, state.FailingSince != nil)
+		b.list, b.byID[e.ID] = append(b.list, t), t
+	}
+	s.endpoints.Store(b)
+	s.wake()
+	return nil
+}
+
+// refresh has what has become of the endpoints seen at once.
+func (s *Service) refresh(ctx context.Context) error {
+	list := make([]Endpoint, 0)
+	for _, t := range s.endpoints.Load().list {
+		list = append(list, t.Endpoint)
+	}
+	return s.Use(ctx, list)
+}
+
+// endpoint returns the endpoint of that id; a NotFound says that there is none.
+func (s *Service) endpoint(id string) (*target, error) {
+	t := s.endpoints.Load().byID[id]
+	if t == nil {
+		return nil, problem.New(problem.NotFound, "endpoint_not_found", "There is no endpoint %q.", id)
+	}
+	return t, nil
+}

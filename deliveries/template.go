@@ -1,0 +1,88 @@
+package deliveries
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"beckon/internal/problem"
+	"beckon/internal/render"
+)
+
+// The bounds of one rendering.
+const (
+	maxTemplated  = 1 << 20
+	templatedTime = 100 * time.Millisecond
+)
+
+// templated is a format that its user has written: a template over .id, .type, .runId, .workflowId, .success, .data,
+// .metadata, .error, .createdAt and .timestamp (Unix milliseconds). What it makes must be JSON.
+type templated struct{ template *render.Template }
+
+func parseTemplate(text string) (format, error) {
+	parsed, err := render.Parse(text)
+	if err != nil {
+		return nil, problem.New(problem.Invalid, "invalid_format", "%s", err.Error())
+	}
+	return templated{parsed}, nil
+}
+
+func (t templated) render(m message) ([]byte, string, error) {
+	data, err := m.data()
+	if err != nil {
+		return nil, "", err
+	}
+	text, err := t.template.Render(data, render.Limits{MaxBytes: maxTemplated, Time: templatedTime})
+	if err != nil {
+		return nil, "", problem.New(problem.Unprocessable, "template_failed", "The endpoint's format cannot be rendered over this event: %s. Mend its template.",
+			strings.TrimSuffix(err.Error(), "."))
+	}
+	body := bytes.TrimSpace([]byte(text))
+	if err := checkJSON(body); err != nil {
+		return nil, "", err
+	}
+	return body, jsonType, nil
+}
+
+// data is what a template sees of the message.
+func (m message) data() (map[string]any, error) {
+	p, err := m.payload()
+	if err != nil {
+		return nil, err
+	}
+	data := map[string]any{"id": m.ID, "type": p.Type, "runId": nil, "createdAt": p.CreatedAt.UTC(), "timestamp": p.CreatedAt.UnixMilli()}
+	if m.RunID != "" {
+		data["runId"] = m.RunID
+	}
+	for name, value := range map[string]jsontext.Value{"workflowId": p.WorkflowID, "success": p.Success, "data": p.Data, "metadata": p.Metadata, "error": p.Error} {
+		if data[name] = nil; value == nil {
+			continue
+		}
+		if data[name], err = render.JSON(value); err != nil {
+			return nil, problem.New(problem.Internal, "invalid_payload", "What is on record of this event cannot be read by a template.").Because(err)
+		}
+	}
+	return data, nil
+}
+
+// checkJSON takes one JSON value: no comments, no names twice, nothing behind it. It says where it is wrong and never
+// what is there, which may be the run's output.
+func checkJSON(body []byte) error {
+	d := jsontext.NewDecoder(bytes.NewReader(body))
+	_, err := d.ReadValue()
+	rest := bytes.TrimLeft(body[d.InputOffset():], " \t\r\n")
+	if err == nil && len(rest) == 0 {
+		return nil
+	}
+	at := len(body) - len(rest)
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		at = min(int(syntactic.ByteOffset), len(body))
+	}
+	before := body[:at]
+	line, column := bytes.Count(before, []byte("\n"))+1, at-bytes.LastIndexByte(before, '\n')
+	return problem.New(problem.Unprocessable, "invalid_template_output",
+		"The endpoint's format made something that is not JSON: see line %d, column %d of it. Have its template write values with json, as in {\"text\": {{json .data.output}}}.", line, column).Because(err)
+}
