@@ -63,9 +63,9 @@ type plant struct {
 // and the flow relay that asks the three of them one after another.
 func newPlant(t testing.TB, database string) *plant {
 	p := &plant{t: t, model: newPlantModel(t), config: filepath.Join(t.TempDir(), "config.yaml")}
-	text := fmt.Sprintf("server: {address: \"127.0.0.1:0\", shutdownGrace: 2s}\nlog: {format: json}\ndatabase: {url: %q}\n", database) +
-		fmt.Sprintf("providers: [{id: model, type: openai, url: %q, apiKey: k, timeout: 50s}]\nagents:\n", p.model.URL+"/v1")
-	var allowed []string
+	text := fmt.Sprintf("server: {address: \"127.0.0.1:0\", shutdownGrace: 2s}\nlog: {format: json}\negress: {allowPrivate: [127.0.0.1/32]}\ndatabase: {url: %q}\n", database) +
+		fmt.Sprintf("providers: [{id: model, type: openai, url: %q, apiKey: k, timeout: 50s}, {id: echo, type: template, template: \"{{ .prompt }}\"}]\nagents:\n  - {id: echo, provider: echo, retryOnCrash: true}\n", p.model.URL+"/v1")
+	allowed := []string{"echo"}
 	for _, id := range []string{"one", "two", "three"} {
 		text += fmt.Sprintf("  - {id: %s, provider: model, model: %s, tools: false}\n", id, id)
 		text += fmt.Sprintf("  - {id: %s-retried, provider: model, model: %s, retryOnCrash: true}\n", id, id)

@@ -1,0 +1,183 @@
+package crash_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"github.com/stretchr/testify/require"
+
+	"beckon/clients"
+	"beckon/internal/store"
+	"beckon/internal/store/storetest"
+)
+
+// unsteady is a receiver that fails now and then, and that is restarted.
+type unsteady struct {
+	t       testing.TB
+	address string
+	server  *http.Server
+
+	mu       sync.Mutex
+	arrivals map[string][]time.Time // by event
+	accepted map[string]time.Time   // the first time that it was answered with a 2xx
+	runs     map[string]bool        // whose end it has accepted
+	bad      int                    // posts whose signature did not verify
+}
+
+func newUnsteady(t testing.TB) *unsteady {
+	u := &unsteady{t: t, arrivals: map[string][]time.Time{}, accepted: map[string]time.Time{}, runs: map[string]bool{}}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	u.address = l.Addr().String()
+	u.serve(l)
+	t.Cleanup(func() { _ = u.server.Close() })
+	return u
+}
+
+func (u *unsteady) serve(l net.Listener) {
+	verifier, err := webhooks.NewWebhook(clients.CallbackSecret(clients.HashOf(plantToken)).Reveal())
+	require.NoError(u.t, err)
+	u.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body json.RawMessage
+		var payload struct{ Type, RunID string }
+		if json.NewDecoder(r.Body).Decode(&body) != nil || json.Unmarshal(body, &payload) != nil {
+			return
+		}
+		id, now, fails := r.Header.Get("webhook-id"), time.Now(), rand.IntN(5) == 0
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		if verifier.Verify(body, r.Header) != nil {
+			u.bad++
+		}
+		u.arrivals[id] = append(u.arrivals[id], now)
+		if fails {
+			w.WriteHeader(500)
+			return
+		}
+		if _, again := u.accepted[id]; !again {
+			u.accepted[id] = now
+		}
+		if payload.Type == "run.completed" {
+			u.runs[payload.RunID] = true
+		}
+	})}
+	go func() { _ = u.server.Serve(l) }()
+}
+
+// restart breaks all connections and is away for a moment.
+func (u *unsteady) restart() {
+	_ = u.server.Close()
+	time.Sleep(500 * time.Millisecond) // what comes meanwhile is refused
+	l, err := net.Listen("tcp", u.address)
+	require.NoError(u.t, err)
+	u.serve(l)
+}
+
+func (u *unsteady) got() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.runs)
+}
+
+// Ten thousand runs with a callback each, a receiver that fails one time in five and is restarted twice, a gateway that is
+// killed three times: every event arrives, and none again once the gateway has it on record that it was accepted.
+func TestCallbacksOfAKilledGateway(t *testing.T) {
+	const runs, callers = 10_000, 32
+	url := storetest.SQLite(t)
+	p := newPlant(t, url)
+	u := newUnsteady(t)
+	var current sync.Map // the process to call
+	current.Store(0, p.start())
+	ids := make([]string, runs)
+	next := make(chan int)
+	var calling sync.WaitGroup
+	for range callers {
+		calling.Go(func() {
+			for i := range next {
+				body := fmt.Sprintf(`{"agent":"echo","prompt":"%d","webhook":{"url":"http://%s/hook","events":["run.completed"],"retry":"fast"}}`, i, u.address)
+				require.Eventually(t, func() bool { // a caller who gets no answer asks again, under the same key
+					g, _ := current.Load(0)
+					status, answer := g.(*process).call("POST", "/api/v1/runs", body, fmt.Sprintf("Idempotency-Key: \"run-%d\"", i))
+					if status == 202 {
+						ids[i] = answer["runId"].(string)
+					}
+					return status == 202
+				}, patience, 20*time.Millisecond)
+			}
+		})
+	}
+	for i := range runs {
+		next <- i
+		switch i {
+		case runs / 5, 2 * runs / 5, 4 * runs / 5:
+			g, _ := current.Load(0)
+			g.(*process).kill()
+			current.Store(0, p.start())
+		case runs / 3, 2 * runs / 3:
+			u.restart()
+		}
+	}
+	close(next)
+	calling.Wait()
+	require.Eventually(t, func() bool { return u.got() == runs }, 3*time.Minute, 100*time.Millisecond, "%d of %d", &lateCount{u.got}, runs)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, id := range ids {
+		require.True(t, u.runs[id], "the end of run %s was never told", id)
+	}
+	require.Zero(t, u.bad)
+	g, _ := current.Load(0)
+	g.(*process).kill()
+	u.requireRecord(p, url)
+}
+
+// requireRecord compares what the gateway has on record with what arrived.
+func (u *unsteady) requireRecord(p *plant, url string) {
+	s, err := store.Open(context.Background(), url, slog.New(slog.DiscardHandler))
+	require.NoError(u.t, err)
+	defer s.Close()
+	var rows []struct {
+		EventID, Status       string
+		Number                int
+		StatusCode            *int
+		StartedAt, DurationUs int64
+	}
+	require.NoError(u.t, s.Read(context.Background()).Raw("SELECT d.event_id, d.status, a.number, a.status_code, a.started_at, a.duration_us FROM deliveries d JOIN attempts a ON a.delivery_id = d.id ORDER BY d.id, a.number").Scan(&rows).Error)
+	acknowledged := map[string]time.Time{} // when the gateway knew
+	attempts, twice := 0, 0
+	for _, w := range rows {
+		attempts++
+		_, done := acknowledged[w.EventID]
+		require.False(u.t, done, "event %s was sent again behind an acceptance on record", w.EventID)
+		if w.StatusCode != nil && *w.StatusCode < 300 {
+			require.Equal(u.t, "DELIVERED", w.Status)
+			acknowledged[w.EventID] = time.UnixMilli(w.StartedAt).Add(time.Duration(w.DurationUs)*time.Microsecond + time.Second)
+		}
+	}
+	arrivals := 0
+	for id, at := range u.arrivals {
+		arrivals += len(at)
+		if len(at) > 1 {
+			twice++
+		}
+		known, ok := acknowledged[id]
+		require.True(u.t, ok || u.accepted[id].IsZero() || !strings.HasPrefix(id, "evt_"), "event %s was accepted, and nothing of it is on record", id)
+		require.False(u.t, ok && at[len(at)-1].After(known), "event %s came again after its acceptance was on record", id)
+	}
+	u.t.Logf("%d events, %d posts arrived, %d attempts on record, %d events came more than once", len(u.arrivals), arrivals, attempts, twice)
+}
+
+// lateCount prints a number as it is when it is asked for.
+type lateCount struct{ count func() int }
+
+func (l *lateCount) String() string { return fmt.Sprint(l.count()) }
