@@ -40,6 +40,11 @@ func (l *lab) startGateway(ctx context.Context, folder string) (*gateway, error)
 
 // startGatewayOn starts a gateway that asks another model server.
 func (l *lab) startGatewayOn(ctx context.Context, folder string, model *server) (*gateway, error) {
+	return l.startGatewayWith(ctx, folder, model, "")
+}
+
+// startGatewayWith starts a gateway with more in its configuration.
+func (l *lab) startGatewayWith(ctx context.Context, folder string, model *server, more string) (*gateway, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
@@ -49,7 +54,7 @@ func (l *lab) startGatewayOn(ctx context.Context, folder string, model *server) 
 	}
 	database, config := filepath.Join(folder, "beckon.db"), filepath.Join(folder, "beckon.yaml")
 	token := "mgc_" + strings.ToLower(rand.Text()+rand.Text())
-	if err := os.WriteFile(config, gatewayConfig(address, "sqlite:"+database, modelURL(model), token), 0o600); err != nil {
+	if err := os.WriteFile(config, append(gatewayConfig(address, "sqlite:"+database, modelURL(model), token), more...), 0o600); err != nil {
 		return nil, err
 	}
 	command := process.Command{Name: gatewayName, Path: l.beckon, Args: []string{"serve", "--config", config},

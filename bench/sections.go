@@ -24,6 +24,8 @@ func sections(folder string) []section {
 		{"throughput", throughput},
 		{"memory", func(ctx context.Context, l *lab) (report.Section, error) { return memory(ctx, l, used) }},
 		{"async", async},
+		{"deliveries", deliver},
+		{"hanging", hanging},
 		{"followers", followers},
 		{"recovery", recovery},
 		{"startup", func(ctx context.Context, l *lab) (report.Section, error) { return startup(ctx, l, used) }},
