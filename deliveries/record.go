@@ -64,12 +64,12 @@ func (s *Service) recordIn(tx *gorm.DB, d *claimed, o outcome, at time.Time, aga
 	if o.StatusCode != 0 {
 		statusCode = o.StatusCode
 	}
-	done := tx.Exec("UPDATE deliveries SET status = ?, reason = ?, attempts = ?, tries = tries + 1, due_at = ?, instance_id = NULL, status_code = ?, error_code = ?, error = ?, completed_at = ? WHERE id = ? AND status = 'SENDING' AND instance_id = ?",
+	changed, err := store.ExecCount(tx, "UPDATE deliveries SET status = ?, reason = ?, attempts = ?, tries = tries + 1, due_at = ?, instance_id = NULL, status_code = ?, error_code = ?, error = ?, completed_at = ? WHERE id = ? AND status = 'SENDING' AND instance_id = ?",
 		string(status), reason, o.Number, due, statusCode, code, text, completed, d.ID, s.Instance)
-	if done.Error != nil {
-		return false, fmt.Errorf("record an attempt: %w", done.Error)
+	if err != nil {
+		return false, fmt.Errorf("record an attempt: %w", err)
 	}
-	if done.RowsAffected == 0 {
+	if changed == 0 {
 		return false, nil // this process was taken for dead: somebody else makes the attempt, and records it
 	}
 	if err := s.storage.insertAttempt(tx, d.ID, o.Attempt); err != nil {

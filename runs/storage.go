@@ -19,9 +19,13 @@ type storage struct{ store *store.Store }
 // endRun writes what became of a run that the instance works on; whoever comes second gets errEnded.
 func endRun(tx *gorm.DB, r *Run, instance string) error {
 	code, message, kind := failureColumns(r)
-	return one(tx.Exec("UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, error_kind = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, completed_at = ? WHERE id = ? AND status = 'RUNNING' AND instance_id = ?",
+	n, err := store.ExecCount(tx, "UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, error_kind = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, completed_at = ? WHERE id = ? AND status = 'RUNNING' AND instance_id = ?",
 		string(r.Status), storable(r.Output), code, message, kind, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
-		r.CompletedAt.UnixMilli(), r.ID, instance))
+		r.CompletedAt.UnixMilli(), r.ID, instance)
+	if err == nil && n != 1 {
+		return errEnded
+	}
+	return err
 }
 
 // own makes sure that the instance still works on the run, and keeps others from taking it over before the commit.

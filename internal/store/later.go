@@ -59,9 +59,19 @@ func (w *groupedWriter) writeLater() error {
 // Exec runs a statement of a Write without what gorm adds to it, which is a tenth of what a small statement costs on
 // SQLite. Its placeholders are question marks.
 func Exec(tx *gorm.DB, statement string, values ...any) error {
-	if _, ok := tx.Statement.ConnPool.(*sql.Conn); !ok {
-		return tx.Exec(statement, values...).Error
-	}
-	_, err := tx.Statement.ConnPool.ExecContext(context.Background(), statement, values...) // see groupedWriter.exec
+	_, err := ExecCount(tx, statement, values...)
 	return err
+}
+
+// ExecCount is Exec that returns how many rows it has changed.
+func ExecCount(tx *gorm.DB, statement string, values ...any) (int64, error) {
+	if _, ok := tx.Statement.ConnPool.(*sql.Conn); !ok {
+		done := tx.Exec(statement, values...)
+		return done.RowsAffected, done.Error
+	}
+	result, err := tx.Statement.ConnPool.ExecContext(context.Background(), statement, values...) // see groupedWriter.exec
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
