@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -181,3 +182,70 @@ func (u *unsteady) requireRecord(p *plant, url string) {
 type lateCount struct{ count func() int }
 
 func (l *lateCount) String() string { return fmt.Sprint(l.count()) }
+
+// Two replicas share the work: no attempt is made twice at the same time, and when one of them is killed the other sends
+// what it had claimed.
+func TestReplicasDeliverOnce(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t, storetest.Postgres(t))
+	var (
+		mu        sync.Mutex
+		going     = map[string]bool{}
+		together  int
+		completed = map[string]int{} // by run
+	)
+	gate := make(chan struct{}) // what comes before it is open is held
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var payload struct{ RunID string }
+		if json.NewDecoder(r.Body).Decode(&payload) != nil {
+			return
+		}
+		id := r.Header.Get("webhook-id")
+		mu.Lock()
+		if going[id] {
+			together++
+		}
+		going[id] = true
+		mu.Unlock()
+		defer func() {
+			mu.Lock()
+			delete(going, id)
+			mu.Unlock()
+		}()
+		select {
+		case <-gate:
+		case <-r.Context().Done():
+			return
+		}
+		if rand.IntN(5) == 0 {
+			w.WriteHeader(500)
+			return
+		}
+		mu.Lock()
+		completed[payload.RunID]++
+		mu.Unlock()
+	}))
+	t.Cleanup(func() {
+		receiver.CloseClientConnections()
+		receiver.Close()
+	})
+	one, two := p.start(), p.start()
+	body := fmt.Sprintf(`{"agent":"echo","prompt":"x","webhook":{"url":%q,"events":["run.completed"],"retry":"fast"}}`, receiver.URL)
+	const runs = 200
+	ids := make(map[string]bool, runs)
+	for i := range runs {
+		status, answer := []*process{one, two}[i%2].call("POST", "/api/v1/runs", body)
+		require.Equal(t, 202, status)
+		ids[answer["runId"].(string)] = true
+	}
+	require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(going) >= 3 }, patience, 10*time.Millisecond)
+	one.kill() // while the receiver has its requests in hand
+	close(gate)
+	require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(completed) == runs }, patience, 50*time.Millisecond)
+	mu.Lock()
+	defer mu.Unlock()
+	require.Zero(t, together)
+	for id := range completed {
+		require.True(t, ids[id])
+	}
+}
