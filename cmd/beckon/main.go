@@ -25,6 +25,7 @@ type commandLine struct {
 	Invoke  invokeCommand  `cmd:"" help:"Call a client's webhook and print the answer."`
 	Runs    runsCommand    `cmd:"" help:"List, show, follow and cancel runs."`
 	Clients clientsCommand `cmd:"" help:"List and make clients, and give them tokens. Works on the database, whether the gateway runs or not."`
+	Listen  listenCommand  `cmd:"" help:"Receive events on this machine: verify them and print them."`
 	Config  configCommand  `cmd:"" help:"Check or export the configuration."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
