@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -15,12 +16,12 @@ import (
 const JobKind = "delivery"
 
 // Wants implements events.Outlet.
-func (s *Service) Wants(about events.Subject) bool {
+func (s *Service) Wants(about events.Subject, list ...events.Event) bool {
 	if about.Callback != nil {
 		return true
 	}
 	for _, t := range s.endpoints.Load().list {
-		if t.interested(about) {
+		if t.interested(about) && slices.ContainsFunc(list, func(e events.Event) bool { return takesEvent(t.Events, e) }) {
 			return true
 		}
 	}

@@ -81,7 +81,9 @@ func (s *Service) Use(ctx context.Context, list []Endpoint) error {
 		case !e.IsEnabled():
 			t.disabled = &disabled{Reason: DisabledByHand}
 		}
-		s.failing.Store(e.ID, state.FailingSince != nil)
+		if state.FailingSince != nil {
+			s.failing.Store(e.ID, true) // the opposite is for an attempt to say: one may be failing right now
+		}
 		b.list, b.byID[e.ID] = append(b.list, t), t
 	}
 	s.endpoints.Store(b)

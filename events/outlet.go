@@ -18,16 +18,18 @@ type Subject struct {
 
 // Outlet carries events out of the house.
 type Outlet interface {
-	// Wants reports whether anybody is to be told of a subject's events.
-	Wants(about Subject) bool
+	// Wants reports whether anybody is to be told of one of the events, of which the type and the name are enough.
+	Wants(about Subject, list ...Event) bool
 	// Carry writes who is to be told of the events, within the transaction that writes them. It may be called twice.
 	Carry(tx *gorm.DB, about Subject, list []Event) error
 	// Pending returns those of the runs of whose events somebody is still to be told.
 	Pending(tx *gorm.DB, runIDs []string) ([]string, error)
 }
 
-// Wanted reports whether anybody outside is to be told of a subject's events.
-func (l *Log) Wanted(about Subject) bool { return l.Outlet != nil && l.Outlet.Wants(about) }
+// Wanted reports whether anybody outside is to be told of one of the events; see Outlet.Wants.
+func (l *Log) Wanted(about Subject, list ...Event) bool {
+	return l.Outlet != nil && l.Outlet.Wants(about, list...)
+}
 
 // Pending returns those of the runs whose events are still needed.
 func (l *Log) Pending(tx *gorm.DB, runIDs []string) ([]string, error) {

@@ -119,7 +119,7 @@ func (j *journal) flush() {
 // can be computed from it, unless somebody outside is to be told of them.
 func (j *journal) apply(tx *gorm.DB, batch []entry) error {
 	s, first, last := j.service, batch[0], batch[len(batch)-1]
-	if first.begin != nil && last.end != nil && len(batch) == 2 && last.write == nil && !s.Events.Wanted(j.about) {
+	if first.begin != nil && last.end != nil && len(batch) == 2 && last.write == nil && !s.Events.Wanted(j.about, outline(first.begin), outline(last.end)) {
 		return s.storage.insert(tx, last.end, s.instance)
 	}
 	switch {

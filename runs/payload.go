@@ -21,18 +21,29 @@ type nodeCount struct{ completed, failed int }
 
 // runEvent makes the event that r has come into its status.
 func runEvent(id string, r *Run, nodes nodeCount) events.Event {
-	kind, at := events.RunStarted, r.StartedAt
+	kind, at := cameInto(r)
+	return runEventOf(id, r, kind, at, nodes)
+}
+
+// cameInto returns the type of the event that r has come into its status, and when it has.
+func cameInto(r *Run) (kind string, at time.Time) {
 	switch r.Status {
 	case Queued:
-		kind, at = events.RunQueued, r.CreatedAt
+		return events.RunQueued, r.CreatedAt
 	case Completed:
-		kind, at = events.RunCompleted, r.CompletedAt
+		return events.RunCompleted, r.CompletedAt
 	case Failed:
-		kind, at = events.RunFailed, r.CompletedAt
+		return events.RunFailed, r.CompletedAt
 	case Canceled:
-		kind, at = events.RunCanceled, r.CompletedAt
+		return events.RunCanceled, r.CompletedAt
 	}
-	return runEventOf(id, r, kind, at, nodes)
+	return events.RunStarted, r.StartedAt
+}
+
+// outline is the event that r has come into its status, as far as the question goes who wants to be told of it.
+func outline(r *Run) events.Event {
+	kind, _ := cameInto(r)
+	return events.Event{Type: kind, Name: r.EventNames[kind]}
 }
 
 // runEventOf makes an event of a type about r as it is.

@@ -14,7 +14,11 @@ import (
 // Viewed notes that somebody has looked at a run. Those outside who ask for it are told of the first time that this
 // happens to a run that has ended.
 func (s *Service) Viewed(ctx context.Context, r *Run) error {
-	if !r.Status.Ended() || r.viewed || !s.Events.Wanted(r.subject()) {
+	if !r.Status.Ended() || r.viewed {
+		return nil
+	}
+	r = s.named(r)
+	if !s.Events.Wanted(r.subject(), events.Event{Type: events.RunViewed, Name: r.EventNames[events.RunViewed]}) {
 		return nil
 	}
 	now := time.Now().UTC()
@@ -26,7 +30,7 @@ func (s *Service) Viewed(ctx context.Context, r *Run) error {
 		if done.RowsAffected == 0 {
 			return nil
 		}
-		event := runEventOf("evt_"+ulid.Make().String(), s.named(r), events.RunViewed, now, countNodes(r.Nodes))
+		event := runEventOf("evt_"+ulid.Make().String(), r, events.RunViewed, now, countNodes(r.Nodes))
 		event.Aside = true
 		return s.Events.Append(tx, r.subject(), []events.Event{event})
 	})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 	gormlog "gorm.io/gorm/logger"
@@ -44,16 +45,27 @@ func (s *Store) Read(ctx context.Context) *gorm.DB { return s.read.WithContext(c
 
 // Write runs fn in a transaction, and returns nil only when the change is on disk. On SQLite the writes of concurrent
 // callers share a transaction; an fn that returns an error takes back its own changes and no others. fn may run more
-// than once, so it must only write through tx, and read its result from the last time.
+// than once, so it must only write through tx, and read its result from the last time. When ctx ends before fn has begun,
+// fn is not run; when it ends later, Write still waits for what comes of it.
 // A full, locked or unreachable database is a problem of kind Unavailable.
 func (s *Store) Write(ctx context.Context, fn func(tx *gorm.DB) error) error {
+	const begun, left = 1, 2
+	var state atomic.Int32
 	outcome := make(chan error, 1)
-	s.Go(ctx, fn, func(err error) { outcome <- err })
+	s.Go(ctx, func(tx *gorm.DB) error {
+		if !state.CompareAndSwap(0, begun) && state.Load() == left {
+			return context.Cause(ctx)
+		}
+		return fn(tx)
+	}, func(err error) { outcome <- err })
 	select {
 	case err := <-outcome:
 		return err
 	case <-ctx.Done():
-		return context.Cause(ctx) // fn may have run, and may still be committed
+		if state.CompareAndSwap(0, left) {
+			return context.Cause(ctx)
+		}
+		return <-outcome
 	}
 }
 

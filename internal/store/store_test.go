@@ -227,3 +227,20 @@ func BenchmarkWrite(b *testing.B) {
 		})
 	}
 }
+
+// A caller who leaves while its write is under way hears what became of it: what it reads then is not being written.
+func TestLeavingWhileAWriteIsUnderWay(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		ctx, leave := context.WithCancel(t.Context())
+		n := 0
+		err := s.Write(ctx, func(*gorm.DB) error {
+			leave()
+			n++
+			return errors.New("no")
+		})
+		require.Error(t, err)
+		require.Equal(t, 1, n)
+		require.ErrorIs(t, s.Write(ctx, func(*gorm.DB) error { n++; return nil }), context.Canceled)
+		require.Equal(t, 1, n)
+	})
+}
