@@ -104,6 +104,8 @@ func explainAnswer(f *failure) (code, text string) {
 	switch said := f.cause.Error(); {
 	case contains(said, "server response headers exceeded", "header list larger than", "header list too large"):
 		return codeTooLarge, fmt.Sprintf("The header of the receiver's answer is larger than %d KiB.", webhookMaxHeaderBytes>>10)
+	case contains(said, "http2: client connection lost"): // a ping was not answered
+		return codeTimeout, "The receiver, or the network on the way to it, fell silent in the middle of the exchange."
 	case contains(said, "http2: ", "stream error: ", "connection error: "):
 		return codeHTTP2, "The receiver broke off the exchange by the means of HTTP/2. Its log, or that of the proxy in front of it, says why."
 	}

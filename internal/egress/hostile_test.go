@@ -163,6 +163,7 @@ func TestExplain(t *testing.T) {
 	}{
 		{errors.New("s3cret"), "network"},
 		{fmt.Errorf("http2: server sent GOAWAY, debug=%q", "s3cret"), "http2"},
+		{errors.New("http2: client connection lost"), "timeout"},
 		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "s3cret", IsNotFound: true}}, "dns"},
 		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "s3cret", IsTimeout: true}}, "dns"},
 		{&net.OpError{Op: "dial", Err: timeoutError("s3cret")}, "timeout"},

@@ -100,9 +100,9 @@ func (s *dnsServer) resolver() *net.Resolver {
 	}}
 }
 
-// url is the URL of a server by the name that s knows.
-func (s *dnsServer) url(server *httptest.Server) string {
-	u, _ := url.Parse(server.URL)
+// urlOf is a server's URL by the name that s knows.
+func (s *dnsServer) urlOf(server string) string {
+	u, _ := url.Parse(server)
 	return fmt.Sprintf("%s://%s:%s/", u.Scheme, fakeHost, u.Port())
 }
 
@@ -143,7 +143,7 @@ func TestRebinding(t *testing.T) {
 			defer out.Close()
 			dns := fakeDNS(t, "127.0.0.1", c.second)
 			out.LookUpWith(dns.resolver())
-			url := dns.url(server)
+			url := dns.urlOf(server.URL)
 			require.NoError(t, guard.CheckURL(url))
 
 			_, err = out.Post(t.Context(), url, nil, []byte("{}"), patience)

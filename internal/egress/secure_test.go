@@ -155,7 +155,7 @@ func TestTLSThatIsNone(t *testing.T) {
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	var ended = make(chan struct{})
+	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		if conn, err := listener.Accept(); err == nil {
@@ -169,11 +169,17 @@ func TestTLSThatIsNone(t *testing.T) {
 	<-ended
 }
 
-// goingAway is an HTTP/2 server that says GOAWAY to the first request of its first connections, and answers 204 afterwards.
-func goingAway(t *testing.T, times int32, last uint32, code http2.ErrCode) (*httptest.Server, *atomic.Int32) {
+// framed is an HTTP/2 server that says GOAWAY to its first requests, and answers 204 afterwards.
+type framed struct {
+	*httptest.Server
+	asked  atomic.Int32
+	window atomic.Uint32 // how much of an answer the client lets come before it has read any
+}
+
+// goingAway returns a framed server. last is the last stream that it says it has worked on; after that it hangs up.
+func goingAway(t *testing.T, times int32, last uint32, code http2.ErrCode) *framed {
 	t.Helper()
-	var asked atomic.Int32
-	server := httptest.NewUnstartedServer(nil)
+	server := &framed{Server: httptest.NewUnstartedServer(nil)}
 	server.TLS = &tls.Config{NextProtos: []string{"h2"}}
 	server.Config.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
 		"h2": func(_ *http.Server, conn *tls.Conn, _ http.Handler) {
@@ -188,11 +194,15 @@ func goingAway(t *testing.T, times int32, last uint32, code http2.ErrCode) (*htt
 				if err != nil {
 					return
 				}
+				if settings, ok := frame.(*http2.SettingsFrame); ok && !settings.IsAck() {
+					window, _ := settings.Value(http2.SettingInitialWindowSize)
+					server.window.Store(window)
+				}
 				head, ok := frame.(*http2.HeadersFrame)
 				if !ok {
 					continue
 				}
-				if asked.Add(1) <= times {
+				if server.asked.Add(1) <= times {
 					_ = framer.WriteGoAway(last, code, []byte("s3cret"))
 					if head.StreamID <= last {
 						return // it has begun, and breaks off
@@ -205,7 +215,7 @@ func goingAway(t *testing.T, times int32, last uint32, code http2.ErrCode) (*htt
 	}
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	return server, &asked
+	return server
 }
 
 func noContent() []byte {
@@ -234,9 +244,9 @@ func TestGoAway(t *testing.T) {
 		"not, with error":       {1, 0, http2.ErrCodeProtocol, "http2", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server, asked := goingAway(t, c.times, c.last, c.code)
+			server := goingAway(t, c.times, c.last, c.code)
 			out := wayOut(t)
-			out.Trust(rootsOf(server))
+			out.Trust(rootsOf(server.Server))
 			answer, err := out.Post(t.Context(), server.URL, nil, []byte("{}"), 5*time.Second)
 			if c.fails == "" {
 				require.NoError(t, err)
@@ -244,16 +254,17 @@ func TestGoAway(t *testing.T) {
 			} else {
 				requireFailed(t, err, c.fails, "HTTP/2")
 			}
-			require.Equal(t, c.asked, asked.Load())
+			require.Equal(t, c.asked, server.asked.Load())
+			require.EqualValues(t, 64<<10, server.window.Load())
 		})
 	}
 }
 
 // A receiver that only ever says GOAWAY ends at the limit at the latest.
 func TestEndlessGoAway(t *testing.T) {
-	server, _ := goingAway(t, 1<<30, 0, http2.ErrCodeNo)
+	server := goingAway(t, 1<<30, 0, http2.ErrCodeNo)
 	out := wayOut(t)
-	out.Trust(rootsOf(server))
+	out.Trust(rootsOf(server.Server))
 	started := time.Now()
 	_, err := out.Post(t.Context(), server.URL, nil, []byte("{}"), time.Second)
 	require.Error(t, err)

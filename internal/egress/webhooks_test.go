@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -144,22 +146,27 @@ func TestARedirectIsAnAnswer(t *testing.T) {
 	}
 }
 
+// TestTheEnvironmentsProxyIsIgnored asks in a process of its own, because net/http reads the environment only once.
 func TestTheEnvironmentsProxyIsIgnored(t *testing.T) {
-	var proxied atomic.Int32
-	proxy := receiver(t, func(http.ResponseWriter, *http.Request) { proxied.Add(1) })
-	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
-		t.Setenv(name, proxy.URL)
+	const inside = "BECKON_TEST_PROXIED"
+	if url := os.Getenv(inside); url != "" {
+		dns := fakeDNS(t, "127.0.0.1") // net/http never asks a proxy for localhost, but for this name it would
+		out := wayOut(t)
+		out.LookUpWith(dns.resolver())
+		answer, err := out.Post(t.Context(), dns.urlOf(url), nil, nil, patience)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, answer.Status)
+		return
 	}
-	t.Setenv("NO_PROXY", "")
-	t.Setenv("no_proxy", "")
-	dns := fakeDNS(t, "127.0.0.1") // net/http never asks a proxy for localhost, but for this name it would
-	server := receiver(t, func(http.ResponseWriter, *http.Request) {})
-	out := wayOut(t)
-	out.LookUpWith(dns.resolver())
-	answer, err := out.Post(t.Context(), dns.url(server), nil, nil, patience)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, answer.Status)
+	var asked, proxied atomic.Int32
+	server := receiver(t, func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+	proxy := receiver(t, func(http.ResponseWriter, *http.Request) { proxied.Add(1) })
+	again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+	again.Env = []string{inside + "=" + server.URL, "HTTP_PROXY=" + proxy.URL, "HTTPS_PROXY=" + proxy.URL, "ALL_PROXY=" + proxy.URL}
+	said, err := again.CombinedOutput()
+	require.NoError(t, err, "%s", said)
 	require.Zero(t, proxied.Load())
+	require.EqualValues(t, 1, asked.Load())
 }
 
 func TestNothingIsSentToARefusedURL(t *testing.T) {
@@ -193,10 +200,10 @@ func TestPooledConnectionsEndWithThePermission(t *testing.T) {
 			if secure {
 				server.StartTLS()
 				out.Trust(rootsOf(server))
-				url = strings.Replace(dns.url(server), fakeHost, "example.com", 1) // the name in httptest's certificate
+				url = strings.Replace(dns.urlOf(server.URL), fakeHost, "example.com", 1) // the name in httptest's certificate
 			} else {
 				server.Start()
-				url = dns.url(server)
+				url = dns.urlOf(server.URL)
 			}
 			defer server.Close()
 			_, err := out.Post(t.Context(), url, nil, []byte("{}"), patience)
