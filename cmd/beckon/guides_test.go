@@ -1,25 +1,32 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"gopkg.in/yaml.v3"
 )
 
-// A block of a page that a reader is to save or to run has a comment in front of it that says so.
-var block = regexp.MustCompile("(?s)<!-- (run|file: ([a-z.-]+)) -->\n```[a-z]*\n(.*?)\n```")
+// A block of a page that a reader is to save or to run has a comment in front of it that says so. What is run in several
+// terminals has a name for each.
+var block = regexp.MustCompile("(?s)<!-- (run|file)(?:: ([a-z.-]+))? -->\n```[a-z]*\n(.*?)\n```")
 
 func unpackGuide(ts *testscript.TestScript, neg bool, args []string) {
 	page, err := os.ReadFile(filepath.Join("..", "..", args[0]))
 	ts.Check(err)
-	here := strings.NewReplacer("http://localhost:8080", ts.Getenv("BECKON_URL"), "https://api.openai.com/v1", ts.Getenv("MODEL_URL"))
+	here := strings.NewReplacer("http://localhost:8080", ts.Getenv("BECKON_URL"), "https://api.openai.com/v1", ts.Getenv("MODEL_URL"), "localhost:8788", ts.Getenv("LISTEN"))
 	found := block.FindAllStringSubmatch(string(page), -1)
 	if len(found) == 0 {
 		ts.Fatalf("%s shows nothing to save or to run", args[0])
@@ -27,7 +34,7 @@ func unpackGuide(ts *testscript.TestScript, neg bool, args []string) {
 	for _, b := range found {
 		name := b[2]
 		if b[1] == "run" {
-			name = "run.sh"
+			name = cmp.Or(name, "run") + ".sh"
 		}
 		text := here.Replace(b[3]) + "\n"
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
@@ -54,6 +61,41 @@ func scriptOfStep(ts *testscript.TestScript, workflow string) string {
 	}
 	ts.Fatalf("no step calls a webhook")
 	return ""
+}
+
+// openTerminal runs what a page says to run in a terminal of its own, which stays open: what is printed goes to NAME.txt.
+func openTerminal(ts *testscript.TestScript, neg bool, args []string) {
+	name := args[0]
+	cmd := exec.Command("sh", name+".sh")
+	_, port, err := net.SplitHostPort(ts.Getenv("LISTEN"))
+	ts.Check(err)
+	cmd.Dir, cmd.Env = ts.MkAbs("."), append(environ(ts), "LISTEN="+ts.Getenv("LISTEN"), "PORT="+port)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the shell has children
+	out, err := os.Create(ts.MkAbs(name + ".txt"))
+	ts.Check(err)
+	defer out.Close()
+	cmd.Stdout, cmd.Stderr = out, out
+	ts.Check(cmd.Start())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait()
+		_ = os.WriteFile(ts.MkAbs(name+".ended"), nil, 0o600)
+	}()
+	ts.Defer(func() { <-ended })
+	ts.Defer(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	ts.Check(os.WriteFile(ts.MkAbs(name+".pid"), []byte(strconv.Itoa(cmd.Process.Pid)), 0o600))
+}
+
+// interrupt is Ctrl-C in a terminal, and waits until what ran there has ended.
+func interrupt(ts *testscript.TestScript, neg bool, args []string) {
+	pid, err := strconv.Atoi(ts.ReadFile(args[0] + ".pid"))
+	ts.Check(err)
+	ts.Check(syscall.Kill(-pid, syscall.SIGINT))
+	ts.Check(poll(10*time.Second, func() error {
+		_, err := os.Stat(ts.MkAbs(args[0] + ".ended"))
+		return err
+	}))
 }
 
 func startModel(ts *testscript.TestScript, neg bool, _ []string) {

@@ -23,6 +23,8 @@ import (
 // TestListenScripts runs a listener beside a gateway. $LISTEN is an address for it. Beside the commands of TestScripts there is:
 //
 //	awaits FILE PATTERN   waits until the file has a line that matches
+//	terminal NAME         runs NAME.sh of a guide in a terminal that stays open, and writes what it prints to NAME.txt
+//	interrupt NAME        is Ctrl-C in that terminal
 func TestListenScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/listen",
@@ -36,6 +38,7 @@ func TestListenScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"gateway": startGateway, "shutdown": stopGateway, "awaits": awaits,
+			"guide": unpackGuide, "model": startModel, "terminal": openTerminal, "interrupt": interrupt,
 		},
 	})
 }
