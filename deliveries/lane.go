@@ -44,6 +44,12 @@ func (s *Service) open(key string) bool {
 	return t != nil && t.disabled == nil
 }
 
+func (s *Service) isOpen(l *lane) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open(l.key)
+}
+
 func (s *Service) lane(key string) *lane {
 	l := s.lanes[key]
 	if l == nil {
@@ -90,7 +96,10 @@ func (s *Service) send(l *lane) {
 		}
 		o, made := s.inTurn(l, d)
 		if !made {
-			s.leave(l.key, 1) // the process ends, and gives it back
+			if s.closing.Err() == nil { // else Drain gives back all there are
+				s.giveBack([]row{d.row})
+			}
+			s.leave(l.key, 1)
 			continue
 		}
 		s.senders.Go(func() {
@@ -133,7 +142,8 @@ func (s *Service) giveUpQueue(l *lane) {
 	}
 }
 
-// inTurn makes an attempt when the lane's rate and the process have room for it. made is false when the process ends.
+// inTurn makes an attempt when the lane's rate and the process have room for it. made is false when the process ends, or
+// the endpoint was disabled meanwhile.
 func (s *Service) inTurn(l *lane, d *claimed) (o outcome, made bool) {
 	if limiter := s.limiter(l); limiter != nil && limiter.Wait(s.closing) != nil {
 		return o, false
@@ -141,7 +151,9 @@ func (s *Service) inTurn(l *lane, d *claimed) (o outcome, made bool) {
 	if s.slots.Acquire(s.closing, 1) != nil {
 		return o, false
 	}
-	o, made = s.attempt(d)
+	if s.isOpen(l) {
+		o, made = s.attempt(d)
+	}
 	s.slots.Release(1)
 	if !made {
 		return o, false
