@@ -29,6 +29,7 @@ func (s Status) Ended() bool { return s == Completed || s == Failed || s == Canc
 const (
 	SourceWebhook = "webhook" // a call of a client's webhook
 	SourceAPI     = "api"     // a call of the runs API
+	SourcePage    = "page"    // somebody tried a client in the admin page
 )
 
 // The priorities of a run in the queue.

@@ -22,6 +22,7 @@ type Metrics struct {
 	duration prometheus.Histogram
 	tokens   *prometheus.CounterVec
 	refused  *prometheus.CounterVec
+	forgot   prometheus.Counter
 	reloads  *prometheus.CounterVec
 	attempts *prometheus.CounterVec
 	attempt  prometheus.Histogram
@@ -47,9 +48,10 @@ func NewMetrics(version string) *Metrics {
 	m.attempts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_delivery_attempts_total", Help: "Attempts to deliver an event, by what came of them."}, []string{"result"})
 	m.attempt = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "beckon_delivery_attempt_duration_seconds", Help: "Time of an attempt, from the look-up of the receiver's name to the end of its answer.", Buckets: seconds})
 	m.pending = prometheus.NewGauge(prometheus.GaugeOpts{Name: "beckon_deliveries_pending", Help: "Deliveries that wait, for their first attempt, a retry or a disabled endpoint."})
+	m.forgot = prometheus.NewCounter(prometheus.CounterOpts{Name: "beckon_refused_calls_forgotten_total", Help: "Refused calls that the list of them lacks, because they came faster than it is written."})
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "beckon_build_info", Help: "Always 1; the label has the version.", ConstLabels: prometheus.Labels{"version": version}})
 	info.Set(1)
-	m.registry.MustRegister(m.requests, m.latency, m.runs, m.running, m.queued, m.duration, m.tokens, m.refused, m.reloads, m.attempts, m.attempt, m.pending, info,
+	m.registry.MustRegister(m.requests, m.latency, m.runs, m.running, m.queued, m.duration, m.tokens, m.refused, m.forgot, m.reloads, m.attempts, m.attempt, m.pending, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -67,6 +69,9 @@ func (m *Metrics) Webhook(took time.Duration) { m.latency.Observe(took.Seconds()
 
 // Refused counts a call that started no run.
 func (m *Metrics) Refused(code string) { m.refused.WithLabelValues(code).Inc() }
+
+// RefusedForgotten counts refused calls that the list of them lacks.
+func (m *Metrics) RefusedForgotten(n int) { m.forgot.Add(float64(n)) }
 
 // Reload counts a configuration that was put in force, or was not.
 func (m *Metrics) Reload(ok bool) {

@@ -1,0 +1,86 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sashabaranov/go-openai"
+
+	"beckon/agents"
+	"beckon/internal/problem"
+)
+
+const (
+	listTime  = 10 * time.Second // somebody waits for the answer in front of a page
+	maxModels = 2000
+)
+
+// Models asks a provider which models it has, which is also the test of its connection. It asks once, for 10 s at most,
+// and returns the names in order. Its errors are problems: Invalid for settings that cannot be used, Upstream for what
+// the provider did; only their causes have words of the provider's, without secrets. The transport must not follow
+// redirects.
+func Models(ctx context.Context, transport http.RoundTripper, p agents.Provider) ([]string, error) {
+	return models(ctx, transport, p, listTime)
+}
+
+func models(ctx context.Context, transport http.RoundTripper, p agents.Provider, limit time.Duration) ([]string, error) {
+	found := p.Check()
+	var unusable problem.Fields
+	target, headers := address(p, &unusable)
+	for _, f := range unusable {
+		found.Add(strings.TrimPrefix(f.Path, "provider."), "%s", f.Message)
+	}
+	if err := found.Err(); err != nil {
+		return nil, err
+	}
+	limit = min(limit, p.Timeout.Or(limit))
+	list := target.url.JoinPath("..", "..", "models") // beside …/chat/completions, with its query
+	config := openai.DefaultConfig(p.APIKey.Reveal())
+	config.BaseURL = target.base
+	config.HTTPClient = &attempts{transport: transport, url: list, headers: headers, timeout: limit, log: slog.New(slog.DiscardHandler)}
+	answer, err := openai.NewClientWithConfig(config).ListModels(ctx)
+	if err != nil {
+		asked := &model{provider: p.ID, url: target.base, timeout: limit, secrets: secretsOf(p, list)}
+		return nil, asked.explainList(ctx, err)
+	}
+	return namesOf(answer.Models), nil
+}
+
+// namesOf returns the models' names in order, each once.
+func namesOf(list []openai.Model) []string {
+	names := make([]string, 0, len(list))
+	for _, m := range list {
+		if name := strings.TrimSpace(m.ID); name != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	return names[:min(len(names), maxModels)]
+}
+
+// explainList is explain for the list of models. Not every provider has one.
+func (m *model) explainList(ctx context.Context, err error) error {
+	if ctx.Err() != nil { // nobody waits any more
+		return fmt.Errorf("list the models of provider %q: %w", m.provider, context.Cause(ctx))
+	}
+	f, ok := errors.AsType[*failure](err)
+	if !ok { // not JSON, or not this JSON
+		return problem.New(problem.Upstream, "provider_invalid_response",
+			"The provider %q answered, but not with a list of models. Check its url: it is the base URL, often with /v1 at its end.", m.provider)
+	}
+	cause := errors.New("list the models: " + strings.TrimPrefix(m.cause(f, nil).Error(), "POST "))
+	switch f.status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return problem.New(problem.Upstream, "provider_no_models",
+			"The provider %q has no list of models at its url (status %d). Check the url: it is the base URL, often with /v1 at its end. Some providers have no list and answer all the same.",
+			m.provider, f.status).Because(cause)
+	}
+	return problem.Of(m.explain(ctx, err, nil)).Because(cause)
+}

@@ -1,0 +1,4 @@
+package chat
+
+// ModelsWithin is Models with another limit.
+var ModelsWithin = models

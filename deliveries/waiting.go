@@ -1,0 +1,33 @@
+package deliveries
+
+import (
+	"context"
+	"fmt"
+)
+
+// Waiting counts the deliveries of some endpoints that wait: for their first attempt, a retry, or to be enabled. Those
+// for whom nothing waits are left out.
+func (s *Service) Waiting(ctx context.Context, ids []string) (map[string]int64, error) {
+	waiting := map[string]int64{}
+	if len(ids) == 0 {
+		return waiting, nil
+	}
+	idOf, lanes := map[string]string{}, make([]string, len(ids))
+	for i, id := range ids {
+		lanes[i] = endpointLane(id)
+		idOf[lanes[i]] = id
+	}
+	var rows []struct {
+		Lane string
+		N    int64
+	}
+	// By lane, which is what the index of those that wait begins with.
+	err := s.Store.Read(ctx).Raw("SELECT lane, COUNT(*) AS n FROM deliveries WHERE status = 'PENDING' AND lane IN ? GROUP BY lane", lanes).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("count the deliveries that wait: %w", err)
+	}
+	for _, w := range rows {
+		waiting[idOf[w.Lane]] = w.N
+	}
+	return waiting, nil
+}

@@ -1,0 +1,175 @@
+package config
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"beckon/agents"
+	"beckon/clients"
+	"beckon/commands"
+	"beckon/deliveries"
+	"beckon/internal/egress"
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/store"
+	"beckon/internal/units"
+)
+
+func (e *Editor) addSections() {
+	e.Providers = sectionOf(e, agents.SectionProviders, func(r *Resources) *[]agents.Provider { return &r.Providers }, e.made.Providers)
+	e.Providers.merge, e.Providers.check = mergeProvider, e.checkProvider
+	e.Agents = sectionOf(e, agents.SectionAgents, func(r *Resources) *[]agents.Agent { return &r.Agents }, e.made.Agents)
+	e.Agents.check = checkAgent
+	e.Flows = sectionOf(e, agents.SectionFlows, func(r *Resources) *[]agents.Flow { return &r.Flows }, e.made.Flows)
+	e.Commands = sectionOf(e, SectionCommands, func(r *Resources) *[]commands.Command { return &r.Commands }, e.made.Commands)
+	e.Clients = &Section[clients.Client]{editor: e, name: SectionClients, part: func(r *Resources) *[]clients.Client { return &r.Clients },
+		storage: e.made.Clients, create: e.made.Clients.CreateIn, remove: e.made.Clients.Delete, merge: mergeClient, check: checkClient}
+	e.Endpoints = sectionOf(e, SectionEndpoints, func(r *Resources) *[]deliveries.Endpoint { return &r.Endpoints }, e.made.Endpoints.Resources)
+	e.Endpoints.prepare, e.Endpoints.merge, e.Endpoints.check = deliveries.Endpoint.Prepared, deliveries.Endpoint.Revised, checkEndpoint
+	e.Endpoints.remove = e.made.Endpoints.RemoveIn
+	e.Endpoints.create = func(tx *gorm.DB, item deliveries.Endpoint) (secret.String, error) {
+		return item.Secret, e.made.Endpoints.Create(tx, item)
+	}
+}
+
+// sectionOf is the section of a noun that consists of its documents alone.
+func sectionOf[T noun](e *Editor, name string, part func(*Resources) *[]T, kept *store.Resources[T]) *Section[T] {
+	return &Section[T]{editor: e, name: name, part: part, storage: kept, remove: kept.Delete,
+		create: func(tx *gorm.DB, item T) (secret.String, error) { return "", kept.Create(tx, item) }}
+}
+
+func mergeProvider(have, wanted agents.Provider) agents.Provider {
+	wanted.APIKey = keep(have.APIKey, wanted.APIKey)
+	wanted.Headers = keepHeaders(have.Headers, wanted.Headers)
+	return wanted
+}
+
+func mergeClient(have, wanted clients.Client) clients.Client {
+	wanted.WebhookSecret = keep(have.WebhookSecret, wanted.WebhookSecret)
+	return wanted
+}
+
+// keep returns the secret that was there when nothing is said about it, or what is shown in its place.
+func keep(have, wanted secret.String) secret.String {
+	if wanted == secret.Mask {
+		return have
+	}
+	return cmp.Or(wanted, have)
+}
+
+func keepHeaders(have, wanted map[string]secret.String) map[string]secret.String {
+	wanted = maps.Clone(wanted)
+	for name, value := range wanted {
+		wanted[name] = keep(have[name], value)
+	}
+	return wanted
+}
+
+// checkProvider also finds what otherwise comes to light with the provider's first agent.
+func (e *Editor) checkProvider(_ *Config, _ Resources, p agents.Provider) (found problem.Fields) {
+	if p.APIKey.IsReference() && !keyReference.MatchString(p.APIKey.Reveal()) {
+		found.Add("apiKey", "can refer to a variable only if the variable's name ends in _API_KEY")
+	}
+	if p.APIKey == secret.Mask {
+		found.Add("apiKey", onlyShown)
+	}
+	found.Under("headers", checkSecrets(p.Headers))
+	if how := e.made.How.Providers[p.Type]; how != nil {
+		_, wrong := how(p, agents.Agent{ID: "probe", Provider: p.ID, Model: "probe"})
+		for _, f := range wrong {
+			if path, ofProvider := strings.CutPrefix(f.Path, "provider."); ofProvider {
+				found.Add(path, "%s", f.Message)
+			}
+		}
+	}
+	return found
+}
+
+const onlyShown = "must be the secret itself: ••• is only what is shown in its place"
+
+func checkSecrets(headers map[string]secret.String) (found problem.Fields) {
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		switch value := headers[name]; {
+		case value == secret.Mask:
+			found.Add(name, onlyShown)
+		case value.IsReference():
+			found.Add(name, "cannot refer to a variable: that is for the configuration file")
+		}
+	}
+	return found
+}
+
+// checkAgent blames the agent, and not the flow that was there first.
+func checkAgent(_ *Config, planned Resources, a agents.Agent) (found problem.Fields) {
+	if indexOf(planned.Flows, a.ID) >= 0 {
+		found.Add("id", "%q is already the id of a flow", a.ID)
+	}
+	return found
+}
+
+func checkClient(_ *Config, _ Resources, c clients.Client) (found problem.Fields) {
+	if c.WebhookSecret == secret.Mask {
+		found.Add("webhookSecret", onlyShown)
+	}
+	return found
+}
+
+func checkEndpoint(c *Config, _ Resources, e deliveries.Endpoint) (found problem.Fields) {
+	if err := egress.NewGuard(c.Egress.Networks).CheckURL(e.URL); err != nil {
+		found.Add("url", "%v", err)
+	}
+	if e.Secret == secret.Mask {
+		found.Add("secret", onlyShown)
+	}
+	if e.Secret.IsReference() {
+		found.Add("secret", "cannot refer to a variable: that is for the configuration file")
+	}
+	found.Under("headers", checkSecrets(e.Headers))
+	return found
+}
+
+// RotateToken gives a client a new token and returns it; the old one ends after overlap.
+func (e *Editor) RotateToken(ctx context.Context, who, id string, overlap time.Duration) (token secret.String, err error) {
+	if e.Clients.inFile(e.made.Config(), id) {
+		return "", problem.New(problem.Conflict, "managed_by_config", "The client %q is declared in the configuration file: change it, or its token, there.", id)
+	}
+	err = e.rotate(ctx, who, e.Clients.key(id), map[string]units.Duration{"overlap": units.Duration(overlap)}, func(tx *gorm.DB) error {
+		token, err = e.made.Clients.RotateIn(tx, id, overlap)
+		return err
+	})
+	return token, err
+}
+
+// RotateSecret gives an endpoint a new secret and returns it, or what verifies it; see deliveries.Registry.Rotate.
+func (e *Editor) RotateSecret(ctx context.Context, who, id string) (shown secret.String, err error) {
+	if e.Endpoints.inFile(e.made.Config(), id) {
+		return "", e.Endpoints.managedByConfig(id)
+	}
+	err = e.rotate(ctx, who, e.Endpoints.key(id), nil, func(tx *gorm.DB) error {
+		shown, err = e.made.Endpoints.RotateIn(tx, id)
+		return err
+	})
+	if problem.Is(err, problem.NotFound) {
+		err = e.Endpoints.notFound(id)
+	}
+	return shown, err
+}
+
+func (e *Editor) rotate(ctx context.Context, who string, key resourceKey, what any, rotate func(tx *gorm.DB) error) error {
+	err := e.made.Store.Write(ctx, func(tx *gorm.DB) error {
+		if err := rotate(tx); err != nil {
+			return err
+		}
+		return e.audit(tx, who, "rotate", key, nil, what)
+	})
+	if err == nil {
+		e.changed(ctx)
+	}
+	return err
+}

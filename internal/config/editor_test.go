@@ -1,0 +1,345 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+
+	"beckon/agents"
+	"beckon/clients"
+	"beckon/commands"
+	"beckon/deliveries"
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/store"
+	"beckon/internal/store/storetest"
+)
+
+const fileOfEditor = `
+egress: {allowPrivate: [127.0.0.1/32]}
+providers: [{id: filed, type: template, template: hi}]
+agents: [{id: filed, provider: filed}]
+clients: [{id: filed, token: t0ken-of-file, passthrough: true, allowedAgents: [filed]}]
+`
+
+// editorBench is an editor on a database of its own.
+type editorBench struct {
+	*Editor
+	t     *testing.T
+	store *store.Store
+	made  EditorConfig
+	times int // that a change was told of
+}
+
+func newEditorBench(t *testing.T, s *store.Store, file string) *editorBench {
+	sealer := secret.NewSealer(func() (secret.String, error) { return "key", nil })
+	b := &editorBench{t: t, store: s}
+	inForce := load(t, file, nil)
+	b.made = EditorConfig{Store: s, Config: func() *Config { return inForce }, How: factories(), Env: vars{"GOOD_API_KEY": "sk-from-environment"}.get,
+		Providers: store.NewResources[agents.Provider](s, agents.SectionProviders, sealer),
+		Agents:    store.NewResources[agents.Agent](s, agents.SectionAgents, sealer),
+		Flows:     store.NewResources[agents.Flow](s, agents.SectionFlows, sealer),
+		Commands:  store.NewResources[commands.Command](s, SectionCommands, sealer),
+		Clients:   clients.NewStorage(s, sealer),
+		Endpoints: deliveries.NewRegistry(s, sealer, nil),
+		Changed:   func(context.Context) { b.times++ }}
+	b.Editor = NewEditor(b.made)
+	return b
+}
+
+func editing(t *testing.T, test func(t *testing.T, b *editorBench, ctx context.Context)) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) { test(t, newEditorBench(t, s, fileOfEditor), context.Background()) })
+}
+
+// fill makes a provider, an agent, a flow, a command, a client and an endpoint that need each other.
+func (b *editorBench) fill(ctx context.Context) (token secret.String) {
+	_, _, err := b.Providers.Create(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://example.com", APIKey: "sk-s3cret", Headers: map[string]secret.String{"X-Key": "h3ader"}})
+	require.NoError(b.t, err)
+	_, _, err = b.Agents.Create(ctx, "mia", agents.Agent{ID: "a", Provider: "p", Model: "m"})
+	require.NoError(b.t, err)
+	_, _, err = b.Flows.Create(ctx, "mia", agents.Flow{ID: "f", Root: agents.Step{Type: "agent", AgentID: "a"}})
+	require.NoError(b.t, err)
+	_, _, err = b.Commands.Create(ctx, "mia", commands.Command{ID: "daily", Prompt: "Go", AgentID: "a"})
+	require.NoError(b.t, err)
+	_, token, err = b.Clients.Create(ctx, "mia", clients.Client{ID: "c", Passthrough: true, AllowedAgents: []string{"a", "f"}})
+	require.NoError(b.t, err)
+	_, _, err = b.Endpoints.Create(ctx, "mia", deliveries.Endpoint{ID: "e", URL: "https://example.com/hook", Clients: []string{"c"}})
+	require.NoError(b.t, err)
+	return token
+}
+
+func codeOf(err error) string {
+	if p, ok := errors.AsType[*problem.Error](err); ok {
+		return p.Code
+	}
+	return fmt.Sprint(err)
+}
+
+func fieldsIn(err error) (paths []string) {
+	for _, f := range problem.Of(err).Fields {
+		paths = append(paths, f.Path)
+	}
+	return paths
+}
+
+func TestEditorCreatesChangesAndDeletes(t *testing.T) {
+	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
+		token := b.fill(ctx)
+		require.Regexp(t, `^mgc_\w{43}$`, token.Reveal())
+		require.Equal(t, 6, b.times)
+
+		list, err := b.Clients.List(ctx)
+		require.NoError(t, err)
+		require.Len(t, list, 2)
+		require.Equal(t, []string{FromConfig, FromDatabase}, []string{list[0].Origin, list[1].Origin})
+		require.Empty(t, list[1].Warnings)
+
+		have, err := b.Clients.Get(ctx, "c")
+		require.NoError(t, err)
+		require.EqualValues(t, 1, have.Version)
+		have.Item.Name = "Called"
+		changed, err := b.Clients.Update(ctx, "mia", have.Item, have.Version)
+		require.NoError(t, err)
+		require.EqualValues(t, 2, changed.Version)
+		_, err = b.Clients.Update(ctx, "ben", have.Item, have.Version)
+		require.True(t, problem.Is(err, problem.Outdated), "%v", err)
+		require.Equal(t, "changed_since", codeOf(err))
+		require.Equal(t, "changed_since", codeOf(b.Clients.Delete(ctx, "ben", "c", 1)))
+
+		require.NoError(t, b.Endpoints.Delete(ctx, "mia", "e", 0))
+		require.NoError(t, b.Clients.Delete(ctx, "mia", "c", 2))
+		credentials, err := b.made.Clients.Credentials(ctx)
+		require.NoError(t, err)
+		require.Empty(t, credentials, "a client takes its tokens along")
+		_, err = b.Clients.Get(ctx, "c")
+		require.Equal(t, "client_not_found", codeOf(err))
+	})
+}
+
+func TestEditorRefuses(t *testing.T) {
+	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
+		b.fill(ctx)
+		before, err := b.store.Revision(ctx)
+		require.NoError(t, err)
+		provider := func(p agents.Provider) error { _, _, err := b.Providers.Create(ctx, "mia", p); return err }
+		agent := func(a agents.Agent) error { _, _, err := b.Agents.Create(ctx, "mia", a); return err }
+		client := func(c clients.Client) error { _, _, err := b.Clients.Create(ctx, "mia", c); return err }
+		endpoint := func(e deliveries.Endpoint) error { _, _, err := b.Endpoints.Create(ctx, "mia", e); return err }
+		_, errOfFile := b.Agents.Update(ctx, "mia", agents.Agent{ID: "filed", Provider: "p", Model: "m"}, 0)
+		_, errOfNone := b.Agents.Update(ctx, "mia", agents.Agent{ID: "none", Provider: "p", Model: "m"}, 0)
+		_, errBreaks := b.Clients.Update(ctx, "mia", clients.Client{ID: "c", Passthrough: false, CommandID: "daily", AllowedAgents: []string{"f"}}, 0)
+		_, errOthers := b.Commands.Update(ctx, "mia", commands.Command{ID: "daily", Prompt: " "}, 0)
+		for name, test := range map[string]struct {
+			err    error
+			kind   problem.Kind
+			code   string
+			fields []string
+		}{
+			"an id that is taken":           {client(clients.Client{ID: "c", Passthrough: true, AllowedAgents: []string{"a"}}), problem.Conflict, "already_exists", nil},
+			"an id of the file":             {client(clients.Client{ID: "filed", Passthrough: true, AllowedAgents: []string{"a"}}), problem.Conflict, "managed_by_config", nil},
+			"change what the file has":      {errOfFile, problem.Conflict, "managed_by_config", nil},
+			"delete what the file has":      {b.Agents.Delete(ctx, "mia", "filed", 0), problem.Conflict, "managed_by_config", nil},
+			"change what is not there":      {errOfNone, problem.NotFound, "agent_not_found", nil},
+			"delete what is not there":      {b.Flows.Delete(ctx, "mia", "none", 0), problem.NotFound, "flow_not_found", nil},
+			"no slug":                       {agent(agents.Agent{ID: "No Slug", Provider: "p", Model: "m"}), problem.Invalid, "invalid_resource", []string{"id"}},
+			"several fields":                {agent(agents.Agent{ID: "x", MaxTokens: -1}), problem.Invalid, "invalid_resource", []string{"maxTokens", "provider"}},
+			"no such agent":                 {client(clients.Client{ID: "x", Passthrough: true, AllowedAgents: []string{"a", "nobody"}}), problem.Invalid, "invalid_resource", []string{"allowedAgents[1]"}},
+			"a template that is none":       {client(clients.Client{ID: "x", Passthrough: true, Template: "{{", AllowedAgents: []string{"a"}}), problem.Invalid, "invalid_resource", []string{"template"}},
+			"a command's agent not allowed": {errBreaks, problem.Invalid, "invalid_resource", []string{"allowedAgents"}},
+			"an empty prompt":               {errOthers, problem.Invalid, "invalid_resource", []string{"prompt"}},
+			"the id of a flow":              {agent(agents.Agent{ID: "f", Provider: "p", Model: "m"}), problem.Invalid, "invalid_resource", []string{"id"}},
+			"a variable that is no key":     {provider(agents.Provider{ID: "x", Type: "openai", APIKey: "${PATH}"}), problem.Invalid, "invalid_resource", []string{"apiKey"}},
+			"a variable that is not set":    {provider(agents.Provider{ID: "x", Type: "openai", APIKey: "${NO_API_KEY}"}), problem.Invalid, "invalid_resource", []string{"apiKey"}},
+			"the mask for a secret":         {provider(agents.Provider{ID: "x", Type: "openai", APIKey: secret.Mask}), problem.Invalid, "invalid_resource", []string{"apiKey"}},
+			"a template with no agent yet":  {provider(agents.Provider{ID: "x", Type: "template"}), problem.Invalid, "invalid_resource", []string{"template"}},
+			"no such type":                  {provider(agents.Provider{ID: "x", Type: "telepathy"}), problem.Invalid, "invalid_resource", []string{"type"}},
+			"a private address":             {endpoint(deliveries.Endpoint{ID: "x", URL: "http://10.0.0.1/hook"}), problem.Invalid, "invalid_resource", []string{"url"}},
+			"an event that nobody has":      {endpoint(deliveries.Endpoint{ID: "x", URL: "https://example.com", Events: []string{"run.broken"}}), problem.Invalid, "invalid_resource", []string{"events[0]"}},
+			"a provider in use":             {b.Providers.Delete(ctx, "mia", "p", 0), problem.Conflict, "in_use", nil},
+		} {
+			t.Run(name, func(t *testing.T) {
+				require.Error(t, test.err)
+				require.Equal(t, test.code, codeOf(test.err), "%v", test.err)
+				require.True(t, problem.Is(test.err, test.kind), "%v", test.err)
+				if test.fields != nil {
+					require.ElementsMatch(t, test.fields, fieldsIn(test.err), "%v", test.err)
+				}
+			})
+		}
+		after, err := b.store.Revision(ctx)
+		require.NoError(t, err)
+		require.Equal(t, before, after, "nothing was changed")
+		entries, _, err := b.store.AuditEntries(ctx, store.AuditQuery{Limit: 100})
+		require.NoError(t, err)
+		require.Len(t, entries, 6)
+	})
+}
+
+func TestEditorNamesWhatWouldBreak(t *testing.T) {
+	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
+		b.fill(ctx)
+		err := b.Agents.Delete(ctx, "mia", "a", 0)
+		require.Equal(t, "in_use", codeOf(err))
+		require.Contains(t, err.Error(), `client "c"`)
+		require.Contains(t, err.Error(), `flow "f"`)
+		require.Contains(t, err.Error(), `command "daily"`)
+		require.Contains(t, fieldsIn(err), "clients/c.allowedAgents[0]")
+
+		_, _, err = b.Clients.Create(ctx, "mia", clients.Client{ID: "nightly", CommandID: "daily", AllowedAgents: []string{"a"}})
+		require.NoError(t, err)
+		_, err = b.Commands.Update(ctx, "mia", commands.Command{ID: "daily", Prompt: "Go", AgentID: "f"}, 0)
+		require.Equal(t, "breaks_others", codeOf(err))
+		require.Equal(t, []string{"clients/nightly.allowedAgents"}, fieldsIn(err))
+	})
+}
+
+func TestEditorLeavesTheFileWhole(t *testing.T) {
+	// The file may refer to what the database has.
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		ctx := context.Background()
+		first := newEditorBench(t, s, "{}")
+		_, _, err := first.Providers.Create(ctx, "mia", agents.Provider{ID: "p", Type: "openai"})
+		require.NoError(t, err)
+		_, _, err = first.Agents.Create(ctx, "mia", agents.Agent{ID: "a", Provider: "p", Model: "m"})
+		require.NoError(t, err)
+		b := newEditorBench(t, s, "clients: [{id: ci, token: t0ken-of-file, passthrough: true, allowedAgents: [a]}]")
+		err = b.Agents.Delete(ctx, "mia", "a", 0)
+		require.Equal(t, "in_use", codeOf(err))
+		require.Contains(t, err.Error(), `client "ci"`)
+	})
+}
+
+func TestEditorMendsWhatIsBroken(t *testing.T) {
+	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
+		b.fill(ctx)
+		require.NoError(t, b.store.Write(ctx, func(tx *gorm.DB) error {
+			return tx.Exec("UPDATE resources SET spec = REPLACE(spec, '\"model\":\"m\"', '\"model\":\"\"') WHERE kind = 'agents'").Error
+		}))
+		broken, err := b.Agents.Get(ctx, "a")
+		require.NoError(t, err)
+		require.Equal(t, "model", broken.Warnings[0].Path)
+		// Others that were broken before don't stand in the way of a change.
+		_, err = b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Name: "P", Type: "openai"}, 0)
+		require.NoError(t, err)
+		_, err = b.Agents.Update(ctx, "mia", agents.Agent{ID: "a", Provider: "p", Model: "m2"}, 0)
+		require.NoError(t, err)
+		mended, err := b.Agents.Get(ctx, "a")
+		require.NoError(t, err)
+		require.Empty(t, mended.Warnings)
+	})
+}
+
+func TestEditorKeepsSecrets(t *testing.T) {
+	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
+		b.fill(ctx)
+		for name, given := range map[string]secret.String{"absent": "", "masked": secret.Mask} {
+			_, err := b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Name: name, Type: "openai", APIKey: given, Headers: map[string]secret.String{"X-Key": secret.Mask, "X-New": "n3w"}}, 0)
+			require.NoError(t, err)
+			have, err := b.Providers.Get(ctx, "p")
+			require.NoError(t, err)
+			require.Equal(t, name, have.Item.Name)
+			require.Equal(t, "sk-s3cret", have.Item.APIKey.Reveal())
+			require.Equal(t, map[string]secret.String{"X-Key": "h3ader", "X-New": "n3w"}, have.Item.Headers)
+		}
+		_, err := b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", APIKey: "${GOOD_API_KEY}"}, 0)
+		require.NoError(t, err)
+		have, err := b.Providers.Get(ctx, "p")
+		require.NoError(t, err)
+		require.Equal(t, "${GOOD_API_KEY}", have.Item.APIKey.Reveal(), "not its value")
+		require.Empty(t, have.Item.Headers)
+
+		before, err := b.Endpoints.Get(ctx, "e")
+		require.NoError(t, err)
+		require.Regexp(t, "^whsec_", before.Item.Secret.Reveal())
+		_, err = b.Endpoints.Update(ctx, "mia", deliveries.Endpoint{ID: "e", URL: "https://example.com/other"}, 0)
+		require.NoError(t, err)
+		shown, err := b.RotateSecret(ctx, "mia", "e")
+		require.NoError(t, err)
+		after, err := b.Endpoints.Get(ctx, "e")
+		require.NoError(t, err)
+		require.Equal(t, shown, after.Item.Secret)
+		require.Equal(t, before.Item.Secret, after.Item.PreviousSecret)
+	})
+}
+
+func TestEditorRotatesTokens(t *testing.T) {
+	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
+		old := b.fill(ctx)
+		fresh, err := b.RotateToken(ctx, "mia", "c", time.Hour)
+		require.NoError(t, err)
+		require.NotEqual(t, old, fresh)
+		credentials, err := b.made.Clients.Credentials(ctx)
+		require.NoError(t, err)
+		require.Len(t, credentials["c"], 2)
+		_, err = b.RotateToken(ctx, "mia", "filed", 0)
+		require.Equal(t, "managed_by_config", codeOf(err))
+		_, err = b.RotateToken(ctx, "mia", "none", 0)
+		require.Equal(t, "client_not_found", codeOf(err))
+		_, err = b.RotateSecret(ctx, "mia", "none")
+		require.Equal(t, "endpoint_not_found", codeOf(err))
+		require.Equal(t, 7, b.times)
+	})
+}
+
+func TestEditorWritesTheAuditList(t *testing.T) {
+	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
+		b.fill(ctx)
+		_, err := b.Providers.Update(ctx, "ben", agents.Provider{ID: "p", Type: "openai", APIKey: "sk-an0ther", Headers: map[string]secret.String{"X-Key": secret.Mask}}, 0)
+		require.NoError(t, err)
+		require.NoError(t, b.Note(ctx, "ben", "resend", "deliveries", "dlv_1", nil))
+		entries, _, err := b.store.AuditEntries(ctx, store.AuditQuery{Section: "providers", Limit: 10})
+		require.NoError(t, err)
+		require.Len(t, entries, 2)
+		require.Equal(t, []string{"ben", "update", "p"}, []string{entries[0].Who, entries[0].Action, entries[0].ResourceID})
+		require.Contains(t, string(entries[0].Before), `"apiKey":"•••"`)
+		require.Contains(t, string(entries[0].After), `"apiKey":"••• (new)"`)
+		require.Contains(t, string(entries[0].After), `"X-Key":"•••"`)
+		require.Nil(t, entries[1].Before)
+		all, _, err := b.store.AuditEntries(ctx, store.AuditQuery{Limit: 100})
+		require.NoError(t, err)
+		require.Len(t, all, 8)
+		for _, e := range all {
+			for _, hidden := range []string{"sk-s3cret", "sk-an0ther", "h3ader", "whsec_", "mgc_"} {
+				require.NotContains(t, string(e.Before)+string(e.After), hidden)
+			}
+		}
+	})
+}
+
+func TestEditorsAtTheSameTime(t *testing.T) {
+	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
+		b.made.Changed = nil
+		b.Editor = NewEditor(b.made)
+		b.fill(ctx)
+		// One deletes the agent, the other one gives it to a client: one of them is too late, whoever that is.
+		_, _, err := b.Agents.Create(ctx, "mia", agents.Agent{ID: "wanted", Provider: "p", Model: "m"})
+		require.NoError(t, err)
+		var both sync.WaitGroup
+		var deleted, created error
+		both.Go(func() { deleted = b.Agents.Delete(ctx, "mia", "wanted", 0) })
+		both.Go(func() {
+			_, _, created = b.Clients.Create(ctx, "ben", clients.Client{ID: "late", Passthrough: true, AllowedAgents: []string{"wanted"}})
+		})
+		both.Wait()
+		require.True(t, (deleted == nil) != (created == nil), "%v, %v", deleted, created)
+
+		// Of changes that were made for the same version, one wins.
+		var all sync.WaitGroup
+		won := make(chan int, 5)
+		for i := range 5 {
+			all.Go(func() {
+				if _, err := b.Commands.Update(ctx, "mia", commands.Command{ID: "daily", Prompt: fmt.Sprint(i), AgentID: "a"}, 1); err == nil {
+					won <- i
+				}
+			})
+		}
+		all.Wait()
+		require.Len(t, won, 1)
+	})
+}

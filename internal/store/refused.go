@@ -1,0 +1,132 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"gorm.io/gorm"
+
+	"beckon/internal/problem"
+)
+
+// The bounds of the list of refused calls, and of a page of it.
+const (
+	keptRefused        = 1000
+	DefaultRefusedPage = 50
+	MaxRefusedPage     = 200
+)
+
+const refusedPrefix = "ref_"
+
+// RefusedCall is a request that was turned away. Its body is not kept.
+type RefusedCall struct {
+	ID        string // ref_ and a ULID
+	At        time.Time
+	Status    int
+	Code      string // of the problem that was answered
+	Reason    string // its detail
+	Method    string
+	Path      string
+	RequestID string            // as the answer had it
+	ClientID  string            // as the caller gave it; there may be no such client
+	Address   string            // of the caller
+	Headers   map[string]string // those with secrets are masked
+}
+
+// RefusedQuery asks for refused calls, newest first.
+type RefusedQuery struct {
+	ClientID string // empty for all
+	Code     string // empty for all
+	Limit    int    // 1 to MaxRefusedPage
+	Cursor   string // of the page before; empty for the first
+}
+
+// Refuse keeps refused calls, and deletes all but the last thousand.
+func (s *Store) Refuse(tx *gorm.DB, list []RefusedCall) error {
+	for _, c := range list {
+		headers, err := json.Marshal(c.Headers)
+		if err != nil {
+			return fmt.Errorf("encode the headers of a refused call: %w", err)
+		}
+		r := s.NewRow()
+		r.Value(refusedPrefix + ulid.Make().String())
+		r.Number(c.At.UnixMilli())
+		r.Number(int64(c.Status))
+		for _, text := range []string{c.Code, c.Reason, c.Method, c.Path, c.Address, string(headers)} {
+			r.Value(text)
+		}
+		r.Text(c.ClientID)
+		r.Text(c.RequestID)
+		if err := s.Insert(tx, "INSERT INTO refused_calls (id, at, status, code, reason, method, path, address, headers, client_id, request_id)", r); err != nil {
+			return err
+		}
+	}
+	return tx.Exec("DELETE FROM refused_calls WHERE id <= (SELECT id FROM refused_calls ORDER BY id DESC LIMIT 1 OFFSET ?)", keptRefused).Error
+}
+
+// RefusedCalls returns a page of refused calls and the cursor of the next; no cursor says that there is none.
+func (s *Store) RefusedCalls(ctx context.Context, q RefusedQuery) (list []RefusedCall, next string, err error) {
+	cursors := NewCursors(refusedPrefix, q.ClientID, q.Code)
+	below, err := cursors.Below(q.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	query := s.Read(ctx).Table("refused_calls").Where("id < ?", below).Order("id DESC").Limit(q.Limit + 1)
+	if q.ClientID != "" {
+		query = query.Where("client_id = ?", q.ClientID)
+	}
+	if q.Code != "" {
+		query = query.Where("code = ?", q.Code)
+	}
+	var rows []refusedRow
+	if err := query.Find(&rows).Error; err != nil {
+		return nil, "", unavailable(fmt.Errorf("list the refused calls: %w", err))
+	}
+	if len(rows) > q.Limit {
+		rows = rows[:q.Limit]
+		next = cursors.After(rows[q.Limit-1].ID)
+	}
+	list = make([]RefusedCall, len(rows))
+	for i, w := range rows {
+		if list[i], err = w.call(); err != nil {
+			return nil, "", err
+		}
+	}
+	return list, next, nil
+}
+
+// RefusedCall returns one of them. A NotFound says that there is none of that id, or none any more.
+func (s *Store) RefusedCall(ctx context.Context, id string) (RefusedCall, error) {
+	var rows []refusedRow
+	if err := s.Read(ctx).Table("refused_calls").Where("id = ?", id).Find(&rows).Error; err != nil {
+		return RefusedCall{}, unavailable(fmt.Errorf("read a refused call: %w", err))
+	}
+	if len(rows) == 0 {
+		return RefusedCall{}, problem.New(problem.NotFound, "refused_call_not_found", "There is no such refused call: the last %d are kept.", keptRefused)
+	}
+	return rows[0].call()
+}
+
+type refusedRow struct {
+	ID, Code, Reason, Method, Path, Address, Headers string
+	ClientID, RequestID                              *string
+	At                                               int64
+	Status                                           int
+}
+
+func (w refusedRow) call() (RefusedCall, error) {
+	c := RefusedCall{ID: w.ID, At: time.UnixMilli(w.At).UTC(), Status: w.Status, Code: w.Code, Reason: w.Reason, Method: w.Method, Path: w.Path, Address: w.Address}
+	if w.ClientID != nil {
+		c.ClientID = *w.ClientID
+	}
+	if w.RequestID != nil {
+		c.RequestID = *w.RequestID
+	}
+	if err := json.Unmarshal([]byte(w.Headers), &c.Headers); err != nil {
+		return c, fmt.Errorf("decode the headers of a refused call: %w", err)
+	}
+	return c, nil
+}

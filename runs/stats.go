@@ -1,0 +1,228 @@
+package runs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"beckon/agents"
+	"beckon/internal/store"
+)
+
+// The bounds of statistics.
+const (
+	MaxStats     = 31 * 24 * time.Hour // how far back they reach
+	lastFailures = 10
+	// settleTime is how long after its end an hour may still get runs: one is written a moment after it was made.
+	settleTime = 5 * time.Minute
+)
+
+// Tally counts runs.
+type Tally struct {
+	ByStatus map[Status]int64
+	Tokens   int64
+	P50, P95 time.Duration // of the completed ones, to two digits; 0 when there are none
+}
+
+// Stats is what has become of the runs that were made since a time.
+type Stats struct {
+	Since    time.Time // the full hour
+	Total    Tally
+	Hours    []Hour // all of them, the oldest first
+	Failures []FailedRun
+}
+
+// Hour counts the runs that were made in an hour.
+type Hour struct {
+	At time.Time
+	Tally
+}
+
+// FailedRun is a run that failed lately.
+type FailedRun struct {
+	RunID, ClientID, WorkflowID string
+	Error                       agents.Failure
+	CreatedAt                   time.Time
+}
+
+// Statistics counts runs. What it has counted of hours in which nothing happens any more, it keeps.
+type Statistics struct {
+	store *store.Store
+	now   func() time.Time
+
+	mu      sync.Mutex
+	settled map[int64]*count // by hour
+}
+
+// NewStatistics returns the statistics of the runs in a store; now is the clock, nil the system's.
+func NewStatistics(s *store.Store, now func() time.Time) *Statistics {
+	if now == nil {
+		now = time.Now
+	}
+	return &Statistics{store: s, now: now, settled: map[int64]*count{}}
+}
+
+// Since counts the runs that were made since the beginning of an hour, MaxStats ago at most.
+func (s *Statistics) Since(ctx context.Context, since time.Time) (*Stats, error) {
+	now := s.now().UTC()
+	first, last := hourOf(latest(since, now.Add(-MaxStats))), hourOf(now)
+	hours, err := s.count(ctx, first, last)
+	if err != nil {
+		return nil, err
+	}
+	stats := &Stats{Since: timeOfHour(first)}
+	total := newCount()
+	for h := first; h <= last; h++ {
+		c := hours[h]
+		if c == nil {
+			c = newCount()
+		}
+		total.add(c)
+		stats.Hours = append(stats.Hours, Hour{timeOfHour(h), c.tally()})
+	}
+	stats.Total = total.tally()
+	stats.Failures, err = s.failures(ctx, stats.Since)
+	return stats, err
+}
+
+// count asks the database for the hours that are not settled yet.
+func (s *Statistics) count(ctx context.Context, first, last int64) (map[int64]*count, error) {
+	hours := map[int64]*count{}
+	s.mu.Lock()
+	from := first
+	for s.settled[from] != nil && from < last {
+		hours[from] = s.settled[from]
+		from++
+	}
+	s.mu.Unlock()
+	rows, err := s.store.Read(ctx).Raw(countRuns, from).Rows()
+	if err != nil {
+		return nil, fmt.Errorf("count runs: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var hour, n, tokens int64
+		var status string
+		var latency *int64
+		if err := rows.Scan(&hour, &status, &latency, &n, &tokens); err != nil {
+			return nil, fmt.Errorf("count runs: %w", err)
+		}
+		if hours[hour] == nil {
+			hours[hour] = newCount()
+		}
+		hours[hour].note(Status(status), latency, n, tokens)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("count runs: %w", err)
+	}
+	s.keep(hours, from, last)
+	return hours, nil
+}
+
+// countRuns reads the index runs_by_hour in its order; on PostgreSQL that alone, once the table has been vacuumed.
+const countRuns = "SELECT hour, status, latency, COUNT(*), SUM(total_tokens) FROM runs WHERE hour >= ? GROUP BY hour, status, latency"
+
+// keep remembers the hours that are over and whose runs have all ended, and forgets those that nobody can ask for.
+func (s *Statistics) keep(hours map[int64]*count, from, last int64) {
+	oldest, over := hourOf(s.now().Add(-MaxStats)), hourOf(s.now().Add(-settleTime))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for h := from; h < min(over, last); h++ {
+		c := hours[h]
+		if c == nil {
+			c = newCount()
+		}
+		if c.byStatus[Queued]+c.byStatus[Running] > 0 {
+			break
+		}
+		s.settled[h] = c
+	}
+	for h := range s.settled {
+		if h < oldest {
+			delete(s.settled, h)
+		}
+	}
+}
+
+const lastFailed = "SELECT id, client_id, workflow_id, error_code, error_message, created_at FROM runs WHERE status = 'FAILED' AND status <> 'COMPLETED' ORDER BY id DESC LIMIT ?"
+
+func (s *Statistics) failures(ctx context.Context, since time.Time) ([]FailedRun, error) {
+	var rows []struct {
+		ID, ClientID, WorkflowID string
+		ErrorCode, ErrorMessage  *string
+		CreatedAt                int64
+	}
+	err := s.store.Read(ctx).Raw(lastFailed, lastFailures).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("look for failed runs: %w", err)
+	}
+	var list []FailedRun
+	for _, w := range rows {
+		if at := time.UnixMilli(w.CreatedAt).UTC(); !at.Before(since) {
+			list = append(list, FailedRun{w.ID, w.ClientID, w.WorkflowID, agents.Failure{Code: deref(w.ErrorCode), Message: deref(w.ErrorMessage)}, at})
+		}
+	}
+	return list, nil
+}
+
+// count is what is known of some runs. It is not changed once others see it.
+type count struct {
+	byStatus map[Status]int64
+	tokens   int64
+	latency  map[int64]int64 // how many completed runs took so many milliseconds
+}
+
+func newCount() *count { return &count{byStatus: map[Status]int64{}, latency: map[int64]int64{}} }
+
+func (c *count) note(status Status, latency *int64, n, tokens int64) {
+	c.byStatus[status] += n
+	c.tokens += tokens
+	if status == Completed && latency != nil {
+		c.latency[max(*latency, 0)] += n
+	}
+}
+
+func (c *count) add(other *count) {
+	for status, n := range other.byStatus {
+		c.byStatus[status] += n
+	}
+	for latency, n := range other.latency {
+		c.latency[latency] += n
+	}
+	c.tokens += other.tokens
+}
+
+func (c *count) tally() Tally {
+	return Tally{ByStatus: c.byStatus, Tokens: c.tokens, P50: c.percentile(50), P95: c.percentile(95)}
+}
+
+// percentile is the nearest rank.
+func (c *count) percentile(percent int64) time.Duration {
+	var all int64
+	steps := make([]int64, 0, len(c.latency))
+	for latency, n := range c.latency {
+		all += n
+		steps = append(steps, latency)
+	}
+	slices.Sort(steps)
+	rank := (all*percent + 99) / 100
+	for _, latency := range steps {
+		if rank -= c.latency[latency]; rank <= 0 {
+			return time.Duration(latency) * time.Millisecond
+		}
+	}
+	return 0
+}
+
+func hourOf(t time.Time) int64 { return t.UnixMilli() / time.Hour.Milliseconds() }
+
+func timeOfHour(hour int64) time.Time { return time.UnixMilli(hour * time.Hour.Milliseconds()).UTC() }
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
