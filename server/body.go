@@ -54,5 +54,9 @@ func readBody(c echo.Context, limit int64, patience time.Duration) ([]byte, erro
 // tooLarge also ends the connection: what the caller is still sending is not worth reading.
 func tooLarge(c echo.Context, limit int64) error {
 	c.Response().Header().Set("Connection", "close")
+	return bodyTooLarge(limit)
+}
+
+func bodyTooLarge(limit int64) error {
 	return problem.New(problem.TooLarge, "body_too_large", "The body is larger than the %d bytes that this client may send (maxBodyBytes).", limit)
 }

@@ -13,6 +13,7 @@ import (
 const (
 	keyHeader    = "Idempotency-Key"
 	maxKeyLength = 255
+	codeInFlight = "idempotency_in_flight"
 )
 
 // idempotencyKey reads the header, a string in quotes (draft-ietf-httpapi-idempotency-key-header) or, as many send it,
@@ -47,7 +48,7 @@ func (s *Server) replay(c echo.Context, k *call, first *runs.Duplicate) error {
 	header.Set(runIDHeader, run.ID)
 	if !k.queued && !k.stream && !run.Status.Ended() {
 		header.Set(echo.HeaderLocation, runURL(run.ID))
-		return s.refuse(problem.New(problem.Conflict, "idempotency_in_flight", "The first call with this Idempotency-Key is still being worked on. Its run is at %s; try again when that has ended.", runURL(run.ID)).After(acceptedRetry))
+		return s.refuse(problem.New(problem.Conflict, codeInFlight, "The first call with this Idempotency-Key is still being worked on. Its run is at %s; try again when that has ended.", runURL(run.ID)).After(acceptedRetry))
 	}
 	header.Set("Idempotency-Replayed", "true")
 	switch {

@@ -57,11 +57,19 @@ func (s *Server) answerError(err error, c echo.Context) {
 	status := statusOf[p.Kind]
 	header := c.Response().Header()
 	s.logRefusal(c, p, status)
-	if status == http.StatusUnauthorized {
-		header.Set("WWW-Authenticate", "Bearer")
-	}
+	s.noteRefusal(c, p, status)
 	if p.RetryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(wholeSeconds(p.RetryAfter)))
+	}
+	if s.Pages != nil && s.Pages.Owns(c.Request().URL.Path) {
+		err := s.Pages.AnswerProblem(c, p, status)
+		if err == nil || c.Response().Committed {
+			return
+		}
+		s.Log.Error("the page of an error could not be drawn", slog.Any("error", err))
+	}
+	if status == http.StatusUnauthorized {
+		header.Set("WWW-Authenticate", "Bearer")
 	}
 	body, err := json.Marshal(problemDocument{Type: "urn:beckon:problem:" + p.Code, Title: http.StatusText(status), Status: status,
 		Detail: p.Detail, Code: p.Code, Error: p.Detail, RunID: header.Get(runIDHeader), Fields: p.Fields})

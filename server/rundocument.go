@@ -67,6 +67,14 @@ func documentOf(r *runs.Run) runDocument {
 	return d
 }
 
+func detailOf(r *runs.Run) runDetail {
+	document := runDetail{documentOf(r), []nodeDocument{}}
+	for _, n := range r.AllNodes() {
+		document.Nodes = append(document.Nodes, nodeDocument{n.ID, n.Type, n.Status, orNull(n.Output), n.Error, n.Usage, timeOrNull(n.StartedAt), timeOrNull(n.CompletedAt)})
+	}
+	return document
+}
+
 func orNull(text string) *string {
 	if text == "" {
 		return nil

@@ -37,11 +37,7 @@ func (s *Server) getRun(c echo.Context) error {
 	if err := s.Runs.Viewed(c.Request().Context(), run); err != nil {
 		s.Log.Error("it could not be noted that a run was viewed", "run_id", run.ID, "error", err)
 	}
-	document := runDetail{documentOf(run), []nodeDocument{}}
-	for _, n := range run.AllNodes() {
-		document.Nodes = append(document.Nodes, nodeDocument{n.ID, n.Type, n.Status, orNull(n.Output), n.Error, n.Usage, timeOrNull(n.StartedAt), timeOrNull(n.CompletedAt)})
-	}
-	return answerJSON(c, http.StatusOK, document)
+	return answerJSON(c, http.StatusOK, detailOf(run))
 }
 
 // listRuns answers with a page of runs.

@@ -17,6 +17,7 @@ import (
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
+	"beckon/internal/problem"
 	"beckon/internal/telemetry"
 	"beckon/runs"
 )
@@ -50,29 +51,44 @@ type Config struct {
 	Metrics        *telemetry.Metrics
 	Log            *slog.Logger
 	MaxBodyBytes   int64
+	Admin          Admin
+	Pages          Pages         // nil for none
+	KeepRefused    KeepRefused   // nil keeps none
+	Version        string        // of the gateway, for the OpenAPI document
 	TrustedProxies []*net.IPNet  // whose X-Forwarded-For is believed
 	HeaderTimeout  time.Duration // for the request line and the header fields; 10s
 	BodyTimeout    time.Duration // for the body behind them; 30s
 }
 
+// Pages are for people; see web.Web. Their errors are pages, too.
+type Pages interface {
+	Register(e *echo.Echo)
+	Owns(path string) bool
+	AnswerProblem(c echo.Context, p *problem.Error, status int) error
+}
+
 // Server answers HTTP requests.
 type Server struct {
 	Config
-	echo     *echo.Echo
-	http     *http.Server
-	draining atomic.Bool
-	closing  context.Context // ends when followers of runs are sent away
-	close    context.CancelFunc
+	echo       *echo.Echo
+	statistics *runs.Statistics
+	document   []byte // OpenAPI, as JSON
+	refusedLog *refusedLog
+	http       *http.Server
+	draining   atomic.Bool
+	closing    context.Context // ends when followers of runs are sent away
+	close      context.CancelFunc
 }
 
 // New returns a server that does not listen yet.
 func New(c Config) *Server {
 	c.HeaderTimeout, c.BodyTimeout = cmp.Or(c.HeaderTimeout, defaultHeaderTimeout), cmp.Or(c.BodyTimeout, defaultBodyTimeout)
-	s := &Server{Config: c, echo: echo.New()}
+	s := &Server{Config: c, echo: echo.New(), statistics: runs.NewStatistics(c.Runs.Store, nil)}
 	s.closing, s.close = context.WithCancel(context.Background())
+	s.refusedLog = newRefusedLog(c.KeepRefused, c.Metrics.RefusedForgotten, c.Log)
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.IPExtractor = clientAddress(c.TrustedProxies)
-	s.echo.Use(s.observe)
+	s.echo.Use(s.observe, s.guardAdmin)
 	s.echo.GET("/healthz", s.health)
 	s.echo.GET("/readyz", s.ready)
 	s.echo.GET("/metrics", echo.WrapHandler(c.Metrics.Handler()))
@@ -84,6 +100,11 @@ func New(c Config) *Server {
 	s.echo.POST("/api/v1/runs/:id/cancel", s.cancelRun)
 	s.echo.GET("/api/v1/runs/:id/events", s.followRun)
 	s.echo.POST("/api/v1/nodes/:nodeType/run", s.createRun)
+	s.echo.GET("/api/v1/openapi.json", s.openAPI)
+	s.addAdmin()
+	if c.Pages != nil {
+		c.Pages.Register(s.echo)
+	}
 	s.http = &http.Server{
 		Handler: s.echo, ReadHeaderTimeout: c.HeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
@@ -96,7 +117,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.Serv
 
 // Serve answers on l until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
+	s.refusedLog.start()
 	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		s.refusedLog.rest()
 		return err
 	}
 	return nil
@@ -106,6 +129,7 @@ func (s *Server) Serve(l net.Listener) error {
 // code "interrupted", and the callers are told so.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.draining.Store(true)
+	defer s.refusedLog.rest()
 	answered, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	closed := make(chan error, 1)

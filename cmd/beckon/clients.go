@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -26,7 +27,6 @@ type clientsCommand struct {
 type opened struct {
 	config  *config.Config
 	db      *database
-	stored  config.Resources
 	catalog *config.Catalog
 }
 
@@ -37,8 +37,9 @@ func (f configFlag) open(ctx context.Context) (o opened, err error) {
 	if o.db, err = openDatabase(ctx, o.config, slog.New(slog.DiscardHandler)); err != nil {
 		return o, err
 	}
-	if o.stored, err = o.db.resources(ctx); err == nil {
-		o.catalog, err = buildCatalog(o.config, o.stored)
+	stored, err := o.db.resources(ctx)
+	if err == nil {
+		o.catalog, err = buildCatalog(o.config, stored)
 	}
 	if err != nil {
 		_ = o.db.store.Close()
@@ -108,34 +109,21 @@ func (k clientsCreateCommand) Run(std streams) error {
 	defer o.db.store.Close()
 	c := clients.Client{ID: k.ID, Name: k.Name, Passthrough: k.Command == "", CommandID: k.Command, Template: k.Template,
 		AllowedAgents: k.Agent, SyncTimeout: k.SyncTimeout, MaxConcurrent: k.MaxConcurrent}
-	if err := o.admits(c); err != nil {
-		return err
+	_, token, err := o.editor().Clients.Create(ctx, commandLineName, c)
+	if p, ok := errors.AsType[*problem.Error](err); ok && p.Code == "already_exists" {
+		return problem.New(p.Kind, p.Code, "%s For a new token: beckon clients token %s", p.Detail, c.ID)
 	}
-	token, err := o.db.clients.Create(ctx, c)
 	if err != nil {
 		return err
 	}
 	return printToken(std, k.JSON, c.ID, token)
 }
 
-// admits checks a new client as if it were in the database already, by the same rules that a load has.
-func (o opened) admits(c clients.Client) error {
-	if o.catalog.Origin(config.SectionClients, c.ID) == config.FromConfig {
-		return managedByConfig(c.ID)
-	}
-	for _, have := range o.stored.Clients {
-		if have.ID == c.ID {
-			return problem.New(problem.Conflict, "already_exists", "There is already a client %q. For a new token: beckon clients token %s", c.ID, c.ID)
-		}
-	}
-	stored := o.stored
-	stored.Clients = append(stored.Clients[:len(stored.Clients):len(stored.Clients)], c)
-	catalog, err := buildCatalog(o.config, stored)
-	if err != nil {
-		return err
-	}
-	fields := findingsOf(catalog.Warnings, config.SectionClients, c.ID)
-	return fields.Err()
+// commandLineName is who the audit list says it was.
+const commandLineName = "command line"
+
+func (o opened) editor() *config.Editor {
+	return o.db.editor(func() *config.Config { return o.config }, nil)
 }
 
 type clientsTokenCommand struct {
@@ -152,18 +140,11 @@ func (k clientsTokenCommand) Run(std streams) error {
 		return err
 	}
 	defer o.db.store.Close()
-	if o.catalog.Origin(config.SectionClients, k.ID) == config.FromConfig {
-		return managedByConfig(k.ID)
-	}
-	token, err := o.db.clients.Rotate(ctx, k.ID, time.Duration(k.Overlap))
+	token, err := o.editor().RotateToken(ctx, commandLineName, k.ID, time.Duration(k.Overlap))
 	if err != nil {
 		return err
 	}
 	return printToken(std, k.JSON, k.ID, token)
-}
-
-func managedByConfig(id string) error {
-	return problem.New(problem.Conflict, "managed_by_config", "The client %q is declared in the configuration file: change it, or its token, there.", id)
 }
 
 // printToken prints the token alone on standard output, so that a script can take it.

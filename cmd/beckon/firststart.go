@@ -16,6 +16,7 @@ import (
 	"beckon/clients"
 	"beckon/internal/config"
 	"beckon/internal/secret"
+	"beckon/web"
 )
 
 // Someone who has configured nothing gets something that works: a provider, an agent, and a client to call it by.
@@ -36,12 +37,29 @@ var knownProviders = []struct{ id, variable, url, model string }{
 	{"gemini", "GEMINI_API_KEY", "https://generativelanguage.googleapis.com/v1beta/openai", "gemini-2.5-flash"},
 }
 
-// firstStart fills an empty database when there is no configuration file, and returns what to print. It does nothing
-// in any other case.
+// firstStart makes what is missing, and returns what to print: a password where none is configured, and in an empty
+// database without a configuration file something to call. On later starts there is nothing to make, and nothing to print.
 func firstStart(ctx context.Context, c *config.Config, db *database, address net.Addr) (welcome string, err error) {
-	if c.File() != "" {
-		return "", nil
+	url := publicURL(c, address)
+	if c.File() == "" {
+		if welcome, err = firstResources(ctx, db, url); err != nil {
+			return "", err
+		}
 	}
+	password := ""
+	if c.Admin.Password == "" {
+		if password, err = web.EnsurePassword(ctx, db.store); err != nil {
+			return "", err
+		}
+	}
+	if welcome != "" || password != "" {
+		welcome += greetAdministrator(url, password)
+	}
+	return welcome, nil
+}
+
+// firstResources fills an empty database, and leaves any other alone.
+func firstResources(ctx context.Context, db *database, url string) (welcome string, err error) {
 	empty, err := db.store.Empty(ctx)
 	if err != nil || !empty {
 		return "", err
@@ -64,7 +82,7 @@ func firstStart(ctx context.Context, c *config.Config, db *database, address net
 	if err != nil {
 		return "", fmt.Errorf("make the first resources: %w", err)
 	}
-	return greet(publicURL(c, address), provider, model, token), nil
+	return greet(url, provider, model, token), nil
 }
 
 // firstProvider is the first of these that is there: a vendor whose key is in the environment, Ollama on its usual
@@ -138,4 +156,13 @@ func greet(url string, p agents.Provider, model string, token secret.String) str
 	}
 	fmt.Fprintf(&b, "The token is shown this once. For a new one: beckon clients token %s\n\n", firstClient)
 	return b.String()
+}
+
+// greetAdministrator says where the page is. The password is empty when it is the configured one.
+func greetAdministrator(url, password string) string {
+	if password == "" {
+		return fmt.Sprintf("The admin page is at %s/admin. Its password is the one that you have configured (admin.password).\n\n", url)
+	}
+	return fmt.Sprintf("The admin page is at %s/admin, and its password is\n\n  %s\n\n"+
+		"It is shown this once. For one of your own, set admin.password in the configuration or BECKON_ADMIN_PASSWORD, and start again.\n\n", url, password)
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"beckon/agents"
@@ -15,7 +16,6 @@ import (
 	"beckon/commands"
 	"beckon/deliveries"
 	"beckon/internal/config"
-	"beckon/internal/problem"
 	"beckon/internal/telemetry"
 	"beckon/server"
 )
@@ -29,7 +29,8 @@ type live struct {
 	level    *slog.LevelVar
 	metrics  *telemetry.Metrics
 
-	config  *config.Config // of the last load; only load and reload touch it, one after the other
+	loading sync.Mutex                    // held while something is put in force
+	config  atomic.Pointer[config.Config] // of the last load
 	current atomic.Pointer[server.Catalog]
 
 	keepRuns       atomic.Int64 // retention.runs, in nanoseconds
@@ -41,8 +42,28 @@ type live struct {
 // catalog is what the server asks for each call.
 func (l *live) catalog() server.Catalog { return *l.current.Load() }
 
+// inForce is the configuration of the last load.
+func (l *live) inForce() *config.Config { return l.config.Load() }
+
+// changed puts in force what somebody has just changed in the database, without waiting for watch to see it. When that
+// does not work, watch tries again.
+func (l *live) changed(ctx context.Context) {
+	l.loading.Lock()
+	defer l.loading.Unlock()
+	// Asked for only now: a reload may just have changed it.
+	if err := l.put(context.WithoutCancel(ctx), l.inForce()); err != nil {
+		l.log.Error("a change is not in force yet", "error", err)
+	}
+}
+
 // load puts a configuration in force, together with what the database holds.
 func (l *live) load(ctx context.Context, c *config.Config) error {
+	l.loading.Lock()
+	defer l.loading.Unlock()
+	return l.put(ctx, c)
+}
+
+func (l *live) put(ctx context.Context, c *config.Config) error {
 	stored, err := l.database.resources(ctx)
 	if err != nil {
 		return err
@@ -66,7 +87,7 @@ func (l *live) load(ctx context.Context, c *config.Config) error {
 	l.keepDeliveries.Store(int64(c.Retention.Deliveries.Or(0)))
 	networks := c.Egress.Networks()
 	l.mayGoTo.Store(&networks)
-	l.config = c
+	l.config.Store(c)
 	l.current.Store(&server.Catalog{Clients: set, Commands: commands.NewSet(catalog.Commands), Agents: catalog.Set})
 	return l.use(ctx, catalog.Endpoints)
 }
@@ -74,11 +95,11 @@ func (l *live) load(ctx context.Context, c *config.Config) error {
 // reload reads the file again and puts it in force, whole or not at all. With a file that has mistakes, what has
 // changed in the database still comes into force, beside the old file.
 func (l *live) reload(ctx context.Context) error {
-	c, err := config.Load(l.config.File(), os.LookupEnv)
+	c, err := config.Load(l.inForce().File(), os.LookupEnv)
 	if err != nil {
-		err = errors.Join(err, l.load(ctx, l.config))
+		err = errors.Join(err, l.load(ctx, l.inForce()))
 	} else {
-		if _, restart := config.Changes(l.config, c); len(restart) > 0 {
+		if _, restart := config.Changes(l.inForce(), c); len(restart) > 0 {
 			l.log.Warn("some of the changes take effect at the next start only", "settings", restart)
 		}
 		err = l.load(ctx, c)
@@ -97,8 +118,8 @@ func (l *live) watch(ctx context.Context, revision int64) {
 		now, err := l.database.store.Revision(ctx)
 		return strconv.FormatInt(now, 10), err
 	}}}
-	if l.config.File() != "" {
-		sources = append(sources, config.FileSource(l.config))
+	if l.inForce().File() != "" {
+		sources = append(sources, config.FileSource(l.inForce()))
 	}
 	config.Watch(ctx, config.PollInterval, l.log, l.reload, sources...)
 }
@@ -113,14 +134,4 @@ func declared(catalog *config.Catalog, stored map[string][]clients.Credential) [
 		}
 	}
 	return list
-}
-
-// findingsOf returns what is wrong with one resource.
-func findingsOf(list []problem.Finding, section, id string) problem.Fields {
-	for _, f := range list {
-		if f.Section == section && f.ID == id {
-			return f.Fields
-		}
-	}
-	return nil
 }

@@ -69,8 +69,11 @@ func (s serveCommand) Run(std streams) error {
 		return err
 	}
 	defer working.rest()
-	srv := server.New(server.Config{Catalog: l.catalog, Runs: working.runs, Deliveries: working.deliveries, Database: db.store, Metrics: metrics, Log: log,
-		MaxBodyBytes: int64(c.Server.MaxBodyBytes), TrustedProxies: c.Server.ProxyNetworks()})
+	srv, err := serverWithPage(l, working, c, publicURL(c, listener.Addr()), server.Config{Catalog: l.catalog, Runs: working.runs, Deliveries: working.deliveries, Database: db.store, Metrics: metrics, Log: log,
+		Admin: l.admin(c), Version: version, MaxBodyBytes: int64(c.Server.MaxBodyBytes), TrustedProxies: c.Server.ProxyNetworks()})
+	if err != nil {
+		return err
+	}
 	log.Info("listening", "address", listener.Addr().String(), "version", version, "config", c.File(), "database", c.Database.Shown())
 	fmt.Fprint(std.out, welcome)
 	return serveUntil(ctx, stop, srv, working, listener, l, revision, c.Server.ShutdownGrace.Or(0), log)

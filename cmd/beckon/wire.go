@@ -94,6 +94,12 @@ func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger) (*dat
 	}, nil
 }
 
+// editor is what changes the resources. inForce is the configuration, changed is told of every change.
+func (d *database) editor(inForce func() *config.Config, changed func(context.Context)) *config.Editor {
+	return config.NewEditor(config.EditorConfig{Store: d.store, Config: inForce, How: factories(slog.New(slog.DiscardHandler)), Env: os.LookupEnv, Providers: d.providers,
+		Agents: d.agents, Flows: d.flows, Commands: d.commands, Clients: d.clients, Endpoints: d.endpoints, Changed: changed})
+}
+
 // secretsKey returns what seals the stored secrets: server.secretsKey, or a file that is made beside the database.
 func secretsKey(c *config.Config) (secret.String, error) {
 	if c.Server.SecretsKey != "" {

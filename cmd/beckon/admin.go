@@ -1,0 +1,13 @@
+package main
+
+import (
+	"beckon/internal/config"
+	"beckon/server"
+)
+
+// admin is what the admin API works on.
+func (l *live) admin(c *config.Config) server.Admin {
+	editor := l.database.editor(l.inForce, l.changed)
+	return server.Admin{Token: c.Admin.Token, Secrets: editor, Audit: l.database.store, Resources: server.Resources{Providers: editor.Providers,
+		Agents: editor.Agents, Flows: editor.Flows, Commands: editor.Commands, Clients: editor.Clients, Endpoints: editor.Endpoints}}
+}

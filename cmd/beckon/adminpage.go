@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+
+	"gorm.io/gorm"
+
+	"beckon/agents"
+	"beckon/agents/chat"
+	"beckon/clients"
+	"beckon/internal/config"
+	"beckon/internal/egress"
+	"beckon/internal/store"
+	"beckon/runs"
+	"beckon/server"
+	"beckon/web"
+)
+
+// adminPage is the page of the administration, before the server that it asks for calls is there.
+type adminPage struct {
+	live     *live
+	started  *config.Config
+	services *services
+	server   *server.Server
+}
+
+// serverWithPage wires the pages and the server, which need each other. url is where the page is reached.
+func serverWithPage(l *live, working *services, started *config.Config, url string, made server.Config) (*server.Server, error) {
+	p := &adminPage{live: l, started: started, services: working}
+	editor := l.database.editor(l.inForce, l.changed)
+	pages, err := web.New(web.Config{Store: l.database.store, Password: started.Admin.Password, PublicURL: url, Version: version, Log: l.log,
+		Numbers: numbers{runs.NewStatistics(l.database.store, nil), working.deliveries}, Desk: p.desk(editor)})
+	if err != nil {
+		return nil, err
+	}
+	made.Admin.Sessions, made.Pages, made.KeepRefused = pages, pages, p.keepRefused
+	p.server = server.New(made)
+	return p.server, nil
+}
+
+func (p *adminPage) desk(editor *config.Editor) *web.Desk {
+	db := p.live.database.store
+	return &web.Desk{Providers: editor.Providers, Agents: editor.Agents, Flows: editor.Flows, Commands: editor.Commands, Clients: editor.Clients,
+		Endpoints: editor.Endpoints, Secrets: editor, Audit: db, Refused: db, Runs: p.services.runs, Deliveries: p.services.deliveries, Settings: p,
+		Preview: func(ctx context.Context, c clients.Client, r clients.Request) (clients.Prompt, string, error) {
+			return p.server.Preview(ctx, c, r)
+		},
+		Try: func(ctx context.Context, clientID string, r clients.Request) (string, error) {
+			return p.server.Try(ctx, clientID, r)
+		},
+		Follow: func(w http.ResponseWriter, r *http.Request, runID string) error { return p.server.Follow(w, r, runID) },
+		Models: listModels(egress.NewProviders()),
+		FlowYAML: web.FlowYAML{Write: config.WriteFlow, Line: config.FlowLine, Check: agents.Flow.Check,
+			Read: func(text string) (agents.Flow, []web.Mistake, error) {
+				f, found, err := config.ReadFlow(text)
+				mistakes := make([]web.Mistake, len(found))
+				for i, m := range found {
+					mistakes[i] = web.Mistake(m)
+				}
+				return f, mistakes, err
+			}}}
+}
+
+// listModels asks a provider with the key that is meant.
+func listModels(transport http.RoundTripper) func(context.Context, agents.Provider) ([]string, error) {
+	return func(ctx context.Context, p agents.Provider) ([]string, error) {
+		p, err := config.WithKey(p, os.LookupEnv)
+		if err != nil {
+			return nil, err
+		}
+		return chat.Models(ctx, transport, p)
+	}
+}
+
+func (p *adminPage) keepRefused(ctx context.Context, list []store.RefusedCall) error {
+	db := p.live.database.store
+	return db.Write(ctx, func(tx *gorm.DB) error { return db.Refuse(tx, list) })
+}
+
+// Settings are those in force. A setting that the file has changed since, and that needs a restart, has its old value.
+func (p *adminPage) Settings() []web.Setting {
+	now := p.live.inForce()
+	_, waits := config.Changes(p.started, now)
+	before := map[string]config.Setting{}
+	for _, s := range p.started.Settings() {
+		before[s.Key] = s
+	}
+	list := now.Settings()
+	shown := make([]web.Setting, len(list))
+	for i, s := range list {
+		later := ""
+		if slices.Contains(waits, s.Key) {
+			s, later = before[s.Key], "; the next start takes another value from "+s.Origin.String()
+		}
+		shown[i] = web.Setting{Key: s.Key, Value: s.Value, Origin: s.Origin.String() + later}
+	}
+	return shown
+}
+
+// Export writes what is in force as beckon config export does.
+func (p *adminPage) Export(ctx context.Context, w io.Writer) error {
+	stored, err := p.live.database.resources(ctx)
+	if err != nil {
+		return err
+	}
+	c := p.live.inForce()
+	catalog, err := buildCatalog(c, stored)
+	if err != nil {
+		return fmt.Errorf("export the configuration: %w", err)
+	}
+	return config.Export(w, c, catalog)
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"beckon/deliveries"
+	"beckon/runs"
+	"beckon/web"
+)
+
+// numbers counts for the overview.
+type numbers struct {
+	runs       *runs.Statistics
+	deliveries *deliveries.Service
+}
+
+// maxTroubled bounds for how many endpoints in trouble it is looked up what they have answered last.
+const maxTroubled = 20
+
+// Stats implements web.Numbers.
+func (n numbers) Stats(ctx context.Context, since time.Time) (web.Stats, error) {
+	counted, err := n.runs.Since(ctx, since)
+	if err != nil {
+		return web.Stats{}, err
+	}
+	s := web.Stats{Total: countOf(counted.Total), P50: counted.Total.P50, P95: counted.Total.P95}
+	for _, h := range counted.Hours {
+		if c := countOf(h.Tally); c.Runs() > 0 {
+			s.Hours = append(s.Hours, web.Hour{Start: h.At, Count: c, P50: h.P50, P95: h.P95})
+		}
+	}
+	for _, f := range counted.Failures {
+		s.Failures = append(s.Failures, web.Failure{RunID: f.RunID, Client: f.ClientID, Agent: f.WorkflowID, Code: f.Error.Code, Message: f.Error.Message, At: f.CreatedAt})
+	}
+	s.Troubled, err = n.troubled(ctx)
+	return s, err
+}
+
+func countOf(t runs.Tally) web.Count {
+	return web.Count{Completed: t.ByStatus[runs.Completed], Failed: t.ByStatus[runs.Failed], Canceled: t.ByStatus[runs.Canceled],
+		Open: t.ByStatus[runs.Queued] + t.ByStatus[runs.Running], Tokens: t.Tokens}
+}
+
+func (n numbers) troubled(ctx context.Context) ([]web.Endpoint, error) {
+	list, err := n.deliveries.InTrouble(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list = list[:min(len(list), maxTroubled)]
+	ids := make([]string, len(list))
+	for i, t := range list {
+		ids[i] = t.EndpointID
+	}
+	waiting, err := n.deliveries.Waiting(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var troubled []web.Endpoint
+	for _, t := range list {
+		e := web.Endpoint{ID: t.EndpointID, Disabled: !t.DisabledAt.IsZero(), Reason: disabledBecause[t.DisabledReason], FailingSince: t.FailingSince, Pending: waiting[t.EndpointID]}
+		if !e.Disabled {
+			if e.Reason, err = n.lastFailure(ctx, t.EndpointID); err != nil {
+				return nil, err
+			}
+		}
+		troubled = append(troubled, e)
+	}
+	return troubled, nil
+}
+
+var disabledBecause = map[string]string{
+	deliveries.DisabledGone:    "It answered 410 Gone.",
+	deliveries.DisabledFailing: "No attempt has succeeded for five days.",
+	deliveries.DisabledByHand:  "Somebody disabled it.",
+}
+
+// lastFailure is what came of the last attempts at an endpoint.
+func (n numbers) lastFailure(ctx context.Context, id string) (string, error) {
+	const lately = 10
+	list, _, err := n.deliveries.List(ctx, deliveries.Query{EndpointID: id, Limit: lately})
+	if err != nil {
+		return "", err
+	}
+	for _, d := range list {
+		if d.Error != nil {
+			return d.Error.Message, nil
+		}
+	}
+	return "Its attempts fail.", nil
+}

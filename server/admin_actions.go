@@ -1,0 +1,216 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"beckon/clients"
+	"beckon/deliveries"
+	"beckon/internal/problem"
+	"beckon/internal/units"
+)
+
+func (s *Server) registerActions(api huma.API) {
+	accepted := answers(http.StatusAccepted, http.StatusConflict)
+	conflict := answers(http.StatusOK, http.StatusConflict)
+	route(api, http.MethodPost, "/clients/{id}/token", "rotate-token", "Give a client a new token", s.rotateToken, conflict)
+	route(api, http.MethodPost, "/clients/{id}/preview", "preview-prompt", "Make the prompt of a request, without asking a model", s.preview,
+		answers(http.StatusOK, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity))
+	route(api, http.MethodPost, "/endpoints/{id}/secret", "rotate-secret", "Give an endpoint a new secret", s.rotateSecret, conflict)
+	route(api, http.MethodPost, "/endpoints/{id}/test", "test-endpoint", "Send a test event, and say what came of it", s.testEndpoint, conflict)
+	route(api, http.MethodPost, "/endpoints/{id}/recover", "recover-endpoint", "Send everything again that has failed since a time", s.recoverEndpoint, accepted)
+	route(api, http.MethodPost, "/endpoints/{id}/enable", "enable-endpoint", "Send what has waited for an endpoint that was disabled", s.enableEndpoint, conflict)
+	route(api, http.MethodPost, "/endpoints/{id}/disable", "disable-endpoint", "Have an endpoint's deliveries wait, for 24 hours at most", s.disableEndpoint, conflict)
+	route(api, http.MethodPost, "/deliveries/{id}/resend", "resend-delivery", "Send a delivery again", s.resendDelivery, accepted)
+}
+
+type tokenInput struct {
+	ID   string `path:"id"`
+	Body *struct {
+		Overlap string `json:"overlap" example:"24h" doc:"How long the old token stays good beside the new one; 0s."`
+	}
+}
+
+type tokenOutput struct {
+	Body struct {
+		ID    string `json:"id"`
+		Token string `json:"token" doc:"Shown this once."`
+	}
+}
+
+func (s *Server) rotateToken(ctx context.Context, in *tokenInput) (*tokenOutput, error) {
+	var overlap units.Duration
+	if in.Body != nil {
+		var wrong problem.Fields
+		if overlap = readDuration(&wrong, "overlap", in.Body.Overlap, 0); len(wrong) > 0 {
+			return nil, wrong.Err()
+		}
+	}
+	token, err := s.Admin.Secrets.RotateToken(ctx, whoIs(ctx), in.ID, time.Duration(overlap))
+	if err != nil {
+		return nil, err
+	}
+	out := &tokenOutput{}
+	out.Body.ID, out.Body.Token = in.ID, token.Reveal()
+	return out, nil
+}
+
+type previewInput struct {
+	ID   string `path:"id"`
+	Body struct {
+		ContentType string            `json:"contentType" doc:"Of the body. Without it, application/json where the body is anything but a string."`
+		Body        json.RawMessage   `json:"body" doc:"What the webhook would get: a string, or any other JSON as itself."`
+		Query       map[string]string `json:"query" doc:"The parameters of the URL."`
+		Headers     map[string]string `json:"headers"`
+	}
+}
+
+type previewOutput struct {
+	Body struct {
+		Prompt string `json:"prompt" doc:"What the agent would be asked."`
+		Agent  string `json:"agent" doc:"The agent or flow that would be asked."`
+	}
+}
+
+// preview does what a call of the webhook does up to the point where the run would start.
+func (s *Server) preview(ctx context.Context, in *previewInput) (*previewOutput, error) {
+	catalog := s.Catalog()
+	client := catalog.Clients.Get(in.ID)
+	if client == nil {
+		if _, err := s.Admin.Resources.Clients.Get(ctx, in.ID); err != nil {
+			return nil, err
+		}
+		return nil, problem.New(problem.Unprocessable, "client_unusable", "The client %q is not in force: its warnings say why.", in.ID)
+	}
+	r := clients.Request{Header: http.Header{}, Query: url.Values{}, ReceivedAt: time.Now()}
+	for name, value := range in.Body.Headers {
+		r.Header.Set(name, value)
+	}
+	for name, value := range in.Body.Query {
+		r.Query.Set(name, value)
+	}
+	var text string
+	switch raw := bytes.TrimSpace(in.Body.Body); {
+	case len(raw) == 0 || string(raw) == "null":
+	case json.Unmarshal(raw, &text) == nil:
+		r.Body = []byte(text)
+	default:
+		r.Body = raw
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if in.Body.ContentType != "" {
+		r.Header.Set("Content-Type", in.Body.ContentType)
+	}
+	p, err := client.Prompt(catalog.Commands, r, int(client.BodyLimit(s.MaxBodyBytes)))
+	if err != nil {
+		return nil, err
+	}
+	out := &previewOutput{}
+	out.Body.Prompt = p.Text
+	out.Body.Agent, err = client.Choose(p.Agent)
+	return out, err
+}
+
+type endpointInput struct {
+	ID string `path:"id"`
+}
+
+type secretOutput struct {
+	Body struct {
+		ID     string `json:"id"`
+		Secret string `json:"secret" doc:"Shown this once. With standard-ed25519, the public key that verifies."`
+	}
+}
+
+func (s *Server) rotateSecret(ctx context.Context, in *endpointInput) (*secretOutput, error) {
+	shown, err := s.Admin.Secrets.RotateSecret(ctx, whoIs(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &secretOutput{}
+	out.Body.ID, out.Body.Secret = in.ID, shown.Reveal()
+	return out, nil
+}
+
+func (s *Server) testEndpoint(ctx context.Context, in *endpointInput) (*deliveryOutput, error) {
+	d, attempts, err := s.Deliveries.Test(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &deliveryOutput{deliveryDetailOf(d, attempts)}, s.note(ctx, "test", "endpoints", in.ID, nil)
+}
+
+type recoverInput struct {
+	ID   string `path:"id"`
+	Body struct {
+		Since string `json:"since" required:"true" example:"2026-02-18T12:00:00Z" doc:"A time (RFC 3339)."`
+	}
+}
+
+type recoverOutput struct {
+	Body struct {
+		Recovered int64 `json:"recovered" doc:"How many deliveries are sent again."`
+	}
+}
+
+func (s *Server) recoverEndpoint(ctx context.Context, in *recoverInput) (*recoverOutput, error) {
+	since, err := time.Parse(time.RFC3339, in.Body.Since)
+	if err != nil {
+		var wrong problem.Fields
+		wrong.Add("since", "must be a time such as 2026-02-18T12:00:00Z")
+		return nil, wrong.Err()
+	}
+	n, err := s.Deliveries.Recover(ctx, in.ID, since)
+	if err != nil {
+		return nil, err
+	}
+	out := &recoverOutput{}
+	out.Body.Recovered = n
+	return out, s.note(ctx, "recover", "endpoints", in.ID, map[string]any{"since": in.Body.Since, "recovered": n})
+}
+
+func (s *Server) enableEndpoint(ctx context.Context, in *endpointInput) (*documentOutput[endpointDocument], error) {
+	if err := s.Deliveries.Enable(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return s.switched(ctx, "enable", in.ID)
+}
+
+func (s *Server) disableEndpoint(ctx context.Context, in *endpointInput) (*documentOutput[endpointDocument], error) {
+	if err := s.Deliveries.Disable(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return s.switched(ctx, "disable", in.ID)
+}
+
+func (s *Server) switched(ctx context.Context, action, id string) (*documentOutput[endpointDocument], error) {
+	if err := s.note(ctx, action, "endpoints", id, nil); err != nil {
+		return nil, err
+	}
+	return s.endpoints().get(ctx, &idInput{ID: id})
+}
+
+func (s *Server) resendDelivery(ctx context.Context, in *endpointInput) (*deliveryOutput, error) {
+	if err := s.Deliveries.Resend(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	if err := s.note(ctx, "resend", "deliveries", in.ID, nil); err != nil {
+		return nil, err
+	}
+	return s.getDelivery(ctx, &idInput{ID: in.ID})
+}
+
+func (s *Server) note(ctx context.Context, action, section, id string, what any) error {
+	return s.Admin.Secrets.Note(ctx, whoIs(ctx), action, section, id, what)
+}
+
+// endpoints are the endpoints' documents.
+func (s *Server) endpoints() noun[deliveries.Endpoint, endpointDocument, *endpointDocument] {
+	return noun[deliveries.Endpoint, endpointDocument, *endpointDocument]{name: "endpoints", one: "endpoint", resource: s.Admin.Resources.Endpoints, complete: s.withHealth}
+}

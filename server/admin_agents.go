@@ -1,0 +1,192 @@
+package server
+
+import (
+	"cmp"
+	"time"
+
+	"beckon/agents"
+	"beckon/commands"
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/units"
+)
+
+// The documents of what can be invoked. A value at its default is shown, and not kept: the default may change.
+
+type providerDocument struct {
+	ID         string            `json:"id" doc:"Lower-case letters, digits and hyphens."`
+	Name       string            `json:"name" doc:"To display; the id, where there is none."`
+	Type       string            `json:"type" doc:"openai, for everything that speaks OpenAI's chat completions, or template."`
+	URL        *string           `json:"url" doc:"The base URL, without /chat/completions."`
+	APIKey     *string           `json:"apiKey" doc:"Shown as •••; left out or sent like this, it stays. ${NAME_API_KEY} takes it from that variable of the environment."`
+	Headers    map[string]string `json:"headers" doc:"Sent with every request. The values are shown as •••, and sent like this they stay."`
+	Timeout    string            `json:"timeout" example:"120s" doc:"For one attempt."`
+	MaxRetries *int              `json:"maxRetries" nullable:"false" doc:"Attempts after the first; 2."`
+	Template   *string           `json:"template" doc:"For type template: what it answers."`
+	Managed
+}
+
+func (d *providerDocument) named() *string       { return &d.ID }
+func (d *providerDocument) reveal(secret.String) {}
+
+func (d *providerDocument) show(p agents.Provider) {
+	retries := p.Retries()
+	*d = providerDocument{ID: p.ID, Name: cmp.Or(p.Name, p.ID), Type: p.Type, URL: orNull(p.URL), APIKey: orNull(shownSecret(p.APIKey)), Headers: shownHeaders(p.Headers),
+		Timeout: shownDuration(p.Timeout, agents.DefaultProviderTimeout), MaxRetries: &retries, Template: orNull(p.Template)}
+}
+
+func (d *providerDocument) read() (p agents.Provider, wrong problem.Fields) {
+	p = agents.Provider{ID: d.ID, Name: nameOf(d.Name, d.ID), Type: d.Type, URL: given(d.URL), APIKey: secret.String(given(d.APIKey)), Headers: readHeaders(d.Headers),
+		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultProviderTimeout), MaxRetries: d.MaxRetries, Template: given(d.Template)}
+	if d.MaxRetries != nil && *d.MaxRetries == agents.DefaultMaxRetries {
+		p.MaxRetries = nil
+	}
+	return p, wrong
+}
+
+type agentDocument struct {
+	ID           string            `json:"id" doc:"Lower-case letters, digits and hyphens."`
+	Name         string            `json:"name" doc:"To display; the id, where there is none."`
+	Provider     string            `json:"provider" doc:"The id of a provider."`
+	Model        *string           `json:"model"`
+	SystemPrompt *string           `json:"systemPrompt" doc:"May be a template."`
+	Temperature  *float64          `json:"temperature" doc:"0 to 2; null leaves it to the provider."`
+	MaxTokens    *int              `json:"maxTokens" doc:"Of the answer; null leaves it to the provider."`
+	Timeout      string            `json:"timeout" example:"5m" doc:"For the whole invocation, retries included."`
+	OutputKey    *string           `json:"outputKey" doc:"Names its output within a flow."`
+	RetryOnCrash bool              `json:"retryOnCrash" doc:"Whether a crash of the gateway has it run again."`
+	Tools        *bool             `json:"tools" nullable:"false" doc:"Whether a flow offers it tools; true."`
+	Events       map[string]string `json:"events" doc:"Renames its events: run.completed to lead.completed."`
+	Managed
+}
+
+func (d *agentDocument) named() *string       { return &d.ID }
+func (d *agentDocument) reveal(secret.String) {}
+
+func (d *agentDocument) show(a agents.Agent) {
+	tools := a.TakesTools()
+	*d = agentDocument{ID: a.ID, Name: cmp.Or(a.Name, a.ID), Provider: a.Provider, Model: orNull(a.Model), SystemPrompt: orNull(a.SystemPrompt), Temperature: a.Temperature,
+		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Tools: &tools, Events: shownNames(a.Events)}
+	if a.MaxTokens != 0 {
+		d.MaxTokens = &a.MaxTokens
+	}
+}
+
+func (d *agentDocument) read() (a agents.Agent, wrong problem.Fields) {
+	a = agents.Agent{ID: d.ID, Name: nameOf(d.Name, d.ID), Provider: d.Provider, Model: given(d.Model), SystemPrompt: given(d.SystemPrompt), Temperature: d.Temperature,
+		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout), OutputKey: given(d.OutputKey), RetryOnCrash: d.RetryOnCrash, Events: d.Events}
+	if d.Tools != nil && !*d.Tools {
+		a.Tools = d.Tools
+	}
+	if d.MaxTokens != nil {
+		a.MaxTokens = *d.MaxTokens
+	}
+	return a, wrong
+}
+
+type flowDocument struct {
+	ID           string            `json:"id" doc:"Lower-case letters, digits and hyphens."`
+	Name         string            `json:"name" doc:"To display; the id, where there is none."`
+	Timeout      string            `json:"timeout" example:"5m" doc:"For the whole flow."`
+	RetryOnCrash bool              `json:"retryOnCrash"`
+	Root         agents.Step       `json:"root" doc:"The first step, and those within it."`
+	Events       map[string]string `json:"events" doc:"Renames its events, those of its nodes included."`
+	Managed
+}
+
+func (d *flowDocument) named() *string       { return &d.ID }
+func (d *flowDocument) reveal(secret.String) {}
+
+func (d *flowDocument) show(f agents.Flow) {
+	*d = flowDocument{ID: f.ID, Name: cmp.Or(f.Name, f.ID), Timeout: shownDuration(f.Timeout, agents.DefaultTimeout), RetryOnCrash: f.RetryOnCrash, Root: f.Root, Events: shownNames(f.Events)}
+}
+
+func (d *flowDocument) read() (f agents.Flow, wrong problem.Fields) {
+	return agents.Flow{ID: d.ID, Name: nameOf(d.Name, d.ID), Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout),
+		RetryOnCrash: d.RetryOnCrash, Root: d.Root, Events: d.Events}, wrong
+}
+
+type commandDocument struct {
+	ID          string  `json:"id" doc:"Lower-case letters, digits and hyphens."`
+	Name        string  `json:"name" doc:"To display; the id, where there is none."`
+	Description *string `json:"description"`
+	Prompt      string  `json:"prompt"`
+	AgentID     *string `json:"agentId" doc:"The agent or flow that it runs on; null is the client's first."`
+	Managed
+}
+
+func (d *commandDocument) named() *string       { return &d.ID }
+func (d *commandDocument) reveal(secret.String) {}
+
+func (d *commandDocument) show(c commands.Command) {
+	*d = commandDocument{ID: c.ID, Name: cmp.Or(c.Name, c.ID), Description: orNull(c.Description), Prompt: c.Prompt, AgentID: orNull(c.AgentID)}
+}
+
+func (d *commandDocument) read() (c commands.Command, wrong problem.Fields) {
+	return commands.Command{ID: d.ID, Name: nameOf(d.Name, d.ID), Description: given(d.Description), Prompt: d.Prompt, AgentID: given(d.AgentID)}, nil
+}
+
+// nameOf is the name to keep: one that says nothing more than the id is none.
+func nameOf(name, id string) string {
+	if name == id {
+		return ""
+	}
+	return name
+}
+
+func given[T any](value *T) (v T) {
+	if value != nil {
+		v = *value
+	}
+	return v
+}
+
+func shownSecret(s secret.String) string {
+	if s.IsReference() {
+		return s.Reveal()
+	}
+	return s.String()
+}
+
+func shownHeaders(headers map[string]secret.String) map[string]string {
+	shown := make(map[string]string, len(headers))
+	for name, value := range headers {
+		shown[name] = value.String()
+	}
+	return shown
+}
+
+func readHeaders(headers map[string]string) map[string]secret.String {
+	if len(headers) == 0 {
+		return nil
+	}
+	secrets := make(map[string]secret.String, len(headers))
+	for name, value := range headers {
+		secrets[name] = secret.String(value)
+	}
+	return secrets
+}
+
+func shownNames(names map[string]string) map[string]string {
+	if names == nil {
+		return map[string]string{}
+	}
+	return names
+}
+
+func shownDuration(d units.Duration, standard time.Duration) string {
+	return units.Duration(d.Or(standard)).String()
+}
+
+func readDuration(wrong *problem.Fields, path, text string, standard time.Duration) (d units.Duration) {
+	if text == "" {
+		return 0
+	}
+	if d.UnmarshalText([]byte(text)) != nil {
+		wrong.Add(path, "must be a duration such as 30s, 5m or 720h")
+	}
+	if time.Duration(d) == standard {
+		return 0
+	}
+	return d
+}

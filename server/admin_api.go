@@ -1,0 +1,205 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+	jsonv2 "github.com/go-json-experiment/json"
+
+	"beckon/deliveries"
+	"beckon/internal/problem"
+)
+
+// newAPI returns the API that reads, validates and documents the admin routes. What goes wrong in it comes to
+// answerError like everything else.
+func (s *Server) newAPI() huma.API {
+	schemas := huma.NewMapRegistry("#/components/schemas/", schemaName)
+	config := huma.Config{OpenAPI: s.newDocument(schemas), DefaultFormat: "application/json", RejectUnknownQueryParameters: true,
+		Formats:      map[string]huma.Format{"application/json": {Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshalStrictly}},
+		Transformers: []huma.Transformer{catchProblem}}
+	config.FieldsOptionalByDefault = true
+	api := humaecho.New(s.echo, config)
+	api.UseMiddleware(s.exchange)
+	return api
+}
+
+// schemaName leaves out of a type's name what it has for the sake of Go.
+func schemaName(t reflect.Type, hint string) string {
+	if t == reflect.TypeFor[deliveries.Failure]() || t == reflect.TypeFor[*deliveries.Failure]() {
+		return "DeliveryFailure" // runs have failures too
+	}
+	return strings.TrimSuffix(strings.ReplaceAll(huma.DefaultSchemaNamer(t, hint), "Document", ""), "Answer")
+}
+
+// unmarshalStrictly also refuses members that are there twice, and those that differ from what they should be called by
+// their case alone.
+func unmarshalStrictly(data []byte, into any) error {
+	return jsonv2.Unmarshal(data, into, jsonv2.RejectUnknownMembers(true))
+}
+
+// exchange is one request on its way through huma. When something goes wrong, nothing is written but what answerError
+// writes.
+type exchange struct {
+	humaContext
+	body   []byte
+	failed error
+}
+
+// humaContext has another name than its method Context.
+type humaContext huma.Context
+
+func (x *exchange) Unwrap() huma.Context  { return x.humaContext }
+func (x *exchange) BodyReader() io.Reader { return bytes.NewReader(x.body) }
+
+func (x *exchange) SetStatus(code int) {
+	if x.failed == nil {
+		x.humaContext.SetStatus(code)
+	}
+}
+
+func (x *exchange) BodyWriter() io.Writer {
+	if x.failed != nil {
+		return io.Discard
+	}
+	return x.humaContext.BodyWriter()
+}
+
+func (s *Server) exchange(ctx huma.Context, next func(huma.Context)) {
+	x := &exchange{humaContext: ctx}
+	c := humaecho.Unwrap(ctx)
+	if method := ctx.Method(); method != http.MethodGet && method != http.MethodDelete {
+		x.body, x.failed = readBody(c, s.MaxBodyBytes, s.BodyTimeout)
+	}
+	if x.failed == nil {
+		next(x)
+	}
+	if x.failed != nil {
+		c.Response().Header().Del("Content-Type") // huma's choice
+		s.answerError(x.failed, c)
+	}
+}
+
+// failure carries an error of a handler through huma.
+type failure struct{ error }
+
+func (failure) GetStatus() int { return http.StatusInternalServerError } // which problemOf knows better
+
+// catchProblem takes errors out of huma's way.
+func catchProblem(ctx huma.Context, status string, answer any) (any, error) {
+	x, ok := ctx.(*exchange)
+	if !ok {
+		return answer, nil
+	}
+	switch e := answer.(type) {
+	case failure:
+		x.failed = e.error
+	case *huma.ErrorModel:
+		x.failed = problemOfModel(e)
+	default:
+		return answer, nil
+	}
+	return struct{}{}, nil
+}
+
+// problemOfModel translates what huma found wrong with a request. Its details hold the values that were given; those stay
+// behind.
+func problemOfModel(e *huma.ErrorModel) error {
+	switch {
+	case e.Status == http.StatusUnsupportedMediaType:
+		return problem.New(problem.Unsupported, "unsupported_media_type", "Send application/json.")
+	case e.Status == http.StatusBadRequest && len(e.Errors) == 0:
+		return problem.New(problem.Invalid, "invalid_json", "The request needs a body: a JSON object.")
+	case e.Status == http.StatusBadRequest:
+		return problem.New(problem.Invalid, "invalid_json", "The body is not valid JSON, or a member of an object is there twice.")
+	case e.Status >= http.StatusInternalServerError:
+		return fmt.Errorf("the admin API: %s", e.Detail)
+	}
+	code := "invalid_resource"
+	var fields problem.Fields
+	for _, detail := range e.Errors {
+		place, path, _ := strings.Cut(detail.Location, ".")
+		if place != "body" {
+			code = "invalid_parameter"
+		}
+		fields.Add(shortened(path), "%s", messageOf(detail.Message))
+	}
+	err := fields.Err()
+	if p := problem.Of(err); err != nil {
+		p.Code = code
+		return p
+	}
+	return problem.New(problem.Invalid, code, "The request is not valid.")
+}
+
+// messageOf says what is wrong in our words where huma's own are about its schema.
+func messageOf(message string) string {
+	if rest, ok := strings.CutPrefix(message, "expected required property "); ok {
+		return strings.TrimSuffix(rest, " to be present") + " is required"
+	}
+	if rest, ok := strings.CutPrefix(message, "expected "); ok {
+		return "must be " + rest
+	}
+	if message == "unexpected property" || message == "unknown query parameter" {
+		return "is not known here"
+	}
+	if strings.Contains(message, "jsontext:") || strings.Contains(message, "json:") {
+		return "has the wrong form" // its text may quote the body
+	}
+	return message
+}
+
+const maxShown = 100
+
+func shortened(path string) string {
+	if len(path) <= maxShown {
+		return path
+	}
+	return strings.ToValidUTF8(path[:maxShown], "") + "…"
+}
+
+// route registers an operation of the admin API.
+func route[I, O any](api huma.API, method, path, id, summary string, handler func(ctx context.Context, in *I) (*O, error), more ...func(*huma.Operation)) {
+	op := huma.Operation{OperationID: id, Method: method, Path: adminPath + path, Summary: summary, Tags: []string{tagAdmin}, Security: adminSecurity(),
+		Responses: problemResponses(api.OpenAPI().Components.Schemas, http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusServiceUnavailable)}
+	for _, change := range more {
+		change(&op)
+	}
+	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handler(ctx, in)
+		if err != nil {
+			return nil, failure{err}
+		}
+		return out, nil
+	})
+}
+
+// answers sets the status of success, and names refusals besides those that every route has.
+func answers(status int, refusals ...int) func(*huma.Operation) {
+	return func(op *huma.Operation) {
+		op.DefaultStatus = status
+		for _, code := range refusals {
+			op.Responses[fmt.Sprint(code)] = problemResponse(code)
+		}
+	}
+}
+
+// page is a part of a list.
+type page[T any] struct {
+	Items      []T     `json:"items" required:"true" nullable:"false"`
+	NextCursor *string `json:"nextCursor" required:"true" doc:"Asks for the next page; null on the last."`
+}
+
+func pageOf[S, T any](list []S, next string, show func(S) T) page[T] {
+	p := page[T]{Items: make([]T, len(list)), NextCursor: orNull(next)}
+	for i, item := range list {
+		p.Items[i] = show(item)
+	}
+	return p
+}

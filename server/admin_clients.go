@@ -1,0 +1,212 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"beckon/clients"
+	"beckon/deliveries"
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/signature"
+	"beckon/internal/units"
+)
+
+// The documents of who calls, and of who is told.
+
+type clientDocument struct {
+	ID                 string             `json:"id" doc:"Lower-case letters, digits and hyphens; it is in the URL of the webhook."`
+	Name               string             `json:"name" doc:"To display; the id, where there is none."`
+	Enabled            *bool              `json:"enabled" nullable:"false" doc:"true"`
+	Passthrough        bool               `json:"passthrough" doc:"Whether the prompt comes from the request."`
+	CommandID          *string            `json:"commandId" doc:"The command that it runs, without passthrough."`
+	Template           *string            `json:"template" doc:"Makes the prompt of the request, with passthrough."`
+	WebhookSecret      *string            `json:"webhookSecret" doc:"Signs the webhooks of its calls; null is a secret that follows from the token. Shown as •••; left out or sent like this, it stays."`
+	AllowedAgents      []string           `json:"allowedAgents" nullable:"false" doc:"Agents and flows; the first is the default."`
+	SyncTimeout        string             `json:"syncTimeout" example:"5m" doc:"How long a call waits for its answer."`
+	CancelOnDisconnect bool               `json:"cancelOnDisconnect"`
+	MaxBodyBytes       int64              `json:"maxBodyBytes" example:"1048576"`
+	RateLimit          *rateLimitDocument `json:"rateLimit"`
+	MaxConcurrent      *int               `json:"maxConcurrent" doc:"Calls at the same time; null is any number."`
+	Token              string             `json:"token,omitempty" readOnly:"true" doc:"In the answer that makes the client, and never again."`
+	Managed
+}
+
+type rateLimitDocument struct {
+	Requests int    `json:"requests"`
+	Per      string `json:"per"`
+}
+
+// Schema says that it may be null.
+func (rateLimitDocument) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, Nullable: true, Description: "As many calls in any span of that length; null is any number.", AdditionalProperties: false,
+		Properties: map[string]*huma.Schema{"requests": {Type: huma.TypeInteger}, "per": {Type: huma.TypeString, Examples: []any{"1m"}}}}
+}
+
+func (d *clientDocument) named() *string             { return &d.ID }
+func (d *clientDocument) reveal(token secret.String) { d.Token = token.Reveal() }
+
+func (d *clientDocument) show(c clients.Client) {
+	enabled := c.IsEnabled()
+	*d = clientDocument{ID: c.ID, Name: cmp.Or(c.Name, c.ID), Enabled: &enabled, Passthrough: c.Passthrough, CommandID: orNull(c.CommandID), Template: orNull(c.Template),
+		WebhookSecret: orNull(c.WebhookSecret.String()), AllowedAgents: orEmpty(c.AllowedAgents), SyncTimeout: shownDuration(c.SyncTimeout, clients.DefaultSyncTimeout),
+		CancelOnDisconnect: c.CancelOnDisconnect, MaxBodyBytes: int64(c.MaxBodyBytes)}
+	if c.RateLimit != nil {
+		d.RateLimit = &rateLimitDocument{c.RateLimit.Requests, c.RateLimit.Per.String()}
+	}
+	if c.MaxConcurrent != 0 {
+		d.MaxConcurrent = &c.MaxConcurrent
+	}
+}
+
+func (d *clientDocument) read() (c clients.Client, wrong problem.Fields) {
+	c = clients.Client{ID: d.ID, Name: nameOf(d.Name, d.ID), Passthrough: d.Passthrough, CommandID: given(d.CommandID), Template: given(d.Template),
+		WebhookSecret: secret.String(given(d.WebhookSecret)), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
+		CancelOnDisconnect: d.CancelOnDisconnect, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: given(d.MaxConcurrent)}
+	if d.Enabled != nil && !*d.Enabled {
+		c.Enabled = d.Enabled
+	}
+	if d.MaxBodyBytes < 0 {
+		wrong.Add("maxBodyBytes", "must not be negative")
+	}
+	if d.RateLimit != nil {
+		c.RateLimit = &clients.RateLimit{Requests: d.RateLimit.Requests, Per: readDuration(&wrong, "rateLimit.per", d.RateLimit.Per, 0)}
+	}
+	return c, wrong
+}
+
+type endpointDocument struct {
+	ID             string            `json:"id" doc:"Lower-case letters, digits and hyphens."`
+	Name           string            `json:"name" doc:"To display; the id, where there is none."`
+	URL            string            `json:"url"`
+	Enabled        *bool             `json:"enabled" nullable:"false" doc:"true"`
+	Secret         *string           `json:"secret" doc:"Signs the events; left out, one is made. Shown as •••, but in the answer that makes the endpoint; left out or sent like this, it stays."`
+	Events         []string          `json:"events" nullable:"false" doc:"Empty is all of a run and its nodes."`
+	Agents         []string          `json:"agents" nullable:"false" doc:"Empty is all."`
+	Clients        []string          `json:"clients" nullable:"false" doc:"Empty is all."`
+	Format         string            `json:"format" doc:"run, payload, event, cloudevents, or a template that yields JSON."`
+	Signature      string            `json:"signature" doc:"standard, standard-ed25519 or hmac-sha256-hex."`
+	Vendor         string            `json:"vendor" doc:"In the names of the headers of hmac-sha256-hex."`
+	Retry          retryDocument     `json:"retry"`
+	Headers        map[string]string `json:"headers" doc:"Sent with every event. The values are shown as •••, and sent like this they stay."`
+	Timeout        string            `json:"timeout" example:"30s"`
+	RateLimit      int               `json:"rateLimit" doc:"Attempts a second; 0 is no limit."`
+	PreviousUntil  *string           `json:"previousSecretUntil" readOnly:"true" doc:"Until then the secret before this one signs as well."`
+	FailingSince   *string           `json:"failingSince" readOnly:"true" doc:"No attempt has succeeded since; null when the last one did."`
+	DisabledAt     *string           `json:"disabledAt" readOnly:"true" doc:"When its deliveries were stopped, other than by enabled: false."`
+	DisabledReason *string           `json:"disabledReason" readOnly:"true"`
+	Managed
+}
+
+// retryDocument is the name of a policy, or a list of durations.
+type retryDocument struct{ deliveries.Retry }
+
+// Schema says so.
+func (retryDocument) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Description: "svix, exponential, fast, or a list of durations.", OneOf: []*huma.Schema{{Type: huma.TypeString},
+		{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}}}}
+}
+
+// MarshalJSON names the policy that is meant when nothing is said.
+func (r retryDocument) MarshalJSON() ([]byte, error) {
+	if r.IsZero() {
+		return json.Marshal(deliveries.RetrySvix)
+	}
+	return r.Retry.MarshalJSON()
+}
+
+// UnmarshalJSON leaves it to the endpoint's check to say which wait is none.
+func (r *retryDocument) UnmarshalJSON(data []byte) error {
+	var waits []string
+	if json.Unmarshal(data, &waits) != nil {
+		return r.Retry.UnmarshalJSON(data)
+	}
+	for _, text := range waits {
+		wait := units.Duration(0)
+		_ = wait.UnmarshalText([]byte(text)) // which leaves 0, and that is refused
+		r.Waits = append(r.Waits, wait)
+	}
+	return nil
+}
+
+func (d *endpointDocument) named() *string { return &d.ID }
+
+func (d *endpointDocument) reveal(s secret.String) { d.Secret = orNull(s.Reveal()) }
+
+const (
+	defaultFormat    = "run"
+	defaultSignature = string(signature.Standard)
+)
+
+func (d *endpointDocument) show(e deliveries.Endpoint) {
+	enabled := e.IsEnabled()
+	*d = endpointDocument{ID: e.ID, Name: cmp.Or(e.Name, e.ID), URL: e.URL, Enabled: &enabled, Secret: orNull(e.Secret.String()), Events: orEmpty(e.Events), Agents: orEmpty(e.Agents),
+		Clients: orEmpty(e.Clients), Format: cmp.Or(e.Format, defaultFormat), Signature: cmp.Or(e.Signature, defaultSignature), Vendor: cmp.Or(e.Vendor, signature.DefaultVendor),
+		Retry: retryDocument{e.Retry}, Headers: shownHeaders(e.Headers), Timeout: shownDuration(e.Timeout, deliveries.DefaultTimeout), RateLimit: e.RateLimit}
+	if time.Now().Before(e.PreviousUntil) {
+		d.PreviousUntil = timeOrNull(e.PreviousUntil)
+	}
+}
+
+func (d *endpointDocument) read() (e deliveries.Endpoint, wrong problem.Fields) {
+	e = deliveries.Endpoint{ID: d.ID, Name: nameOf(d.Name, d.ID), URL: d.URL, Secret: secret.String(given(d.Secret)), Events: d.Events, Agents: d.Agents, Clients: d.Clients,
+		Format: unless(d.Format, defaultFormat), Signature: unless(d.Signature, defaultSignature), Vendor: unless(d.Vendor, signature.DefaultVendor), Retry: d.Retry.Retry,
+		Headers: readHeaders(d.Headers), Timeout: readDuration(&wrong, "timeout", d.Timeout, deliveries.DefaultTimeout), RateLimit: d.RateLimit}
+	if e.Retry.Policy == deliveries.RetrySvix {
+		e.Retry.Policy = ""
+	}
+	if d.Enabled != nil && !*d.Enabled {
+		e.Enabled = d.Enabled
+	}
+	return e, wrong
+}
+
+// withHealth adds what has become of the endpoints.
+func (s *Server) withHealth(ctx context.Context, list []*endpointDocument) error {
+	troubles, err := s.Deliveries.InTrouble(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		i := slices.IndexFunc(troubles, func(t deliveries.Trouble) bool { return t.EndpointID == d.ID })
+		if i >= 0 {
+			h := troubles[i].Health
+			d.FailingSince, d.DisabledAt, d.DisabledReason = timeOrNull(h.FailingSince), timeOrNull(h.DisabledAt), orNull(h.DisabledReason)
+		}
+	}
+	return nil
+}
+
+// followLimit lets a client follow the server's limit when it is to have the same.
+func (s *Server) followLimit(c *clients.Client) {
+	if int64(c.MaxBodyBytes) == s.MaxBodyBytes {
+		c.MaxBodyBytes = 0
+	}
+}
+
+// withLimit shows what the server allows to a client that has no limit of its own.
+func (s *Server) withLimit(_ context.Context, list []*clientDocument) error {
+	for _, d := range list {
+		d.MaxBodyBytes = cmp.Or(d.MaxBodyBytes, s.MaxBodyBytes)
+	}
+	return nil
+}
+
+func unless(value, standard string) string {
+	if value == standard {
+		return ""
+	}
+	return value
+}
+
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}

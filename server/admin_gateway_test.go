@@ -1,0 +1,165 @@
+package server_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/agents"
+	"beckon/agents/chat"
+	"beckon/agents/flow"
+	"beckon/agents/reply"
+	"beckon/clients"
+	"beckon/commands"
+	"beckon/deliveries"
+	"beckon/internal/config"
+	"beckon/internal/egress"
+	"beckon/internal/secret"
+	"beckon/internal/store"
+	"beckon/internal/store/storetest"
+	"beckon/runs"
+	"beckon/server"
+)
+
+const (
+	adminToken = "adm1n-t0ken"
+	adminFile  = `
+egress: {allowPrivate: [127.0.0.1/32]}
+providers: [{id: filed, type: template, template: "from the file: {{.prompt}}"}]
+agents: [{id: filed, provider: filed}]
+clients: [{id: filed, token: t0ken-of-file, passthrough: true, allowedAgents: [filed]}]
+`
+)
+
+// adminGateway is a gateway whose configuration can be changed, with its administrator.
+type adminGateway struct {
+	*gateway
+	editor *config.Editor
+	said   []string // all that it has answered
+}
+
+func newAdminGateway(t *testing.T, s setting) *adminGateway {
+	g := &adminGateway{}
+	if s.store == nil {
+		s.store = storetest.Open(t, storetest.Default(t))
+	}
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(adminFile), 0o600))
+	inForce, err := config.Load(path, os.LookupEnv)
+	require.NoError(t, err)
+	sealer := secret.NewSealer(func() (secret.String, error) { return "key", nil })
+	how := agents.Factories{Providers: map[string]agents.Factory{"openai": chat.New(egress.NewProviders(), slog.New(slog.DiscardHandler)), "template": reply.New()}, Flow: flow.New()}
+	made := config.EditorConfig{Store: s.store, Config: func() *config.Config { return inForce }, How: how, Env: os.LookupEnv,
+		Providers: store.NewResources[agents.Provider](s.store, "providers", sealer), Agents: store.NewResources[agents.Agent](s.store, "agents", sealer),
+		Flows: store.NewResources[agents.Flow](s.store, "flows", sealer), Commands: store.NewResources[commands.Command](s.store, "commands", sealer),
+		Clients: clients.NewStorage(s.store, sealer), Endpoints: deliveries.NewRegistry(s.store, sealer, nil)}
+	var current atomic.Pointer[server.Catalog]
+	limits := clients.NewLimits()
+	apply := func(ctx context.Context) {
+		var r config.Resources
+		var errs [6]error
+		r.Providers, errs[0] = made.Providers.List(ctx)
+		r.Agents, errs[1] = made.Agents.List(ctx)
+		r.Flows, errs[2] = made.Flows.List(ctx)
+		r.Commands, errs[3] = made.Commands.List(ctx)
+		r.Clients, errs[4] = made.Clients.List(ctx)
+		r.Endpoints, errs[5] = made.Endpoints.List(ctx)
+		require.Equal(t, [6]error{}, errs)
+		catalog, err := inForce.Catalog(how, os.LookupEnv, r)
+		require.NoError(t, err)
+		credentials, err := made.Clients.Credentials(ctx)
+		require.NoError(t, err)
+		var declared []clients.Declared
+		for _, c := range catalog.Clients {
+			d := clients.Declared{Client: c, Credentials: credentials[c.ID]}
+			if c.Token != "" {
+				d.Credentials = []clients.Credential{{Hash: clients.HashOf(c.Token.Reveal())}}
+			}
+			declared = append(declared, d)
+		}
+		set, findings := clients.NewSet(declared, limits)
+		require.Empty(t, findings)
+		current.Store(&server.Catalog{Clients: set, Commands: commands.NewSet(catalog.Commands), Agents: catalog.Set})
+		if g.gateway != nil {
+			require.NoError(t, g.out.Use(ctx, catalog.Endpoints))
+		}
+	}
+	made.Changed = apply
+	g.editor = config.NewEditor(made)
+	s.runs = func(c *runs.Config) {
+		c.Entry = func(id string) *agents.Entry { return current.Load().Agents.Get(id) }
+		c.Limit = func(id string) (int, func() func()) {
+			m := current.Load().Clients.Get(id)
+			return m.MaxConcurrent, func() func() { m.Enter(); return m.Leave }
+		}
+	}
+	more := s.server
+	s.server = func(c *server.Config) {
+		c.Catalog = func() server.Catalog { return *current.Load() }
+		c.Admin = server.Admin{Token: adminToken, Secrets: g.editor, Audit: s.store, Resources: server.Resources{Providers: g.editor.Providers, Agents: g.editor.Agents,
+			Flows: g.editor.Flows, Commands: g.editor.Commands, Clients: g.editor.Clients, Endpoints: g.editor.Endpoints}}
+		if more != nil {
+			more(c)
+		}
+	}
+	apply(context.Background())
+	g.gateway = newGateway(t, s)
+	return g
+}
+
+// admin makes a request with the admin token; headers are as of request.
+func (g *adminGateway) admin(method, path, body string, headers ...string) answer {
+	r := g.request("/api/v1/admin"+path, body, append([]string{"Authorization: Bearer " + adminToken}, headers...)...)
+	if r.Method = method; body != "" && r.Header.Get("Content-Type") == "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	a := g.do(r)
+	g.said = append(g.said, a.body)
+	return a
+}
+
+// has makes something with POST.
+func (g *adminGateway) has(path, body string) answer {
+	a := g.admin(http.MethodPost, path, body)
+	require.Equal(g.t, http.StatusCreated, a.StatusCode, a.body)
+	return a
+}
+
+// fill makes one of each noun, and returns the token of the client.
+func (g *adminGateway) fill() (token string) {
+	g.has("/providers", `{"id":"p","type":"openai","url":"`+g.model.URL+`/v1","apiKey":"sk-s3cret","headers":{"X-Key":"h3ader"}}`)
+	g.has("/agents", `{"id":"a","provider":"p","model":"m"}`)
+	g.has("/agents", `{"id":"b","provider":"p","model":"m"}`)
+	g.has("/flows", `{"id":"f","root":{"type":"sequential","steps":[{"type":"agent","agentId":"a"},{"type":"agent","agentId":"b"}]}}`)
+	g.has("/commands", `{"id":"daily","prompt":"Report.","agentId":"a"}`)
+	return g.has("/clients", `{"id":"web","passthrough":true,"allowedAgents":["a","f"]}`).json(g.t)["token"].(string)
+}
+
+// problemOf returns code and fields of a refusal.
+func problemOf(t *testing.T, a answer) (code string, fields []string) {
+	require.Equal(t, "application/problem+json", a.Header.Get("Content-Type"), a.body)
+	d := a.json(t)
+	require.Equal(t, false, d["ok"])
+	require.Equal(t, d["detail"], d["error"])
+	require.EqualValues(t, a.StatusCode, d["status"])
+	list, _ := d["errors"].([]any)
+	for _, f := range list {
+		fields = append(fields, f.(map[string]any)["field"].(string))
+	}
+	return d["code"].(string), fields
+}
+
+func hasNone(t *testing.T, texts []string, secrets ...string) {
+	for _, text := range texts {
+		for _, s := range secrets {
+			require.False(t, strings.Contains(text, s), "%q is in %s", s, text)
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"beckon/deliveries"
+	"beckon/internal/store"
+	"beckon/runs"
+)
+
+func (s *Server) registerRecords(api huma.API) {
+	route(api, http.MethodGet, "/runs", "list-all-runs", "List the runs of all clients, newest first", s.listAllRuns)
+	route(api, http.MethodGet, "/runs/{id}", "get-any-run", "Read a run of any client", s.getAnyRun)
+	route(api, http.MethodGet, "/deliveries", "list-deliveries", "List the deliveries, newest first", s.listDeliveries)
+	route(api, http.MethodGet, "/deliveries/{id}", "get-delivery", "Read a delivery with its attempts", s.getDelivery)
+	route(api, http.MethodGet, "/stats", "get-stats", "Count what happened", s.getStats)
+	route(api, http.MethodGet, "/audit", "list-audit", "List what was changed by whom, newest first", s.listAudit)
+}
+
+type runsInput struct {
+	Client string `query:"client" doc:"The id of a client."`
+	Agent  string `query:"agent" doc:"The id of an agent or flow."`
+	Status string `query:"status" enum:"QUEUED,RUNNING,COMPLETED,FAILED,CANCELED"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Cursor string `query:"cursor" doc:"The nextCursor of the page before."`
+}
+
+type runsOutput struct{ Body page[runDocument] }
+
+func (s *Server) listAllRuns(ctx context.Context, in *runsInput) (*runsOutput, error) {
+	list, next, err := s.Runs.List(ctx, runs.Query{ClientID: in.Client, Agent: in.Agent, Status: runs.Status(in.Status), Limit: in.Limit, Cursor: in.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	return &runsOutput{pageOf(list, next, documentOf)}, nil
+}
+
+type runOutput struct{ Body runDetail }
+
+func (s *Server) getAnyRun(ctx context.Context, in *idInput) (*runOutput, error) {
+	run, err := s.Runs.Get(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &runOutput{detailOf(run)}, nil
+}
+
+type deliveryDocument struct {
+	ID           string              `json:"id"`
+	EndpointID   *string             `json:"endpointId" doc:"Null for the webhook of a call."`
+	URL          *string             `json:"url" doc:"Of the webhook of a call, without its query; null for an endpoint's."`
+	RunID        *string             `json:"runId"`
+	EventID      string              `json:"eventId"`
+	Type         string              `json:"type"`
+	ClientID     *string             `json:"clientId"`
+	WorkflowID   *string             `json:"workflowId"`
+	Status       deliveries.Status   `json:"status" enum:"PENDING,SENDING,DELIVERED,FAILED"`
+	Reason       string              `json:"reason" enum:"first,retry,resend,recover,test" doc:"Of the last attempt, or of the one to come."`
+	AttemptCount int                 `json:"attemptCount"`
+	DueAt        *string             `json:"dueAt" format:"date-time" doc:"When the next attempt is made, while it is PENDING."`
+	StatusCode   *int                `json:"statusCode" doc:"Of the last attempt; null when there was no answer."`
+	Error        *deliveries.Failure `json:"error"`
+	CreatedAt    *string             `json:"createdAt" format:"date-time"`
+	CompletedAt  *string             `json:"completedAt" format:"date-time"`
+}
+
+type attemptDocument struct {
+	Number         int                 `json:"number"`
+	Reason         string              `json:"reason"`
+	URL            string              `json:"url" doc:"Without its query."`
+	RequestHeaders map[string]string   `json:"requestHeaders" doc:"Those with secrets are masked."`
+	StatusCode     *int                `json:"statusCode" doc:"Null when there was no answer."`
+	ResponseBody   string              `json:"responseBody" doc:"Its first 16 KiB."`
+	Truncated      bool                `json:"truncated"`
+	Error          *deliveries.Failure `json:"error"`
+	StartedAt      *string             `json:"startedAt" format:"date-time"`
+	DurationMs     int64               `json:"durationMs"`
+}
+
+// deliveryDetail is a delivery with its attempts.
+type deliveryDetail struct {
+	deliveryDocument
+	Attempts []attemptDocument `json:"attempts"`
+}
+
+// Schema is what huma cannot see: it leaves out what is embedded and not exported.
+func (deliveryDetail) Schema(r huma.Registry) *huma.Schema {
+	return extendedSchema[deliveryDocument](r, "attempts", []attemptDocument{})
+}
+
+type deliveriesInput struct {
+	Endpoint string `query:"endpoint" doc:"The id of an endpoint."`
+	Run      string `query:"run" doc:"The id of a run."`
+	Status   string `query:"status" enum:"PENDING,SENDING,DELIVERED,FAILED"`
+	Limit    int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Cursor   string `query:"cursor" doc:"The nextCursor of the page before."`
+}
+
+type deliveriesOutput struct{ Body page[deliveryDocument] }
+
+type deliveryOutput struct{ Body deliveryDetail }
+
+func (s *Server) listDeliveries(ctx context.Context, in *deliveriesInput) (*deliveriesOutput, error) {
+	list, next, err := s.Deliveries.List(ctx, deliveries.Query{EndpointID: in.Endpoint, RunID: in.Run, Status: deliveries.Status(in.Status), Limit: in.Limit, Cursor: in.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	return &deliveriesOutput{pageOf(list, next, deliveryOf)}, nil
+}
+
+func (s *Server) getDelivery(ctx context.Context, in *idInput) (*deliveryOutput, error) {
+	d, attempts, err := s.Deliveries.Get(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &deliveryOutput{deliveryDetailOf(d, attempts)}, nil
+}
+
+func deliveryOf(d *deliveries.Delivery) deliveryDocument {
+	document := deliveryDocument{ID: d.ID, EndpointID: orNull(d.EndpointID), URL: orNull(d.URL), RunID: orNull(d.RunID), EventID: d.EventID, Type: d.Type,
+		ClientID: orNull(d.ClientID), WorkflowID: orNull(d.WorkflowID), Status: d.Status, Reason: d.Reason, AttemptCount: d.Attempts, StatusCode: codeOrNull(d.StatusCode),
+		Error: d.Error, CreatedAt: timeOrNull(d.CreatedAt), CompletedAt: timeOrNull(d.CompletedAt)}
+	if d.Status == deliveries.Pending {
+		document.DueAt = timeOrNull(d.DueAt)
+	}
+	return document
+}
+
+func deliveryDetailOf(d *deliveries.Delivery, attempts []deliveries.Attempt) deliveryDetail {
+	detail := deliveryDetail{deliveryOf(d), make([]attemptDocument, len(attempts))}
+	for i, a := range attempts {
+		detail.Attempts[i] = attemptDocument{Number: a.Number, Reason: a.Reason, URL: a.URL, RequestHeaders: shownNames(a.RequestHeaders), StatusCode: codeOrNull(a.StatusCode),
+			ResponseBody: a.ResponseBody, Truncated: a.Truncated, Error: a.Error, StartedAt: timeOrNull(a.StartedAt), DurationMs: a.Duration.Milliseconds()}
+	}
+	return detail
+}
+
+func codeOrNull(code int) *int {
+	if code == 0 {
+		return nil
+	}
+	return &code
+}
+
+type auditInput struct {
+	Section string `query:"section" doc:"Such as clients."`
+	ID      string `query:"id" doc:"The id of a resource."`
+	Limit   int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Cursor  string `query:"cursor" doc:"The nextCursor of the page before."`
+}
+
+type auditDocument struct {
+	ID         string          `json:"id"`
+	At         *string         `json:"at" format:"date-time"`
+	Who        string          `json:"who"`
+	Action     string          `json:"action"`
+	Section    string          `json:"section"`
+	ResourceID string          `json:"resourceId"`
+	Before     json.RawMessage `json:"before" doc:"The resource, with its secrets masked; null when it was not there."`
+	After      json.RawMessage `json:"after"`
+}
+
+type auditOutput struct{ Body page[auditDocument] }
+
+func (s *Server) listAudit(ctx context.Context, in *auditInput) (*auditOutput, error) {
+	list, next, err := s.Admin.Audit.AuditEntries(ctx, store.AuditQuery{Section: in.Section, ResourceID: in.ID, Limit: in.Limit, Cursor: in.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	return &auditOutput{pageOf(list, next, func(e store.AuditEntry) auditDocument {
+		return auditDocument{e.ID, timeOrNull(e.At), e.Who, e.Action, e.Section, e.ResourceID, e.Before, e.After}
+	})}, nil
+}

@@ -1,0 +1,199 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/store"
+)
+
+// Managed is what the document of every resource has besides its own. It is exported because huma leaves out what is
+// embedded and is not.
+type Managed struct {
+	ManagedBy string         `json:"managedBy" readOnly:"true" enum:"config,database" doc:"What the configuration file declares is read-only here."`
+	Version   int64          `json:"version" readOnly:"true" doc:"Every change makes it greater; the ETag. 0 for what the configuration file declares."`
+	Warnings  problem.Fields `json:"warnings" readOnly:"true" nullable:"false" doc:"Why it is not in force; empty when it is."`
+}
+
+func (m *Managed) manage(to Managed) { *m = to }
+
+// document is how the API shows a T.
+type document[T any] interface {
+	show(T)
+	read() (T, problem.Fields) // what is wrong with the form of a value that a T could not hold
+	named() *string            // its id
+	manage(Managed)
+	reveal(secret.String) // puts in what is shown only once
+}
+
+// noun serves the resources of one noun; D is its document.
+type noun[T any, D any, P interface {
+	*D
+	document[T]
+}] struct {
+	name, one string // "clients", "client"
+	resource  Resource[T]
+	complete  func(ctx context.Context, list []*D) error // adds what the resource itself does not know; nil for nothing
+	settle    func(*T)                                   // takes out what is at its default; nil for nothing
+}
+
+type idInput struct {
+	ID string `path:"id" doc:"The id of the resource."`
+}
+
+type changeInput struct {
+	ID      string `path:"id" doc:"The id of the resource."`
+	IfMatch string `header:"If-Match" doc:"The ETag that you read. When the resource has another one by now, the answer is 412 and nothing is changed."`
+}
+
+type writeInput[D any] struct {
+	ID      string `path:"id" doc:"The id of the resource."`
+	IfMatch string `header:"If-Match" doc:"The ETag that you read. When the resource has another one by now, the answer is 412 and nothing is changed."`
+	Body    D
+}
+
+type createInput[D any] struct{ Body D }
+
+type documentOutput[D any] struct {
+	ETag     string `header:"ETag"`
+	Location string `header:"Location"`
+	Body     D
+}
+
+type listOutput[D any] struct{ Body page[D] }
+
+// register adds the five routes of the noun.
+func (n noun[T, D, P]) register(api huma.API) {
+	path := "/" + n.name
+	route(api, http.MethodGet, path, "list-"+n.name, "List the "+n.name, n.list)
+	route(api, http.MethodPost, path, "create-"+n.one, "Make one of the "+n.name, n.create, answers(http.StatusCreated, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
+	route(api, http.MethodGet, path+"/{id}", "get-"+n.one, "Read one of the "+n.name, n.get)
+	route(api, http.MethodPut, path+"/{id}", "update-"+n.one, "Change one of the "+n.name+"; what is left out goes back to its default, and secrets stay", n.update,
+		answers(http.StatusOK, http.StatusConflict, http.StatusPreconditionFailed, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
+	route(api, http.MethodDelete, path+"/{id}", "delete-"+n.one, "Delete one of the "+n.name, n.delete, answers(http.StatusNoContent, http.StatusConflict, http.StatusPreconditionFailed))
+}
+
+func (n noun[T, D, P]) list(ctx context.Context, _ *struct{}) (*listOutput[D], error) {
+	records, err := n.resource.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &listOutput[D]{pageOf(records, "", n.documentOf)}
+	list := make([]*D, len(records))
+	for i := range out.Body.Items {
+		list[i] = &out.Body.Items[i]
+	}
+	return out, n.completed(ctx, list...)
+}
+
+func (n noun[T, D, P]) get(ctx context.Context, in *idInput) (*documentOutput[D], error) {
+	record, err := n.resource.Get(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return n.answer(ctx, record)
+}
+
+func (n noun[T, D, P]) create(ctx context.Context, in *createInput[D]) (*documentOutput[D], error) {
+	item, err := n.read(&in.Body)
+	if err != nil {
+		return nil, err
+	}
+	record, shown, err := n.resource.Create(ctx, whoIs(ctx), item)
+	if err != nil {
+		return nil, err
+	}
+	out, err := n.answer(ctx, record)
+	if err != nil {
+		return nil, err
+	}
+	out.Location = adminPath + "/" + n.name + "/" + *P(&out.Body).named()
+	P(&out.Body).reveal(shown)
+	return out, nil
+}
+
+func (n noun[T, D, P]) update(ctx context.Context, in *writeInput[D]) (*documentOutput[D], error) {
+	id := P(&in.Body).named()
+	if *id != "" && *id != in.ID {
+		var fields problem.Fields
+		fields.Add("id", "cannot be changed; make a new one, and delete this one")
+		return nil, fields.Err()
+	}
+	*id = in.ID
+	version, err := n.wanted(ctx, in.ID, in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	item, err := n.read(&in.Body)
+	if err != nil {
+		return nil, err
+	}
+	record, err := n.resource.Update(ctx, whoIs(ctx), item, version)
+	if err != nil {
+		return nil, err
+	}
+	return n.answer(ctx, record)
+}
+
+func (n noun[T, D, P]) delete(ctx context.Context, in *changeInput) (*struct{}, error) {
+	version, err := n.wanted(ctx, in.ID, in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	return nil, n.resource.Delete(ctx, whoIs(ctx), in.ID, version)
+}
+
+// wanted reads If-Match (RFC 9110, section 13.1.1): the version that a change was made for, 0 for any.
+func (n noun[T, D, P]) wanted(ctx context.Context, id, match string) (int64, error) {
+	tag := strings.TrimSpace(match)
+	if tag == "" || tag == "*" {
+		return 0, nil
+	}
+	version, err := strconv.ParseInt(strings.Trim(tag, `"`), 10, 64)
+	if err != nil || version < 1 {
+		if _, err := n.resource.Get(ctx, id); err != nil {
+			return 0, err
+		}
+		return 0, store.ChangedSince(n.name, id)
+	}
+	return version, nil
+}
+
+func (n noun[T, D, P]) answer(ctx context.Context, record store.Record[T]) (*documentOutput[D], error) {
+	out := &documentOutput[D]{Body: n.documentOf(record)}
+	if record.Version > 0 {
+		out.ETag = `"` + strconv.FormatInt(record.Version, 10) + `"`
+	}
+	return out, n.completed(ctx, &out.Body)
+}
+
+func (n noun[T, D, P]) read(body *D) (T, error) {
+	item, wrong := P(body).read()
+	if n.settle != nil {
+		n.settle(&item)
+	}
+	return item, wrong.Err()
+}
+
+func (n noun[T, D, P]) completed(ctx context.Context, list ...*D) error {
+	if n.complete == nil {
+		return nil
+	}
+	return n.complete(ctx, list)
+}
+
+func (n noun[T, D, P]) documentOf(record store.Record[T]) (d D) {
+	P(&d).show(record.Item)
+	warnings := record.Warnings
+	if warnings == nil {
+		warnings = problem.Fields{}
+	}
+	P(&d).manage(Managed{record.Origin, record.Version, warnings})
+	return d
+}

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"beckon/agents"
+	"beckon/deliveries"
+	"beckon/internal/problem"
+	"beckon/runs"
+)
+
+type statsInput struct {
+	Since string `query:"since" example:"24h" doc:"A time (RFC 3339), or how long ago; 24h, and 744h at most. It is taken back to the full hour."`
+}
+
+type tallyDocument struct {
+	Total       int64                 `json:"total"`
+	ByStatus    map[runs.Status]int64 `json:"byStatus"`
+	SuccessRate *float64              `json:"successRate" doc:"Of those that completed or failed, how many completed: 0 to 1."`
+	LatencyMs   struct {
+		P50 int64 `json:"p50"`
+		P95 int64 `json:"p95"`
+	} `json:"latencyMs" doc:"Of the completed ones, to two digits."`
+	Tokens int64 `json:"tokens"`
+}
+
+type hourDocument struct {
+	At   *string       `json:"at" format:"date-time"`
+	Runs tallyDocument `json:"runs"`
+}
+
+type troubleDocument struct {
+	EndpointID     string  `json:"endpointId"`
+	FailingSince   *string `json:"failingSince" format:"date-time"`
+	DisabledAt     *string `json:"disabledAt" format:"date-time"`
+	DisabledReason *string `json:"disabledReason"`
+}
+
+type failedRunDocument struct {
+	RunID      string         `json:"runId"`
+	ClientID   string         `json:"clientId"`
+	WorkflowID string         `json:"workflowId"`
+	Error      agents.Failure `json:"error"`
+	CreatedAt  *string        `json:"createdAt" format:"date-time"`
+}
+
+type statsDocument struct {
+	Since      *string        `json:"since" format:"date-time"`
+	Runs       tallyDocument  `json:"runs"`
+	Hours      []hourDocument `json:"hours" nullable:"false" doc:"The oldest first."`
+	Deliveries struct {
+		ByStatus map[deliveries.Status]int64 `json:"byStatus" doc:"PENDING and SENDING at this moment, the others of those made since."`
+	} `json:"deliveries"`
+	EndpointsInTrouble []troubleDocument   `json:"endpointsInTrouble" nullable:"false"`
+	LastFailures       []failedRunDocument `json:"lastFailures" nullable:"false" doc:"The newest first, ten at most."`
+}
+
+type statsOutput struct{ Body statsDocument }
+
+const defaultStats = 24 * time.Hour
+
+func (s *Server) getStats(ctx context.Context, in *statsInput) (*statsOutput, error) {
+	since, err := readSince(in.Since)
+	if err != nil {
+		return nil, err
+	}
+	ofRuns, err := s.statistics.Since(ctx, since)
+	if err != nil {
+		return nil, err
+	}
+	ofDeliveries, err := s.Deliveries.Stats(ctx, ofRuns.Since)
+	if err != nil {
+		return nil, err
+	}
+	d := statsDocument{Since: timeOrNull(ofRuns.Since), Runs: tallyOf(ofRuns.Total), Hours: make([]hourDocument, len(ofRuns.Hours)),
+		EndpointsInTrouble: []troubleDocument{}, LastFailures: []failedRunDocument{}}
+	for i, h := range ofRuns.Hours {
+		d.Hours[i] = hourDocument{timeOrNull(h.At), tallyOf(h.Tally)}
+	}
+	for _, f := range ofRuns.Failures {
+		d.LastFailures = append(d.LastFailures, failedRunDocument{f.RunID, f.ClientID, f.WorkflowID, f.Error, timeOrNull(f.CreatedAt)})
+	}
+	for _, t := range ofDeliveries.InTrouble {
+		d.EndpointsInTrouble = append(d.EndpointsInTrouble, troubleDocument{t.EndpointID, timeOrNull(t.FailingSince), timeOrNull(t.DisabledAt), orNull(t.DisabledReason)})
+	}
+	d.Deliveries.ByStatus = ofDeliveries.ByStatus
+	return &statsOutput{d}, nil
+}
+
+func readSince(text string) (time.Time, error) {
+	now := time.Now()
+	if text == "" {
+		return now.Add(-defaultStats), nil
+	}
+	since, err := time.Parse(time.RFC3339, text)
+	if ago, notAgo := time.ParseDuration(text); notAgo == nil {
+		since, err = now.Add(-ago), nil
+	}
+	if err != nil || since.After(now) || since.Before(now.Add(-runs.MaxStats)) {
+		p := problem.New(problem.Invalid, "invalid_parameter", "since must be a time such as 2026-02-18T12:00:00Z, or how long ago such as 24h; not in the future, and %d days ago at most.", int(runs.MaxStats.Hours()/24))
+		p.Fields.Add("since", "must be a time, or how long ago")
+		return since, p
+	}
+	return since, nil
+}
+
+func tallyOf(t runs.Tally) tallyDocument {
+	d := tallyDocument{ByStatus: map[runs.Status]int64{runs.Queued: 0, runs.Running: 0, runs.Completed: 0, runs.Failed: 0, runs.Canceled: 0}, Tokens: t.Tokens}
+	for status, n := range t.ByStatus {
+		d.ByStatus[status] = n
+		d.Total += n
+	}
+	if ended := d.ByStatus[runs.Completed] + d.ByStatus[runs.Failed]; ended > 0 {
+		rate := float64(d.ByStatus[runs.Completed]) / float64(ended)
+		d.SuccessRate = &rate
+	}
+	d.LatencyMs.P50, d.LatencyMs.P95 = t.P50.Milliseconds(), t.P95.Milliseconds()
+	return d
+}

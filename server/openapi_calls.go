@@ -1,0 +1,189 @@
+package server
+
+import (
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"beckon/events"
+	"beckon/runs"
+)
+
+// describe puts the routes that are plain handlers into the document.
+func (s *Server) describe(api huma.API) {
+	d := describer{api.OpenAPI(), api.OpenAPI().Components.Schemas}
+	d.calls()
+	d.runs()
+	d.operation()
+}
+
+type describer struct {
+	document *huma.OpenAPI
+	schemas  huma.Registry
+}
+
+// add puts in one operation. Its path has parameters as {name}.
+func (d describer) add(method, path, id, tag, summary string, responses map[string]*huma.Response, change func(*huma.Operation)) {
+	op := &huma.Operation{Method: method, Path: path, OperationID: id, Tags: []string{tag}, Summary: summary, Responses: responses}
+	if tag == tagCalls {
+		op.Security = clientSecurity()
+	}
+	for part := range strings.SplitSeq(path, "/") {
+		if name, ok := strings.CutPrefix(part, "{"); ok {
+			op.Parameters = append(op.Parameters, &huma.Param{Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: text("")})
+		}
+	}
+	if change != nil {
+		change(op)
+	}
+	d.document.AddOperation(op)
+}
+
+func (d describer) of(example any) *huma.Schema {
+	return d.schemas.Schema(reflect.TypeOf(example), true, "")
+}
+
+func (d describer) answer(description string, kinds map[string]*huma.Schema, headers ...string) *huma.Response {
+	r := &huma.Response{Description: description, Content: map[string]*huma.MediaType{}, Headers: map[string]*huma.Param{}}
+	for kind, schema := range kinds {
+		r.Content[kind] = &huma.MediaType{Schema: schema}
+	}
+	for _, name := range append(headers, requestIDHeader) {
+		r.Headers[name] = &huma.Param{Schema: text("")}
+	}
+	return r
+}
+
+func (d describer) json(description string, example any, headers ...string) *huma.Response {
+	return d.answer(description, map[string]*huma.Schema{"application/json": d.of(example)}, headers...)
+}
+
+func text(description string) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Description: description}
+}
+
+func header(name, description string) *huma.Param {
+	return &huma.Param{Name: name, In: "header", Description: description, Schema: text("")}
+}
+
+func query(name, description string) *huma.Param {
+	return &huma.Param{Name: name, In: "query", Description: description, Schema: text("")}
+}
+
+// callParameters are those of every call that starts a run.
+func callParameters() []*huma.Param {
+	return []*huma.Param{
+		header("Prefer", "wait=N waits N seconds, 0 to 900; respond-async answers at once with 202."),
+		header("Idempotency-Key", "The first call's answer again for 24 hours."),
+		header("Accept", "text/event-stream for the run's events; text/plain or text/markdown for the response alone."),
+	}
+}
+
+// callRefusals are what a call that starts a run can be answered with when it does not.
+func callRefusals(with map[string]*huma.Response) map[string]*huma.Response {
+	for _, code := range []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusConflict, http.StatusRequestEntityTooLarge,
+		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
+		with[strconv.Itoa(code)] = problemResponse(code)
+	}
+	return with
+}
+
+func (d describer) calls() {
+	stream := text("Server-Sent Events: " + strings.Join([]string{events.RunQueued, events.RunStarted, events.MessageDelta, events.NodeStarted, events.NodeCompleted,
+		events.NodeFailed, events.RunCompleted, events.RunFailed, events.RunCanceled}, ", ") + ". Comments are heartbeats.")
+	started := func() map[string]*huma.Response {
+		return callRefusals(map[string]*huma.Response{
+			"200": d.answer("The run has completed.", map[string]*huma.Schema{"application/json": d.of(callAnswer{}), "text/plain": text("The response alone."),
+				"text/markdown": text("The response alone."), "text/event-stream": stream}, runIDHeader, "Preference-Applied", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy"),
+			"202": d.json("The run goes on.", acceptedAnswer{}, runIDHeader, "Location", "Retry-After", "Preference-Applied"),
+		})
+	}
+	anything := &huma.Schema{}
+	d.add(http.MethodPost, "/api/v1/webhooks/{clientID}", "call-webhook", tagCalls, "Run what the client is for, and get the answer", started(), func(op *huma.Operation) {
+		op.Parameters = append(append(op.Parameters, query("agent", "One of the client's allowedAgents, for bodies that cannot say it.")), callParameters()...)
+		op.RequestBody = &huma.RequestBody{Description: "The prompt, unless the client runs a command.", Content: map[string]*huma.MediaType{
+			"application/json": {Schema: &huma.Schema{Description: "An object with a string prompt and its siblings; any other JSON is the prompt itself.", AnyOf: []*huma.Schema{d.of(promptBody{}), anything}}},
+			"text/plain":       {Schema: text("The prompt.")}, "application/x-www-form-urlencoded": {Schema: anything}, "multipart/form-data": {Schema: anything}}}
+	})
+	run := func(op *huma.Operation) {
+		op.Parameters = append(op.Parameters, callParameters()...)
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: d.of(runBody{})}}}
+	}
+	d.add(http.MethodPost, "/api/v1/runs", "create-run", tagCalls, "Start a run to come back for", started(), run)
+	d.add(http.MethodPost, "/api/v1/nodes/{nodeType}/run", "run-node", tagCalls, "Start a run of one agent", started(), run)
+	known := map[string]*huma.Response{"401": problemResponse(401), "403": problemResponse(403), "404": problemResponse(404)}
+	known["200"] = d.answer("The events, those that were and those that come.", map[string]*huma.Schema{"text/event-stream": stream})
+	d.add(http.MethodGet, "/api/v1/runs/{id}/events", "follow-run", tagCalls, "Follow a run", known, func(op *huma.Operation) {
+		op.Parameters = append(op.Parameters, header("Last-Event-ID", "Goes on behind this event."))
+	})
+}
+
+func (d describer) runs() {
+	refused := func(success string, answer *huma.Response, more ...int) map[string]*huma.Response {
+		responses := problemResponses(d.schemas, append(more, http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable)...)
+		responses[success] = answer
+		return responses
+	}
+	d.add(http.MethodGet, "/api/v1/runs", "list-runs", tagCalls, "List the client's runs, newest first", refused("200", d.json("A page of runs.", runPage{}), http.StatusBadRequest), func(op *huma.Operation) {
+		status := query("status", "")
+		status.Schema.Enum = []any{runs.Queued, runs.Running, runs.Completed, runs.Failed, runs.Canceled}
+		low, high := 1.0, float64(runs.MaxPage)
+		limit := &huma.Param{Name: "limit", In: "query", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &low, Maximum: &high, Default: runs.DefaultPage}}
+		op.Parameters = append(op.Parameters, status, query("agent", "The id of an agent or flow."), limit, query("cursor", "The nextCursor of the page before."))
+	})
+	d.add(http.MethodGet, "/api/v1/runs/{id}", "get-run", tagCalls, "Read a run with its nodes", refused("200", d.json("The run.", runDetail{}, runIDHeader), http.StatusNotFound), nil)
+	d.add(http.MethodPost, "/api/v1/runs/{id}/cancel", "cancel-run", tagCalls, "Cancel a run", refused("202", d.json("It ends CANCELED within 2 seconds.", acceptedAnswer{}, runIDHeader), http.StatusNotFound, http.StatusConflict), nil)
+}
+
+func (d describer) operation() {
+	d.add(http.MethodGet, "/healthz", "health", tagHealth, "Whether the process lives", map[string]*huma.Response{"200": d.json("It does.", statusAnswer{})}, nil)
+	d.add(http.MethodGet, "/readyz", "ready", tagHealth, "Whether calls will be taken", map[string]*huma.Response{"200": d.json("They will.", statusAnswer{}), "503": problemResponse(503)}, nil)
+	d.add(http.MethodGet, "/metrics", "metrics", tagHealth, "Metrics for Prometheus", map[string]*huma.Response{"200": d.answer("The metrics.", map[string]*huma.Schema{"text/plain": text("")})}, nil)
+	d.add(http.MethodGet, "/.well-known/webhook-keys.json", "webhook-keys", tagHealth, "The public keys that verify standard-ed25519", map[string]*huma.Response{"200": d.json("The keys.", keysAnswer{})}, nil)
+	d.add(http.MethodGet, "/api/v1/openapi.json", "openapi", tagHealth, "This document", map[string]*huma.Response{"200": d.answer("OpenAPI 3.1.", map[string]*huma.Schema{"application/json": {Type: huma.TypeObject}})}, nil)
+}
+
+// The bodies below are read by clients and deliveries; here they are only described.
+
+type promptBody struct {
+	Prompt    string         `json:"prompt" required:"true"`
+	Agent     string         `json:"agent" doc:"One of the client's allowedAgents; the first is the default, or the command's own."`
+	SessionID string         `json:"sessionId"`
+	Metadata  map[string]any `json:"metadata" doc:"Comes back in the run and its events."`
+	Webhook   callbackBody   `json:"webhook" doc:"Whom to tell of the run."`
+	_         struct{}       `additionalProperties:"true"`
+}
+
+type runBody struct {
+	WorkflowID string         `json:"workflowId" doc:"An agent or flow; agent says the same."`
+	Agent      string         `json:"agent"`
+	Input      any            `json:"input" doc:"A string or an object; prompt says the same."`
+	Prompt     string         `json:"prompt"`
+	SessionID  string         `json:"sessionId"`
+	Metadata   map[string]any `json:"metadata" doc:"Comes back in the run and its events."`
+	Priority   int            `json:"priority" minimum:"1" maximum:"4" default:"2" doc:"In the queue: 1 comes first."`
+	Webhook    callbackBody   `json:"webhook" doc:"Whom to tell of the run."`
+}
+
+type callbackBody struct {
+	URL      string            `json:"url" required:"true"`
+	Events   []string          `json:"events"`
+	Metadata map[string]any    `json:"metadata" doc:"In place of the run's."`
+	Headers  map[string]string `json:"headers"`
+}
+
+type statusAnswer struct {
+	Status string `json:"status"`
+}
+
+type keysAnswer struct {
+	Keys []jsonWebKey `json:"keys"`
+}
+
+// Schema is what huma cannot see: it leaves out what is embedded and not exported.
+func (runDetail) Schema(r huma.Registry) *huma.Schema {
+	return extendedSchema[runDocument](r, "nodes", []nodeDocument{})
+}

@@ -1,0 +1,117 @@
+package server_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/clients"
+	"beckon/commands"
+	"beckon/internal/problem"
+	"beckon/internal/units"
+)
+
+func sample(body, kind string) clients.Request {
+	r := clients.Request{Header: http.Header{}, Query: url.Values{}, Body: []byte(body), ReceivedAt: time.Now()}
+	if kind != "" {
+		r.Header.Set("Content-Type", kind)
+	}
+	return r
+}
+
+func TestPreviewOfAClientThatIsNotSaved(t *testing.T) {
+	g := newGateway(t, setting{commands: []commands.Command{{ID: "report", Prompt: "Write the report.", AgentID: "other"}}})
+	both := []string{"triage", "other"}
+	for name, row := range map[string]struct {
+		client        clients.Client
+		request       clients.Request
+		prompt, agent string
+		wrong         problem.Kind
+	}{
+		"text":            {client: clients.Client{Passthrough: true, AllowedAgents: both}, request: sample("hello", "text/plain"), prompt: "hello", agent: "triage"},
+		"JSON":            {client: clients.Client{Passthrough: true, AllowedAgents: both}, request: sample(`{"prompt":"p","agent":"other"}`, "application/json"), prompt: "p", agent: "other"},
+		"template":        {client: clients.Client{Passthrough: true, AllowedAgents: both, Template: "See {{.body.a}}"}, request: sample(`{"a":1}`, "application/json"), prompt: "See 1", agent: "triage"},
+		"command":         {client: clients.Client{CommandID: "report", AllowedAgents: both}, request: sample("ignored", ""), prompt: "Write the report.", agent: "other"},
+		"no such command": {client: clients.Client{CommandID: "none", AllowedAgents: both}, wrong: problem.Unavailable},
+		"bad template":    {client: clients.Client{Passthrough: true, AllowedAgents: both, Template: "{{"}, wrong: problem.Invalid},
+		"no agents":       {client: clients.Client{Passthrough: true}, request: sample("x", ""), wrong: problem.Invalid},
+		"empty":           {client: clients.Client{Passthrough: true, AllowedAgents: both}, request: sample("", ""), wrong: problem.Invalid},
+		"too large":       {client: clients.Client{Passthrough: true, AllowedAgents: both, MaxBodyBytes: 3}, request: sample("four", ""), wrong: problem.TooLarge},
+		"unknown type":    {client: clients.Client{Passthrough: true, AllowedAgents: both, Template: "x"}, request: sample("x", "image/png"), wrong: problem.Unsupported},
+		"other agent":     {client: clients.Client{Passthrough: true, AllowedAgents: []string{"triage"}}, request: sample(`{"prompt":"p","agent":"other"}`, "application/json"), wrong: problem.Denied},
+	} {
+		t.Run(name, func(t *testing.T) {
+			prompt, agent, err := g.srv.Preview(context.Background(), row.client, row.request)
+			if row.wrong != "" {
+				require.True(t, problem.Is(err, row.wrong), "%v", err)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, row.prompt, prompt.Text)
+			require.Equal(t, row.agent, agent)
+		})
+	}
+	require.Zero(t, g.countRuns())
+	require.Empty(t, g.model.asked)
+}
+
+func TestTry(t *testing.T) {
+	no := false
+	g := newGateway(t, setting{clients: []clients.Client{
+		{ID: "ci", Passthrough: true, AllowedAgents: []string{"triage"}, CancelOnDisconnect: true},
+		{ID: "off", Enabled: &no, Passthrough: true, AllowedAgents: []string{"triage"}},
+		{ID: "rare", Passthrough: true, AllowedAgents: []string{"triage"}, RateLimit: &clients.RateLimit{Requests: 1, Per: units.Duration(time.Hour)}},
+	}})
+	g.model.hold()
+	ctx, leave := context.WithCancel(context.Background())
+	r := sample("hello", "text/plain")
+	r.Header.Set("Prefer", "respond-async")
+	id, err := g.srv.Try(ctx, "ci", r)
+	require.NoError(t, err)
+	leave()
+	run, err := g.runs.Get(context.Background(), id)
+	require.NoError(t, err, "it is on record at once")
+	require.Equal(t, "page", run.Source)
+	require.Equal(t, "ci", run.ClientID)
+
+	// Its events are followed without a token, to its end: the page that began it has been left.
+	follower := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := g.srv.Follow(w, r, r.URL.Query().Get("run")); err != nil {
+			http.Error(w, problem.Of(err).Code, http.StatusNotFound)
+		}
+	}))
+	defer follower.Close()
+	require.Equal(t, "hello", <-g.model.asked)
+	g.model.letGo()
+	response, err := http.Get(follower.URL + "?run=" + id)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
+	require.Contains(t, string(text), "event: run.completed")
+	require.Contains(t, string(text), "late: hello")
+
+	missing, err := http.Get(follower.URL + "?run=run_1")
+	require.NoError(t, err)
+	require.NoError(t, missing.Body.Close())
+	require.Equal(t, http.StatusNotFound, missing.StatusCode)
+
+	_, err = g.srv.Try(context.Background(), "off", sample("x", ""))
+	require.True(t, problem.Is(err, problem.Denied), "%v", err)
+	_, err = g.srv.Try(context.Background(), "none", sample("x", ""))
+	require.True(t, problem.Is(err, problem.Unprocessable), "%v", err)
+	_, err = g.srv.Try(context.Background(), "ci", sample("", ""))
+	require.True(t, problem.Is(err, problem.Invalid), "%v", err)
+	g.model.does(nil)
+	_, err = g.srv.Try(context.Background(), "rare", sample("x", ""))
+	require.NoError(t, err)
+	_, err = g.srv.Try(context.Background(), "rare", sample("x", ""))
+	require.True(t, problem.Is(err, problem.Exhausted), "%v", err)
+}

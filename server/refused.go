@@ -1,0 +1,157 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"beckon/internal/problem"
+	"beckon/internal/store"
+)
+
+// Refused calls are kept beside the calls, and never at their cost: what comes faster than it may be written is counted
+// and forgotten.
+const (
+	refusedQueue = 1000
+	refusedPause = 200 * time.Millisecond // from the first of a batch to its writing
+	refusedBatch = 40                     // with the pause, 200 a second
+	// refusedPatience bounds how long a write may take, and the last one at the end.
+	refusedPatience = 5 * time.Second
+)
+
+// KeepRefused keeps refused calls; see store.Store.Refuse.
+type KeepRefused func(ctx context.Context, list []store.RefusedCall) error
+
+// refusedLog writes down the requests that were turned away.
+type refusedLog struct {
+	keep    KeepRefused
+	queue   chan store.RefusedCall
+	dropped func(n int)
+	log     *slog.Logger
+	pause   time.Duration
+
+	starting, stopping sync.Once
+	stop, done         chan struct{}
+}
+
+// newRefusedLog returns what keeps nothing when keep is nil.
+func newRefusedLog(keep KeepRefused, dropped func(n int), log *slog.Logger) *refusedLog {
+	return &refusedLog{keep: keep, queue: make(chan store.RefusedCall, refusedQueue), dropped: dropped, log: log, pause: refusedPause,
+		stop: make(chan struct{}), done: make(chan struct{})}
+}
+
+// start begins to write.
+func (r *refusedLog) start() {
+	r.starting.Do(func() { go r.write() })
+}
+
+// rest writes what waits, and ends. What is refused afterwards is not kept.
+func (r *refusedLog) rest() {
+	r.starting.Do(func() { close(r.done) }) // one that was never started
+	r.stopping.Do(func() { close(r.stop) })
+	<-r.done
+}
+
+// add never waits. The call is described only where there is room for it: a flood should cost little.
+func (r *refusedLog) add(describe func() store.RefusedCall) {
+	if r.keep == nil {
+		return
+	}
+	if len(r.queue) == cap(r.queue) {
+		r.dropped(1)
+		return
+	}
+	select {
+	case r.queue <- describe():
+	default:
+		r.dropped(1)
+	}
+}
+
+func (r *refusedLog) write() {
+	defer close(r.done)
+	for {
+		select {
+		case first := <-r.queue:
+			if !r.wait() {
+				r.save(r.take([]store.RefusedCall{first}, refusedQueue+1))
+				return
+			}
+			r.save(r.take([]store.RefusedCall{first}, refusedBatch))
+		case <-r.stop:
+			r.save(r.take(nil, refusedQueue))
+			return
+		}
+	}
+}
+
+// wait lets a batch gather. It is false when there will be no other.
+func (r *refusedLog) wait() bool {
+	pause := time.NewTimer(r.pause)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+		return true
+	case <-r.stop:
+		return false
+	}
+}
+
+// take fills a batch with what is there.
+func (r *refusedLog) take(batch []store.RefusedCall, most int) []store.RefusedCall {
+	for len(batch) < most {
+		select {
+		case call := <-r.queue:
+			batch = append(batch, call)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (r *refusedLog) save(batch []store.RefusedCall) {
+	if len(batch) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), refusedPatience)
+	defer cancel()
+	if err := r.keep(ctx, batch); err != nil {
+		r.dropped(len(batch))
+		r.log.Warn("refused calls could not be kept", slog.Int("calls", len(batch)), slog.Any("error", err))
+	}
+}
+
+// noteRefusal keeps a request that was turned away before it could start a run, for the page "Refused". Those to the
+// administration are not calls.
+func (s *Server) noteRefusal(c echo.Context, p *problem.Error, status int) {
+	path := c.Request().URL.Path
+	isCall := strings.HasPrefix(path, "/api/v1/") && !belowAdmin(path)
+	turnedAway := status >= 400 && status < 500 || status == http.StatusServiceUnavailable
+	// The refusal of a key that is in use names the run of another call.
+	hasRun := c.Response().Header().Get(runIDHeader) != "" && p.Code != codeInFlight
+	if !isCall || !turnedAway || hasRun {
+		return
+	}
+	s.refusedLog.add(func() store.RefusedCall {
+		r := c.Request()
+		return store.RefusedCall{At: time.Now(), Status: status, Code: p.Code, Reason: plain(p.Detail, maxRefusedText), Method: plain(r.Method, maxRefusedName),
+			Path: shownPath(r.URL), RequestID: c.Response().Header().Get(requestIDHeader), ClientID: s.givenClient(c), Address: plain(c.RealIP(), maxRefusedName), Headers: shownRequest(r)}
+	})
+}
+
+// givenClient is the client that the address names, which need not exist, or the one whose token was sent.
+func (s *Server) givenClient(c echo.Context) string {
+	if id := c.Param("clientID"); id != "" {
+		return plain(scrub(id), maxRefusedName)
+	}
+	if client := s.Catalog().Clients.ByToken(bearer(c.Request().Header)); client != nil {
+		return client.ID
+	}
+	return ""
+}

@@ -1,0 +1,82 @@
+package web
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+
+	"beckon/agents"
+	"beckon/internal/problem"
+)
+
+// agentForm is an agent as its form has it.
+type agentForm struct {
+	ID, Name, Provider, Model, SystemPrompt    string
+	Temperature, MaxTokens, Timeout, OutputKey string
+	RetryOnCrash, Tools                        bool
+	Aliases                                    []alias
+}
+
+func (w *Web) agentPages() []page {
+	return nounPages[agents.Agent, agentForm]{
+		web: w, path: "/admin/agents", title: "Agents", one: "agent",
+		resource: func(d *Desk) Resource[agents.Agent] { return d.Agents },
+		blank:    func(asked url.Values) agents.Agent { return agents.Agent{Provider: asked.Get("provider")} },
+		form:     agentFormOf, read: readAgent,
+		choices: func(ctx context.Context) ([]string, error) { return idsOf(ctx, w.Desk.Providers) },
+		act:     w.listModels,
+		sample:  agents.Agent{ID: "triage", Provider: "openai", Model: "gpt-5-mini", Events: map[string]string{"run.completed": "triage.completed"}},
+	}.pages()
+}
+
+func agentFormOf(a agents.Agent) agentForm {
+	f := agentForm{ID: a.ID, Name: a.Name, Provider: a.Provider, Model: a.Model, SystemPrompt: a.SystemPrompt, Timeout: writeDuration(a.Timeout),
+		OutputKey: a.OutputKey, RetryOnCrash: a.RetryOnCrash, Tools: a.TakesTools(), Aliases: aliasesOf(a.Events, "events", runEvents)}
+	if a.Temperature != nil {
+		f.Temperature = strconv.FormatFloat(*a.Temperature, 'g', -1, 64)
+	}
+	if a.MaxTokens != 0 {
+		f.MaxTokens = strconv.Itoa(a.MaxTokens)
+	}
+	return f
+}
+
+func readAgent(sent url.Values, _ agents.Agent) (agentForm, agents.Agent, problem.Fields) {
+	var wrong problem.Fields
+	f := agentForm{ID: word(sent, "id"), Name: word(sent, "name"), Provider: word(sent, "provider"), Model: word(sent, "model"), SystemPrompt: sent.Get("systemPrompt"),
+		Temperature: word(sent, "temperature"), MaxTokens: word(sent, "maxTokens"), Timeout: word(sent, "timeout"), OutputKey: word(sent, "outputKey"),
+		RetryOnCrash: sent.Has("retryOnCrash"), Tools: sent.Has("tools")}
+	a := agents.Agent{ID: f.ID, Name: nameIn(sent), Provider: f.Provider, Model: f.Model, SystemPrompt: f.SystemPrompt, MaxTokens: readCount(&wrong, "maxTokens", f.MaxTokens),
+		Timeout: typedDuration(&wrong, "timeout", f.Timeout), OutputKey: f.OutputKey, RetryOnCrash: f.RetryOnCrash, Events: aliasesIn(sent, "events", runEvents)}
+	f.Aliases = aliasesOf(a.Events, "events", runEvents)
+	if f.Temperature != "" {
+		t, err := strconv.ParseFloat(f.Temperature, 64)
+		if err != nil || t != t { // NaN is within no bounds
+			wrong.Add("temperature", "must be a number from 0 to 2, such as 0.2")
+		} else {
+			a.Temperature = &t
+		}
+	}
+	if !f.Tools {
+		a.Tools = new(bool)
+	}
+	return f, a, wrong
+}
+
+// listModels fills the list that the model is chosen from.
+func (w *Web) listModels(ctx context.Context, _ string, f *nounForm[agentForm], a, _ agents.Agent) error {
+	if a.Provider == "" {
+		f.Models = &modelList{Wrong: "Choose a provider first."}
+		return nil
+	}
+	record, err := w.Desk.Providers.Get(ctx, a.Provider)
+	if problem.Is(err, problem.NotFound) {
+		f.Models = &modelList{Wrong: problem.Of(err).Detail}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f.Models = w.askForModels(ctx, record.Item)
+	return nil
+}

@@ -1,0 +1,69 @@
+// Draws what is in data-chart: {"unit", "times", "series": [{"label", "color", "values"}]}. Times are UTC, as everywhere.
+"use strict";
+
+const drawn = new Map(); // element: uPlot
+
+function write(unit, value) {
+  if (value === null || value === undefined) return "–";
+  if (unit !== "seconds") return value.toLocaleString("en");
+  return value < 1 ? `${Math.round(value * 1000)} ms` : `${value.toFixed(1)} s`;
+}
+
+// Axis labels as uPlot takes them: from which step on, the text, and what comes below it when a year, month or day begins.
+const hours = [
+  [86400, "{MM}-{DD}", "\n{YYYY}", null, null, null, null, null, 1],
+  [3600, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
+];
+
+function options(data, width, style) {
+  const color = (name) => style.getPropertyValue(`--chart-${name}`).trim();
+  const axis = { stroke: color("text"), grid: { stroke: color("grid"), width: 1 }, ticks: { stroke: color("grid"), width: 1 } };
+  return {
+    width,
+    height: 220,
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
+    scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+    series: [
+      { label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}" },
+      ...data.series.map((s) => ({
+        label: s.label,
+        stroke: color(s.color),
+        width: 2,
+        points: { show: data.times.length < 60, size: 5 },
+        value: (_, value) => write(data.unit, value),
+      })),
+    ],
+    axes: [{ ...axis, values: hours }, { ...axis, size: 64, values: (_, values) => values.map((v) => write(data.unit, v)) }],
+  };
+}
+
+function draw(element) {
+  drawn.get(element)?.destroy();
+  const data = JSON.parse(element.dataset.chart);
+  const columns = [data.times, ...data.series.map((s) => s.values)];
+  drawn.set(element, new uPlot(options(data, element.clientWidth, getComputedStyle(element)), columns, element));
+}
+
+const resized = new ResizeObserver((entries) => {
+  for (const { target } of entries) drawn.get(target)?.setSize({ width: target.clientWidth, height: 220 });
+});
+
+function drawAll() {
+  for (const [element, plot] of drawn) {
+    if (element.isConnected) continue;
+    plot.destroy();
+    resized.unobserve(element);
+    drawn.delete(element);
+  }
+  for (const element of document.querySelectorAll("[data-chart]")) {
+    if (drawn.has(element)) continue;
+    draw(element);
+    resized.observe(element);
+  }
+}
+
+if (window.uPlot) {
+  drawAll();
+  document.addEventListener("htmx:afterSettle", drawAll);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => [...drawn.keys()].forEach(draw));
+}

@@ -1,0 +1,102 @@
+package web
+
+import (
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"beckon/internal/store"
+)
+
+const auditPath = "/admin/audit"
+
+// auditList is what the list of changes shows.
+type auditList struct {
+	Section, ID string // asked for; empty for all
+	Sections    []string
+	Rows        []auditRow
+	Next        string // the address of the next page; empty on the last
+	Later       bool   // this is not the first page
+}
+
+// auditRow is one change.
+type auditRow struct {
+	At           time.Time
+	Who, What    string
+	Section, ID  string
+	Address      string // of the page of what was changed; empty when it has none
+	Summary      string
+	Differences  []difference
+	Left         int  // differences that are not shown
+	Before, Both bool // there was something before, and something after as well
+}
+
+// auditSections are those to choose from.
+var auditSections = []string{"agents", "clients", "commands", "deliveries", "endpoints", "flows", "providers", "runs"}
+
+// auditWords are the actions in words; another is shown as it is.
+var auditWords = map[string]string{
+	"create": "made", "update": "changed", "delete": "deleted", "rotate": "gave a new secret to", "test": "tested", "enable": "enabled", "disable": "disabled",
+	"resend": "sent again", "recover": "sent what had failed again to", "cancel": "canceled",
+}
+
+func (w *Web) auditPage() page {
+	entry := store.AuditEntry{Who: "admin", Action: "update", Section: "clients", ResourceID: "ci", Before: []byte(`{"name":"a"}`), After: []byte(`{"name":"b"}`)}
+	made := store.AuditEntry{Who: "admin", Action: "create", Section: "clients", ResourceID: "ci", After: []byte(`{"name":"b"}`)}
+	return page{path: auditPath, template: "audit", title: "Audit", data: w.showAudit,
+		sample: auditList{Section: "clients", ID: "ci", Sections: auditSections, Rows: []auditRow{newAuditRow(entry), newAuditRow(made)}, Next: auditPath, Later: true}}
+}
+
+func (w *Web) showAudit(c echo.Context) (any, error) {
+	q := store.AuditQuery{Section: c.QueryParam("section"), ResourceID: c.QueryParam("id"), Limit: store.DefaultAuditPage, Cursor: c.QueryParam("cursor")}
+	entries, next, err := w.Desk.Audit.AuditEntries(c.Request().Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	list := auditList{Section: q.Section, ID: q.ResourceID, Sections: auditSections, Later: q.Cursor != ""}
+	if q.Section != "" && !slices.Contains(auditSections, q.Section) {
+		list.Sections = append(slices.Clone(auditSections), q.Section)
+	}
+	for _, e := range entries {
+		list.Rows = append(list.Rows, newAuditRow(e))
+	}
+	if next != "" {
+		asked := url.Values{}
+		if q.Section != "" {
+			asked.Set("section", q.Section)
+		}
+		if q.ResourceID != "" {
+			asked.Set("id", q.ResourceID)
+		}
+		list.Next = listAddress(auditPath, asked, next)
+	}
+	return list, nil
+}
+
+func newAuditRow(e store.AuditEntry) auditRow {
+	row := auditRow{At: e.At, Who: e.Who, What: e.Action, Section: e.Section, ID: e.ResourceID, Before: e.Before != nil, Both: e.Before != nil && e.After != nil}
+	if words, ok := auditWords[e.Action]; ok {
+		row.What = words
+	}
+	if e.Action != "delete" && slices.Contains(auditSections, e.Section) {
+		row.Address = "/admin/" + e.Section + "/" + url.PathEscape(e.ResourceID)
+	}
+	row.Differences, row.Left = compare(e.Before, e.After)
+	row.Summary = summaryOf(row)
+	return row
+}
+
+func summaryOf(row auditRow) string {
+	n := len(row.Differences) + row.Left
+	switch {
+	case n == 0:
+		return ""
+	case !row.Both:
+		return "details"
+	case n == 1:
+		return row.Differences[0].Path
+	}
+	return number(int64(n)) + " fields"
+}

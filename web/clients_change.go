@@ -1,0 +1,126 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+
+	"beckon/internal/problem"
+)
+
+func (w *Web) createClient(c echo.Context) error {
+	sent, err := postedForm(c)
+	if err != nil {
+		return err
+	}
+	form := readClientForm(sent)
+	item, wrong := form.client()
+	if err := wrong.Err(); err != nil {
+		return w.refuseClient(c, "", &form, sent, err)
+	}
+	record, token, err := w.Desk.Clients.Create(c.Request().Context(), whoIs(c), item)
+	if err != nil {
+		return w.refuseClient(c, "", &form, sent, err)
+	}
+	return w.showToken(c, clientToken{ID: record.Item.ID, IsNew: true, Token: token.Reveal(), Snippets: snippets(w.PublicURL, record.Item, token)})
+}
+
+func (w *Web) saveClient(c echo.Context) error {
+	sent, err := postedForm(c)
+	if err != nil {
+		return err
+	}
+	form := readClientForm(sent)
+	form.ID = idIn(c)
+	item, wrong := form.client()
+	err = wrong.Err()
+	if err == nil {
+		_, err = w.Desk.Clients.Update(c.Request().Context(), whoIs(c), item, versionIn(sent))
+	}
+	if err != nil {
+		return w.refuseClient(c, form.ID, &form, sent, err)
+	}
+	return leaveFor(c, addressOf(clientsPath, form.ID)+"?done=saved")
+}
+
+// enableClient switches a client on or off, and leaves the rest of it as it is.
+func (w *Web) enableClient(c echo.Context) error {
+	sent, err := postedForm(c)
+	if err != nil {
+		return err
+	}
+	ctx, id, done := c.Request().Context(), idIn(c), "disabled"
+	record, err := w.Desk.Clients.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	record.Item.Enabled = new(bool)
+	if sent.Get("enabled") == "true" {
+		record.Item.Enabled, done = nil, "enabled"
+	}
+	if _, err := w.Desk.Clients.Update(ctx, whoIs(c), record.Item, versionIn(sent)); err != nil {
+		return w.refuseClient(c, id, nil, sent, err)
+	}
+	return leaveFor(c, addressOf(clientsPath, id)+"?done="+done)
+}
+
+func (w *Web) deleteClient(c echo.Context) error {
+	sent, err := postedForm(c)
+	if err != nil {
+		return err
+	}
+	id := idIn(c)
+	if err := w.Desk.Clients.Delete(c.Request().Context(), whoIs(c), id, versionIn(sent)); err != nil {
+		return w.refuseClient(c, id, nil, sent, err)
+	}
+	return leaveFor(c, clientsPath+"?done=deleted")
+}
+
+// refuseClient draws the page again and says what is wrong, with what was typed; nil when nothing was. When somebody else
+// was faster, saving once more overwrites what they did: the page says so.
+func (w *Web) refuseClient(c echo.Context, id string, typed *clientForm, sent url.Values, refusal error) error {
+	found, status := troubleIn(refusal)
+	if status == 0 {
+		return refusal
+	}
+	ctx := c.Request().Context()
+	s, _, err := w.screenOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	if typed != nil && !s.Managed {
+		s.Form = *typed
+		s.Outdated = problem.Is(refusal, problem.Outdated)
+	}
+	if sent.Has("sample") {
+		s.Call = readSample(sent)
+	}
+	if !s.Outdated {
+		s.Errors = found
+	}
+	if problem.Of(refusal).Code == "already_exists" {
+		s.Errors = problem.Fields{{Path: "id", Message: "is taken by another client"}}
+	}
+	for i := range s.Errors {
+		s.Errors[i].Path = fieldOf(s.Errors[i].Path)
+	}
+	if err := w.addChoices(ctx, &s); err != nil {
+		return err
+	}
+	return w.screens.draw(c, status, w.pageOf(id), s)
+}
+
+// pageOf is the page that has a client's form.
+func (w *Web) pageOf(id string) page {
+	if id == "" {
+		return w.newClientPage()
+	}
+	return w.clientPage()
+}
+
+// leaveFor sends the browser to a page once something is done.
+func leaveFor(c echo.Context, address string) error {
+	protect(c.Response().Header())
+	return c.Redirect(http.StatusSeeOther, address)
+}

@@ -1,0 +1,183 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"beckon/clients"
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/store"
+	"beckon/internal/units"
+)
+
+// The ways in which a client gets its prompt.
+const (
+	promptOfCommand  = "command"
+	promptOfRequest  = "passthrough"
+	promptOfTemplate = "template"
+)
+
+// clientForm is a client as its form has it: as it was typed, right or wrong.
+type clientForm struct {
+	ID, Name              string
+	Kind                  string
+	CommandID, Template   string
+	Allowed               []string // agents and flows
+	Default               string   // one of them
+	Enabled               bool
+	SyncTimeout           string
+	CancelOnDisconnect    bool
+	MaxBodyBytes          string
+	RateRequests, RatePer string
+	MaxConcurrent         string
+	webhookSecret         secret.String // never shown again
+}
+
+func newClientForm() clientForm { return clientForm{Kind: promptOfRequest, Enabled: true} }
+
+// clientFormOf is the form of a client that there is.
+func clientFormOf(item clients.Client) clientForm {
+	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Allowed: item.AllowedAgents,
+		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect}
+	if item.Passthrough {
+		f.Kind = promptOfRequest
+	}
+	if item.Template != "" {
+		f.Kind = promptOfTemplate
+	}
+	if len(item.AllowedAgents) > 0 {
+		f.Default = item.AllowedAgents[0]
+	}
+	if item.SyncTimeout != 0 {
+		f.SyncTimeout = item.SyncTimeout.String()
+	}
+	if item.MaxBodyBytes != 0 {
+		f.MaxBodyBytes = writeBytes(item.MaxBodyBytes)
+	}
+	if r := item.RateLimit; r != nil {
+		f.RateRequests, f.RatePer = strconv.Itoa(r.Requests), r.Per.String()
+	}
+	if item.MaxConcurrent != 0 {
+		f.MaxConcurrent = strconv.Itoa(item.MaxConcurrent)
+	}
+	return f
+}
+
+func writeBytes(b units.Bytes) string {
+	text, _ := b.MarshalYAML() // never fails
+	return fmt.Sprint(text)
+}
+
+// readClientForm takes a form as it was sent.
+func readClientForm(sent url.Values) clientForm {
+	text := func(name string) string { return word(sent, name) }
+	return clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"),
+		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
+		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
+		MaxConcurrent: text("maxConcurrent"), webhookSecret: secret.String(text("webhookSecret"))}
+}
+
+// unixLines undoes what browsers do to the lines of a text: HTML's forms end them with CR LF.
+func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
+
+// client reads what was typed, and says what cannot be read and what is wrong with it.
+func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
+	item = clients.Client{ID: f.ID, Name: f.Name, WebhookSecret: f.webhookSecret, CancelOnDisconnect: f.CancelOnDisconnect, AllowedAgents: f.inOrder(&wrong)}
+	if f.Name == f.ID {
+		item.Name = ""
+	}
+	if !f.Enabled {
+		item.Enabled = new(bool)
+	}
+	if !store.ValidID(f.ID) {
+		wrong.Add("id", "must be lower-case letters, digits and hyphens, begin with a letter or digit, and be at most 63 long")
+	}
+	f.readKind(&item, &wrong)
+	readInto(&wrong, "syncTimeout", f.SyncTimeout, &item.SyncTimeout)
+	readInto(&wrong, "maxBodyBytes", f.MaxBodyBytes, &item.MaxBodyBytes)
+	item.MaxConcurrent = readCount(&wrong, "maxConcurrent", f.MaxConcurrent)
+	if f.RateRequests != "" || f.RatePer != "" {
+		item.RateLimit = &clients.RateLimit{Requests: readCount(&wrong, "rateLimit", f.RateRequests)}
+		readInto(&wrong, "rateLimit", f.RatePer, &item.RateLimit.Per)
+	}
+	for _, found := range item.Check() {
+		if !says(wrong, found.Path) {
+			wrong = append(wrong, found)
+		}
+	}
+	return item, wrong
+}
+
+func (f clientForm) readKind(item *clients.Client, wrong *problem.Fields) {
+	switch f.Kind {
+	case promptOfCommand:
+		item.CommandID = f.CommandID
+		if f.CommandID == "" {
+			wrong.Add("commandId", "choose the command that this client runs")
+		}
+	case promptOfTemplate:
+		item.Passthrough, item.Template = true, f.Template
+		if strings.TrimSpace(f.Template) == "" {
+			wrong.Add("template", "is empty: write one, or let the request be the prompt")
+		}
+	default:
+		item.Passthrough = true
+		if f.Kind != promptOfRequest {
+			wrong.Add("kind", "choose where the prompt comes from")
+		}
+	}
+}
+
+// inOrder has the default first; the others stay in their order.
+func (f clientForm) inOrder(wrong *problem.Fields) []string {
+	if len(f.Allowed) == 0 {
+		wrong.Add("allowedAgents", "choose at least one agent or flow")
+		return nil
+	}
+	first := cmp.Or(f.Default, f.Allowed[0])
+	if !slices.Contains(f.Allowed, first) {
+		wrong.Add("allowedAgents", "%q is to be the default, and is not among those that are allowed", first)
+		return f.Allowed
+	}
+	rest := slices.DeleteFunc(slices.Clone(f.Allowed), func(id string) bool { return id == first })
+	return append([]string{first}, rest...)
+}
+
+// readInto reads what is typed, unless nothing is.
+func readInto(wrong *problem.Fields, path, text string, into interface{ UnmarshalText([]byte) error }) {
+	if text == "" {
+		return
+	}
+	if err := into.UnmarshalText([]byte(text)); err != nil {
+		wrong.Add(path, "%v", err)
+	}
+}
+
+func readCount(wrong *problem.Fields, path, text string) int {
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		wrong.Add(path, "%q is not a whole number", text)
+	}
+	return n
+}
+
+// fieldOf is the field of a form that a path leads into: "allowedAgents" for "allowedAgents[1]".
+func fieldOf(path string) string {
+	if end := strings.IndexAny(path, "[."); end >= 0 {
+		return path[:end]
+	}
+	return path
+}
+
+// says reports whether something is known to be wrong with a field.
+func says(wrong problem.Fields, path string) bool {
+	return slices.ContainsFunc(wrong, func(f problem.Field) bool { return fieldOf(f.Path) == fieldOf(path) })
+}

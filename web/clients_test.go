@@ -1,0 +1,362 @@
+package web_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+
+	"beckon/agents"
+	"beckon/agents/flow"
+	"beckon/agents/reply"
+	"beckon/clients"
+	"beckon/commands"
+	"beckon/deliveries"
+	"beckon/internal/config"
+	"beckon/internal/secret"
+	"beckon/internal/store"
+	"beckon/runs"
+	"beckon/web"
+)
+
+const fileOfClients = `
+providers: [{id: offline, type: template, template: hi}]
+agents: [{id: triage, provider: offline}, {id: writer, provider: offline}]
+flows: [{id: incident, root: {type: agent, agentId: triage}}]
+commands: [{id: daily, prompt: "Write the <daily> report.", agentId: writer, description: For the morning}]
+clients: [{id: filed, token: t0ken-of-the-file, passthrough: true, allowedAgents: [triage], webhookSecret: "whsec_c2VjcmV0LW9mLXRoZS1maWxlLW9mLTMyLWJ5dGVz"}]
+`
+
+// clientSite has the pages of clients on real services, but for the one that starts runs.
+type clientSite struct {
+	*browser
+	editor *config.Editor
+	tried  []clients.Request
+	refuse error // what comes of the next try
+}
+
+func newClientSite(t *testing.T) *clientSite {
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(fileOfClients), 0o600))
+	inForce, err := config.Load(path, os.LookupEnv)
+	require.NoError(t, err)
+	s := &clientSite{}
+	site := newSite(t, func(c *web.Config) {
+		sealer := secret.NewSealer(func() (secret.String, error) { return "key", nil })
+		how := agents.Factories{Providers: map[string]agents.Factory{"template": reply.New()}, Flow: flow.New()}
+		s.editor = config.NewEditor(config.EditorConfig{Store: c.Store, Config: func() *config.Config { return inForce }, How: how, Env: os.LookupEnv,
+			Providers: store.NewResources[agents.Provider](c.Store, "providers", sealer), Agents: store.NewResources[agents.Agent](c.Store, "agents", sealer),
+			Flows: store.NewResources[agents.Flow](c.Store, "flows", sealer), Commands: store.NewResources[commands.Command](c.Store, "commands", sealer),
+			Clients: clients.NewStorage(c.Store, sealer), Endpoints: deliveries.NewRegistry(c.Store, sealer, nil)})
+		c.Desk = &web.Desk{Agents: s.editor.Agents, Flows: s.editor.Flows, Commands: s.editor.Commands, Clients: s.editor.Clients, Secrets: s.editor,
+			Runs: runs.New(runs.Config{Store: c.Store}), Preview: previewWith(commands.NewSet(inForce.Commands)), Try: s.try}
+		c.PublicURL = "https://beckon.example/"
+	})
+	s.browser = site.signedIn()
+	return s
+}
+
+func previewWith(all commands.Set) func(context.Context, clients.Client, clients.Request) (clients.Prompt, string, error) {
+	return func(_ context.Context, item clients.Client, r clients.Request) (clients.Prompt, string, error) {
+		set, findings := clients.NewSet([]clients.Declared{{Client: item}}, clients.NewLimits())
+		if len(findings) > 0 {
+			return clients.Prompt{}, "", findings[0].Fields.Err()
+		}
+		prompt, err := set.Get(item.ID).Prompt(all, r, 1<<20)
+		if err != nil {
+			return prompt, "", err
+		}
+		agent, err := set.Get(item.ID).Choose(prompt.Agent)
+		return prompt, agent, err
+	}
+}
+
+func (s *clientSite) try(_ context.Context, _ string, r clients.Request) (string, error) {
+	s.tried = append(s.tried, r)
+	return "run_tried", s.refuse
+}
+
+// have makes a client without the page.
+func (s *clientSite) have(item clients.Client) secret.String {
+	if item.AllowedAgents == nil {
+		item.Passthrough, item.AllowedAgents = true, []string{"triage"}
+	}
+	_, token, err := s.editor.Clients.Create(context.Background(), "test", item)
+	require.NoError(s.t, err)
+	return token
+}
+
+func (s *clientSite) saved(id string) store.Record[clients.Client] {
+	record, err := s.editor.Clients.Get(context.Background(), id)
+	require.NoError(s.t, err)
+	return record
+}
+
+// called puts a run of a client on record.
+func (s *clientSite) called(id, client string, status runs.Status, message string) {
+	require.NoError(s.t, s.store.Write(context.Background(), func(tx *gorm.DB) error {
+		return tx.Exec(`INSERT INTO runs (id, status, client_id, workflow_id, source, input, output, error_code, error_message, total_tokens, created_at, started_at, completed_at)
+			VALUES (?, ?, ?, 'triage', 'webhook', 'in', 'out', ?, ?, 10, ?, ?, ?)`, id, string(status), client, message, message, atMidnight.UnixMilli(), atMidnight.UnixMilli(), atMidnight.UnixMilli()).Error
+	}))
+}
+
+// filled is a form that can be sent as it is, with changes.
+func filled(changes ...string) url.Values {
+	form := url.Values{"id": {"ci"}, "kind": {"passthrough"}, "allowedAgents": {"triage"}, "default": {"triage"}, "enabled": {"true"}}
+	for i := 0; i < len(changes); i += 2 {
+		form[changes[i]] = []string{changes[i+1]}
+		if changes[i] == "allowedAgents" {
+			form[changes[i]] = strings.Split(changes[i+1], ",")
+		}
+	}
+	return form
+}
+
+var aToken = regexp.MustCompile(`mgc_[0-9A-Za-z]{43}`)
+
+func TestClientPagesLookTheSame(t *testing.T) {
+	s := newClientSite(t)
+	for name, page := range map[string]func() answer{
+		"client-new":     func() answer { return s.get("/admin/clients/new") },
+		"client-managed": func() answer { return s.get("/admin/clients/filed") },
+		"client-wrong": func() answer {
+			return s.post("/admin/clients/new", filled("id", "CI", "name", "<b>CI</b>", "kind", "command", "allowedAgents", "triage,gone", "syncTimeout", "soon", "rateRequests", "x", "sample", "<i>"))
+		},
+		"client-token": func() answer { return s.post("/admin/clients/new", filled("name", "A & B")) },
+		"client": func() answer {
+			s.have(clients.Client{ID: "alerts", Name: `"Alerts" <x>`, Passthrough: true, AllowedAgents: []string{"incident", "triage"}, Template: "{{.body.status}}: {{range .body.alerts}}{{.labels.name}}{{end}}",
+				RateLimit: &clients.RateLimit{Requests: 60, Per: 60e9}, WebhookSecret: "whsec_c2VjcmV0LW9mLXRoZS1maWxlLW9mLTMyLWJ5dGVz"})
+			s.called("run_01", "alerts", runs.Failed, "The provider said <no>.")
+			return s.get("/admin/clients/alerts?done=saved")
+		},
+		"clients": func() answer {
+			off := false
+			s.have(clients.Client{ID: "off", Enabled: &off})
+			s.called("run_02", "filed", runs.Completed, "")
+			return s.get("/admin/clients?done=deleted")
+		},
+		"clients-empty": func() answer { return s.get("/admin/clients?after=zzz") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s = newClientSite(t)
+			got := page()
+			require.Equal(t, "text/html; charset=UTF-8", got.Header.Get("Content-Type"))
+			require.NotContains(t, got.body, "ZmlsZS1vZi0zMi1ieXRlcw", "no secret")
+			body := strings.ReplaceAll(got.body, "/admin/assets/missing/", "/admin/assets/FINGERPRINT/")
+			golden(t, name, aToken.ReplaceAllString(body, "mgc_TOKEN"))
+		})
+	}
+}
+
+func TestMakeAClient(t *testing.T) {
+	s := newClientSite(t)
+	got := s.post("/admin/clients/new", filled("name", "CI", "kind", "template", "template", "{{.body.a}}\r\nend", "commandId", "daily", "allowedAgents", "triage,incident,writer", "default", "incident",
+		"syncTimeout", "90s", "maxBodyBytes", "256KiB", "maxConcurrent", "4", "rateRequests", "60", "ratePer", "1m", "cancelOnDisconnect", "true", "enabled", "true"))
+	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+	require.Equal(t, "no-store", got.Header.Get("Cache-Control"))
+	token := aToken.FindString(got.body)
+	require.NotEmpty(t, token)
+	item := s.saved("ci").Item
+	require.Equal(t, clients.Client{ID: "ci", Name: "CI", Passthrough: true, Template: "{{.body.a}}\nend", AllowedAgents: []string{"incident", "triage", "writer"}, SyncTimeout: 90e9, MaxBodyBytes: 256 << 10,
+		MaxConcurrent: 4, RateLimit: &clients.RateLimit{Requests: 60, Per: 60e9}, CancelOnDisconnect: true}, item)
+	require.NotContains(t, s.get("/admin/clients/ci").body+s.get("/admin/clients").body, token, "it is shown once")
+	require.Equal(t, "/admin/clients/ci", s.get("/admin/clients/ci/token").Header.Get("Location"))
+
+	again := s.post("/admin/clients/new", filled("name", "Mine"))
+	require.Equal(t, http.StatusConflict, again.StatusCode)
+	require.Contains(t, again.body, "is taken by another client")
+	require.Contains(t, again.body, `value="Mine"`)
+}
+
+func TestFormsThatAreWrongKeepWhatWasTyped(t *testing.T) {
+	s := newClientSite(t)
+	s.have(clients.Client{ID: "ci"})
+	for name, row := range map[string]struct {
+		changes []string
+		field   string
+		says    string
+	}{
+		"id":            {[]string{"id", "C I"}, "id", "lower-case"},
+		"no agent":      {[]string{"allowedAgents", ""}, "allowedAgents", ""},
+		"default":       {[]string{"default", "writer"}, "allowedAgents", "is to be the default"},
+		"unknown agent": {[]string{"allowedAgents", "triage,gone"}, "allowedAgents", "gone"},
+		"command":       {[]string{"kind", "command"}, "commandId", "choose the command"},
+		"no template":   {[]string{"kind", "template"}, "template", "is empty"},
+		"template":      {[]string{"kind", "template", "template", "{{.body"}, "template", "unclosed"},
+		"kind":          {[]string{"kind", "magic"}, "kind", "choose where"},
+		"wait":          {[]string{"syncTimeout", "soon"}, "syncTimeout", "is not a duration"},
+		"long wait":     {[]string{"syncTimeout", "48h"}, "syncTimeout", "at most"},
+		"size":          {[]string{"maxBodyBytes", "much"}, "maxBodyBytes", "is not a size"},
+		"count":         {[]string{"maxConcurrent", "-1"}, "maxConcurrent", "whole number"},
+		"half a rate":   {[]string{"rateRequests", "5"}, "rateLimit", "needs requests"},
+		"secret":        {[]string{"webhookSecret", "hunter2"}, "webhookSecret", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			form := filled(append([]string{"id", "fresh", "name", "Typed <here>"}, row.changes...)...)
+			got := s.post("/admin/clients/new", form)
+			require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode, got.body)
+			require.Contains(t, got.body, `href="#field-`+row.field+`"`)
+			require.Contains(t, got.body, `id="field-`+row.field+`"`)
+			require.Contains(t, got.body, row.says)
+			require.Contains(t, got.body, "Typed &lt;here&gt;")
+			require.NotContains(t, got.body, "hunter2")
+			if row.field == "id" {
+				return
+			}
+			form.Set("version", "1")
+			got = s.post("/admin/clients/ci", form)
+			require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode)
+			require.Contains(t, got.body, `href="#field-`+row.field+`"`)
+			require.Empty(t, s.saved("ci").Item.Name)
+		})
+	}
+}
+
+func TestChangeAClient(t *testing.T) {
+	s := newClientSite(t)
+	s.have(clients.Client{ID: "ci", Passthrough: true, AllowedAgents: []string{"triage"}, WebhookSecret: "whsec_c2VjcmV0LW9mLXRoZS1maWxlLW9mLTMyLWJ5dGVz"})
+	got := s.post("/admin/clients/ci", filled("name", "Mine", "version", "1"))
+	require.Equal(t, "/admin/clients/ci?done=saved", got.Header.Get("Location"))
+	require.Equal(t, "Mine", s.saved("ci").Item.Name)
+	require.NotEmpty(t, s.saved("ci").Item.WebhookSecret, "what is not typed stays")
+	require.Contains(t, s.get("/admin/clients/ci?done=saved").body, "Saved.")
+	require.NotContains(t, s.get("/admin/clients/ci?done=<script>").body, "<script>")
+
+	for _, stale := range []string{"1", "", "-7", "x"} {
+		got = s.post("/admin/clients/ci", filled("name", "Theirs", "version", stale))
+		require.Equal(t, http.StatusConflict, got.StatusCode, stale)
+		require.Contains(t, got.body, "Somebody else has changed this")
+		require.Contains(t, got.body, `value="Theirs"`)
+		require.Contains(t, got.body, `name="version" value="2"`, "to save again is to overwrite")
+		require.Equal(t, "Mine", s.saved("ci").Item.Name)
+	}
+	require.Equal(t, http.StatusNotFound, s.post("/admin/clients/none", filled("version", "1")).StatusCode)
+	require.Equal(t, http.StatusNotFound, s.get("/admin/clients/none").StatusCode)
+}
+
+func TestPauseAndEndAClient(t *testing.T) {
+	s := newClientSite(t)
+	s.have(clients.Client{ID: "ci", Name: "CI"})
+	got := s.post("/admin/clients/ci/enabled", url.Values{"enabled": {"false"}, "version": {"1"}})
+	require.Equal(t, "/admin/clients/ci?done=disabled", got.Header.Get("Location"))
+	require.False(t, s.saved("ci").Item.IsEnabled())
+	require.Contains(t, s.get("/admin/clients").body, "<strong>disabled</strong>")
+	require.Equal(t, http.StatusConflict, s.post("/admin/clients/ci/enabled", url.Values{"enabled": {"true"}, "version": {"1"}}).StatusCode)
+	got = s.post("/admin/clients/ci/enabled", url.Values{"enabled": {"true"}, "version": {"2"}})
+	require.Equal(t, "/admin/clients/ci?done=enabled", got.Header.Get("Location"))
+	require.True(t, s.saved("ci").Item.IsEnabled())
+	require.Equal(t, "CI", s.saved("ci").Item.Name)
+
+	require.Equal(t, http.StatusConflict, s.post("/admin/clients/ci/delete", url.Values{"version": {"2"}}).StatusCode)
+	require.Equal(t, "/admin/clients?done=deleted", s.post("/admin/clients/ci/delete", url.Values{"version": {"3"}}).Header.Get("Location"))
+	require.Equal(t, http.StatusNotFound, s.get("/admin/clients/ci").StatusCode)
+	require.Equal(t, http.StatusNotFound, s.post("/admin/clients/ci/delete", url.Values{"version": {"3"}}).StatusCode)
+}
+
+// What the file declares is not changed here, whatever a browser sends.
+func TestAClientOfTheFileStays(t *testing.T) {
+	s := newClientSite(t)
+	page := s.get("/admin/clients/filed").body
+	require.Contains(t, page, "configuration file")
+	require.Contains(t, page, "<fieldset disabled>")
+	require.NotContains(t, page, "/admin/clients/filed/delete")
+	require.NotContains(t, page, "/admin/clients/filed/token")
+	for path, form := range map[string]url.Values{"": filled("name", "Mine", "version", "1"), "/delete": {"version": {"1"}}, "/enabled": {"enabled": {"false"}}, "/token": {"overlap": {"0"}}} {
+		got := s.post("/admin/clients/filed"+path, form)
+		require.Equal(t, http.StatusConflict, got.StatusCode, path)
+		require.Contains(t, got.body, "declared in the configuration file", path)
+		require.NotContains(t, got.body, "Mine")
+	}
+}
+
+func TestNewTokens(t *testing.T) {
+	s := newClientSite(t)
+	storage := clients.NewStorage(s.store, nil)
+	s.have(clients.Client{ID: "ci"})
+	for overlap, left := range map[string]int{"0": 1, "1h": 2, "24h": 2, "7d": 2} {
+		got := s.post("/admin/clients/ci/token", url.Values{"overlap": {overlap}})
+		require.Equal(t, http.StatusOK, got.StatusCode)
+		token := aToken.FindString(got.body)
+		require.Contains(t, got.body, `data-settle="/admin/clients/ci"`, "to load it again makes no other token")
+		alive, err := storage.Credentials(context.Background())
+		require.NoError(t, err)
+		require.Len(t, alive["ci"], left, overlap)
+		require.Equal(t, clients.HashOf(token), newest(alive["ci"]).Hash)
+		if left == 2 {
+			want := map[string]time.Duration{"1h": time.Hour, "24h": 24 * time.Hour, "7d": 168 * time.Hour}[overlap]
+			require.WithinDuration(t, time.Now().Add(want), oldest(alive["ci"]).Expires, time.Minute)
+		}
+	}
+	for _, wrong := range []string{"", "5m", "9999h"} {
+		got := s.post("/admin/clients/ci/token", url.Values{"overlap": {wrong}})
+		require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode)
+		require.NotRegexp(t, aToken, got.body)
+	}
+	require.Equal(t, http.StatusNotFound, s.post("/admin/clients/none/token", url.Values{"overlap": {"0"}}).StatusCode)
+}
+
+func newest(list []clients.Credential) clients.Credential {
+	for _, c := range list {
+		if c.Expires.IsZero() {
+			return c
+		}
+	}
+	return clients.Credential{}
+}
+
+func oldest(list []clients.Credential) clients.Credential {
+	for _, c := range list {
+		if !c.Expires.IsZero() {
+			return c
+		}
+	}
+	return clients.Credential{}
+}
+
+// A form that was cut off changes nothing.
+func TestAClientsFormIsBounded(t *testing.T) {
+	s := newClientSite(t)
+	s.have(clients.Client{ID: "ci"})
+	got := s.post("/admin/clients/ci", filled("version", "1", "name", "Mine", "template", strings.Repeat("x", 2<<20)))
+	require.GreaterOrEqual(t, got.StatusCode, 400)
+	require.Contains(t, got.body, "cannot be read")
+	require.Empty(t, s.saved("ci").Item.Name)
+}
+
+func TestManyClients(t *testing.T) {
+	s := newClientSite(t)
+	for i := range 60 {
+		s.have(clients.Client{ID: "c" + string(rune('a'+i/10)) + string(rune('0'+i%10))})
+	}
+	first := s.get("/admin/clients").body
+	require.Equal(t, 50, strings.Count(first, "<tr><th scope=\"row\">"))
+	require.Contains(t, first, `href="/admin/clients?after=ce9"`)
+	second := s.get("/admin/clients?after=ce9").body
+	require.Equal(t, 11, strings.Count(second, "<tr><th scope=\"row\">"))
+	require.NotContains(t, second, "?after=")
+	require.Contains(t, second, `href="/admin/clients"`)
+}
+
+func TestClientsAreForAdministrators(t *testing.T) {
+	s := newClientSite(t)
+	s.have(clients.Client{ID: "ci"})
+	stranger := s.site.browser()
+	for _, path := range []string{"", "/new", "/ci"} {
+		require.Equal(t, http.StatusSeeOther, stranger.get("/admin/clients"+path).StatusCode)
+	}
+	for _, path := range []string{"/new", "/new/preview", "/ci", "/ci/preview", "/ci/try", "/ci/token", "/ci/enabled", "/ci/delete"} {
+		got := stranger.post("/admin/clients"+path, filled("version", "1", "overlap", "0"))
+		require.Equal(t, "/admin/login", got.Header.Get("Location"), path)
+		require.Equal(t, http.StatusForbidden, s.post("/admin/clients"+path, filled("version", "1"), "Sec-Fetch-Site", "cross-site").StatusCode, path)
+	}
+	require.EqualValues(t, 1, s.saved("ci").Version)
+	require.Empty(t, s.tried)
+}

@@ -1,0 +1,92 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"beckon/clients"
+	"beckon/internal/problem"
+)
+
+// clientToken is the page that shows a token, this once.
+type clientToken struct {
+	ID       string
+	IsNew    bool
+	Token    string
+	Old      string // what becomes of the token before
+	Snippets []snippet
+}
+
+// Address is the address of the client's page.
+func (t clientToken) Address() string { return addressOf(clientsPath, t.ID) }
+
+// tokenOverlap is how long the old token stays good beside a new one.
+type tokenOverlap struct {
+	Key, Title string
+	span       time.Duration
+}
+
+func overlaps() []tokenOverlap {
+	return []tokenOverlap{
+		{"24h", "24 hours", 24 * time.Hour},
+		{"1h", "1 hour", time.Hour},
+		{"7d", "7 days", 7 * 24 * time.Hour},
+		{"0", "Not at all: it ends now", 0},
+	}
+}
+
+// clientTokenPage has no address of its own: a browser that comes back to that of a form is sent to the client.
+func (w *Web) clientTokenPage() page {
+	back := func(c echo.Context) (any, error) {
+		return nil, leaveFor(c, clientToken{ID: idIn(c)}.Address())
+	}
+	return page{path: clientsPath + "/:id/:form", template: "clienttoken", title: "Token", data: back,
+		sample: clientToken{ID: "ci", IsNew: true, Token: "mgc_x", Old: "Gone.", Snippets: snippets("http://localhost:8080", clients.Client{ID: "ci", Passthrough: true}, "mgc_x")},
+		posts:  map[string]echo.HandlerFunc{clientsPath + "/:id/token": w.rotateToken}}
+}
+
+func (w *Web) rotateToken(c echo.Context) error {
+	sent, err := postedForm(c)
+	if err != nil {
+		return err
+	}
+	ctx, id := c.Request().Context(), idIn(c)
+	record, err := w.Desk.Clients.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	overlap, ok := overlapOf(sent.Get("overlap"))
+	if !ok {
+		err = problem.New(problem.Invalid, "invalid_overlap", "Choose how long the old token is to stay good.")
+	}
+	if err == nil {
+		token, failed := w.Desk.Secrets.RotateToken(ctx, whoIs(c), id, overlap.span)
+		if failed == nil {
+			return w.showToken(c, clientToken{ID: id, Token: token.Reveal(), Old: becomes(overlap), Snippets: snippets(w.PublicURL, record.Item, token)})
+		}
+		err = failed
+	}
+	return w.refuseClient(c, id, nil, sent, err)
+}
+
+func overlapOf(key string) (tokenOverlap, bool) {
+	for _, o := range overlaps() {
+		if o.Key == key {
+			return o, true
+		}
+	}
+	return tokenOverlap{}, false
+}
+
+func becomes(o tokenOverlap) string {
+	if o.span == 0 {
+		return "The old token has ended."
+	}
+	return "The old token stays good for " + o.Title + "."
+}
+
+func (w *Web) showToken(c echo.Context, t clientToken) error {
+	return w.screens.draw(c, http.StatusOK, w.clientTokenPage(), t)
+}

@@ -1,0 +1,138 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"beckon/clients"
+	"beckon/internal/problem"
+)
+
+// sampleCall is what the preview and the try send in the place of a caller.
+type sampleCall struct {
+	Body, ContentType, Query string
+}
+
+// ContentTypes are those to choose from.
+func (s sampleCall) ContentTypes() []string {
+	return []string{"application/json", "text/plain", "application/x-www-form-urlencoded"}
+}
+
+// clientPreview is the prompt that a sample call gives, or why it gives none.
+type clientPreview struct {
+	Made        bool
+	Text, Agent string
+	Trouble     string
+}
+
+// clientTry is a run that the page has started, or why it has not.
+type clientTry struct {
+	RunID, Trouble string
+}
+
+// sampleFor is a call that a client could get.
+func sampleFor(f clientForm) sampleCall {
+	if f.Kind == promptOfTemplate {
+		return sampleCall{Body: sampleBody(f.Template), ContentType: "application/json"}
+	}
+	return sampleCall{Body: samplePrompt, ContentType: "text/plain"}
+}
+
+func readSample(sent url.Values) sampleCall {
+	return sampleCall{Body: sent.Get("sample"), ContentType: sent.Get("sampleType"), Query: strings.TrimSpace(sent.Get("sampleQuery"))}
+}
+
+// request is the call as a client would make it.
+func (w *Web) request(s sampleCall) (clients.Request, error) {
+	query, err := url.ParseQuery(strings.TrimPrefix(s.Query, "?"))
+	if err != nil {
+		return clients.Request{}, problem.New(problem.Invalid, "invalid_query", "The query cannot be read. Write it like agent=triage&team=web.").Because(err)
+	}
+	header := http.Header{}
+	if s.ContentType != "" {
+		header.Set("Content-Type", s.ContentType)
+	}
+	return clients.Request{Header: header, Query: query, Body: []byte(s.Body), ReceivedAt: w.Now()}, nil
+}
+
+// previewClient shows which prompt the client would make of a call, as its form says and not as it is saved.
+func (w *Web) previewClient(c echo.Context) error {
+	sent, err := postedForm(c)
+	if err != nil {
+		return err
+	}
+	id := idIn(c)
+	s, record, err := w.screenOf(c.Request().Context(), id)
+	if err != nil {
+		return err
+	}
+	item := record.Item
+	if !s.Managed {
+		s.Form = readClientForm(sent)
+		if id != "" {
+			s.Form.ID = id
+		}
+		item, _ = s.Form.client() // what is wrong is said when it is to be saved
+	}
+	s.Call = readSample(sent)
+	s.Preview = w.preview(c, s.Form, item, s.Call)
+	if err := w.addChoices(c.Request().Context(), &s); err != nil {
+		return err
+	}
+	return w.screens.draw(c, http.StatusOK, w.pageOf(id), s)
+}
+
+func (w *Web) preview(c echo.Context, form clientForm, item clients.Client, call sampleCall) clientPreview {
+	switch {
+	case len(item.AllowedAgents) == 0:
+		return clientPreview{Made: true, Trouble: "Choose an agent first."}
+	case form.Kind == promptOfCommand && form.CommandID == "":
+		return clientPreview{Made: true, Trouble: "Choose a command first."}
+	case form.Kind == promptOfTemplate && strings.TrimSpace(form.Template) == "":
+		return clientPreview{Made: true, Trouble: "Write a template first."}
+	}
+	r, err := w.request(call)
+	if err != nil {
+		return clientPreview{Made: true, Trouble: problem.Of(err).Detail}
+	}
+	prompt, agent, err := w.Desk.Preview(c.Request().Context(), item, r)
+	if err != nil {
+		return clientPreview{Made: true, Trouble: problem.Of(err).Detail}
+	}
+	return clientPreview{Made: true, Text: prompt.Text, Agent: agent}
+}
+
+// tryClient starts a real run. A page with scripts stays, and follows it; one without goes to the run's own page.
+func (w *Web) tryClient(c echo.Context) error {
+	sent, err := postedForm(c)
+	if err != nil {
+		return err
+	}
+	ctx, id, follows := c.Request().Context(), idIn(c), c.Request().Header.Get("HX-Request") != ""
+	s, _, err := w.screenOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	s.Call = readSample(sent)
+	r, err := w.request(s.Call)
+	if err == nil {
+		s.Try.RunID, err = w.Desk.Try(ctx, id, r)
+	}
+	status := http.StatusOK
+	if err != nil {
+		p := problem.Of(err)
+		if p.Kind == problem.Internal {
+			return err
+		}
+		s.Try = clientTry{Trouble: p.Detail}
+		if !follows { // htmx shows nothing of an answer that says that it is an error
+			status = http.StatusUnprocessableEntity
+		}
+	} else if !follows {
+		return leaveFor(c, addressOf("/admin/runs", s.Try.RunID))
+	}
+	return w.screens.draw(c, status, w.clientPage(), s)
+}

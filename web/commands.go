@@ -1,0 +1,58 @@
+package web
+
+import (
+	"context"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"beckon/commands"
+	"beckon/internal/problem"
+)
+
+func (w *Web) commandPages() []page {
+	return nounPages[commands.Command, commands.Command]{
+		web: w, path: "/admin/commands", title: "Commands", one: "command",
+		resource: func(d *Desk) Resource[commands.Command] { return d.Commands },
+		blank:    func(asked url.Values) commands.Command { return commands.Command{AgentID: asked.Get("agentId")} },
+		form:     func(c commands.Command) commands.Command { return c },
+		read:     readCommand, choices: w.invocables,
+		sample: commands.Command{ID: "daily-report", Prompt: "Report.", AgentID: "triage", Description: "For the morning."},
+	}.pages()
+}
+
+func readCommand(sent url.Values, _ commands.Command) (typed, c commands.Command, _ problem.Fields) {
+	c = commands.Command{ID: word(sent, "id"), Name: nameIn(sent), Description: word(sent, "description"), Prompt: sent.Get("prompt"), AgentID: word(sent, "agentId")}
+	return c, c, nil
+}
+
+// invocables are the ids of what can be invoked, in order.
+func (w *Web) invocables(ctx context.Context) ([]string, error) {
+	kinds, err := w.invocable(ctx)
+	return slices.Sorted(maps.Keys(kinds)), err
+}
+
+func idsOf[T interface{ Key() string }](ctx context.Context, kept Resource[T]) ([]string, error) {
+	records, err := kept.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(records))
+	for i, r := range records {
+		ids[i] = r.Item.Key()
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+// word is what was typed into a field of one line.
+func word(sent url.Values, name string) string { return strings.TrimSpace(sent.Get(name)) }
+
+// nameIn is the name to keep: one that says nothing more than the id is none.
+func nameIn(sent url.Values) string {
+	if name := word(sent, "name"); name != word(sent, "id") {
+		return name
+	}
+	return ""
+}

@@ -1,0 +1,111 @@
+package web
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"beckon/deliveries"
+)
+
+const deliveriesPath = "/admin/deliveries"
+
+// deliveryList is what the list shows.
+type deliveryList struct {
+	Filter    deliveryFilter
+	Statuses  []string
+	Endpoints []string // ids to choose from
+	Rows      []deliveryRow
+	Address   string // of this page
+	Live      bool   // it shows the newest, and keeps up with them
+	Next      string // the address of the next page; empty on the last
+}
+
+// deliveryFilter is what a list of deliveries is asked for.
+type deliveryFilter struct {
+	Endpoint, Run, Status, Cursor string
+}
+
+func readDeliveryFilter(asked url.Values) deliveryFilter {
+	text := func(name string) string { return strings.TrimSpace(asked.Get(name)) }
+	return deliveryFilter{text("endpoint"), text("run"), text("status"), asked.Get("cursor")}
+}
+
+// Any reports whether the list leaves anything out.
+func (f deliveryFilter) Any() bool { return f.Endpoint != "" || f.Run != "" || f.Status != "" }
+
+func (f deliveryFilter) address(cursor string) string {
+	return filtered(deliveriesPath, "endpoint", f.Endpoint, "run", f.Run, "status", f.Status, "cursor", cursor)
+}
+
+// deliveryRow is a delivery in a list.
+type deliveryRow struct {
+	ID, Status, Type string
+	Endpoint         string // empty for the webhook of a call
+	URL              string // of the webhook of a call
+	RunID            string
+	At               time.Time
+	Due              time.Time // of the next attempt; zero when there will be none
+	Attempts         int64
+	Outcome          string // of the last attempt
+}
+
+// EndpointAddress is the page of the endpoint.
+func (r deliveryRow) EndpointAddress() string { return addressOf(endpointsPath, r.Endpoint) }
+
+// deliveryPages are those of the deliveries.
+func (w *Web) deliveryPages() []page {
+	return []page{w.deliveriesPage(), w.deliveryPage(), w.deliveryTextPage()}
+}
+
+func (w *Web) deliveriesPage() page {
+	sample := newDeliveryList(deliveryFilter{Endpoint: "ops"})
+	sample.Rows, sample.Endpoints, sample.Next = []deliveryRow{sampleDeliveryRow(), {ID: "dlv_2", URL: "https://example.com"}}, []string{"ops"}, deliveriesPath
+	return page{path: deliveriesPath, template: "deliveries", title: "Deliveries", data: w.showDeliveries, sample: sample}
+}
+
+func (w *Web) showDeliveries(c echo.Context) (any, error) {
+	ctx, f := c.Request().Context(), readDeliveryFilter(c.QueryParams())
+	list := newDeliveryList(f)
+	found, next, err := w.Desk.Deliveries.List(ctx, deliveries.Query{EndpointID: f.Endpoint, RunID: f.Run, Status: deliveries.Status(f.Status), Limit: deliveries.DefaultPage, Cursor: f.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range found {
+		list.Rows = append(list.Rows, newDeliveryRow(d))
+	}
+	if next != "" {
+		list.Next = f.address(next)
+	}
+	if c.Request().Header.Get("HX-Request") == "" { // which asks for the rows alone
+		list.Endpoints, err = idsOf(ctx, w.Desk.Endpoints)
+		list.Endpoints = offered(list.Endpoints)
+	}
+	return list, err
+}
+
+func newDeliveryList(f deliveryFilter) deliveryList {
+	return deliveryList{Filter: f, Address: f.address(f.Cursor), Live: f.Cursor == "",
+		Statuses: []string{string(deliveries.Pending), string(deliveries.Sending), string(deliveries.Delivered), string(deliveries.Failed)}}
+}
+
+func newDeliveryRow(d *deliveries.Delivery) deliveryRow {
+	row := deliveryRow{ID: d.ID, Status: string(d.Status), Type: d.Type, Endpoint: d.EndpointID, URL: d.URL, RunID: d.RunID, At: d.CreatedAt, Attempts: int64(d.Attempts)}
+	if d.Status == deliveries.Pending {
+		row.Due = d.DueAt
+	}
+	switch {
+	case d.Error != nil:
+		row.Outcome = d.Error.Message
+	case d.StatusCode != 0:
+		row.Outcome = "It answered " + strconv.Itoa(d.StatusCode) + "."
+	}
+	return row
+}
+
+func sampleDeliveryRow() deliveryRow {
+	return deliveryRow{ID: "dlv_1", Status: "FAILED", Type: "run.failed", Endpoint: "ops", RunID: "run_1", At: time.Unix(0, 0), Due: time.Unix(0, 0), Attempts: 2, Outcome: "It refuses connections."}
+}

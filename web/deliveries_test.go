@@ -1,0 +1,130 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/deliveries"
+)
+
+func deliveryID(n int) string { return fmt.Sprintf("dlv_01KHQ5V8J000000000000%05d", n) }
+
+func TestDeliveryPagesLookTheSame(t *testing.T) {
+	r := newTraffic(t)
+	golden(t, "deliveries-empty", r.get("/admin/deliveries").body)
+	golden(t, "deliveries-none", r.get("/admin/deliveries?endpoint=<b>").body)
+	r.delivery(deliveryID(1), nil)
+	r.delivery(deliveryID(2), map[string]any{"status": "PENDING", "completed_at": nil, "attempts": 2, "reason": "retry", "due_at": atMidnight.Add(time.Hour).UnixMilli(), "status_code": 500,
+		"error_code": "status", "error": "The receiver answered <500>."})
+	r.delivery(deliveryID(3), map[string]any{"lane": "callback:https://a.example", "endpoint_id": nil, "callback": `{"url":"https://a.example/<hook>?key=s3cret"}`, "status": "FAILED", "status_code": nil,
+		"error_code": "timeout", "error": "The receiver took too long."})
+	r.attempt(deliveryID(2), 1, map[string]any{"status_code": nil, "error_code": "refused", "error": "The receiver refuses connections.", "request_headers": `{}`})
+	r.attempt(deliveryID(2), 2, map[string]any{"reason": "retry", "status_code": 500, "error_code": "status", "error": "The receiver answered <500>.", "response_body": "<h1>Down</h1> & out", "truncated": true})
+	r.attempt(deliveryID(1), 1, nil)
+	golden(t, "deliveries", r.get("/admin/deliveries").body)
+	golden(t, "delivery", r.get("/admin/deliveries/"+deliveryID(1)).body)
+	golden(t, "delivery-pending", r.get("/admin/deliveries/"+deliveryID(2)+"?done=resent").body)
+	callback := r.get("/admin/deliveries/" + deliveryID(3)).body
+	require.NotContains(t, callback, "s3cret", "a query may hold a key")
+	golden(t, "delivery-callback", callback)
+}
+
+var linkedDelivery = regexp.MustCompile(`<a href="/admin/deliveries/(dlv_[^"/]+)"><time`)
+
+func listedDeliveries(page string) string {
+	var list []string
+	for _, m := range linkedDelivery.FindAllStringSubmatch(page, -1) {
+		list = append(list, m[1][len(m[1])-1:])
+	}
+	return strings.Join(list, " ")
+}
+
+func TestDeliveriesAreFiltered(t *testing.T) {
+	r := newTraffic(t)
+	r.delivery(deliveryID(1), nil)
+	r.delivery(deliveryID(2), map[string]any{"status": "FAILED", "endpoint_id": "gone", "run_id": "run_02"})
+	r.delivery(deliveryID(3), map[string]any{"status": "FAILED"})
+	for query, want := range map[string]string{
+		"": "3 2 1", "status=FAILED": "3 2", "endpoint=filed": "3 1", "endpoint=filed&status=FAILED": "3", "run=run_02": "2", "endpoint=none": "", "status=x": "", "endpoint=+filed+": "3 1",
+	} {
+		require.Equal(t, want, listedDeliveries(r.get("/admin/deliveries?"+query).body), query)
+	}
+	require.Contains(t, r.get("/admin/deliveries").body, `<option value="filed">`)
+	require.NotContains(t, r.get("/admin/deliveries", "HX-Request", "true").body, `<option value="filed">`)
+	for i := range 60 {
+		r.delivery(deliveryID(100+i), nil)
+	}
+	first := r.get("/admin/deliveries?endpoint=filed")
+	require.Len(t, linkedDelivery.FindAllString(first.body, -1), 50)
+	require.Contains(t, first.body, "data-refresh")
+	next := regexp.MustCompile(`<a href="([^"]+)" rel="next"`).FindStringSubmatch(first.body)
+	second := r.get(strings.ReplaceAll(next[1], "&amp;", "&"))
+	require.Len(t, linkedDelivery.FindAllString(second.body, -1), 12)
+	require.NotContains(t, second.body, "data-refresh")
+}
+
+func TestResendFromThePage(t *testing.T) {
+	r := newTraffic(t)
+	to := newReceiver(t, http.StatusInternalServerError)
+	r.endpoint(deliveries.Endpoint{ID: "ops", URL: to.URL})
+	tested, _, err := r.deliveries.Test(t.Context(), "ops")
+	require.NoError(t, err)
+	test := r.get("/admin/deliveries/" + tested.ID)
+	require.NotContains(t, test.body, "/resend", "a test is made anew")
+	require.Contains(t, test.body, "&lt;b&gt;thanks&lt;/b&gt;", "what a receiver answers is no HTML")
+
+	id := deliveryID(1)
+	r.delivery(id, map[string]any{"lane": "endpoint:ops", "endpoint_id": "ops", "status": "FAILED", "payload": `{"success":false,"type":"run.failed","createdAt":"2026-02-18T00:00:00.000Z"}`})
+	r.attempt(id, 1, map[string]any{"status_code": 500, "error_code": "status", "error": "The receiver answered 500."})
+	to.answer(http.StatusNoContent)
+	path := "/admin/deliveries/" + id
+	got := r.post(path+"/resend", nil)
+	require.Equal(t, path+"?done=resent", got.Header.Get("Location"))
+	require.Eventually(t, func() bool {
+		d, _, err := r.deliveries.Get(context.Background(), id)
+		return err == nil && d.Status == deliveries.Delivered
+	}, patience, 5*time.Millisecond)
+	header, _, count := to.got()
+	require.Equal(t, 2, count)
+	require.Equal(t, "evt_01", header.Get("Webhook-Id"))
+	page := r.get(path).body
+	require.Contains(t, page, "sent again by hand")
+	require.NotContains(t, page, "data-refresh")
+	require.Equal(t, []string{"resend deliveries/" + id}, r.audited())
+
+	require.NoError(t, r.deliveries.Disable(t.Context(), "ops"))
+	refused := r.post(path+"/resend", nil)
+	require.Equal(t, http.StatusConflict, refused.StatusCode)
+	require.Contains(t, refused.body, "is disabled. Enable it first.")
+	require.Len(t, r.audited(), 1)
+	require.Equal(t, http.StatusNotFound, r.post("/admin/deliveries/dlv_none/resend", nil).StatusCode)
+	require.Equal(t, http.StatusNotFound, r.get("/admin/deliveries/dlv_none").StatusCode)
+}
+
+func TestManyAttemptsWithLongAnswers(t *testing.T) {
+	r := newTraffic(t)
+	id, long := deliveryID(1), strings.Repeat("<b>ä", 4000)
+	r.delivery(id, map[string]any{"status": "FAILED", "attempts": 40})
+	for i := range 40 {
+		r.attempt(id, i+1, map[string]any{"status_code": 500, "error_code": "status", "error": "The receiver answered 500.", "response_body": long})
+	}
+	got := r.get("/admin/deliveries/"+id, "Accept-Encoding", "gzip")
+	require.Less(t, len(got.body), 20_000)
+	page := r.get("/admin/deliveries/" + id).body
+	require.Contains(t, page, "10 older attempts are not shown")
+	require.Equal(t, 30, strings.Count(page, `<article`))
+	require.Less(t, strings.Index(page, "Attempt 40"), strings.Index(page, "Attempt 39"), "the last one comes first")
+	whole := r.get("/admin/deliveries/" + id + "/text?attempt=12")
+	require.Equal(t, long, whole.body)
+	require.Equal(t, "text/plain; charset=utf-8", whole.Header.Get("Content-Type"))
+	for _, which := range []string{"", "?attempt=41", "?attempt=x"} {
+		require.Equal(t, http.StatusNotFound, r.get("/admin/deliveries/"+id+"/text"+which).StatusCode, which)
+	}
+}

@@ -1,0 +1,109 @@
+package web
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"beckon/internal/problem"
+)
+
+// testEndpoint leads to the delivery, which has the attempt.
+func (w *Web) testEndpoint(c echo.Context) error {
+	ctx, id := c.Request().Context(), idIn(c)
+	d, _, err := w.Desk.Deliveries.Test(ctx, id)
+	if err != nil {
+		return w.refuseSaved(c, err)
+	}
+	if err := w.note(c, "test", id, nil); err != nil {
+		return err
+	}
+	return leaveFor(c, deliveryAddress(d.ID, "tested"))
+}
+
+func (w *Web) enableEndpoint(c echo.Context) error {
+	id := idIn(c)
+	if err := w.Desk.Deliveries.Enable(c.Request().Context(), id); err != nil {
+		return w.refuseSaved(c, err)
+	}
+	if err := w.note(c, "enable", id, nil); err != nil {
+		return err
+	}
+	return leaveFor(c, endpointDone(id, "enabled"))
+}
+
+func (w *Web) disableEndpoint(c echo.Context) error {
+	id := idIn(c)
+	if err := w.Desk.Deliveries.Disable(c.Request().Context(), id); err != nil {
+		return w.refuseSaved(c, err)
+	}
+	if err := w.note(c, "disable", id, nil); err != nil {
+		return err
+	}
+	return leaveFor(c, endpointDone(id, "disabled"))
+}
+
+// recoverEndpoint sends everything again that has failed since a time.
+func (w *Web) recoverEndpoint(c echo.Context) error {
+	sent, err := postedForm(c)
+	if err != nil {
+		return err
+	}
+	id := idIn(c)
+	since, err := readTime(sent.Get("since"))
+	if err != nil {
+		return w.refuseSaved(c, err)
+	}
+	n, err := w.Desk.Deliveries.Recover(c.Request().Context(), id, since)
+	if err != nil {
+		return w.refuseSaved(c, err)
+	}
+	if err := w.note(c, "recover", id, map[string]any{"since": stamp(since), "recovered": n}); err != nil {
+		return err
+	}
+	return leaveFor(c, endpointDone(id, "recovered")+"&n="+strconv.FormatInt(n, 10))
+}
+
+// readTime reads a time as browsers send one, which is UTC on these pages, or as programs write it.
+func readTime(text string) (time.Time, error) {
+	text = strings.TrimSpace(text)
+	for _, layout := range []string{inputTime, "2006-01-02T15:04:05", time.RFC3339} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at, nil
+		}
+	}
+	var wrong problem.Fields
+	wrong.Add("since", "must be a time such as 2026-02-18T12:00")
+	return time.Time{}, wrong.Err()
+}
+
+// note puts what was done into the audit list.
+func (w *Web) note(c echo.Context, action, id string, what any) error {
+	return w.Desk.Secrets.Note(c.Request().Context(), whoIs(c), action, "endpoints", id, what)
+}
+
+// endpointNotice says what was done before the page was asked for. The address names it and cannot say anything else.
+func endpointNotice(c echo.Context) string {
+	done := c.QueryParam("done")
+	if done == "recovered" {
+		n, err := strconv.ParseUint(c.QueryParam("n"), 10, 31)
+		switch {
+		case err != nil:
+			return ""
+		case n == 0:
+			return "Nothing has failed since then: nothing is sent again."
+		case n == 1:
+			return "1 delivery is sent again."
+		}
+		return number(int64(n)) + " deliveries are sent again."
+	}
+	return map[string]string{
+		"saved":     "Saved. It is in force from now on.",
+		"signature": "Saved. The new signature has a new secret: make one below that you can see, and give it to the receiver.",
+		"enabled":   "The endpoint is enabled. What has waited for it is sent now.",
+		"disabled":  "The endpoint is disabled. Its deliveries wait, for 24 hours at most.",
+		"deleted":   "The endpoint is deleted. What waits for it fails after 24 hours.",
+	}[done]
+}

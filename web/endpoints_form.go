@@ -1,0 +1,207 @@
+package web
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"beckon/deliveries"
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/signature"
+	"beckon/internal/units"
+)
+
+// Choices that have a text beside them.
+const (
+	formatTemplate = "template"
+	retryList      = "list"
+)
+
+// endpointForm is an endpoint as its form has it: as it was typed, right or wrong.
+type endpointForm struct {
+	ID, Name, URL      string
+	Enabled            bool
+	Events             []string // those that are ticked
+	OtherEvents        string
+	Agents, Clients    string
+	Format, Template   string
+	Signature, Vendor  string
+	Retry, Waits       string
+	Headers            []headerInput
+	Timeout, RateLimit string
+	secret             secret.String // never shown again
+	typedSecrets       bool          // secrets were typed, which are not shown again
+}
+
+// headerInput is a line of the form for a header.
+type headerInput struct {
+	Name  string
+	Kept  bool // it has a value, which is not shown
+	typed secret.String
+}
+
+// endpointFormOf is the form of an endpoint that there is.
+func endpointFormOf(e deliveries.Endpoint) endpointForm {
+	f := endpointForm{ID: e.ID, Name: e.Name, URL: e.URL, Enabled: e.IsEnabled(), Agents: strings.Join(e.Agents, ", "), Clients: strings.Join(e.Clients, ", "),
+		Format: e.Format, Signature: e.Signature, Vendor: e.Vendor, Retry: e.Retry.Policy}
+	var others []string
+	for _, name := range e.Events {
+		if slices.Contains(deliveries.EventNames(), name) {
+			f.Events = append(f.Events, name)
+		} else {
+			others = append(others, name)
+		}
+	}
+	f.OtherEvents = strings.Join(others, ", ")
+	if strings.Contains(e.Format, "{{") {
+		f.Format, f.Template = formatTemplate, e.Format
+	}
+	if len(e.Retry.Waits) > 0 {
+		waits := make([]string, len(e.Retry.Waits))
+		for i, wait := range e.Retry.Waits {
+			waits[i] = wait.String()
+		}
+		f.Retry, f.Waits = retryList, strings.Join(waits, ", ")
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
+		f.Headers = append(f.Headers, headerInput{Name: name, Kept: true})
+	}
+	if e.Timeout != 0 {
+		f.Timeout = e.Timeout.String()
+	}
+	if e.RateLimit != 0 {
+		f.RateLimit = strconv.Itoa(e.RateLimit)
+	}
+	return f
+}
+
+// readEndpointForm takes a form as it was sent. have is what is kept, or the zero Endpoint.
+func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
+	f := endpointForm{ID: word(sent, "id"), Name: word(sent, "name"), URL: word(sent, "url"), Enabled: sent.Has("enabled"), Events: sent["events"],
+		OtherEvents: word(sent, "otherEvents"), Agents: word(sent, "agents"), Clients: word(sent, "clients"), Format: word(sent, "format"), Template: word(sent, "template"),
+		Signature: word(sent, "signature"), Vendor: word(sent, "vendor"), Retry: word(sent, "retry"), Waits: word(sent, "waits"), Timeout: word(sent, "timeout"),
+		RateLimit: word(sent, "rateLimit"), secret: secret.String(word(sent, "secret"))}
+	f.typedSecrets = f.secret != ""
+	values := sent["headerValue"]
+	for i, name := range sent["headerName"] {
+		h := headerInput{Name: strings.TrimSpace(name)}
+		if i < len(values) {
+			h.typed = secret.String(strings.TrimSpace(values[i]))
+		}
+		if h.Name == "" && h.typed == "" {
+			continue
+		}
+		f.typedSecrets = f.typedSecrets || h.typed != ""
+		_, h.Kept = have.Headers[h.Name]
+		f.Headers = append(f.Headers, h)
+	}
+	return f
+}
+
+// endpoint reads what was typed, and says what cannot be read and what is wrong with it. What is as it is by default is
+// left out.
+func (f endpointForm) endpoint(have deliveries.Endpoint, isNew bool) (e deliveries.Endpoint, wrong problem.Fields) {
+	e = deliveries.Endpoint{ID: f.ID, Name: unlessIs(f.Name, f.ID), URL: f.URL, Secret: f.secret, Events: append(slices.Clone(f.Events), words(f.OtherEvents)...),
+		Agents: words(f.Agents), Clients: words(f.Clients), Format: unlessIs(f.Format, "run"), Signature: unlessIs(f.Signature, string(signature.Standard)),
+		Vendor: unlessIs(f.Vendor, signature.DefaultVendor)}
+	if !f.Enabled {
+		e.Enabled = new(bool)
+	}
+	if f.Format == formatTemplate {
+		e.Format = f.Template
+		if !strings.Contains(f.Template, "{{") {
+			wrong.Add("format", `the template has no {{…}}: write one that makes JSON, such as {"text": {{json .data.output}}}`)
+		}
+	}
+	e.Retry = f.retry(&wrong)
+	e.Headers = f.headers(have, &wrong)
+	readInto(&wrong, "timeout", f.Timeout, &e.Timeout)
+	if e.Timeout == units.Duration(deliveries.DefaultTimeout) {
+		e.Timeout = 0
+	}
+	e.RateLimit = readCount(&wrong, "rateLimit", f.RateLimit)
+	next := have.Revised(e)
+	if isNew {
+		next = e.Prepared()
+	}
+	for _, found := range shortPaths(next.Check()) {
+		if !says(wrong, found.Path) {
+			wrong = append(wrong, found)
+		}
+	}
+	return e, wrong
+}
+
+func (f endpointForm) retry(wrong *problem.Fields) (r deliveries.Retry) {
+	if f.Retry != retryList {
+		return deliveries.Retry{Policy: unlessIs(f.Retry, deliveries.RetrySvix)}
+	}
+	for _, text := range words(f.Waits) {
+		var wait units.Duration
+		if err := wait.UnmarshalText([]byte(text)); err != nil {
+			wrong.Add("retry", "%v", err)
+			return r
+		}
+		r.Waits = append(r.Waits, wait)
+	}
+	if len(r.Waits) == 0 {
+		wrong.Add("retry", "write how long to wait before each retry, such as 10s, 1m, 1h")
+	}
+	return r
+}
+
+// headers keeps the values of those that were left as they are.
+func (f endpointForm) headers(have deliveries.Endpoint, wrong *problem.Fields) map[string]secret.String {
+	if len(f.Headers) == 0 {
+		return nil
+	}
+	list := make(map[string]secret.String, len(f.Headers))
+	for _, h := range f.Headers {
+		_, twice := list[h.Name]
+		_, known := have.Headers[h.Name]
+		switch {
+		case twice:
+			wrong.Add("headers", "%s is there twice", beginning(h.Name, maxExcerpt))
+		case h.Name == "":
+			wrong.Add("headers", "a value has no name")
+		case h.typed != "":
+			list[h.Name] = h.typed
+		case known:
+			list[h.Name] = secret.Mask
+		default:
+			wrong.Add("headers", "%s has no value", beginning(h.Name, maxExcerpt))
+		}
+	}
+	return list
+}
+
+// words are what stands between commas, spaces and line breaks.
+func words(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\r' || r == '\t' })
+}
+
+func unlessIs(value, standard string) string {
+	if value == standard {
+		return ""
+	}
+	return value
+}
+
+// shortPaths turns paths into the fields of the form, and keeps what they said in the message: "headers.X-Env", "retry[1]".
+func shortPaths(found problem.Fields) problem.Fields {
+	short := make(problem.Fields, len(found))
+	for i, f := range found {
+		short[i] = problem.Field{Path: fieldOf(f.Path), Message: f.Message}
+		rest := f.Path[len(short[i].Path):]
+		if n, err := strconv.Atoi(strings.Trim(rest, "[]")); err == nil {
+			short[i].Message = fmt.Sprintf("number %d: %s", n+1, f.Message)
+		} else if rest != "" {
+			short[i].Message = strings.TrimPrefix(rest, ".") + ": " + f.Message
+		}
+	}
+	return short
+}

@@ -1,0 +1,99 @@
+package web
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+
+	"beckon/agents"
+	"beckon/internal/problem"
+)
+
+// flowForm is a flow as its form has it.
+type flowForm struct {
+	ID, Name, Timeout string
+	RetryOnCrash      bool
+	Aliases           []alias
+	Root              stepForm
+	TooLarge          bool // for a form; it is edited as YAML
+}
+
+// flowPages are those of the flows: each is drawn as boxes, and edited as a form or as YAML.
+func (w *Web) flowPages() []page {
+	sample := agents.Flow{ID: "incident", Root: agents.Step{Type: agents.StepLoop, MaxIterations: 3, Until: "state.done", Steps: []agents.Step{
+		{Type: agents.StepParallel, Steps: []agents.Step{{Type: agents.StepAgent, AgentID: "logs", OnError: "continue"}}}, {Type: agents.StepAgent, AgentID: "summary", ResponseAgent: true}}}}
+	form := nounPages[agents.Flow, flowForm]{
+		web: w, path: "/admin/flows", title: "Flows", one: "flow",
+		resource: func(d *Desk) Resource[agents.Flow] { return d.Flows },
+		blank:    blankFlow, form: flowFormOf, read: readFlow, choices: w.invocables, act: editFlow, note: agentsOf, sample: sample,
+	}
+	text := nounPages[agents.Flow, flowText]{
+		web: w, path: form.path, title: form.title, one: form.one, template: "flow-yaml", suffix: "/yaml",
+		resource: form.resource, blank: blankFlow, form: w.flowTextOf, read: w.readFlowText, explain: w.explainFlow, sample: sample,
+	}
+	return append(form.pages(), text.formPages()...)
+}
+
+func blankFlow(asked url.Values) agents.Flow {
+	return agents.Flow{Root: agents.Step{Type: agents.StepSequential, Steps: []agents.Step{{Type: agents.StepAgent, AgentID: asked.Get("agentId")}}}}
+}
+
+func flowFormOf(f agents.Flow) flowForm {
+	form := flowForm{ID: f.ID, Name: f.Name, Timeout: writeDuration(f.Timeout), RetryOnCrash: f.RetryOnCrash, Aliases: aliasesOf(f.Events, "events", runEvents),
+		Root: stepFormOf(f.Root)}
+	form.Root.place("root")
+	form.TooLarge = form.Root.count() > maxFormSteps
+	return form
+}
+
+func readFlow(sent url.Values, _ agents.Flow) (flowForm, agents.Flow, problem.Fields) {
+	var wrong problem.Fields
+	f := flowForm{ID: word(sent, "id"), Name: word(sent, "name"), Timeout: word(sent, "timeout"), RetryOnCrash: sent.Has("retryOnCrash")}
+	left := maxFormSteps
+	if f.Root = readStep(sent, "root", &left); left < 0 {
+		wrong.Add("root", "has more than %d steps, which are too many for a form: edit it as YAML", maxFormSteps)
+	}
+	f.Root.place("root")
+	flow := agents.Flow{ID: f.ID, Name: nameIn(sent), Timeout: typedDuration(&wrong, "timeout", f.Timeout), RetryOnCrash: f.RetryOnCrash,
+		Events: aliasesIn(sent, "events", runEvents), Root: f.Root.step(&wrong)}
+	f.Aliases = aliasesOf(flow.Events, "events", runEvents)
+	return f, flow, wrong
+}
+
+// editFlow changes the steps as a button says: "add root", "up root.steps[1]". Whatever else it says only draws the form
+// again.
+func editFlow(_ context.Context, do string, f *nounForm[flowForm], _, _ agents.Flow) error {
+	what, path, _ := strings.Cut(do, " ")
+	root := &f.Form.Root
+	switch what {
+	case "add":
+		if at := root.at(path); at != nil && root.count() < maxFormSteps {
+			at.Steps = append(at.Steps, stepForm{Type: agents.StepAgent})
+		}
+	case "remove":
+		root.remove(path)
+	case "up":
+		root.move(path, -1)
+	case "down":
+		root.move(path, 1)
+	}
+	root.place("root")
+	return nil
+}
+
+// agentsOf names what a flow asks, each once, in the order of the steps.
+func agentsOf(f agents.Flow) string {
+	var ids []string
+	var walk func(s agents.Step)
+	walk = func(s agents.Step) {
+		if s.AgentID != "" && !slices.Contains(ids, s.AgentID) {
+			ids = append(ids, s.AgentID)
+		}
+		for _, child := range s.Steps {
+			walk(child)
+		}
+	}
+	walk(f.Root)
+	return strings.Join(ids, ", ")
+}

@@ -1,0 +1,125 @@
+package web
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"beckon/agents"
+	"beckon/internal/problem"
+)
+
+const (
+	// aroundMistake is how many lines are shown before and after one with a mistake.
+	aroundMistake = 2
+	maxShownLine  = 200 // characters
+)
+
+// flowText is a flow as YAML, as it was typed.
+type flowText struct {
+	Text     string
+	Mistakes []Mistake
+	Lines    []textLine // around the mistakes
+	Root     *stepForm  // the drawing; nil while there are mistakes
+}
+
+// textLine is a line of the text with what is wrong in it.
+type textLine struct {
+	Number int
+	Text   string
+	Wrong  []string
+	Gap    bool // lines in front of it are left out
+}
+
+func (w *Web) flowTextOf(f agents.Flow) flowText {
+	form := flowFormOf(f)
+	text := flowText{Root: &form.Root}
+	if w.Desk == nil || w.Desk.FlowYAML.Write == nil { // the sample of pages that nobody asks for
+		return text
+	}
+	if f.ID == "" {
+		f.ID = "my-flow"
+	}
+	var err error
+	if text.Text, err = w.Desk.FlowYAML.Write(f); err != nil {
+		text.mistaken([]Mistake{{Text: "This flow cannot be written as YAML."}})
+	}
+	return text
+}
+
+func (w *Web) readFlowText(sent url.Values, have agents.Flow) (flowText, agents.Flow, problem.Fields) {
+	text := flowText{Text: sent.Get("yaml")}
+	flow, mistakes, err := w.Desk.FlowYAML.Read(text.Text)
+	switch {
+	case err != nil:
+		mistakes = []Mistake{{Text: problem.Of(err).Detail}}
+	case len(mistakes) == 0 && have.ID != "" && flow.ID != have.ID:
+		mistakes = []Mistake{{w.lineOf(text.Text, "id"), fmt.Sprintf("id: must stay %s; make a new flow, and delete this one", have.ID)}}
+	}
+	if len(mistakes) > 0 {
+		return text, flow, text.mistaken(mistakes)
+	}
+	form := flowFormOf(flow)
+	text.Root = &form.Root
+	return text, flow, nil
+}
+
+// explainFlow finds the lines of what is wrong with the fields of a flow.
+func (w *Web) explainFlow(f *nounForm[flowText]) {
+	if len(f.Form.Mistakes) > 0 || !slices.ContainsFunc(f.Errors, func(e problem.Field) bool { return e.Path != "" }) {
+		return
+	}
+	var mistakes []Mistake
+	for _, e := range f.Errors {
+		mistakes = append(mistakes, Mistake{w.lineOf(f.Form.Text, e.Path), strings.TrimPrefix(e.Path+": "+e.Message, ": ")})
+	}
+	f.Errors = f.Form.mistaken(mistakes)
+}
+
+func (w *Web) lineOf(text, path string) int {
+	if w.Desk.FlowYAML.Line == nil {
+		return 0
+	}
+	return w.Desk.FlowYAML.Line(text, path)
+}
+
+// mistaken shows mistakes in their lines, and returns them for the summary.
+func (t *flowText) mistaken(mistakes []Mistake) (summary problem.Fields) {
+	t.Mistakes, t.Lines = mistakes, nil
+	wrong := map[int][]string{}
+	for _, m := range mistakes {
+		wrong[m.Line] = append(wrong[m.Line], m.Text)
+		if m.Line > 0 {
+			summary.Add("yaml", "line %d: %s", m.Line, m.Text)
+		} else {
+			summary.Add("yaml", "%s", m.Text)
+		}
+	}
+	last := 0
+	for i, line := range strings.Split(t.Text, "\n") {
+		number := i + 1
+		if !anyWithin(wrong, number-aroundMistake, number+aroundMistake) {
+			continue
+		}
+		t.Lines = append(t.Lines, textLine{Number: number, Text: cutLine(line), Wrong: wrong[number], Gap: number > last+1})
+		last = number
+	}
+	return summary
+}
+
+func anyWithin(wrong map[int][]string, from, to int) bool {
+	for line := max(from, 1); line <= to; line++ {
+		if len(wrong[line]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func cutLine(line string) string {
+	if r := []rune(line); len(r) > maxShownLine {
+		return string(r[:maxShownLine]) + "…"
+	}
+	return line
+}

@@ -1,0 +1,71 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// functions are what templates can call.
+func functions(files assets) template.FuncMap {
+	return template.FuncMap{
+		"asset":    files.url,
+		"number":   number,
+		"duration": duration,
+		"clock":    clock,
+		"stamp":    stamp,
+		"json":     inJSON,
+	}
+}
+
+// number writes 1234567 as 1,234,567.
+func number(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	sign := ""
+	if n < 0 {
+		sign, digits = "-", digits[1:]
+	}
+	var groups []string
+	for len(digits) > 3 {
+		groups = append([]string{digits[len(digits)-3:]}, groups...)
+		digits = digits[:len(digits)-3]
+	}
+	return sign + strings.Join(append([]string{digits}, groups...), ",")
+}
+
+// percent doesn't round to 100 % what isn't.
+func percent(share float64) string {
+	if share < 1 && share > 0.999 {
+		return "99.9 %"
+	}
+	return strconv.FormatFloat(float64(int(share*1000+0.5))/10, 'f', -1, 64) + " %"
+}
+
+// duration writes what took a while in two or three digits; nothing is a dash.
+func duration(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "–"
+	case d < time.Millisecond:
+		return "< 1 ms"
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute-50*time.Millisecond: // what is left would be written as 60.0 s
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	d = d.Round(time.Second)
+	return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+}
+
+// clock is a time for people, stamp the same for programs.
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func inJSON(value any) (string, error) {
+	text, err := json.Marshal(value)
+	return string(text), err
+}

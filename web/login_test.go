@@ -1,0 +1,243 @@
+package web_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/internal/store"
+	"beckon/internal/store/storetest"
+	"beckon/web"
+)
+
+func TestCookieOfASession(t *testing.T) {
+	for url, want := range map[string]struct {
+		name   string
+		secure bool
+	}{
+		"http://localhost:8080":    {"beckon_session", false},
+		"https://beckon.example":   {"__Host-beckon_session", true},
+		"HTTPS://beckon.example/x": {"__Host-beckon_session", true},
+	} {
+		t.Run(url, func(t *testing.T) {
+			b := newSite(t, func(c *web.Config) { c.PublicURL = url }).signedIn()
+			require.Equal(t, want.name, b.cookie.Name)
+			require.Equal(t, want.secure, b.cookie.Secure)
+			require.True(t, b.cookie.HttpOnly)
+			require.Equal(t, http.SameSiteLaxMode, b.cookie.SameSite)
+			require.Equal(t, "/", b.cookie.Path)
+			require.Empty(t, b.cookie.Domain)
+			require.True(t, b.knows())
+		})
+	}
+}
+
+func TestWrongPassword(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	for _, wrong := range []string{"", "wrong", password + " "} {
+		got := b.post("/admin/login", url.Values{"password": {wrong}, "next": {"/admin/runs?status=FAILED"}})
+		require.Equal(t, http.StatusUnauthorized, got.StatusCode)
+		require.Contains(t, got.body, "That is not the password.")
+		require.Contains(t, got.body, `value="/admin/runs?status=FAILED"`)
+		require.Empty(t, got.Header.Get("Set-Cookie"))
+		if wrong != "" {
+			require.NotContains(t, got.body+s.log.String(), wrong+`"`)
+		}
+	}
+	require.False(t, b.knows())
+	require.Contains(t, s.log.String(), "address=192.0.2.1")
+}
+
+func TestLoginLeadsToWhatWasAskedFor(t *testing.T) {
+	b := newSite(t).browser()
+	asked := b.get("/admin?span=7d")
+	require.Equal(t, http.StatusSeeOther, asked.StatusCode)
+	login := asked.Header.Get("Location")
+	require.Equal(t, "/admin/login?next=%2Fadmin%3Fspan%3D7d", login)
+	require.Contains(t, b.get(login).body, `value="/admin?span=7d"`)
+	entered := b.post("/admin/login", url.Values{"password": {password}, "next": {"/admin?span=7d"}})
+	require.Equal(t, "/admin?span=7d", entered.Header.Get("Location"))
+	require.Equal(t, "/admin", b.get("/admin/login").Header.Get("Location"), "who is signed in needs no login")
+	require.Equal(t, "/admin", b.get("/admin/").Header.Get("Location"))
+}
+
+func TestLoginLeadsNowhereElse(t *testing.T) {
+	for next, want := range map[string]string{
+		"/admin": "/admin", "/admin/runs?status=FAILED": "/admin/runs?status=FAILED",
+		"": "/admin", "https://evil.example/admin": "/admin", "//evil.example/admin": "/admin", `/\evil.example/admin`: "/admin",
+		"/administer": "/admin", "/api/v1/runs": "/admin", "javascript:alert(1)": "/admin", "/admin/%0d%0aX:1": "/admin", "admin": "/admin",
+		`/admin/\evil`: "/admin", "http:///admin": "/admin", "/admin#x": "/admin",
+	} {
+		require.Equal(t, want, web.Destination(next), next)
+	}
+}
+
+func TestANewSessionGetsANewToken(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	before := *b.cookie
+	require.Equal(t, http.StatusSeeOther, b.login(password).StatusCode)
+	require.NotEqual(t, before.Value, b.cookie.Value)
+	require.True(t, b.knows())
+	b.cookie = &before
+	require.False(t, b.knows(), "the session before is over")
+
+	planted := s.browser()
+	planted.cookie = &http.Cookie{Name: "beckon_session", Value: "planted"}
+	planted.login(password)
+	require.NotEqual(t, "planted", planted.cookie.Value)
+}
+
+func TestTokensAreStoredHashed(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	var tokens []string
+	require.NoError(t, s.store.Read(context.Background()).Raw("SELECT token FROM sessions").Scan(&tokens).Error)
+	require.Len(t, tokens, 1)
+	require.NotContains(t, tokens[0], b.cookie.Value)
+}
+
+func TestLogout(t *testing.T) {
+	s := newSite(t)
+	here, there := s.signedIn(), s.signedIn()
+	old := here.cookie
+	got := here.post("/admin/logout", nil)
+	require.Equal(t, http.StatusSeeOther, got.StatusCode)
+	require.Equal(t, "/admin/login", got.Header.Get("Location"))
+	require.Nil(t, here.cookie, "the browser is told to forget it")
+	here.cookie = old
+	require.False(t, here.knows(), "and it is good for nothing any more")
+	require.True(t, there.knows())
+
+	stranger := s.browser()
+	stranger.post("/admin/logout/everywhere", nil)
+	require.True(t, there.knows(), "who is not signed in ends no sessions")
+
+	another := s.signedIn()
+	another.post("/admin/logout/everywhere", nil)
+	require.False(t, there.knows())
+	require.False(t, another.knows())
+}
+
+func TestSessionsEnd(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, db *store.Store) {
+		s := siteOn(t, db)
+		s.serve()
+		idle := s.signedIn()
+		s.clock.advance(12*time.Hour - time.Minute)
+		require.True(t, idle.knows())
+		s.clock.advance(12*time.Hour - time.Minute)
+		require.True(t, idle.knows(), "using it prolongs it")
+		s.clock.advance(12*time.Hour + time.Minute)
+		require.False(t, idle.knows())
+
+		s.signedIn()
+		var left int64
+		require.NoError(t, db.Read(context.Background()).Raw("SELECT COUNT(*) FROM sessions").Scan(&left).Error)
+		require.EqualValues(t, 1, left, "those that are over are let go of")
+	})
+}
+
+// However it is used, a session is over after seven days.
+func TestSessionsEndAbsolutely(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	for range 6*24 + 23 {
+		s.clock.advance(time.Hour)
+		require.True(t, b.knows())
+	}
+	s.clock.advance(time.Hour + time.Second)
+	require.False(t, b.knows())
+}
+
+func TestAPageCostsNoWrite(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	before := expiry(t, s)
+	s.clock.advance(4 * time.Minute)
+	require.True(t, b.knows())
+	require.Equal(t, before, expiry(t, s))
+	s.clock.advance(2 * time.Minute)
+	require.True(t, b.knows())
+	require.Greater(t, expiry(t, s), before)
+}
+
+func expiry(t *testing.T, s *site) (at int64) {
+	require.NoError(t, s.store.Read(context.Background()).Raw("SELECT expiry FROM sessions").Scan(&at).Error)
+	return at
+}
+
+func TestWrongTriesAreLimited(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	for range 5 {
+		require.Equal(t, http.StatusUnauthorized, b.login("wrong").StatusCode)
+		s.clock.advance(time.Second)
+	}
+	for _, with := range []string{"wrong", password} {
+		got := b.login(with)
+		require.Equal(t, http.StatusTooManyRequests, got.StatusCode)
+		require.Equal(t, "55", got.Header.Get("Retry-After"))
+		require.Contains(t, got.body, "Wait 55 s")
+	}
+	s.address = "192.0.2.2"
+	require.Equal(t, http.StatusSeeOther, b.login(password).StatusCode, "another address")
+	s.address = "192.0.2.1"
+	s.clock.advance(55 * time.Second)
+	require.Equal(t, http.StatusSeeOther, b.login(password).StatusCode)
+	for range 5 {
+		require.Equal(t, http.StatusUnauthorized, b.login("wrong").StatusCode, "a login makes good for what was wrong")
+	}
+}
+
+func TestManyTriesAtOnceAreCounted(t *testing.T) {
+	s := newSite(t)
+	require.Equal(t, http.StatusOK, s.browser().get("/admin/login").StatusCode)
+	statuses := make([]int, 20)
+	var all sync.WaitGroup
+	for i := range statuses {
+		all.Go(func() { statuses[i] = s.browser().login("wrong").StatusCode })
+	}
+	all.Wait()
+	looked := 0
+	for _, status := range statuses {
+		if status == http.StatusUnauthorized {
+			looked++
+		}
+	}
+	require.Equal(t, 5, looked)
+}
+
+func TestAttemptsAreBounded(t *testing.T) {
+	now := time.Unix(0, 0)
+	a := web.NewAttempts(func() time.Time { return now })
+	for i := range web.MaxAddresses + 1000 {
+		require.Zero(t, a.Take("10."+strconv.Itoa(i>>16&255)+"."+strconv.Itoa(i>>8&255)+"."+strconv.Itoa(i&255)))
+		require.LessOrEqual(t, a.Remembered(), web.MaxAddresses)
+	}
+	now = now.Add(2 * time.Minute)
+	require.Zero(t, a.Take("192.0.2.1"))
+	require.Equal(t, 1, a.Remembered(), "what is over goes first")
+}
+
+func TestAnIPv6SubscriberIsOneAddress(t *testing.T) {
+	a := web.NewAttempts(time.Now)
+	for i := range 5 {
+		require.Zero(t, a.Take("2001:db8:0:1::"+strconv.Itoa(i)))
+	}
+	require.NotZero(t, a.Take("2001:db8:0:1:ffff::1"))
+	require.Zero(t, a.Take("2001:db8:0:2::1"))
+	for range 5 {
+		require.Zero(t, a.Take("::ffff:192.0.2.1"))
+	}
+	require.NotZero(t, a.Take("192.0.2.1"))
+	a.Forget("192.0.2.1")
+	require.Zero(t, a.Take("192.0.2.1"))
+}

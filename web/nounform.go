@@ -1,0 +1,110 @@
+package web
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/store"
+)
+
+// nounForm is what the page of one resource shows: F as it was typed, right or wrong.
+type nounForm[F any] struct {
+	Path    string // of the list: "/admin/agents"
+	One     string // "agent"
+	ID      string // empty for one that is being made
+	Version int64
+	Managed bool
+	Notice  string
+	// Warnings say why what is kept is not in force, Errors why what was typed is not kept.
+	Warnings, Errors problem.Fields
+	Outdated         bool // somebody else was faster
+	Form             F
+	Choices          []string // the ids of what it can refer to
+	Models           *modelList
+}
+
+// modelList is what came of asking a provider for its models.
+type modelList struct {
+	Names []string
+	Wrong string
+}
+
+// Address is where the form goes, and where the resource is seen.
+func (f nounForm[F]) Address() string {
+	if f.ID == "" {
+		return f.Path + "/new"
+	}
+	return addressOf(f.Path, f.ID)
+}
+
+// addressOf is the page of a resource. An id cannot begin with a hyphen: /admin/agents/-new is the agent "new".
+func addressOf(path, id string) string {
+	if id == "new" {
+		id = "-" + id
+	}
+	return path + "/" + url.PathEscape(id)
+}
+
+// Text is a field of one line.
+func (f nounForm[F]) Text(path, label, value, help string) field {
+	return f.field("text", path, label, value, help)
+}
+
+// Secret is a field that doesn't show what is kept, nor what was typed. The name of a variable is no secret.
+func (f nounForm[F]) Secret(path, label, value, help string) field {
+	shown := f.field("password", path, label, "", help)
+	switch s := secret.String(value); {
+	case s.IsReference():
+		shown.Type, shown.Value = "text", value
+	case value != "":
+		shown.Placeholder = secret.Mask + " one is kept"
+	}
+	return shown
+}
+
+// Area is a field of many lines.
+func (f nounForm[F]) Area(path, label, value string, rows int, help string) field {
+	area := f.field("area", path, label, value, help)
+	area.Rows = rows
+	return area
+}
+
+// Choice is one of several.
+func (f nounForm[F]) Choice(path, label, value, help string, options []string) field {
+	choice := f.field("choice", path, label, value, help)
+	choice.Options = options
+	return choice
+}
+
+// Check is a yes or no.
+func (f nounForm[F]) Check(path, label string, checked bool, help string) field {
+	check := f.field("check", path, label, "", help)
+	check.Checked = checked
+	return check
+}
+
+func (f nounForm[F]) field(kind, path, label, value, help string) field {
+	shown := field{Type: kind, Path: path, Label: label, Value: value, Help: help}
+	if i := slices.IndexFunc(f.Errors, func(e problem.Field) bool { return e.Path == path }); i >= 0 {
+		shown.Wrong = f.Errors[i].Message
+	}
+	return shown
+}
+
+// aboutSaved puts in what is kept of the resource.
+func aboutSaved[F any, T interface{ Key() string }](f *nounForm[F], record store.Record[T]) {
+	f.ID, f.Version, f.Managed, f.Warnings = record.Item.Key(), record.Version, isDeclared(record.Origin), record.Warnings
+}
+
+// versionIn is the one that a form was made from. What is none belongs to nothing, so that nothing is overwritten by
+// mistake.
+func versionIn(sent url.Values) int64 {
+	version, err := strconv.ParseInt(sent.Get("version"), 10, 64)
+	if err != nil || version < 1 {
+		return -1
+	}
+	return version
+}

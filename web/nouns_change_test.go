@@ -1,0 +1,222 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+
+	"beckon/agents"
+	"beckon/commands"
+	"beckon/web"
+)
+
+func TestNounsAreMadeChangedAndDeleted(t *testing.T) {
+	n := newNouns(t)
+	for _, row := range []struct {
+		noun  string
+		made  []string
+		field string
+		now   func() (string, error)
+	}{
+		{"providers", []string{"id", "acme", "type", "openai", "apiKey", "sk-1"}, "url", func() (string, error) {
+			r, err := n.editor.Providers.Get(context.Background(), "acme")
+			return r.Item.URL, err
+		}},
+		{"agents", []string{"id", "acme", "provider", "filed"}, "model", func() (string, error) {
+			r, err := n.editor.Agents.Get(context.Background(), "acme")
+			return r.Item.Model, err
+		}},
+		{"flows", []string{"id", "flow", "root.steps[0].agentId", "filed"}, "name", func() (string, error) {
+			r, err := n.editor.Flows.Get(context.Background(), "flow")
+			return r.Item.Name, err
+		}},
+		{"commands", []string{"id", "new", "prompt", "Go"}, "prompt", func() (string, error) {
+			r, err := n.editor.Commands.Get(context.Background(), "new")
+			return r.Item.Prompt, err
+		}},
+	} {
+		t.Run(row.noun, func(t *testing.T) {
+			path := "/admin/" + row.noun
+			made := n.typed(path+"/new", row.made...)
+			require.Equal(t, http.StatusSeeOther, made.StatusCode, made.body)
+			at, done, _ := strings.Cut(made.Header.Get("Location"), "?")
+			require.Equal(t, "done=created", done)
+			require.Contains(t, n.get(at+"?done=created").body, "is made and in force.")
+			require.Contains(t, n.get(path).body, `href="`+at+`"`)
+
+			saved := n.typed(at, row.field, "https://changed.example")
+			require.Equal(t, http.StatusSeeOther, saved.StatusCode, saved.body)
+			require.Equal(t, at+"?done=saved", saved.Header.Get("Location"))
+			now, err := row.now()
+			require.NoError(t, err)
+			require.Equal(t, "https://changed.example", now)
+
+			late := n.post(at+"/delete", url.Values{"version": {"1"}})
+			require.Equal(t, http.StatusConflict, late.StatusCode, "another version has been seen")
+			require.Contains(t, late.body, "Somebody else has changed this")
+			for _, none := range []string{"", "0", "-1", "x"} {
+				require.Equal(t, http.StatusConflict, n.post(at+"/delete", url.Values{"version": {none}}).StatusCode, "no version is not any")
+			}
+			gone := n.post(at+"/delete", url.Values{"version": {"2"}})
+			require.Equal(t, path+"?done=deleted", gone.Header.Get("Location"))
+			require.Equal(t, http.StatusNotFound, n.get(at).StatusCode)
+		})
+	}
+	entries, _, err := n.store.AuditEntries(context.Background(), auditQuery())
+	require.NoError(t, err)
+	require.Len(t, entries, 12)
+	require.Equal(t, "admin", entries[0].Who)
+}
+
+func TestNounsThatAreNotThere(t *testing.T) {
+	n := newNouns(t)
+	for _, noun := range pagesOfNouns {
+		require.Equal(t, http.StatusNotFound, n.get("/admin/"+noun+"/nobody").StatusCode)
+		require.Equal(t, http.StatusNotFound, n.post("/admin/"+noun+"/nobody", url.Values{"prompt": {"x"}}).StatusCode)
+		require.Equal(t, http.StatusNotFound, n.post("/admin/"+noun+"/nobody/delete", url.Values{"version": {"1"}}).StatusCode)
+		require.Equal(t, "/admin/login", n.site.browser().post("/admin/"+noun+"/new", nil).Header.Get("Location"))
+		require.NotContains(t, n.get("/admin/"+noun+"?done=%3Cb%3E").body, "<b>")
+	}
+}
+
+// What was typed stays, what is wrong is said at its field and at the top, and nothing is kept.
+func TestFormsWithMistakes(t *testing.T) {
+	n := newNouns(t)
+	n.fill()
+	for _, row := range []struct {
+		path   string
+		typed  []string
+		field  string
+		says   string
+		status int
+	}{
+		{"/admin/commands/new", []string{"id", "Bad id", "prompt", "typed"}, "id", "lower-case letters", 422},
+		{"/admin/commands/new", []string{"id", "empty", "description", "typed"}, "prompt", "is required", 422},
+		{"/admin/commands/new", []string{"id", "daily", "prompt", "typed"}, "", "There is already a command", 409},
+		{"/admin/commands/new", []string{"id", "filed", "prompt", "typed"}, "", "declared in the configuration file", 409},
+		{"/admin/commands/daily", []string{"agentId", "nobody", "prompt", "typed"}, "agentId", "there is no usable agent or flow", 422},
+		{"/admin/agents/new", []string{"id", "typed", "provider", "acme"}, "model", "is required", 422},
+		{"/admin/agents/writer", []string{"temperature", "hot", "outputKey", "typed"}, "temperature", "must be a number from 0 to 2", 422},
+		{"/admin/agents/writer", []string{"temperature", "NaN", "outputKey", "typed"}, "temperature", "must be a number from 0 to 2", 422},
+		{"/admin/agents/writer", []string{"temperature", "3", "outputKey", "typed"}, "temperature", "must be between 0 and 2", 422},
+		{"/admin/agents/writer", []string{"maxTokens", "1.5", "outputKey", "typed"}, "maxTokens", "not a whole number", 422},
+		{"/admin/agents/writer", []string{"timeout", "soon", "outputKey", "typed"}, "timeout", "not a duration", 422},
+		{"/admin/agents/writer", []string{"events.run.failed", "NO", "outputKey", "typed"}, "events.run.failed", "must be lower-case words", 422},
+		{"/admin/agents/new", []string{"id", "incident", "provider", "filed", "outputKey", "typed"}, "id", "already the id of a flow", 422},
+		{"/admin/providers/acme", []string{"url", "ftp://typed"}, "url", "must be an http or https URL", 422},
+		{"/admin/providers/acme", []string{"maxRetries", "99", "name", "typed"}, "maxRetries", "must be between 0 and 10", 422},
+		{"/admin/providers/acme", []string{"headerName", "typed"}, "headers.typed", "needs a value", 422},
+		{"/admin/flows/new", []string{"id", "typed"}, "root.steps[0].agentId", "is required in a step", 422},
+		{"/admin/flows/incident", []string{"root.steps[1].until", "typed(("}, "root.steps[1].until", "is not a CEL expression", 422},
+		{"/admin/flows/incident", []string{"root.steps[1].maxIterations", "", "name", "typed"}, "root.steps[1].maxIterations", "must be between 1 and", 422},
+		{"/admin/flows/incident", []string{"root.steps[1].steps[0].agentId", "incident", "name", "typed"}, "root.steps[1].steps[0].agentId", "makes a cycle", 422},
+		{"/admin/flows/incident", []string{"root.type", "agent", "name", "typed"}, "root.agentId", "is required in a step", 422},
+	} {
+		t.Run(row.says, func(t *testing.T) {
+			got := n.typed(row.path, row.typed...)
+			require.Equal(t, row.status, got.StatusCode, got.body)
+			require.Contains(t, got.body, "Nothing has been changed.")
+			require.Contains(t, got.body, row.says)
+			require.Contains(t, got.body, "typed")
+			if row.field != "" {
+				require.Contains(t, got.body, `id="field-`+row.field+`"`, "the summary's link leads somewhere")
+				require.Regexp(t, `(?s)id="field-`+regexpOf(row.field)+`".{0,700}class="error"`, got.body)
+			}
+		})
+	}
+	list, err := n.editor.Flows.Get(context.Background(), "incident")
+	require.NoError(t, err)
+	require.EqualValues(t, 1, list.Version)
+}
+
+func TestSomebodyElseWasFaster(t *testing.T) {
+	n := newNouns(t)
+	n.fill()
+	form := formIn(t, n.get("/admin/commands/daily").body)
+	_, err := n.editor.Commands.Update(context.Background(), "ben", commands.Command{ID: "daily", Prompt: "Ben's"}, 1)
+	require.NoError(t, err)
+	got := n.post("/admin/commands/daily", filledIn(form, "prompt", "Mine"))
+	require.Equal(t, http.StatusConflict, got.StatusCode)
+	require.Contains(t, got.body, "Somebody else has changed this while you were at it.")
+	require.Contains(t, got.body, "Mine</textarea>")
+	again := n.post("/admin/commands/daily", formIn(t, got.body))
+	require.Equal(t, http.StatusSeeOther, again.StatusCode, "to save again is meant")
+	now, err := n.editor.Commands.Get(context.Background(), "daily")
+	require.NoError(t, err)
+	require.Equal(t, "Mine", now.Item.Prompt)
+}
+
+func TestWhatIsUsedOrDeclaredStays(t *testing.T) {
+	n := newNouns(t)
+	n.fill()
+	for path, says := range map[string]string{
+		"/admin/providers/acme": `is used by agent &#34;logs&#34;`, "/admin/agents/logs": `is used by command`, "/admin/flows/incident": `is used by command &#34;daily&#34;`,
+		"/admin/commands/filed": "declared in the configuration file: change it there", "/admin/agents/filed": "declared in the configuration file: change it there",
+	} {
+		got := n.post(path+"/delete", url.Values{"version": {"1"}})
+		require.Equal(t, http.StatusConflict, got.StatusCode, path)
+		require.Contains(t, got.body, says)
+		require.Equal(t, http.StatusOK, n.get(path).StatusCode)
+	}
+	for _, path := range []string{"/admin/commands/filed", "/admin/agents/filed", "/admin/providers/filed", "/admin/flows/filed-flow", "/admin/flows/filed-flow/yaml"} {
+		body := n.get(path).body
+		require.Contains(t, body, "This is declared in the configuration file")
+		require.NotContains(t, body, "<button>Save")
+		require.NotContains(t, body, "/delete")
+		got := n.post(path, url.Values{"prompt": {"x"}, "type": {"template"}, "provider": {"filed"}, "root.type": {"agent"}, "root.agentId": {"filed"},
+			"yaml": {"{id: filed-flow, root: {type: agent, agentId: filed}}"}})
+		require.Equal(t, http.StatusConflict, got.StatusCode, path)
+		require.Contains(t, got.body, "declared in the configuration file: change it there")
+	}
+}
+
+func TestWhatIsNotInForce(t *testing.T) {
+	n := newNouns(t)
+	_, _, err := n.editor.Providers.Create(context.Background(), "mia", agents.Provider{ID: "p", Type: "openai", APIKey: "${GOOD_API_KEY}"})
+	require.NoError(t, err)
+	require.NoError(t, n.store.Write(context.Background(), func(tx *gorm.DB) error {
+		return tx.Exec(`UPDATE resources SET spec = replace(spec, 'GOOD_API_KEY', 'MISSING_API_KEY')`).Error
+	}))
+	require.Contains(t, n.get("/admin/providers").body, "<strong>not in force</strong>: apiKey: the variable MISSING_API_KEY is not set")
+	require.Contains(t, n.get("/admin/providers/p").body, "This is saved, and not in force:")
+	require.Contains(t, n.get("/admin/providers/p").body, `value="${MISSING_API_KEY}"`, "the name of a variable is no secret")
+}
+
+func TestLongListsHavePages(t *testing.T) {
+	n := newNouns(t)
+	for i := range 150 {
+		_, _, err := n.editor.Commands.Create(context.Background(), "mia", commands.Command{ID: fmt.Sprintf("c%03d", i), Prompt: "Go"})
+		require.NoError(t, err)
+	}
+	first := n.get("/admin/commands").body
+	require.Equal(t, 100, strings.Count(first, `<th scope="row">`))
+	require.Contains(t, first, `href="/admin/commands?after=c099"`)
+	second := n.get("/admin/commands?after=c099").body
+	require.Equal(t, 51, strings.Count(second, `<th scope="row">`))
+	require.NotContains(t, second, `rel="next"`)
+	require.Contains(t, n.get("/admin/commands?after=z").body, "There are no more.")
+}
+
+// The names of events in the forms are those that agents and steps know.
+func TestEventsOfForms(t *testing.T) {
+	run, step := web.EventsOfForms()
+	names := func(list []string) map[string]string {
+		names := map[string]string{}
+		for _, event := range list {
+			names[event] = "x"
+		}
+		return names
+	}
+	require.Empty(t, agents.Agent{Provider: "p", Events: names(run)}.Check())
+	require.Empty(t, agents.Flow{Root: agents.Step{Type: "agent", AgentID: "a", Events: names(step)}}.Check())
+	unknown := agents.Agent{Provider: "p", Events: map[string]string{"qqq": "x"}}.Check()[0].Message
+	require.Equal(t, "there is no such event here; there are "+strings.Join(run, ", "), unknown)
+	unknown = agents.Flow{Root: agents.Step{Type: "agent", AgentID: "a", Events: map[string]string{"qqq": "x"}}}.Check()[0].Message
+	require.Equal(t, "there is no such event here; there are "+strings.Join(step, ", "), unknown)
+}

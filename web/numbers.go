@@ -1,0 +1,64 @@
+package web
+
+import (
+	"context"
+	"time"
+)
+
+// Numbers counts what has happened.
+type Numbers interface {
+	// Stats is about the runs that were created from since until now. It is asked for with every view of the overview,
+	// and every 30 s by each that is open, so it should be quick with any number of runs.
+	Stats(ctx context.Context, since time.Time) (Stats, error)
+}
+
+// Stats is what the overview shows.
+type Stats struct {
+	Hours    []Hour // those that had runs, oldest first
+	Total    Count
+	P50, P95 time.Duration // how long the runs that have ended took; 0 when none has
+	Failures []Failure     // the last ones, newest first; ten are enough
+	Troubled []Endpoint    // those that are disabled or failing
+}
+
+// Count is how many runs ended how, and what they used.
+type Count struct {
+	Completed, Failed, Canceled, Open int64 // Open: queued or running
+	Tokens                            int64
+}
+
+// Hour is one hour of runs, by when they were created.
+type Hour struct {
+	Start time.Time // on the hour, UTC
+	Count
+	P50, P95 time.Duration
+}
+
+// Failure is a run that failed.
+type Failure struct {
+	RunID, Client, Agent string
+	Code, Message        string
+	At                   time.Time
+}
+
+// Endpoint is one whose deliveries don't arrive.
+type Endpoint struct {
+	ID           string
+	Disabled     bool
+	Reason       string    // why it is disabled, or what came of the last attempt
+	FailingSince time.Time // zero when it isn't known
+	Pending      int64     // deliveries that wait
+}
+
+// Runs is how many there were.
+func (c Count) Runs() int64 { return c.Completed + c.Failed + c.Canceled + c.Open }
+
+// SuccessRate is the share of the runs that completed, among those that completed or failed; ok is false when there
+// are none. Who cancels a run doesn't make it a failure.
+func (c Count) SuccessRate() (rate float64, ok bool) {
+	ended := c.Completed + c.Failed
+	if ended == 0 {
+		return 0, false
+	}
+	return float64(c.Completed) / float64(ended), true
+}

@@ -1,0 +1,87 @@
+package web
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// span is how far back the overview looks.
+type span struct {
+	Key, Title string
+	Current    bool
+	back       time.Duration
+}
+
+// overview is what its template shows.
+type overview struct {
+	Stats
+	Spans  []span
+	Span   span
+	Rate   string // of success
+	Charts []chart
+	Rows   []Hour // newest first, without those that had no runs
+}
+
+func (w *Web) overviewPage() page {
+	return page{path: homePath, template: "overview", title: "Overview", data: w.showOverview, sample: sampleOverview()}
+}
+
+func (w *Web) showOverview(c echo.Context) (any, error) {
+	spans, chosen := chooseSpan(c.QueryParam("span"))
+	now := w.Now().UTC()
+	since := now.Add(-chosen.back).Truncate(time.Hour)
+	stats, err := w.Numbers.Stats(c.Request().Context(), since)
+	if err != nil {
+		return nil, fmt.Errorf("count for the overview: %w", err)
+	}
+	return newOverview(stats, spans, chosen, since, now), nil
+}
+
+func newOverview(stats Stats, spans []span, chosen span, since, now time.Time) overview {
+	o := overview{Stats: stats, Spans: spans, Span: chosen, Rate: "–", Charts: charts(everyHour(stats.Hours, since, now))}
+	if rate, ok := stats.Total.SuccessRate(); ok {
+		o.Rate = percent(rate)
+	}
+	o.Rows = slices.Clone(stats.Hours)
+	slices.Reverse(o.Rows)
+	return o
+}
+
+// chooseSpan is the one that an address asks for, or a day.
+func chooseSpan(key string) (spans []span, chosen span) {
+	spans = []span{
+		{Key: "24h", Title: "24 hours", back: 24 * time.Hour},
+		{Key: "7d", Title: "7 days", back: 7 * 24 * time.Hour},
+		{Key: "30d", Title: "30 days", back: 30 * 24 * time.Hour},
+	}
+	i := max(0, slices.IndexFunc(spans, func(s span) bool { return s.Key == key }))
+	spans[i].Current = true
+	return spans, spans[i]
+}
+
+// everyHour puts in the hours that had no runs.
+func everyHour(hours []Hour, since, now time.Time) []Hour {
+	var all []Hour
+	for at := since; !at.After(now); at = at.Add(time.Hour) {
+		hour := Hour{Start: at}
+		if len(hours) > 0 && !hours[0].Start.After(at) {
+			hour, hours = hours[0], hours[1:]
+		}
+		all = append(all, hour)
+	}
+	return all
+}
+
+func sampleOverview() overview {
+	now := time.Unix(0, 0).UTC()
+	spans, chosen := chooseSpan("")
+	count := Count{Completed: 1, Failed: 1, Tokens: 1}
+	return newOverview(Stats{
+		Hours: []Hour{{Start: now, Count: count, P50: time.Second, P95: time.Second}}, Total: count, P50: time.Second, P95: time.Second,
+		Failures: []Failure{{RunID: "run_1", Client: "ci", Agent: "triage", Code: "timeout", Message: "It took too long.", At: now}},
+		Troubled: []Endpoint{{ID: "ops", Disabled: true, Reason: "410", FailingSince: now, Pending: 1}},
+	}, spans, chosen, now, now)
+}

@@ -1,0 +1,114 @@
+package web_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/web"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var atMidnight = time.Date(2026, 2, 18, 0, 0, 0, 0, time.UTC)
+
+// someStats have something of everything, and what must be escaped.
+func someStats() web.Stats {
+	hour := func(h int, completed, failed, canceled int64, p50, p95 time.Duration) web.Hour {
+		return web.Hour{Start: atMidnight.Add(time.Duration(h) * time.Hour), P50: p50, P95: p95,
+			Count: web.Count{Completed: completed, Failed: failed, Canceled: canceled, Tokens: completed * 120}}
+	}
+	return web.Stats{
+		Hours: []web.Hour{hour(1, 10, 0, 0, 800*time.Millisecond, 2*time.Second), hour(3, 1200, 3, 1, time.Second, 90*time.Second)},
+		Total: web.Count{Completed: 1210, Failed: 3, Canceled: 1, Open: 2, Tokens: 145_200},
+		P50:   time.Second, P95: 89 * time.Second,
+		Failures: []web.Failure{{RunID: "run_01", Client: "ci", Agent: "triage", Code: "provider_failed", Message: `The provider said <b>"no"</b> & hung up.`, At: atMidnight.Add(3*time.Hour + 5*time.Minute)}},
+		Troubled: []web.Endpoint{
+			{ID: "ops", Disabled: true, Reason: "It answered 410.", FailingSince: atMidnight, Pending: 1234},
+			{ID: "chat", Reason: "The name could not be found."},
+		},
+	}
+}
+
+func TestPagesLookTheSame(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	s.clock.now = atMidnight.Add(4*time.Hour + 30*time.Minute)
+	s.numbers.stats = someStats()
+	in := *b
+	for name, page := range map[string]func() answer{
+		"login":       func() answer { return s.browser().get("/admin/login") },
+		"login-wrong": func() answer { return s.browser().login("wrong") },
+		"overview":    func() answer { return in.get("/admin") },
+		"overview-empty": func() answer {
+			s.numbers.stats = web.Stats{}
+			defer func() { s.numbers.stats = someStats() }()
+			return in.get("/admin?span=7d")
+		},
+		"trouble": func() answer { return in.get("/admin/nothing") },
+		"docs":    func() answer { return in.get("/docs") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := page()
+			require.Equal(t, "text/html; charset=UTF-8", got.Header.Get("Content-Type"))
+			golden(t, name, got.body)
+		})
+	}
+}
+
+var fingerprint = regexp.MustCompile(`/admin/assets/[0-9a-f]{12}/`)
+
+func golden(t *testing.T, name, page string) {
+	page = fingerprint.ReplaceAllString(page, "/admin/assets/FINGERPRINT/")
+	path := filepath.Join("testdata", name+".html")
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(page), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err, "write it with -update")
+	require.Equal(t, string(want), page)
+}
+
+func TestOverviewAsksForItsSpan(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	now := s.clock.Now().UTC()
+	for span, back := range map[string]time.Duration{"": 24 * time.Hour, "24h": 24 * time.Hour, "7d": 7 * 24 * time.Hour, "30d": 30 * 24 * time.Hour, "forever": 24 * time.Hour} {
+		require.Equal(t, 200, b.get("/admin?span="+span).StatusCode)
+		require.Equal(t, now.Add(-back).Truncate(time.Hour), s.numbers.since, span)
+	}
+}
+
+func TestSuccessRate(t *testing.T) {
+	for _, row := range []struct {
+		count web.Count
+		want  float64
+		ok    bool
+	}{
+		{web.Count{}, 0, false},
+		{web.Count{Canceled: 3, Open: 2}, 0, false},
+		{web.Count{Completed: 3, Failed: 1, Canceled: 4}, 0.75, true},
+	} {
+		got, ok := row.count.SuccessRate()
+		require.Equal(t, row.ok, ok)
+		require.InDelta(t, row.want, got, 1e-9)
+	}
+}
+
+func TestNumbersForPeople(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -999: "-999"} {
+		require.Equal(t, want, web.Number(n))
+	}
+	for share, want := range map[float64]string{0: "0 %", 1: "100 %", 0.9999: "99.9 %", 0.5: "50 %", 0.1234: "12.3 %"} {
+		require.Equal(t, want, web.Percent(share))
+	}
+	for d, want := range map[time.Duration]string{0: "–", time.Microsecond: "< 1 ms", 812 * time.Millisecond: "812 ms", 1500 * time.Millisecond: "1.5 s",
+		59970 * time.Millisecond: "1 min 0 s", 90 * time.Second: "1 min 30 s"} {
+		require.Equal(t, want, web.Duration(d))
+	}
+}

@@ -1,0 +1,153 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"beckon/agents"
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+)
+
+// The types of providers.
+const (
+	providerOpenAI   = "openai"
+	providerTemplate = "template"
+)
+
+// spareHeaders is how many empty lines a form has for headers.
+const spareHeaders = 3
+
+// providerForm is a provider as its form has it. No value of a header is in it, and no key.
+type providerForm struct {
+	ID, Name, Type, URL, Timeout, MaxRetries, Template string
+	APIKey                                             string // what nounForm.Secret shows
+	Headers                                            []headerLine
+	Retype                                             bool // a secret was typed, and is not in the form any more
+}
+
+// headerLine is a header of a provider, and whether a value of it is kept.
+type headerLine struct {
+	Name string
+	Kept bool
+}
+
+func (w *Web) providerPages() []page {
+	return nounPages[agents.Provider, providerForm]{
+		web: w, path: "/admin/providers", title: "Providers", one: "provider",
+		resource: func(d *Desk) Resource[agents.Provider] { return d.Providers },
+		blank:    func(url.Values) agents.Provider { return agents.Provider{Type: providerOpenAI} },
+		form:     providerFormOf, read: readProvider, act: w.testConnection,
+		sample: agents.Provider{ID: "openai", Type: providerOpenAI, APIKey: "${OPENAI_API_KEY}", Headers: map[string]secret.String{"X-Key": "x"}},
+	}.pages()
+}
+
+func providerFormOf(p agents.Provider) providerForm {
+	f := providerForm{ID: p.ID, Name: p.Name, Type: p.Type, URL: p.URL, Timeout: writeDuration(p.Timeout), Template: p.Template, APIKey: shownKey(p.APIKey)}
+	if p.MaxRetries != nil {
+		f.MaxRetries = strconv.Itoa(*p.MaxRetries)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Headers)) {
+		f.Headers = append(f.Headers, headerLine{name, true})
+	}
+	f.Headers = append(f.Headers, make([]headerLine, spareHeaders)...)
+	return f
+}
+
+// shownKey is the name of a variable, or a mask.
+func shownKey(key secret.String) string {
+	if key.IsReference() {
+		return key.Reveal()
+	}
+	return key.String()
+}
+
+func readProvider(sent url.Values, have agents.Provider) (providerForm, agents.Provider, problem.Fields) {
+	var wrong problem.Fields
+	f := providerForm{ID: word(sent, "id"), Name: word(sent, "name"), Type: word(sent, "type"), URL: word(sent, "url"), Timeout: word(sent, "timeout"),
+		MaxRetries: word(sent, "maxRetries"), Template: sent.Get("template"), APIKey: shownKey(have.APIKey)}
+	p := agents.Provider{ID: f.ID, Name: nameIn(sent), Type: f.Type, URL: f.URL, APIKey: secret.String(word(sent, "apiKey")), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
+		Template: f.Template}
+	if p.APIKey.IsReference() {
+		f.APIKey = p.APIKey.Reveal()
+	} else if p.APIKey != "" {
+		f.Retype = true
+	}
+	if f.MaxRetries != "" {
+		n := readCount(&wrong, "maxRetries", f.MaxRetries)
+		p.MaxRetries = &n
+	}
+	readHeaderLines(sent, have, &f, &p, &wrong)
+	return f, p, wrong
+}
+
+// readHeaderLines takes names and values line by line. A line without a name is none; a value that is left empty stays.
+func readHeaderLines(sent url.Values, have agents.Provider, f *providerForm, p *agents.Provider, wrong *problem.Fields) {
+	names, values := sent["headerName"], sent["headerValue"]
+	for i := range min(len(names), len(values)) {
+		name, value := textproto.TrimString(names[i]), secret.String(textproto.TrimString(values[i]))
+		_, kept := have.Headers[name]
+		_, twice := p.Headers[name]
+		switch {
+		case name == "" && value == "":
+			continue
+		case name == "":
+			wrong.Add("headers", "a value has no name; type it again, with its name")
+			continue
+		case twice:
+			wrong.Add("headers", "%s is there twice", name)
+			continue
+		case value == "" && !kept:
+			wrong.Add("headers."+name, "needs a value")
+		}
+		f.Retype = f.Retype || value != ""
+		if p.Headers == nil {
+			p.Headers = map[string]secret.String{}
+		}
+		p.Headers[name] = value
+		f.Headers = append(f.Headers, headerLine{name, kept})
+	}
+	f.Headers = append(f.Headers, make([]headerLine, spareHeaders)...)
+}
+
+// testConnection asks the provider that was typed for its models. What is kept of its secrets goes only where it was
+// kept for: who cannot see a key must not have it sent to an address of their own.
+func (w *Web) testConnection(ctx context.Context, _ string, f *nounForm[providerForm], typed, have agents.Provider) error {
+	if f.Managed { // a form that cannot be changed sends nothing
+		f.Models = w.askForModels(ctx, have)
+		return nil
+	}
+	withKept := typed.APIKey == "" && have.APIKey != ""
+	if withKept {
+		typed.APIKey = have.APIKey
+	}
+	for name, value := range typed.Headers {
+		if value == "" {
+			typed.Headers[name], withKept = have.Headers[name], true
+		}
+	}
+	if withKept && typed.URL != have.URL {
+		f.Models = &modelList{Wrong: "The url is not the one that the secrets are kept for. Type the API key and the headers' values again to test it, or save first."}
+		return nil
+	}
+	f.Models = w.askForModels(ctx, typed)
+	return nil
+}
+
+// askForModels asks a provider which models it has, and shows what came of it.
+func (w *Web) askForModels(ctx context.Context, p agents.Provider) *modelList {
+	if p.Type == providerTemplate {
+		return &modelList{Wrong: "This provider answers from its template: there is no connection to test, and there are no models to choose from."}
+	}
+	names, err := w.Desk.Models(ctx, p)
+	if err != nil {
+		w.Log.InfoContext(ctx, "the models of a provider could not be listed", slog.String("provider", p.ID), slog.Any("error", err))
+		return &modelList{Wrong: problem.Of(err).Detail}
+	}
+	return &modelList{Names: names}
+}

@@ -1,0 +1,120 @@
+package web_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/agents"
+	"beckon/internal/secret"
+	"beckon/internal/store"
+)
+
+func auditQuery() store.AuditQuery { return store.AuditQuery{Limit: 100} }
+
+func regexpOf(s string) string { return regexp.QuoteMeta(s) }
+
+func (n *nouns) provider(id string) agents.Provider {
+	record, err := n.editor.Providers.Get(context.Background(), id)
+	require.NoError(n.t, err)
+	return record.Item
+}
+
+func TestSecretsOfProvidersStay(t *testing.T) {
+	n := newNouns(t)
+	n.fill()
+	require.Equal(t, http.StatusSeeOther, n.typed("/admin/providers/acme", "name", "Other").StatusCode)
+	require.Equal(t, secret.String("sk-s3cret"), n.provider("acme").APIKey)
+	require.Equal(t, secret.String("h3ader"), n.provider("acme").Headers["X-Team"])
+
+	form := formIn(t, n.get("/admin/providers/acme").body)
+	form["headerName"], form["headerValue"] = []string{"", "X-New"}, []string{"", "n3w"}
+	form.Set("apiKey", "sk-other")
+	require.Equal(t, http.StatusSeeOther, n.post("/admin/providers/acme", form).StatusCode)
+	require.Equal(t, secret.String("sk-other"), n.provider("acme").APIKey)
+	require.Equal(t, map[string]secret.String{"X-New": "n3w"}, n.provider("acme").Headers)
+
+	body := n.get("/admin/providers/acme").body
+	for _, hidden := range []string{"sk-other", "sk-s3cret", "h3ader", "n3w"} {
+		require.NotContains(t, body, hidden)
+	}
+	require.Contains(t, body, "••• one is kept")
+}
+
+func TestTypedSecretsAreNotEchoed(t *testing.T) {
+	n := newNouns(t)
+	for _, do := range []string{"", "models"} {
+		form := formIn(t, n.get("/admin/providers/new").body)
+		form["headerName"], form["headerValue"] = []string{"X-New"}, []string{"n3w-header"}
+		got := n.post("/admin/providers/new", filledIn(form, "id", "Bad", "url", "ftp://typed", "apiKey", "sk-typed", "do", do))
+		require.Contains(t, got.body, "Secrets that you typed are not in this form any more")
+		require.NotContains(t, got.body, "sk-typed")
+		require.NotContains(t, got.body, "n3w-header")
+		require.Contains(t, got.body, `value="X-New"`)
+		require.NotContains(t, n.log.String(), "sk-typed")
+	}
+	got := n.typed("/admin/providers/new", "id", "Bad", "apiKey", "${GOOD_API_KEY}")
+	require.Contains(t, got.body, `value="${GOOD_API_KEY}"`)
+	require.NotContains(t, got.body, "are not in this form any more")
+	got = n.typed("/admin/providers/new", "id", "good", "apiKey", "${HOME}")
+	require.Contains(t, got.body, "can refer to a variable only if", "no other variable can be read")
+}
+
+func TestConnectionOfAProvider(t *testing.T) {
+	n := newNouns(t)
+	n.fill()
+	_, err := n.editor.Providers.Update(context.Background(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: n.origin, Headers: map[string]secret.String{"X-Team": ""}}, 0)
+	require.NoError(t, err)
+
+	got := n.typed("/admin/providers/acme", "do", "models")
+	require.Equal(t, http.StatusOK, got.StatusCode)
+	require.Contains(t, got.body, "It works: 2 models.")
+	require.Contains(t, got.body, "<code>large</code>")
+	require.Equal(t, "/v1/models", n.asked.URL.Path)
+	require.Equal(t, "Bearer sk-s3cret", n.asked.Header.Get("Authorization"), "what is kept is used for where it was kept for")
+	require.Equal(t, "h3ader", n.asked.Header.Get("X-Team"))
+
+	n.asked = nil
+	got = n.typed("/admin/providers/acme", "do", "models", "url", n.origin+"/elsewhere")
+	require.Contains(t, got.body, "The url is not the one that the secrets are kept for.")
+	require.Nil(t, n.asked, "and goes nowhere else")
+
+	form := formIn(t, n.get("/admin/providers/acme").body)
+	delete(form, "headerName")
+	got = n.post("/admin/providers/acme", filledIn(form, "do", "models", "url", n.origin+"/elsewhere", "apiKey", "sk-typed"))
+	require.Contains(t, got.body, "It works: 2 models.")
+	require.Equal(t, "Bearer sk-typed", n.asked.Header.Get("Authorization"))
+	require.Equal(t, "/v1/elsewhere/models", n.asked.URL.Path)
+
+	n.typed("/admin/providers/new", "do", "models", "url", n.origin, "apiKey", "${GOOD_API_KEY}")
+	require.Equal(t, "Bearer sk-from-environment", n.asked.Header.Get("Authorization"))
+	require.Contains(t, n.typed("/admin/providers/new", "do", "models", "url", n.origin, "apiKey", "${NO_API_KEY}").body, "the variable NO_API_KEY is not set")
+
+	n.models = `{"data":[{"id":"</ul><script>alert(1)</script>"}]}`
+	require.NotContains(t, n.typed("/admin/providers/acme", "do", "models").body, "<script>alert")
+	n.models = `nonsense`
+	require.Contains(t, n.typed("/admin/providers/acme", "do", "models").body, "but not with a list of models")
+	require.Contains(t, n.typed("/admin/providers/new", "type", "template", "do", "models").body, "there is no connection to test")
+	declared := n.post("/admin/providers/filed", url.Values{"do": {"models"}, "version": {"0"}}).body
+	require.Contains(t, declared, "there is no connection to test")
+	require.Contains(t, declared, "hi</textarea>", "what the file declares is still shown")
+	require.Equal(t, n.origin, n.provider("acme").URL, "a test changes nothing")
+}
+
+func TestModelsForAnAgent(t *testing.T) {
+	n := newNouns(t)
+	n.fill()
+	_, err := n.editor.Providers.Update(context.Background(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: n.origin}, 0)
+	require.NoError(t, err)
+	got := n.typed("/admin/agents/writer", "do", "models", "systemPrompt", "Typed")
+	require.Equal(t, http.StatusOK, got.StatusCode)
+	require.Contains(t, got.body, `<datalist id="models"><option value="large"></option><option value="small"></option></datalist>`)
+	require.Contains(t, got.body, "Typed</textarea>")
+	require.Contains(t, n.typed("/admin/agents/new", "do", "models", "provider", "").body, "Choose a provider first.")
+	require.Contains(t, n.typed("/admin/agents/new", "do", "models", "provider", "nobody").body, "There is no provider")
+	require.Contains(t, n.get("/admin/agents/new?provider=acme").body, `<option selected>acme</option>`)
+}

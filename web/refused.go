@@ -1,0 +1,127 @@
+package web
+
+import (
+	"cmp"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"beckon/clients"
+	"beckon/internal/problem"
+	"beckon/internal/store"
+)
+
+const refusedPath = "/admin/refused"
+
+// recordPages are those that show what was done, and what is in force.
+func (w *Web) recordPages() []page {
+	return []page{w.refusedPage(), w.refusedCallPage(), w.settingsPage(), w.exportPage(), w.auditPage()}
+}
+
+// refusedList is what the list of refused calls shows.
+type refusedList struct {
+	Client, Code string // asked for; empty for all
+	Codes        []string
+	Calls        []store.RefusedCall
+	Address      string // of this page
+	Next         string // of the next one; empty on the last
+	Later        bool   // this is not the first page
+}
+
+// refusedCall is what the page of one shows.
+type refusedCall struct {
+	store.RefusedCall
+	Status  string // with its words
+	Headers []headerField
+	Means   string
+	Advice  []string
+	Known   bool // there is a client of that id
+}
+
+type headerField struct{ Name, Value string }
+
+func (w *Web) refusedPage() page {
+	return page{path: refusedPath, template: "refused", title: "Refused calls", data: w.showRefused,
+		sample: refusedList{Client: "ci", Code: "unauthorized", Codes: refusedCodes(), Calls: []store.RefusedCall{sampleRefused()}, Next: refusedPath, Later: true}}
+}
+
+func (w *Web) refusedCallPage() page {
+	return page{path: refusedPath + "/:id", template: "refusedcall", title: "Refused call", data: w.showRefusedCall,
+		sample: newRefusedCall(sampleRefused(), &clients.Client{ID: "ci"})}
+}
+
+func sampleRefused() store.RefusedCall {
+	return store.RefusedCall{ID: "ref_1", Status: 401, Code: "unauthorized", Method: "POST", Path: "/api/v1/webhooks/ci", ClientID: "ci", RequestID: "req_1",
+		Headers: map[string]string{"Host": "localhost"}}
+}
+
+func (w *Web) showRefused(c echo.Context) (any, error) {
+	q := store.RefusedQuery{ClientID: c.QueryParam("client"), Code: c.QueryParam("code"), Limit: store.DefaultRefusedPage, Cursor: c.QueryParam("cursor")}
+	calls, next, err := w.Desk.Refused.RefusedCalls(c.Request().Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	asked := url.Values{}
+	for name, value := range map[string]string{"client": q.ClientID, "code": q.Code} {
+		if value != "" {
+			asked.Set(name, value)
+		}
+	}
+	list := refusedList{Client: q.ClientID, Code: q.Code, Codes: refusedCodes(), Calls: calls, Address: listAddress(refusedPath, asked, q.Cursor), Later: q.Cursor != ""}
+	if q.Code != "" && !slices.Contains(list.Codes, q.Code) {
+		list.Codes = append(list.Codes, q.Code)
+	}
+	if next != "" {
+		list.Next = listAddress(refusedPath, asked, next)
+	}
+	return list, nil
+}
+
+// listAddress is that of a page of a list.
+func listAddress(path string, asked url.Values, cursor string) string {
+	values := url.Values{}
+	maps.Copy(values, asked)
+	if cursor != "" {
+		values.Set("cursor", cursor)
+	}
+	if len(values) == 0 {
+		return path
+	}
+	return path + "?" + values.Encode()
+}
+
+func (w *Web) showRefusedCall(c echo.Context) (any, error) {
+	ctx := c.Request().Context()
+	call, err := w.Desk.Refused.RefusedCall(ctx, c.Param("id"))
+	if err != nil {
+		return nil, err
+	}
+	var client *clients.Client
+	if call.ClientID != "" {
+		record, err := w.Desk.Clients.Get(ctx, call.ClientID)
+		switch {
+		case err == nil:
+			client = &record.Item
+		case !problem.Is(err, problem.NotFound):
+			return nil, err
+		}
+	}
+	return newRefusedCall(call, client), nil
+}
+
+// newRefusedCall explains a call; client is the one that it names, as it is now, or nil.
+func newRefusedCall(call store.RefusedCall, client *clients.Client) refusedCall {
+	shown := refusedCall{RefusedCall: call, Status: statusText(call.Status), Known: client != nil}
+	for _, name := range slices.Sorted(maps.Keys(call.Headers)) {
+		shown.Headers = append(shown.Headers, headerField{name, call.Headers[name]})
+	}
+	shown.Means, shown.Advice = explainRefusal(call, client)
+	return shown
+}
+
+func statusText(status int) string {
+	return cmp.Or(http.StatusText(status), "refused")
+}

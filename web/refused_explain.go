@@ -1,0 +1,120 @@
+package web
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"beckon/clients"
+	"beckon/internal/secret"
+	"beckon/internal/store"
+)
+
+// refusal says what a code means, and what to do about it.
+type refusal struct {
+	means  string
+	advice []string
+}
+
+// refusalsByCode explains the codes that calls are turned away with.
+var refusalsByCode = map[string]refusal{
+	"unauthorized":              {"The call did not prove that it comes from this client. A missing token, a wrong one and a client that does not exist get the same answer, so that nobody can find out which clients there are.", nil},
+	"client_disabled":           {"The token was right, but the client is switched off.", []string{"Enable the client on its page if its calls are wanted again."}},
+	"agent_not_allowed":         {"The call asked for an agent or flow that this client may not use.", []string{"Add it to the client's allowed agents, or leave agent out of the call: then the first of them answers."}},
+	"prompt_not_allowed":        {"This client's prompts come from its command or its template, and the runs API would take another one.", []string{"Call the client's webhook instead of /api/v1/runs."}},
+	"empty_prompt":              {"There was no text for the agent in the call.", []string{"Look whether the caller sends a body at all: an empty variable or a missing file often leaves it empty.", "Send the text as the body, or as prompt in a JSON object or a form."}},
+	"invalid_prompt":            {"The prompt of the JSON body is not a text.", []string{"Send {\"prompt\": \"…\"} with a string. To send an object itself as the prompt, leave out the member prompt."}},
+	"invalid_json":              {"The Content-Type says JSON, but the body is not valid JSON.", []string{"Look for quotes and line breaks that a shell or a template has put into the body unescaped. jq -n --arg prompt \"$TEXT\" '{prompt: $prompt}' writes it right.", "For plain text, send Content-Type: text/plain."}},
+	"invalid_form":              {"The body is not the form that its Content-Type says.", []string{"Let the client's library set the Content-Type of multipart forms: it has a boundary that must match the body."}},
+	"invalid_text":              {"The body holds what is no text.", []string{"Send UTF-8 text. Files such as images and archives are not understood."}},
+	"invalid_utf8":              {"The body is not UTF-8.", []string{"Convert it before it is sent, for example with iconv -t utf-8."}},
+	"invalid_parameter":         {"A parameter of the call has a value that it cannot have.", []string{"The reason above names it. Mend it in the caller."}},
+	"invalid_webhook":           {"The webhook that the call wants to be told by cannot be used.", []string{"The reason above names what is wrong with it: its URL must be public, and its events known."}},
+	"invalid_idempotency_key":   {"The Idempotency-Key header cannot be used.", []string{"Send one string of up to 255 printable characters, such as a UUID."}},
+	"invalid_cursor":            {"The call asked for a page of a list that does not exist.", []string{"Begin without a cursor, and keep the other parameters the same from page to page."}},
+	"body_cut_off":              {"The connection ended before the whole body had arrived.", []string{"Look at the caller's time-outs, and at the proxies in between."}},
+	"body_unreadable":           {"The body could not be read from the connection.", []string{"Look at the caller's time-outs, and at the proxies in between."}},
+	"body_timeout":              {"The caller began to send a body and did not finish in time.", []string{"Look whether the caller waits for something before it sends the rest, and how fast its connection is."}},
+	"body_too_large":            {"The body is larger than this client may send.", []string{"Raise maxBodyBytes on the client's page, or send less: only the end of a log, for example."}},
+	"unsupported_media_type":    {"Nothing here understands a body of that Content-Type.", []string{"Send application/json, text/plain or a form. curl -d says that it sends a form: add -H 'Content-Type: text/plain' or application/json."}},
+	"unsupported_encoding":      {"The body is compressed, which is not understood.", []string{"Switch compression of requests off in the caller."}},
+	"template_failed":           {"The client's template could not be rendered over this request.", []string{"The reason above says where. Usually the request lacks a member: the function default gives it a value.", "Try it on the client's page with a body like the caller's."}},
+	"rate_limit_exceeded":       {"The client has made as many calls as its rate limit allows.", []string{"Raise the rate limit on the client's page, or have the caller wait as Retry-After says.", "If there are more calls than you expect, look for a caller that repeats itself."}},
+	"too_many_concurrent_calls": {"As many of this client's calls as it may have at the same time are running.", []string{"Raise maxConcurrent on the client's page, or have the caller send Prefer: respond-async: such calls wait in the queue."}},
+	"idempotency_in_flight":     {"The first call with this Idempotency-Key is still being worked on. The call was not made twice.", []string{"Nothing is wrong when the caller repeats calls that take long. Its next try gets the answer."}},
+	"idempotency_key_reused":    {"This Idempotency-Key came with another request before.", []string{"Have the caller make a new key for each request. A build number or a date alone is often the same for two."}},
+	"route_not_found":           {"There is nothing at this address.", []string{"Compare it with the URL on the client's page: POST /api/v1/webhooks/CLIENT, without a slash at the end."}},
+	"run_not_found":             {"There is no such run, or it is another client's.", []string{"Runs are seen with the token of the client that made them, and are deleted after retention.runs."}},
+	"method_not_allowed":        {"The address exists, but not for this method.", []string{"Webhooks take POST. A redirect from http to https, or a missing slash in a proxy, often turns a POST into a GET."}},
+	"client_unusable":           {"The client's configuration has an error.", []string{"The client's page names it."}},
+	"agent_unavailable":         {"The agent's configuration has an error, so that it cannot be used.", []string{"The agent's page and the log name it."}},
+	"command_unavailable":       {"The client's command has an error, so that it cannot be used.", []string{"The command's page and the log name it."}},
+	"gateway_full":              {"As many calls as this gateway takes at the same time were running.", []string{"Callers that honour Retry-After lose nothing. If it happens often, raise server.maxConcurrent or find out why answers take long."}},
+	"queue_full":                {"As many runs as may wait were waiting.", []string{"Look on the overview why runs take long. server.maxQueued says how many may wait."}},
+	"shutting_down":             {"The gateway was being stopped.", []string{"Callers that honour Retry-After reach it when it has started again."}},
+	"storage_unavailable":       {"The database did not take the call: it was full, locked or out of reach.", []string{"Look at the disk's free space and at the log."}},
+	"database_unavailable":      {"The database did not answer.", []string{"Look at the database and at the log."}},
+}
+
+// refusalsByStatus are for codes that have no words of their own.
+var refusalsByStatus = map[int]refusal{
+	http.StatusBadRequest:          {"The request has a mistake that the caller can mend.", []string{"The reason above says what it is."}},
+	http.StatusForbidden:           {"The caller is known, and may not do this.", []string{"The reason above says what is missing."}},
+	http.StatusConflict:            {"The call clashes with something that is already there.", []string{"The reason above says with what."}},
+	http.StatusUnprocessableEntity: {"The request is well-formed, and cannot be carried out.", []string{"The reason above says why."}},
+	http.StatusTooManyRequests:     {"A limit of this client is used up.", []string{"Have the caller wait as Retry-After says, or raise the limit on the client's page."}},
+	http.StatusServiceUnavailable:  {"The gateway could not take the call at that moment.", []string{"Callers that honour Retry-After lose nothing. The log has more."}},
+}
+
+// refusedCodes are those to choose from, in order.
+func refusedCodes() []string { return slices.Sorted(maps.Keys(refusalsByCode)) }
+
+// explainRefusal says what the refusal of a call means and what to do. client is the one that the call names, as it is
+// now, or nil.
+func explainRefusal(call store.RefusedCall, client *clients.Client) (means string, advice []string) {
+	r, ok := refusalsByCode[call.Code]
+	if !ok {
+		r, ok = refusalsByStatus[call.Status]
+	}
+	if !ok {
+		r = refusal{"The call was turned away before a run was started.", []string{"The reason above says why."}}
+	}
+	advice = slices.Clone(r.advice)
+	if call.Status == http.StatusUnauthorized {
+		advice = append(adviseOnToken(call.Headers["Authorization"], call.ClientID != ""), adviseOnClient(call, client)...)
+	}
+	return r.means, advice
+}
+
+// adviseOnToken reads from the masked header what was wrong with its form.
+func adviseOnToken(header string, named bool) []string {
+	const right = "Authorization: Bearer mgc_…"
+	scheme, masked, _ := strings.Cut(header, " ")
+	switch {
+	case header == "":
+		return []string{"The call had no Authorization header. Send " + right + " – and look whether a redirect or a proxy in between has dropped it."}
+	case strings.Contains(header, ", "):
+		return []string{"The call had more than one Authorization header. Send one: " + right + "."}
+	case header == secret.Mask:
+		return []string{"The Authorization header has no scheme that is known: put the word Bearer in front of the token, as in " + right + "."}
+	case scheme != "Bearer":
+		return []string{fmt.Sprintf("The call proves itself with %s. Send %s instead.", scheme, right)}
+	case masked == "":
+		return []string{"The token is empty: the variable that the caller takes it from is probably not set."}
+	case !named:
+		return []string{"A token was sent, but it is no client's. It may have been replaced: a new one is made on the client's page."}
+	}
+	return []string{"A token was sent, but it is not this client's. It may have been replaced, or belong to another client. When it cannot be found any more, make a new one on the client's page."}
+}
+
+func adviseOnClient(call store.RefusedCall, client *clients.Client) []string {
+	switch {
+	case call.ClientID == "":
+		return nil
+	case client == nil:
+		return []string{fmt.Sprintf("There is no client %q at present. Compare the address with those of the clients.", call.ClientID)}
+	}
+	return nil
+}

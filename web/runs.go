@@ -1,0 +1,149 @@
+package web
+
+import (
+	"context"
+	"net/url"
+	"time"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+
+	"beckon/internal/problem"
+	"beckon/runs"
+)
+
+const (
+	runsPath = "/admin/runs"
+	// maxExcerpt is how much of a prompt the list has.
+	maxExcerpt = 80
+)
+
+// runList is what the list shows.
+type runList struct {
+	Filter            runFilter
+	Statuses, Sources []string
+	Clients, Agents   []string // ids to choose from
+	Rows              []runRow
+	Address           string // of this page
+	Live              bool   // it shows the newest, and keeps up with them
+	Next              string // the address of the next page; empty on the last
+	Looked            int64  // how many runs were looked at for a search that goes on; 0 when it has seen all
+	Wrong             string // what is wrong with the search
+}
+
+// runRow is a run in the list.
+type runRow struct {
+	ID, Status, Client, Agent, Source string
+	At                                time.Time
+	Took                              time.Duration
+	Tokens                            int64
+	Input                             string // how it begins
+	Error                             string
+}
+
+// runPages are those of the runs.
+func (w *Web) runPages() []page {
+	return []page{w.runsPage(), w.runPage(), w.runTextPage(), w.runEventsPage()}
+}
+
+func (w *Web) runsPage() page {
+	row := runRow{ID: "run_1", Status: "FAILED", Client: "ci", Agent: "triage", Source: "webhook", At: time.Unix(0, 0), Took: time.Second, Tokens: 1, Input: "Hi", Error: "It took too long."}
+	sample := newRunList(runFilter{Client: "ci", Search: "x"})
+	sample.Clients, sample.Rows, sample.Next, sample.Looked, sample.Wrong = []string{"ci"}, []runRow{row}, runsPath, 1, "No."
+	return page{path: runsPath, template: "runs", title: "Runs", data: w.showRuns, sample: sample}
+}
+
+func (w *Web) showRuns(c echo.Context) (any, error) {
+	ctx := c.Request().Context()
+	f := readRunFilter(c.QueryParams())
+	list := newRunList(f)
+	list.Live = f.Cursor == ""
+	if f.wholeID() {
+		if _, err := w.Desk.Runs.Get(ctx, f.prefix); err == nil {
+			return nil, leaveFor(c, runAddress(f.prefix, ""))
+		} else if !problem.Is(err, problem.NotFound) {
+			return nil, err
+		}
+		list.Wrong = "There is no run of that id. Those that are older than the retention are deleted."
+	}
+	if list.Wrong == "" {
+		found, err := w.findRuns(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		if found.next != "" {
+			list.Next = f.address(found.next)
+		}
+		if f.narrows() && found.next != "" {
+			list.Looked = int64(found.looked)
+		}
+		for _, r := range found.list {
+			list.Rows = append(list.Rows, w.newRunRow(r))
+		}
+	}
+	if c.Request().Header.Get("HX-Request") != "" {
+		return list, nil // which asks for the rows alone
+	}
+	return list, w.addRunChoices(ctx, &list)
+}
+
+func newRunList(f runFilter) runList {
+	return runList{Filter: f, Address: f.address(f.Cursor), Wrong: f.wrong,
+		Statuses: []string{string(runs.Queued), string(runs.Running), string(runs.Completed), string(runs.Failed), string(runs.Canceled)},
+		Sources:  []string{runs.SourceWebhook, runs.SourceAPI}}
+}
+
+func (w *Web) newRunRow(r *runs.Run) runRow {
+	row := runRow{ID: r.ID, Status: string(r.Status), Client: r.ClientID, Agent: r.WorkflowID, Source: r.Source, At: r.CreatedAt, Took: w.tookSoFar(r),
+		Tokens: int64(r.Usage.TotalTokens), Input: beginning(r.Input, maxExcerpt)}
+	if r.Error != nil {
+		row.Error = r.Error.Message
+	}
+	return row
+}
+
+// tookSoFar is how long a run took, or has been going on.
+func (w *Web) tookSoFar(r *runs.Run) time.Duration {
+	if r.Status == runs.Running && !r.StartedAt.IsZero() {
+		return max(w.Now().Sub(r.StartedAt), 0)
+	}
+	return r.Duration()
+}
+
+// addRunChoices offers what there is now; a run may be of what is gone, so that anything can be typed.
+func (w *Web) addRunChoices(ctx context.Context, list *runList) (err error) {
+	if list.Clients, err = idsOf(ctx, w.Desk.Clients); err != nil {
+		return err
+	}
+	list.Agents, err = w.invocables(ctx)
+	list.Clients, list.Agents = offered(list.Clients), offered(list.Agents)
+	return err
+}
+
+// offered are as many ids as a field can well offer.
+func offered(ids []string) []string { return ids[:min(len(ids), 100)] }
+
+// beginning is a text up to so many bytes, on a whole letter; an ellipsis says that there is more.
+func beginning(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return text[:wholeLetters(text, most)] + "…"
+}
+
+// wholeLetters is the length of the longest part of a text that is no longer than most and cuts no letter.
+func wholeLetters(text string, most int) int {
+	for most > 0 && most < len(text) && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return min(most, len(text))
+}
+
+// runAddress is the page of a run.
+func runAddress(id, done string) string {
+	address := runsPath + "/" + url.PathEscape(id)
+	if done != "" {
+		address += "?done=" + done
+	}
+	return address
+}

@@ -1,0 +1,144 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"beckon/deliveries"
+	"beckon/internal/problem"
+	"beckon/runs"
+)
+
+// maxRunDeliveries is how many deliveries the page of a run has.
+const maxRunDeliveries = 20
+
+// runScreen is what the page of a run shows.
+type runScreen struct {
+	Run             *runs.Run
+	Notice          string
+	Wrong           string // what could not be done
+	Live            bool   // something may still happen to it
+	Waited, Took    time.Duration
+	Input, Output   shownText
+	Metadata        shownText
+	Nodes           []nodeBar
+	Events          []eventRow
+	MoreEvents      bool
+	Deliveries      []deliveryRow
+	MoreDeliveries  string // the address of all of them; empty when they are here
+	Repeat          string // why it can't be run again; empty when it can
+	RepeatsACommand bool   // which says what it says today
+}
+
+// Path is the address of the run's page.
+func (s runScreen) Path() string { return runAddress(s.Run.ID, "") }
+
+// ClientAddress is the page of its client.
+func (s runScreen) ClientAddress() string { return addressOf(clientsPath, s.Run.ClientID) }
+
+// AgentAddress is the page of what was invoked.
+func (s runScreen) AgentAddress() string {
+	if s.Run.IsFlow {
+		return addressOf("/admin/flows", s.Run.WorkflowID)
+	}
+	return addressOf("/admin/agents", s.Run.WorkflowID)
+}
+
+// tokens are what a run has used.
+type tokens struct{ Total, Prompt, Completion int64 }
+
+// Tokens are those of the run.
+func (s runScreen) Tokens() tokens {
+	u := s.Run.Usage
+	return tokens{int64(u.TotalTokens), int64(u.PromptTokens), int64(u.CompletionTokens)}
+}
+
+func (w *Web) runPage() page {
+	path := runsPath + "/:id"
+	return page{path: path, template: "run", title: "Run", data: w.showRun, sample: sampleRun(), posts: map[string]echo.HandlerFunc{
+		path + "/cancel": w.cancelRun,
+		path + "/again":  w.repeatRun,
+	}}
+}
+
+func (w *Web) showRun(c echo.Context) (any, error) {
+	s, err := w.runScreenOf(c.Request().Context(), c.Param("id"))
+	s.Notice = runNotice(c)
+	return s, err
+}
+
+func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err error) {
+	run, err := w.Desk.Runs.Get(ctx, id)
+	if err != nil {
+		return s, err
+	}
+	s = runScreen{Run: run, Live: !run.Status.Ended(), Took: w.tookSoFar(run)}
+	if !run.StartedAt.IsZero() {
+		s.Waited = run.StartedAt.Sub(run.CreatedAt)
+	}
+	texts := newTexts(s.Path() + "/text")
+	s.Input = texts.show("What it was asked", run.Input, "part", "input")
+	s.Output = texts.show("What it answered", run.Output, "part", "output")
+	s.Metadata = texts.show("Metadata", string(run.Metadata), "part", "metadata")
+	s.Nodes = w.barsOf(run, texts)
+	if s.Events, s.MoreEvents, err = w.eventsOf(ctx, run); err != nil {
+		return s, err
+	}
+	list, next, err := w.Desk.Deliveries.List(ctx, deliveries.Query{RunID: run.ID, Limit: maxRunDeliveries})
+	if err != nil {
+		return s, err
+	}
+	for _, d := range list {
+		s.Deliveries = append(s.Deliveries, newDeliveryRow(d))
+	}
+	if next != "" {
+		s.MoreDeliveries = filtered(deliveriesPath, "run", run.ID)
+	}
+	s.Repeat, s.RepeatsACommand, err = w.whyNotAgain(ctx, run)
+	return s, err
+}
+
+// runEventsPage streams what happens to a run.
+func (w *Web) runEventsPage() page {
+	return page{path: runsPath + "/:id/events", template: "run", title: "Run", sample: sampleRun(), data: func(c echo.Context) (any, error) {
+		protect(c.Response().Header())
+		if c.Request().Method == http.MethodHead { // which would wait for what it doesn't want
+			return nil, c.NoContent(http.StatusOK)
+		}
+		return nil, w.Desk.Follow(c.Response(), c.Request(), c.Param("id"))
+	}}
+}
+
+// runNotice says what was done before the page was asked for. The address names it and cannot say anything else.
+func runNotice(c echo.Context) string {
+	return map[string]string{
+		"canceled": "The run is canceled. Where another process works on it, that takes a second or two.",
+		"again":    "This is the new run. It was started like a call of its client.",
+	}[c.QueryParam("done")]
+}
+
+// forPage turns an error that a person can do something about into a sentence for the page, with the status to answer.
+// ok is false for the others.
+func forPage(err error) (sentence string, status int, ok bool) {
+	fields, status := troubleIn(err)
+	p := problem.Of(err)
+	switch {
+	case status != 0 && len(fields) > 0 && fields[0].Path == "":
+		return fields[0].Message, status, true
+	case status != 0:
+		return p.Detail, status, true
+	case p.Kind == problem.Exhausted:
+		return p.Detail, http.StatusTooManyRequests, true
+	case p.Kind == problem.Denied || p.Kind == problem.TooLarge || p.Kind == problem.Unsupported:
+		return p.Detail, http.StatusUnprocessableEntity, true
+	}
+	return "", 0, false
+}
+
+func eventTextAddress(runID, eventID string) string {
+	return runAddress(runID, "") + "/text?" + url.Values{"event": {eventID}}.Encode()
+}

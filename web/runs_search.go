@@ -1,0 +1,142 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"beckon/runs"
+)
+
+// The bounds of one look for runs that only reading them finds. The next page goes on where it has stopped.
+const (
+	maxLooked   = 2000
+	maxLookTime = 50 * time.Millisecond
+)
+
+// runFilter is what a list of runs is asked for.
+type runFilter struct {
+	Client, Agent, Status, Source string
+	Search                        string // as it was typed
+	Cursor                        string
+
+	prefix      string // of the ids that are searched for
+	name, value string // of the metadata that is searched for
+	wrong       string
+}
+
+// A run's id has the 26 characters of a ULID behind run_, the first of which is at most 7.
+var (
+	runIDStart = regexp.MustCompile(`^(?i)(run_)?[0-7][0-9a-hjkmnp-tv-z]{3,25}$`)
+	runIDWhole = len("run_") + 26
+)
+
+func readRunFilter(asked url.Values) runFilter {
+	text := func(name string) string { return strings.TrimSpace(asked.Get(name)) }
+	f := runFilter{Client: text("client"), Agent: text("agent"), Status: text("status"), Source: text("source"), Search: text("q"), Cursor: asked.Get("cursor")}
+	name, value, isPair := strings.Cut(f.Search, "=")
+	switch {
+	case f.Search == "":
+	case isPair && strings.TrimSpace(name) != "":
+		f.name, f.value = strings.TrimSpace(name), strings.TrimSpace(value)
+	case runIDStart.MatchString(f.Search):
+		rest := strings.ToUpper(f.Search)
+		f.prefix = "run_" + strings.TrimPrefix(rest, "RUN_")
+	default:
+		f.wrong = "That is neither the beginning of a run's id, such as run_01KA, nor a name and value of its metadata, such as orderId=order_456. Texts are not searched."
+	}
+	return f
+}
+
+// wholeID reports whether one run is searched for.
+func (f runFilter) wholeID() bool { return len(f.prefix) == runIDWhole }
+
+// narrows reports whether runs have to be read to know whether they are meant.
+func (f runFilter) narrows() bool { return f.Source != "" || f.prefix != "" || f.name != "" }
+
+// Any reports whether the list leaves anything out.
+func (f runFilter) Any() bool {
+	return f.Client != "" || f.Agent != "" || f.Status != "" || f.Source != "" || f.Search != ""
+}
+
+// address is a page of the list.
+func (f runFilter) address(cursor string) string {
+	return filtered(runsPath, "client", f.Client, "agent", f.Agent, "status", f.Status, "source", f.Source, "q", f.Search, "cursor", cursor)
+}
+
+// filtered is an address with those of the parameters that say something.
+func filtered(path string, parameters ...string) string {
+	query := url.Values{}
+	for pair := range slices.Chunk(parameters, 2) {
+		if pair[1] != "" {
+			query.Set(pair[0], pair[1])
+		}
+	}
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
+}
+
+// matches reports whether a run is meant, as far as the database was not asked.
+func (f runFilter) matches(r *runs.Run) bool {
+	if f.Source != "" && r.Source != f.Source || !strings.HasPrefix(r.ID, f.prefix) {
+		return false
+	}
+	return f.name == "" || hasMetadata(r.Metadata, f.name, f.value)
+}
+
+// hasMetadata compares a string by what it says, and everything else as JSON writes it.
+func hasMetadata(metadata json.RawMessage, name, value string) bool {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(metadata, &members) != nil {
+		return false
+	}
+	raw, ok := members[name]
+	if !ok {
+		return false
+	}
+	var text string
+	if json.Unmarshal(raw, &text) == nil && string(raw) != "null" {
+		return text == value
+	}
+	return string(raw) == value
+}
+
+// foundRuns is a page of them.
+type foundRuns struct {
+	list   []*runs.Run
+	next   string // the cursor behind the last one that was looked at; empty when that was the last there is
+	looked int
+}
+
+// findRuns looks for a page of runs. What the database can't tell it reads, newest first, as many as there is time for.
+func (w *Web) findRuns(ctx context.Context, f runFilter) (found foundRuns, err error) {
+	q := runs.Query{ClientID: f.Client, Agent: f.Agent, Status: runs.Status(f.Status), Limit: runs.DefaultPage, Cursor: f.Cursor}
+	until := w.Now().Add(maxLookTime)
+	for {
+		var list []*runs.Run
+		if list, found.next, err = w.Desk.Runs.List(ctx, q); err != nil {
+			return found, err
+		}
+		found.looked += len(list)
+		for _, r := range list {
+			if r.ID < f.prefix { // ids sort by time: no older one begins like this
+				found.next = ""
+				return found, nil
+			}
+			if f.matches(r) {
+				found.list = append(found.list, r)
+			}
+		}
+		enough := len(found.list) >= runs.DefaultPage || found.looked >= maxLooked || w.Now().After(until)
+		if found.next == "" || enough {
+			return found, nil
+		}
+		q.Cursor = found.next
+	}
+}

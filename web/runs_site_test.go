@@ -1,0 +1,251 @@
+package web_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+
+	"beckon/agents"
+	"beckon/agents/flow"
+	"beckon/agents/reply"
+	"beckon/clients"
+	"beckon/commands"
+	"beckon/deliveries"
+	"beckon/events"
+	"beckon/internal/config"
+	"beckon/internal/egress"
+	"beckon/internal/jobs"
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/store"
+	"beckon/internal/store/storetest"
+	"beckon/internal/telemetry"
+	"beckon/runs"
+	"beckon/web"
+)
+
+const (
+	patience = 20 * time.Second
+	aSecret  = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+)
+
+const fileOfTraffic = `
+providers: [{id: offline, type: template, template: hi}]
+egress: {allowPrivate: [127.0.0.0/8, 203.0.113.0/24]}
+agents: [{id: triage, provider: offline, events: {run.completed: lead.won, run.failed: lead.lost}}, {id: writer, provider: offline}]
+flows: [{id: incident, root: {type: agent, agentId: triage}}]
+commands: [{id: daily, prompt: Write the report., agentId: writer}]
+clients:
+  - {id: ci, token: t0ken-of-ci-0123456789, passthrough: true, allowedAgents: [triage, incident]}
+  - {id: alerts, token: t0ken-of-alerts-0123456789, passthrough: true, template: "{{.text}}", allowedAgents: [triage]}
+  - {id: nightly, token: t0ken-of-nightly-0123456789, commandId: daily, allowedAgents: [writer]}
+  - {id: off, token: t0ken-of-off-0123456789, enabled: false, passthrough: true, allowedAgents: [triage]}
+endpoints: [{id: filed, url: "https://hooks.example/services/T0/s3cret?key=s3cret", signature: standard-ed25519, events: [run.failed]}]
+`
+
+// traffic is a site with real runs and deliveries, and a browser that is signed in.
+type traffic struct {
+	*browser
+	editor     *config.Editor
+	runs       *runs.Service
+	deliveries *deliveries.Service
+	events     *events.Log
+	tried      []triedCall
+	refuse     error  // what comes of the next try
+	followed   string // the run that was followed last
+}
+
+type triedCall struct {
+	client string
+	clients.Request
+}
+
+func newTraffic(t *testing.T) *traffic {
+	s := siteOn(t, storetest.Open(t, storetest.Default(t)))
+	r := &traffic{events: events.NewLog(s.store)}
+	sealer := secret.NewSealer(func() (secret.String, error) { return "key", nil })
+	guard := egress.NewGuard(func() []netip.Prefix {
+		return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("203.0.113.0/24")}
+	})
+	r.startDeliveries(t, s.store, sealer, guard)
+	r.runs = runs.New(runs.Config{Store: s.store, Events: r.events, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test")})
+	t.Cleanup(func() { r.runs.Drain(context.Background()) })
+	r.editor = r.newEditor(t, s.store, sealer, guard)
+	r.use(t.Context())
+	for _, name := range []string{"nouns.css", "records.css", "try.js", "copy.js"} {
+		s.files[name] = &fstest.MapFile{Data: []byte("this is " + name)}
+	}
+	s.serve(func(c *web.Config) {
+		c.PublicURL = "http://localhost:8080/"
+		c.Desk = &web.Desk{Agents: r.editor.Agents, Flows: r.editor.Flows, Clients: r.editor.Clients, Endpoints: r.editor.Endpoints, Secrets: r.editor,
+			Audit: s.store, Runs: r.runs, Deliveries: r.deliveries, Try: r.try, Follow: r.follow}
+	})
+	r.browser = s.signedIn()
+	return r
+}
+
+func (r *traffic) startDeliveries(t *testing.T, s *store.Store, sealer *secret.Sealer, guard *egress.Guard) {
+	silent, out := slog.New(slog.DiscardHandler), egress.NewWebhooks(guard)
+	r.deliveries = deliveries.New(deliveries.Config{Store: s, Events: r.events, Instance: "here", Log: silent, Metrics: telemetry.NewMetrics("test"), Out: out, Sealer: sealer,
+		Version: "test", Source: "https://beckon.example", CheckURL: guard.CheckURL, EventNames: func() []string { return nil },
+		Secrets: func(string) []secret.String { return []secret.String{aSecret} }, Now: time.Now})
+	queue, err := jobs.New(t.Context(), jobs.Config{Store: s, Instance: "here", Log: silent, Kinds: map[string]jobs.Kind{deliveries.JobKind: {Handle: r.deliveries.Work, Workers: 2}}})
+	require.NoError(t, err)
+	r.deliveries.Queue, r.events.Outlet = queue, r.deliveries
+	require.NoError(t, r.deliveries.Use(t.Context(), nil))
+	r.deliveries.Keep(t.Context(), func() time.Duration { return 1 << 62 })
+	require.NoError(t, queue.Start(t.Context()))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		require.NoError(t, queue.Stop(ctx))
+		r.deliveries.Drain(ctx)
+		r.deliveries.Rest()
+		out.Close()
+	})
+}
+
+func (r *traffic) newEditor(t *testing.T, s *store.Store, sealer *secret.Sealer, guard *egress.Guard) *config.Editor {
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(fileOfTraffic), 0o600))
+	inForce, err := config.Load(path, os.LookupEnv)
+	require.NoError(t, err)
+	how := agents.Factories{Providers: map[string]agents.Factory{"template": reply.New()}, Flow: flow.New()}
+	return config.NewEditor(config.EditorConfig{Store: s, Config: func() *config.Config { return inForce }, How: how, Env: os.LookupEnv,
+		Providers: store.NewResources[agents.Provider](s, "providers", sealer), Agents: store.NewResources[agents.Agent](s, "agents", sealer),
+		Flows: store.NewResources[agents.Flow](s, "flows", sealer), Commands: store.NewResources[commands.Command](s, "commands", sealer),
+		Clients: clients.NewStorage(s, sealer), Endpoints: deliveries.NewRegistry(s, sealer, guard.CheckURL), Changed: r.use})
+}
+
+// use puts the endpoints in force.
+func (r *traffic) use(ctx context.Context) {
+	kept, err := r.editor.Endpoints.List(ctx)
+	if err == nil {
+		list := make([]deliveries.Endpoint, len(kept))
+		for i, record := range kept {
+			list[i] = record.Item
+		}
+		err = r.deliveries.Use(ctx, list)
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+func (r *traffic) try(_ context.Context, client string, call clients.Request) (string, error) {
+	if r.refuse != nil {
+		return "", r.refuse
+	}
+	r.tried = append(r.tried, triedCall{client, call})
+	return "run_tried", nil
+}
+
+func (r *traffic) follow(w http.ResponseWriter, _ *http.Request, runID string) error {
+	if runID == "run_none" {
+		return problem.New(problem.NotFound, "run_not_found", "There is no such run.")
+	}
+	r.followed = runID
+	w.Header().Set("Content-Type", "text/event-stream")
+	_, err := io.WriteString(w, "event: run.completed\ndata: {}\n\n")
+	return err
+}
+
+// run puts a run on record: the columns that differ from those of a plain one.
+func (r *traffic) run(id string, columns map[string]any) {
+	row := map[string]any{"id": id, "status": "COMPLETED", "client_id": "ci", "workflow_id": "triage", "source": "webhook", "input": "in", "output": "out", "total_tokens": 18,
+		"prompt_tokens": 12, "completion_tokens": 6, "created_at": atMidnight.UnixMilli(), "started_at": atMidnight.UnixMilli() + 5, "completed_at": atMidnight.UnixMilli() + 817}
+	r.insert("runs", row, columns)
+}
+
+// delivery puts a delivery on record.
+func (r *traffic) delivery(id string, columns map[string]any) {
+	row := map[string]any{"id": id, "lane": "endpoint:filed", "endpoint_id": "filed", "run_id": "run_01", "event_id": "evt_01", "type": "run.failed", "client_id": "ci", "workflow_id": "triage",
+		"status": "DELIVERED", "reason": "first", "attempts": 1, "tries": 1, "first_at": 0, "due_at": 0, "status_code": 204, "created_at": atMidnight.UnixMilli(), "completed_at": atMidnight.UnixMilli() + 40}
+	r.insert("deliveries", row, columns)
+}
+
+func (r *traffic) attempt(deliveryID string, number int, columns map[string]any) {
+	row := map[string]any{"delivery_id": deliveryID, "number": number, "reason": "first", "url": "https://hooks.example/x?•••", "request_headers": `{"Webhook-Id":"evt_01","X-Key":"•••"}`,
+		"status_code": 204, "started_at": atMidnight.UnixMilli() + int64(number)*1000, "duration_us": 40_000, "truncated": false}
+	r.insert("attempts", row, columns)
+}
+
+func (r *traffic) insert(table string, row, columns map[string]any) {
+	for name, value := range columns {
+		row[name] = value
+	}
+	require.NoError(r.t, r.store.Write(context.Background(), func(tx *gorm.DB) error { return tx.Table(table).Create(row).Error }))
+}
+
+// endpoint registers one, and returns its secret.
+func (r *traffic) endpoint(e deliveries.Endpoint) secret.String {
+	_, shown, err := r.editor.Endpoints.Create(context.Background(), "test", e)
+	require.NoError(r.t, err)
+	return shown
+}
+
+// audited are the last actions of the audit list, newest first: "resend deliveries/dlv_1".
+func (r *traffic) audited() (list []string) {
+	entries, _, err := r.store.AuditEntries(context.Background(), store.AuditQuery{Limit: 20})
+	require.NoError(r.t, err)
+	for _, e := range entries {
+		if e.Who == "admin" {
+			list = append(list, e.Action+" "+e.Section+"/"+e.ResourceID)
+		}
+	}
+	return list
+}
+
+// receiver answers as it is told, and keeps what it got.
+type receiver struct {
+	*httptest.Server
+	mu     sync.Mutex
+	status int
+	header http.Header
+	body   []byte
+	count  int
+}
+
+func newReceiver(t *testing.T, status int) *receiver {
+	r := &receiver{status: status}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		body, _ := io.ReadAll(request.Body)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.header, r.body, r.count = request.Header.Clone(), body, r.count+1
+		w.WriteHeader(r.status)
+		_, _ = io.WriteString(w, "<b>thanks</b>")
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+func (r *receiver) answer(status int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status = status
+}
+
+func (r *receiver) got() (header http.Header, body []byte, count int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.header, r.body, r.count
+}
+
+func object(t *testing.T, data []byte) (members map[string]any) {
+	require.NoError(t, json.Unmarshal(data, &members))
+	return members
+}

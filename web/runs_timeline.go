@@ -1,0 +1,141 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"beckon/agents"
+	"beckon/events"
+	"beckon/runs"
+)
+
+const (
+	// barWidth is how wide the timeline is drawn, in units of its own.
+	barWidth = 1000
+	minBar   = 4 // so that the shortest can be seen
+	// maxEvents bounds the events on the page of a run.
+	maxEvents = 200
+	// maxEventPages bounds how many pieces of an answer are read to find the events between them.
+	maxEventPages = 4
+)
+
+// nodeBar is a node of a run on its timeline.
+type nodeBar struct {
+	ID, Type, Status string
+	X, Width         int // of barWidth
+	After, Took      time.Duration
+	StartedAt        time.Time
+	Usage            agents.Usage
+	Output           shownText
+	Error            *agents.Failure
+}
+
+// Tokens are those that the node has used.
+func (b nodeBar) Tokens() int64 { return int64(b.Usage.TotalTokens) }
+
+// barsOf puts the nodes of a run on a line from its start to its end, or to now.
+func (w *Web) barsOf(run *runs.Run, shown *texts) []nodeBar {
+	nodes, now := run.AllNodes(), w.Now()
+	from, to := run.StartedAt, run.CompletedAt
+	if to.IsZero() {
+		to = now
+	}
+	for _, n := range nodes {
+		if n.StartedAt.Before(from) { // in an attempt before this one
+			from = n.StartedAt
+		}
+	}
+	bars := make([]nodeBar, len(nodes))
+	for i, n := range nodes {
+		end := n.CompletedAt
+		if end.IsZero() {
+			end = to
+		}
+		b := nodeBar{ID: n.ID, Type: n.Type, Status: string(n.Status), After: max(n.StartedAt.Sub(from), 0), Took: max(end.Sub(n.StartedAt), 0),
+			StartedAt: n.StartedAt, Usage: n.Usage, Error: n.Error}
+		b.X, b.Width = place(b.After, b.Took, to.Sub(from))
+		if run.IsFlow { // the one node of an agent's run has the run's own output
+			b.Output = shown.show("What "+n.ID+" answered", n.Output, "node", n.ID)
+		}
+		bars[i] = b
+	}
+	return bars
+}
+
+// place is where a bar lies on a line that is whole long.
+func place(after, took, whole time.Duration) (x, width int) {
+	if whole <= 0 {
+		return 0, barWidth
+	}
+	scaled := func(d time.Duration) int { return int(float64(min(d, whole)) / float64(whole) * barWidth) }
+	width = max(scaled(took), minBar)
+	x = min(scaled(after), barWidth-minBar)
+	return x, min(width, barWidth-x)
+}
+
+// eventRow is an event of a run.
+type eventRow struct {
+	Type, Node, Status string
+	At                 time.Time
+	Address            string // of its payload
+}
+
+// eventsOf lists the events of a run, without the pieces of its answer. more says that there are others behind them.
+func (w *Web) eventsOf(ctx context.Context, run *runs.Run) (rows []eventRow, more bool, err error) {
+	after := ""
+	for range maxEventPages {
+		list, err := w.Desk.Runs.Events.Read(ctx, run.ID, after)
+		if err != nil {
+			return nil, false, err
+		}
+		if len(list) == 0 {
+			return rows, false, nil
+		}
+		for _, e := range list {
+			if e.Type == events.MessageDelta {
+				continue
+			}
+			if len(rows) == maxEvents {
+				return rows, true, nil
+			}
+			rows = append(rows, newEventRow(e))
+		}
+		if after = list[len(list)-1].ID; list[len(list)-1].Ends() {
+			return rows, false, nil
+		}
+	}
+	return rows, true, nil
+}
+
+func newEventRow(e events.Event) eventRow {
+	row := eventRow{Type: e.Type, Address: eventTextAddress(e.RunID, e.ID)}
+	if id, err := ulid.ParseStrict(strings.TrimPrefix(e.ID, "evt_")); err == nil {
+		row.At = id.Timestamp().UTC()
+	}
+	var payload struct {
+		CreatedAt time.Time `json:"createdAt"`
+		Data      struct{ NodeID, Status string }
+	}
+	if json.Unmarshal(e.Payload, &payload) == nil { // what is not like this has no more to show
+		row.Node, row.Status = payload.Data.NodeID, payload.Data.Status
+		if !payload.CreatedAt.IsZero() {
+			row.At = payload.CreatedAt
+		}
+	}
+	return row
+}
+
+func sampleRun() runScreen {
+	at := time.Unix(0, 0).UTC()
+	failure := &agents.Failure{Code: "timeout", Message: "It took too long."}
+	text := shownText{Label: "Text", Text: "Hi", Size: 3, Whole: runsPath}
+	return runScreen{Notice: "Done.", Wrong: "No.", Live: true, Waited: time.Second, Took: time.Second, Input: text, Output: text, Metadata: text,
+		Run:    &runs.Run{ID: "run_1", Status: runs.Running, ClientID: "ci", WorkflowID: "triage", CreatedAt: at, StartedAt: at, CompletedAt: at, Error: failure, SessionID: "s", Crashes: 1},
+		Nodes:  []nodeBar{{ID: "triage", Type: "triage", Status: "FAILED", Width: barWidth, Took: time.Second, StartedAt: at, Output: text, Error: failure}},
+		Events: []eventRow{{Type: "node.failed", Node: "triage", Status: "FAILED", At: at, Address: runsPath}}, MoreEvents: true,
+		Deliveries: []deliveryRow{sampleDeliveryRow()}, MoreDeliveries: deliveriesPath}
+}

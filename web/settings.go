@@ -1,0 +1,61 @@
+package web
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+)
+
+const settingsPath = "/admin/settings"
+
+// settingsView is what the settings page shows.
+type settingsView struct {
+	URL      string // how the outside reaches Beckon
+	Sections []settingsSection
+}
+
+// settingsSection are the settings that begin with the same word.
+type settingsSection struct {
+	Name     string // "server"
+	Settings []Setting
+}
+
+func (w *Web) settingsPage() page {
+	return page{path: settingsPath, template: "settings", title: "Settings", data: w.showSettings,
+		sample: settingsView{Sections: []settingsSection{{"log", []Setting{{"log.level", "", "default"}, {"log.format", "text", "config.yaml:1"}}}}}}
+}
+
+// exportPage is a download, and has no screen of its own.
+func (w *Web) exportPage() page {
+	return page{path: settingsPath + "/export.yaml", template: "settings", title: "Settings", data: w.export, sample: settingsView{}}
+}
+
+func (w *Web) showSettings(echo.Context) (any, error) {
+	return settingsView{URL: w.PublicURL, Sections: bySection(w.Desk.Settings.Settings())}, nil
+}
+
+func bySection(list []Setting) (sections []settingsSection) {
+	for _, s := range list {
+		name, _, _ := strings.Cut(s.Key, ".")
+		if len(sections) == 0 || sections[len(sections)-1].Name != name {
+			sections = append(sections, settingsSection{Name: name})
+		}
+		last := &sections[len(sections)-1]
+		last.Settings = append(last.Settings, s)
+	}
+	return sections
+}
+
+// export answers with all that is in force as a configuration file.
+func (w *Web) export(c echo.Context) (any, error) {
+	var file bytes.Buffer // whole before its first byte is sent, so that a failure is answered as one
+	if err := w.Desk.Settings.Export(c.Request().Context(), &file); err != nil {
+		return nil, err
+	}
+	header := c.Response().Header()
+	protect(header)
+	header.Set("Content-Disposition", `attachment; filename="beckon.yaml"`)
+	return nil, c.Blob(http.StatusOK, "application/yaml", file.Bytes())
+}

@@ -1,0 +1,224 @@
+package web_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
+
+	"beckon/clients"
+	"beckon/internal/units"
+	"beckon/web"
+)
+
+const snippetToken = "mgc_00000000000000000000000000000000000000token"
+
+var (
+	ofCommand  = clients.Client{ID: "nightly", CommandID: "daily"}
+	ofRequest  = clients.Client{ID: "ci", Passthrough: true, SyncTimeout: units.Duration(time.Minute)}
+	ofTemplate = clients.Client{ID: "form", Passthrough: true, Template: `{{.body.name}} says "{{.body.message}}", {{if eq .body.kind "it's <urgent> $HOME"}}now{{end}}`}
+	ofAlerts   = clients.Client{ID: "alerts", Passthrough: true, Template: "{{range .body.alerts}}{{.labels.name}}{{end}}"}
+)
+
+// parts are the texts of a snippet by their labels.
+func parts(t *testing.T, url string, item clients.Client, token, key string) map[string]string {
+	t.Helper()
+	for _, s := range web.Snippets(url, item, token) {
+		if s.Key == key {
+			texts := map[string]string{}
+			for _, p := range s.Parts {
+				texts[p.Label] = p.Text
+			}
+			return texts
+		}
+	}
+	return nil
+}
+
+// The curl line is run as it stands, and its prompt read as the gateway does.
+func TestTheCurlLineWorks(t *testing.T) {
+	type call struct {
+		*http.Request
+		body []byte
+	}
+	calls := make(chan call, 1)
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		calls <- call{r, body}
+		_, _ = io.WriteString(w, "the answer")
+	}))
+	t.Cleanup(gateway.Close)
+	for name, row := range map[string]struct {
+		item   clients.Client
+		prompt string
+	}{
+		"command": {ofCommand, ""}, "request": {ofRequest, "Why did the build fail?"}, "template": {ofTemplate, `example says "example", now`}, "alerts": {ofAlerts, "example"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, token := range []string{snippetToken, ""} {
+				line := parts(t, gateway.URL+"/", row.item, token, "curl")[""]
+				shell := exec.Command("sh", "-c", line)
+				shell.Env = append(shell.Environ(), "BECKON_TOKEN="+snippetToken)
+				out, err := shell.CombinedOutput()
+				require.NoError(t, err, "%s\n%s", line, out)
+				require.Equal(t, "the answer", string(out))
+				got := <-calls
+				require.Equal(t, "POST /api/v1/webhooks/"+row.item.ID, got.Method+" "+got.URL.Path)
+				require.Equal(t, "Bearer "+snippetToken, got.Header.Get("Authorization"))
+				require.Equal(t, row.prompt, promptFrom(t, row.item, got.Header, got.body))
+			}
+		})
+	}
+}
+
+func promptFrom(t *testing.T, item clients.Client, header http.Header, body []byte) string {
+	if !item.Passthrough {
+		return string(body)
+	}
+	item.AllowedAgents = []string{"a"}
+	set, findings := clients.NewSet([]clients.Declared{{Client: item}}, clients.NewLimits())
+	require.Empty(t, findings)
+	prompt, err := set.Get(item.ID).Prompt(nil, clients.Request{Header: header, Body: body}, 1<<20)
+	require.NoError(t, err)
+	return prompt.Text
+}
+
+// Pipelines run the same line, in YAML that says what it should.
+func TestPipelinesRunTheLine(t *testing.T) {
+	for _, item := range []clients.Client{ofCommand, ofRequest, ofTemplate, ofAlerts} {
+		var github struct {
+			Name string
+			On   string
+			Jobs map[string]struct {
+				RunsOn string `yaml:"runs-on"`
+				Steps  []struct {
+					Name, Run string
+					Env       map[string]string
+				}
+			}
+		}
+		readYAML(t, parts(t, "https://beckon.example", item, "", "github")[".github/workflows/beckon.yml"], &github)
+		step := github.Jobs["ask"].Steps[0]
+		require.Equal(t, "push", github.On)
+		require.Equal(t, "${{ secrets.BECKON_TOKEN }}", step.Env["BECKON_TOKEN"])
+		checkLine(t, item, step.Run)
+
+		var gitlab map[string]struct {
+			Image struct {
+				Name       string
+				Entrypoint []string
+			}
+			Script []string
+		}
+		readYAML(t, parts(t, "https://beckon.example", item, "", "gitlab")[".gitlab-ci.yml"], &gitlab)
+		require.Len(t, gitlab["ask-beckon"].Script, 1)
+		checkLine(t, item, gitlab["ask-beckon"].Script[0])
+	}
+}
+
+// checkLine has a shell take the line apart, with a curl that says what it was given.
+func checkLine(t *testing.T, item clients.Client, line string) {
+	shell := exec.Command("sh", "-c", `curl() { printf '%s\n' "$@"; }; `+line)
+	shell.Env = append(shell.Environ(), "BECKON_TOKEN="+snippetToken)
+	out, err := shell.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	words := strings.Split(string(out), "\n")
+	require.Contains(t, words, "https://beckon.example/api/v1/webhooks/"+item.ID)
+	require.Contains(t, words, "Authorization: Bearer "+snippetToken)
+	require.Contains(t, words, "--fail-with-body")
+	wait := "330"
+	if item.ID == ofRequest.ID {
+		wait = "90"
+	}
+	require.Contains(t, strings.Join(words, " "), "--max-time "+wait)
+	require.Equal(t, item.Passthrough, strings.Contains(line, "--data-binary"))
+}
+
+func TestAlertmanagerSnippet(t *testing.T) {
+	texts := parts(t, "https://beckon.example", ofAlerts, snippetToken, "alertmanager")
+	var config struct {
+		Route     struct{ Receiver string }
+		Receivers []struct {
+			Name     string
+			Webhooks []struct {
+				URL  string
+				HTTP struct {
+					Authorization map[string]string
+				} `yaml:"http_config"`
+				Resolved bool `yaml:"send_resolved"`
+			} `yaml:"webhook_configs"`
+		}
+	}
+	readYAML(t, texts["alertmanager.yml"], &config)
+	require.Equal(t, config.Route.Receiver, config.Receivers[0].Name)
+	require.Equal(t, "https://beckon.example/api/v1/webhooks/alerts", config.Receivers[0].Webhooks[0].URL)
+	file := config.Receivers[0].Webhooks[0].HTTP.Authorization["credentials_file"]
+	require.Contains(t, texts["Once, where Alertmanager runs"], "'"+snippetToken+"' | sudo tee "+file+" ")
+}
+
+func readYAML(t *testing.T, text string, into any) {
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	decoder.KnownFields(true)
+	require.NoError(t, decoder.Decode(into), text)
+}
+
+// The token is in what is run once, and never in what others read: a page, a repository.
+func TestWhereTheTokenIs(t *testing.T) {
+	for _, item := range []clients.Client{ofCommand, ofRequest, ofTemplate, ofAlerts} {
+		for _, s := range web.Snippets("https://beckon.example", item, snippetToken) {
+			for _, p := range s.Parts {
+				require.Equal(t, s.Key == "curl" || strings.HasPrefix(p.Label, "Once"), strings.Contains(p.Text, snippetToken), "%s: %s", s.Key, p.Label)
+			}
+		}
+		for _, s := range web.Snippets("https://beckon.example", item, "") {
+			for _, p := range s.Parts {
+				require.NotContains(t, p.Text, "mgc_")
+				require.False(t, strings.HasPrefix(p.Label, "Once"))
+			}
+		}
+	}
+}
+
+func TestFormsAndPrograms(t *testing.T) {
+	const page, server = "In your page", "In the server of nginx's configuration"
+	require.Contains(t, parts(t, "https://beckon.example", ofRequest, "", "form")[page], `name="prompt"`)
+	require.Contains(t, parts(t, "https://beckon.example", ofTemplate, "", "form")[page], `name="message"`)
+	require.NotContains(t, parts(t, "https://beckon.example", ofCommand, "", "form")[page], "textarea")
+	require.Nil(t, parts(t, "https://beckon.example", ofAlerts, "", "form"), "a form has no lists")
+	require.Contains(t, parts(t, "https://beckon.example", ofRequest, "", "form")[server], "proxy_pass https://beckon.example/api/v1/webhooks/ci;\n    proxy_ssl_server_name on;")
+	require.NotContains(t, parts(t, "http://localhost:8080", ofRequest, "", "form")[server], "ssl")
+
+	require.Contains(t, parts(t, "https://beckon.example", ofRequest, "", "fetch")["ask.mjs"], `body: "Why did the build fail?",`)
+	require.Contains(t, parts(t, "https://beckon.example", ofAlerts, "", "fetch")["ask.mjs"], `body: JSON.stringify({"alerts":[{"labels":{"name":"example"}}]}),`)
+	require.NotContains(t, parts(t, "https://beckon.example", ofCommand, "", "fetch")["ask.mjs"], "body:")
+}
+
+func TestSampleBody(t *testing.T) {
+	for template, want := range map[string]string{
+		"Hello {{.client.id}}":                 `{"message":"Why did the build fail?"}`,
+		"{{json .body}}":                       `{"message":"Why did the build fail?"}`,
+		"{{.body":                              `{"message":"Why did the build fail?"}`,
+		"{{.body.a.b}} {{$.body.a.c | upper}}": `{"a":{"b":"example","c":"example"}}`,
+		`{{range $i, $x := .body.list}}{{$i}}{{$x.name}}{{$.body.title}}{{end}}`:       `{"list":[{"name":"example"}],"title":"example"}`,
+		`{{with .body.user}}{{.login}}{{else}}{{.body.nobody}}{{end}}`:                 `{"nobody":"example","user":{"login":"example"}}`,
+		`{{$b := .body}}{{$b.x}}{{if eq .body.status "firing"}}{{end}}`:                `{"status":"firing","x":"example"}`,
+		`{{.body.at | date "15:04"}} {{join ", " .body.tags}}{{(index .body.l 0).n}}`:  `{"at":"2026-02-18T03:12:00Z","l":[{"n":"example"}],"tags":["example"]}`,
+		`{{index .body "odd key"}}{{index .headers "x"}}{{.body.x | default .body.y}}`: `{"odd key":"example","x":"example","y":"example"}`,
+		`{{range .body}}{{.id}}{{end}}`:                                                `[{"id":"example"}]`,
+	} {
+		t.Run(template, func(t *testing.T) {
+			var compact strings.Builder
+			var value any
+			require.NoError(t, json.Unmarshal([]byte(web.SampleBody(template)), &value))
+			require.NoError(t, json.NewEncoder(&compact).Encode(value))
+			require.JSONEq(t, want, compact.String())
+		})
+	}
+}

@@ -1,0 +1,173 @@
+// Package web draws the admin pages; it owns the templates and the assets.
+package web
+
+import (
+	"cmp"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/store"
+)
+
+const (
+	homePath  = "/admin"
+	loginPath = "/admin/login"
+	// maxForm bounds what a form may send.
+	maxForm = 1 << 20
+)
+
+// Config is what a Web is made of.
+type Config struct {
+	Store     *store.Store  // for sessions and the password
+	Password  secret.String // the configured one; empty: the one that EnsurePassword has made
+	PublicURL string        // under https the session's cookie is for TLS only
+	Version   string
+	Numbers   Numbers
+	Desk      *Desk
+	Log       *slog.Logger
+	Now       func() time.Time // time.Now, where it is nil
+}
+
+// Web answers for the pages.
+type Web struct {
+	Config
+	assets   assets
+	screens  *screens
+	sessions *sessions
+	password *password
+	attempts *attempts
+	origin   *http.CrossOriginProtection
+}
+
+// New returns the pages. An error is a mistake in a template, or in the assets.
+func New(c Config) (*Web, error) {
+	files, err := fs.Sub(assetFiles, "assets")
+	if err != nil {
+		return nil, err
+	}
+	return newWeb(c, files)
+}
+
+func newWeb(c Config, files fs.FS) (*Web, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	w := &Web{Config: c, attempts: newAttempts(c.Now), origin: http.NewCrossOriginProtection()}
+	w.password = newPassword(c.Store, c.Password)
+	w.sessions = newSessions(c.Store, w.password, isTLS(c.PublicURL), c.Now)
+	var err error
+	if w.assets, err = loadAssets(files); err != nil {
+		return nil, err
+	}
+	if missing := w.assets.missing(); len(missing) > 0 {
+		c.Log.Warn("the pages lack assets, and look plain: build with make, which gets them", slog.Any("missing", missing))
+	}
+	w.screens, err = newScreens(c.Version, w.assets, append(w.pages(), troublePage()))
+	return w, err
+}
+
+// pages are all of them.
+func (w *Web) pages() []page {
+	return slices.Concat([]page{
+		w.loginPage(),
+		w.overviewPage(),
+		w.docsPage(),
+	}, w.clientPages(), w.commandPages(), w.agentPages(), w.providerPages(), w.flowPages(), w.endpointPages(), w.runPages(), w.deliveryPages(), w.recordPages())
+}
+
+// Register puts the pages and their assets on e.
+func (w *Web) Register(e *echo.Echo) {
+	for _, p := range w.pages() {
+		guard := w.signedIn
+		if p.open {
+			guard = w.anyone
+		}
+		show := guard(w.show(p))
+		e.GET(p.path, show)
+		e.HEAD(p.path, show)
+		for path, post := range p.posts {
+			e.POST(path, guard(post))
+		}
+	}
+	e.GET(assetsPath+":fingerprint/:name", w.assets.serve)
+	e.GET(homePath+"/", func(c echo.Context) error { return c.Redirect(http.StatusPermanentRedirect, homePath) })
+}
+
+// show draws a page, unless its data has been an answer already.
+func (w *Web) show(p page) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		data, err := p.data(c)
+		if err != nil || c.Response().Committed {
+			return err
+		}
+		return w.screens.draw(c, http.StatusOK, p, data)
+	}
+}
+
+// anyone lets everybody in, and notes who it is. Changes come from our own pages only.
+func (w *Web) anyone(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if err := w.origin.Check(r); err != nil {
+			return problem.New(problem.Denied, "cross_origin", "This was sent by another site. Open Beckon's own page and do it there.").Because(err)
+		}
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, maxForm)
+		_, who, err := w.sessions.load(r)
+		if err != nil {
+			return err
+		}
+		c.Set(whoKey, who)
+		return next(c)
+	}
+}
+
+// signedIn sends those away who have to log in first.
+func (w *Web) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
+	return w.anyone(func(c echo.Context) error {
+		if whoIs(c) != "" {
+			return next(c)
+		}
+		protect(c.Response().Header())
+		r := c.Request()
+		if r.Header.Get("HX-Request") != "" {
+			// What htmx asked for is a part of a page; the login belongs in its place as a whole.
+			current, _ := url.Parse(r.Header.Get("HX-Current-URL"))
+			c.Response().Header().Set("HX-Redirect", loginFor(current))
+			return c.NoContent(http.StatusNoContent)
+		}
+		if r.Method != http.MethodGet {
+			return c.Redirect(http.StatusSeeOther, loginPath)
+		}
+		return c.Redirect(http.StatusSeeOther, loginFor(r.URL))
+	})
+}
+
+// loginFor is the login that leads to a page afterwards.
+func loginFor(page *url.URL) string {
+	if page == nil || page.Path == homePath && page.RawQuery == "" {
+		return loginPath
+	}
+	next := page.Path
+	if page.RawQuery != "" {
+		next += "?" + page.RawQuery
+	}
+	return loginPath + "?" + url.Values{"next": {next}}.Encode()
+}
+
+// destination is where a login leads: a page of ours, whatever the address says.
+func destination(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.IsAbs() || u.Host != "" || u.Path != homePath && !strings.HasPrefix(u.Path, homePath+"/") || strings.ContainsAny(u.Path, "\\\r\n") {
+		return homePath
+	}
+	return cmp.Or((&url.URL{Path: u.Path, RawQuery: u.RawQuery}).String(), homePath)
+}
