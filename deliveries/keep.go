@@ -161,12 +161,11 @@ func (s *Service) count(ctx context.Context) {
 
 // retain deletes the deliveries that are older than a time and have ended, with their attempts.
 func (s *Service) retain(ctx context.Context, before time.Time) error {
-	var oldest ulid.ULID
-	_ = oldest.SetTime(uint64(max(before.UnixMilli(), 0))) // fails in the year 10889
+	limit := idPrefix + oldest(before)
 	for n := retainBatch; n == retainBatch; {
 		err := s.Store.Write(ctx, func(tx *gorm.DB) error {
 			var ids []string
-			err := tx.Raw("SELECT id FROM deliveries WHERE id < ? AND status IN ('DELIVERED', 'FAILED') ORDER BY id LIMIT ?", idPrefix+oldest.String(), retainBatch).Scan(&ids).Error
+			err := tx.Raw("SELECT id FROM deliveries WHERE id < ? AND status IN ('DELIVERED', 'FAILED') ORDER BY id LIMIT ?", limit, retainBatch).Scan(&ids).Error
 			if n = len(ids); err != nil || n == 0 {
 				return err
 			}
@@ -182,4 +181,11 @@ func (s *Service) retain(ctx context.Context, before time.Time) error {
 		}
 	}
 	return nil
+}
+
+// oldest is the smallest ULID of a moment.
+func oldest(t time.Time) string {
+	var id ulid.ULID
+	_ = id.SetTime(uint64(max(t.UnixMilli(), 0))) // fails in the year 10889
+	return id.String()
 }

@@ -34,10 +34,17 @@ func (s *Service) List(ctx context.Context, q Query) (list []*Delivery, next str
 		return nil, "", err
 	}
 	where, values := []string{"id < ?"}, []any{below}
-	for column, value := range map[string]string{"endpoint_id": q.EndpointID, "run_id": q.RunID, "status": string(q.Status)} {
+	for column, value := range map[string]string{"endpoint_id": q.EndpointID, "run_id": q.RunID} {
 		if value != "" {
 			where, values = append(where, column+" = ?"), append(values, value)
 		}
+	}
+	switch q.Status {
+	case "":
+	case Pending, Sending, Failed:
+		where = append(where, "status = '"+string(q.Status)+"'") // the database knows its small index by the word
+	default:
+		where, values = append(where, "status = ?"), append(values, string(q.Status))
 	}
 	var rows []row
 	err = s.Store.Read(ctx).Raw("SELECT * FROM deliveries WHERE "+strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT ?", append(values, q.Limit+1)...).Scan(&rows).Error

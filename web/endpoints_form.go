@@ -168,7 +168,7 @@ func (f endpointForm) headers(have deliveries.Endpoint, wrong *problem.Fields) m
 			wrong.Add("headers", "%s is there twice", beginning(h.Name, maxExcerpt))
 		case h.Name == "":
 			wrong.Add("headers", "a value has no name")
-		case h.typed != "":
+		case h.typed != "" && h.typed != secret.Mask:
 			list[h.Name] = h.typed
 		case known:
 			list[h.Name] = secret.Mask

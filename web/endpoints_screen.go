@@ -121,7 +121,7 @@ func (w *Web) endpointScreenOf(ctx context.Context, id string) (s endpointScreen
 		s.Since = since.UTC().Format(inputTime)
 	}
 	if s.UsesKeys() {
-		if s.PublicKey, err = w.publicKeyOf(id); err != nil {
+		if s.PublicKey, err = w.publicKeyOf(e); err != nil {
 			return s, record, err
 		}
 		s.KeysURL = strings.TrimSuffix(w.PublicURL, "/") + "/.well-known/webhook-keys.json"
@@ -136,18 +136,18 @@ func (w *Web) endpointScreenOf(ctx context.Context, id string) (s endpointScreen
 	return s, record, w.addHints(ctx, &s)
 }
 
-// publicKeyOf is the newest key that signs for an endpoint; the gateway's where it has none of its own.
-func (w *Web) publicKeyOf(id string) (string, error) {
+// publicKeyOf is what verifies the deliveries of an endpoint: by its own key, or the gateway's where it has none. It is
+// empty as long as the gateway has none either.
+func (w *Web) publicKeyOf(e deliveries.Endpoint) (string, error) {
+	if e.Secret != "" {
+		key, err := signature.PublicKey(e.Secret)
+		return signature.EncodePublicKey(key), err
+	}
 	keys, err := w.Desk.Deliveries.PublicKeys()
-	if err != nil {
-		return "", err
+	if i := slices.IndexFunc(keys, func(k deliveries.PublicKey) bool { return k.ID == "gateway" }); i >= 0 {
+		return signature.EncodePublicKey(keys[i].Key), err
 	}
-	for _, owner := range []string{"endpoint:" + id, "gateway"} {
-		if i := slices.IndexFunc(keys, func(k deliveries.PublicKey) bool { return k.ID == owner }); i >= 0 {
-			return signature.EncodePublicKey(keys[i].Key), nil
-		}
-	}
-	return "", nil
+	return "", err
 }
 
 // addHints names what the filters can hold.

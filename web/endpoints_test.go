@@ -153,6 +153,11 @@ func TestAnEndpointWithAKeyPair(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NotContains(t, r.get("/admin/endpoints/ops").body, "whsk_")
+
+	// Another endpoint with the same key shows it, too.
+	e, _ := r.kept("ops")
+	r.endpoint(deliveries.Endpoint{ID: "second", URL: to.URL, Signature: "standard-ed25519", Secret: e.Secret})
+	require.Contains(t, html.UnescapeString(r.get("/admin/endpoints/second").body), own)
 }
 
 func TestWhatTheFormKeeps(t *testing.T) {
@@ -210,6 +215,7 @@ func TestAnEndpointsFormSaysWhatIsWrong(t *testing.T) {
 		"no duration":         {[]string{"timeout", "x"}, "timeout", ""},
 		"a bad limit":         {[]string{"rateLimit", "many"}, "rateLimit", ""},
 		"our own header":      {[]string{"headerName", "Webhook-Id", "headerValue", "x"}, "headers", "Webhook-Id: cannot be set"},
+		"a mask":              {[]string{"headerName", "X-A", "headerValue", "•••"}, "headers", "X-A has no value"},
 		"no value":            {[]string{"headerName", "X-A", "headerValue", ""}, "headers", "X-A has no value"},
 		"no name":             {[]string{"headerName", "|X", "headerValue", "typed-value|x"}, "headers", "a value has no name"},
 		"a header twice":      {[]string{"headerName", "X-A|X-A", "headerValue", "x|y"}, "headers", "X-A is there twice"},
@@ -338,6 +344,7 @@ func TestAnEndpointThatIsNotInForce(t *testing.T) {
 	page := r.get("/admin/endpoints/ops").body
 	require.Contains(t, page, "This is saved, and not in force:")
 	require.NotContains(t, page, "/admin/endpoints/ops/test")
+	require.NotContains(t, page, "/admin/endpoints/ops/recover")
 	require.Equal(t, http.StatusSeeOther, r.post("/admin/endpoints/ops", endpointForm("version", "1", "agents", "triage")).StatusCode)
 	require.NotContains(t, r.get("/admin/endpoints").body, "not in force")
 }

@@ -29,7 +29,7 @@ CREATE TABLE deliveries (
 ) WITHOUT ROWID;
 CREATE INDEX deliveries_pending ON deliveries (lane, due_at, id) WHERE status = 'PENDING';
 CREATE INDEX deliveries_sending ON deliveries (instance_id) WHERE status = 'SENDING';
-CREATE INDEX deliveries_failed ON deliveries (endpoint_id, created_at) WHERE status = 'FAILED';
+CREATE INDEX deliveries_failed ON deliveries (endpoint_id, id) WHERE status = 'FAILED';
 CREATE INDEX deliveries_by_run ON deliveries (run_id, id);
 CREATE INDEX deliveries_by_endpoint ON deliveries (endpoint_id, id) WHERE endpoint_id IS NOT NULL;
 
