@@ -43,10 +43,19 @@ func (s *Store) Borrowed() *sql.DB { return s.borrowed }
 func (s *Store) Inside(ctx context.Context) (*sql.Tx, error) { return s.inside.BeginTx(ctx, nil) }
 
 // lend waits for the writer's turn. The connection is the caller's until it calls back.
+//
+// What a borrower commits is not synced at once, but together with the next Write: a crash may take it back, never a
+// part of it. River can live with that, since its jobs may be done twice, and each of its many small transactions would
+// keep everybody waiting for the disk.
 func (w *groupedWriter) lend(ctx context.Context) (back func(), err error) {
 	turn, over := make(chan struct{}), make(chan struct{})
 	back = sync.OnceFunc(func() { close(over) })
-	if !w.enqueue(&pendingWrite{lend: func() { close(turn); <-over }}) {
+	if !w.enqueue(&pendingWrite{lend: func() {
+		_ = w.exec("PRAGMA synchronous = NORMAL") // cannot fail outside of a transaction
+		close(turn)
+		<-over
+		_ = w.exec("PRAGMA synchronous = FULL")
+	}}) {
 		return nil, errClosed
 	}
 	select {
