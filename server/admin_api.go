@@ -21,8 +21,9 @@ import (
 // answerError like everything else.
 func (s *Server) newAPI() huma.API {
 	schemas := huma.NewMapRegistry("#/components/schemas/", schemaName)
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshalStrictly}
 	config := huma.Config{OpenAPI: s.newDocument(schemas), DefaultFormat: "application/json", RejectUnknownQueryParameters: true,
-		Formats:      map[string]huma.Format{"application/json": {Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshalStrictly}},
+		Formats:      map[string]huma.Format{"application/json": format, "json": format}, // "json" is what huma looks for with …+json
 		Transformers: []huma.Transformer{catchProblem}}
 	config.FieldsOptionalByDefault = true
 	api := humaecho.New(s.echo, config)

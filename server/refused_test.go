@@ -324,8 +324,9 @@ func TestRefusedCallsThatCannotBeKept(t *testing.T) {
 	g := newGateway(t, setting{server: kept.config})
 	require.Equal(t, http.StatusUnauthorized, g.call("x", "-Authorization").StatusCode)
 	<-kept.batches
-	require.Eventually(t, func() bool { return g.metric(t, "beckon_refused_calls_forgotten_total") == 1 }, 5*time.Second, time.Millisecond)
-	require.Contains(t, g.log.String(), "the disk is full")
+	require.Eventually(t, func() bool {
+		return g.metric(t, "beckon_refused_calls_forgotten_total") == 1 && strings.Contains(g.log.String(), "the disk is full")
+	}, 5*time.Second, time.Millisecond)
 	require.Equal(t, http.StatusOK, g.call("x").StatusCode)
 }
 
