@@ -65,7 +65,7 @@ func (r *Registry) Update(ctx context.Context, e Endpoint, version int64) (now i
 // are shown, stay; a new signature gets a new secret.
 func (e Endpoint) Revised(to Endpoint) Endpoint {
 	same := cmp.Or(to.Signature, string(signature.Standard)) == cmp.Or(e.Signature, string(signature.Standard))
-	if to.Secret == secret.Mask {
+	if to.Secret == secret.Mask || to.Secret == secret.Removed { // an endpoint always has one
 		to.Secret = ""
 	}
 	to.PreviousSecret, to.PreviousUntil = "", time.Time{}
@@ -77,9 +77,7 @@ func (e Endpoint) Revised(to Endpoint) Endpoint {
 	}
 	to.Headers = maps.Clone(to.Headers)
 	for name, value := range to.Headers {
-		if value == secret.Mask {
-			to.Headers[name] = e.Headers[name]
-		}
+		to.Headers[name] = e.Headers[name].Revised(value)
 	}
 	return to
 }

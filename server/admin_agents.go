@@ -18,7 +18,7 @@ type providerDocument struct {
 	Name       string            `json:"name" doc:"To display; the id, where there is none."`
 	Type       string            `json:"type" doc:"openai, for everything that speaks OpenAI's chat completions, or template."`
 	URL        *string           `json:"url" doc:"The base URL, without /chat/completions."`
-	APIKey     *string           `json:"apiKey" doc:"Shown as •••; left out or sent like this, it stays. ${NAME_API_KEY} takes it from that variable of the environment."`
+	APIKey     *string           `json:"apiKey" doc:"Shown as •••; left out or sent like this, it stays; an empty text removes it. ${NAME_API_KEY} takes it from that variable of the environment."`
 	Headers    map[string]string `json:"headers" doc:"Sent with every request. The values are shown as •••, and sent like this they stay."`
 	Timeout    string            `json:"timeout" example:"120s" doc:"For one attempt."`
 	MaxRetries *int              `json:"maxRetries" nullable:"false" doc:"Attempts after the first; 2."`
@@ -36,7 +36,7 @@ func (d *providerDocument) show(p agents.Provider) {
 }
 
 func (d *providerDocument) read() (p agents.Provider, wrong problem.Fields) {
-	p = agents.Provider{ID: d.ID, Name: nameOf(d.Name, d.ID), Type: d.Type, URL: given(d.URL), APIKey: secret.String(given(d.APIKey)), Headers: readHeaders(d.Headers),
+	p = agents.Provider{ID: d.ID, Name: nameOf(d.Name, d.ID), Type: d.Type, URL: given(d.URL), APIKey: readSecret(d.APIKey), Headers: readHeaders(d.Headers),
 		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultProviderTimeout), MaxRetries: d.MaxRetries, Template: given(d.Template)}
 	if d.MaxRetries != nil && *d.MaxRetries == agents.DefaultMaxRetries {
 		p.MaxRetries = nil
@@ -139,6 +139,17 @@ func given[T any](value *T) (v T) {
 		v = *value
 	}
 	return v
+}
+
+// readSecret knows what is left out from what is empty.
+func readSecret(given *string) secret.String {
+	switch {
+	case given == nil:
+		return ""
+	case *given == "":
+		return secret.Removed
+	}
+	return secret.String(*given)
 }
 
 func shownSecret(s secret.String) string {

@@ -26,7 +26,7 @@ type clientDocument struct {
 	Passthrough        bool               `json:"passthrough" doc:"Whether the prompt comes from the request."`
 	CommandID          *string            `json:"commandId" doc:"The command that it runs, without passthrough."`
 	Template           *string            `json:"template" doc:"Makes the prompt of the request, with passthrough."`
-	WebhookSecret      *string            `json:"webhookSecret" doc:"Signs the webhooks of its calls; null is a secret that follows from the token. Shown as •••; left out or sent like this, it stays."`
+	WebhookSecret      *string            `json:"webhookSecret" doc:"Signs the webhooks of its calls; null is a secret that follows from the token. Shown as •••; left out or sent like this, it stays; an empty text removes it."`
 	AllowedAgents      []string           `json:"allowedAgents" nullable:"false" doc:"Agents and flows; the first is the default."`
 	SyncTimeout        string             `json:"syncTimeout" example:"5m" doc:"How long a call waits for its answer."`
 	CancelOnDisconnect bool               `json:"cancelOnDisconnect"`
@@ -66,7 +66,7 @@ func (d *clientDocument) show(c clients.Client) {
 
 func (d *clientDocument) read() (c clients.Client, wrong problem.Fields) {
 	c = clients.Client{ID: d.ID, Name: nameOf(d.Name, d.ID), Passthrough: d.Passthrough, CommandID: given(d.CommandID), Template: given(d.Template),
-		WebhookSecret: secret.String(given(d.WebhookSecret)), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
+		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
 		CancelOnDisconnect: d.CancelOnDisconnect, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: given(d.MaxConcurrent)}
 	if d.Enabled != nil && !*d.Enabled {
 		c.Enabled = d.Enabled

@@ -79,7 +79,7 @@ func readClientForm(sent url.Values) clientForm {
 	return clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
 		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
-		MaxConcurrent: text("maxConcurrent"), webhookSecret: secret.String(text("webhookSecret"))}
+		MaxConcurrent: text("maxConcurrent"), webhookSecret: typedSecret(sent, "webhookSecret")}
 }
 
 // unixLines undoes what browsers do to the lines of a text: HTML's forms end them with CR LF.
@@ -105,7 +105,9 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 		item.RateLimit = &clients.RateLimit{Requests: readCount(&wrong, "rateLimit", f.RateRequests)}
 		readInto(&wrong, "rateLimit", f.RatePer, &item.RateLimit.Per)
 	}
-	for _, found := range item.Check() {
+	kept := item
+	kept.WebhookSecret = secret.String("").Revised(item.WebhookSecret)
+	for _, found := range kept.Check() {
 		if !says(wrong, found.Path) {
 			wrong = append(wrong, found)
 		}

@@ -11,6 +11,7 @@ type field struct {
 	Options                  []string // of a choice
 	Rows                     int      // of an area
 	Required, Checked        bool
+	Removable                bool // it has a kept secret that may go
 }
 
 // Must marks it as one that has to be filled in.

@@ -60,9 +60,18 @@ func (f nounForm[F]) Secret(path, label, value, help string) field {
 	case s.IsReference():
 		shown.Type, shown.Value = "text", value
 	case value != "":
-		shown.Placeholder = secret.Mask + " one is kept"
+		shown.Placeholder, shown.Removable = secret.Mask+" one is kept", !f.Managed
 	}
 	return shown
+}
+
+// typedSecret reads a field that Secret has drawn: what was typed, or that the kept one should go.
+func typedSecret(sent url.Values, path string) secret.String {
+	typed := secret.String(word(sent, path))
+	if typed == "" && sent.Has("remove-"+path) {
+		return secret.Removed
+	}
+	return typed
 }
 
 // Area is a field of many lines.

@@ -71,11 +71,11 @@ func readProvider(sent url.Values, have agents.Provider) (providerForm, agents.P
 	var wrong problem.Fields
 	f := providerForm{ID: word(sent, "id"), Name: word(sent, "name"), Type: word(sent, "type"), URL: word(sent, "url"), Timeout: word(sent, "timeout"),
 		MaxRetries: word(sent, "maxRetries"), Template: sent.Get("template"), APIKey: shownKey(have.APIKey)}
-	p := agents.Provider{ID: f.ID, Name: nameIn(sent), Type: f.Type, URL: f.URL, APIKey: secret.String(word(sent, "apiKey")), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
+	p := agents.Provider{ID: f.ID, Name: nameIn(sent), Type: f.Type, URL: f.URL, APIKey: typedSecret(sent, "apiKey"), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
 		Template: f.Template}
 	if p.APIKey.IsReference() {
 		f.APIKey = p.APIKey.Reveal()
-	} else if p.APIKey != "" {
+	} else if p.APIKey != "" && p.APIKey != secret.Removed {
 		f.Retype = true
 	}
 	if f.MaxRetries != "" {
@@ -123,9 +123,7 @@ func (w *Web) testConnection(ctx context.Context, _ string, f *nounForm[provider
 		return nil
 	}
 	withKept := typed.APIKey == "" && have.APIKey != ""
-	if withKept {
-		typed.APIKey = have.APIKey
-	}
+	typed.APIKey = have.APIKey.Revised(typed.APIKey)
 	for name, value := range typed.Headers {
 		if value == "" {
 			typed.Headers[name], withKept = have.Headers[name], true

@@ -43,6 +43,10 @@ func TestSecretsOfProvidersStay(t *testing.T) {
 		require.NotContains(t, body, hidden)
 	}
 	require.Contains(t, body, "••• one is kept")
+	require.Contains(t, n.typed("/admin/providers/acme", "url", "https://other.example").body, "must be given again")
+	require.Equal(t, http.StatusSeeOther, n.typed("/admin/providers/acme", "remove-apiKey", "true").StatusCode)
+	require.Empty(t, n.provider("acme").APIKey)
+	require.NotContains(t, n.get("/admin/providers/acme").body, "remove-apiKey")
 }
 
 func TestTypedSecretsAreNotEchoed(t *testing.T) {
@@ -67,7 +71,7 @@ func TestTypedSecretsAreNotEchoed(t *testing.T) {
 func TestConnectionOfAProvider(t *testing.T) {
 	n := newNouns(t)
 	n.fill()
-	_, err := n.editor.Providers.Update(context.Background(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: n.origin, Headers: map[string]secret.String{"X-Team": ""}}, 0)
+	_, err := n.editor.Providers.Update(context.Background(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: n.origin, APIKey: "sk-s3cret", Headers: map[string]secret.String{"X-Team": "h3ader"}}, 0)
 	require.NoError(t, err)
 
 	got := n.typed("/admin/providers/acme", "do", "models")
@@ -108,7 +112,7 @@ func TestConnectionOfAProvider(t *testing.T) {
 func TestModelsForAnAgent(t *testing.T) {
 	n := newNouns(t)
 	n.fill()
-	_, err := n.editor.Providers.Update(context.Background(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: n.origin}, 0)
+	_, err := n.editor.Providers.Update(context.Background(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: n.origin, APIKey: "sk-0ther"}, 0)
 	require.NoError(t, err)
 	got := n.typed("/admin/agents/writer", "do", "models", "systemPrompt", "Typed")
 	require.Equal(t, http.StatusOK, got.StatusCode)

@@ -1,10 +1,7 @@
 package config
 
 import (
-	"cmp"
 	"context"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -23,15 +20,18 @@ import (
 
 func (e *Editor) addSections() {
 	e.Providers = sectionOf(e, agents.SectionProviders, func(r *Resources) *[]agents.Provider { return &r.Providers }, e.made.Providers)
-	e.Providers.merge, e.Providers.check = mergeProvider, e.checkProvider
+	e.Providers.prepare = func(p agents.Provider) agents.Provider { return mergeProvider(agents.Provider{}, p) }
+	e.Providers.merge, e.Providers.check, e.Providers.moves = mergeProvider, e.checkProvider, movesProvider
 	e.Agents = sectionOf(e, agents.SectionAgents, func(r *Resources) *[]agents.Agent { return &r.Agents }, e.made.Agents)
 	e.Agents.check = checkAgent
 	e.Flows = sectionOf(e, agents.SectionFlows, func(r *Resources) *[]agents.Flow { return &r.Flows }, e.made.Flows)
 	e.Commands = sectionOf(e, SectionCommands, func(r *Resources) *[]commands.Command { return &r.Commands }, e.made.Commands)
 	e.Clients = &Section[clients.Client]{editor: e, name: SectionClients, part: func(r *Resources) *[]clients.Client { return &r.Clients },
-		storage: e.made.Clients, create: e.made.Clients.CreateIn, remove: e.made.Clients.Delete, merge: mergeClient, check: checkClient}
+		storage: e.made.Clients, create: e.made.Clients.CreateIn, remove: e.made.Clients.Delete,
+		prepare: func(c clients.Client) clients.Client { return mergeClient(clients.Client{}, c) }, merge: mergeClient, check: checkClient}
 	e.Endpoints = sectionOf(e, SectionEndpoints, func(r *Resources) *[]deliveries.Endpoint { return &r.Endpoints }, e.made.Endpoints.Resources)
 	e.Endpoints.prepare, e.Endpoints.merge, e.Endpoints.check = deliveries.Endpoint.Prepared, deliveries.Endpoint.Revised, checkEndpoint
+	e.Endpoints.moves = movesEndpoint
 	e.Endpoints.remove = e.made.Endpoints.RemoveIn
 	e.Endpoints.create = func(tx *gorm.DB, item deliveries.Endpoint) (secret.String, error) {
 		return item.Secret, e.made.Endpoints.Create(tx, item)
@@ -42,33 +42,6 @@ func (e *Editor) addSections() {
 func sectionOf[T noun](e *Editor, name string, part func(*Resources) *[]T, kept *store.Resources[T]) *Section[T] {
 	return &Section[T]{editor: e, name: name, part: part, storage: kept, remove: kept.Delete,
 		create: func(tx *gorm.DB, item T) (secret.String, error) { return "", kept.Create(tx, item) }}
-}
-
-func mergeProvider(have, wanted agents.Provider) agents.Provider {
-	wanted.APIKey = keep(have.APIKey, wanted.APIKey)
-	wanted.Headers = keepHeaders(have.Headers, wanted.Headers)
-	return wanted
-}
-
-func mergeClient(have, wanted clients.Client) clients.Client {
-	wanted.WebhookSecret = keep(have.WebhookSecret, wanted.WebhookSecret)
-	return wanted
-}
-
-// keep returns the secret that was there when nothing is said about it, or what is shown in its place.
-func keep(have, wanted secret.String) secret.String {
-	if wanted == secret.Mask {
-		return have
-	}
-	return cmp.Or(wanted, have)
-}
-
-func keepHeaders(have, wanted map[string]secret.String) map[string]secret.String {
-	wanted = maps.Clone(wanted)
-	for name, value := range wanted {
-		wanted[name] = keep(have[name], value)
-	}
-	return wanted
 }
 
 // checkProvider also finds what otherwise comes to light with the provider's first agent.
@@ -86,20 +59,6 @@ func (e *Editor) checkProvider(_ *Config, _ Resources, p agents.Provider) (found
 			if path, ofProvider := strings.CutPrefix(f.Path, "provider."); ofProvider {
 				found.Add(path, "%s", f.Message)
 			}
-		}
-	}
-	return found
-}
-
-const onlyShown = "must be the secret itself: ••• is only what is shown in its place"
-
-func checkSecrets(headers map[string]secret.String) (found problem.Fields) {
-	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		switch value := headers[name]; {
-		case value == secret.Mask:
-			found.Add(name, onlyShown)
-		case value.IsReference():
-			found.Add(name, "cannot refer to a variable: that is for the configuration file")
 		}
 	}
 	return found

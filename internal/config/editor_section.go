@@ -24,6 +24,7 @@ type Section[T noun] struct {
 	create  func(tx *gorm.DB, item T) (secret.String, error)          // adds one and returns what is shown of it this once
 	remove  func(tx *gorm.DB, id string, version int64) error         // with what belongs to it
 	merge   func(have, wanted T) T                                    // lets secrets stay that were left out; nil takes wanted
+	moves   func(have, wanted T) problem.Fields                       // refuses to send what is kept elsewhere; nil for nothing
 	check   func(c *Config, planned Resources, item T) problem.Fields // what the catalog does not; nil for nothing
 }
 
@@ -99,7 +100,7 @@ func (s *Section[T]) Create(ctx context.Context, who string, item T) (record sto
 }
 
 // Update changes one to item. version is the one that the change was made for, 0 for any; an Outdated "changed_since"
-// says that somebody else was faster. Secrets that are absent or masked stay as they are.
+// says that somebody else was faster. Secrets change as secret.String's Revised says.
 func (s *Section[T]) Update(ctx context.Context, who string, item T, version int64) (record store.Record[T], err error) {
 	id := item.Key()
 	var have T
@@ -122,7 +123,13 @@ func (s *Section[T]) Update(ctx context.Context, who string, item T, version int
 			}
 			return have, next, nil
 		},
-		check: func(c *Config, planned Resources) problem.Fields { return s.checkOf(next)(c, planned) },
+		check: func(c *Config, planned Resources) problem.Fields {
+			found := s.checkOf(next)(c, planned)
+			if s.moves != nil {
+				found = append(found, s.moves(have, item)...)
+			}
+			return found
+		},
 		write: func(tx *gorm.DB) error {
 			_, err := s.storage.Change(tx, id, at, func(item *T) error {
 				*item = next

@@ -225,7 +225,7 @@ func TestEditorMendsWhatIsBroken(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "model", broken.Warnings[0].Path)
 		// Others that were broken before don't stand in the way of a change.
-		_, err = b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Name: "P", Type: "openai"}, 0)
+		_, err = b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Name: "P", Type: "openai", URL: "https://example.com"}, 0)
 		require.NoError(t, err)
 		_, err = b.Agents.Update(ctx, "mia", agents.Agent{ID: "a", Provider: "p", Model: "m2"}, 0)
 		require.NoError(t, err)
@@ -239,7 +239,7 @@ func TestEditorKeepsSecrets(t *testing.T) {
 	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
 		b.fill(ctx)
 		for name, given := range map[string]secret.String{"absent": "", "masked": secret.Mask} {
-			_, err := b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Name: name, Type: "openai", APIKey: given, Headers: map[string]secret.String{"X-Key": secret.Mask, "X-New": "n3w"}}, 0)
+			_, err := b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Name: name, Type: "openai", URL: "https://Example.com:443/v2", APIKey: given, Headers: map[string]secret.String{"X-Key": secret.Mask, "X-New": "n3w"}}, 0)
 			require.NoError(t, err)
 			have, err := b.Providers.Get(ctx, "p")
 			require.NoError(t, err)
@@ -268,6 +268,56 @@ func TestEditorKeepsSecrets(t *testing.T) {
 	})
 }
 
+func TestEditorSendsKeptSecretsNowhereElse(t *testing.T) {
+	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
+		b.fill(ctx)
+		_, err := b.Endpoints.Update(ctx, "mia", deliveries.Endpoint{ID: "e", URL: "https://example.com/hook", Headers: map[string]secret.String{"Authorization": "Bearer s3cret"}}, 0)
+		require.NoError(t, err)
+		for _, url := range []string{"https://evil.example/v1", "http://example.com", "https://example.com:444", "https://example.com.evil.example", ""} {
+			wanted := agents.Provider{ID: "p", Type: "openai", URL: url, Headers: map[string]secret.String{"X-Key": secret.Mask}}
+			_, err := b.Providers.Update(ctx, "mia", wanted, 0)
+			require.Equal(t, []string{"apiKey", "headers.X-Key"}, fieldsIn(err), url)
+			if url == "" {
+				continue
+			}
+			_, err = b.Endpoints.Update(ctx, "mia", deliveries.Endpoint{ID: "e", URL: url, Headers: map[string]secret.String{"Authorization": secret.Mask}}, 0)
+			require.Contains(t, fieldsIn(err), "headers.Authorization", url)
+		}
+		_, err = b.Endpoints.Update(ctx, "mia", deliveries.Endpoint{ID: "e", URL: "https://other.example"}, 0)
+		require.NoError(t, err, "the secret that signs is never sent")
+		_, err = b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://other.example", APIKey: "sk-of-other"}, 0)
+		require.NoError(t, err)
+		_, err = b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://third.example", APIKey: "${GOOD_API_KEY}"}, 0)
+		require.NoError(t, err)
+		_, err = b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://fourth.example"}, 0)
+		require.NoError(t, err, "the name of a variable is no secret")
+	})
+}
+
+func TestEditorRemovesSecrets(t *testing.T) {
+	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
+		b.fill(ctx)
+		_, err := b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://other.example", APIKey: secret.Removed}, 0)
+		require.NoError(t, err)
+		provider, err := b.Providers.Get(ctx, "p")
+		require.NoError(t, err)
+		require.Empty(t, provider.Item.APIKey)
+
+		client := clients.Client{ID: "new", Passthrough: true, AllowedAgents: []string{"a"}, WebhookSecret: secret.Removed}
+		_, _, err = b.Clients.Create(ctx, "mia", client)
+		require.NoError(t, err)
+		client.WebhookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+		_, err = b.Clients.Update(ctx, "mia", client, 0)
+		require.NoError(t, err)
+		client.WebhookSecret = secret.Removed
+		_, err = b.Clients.Update(ctx, "mia", client, 0)
+		require.NoError(t, err)
+		made, err := b.Clients.Get(ctx, "new")
+		require.NoError(t, err)
+		require.Empty(t, made.Item.WebhookSecret)
+	})
+}
+
 func TestEditorRotatesTokens(t *testing.T) {
 	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
 		old := b.fill(ctx)
@@ -290,7 +340,7 @@ func TestEditorRotatesTokens(t *testing.T) {
 func TestEditorWritesTheAuditList(t *testing.T) {
 	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
 		b.fill(ctx)
-		_, err := b.Providers.Update(ctx, "ben", agents.Provider{ID: "p", Type: "openai", APIKey: "sk-an0ther", Headers: map[string]secret.String{"X-Key": secret.Mask}}, 0)
+		_, err := b.Providers.Update(ctx, "ben", agents.Provider{ID: "p", Type: "openai", URL: "https://example.com", APIKey: "sk-an0ther", Headers: map[string]secret.String{"X-Key": secret.Mask}}, 0)
 		require.NoError(t, err)
 		require.NoError(t, b.Note(ctx, "ben", "resend", "deliveries", "dlv_1", nil))
 		entries, _, err := b.store.AuditEntries(ctx, store.AuditQuery{Section: "providers", Limit: 10})

@@ -9,11 +9,26 @@ import (
 // Mask is what a secret looks like wherever it is printed.
 const Mask = "•••"
 
+// Removed is what a change gives for a kept secret that is to be kept no longer. It never is one.
+const Removed String = "\x00removed"
+
 // String is a secret in memory. It reads from YAML and JSON like any string, and prints, logs and marshals as Mask.
 type String string
 
 // Reveal returns the secret itself, for the one place that needs it.
 func (s String) Reveal() string { return string(s) }
+
+// Revised is what a kept secret becomes when a change gives wanted for it: nothing, or what is shown in its place, leaves it
+// as it is; Removed takes it away.
+func (s String) Revised(wanted String) String {
+	switch {
+	case wanted == Removed:
+		return ""
+	case wanted == "", wanted == Mask && s != "":
+		return s
+	}
+	return wanted
+}
 
 func (s String) mask() string {
 	if s == "" {
