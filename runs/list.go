@@ -12,6 +12,10 @@ import (
 const (
 	DefaultPage = 50
 	MaxPage     = 200
+	// maxPageBytes ends a page of long texts before its limit.
+	maxPageBytes = 8 << 20
+	// briefInput is how much of its input a brief run has, in letters.
+	briefInput = 200
 )
 
 // Query asks for a client's runs, newest first.
@@ -21,9 +25,11 @@ type Query struct {
 	Agent    string // empty for any
 	Limit    int    // 1 to MaxPage
 	Cursor   string // of the page before; empty for the first
+	Brief    bool   // the beginning of the input is enough, and the output is not needed
 }
 
-// List returns a page of runs, without their nodes, and the cursor of the next; no cursor says that there is none.
+// List returns a page of runs, without their nodes, and the cursor of the next; no cursor says that there is none. A page
+// may have fewer than its limit when their texts are long.
 func (s *Service) List(ctx context.Context, q Query) (list []*Run, next string, err error) {
 	below, err := q.cursors().Below(q.Cursor)
 	if err != nil {
@@ -47,20 +53,35 @@ func (s *Service) List(ctx context.Context, q Query) (list []*Run, next string, 
 	if q.Agent != "" {
 		add("workflow_id = ?", q.Agent)
 	}
-	var rows []row
-	err = s.Store.Read(ctx).Raw("SELECT * FROM runs WHERE "+strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT ?", append(values, q.Limit+1)...).Scan(&rows).Error
+	rows, err := s.Store.Read(ctx).Raw("SELECT "+q.columns()+" FROM runs WHERE "+strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT ?", append(values, q.Limit+1)...).Rows()
 	if err != nil {
 		return nil, "", fmt.Errorf("list runs: %w", err)
 	}
-	if len(rows) > q.Limit {
-		rows = rows[:q.Limit]
-		next = q.cursors().After(rows[q.Limit-1].ID)
+	defer rows.Close()
+	for size := 0; rows.Next(); {
+		if len(list) == q.Limit || size > maxPageBytes {
+			next = q.cursors().After(list[len(list)-1].ID)
+			break
+		}
+		var w row
+		if err := s.Store.Read(ctx).ScanRows(rows, &w); err != nil {
+			return nil, "", fmt.Errorf("list runs: %w", err)
+		}
+		size += len(w.Input) + len(deref(w.Output))
+		list = append(list, w.run())
 	}
-	list = make([]*Run, len(rows))
-	for i := range rows {
-		list[i] = rows[i].run()
+	if err := rows.Err(); err != nil {
+		return nil, "", fmt.Errorf("list runs: %w", err)
 	}
 	return list, next, nil
+}
+
+func (q Query) columns() string {
+	if !q.Brief {
+		return "*"
+	}
+	return "id, status, client_id, workflow_id, kind, source, session_id, metadata, error_code, error_message, error_kind, prompt_tokens, completion_tokens, total_tokens, " +
+		fmt.Sprintf("priority, attempts, crashes, created_at, received_at, started_at, completed_at, substr(input, 1, %d) AS input", briefInput)
 }
 
 func (q Query) cursors() store.Cursors {

@@ -88,7 +88,7 @@ func (r clientRow) Prompt() string {
 
 // lastCallOf finds the newest run of a client; nil when there is none.
 func (w *Web) lastCallOf(ctx context.Context, id string) (*lastCall, error) {
-	list, _, err := w.Desk.Runs.List(ctx, runs.Query{ClientID: id, Limit: 1})
+	list, _, err := w.Desk.Runs.List(ctx, runs.Query{ClientID: id, Limit: 1, Brief: true})
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}

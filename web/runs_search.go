@@ -116,7 +116,7 @@ type foundRuns struct {
 
 // findRuns looks for a page of runs. What the database can't tell it reads, newest first, as many as there is time for.
 func (w *Web) findRuns(ctx context.Context, f runFilter) (found foundRuns, err error) {
-	q := runs.Query{ClientID: f.Client, Agent: f.Agent, Status: runs.Status(f.Status), Limit: runs.DefaultPage, Cursor: f.Cursor}
+	q := runs.Query{ClientID: f.Client, Agent: f.Agent, Status: runs.Status(f.Status), Limit: runs.DefaultPage, Cursor: f.Cursor, Brief: true}
 	until := w.Now().Add(maxLookTime)
 	for {
 		var list []*runs.Run

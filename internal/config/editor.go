@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -50,6 +51,7 @@ type Editor struct {
 
 	made     EditorConfig
 	sections []loader
+	known    atomic.Pointer[known]
 }
 
 // loader fills its section of what the database has.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"reflect"
@@ -54,6 +55,32 @@ func wouldBreak(wanted change, names []string, fields problem.Fields) error {
 	}
 	p.Fields = fields
 	return p
+}
+
+// known is what was found wrong with the resources when they were last looked at.
+type known struct {
+	config   *Config
+	revision int64
+	wrong    map[resourceKey]problem.Fields
+}
+
+// wrongNow is what is wrong with the resources as they are. They are judged once, until something changes: a page of
+// flows with a thousand steps is drawn more often than the flows are changed.
+func (e *Editor) wrongNow(ctx context.Context, c *Config) (map[resourceKey]problem.Fields, error) {
+	revision, err := e.made.Store.Revision(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if last := e.known.Load(); last != nil && last.config == c && last.revision == revision {
+		return last.wrong, nil
+	}
+	stored, err := e.stored(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := &known{c, revision, e.wrongWith(c, stored)}
+	e.known.Store(now)
+	return now.wrong, nil
 }
 
 // wrongWith finds what is wrong with the resources of the file and of the database when they are together.

@@ -41,12 +41,11 @@ func (s *Section[T]) List(ctx context.Context) ([]store.Record[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	stored, err := s.editor.stored(ctx)
+	c := s.editor.made.Config()
+	wrong, err := s.editor.wrongNow(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	c := s.editor.made.Config()
-	wrong := s.editor.wrongWith(c, stored)
 	var list []store.Record[T]
 	for _, item := range *s.part(&c.Resources) {
 		list = append(list, store.Record[T]{Item: item, Origin: FromConfig, Warnings: wrong[s.key(item.Key())]})

@@ -44,4 +44,5 @@ ALTER TABLE runs ADD COLUMN latency BIGINT GENERATED ALWAYS AS (
          ELSE (completed_at - started_at) / 10000 * 10000 END) STORED;
 CREATE INDEX runs_by_hour ON runs (hour, status, latency, total_tokens);
 CREATE INDEX runs_by_status ON runs (status, id) WHERE status <> 'COMPLETED';
+CREATE INDEX runs_by_workflow ON runs (workflow_id, id);
 CREATE INDEX deliveries_delivered ON deliveries (created_at) WHERE status = 'DELIVERED';
