@@ -90,3 +90,28 @@ func query(ctx context.Context, database, statement string, row func(*sql.Rows) 
 	}
 	return rows.Err()
 }
+
+// plantDeliveries gives every run that has none the deliveries of its two events, as an endpoint "ops" would have had them.
+// One of a hundred has failed. No gateway may be working on the database.
+func plantDeliveries(ctx context.Context, database string) error {
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: url.PathEscape(database)}).String())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for _, statement := range []string{
+		`INSERT INTO deliveries (id, lane, endpoint_id, run_id, event_id, type, client_id, workflow_id, status, reason, attempts, tries, first_at, due_at, status_code, error_code, error, created_at, completed_at)
+		 SELECT 'dlv_' || substr(id, 5, 10) || n || substr(id, 16), 'endpoint:ops', 'ops', id, 'evt_' || substr(id, 5, 10) || n || substr(id, 16), CASE n WHEN 'A' THEN 'run.started' ELSE 'run.completed' END, client_id, workflow_id,
+		 CASE bad WHEN 1 THEN 'FAILED' ELSE 'DELIVERED' END, 'first', 1, 1, created_at, created_at, CASE bad WHEN 1 THEN 500 ELSE 200 END,
+		 CASE bad WHEN 1 THEN 'status' END, CASE bad WHEN 1 THEN 'It answered 500 Internal Server Error.' END, created_at, created_at
+		 FROM (SELECT *, rowid % 100 = 0 AS bad FROM runs WHERE true), (SELECT 'A' AS n UNION SELECT 'B') WHERE id NOT IN (SELECT run_id FROM deliveries)`,
+		`INSERT INTO attempts (delivery_id, number, reason, url, request_headers, status_code, response_body, started_at, duration_us)
+		 SELECT id, 1, 'first', 'https://ops.example/hook', '{"Content-Type":"application/json"}', status_code, 'ok', created_at, 12000 FROM deliveries
+		 WHERE id NOT IN (SELECT delivery_id FROM attempts)`,
+	} {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("put deliveries on record: %w", err)
+		}
+	}
+	return nil
+}

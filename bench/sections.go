@@ -28,6 +28,10 @@ func sections(folder string) []section {
 		{"hanging", hanging},
 		{"followers", followers},
 		{"recovery", recovery},
+		{"tabs", func(ctx context.Context, l *lab) (report.Section, error) {
+			return withTabs(ctx, l, filepath.Join(folder, "tabs"))
+		}},
+		{"pages", func(ctx context.Context, l *lab) (report.Section, error) { return pages(ctx, l, used) }},
 		{"startup", func(ctx context.Context, l *lab) (report.Section, error) { return startup(ctx, l, used) }},
 	}
 }

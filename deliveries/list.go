@@ -33,21 +33,9 @@ func (s *Service) List(ctx context.Context, q Query) (list []*Delivery, next str
 	if err != nil {
 		return nil, "", err
 	}
-	where, values := []string{"id < ?"}, []any{below}
-	for column, value := range map[string]string{"endpoint_id": q.EndpointID, "run_id": q.RunID} {
-		if value != "" {
-			where, values = append(where, column+" = ?"), append(values, value)
-		}
-	}
-	switch q.Status {
-	case "":
-	case Pending, Sending, Failed:
-		where = append(where, "status = '"+string(q.Status)+"'") // the database knows its small index by the word
-	default:
-		where, values = append(where, "status = ?"), append(values, string(q.Status))
-	}
+	where, values := q.conditions(below)
 	var rows []row
-	err = s.Store.Read(ctx).Raw("SELECT * FROM deliveries WHERE "+strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT ?", append(values, q.Limit+1)...).Scan(&rows).Error
+	err = s.Store.Read(ctx).Raw("SELECT * FROM deliveries WHERE "+where+" ORDER BY id DESC LIMIT ?", append(values, q.Limit+1)...).Scan(&rows).Error
 	if err != nil {
 		return nil, "", fmt.Errorf("list deliveries: %w", err)
 	}
@@ -60,6 +48,32 @@ func (s *Service) List(ctx context.Context, q Query) (list []*Delivery, next str
 		list[i] = rows[i].delivery()
 	}
 	return list, next, nil
+}
+
+// conditions are those of the list of deliveries whose ids are less than below.
+func (q Query) conditions(below string) (where string, values []any) {
+	where, values = "id < ?", []any{below}
+	add := func(condition string, value any) { where, values = where+" AND "+condition, append(values, value) }
+	switch {
+	case q.EndpointID != "" && q.Status == Pending:
+		add("lane = ?", endpointLanes+q.EndpointID) // which the index of those that wait begins with
+	case q.EndpointID != "":
+		add("endpoint_id = ?", q.EndpointID)
+	}
+	if q.RunID != "" {
+		add("run_id = ?", q.RunID)
+	}
+	if q.Status == "" {
+		return where, values
+	}
+	if q.Status == Delivered || q.RunID != "" {
+		add("status = ?", string(q.Status))
+		return where, values
+	}
+	// Of the others there are few as a rule, and an index that has them alone. The database knows it by the word, and takes
+	// it when it may not sort by the id: else it looks for the few among all.
+	where += " AND status = '" + string(q.Status) + "'"
+	return "id IN (SELECT id FROM deliveries WHERE " + strings.Replace(where, "id <", "id || '' <", 1) + " ORDER BY id || '' DESC LIMIT ?)", append(values, q.Limit+1)
 }
 
 // Get returns a delivery with its attempts, the first first. A NotFound says that there is none of that id.
