@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
@@ -86,11 +87,7 @@ func (s *Server) finish(api huma.API) {
 			orNullSchemas(schemas[name])
 		}
 	}
-	body, err := document.MarshalJSON()
-	if err != nil {
-		panic(err) // the routes above are wrong, which no input can cause
-	}
-	s.document = body
+	s.document = sync.OnceValues(document.MarshalJSON) // which takes as long as the rest of a start, and few ask for it
 }
 
 // orNullSchemas lets an error be null where there is none: huma cannot say that of objects.
@@ -111,6 +108,10 @@ func operationsOf(item *huma.PathItem) map[string]*huma.Operation {
 
 // openAPI answers with the document of all routes.
 func (s *Server) openAPI(c echo.Context) error {
+	document, err := s.document()
+	if err != nil {
+		return fmt.Errorf("write the OpenAPI document: %w", err)
+	}
 	c.Response().Header().Set("Cache-Control", "no-cache")
-	return c.Blob(http.StatusOK, "application/json", s.document)
+	return c.Blob(http.StatusOK, "application/json", document)
 }

@@ -72,7 +72,7 @@ type Server struct {
 	Config
 	echo       *echo.Echo
 	statistics *runs.Statistics
-	document   []byte // OpenAPI, as JSON
+	document   func() ([]byte, error) // OpenAPI, as JSON
 	refusedLog *refusedLog
 	http       *http.Server
 	draining   atomic.Bool

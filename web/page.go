@@ -20,8 +20,8 @@ import (
 var templateFiles embed.FS
 
 // page is one screen. To add one, write clients.go with a method of Web that returns it, templates/clients.html, and a
-// line in Web.pages; its entry of the menu lights up by itself. A page is drawn once with its sample when the process
-// starts, so that a mistake in a template shows then.
+// line in Web.pages; its entry of the menu lights up by itself. A test draws every page with its sample, so that a mistake in
+// a template shows there: a gateway that starts does without, and parses a page when it is first asked for.
 type page struct {
 	path     string // as Echo takes it: "/admin/clients/:id"
 	template string // "clients" for templates/clients.html
@@ -29,7 +29,7 @@ type page struct {
 	open     bool // for those who aren't signed in, too
 	// data is what the template shows. To send the browser elsewhere instead it answers itself and returns nil.
 	data   func(c echo.Context) (any, error)
-	sample any
+	sample any // data with something of everything, for the test that draws every page
 	// posts are the forms of the page, by path. They answer with a redirect, or draw the page again to show what is wrong.
 	posts map[string]echo.HandlerFunc
 }
@@ -42,33 +42,49 @@ type view struct {
 	Data    any
 }
 
-// screens are the parsed templates.
+// screens are the templates.
 type screens struct {
 	version   string
-	templates map[string]*template.Template
+	templates map[string]func() (*template.Template, error)
 	packers   sync.Pool
 }
 
-func newScreens(version string, files assets, pages []page) (*screens, error) {
-	s := &screens{version: version, templates: map[string]*template.Template{}}
-	layout, err := template.New("layout.html").Funcs(functions(files)).ParseFS(templateFiles, "templates/layout.html", "templates/parts/*.html")
+func newScreens(version string, files assets, pages []page) *screens {
+	s := &screens{version: version, templates: map[string]func() (*template.Template, error){}}
+	layout := sync.OnceValues(func() (*template.Template, error) {
+		return template.New("layout.html").Funcs(functions(files)).ParseFS(templateFiles, "templates/layout.html", "templates/parts/*.html")
+	})
+	for _, p := range pages {
+		s.templates[p.template] = sync.OnceValues(func() (*template.Template, error) { return parsePage(layout, p.template) })
+	}
+	s.packers.New = func() any { return gzip.NewWriter(io.Discard) }
+	return s
+}
+
+func parsePage(layout func() (*template.Template, error), name string) (*template.Template, error) {
+	frame, err := layout()
 	if err != nil {
 		return nil, fmt.Errorf("parse the layout: %w", err)
 	}
-	for _, p := range pages {
-		t, err := template.Must(layout.Clone()).ParseFS(templateFiles, "templates/"+p.template+".html")
-		if err != nil {
-			return nil, fmt.Errorf("parse the page %s: %w", p.template, err)
-		}
-		s.templates[p.template] = t
-		for _, who := range []string{"", administrator} {
-			if err := t.Execute(io.Discard, s.view(p, p.path, who, p.sample)); err != nil {
-				return nil, fmt.Errorf("try the page %s: %w", p.template, err)
-			}
-		}
+	if frame, err = frame.Clone(); err != nil {
+		return nil, fmt.Errorf("copy the layout: %w", err)
 	}
-	s.packers.New = func() any { return gzip.NewWriter(io.Discard) }
-	return s, nil
+	page, err := frame.ParseFS(templateFiles, "templates/"+name+".html")
+	if err != nil {
+		return nil, fmt.Errorf("parse the page %s: %w", name, err)
+	}
+	return page, nil
+}
+
+func (s *screens) execute(p page, to io.Writer, v view) error {
+	t, err := s.templates[p.template]()
+	if err != nil {
+		return err
+	}
+	if err := t.Execute(to, v); err != nil {
+		return fmt.Errorf("draw the page %s: %w", p.template, err)
+	}
+	return nil
 }
 
 func (s *screens) view(p page, path, who string, data any) view {
@@ -82,8 +98,8 @@ func (s *screens) view(p page, path, who string, data any) view {
 // draw answers with a page. It is whole before its first byte is sent, so that a failure is answered as one.
 func (s *screens) draw(c echo.Context, status int, p page, data any) error {
 	var body bytes.Buffer
-	if err := s.templates[p.template].Execute(&body, s.view(p, c.Request().URL.Path, whoIs(c), data)); err != nil {
-		return fmt.Errorf("draw the page %s: %w", p.template, err)
+	if err := s.execute(p, &body, s.view(p, c.Request().URL.Path, whoIs(c), data)); err != nil {
+		return err
 	}
 	header := c.Response().Header()
 	protect(header)

@@ -48,7 +48,7 @@ type Web struct {
 	origin   *http.CrossOriginProtection
 }
 
-// New returns the pages. An error is a mistake in a template, or in the assets.
+// New returns the pages. An error is a mistake in the assets.
 func New(c Config) (*Web, error) {
 	files, err := fs.Sub(assetFiles, "assets")
 	if err != nil {
@@ -71,8 +71,8 @@ func newWeb(c Config, files fs.FS) (*Web, error) {
 	if missing := w.assets.missing(); len(missing) > 0 {
 		c.Log.Warn("the pages lack assets, and look plain: build with make, which gets them", slog.Any("missing", missing))
 	}
-	w.screens, err = newScreens(c.Version, w.assets, append(w.pages(), troublePage()))
-	return w, err
+	w.screens = newScreens(c.Version, w.assets, append(w.pages(), troublePage()))
+	return w, nil
 }
 
 // pages are all of them.

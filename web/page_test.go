@@ -1,0 +1,24 @@
+package web
+
+import (
+	"io"
+	"io/fs"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A mistake in a template shows with what its page may have to show.
+func TestEveryPageDrawsItsSample(t *testing.T) {
+	files, err := fs.Sub(assetFiles, "assets")
+	require.NoError(t, err)
+	all, err := loadAssets(files)
+	require.NoError(t, err)
+	pages := append((&Web{}).pages(), troublePage())
+	s := newScreens("1.2.3", all, pages)
+	for _, p := range pages {
+		for _, who := range []string{"", administrator} {
+			require.NoError(t, s.execute(p, io.Discard, s.view(p, p.path, who, p.sample)), p.path)
+		}
+	}
+}
