@@ -11,6 +11,7 @@ import (
 	"beckon/commands"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 )
 
 // Member is a client in force, with everything at hand that a call needs.
@@ -38,9 +39,17 @@ func (m *Member) Choose(wanted string) (string, error) {
 		return m.AllowedAgents[0], nil
 	}
 	if !slices.Contains(m.AllowedAgents, wanted) {
-		return "", problem.New(problem.Denied, "agent_not_allowed", "This client may not use the agent it asked for. Its allowedAgents do not name it.")
+		return "", notAllowed(wanted)
 	}
 	return wanted, nil
+}
+
+// notAllowed names the agent where it can be the name of one: anything else that a caller has sent is not repeated.
+func notAllowed(wanted string) error {
+	if store.ValidID(wanted) {
+		return problem.New(problem.Denied, "agent_not_allowed", "This client may not use the agent %q. Its allowedAgents do not name it.", wanted)
+	}
+	return problem.New(problem.Denied, "agent_not_allowed", "This client may not use the agent it asked for. Its allowedAgents do not name it.")
 }
 
 // CallbackSecrets are what sign the callbacks of the client's calls, newest first: its own secret, or what follows from

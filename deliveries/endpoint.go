@@ -76,7 +76,7 @@ func (e Endpoint) Check() (found problem.Fields) {
 		found.Add("url", "%s", reason(err))
 	}
 	e.checkSignature(&found)
-	if _, err := parseFormat(e.Format); err != nil {
+	if err := e.checkFormat(); err != nil {
 		found.Add("format", "%s", reason(err))
 	}
 	found.Under("events", checkNames(e.Events))

@@ -48,12 +48,29 @@ func TestCheckTakesEveryOption(t *testing.T) {
 	require.Empty(t, deliveries.Endpoint{URL: "https://example.com/hook", Signature: "hmac-sha256-hex", Secret: "a-shared-secret-of-theirs"}.Check())
 }
 
+// What only some events have, and what callers choose, may be missing in others.
+func TestATemplateNeedNotFitEveryEvent(t *testing.T) {
+	for _, text := range []string{
+		`{"text": {{json .error.message}}}`, `{"text": {{json .data.reason}}}`, `{"text": {{json .data.attempts}}}`, `{"text": {{json .data.message}}}`,
+		`{"node": {{json .data.nodeId}}}`, `{"text": {{json .metadata.orderId}}}`, `{{with .metadata}}{"text": {{json .orderId}}}{{end}}`,
+		`{"result": {{.data.output}}}`, `{"text": "{{.data.output}}"}`, `{{.data.output}}`,
+		`{{if eq .workflowId "other"}}{"text": "x"}{{end}}`, `{"text": {{if eq .workflowId "writer"}}1{{end}}}`, `{{if eq .type "lead.won"}}{"won": true}{{else}}none{{end}}`,
+		`{{define "a"}}{"text": {{json .type}}}{{end}}{{template "a" .}}`,
+	} {
+		e := deliveries.Endpoint{ID: "ops", URL: "https://example.com", Secret: key, Format: text, Events: []string{"lead.won"}, Agents: []string{"writer"}}
+		require.Empty(t, e.Check(), text)
+	}
+}
+
 func TestCheckRefuses(t *testing.T) {
 	many := func(n int, name string) (names []string) {
 		for i := range n {
 			names = append(names, fmt.Sprintf(name, i))
 		}
 		return names
+	}
+	format := func(text string) func(*deliveries.Endpoint) {
+		return func(e *deliveries.Endpoint) { e.Format = text }
 	}
 	headers := func(name, value string) func(*deliveries.Endpoint) {
 		return func(e *deliveries.Endpoint) { e.Headers = map[string]secret.String{name: secret.String(value)} }
@@ -73,6 +90,10 @@ func TestCheckRefuses(t *testing.T) {
 		"bad old secret":    {func(e *deliveries.Endpoint) { e.PreviousSecret = "hunter22" }, "previousSecret", "whsec_"},
 		"bad format":        {func(e *deliveries.Endpoint) { e.Format = "xml" }, "format", "cloudevents"},
 		"bad template":      {func(e *deliveries.Endpoint) { e.Format = "{\n{{nope .x}}}" }, "format", "line 2"},
+		"no brace":          {format(`{"text": {{json .type}}`), "format", `of the event run.completed it makes {"text": "run.completed", which ends too early`},
+		"no JSON":           {format("{\n\"text\": {{.type}}}"), "format", "which is not JSON from line 2, column 9 on"},
+		"no such member":    {format(`{"text": {{json .data.outptu}}}`), "format", `cannot be made of any event: line 1, column 20: there is no "outptu"`},
+		"long nonsense":     {format(strings.Repeat("x", 500) + "{{.type}}"), "format", strings.Repeat("x", 120) + "…, which"},
 		"bad event":         {func(e *deliveries.Endpoint) { e.Events = []string{"run.failed", "Run.Failed"} }, "events[1]", "lower-case"},
 		"long event":        {func(e *deliveries.Endpoint) { e.Events = []string{strings.Repeat("a", 129)} }, "events[0]", "128"},
 		"event twice":       {func(e *deliveries.Endpoint) { e.Events = []string{"a.b", "c", "a.b"} }, "events[2]", "twice"},

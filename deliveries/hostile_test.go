@@ -72,8 +72,8 @@ func TestWhatReceiversDo(t *testing.T) {
 		"private":          {to("http://10.0.0.1/"), "refused_address", "egress.allowPrivate", 0, ""},
 		"not-tls":          {to(strings.Replace(r.URL, "http:", "https:", 1)), "tls", "TLS", 0, ""},
 		"no-json":          {template(`{"text": {{ .data.output }}}`), "invalid_template_output", "JSON", 0, ""},
-		"no-field":         {template(`{"text": {{ json .nothing }}}`), "template_failed", "nothing", 0, ""},
-		"ten-megabytes":    {template(`{"text": "{{ range (list 1 2 3 4 5 6 7 8 9 10) }}{{ range (list 1 2 3 4 5 6 7 8 9 10) }}{{ range (list 1 2 3 4 5 6 7 8 9 10) }}` + strings.Repeat("x", 10<<10) + `{{ end }}{{ end }}{{ end }}"}`), "template_failed", "larger than", 0, ""},
+		"no-field":         {template(`{"text": {{ json .metadata.nothing }}}`), "template_failed", "nothing", 0, ""},
+		"ten-megabytes":    {template(`{"text": "{{ .metadata.from }}{{ range (list 1 2 3 4 5 6 7 8 9 10) }}{{ range (list 1 2 3 4 5 6 7 8 9 10) }}{{ range (list 1 2 3 4 5 6 7 8 9 10) }}` + strings.Repeat("x", 10<<10) + `{{ end }}{{ end }}{{ end }}"}`), "template_failed", "larger than", 0, ""},
 	} {
 		t.Run(id, func(t *testing.T) {
 			e := endpoint(id, r, func(e *deliveries.Endpoint) {

@@ -3,6 +3,7 @@ package deliveries
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -20,14 +21,17 @@ const (
 
 // templated is a format that its user has written: a template over .id, .type, .runId, .workflowId, .success, .data,
 // .metadata, .error, .createdAt and .timestamp (Unix milliseconds). What it makes must be JSON.
-type templated struct{ template *render.Template }
+type templated struct {
+	template      *render.Template
+	readsMetadata bool // whose keys are the callers'
+}
 
 func parseTemplate(text string) (format, error) {
 	parsed, err := render.Parse(text)
 	if err != nil {
 		return nil, problem.New(problem.Invalid, "invalid_format", "%s", err.Error())
 	}
-	return templated{parsed}, nil
+	return templated{parsed, strings.Contains(text, "metadata")}, nil
 }
 
 func (t templated) render(m message) ([]byte, string, error) {
@@ -71,18 +75,40 @@ func (m message) data() (map[string]any, error) {
 // checkJSON takes one JSON value: no comments, no names twice, nothing behind it. It says where it is wrong and never
 // what is there, which may be the run's output.
 func checkJSON(body []byte) error {
-	d := jsontext.NewDecoder(bytes.NewReader(body))
-	_, err := d.ReadValue()
-	rest := bytes.TrimLeft(body[d.InputOffset():], " \t\r\n")
-	if err == nil && len(rest) == 0 {
+	at, err := endOfJSON(body)
+	if at < 0 {
 		return nil
 	}
-	at := len(body) - len(rest)
-	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		at = min(int(syntactic.ByteOffset), len(body))
-	}
-	before := body[:at]
-	line, column := bytes.Count(before, []byte("\n"))+1, at-bytes.LastIndexByte(before, '\n')
+	line, column := position(body, at)
 	return problem.New(problem.Unprocessable, "invalid_template_output",
 		"The endpoint's format made something that is not JSON: see line %d, column %d of it. Have its template write values with json, as in {\"text\": {{json .data.output}}}.", line, column).Because(err)
+}
+
+// whyNoJSON says where a text stops being JSON.
+func whyNoJSON(body []byte) string {
+	at, _ := endOfJSON(body)
+	if at >= len(body) {
+		return "ends too early: a brace, a bracket or a quote is missing"
+	}
+	line, column := position(body, at)
+	return fmt.Sprintf("is not JSON from line %d, column %d on", line, column)
+}
+
+// endOfJSON finds the byte from which on a text is not one JSON value; -1 when it is.
+func endOfJSON(body []byte) (at int, err error) {
+	d := jsontext.NewDecoder(bytes.NewReader(body))
+	_, err = d.ReadValue()
+	rest := bytes.TrimLeft(body[d.InputOffset():], " \t\r\n")
+	if err == nil && len(rest) == 0 {
+		return -1, nil
+	}
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		return min(int(syntactic.ByteOffset), len(body)), err
+	}
+	return len(body) - len(rest), err
+}
+
+func position(body []byte, at int) (line, column int) {
+	before := body[:at]
+	return bytes.Count(before, []byte("\n")) + 1, at - bytes.LastIndexByte(before, '\n')
 }

@@ -19,6 +19,10 @@ type Stats struct {
 	P50, P95 time.Duration // how long the runs that have ended took; 0 when none has
 	Failures []Failure     // the last ones, newest first; ten are enough
 	Troubled []Endpoint    // those that are disabled or failing
+
+	Undelivered int64 // deliveries of that time that have failed for good
+	Refused     int64 // calls of that time that were turned away, as far as they are kept
+	RefusedMore bool  // there may have been more, which are not kept any more
 }
 
 // Count is how many runs ended how, and what they used.
@@ -48,6 +52,7 @@ type Endpoint struct {
 	Reason       string    // why it is disabled, or what came of the last attempt
 	FailingSince time.Time // zero when it isn't known
 	Pending      int64     // deliveries that wait
+	Failed       int64     // deliveries of that time that have failed for good
 }
 
 // Runs is how many there were.

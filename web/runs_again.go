@@ -77,7 +77,7 @@ func (w *Web) whyNotAgain(ctx context.Context, run *runs.Run) (why string, isCom
 		why = fmt.Sprintf("Its client may not use %q any more.", run.WorkflowID)
 	case client.Template != "":
 		why = "Its client makes the prompt from the request by a template, and requests are not kept. Send the request again, or try it on the client's page."
-	case isCommand && run.Source != runs.SourceWebhook:
+	case isCommand && run.Source == runs.SourceAPI:
 		why = "Its client runs a command, and this run was asked something else through the API. Send it there again."
 	case !isCommand && run.Input == "":
 		why = "It has no input."

@@ -207,11 +207,14 @@ func TestRunAgain(t *testing.T) {
 		require.Equal(t, "repeat runs/"+id, r.audited()[0])
 	}
 
-	r.run(runID(20), map[string]any{"client_id": "nightly", "workflow_id": "writer"})
-	require.Contains(t, r.get("/admin/runs/"+runID(20)).body, "command is asked as it is today")
-	r.tried = nil
-	r.post("/admin/runs/"+runID(20)+"/again", nil)
-	require.Empty(t, r.tried[0].Body, "a command has its own prompt")
+	for i, source := range []string{"webhook", "page"} { // page: somebody has tried it
+		id := runID(20 + i)
+		r.run(id, map[string]any{"client_id": "nightly", "workflow_id": "writer", "source": source})
+		require.Contains(t, r.get("/admin/runs/"+id).body, "command is asked as it is today", source)
+		r.tried = nil
+		r.post("/admin/runs/"+id+"/again", nil)
+		require.Empty(t, r.tried[0].Body, "a command has its own prompt")
+	}
 
 	before := r.audited()
 	for _, refusal := range []*problem.Error{

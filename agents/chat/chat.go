@@ -51,7 +51,7 @@ func newFactory(transport http.RoundTripper, log *slog.Logger, pace pace) agents
 		return &model{
 			agent:    a.ID,
 			provider: p.ID,
-			url:      target.base,
+			url:      withoutQuery(target.url),
 			timeout:  timeout,
 			secrets:  secretsOf(p, target.url),
 			client:   openai.NewClientWithConfig(config),

@@ -260,7 +260,8 @@ func TestUnreachable(t *testing.T) {
 			require.Equal(t, "provider_unreachable", code(err))
 			require.Contains(t, problem.Of(err).Detail, want.detail)
 			require.Len(t, p.waits, want.waits)
-			require.Contains(t, err.Error(), url+"/v1", "the log needs the address")
+			require.Contains(t, err.Error(), ": POST "+url+"/v1/chat/completions: ", "the log needs the address")
+			require.NotContains(t, err.Error(), ".:")
 			require.NotContains(t, err.Error(), "s3cret")
 		})
 	}
@@ -371,7 +372,7 @@ func TestTheLogHasTheReasonWithoutSecrets(t *testing.T) {
 			require.NotContains(t, problem.Of(err).Detail, "unknown model m;")
 			text := err.Error()
 			require.Contains(t, text, "unknown model m;")
-			require.Contains(t, text, p.URL+"/v1: status 400")
+			require.Contains(t, text, p.URL+"/v1/chat/completions: status 400")
 			for _, hidden := range []string{"Why did", "payment", "kind to", "sk-pro", key[len(key)-4:], "4711", "hidden"} {
 				require.NotContains(t, text, hidden)
 			}

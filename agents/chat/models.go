@@ -46,7 +46,7 @@ func models(ctx context.Context, transport http.RoundTripper, p agents.Provider,
 	config.HTTPClient = &attempts{transport: transport, url: list, headers: headers, timeout: limit, log: slog.New(slog.DiscardHandler)}
 	answer, err := openai.NewClientWithConfig(config).ListModels(ctx)
 	if err != nil {
-		asked := &model{provider: p.ID, url: target.base, timeout: limit, secrets: secretsOf(p, list)}
+		asked := &model{provider: p.ID, url: withoutQuery(list), timeout: limit, secrets: secretsOf(p, list)}
 		return nil, asked.explainList(ctx, err)
 	}
 	return namesOf(answer.Models), nil

@@ -61,6 +61,13 @@ func address(p agents.Provider, found *problem.Fields) (target, http.Header) {
 	return target{base: strings.TrimRight(u.String(), "/"), url: full}, headers
 }
 
+// withoutQuery is an address as the log may have it: some providers want their key in the query.
+func withoutQuery(u *url.URL) string {
+	shown := *u
+	shown.RawQuery, shown.ForceQuery = "", false
+	return shown.String()
+}
+
 // newRequest prepares what is the same in every call of the agent: all but the messages.
 func newRequest(a agents.Agent, log *slog.Logger) openai.ChatCompletionRequest {
 	r := openai.ChatCompletionRequest{Model: a.Model}

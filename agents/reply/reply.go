@@ -20,7 +20,8 @@ const (
 
 // defaultTemplate is for a provider without a template, such as the one of a first start.
 const defaultTemplate = `No model is configured yet, so this answer comes from Beckon itself and not from an AI.
-Add a provider, for example with type: openai and an apiKey, and give it to the agent "{{.agent}}" in config.yaml; the README shows how.
+The provider of the agent "{{.agent}}" answers from a template. Add one that has a model, such as type openai with an apiKey,
+on the page /admin/providers or in config.yaml, and give it to the agent in the place of this one. The README shows how.
 
 Your request arrived:
 {{truncate 500 .prompt}}{{if gt (len .prompt) (len (truncate 500 .prompt))}}…{{end}}

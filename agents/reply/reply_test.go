@@ -77,6 +77,7 @@ func TestTheDefaultTemplate(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, result.Output, "No model is configured")
 		require.Contains(t, result.Output, `"assistant"`)
+		require.Contains(t, result.Output, "on the page /admin/providers or in config.yaml")
 		require.True(t, strings.HasSuffix(result.Output, c.end), result.Output)
 		require.Less(t, len(result.Output), 1500)
 	}

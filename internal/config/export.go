@@ -5,6 +5,7 @@ import (
 	"io"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 // wrote as ${VARIABLE} stays so, any other becomes the reference to a variable that the head of the file asks for.
 // Settings at their default are left out, and so are comments.
 func Export(w io.Writer, c *Config, catalog *Catalog) error {
-	e := exporter{config: c, taken: map[string]bool{}}
+	e := exporter{config: c, taken: map[string]bool{}, made: map[string]bool{}}
 	for _, written := range c.tree.written {
 		for _, m := range anyReference.FindAllStringSubmatch(written, -1) {
 			e.taken[m[1]] = true
@@ -31,6 +32,7 @@ func Export(w io.Writer, c *Config, catalog *Catalog) error {
 	if err := e.resources(root, catalog.stored); err != nil {
 		return err
 	}
+	e.root = root
 	if _, err := io.WriteString(w, e.head(catalog)); err != nil {
 		return err
 	}
@@ -53,6 +55,8 @@ type exporter struct {
 	config *Config
 	taken  map[string]bool // names of variables
 	asked  []string        // the lines of the head
+	made   map[string]bool // names of variables that are asked for there
+	root   *yaml.Node
 }
 
 func (e *exporter) head(catalog *Catalog) string {
@@ -63,6 +67,12 @@ func (e *exporter) head(catalog *Catalog) string {
 	}
 	for _, line := range e.asked {
 		b.WriteString("#   " + line + "\n")
+	}
+	if referred := e.referred(); len(referred) > 0 {
+		b.WriteString("# And these, which the configuration refers to:\n")
+		for _, name := range referred {
+			b.WriteString("#   " + name + "\n")
+		}
 	}
 	for _, f := range catalog.Warnings {
 		for _, field := range f.Fields {
@@ -194,9 +204,32 @@ func (e *exporter) ask(section, id, path string) string {
 	for i := 2; e.taken[name]; i++ {
 		name = base + "_" + strconv.Itoa(i)
 	}
-	e.taken[name] = true
+	e.taken[name], e.made[name] = true, true
+	if id != "" && section == SectionClients && path == "token" {
+		subject += ": the one that its callers have, or another for them"
+	}
 	e.asked = append(e.asked, name+"   "+subject)
 	return name
+}
+
+// requiredReference is a reference without a default, or the beginning of something that stands for itself: $${.
+var requiredReference = regexp.MustCompile(`\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+
+// referred are the variables that the export needs besides those that it asks for, in their order.
+func (e *exporter) referred() (names []string) {
+	var walk func(n *yaml.Node)
+	walk = func(n *yaml.Node) {
+		for _, m := range requiredReference.FindAllStringSubmatch(n.Value, -1) {
+			if name := m[1]; name != "" && !e.made[name] && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		for _, child := range n.Content {
+			walk(child)
+		}
+	}
+	walk(e.root)
+	return names
 }
 
 func escape(s string) string { return strings.ReplaceAll(s, "${", "$${") }

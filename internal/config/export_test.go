@@ -64,14 +64,23 @@ func TestExportRoundTrip(t *testing.T) {
 		"BECKON_PROVIDER_BYREF_HEADERS_X_A":        "headers.X-A of provider byref",
 		"BECKON_PROVIDER_BYREF_HEADERS_X_A_2":      "headers.x_a of provider byref",
 		"BECKON_PROVIDER_LITERAL_API_KEY":          "apiKey of provider literal",
-		"BECKON_CLIENT_NIGHTLY_TOKEN":              "token of client nightly",
-		"BECKON_CLIENT_STORED_TOKEN":               "token of client stored",
+		"BECKON_CLIENT_NIGHTLY_TOKEN":              "token of client nightly: the one that its callers have, or another for them",
+		"BECKON_CLIENT_STORED_TOKEN":               "token of client stored: the one that its callers have, or another for them",
 		"BECKON_CLIENT_CI_WEBHOOK_SECRET":          "webhookSecret of client ci",
 		"BECKON_ENDPOINT_OPS_SECRET":               "secret of endpoint ops",
 		"BECKON_ENDPOINT_STORED_SECRET":            "secret of endpoint stored",
 	}, asked)
 	for _, kept := range []string{"${SECRETS_KEY}", "${DATA:-/tmp}", "${OPENAI_API_KEY}", "Bearer ${GATEWAY}", "${CI_TOKEN}", "${OPS_AUTH}", "${OLD_SECRET}", "${STORED_API_KEY}"} {
 		require.Contains(t, text, kept)
+	}
+
+	_, referred, _ := strings.Cut(text, "# And these, which the configuration refers to:\n")
+	referred, _, _ = strings.Cut(referred, "server:\n")
+	for _, name := range []string{"SECRETS_KEY", "OPENAI_API_KEY", "GATEWAY", "CI_TOKEN", "OPS_AUTH", "OLD_SECRET", "STORED_API_KEY"} {
+		require.Contains(t, referred, "#   "+name+"\n")
+	}
+	for _, name := range []string{"DATA", "HOME", "x", "BECKON_ADMIN_PASSWORD"} {
+		require.NotContains(t, referred, "#   "+name+"\n")
 	}
 
 	elsewhere := vars{"BECKON_ADMIN_PASSWORD": "hunter22", "BECKON_PROVIDER_OPENAI_HEADERS_X_LITERAL": "literal-secret",

@@ -4,6 +4,7 @@ package problem
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -65,7 +66,7 @@ func (e *Error) Error() string {
 	if e.cause == nil {
 		return e.Detail
 	}
-	return e.Detail + ": " + e.cause.Error()
+	return strings.TrimSuffix(e.Detail, ".") + ": " + e.cause.Error()
 }
 
 // Unwrap returns the cause.
