@@ -92,7 +92,7 @@ func TestCheckRefuses(t *testing.T) {
 		"bad template":      {func(e *deliveries.Endpoint) { e.Format = "{\n{{nope .x}}}" }, "format", "line 2"},
 		"no brace":          {format(`{"text": {{json .type}}`), "format", `of the event run.completed it makes {"text": "run.completed", which ends too early`},
 		"no JSON":           {format("{\n\"text\": {{.type}}}"), "format", "which is not JSON from line 2, column 9 on"},
-		"no such member":    {format(`{"text": {{json .data.outptu}}}`), "format", `cannot be made of any event: line 1, column 20: there is no "outptu"`},
+		"no such member":    {format(`{"text": {{json .data.outptu}}}`), "format", `cannot be made of any event: line 1, column 22: there is no "outptu"`},
 		"long nonsense":     {format(strings.Repeat("x", 500) + "{{.type}}"), "format", strings.Repeat("x", 120) + "…, which"},
 		"bad event":         {func(e *deliveries.Endpoint) { e.Events = []string{"run.failed", "Run.Failed"} }, "events[1]", "lower-case"},
 		"long event":        {func(e *deliveries.Endpoint) { e.Events = []string{strings.Repeat("a", 129)} }, "events[0]", "128"},

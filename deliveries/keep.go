@@ -14,8 +14,6 @@ const (
 	retainEvery = time.Minute
 	retainBatch = 200 // deliveries that one transaction deletes: others wait for it
 	expireBatch = 100
-	// waitFor is how long deliveries wait for a disabled endpoint beyond the time at which they were due.
-	waitFor = 24 * time.Hour
 )
 
 // Keep takes up what is due and has no job: what dead processes have left, what waited for an endpoint, and what a lane
@@ -98,7 +96,7 @@ func (s *Service) expire(ctx context.Context, lane string) error {
 			rows = nil
 			var ids []string
 			now := s.Now()
-			err := tx.Raw("SELECT id FROM deliveries WHERE lane = ? AND status = 'PENDING' AND due_at < ? ORDER BY due_at LIMIT ?", lane, now.Add(-waitFor).UnixMilli(), expireBatch).Scan(&ids).Error
+			err := tx.Raw("SELECT id FROM deliveries WHERE lane = ? AND status = 'PENDING' AND due_at < ? ORDER BY due_at LIMIT ?", lane, now.Add(-WaitFor).UnixMilli(), expireBatch).Scan(&ids).Error
 			if err != nil || len(ids) == 0 {
 				return err
 			}

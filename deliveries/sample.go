@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -24,7 +25,7 @@ func (e Endpoint) checkFormat() error {
 		return err
 	}
 	var first error
-	for _, m := range e.samples() {
+	for m := range e.samples() {
 		err := t.try(m)
 		if err == nil || t.depends(err) {
 			return nil
@@ -66,7 +67,9 @@ func (t templated) depends(err error) bool {
 	return ok && (failed.Kind == render.TooSlow || failed.Kind == render.MissingKey && t.readsMetadata)
 }
 
+// beginning is one line of what was made.
 func beginning(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
 	if r := []rune(text); len(r) > maxShownSample {
 		return string(r[:maxShownSample]) + "…"
 	}
@@ -76,29 +79,34 @@ func beginning(text string) string {
 // The values that a sample may have as an output: a number is JSON in quotes and without them.
 var sampleOutputs = []string{"0", `{"answer": "yes"}`, "All is well."}
 
-// samples are events of every sort that the endpoint could get, the likeliest first.
-func (e Endpoint) samples() (list []message) {
+// samples are events of every sort that the endpoint could get, the likeliest first. Each is made when it is asked for:
+// the first one is nearly always enough.
+func (e Endpoint) samples() iter.Seq[message] {
 	agent := "triage"
 	if len(e.Agents) > 0 {
 		agent = e.Agents[0]
 	}
-	kinds := []string{events.RunCompleted, events.RunFailed, events.NodeCompleted, events.NodeFailed}
-	for _, kind := range append(EventNames(), EndpointTest) {
-		if !slices.Contains(kinds, kind) {
-			kinds = append(kinds, kind)
+	type sort struct{ kind, name string }
+	var sorts []sort
+	for _, kind := range append([]string{events.RunCompleted, events.RunFailed, events.NodeCompleted, events.NodeFailed, EndpointTest}, EventNames()...) {
+		if !slices.Contains(sorts, sort{kind, kind}) {
+			sorts = append(sorts, sort{kind, kind})
 		}
-	}
-	for _, kind := range kinds {
-		list = append(list, samplesOf(kind, kind, agent)...)
 	}
 	for _, name := range e.Events {
-		if !slices.Contains(kinds, name) { // agents and flows call theirs as they like
-			list = append(list, samplesOf(events.RunCompleted, name, agent)...)
-			list = append(list, samplesOf(events.NodeCompleted, name, agent)...)
-			list = append(list, samplesOf(events.RunFailed, name, agent)...)
+		if !slices.Contains(EventNames(), name) { // agents and flows call theirs as they like
+			sorts = append(sorts, sort{events.RunCompleted, name}, sort{events.NodeCompleted, name}, sort{events.RunFailed, name})
 		}
 	}
-	return list
+	return func(yield func(message) bool) {
+		for _, s := range sorts {
+			for _, m := range samplesOf(s.kind, s.name, agent) {
+				if !yield(m) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // samplesOf are events of one sort, with the name that they go out under.

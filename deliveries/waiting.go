@@ -3,7 +3,11 @@ package deliveries
 import (
 	"context"
 	"fmt"
+	"time"
 )
+
+// WaitFor is how long deliveries wait for a disabled endpoint beyond the time at which they were due.
+const WaitFor = 24 * time.Hour
 
 // Waiting counts the deliveries of some endpoints that wait: for their first attempt, a retry, or to be enabled. Those
 // for whom nothing waits are left out.
@@ -30,4 +34,22 @@ func (s *Service) Waiting(ctx context.Context, ids []string) (map[string]int64, 
 		waiting[idOf[w.Lane]] = w.N
 	}
 	return waiting, nil
+}
+
+// FailedSince counts the deliveries that were made since a time and have failed for good, by endpoint; those to the webhooks
+// of calls are under the empty id.
+func (s *Service) FailedSince(ctx context.Context, since time.Time) (map[string]int64, error) {
+	var rows []struct {
+		EndpointID *string
+		N          int64
+	}
+	err := s.Store.Read(ctx).Raw("SELECT endpoint_id, COUNT(*) AS n FROM deliveries WHERE status = 'FAILED' AND created_at >= ? GROUP BY endpoint_id", since.UnixMilli()).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("count the deliveries that have failed: %w", err)
+	}
+	failed := map[string]int64{}
+	for _, w := range rows {
+		failed[deref(w.EndpointID)] = w.N
+	}
+	return failed, nil
 }

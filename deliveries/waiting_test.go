@@ -1,7 +1,9 @@
 package deliveries_test
 
 import (
+	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -10,6 +12,24 @@ import (
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 )
+
+// A receiver that gives a delivery up does so for good.
+func TestFailedSince(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		r := newReceiver(t, status(http.StatusBadGateway))
+		p := newPlant(t, s, "here", endpoint("ops", r, func(e *deliveries.Endpoint) { e.Retry = waits(time.Hour) }), endpoint("chat", r))
+		for range 2 {
+			_, _, err := p.Test(t.Context(), "ops") // which is not tried again
+			require.NoError(t, err)
+		}
+		failed, err := p.FailedSince(t.Context(), p.Now().Add(-time.Hour))
+		require.NoError(t, err)
+		require.Equal(t, map[string]int64{"ops": 2}, failed)
+		failed, err = p.FailedSince(t.Context(), p.Now().Add(time.Hour))
+		require.NoError(t, err)
+		require.Empty(t, failed)
+	})
+}
 
 func TestWaiting(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {

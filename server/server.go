@@ -125,20 +125,18 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown stops accepting at once and lets the calls under way end. When ctx ends first their runs end FAILED with
-// code "interrupted", and the callers are told so.
+// Shutdown takes no more calls, and lets those under way end. Until they have, it goes on to answer: that it is not ready,
+// new calls with a 503 and Retry-After, and whoever reads about runs. When ctx ends first the runs end FAILED with code
+// "interrupted", and the callers are told so.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.draining.Store(true)
 	defer s.refusedLog.rest()
-	answered, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	closed := make(chan error, 1)
-	go func() { closed <- s.http.Shutdown(answered) }()
+	s.http.SetKeepAlivesEnabled(false) // so that those who come again find another replica
 	s.Runs.Drain(ctx)
 	s.close()
-	timer := time.AfterFunc(answerTime, cancel)
-	defer timer.Stop()
-	if err := <-closed; err != nil {
+	answered, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+	defer cancel()
+	if err := s.http.Shutdown(answered); err != nil {
 		return errors.Join(err, s.http.Close())
 	}
 	return nil

@@ -495,11 +495,23 @@ func TestShutdown(t *testing.T) {
 		go func() { first <- g.call("x") }()
 		<-g.model.asked
 		go func() { down <- g.srv.Shutdown(t.Context()) }()
-		require.Eventually(t, func() bool { return serve(g, "GET", "/readyz").Code == 503 }, 5*time.Second, time.Millisecond)
-		require.Equal(t, 200, serve(g, "GET", "/healthz").Code)
-		refused := serve(g, "POST", "/api/v1/webhooks/ci")
-		require.Equal(t, 503, refused.Code)
-		require.NotEmpty(t, refused.Header().Get("Retry-After"))
+		probe := func(path string) int {
+			response, err := http.Get(g.url + path)
+			require.NoError(t, err)
+			defer response.Body.Close()
+			return response.StatusCode
+		}
+		require.Eventually(t, func() bool { return probe("/readyz") == 503 }, 5*time.Second, time.Millisecond)
+		require.Equal(t, 200, probe("/healthz"))
+		for _, more := range []string{"Prefer: wait=5", "Prefer: respond-async", "Accept: text/event-stream"} {
+			refused := g.call("x", more)
+			require.Equal(t, 503, refused.StatusCode, more)
+			requireProblem(t, refused, "shutting_down")
+			require.NotEmpty(t, refused.Header.Get("Retry-After"))
+		}
+		list := g.request("/api/v1/runs", "")
+		list.Method = http.MethodGet
+		require.Equal(t, 200, g.do(list).StatusCode, "runs can be read to the end")
 		g.model.letGo()
 		require.Equal(t, 200, (<-first).StatusCode)
 		require.NoError(t, <-down)
@@ -520,7 +532,7 @@ func TestShutdown(t *testing.T) {
 	})
 }
 
-// serve answers without a network, which is closed while the gateway shuts down.
+// serve answers without a network.
 func serve(g *gateway, method, path string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader("x"))
 	r.Header.Set("Authorization", "Bearer "+token)

@@ -15,6 +15,7 @@ import (
 	"beckon/clients"
 	"beckon/internal/config"
 	"beckon/internal/egress"
+	"beckon/internal/secret"
 	"beckon/internal/store"
 	"beckon/runs"
 	"beckon/server"
@@ -34,7 +35,7 @@ func serverWithPage(l *live, working *services, started *config.Config, url stri
 	p := &adminPage{live: l, started: started, services: working}
 	editor := l.database.editor(l.inForce, l.changed)
 	pages, err := web.New(web.Config{Store: l.database.store, Password: started.Admin.Password, PublicURL: url, Version: version, Log: l.log,
-		Numbers: numbers{runs.NewStatistics(l.database.store, nil), working.deliveries}, Desk: p.desk(editor)})
+		Numbers: numbers{runs.NewStatistics(l.database.store, nil), working.deliveries, l.database.store}, Desk: p.desk(editor)})
 	if err != nil {
 		return nil, err
 	}
@@ -98,8 +99,23 @@ func (p *adminPage) Settings() []web.Setting {
 			s, later = before[s.Key], "; the next start takes another value from "+s.Origin.String()
 		}
 		shown[i] = web.Setting{Key: s.Key, Value: s.Value, Origin: s.Origin.String() + later}
+		if s.Value == "" {
+			p.addMade(&shown[i])
+		}
 	}
 	return shown
+}
+
+// addMade says of what the configuration leaves out, and the first start has made, that it is in force.
+func (p *adminPage) addMade(s *web.Setting) {
+	switch s.Key {
+	case "admin.password":
+		s.Value, s.Origin = secret.Mask, "made at the first start, which printed it"
+	case "server.secretsKey":
+		if path, ok := secretsKeyFile(p.started); ok {
+			s.Value, s.Origin = secret.Mask, "made at the first start, in "+path
+		}
+	}
 }
 
 // Export writes what is in force as beckon config export does.

@@ -13,6 +13,9 @@ import (
 type numbers struct {
 	runs       *runs.Statistics
 	deliveries *deliveries.Service
+	refused    interface {
+		RefusedSince(ctx context.Context, since time.Time) (n int64, more bool, err error)
+	}
 }
 
 // maxTroubled bounds for how many endpoints in trouble it is looked up what they have answered last.
@@ -33,7 +36,17 @@ func (n numbers) Stats(ctx context.Context, since time.Time) (web.Stats, error) 
 	for _, f := range counted.Failures {
 		s.Failures = append(s.Failures, web.Failure{RunID: f.RunID, Client: f.ClientID, Agent: f.WorkflowID, Code: f.Error.Code, Message: f.Error.Message, At: f.CreatedAt})
 	}
-	s.Troubled, err = n.troubled(ctx)
+	if s.Refused, s.RefusedMore, err = n.refused.RefusedSince(ctx, since); err != nil {
+		return s, err
+	}
+	failed, err := n.deliveries.FailedSince(ctx, since)
+	if err != nil {
+		return s, err
+	}
+	for _, count := range failed {
+		s.Undelivered += count
+	}
+	s.Troubled, err = n.troubled(ctx, failed)
 	return s, err
 }
 
@@ -42,7 +55,7 @@ func countOf(t runs.Tally) web.Count {
 		Open: t.ByStatus[runs.Queued] + t.ByStatus[runs.Running], Tokens: t.Tokens}
 }
 
-func (n numbers) troubled(ctx context.Context) ([]web.Endpoint, error) {
+func (n numbers) troubled(ctx context.Context, failed map[string]int64) ([]web.Endpoint, error) {
 	list, err := n.deliveries.InTrouble(ctx)
 	if err != nil {
 		return nil, err
@@ -58,7 +71,7 @@ func (n numbers) troubled(ctx context.Context) ([]web.Endpoint, error) {
 	}
 	var troubled []web.Endpoint
 	for _, t := range list {
-		e := web.Endpoint{ID: t.EndpointID, Disabled: !t.DisabledAt.IsZero(), Reason: disabledBecause[t.DisabledReason], FailingSince: t.FailingSince, Pending: waiting[t.EndpointID]}
+		e := web.Endpoint{ID: t.EndpointID, Disabled: !t.DisabledAt.IsZero(), Reason: disabledBecause[t.DisabledReason], FailingSince: t.FailingSince, Pending: waiting[t.EndpointID], Failed: failed[t.EndpointID]}
 		if !e.Disabled {
 			if e.Reason, err = n.lastFailure(ctx, t.EndpointID); err != nil {
 				return nil, err

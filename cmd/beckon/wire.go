@@ -105,11 +105,17 @@ func secretsKey(c *config.Config) (secret.String, error) {
 	if c.Server.SecretsKey != "" {
 		return c.Server.SecretsKey, nil
 	}
-	path, isFile := strings.CutPrefix(c.Database.URL.Reveal(), "sqlite:")
-	if !isFile {
+	path, ok := secretsKeyFile(c)
+	if !ok {
 		return "", errors.New("to keep secrets in PostgreSQL, set server.secretsKey to the same value on every replica")
 	}
-	return secret.KeyFile(filepath.Join(filepath.Dir(path), "secrets.key"))
+	return secret.KeyFile(path)
+}
+
+// secretsKeyFile is where the key is that a start without one makes; ok is false where it makes none.
+func secretsKeyFile(c *config.Config) (path string, ok bool) {
+	path, ok = strings.CutPrefix(c.Database.URL.Reveal(), "sqlite:")
+	return filepath.Join(filepath.Dir(path), "secrets.key"), ok
 }
 
 // resources reads what the database has of each noun.

@@ -98,6 +98,14 @@ func (s *Store) RefusedCalls(ctx context.Context, q RefusedQuery) (list []Refuse
 	return list, next, nil
 }
 
+// RefusedSince counts the refused calls since a time; more says that there may have been others, which are not kept any more.
+func (s *Store) RefusedSince(ctx context.Context, since time.Time) (n int64, more bool, err error) {
+	if err := s.Read(ctx).Raw("SELECT COUNT(*) FROM refused_calls WHERE at >= ?", since.UnixMilli()).Scan(&n).Error; err != nil {
+		return 0, false, unavailable(fmt.Errorf("count the refused calls: %w", err))
+	}
+	return n, n >= keptRefused, nil
+}
+
 // RefusedCall returns one of them. A NotFound says that there is none of that id, or none any more.
 func (s *Store) RefusedCall(ctx context.Context, id string) (RefusedCall, error) {
 	var rows []refusedRow

@@ -51,6 +51,31 @@ func TestRefusedCalls(t *testing.T) {
 	})
 }
 
+func TestRefusedCallsAreCounted(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		ctx, at := context.Background(), time.UnixMilli(1_700_000_000_000)
+		calls := make([]store.RefusedCall, 1000)
+		for i := range calls {
+			calls[i] = store.RefusedCall{At: at.Add(time.Duration(i) * time.Millisecond), Status: 401, Code: "unauthorized", Path: "/", Method: "GET"}
+		}
+		require.NoError(t, s.Write(ctx, func(tx *gorm.DB) error { return s.Refuse(tx, calls) }))
+		for since, want := range map[time.Time]struct {
+			n    int64
+			more bool
+		}{
+			at:                             {1000, true},
+			at.Add(time.Millisecond):       {999, false},
+			at.Add(999 * time.Millisecond): {1, false},
+			at.Add(time.Second):            {0, false},
+		} {
+			n, more, err := s.RefusedSince(ctx, since)
+			require.NoError(t, err)
+			require.Equal(t, want.n, n)
+			require.Equal(t, want.more, more)
+		}
+	})
+}
+
 func TestTheLastThousandRefusedCallsAreKept(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		ctx := context.Background()
