@@ -1,8 +1,11 @@
 package deliveries
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"time"
 
@@ -41,6 +44,10 @@ func (s *Service) needKey(ctx context.Context, list []Endpoint) error {
 	if err != nil {
 		return err
 	}
+	if key.Secret == secret.Lost { // what does not need it goes on
+		s.Log.Error("the key that signs for endpoints with standard-ed25519 was sealed with another secrets key: restore that key")
+		return nil
+	}
 	s.key.Store(&key.Secret)
 	return nil
 }
@@ -51,7 +58,7 @@ func usesGatewayKey(e Endpoint) bool {
 
 // usedGatewayKey reports whether the endpoint has got a key of its own so lately that the gateway's signs beside it.
 func usedGatewayKey(e Endpoint, now time.Time) bool {
-	return signature.Scheme(e.Signature) == signature.Ed25519 && e.PreviousSecret == "" && now.Before(e.PreviousUntil)
+	return signature.Scheme(e.Signature) == signature.Ed25519 && slices.Contains(e.signsStill(now), "")
 }
 
 // secretsOf returns what signs the deliveries of an endpoint now, newest first.
@@ -65,18 +72,22 @@ func (s *Service) secretsOf(t *target, now time.Time) ([]secret.String, error) {
 	default:
 		return nil, problem.New(problem.Unavailable, "no_signing_key", "The gateway has no key to sign with. The log says why.")
 	}
-	if t.PreviousSecret != "" && (t.PreviousUntil.IsZero() || now.Before(t.PreviousUntil)) {
+	if t.PreviousSecret != "" {
 		list = append(list, t.PreviousSecret)
 	}
-	if key := s.key.Load(); key != nil && usedGatewayKey(t.Endpoint, now) {
-		list = append(list, *key)
+	for _, old := range t.signsStill(now) {
+		if old != "" {
+			list = append(list, old)
+		} else if key := s.key.Load(); key != nil {
+			list = append(list, *key)
+		}
 	}
 	return list, nil
 }
 
 // PublicKey verifies the deliveries of endpoints with signature: standard-ed25519.
 type PublicKey struct {
-	ID  string // "gateway", or "endpoint:" and the endpoint's id
+	ID  string // "gateway", or what follows from the key: everybody reads it, and nobody learns from it what endpoints there are
 	Key ed25519.PublicKey
 }
 
@@ -86,7 +97,7 @@ func (s *Service) PublicKeys() ([]PublicKey, error) {
 	add := func(id string, from secret.String) error {
 		key, err := signature.PublicKey(from)
 		if err == nil && !slices.ContainsFunc(list, func(k PublicKey) bool { return k.Key.Equal(key) }) {
-			list = append(list, PublicKey{id, key})
+			list = append(list, PublicKey{cmp.Or(id, keyID(key)), key})
 		}
 		return err
 	}
@@ -104,10 +115,16 @@ func (s *Service) PublicKeys() ([]PublicKey, error) {
 			continue // there is none yet
 		}
 		for _, from := range secrets {
-			if err := add(endpointLane(t.ID), from); err != nil {
+			if err := add("", from); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return list, nil
+}
+
+// keyID is the beginning of a key's hash.
+func keyID(key ed25519.PublicKey) string {
+	sum := sha256.Sum256(key)
+	return hex.EncodeToString(sum[:8])
 }

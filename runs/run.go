@@ -77,6 +77,14 @@ func (r *Run) Duration() time.Duration {
 	return r.CompletedAt.Sub(r.StartedAt)
 }
 
+// Milliseconds is how long it took by what is on record: the same before and after it was written.
+func (r *Run) Milliseconds() int64 {
+	if r.CompletedAt.IsZero() || r.StartedAt.IsZero() {
+		return 0
+	}
+	return r.CompletedAt.UnixMilli() - r.StartedAt.UnixMilli()
+}
+
 // subject is what its events are about.
 func (r *Run) subject() events.Subject {
 	return events.Subject{ClientID: r.ClientID, WorkflowID: r.WorkflowID, Callback: r.Callback}

@@ -33,7 +33,7 @@ type document[T any] interface {
 }
 
 // noun serves the resources of one noun; D is its document.
-type noun[T any, D any, P interface {
+type noun[T keyed, D any, P interface {
 	*D
 	document[T]
 }] struct {
@@ -79,12 +79,16 @@ func (n noun[T, D, P]) register(api huma.API) {
 	route(api, http.MethodDelete, path+"/{id}", "delete-"+n.one, "Delete one of the "+n.name, n.delete, answers(http.StatusNoContent, http.StatusConflict, http.StatusPreconditionFailed))
 }
 
-func (n noun[T, D, P]) list(ctx context.Context, _ *struct{}) (*listOutput[D], error) {
-	records, err := n.resource.List(ctx)
+func (n noun[T, D, P]) list(ctx context.Context, in *listInput) (*listOutput[D], error) {
+	all, err := n.resource.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := &listOutput[D]{pageOf(records, "", n.documentOf)}
+	records, next, err := partOf(all, *in)
+	if err != nil {
+		return nil, err
+	}
+	out := &listOutput[D]{pageOf(records, next, n.documentOf)}
 	list := make([]*D, len(records))
 	for i := range out.Body.Items {
 		list[i] = &out.Body.Items[i]
@@ -101,11 +105,8 @@ func (n noun[T, D, P]) get(ctx context.Context, in *idInput) (*documentOutput[D]
 }
 
 func (n noun[T, D, P]) create(ctx context.Context, in *createInput[D]) (*documentOutput[D], error) {
-	item, err := n.read(&in.Body)
-	if err != nil {
-		return nil, err
-	}
-	record, shown, err := n.resource.Create(ctx, whoIs(ctx), item)
+	item, wrong := n.read(&in.Body)
+	record, shown, err := n.resource.Create(ctx, whoIs(ctx), item, wrong...)
 	if err != nil {
 		return nil, err
 	}
@@ -130,11 +131,8 @@ func (n noun[T, D, P]) update(ctx context.Context, in *writeInput[D]) (*document
 	if err != nil {
 		return nil, err
 	}
-	item, err := n.read(&in.Body)
-	if err != nil {
-		return nil, err
-	}
-	record, err := n.resource.Update(ctx, whoIs(ctx), item, version)
+	item, wrong := n.read(&in.Body)
+	record, err := n.resource.Update(ctx, whoIs(ctx), item, version, wrong...)
 	if err != nil {
 		return nil, err
 	}
@@ -173,12 +171,12 @@ func (n noun[T, D, P]) answer(ctx context.Context, record store.Record[T]) (*doc
 	return out, n.completed(ctx, &out.Body)
 }
 
-func (n noun[T, D, P]) read(body *D) (T, error) {
+func (n noun[T, D, P]) read(body *D) (T, problem.Fields) {
 	item, wrong := P(body).read()
 	if n.settle != nil {
 		n.settle(&item)
 	}
-	return item, wrong.Err()
+	return item, wrong
 }
 
 func (n noun[T, D, P]) completed(ctx context.Context, list ...*D) error {

@@ -34,7 +34,7 @@ func answerRun(c echo.Context, run *runs.Run) error {
 		return c.Blob(http.StatusOK, form, []byte(run.Output))
 	}
 	return answerJSON(c, http.StatusOK, callAnswer{OK: true, Response: run.Output, RunID: run.ID, Status: run.Status, Agent: run.WorkflowID,
-		Usage: run.Usage, DurationMs: run.Duration().Milliseconds()})
+		Usage: run.Usage, DurationMs: run.Milliseconds()})
 }
 
 // answerJSON answers with a document.

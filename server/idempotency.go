@@ -53,7 +53,7 @@ func (s *Server) replay(c echo.Context, k *call, first *runs.Duplicate) error {
 	header.Set("Idempotency-Replayed", "true")
 	switch {
 	case k.queued:
-		return answerAccepted(c, run.ID, run.Status)
+		return answerAccepted(c, run.ID, runs.Queued) // as the first call was told
 	case k.stream:
 		return s.stream(c, run.ID, "", run.Status.Ended())
 	}

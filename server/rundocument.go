@@ -61,7 +61,7 @@ func documentOf(r *runs.Run) runDocument {
 		d.Output = &r.Output
 	}
 	if r.Status.Ended() {
-		ms := r.Duration().Milliseconds()
+		ms := r.Milliseconds()
 		d.DurationMs = &ms
 	}
 	return d

@@ -106,14 +106,14 @@ func (p *adminPage) Settings() []web.Setting {
 	return shown
 }
 
-// addMade says of what the configuration leaves out, and the first start has made, that it is in force.
+// addMade says of what the configuration leaves out, and Beckon has made, that it is in force.
 func (p *adminPage) addMade(s *web.Setting) {
 	switch s.Key {
 	case "admin.password":
 		s.Value, s.Origin = secret.Mask, "made at the first start, which printed it"
 	case "server.secretsKey":
 		if path, ok := secretsKeyFile(p.started); ok {
-			s.Value, s.Origin = secret.Mask, "made at the first start, in "+path
+			s.Value, s.Origin = secret.Mask, "made by Beckon, in "+path
 		}
 	}
 }

@@ -20,7 +20,7 @@ type invokeCommand struct {
 	gatewayFlags
 }
 
-// Run prints the text of the answer. It waits as long as the gateway does.
+// Run prints the text of the answer. When the gateway has answered that the run goes on, it waits for its end.
 func (k invokeCommand) Run(std streams) error {
 	ctx, stop := interruptible()
 	defer stop()
@@ -38,6 +38,9 @@ func (k invokeCommand) Run(std streams) error {
 	answer, err := client.do(request)
 	if err != nil {
 		return err
+	}
+	if answer.status == http.StatusAccepted && !k.Async {
+		return k.await(ctx, client, answer.RunID, std)
 	}
 	return k.show(std.out, answer)
 }
@@ -115,8 +118,6 @@ func (k invokeCommand) show(out io.Writer, answer *gatewayAnswer) error {
 	case answer.status == http.StatusAccepted && k.Async:
 		_, err := fmt.Fprintln(out, answer.RunID)
 		return err
-	case answer.status == http.StatusAccepted:
-		return &exitError{exitGoesOn, fmt.Errorf("no answer yet, and the run goes on: beckon runs follow %s", answer.RunID)}
 	case answer.status != http.StatusOK:
 		refusal := answer.refusal()
 		if answer.RunID != "" {

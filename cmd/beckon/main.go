@@ -58,6 +58,9 @@ func run(args []string, std streams) int {
 	if err != nil {
 		panic(err) // the struct above is wrong, which no input can cause
 	}
+	if len(args) == 1 && (args[0] == "--version" || args[0] == "help") { // what people type before they have read anything
+		args = []string{map[string]string{"--version": "version", "help": "--help"}[args[0]]}
+	}
 	parsed, err := parser.Parse(args)
 	if exited { // --help has printed what it had to
 		return code

@@ -48,6 +48,7 @@ func (s serveCommand) Run(std streams) error {
 	if err := db.store.Claim(); err != nil {
 		return err
 	}
+	settleSecretsKey(ctx, c, db.store, log)
 	welcome, err := firstStart(ctx, c, db, listener.Addr())
 	if err != nil {
 		return err

@@ -69,7 +69,7 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 			d.list(n, out, path)
 		}
 	case d.is(yaml.ScalarNode, n, path, scalarName(out)):
-		if err := setScalar(n, out); err != "" {
+		if err := setScalar(d.unquoted(n, out), out); err != "" {
 			d.wrong(n, path, "%s", err)
 		}
 		if out.Type() == secretType {
@@ -178,6 +178,17 @@ func scalarName(out reflect.Value) string {
 		return "a number"
 	}
 	return "a text"
+}
+
+// unquoted is a number or a truth value that a variable gave: within { } YAML wants the quotes around "${N}".
+func (d *decoder) unquoted(n *yaml.Node, out reflect.Value) *yaml.Node {
+	_, isReference := d.doc.written[n]
+	if kind := out.Kind(); !isReference || n.Style == 0 || kind != reflect.Bool && kind != reflect.Int && kind != reflect.Float64 {
+		return n
+	}
+	plain := &yaml.Node{Kind: n.Kind, Value: n.Value}
+	plain.Tag = plain.ShortTag()
+	return plain
 }
 
 // setScalar returns what is wrong, or nothing.

@@ -77,8 +77,10 @@ clients:
 	require.False(t, *c.Clients[0].Enabled)
 	require.Equal(t, "7", c.Clients[0].Token.Reveal())
 
-	require.Equal(t, []string{"config.yaml:1: server.maxConcurrent: must be a whole number, without quotes"},
-		complaints(t, `server: {maxConcurrent: "${N}"}`, env, Resources{}))
+	quoted := load(t, `server: {maxConcurrent: "${N}", maxQueued: '${M:-9}'}`, env)
+	require.Equal(t, []int{7, 9}, []int{quoted.Server.MaxConcurrent, quoted.Server.MaxQueued})
+	require.Equal(t, []string{"config.yaml:1: server.maxConcurrent: must be a whole number"},
+		complaints(t, `server: {maxConcurrent: "${M:-many}"}`, env, Resources{}))
 }
 
 func TestKeysAreNotExpanded(t *testing.T) {

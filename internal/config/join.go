@@ -2,13 +2,16 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
 	"beckon/agents"
 	"beckon/clients"
+	"beckon/commands"
 	"beckon/deliveries"
 	"beckon/internal/problem"
+	"beckon/internal/secret"
 )
 
 // join fills the catalog with the file's resources and those of the database that stand on their own.
@@ -30,11 +33,35 @@ func joinSection[T noun](b *builder, section string, file, database []T) (all, s
 		}
 	}
 	for _, item := range database {
-		if b.admits(section, item.Key(), item.Check()) {
+		wrong := lostIn(reflect.ValueOf(item), "")
+		if len(wrong) == 0 {
+			wrong = item.Check()
+		}
+		if b.admits(section, item.Key(), wrong) {
 			stored = append(stored, item)
 		}
 	}
 	return append(all, stored...), slices.Clone(stored)
+}
+
+// lostIn finds the secrets that the key does not open.
+func lostIn(v reflect.Value, path string) (found problem.Fields) {
+	switch {
+	case v.Type() == secretType:
+		if v.Interface() == secret.Lost {
+			found.Add(path, "was sealed with another secrets key: restore that key (server.secretsKey, or the file secrets.key beside the database), or give the secret again")
+		}
+	case v.Kind() == reflect.Map && v.Type().Elem() == secretType:
+		for _, name := range slices.SortedFunc(slices.Values(v.MapKeys()), func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) }) {
+			found = append(found, lostIn(v.MapIndex(name), join(path, name.String()))...)
+		}
+	case v.Kind() == reflect.Struct && path == "":
+		fields := fieldsOf(v)
+		for _, name := range fields.names {
+			found = append(found, lostIn(fields.byName[name], name)...)
+		}
+	}
+	return found
 }
 
 // admits reports whether a resource of the database may be in the catalog, and warns when it may not.
@@ -82,41 +109,54 @@ func (b *builder) checkReferences() {
 			b.report(agents.SectionAgents, a.ID, fields)
 		}
 	}
-	commandAgent := map[string]string{} // of the usable ones
+	b.commandAgent = map[string]string{}
 	for _, c := range all.Commands {
-		var fields problem.Fields
-		if c.AgentID != "" && set.Get(c.AgentID) == nil {
-			fields.Add("agentId", "there is no usable agent or flow %q", c.AgentID)
-		} else {
-			commandAgent[c.ID] = c.AgentID
+		fields := b.wrongCommand(c)
+		if len(fields) == 0 {
+			b.commandAgent[c.ID] = c.AgentID
 		}
 		b.report(SectionCommands, c.ID, fields)
 	}
 	for _, c := range all.Clients {
-		fields := b.missingAgents("allowedAgents", c.AllowedAgents)
-		if _, err := clients.ParseTemplate(c.Template); c.Template != "" && err != nil {
-			fields.Add("template", "%s", err)
-		}
-		agent, ok := commandAgent[c.CommandID]
-		switch {
-		case c.CommandID == "":
-		case !ok:
-			fields.Add("commandId", "there is no usable command %q", c.CommandID)
-		case agent != "" && !slices.Contains(c.AllowedAgents, agent):
-			fields.Add("allowedAgents", "must hold %q, which the command %q runs on", agent, c.CommandID)
-		}
-		b.report(SectionClients, c.ID, fields)
+		b.report(SectionClients, c.ID, b.wrongClient(c))
 	}
 	for _, e := range all.Endpoints {
-		fields := b.missingAgents("agents", e.Agents)
-		for i, id := range e.Clients {
-			if indexOf(all.Clients, id) < 0 || b.bad[resourceKey{SectionClients, id}] {
-				fields.Add(fmt.Sprintf("clients[%d]", i), "there is no usable client %q", id)
-			}
-		}
-		fields.Under("events", unknownEvents(e.Events, set))
-		b.report(SectionEndpoints, e.ID, fields)
+		b.report(SectionEndpoints, e.ID, b.wrongEndpoint(e))
 	}
+}
+
+func (b *builder) wrongCommand(c commands.Command) (fields problem.Fields) {
+	if c.AgentID != "" && b.catalog.Set.Get(c.AgentID) == nil {
+		fields.Add("agentId", "there is no usable agent or flow %q", c.AgentID)
+	}
+	return fields
+}
+
+func (b *builder) wrongClient(c clients.Client) (fields problem.Fields) {
+	fields = b.missingAgents("allowedAgents", c.AllowedAgents)
+	if _, err := clients.ParseTemplate(c.Template); c.Template != "" && err != nil {
+		fields.Add("template", "%s", err)
+	}
+	agent, ok := b.commandAgent[c.CommandID]
+	switch {
+	case c.CommandID == "":
+	case !ok:
+		fields.Add("commandId", "there is no usable command %q", c.CommandID)
+	case agent != "" && !slices.Contains(c.AllowedAgents, agent):
+		fields.Add("allowedAgents", "must hold %q, which the command %q runs on", agent, c.CommandID)
+	}
+	return fields
+}
+
+func (b *builder) wrongEndpoint(e deliveries.Endpoint) (fields problem.Fields) {
+	fields = b.missingAgents("agents", e.Agents)
+	for i, id := range e.Clients {
+		if indexOf(b.catalog.Clients, id) < 0 || b.bad[resourceKey{SectionClients, id}] {
+			fields.Add(fmt.Sprintf("clients[%d]", i), "there is no usable client %q", id)
+		}
+	}
+	fields.Under("events", unknownEvents(e.Events, b.catalog.Set))
+	return fields
 }
 
 func (b *builder) missingAgents(field string, ids []string) (fields problem.Fields) {

@@ -11,18 +11,28 @@ import (
 	"strings"
 )
 
-// KeyFile returns the key in a file, and makes one of 32 random bytes, readable by its owner only, where there is none.
-func KeyFile(path string) (String, error) {
+// ReadKeyFile returns the key in a file; there is an fs.ErrNotExist where there is none.
+func ReadKeyFile(path string) (String, error) {
 	data, err := os.ReadFile(path)
-	if err == nil {
-		if key := strings.TrimSpace(string(data)); key != "" {
-			return String(key), nil
-		}
-		return "", fmt.Errorf("the secrets key %s is empty: restore it, or remove it to have a new one made", path)
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return "", fmt.Errorf("read the secrets key: %w", err)
 	}
+	if key := strings.TrimSpace(string(data)); key != "" {
+		return String(key), nil
+	}
+	return "", fmt.Errorf("the secrets key %s is empty: restore it, or remove it to have a new one made", path)
+}
+
+// KeyFile returns the key in a file, and makes one of 32 random bytes, readable by its owner only, where there is none.
+func KeyFile(path string) (String, error) {
+	key, err := ReadKeyFile(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	return makeKeyFile(path)
+}
+
+func makeKeyFile(path string) (String, error) {
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw) // never fails
 	key := base64.StdEncoding.EncodeToString(raw)

@@ -14,7 +14,8 @@ import (
 	"sync"
 )
 
-const sealedPrefix = "sealed:v1:"
+// SealedPrefix begins every sealed secret.
+const SealedPrefix = "sealed:v1:"
 
 var reference = regexp.MustCompile(`^\$\{[A-Z0-9_]+\}$`)
 
@@ -52,13 +53,16 @@ func (x *Sealer) Seal(s String, context string) (string, error) {
 	if s == "" || s.IsReference() {
 		return string(s), nil
 	}
+	if s == Lost || s == Removed {
+		return "", errors.New("a secret that is none is not kept")
+	}
 	aead, err := x.aead()
 	if err != nil {
 		return "", err
 	}
 	nonce := make([]byte, aead.NonceSize())
 	_, _ = rand.Read(nonce) // never fails
-	return sealedPrefix + base64.RawStdEncoding.EncodeToString(aead.Seal(nonce, nonce, []byte(s), []byte(context))), nil
+	return SealedPrefix + base64.RawStdEncoding.EncodeToString(aead.Seal(nonce, nonce, []byte(s), []byte(context))), nil
 }
 
 // Open is the inverse of Seal.
@@ -66,7 +70,7 @@ func (x *Sealer) Open(stored, context string) (String, error) {
 	if stored == "" || String(stored).IsReference() {
 		return String(stored), nil
 	}
-	encoded, ok := strings.CutPrefix(stored, sealedPrefix)
+	encoded, ok := strings.CutPrefix(stored, SealedPrefix)
 	data, err := base64.RawStdEncoding.DecodeString(encoded)
 	if !ok || err != nil {
 		return "", errors.New("a stored secret is not in the form that this version of Beckon writes")

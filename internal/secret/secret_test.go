@@ -95,3 +95,20 @@ func TestKeyFileIsMadeOnce(t *testing.T) {
 	_, err = secret.KeyFile(path)
 	require.ErrorContains(t, err, "is empty")
 }
+
+func TestWhatIsNoSecretIsNotKept(t *testing.T) {
+	for _, none := range []secret.String{secret.Lost, secret.Removed} {
+		_, err := sealer("key").Seal(none, "providers/p")
+		require.Error(t, err)
+		require.Equal(t, secret.Mask, fmt.Sprint(none))
+	}
+}
+
+func TestRevised(t *testing.T) {
+	for _, test := range []struct{ have, wanted, want secret.String }{
+		{"old", "", "old"}, {"old", secret.Mask, "old"}, {"old", "new", "new"}, {"old", secret.Removed, ""},
+		{"", "", ""}, {"", secret.Mask, secret.Mask}, {"", "new", "new"}, {"", secret.Removed, ""},
+	} {
+		require.Equal(t, test.want.Reveal(), test.have.Revised(test.wanted).Reveal(), "%q %q", test.have.Reveal(), test.wanted.Reveal())
+	}
+}

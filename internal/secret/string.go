@@ -12,6 +12,9 @@ const Mask = "•••"
 // Removed is what a change gives for a kept secret that is to be kept no longer. It never is one.
 const Removed String = "\x00removed"
 
+// Lost is what a stored secret reads as that the key does not open.
+const Lost String = "\x00lost"
+
 // String is a secret in memory. It reads from YAML and JSON like any string, and prints, logs and marshals as Mask.
 type String string
 

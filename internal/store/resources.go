@@ -17,6 +17,9 @@ import (
 
 var slug = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
+// IDForm says to a person what ValidID wants.
+const IDForm = "must be 1 to 63 lower-case letters, digits and hyphens, and not begin with a hyphen"
+
 // ValidID reports whether id can name a resource: lower-case letters, digits and hyphens, 63 at most.
 func ValidID(id string) bool { return slug.MatchString(id) }
 
@@ -79,7 +82,7 @@ func (r *Resources[T]) Create(tx *gorm.DB, item T) error {
 	id := item.Key()
 	if !ValidID(id) {
 		var fields problem.Fields
-		fields.Add("id", "%s", "must be lower-case letters, digits and hyphens, begin with a letter or digit, and be at most 63 long")
+		fields.Add("id", "%s", IDForm)
 		return fields.Err()
 	}
 	spec, err := r.encode(item)
@@ -174,6 +177,14 @@ func (r *Resources[T]) Delete(tx *gorm.DB, id string, version int64) error {
 	return r.changedSince(id)
 }
 
+// Renew makes the version of one greater, if there is one: what is told of it has changed, though it is not kept here.
+func Renew(tx *gorm.DB, kind, id string) error {
+	if err := tx.Exec("UPDATE resources SET version = version + 1 WHERE kind = ? AND id = ?", kind, id).Error; err != nil {
+		return fmt.Errorf("renew %s/%s: %w", kind, id, err)
+	}
+	return nil
+}
+
 // Exists reports whether there is one of that id.
 func (r *Resources[T]) Exists(tx *gorm.DB, id string) (bool, error) {
 	var n int64
@@ -181,17 +192,31 @@ func (r *Resources[T]) Exists(tx *gorm.DB, id string) (bool, error) {
 	return n > 0, err
 }
 
+// HasSealed reports whether any resource has a sealed secret, which only the key that sealed it opens.
+func (s *Store) HasSealed(ctx context.Context) (bool, error) {
+	var n int64
+	if err := s.Read(ctx).Raw("SELECT COUNT(*) FROM (SELECT 1 FROM resources WHERE spec LIKE ? LIMIT 1) AS sealed", "%"+secret.SealedPrefix+"%").Scan(&n).Error; err != nil {
+		return false, unavailable(fmt.Errorf("look for sealed secrets: %w", err))
+	}
+	return n > 0, nil
+}
+
 func (r *Resources[T]) place(id string) string { return r.kind + "/" + id }
 
 func (r *Resources[T]) encode(item T) (string, error) {
+	var unsealed error
 	seal := json.MarshalToFunc(func(enc *jsontext.Encoder, s secret.String) error {
 		sealed, err := r.sealer.Seal(s, r.place(item.Key()))
 		if err != nil {
+			unsealed = err
 			return err
 		}
 		return enc.WriteToken(jsontext.String(sealed))
 	})
 	spec, err := json.Marshal(item, json.WithMarshalers(seal))
+	if unsealed != nil {
+		return "", problem.New(problem.Unavailable, "secrets_unavailable", "Secrets cannot be kept: there is no key to seal them with. The log says why.").Because(unsealed)
+	}
 	if err != nil {
 		return "", fmt.Errorf("encode %s: %w", r.place(item.Key()), err)
 	}
@@ -204,8 +229,10 @@ func (r *Resources[T]) decode(id, spec string) (item T, err error) {
 		if err != nil {
 			return err
 		}
-		*s, err = r.sealer.Open(token.String(), r.place(id))
-		return err
+		if *s, err = r.sealer.Open(token.String(), r.place(id)); err != nil {
+			*s = secret.Lost // its resource is of no use until it is given again; all others are
+		}
+		return nil
 	})
 	if err := json.Unmarshal([]byte(spec), &item, json.WithUnmarshalers(open)); err != nil {
 		return item, fmt.Errorf("decode %s: %w", r.place(id), err)

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// await waits for the end of a run that took longer than its client's calls wait, and prints what the call would have
+// brought.
+func (k invokeCommand) await(ctx context.Context, client *gatewayClient, runID string, std streams) error {
+	std.notice(fmt.Sprintf("it takes longer than the client's calls wait; waiting for run %s", runID))
+	f := client.follower(runID, std.notice)
+	last, err := f.follow(ctx, nil, func(e runEvent) error {
+		if k.JSON || e.kind != "run.completed" {
+			return nil
+		}
+		_, err := (&answerText{out: std.out}).complete(e.Data.Output)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if k.JSON {
+		if err := k.printEnded(ctx, client, runID, std); err != nil {
+			return err
+		}
+	}
+	return last.outcome(runID)
+}
+
+// printEnded prints a run that has ended as the answer to a call.
+func (k invokeCommand) printEnded(ctx context.Context, client *gatewayClient, runID string, std streams) error {
+	answer, err := client.ask(ctx, http.MethodGet, nil, "runs", runID)
+	if err != nil {
+		return err
+	}
+	var run runDocument
+	if err := answer.read(&run); err != nil {
+		return err
+	}
+	ended := map[string]any{"ok": run.Error == nil, "runId": run.RunID, "status": run.Status, "agent": run.WorkflowID, "usage": run.Usage}
+	if run.Error != nil {
+		ended["code"], ended["error"] = run.Error.Code, run.Error.Message
+	} else {
+		ended["response"] = run.Output
+	}
+	if run.StartedAt != nil && run.CompletedAt != nil {
+		ended["durationMs"] = run.CompletedAt.Sub(*run.StartedAt).Milliseconds()
+	}
+	encoder := json.NewEncoder(std.out)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(ended)
+}

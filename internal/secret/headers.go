@@ -1,0 +1,31 @@
+package secret
+
+import (
+	"maps"
+	"strings"
+)
+
+// Headers are the values of header fields by name. Upper and lower case are the same in the names.
+
+// InHeaders returns the value of a header field, however its name is spelled.
+func InHeaders(headers map[string]String, name string) String {
+	if value, ok := headers[name]; ok {
+		return value
+	}
+	for other, value := range headers {
+		if strings.EqualFold(other, name) {
+			return value
+		}
+	}
+	return ""
+}
+
+// RevisedHeaders is what kept header fields become when a change gives wanted for them: those that it leaves out are gone,
+// the values of the others change as String's Revised says.
+func RevisedHeaders(have, wanted map[string]String) map[string]String {
+	wanted = maps.Clone(wanted)
+	for name, value := range wanted {
+		wanted[name] = InHeaders(have, name).Revised(value)
+	}
+	return wanted
+}
