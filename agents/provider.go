@@ -1,8 +1,10 @@
 package agents
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"beckon/internal/problem"
@@ -55,10 +57,16 @@ func (p Provider) Check() (found problem.Fields) {
 			found.Add("url", "must not hold a user name or password: use apiKey or headers")
 		}
 	}
-	for name := range p.Headers {
-		if http.CanonicalHeaderKey(name) == "Content-Length" || http.CanonicalHeaderKey(name) == "Host" {
+	seen := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(p.Headers)) {
+		canonical := http.CanonicalHeaderKey(name)
+		if canonical == "Content-Length" || canonical == "Host" {
 			found.Add("headers", "%s cannot be set", name)
 		}
+		if seen[canonical] {
+			found.Add("headers."+name, "is there twice: upper and lower case are the same in the names of headers")
+		}
+		seen[canonical] = true
 	}
 	return found
 }

@@ -131,19 +131,19 @@ func (b *builder) agent(a Agent) {
 	if a.Provider != "" && !ok {
 		fields.Add("provider", "there is no usable provider %q", a.Provider)
 	}
-	if b.report(SectionAgents, a.ID, fields) {
-		return
+	var invoker Invoker
+	var ofProvider, more problem.Fields
+	if ok {
+		invoker, more = b.how.Providers[p.Type](p, a)
 	}
-	invoker, fields := b.how.Providers[p.Type](p, a)
-	var ofProvider, ofAgent problem.Fields
-	for _, f := range fields {
+	for _, f := range more {
 		if path, ok := strings.CutPrefix(f.Path, "provider."); ok {
 			ofProvider = append(ofProvider, problem.Field{Path: path, Message: f.Message})
 		} else {
-			ofAgent = append(ofAgent, f)
+			fields = append(fields, f)
 		}
 	}
-	badProvider, badAgent := b.report(SectionProviders, p.ID, ofProvider), b.report(SectionAgents, a.ID, ofAgent)
+	badProvider, badAgent := b.report(SectionProviders, p.ID, ofProvider), b.report(SectionAgents, a.ID, fields)
 	if badProvider || badAgent {
 		return
 	}

@@ -15,12 +15,14 @@ import (
 const (
 	DefaultSyncTimeout = 5 * time.Minute
 	MaxSyncTimeout     = 24 * time.Hour
-	MaxBodyBytes       = 64 << 20 // what a client may at most be allowed
+	MaxBodyBytes       = 64 << 20            // what a client may at most be allowed
+	MaxOverlap         = 30 * 24 * time.Hour // how long an old token may stay good beside a new one
 )
 
 // Client is a caller with a URL and a token of its own.
 type Client struct {
 	ID                 string         `json:"id" yaml:"id"`
+	Since              time.Time      `json:"since,omitzero" yaml:"-"` // when it was made; what was before is of another one that had its id
 	Name               string         `json:"name,omitempty" yaml:"name,omitempty"`
 	Enabled            *bool          `json:"enabled,omitempty" yaml:"enabled,omitempty"` // nil is true
 	Token              secret.String  `json:"-" yaml:"token,omitempty"`                   // from a configuration file only; the database has hashes

@@ -25,11 +25,14 @@ func NewLimits() *Limits { return &Limits{byID: map[string]*limit{}} }
 type limit struct {
 	settings RateLimit
 	limiter  *rate.Limiter
-	running  atomic.Int64
+	going    calls
 }
 
-// of returns the client's limiter, nil when its rate is not limited, and its count of running calls.
-func (l *Limits) of(c Client) (*rate.Limiter, *atomic.Int64) {
+// calls counts those of a client that are under way.
+type calls struct{ running, arriving atomic.Int64 }
+
+// of returns the client's limiter, nil when its rate is not limited, and its count of calls.
+func (l *Limits) of(c Client) (*rate.Limiter, *calls) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	have := l.byID[c.ID]
@@ -38,12 +41,12 @@ func (l *Limits) of(c Client) (*rate.Limiter, *atomic.Int64) {
 		l.byID[c.ID] = have
 	}
 	if c.RateLimit == nil {
-		return nil, &have.running
+		return nil, &have.going
 	}
 	if r := *c.RateLimit; have.limiter == nil || have.settings != r {
 		have.settings, have.limiter = r, rate.NewLimiter(rate.Every(time.Duration(r.Per)/time.Duration(r.Requests)), r.Requests)
 	}
-	return have.limiter, &have.running
+	return have.limiter, &have.going
 }
 
 // Quota is what a client has left of its rate, in the terms of the RateLimit header fields
@@ -55,33 +58,43 @@ type Quota struct {
 	Reset     time.Duration // until all of it is there again
 }
 
-// AdmitQueued takes a call off the client's rate that does not run now. How many of its runs come out of the queue at
-// the same time is for runs to see to: see Enter.
-func (m *Member) AdmitQueued() (Quota, error) { return m.takeRate(time.Now()) }
+// Arrive takes one call off the client's rate. An Exhausted problem says when to come back.
+func (m *Member) Arrive() (Quota, error) { return m.takeRate(time.Now()) }
 
-// Enter counts a run of the client that came out of the queue; Leave counts it off.
-func (m *Member) Enter() { m.running.Add(1) }
-
-// Admit takes one call off the client's limits. A nil error means that Leave must follow when the call has ended;
-// an Exhausted problem says when to come back.
-func (m *Member) Admit() (Quota, error) {
-	quota, err := m.takeRate(time.Now())
-	if err != nil {
-		return quota, err
+// Receive counts a call whose body is being read, of which the client may have as many as most. A nil error means that
+// Received must follow.
+func (m *Member) Receive(most int64) error {
+	if m.going.arriving.Add(1) > most {
+		m.Received()
+		return problem.New(problem.Exhausted, "too_many_concurrent_calls",
+			"This client is sending the bodies of %d calls at the same time, and may not send more. Try again when one has arrived.", most).After(time.Second)
 	}
-	if running := m.running.Add(1); m.MaxConcurrent > 0 && running > int64(m.MaxConcurrent) {
-		m.running.Add(-1)
-		return quota, problem.New(problem.Exhausted, "too_many_concurrent_calls",
+	return nil
+}
+
+// Received counts a call off whose body has been read.
+func (m *Member) Received() { m.going.arriving.Add(-1) }
+
+// Enter counts a run of the client that came out of the queue; Leave counts it off. How many there may be at the same time is
+// for runs to see to.
+func (m *Member) Enter() { m.going.running.Add(1) }
+
+// Admit counts a call that runs now. A nil error means that Leave must follow when it has ended; an Exhausted problem says
+// that the client has as many as it may.
+func (m *Member) Admit() error {
+	if running := m.going.running.Add(1); m.MaxConcurrent > 0 && running > int64(m.MaxConcurrent) {
+		m.Leave()
+		return problem.New(problem.Exhausted, "too_many_concurrent_calls",
 			"This client may have %d calls at the same time, and they are running. Try again when one has ended.", m.MaxConcurrent).After(time.Second)
 	}
-	return quota, nil
+	return nil
 }
 
 // Leave gives back what Admit took of the concurrency limit.
-func (m *Member) Leave() { m.running.Add(-1) }
+func (m *Member) Leave() { m.going.running.Add(-1) }
 
 // Free returns how many more calls the client may have at this moment, where that is limited.
-func (m *Member) Free() int { return max(m.MaxConcurrent-int(m.running.Load()), 0) }
+func (m *Member) Free() int { return max(m.MaxConcurrent-int(m.going.running.Load()), 0) }
 
 func (m *Member) takeRate(now time.Time) (Quota, error) {
 	if m.limiter == nil {

@@ -3,7 +3,6 @@ package clients
 import (
 	"cmp"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -21,7 +20,7 @@ type Member struct {
 	credentials credentials
 	proofs      []Credential  // as they were given
 	limiter     *rate.Limiter // nil without a rate limit
-	running     *atomic.Int64
+	going       *calls
 }
 
 // BodyLimit returns the largest body in bytes that the client may send, where its own limit comes before the server's.

@@ -42,7 +42,7 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 			findings = append(findings, problem.Finding{Section: "clients", ID: d.ID, Fields: fields})
 			continue
 		}
-		m.limiter, m.running = limits.of(d.Client)
+		m.limiter, m.going = limits.of(d.Client)
 		s.byID[d.ID] = m
 		for _, c := range d.Credentials {
 			s.byHash[c.Hash] = m

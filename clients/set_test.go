@@ -97,19 +97,19 @@ func TestRateLimitRefills(t *testing.T) {
 		d.RateLimit = &clients.RateLimit{Requests: 3, Per: units.Duration(time.Minute)}
 		m := newSet(t, d).Get("one")
 		for left := 2; left >= 0; left-- {
-			quota, err := m.Admit()
+			quota, err := m.Arrive()
 			require.NoError(t, err)
 			require.Equal(t, left, quota.Remaining)
 		}
-		quota, err := m.Admit()
+		quota, err := m.Arrive()
 		require.True(t, problem.Is(err, problem.Exhausted))
 		require.Equal(t, 20*time.Second, problem.Of(err).RetryAfter)
 		require.Equal(t, clients.Quota{Limit: 3, Window: time.Minute, Remaining: 0, Reset: time.Minute}, quota)
 		time.Sleep(20*time.Second - time.Millisecond)
-		_, err = m.Admit()
+		_, err = m.Arrive()
 		require.Error(t, err)
 		time.Sleep(time.Millisecond)
-		_, err = m.Admit()
+		_, err = m.Arrive()
 		require.NoError(t, err)
 	})
 }
@@ -122,7 +122,10 @@ func TestLimitsOutliveAReload(t *testing.T) {
 		s, findings := clients.NewSet([]clients.Declared{d}, limits)
 		require.Empty(t, findings)
 		m := s.Get("one")
-		_, err := m.Admit()
+		_, err := m.Arrive()
+		if err == nil {
+			err = m.Admit()
+		}
 		return m, err
 	}
 	first, err := admit()
@@ -135,4 +138,15 @@ func TestLimitsOutliveAReload(t *testing.T) {
 	first.Leave()
 	_, err = admit()
 	require.NoError(t, err)
+}
+
+func TestBodiesOnTheirWayAreBounded(t *testing.T) {
+	m := newSet(t, declare("one", "t1"), declare("two", "t2")).Get("one")
+	require.NoError(t, m.Receive(2))
+	require.NoError(t, m.Receive(2))
+	err := m.Receive(2)
+	require.Equal(t, "too_many_concurrent_calls", problem.Of(err).Code)
+	require.Equal(t, time.Second, problem.Of(err).RetryAfter)
+	m.Received()
+	require.NoError(t, m.Receive(2))
 }

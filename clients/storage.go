@@ -51,10 +51,15 @@ func (s *Storage) Create(ctx context.Context, c Client) (token secret.String, er
 
 // CreateIn is Create as a part of a larger change.
 func (s *Storage) CreateIn(tx *gorm.DB, c Client) (secret.String, error) {
+	now := time.Now()
+	c.Since = now.UTC().Truncate(time.Millisecond)
 	if err := s.resources.Create(tx, c); err != nil {
 		return "", err
 	}
-	return addToken(tx, c.ID, time.Now())
+	if err := tx.Exec("DELETE FROM idempotency_keys WHERE client_id = ?", c.ID).Error; err != nil {
+		return "", fmt.Errorf("forget the idempotency keys of the last %q: %w", c.ID, err)
+	}
+	return addToken(tx, c.ID, now)
 }
 
 // Change changes all of a client but its token, as store.Resources.Change does.

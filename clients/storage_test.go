@@ -34,6 +34,8 @@ func TestClientsAreKept(t *testing.T) {
 
 		list, err := storage.List(ctx)
 		require.NoError(t, err)
+		require.WithinDuration(t, time.Now(), list[0].Since, time.Minute)
+		c.Since = list[0].Since
 		require.Equal(t, []clients.Client{c}, list)
 		credentials, err := storage.Credentials(ctx)
 		require.NoError(t, err)

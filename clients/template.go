@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"beckon/internal/problem"
 	"beckon/internal/render"
+	"beckon/internal/secret"
 )
 
 // templateTime bounds the rendering of a client's template.
@@ -139,16 +139,9 @@ func addValue(data map[string]any, name, value string) {
 func safeHeaders(header http.Header) map[string]string {
 	safe := make(map[string]string, len(header))
 	for name, values := range header {
-		name = strings.ToLower(name)
-		if !isCredential(name) {
-			safe[name] = strings.ToValidUTF8(strings.Join(values, ", "), "\uFFFD")
+		if !secret.Named(name) {
+			safe[strings.ToLower(name)] = strings.ToValidUTF8(strings.Join(values, ", "), "\uFFFD")
 		}
 	}
 	return safe
-}
-
-func isCredential(name string) bool {
-	name = strings.NewReplacer("-", "", "_", "").Replace(name)
-	return slices.ContainsFunc([]string{"auth", "token", "secret", "apikey", "accesskey", "password", "session", "credential", "cookie", "jwt"},
-		func(part string) bool { return strings.Contains(name, part) })
 }

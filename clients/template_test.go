@@ -120,14 +120,15 @@ func TestParseTemplateRefuses(t *testing.T) {
 
 // TestHeadersOfATemplate: what proves who the caller is never gets into a prompt.
 func TestHeadersOfATemplate(t *testing.T) {
-	header := http.Header{"Accept": {"a/b", "c/d"}, "X-Github-Event": {"push"}, "X-Hub-Signature-256": {"sha256=ab"}, "User-Agent": {"caf\xe9"}, "Idempotency-Key": {"k"}}
+	header := http.Header{"Accept": {"a/b", "c/d"}, "X-Github-Event": {"push"}, "X-Event-Key": {"repo:push"}, "User-Agent": {"caf\xe9"}, "Idempotency-Key": {"k"}}
 	for _, name := range []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-Auth-Key", "X-Gitlab-Token", "X-Client-Secret", "X-Api-Key", "Apikey", "X_api_key",
-		"X-Access-Key", "X-Password", "X-Session-Id", "X-Credential", "X-Amz-Security-Token", "X-Goog-Iap-Jwt-Assertion", "X-Forwarded-Authorization", "x-lower-token", "X-ToKeN-MiXed"} {
+		"X-Access-Key", "X-Password", "X-Session-Id", "X-Credential", "X-Amz-Security-Token", "X-Goog-Iap-Jwt-Assertion", "X-Forwarded-Authorization", "x-lower-token", "X-ToKeN-MiXed",
+		"X-Hub-Signature-256", "X-Vault-Wrap", "X-Forwarded-Client-Cert", "Ocp-Apim-Subscription-Key", "X-Functions-Key", "X-Shopify-Hmac-Sha256"} {
 		header[name] = []string{"leaked"}
 	}
 	got, err := parseTemplate(t, "{{json .headers}}").Prompt(clients.Client{}, clients.Request{Header: header}, 10_000)
 	require.NoError(t, err)
-	require.JSONEq(t, `{"accept":"a/b, c/d","x-github-event":"push","x-hub-signature-256":"sha256=ab","user-agent":"caf\ufffd","idempotency-key":"k"}`, got.Text)
+	require.JSONEq(t, `{"accept":"a/b, c/d","x-github-event":"push","x-event-key":"repo:push","user-agent":"caf\ufffd","idempotency-key":"k"}`, got.Text)
 }
 
 func BenchmarkTemplatePrompt(b *testing.B) {

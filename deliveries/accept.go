@@ -17,10 +17,11 @@ func (s *Service) Accept(clientID string, object json.RawMessage) (json.RawMessa
 		return nil, err
 	}
 	var found problem.Fields
-	known := append(EventNames(), s.EventNames()...)
+	usual := EventNames()
+	known := append(slices.Clone(usual), s.EventNames()...)
 	for i, name := range c.Events {
 		if !slices.Contains(known, name) {
-			found.Add(fmt.Sprintf("webhook.events[%d]", i), "is not the name of an event; there are %s", strings.Join(known, ", "))
+			found.Add(fmt.Sprintf("webhook.events[%d]", i), "is not the name of an event; there are %s, and those that your agents and flows name in their events", strings.Join(usual, ", "))
 		}
 	}
 	if len(found) > 0 {

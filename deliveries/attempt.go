@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -54,7 +53,7 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 	started := time.Now()
 	defer func() { o.Duration = time.Since(started) }()
 	x, err := s.prepare(d, begun)
-	o.URL, o.retry = withoutQuery(x.url), x.retry
+	o.URL, o.retry = secret.ShownURL(x.url), x.retry
 	if err != nil {
 		p := problem.Of(err)
 		o.Error = &Failure{p.Code, p.Detail}
@@ -147,23 +146,6 @@ func refusal(status int) *Failure {
 		return &Failure{"status", "The receiver answered " + name + ": it has failed. Its log says why."}
 	}
 	return &Failure{"status", "The receiver answered " + name + "; a 2xx would have accepted the delivery."}
-}
-
-// withoutQuery is a URL as it may be shown: a query may hold a key.
-func withoutQuery(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
-	}
-	if u.RawQuery != "" {
-		u.RawQuery = secret.Mask
-	}
-	u.User = nil
-	shown, err := url.PathUnescape(u.String())
-	if err != nil {
-		return u.String()
-	}
-	return shown
 }
 
 // next says when another attempt is made after one that failed, or that none is.

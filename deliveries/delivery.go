@@ -31,7 +31,7 @@ const (
 type Delivery struct {
 	ID          string
 	EndpointID  string // empty for the callback of a call
-	URL         string // of a callback, without its query; empty for an endpoint's
+	URL         string // of a callback, with what may be a key masked; empty for an endpoint's
 	RunID       string // empty for what is not about a run
 	EventID     string
 	Type        string // what the event is called outside
@@ -57,7 +57,7 @@ type Failure struct {
 type Attempt struct {
 	Number         int
 	Reason         string
-	URL            string            // without its query
+	URL            string            // with what may be a key masked
 	RequestHeaders map[string]string // those with secrets are masked
 	StatusCode     int               // 0 when there was no answer
 	ResponseBody   string            // its first 16 KiB

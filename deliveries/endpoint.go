@@ -25,9 +25,9 @@ type Endpoint struct {
 	URL     string        `json:"url" yaml:"url"`
 	Enabled *bool         `json:"enabled,omitempty" yaml:"enabled,omitempty"` // nil is true
 	Secret  secret.String `json:"secret,omitempty" yaml:"secret,omitempty"`
-	// PreviousSecret signs beside Secret, until PreviousUntil; where that is not said, as in a file, as long as it is there.
-	PreviousSecret secret.String            `json:"previousSecret,omitempty" yaml:"previousSecret,omitempty"`
-	PreviousUntil  time.Time                `json:"previousUntil,omitzero" yaml:"-"`
+	// PreviousSecret signs beside Secret as long as it is there. It is for configuration files; what the database keeps has Retired.
+	PreviousSecret secret.String            `json:"-" yaml:"previousSecret,omitempty"`
+	Retired        []Retired                `json:"retired,omitempty" yaml:"-"` // newest first
 	Events         []string                 `json:"events,omitempty" yaml:"events,omitempty"`
 	Agents         []string                 `json:"agents,omitempty" yaml:"agents,omitempty"`
 	Clients        []string                 `json:"clients,omitempty" yaml:"clients,omitempty"`
@@ -38,13 +38,15 @@ type Endpoint struct {
 	Headers        map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`
 	Timeout        units.Duration           `json:"timeout,omitempty" yaml:"timeout,omitempty"`
 	RateLimit      int                      `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"` // attempts a second; 0 is no limit
+	// Stopped says that it is disabled although it may say otherwise. Registry.Complete knows.
+	Stopped bool `json:"-" yaml:"-"`
 }
 
 // Key returns the id.
 func (e Endpoint) Key() string { return e.ID }
 
 // IsEnabled reports whether the endpoint is switched on.
-func (e Endpoint) IsEnabled() bool { return e.Enabled == nil || *e.Enabled }
+func (e Endpoint) IsEnabled() bool { return !e.Stopped && (e.Enabled == nil || *e.Enabled) }
 
 // The events that are about the delivering itself.
 const (

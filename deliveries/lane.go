@@ -148,13 +148,14 @@ func (s *Service) inTurn(l *lane, d *claimed) (o outcome, made bool) {
 	if limiter := s.limiter(l); limiter != nil && limiter.Wait(s.closing) != nil {
 		return o, false
 	}
-	if s.slots.Acquire(s.closing, 1) != nil {
+	leave, ok := s.slots.enter(s.closing, d)
+	if !ok {
 		return o, false
 	}
 	if s.isOpen(l) {
 		o, made = s.attempt(d)
 	}
-	s.slots.Release(1)
+	leave()
 	if !made {
 		return o, false
 	}

@@ -73,12 +73,20 @@ func (s *Service) Enable(ctx context.Context, id string) error {
 		if err := tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ?", id).Error; err != nil {
 			return fmt.Errorf("enable an endpoint: %w", err)
 		}
-		return store.Touch(tx)
+		return changed(tx, id)
 	})
 	if err != nil {
 		return err
 	}
 	return s.refresh(ctx)
+}
+
+// changed has everybody see, and who is about to change the endpoint as well, that it is another one than it was.
+func changed(tx *gorm.DB, id string) error {
+	if err := store.Renew(tx, kind, id); err != nil {
+		return err
+	}
+	return store.Touch(tx)
 }
 
 // EndpointTest is the type of the event that Test sends.

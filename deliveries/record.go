@@ -64,18 +64,21 @@ func (s *Service) recordIn(tx *gorm.DB, d *claimed, o outcome, at time.Time, aga
 	if o.StatusCode != 0 {
 		statusCode = o.StatusCode
 	}
-	changed, err := store.ExecCount(tx, "UPDATE deliveries SET status = ?, reason = ?, attempts = ?, tries = tries + 1, due_at = ?, instance_id = NULL, status_code = ?, error_code = ?, error = ?, completed_at = ? WHERE id = ? AND status = 'SENDING' AND instance_id = ?",
+	count, err := store.ExecCount(tx, "UPDATE deliveries SET status = ?, reason = ?, attempts = ?, tries = tries + 1, due_at = ?, instance_id = NULL, status_code = ?, error_code = ?, error = ?, completed_at = ? WHERE id = ? AND status = 'SENDING' AND instance_id = ?",
 		string(status), reason, o.Number, due, statusCode, code, text, completed, d.ID, s.Instance)
 	if err != nil {
 		return false, fmt.Errorf("record an attempt: %w", err)
 	}
-	if changed == 0 {
+	if count == 0 {
 		return false, nil // this process was taken for dead: somebody else makes the attempt, and records it
 	}
 	if err := s.storage.insertAttempt(tx, d.ID, o.Attempt); err != nil {
 		return false, err
 	}
 	if d.Reason == ReasonTest {
+		if o.gone {
+			return s.disableIn(tx, *d.EndpointID, DisabledGone, now)
+		}
 		return false, nil
 	}
 	if d.EndpointID != nil {
@@ -160,7 +163,7 @@ func (s *Service) disableIn(tx *gorm.DB, id, reason string, now time.Time) (bool
 	if done.RowsAffected == 0 {
 		return false, nil
 	}
-	if err := store.Touch(tx); err != nil {
+	if err := changed(tx, id); err != nil {
 		return false, err
 	}
 	why := map[string]string{

@@ -111,7 +111,8 @@ func (e Endpoint) samples() iter.Seq[message] {
 
 // samplesOf are events of one sort, with the name that they go out under.
 func samplesOf(kind, name, agent string) (list []message) {
-	data, run, failure := map[string]any{}, any("run_01JZX5B7Q0000000000000000"), any(nil)
+	var data map[string]any
+	run, failure := any("run_01JZX5B7Q0000000000000000"), any(nil)
 	outputs := []string{""}
 	failed := func() {
 		failure = map[string]any{"code": "provider_error", "message": "The provider failed."}

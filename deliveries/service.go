@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
 	"gorm.io/gorm"
 
 	"beckon/events"
@@ -49,9 +48,6 @@ type Poster interface {
 	Post(ctx context.Context, url string, header http.Header, body []byte, timeout time.Duration) (egress.Answer, error)
 }
 
-// maxAttempts bounds the exchanges that are under way in this process. A lane has its own, smaller bound.
-const maxAttempts = 1024
-
 // Service sends events to their receivers.
 type Service struct {
 	Config
@@ -66,9 +62,9 @@ type Service struct {
 	lanes  map[string]*lane
 	closed bool
 
-	slots   *semaphore.Weighted // of maxAttempts
-	senders sync.WaitGroup      // goroutines of lanes
-	sending context.Context     // ends when attempts have to
+	slots   *slots
+	senders sync.WaitGroup  // goroutines of lanes
+	sending context.Context // ends when attempts have to
 	abandon context.CancelFunc
 	closing context.Context // ends when no attempt is begun any more
 	close   context.CancelFunc
@@ -87,7 +83,7 @@ func New(c Config) *Service {
 		c.Now = time.Now
 	}
 	s := &Service{Config: c, storage: storage{c.Store}, keys: store.NewResources[signingKey](c.Store, "signing-keys", c.Sealer),
-		lanes: map[string]*lane{}, slots: semaphore.NewWeighted(maxAttempts), woken: make(chan struct{}, 1), suspects: map[string]bool{}}
+		lanes: map[string]*lane{}, slots: newSlots(), woken: make(chan struct{}, 1), suspects: map[string]bool{}}
 	s.sending, s.abandon = context.WithCancel(context.Background())
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.endpoints.Store(&book{})

@@ -149,6 +149,23 @@ func TestGone(t *testing.T) {
 	})
 }
 
+// A test finds that out as well as an event.
+func TestATestOfWhatIsGone(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	r := newReceiver(t, status(500))
+	p := newPlant(t, s, "here", endpoint("ops", r))
+	tested := func() deliveries.Health {
+		_, _, err := p.Test(t.Context(), "ops")
+		require.NoError(t, err)
+		health, err := p.Health(t.Context(), "ops")
+		require.NoError(t, err)
+		return health
+	}
+	require.Zero(t, tested(), "a test that fails says nothing of its health")
+	r.change(status(410))
+	require.Equal(t, deliveries.DisabledGone, tested().DisabledReason)
+}
+
 // A callback has no endpoint that could come back.
 func TestACallbackThatIsGone(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"beckon/events"
+	"beckon/internal/secret"
 	"beckon/internal/store"
 )
 
@@ -139,7 +140,7 @@ func (w *row) delivery() *Delivery {
 			URL string `json:"url"`
 		}
 		_ = json.Unmarshal([]byte(*w.Callback), &callback) // Carry has read it
-		d.URL = withoutQuery(callback.URL)
+		d.URL = secret.ShownURL(callback.URL)
 	}
 	return d
 }

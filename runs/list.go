@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"beckon/internal/store"
 )
@@ -20,12 +23,13 @@ const (
 
 // Query asks for a client's runs, newest first.
 type Query struct {
-	ClientID string // empty for those of all clients
-	Status   Status // empty for any
-	Agent    string // empty for any
-	Limit    int    // 1 to MaxPage
-	Cursor   string // of the page before; empty for the first
-	Brief    bool   // the beginning of the input is enough, and the output is not needed
+	ClientID string    // empty for those of all clients
+	Status   Status    // empty for any
+	Agent    string    // empty for any
+	Limit    int       // 1 to MaxPage
+	Cursor   string    // of the page before; empty for the first
+	Since    time.Time // zero for those of all times
+	Brief    bool      // the beginning of the input is enough, and the output is not needed
 }
 
 // List returns a page of runs, without their nodes, and the cursor of the next; no cursor says that there is none. A page
@@ -43,6 +47,11 @@ func (s *Service) List(ctx context.Context, q Query) (list []*Run, next string, 
 	add("id < ?", below)
 	if q.ClientID != "" {
 		add("client_id = ?", q.ClientID)
+	}
+	if !q.Since.IsZero() {
+		var first ulid.ULID
+		_ = first.SetTime(uint64(q.Since.UnixMilli())) // fails in the year 10889
+		add("id >= ?", "run_"+first.String())
 	}
 	if q.Status != "" {
 		add("status = ?", string(q.Status))

@@ -23,8 +23,8 @@ import (
 type Resource[T any] interface {
 	List(ctx context.Context) ([]store.Record[T], error)
 	Get(ctx context.Context, id string) (store.Record[T], error)
-	Create(ctx context.Context, who string, item T) (store.Record[T], secret.String, error)
-	Update(ctx context.Context, who string, item T, version int64) (store.Record[T], error)
+	Create(ctx context.Context, who string, item T, wrong ...problem.Field) (store.Record[T], secret.String, error)
+	Update(ctx context.Context, who string, item T, version int64, wrong ...problem.Field) (store.Record[T], error)
 	Delete(ctx context.Context, who, id string, version int64) error
 }
 
@@ -41,7 +41,7 @@ type Resources struct {
 // Secrets makes new tokens and secrets, and keeps notes of what was done; see config.Editor.
 type Secrets interface {
 	RotateToken(ctx context.Context, who, id string, overlap time.Duration) (secret.String, error)
-	RotateSecret(ctx context.Context, who, id string) (secret.String, error)
+	RotateSecret(ctx context.Context, who, id string, given secret.String) (secret.String, error)
 	Note(ctx context.Context, who, action, section, id string, what any) error
 }
 

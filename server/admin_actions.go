@@ -1,28 +1,26 @@
 package server
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"beckon/clients"
 	"beckon/deliveries"
 	"beckon/internal/problem"
+	"beckon/internal/secret"
 	"beckon/internal/units"
 )
 
 func (s *Server) registerActions(api huma.API) {
 	accepted := answers(http.StatusAccepted, http.StatusConflict)
 	conflict := answers(http.StatusOK, http.StatusConflict)
-	route(api, http.MethodPost, "/clients/{id}/token", "rotate-token", "Give a client a new token", s.rotateToken, conflict)
-	route(api, http.MethodPost, "/clients/{id}/preview", "preview-prompt", "Make the prompt of a request, without asking a model", s.preview,
-		answers(http.StatusOK, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity))
-	route(api, http.MethodPost, "/endpoints/{id}/secret", "rotate-secret", "Give an endpoint a new secret", s.rotateSecret, conflict)
+	route(api, http.MethodPost, "/clients/{id}/token", "rotate-token", "Give a client a new token", s.rotateToken,
+		answers(http.StatusOK, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
+	s.registerPreview(api)
+	route(api, http.MethodPost, "/endpoints/{id}/secret", "rotate-secret", "Give an endpoint a new secret", s.rotateSecret,
+		answers(http.StatusOK, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
 	route(api, http.MethodPost, "/endpoints/{id}/test", "test-endpoint", "Send a test event, and say what came of it", s.testEndpoint, conflict)
 	route(api, http.MethodPost, "/endpoints/{id}/recover", "recover-endpoint", "Send everything again that has failed since a time", s.recoverEndpoint, accepted)
 	route(api, http.MethodPost, "/endpoints/{id}/enable", "enable-endpoint", "Send what has waited for an endpoint that was disabled", s.enableEndpoint, conflict)
@@ -33,7 +31,7 @@ func (s *Server) registerActions(api huma.API) {
 type tokenInput struct {
 	ID   string `path:"id"`
 	Body *struct {
-		Overlap string `json:"overlap" example:"24h" doc:"How long the old token stays good beside the new one; 0s."`
+		Overlap string `json:"overlap" example:"24h" doc:"How long the old token stays good beside the new one, 720h at most; 0s."`
 	}
 }
 
@@ -61,62 +59,6 @@ func (s *Server) rotateToken(ctx context.Context, in *tokenInput) (*tokenOutput,
 	return out, nil
 }
 
-type previewInput struct {
-	ID   string `path:"id"`
-	Body struct {
-		ContentType string            `json:"contentType" doc:"Of the body. Without it, application/json where the body is anything but a string."`
-		Body        json.RawMessage   `json:"body" doc:"What the webhook would get: a string, or any other JSON as itself."`
-		Query       map[string]string `json:"query" doc:"The parameters of the URL."`
-		Headers     map[string]string `json:"headers"`
-	}
-}
-
-type previewOutput struct {
-	Body struct {
-		Prompt string `json:"prompt" doc:"What the agent would be asked."`
-		Agent  string `json:"agent" doc:"The agent or flow that would be asked."`
-	}
-}
-
-// preview does what a call of the webhook does up to the point where the run would start.
-func (s *Server) preview(ctx context.Context, in *previewInput) (*previewOutput, error) {
-	catalog := s.Catalog()
-	client := catalog.Clients.Get(in.ID)
-	if client == nil {
-		if _, err := s.Admin.Resources.Clients.Get(ctx, in.ID); err != nil {
-			return nil, err
-		}
-		return nil, problem.New(problem.Unprocessable, "client_unusable", "The client %q is not in force: its warnings say why.", in.ID)
-	}
-	r := clients.Request{Header: http.Header{}, Query: url.Values{}, ReceivedAt: time.Now()}
-	for name, value := range in.Body.Headers {
-		r.Header.Set(name, value)
-	}
-	for name, value := range in.Body.Query {
-		r.Query.Set(name, value)
-	}
-	var text string
-	switch raw := bytes.TrimSpace(in.Body.Body); {
-	case len(raw) == 0 || string(raw) == "null":
-	case json.Unmarshal(raw, &text) == nil:
-		r.Body = []byte(text)
-	default:
-		r.Body = raw
-		r.Header.Set("Content-Type", "application/json")
-	}
-	if in.Body.ContentType != "" {
-		r.Header.Set("Content-Type", in.Body.ContentType)
-	}
-	p, err := client.Prompt(catalog.Commands, r, int(client.BodyLimit(s.MaxBodyBytes)))
-	if err != nil {
-		return nil, err
-	}
-	out := &previewOutput{}
-	out.Body.Prompt = p.Text
-	out.Body.Agent, err = client.Choose(p.Agent)
-	return out, err
-}
-
 type endpointInput struct {
 	ID string `path:"id"`
 }
@@ -128,8 +70,19 @@ type secretOutput struct {
 	}
 }
 
-func (s *Server) rotateSecret(ctx context.Context, in *endpointInput) (*secretOutput, error) {
-	shown, err := s.Admin.Secrets.RotateSecret(ctx, whoIs(ctx), in.ID)
+type secretInput struct {
+	ID   string `path:"id"`
+	Body *struct {
+		Secret string `json:"secret" doc:"The new secret. Left out, one is made."`
+	}
+}
+
+func (s *Server) rotateSecret(ctx context.Context, in *secretInput) (*secretOutput, error) {
+	var given secret.String
+	if in.Body != nil {
+		given = secret.String(in.Body.Secret)
+	}
+	shown, err := s.Admin.Secrets.RotateSecret(ctx, whoIs(ctx), in.ID, given)
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,14 @@ func TestAdminPreview(t *testing.T) {
 		"a command":                {"nightly", `{"body":"whatever"}`, 200, "Report.", "a"},
 		"what the file has":        {"filed", `{"body":"Hi"}`, 200, "Hi", "filed"},
 		"an empty prompt":          {"web", `{"body":""}`, 400, "", "empty_prompt"},
+		"nothing":                  {"nightly", "", 200, "Report.", "a"},
+		"nothing, but needed":      {"web", "", 400, "", "empty_prompt"},
+		"the webhook's own":        {"alerts", `{"title":"Disk","body":1}`, 422, "", "template_failed"},
+		"the webhook's own prompt": {"web", `{"prompt":"Hi","agent":"f"}`, 200, "Hi", "f"},
+		"a member more":            {"web", `{"body":"Hi","extra":1}`, 200, `{"body":"Hi","extra":1}`, "a"},
+		"without a body":           {"web", `{"query":{"agent":"f"}}`, 200, `{"query":{"agent":"f"}}`, "a"},
+		"no JSON":                  {"web", `{"body":"Hi"`, 400, "", "invalid_json"},
+		"headers of another kind":  {"web", `{"body":"Hi","headers":{"X":1},"query":[]}`, 400, "", "invalid_resource"},
 		"an agent not allowed":     {"web", `{"body":"Hi","query":{"agent":"b"}}`, 403, "", "agent_not_allowed"},
 		"a type nobody knows":      {"web", `{"contentType":"image/png","body":"x"}`, 415, "", "unsupported_media_type"},
 		"a template without title": {"alerts", `{"body":{}}`, 422, "", "template_failed"},
@@ -55,6 +63,9 @@ func TestAdminPreview(t *testing.T) {
 			require.Equal(t, map[string]any{"prompt": test.prompt, "agent": test.agent}, a.json(t))
 		})
 	}
+	a := g.admin(http.MethodPost, "/clients/web/preview", "a=1&b=2", "Content-Type: application/x-www-form-urlencoded")
+	require.Equal(t, "a: 1\nb: 2", a.json(t)["prompt"])
+	require.Equal(t, 415, g.admin(http.MethodPost, "/clients/web/preview", "x", "Content-Type: image/png").StatusCode)
 	require.Empty(t, g.model.asked, "no model was called")
 	require.Zero(t, g.countRuns())
 }
@@ -74,7 +85,11 @@ func TestAdminRotatesTokens(t *testing.T) {
 	require.Equal(t, []int{200, 200}, []int{call(first), call(second)})
 	third := rotate("")
 	require.Equal(t, []int{401, 401, 200}, []int{call(first), call(second), call(third)})
-	code, fields := problemOf(t, g.admin(http.MethodPost, "/clients/web/token", `{"overlap":"soon"}`))
+	require.Equal(t, 200, g.admin(http.MethodPost, "/clients/web/token", `{"overlap":"720h"}`).StatusCode)
+	code, fields := problemOf(t, g.admin(http.MethodPost, "/clients/web/token", `{"overlap":"721h"}`))
+	require.Equal(t, "invalid_resource", code)
+	require.Equal(t, []string{"overlap"}, fields)
+	code, fields = problemOf(t, g.admin(http.MethodPost, "/clients/web/token", `{"overlap":"soon"}`))
 	require.Equal(t, "invalid_resource", code)
 	require.Equal(t, []string{"overlap"}, fields)
 	require.Equal(t, 409, g.admin(http.MethodPost, "/clients/filed/token", "").StatusCode)

@@ -17,7 +17,7 @@ type providerDocument struct {
 	ID         string            `json:"id" doc:"Lower-case letters, digits and hyphens."`
 	Name       string            `json:"name" doc:"To display; the id, where there is none."`
 	Type       string            `json:"type" doc:"openai, for everything that speaks OpenAI's chat completions, or template."`
-	URL        *string           `json:"url" doc:"The base URL, without /chat/completions."`
+	URL        *string           `json:"url" doc:"The base URL, without /chat/completions. The values of a query are shown as •••, and sent like this they stay while scheme, host and path do."`
 	APIKey     *string           `json:"apiKey" doc:"Shown as •••; left out or sent like this, it stays; an empty text removes it. ${NAME_API_KEY} takes it from that variable of the environment."`
 	Headers    map[string]string `json:"headers" doc:"Sent with every request. The values are shown as •••, and sent like this they stay."`
 	Timeout    string            `json:"timeout" example:"120s" doc:"For one attempt."`
@@ -31,7 +31,7 @@ func (d *providerDocument) reveal(secret.String) {}
 
 func (d *providerDocument) show(p agents.Provider) {
 	retries := p.Retries()
-	*d = providerDocument{ID: p.ID, Name: cmp.Or(p.Name, p.ID), Type: p.Type, URL: orNull(p.URL), APIKey: orNull(shownSecret(p.APIKey)), Headers: shownHeaders(p.Headers),
+	*d = providerDocument{ID: p.ID, Name: cmp.Or(p.Name, p.ID), Type: p.Type, URL: orNull(secret.ShownURL(p.URL)), APIKey: orNull(shownSecret(p.APIKey)), Headers: shownHeaders(p.Headers),
 		Timeout: shownDuration(p.Timeout, agents.DefaultProviderTimeout), MaxRetries: &retries, Template: orNull(p.Template)}
 }
 

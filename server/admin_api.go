@@ -15,6 +15,7 @@ import (
 
 	"beckon/deliveries"
 	"beckon/internal/problem"
+	"beckon/runs"
 )
 
 // newAPI returns the API that reads, validates and documents the admin routes. What goes wrong in it comes to
@@ -126,10 +127,14 @@ func problemOfModel(e *huma.ErrorModel) error {
 	var fields problem.Fields
 	for _, detail := range e.Errors {
 		place, path, _ := strings.Cut(detail.Location, ".")
+		message := messageOf(detail.Message)
 		if place != "body" {
 			code = "invalid_parameter"
 		}
-		fields.Add(shortened(path), "%s", messageOf(detail.Message))
+		if place == "query" && path == "limit" { // of which huma names one bound
+			message = fmt.Sprintf("must be a number from 1 to %d", runs.MaxPage)
+		}
+		fields.Add(shortened(path), "%s", message)
 	}
 	err := fields.Err()
 	if p := problem.Of(err); err != nil {
@@ -144,8 +149,16 @@ func messageOf(message string) string {
 	if rest, ok := strings.CutPrefix(message, "expected required property "); ok {
 		return strings.TrimSuffix(rest, " to be present") + " is required"
 	}
+	if rest, ok := strings.CutPrefix(message, "expected value to be one of "); ok {
+		return "must be one of " + strings.Trim(rest, `"`)
+	}
+	for _, kind := range kindsOfValues {
+		if strings.HasSuffix(message, kind.of) && strings.Count(message, " ") == 1 {
+			return "must be " + kind.title
+		}
+	}
 	if rest, ok := strings.CutPrefix(message, "expected "); ok {
-		return "must be " + rest
+		return "must be " + strings.NewReplacer("number <= ", "at most ", "number >= ", "at least ").Replace(rest)
 	}
 	if message == "unexpected property" || message == "unknown query parameter" {
 		return "is not known here"
@@ -154,6 +167,11 @@ func messageOf(message string) string {
 		return "has the wrong form" // its text may quote the body
 	}
 	return message
+}
+
+// kindsOfValues are those of JSON, as huma calls them ("expected integer", "invalid integer") and as people do.
+var kindsOfValues = [...]struct{ of, title string }{
+	{"string", "a text"}, {"integer", "a whole number"}, {"number", "a number"}, {"float", "a number"}, {"boolean", "true or false"}, {"array", "a list"}, {"object", "an object"},
 }
 
 const maxShown = 100

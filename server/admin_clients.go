@@ -33,7 +33,7 @@ type clientDocument struct {
 	MaxBodyBytes       int64              `json:"maxBodyBytes" example:"1048576"`
 	RateLimit          *rateLimitDocument `json:"rateLimit"`
 	MaxConcurrent      *int               `json:"maxConcurrent" doc:"Calls at the same time; null is any number."`
-	Token              string             `json:"token,omitempty" readOnly:"true" doc:"In the answer that makes the client, and never again."`
+	Token              *string            `json:"token,omitempty" readOnly:"true" doc:"In the answer that makes the client, and never again. Beckon makes it; one that is given is refused."`
 	Managed
 }
 
@@ -49,7 +49,7 @@ func (rateLimitDocument) Schema(huma.Registry) *huma.Schema {
 }
 
 func (d *clientDocument) named() *string             { return &d.ID }
-func (d *clientDocument) reveal(token secret.String) { d.Token = token.Reveal() }
+func (d *clientDocument) reveal(token secret.String) { d.Token = orNull(token.Reveal()) }
 
 func (d *clientDocument) show(c clients.Client) {
 	enabled := c.IsEnabled()
@@ -71,6 +71,9 @@ func (d *clientDocument) read() (c clients.Client, wrong problem.Fields) {
 	if d.Enabled != nil && !*d.Enabled {
 		c.Enabled = d.Enabled
 	}
+	if d.Token != nil {
+		wrong.Add("token", "cannot be given: Beckon makes it, and the answer to the POST that makes the client has it. POST clients/%s/token makes another", cmp.Or(d.ID, "{id}"))
+	}
 	if d.MaxBodyBytes < 0 {
 		wrong.Add("maxBodyBytes", "must not be negative")
 	}
@@ -83,9 +86,9 @@ func (d *clientDocument) read() (c clients.Client, wrong problem.Fields) {
 type endpointDocument struct {
 	ID             string            `json:"id" doc:"Lower-case letters, digits and hyphens."`
 	Name           string            `json:"name" doc:"To display; the id, where there is none."`
-	URL            string            `json:"url"`
-	Enabled        *bool             `json:"enabled" nullable:"false" doc:"true"`
-	Secret         *string           `json:"secret" doc:"Signs the events; left out, one is made. Shown as •••, but in the answer that makes the endpoint; left out or sent like this, it stays."`
+	URL            string            `json:"url" doc:"The values of a query are shown as •••, and sent like this they stay while scheme, host and path do."`
+	Enabled        *bool             `json:"enabled" nullable:"false" doc:"true. It is false while its deliveries wait, whatever the reason; true sends them."`
+	Secret         *string           `json:"secret" doc:"Signs the events; left out, one is made. Shown as •••, but in the answer that makes the endpoint; left out or sent like this, it stays. One that is replaced signs beside the new one for 24 hours."`
 	Events         []string          `json:"events" nullable:"false" doc:"Empty is all of a run and its nodes."`
 	Agents         []string          `json:"agents" nullable:"false" doc:"Empty is all."`
 	Clients        []string          `json:"clients" nullable:"false" doc:"Empty is all."`
@@ -96,7 +99,7 @@ type endpointDocument struct {
 	Headers        map[string]string `json:"headers" doc:"Sent with every event. The values are shown as •••, and sent like this they stay."`
 	Timeout        string            `json:"timeout" example:"30s"`
 	RateLimit      int               `json:"rateLimit" doc:"Attempts a second; 0 is no limit."`
-	PreviousUntil  *string           `json:"previousSecretUntil" readOnly:"true" doc:"Until then the secret before this one signs as well."`
+	PreviousUntil  *string           `json:"previousSecretUntil" readOnly:"true" doc:"Until then the secret before this one signs as well, and those before that one for as long as they were said to."`
 	FailingSince   *string           `json:"failingSince" readOnly:"true" doc:"No attempt has succeeded since; null when the last one did."`
 	DisabledAt     *string           `json:"disabledAt" readOnly:"true" doc:"When its deliveries were stopped, other than by enabled: false."`
 	DisabledReason *string           `json:"disabledReason" readOnly:"true"`
@@ -145,11 +148,11 @@ const (
 
 func (d *endpointDocument) show(e deliveries.Endpoint) {
 	enabled := e.IsEnabled()
-	*d = endpointDocument{ID: e.ID, Name: cmp.Or(e.Name, e.ID), URL: e.URL, Enabled: &enabled, Secret: orNull(e.Secret.String()), Events: orEmpty(e.Events), Agents: orEmpty(e.Agents),
+	*d = endpointDocument{ID: e.ID, Name: cmp.Or(e.Name, e.ID), URL: secret.ShownURL(e.URL), Enabled: &enabled, Secret: orNull(e.Secret.String()), Events: orEmpty(e.Events), Agents: orEmpty(e.Agents),
 		Clients: orEmpty(e.Clients), Format: cmp.Or(e.Format, defaultFormat), Signature: cmp.Or(e.Signature, defaultSignature), Vendor: cmp.Or(e.Vendor, signature.DefaultVendor),
 		Retry: retryDocument{e.Retry}, Headers: shownHeaders(e.Headers), Timeout: shownDuration(e.Timeout, deliveries.DefaultTimeout), RateLimit: e.RateLimit}
-	if time.Now().Before(e.PreviousUntil) {
-		d.PreviousUntil = timeOrNull(e.PreviousUntil)
+	if until := e.OverlapUntil(); time.Now().Before(until) {
+		d.PreviousUntil = timeOrNull(until)
 	}
 }
 

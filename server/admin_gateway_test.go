@@ -51,7 +51,7 @@ func newAdminGateway(t *testing.T, s setting) *adminGateway {
 		s.store = storetest.Open(t, storetest.Default(t))
 	}
 	path := filepath.Join(t.TempDir(), "config.yaml")
-	require.NoError(t, os.WriteFile(path, []byte(adminFile), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(adminFile+s.file), 0o600))
 	inForce, err := config.Load(path, os.LookupEnv)
 	require.NoError(t, err)
 	sealer := secret.NewSealer(func() (secret.String, error) { return "key", nil })
@@ -59,7 +59,7 @@ func newAdminGateway(t *testing.T, s setting) *adminGateway {
 	made := config.EditorConfig{Store: s.store, Config: func() *config.Config { return inForce }, How: how, Env: os.LookupEnv,
 		Providers: store.NewResources[agents.Provider](s.store, "providers", sealer), Agents: store.NewResources[agents.Agent](s.store, "agents", sealer),
 		Flows: store.NewResources[agents.Flow](s.store, "flows", sealer), Commands: store.NewResources[commands.Command](s.store, "commands", sealer),
-		Clients: clients.NewStorage(s.store, sealer), Endpoints: deliveries.NewRegistry(s.store, sealer, nil)}
+		Clients: clients.NewStorage(s.store, sealer), Endpoints: deliveries.NewRegistry(s.store, sealer)}
 	var current atomic.Pointer[server.Catalog]
 	limits := clients.NewLimits()
 	apply := func(ctx context.Context) {

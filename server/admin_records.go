@@ -39,14 +39,17 @@ func (s *Server) listAllRuns(ctx context.Context, in *runsInput) (*runsOutput, e
 	return &runsOutput{pageOf(list, next, documentOf)}, nil
 }
 
-type runOutput struct{ Body runDetail }
+type runOutput struct {
+	RunID string `header:"Beckon-Run-Id"`
+	Body  runDetail
+}
 
 func (s *Server) getAnyRun(ctx context.Context, in *idInput) (*runOutput, error) {
 	run, err := s.Runs.Get(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &runOutput{detailOf(run)}, nil
+	return &runOutput{run.ID, detailOf(run)}, nil
 }
 
 type deliveryDocument struct {

@@ -251,10 +251,44 @@ func TestAdminRefusesBodies(t *testing.T) {
 			require.Equal(t, 400, a.StatusCode, "%s %s", path, query)
 		}
 	}
+	for query, says := range map[string]string{"limit=201": "limit: must be a number from 1 to 200", "limit=x": "limit: must be a number from 1 to 200",
+		"status=DONE": "status: must be one of QUEUED, RUNNING, COMPLETED, FAILED, CANCELED"} {
+		require.Equal(t, says, g.admin(http.MethodGet, "/runs?"+query, "").json(t)["detail"], query)
+	}
+	require.Contains(t, g.admin(http.MethodPost, "/commands", `{"id":7,"prompt":[]}`).json(t)["detail"], "id: must be a text")
 	for _, since := range []string{"yesterday", "1000h", "-1h", "2999-01-01T00:00:00Z"} {
 		require.Equal(t, 400, g.admin(http.MethodGet, "/stats?since="+since, "").StatusCode, since)
 	}
 	require.Equal(t, 200, g.admin(http.MethodGet, fmt.Sprintf("/runs?limit=%d", 200), "").StatusCode)
+}
+
+// What cannot be read, what is wrong by itself and what leads nowhere is all said at once.
+func TestAdminSaysAllThatIsWrongAtOnce(t *testing.T) {
+	g := newAdminGateway(t, setting{})
+	g.fill()
+	for path, test := range map[string]struct {
+		body   string
+		fields []string
+	}{
+		"/clients/web": {`{"passthrough":true,"allowedAgents":["a","none"],"syncTimeout":"soon","maxConcurrent":-1,"template":"{{.x"}`,
+			[]string{"syncTimeout", "maxConcurrent", "template", "allowedAgents[1]"}},
+		"/clients": {`{"id":"A B","passthrough":true,"allowedAgents":["none"],"rateLimit":{"requests":0,"per":"soon"},"maxConcurrent":-1}`,
+			[]string{"id", "rateLimit.per", "rateLimit", "maxConcurrent", "allowedAgents[0]"}},
+		"/agents":    {`{"id":"A B","provider":"p","temperature":9,"timeout":"soon","systemPrompt":"{{.x"}`, []string{"id", "timeout", "temperature", "model", "systemPrompt"}},
+		"/agents/a":  {`{"provider":"p","temperature":9}`, []string{"temperature", "model"}},
+		"/flows":     {`{"id":"","root":{"type":"loop","until":"((","steps":[{"type":"agent","agentId":"none"}]},"timeout":"soon"}`, []string{"id", "timeout", "root.maxIterations", "root.until", "root.steps[0].agentId"}},
+		"/commands":  {`{"id":"A B","prompt":"","agentId":"none"}`, []string{"id", "prompt", "agentId"}},
+		"/providers": {`{"id":"A B","type":"openai","url":"ftp://x","timeout":"soon","maxRetries":99}`, []string{"id", "timeout", "maxRetries", "url"}},
+		"/endpoints": {`{"id":"A B","url":"http://127.0.0.1:1","timeout":"soon","rateLimit":-1,"clients":["none"],"agents":["none"],"format":"{{json .type}}}"}`,
+			[]string{"id", "url", "timeout", "rateLimit", "clients[0]", "agents[0]", "format"}},
+	} {
+		method := http.MethodPost
+		if strings.Count(path, "/") == 2 {
+			method = http.MethodPut
+		}
+		_, fields := problemOf(t, g.admin(method, path, test.body))
+		require.ElementsMatch(t, test.fields, fields, path)
+	}
 }
 
 func TestAdminSecretsStay(t *testing.T) {

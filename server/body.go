@@ -13,6 +13,9 @@ import (
 	"beckon/internal/problem"
 )
 
+// maxTrusted is how much memory a body gets on the word of its caller, before it has arrived.
+const maxTrusted = 64 << 10
+
 // boundBody gives the caller until patience is over to send its body. That also holds for a body that is refused: the
 // server reads on behind an answer, to keep the connection, and a caller must not be able to make that last.
 func boundBody(c echo.Context, patience time.Duration) {
@@ -31,7 +34,7 @@ func readBody(c echo.Context, limit int64, patience time.Duration) ([]byte, erro
 		return nil, nil
 	}
 	var body bytes.Buffer
-	body.Grow(int(max(r.ContentLength, 0)) + bytes.MinRead)
+	body.Grow(int(min(max(r.ContentLength, 0), maxTrusted)) + bytes.MinRead)
 	_, err := body.ReadFrom(http.MaxBytesReader(c.Response().Writer, r.Body, limit))
 	if err == nil {
 		// The server goes on reading in the background, to notice when the caller hangs up: not against a deadline.

@@ -22,8 +22,9 @@ type call struct {
 	catalog  Catalog
 	received time.Time
 	prefer   preference
-	queued   bool // it is answered at once, and the run goes through the queue
-	stream   bool // it is answered with the run's events
+	queued   bool   // it is answered at once, and the run goes through the queue
+	stream   bool   // it is answered with the run's events
+	once     string // the Idempotency-Key
 	body     []byte
 	leave    func()      // gives back what the call took of the limits
 	letGo    func() bool // lets the run go on when its caller has left
@@ -56,7 +57,7 @@ func (s *Server) answerCall(c echo.Context, k *call, source string, apart bool, 
 		if err := active.Recorded(c.Request().Context()); err != nil {
 			return problem.Of(err)
 		}
-		return s.stream(c, active.ID, "", false)
+		return s.stream(c, active.ID, "", false, s.holder(c.Request(), k.client.ID))
 	}
 	return s.await(c, k, active)
 }
@@ -99,7 +100,7 @@ func (s *Server) startCall(c echo.Context, k *call, source string, apart bool, p
 	}
 	k.stream = wantsEvents(request)
 	k.queued = !k.prefer.hasWait && (k.prefer.async || apart && !k.stream)
-	if err := s.admit(c, k); err != nil {
+	if err := s.receive(c, k); err != nil {
 		return nil, nil, err
 	}
 	r, err := s.readRequest(c, k, source, prompt)
@@ -122,20 +123,42 @@ func (s *Server) startCall(c echo.Context, k *call, source string, apart bool, p
 	return active, nil, nil
 }
 
-func (s *Server) readRequest(c echo.Context, k *call, source string, prompt prompter) (r runs.Request, err error) {
+// receive takes the call off the client's rate, reads its body, and admits it: a body on its way keeps no other call out. It
+// tells the caller what is left of the limits.
+func (s *Server) receive(c echo.Context, k *call) error {
+	quota, err := k.client.Arrive()
+	if err == nil {
+		err = s.readCall(c, k)
+	}
+	if err == nil {
+		err = s.admit(k)
+	}
+	limitHeaders(c, k.client, quota)
+	return err
+}
+
+// readCall reads what can be read without a place among the calls. The bodies of one client that are on their way are bounded
+// by themselves.
+func (s *Server) readCall(c echo.Context, k *call) (err error) {
 	request := c.Request()
-	once, err := idempotencyKey(request.Header)
-	if err != nil {
-		return r, err
+	if k.once, err = idempotencyKey(request.Header); err != nil {
+		return err
 	}
 	if k.client.Passthrough {
 		if err := clients.CheckContentType(request.Header); err != nil {
-			return r, err
+			return err
 		}
 	}
-	if k.body, err = readBody(c, k.client.BodyLimit(s.MaxBodyBytes), s.BodyTimeout); err != nil {
-		return r, err
+	if err := k.client.Receive(s.Runs.MaxConcurrent); err != nil {
+		return err
 	}
+	defer k.client.Received()
+	k.body, err = readBody(c, k.client.BodyLimit(s.MaxBodyBytes), s.BodyTimeout)
+	return err
+}
+
+func (s *Server) readRequest(c echo.Context, k *call, source string, prompt prompter) (r runs.Request, err error) {
+	request := c.Request()
 	p, err := prompt(k, clients.Request{Header: request.Header, Query: c.QueryParams(), Body: k.body, ReceivedAt: k.received})
 	if err != nil {
 		return r, err
@@ -159,8 +182,8 @@ func (s *Server) readRequest(c echo.Context, k *call, source string, prompt prom
 	if !k.queued {
 		r.OnEnd = k.leave
 	}
-	if once != "" {
-		r.Once = &runs.Idempotency{Key: once, Request: fingerprint(c, k.body)}
+	if k.once != "" {
+		r.Once = &runs.Idempotency{Key: k.once, Request: fingerprint(c, k.body)}
 	}
 	return r, nil
 }
@@ -173,29 +196,23 @@ func fingerprint(c echo.Context, body []byte) string {
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
-// admit takes the call off the limits of the gateway and of the client, and tells the caller what is left. What it
-// took is given back by leave: when the run has ended, which may be long after its caller left, or is in the queue.
-func (s *Server) admit(c echo.Context, k *call) error {
+// admit gives the call a place among those of the gateway and of the client. What it took is given back by leave: when the
+// run has ended, which may be long after its caller left, or is in the queue.
+func (s *Server) admit(k *call) error {
 	leave, err := s.Runs.Slot(k.queued)
 	if err != nil {
 		return err
 	}
-	admit := k.client.Admit
-	if k.queued {
-		admit = k.client.AdmitQueued
+	if k.leave = leave; k.queued {
+		return nil
 	}
-	quota, err := admit()
-	limitHeaders(c, k.client, quota)
-	if err != nil {
+	if err := k.client.Admit(); err != nil {
 		leave()
 		return err
 	}
-	k.leave = leave
-	if !k.queued {
-		k.leave = func() {
-			k.client.Leave()
-			leave()
-		}
+	k.leave = func() {
+		k.client.Leave()
+		leave()
 	}
 	return nil
 }

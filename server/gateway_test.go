@@ -61,6 +61,7 @@ type setting struct {
 	timeout   time.Duration // of one attempt at the model
 	retries   int
 	store     *store.Store
+	file      string // what the configuration file has besides, where there is an administrator
 }
 
 func newGateway(t testing.TB, s setting) *gateway {

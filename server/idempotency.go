@@ -55,7 +55,7 @@ func (s *Server) replay(c echo.Context, k *call, first *runs.Duplicate) error {
 	case k.queued:
 		return answerAccepted(c, run.ID, runs.Queued) // as the first call was told
 	case k.stream:
-		return s.stream(c, run.ID, "", run.Status.Ended())
+		return s.follow(c, run, "")
 	}
 	if err := run.Problem(); err != nil {
 		return err

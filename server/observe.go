@@ -17,7 +17,8 @@ const (
 	maxRequestID    = 128
 )
 
-// observe gives every request its id and a time to arrive in, counts it, and turns a panic into an answer.
+// observe gives every request its id and a time to arrive in, and its answer one to be read in, counts it, and turns a panic into
+// an answer.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		header := c.Response().Header()
@@ -25,6 +26,8 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Cache-Control", "no-store")
 		boundBody(c, s.BodyTimeout)
+		c.Response().Writer = &patientWriter{c.Response().Writer, s.AnswerTimeout}
+		s.proxies.watch(c.Request(), s.Log)
 		if err := s.recovered(next, c); err != nil {
 			c.Error(err)
 		}

@@ -114,7 +114,7 @@ func (d describer) calls() {
 	}
 	d.add(http.MethodPost, "/api/v1/runs", "create-run", tagCalls, "Start a run to come back for", started(), run)
 	d.add(http.MethodPost, "/api/v1/nodes/{nodeType}/run", "run-node", tagCalls, "Start a run of one agent", started(), run)
-	known := map[string]*huma.Response{"401": problemResponse(401), "403": problemResponse(403), "404": problemResponse(404)}
+	known := problemResponses(d.schemas, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests, http.StatusServiceUnavailable)
 	known["200"] = d.answer("The events, those that were and those that come.", map[string]*huma.Schema{"text/event-stream": stream})
 	d.add(http.MethodGet, "/api/v1/runs/{id}/events", "follow-run", tagCalls, "Follow a run", known, func(op *huma.Operation) {
 		op.Parameters = append(op.Parameters, header("Last-Event-ID", "Goes on behind this event."))

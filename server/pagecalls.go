@@ -75,11 +75,14 @@ func (u unseen) Header() http.Header         { return u.header }
 func (u unseen) Write(b []byte) (int, error) { return len(b), nil }
 func (u unseen) WriteHeader(int)             {}
 
-// Follow answers with the events of any run, as the API does for a client's own.
+// Follow answers with the events of any run, as the API does for a client's own, as long as the session lasts.
 func (s *Server) Follow(w http.ResponseWriter, r *http.Request, runID string) error {
 	run, err := s.Runs.Get(r.Context(), runID)
 	if err != nil {
 		return err
 	}
-	return s.stream(s.echo.NewContext(r, w), run.ID, r.Header.Get("Last-Event-ID"), run.Status.Ended())
+	return s.stream(s.echo.NewContext(r, w), run.ID, r.Header.Get("Last-Event-ID"), run.Status.Ended(), func() bool {
+		_, ok := s.Admin.Sessions.Admin(r)
+		return ok
+	})
 }

@@ -15,6 +15,7 @@ import (
 	"beckon/commands"
 	"beckon/internal/problem"
 	"beckon/internal/units"
+	"beckon/server"
 )
 
 func sample(body, kind string) clients.Request {
@@ -63,7 +64,7 @@ func TestPreviewOfAClientThatIsNotSaved(t *testing.T) {
 
 func TestTry(t *testing.T) {
 	no := false
-	g := newGateway(t, setting{clients: []clients.Client{
+	g := newGateway(t, setting{server: func(c *server.Config) { c.Admin.Sessions = loggedIn{} }, clients: []clients.Client{
 		{ID: "ci", Passthrough: true, AllowedAgents: []string{"triage"}, CancelOnDisconnect: true},
 		{ID: "off", Enabled: &no, Passthrough: true, AllowedAgents: []string{"triage"}},
 		{ID: "rare", Passthrough: true, AllowedAgents: []string{"triage"}, RateLimit: &clients.RateLimit{Requests: 1, Per: units.Duration(time.Hour)}},
@@ -89,14 +90,23 @@ func TestTry(t *testing.T) {
 	defer follower.Close()
 	require.Equal(t, "hello", <-g.model.asked)
 	g.model.letGo()
-	response, err := http.Get(follower.URL + "?run=" + id)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
+	follow := func(cookie string) (*http.Response, string) {
+		r, err := http.NewRequest(http.MethodGet, follower.URL+"?run="+id, nil)
+		require.NoError(t, err)
+		r.Header.Set("Cookie", cookie)
+		response, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		return response, string(text)
+	}
+	response, text := follow("session=1")
 	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
-	require.Contains(t, string(text), "event: run.completed")
-	require.Contains(t, string(text), "late: hello")
+	require.Contains(t, text, "event: run.completed")
+	require.Contains(t, text, "late: hello")
+	_, text = follow("session-that-has-ended=1")
+	require.NotContains(t, text, "late: hello")
 
 	missing, err := http.Get(follower.URL + "?run=run_1")
 	require.NoError(t, err)

@@ -139,18 +139,18 @@ func (s *Server) noteRefusal(c echo.Context, p *problem.Error, status int) {
 		return
 	}
 	s.refusedLog.add(func() store.RefusedCall {
-		r := c.Request()
+		r, m := c.Request(), masker{s.Admin.Token, s.Catalog().Clients}
 		return store.RefusedCall{At: time.Now(), Status: status, Code: p.Code, Reason: plain(p.Detail, maxRefusedText), Method: plain(r.Method, maxRefusedName),
-			Path: shownPath(r.URL), RequestID: c.Response().Header().Get(requestIDHeader), ClientID: s.givenClient(c), Address: plain(c.RealIP(), maxRefusedName), Headers: shownRequest(r)}
+			Path: m.path(r.URL), RequestID: c.Response().Header().Get(requestIDHeader), ClientID: m.client(c), Address: plain(c.RealIP(), maxRefusedName), Headers: m.request(r)}
 	})
 }
 
-// givenClient is the client that the address names, which need not exist, or the one whose token was sent.
-func (s *Server) givenClient(c echo.Context) string {
+// client is the one that the address names, which need not exist, or the one whose token was sent.
+func (m masker) client(c echo.Context) string {
 	if id := c.Param("clientID"); id != "" {
-		return plain(scrub(id), maxRefusedName)
+		return plain(m.scrub(id), maxRefusedName)
 	}
-	if client := s.Catalog().Clients.ByToken(bearer(c.Request().Header)); client != nil {
+	if client := m.clients.ByToken(bearer(c.Request().Header)); client != nil {
 		return client.ID
 	}
 	return ""

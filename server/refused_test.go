@@ -168,8 +168,12 @@ func TestAKeyInUseIsKept(t *testing.T) {
 // No secret of a request is kept, wherever it stands.
 func TestSecretsOfRefusedCallsAreMasked(t *testing.T) {
 	kept := newCollector()
-	g := newGateway(t, setting{server: kept.config})
+	g := newGateway(t, setting{server: func(c *server.Config) {
+		kept.config(c)
+		c.Admin.Token = "correct/s3cret/battery"
+	}, clients: []clients.Client{{ID: "ci", Passthrough: true, AllowedAgents: []string{"triage"}}, {ID: "s3cret", Passthrough: true, AllowedAgents: []string{"triage"}}}})
 	const s = "mgc_S3cretS3cretS3cretS3cret"
+	own := token + "s3cret" // the token of the client, in no form that gives it away
 	for name, row := range map[string]struct {
 		path   string
 		header []string
@@ -189,6 +193,17 @@ func TestSecretsOfRefusedCallsAreMasked(t *testing.T) {
 		"in the query":   {path: "/api/v1/none?token=S3cret&a=S3cret", path2: "/api/v1/none?token=…&a=…"},
 		"as a parameter": {path: "/api/v1/none?S3cret&" + s + "=1", path2: "/api/v1/none?•••=…&•••=…"},
 		"in the path":    {path: "/api/v1/webhooks/" + s, path2: "/api/v1/webhooks/•••"},
+		"escaped slash":  {path: "/api/v1/webhooks/c1%2F" + s, path2: "/api/v1/webhooks/c1/•••"},
+		"escaped letter": {path: "/api/v1/webhooks/%6dgc_S3cretS3cret", path2: "/api/v1/webhooks/•••"},
+		"escaped thrice": {path: "/api/v1/webhooks/%25256dgc_S3cretS3cret", path2: "/api/v1/webhooks/•••"},
+		"glued on":       {path: "/api/v1/webhooks/ci" + s, path2: "/api/v1/webhooks/ci•••"},
+		"admin token":    {path: "/api/v1/none/correct%2Fs3cret%2Fbattery", header: []string{"X-Note: (correct/s3cret/battery)"}, path2: "/api/v1/none/•••", want: map[string]string{"X-Note": "(•••)"}},
+		"client's token": {path: "/api/v1/none/" + strings.Replace(own, "mgc_", "mg%63_", 1), header: []string{"X-Forwarded-Uri: /webhooks/ci%2F" + own}, path2: "/api/v1/none/•••", want: map[string]string{"X-Forwarded-Uri": "/webhooks/ci/•••"}},
+		"signatures":     {header: []string{"X-Sig: S3cret", "X-Webhook-Hmac: S3cret"}, want: map[string]string{"X-Sig": "•••", "X-Webhook-Hmac": "•••"}},
+		"a body":         {header: []string{`X-Body: {"password":"S3cret","x":1}`, `X-List: [{"x":"S3cret"}]`}, want: map[string]string{"X-Body": "•••", "X-List": "•••"}},
+		"pairs":          {header: []string{`X-Pairs: user=me; password = "S3cret S3cret"; n=1, apiKey:S3cret`}, want: map[string]string{"X-Pairs": "user=me; password = •••; n=1, apiKey:•••"}},
+		"base64 alone":   {path: "/api/v1/none?S3cret=&S3cret==&a=1", path2: "/api/v1/none?•••=…&•••=…&a=…"},
+		"no secrets":     {path: "/api/v1/no%20ne?a=1", header: []string{"X-Event-Key: repo:push", "X-Url: https://example.com:8080/a%20b", "X-List: [::1]:80"}, path2: "/api/v1/no%20ne?a=…", want: map[string]string{"X-Event-Key": "repo:push", "X-Url": "https://example.com:8080/a%20b", "X-List": "[::1]:80"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if row.path == "" {

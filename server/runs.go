@@ -50,6 +50,7 @@ func (s *Server) listRuns(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	q.Since = client.Since
 	list, next, err := s.Runs.List(c.Request().Context(), q)
 	if err != nil {
 		return err
@@ -117,7 +118,17 @@ func (s *Server) followRun(c echo.Context) error {
 	if <-asked; err != nil {
 		return err
 	}
-	return s.stream(c, run.ID, c.Request().Header.Get("Last-Event-ID"), run.Status.Ended())
+	return s.follow(c, run, c.Request().Header.Get("Last-Event-ID"))
+}
+
+// follow streams the events of a run to its client, who has so many streams at most.
+func (s *Server) follow(c echo.Context, run *runs.Run, after string) error {
+	leave, err := s.followers.enter(run.ClientID)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return s.stream(c, run.ID, after, run.Status.Ended(), s.holder(c.Request(), run.ClientID))
 }
 
 // known returns the client whose token the request has.
@@ -142,7 +153,7 @@ func (s *Server) ownRun(c echo.Context) (*runs.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if run.ClientID != client.ID {
+	if run.ClientID != client.ID || run.CreatedAt.Before(client.Since) {
 		return nil, problem.New(problem.NotFound, "run_not_found", "There is no such run.")
 	}
 	c.Response().Header().Set(runIDHeader, run.ID)

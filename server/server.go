@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -58,6 +59,9 @@ type Config struct {
 	TrustedProxies []*net.IPNet  // whose X-Forwarded-For is believed
 	HeaderTimeout  time.Duration // for the request line and the header fields; 10s
 	BodyTimeout    time.Duration // for the body behind them; 30s
+	AnswerTimeout  time.Duration // to take an answer, from its first byte on, and as long again for each of its MiB; 30s
+	Heartbeat      time.Duration // between two of a stream in which nothing happens; 15s
+	MaxConnections int           // at the same time; DefaultMaxConnections
 }
 
 // Pages are for people; see web.Web. Their errors are pages, too.
@@ -71,6 +75,8 @@ type Pages interface {
 type Server struct {
 	Config
 	echo       *echo.Echo
+	proxies    proxies
+	followers  followers
 	statistics *runs.Statistics
 	document   func() ([]byte, error) // OpenAPI, as JSON
 	refusedLog *refusedLog
@@ -83,17 +89,20 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(c Config) *Server {
 	c.HeaderTimeout, c.BodyTimeout = cmp.Or(c.HeaderTimeout, defaultHeaderTimeout), cmp.Or(c.BodyTimeout, defaultBodyTimeout)
-	s := &Server{Config: c, echo: echo.New(), statistics: runs.NewStatistics(c.Runs.Store, nil)}
+	c.AnswerTimeout, c.Heartbeat = cmp.Or(c.AnswerTimeout, defaultAnswerTimeout), cmp.Or(c.Heartbeat, defaultHeartbeat)
+	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections())
+	s := &Server{Config: c, echo: echo.New(), proxies: proxies{trusted: c.TrustedProxies},
+		followers: followers{most: min(max(c.MaxConnections/2, 1), mostFollowers), open: map[string]int{}}, statistics: runs.NewStatistics(c.Runs.Store, nil)}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.refusedLog = newRefusedLog(c.KeepRefused, c.Metrics.RefusedForgotten, c.Log)
 	s.echo.HTTPErrorHandler = s.answerError
-	s.echo.IPExtractor = clientAddress(c.TrustedProxies)
-	s.echo.Use(s.observe, s.guardAdmin)
+	s.echo.IPExtractor = s.proxies.extractor()
+	s.echo.Use(s.observe, s.guardAdmin, readable)
 	s.echo.GET("/healthz", s.health)
 	s.echo.GET("/readyz", s.ready)
 	s.echo.GET("/metrics", echo.WrapHandler(c.Metrics.Handler()))
 	s.echo.GET("/.well-known/webhook-keys.json", s.webhookKeys)
-	s.echo.POST("/api/v1/webhooks/:clientID", s.webhook)
+	s.echo.POST(webhookRoute, s.webhook)
 	s.echo.POST("/api/v1/runs", s.createRun)
 	s.echo.GET("/api/v1/runs", s.listRuns)
 	s.echo.GET("/api/v1/runs/:id", s.getRun)
@@ -106,19 +115,26 @@ func New(c Config) *Server {
 		c.Pages.Register(s.echo)
 	}
 	s.http = &http.Server{
-		Handler: s.echo, ReadHeaderTimeout: c.HeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		Handler: s, ReadHeaderTimeout: c.HeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}
 	return s
 }
 
-// ServeHTTP lets a test or another server call s without a network.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+// ServeHTTP answers one request. HEAD is answered as GET is, without the body, which net/http leaves out (RFC 9110, section
+// 9.3.2); a stream has no end that it could be answered from.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodHead && !strings.HasSuffix(r.URL.Path, "/events") {
+		r = r.WithContext(r.Context()) // a copy
+		r.Method = http.MethodGet
+	}
+	s.echo.ServeHTTP(w, r)
+}
 
 // Serve answers on l until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
 	s.refusedLog.start()
-	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(boundListener(l, s.MaxConnections)); !errors.Is(err, http.ErrServerClosed) {
 		s.refusedLog.rest()
 		return err
 	}
@@ -140,15 +156,4 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return errors.Join(err, s.http.Close())
 	}
 	return nil
-}
-
-func clientAddress(trusted []*net.IPNet) echo.IPExtractor {
-	if len(trusted) == 0 {
-		return echo.ExtractIPDirect()
-	}
-	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, n := range trusted {
-		options = append(options, echo.TrustIPRange(n))
-	}
-	return echo.ExtractIPFromXFFHeader(options...)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	heartbeatEvery = 15 * time.Second
+	defaultHeartbeat = 15 * time.Second
 	// writePatience is how long a follower may take to read what is sent to it.
 	writePatience = 30 * time.Second
 )
@@ -32,8 +32,9 @@ func wantsEvents(r *http.Request) bool {
 }
 
 // stream sends the events of a run behind the one with the id after, until the run's last one. ended says that nothing
-// happens to it any more, so that there is nothing to wait for.
-func (s *Server) stream(c echo.Context, runID, after string, ended bool) error {
+// happens to it any more, so that there is nothing to wait for. It is asked at each heartbeat, and before the last event,
+// whether the follower is still allowed to see them.
+func (s *Server) stream(c echo.Context, runID, after string, ended bool, allowed func() bool) error {
 	if after != "" {
 		if err := events.CheckID(runID, after); err != nil {
 			return err
@@ -49,8 +50,14 @@ func (s *Server) stream(c echo.Context, runID, after string, ended bool) error {
 	if err := out.begin(); err != nil {
 		return err
 	}
-	for {
-		list, err := next(ctx, follower, ended)
+	for checked := time.Now(); ; {
+		list, err := s.next(ctx, follower, ended)
+		last := len(list) > 0 && list[len(list)-1].Ends()
+		if last || time.Since(checked) >= s.Heartbeat {
+			if checked = time.Now(); !allowed() {
+				return nil // who comes back is told why
+			}
+		}
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
 			err = out.send([]byte(": heartbeat\n\n"))
@@ -62,18 +69,18 @@ func (s *Server) stream(c echo.Context, runID, after string, ended bool) error {
 		case err == nil:
 			err = out.sendEvents(list)
 		}
-		if err != nil || len(list) > 0 && list[len(list)-1].Ends() {
+		if err != nil || last {
 			return nil // also when the follower has left: there is nobody to tell
 		}
 	}
 }
 
 // next waits for events, as long as a heartbeat is not due; of a run that has ended it returns those that are left.
-func next(ctx context.Context, follower *events.Follower, ended bool) ([]events.Event, error) {
+func (s *Server) next(ctx context.Context, follower *events.Follower, ended bool) ([]events.Event, error) {
 	if ended {
 		return follower.Ready(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, heartbeatEvery)
+	ctx, cancel := context.WithTimeout(ctx, s.Heartbeat)
 	defer cancel()
 	return follower.Next(ctx)
 }

@@ -11,6 +11,8 @@ import (
 	"beckon/runs"
 )
 
+const webhookRoute = "/api/v1/webhooks/:clientID"
+
 // webhook runs what a client calls for and brings the answer back.
 func (s *Server) webhook(c echo.Context) error {
 	k := &call{catalog: s.Catalog(), received: time.Now()}

@@ -21,8 +21,10 @@ func (w *Web) agentPages() []page {
 	return nounPages[agents.Agent, agentForm]{
 		web: w, path: "/admin/agents", title: "Agents", one: "agent",
 		resource: func(d *Desk) Resource[agents.Agent] { return d.Agents },
-		blank:    func(asked url.Values) agents.Agent { return agents.Agent{Provider: asked.Get("provider")} },
-		form:     agentFormOf, read: readAgent,
+		blank: func(_ context.Context, asked url.Values) (agents.Agent, error) {
+			return agents.Agent{Provider: asked.Get("provider")}, nil
+		},
+		form: agentFormOf, read: readAgent,
 		choices: func(ctx context.Context) ([]string, error) { return idsOf(ctx, w.Desk.Providers) },
 		act:     w.listModels,
 		sample:  agents.Agent{ID: "triage", Provider: "openai", Model: "gpt-5-mini", Events: map[string]string{"run.completed": "triage.completed"}},

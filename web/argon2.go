@@ -20,7 +20,10 @@ const (
 )
 
 // phcFormat is the PHC string format of argon2id, up to the salt.
-const phcFormat = "$argon2id$v=%d$m=%d,t=%d,p=%d$"
+const (
+	hashPrefix = "$argon2id$"
+	phcFormat  = hashPrefix + "v=%d$m=%d,t=%d,p=%d$"
+)
 
 // hashPassword returns the argon2id hash of a password, with what is needed to check it.
 func hashPassword(password string) string {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/netip"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ const (
 	maxWrong     = 5 // tries of an address in attemptSpan
 	attemptSpan  = time.Minute
 	maxAddresses = 10_000 // that are remembered: less than 2 MB
+	maxNews      = 10     // entries of the audit list in attemptSpan, from however many addresses
 )
 
 // attempts counts the wrong tries to log in by address, in bounded memory.
@@ -18,10 +20,11 @@ type attempts struct {
 
 	mu    sync.Mutex
 	tries map[netip.Prefix][]time.Time // oldest first, maxWrong at most
+	told  map[netip.Prefix]time.Time   // when a refusal was news, maxNews at most
 }
 
 func newAttempts(now func() time.Time) *attempts {
-	return &attempts{now: now, tries: map[netip.Prefix][]time.Time{}}
+	return &attempts{now: now, tries: map[netip.Prefix][]time.Time{}, told: map[netip.Prefix]time.Time{}}
 }
 
 // take counts a try before it is looked at, so that many at once don't slip through, and returns 0. When the address
@@ -39,6 +42,32 @@ func (a *attempts) take(address string) time.Duration {
 	}
 	a.tries[key] = append(tries, now)
 	return 0
+}
+
+// news reports whether the refusal of an address is worth a line in the log and an entry in the audit list, which nobody should
+// be able to fill.
+func (a *attempts) news(address string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now, key := a.now(), networkOf(address)
+	maps.DeleteFunc(a.told, func(_ netip.Prefix, at time.Time) bool { return now.Sub(at) >= attemptSpan })
+	if _, known := a.told[key]; known || len(a.told) >= maxNews {
+		return false
+	}
+	a.told[key] = now
+	return true
+}
+
+// giveBack is for a try that came to nothing: nobody has learnt from it whether a password is right.
+func (a *attempts) giveBack(address string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	key := networkOf(address)
+	if tries := a.tries[key]; len(tries) > 1 {
+		a.tries[key] = tries[:len(tries)-1]
+	} else {
+		delete(a.tries, key)
+	}
 }
 
 // forget is for an address that knew the password.

@@ -33,14 +33,21 @@ type auditRow struct {
 	Before, Both bool // there was something before, and something after as well
 }
 
+// sessionsSection is where it is noted who has logged in. Its ids are the addresses of browsers.
+const sessionsSection = "sessions"
+
 // auditSections are those to choose from.
-var auditSections = []string{"agents", "clients", "commands", "deliveries", "endpoints", "flows", "providers", "runs"}
+var auditSections = []string{"agents", "clients", "commands", "deliveries", "endpoints", "flows", "providers", "runs", sessionsSection}
 
 // auditWords are the actions in words; another is shown as it is.
 var auditWords = map[string]string{
 	"create": "made", "update": "changed", "delete": "deleted", "rotate": "gave a new secret to", "test": "tested", "enable": "enabled", "disable": "disabled",
-	"resend": "sent again", "recover": "sent what had failed again to", "cancel": "canceled",
+	"resend": "sent again", "recover": "sent what had failed again to", "cancel": "canceled", "repeat": "ran again",
+	actionLogin: "logged in from", actionLockout: "was kept from logging in after too many wrong passwords from", actionLogoutAll: "logged out everywhere from",
 }
+
+// IsSession reports whether it is about who has logged in, and from where.
+func (r auditRow) IsSession() bool { return r.Section == sessionsSection }
 
 func (w *Web) auditPage() page {
 	entry := store.AuditEntry{Who: "admin", Action: "update", Section: "clients", ResourceID: "ci", Before: []byte(`{"name":"a"}`), After: []byte(`{"name":"b"}`)}
@@ -80,7 +87,10 @@ func newAuditRow(e store.AuditEntry) auditRow {
 	if words, ok := auditWords[e.Action]; ok {
 		row.What = words
 	}
-	if e.Action != "delete" && slices.Contains(auditSections, e.Section) {
+	if e.Action == "rotate" && e.Section == "clients" {
+		row.What = "gave a new token to"
+	}
+	if e.Action != "delete" && e.Section != sessionsSection && slices.Contains(auditSections, e.Section) {
 		row.Address = "/admin/" + e.Section + "/" + url.PathEscape(e.ResourceID)
 	}
 	row.Differences, row.Left = compare(e.Before, e.After)
@@ -95,8 +105,23 @@ func summaryOf(row auditRow) string {
 		return ""
 	case !row.Both:
 		return "details"
+	}
+	i := slices.IndexFunc(row.Differences, func(d difference) bool { return d.Path == "enabled" })
+	switch {
+	case i >= 0 && n == 1:
+		return switched(row.Differences[i])
+	case i >= 0:
+		return switched(row.Differences[i]) + ", and other changes"
 	case n == 1:
 		return row.Differences[0].Path
 	}
 	return number(int64(n)) + " fields"
+}
+
+// switched says what has become of something that can be disabled, and is enabled unless it says otherwise.
+func switched(enabled difference) string {
+	if enabled.After == "false" {
+		return "disabled"
+	}
+	return "enabled"
 }

@@ -26,7 +26,7 @@ func charts(hours []Hour) []chart {
 		return line(label, color, hours, func(h Hour) (float64, bool) { return float64(of(h.Count)), true })
 	}
 	took := func(label, color string, of func(Hour) time.Duration) series {
-		return line(label, color, hours, func(h Hour) (float64, bool) { return of(h).Seconds(), of(h) > 0 })
+		return line(label, color, hours, func(h Hour) (float64, bool) { return of(h).Seconds(), h.Completed > 0 })
 	}
 	return []chart{
 		{"Calls per hour", "count", times, []series{

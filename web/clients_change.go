@@ -16,10 +16,7 @@ func (w *Web) createClient(c echo.Context) error {
 	}
 	form := readClientForm(sent)
 	item, wrong := form.client()
-	if err := wrong.Err(); err != nil {
-		return w.refuseClient(c, "", &form, sent, err)
-	}
-	record, token, err := w.Desk.Clients.Create(c.Request().Context(), whoIs(c), item)
+	record, token, err := w.Desk.Clients.Create(c.Request().Context(), whoIs(c), item, wrong...)
 	if err != nil {
 		return w.refuseClient(c, "", &form, sent, err)
 	}
@@ -34,11 +31,7 @@ func (w *Web) saveClient(c echo.Context) error {
 	form := readClientForm(sent)
 	form.ID = idIn(c)
 	item, wrong := form.client()
-	err = wrong.Err()
-	if err == nil {
-		_, err = w.Desk.Clients.Update(c.Request().Context(), whoIs(c), item, versionIn(sent))
-	}
-	if err != nil {
+	if _, err = w.Desk.Clients.Update(c.Request().Context(), whoIs(c), item, versionIn(sent), wrong...); err != nil {
 		return w.refuseClient(c, form.ID, &form, sent, err)
 	}
 	return leaveFor(c, addressOf(clientsPath, form.ID)+"?done=saved")
@@ -60,7 +53,7 @@ func (w *Web) enableClient(c echo.Context) error {
 		record.Item.Enabled, done = nil, "enabled"
 	}
 	if _, err := w.Desk.Clients.Update(ctx, whoIs(c), record.Item, versionIn(sent)); err != nil {
-		return w.refuseClient(c, id, nil, sent, err)
+		return w.refuseDone(c, id, done, sent, err)
 	}
 	return leaveFor(c, addressOf(clientsPath, id)+"?done="+done)
 }
@@ -72,7 +65,7 @@ func (w *Web) deleteClient(c echo.Context) error {
 	}
 	id := idIn(c)
 	if err := w.Desk.Clients.Delete(c.Request().Context(), whoIs(c), id, versionIn(sent)); err != nil {
-		return w.refuseClient(c, id, nil, sent, err)
+		return w.refuseDone(c, id, "deleted", sent, err)
 	}
 	return leaveFor(c, clientsPath+"?done=deleted")
 }
@@ -80,6 +73,15 @@ func (w *Web) deleteClient(c echo.Context) error {
 // refuseClient draws the page again and says what is wrong, with what was typed; nil when nothing was. When somebody else
 // was faster, saving once more overwrites what they did: the page says so.
 func (w *Web) refuseClient(c echo.Context, id string, typed *clientForm, sent url.Values, refusal error) error {
+	return w.drawRefusal(c, id, typed, "", sent, refusal)
+}
+
+// refuseDone says what could not be done to a client: to be deleted, for one.
+func (w *Web) refuseDone(c echo.Context, id, wanted string, sent url.Values, refusal error) error {
+	return w.drawRefusal(c, id, nil, wanted, sent, refusal)
+}
+
+func (w *Web) drawRefusal(c echo.Context, id string, typed *clientForm, wanted string, sent url.Values, refusal error) error {
 	found, status := troubleIn(refusal)
 	if status == 0 {
 		return refusal
@@ -89,6 +91,7 @@ func (w *Web) refuseClient(c echo.Context, id string, typed *clientForm, sent ur
 	if err != nil {
 		return err
 	}
+	s.Refused = wanted
 	if typed != nil && !s.Managed {
 		s.Form = *typed
 		s.Outdated = problem.Is(refusal, problem.Outdated)
@@ -98,9 +101,6 @@ func (w *Web) refuseClient(c echo.Context, id string, typed *clientForm, sent ur
 	}
 	if !s.Outdated {
 		s.Errors = found
-	}
-	if problem.Of(refusal).Code == "already_exists" {
-		s.Errors = problem.Fields{{Path: "id", Message: "is taken by another client"}}
 	}
 	for i := range s.Errors {
 		s.Errors[i].Path = fieldOf(s.Errors[i].Path)

@@ -11,7 +11,6 @@ import (
 	"beckon/clients"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
-	"beckon/internal/store"
 	"beckon/internal/units"
 )
 
@@ -85,7 +84,7 @@ func readClientForm(sent url.Values) clientForm {
 // unixLines undoes what browsers do to the lines of a text: HTML's forms end them with CR LF.
 func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
 
-// client reads what was typed, and says what cannot be read and what is wrong with it.
+// client reads what was typed, and says what cannot be read.
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	item = clients.Client{ID: f.ID, Name: f.Name, WebhookSecret: f.webhookSecret, CancelOnDisconnect: f.CancelOnDisconnect, AllowedAgents: f.inOrder(&wrong)}
 	if f.Name == f.ID {
@@ -94,9 +93,6 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	if !f.Enabled {
 		item.Enabled = new(bool)
 	}
-	if !store.ValidID(f.ID) {
-		wrong.Add("id", "must be lower-case letters, digits and hyphens, begin with a letter or digit, and be at most 63 long")
-	}
 	f.readKind(&item, &wrong)
 	readInto(&wrong, "syncTimeout", f.SyncTimeout, &item.SyncTimeout)
 	readInto(&wrong, "maxBodyBytes", f.MaxBodyBytes, &item.MaxBodyBytes)
@@ -104,13 +100,6 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	if f.RateRequests != "" || f.RatePer != "" {
 		item.RateLimit = &clients.RateLimit{Requests: readCount(&wrong, "rateLimit", f.RateRequests)}
 		readInto(&wrong, "rateLimit", f.RatePer, &item.RateLimit.Per)
-	}
-	kept := item
-	kept.WebhookSecret = secret.String("").Revised(item.WebhookSecret)
-	for _, found := range kept.Check() {
-		if !says(wrong, found.Path) {
-			wrong = append(wrong, found)
-		}
 	}
 	return item, wrong
 }
@@ -137,6 +126,9 @@ func (f clientForm) readKind(item *clients.Client, wrong *problem.Fields) {
 
 // inOrder has the default first; the others stay in their order.
 func (f clientForm) inOrder(wrong *problem.Fields) []string {
+	if len(f.Allowed) == 0 && f.Default != "" {
+		return []string{f.Default} // who is the default may answer
+	}
 	if len(f.Allowed) == 0 {
 		wrong.Add("allowedAgents", "choose at least one agent or flow")
 		return nil
@@ -177,9 +169,4 @@ func fieldOf(path string) string {
 		return path[:end]
 	}
 	return path
-}
-
-// says reports whether something is known to be wrong with a field.
-func says(wrong problem.Fields, path string) bool {
-	return slices.ContainsFunc(wrong, func(f problem.Field) bool { return fieldOf(f.Path) == fieldOf(path) })
 }

@@ -55,7 +55,7 @@ func newClientSite(t *testing.T) *clientSite {
 		s.editor = config.NewEditor(config.EditorConfig{Store: c.Store, Config: func() *config.Config { return inForce }, How: how, Env: os.LookupEnv,
 			Providers: store.NewResources[agents.Provider](c.Store, "providers", sealer), Agents: store.NewResources[agents.Agent](c.Store, "agents", sealer),
 			Flows: store.NewResources[agents.Flow](c.Store, "flows", sealer), Commands: store.NewResources[commands.Command](c.Store, "commands", sealer),
-			Clients: clients.NewStorage(c.Store, sealer), Endpoints: deliveries.NewRegistry(c.Store, sealer, nil)})
+			Clients: clients.NewStorage(c.Store, sealer), Endpoints: deliveries.NewRegistry(c.Store, sealer)})
 		c.Desk = &web.Desk{Agents: s.editor.Agents, Flows: s.editor.Flows, Commands: s.editor.Commands, Clients: s.editor.Clients, Secrets: s.editor,
 			Runs: runs.New(runs.Config{Store: c.Store}), Preview: previewWith(commands.NewSet(inForce.Commands)), Try: s.try}
 		c.PublicURL = "https://beckon.example/"
@@ -114,7 +114,7 @@ func filled(changes ...string) url.Values {
 	for i := 0; i < len(changes); i += 2 {
 		form[changes[i]] = []string{changes[i+1]}
 		if changes[i] == "allowedAgents" {
-			form[changes[i]] = strings.Split(changes[i+1], ",")
+			form[changes[i]] = strings.FieldsFunc(changes[i+1], func(r rune) bool { return r == ',' })
 		}
 	}
 	return form
@@ -165,14 +165,15 @@ func TestMakeAClient(t *testing.T) {
 	token := aToken.FindString(got.body)
 	require.NotEmpty(t, token)
 	item := s.saved("ci").Item
-	require.Equal(t, clients.Client{ID: "ci", Name: "CI", Passthrough: true, Template: "{{.body.a}}\nend", AllowedAgents: []string{"incident", "triage", "writer"}, SyncTimeout: 90e9, MaxBodyBytes: 256 << 10,
+	require.Equal(t, clients.Client{ID: "ci", Since: item.Since, Name: "CI", Passthrough: true, Template: "{{.body.a}}\nend", AllowedAgents: []string{"incident", "triage", "writer"}, SyncTimeout: 90e9, MaxBodyBytes: 256 << 10,
 		MaxConcurrent: 4, RateLimit: &clients.RateLimit{Requests: 60, Per: 60e9}, CancelOnDisconnect: true}, item)
 	require.NotContains(t, s.get("/admin/clients/ci").body+s.get("/admin/clients").body, token, "it is shown once")
 	require.Equal(t, "/admin/clients/ci", s.get("/admin/clients/ci/token").Header.Get("Location"))
 
 	again := s.post("/admin/clients/new", filled("name", "Mine"))
 	require.Equal(t, http.StatusConflict, again.StatusCode)
-	require.Contains(t, again.body, "is taken by another client")
+	require.Contains(t, again.body, "There is already a client &#34;ci&#34;.")
+	require.Contains(t, again.body, `<a href="#field-id">Id</a>`)
 	require.Contains(t, again.body, `value="Mine"`)
 }
 
@@ -185,7 +186,7 @@ func TestFormsThatAreWrongKeepWhatWasTyped(t *testing.T) {
 		says    string
 	}{
 		"id":            {[]string{"id", "C I"}, "id", "lower-case"},
-		"no agent":      {[]string{"allowedAgents", ""}, "allowedAgents", ""},
+		"no agent":      {[]string{"allowedAgents", "", "default", ""}, "allowedAgents", "choose at least one"},
 		"default":       {[]string{"default", "writer"}, "allowedAgents", "is to be the default"},
 		"unknown agent": {[]string{"allowedAgents", "triage,gone"}, "allowedAgents", "gone"},
 		"command":       {[]string{"kind", "command"}, "commandId", "choose the command"},
@@ -218,6 +219,12 @@ func TestFormsThatAreWrongKeepWhatWasTyped(t *testing.T) {
 			require.Empty(t, s.saved("ci").Item.Name)
 		})
 	}
+}
+
+func TestTheDefaultMayAnswer(t *testing.T) {
+	s := newClientSite(t)
+	require.Equal(t, http.StatusOK, s.post("/admin/clients/new", filled("allowedAgents", "", "default", "writer")).StatusCode)
+	require.Equal(t, []string{"writer"}, s.saved("ci").Item.AllowedAgents)
 }
 
 func TestChangeAClient(t *testing.T) {
@@ -327,7 +334,7 @@ func TestAClientsFormIsBounded(t *testing.T) {
 	s.have(clients.Client{ID: "ci"})
 	got := s.post("/admin/clients/ci", filled("version", "1", "name", "Mine", "template", strings.Repeat("x", 2<<20)))
 	require.GreaterOrEqual(t, got.StatusCode, 400)
-	require.Contains(t, got.body, "cannot be read")
+	require.Contains(t, got.body, "The form is larger than")
 	require.Empty(t, s.saved("ci").Item.Name)
 }
 

@@ -68,7 +68,7 @@ func (w *Web) rotateToken(c echo.Context) error {
 		}
 		err = failed
 	}
-	return w.refuseClient(c, id, nil, sent, err)
+	return w.refuseDone(c, id, "given a new token", sent, err)
 }
 
 func overlapOf(key string) (tokenOverlap, bool) {

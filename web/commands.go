@@ -15,9 +15,11 @@ func (w *Web) commandPages() []page {
 	return nounPages[commands.Command, commands.Command]{
 		web: w, path: "/admin/commands", title: "Commands", one: "command",
 		resource: func(d *Desk) Resource[commands.Command] { return d.Commands },
-		blank:    func(asked url.Values) commands.Command { return commands.Command{AgentID: asked.Get("agentId")} },
-		form:     func(c commands.Command) commands.Command { return c },
-		read:     readCommand, choices: w.invocables,
+		blank: func(_ context.Context, asked url.Values) (commands.Command, error) {
+			return commands.Command{AgentID: asked.Get("agentId")}, nil
+		},
+		form: func(c commands.Command) commands.Command { return c },
+		read: readCommand, choices: w.invocables,
 		sample: commands.Command{ID: "daily-report", Prompt: "Report.", AgentID: "triage", Description: "For the morning."},
 	}.pages()
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/url"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"beckon/deliveries"
+	"beckon/internal/problem"
 )
 
 const deliveriesPath = "/admin/deliveries"
@@ -49,6 +51,8 @@ type deliveryRow struct {
 	RunID            string
 	At               time.Time
 	Due              time.Time // of the next attempt; zero when there will be none
+	Asleep           string    // why there is no attempt for now: "the endpoint is disabled"; empty when there is no such reason
+	Until            time.Time // it fails when it is still asleep then
 	Attempts         int64
 	Outcome          string // of the last attempt
 }
@@ -74,8 +78,8 @@ func (w *Web) showDeliveries(c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range found {
-		list.Rows = append(list.Rows, newDeliveryRow(d))
+	if list.Rows, err = w.deliveryRows(ctx, found); err != nil {
+		return nil, err
 	}
 	if next != "" {
 		list.Next = f.address(next)
@@ -106,6 +110,44 @@ func newDeliveryRow(d *deliveries.Delivery) deliveryRow {
 	return row
 }
 
+// deliveryRows also says which of them wait for an endpoint that takes nothing for now.
+func (w *Web) deliveryRows(ctx context.Context, list []*deliveries.Delivery) ([]deliveryRow, error) {
+	rows := make([]deliveryRow, len(list))
+	reasons := map[string]string{} // by endpoint
+	for i, d := range list {
+		rows[i] = newDeliveryRow(d)
+		if d.Status != deliveries.Pending || d.EndpointID == "" {
+			continue
+		}
+		reason, known := reasons[d.EndpointID]
+		if !known {
+			var err error
+			if reason, err = w.whyAsleep(ctx, d.EndpointID); err != nil {
+				return nil, err
+			}
+			reasons[d.EndpointID] = reason
+		}
+		if reason != "" {
+			rows[i].Due, rows[i].Asleep, rows[i].Until = time.Time{}, reason, d.DueAt.Add(deliveries.WaitFor)
+		}
+	}
+	return rows, nil
+}
+
+// whyAsleep says why an endpoint takes nothing for now; nothing when it does.
+func (w *Web) whyAsleep(ctx context.Context, id string) (string, error) {
+	health, err := w.Desk.Deliveries.Health(ctx, id)
+	switch {
+	case problem.Is(err, problem.NotFound):
+		return "the endpoint is gone", nil
+	case err != nil:
+		return "", err
+	case health.DisabledReason != "":
+		return "the endpoint is disabled", nil
+	}
+	return "", nil
+}
+
 func sampleDeliveryRow() deliveryRow {
-	return deliveryRow{ID: "dlv_1", Status: "FAILED", Type: "run.failed", Endpoint: "ops", RunID: "run_1", At: time.Unix(0, 0), Due: time.Unix(0, 0), Attempts: 2, Outcome: "It refuses connections."}
+	return deliveryRow{ID: "dlv_1", Status: "FAILED", Type: "run.failed", Endpoint: "ops", RunID: "run_1", At: time.Unix(0, 0), Due: time.Unix(0, 0), Asleep: "the endpoint is disabled", Until: time.Unix(0, 0), Attempts: 2, Outcome: "It refuses connections."}
 }

@@ -66,7 +66,11 @@ func (w *Web) deliveryScreenOf(ctx context.Context, id string) (s deliveryScreen
 	if err != nil {
 		return s, err
 	}
-	s = deliveryScreen{deliveryRow: newDeliveryRow(d), EventID: d.EventID, Client: d.ClientID, Agent: d.WorkflowID, Reason: reasonOf(d.Reason), CompletedAt: d.CompletedAt,
+	rows, err := w.deliveryRows(ctx, []*deliveries.Delivery{d})
+	if err != nil {
+		return s, err
+	}
+	s = deliveryScreen{deliveryRow: rows[0], EventID: d.EventID, Client: d.ClientID, Agent: d.WorkflowID, Reason: reasonOf(d.Reason), CompletedAt: d.CompletedAt,
 		Live: d.CompletedAt.IsZero(), CanResend: d.Status != deliveries.Sending && d.Type != deliveries.EndpointTest}
 	slices.Reverse(attempts)
 	if len(attempts) > maxAttempts {

@@ -129,3 +129,25 @@ func TestManyAttemptsWithLongAnswers(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, r.get("/admin/deliveries/"+id+"/text"+which).StatusCode, which)
 	}
 }
+
+// While an endpoint takes nothing, its deliveries say so and until when they wait, wherever they are shown.
+func TestDeliveriesThatWaitForAnEndpoint(t *testing.T) {
+	r := newTraffic(t)
+	for i, endpoint := range []string{"filed", "gone"} {
+		r.delivery(deliveryID(i+1), map[string]any{"status": "PENDING", "completed_at": nil, "lane": "endpoint:" + endpoint, "endpoint_id": endpoint, "due_at": time.Now().Add(time.Hour).UnixMilli()})
+	}
+	due := r.get("/admin/deliveries/" + deliveryID(1)).body
+	require.Contains(t, due, "Next attempt")
+	require.NotContains(t, due, "None while")
+
+	require.NoError(t, r.deliveries.Disable(t.Context(), "filed"))
+	until := time.Now().Add(25 * time.Hour).UTC().Format("2006-01-02 15:")
+	for _, path := range []string{"/admin/deliveries?endpoint=filed", "/admin/endpoints/filed"} {
+		list := r.get(path).body
+		require.Contains(t, list, "It waits, as the endpoint is disabled, until", path)
+		require.Contains(t, list, until, path)
+		require.NotContains(t, list, "Next attempt", path)
+	}
+	require.Contains(t, r.get("/admin/deliveries/"+deliveryID(1)).body, "None while the endpoint is disabled. It waits until")
+	require.Contains(t, r.get("/admin/deliveries/"+deliveryID(2)).body, "None while the endpoint is gone. It waits until")
+}

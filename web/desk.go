@@ -50,15 +50,15 @@ type Desk struct {
 type Resource[T any] interface {
 	List(ctx context.Context) ([]store.Record[T], error)
 	Get(ctx context.Context, id string) (store.Record[T], error)
-	Create(ctx context.Context, who string, item T) (store.Record[T], secret.String, error)
-	Update(ctx context.Context, who string, item T, version int64) (store.Record[T], error)
+	Create(ctx context.Context, who string, item T, wrong ...problem.Field) (store.Record[T], secret.String, error)
+	Update(ctx context.Context, who string, item T, version int64, wrong ...problem.Field) (store.Record[T], error)
 	Delete(ctx context.Context, who, id string, version int64) error
 }
 
 // Secrets makes new tokens and secrets, which are shown once, and keeps notes of what was done; see config.Editor.
 type Secrets interface {
 	RotateToken(ctx context.Context, who, id string, overlap time.Duration) (secret.String, error)
-	RotateSecret(ctx context.Context, who, id string) (secret.String, error)
+	RotateSecret(ctx context.Context, who, id string, given secret.String) (secret.String, error)
 	Note(ctx context.Context, who, action, section, id string, what any) error
 }
 
@@ -87,7 +87,8 @@ type Settings interface {
 
 // FlowYAML turns flows into text for people and back.
 type FlowYAML struct {
-	Write func(agents.Flow) (string, error)
+	// Write writes typed texts at their paths in the place of what the flow has there, such as one that is no number.
+	Write func(f agents.Flow, typed map[string]string) (string, error)
 	// Read finds mistakes of the text with their lines; fields are of a flow that reads well.
 	Read func(text string) (agents.Flow, []Mistake, error)
 	// Check finds what is wrong with a flow on its own.

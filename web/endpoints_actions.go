@@ -15,7 +15,7 @@ func (w *Web) testEndpoint(c echo.Context) error {
 	ctx, id := c.Request().Context(), idIn(c)
 	d, _, err := w.Desk.Deliveries.Test(ctx, id)
 	if err != nil {
-		return w.refuseSaved(c, err)
+		return w.refuseSaved(c, "tested", err)
 	}
 	if err := w.note(c, "test", id, nil); err != nil {
 		return err
@@ -26,7 +26,7 @@ func (w *Web) testEndpoint(c echo.Context) error {
 func (w *Web) enableEndpoint(c echo.Context) error {
 	id := idIn(c)
 	if err := w.Desk.Deliveries.Enable(c.Request().Context(), id); err != nil {
-		return w.refuseSaved(c, err)
+		return w.refuseSaved(c, "enabled", err)
 	}
 	if err := w.note(c, "enable", id, nil); err != nil {
 		return err
@@ -37,7 +37,7 @@ func (w *Web) enableEndpoint(c echo.Context) error {
 func (w *Web) disableEndpoint(c echo.Context) error {
 	id := idIn(c)
 	if err := w.Desk.Deliveries.Disable(c.Request().Context(), id); err != nil {
-		return w.refuseSaved(c, err)
+		return w.refuseSaved(c, "disabled", err)
 	}
 	if err := w.note(c, "disable", id, nil); err != nil {
 		return err
@@ -54,11 +54,11 @@ func (w *Web) recoverEndpoint(c echo.Context) error {
 	id := idIn(c)
 	since, err := readTime(sent.Get("since"))
 	if err != nil {
-		return w.refuseSaved(c, err)
+		return w.refuseSaved(c, "sent again", err)
 	}
 	n, err := w.Desk.Deliveries.Recover(c.Request().Context(), id, since)
 	if err != nil {
-		return w.refuseSaved(c, err)
+		return w.refuseSaved(c, "sent again", err)
 	}
 	if err := w.note(c, "recover", id, map[string]any{"since": stamp(since), "recovered": n}); err != nil {
 		return err

@@ -17,14 +17,8 @@ func (w *Web) createEndpoint(c echo.Context) error {
 		return err
 	}
 	s := endpointScreen{nounForm: nounForm[endpointForm]{Path: endpointsPath, One: "endpoint", Form: readEndpointForm(sent, deliveries.Endpoint{})}}
-	e, wrong := s.Form.endpoint(deliveries.Endpoint{}, true)
-	if e.ID == "" {
-		wrong = append(problem.Fields{{Path: "id", Message: "is required"}}, wrong...)
-	}
-	if err := wrong.Err(); err != nil {
-		return w.refuseEndpoint(c, w.newEndpointPage(), s, err)
-	}
-	record, shown, err := w.Desk.Endpoints.Create(c.Request().Context(), whoIs(c), e)
+	e, wrong := s.Form.endpoint(deliveries.Endpoint{})
+	record, shown, err := w.Desk.Endpoints.Create(c.Request().Context(), whoIs(c), e, wrong...)
 	if err != nil {
 		return w.refuseEndpoint(c, w.newEndpointPage(), s, err)
 	}
@@ -59,11 +53,8 @@ func (w *Web) saveEndpoint(c echo.Context) error {
 	}
 	s.Form, s.Version = readEndpointForm(sent, have), versionIn(sent)
 	s.Form.ID = id
-	e, wrong := s.Form.endpoint(have, false)
-	if err = wrong.Err(); err == nil {
-		_, err = w.Desk.Endpoints.Update(ctx, whoIs(c), e, s.Version)
-	}
-	if err != nil {
+	e, wrong := s.Form.endpoint(have)
+	if _, err = w.Desk.Endpoints.Update(ctx, whoIs(c), e, s.Version, wrong...); err != nil {
 		return w.refuseEndpoint(c, w.endpointPage(), s, err)
 	}
 	if signatureOf(have) != signatureOf(e) {
@@ -85,26 +76,27 @@ func (w *Web) deleteEndpoint(c echo.Context) error {
 		return err
 	}
 	if err := w.Desk.Endpoints.Delete(c.Request().Context(), whoIs(c), idIn(c), versionIn(sent)); err != nil {
-		return w.refuseSaved(c, err)
+		return w.refuseSaved(c, "deleted", err)
 	}
 	return leaveFor(c, endpointsPath+"?done=deleted")
 }
 
 func (w *Web) rotateSecret(c echo.Context) error {
 	id := idIn(c)
-	shown, err := w.Desk.Secrets.RotateSecret(c.Request().Context(), whoIs(c), id)
+	shown, err := w.Desk.Secrets.RotateSecret(c.Request().Context(), whoIs(c), id, "")
 	if err != nil {
-		return w.refuseSaved(c, err)
+		return w.refuseSaved(c, "given a new secret", err)
 	}
 	return w.showSecret(c, id, shownSecret{Value: shown.Reveal()})
 }
 
 // refuseSaved draws the page of an endpoint as it is saved, with why something cannot be done to it.
-func (w *Web) refuseSaved(c echo.Context, refusal error) error {
+func (w *Web) refuseSaved(c echo.Context, wanted string, refusal error) error {
 	s, _, err := w.endpointScreenOf(c.Request().Context(), idIn(c))
 	if err != nil {
 		return err
 	}
+	s.Refused = wanted
 	return w.refuseEndpoint(c, w.endpointPage(), s, refusal)
 }
 
@@ -115,7 +107,7 @@ func (w *Web) refuseEndpoint(c echo.Context, to page, s endpointScreen, refusal 
 	if status == 0 {
 		return refusal
 	}
-	s.Errors = shortPaths(found)
+	s.Errors = s.Form.whereTyped(shortPaths(found))
 	ctx := c.Request().Context()
 	if problem.Is(refusal, problem.Outdated) {
 		record, err := w.Desk.Endpoints.Get(ctx, s.ID)

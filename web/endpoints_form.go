@@ -46,7 +46,7 @@ type headerInput struct {
 
 // endpointFormOf is the form of an endpoint that there is.
 func endpointFormOf(e deliveries.Endpoint) endpointForm {
-	f := endpointForm{ID: e.ID, Name: e.Name, URL: e.URL, Enabled: e.IsEnabled(), Agents: strings.Join(e.Agents, ", "), Clients: strings.Join(e.Clients, ", "),
+	f := endpointForm{ID: e.ID, Name: e.Name, URL: secret.ShownURL(e.URL), Enabled: e.IsEnabled(), Agents: strings.Join(e.Agents, ", "), Clients: strings.Join(e.Clients, ", "),
 		Format: e.Format, Signature: e.Signature, Vendor: e.Vendor, Retry: e.Retry.Policy}
 	var others []string
 	for _, name := range e.Events {
@@ -102,37 +102,34 @@ func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
 	return f
 }
 
-// endpoint reads what was typed, and says what cannot be read and what is wrong with it. What is as it is by default is
-// left out.
-func (f endpointForm) endpoint(have deliveries.Endpoint, isNew bool) (e deliveries.Endpoint, wrong problem.Fields) {
+// endpoint reads what was typed, and says what cannot be read. What is as it is by default is left out.
+func (f endpointForm) endpoint(have deliveries.Endpoint) (e deliveries.Endpoint, wrong problem.Fields) {
 	e = deliveries.Endpoint{ID: f.ID, Name: unlessIs(f.Name, f.ID), URL: f.URL, Secret: f.secret, Events: append(slices.Clone(f.Events), words(f.OtherEvents)...),
 		Agents: words(f.Agents), Clients: words(f.Clients), Format: unlessIs(f.Format, "run"), Signature: unlessIs(f.Signature, string(signature.Standard)),
 		Vendor: unlessIs(f.Vendor, signature.DefaultVendor)}
 	if !f.Enabled {
 		e.Enabled = new(bool)
 	}
-	if f.Format == formatTemplate {
+	kept := endpointFormOf(have)
+	switch {
+	case f.Format == formatTemplate:
 		e.Format = f.Template
 		if !strings.Contains(f.Template, "{{") {
-			wrong.Add("format", `the template has no {{…}}: write one that makes JSON, such as {"text": {{json .data.output}}}`)
+			wrong.Add("format", `has no {{…}}: write one that makes JSON, such as {"text": {{json .data.output}}}`)
 		}
+	case f.Template != "" && f.Template != kept.Template:
+		wrong.Add("template", "is written, and not chosen: choose “a template” above, or empty this")
 	}
 	e.Retry = f.retry(&wrong)
+	if f.Retry != retryList && f.Waits != "" && f.Waits != kept.Waits {
+		wrong.Add("waits", "are written, and not chosen: choose “my own” above, or empty this")
+	}
 	e.Headers = f.headers(have, &wrong)
 	readInto(&wrong, "timeout", f.Timeout, &e.Timeout)
 	if e.Timeout == units.Duration(deliveries.DefaultTimeout) {
 		e.Timeout = 0
 	}
 	e.RateLimit = readCount(&wrong, "rateLimit", f.RateLimit)
-	next := have.Revised(e)
-	if isNew {
-		next = e.Prepared()
-	}
-	for _, found := range shortPaths(next.Check()) {
-		if !says(wrong, found.Path) {
-			wrong = append(wrong, found)
-		}
-	}
 	return e, wrong
 }
 
@@ -165,7 +162,7 @@ func (f endpointForm) headers(have deliveries.Endpoint, wrong *problem.Fields) m
 		_, known := have.Headers[h.Name]
 		switch {
 		case twice:
-			wrong.Add("headers", "%s is there twice", beginning(h.Name, maxExcerpt))
+			wrong.Add("headers."+beginning(h.Name, maxExcerpt), "is there twice")
 		case h.Name == "":
 			wrong.Add("headers", "a value has no name")
 		case h.typed != "" && h.typed != secret.Mask:
@@ -173,7 +170,7 @@ func (f endpointForm) headers(have deliveries.Endpoint, wrong *problem.Fields) m
 		case known:
 			list[h.Name] = secret.Mask
 		default:
-			wrong.Add("headers", "%s has no value", beginning(h.Name, maxExcerpt))
+			wrong.Add("headers."+beginning(h.Name, maxExcerpt), "has no value")
 		}
 	}
 	return list
@@ -189,6 +186,19 @@ func unlessIs(value, standard string) string {
 		return ""
 	}
 	return value
+}
+
+// whereTyped puts what is wrong with a text of one's own to that text.
+func (f endpointForm) whereTyped(found problem.Fields) problem.Fields {
+	for i := range found {
+		if f.Format == formatTemplate && found[i].Path == "format" {
+			found[i].Path = "template"
+		}
+		if f.Retry == retryList && found[i].Path == "retry" {
+			found[i].Path = "waits"
+		}
+	}
+	return found
 }
 
 // shortPaths turns paths into the fields of the form, and keeps what they said in the message: "headers.X-Env", "retry[1]".

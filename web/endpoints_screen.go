@@ -113,8 +113,8 @@ func (w *Web) endpointScreenOf(ctx context.Context, id string) (s endpointScreen
 	}
 	s.Waiting = waiting[id]
 	now := w.Now()
-	if now.Before(e.PreviousUntil) {
-		s.Overlap = e.PreviousUntil
+	if until := e.OverlapUntil(); now.Before(until) {
+		s.Overlap = until
 	}
 	s.Since = now.Add(-24 * time.Hour).UTC().Format(inputTime)
 	if since := s.State.Since; !since.IsZero() {
@@ -130,8 +130,8 @@ func (w *Web) endpointScreenOf(ctx context.Context, id string) (s endpointScreen
 	if err != nil {
 		return s, record, err
 	}
-	for _, d := range list {
-		s.Recent = append(s.Recent, newDeliveryRow(d))
+	if s.Recent, err = w.deliveryRows(ctx, list); err != nil {
+		return s, record, err
 	}
 	return s, record, w.addHints(ctx, &s)
 }

@@ -18,6 +18,7 @@ import (
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
+	"beckon/internal/store"
 	"beckon/internal/units"
 )
 
@@ -194,7 +195,7 @@ func TestAnEndpointsFormSaysWhatIsWrong(t *testing.T) {
 	}{
 		"no id":               {[]string{"id", ""}, "id", "is required"},
 		"an id that is none":  {[]string{"id", "O PS"}, "id", "must be 1 to 63 lower-case letters"},
-		"a taken id":          {[]string{"id", "taken"}, "", "There is already"},
+		"a taken id":          {[]string{"id", "taken"}, "id", "There is already"},
 		"no URL":              {[]string{"url", ""}, "url", "is required"},
 		"a variable":          {[]string{"headerName", "X-Key", "headerValue", "${KEY}"}, "headers", "that is for the configuration file"},
 		"a URL that is none":  {[]string{"url", "ftp://x"}, "url", ""},
@@ -203,22 +204,25 @@ func TestAnEndpointsFormSaysWhatIsWrong(t *testing.T) {
 		"an unknown client":   {[]string{"clients", "gone"}, "clients", "gone"},
 		"an event's bad name": {[]string{"otherEvents", "A B!"}, "events", ""},
 		"an unknown format":   {[]string{"format", "xml"}, "format", "must be run, payload"},
-		"an empty template":   {[]string{"format", "template"}, "format", "the template has no {{…}}"},
-		"a broken template":   {[]string{"format", "template", "template", "{{.x"}, "format", ""},
+		"an empty template":   {[]string{"format", "template"}, "template", "has no {{…}}"},
+		"a broken template":   {[]string{"format", "template", "template", "{{.x"}, "template", ""},
+		"no JSON at all":      {[]string{"format", "template", "template", `{"text": {{json .type}}`}, "template", "which ends too early"},
+		"not chosen":          {[]string{"template", `{"text": {{json .type}}}`}, "template", "is written, and not chosen"},
+		"waits not chosen":    {[]string{"waits", "1s, 2s"}, "waits", "are written, and not chosen"},
 		"a bad signature":     {[]string{"signature", "md5"}, "signature", "must be standard"},
 		"a bad vendor":        {[]string{"vendor", "A B"}, "vendor", "letters, digits and hyphens"},
 		"a bad policy":        {[]string{"retry", "never"}, "retry", "must be svix"},
-		"no waits":            {[]string{"retry", "list"}, "retry", "write how long to wait"},
-		"a wait that is none": {[]string{"retry", "list", "waits", "soon"}, "retry", "soon"},
-		"a wait of nothing":   {[]string{"retry", "list", "waits", "1m, 0s"}, "retry", "number 2: must be more than 0"},
+		"no waits":            {[]string{"retry", "list"}, "waits", "write how long to wait"},
+		"a wait that is none": {[]string{"retry", "list", "waits", "soon"}, "waits", "soon"},
+		"a wait of nothing":   {[]string{"retry", "list", "waits", "1m, 0s"}, "waits", "number 2: must be more than 0"},
 		"a bad timeout":       {[]string{"timeout", "1h"}, "timeout", "must be between"},
 		"no duration":         {[]string{"timeout", "x"}, "timeout", ""},
 		"a bad limit":         {[]string{"rateLimit", "many"}, "rateLimit", ""},
 		"our own header":      {[]string{"headerName", "Webhook-Id", "headerValue", "x"}, "headers", "Webhook-Id: cannot be set"},
-		"a mask":              {[]string{"headerName", "X-A", "headerValue", "•••"}, "headers", "X-A has no value"},
-		"no value":            {[]string{"headerName", "X-A", "headerValue", ""}, "headers", "X-A has no value"},
+		"a mask":              {[]string{"headerName", "X-A", "headerValue", "•••"}, "headers", "X-A: has no value"},
+		"no value":            {[]string{"headerName", "X-A", "headerValue", ""}, "headers", "X-A: has no value"},
 		"no name":             {[]string{"headerName", "|X", "headerValue", "typed-value|x"}, "headers", "a value has no name"},
-		"a header twice":      {[]string{"headerName", "X-A|X-A", "headerValue", "x|y"}, "headers", "X-A is there twice"},
+		"a header twice":      {[]string{"headerName", "X-A|X-A", "headerValue", "x|y"}, "headers", "X-A: is there twice"},
 		"a short secret":      {[]string{"secret", "whsec_c2hvcnQ="}, "secret", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -338,7 +342,10 @@ func TestAnEndpointThatIsNotInForce(t *testing.T) {
 	r := newTraffic(t)
 	r.endpoint(deliveries.Endpoint{ID: "ops", URL: "https://203.0.113.7/hook", Agents: []string{"triage"}})
 	require.NoError(t, r.store.Write(t.Context(), func(tx *gorm.DB) error {
-		return tx.Exec("UPDATE resources SET spec = REPLACE(spec, 'triage', 'gone') WHERE kind = 'endpoints'").Error
+		if err := tx.Exec("UPDATE resources SET spec = REPLACE(spec, 'triage', 'gone') WHERE kind = 'endpoints'").Error; err != nil {
+			return err
+		}
+		return store.Touch(tx)
 	}))
 	require.Contains(t, r.get("/admin/endpoints").body, "not in force")
 	page := r.get("/admin/endpoints/ops").body

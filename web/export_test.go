@@ -37,14 +37,19 @@ func Needed() []string { return needed }
 // Take and Forget count tries, Remembered says for how many addresses.
 func (a *attempts) Take(address string) (wait int64) { return int64(a.take(address)) }
 
+func (a *attempts) News(address string) bool { return a.news(address) }
+
 func (a *attempts) Forget(address string) { a.forget(address) }
 
 func (a *attempts) Remembered() int { return len(a.tries) }
 
 // CheckWhileBusy checks a password while all that may be checked at once are, for a caller who leaves.
 func CheckWhileBusy(s *store.Store, given string) error {
-	p := newPassword(s, secret.String(given))
-	if _, err := p.settle(context.Background()); err != nil {
+	p, err := newPassword(context.Background(), s, secret.String(given))
+	if err == nil {
+		err = p.settle(context.Background())
+	}
+	if err != nil {
 		return err
 	}
 	for range hashers {
@@ -52,7 +57,7 @@ func CheckWhileBusy(s *store.Store, given string) error {
 	}
 	gone, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := p.is(gone, given)
+	_, _, err = p.check(gone, given)
 	return err
 }
 

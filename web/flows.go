@@ -26,17 +26,24 @@ func (w *Web) flowPages() []page {
 	form := nounPages[agents.Flow, flowForm]{
 		web: w, path: "/admin/flows", title: "Flows", one: "flow",
 		resource: func(d *Desk) Resource[agents.Flow] { return d.Flows },
-		blank:    blankFlow, form: flowFormOf, read: readFlow, choices: w.invocables, act: editFlow, note: agentsOf, sample: sample,
+		blank:    w.blankFlow, form: flowFormOf, read: readFlow, choices: w.invocables, act: editFlow, note: agentsOf, sample: sample,
 	}
 	text := nounPages[agents.Flow, flowText]{
 		web: w, path: form.path, title: form.title, one: form.one, template: "flow-yaml", suffix: "/yaml",
-		resource: form.resource, blank: blankFlow, form: w.flowTextOf, read: w.readFlowText, explain: w.explainFlow, sample: sample,
+		resource: form.resource, blank: w.sampleFlow, form: w.flowTextOf, read: w.readFlowText, explain: w.explainFlow, sample: sample,
 	}
+	form.instead, text.instead = w.toText(text), w.toForm(form)
 	return append(form.pages(), text.formPages()...)
 }
 
-func blankFlow(asked url.Values) agents.Flow {
-	return agents.Flow{Root: agents.Step{Type: agents.StepSequential, Steps: []agents.Step{{Type: agents.StepAgent, AgentID: asked.Get("agentId")}}}}
+// blankFlow asks one agent: the only one, where there is no choice.
+func (w *Web) blankFlow(ctx context.Context, asked url.Values) (agents.Flow, error) {
+	ids, err := w.invocables(ctx)
+	agent := asked.Get("agentId")
+	if len(ids) == 1 && agent == "" {
+		agent = ids[0]
+	}
+	return agents.Flow{Root: agents.Step{Type: agents.StepSequential, Steps: []agents.Step{{Type: agents.StepAgent, AgentID: agent}}}}, err
 }
 
 func flowFormOf(f agents.Flow) flowForm {

@@ -209,3 +209,58 @@ func TestMistakesInYAMLAreAtTheirLines(t *testing.T) {
 		})
 	}
 }
+
+func TestFormAndYAMLShowTheSame(t *testing.T) {
+	n := newNouns(t)
+	n.fill()
+	for _, path := range []string{"/admin/flows/new", "/admin/flows/incident"} {
+		t.Run(path, func(t *testing.T) {
+			got := n.typed(path, "id", "typed", "name", "Typed & kept", "timeout", "7m", "root.steps[0].agentId", "filed", "do", "yaml")
+			require.Equal(t, http.StatusOK, got.StatusCode)
+			form := formIn(t, got.body)
+			text := form.Get("yaml")
+			for _, kept := range []string{"name: Typed & kept", "timeout: 7m", "agentId: filed"} {
+				require.Contains(t, text, kept)
+			}
+			require.NotContains(t, got.body, "Mistakes")
+
+			form.Set("do", "form")
+			form.Set("yaml", strings.ReplaceAll(text, "timeout: 7m", "timeout: 8m"))
+			got = n.post(path+"/yaml", form)
+			form = formIn(t, got.body)
+			require.Equal(t, "8m", form.Get("timeout"))
+			require.Equal(t, "Typed & kept", form.Get("name"))
+			require.Equal(t, shape(formIn(t, n.typed(path, "root.steps[0].agentId", "filed", "do", "draw").body), "root"), shape(form, "root"))
+			if path != "/admin/flows/new" {
+				require.Equal(t, "1", form.Get("version"))
+			}
+			saved := n.post(path, form)
+			require.Equal(t, http.StatusSeeOther, saved.StatusCode, saved.body)
+
+			// Mistakes go over too, and what is no form stays as it is.
+			got = n.typed(path, "id", "other", "timeout", "soon", "root.type", "loop", "root.maxIterations", "<few>", "do", "yaml")
+			text = formIn(t, got.body).Get("yaml")
+			require.Contains(t, text, `timeout: "soon"`)
+			require.Contains(t, text, `maxIterations: "<few>"`)
+			require.Contains(t, got.body, "Mistakes")
+			stays := n.typed(path+"/yaml", "yaml", text, "do", "form")
+			require.Equal(t, text, formIn(t, stays.body).Get("yaml"))
+			require.Contains(t, stays.body, "Mistakes")
+		})
+	}
+}
+
+// What a new flow begins with as YAML can be saved as it stands.
+func TestTheYAMLOfANewFlowIsRight(t *testing.T) {
+	n := newNouns(t)
+	n.fill()
+	from := []answer{n.get("/admin/flows/new/yaml"), n.typed("/admin/flows/new", "do", "yaml")}
+	for i, got := range from {
+		text := formIn(t, got.body).Get("yaml")
+		require.Contains(t, text, "- id: my-flow\r\n")
+		require.NotContains(t, got.body, "Mistakes")
+		id := fmt.Sprintf("made-%d", i)
+		made := n.post("/admin/flows/new/yaml", url.Values{"yaml": {strings.ReplaceAll(text, "my-flow", id)}})
+		require.Equal(t, "/admin/flows/"+id+"?done=created", made.Header.Get("Location"), made.body)
+	}
+}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"log/slog"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ type flowText struct {
 	Mistakes []Mistake
 	Lines    []textLine // around the mistakes
 	Root     *stepForm  // the drawing; nil while there are mistakes
+	TooLarge bool       // for the other form
 }
 
 // textLine is a line of the text with what is wrong in it.
@@ -34,16 +36,19 @@ type textLine struct {
 
 func (w *Web) flowTextOf(f agents.Flow) flowText {
 	form := flowFormOf(f)
-	text := flowText{Root: &form.Root}
+	text := flowText{Root: &form.Root, TooLarge: form.TooLarge}
 	if w.Desk == nil || w.Desk.FlowYAML.Write == nil { // the sample of pages that nobody asks for
 		return text
 	}
-	if f.ID == "" {
-		f.ID = "my-flow"
-	}
-	var err error
-	if text.Text, err = w.Desk.FlowYAML.Write(f); err != nil {
-		text.mistaken([]Mistake{{Text: "This flow cannot be written as YAML."}})
+	text.Text = w.writeFlow(f, nil)
+	return text
+}
+
+// writeFlow writes a flow as YAML; typed is what could not be read of it. An empty text is for one that cannot be written.
+func (w *Web) writeFlow(f agents.Flow, typed map[string]string) string {
+	text, err := w.Desk.FlowYAML.Write(f, typed)
+	if err != nil {
+		w.Log.Error("a flow could not be written as YAML", slog.String("flow", f.ID), slog.Any("error", err))
 	}
 	return text
 }
@@ -61,7 +66,7 @@ func (w *Web) readFlowText(sent url.Values, have agents.Flow) (flowText, agents.
 		return text, flow, text.mistaken(mistakes)
 	}
 	form := flowFormOf(flow)
-	text.Root = &form.Root
+	text.Root, text.TooLarge = &form.Root, form.TooLarge
 	return text, flow, nil
 }
 

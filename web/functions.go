@@ -44,10 +44,14 @@ func percent(share float64) string {
 	return strconv.FormatFloat(float64(int(share*1000+0.5))/10, 'f', -1, 64) + " %"
 }
 
-// duration writes what took a while in two or three digits; nothing is a dash.
+// unknown is a duration that nobody knows: of what has not ended, or not been.
+const unknown time.Duration = -1
+
+// duration writes what took a while in two or three digits. What took no time by the clock took less than it can tell;
+// what is unknown is a dash.
 func duration(d time.Duration) string {
 	switch {
-	case d <= 0:
+	case d < 0:
 		return "–"
 	case d < time.Millisecond:
 		return "< 1 ms"

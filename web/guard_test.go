@@ -120,8 +120,8 @@ func TestAdminForTheAPI(t *testing.T) {
 
 func TestAFormIsBounded(t *testing.T) {
 	got := newSite(t).browser().post("/admin/login", url.Values{"password": {strings.Repeat("x", 2<<20)}})
-	require.GreaterOrEqual(t, got.StatusCode, 400)
-	require.Contains(t, got.body, "cannot be read")
+	require.Equal(t, 413, got.StatusCode)
+	require.Contains(t, got.body, "The form is larger than")
 }
 
 func TestErrorsArePages(t *testing.T) {

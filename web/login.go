@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"log/slog"
 	"math"
 	"net/http"
@@ -10,6 +11,13 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"beckon/internal/problem"
+)
+
+// What the audit list has of the login.
+const (
+	actionLogin     = "login"
+	actionLockout   = "lockout"
+	actionLogoutAll = "logout-everywhere"
 )
 
 // loginForm is what the login shows.
@@ -37,16 +45,25 @@ func (w *Web) showLogin(c echo.Context) (any, error) {
 	return loginForm{Next: next}, nil
 }
 
-// login signs in who knows the password. An address gets five wrong tries a minute.
+// login signs in who knows the password. An address gets five wrong tries a minute; those whose form is still on its way
+// count.
 func (w *Web) login(c echo.Context) error {
+	address := c.RealIP()
+	wait := w.attempts.take(address)
 	if err := c.Request().ParseForm(); err != nil {
+		if wait == 0 {
+			w.attempts.giveBack(address)
+		}
+		if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return formTooLarge(large.Limit)
+		}
 		return problem.New(problem.Invalid, "malformed_form", "The form cannot be read. Go back and send it again.").Because(err)
 	}
-	address, next := c.RealIP(), destination(c.Request().PostForm.Get("next"))
-	if wait := w.attempts.take(address); wait > 0 {
+	next := destination(c.Request().PostForm.Get("next"))
+	if wait > 0 {
 		return w.refuseLogin(c, next, wait)
 	}
-	right, err := w.password.is(c.Request().Context(), c.Request().PostForm.Get("password"))
+	hash, right, err := w.password.check(c.Request().Context(), c.Request().PostForm.Get("password"))
 	if err != nil {
 		return err
 	}
@@ -55,17 +72,21 @@ func (w *Web) login(c echo.Context) error {
 		return w.screens.draw(c, http.StatusUnauthorized, w.loginPage(), loginForm{next, "That is not the password."})
 	}
 	w.attempts.forget(address)
-	if err := w.sessions.begin(c.Response(), c.Request()); err != nil {
+	if err := w.sessions.begin(c.Response(), c.Request(), hash); err != nil {
 		return err
 	}
 	w.Log.Info("logged in", slog.String("address", address))
+	w.noteSession(c, administrator, actionLogin)
 	protect(c.Response().Header())
 	return c.Redirect(http.StatusSeeOther, next)
 }
 
 func (w *Web) refuseLogin(c echo.Context, next string, wait time.Duration) error {
 	seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
-	w.Log.Warn("too many wrong passwords at the login", slog.String("address", c.RealIP()))
+	if w.attempts.news(c.RealIP()) {
+		w.Log.Warn("too many wrong passwords at the login", slog.String("address", c.RealIP()))
+		w.noteSession(c, "somebody", actionLockout)
+	}
 	c.Response().Header().Set("Retry-After", seconds)
 	return w.screens.draw(c, http.StatusTooManyRequests, w.loginPage(),
 		loginForm{next, "Too many wrong passwords came from your address. Wait " + seconds + " s and try again."})
@@ -77,7 +98,17 @@ func (w *Web) logout(everywhere bool) echo.HandlerFunc {
 		if err := w.sessions.end(c.Response(), c.Request(), everywhere); err != nil {
 			return err
 		}
+		if who := whoIs(c); who != "" && everywhere {
+			w.noteSession(c, who, actionLogoutAll)
+		}
 		protect(c.Response().Header())
 		return c.Redirect(http.StatusSeeOther, loginPath)
+	}
+}
+
+// noteSession puts what happened at the login into the audit list. It has happened also when that cannot be written.
+func (w *Web) noteSession(c echo.Context, who, action string) {
+	if err := w.Desk.Secrets.Note(c.Request().Context(), who, action, sessionsSection, c.RealIP(), nil); err != nil {
+		w.Log.Error("the audit list lacks an entry", slog.String("action", action), slog.String("address", c.RealIP()), slog.Any("error", err))
 	}
 }

@@ -2,9 +2,13 @@ package web_test
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -197,6 +201,71 @@ func TestWrongTriesAreLimited(t *testing.T) {
 	}
 }
 
+// Of an address that goes on, the log has one line a minute.
+func TestRefusedTriesAreLoggedOnce(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	for range 25 {
+		b.login("wrong")
+	}
+	require.Equal(t, 1, strings.Count(s.log.String(), "too many wrong passwords"))
+	require.Equal(t, 5, strings.Count(s.log.String(), "wrong password at the login"))
+	s.clock.advance(time.Minute)
+	for range 6 {
+		b.login("wrong")
+	}
+	require.Equal(t, 2, strings.Count(s.log.String(), "too many wrong passwords"))
+}
+
+// Of somebody who is not signed in little is read, and what announces more is refused unread.
+func TestFormsOfAnybodyAreSmall(t *testing.T) {
+	s := newSite(t)
+	long := url.Values{"password": {strings.Repeat("x", 9<<10)}}
+	stranger := s.browser()
+	for _, path := range []string{"/admin/login", "/admin/logout", "/admin/clients/new"} {
+		got := stranger.post(path, long)
+		require.Equal(t, http.StatusRequestEntityTooLarge, got.StatusCode, path)
+		require.True(t, got.Close)
+	}
+	chunked, err := http.NewRequest(http.MethodPost, s.url+"/admin/login", io.MultiReader(strings.NewReader(long.Encode())))
+	require.NoError(t, err)
+	chunked.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := http.DefaultTransport.RoundTrip(chunked)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusRequestEntityTooLarge, response.StatusCode)
+
+	b := s.signedIn()
+	require.Equal(t, http.StatusRequestEntityTooLarge, b.post("/admin/login", long).StatusCode, "the login needs no more of anybody")
+	n := newNouns(t)
+	got := n.post("/admin/commands/new", url.Values{"id": {"long"}, "prompt": {strings.Repeat("x", 9<<10)}, "agentId": {"filed"}})
+	require.Equal(t, http.StatusSeeOther, got.StatusCode, got.body)
+}
+
+// A try counts before its form has come, and no longer when the form doesn't.
+func TestATryCountsFromItsBeginning(t *testing.T) {
+	s := newSite(t)
+	var waiting []net.Conn
+	for range 5 {
+		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		require.NoError(t, err)
+		_, err = io.WriteString(c, "POST /admin/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\npass")
+		require.NoError(t, err)
+		waiting = append(waiting, c)
+	}
+	require.Eventually(t, func() bool { return s.browser().login("wrong").StatusCode == http.StatusTooManyRequests }, 5*time.Second, time.Millisecond)
+	for _, c := range waiting {
+		require.NoError(t, c.Close())
+	}
+	require.Eventually(t, func() bool { return s.browser().login(password).StatusCode == http.StatusSeeOther }, 5*time.Second, time.Millisecond)
+}
+
+func TestTheRootLeadsToThePage(t *testing.T) {
+	got := newSite(t).browser().get("/")
+	require.Equal(t, http.StatusSeeOther, got.StatusCode)
+	require.Equal(t, "/admin", got.Header.Get("Location"))
+}
+
 func TestManyTriesAtOnceAreCounted(t *testing.T) {
 	s := newSite(t)
 	require.Equal(t, http.StatusOK, s.browser().get("/admin/login").StatusCode)
@@ -240,4 +309,41 @@ func TestAnIPv6SubscriberIsOneAddress(t *testing.T) {
 	require.NotZero(t, a.Take("192.0.2.1"))
 	a.Forget("192.0.2.1")
 	require.Zero(t, a.Take("192.0.2.1"))
+}
+
+// The audit list has who came in and who was kept out, however often it was tried.
+func TestLoginsAreInTheAuditList(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	require.Equal(t, []string{"admin login sessions 192.0.2.1"}, s.notes.list)
+	b.post("/admin/logout/everywhere", nil)
+	s.browser().post("/admin/logout/everywhere", nil) // by nobody
+	require.Equal(t, []string{"admin login sessions 192.0.2.1", "admin logout-everywhere sessions 192.0.2.1"}, s.notes.list)
+
+	s.notes.list = nil
+	for range 8 {
+		s.browser().login("wrong")
+	}
+	require.Equal(t, []string{"somebody lockout sessions 192.0.2.1"}, s.notes.list, "once")
+	s.clock.advance(time.Minute)
+	for range 8 {
+		s.browser().login("wrong")
+	}
+	require.Len(t, s.notes.list, 2, "and once more in the next minute")
+}
+
+// Nobody fills the audit list from many addresses.
+func TestLockoutsInTheAuditListAreBounded(t *testing.T) {
+	now := time.Unix(0, 0)
+	a := web.NewAttempts(func() time.Time { return now })
+	told := 0
+	for i := range 100 {
+		if a.News(fmt.Sprintf("192.0.2.%d", i)) {
+			told++
+		}
+	}
+	require.Equal(t, 10, told)
+	now = now.Add(time.Minute)
+	require.True(t, a.News("192.0.2.99"))
+	require.False(t, a.News("192.0.2.99"))
 }

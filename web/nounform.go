@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
@@ -20,7 +21,8 @@ type nounForm[F any] struct {
 	Notice  string
 	// Warnings say why what is kept is not in force, Errors why what was typed is not kept.
 	Warnings, Errors problem.Fields
-	Outdated         bool // somebody else was faster
+	Refused          string // what could not be done to it; empty: it could not be saved
+	Outdated         bool   // somebody else was faster
 	Form             F
 	Choices          []string // the ids of what it can refer to
 	Models           *modelList
@@ -31,6 +33,9 @@ type modelList struct {
 	Names []string
 	Wrong string
 }
+
+// Wanted is what could not be done when there are Errors: to be saved, deleted …
+func (f nounForm[F]) Wanted() string { return cmp.Or(f.Refused, "saved") }
 
 // Address is where the form goes, and where the resource is seen.
 func (f nounForm[F]) Address() string {

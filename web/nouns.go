@@ -21,13 +21,15 @@ type nounPages[T interface{ Key() string }, F any] struct {
 	path       string // "/admin/agents"
 	title, one string // "Agents", "agent"
 	resource   func(*Desk) Resource[T]
-	blank      func(asked url.Values) T // what a new one begins with
+	blank      func(ctx context.Context, asked url.Values) (T, error) // what a new one begins with
 	form       func(T) F
 	// read takes a form as it was sent, and says what cannot be read. have is what is kept, or the zero T.
 	read    func(sent url.Values, have T) (F, T, problem.Fields)
 	choices func(ctx context.Context) ([]string, error) // nil for none
 	// act does what another button than that to save asks for, and shows what came of it in the form; nil for nothing.
-	act     func(ctx context.Context, do string, f *nounForm[F], item, have T) error
+	act func(ctx context.Context, do string, f *nounForm[F], item, have T) error
+	// instead answers with another page that shows what was typed; false when it is not asked for.
+	instead func(c echo.Context, do string, f nounForm[F], item T, wrong problem.Fields) (done bool, err error)
 	explain func(f *nounForm[F]) // puts what is wrong where it belongs; nil leaves it
 	note    func(T) string       // what the list says of one besides; nil for nothing
 	sample  T
@@ -51,6 +53,14 @@ func (p nounPages[T, F]) listPage() page {
 
 func (p nounPages[T, F]) formPages() []page { return []page{p.newPage(), p.savedPage()} }
 
+// pageOf is the page of the form of one, or of a new one where id is empty.
+func (p nounPages[T, F]) pageOf(id string) page {
+	if id == "" {
+		return p.newPage()
+	}
+	return p.savedPage()
+}
+
 func (p nounPages[T, F]) newPage() page {
 	sample := nounForm[F]{Path: p.path, One: p.one, Form: p.form(p.sample), Models: &modelList{Wrong: "It refuses connections."}}
 	path := p.path + "/new" + p.suffix
@@ -70,8 +80,13 @@ func (p nounPages[T, F]) savedPage() page {
 }
 
 func (p nounPages[T, F]) showNew(c echo.Context) (any, error) {
-	f := nounForm[F]{Path: p.path, One: p.one, Form: p.form(p.blank(c.QueryParams()))}
-	return f, p.choose(c.Request().Context(), &f)
+	ctx := c.Request().Context()
+	blank, err := p.blank(ctx, c.QueryParams())
+	if err != nil {
+		return nil, err
+	}
+	f := nounForm[F]{Path: p.path, One: p.one, Form: p.form(blank)}
+	return f, p.choose(ctx, &f)
 }
 
 func (p nounPages[T, F]) showSaved(c echo.Context) (any, error) {
@@ -93,10 +108,10 @@ func (p nounPages[T, F]) create(c echo.Context) error {
 	typed, item, wrong := p.read(sent, have)
 	f := nounForm[F]{Path: p.path, One: p.one, Form: typed}
 	if do := sent.Get("do"); do != "" {
-		return p.acted(c, p.newPage(), do, f, item, have)
+		return p.acted(c, p.newPage(), do, f, item, have, wrong)
 	}
-	if err = wrong.Err(); err == nil {
-		_, _, err = p.kept().Create(c.Request().Context(), whoIs(c), item)
+	if err = p.unreadable(wrong); err == nil {
+		_, _, err = p.kept().Create(c.Request().Context(), whoIs(c), item, wrong...)
 	}
 	if err != nil {
 		return p.refused(c, p.newPage(), f, err)
@@ -122,15 +137,23 @@ func (p nounPages[T, F]) update(c echo.Context) error {
 	}
 	f.Version = versionIn(sent)
 	if do := sent.Get("do"); do != "" {
-		return p.acted(c, p.savedPage(), do, f, item, record.Item)
+		return p.acted(c, p.savedPage(), do, f, item, record.Item, wrong)
 	}
-	if err = wrong.Err(); err == nil {
-		_, err = p.kept().Update(c.Request().Context(), whoIs(c), item, f.Version)
+	if err = p.unreadable(wrong); err == nil {
+		_, err = p.kept().Update(c.Request().Context(), whoIs(c), item, f.Version, wrong...)
 	}
 	if err != nil {
 		return p.refused(c, p.savedPage(), f, err)
 	}
 	return c.Redirect(http.StatusSeeOther, f.Address()+"?done=saved")
+}
+
+// unreadable refuses a form of one field with mistakes: there is no rest to be judged.
+func (p nounPages[T, F]) unreadable(wrong problem.Fields) error {
+	if p.suffix == "" {
+		return nil
+	}
+	return wrong.Err()
 }
 
 func (p nounPages[T, F]) delete(c echo.Context) error {
@@ -146,13 +169,18 @@ func (p nounPages[T, F]) delete(c echo.Context) error {
 	if missing != nil {
 		return missing
 	}
-	f := nounForm[F]{Path: p.path, One: p.one, Form: p.form(record.Item)}
+	f := nounForm[F]{Path: p.path, One: p.one, Form: p.form(record.Item), Refused: "deleted"}
 	aboutSaved(&f, record)
 	return p.refused(c, p.savedPage(), f, err)
 }
 
 // acted draws the form again after another button than that to save.
-func (p nounPages[T, F]) acted(c echo.Context, to page, do string, f nounForm[F], item, have T) error {
+func (p nounPages[T, F]) acted(c echo.Context, to page, do string, f nounForm[F], item, have T, wrong problem.Fields) error {
+	if p.instead != nil {
+		if done, err := p.instead(c, do, f, item, wrong); err != nil || done {
+			return err
+		}
+	}
 	if err := p.choose(c.Request().Context(), &f); err != nil {
 		return err
 	}
@@ -213,6 +241,9 @@ func troubleIn(err error) (problem.Fields, int) {
 		return nil, 0
 	}
 	whole := problem.Fields{{Message: p.Detail}}
+	if p.Code == "already_exists" {
+		whole[0].Path = "id"
+	}
 	switch p.Kind {
 	case problem.Invalid, problem.Unprocessable:
 		if len(p.Fields) > 0 {

@@ -102,7 +102,7 @@ func editorOfNouns(t *testing.T, s *store.Store) *config.Editor {
 		Flows:     store.NewResources[agents.Flow](s, agents.SectionFlows, sealer),
 		Commands:  store.NewResources[commands.Command](s, config.SectionCommands, sealer),
 		Clients:   clients.NewStorage(s, sealer),
-		Endpoints: deliveries.NewRegistry(s, sealer, nil)})
+		Endpoints: deliveries.NewRegistry(s, sealer)})
 }
 
 // fill makes some of each, with what must be escaped.
@@ -219,5 +219,30 @@ func TestPagesOfNounsLookTheSame(t *testing.T) {
 		require.NotContains(t, got.body, "s3cret")
 		require.NotContains(t, got.body, "h3ader")
 		require.NotContains(t, got.body, "style=")
+	}
+}
+
+// What a summary of mistakes calls a field is what stands beside it.
+func TestLabelsAreThoseOfTheFields(t *testing.T) {
+	n, calls, traffic := newNouns(t), newClientSite(t), newTraffic(t)
+	for one, site := range map[string]*browser{"provider": n.browser, "agent": n.browser, "command": n.browser, "flow": n.browser, "client": calls.browser, "endpoint": traffic.browser} {
+		page := site.get("/admin/" + one + "s/new").body
+		for name, label := range web.LabelsOf(one) {
+			if name == "yaml" || name == "since" { // they are on other pages
+				continue
+			}
+			if name == "events" && one != "endpoint" {
+				require.Contains(t, page, "<summary>"+label+"</summary>", one)
+				continue
+			}
+			beside := `<label for="field-` + name + `">` + label + `</label>`
+			if !strings.Contains(page, beside) {
+				require.Regexp(t, `id="field-`+name+`"[^>]*>\s*<legend>`+label+`</legend>`, page, "%s of %s", name, one)
+			}
+		}
+	}
+	for path, label := range map[string]string{"root": "The flow", "root.steps": "The flow, steps", "root.steps[0].agentId": "Step 1, agent or flow",
+		"root.steps[2].steps[0].maxIterations": "Step 3.1, how often at most", "root.steps[0].events.completed": "Step 1, names of its events", "timeout": "Time", "nothing": "nothing"} {
+		require.Equal(t, label, web.FlowLabel(path))
 	}
 }

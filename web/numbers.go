@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"time"
+
+	"beckon/deliveries"
 )
 
 // Numbers counts what has happened.
@@ -16,7 +18,7 @@ type Numbers interface {
 type Stats struct {
 	Hours    []Hour // those that had runs, oldest first
 	Total    Count
-	P50, P95 time.Duration // how long the runs that have ended took; 0 when none has
+	P50, P95 time.Duration // how long the completed runs took, to the millisecond
 	Failures []Failure     // the last ones, newest first; ten are enough
 	Troubled []Endpoint    // those that are disabled or failing
 
@@ -35,7 +37,7 @@ type Count struct {
 type Hour struct {
 	Start time.Time // on the hour, UTC
 	Count
-	P50, P95 time.Duration
+	P50, P95 time.Duration // as of Stats
 }
 
 // Failure is a run that failed.
@@ -53,6 +55,11 @@ type Endpoint struct {
 	FailingSince time.Time // zero when it isn't known
 	Pending      int64     // deliveries that wait
 	Failed       int64     // deliveries of that time that have failed for good
+}
+
+// FailedDeliveries is the list of those that the endpoint has not got.
+func (e Endpoint) FailedDeliveries() string {
+	return filtered(deliveriesPath, "endpoint", e.ID, "status", string(deliveries.Failed))
 }
 
 // Runs is how many there were.

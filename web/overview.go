@@ -21,6 +21,7 @@ type overview struct {
 	Spans  []span
 	Span   span
 	Rate   string // of success
+	Turned string // how many calls were turned away
 	Charts []chart
 	Rows   []Hour // newest first, without those that had no runs
 }
@@ -45,9 +46,23 @@ func newOverview(stats Stats, spans []span, chosen span, since, now time.Time) o
 	if rate, ok := stats.Total.SuccessRate(); ok {
 		o.Rate = percent(rate)
 	}
-	o.Rows = slices.Clone(stats.Hours)
-	slices.Reverse(o.Rows)
+	if o.Turned = number(stats.Refused); stats.RefusedMore {
+		o.Turned += " or more"
+	}
+	o.P50, o.P95 = ofCompleted(stats.Total, stats.P50), ofCompleted(stats.Total, stats.P95)
+	for _, h := range slices.Backward(stats.Hours) {
+		h.P50, h.P95 = ofCompleted(h.Count, h.P50), ofCompleted(h.Count, h.P95)
+		o.Rows = append(o.Rows, h)
+	}
 	return o
+}
+
+// ofCompleted is how long completed runs took; where there are none, nobody knows.
+func ofCompleted(c Count, took time.Duration) time.Duration {
+	if c.Completed == 0 {
+		return unknown
+	}
+	return took
 }
 
 // chooseSpan is the one that an address asks for, or a day.
@@ -81,7 +96,8 @@ func sampleOverview() overview {
 	count := Count{Completed: 1, Failed: 1, Tokens: 1}
 	return newOverview(Stats{
 		Hours: []Hour{{Start: now, Count: count, P50: time.Second, P95: time.Second}}, Total: count, P50: time.Second, P95: time.Second,
-		Failures: []Failure{{RunID: "run_1", Client: "ci", Agent: "triage", Code: "timeout", Message: "It took too long.", At: now}},
-		Troubled: []Endpoint{{ID: "ops", Disabled: true, Reason: "410", FailingSince: now, Pending: 1}},
+		Failures:    []Failure{{RunID: "run_1", Client: "ci", Agent: "triage", Code: "timeout", Message: "It took too long.", At: now}},
+		Troubled:    []Endpoint{{ID: "ops", Disabled: true, Reason: "410", FailingSince: now, Pending: 1, Failed: 1}},
+		Undelivered: 1, Refused: 1000, RefusedMore: true,
 	}, spans, chosen, now, now)
 }

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -29,9 +30,10 @@ func someStats() web.Stats {
 		P50:   time.Second, P95: 89 * time.Second,
 		Failures: []web.Failure{{RunID: "run_01", Client: "ci", Agent: "triage", Code: "provider_failed", Message: `The provider said <b>"no"</b> & hung up.`, At: atMidnight.Add(3*time.Hour + 5*time.Minute)}},
 		Troubled: []web.Endpoint{
-			{ID: "ops", Disabled: true, Reason: "It answered 410.", FailingSince: atMidnight, Pending: 1234},
+			{ID: "ops", Disabled: true, Reason: "It answered 410.", FailingSince: atMidnight, Pending: 1234, Failed: 4321},
 			{ID: "chat", Reason: "The name could not be found."},
 		},
+		Undelivered: 4325, Refused: 1000, RefusedMore: true,
 	}
 }
 
@@ -107,8 +109,29 @@ func TestNumbersForPeople(t *testing.T) {
 	for share, want := range map[float64]string{0: "0 %", 1: "100 %", 0.9999: "99.9 %", 0.5: "50 %", 0.1234: "12.3 %"} {
 		require.Equal(t, want, web.Percent(share))
 	}
-	for d, want := range map[time.Duration]string{0: "–", time.Microsecond: "< 1 ms", 812 * time.Millisecond: "812 ms", 1500 * time.Millisecond: "1.5 s",
+	for d, want := range map[time.Duration]string{-1: "–", 0: "< 1 ms", time.Microsecond: "< 1 ms", 812 * time.Millisecond: "812 ms", 1500 * time.Millisecond: "1.5 s",
 		59970 * time.Millisecond: "1 min 0 s", 90 * time.Second: "1 min 30 s"} {
 		require.Equal(t, want, web.Duration(d))
 	}
+}
+
+// The log has more than the page only about what is Beckon's own fault.
+func TestTheRequestIDIsShownWhereTheLogHasIt(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	require.NotContains(t, b.get("/admin/nothing").body, "The log has it")
+	s.numbers.err = errors.New("the disk is on fire")
+	broken := b.get("/admin")
+	require.Equal(t, 500, broken.StatusCode)
+	require.Contains(t, broken.body, "The log has it under the request <code>req_mine</code>")
+}
+
+// Runs that took less than the clock can tell took some time; where there are none, nobody knows.
+func TestTimesOfTheOverview(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	s.numbers.stats = web.Stats{Total: web.Count{Completed: 1}}
+	require.Contains(t, b.get("/admin").body, "<dd>&lt; 1 ms · &lt; 1 ms</dd>")
+	s.numbers.stats = web.Stats{Total: web.Count{Failed: 1}}
+	require.Contains(t, b.get("/admin").body, "<dd>– · –</dd>")
 }

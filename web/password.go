@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -51,14 +53,16 @@ func EnsurePassword(ctx context.Context, s *store.Store) (printed string, err er
 }
 
 // password is the administrator's. Its hash is in the database, also that of a configured one: that is how a start
-// notices that it has been changed, and ends the sessions that were begun with the old one.
+// notices that it has been changed, and ends the sessions that were begun with the old one. Replicas may be started with a new
+// one at any time, so that nobody but the database knows which is in force.
 type password struct {
 	store      *store.Store
 	configured secret.String
+	before     string // the hash that this start has found
 	turns      chan struct{}
 
-	mu   sync.Mutex
-	hash string // empty until it is needed: a gateway whose page nobody opens hashes nothing
+	mu      sync.Mutex
+	settled bool // not until it is needed: a gateway whose page nobody opens hashes nothing
 }
 
 type passwordRow struct {
@@ -66,69 +70,81 @@ type passwordRow struct {
 	Made int64
 }
 
-func newPassword(s *store.Store, configured secret.String) *password {
-	return &password{store: s, configured: configured, turns: make(chan struct{}, hashers)}
+func newPassword(ctx context.Context, s *store.Store, configured secret.String) (*password, error) {
+	row, err := readPassword(ctx, s)
+	return &password{store: s, configured: configured, before: row.Hash, turns: make(chan struct{}, hashers)}, err
 }
 
-// is reports whether given is the password. An Unavailable says that too many are being checked.
-func (p *password) is(ctx context.Context, given string) (bool, error) {
-	hash, err := p.settle(ctx)
-	if err != nil {
-		return false, err
+// check reports whether given is the password in force, and returns the hash that it was compared with: see begin. An
+// Unavailable says that too many are being checked.
+func (p *password) check(ctx context.Context, given string) (hash string, right bool, err error) {
+	if err := p.settle(ctx); err != nil {
+		return "", false, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, hashPatience)
+	waiting, cancel := context.WithTimeout(ctx, hashPatience)
 	defer cancel()
 	select {
 	case p.turns <- struct{}{}:
-	case <-ctx.Done():
-		return false, problem.New(problem.Unavailable, "too_many_logins", "Too many logins are being checked. Try again in a few seconds.").After(hashPatience)
+	case <-waiting.Done():
+		return "", false, problem.New(problem.Unavailable, "too_many_logins", "Too many logins are being checked. Try again in a few seconds.").After(hashPatience)
 	}
 	defer func() { <-p.turns }()
-	return matches(hash, given)
+	row, err := readPassword(ctx, p.store)
+	if err != nil {
+		return "", false, err
+	}
+	right, err = matches(row.Hash, given)
+	return row.Hash, right, err
 }
 
-// settle makes the stored hash that of the password in force, and returns it. No session may be believed before.
-func (p *password) settle(ctx context.Context) (string, error) {
+// settle sees to it that the configured password is in force, once. No session may be believed before.
+func (p *password) settle(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.hash != "" {
-		return p.hash, nil
+	if p.settled {
+		return nil
 	}
 	row, err := readPassword(ctx, p.store)
 	if err != nil {
-		return "", err
+		return err
 	}
-	if p.configured == "" {
-		if row.Made == 0 {
-			return "", errors.New("no password is configured, and none has been made at the start")
+	switch {
+	case row.Hash != p.before && strings.HasPrefix(row.Hash, hashPrefix):
+		// Another replica has put it there since this one started, and so knows better.
+	case p.configured != "":
+		if same, err := matches(row.Hash, p.configured.Reveal()); err != nil || !same || row.Made == 1 {
+			if err := p.replace(ctx, row.Hash, hashPassword(p.configured.Reveal())); err != nil {
+				return err
+			}
 		}
-		p.hash = row.Hash
-		return p.hash, nil
+	case row.Made == 0:
+		return errors.New("no password is configured, and none has been made at the start")
 	}
-	if row.Hash != "" && row.Made == 0 {
-		if same, err := matches(row.Hash, p.configured.Reveal()); err == nil && same {
-			p.hash = row.Hash
-			return p.hash, nil
-		}
-	}
-	return p.replace(ctx, hashPassword(p.configured.Reveal()))
+	p.settled = true
+	return nil
 }
 
-// replace puts the hash of the configured password into the database and ends all sessions.
-func (p *password) replace(ctx context.Context, hash string) (string, error) {
+// replace puts the hash of the configured password in the place of another and ends all sessions, unless another replica
+// has been faster.
+func (p *password) replace(ctx context.Context, old, hash string) error {
 	err := p.store.Write(ctx, func(tx *gorm.DB) error {
-		err := tx.Exec(`INSERT INTO admin_password (id, hash, made) VALUES (1, ?, 0)
-			ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, made = 0`, hash).Error
-		if err != nil {
-			return err
+		done := tx.Exec(`INSERT INTO admin_password (id, hash, made) VALUES (1, ?, 0)
+			ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, made = 0 WHERE admin_password.hash = ?`, hash, old)
+		if done.Error != nil || done.RowsAffected == 0 {
+			return done.Error
 		}
 		return tx.Exec("DELETE FROM sessions").Error
 	})
 	if err != nil {
-		return "", fmt.Errorf("store the administrator's password: %w", err)
+		return fmt.Errorf("store the administrator's password: %w", err)
 	}
-	p.hash = hash
-	return hash, nil
+	return nil
+}
+
+// fingerprintOf tells a hash from another one.
+func fingerprintOf(hash string) string {
+	sum := sha256.Sum256([]byte(hash))
+	return hex.EncodeToString(sum[:16])
 }
 
 func readPassword(ctx context.Context, s *store.Store) (row passwordRow, err error) {

@@ -94,6 +94,43 @@ func TestARestartKeepsSessionsUnlessThePasswordChanges(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, b.login("changed").StatusCode)
 }
 
+// A replica that was started with the old password neither lets in who knows that, nor puts it back.
+func TestReplicasFollowANewPassword(t *testing.T) {
+	for name, knows := range map[string]bool{"that has been asked before": true, "that has not": false} {
+		t.Run(name, func(t *testing.T) {
+			storetest.EachStore(t, func(t *testing.T, db *store.Store) {
+				first := siteOn(t, db)
+				first.serve()
+				require.Equal(t, http.StatusSeeOther, first.browser().login(password).StatusCode)
+
+				first.serve() // another start with the old password
+				if knows {
+					first.signedIn()
+				}
+				second := siteOn(t, db)
+				second.serve(func(c *web.Config) { c.Password = "changed" })
+				b := second.browser()
+				require.Equal(t, http.StatusSeeOther, b.login("changed").StatusCode)
+
+				require.Equal(t, http.StatusUnauthorized, first.browser().login(password).StatusCode)
+				require.Equal(t, http.StatusSeeOther, first.browser().login("changed").StatusCode)
+				require.True(t, b.knows(), "and its session is still good")
+			})
+		})
+	}
+}
+
+// A session that a replica begins while the password is being changed elsewhere is good nowhere.
+func TestASessionIsOfItsPassword(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	require.True(t, b.knows())
+	require.NoError(t, s.store.Write(context.Background(), func(tx *gorm.DB) error {
+		return tx.Exec("UPDATE admin_password SET hash = ?", web.HashPassword("changed")).Error // and its session stays
+	}))
+	require.False(t, b.knows())
+}
+
 func TestWithoutAnyPasswordNobodyGetsIn(t *testing.T) {
 	s := newSite(t, func(c *web.Config) { c.Password = "" })
 	for _, with := range []string{"", "x"} {

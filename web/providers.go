@@ -41,14 +41,16 @@ func (w *Web) providerPages() []page {
 	return nounPages[agents.Provider, providerForm]{
 		web: w, path: "/admin/providers", title: "Providers", one: "provider",
 		resource: func(d *Desk) Resource[agents.Provider] { return d.Providers },
-		blank:    func(url.Values) agents.Provider { return agents.Provider{Type: providerOpenAI} },
-		form:     providerFormOf, read: readProvider, act: w.testConnection,
+		blank: func(context.Context, url.Values) (agents.Provider, error) {
+			return agents.Provider{Type: providerOpenAI}, nil
+		},
+		form: providerFormOf, read: readProvider, act: w.testConnection,
 		sample: agents.Provider{ID: "openai", Type: providerOpenAI, APIKey: "${OPENAI_API_KEY}", Headers: map[string]secret.String{"X-Key": "x"}},
 	}.pages()
 }
 
 func providerFormOf(p agents.Provider) providerForm {
-	f := providerForm{ID: p.ID, Name: p.Name, Type: p.Type, URL: p.URL, Timeout: writeDuration(p.Timeout), Template: p.Template, APIKey: shownKey(p.APIKey)}
+	f := providerForm{ID: p.ID, Name: p.Name, Type: p.Type, URL: secret.ShownURL(p.URL), Timeout: writeDuration(p.Timeout), Template: p.Template, APIKey: shownKey(p.APIKey)}
 	if p.MaxRetries != nil {
 		f.MaxRetries = strconv.Itoa(*p.MaxRetries)
 	}
@@ -122,6 +124,7 @@ func (w *Web) testConnection(ctx context.Context, _ string, f *nounForm[provider
 		f.Models = w.askForModels(ctx, have)
 		return nil
 	}
+	typed.URL = secret.RevisedURL(have.URL, typed.URL)
 	withKept := typed.APIKey == "" && have.APIKey != ""
 	typed.APIKey = have.APIKey.Revised(typed.APIKey)
 	for name, value := range typed.Headers {

@@ -146,7 +146,7 @@ func TestAdviceOnRefusedCalls(t *testing.T) {
 		"two":            {call: store.RefusedCall{Status: 401, Code: "unauthorized", Headers: map[string]string{"Authorization": "Bearer •••, Bearer •••"}}, want: "more than one"},
 		"wrong":          {call: store.RefusedCall{Status: 401, Code: "unauthorized", ClientID: "ci", Headers: map[string]string{"Authorization": "Bearer •••"}}, client: &clients.Client{}, want: "not this client's"},
 		"nobody's":       {call: store.RefusedCall{Status: 401, Code: "unauthorized", Headers: map[string]string{"Authorization": "Bearer •••"}}, want: "no client's"},
-		"no such client": {call: store.RefusedCall{Status: 401, Code: "unauthorized", ClientID: "cj", Headers: map[string]string{"Authorization": "Bearer •••"}}, want: `There is no client "cj"`},
+		"no such client": {not: "was sent, but it is not", call: store.RefusedCall{Status: 401, Code: "unauthorized", ClientID: "cj", Headers: map[string]string{"Authorization": "Bearer •••"}}, want: `There is no client "cj"`},
 		"unknown code":   {call: store.RefusedCall{Status: 422, Code: "something_new"}, want: "cannot be carried out"},
 		"unknown status": {call: store.RefusedCall{Status: 499, Code: "something_new"}, want: "turned away"},
 		"too often":      {call: store.RefusedCall{Status: 429, Code: "rate_limit_exceeded"}, want: "Retry-After"},
@@ -159,6 +159,32 @@ func TestAdviceOnRefusedCalls(t *testing.T) {
 			if row.not != "" {
 				require.NotContains(t, strings.Join(advice, " "), row.not)
 			}
+		})
+	}
+}
+
+// Callers of clients that exist and that don't get one answer; the operator is told what was wrong.
+func TestTheListTellsUnauthorizedCallsApart(t *testing.T) {
+	for name, row := range map[string]struct {
+		client, header string
+		want           string
+	}{
+		"no such client": {"cj", "Bearer •••", "No such client."},
+		"no token":       {"ci", "", "No token."},
+		"wrong token":    {"ci", "Bearer •••", "Wrong token."},
+		"empty token":    {"ci", "Bearer", "Empty token."},
+		"basic":          {"ci", "Basic •••", "Not a Bearer token."},
+		"two":            {"ci", "Bearer •••, Bearer •••", "Not a Bearer token."},
+		"nobody's":       {"", "Bearer •••", "Wrong token."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			call := store.RefusedCall{ID: "ref_1", Status: 401, Code: "unauthorized", Reason: "As the caller was told.", ClientID: row.client}
+			if row.header != "" {
+				call.Headers = map[string]string{"Authorization": row.header}
+			}
+			b := newRecords(t, &records{clients: []string{"ci"}, calls: []store.RefusedCall{call}})
+			require.Contains(t, b.get("/admin/refused").body, "<strong>"+row.want+"</strong>")
+			require.Contains(t, b.get("/admin/refused/ref_1").body, "<strong>401 Unauthorized. "+row.want+"</strong> As the caller was told.")
 		})
 	}
 }
@@ -221,6 +247,27 @@ func TestTheListOfChanges(t *testing.T) {
 	require.Contains(t, one.body, `href="/admin/agents/r7"`)
 	require.NotContains(t, one.body, ">r9</a>")
 	require.Contains(t, b.get("/admin/audit?id=r8&section=agents").body, "No changes of these")
+}
+
+// What the list of changes says, in words.
+func TestChangesInWords(t *testing.T) {
+	on, off := json.RawMessage(`{"id":"ci","enabled":true}`), json.RawMessage(`{"id":"ci","enabled":false}`)
+	for want, e := range map[string]store.AuditEntry{
+		"gave a new token to clients/":           {Action: "rotate", Section: "clients", ResourceID: "ci"},
+		"gave a new secret to endpoints/":        {Action: "rotate", Section: "endpoints", ResourceID: "ci"},
+		"ran again runs/":                        {Action: "repeat", Section: "runs", ResourceID: "run_1"},
+		"logged in from 192.0.2.7":               {Action: "login", Section: "sessions", ResourceID: "192.0.2.7"},
+		"logged out everywhere from 192.0.2.7":   {Action: "logout-everywhere", Section: "sessions", ResourceID: "192.0.2.7"},
+		"too many wrong passwords from":          {Action: "lockout", Section: "sessions", ResourceID: "192.0.2.7"},
+		"<summary>disabled</summary>":            {Action: "update", Section: "clients", ResourceID: "ci", Before: json.RawMessage(`{"id":"ci"}`), After: off},
+		"<summary>enabled</summary>":             {Action: "update", Section: "clients", ResourceID: "ci", Before: off, After: json.RawMessage(`{"id":"ci"}`)},
+		"<summary>disabled, and other changes</": {Action: "update", Section: "clients", ResourceID: "ci", Before: on, After: json.RawMessage(`{"id":"ci","enabled":false,"name":"x"}`)},
+		"<summary>name</summary>":                {Action: "update", Section: "clients", ResourceID: "ci", Before: on, After: json.RawMessage(`{"id":"ci","enabled":true,"name":"x"}`)},
+	} {
+		t.Run(want, func(t *testing.T) {
+			require.Contains(t, newRecords(t, &records{changes: []store.AuditEntry{e}}).get("/admin/audit").body, want)
+		})
+	}
 }
 
 func TestDifferences(t *testing.T) {

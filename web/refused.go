@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"net/http"
 	"net/url"
@@ -25,15 +26,21 @@ func (w *Web) recordPages() []page {
 type refusedList struct {
 	Client, Code string // asked for; empty for all
 	Codes        []string
-	Calls        []store.RefusedCall
+	Calls        []refusedRow
 	Address      string // of this page
 	Next         string // of the next one; empty on the last
 	Later        bool   // this is not the first page
 }
 
+// refusedRow is a refused call in the list.
+type refusedRow struct {
+	store.RefusedCall
+	Why string // what the caller's answer does not tell; empty when it says all
+}
+
 // refusedCall is what the page of one shows.
 type refusedCall struct {
-	store.RefusedCall
+	refusedRow
 	Status  string // with its words
 	Headers []headerField
 	Means   string
@@ -41,11 +48,17 @@ type refusedCall struct {
 	Known   bool // there is a client of that id
 }
 
+// OfClient is the list of the calls of the same client.
+func (c refusedCall) OfClient() string { return filtered(refusedPath, "client", c.ClientID) }
+
+// OfCode is the list of the calls with the same code.
+func (c refusedCall) OfCode() string { return filtered(refusedPath, "code", c.Code) }
+
 type headerField struct{ Name, Value string }
 
 func (w *Web) refusedPage() page {
 	return page{path: refusedPath, template: "refused", title: "Refused calls", data: w.showRefused,
-		sample: refusedList{Client: "ci", Code: "unauthorized", Codes: refusedCodes(), Calls: []store.RefusedCall{sampleRefused()}, Next: refusedPath, Later: true}}
+		sample: refusedList{Client: "ci", Code: "unauthorized", Codes: refusedCodes(), Calls: []refusedRow{{sampleRefused(), "No such client"}}, Next: refusedPath, Later: true}}
 }
 
 func (w *Web) refusedCallPage() page {
@@ -70,7 +83,10 @@ func (w *Web) showRefused(c echo.Context) (any, error) {
 			asked.Set(name, value)
 		}
 	}
-	list := refusedList{Client: q.ClientID, Code: q.Code, Codes: refusedCodes(), Calls: calls, Address: listAddress(refusedPath, asked, q.Cursor), Later: q.Cursor != ""}
+	list := refusedList{Client: q.ClientID, Code: q.Code, Codes: refusedCodes(), Address: listAddress(refusedPath, asked, q.Cursor), Later: q.Cursor != ""}
+	if list.Calls, err = w.refusedRows(c.Request().Context(), calls); err != nil {
+		return nil, err
+	}
 	if q.Code != "" && !slices.Contains(list.Codes, q.Code) {
 		list.Codes = append(list.Codes, q.Code)
 	}
@@ -78,6 +94,27 @@ func (w *Web) showRefused(c echo.Context) (any, error) {
 		list.Next = listAddress(refusedPath, asked, next)
 	}
 	return list, nil
+}
+
+// refusedRows tells the operator apart what is all the same to callers: whose call it was and what its token lacked.
+func (w *Web) refusedRows(ctx context.Context, calls []store.RefusedCall) ([]refusedRow, error) {
+	rows := make([]refusedRow, len(calls))
+	known := map[string]bool{}
+	for i, call := range calls {
+		rows[i].RefusedCall = call
+		if call.Status != http.StatusUnauthorized {
+			continue
+		}
+		if _, asked := known[call.ClientID]; !asked && call.ClientID != "" {
+			_, err := w.Desk.Clients.Get(ctx, call.ClientID)
+			if err != nil && !problem.Is(err, problem.NotFound) {
+				return nil, err
+			}
+			known[call.ClientID] = err == nil
+		}
+		rows[i].Why = whyUnauthorized(call, known[call.ClientID])
+	}
+	return rows, nil
 }
 
 // listAddress is that of a page of a list.
@@ -114,7 +151,10 @@ func (w *Web) showRefusedCall(c echo.Context) (any, error) {
 
 // newRefusedCall explains a call; client is the one that it names, as it is now, or nil.
 func newRefusedCall(call store.RefusedCall, client *clients.Client) refusedCall {
-	shown := refusedCall{RefusedCall: call, Status: statusText(call.Status), Known: client != nil}
+	shown := refusedCall{refusedRow: refusedRow{RefusedCall: call}, Status: statusText(call.Status), Known: client != nil}
+	if call.Status == http.StatusUnauthorized {
+		shown.Why = whyUnauthorized(call, shown.Known)
+	}
 	for _, name := range slices.Sorted(maps.Keys(call.Headers)) {
 		shown.Headers = append(shown.Headers, headerField{name, call.Headers[name]})
 	}

@@ -83,7 +83,10 @@ func explainRefusal(call store.RefusedCall, client *clients.Client) (means strin
 	}
 	advice = slices.Clone(r.advice)
 	if call.Status == http.StatusUnauthorized {
-		advice = append(adviseOnToken(call.Headers["Authorization"], call.ClientID != ""), adviseOnClient(call, client)...)
+		advice = adviseOnToken(call.Headers["Authorization"], call.ClientID != "")
+		if call.ClientID != "" && client == nil { // then no token is right
+			advice = []string{fmt.Sprintf("There is no client %q at present. Compare the address that the caller uses with those of the clients.", call.ClientID)}
+		}
 	}
 	return r.means, advice
 }
@@ -109,12 +112,19 @@ func adviseOnToken(header string, named bool) []string {
 	return []string{"A token was sent, but it is not this client's. It may have been replaced, or belong to another client. When it cannot be found any more, make a new one on the client's page."}
 }
 
-func adviseOnClient(call store.RefusedCall, client *clients.Client) []string {
+// whyUnauthorized says in a few words what callers are not told; known says that there is a client of that id.
+func whyUnauthorized(call store.RefusedCall, known bool) string {
+	header := call.Headers["Authorization"]
+	scheme, masked, _ := strings.Cut(header, " ")
 	switch {
-	case call.ClientID == "":
-		return nil
-	case client == nil:
-		return []string{fmt.Sprintf("There is no client %q at present. Compare the address with those of the clients.", call.ClientID)}
+	case call.ClientID != "" && !known:
+		return "No such client"
+	case header == "":
+		return "No token"
+	case scheme != "Bearer" || strings.Contains(header, ", "):
+		return "Not a Bearer token"
+	case masked == "":
+		return "Empty token"
 	}
-	return nil
+	return "Wrong token"
 }

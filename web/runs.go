@@ -90,7 +90,7 @@ func (w *Web) showRuns(c echo.Context) (any, error) {
 func newRunList(f runFilter) runList {
 	return runList{Filter: f, Address: f.address(f.Cursor), Wrong: f.wrong,
 		Statuses: []string{string(runs.Queued), string(runs.Running), string(runs.Completed), string(runs.Failed), string(runs.Canceled)},
-		Sources:  []string{runs.SourceWebhook, runs.SourceAPI}}
+		Sources:  []string{runs.SourceWebhook, runs.SourceAPI, runs.SourcePage}}
 }
 
 func (w *Web) newRunRow(r *runs.Run) runRow {
@@ -102,12 +102,16 @@ func (w *Web) newRunRow(r *runs.Run) runRow {
 	return row
 }
 
-// tookSoFar is how long a run took, or has been going on.
+// tookSoFar is how long a run took, or has been going on; unknown where it has not begun.
 func (w *Web) tookSoFar(r *runs.Run) time.Duration {
-	if r.Status == runs.Running && !r.StartedAt.IsZero() {
-		return max(w.Now().Sub(r.StartedAt), 0)
+	end := r.CompletedAt
+	if r.Status == runs.Running {
+		end = w.Now()
 	}
-	return r.Duration()
+	if r.StartedAt.IsZero() || end.IsZero() {
+		return unknown
+	}
+	return max(end.Sub(r.StartedAt), 0)
 }
 
 // addRunChoices offers what there is now; a run may be of what is gone, so that anything can be typed.

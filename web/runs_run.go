@@ -32,6 +32,7 @@ type runScreen struct {
 	MoreDeliveries  string // the address of all of them; empty when they are here
 	Repeat          string // why it can't be run again; empty when it can
 	RepeatsACommand bool   // which says what it says today
+	Advice          advice // on what has failed
 }
 
 // Path is the address of the run's page.
@@ -76,9 +77,9 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 	if err != nil {
 		return s, err
 	}
-	s = runScreen{Run: run, Live: !run.Status.Ended(), Took: w.tookSoFar(run)}
+	s = runScreen{Run: run, Live: !run.Status.Ended(), Waited: unknown, Took: w.tookSoFar(run)}
 	if !run.StartedAt.IsZero() {
-		s.Waited = run.StartedAt.Sub(run.CreatedAt)
+		s.Waited = max(run.StartedAt.Sub(run.CreatedAt), 0)
 	}
 	texts := newTexts(s.Path() + "/text")
 	s.Input = texts.show("What it was asked", run.Input, "part", "input")
@@ -92,11 +93,14 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 	if err != nil {
 		return s, err
 	}
-	for _, d := range list {
-		s.Deliveries = append(s.Deliveries, newDeliveryRow(d))
+	if s.Deliveries, err = w.deliveryRows(ctx, list); err != nil {
+		return s, err
 	}
 	if next != "" {
 		s.MoreDeliveries = filtered(deliveriesPath, "run", run.ID)
+	}
+	if s.Advice, err = w.adviseOnRun(ctx, run); err != nil {
+		return s, err
 	}
 	s.Repeat, s.RepeatsACommand, err = w.whyNotAgain(ctx, run)
 	return s, err

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -299,4 +300,52 @@ func TestARunKnowsItsDeliveries(t *testing.T) {
 	page := r.get("/admin/runs/" + runID(1)).body
 	require.Equal(t, 20, strings.Count(page, `<a href="/admin/deliveries/dlv_`))
 	require.Contains(t, page, `/admin/deliveries?run=`+runID(1))
+}
+
+// A run that has failed says what to do, and leads to the pages where it is done, as far as they are there.
+func TestAdviceOnFailedRuns(t *testing.T) {
+	r := newTraffic(t)
+	provider, agent, flow := `<a href="/admin/providers/offline#found">Provider offline</a>`, `<a href="/admin/agents/triage">Agent triage</a>`, `<a href="/admin/flows/incident">Flow incident</a>`
+	for i, row := range []struct {
+		code string
+		more map[string]any
+		want []string
+		not  []string
+	}{
+		{code: "provider_unreachable", want: []string{"Test the connection", provider}, not: []string{agent, flow}},
+		{code: "provider_rejected", want: []string{"those that the provider has", agent + " · " + provider}},
+		{code: "completion_truncated", want: []string{"maxTokens", agent}, not: []string{provider}},
+		{code: "agent_timeout", want: []string{"ask for less", agent + " · " + provider}},
+		{code: "interrupted", want: []string{"Run it again", agent}},
+		{code: "storage_unavailable", want: []string{"free space"}, not: []string{agent, provider}},
+		{code: "something_new", want: []string{"The message above says why", agent}},
+		{code: "provider_unreachable", more: map[string]any{"workflow_id": "gone"}, want: []string{"Test the connection"}, not: []string{`href="/admin/providers/`, "Agent gone"}},
+		{code: "flow_no_answer", more: map[string]any{"kind": "flow", "workflow_id": "incident"}, want: []string{"gives the answer", flow}},
+		{code: "flow_no_answer", more: map[string]any{"kind": "flow", "workflow_id": "gone"}, want: []string{"gives the answer"}, not: []string{flow, "Flow gone"}},
+		{code: "canceled", more: map[string]any{"status": "CANCELED"}, not: []string{"What to do"}},
+	} {
+		columns := map[string]any{"status": "FAILED", "error_code": row.code, "error_message": "No.", "error_kind": "upstream"}
+		maps.Copy(columns, row.more)
+		r.run(runID(i+1), columns)
+		body := r.get("/admin/runs/" + runID(i+1)).body
+		for _, text := range row.want {
+			require.Contains(t, body, text, row.code)
+		}
+		for _, text := range row.not {
+			require.NotContains(t, body, text, row.code)
+		}
+	}
+	r.aFlowRun(runID(90)) // whose second node has failed
+	require.Contains(t, r.get("/admin/runs/"+runID(90)).body, flow)
+}
+
+// What came from the page is found by that, as what came otherwise.
+func TestRunsFromThePageAreFound(t *testing.T) {
+	r := newTraffic(t)
+	r.run(runID(1), map[string]any{"source": "page"})
+	r.run(runID(2), map[string]any{"source": "webhook"})
+	list := r.get("/admin/runs?source=page").body
+	require.Contains(t, list, "<option selected>page</option>")
+	require.Contains(t, list, runID(1))
+	require.NotContains(t, list, runID(2))
 }

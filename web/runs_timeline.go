@@ -137,5 +137,5 @@ func sampleRun() runScreen {
 		Run:    &runs.Run{ID: "run_1", Status: runs.Running, ClientID: "ci", WorkflowID: "triage", CreatedAt: at, StartedAt: at, CompletedAt: at, Error: failure, SessionID: "s", Crashes: 1},
 		Nodes:  []nodeBar{{ID: "triage", Type: "triage", Status: "FAILED", Width: barWidth, Took: time.Second, StartedAt: at, Output: text, Error: failure}},
 		Events: []eventRow{{Type: "node.failed", Node: "triage", Status: "FAILED", At: at, Address: runsPath}}, MoreEvents: true,
-		Deliveries: []deliveryRow{sampleDeliveryRow()}, MoreDeliveries: deliveriesPath}
+		Deliveries: []deliveryRow{sampleDeliveryRow()}, MoreDeliveries: deliveriesPath, Advice: advice{[]string{"Ask for less."}, []link{{"/admin/agents/triage", "Agent triage"}}}}
 }

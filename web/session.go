@@ -15,6 +15,8 @@ import (
 
 const (
 	whoKey = "who"
+	// passwordKey is under which a session has the fingerprint of the password that it was begun with.
+	passwordKey = "password"
 	// administrator is who is signed in: there is one account.
 	administrator = "admin"
 )
@@ -47,7 +49,7 @@ func (s *sessions) load(r *http.Request) (ctx context.Context, who string, err e
 	}
 	if token != "" {
 		// A password that has been changed ends the sessions of the old one.
-		if _, err := s.password.settle(r.Context()); err != nil {
+		if err := s.password.settle(r.Context()); err != nil {
 			return nil, "", err
 		}
 	}
@@ -58,8 +60,9 @@ func (s *sessions) load(r *http.Request) (ctx context.Context, who string, err e
 	return ctx, s.manager.GetString(ctx, whoKey), nil
 }
 
-// begin signs the administrator in, under a new token whatever the browser brought along.
-func (s *sessions) begin(w http.ResponseWriter, r *http.Request) error {
+// begin signs the administrator in, under a new token whatever the browser brought along. The session is good as long as hash
+// is that of the password.
+func (s *sessions) begin(w http.ResponseWriter, r *http.Request, hash string) error {
 	ctx, _, err := s.load(r)
 	if err != nil {
 		return err
@@ -68,6 +71,7 @@ func (s *sessions) begin(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.manager.Put(ctx, whoKey, administrator)
+	s.manager.Put(ctx, passwordKey, fingerprintOf(hash))
 	token, expiry, err := s.manager.Commit(ctx)
 	if err != nil {
 		return err

@@ -24,22 +24,32 @@ type sessionStore struct {
 	now   func() time.Time
 }
 
-// FindCtx returns the data of a session that is not over, and prolongs it.
+// FindCtx returns the data of a session that is not over, and prolongs it. One that was begun with another password than the
+// one in force, as a replica may that does not know of the new one yet, is over.
 func (s *sessionStore) FindCtx(ctx context.Context, token string) (data []byte, found bool, err error) {
 	var rows []struct {
-		Data   []byte
-		Expiry int64
+		Data     []byte
+		Expiry   int64
+		Password string
 	}
 	now := s.now()
-	err = s.store.Read(ctx).Raw("SELECT data, expiry FROM sessions WHERE token = ? AND expiry > ?", token, now.UnixMilli()).Scan(&rows).Error
+	err = s.store.Read(ctx).Raw(`SELECT s.data, s.expiry, p.hash AS password FROM sessions s CROSS JOIN admin_password p
+		WHERE s.token = ? AND s.expiry > ? AND p.id = 1`, token, now.UnixMilli()).Scan(&rows).Error
 	if err != nil {
 		return nil, false, fmt.Errorf("read the session: %w", err)
 	}
 	if len(rows) == 0 {
 		return nil, false, nil
 	}
+	deadline, values, err := scs.GobCodec{}.Decode(rows[0].Data)
+	if err != nil {
+		return nil, false, fmt.Errorf("decode the session: %w", err)
+	}
+	if values[passwordKey] != fingerprintOf(rows[0].Password) {
+		return nil, false, nil
+	}
 	if left := time.UnixMilli(rows[0].Expiry).Sub(now); left < idleTime-touchAfter {
-		if err := s.prolong(ctx, token, rows[0].Data, rows[0].Expiry); err != nil {
+		if err := s.prolong(ctx, token, deadline, rows[0].Expiry); err != nil {
 			return nil, false, err
 		}
 	}
@@ -47,16 +57,12 @@ func (s *sessionStore) FindCtx(ctx context.Context, token string) (data []byte, 
 }
 
 // prolong updates and never inserts: a session that has been ended meanwhile stays so.
-func (s *sessionStore) prolong(ctx context.Context, token string, data []byte, expiry int64) error {
-	deadline, _, err := scs.GobCodec{}.Decode(data)
-	if err != nil {
-		return fmt.Errorf("decode the session: %w", err)
-	}
+func (s *sessionStore) prolong(ctx context.Context, token string, deadline time.Time, expiry int64) error {
 	until := s.until(deadline)
 	if until <= expiry {
 		return nil // its absolute time is running out
 	}
-	err = s.store.Write(ctx, func(tx *gorm.DB) error {
+	err := s.store.Write(ctx, func(tx *gorm.DB) error {
 		return tx.Exec("UPDATE sessions SET expiry = ? WHERE token = ?", until, token).Error
 	})
 	if err != nil {

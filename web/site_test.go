@@ -67,6 +67,21 @@ type site struct {
 	address string // of the caller
 	files   fstest.MapFS
 	log     *strings.Builder
+	notes   *notes
+}
+
+// notes are what was put into the audit list.
+type notes struct {
+	web.Secrets
+	mu   sync.Mutex
+	list []string
+}
+
+func (n *notes) Note(_ context.Context, who, action, section, id string, _ any) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.list = append(n.list, strings.Join([]string{who, action, section, id}, " "))
+	return nil
 }
 
 func newSite(t *testing.T, options ...func(*web.Config)) *site {
@@ -77,7 +92,7 @@ func newSite(t *testing.T, options ...func(*web.Config)) *site {
 
 // siteOn serves nothing yet.
 func siteOn(t *testing.T, db *store.Store) *site {
-	return &site{t: t, store: db, clock: &clock{now: time.Now()}, numbers: &numbers{}, address: "192.0.2.1", files: someAssets(), log: &strings.Builder{}}
+	return &site{t: t, store: db, clock: &clock{now: time.Now()}, numbers: &numbers{}, address: "192.0.2.1", files: someAssets(), log: &strings.Builder{}, notes: &notes{}}
 }
 
 // serve starts another gateway on the site's database.
@@ -86,6 +101,12 @@ func (s *site) serve(options ...func(*web.Config)) {
 		Log: slog.New(slog.NewTextHandler(s.log, nil)), Now: s.clock.Now}
 	for _, option := range options {
 		option(&c)
+	}
+	if c.Desk == nil {
+		c.Desk = &web.Desk{}
+	}
+	if c.Desk.Secrets == nil {
+		c.Desk.Secrets = s.notes
 	}
 	var err error
 	s.web, err = web.NewWith(c, s.files)
@@ -102,7 +123,12 @@ func (s *site) serve(options ...func(*web.Config)) {
 			status = http.StatusForbidden
 		case problem.NotFound:
 			status = http.StatusNotFound
+		case problem.Invalid:
+			status = http.StatusBadRequest
+		case problem.TooLarge:
+			status = http.StatusRequestEntityTooLarge
 		}
+		c.Response().Header().Set("X-Request-Id", "req_mine")
 		require.True(s.t, s.web.Owns(c.Request().URL.Path))
 		require.NoError(s.t, s.web.AnswerProblem(c, p, status))
 	}
@@ -115,7 +141,7 @@ func (s *site) serve(options ...func(*web.Config)) {
 // someAssets stand for those that `make assets` gets, so that pages don't change with them.
 func someAssets() fstest.MapFS {
 	files := fstest.MapFS{}
-	for _, name := range append(web.Needed(), "beckon.css", "beckon.js", "charts.js", "docs.css", "docs.js", "icon.svg") {
+	for _, name := range append(web.Needed(), "beckon.css", "nouns.css", "records.css", "beckon.js", "charts.js", "docs.css", "docs.js", "icon.svg") {
 		files[name] = &fstest.MapFile{Data: []byte("this is " + name)}
 	}
 	return files

@@ -11,7 +11,8 @@ import (
 
 // trouble is what the page of an error shows.
 type trouble struct {
-	Title, Detail, RequestID string
+	Title, Detail string
+	RequestID     string // where the log has more than the page
 }
 
 func troublePage() page {
@@ -23,8 +24,17 @@ func (w *Web) Owns(path string) bool {
 	return path == homePath || strings.HasPrefix(path, homePath+"/")
 }
 
-// AnswerProblem draws an error. The caller has logged it, and says which status it is.
+// AnswerProblem draws an error, with the menu for those who are signed in. The caller has logged it, and says which status
+// it is.
 func (w *Web) AnswerProblem(c echo.Context, p *problem.Error, status int) error {
-	shown := trouble{Title: http.StatusText(status), Detail: p.Detail, RequestID: c.Response().Header().Get("X-Request-Id")}
+	if whoIs(c) == "" { // at an address that is no page's, nobody has asked yet
+		if _, who, err := w.sessions.load(c.Request()); err == nil {
+			c.Set(whoKey, who)
+		}
+	}
+	shown := trouble{Title: http.StatusText(status), Detail: p.Detail}
+	if status >= http.StatusInternalServerError {
+		shown.RequestID = c.Response().Header().Get("X-Request-Id")
+	}
 	return w.screens.draw(c, status, troublePage(), shown)
 }

@@ -3,6 +3,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -21,8 +22,9 @@ import (
 const (
 	homePath  = "/admin"
 	loginPath = "/admin/login"
-	// maxForm bounds what a form may send.
-	maxForm = 1 << 20
+	// maxForm bounds what a form may send, and maxOpenForm what it may of anybody.
+	maxForm     = 1 << 20
+	maxOpenForm = 8 << 10
 )
 
 // Config is what a Web is made of.
@@ -48,7 +50,7 @@ type Web struct {
 	origin   *http.CrossOriginProtection
 }
 
-// New returns the pages. An error is a mistake in the assets.
+// New returns the pages. An error is a mistake in the assets, or the database does not answer.
 func New(c Config) (*Web, error) {
 	files, err := fs.Sub(assetFiles, "assets")
 	if err != nil {
@@ -62,9 +64,11 @@ func newWeb(c Config, files fs.FS) (*Web, error) {
 		c.Now = time.Now
 	}
 	w := &Web{Config: c, attempts: newAttempts(c.Now), origin: http.NewCrossOriginProtection()}
-	w.password = newPassword(c.Store, c.Password)
-	w.sessions = newSessions(c.Store, w.password, isTLS(c.PublicURL), c.Now)
 	var err error
+	if w.password, err = newPassword(context.Background(), c.Store, c.Password); err != nil {
+		return nil, err
+	}
+	w.sessions = newSessions(c.Store, w.password, isTLS(c.PublicURL), c.Now)
 	if w.assets, err = loadAssets(files); err != nil {
 		return nil, err
 	}
@@ -99,6 +103,7 @@ func (w *Web) Register(e *echo.Echo) {
 		}
 	}
 	e.GET(assetsPath+":fingerprint/:name", w.assets.serve)
+	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusSeeOther, homePath) })
 	e.GET(homePath+"/", func(c echo.Context) error { return c.Redirect(http.StatusPermanentRedirect, homePath) })
 }
 
@@ -113,26 +118,41 @@ func (w *Web) show(p page) echo.HandlerFunc {
 	}
 }
 
-// anyone lets everybody in, and notes who it is. Changes come from our own pages only.
-func (w *Web) anyone(next echo.HandlerFunc) echo.HandlerFunc {
+// anyone lets everybody in, and notes who it is.
+func (w *Web) anyone(next echo.HandlerFunc) echo.HandlerFunc { return w.known(maxOpenForm, next) }
+
+// known notes who it is, of whom a form of up to most bytes is read. Changes come from our own pages only.
+func (w *Web) known(most int64, next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		if err := w.origin.Check(r); err != nil {
 			return problem.New(problem.Denied, "cross_origin", "This was sent by another site. Open Beckon's own page and do it there.").Because(err)
 		}
-		r.Body = http.MaxBytesReader(c.Response(), r.Body, maxForm)
 		_, who, err := w.sessions.load(r)
 		if err != nil {
 			return err
 		}
+		limit := most
+		if who == "" {
+			limit = maxOpenForm
+		}
+		if r.ContentLength > limit {
+			c.Response().Header().Set("Connection", "close") // what is still being sent is not worth reading
+			return formTooLarge(limit)
+		}
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, limit)
 		c.Set(whoKey, who)
 		return next(c)
 	}
 }
 
+func formTooLarge(limit int64) error {
+	return problem.New(problem.TooLarge, "form_too_large", "The form is larger than the %d bytes that are read of it here.", limit)
+}
+
 // signedIn sends those away who have to log in first.
 func (w *Web) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
-	return w.anyone(func(c echo.Context) error {
+	return w.known(maxForm, func(c echo.Context) error {
 		if whoIs(c) != "" {
 			return next(c)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -47,13 +48,35 @@ func compile(expression string) (*condition, error) {
 	return &condition{program}, nil
 }
 
-// explainIssues puts what the compiler found into one line.
+// explainIssues says what a person needs of the first thing that the compiler has found: the others follow from it.
 func explainIssues(issues *cel.Issues) error {
-	var list []string
-	for _, e := range issues.Errors() {
-		list = append(list, fmt.Sprintf("%s (column %d)", e.Message, e.Location.Column()+1))
+	first := issues.Errors()[0]
+	message := strings.TrimPrefix(first.Message, "Syntax error: ")
+	for _, known := range complaints {
+		if m := known.pattern.FindStringSubmatch(message); m != nil {
+			message = known.says
+			if len(m) > 1 {
+				message = fmt.Sprintf(known.says, m[1])
+			}
+			break
+		}
 	}
-	return errors.New("is not a CEL expression: " + strings.Join(list, "; "))
+	return fmt.Errorf("is not a CEL expression: %s (column %d)", message, first.Location.Column()+1)
+}
+
+// complaints are the compiler's, and what they mean to who has written the expression.
+var complaints = [...]struct {
+	pattern *regexp.Regexp
+	says    string
+}{
+	{regexp.MustCompile(`^mismatched input '<EOF>'`), "it ends too early"},
+	{regexp.MustCompile(`^token recognition error at: '= `), "= is no comparison, == is"},
+	{regexp.MustCompile(`^token recognition error at: '"`), "a quote is missing"},
+	{regexp.MustCompile(`^token recognition error at: '(.+)'$`), "%s means nothing here"},
+	{regexp.MustCompile(`^(?:mismatched|extraneous) input '(.+?)' expecting `), "%s does not belong here"},
+	{regexp.MustCompile(`^undeclared reference to '(.+?)'`), "there is no %s; there are state and outputs, as in state.approved"},
+	{regexp.MustCompile(`^reserved identifier: (.+)$`), "%s is a word of CEL's own"},
+	{regexp.MustCompile(`^found no matching overload for '_?(.+?)_?' applied to `), "%s is not for values of these types"},
 }
 
 // holds evaluates the condition. A key that isn't there yet, values that can't be compared and an evaluation beyond the

@@ -381,7 +381,7 @@ func TestWhatIsWrongAtLoad(t *testing.T) {
 		root                agents.Step
 	}{
 		{"syntax", "root.until", "CEL", repeat(1, "state.x ==", agent("a"))},
-		{"an unknown variable", "root.steps[1].until", "undeclared", seq(agent("a"), repeat(1, "stat.x == 1", agent("a")))},
+		{"an unknown variable", "root.steps[1].until", "there is no stat;", seq(agent("a"), repeat(1, "stat.x == 1", agent("a")))},
 		{"not a bool", "root.until", "not string", repeat(1, "'yes'", agent("a"))},
 		{"a bare value", "root.until", "compare it", repeat(1, "state.done", agent("a"))},
 		{"types", "root.until", "CEL", repeat(1, "outputs.x == 1", agent("a"))},

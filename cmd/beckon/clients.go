@@ -65,6 +65,7 @@ func (l clientsListCommand) Run(std streams) error {
 	}
 	list := make([]shown, len(o.catalog.Clients))
 	for i, c := range o.catalog.Clients {
+		c.Since = time.Time{} // as the API does not show it
 		list[i] = shown{c, c.IsEnabled(), o.catalog.Origin(config.SectionClients, c.ID)}
 	}
 	if l.JSON {

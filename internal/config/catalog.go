@@ -44,15 +44,15 @@ func (c *Catalog) Origin(section, id string) string {
 func (c *Config) Catalog(how agents.Factories, env Env, database Resources) (*Catalog, error) {
 	found := newFindings(c.file)
 	found.hidden = maps.Clone(c.hidden)
-	catalog := c.catalog(how, env, database, found)
+	catalog := c.build(how, env, database, found).catalog
 	if err := found.err(); err != nil {
 		return nil, err
 	}
 	return catalog, nil
 }
 
-func (c *Config) catalog(how agents.Factories, env Env, database Resources, found *findings) *Catalog {
-	b := builder{config: c, found: found, bad: map[resourceKey]bool{}, seen: map[resourceKey]bool{},
+func (c *Config) build(how agents.Factories, env Env, database Resources, found *findings) *builder {
+	b := &builder{config: c, found: found, bad: map[resourceKey]bool{}, seen: map[resourceKey]bool{},
 		catalog: &Catalog{fromFile: map[resourceKey]bool{}}}
 	b.join(database)
 	b.resolveKeys(env)
@@ -71,7 +71,7 @@ func (c *Config) catalog(how agents.Factories, env Env, database Resources, foun
 			w.Fields[i].Message = clean(w.Fields[i].Message)
 		}
 	}
-	return b.catalog
+	return b
 }
 
 type builder struct {
@@ -80,6 +80,8 @@ type builder struct {
 	catalog *Catalog
 	bad     map[resourceKey]bool
 	seen    map[resourceKey]bool // in the database
+
+	commandAgent map[string]string // what the usable commands run on
 }
 
 // report notes what is wrong with a resource: a mistake when it is the file's, else a warning.

@@ -160,7 +160,7 @@ func checkID(id string) (found problem.Fields) {
 	case id == "":
 		found.Add("id", "is required")
 	case !store.ValidID(id):
-		found.Add("id", "must be 1 to 63 lower-case letters, digits and hyphens, and not begin with a hyphen")
+		found.Add("id", "%s", store.IDForm)
 	}
 	return found
 }

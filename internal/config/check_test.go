@@ -103,6 +103,7 @@ func TestProvidersAndAgentsAreChecked(t *testing.T) {
 		`config.yaml:4: providers[1].template: is required`,
 		`config.yaml:7: agents[0].provider: there is no usable provider "none"`,
 		`config.yaml:8: agents[1].temperature: must be between 0 and 2`,
+		`config.yaml:8: agents[1].model: is required`,
 		`config.yaml:9: agents[2].provider: there is no usable provider "bare"`,
 		`config.yaml:10: agents[3].model: is required`,
 	}, complaints(t, `

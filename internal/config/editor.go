@@ -73,7 +73,9 @@ type change struct {
 	key         resourceKey
 	// plan edits what the database has, without writing it, and returns the resource before and after.
 	plan  func(c *Config, planned *Resources) (before, after any, err error)
+	wrong problem.Fields                                    // what was found wrong when it was read: it is not made, and the rest is found as well
 	check func(c *Config, planned Resources) problem.Fields // what only this noun knows; nil for nothing
+	rest  func(b *builder) problem.Fields                   // what mistakes have kept from being looked at; nil for nothing
 	write func(tx *gorm.DB) error
 }
 
@@ -145,6 +147,7 @@ func (e *Editor) Note(ctx context.Context, who, action, section, id string, what
 }
 
 func (e *Editor) audit(tx *gorm.DB, who, action string, key resourceKey, before, after any) error {
+	before, after = asShown(before, after)
 	known := map[secret.String]bool{}
 	was, err := masked(before, func(s secret.String) string {
 		known[s] = true
@@ -163,6 +166,36 @@ func (e *Editor) audit(tx *gorm.DB, who, action string, key resourceKey, before,
 		return err
 	}
 	return e.made.Store.Audit(tx, store.AuditEntry{Who: who, Action: action, Section: key.section, ResourceID: key.id, Before: was, After: is})
+}
+
+// asShown returns a resource before and after a change as the list may have them, beside its secrets.
+func asShown(before, after any) (was, is any) {
+	kept := ""
+	show := func(item any) any {
+		switch r := item.(type) {
+		case agents.Provider:
+			r.URL, kept = shownURL(kept, r.URL), r.URL
+			return r
+		case deliveries.Endpoint:
+			r.URL, kept = shownURL(kept, r.URL), r.URL
+			if enabled := false; r.Stopped {
+				r.Enabled = &enabled
+			}
+			return r
+		}
+		return item
+	}
+	was = show(before)
+	return was, show(after)
+}
+
+// shownURL marks a URL of which only what is masked has changed.
+func shownURL(before, after string) string {
+	shown := secret.ShownURL(after)
+	if before != "" && before != after && secret.ShownURL(before) == shown {
+		return shown + " (new)"
+	}
+	return shown
 }
 
 func masked(item any, show func(secret.String) string) (json.RawMessage, error) {

@@ -15,38 +15,72 @@ import (
 
 // judge refuses a change that would leave the resource with something wrong, or break another one that works.
 func (e *Editor) judge(c *Config, stored, planned Resources, wanted change) error {
-	before, after := e.wrongWith(c, stored), e.wrongWith(c, planned)
-	own := after[wanted.key]
+	before, _ := e.wrongWith(c, stored)
+	after, built := e.wrongWith(c, planned)
+	own := besides(wanted.wrong, after[wanted.key])
 	if wanted.check != nil {
-		for _, f := range wanted.check(c, planned) {
-			if !slices.ContainsFunc(own, func(known problem.Field) bool { return known.Path == f.Path }) {
-				own = append(own, f)
-			}
-		}
+		own = besides(own, wanted.check(c, planned))
+	}
+	if len(own) > 0 && wanted.rest != nil {
+		own = besides(own, built.cleaned(wanted.rest(built)))
 	}
 	if err := own.Err(); err != nil {
 		return err
 	}
-	var names []string
-	var fields problem.Fields
-	keys := slices.SortedFunc(maps.Keys(after), func(a, b resourceKey) int {
-		return strings.Compare(a.section+"/"+a.id, b.section+"/"+b.id)
-	})
-	for _, key := range keys {
-		broken := slices.DeleteFunc(slices.Clone(after[key]), func(f problem.Field) bool { return slices.Contains(before[key], f) })
-		if key == wanted.key || len(broken) == 0 {
-			continue
+	broken := map[resourceKey]problem.Fields{}
+	for key, wrong := range after {
+		news := slices.DeleteFunc(slices.Clone(wrong), func(f problem.Field) bool { return slices.Contains(before[key], f) })
+		if key != wanted.key && len(news) > 0 {
+			broken[key] = news
 		}
-		names = append(names, fmt.Sprintf("%s %q", strings.TrimSuffix(key.section, "s"), key.id))
-		fields.Under(key.section+"/"+key.id, broken)
 	}
-	if len(names) == 0 {
+	if len(broken) == 0 {
 		return nil
 	}
-	return wouldBreak(wanted, names, fields)
+	return c.wouldBreak(planned, wanted, broken)
 }
 
-func wouldBreak(wanted change, names []string, fields problem.Fields) error {
+// besides adds to what is wrong with a resource what else is: of a field, what was found first.
+func besides(known, more problem.Fields) problem.Fields {
+	own := slices.Clone(known)
+	for _, f := range more {
+		if !slices.ContainsFunc(known, func(k problem.Field) bool { return k == f || isWithin(f.Path, k.Path) }) {
+			own = append(own, f)
+		}
+	}
+	return own
+}
+
+// isWithin reports whether a path is another one, or leads into it.
+func isWithin(path, other string) bool {
+	rest, ok := strings.CutPrefix(path, other)
+	return ok && other != "" && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+func (b *builder) cleaned(fields problem.Fields) problem.Fields {
+	clean := b.found.cleaner()
+	for i := range fields {
+		fields[i].Message = clean(fields[i].Message)
+	}
+	return fields
+}
+
+// wouldBreak names those that a change would break by itself: what needs one of them is well when they are.
+func (c *Config) wouldBreak(planned Resources, wanted change, broken map[resourceKey]problem.Fields) error {
+	keys := slices.SortedFunc(maps.Keys(broken), func(a, b resourceKey) int {
+		return strings.Compare(a.section+"/"+a.id, b.section+"/"+b.id)
+	})
+	breaks := func(key resourceKey) bool { return len(broken[key]) > 0 }
+	direct := slices.DeleteFunc(slices.Clone(keys), func(key resourceKey) bool { return onlyThrough(c.referencesOf(planned, key), wanted.key, breaks) })
+	if len(direct) > 0 {
+		keys = direct
+	}
+	var names []string
+	var fields problem.Fields
+	for _, key := range keys {
+		names = append(names, fmt.Sprintf("%s %q", strings.TrimSuffix(key.section, "s"), key.id))
+		fields.Under(key.section+"/"+key.id, broken[key])
+	}
 	one, id := strings.TrimSuffix(wanted.key.section, "s"), wanted.key.id
 	p := problem.New(problem.Conflict, "in_use", "The %s %q is used by %s. Change that first.", one, id, strings.Join(names, ", "))
 	if wanted.action != "delete" {
@@ -78,20 +112,22 @@ func (e *Editor) wrongNow(ctx context.Context, c *Config) (map[resourceKey]probl
 	if err != nil {
 		return nil, err
 	}
-	now := &known{c, revision, e.wrongWith(c, stored)}
+	wrong, _ := e.wrongWith(c, stored)
+	now := &known{c, revision, wrong}
 	e.known.Store(now)
 	return now.wrong, nil
 }
 
 // wrongWith finds what is wrong with the resources of the file and of the database when they are together.
-func (e *Editor) wrongWith(c *Config, database Resources) map[resourceKey]problem.Fields {
+func (e *Editor) wrongWith(c *Config, database Resources) (map[resourceKey]problem.Fields, *builder) {
 	found := newFindings(c.file)
 	found.hidden = maps.Clone(c.hidden)
 	if found.hidden == nil {
 		found.hidden = map[string]string{}
 	}
 	wrong := map[resourceKey]problem.Fields{}
-	for _, w := range c.catalog(e.made.How, e.made.Env, database, found).Warnings {
+	b := c.build(e.made.How, e.made.Env, database, found)
+	for _, w := range b.catalog.Warnings {
 		key := resourceKey{w.Section, w.ID}
 		wrong[key] = append(wrong[key], w.Fields...)
 	}
@@ -101,7 +137,7 @@ func (e *Editor) wrongWith(c *Config, database Resources) map[resourceKey]proble
 			wrong[key] = append(wrong[key], problem.Field{Path: path, Message: clean(m.Text)})
 		}
 	}
-	return wrong
+	return wrong, b
 }
 
 var resourcePath = regexp.MustCompile(`^([a-z]+)\[(\d+)\]\.?(.*)$`)

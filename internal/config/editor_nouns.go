@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,18 +24,24 @@ func (e *Editor) addSections() {
 	e.Providers.prepare = func(p agents.Provider) agents.Provider { return mergeProvider(agents.Provider{}, p) }
 	e.Providers.merge, e.Providers.check, e.Providers.moves = mergeProvider, e.checkProvider, movesProvider
 	e.Agents = sectionOf(e, agents.SectionAgents, func(r *Resources) *[]agents.Agent { return &r.Agents }, e.made.Agents)
-	e.Agents.check = checkAgent
+	e.Agents.check, e.Agents.rest = checkAgent, e.restOfAgent
 	e.Flows = sectionOf(e, agents.SectionFlows, func(r *Resources) *[]agents.Flow { return &r.Flows }, e.made.Flows)
+	e.Flows.rest = e.restOfFlow
 	e.Commands = sectionOf(e, SectionCommands, func(r *Resources) *[]commands.Command { return &r.Commands }, e.made.Commands)
+	e.Commands.rest = (*builder).wrongCommand
 	e.Clients = &Section[clients.Client]{editor: e, name: SectionClients, part: func(r *Resources) *[]clients.Client { return &r.Clients },
 		storage: e.made.Clients, create: e.made.Clients.CreateIn, remove: e.made.Clients.Delete,
-		prepare: func(c clients.Client) clients.Client { return mergeClient(clients.Client{}, c) }, merge: mergeClient, check: checkClient}
+		prepare: func(c clients.Client) clients.Client { return mergeClient(clients.Client{}, c) }, merge: mergeClient, check: checkClient, rest: (*builder).wrongClient}
 	e.Endpoints = sectionOf(e, SectionEndpoints, func(r *Resources) *[]deliveries.Endpoint { return &r.Endpoints }, e.made.Endpoints.Resources)
 	e.Endpoints.prepare, e.Endpoints.merge, e.Endpoints.check = deliveries.Endpoint.Prepared, deliveries.Endpoint.Revised, checkEndpoint
-	e.Endpoints.moves = movesEndpoint
+	e.Endpoints.moves, e.Endpoints.rest = movesEndpoint, (*builder).wrongEndpoint
 	e.Endpoints.remove = e.made.Endpoints.RemoveIn
+	e.Endpoints.know, e.Endpoints.settle = e.made.Endpoints.Complete, e.made.Endpoints.SettleIn
 	e.Endpoints.create = func(tx *gorm.DB, item deliveries.Endpoint) (secret.String, error) {
-		return item.Secret, e.made.Endpoints.Create(tx, item)
+		if err := e.made.Endpoints.Create(tx, item); err != nil {
+			return "", err
+		}
+		return item.Secret, e.made.Endpoints.SettleIn(tx, item)
 	}
 }
 
@@ -52,6 +59,7 @@ func (e *Editor) checkProvider(_ *Config, _ Resources, p agents.Provider) (found
 	if p.APIKey == secret.Mask {
 		found.Add("apiKey", onlyShown)
 	}
+	checkMasked(&found, p.URL)
 	found.Under("headers", checkSecrets(p.Headers))
 	if how := e.made.How.Providers[p.Type]; how != nil {
 		_, wrong := how(p, agents.Agent{ID: "probe", Provider: p.ID, Model: "probe"})
@@ -72,6 +80,28 @@ func checkAgent(_ *Config, planned Resources, a agents.Agent) (found problem.Fie
 	return found
 }
 
+// restOfAgent asks the agent's provider about an agent that has mistakes of its own.
+func (e *Editor) restOfAgent(b *builder, a agents.Agent) problem.Fields {
+	_, found := agents.NewSet(e.made.How, b.catalog.Providers, []agents.Agent{a}, nil)
+	return fieldsOfOne(found, agents.SectionAgents, a.ID)
+}
+
+// restOfFlow looks for the agents and flows of a flow that has mistakes of its own.
+func (e *Editor) restOfFlow(b *builder, f agents.Flow) problem.Fields {
+	others := slices.DeleteFunc(slices.Clone(b.catalog.Flows), func(other agents.Flow) bool { return other.ID == f.ID })
+	_, found := agents.NewSet(e.made.How, b.catalog.Providers, b.catalog.Agents, append(others, f))
+	return fieldsOfOne(found, agents.SectionFlows, f.ID)
+}
+
+func fieldsOfOne(found []problem.Finding, section, id string) (fields problem.Fields) {
+	for _, f := range found {
+		if f.Section == section && f.ID == id {
+			fields = append(fields, f.Fields...)
+		}
+	}
+	return fields
+}
+
 func checkClient(_ *Config, _ Resources, c clients.Client) (found problem.Fields) {
 	if c.WebhookSecret == secret.Mask {
 		found.Add("webhookSecret", onlyShown)
@@ -80,6 +110,7 @@ func checkClient(_ *Config, _ Resources, c clients.Client) (found problem.Fields
 }
 
 func checkEndpoint(c *Config, _ Resources, e deliveries.Endpoint) (found problem.Fields) {
+	checkMasked(&found, e.URL)
 	if err := egress.NewGuard(c.Egress.Networks).CheckURL(e.URL); err != nil {
 		found.Add("url", "%v", err)
 	}
@@ -93,8 +124,13 @@ func checkEndpoint(c *Config, _ Resources, e deliveries.Endpoint) (found problem
 	return found
 }
 
-// RotateToken gives a client a new token and returns it; the old one ends after overlap.
+// RotateToken gives a client a new token and returns it; the old one ends after overlap, which is clients.MaxOverlap at most.
 func (e *Editor) RotateToken(ctx context.Context, who, id string, overlap time.Duration) (token secret.String, err error) {
+	if overlap < 0 || overlap > clients.MaxOverlap {
+		var wrong problem.Fields
+		wrong.Add("overlap", "must be from 0s to %s", units.Duration(clients.MaxOverlap))
+		return "", wrong.Err()
+	}
 	if e.Clients.inFile(e.made.Config(), id) {
 		return "", problem.New(problem.Conflict, "managed_by_config", "The client %q is declared in the configuration file: change it, or its token, there.", id)
 	}
@@ -105,13 +141,13 @@ func (e *Editor) RotateToken(ctx context.Context, who, id string, overlap time.D
 	return token, err
 }
 
-// RotateSecret gives an endpoint a new secret and returns it, or what verifies it; see deliveries.Registry.Rotate.
-func (e *Editor) RotateSecret(ctx context.Context, who, id string) (shown secret.String, err error) {
+// RotateSecret gives an endpoint a new secret and returns it, or what verifies it; see deliveries.Registry.RotateIn.
+func (e *Editor) RotateSecret(ctx context.Context, who, id string, given secret.String) (shown secret.String, err error) {
 	if e.Endpoints.inFile(e.made.Config(), id) {
 		return "", e.Endpoints.managedByConfig(id)
 	}
 	err = e.rotate(ctx, who, e.Endpoints.key(id), nil, func(tx *gorm.DB) error {
-		shown, err = e.made.Endpoints.RotateIn(tx, id)
+		shown, err = e.made.Endpoints.RotateIn(tx, id, given)
 		return err
 	})
 	if problem.Is(err, problem.NotFound) {

@@ -15,24 +15,27 @@ import (
 
 func mergeProvider(have, wanted agents.Provider) agents.Provider {
 	wanted.APIKey = have.APIKey.Revised(wanted.APIKey)
-	wanted.Headers = mergeHeaders(have.Headers, wanted.Headers)
+	wanted.URL = secret.RevisedURL(have.URL, wanted.URL)
+	wanted.Headers = secret.RevisedHeaders(have.Headers, wanted.Headers)
 	return wanted
 }
 
 func mergeClient(have, wanted clients.Client) clients.Client {
 	wanted.WebhookSecret = have.WebhookSecret.Revised(wanted.WebhookSecret)
+	wanted.Since = have.Since
 	return wanted
 }
 
-func mergeHeaders(have, wanted map[string]secret.String) map[string]secret.String {
-	wanted = maps.Clone(wanted)
-	for name, value := range wanted {
-		wanted[name] = have[name].Revised(value)
+const (
+	onlyShown    = "must be the secret itself: ••• is only what is shown in its place"
+	onlyShownURL = "must have its values themselves: ••• is only what is shown in the place of one, and stands for it as long as scheme, host and path stay the same"
+)
+
+func checkMasked(found *problem.Fields, url string) {
+	if secret.IsMaskedURL(url) {
+		found.Add("url", onlyShownURL)
 	}
-	return wanted
 }
-
-const onlyShown = "must be the secret itself: ••• is only what is shown in its place"
 
 func checkSecrets(headers map[string]secret.String) (found problem.Fields) {
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
@@ -69,7 +72,7 @@ func movesEndpoint(have, wanted deliveries.Endpoint) (found problem.Fields) {
 
 func moveHeaders(have, wanted map[string]secret.String) (found problem.Fields) {
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		if isKept(have[name], wanted[name]) {
+		if isKept(secret.InHeaders(have, name), wanted[name]) {
 			found.Add(name, "must be given again: the kept value is for another address")
 		}
 	}

@@ -26,6 +26,9 @@ type Section[T noun] struct {
 	merge   func(have, wanted T) T                                    // lets secrets stay that were left out; nil takes wanted
 	moves   func(have, wanted T) problem.Fields                       // refuses to send what is kept elsewhere; nil for nothing
 	check   func(c *Config, planned Resources, item T) problem.Fields // what the catalog does not; nil for nothing
+	know    func(ctx context.Context, list []*T) error                // adds what is known besides the documents; nil for nothing
+	settle  func(tx *gorm.DB, item T) error                           // does what a change brings with it; nil for nothing
+	rest    func(b *builder, item T) problem.Fields                   // what the catalog does not find in one with mistakes; nil for nothing
 }
 
 // storage keeps the resources of one noun.
@@ -56,7 +59,18 @@ func (s *Section[T]) List(ctx context.Context) ([]store.Record[T], error) {
 			list = append(list, record)
 		}
 	}
-	return list, nil
+	items := make([]*T, len(list))
+	for i := range list {
+		items[i] = &list[i].Item
+	}
+	return list, s.known(ctx, items...)
+}
+
+func (s *Section[T]) known(ctx context.Context, items ...*T) error {
+	if s.know == nil {
+		return nil
+	}
+	return s.know(ctx, items)
 }
 
 // Get returns one of them.
@@ -73,13 +87,14 @@ func (s *Section[T]) Get(ctx context.Context, id string) (store.Record[T], error
 }
 
 // Create adds one, and returns with it what can't be had again: a client's token, an endpoint's secret. A Conflict
-// "already_exists" says that the id is taken.
-func (s *Section[T]) Create(ctx context.Context, who string, item T) (record store.Record[T], shown secret.String, err error) {
+// "already_exists" says that the id is taken. wrong is what could not be read of it: then it is not made, and the error
+// has that with all that is wrong besides.
+func (s *Section[T]) Create(ctx context.Context, who string, item T, wrong ...problem.Field) (record store.Record[T], shown secret.String, err error) {
 	if s.prepare != nil {
 		item = s.prepare(item)
 	}
 	id := item.Key()
-	err = s.editor.apply(ctx, change{who: who, action: "create", key: s.key(id), check: s.checkOf(item),
+	err = s.editor.apply(ctx, change{who: who, action: "create", key: s.key(id), wrong: wrong, check: s.checkOf(item), rest: s.restOf(item),
 		plan: func(c *Config, planned *Resources) (before, after any, err error) {
 			list := s.part(planned)
 			switch {
@@ -99,13 +114,13 @@ func (s *Section[T]) Create(ctx context.Context, who string, item T) (record sto
 }
 
 // Update changes one to item. version is the one that the change was made for, 0 for any; an Outdated "changed_since"
-// says that somebody else was faster. Secrets change as secret.String's Revised says.
-func (s *Section[T]) Update(ctx context.Context, who string, item T, version int64) (record store.Record[T], err error) {
+// says that somebody else was faster. Secrets change as secret.String's Revised says. wrong is as for Create.
+func (s *Section[T]) Update(ctx context.Context, who string, item T, version int64, wrong ...problem.Field) (record store.Record[T], err error) {
 	id := item.Key()
 	var have T
 	var next T
 	var at int64
-	err = s.editor.apply(ctx, change{who: who, action: "update", key: s.key(id),
+	err = s.editor.apply(ctx, change{who: who, action: "update", key: s.key(id), wrong: wrong, rest: func(b *builder) problem.Fields { return s.restOf(next)(b) },
 		plan: func(c *Config, planned *Resources) (before, after any, err error) {
 			if have, at, err = s.current(ctx, c, id, version); err != nil {
 				return nil, nil, err
@@ -134,6 +149,9 @@ func (s *Section[T]) Update(ctx context.Context, who string, item T, version int
 				*item = next
 				return nil
 			})
+			if err == nil && s.settle != nil {
+				err = s.settle(tx, next)
+			}
 			return err
 		}})
 	return store.Record[T]{Item: next, Version: at + 1, Origin: FromDatabase}, err
@@ -167,6 +185,8 @@ func (s *Section[T]) current(ctx context.Context, c *Config, id string, version 
 		return item, 0, s.notFound(id)
 	case err == nil && version != 0 && version != at:
 		return item, 0, store.ChangedSince(s.name, id)
+	case err == nil:
+		err = s.known(ctx, &item)
 	}
 	return item, at, err
 }
@@ -177,6 +197,15 @@ func (s *Section[T]) checkOf(item T) func(*Config, Resources) problem.Fields {
 			return nil
 		}
 		return s.check(c, planned, item)
+	}
+}
+
+func (s *Section[T]) restOf(item T) func(*builder) problem.Fields {
+	return func(b *builder) problem.Fields {
+		if s.rest == nil {
+			return nil
+		}
+		return s.rest(b, item)
 	}
 }
 

@@ -47,7 +47,7 @@ func newEditorBench(t *testing.T, s *store.Store, file string) *editorBench {
 		Flows:     store.NewResources[agents.Flow](s, agents.SectionFlows, sealer),
 		Commands:  store.NewResources[commands.Command](s, SectionCommands, sealer),
 		Clients:   clients.NewStorage(s, sealer),
-		Endpoints: deliveries.NewRegistry(s, sealer, nil),
+		Endpoints: deliveries.NewRegistry(s, sealer),
 		Changed:   func(context.Context) { b.times++ }}
 	b.Editor = NewEditor(b.made)
 	return b
@@ -190,6 +190,8 @@ func TestEditorNamesWhatWouldBreak(t *testing.T) {
 		require.Contains(t, err.Error(), `flow "f"`)
 		require.Contains(t, err.Error(), `command "daily"`)
 		require.Contains(t, fieldsIn(err), "clients/c.allowedAgents[0]")
+		err = b.Providers.Delete(ctx, "mia", "p", 0)
+		require.Contains(t, err.Error(), `is used by agent "a". Change that first.`, "the others need it only through the agent")
 
 		_, _, err = b.Clients.Create(ctx, "mia", clients.Client{ID: "nightly", CommandID: "daily", AllowedAgents: []string{"a"}})
 		require.NoError(t, err)
@@ -259,12 +261,12 @@ func TestEditorKeepsSecrets(t *testing.T) {
 		require.Regexp(t, "^whsec_", before.Item.Secret.Reveal())
 		_, err = b.Endpoints.Update(ctx, "mia", deliveries.Endpoint{ID: "e", URL: "https://example.com/other"}, 0)
 		require.NoError(t, err)
-		shown, err := b.RotateSecret(ctx, "mia", "e")
+		shown, err := b.RotateSecret(ctx, "mia", "e", "")
 		require.NoError(t, err)
 		after, err := b.Endpoints.Get(ctx, "e")
 		require.NoError(t, err)
 		require.Equal(t, shown, after.Item.Secret)
-		require.Equal(t, before.Item.Secret, after.Item.PreviousSecret)
+		require.Equal(t, before.Item.Secret, after.Item.Retired[0].Secret)
 	})
 }
 
@@ -327,11 +329,15 @@ func TestEditorRotatesTokens(t *testing.T) {
 		credentials, err := b.made.Clients.Credentials(ctx)
 		require.NoError(t, err)
 		require.Len(t, credentials["c"], 2)
+		for _, overlap := range []time.Duration{clients.MaxOverlap + 1, -1} {
+			_, err = b.RotateToken(ctx, "mia", "c", overlap)
+			require.ErrorContains(t, err, "overlap: must be from 0s to 720h")
+		}
 		_, err = b.RotateToken(ctx, "mia", "filed", 0)
 		require.Equal(t, "managed_by_config", codeOf(err))
 		_, err = b.RotateToken(ctx, "mia", "none", 0)
 		require.Equal(t, "client_not_found", codeOf(err))
-		_, err = b.RotateSecret(ctx, "mia", "none")
+		_, err = b.RotateSecret(ctx, "mia", "none", "")
 		require.Equal(t, "endpoint_not_found", codeOf(err))
 		require.Equal(t, 7, b.times)
 	})

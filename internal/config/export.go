@@ -173,6 +173,8 @@ func (e *exporter) restore(n *yaml.Node) *yaml.Node {
 // hide replaces the secrets in n, which is the YAML of a value of v's type.
 func (e *exporter) hide(n *yaml.Node, v reflect.Value, section, id, path string) {
 	switch {
+	case path == "url" && id != "" && n.Kind == yaml.ScalarNode:
+		e.hideInURL(n, section, id)
 	case v.Type() == secretType:
 		if n.Value != "" && !bareReference.MatchString(n.Value) {
 			*n = *scalar("${" + e.ask(section, id, path) + "}")

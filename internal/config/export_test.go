@@ -144,3 +144,23 @@ clients: [{id: c, token: literal, passthrough: true, allowedAgents: [a]}]
 `, vars{"BECKON_CLIENT_C_TOKEN": "x"}, Resources{})
 	require.Equal(t, 1, strings.Count(text, `token: "${BECKON_CLIENT_C_TOKEN_2}"`))
 }
+
+// A query is where some receivers and providers want their key.
+func TestExportKeepsNoKeyOfAURL(t *testing.T) {
+	env := vars{"KEY": "k3y", "HOST": "e.com"}
+	text := export(t, `
+providers:
+  - {id: p, type: openai, url: "https://${HOST}/v1?api-version=s3cret-1&key=${KEY}&x=${KEY}s3cret&v="}
+agents: [{id: a, provider: p, model: m}]
+endpoints:
+  - {id: e, url: "https://${HOST:-h}/hook?s3cret", secret: "${SECRET:-whsec_c3RvcmVkc3RvcmVkc3RvcmVkc3RvcmVk}"}
+  - {id: d, url: "${MISSING:-https://e.com/hook?t=s3cret}", secret: "${SECRET:-whsec_c3RvcmVkc3RvcmVkc3RvcmVkc3RvcmVk}"}
+`, env, Resources{Endpoints: []deliveries.Endpoint{{ID: "stored", URL: "https://e.com/hook?t=s3cret&t=${s3cret}", Secret: "whsec_c3RvcmVkc3RvcmVkc3RvcmVkc3RvcmVk"}}})
+	require.NotContains(t, text, "s3cret")
+	require.NotContains(t, text, "k3y")
+	for _, url := range []string{`"https://${HOST}/v1?api-version=${BECKON_PROVIDER_P_URL_API_VERSION}&key=${KEY}&x=${BECKON_PROVIDER_P_URL_X}&${BECKON_PROVIDER_P_URL_QUERY}"`,
+		`"https://${HOST:-h}/hook?${BECKON_ENDPOINT_E_URL_QUERY}"`, `"${BECKON_ENDPOINT_D_URL}"`, `"https://e.com/hook?t=${BECKON_ENDPOINT_STORED_URL_T}&t=${BECKON_ENDPOINT_STORED_URL_T_2}"`} {
+		require.Contains(t, text, "url: "+url)
+	}
+	require.Contains(t, text, "#   BECKON_PROVIDER_P_URL_API_VERSION   url.api-version of provider p\n")
+}

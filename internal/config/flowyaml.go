@@ -3,7 +3,11 @@ package config
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -55,20 +59,54 @@ func FlowLine(text, path string) int {
 	return c.lineOf(path)
 }
 
-// WriteFlow writes a flow as ReadFlow reads it, and as a configuration file can have it below flows.
-func WriteFlow(f agents.Flow) (string, error) {
+// WriteFlow writes a flow as ReadFlow reads it, and as a configuration file can have it below flows: as an item of a
+// list. typed are texts to write at a path in the place of what is there, such as one that is no number.
+func WriteFlow(f agents.Flow, typed map[string]string) (string, error) {
 	n := &yaml.Node{}
 	if err := n.Encode(f); err != nil {
 		return "", fmt.Errorf("write a flow: %w", err)
 	}
+	for _, path := range slices.Sorted(maps.Keys(typed)) {
+		typeOver(n, path, typed[path])
+	}
 	escapeAll(n)
+	list := &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{n}}
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)
-	if err := encoder.Encode(n); err != nil {
+	if err := encoder.Encode(list); err != nil {
 		return "", fmt.Errorf("write a flow: %w", err)
 	}
 	return out.String(), encoder.Close()
+}
+
+var pathStep = regexp.MustCompile(`^([A-Za-z]+)(?:\[(\d{1,4})\])?$`)
+
+// typeOver writes a text at a path such as "root.steps[0].maxIterations". One that leads nowhere is left alone.
+func typeOver(n *yaml.Node, path, text string) {
+	names := strings.Split(path, ".")
+	for i, name := range names {
+		m := pathStep.FindStringSubmatch(name)
+		if m == nil || n == nil || n.Kind != yaml.MappingNode {
+			return
+		}
+		child := lookUp(n, m[1])
+		switch last := i == len(names)-1; {
+		case last && child == nil:
+			put(n, m[1], scalar(text))
+			return
+		case last:
+			*child = *scalar(text)
+			return
+		case m[2] != "" && child != nil:
+			at, _ := strconv.Atoi(m[2]) // digits
+			if at >= len(child.Content) {
+				return
+			}
+			child = child.Content[at]
+		}
+		n = child
+	}
 }
 
 // readFlow returns no Config when there is nothing that could be a flow. The Config only knows lines.

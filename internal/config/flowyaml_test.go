@@ -43,19 +43,28 @@ func TestFlowFromTextAndBack(t *testing.T) {
 	require.Equal(t, "Write about {{ .prompt }}.\n${HOME} stays.\n", want.Root.Steps[1].Steps[0].Prompt)
 	require.Equal(t, map[string]string{"completed": "draft.written"}, want.Root.Steps[1].Steps[0].Events)
 
-	text, err := WriteFlow(want)
+	text, err := WriteFlow(want, nil)
 	require.NoError(t, err)
 	require.Contains(t, text, "$${HOME} stays.")
 	require.NotContains(t, text, "0s", "what is at its default is left out")
-	indented := "  - " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ") + "\n"
-	for name, around := range map[string]string{"alone": text, "in a list": indented, "as in a file": "flows:\n" + indented} {
+	alone := strings.ReplaceAll(strings.TrimPrefix(text, "- "), "\n  ", "\n")
+	for name, around := range map[string]string{"alone": alone, "in a list": text, "as in a file": "flows:\n" + text} {
 		again, mistakes, err := ReadFlow(around)
 		require.NoError(t, err)
 		require.Empty(t, mistakes, "%s:\n%s", name, around)
 		require.Equal(t, want, again, name)
 	}
-	c := load(t, "providers: [{id: p, type: template, template: x}]\nagents: [{id: logs, provider: p}, {id: metrics, provider: p}, {id: writer, provider: p}]\nflows:\n"+indented, nil)
+	c := load(t, "providers: [{id: p, type: template, template: x}]\nagents: [{id: logs, provider: p}, {id: metrics, provider: p}, {id: writer, provider: p}]\nflows:\n"+text, nil)
 	require.Equal(t, []agents.Flow{want}, c.Flows, "a file takes what was written")
+
+	text, err = WriteFlow(want, map[string]string{"timeout": "soon", "root.steps[1].maxIterations": "a ${few}", "root.steps[9].until": "x", "nonsense[": "x", "root.until": "later"})
+	require.NoError(t, err)
+	_, mistakes, err = ReadFlow(text)
+	require.NoError(t, err)
+	require.Len(t, mistakes, 3, "%v", mistakes)
+	for _, kept := range []string{`timeout: "soon"`, `maxIterations: "a $${few}"`, `until: "later"`} {
+		require.Contains(t, text, kept)
+	}
 }
 
 func TestMistakesInAFlow(t *testing.T) {
@@ -132,7 +141,7 @@ func FuzzReadFlow(f *testing.F) {
 		if len(mistakes) > 0 {
 			return
 		}
-		written, err := WriteFlow(flow)
+		written, err := WriteFlow(flow, nil)
 		require.NoError(t, err)
 		again, mistakes, err := ReadFlow(written)
 		require.NoError(t, err)

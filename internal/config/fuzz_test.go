@@ -36,7 +36,7 @@ func FuzzLoad(f *testing.F) {
 		c := readData(path, data, env.get, found)
 		var catalog *Catalog
 		if c != nil {
-			catalog = c.catalog(factories(), env.get, Resources{Clients: []clients.Client{client("stored", "a")}}, found)
+			catalog = c.build(factories(), env.get, Resources{Clients: []clients.Client{client("stored", "a")}}, found).catalog
 		}
 		if err := found.err(); err != nil {
 			require.NotContains(t, err.Error(), marker)

@@ -29,7 +29,7 @@ func Load(path string, env Env) (*Config, error) {
 func Check(path string, env Env, how agents.Factories, database Resources) error {
 	c, found := read(path, env)
 	if c != nil {
-		c.catalog(how, env, database, found)
+		c.build(how, env, database, found)
 	}
 	return found.err()
 }

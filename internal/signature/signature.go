@@ -58,8 +58,8 @@ var (
 //
 //   - Standard and Ed25519 put a signature per secret into one header, as receivers expect, and set the families
 //     webhook-… and svix-… to the same values.
-//   - HMACHex has room for one: X-<Vendor>-Signature is by the newest secret, X-<Vendor>-Signature-Previous by the one
-//     before it. Only the body is signed; the headers Event, Timestamp and Delivery beside it are not.
+//   - HMACHex has room for one: X-<Vendor>-Signature is by the newest secret. X-<Vendor>-Signature-Previous is by the one
+//     before it, and there once more for each that is older. Only the body is signed; the headers Event, Timestamp and Delivery beside it are not.
 func Sign(h http.Header, scheme Scheme, vendor string, secrets []secret.String, m Message) error {
 	if len(secrets) == 0 {
 		return problem.New(problem.Invalid, "no_secret", "There is no secret to sign with.")
@@ -95,8 +95,9 @@ func Sign(h http.Header, scheme Scheme, vendor string, secrets []secret.String, 
 
 func signHex(h http.Header, prefix string, secrets []secret.String, m Message) {
 	h.Set(prefix+"Signature", hexSignature(secrets[0], m.Body))
-	if len(secrets) > 1 {
-		h.Set(prefix+"Signature-Previous", hexSignature(secrets[1], m.Body))
+	h.Del(prefix + "Signature-Previous")
+	for _, older := range secrets[1:] {
+		h.Add(prefix+"Signature-Previous", hexSignature(older, m.Body))
 	}
 	if m.Type != "" {
 		h.Set(prefix+"Event", m.Type)

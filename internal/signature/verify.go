@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,7 +95,8 @@ func verifyHex(h http.Header, prefix string, body []byte, s secret.String) (m Me
 	}
 	want := []byte(hexSignature(s, body))
 	// A receiver that has not got the new secret yet finds the old one's signature in the second header.
-	if !hmac.Equal([]byte(h.Get(prefix+"Signature")), want) && !hmac.Equal([]byte(h.Get(prefix+"Signature-Previous")), want) {
+	signatures := append([]string{h.Get(prefix + "Signature")}, h.Values(prefix+"Signature-Previous")...)
+	if !slices.ContainsFunc(signatures, func(one string) bool { return hmac.Equal([]byte(one), want) }) {
 		return m, mismatch()
 	}
 	m = Message{ID: h.Get(prefix + "Delivery"), Type: h.Get(prefix + "Event"), Body: body}

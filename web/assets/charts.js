@@ -6,8 +6,19 @@ const drawn = new Map(); // element: uPlot
 function write(unit, value) {
   if (value === null || value === undefined) return "–";
   if (unit !== "seconds") return value.toLocaleString("en");
-  return value < 1 ? `${Math.round(value * 1000)} ms` : `${value.toFixed(1)} s`;
+  if (value < 0.001) return "< 1 ms";
+  if (value < 1) return `${Math.round(value * 1000)} ms`;
+  return value < 60 ? `${value.toFixed(1)} s` : `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
 }
+
+// Steps of an axis that are written differently, each: no half calls, and no parts of a millisecond.
+const steps = {
+  count: [1, 2, 5].flatMap((n) => [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((e) => n * 10 ** e)).sort((a, b) => a - b),
+  seconds: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600],
+};
+
+// An axis reaches up to one step at least.
+const smallest = { count: 1, seconds: 0.005 };
 
 // Axis labels as uPlot takes them: from which step on, the text, and what comes below it when a year, month or day begins.
 const hours = [
@@ -22,7 +33,7 @@ function options(data, width, style) {
     width,
     height: 220,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
-    scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+    scales: { y: { range: (_, low, high) => [0, Math.max(high * 1.1, smallest[data.unit])] } },
     series: [
       { label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}" },
       ...data.series.map((s) => ({
@@ -33,7 +44,7 @@ function options(data, width, style) {
         value: (_, value) => write(data.unit, value),
       })),
     ],
-    axes: [{ ...axis, values: hours }, { ...axis, size: 64, values: (_, values) => values.map((v) => write(data.unit, v)) }],
+    axes: [{ ...axis, values: hours }, { ...axis, size: 72, incrs: steps[data.unit], values: (_, values) => values.map((v) => (v === 0 ? "0" : write(data.unit, v))) }],
   };
 }
 

@@ -1,0 +1,71 @@
+package server
+
+import (
+	"net"
+	"sync"
+)
+
+const (
+	mostConnections  = 100_000
+	leastConnections = 64
+)
+
+// DefaultMaxConnections is half of the files that the process may have open: the other half is for the calls that it makes
+// itself, to providers, endpoints and the database.
+func DefaultMaxConnections() int {
+	return int(min(max(openFiles()/2, leastConnections), mostConnections))
+}
+
+// boundedListener has no more than so many connections at the same time. Who comes then waits to be accepted.
+type boundedListener struct {
+	net.Listener
+	places chan struct{}
+	closed chan struct{}
+	close  func() error
+}
+
+func boundListener(l net.Listener, most int) *boundedListener {
+	b := &boundedListener{Listener: l, places: make(chan struct{}, most), closed: make(chan struct{})}
+	b.close = sync.OnceValue(func() error {
+		close(b.closed)
+		return l.Close()
+	})
+	return b
+}
+
+// Accept waits for a place, and then for who takes it.
+func (b *boundedListener) Accept() (net.Conn, error) {
+	select {
+	case b.places <- struct{}{}:
+	case <-b.closed:
+		return nil, net.ErrClosed
+	}
+	c, err := b.Listener.Accept()
+	if err != nil {
+		<-b.places
+		return nil, err
+	}
+	return &boundedConn{c, sync.OnceFunc(func() { <-b.places })}, nil
+}
+
+func (b *boundedListener) Close() error { return b.close() }
+
+// boundedConn gives its place back when it is closed.
+type boundedConn struct {
+	net.Conn
+	leave func()
+}
+
+func (c *boundedConn) Close() error {
+	defer c.leave()
+	return c.Conn.Close()
+}
+
+// CloseWrite lets the server say that an answer was the last one and still take in what the caller is sending, so that the
+// caller gets to read it.
+func (c *boundedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package server_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/server"
+)
+
+// Who asks for much and reads nothing doesn't hold its connection for good.
+func TestAnAnswerThatNobodyReadsIsGivenUp(t *testing.T) {
+	g := newGateway(t, setting{server: func(c *server.Config) { c.AnswerTimeout = 20 * time.Millisecond }})
+	for range 10 {
+		require.Equal(t, http.StatusOK, g.call(strings.Repeat("x", 1<<20)).StatusCode)
+	}
+	c := g.dial()
+	require.NoError(t, c.(*net.TCPConn).SetReadBuffer(4<<10))
+	_, err := fmt.Fprintf(c, "GET /api/v1/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", token)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return strings.Contains(g.log.String(), "an answer broke off") }, 10*time.Second, 5*time.Millisecond)
+}
+
+// The time for one answer doesn't run out on the next one of the connection, however late that comes.
+func TestEachAnswerHasItsOwnTime(t *testing.T) {
+	g := newGateway(t, setting{server: func(c *server.Config) { c.AnswerTimeout = 50 * time.Millisecond }})
+	c := g.dial()
+	answers := bufio.NewReader(c)
+	g.model.hold()
+	for i := range 2 {
+		_, err := fmt.Fprintf(c, "POST /api/v1/webhooks/ci HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", token)
+		require.NoError(t, err)
+		interim, err := http.ReadResponse(answers, nil)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusContinue, interim.StatusCode)
+		_, err = io.WriteString(c, "x")
+		require.NoError(t, err)
+		<-g.model.asked
+		if i == 0 {
+			time.AfterFunc(100*time.Millisecond, g.model.letGo) // it begins later than an answer may take
+		}
+		response, err := http.ReadResponse(answers, nil)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, response.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, response.StatusCode)
+		<-time.After(60 * time.Millisecond) // the deadline of this answer is over
+	}
+}
+
+// dial opens a connection that ends with the test.
+func (g *gateway) dial() net.Conn {
+	c, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
+	require.NoError(g.t, err)
+	g.t.Cleanup(func() { _ = c.Close() })
+	require.NoError(g.t, c.SetDeadline(time.Now().Add(20*time.Second)))
+	return c
+}

@@ -1,0 +1,98 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"beckon/agents"
+	"beckon/internal/problem"
+)
+
+// The form and the YAML of a flow are two pages over the same: what is typed into one goes over to the other, right or
+// wrong, and nothing is saved by that.
+
+// toText answers a form with its YAML.
+func (w *Web) toText(text nounPages[agents.Flow, flowText]) func(echo.Context, string, nounForm[flowForm], agents.Flow, problem.Fields) (bool, error) {
+	return func(c echo.Context, do string, f nounForm[flowForm], flow agents.Flow, wrong problem.Fields) (bool, error) {
+		if do != "yaml" {
+			return false, nil
+		}
+		if f.ID == "" {
+			var err error
+			if flow, err = w.filledIn(c.Request().Context(), flow); err != nil {
+				return true, err
+			}
+		}
+		written := w.writeFlow(flow, unread(f.Form, wrong))
+		to := nounForm[flowText]{Path: f.Path, One: f.One, ID: f.ID, Version: f.Version, Managed: f.Managed, Warnings: f.Warnings}
+		to.Form, _, _ = w.readFlowText(url.Values{"yaml": {written}}, agents.Flow{ID: f.ID})
+		return true, w.screens.draw(c, http.StatusOK, text.pageOf(f.ID), to)
+	}
+}
+
+// toForm answers a YAML without mistakes with its form. One with mistakes stays where it is, and shows them.
+func (w *Web) toForm(form nounPages[agents.Flow, flowForm]) func(echo.Context, string, nounForm[flowText], agents.Flow, problem.Fields) (bool, error) {
+	return func(c echo.Context, do string, f nounForm[flowText], flow agents.Flow, wrong problem.Fields) (bool, error) {
+		if do != "form" || len(wrong) > 0 {
+			return false, nil
+		}
+		to := nounForm[flowForm]{Path: f.Path, One: f.One, ID: f.ID, Version: f.Version, Managed: f.Managed, Warnings: f.Warnings, Form: flowFormOf(flow)}
+		if to.Form.TooLarge {
+			return false, nil // its page says so
+		}
+		if err := form.choose(c.Request().Context(), &to); err != nil {
+			return true, err
+		}
+		return true, w.screens.draw(c, http.StatusOK, form.pageOf(f.ID), to)
+	}
+}
+
+// sampleFlow is a blank one as YAML: it works as it stands, as far as there is an agent.
+func (w *Web) sampleFlow(ctx context.Context, asked url.Values) (agents.Flow, error) {
+	flow, err := w.blankFlow(ctx, asked)
+	if err != nil {
+		return flow, err
+	}
+	return w.filledIn(ctx, flow)
+}
+
+// filledIn has an id, and an agent where none is chosen, so that YAML begins with something that is right.
+func (w *Web) filledIn(ctx context.Context, flow agents.Flow) (agents.Flow, error) {
+	ids, err := w.invocables(ctx)
+	flow.ID = cmp.Or(flow.ID, "my-flow")
+	agent := "my-agent"
+	if len(ids) > 0 {
+		agent = ids[0]
+	}
+	var fill func(s *agents.Step)
+	fill = func(s *agents.Step) {
+		if s.Type == agents.StepAgent && s.AgentID == "" {
+			s.AgentID = agent
+		}
+		for i := range s.Steps {
+			fill(&s.Steps[i])
+		}
+	}
+	fill(&flow.Root)
+	return flow, err
+}
+
+// unread is what was typed and could not be read, by its paths.
+func unread(f flowForm, wrong problem.Fields) map[string]string {
+	typed := map[string]string{}
+	for _, e := range wrong {
+		if e.Path == "timeout" {
+			typed[e.Path] = f.Timeout
+		} else if step, ok := strings.CutSuffix(e.Path, ".maxIterations"); ok {
+			if at := f.Root.at(step); at != nil {
+				typed[e.Path] = at.MaxIterations
+			}
+		}
+	}
+	return typed
+}

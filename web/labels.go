@@ -1,0 +1,77 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Label is what a field is called beside it, by the path that its mistakes have: "How long a call waits for its answer"
+// for "syncTimeout". A path that no field has is its own label.
+func (f nounForm[F]) Label(path string) string {
+	if label := stepLabel(path); f.One == "flow" && label != "" {
+		return label
+	}
+	labels := labelsOf(f.One)
+	if label := labels[path]; label != "" {
+		return label
+	}
+	field := fieldOf(path)
+	label := cmp.Or(labels[field], field)
+	if rest, ok := strings.CutPrefix(path, field+"."); ok { // "headers.X-Env"
+		label += ", " + rest
+	}
+	return label
+}
+
+// labelsOf are those of the fields of one noun. A test compares them with the pages.
+func labelsOf(one string) map[string]string {
+	labels := map[string]map[string]string{
+		"provider": {"type": "Type", "url": "URL", "apiKey": "API key", "headers": "Headers", "timeout": "Time for one attempt", "maxRetries": "Attempts after the first",
+			"template": "Template"},
+		"agent": {"provider": "Provider", "model": "Model", "systemPrompt": "Instructions", "temperature": "Temperature", "maxTokens": "Most tokens of an answer",
+			"timeout": "Time", "outputKey": "Name of its output", "events": "Names of its events"},
+		"command": {"description": "What it is for", "prompt": "Prompt", "agentId": "Agent or flow"},
+		"flow":    {"timeout": "Time", "events": "Names of its events", "yaml": "The flow"},
+		"client": {"kind": "Where the prompt comes from", "template": "Template", "commandId": "Command", "allowedAgents": "Which agents and flows may answer",
+			"syncTimeout": "How long a call waits for its answer", "maxBodyBytes": "Largest request", "maxConcurrent": "Calls at the same time",
+			"rateLimit": "Rate limit", "webhookSecret": "Secret for callbacks"},
+		"endpoint": {"url": "URL", "events": "Events", "agents": "Agents and flows", "clients": "Clients", "format": "What an event looks like",
+			"template": "Template", "headers": "Headers", "signature": "Signature", "vendor": "Vendor", "secret": "Secret", "retry": "When to try again", "waits": "My own waits",
+			"timeout": "Time for an answer", "rateLimit": "Most attempts in a second", "since": "Everything that was made since"},
+	}[one]
+	if labels != nil {
+		labels["id"], labels["name"] = "Id", "Name"
+	}
+	return labels
+}
+
+var (
+	stepPath = regexp.MustCompile(`^root((?:\.steps\[\d+\])*)(?:\.(\w+))?`)
+	indexes  = regexp.MustCompile(`\d+`)
+)
+
+// stepLabel says "Step 1.2, agent or flow" for "root.steps[0].steps[1].agentId"; nothing for what is no step's.
+func stepLabel(path string) string {
+	m := stepPath.FindStringSubmatch(path)
+	if m == nil {
+		return ""
+	}
+	var numbers []string
+	for _, index := range indexes.FindAllString(m[1], -1) {
+		n, _ := strconv.Atoi(index) // digits
+		numbers = append(numbers, strconv.Itoa(n+1))
+	}
+	step := "The flow"
+	if len(numbers) > 0 {
+		step = "Step " + strings.Join(numbers, ".")
+	}
+	if m[2] == "" {
+		return step
+	}
+	names := map[string]string{"type": "what it does", "agentId": "agent or flow", "prompt": "prompt", "outputKey": "name of its output", "maxIterations": "how often at most",
+		"until": "until", "onError": "go on when it fails", "steps": "steps", "events": "names of its events", "responseAgent": "its output is the flow's answer"}
+	return fmt.Sprintf("%s, %s", step, cmp.Or(names[m[2]], m[2]))
+}

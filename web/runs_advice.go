@@ -1,0 +1,117 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"beckon/agents"
+	"beckon/internal/problem"
+	"beckon/runs"
+)
+
+// advice is what to do about a run that has failed.
+type advice struct {
+	Steps []string
+	Links []link
+}
+
+type link struct{ Address, Title string }
+
+// failureAdvice says what to do about a failure, and which pages it leads to.
+type failureAdvice struct {
+	steps           []string
+	agent, provider bool
+}
+
+// adviceByCode is about the codes that runs fail with.
+var adviceByCode = map[string]failureAdvice{
+	"provider_unauthorized":     {[]string{"Test the connection on the provider's page. When it is refused there as well, enter a new API key."}, false, true},
+	"provider_rate_limited":     {[]string{"Wait a while, then run it again. If it happens often, raise the limits with the provider, or limit the client's own rate."}, false, true},
+	"provider_rejected":         {[]string{"Compare the agent's model with those that the provider has: the test of its connection lists them.", "When the model is right, look at the agent's other settings. What the provider has said is in the log, on the line of this run."}, true, true},
+	"provider_error":            {[]string{"Run it again: most of these pass.", "When it stays, test the connection on the provider's page. What the provider has said is in the log, on the line of this run."}, false, true},
+	"provider_invalid_response": {[]string{"Check the provider's URL: it is the base, such as https://api.openai.com/v1, without /chat/completions. Then test the connection."}, false, true},
+	"provider_unreachable":      {[]string{"Test the connection on the provider's page. When it fails there too, check the URL, that the server is running, and the firewalls in between."}, false, true},
+	"provider_timeout":          {[]string{"Test the connection on the provider's page. When that is quick, the model takes long for its answers: raise the provider's time for one attempt, or ask for less."}, false, true},
+	"completion_refused":        {[]string{"Reword the prompt, or the agent's system prompt. Another model may answer."}, true, false},
+	"completion_truncated":      {[]string{"Raise the agent's maxTokens, or ask for a shorter answer. Models that think before they write use tokens for that, too."}, true, false},
+	"completion_empty":          {[]string{"Run it again. When it stays empty, try another model, or say in the system prompt that it should answer with text."}, true, false},
+	"agent_timeout":             {[]string{"Raise the time that the agent or flow may take, or ask for less.", "When it is usually quick, the provider was slow: the timeline below shows how long each node took."}, true, true},
+	"agent_unavailable":         {[]string{"The agent's page says what is wrong with its configuration. Mend it, then run it again."}, true, false},
+	"flow_no_answer":            {[]string{"Mark the step that gives the answer as the flow's answer, and look at the timeline for nodes that did not complete."}, false, false},
+	"flow_state_too_large":      {[]string{"Have the flow's agents keep less: shorter answers, or fewer rounds of a loop."}, false, false},
+	"flow_output_too_large":     {[]string{"Have the flow's agents write less: shorter answers, or fewer rounds of a loop."}, false, false},
+	"interrupted":               {[]string{"Run it again: nothing is wrong with it. Beckon was stopped, or its process ended, while the agent was working.", "An agent that may be asked twice can have its runs retried by itself: tick that on its page (retryOnCrash)."}, true, false},
+	"shutting_down":             {[]string{"Run it again: Beckon was being stopped."}, false, false},
+	"storage_unavailable":       {[]string{"Look at the disk's free space and at the log, then run it again."}, false, false},
+}
+
+// adviseOnRun says what to do about a run that has failed; there is none on others.
+func (w *Web) adviseOnRun(ctx context.Context, run *runs.Run) (advice, error) {
+	if run.Status != runs.Failed || run.Error == nil {
+		return advice{}, nil
+	}
+	of, ok := adviceByCode[run.Error.Code]
+	if !ok {
+		of = failureAdvice{[]string{"The message above says why. If it is not enough, look for the run's id in the log."}, true, false}
+	}
+	shown := advice{Steps: slices.Clone(of.steps)}
+	if run.IsFlow {
+		err := addLink(ctx, &shown, w.Desk.Flows, run.WorkflowID, "/admin/flows", "Flow")
+		if err != nil {
+			return shown, err
+		}
+	}
+	return shown, w.addAgentLinks(ctx, &shown, of, agentThatFailed(run))
+}
+
+// addAgentLinks adds the pages of an agent and of its provider, as far as there are any.
+func (w *Web) addAgentLinks(ctx context.Context, shown *advice, of failureAdvice, agentID string) error {
+	if agentID == "" || !of.agent && !of.provider {
+		return nil
+	}
+	record, err := w.Desk.Agents.Get(ctx, agentID)
+	if problem.Is(err, problem.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if of.agent {
+		shown.Links = append(shown.Links, link{addressOf("/admin/agents", agentID), "Agent " + agentID})
+	}
+	if !of.provider {
+		return nil
+	}
+	n := len(shown.Links)
+	err = addLink(ctx, shown, w.Desk.Providers, record.Item.Provider, "/admin/providers", "Provider")
+	if len(shown.Links) > n {
+		shown.Links[n].Address += "#found" // the test of its connection
+	}
+	return err
+}
+
+// addLink adds the page of something that there is.
+func addLink[T any](ctx context.Context, shown *advice, kept Resource[T], id, path, kind string) error {
+	_, err := kept.Get(ctx, id)
+	if problem.Is(err, problem.NotFound) {
+		return nil
+	}
+	if err == nil {
+		shown.Links = append(shown.Links, link{addressOf(path, id), fmt.Sprintf("%s %s", kind, id)})
+	}
+	return err
+}
+
+// agentThatFailed is the one that the failure of a run comes from, where that is known.
+func agentThatFailed(run *runs.Run) string {
+	if !run.IsFlow {
+		return run.WorkflowID
+	}
+	for _, n := range slices.Backward(run.Nodes) {
+		if n.Status == agents.NodeFailed {
+			return n.Type
+		}
+	}
+	return ""
+}
