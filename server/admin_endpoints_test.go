@@ -134,8 +134,9 @@ func TestAdminMakesTokensItself(t *testing.T) {
 	g := newAdminGateway(t, setting{})
 	g.fill()
 	const client = `"passthrough":true,"allowedAgents":["a"]`
-	for body, want := range map[string]int{`{"id":"new",` + client + `,"token":"mgc_mine"}`: 400, `{"id":"new",` + client + `,"token":""}`: 400, `{"id":"new",` + client + `,"token":null}`: 201} {
-		a := g.admin(http.MethodPost, "/clients", body)
+	for i, token := range []string{`"mgc_mine"`, `""`, "null"} {
+		want := []int{400, 400, 201}[i]
+		a := g.admin(http.MethodPost, "/clients", `{"id":"new",`+client+`,"token":`+token+`}`)
 		require.Equal(t, want, a.StatusCode, a.body)
 		if want == 400 {
 			code, fields := problemOf(t, a)
