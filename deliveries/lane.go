@@ -33,7 +33,7 @@ type lane struct {
 
 // open reports whether a lane sends anything now.
 func (s *Service) open(key string) bool {
-	if s.closed {
+	if s.closed || s.halted[key] > 0 {
 		return false
 	}
 	id, ok := strings.CutPrefix(key, endpointLanes)
@@ -48,6 +48,21 @@ func (s *Service) isOpen(l *lane) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.open(l.key)
+}
+
+// halt closes a lane until resume, before it is on record that its endpoint is disabled.
+func (s *Service) halt(key string) (resume func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.halted[key]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.halted[key]--; s.halted[key] == 0 {
+			delete(s.halted, key)
+		}
+		s.wake()
+	}
 }
 
 func (s *Service) lane(key string) *lane {

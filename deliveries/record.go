@@ -26,6 +26,9 @@ func (s *Service) record(d *claimed, o outcome) {
 	if o.Error != nil && d.EndpointID != nil {
 		s.failing.Store(*d.EndpointID, true) // before it is written: who succeeds meanwhile writes so
 	}
+	if o.gone && d.EndpointID != nil {
+		defer s.halt(d.Lane)() // a retry of another delivery may be due before this is on record
+	}
 	var disabled bool
 	for {
 		err := s.Store.Write(context.Background(), func(tx *gorm.DB) (err error) {

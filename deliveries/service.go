@@ -60,6 +60,7 @@ type Service struct {
 
 	mu     sync.Mutex // of all lanes
 	lanes  map[string]*lane
+	halted map[string]int // lanes of endpoints that are being disabled
 	closed bool
 
 	slots   *slots
@@ -83,7 +84,7 @@ func New(c Config) *Service {
 		c.Now = time.Now
 	}
 	s := &Service{Config: c, storage: storage{c.Store}, keys: store.NewResources[signingKey](c.Store, "signing-keys", c.Sealer),
-		lanes: map[string]*lane{}, slots: newSlots(), woken: make(chan struct{}, 1), suspects: map[string]bool{}}
+		lanes: map[string]*lane{}, halted: map[string]int{}, slots: newSlots(), woken: make(chan struct{}, 1), suspects: map[string]bool{}}
 	s.sending, s.abandon = context.WithCancel(context.Background())
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.endpoints.Store(&book{})

@@ -59,12 +59,17 @@ func takesEvent(filter []string, e events.Event) bool {
 
 // Use puts endpoints in force, with what has become of them so far.
 func (s *Service) Use(ctx context.Context, list []Endpoint) error {
+	s.using.Lock()
+	defer s.using.Unlock()
+	return s.use(ctx, list)
+}
+
+// use is Use with using held: what was read last has to be what stays.
+func (s *Service) use(ctx context.Context, list []Endpoint) error {
 	states, err := s.storage.states(ctx)
 	if err != nil {
 		return err
 	}
-	s.using.Lock()
-	defer s.using.Unlock()
 	if err := s.needKey(ctx, list); err != nil {
 		s.Log.Error("there is no key for endpoints with signature: standard-ed25519; their deliveries fail until there is", "error", err)
 	}
@@ -93,11 +98,13 @@ func (s *Service) Use(ctx context.Context, list []Endpoint) error {
 
 // refresh has what has become of the endpoints seen at once.
 func (s *Service) refresh(ctx context.Context) error {
+	s.using.Lock()
+	defer s.using.Unlock()
 	list := make([]Endpoint, 0)
 	for _, t := range s.endpoints.Load().list {
 		list = append(list, t.Endpoint)
 	}
-	return s.Use(ctx, list)
+	return s.use(ctx, list)
 }
 
 // endpoint returns the endpoint of that id; a NotFound says that there is none.
