@@ -16,6 +16,7 @@ import (
 // Member is a client in force, with everything at hand that a call needs.
 type Member struct {
 	Client
+	Unusable    bool      // something is wrong with it: its calls are refused
 	template    *Template // nil without one
 	credentials credentials
 	proofs      []Credential  // as they were given
@@ -54,7 +55,11 @@ func notAllowed(wanted string) error {
 // CallbackSecrets are what sign the callbacks of the client's calls, newest first: its own secret, or what follows from
 // the tokens that are good now.
 func (m *Member) CallbackSecrets() (list []secret.String) {
-	if m.WebhookSecret != "" {
+	switch m.WebhookSecret {
+	case "":
+	case secret.Lost:
+		return nil
+	default:
 		return []secret.String{m.WebhookSecret}
 	}
 	for _, c := range m.proofs {

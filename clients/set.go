@@ -10,6 +10,8 @@ import (
 type Declared struct {
 	Client
 	Credentials []Credential
+	// Unusable says that something is wrong with it, or with what it needs: it is known, and its calls are refused.
+	Unusable bool
 }
 
 // Set holds the clients of one moment, in memory: to authenticate a call costs no query. It never changes; a new
@@ -20,26 +22,32 @@ type Set struct {
 }
 
 // NewSet builds a Set on the limits that its clients have been using. What is wrong with a client is reported, and
-// the client left out.
+// the client unusable; without a token of its own it is left out.
 func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 	s := &Set{byID: make(map[string]*Member, len(list)), byHash: make(map[Hash]*Member, len(list))}
 	var findings []problem.Finding
 	for _, d := range list {
-		m := &Member{Client: d.Client, credentials: newCredentials(d.Credentials), proofs: d.Credentials}
-		fields := d.Check()
-		if d.Template != "" {
-			var err error
-			if m.template, err = ParseTemplate(d.Template); err != nil {
-				fields.Add("template", "%v", err)
+		m := &Member{Client: d.Client, credentials: newCredentials(d.Credentials), proofs: d.Credentials, Unusable: d.Unusable}
+		var fields, shared problem.Fields
+		if !d.Unusable {
+			fields = d.Check()
+			if d.Template != "" {
+				var err error
+				if m.template, err = ParseTemplate(d.Template); err != nil {
+					fields.Add("template", "%v", err)
+				}
 			}
+			m.Unusable = len(fields) > 0
 		}
 		for _, c := range d.Credentials {
 			if other := s.byHash[c.Hash]; other != nil {
-				fields.Add("token", "is also the token of client %q; every client needs one of its own", other.ID)
+				shared.Add("token", "is also the token of client %q; every client needs one of its own", other.ID)
 			}
 		}
-		if len(fields) > 0 {
-			findings = append(findings, problem.Finding{Section: "clients", ID: d.ID, Fields: fields})
+		if all := append(fields, shared...); len(all) > 0 {
+			findings = append(findings, problem.Finding{Section: "clients", ID: d.ID, Fields: all})
+		}
+		if len(shared) > 0 {
 			continue
 		}
 		m.limiter, m.going = limits.of(d.Client)

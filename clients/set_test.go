@@ -73,8 +73,12 @@ func TestNewSetLeavesOutWhatIsWrong(t *testing.T) {
 	require.Len(t, findings, 3)
 	for i, id := range []string{"twin", "bad", "empty"} {
 		require.Equal(t, id, findings[i].ID)
-		require.Nil(t, s.Get(id))
+		if m := s.Get(id); m != nil {
+			require.True(t, m.Unusable)
+		}
 	}
+	require.Nil(t, s.Get("twin"), "whose token it is cannot be known")
+	require.True(t, s.Authenticate("bad", "t3").Unusable, "who proves to be one may be told what is wrong")
 	require.Contains(t, findings[0].Fields[0].Message, `client "one"`)
 	require.Equal(t, "template", findings[1].Fields[0].Path)
 	require.NotNil(t, s.Get("one"))

@@ -53,7 +53,7 @@ func (s *Server) registerPreview(api huma.API) {
 func (s *Server) preview(ctx context.Context, in *previewInput) (*previewOutput, error) {
 	catalog := s.Catalog()
 	client := catalog.Clients.Get(in.ID)
-	if client == nil {
+	if client == nil || client.Unusable {
 		if _, err := s.Admin.Resources.Clients.Get(ctx, in.ID); err != nil {
 			return nil, err
 		}

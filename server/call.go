@@ -89,11 +89,17 @@ func (s *Server) await(c echo.Context, k *call, active *runs.Active) error {
 	return answerRun(c, run)
 }
 
+// errUnusable is for who proves to be a client that something is wrong with: another token would change nothing.
+var errUnusable = problem.New(problem.Unavailable, "client_unusable", "This client cannot be used now: its configuration has an error, or something that it needs has. Its page and the log of Beckon name it.").After(time.Minute)
+
 // startCall starts the run, here or in the queue.
 func (s *Server) startCall(c echo.Context, k *call, source string, apart bool, prompt prompter) (active *runs.Active, queued *runs.Run, err error) {
 	request := c.Request()
 	if !k.client.IsEnabled() {
 		return nil, nil, problem.New(problem.Denied, "client_disabled", "This client is disabled.")
+	}
+	if k.client.Unusable {
+		return nil, nil, errUnusable
 	}
 	if k.prefer, err = readPrefer(request.Header); err != nil {
 		return nil, nil, err

@@ -42,7 +42,7 @@ func (s *Server) Preview(_ context.Context, client clients.Client, r clients.Req
 // is on record. The run goes on when ctx ends.
 func (s *Server) Try(ctx context.Context, clientID string, r clients.Request) (runID string, err error) {
 	k := &call{catalog: s.Catalog(), received: time.Now()}
-	if k.client = k.catalog.Clients.Get(clientID); k.client == nil {
+	if k.client = k.catalog.Clients.Get(clientID); k.client == nil || k.client.Unusable {
 		return "", problem.New(problem.Unprocessable, "client_unusable", "The client %q is not in force. Its page says why.", clientID)
 	}
 	request, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodPost, "/api/v1/webhooks/"+clientID, bytes.NewReader(r.Body))

@@ -81,6 +81,8 @@ type Setting struct {
 // Settings is what is in force.
 type Settings interface {
 	Settings() []Setting
+	// Trouble says why the configuration file as it is now is not in force; empty when it is.
+	Trouble() string
 	// Export writes all of it as a configuration file, without secrets.
 	Export(ctx context.Context, w io.Writer) error
 }

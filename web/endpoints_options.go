@@ -93,7 +93,7 @@ func (s endpointScreen) SecretField() field {
 	help := "Only where the receiver gives you one: whsec_… for Standard Webhooks, whsk_… for a key pair. Empty: Beckon makes one, and shows it once."
 	shown := s.nounForm.Secret("secret", "Secret", "", help)
 	if s.ID != "" {
-		shown.Help = "To take over one that the receiver gives you. It replaces the one before at once; a new one with an overlap is made above. Empty: it stays."
+		shown.Help = "To take over one that the receiver gives you. The one before signs beside it for 24 hours. Empty: it stays."
 		shown.Placeholder = secret.Mask + " one is kept"
 	}
 	return shown

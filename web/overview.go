@@ -18,12 +18,14 @@ type span struct {
 // overview is what its template shows.
 type overview struct {
 	Stats
-	Spans  []span
-	Span   span
-	Rate   string // of success
-	Turned string // how many calls were turned away
-	Charts []chart
-	Rows   []Hour // newest first, without those that had no runs
+	Spans      []span
+	Span       span
+	Broken     []broken
+	MoreBroken int64  // that are not listed
+	Rate       string // of success
+	Turned     string // how many calls were turned away
+	Charts     []chart
+	Rows       []Hour // newest first, without those that had no runs
 }
 
 func (w *Web) overviewPage() page {
@@ -38,7 +40,13 @@ func (w *Web) showOverview(c echo.Context) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("count for the overview: %w", err)
 	}
-	return newOverview(stats, spans, chosen, since, now), nil
+	o := newOverview(stats, spans, chosen, since, now)
+	if o.Broken, err = w.notInForce(c.Request().Context()); err != nil {
+		return nil, err
+	}
+	o.MoreBroken = int64(max(len(o.Broken)-mostBroken, 0))
+	o.Broken = o.Broken[:min(len(o.Broken), mostBroken)]
+	return o, nil
 }
 
 func newOverview(stats Stats, spans []span, chosen span, since, now time.Time) overview {
@@ -94,10 +102,12 @@ func sampleOverview() overview {
 	now := time.Unix(0, 0).UTC()
 	spans, chosen := chooseSpan("")
 	count := Count{Completed: 1, Failed: 1, Tokens: 1}
-	return newOverview(Stats{
+	o := newOverview(Stats{
 		Hours: []Hour{{Start: now, Count: count, P50: time.Second, P95: time.Second}}, Total: count, P50: time.Second, P95: time.Second,
 		Failures:    []Failure{{RunID: "run_1", Client: "ci", Agent: "triage", Code: "timeout", Message: "It took too long.", At: now}},
 		Troubled:    []Endpoint{{ID: "ops", Disabled: true, Reason: "410", FailingSince: now, Pending: 1, Failed: 1}},
 		Undelivered: 1, Refused: 1000, RefusedMore: true,
 	}, spans, chosen, now, now)
+	o.Broken, o.MoreBroken = []broken{{"client", "ci", "/admin/clients/ci", "It has no agent."}, {"the configuration file", "", "/admin/settings", "Line 1."}}, 1
+	return o
 }

@@ -30,7 +30,19 @@ type records struct {
 	calls     []store.RefusedCall
 	changes   []store.AuditEntry
 	settings  []web.Setting
+	trouble   string
 	exportErr error
+}
+
+func (r *records) List(context.Context) (list []store.Record[clients.Client], err error) {
+	for _, id := range r.clients {
+		var wrong problem.Fields
+		if id == "broken" {
+			wrong.Add("allowedAgents", "there is no usable agent or flow %q", hostile)
+		}
+		list = append(list, store.Record[clients.Client]{Item: clients.Client{ID: id}, Warnings: wrong})
+	}
+	return list, nil
 }
 
 func (r *records) Get(_ context.Context, id string) (store.Record[clients.Client], error) {
@@ -60,6 +72,7 @@ func (r *records) AuditEntries(context.Context, store.AuditQuery) ([]store.Audit
 }
 
 func (r *records) Settings() []web.Setting { return r.settings }
+func (r *records) Trouble() string         { return r.trouble }
 
 func (r *records) Export(_ context.Context, w io.Writer) error {
 	_, _ = io.WriteString(w, "# half of it\nclients: []\n")
@@ -360,4 +373,23 @@ func TestRecordsAreSmall(t *testing.T) {
 		require.Equal(t, "gzip", got.Header.Get("Content-Encoding"))
 		require.Less(t, len(got.body), 20_000, path)
 	}
+}
+
+func TestOverviewShowsWhatIsNotInForce(t *testing.T) {
+	r := &records{clients: []string{"ci", "broken"}, trouble: "config.yaml:3: there is no key clientz"}
+	b := newRecords(t, r)
+	page := b.get("/admin").body
+	require.Contains(t, page, `<a href="/admin/clients/broken">client broken</a>`)
+	require.Contains(t, page, "Which agents and flows may answer: there is no usable agent or flow &#34;&lt;script&gt;")
+	require.Contains(t, page, "The old one stays in force: config.yaml:3: there is no key clientz")
+	require.NotContains(t, page, "/admin/clients/ci")
+	r.clients, r.trouble = nil, ""
+	for range 25 {
+		r.clients = append(r.clients, "broken")
+	}
+	page = b.get("/admin").body
+	require.Equal(t, 20, strings.Count(page, "client broken"))
+	require.Contains(t, page, "And 5 more.")
+	r.clients = nil
+	require.NotContains(t, b.get("/admin").body, "Not in force")
 }

@@ -48,14 +48,13 @@ var refusalsByCode = map[string]refusal{
 	"route_not_found":           {"There is nothing at this address.", []string{"Compare it with the URL on the client's page: POST /api/v1/webhooks/CLIENT, without a slash at the end."}},
 	"run_not_found":             {"There is no such run, or it is another client's.", []string{"Runs are seen with the token of the client that made them, and are deleted after retention.runs."}},
 	"method_not_allowed":        {"The address exists, but not for this method.", []string{"Webhooks take POST. A redirect from http to https, or a missing slash in a proxy, often turns a POST into a GET."}},
-	"client_unusable":           {"The client's configuration has an error.", []string{"The client's page names it."}},
+	"client_unusable":           {"The token is right, but the client is not in force: its configuration has an error, or an agent that it may use has.", []string{"The client's page names it. Another token would change nothing."}},
 	"agent_unavailable":         {"The agent's configuration has an error, so that it cannot be used.", []string{"The agent's page and the log name it."}},
 	"command_unavailable":       {"The client's command has an error, so that it cannot be used.", []string{"The command's page and the log name it."}},
 	"gateway_full":              {"As many calls as this gateway takes at the same time were running.", []string{"Callers that honour Retry-After lose nothing. If it happens often, raise server.maxConcurrent or find out why answers take long."}},
 	"queue_full":                {"As many runs as may wait were waiting.", []string{"Look on the overview why runs take long. server.maxQueued says how many may wait."}},
 	"shutting_down":             {"The gateway was being stopped.", []string{"Callers that honour Retry-After reach it when it has started again."}},
 	"storage_unavailable":       {"The database did not take the call: it was full, locked or out of reach.", []string{"Look at the disk's free space and at the log."}},
-	"database_unavailable":      {"The database did not answer.", []string{"Look at the database and at the log."}},
 }
 
 // refusalsByStatus are for codes that have no words of their own.

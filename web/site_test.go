@@ -108,6 +108,15 @@ func (s *site) serve(options ...func(*web.Config)) {
 	if c.Desk.Secrets == nil {
 		c.Desk.Secrets = s.notes
 	}
+	lacking(&c.Desk.Providers)
+	lacking(&c.Desk.Agents)
+	lacking(&c.Desk.Flows)
+	lacking(&c.Desk.Commands)
+	lacking(&c.Desk.Clients)
+	lacking(&c.Desk.Endpoints)
+	if c.Desk.Settings == nil {
+		c.Desk.Settings = &records{}
+	}
 	var err error
 	s.web, err = web.NewWith(c, s.files)
 	require.NoError(s.t, err)
@@ -137,6 +146,17 @@ func (s *site) serve(options ...func(*web.Config)) {
 	s.t.Cleanup(listener.Close)
 	s.url = listener.URL
 }
+
+// lacking puts in a noun of which there is none.
+func lacking[T any](kept *web.Resource[T]) {
+	if *kept == nil {
+		*kept = none[T]{}
+	}
+}
+
+type none[T any] struct{ web.Resource[T] }
+
+func (none[T]) List(context.Context) ([]store.Record[T], error) { return nil, nil }
 
 // someAssets stand for those that `make assets` gets, so that pages don't change with them.
 func someAssets() fstest.MapFS {

@@ -118,6 +118,14 @@ func (p *adminPage) addMade(s *web.Setting) {
 	}
 }
 
+// Trouble says what is wrong with the configuration file since it was last in force.
+func (p *adminPage) Trouble() string {
+	if err := p.live.trouble.Load(); err != nil && *err != nil {
+		return (*err).Error()
+	}
+	return ""
+}
+
 // Export writes what is in force as beckon config export does.
 func (p *adminPage) Export(ctx context.Context, w io.Writer) error {
 	stored, err := p.live.database.resources(ctx)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -33,7 +34,8 @@ type live struct {
 	config  atomic.Pointer[config.Config] // of the last load
 	current atomic.Pointer[server.Catalog]
 
-	keepRuns       atomic.Int64 // retention.runs, in nanoseconds
+	trouble        atomic.Pointer[error] // what came of the last reload
+	keepRuns       atomic.Int64          // retention.runs, in nanoseconds
 	keepDeliveries atomic.Int64
 	mayGoTo        atomic.Pointer[[]netip.Prefix]                     // egress.allowPrivate
 	use            func(context.Context, []deliveries.Endpoint) error // puts endpoints in force
@@ -76,7 +78,7 @@ func (l *live) put(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	set, findings := clients.NewSet(declared(catalog, credentials), l.limits)
+	set, findings := clients.NewSet(append(declared(catalog, credentials), unusable(catalog, stored.Clients, credentials)...), l.limits)
 	for _, f := range append(catalog.Warnings, findings...) {
 		l.log.Warn("a resource is left out until it is mended", "section", f.Section, "id", f.ID, "error", f.Fields.Err())
 	}
@@ -89,7 +91,27 @@ func (l *live) put(ctx context.Context, c *config.Config) error {
 	l.mayGoTo.Store(&networks)
 	l.config.Store(c)
 	l.current.Store(&server.Catalog{Clients: set, Commands: commands.NewSet(catalog.Commands), Agents: catalog.Set})
-	return l.use(ctx, catalog.Endpoints)
+	return l.use(ctx, append(catalog.Endpoints, waiting(catalog, stored.Endpoints)...))
+}
+
+// unusable are the clients of the database that are not in force: who proves to be one is told so.
+func unusable(catalog *config.Catalog, stored []clients.Client, proofs map[string][]clients.Credential) (list []clients.Declared) {
+	for _, c := range stored {
+		if !slices.ContainsFunc(catalog.Clients, func(in clients.Client) bool { return in.ID == c.ID }) {
+			list = append(list, clients.Declared{Client: clients.Client{ID: c.ID, Since: c.Since}, Credentials: proofs[c.ID], Unusable: true})
+		}
+	}
+	return list
+}
+
+// waiting are the endpoints of the database that are not in force: what they take waits for them, as for one that is disabled.
+func waiting(catalog *config.Catalog, stored []deliveries.Endpoint) (list []deliveries.Endpoint) {
+	for _, e := range stored {
+		if !slices.ContainsFunc(catalog.Endpoints, func(in deliveries.Endpoint) bool { return in.ID == e.ID }) {
+			list = append(list, deliveries.Endpoint{ID: e.ID, URL: e.URL, Events: e.Events, Agents: e.Agents, Clients: e.Clients, Enabled: e.Enabled, Stopped: true})
+		}
+	}
+	return list
 }
 
 // reload reads the file again and puts it in force, whole or not at all. With a file that has mistakes, what has
@@ -105,6 +127,7 @@ func (l *live) reload(ctx context.Context) error {
 		err = l.load(ctx, c)
 	}
 	l.metrics.Reload(err == nil)
+	l.trouble.Store(&err)
 	if err == nil {
 		l.log.Info("configuration in force")
 	}
