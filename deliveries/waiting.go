@@ -37,13 +37,13 @@ func (s *Service) Waiting(ctx context.Context, ids []string) (map[string]int64, 
 }
 
 // FailedSince counts the deliveries that were made since a time and have failed for good, by endpoint; those to the webhooks
-// of calls are under the empty id.
+// of calls are under the empty id. A test that failed has nothing to tell anybody.
 func (s *Service) FailedSince(ctx context.Context, since time.Time) (map[string]int64, error) {
 	var rows []struct {
 		EndpointID *string
 		N          int64
 	}
-	err := s.Store.Read(ctx).Raw("SELECT endpoint_id, COUNT(*) AS n FROM deliveries WHERE status = 'FAILED' AND created_at >= ? GROUP BY endpoint_id", since.UnixMilli()).Scan(&rows).Error
+	err := s.Store.Read(ctx).Raw("SELECT endpoint_id, COUNT(*) AS n FROM deliveries WHERE status = 'FAILED' AND created_at >= ? AND type <> ? GROUP BY endpoint_id", since.UnixMilli(), EndpointTest).Scan(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("count the deliveries that have failed: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
 
 	"beckon/deliveries"
 	"beckon/events"
@@ -23,6 +24,10 @@ func TestFailedSince(t *testing.T) {
 			require.NoError(t, err)
 		}
 		failed, err := p.FailedSince(t.Context(), p.Now().Add(-time.Hour))
+		require.NoError(t, err)
+		require.Empty(t, failed)
+		require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return tx.Exec("UPDATE deliveries SET type = 'run.completed'").Error }))
+		failed, err = p.FailedSince(t.Context(), p.Now().Add(-time.Hour))
 		require.NoError(t, err)
 		require.Equal(t, map[string]int64{"ops": 2}, failed)
 		failed, err = p.FailedSince(t.Context(), p.Now().Add(time.Hour))

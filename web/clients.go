@@ -66,7 +66,7 @@ func (w *Web) showClients(c echo.Context) (any, error) {
 		list.Next = clientsPath + "?after=" + url.QueryEscape(rest[maxClients-1].Item.ID)
 	}
 	for _, record := range rest {
-		row := clientRow{listed: nounPages[clients.Client, clientForm]{path: clientsPath}.listed(record)}
+		row := clientRow{listed: nounPages[clients.Client, clientForm]{path: clientsPath, one: "client"}.listed(record)}
 		if row.Last, err = w.lastCallOf(ctx, record.Item.ID); err != nil {
 			return nil, err
 		}

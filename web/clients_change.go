@@ -102,6 +102,7 @@ func (w *Web) drawRefusal(c echo.Context, id string, typed *clientForm, wanted s
 	if !s.Outdated {
 		s.Errors = found
 	}
+	s.Errors = inFormOrder(s.One, s.Errors)
 	for i := range s.Errors {
 		s.Errors[i].Path = fieldOf(s.Errors[i].Path)
 	}

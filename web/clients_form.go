@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -35,6 +36,7 @@ type clientForm struct {
 	RateRequests, RatePer string
 	MaxConcurrent         string
 	webhookSecret         secret.String // never shown again
+	Retype                bool          // a secret was typed, and is not in the form any more
 }
 
 func newClientForm() clientForm { return clientForm{Kind: promptOfRequest, Enabled: true} }
@@ -75,10 +77,12 @@ func writeBytes(b units.Bytes) string {
 // readClientForm takes a form as it was sent.
 func readClientForm(sent url.Values) clientForm {
 	text := func(name string) string { return word(sent, name) }
-	return clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"),
+	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
 		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
 		MaxConcurrent: text("maxConcurrent"), webhookSecret: typedSecret(sent, "webhookSecret")}
+	f.Retype = f.webhookSecret != "" && f.webhookSecret != secret.Removed
+	return f
 }
 
 // unixLines undoes what browsers do to the lines of a text: HTML's forms end them with CR LF.
@@ -96,12 +100,31 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	f.readKind(&item, &wrong)
 	readInto(&wrong, "syncTimeout", f.SyncTimeout, &item.SyncTimeout)
 	readInto(&wrong, "maxBodyBytes", f.MaxBodyBytes, &item.MaxBodyBytes)
-	item.MaxConcurrent = readCount(&wrong, "maxConcurrent", f.MaxConcurrent)
-	if f.RateRequests != "" || f.RatePer != "" {
-		item.RateLimit = &clients.RateLimit{Requests: readCount(&wrong, "rateLimit", f.RateRequests)}
-		readInto(&wrong, "rateLimit", f.RatePer, &item.RateLimit.Per)
-	}
+	item.MaxConcurrent = readCount(&wrong, "maxConcurrent", f.MaxConcurrent, 0)
+	item.RateLimit = f.rateLimit(&wrong)
 	return item, wrong
+}
+
+// rateLimit is said to be wrong in the words of its two inputs.
+func (f clientForm) rateLimit(wrong *problem.Fields) *clients.RateLimit {
+	if f.RateRequests == "" && f.RatePer == "" {
+		return nil
+	}
+	if f.RateRequests == "" || f.RatePer == "" {
+		wrong.Add("rateLimit", "needs both: how many calls, and in which time (such as 1m)")
+		return nil
+	}
+	var of problem.Fields
+	limit := &clients.RateLimit{Requests: readCount(&of, "calls", f.RateRequests, 1)}
+	for _, e := range of {
+		wrong.Add("rateLimit", "%s %s", e.Path, e.Message)
+	}
+	had := len(*wrong)
+	readInto(wrong, "rateLimit", f.RatePer, &limit.Per)
+	if limit.Per <= 0 && len(*wrong) == had {
+		wrong.Add("rateLimit", "the time must be longer than 0, such as 1m")
+	}
+	return limit
 }
 
 func (f clientForm) readKind(item *clients.Client, wrong *problem.Fields) {
@@ -152,13 +175,17 @@ func readInto(wrong *problem.Fields, path, text string, into interface{ Unmarsha
 	}
 }
 
-func readCount(wrong *problem.Fields, path, text string) int {
+// readCount reads how many of something there are to be, unless nothing is typed.
+func readCount(wrong *problem.Fields, path, text string, least int) int {
 	if text == "" {
 		return 0
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 {
-		wrong.Add(path, "%q is not a whole number", text)
+	switch {
+	case errors.Is(err, strconv.ErrRange) && n > 0:
+		wrong.Add(path, "is too large a number")
+	case err != nil || n < least:
+		wrong.Add(path, "must be a whole number, %d or more", least)
 	}
 	return n
 }

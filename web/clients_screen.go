@@ -68,7 +68,7 @@ func (s clientScreen) Unlimited() bool {
 			return false
 		}
 	}
-	return s.Form.RateRequests+s.Form.RatePer+s.Says("rateLimit") == "" && !s.Form.CancelOnDisconnect
+	return !s.Form.Retype && s.Form.RateRequests+s.Form.RatePer+s.Says("rateLimit") == "" && !s.Form.CancelOnDisconnect
 }
 
 // screenOf shows a client as it is saved, or a new one when id is empty.

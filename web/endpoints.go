@@ -137,8 +137,7 @@ const (
 func stateOf(record store.Record[deliveries.Endpoint], h deliveries.Health) endpointState {
 	switch {
 	case len(record.Warnings) > 0:
-		first := record.Warnings[0]
-		return endpointState{Word: "not in force", Class: stateBad, Why: strings.TrimPrefix(first.Path+": "+first.Message, ": ")}
+		return endpointState{Word: "not in force", Class: stateBad, Why: said("endpoint", record.Warnings[0])}
 	case !h.DisabledAt.IsZero():
 		return endpointState{Word: "disabled", Class: stateBad, Why: disabledBecause(h.DisabledReason), Since: h.DisabledAt, Disabled: true}
 	case !record.Item.IsEnabled():

@@ -107,7 +107,7 @@ func (w *Web) refuseEndpoint(c echo.Context, to page, s endpointScreen, refusal 
 	if status == 0 {
 		return refusal
 	}
-	s.Errors = s.Form.whereTyped(shortPaths(found))
+	s.Errors = inFormOrder(s.One, s.Form.whereTyped(shortPaths(s.Form.ofOthers(found))))
 	ctx := c.Request().Context()
 	if problem.Is(refusal, problem.Outdated) {
 		record, err := w.Desk.Endpoints.Get(ctx, s.ID)

@@ -129,7 +129,7 @@ func (f endpointForm) endpoint(have deliveries.Endpoint) (e deliveries.Endpoint,
 	if e.Timeout == units.Duration(deliveries.DefaultTimeout) {
 		e.Timeout = 0
 	}
-	e.RateLimit = readCount(&wrong, "rateLimit", f.RateLimit)
+	e.RateLimit = readCount(&wrong, "rateLimit", f.RateLimit, 0)
 	return e, wrong
 }
 
@@ -199,6 +199,18 @@ func (f endpointForm) whereTyped(found problem.Fields) problem.Fields {
 		}
 	}
 	return found
+}
+
+// ofOthers puts what is wrong with an event that was typed to the field where it was: those that are ticked come first.
+func (f endpointForm) ofOthers(found problem.Fields) problem.Fields {
+	list := slices.Clone(found)
+	for i := range list {
+		var n int
+		if _, err := fmt.Sscanf(list[i].Path, "events[%d]", &n); err == nil && n >= len(f.Events) {
+			list[i].Path = fmt.Sprintf("otherEvents[%d]", n-len(f.Events))
+		}
+	}
+	return list
 }
 
 // shortPaths turns paths into the fields of the form, and keeps what they said in the message: "headers.X-Env", "retry[1]".

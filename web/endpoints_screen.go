@@ -20,9 +20,9 @@ type endpointScreen struct {
 	State      endpointState
 	Waiting    int64 // deliveries
 	Secret     shownSecret
-	Overlap    time.Time // until then the secret before this one signs as well; zero when there is none
-	PublicKey  string    // what verifies its deliveries; empty where that is the secret
-	KeysURL    string    // where the public keys are
+	Overlaps   []time.Time // until then the secrets before this one sign as well, the last of them first
+	PublicKey  string      // what verifies its deliveries; empty where that is the secret
+	KeysURL    string      // where the public keys are
 	Recent     []deliveryRow
 	AgentHint  string
 	ClientHint string
@@ -49,7 +49,9 @@ func (s endpointScreen) Deliveries() string { return filtered(deliveriesPath, "e
 func (s endpointScreen) Wrong(path string) string { return s.field("", path, "", "", "").Wrong }
 
 // SecretsLost reports whether secrets were typed that have to be typed again.
-func (s endpointScreen) SecretsLost() bool { return s.Form.typedSecrets && len(s.Errors) > 0 }
+func (s endpointScreen) SecretsLost() bool {
+	return s.Form.typedSecrets && (len(s.Errors) > 0 || s.Outdated)
+}
 
 const (
 	recentDeliveries = 5
@@ -113,8 +115,10 @@ func (w *Web) endpointScreenOf(ctx context.Context, id string) (s endpointScreen
 	}
 	s.Waiting = waiting[id]
 	now := w.Now()
-	if until := e.OverlapUntil(); now.Before(until) {
-		s.Overlap = until
+	for _, old := range e.Retired {
+		if now.Before(old.Until) {
+			s.Overlaps = append(s.Overlaps, old.Until)
+		}
 	}
 	s.Since = now.Add(-24 * time.Hour).UTC().Format(inputTime)
 	if since := s.State.Since; !since.IsZero() {
@@ -165,7 +169,7 @@ func sampleEndpoint() endpointScreen {
 	e := deliveries.Endpoint{ID: "ops", URL: "https://example.com", Signature: string(signature.Ed25519), Format: `{"text": {{json .type}}}`, Events: []string{"run.failed", "mine"}}
 	s := endpointScreen{nounForm: nounForm[endpointForm]{Path: endpointsPath, One: "endpoint", ID: "ops", Version: 1, Form: endpointFormOf(e), Notice: "Done.",
 		Warnings: problem.Fields{{Message: "is broken"}}, Errors: problem.Fields{{Path: "url", Message: "is wrong"}, {Path: "retry", Message: "is wrong"}, {Path: "events", Message: "is wrong"}, {Path: "headers", Message: "is wrong"}, {Path: "format", Message: "is wrong"}, {Path: "signature", Message: "is wrong"}}},
-		State: endpointState{"disabled", stateBad, "Why.", time.Unix(0, 0), true, false}, Waiting: 1, Secret: shownSecret{"whsec_x", true, true}, Overlap: time.Unix(0, 0),
+		State: endpointState{"disabled", stateBad, "Why.", time.Unix(0, 0), true, false}, Waiting: 1, Secret: shownSecret{"whsec_x", true, true}, Overlaps: []time.Time{time.Unix(60, 0), time.Unix(0, 0)},
 		PublicKey: "whpk_x", KeysURL: "/.well-known/webhook-keys.json", Recent: []deliveryRow{sampleDeliveryRow()}, AgentHint: "All.", ClientHint: "All.", Since: "2026-02-18T00:00"}
 	s.Form.Headers, s.Form.typedSecrets = []headerInput{{Name: "X-Env", Kept: true}}, true
 	return s

@@ -30,7 +30,7 @@ func (w *Web) flowPages() []page {
 	}
 	text := nounPages[agents.Flow, flowText]{
 		web: w, path: form.path, title: form.title, one: form.one, template: "flow-yaml", suffix: "/yaml",
-		resource: form.resource, blank: w.sampleFlow, form: w.flowTextOf, read: w.readFlowText, explain: w.explainFlow, sample: sample,
+		resource: form.resource, blank: w.sampleFlow, form: w.flowTextOf, read: w.readFlowText, explain: w.explainFlow, act: sayMistakes, sample: sample,
 	}
 	form.instead, text.instead = w.toText(text), w.toForm(form)
 	return append(form.pages(), text.formPages()...)

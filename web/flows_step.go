@@ -48,7 +48,7 @@ func (f stepForm) step(wrong *problem.Fields) agents.Step {
 	case agents.StepAgent:
 		s.AgentID, s.Prompt, s.OutputKey, s.ResponseAgent, s.Events = f.AgentID, f.Prompt, f.OutputKey, f.ResponseAgent, f.Events
 	case agents.StepLoop:
-		s.MaxIterations, s.Until = readCount(wrong, f.Path+".maxIterations", f.MaxIterations), f.Until
+		s.MaxIterations, s.Until = readCount(wrong, f.Path+".maxIterations", f.MaxIterations, 1), f.Until
 	}
 	for _, child := range f.Steps {
 		s.Steps = append(s.Steps, child.step(wrong))

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -82,6 +84,18 @@ func (w *Web) explainFlow(f *nounForm[flowText]) {
 	f.Errors = f.Form.mistaken(mistakes)
 }
 
+// sayMistakes sums up why a text can neither be drawn nor go over to the form.
+func sayMistakes(_ context.Context, do string, f *nounForm[flowText], _, _ agents.Flow) error {
+	if len(f.Form.Mistakes) == 0 {
+		return nil
+	}
+	f.Errors, f.Refused = f.Form.mistaken(f.Form.Mistakes), "drawn"
+	if do == "form" {
+		f.Refused = "shown as a form"
+	}
+	return nil
+}
+
 func (w *Web) lineOf(text, path string) int {
 	if w.Desk.FlowYAML.Line == nil {
 		return 0
@@ -91,6 +105,7 @@ func (w *Web) lineOf(text, path string) int {
 
 // mistaken shows mistakes in their lines, and returns them for the summary.
 func (t *flowText) mistaken(mistakes []Mistake) (summary problem.Fields) {
+	slices.SortStableFunc(mistakes, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
 	t.Mistakes, t.Lines = mistakes, nil
 	wrong := map[int][]string{}
 	for _, m := range mistakes {

@@ -14,6 +14,7 @@ func functions(files assets) template.FuncMap {
 	return template.FuncMap{
 		"asset":    files.url,
 		"number":   number,
+		"models":   countModels,
 		"duration": duration,
 		"clock":    clock,
 		"stamp":    stamp,
@@ -34,6 +35,14 @@ func number(n int64) string {
 		digits = digits[:len(digits)-3]
 	}
 	return sign + strings.Join(append([]string{digits}, groups...), ",")
+}
+
+// countModels says "1 model" or "2 models".
+func countModels(names []string) string {
+	if len(names) == 1 {
+		return "1 model"
+	}
+	return number(int64(len(names))) + " models"
 }
 
 // percent doesn't round to 100 % what isn't.

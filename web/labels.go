@@ -6,15 +6,22 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"beckon/internal/problem"
 )
+
+// labelled is a field and what is called beside it.
+type labelled struct{ path, label string }
 
 // Label is what a field is called beside it, by the path that its mistakes have: "How long a call waits for its answer"
 // for "syncTimeout". A path that no field has is its own label.
-func (f nounForm[F]) Label(path string) string {
-	if label := stepLabel(path); f.One == "flow" && label != "" {
+func (f nounForm[F]) Label(path string) string { return labelOf(f.One, path) }
+
+func labelOf(one, path string) string {
+	if label := stepLabel(path); one == "flow" && label != "" {
 		return label
 	}
-	labels := labelsOf(f.One)
+	labels := labelsOf(one)
 	if label := labels[path]; label != "" {
 		return label
 	}
@@ -26,26 +33,48 @@ func (f nounForm[F]) Label(path string) string {
 	return label
 }
 
+// said is what is wrong with a field, where only one line is for it.
+func said(one string, wrong problem.Field) string {
+	if wrong.Path == "" {
+		return wrong.Message
+	}
+	return labelOf(one, wrong.Path) + ": " + wrong.Message
+}
+
 // labelsOf are those of the fields of one noun. A test compares them with the pages.
 func labelsOf(one string) map[string]string {
-	labels := map[string]map[string]string{
-		"provider": {"type": "Type", "url": "URL", "apiKey": "API key", "headers": "Headers", "timeout": "Time for one attempt", "maxRetries": "Attempts after the first",
-			"template": "Template"},
-		"agent": {"provider": "Provider", "model": "Model", "systemPrompt": "Instructions", "temperature": "Temperature", "maxTokens": "Most tokens of an answer",
-			"timeout": "Time", "outputKey": "Name of its output", "events": "Names of its events"},
-		"command": {"description": "What it is for", "prompt": "Prompt", "agentId": "Agent or flow"},
-		"flow":    {"timeout": "Time", "events": "Names of its events", "yaml": "The flow"},
-		"client": {"kind": "Where the prompt comes from", "template": "Template", "commandId": "Command", "allowedAgents": "Which agents and flows may answer",
-			"syncTimeout": "How long a call waits for its answer", "maxBodyBytes": "Largest request", "maxConcurrent": "Calls at the same time",
-			"rateLimit": "Rate limit", "webhookSecret": "Secret for callbacks"},
-		"endpoint": {"url": "URL", "events": "Events", "agents": "Agents and flows", "clients": "Clients", "format": "What an event looks like",
-			"template": "Template", "headers": "Headers", "signature": "Signature", "vendor": "Vendor", "secret": "Secret", "retry": "When to try again", "waits": "My own waits",
-			"timeout": "Time for an answer", "rateLimit": "Most attempts in a second", "since": "Everything that was made since"},
-	}[one]
-	if labels != nil {
-		labels["id"], labels["name"] = "Id", "Name"
+	labels := map[string]string{}
+	for _, f := range fieldsOf(one) {
+		labels[f.path] = f.label
 	}
 	return labels
+}
+
+// fieldsOf are those of one noun that can be wrong, in the order of its form.
+func fieldsOf(one string) []labelled {
+	identity := []labelled{{"id", "Id"}, {"name", "Name"}}
+	switch one {
+	case "provider":
+		return append(identity, []labelled{{"type", "Type"}, {"url", "URL"}, {"apiKey", "API key"}, {"headers", "Headers"}, {"timeout", "Time for one attempt"},
+			{"maxRetries", "Attempts after the first"}, {"template", "Template"}}...)
+	case "agent":
+		return append(identity, []labelled{{"provider", "Provider"}, {"model", "Model"}, {"systemPrompt", "Instructions"}, {"temperature", "Temperature"},
+			{"maxTokens", "Most tokens of an answer"}, {"timeout", "Time"}, {"outputKey", "Name of its output"}, {"events", "Names of its events"}}...)
+	case "command":
+		return append(identity, []labelled{{"description", "What it is for"}, {"prompt", "Prompt"}, {"agentId", "Agent or flow"}}...)
+	case "flow":
+		return append(identity, []labelled{{"timeout", "Time"}, {"events", "Names of its events"}, {"yaml", "The flow"}}...)
+	case "client":
+		return append(identity, []labelled{{"kind", "Where the prompt comes from"}, {"template", "Template"}, {"commandId", "Command"},
+			{"allowedAgents", "Which agents and flows may answer"}, {"syncTimeout", "How long a call waits for its answer"}, {"maxBodyBytes", "Largest request"},
+			{"maxConcurrent", "Calls at the same time"}, {"rateLimit", "Rate limit"}, {"webhookSecret", "Secret for callbacks"}}...)
+	case "endpoint":
+		return append(identity, []labelled{{"url", "URL"}, {"events", "Events"}, {"otherEvents", "Other events"}, {"agents", "Agents and flows"}, {"clients", "Clients"},
+			{"format", "What an event looks like"}, {"template", "Template"}, {"headers", "Headers"}, {"signature", "Signature"}, {"vendor", "Vendor"}, {"secret", "Secret"},
+			{"retry", "When to try again"}, {"waits", "My own waits"}, {"timeout", "Time for an answer"}, {"rateLimit", "Most attempts in a second"},
+			{"since", "Everything that was made since"}}...)
+	}
+	return nil
 }
 
 var (

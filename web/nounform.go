@@ -110,7 +110,7 @@ func (f nounForm[F]) field(kind, path, label, value, help string) field {
 
 // aboutSaved puts in what is kept of the resource.
 func aboutSaved[F any, T interface{ Key() string }](f *nounForm[F], record store.Record[T]) {
-	f.ID, f.Version, f.Managed, f.Warnings = record.Item.Key(), record.Version, isDeclared(record.Origin), record.Warnings
+	f.ID, f.Version, f.Managed, f.Warnings = record.Item.Key(), record.Version, isDeclared(record.Origin), inFormOrder(f.One, record.Warnings)
 }
 
 // versionIn is the one that a form was made from. What is none belongs to nothing, so that nothing is overwritten by

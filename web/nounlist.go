@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -58,8 +57,7 @@ func (p nounPages[T, F]) listed(record store.Record[T]) listed[T] {
 		row.Note = p.note(record.Item)
 	}
 	if len(record.Warnings) > 0 {
-		first := record.Warnings[0]
-		row.Why = strings.TrimPrefix(first.Path+": "+first.Message, ": ")
+		row.Why = said(p.one, record.Warnings[0])
 	}
 	return row
 }

@@ -198,7 +198,7 @@ func (p nounPages[T, F]) refused(c echo.Context, to page, f nounForm[F], err err
 	if status == 0 {
 		return err
 	}
-	f.Errors = found
+	f.Errors = inFormOrder(p.one, found)
 	ctx := c.Request().Context()
 	if problem.Is(err, problem.Outdated) {
 		record, err := p.kept().Get(ctx, f.ID)

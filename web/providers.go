@@ -81,7 +81,7 @@ func readProvider(sent url.Values, have agents.Provider) (providerForm, agents.P
 		f.Retype = true
 	}
 	if f.MaxRetries != "" {
-		n := readCount(&wrong, "maxRetries", f.MaxRetries)
+		n := readCount(&wrong, "maxRetries", f.MaxRetries, 0)
 		p.MaxRetries = &n
 	}
 	readHeaderLines(sent, have, &f, &p, &wrong)

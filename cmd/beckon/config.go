@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"beckon/internal/config"
+	"beckon/internal/problem"
 )
 
 type configCommand struct {
@@ -21,7 +22,7 @@ type configCommand struct {
 
 type checkCommand struct {
 	configFlag
-	Database bool `help:"Let the file refer to resources that are in the database."`
+	Database bool `help:"Look at the database too: the file may refer to what is in it, and what is wrong with that is told."`
 	JSON     bool `help:"Print JSON."`
 }
 
@@ -39,13 +40,35 @@ func (k checkCommand) Run(std streams) error {
 	}
 	err = config.Check(path, os.LookupEnv, factories(slog.New(slog.DiscardHandler)), stored)
 	mistakes, _ := errors.AsType[*config.Error](err)
+	var warnings []problem.Finding
+	if err == nil {
+		if warnings, err = k.warnings(stored); err != nil {
+			return err
+		}
+	}
 	switch {
 	case k.JSON && (err == nil || mistakes != nil):
-		return printMistakes(std, mistakes)
+		return printMistakes(std, mistakes, warnings)
 	case err == nil:
 		_, err = fmt.Fprintf(std.out, "%s is good\n", cmp.Or(path, "the configuration without a file"))
+		for _, w := range warnings {
+			std.notice(fmt.Sprintf("the database's %s %q is not in force: %v", strings.TrimSuffix(w.Section, "s"), w.ID, w.Fields.Err()))
+		}
 	}
 	return err
+}
+
+// warnings are what is wrong with what the database has.
+func (k checkCommand) warnings(stored config.Resources) ([]problem.Finding, error) {
+	c, err := k.load()
+	if err != nil {
+		return nil, err
+	}
+	catalog, err := buildCatalog(c, stored)
+	if err != nil {
+		return nil, err
+	}
+	return catalog.Warnings, nil
 }
 
 func (k checkCommand) stored() (config.Resources, error) {
@@ -56,12 +79,15 @@ func (k checkCommand) stored() (config.Resources, error) {
 	return storedResources(c)
 }
 
-func printMistakes(std streams, found *config.Error) error {
-	list := []config.Mistake{}
+func printMistakes(std streams, found *config.Error, warnings []problem.Finding) error {
+	list, notInForce := []config.Mistake{}, []map[string]any{}
+	for _, w := range warnings {
+		notInForce = append(notInForce, map[string]any{"section": w.Section, "id": w.ID, "errors": w.Fields})
+	}
 	if found != nil {
 		list = found.Mistakes
 	}
-	if err := json.NewEncoder(std.out).Encode(map[string]any{"ok": found == nil, "mistakes": list}); err != nil {
+	if err := json.NewEncoder(std.out).Encode(map[string]any{"ok": found == nil, "mistakes": list, "warnings": notInForce}); err != nil {
 		return err
 	}
 	if found != nil {

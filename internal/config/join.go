@@ -49,7 +49,7 @@ func lostIn(v reflect.Value, path string) (found problem.Fields) {
 	switch {
 	case v.Type() == secretType:
 		if v.Interface() == secret.Lost {
-			found.Add(path, "was sealed with another secrets key: restore that key (server.secretsKey, or the file secrets.key beside the database), or give the secret again")
+			found.Add(path, "does not open: the secrets key (server.secretsKey, or the file secrets.key beside the database) is missing, or is not the one that sealed it. Restore it, or give the secret again")
 		}
 	case v.Kind() == reflect.Map && v.Type().Elem() == secretType:
 		for _, name := range slices.SortedFunc(slices.Values(v.MapKeys()), func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) }) {

@@ -215,7 +215,7 @@ func (r *Resources[T]) encode(item T) (string, error) {
 	})
 	spec, err := json.Marshal(item, json.WithMarshalers(seal))
 	if unsealed != nil {
-		return "", problem.New(problem.Unavailable, "secrets_unavailable", "Secrets cannot be kept: there is no key to seal them with. The log says why.").Because(unsealed)
+		return "", problem.New(problem.Unavailable, "secrets_unavailable", "Secrets cannot be kept: there is no key to seal them with. Put one into secrets.key beside the database, or set server.secretsKey, and start again; the log says more.").Because(unsealed)
 	}
 	if err != nil {
 		return "", fmt.Errorf("encode %s: %w", r.place(item.Key()), err)
