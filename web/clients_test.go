@@ -196,9 +196,14 @@ func TestFormsThatAreWrongKeepWhatWasTyped(t *testing.T) {
 		"wait":          {[]string{"syncTimeout", "soon"}, "syncTimeout", "is not a duration"},
 		"long wait":     {[]string{"syncTimeout", "48h"}, "syncTimeout", "at most"},
 		"size":          {[]string{"maxBodyBytes", "much"}, "maxBodyBytes", "is not a size"},
-		"count":         {[]string{"maxConcurrent", "-1"}, "maxConcurrent", "whole number"},
-		"half a rate":   {[]string{"rateRequests", "5"}, "rateLimit", "needs requests"},
-		"secret":        {[]string{"webhookSecret", "hunter2"}, "webhookSecret", ""},
+		"count":         {[]string{"maxConcurrent", "-1"}, "maxConcurrent", "must be a whole number, 0 or more"},
+		"large count":   {[]string{"maxConcurrent", "99999999999999999999"}, "maxConcurrent", "is too large a number"},
+		"half a rate":   {[]string{"rateRequests", "5"}, "rateLimit", "needs both: how many calls, and in which time"},
+		"the other":     {[]string{"ratePer", "1m"}, "rateLimit", "needs both: how many calls, and in which time"},
+		"no calls":      {[]string{"rateRequests", "0", "ratePer", "1m"}, "rateLimit", "calls must be a whole number, 1 or more"},
+		"no time":       {[]string{"rateRequests", "5", "ratePer", "0s"}, "rateLimit", "the time must be longer than 0"},
+		"secret":        {[]string{"webhookSecret", "hunter2"}, "webhookSecret", "type them again before you save"},
+		"besides":       {[]string{"webhookSecret", "whsec_c2VjcmV0LW9mLXRoZS1maWxlLW9mLTMyLWJ5dGVz", "syncTimeout", "soon"}, "syncTimeout", "type them again before you save"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			form := filled(append([]string{"id", "fresh", "name", "Typed <here>"}, row.changes...)...)

@@ -186,6 +186,22 @@ func TestWhatTheFormKeeps(t *testing.T) {
 	require.Equal(t, deliveries.Endpoint{ID: "ops", URL: "https://203.0.113.7/hook", Signature: "hmac-sha256-hex", Headers: map[string]secret.String{"X-Env": "prod-value", "X-New": "new"}}, e)
 }
 
+// Each of the secrets before the newest signs for a time of its own.
+func TestTheSecretsBeforeThisOne(t *testing.T) {
+	r := newTraffic(t)
+	r.endpoint(deliveries.Endpoint{ID: "ops", URL: "https://203.0.113.7/hook"})
+	require.NotContains(t, r.get("/admin/endpoints/ops").body, "before this one")
+	require.Contains(t, r.post("/admin/endpoints/ops/secret", nil).body, "<dt>Secret before this one</dt><dd>signs too until <time")
+	page := r.post("/admin/endpoints/ops/secret", nil).body
+	require.Regexp(t, `<dt>Secrets before this one</dt><dd>the last one signs too until <time[^\n]*<br>one before it signs too until <time`, page)
+	e, _ := r.kept("ops")
+	require.Len(t, e.Retired, 2)
+	for _, old := range e.Retired {
+		require.Contains(t, page, old.Until.UTC().Format("2006-01-02 15:04:05 UTC"))
+		require.NotContains(t, html.UnescapeString(page), old.Secret.Reveal())
+	}
+}
+
 func TestAnEndpointsFormSaysWhatIsWrong(t *testing.T) {
 	r := newTraffic(t)
 	r.endpoint(deliveries.Endpoint{ID: "taken", URL: "https://203.0.113.7/hook"})
@@ -202,7 +218,8 @@ func TestAnEndpointsFormSaysWhatIsWrong(t *testing.T) {
 		"a private URL":       {[]string{"url", "http://10.0.0.1/"}, "url", ""},
 		"an unknown agent":    {[]string{"agents", "triage, gone"}, "agents", "gone"},
 		"an unknown client":   {[]string{"clients", "gone"}, "clients", "gone"},
-		"an event's bad name": {[]string{"otherEvents", "A B!"}, "events", ""},
+		"an event's bad name": {[]string{"otherEvents", "A B!"}, "otherEvents", "number 1: "},
+		"one of two":          {[]string{"events", "run.failed|node.failed", "otherEvents", "run.queued, B!"}, "otherEvents", "number 2: "},
 		"an unknown format":   {[]string{"format", "xml"}, "format", "must be run, payload"},
 		"an empty template":   {[]string{"format", "template"}, "template", "has no {{…}}"},
 		"a broken template":   {[]string{"format", "template", "template", "{{.x"}, "template", ""},
@@ -240,7 +257,7 @@ func TestAnEndpointsFormSaysWhatIsWrong(t *testing.T) {
 				require.Contains(t, got.body, ` id="field-`+row.field+`"`, "the summary leads to the field")
 			}
 			if strings.Contains(strings.Join(row.changes, " "), "secret") {
-				require.Contains(t, got.body, "type them once more")
+				require.Contains(t, got.body, "type them again before you save")
 			}
 		})
 	}

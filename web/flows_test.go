@@ -145,6 +145,24 @@ func TestALargeFlowIsNoForm(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, n.typed("/admin/flows/large/yaml").StatusCode)
 }
 
+// The flow as a whole has nothing to go on with; what a file says of that is kept.
+func TestTheFormOfTheWholeFlow(t *testing.T) {
+	n := newNouns(t)
+	n.fill()
+	const path = "/admin/flows/incident"
+	page := n.get(path).body
+	require.NotContains(t, page, "root.onError")
+	require.Contains(t, page, `id="field-root.steps[0].onError"`)
+	require.Contains(t, page, "<legend>Names of its events</legend>")
+	lenient := n.flow("incident")
+	lenient.Root.OnError = "continue"
+	_, err := n.editor.Flows.Update(t.Context(), "mia", lenient, 0)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusSeeOther, n.typed(path, "name", "Renamed").StatusCode)
+	lenient.Name = "Renamed"
+	require.Equal(t, lenient, n.flow("incident"))
+}
+
 func TestAFlowAsYAML(t *testing.T) {
 	n := newNouns(t)
 	n.fill()
@@ -189,7 +207,7 @@ func TestMistakesInYAMLAreAtTheirLines(t *testing.T) {
 		"nothing at all": {"", 0, "there is nothing here"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, do := range []string{"", "preview"} {
+			for _, do := range []string{"", "preview", "form"} {
 				got := n.typed("/admin/flows/incident/yaml", "yaml", row.text, "do", do)
 				if do == "" {
 					require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode)
@@ -197,6 +215,8 @@ func TestMistakesInYAMLAreAtTheirLines(t *testing.T) {
 					require.Contains(t, got.body, `<a href="#field-yaml">`)
 				} else if strings.HasPrefix(name, "no such") || strings.HasPrefix(name, "bad") {
 					continue // what only the rest of the configuration knows is found when it is saved
+				} else {
+					require.Contains(t, got.body, map[string]string{"preview": "This could not be drawn.", "form": "This could not be shown as a form."}[do]+" Nothing has been changed.")
 				}
 				require.Contains(t, got.body, row.says)
 				require.NotContains(t, got.body, "<script>:")

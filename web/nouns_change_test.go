@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -105,7 +106,8 @@ func TestFormsWithMistakes(t *testing.T) {
 		{"/admin/agents/writer", []string{"temperature", "hot", "outputKey", "typed"}, "temperature", "must be a number from 0 to 2", 422},
 		{"/admin/agents/writer", []string{"temperature", "NaN", "outputKey", "typed"}, "temperature", "must be a number from 0 to 2", 422},
 		{"/admin/agents/writer", []string{"temperature", "3", "outputKey", "typed"}, "temperature", "must be between 0 and 2", 422},
-		{"/admin/agents/writer", []string{"maxTokens", "1.5", "outputKey", "typed"}, "maxTokens", "not a whole number", 422},
+		{"/admin/agents/writer", []string{"maxTokens", "1.5", "outputKey", "typed"}, "maxTokens", "must be a whole number, 0 or more", 422},
+		{"/admin/agents/writer", []string{"maxTokens", "-5", "outputKey", "typed"}, "maxTokens", "must be a whole number, 0 or more", 422},
 		{"/admin/agents/writer", []string{"timeout", "soon", "outputKey", "typed"}, "timeout", "not a duration", 422},
 		{"/admin/agents/writer", []string{"events.run.failed", "NO", "outputKey", "typed"}, "events.run.failed", "must be lower-case words", 422},
 		{"/admin/agents/new", []string{"id", "incident", "provider", "filed", "outputKey", "typed"}, "id", "already the id of a flow", 422},
@@ -115,6 +117,7 @@ func TestFormsWithMistakes(t *testing.T) {
 		{"/admin/flows/new", []string{"id", "typed"}, "root.steps[0].agentId", "is required in a step", 422},
 		{"/admin/flows/incident", []string{"root.steps[1].until", "typed(("}, "root.steps[1].until", "is not a CEL expression", 422},
 		{"/admin/flows/incident", []string{"root.steps[1].maxIterations", "", "name", "typed"}, "root.steps[1].maxIterations", "must be between 1 and", 422},
+		{"/admin/flows/incident", []string{"root.steps[1].maxIterations", "0", "name", "typed"}, "root.steps[1].maxIterations", "must be a whole number, 1 or more", 422},
 		{"/admin/flows/incident", []string{"root.steps[1].steps[0].agentId", "incident", "name", "typed"}, "root.steps[1].steps[0].agentId", "makes a cycle", 422},
 		{"/admin/flows/incident", []string{"root.type", "agent", "name", "typed"}, "root.agentId", "is required in a step", 422},
 	} {
@@ -133,6 +136,32 @@ func TestFormsWithMistakes(t *testing.T) {
 	list, err := n.editor.Flows.Get(context.Background(), "incident")
 	require.NoError(t, err)
 	require.EqualValues(t, 1, list.Version)
+}
+
+// A summary of mistakes goes down the form.
+func TestMistakesStandAsTheFieldsDo(t *testing.T) {
+	n := newNouns(t)
+	n.fill()
+	for _, row := range []struct {
+		path  string
+		typed []string
+		want  []string
+	}{
+		{"/admin/providers/new", []string{"id", "Bad id", "url", "ftp://x", "headerName", "X-A", "timeout", "soon", "maxRetries", "-1"},
+			[]string{"id", "url", "headers.X-A", "timeout", "maxRetries"}},
+		{"/admin/flows/incident", []string{"timeout", "soon", "root.steps[0].steps[1].agentId", "nobody", "root.steps[1].maxIterations", "many", "root.steps[1].steps[0].agentId", ""},
+			[]string{"timeout", "root.steps[0].steps[1].agentId", "root.steps[1].maxIterations", "root.steps[1].steps[0].agentId"}},
+	} {
+		got := n.typed(row.path, row.typed...)
+		require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode)
+		var paths []string
+		for _, m := range regexp.MustCompile(`<li><a href="#field-([^"]*)">`).FindAllStringSubmatch(got.body, -1) {
+			path, err := url.PathUnescape(m[1])
+			require.NoError(t, err)
+			paths = append(paths, path)
+		}
+		require.Equal(t, row.want, paths)
+	}
 }
 
 func TestSomebodyElseWasFaster(t *testing.T) {
@@ -184,7 +213,7 @@ func TestWhatIsNotInForce(t *testing.T) {
 	require.NoError(t, n.store.Write(context.Background(), func(tx *gorm.DB) error {
 		return tx.Exec(`UPDATE resources SET spec = replace(spec, 'GOOD_API_KEY', 'MISSING_API_KEY')`).Error
 	}))
-	require.Contains(t, n.get("/admin/providers").body, "<strong>not in force</strong>: apiKey: the variable MISSING_API_KEY is not set")
+	require.Contains(t, n.get("/admin/providers").body, "<strong>not in force</strong>: API key: the variable MISSING_API_KEY is not set")
 	require.Contains(t, n.get("/admin/providers/p").body, "This is saved, and not in force:")
 	require.Contains(t, n.get("/admin/providers/p").body, `value="${MISSING_API_KEY}"`, "the name of a variable is no secret")
 }

@@ -9,5 +9,8 @@ func FlowLabel(path string) string { return nounForm[flowForm]{One: "flow"}.Labe
 // LabelsOf are those of the fields of a noun.
 var LabelsOf = labelsOf
 
+// CountModels says how many models there are.
+var CountModels = countModels
+
 // MaxFormSteps is how many steps a form can have.
 const MaxFormSteps = maxFormSteps

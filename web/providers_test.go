@@ -12,6 +12,7 @@ import (
 	"beckon/agents"
 	"beckon/internal/secret"
 	"beckon/internal/store"
+	"beckon/web"
 )
 
 func auditQuery() store.AuditQuery { return store.AuditQuery{Limit: 100} }
@@ -121,4 +122,10 @@ func TestModelsForAnAgent(t *testing.T) {
 	require.Contains(t, n.typed("/admin/agents/new", "do", "models", "provider", "").body, "Choose a provider first.")
 	require.Contains(t, n.typed("/admin/agents/new", "do", "models", "provider", "nobody").body, "There is no provider")
 	require.Contains(t, n.get("/admin/agents/new?provider=acme").body, `<option selected>acme</option>`)
+}
+
+func TestModelsAreCounted(t *testing.T) {
+	for n, want := range []string{"0 models", "1 model", "2 models"} {
+		require.Equal(t, want, web.CountModels(make([]string, n)))
+	}
 }

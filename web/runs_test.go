@@ -154,6 +154,7 @@ func TestCancelFromThePage(t *testing.T) {
 	page := r.get(path + "?done=canceled").body
 	require.Contains(t, page, "The run is canceled.")
 	require.Contains(t, page, `<span class="state CANCELED">`)
+	require.Contains(t, page, `<div class="errors"><p><strong>The run was canceled.</strong></p></div>`)
 	require.NotContains(t, page, "data-refresh", "nothing more happens to it")
 	require.NotContains(t, page, "data-follow")
 	require.Equal(t, []string{"cancel runs/" + active.ID}, r.audited())
