@@ -41,7 +41,7 @@ func brokenOf[T interface{ Key() string }](ctx context.Context, what, path strin
 		}
 		for _, r := range records {
 			if len(r.Warnings) > 0 {
-				*list = append(*list, broken{what, r.Item.Key(), addressOf(path, r.Item.Key()), nounForm[T]{One: what}.Label(r.Warnings[0].Path) + ": " + r.Warnings[0].Message})
+				*list = append(*list, broken{what, r.Item.Key(), addressOf(path, r.Item.Key()), said(what, r.Warnings[0])})
 			}
 		}
 		return nil
