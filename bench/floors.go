@@ -106,11 +106,12 @@ func (l *lab) startNginx(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	folder, err := filepath.Abs(filepath.Join(l.folder, "nginx"))
+	within, err := filepath.Abs(l.folder)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Mkdir(folder, 0o755); err != nil {
+	folder, err := os.MkdirTemp(within, "nginx-") // there may be one after the other
+	if err != nil {
 		return nil, err
 	}
 	config := filepath.Join(folder, "nginx.conf")
