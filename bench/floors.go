@@ -94,6 +94,19 @@ func (l *lab) startRole(ctx context.Context, name, path, body string, args ...st
 }
 
 // startNginx starts nginx as a proxy of the stub, as fast as its manual lets it be.
+// startFloors starts what the gateway is measured beside; the first is the stub, which goes on after stop.
+func (l *lab) startFloors(ctx context.Context) (floors []*server, stop func() error, err error) {
+	nginx, err := l.startNginx(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	bare, err := l.startBare(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(err, nginx.Stop())
+	}
+	return []*server{l.stub, nginx, bare}, func() error { return errors.Join(bare.Stop(), nginx.Stop()) }, nil
+}
+
 func (l *lab) startNginx(ctx context.Context) (*server, error) {
 	path, err := exec.LookPath("nginx")
 	if err != nil {

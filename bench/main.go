@@ -1,4 +1,4 @@
-// Bench measures the gateway beside its floors, in one run: a stub of a model server alone, nginx in front of it, and a
+// Command bench measures the gateway beside its floors, in one run: a stub of a model server alone, nginx in front of it, and a
 // bare handler that asks it through go-openai. Each is a process of its own, on loopback.
 //
 // Run it from the root of the repository, with bin/beckon built (make bench does both). It prints what it found, and

@@ -111,16 +111,11 @@ func (b *browser) paths(ctx context.Context) ([]string, error) {
 
 // withTabs measures the webhook while the overview is open in many tabs.
 func withTabs(ctx context.Context, l *lab, folder string) (found report.Section, err error) {
-	nginx, err := l.startNginx(ctx)
+	floors, stop, err := l.startFloors(ctx)
 	if err != nil {
 		return found, err
 	}
-	defer func() { err = errors.Join(err, nginx.Stop()) }()
-	bare, err := l.startBare(ctx)
-	if err != nil {
-		return found, err
-	}
-	defer func() { err = errors.Join(err, bare.Stop()) }()
+	defer func() { err = errors.Join(err, stop()) }()
 	g, err := l.startGatewayWith(ctx, folder, l.stub, withPassword)
 	if err != nil {
 		return found, err
@@ -129,7 +124,7 @@ func withTabs(ctx context.Context, l *lab, folder string) (found report.Section,
 	if err != nil {
 		return found, errors.Join(g.Failure(err), g.Stop())
 	}
-	servers := []*server{nginx, bare, g.server}
+	servers := append(floors[1:], g.server) // the stub alone has no say here
 	measured, err := l.takeTurns(ctx, servers, judgedAt)
 	seen, failed := watching()
 	if err = errors.Join(err, failed); err != nil {

@@ -47,16 +47,11 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 // throughput measures all servers with 1, 32 and 128 connections.
 func throughput(ctx context.Context, l *lab) (found report.Section, err error) {
-	nginx, err := l.startNginx(ctx)
+	floors, stop, err := l.startFloors(ctx)
 	if err != nil {
 		return found, err
 	}
-	defer func() { err = errors.Join(err, nginx.Stop()) }()
-	bare, err := l.startBare(ctx)
-	if err != nil {
-		return found, err
-	}
-	defer func() { err = errors.Join(err, bare.Stop()) }()
+	defer func() { err = errors.Join(err, stop()) }()
 	gateway, err := l.startGateway(ctx, filepath.Join(l.folder, "throughput"))
 	if err != nil {
 		return found, err
@@ -65,7 +60,7 @@ func throughput(ctx context.Context, l *lab) (found report.Section, err error) {
 	if err != nil {
 		return found, errors.Join(err, gateway.Stop())
 	}
-	servers := []*server{l.stub, nginx, bare, gateway.server}
+	servers := append(floors, gateway.server)
 	found = report.Section{Title: "Throughput and latency",
 		Text: fmt.Sprintf("%d rounds of %s for each line. Spread is the distance between the fastest and the slowest round. On this machine's\n"+
 			"disk a small write and its sync take %s; only the gateway waits for that.", l.rounds, l.length, report.Milliseconds(disk)),

@@ -50,7 +50,10 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 		if len(shared) > 0 {
 			continue
 		}
-		m.limiter, m.going = limits.of(d.Client)
+		if m.Unusable { // its rate may be what is wrong, and nothing is taken off it
+			m.RateLimit = nil
+		}
+		m.limiter, m.going = limits.of(m.Client)
 		s.byID[d.ID] = m
 		for _, c := range d.Credentials {
 			s.byHash[c.Hash] = m

@@ -68,7 +68,7 @@ func TestACredentialExpires(t *testing.T) {
 
 func TestNewSetLeavesOutWhatIsWrong(t *testing.T) {
 	bad := declare("bad", "t3")
-	bad.Template = "{{ .body.x"
+	bad.Template, bad.RateLimit = "{{ .body.x", &clients.RateLimit{}
 	s, findings := clients.NewSet([]clients.Declared{declare("one", "t1"), declare("twin", "t1"), bad, {Client: clients.Client{ID: "empty"}}}, clients.NewLimits())
 	require.Len(t, findings, 3)
 	for i, id := range []string{"twin", "bad", "empty"} {
@@ -80,7 +80,7 @@ func TestNewSetLeavesOutWhatIsWrong(t *testing.T) {
 	require.Nil(t, s.Get("twin"), "whose token it is cannot be known")
 	require.True(t, s.Authenticate("bad", "t3").Unusable, "who proves to be one may be told what is wrong")
 	require.Contains(t, findings[0].Fields[0].Message, `client "one"`)
-	require.Equal(t, "template", findings[1].Fields[0].Path)
+	require.Equal(t, []string{"rateLimit", "template"}, []string{findings[1].Fields[0].Path, findings[1].Fields[len(findings[1].Fields)-1].Path})
 	require.NotNil(t, s.Get("one"))
 }
 

@@ -59,12 +59,13 @@ type Queue interface {
 // Service works on runs in this process and keeps them on record.
 type Service struct {
 	Config
-	storage   storage
-	instance  string // the id of this process; see instance.go
-	slots     *semaphore.Weighted
-	entrance  *semaphore.Weighted // for calls that are being put into the queue
-	fromQueue *semaphore.Weighted // those of slots that runs out of the queue may have
-	waiting   gauge               // runs in the queue
+	Statistics *Statistics // of all runs in the store
+	storage    storage
+	instance   string // the id of this process; see instance.go
+	slots      *semaphore.Weighted
+	entrance   *semaphore.Weighted // for calls that are being put into the queue
+	fromQueue  *semaphore.Weighted // those of slots that runs out of the queue may have
+	waiting    gauge               // runs in the queue
 
 	closing context.Context // ends when no run is started any more
 	close   context.CancelFunc
@@ -91,7 +92,7 @@ func New(c Config) *Service {
 	}
 	working, abandon := context.WithCancelCause(context.Background())
 	closing, closeIt := context.WithCancel(context.Background())
-	s := &Service{Config: c, storage: storage{c.Store}, instance: newInstanceID(), slots: semaphore.NewWeighted(c.MaxConcurrent), entrance: semaphore.NewWeighted(c.MaxConcurrent),
+	s := &Service{Config: c, Statistics: NewStatistics(c.Store, nil), storage: storage{c.Store}, instance: newInstanceID(), slots: semaphore.NewWeighted(c.MaxConcurrent), entrance: semaphore.NewWeighted(c.MaxConcurrent),
 		fromQueue: semaphore.NewWeighted(max(c.MaxConcurrent*shareOfQueue/4, 1)),
 		byID:      map[string]*Active{}, closing: closing, close: closeIt, working: working, abandon: abandon}
 	s.Events.Computed = s.computed

@@ -65,7 +65,7 @@ func (s *Server) getStats(ctx context.Context, in *statsInput) (*statsOutput, er
 	if err != nil {
 		return nil, err
 	}
-	ofRuns, err := s.statistics.Since(ctx, since)
+	ofRuns, err := s.Runs.Statistics.Since(ctx, since)
 	if err != nil {
 		return nil, err
 	}

@@ -77,7 +77,6 @@ type Server struct {
 	echo       *echo.Echo
 	proxies    proxies
 	followers  followers
-	statistics *runs.Statistics
 	document   func() ([]byte, error) // OpenAPI, as JSON
 	refusedLog *refusedLog
 	http       *http.Server
@@ -92,7 +91,7 @@ func New(c Config) *Server {
 	c.AnswerTimeout, c.Heartbeat = cmp.Or(c.AnswerTimeout, defaultAnswerTimeout), cmp.Or(c.Heartbeat, defaultHeartbeat)
 	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections())
 	s := &Server{Config: c, echo: echo.New(), proxies: proxies{trusted: c.TrustedProxies},
-		followers: followers{most: min(max(c.MaxConnections/2, 1), mostFollowers), open: map[string]int{}}, statistics: runs.NewStatistics(c.Runs.Store, nil)}
+		followers: followers{most: min(max(c.MaxConnections/2, 1), mostFollowers), open: map[string]int{}}}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.refusedLog = newRefusedLog(c.KeepRefused, c.Metrics.RefusedForgotten, c.Log)
 	s.echo.HTTPErrorHandler = s.answerError

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"net/http"
 	"strconv"
 	"sync"
 
@@ -113,9 +112,6 @@ func (s *screens) draw(c echo.Context, status int, p page, data any) error {
 		header.Set("Content-Encoding", "gzip")
 	}
 	header.Set("Content-Length", strconv.Itoa(len(html)))
-	if c.Request().Method == http.MethodHead {
-		return c.NoContent(status)
-	}
 	return c.HTMLBlob(status, html)
 }
 

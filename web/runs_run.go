@@ -110,9 +110,6 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 func (w *Web) runEventsPage() page {
 	return page{path: runsPath + "/:id/events", template: "run", title: "Run", sample: sampleRun(), data: func(c echo.Context) (any, error) {
 		protect(c.Response().Header())
-		if c.Request().Method == http.MethodHead { // which would wait for what it doesn't want
-			return nil, c.NoContent(http.StatusOK)
-		}
 		return nil, w.Desk.Follow(c.Response(), c.Request(), c.Param("id"))
 	}}
 }

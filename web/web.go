@@ -95,9 +95,7 @@ func (w *Web) Register(e *echo.Echo) {
 		if p.open {
 			guard = w.anyone
 		}
-		show := guard(w.show(p))
-		e.GET(p.path, show)
-		e.HEAD(p.path, show)
+		e.GET(p.path, guard(w.show(p)))
 		for path, post := range p.posts {
 			e.POST(path, guard(post))
 		}

@@ -17,7 +17,6 @@ import (
 	"beckon/internal/egress"
 	"beckon/internal/secret"
 	"beckon/internal/store"
-	"beckon/runs"
 	"beckon/server"
 	"beckon/web"
 )
@@ -35,7 +34,7 @@ func serverWithPage(l *live, working *services, started *config.Config, url stri
 	p := &adminPage{live: l, started: started, services: working}
 	editor := l.database.editor(l.inForce, l.changed)
 	pages, err := web.New(web.Config{Store: l.database.store, Password: started.Admin.Password, PublicURL: url, Version: version, Log: l.log,
-		Numbers: numbers{runs.NewStatistics(l.database.store, nil), working.deliveries, l.database.store}, Desk: p.desk(editor)})
+		Numbers: numbers{working.runs.Statistics, working.deliveries, l.database.store}, Desk: p.desk(editor)})
 	if err != nil {
 		return nil, err
 	}

@@ -94,11 +94,12 @@ func (l *live) put(ctx context.Context, c *config.Config) error {
 	return l.use(ctx, append(catalog.Endpoints, waiting(catalog, stored.Endpoints)...))
 }
 
-// unusable are the clients of the database that are not in force: who proves to be one is told so.
+// unusable are the clients of the database that are not in force: who proves to be one is told so. What they have under way goes
+// on within their limits, and is signed with their secrets.
 func unusable(catalog *config.Catalog, stored []clients.Client, proofs map[string][]clients.Credential) (list []clients.Declared) {
 	for _, c := range stored {
 		if !slices.ContainsFunc(catalog.Clients, func(in clients.Client) bool { return in.ID == c.ID }) {
-			list = append(list, clients.Declared{Client: clients.Client{ID: c.ID, Since: c.Since}, Credentials: proofs[c.ID], Unusable: true})
+			list = append(list, clients.Declared{Client: clients.Client{ID: c.ID, Since: c.Since, MaxConcurrent: c.MaxConcurrent, WebhookSecret: c.WebhookSecret}, Credentials: proofs[c.ID], Unusable: true})
 		}
 	}
 	return list

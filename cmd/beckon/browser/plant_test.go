@@ -145,6 +145,7 @@ type browser struct {
 	mu      sync.Mutex
 	printed []string // on the console
 	bytes   int64    // transferred since they were last asked for
+	loading map[network.RequestID]bool
 }
 
 func open(t testing.TB, g *gateway) *browser {
@@ -154,7 +155,7 @@ func open(t testing.TB, g *gateway) *browser {
 	t.Cleanup(stop)
 	ctx, closeTab := chromedp.NewContext(allocating)
 	t.Cleanup(closeTab)
-	b := &browser{t: t, ctx: ctx, gateway: g}
+	b := &browser{t: t, ctx: ctx, gateway: g, loading: map[network.RequestID]bool{}}
 	require.NoError(t, chromedp.Do(ctx)) // starts it
 	require.NoError(t, chromedp.Listen(ctx, b.hear))
 	call(b, network.Enable, network.EnableParams{})
@@ -183,9 +184,25 @@ func (b *browser) hear(event any) {
 			return // hints that a console shows only to those who ask for them
 		}
 		b.printed = append(b.printed, fmt.Sprintf("%s %v", e.Entry.Text, e.Entry.URL))
+	case *network.EventRequestWillBeSent:
+		b.loading[e.RequestID] = true
+	case *network.EventLoadingFailed:
+		delete(b.loading, e.RequestID)
 	case *network.EventLoadingFinished:
+		delete(b.loading, e.RequestID)
 		b.bytes += int64(e.EncodedDataLength)
 	}
+}
+
+// settled waits until the page has loaded all that it asks for.
+func (b *browser) settled() {
+	b.t.Helper()
+	b.until(`document.readyState === "complete"`)
+	require.Eventually(b.t, func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return len(b.loading) == 0
+	}, patience, 5*time.Millisecond, "something goes on loading")
 }
 
 // get takes a step that has a result, and fails the test with what the page shows when it does not come about.

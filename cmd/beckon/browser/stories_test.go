@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -207,15 +206,18 @@ func TestTransferredBytes(t *testing.T) {
 	b := open(t, g)
 	b.login(g.password)
 	b.title("Overview")
-	time.Sleep(500 * time.Millisecond) // what loads behind the title
+	b.settled()
 	first := b.transferred()
 	require.Less(t, first, int64(200_000))
+	require.Greater(t, first, int64(20_000), "style sheets and scripts are a part of it")
 	for _, path := range []string{"/admin", "/admin/clients", "/admin/runs", "/admin/clients/demo"} {
-		b.visit(path)
-		time.Sleep(300 * time.Millisecond)
-		b.visit(path)
-		time.Sleep(300 * time.Millisecond)
-		require.Less(t, b.transferred()/2, int64(20_000), path)
+		for range 2 { // the first time with what is new on it
+			b.visit(path)
+			b.settled()
+			n := b.transferred()
+			require.Less(t, n, int64(20_000), path)
+			require.Greater(t, n, int64(500), path)
+		}
 	}
 	t.Logf("the login and the first page: %d bytes", first)
 }
