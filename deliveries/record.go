@@ -169,13 +169,8 @@ func (s *Service) disableIn(tx *gorm.DB, id, reason string, now time.Time) (bool
 	if err := changed(tx, id); err != nil {
 		return false, err
 	}
-	why := map[string]string{
-		DisabledGone:    "It answered 410 Gone.",
-		DisabledFailing: "No attempt has succeeded for five days.",
-		DisabledByHand:  "Somebody disabled it.",
-	}[reason]
 	s.Log.Warn("endpoint disabled", "endpoint", id, "reason", reason)
-	return true, s.tell(tx, EndpointDisabled, "", events.Subject{}, &Failure{reason, why}, now, map[string]any{"endpointId": id, "reason": reason, "disabledAt": jsonTime(now)})
+	return true, s.tell(tx, EndpointDisabled, "", events.Subject{}, &Failure{reason, WhyDisabled(reason)}, now, map[string]any{"endpointId": id, "reason": reason, "disabledAt": jsonTime(now)})
 }
 
 // exhausted tells those who want to know that a delivery was given up. About what carries such news there is none.

@@ -33,6 +33,19 @@ const (
 	DisabledFailing = "failing" // no attempt has succeeded for five days
 )
 
+// WhyDisabled says what one of the Disabled constants means, as a sentence; empty for anything else.
+func WhyDisabled(reason string) string {
+	switch reason {
+	case DisabledGone:
+		return "It answered 410 Gone."
+	case DisabledFailing:
+		return "No attempt has succeeded for five days."
+	case DisabledByHand:
+		return "Somebody disabled it."
+	}
+	return ""
+}
+
 // book holds the endpoints of one moment. It never changes.
 type book struct {
 	list []*target

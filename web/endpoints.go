@@ -139,23 +139,11 @@ func stateOf(record store.Record[deliveries.Endpoint], h deliveries.Health) endp
 	case len(record.Warnings) > 0:
 		return endpointState{Word: "not in force", Class: stateBad, Why: said("endpoint", record.Warnings[0])}
 	case !h.DisabledAt.IsZero():
-		return endpointState{Word: "disabled", Class: stateBad, Why: disabledBecause(h.DisabledReason), Since: h.DisabledAt, Disabled: true}
+		return endpointState{Word: "disabled", Class: stateBad, Why: deliveries.WhyDisabled(h.DisabledReason), Since: h.DisabledAt, Disabled: true}
 	case !record.Item.IsEnabled():
 		return endpointState{Word: "disabled", Class: stateBad, Why: "Its configuration says so.", Disabled: true, ByConfiguration: true}
 	case !h.FailingSince.IsZero():
 		return endpointState{Word: "failing", Class: stateWarn, Why: "No attempt has succeeded since.", Since: h.FailingSince}
 	}
 	return endpointState{Word: "taking deliveries", Class: stateGood}
-}
-
-func disabledBecause(reason string) string {
-	switch reason {
-	case deliveries.DisabledByHand:
-		return "Somebody disabled it."
-	case deliveries.DisabledGone:
-		return "It answered 410 Gone: it wants no more deliveries."
-	case deliveries.DisabledFailing:
-		return "No attempt had succeeded for five days."
-	}
-	return reason
 }

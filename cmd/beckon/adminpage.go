@@ -38,6 +38,7 @@ func serverWithPage(l *live, working *services, started *config.Config, url stri
 	if err != nil {
 		return nil, err
 	}
+	made.Admin = l.admin(started, editor)
 	made.Admin.Sessions, made.Pages, made.KeepRefused = pages, pages, p.keepRefused
 	p.server = server.New(made)
 	return p.server, nil

@@ -71,7 +71,7 @@ func (n numbers) troubled(ctx context.Context, failed map[string]int64) ([]web.E
 	}
 	var troubled []web.Endpoint
 	for _, t := range list {
-		e := web.Endpoint{ID: t.EndpointID, Disabled: !t.DisabledAt.IsZero(), Reason: disabledBecause[t.DisabledReason], FailingSince: t.FailingSince, Pending: waiting[t.EndpointID], Failed: failed[t.EndpointID]}
+		e := web.Endpoint{ID: t.EndpointID, Disabled: !t.DisabledAt.IsZero(), Reason: deliveries.WhyDisabled(t.DisabledReason), FailingSince: t.FailingSince, Pending: waiting[t.EndpointID], Failed: failed[t.EndpointID]}
 		if !e.Disabled {
 			if e.Reason, err = n.lastFailure(ctx, t.EndpointID); err != nil {
 				return nil, err
@@ -80,12 +80,6 @@ func (n numbers) troubled(ctx context.Context, failed map[string]int64) ([]web.E
 		troubled = append(troubled, e)
 	}
 	return troubled, nil
-}
-
-var disabledBecause = map[string]string{
-	deliveries.DisabledGone:    "It answered 410 Gone.",
-	deliveries.DisabledFailing: "No attempt has succeeded for five days.",
-	deliveries.DisabledByHand:  "Somebody disabled it.",
 }
 
 // lastFailure is what came of the last attempts at an endpoint.

@@ -71,7 +71,7 @@ func (s serveCommand) Run(std streams) error {
 	}
 	defer working.rest()
 	srv, err := serverWithPage(l, working, c, publicURL(c, listener.Addr()), server.Config{Catalog: l.catalog, Runs: working.runs, Deliveries: working.deliveries, Database: db.store, Metrics: metrics, Log: log,
-		Admin: l.admin(c), Version: version, MaxBodyBytes: int64(c.Server.MaxBodyBytes), TrustedProxies: c.Server.ProxyNetworks()})
+		Version: version, MaxBodyBytes: int64(c.Server.MaxBodyBytes), TrustedProxies: c.Server.ProxyNetworks()})
 	if err != nil {
 		return err
 	}
