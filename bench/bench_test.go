@@ -15,6 +15,7 @@ import (
 	"beckon/bench/process"
 	"beckon/bench/report"
 	"beckon/internal/config"
+	"beckon/internal/freeport"
 )
 
 // TestMain lets the test binary be the floors, as the program itself is.
@@ -43,7 +44,7 @@ func TestFloorsAnswer(t *testing.T) {
 
 func TestAServerWithTheWrongAnswerIsNotMeasured(t *testing.T) {
 	l := &lab{folder: t.TempDir()}
-	address, err := process.FreeAddress()
+	address, err := freeport.Address()
 	require.NoError(t, err)
 	_, err = l.start(t.Context(), process.Command{Name: "a server", Path: os.Args[0], Args: []string{"stub", "-address", address}},
 		address, "/ready", load.Target{URL: "/v1/embeddings", Body: chatBody})

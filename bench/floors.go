@@ -15,6 +15,7 @@ import (
 	"beckon/bench/load"
 	"beckon/bench/process"
 	"beckon/bench/stub"
+	"beckon/internal/freeport"
 )
 
 const (
@@ -86,7 +87,7 @@ func (l *lab) startRole(ctx context.Context, name, path, body string, args ...st
 	if err != nil {
 		return nil, err
 	}
-	address, err := process.FreeAddress()
+	address, err := freeport.Address()
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +116,7 @@ func (l *lab) startNginx(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, errors.New("nginx is not there: sudo apt-get install nginx")
 	}
-	address, err := process.FreeAddress()
+	address, err := freeport.Address()
 	if err != nil {
 		return nil, err
 	}

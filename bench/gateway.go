@@ -11,6 +11,7 @@ import (
 
 	"beckon/bench/load"
 	"beckon/bench/process"
+	"beckon/internal/freeport"
 )
 
 // gateway is a Beckon with a folder of its own.
@@ -48,7 +49,7 @@ func (l *lab) startGatewayWith(ctx context.Context, folder string, model *server
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
-	address, err := process.FreeAddress()
+	address, err := freeport.Address()
 	if err != nil {
 		return nil, err
 	}

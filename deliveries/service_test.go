@@ -24,10 +24,8 @@ func TestAnEventReachesItsReceivers(t *testing.T) {
 		r := newReceiver(t, nil)
 		p := newPlant(t, s, "here", endpoint("all", r), endpoint("failures", r, func(e *deliveries.Endpoint) { e.Events = []string{events.RunFailed} }),
 			endpoint("others", r, func(e *deliveries.Endpoint) { e.Clients = []string{"nightly"} }))
-		begun := time.Now()
 		id := p.happens(callback(r.URL+"/callback", `,"metadata":{"orderId":"order_456"},"events":["run.completed"]`), events.RunCompleted)
 		posts := r.gets(t, 2)
-		require.Less(t, time.Since(begun), time.Second)
 		verifier, err := webhooks.NewWebhook(testSecret.Reveal())
 		require.NoError(t, err)
 		paths := map[string]post{}
@@ -46,6 +44,23 @@ func TestAnEventReachesItsReceivers(t *testing.T) {
 		require.Len(t, p.attempts(d.ID), 1)
 		require.Empty(t, p.all(deliveries.Query{EndpointID: "others"}))
 		require.Empty(t, p.all(deliveries.Query{EndpointID: "failures"}))
+	})
+}
+
+// An event does not wait for the next look at what is due, which comes every 5 s.
+func TestAnEventGoesOutAtOnce(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		r := newReceiver(t, nil)
+		p := newPlant(t, s, "here", endpoint("ops", r))
+		var took time.Duration
+		for n := range 10 { // whatever runs beside this test may keep the machine from being idle
+			begun := time.Now()
+			p.happens(ofTriage, events.RunCompleted)
+			if took = r.gets(t, n+1)[n].at.Sub(begun); took < time.Second {
+				break
+			}
+		}
+		require.Less(t, took, time.Second)
 	})
 }
 
@@ -90,7 +105,7 @@ func TestAFailureIsTriedAgain(t *testing.T) {
 			}
 		})
 		p := newPlant(t, s, "here", endpoint("ops", r, func(e *deliveries.Endpoint) {
-			e.Retry = waits(100*time.Millisecond, 1100*time.Millisecond)
+			e.Retry = waits(100*time.Millisecond, 1300*time.Millisecond) // more than a second, also when the jitter makes them shorter
 			e.Headers = map[string]secret.String{"Authorization": "Bearer hush"}
 		}))
 		id := p.happens(ofTriage, events.RunCompleted)
@@ -138,9 +153,10 @@ func TestGone(t *testing.T) {
 		p.happens(ofTriage, events.RunCompleted)
 		list := p.settled("ops", deliveries.Pending, 2)
 		require.Equal(t, 1, list[0].Attempts)
-		health, err := p.Health(t.Context(), "ops")
-		require.NoError(t, err)
-		require.Equal(t, deliveries.DisabledGone, health.DisabledReason)
+		require.Eventually(t, func() bool { // what is on record takes effect a moment later
+			health, err := p.Health(t.Context(), "ops")
+			return err == nil && health.DisabledReason == deliveries.DisabledGone
+		}, patience, 5*time.Millisecond)
 		require.ErrorContains(t, p.Resend(t.Context(), list[0].ID), "disabled")
 		r.change(nil)
 		require.NoError(t, p.Enable(t.Context(), "ops"))
@@ -178,7 +194,10 @@ func TestACallbackThatIsGone(t *testing.T) {
 func TestFiveDaysOfFailure(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	r := newReceiver(t, status(500))
-	p := newPlant(t, s, "here", endpoint("ops", r, func(e *deliveries.Endpoint) { e.Retry = waits(time.Millisecond) }))
+	ops := func(retry time.Duration) deliveries.Endpoint {
+		return endpoint("ops", r, func(e *deliveries.Endpoint) { e.Retry = waits(retry) })
+	}
+	p := newPlant(t, s, "here", ops(time.Millisecond))
 	fails := func(n int) {
 		p.happens(ofTriage, events.RunCompleted)
 		p.settled("ops", deliveries.Failed, n)
@@ -199,6 +218,7 @@ func TestFiveDaysOfFailure(t *testing.T) {
 	fails(3)
 	require.False(t, disabled())
 	p.clock.advance(24 * time.Hour)
+	require.NoError(t, p.Use(t.Context(), []deliveries.Endpoint{ops(time.Hour)})) // no retry is due before it is disabled
 	p.happens(ofTriage, events.RunCompleted)
 	require.Eventually(t, disabled, patience, 5*time.Millisecond)
 	p.settled("ops", deliveries.Pending, 1)
@@ -283,12 +303,13 @@ func TestRateLimit(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	r := newReceiver(t, nil)
 	p := newPlant(t, s, "here", endpoint("ops", r, func(e *deliveries.Endpoint) { e.RateLimit = 20 }))
+	require.NoError(t, p.Disable(t.Context(), "ops"))
 	for range 11 {
 		p.happens(ofTriage, events.RunCompleted)
 	}
-	posts := r.gets(t, 11)
-	took := posts[10].at.Sub(posts[0].at)
-	require.GreaterOrEqual(t, took, 450*time.Millisecond, "ten more at twenty a second")
+	begun := time.Now() // the first may be late at the receiver, so that the others come closer behind it
+	require.NoError(t, p.Enable(t.Context(), "ops"))
+	require.GreaterOrEqual(t, r.gets(t, 11)[10].at.Sub(begun), 450*time.Millisecond, "ten more at twenty a second")
 }
 
 // Of two processes on one database, one makes the attempt.

@@ -85,7 +85,7 @@ func TestTheStartIsOnRecordWhileTheAgentWorks(t *testing.T) {
 		require.Eventually(t, func() bool {
 			run, err := service.Get(t.Context(), active.ID)
 			return err == nil && run.Status == runs.Running && run.Input == "in" && run.CompletedAt.IsZero()
-		}, 5*time.Second, time.Millisecond)
+		}, 10*time.Second, time.Millisecond)
 		close(release)
 		<-active.Done()
 	})
@@ -199,7 +199,7 @@ func TestTheEndIsWrittenWhenTheDiskHasRoomAgain(t *testing.T) {
 		pages(1)
 		return agents.Result{Output: strings.Repeat("x", 100_000)}, nil
 	}))
-	require.Eventually(t, func() bool { _, err := service.Get(t.Context(), active.ID); return err == nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { _, err := service.Get(t.Context(), active.ID); return err == nil }, 10*time.Second, time.Millisecond)
 	close(begun)
 	<-active.Done()
 	_, err := active.Outcome()

@@ -97,6 +97,9 @@ func newAdminGateway(t *testing.T, s setting) *adminGateway {
 		c.Entry = func(id string) *agents.Entry { return current.Load().Agents.Get(id) }
 		c.Limit = func(id string) (int, func() func()) {
 			m := current.Load().Clients.Get(id)
+			if m == nil { // deleted: a run of it may still be about to look for the next one
+				return 0, func() func() { return func() {} }
+			}
 			return m.MaxConcurrent, func() func() { m.Enter(); return m.Leave }
 		}
 	}

@@ -10,8 +10,12 @@ import (
 	"beckon/internal/problem"
 )
 
-// readyTimeout bounds how long a probe waits for the database.
-const readyTimeout = 2 * time.Second
+const (
+	// readyTimeout bounds how long a probe waits for the database.
+	readyTimeout = 2 * time.Second
+	// probeAgain is when it is worth asking again.
+	probeAgain = 5 * time.Second
+)
 
 // health says that the process lives.
 func (s *Server) health(c echo.Context) error {
@@ -21,12 +25,12 @@ func (s *Server) health(c echo.Context) error {
 // ready says that calls will be taken: the database answers, and the process is not about to end.
 func (s *Server) ready(c echo.Context) error {
 	if s.draining.Load() {
-		return problem.New(problem.Unavailable, "shutting_down", "Beckon is shutting down.").After(answerTime)
+		return problem.New(problem.Unavailable, "shutting_down", "Beckon is shutting down.").After(probeAgain)
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
 	defer cancel()
 	if err := s.Database.Ping(ctx); err != nil {
-		return problem.New(problem.Unavailable, "storage_unavailable", "The database does not answer.").After(answerTime).Because(err)
+		return problem.New(problem.Unavailable, "storage_unavailable", "The database does not answer.").After(probeAgain).Because(err)
 	}
 	return c.JSON(http.StatusOK, map[string]string{"status": "ready"})
 }

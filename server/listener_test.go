@@ -32,7 +32,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	_, err := third.Read(make([]byte, 1))
 	require.ErrorContains(t, err, "timeout", "it waits")
 	require.NoError(t, first.Close())
-	require.NoError(t, third.SetReadDeadline(time.Now().Add(5*time.Second)))
+	require.NoError(t, third.SetReadDeadline(time.Now().Add(patience)))
 	response, err := http.ReadResponse(bufio.NewReader(third), nil)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, response.StatusCode)

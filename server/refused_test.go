@@ -58,7 +58,7 @@ func (k *collector) one(t *testing.T) store.RefusedCall {
 	select {
 	case n := <-k.batches:
 		require.Equal(t, 1, n)
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		require.FailNow(t, "nothing was kept")
 	}
 	k.mu.Lock()
@@ -158,7 +158,7 @@ func TestAKeyInUseIsKept(t *testing.T) {
 	first := make(chan answer, 1)
 	go func() { first <- g.call("hello", "Idempotency-Key: a") }()
 	<-g.model.asked
-	require.Eventually(t, func() bool { return g.countRuns() == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return g.countRuns() == 1 }, patience, time.Millisecond)
 	require.Equal(t, http.StatusConflict, g.call("hello", "Idempotency-Key: a").StatusCode)
 	require.Equal(t, "idempotency_in_flight", kept.one(t).Code)
 	g.model.letGo()
@@ -261,7 +261,7 @@ func TestHostileTextIsKept(t *testing.T) {
 			var err error
 			list, _, err = db.RefusedCalls(context.Background(), store.RefusedQuery{Limit: 10})
 			return err == nil && len(list) == 1
-		}, 5*time.Second, 10*time.Millisecond)
+		}, patience, 10*time.Millisecond)
 		require.Equal(t, "%00%ff%1b[31m%3Cb%3E", list[0].ClientID, "as it came")
 		require.Equal(t, "\uFFFD<script>", list[0].Headers["X-Odd"])
 		require.Equal(t, "Bearer •••", list[0].Headers["Authorization"])
@@ -341,7 +341,7 @@ func TestRefusedCallsThatCannotBeKept(t *testing.T) {
 	<-kept.batches
 	require.Eventually(t, func() bool {
 		return g.metric(t, "beckon_refused_calls_forgotten_total") == 1 && strings.Contains(g.log.String(), "the disk is full")
-	}, 5*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 	require.Equal(t, http.StatusOK, g.call("x").StatusCode)
 }
 

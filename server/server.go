@@ -80,6 +80,7 @@ type Server struct {
 	document   func() ([]byte, error) // OpenAPI, as JSON
 	refusedLog *refusedLog
 	http       *http.Server
+	unused     unused
 	draining   atomic.Bool
 	closing    context.Context // ends when followers of runs are sent away
 	close      context.CancelFunc
@@ -93,6 +94,7 @@ func New(c Config) *Server {
 	s := &Server{Config: c, echo: echo.New(), proxies: proxies{trusted: c.TrustedProxies},
 		followers: followers{most: min(max(c.MaxConnections/2, 1), mostFollowers), open: map[string]int{}}}
 	s.closing, s.close = context.WithCancel(context.Background())
+	s.unused.closing = s.closing
 	s.refusedLog = newRefusedLog(c.KeepRefused, c.Metrics.RefusedForgotten, c.Log)
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.IPExtractor = s.proxies.extractor()
@@ -115,7 +117,7 @@ func New(c Config) *Server {
 	}
 	s.http = &http.Server{
 		Handler: s, ReadHeaderTimeout: c.HeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug), ConnState: s.unused.note,
 	}
 	return s
 }
@@ -149,6 +151,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.http.SetKeepAlivesEnabled(false) // so that those who come again find another replica
 	s.Runs.Drain(ctx)
 	s.close()
+	s.unused.close()
 	answered, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
 	defer cancel()
 	if err := s.http.Shutdown(answered); err != nil {

@@ -18,6 +18,8 @@ const (
 	defaultHeartbeat = 15 * time.Second
 	// writePatience is how long a follower may take to read what is sent to it.
 	writePatience = 30 * time.Second
+	// askAgain is how long what was allowed to a follower counts, while there is something to send.
+	askAgain = time.Second
 )
 
 var eventStream = contenttype.NewMediaType("text/event-stream")
@@ -32,8 +34,8 @@ func wantsEvents(r *http.Request) bool {
 }
 
 // stream sends the events of a run behind the one with the id after, until the run's last one. ended says that nothing
-// happens to it any more, so that there is nothing to wait for. It is asked at each heartbeat, and before the last event,
-// whether the follower is still allowed to see them.
+// happens to it any more, so that there is nothing to wait for. Before something is sent it is asked, once a second at
+// most and always before the last event, whether the follower is still allowed to see it.
 func (s *Server) stream(c echo.Context, runID, after string, ended bool, allowed func() bool) error {
 	if after != "" {
 		if err := events.CheckID(runID, after); err != nil {
@@ -53,7 +55,7 @@ func (s *Server) stream(c echo.Context, runID, after string, ended bool, allowed
 	for checked := time.Now(); ; {
 		list, err := s.next(ctx, follower, ended)
 		last := len(list) > 0 && list[len(list)-1].Ends()
-		if last || time.Since(checked) >= s.Heartbeat {
+		if last || time.Since(checked) >= min(s.Heartbeat, askAgain) {
 			if checked = time.Now(); !allowed() {
 				return nil // who comes back is told why
 			}

@@ -14,6 +14,9 @@ import (
 	"beckon/deliveries"
 )
 
+// inAges is when a delivery is due that is not to be sent while a test looks at it, however long that takes.
+var inAges = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+
 func deliveryID(n int) string { return fmt.Sprintf("dlv_01KHQ5V8J000000000000%05d", n) }
 
 func TestDeliveryPagesLookTheSame(t *testing.T) {
@@ -21,7 +24,7 @@ func TestDeliveryPagesLookTheSame(t *testing.T) {
 	golden(t, "deliveries-empty", r.get("/admin/deliveries").body)
 	golden(t, "deliveries-none", r.get("/admin/deliveries?endpoint=<b>").body)
 	r.delivery(deliveryID(1), nil)
-	r.delivery(deliveryID(2), map[string]any{"status": "PENDING", "completed_at": nil, "attempts": 2, "reason": "retry", "due_at": atMidnight.Add(time.Hour).UnixMilli(), "status_code": 500,
+	r.delivery(deliveryID(2), map[string]any{"status": "PENDING", "completed_at": nil, "attempts": 2, "reason": "retry", "due_at": inAges.UnixMilli(), "status_code": 500,
 		"error_code": "status", "error": "The receiver answered <500>."})
 	r.delivery(deliveryID(3), map[string]any{"lane": "callback:https://a.example", "endpoint_id": nil, "callback": `{"url":"https://a.example/<hook>?key=s3cret"}`, "status": "FAILED", "status_code": nil,
 		"error_code": "timeout", "error": "The receiver took too long."})
@@ -133,15 +136,16 @@ func TestManyAttemptsWithLongAnswers(t *testing.T) {
 // While an endpoint takes nothing, its deliveries say so and until when they wait, wherever they are shown.
 func TestDeliveriesThatWaitForAnEndpoint(t *testing.T) {
 	r := newTraffic(t)
+	at := time.Now().Add(time.Hour)
 	for i, endpoint := range []string{"filed", "gone"} {
-		r.delivery(deliveryID(i+1), map[string]any{"status": "PENDING", "completed_at": nil, "lane": "endpoint:" + endpoint, "endpoint_id": endpoint, "due_at": time.Now().Add(time.Hour).UnixMilli()})
+		r.delivery(deliveryID(i+1), map[string]any{"status": "PENDING", "completed_at": nil, "lane": "endpoint:" + endpoint, "endpoint_id": endpoint, "due_at": at.UnixMilli()})
 	}
 	due := r.get("/admin/deliveries/" + deliveryID(1)).body
 	require.Contains(t, due, "Next attempt")
 	require.NotContains(t, due, "None while")
 
 	require.NoError(t, r.deliveries.Disable(t.Context(), "filed"))
-	until := time.Now().Add(25 * time.Hour).UTC().Format("2006-01-02 15:")
+	until := at.Add(24 * time.Hour).UTC().Format("2006-01-02 15:")
 	for _, path := range []string{"/admin/deliveries?endpoint=filed", "/admin/endpoints/filed"} {
 		list := r.get(path).body
 		require.Contains(t, list, "It waits, as the endpoint is disabled, until", path)

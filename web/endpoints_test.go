@@ -55,7 +55,7 @@ func TestEndpointPagesLookTheSame(t *testing.T) {
 	same("endpoint-wrong", r.post("/admin/endpoints/new", endpointForm("id", "O P S", "url", "http://127.0.0.1:1/<b>", "agents", "gone, triage", "timeout", "soon", "headerName", "Webhook-Id|X-Key", "headerValue", "x|",
 		"secret", "s3cret-typed", "events", "run.failed|run.failed", "retry", "list")).body)
 	r.insert("deliveries", map[string]any{"id": deliveryID(1), "lane": "endpoint:ops", "endpoint_id": "ops", "event_id": "evt_1", "type": "run.failed", "status": "PENDING", "reason": "first",
-		"first_at": 0, "due_at": 4102444800000, "created_at": atMidnight.UnixMilli()}, nil)
+		"first_at": 0, "due_at": inAges.UnixMilli(), "created_at": atMidnight.UnixMilli()}, nil)
 	r.insert("endpoint_states", map[string]any{"endpoint_id": "ops", "failing_since": atMidnight.UnixMilli(), "disabled_at": atMidnight.UnixMilli(), "disabled_reason": "gone"}, nil)
 	r.use(t.Context())
 	same("endpoints-troubled", r.get("/admin/endpoints").body)

@@ -253,11 +253,11 @@ func TestATryCountsFromItsBeginning(t *testing.T) {
 		require.NoError(t, err)
 		waiting = append(waiting, c)
 	}
-	require.Eventually(t, func() bool { return s.browser().login("wrong").StatusCode == http.StatusTooManyRequests }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.browser().login("wrong").StatusCode == http.StatusTooManyRequests }, patience, time.Millisecond)
 	for _, c := range waiting {
 		require.NoError(t, c.Close())
 	}
-	require.Eventually(t, func() bool { return s.browser().login(password).StatusCode == http.StatusSeeOther }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.browser().login(password).StatusCode == http.StatusSeeOther }, patience, time.Millisecond)
 }
 
 func TestTheRootLeadsToThePage(t *testing.T) {

@@ -106,27 +106,30 @@ func TestAStreamIsTheSameAnswer(t *testing.T) {
 }
 
 func TestAStreamThatStops(t *testing.T) {
-	begun, release := make(chan struct{}, 1), make(chan struct{})
-	p := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	half := func(w http.ResponseWriter, r *http.Request) {
 		streams(says("half"))(w, r)
-		begun <- struct{}{}
-		select {
-		case <-release:
-		case <-r.Context().Done():
-		}
+		<-r.Context().Done()
+	}
+	var p *provider
+	var result agents.Result
+	var err error
+	timeout := 80 * time.Millisecond
+	patiently(&timeout, func() bool {
+		p = serve(t, half)
+		_, result, err = streamed(t.Context(), p.agent(t, agents.Agent{}, func(config *agents.Provider) { config.Timeout = units.Duration(timeout) }), agents.Call{})
+		return result.Output == "half"
 	})
-	defer close(release)
-	a := p.agent(t, agents.Agent{}, func(config *agents.Provider) { config.Timeout = units.Duration(80 * time.Millisecond) })
-	_, result, err := streamed(t.Context(), a, agents.Call{})
 	require.Equal(t, "provider_timeout", problem.Of(err).Code)
 	require.Equal(t, "half", result.Output)
 	require.Len(t, p.seen(), 1, "an answer that has begun is not asked for again")
 
-	<-begun
-	patient := p.agent(t, agents.Agent{})
 	ctx, cancel := context.WithCancel(t.Context())
-	go func() { <-begun; cancel() }()
-	_, _, err = streamed(ctx, patient, agents.Call{})
+	p = serve(t, func(w http.ResponseWriter, r *http.Request) {
+		streams(says("half"))(w, r)
+		cancel()
+		<-r.Context().Done()
+	})
+	_, _, err = streamed(ctx, p.agent(t, agents.Agent{}), agents.Call{})
 	require.ErrorIs(t, err, context.Canceled)
 }
 

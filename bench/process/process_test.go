@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"beckon/internal/freeport"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -35,7 +37,7 @@ func TestMain(m *testing.M) {
 }
 
 func start(t *testing.T, role string) (*Process, string) {
-	address, err := FreeAddress()
+	address, err := freeport.Address()
 	require.NoError(t, err)
 	p, err := Start(t.Context(), Command{Name: "the server", Path: os.Args[0], Log: filepath.Join(t.TempDir(), "log"),
 		Env: append(os.Environ(), "PROCESS_TEST_ROLE="+role, "PROCESS_TEST_ADDRESS="+address)})
@@ -72,7 +74,7 @@ func TestOnly200IsReady(t *testing.T) {
 
 func TestTheEndOfTheContextEndsTheServer(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	address, err := FreeAddress()
+	address, err := freeport.Address()
 	require.NoError(t, err)
 	p, err := Start(ctx, Command{Name: "the server", Path: os.Args[0], Log: filepath.Join(t.TempDir(), "log"),
 		Env: append(os.Environ(), "PROCESS_TEST_ROLE=serve", "PROCESS_TEST_ADDRESS="+address)})

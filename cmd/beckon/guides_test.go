@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"gopkg.in/yaml.v3"
@@ -92,7 +91,7 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	pid, err := strconv.Atoi(ts.ReadFile(args[0] + ".pid"))
 	ts.Check(err)
 	ts.Check(syscall.Kill(-pid, syscall.SIGINT))
-	ts.Check(poll(10*time.Second, func() error {
+	ts.Check(poll(func() error {
 		_, err := os.Stat(ts.MkAbs(args[0] + ".ended"))
 		return err
 	}))

@@ -22,8 +22,7 @@ type invokeCommand struct {
 
 // Run prints the text of the answer. When the gateway has answered that the run goes on, it waits for its end.
 func (k invokeCommand) Run(std streams) error {
-	ctx, stop := interruptible()
-	defer stop()
+	ctx := interruptible()
 	client, err := k.client()
 	if err != nil {
 		return err
@@ -36,10 +35,12 @@ func (k invokeCommand) Run(std streams) error {
 		return k.follow(ctx, client, request, std)
 	}
 	answer, err := client.do(request)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return left("")
+	case err != nil:
 		return err
-	}
-	if answer.status == http.StatusAccepted && !k.Async {
+	case answer.status == http.StatusAccepted && !k.Async:
 		return k.await(ctx, client, answer.RunID, std)
 	}
 	return k.show(std.out, answer)

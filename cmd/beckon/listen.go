@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/signal"
 	"sync"
 	"syscall"
 	"time"
@@ -41,7 +42,7 @@ type listenCommand struct {
 
 // Run listens until it is interrupted.
 func (k listenCommand) Run(std streams) error {
-	ctx, stop := interruptible()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	l, explanation, err := k.listener(std)
 	if err != nil {

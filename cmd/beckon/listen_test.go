@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
+	"beckon/internal/freeport"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
 )
@@ -29,12 +30,12 @@ func TestListenScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/listen",
 		Setup: func(env *testscript.Env) error {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
+			address, err := freeport.Address()
 			if err != nil {
 				return err
 			}
-			env.Setenv("LISTEN", l.Addr().String())
-			return errors.Join(l.Close(), setup(env))
+			env.Setenv("LISTEN", address)
+			return setup(env)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"gateway": startGateway, "shutdown": stopGateway, "awaits": awaits,
@@ -47,7 +48,7 @@ func awaits(ts *testscript.TestScript, neg bool, args []string) {
 	pattern, err := regexp.Compile("(?m)" + args[1])
 	ts.Check(err)
 	text := []byte{}
-	err = poll(20*time.Second, func() error {
+	err = poll(func() error {
 		if text, _ = os.ReadFile(ts.MkAbs(args[0])); !pattern.Match(text) {
 			return errors.New("no line matches")
 		}

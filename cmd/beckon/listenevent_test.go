@@ -48,6 +48,7 @@ func TestListenPrintsNothingThatATerminalObeys(t *testing.T) {
 
 func TestListenPrintsJSON(t *testing.T) {
 	behind := httptest.NewServer(http.NotFoundHandler())
+	behind.Config.SetKeepAlivesEnabled(false) // when it is closed, the next connection is refused and none breaks off
 	h := listenWith(t, listenCommand{JSON: true, Forward: behind.URL})
 	line := func() (l map[string]any) {
 		text := h.printed()

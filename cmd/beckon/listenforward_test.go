@@ -23,6 +23,7 @@ func TestListenForwards(t *testing.T) {
 		got, body = r, string(read)
 		reply(w)
 	}))
+	behind.Config.SetKeepAlivesEnabled(false) // when it is closed, the next connection is refused and none breaks off
 	h := listenWith(t, listenCommand{Forward: behind.URL + "/hook?a=b"})
 	sent := event("evt_1", `{"a": "1"}`)
 	for name, c := range map[string]struct {

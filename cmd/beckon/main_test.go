@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"beckon/internal/freeport"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 )
@@ -30,7 +30,9 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"beckon": mai
 //	shutdown            ends it with SIGTERM and wants exit code 0
 //	crash              ends it with SIGKILL
 //	answered_are_kept FILE DB   wants every run that an answer in FILE names to be in DB, COMPLETED
-//	eventually CMD...  runs a command until it succeeds, for two seconds, which is how soon a change must be in force
+//	eventually CMD...  runs a command until it succeeds
+//	promptly DURATION  wants the fastest of the script's eventually to have taken no longer: a busy machine holds up one or
+//	                   another of them, a gateway that is too slow holds up all
 //	postgres           makes an empty PostgreSQL database and puts its URL into $POSTGRES
 //	pasted FILE        runs the one line in FILE that begins with curl
 //	guide FILE         writes the files that a page of the documentation shows, and what it says to run as run.sh,
@@ -43,24 +45,26 @@ func TestScripts(t *testing.T) {
 		Setup: setup,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"guide": unpackGuide, "model": startModel, "heldmodel": startHeldModel,
-			"gateway": startGateway, "shutdown": stopGateway, "crash": crashGateway, "eventually": eventually, "pasted": pasted,
+			"gateway": startGateway, "shutdown": stopGateway, "crash": crashGateway, "eventually": eventually, "promptly": promptly, "pasted": pasted,
 			"answered_are_kept": answeredAreKept,
 			"postgres":          func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("POSTGRES", storetest.Postgres(t)) },
 		},
 	})
 }
 
-type process struct{ *exec.Cmd }
+// process is the gateway of a script.
+type process struct {
+	*exec.Cmd
+	fastest time.Duration // of what was waited for; zero before the first
+}
 
 const processKey = "gateway"
 
 func setup(env *testscript.Env) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
 		return err
 	}
-	defer l.Close()
-	address := l.Addr().String()
 	env.Setenv("BECKON_SERVER_ADDRESS", address)
 	env.Setenv("BECKON_URL", "http://"+address)
 	env.Values[processKey] = &process{}
@@ -90,7 +94,7 @@ func startGateway(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(cmd.Start())
 	ts.Value(processKey).(*process).Cmd = cmd
-	if err := poll(10*time.Second, func() error { return probe(ts.Getenv("BECKON_URL") + "/readyz") }); err != nil {
+	if err := poll(func() error { return probe(ts.Getenv("BECKON_URL") + "/readyz") }); err != nil {
 		log, _ := os.ReadFile(ts.MkAbs("serve.err"))
 		ts.Fatalf("the gateway did not become ready: %v\n%s", err, log)
 	}
@@ -126,7 +130,8 @@ func crashGateway(ts *testscript.TestScript, neg bool, _ []string) {
 }
 
 func eventually(ts *testscript.TestScript, neg bool, args []string) {
-	err := poll(2*time.Second, func() error {
+	begun := time.Now()
+	err := poll(func() error {
 		err := ts.Exec(args[0], args[1:]...)
 		if neg && err == nil {
 			return errors.New("it still succeeds")
@@ -138,6 +143,18 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	})
 	if err != nil {
 		ts.Fatalf("%s: %v", strings.Join(args, " "), err)
+	}
+	p := ts.Value(processKey).(*process)
+	if took := time.Since(begun); p.fastest == 0 || took < p.fastest {
+		p.fastest = took
+	}
+}
+
+func promptly(ts *testscript.TestScript, neg bool, args []string) {
+	most, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	if p := ts.Value(processKey).(*process); p.fastest == 0 || p.fastest > most {
+		ts.Fatalf("the fastest took %s", p.fastest)
 	}
 }
 
@@ -169,7 +186,10 @@ func pasted(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("%s has no line that begins with curl", args[0])
 }
 
-func poll(patience time.Duration, try func() error) error {
+// patience is how long it is waited for what must come, also on a machine that has much else to do.
+const patience = 30 * time.Second
+
+func poll(try func() error) error {
 	deadline := time.Now().Add(patience)
 	for {
 		err := try()

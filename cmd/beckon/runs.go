@@ -63,9 +63,11 @@ type runUsage struct {
 	TotalTokens      int `json:"totalTokens"`
 }
 
-// interruptible ends when the user or the system wants the command to.
-func interruptible() (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+// interruptible ends when the user or the system wants the command to. The signals stay caught until the program has
+// ended: who sends two of them, as timeout(1) does, is still told how to come back.
+func interruptible() context.Context {
+	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	return ctx
 }
 
 var runIDPattern = regexp.MustCompile(`^run_[0-9A-Za-z]{1,64}$`)
@@ -133,8 +135,7 @@ const defaultList = 50
 const maxPage = 200
 
 func (k runsListCommand) Run(std streams) error {
-	ctx, stop := interruptible()
-	defer stop()
+	ctx := interruptible()
 	client, err := k.client()
 	if err != nil {
 		return err
@@ -216,8 +217,7 @@ type runsCancelCommand struct {
 
 // Run returns when the run's end is certain; it may be two seconds away.
 func (k runsCancelCommand) Run(std streams) error {
-	ctx, stop := interruptible()
-	defer stop()
+	ctx := interruptible()
 	client, err := k.client()
 	if err != nil {
 		return err

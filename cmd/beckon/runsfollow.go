@@ -15,8 +15,7 @@ type runsFollowCommand struct {
 
 // Run ends with the run; its exit code tells how that ended.
 func (k runsFollowCommand) Run(std streams) error {
-	ctx, stop := interruptible()
-	defer stop()
+	ctx := interruptible()
 	client, err := k.client()
 	if err != nil {
 		return err

@@ -15,8 +15,7 @@ type runsShowCommand struct {
 
 // Run exits with 0 also when the run has failed: to show it has worked.
 func (k runsShowCommand) Run(std streams) error {
-	ctx, stop := interruptible()
-	defer stop()
+	ctx := interruptible()
 	client, err := k.client()
 	if err != nil {
 		return err

@@ -77,7 +77,7 @@ func (f *follower) follow(ctx context.Context, request *http.Request, tell func(
 		case err == nil:
 			return last, nil
 		case ctx.Err() != nil:
-			return last, f.left()
+			return last, left(f.runID)
 		case !ok || f.runID == "" || f.heard.IsZero():
 			return last, err
 		case time.Since(f.heard) > f.patience:
@@ -90,7 +90,7 @@ func (f *follower) follow(ctx context.Context, request *http.Request, tell func(
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return last, f.left()
+			return last, left(f.runID)
 		}
 		request, wait = nil, min(2*wait, followMaxWait)
 	}
@@ -102,12 +102,12 @@ type brokenOff struct{ err error }
 func (b *brokenOff) Error() string { return b.err.Error() }
 func (b *brokenOff) Unwrap() error { return b.err }
 
-// left is what is said to a user who does not want to wait any longer.
-func (f *follower) left() error {
-	if f.runID == "" {
+// left is what is said to a user who does not want to wait any longer, for a run that the gateway may not have named.
+func left(runID string) error {
+	if runID == "" {
 		return &exitError{exitGoesOn, errors.New("left before the gateway had answered")}
 	}
-	return &exitError{exitGoesOn, fmt.Errorf("left the run; to come back: beckon runs follow %s", f.runID)}
+	return &exitError{exitGoesOn, fmt.Errorf("left the run; to come back: beckon runs follow %s", runID)}
 }
 
 // connection reads events until the run or the connection has ended.

@@ -142,7 +142,6 @@ func folderFor(t *testing.T, name string) string {
 
 func TestReceiversTakeWhatIsSignedAndNothingElse(t *testing.T) {
 	const event = `{"success":true,"type":"run.completed","runId":"run_1","data":{"output":"ü\u001b[2J"}}`
-	now := time.Now()
 	message := func(id string, at time.Time) signature.Message {
 		return signature.Message{ID: id, At: at, Body: []byte(event)}
 	}
@@ -157,6 +156,7 @@ func TestReceiversTakeWhatIsSignedAndNothingElse(t *testing.T) {
 			shared, other := signature.NewSecret(signature.Standard), signature.NewSecret(signature.Standard)
 			p := start(t, folderFor(t, name), script, shared)
 			p.ready()
+			now := time.Now() // to get ready may take minutes
 			for _, c := range []struct {
 				name    string
 				message signature.Message

@@ -205,7 +205,10 @@ func goingAway(t *testing.T, times int32, last uint32, code http2.ErrCode) *fram
 				if server.asked.Add(1) <= times {
 					_ = framer.WriteGoAway(last, code, []byte("s3cret"))
 					if head.StreamID <= last {
-						return // it has begun, and breaks off
+						// It has begun, and breaks off. What the client still sends is read: a reset could take away what was said.
+						_ = conn.CloseWrite()
+						_, _ = io.Copy(io.Discard, conn)
+						return
 					}
 					continue // the client hangs up
 				}
@@ -247,7 +250,7 @@ func TestGoAway(t *testing.T) {
 			server := goingAway(t, c.times, c.last, c.code)
 			out := wayOut(t)
 			out.Trust(rootsOf(server.Server))
-			answer, err := out.Post(t.Context(), server.URL, nil, []byte("{}"), 5*time.Second)
+			answer, err := out.Post(t.Context(), server.URL, nil, []byte("{}"), patience)
 			if c.fails == "" {
 				require.NoError(t, err)
 				require.Equal(t, http.StatusNoContent, answer.Status)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -50,11 +51,15 @@ func TestSeal(t *testing.T) {
 	opened, err := x.Open(sealed, "providers/a")
 	require.NoError(t, err)
 	require.Equal(t, "sk-123", opened.Reveal())
+	end := "AA"
+	if strings.HasSuffix(sealed, end) { // as one in 256 does
+		end = "QQ"
+	}
 	for name, open := range map[string]func() (secret.String, error){
 		"another place": func() (secret.String, error) { return x.Open(sealed, "providers/b") },
 		"another key":   func() (secret.String, error) { return sealer("k2").Open(sealed, "providers/a") },
 		"cut off":       func() (secret.String, error) { return x.Open(sealed[:20], "providers/a") },
-		"changed":       func() (secret.String, error) { return x.Open(sealed[:len(sealed)-2]+"AA", "providers/a") },
+		"changed":       func() (secret.String, error) { return x.Open(sealed[:len(sealed)-2]+end, "providers/a") },
 		"never sealed":  func() (secret.String, error) { return x.Open("sk-123", "providers/a") },
 	} {
 		t.Run(name, func(t *testing.T) {

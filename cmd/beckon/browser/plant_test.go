@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,7 +78,7 @@ type gateway struct {
 }
 
 var (
-	listeningLine = regexp.MustCompile(`msg=listening address=(\S+)`)
+	listeningLine = regexp.MustCompile(`msg=listening address=\S+:(\d+)`)
 	passwordLine  = regexp.MustCompile(`its password is\s+(\S+)`)
 )
 
@@ -94,8 +93,7 @@ func start(t testing.TB, config string) *gateway {
 	}
 	cmd := exec.Command(binary, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = g.folder, g.output, g.output
-	address := freeAddress(t)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + g.folder, "BECKON_SERVER_ADDRESS=" + address, "BECKON_SERVER_PUBLICURL=http://" + address}
+	cmd.Env = g.environ("BECKON_SERVER_ADDRESS=127.0.0.1:0")
 	require.NoError(t, cmd.Start())
 	dead := make(chan struct{})
 	go func() {
@@ -116,7 +114,7 @@ func start(t testing.TB, config string) *gateway {
 		if m == nil {
 			return false
 		}
-		g.url = "http://" + m[1]
+		g.url = "http://localhost:" + m[1] // as it is printed
 		response, err := http.Get(g.url + "/readyz")
 		if err != nil {
 			return false
@@ -130,10 +128,9 @@ func start(t testing.TB, config string) *gateway {
 	return g
 }
 
-func freeAddress(t testing.TB) string {
-	s := httptest.NewServer(http.NotFoundHandler())
-	defer s.Close()
-	return strings.TrimPrefix(s.URL, "http://")
+// environ leaves out what a developer has set: proxies, keys of vendors.
+func (g *gateway) environ(more ...string) []string {
+	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + g.folder}, more...)
 }
 
 // browser is a tab of a Chromium that has never been anywhere.
@@ -150,7 +147,8 @@ type browser struct {
 
 func open(t testing.TB, g *gateway) *browser {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("no-proxy-server", true), chromedp.WindowSize(1280, 900))
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("no-proxy-server", true), chromedp.WindowSize(1280, 900),
+		chromedp.WSURLReadTimeout(patience))
 	allocating, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
 	ctx, closeTab := chromedp.NewContext(allocating)
@@ -185,6 +183,9 @@ func (b *browser) hear(event any) {
 		}
 		b.printed = append(b.printed, fmt.Sprintf("%s %v", e.Entry.Text, e.Entry.URL))
 	case *network.EventRequestWillBeSent:
+		if string(e.RequestID) == string(e.LoaderID) { // another page: what becomes of the last one's requests may never be told
+			clear(b.loading)
+		}
 		b.loading[e.RequestID] = true
 	case *network.EventLoadingFailed:
 		delete(b.loading, e.RequestID)
@@ -294,10 +295,10 @@ func (b *browser) shows(text string) {
 	b.until(fmt.Sprintf("document.body && document.body.innerText.includes(%q)", text))
 }
 
-// title waits for the page with a title.
+// title waits for the page with a title, and until its scripts listen.
 func (b *browser) title(text string) {
 	b.t.Helper()
-	b.until(fmt.Sprintf("document.querySelector('h1') && document.querySelector('h1').innerText.includes(%q)", text))
+	b.until(fmt.Sprintf("document.readyState === 'complete' && document.querySelector('h1') && document.querySelector('h1').innerText.includes(%q)", text))
 }
 
 // requireQuiet fails when a page has printed something on the console.
@@ -308,11 +309,18 @@ func (b *browser) requireQuiet() {
 	require.Empty(b.t, b.printed)
 }
 
-// forget lets the console begin anew: a status of 4xx is printed by the browser itself.
-func (b *browser) forget() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.printed = nil
+// forget waits until the console has printed a text, and lets it begin anew: a status of 4xx is printed by the browser itself.
+func (b *browser) forget(text string) {
+	b.t.Helper()
+	require.Eventually(b.t, func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if !strings.Contains(strings.Join(b.printed, "\n"), text) {
+			return false
+		}
+		b.printed = nil
+		return true
+	}, patience, 5*time.Millisecond, "the console never said %q", text)
 }
 
 // dark switches the scheme of colours.

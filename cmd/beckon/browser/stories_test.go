@@ -44,7 +44,7 @@ func TestANewcomer(t *testing.T) {
 	require.Contains(t, curl, token)
 	b.screenshot("client-token")
 	shell := exec.Command("sh", "-c", curl)
-	shell.Dir = g.folder
+	shell.Dir, shell.Env = g.folder, g.environ()
 	out, err := shell.Output()
 	require.NoError(t, err, "%s", curl)
 	require.NotEmpty(t, out)
@@ -52,10 +52,12 @@ func TestANewcomer(t *testing.T) {
 	b.visit("/admin/clients/deploys")
 	require.NotContains(t, get(b, chromedp.OuterHTML(chromedp.CSS("html"))), token, "it is shown once")
 	b.fill("#sample-body", "Is everything in order?")
+	b.until(`document.querySelector("#preview").innerText.includes("Is everything in order?")`) // it moves the button
 	b.press(`button[formaction$="/try"]`)
 	b.until(`document.querySelector("[data-answer]") && document.querySelector("[data-answer]").innerText.includes("Is everything in order?")`)
 	b.screenshot("client")
 	b.click("See the run")
+	b.title("Run")
 	b.shows("COMPLETED")
 	b.shows("Is everything in order?")
 	b.screenshot("run")
@@ -99,6 +101,7 @@ endpoints:
 	b.shows("triage")
 	b.screenshot("overview")
 	b.press(`main a[href^="/admin/runs/run_"]`)
+	b.title("Run")
 	b.shows("FAILED")
 	b.shows("DiskFull on db-1")
 	b.shows("provider")
@@ -110,6 +113,7 @@ endpoints:
 	b.shows("ops")
 	b.screenshot("deliveries")
 	b.press(`main a[href^="/admin/deliveries/dlv_"]`)
+	b.title("Delivery")
 	b.shows("401")
 	b.screenshot("delivery")
 	b.requireQuiet()
@@ -126,7 +130,7 @@ func TestLogin(t *testing.T) {
 	b.visit("/admin/runs")
 	b.fill("#password", "wrong")
 	b.do(chromedp.Submit(chromedp.CSS("#password")), chromedp.WaitVisible(chromedp.CSS("#error")))
-	b.forget() // the browser prints every 401 itself
+	b.forget("401")
 	b.fill("#password", "correct horse")
 	b.do(chromedp.Submit(chromedp.CSS("#password")))
 	b.title("Runs") // where it wanted to go

@@ -50,11 +50,22 @@ func TestKilledDuringTheModelCall(t *testing.T) {
 	})
 }
 
+// requireNothingOpen waits until no run goes on any more, also of those whose callers were killed before they had an answer.
 func requireNothingOpen(t *testing.T, g *process) {
-	for _, status := range []string{"RUNNING", "QUEUED"} {
-		_, page := g.call("GET", "/api/v1/runs?status="+status, "")
-		require.Empty(t, page["items"])
+	for _, status := range []string{"QUEUED", "RUNNING"} { // the way that a run takes
+		require.Eventually(t, func() bool {
+			code, page := g.call("GET", "/api/v1/runs?status="+status, "")
+			items, ok := page["items"].([]any)
+			return code == 200 && ok && len(items) == 0
+		}, patience, 20*time.Millisecond, "there are runs that are %s", status)
 	}
+}
+
+// endedAt is when a run has ended, by its own account: how long this test takes to ask does not count.
+func endedAt(t *testing.T, run map[string]any) time.Time {
+	at, err := time.Parse(time.RFC3339, run["completedAt"].(string))
+	require.NoError(t, err)
+	return at
 }
 
 // A kill -9 in the middle of a flow: the nodes that have ended are not run again.
@@ -107,6 +118,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		for round := range 3 {
 			g := p.start()
 			var callers sync.WaitGroup
+			before := len(accepted)
 			for c := range 8 {
 				callers.Go(func() {
 					for i := 0; ; i++ {
@@ -124,14 +136,16 @@ func TestKilledAtAnyMoment(t *testing.T) {
 					}
 				})
 			}
-			time.Sleep(time.Duration(300+rand.IntN(300)) * time.Millisecond) // any moment will do
+			time.Sleep(time.Duration(300+rand.IntN(300)) * time.Millisecond) // any moment will do, once there is something to lose
+			require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(accepted) >= before+30 }, patience, time.Millisecond)
 			g.kill()
 			callers.Wait()
 		}
 		g, restarted := p.start(), time.Now()
-		statuses := map[string]int{}
+		statuses, took := map[string]int{}, time.Duration(0)
 		for id, agent := range accepted {
 			run := g.ended(id)
+			took = max(took, endedAt(t, run).Sub(restarted))
 			status := run["status"].(string)
 			statuses[status]++
 			if status != "COMPLETED" {
@@ -139,9 +153,9 @@ func TestKilledAtAnyMoment(t *testing.T) {
 				require.Equal(t, "one", agent, "the others are retried: %v", run)
 			}
 		}
-		require.Less(t, time.Since(restarted), time.Minute)
+		require.Less(t, took, time.Minute)
 		require.Greater(t, statuses["COMPLETED"], 20)
-		t.Logf("%d accepted runs accounted for in %s: %v", len(accepted), time.Since(restarted).Round(time.Millisecond), statuses)
+		t.Logf("%d accepted runs ended within %s: %v", len(accepted), took, statuses)
 		requireNothingOpen(t, g)
 	})
 }
@@ -182,7 +196,7 @@ func TestOneOfThreeReplicasDies(t *testing.T) {
 		p.model.await(t, "one", prompt)
 	}
 	replicas[0].kill()
-	died := time.Now()
+	died, took := time.Now(), time.Duration(0)
 	release()
 	releaseOne()
 	var waiting []string
@@ -191,6 +205,7 @@ func TestOneOfThreeReplicasDies(t *testing.T) {
 	}
 	for i, id := range plain {
 		run := replicas[1].ended(id)
+		took = max(took, endedAt(t, run).Sub(died))
 		if i%3 == 0 {
 			require.Equal(t, "interrupted", code(run), "%v", run)
 		} else {
@@ -198,15 +213,19 @@ func TestOneOfThreeReplicasDies(t *testing.T) {
 		}
 	}
 	for id, prompt := range relays {
-		require.Equal(t, "COMPLETED", replicas[2].ended(id)["status"])
+		run := replicas[2].ended(id)
+		took = max(took, endedAt(t, run).Sub(died))
+		require.Equal(t, "COMPLETED", run["status"])
 		require.Equal(t, 1, p.model.count("one", prompt), "it had ended")
 		require.Equal(t, 1, p.model.count("three", prompt))
 	}
 	for _, id := range waiting {
-		require.Equal(t, "COMPLETED", replicas[1].ended(id)["status"])
+		run := replicas[1].ended(id)
+		took = max(took, endedAt(t, run).Sub(died))
+		require.Equal(t, "COMPLETED", run["status"])
 	}
-	require.Less(t, time.Since(died), time.Minute)
-	t.Logf("all runs accounted for %s after the death", time.Since(died).Round(time.Millisecond))
+	require.Less(t, took, time.Minute)
+	t.Logf("all runs had ended %s after the death", took)
 	requireNothingOpen(t, replicas[1])
 }
 
@@ -214,42 +233,61 @@ func TestOneOfThreeReplicasDies(t *testing.T) {
 func TestReplicasSeeEachOthersRuns(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t, storetest.Postgres(t))
-	release := p.model.hold("two")
-	defer release()
 	a, b := p.start(), p.start()
-	id := a.accept("relay", "x", "Prefer: wait=0")
-	p.model.await(t, "two", "x")
-	kinds := b.follow(t.Context(), id)
-	for _, want := range []string{"run.started", "node.started", "node.completed", "node.started"} {
-		require.Equal(t, want, <-kinds)
+	// begin starts a run here, and follows it there until it waits for a model.
+	begin := func(prompt string) (id string, kinds <-chan string, release func()) {
+		release = p.model.hold("two")
+		id = a.accept("relay", prompt, "Prefer: wait=0")
+		p.model.await(t, "two", prompt)
+		kinds = b.follow(t.Context(), id)
+		for _, want := range []string{"run.started", "node.started", "node.completed", "node.started"} {
+			require.Equal(t, want, <-kinds)
+		}
+		return id, kinds, release
 	}
-	canceled := time.Now()
-	status, _ := b.call("POST", "/api/v1/runs/"+id+"/cancel", "")
-	require.Equal(t, 202, status)
-	var rest []string
-	for kind := range kinds {
-		rest = append(rest, kind)
-	}
-	require.Less(t, time.Since(canceled), 2*time.Second)
-	require.Equal(t, "run.canceled", rest[len(rest)-1])
-	require.Equal(t, "CANCELED", b.ended(id)["status"])
+
+	requireSoon(t, 2*time.Second, func(prompt string) time.Duration {
+		id, kinds, release := begin("canceled " + prompt)
+		defer release()
+		canceled := time.Now()
+		status, _ := b.call("POST", "/api/v1/runs/"+id+"/cancel", "")
+		require.Equal(t, 202, status)
+		rest := all(kinds)
+		took := time.Since(canceled)
+		require.Equal(t, "run.canceled", rest[len(rest)-1])
+		require.Equal(t, "CANCELED", b.ended(id)["status"])
+		return took
+	})
 
 	// What happens there is seen here within half a second.
-	next := a.accept("relay", "y", "Prefer: wait=0")
-	p.model.await(t, "two", "y")
-	kinds = b.follow(t.Context(), next)
-	for range 4 {
-		<-kinds
-	}
-	release()
-	released := time.Now()
-	require.Equal(t, "node.completed", <-kinds)
-	require.Less(t, time.Since(released), 500*time.Millisecond)
-	require.Equal(t, "run.completed", slices.Collect(func(yield func(string) bool) {
-		for kind := range kinds {
-			if !yield(kind) {
-				return
-			}
+	requireSoon(t, 500*time.Millisecond, func(prompt string) time.Duration {
+		_, kinds, release := begin("goes on " + prompt)
+		release()
+		released := time.Now()
+		require.Equal(t, "node.completed", <-kinds)
+		took := time.Since(released)
+		require.Equal(t, []string{"node.started", "node.completed", "run.completed"}, all(kinds))
+		return took
+	})
+}
+
+// requireSoon wants one of a few attempts to have taken no longer than limit: a busy machine holds up one or another of
+// them, a gateway that is too slow holds up all. Each gets a prompt of its own.
+func requireSoon(t *testing.T, limit time.Duration, attempt func(prompt string) time.Duration) {
+	var took []time.Duration
+	for i := range 5 {
+		if took = append(took, attempt(fmt.Sprint(i))); took[i] < limit {
+			t.Logf("within %s: %s", limit, took)
+			return
 		}
-	})[3-1])
+	}
+	require.Fail(t, "it was never soon enough", "wanted within %s, took %s", limit, took)
+}
+
+// all reads the types of events up to the last.
+func all(kinds <-chan string) (list []string) {
+	for kind := range kinds {
+		list = append(list, kind)
+	}
+	return list
 }

@@ -254,9 +254,9 @@ func (m *plantModel) count(model, prompt string) int {
 
 // await waits until a model has been asked with a prompt.
 func (m *plantModel) await(t testing.TB, model, prompt string) {
+	deadline := time.Now().Add(patience)
 	stop := time.AfterFunc(patience, func() { m.seen.Broadcast() })
 	defer stop.Stop()
-	deadline := time.Now().Add(patience)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for m.asked[model+" "+prompt] == 0 {

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"beckon/internal/freeport"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -60,12 +62,16 @@ func (c *cluster) launch() (string, error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	port, err := freePort()
+	address, err := freeport.Address()
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return "", err
 	}
 	// The tests are about Beckon's promises, not about PostgreSQL's disk: syncing it would only slow them down.
-	conf := fmt.Sprintf("port=%d\nlisten_addresses='127.0.0.1'\nunix_socket_directories=''\nfsync=off\nfull_page_writes=off\nmax_connections=400\n", port)
+	conf := fmt.Sprintf("port=%s\nlisten_addresses='127.0.0.1'\nunix_socket_directories=''\nfsync=off\nfull_page_writes=off\nmax_connections=400\n", port)
 	f, err := os.OpenFile(filepath.Join(data, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return "", err
@@ -85,7 +91,7 @@ func (c *cluster) launch() (string, error) {
 	if err := server.Start(); err != nil {
 		return "", err
 	}
-	url := fmt.Sprintf("postgres://beckon@127.0.0.1:%d/%%s?sslmode=disable", port)
+	url := fmt.Sprintf("postgres://beckon@%s/%%s?sslmode=disable", address)
 	return url, awaitPostgres(fmt.Sprintf(url, "postgres"))
 }
 
@@ -130,13 +136,4 @@ func postgresUser() (*syscall.Credential, error) {
 		return nil, err
 	}
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

@@ -1,0 +1,23 @@
+package freeport_test
+
+import (
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/internal/freeport"
+)
+
+func TestAddressesAreFreeAndDiffer(t *testing.T) {
+	seen := map[string]bool{}
+	for range 20 {
+		address, err := freeport.Address()
+		require.NoError(t, err)
+		require.False(t, seen[address])
+		seen[address] = true
+		l, err := net.Listen("tcp", address)
+		require.NoError(t, err)
+		defer l.Close()
+	}
+}
