@@ -94,7 +94,6 @@ func (l *lab) startRole(ctx context.Context, name, path, body string, args ...st
 	return l.start(ctx, process.Command{Name: name, Path: self, Args: append(args, "-address", address)}, address, "/ready", load.Target{URL: path, Body: body})
 }
 
-// startNginx starts nginx as a proxy of the stub, as fast as its manual lets it be.
 // startFloors starts what the gateway is measured beside; the first is the stub, which goes on after stop.
 func (l *lab) startFloors(ctx context.Context) (floors []*server, stop func() error, err error) {
 	nginx, err := l.startNginx(ctx)
@@ -108,6 +107,7 @@ func (l *lab) startFloors(ctx context.Context) (floors []*server, stop func() er
 	return []*server{l.stub, nginx, bare}, func() error { return errors.Join(bare.Stop(), nginx.Stop()) }, nil
 }
 
+// startNginx starts nginx as a proxy of the stub, as fast as its manual lets it be.
 func (l *lab) startNginx(ctx context.Context) (*server, error) {
 	path, err := exec.LookPath("nginx")
 	if err != nil {

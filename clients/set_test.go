@@ -73,11 +73,9 @@ func TestNewSetLeavesOutWhatIsWrong(t *testing.T) {
 	require.Len(t, findings, 3)
 	for i, id := range []string{"twin", "bad", "empty"} {
 		require.Equal(t, id, findings[i].ID)
-		if m := s.Get(id); m != nil {
-			require.True(t, m.Unusable)
-		}
 	}
 	require.Nil(t, s.Get("twin"), "whose token it is cannot be known")
+	require.True(t, s.Get("empty").Unusable)
 	require.True(t, s.Authenticate("bad", "t3").Unusable, "who proves to be one may be told what is wrong")
 	require.Contains(t, findings[0].Fields[0].Message, `client "one"`)
 	require.Equal(t, []string{"rateLimit", "template"}, []string{findings[1].Fields[0].Path, findings[1].Fields[len(findings[1].Fields)-1].Path})
@@ -145,12 +143,14 @@ func TestLimitsOutliveAReload(t *testing.T) {
 }
 
 func TestBodiesOnTheirWayAreBounded(t *testing.T) {
-	m := newSet(t, declare("one", "t1"), declare("two", "t2")).Get("one")
+	s := newSet(t, declare("one", "t1"), declare("two", "t2"))
+	m := s.Get("one")
 	require.NoError(t, m.Receive(2))
 	require.NoError(t, m.Receive(2))
 	err := m.Receive(2)
 	require.Equal(t, "too_many_concurrent_calls", problem.Of(err).Code)
 	require.Equal(t, time.Second, problem.Of(err).RetryAfter)
+	require.NoError(t, s.Get("two").Receive(2), "each has its own")
 	m.Received()
 	require.NoError(t, m.Receive(2))
 }

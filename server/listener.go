@@ -16,7 +16,8 @@ func DefaultMaxConnections() int {
 	return int(min(max(openFiles()/2, leastConnections), mostConnections))
 }
 
-// boundedListener has no more than so many connections at the same time. Who comes then waits to be accepted.
+// boundedListener has no more than so many connections at the same time. Who comes then waits to be accepted. The connections
+// of golang.org/x/net/netutil's LimitListener cannot CloseWrite.
 type boundedListener struct {
 	net.Listener
 	places chan struct{}

@@ -29,6 +29,27 @@ func TestAnAnswerThatNobodyReadsIsGivenUp(t *testing.T) {
 	require.Eventually(t, func() bool { return strings.Contains(g.log.String(), "an answer broke off") }, patience, 5*time.Millisecond)
 }
 
+// timed is where an answer goes on a connection that is told by when it must be taken.
+type timed struct {
+	*recorder
+	by []time.Time
+}
+
+func (w *timed) SetWriteDeadline(by time.Time) error {
+	w.by = append(w.by, by)
+	return nil
+}
+
+func TestALongAnswerHasMoreTime(t *testing.T) {
+	g := newGateway(t, setting{server: func(c *server.Config) { c.AnswerTimeout = time.Hour }})
+	w := &timed{recorder: &recorder{discard: discard{http.Header{}}}}
+	began := time.Now()
+	g.srv.ServeHTTP(w, g.request("/api/v1/webhooks/ci", strings.Repeat("x", 1<<20)))
+	require.Greater(t, w.body.Len(), 1<<20)
+	require.WithinDuration(t, began.Add(time.Hour), w.by[0], patience)
+	require.WithinDuration(t, began.Add(2*time.Hour), w.by[len(w.by)-1], time.Minute, "as long again for its MiB")
+}
+
 // The time for one answer doesn't run out on the next one of the connection, however late that comes.
 func TestEachAnswerHasItsOwnTime(t *testing.T) {
 	g := newGateway(t, setting{server: func(c *server.Config) { c.AnswerTimeout = 300 * time.Millisecond }})
@@ -61,6 +82,6 @@ func (g *gateway) dial() net.Conn {
 	c, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
 	require.NoError(g.t, err)
 	g.t.Cleanup(func() { _ = c.Close() })
-	require.NoError(g.t, c.SetDeadline(time.Now().Add(20*time.Second)))
+	require.NoError(g.t, c.SetDeadline(time.Now().Add(patience)))
 	return c
 }

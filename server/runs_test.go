@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -450,10 +449,7 @@ func TestAFollowerThatNeverReads(t *testing.T) {
 	id := g.create(`{"prompt":"` + strings.Repeat("long ", 100_000) + `"}`).Header.Get("Beckon-Run-Id")
 	<-g.model.asked
 	for range 20 {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
-		require.NoError(t, err)
-		defer conn.Close()
-		_, err = fmt.Fprintf(conn, "GET /api/v1/runs/%s/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", id, token)
+		_, err := fmt.Fprintf(g.dial(), "GET /api/v1/runs/%s/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", id, token)
 		require.NoError(t, err)
 	}
 	read := make(chan []sse, 1)

@@ -19,10 +19,10 @@ const (
 	argonKey    = 32
 )
 
-// phcFormat is the PHC string format of argon2id, up to the salt.
 const (
-	hashPrefix = "$argon2id$"
-	phcFormat  = hashPrefix + "v=%d$m=%d,t=%d,p=%d$"
+	hashPrefix = "$argon2id$" // of every hash
+	// phcFormat is the PHC string format of argon2id, up to the salt.
+	phcFormat = hashPrefix + "v=%d$m=%d,t=%d,p=%d$"
 )
 
 // hashPassword returns the argon2id hash of a password, with what is needed to check it.

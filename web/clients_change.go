@@ -18,7 +18,7 @@ func (w *Web) createClient(c echo.Context) error {
 	item, wrong := form.client()
 	record, token, err := w.Desk.Clients.Create(c.Request().Context(), whoIs(c), item, wrong...)
 	if err != nil {
-		return w.refuseClient(c, "", &form, sent, err)
+		return w.refuseClient(c, "", form, sent, err)
 	}
 	return w.showToken(c, clientToken{ID: record.Item.ID, IsNew: true, Token: token.Reveal(), Snippets: snippets(w.PublicURL, record.Item, token)})
 }
@@ -32,7 +32,7 @@ func (w *Web) saveClient(c echo.Context) error {
 	form.ID = idIn(c)
 	item, wrong := form.client()
 	if _, err = w.Desk.Clients.Update(c.Request().Context(), whoIs(c), item, versionIn(sent), wrong...); err != nil {
-		return w.refuseClient(c, form.ID, &form, sent, err)
+		return w.refuseClient(c, form.ID, form, sent, err)
 	}
 	return leaveFor(c, addressOf(clientsPath, form.ID)+"?done=saved")
 }
@@ -70,10 +70,10 @@ func (w *Web) deleteClient(c echo.Context) error {
 	return leaveFor(c, clientsPath+"?done=deleted")
 }
 
-// refuseClient draws the page again and says what is wrong, with what was typed; nil when nothing was. When somebody else
-// was faster, saving once more overwrites what they did: the page says so.
-func (w *Web) refuseClient(c echo.Context, id string, typed *clientForm, sent url.Values, refusal error) error {
-	return w.drawRefusal(c, id, typed, "", sent, refusal)
+// refuseClient draws the page again and says what is wrong, with what was typed. When somebody else was faster, saving
+// once more overwrites what they did: the page says so.
+func (w *Web) refuseClient(c echo.Context, id string, typed clientForm, sent url.Values, refusal error) error {
+	return w.drawRefusal(c, id, &typed, "", sent, refusal)
 }
 
 // refuseDone says what could not be done to a client: to be deleted, for one.

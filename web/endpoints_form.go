@@ -96,7 +96,7 @@ func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
 			continue
 		}
 		f.typedSecrets = f.typedSecrets || h.typed != ""
-		_, h.Kept = have.Headers[h.Name]
+		h.Kept = secret.InHeaders(have.Headers, h.Name) != ""
 		f.Headers = append(f.Headers, h)
 	}
 	return f
@@ -124,7 +124,7 @@ func (f endpointForm) endpoint(have deliveries.Endpoint) (e deliveries.Endpoint,
 	if f.Retry != retryList && f.Waits != "" && f.Waits != kept.Waits {
 		wrong.Add("waits", "are written, and not chosen: choose “my own” above, or empty this")
 	}
-	e.Headers = f.headers(have, &wrong)
+	e.Headers = f.headers(&wrong)
 	readInto(&wrong, "timeout", f.Timeout, &e.Timeout)
 	if e.Timeout == units.Duration(deliveries.DefaultTimeout) {
 		e.Timeout = 0
@@ -152,14 +152,13 @@ func (f endpointForm) retry(wrong *problem.Fields) (r deliveries.Retry) {
 }
 
 // headers keeps the values of those that were left as they are.
-func (f endpointForm) headers(have deliveries.Endpoint, wrong *problem.Fields) map[string]secret.String {
+func (f endpointForm) headers(wrong *problem.Fields) map[string]secret.String {
 	if len(f.Headers) == 0 {
 		return nil
 	}
 	list := make(map[string]secret.String, len(f.Headers))
 	for _, h := range f.Headers {
 		_, twice := list[h.Name]
-		_, known := have.Headers[h.Name]
 		switch {
 		case twice:
 			wrong.Add("headers."+beginning(h.Name, maxExcerpt), "is there twice")
@@ -167,7 +166,7 @@ func (f endpointForm) headers(have deliveries.Endpoint, wrong *problem.Fields) m
 			wrong.Add("headers", "a value has no name")
 		case h.typed != "" && h.typed != secret.Mask:
 			list[h.Name] = h.typed
-		case known:
+		case h.Kept:
 			list[h.Name] = secret.Mask
 		default:
 			wrong.Add("headers."+beginning(h.Name, maxExcerpt), "has no value")

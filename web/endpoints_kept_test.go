@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"beckon/agents"
 	"beckon/deliveries"
 )
 
@@ -49,19 +48,4 @@ func TestTheFormOfADisabledEndpoint(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, save("enabled", "true"))
 	require.False(t, disabled())
 	require.True(t, ticked())
-}
-
-func TestTheKeyInTheURLOfAProviderStays(t *testing.T) {
-	n := newNouns(t)
-	n.fill()
-	address := n.origin + "?key="
-	_, err := n.editor.Providers.Update(t.Context(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: address + "s3cret", APIKey: "sk-0ther"}, 0)
-	require.NoError(t, err)
-	require.NotContains(t, n.get("/admin/providers/acme").body, "s3cret")
-	got := n.typed("/admin/providers/acme", "do", "models")
-	require.Contains(t, got.body, "It works")
-	require.Equal(t, "s3cret", n.asked.URL.Query().Get("key"))
-	require.NotContains(t, got.body, "s3cret")
-	require.Equal(t, http.StatusSeeOther, n.typed("/admin/providers/acme", "name", "Acme").StatusCode)
-	require.Equal(t, address+"s3cret", n.provider("acme").URL)
 }

@@ -177,13 +177,13 @@ func TestWhatTheFormKeeps(t *testing.T) {
 	require.NotContains(t, page, "prod-value")
 	require.NotContains(t, page, "s3cret-key")
 
-	// What is as it is by default is left out, headers keep their values, and what is left empty is taken away.
-	r.post("/admin/endpoints/ops", endpointForm("version", "1", "vendor", "Beckon", "timeout", "30s", "headerName", "X-Env|X-New", "headerValue", "|new", "signature", "hmac-sha256-hex"))
+	// What is as it is by default is left out, headers keep their values however they are spelled, and what is left empty is taken away.
+	r.post("/admin/endpoints/ops", endpointForm("version", "1", "vendor", "Beckon", "timeout", "30s", "headerName", "x-env|X-New", "headerValue", "|new", "signature", "hmac-sha256-hex"))
 	e, version := r.kept("ops")
 	require.Equal(t, int64(2), version)
 	require.NotEmpty(t, e.Secret)
 	e.Secret = ""
-	require.Equal(t, deliveries.Endpoint{ID: "ops", URL: "https://203.0.113.7/hook", Signature: "hmac-sha256-hex", Headers: map[string]secret.String{"X-Env": "prod-value", "X-New": "new"}}, e)
+	require.Equal(t, deliveries.Endpoint{ID: "ops", URL: "https://203.0.113.7/hook", Signature: "hmac-sha256-hex", Headers: map[string]secret.String{"x-env": "prod-value", "X-New": "new"}}, e)
 }
 
 // Each of the secrets before the newest signs for a time of its own.

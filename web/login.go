@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"log/slog"
 	"math"
 	"net/http"
@@ -9,8 +8,6 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-
-	"beckon/internal/problem"
 )
 
 // What the audit list has of the login.
@@ -50,20 +47,18 @@ func (w *Web) showLogin(c echo.Context) (any, error) {
 func (w *Web) login(c echo.Context) error {
 	address := c.RealIP()
 	wait := w.attempts.take(address)
-	if err := c.Request().ParseForm(); err != nil {
+	sent, err := postedForm(c)
+	if err != nil {
 		if wait == 0 {
 			w.attempts.giveBack(address)
 		}
-		if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return formTooLarge(large.Limit)
-		}
-		return problem.New(problem.Invalid, "malformed_form", "The form cannot be read. Go back and send it again.").Because(err)
+		return err
 	}
-	next := destination(c.Request().PostForm.Get("next"))
+	next := destination(sent.Get("next"))
 	if wait > 0 {
 		return w.refuseLogin(c, next, wait)
 	}
-	hash, right, err := w.password.check(c.Request().Context(), c.Request().PostForm.Get("password"))
+	hash, right, err := w.password.check(c.Request().Context(), sent.Get("password"))
 	if err != nil {
 		return err
 	}

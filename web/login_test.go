@@ -227,19 +227,26 @@ func TestFormsOfAnybodyAreSmall(t *testing.T) {
 		require.Equal(t, http.StatusRequestEntityTooLarge, got.StatusCode, path)
 		require.True(t, got.Close)
 	}
-	chunked, err := http.NewRequest(http.MethodPost, s.url+"/admin/login", io.MultiReader(strings.NewReader(long.Encode())))
-	require.NoError(t, err)
-	chunked.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	response, err := http.DefaultTransport.RoundTrip(chunked)
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	require.Equal(t, http.StatusRequestEntityTooLarge, response.StatusCode)
+	unannounced := func(b *browser, path string, form url.Values) int {
+		chunked, err := http.NewRequest(http.MethodPost, b.url+path, io.MultiReader(strings.NewReader(form.Encode())))
+		require.NoError(t, err)
+		chunked.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if b.cookie != nil {
+			chunked.AddCookie(b.cookie)
+		}
+		response, err := http.DefaultTransport.RoundTrip(chunked)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		return response.StatusCode
+	}
+	require.Equal(t, http.StatusRequestEntityTooLarge, unannounced(stranger, "/admin/login", long))
 
 	b := s.signedIn()
 	require.Equal(t, http.StatusRequestEntityTooLarge, b.post("/admin/login", long).StatusCode, "the login needs no more of anybody")
 	n := newNouns(t)
 	got := n.post("/admin/commands/new", url.Values{"id": {"long"}, "prompt": {strings.Repeat("x", 9<<10)}, "agentId": {"filed"}})
 	require.Equal(t, http.StatusSeeOther, got.StatusCode, got.body)
+	require.Equal(t, http.StatusRequestEntityTooLarge, unannounced(n.browser, "/admin/commands/new", url.Values{"prompt": {strings.Repeat("x", 1<<20)}}))
 }
 
 // A try counts before its form has come, and no longer when the form doesn't.

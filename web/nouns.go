@@ -265,6 +265,9 @@ func postedForm(c echo.Context) (url.Values, error) {
 	if err == nil {
 		err = r.ParseMultipartForm(maxForm)
 	}
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, formTooLarge(large.Limit)
+	}
 	if err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		return nil, problem.New(problem.Invalid, "malformed_form", "The form cannot be read. Go back and send it again.").Because(err)
 	}

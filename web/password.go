@@ -34,22 +34,10 @@ func EnsurePassword(ctx context.Context, s *store.Store) (printed string, err er
 		return "", err
 	}
 	made := strings.ToLower(rand.Text()[:madeLength])
-	hash := hashPassword(made)
-	err = s.Write(ctx, func(tx *gorm.DB) error {
-		printed = ""
-		// Of several replicas that start at once, one makes the password.
-		done := tx.Exec(`INSERT INTO admin_password (id, hash, made) VALUES (1, ?, 1)
-			ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, made = 1 WHERE admin_password.hash = ?`, hash, row.Hash)
-		if done.Error != nil || done.RowsAffected == 0 {
-			return done.Error
-		}
-		printed = made
-		return tx.Exec("DELETE FROM sessions").Error
-	})
-	if err != nil {
-		return "", fmt.Errorf("store the administrator's password: %w", err)
+	if put, err := putPassword(ctx, s, row.Hash, passwordRow{hashPassword(made), 1}); err != nil || !put {
+		return "", err // of several replicas that start at once, one makes the password
 	}
-	return printed, nil
+	return made, nil
 }
 
 // password is the administrator's. Its hash is in the database, also that of a configured one: that is how a start
@@ -113,7 +101,7 @@ func (p *password) settle(ctx context.Context) error {
 		// Another replica has put it there since this one started, and so knows better.
 	case p.configured != "":
 		if same, err := matches(row.Hash, p.configured.Reveal()); err != nil || !same || row.Made == 1 {
-			if err := p.replace(ctx, row.Hash, hashPassword(p.configured.Reveal())); err != nil {
+			if _, err := putPassword(ctx, p.store, row.Hash, passwordRow{Hash: hashPassword(p.configured.Reveal())}); err != nil {
 				return err
 			}
 		}
@@ -124,21 +112,21 @@ func (p *password) settle(ctx context.Context) error {
 	return nil
 }
 
-// replace puts the hash of the configured password in the place of another and ends all sessions, unless another replica
-// has been faster.
-func (p *password) replace(ctx context.Context, old, hash string) error {
-	err := p.store.Write(ctx, func(tx *gorm.DB) error {
-		done := tx.Exec(`INSERT INTO admin_password (id, hash, made) VALUES (1, ?, 0)
-			ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, made = 0 WHERE admin_password.hash = ?`, hash, old)
-		if done.Error != nil || done.RowsAffected == 0 {
+// putPassword puts a password in the place of the one with the old hash and ends all sessions, unless another replica has
+// been faster.
+func putPassword(ctx context.Context, s *store.Store, old string, row passwordRow) (put bool, err error) {
+	err = s.Write(ctx, func(tx *gorm.DB) error {
+		done := tx.Exec(`INSERT INTO admin_password (id, hash, made) VALUES (1, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, made = excluded.made WHERE admin_password.hash = ?`, row.Hash, row.Made, old)
+		if put = done.RowsAffected > 0; done.Error != nil || !put {
 			return done.Error
 		}
 		return tx.Exec("DELETE FROM sessions").Error
 	})
 	if err != nil {
-		return fmt.Errorf("store the administrator's password: %w", err)
+		return false, fmt.Errorf("store the administrator's password: %w", err)
 	}
-	return nil
+	return put, nil
 }
 
 // fingerprintOf tells a hash from another one.

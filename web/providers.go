@@ -93,7 +93,7 @@ func readHeaderLines(sent url.Values, have agents.Provider, f *providerForm, p *
 	names, values := sent["headerName"], sent["headerValue"]
 	for i := range min(len(names), len(values)) {
 		name, value := textproto.TrimString(names[i]), secret.String(textproto.TrimString(values[i]))
-		_, kept := have.Headers[name]
+		kept := secret.InHeaders(have.Headers, name) != ""
 		_, twice := p.Headers[name]
 		switch {
 		case name == "" && value == "":
@@ -125,17 +125,16 @@ func (w *Web) testConnection(ctx context.Context, _ string, f *nounForm[provider
 		return nil
 	}
 	typed.URL = secret.RevisedURL(have.URL, typed.URL)
-	withKept := typed.APIKey == "" && have.APIKey != ""
-	typed.APIKey = have.APIKey.Revised(typed.APIKey)
+	withKept := have.APIKey.IsKeptBy(typed.APIKey)
 	for name, value := range typed.Headers {
-		if value == "" {
-			typed.Headers[name], withKept = have.Headers[name], true
-		}
+		withKept = withKept || secret.InHeaders(have.Headers, name).IsKeptBy(value)
 	}
 	if withKept && typed.URL != have.URL {
 		f.Models = &modelList{Wrong: "The url is not the one that the secrets are kept for. Type the API key and the headers' values again to test it, or save first."}
 		return nil
 	}
+	typed.APIKey = have.APIKey.Revised(typed.APIKey)
+	typed.Headers = secret.RevisedHeaders(have.Headers, typed.Headers)
 	f.Models = w.askForModels(ctx, typed)
 	return nil
 }

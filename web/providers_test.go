@@ -83,12 +83,27 @@ func TestConnectionOfAProvider(t *testing.T) {
 	require.Equal(t, "Bearer sk-s3cret", n.asked.Header.Get("Authorization"), "what is kept is used for where it was kept for")
 	require.Equal(t, "h3ader", n.asked.Header.Get("X-Team"))
 
+	form := formIn(t, n.get("/admin/providers/acme").body)
+	n.post("/admin/providers/acme", filledIn(form, "do", "models", "headerName", "x-team", "headerValue", ""))
+	require.Equal(t, "h3ader", n.asked.Header.Get("X-Team"), "however its name is spelled")
+
 	n.asked = nil
 	got = n.typed("/admin/providers/acme", "do", "models", "url", n.origin+"/elsewhere")
 	require.Contains(t, got.body, "The url is not the one that the secrets are kept for.")
 	require.Nil(t, n.asked, "and goes nowhere else")
+	for _, mask := range [][]string{{"apiKey", secret.Mask}, {"headerValue", secret.Mask}} { // which stands for what is kept
+		form := formIn(t, n.get("/admin/providers/acme").body)
+		if mask[0] == "headerValue" {
+			form["apiKey"] = []string{"sk-typed"}
+		} else {
+			delete(form, "headerName")
+		}
+		got = n.post("/admin/providers/acme", filledIn(form, append([]string{"do", "models", "url", n.origin + "/elsewhere"}, mask...)...))
+		require.Contains(t, got.body, "The url is not the one that the secrets are kept for.")
+		require.Nil(t, n.asked, mask[0])
+	}
 
-	form := formIn(t, n.get("/admin/providers/acme").body)
+	form = formIn(t, n.get("/admin/providers/acme").body)
 	delete(form, "headerName")
 	got = n.post("/admin/providers/acme", filledIn(form, "do", "models", "url", n.origin+"/elsewhere", "apiKey", "sk-typed"))
 	require.Contains(t, got.body, "It works: 2 models.")
@@ -108,6 +123,21 @@ func TestConnectionOfAProvider(t *testing.T) {
 	require.Contains(t, declared, "there is no connection to test")
 	require.Contains(t, declared, "hi</textarea>", "what the file declares is still shown")
 	require.Equal(t, n.origin, n.provider("acme").URL, "a test changes nothing")
+}
+
+func TestTheKeyInTheURLOfAProviderStays(t *testing.T) {
+	n := newNouns(t)
+	n.fill()
+	address := n.origin + "?key="
+	_, err := n.editor.Providers.Update(t.Context(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: address + "s3cret", APIKey: "sk-0ther"}, 0)
+	require.NoError(t, err)
+	require.NotContains(t, n.get("/admin/providers/acme").body, "s3cret")
+	got := n.typed("/admin/providers/acme", "do", "models")
+	require.Contains(t, got.body, "It works")
+	require.Equal(t, "s3cret", n.asked.URL.Query().Get("key"))
+	require.NotContains(t, got.body, "s3cret")
+	require.Equal(t, http.StatusSeeOther, n.typed("/admin/providers/acme", "name", "Acme").StatusCode)
+	require.Equal(t, address+"s3cret", n.provider("acme").URL)
 }
 
 func TestModelsForAnAgent(t *testing.T) {

@@ -112,7 +112,7 @@ func (w *Web) refusedRows(ctx context.Context, calls []store.RefusedCall) ([]ref
 			}
 			known[call.ClientID] = err == nil
 		}
-		rows[i].Why = whyUnauthorized(call, known[call.ClientID])
+		rows[i].Why, _ = whatItsTokenLacked(call, known[call.ClientID])
 	}
 	return rows, nil
 }
@@ -153,7 +153,7 @@ func (w *Web) showRefusedCall(c echo.Context) (any, error) {
 func newRefusedCall(call store.RefusedCall, client *clients.Client) refusedCall {
 	shown := refusedCall{refusedRow: refusedRow{RefusedCall: call}, Status: statusText(call.Status), Known: client != nil}
 	if call.Status == http.StatusUnauthorized {
-		shown.Why = whyUnauthorized(call, shown.Known)
+		shown.Why, _ = whatItsTokenLacked(call, shown.Known)
 	}
 	for _, name := range slices.Sorted(maps.Keys(call.Headers)) {
 		shown.Headers = append(shown.Headers, headerField{name, call.Headers[name]})

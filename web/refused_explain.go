@@ -80,50 +80,34 @@ func explainRefusal(call store.RefusedCall, client *clients.Client) (means strin
 	if !ok {
 		r = refusal{"The call was turned away before a run was started.", []string{"The reason above says why."}}
 	}
-	advice = slices.Clone(r.advice)
 	if call.Status == http.StatusUnauthorized {
-		advice = adviseOnToken(call.Headers["Authorization"], call.ClientID != "")
-		if call.ClientID != "" && client == nil { // then no token is right
-			advice = []string{fmt.Sprintf("There is no client %q at present. Compare the address that the caller uses with those of the clients.", call.ClientID)}
-		}
+		_, what := whatItsTokenLacked(call, client != nil)
+		return r.means, []string{what}
 	}
-	return r.means, advice
+	return r.means, slices.Clone(r.advice)
 }
 
-// adviseOnToken reads from the masked header what was wrong with its form.
-func adviseOnToken(header string, named bool) []string {
+// whatItsTokenLacked says what was wrong with an unauthorized call, of which callers are told nothing: in a few words, and
+// what to do about it. known says that there is a client of the id that the call names.
+func whatItsTokenLacked(call store.RefusedCall, known bool) (why, advice string) {
 	const right = "Authorization: Bearer mgc_…"
-	scheme, masked, _ := strings.Cut(header, " ")
-	switch {
-	case header == "":
-		return []string{"The call had no Authorization header. Send " + right + " – and look whether a redirect or a proxy in between has dropped it."}
-	case strings.Contains(header, ", "):
-		return []string{"The call had more than one Authorization header. Send one: " + right + "."}
-	case header == secret.Mask:
-		return []string{"The Authorization header has no scheme that is known: put the word Bearer in front of the token, as in " + right + "."}
-	case scheme != "Bearer":
-		return []string{fmt.Sprintf("The call proves itself with %s. Send %s instead.", scheme, right)}
-	case masked == "":
-		return []string{"The token is empty: the variable that the caller takes it from is probably not set."}
-	case !named:
-		return []string{"A token was sent, but it is no client's. It may have been replaced: a new one is made on the client's page."}
-	}
-	return []string{"A token was sent, but it is not this client's. It may have been replaced, or belong to another client. When it cannot be found any more, make a new one on the client's page."}
-}
-
-// whyUnauthorized says in a few words what callers are not told; known says that there is a client of that id.
-func whyUnauthorized(call store.RefusedCall, known bool) string {
 	header := call.Headers["Authorization"]
 	scheme, masked, _ := strings.Cut(header, " ")
 	switch {
-	case call.ClientID != "" && !known:
-		return "No such client"
+	case call.ClientID != "" && !known: // then no token is right
+		return "No such client", fmt.Sprintf("There is no client %q at present. Compare the address that the caller uses with those of the clients.", call.ClientID)
 	case header == "":
-		return "No token"
-	case scheme != "Bearer" || strings.Contains(header, ", "):
-		return "Not a Bearer token"
+		return "No token", "The call had no Authorization header. Send " + right + " – and look whether a redirect or a proxy in between has dropped it."
+	case strings.Contains(header, ", "):
+		return "Not a Bearer token", "The call had more than one Authorization header. Send one: " + right + "."
+	case header == secret.Mask:
+		return "Not a Bearer token", "The Authorization header has no scheme that is known: put the word Bearer in front of the token, as in " + right + "."
+	case scheme != "Bearer":
+		return "Not a Bearer token", fmt.Sprintf("The call proves itself with %s. Send %s instead.", scheme, right)
 	case masked == "":
-		return "Empty token"
+		return "Empty token", "The token is empty: the variable that the caller takes it from is probably not set."
+	case call.ClientID == "":
+		return "Wrong token", "A token was sent, but it is no client's. It may have been replaced: a new one is made on the client's page."
 	}
-	return "Wrong token"
+	return "Wrong token", "A token was sent, but it is not this client's. It may have been replaced, or belong to another client. When it cannot be found any more, make a new one on the client's page."
 }

@@ -182,8 +182,10 @@ func TestAFollowerOfASilentGateway(t *testing.T) {
 	notice := ""
 	f := client.follower(followed, func(text string) { notice = text })
 	f.wait = time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), patience) // which is over before the usual silence
+	defer cancel()
 	got := ""
-	_, err = f.follow(t.Context(), nil, func(e runEvent) error {
+	_, err = f.follow(ctx, nil, func(e runEvent) error {
 		switch got += e.Text; got {
 		case "1": // what comes next is the last of this connection: silence is short behind it only, however slow this test is
 			f.silence = 50 * time.Millisecond

@@ -81,7 +81,7 @@ func moveHeaders(have, wanted map[string]secret.String) (found problem.Fields) {
 
 // isKept reports whether a change would leave a secret as it is. A variable's name is none.
 func isKept(have, wanted secret.String) bool {
-	return have != "" && !have.IsReference() && (wanted == "" || wanted == secret.Mask)
+	return !have.IsReference() && have.IsKeptBy(wanted)
 }
 
 // sameOrigin compares scheme, host and port (RFC 6454).

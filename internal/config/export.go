@@ -32,8 +32,7 @@ func Export(w io.Writer, c *Config, catalog *Catalog) error {
 	if err := e.resources(root, catalog.stored); err != nil {
 		return err
 	}
-	e.root = root
-	if _, err := io.WriteString(w, e.head(catalog)); err != nil {
+	if _, err := io.WriteString(w, e.head(root, catalog)); err != nil {
 		return err
 	}
 	encoder := yaml.NewEncoder(w)
@@ -56,10 +55,9 @@ type exporter struct {
 	taken  map[string]bool // names of variables
 	asked  []string        // the lines of the head
 	made   map[string]bool // names of variables that are asked for there
-	root   *yaml.Node
 }
 
-func (e *exporter) head(catalog *Catalog) string {
+func (e *exporter) head(root *yaml.Node, catalog *Catalog) string {
 	var b strings.Builder
 	b.WriteString("# Written by beckon config export.\n")
 	if len(e.asked) > 0 {
@@ -68,7 +66,7 @@ func (e *exporter) head(catalog *Catalog) string {
 	for _, line := range e.asked {
 		b.WriteString("#   " + line + "\n")
 	}
-	if referred := e.referred(); len(referred) > 0 {
+	if referred := e.referred(root); len(referred) > 0 {
 		b.WriteString("# And these, which the configuration refers to:\n")
 		for _, name := range referred {
 			b.WriteString("#   " + name + "\n")
@@ -218,7 +216,7 @@ func (e *exporter) ask(section, id, path string) string {
 var requiredReference = regexp.MustCompile(`\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // referred are the variables that the export needs besides those that it asks for, in their order.
-func (e *exporter) referred() (names []string) {
+func (e *exporter) referred(root *yaml.Node) (names []string) {
 	var walk func(n *yaml.Node)
 	walk = func(n *yaml.Node) {
 		for _, m := range requiredReference.FindAllStringSubmatch(n.Value, -1) {
@@ -230,7 +228,7 @@ func (e *exporter) referred() (names []string) {
 			walk(child)
 		}
 	}
-	walk(e.root)
+	walk(root)
 	return names
 }
 

@@ -9,6 +9,7 @@ import (
 	"beckon/internal/freeport"
 )
 
+// The system gives nobody a port below 32768 who has not asked for that one, so that it stays free.
 func TestAddressesAreFreeAndDiffer(t *testing.T) {
 	seen := map[string]bool{}
 	for range 20 {
@@ -19,5 +20,6 @@ func TestAddressesAreFreeAndDiffer(t *testing.T) {
 		l, err := net.Listen("tcp", address)
 		require.NoError(t, err)
 		defer l.Close()
+		require.Less(t, l.Addr().(*net.TCPAddr).Port, 32768)
 	}
 }

@@ -139,16 +139,18 @@ func TestAJobIsDoneInItsTime(t *testing.T) {
 		}}}))
 		const wait = 300 * time.Millisecond
 		var late time.Duration
-		for range rounds {
+		for n := range rounds {
 			due := time.Now().Add(wait)
 			enqueue(t, s, q, jobs.Job{Kind: "work", ID: "soon", At: due})
 			at := <-done
 			require.False(t, at.Before(due.Truncate(time.Millisecond)), "it was early")
-			if late = at.Sub(due); late < time.Second {
+			// The first may be found by chance. What is only found by looking every so often has just been found when the
+			// next is put in, which then waits for almost as long.
+			if late = at.Sub(due); n > 0 && late < 500*time.Millisecond {
 				break
 			}
 		}
-		require.Less(t, late, time.Second, "River's own scheduler comes by every 5 s")
+		require.Less(t, late, 500*time.Millisecond, "polling comes by every second, River's own scheduler every 5 s")
 	})
 }
 
@@ -224,6 +226,7 @@ func TestPickUp(t *testing.T) {
 			}
 		}
 		require.Less(t, p95, 100*time.Millisecond)
+		require.Less(t, jobs.Polls, 100*time.Millisecond, "some rounds have hardly a job of which River holds the notification back")
 	})
 }
 

@@ -5,9 +5,7 @@ import (
 	"strings"
 )
 
-// Headers are the values of header fields by name. Upper and lower case are the same in the names.
-
-// InHeaders returns the value of a header field, however its name is spelled.
+// InHeaders returns the value of a header field; upper and lower case are the same in its name.
 func InHeaders(headers map[string]String, name string) String {
 	if value, ok := headers[name]; ok {
 		return value

@@ -23,16 +23,9 @@ func ReadKeyFile(path string) (String, error) {
 	return "", fmt.Errorf("the secrets key %s is empty: restore it, or remove it to have a new one made", path)
 }
 
-// KeyFile returns the key in a file, and makes one of 32 random bytes, readable by its owner only, where there is none.
-func KeyFile(path string) (String, error) {
-	key, err := ReadKeyFile(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return key, err
-	}
-	return makeKeyFile(path)
-}
-
-func makeKeyFile(path string) (String, error) {
+// MakeKeyFile makes a file with a key of 32 random bytes, readable by its owner only. It returns the key, or the one that
+// another process has put there in the meantime.
+func MakeKeyFile(path string) (String, error) {
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw) // never fails
 	key := base64.StdEncoding.EncodeToString(raw)
@@ -50,7 +43,7 @@ func makeKeyFile(path string) (String, error) {
 	}
 	if err := os.Link(f.Name(), path); err != nil {
 		if errors.Is(err, fs.ErrExist) {
-			return KeyFile(path)
+			return ReadKeyFile(path)
 		}
 		return "", fmt.Errorf("make a secrets key: %w", err)
 	}

@@ -86,7 +86,7 @@ func TestKeyFileIsMadeOnce(t *testing.T) {
 	keys := make([]secret.String, 8)
 	var wg sync.WaitGroup
 	for i := range keys {
-		wg.Go(func() { keys[i], _ = secret.KeyFile(path) })
+		wg.Go(func() { keys[i], _ = secret.MakeKeyFile(path) })
 	}
 	wg.Wait()
 	require.Len(t, keys[0].Reveal(), 44)
@@ -97,7 +97,7 @@ func TestKeyFileIsMadeOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	require.NoError(t, os.WriteFile(path, nil, 0o600))
-	_, err = secret.KeyFile(path)
+	_, err = secret.MakeKeyFile(path)
 	require.ErrorContains(t, err, "is empty")
 }
 
@@ -115,5 +115,6 @@ func TestRevised(t *testing.T) {
 		{"", "", ""}, {"", secret.Mask, secret.Mask}, {"", "new", "new"}, {"", secret.Removed, ""},
 	} {
 		require.Equal(t, test.want.Reveal(), test.have.Revised(test.wanted).Reveal(), "%q %q", test.have.Reveal(), test.wanted.Reveal())
+		require.Equal(t, test.want == "old", test.have.IsKeptBy(test.wanted), "%q %q", test.have.Reveal(), test.wanted.Reveal())
 	}
 }

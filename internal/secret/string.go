@@ -27,11 +27,14 @@ func (s String) Revised(wanted String) String {
 	switch {
 	case wanted == Removed:
 		return ""
-	case wanted == "", wanted == Mask && s != "":
+	case s.IsKeptBy(wanted):
 		return s
 	}
 	return wanted
 }
+
+// IsKeptBy reports whether there is a secret that a change leaves as it is which gives wanted for it.
+func (s String) IsKeptBy(wanted String) bool { return s != "" && (wanted == "" || wanted == Mask) }
 
 func (s String) mask() string {
 	if s == "" {

@@ -206,16 +206,20 @@ func (r *Resources[T]) place(id string) string { return r.kind + "/" + id }
 func (r *Resources[T]) encode(item T) (string, error) {
 	var unsealed error
 	seal := json.MarshalToFunc(func(enc *jsontext.Encoder, s secret.String) error {
+		if s == secret.Lost {
+			unsealed = problem.New(problem.Conflict, "secret_lost", "A secret of it does not open with this secrets key, so it cannot be kept as it is. Restore the key, or give the secret again.")
+			return unsealed
+		}
 		sealed, err := r.sealer.Seal(s, r.place(item.Key()))
 		if err != nil {
-			unsealed = err
-			return err
+			unsealed = problem.New(problem.Unavailable, "secrets_unavailable", "Secrets cannot be kept: there is no key to seal them with. Put one into secrets.key beside the database, or set server.secretsKey, and start again; the log says more.").Because(err)
+			return unsealed
 		}
 		return enc.WriteToken(jsontext.String(sealed))
 	})
 	spec, err := json.Marshal(item, json.WithMarshalers(seal))
 	if unsealed != nil {
-		return "", problem.New(problem.Unavailable, "secrets_unavailable", "Secrets cannot be kept: there is no key to seal them with. Put one into secrets.key beside the database, or set server.secretsKey, and start again; the log says more.").Because(unsealed)
+		return "", unsealed
 	}
 	if err != nil {
 		return "", fmt.Errorf("encode %s: %w", r.place(item.Key()), err)

@@ -8,7 +8,9 @@ function write(unit, value) {
   if (unit !== "seconds") return value.toLocaleString("en");
   if (value < 0.001) return "< 1 ms";
   if (value < 1) return `${Math.round(value * 1000)} ms`;
-  return value < 60 ? `${value.toFixed(1)} s` : `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
+  if (value < 59.95) return `${value.toFixed(1)} s`; // what is left would be written as 60.0 s
+  const whole = Math.round(value);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
 // Steps of an axis that are written differently, each: no half calls, and no parts of a millisecond.

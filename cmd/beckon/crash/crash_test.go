@@ -136,8 +136,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 					}
 				})
 			}
-			time.Sleep(time.Duration(300+rand.IntN(300)) * time.Millisecond) // any moment will do, once there is something to lose
-			require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(accepted) >= before+30 }, patience, time.Millisecond)
+			enough := before + 30 + rand.IntN(300) // any moment will do, once there is something to lose
+			require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(accepted) >= enough }, patience, time.Millisecond)
 			g.kill()
 			callers.Wait()
 		}

@@ -13,9 +13,9 @@ import (
 	"syscall"
 	"time"
 
-	"beckon/internal/freeport"
-
 	"github.com/jackc/pgx/v5"
+
+	"beckon/internal/freeport"
 )
 
 // cluster is a PostgreSQL server of this test process. It is started when the first test asks for it, and ends with
