@@ -79,7 +79,7 @@ type gateway struct {
 
 var (
 	listeningLine = regexp.MustCompile(`msg=listening address=\S+:(\d+)`)
-	passwordLine  = regexp.MustCompile(`its password is\s+(\S+)`)
+	passwordLine  = regexp.MustCompile(`its password is\s+(\S+)\s`)
 )
 
 // start begins a gateway in an empty folder, with a configuration file unless it is empty, and waits until it is ready.
@@ -122,9 +122,16 @@ func start(t testing.TB, config string) *gateway {
 		defer response.Body.Close()
 		return response.StatusCode == 200
 	}, patience, 20*time.Millisecond, "%v", g.output)
-	if m := passwordLine.FindStringSubmatch(g.output.String()); m != nil {
-		g.password = m[1]
+	if strings.Contains(config, "password:") {
+		return g
 	}
+	require.Eventually(t, func() bool { // it is printed before the gateway answers, and may be read after that
+		m := passwordLine.FindStringSubmatch(g.output.String())
+		if m != nil {
+			g.password = m[1]
+		}
+		return m != nil
+	}, patience, 5*time.Millisecond, "%v", g.output)
 	return g
 }
 
