@@ -19,6 +19,7 @@ type Agent struct {
 	SystemPrompt string         `json:"systemPrompt,omitempty" yaml:"systemPrompt,omitempty"`
 	Temperature  *float64       `json:"temperature,omitempty" yaml:"temperature,omitempty"` // 0 to 2; nil leaves it to the provider
 	MaxTokens    int            `json:"maxTokens,omitempty" yaml:"maxTokens,omitempty"`     // of the answer; 0 leaves it to the provider
+	Params       Params         `json:"params,omitempty" yaml:"params,omitempty"`           // sent as they stand, over those of the provider
 	Timeout      units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`         // for the whole invocation, retries included; 5m
 	OutputKey    string         `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`     // names its output within a flow
 	RetryOnCrash bool           `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"`
@@ -44,6 +45,7 @@ func (a Agent) Check() (found problem.Fields) {
 	if a.MaxTokens < 0 {
 		found.Add("maxTokens", "must not be negative")
 	}
+	found.Under("params", a.Params.check())
 	found.Under("events", checkEvents(a.Events, agentEvents))
 	return found
 }

@@ -14,6 +14,11 @@ type Invoker interface {
 	Invoke(ctx context.Context, call Call) (Result, error)
 }
 
+// Noted is an Invoker that has something to tell those who run the gateway.
+type Noted interface {
+	Notes() []string
+}
+
 // Call is what an agent is asked.
 type Call struct {
 	RunID      string
@@ -28,8 +33,12 @@ type Call struct {
 	State    map[string]any     // within a flow: what its agents keep, as JSON decodes it
 	Tools    []Tool             // what the agent may call while it works
 	Text     func(piece string) // takes the answer piece by piece as it is written; nil when nobody reads along
+	Followed func() bool        // whether somebody reads what Text takes, now; nil is always
 	Progress Progress           // keeps the nodes of a flow; nil when nobody does
 }
+
+// ReadsAlong reports whether somebody reads the answer while it is written.
+func (c *Call) ReadsAlong() bool { return c.Text != nil && (c.Followed == nil || c.Followed()) }
 
 // Result is what an agent answered.
 type Result struct {

@@ -48,7 +48,7 @@ func (s *Service) invoke(ctx context.Context, a *Active, entry *agents.Entry, st
 		call.Progress = a.progress
 	}
 	if stream {
-		call.Text = a.progress.write
+		call.Text, call.Followed = a.progress.write, a.progress.followed
 	}
 	result, err := callAgent(ctx, entry.Invoker, call)
 	if err != nil && ctx.Err() != nil {

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"github.com/sashabaranov/go-openai"
 
 	"beckon/agents"
+	"beckon/agents/chat/completion"
 	"beckon/internal/problem"
 )
 
@@ -17,23 +19,28 @@ const maxRounds = 16
 
 // converse asks the model, uses the tools that it calls, and asks again, until it answers. The usage is that of all
 // rounds, the answer the text of the last.
-func (m *model) converse(ctx context.Context, call agents.Call, request openai.ChatCompletionRequest) (agents.Result, error) {
+func (m *model) converse(ctx context.Context, call agents.Call, said *conversation) (agents.Result, error) {
 	tools := map[string]agents.Tool{}
 	for _, t := range call.Tools {
 		tools[t.Name] = t
-		request.Tools = append(request.Tools, openai.Tool{Type: openai.ToolTypeFunction,
-			Function: &openai.FunctionDefinition{Name: t.Name, Description: t.Description, Parameters: t.Parameters}})
+	}
+	declared, err := declare(call.Tools)
+	if err != nil {
+		return agents.Result{}, err
 	}
 	var used agents.Usage
 	for round := 1; ; round++ {
-		response, err := m.ask(ctx, request, call.Text)
-		used = used.Add(usage(response.Usage))
-		if err != nil {
-			return agents.Result{Output: textOf(response), Usage: used}, m.explain(ctx, err, request.Messages)
+		answer, failed := m.ask(ctx, &call, said, declared)
+		if failed != nil {
+			result := agents.Result{Usage: used}
+			if partial := failed.answer; partial != nil {
+				result.Output, result.Usage = partial.Text, used.Add(partial.Usage)
+			}
+			return result, m.explain(ctx, failed, said.said)
 		}
-		wanted := toolCalls(response)
-		if len(wanted) == 0 || len(tools) == 0 {
-			result, err := m.read(response, round > 1)
+		used = used.Add(answer.Usage)
+		if answer.End != completion.Whole || len(answer.Calls) == 0 || len(tools) == 0 {
+			result, err := m.read(answer, round > 1)
 			result.Usage = used
 			return result, err
 		}
@@ -41,55 +48,82 @@ func (m *model) converse(ctx context.Context, call agents.Call, request openai.C
 			return agents.Result{Usage: used}, problem.New(problem.Upstream, "tool_limit",
 				"The model of agent %q used its tools %d times without an answer. Tell it in its prompt when to stop.", m.agent, maxRounds-1)
 		}
-		request.Messages = append(request.Messages, response.Choices[0].Message)
-		for _, w := range wanted {
-			request.Messages = append(request.Messages, openai.ChatCompletionMessage{Role: openai.ChatMessageRoleTool, ToolCallID: w.ID, Content: use(tools, w)})
+		said.answered(answer)
+		for i := range answer.Calls {
+			said.told(answer.Calls[i].ID, use(tools, &answer.Calls[i]))
 		}
 	}
 }
 
-// ask asks once, piece by piece when somebody reads along.
-func (m *model) ask(ctx context.Context, request openai.ChatCompletionRequest, text func(string)) (*openai.ChatCompletionResponse, error) {
-	if ctx.Err() != nil {
-		return &openai.ChatCompletionResponse{}, ctx.Err()
+// ask asks once, piece by piece where somebody reads along. What the provider refuses in the request, and says so, is learnt;
+// it is then asked again without.
+func (m *model) ask(ctx context.Context, call *agents.Call, said *conversation, tools []byte) (*completion.Completion, *failure) {
+	for lesson := 1; ; lesson++ {
+		if ctx.Err() != nil {
+			return nil, &failure{err: ctx.Err()}
+		}
+		known := m.request.known.lessons()
+		q := &question{keepThoughts: m.keepThoughts}
+		q.stream, q.text = m.streams(call, known)
+		q.body = m.request.body(said, tools, q.stream, known)
+		answer, failed := m.sender.ask(ctx, q)
+		if failed == nil || q.passed || lesson == maxLessons {
+			return answer, failed
+		}
+		had := asked{stream: q.stream, tools: len(tools) > 0, system: said.system != ""}
+		next := m.request.learnFrom(failed, had, known)
+		if next == nil {
+			return nil, failed
+		}
+		if m.request.known.learn(known, next) {
+			notes := next.notes()
+			m.sender.log.InfoContext(ctx, "learnt from the provider", "model", m.name, "notes", notes)
+		}
 	}
-	if text != nil {
-		return m.stream(ctx, request, text)
+}
+
+// streams reports whether the answer is asked for as a stream, and who reads along.
+func (m *model) streams(call *agents.Call, known *lessons) (stream bool, text func(string)) {
+	if call.ReadsAlong() {
+		text = call.Text
 	}
-	response, err := m.client.CreateChatCompletion(ctx, request)
-	return &response, err
+	switch cmp.Or(m.stream, known.stream) {
+	case agents.StreamAlways:
+		return true, text
+	case agents.StreamNever:
+		return false, text
+	}
+	return text != nil, text
+}
+
+// declare writes the tools as the provider is told of them.
+func declare(tools []agents.Tool) ([]byte, error) {
+	if len(tools) == 0 {
+		return nil, nil
+	}
+	list := make([]openai.Tool, len(tools))
+	for i, t := range tools {
+		list[i] = openai.Tool{Type: openai.ToolTypeFunction, Function: &openai.FunctionDefinition{Name: t.Name, Description: t.Description, Parameters: t.Parameters}}
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		return nil, fmt.Errorf("write the tools of a call: %w", err)
+	}
+	return text, nil
 }
 
 // use does what the model wants, and returns what it is told. What goes wrong is for the model to mend.
-func use(tools map[string]agents.Tool, call openai.ToolCall) string {
-	tool, ok := tools[call.Function.Name]
+func use(tools map[string]agents.Tool, call *completion.Call) string {
+	tool, ok := tools[call.Name]
 	if !ok {
-		return fmt.Sprintf("error: there is no tool %q", call.Function.Name)
+		return fmt.Sprintf("error: there is no tool %q", call.Name)
 	}
-	arguments := call.Function.Arguments
-	if arguments == "" {
-		arguments = "{}"
-	}
-	if !json.Valid([]byte(arguments)) {
+	if !json.Valid([]byte(call.Arguments)) {
 		return "error: the arguments are not JSON"
 	}
-	told, err := tool.Use(json.RawMessage(arguments))
+	told, err := tool.Use(json.RawMessage(call.Arguments))
 	if err != nil {
 		return "error: " + err.Error()
 	}
 	return told
-}
-
-func toolCalls(response *openai.ChatCompletionResponse) []openai.ToolCall {
-	if len(response.Choices) == 0 {
-		return nil
-	}
-	return response.Choices[0].Message.ToolCalls
-}
-
-func textOf(response *openai.ChatCompletionResponse) string {
-	if len(response.Choices) == 0 {
-		return ""
-	}
-	return content(&response.Choices[0].Message)
 }

@@ -1,0 +1,195 @@
+package chat
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sashabaranov/go-openai"
+
+	"beckon/agents"
+)
+
+// maxLessons bounds how many things are learnt in one call: each costs a request.
+const maxLessons = 8
+
+// lessons are what the answers of a provider have taught about one of its models: which parameters it takes, and how. They
+// are never guessed from the model's name: a deployment may have any. A value is never changed; learning makes another.
+type lessons struct {
+	renamesTokens bool     // max_tokens is max_completion_tokens
+	leftOut       []string // names of members, in order
+	systemRole    string   // in place of "system"; "user" has the system prompt stand in front of the user's
+	stream        string   // agents.StreamNever or StreamAlways
+}
+
+var nothingLearnt = &lessons{}
+
+func (l *lessons) leavesOut(name string) bool { return slices.Contains(l.leftOut, name) }
+
+func (l *lessons) without(name string) *lessons {
+	next := *l
+	next.leftOut = append(slices.Clip(l.leftOut), name)
+	return &next
+}
+
+// notes say what was learnt, for people.
+func (l *lessons) notes() (list []string) {
+	if l.renamesTokens {
+		list = append(list, "It takes max_completion_tokens in place of max_tokens.")
+	}
+	for _, name := range l.leftOut {
+		switch name {
+		case memberTemperature:
+			list = append(list, "It takes no temperature: the agent's is left out.")
+		case memberTools:
+			list = append(list, "It knows no tools: it is offered none.")
+		case memberStreamOptions:
+			list = append(list, "It does not take stream_options: the tokens of streams are not counted.")
+		default:
+			list = append(list, fmt.Sprintf("It does not take %s, which is left out.", name))
+		}
+	}
+	switch l.systemRole {
+	case openai.ChatMessageRoleDeveloper:
+		list = append(list, "It takes the system prompt as a message of the role developer.")
+	case openai.ChatMessageRoleUser:
+		list = append(list, "It knows no system prompt: it stands in front of the user's message.")
+	}
+	switch l.stream {
+	case agents.StreamAlways:
+		list = append(list, "It answers only as a stream.")
+	case agents.StreamNever:
+		list = append(list, "It cannot stream.")
+	}
+	return list
+}
+
+// knowledge is what was learnt of one model of one provider. It is shared by all who ask it.
+type knowledge struct{ current atomic.Pointer[lessons] }
+
+func (k *knowledge) lessons() *lessons {
+	if l := k.current.Load(); l != nil {
+		return l
+	}
+	return nothingLearnt
+}
+
+// learn puts next in the place of last, unless somebody else has learnt something meanwhile.
+func (k *knowledge) learn(last, next *lessons) bool {
+	if last == nothingLearnt {
+		return k.current.CompareAndSwap(nil, next)
+	}
+	return k.current.CompareAndSwap(last, next)
+}
+
+// memory has the knowledge of all models, as long as the process lives.
+type memory struct{ byModel sync.Map }
+
+func (m *memory) of(p agents.Provider, model string, url *url.URL) *knowledge {
+	k := &knowledge{}
+	if url.Host == openAIHost {
+		k.current.Store(&lessons{renamesTokens: true}) // all that OpenAI has take it, and the newer ones nothing else
+	}
+	known, _ := m.byModel.LoadOrStore([3]string{p.ID, url.String(), model}, k)
+	return known.(*knowledge)
+}
+
+var (
+	saysUnsupported = regexp.MustCompile(`unsupported|not supported|(does|do|is|are|did) ?n[o']t (support|allow|permit|accept|recogni)|unrecogni[sz]ed|unknown|unexpected|` +
+		`extra (input|field|param)|extra_forbidden|not permitted|not allowed|only (the )?(default|1\b|one\b)|may only be|deprecated|use .?max_|` +
+		`invalid (argument|parameter|field|key)|additional propert|cannot be (set|used|specified)|must (not|be omitted|be removed)|no such (field|param)`)
+	saysNoTools = regexp.MustCompile(`n[o']t support (the )?(use of )?(tool|function)|(tool|function)s?( calling| use| calls?)? (is|are) not (supported|enabled|available)|` +
+		`support tool use|enable-auto-tool-choice|tool[ _]choice.{0,40}requires`)
+	saysStreamOnly = regexp.MustCompile(`only support\w* stream|only (available|works?) (in|with) stream|enable (the )?stream|stream.{0,3} (must|should|has to|needs to) be (set to )?true|requires? stream`)
+	saysNoStream   = regexp.MustCompile(`stream(ing)?( mode)? (is )?(not supported|unsupported|not available)|n[o']t support stream|stream.{0,3} (must|should) be (set to )?false|unsupported.{0,10}'stream'`)
+	saysSystemRole = regexp.MustCompile(`system (role|message|prompt|instruction)|role.{0,60}'?system|developer (role|message|instruction)|'(system|developer)'`)
+)
+
+// teaches are the statuses whose reason may teach something. A chat template that does not know a role is a 500 in
+// llama.cpp; no endpoint that takes tools is a 404 at OpenRouter.
+var teaches = []int{0, http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusNotImplemented}
+
+// asked is what a request had that a provider may not take.
+type asked struct {
+	stream, tools, system bool
+}
+
+// learnFrom returns what a failure teaches in addition to what was known when the request was made; nil for nothing. What the
+// parameters of the configuration say is left as it is.
+func (r *request) learnFrom(f *failure, had asked, known *lessons) *lessons {
+	d := f.diagnose()
+	if d.words == "" || !slices.Contains(teaches, f.status) {
+		return nil
+	}
+	next := *known
+	complains := func(name string) bool {
+		_, isSet := r.params[name]
+		return !isSet && !known.leavesOut(name) && (mentions(d.words, name) || d.said != nil && d.said.Param == name) && saysUnsupported.MatchString(d.words)
+	}
+	switch tokens := r.tokensName(known); {
+	case tokens != "" && complains(tokens) && tokens == memberMaxTokens:
+		next.renamesTokens = true
+		return &next
+	case tokens != "" && complains(tokens):
+		return known.without(tokens)
+	case r.has(memberTemperature) && complains(memberTemperature):
+		return known.without(memberTemperature)
+	case had.stream && mentions(d.words, memberStreamOptions) && !known.leavesOut(memberStreamOptions):
+		return known.without(memberStreamOptions)
+	case had.tools && !known.leavesOut(memberTools) && (saysNoTools.MatchString(d.words) || complains(memberTools)):
+		return known.without(memberTools)
+	case !had.stream && known.stream == "" && saysStreamOnly.MatchString(d.words):
+		next.stream = agents.StreamAlways
+		return &next
+	case had.stream && known.stream == "" && saysNoStream.MatchString(d.words):
+		next.stream = agents.StreamNever
+		return &next
+	case had.system && known.systemRole != openai.ChatMessageRoleUser && saysSystemRole.MatchString(d.words) && saysUnsupported.MatchString(d.words):
+		next.systemRole = openai.ChatMessageRoleUser
+		if known.systemRole == "" && strings.Contains(d.words, openai.ChatMessageRoleDeveloper) {
+			next.systemRole = openai.ChatMessageRoleDeveloper
+		}
+		return &next
+	}
+	return nil
+}
+
+// tokensName is the name under which the limit of tokens is sent; "" for no limit.
+func (r *request) tokensName(known *lessons) string {
+	switch {
+	case !r.has(memberMaxTokens):
+		return ""
+	case known.renamesTokens:
+		return memberMaxCompletion
+	}
+	return memberMaxTokens
+}
+
+func (r *request) has(name string) bool {
+	_, isSet := r.params[name]
+	return !isSet && slices.ContainsFunc(r.members, func(m member) bool { return m.name == name })
+}
+
+// mentions reports whether a word stands in a text by itself: max_tokens is none in max_tokens_to_sample.
+func mentions(text, word string) bool {
+	for from := 0; ; {
+		i := strings.Index(text[from:], word)
+		if i < 0 {
+			return false
+		}
+		i += from
+		from = i + len(word)
+		if (i == 0 || !isWord(text[i-1])) && (from == len(text) || !isWord(text[from])) {
+			return true
+		}
+	}
+}
+
+func isWord(b byte) bool {
+	return b == '_' || '0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z'
+}
