@@ -146,5 +146,5 @@ func words(said *completion.Error, body []byte) string {
 	if said == nil {
 		return strings.ToLower(string(body[:min(len(body), maxLogged)]))
 	}
-	return strings.ToLower(said.Message + " " + said.Type + " " + said.Code)
+	return strings.ToLower(strings.Join([]string{said.Message, said.Type, said.Code, said.Param}, " "))
 }

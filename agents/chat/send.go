@@ -49,7 +49,8 @@ type question struct {
 	stream       bool
 	text         func(piece string) // as completion.Options has it
 	keepThoughts bool
-	passed       bool // some of the text was passed on, and cannot be asked for again
+	passed       bool                // some of the text was passed on, and cannot be asked for again
+	teaches      func(*failure) bool // whether the request is to be changed before it is sent again
 }
 
 // ask asks until there is an answer that ended as it should, or trying again does not help.
@@ -60,7 +61,7 @@ func (s *sender) ask(ctx context.Context, q *question) (*completion.Completion, 
 			return answer, nil
 		}
 		failed.attempts = count
-		if ctx.Err() != nil || count > s.retries || q.passed || !failed.passing() {
+		if ctx.Err() != nil || count > s.retries || q.passed || !failed.passing() || q.teaches(failed) {
 			return nil, failed
 		}
 		pause := s.pace.after(count, failed.retryAfter)

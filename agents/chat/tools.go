@@ -66,14 +66,15 @@ func (m *model) ask(ctx context.Context, call *agents.Call, said *conversation, 
 		q := &question{keepThoughts: m.keepThoughts}
 		q.stream, q.text = m.streams(call, known)
 		q.body = m.request.body(said, tools, q.stream, known)
-		answer, failed := m.sender.ask(ctx, q)
-		if failed == nil || q.passed || lesson == maxLessons {
-			return answer, failed
-		}
 		had := asked{stream: q.stream, tools: len(tools) > 0, system: said.system != ""}
-		next := m.request.learnFrom(failed, had, known)
-		if next == nil {
-			return nil, failed
+		var next *lessons
+		q.teaches = func(f *failure) bool {
+			next = m.request.learnFrom(f, had, known)
+			return next != nil
+		}
+		answer, failed := m.sender.ask(ctx, q)
+		if failed == nil || q.passed || lesson == maxLessons || !q.teaches(failed) {
+			return answer, failed
 		}
 		if m.request.known.learn(known, next) {
 			notes := next.notes()

@@ -118,6 +118,9 @@ func (r *reader) callOf(p *callPiece) *Call {
 			c = &calls[i]
 		}
 	}
+	if c == nil && p.id == "" && p.name == "" && len(calls) > 0 {
+		c = &calls[len(calls)-1] // an index that no call began with
+	}
 	if c != nil && !c.isOver(p) {
 		return c
 	}

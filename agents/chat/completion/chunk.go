@@ -56,7 +56,9 @@ func (c *chunk) read(w *walker) {
 				keep(&c.failure, value)
 			}
 		case `"type"`, `"object"`:
-			c.isError = c.isError || textOf(w.value()) == "error"
+			if textOf(w.value()) == "error" {
+				c.isError = true
+			}
 		default:
 			w.value()
 		}

@@ -19,10 +19,10 @@ func (r *reader) events(err error) error {
 			r.lines(&event, r.buffer[begin:scanned+i])
 			begin, scanned = scanned+i+1, scanned+i+1
 		case err != nil:
-			if errors.Is(err, io.EOF) {
-				r.lines(&event, r.buffer[begin:])
-				r.dispatch(&event, true)
+			if last := r.buffer[begin:]; errors.Is(err, io.EOF) && len(last) > 0 {
+				r.lines(&event, last)
 			}
+			r.dispatch(&event, true)
 			return err
 		default:
 			r.buffer = r.buffer[:copy(r.buffer, r.buffer[begin:])]

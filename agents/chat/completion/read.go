@@ -133,7 +133,10 @@ func (r *reader) sniff() error {
 			r.isJSON = first == '{' || first == '['
 			r.isEvents = !r.isJSON && first != '<'
 			if first == '<' {
-				r.stray = append(r.stray, r.buffer...)
+				for err == nil && len(r.buffer) < maxStray {
+					err = r.more(MaxStream)
+				}
+				r.keepStray(r.buffer)
 			}
 			return err
 		}
