@@ -44,7 +44,34 @@ func (c *Call) ReadsAlong() bool { return c.Text != nil && (c.Followed == nil ||
 type Result struct {
 	Output string
 	Usage  Usage
+	By     Answerer
 }
+
+// Answerer is who answered, and what it took. Of a flow it is that of the step that answered.
+type Answerer struct {
+	Provider string    `json:"provider,omitempty"`
+	Model    string    `json:"model,omitempty"`
+	Degraded bool      `json:"degraded,omitempty"` // a fallback answered; in a flow, in one of its steps
+	IsData   bool      `json:"isData,omitempty"`   // the output is JSON of the agent's schema
+	Attempts []Attempt `json:"attempts,omitempty"` // all that were made; nil when there is nothing to report but an answer
+}
+
+// Attempt is one request to a provider, or one that was not made because the provider has failed too often.
+type Attempt struct {
+	Provider  string        `json:"provider"`
+	Model     string        `json:"model,omitempty"`
+	StartedAt time.Time     `json:"startedAt"`
+	Duration  time.Duration `json:"duration"`
+	Status    int           `json:"status,omitempty"` // of HTTP; 0 where there was none
+	Error     *Failure      `json:"error,omitempty"`  // nil for an answer
+	Finish    string        `json:"finish,omitempty"` // a finish reason that is not known
+	// Reason is what the provider said itself, without secrets and without anything of the conversation. It is for whoever
+	// runs the gateway.
+	Reason string `json:"reason,omitempty"`
+}
+
+// maxAttempts bounds how many attempts of one call are kept: the first and the last ones.
+const maxAttempts = 32
 
 // Usage counts the tokens of one or several model calls, as the provider reported them.
 type Usage struct {

@@ -44,7 +44,7 @@ type Provider struct {
 	MaxRetries *int                     `json:"maxRetries,omitempty" yaml:"maxRetries,omitempty"` // attempts after the first; 2
 	Stream     string                   `json:"stream,omitempty" yaml:"stream,omitempty"`         // whether answers are asked for as streams; auto
 	Reasoning  string                   `json:"reasoning,omitempty" yaml:"reasoning,omitempty"`   // what becomes of <think>…</think> in an answer; strip
-	Params     Params                   `json:"params,omitempty" yaml:"params,omitempty"`         // sent as they stand with every request
+	Params     Object                   `json:"params,omitempty" yaml:"params,omitempty"`         // members of every request, as they stand; null removes one
 	Template   string                   `json:"template,omitempty" yaml:"template,omitempty"`     // for type template
 }
 
@@ -70,7 +70,7 @@ func (p Provider) Check() (found problem.Fields) {
 	if !slices.Contains([]string{"", ReasoningStrip, ReasoningKeep}, p.Reasoning) {
 		found.Add("reasoning", "must be strip or keep, not %q", p.Reasoning)
 	}
-	found.Under("params", p.Params.check())
+	found.Under("params", checkParams(p.Params))
 	if p.URL != "" {
 		u, err := url.Parse(p.URL)
 		switch {

@@ -3,6 +3,7 @@ package agents
 import (
 	"fmt"
 	"iter"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -30,6 +31,7 @@ type FlowFactory func(f Flow, lookup func(id string) *Entry) (Invoker, problem.F
 type Factories struct {
 	Providers map[string]Factory // by provider type
 	Flow      FlowFactory
+	Breakers  *Breakers // remember from one Set to the next which providers fail; nil has each Set begin anew
 }
 
 // Entry is something that can be invoked.
@@ -64,6 +66,9 @@ func (s *Set) EventNames() []string { return slices.Sorted(maps.Keys(s.eventName
 
 // NewSet builds the invokers. What is wrong is reported and left out, and so is what depends on it; the rest works.
 func NewSet(how Factories, providers []Provider, list []Agent, flows []Flow) (*Set, []problem.Finding) {
+	if how.Breakers == nil {
+		how.Breakers = NewBreakers(slog.New(slog.DiscardHandler))
+	}
 	b := builder{how: how, set: &Set{entries: map[string]*Entry{}, eventNames: map[string]bool{}}, providers: map[string]Provider{}, flows: map[string]Flow{}, declared: map[string]bool{}}
 	for _, a := range list {
 		b.declared[a.ID] = true
@@ -83,6 +88,7 @@ func NewSet(how Factories, providers []Provider, list []Agent, flows []Flow) (*S
 	for _, a := range list {
 		b.agent(a)
 	}
+	how.Breakers.keep(b.providers)
 	for _, f := range flows {
 		fields := f.Check()
 		if b.set.entries[f.ID] != nil {
@@ -126,24 +132,8 @@ func (b *builder) named(names iter.Seq[string]) {
 }
 
 func (b *builder) agent(a Agent) {
-	fields := a.Check()
-	p, ok := b.providers[a.Provider]
-	if a.Provider != "" && !ok {
-		fields.Add("provider", "there is no usable provider %q", a.Provider)
-	}
-	var invoker Invoker
-	var ofProvider, more problem.Fields
-	if ok {
-		invoker, more = b.how.Providers[p.Type](p, a)
-	}
-	for _, f := range more {
-		if path, ok := strings.CutPrefix(f.Path, "provider."); ok {
-			ofProvider = append(ofProvider, problem.Field{Path: path, Message: f.Message})
-		} else {
-			fields = append(fields, f)
-		}
-	}
-	badProvider, badAgent := b.report(SectionProviders, p.ID, ofProvider), b.report(SectionAgents, a.ID, fields)
+	invoker, fields, ofProvider := b.invoker(a)
+	badProvider, badAgent := b.report(SectionProviders, a.Provider, ofProvider), b.report(SectionAgents, a.ID, fields)
 	if badProvider || badAgent {
 		return
 	}

@@ -37,6 +37,7 @@ func newFactory(transport http.RoundTripper, log *slog.Logger, pace pace) agents
 			return nil, found
 		}
 		log := log.With("agent", a.ID, "provider", p.ID)
+		schema, repairs := schemaOf(a)
 		timeout := p.Timeout.Or(agents.DefaultProviderTimeout)
 		return &model{
 			agent:    a.ID,
@@ -57,7 +58,9 @@ func newFactory(transport http.RoundTripper, log *slog.Logger, pace pace) agents
 				log:       log,
 			},
 			system:       system,
-			request:      newRequest(p, a, learnt.of(p, a.Model, target)),
+			schema:       schema,
+			repairs:      repairs,
+			request:      newRequest(p, a, schema, learnt.of(p, a.Model, target)),
 			stream:       strings.TrimPrefix(p.Stream, agents.StreamAuto),
 			keepThoughts: p.Reasoning == agents.ReasoningKeep,
 		}, nil
@@ -74,6 +77,8 @@ type model struct {
 	secrets      []string
 	sender       *sender
 	system       *agents.Instructions
+	schema       *agents.Schema // of the answer; nil for any text
+	repairs      int            // how often the model is told that its answer is not of the schema
 	request      *request
 	stream       string // agents.StreamNever or StreamAlways; "" is by who reads along
 	keepThoughts bool
@@ -90,7 +95,26 @@ func (m *model) Invoke(ctx context.Context, call agents.Call) (agents.Result, er
 	if err != nil {
 		return agents.Result{}, err
 	}
-	return m.converse(ctx, call, newConversation(system, call.Prompt))
+	d := &dialog{model: m, call: &call, said: newConversation(system, call.Prompt), repairs: m.repairs}
+	if len(call.Tools) > 0 {
+		d.tools = make(map[string]agents.Tool, len(call.Tools))
+		for _, t := range call.Tools {
+			d.tools[t.Name] = t
+		}
+		if d.declared, err = declare(call.Tools); err != nil {
+			return agents.Result{}, err
+		}
+	}
+	return d.run(ctx)
+}
+
+// schemaOf is the schema of an agent's answers, if it has one that can be used.
+func schemaOf(a agents.Agent) (schema *agents.Schema, repairs int) {
+	if a.Output == nil {
+		return nil, 0
+	}
+	schema, _ = agents.NewSchema(a.Output.Schema) // Agent.Check says what is wrong with it
+	return schema, a.Output.Repairs()
 }
 
 // Notes implements agents.Noted: it says what the provider's answers have taught.

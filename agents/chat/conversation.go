@@ -2,6 +2,7 @@ package chat
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/sashabaranov/go-openai"
@@ -26,15 +27,18 @@ func newConversation(system, prompt string) *conversation {
 func (c *conversation) size() int { return len(c.system) + len(c.prompt) + len(c.later) + 96 }
 
 // appendTo appends the messages, the elements of a JSON array. The role is that of the system prompt: "" is system, and user
-// has it stand in front of the prompt.
-func (c *conversation) appendTo(list []byte, systemRole string) []byte {
-	prompt := c.prompt
+// has it stand in front of the prompt. order is added to the system prompt; "" for nothing.
+func (c *conversation) appendTo(list []byte, systemRole, order string) []byte {
+	prompt, system := c.prompt, c.system
+	if order != "" {
+		system = strings.TrimPrefix(system+"\n\n"+order, "\n\n")
+	}
 	switch {
-	case c.system == "":
+	case system == "":
 	case systemRole == openai.ChatMessageRoleUser:
-		prompt = c.system + "\n\n" + prompt
+		prompt = system + "\n\n" + prompt
 	default:
-		list = append(appendMessage(list, cmp.Or(systemRole, openai.ChatMessageRoleSystem), c.system), "},"...)
+		list = append(appendMessage(list, cmp.Or(systemRole, openai.ChatMessageRoleSystem), system), "},"...)
 	}
 	list = append(appendMessage(list, openai.ChatMessageRoleUser, prompt), '}')
 	return append(list, c.later...)
@@ -47,6 +51,11 @@ func (c *conversation) answered(answer *completion.Completion) {
 	for _, call := range answer.Calls {
 		c.said = append(c.said, call.Arguments)
 	}
+}
+
+// ask adds something that the model is asked beside its prompt.
+func (c *conversation) ask(text string) {
+	c.later = append(appendMessage(append(c.later, ','), openai.ChatMessageRoleUser, text), '}')
 }
 
 // told adds what a tool has told.

@@ -25,6 +25,8 @@ type lessons struct {
 	leftOut       []string // names of members, in order
 	systemRole    string   // in place of "system"; "user" has the system prompt stand in front of the user's
 	stream        string   // agents.StreamNever or StreamAlways
+	// The model does not keep to response_format, and has to be told of the schema in words.
+	schemaInPrompt bool
 }
 
 var nothingLearnt = &lessons{}
@@ -50,6 +52,8 @@ func (l *lessons) notes() (list []string) {
 			list = append(list, "It knows no tools: it is offered none.")
 		case memberStreamOptions:
 			list = append(list, "It does not take stream_options: the tokens of streams are not counted.")
+		case memberFormat:
+			list = append(list, "It cannot be held to a schema: it is told of it in the prompt.")
 		default:
 			list = append(list, fmt.Sprintf("It does not take %s, which is left out.", name))
 		}
@@ -59,6 +63,9 @@ func (l *lessons) notes() (list []string) {
 		list = append(list, "It takes the system prompt as a message of the role developer.")
 	case openai.ChatMessageRoleUser:
 		list = append(list, "It knows no system prompt: it stands in front of the user's message.")
+	}
+	if l.schemaInPrompt {
+		list = append(list, "It does not keep to a schema by itself: it is told of it in the prompt too.")
 	}
 	switch l.stream {
 	case agents.StreamAlways:
@@ -105,6 +112,7 @@ var (
 		`invalid (argument|parameter|field|key)|additional propert|cannot be (set|used|specified)|must (not|be omitted|be removed)|no such (field|param)`)
 	saysNoTools = regexp.MustCompile(`n[o']t support (the )?(use of )?(tool|function)|(tool|function)s?( calling| use| calls?)? (is|are) not (supported|enabled|available)|` +
 		`support tool use|enable-auto-tool-choice|tool[ _]choice.{0,40}requires`)
+	saysNoFormat   = regexp.MustCompile(`response_?format|json_?schema|structured output|guided_json`)
 	saysStreamOnly = regexp.MustCompile(`only support\w* stream|only (available|works?) (in|with) stream|enable (the )?stream|stream.{0,3} (must|should|has to|needs to) be (set to )?true|requires? stream`)
 	saysNoStream   = regexp.MustCompile(`stream(ing)?( mode)? (is )?(not supported|unsupported|not available)|n[o']t support stream|stream.{0,3} (must|should) be (set to )?false|unsupported.{0,10}'stream'`)
 	saysSystemRole = regexp.MustCompile(`system (role|message|prompt|instruction)|role.{0,60}'?system|developer (role|message|instruction)|'(system|developer)'`)
@@ -128,8 +136,7 @@ func (r *request) learnFrom(f *failure, had asked, known *lessons) *lessons {
 	}
 	next := *known
 	complains := func(name string) bool {
-		_, isSet := r.params[name]
-		return !isSet && !known.leavesOut(name) && (mentions(d.words, name) || d.said != nil && d.said.Param == name) && saysUnsupported.MatchString(d.words)
+		return !r.isSet(name) && !known.leavesOut(name) && (mentions(d.words, name) || d.said != nil && d.said.Param == name) && saysUnsupported.MatchString(d.words)
 	}
 	switch tokens := r.tokensName(known); {
 	case tokens != "" && complains(tokens) && tokens == memberMaxTokens:
@@ -143,6 +150,8 @@ func (r *request) learnFrom(f *failure, had asked, known *lessons) *lessons {
 		return known.without(memberStreamOptions)
 	case had.tools && !known.leavesOut(memberTools) && (saysNoTools.MatchString(d.words) || complains(memberTools)):
 		return known.without(memberTools)
+	case r.format != nil && !r.isSet(memberFormat) && !known.leavesOut(memberFormat) && saysNoFormat.MatchString(d.words):
+		return known.without(memberFormat)
 	case !had.stream && known.stream == "" && saysStreamOnly.MatchString(d.words):
 		next.stream = agents.StreamAlways
 		return &next
@@ -155,6 +164,9 @@ func (r *request) learnFrom(f *failure, had asked, known *lessons) *lessons {
 			next.systemRole = openai.ChatMessageRoleDeveloper
 		}
 		return &next
+	}
+	if name := r.rejected(d); r.lenient && r.isSet(name) && !known.leavesOut(name) {
+		return known.without(name)
 	}
 	return nil
 }
@@ -171,8 +183,7 @@ func (r *request) tokensName(known *lessons) string {
 }
 
 func (r *request) has(name string) bool {
-	_, isSet := r.params[name]
-	return !isSet && slices.ContainsFunc(r.members, func(m member) bool { return m.name == name })
+	return !r.isSet(name) && slices.ContainsFunc(r.members, func(m member) bool { return m.name == name })
 }
 
 // mentions reports whether a word stands in a text by itself: max_tokens is none in max_tokens_to_sample.

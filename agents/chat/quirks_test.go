@@ -44,7 +44,9 @@ func TestQuirks(t *testing.T) {
 				} else {
 					require.Equal(t, problem.Upstream, problem.Of(err).Kind)
 				}
-				if way == "streamed" && err == nil {
+				isData := q.Config.Agent.Output != nil && err == nil
+				require.Equal(t, isData, result.By.IsData)
+				if way == "streamed" && err == nil && !isData {
 					require.True(t, strings.HasSuffix(passed.String(), result.Output), "%q was passed on", passed.String())
 				}
 				if q.Want.Notes != nil {

@@ -18,7 +18,7 @@ func TestWhatIsSent(t *testing.T) {
 	messages := `[{"role":"user","content":"` + prompt + `"}]`
 	for _, c := range []struct {
 		name     string
-		provider agents.Params
+		provider agents.Object
 		agent    agents.Agent
 		body     string
 	}{
@@ -31,14 +31,14 @@ func TestWhatIsSent(t *testing.T) {
 			`{"model":"m","stream":false,"temperature":0,"messages":` + messages + `}`},
 		{"nothing is guessed from a name", nil, agents.Agent{Model: "gpt-5-mini", Temperature: new(0.2), MaxTokens: 800},
 			`{"model":"gpt-5-mini","stream":false,"temperature":0.2,"max_tokens":800,"messages":` + messages + `}`},
-		{"parameters", agents.Params{"top_p": 0.9, "seed": 9007199254740993, "stop": []any{"a", "b"}}, agents.Agent{},
+		{"parameters", agents.Object{"top_p": 0.9, "seed": 9007199254740993, "stop": []any{"a", "b"}}, agents.Agent{},
 			`{"model":"m","stream":false,"top_p":0.9,"seed":9007199254740993,"stop":["a","b"],"messages":` + messages + `}`},
-		{"the agent's win", agents.Params{"top_p": 0.9, "reasoning_effort": "low", "extra": map[string]any{"a": 1}},
-			agents.Agent{Params: agents.Params{"top_p": 0.5, "reasoning_effort": nil, "extra": map[string]any{"b": true}}},
+		{"the agent's win", agents.Object{"top_p": 0.9, "reasoning_effort": "low", "extra": map[string]any{"a": 1}},
+			agents.Agent{Params: agents.Object{"top_p": 0.5, "reasoning_effort": nil, "extra": map[string]any{"b": true}}},
 			`{"model":"m","stream":false,"top_p":0.5,"extra":{"b":true},"messages":` + messages + `}`},
-		{"null removes", nil, agents.Agent{Temperature: new(0.2), MaxTokens: 5, Params: agents.Params{"temperature": nil, "max_tokens": nil, "stream": nil}},
+		{"null removes", nil, agents.Agent{Temperature: new(0.2), MaxTokens: 5, Params: agents.Object{"temperature": nil, "max_tokens": nil, "stream": nil}},
 			`{"model":"m","messages":` + messages + `}`},
-		{"parameters win over settings", nil, agents.Agent{Temperature: new(0.2), MaxTokens: 5, Params: agents.Params{"temperature": 1, "max_completion_tokens": 7, "model": "n"}},
+		{"parameters win over settings", nil, agents.Agent{Temperature: new(0.2), MaxTokens: 5, Params: agents.Object{"temperature": 1, "max_completion_tokens": 7, "model": "n"}},
 			`{"model":"n","stream":false,"temperature":1,"max_completion_tokens":7,"messages":` + messages + `}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -49,14 +49,17 @@ type question struct {
 	stream       bool
 	text         func(piece string) // as completion.Options has it
 	keepThoughts bool
-	passed       bool                // some of the text was passed on, and cannot be asked for again
+	passed       bool // some of the text was passed on, and cannot be asked for again
+	attempted    func(begun time.Time, answer *completion.Completion, f *failure)
 	teaches      func(*failure) bool // whether the request is to be changed before it is sent again
 }
 
 // ask asks until there is an answer that ended as it should, or trying again does not help.
 func (s *sender) ask(ctx context.Context, q *question) (*completion.Completion, *failure) {
 	for count := 1; ; count++ {
+		begun := time.Now()
 		answer, failed := s.attempt(ctx, q)
+		q.attempted(begun, answer, failed)
 		if failed == nil {
 			return answer, nil
 		}

@@ -24,7 +24,9 @@ func (r *Resources) references(key resourceKey) (list []resourceKey) {
 	switch key.section {
 	case agents.SectionAgents:
 		if i := indexOf(r.Agents, key.id); i >= 0 {
-			list = append(list, resourceKey{agents.SectionProviders, r.Agents[i].Provider})
+			for _, id := range r.Agents[i].Providers() {
+				list = append(list, resourceKey{agents.SectionProviders, id})
+			}
 		}
 	case agents.SectionFlows:
 		if i := indexOf(r.Flows, key.id); i >= 0 {

@@ -10,20 +10,19 @@ import (
 	"beckon/internal/problem"
 )
 
-// Params are members of the request to a provider, which are sent as they stand: {"top_p": 0.9}. null removes a member
-// that would be sent otherwise.
-type Params map[string]any
+// Object is a JSON object that goes out as it stands: the parameters of a model, a schema.
+type Object map[string]any
 
 // UnmarshalJSON keeps whole numbers whole, however large they are.
-func (p *Params) UnmarshalJSON(data []byte) error {
+func (o *Object) UnmarshalJSON(data []byte) error {
 	var members map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
 	if err := decoder.Decode(&members); err != nil {
-		return fmt.Errorf("read parameters: %w", err)
+		return fmt.Errorf("read a JSON object: %w", err)
 	}
 	plain, _ := plainNumbers(members).(map[string]any)
-	*p = plain
+	*o = plain
 	return nil
 }
 
@@ -51,9 +50,9 @@ func plainNumbers(value any) any {
 	return value
 }
 
-// Under returns the parameters with those of another joined over them.
-func (p Params) Under(over Params) Params {
-	joined := maps.Clone(p)
+// Under returns the members with those of another over them.
+func (o Object) Under(over Object) Object {
+	joined := maps.Clone(o)
 	if joined == nil {
 		return over
 	}
@@ -62,12 +61,12 @@ func (p Params) Under(over Params) Params {
 }
 
 // Names returns the names in order.
-func (p Params) Names() []string { return slices.Sorted(maps.Keys(p)) }
+func (o Object) Names() []string { return slices.Sorted(maps.Keys(o)) }
 
-// check finds what cannot be sent.
-func (p Params) check() (found problem.Fields) {
-	for _, name := range p.Names() {
-		switch _, err := json.Marshal(p[name]); {
+// checkParams finds what cannot be sent to a model.
+func checkParams(o Object) (found problem.Fields) {
+	for _, name := range o.Names() {
+		switch _, err := json.Marshal(o[name]); {
 		case name == "messages":
 			found.Add("messages", "cannot be set: they are made of the prompt")
 		case err != nil:
