@@ -9,11 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"beckon/events"
-	"beckon/internal/jobs"
 )
-
-// JobKind is what the queue calls the jobs whose ids are deliveries that are due.
-const JobKind = "delivery"
 
 // Wants implements events.Outlet.
 func (s *Service) Wants(about events.Subject, list ...events.Event) bool {
@@ -28,7 +24,7 @@ func (s *Service) Wants(about events.Subject, list ...events.Event) bool {
 	return false
 }
 
-// Carry implements events.Outlet: it writes a delivery for each event and everybody who takes it, with its job.
+// Carry implements events.Outlet: it writes a delivery for each event and everybody who takes it.
 func (s *Service) Carry(tx *gorm.DB, about events.Subject, list []events.Event) error {
 	var callback struct { // what is needed of it here
 		URL    string   `json:"url"`
@@ -55,7 +51,7 @@ func (s *Service) Carry(tx *gorm.DB, about events.Subject, list []events.Event) 
 		if about.Callback == nil || !takesEvent(callback.Events, e) {
 			continue
 		}
-		w := newRow(e, about, callbackLane(callback.URL), "", now)
+		w := newRow(e, about, callbackLane(about.ClientID, callback.URL), "", now)
 		callback := string(about.Callback)
 		w.Callback = &callback
 		if err := s.put(tx, w, true); err != nil {
@@ -65,12 +61,13 @@ func (s *Service) Carry(tx *gorm.DB, about events.Subject, list []events.Event) 
 	return nil
 }
 
-// put writes a new delivery, and its job when it can be sent now.
+// put writes a new delivery, and has it sent after the commit when it can be sent now.
 func (s *Service) put(tx *gorm.DB, w *row, now bool) error {
 	if err := s.storage.insert(tx, w); err != nil || !now {
 		return err
 	}
-	return s.Queue.Enqueue(tx, jobs.Job{Kind: JobKind, ID: w.ID})
+	s.sendAfter(tx, waiting{w.ID, w.Lane})
+	return nil
 }
 
 // Pending implements events.Outlet.
@@ -90,11 +87,12 @@ const (
 
 func endpointLane(id string) string { return endpointLanes + id }
 
-// callbackLane is that of the host, since it is hosts that are slow or down.
-func callbackLane(to string) string {
+// callbackLane is that of a client and a host: it is hosts that are slow or down, and one client's slow callbacks are not to
+// delay another's.
+func callbackLane(clientID, to string) string {
 	u, err := url.Parse(to)
 	if err != nil {
-		return callbackLanes // it was checked when it came in
+		return callbackLanes + clientID // it was checked when it came in
 	}
-	return callbackLanes + u.Scheme + "://" + u.Host
+	return callbackLanes + clientID + ":" + u.Scheme + "://" + u.Host
 }
