@@ -76,16 +76,15 @@ func (r *record) skipped(one *candidate) {
 
 func (r *record) add(one *candidate, begun time.Time, result Result, err error) {
 	r.used = r.used.Add(result.Usage)
-	if len(result.By.Attempts) > 0 {
-		r.attempts = append(r.attempts, result.By.Attempts...)
-		return
+	list := result.By.Attempts
+	if len(list) == 0 {
+		list = []Attempt{{Provider: one.provider, Model: one.model, StartedAt: begun.UTC(), Duration: time.Since(begun)}}
 	}
-	attempt := Attempt{Provider: one.provider, Model: one.model, StartedAt: begun.UTC(), Duration: time.Since(begun)}
-	if err != nil {
+	if last := &list[len(list)-1]; err != nil && last.Error == nil { // an answer that is none
 		p := problem.Of(err)
-		attempt.Error = &Failure{Code: p.Code, Message: p.Detail}
+		last.Error = &Failure{Code: p.Code, Message: p.Detail}
 	}
-	r.attempts = append(r.attempts, attempt)
+	r.attempts = append(r.attempts, list...)
 }
 
 // worthKeeping returns the attempts, unless all there was are answers as they should be.

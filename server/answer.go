@@ -23,6 +23,10 @@ type callAnswer struct {
 	Agent      string       `json:"agent"`
 	Usage      agents.Usage `json:"usage"`
 	DurationMs int64        `json:"durationMs"`
+	Data       any          `json:"data,omitempty" doc:"The response as JSON, where the agent's output has a schema."`
+	Degraded   bool         `json:"degraded,omitempty" doc:"A fallback answered: provider and model say which."`
+	Provider   string       `json:"provider,omitempty"`
+	Model      string       `json:"model,omitempty"`
 }
 
 // answerRun answers 200 with a completed run, in the form that the caller accepts.
@@ -33,8 +37,15 @@ func answerRun(c echo.Context, run *runs.Run) error {
 		header.Set(echo.HeaderContentLength, strconv.Itoa(len(run.Output)))
 		return c.Blob(http.StatusOK, form, []byte(run.Output))
 	}
-	return answerJSON(c, http.StatusOK, callAnswer{OK: true, Response: run.Output, RunID: run.ID, Status: run.Status, Agent: run.WorkflowID,
-		Usage: run.Usage, DurationMs: run.Milliseconds()})
+	answer := callAnswer{OK: true, Response: run.Output, RunID: run.ID, Status: run.Status, Agent: run.WorkflowID,
+		Usage: run.Usage, DurationMs: run.Milliseconds()}
+	if run.By.Degraded {
+		answer.Degraded, answer.Provider, answer.Model = true, run.By.Provider, run.By.Model
+	}
+	if data := run.Data(); data != nil {
+		answer.Data = data
+	}
+	return answerJSON(c, http.StatusOK, answer)
 }
 
 // answerJSON answers with a document.
