@@ -25,7 +25,7 @@ const (
 
 // Output is what an agent's answer has to be: JSON of a schema.
 type Output struct {
-	Schema Object `json:"schema" yaml:"schema"`                     // JSON Schema
+	Schema Object `json:"schema,omitempty" yaml:"schema,omitempty"` // JSON Schema; empty is any text
 	Repair *int   `json:"repair,omitempty" yaml:"repair,omitempty"` // how often the model is told what is wrong and asked again; 1
 }
 
@@ -41,9 +41,7 @@ func (o *Output) check() (found problem.Fields) {
 	if o.Repair != nil && (*o.Repair < 0 || *o.Repair > maxRepair) {
 		found.Add("repair", "must be between 0 and %d", maxRepair)
 	}
-	if len(o.Schema) == 0 {
-		found.Add("schema", "is required: a JSON Schema")
-	} else if _, err := NewSchema(o.Schema); err != nil {
+	if _, err := NewSchema(o.Schema); err != nil {
 		found.Add("schema", "%s", err)
 	}
 	return found
@@ -56,8 +54,11 @@ type Schema struct {
 	compiled *jsonschema.Schema
 }
 
-// NewSchema reads a JSON Schema. It may not refer to anything outside of itself.
+// NewSchema reads a JSON Schema, which may not refer to anything outside of itself. It returns nil for an empty one.
 func NewSchema(o Object) (*Schema, error) {
+	if len(o) == 0 {
+		return nil, nil
+	}
 	text, err := json.Marshal(o)
 	if err != nil {
 		return nil, errors.New("cannot be written as JSON")

@@ -48,7 +48,6 @@ func TestSchemasThatCannotBe(t *testing.T) {
 		schema agents.Object
 		says   string
 	}{
-		"nothing":        {nil, "is required"},
 		"no schema":      {agents.Object{"type": 7}, "is not a JSON Schema"},
 		"a remote part":  {agents.Object{"$ref": "https://example.com/s.json"}, "not a part of it"},
 		"a file":         {agents.Object{"$ref": "file:///etc/passwd"}, "not a part of it"},
@@ -63,6 +62,7 @@ func TestSchemasThatCannotBe(t *testing.T) {
 			require.Contains(t, found[0].Message, c.says)
 		})
 	}
+	require.Empty(t, agents.Agent{Provider: "p", Output: &agents.Output{}}.Check(), "any text")
 	found := agents.Agent{Provider: "p", Output: &agents.Output{Schema: agents.Object{"type": "object"}, Repair: new(9)}}.Check()
 	require.Equal(t, "output.repair", found[0].Path)
 }

@@ -16,7 +16,7 @@ import (
 func TestAFallbackAnswers(t *testing.T) {
 	g := newGateway(t, setting{
 		providers: []agents.Provider{{ID: "offline", Type: "template", Template: "Look yourself: {{ .prompt }}"}},
-		agents: []agents.Agent{{ID: "alert", Provider: "model", Model: "m", Fallbacks: []agents.Fallback{{Provider: "model", Model: "n"}, {Provider: "offline"}}}},
+		agents:    []agents.Agent{{ID: "alert", Provider: "model", Model: "m", Fallbacks: []agents.Fallback{{Provider: "model", Model: "n"}, {Provider: "offline"}}}},
 		flows: []agents.Flow{{ID: "steps", Root: agents.Step{Type: agents.StepSequential, Steps: []agents.Step{
 			{Type: agents.StepAgent, AgentID: "alert"}, {Type: agents.StepAgent, AgentID: "alert"}}}}},
 		clients: []clients.Client{{ID: "ci", Passthrough: true, AllowedAgents: []string{"alert", "steps", "triage"}}},
@@ -82,7 +82,9 @@ func TestAnAnswerThatIsData(t *testing.T) {
 		agents:  []agents.Agent{{ID: "judge", Provider: "model", Model: "m", Output: &agents.Output{Schema: agents.Object{"type": "object", "required": []any{"big"}}}}},
 		clients: []clients.Client{{ID: "ci", Passthrough: true, AllowedAgents: []string{"judge"}}},
 	})
-	g.model.does(func(w http.ResponseWriter, _ *http.Request, _ string) { say(w, "Sure: ```json\n{\"big\": 9007199254740993}\n```") })
+	g.model.does(func(w http.ResponseWriter, _ *http.Request, _ string) {
+		say(w, "Sure: ```json\n{\"big\": 9007199254740993}\n```")
+	})
 	a := g.call(`{"prompt":"how many?"}`, "Content-Type: application/json")
 	require.Equal(t, 200, a.StatusCode, a.body)
 	require.Contains(t, a.body, `"response":"{\"big\": 9007199254740993}"`)

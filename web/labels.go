@@ -56,10 +56,10 @@ func fieldsOf(one string) []labelled {
 	switch one {
 	case "provider":
 		return append(identity, []labelled{{"type", "Type"}, {"url", "URL"}, {"apiKey", "API key"}, {"headers", "Headers"}, {"timeout", "Time for one attempt"},
-			{"maxRetries", "Attempts after the first"}, {"template", "Template"}}...)
+			{"maxRetries", "Attempts after the first"}, {"stream", "Streams"}, {"reasoning", "Thoughts in the answer"}, {"params", "Parameters"}, {"template", "Template"}}...)
 	case "agent":
 		return append(identity, []labelled{{"provider", "Provider"}, {"model", "Model"}, {"systemPrompt", "Instructions"}, {"temperature", "Temperature"},
-			{"maxTokens", "Most tokens of an answer"}, {"timeout", "Time"}, {"outputKey", "Name of its output"}, {"events", "Names of its events"}}...)
+			{"maxTokens", "Most tokens of an answer"}, {"params", "Parameters"}, {"fallbacks", "Fallbacks"}, {"output", "What the answer has to be"}, {"timeout", "Time"}, {"outputKey", "Name of its output"}, {"events", "Names of its events"}}...)
 	case "command":
 		return append(identity, []labelled{{"description", "What it is for"}, {"prompt", "Prompt"}, {"agentId", "Agent or flow"}}...)
 	case "flow":

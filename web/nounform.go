@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"beckon/agents"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -19,6 +20,7 @@ type nounForm[F any] struct {
 	Version int64
 	Managed bool
 	Notice  string
+	Notes   []string // what is known of it besides
 	// Warnings say why what is kept is not in force, Errors why what was typed is not kept.
 	Warnings, Errors problem.Fields
 	Refused          string // what could not be done to it; empty: it could not be saved
@@ -84,6 +86,16 @@ func (f nounForm[F]) Area(path, label, value string, rows int, help string) fiel
 	area := f.field("area", path, label, value, help)
 	area.Rows = rows
 	return area
+}
+
+// Streams are the choices of when a provider is asked to stream.
+func (f nounForm[F]) Streams() []string {
+	return []string{agents.StreamAuto, agents.StreamNever, agents.StreamAlways}
+}
+
+// Reasonings are the choices of what becomes of the thoughts in an answer.
+func (f nounForm[F]) Reasonings() []string {
+	return []string{agents.ReasoningStrip, agents.ReasoningKeep}
 }
 
 // Choice is one of several.

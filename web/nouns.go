@@ -30,8 +30,9 @@ type nounPages[T interface{ Key() string }, F any] struct {
 	act func(ctx context.Context, do string, f *nounForm[F], item, have T) error
 	// instead answers with another page that shows what was typed; false when it is not asked for.
 	instead func(c echo.Context, do string, f nounForm[F], item T, wrong problem.Fields) (done bool, err error)
-	explain func(f *nounForm[F]) // puts what is wrong where it belongs; nil leaves it
-	note    func(T) string       // what the list says of one besides; nil for nothing
+	explain func(f *nounForm[F])     // puts what is wrong where it belongs; nil leaves it
+	note    func(T) string           // what the list says of one besides; nil for nothing
+	notes   func(id string) []string // what its page says of one besides; nil for nothing
 	sample  T
 	// Another way to edit the same: its templates and the end of its addresses.
 	template, suffix string
@@ -70,7 +71,7 @@ func (p nounPages[T, F]) newPage() page {
 
 func (p nounPages[T, F]) savedPage() page {
 	sample := nounForm[F]{Path: p.path, One: p.one, ID: "x", Version: 1, Notice: "Done.", Errors: problem.Fields{{Path: "id", Message: "is bad"}}, Outdated: true,
-		Form: p.form(p.sample), Choices: []string{"x"}, Models: &modelList{Names: []string{"m"}}}
+		Form: p.form(p.sample), Choices: []string{"x"}, Notes: []string{"It knows no tools."}, Models: &modelList{Names: []string{"m"}}}
 	path := p.path + "/:id" + p.suffix
 	posts := map[string]echo.HandlerFunc{path: p.update}
 	if p.suffix == "" {
@@ -96,6 +97,9 @@ func (p nounPages[T, F]) showSaved(c echo.Context) (any, error) {
 	}
 	f := nounForm[F]{Path: p.path, One: p.one, Notice: p.notice(c), Form: p.form(record.Item)}
 	aboutSaved(&f, record)
+	if p.notes != nil {
+		f.Notes = p.notes(record.Item.Key())
+	}
 	return f, p.choose(c.Request().Context(), &f)
 }
 

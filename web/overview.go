@@ -106,6 +106,7 @@ func sampleOverview() overview {
 		Hours: []Hour{{Start: now, Count: count, P50: time.Second, P95: time.Second}}, Total: count, P50: time.Second, P95: time.Second,
 		Failures:    []Failure{{RunID: "run_1", Client: "ci", Agent: "triage", Code: "timeout", Message: "It took too long.", At: now}},
 		Troubled:    []Endpoint{{ID: "ops", Disabled: true, Reason: "410", FailingSince: now, Pending: 1, Failed: 1}},
+		Failing:     []Provider{{ID: "openai", Code: "provider_quota", Until: now}},
 		Undelivered: 1, Refused: 1000, RefusedMore: true,
 	}, spans, chosen, now, now)
 	o.Broken, o.MoreBroken = []broken{{"client", "ci", "/admin/clients/ci", "It has no agent."}, {"the configuration file", "", "/admin/settings", "Line 1."}}, 1

@@ -26,6 +26,7 @@ const spareHeaders = 3
 // providerForm is a provider as its form has it. No value of a header is in it, and no key.
 type providerForm struct {
 	ID, Name, Type, URL, Timeout, MaxRetries, Template string
+	Stream, Reasoning, Params                          string
 	APIKey                                             string // what nounForm.Secret shows
 	Headers                                            []headerLine
 	Retype                                             bool // a secret was typed, and is not in the form any more
@@ -45,12 +46,13 @@ func (w *Web) providerPages() []page {
 			return agents.Provider{Type: providerOpenAI}, nil
 		},
 		form: providerFormOf, read: readProvider, act: w.testConnection,
-		sample: agents.Provider{ID: "openai", Type: providerOpenAI, APIKey: "${OPENAI_API_KEY}", Headers: map[string]secret.String{"X-Key": "x"}},
+		sample: agents.Provider{ID: "openai", Type: providerOpenAI, APIKey: "${OPENAI_API_KEY}", Headers: map[string]secret.String{"X-Key": "x"}, Params: agents.Object{"top_p": 0.9}},
 	}.pages()
 }
 
 func providerFormOf(p agents.Provider) providerForm {
-	f := providerForm{ID: p.ID, Name: p.Name, Type: p.Type, URL: secret.ShownURL(p.URL), Timeout: writeDuration(p.Timeout), Template: p.Template, APIKey: shownKey(p.APIKey)}
+	f := providerForm{ID: p.ID, Name: p.Name, Type: p.Type, URL: secret.ShownURL(p.URL), Timeout: writeDuration(p.Timeout), Template: p.Template, APIKey: shownKey(p.APIKey),
+		Stream: p.Stream, Reasoning: p.Reasoning, Params: writeParams(p.Params)}
 	if p.MaxRetries != nil {
 		f.MaxRetries = strconv.Itoa(*p.MaxRetries)
 	}
@@ -72,9 +74,9 @@ func shownKey(key secret.String) string {
 func readProvider(sent url.Values, have agents.Provider) (providerForm, agents.Provider, problem.Fields) {
 	var wrong problem.Fields
 	f := providerForm{ID: word(sent, "id"), Name: word(sent, "name"), Type: word(sent, "type"), URL: word(sent, "url"), Timeout: word(sent, "timeout"),
-		MaxRetries: word(sent, "maxRetries"), Template: sent.Get("template"), APIKey: shownKey(have.APIKey)}
+		MaxRetries: word(sent, "maxRetries"), Template: sent.Get("template"), APIKey: shownKey(have.APIKey), Stream: word(sent, "stream"), Reasoning: word(sent, "reasoning"), Params: sent.Get("params")}
 	p := agents.Provider{ID: f.ID, Name: nameIn(sent), Type: f.Type, URL: f.URL, APIKey: typedSecret(sent, "apiKey"), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
-		Template: f.Template}
+		Template: f.Template, Stream: f.Stream, Reasoning: f.Reasoning, Params: readParams(&wrong, f.Params)}
 	if p.APIKey.IsReference() {
 		f.APIKey = p.APIKey.Reveal()
 	} else if p.APIKey != "" && p.APIKey != secret.Removed {

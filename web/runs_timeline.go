@@ -32,6 +32,7 @@ type nodeBar struct {
 	Usage            agents.Usage
 	Output           shownText
 	Error            *agents.Failure
+	Attempts         []agents.Attempt
 }
 
 // Tokens are those that the node has used.
@@ -56,7 +57,7 @@ func (w *Web) barsOf(run *runs.Run, shown *texts) []nodeBar {
 			end = to
 		}
 		b := nodeBar{ID: n.ID, Type: n.Type, Status: string(n.Status), After: max(n.StartedAt.Sub(from), 0), Took: max(end.Sub(n.StartedAt), 0),
-			StartedAt: n.StartedAt, Usage: n.Usage, Error: n.Error}
+			StartedAt: n.StartedAt, Usage: n.Usage, Error: n.Error, Attempts: n.By.Attempts}
 		b.X, b.Width = place(b.After, b.Took, to.Sub(from))
 		if run.IsFlow { // the one node of an agent's run has the run's own output
 			b.Output = shown.show("What "+n.ID+" answered", n.Output, "node", n.ID)
@@ -134,7 +135,8 @@ func sampleRun() runScreen {
 	failure := &agents.Failure{Code: "timeout", Message: "It took too long."}
 	text := shownText{Label: "Text", Text: "Hi", Size: 3, Whole: runsPath}
 	return runScreen{Notice: "Done.", Wrong: "No.", Live: true, Waited: time.Second, Took: time.Second, Input: text, Output: text, Metadata: text,
-		Run:    &runs.Run{ID: "run_1", Status: runs.Running, ClientID: "ci", WorkflowID: "triage", CreatedAt: at, StartedAt: at, CompletedAt: at, Error: failure, SessionID: "s", Crashes: 1},
+		Run:    &runs.Run{ID: "run_1", Status: runs.Running, ClientID: "ci", WorkflowID: "triage", CreatedAt: at, StartedAt: at, CompletedAt: at, Error: failure, SessionID: "s", Crashes: 1,
+			By: agents.Answerer{Provider: "offline", Model: "m", Degraded: true, Attempts: []agents.Attempt{{Provider: "openai", StartedAt: at, Status: 503, Error: failure, Reason: "Overloaded", Finish: "odd"}}}},
 		Nodes:  []nodeBar{{ID: "triage", Type: "triage", Status: "FAILED", Width: barWidth, Took: time.Second, StartedAt: at, Output: text, Error: failure}},
 		Events: []eventRow{{Type: "node.failed", Node: "triage", Status: "FAILED", At: at, Address: runsPath}}, MoreEvents: true,
 		Deliveries: []deliveryRow{sampleDeliveryRow()}, MoreDeliveries: deliveriesPath, Advice: advice{[]string{"Ask for less."}, []link{{"/admin/agents/triage", "Agent triage"}}}}

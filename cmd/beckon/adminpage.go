@@ -34,7 +34,7 @@ func serverWithPage(l *live, working *services, started *config.Config, url stri
 	p := &adminPage{live: l, started: started, services: working}
 	editor := l.database.editor(l.inForce, l.changed)
 	pages, err := web.New(web.Config{Store: l.database.store, Password: started.Admin.Password, PublicURL: url, Version: version, Log: l.log,
-		Numbers: numbers{working.runs.Statistics, working.deliveries, l.database.store}, Desk: p.desk(editor)})
+		Numbers: numbers{working.runs.Statistics, working.deliveries, l.how.Breakers, l.database.store}, Desk: p.desk(editor)})
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +55,7 @@ func (p *adminPage) desk(editor *config.Editor) *web.Desk {
 			return p.server.Try(ctx, clientID, r)
 		},
 		Follow: func(w http.ResponseWriter, r *http.Request, runID string) error { return p.server.Follow(w, r, runID) },
+		Notes:  p.live.notes,
 		Models: listModels(egress.NewProviders()),
 		FlowYAML: web.FlowYAML{Write: config.WriteFlow, Line: config.FlowLine, Check: agents.Flow.Check,
 			Read: func(text string) (agents.Flow, []web.Mistake, error) {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"beckon/agents"
 	"beckon/clients"
 	"beckon/internal/telemetry"
 	"beckon/internal/units"
@@ -55,6 +56,11 @@ func (s serveCommand) Run(std streams) error {
 	}
 	metrics := telemetry.NewMetrics(version)
 	l := &live{database: db, how: factories(log), limits: clients.NewLimits(), log: log, level: level, metrics: metrics}
+	metrics.Breakers(func(set func(provider string, open bool)) {
+		for _, b := range l.how.Breakers.States() {
+			set(b.Provider, b.State != agents.BreakerClosed)
+		}
+	})
 	revision, err := db.store.Revision(ctx)
 	if err != nil {
 		return err

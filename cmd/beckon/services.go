@@ -64,6 +64,18 @@ func (l *live) entry(id string) *agents.Entry {
 	return nil
 }
 
+// notes say what was learnt of the models of an agent.
+func (l *live) notes(agentID string) []string {
+	entry := l.entry(agentID)
+	if entry == nil {
+		return nil
+	}
+	if noted, ok := entry.Invoker.(agents.Noted); ok {
+		return noted.Notes()
+	}
+	return nil
+}
+
 // limit says how many runs a client may have at the same time, and counts one.
 func (l *live) limit(clientID string) (most int, enter func() (leave func())) {
 	client := l.catalog().Clients.Get(clientID)

@@ -58,7 +58,8 @@ func factories(log *slog.Logger) agents.Factories {
 			"openai":   chat.New(egress.NewProviders(), log),
 			"template": reply.New(),
 		},
-		Flow: flow.New(),
+		Flow:     flow.New(),
+		Breakers: agents.NewBreakers(log),
 	}
 }
 
