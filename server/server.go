@@ -135,7 +135,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Serve answers on l until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
 	s.refusedLog.start()
-	if err := s.http.Serve(boundListener(l, s.MaxConnections)); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(boundListener(l, s.MaxConnections, s.Log)); !errors.Is(err, http.ErrServerClosed) {
 		s.refusedLog.rest()
 		return err
 	}
