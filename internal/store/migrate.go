@@ -57,11 +57,11 @@ func (s *Store) Alone(ctx context.Context, fn func() error) error {
 	}
 	conn, err := pool.Conn(ctx)
 	if err != nil {
-		return unavailable(err)
+		return Classify(err)
 	}
 	defer func() { _ = conn.Close() }()
 	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", aloneLock); err != nil {
-		return unavailable(err)
+		return Classify(err)
 	}
 	defer func() {
 		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", aloneLock)

@@ -4,7 +4,7 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -30,17 +30,26 @@ type writer interface {
 
 // Open opens the database of a URL, "sqlite:PATH" or "postgres://…", and migrates it. Several processes may open the
 // same database at once.
-func Open(ctx context.Context, url string, logger *slog.Logger) (*Store, error) {
-	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		return openSQLite(ctx, path, logger)
+func Open(ctx context.Context, url string, logger *slog.Logger) (s *Store, err error) {
+	switch path, isSQLite := strings.CutPrefix(url, "sqlite:"); {
+	case isSQLite:
+		s, err = openSQLite(ctx, path, logger)
+	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
+		s, err = openPostgres(ctx, url, logger)
+	default:
+		err = errors.New("database.url must start with sqlite: or postgres://")
 	}
-	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
-		return openPostgres(ctx, url, logger)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("database.url must start with sqlite: or postgres://")
+	if s.read, err = classified(s.read); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
-// Read returns a session for queries. It sees every change whose Write has returned.
+// Read returns a session for queries. It sees every change whose Write has returned. A damaged or unreachable database
+// is a problem of kind Unavailable.
 func (s *Store) Read(ctx context.Context) *gorm.DB { return s.read.WithContext(ctx) }
 
 // Write runs fn in a transaction, and returns nil only when the change is on disk. On SQLite the writes of concurrent
@@ -72,7 +81,7 @@ func (s *Store) Write(ctx context.Context, fn func(tx *gorm.DB) error) error {
 // Go is Write for a caller who has something else to do meanwhile: done is called once with the outcome, and must not
 // block. When ctx ends before fn has begun, fn is not run.
 func (s *Store) Go(ctx context.Context, fn func(tx *gorm.DB) error, done func(error)) {
-	s.writer.write(ctx, fn, func(err error) { done(unavailable(err)) })
+	s.writer.write(ctx, fn, func(err error) { done(Classify(err)) })
 }
 
 // Shared reports whether other processes may be working on the same data. SQLite has one gateway: see Claim.
@@ -84,7 +93,7 @@ func (s *Store) PostgresURL() string { return s.url }
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
-	return unavailable(s.Read(ctx).Raw("SELECT 1").Scan(&one).Error)
+	return Classify(s.Read(ctx).Raw("SELECT 1").Scan(&one).Error)
 }
 
 // Close waits for the writes under way and closes the database.
