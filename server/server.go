@@ -48,7 +48,7 @@ type Config struct {
 	Catalog        func() Catalog // asked once for each call
 	Runs           *runs.Service
 	Deliveries     *deliveries.Service
-	Database       interface{ Ping(context.Context) error }
+	Database       interface{ Health(context.Context) error }
 	Metrics        *telemetry.Metrics
 	Log            *slog.Logger
 	MaxBodyBytes   int64

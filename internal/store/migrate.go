@@ -44,9 +44,9 @@ const aloneLock = 0x6265636b6f6e
 // own.
 func (s *Store) Alone(ctx context.Context, fn func() error) error {
 	if !s.Shared() {
-		guard := flock.New(s.file + ".lock")
+		guard := flock.New(s.file.path + ".lock")
 		if err := guard.Lock(); err != nil {
-			return fmt.Errorf("lock %s.lock: %w", s.file, err)
+			return fmt.Errorf("lock %s.lock: %w", s.file.path, err)
 		}
 		defer func() { _ = guard.Close() }()
 		return fn()

@@ -18,8 +18,10 @@ type Store struct {
 	read             *gorm.DB
 	writer           writer
 	borrowed, inside *sql.DB // the writer for libraries; nil on PostgreSQL
-	file             string  // of SQLite
+	file             *file   // of SQLite
 	url              string  // of PostgreSQL
+	health           health
+	log              *slog.Logger
 	closers          []func() error
 }
 
@@ -42,6 +44,7 @@ func Open(ctx context.Context, url string, logger *slog.Logger) (s *Store, err e
 	if err != nil {
 		return nil, err
 	}
+	s.log = logger
 	if s.read, err = classified(s.read); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -50,7 +53,13 @@ func Open(ctx context.Context, url string, logger *slog.Logger) (s *Store, err e
 
 // Read returns a session for queries. It sees every change whose Write has returned. A damaged or unreachable database
 // is a problem of kind Unavailable.
-func (s *Store) Read(ctx context.Context) *gorm.DB { return s.read.WithContext(ctx) }
+func (s *Store) Read(ctx context.Context) *gorm.DB {
+	db := s.read.WithContext(ctx)
+	if s.file != nil {
+		_ = db.AddError(s.file.missing())
+	}
+	return db
+}
 
 // Write runs fn in a transaction, and returns nil only when the change is on disk. On SQLite the writes of concurrent
 // callers share a transaction; an fn that returns an error takes back its own changes and no others. fn may run more
@@ -81,30 +90,31 @@ func (s *Store) Write(ctx context.Context, fn func(tx *gorm.DB) error) error {
 // Go is Write for a caller who has something else to do meanwhile: done is called once with the outcome, and must not
 // block. When ctx ends before fn has begun, fn is not run.
 func (s *Store) Go(ctx context.Context, fn func(tx *gorm.DB) error, done func(error)) {
-	s.writer.write(ctx, fn, func(err error) { done(Classify(err)) })
+	if s.file != nil {
+		if err := s.file.missing(); err != nil {
+			done(err)
+			return
+		}
+	}
+	s.writer.write(ctx, fn, func(err error) { done(s.settle(ctx, err)) })
 }
 
 // Shared reports whether other processes may be working on the same data. SQLite has one gateway: see Claim.
-func (s *Store) Shared() bool { return s.file == "" }
+func (s *Store) Shared() bool { return s.file == nil }
 
 // PostgresURL is where the database is, with its password; empty for SQLite.
 func (s *Store) PostgresURL() string { return s.url }
 
-// Ping reports whether the database answers.
-func (s *Store) Ping(ctx context.Context) error {
-	var one int
-	return Classify(s.Read(ctx).Raw("SELECT 1").Scan(&one).Error)
-}
-
 // Close waits for the writes under way and closes the database.
 func (s *Store) Close() error {
-	var first error
+	var errs []error
 	for _, c := range s.closers {
-		if err := c(); err != nil && first == nil {
-			first = err
-		}
+		errs = append(errs, c())
 	}
-	return first
+	if s.file != nil {
+		errs = append(errs, s.file.Close()) // the last, for the sake of SQLite's locks
+	}
+	return errors.Join(errs...)
 }
 
 func gormConfig() *gorm.Config {

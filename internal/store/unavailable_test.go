@@ -80,8 +80,10 @@ func TestADatabaseThatRefusesConnectionsIsUnavailable(t *testing.T) {
 	_, err = s.Revision(t.Context())
 	requireUnavailable(t, err)
 	requireUnavailable(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, "x") }))
+	requireUnavailable(t, s.Health(t.Context()))
 	restore()
 	require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, "x") }))
+	require.NoError(t, s.Health(t.Context()))
 }
 
 // What pgx says of a connection that is closed already ("conn closed") is an error of the connection as well.
@@ -114,4 +116,5 @@ func TestACallerWhoLeavesSaysNothingAboutTheDatabase(t *testing.T) {
 	err = s.Read(ctx).Exec("SELECT 1").Error
 	require.ErrorIs(t, err, context.Canceled)
 	require.False(t, problem.Is(err, problem.Unavailable), "%v", err)
+	require.NoError(t, s.Health(t.Context()))
 }
