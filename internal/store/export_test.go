@@ -9,3 +9,6 @@ func TryServing(path string) (free bool, err error) {
 	defer f.Close()
 	return f.lockServing()
 }
+
+// LostCommits is what is looked for in a write-ahead log.
+var LostCommits = lostCommits

@@ -37,6 +37,7 @@ func openSQLite(ctx context.Context, path string, logger *slog.Logger) (_ *Store
 		}
 	}()
 
+	warnOfLostCommits(f.path, logger)
 	writes, err := sql.Open(sqlite.DriverName, path+sqlitePragmas)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
