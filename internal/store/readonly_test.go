@@ -20,8 +20,10 @@ func TestADatabaseThatTakesNoWritesIsNotReady(t *testing.T) {
 	require.NoError(t, err)
 	restore := storetest.ReadOnly(t, url)
 	requireUnavailable(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, "x") }))
-	require.Eventually(t, func() bool { return problem.Of(s.Health(t.Context())).Detail == "Beckon cannot write to its database: it is read-only. "+
-		"It is ready again as soon as a write succeeds." }, patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		return problem.Of(s.Health(t.Context())).Detail == "Beckon cannot write to its database: it is read-only. "+
+			"It is ready again as soon as a write succeeds."
+	}, patience, 10*time.Millisecond)
 	require.Zero(t, count(t, s), "it can be read all the while")
 	restore()
 	require.Eventually(t, func() bool { return s.Health(t.Context()) == nil }, patience, 10*time.Millisecond)
