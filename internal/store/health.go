@@ -20,6 +20,9 @@ const (
 	quietAfter = 4 * time.Second
 	// stalledAfter is how long a write may take in which no other one ends.
 	stalledAfter = 2 * time.Second
+	// settledAfter is how long no write may have failed for want of a disk until one that works is believed: small writes
+	// may still find room on a disk that is full.
+	settledAfter = 4 * time.Second
 )
 
 var errStalled = errors.New("a write does not end")
@@ -28,12 +31,13 @@ var errStalled = errors.New("a write does not end")
 type health struct {
 	mu      sync.Mutex
 	ended   time.Time // when the last write worked, or failed because of the database
-	failure error     // of that write; nil when it worked
+	failed  time.Time // when the last one failed
+	failure error     // of that one; nil when writes work again
 	trying  time.Time // since when a write of the watch is under way; zero for none
 }
 
 // Health returns nil when the database is there, answers and takes writes, and else why not. After a write that failed
-// because of the database it is a problem until one has worked; a claimed database is tried every second meanwhile.
+// because of the database it is a problem until writes work; a claimed database is tried every second meanwhile.
 func (s *Store) Health(ctx context.Context) error {
 	if err := s.failure(); err != nil {
 		return err
@@ -80,10 +84,18 @@ func (s *Store) settle(ctx context.Context, err error) error {
 	return Classify(err)
 }
 
+// note takes in that a write worked, or failed because of the database.
 func (h *health) note(failure error) {
 	h.mu.Lock()
-	h.ended, h.failure = time.Now(), failure
-	h.mu.Unlock()
+	defer h.mu.Unlock()
+	h.ended = time.Now()
+	switch {
+	case failure != nil:
+		h.failure, h.failed = failure, h.ended
+	case h.failure == nil:
+	case trouble(h.failure) == connectionFailed, h.ended.Sub(h.failed) >= settledAfter:
+		h.failure = nil
+	}
 }
 
 // watch looks after the database until it is told to stop: whether the file is where it was, and whether writes work

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
@@ -86,6 +87,22 @@ func TestADatabaseWhoseWritesDoNotEndIsNoticedBothWays(t *testing.T) {
 		require.ErrorIs(t, s.failure(), errStalled)
 		w.hangs.Store(false)
 		after(time.Second)
+		require.NoError(t, s.failure())
+	})
+}
+
+// A small write may work on a disk that is full for others.
+func TestAFullDiskIsNotForgottenForOneSmallWrite(t *testing.T) {
+	watched(t, func(s *Store, _ *playedWriter, _ *bytes.Buffer) {
+		for range 5 {
+			require.Error(t, s.settle(t.Context(), &pgconn.PgError{Code: "53100"}))
+			for range 3 {
+				after(time.Second)
+				require.NoError(t, s.settle(t.Context(), nil))
+				require.Contains(t, problem.Of(s.failure()).Detail, "out of resources")
+			}
+		}
+		after(5*time.Second - 3*time.Second + time.Millisecond)
 		require.NoError(t, s.failure())
 	})
 }
