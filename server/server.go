@@ -48,7 +48,7 @@ type Config struct {
 	Catalog        func() Catalog // asked once for each call
 	Runs           *runs.Service
 	Deliveries     *deliveries.Service
-	Database       interface{ Ping(context.Context) error }
+	Database       interface{ Health(context.Context) error }
 	Metrics        *telemetry.Metrics
 	Log            *slog.Logger
 	MaxBodyBytes   int64
@@ -135,7 +135,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Serve answers on l until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
 	s.refusedLog.start()
-	if err := s.http.Serve(boundListener(l, s.MaxConnections)); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(boundListener(l, s.MaxConnections, s.Log)); !errors.Is(err, http.ErrServerClosed) {
 		s.refusedLog.rest()
 		return err
 	}
