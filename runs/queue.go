@@ -163,6 +163,10 @@ func (s *Service) putBack(a *Active) {
 
 // requeue puts a run of this process back into the queue.
 func (s *Service) requeue(a *Active) error {
+	// Rows are inserted at the end of their transaction: in the same one the update below would not find a new run.
+	if err := a.Recorded(context.Background()); err != nil {
+		return err
+	}
 	outcome := make(chan error, 1)
 	a.journal.add(entry{write: func(tx *gorm.DB) error {
 		if err := backToQueue(tx, a.ID, s.instance, 0); err != nil {
@@ -170,7 +174,6 @@ func (s *Service) requeue(a *Active) error {
 		}
 		return s.Queue.Enqueue(tx, jobs.Job{Kind: JobKind, ID: a.ID, Priority: PriorityFirst})
 	}, done: func(err error) { outcome <- err }})
-	a.journal.release()
 	return <-outcome
 }
 

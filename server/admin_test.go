@@ -85,6 +85,23 @@ func TestAdminWithASession(t *testing.T) {
 	require.Equal(t, "filed", items[1].(map[string]any)["after"].(map[string]any)["provider"])
 }
 
+func TestRetryOnCrashIsKeptAsItIsWritten(t *testing.T) {
+	g := newAdminGateway(t, setting{})
+	g.fill()
+	for path, document := range map[string]string{"/agents/a": `{"provider":"p","model":"m"%s}`, "/flows/f": `{"root":{"type":"agent","agentId":"a"}%s}`} {
+		for _, test := range []struct {
+			member string
+			want   any
+		}{{`,"retryOnCrash":false`, false}, {"", nil}, {`,"retryOnCrash":true`, true}, {`,"retryOnCrash":null`, nil}} {
+			changed := g.admin(http.MethodPut, path, fmt.Sprintf(document, test.member))
+			require.Equal(t, 200, changed.StatusCode, changed.body)
+			read := g.admin(http.MethodGet, path, "").json(t)
+			require.Contains(t, read, "retryOnCrash")
+			require.Equal(t, test.want, read["retryOnCrash"], "%s%s", path, test.member)
+		}
+	}
+}
+
 func TestAdminResources(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		g := newAdminGateway(t, setting{store: s})

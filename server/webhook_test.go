@@ -40,7 +40,7 @@ func TestACallBringsItsAnswerBack(t *testing.T) {
 		run := g.run(a)
 		require.Equal(t, runs.Run{ID: id, Status: runs.Completed, ClientID: "ci", WorkflowID: "triage", Source: "webhook", SessionID: "s1",
 			Input: "why <x>?", Metadata: []byte(`{"build":7}`), Output: "re: why <x>?",
-			Usage: agents.Usage{PromptTokens: 12, CompletionTokens: 6, TotalTokens: 18}, Priority: runs.PriorityDefault, Attempts: 1,
+			Usage: agents.Usage{PromptTokens: 12, CompletionTokens: 6, TotalTokens: 18}, Priority: runs.PriorityDefault, Attempts: 1, RetryOnCrash: true,
 			ReceivedAt: run.ReceivedAt, CreatedAt: run.CreatedAt, StartedAt: run.StartedAt, CompletedAt: run.CompletedAt}, *run)
 		require.WithinDuration(t, time.Now(), run.CreatedAt, time.Minute)
 		require.False(t, run.CompletedAt.Before(run.StartedAt))
@@ -531,20 +531,23 @@ func TestShutdown(t *testing.T) {
 		require.Equal(t, 200, (<-first).StatusCode)
 		require.NoError(t, <-down)
 	})
-	t.Run("after the grace", func(t *testing.T) {
-		g := newGateway(t, setting{})
-		g.model.hold()
-		first := make(chan answer, 1)
-		go func() { first <- g.call("x") }()
-		<-g.model.asked
-		over, cancel := context.WithCancel(t.Context())
-		cancel()
-		require.NoError(t, g.srv.Shutdown(over))
-		a := <-first
-		require.Equal(t, 503, a.StatusCode)
-		requireProblem(t, a, "interrupted")
-		require.Equal(t, "interrupted", g.run(a).Error.Code)
-	})
+	for retry, status := range map[bool]runs.Status{true: runs.Queued, false: runs.Failed} {
+		t.Run(fmt.Sprintf("after the grace, retryOnCrash: %v", retry), func(t *testing.T) {
+			g := newGateway(t, setting{agents: []agents.Agent{{ID: "asked", Provider: "model", Model: "m", RetryOnCrash: &retry}},
+				clients: []clients.Client{{ID: "ci", Passthrough: true, AllowedAgents: []string{"asked"}}}})
+			g.model.hold()
+			first := make(chan answer, 1)
+			go func() { first <- g.call("x") }()
+			<-g.model.asked
+			over, cancel := context.WithCancel(t.Context())
+			cancel()
+			require.NoError(t, g.srv.Shutdown(over))
+			a := <-first
+			require.Equal(t, 503, a.StatusCode, a.body)
+			requireProblem(t, a, "interrupted")
+			require.Equal(t, status, g.run(a).Status)
+		})
+	}
 	t.Run("with a connection that was only opened", func(t *testing.T) {
 		g := newGateway(t, setting{})
 		c := g.dial()

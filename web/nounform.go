@@ -93,6 +93,33 @@ func (f nounForm[F]) Choice(path, label, value, help string, options []string) f
 	return choice
 }
 
+// YesNo is a yes or no that may be left to the default.
+func (f nounForm[F]) YesNo(path, label, value, help, byDefault string) field {
+	return f.Choice(path, label, value, help, []string{"yes", "no"}).Like("Default: " + byDefault)
+}
+
+func writeYesNo(value *bool) string {
+	switch {
+	case value == nil:
+		return ""
+	case *value:
+		return "yes"
+	}
+	return "no"
+}
+
+// typedYesNo reads a field that YesNo has drawn; nil is the default.
+func typedYesNo(wrong *problem.Fields, path, text string) *bool {
+	yes := text == "yes"
+	switch {
+	case text == "":
+		return nil
+	case !yes && text != "no":
+		wrong.Add(path, "must be yes or no, or left to the default")
+	}
+	return &yes
+}
+
 // Check is a yes or no.
 func (f nounForm[F]) Check(path, label string, checked bool, help string) field {
 	check := f.field("check", path, label, "", help)

@@ -37,7 +37,7 @@ func TestExportRoundTrip(t *testing.T) {
 		Providers: []agents.Provider{
 			{ID: "byref", Type: "openai", APIKey: "${STORED_API_KEY}", Headers: map[string]secret.String{"X-A": "stored-header", "x_a": "other-header"}},
 			{ID: "literal", Type: "openai", APIKey: "sk-literal", Timeout: units.Duration(time.Second)}},
-		Agents:   []agents.Agent{{ID: "stored", Provider: "byref", Model: "m", SystemPrompt: "run ${HOME}\nand $${x} \"quoted\": #1", Temperature: &zero, Events: map[string]string{"run.completed": "stored.done"}}},
+		Agents:   []agents.Agent{{ID: "stored", Provider: "byref", Model: "m", SystemPrompt: "run ${HOME}\nand $${x} \"quoted\": #1", Temperature: &zero, RetryOnCrash: new(false), Events: map[string]string{"run.completed": "stored.done"}}},
 		Commands: []commands.Command{{ID: "stored", Prompt: "true", AgentID: "stored"}},
 		Clients:  []clients.Client{{ID: "stored", Enabled: &off, CommandID: "stored", AllowedAgents: []string{"stored"}}},
 		Endpoints: []deliveries.Endpoint{{ID: "stored", URL: "https://e", Secret: "whsec_c3RvcmVkc3RvcmVkc3RvcmVkc3RvcmVk", Events: []string{"stored.done", "logs.failed"},
