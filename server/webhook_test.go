@@ -593,17 +593,26 @@ func TestADatabaseThatIsLockedOrFull(t *testing.T) {
 	require.Equal(t, 200, g.call("before").StatusCode)
 	release := holdLock(t, url)
 	a := g.call("locked")
+	release()
 	require.Equal(t, 503, a.StatusCode, a.body)
 	requireProblem(t, a, "storage_unavailable")
+	require.NotContains(t, a.json(t), "runId")
 	require.NotEmpty(t, a.Header.Get("Retry-After"))
-	release()
 	require.Equal(t, 200, g.call("after").StatusCode)
 
 	fillDisk(t, s)
-	full := g.call(strings.Repeat("x", 500_000))
-	require.Equal(t, 503, full.StatusCode, full.body)
-	requireProblem(t, full, "storage_unavailable")
+	big := strings.Repeat("x", 500_000)
+	refused := []answer{g.call(big), g.call(big, "Prefer: wait=0"), g.call(big, "Prefer: respond-async"), g.call(big, "Accept: text/event-stream"),
+		g.call(big, "Idempotency-Key: k"), g.do(g.request("/api/v1/runs", `{"agent":"triage","input":"`+big+`"}`, "Content-Type: application/json"))}
 	makeRoom(t, s)
+	for _, full := range refused {
+		require.Equal(t, 503, full.StatusCode, full.body)
+		requireProblem(t, full, "storage_unavailable")
+		require.Contains(t, full.body, "Nothing was recorded")
+		require.NotContains(t, full.json(t), "runId", "there is no such run")
+		require.Empty(t, full.Header.Get("Beckon-Run-Id"))
+		require.Empty(t, full.Header.Get("Location"))
+	}
 	require.Equal(t, 200, g.call("at last").StatusCode)
 	var acknowledged int64
 	require.NoError(t, s.Read(t.Context()).Raw("SELECT COUNT(*) FROM runs WHERE status = 'COMPLETED'").Scan(&acknowledged).Error)
