@@ -28,7 +28,7 @@ func export(t *testing.T, content string, env vars, database Resources) string {
 }
 
 func TestExportRoundTrip(t *testing.T) {
-	env := vars{"BECKON_LOG_LEVEL": "error", "BECKON_SERVER_MAXBODYBYTES": "3MiB", "STORED_API_KEY": "sk-stored"}
+	env := vars{"BECKON_LOG_LEVEL": "error", "BECKON_SERVER_MAXBODYBYTES": "3MiB", "STORED_API_KEY": "sk-stored", "BECKON_ADMIN_VARIABLES": "STORED_API_KEY"}
 	for name, value := range fullVars {
 		env[name] = value
 	}

@@ -11,8 +11,9 @@ import (
 	"beckon/internal/store/storetest"
 )
 
-// In a document of 0.1 retryOnCrash: false says nothing, because it was always there.
-func TestStoredRetryOnCrashBecomesUnset(t *testing.T) {
+// In a document of 0.1 retryOnCrash: false says nothing, because it was always there; and a key may name a variable that the
+// configuration does not list, because there was no such list.
+func TestDocumentsOfEarlierVersionsAreMigrated(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		ctx := context.Background()
 		db, err := store.MigrateTo(ctx, url, 5)
@@ -23,6 +24,9 @@ func TestStoredRetryOnCrashBecomesUnset(t *testing.T) {
 			"last":  {"flows", `{"id":"last","retryOnCrash":false}`, `{"id":"last"}`},
 			"quoted": {"agents", `{"id":"quoted","systemPrompt":"{\"a\":1,\"retryOnCrash\":false}\u0000","retryOnCrash":false}`,
 				`{"id":"quoted","systemPrompt":"{\"a\":1,\"retryOnCrash\":false}\u0000"}`},
+			"named": {"providers", `{"id":"named","type":"openai","url":"https://api.openai.com/v1","apiKey":"${OPENAI_API_KEY}"}`,
+				`{"id":"named","type":"openai","url":"https://api.openai.com/v1","exempt":"earlier","apiKey":"${OPENAI_API_KEY}"}`},
+			"sealed": {"providers", `{"id":"sealed","type":"openai","apiKey":"sealed:v1:x","template":"\"apiKey\":\"${"}`, `{"id":"sealed","type":"openai","apiKey":"sealed:v1:x","template":"\"apiKey\":\"${"}`},
 			"broken": {"flows", `{"id":`, `{"id":`},
 			"other":  {"commands", `{"id":"other","retryOnCrash":false}`, `{"id":"other","retryOnCrash":false}`},
 		}
