@@ -54,8 +54,8 @@ func (p *adminPage) desk(editor *config.Editor) *web.Desk {
 		Try: func(ctx context.Context, clientID string, r clients.Request) (string, error) {
 			return p.server.Try(ctx, clientID, r)
 		},
-		Follow: func(w http.ResponseWriter, r *http.Request, runID string) error { return p.server.Follow(w, r, runID) },
-		Models: p.listModels(egress.NewProviders()),
+		Follow:    func(w http.ResponseWriter, r *http.Request, runID string) error { return p.server.Follow(w, r, runID) },
+		Models:    p.listModels(egress.NewProviders()),
 		Variables: func() []string { return p.live.inForce().Admin.Variables },
 		FlowYAML: web.FlowYAML{Write: config.WriteFlow, Line: config.FlowLine, Check: agents.Flow.Check,
 			Read: func(text string) (agents.Flow, []web.Mistake, error) {
