@@ -98,7 +98,7 @@ func New(c Config) *Server {
 	s.refusedLog = newRefusedLog(c.KeepRefused, c.Metrics.RefusedForgotten, c.Log)
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.IPExtractor = s.proxies.extractor()
-	s.echo.Use(s.observe, s.guardAdmin, readable)
+	s.echo.Use(decodeParams, s.observe, s.guardAdmin, readable)
 	s.echo.GET("/healthz", s.health)
 	s.echo.GET("/readyz", s.ready)
 	s.echo.GET("/metrics", echo.WrapHandler(c.Metrics.Handler()))
@@ -129,7 +129,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(r.Context()) // a copy
 		r.Method = http.MethodGet
 	}
-	s.echo.ServeHTTP(w, r)
+	s.echo.ServeHTTP(w, withPlainPath(r))
 }
 
 // Serve answers on l until Shutdown.

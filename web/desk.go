@@ -39,6 +39,8 @@ type Desk struct {
 	Try func(ctx context.Context, clientID string, r clients.Request) (runID string, err error)
 	// Models asks a provider which models it has: the test of its connection.
 	Models func(ctx context.Context, p agents.Provider) ([]string, error)
+	// Variables are those of the environment that a provider's key may refer to as ${NAME}.
+	Variables func() []string
 	// FlowYAML reads a flow as a configuration file has it, and writes one. Errors name the line.
 	FlowYAML FlowYAML
 	// Follow answers with the events of a run, as GET /api/v1/runs/{id}/events does.

@@ -54,6 +54,7 @@ type Record[T any] struct {
 	Version  int64          // every change makes it greater; 0 for what the database does not keep
 	Origin   string         // "config" or "database"
 	Warnings problem.Fields // why it is not in force
+	Cautions problem.Fields // what should be changed about it although it is in force
 }
 
 // Records returns all of them with their versions, in the order of their ids.

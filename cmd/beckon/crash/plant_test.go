@@ -64,14 +64,14 @@ type plant struct {
 func newPlant(t testing.TB, database string) *plant {
 	p := &plant{t: t, model: newPlantModel(t), config: filepath.Join(t.TempDir(), "config.yaml")}
 	text := fmt.Sprintf("server: {address: \"127.0.0.1:0\", shutdownGrace: 2s}\nlog: {format: json}\negress: {allowPrivate: [127.0.0.1/32]}\ndatabase: {url: %q}\n", database) +
-		fmt.Sprintf("providers: [{id: model, type: openai, url: %q, apiKey: k, timeout: 50s}, {id: echo, type: template, template: \"{{ .prompt }}\"}]\nagents:\n  - {id: echo, provider: echo, retryOnCrash: true}\n", p.model.URL+"/v1")
+		fmt.Sprintf("providers: [{id: model, type: openai, url: %q, apiKey: k, timeout: 50s}, {id: echo, type: template, template: \"{{ .prompt }}\"}]\nagents:\n  - {id: echo, provider: echo}\n", p.model.URL+"/v1")
 	allowed := []string{"echo"}
 	for _, id := range []string{"one", "two", "three"} {
-		text += fmt.Sprintf("  - {id: %s, provider: model, model: %s, tools: false}\n", id, id)
-		text += fmt.Sprintf("  - {id: %s-retried, provider: model, model: %s, retryOnCrash: true}\n", id, id)
+		text += fmt.Sprintf("  - {id: %s, provider: model, model: %s, tools: false, retryOnCrash: false}\n", id, id)
+		text += fmt.Sprintf("  - {id: %s-retried, provider: model, model: %s}\n", id, id)
 		allowed = append(allowed, id, id+"-retried")
 	}
-	text += "flows:\n  - id: relay\n    retryOnCrash: true\n    root: {type: sequential, steps: [{type: agent, agentId: one, outputKey: first}, {type: agent, agentId: two}, {type: agent, agentId: three}]}\n"
+	text += "flows:\n  - id: relay\n    root: {type: sequential, steps: [{type: agent, agentId: one, outputKey: first}, {type: agent, agentId: two}, {type: agent, agentId: three}]}\n"
 	text += fmt.Sprintf("clients: [{id: ci, token: %s, passthrough: true, allowedAgents: [%s, relay]}]\n", plantToken, strings.Join(allowed, ", "))
 	require.NoError(t, os.WriteFile(p.config, []byte(text), 0o600))
 	return p
