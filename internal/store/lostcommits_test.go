@@ -144,7 +144,9 @@ func TestNothingIsLoggedOfALogThatLostNothing(t *testing.T) {
 		"whole, without index":            {func(t *testing.T, path string) { require.NoError(t, os.Remove(path+"-shm")) }, rows},
 		"of an earlier log, behind it":    {func(t *testing.T, path string) { appendOld(t, path) }, rows},
 		"of a commit that was not synced": {func(t *testing.T, path string) { tear(t, path) }, rows - 1},
-		"a few bytes":                     {func(t *testing.T, path string) { change(t, path, func(log []byte) []byte { return append(log, "rest"...) }) }, rows},
+		"a few bytes": {func(t *testing.T, path string) {
+			change(t, path, func(log []byte) []byte { return append(log, "rest"...) })
+		}, rows},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := crashed(t, rows)
