@@ -22,7 +22,8 @@ type file struct {
 	*os.File
 	path   string // without symbolic links
 	parts  []part
-	looked atomic.Int64 // when, in nanoseconds
+	opened time.Time
+	looked atomic.Int64 // when, in nanoseconds since it was opened
 	moved  atomic.Pointer[problem.Error]
 }
 
@@ -38,7 +39,7 @@ func openFile(path string) (*file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	f := &file{File: handle}
+	f := &file{File: handle, opened: time.Now()}
 	if err := f.identify(path); err != nil {
 		return nil, errors.Join(err, handle.Close())
 	}
@@ -59,8 +60,8 @@ func (f *file) identify(path string) error {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	if n := countNames(info); n > 1 {
-		return fmt.Errorf("%s is a file with %d names (hard links), and a SQLite database may have only one: keep the name that has a %s-wal "+
-			"file beside it, and remove the others (find DIRECTORY -samefile %s lists them)", f.path, n, filepath.Base(f.path), f.path)
+		return fmt.Errorf("%s is a file with %d names (hard links), and a SQLite database may have only one: keep the name that has a file of "+
+			"that name and -wal beside it, if one has, and remove the others (find DIRECTORY -samefile %s lists them)", f.path, n, f.path)
 	}
 	return nil
 }
@@ -76,9 +77,9 @@ func (f *file) remember() {
 
 // check returns a problem as long as the files that SQLite has open are not those that are found by their names: what
 // is written then is lost when the process ends. It looks no more than once in lookAgain.
-func (f *file) check() error {
-	now, last := time.Now().UnixNano(), f.looked.Load()
-	if now-last >= int64(lookAgain) && f.looked.CompareAndSwap(last, now) {
+func (f *file) check(now time.Time) error {
+	last, current := f.looked.Load(), int64(now.Sub(f.opened))
+	if current-last >= int64(lookAgain) && f.looked.CompareAndSwap(last, current) {
 		f.moved.Store(f.look())
 	}
 	return f.missing()

@@ -28,7 +28,7 @@ func (f *file) lockServing() (bool, error) {
 	switch {
 	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EACCES):
 		return false, nil
-	case errors.Is(err, syscall.EINVAL): // a system, or a file system, without such locks
+	case errors.Is(err, syscall.EINVAL), errors.Is(err, errors.ErrUnsupported): // this file system has no such locks
 		return true, nil
 	}
 	return err == nil, err

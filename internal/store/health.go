@@ -49,7 +49,7 @@ func (s *Store) Health(ctx context.Context) error {
 // failure is why the database cannot be used, from what is known without asking it.
 func (s *Store) failure() error {
 	if s.file != nil {
-		if err := s.file.check(); err != nil {
+		if err := s.file.check(time.Now()); err != nil {
 			return err
 		}
 	}
@@ -69,31 +69,32 @@ func (s *Store) failure() error {
 
 // settle notes what became of a write, and returns it as its caller is told of it.
 func (s *Store) settle(ctx context.Context, err error) error {
+	now := time.Now()
 	if err == nil && s.file != nil {
-		err = s.file.check() // what a file has taken that has no name any more is lost
+		err = s.file.check(now) // what a file has taken that has no name any more is lost
 	}
 	why := trouble(err)
 	switch {
 	case err == nil:
-		s.health.note(nil)
+		s.health.note(now, nil)
 	case why == connectionFailed && ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", context.Cause(ctx), err) // it was closed because the caller has left
 	case why != "":
-		s.health.note(err)
+		s.health.note(now, err)
 	}
 	return Classify(err)
 }
 
 // note takes in that a write worked, or failed because of the database.
-func (h *health) note(failure error) {
+func (h *health) note(now time.Time, failure error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.ended = time.Now()
+	h.ended = now
 	switch {
 	case failure != nil:
-		h.failure, h.failed = failure, h.ended
+		h.failure, h.failed = failure, now
 	case h.failure == nil:
-	case trouble(h.failure) == connectionFailed, h.ended.Sub(h.failed) >= settledAfter:
+	case trouble(h.failure) == connectionFailed, now.Sub(h.failed) >= settledAfter:
 		h.failure = nil
 	}
 }
@@ -101,7 +102,7 @@ func (h *health) note(failure error) {
 // watch looks after the database until it is told to stop: whether the file is where it was, and whether writes work
 // when they have failed or when there are none. It logs when that changes.
 func (s *Store) watch() (stop func() error) {
-	s.health.note(nil) // it has been migrated
+	s.health.note(time.Now(), nil) // it has been migrated
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	work.Go(func() {
