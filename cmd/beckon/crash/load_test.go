@@ -1,0 +1,194 @@
+package crash_test
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// kind is one way in which callers call.
+type kind struct {
+	agent   string
+	answer  string // of the model, before the prompt
+	path    string
+	headers []string
+	webhook bool // the call names one
+	once    bool // it has an Idempotency-Key, and is made again until it is accepted
+}
+
+const (
+	labWebhook = "/api/v1/webhooks/ci"
+	labRuns    = "/api/v1/runs"
+)
+
+var labKinds = []kind{
+	{agent: "quick", answer: "quick", path: labWebhook},
+	{agent: "relay", answer: "third", path: labRuns, webhook: true},
+	{agent: "relay", answer: "third", path: labWebhook},
+	{agent: "quick", answer: "quick", path: labWebhook, webhook: true, headers: []string{"Prefer: respond-async"}},
+	{agent: "slow", answer: "slow", path: labRuns, once: true},
+	{agent: "fan", answer: "third", path: labRuns, headers: []string{"Prefer: wait=0"}},
+	{agent: "slow", answer: "slow", path: labRuns, webhook: true},
+}
+
+const (
+	labCallers = 8
+	callEvery  = 40 * time.Millisecond // at most, for each caller
+)
+
+// accepted is a run that its caller was told of with a 200 or 202.
+type accepted struct {
+	prompt  string
+	answer  string // what the model says
+	webhook bool   // its end is to be told to the call's webhook
+	once    bool   // the call had an Idempotency-Key
+	begun   time.Time
+}
+
+// load is callers who call all the time, in all ways, and what they were told.
+type load struct {
+	lab     *lab
+	ending  chan struct{}
+	callers sync.WaitGroup
+	vanish  bool // a gateway may be gone in the middle of a call
+
+	mu       sync.Mutex
+	accepted map[string]accepted // by run
+	latest   map[int]time.Time   // by gateway: when the last call began that it accepted
+	refused  map[string]int      // answers of 503 with Retry-After, by code
+	wrong    map[string]int      // all other answers, by status and code
+}
+
+func newLoad(l *lab) *load {
+	return &load{lab: l, ending: make(chan struct{}), accepted: map[string]accepted{}, latest: map[int]time.Time{}, refused: map[string]int{}, wrong: map[string]int{}}
+}
+
+func (c *load) begin() {
+	for n := range labCallers {
+		c.callers.Go(func() { c.call(n) })
+	}
+	c.callers.Go(c.callSingly)
+}
+
+// end lets the calls under way come to their end.
+func (c *load) end() {
+	close(c.ending)
+	c.callers.Wait()
+}
+
+// next waits until the next call is to be made; false says that there is none.
+func (c *load) next(tick *time.Ticker) bool {
+	select {
+	case <-c.ending:
+		return false
+	case <-tick.C:
+		return true
+	}
+}
+
+// call makes one call after another.
+func (c *load) call(n int) {
+	tick := time.NewTicker(callEvery)
+	defer tick.Stop()
+	for i := 0; c.next(tick); i++ {
+		k := labKinds[(n+i)%len(labKinds)]
+		prompt := fmt.Sprintf("%d.%d", n, i)
+		for try := 0; c.make(n+i+try, k, prompt) == "" && k.once && c.next(tick); try++ {
+		}
+	}
+}
+
+// callSingly has a client that may have one run at a time start two, and waits for both.
+func (c *load) callSingly() {
+	tick := time.NewTicker(callEvery)
+	defer tick.Stop()
+	k := kind{agent: "quick", answer: "quick", path: labRuns, headers: []string{"Authorization: Bearer " + labSingleToken}}
+	for i := 0; c.next(tick); i++ {
+		var ids []string
+		for j := range 2 {
+			if id := c.make(i, k, fmt.Sprintf("single %d.%d", i, j)); id != "" {
+				ids = append(ids, id)
+			}
+		}
+		for len(ids) > 0 && c.next(tick) {
+			_, run := c.lab.gateway(i).call("GET", labRuns+"/"+ids[0], "", k.headers...)
+			if run["completedAt"] != nil {
+				ids = ids[1:]
+			}
+		}
+	}
+}
+
+// make makes a call, and returns the id of the run when it was accepted.
+func (c *load) make(n int, k kind, prompt string) (id string) {
+	body := fmt.Sprintf(`{"agent":%q,"prompt":%q}`, k.agent, prompt)
+	if k.webhook {
+		body = fmt.Sprintf(`{"agent":%q,"prompt":%q,"webhook":{"url":%q,"retry":%s}}`, k.agent, prompt, c.lab.receiver.URL+"/callback", retryWaits)
+	}
+	headers := k.headers
+	if k.once {
+		headers = append([]string{fmt.Sprintf("Idempotency-Key: %q", prompt)}, headers...)
+	}
+	begun, gateway := time.Now(), c.lab.gateway(n)
+	status, header, answer := gateway.send("POST", k.path, body, headers...)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	code, _ := answer["code"].(string)
+	switch {
+	case status == 200 || status == 202:
+		id, _ = answer["runId"].(string)
+		c.accepted[id] = accepted{prompt: prompt, answer: k.answer + " answers " + prompt, webhook: k.webhook, once: k.once, begun: begun}
+		c.latest[n%len(c.lab.gateways)] = begun
+		if status == 200 && answer["response"] != nil && answer["response"] != k.answer+" answers "+prompt {
+			c.wrong["200 with another answer"]++
+		}
+	case status == 503 && header.Get("Retry-After") != "":
+		c.refused[code]++
+	case status == 409 && k.once: // it is in flight
+	case status == 0 && c.vanish:
+	default:
+		c.wrong[fmt.Sprintf("%d %s", status, code)]++
+	}
+	return id
+}
+
+// count is how many runs were accepted.
+func (c *load) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.accepted)
+}
+
+// countSince is how many runs were accepted of the calls that began after a time.
+func (c *load) countSince(after time.Time) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, a := range c.accepted {
+		if a.begun.After(after) {
+			n++
+		}
+	}
+	return n
+}
+
+// awaitAccepted waits until so many more runs were accepted.
+func (c *load) awaitAccepted(more int) {
+	enough := c.count() + more
+	require.Eventually(c.lab.t, func() bool { return c.count() >= enough }, patience, 10*time.Millisecond, "the gateway takes no calls")
+}
+
+// awaitEachAccepts waits until every gateway has accepted a call that was made after a time.
+func (c *load) awaitEachAccepts(after time.Time) {
+	require.Eventually(c.lab.t, func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for n := range c.lab.gateways {
+			if !c.latest[n].After(after) {
+				return false
+			}
+		}
+		return true
+	}, patience, 10*time.Millisecond, "a gateway takes no calls any more")
+}
