@@ -23,19 +23,27 @@ const (
 	labRuns    = "/api/v1/runs"
 )
 
-var labKinds = []kind{
-	{agent: "quick", answer: "quick", path: labWebhook},
-	{agent: "relay", answer: "third", path: labRuns, webhook: true},
-	{agent: "relay", answer: "third", path: labWebhook},
-	{agent: "quick", answer: "quick", path: labWebhook, webhook: true, headers: []string{"Prefer: respond-async"}},
-	{agent: "slow", answer: "slow", path: labRuns, once: true},
-	{agent: "fan", answer: "third", path: labRuns, headers: []string{"Prefer: wait=0"}},
-	{agent: "slow", answer: "slow", path: labRuns, webhook: true},
-}
+// Those who wait for an answer call again when they have it; those who do not wait fill the queue.
+var (
+	waitingKinds = []kind{
+		{agent: "quick", answer: "quick", path: labWebhook},
+		{agent: "relay", answer: "third", path: labWebhook},
+		{agent: "slow", answer: "slow", path: labWebhook, once: true},
+		{agent: "fan", answer: "third", path: labRuns, headers: []string{"Prefer: wait=0"}},
+	}
+	queuedKinds = []kind{
+		{agent: "relay", answer: "third", path: labRuns, webhook: true},
+		{agent: "quick", answer: "quick", path: labWebhook, webhook: true, headers: []string{"Prefer: respond-async"}},
+		{agent: "slow", answer: "slow", path: labRuns, once: true},
+		{agent: "long", answer: "long", path: labRuns, webhook: true},
+		{agent: "fan", answer: "third", path: labRuns},
+	}
+)
 
+// How many callers there are, and how often each of them calls at the most.
 const (
-	labCallers = 8
-	callEvery  = 40 * time.Millisecond // at most, for each caller
+	waitingCallers, waitingEvery = 4, 50 * time.Millisecond
+	queuingCallers, queuingEvery = 3, 150 * time.Millisecond
 )
 
 // accepted is a run that its caller was told of with a 200 or 202.
@@ -66,8 +74,11 @@ func newLoad(l *lab) *load {
 }
 
 func (c *load) begin() {
-	for n := range labCallers {
-		c.callers.Go(func() { c.call(n) })
+	for n := range waitingCallers {
+		c.callers.Go(func() { c.call(n, waitingKinds, waitingEvery) })
+	}
+	for n := range queuingCallers {
+		c.callers.Go(func() { c.call(waitingCallers+n, queuedKinds, queuingEvery) })
 	}
 	c.callers.Go(c.callSingly)
 }
@@ -88,12 +99,12 @@ func (c *load) next(tick *time.Ticker) bool {
 	}
 }
 
-// call makes one call after another.
-func (c *load) call(n int) {
-	tick := time.NewTicker(callEvery)
+// call makes one call after another, of all kinds in turn.
+func (c *load) call(n int, kinds []kind, every time.Duration) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for i := 0; c.next(tick); i++ {
-		k := labKinds[(n+i)%len(labKinds)]
+		k := kinds[(n+i)%len(kinds)]
 		prompt := fmt.Sprintf("%d.%d", n, i)
 		for try := 0; c.make(n+i+try, k, prompt) == "" && k.once && c.next(tick); try++ {
 		}
@@ -102,7 +113,7 @@ func (c *load) call(n int) {
 
 // callSingly has a client that may have one run at a time start two, and waits for both.
 func (c *load) callSingly() {
-	tick := time.NewTicker(callEvery)
+	tick := time.NewTicker(waitingEvery)
 	defer tick.Stop()
 	k := kind{agent: "quick", answer: "quick", path: labRuns, headers: []string{"Authorization: Bearer " + labSingleToken}}
 	for i := 0; c.next(tick); i++ {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,7 +32,16 @@ const (
 // workshop is where the binary is built.
 var workshop string
 
+// sideBySide is how many tests run at once where nothing else is said: they wait most of the time.
+const sideBySide = "6"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if !said {
+		_ = flag.Set("test.parallel", sideBySide) // it is a number
+	}
 	var err error
 	if workshop, err = os.MkdirTemp("", "beckon-crash"); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +33,7 @@ func newRecord(t testing.TB, url string) *record {
 	r := &record{database: "PostgreSQL", stopped: make(chan struct{}), done: map[string]time.Time{}}
 	driver, source := "pgx", url
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		r.database, driver, source = "SQLite", sqlite.DriverName, path+"?_pragma=busy_timeout(5000)"
+		r.database, driver, source = "SQLite", sqlite.DriverName, "file:"+path+"?mode=rw&_pragma=busy_timeout(5000)"
 	}
 	var err error
 	r.db, err = sql.Open(driver, source)
@@ -100,6 +101,14 @@ func (r *record) open() (runs, deliveries int, err error) {
 	err = r.db.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM runs WHERE status IN ('QUEUED', 'RUNNING')),
 		(SELECT COUNT(*) FROM deliveries WHERE status IN ('PENDING', 'SENDING'))`).Scan(&runs, &deliveries)
 	return runs, deliveries, err
+}
+
+// openBefore counts the runs that were accepted before a time and have not ended.
+func (r *record) openBefore(at time.Time) (n int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	err = r.db.QueryRowContext(ctx, fmt.Sprintf("SELECT COUNT(*) FROM runs WHERE status IN ('QUEUED', 'RUNNING') AND created_at < %d", at.UnixMilli())).Scan(&n)
+	return n, err
 }
 
 // runRow is how a run stands.
