@@ -2,6 +2,7 @@ package crash_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,9 +65,9 @@ func fullDisk(t *testing.T, table *results) {
 	disk := newSmallDisk(t)
 	url := "sqlite:" + filepath.Join(disk.folder, "beckon.db")
 	l := newLab(t, url, url, 1)
-	seen := 0
+	seen, rounds := 0, times(1, 10)
 	back := l.interrupt(func() {
-		for i := range times(1, 10) {
+		for i := range rounds {
 			if i > 0 {
 				l.load.awaitAccepted(20)
 			}
@@ -79,9 +80,9 @@ func fullDisk(t *testing.T, table *results) {
 			}
 		}
 	})
-	assert.Equal(t, times(1, 10), seen, "while nothing could be written, the gateway was not ready")
+	assert.Equal(t, rounds, seen, "while nothing could be written, the gateway was not ready")
 	require.Eventually(t, l.gateway(0).ready, patience, 10*time.Millisecond)
-	l.conclude(table, "the disk is full for 3 s", back)
+	l.conclude(table, fmt.Sprintf("the disk is full for 3 s, %d times", rounds), back)
 }
 
 // noticed is how long a gateway may take to see that the file of its database is gone.

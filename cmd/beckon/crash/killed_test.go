@@ -1,6 +1,7 @@
 package crash_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"syscall"
 	"testing"
@@ -13,10 +14,10 @@ import (
 // when its process was killed three times is given up, so that every other time what is open ends first.
 func killedGateway(t *testing.T, table *results) {
 	each(t, func(t *testing.T, url string, replicas int) {
-		l := newLab(t, url, url, replicas)
+		l, rounds := newLab(t, url, url, replicas), times(4, 30)
 		l.load.vanish = true
 		back := l.interrupt(func() {
-			for i := range times(4, 30) {
+			for i := range rounds {
 				if i > 0 && i%4 == 0 {
 					before := time.Now()
 					require.Eventually(t, func() bool {
@@ -35,6 +36,6 @@ func killedGateway(t *testing.T, table *results) {
 				l.replace(n, l.start())
 			}
 		})
-		l.concludeWithin(table, "a gateway is killed (kill -9) twice, and ended (SIGTERM) twice", back, withinKill)
+		l.concludeWithin(table, fmt.Sprintf("gateways end, by kill -9 and SIGTERM in turn, %d times", rounds), back, withinKill)
 	})
 }

@@ -141,7 +141,7 @@ func (l *lab) replace(n int, g *process) {
 // accepted a call again. It returns when the interruption was over.
 func (l *lab) interrupt(interruption func()) (back time.Time) {
 	l.load.begin()
-	l.load.awaitAccepted(20)
+	l.load.awaitAccepted(40)
 	interruption()
 	back = time.Now()
 	l.load.awaitEachAccepts(back)

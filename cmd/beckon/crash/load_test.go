@@ -66,6 +66,7 @@ type load struct {
 	accepted map[string]accepted // by run
 	latest   map[int]time.Time   // by gateway: when the last call began that it accepted
 	refused  map[string]int      // answers of 503 with Retry-After, by code
+	named    []string            // the runs that those name
 	wrong    map[string]int      // all other answers, by status and code
 }
 
@@ -99,32 +100,33 @@ func (c *load) next(tick *time.Ticker) bool {
 	}
 }
 
-// call makes one call after another, of all kinds in turn.
+// call makes one call after another, of all kinds in turn, to one gateway.
 func (c *load) call(n int, kinds []kind, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for i := 0; c.next(tick); i++ {
 		k := kinds[(n+i)%len(kinds)]
 		prompt := fmt.Sprintf("%d.%d", n, i)
-		for try := 0; c.make(n+i+try, k, prompt) == "" && k.once && c.next(tick); try++ {
+		for try := 0; c.make(n+try, k, prompt) == "" && k.once && c.next(tick); try++ { // the next gateway is asked
 		}
 	}
 }
 
 // callSingly has a client that may have one run at a time start two, and waits for both.
 func (c *load) callSingly() {
+	const gateway = 2 // the last
 	tick := time.NewTicker(waitingEvery)
 	defer tick.Stop()
 	k := kind{agent: "quick", answer: "quick", path: labRuns, headers: []string{"Authorization: Bearer " + labSingleToken}}
 	for i := 0; c.next(tick); i++ {
 		var ids []string
 		for j := range 2 {
-			if id := c.make(i, k, fmt.Sprintf("single %d.%d", i, j)); id != "" {
+			if id := c.make(gateway, k, fmt.Sprintf("single %d.%d", i, j)); id != "" {
 				ids = append(ids, id)
 			}
 		}
 		for len(ids) > 0 && c.next(tick) {
-			_, run := c.lab.gateway(i).call("GET", labRuns+"/"+ids[0], "", k.headers...)
+			_, run := c.lab.gateway(gateway).call("GET", labRuns+"/"+ids[0], "", k.headers...)
 			if run["completedAt"] != nil {
 				ids = ids[1:]
 			}
@@ -157,6 +159,9 @@ func (c *load) make(n int, k kind, prompt string) (id string) {
 		}
 	case status == 503 && header.Get("Retry-After") != "":
 		c.refused[code]++
+		if named, ok := answer["runId"].(string); ok {
+			c.named = append(c.named, named)
+		}
 	case status == 409 && k.once: // it is in flight
 	case status == 0 && c.vanish:
 	default:

@@ -29,7 +29,7 @@ var labCommits = []struct{ what, statement string }{
 	{"an attempt is recorded", `(?s)INSERT INTO attempts`},
 }
 
-// The answer to a commit is lost, three times for each statement.
+// The answer to a commit is lost, a few times for each statement.
 func lostCommits(t *testing.T, table *results) {
 	lose := func(t *testing.T, p *proxy, statement string) {
 		for range times(3, 30) {
@@ -60,7 +60,7 @@ func lostCommits(t *testing.T, table *results) {
 				lose(t, p, commit.statement)
 			}
 		})
-		l.conclude(table, "the answer to COMMIT is lost, each of these", back)
+		l.conclude(table, "the answer to COMMIT is lost, as each of these", back)
 	})
 }
 

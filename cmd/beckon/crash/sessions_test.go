@@ -1,6 +1,7 @@
 package crash_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -12,17 +13,17 @@ import (
 // PostgreSQL crashes and recovers, again and again.
 func crashingPostgres(t *testing.T, table *results) {
 	eachPostgres(t, func(t *testing.T, replicas int) {
-		server := storetest.NewServer(t)
+		server, crashes := storetest.NewServer(t), times(5, 30)
 		l := newLab(t, server.URL(), server.URL(), replicas)
 		back := l.interrupt(func() {
-			for i := range times(5, 30) {
+			for i := range crashes {
 				if i > 0 {
 					l.load.awaitAccepted(20)
 				}
 				require.NoError(t, server.Crash())
 			}
 		})
-		l.conclude(table, "PostgreSQL crashes five times", back)
+		l.conclude(table, fmt.Sprintf("PostgreSQL crashes %d times", crashes), back)
 	})
 }
 
@@ -43,28 +44,28 @@ func repeat(every, during time.Duration, do func()) {
 // Somebody ends all sessions of the gateways, as a failover or an impatient administrator does.
 func terminatedSessions(t *testing.T, table *results) {
 	eachPostgres(t, func(t *testing.T, replicas int) {
-		url := storetest.Postgres(t)
+		url, seconds := storetest.Postgres(t), times(3, 60)
 		l := newLab(t, url, url, replicas)
 		back := l.interrupt(func() {
-			repeat(100*time.Millisecond, time.Duration(times(3, 60))*time.Second, func() {
+			repeat(100*time.Millisecond, time.Duration(seconds)*time.Second, func() {
 				_, err := l.record.db.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
 				_ = err // a look of the lab may have been ended too
 			})
 		})
-		l.conclude(table, "all sessions are terminated, ten times a second for 3 s", back)
+		l.conclude(table, fmt.Sprintf("all sessions are terminated, ten times a second for %d s", seconds), back)
 	})
 }
 
 // What says that the gateways live is deleted all the time: each seems dead, to the others and to itself.
 func deletedInstances(t *testing.T, table *results) {
 	each(t, func(t *testing.T, url string, replicas int) {
-		l := newLab(t, url, url, replicas)
+		l, seconds := newLab(t, url, url, replicas), times(12, 60)
 		back := l.interrupt(func() {
-			repeat(200*time.Millisecond, time.Duration(times(12, 60))*time.Second, func() {
+			repeat(200*time.Millisecond, time.Duration(seconds)*time.Second, func() {
 				_, err := l.record.db.ExecContext(t.Context(), "DELETE FROM instances")
 				require.NoError(t, err)
 			})
 		})
-		l.conclude(table, "the rows of the instances are deleted, five times a second for 12 s", back)
+		l.conclude(table, fmt.Sprintf("the rows of the instances are deleted, five times a second for %d s", seconds), back)
 	})
 }

@@ -18,6 +18,7 @@ type verdict struct {
 
 	accepted       int
 	lost           int            // accepted, and not on record
+	nameless       int            // named by a 503, and not on record
 	ended          int            // accepted, and over
 	failed         map[string]int // accepted, and not COMPLETED, by the code of their errors
 	other          int            // completed with an output that is not the model's
@@ -97,6 +98,11 @@ func (l *lab) compareRuns(v *verdict) {
 			v.untold++
 		}
 	}
+	for _, id := range l.load.named {
+		if _, found := byID[id]; !found {
+			v.nameless++
+		}
+	}
 	done := l.record.seen()
 	l.model.mu.Lock()
 	defer l.model.mu.Unlock()
@@ -136,6 +142,7 @@ func (l *lab) compareEvents(v *verdict) {
 func (v verdict) require(l *lab) {
 	t := l.t
 	assert.Zero(t, v.lost, "runs that were accepted and are not on record")
+	assert.Zero(t, v.nameless, "runs that a 503 names and that are not on record")
 	assert.Equal(t, v.accepted, v.ended, "runs that were accepted, and those of them that have ended")
 	assert.Empty(t, v.failed, "accepted runs that have failed")
 	assert.Zero(t, v.other, "runs with another output than the model's")
@@ -184,6 +191,7 @@ func (l *lab) conclude(table *results, name string, back time.Time) {
 func (l *lab) concludeWithin(table *results, name string, back time.Time, limit time.Duration) {
 	v := l.settle(name, back, limit)
 	table.add(v)
-	l.t.Logf("on record: %s; refused: %s; untold ends: %d; open at last: %d; lost: %d", counts(v.all), counts(v.refused), v.untold, v.endless, v.lost)
+	l.t.Logf("on record: %s; refused: %s; untold ends: %d; open at last: %d; lost: %d; named by a 503 and lost: %d", counts(v.all), counts(v.refused), v.untold, v.endless,
+		v.lost, v.nameless)
 	v.require(l)
 }
