@@ -2,7 +2,6 @@ package crash_test
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,7 +81,7 @@ func fullDisk(t *testing.T, table *results) {
 	})
 	assert.Equal(t, rounds, seen, "while nothing could be written, the gateway was not ready")
 	require.Eventually(t, l.gateway(0).ready, patience, 10*time.Millisecond)
-	l.conclude(table, fmt.Sprintf("the disk is full for 3 s, %d times", rounds), back)
+	l.conclude(table, "the disk is full for 3 s"+often(rounds), back)
 }
 
 // noticed is how long a gateway may take to see that the file of its database is gone.

@@ -1,7 +1,6 @@
 package crash_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"syscall"
 	"testing"
@@ -36,6 +35,6 @@ func killedGateway(t *testing.T, table *results) {
 				l.replace(n, l.start())
 			}
 		})
-		l.concludeWithin(table, fmt.Sprintf("gateways end, by kill -9 and SIGTERM in turn, %d times", rounds), back, withinKill)
+		l.concludeWithin(table, "gateways end, by kill -9 and SIGTERM in turn"+often(rounds), back, withinKill)
 	})
 }

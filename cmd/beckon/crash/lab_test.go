@@ -35,6 +35,14 @@ func times(usual, many int) int {
 	return usual
 }
 
+// often says how often something is repeated, behind what it is.
+func often(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return fmt.Sprintf(", %d times", n)
+}
+
 // TestLab interrupts gateways and databases while calls, queued runs, flows and deliveries are under way, and then compares
 // what callers were told with what has become of it. The table that it logs is the one in docs/reliability.md.
 func TestLab(t *testing.T) {
@@ -187,7 +195,7 @@ func (r *results) String() string {
 		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(b.database, a.database), cmp.Compare(a.gateways, b.gateways))
 	})
 	var text strings.Builder
-	text.WriteString("| interruption | database | gateways | accepted | ended | of them FAILED | asked twice | asked for what was done | two ids | sent again | open too long | other answers | all ended after |\n")
+	text.WriteString("| interruption | database | gateways | accepted | ended | of them FAILED | asked twice | of that, after its end was on record | two ids | sent again | open too long | other answers | all ended after |\n")
 	text.WriteString("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n")
 	for _, v := range r.rows {
 		fmt.Fprintln(&text, v.row())

@@ -23,7 +23,7 @@ func crashingPostgres(t *testing.T, table *results) {
 				require.NoError(t, server.Crash())
 			}
 		})
-		l.conclude(table, fmt.Sprintf("PostgreSQL crashes %d times", crashes), back)
+		l.conclude(table, "PostgreSQL crashes"+often(crashes), back)
 	})
 }
 
