@@ -9,11 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"beckon/events"
-	"beckon/internal/jobs"
 )
-
-// JobKind is what the queue calls the jobs whose ids are deliveries that are due.
-const JobKind = "delivery"
 
 // Wants implements events.Outlet.
 func (s *Service) Wants(about events.Subject, list ...events.Event) bool {
@@ -28,7 +24,7 @@ func (s *Service) Wants(about events.Subject, list ...events.Event) bool {
 	return false
 }
 
-// Carry implements events.Outlet: it writes a delivery for each event and everybody who takes it, with its job.
+// Carry implements events.Outlet: it writes a delivery for each event and everybody who takes it.
 func (s *Service) Carry(tx *gorm.DB, about events.Subject, list []events.Event) error {
 	var callback struct { // what is needed of it here
 		URL    string   `json:"url"`
@@ -65,12 +61,13 @@ func (s *Service) Carry(tx *gorm.DB, about events.Subject, list []events.Event) 
 	return nil
 }
 
-// put writes a new delivery, and its job when it can be sent now.
+// put writes a new delivery, and has it sent after the commit when it can be sent now.
 func (s *Service) put(tx *gorm.DB, w *row, now bool) error {
 	if err := s.storage.insert(tx, w); err != nil || !now {
 		return err
 	}
-	return s.Queue.Enqueue(tx, jobs.Job{Kind: JobKind, ID: w.ID})
+	s.sendAfter(tx, waiting{w.ID, w.Lane})
+	return nil
 }
 
 // Pending implements events.Outlet.

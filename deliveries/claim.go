@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"gorm.io/gorm"
 
@@ -77,14 +76,18 @@ func (s *Service) takeUp(ctx context.Context, reserved []waiting) error {
 			s.leave(key, n)
 		}
 	}()
+	s.held.Hold(ids...)
+	dropped := ids // what is not claimed after all
+	defer func() { s.held.Drop(dropped...) }()
 	var rows []row
 	err := s.Store.Write(ctx, func(tx *gorm.DB) (err error) {
-		rows, err = s.storage.claim(tx, ids, s.Instance)
+		rows, err = s.storage.claim(tx, ids, s.Work.ID(), s.Now())
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	dropped = butRows(ids, rows)
 	list, err := s.withEvents(ctx, rows)
 	if err != nil {
 		s.giveBack(rows)
@@ -100,30 +103,30 @@ func (s *Service) takeUp(ctx context.Context, reserved []waiting) error {
 	return nil
 }
 
-// giveBack gives up what was claimed, so that it is claimed again when it can be sent.
+// giveBack gives up what was claimed and is held, so that it is claimed again when it can be sent.
 func (s *Service) giveBack(rows []row) {
-	ids := make([]string, len(rows))
-	for i, w := range rows {
-		ids[i] = w.ID
+	err := s.Store.WriteUntil(s.closing, func(tx *gorm.DB) error {
+		for _, w := range rows {
+			if err := s.storage.release(tx, w.ID, w.Claim); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil && s.closing.Err() == nil { // else Drain gives back all there are
+		s.Log.Error("claimed deliveries could not be given back; they are released soon", "deliveries", len(rows), "error", err)
 	}
-	for {
-		err := s.Store.Write(context.Background(), func(tx *gorm.DB) error {
-			return tx.Exec("UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE id IN (?) AND status = 'SENDING' AND instance_id = ?", ids, s.Instance).Error
-		})
-		if err == nil {
-			return
-		}
-		s.Log.Error("claimed deliveries could not be given back; it is tried again", "deliveries", len(rows), "error", err)
-		select {
-		case <-time.After(retryWrite):
-		case <-s.closing.Done():
-			return // Drain gives back all there are
-		}
+	for _, w := range rows {
+		s.held.Drop(w.ID)
 	}
 }
 
-// retryWrite is how long to wait when the database has failed.
-const retryWrite = time.Second
+// butRows returns the ids that no row has.
+func butRows(ids []string, rows []row) []string {
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		return slices.ContainsFunc(rows, func(w row) bool { return w.ID == id })
+	})
+}
 
 // withEvents joins deliveries with what they have to tell. An event that is gone leaves an empty one.
 func (s *Service) withEvents(ctx context.Context, rows []row) ([]*claimed, error) {

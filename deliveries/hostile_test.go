@@ -87,7 +87,7 @@ func TestWhatReceiversDo(t *testing.T) {
 				test.change(&e)
 			}
 			require.Empty(t, e.Check(), "it looks well")
-			p := newPlant(t, s, id, e)
+			p := newPlant(t, s, e)
 			p.happens(ofTriage, events.RunCompleted)
 			status := deliveries.Pending // it is tried again
 			if test.code == "" {
@@ -139,7 +139,7 @@ func TestRetryAfterIsHonouredUpwards(t *testing.T) {
 				w.Header().Set("Retry-After", test.header)
 				w.WriteHeader(http.StatusTooManyRequests)
 			})
-			p := newPlant(t, s, name, endpoint(name, r, func(e *deliveries.Endpoint) { e.Retry = waits(10 * time.Minute) }))
+			p := newPlant(t, s, endpoint(name, r, func(e *deliveries.Endpoint) { e.Retry = waits(10 * time.Minute) }))
 			p.happens(ofTriage, events.RunCompleted)
 			require.Eventually(t, func() bool {
 				list := p.all(deliveries.Query{EndpointID: name, Status: deliveries.Pending})

@@ -7,51 +7,45 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"gorm.io/gorm"
+
+	"beckon/internal/work"
 )
 
 const (
-	sweepEvery  = 5 * time.Second
+	sweepEvery  = time.Second
+	countEvery  = 5 * time.Second
 	retainEvery = time.Minute
 	retainBatch = 200 // deliveries that one transaction deletes: others wait for it
 	expireBatch = 100
 )
 
-// Keep takes up what is due and has no job: what dead processes have left, what waited for an endpoint, and what a lane
-// had no room for. It deletes what is older than retention. Rest ends it.
-func (s *Service) Keep(ctx context.Context, retention func() time.Duration) {
-	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s.stopKeep = stop
-	s.wake()
-	s.keepers.Go(func() {
-		sweep, retain := time.NewTicker(sweepEvery), time.NewTicker(retainEvery)
-		defer sweep.Stop()
-		defer retain.Stop()
-		for {
-			var err error
-			select {
-			case <-keeping.Done():
-				return
-			case <-s.woken:
-				err = s.sweep(keeping)
-			case <-sweep.C:
-				s.sweepLanes()
-				s.count(keeping)
-				err = s.sweep(keeping)
-			case <-retain.C:
-				err = s.retain(keeping, s.Now().Add(-retention()))
-			}
-			if err != nil && keeping.Err() == nil {
-				s.Log.Error("the deliveries could not be looked after; it is tried again", "error", err)
-			}
-		}
+// register has the instance take up what is due, and delete what is old.
+func (s *Service) register(w *work.Instance) {
+	w.Claims(s)
+	w.Go(s.sendArrivals)
+	w.Go(s.sweepWhenWoken)
+	w.Every(sweepEvery, "take up the deliveries that are due", func(ctx context.Context) error {
+		s.sweepLanes()
+		return s.sweep(ctx)
 	})
+	w.Every(countEvery, "count the deliveries that wait", s.count)
+	if s.Retention != nil {
+		w.Every(retainEvery, "delete old deliveries", func(ctx context.Context) error {
+			return s.retain(ctx, s.Now().Add(-s.Retention()))
+		})
+	}
 }
 
-// Rest ends what Keep has begun.
-func (s *Service) Rest() {
-	if s.stopKeep != nil {
-		s.stopKeep()
-		s.keepers.Wait()
+func (s *Service) sweepWhenWoken(ctx context.Context) {
+	s.wake()
+	trouble := work.Trouble{Log: s.Log, Name: "take up the deliveries that are due"}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.woken:
+			trouble.Note(s.sweep(ctx))
+		}
 	}
 }
 
@@ -122,39 +116,13 @@ func (s *Service) expire(ctx context.Context, lane string) error {
 	}
 }
 
-// Inherit lets deliveries be sent again that were claimed by processes that are not alive. A process that is new is seen
-// twice before it is taken for dead: it may have come up since alive was read.
-func (s *Service) Inherit(ctx context.Context, alive []string) error {
-	var others []string
-	err := s.Store.Read(ctx).Raw("SELECT DISTINCT instance_id FROM deliveries WHERE status = 'SENDING' AND instance_id NOT IN (?)", append(alive, s.Instance)).Scan(&others).Error
-	if err != nil {
-		return fmt.Errorf("look for deliveries of dead processes: %w", err)
-	}
-	seen := s.suspects
-	s.suspects = map[string]bool{}
-	for _, instance := range others {
-		if s.suspects[instance] = true; !seen[instance] && s.Store.Shared() {
-			continue
-		}
-		var n int64
-		err := s.Store.Write(ctx, func(tx *gorm.DB) (err error) {
-			n, err = s.storage.release(tx, instance)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		s.Log.Info("took over the deliveries of a dead process", "instance", instance, "deliveries", n)
-		s.wake()
-	}
-	return nil
-}
-
-func (s *Service) count(ctx context.Context) {
+func (s *Service) count(ctx context.Context) error {
 	var n int64
-	if s.Store.Read(ctx).Raw("SELECT COUNT(*) FROM deliveries WHERE status = 'PENDING'").Scan(&n).Error == nil {
+	err := s.Store.Read(ctx).Raw("SELECT COUNT(*) FROM deliveries WHERE status = 'PENDING'").Scan(&n).Error
+	if err == nil {
 		s.Metrics.Pending(n)
 	}
+	return err
 }
 
 // retain deletes the deliveries that are older than a time and have ended, with their attempts.

@@ -111,9 +111,7 @@ func (s *Service) send(l *lane) {
 		}
 		o, made := s.inTurn(l, d)
 		if !made {
-			if s.closing.Err() == nil { // else Drain gives back all there are
-				s.giveBack([]row{d.row})
-			}
+			s.giveBack([]row{d.row})
 			s.leave(l.key, 1)
 			continue
 		}

@@ -10,7 +10,6 @@ import (
 	"gorm.io/gorm"
 
 	"beckon/events"
-	"beckon/internal/jobs"
 	"beckon/internal/problem"
 	"beckon/internal/store"
 )
@@ -105,13 +104,17 @@ func (s *Service) Test(ctx context.Context, id string) (*Delivery, []Attempt, er
 	}
 	e := events.Event{ID: eventPrefix + ulid.Make().String(), Type: EndpointTest, Payload: payload, Aside: true}
 	w := newRow(e, events.Subject{}, endpointLane(id), id, now)
-	w.Status, w.Reason, w.InstanceID = string(Sending), ReasonTest, &s.Instance
+	instance := s.Work.ID()
+	w.Status, w.Reason, w.InstanceID, w.Claim = string(Sending), ReasonTest, &instance, 1
+	s.held.Hold(w.ID)
 	if err := s.Store.Write(ctx, func(tx *gorm.DB) error { return s.storage.insert(tx, w) }); err != nil {
+		s.held.Drop(w.ID)
 		return nil, nil, err
 	}
 	d := &claimed{row: *w, event: e}
 	o, made := s.attempt(d)
 	if !made {
+		s.held.Drop(w.ID)
 		return nil, nil, problem.New(problem.Unavailable, "shutting_down", "Beckon is shutting down. Try again in a moment.")
 	}
 	s.record(d, o)
@@ -177,13 +180,11 @@ func (s *Service) Recover(ctx context.Context, id string, since time.Time) (n in
 // again has deliveries sent anew, with all their retries.
 func (s *Service) again(tx *gorm.DB, ids []string, reason string) (int64, error) {
 	now := s.Now().UnixMilli()
-	done := tx.Exec("UPDATE deliveries SET status = 'PENDING', reason = ?, tries = 0, first_at = ?, due_at = ?, completed_at = NULL WHERE id IN (?) AND status <> 'SENDING'", reason, now, now, ids)
-	if done.Error != nil {
-		return 0, fmt.Errorf("send deliveries again: %w", done.Error)
+	var due []waiting
+	err := tx.Raw("UPDATE deliveries SET status = 'PENDING', reason = ?, tries = 0, first_at = ?, due_at = ?, completed_at = NULL WHERE id IN (?) AND status <> 'SENDING' RETURNING id, lane", reason, now, now, ids).Scan(&due).Error
+	if err != nil {
+		return 0, fmt.Errorf("send deliveries again: %w", err)
 	}
-	list := make([]jobs.Job, len(ids))
-	for i, id := range ids {
-		list[i] = jobs.Job{Kind: JobKind, ID: id}
-	}
-	return done.RowsAffected, s.Queue.Enqueue(tx, list...)
+	s.sendAfter(tx, due...)
+	return int64(len(due)), nil
 }

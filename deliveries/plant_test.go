@@ -19,11 +19,11 @@ import (
 	"beckon/deliveries"
 	"beckon/events"
 	"beckon/internal/egress"
-	"beckon/internal/jobs"
 	"beckon/internal/secret"
 	"beckon/internal/store"
 	"beckon/internal/telemetry"
 	"beckon/internal/units"
+	"beckon/internal/work"
 )
 
 const (
@@ -49,7 +49,7 @@ func (c *clock) advance(d time.Duration) {
 	c.add += d
 }
 
-// plant is a process that delivers, with its queue.
+// plant is a process that delivers.
 type plant struct {
 	*deliveries.Service
 	t     testing.TB
@@ -58,12 +58,12 @@ type plant struct {
 	clock *clock
 }
 
-func newPlant(t testing.TB, s *store.Store, instance string, endpoints ...deliveries.Endpoint) *plant {
+func newPlant(t testing.TB, s *store.Store, endpoints ...deliveries.Endpoint) *plant {
 	p := &plant{t: t, store: s, log: events.NewLog(s), clock: &clock{}}
 	silent := slog.New(slog.DiscardHandler)
 	guard := egress.NewGuard(func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
-	out := egress.NewWebhooks(guard)
-	p.Service = deliveries.New(deliveries.Config{Store: s, Events: p.log, Instance: instance, Log: silent, Metrics: telemetry.NewMetrics("test"), Out: out,
+	out, instance := egress.NewWebhooks(guard), work.New(s, silent)
+	p.Service = deliveries.New(deliveries.Config{Store: s, Events: p.log, Work: instance, Log: silent, Metrics: telemetry.NewMetrics("test"), Out: out,
 		Sealer:  secret.NewSealer(func() (secret.String, error) { return "key", nil }),
 		Version: "test", Source: "https://beckon.example.com", CheckURL: guard.CheckURL, EventNames: func() []string { return nil },
 		Secrets: func(clientID string) []secret.String {
@@ -72,18 +72,14 @@ func newPlant(t testing.TB, s *store.Store, instance string, endpoints ...delive
 			}
 			return []secret.String{testSecret}
 		}, Now: p.clock.Now})
-	queue, err := jobs.New(t.Context(), jobs.Config{Store: s, Instance: instance, Log: silent, Kinds: map[string]jobs.Kind{deliveries.JobKind: {Handle: p.Work, Workers: 4}}})
-	require.NoError(t, err)
-	p.Queue, p.log.Outlet = queue, p.Service
+	p.log.Outlet = p.Service
 	require.NoError(t, p.Use(t.Context(), endpoints))
-	p.Keep(t.Context(), func() time.Duration { return time.Hour })
-	require.NoError(t, queue.Start(t.Context()))
+	require.NoError(t, instance.Start(t.Context()))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		require.NoError(t, queue.Stop(ctx))
 		p.Drain(ctx)
-		p.Rest()
+		instance.Stop()
 		out.Close()
 	})
 	return p
@@ -120,7 +116,7 @@ func (p *plant) all(q deliveries.Query) []*deliveries.Delivery {
 func (p *plant) settled(endpointID string, want deliveries.Status, n int) (list []*deliveries.Delivery) {
 	require.Eventually(p.t, func() bool {
 		if p.clock.Now().After(time.Now().Add(time.Minute)) {
-			p.Look() // the queue's clock is another one
+			p.Look() // the timers have another clock
 		}
 		list = p.all(deliveries.Query{EndpointID: endpointID, Status: want})
 		return len(list) == n

@@ -10,7 +10,6 @@ import (
 	"gorm.io/gorm"
 
 	"beckon/events"
-	"beckon/internal/jobs"
 	"beckon/internal/store"
 )
 
@@ -29,21 +28,15 @@ func (s *Service) record(d *claimed, o outcome) {
 	if o.gone && d.EndpointID != nil {
 		defer s.halt(d.Lane)() // a retry of another delivery may be due before this is on record
 	}
+	defer s.held.Drop(d.ID)
 	var disabled bool
-	for {
-		err := s.Store.Write(context.Background(), func(tx *gorm.DB) (err error) {
-			disabled, err = s.recordIn(tx, d, o, at, again)
-			return err
-		})
-		if err == nil {
-			break
-		}
-		s.Log.Error("an attempt could not be recorded; it is tried again", "delivery_id", d.ID, "attempt", o.Number, "error", err)
-		select {
-		case <-time.After(retryWrite):
-		case <-s.sending.Done():
-			return
-		}
+	err := s.Store.WriteUntil(s.sending, func(tx *gorm.DB) (err error) {
+		disabled, err = s.recordIn(tx, d, o, at, again)
+		return err
+	})
+	if err != nil {
+		s.Log.Error("an attempt could not be recorded, so the delivery is sent again", "delivery_id", d.ID, "attempt", o.Number, "error", err)
+		return
 	}
 	if disabled {
 		if err := s.refresh(context.Background()); err != nil {
@@ -67,8 +60,8 @@ func (s *Service) recordIn(tx *gorm.DB, d *claimed, o outcome, at time.Time, aga
 	if o.StatusCode != 0 {
 		statusCode = o.StatusCode
 	}
-	count, err := store.ExecCount(tx, "UPDATE deliveries SET status = ?, reason = ?, attempts = ?, tries = tries + 1, due_at = ?, instance_id = NULL, status_code = ?, error_code = ?, error = ?, completed_at = ? WHERE id = ? AND status = 'SENDING' AND instance_id = ?",
-		string(status), reason, o.Number, due, statusCode, code, text, completed, d.ID, s.Instance)
+	count, err := store.ExecCount(tx, "UPDATE deliveries SET status = ?, reason = ?, attempts = ?, tries = tries + 1, due_at = ?, instance_id = NULL, status_code = ?, error_code = ?, error = ?, completed_at = ? WHERE id = ? AND status = 'SENDING' AND claim = ?",
+		string(status), reason, o.Number, due, statusCode, code, text, completed, d.ID, d.Claim)
 	if err != nil {
 		return false, fmt.Errorf("record an attempt: %w", err)
 	}
@@ -91,7 +84,8 @@ func (s *Service) recordIn(tx *gorm.DB, d *claimed, o outcome, at time.Time, aga
 	}
 	switch status {
 	case Pending:
-		return disabled, s.Queue.Enqueue(tx, jobs.Job{Kind: JobKind, ID: d.ID, At: at})
+		wait := at.Sub(now)
+		s.Store.AfterCommit(tx, func() { s.sendIn(wait, waiting{d.ID, d.Lane}) })
 	case Failed:
 		return disabled, s.exhausted(tx, d, o)
 	}

@@ -22,7 +22,7 @@ func TestSecretsThatWereReplacedSignOn(t *testing.T) {
 		t.Run(string(scheme), func(t *testing.T) {
 			s := storetest.Open(t, storetest.SQLite(t))
 			r := newReceiver(t, nil)
-			p := newPlant(t, s, "here")
+			p := newPlant(t, s)
 			secrets := []secret.String{signature.NewSecret(scheme)}
 			e := endpoint("ops", r, func(e *deliveries.Endpoint) { e.Signature, e.Secret = string(scheme), secrets[0] })
 			signs := func(from int) {
@@ -81,7 +81,7 @@ func TestPublicKeysNameNoEndpoint(t *testing.T) {
 	own := func(e *deliveries.Endpoint) {
 		e.Signature, e.Secret = "standard-ed25519", signature.NewSecret(signature.Ed25519)
 	}
-	p := newPlant(t, s, "here", endpoint("acquisition", r, own), endpoint("other", r, own), endpoint("shared", r, func(e *deliveries.Endpoint) { e.Signature, e.Secret = "standard-ed25519", "" }))
+	p := newPlant(t, s, endpoint("acquisition", r, own), endpoint("other", r, own), endpoint("shared", r, func(e *deliveries.Endpoint) { e.Signature, e.Secret = "standard-ed25519", "" }))
 	keys, err := p.PublicKeys()
 	require.NoError(t, err)
 	require.Len(t, keys, 3)
@@ -92,7 +92,7 @@ func TestPublicKeysNameNoEndpoint(t *testing.T) {
 
 func TestACallersEventsAreItsOwn(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
-	p := newPlant(t, s, "here")
+	p := newPlant(t, s)
 	p.EventNames = func() []string { return []string{"acquisition.found"} }
 	_, err := p.Accept("ci", []byte(`{"url":"http://127.0.0.1:9999/","events":["run.ended"]}`))
 	require.ErrorContains(t, err, "run.completed")

@@ -12,35 +12,31 @@ import (
 
 	"beckon/events"
 	"beckon/internal/egress"
-	"beckon/internal/jobs"
 	"beckon/internal/secret"
 	"beckon/internal/store"
 	"beckon/internal/telemetry"
+	"beckon/internal/work"
 )
 
 // Config is what a Service is made of.
 type Config struct {
-	Store    *store.Store
-	Events   *events.Log
-	Queue    Queue
-	Instance string // this process, among all that work on the same database
-	Log      *slog.Logger
-	Metrics  *telemetry.Metrics
-	Out      Poster         // the way out
-	Sealer   *secret.Sealer // for the secrets of callbacks, and for the gateway's own key
-	Version  string         // of the gateway, for User-Agent
-	Source   string         // the gateway's public URL
+	Store  *store.Store
+	Events *events.Log
+	Work   *work.Instance // this process, among all that work on the store
+	// Retention is how long deliveries that have ended are kept; nil is for ever.
+	Retention func() time.Duration
+	Log       *slog.Logger
+	Metrics   *telemetry.Metrics
+	Out       Poster         // the way out
+	Sealer    *secret.Sealer // for the secrets of callbacks, and for the gateway's own key
+	Version   string         // of the gateway, for User-Agent
+	Source    string         // the gateway's public URL
 	// Secrets returns what signs the callbacks of a client, newest first; nothing when there is no such client.
 	Secrets    func(clientID string) []secret.String
 	CheckURL   func(url string) error // refuses what nothing may be sent to; see egress.Guard
 	EventNames func() []string        // what agents call their events, where that is not the usual
 	// Now is the clock; nil is the system's.
 	Now func() time.Time
-}
-
-// Queue is where due deliveries get their jobs.
-type Queue interface {
-	Enqueue(tx *gorm.DB, list ...jobs.Job) error
 }
 
 // Poster makes an exchange with a receiver; see egress.Webhooks.
@@ -70,36 +66,23 @@ type Service struct {
 	closing context.Context // ends when no attempt is begun any more
 	close   context.CancelFunc
 
-	woken    chan struct{} // looks for deliveries that are due
-	keepers  sync.WaitGroup
-	stopKeep context.CancelFunc
-
-	suspects map[string]bool // see Inherit, which is the only one to use it
+	held     work.Held     // deliveries that are being claimed, wait in a lane, are sent or are being recorded
+	arrivals arrivals      // deliveries that have just become due
+	woken    chan struct{} // looks for all deliveries that are due
 }
 
-// New returns a service that sends what its jobs tell it to. It has no endpoints before Use, and looks for what its
-// jobs have missed between Keep and Rest.
+// New returns a service that sends what is due, from the start of its Work on. It has no endpoints before Use.
 func New(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	s := &Service{Config: c, storage: storage{c.Store}, keys: store.NewResources[signingKey](c.Store, "signing-keys", c.Sealer),
-		lanes: map[string]*lane{}, halted: map[string]int{}, slots: newSlots(), woken: make(chan struct{}, 1), suspects: map[string]bool{}}
+		lanes: map[string]*lane{}, halted: map[string]int{}, slots: newSlots(), arrivals: arrivals{bell: work.NewBell()}, woken: make(chan struct{}, 1)}
 	s.sending, s.abandon = context.WithCancel(context.Background())
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.endpoints.Store(&book{})
+	s.register(c.Work)
 	return s
-}
-
-// Work is the queue's handler: it takes up those of the deliveries that are due, as far as their lanes have room, and
-// returns when they are this process's own. What a lane has no room for, it takes up itself when it has.
-func (s *Service) Work(ctx context.Context, ids []string) error {
-	due, err := s.storage.due(ctx, ids, s.Now())
-	if err != nil {
-		return err
-	}
-	reserved := s.reserve(due)
-	return s.takeUp(context.WithoutCancel(ctx), reserved)
 }
 
 // Drain begins no attempt any more and waits for those under way; when ctx ends first, they are given up, and made
@@ -123,7 +106,7 @@ func (s *Service) Drain(ctx context.Context) {
 	releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
 	err := s.Store.Write(releasing, func(tx *gorm.DB) error {
-		_, err := s.storage.release(tx, s.Instance)
+		_, err := s.storage.releaseAll(tx, s.Work.ID())
 		return err
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package deliveries_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -22,7 +23,7 @@ import (
 func TestAnEventReachesItsReceivers(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		r := newReceiver(t, nil)
-		p := newPlant(t, s, "here", endpoint("all", r), endpoint("failures", r, func(e *deliveries.Endpoint) { e.Events = []string{events.RunFailed} }),
+		p := newPlant(t, s, endpoint("all", r), endpoint("failures", r, func(e *deliveries.Endpoint) { e.Events = []string{events.RunFailed} }),
 			endpoint("others", r, func(e *deliveries.Endpoint) { e.Clients = []string{"nightly"} }))
 		id := p.happens(callback(r.URL+"/callback", `,"metadata":{"orderId":"order_456"},"events":["run.completed"]`), events.RunCompleted)
 		posts := r.gets(t, 2)
@@ -51,7 +52,7 @@ func TestAnEventReachesItsReceivers(t *testing.T) {
 func TestAnEventGoesOutAtOnce(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		r := newReceiver(t, nil)
-		p := newPlant(t, s, "here", endpoint("ops", r))
+		p := newPlant(t, s, endpoint("ops", r))
 		var took time.Duration
 		for n := range 10 { // whatever runs beside this test may keep the machine from being idle
 			begun := time.Now()
@@ -74,7 +75,7 @@ func metadataOf(t *testing.T, body string) string {
 func TestFilters(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	r := newReceiver(t, nil)
-	p := newPlant(t, s, "here", endpoint("usual", r), endpoint("asked", r, func(e *deliveries.Endpoint) {
+	p := newPlant(t, s, endpoint("usual", r), endpoint("asked", r, func(e *deliveries.Endpoint) {
 		e.Events = []string{events.RunQueued, events.NodeStarted, "lead.completed"}
 	}))
 	for _, kind := range []string{events.RunQueued, events.RunStarted, events.NodeStarted, events.NodeCompleted, events.NodeFailed, events.RunCompleted, events.RunFailed, events.RunCanceled, events.MessageDelta} {
@@ -104,7 +105,7 @@ func TestAFailureIsTriedAgain(t *testing.T) {
 				http.Error(w, "not now", http.StatusServiceUnavailable)
 			}
 		})
-		p := newPlant(t, s, "here", endpoint("ops", r, func(e *deliveries.Endpoint) {
+		p := newPlant(t, s, endpoint("ops", r, func(e *deliveries.Endpoint) {
 			e.Retry = waits(100*time.Millisecond, 1300*time.Millisecond) // more than a second, also when the jitter makes them shorter
 			e.Headers = map[string]secret.String{"Authorization": "Bearer hush"}
 		}))
@@ -133,7 +134,7 @@ func TestAFailureIsTriedAgain(t *testing.T) {
 func TestRetriesEnd(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	r, watch := newReceiver(t, status(500)), newReceiver(t, nil)
-	p := newPlant(t, s, "here", endpoint("ops", r, func(e *deliveries.Endpoint) { e.Retry = waits(time.Millisecond) }),
+	p := newPlant(t, s, endpoint("ops", r, func(e *deliveries.Endpoint) { e.Retry = waits(time.Millisecond) }),
 		endpoint("watch", watch, func(e *deliveries.Endpoint) { e.Events = []string{deliveries.DeliveryExhausted} }))
 	p.happens(ofTriage, events.RunCompleted)
 	d := p.settled("ops", deliveries.Failed, 1)[0]
@@ -146,7 +147,7 @@ func TestRetriesEnd(t *testing.T) {
 func TestGone(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		r, watch := newReceiver(t, status(410)), newReceiver(t, nil)
-		p := newPlant(t, s, "here", endpoint("ops", r, func(e *deliveries.Endpoint) { e.Retry = waits(time.Millisecond, time.Millisecond, time.Millisecond) }),
+		p := newPlant(t, s, endpoint("ops", r, func(e *deliveries.Endpoint) { e.Retry = waits(time.Millisecond, time.Millisecond, time.Millisecond) }),
 			endpoint("watch", watch, func(e *deliveries.Endpoint) { e.Events = []string{deliveries.EndpointDisabled} }))
 		p.happens(ofTriage, events.RunCompleted)
 		require.Contains(t, watch.gets(t, 1)[0].body, `"reason":"gone"`)
@@ -169,7 +170,7 @@ func TestGone(t *testing.T) {
 func TestATestOfWhatIsGone(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	r := newReceiver(t, status(500))
-	p := newPlant(t, s, "here", endpoint("ops", r))
+	p := newPlant(t, s, endpoint("ops", r))
 	tested := func() deliveries.Health {
 		_, _, err := p.Test(t.Context(), "ops")
 		require.NoError(t, err)
@@ -186,7 +187,7 @@ func TestATestOfWhatIsGone(t *testing.T) {
 func TestACallbackThatIsGone(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	r := newReceiver(t, status(410))
-	p := newPlant(t, s, "here")
+	p := newPlant(t, s)
 	p.happens(callback(r.URL, ""), events.RunCompleted)
 	require.Equal(t, "gone", p.settled("", deliveries.Failed, 1)[0].Error.Code)
 }
@@ -197,7 +198,7 @@ func TestFiveDaysOfFailure(t *testing.T) {
 	ops := func(retry time.Duration) deliveries.Endpoint {
 		return endpoint("ops", r, func(e *deliveries.Endpoint) { e.Retry = waits(retry) })
 	}
-	p := newPlant(t, s, "here", ops(time.Millisecond))
+	p := newPlant(t, s, ops(time.Millisecond))
 	fails := func(n int) {
 		p.happens(ofTriage, events.RunCompleted)
 		p.settled("ops", deliveries.Failed, n)
@@ -228,7 +229,7 @@ func TestFiveDaysOfFailure(t *testing.T) {
 func TestDisabledForTooLong(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		r := newReceiver(t, nil)
-		p := newPlant(t, s, "here", endpoint("ops", r))
+		p := newPlant(t, s, endpoint("ops", r))
 		require.NoError(t, p.Disable(t.Context(), "ops"))
 		since := time.Now().Add(-time.Minute)
 		p.happens(ofTriage, events.RunStarted)
@@ -255,7 +256,7 @@ func TestDisabledForTooLong(t *testing.T) {
 func TestResendAndTest(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	r := newReceiver(t, nil)
-	p := newPlant(t, s, "here", endpoint("ops", r))
+	p := newPlant(t, s, endpoint("ops", r))
 	id := p.happens(ofTriage, events.RunCompleted)
 	d := p.settled("ops", deliveries.Delivered, 1)[0]
 	require.NoError(t, p.Resend(t.Context(), d.ID))
@@ -288,7 +289,7 @@ func TestASlowEndpointDelaysNobody(t *testing.T) {
 		}
 	})
 	quick := newReceiver(t, nil)
-	p := newPlant(t, s, "here", endpoint("slow", slow), endpoint("quick", quick))
+	p := newPlant(t, s, endpoint("slow", slow), endpoint("quick", quick))
 	const n = 200
 	for range n {
 		p.happens(ofTriage, events.RunCompleted)
@@ -302,7 +303,7 @@ func TestASlowEndpointDelaysNobody(t *testing.T) {
 func TestRateLimit(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	r := newReceiver(t, nil)
-	p := newPlant(t, s, "here", endpoint("ops", r, func(e *deliveries.Endpoint) { e.RateLimit = 20 }))
+	p := newPlant(t, s, endpoint("ops", r, func(e *deliveries.Endpoint) { e.RateLimit = 20 }))
 	require.NoError(t, p.Disable(t.Context(), "ops"))
 	for range 11 {
 		p.happens(ofTriage, events.RunCompleted)
@@ -330,8 +331,8 @@ func TestTwoProcesses(t *testing.T) {
 		delete(going, id)
 		mu.Unlock()
 	})
-	one := newPlant(t, storetest.Open(t, url), "one", endpoint("ops", r))
-	two := newPlant(t, storetest.Open(t, url), "two", endpoint("ops", r))
+	one := newPlant(t, storetest.Open(t, url), endpoint("ops", r))
+	two := newPlant(t, storetest.Open(t, url), endpoint("ops", r))
 	const n = 100
 	for range n {
 		one.happens(ofTriage, events.RunCompleted)
@@ -345,10 +346,10 @@ func TestTwoProcesses(t *testing.T) {
 }
 
 // What a process that died had claimed is sent by another.
-func TestInherit(t *testing.T) {
+func TestDeliveriesOfADeadInstance(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		r := newReceiver(t, nil)
-		p := newPlant(t, s, "here", endpoint("ops", r))
+		p := newPlant(t, s, endpoint("ops", r))
 		require.NoError(t, p.Disable(t.Context(), "ops"))
 		p.happens(ofTriage, events.RunCompleted)
 		p.settled("ops", deliveries.Pending, 1)
@@ -356,11 +357,9 @@ func TestInherit(t *testing.T) {
 			return tx.Exec("UPDATE deliveries SET status = 'SENDING', instance_id = 'dead'").Error
 		}))
 		require.NoError(t, p.Enable(t.Context(), "ops"))
-		require.NoError(t, p.Service.Inherit(t.Context(), []string{"here", "dead"}))
-		require.Empty(t, r.got(), "it is alive")
-		for range 2 {
-			require.NoError(t, p.Service.Inherit(t.Context(), []string{"here"}))
-		}
+		alive := errors.New("it is alive")
+		require.ErrorIs(t, p.RecoverFrom(t.Context(), "dead", func(*gorm.DB) error { return alive }), alive)
+		require.NoError(t, p.RecoverFrom(t.Context(), "dead", func(*gorm.DB) error { return nil }))
 		p.settled("ops", deliveries.Delivered, 1)
 	})
 }
@@ -368,7 +367,7 @@ func TestInherit(t *testing.T) {
 func TestOldDeliveriesAreDeleted(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	r := newReceiver(t, nil)
-	p := newPlant(t, s, "here", endpoint("ops", r), endpoint("off", r, func(e *deliveries.Endpoint) { no := false; e.Enabled = &no }))
+	p := newPlant(t, s, endpoint("ops", r), endpoint("off", r, func(e *deliveries.Endpoint) { no := false; e.Enabled = &no }))
 	p.happens(ofTriage, events.RunCompleted)
 	id := p.settled("ops", deliveries.Delivered, 1)[0].ID
 	require.NoError(t, p.Retain(t.Context(), time.Now().Add(-time.Hour)))

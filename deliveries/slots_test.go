@@ -56,7 +56,7 @@ func (h *hanging) count() (all, most int) {
 func TestCallbacksThatHangLeaveRoom(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	r := newReceiver(t, nil)
-	p := newPlant(t, s, "here", endpoint("ops", r, func(e *deliveries.Endpoint) { e.Clients = []string{"quiet"} }))
+	p := newPlant(t, s, endpoint("ops", r, func(e *deliveries.Endpoint) { e.Clients = []string{"quiet"} }))
 	h := &hanging{Poster: p.Out, under: map[string]int{}, release: make(chan struct{})}
 	p.Out = h
 	greedy := func(client string) {

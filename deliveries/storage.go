@@ -22,6 +22,7 @@ type row struct {
 	EndpointID, Callback, RunID, Payload    *string
 	ClientID, WorkflowID, InstanceID        *string
 	Attempts, Tries                         int
+	Claim                                   int64
 	FirstAt, DueAt, CreatedAt               int64
 	StatusCode                              *int
 	ErrorCode, Error                        *string
@@ -39,7 +40,7 @@ func newRow(e events.Event, about events.Subject, lane, endpointID string, now t
 	return w
 }
 
-const insertDelivery = "INSERT INTO deliveries (id, lane, event_id, type, status, reason, endpoint_id, callback, run_id, payload, client_id, workflow_id, instance_id, first_at, due_at, created_at)"
+const insertDelivery = "INSERT INTO deliveries (id, lane, event_id, type, status, reason, endpoint_id, callback, run_id, payload, client_id, workflow_id, instance_id, claim, first_at, due_at, created_at)"
 
 func (s storage) insert(tx *gorm.DB, w *row) error {
 	r := s.store.NewRow()
@@ -49,7 +50,7 @@ func (s storage) insert(tx *gorm.DB, w *row) error {
 	for _, text := range []*string{w.EndpointID, w.Callback, w.RunID, w.Payload, w.ClientID, w.WorkflowID, w.InstanceID} {
 		r.Text(deref(text))
 	}
-	for _, number := range []int64{w.FirstAt, w.DueAt, w.CreatedAt} {
+	for _, number := range []int64{w.Claim, w.FirstAt, w.DueAt, w.CreatedAt} {
 		r.Number(number)
 	}
 	return s.store.Insert(tx, insertDelivery, r)
@@ -57,15 +58,6 @@ func (s storage) insert(tx *gorm.DB, w *row) error {
 
 // waiting is a delivery that is due, as far as the lanes need to know it.
 type waiting struct{ ID, Lane string }
-
-// due returns those of the deliveries that wait to be sent now.
-func (s storage) due(ctx context.Context, ids []string, now time.Time) (list []waiting, err error) {
-	err = s.store.Read(ctx).Raw("SELECT id, lane FROM deliveries WHERE id IN (?) AND status = 'PENDING' AND due_at <= ? ORDER BY id", ids, now.UnixMilli()).Scan(&list).Error
-	if err != nil {
-		return nil, fmt.Errorf("look for due deliveries: %w", err)
-	}
-	return list, nil
-}
 
 // dueIn returns the ids of the deliveries of a lane that have waited the longest.
 func (s storage) dueIn(ctx context.Context, lane string, limit int, now time.Time) (ids []string, err error) {
@@ -85,17 +77,26 @@ func (s storage) nextLane(ctx context.Context, after string, now time.Time) (lan
 	return lane, nil
 }
 
-// claim makes pending deliveries the instance's own, unless somebody else was first.
-func (s storage) claim(tx *gorm.DB, ids []string, instance string) (rows []row, err error) {
-	err = tx.Raw("UPDATE deliveries SET status = 'SENDING', instance_id = ? WHERE id IN (?) AND status = 'PENDING' RETURNING *", instance, ids).Scan(&rows).Error
+// claim claims those of the deliveries that are due, unless another instance was first.
+func (s storage) claim(tx *gorm.DB, ids []string, instance string, now time.Time) (rows []row, err error) {
+	err = tx.Raw("UPDATE deliveries SET status = 'SENDING', instance_id = ?, claim = claim + 1 WHERE id IN (?) AND status = 'PENDING' AND due_at <= ? RETURNING *", instance, ids, now.UnixMilli()).Scan(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
 	return rows, nil
 }
 
-// release lets others send what the instance had claimed.
-func (s storage) release(tx *gorm.DB, instance string) (n int64, err error) {
+// release lets a delivery be claimed again that was claimed under that number.
+func (s storage) release(tx *gorm.DB, id string, claim int64) error {
+	err := store.Exec(tx, "UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE id = ? AND status = 'SENDING' AND claim = ?", id, claim)
+	if err != nil {
+		return fmt.Errorf("release a delivery: %w", err)
+	}
+	return nil
+}
+
+// releaseAll lets all be claimed again that the instance has claimed.
+func (s storage) releaseAll(tx *gorm.DB, instance string) (n int64, err error) {
 	done := tx.Exec("UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE instance_id = ? AND status = 'SENDING'", instance)
 	if done.Error != nil {
 		return 0, fmt.Errorf("release deliveries: %w", done.Error)

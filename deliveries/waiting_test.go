@@ -18,7 +18,7 @@ import (
 func TestFailedSince(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		r := newReceiver(t, status(http.StatusBadGateway))
-		p := newPlant(t, s, "here", endpoint("ops", r, func(e *deliveries.Endpoint) { e.Retry = waits(time.Hour) }), endpoint("chat", r))
+		p := newPlant(t, s, endpoint("ops", r, func(e *deliveries.Endpoint) { e.Retry = waits(time.Hour) }), endpoint("chat", r))
 		for range 2 {
 			_, _, err := p.Test(t.Context(), "ops") // which is not tried again
 			require.NoError(t, err)
@@ -39,7 +39,7 @@ func TestFailedSince(t *testing.T) {
 func TestWaiting(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		r := newReceiver(t, nil)
-		p := newPlant(t, s, "here", endpoint("ops", r), endpoint("chat", r), endpoint("well", r))
+		p := newPlant(t, s, endpoint("ops", r), endpoint("chat", r), endpoint("well", r))
 		require.NoError(t, p.Disable(t.Context(), "ops"))
 		require.NoError(t, p.Disable(t.Context(), "chat"))
 		p.happens(ofTriage, events.RunCompleted)

@@ -127,22 +127,26 @@ func (l *Log) Publish(list []Event) {
 
 // Look finds the events that other processes have written for the runs that are followed here. Where there are such
 // processes it is to be called every LookEvery.
-func (l *Log) Look(ctx context.Context) {
+func (l *Log) Look(ctx context.Context) error {
 	var conditions []string
 	var values []any
-	ask := func() {
-		if len(conditions) > 0 {
-			l.fetch(ctx, "SELECT run_id, id, type, payload FROM events WHERE "+strings.Join(conditions, " OR ")+" ORDER BY run_id, id", values)
+	ask := func() error {
+		if len(conditions) == 0 {
+			return nil
 		}
+		err := l.fetch(ctx, "SELECT run_id, id, type, payload FROM events WHERE "+strings.Join(conditions, " OR ")+" ORDER BY run_id, id", values)
 		conditions, values = nil, nil
+		return err
 	}
 	for runID, last := range l.cursors() {
 		conditions, values = append(conditions, "(run_id = ? AND id > ?)"), append(values, runID, last)
 		if len(conditions) == lookRuns {
-			ask()
+			if err := ask(); err != nil {
+				return err
+			}
 		}
 	}
-	ask()
+	return ask()
 }
 
 // cursors returns up to where each followed run has been told.
@@ -158,10 +162,10 @@ func (l *Log) cursors() map[string]string {
 	return cursors
 }
 
-func (l *Log) fetch(ctx context.Context, query string, values []any) {
+func (l *Log) fetch(ctx context.Context, query string, values []any) error {
 	list, err := scan(l.store.Read(ctx).Raw(query, values...))
 	if err != nil {
-		return // it is asked again in a moment
+		return fmt.Errorf("look for the events of followed runs: %w", err)
 	}
 	for begin := 0; begin < len(list); {
 		end := begin
@@ -171,6 +175,7 @@ func (l *Log) fetch(ctx context.Context, query string, values []any) {
 		l.Publish(list[begin:end])
 		begin = end
 	}
+	return nil
 }
 
 // Trim removes the pieces of text of a run: it begins to write its answer anew.

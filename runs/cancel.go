@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -32,8 +33,15 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 	}
 	if a := s.here(id); a != nil {
 		a.Cancel()
+		return nil
 	}
-	return nil
+	return s.cancelOrphans(ctx, []string{id})
+}
+
+// cancelOrphans ends those of the canceled runs that this process owns on record and does not hold.
+func (s *Service) cancelOrphans(ctx context.Context, ids []string) error {
+	ids = slices.DeleteFunc(ids, s.held.Has)
+	return s.releaseOrphans(ctx, ids)
 }
 
 func (s *Service) cancelIn(tx *gorm.DB, id string) ([]events.Event, *Run, error) {
@@ -52,20 +60,21 @@ func (s *Service) cancelIn(tx *gorm.DB, id string) ([]events.Event, *Run, error)
 	run := found[0].run()
 	run.CompletedAt = now
 	run.fail(canceled)
-	list, err := s.endUnworked(tx, run, Queued, "")
+	list, err := s.endUnworked(tx, run, Queued)
 	return list, run, err
 }
 
 // lookForCancels cancels the runs of this process that were canceled in another.
-func (s *Service) lookForCancels(ctx context.Context) {
+func (s *Service) lookForCancels(ctx context.Context) error {
 	var ids []string
 	err := s.Store.Read(ctx).Raw("SELECT id FROM runs WHERE instance_id = ? AND status = 'RUNNING' AND cancel_requested_at IS NOT NULL", s.instance).Scan(&ids).Error
 	if err != nil {
-		return // it is looked at again in a moment
+		return err
 	}
 	for _, id := range ids {
 		if a := s.here(id); a != nil {
 			a.Cancel()
 		}
 	}
+	return s.cancelOrphans(ctx, ids)
 }

@@ -3,12 +3,13 @@ package runs
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
 
 	"beckon/events"
-	"beckon/internal/jobs"
 )
 
 // claim is a run that has just been taken out of the queue.
@@ -18,17 +19,20 @@ type claim struct {
 	events []events.Event // that it has started; nothing when it is resumed
 }
 
-// claim makes queued runs this process's own. Those that are not queued any more are left out, and those whose clients
-// have as many runs as they may.
-func (s *Service) claim(ctx context.Context, ids []string) (claimed []*claim, err error) {
+// claim claims up to most queued runs for this process, those with the highest priority first. It leaves out those whose
+// clients have as many runs as they may. What it returns as holding is held until the caller drops it.
+func (s *Service) claim(ctx context.Context, most int) (claimed []*claim, holding []string, err error) {
 	err = s.Store.Write(ctx, func(tx *gorm.DB) error {
-		claimed = nil // it may be called twice
-		free, err := s.storage.claimable(tx, ids, s.mostOf)
+		s.held.Drop(holding...)
+		holding, claimed = nil, nil // it may be called twice
+		free, err := s.storage.claimable(tx, most, s.mostOf)
 		if err != nil || len(free) == 0 {
 			return err
 		}
+		s.held.Hold(free...)
+		holding = free
 		var rows []row
-		err = tx.Raw("UPDATE runs SET status = 'RUNNING', instance_id = ?, started_at = ? WHERE id IN (?) AND status = 'QUEUED' RETURNING *",
+		err = tx.Raw("UPDATE runs SET status = 'RUNNING', instance_id = ?, claim = claim + 1, started_at = ? WHERE id IN (?) AND status = 'QUEUED' RETURNING *",
 			s.instance, time.Now().UnixMilli(), free).Scan(&rows).Error
 		if err != nil {
 			return fmt.Errorf("claim runs: %w", err)
@@ -46,9 +50,12 @@ func (s *Service) claim(ctx context.Context, ids []string) (claimed []*claim, er
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		s.doubted.Hold(holding...) // the commit may have succeeded all the same
+		s.held.Drop(holding...)
+		return nil, nil, err
 	}
-	return claimed, nil
+	slices.SortFunc(claimed, func(a, b *claim) int { return strings.Compare(a.run.ID, b.run.ID) })
+	return claimed, holding, nil
 }
 
 // named sets what the events of a run off the record are called.
@@ -76,29 +83,55 @@ func begin(tx *gorm.DB, r *Run) (c *claim, err error) {
 	return c, err
 }
 
-// claimable returns those of the runs that wait and whose clients may have one more.
-func (s storage) claimable(tx *gorm.DB, ids []string, most func(clientID string) int) (free []string, err error) {
-	var waiting []struct{ ID, ClientID string }
-	if err := tx.Raw("SELECT id, client_id FROM runs WHERE id IN (?) AND status = 'QUEUED' ORDER BY id", ids).Scan(&waiting).Error; err != nil {
-		return nil, fmt.Errorf("look for waiting runs: %w", err)
-	}
+// claimable returns up to most queued runs whose clients may have one more, those with the highest priority first.
+func (s storage) claimable(tx *gorm.DB, most int, limit func(clientID string) int) (free []string, err error) {
 	places := map[string]int{} // of the clients that are limited
-	for _, w := range waiting {
-		limit := most(w.ClientID)
-		if _, known := places[w.ClientID]; limit > 0 && !known {
-			running, err := s.countRunning(tx, w.ClientID)
-			if err != nil {
-				return nil, err
+	full := []string{""}       // the clients that have none left
+	for len(free) < most {
+		queued, err := s.queued(tx, full, free, most-len(free))
+		if err != nil {
+			return nil, err
+		}
+		before := len(full)
+		for _, q := range queued {
+			if limit := limit(q.ClientID); limit > 0 {
+				if _, known := places[q.ClientID]; !known {
+					running, err := s.countRunning(tx, q.ClientID)
+					if err != nil {
+						return nil, err
+					}
+					places[q.ClientID] = limit - running
+				}
+				if places[q.ClientID] <= 0 {
+					if !slices.Contains(full, q.ClientID) {
+						full = append(full, q.ClientID)
+					}
+					continue
+				}
+				places[q.ClientID]--
 			}
-			places[w.ClientID] = limit - running
+			free = append(free, q.ID)
 		}
-		if limit > 0 && places[w.ClientID] <= 0 {
-			continue
+		if len(full) == before {
+			break // there are no others
 		}
-		places[w.ClientID]--
-		free = append(free, w.ID)
 	}
 	return free, nil
+}
+
+// queuedRun is a run that waits, as far as claimable needs to know it.
+type queuedRun struct{ ID, ClientID string }
+
+// queued returns the first runs in the queue, but for those of some clients and some others.
+func (s storage) queued(tx *gorm.DB, butOf, but []string, most int) (list []queuedRun, err error) {
+	query := "SELECT id, client_id FROM runs WHERE status = 'QUEUED' AND client_id NOT IN (?) AND id NOT IN (?) ORDER BY priority, id LIMIT ?"
+	if s.store.Shared() {
+		query += " FOR UPDATE SKIP LOCKED"
+	}
+	if err := tx.Raw(query, butOf, append([]string{""}, but...), most).Scan(&list).Error; err != nil {
+		return nil, fmt.Errorf("look for queued runs: %w", err)
+	}
+	return list, nil
 }
 
 // countRunning counts the runs that a client has. Two replicas must not both find the last place.
@@ -115,22 +148,12 @@ func (s storage) countRunning(tx *gorm.DB, clientID string) (n int, err error) {
 	return n, nil
 }
 
-// nextQueued returns jobs for the oldest waiting runs of a client.
-func (s storage) nextQueued(ctx context.Context, clientID string, limit int) ([]jobs.Job, error) {
-	var ids []string
-	err := s.store.Read(ctx).Raw("SELECT id FROM runs WHERE client_id = ? AND status = 'QUEUED' AND status <> 'COMPLETED' ORDER BY id LIMIT ?", clientID, limit).Scan(&ids).Error
-	return jobsOf(ids, jobs.Default), err
-}
-
-func jobsOf(ids []string, priority int) []jobs.Job {
-	list := make([]jobs.Job, len(ids))
-	for i, id := range ids {
-		list[i] = jobs.Job{Kind: JobKind, ID: id, Priority: priority}
-	}
-	return list
-}
-
 func (s storage) countQueued(ctx context.Context) (n int64, err error) {
 	err = s.store.Read(ctx).Raw("SELECT COUNT(*) FROM runs WHERE status = 'QUEUED'").Scan(&n).Error
 	return n, err
+}
+
+func (s storage) anyQueued(ctx context.Context) (any bool, err error) {
+	err = s.store.Read(ctx).Raw("SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'QUEUED')").Scan(&any).Error
+	return any, err
 }

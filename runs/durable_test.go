@@ -14,33 +14,29 @@ import (
 
 	"beckon/agents"
 	"beckon/events"
-	"beckon/internal/jobs"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 	"beckon/internal/telemetry"
+	"beckon/internal/work"
 	"beckon/runs"
 )
 
 // newQueued is a service with a queue that works with one agent.
 func newQueued(t *testing.T, s *store.Store, entry *agents.Entry) *runs.Service {
-	service := runs.New(runs.Config{Store: s, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test"),
+	instance := work.New(s, slog.New(slog.DiscardHandler))
+	service := runs.New(runs.Config{Store: s, Work: instance, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test"),
 		Entry: func(id string) *agents.Entry {
 			if id == entry.ID {
 				return entry
 			}
 			return nil
 		}})
-	queue, err := jobs.New(t.Context(), jobs.Config{Store: s, Instance: service.Instance(), Log: slog.New(slog.DiscardHandler),
-		Kinds: map[string]jobs.Kind{runs.JobKind: {Handle: service.Work, Workers: 4}}})
-	require.NoError(t, err)
-	service.Queue = queue
-	require.NoError(t, service.Keep(t.Context(), func() time.Duration { return time.Hour }))
-	require.NoError(t, queue.Start(t.Context()))
+	require.NoError(t, instance.Start(t.Context()))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		service.Drain(ctx)
-		service.Rest()
+		instance.Stop()
 	})
 	return service
 }
@@ -86,7 +82,6 @@ func TestShutdownPutsARunBack(t *testing.T) {
 		cancel()
 		first.Drain(over)
 		awaitStatus(t, first, id, runs.Queued)
-		first.Rest()
 		entry = &agents.Entry{ID: "a", Timeout: time.Minute, RetryOnCrash: true, Invoker: answers("at last")}
 		run := awaitStatus(t, newQueued(t, s, entry), id, runs.Completed)
 		require.Equal(t, "at last", run.Output)
@@ -120,7 +115,7 @@ func TestRunsOfADeadInstance(t *testing.T) {
 						return tx.Exec("INSERT INTO instances (id, started_at, seen_at) VALUES ('ins_dead', 1, 1)").Error
 					}))
 				}
-				require.NoError(t, service.LookAfter(t.Context()))
+				require.NoError(t, service.RecoverFrom(t.Context(), "ins_dead", func(*gorm.DB) error { return nil }))
 				run := awaitStatus(t, service, active.ID, test.status)
 				if test.code == "" {
 					require.Nil(t, run.Error)
@@ -223,7 +218,7 @@ func TestTheJournal(t *testing.T) {
 		require.Contains(t, string(stored[len(stored)-1].Payload), `"completedNodes":4`)
 
 		set(t, s, id, "completed_at = 1")
-		service.Trim(t.Context())
+		require.NoError(t, service.Trim(t.Context()))
 		stored, err = service.Events.Read(t.Context(), id, "")
 		require.NoError(t, err)
 		require.Len(t, stored, len(followed)-counts[events.MessageDelta])
@@ -234,7 +229,7 @@ func TestTheJournal(t *testing.T) {
 func TestRetention(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		entry := &agents.Entry{ID: "a", Timeout: time.Minute, Invoker: answers("x")}
-		service := newQueued(t, s, entry)
+		service := newService(t, s)
 		young := start(t, service, runs.Request{ClientID: "c", Entry: entry, Source: "api", Input: "in"})
 		<-young.Done()
 		var ofYoung int64 // its events, which are on record only when it did not end at once
@@ -251,7 +246,7 @@ func TestRetention(t *testing.T) {
 				if i == 17 {
 					going, status = id, "RUNNING"
 				}
-				if err := tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, source, input, created_at, instance_id) VALUES (?, ?, 'c', 'a', 'api', 'x', 1, ?)", id, status, service.Instance()).Error; err != nil {
+				if err := tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, source, input, created_at, instance_id) VALUES (?, ?, 'c', 'a', 'api', 'x', 1, ?)", id, status, "ins_another").Error; err != nil {
 					return err
 				}
 				if err := tx.Exec("INSERT INTO events (run_id, id, type, payload) VALUES (?, 'evt_1', 'run.completed', '{}')", id).Error; err != nil {
@@ -263,7 +258,7 @@ func TestRetention(t *testing.T) {
 			}
 			return tx.Exec("INSERT INTO idempotency_keys (client_id, key, request, run_id, expires_at) VALUES ('c', 'k', 'r', 'run', 1), ('c', 'l', 'r', 'run', ?)", time.Now().Add(time.Hour).UnixMilli()).Error
 		}))
-		service.Retain(t.Context(), month)
+		require.NoError(t, service.Retain(t.Context(), month))
 		for table, want := range map[string]int64{"runs": 2, "events": 1 + ofYoung, "nodes": 1, "idempotency_keys": 1} {
 			var n int64
 			require.NoError(t, s.Read(t.Context()).Table(table).Count(&n).Error)

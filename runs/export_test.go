@@ -6,10 +6,7 @@ import (
 )
 
 // Retain is retain.
-func (s *Service) Retain(ctx context.Context, before time.Time) { s.retain(ctx, before) }
+func (s *Service) Retain(ctx context.Context, before time.Time) error { return s.retain(ctx, before) }
 
 // Trim is trim.
-func (s *Service) Trim(ctx context.Context) { s.trim(ctx) }
-
-// LookAfter is recover.
-func (s *Service) LookAfter(ctx context.Context) error { return s.recover(ctx) }
+func (s *Service) Trim(ctx context.Context) error { return s.trim(ctx) }

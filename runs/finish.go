@@ -13,44 +13,89 @@ import (
 	"beckon/internal/problem"
 )
 
-// When the end of a run cannot be written, because the disk is full or the database gone, it is tried again for a
-// while: the answer has been paid for, and a run must not stay RUNNING.
 const (
-	finishPatience  = 10 * time.Minute
-	finishFirstWait = 250 * time.Millisecond
-	finishMaxWait   = 15 * time.Second
+	// writePatience is how long after the time of its agent what happened in a run is tried to be written, when the disk is
+	// full or the database is away: the answer has been paid for.
+	writePatience = 10 * time.Minute
+	// callerPatience is how long a caller waits for a database that does not take the end of its run.
+	callerPatience = 3 * time.Second
+	lookUpAfter    = 15 * time.Second
 )
 
-// finish commits the end of the run and only then lets its caller know. A caller is not kept waiting for a database
-// that has failed once; the attempts to write go on without it.
+// finish commits the end of the run and only then lets its caller know. While the database does not take it, the caller
+// is told so after a while, and the tries go on.
 func (s *Service) finish(a *Active) {
-	outcome := a.run
-	nodes := a.progress.finish()
-	last := entry{end: &outcome, at: outcome.CompletedAt, event: func(id string) events.Event { return runEvent(id, &outcome, nodes) }}
-	if outcome.IsFlow && outcome.Error != nil {
-		last.write = func(tx *gorm.DB) error { return stopNodes(tx, a.ID, *outcome.Error, outcome.CompletedAt) }
-	}
-	err := a.write(last)
-	switch {
-	case err == nil:
-		s.tell(a)
-		s.unpark(outcome.ClientID)
-	case a.lost != nil:
+	a.journal.add(a.last(a.progress.finish(), a.written))
+	a.journal.release()
+	<-a.recorded
+	if a.lost != nil {
 		s.giveUp(a)
-	default:
-		s.finishLater(a, last, err)
+		return
+	}
+	soon := time.NewTimer(callerPatience)
+	defer soon.Stop()
+	select {
+	case err := <-a.written:
+		s.finished(a, err)
+	case <-soon.C:
+		a.err = problem.New(problem.Unavailable, "storage_unavailable",
+			"The agent has answered, but the answer could not be recorded yet. Beckon keeps trying; look the run up before you call again.").After(lookUpAfter)
+		a.end()
+		s.finishedLate(a, <-a.written)
 	}
 }
 
-// write waits until the journal has written e, and everything in front of it.
-func (a *Active) write(e entry) error {
-	outcome := make(chan error, 1)
-	e.done = func(err error) { outcome <- err }
-	a.journal.add(e)
-	a.journal.release()
-	err := <-outcome
-	<-a.recorded
-	return err
+// last is the entry with which the run ends.
+func (a *Active) last(nodes nodeCount, written chan<- error) entry {
+	outcome := a.run
+	last := entry{end: &outcome, at: outcome.CompletedAt, done: func(err error) { written <- err },
+		event: func(id string) events.Event { return runEvent(id, &outcome, nodes) }}
+	if outcome.IsFlow && outcome.Error != nil {
+		last.write = func(tx *gorm.DB) error { return stopNodes(tx, a.ID, *outcome.Error, outcome.CompletedAt) }
+	}
+	return last
+}
+
+// finished takes the outcome of writing the end, for which the caller has waited.
+func (s *Service) finished(a *Active, err error) {
+	if err == nil {
+		s.tell(a)
+		s.leavesPlace(a)
+		return
+	}
+	a.err = whyUnrecorded(err)
+	a.end()
+	s.finishedLate(a, err)
+}
+
+// finishedLate takes the outcome of writing the end after the caller has been told that it is not written yet.
+func (s *Service) finishedLate(a *Active, err error) {
+	outcome := a.run
+	if err == nil {
+		s.count(&outcome)
+		s.report(&outcome, a.err)
+		s.leavesPlace(a)
+		return
+	}
+	outcome.Status = unrecorded
+	s.count(&outcome)
+	s.Log.Error("the end of a run could not be recorded", "run_id", a.ID, "client", outcome.ClientID, "agent", outcome.WorkflowID, "error", err)
+}
+
+// leavesPlace looks for the next run of a client that may have only so many at once.
+func (s *Service) leavesPlace(a *Active) {
+	if s.mostOf(a.run.ClientID) > 0 {
+		s.bell.Ring()
+	}
+}
+
+// whyUnrecorded says why the end of a run is not on record.
+func whyUnrecorded(err error) error {
+	if errors.Is(err, errEnded) {
+		return problem.New(problem.Unavailable, "interrupted",
+			"Another process has taken over the run, because this one was taken for dead. Look the run up before you call again.").After(lookUpAfter)
+	}
+	return problem.Of(err)
 }
 
 // giveUp ends a run whose start could not be written: there is no trace of it but the log's.
@@ -61,32 +106,6 @@ func (s *Service) giveUp(a *Active) {
 	s.count(&lost)
 	s.Log.Error("run could not be recorded", "run_id", a.ID, "client", a.run.ClientID, "agent", a.run.WorkflowID, "error", a.lost)
 	a.end()
-}
-
-func (s *Service) finishLater(a *Active, last entry, err error) {
-	outcome := *last.end
-	a.err = problem.New(problem.Unavailable, "storage_unavailable",
-		"The agent has answered, but the answer could not be recorded yet. Beckon keeps trying; look the run up before you call again.").After(finishMaxWait).Because(err)
-	a.end()
-	s.Log.Error("end of a run could not be recorded, trying again", "run_id", a.ID, "client", outcome.ClientID, "error", err)
-	for wait, until := finishFirstWait, time.Now().Add(finishPatience); time.Now().Before(until); wait = min(2*wait, finishMaxWait) {
-		if errors.Is(err, errEnded) {
-			break // somebody else ended it; what they wrote stands
-		}
-		select {
-		case <-time.After(wait):
-		case <-s.working.Done():
-			until = time.Now() // one last attempt
-		}
-		if err = a.write(last); err == nil {
-			s.count(&outcome)
-			s.report(&outcome, a.err)
-			return
-		}
-	}
-	outcome.Status = unrecorded
-	s.count(&outcome)
-	s.Log.Error("end of a run was given up", "run_id", a.ID, "client", outcome.ClientID, "error", err)
 }
 
 // unrecorded is what the metrics call runs that are not on record.
@@ -123,15 +142,9 @@ func (s *Service) report(r *Run, why error) {
 
 // endUnworked ends a run that nobody works on: one that waits in the queue, or whose instance is gone. It returns the
 // events to publish after the commit; none when the run is not as it was any more.
-func (s *Service) endUnworked(tx *gorm.DB, r *Run, from Status, instance string) ([]events.Event, error) {
-	var done *gorm.DB
-	if from == Queued {
-		done = tx.Exec("UPDATE runs SET status = ?, error_code = ?, error_message = ?, error_kind = ?, completed_at = ? WHERE id = ? AND status = 'QUEUED'",
-			string(r.Status), r.Error.Code, r.Error.Message, string(r.ErrorKind), r.CompletedAt.UnixMilli(), r.ID)
-	} else {
-		done = tx.Exec("UPDATE runs SET status = ?, error_code = ?, error_message = ?, error_kind = ?, completed_at = ? WHERE id = ? AND status = 'RUNNING' AND instance_id = ?",
-			string(r.Status), r.Error.Code, r.Error.Message, string(r.ErrorKind), r.CompletedAt.UnixMilli(), r.ID, instance)
-	}
+func (s *Service) endUnworked(tx *gorm.DB, r *Run, from Status) ([]events.Event, error) {
+	done := tx.Exec("UPDATE runs SET status = ?, error_code = ?, error_message = ?, error_kind = ?, completed_at = ? WHERE id = ? AND status = ? AND claim = ?",
+		string(r.Status), r.Error.Code, r.Error.Message, string(r.ErrorKind), r.CompletedAt.UnixMilli(), r.ID, string(from), r.Claim)
 	if done.Error != nil || done.RowsAffected == 0 {
 		return nil, done.Error
 	}

@@ -20,10 +20,15 @@ type journal struct {
 	about   events.Subject
 	ids     *events.Sequence
 
-	mu      sync.Mutex
-	waiting []entry
-	writing bool
-	held    bool // what waits is not written until release
+	claim int64
+	until time.Time // until when a write is tried again
+
+	mu       sync.Mutex
+	waiting  []entry
+	writing  bool
+	held     bool            // what waits is not written until release
+	patience context.Context // of the writes that are tried again; nil before the first
+	cancel   context.CancelFunc
 }
 
 // entry is one change of a run, with the event that reports it.
@@ -55,7 +60,7 @@ func eventsOf(batch []entry) []events.Event {
 	return list
 }
 
-var errEnded = errors.New("the run had ended already, or another process works on it")
+var errEnded = errors.New("the run has ended, or another process has claimed it")
 
 // add puts an entry behind those that are there. Its event gets its id now: ids are in the order of the journal.
 func (j *journal) add(e entry) {
@@ -76,16 +81,42 @@ func (j *journal) release() {
 	j.flush()
 }
 
+// stop ends the tries to write what could not be written so far.
+func (j *journal) stop() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.cancel != nil {
+		j.cancel()
+	}
+}
+
+// begins reports whether the next write begins the run. Such a write is tried once: the caller is still there to be told.
+// All others are tried until they succeed, as long as the run's time lasts. It is called with mu held.
+func (j *journal) begins() bool {
+	if j.waiting[0].begin != nil {
+		return true
+	}
+	if j.patience == nil {
+		j.patience, j.cancel = context.WithDeadline(j.service.writing, j.until)
+	}
+	return false
+}
+
 func (j *journal) flush() {
 	j.mu.Lock()
 	idle := !j.writing && !j.held && len(j.waiting) > 0
-	j.writing = j.writing || idle
-	j.mu.Unlock()
 	if !idle {
+		j.mu.Unlock()
 		return
 	}
+	j.writing = true
+	ctx, write := context.Background(), j.service.Store.Go
+	if !j.begins() {
+		ctx, write = j.patience, j.service.Store.GoUntil
+	}
+	j.mu.Unlock()
 	var batch []entry
-	j.service.Store.Go(context.Background(), func(tx *gorm.DB) error {
+	write(ctx, func(tx *gorm.DB) error {
 		// The later a batch is closed the more is written at once. This may be called twice with the same batch.
 		j.mu.Lock()
 		batch, j.waiting = append(batch, j.waiting...), nil
@@ -131,9 +162,8 @@ func (j *journal) apply(tx *gorm.DB, batch []entry) error {
 		if err := s.storage.insert(tx, first.begin, s.instance); err != nil {
 			return err
 		}
-	case last.end == nil && s.Store.Shared():
-		// Another process takes over the runs of one that seems dead; should that one wake up, it must not go on writing.
-		if err := own(tx, j.runID, s.instance); err != nil {
+	case last.end == nil:
+		if err := own(tx, j.runID, j.claim); err != nil {
 			return err
 		}
 	}
@@ -146,7 +176,7 @@ func (j *journal) apply(tx *gorm.DB, batch []entry) error {
 		}
 	}
 	if first.begin == nil && last.end != nil {
-		if err := endRun(tx, last.end, s.instance); err != nil {
+		if err := endRun(tx, last.end); err != nil {
 			return err
 		}
 	}

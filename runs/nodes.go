@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"beckon/agents"
+	"beckon/internal/store"
 )
 
 // beginNode writes that a node is RUNNING, also when an earlier attempt at the run got as far as that.
@@ -28,9 +29,13 @@ func endNode(tx *gorm.DB, runID string, n agents.Node) error {
 	if n.Error != nil {
 		code, message = n.Error.Code, n.Error.Message
 	}
-	return tx.Exec("UPDATE nodes SET status = ?, output = ?, error_code = ?, error_message = ?, state = ?, leaves_loop = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, completed_at = ? WHERE run_id = ? AND node_id = ?",
+	count, err := store.ExecCount(tx, "UPDATE nodes SET status = ?, output = ?, error_code = ?, error_message = ?, state = ?, leaves_loop = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, completed_at = ? WHERE run_id = ? AND node_id = ?",
 		string(n.Status), storable(n.Output), code, message, state, n.LeavesLoop, n.Usage.PromptTokens, n.Usage.CompletionTokens, n.Usage.TotalTokens,
-		n.CompletedAt.UnixMilli(), runID, n.ID).Error
+		n.CompletedAt.UnixMilli(), runID, n.ID)
+	if err == nil && count != 1 {
+		return fmt.Errorf("the start of node %q is not on record", n.ID)
+	}
+	return err
 }
 
 // stopNodes ends the nodes that were running when their run ended without them.

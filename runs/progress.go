@@ -48,7 +48,7 @@ func (p *progress) Begin(n agents.Node) {
 }
 
 // End implements agents.Progress.
-func (p *progress) End(_ context.Context, n agents.Node) error {
+func (p *progress) End(ctx context.Context, n agents.Node) error {
 	p.mu.Lock()
 	switch n.Status {
 	case agents.NodeCompleted:
@@ -61,7 +61,12 @@ func (p *progress) End(_ context.Context, n agents.Node) error {
 	outcome := make(chan error, 1)
 	p.journal.add(entry{at: n.CompletedAt, event: func(id string) events.Event { return nodeEvent(id, p.run, n) },
 		write: func(tx *gorm.DB) error { return endNode(tx, p.run.ID, n) }, done: func(err error) { outcome <- err }})
-	return <-outcome
+	select {
+	case err := <-outcome:
+		return err
+	case <-ctx.Done(): // the database was away for longer than the agent's time; what is to be written stays to be written
+		return context.Cause(ctx)
+	}
 }
 
 // write takes a piece of the answer, and has it written together with those that follow soon.

@@ -9,15 +9,18 @@ import (
 
 	"beckon/agents"
 	"beckon/events"
-	"beckon/internal/jobs"
 	"beckon/internal/problem"
+	"beckon/internal/store"
+	"beckon/internal/work"
 )
 
-// JobKind is what the queue calls the jobs whose ids are runs that wait.
-const JobKind = "run"
-
-// unparkMost bounds how many waiting runs are given a job when one ends.
-const unparkMost = 8
+// A process looks for queued runs when it has queued one, when a run of its own has ended, and from time to time: others
+// have queued some too.
+const (
+	lookEvery       = time.Second // on SQLite, where there are no others
+	lookEveryShared = 250 * time.Millisecond
+	claimTogether   = 64 // runs that one transaction claims
+)
 
 // queueFullWait is what callers are told to wait when the queue is full.
 const queueFullWait = 10 * time.Second
@@ -39,7 +42,8 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 	s.waiting.Add(1)
 	queued := []events.Event{runEvent(events.FirstID(run.ID, run.CreatedAt), &run, nodeCount{})}
 	err := s.record(ctx, r.Once, &run, "", queued, func(tx *gorm.DB) error {
-		return s.Queue.Enqueue(tx, jobs.Job{Kind: JobKind, ID: run.ID, Priority: run.Priority})
+		s.Store.AfterCommit(tx, s.bell.Ring)
+		return nil
 	})
 	if err != nil {
 		s.waiting.Add(-1)
@@ -48,29 +52,52 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 	return &run, nil
 }
 
-// Work is the queue's handler: it takes up the runs of those ids in this process, as soon as there are places for them,
-// and returns when they are this process's own. A run that is not waiting any more, or whose client has as many runs as
-// it may, is left alone; a run that ends puts its client's next into the queue.
-func (s *Service) Work(ctx context.Context, ids []string) error {
+// dispatch takes runs out of the queue, as soon as there are places for them, until the service drains.
+func (s *Service) dispatch(ctx context.Context) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.active.Add(1)
+	s.mu.Unlock()
+	defer s.active.Done()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.closing, cancel)()
-	for len(ids) > 0 {
-		places, err := s.places(ctx, len(ids))
-		if err != nil {
-			return err // the queue is stopping
-		}
-		claimed, err := s.claim(context.WithoutCancel(ctx), ids[:places]) // what is claimed has to be taken up, or put back
-		s.release(places - len(claimed))
-		if err != nil {
-			return err
-		}
-		for _, c := range claimed {
-			s.takeUp(c)
-		}
-		ids = ids[places:]
+	every := lookEvery
+	if s.Store.Shared() {
+		every = lookEveryShared
 	}
-	return nil
+	trouble := work.Trouble{Log: s.Log, Name: "take runs out of the queue"}
+	for more := true; more || s.bell.Wait(ctx, every); {
+		var err error
+		if more, err = s.dispatchSome(ctx); ctx.Err() != nil {
+			return
+		}
+		trouble.Note(err)
+	}
+}
+
+// dispatchSome claims some queued runs and begins to work on them; more says that there may be others.
+func (s *Service) dispatchSome(ctx context.Context) (more bool, err error) {
+	if any, err := s.storage.anyQueued(ctx); err != nil || !any {
+		return false, err
+	}
+	places, err := s.places(ctx, claimTogether)
+	if err != nil {
+		return false, err
+	}
+	claimed, holding, err := s.claim(context.WithoutCancel(ctx), places) // what is claimed is worked on, or put back
+	s.leavePlaces(places - len(claimed))
+	if err != nil {
+		return false, err
+	}
+	for _, c := range claimed {
+		s.takeUp(c)
+	}
+	s.held.Drop(holding...)
+	return len(claimed) > 0, nil
 }
 
 // places waits for a place, and takes as many more as are free and wanted.
@@ -91,7 +118,7 @@ func (s *Service) places(ctx context.Context, wanted int) (n int, err error) {
 	return n, nil
 }
 
-func (s *Service) release(n int) {
+func (s *Service) leavePlaces(n int) {
 	s.slots.Release(int64(n))
 	s.fromQueue.Release(int64(n))
 }
@@ -107,7 +134,12 @@ func (s *Service) takeUp(c *claim) {
 	}
 	nodes := c.run.Nodes
 	c.run.Nodes = nil
-	a := s.newActive(*c.run, c.last, func() { leave(); s.release(1) })
+	entry := s.Entry(c.run.WorkflowID)
+	var timeout time.Duration
+	if entry != nil {
+		timeout = entry.Timeout
+	}
+	a := s.newActive(*c.run, c.last, timeout, func() { leave(); s.leavePlaces(1) })
 	close(a.recorded)
 	a.progress.resume(nodes)
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -116,16 +148,17 @@ func (s *Service) takeUp(c *claim) {
 		// The process began to end meanwhile. Nobody has worked on the run, so that it may go on in any case.
 		a.onEnd()
 		if err := s.requeue(a); err != nil {
-			s.Log.Error("a run could not be put back into the queue; it is looked after when this process has ended", "run_id", a.ID, "error", err)
+			s.Log.Error("a run could not be put back into the queue; it is recovered when this process has ended", "run_id", a.ID, "error", err)
 		}
+		a.journal.stop()
 		return
 	}
 	go func() {
-		if entry := s.Entry(a.run.WorkflowID); entry != nil {
-			s.work(ctx, a, entry, true)
+		if entry == nil {
+			s.refuse(a)
 			return
 		}
-		s.refuse(a)
+		s.work(ctx, a, entry, true)
 	}()
 }
 
@@ -164,35 +197,17 @@ func (s *Service) putBack(a *Active) {
 // requeue puts a run of this process back into the queue.
 func (s *Service) requeue(a *Active) error {
 	outcome := make(chan error, 1)
-	a.journal.add(entry{write: func(tx *gorm.DB) error {
-		if err := backToQueue(tx, a.ID, s.instance, 0); err != nil {
-			return err
-		}
-		return s.Queue.Enqueue(tx, jobs.Job{Kind: JobKind, ID: a.ID, Priority: PriorityFirst})
-	}, done: func(err error) { outcome <- err }})
+	a.journal.add(entry{write: func(tx *gorm.DB) error { return backToQueue(tx, a.ID, a.run.Claim, 0) }, done: func(err error) { outcome <- err }})
 	a.journal.release()
 	return <-outcome
 }
 
-// backToQueue lets somebody else take up a run that instance has worked on, until it crashed or was told to end.
-func backToQueue(tx *gorm.DB, id, instance string, crashes int) error {
-	return one(tx.Exec("UPDATE runs SET status = 'QUEUED', instance_id = NULL, started_at = NULL, attempts = attempts + 1, crashes = crashes + ? WHERE id = ? AND status = 'RUNNING' AND instance_id = ?", crashes, id, instance))
-}
-
-// unpark gives the client's next waiting runs a job, when the client may have only so many runs at once: its job may have
-// come to nothing because the client had as many.
-func (s *Service) unpark(clientID string) {
-	most := s.mostOf(clientID)
-	if s.Queue == nil || most == 0 {
-		return
+// backToQueue lets a run be claimed again that was claimed under that number, ahead of others.
+func backToQueue(tx *gorm.DB, id string, claim int64, crashes int) error {
+	n, err := store.ExecCount(tx, "UPDATE runs SET status = 'QUEUED', priority = ?, instance_id = NULL, started_at = NULL, attempts = attempts + 1, crashes = crashes + ? WHERE id = ? AND status = 'RUNNING' AND claim = ?",
+		PriorityFirst, crashes, id, claim)
+	if err == nil && n != 1 {
+		return errEnded
 	}
-	ctx := context.Background()
-	// Several runs may end at the same time and find the same runs waiting: a job for one of them only would leave places free.
-	waiting, err := s.storage.nextQueued(ctx, clientID, min(most, unparkMost))
-	if err == nil && len(waiting) > 0 {
-		err = s.Store.Write(ctx, func(tx *gorm.DB) error { return s.Queue.Enqueue(tx, waiting...) })
-	}
-	if err != nil {
-		s.Log.Error("the next run of a client could not be started; it is tried again soon", "client", clientID, "error", err)
-	}
+	return err
 }

@@ -4,106 +4,141 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"gorm.io/gorm"
 
 	"beckon/events"
-	"beckon/internal/jobs"
 )
 
 const (
-	recoverBatch = 100 // runs that are looked after in one transaction
+	recoverBatch = 100 // runs that are recovered in one transaction
 	maxCrashes   = 3   // a run that brings down its process each time is not tried forever
-	overdue      = 15 * time.Second
 )
 
-// recover looks after the runs of instances that have died: those that may be retried wait again, the others end.
-// Several processes may do so at the same time; each run is looked after once.
-func (s *Service) recover(ctx context.Context) error {
-	alive, dead, err := s.storage.alive(ctx, s.instance)
+// Owners implements work.Claimant.
+func (s *Service) Owners(ctx context.Context) (ids []string, err error) {
+	err = s.Store.Read(ctx).Raw("SELECT DISTINCT instance_id FROM runs WHERE status = 'RUNNING'").Scan(&ids).Error
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("look for the owners of runs: %w", err)
 	}
-	for _, instance := range dead {
-		n, err := s.recoverFrom(ctx, instance)
-		if err != nil {
-			return err
-		}
-		if err := s.enqueueLost(ctx, alive); err != nil {
-			return err
-		}
-		if err := s.Store.Write(ctx, func(tx *gorm.DB) error { return forget(tx, instance) }); err != nil {
-			return fmt.Errorf("forget instance %s: %w", instance, err)
-		}
-		s.Log.Info("looked after what a dead process has left", "instance", instance, "runs", n)
-	}
-	if s.Inherit != nil {
-		if err := s.Inherit(ctx, alive); err != nil {
-			return err
-		}
-	}
-	return s.nudge(ctx)
+	return ids, nil
 }
 
-func (s *Service) recoverFrom(ctx context.Context, instance string) (n int, err error) {
+// RecoverFrom implements work.Claimant: the runs of a dead instance that may be retried wait again, the others end.
+func (s *Service) RecoverFrom(ctx context.Context, instance string, confirm func(tx *gorm.DB) error) error {
 	for {
 		var rows []row
 		err := s.Store.Read(ctx).Raw("SELECT * FROM runs WHERE instance_id = ? AND status = 'RUNNING' ORDER BY id LIMIT ?", instance, recoverBatch).Scan(&rows).Error
 		if err != nil {
-			return n, fmt.Errorf("list the runs of instance %s: %w", instance, err)
+			return fmt.Errorf("list the runs of instance %s: %w", instance, err)
 		}
 		if len(rows) == 0 {
-			return n, nil
-		}
-		var ended []*recovered
-		err = s.Store.Write(ctx, func(tx *gorm.DB) error {
-			ended = nil // it may be called twice
-			for i := range rows {
-				r, err := s.recoverRun(tx, &rows[i], instance)
-				if err != nil {
-					return fmt.Errorf("recover run %s: %w", rows[i].ID, err)
-				}
-				ended = append(ended, r)
-			}
 			return nil
-		})
-		if err != nil {
-			return n, err
 		}
-		for _, r := range ended {
-			if len(r.events) > 0 {
-				s.Events.Publish(r.events)
-				s.tellEnd(r.run)
-			}
+		if err := s.releaseRows(ctx, rows, confirm); err != nil {
+			return err
 		}
-		n += len(rows)
 	}
 }
 
-// recovered is a run of a dead instance, with the events of its end if it has come to that.
-type recovered struct {
+// Reconcile implements work.Claimant. It releases the runs that this process has claimed and does not hold: the commit
+// of their claim was in doubt, or their end could never be written. It stops those that other processes have taken.
+func (s *Service) Reconcile(ctx context.Context) error {
+	held := s.recorded() // before the rows are read: what is claimed meanwhile is not among them
+	var rows []struct {
+		ID    string
+		Claim int64
+	}
+	err := s.Store.Read(ctx).Raw("SELECT id, claim FROM runs WHERE instance_id = ? AND status = 'RUNNING'", s.instance).Scan(&rows).Error
+	if err != nil {
+		return fmt.Errorf("list the runs of this instance: %w", err)
+	}
+	var orphans []string
+	for _, w := range rows {
+		if !s.held.Has(w.ID) {
+			orphans = append(orphans, w.ID)
+		}
+		if a := held[w.ID]; a != nil && a.run.Claim == w.Claim {
+			delete(held, w.ID)
+		}
+	}
+	for _, a := range held {
+		a.cancel(errEnded) // which does nothing to one that has just ended
+	}
+	return s.releaseOrphans(ctx, orphans)
+}
+
+// releaseOrphans releases runs that this process has claimed and does not hold.
+func (s *Service) releaseOrphans(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var rows []row
+	err := s.Store.Read(ctx).Raw("SELECT * FROM runs WHERE id IN (?) AND instance_id = ? AND status = 'RUNNING'", ids, s.instance).Scan(&rows).Error
+	if err != nil {
+		return fmt.Errorf("read the runs that this instance does not hold: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	err = s.releaseRows(ctx, rows, func(*gorm.DB) error { return nil })
+	if err == nil {
+		s.doubted.Drop(ids...)
+	}
+	return err
+}
+
+// releaseRows lets runs be claimed again whose owner does not work on them any more, or ends them.
+func (s *Service) releaseRows(ctx context.Context, rows []row, confirm func(tx *gorm.DB) error) error {
+	var released []released
+	err := s.Store.Write(ctx, func(tx *gorm.DB) error {
+		released = released[:0] // it may be called twice
+		if err := confirm(tx); err != nil {
+			return err
+		}
+		for i := range rows {
+			r, err := s.release(tx, &rows[i])
+			if err != nil && !errors.Is(err, errEnded) {
+				return fmt.Errorf("release run %s: %w", rows[i].ID, err)
+			}
+			released = append(released, r)
+		}
+		s.Store.AfterCommit(tx, s.bell.Ring)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range released {
+		if len(r.events) > 0 {
+			s.Events.Publish(r.events)
+			s.tellEnd(r.run)
+		}
+	}
+	return nil
+}
+
+// released is a run that was released, with the events of its end if it has ended.
+type released struct {
 	run    *Run
 	events []events.Event
 }
 
-// recoverRun lets one run of a dead instance go on, or ends it.
-func (s *Service) recoverRun(tx *gorm.DB, w *row, instance string) (_ *recovered, err error) {
+// release lets one run be claimed again, or ends it.
+func (s *Service) release(tx *gorm.DB, w *row) (r released, err error) {
 	run := w.run()
-	if w.CancelRequestedAt == nil && run.RetryOnCrash && run.Crashes+1 < maxCrashes && s.Queue != nil {
-		err := backToQueue(tx, run.ID, instance, 1)
-		if errors.Is(err, errEnded) {
-			return &recovered{}, nil
+	crashes := 1
+	if s.doubted.Has(run.ID) { // nobody has worked on it under this claim
+		crashes = 0
+	}
+	retried := crashes == 0 || run.RetryOnCrash && run.Crashes+1 < maxCrashes
+	if w.CancelRequestedAt == nil && retried && s.Work != nil {
+		if err := backToQueue(tx, run.ID, run.Claim, crashes); err != nil {
+			return r, err
 		}
-		if err != nil {
-			return nil, err
-		}
-		// What the dead process had streamed of an answer is written anew.
-		if err := events.Trim(tx, run.ID); err != nil {
-			return nil, err
-		}
-		return &recovered{}, s.Queue.Enqueue(tx, jobs.Job{Kind: JobKind, ID: run.ID, Priority: PriorityFirst})
+		// The next attempt writes the answer from its beginning.
+		return r, events.Trim(tx, run.ID)
 	}
 	run.CompletedAt = time.Now().UTC()
 	if w.CancelRequestedAt != nil {
@@ -111,44 +146,22 @@ func (s *Service) recoverRun(tx *gorm.DB, w *row, instance string) (_ *recovered
 	} else {
 		run.fail(interrupted)
 	}
-	r := &recovered{run: run}
-	r.events, err = s.endUnworked(tx, run, Running, instance)
+	r.run = run
+	r.events, err = s.endUnworked(tx, run, Running)
 	return r, err
 }
 
-// enqueueLost gives new jobs to the waiting runs whose jobs a dead process had fetched and not finished.
-func (s *Service) enqueueLost(ctx context.Context, alive []string) error {
-	if s.Queue == nil {
-		return nil
-	}
-	ids, err := s.Queue.Lost(ctx, JobKind, alive)
-	if err != nil || len(ids) == 0 {
-		return err
-	}
-	return s.Store.Write(ctx, func(tx *gorm.DB) error {
-		for part := range slices.Chunk(ids, recoverBatch) {
-			var queued []string
-			if err := tx.Raw("SELECT id FROM runs WHERE id IN (?) AND status = 'QUEUED'", part).Scan(&queued).Error; err != nil {
-				return fmt.Errorf("look for runs without a job: %w", err)
-			}
-			if err := s.Queue.Enqueue(tx, jobsOf(queued, jobs.First)...); err != nil {
-				return err
-			}
+// recorded returns the runs of this process whose start is on record.
+func (s *Service) recorded() map[string]*Active {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make(map[string]*Active, len(s.byID))
+	for id, a := range s.byID {
+		select {
+		case <-a.recorded:
+			list[id] = a
+		default:
 		}
-		return nil
-	})
-}
-
-// nudge gives a new job to the oldest run of each client that has waited for long: its own may have come to nothing
-// because the client had as many runs as it may. A job too many does no harm.
-func (s *Service) nudge(ctx context.Context) error {
-	if s.Queue == nil {
-		return nil
 	}
-	var ids []string
-	err := s.Store.Read(ctx).Raw("SELECT MIN(id) FROM runs WHERE status = 'QUEUED' AND created_at < ? GROUP BY client_id", time.Now().Add(-overdue).UnixMilli()).Scan(&ids).Error
-	if err != nil || len(ids) == 0 {
-		return err
-	}
-	return s.Store.Write(ctx, func(tx *gorm.DB) error { return s.Queue.Enqueue(tx, jobsOf(ids, jobs.Default)...) })
+	return list
 }

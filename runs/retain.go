@@ -19,8 +19,8 @@ const (
 )
 
 // trim removes the pieces of text of runs that have ended.
-func (s *Service) trim(ctx context.Context) {
-	for ctx.Err() == nil {
+func (s *Service) trim(ctx context.Context) error {
+	for {
 		var removed int64
 		err := s.Store.Write(ctx, func(tx *gorm.DB) error {
 			done := tx.Exec("DELETE FROM events WHERE type = 'message.delta' AND run_id IN (SELECT e.run_id FROM events e LEFT JOIN runs r ON r.id = e.run_id WHERE e.type = 'message.delta' AND (r.id IS NULL OR r.completed_at < ?) GROUP BY e.run_id LIMIT ?)",
@@ -28,21 +28,17 @@ func (s *Service) trim(ctx context.Context) {
 			removed = done.RowsAffected
 			return done.Error
 		})
-		if err != nil {
-			s.complain(ctx, "the streamed text of ended runs could not be removed", err)
-		}
 		if err != nil || removed == 0 {
-			return
+			return err
 		}
 	}
 }
 
 // retain deletes the runs that were begun before a time and have ended, with all that belongs to them, and the
 // idempotency keys that are over. A run of whose events somebody is still to be told is kept until then.
-func (s *Service) retain(ctx context.Context, before time.Time) {
+func (s *Service) retain(ctx context.Context, before time.Time) error {
 	limit := "run_" + oldest(before)
-	for after, last := "", ""; ctx.Err() == nil; after = last {
-		n := 0
+	for after, last, n := "", "", retainBatch; n == retainBatch; after = last {
 		err := s.Store.Write(ctx, func(tx *gorm.DB) error {
 			var ids []string
 			if err := tx.Raw("SELECT id FROM runs WHERE id > ? AND id < ? AND status IN ('COMPLETED', 'FAILED', 'CANCELED') ORDER BY id LIMIT ?", after, limit, retainBatch).Scan(&ids).Error; err != nil {
@@ -68,24 +64,12 @@ func (s *Service) retain(ctx context.Context, before time.Time) {
 			return nil
 		})
 		if err != nil {
-			s.complain(ctx, "old runs could not be deleted", err)
-		}
-		if err != nil || n < retainBatch {
-			break
+			return err
 		}
 	}
-	err := s.Store.Write(ctx, func(tx *gorm.DB) error {
+	return s.Store.Write(ctx, func(tx *gorm.DB) error {
 		return tx.Exec("DELETE FROM idempotency_keys WHERE expires_at < ?", time.Now().UnixMilli()).Error
 	})
-	if err != nil {
-		s.complain(ctx, "idempotency keys could not be deleted", err)
-	}
-}
-
-func (s *Service) complain(ctx context.Context, what string, err error) {
-	if ctx.Err() == nil {
-		s.Log.Error(what+"; it is tried again", "error", err)
-	}
 }
 
 // oldest is the smallest ULID of a moment.

@@ -58,9 +58,10 @@ type Run struct {
 	Callback     json.RawMessage   // whom its caller wants to be told of it, as events.Subject has it; nil is nobody
 	EventNames   map[string]string // what its events are called outside, by type; not kept on record
 	Priority     int
-	Attempts     int  // how often it was begun
-	Crashes      int  // how often the process that worked on it died
-	RetryOnCrash bool // a crash puts it into the queue again
+	Claim        int64 // the number of the claim of the process that works on it, or did last; 0 before the first
+	Attempts     int   // how often it was begun
+	Crashes      int   // how often the process that worked on it died
+	RetryOnCrash bool  // a crash puts it into the queue again
 	ReceivedAt   time.Time
 	CreatedAt    time.Time
 	StartedAt    time.Time // zero while it is queued

@@ -8,15 +8,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/semaphore"
-	"gorm.io/gorm"
 
 	"beckon/agents"
 	"beckon/events"
-	"beckon/internal/jobs"
 	"beckon/internal/problem"
 	"beckon/internal/store"
 	"beckon/internal/telemetry"
+	"beckon/internal/work"
 )
 
 // The limits of a service, where Config says nothing else.
@@ -30,9 +30,11 @@ const (
 
 // Config is what a Service is made of.
 type Config struct {
-	Store   *store.Store
-	Events  *events.Log
-	Queue   Queue // nil for a service that only runs what is waited for
+	Store  *store.Store
+	Events *events.Log
+	// Work is this process among all that work on the store. nil is for a service that only runs what is waited for:
+	// nothing takes its runs out of the queue, and nothing recovers them.
+	Work    *work.Instance
 	Log     *slog.Logger
 	Metrics *telemetry.Metrics
 	// Entry finds the agent or flow of a run that comes out of the queue; nil when it is gone.
@@ -41,19 +43,11 @@ type Config struct {
 	// function that it returns counts it off. nil limits nobody.
 	Limit func(clientID string) (most int, enter func() (leave func()))
 
-	// Inherit looks after what else dead processes have left: alive are those that are not. It is called when the runs
-	// of the dead have been looked after, every few seconds; nil has nothing else.
-	Inherit func(ctx context.Context, alive []string) error
+	// Retention is how long runs that have ended are kept; nil is for ever.
+	Retention func() time.Duration
 
 	MaxConcurrent int64 // runs at the same time in this process; 1024
 	MaxQueued     int64 // runs that wait in the queue; 10,000
-}
-
-// Queue is where runs wait for somebody to work on them.
-type Queue interface {
-	Enqueue(tx *gorm.DB, list ...jobs.Job) error
-	Lost(ctx context.Context, kind string, alive []string) ([]string, error)
-	Stop(ctx context.Context) error
 }
 
 // Service works on runs in this process and keeps them on record.
@@ -61,11 +55,15 @@ type Service struct {
 	Config
 	Statistics *Statistics // of all runs in the store
 	storage    storage
-	instance   string // the id of this process; see instance.go
+	instance   string // the id of this process
 	slots      *semaphore.Weighted
 	entrance   *semaphore.Weighted // for calls that are being put into the queue
 	fromQueue  *semaphore.Weighted // those of slots that runs out of the queue may have
 	waiting    gauge               // runs in the queue
+	bell       work.Bell           // wakes dispatch
+
+	held    work.Held // the runs of byID, and those that are being claimed
+	doubted work.Held // runs that a claim may have claimed, whose commit was never confirmed
 
 	closing context.Context // ends when no run is started any more
 	close   context.CancelFunc
@@ -73,34 +71,44 @@ type Service struct {
 	mu      sync.Mutex
 	closed  bool // as closing
 	byID    map[string]*Active
-	active  sync.WaitGroup // one for each run that is not on record yet
+	active  sync.WaitGroup // one for each run that is not on record yet, and one for dispatch
 	working context.Context
 	abandon context.CancelCauseFunc // ends the runs that are still going
 
-	keepers  sync.WaitGroup // of the goroutines of Start
-	stopKeep context.CancelFunc
+	writing     context.Context // of writes that are tried again until they succeed
+	stopWriting context.CancelFunc
 }
 
 // errInterrupted ends the runs that are still going when the process must end.
 var errInterrupted = errors.New("the gateway was shut down")
 
-// New returns a service that works until Drain. What outlives a process needs Keep besides.
+// New returns a service that works until Drain. It takes runs out of the queue from the start of its Work on.
 func New(c Config) *Service {
 	c.MaxConcurrent, c.MaxQueued = cmp.Or(c.MaxConcurrent, defaultMaxConcurrent), cmp.Or(c.MaxQueued, defaultMaxQueued)
 	if c.Events == nil {
 		c.Events = events.NewLog(c.Store)
 	}
-	working, abandon := context.WithCancelCause(context.Background())
-	closing, closeIt := context.WithCancel(context.Background())
-	s := &Service{Config: c, Statistics: NewStatistics(c.Store, nil), storage: storage{c.Store}, instance: newInstanceID(), slots: semaphore.NewWeighted(c.MaxConcurrent), entrance: semaphore.NewWeighted(c.MaxConcurrent),
-		fromQueue: semaphore.NewWeighted(max(c.MaxConcurrent*shareOfQueue/4, 1)),
-		byID:      map[string]*Active{}, closing: closing, close: closeIt, working: working, abandon: abandon}
+	s := &Service{
+		Config:     c,
+		Statistics: NewStatistics(c.Store, nil),
+		storage:    storage{c.Store},
+		instance:   "ins_" + ulid.Make().String(),
+		slots:      semaphore.NewWeighted(c.MaxConcurrent),
+		entrance:   semaphore.NewWeighted(c.MaxConcurrent),
+		fromQueue:  semaphore.NewWeighted(max(c.MaxConcurrent*shareOfQueue/4, 1)),
+		bell:       work.NewBell(),
+		byID:       map[string]*Active{},
+	}
+	s.closing, s.close = context.WithCancel(context.Background())
+	s.working, s.abandon = context.WithCancelCause(context.Background())
+	s.writing, s.stopWriting = context.WithCancel(context.Background())
 	s.Events.Computed = s.computed
+	if c.Work != nil {
+		s.instance = c.Work.ID()
+		s.register(c.Work)
+	}
 	return s
 }
-
-// Instance is the id of this process among all that work on the same database.
-func (s *Service) Instance() string { return s.instance }
 
 // Get returns a run with its nodes. A NotFound says that there is none of that id.
 func (s *Service) Get(ctx context.Context, id string) (*Run, error) { return s.storage.get(ctx, id) }
@@ -129,11 +137,6 @@ func (s *Service) Drain(ctx context.Context) {
 	s.closed = true
 	s.mu.Unlock()
 	s.close()
-	if s.Queue != nil {
-		if err := s.Queue.Stop(ctx); err != nil {
-			s.Log.Error("the queue did not stop", "error", err)
-		}
-	}
 	ended := make(chan struct{})
 	go func() {
 		s.active.Wait()
@@ -143,9 +146,13 @@ func (s *Service) Drain(ctx context.Context) {
 	case <-ended:
 	case <-ctx.Done():
 		s.abandon(errInterrupted)
+		defer time.AfterFunc(lastWrites, s.stopWriting).Stop()
 		<-ended
 	}
 }
+
+// lastWrites is how long a process that ends goes on writing the ends of its runs to a database that does not take them.
+const lastWrites = 5 * time.Second
 
 var errDraining = problem.New(problem.Unavailable, "shutting_down", "Beckon is shutting down. Try again in a moment.").After(5 * time.Second)
 
@@ -164,14 +171,19 @@ func (s *Service) enter(a *Active) error {
 	}
 	s.active.Add(1)
 	s.byID[a.ID] = a
+	s.held.Hold(a.ID)
 	return nil
 }
 
 // leave counts it off.
 func (s *Service) leave(a *Active) {
 	s.mu.Lock()
-	delete(s.byID, a.ID)
+	if s.byID[a.ID] == a { // not one that has claimed the same run since
+		delete(s.byID, a.ID)
+	}
 	s.mu.Unlock()
+	s.held.Drop(a.ID)
+	a.journal.stop()
 	s.active.Done()
 }
 

@@ -32,6 +32,7 @@ type Active struct {
 	ID       string
 	done     chan struct{}
 	recorded chan struct{} // closed when the start is on record, or cannot be
+	written  chan error    // gets the outcome of writing the end
 	lost     error         // why it cannot be; read it after recorded
 	cancel   context.CancelCauseFunc
 	onEnd    func()
@@ -51,8 +52,8 @@ const startGrace = 5 * time.Millisecond
 func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 	now := time.Now().UTC()
 	run := newRun(r, now)
-	run.Status, run.StartedAt = Running, now
-	a := s.newActive(run, "", r.OnEnd)
+	run.Status, run.StartedAt, run.Claim = Running, now, 1
+	a := s.newActive(run, "", r.Entry.Timeout, r.OnEnd)
 	a.progress.read = r.Stream
 	ctx, a.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := s.enter(a); err != nil {
@@ -84,10 +85,11 @@ func newRun(r Request, now time.Time) Run {
 		ReceivedAt: r.ReceivedAt, CreatedAt: now}
 }
 
-// newActive prepares the work on a run whose last event so far is known.
-func (s *Service) newActive(run Run, lastEvent string, onEnd func()) *Active {
-	a := &Active{ID: run.ID, done: make(chan struct{}), recorded: make(chan struct{}), onEnd: onEnd, run: run,
-		journal: &journal{service: s, runID: run.ID, about: run.subject(), ids: events.NewSequence(run.ID, lastEvent)}}
+// newActive prepares the work on a run whose last event so far is known, and which may take as long as timeout.
+func (s *Service) newActive(run Run, lastEvent string, timeout time.Duration, onEnd func()) *Active {
+	a := &Active{ID: run.ID, done: make(chan struct{}), recorded: make(chan struct{}), written: make(chan error, 1), onEnd: onEnd, run: run,
+		journal: &journal{service: s, runID: run.ID, about: run.subject(), ids: events.NewSequence(run.ID, lastEvent),
+			claim: run.Claim, until: time.Now().Add(timeout + writePatience)}}
 	fixed := run
 	a.progress = &progress{run: &fixed, journal: a.journal}
 	return a

@@ -16,29 +16,26 @@ import (
 // storage keeps runs. Its writes are plain statements: they are on the way of every call.
 type storage struct{ store *store.Store }
 
-// endRun writes what became of a run that the instance works on; whoever comes second gets errEnded.
-func endRun(tx *gorm.DB, r *Run, instance string) error {
+// endRun writes how a run ended, and returns errEnded when it is not claimed under r.Claim any more.
+func endRun(tx *gorm.DB, r *Run) error {
 	code, message, kind := failureColumns(r)
-	n, err := store.ExecCount(tx, "UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, error_kind = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, completed_at = ? WHERE id = ? AND status = 'RUNNING' AND instance_id = ?",
+	n, err := store.ExecCount(tx, "UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, error_kind = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, completed_at = ? WHERE id = ? AND status = 'RUNNING' AND claim = ?",
 		string(r.Status), storable(r.Output), code, message, kind, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
-		r.CompletedAt.UnixMilli(), r.ID, instance)
+		r.CompletedAt.UnixMilli(), r.ID, r.Claim)
 	if err == nil && n != 1 {
 		return errEnded
 	}
 	return err
 }
 
-// own makes sure that the instance still works on the run, and keeps others from taking it over before the commit.
-func own(tx *gorm.DB, id, instance string) error {
-	return one(tx.Exec("UPDATE runs SET attempts = attempts WHERE id = ? AND status = 'RUNNING' AND instance_id = ?", id, instance))
-}
-
-// one turns the outcome of an UPDATE that should have found its row into errEnded when it did not.
-func one(done *gorm.DB) error {
-	if done.Error == nil && done.RowsAffected != 1 {
+// own returns errEnded when the run is not claimed under that number any more, and keeps others from claiming it before
+// the commit.
+func own(tx *gorm.DB, id string, claim int64) error {
+	n, err := store.ExecCount(tx, "UPDATE runs SET attempts = attempts WHERE id = ? AND status = 'RUNNING' AND claim = ?", id, claim)
+	if err == nil && n != 1 {
 		return errEnded
 	}
-	return done.Error
+	return err
 }
 
 func failureColumns(r *Run) (code, message, kind any) {
@@ -68,6 +65,7 @@ type row struct {
 	PromptTokens, CompletionTokens, TotalTokens                     int
 	Priority, Attempts, Crashes                                     int
 	RetryOnCrash                                                    bool
+	Claim                                                           int64
 	InstanceID                                                      *string
 	CreatedAt                                                       int64
 	ReceivedAt, StartedAt, CompletedAt, CancelRequestedAt, ViewedAt *int64
@@ -97,8 +95,8 @@ func errNoRun() error {
 func (w *row) run() *Run {
 	r := &Run{ID: w.ID, Status: Status(w.Status), ClientID: w.ClientID, WorkflowID: w.WorkflowID, IsFlow: w.Kind == kindFlow, Source: w.Source,
 		SessionID: deref(w.SessionID), Input: w.Input, Output: deref(w.Output),
-		Usage:    agents.Usage{PromptTokens: w.PromptTokens, CompletionTokens: w.CompletionTokens, TotalTokens: w.TotalTokens},
-		Priority: w.Priority, Attempts: w.Attempts, Crashes: w.Crashes, RetryOnCrash: w.RetryOnCrash,
+		Usage: agents.Usage{PromptTokens: w.PromptTokens, CompletionTokens: w.CompletionTokens, TotalTokens: w.TotalTokens},
+		Claim: w.Claim, Priority: w.Priority, Attempts: w.Attempts, Crashes: w.Crashes, RetryOnCrash: w.RetryOnCrash,
 		ReceivedAt: timeOf(w.ReceivedAt), CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), StartedAt: timeOf(w.StartedAt), CompletedAt: timeOf(w.CompletedAt), viewed: w.ViewedAt != nil}
 	if w.Metadata != nil {
 		r.Metadata = []byte(*w.Metadata)

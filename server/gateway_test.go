@@ -25,12 +25,12 @@ import (
 	"beckon/deliveries"
 	"beckon/events"
 	"beckon/internal/egress"
-	"beckon/internal/jobs"
 	"beckon/internal/secret"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 	"beckon/internal/telemetry"
 	"beckon/internal/units"
+	"beckon/internal/work"
 	"beckon/runs"
 	"beckon/server"
 )
@@ -96,25 +96,20 @@ func newGateway(t testing.TB, s setting) *gateway {
 		return m.MaxConcurrent, func() func() { m.Enter(); return m.Leave }
 	}
 	events := events.NewLog(g.store)
-	ofRuns := runs.Config{Store: g.store, Events: events, Log: log, Metrics: metrics, Entry: agentSet.Get, Limit: members}
+	instance := work.New(g.store, log)
+	ofRuns := runs.Config{Store: g.store, Events: events, Work: instance, Log: log, Metrics: metrics, Entry: agentSet.Get, Limit: members}
 	if s.runs != nil {
 		s.runs(&ofRuns)
 	}
 	g.runs = runs.New(ofRuns)
 	guard := egress.NewGuard(func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")} })
-	g.out = deliveries.New(deliveries.Config{Store: g.store, Events: events, Instance: g.runs.Instance(), Log: log, Metrics: metrics, Out: egress.NewWebhooks(guard),
+	g.out = deliveries.New(deliveries.Config{Store: g.store, Events: events, Work: instance, Log: log, Metrics: metrics, Out: egress.NewWebhooks(guard),
 		Sealer: secret.NewSealer(func() (secret.String, error) { return "key", nil }), CheckURL: guard.CheckURL, EventNames: agentSet.EventNames, Version: "test",
 		Secrets: func(id string) []secret.String { return clientSet.Get(id).CallbackSecrets() }, Source: "https://beckon.example.com"})
-	queue, err := jobs.New(context.Background(), jobs.Config{Store: g.store, Instance: g.runs.Instance(), Log: log,
-		Kinds: map[string]jobs.Kind{runs.JobKind: {Handle: g.runs.Work, Workers: 8}, deliveries.JobKind: {Handle: g.out.Work, Workers: 8}}})
-	require.NoError(t, err)
-	g.runs.Queue, g.out.Queue, events.Outlet = queue, queue, g.out
+	events.Outlet = g.out
 	require.NoError(t, g.out.Use(context.Background(), s.endpoints))
-	require.NoError(t, g.runs.Keep(context.Background(), func() time.Duration { return time.Hour }))
-	require.NoError(t, queue.Start(context.Background()))
-	t.Cleanup(g.runs.Rest)
-	g.out.Keep(context.Background(), func() time.Duration { return time.Hour })
-	t.Cleanup(g.out.Rest)
+	require.NoError(t, instance.Start(context.Background()))
+	t.Cleanup(instance.Stop)
 	catalog := server.Catalog{Clients: clientSet, Commands: commands.NewSet(s.commands), Agents: agentSet}
 	config := server.Config{Catalog: func() server.Catalog { return catalog }, Runs: g.runs, Deliveries: g.out, Database: g.store, Metrics: metrics, Log: log,
 		MaxBodyBytes: 1 << 20}

@@ -27,12 +27,12 @@ import (
 	"beckon/events"
 	"beckon/internal/config"
 	"beckon/internal/egress"
-	"beckon/internal/jobs"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 	"beckon/internal/telemetry"
+	"beckon/internal/work"
 	"beckon/runs"
 	"beckon/web"
 )
@@ -99,21 +99,18 @@ func newTraffic(t *testing.T) *traffic {
 
 func (r *traffic) startDeliveries(t *testing.T, s *store.Store, sealer *secret.Sealer, guard *egress.Guard) {
 	silent, out := slog.New(slog.DiscardHandler), egress.NewWebhooks(guard)
-	r.deliveries = deliveries.New(deliveries.Config{Store: s, Events: r.events, Instance: "here", Log: silent, Metrics: telemetry.NewMetrics("test"), Out: out, Sealer: sealer,
+	instance := work.New(s, silent)
+	r.deliveries = deliveries.New(deliveries.Config{Store: s, Events: r.events, Work: instance, Log: silent, Metrics: telemetry.NewMetrics("test"), Out: out, Sealer: sealer,
 		Version: "test", Source: "https://beckon.example", CheckURL: guard.CheckURL, EventNames: func() []string { return nil },
 		Secrets: func(string) []secret.String { return []secret.String{aSecret} }, Now: time.Now})
-	queue, err := jobs.New(t.Context(), jobs.Config{Store: s, Instance: "here", Log: silent, Kinds: map[string]jobs.Kind{deliveries.JobKind: {Handle: r.deliveries.Work, Workers: 2}}})
-	require.NoError(t, err)
-	r.deliveries.Queue, r.events.Outlet = queue, r.deliveries
+	r.events.Outlet = r.deliveries
 	require.NoError(t, r.deliveries.Use(t.Context(), nil))
-	r.deliveries.Keep(t.Context(), func() time.Duration { return 1 << 62 })
-	require.NoError(t, queue.Start(t.Context()))
+	require.NoError(t, instance.Start(t.Context()))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		require.NoError(t, queue.Stop(ctx))
 		r.deliveries.Drain(ctx)
-		r.deliveries.Rest()
+		instance.Stop()
 		out.Close()
 	})
 }

@@ -59,14 +59,11 @@ func (s serveCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	working, queue, err := newServices(ctx, db, l, c)
-	if err != nil {
-		return err
-	}
+	working := newServices(db, l, c)
 	if err := l.load(ctx, c); err != nil {
 		return err
 	}
-	if err := working.start(ctx, l, queue); err != nil {
+	if err := working.instance.Start(ctx); err != nil {
 		return err
 	}
 	defer working.rest()

@@ -11,53 +11,32 @@ import (
 	"beckon/events"
 	"beckon/internal/config"
 	"beckon/internal/egress"
-	"beckon/internal/jobs"
 	"beckon/internal/secret"
+	"beckon/internal/work"
 	"beckon/runs"
 )
 
-// claimers is how many jobs of the queue are taken up at the same time. Each is there for up to 64 runs, or
-// deliveries, and over as soon as they have begun.
-const claimers = 16
-
 // services are what works on after a call has been answered.
 type services struct {
+	instance   *work.Instance
 	runs       *runs.Service
 	deliveries *deliveries.Service
 	out        *egress.Webhooks
 }
 
-// newServices wires runs, deliveries and their queue together. Nothing is worked on before start.
-func newServices(ctx context.Context, db *database, l *live, c *config.Config) (*services, *jobs.Queue, error) {
+// newServices wires runs and deliveries together. Nothing is worked on before start.
+func newServices(db *database, l *live, c *config.Config) *services {
 	log := events.NewLog(db.store)
-	s := &services{}
-	s.runs = runs.New(runs.Config{Store: db.store, Events: log, Log: l.log, Metrics: l.metrics, Entry: l.entry, Limit: l.limit,
-		Inherit:       func(ctx context.Context, alive []string) error { return s.deliveries.Inherit(ctx, alive) },
-		MaxConcurrent: int64(c.Server.MaxConcurrent), MaxQueued: int64(c.Server.MaxQueued)})
+	s := &services{instance: work.New(db.store, l.log)}
+	s.runs = runs.New(runs.Config{Store: db.store, Events: log, Work: s.instance, Log: l.log, Metrics: l.metrics, Entry: l.entry, Limit: l.limit,
+		Retention: retention(&l.keepRuns), MaxConcurrent: int64(c.Server.MaxConcurrent), MaxQueued: int64(c.Server.MaxQueued)})
 	guard := egress.NewGuard(l.networks)
 	s.out = egress.NewWebhooks(guard)
-	s.deliveries = deliveries.New(deliveries.Config{Store: db.store, Events: log, Instance: s.runs.Instance(), Log: l.log, Metrics: l.metrics, Out: s.out,
+	s.deliveries = deliveries.New(deliveries.Config{Store: db.store, Events: log, Work: s.instance, Retention: retention(&l.keepDeliveries), Log: l.log, Metrics: l.metrics, Out: s.out,
 		Sealer: db.sealer, Version: version, Source: c.Server.PublicURL, Secrets: l.callbackSecrets, CheckURL: guard.CheckURL, EventNames: l.eventNames})
-	queue, err := jobs.New(ctx, jobs.Config{Store: db.store, Instance: s.runs.Instance(), Log: l.log, Kinds: map[string]jobs.Kind{
-		runs.JobKind:       {Handle: s.runs.Work, Workers: claimers},
-		deliveries.JobKind: {Handle: s.deliveries.Work, Workers: claimers},
-	}})
-	if err != nil {
-		return nil, nil, err
-	}
-	s.runs.Queue, s.deliveries.Queue = queue, queue
 	log.Outlet = s.deliveries
 	l.use = s.deliveries.Use
-	return s, queue, nil
-}
-
-// start looks after what the last process has left, and begins to work on what waits.
-func (s *services) start(ctx context.Context, l *live, queue *jobs.Queue) error {
-	if err := s.runs.Keep(ctx, retention(&l.keepRuns)); err != nil {
-		return err
-	}
-	s.deliveries.Keep(ctx, retention(&l.keepDeliveries))
-	return queue.Start(ctx)
+	return s
 }
 
 // drainTime is what attempts under way get to end. Those at receivers who take longer are made again after the next start:
@@ -71,10 +50,9 @@ func (s *services) drain() {
 	s.deliveries.Drain(ctx)
 }
 
-// rest ends what start has begun. It comes last: until then this process must be seen to live.
+// rest ends what the start of the instance has begun. It comes last: until then this process must be seen to live.
 func (s *services) rest() {
-	s.deliveries.Rest()
-	s.runs.Rest()
+	s.instance.Stop()
 	s.out.Close()
 }
 

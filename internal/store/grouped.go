@@ -20,23 +20,22 @@ const (
 // go into the next transaction together: the cost of a sync is shared by all who wait for it.
 type groupedWriter struct {
 	conn  *sql.Conn
-	raw   rawConn // conn's own, for borrowers
 	tx    *gorm.DB
 	queue chan *pendingWrite
 	ended chan struct{}
 	later []leftOver // of the transaction under way
+	after []func()   // what follows its commit
 
 	mu     sync.RWMutex // held for reading while something is put into the queue
 	closed bool
 }
 
-// pendingWrite is a write that joins a transaction, or, with lend, somebody who borrows the connection for a while.
+// pendingWrite is a write that joins a transaction.
 type pendingWrite struct {
 	ctx  context.Context
 	fn   func(tx *gorm.DB) error
 	done func(error)
 	err  error
-	lend func()
 }
 
 func newGroupedWriter(ctx context.Context, db *sql.DB) (*groupedWriter, error) {
@@ -49,12 +48,7 @@ func newGroupedWriter(ctx context.Context, db *sql.DB) (*groupedWriter, error) {
 		_ = conn.Close()
 		return nil, err
 	}
-	raw, err := rawOf(conn)
-	if err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	w := &groupedWriter{conn: conn, raw: raw, tx: tx, queue: make(chan *pendingWrite, maxQueue), ended: make(chan struct{})}
+	w := &groupedWriter{conn: conn, tx: tx, queue: make(chan *pendingWrite, maxQueue), ended: make(chan struct{})}
 	go w.run()
 	return w, nil
 }
@@ -90,37 +84,26 @@ func (w *groupedWriter) close() error {
 func (w *groupedWriter) run() {
 	defer close(w.ended)
 	for p := range w.queue {
-		for p != nil {
-			if p.lend != nil {
-				p.lend()
-				break
-			}
-			runtime.Gosched() // whoever is about to write gets into this transaction, instead of waiting for its end
-			var group []*pendingWrite
-			group, p = w.gather(p)
-			w.commit(group)
-		}
+		runtime.Gosched() // whoever is about to write gets into this transaction, instead of waiting for its end
+		w.commit(w.gather(p))
 	}
 }
 
-// gather takes what is waiting already; it never waits for more. A borrower ends the group, and comes next.
-func (w *groupedWriter) gather(first *pendingWrite) (group []*pendingWrite, next *pendingWrite) {
-	group = []*pendingWrite{first}
+// gather takes what is waiting already; it never waits for more.
+func (w *groupedWriter) gather(first *pendingWrite) []*pendingWrite {
+	group := []*pendingWrite{first}
 	for len(group) < maxGroup {
 		select {
 		case p, ok := <-w.queue:
 			if !ok {
-				return group, nil
-			}
-			if p.lend != nil {
-				return group, p
+				return group
 			}
 			group = append(group, p)
 		default:
-			return group, nil
+			return group
 		}
 	}
-	return group, nil
+	return group
 }
 
 // commit writes the group and answers everyone in it. It first takes the group as one; only when a write in it fails
@@ -133,6 +116,11 @@ func (w *groupedWriter) commit(group []*pendingWrite) {
 	err := w.transact(group, false)
 	if err == nil && len(group) > 1 && anyFailed(group) {
 		err = w.transact(group, true)
+	}
+	if err == nil {
+		for _, follow := range w.after {
+			follow()
+		}
 	}
 	for _, p := range group {
 		if err != nil {
@@ -148,9 +136,9 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	w.later = w.later[:0]
+	w.later, w.after = w.later[:0], w.after[:0]
 	for _, p := range group {
-		before := len(w.later)
+		left, following := len(w.later), len(w.after)
 		if savepoints {
 			if err := w.exec("SAVEPOINT one"); err != nil {
 				return w.rollback(err)
@@ -161,7 +149,7 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 			return w.rollback(nil)
 		}
 		if p.err != nil {
-			w.later = w.later[:before]
+			w.later, w.after = w.later[:left], w.after[:following]
 			if err := w.exec("ROLLBACK TO one"); err != nil {
 				return w.rollback(p.err) // the database gave up on the whole transaction, as it does when the disk is full
 			}

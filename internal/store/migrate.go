@@ -37,38 +37,6 @@ func migratePostgres(ctx context.Context, db *sql.DB, logger *slog.Logger) error
 	return migrate(ctx, goose.DialectPostgres, db, "migrations/postgres", logger, goose.WithSessionLocker(locker))
 }
 
-// aloneLock is the key of PostgreSQL's advisory lock behind Alone, arbitrary but Beckon's own.
-const aloneLock = 0x6265636b6f6e
-
-// Alone runs fn while no other process that opens the same database does: for libraries that migrate tables of their
-// own.
-func (s *Store) Alone(ctx context.Context, fn func() error) error {
-	if !s.Shared() {
-		guard := flock.New(s.file + ".lock")
-		if err := guard.Lock(); err != nil {
-			return fmt.Errorf("lock %s.lock: %w", s.file, err)
-		}
-		defer func() { _ = guard.Close() }()
-		return fn()
-	}
-	pool, err := s.read.DB()
-	if err != nil {
-		return err
-	}
-	conn, err := pool.Conn(ctx)
-	if err != nil {
-		return unavailable(err)
-	}
-	defer func() { _ = conn.Close() }()
-	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", aloneLock); err != nil {
-		return unavailable(err)
-	}
-	defer func() {
-		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", aloneLock)
-	}()
-	return fn()
-}
-
 func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, dir string, logger *slog.Logger, options ...goose.ProviderOption) error {
 	files, err := fs.Sub(migrations, dir)
 	if err != nil {

@@ -3,10 +3,14 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 )
@@ -14,6 +18,14 @@ import (
 const (
 	postgresConns    = 32
 	postgresIdleTime = 5 * time.Minute
+
+	// transactionTimeout ends a transaction on a connection over which nothing comes any more.
+	transactionTimeout = 30 * time.Second
+	connectTimeout     = 10 * time.Second
+	// maxConflicts is how often a transaction is tried that PostgreSQL rolls back because of another one.
+	maxConflicts = 5
+	// maxStale is how many connections of the pool are tried that turn out to be broken.
+	maxStale = 3
 )
 
 // plainWriter is a transaction of its own for each write: PostgreSQL groups the syncs of concurrent commits itself.
@@ -22,37 +34,85 @@ type plainWriter struct {
 	pool *sql.DB
 }
 
-// postgresTx is a transaction together with the connection below it, for those who bring their own statements.
+// postgresTx is the connection of one transaction, with what follows its commit.
 type postgresTx struct {
-	*sql.Tx
-	conn *sql.Conn
+	*sql.Conn
+	afterCommit []func()
 }
 
 func (w plainWriter) write(ctx context.Context, fn func(tx *gorm.DB) error, done func(error)) {
-	go func() { done(w.transact(ctx, fn)) }()
+	go func() {
+		var err error
+		for range maxConflicts {
+			if err = w.transact(ctx, fn); !isConflict(err) {
+				break
+			}
+		}
+		done(err)
+	}()
 }
 
+// How far a transaction came before it failed.
+type stage int
+
+const (
+	beginning stage = iota // nothing was done
+	working
+	committing
+)
+
+// transact runs fn in one transaction. An error says that nothing was committed, except errInDoubt.
 func (w plainWriter) transact(ctx context.Context, fn func(tx *gorm.DB) error) error {
-	conn, err := w.pool.Conn(ctx)
+	tx := &postgresTx{}
+	at, xid, err := w.try(ctx, tx, fn)
+	for n := 0; n < maxStale && at == beginning && errors.Is(err, driver.ErrBadConn) && ctx.Err() == nil; n++ {
+		at, xid, err = w.try(ctx, tx, fn) // the connection had waited in the pool, and broke there
+	}
+	if at == committing && err != nil {
+		err = w.askWhatCameOf(ctx, xid, err)
+	}
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }()
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
-		return err
+	for _, f := range tx.afterCommit {
+		f()
 	}
-	session := w.db.Session(&gorm.Session{NewDB: true, Context: ctx})
-	session.Statement.ConnPool = postgresTx{tx, conn}
+	return nil
+}
+
+// try runs fn in a transaction and gives its connection back.
+func (w plainWriter) try(ctx context.Context, tx *postgresTx, fn func(tx *gorm.DB) error) (at stage, xid string, err error) {
+	bounded, cancel := context.WithTimeout(ctx, transactionTimeout)
+	defer cancel()
+	defer func() {
+		if err != nil && ctx.Err() == nil && bounded.Err() != nil {
+			err = fmt.Errorf("%w: it did not answer for %s", driver.ErrBadConn, transactionTimeout)
+		}
+	}()
+	if tx.Conn, err = w.pool.Conn(bounded); err != nil {
+		return beginning, "", err
+	}
+	defer func() { _ = tx.Close() }()
+	if xid, err = begin(bounded, tx.Conn); err != nil {
+		return beginning, "", broken(ctx, tx.Conn, err)
+	}
+	session := w.db.Session(&gorm.Session{NewDB: true, Context: bounded})
+	session.Statement.ConnPool = tx
 	if err := call(fn, session); err != nil {
-		_ = tx.Rollback()
-		return err
+		return working, xid, broken(ctx, tx.Conn, err)
 	}
-	return tx.Commit()
+	return committing, xid, commit(ctx, tx.Conn)
 }
 
 func openPostgres(ctx context.Context, url string, logger *slog.Logger) (*Store, error) {
-	db, err := gorm.Open(postgres.Open(url), gormConfig())
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("open the PostgreSQL database: %w", redactURL(err, url))
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
+	db, err := gorm.Open(postgres.New(postgres.Config{Conn: stdlib.OpenDB(*config)}), gormConfig())
 	if err != nil {
 		return nil, fmt.Errorf("open the PostgreSQL database: %w", redactURL(err, url))
 	}
@@ -63,7 +123,7 @@ func openPostgres(ctx context.Context, url string, logger *slog.Logger) (*Store,
 	pool.SetMaxOpenConns(postgresConns)
 	pool.SetMaxIdleConns(postgresConns)
 	pool.SetConnMaxIdleTime(postgresIdleTime)
-	s := &Store{read: db, writer: plainWriter{db, pool}, url: url, closers: []func() error{pool.Close}}
+	s := &Store{read: db, writer: plainWriter{db, pool}, closers: []func() error{pool.Close}}
 	if err := migratePostgres(ctx, pool, logger); err != nil {
 		_ = s.Close()
 		return nil, redactURL(err, url)

@@ -50,8 +50,7 @@ func openSQLite(ctx context.Context, path string, logger *slog.Logger) (_ *Store
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	s.writer = grouped
-	s.borrowed, s.inside = sql.OpenDB(connector{writer: grouped}), sql.OpenDB(connector{writer: grouped, inside: true})
-	s.closers = append([]func() error{s.borrowed.Close, s.inside.Close, grouped.close}, s.closers...)
+	s.closers = append([]func() error{grouped.close}, s.closers...)
 	s.file = path
 
 	reads, err := sql.Open(sqlite.DriverName, path+sqlitePragmas+"&_pragma=query_only(ON)")

@@ -3,7 +3,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -15,12 +14,11 @@ import (
 
 // Store is an open database. Reads go through Read, changes through Write and nothing else.
 type Store struct {
-	read             *gorm.DB
-	writer           writer
-	borrowed, inside *sql.DB // the writer for libraries; nil on PostgreSQL
-	file             string  // of SQLite
-	url              string  // of PostgreSQL
-	closers          []func() error
+	read    *gorm.DB
+	writer  writer
+	file    string // of SQLite
+	closers []func() error
+	closed  atomic.Bool
 }
 
 // writer runs fn in a transaction and calls done once, when it is durable or rolled back.
@@ -78,9 +76,6 @@ func (s *Store) Go(ctx context.Context, fn func(tx *gorm.DB) error, done func(er
 // Shared reports whether other processes may be working on the same data. SQLite has one gateway: see Claim.
 func (s *Store) Shared() bool { return s.file == "" }
 
-// PostgresURL is where the database is, with its password; empty for SQLite.
-func (s *Store) PostgresURL() string { return s.url }
-
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
@@ -89,6 +84,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close waits for the writes under way and closes the database.
 func (s *Store) Close() error {
+	s.closed.Store(true)
 	var first error
 	for _, c := range s.closers {
 		if err := c(); err != nil && first == nil {

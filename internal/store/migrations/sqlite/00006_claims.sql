@@ -1,0 +1,17 @@
+-- +goose Up
+-- The number of the claim under which a process works on a row. Every write to the row names it.
+ALTER TABLE runs ADD COLUMN claim INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE deliveries ADD COLUMN claim INTEGER NOT NULL DEFAULT 0;
+
+-- The queue: who is next, and whose run it is.
+DROP INDEX runs_queued;
+CREATE INDEX runs_queued ON runs (priority, id, client_id) WHERE status = 'QUEUED';
+
+-- What the job library needed that Beckon used before.
+DROP TABLE IF EXISTS river_job;
+DROP TABLE IF EXISTS river_leader;
+DROP TABLE IF EXISTS river_queue;
+DROP TABLE IF EXISTS river_client_queue;
+DROP TABLE IF EXISTS river_client;
+DROP TABLE IF EXISTS river_notification;
+DROP TABLE IF EXISTS river_migration;

@@ -1,0 +1,54 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"beckon/internal/problem"
+)
+
+// How long to wait before a write is tried again that the database could not take.
+const (
+	retryFirstWait = 50 * time.Millisecond
+	retryMaxWait   = time.Second
+)
+
+// GoUntil is Go that tries again while the database is unavailable, until ctx ends: for what must not be lost. done is
+// called once, with the outcome of the last try. A commit whose answer was lost is looked up, so that nothing is
+// written twice.
+func (s *Store) GoUntil(ctx context.Context, fn func(tx *gorm.DB) error, done func(error)) {
+	ctx = context.WithValue(ctx, patient{}, true)
+	wait := retryFirstWait
+	var try func()
+	try = func() {
+		s.Go(ctx, fn, func(err error) {
+			if !problem.Is(err, problem.Unavailable) || ctx.Err() != nil || s.closed.Load() {
+				done(err)
+				return
+			}
+			time.AfterFunc(wait, try)
+			wait = min(2*wait, retryMaxWait)
+		})
+	}
+	try()
+}
+
+// WriteUntil is Write that tries again while the database is unavailable, until ctx ends; see GoUntil.
+func (s *Store) WriteUntil(ctx context.Context, fn func(tx *gorm.DB) error) error {
+	outcome := make(chan error, 1)
+	s.GoUntil(ctx, fn, func(err error) { outcome <- err })
+	return <-outcome
+}
+
+// AfterCommit calls fn when the transaction of the Write whose tx it is has been committed, before the Write returns.
+// fn must not block.
+func (s *Store) AfterCommit(tx *gorm.DB, fn func()) {
+	if w, ok := s.writer.(*groupedWriter); ok {
+		w.after = append(w.after, fn)
+		return
+	}
+	conn := tx.Statement.ConnPool.(*postgresTx)
+	conn.afterCommit = append(conn.afterCommit, fn)
+}
