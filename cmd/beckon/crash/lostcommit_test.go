@@ -31,10 +31,10 @@ var labCommits = []struct{ what, statement string }{
 
 // The answer to a commit is lost, a few times for each statement.
 func lostCommits(t *testing.T, table *results) {
-	lose := func(t *testing.T, p *proxy, statement string) {
+	lose := func(t *testing.T, p *storetest.Proxy, statement string) {
 		for range times(3, 30) {
 			select {
-			case <-p.lose(statement):
+			case <-p.Lose(statement):
 			case <-time.After(patience):
 				require.Fail(t, "no transaction was lost", "none had a statement that looks like %s", statement)
 			}
@@ -44,8 +44,8 @@ func lostCommits(t *testing.T, table *results) {
 		t.Run(fmt.Sprintf("postgres-1-%d", i+1), func(t *testing.T) {
 			t.Parallel()
 			url := storetest.Postgres(t)
-			p := newProxy(t, url)
-			l := newLab(t, p.url, url, 1)
+			p := storetest.NewProxy(t, url)
+			l := newLab(t, p.URL, url, 1)
 			back := l.interrupt(func() { lose(t, p, commit.statement) })
 			l.conclude(table, "the answer to COMMIT is lost as "+commit.what, back)
 		})
@@ -53,8 +53,8 @@ func lostCommits(t *testing.T, table *results) {
 	t.Run("postgres-3", func(t *testing.T) {
 		t.Parallel()
 		url := storetest.Postgres(t)
-		p := newProxy(t, url)
-		l := newLab(t, p.url, url, 3)
+		p := storetest.NewProxy(t, url)
+		l := newLab(t, p.URL, url, 3)
 		back := l.interrupt(func() {
 			for _, commit := range labCommits {
 				lose(t, p, commit.statement)
@@ -68,8 +68,8 @@ func lostCommits(t *testing.T, table *results) {
 // that may have one run at a time.
 func lostClaims(t *testing.T, _ *results) {
 	url := storetest.Postgres(t)
-	p := newProxy(t, url)
-	l := newLab(t, p.url, url, 1)
+	p := storetest.NewProxy(t, url)
+	l := newLab(t, p.URL, url, 1)
 	g := l.gateway(0)
 	queue := func(prompt string, headers ...string) (id string) {
 		status, answer := g.call("POST", labRuns, fmt.Sprintf(`{"agent":"quick","prompt":%q}`, prompt), headers...)
@@ -85,7 +85,7 @@ func lostClaims(t *testing.T, _ *results) {
 	}
 
 	release := l.model.hold("quick")
-	lost := p.lose(claimOfRun)
+	lost := p.Lose(claimOfRun)
 	id := queue("is canceled")
 	awaitLost(lost)
 	asked := time.Now()
@@ -99,7 +99,7 @@ func lostClaims(t *testing.T, _ *results) {
 	release()
 
 	single := "Authorization: Bearer " + labSingleToken
-	lost = p.lose(claimOfRun)
+	lost = p.Lose(claimOfRun)
 	ids := []string{queue("single one", single)}
 	awaitLost(lost)
 	ids = append(ids, queue("single two", single))
@@ -112,7 +112,7 @@ func lostClaims(t *testing.T, _ *results) {
 	}
 	t.Logf("the client's runs had ended %.1f s after the claim was lost", time.Since(since).Seconds())
 
-	lost = p.lose(claimOfDelivery)
+	lost = p.Lose(claimOfDelivery)
 	id = l.load.make(0, kind{agent: "quick", answer: "quick", path: labRuns, webhook: true}, "is told")
 	require.NotEmpty(t, id)
 	awaitLost(lost)

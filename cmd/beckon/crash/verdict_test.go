@@ -1,6 +1,7 @@
 package crash_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -194,4 +195,21 @@ func (l *lab) concludeWithin(table *results, name string, back time.Time, limit 
 	l.t.Logf("on record: %s; refused: %s; untold ends: %d; open at last: %d; lost: %d; named by a 503 and lost: %d", counts(v.all), counts(v.refused), v.untold, v.endless,
 		v.lost, v.nameless)
 	v.require(l)
+	if l.t.Failed() {
+		l.t.Logf("what the gateways have logged as errors:\n%s", l.errors())
+	}
+}
+
+// errors are the errors that the gateways have logged, with how often.
+func (l *lab) errors() string {
+	found := map[string]int{}
+	for n := range l.gateways {
+		for line := range strings.Lines(l.gateway(n).log.String()) {
+			var entry struct{ Level, Msg, Error string }
+			if json.Unmarshal([]byte(line), &entry) == nil && entry.Level == "ERROR" {
+				found[entry.Msg+": "+entry.Error]++
+			}
+		}
+	}
+	return strings.ReplaceAll(counts(found), ", ", "\n")
 }

@@ -1,4 +1,4 @@
-package crash_test
+package storetest_test
 
 import (
 	"testing"
@@ -13,7 +13,7 @@ import (
 func TestProxyLosesAnswers(t *testing.T) {
 	t.Parallel()
 	ctx, url := t.Context(), storetest.Postgres(t)
-	p := newProxy(t, url)
+	p := storetest.NewProxy(t, url)
 	direct, err := pgx.Connect(ctx, url)
 	require.NoError(t, err)
 	defer direct.Close(ctx)
@@ -43,10 +43,10 @@ func TestProxyLosesAnswers(t *testing.T) {
 		},
 	}
 	for way, do := range ways {
-		c, err := pgx.Connect(ctx, p.url)
+		c, err := pgx.Connect(ctx, p.URL)
 		require.NoError(t, err)
 		defer c.Close(ctx)
-		lost := p.lose(`INSERT INTO things .*lost`)
+		lost := p.Lose(`INSERT INTO things .*lost`)
 		require.NoError(t, do(c, way+" kept"), "its values are others")
 		_, err = direct.Exec(ctx, insert, way+" lost")
 		require.NoError(t, err)
