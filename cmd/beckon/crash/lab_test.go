@@ -61,6 +61,7 @@ func TestLab(t *testing.T) {
 	run("instances-deleted", deletedInstances)
 	run("gateway-killed", killedGateway)
 	run("commit-lost", lostCommits)
+	run("commit-in-doubt", commitsInDoubt)
 	run("claim-lost", lostClaims)
 	run("disk-full", fullDisk)
 	run("file-deleted", deletedFile)

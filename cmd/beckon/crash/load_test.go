@@ -126,9 +126,14 @@ func (c *load) callSingly() {
 			}
 		}
 		for len(ids) > 0 && c.next(tick) {
-			_, run := c.lab.gateway(gateway).call("GET", labRuns+"/"+ids[0], "", k.headers...)
+			status, _, run := c.lab.gateway(gateway).send("GET", labRuns+"/"+ids[0], "", k.headers...)
 			if run["completedAt"] != nil {
 				ids = ids[1:]
+			}
+			if status != 200 && status != 503 && (status != 0 || !c.vanish) {
+				c.mu.Lock()
+				c.wrong[fmt.Sprintf("%d %v to a GET", status, run["code"])]++
+				c.mu.Unlock()
 			}
 		}
 	}

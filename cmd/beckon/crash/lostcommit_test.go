@@ -64,6 +64,31 @@ func lostCommits(t *testing.T, table *results) {
 	})
 }
 
+// away is longer than a gateway waits for the database to say what came of a commit.
+const away = 12 * time.Second
+
+// The answer to a commit is lost, and the database cannot be reached for so long that nobody learns what came of it.
+func commitsInDoubt(t *testing.T, table *results) {
+	for i, commit := range labCommits {
+		t.Run(fmt.Sprintf("postgres-1-%d", i+1), func(t *testing.T) {
+			t.Parallel()
+			url := storetest.Postgres(t)
+			p := storetest.NewProxy(t, url)
+			l := newLab(t, p.URL, url, 1)
+			back := l.interrupt(func() {
+				select {
+				case <-p.LoseAndRefuse(commit.statement):
+				case <-time.After(patience):
+					require.Fail(t, "no transaction was lost")
+				}
+				<-time.After(away)
+				p.Accept()
+			})
+			l.conclude(table, "the answer to COMMIT is lost as "+commit.what+", and the database is away for 12 s", back)
+		})
+	}
+}
+
 // The answer to the commit of a claim is lost: the run can be canceled all the same, and does not keep the place of a client
 // that may have one run at a time.
 func lostClaims(t *testing.T, _ *results) {

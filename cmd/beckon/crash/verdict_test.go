@@ -1,9 +1,11 @@
 package crash_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -203,13 +205,19 @@ func (l *lab) concludeWithin(table *results, name string, back time.Time, limit 
 // errors are the errors that the gateways have logged, with how often.
 func (l *lab) errors() string {
 	found := map[string]int{}
+	details := regexp.MustCompile(`[0-9A-Z]{26}|\S*/\S*|[0-9]+`)
 	for n := range l.gateways {
 		for line := range strings.Lines(l.gateway(n).log.String()) {
 			var entry struct{ Level, Msg, Error string }
 			if json.Unmarshal([]byte(line), &entry) == nil && entry.Level == "ERROR" {
-				found[entry.Msg+": "+entry.Error]++
+				found[entry.Msg+": "+details.ReplaceAllString(entry.Error, "…")]++
 			}
 		}
 	}
-	return strings.ReplaceAll(counts(found), ", ", "\n")
+	messages := slices.SortedFunc(maps.Keys(found), func(a, b string) int { return cmp.Compare(found[b], found[a]) })
+	var text strings.Builder
+	for _, message := range messages {
+		fmt.Fprintf(&text, "%4d %s\n", found[message], message)
+	}
+	return text.String()
 }

@@ -21,6 +21,7 @@ type Proxy struct {
 
 	mu      sync.Mutex
 	refused bool
+	refuses bool // when an answer has been lost
 	conns   map[net.Conn]bool
 	chosen  *regexp.Regexp // the statements of which one loses the answer to its commit; nil for none
 	lost    chan struct{}  // closed when it has
@@ -46,10 +47,17 @@ func NewProxy(t testing.TB, databaseURL string) *Proxy {
 
 // Lose has the answer to one commit lost, together with its connection: the next of a transaction in which a statement
 // changes rows and, followed by its values, matches the regular expression. The channel is closed when that has happened.
-func (p *Proxy) Lose(statement string) (lost <-chan struct{}) {
+func (p *Proxy) Lose(statement string) (lost <-chan struct{}) { return p.lose(statement, false) }
+
+// LoseAndRefuse is Lose followed by Refuse, before anybody can look for what was committed.
+func (p *Proxy) LoseAndRefuse(statement string) (lost <-chan struct{}) {
+	return p.lose(statement, true)
+}
+
+func (p *Proxy) lose(statement string, refuses bool) (lost <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.chosen, p.lost = regexp.MustCompile(statement), make(chan struct{})
+	p.chosen, p.lost, p.refuses = regexp.MustCompile(statement), make(chan struct{}), refuses
 	return p.lost
 }
 
@@ -82,6 +90,10 @@ func (p *Proxy) refuse(refused bool) {
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.cut()
+}
+
+func (p *Proxy) cut() {
 	for c := range p.conns {
 		_ = c.Close()
 	}
@@ -101,6 +113,10 @@ func (p *Proxy) take() bool {
 		return false
 	}
 	p.chosen = nil
+	if p.refuses {
+		p.refused = true
+		p.cut()
+	}
 	close(p.lost)
 	return true
 }

@@ -63,5 +63,14 @@ func TestProxyLosesAnswers(t *testing.T) {
 		var n int
 		require.NoError(t, direct.QueryRow(ctx, "SELECT COUNT(*) FROM things WHERE name = $1", way+" lost").Scan(&n))
 		require.Equal(t, 1, n, "%s is committed", way)
+
+		c, err = pgx.Connect(ctx, p.URL)
+		require.NoError(t, err)
+		lost = p.LoseAndRefuse(`INSERT INTO things .*lost`)
+		require.Error(t, do(c, way+" lost, too"))
+		<-lost
+		_, err = pgx.Connect(ctx, p.URL)
+		require.Error(t, err, "it refuses")
+		p.Accept()
 	}
 }
