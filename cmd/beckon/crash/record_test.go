@@ -12,6 +12,7 @@ import (
 
 	"github.com/glebarez/sqlite"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/oklog/ulid/v2"
 	"github.com/stretchr/testify/require"
 )
 
@@ -27,7 +28,10 @@ type record struct {
 	done map[string]time.Time // by model and prompt
 }
 
-const lookEvery = 100 * time.Millisecond
+const (
+	lookEvery = 100 * time.Millisecond
+	notedFor  = 3 * time.Minute // after a run has begun; none takes as long
+)
 
 func newRecord(t testing.TB, url string) *record {
 	r := &record{database: "PostgreSQL", stopped: make(chan struct{}), done: map[string]time.Time{}}
@@ -67,8 +71,10 @@ func (r *record) look(ctx context.Context) {
 func (r *record) note(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	const ended = `SELECT node_id, input FROM nodes JOIN runs ON id = run_id WHERE nodes.status = 'COMPLETED'
-		UNION ALL SELECT workflow_id, input FROM runs WHERE kind = 'agent' AND status = 'COMPLETED'`
+	var oldest ulid.ULID
+	_ = oldest.SetTime(uint64(time.Now().Add(-notedFor).UnixMilli())) // fails in the year 10889
+	ended := fmt.Sprintf(`SELECT node_id, input FROM nodes JOIN runs ON id = run_id WHERE nodes.status = 'COMPLETED' AND run_id > 'run_%[1]s'
+		UNION ALL SELECT workflow_id, input FROM runs WHERE kind = 'agent' AND status = 'COMPLETED' AND id > 'run_%[1]s'`, oldest)
 	list, err := query(ctx, r.db, ended, func(rows *sql.Rows) (key string, err error) {
 		var agent, prompt string
 		err = rows.Scan(&agent, &prompt)
