@@ -14,8 +14,9 @@ type kind struct {
 	answer  string // of the model, before the prompt
 	path    string
 	headers []string
-	webhook bool // the call names one
-	once    bool // it has an Idempotency-Key, and is made again until it is accepted
+	webhook bool          // the call names one
+	once    bool          // it has an Idempotency-Key, and is made again until it is accepted
+	takes   time.Duration // the models, where the caller waits for them and that takes most of the time
 }
 
 const (
@@ -27,8 +28,8 @@ const (
 var (
 	waitingKinds = []kind{
 		{agent: "quick", answer: "quick", path: labWebhook},
-		{agent: "relay", answer: "third", path: labWebhook},
-		{agent: "slow", answer: "slow", path: labWebhook, once: true},
+		{agent: "relay", answer: "third", path: labWebhook, takes: 450 * time.Millisecond},
+		{agent: "slow", answer: "slow", path: labWebhook, once: true, takes: 500 * time.Millisecond},
 		{agent: "fan", answer: "third", path: labRuns, headers: []string{"Prefer: wait=0"}},
 	}
 	queuedKinds = []kind{
@@ -68,6 +69,8 @@ type load struct {
 	refused  map[string]int      // answers of 503 with Retry-After, by code
 	named    []string            // the runs that those name
 	wrong    map[string]int      // all other answers, by status and code
+
+	needed, took time.Duration // what calls should have taken, and what they did
 }
 
 func newLoad(l *lab) *load {
@@ -159,6 +162,10 @@ func (c *load) make(n int, k kind, prompt string) (id string) {
 		id, _ = answer["runId"].(string)
 		c.accepted[id] = accepted{prompt: prompt, answer: k.answer + " answers " + prompt, webhook: k.webhook, once: k.once, begun: begun}
 		c.latest[n%len(c.lab.gateways)] = begun
+		if status == 200 && k.takes > 0 {
+			c.needed += k.takes
+			c.took += time.Since(begun)
+		}
 		if status == 200 && answer["response"] != nil && answer["response"] != k.answer+" answers "+prompt {
 			c.wrong["200 with another answer"]++
 		}
@@ -180,6 +187,13 @@ func (c *load) count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.accepted)
+}
+
+// slowness is how many times as long as they need calls have taken so far; 1 where other work leaves the machine to them.
+func (c *load) slowness() float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(1, float64(c.took)/float64(c.needed+1)/1.5)
 }
 
 // countSince is how many runs were accepted of the calls that began after a time.

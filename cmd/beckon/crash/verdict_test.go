@@ -169,7 +169,11 @@ func (v verdict) row() string {
 	if v.openRuns+v.openDeliveries > 0 {
 		open = fmt.Sprintf("%d runs, %d deliveries", v.openRuns, v.openDeliveries)
 	}
-	return fmt.Sprintf("| %s | %s | %d | %d | %d | %s | %d | %d | %d | %d | %s | %s | %s |", v.name, v.database, v.gateways, v.accepted, v.ended, counts(v.failed),
+	database := v.database
+	if v.gateways > 1 {
+		database = fmt.Sprintf("%s, %d gateways", v.database, v.gateways)
+	}
+	return fmt.Sprintf("| %s | %s | %d | %d | %s | %d | %d | %d | %d | %s | %s | %s |", v.name, database, v.accepted, v.ended, counts(v.failed),
 		v.askedTwice, v.askedAgain+v.runTwice, v.twoIDs, v.sentAgain, open, counts(v.wrong), after)
 }
 
@@ -192,10 +196,10 @@ func (l *lab) conclude(table *results, name string, back time.Time) {
 
 // concludeWithin is conclude where it may take longer until everything has ended.
 func (l *lab) concludeWithin(table *results, name string, back time.Time, limit time.Duration) {
-	v := l.settle(name, back, limit)
+	v := l.settle(name, back, time.Duration(float64(limit)*l.slowness))
 	table.add(v)
-	l.t.Logf("on record: %s; refused: %s; untold ends: %d; open at last: %d; lost: %d; named by a 503 and lost: %d", counts(v.all), counts(v.refused), v.untold, v.endless,
-		v.lost, v.nameless)
+	l.t.Logf("on record: %s; refused: %s; untold ends: %d; open at last: %d; lost: %d; named by a 503 and lost: %d; slowness: %.1f", counts(v.all), counts(v.refused), v.untold, v.endless,
+		v.lost, v.nameless, l.slowness)
 	v.require(l)
 	if l.t.Failed() {
 		l.t.Logf("what the gateways have logged as errors:\n%s", l.errors())
