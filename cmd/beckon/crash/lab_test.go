@@ -122,6 +122,11 @@ endpoints:
   - {id: ops, url: %q, agents: [relay, slow], events: [run.started, run.completed, run.failed, node.completed], secret: whsec_bGFiLWxhYi1sYWItbGFiLWxhYi1sYWItbGFi, retry: %s}
 `, plantToken, strings.Join(agents, ", "), labSingleToken, l.receiver.URL+"/endpoint", retryWaits)
 	require.NoError(t, os.WriteFile(l.config, []byte(text.String()), 0o600))
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("what the gateways have logged as errors:\n%s", l.errors())
+		}
+	})
 	for range replicas {
 		l.gateways = append(l.gateways, l.start())
 	}

@@ -126,8 +126,8 @@ func (r *record) runs() ([]runRow, error) {
 	})
 }
 
-// eventsTwice counts what is in the log of events under more than one id: a run and a node end once.
-func (r *record) eventsTwice() (n int, err error) {
+// eventsTwice returns what is in the log of events more than once: a run begins once, and it and its nodes end once.
+func (r *record) eventsTwice() (twice []told, err error) {
 	list, err := query(context.Background(), r.db, "SELECT run_id, type, payload FROM events WHERE type IN ('run.started', 'run.completed', 'run.failed', 'run.canceled', 'node.completed', 'node.failed')",
 		func(rows *sql.Rows) (event told, err error) {
 			var text string
@@ -136,18 +136,22 @@ func (r *record) eventsTwice() (n int, err error) {
 				err = json.Unmarshal([]byte(text), &payload)
 			}
 			event.nodeID = payload.Data.NodeID
-			if kind, of, _ := strings.Cut(event.kind, "."); of != "started" {
-				event.kind = kind + " ended"
-			}
 			return event, err
 		})
-	count := map[told]int{}
+	before := map[told]string{}
 	for _, event := range list {
-		if count[event]++; count[event] == 2 {
-			n++
+		kind, what, _ := strings.Cut(event.kind, ".")
+		same := told{runID: event.runID, nodeID: event.nodeID, kind: kind + " ended"}
+		if what == "started" {
+			same.kind = event.kind
 		}
+		if earlier := before[same]; earlier != "" {
+			event.path = earlier
+			twice = append(twice, event)
+		}
+		before[same] = event.kind
 	}
-	return n, err
+	return twice, err
 }
 
 // deliveryRow is a delivery with how often it was attempted after an attempt that was accepted.

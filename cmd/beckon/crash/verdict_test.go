@@ -122,9 +122,12 @@ func (l *lab) compareRuns(v *verdict) {
 func (l *lab) compareEvents(v *verdict) {
 	twice, err := l.record.eventsTwice()
 	require.NoError(l.t, err)
+	for _, event := range twice {
+		l.t.Logf("twice: %+v", event)
+	}
 	deliveries, err := l.record.deliveries()
 	require.NoError(l.t, err)
-	v.twoIDs = twice
+	v.twoIDs = len(twice)
 	l.receiver.mu.Lock()
 	defer l.receiver.mu.Unlock()
 	for _, ids := range l.receiver.ids {
@@ -201,9 +204,6 @@ func (l *lab) concludeWithin(table *results, name string, back time.Time, limit 
 	l.t.Logf("on record: %s; refused: %s; untold ends: %d; open at last: %d; lost: %d; named by a 503 and lost: %d; slowness: %.1f", counts(v.all), counts(v.refused), v.untold, v.endless,
 		v.lost, v.nameless, l.slowness)
 	v.require(l)
-	if l.t.Failed() {
-		l.t.Logf("what the gateways have logged as errors:\n%s", l.errors())
-	}
 }
 
 // errors are the errors that the gateways have logged, with how often.
