@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,7 +32,16 @@ const (
 // workshop is where the binary is built.
 var workshop string
 
+// sideBySide is how many tests run at once where nothing else is said: they wait most of the time.
+const sideBySide = "6"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if !said {
+		_ = flag.Set("test.parallel", sideBySide) // it is a number
+	}
 	var err error
 	if workshop, err = os.MkdirTemp("", "beckon-crash"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -129,26 +139,37 @@ func (g *process) kill() {
 	<-g.dead
 }
 
+// web keeps the connections of as many callers as there are, and gives up on a gateway that hangs.
+var web = &http.Client{Timeout: 2 * patience, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+
 // call makes a request and returns the status and the answer; 0 when the gateway is gone.
 func (g *process) call(method, path, body string, headers ...string) (int, map[string]any) {
+	status, _, answer := g.send(method, path, body, headers...)
+	return status, answer
+}
+
+// send is call with the header of the answer.
+func (g *process) send(method, path, body string, headers ...string) (int, http.Header, map[string]any) {
 	r, err := http.NewRequest(method, g.url+path, strings.NewReader(body))
-	require.NoError(g.t, err)
+	if err != nil {
+		return 0, nil, nil
+	}
 	r.Header.Set("Authorization", "Bearer "+plantToken)
 	r.Header.Set("Content-Type", "application/json")
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
 		r.Header.Set(name, value)
 	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := web.Do(r)
 	if err != nil {
-		return 0, nil
+		return 0, nil, nil
 	}
 	defer response.Body.Close()
 	var answer map[string]any
 	if json.NewDecoder(response.Body).Decode(&answer) != nil {
-		return 0, nil
+		return 0, nil, nil
 	}
-	return response.StatusCode, answer
+	return response.StatusCode, response.Header, answer
 }
 
 // accept starts a run on an agent and returns its id; empty when it was not accepted.
@@ -181,14 +202,16 @@ func code(run map[string]any) any {
 // plantModel is an OpenAI-compatible server that answers "MODEL answers PROMPT", and holds back the models it is told to.
 type plantModel struct {
 	*httptest.Server
+	takes map[string]time.Duration // how long a model needs for an answer
+
 	mu    sync.Mutex
-	asked map[string]int // by model and the prompt's first line
+	asked map[string][]time.Time // by model and the prompt's first line
 	held  map[string]chan struct{}
 	seen  *sync.Cond
 }
 
 func newPlantModel(t testing.TB) *plantModel {
-	m := &plantModel{asked: map[string]int{}, held: map[string]chan struct{}{}}
+	m := &plantModel{asked: map[string][]time.Time{}, held: map[string]chan struct{}{}}
 	m.seen = sync.NewCond(&m.mu)
 	m.Server = httptest.NewServer(http.HandlerFunc(m.answer))
 	t.Cleanup(func() {
@@ -211,13 +234,21 @@ func (m *plantModel) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	prompt, _, _ := strings.Cut(request.Messages[len(request.Messages)-1].Content, "\n")
 	m.mu.Lock()
-	m.asked[request.Model+" "+prompt]++
+	key := request.Model + " " + prompt
+	m.asked[key] = append(m.asked[key], time.Now())
 	m.seen.Broadcast()
 	gate := m.held[request.Model]
 	m.mu.Unlock()
 	if gate != nil {
 		select {
 		case <-gate:
+		case <-r.Context().Done():
+			return
+		}
+	}
+	if takes := m.takes[request.Model]; takes > 0 {
+		select {
+		case <-time.After(takes):
 		case <-r.Context().Done():
 			return
 		}
@@ -249,7 +280,7 @@ func (m *plantModel) hold(model string) (release func()) {
 func (m *plantModel) count(model, prompt string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.asked[model+" "+prompt]
+	return len(m.asked[model+" "+prompt])
 }
 
 // await waits until a model has been asked with a prompt.
@@ -259,7 +290,7 @@ func (m *plantModel) await(t testing.TB, model, prompt string) {
 	defer stop.Stop()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for m.asked[model+" "+prompt] == 0 {
+	for len(m.asked[model+" "+prompt]) == 0 {
 		require.True(t, time.Now().Before(deadline), "%s was not asked %q", model, prompt)
 		m.seen.Wait()
 	}
