@@ -14,7 +14,7 @@ import (
 const top = 5
 
 var floors = map[string]int{
-	"cmd": top,
+	"cmd":    top,
 	"server": 4, "web": 4, "internal/config": 4,
 	"runs": 3, "deliveries": 3,
 	"clients": 2, "commands": 2, "agents": 2, "events": 2,

@@ -46,10 +46,31 @@ type Provider struct {
 	Reasoning  string                   `json:"reasoning,omitempty" yaml:"reasoning,omitempty"`   // what becomes of <think>…</think> in an answer; strip
 	Params     Object                   `json:"params,omitempty" yaml:"params,omitempty"`         // members of every request, as they stand; null removes one
 	Template   string                   `json:"template,omitempty" yaml:"template,omitempty"`     // for type template
+	// Exempt says why APIKey may name a variable that admin.variables does not list: ExemptFirstStart or ExemptEarlier. It ends
+	// with a change of URL or APIKey. Only the database keeps it.
+	Exempt string `json:"exempt,omitempty" yaml:"-"`
 }
+
+// Why a provider may name a variable that admin.variables does not list.
+const (
+	ExemptFirstStart = "first-start" // serve has made it, from a vendor's usual variable and for that vendor's URL
+	ExemptEarlier    = "earlier"     // a version that had no such list has stored it
+)
 
 // Key returns the id.
 func (p Provider) Key() string { return p.ID }
+
+// Revised is what the provider becomes when a change gives wanted for it: secrets that wanted leaves out, or has masked, stay.
+func (p Provider) Revised(wanted Provider) Provider {
+	wanted.APIKey = p.APIKey.Revised(wanted.APIKey)
+	wanted.URL = secret.RevisedURL(p.URL, wanted.URL)
+	wanted.Headers = secret.RevisedHeaders(p.Headers, wanted.Headers)
+	wanted.Exempt = ""
+	if wanted.URL == p.URL && wanted.APIKey == p.APIKey {
+		wanted.Exempt = p.Exempt
+	}
+	return wanted
+}
 
 // Retries returns how many attempts may follow the first.
 func (p Provider) Retries() int {

@@ -92,23 +92,20 @@ func (s storage) claimable(tx *gorm.DB, most int, limit func(clientID string) in
 		if err != nil {
 			return nil, err
 		}
+		if err := s.countPlaces(tx, queued, limit, places); err != nil {
+			return nil, err
+		}
 		before := len(full)
 		for _, q := range queued {
-			if limit := limit(q.ClientID); limit > 0 {
-				if _, known := places[q.ClientID]; !known {
-					running, err := s.countRunning(tx, q.ClientID)
-					if err != nil {
-						return nil, err
-					}
-					places[q.ClientID] = limit - running
+			n, isLimited := places[q.ClientID]
+			if isLimited && n <= 0 {
+				if !slices.Contains(full, q.ClientID) {
+					full = append(full, q.ClientID)
 				}
-				if places[q.ClientID] <= 0 {
-					if !slices.Contains(full, q.ClientID) {
-						full = append(full, q.ClientID)
-					}
-					continue
-				}
-				places[q.ClientID]--
+				continue
+			}
+			if isLimited {
+				places[q.ClientID] = n - 1
 			}
 			free = append(free, q.ID)
 		}
@@ -117,6 +114,28 @@ func (s storage) claimable(tx *gorm.DB, most int, limit func(clientID string) in
 		}
 	}
 	return free, nil
+}
+
+// countPlaces adds how many more runs the clients of the queued runs may have, for those that are limited. It takes the
+// clients in order, so that two replicas do not wait for each other's locks.
+func (s storage) countPlaces(tx *gorm.DB, queued []queuedRun, limit func(clientID string) int, places map[string]int) error {
+	clients := make([]string, len(queued))
+	for i, q := range queued {
+		clients[i] = q.ClientID
+	}
+	slices.Sort(clients)
+	for _, id := range slices.Compact(clients) {
+		most := limit(id)
+		if _, known := places[id]; known || most == 0 {
+			continue
+		}
+		running, err := s.countRunning(tx, id)
+		if err != nil {
+			return err
+		}
+		places[id] = most - running
+	}
+	return nil
 }
 
 // queuedRun is a run that waits, as far as claimable needs to know it.

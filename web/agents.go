@@ -14,7 +14,8 @@ type agentForm struct {
 	ID, Name, Provider, Model, SystemPrompt    string
 	Temperature, MaxTokens, Timeout, OutputKey string
 	Params, Fallbacks, Output                  string
-	RetryOnCrash, Tools                        bool
+	RetryOnCrash                               string // yes, no, or empty for the default
+	Tools                                      bool
 	Aliases                                    []alias
 }
 
@@ -36,7 +37,7 @@ func (w *Web) agentPages() []page {
 
 func agentFormOf(a agents.Agent) agentForm {
 	f := agentForm{ID: a.ID, Name: a.Name, Provider: a.Provider, Model: a.Model, SystemPrompt: a.SystemPrompt, Timeout: writeDuration(a.Timeout),
-		OutputKey: a.OutputKey, RetryOnCrash: a.RetryOnCrash, Tools: a.TakesTools(), Aliases: aliasesOf(a.Events, "events", runEvents),
+		OutputKey: a.OutputKey, RetryOnCrash: writeYesNo(a.RetryOnCrash), Tools: a.TakesTools(), Aliases: aliasesOf(a.Events, "events", runEvents),
 		Params: writeParams(a.Params), Fallbacks: writeFallbacks(a.Fallbacks), Output: writeJSON(a.Output)}
 	if a.Temperature != nil {
 		f.Temperature = strconv.FormatFloat(*a.Temperature, 'g', -1, 64)
@@ -51,9 +52,9 @@ func readAgent(sent url.Values, _ agents.Agent) (agentForm, agents.Agent, proble
 	var wrong problem.Fields
 	f := agentForm{ID: word(sent, "id"), Name: word(sent, "name"), Provider: word(sent, "provider"), Model: word(sent, "model"), SystemPrompt: sent.Get("systemPrompt"),
 		Temperature: word(sent, "temperature"), MaxTokens: word(sent, "maxTokens"), Timeout: word(sent, "timeout"), OutputKey: word(sent, "outputKey"),
-		RetryOnCrash: sent.Has("retryOnCrash"), Tools: sent.Has("tools"), Params: sent.Get("params"), Fallbacks: sent.Get("fallbacks"), Output: sent.Get("output")}
+		RetryOnCrash: word(sent, "retryOnCrash"), Tools: sent.Has("tools"), Params: sent.Get("params"), Fallbacks: sent.Get("fallbacks"), Output: sent.Get("output")}
 	a := agents.Agent{ID: f.ID, Name: nameIn(sent), Provider: f.Provider, Model: f.Model, SystemPrompt: f.SystemPrompt, MaxTokens: readCount(&wrong, "maxTokens", f.MaxTokens, 0),
-		Timeout: typedDuration(&wrong, "timeout", f.Timeout), OutputKey: f.OutputKey, RetryOnCrash: f.RetryOnCrash, Events: aliasesIn(sent, "events", runEvents),
+		Timeout: typedDuration(&wrong, "timeout", f.Timeout), OutputKey: f.OutputKey, RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash), Events: aliasesIn(sent, "events", runEvents),
 		Params: readParams(&wrong, f.Params), Fallbacks: readFallbacks(f.Fallbacks), Output: readJSON[agents.Output](&wrong, "output", f.Output, `{"schema": {"type": "object"}}`)}
 	f.Aliases = aliasesOf(a.Events, "events", runEvents)
 	if f.Temperature != "" {

@@ -41,6 +41,8 @@ type Desk struct {
 	Models func(ctx context.Context, p agents.Provider) ([]string, error)
 	// Notes says what was learnt of the models of an agent; nil where nothing is.
 	Notes func(agentID string) []string
+	// Variables are those of the environment that a provider's key may refer to as ${NAME}.
+	Variables func() []string
 	// FlowYAML reads a flow as a configuration file has it, and writes one. Errors name the line.
 	FlowYAML FlowYAML
 	// Follow answers with the events of a run, as GET /api/v1/runs/{id}/events does.

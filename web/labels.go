@@ -59,11 +59,11 @@ func fieldsOf(one string) []labelled {
 			{"maxRetries", "Attempts after the first"}, {"stream", "Streams"}, {"reasoning", "Thoughts in the answer"}, {"params", "Parameters"}, {"template", "Template"}}...)
 	case "agent":
 		return append(identity, []labelled{{"provider", "Provider"}, {"model", "Model"}, {"systemPrompt", "Instructions"}, {"temperature", "Temperature"},
-			{"maxTokens", "Most tokens of an answer"}, {"params", "Parameters"}, {"fallbacks", "Fallbacks"}, {"output", "What the answer has to be"}, {"timeout", "Time"}, {"outputKey", "Name of its output"}, {"events", "Names of its events"}}...)
+			{"maxTokens", "Most tokens of an answer"}, {"params", "Parameters"}, {"fallbacks", "Fallbacks"}, {"output", "What the answer has to be"}, {"timeout", "Time"}, {"retryOnCrash", "Run it again after a crash"}, {"outputKey", "Name of its output"}, {"events", "Names of its events"}}...)
 	case "command":
 		return append(identity, []labelled{{"description", "What it is for"}, {"prompt", "Prompt"}, {"agentId", "Agent or flow"}}...)
 	case "flow":
-		return append(identity, []labelled{{"timeout", "Time"}, {"events", "Names of its events"}, {"yaml", "The flow"}}...)
+		return append(identity, []labelled{{"timeout", "Time"}, {"retryOnCrash", "Run it again after a crash"}, {"events", "Names of its events"}, {"yaml", "The flow"}}...)
 	case "client":
 		return append(identity, []labelled{{"kind", "Where the prompt comes from"}, {"template", "Template"}, {"commandId", "Command"},
 			{"allowedAgents", "Which agents and flows may answer"}, {"syncTimeout", "How long a call waits for its answer"}, {"maxBodyBytes", "Largest request"},

@@ -31,6 +31,7 @@ import (
 )
 
 const fileOfNouns = `
+admin: {variables: [GOOD_API_KEY, NO_API_KEY]}
 providers: [{id: filed, type: template, template: hi}]
 agents: [{id: filed, provider: filed, systemPrompt: "Say <b>hi</b>."}]
 flows: [{id: filed-flow, root: {type: agent, agentId: filed}}]
@@ -62,13 +63,14 @@ func newNouns(t *testing.T) *nouns {
 	s.serve(func(c *web.Config) {
 		c.Desk = &web.Desk{Providers: n.editor.Providers, Agents: n.editor.Agents, Flows: n.editor.Flows, Commands: n.editor.Commands, Secrets: n.editor,
 			Models: func(ctx context.Context, p agents.Provider) ([]string, error) {
-				p, err := config.WithKey(p, envOfNouns)
+				p, err := inForceOfNouns(t).WithKey(p, envOfNouns)
 				if err != nil {
 					return nil, err
 				}
 				return chat.Models(ctx, transport, p)
 			},
-			FlowYAML: web.FlowYAML{Write: config.WriteFlow, Read: readFlow, Line: config.FlowLine, Check: agents.Flow.Check}}
+			Variables: func() []string { return inForceOfNouns(t).Admin.Variables },
+			FlowYAML:  web.FlowYAML{Write: config.WriteFlow, Read: readFlow, Line: config.FlowLine, Check: agents.Flow.Check}}
 	})
 	n.browser = s.signedIn()
 	return n
@@ -84,15 +86,20 @@ func readFlow(text string) (agents.Flow, []web.Mistake, error) {
 }
 
 func envOfNouns(name string) (string, bool) {
-	value, ok := map[string]string{"GOOD_API_KEY": "sk-from-environment"}[name]
+	value, ok := map[string]string{"GOOD_API_KEY": "sk-from-environment", "HIDDEN_API_KEY": "sk-hidden"}[name]
 	return value, ok
 }
 
-func editorOfNouns(t *testing.T, s *store.Store) *config.Editor {
+func inForceOfNouns(t *testing.T) *config.Config {
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(fileOfNouns), 0o600))
 	inForce, err := config.Load(path, envOfNouns)
 	require.NoError(t, err)
+	return inForce
+}
+
+func editorOfNouns(t *testing.T, s *store.Store) *config.Editor {
+	inForce := inForceOfNouns(t)
 	sealer := secret.NewSealer(func() (secret.String, error) { return "key", nil })
 	return config.NewEditor(config.EditorConfig{Store: s, Config: func() *config.Config { return inForce }, Env: envOfNouns,
 		How: agents.Factories{Flow: flow.New(), Providers: map[string]agents.Factory{

@@ -46,7 +46,8 @@ func (w *Web) providerPages() []page {
 			return agents.Provider{Type: providerOpenAI}, nil
 		},
 		form: providerFormOf, read: readProvider, act: w.testConnection,
-		sample: agents.Provider{ID: "openai", Type: providerOpenAI, APIKey: "${OPENAI_API_KEY}", Headers: map[string]secret.String{"X-Key": "x"}, Params: agents.Object{"top_p": 0.9}},
+		choices: func(context.Context) ([]string, error) { return w.Desk.Variables(), nil },
+		sample:  agents.Provider{ID: "openai", Type: providerOpenAI, APIKey: "${OPENAI_API_KEY}", Headers: map[string]secret.String{"X-Key": "x"}, Params: agents.Object{"top_p": 0.9}},
 	}.pages()
 }
 
@@ -126,18 +127,16 @@ func (w *Web) testConnection(ctx context.Context, _ string, f *nounForm[provider
 		f.Models = w.askForModels(ctx, have)
 		return nil
 	}
-	typed.URL = secret.RevisedURL(have.URL, typed.URL)
+	revised := have.Revised(typed)
 	withKept := have.APIKey.IsKeptBy(typed.APIKey)
 	for name, value := range typed.Headers {
 		withKept = withKept || secret.InHeaders(have.Headers, name).IsKeptBy(value)
 	}
-	if withKept && typed.URL != have.URL {
+	if withKept && revised.URL != have.URL {
 		f.Models = &modelList{Wrong: "The url is not the one that the secrets are kept for. Type the API key and the headers' values again to test it, or save first."}
 		return nil
 	}
-	typed.APIKey = have.APIKey.Revised(typed.APIKey)
-	typed.Headers = secret.RevisedHeaders(have.Headers, typed.Headers)
-	f.Models = w.askForModels(ctx, typed)
+	f.Models = w.askForModels(ctx, revised)
 	return nil
 }
 

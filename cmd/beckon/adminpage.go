@@ -54,9 +54,10 @@ func (p *adminPage) desk(editor *config.Editor) *web.Desk {
 		Try: func(ctx context.Context, clientID string, r clients.Request) (string, error) {
 			return p.server.Try(ctx, clientID, r)
 		},
-		Follow: func(w http.ResponseWriter, r *http.Request, runID string) error { return p.server.Follow(w, r, runID) },
-		Notes:  p.live.notes,
-		Models: listModels(egress.NewProviders()),
+		Follow:    func(w http.ResponseWriter, r *http.Request, runID string) error { return p.server.Follow(w, r, runID) },
+		Notes:     p.live.notes,
+		Models:    p.listModels(egress.NewProviders()),
+		Variables: func() []string { return p.live.inForce().Admin.Variables },
 		FlowYAML: web.FlowYAML{Write: config.WriteFlow, Line: config.FlowLine, Check: agents.Flow.Check,
 			Read: func(text string) (agents.Flow, []web.Mistake, error) {
 				f, found, err := config.ReadFlow(text)
@@ -69,13 +70,13 @@ func (p *adminPage) desk(editor *config.Editor) *web.Desk {
 }
 
 // listModels asks a provider with the key that is meant.
-func listModels(transport http.RoundTripper) func(context.Context, agents.Provider) ([]string, error) {
-	return func(ctx context.Context, p agents.Provider) ([]string, error) {
-		p, err := config.WithKey(p, os.LookupEnv)
+func (p *adminPage) listModels(transport http.RoundTripper) func(context.Context, agents.Provider) ([]string, error) {
+	return func(ctx context.Context, provider agents.Provider) ([]string, error) {
+		provider, err := p.live.inForce().WithKey(provider, os.LookupEnv)
 		if err != nil {
 			return nil, err
 		}
-		return chat.Models(ctx, transport, p)
+		return chat.Models(ctx, transport, provider)
 	}
 }
 

@@ -9,10 +9,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"beckon/internal/config"
-	"beckon/internal/problem"
 )
 
 type configCommand struct {
@@ -40,35 +40,34 @@ func (k checkCommand) Run(std streams) error {
 	}
 	err = config.Check(path, os.LookupEnv, factories(slog.New(slog.DiscardHandler)), stored)
 	mistakes, _ := errors.AsType[*config.Error](err)
-	var warnings []problem.Finding
+	catalog := &config.Catalog{}
 	if err == nil {
-		if warnings, err = k.warnings(stored); err != nil {
+		if catalog, err = k.catalog(stored); err != nil {
 			return err
 		}
 	}
 	switch {
 	case k.JSON && (err == nil || mistakes != nil):
-		return printMistakes(std, mistakes, warnings)
+		return printMistakes(std, mistakes, catalog)
 	case err == nil:
 		_, err = fmt.Fprintf(std.out, "%s is good\n", cmp.Or(path, "the configuration without a file"))
-		for _, w := range warnings {
+		for _, w := range catalog.Warnings {
 			std.notice(fmt.Sprintf("the database's %s %q is not in force: %v", strings.TrimSuffix(w.Section, "s"), w.ID, w.Fields.Err()))
+		}
+		for _, w := range catalog.Cautions {
+			std.notice(fmt.Sprintf("the database's %s %q should be changed: %v", strings.TrimSuffix(w.Section, "s"), w.ID, w.Fields.Err()))
 		}
 	}
 	return err
 }
 
-// warnings are what is wrong with what the database has.
-func (k checkCommand) warnings(stored config.Resources) ([]problem.Finding, error) {
+// catalog is what the file and the database have together.
+func (k checkCommand) catalog(stored config.Resources) (*config.Catalog, error) {
 	c, err := k.load()
 	if err != nil {
 		return nil, err
 	}
-	catalog, err := buildCatalog(c, stored)
-	if err != nil {
-		return nil, err
-	}
-	return catalog.Warnings, nil
+	return buildCatalog(c, stored)
 }
 
 func (k checkCommand) stored() (config.Resources, error) {
@@ -79,15 +78,15 @@ func (k checkCommand) stored() (config.Resources, error) {
 	return storedResources(c)
 }
 
-func printMistakes(std streams, found *config.Error, warnings []problem.Finding) error {
-	list, notInForce := []config.Mistake{}, []map[string]any{}
-	for _, w := range warnings {
-		notInForce = append(notInForce, map[string]any{"section": w.Section, "id": w.ID, "errors": w.Fields})
+func printMistakes(std streams, found *config.Error, catalog *config.Catalog) error {
+	list, warnings := []config.Mistake{}, []map[string]any{}
+	for i, w := range slices.Concat(catalog.Warnings, catalog.Cautions) {
+		warnings = append(warnings, map[string]any{"section": w.Section, "id": w.ID, "inForce": i >= len(catalog.Warnings), "errors": w.Fields})
 	}
 	if found != nil {
 		list = found.Mistakes
 	}
-	if err := json.NewEncoder(std.out).Encode(map[string]any{"ok": found == nil, "mistakes": list, "warnings": notInForce}); err != nil {
+	if err := json.NewEncoder(std.out).Encode(map[string]any{"ok": found == nil, "mistakes": list, "warnings": warnings}); err != nil {
 		return err
 	}
 	if found != nil {

@@ -91,7 +91,7 @@ func firstProvider(ctx context.Context) (p agents.Provider, model string) {
 	for _, k := range knownProviders {
 		if os.Getenv(k.variable) != "" {
 			// The key itself stays in the environment.
-			return agents.Provider{ID: k.id, Type: "openai", URL: k.url, APIKey: secret.String("${" + k.variable + "}")}, k.model
+			return agents.Provider{ID: k.id, Type: "openai", URL: k.url, APIKey: secret.String("${" + k.variable + "}"), Exempt: agents.ExemptFirstStart}, k.model
 		}
 	}
 	if model := ollamaModel(ctx, ollamaURL); model != "" {

@@ -82,6 +82,9 @@ func (l *live) put(ctx context.Context, c *config.Config) error {
 	for _, f := range append(catalog.Warnings, findings...) {
 		l.log.Warn("a resource is left out until it is mended", "section", f.Section, "id", f.ID, "error", f.Fields.Err())
 	}
+	for _, f := range catalog.Cautions {
+		l.log.Warn("a resource should be changed", "section", f.Section, "id", f.ID, "why", f.Fields.Err())
+	}
 	if err := l.level.UnmarshalText([]byte(c.Log.Level)); err != nil {
 		return fmt.Errorf("log.level: %w", err)
 	}

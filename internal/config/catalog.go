@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 
 	"beckon/agents"
@@ -17,6 +16,7 @@ type Catalog struct {
 	Resources                   // the file's first, then the database's, each in its order
 	Set       *agents.Set       // everything that can be invoked
 	Warnings  []problem.Finding // what was left out of the database's resources, and why
+	Cautions  []problem.Finding // what of the database's resources works, and should be changed nevertheless
 
 	fromFile map[resourceKey]bool
 	stored   Resources // the database's part as it was given, for Export
@@ -140,26 +140,20 @@ func indexOf[T noun](list []T, id string) int {
 	return slices.IndexFunc(list, func(item T) bool { return item.Key() == id })
 }
 
-// keyReference is the only thing that is looked up in the environment for a resource of the database: who may edit
-// resources on the page must not be able to read other variables by it.
-var keyReference = regexp.MustCompile(`^\$\{([A-Z0-9_]+_API_KEY)\}$`)
-
 // resolveKeys replaces the database's ${OPENAI_API_KEY} by what the variable says.
 func (b *builder) resolveKeys(env Env) {
 	providers := b.catalog.Providers
 	for i, p := range providers {
-		m := keyReference.FindStringSubmatch(p.APIKey.Reveal())
-		if m == nil || b.catalog.fromFile[resourceKey{agents.SectionProviders, p.ID}] {
+		if !p.APIKey.IsReference() || b.catalog.fromFile[resourceKey{agents.SectionProviders, p.ID}] {
 			continue
 		}
-		value, _ := env(m[1])
-		b.found.hide(value, secret.Mask)
-		if value == "" {
-			var fields problem.Fields
-			fields.Add("apiKey", "the variable %s is not set", m[1])
-			b.report(agents.SectionProviders, p.ID, fields)
+		key, wrong, caution := b.config.keyOf(p, env)
+		b.found.hide(key.Reveal(), secret.Mask)
+		b.report(agents.SectionProviders, p.ID, wrong)
+		if len(wrong) == 0 && len(caution) > 0 {
+			b.catalog.Cautions = append(b.catalog.Cautions, problem.Finding{Section: agents.SectionProviders, ID: p.ID, Fields: caution})
 		}
-		providers[i].APIKey = secret.String(value)
+		providers[i].APIKey = key
 	}
 	b.catalog.Providers = slices.DeleteFunc(providers, func(p agents.Provider) bool {
 		return b.bad[resourceKey{agents.SectionProviders, p.ID}]

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -114,7 +115,7 @@ func TestCatalogRefusesAFileThatNeedsWhatIsBroken(t *testing.T) {
 
 func TestKeysOfStoredProvidersComeFromTheEnvironment(t *testing.T) {
 	env := vars{"OPENAI_API_KEY": "sk-resolved", "BECKON_ADMIN_PASSWORD": "hunter22", "OTHER": "s3cret"}
-	c := catalog(t, "", env, Resources{
+	c := catalog(t, "admin: {variables: [OPENAI_API_KEY, GONE_API_KEY]}", env, Resources{
 		Providers: []agents.Provider{
 			{ID: "known", Type: "openai", APIKey: "${OPENAI_API_KEY}"},
 			{ID: "unset", Type: "openai", APIKey: "${GONE_API_KEY}"},
@@ -129,11 +130,13 @@ func TestKeysOfStoredProvidersComeFromTheEnvironment(t *testing.T) {
 	for _, p := range c.Providers {
 		keys[p.ID] = p.APIKey.Reveal()
 	}
-	require.Equal(t, map[string]string{"known": "sk-resolved", "other": "${OTHER}", "padded": " ${OPENAI_API_KEY}",
-		"password": "${BECKON_ADMIN_PASSWORD}", "template": ""}, keys)
-	require.Equal(t, "${OPENAI_API_KEY}", c.Providers[4].Template)
+	require.Equal(t, map[string]string{"known": "sk-resolved", "padded": " ${OPENAI_API_KEY}", "template": ""}, keys)
+	require.Equal(t, "${OPENAI_API_KEY}", c.Providers[2].Template)
+	const notListed = "admin.variables does not list the variable %[1]s, so that it cannot be used here: list it there, or give the key itself"
 	require.Equal(t, []string{
 		"providers unset apiKey: the variable GONE_API_KEY is not set",
+		"providers other apiKey: " + fmt.Sprintf(notListed, "OTHER"),
+		"providers password apiKey: " + fmt.Sprintf(notListed, "BECKON_ADMIN_PASSWORD"),
 		`agents b provider: there is no usable provider "unset"`,
 	}, warnings(c))
 }
@@ -150,7 +153,7 @@ func TestWarningsShowNoSecret(t *testing.T) {
 		fields.Add("provider.apiKey", "%s is wrong", p.APIKey.Reveal())
 		return nil, fields
 	}
-	c, err := load(t, "", nil).Catalog(how, vars{"X_API_KEY": "s3cret-key"}.get, Resources{
+	c, err := load(t, "admin: {variables: [X_API_KEY]}", nil).Catalog(how, vars{"X_API_KEY": "s3cret-key"}.get, Resources{
 		Providers: []agents.Provider{{ID: "p", Type: "openai", APIKey: "${X_API_KEY}"}},
 		Agents:    []agents.Agent{agentOn("a", "p"), agentOn("b", "p")},
 	})

@@ -65,8 +65,9 @@ func (d Database) isFile() bool { return strings.HasPrefix(d.URL.Reveal(), "sqli
 
 // Admin is the way in for the administrator.
 type Admin struct {
-	Password secret.String `yaml:"password"` // empty: one is made at first start
-	Token    secret.String `yaml:"token"`    // empty: the admin API takes the page's session only
+	Password  secret.String `yaml:"password"`  // empty: one is made at first start
+	Token     secret.String `yaml:"token"`     // empty: the admin API takes the page's session only
+	Variables []string      `yaml:"variables"` // the environment variables that page and API may refer to as ${NAME}
 }
 
 // Log says what is logged (debug, info, warn, error) and how (text, json).

@@ -96,26 +96,30 @@ type known struct {
 	config   *Config
 	revision int64
 	wrong    map[resourceKey]problem.Fields
+	cautions map[resourceKey]problem.Fields
 }
 
-// wrongNow is what is wrong with the resources as they are. They are judged once, until something changes: a page of
+// knownNow is what is wrong with the resources as they are. They are judged once, until something changes: a page of
 // flows with a thousand steps is drawn more often than the flows are changed.
-func (e *Editor) wrongNow(ctx context.Context, c *Config) (map[resourceKey]problem.Fields, error) {
+func (e *Editor) knownNow(ctx context.Context, c *Config) (*known, error) {
 	revision, err := e.made.Store.Revision(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if last := e.known.Load(); last != nil && last.config == c && last.revision == revision {
-		return last.wrong, nil
+		return last, nil
 	}
 	stored, err := e.stored(ctx)
 	if err != nil {
 		return nil, err
 	}
-	wrong, _ := e.wrongWith(c, stored)
-	now := &known{c, revision, wrong}
+	wrong, built := e.wrongWith(c, stored)
+	now := &known{c, revision, wrong, map[resourceKey]problem.Fields{}}
+	for _, f := range built.catalog.Cautions {
+		now.cautions[resourceKey{f.Section, f.ID}] = f.Fields
+	}
 	e.known.Store(now)
-	return now.wrong, nil
+	return now, nil
 }
 
 // wrongWith finds what is wrong with the resources of the file and of the database when they are together.

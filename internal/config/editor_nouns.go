@@ -21,8 +21,8 @@ import (
 
 func (e *Editor) addSections() {
 	e.Providers = sectionOf(e, agents.SectionProviders, func(r *Resources) *[]agents.Provider { return &r.Providers }, e.made.Providers)
-	e.Providers.prepare = func(p agents.Provider) agents.Provider { return mergeProvider(agents.Provider{}, p) }
-	e.Providers.merge, e.Providers.check, e.Providers.moves = mergeProvider, e.checkProvider, movesProvider
+	e.Providers.prepare = agents.Provider{}.Revised
+	e.Providers.merge, e.Providers.check, e.Providers.moves = agents.Provider.Revised, e.checkProvider, movesProvider
 	e.Agents = sectionOf(e, agents.SectionAgents, func(r *Resources) *[]agents.Agent { return &r.Agents }, e.made.Agents)
 	e.Agents.check, e.Agents.rest = checkAgent, e.restOfAgent
 	e.Flows = sectionOf(e, agents.SectionFlows, func(r *Resources) *[]agents.Flow { return &r.Flows }, e.made.Flows)
@@ -53,9 +53,6 @@ func sectionOf[T noun](e *Editor, name string, part func(*Resources) *[]T, kept 
 
 // checkProvider also finds what otherwise comes to light with the provider's first agent.
 func (e *Editor) checkProvider(_ *Config, _ Resources, p agents.Provider) (found problem.Fields) {
-	if p.APIKey.IsReference() && !keyReference.MatchString(p.APIKey.Reveal()) {
-		found.Add("apiKey", "can refer to a variable only if the variable's name ends in _API_KEY")
-	}
 	if p.APIKey == secret.Mask {
 		found.Add("apiKey", onlyShown)
 	}

@@ -13,13 +13,6 @@ import (
 	"beckon/internal/secret"
 )
 
-func mergeProvider(have, wanted agents.Provider) agents.Provider {
-	wanted.APIKey = have.APIKey.Revised(wanted.APIKey)
-	wanted.URL = secret.RevisedURL(have.URL, wanted.URL)
-	wanted.Headers = secret.RevisedHeaders(have.Headers, wanted.Headers)
-	return wanted
-}
-
 func mergeClient(have, wanted clients.Client) clients.Client {
 	wanted.WebhookSecret = have.WebhookSecret.Revised(wanted.WebhookSecret)
 	wanted.Since = have.Since
@@ -56,7 +49,7 @@ func movesProvider(have, wanted agents.Provider) (found problem.Fields) {
 	if sameOrigin(have.URL, wanted.URL) {
 		return nil
 	}
-	if isKept(have.APIKey, wanted.APIKey) {
+	if have.APIKey.IsKeptBy(wanted.APIKey) {
 		found.Add("apiKey", "must be given again: the kept one is for another address")
 	}
 	found.Under("headers", moveHeaders(have.Headers, wanted.Headers))
@@ -72,16 +65,11 @@ func movesEndpoint(have, wanted deliveries.Endpoint) (found problem.Fields) {
 
 func moveHeaders(have, wanted map[string]secret.String) (found problem.Fields) {
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		if isKept(secret.InHeaders(have, name), wanted[name]) {
+		if secret.InHeaders(have, name).IsKeptBy(wanted[name]) {
 			found.Add(name, "must be given again: the kept value is for another address")
 		}
 	}
 	return found
-}
-
-// isKept reports whether a change would leave a secret as it is. A variable's name is none.
-func isKept(have, wanted secret.String) bool {
-	return !have.IsReference() && have.IsKeptBy(wanted)
 }
 
 // sameOrigin compares scheme, host and port (RFC 6454).

@@ -45,17 +45,18 @@ func (s *Section[T]) List(ctx context.Context) ([]store.Record[T], error) {
 		return nil, err
 	}
 	c := s.editor.made.Config()
-	wrong, err := s.editor.wrongNow(ctx, c)
+	known, err := s.editor.knownNow(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	var list []store.Record[T]
 	for _, item := range *s.part(&c.Resources) {
-		list = append(list, store.Record[T]{Item: item, Origin: FromConfig, Warnings: wrong[s.key(item.Key())]})
+		list = append(list, store.Record[T]{Item: item, Origin: FromConfig, Warnings: known.wrong[s.key(item.Key())]})
 	}
 	for _, record := range records {
 		if !s.inFile(c, record.Item.Key()) {
-			record.Origin, record.Warnings = FromDatabase, wrong[s.key(record.Item.Key())]
+			key := s.key(record.Item.Key())
+			record.Origin, record.Warnings, record.Cautions = FromDatabase, known.wrong[key], known.cautions[key]
 			list = append(list, record)
 		}
 	}

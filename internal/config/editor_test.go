@@ -22,6 +22,7 @@ import (
 )
 
 const fileOfEditor = `
+admin: {variables: [GOOD_API_KEY, NO_API_KEY]}
 egress: {allowPrivate: [127.0.0.1/32]}
 providers: [{id: filed, type: template, template: hi}]
 agents: [{id: filed, provider: filed}]
@@ -41,7 +42,7 @@ func newEditorBench(t *testing.T, s *store.Store, file string) *editorBench {
 	sealer := secret.NewSealer(func() (secret.String, error) { return "key", nil })
 	b := &editorBench{t: t, store: s}
 	inForce := load(t, file, nil)
-	b.made = EditorConfig{Store: s, Config: func() *Config { return inForce }, How: factories(), Env: vars{"GOOD_API_KEY": "sk-from-environment"}.get,
+	b.made = EditorConfig{Store: s, Config: func() *Config { return inForce }, How: factories(), Env: vars{"GOOD_API_KEY": "sk-from-environment", "HIDDEN_API_KEY": "sk-hidden"}.get,
 		Providers: store.NewResources[agents.Provider](s, agents.SectionProviders, sealer),
 		Agents:    store.NewResources[agents.Agent](s, agents.SectionAgents, sealer),
 		Flows:     store.NewResources[agents.Flow](s, agents.SectionFlows, sealer),
@@ -154,7 +155,7 @@ func TestEditorRefuses(t *testing.T) {
 			"a command's agent not allowed": {errBreaks, problem.Invalid, "invalid_resource", []string{"allowedAgents"}},
 			"an empty prompt":               {errOthers, problem.Invalid, "invalid_resource", []string{"prompt"}},
 			"the id of a flow":              {agent(agents.Agent{ID: "f", Provider: "p", Model: "m"}), problem.Invalid, "invalid_resource", []string{"id"}},
-			"a variable that is no key":     {provider(agents.Provider{ID: "x", Type: "openai", APIKey: "${PATH}"}), problem.Invalid, "invalid_resource", []string{"apiKey"}},
+			"a variable that is not listed": {provider(agents.Provider{ID: "x", Type: "openai", APIKey: "${PATH}"}), problem.Invalid, "invalid_resource", []string{"apiKey"}},
 			"a variable that is not set":    {provider(agents.Provider{ID: "x", Type: "openai", APIKey: "${NO_API_KEY}"}), problem.Invalid, "invalid_resource", []string{"apiKey"}},
 			"the mask for a secret":         {provider(agents.Provider{ID: "x", Type: "openai", APIKey: secret.Mask}), problem.Invalid, "invalid_resource", []string{"apiKey"}},
 			"a template with no agent yet":  {provider(agents.Provider{ID: "x", Type: "template"}), problem.Invalid, "invalid_resource", []string{"template"}},
@@ -292,7 +293,7 @@ func TestEditorSendsKeptSecretsNowhereElse(t *testing.T) {
 		_, err = b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://third.example", APIKey: "${GOOD_API_KEY}"}, 0)
 		require.NoError(t, err)
 		_, err = b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://fourth.example"}, 0)
-		require.NoError(t, err, "the name of a variable is no secret")
+		require.Equal(t, []string{"apiKey"}, fieldsIn(err), "that of a variable, neither")
 	})
 }
 

@@ -146,7 +146,7 @@ func (e *exporter) stored(section string, item any) (*yaml.Node, error) {
 		return nil, fmt.Errorf("write one of the %s: %w", section, err)
 	}
 	escapeAll(n)
-	if p, ok := item.(agents.Provider); ok && keyReference.MatchString(p.APIKey.Reveal()) {
+	if p, ok := item.(agents.Provider); ok && p.APIKey.IsReference() {
 		lookUp(n, "apiKey").Value = p.APIKey.Reveal()
 	}
 	if section == SectionClients && lookUp(n, "token") == nil { // the database has its hash only

@@ -77,7 +77,7 @@ func (s *Store) AuditEntries(ctx context.Context, q AuditQuery) (list []AuditEnt
 	}
 	err = s.Read(ctx).Raw("SELECT * FROM audit WHERE "+strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT ?", append(values, q.Limit+1)...).Scan(&rows).Error
 	if err != nil {
-		return nil, "", unavailable(fmt.Errorf("list the audit entries: %w", err))
+		return nil, "", fmt.Errorf("list the audit entries: %w", err)
 	}
 	if len(rows) > q.Limit {
 		rows = rows[:q.Limit]

@@ -54,6 +54,7 @@ type Record[T any] struct {
 	Version  int64          // every change makes it greater; 0 for what the database does not keep
 	Origin   string         // "config" or "database"
 	Warnings problem.Fields // why it is not in force
+	Cautions problem.Fields // what should be changed about it although it is in force
 }
 
 // Records returns all of them with their versions, in the order of their ids.
@@ -64,7 +65,7 @@ func (r *Resources[T]) Records(ctx context.Context) ([]Record[T], error) {
 	}
 	err := r.store.Read(ctx).Raw("SELECT id, spec, version FROM resources WHERE kind = ? ORDER BY id", r.kind).Scan(&rows).Error
 	if err != nil {
-		return nil, unavailable(fmt.Errorf("list %s: %w", r.kind, err))
+		return nil, fmt.Errorf("list %s: %w", r.kind, err)
 	}
 	list := make([]Record[T], len(rows))
 	for i, row := range rows {
@@ -112,7 +113,7 @@ func (r *Resources[T]) get(db *gorm.DB, id string) (item T, version int64, err e
 		Version int64
 	}
 	if err := db.Raw("SELECT spec, version FROM resources WHERE kind = ? AND id = ?", r.kind, id).Scan(&rows).Error; err != nil {
-		return item, 0, unavailable(fmt.Errorf("read %s: %w", r.place(id), err))
+		return item, 0, fmt.Errorf("read %s: %w", r.place(id), err)
 	}
 	if len(rows) == 0 {
 		return item, 0, r.notFound(id)
@@ -196,7 +197,7 @@ func (r *Resources[T]) Exists(tx *gorm.DB, id string) (bool, error) {
 func (s *Store) HasSealed(ctx context.Context) (bool, error) {
 	var n int64
 	if err := s.Read(ctx).Raw("SELECT COUNT(*) FROM (SELECT 1 FROM resources WHERE spec LIKE ? LIMIT 1) AS sealed", "%"+secret.SealedPrefix+"%").Scan(&n).Error; err != nil {
-		return false, unavailable(fmt.Errorf("look for sealed secrets: %w", err))
+		return false, fmt.Errorf("look for sealed secrets: %w", err)
 	}
 	return n > 0, nil
 }

@@ -23,7 +23,7 @@ func TouchAt(tx *gorm.DB, revision int64) (bool, error) {
 func (s *Store) Revision(ctx context.Context) (int64, error) {
 	var value int64
 	if err := s.Read(ctx).Raw("SELECT value FROM revision WHERE id = 1").Scan(&value).Error; err != nil {
-		return 0, unavailable(fmt.Errorf("read the revision: %w", err))
+		return 0, fmt.Errorf("read the revision: %w", err)
 	}
 	return value, nil
 }
@@ -32,7 +32,7 @@ func (s *Store) Revision(ctx context.Context) (int64, error) {
 func (s *Store) Empty(ctx context.Context) (bool, error) {
 	var n int64
 	if err := s.Read(ctx).Raw("SELECT COUNT(*) FROM resources").Scan(&n).Error; err != nil {
-		return false, unavailable(fmt.Errorf("count the resources: %w", err))
+		return false, fmt.Errorf("count the resources: %w", err)
 	}
 	return n == 0, nil
 }
