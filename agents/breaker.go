@@ -66,10 +66,12 @@ func (b *Breakers) of(p Provider) *breaker {
 		return known
 	}
 	one := &breaker{provider: p}
-	one.circuit = circuitbreaker.NewBuilder[any]().WithFailureThreshold(breakerFailures).WithSuccessThreshold(1).WithDelay(b.delay).
-		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
-			b.log.Warn("the breaker of a provider has changed", "provider", p.ID, "from", e.OldState.String(), "to", e.NewState.String(), "code", one.lastCode())
-		}).Build()
+	changed := func(e circuitbreaker.StateChangedEvent) {
+		b.log.Warn("the breaker of a provider has changed", "provider", p.ID,
+			"from", e.OldState.String(), "to", e.NewState.String(), "code", one.lastCode())
+	}
+	one.circuit = circuitbreaker.NewBuilder[any]().WithFailureThreshold(breakerFailures).WithSuccessThreshold(1).
+		WithDelay(b.delay).OnStateChanged(changed).Build()
 	b.byProvider[p.ID] = one
 	return one
 }

@@ -59,7 +59,8 @@ func (b *builder) invoker(a Agent) (_ Invoker, fields, ofProvider problem.Fields
 		for _, wrong := range b.candidate(c, p, a.as(f)) {
 			switch {
 			case strings.HasPrefix(wrong.Path, "provider."):
-				fields.Add(at+".provider", "the provider %q cannot be used: its %s %s", f.Provider, strings.TrimPrefix(wrong.Path, "provider."), wrong.Message)
+				fields.Add(at+".provider", "the provider %q cannot be used: its %s %s",
+					f.Provider, strings.TrimPrefix(wrong.Path, "provider."), wrong.Message)
 			case wrong.Path == "model":
 				fields.Add(at+".model", "%s", wrong.Message)
 			}

@@ -70,8 +70,9 @@ type record struct {
 }
 
 func (r *record) skipped(one *candidate) {
-	r.attempts = append(r.attempts, Attempt{Provider: one.provider, Model: one.model, StartedAt: time.Now().UTC(), Error: &Failure{Code: "provider_skipped",
-		Message: fmt.Sprintf("The provider %q has failed too often, and is not asked for a while.", one.provider)}})
+	why := &Failure{Code: "provider_skipped",
+		Message: fmt.Sprintf("The provider %q has failed too often, and is not asked for a while.", one.provider)}
+	r.attempts = append(r.attempts, Attempt{Provider: one.provider, Model: one.model, StartedAt: time.Now().UTC(), Error: why})
 }
 
 func (r *record) add(one *candidate, begun time.Time, result Result, err error) {
@@ -103,7 +104,8 @@ func (c *chain) ask(ctx context.Context, one *candidate, place int, call Call) (
 	if limit := c.share(ctx, place); limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, problem.New(problem.Upstream, "provider_timeout",
-			"The provider %q did not answer within %s, its share of the time of agent %q.", one.provider, units.Duration(limit.Round(time.Millisecond)), c.agent))
+			"The provider %q did not answer within %s, its share of the time of agent %q.",
+			one.provider, units.Duration(limit.Round(time.Millisecond)), c.agent))
 		defer cancel()
 	}
 	result, err := one.invoker.Invoke(ctx, call)

@@ -158,7 +158,10 @@ func shorten(text string) string {
 }
 
 // strictKeywords are those of the schemas that OpenAI holds a model to.
-var strictKeywords = []string{"$defs", "$ref", "additionalProperties", "anyOf", "const", "description", "enum", "items", "properties", "required", "title", "type"}
+var strictKeywords = []string{
+	"$defs", "$ref", "additionalProperties", "anyOf", "const", "description", "enum", "items", "properties", "required",
+	"title", "type",
+}
 
 // isStrict reports whether a model can be held to a schema: every object names all of its members, requires them and allows
 // no others.
@@ -196,6 +199,6 @@ func isStrict(schema map[string]any) bool {
 
 // OutputInvalid is the problem of an answer that is not what the agent's output has to be.
 func OutputInvalid(agent string, why error) *problem.Error {
-	return problem.New(problem.Upstream, "output_invalid",
-		"The answer of agent %q is not what its output has to be: %s. Say more clearly in its instructions what is wanted, or loosen the schema.", agent, why)
+	return problem.New(problem.Upstream, "output_invalid", "The answer of agent %q is not what its output has to be: %s. "+
+		"Say more clearly in its instructions what is wanted, or loosen the schema.", agent, why)
 }

@@ -3,7 +3,6 @@ package chat
 import (
 	"errors"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -30,27 +29,11 @@ const (
 // passingStatuses are those after which another attempt may go better. 599 and 530 are what proxies say of a server that
 // did not answer, 529 is Anthropic's "overloaded".
 var passingStatuses = []int{
-	http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusInternalServerError,
-	http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusInsufficientStorage,
+	http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests,
+	http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+	http.StatusInsufficientStorage,
 	520, 521, 522, 523, 524, 529, 530, 599,
 }
-
-// The words by which providers say what is wrong: in their message, type or code, which are looked through in lower case.
-var (
-	saysQuota = regexp.MustCompile(`insufficient[_ ](quota|balance|credit|fund)|quota[_ ]exceeded|exceeded[_ ](your[_ ])?(current[_ ])?quota|usage[_ ]limit|` +
-		`credit balance|payment[_ ]required|billing|out of credits|(not enough|no) credits|requires more credits|arrear|account.{0,30}overdue`)
-	saysQuotaForGood = regexp.MustCompile(`insufficient_quota|usage[_ ]limit|billing_hard_limit`)
-	saysRetry        = regexp.MustCompile(`per[_ ](minute|second)|(re)?try (again )?(in|after)|retrydelay|rate[_ ]limit`)
-	saysTooLong      = regexp.MustCompile(`context[_ ](length|window|size)|maximum context|exceed_context|(prompt|input)( is)? too (long|large)|input length|` +
-		`too many (input |prompt )?tokens|reduce the length|(exceeds?|over) the (maximum|max|model's).{0,30}(token|length)|token limit exceeded`)
-	saysRefused = regexp.MustCompile(`content[_ ]filter|content[_ ](management[_ ])?policy|responsible_?ai|data_inspection_failed|inappropriate content|` +
-		`safety system|moderation|prohibited[_ ]content|was flagged|unsafe content`)
-	saysNoModel = regexp.MustCompile(`model_?not_?found|deployment_?not_?found|no such (model|deployment)|(unknown|invalid|unsupported) model|not a valid model|` +
-		`(model|deployment)\b.{0,120}\b(not found|(does|do|did) ?n[o']t exist|not exist|no longer available|not available|not found|decommissioned|has been (retired|deprecated))`)
-	saysPassing = regexp.MustCompile(`overload|rate[_ -]?limit|too many requests|try (it )?again|retry|temporar|unavailable|time[d]?[_ -]?out|capacity|` +
-		`(internal|server)[_ ]?(server[_ ])?error|service[_ ]error|busy|resource[_ ]?exhausted|upstream`)
-	saysRateLimited = regexp.MustCompile(`rate[_ -]?limit|too many requests|resource[_ ]?exhausted`)
-)
 
 // diagnosis is what went wrong in an attempt, as far as it can be known.
 type diagnosis struct {

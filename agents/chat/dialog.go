@@ -66,8 +66,8 @@ func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
 	}
 }
 
-// ask asks once, piece by piece where somebody reads along. What the provider refuses in the request, and says so, is learnt;
-// it is then asked again without.
+// ask asks once, piece by piece where somebody reads along. What the provider refuses in the request, and says so, is
+// learnt; it is then asked again without.
 func (d *dialog) ask(ctx context.Context) (*completion.Completion, *failure) {
 	for lesson := 1; ; lesson++ {
 		if ctx.Err() != nil {
@@ -111,7 +111,8 @@ func (d *dialog) note(begun time.Time, answer *completion.Completion, f *failure
 	attempt := agents.Attempt{Provider: d.provider, Model: d.name, StartedAt: begun.UTC(), Duration: time.Since(begun)}
 	if f != nil {
 		p := d.problemOf(f)
-		attempt.Status, attempt.Error, attempt.Reason = f.status, &agents.Failure{Code: p.Code, Message: p.Detail}, d.reason(f, d.said.said)
+		attempt.Error = &agents.Failure{Code: p.Code, Message: p.Detail}
+		attempt.Status, attempt.Reason = f.status, d.reason(f, d.said.said)
 		answer = f.answer
 	}
 	if answer != nil {

@@ -80,21 +80,24 @@ func (m *model) problemOf(f *failure) *problem.Error {
 	case codeRateLimited:
 		return upstream("The provider %q limits how often it is asked%s.", id, f.history())
 	case codeQuota:
-		return upstream("The quota of provider %q is used up%s. Raise its limit or pay its bill; until then it refuses every call.", id, f.withStatus())
+		return upstream("The quota of provider %q is used up%s. Raise its limit or pay its bill; until then it refuses every call.",
+			id, f.withStatus())
 	case codeRefused:
 		return upstream("A content filter of provider %q refused the request of agent %q. Reword the prompt.", id, m.agent)
 	case codeTooLong:
-		return upstream("The prompt of agent %q is too long for the model %q. Shorten it, lower maxTokens, or choose a model with a larger context.", m.agent, m.name)
+		return upstream("The prompt of agent %q is too long for the model %q. "+
+			"Shorten it, lower maxTokens, or choose a model with a larger context.", m.agent, m.name)
 	case codeNoModel:
-		return upstream("The provider %q has no model %q%s. Choose another model for the agent %q.", id, m.name, f.withStatus(), m.agent)
+		return upstream("The provider %q has no model %q%s. Choose another model for the agent %q.",
+			id, m.name, f.withStatus(), m.agent)
 	case codeRejected:
 		if name := m.request.rejected(f.diagnose()); name != "" {
-			return problem.New(problem.Upstream, codeParameter,
-				"The provider %q rejected the parameter %q%s. Take it out of the agent's or the provider's settings, or change it; the run and the log have the provider's reason.",
+			return problem.New(problem.Upstream, codeParameter, "The provider %q rejected the parameter %q%s. "+
+				"Take it out of the agent's or the provider's settings, or change it; the run and the log have the provider's reason.",
 				id, name, f.withStatus())
 		}
-		return upstream("The provider %q rejected the request%s. Check the provider's url, the agent's model %q and its settings; the run and the log have the provider's reason.",
-			id, f.withStatus(), m.name)
+		return upstream("The provider %q rejected the request%s. Check the provider's url, the agent's model %q and its settings; "+
+			"the run and the log have the provider's reason.", id, f.withStatus(), m.name)
 	}
 	switch {
 	case f.status >= 300 && f.status < 400:
@@ -122,7 +125,8 @@ func (m *model) ended(ctx context.Context) error {
 	if cause == nil {
 		cause = context.DeadlineExceeded
 	}
-	return problem.New(problem.Expired, "agent_timeout", "The agent %q ran out of its time. Raise its timeout, or ask for less.", m.agent).Because(cause)
+	return problem.New(problem.Expired, "agent_timeout",
+		"The agent %q ran out of its time. Raise its timeout, or ask for less.", m.agent).Because(cause)
 }
 
 // withStatus names the status, where there was one.
@@ -139,7 +143,8 @@ func (f *failure) history() (s string) {
 		s = fmt.Sprintf(" (%d attempts)", f.attempts)
 	}
 	if f.gaveUp > 0 {
-		s += fmt.Sprintf("; the next attempt would have come in %s, after the agent's time", units.Duration(f.gaveUp.Round(time.Second/10)))
+		s += fmt.Sprintf("; the next attempt would have come in %s, after the agent's time",
+			units.Duration(f.gaveUp.Round(time.Second/10)))
 	}
 	return s
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +21,7 @@ const maxLessons = 8
 // are never guessed from the model's name: a deployment may have any. A value is never changed; learning makes another.
 type lessons struct {
 	renamesTokens bool     // max_tokens is max_completion_tokens
+	fromTheStart  bool     // that was known before there was an answer
 	leftOut       []string // names of members, in order
 	systemRole    string   // in place of "system"; "user" has the system prompt stand in front of the user's
 	stream        string   // agents.StreamNever or StreamAlways
@@ -41,7 +41,7 @@ func (l *lessons) without(name string) *lessons {
 
 // notes say what was learnt, for people.
 func (l *lessons) notes() (list []string) {
-	if l.renamesTokens {
+	if l.renamesTokens && !l.fromTheStart {
 		list = append(list, "It takes max_completion_tokens in place of max_tokens.")
 	}
 	for _, name := range l.leftOut {
@@ -100,27 +100,19 @@ type memory struct{ byModel sync.Map }
 func (m *memory) of(p agents.Provider, model string, url *url.URL) *knowledge {
 	k := &knowledge{}
 	if url.Host == openAIHost {
-		k.current.Store(&lessons{renamesTokens: true}) // all that OpenAI has take it, and the newer ones nothing else
+		// All models of OpenAI's take it, and the newer ones nothing else.
+		k.current.Store(&lessons{renamesTokens: true, fromTheStart: true})
 	}
 	known, _ := m.byModel.LoadOrStore([3]string{p.ID, url.String(), model}, k)
 	return known.(*knowledge)
 }
 
-var (
-	saysUnsupported = regexp.MustCompile(`unsupported|not supported|(does|do|is|are|did) ?n[o']t (support|allow|permit|accept|recogni)|unrecogni[sz]ed|unknown|unexpected|` +
-		`extra (input|field|param)|extra_forbidden|not permitted|not allowed|only (the )?(default|1\b|one\b)|may only be|deprecated|use .?max_|` +
-		`invalid (argument|parameter|field|key)|additional propert|cannot be (set|used|specified)|must (not|be omitted|be removed)|no such (field|param)`)
-	saysNoTools = regexp.MustCompile(`n[o']t support (the )?(use of )?(tool|function)|(tool|function)s?( calling| use| calls?)? (is|are) not (supported|enabled|available)|` +
-		`support tool use|enable-auto-tool-choice|tool[ _]choice.{0,40}requires`)
-	saysNoFormat   = regexp.MustCompile(`response_?format|json_?schema|structured output|guided_json`)
-	saysStreamOnly = regexp.MustCompile(`only support\w* stream|only (available|works?) (in|with) stream|enable (the )?stream|stream.{0,3} (must|should|has to|needs to) be (set to )?true|requires? stream`)
-	saysNoStream   = regexp.MustCompile(`stream(ing)?( mode)? (is )?(not supported|unsupported|not available)|n[o']t support stream|stream.{0,3} (must|should) be (set to )?false|unsupported.{0,10}'stream'`)
-	saysSystemRole = regexp.MustCompile(`system (role|message|prompt|instruction)|role.{0,60}'?system|developer (role|message|instruction)|'(system|developer)'`)
-)
-
 // teaches are the statuses whose reason may teach something. A chat template that does not know a role is a 500 in
 // llama.cpp; no endpoint that takes tools is a 404 at OpenRouter.
-var teaches = []int{0, http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusNotImplemented}
+var teaches = []int{
+	0, http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusInternalServerError,
+	http.StatusNotImplemented,
+}
 
 // asked is what a request had that a provider may not take.
 type asked struct {
@@ -136,7 +128,7 @@ func (r *request) learnFrom(f *failure, had asked, known *lessons) *lessons {
 	}
 	next := *known
 	complains := func(name string) bool {
-		return !r.isSet(name) && !known.leavesOut(name) && (mentions(d.words, name) || d.said != nil && d.said.Param == name) && saysUnsupported.MatchString(d.words)
+		return !r.isSet(name) && !known.leavesOut(name) && mentions(d.words, name) && saysUnsupported.MatchString(d.words)
 	}
 	switch tokens := r.tokensName(known); {
 	case tokens != "" && complains(tokens) && tokens == memberMaxTokens:
@@ -150,7 +142,8 @@ func (r *request) learnFrom(f *failure, had asked, known *lessons) *lessons {
 		return known.without(memberStreamOptions)
 	case had.tools && !known.leavesOut(memberTools) && (saysNoTools.MatchString(d.words) || complains(memberTools)):
 		return known.without(memberTools)
-	case r.format != nil && !r.isSet(memberFormat) && !known.leavesOut(memberFormat) && saysNoFormat.MatchString(d.words):
+	case r.format != nil && !r.isSet(memberFormat) && !known.leavesOut(memberFormat) &&
+		saysNoFormat.MatchString(d.words):
 		return known.without(memberFormat)
 	case !had.stream && known.stream == "" && saysStreamOnly.MatchString(d.words):
 		next.stream = agents.StreamAlways
@@ -158,7 +151,8 @@ func (r *request) learnFrom(f *failure, had asked, known *lessons) *lessons {
 	case had.stream && known.stream == "" && saysNoStream.MatchString(d.words):
 		next.stream = agents.StreamNever
 		return &next
-	case had.system && known.systemRole != openai.ChatMessageRoleUser && saysSystemRole.MatchString(d.words) && saysUnsupported.MatchString(d.words):
+	case had.system && known.systemRole != openai.ChatMessageRoleUser &&
+		saysSystemRole.MatchString(d.words) && saysUnsupported.MatchString(d.words):
 		next.systemRole = openai.ChatMessageRoleUser
 		if known.systemRole == "" && strings.Contains(d.words, openai.ChatMessageRoleDeveloper) {
 			next.systemRole = openai.ChatMessageRoleDeveloper
@@ -184,23 +178,4 @@ func (r *request) tokensName(known *lessons) string {
 
 func (r *request) has(name string) bool {
 	return !r.isSet(name) && slices.ContainsFunc(r.members, func(m member) bool { return m.name == name })
-}
-
-// mentions reports whether a word stands in a text by itself: max_tokens is none in max_tokens_to_sample.
-func mentions(text, word string) bool {
-	for from := 0; ; {
-		i := strings.Index(text[from:], word)
-		if i < 0 {
-			return false
-		}
-		i += from
-		from = i + len(word)
-		if (i == 0 || !isWord(text[i-1])) && (from == len(text) || !isWord(text[from])) {
-			return true
-		}
-	}
-}
-
-func isWord(b byte) bool {
-	return b == '_' || '0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z'
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -41,7 +40,7 @@ func models(ctx context.Context, transport http.RoundTripper, p agents.Provider,
 	}
 	limit = min(limit, p.Timeout.Or(limit))
 	list := target.JoinPath("..", "..", "models") // beside …/chat/completions, with its query
-	s := &sender{transport: transport, method: http.MethodGet, url: list, plain: headersFor(headers, "application/json"), timeout: limit, log: slog.New(slog.DiscardHandler)}
+	s := &sender{transport: transport, method: http.MethodGet, url: list, plain: headersFor(headers, "application/json"), timeout: limit}
 	var body []byte
 	failed := s.exchange(ctx, nil, false, func(response *http.Response, _ *time.Timer) (err error) {
 		body, err = io.ReadAll(io.LimitReader(response.Body, completion.MaxBytes))

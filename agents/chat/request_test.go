@@ -68,6 +68,7 @@ func TestWhatIsSentToOpenAI(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, sent, `"max_completion_tokens":7`)
 	require.NotContains(t, sent, `"max_tokens"`)
+	require.Empty(t, agent.(agents.Noted).Notes(), "nothing was learnt")
 }
 
 type roundTrip func(r *http.Request) (*http.Response, error)

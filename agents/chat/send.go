@@ -109,7 +109,8 @@ func (s *sender) attempt(ctx context.Context, q *question) (answer *completion.C
 }
 
 // exchange sends a request and has a successful answer read, within the time for one attempt.
-func (s *sender) exchange(ctx context.Context, body []byte, stream bool, read func(*http.Response, *time.Timer) error) *failure {
+func (s *sender) exchange(ctx context.Context, body []byte, stream bool, read func(*http.Response, *time.Timer) error,
+) *failure {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	patience := time.AfterFunc(s.timeout, func() { cancel(errAttemptTimeout) })
@@ -143,7 +144,7 @@ func (s *sender) request(ctx context.Context, body []byte, stream bool) *http.Re
 	if stream {
 		header = s.streaming
 	}
-	r := &http.Request{Method: s.method, URL: s.url, Host: s.url.Host, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	r := &http.Request{Method: s.method, URL: s.url, Host: s.url.Host, Header: header}
 	if body != nil {
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }

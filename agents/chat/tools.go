@@ -17,7 +17,8 @@ func declare(tools []agents.Tool) ([]byte, error) {
 	}
 	list := make([]openai.Tool, len(tools))
 	for i, t := range tools {
-		list[i] = openai.Tool{Type: openai.ToolTypeFunction, Function: &openai.FunctionDefinition{Name: t.Name, Description: t.Description, Parameters: t.Parameters}}
+		list[i] = openai.Tool{Type: openai.ToolTypeFunction,
+			Function: &openai.FunctionDefinition{Name: t.Name, Description: t.Description, Parameters: t.Parameters}}
 	}
 	text, err := json.Marshal(list)
 	if err != nil {
