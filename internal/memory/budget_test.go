@@ -1,0 +1,210 @@
+package memory
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/internal/problem"
+)
+
+func TestBodiesLeaveRoomForAnswers(t *testing.T) {
+	b := NewBudget(100)
+	one, two := b.Reserve(), b.Reserve()
+	require.NoError(t, one.Body(75))
+	require.ErrorIs(t, two.Body(1), ErrFull)
+	require.True(t, problem.Is(ErrFull, problem.Unavailable))
+	require.NotZero(t, ErrFull.RetryAfter)
+	require.False(t, b.HasRoom(1))
+	require.NoError(t, two.Answer(t.Context(), 25))
+	require.EqualValues(t, 100, b.Used())
+	one.Release()
+	require.EqualValues(t, 25, b.Used())
+	require.True(t, b.HasRoom(50))
+	two.Release()
+	require.Zero(t, b.Used())
+}
+
+func TestAReservationBelongsToAllWhoShareIt(t *testing.T) {
+	b := NewBudget(100)
+	caller := b.Reserve()
+	run := caller.Share()
+	require.NoError(t, caller.Body(30))
+	run.Set(20) // the prompt took the place of the body
+	require.EqualValues(t, 20, b.Used())
+	caller.Release()
+	require.EqualValues(t, 20, b.Used())
+	require.NoError(t, run.Answer(t.Context(), 50))
+	run.Release()
+	require.Zero(t, b.Used())
+}
+
+func TestNoBudgetBoundsNothing(t *testing.T) {
+	var b *Budget
+	r := b.Reserve()
+	require.True(t, b.HasRoom(1<<60))
+	require.NoError(t, r.Body(1<<60))
+	require.NoError(t, r.Share().Answer(t.Context(), 1<<60))
+	r.Set(5)
+	r.Release()
+	require.Nil(t, From(With(t.Context(), r)))
+}
+
+func TestAnAnswerWaitsForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBudget(100)
+		first, second, third := b.Reserve(), b.Reserve(), b.Reserve()
+		require.NoError(t, first.Answer(t.Context(), 100))
+		require.NoError(t, second.Answer(t.Context(), 30), "one at a time may exceed the budget")
+		got := make(chan error, 1)
+		go func() { got <- third.Answer(t.Context(), 10) }()
+		synctest.Wait()
+		require.Empty(t, got)
+		require.NoError(t, second.Answer(t.Context(), 5), "it goes on before those who wait")
+		second.Release()
+		require.NoError(t, <-got, "then the next one may exceed it")
+		first.Release()
+		third.Release()
+		require.Zero(t, b.Used())
+	})
+}
+
+func TestAnAnswerDoesNotWaitForever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBudget(100)
+		first, second, third := b.Reserve(), b.Reserve(), b.Reserve()
+		require.NoError(t, first.Answer(t.Context(), 100))
+		require.NoError(t, second.Answer(t.Context(), 1))
+		begun := time.Now()
+		require.ErrorIs(t, third.Answer(t.Context(), 1), ErrFull)
+		require.Equal(t, patience, time.Since(begun))
+
+		why := errors.New("the run was canceled")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(why) })
+		require.ErrorIs(t, third.Answer(ctx, 1), why)
+
+		for _, r := range []*Reservation{first, second, third} {
+			r.Release()
+		}
+		require.Zero(t, b.Used())
+		require.Zero(t, b.waiters.Load())
+	})
+}
+
+// Whatever all of them need: as long as each of them ends, none waits forever.
+func TestNobodyWaitsForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const calls, pieces, piece = 50, 40, 100
+		b := NewBudget(calls * pieces * piece / 10)
+		begun := time.Now()
+		var going sync.WaitGroup
+		for range calls {
+			going.Go(func() {
+				r := b.Reserve()
+				defer r.Release()
+				for range pieces {
+					require.NoError(t, r.Answer(t.Context(), piece))
+					time.Sleep(time.Millisecond)
+				}
+			})
+		}
+		going.Wait()
+		require.Less(t, time.Since(begun), patience)
+		require.Zero(t, b.Used())
+		require.LessOrEqual(t, b.highest.Load(), b.Limit()+pieces*piece)
+	})
+}
+
+// A reservation that may exceed the limit hands this on when it ends while nobody waits.
+func TestWhoMayExceedIsNotForgotten(t *testing.T) {
+	b := NewBudget(100)
+	first, second, third := b.Reserve(), b.Reserve(), b.Reserve()
+	require.NoError(t, first.Answer(t.Context(), 100))
+	require.NoError(t, second.Answer(t.Context(), 1))
+	first.Set(150)
+	second.Release()
+	require.NoError(t, third.Answer(t.Context(), 1))
+	first.Release()
+	third.Release()
+	require.Zero(t, b.Used())
+}
+
+func TestReaderReservesWhatItReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBudget(1000)
+		r := b.Reserve()
+		ctx := With(t.Context(), r)
+		all, err := io.ReadAll(Reader(ctx, strings.NewReader(strings.Repeat("x", 800))))
+		require.NoError(t, err)
+		require.Len(t, all, 800)
+		require.EqualValues(t, 800, b.Used())
+
+		other := b.Reserve()
+		require.NoError(t, other.Answer(t.Context(), 1000))
+		_, err = io.ReadAll(Reader(ctx, strings.NewReader("more")))
+		require.ErrorIs(t, err, ErrFull)
+		r.Release()
+		other.Release()
+		require.Zero(t, b.Used())
+	})
+}
+
+func TestMemoryIsGivenBackAfterABurst(t *testing.T) {
+	const mib = 1 << 20
+	b := NewBudget(1000 * mib)
+	freed := 0
+	free := func() { freed++ }
+	r := b.Reserve()
+	require.NoError(t, r.Body(200*mib))
+	burst := b.look(0, free)
+	burst = b.look(burst, free)
+	r.Release()
+	burst = b.look(burst, free) // there was something since it looked last
+	require.Zero(t, freed)
+	burst = b.look(burst, free)
+	require.Equal(t, 1, freed)
+	for range 3 {
+		burst = b.look(burst, free)
+	}
+	require.Equal(t, 1, freed, "once after each burst")
+
+	small := b.Reserve()
+	require.NoError(t, small.Body(mib))
+	burst = b.look(burst, free)
+	small.Release()
+	burst = b.look(burst, free)
+	b.look(burst, free)
+	require.Equal(t, 1, freed, "not worth the while")
+}
+
+func TestTextAndBytesShareMemory(t *testing.T) {
+	require.Equal(t, "héllo", Text([]byte("héllo")))
+	require.Equal(t, []byte("héllo"), Bytes("héllo"))
+	require.Empty(t, Text(nil))
+	require.Empty(t, Bytes(""))
+}
+
+func BenchmarkReservation(b *testing.B) {
+	budget := NewBudget(1 << 30)
+	ctx := context.Background()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			r := budget.Reserve()
+			_ = r.Body(200)
+			r.Set(180)
+			run := r.Share()
+			_ = From(With(ctx, run)).Answer(ctx, 300)
+			run.Release()
+			r.Release()
+		}
+	})
+}
