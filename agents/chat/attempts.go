@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"beckon/internal/memory"
 )
 
 const (
@@ -39,6 +41,7 @@ type attempts struct {
 
 // Do implements openai.HTTPDoer.
 func (a *attempts) Do(req *http.Request) (*http.Response, error) {
+	holdOnce(req)
 	req.URL, req.Host = a.url, a.url.Host
 	for name, values := range a.headers {
 		req.Header[name] = values
@@ -95,11 +98,11 @@ func (a *attempts) attempt(req *http.Request) (*http.Response, *failure) {
 func complete(ctx context.Context, response *http.Response) (*http.Response, *failure) {
 	defer func() { _ = response.Body.Close() }()
 	ok := response.StatusCode >= 200 && response.StatusCode < 300
-	limit := maxAnswer
+	limit, in := maxAnswer, memory.Reader(ctx, response.Body)
 	if !ok {
-		limit = maxErrorBody
+		limit, in = maxErrorBody, response.Body
 	}
-	body, err := readBody(response, limit)
+	body, err := readBody(in, response.ContentLength, limit)
 	if !ok {
 		// The status says enough; an error page that breaks off changes nothing.
 		return nil, &failure{status: response.StatusCode, body: body, retryAfter: retryAfter(response.Header, time.Now())}
@@ -111,12 +114,12 @@ func complete(ctx context.Context, response *http.Response) (*http.Response, *fa
 	return response, nil
 }
 
-func readBody(response *http.Response, limit int) ([]byte, error) {
+func readBody(in io.Reader, declared int64, limit int) ([]byte, error) {
 	var body bytes.Buffer
-	if n := response.ContentLength; n > 0 {
-		body.Grow(int(min(n, expectBody)) + bytes.MinRead) // ReadFrom wants MinRead to spare, or grows once more
+	if declared > 0 {
+		body.Grow(int(min(declared, expectBody)) + bytes.MinRead) // ReadFrom wants MinRead to spare, or grows once more
 	}
-	_, err := body.ReadFrom(io.LimitReader(response.Body, int64(limit)+1))
+	_, err := body.ReadFrom(io.LimitReader(in, int64(limit)+1))
 	if body.Len() > limit {
 		body.Truncate(limit)
 		if err == nil {

@@ -52,6 +52,9 @@ func (c *Config) shown(key string, value any) string {
 	case []string:
 		return strings.Join(v, ", ")
 	case units.Bytes:
+		if key == "server.maxMemory" && v == 0 {
+			return fmt.Sprintf("0 (half of what there is: %d MiB)", c.Server.Memory()>>20)
+		}
 		text, _ := v.MarshalYAML()
 		return fmt.Sprint(text)
 	}

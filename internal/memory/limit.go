@@ -41,11 +41,13 @@ func available() int64 {
 	return int64(least)
 }
 
+// For returns the budget of calls in a process that may use so many bytes: half of them.
+func For(limit int64) *Budget { return NewBudget(limit / 2) }
+
 // Apply tells Go to collect garbage more often before the process uses more than limit, unless GOMEMLIMIT says something
-// else. It returns the budget of calls: half of the limit.
-func Apply(limit int64) *Budget {
+// else.
+func Apply(limit int64) {
 	if os.Getenv(variable) == "" {
 		debug.SetMemoryLimit(limit)
 	}
-	return NewBudget(limit / 2)
 }

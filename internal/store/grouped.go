@@ -148,7 +148,7 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	w.later = w.later[:0]
+	defer w.forgetLater()
 	for _, p := range group {
 		before := len(w.later)
 		if savepoints {
