@@ -208,9 +208,12 @@ func (s *Server) readRequest(c echo.Context, k *call, source string, prompt prom
 	return r, nil
 }
 
+// largeBody is what it takes more than a moment to make a prompt of.
+const largeBody = 64 << 10
+
 // makePrompt makes the prompts of large bodies a few at a time: a parsed document takes many times the memory of its body.
 func (s *Server) makePrompt(k *call, prompt prompter, r clients.Request) (clients.Prompt, error) {
-	if len(r.Body) > maxTrusted {
+	if len(r.Body) > largeBody {
 		s.prompts <- struct{}{}
 		defer func() { <-s.prompts }()
 	}

@@ -13,10 +13,7 @@ import (
 	"beckon/internal/memory"
 )
 
-const (
-	maxAnswer  = 16 << 20 // bytes of a provider's answer
-	expectBody = 64 << 10 // how far a Content-Length is believed before the bytes are there
-)
+const maxAnswer = 16 << 20 // bytes of a provider's answer
 
 var (
 	errAttemptTimeout = errors.New("the provider's timeout passed")
@@ -98,11 +95,11 @@ func (a *attempts) attempt(req *http.Request) (*http.Response, *failure) {
 func complete(ctx context.Context, response *http.Response) (*http.Response, *failure) {
 	defer func() { _ = response.Body.Close() }()
 	ok := response.StatusCode >= 200 && response.StatusCode < 300
-	limit, in := maxAnswer, memory.Reader(ctx, response.Body)
+	limit := maxAnswer
 	if !ok {
-		limit, in = maxErrorBody, response.Body
+		limit = maxErrorBody
 	}
-	body, err := readBody(in, response.ContentLength, limit)
+	body, err := readBody(ctx, response, limit)
 	if !ok {
 		// The status says enough; an error page that breaks off changes nothing.
 		return nil, &failure{status: response.StatusCode, body: body, retryAfter: retryAfter(response.Header, time.Now())}
@@ -114,17 +111,14 @@ func complete(ctx context.Context, response *http.Response) (*http.Response, *fa
 	return response, nil
 }
 
-func readBody(in io.Reader, declared int64, limit int) ([]byte, error) {
-	var body bytes.Buffer
-	if declared > 0 {
-		body.Grow(int(min(declared, expectBody)) + bytes.MinRead) // ReadFrom wants MinRead to spare, or grows once more
-	}
-	_, err := body.ReadFrom(io.LimitReader(in, int64(limit)+1))
-	if body.Len() > limit {
-		body.Truncate(limit)
+func readBody(ctx context.Context, response *http.Response, limit int) ([]byte, error) {
+	held := memory.From(ctx)
+	body, err := memory.ReadAll(io.LimitReader(response.Body, int64(limit)+1), response.ContentLength, func(bytes int64) error { return held.Answer(ctx, bytes) })
+	if len(body) > limit {
+		body = body[:limit]
 		if err == nil {
 			err = errTooLarge
 		}
 	}
-	return body.Bytes(), err
+	return body, err
 }

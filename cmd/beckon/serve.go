@@ -114,7 +114,7 @@ func serveUntil(ctx context.Context, stop func(), srv *server.Server, working *s
 	return errors.Join(err, <-served)
 }
 
-// keepMemory gives memory back after bursts of calls until it is told to end.
+// keepMemory gives memory back that is not needed any more, until it is told to end.
 func keepMemory(ctx context.Context, budget *memory.Budget) (end func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})

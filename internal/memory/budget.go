@@ -34,7 +34,6 @@ type Budget struct {
 	ofBodies int64 // what of the limit bodies may use
 	patience time.Duration
 	used     atomic.Int64
-	highest  atomic.Int64 // of used, since Keep looked
 
 	beyond atomic.Pointer[Reservation] // may exceed the limit; set with the lock held
 
@@ -80,17 +79,7 @@ func (b *Budget) take(bytes, limit int64) bool {
 			return false
 		}
 		if b.used.CompareAndSwap(used, used+bytes) {
-			b.noteHighest(used + bytes)
 			return true
-		}
-	}
-}
-
-func (b *Budget) noteHighest(used int64) {
-	for {
-		highest := b.highest.Load()
-		if used <= highest || b.highest.CompareAndSwap(highest, used) {
-			return
 		}
 	}
 }
@@ -156,7 +145,7 @@ func (b *Budget) grant() {
 				return
 			}
 			b.beyond.Store(w.reservation)
-			b.noteHighest(b.used.Add(w.bytes))
+			b.used.Add(w.bytes)
 		}
 		w.reservation.bytes.Add(w.bytes)
 		b.waiting = slices.Delete(b.waiting, 0, 1)

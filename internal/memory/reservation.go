@@ -62,7 +62,7 @@ func (r *Reservation) add(bytes int64) {
 		r.budget.give(-bytes)
 		return
 	}
-	r.budget.noteHighest(r.budget.used.Add(bytes))
+	r.budget.used.Add(bytes)
 }
 
 // Share adds a holder, who must Release the reservation, too.
