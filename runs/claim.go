@@ -19,11 +19,12 @@ type claim struct {
 }
 
 // claim makes queued runs this process's own. Those that are not queued any more are left out, and those whose clients
-// have as many runs as they may.
-func (s *Service) claim(ctx context.Context, ids []string) (claimed []*claim, err error) {
+// have as many runs as they may, or that there is no room for.
+func (s *Service) claim(ctx context.Context, ids []string, room *room) (claimed []*claim, err error) {
 	err = s.Store.Write(ctx, func(tx *gorm.DB) error {
 		claimed = nil // it may be called twice
-		free, err := s.storage.claimable(tx, ids, s.mostOf)
+		room.clear()
+		free, err := s.storage.claimable(tx, ids, s.mostOf, room)
 		if err != nil || len(free) == 0 {
 			return err
 		}
@@ -76,10 +77,13 @@ func begin(tx *gorm.DB, r *Run) (c *claim, err error) {
 	return c, err
 }
 
-// claimable returns those of the runs that wait and whose clients may have one more.
-func (s storage) claimable(tx *gorm.DB, ids []string, most func(clientID string) int) (free []string, err error) {
-	var waiting []struct{ ID, ClientID string }
-	if err := tx.Raw("SELECT id, client_id FROM runs WHERE id IN (?) AND status = 'QUEUED' ORDER BY id", ids).Scan(&waiting).Error; err != nil {
+// claimable returns those of the runs that wait, whose clients may have one more, and that there is room for.
+func (s storage) claimable(tx *gorm.DB, ids []string, most func(clientID string) int, room *room) (free []string, err error) {
+	var waiting []struct {
+		ID, ClientID string
+		Size         int64
+	}
+	if err := tx.Raw("SELECT id, client_id, octet_length(input) AS size FROM runs WHERE id IN (?) AND status = 'QUEUED' ORDER BY id", ids).Scan(&waiting).Error; err != nil {
 		return nil, fmt.Errorf("look for waiting runs: %w", err)
 	}
 	places := map[string]int{} // of the clients that are limited
@@ -93,6 +97,9 @@ func (s storage) claimable(tx *gorm.DB, ids []string, most func(clientID string)
 			places[w.ClientID] = limit - running
 		}
 		if limit > 0 && places[w.ClientID] <= 0 {
+			continue
+		}
+		if !room.fits(w.ID, w.Size) {
 			continue
 		}
 		places[w.ClientID]--

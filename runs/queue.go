@@ -10,6 +10,7 @@ import (
 	"beckon/agents"
 	"beckon/events"
 	"beckon/internal/jobs"
+	"beckon/internal/memory"
 	"beckon/internal/problem"
 )
 
@@ -55,20 +56,25 @@ func (s *Service) Work(ctx context.Context, ids []string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.closing, cancel)()
+	room := &room{budget: s.Memory}
+	defer room.clear()
 	for len(ids) > 0 {
+		if err := s.Memory.Room(ctx); err != nil {
+			return err // the queue is stopping
+		}
 		places, err := s.places(ctx, len(ids))
 		if err != nil {
 			return err // the queue is stopping
 		}
-		claimed, err := s.claim(context.WithoutCancel(ctx), ids[:places]) // what is claimed has to be taken up, or put back
+		claimed, err := s.claim(context.WithoutCancel(ctx), ids[:places], room) // what is claimed has to be taken up, or put back
 		s.release(places - len(claimed))
 		if err != nil {
 			return err
 		}
 		for _, c := range claimed {
-			s.takeUp(c)
+			s.takeUp(c, room.take(c.run.ID))
 		}
-		ids = ids[places:]
+		ids = append(room.left, ids[places:]...)
 	}
 	return nil
 }
@@ -97,7 +103,7 @@ func (s *Service) release(n int) {
 }
 
 // takeUp begins the work on a run that this process has claimed.
-func (s *Service) takeUp(c *claim) {
+func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 	s.waiting.Add(-1)
 	s.Events.Publish(c.events)
 	leave := func() {}
@@ -107,10 +113,10 @@ func (s *Service) takeUp(c *claim) {
 	}
 	nodes := c.run.Nodes
 	c.run.Nodes = nil
-	a := s.newActive(*c.run, c.last, func() { leave(); s.release(1) })
+	a := s.newActive(*c.run, c.last, func() { leave(); s.release(1); held.Release() })
 	close(a.recorded)
 	a.progress.resume(nodes)
-	ctx, cancel := context.WithCancelCause(context.Background())
+	ctx, cancel := context.WithCancelCause(memory.With(context.Background(), held))
 	a.cancel = cancel
 	if err := s.enter(a); err != nil {
 		// The process began to end meanwhile. Nobody has worked on the run, so that it may go on in any case.

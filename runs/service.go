@@ -14,6 +14,7 @@ import (
 	"beckon/agents"
 	"beckon/events"
 	"beckon/internal/jobs"
+	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/store"
 	"beckon/internal/telemetry"
@@ -35,6 +36,7 @@ type Config struct {
 	Queue   Queue // nil for a service that only runs what is waited for
 	Log     *slog.Logger
 	Metrics *telemetry.Metrics
+	Memory  *memory.Budget // of runs that come out of the queue; nil bounds nothing
 	// Entry finds the agent or flow of a run that comes out of the queue; nil when it is gone.
 	Entry func(id string) *agents.Entry
 	// Limit tells how many runs a client may have at the same time, 0 for any number, and counts one more of them; the

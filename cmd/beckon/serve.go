@@ -63,7 +63,7 @@ func (s serveCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	working, queue, err := newServices(ctx, db, l, c)
+	working, queue, err := newServices(ctx, db, l, c, budget)
 	if err != nil {
 		return err
 	}

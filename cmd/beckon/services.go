@@ -12,6 +12,7 @@ import (
 	"beckon/internal/config"
 	"beckon/internal/egress"
 	"beckon/internal/jobs"
+	"beckon/internal/memory"
 	"beckon/internal/secret"
 	"beckon/runs"
 )
@@ -28,10 +29,10 @@ type services struct {
 }
 
 // newServices wires runs, deliveries and their queue together. Nothing is worked on before start.
-func newServices(ctx context.Context, db *database, l *live, c *config.Config) (*services, *jobs.Queue, error) {
+func newServices(ctx context.Context, db *database, l *live, c *config.Config, budget *memory.Budget) (*services, *jobs.Queue, error) {
 	log := events.NewLog(db.store)
 	s := &services{}
-	s.runs = runs.New(runs.Config{Store: db.store, Events: log, Log: l.log, Metrics: l.metrics, Entry: l.entry, Limit: l.limit,
+	s.runs = runs.New(runs.Config{Store: db.store, Events: log, Log: l.log, Metrics: l.metrics, Memory: budget, Entry: l.entry, Limit: l.limit,
 		Inherit:       func(ctx context.Context, alive []string) error { return s.deliveries.Inherit(ctx, alive) },
 		MaxConcurrent: int64(c.Server.MaxConcurrent), MaxQueued: int64(c.Server.MaxQueued)})
 	guard := egress.NewGuard(l.networks)

@@ -21,8 +21,12 @@ import (
 	"beckon/internal/problem"
 )
 
-// patience is how long an answer waits for room.
-const patience = 30 * time.Second
+const (
+	defaultPatience = 30 * time.Second
+	roomEvery       = 50 * time.Millisecond
+	// smallBody is the size up to which bodies may use all of the budget: large ones shall not keep them out.
+	smallBody = 16 << 10
+)
 
 // ErrFull is the problem of a call that does not fit.
 var ErrFull = problem.New(problem.Unavailable, "memory_full",
@@ -30,9 +34,10 @@ var ErrFull = problem.New(problem.Unavailable, "memory_full",
 
 // Budget bounds the bytes of all calls together. A nil Budget bounds nothing.
 type Budget struct {
+	Patience time.Duration // how long an answer waits for room; to be set before the budget is used
+
 	limit    int64
 	ofBodies int64 // what of the limit bodies may use
-	patience time.Duration
 	used     atomic.Int64
 
 	beyond atomic.Pointer[Reservation] // may exceed the limit; set with the lock held
@@ -51,7 +56,7 @@ type waiter struct {
 
 // NewBudget returns a budget of so many bytes.
 func NewBudget(limit int64) *Budget {
-	return &Budget{limit: limit, ofBodies: limit / 4 * 3, patience: patience}
+	return &Budget{limit: limit, ofBodies: limit / 4 * 3, Patience: defaultPatience}
 }
 
 // Used returns how many bytes are reserved.
@@ -69,7 +74,29 @@ func (b *Budget) LargestBody() int64 {
 }
 
 // HasRoom reports whether a body of so many bytes fits now. It reserves nothing: that is for the bytes that have come.
-func (b *Budget) HasRoom(bytes int64) bool { return b == nil || b.used.Load()+bytes <= b.ofBodies }
+func (b *Budget) HasRoom(bytes int64) bool {
+	return b == nil || b.used.Load()+bytes <= b.mostFor(bytes)
+}
+
+// Room waits until a body may come in.
+func (b *Budget) Room(ctx context.Context) error {
+	for b != nil && b.used.Load() >= b.ofBodies {
+		select {
+		case <-time.After(roomEvery):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// mostFor is what may be reserved together with bytes of a body.
+func (b *Budget) mostFor(bytes int64) int64 {
+	if bytes <= smallBody {
+		return b.limit
+	}
+	return b.ofBodies
+}
 
 // take reserves bytes unless more than limit would be.
 func (b *Budget) take(bytes, limit int64) bool {
@@ -106,7 +133,7 @@ func (b *Budget) wait(ctx context.Context, r *Reservation, bytes int64) error {
 	b.waiters.Add(1) // before grant looks at what is used: whoever gives something back after that sees it
 	b.grant()
 	b.mu.Unlock()
-	timer := time.NewTimer(b.patience)
+	timer := time.NewTimer(b.Patience)
 	defer timer.Stop()
 	select {
 	case <-w.granted:

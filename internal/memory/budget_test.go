@@ -15,18 +15,23 @@ import (
 )
 
 func TestBodiesLeaveRoomForAnswers(t *testing.T) {
-	b := NewBudget(100)
+	const kib = 1 << 10
+	b := NewBudget(100 * kib)
 	one, two := b.Reserve(), b.Reserve()
-	require.NoError(t, one.Body(75))
-	require.ErrorIs(t, two.Body(1), ErrFull)
+	require.NoError(t, one.Body(75*kib))
+	require.ErrorIs(t, two.Body(17*kib), ErrFull)
+	require.False(t, b.HasRoom(17*kib))
 	require.True(t, problem.Is(ErrFull, problem.Unavailable))
 	require.NotZero(t, ErrFull.RetryAfter)
-	require.False(t, b.HasRoom(1))
-	require.NoError(t, two.Answer(t.Context(), 25))
-	require.EqualValues(t, 100, b.Used())
+
+	require.True(t, b.HasRoom(5*kib))
+	require.NoError(t, two.Body(5*kib), "large bodies don't keep small ones out")
+	require.NoError(t, two.Answer(t.Context(), 20*kib))
+	require.EqualValues(t, 100*kib, b.Used())
+	require.ErrorIs(t, two.Body(1), ErrFull)
 	one.Release()
-	require.EqualValues(t, 25, b.Used())
-	require.True(t, b.HasRoom(50))
+	require.EqualValues(t, 25*kib, b.Used())
+	require.True(t, b.HasRoom(50*kib))
 	two.Release()
 	require.Zero(t, b.Used())
 }
@@ -83,7 +88,7 @@ func TestAnAnswerDoesNotWaitForever(t *testing.T) {
 		require.NoError(t, second.Answer(t.Context(), 1))
 		begun := time.Now()
 		require.ErrorIs(t, third.Answer(t.Context(), 1), ErrFull)
-		require.Equal(t, patience, time.Since(begun))
+		require.Equal(t, b.Patience, time.Since(begun))
 
 		why := errors.New("the run was canceled")
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -119,7 +124,7 @@ func TestNobodyWaitsForEachOther(t *testing.T) {
 			})
 		}
 		going.Wait()
-		require.Less(t, time.Since(begun), patience)
+		require.Less(t, time.Since(begun), b.Patience)
 		require.Zero(t, b.Used())
 		require.LessOrEqual(t, highest.Load(), b.Limit()+pieces*piece)
 	})

@@ -29,7 +29,7 @@ func (r *Reservation) Body(bytes int64) error {
 	if r == nil {
 		return nil
 	}
-	if !r.budget.take(bytes, r.budget.ofBodies) {
+	if !r.budget.take(bytes, r.budget.mostFor(bytes)) {
 		return ErrFull
 	}
 	r.bytes.Add(bytes)
