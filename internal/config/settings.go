@@ -53,7 +53,7 @@ func (c *Config) shown(key string, value any) string {
 		return strings.Join(v, ", ")
 	case units.Bytes:
 		if key == "server.maxMemory" && v == 0 {
-			return fmt.Sprintf("0 (half of what there is: %d MiB)", c.Server.Memory()>>20)
+			v = units.Bytes(c.Server.Memory()) &^ (1<<20 - 1) // what 0 stands for, in whole MiB
 		}
 		text, _ := v.MarshalYAML()
 		return fmt.Sprint(text)
