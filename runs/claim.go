@@ -20,12 +20,14 @@ type claim struct {
 }
 
 // claim claims up to most queued runs for this process, those with the highest priority first. It leaves out those whose
-// clients have as many runs as they may. What it returns as holding is held until the caller drops it.
-func (s *Service) claim(ctx context.Context, most int) (claimed []*claim, holding []string, err error) {
+// clients have as many runs as they may, and those that there is no room for. What it returns as holding is held until
+// the caller drops it.
+func (s *Service) claim(ctx context.Context, most int, room *room) (claimed []*claim, holding []string, err error) {
 	err = s.Store.Write(ctx, func(tx *gorm.DB) error {
 		s.held.Drop(holding...)
 		holding, claimed = nil, nil // it may be called twice
-		free, err := s.storage.claimable(tx, most, s.mostOf)
+		room.clear()
+		free, err := s.storage.claimable(tx, most, s.mostOf, room)
 		if err != nil || len(free) == 0 {
 			return err
 		}
@@ -83,8 +85,9 @@ func begin(tx *gorm.DB, r *Run) (c *claim, err error) {
 	return c, err
 }
 
-// claimable returns up to most queued runs whose clients may have one more, those with the highest priority first.
-func (s storage) claimable(tx *gorm.DB, most int, limit func(clientID string) int) (free []string, err error) {
+// claimable returns up to most queued runs whose clients may have one more and that there is room for, those with the
+// highest priority first.
+func (s storage) claimable(tx *gorm.DB, most int, limit func(clientID string) int, room *room) (free []string, err error) {
 	places := map[string]int{} // of the clients that are limited
 	full := []string{""}       // the clients that have none left
 	for len(free) < most {
@@ -102,6 +105,9 @@ func (s storage) claimable(tx *gorm.DB, most int, limit func(clientID string) in
 				if !slices.Contains(full, q.ClientID) {
 					full = append(full, q.ClientID)
 				}
+				continue
+			}
+			if !room.fits(q.ID, q.Size) {
 				continue
 			}
 			if isLimited {
@@ -139,11 +145,14 @@ func (s storage) countPlaces(tx *gorm.DB, queued []queuedRun, limit func(clientI
 }
 
 // queuedRun is a run that waits, as far as claimable needs to know it.
-type queuedRun struct{ ID, ClientID string }
+type queuedRun struct {
+	ID, ClientID string
+	Size         int64 // of its input, in bytes
+}
 
 // queued returns the first runs in the queue, but for those of some clients and some others.
 func (s storage) queued(tx *gorm.DB, butOf, but []string, most int) (list []queuedRun, err error) {
-	query := "SELECT id, client_id FROM runs WHERE status = 'QUEUED' AND client_id NOT IN (?) AND id NOT IN (?) ORDER BY priority, id LIMIT ?"
+	query := "SELECT id, client_id, octet_length(input) AS size FROM runs WHERE status = 'QUEUED' AND client_id NOT IN (?) AND id NOT IN (?) ORDER BY priority, id LIMIT ?"
 	if s.store.Shared() {
 		query += " FOR UPDATE SKIP LOCKED"
 	}

@@ -22,7 +22,7 @@ func New(transport http.RoundTripper, log *slog.Logger) agents.Factory {
 }
 
 func newFactory(transport http.RoundTripper, log *slog.Logger, pace pace) agents.Factory {
-	var learnt memory
+	var learnt library
 	return func(p agents.Provider, a agents.Agent) (agents.Invoker, problem.Fields) {
 		var found problem.Fields
 		if a.Model == "" {

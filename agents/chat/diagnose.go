@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"beckon/agents/chat/completion"
+	"beckon/internal/memory"
 )
 
 // What may be wrong with a provider or a request, as the codes of problems.
@@ -57,6 +58,8 @@ func (f *failure) findOut() *diagnosis {
 		return &diagnosis{code: codeTimeout, passes: true}
 	case errors.Is(f.err, completion.ErrTooLarge):
 		return &diagnosis{code: codeInvalid}
+	case errors.Is(f.err, memory.ErrFull): // which is no fault of the provider's
+		return &diagnosis{code: memory.ErrFull.Code}
 	case f.err != nil:
 		return &diagnosis{code: codeUnreachable, passes: !isCertificate(f.err)}
 	case f.status != 0:

@@ -76,7 +76,7 @@ func (d *dialog) ask(ctx context.Context) (*completion.Completion, *failure) {
 		known := d.request.known.lessons()
 		q := &question{keepThoughts: d.keepThoughts, attempted: d.note}
 		q.stream, q.text = d.streams(known)
-		q.body = d.request.body(d.said, d.declared, q.stream, known)
+		q.body = func() []byte { return d.request.body(d.said, d.declared, q.stream, known) }
 		had := asked{stream: q.stream, tools: len(d.declared) > 0, system: d.said.system != ""}
 		var next *lessons
 		q.teaches = func(f *failure) bool {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"beckon/agents/chat/completion"
+	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/units"
 )
@@ -53,6 +54,9 @@ func (m *model) explain(ctx context.Context, f *failure, said []string) error {
 	if deadline, ok := ctx.Deadline(); ctx.Err() != nil || (ok && !time.Now().Before(deadline)) {
 		return m.ended(ctx) // a dial gives up at the deadline, a moment before the context says so
 	}
+	if errors.Is(f.err, memory.ErrFull) {
+		return memory.ErrFull
+	}
 	return m.problemOf(f).After(f.retryAfter).Because(m.cause(f, said))
 }
 
@@ -63,6 +67,8 @@ func (m *model) problemOf(f *failure) *problem.Error {
 		return problem.New(problem.Upstream, code, format, args...)
 	}
 	switch code {
+	case memory.ErrFull.Code:
+		return memory.ErrFull
 	case codeTimeout:
 		return upstream("The provider %q did not answer within %s%s.", id, units.Duration(m.timeout), f.history())
 	case codeUnreachable:

@@ -94,16 +94,16 @@ func (k *knowledge) learn(last, next *lessons) bool {
 	return k.current.CompareAndSwap(last, next)
 }
 
-// memory has the knowledge of all models, as long as the process lives.
-type memory struct{ byModel sync.Map }
+// library has the knowledge of all models, as long as the process lives.
+type library struct{ byModel sync.Map }
 
-func (m *memory) of(p agents.Provider, model string, url *url.URL) *knowledge {
+func (l *library) of(p agents.Provider, model string, url *url.URL) *knowledge {
 	k := &knowledge{}
 	if url.Host == openAIHost {
 		// All models of OpenAI's take it, and the newer ones nothing else.
 		k.current.Store(&lessons{renamesTokens: true, fromTheStart: true})
 	}
-	known, _ := m.byModel.LoadOrStore([3]string{p.ID, url.String(), model}, k)
+	known, _ := l.byModel.LoadOrStore([3]string{p.ID, url.String(), model}, k)
 	return known.(*knowledge)
 }
 

@@ -42,7 +42,7 @@ func models(ctx context.Context, transport http.RoundTripper, p agents.Provider,
 	list := target.JoinPath("..", "..", "models") // beside …/chat/completions, with its query
 	s := &sender{transport: transport, method: http.MethodGet, url: list, plain: headersFor(headers, "application/json"), timeout: limit}
 	var body []byte
-	failed := s.exchange(ctx, nil, false, func(response *http.Response, _ *time.Timer) (err error) {
+	failed := s.exchange(ctx, nil, false, func(_ context.Context, response *http.Response, _ *time.Timer) (err error) {
 		body, err = io.ReadAll(io.LimitReader(response.Body, completion.MaxBytes))
 		return err
 	})

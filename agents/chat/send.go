@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -13,6 +12,7 @@ import (
 
 	"beckon/agents/chat/completion"
 	"beckon/internal/egress"
+	"beckon/internal/memory"
 )
 
 const (
@@ -45,7 +45,7 @@ type sender struct {
 
 // question is one request, which may take several attempts.
 type question struct {
-	body         []byte
+	body         func() []byte // writes it, for each attempt anew
 	stream       bool
 	text         func(piece string) // as completion.Options has it
 	keepThoughts bool
@@ -81,9 +81,13 @@ func (s *sender) ask(ctx context.Context, q *question) (*completion.Completion, 
 
 // attempt sends the request once and reads the answer as a completion.
 func (s *sender) attempt(ctx context.Context, q *question) (answer *completion.Completion, failed *failure) {
-	failed = s.exchange(ctx, q.body, q.stream, func(response *http.Response, patience *time.Timer) error {
+	held := memory.From(ctx)
+	failed = s.exchange(ctx, q.body, q.stream, func(ctx context.Context, response *http.Response, patience *time.Timer) error {
 		options := completion.Options{KeepThoughts: q.keepThoughts, SizeHint: int(min(response.ContentLength, completion.MaxBytes)),
 			IsStream: strings.HasPrefix(response.Header.Get("Content-Type"), eventStream)}
+		if held != nil {
+			options.Hold = func(bytes int64) error { return held.Answer(ctx, bytes) }
+		}
 		if q.text != nil {
 			options.Text = func(piece string) { q.passed = true; q.text(piece) }
 		}
@@ -109,8 +113,8 @@ func (s *sender) attempt(ctx context.Context, q *question) (answer *completion.C
 }
 
 // exchange sends a request and has a successful answer read, within the time for one attempt.
-func (s *sender) exchange(ctx context.Context, body []byte, stream bool, read func(*http.Response, *time.Timer) error,
-) *failure {
+func (s *sender) exchange(ctx context.Context, body func() []byte, stream bool,
+	read func(context.Context, *http.Response, *time.Timer) error) *failure {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	patience := time.AfterFunc(s.timeout, func() { cancel(errAttemptTimeout) })
@@ -131,7 +135,7 @@ func (s *sender) exchange(ctx context.Context, body []byte, stream bool, read fu
 	if stream {
 		response.Body = &patientBody{response.Body, patience, s.timeout}
 	}
-	if err = read(response, patience); err != nil {
+	if err = read(ctx, response, patience); err != nil {
 		return broken(err)
 	}
 	patience.Reset(drainTime)
@@ -139,15 +143,14 @@ func (s *sender) exchange(ctx context.Context, body []byte, stream bool, read fu
 	return nil
 }
 
-func (s *sender) request(ctx context.Context, body []byte, stream bool) *http.Request {
+func (s *sender) request(ctx context.Context, body func() []byte, stream bool) *http.Request {
 	header := s.plain
 	if stream {
 		header = s.streaming
 	}
 	r := &http.Request{Method: s.method, URL: s.url, Host: s.url.Host, Header: header}
 	if body != nil {
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		setBody(r, body)
 	}
 	return r.WithContext(ctx)
 }

@@ -27,6 +27,9 @@ func (r *reader) events(err error) error {
 		default:
 			r.buffer = r.buffer[:copy(r.buffer, r.buffer[begin:])]
 			begin, scanned = 0, len(r.buffer)
+			if err := r.hold(r.kept); err != nil {
+				return err
+			}
 			if err = r.more(MaxStream); len(r.buffer) > MaxBytes || r.kept > MaxBytes {
 				return ErrTooLarge
 			}

@@ -27,7 +27,10 @@ type Options struct {
 	Finished     func()             // is called when the server has said how the answer ends; may be nil
 	KeepThoughts bool               // leaves <think>…</think> in the text
 	SizeHint     int                // how many bytes there will be, about
-	IsStream     bool               // the server says that it streams: no events at all are a broken stream
+	// Hold is asked before bytes of an answer are kept: those of a document, and of a stream those of its text. An error of
+	// its own ends the reading. It may be nil.
+	Hold     func(bytes int64) error
+	IsStream bool // the server says that it streams: no events at all are a broken stream
 }
 
 // Read reads an answer to its end: the end of the body, or the [DONE] of a stream. An error is the body's own or
@@ -77,10 +80,11 @@ type reader struct {
 	thinking      pieces
 	refusing      pieces
 	thought       thought
-	text          strings.Builder
+	text          longText
 	reasoning     strings.Builder
 	refusal       strings.Builder
 	kept          int // bytes of text, thoughts and arguments
+	held          int // bytes that Options.Hold was asked for
 }
 
 func (r *reader) free() {
@@ -103,6 +107,16 @@ func (r *reader) read() error {
 		return r.events(err)
 	}
 	return err
+}
+
+// hold asks for room for so many bytes in all.
+func (r *reader) hold(bytes int) error {
+	if r.options.Hold == nil || bytes <= r.held {
+		return nil
+	}
+	more := bytes - r.held
+	r.held = bytes
+	return r.options.Hold(int64(more))
 }
 
 // more reads more of the body into the buffer.
@@ -151,7 +165,15 @@ var bom = []byte("\uFEFF")
 // document reads JSON: one document, or several one behind the other. err is what came of the body so far.
 func (r *reader) document(err error) error {
 	for err == nil {
-		err = r.more(MaxBytes + 1)
+		if err = r.more(MaxBytes + 1); err == nil || errors.Is(err, io.EOF) {
+			size := len(r.buffer)
+			if cap(r.buffer) > poolable {
+				size = cap(r.buffer)
+			}
+			if full := r.hold(size); full != nil {
+				return full
+			}
+		}
 	}
 	if len(r.buffer) > MaxBytes {
 		return ErrTooLarge

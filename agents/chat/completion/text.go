@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"beckon/internal/memory"
 )
 
 // addContent adds a content: a text, or parts of which some are texts.
@@ -67,6 +69,12 @@ func (r *reader) addPart(w *walker) {
 
 func (r *reader) addText(value []byte) {
 	if kindOf(value) != '"' {
+		return
+	}
+	if len(value) >= poolable { // it is kept as it is
+		text := r.content.add(make([]byte, 0, len(value)), value)
+		r.kept += len(text)
+		r.pass(memory.Text(text))
 		return
 	}
 	r.scratch = r.content.add(r.scratch[:0], value)
