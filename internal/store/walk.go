@@ -47,11 +47,11 @@ func (w Walk) Rows(ctx context.Context, s *Store, columns string, limit int, eac
 	db := s.Read(ctx)
 	ids, stop, err := w.ids(db, s.Shared(), limit)
 	if err != nil || len(ids) == 0 {
-		return stop, unavailable(err)
+		return stop, Classify(err)
 	}
 	rows, err := db.Raw("SELECT "+columns+" FROM "+w.Table+" WHERE id IN ? ORDER BY id DESC", ids).Rows()
 	if err != nil {
-		return "", unavailable(err)
+		return "", Classify(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -63,7 +63,7 @@ func (w Walk) Rows(ctx context.Context, s *Store, columns string, limit int, eac
 			return id, nil
 		}
 	}
-	return stop, unavailable(rows.Err())
+	return stop, Classify(rows.Err())
 }
 
 // ids are those of a page, and where the next one begins.
