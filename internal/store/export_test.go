@@ -44,3 +44,6 @@ func MigrateTo(ctx context.Context, url string, version int64) (*sql.DB, error) 
 	_, err = provider.UpTo(ctx, version)
 	return db, err
 }
+
+// ErrInDoubt is the error of a write that may have been committed.
+var ErrInDoubt = errInDoubt
