@@ -107,7 +107,9 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	}{
 		{"answered", nil, answered(200, webhook)},
 		{"as text", nil, answered(200, webhook, "Accept: text/plain")},
-		{"streamed", nil, func(t *testing.T) { require.NotEmpty(t, g.follow(g.request(webhook, body, "Accept: text/event-stream"))) }},
+		{"streamed", nil, func(t *testing.T) {
+			require.NotEmpty(t, g.follow(g.request(webhook, body, "Accept: text/event-stream")))
+		}},
 		{"queued", nil, func(t *testing.T) { g.awaitRun(g.call(body, "Prefer: respond-async").Header.Get("Beckon-Run-Id")) }},
 		{"not awaited", nil, func(t *testing.T) { g.awaitRun(g.call(body, "Prefer: wait=0").Header.Get("Beckon-Run-Id")) }},
 		{"made twice", nil, func(t *testing.T) {
