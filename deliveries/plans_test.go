@@ -11,6 +11,7 @@ import (
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 	"beckon/internal/telemetry"
+	"beckon/internal/work"
 )
 
 // Whatever deliveries are asked for, and whatever becomes of old ones, only those are read that it is about.
@@ -19,7 +20,7 @@ func TestNothingReadsAllDeliveries(t *testing.T) {
 		storetest.Fill(t, s, 20_000)
 		asked := storetest.Record(t, s)
 		ctx := context.Background()
-		service := New(Config{Store: s, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test"), Instance: "ins_1"})
+		service := New(Config{Store: s, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test"), Work: work.New(s, slog.New(slog.DiscardHandler))})
 		service.endpoints.Store(&book{list: []*target{{Endpoint: Endpoint{ID: storetest.Endpoint}}}})
 		for _, endpoint := range []string{"", storetest.Endpoint, storetest.IdleTarget, "none"} {
 			for _, status := range []Status{"", Pending, Sending, Delivered, Failed} {

@@ -44,7 +44,7 @@ func BenchmarkInsert(b *testing.B) {
 					return err
 				}
 				end(r)
-				return s.Write(ctx, func(tx *gorm.DB) error { return endRun(tx, r, "ins_1") })
+				return s.Write(ctx, func(tx *gorm.DB) error { return endRun(tx, r) })
 			},
 		} {
 			for _, writers := range []int{1, 32} {

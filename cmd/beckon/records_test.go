@@ -36,10 +36,9 @@ endpoints: [{id: endpoint-10, url: "https://example.com/hook", secret: whsec_MfK
 func wired(t *testing.T, db *database, c *config.Config) *server.Server {
 	ctx, log := context.Background(), slog.New(slog.DiscardHandler)
 	l := &live{database: db, how: factories(log), limits: clients.NewLimits(), log: log, level: new(slog.LevelVar), metrics: telemetry.NewMetrics("test")}
-	working, queue, err := newServices(ctx, db, l, c)
-	require.NoError(t, err)
+	working := newServices(db, l, c, nil)
 	require.NoError(t, l.load(ctx, c))
-	require.NoError(t, working.start(ctx, l, queue))
+	require.NoError(t, working.instance.Start(ctx))
 	srv, err := serverWithPage(l, working, c, "http://localhost", server.Config{Catalog: l.catalog, Runs: working.runs, Deliveries: working.deliveries, Database: db.store,
 		Metrics: l.metrics, Log: log, Version: version, MaxBodyBytes: 1 << 20})
 	require.NoError(t, err)

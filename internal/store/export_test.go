@@ -53,3 +53,6 @@ func WalkFor(t *testing.T, d time.Duration) {
 	walkTime = d
 	t.Cleanup(func() { walkTime = before })
 }
+
+// ErrInDoubt is the error of a write that may have been committed.
+var ErrInDoubt = errInDoubt
