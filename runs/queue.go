@@ -185,6 +185,11 @@ func (s *Service) mostOf(clientID string) int {
 	return most
 }
 
+// putsBack reports whether a run that fails now goes back into the queue, because this process ends.
+func (s *Service) putsBack(r *Run) bool {
+	return s.working.Err() != nil && r.RetryOnCrash && s.Work != nil
+}
+
 // putBack ends the work on a run that this process can't go on with, and lets another one go on.
 func (s *Service) putBack(a *Active) {
 	if err := s.requeue(a); err != nil {
