@@ -14,7 +14,7 @@ import (
 
 // While a model thinks, its request is held as the prompt alone; for another attempt it is encoded again.
 func TestARequestIsHeldUntilItIsSent(t *testing.T) {
-	request := openai.ChatCompletionRequest{Model: "m", Messages: []openai.ChatCompletionMessage{{Role: "user", Content: "why <\"é\">?"}}}
+	request := openai.ChatCompletionRequest{Model: "m", Messages: []openai.ChatCompletionMessage{{Role: "user", Content: strings.Repeat("why <\"é\">?", resendFrom/8)}}}
 	encoded, err := json.Marshal(request)
 	require.NoError(t, err)
 	req, err := http.NewRequestWithContext(resendable(t.Context(), &request), http.MethodPost, "http://localhost", bytes.NewBuffer(encoded))
@@ -23,7 +23,7 @@ func TestARequestIsHeldUntilItIsSent(t *testing.T) {
 	for range 3 {
 		sent, err := io.ReadAll(req.Body)
 		require.NoError(t, err)
-		require.Equal(t, string(encoded), string(sent))
+		require.True(t, string(encoded) == string(sent))
 		require.EqualValues(t, len(sent), req.ContentLength)
 		require.Nil(t, req.Body.(*sentOnce).body, "it has let go of its bytes")
 		req.Body, err = req.GetBody()

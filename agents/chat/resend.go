@@ -14,6 +14,10 @@ import (
 // A model may think for minutes, and the prompt is held meanwhile. That it is held once, and not as JSON besides, is what
 // this file is for: a request's body lets go of its bytes when it has been sent, and is encoded again for another attempt.
 
+// resendFrom is the size from which on that is worth the while. A transport sends the header and a body that it knows to be
+// in memory at once, and those of other bodies one after the other.
+const resendFrom = 64 << 10
+
 type requestKey struct{}
 
 // resendable returns a context that says what go-openai's request of that context is made of.
@@ -24,7 +28,7 @@ func resendable(ctx context.Context, request *openai.ChatCompletionRequest) cont
 // holdOnce makes the body of go-openai's request one that is held until it has been sent.
 func holdOnce(req *http.Request) {
 	request, ok := req.Context().Value(requestKey{}).(*openai.ChatCompletionRequest)
-	if !ok || req.Body == nil {
+	if !ok || req.ContentLength < resendFrom {
 		return
 	}
 	req.Body = &sentOnce{body: req.Body}
