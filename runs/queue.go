@@ -20,7 +20,7 @@ import (
 const (
 	lookEvery       = time.Second // on SQLite, where there are no others
 	lookEveryShared = 250 * time.Millisecond
-	claimTogether   = 64 // runs that one transaction claims
+	claimTogether   = 16 // runs that one transaction claims: on PostgreSQL each takes some round trips
 )
 
 // queueFullWait is what callers are told to wait when the queue is full.
