@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -63,30 +62,33 @@ func (s *Store) AuditEntries(ctx context.Context, q AuditQuery) (list []AuditEnt
 	if err != nil {
 		return nil, "", err
 	}
-	where, values := []string{"id < ?"}, []any{below}
-	if q.Section != "" {
-		where, values = append(where, "section = ?"), append(values, q.Section)
+	w := Walk{Table: "audit", Below: below}
+	for _, e := range []Equal{{"section", q.Section}, {"resource_id", q.ResourceID}} {
+		if e.Value != "" {
+			w.Only = append(w.Only, e)
+		}
 	}
-	if q.ResourceID != "" {
-		where, values = append(where, "resource_id = ?"), append(values, q.ResourceID)
+	if len(w.Only) == 2 {
+		w.Index, w.Only = w.Only, nil
 	}
-	var rows []struct {
-		ID, Who, Action, Section, ResourceID string
-		At                                   int64
-		Before, After                        *string
-	}
-	err = s.Read(ctx).Raw("SELECT * FROM audit WHERE "+strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT ?", append(values, q.Limit+1)...).Scan(&rows).Error
+	stop, err := w.Rows(ctx, s, "*", q.Limit, func(scan func(any) error) (string, bool, error) {
+		var row struct {
+			ID, Who, Action, Section, ResourceID string
+			At                                   int64
+			Before, After                        *string
+		}
+		if err := scan(&row); err != nil {
+			return "", false, err
+		}
+		list = append(list, AuditEntry{ID: row.ID, At: time.UnixMilli(row.At).UTC(), Who: row.Who, Action: row.Action, Section: row.Section,
+			ResourceID: row.ResourceID, Before: documentOrNil(row.Before), After: documentOrNil(row.After)})
+		return row.ID, false, nil
+	})
 	if err != nil {
 		return nil, "", fmt.Errorf("list the audit entries: %w", err)
 	}
-	if len(rows) > q.Limit {
-		rows = rows[:q.Limit]
-		next = cursors.After(rows[q.Limit-1].ID)
-	}
-	list = make([]AuditEntry, len(rows))
-	for i, row := range rows {
-		list[i] = AuditEntry{ID: row.ID, At: time.UnixMilli(row.At).UTC(), Who: row.Who, Action: row.Action, Section: row.Section,
-			ResourceID: row.ResourceID, Before: documentOrNil(row.Before), After: documentOrNil(row.After)}
+	if stop != "" {
+		next = cursors.After(stop)
 	}
 	return list, next, nil
 }
