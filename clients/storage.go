@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -16,19 +17,19 @@ import (
 // Storage keeps the clients that were made by a person, and the hashes of their tokens.
 type Storage struct {
 	store     *store.Store
-	resources *store.Resources[Client]
+	resources *catalog.Documents[Client]
 }
 
 // NewStorage returns the storage in s.
 func NewStorage(s *store.Store, sealer *secret.Sealer) *Storage {
-	return &Storage{s, store.NewResources[Client](s, "clients", sealer)}
+	return &Storage{s, catalog.NewDocuments[Client](s, "clients", sealer)}
 }
 
 // List returns all clients in the order of their ids.
 func (s *Storage) List(ctx context.Context) ([]Client, error) { return s.resources.List(ctx) }
 
 // Records returns all clients with their versions, in the order of their ids.
-func (s *Storage) Records(ctx context.Context) ([]store.Record[Client], error) {
+func (s *Storage) Records(ctx context.Context) ([]catalog.Record[Client], error) {
 	return s.resources.Records(ctx)
 }
 
@@ -106,7 +107,7 @@ func (s *Storage) RotateIn(tx *gorm.DB, id string, overlap time.Duration) (secre
 	if err != nil {
 		return "", err
 	}
-	return token, store.Touch(tx)
+	return token, catalog.Touch(tx)
 }
 
 // Credentials returns the credentials of every client that are still alive, by client id.

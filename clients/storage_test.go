@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"beckon/clients"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -24,11 +25,11 @@ func TestClientsAreKept(t *testing.T) {
 		storage, ctx := newStorage(s), t.Context()
 		c := clients.Client{ID: "ci", Name: "CI", Passthrough: true, Template: "{{ .text }}", AllowedAgents: []string{"a", "b"},
 			SyncTimeout: units.Duration(time.Minute), MaxBodyBytes: 5000, RateLimit: &clients.RateLimit{Requests: 5, Per: units.Duration(time.Second)}, MaxConcurrent: 3}
-		before, err := s.Revision(ctx)
+		before, err := catalog.Revision(ctx, s)
 		require.NoError(t, err)
 		token, err := storage.Create(ctx, c)
 		require.NoError(t, err)
-		after, err := s.Revision(ctx)
+		after, err := catalog.Revision(ctx, s)
 		require.NoError(t, err)
 		require.Greater(t, after, before)
 

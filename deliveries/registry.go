@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
@@ -19,13 +20,13 @@ const kind = "endpoints"
 
 // Registry keeps the endpoints that were registered by a person; those of the configuration file are not in it.
 type Registry struct {
-	*store.Resources[Endpoint]
+	*catalog.Documents[Endpoint]
 	store *store.Store
 }
 
 // NewRegistry returns the registry in s.
 func NewRegistry(s *store.Store, sealer *secret.Sealer) *Registry {
-	return &Registry{store.NewResources[Endpoint](s, kind, sealer), s}
+	return &Registry{catalog.NewDocuments[Endpoint](s, kind, sealer), s}
 }
 
 // Prepared returns a new endpoint as it is registered: with a secret that is made where it needs one and has none.

@@ -14,17 +14,17 @@ import (
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
-	"beckon/internal/store"
 )
 
 // Resource is what the admin API does with one noun; see config.Section.
 type Resource[T any] interface {
-	List(ctx context.Context) ([]store.Record[T], error)
-	Get(ctx context.Context, id string) (store.Record[T], error)
-	Create(ctx context.Context, who string, item T, wrong ...problem.Field) (store.Record[T], secret.String, error)
-	Update(ctx context.Context, who string, item T, version int64, wrong ...problem.Field) (store.Record[T], error)
+	List(ctx context.Context) ([]catalog.Record[T], error)
+	Get(ctx context.Context, id string) (catalog.Record[T], error)
+	Create(ctx context.Context, who string, item T, wrong ...problem.Field) (catalog.Record[T], secret.String, error)
+	Update(ctx context.Context, who string, item T, version int64, wrong ...problem.Field) (catalog.Record[T], error)
 	Delete(ctx context.Context, who, id string, version int64) error
 }
 
@@ -47,7 +47,7 @@ type Secrets interface {
 
 // AuditList is the list of what was changed; see store.Store.
 type AuditList interface {
-	AuditEntries(ctx context.Context, q store.AuditQuery) (list []store.AuditEntry, next string, err error)
+	AuditEntries(ctx context.Context, q catalog.AuditQuery) (list []catalog.AuditEntry, next string, err error)
 }
 
 // Sessions knows who is logged in on the page.

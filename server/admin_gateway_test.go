@@ -19,10 +19,10 @@ import (
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/egress"
 	"beckon/internal/secret"
-	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 	"beckon/runs"
 	"beckon/server"
@@ -57,8 +57,8 @@ func newAdminGateway(t *testing.T, s setting) *adminGateway {
 	sealer := secret.NewSealer(func() (secret.String, error) { return "key", nil })
 	how := agents.Factories{Providers: map[string]agents.Factory{"openai": chat.New(egress.NewProviders(), slog.New(slog.DiscardHandler)), "template": reply.New()}, Flow: flow.New()}
 	made := config.EditorConfig{Store: s.store, Config: func() *config.Config { return inForce }, How: how, Env: os.LookupEnv,
-		Providers: store.NewResources[agents.Provider](s.store, "providers", sealer), Agents: store.NewResources[agents.Agent](s.store, "agents", sealer),
-		Flows: store.NewResources[agents.Flow](s.store, "flows", sealer), Commands: store.NewResources[commands.Command](s.store, "commands", sealer),
+		Providers: catalog.NewDocuments[agents.Provider](s.store, "providers", sealer), Agents: catalog.NewDocuments[agents.Agent](s.store, "agents", sealer),
+		Flows: catalog.NewDocuments[agents.Flow](s.store, "flows", sealer), Commands: catalog.NewDocuments[commands.Command](s.store, "commands", sealer),
 		Clients: clients.NewStorage(s.store, sealer), Endpoints: deliveries.NewRegistry(s.store, sealer)}
 	var current atomic.Pointer[server.Catalog]
 	limits := clients.NewLimits()
@@ -106,7 +106,7 @@ func newAdminGateway(t *testing.T, s setting) *adminGateway {
 	more := s.server
 	s.server = func(c *server.Config) {
 		c.Catalog = func() server.Catalog { return *current.Load() }
-		c.Admin = server.Admin{Token: adminToken, Secrets: g.editor, Audit: s.store, Resources: server.Resources{Providers: g.editor.Providers, Agents: g.editor.Agents,
+		c.Admin = server.Admin{Token: adminToken, Secrets: g.editor, Audit: g.editor, Resources: server.Resources{Providers: g.editor.Providers, Agents: g.editor.Agents,
 			Flows: g.editor.Flows, Commands: g.editor.Commands, Clients: g.editor.Clients, Endpoints: g.editor.Endpoints}}
 		if more != nil {
 			more(c)

@@ -8,9 +8,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
-	"beckon/internal/store"
 )
 
 // Managed is what the document of every resource has besides its own. It is exported because huma leaves out what is
@@ -158,12 +158,12 @@ func (n noun[T, D, P]) wanted(ctx context.Context, id, match string) (int64, err
 		if _, err := n.resource.Get(ctx, id); err != nil {
 			return 0, err
 		}
-		return 0, store.ChangedSince(n.name, id)
+		return 0, catalog.ChangedSince(n.name, id)
 	}
 	return version, nil
 }
 
-func (n noun[T, D, P]) answer(ctx context.Context, record store.Record[T]) (*documentOutput[D], error) {
+func (n noun[T, D, P]) answer(ctx context.Context, record catalog.Record[T]) (*documentOutput[D], error) {
 	out := &documentOutput[D]{Body: n.documentOf(record)}
 	if record.Version > 0 {
 		out.ETag = `"` + strconv.FormatInt(record.Version, 10) + `"`
@@ -186,7 +186,7 @@ func (n noun[T, D, P]) completed(ctx context.Context, list ...*D) error {
 	return n.complete(ctx, list)
 }
 
-func (n noun[T, D, P]) documentOf(record store.Record[T]) (d D) {
+func (n noun[T, D, P]) documentOf(record catalog.Record[T]) (d D) {
 	P(&d).show(record.Item)
 	warnings := record.Warnings
 	if warnings == nil {

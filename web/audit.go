@@ -5,9 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/labstack/echo/v4"
+	"beckon/internal/catalog"
 
-	"beckon/internal/store"
+	"github.com/labstack/echo/v4"
 )
 
 const auditPath = "/admin/audit"
@@ -50,14 +50,14 @@ var auditWords = map[string]string{
 func (r auditRow) IsSession() bool { return r.Section == sessionsSection }
 
 func (w *Web) auditPage() page {
-	entry := store.AuditEntry{Who: "admin", Action: "update", Section: "clients", ResourceID: "ci", Before: []byte(`{"name":"a"}`), After: []byte(`{"name":"b"}`)}
-	made := store.AuditEntry{Who: "admin", Action: "create", Section: "clients", ResourceID: "ci", After: []byte(`{"name":"b"}`)}
+	entry := catalog.AuditEntry{Who: "admin", Action: "update", Section: "clients", ResourceID: "ci", Before: []byte(`{"name":"a"}`), After: []byte(`{"name":"b"}`)}
+	made := catalog.AuditEntry{Who: "admin", Action: "create", Section: "clients", ResourceID: "ci", After: []byte(`{"name":"b"}`)}
 	return page{path: auditPath, template: "audit", title: "Audit", data: w.showAudit,
 		sample: auditList{Section: "clients", ID: "ci", Sections: auditSections, Rows: []auditRow{newAuditRow(entry), newAuditRow(made)}, Next: auditPath, Later: true}}
 }
 
 func (w *Web) showAudit(c echo.Context) (any, error) {
-	q := store.AuditQuery{Section: c.QueryParam("section"), ResourceID: c.QueryParam("id"), Limit: store.DefaultAuditPage, Cursor: c.QueryParam("cursor")}
+	q := catalog.AuditQuery{Section: c.QueryParam("section"), ResourceID: c.QueryParam("id"), Limit: catalog.DefaultAuditPage, Cursor: c.QueryParam("cursor")}
 	entries, next, err := w.Desk.Audit.AuditEntries(c.Request().Context(), q)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (w *Web) showAudit(c echo.Context) (any, error) {
 	return list, nil
 }
 
-func newAuditRow(e store.AuditEntry) auditRow {
+func newAuditRow(e catalog.AuditEntry) auditRow {
 	row := auditRow{At: e.At, Who: e.Who, What: e.Action, Section: e.Section, ID: e.ResourceID, Before: e.Before != nil, Both: e.Before != nil && e.After != nil}
 	if words, ok := auditWords[e.Action]; ok {
 		row.What = words

@@ -10,7 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"beckon/clients"
-	"beckon/internal/store"
+	"beckon/internal/catalog"
 	"beckon/runs"
 )
 
@@ -58,8 +58,8 @@ func (w *Web) showClients(c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(all, func(a, b store.Record[clients.Client]) int { return strings.Compare(a.Item.ID, b.Item.ID) })
-	rest := slices.DeleteFunc(all, func(r store.Record[clients.Client]) bool { return r.Item.ID <= after })
+	slices.SortFunc(all, func(a, b catalog.Record[clients.Client]) int { return strings.Compare(a.Item.ID, b.Item.ID) })
+	rest := slices.DeleteFunc(all, func(r catalog.Record[clients.Client]) bool { return r.Item.ID <= after })
 	list := clientList{Path: clientsPath, Notice: clientNotice(c), Later: after != ""}
 	if len(rest) > maxClients {
 		rest = rest[:maxClients]

@@ -9,8 +9,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"beckon/clients"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
-	"beckon/internal/store"
 )
 
 // clientScreen is what client.html shows: the form of a client, and what can be tried with it.
@@ -72,7 +72,7 @@ func (s clientScreen) Unlimited() bool {
 }
 
 // screenOf shows a client as it is saved, or a new one when id is empty.
-func (w *Web) screenOf(ctx context.Context, id string) (s clientScreen, record store.Record[clients.Client], err error) {
+func (w *Web) screenOf(ctx context.Context, id string) (s clientScreen, record catalog.Record[clients.Client], err error) {
 	s.nounForm = nounForm[clientForm]{Path: clientsPath, One: "client", Form: newClientForm()}
 	if id != "" {
 		if record, err = w.Desk.Clients.Get(ctx, id); err != nil {

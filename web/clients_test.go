@@ -20,9 +20,9 @@ import (
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/secret"
-	"beckon/internal/store"
 	"beckon/runs"
 	"beckon/web"
 )
@@ -53,8 +53,8 @@ func newClientSite(t *testing.T) *clientSite {
 		sealer := secret.NewSealer(func() (secret.String, error) { return "key", nil })
 		how := agents.Factories{Providers: map[string]agents.Factory{"template": reply.New()}, Flow: flow.New()}
 		s.editor = config.NewEditor(config.EditorConfig{Store: c.Store, Config: func() *config.Config { return inForce }, How: how, Env: os.LookupEnv,
-			Providers: store.NewResources[agents.Provider](c.Store, "providers", sealer), Agents: store.NewResources[agents.Agent](c.Store, "agents", sealer),
-			Flows: store.NewResources[agents.Flow](c.Store, "flows", sealer), Commands: store.NewResources[commands.Command](c.Store, "commands", sealer),
+			Providers: catalog.NewDocuments[agents.Provider](c.Store, "providers", sealer), Agents: catalog.NewDocuments[agents.Agent](c.Store, "agents", sealer),
+			Flows: catalog.NewDocuments[agents.Flow](c.Store, "flows", sealer), Commands: catalog.NewDocuments[commands.Command](c.Store, "commands", sealer),
 			Clients: clients.NewStorage(c.Store, sealer), Endpoints: deliveries.NewRegistry(c.Store, sealer)})
 		c.Desk = &web.Desk{Agents: s.editor.Agents, Flows: s.editor.Flows, Commands: s.editor.Commands, Clients: s.editor.Clients, Secrets: s.editor,
 			Runs: runs.New(runs.Config{Store: c.Store}), Preview: previewWith(commands.NewSet(inForce.Commands)), Try: s.try}
@@ -94,7 +94,7 @@ func (s *clientSite) have(item clients.Client) secret.String {
 	return token
 }
 
-func (s *clientSite) saved(id string) store.Record[clients.Client] {
+func (s *clientSite) saved(id string) catalog.Record[clients.Client] {
 	record, err := s.editor.Clients.Get(context.Background(), id)
 	require.NoError(s.t, err)
 	return record

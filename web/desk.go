@@ -10,6 +10,7 @@ import (
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -48,10 +49,10 @@ type Desk struct {
 // Resource is what the pages do with one noun; see config.Section. version is the one that the form was made from; a
 // problem of kind Outdated or Conflict says that somebody else was faster. The secret of Create is shown once.
 type Resource[T any] interface {
-	List(ctx context.Context) ([]store.Record[T], error)
-	Get(ctx context.Context, id string) (store.Record[T], error)
-	Create(ctx context.Context, who string, item T, wrong ...problem.Field) (store.Record[T], secret.String, error)
-	Update(ctx context.Context, who string, item T, version int64, wrong ...problem.Field) (store.Record[T], error)
+	List(ctx context.Context) ([]catalog.Record[T], error)
+	Get(ctx context.Context, id string) (catalog.Record[T], error)
+	Create(ctx context.Context, who string, item T, wrong ...problem.Field) (catalog.Record[T], secret.String, error)
+	Update(ctx context.Context, who string, item T, version int64, wrong ...problem.Field) (catalog.Record[T], error)
 	Delete(ctx context.Context, who, id string, version int64) error
 }
 
@@ -64,7 +65,7 @@ type Secrets interface {
 
 // AuditList is the list of what was changed; see store.Store.
 type AuditList interface {
-	AuditEntries(ctx context.Context, q store.AuditQuery) (list []store.AuditEntry, next string, err error)
+	AuditEntries(ctx context.Context, q catalog.AuditQuery) (list []catalog.AuditEntry, next string, err error)
 }
 
 // RefusedList is the list of the last calls that were turned away; see store.Store.

@@ -11,7 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"beckon/deliveries"
-	"beckon/internal/store"
+	"beckon/internal/catalog"
 )
 
 const (
@@ -67,9 +67,9 @@ func (w *Web) showEndpoints(c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(all, func(a, b store.Record[deliveries.Endpoint]) int { return strings.Compare(a.Item.ID, b.Item.ID) })
+	slices.SortFunc(all, func(a, b catalog.Record[deliveries.Endpoint]) int { return strings.Compare(a.Item.ID, b.Item.ID) })
 	after := c.QueryParam("after")
-	rest := slices.DeleteFunc(all, func(r store.Record[deliveries.Endpoint]) bool { return r.Item.ID <= after })
+	rest := slices.DeleteFunc(all, func(r catalog.Record[deliveries.Endpoint]) bool { return r.Item.ID <= after })
 	list := endpointList{Path: endpointsPath, Notice: endpointNotice(c), Later: after != ""}
 	if len(rest) > maxEndpoints {
 		rest = rest[:maxEndpoints]
@@ -98,7 +98,7 @@ func (w *Web) addWaiting(ctx context.Context, rows []endpointRow) error {
 	return err
 }
 
-func newEndpointRow(record store.Record[deliveries.Endpoint], h deliveries.Health) endpointRow {
+func newEndpointRow(record catalog.Record[deliveries.Endpoint], h deliveries.Health) endpointRow {
 	e := record.Item
 	return endpointRow{ID: e.ID, Name: cmp.Or(e.Name, e.ID), Address: addressOf(endpointsPath, e.ID), URL: hostOf(e.URL), Events: cmp.Or(strings.Join(e.Events, ", "), "what a run and its nodes do"),
 		Managed: isDeclared(record.Origin), State: stateOf(record, h)}
@@ -134,7 +134,7 @@ const (
 )
 
 // stateOf says how an endpoint is getting on, in words for people.
-func stateOf(record store.Record[deliveries.Endpoint], h deliveries.Health) endpointState {
+func stateOf(record catalog.Record[deliveries.Endpoint], h deliveries.Health) endpointState {
 	switch {
 	case len(record.Warnings) > 0:
 		return endpointState{Word: "not in force", Class: stateBad, Why: said("endpoint", record.Warnings[0])}

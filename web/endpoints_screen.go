@@ -9,9 +9,9 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/signature"
-	"beckon/internal/store"
 )
 
 // endpointScreen is what the page of an endpoint shows: its form, and how it is getting on.
@@ -97,7 +97,7 @@ func (w *Web) showEndpoint(c echo.Context) (any, error) {
 }
 
 // endpointScreenOf shows an endpoint as it is saved.
-func (w *Web) endpointScreenOf(ctx context.Context, id string) (s endpointScreen, record store.Record[deliveries.Endpoint], err error) {
+func (w *Web) endpointScreenOf(ctx context.Context, id string) (s endpointScreen, record catalog.Record[deliveries.Endpoint], err error) {
 	if record, err = w.Desk.Endpoints.Get(ctx, id); err != nil {
 		return s, record, err
 	}

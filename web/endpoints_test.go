@@ -15,10 +15,10 @@ import (
 	"gorm.io/gorm"
 
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
-	"beckon/internal/store"
 	"beckon/internal/units"
 )
 
@@ -362,7 +362,7 @@ func TestAnEndpointThatIsNotInForce(t *testing.T) {
 		if err := tx.Exec("UPDATE resources SET spec = REPLACE(spec, 'triage', 'gone') WHERE kind = 'endpoints'").Error; err != nil {
 			return err
 		}
-		return store.Touch(tx)
+		return catalog.Touch(tx)
 	}))
 	require.Contains(t, r.get("/admin/endpoints").body, "not in force")
 	page := r.get("/admin/endpoints/ops").body

@@ -5,9 +5,9 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/labstack/echo/v4"
+	"beckon/internal/catalog"
 
-	"beckon/internal/store"
+	"github.com/labstack/echo/v4"
 )
 
 // maxListed is how many a page of a list has.
@@ -37,9 +37,9 @@ func (p nounPages[T, F]) list(c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(all, func(a, b store.Record[T]) int { return cmp.Compare(a.Item.Key(), b.Item.Key()) })
+	slices.SortFunc(all, func(a, b catalog.Record[T]) int { return cmp.Compare(a.Item.Key(), b.Item.Key()) })
 	after := c.QueryParam("after")
-	rest := slices.DeleteFunc(all, func(r store.Record[T]) bool { return r.Item.Key() <= after })
+	rest := slices.DeleteFunc(all, func(r catalog.Record[T]) bool { return r.Item.Key() <= after })
 	shown := nounList[T]{Path: p.path, Notice: p.notice(c), Later: after != ""}
 	if len(rest) > maxListed {
 		rest = rest[:maxListed]
@@ -51,7 +51,7 @@ func (p nounPages[T, F]) list(c echo.Context) (any, error) {
 	return shown, nil
 }
 
-func (p nounPages[T, F]) listed(record store.Record[T]) listed[T] {
+func (p nounPages[T, F]) listed(record catalog.Record[T]) listed[T] {
 	row := listed[T]{Item: record.Item, Address: addressOf(p.path, record.Item.Key()), Managed: isDeclared(record.Origin)}
 	if p.note != nil {
 		row.Note = p.note(record.Item)

@@ -10,8 +10,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
-	"beckon/internal/store"
 )
 
 // nounPages are the pages of a noun that all have one shape: a list, and a form to make, change and delete one. F is the
@@ -46,7 +46,7 @@ func (p nounPages[T, F]) pages() []page {
 }
 
 func (p nounPages[T, F]) listPage() page {
-	record := store.Record[T]{Item: p.sample, Version: 1, Warnings: problem.Fields{{Path: "id", Message: "is bad"}}}
+	record := catalog.Record[T]{Item: p.sample, Version: 1, Warnings: problem.Fields{{Path: "id", Message: "is bad"}}}
 	return page{path: p.path, template: p.one + "s", title: p.title, data: p.list,
 		sample: nounList[T]{Path: p.path, Notice: "Done.", Next: p.path, Rows: []listed[T]{p.listed(record), {Item: p.sample, Managed: true}}}}
 }

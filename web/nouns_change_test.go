@@ -69,7 +69,7 @@ func TestNounsAreMadeChangedAndDeleted(t *testing.T) {
 			require.Equal(t, http.StatusNotFound, n.get(at).StatusCode)
 		})
 	}
-	entries, _, err := n.store.AuditEntries(context.Background(), auditQuery())
+	entries, _, err := n.editor.AuditEntries(context.Background(), auditQuery())
 	require.NoError(t, err)
 	require.Len(t, entries, 13, "the login is the first")
 	require.Equal(t, "admin", entries[0].Who)

@@ -22,6 +22,7 @@ import (
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/egress"
 	"beckon/internal/secret"
@@ -97,10 +98,10 @@ func editorOfNouns(t *testing.T, s *store.Store) *config.Editor {
 	return config.NewEditor(config.EditorConfig{Store: s, Config: func() *config.Config { return inForce }, Env: envOfNouns,
 		How: agents.Factories{Flow: flow.New(), Providers: map[string]agents.Factory{
 			"openai": chat.New(http.DefaultTransport, slog.New(slog.DiscardHandler)), "template": reply.New()}},
-		Providers: store.NewResources[agents.Provider](s, agents.SectionProviders, sealer),
-		Agents:    store.NewResources[agents.Agent](s, agents.SectionAgents, sealer),
-		Flows:     store.NewResources[agents.Flow](s, agents.SectionFlows, sealer),
-		Commands:  store.NewResources[commands.Command](s, config.SectionCommands, sealer),
+		Providers: catalog.NewDocuments[agents.Provider](s, agents.SectionProviders, sealer),
+		Agents:    catalog.NewDocuments[agents.Agent](s, agents.SectionAgents, sealer),
+		Flows:     catalog.NewDocuments[agents.Flow](s, agents.SectionFlows, sealer),
+		Commands:  catalog.NewDocuments[commands.Command](s, config.SectionCommands, sealer),
 		Clients:   clients.NewStorage(s, sealer),
 		Endpoints: deliveries.NewRegistry(s, sealer)})
 }

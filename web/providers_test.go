@@ -10,12 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"beckon/agents"
+	"beckon/internal/catalog"
 	"beckon/internal/secret"
-	"beckon/internal/store"
 	"beckon/web"
 )
 
-func auditQuery() store.AuditQuery { return store.AuditQuery{Limit: 100} }
+func auditQuery() catalog.AuditQuery { return catalog.AuditQuery{Limit: 100} }
 
 func regexpOf(s string) string { return regexp.QuoteMeta(s) }
 

@@ -17,6 +17,8 @@ import (
 	"gorm.io/gorm"
 
 	"beckon/clients"
+	"beckon/internal/catalog"
+	"beckon/internal/config"
 	"beckon/internal/problem"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
@@ -28,30 +30,30 @@ type records struct {
 	web.Resource[clients.Client]
 	clients   []string
 	calls     []store.RefusedCall
-	changes   []store.AuditEntry
+	changes   []catalog.AuditEntry
 	settings  []web.Setting
 	trouble   string
 	exportErr error
 }
 
-func (r *records) List(context.Context) (list []store.Record[clients.Client], err error) {
+func (r *records) List(context.Context) (list []catalog.Record[clients.Client], err error) {
 	for _, id := range r.clients {
 		var wrong problem.Fields
 		if id == "broken" {
 			wrong.Add("allowedAgents", "there is no usable agent or flow %q", hostile)
 		}
-		list = append(list, store.Record[clients.Client]{Item: clients.Client{ID: id}, Warnings: wrong})
+		list = append(list, catalog.Record[clients.Client]{Item: clients.Client{ID: id}, Warnings: wrong})
 	}
 	return list, nil
 }
 
-func (r *records) Get(_ context.Context, id string) (store.Record[clients.Client], error) {
+func (r *records) Get(_ context.Context, id string) (catalog.Record[clients.Client], error) {
 	for _, known := range r.clients {
 		if id == known {
-			return store.Record[clients.Client]{Item: clients.Client{ID: id}}, nil
+			return catalog.Record[clients.Client]{Item: clients.Client{ID: id}}, nil
 		}
 	}
-	return store.Record[clients.Client]{}, problem.New(problem.NotFound, "client_not_found", "There is no client %q.", id)
+	return catalog.Record[clients.Client]{}, problem.New(problem.NotFound, "client_not_found", "There is no client %q.", id)
 }
 
 func (r *records) RefusedCalls(context.Context, store.RefusedQuery) ([]store.RefusedCall, string, error) {
@@ -67,7 +69,7 @@ func (r *records) RefusedCall(_ context.Context, id string) (store.RefusedCall, 
 	return store.RefusedCall{}, problem.New(problem.NotFound, "refused_call_not_found", "There is no such refused call.")
 }
 
-func (r *records) AuditEntries(context.Context, store.AuditQuery) ([]store.AuditEntry, string, error) {
+func (r *records) AuditEntries(context.Context, catalog.AuditQuery) ([]catalog.AuditEntry, string, error) {
 	return r.changes, "", nil
 }
 
@@ -90,7 +92,9 @@ func newRecords(t *testing.T, r *records) *browser {
 // newKept is one that shows what is in its store.
 func newKept(t *testing.T) *browser {
 	s := siteOn(t, storetest.Open(t, storetest.Default(t)))
-	s.serve(func(c *web.Config) { c.Desk = &web.Desk{Clients: &records{}, Refused: s.store, Audit: s.store} })
+	s.serve(func(c *web.Config) {
+		c.Desk = &web.Desk{Clients: &records{}, Refused: s.store, Audit: config.NewEditor(config.EditorConfig{Store: s.store})}
+	})
 	return s.signedIn()
 }
 
@@ -107,7 +111,7 @@ func someRecords() *records {
 			{ID: "ref_1", At: at.Add(-time.Hour), Status: 418, Code: hostile, Reason: hostile, Method: hostile, Path: hostile, ClientID: hostile, RequestID: hostile, Address: hostile,
 				Headers: map[string]string{hostile: hostile}},
 		},
-		changes: []store.AuditEntry{
+		changes: []catalog.AuditEntry{
 			{ID: "aud_4", At: at, Who: "admin", Action: "update", Section: "agents", ResourceID: "triage",
 				Before: json.RawMessage(`{"id":"triage","systemPrompt":"Be brief.\nBe kind.\nBe correct.","temperature":0.20,"tools":["a","b"]}`),
 				After:  json.RawMessage(`{"id":"triage","systemPrompt":"Be brief.\nBe polite.\nBe correct.","timeout":"5m","tools":["a"]}`)},
@@ -242,8 +246,8 @@ func TestTheListOfChanges(t *testing.T) {
 	b := newKept(t)
 	require.NoError(t, b.store.Write(context.Background(), func(tx *gorm.DB) error {
 		for i := range 60 {
-			e := store.AuditEntry{Who: "admin", Action: "update", Section: []string{"clients", "agents"}[i%2], ResourceID: "r" + strconv.Itoa(i), Before: json.RawMessage(`{"a":1}`), After: json.RawMessage(`{"a":2}`)}
-			if err := b.store.Audit(tx, e); err != nil {
+			e := catalog.AuditEntry{Who: "admin", Action: "update", Section: []string{"clients", "agents"}[i%2], ResourceID: "r" + strconv.Itoa(i), Before: json.RawMessage(`{"a":1}`), After: json.RawMessage(`{"a":2}`)}
+			if err := catalog.Audit(tx, e); err != nil {
 				return err
 			}
 		}
@@ -265,7 +269,7 @@ func TestTheListOfChanges(t *testing.T) {
 // What the list of changes says, in words.
 func TestChangesInWords(t *testing.T) {
 	on, off := json.RawMessage(`{"id":"ci","enabled":true}`), json.RawMessage(`{"id":"ci","enabled":false}`)
-	for want, e := range map[string]store.AuditEntry{
+	for want, e := range map[string]catalog.AuditEntry{
 		"gave a new token to clients/":           {Action: "rotate", Section: "clients", ResourceID: "ci"},
 		"gave a new secret to endpoints/":        {Action: "rotate", Section: "endpoints", ResourceID: "ci"},
 		"ran again runs/":                        {Action: "repeat", Section: "runs", ResourceID: "run_1"},
@@ -278,7 +282,7 @@ func TestChangesInWords(t *testing.T) {
 		"<summary>name</summary>":                {Action: "update", Section: "clients", ResourceID: "ci", Before: on, After: json.RawMessage(`{"id":"ci","enabled":true,"name":"x"}`)},
 	} {
 		t.Run(want, func(t *testing.T) {
-			require.Contains(t, newRecords(t, &records{changes: []store.AuditEntry{e}}).get("/admin/audit").body, want)
+			require.Contains(t, newRecords(t, &records{changes: []catalog.AuditEntry{e}}).get("/admin/audit").body, want)
 		})
 	}
 }
@@ -364,7 +368,7 @@ func TestRecordsAreSmall(t *testing.T) {
 			Reason: "The call needs the token of this client: Authorization: Bearer mgc_… . Either the client does not exist or the token is not its own.", Method: "POST",
 			Path: fmt.Sprintf("/api/v1/webhooks/client-%d", i), ClientID: fmt.Sprintf("client-%d", i), Address: fmt.Sprintf("192.0.2.%d", i)})
 		before, after := fmt.Sprintf(`{"name":"%d","prompt":"%s"}`, i, strings.Repeat("Be brief. ", 30)), fmt.Sprintf(`{"name":"%d","prompt":"%s"}`, i+1, strings.Repeat("Be polite. ", 30))
-		r.changes = append(r.changes, store.AuditEntry{At: atMidnight, Who: "admin", Action: "update", Section: "clients", ResourceID: fmt.Sprint("c", i), Before: json.RawMessage(before), After: json.RawMessage(after)})
+		r.changes = append(r.changes, catalog.AuditEntry{At: atMidnight, Who: "admin", Action: "update", Section: "clients", ResourceID: fmt.Sprint("c", i), Before: json.RawMessage(before), After: json.RawMessage(after)})
 	}
 	r.settings = someRecords().settings
 	b := newRecords(t, r)

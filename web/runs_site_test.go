@@ -25,6 +25,7 @@ import (
 	"beckon/commands"
 	"beckon/deliveries"
 	"beckon/events"
+	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/egress"
 	"beckon/internal/problem"
@@ -91,7 +92,7 @@ func newTraffic(t *testing.T) *traffic {
 	s.serve(func(c *web.Config) {
 		c.PublicURL = "http://localhost:8080/"
 		c.Desk = &web.Desk{Providers: r.editor.Providers, Agents: r.editor.Agents, Flows: r.editor.Flows, Clients: r.editor.Clients, Endpoints: r.editor.Endpoints, Secrets: r.editor,
-			Audit: s.store, Runs: r.runs, Deliveries: r.deliveries, Try: r.try, Follow: r.follow}
+			Audit: r.editor, Runs: r.runs, Deliveries: r.deliveries, Try: r.try, Follow: r.follow}
 	})
 	r.browser = s.signedIn()
 	return r
@@ -122,8 +123,8 @@ func (r *traffic) newEditor(t *testing.T, s *store.Store, sealer *secret.Sealer,
 	require.NoError(t, err)
 	how := agents.Factories{Providers: map[string]agents.Factory{"template": reply.New()}, Flow: flow.New()}
 	return config.NewEditor(config.EditorConfig{Store: s, Config: func() *config.Config { return inForce }, How: how, Env: os.LookupEnv,
-		Providers: store.NewResources[agents.Provider](s, "providers", sealer), Agents: store.NewResources[agents.Agent](s, "agents", sealer),
-		Flows: store.NewResources[agents.Flow](s, "flows", sealer), Commands: store.NewResources[commands.Command](s, "commands", sealer),
+		Providers: catalog.NewDocuments[agents.Provider](s, "providers", sealer), Agents: catalog.NewDocuments[agents.Agent](s, "agents", sealer),
+		Flows: catalog.NewDocuments[agents.Flow](s, "flows", sealer), Commands: catalog.NewDocuments[commands.Command](s, "commands", sealer),
 		Clients: clients.NewStorage(s, sealer), Endpoints: deliveries.NewRegistry(s, sealer), Changed: r.use})
 }
 
@@ -196,7 +197,7 @@ func (r *traffic) endpoint(e deliveries.Endpoint) secret.String {
 
 // audited are the last actions of the audit list, newest first: "resend deliveries/dlv_1".
 func (r *traffic) audited() (list []string) {
-	entries, _, err := r.store.AuditEntries(context.Background(), store.AuditQuery{Limit: 20})
+	entries, _, err := r.editor.AuditEntries(context.Background(), catalog.AuditQuery{Limit: 20})
 	require.NoError(r.t, err)
 	for _, e := range entries {
 		if e.Who == "admin" && e.Section != "sessions" {

@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
 
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -156,7 +157,7 @@ func lacking[T any](kept *web.Resource[T]) {
 
 type none[T any] struct{ web.Resource[T] }
 
-func (none[T]) List(context.Context) ([]store.Record[T], error) { return nil, nil }
+func (none[T]) List(context.Context) ([]catalog.Record[T], error) { return nil, nil }
 
 // someAssets stand for those that `make assets` gets, so that pages don't change with them.
 func someAssets() fstest.MapFS {

@@ -47,7 +47,7 @@ func serverWithPage(l *live, working *services, started *config.Config, url stri
 func (p *adminPage) desk(editor *config.Editor) *web.Desk {
 	db := p.live.database.store
 	return &web.Desk{Providers: editor.Providers, Agents: editor.Agents, Flows: editor.Flows, Commands: editor.Commands, Clients: editor.Clients,
-		Endpoints: editor.Endpoints, Secrets: editor, Audit: db, Refused: db, Runs: p.services.runs, Deliveries: p.services.deliveries, Settings: p,
+		Endpoints: editor.Endpoints, Secrets: editor, Audit: editor, Refused: db, Runs: p.services.runs, Deliveries: p.services.deliveries, Settings: p,
 		Preview: func(ctx context.Context, c clients.Client, r clients.Request) (clients.Prompt, string, error) {
 			return p.server.Preview(ctx, c, r)
 		},

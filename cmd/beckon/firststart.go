@@ -14,6 +14,7 @@ import (
 
 	"beckon/agents"
 	"beckon/clients"
+	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/secret"
 	"beckon/web"
@@ -60,7 +61,7 @@ func firstStart(ctx context.Context, c *config.Config, db *database, address net
 
 // firstResources fills an empty database, and leaves any other alone.
 func firstResources(ctx context.Context, db *database, url string) (welcome string, err error) {
-	empty, err := db.store.Empty(ctx)
+	empty, err := catalog.IsEmpty(ctx, db.store)
 	if err != nil || !empty {
 		return "", err
 	}

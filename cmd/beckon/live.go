@@ -16,6 +16,7 @@ import (
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/telemetry"
 	"beckon/server"
@@ -139,7 +140,7 @@ func (l *live) reload(ctx context.Context) error {
 // read before the first load.
 func (l *live) watch(ctx context.Context, revision int64) {
 	sources := []config.Source{{Name: "database", Known: strconv.FormatInt(revision, 10), Look: func(ctx context.Context) (string, error) {
-		now, err := l.database.store.Revision(ctx)
+		now, err := catalog.Revision(ctx, l.database.store)
 		return strconv.FormatInt(now, 10), err
 	}}}
 	if l.inForce().File() != "" {

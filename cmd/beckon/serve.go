@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"beckon/clients"
+	"beckon/internal/catalog"
 	"beckon/internal/telemetry"
 	"beckon/internal/units"
 	"beckon/server"
@@ -55,7 +56,7 @@ func (s serveCommand) Run(std streams) error {
 	}
 	metrics := telemetry.NewMetrics(version)
 	l := &live{database: db, how: factories(log), limits: clients.NewLimits(), log: log, level: level, metrics: metrics}
-	revision, err := db.store.Revision(ctx)
+	revision, err := catalog.Revision(ctx, db.store)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/egress"
 	"beckon/internal/secret"
@@ -65,10 +66,10 @@ func factories(log *slog.Logger) agents.Factories {
 // database is the store with the storage of every noun on it.
 type database struct {
 	store     *store.Store
-	providers *store.Resources[agents.Provider]
-	agents    *store.Resources[agents.Agent]
-	flows     *store.Resources[agents.Flow]
-	commands  *store.Resources[commands.Command]
+	providers *catalog.Documents[agents.Provider]
+	agents    *catalog.Documents[agents.Agent]
+	flows     *catalog.Documents[agents.Flow]
+	commands  *catalog.Documents[commands.Command]
 	endpoints *deliveries.Registry
 	clients   *clients.Storage
 	sealer    *secret.Sealer
@@ -82,10 +83,10 @@ func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger) (*dat
 	sealer := secret.NewSealer(func() (secret.String, error) { return secretsKey(ctx, c, s) })
 	return &database{
 		store:     s,
-		providers: store.NewResources[agents.Provider](s, agents.SectionProviders, sealer),
-		agents:    store.NewResources[agents.Agent](s, agents.SectionAgents, sealer),
-		flows:     store.NewResources[agents.Flow](s, agents.SectionFlows, sealer),
-		commands:  store.NewResources[commands.Command](s, config.SectionCommands, sealer),
+		providers: catalog.NewDocuments[agents.Provider](s, agents.SectionProviders, sealer),
+		agents:    catalog.NewDocuments[agents.Agent](s, agents.SectionAgents, sealer),
+		flows:     catalog.NewDocuments[agents.Flow](s, agents.SectionFlows, sealer),
+		commands:  catalog.NewDocuments[commands.Command](s, config.SectionCommands, sealer),
 		endpoints: deliveries.NewRegistry(s, sealer),
 		clients:   clients.NewStorage(s, sealer),
 		sealer:    sealer,

@@ -12,7 +12,7 @@ import (
 	"beckon/internal/problem"
 )
 
-func catalog(t *testing.T, content string, env vars, database Resources) *Catalog {
+func joined(t *testing.T, content string, env vars, database Resources) *Catalog {
 	t.Helper()
 	made, err := load(t, content, env).Catalog(factories(), env.get, database)
 	require.NoError(t, err)
@@ -46,7 +46,7 @@ func ids[T noun](list []T) []string {
 }
 
 func TestCatalogJoinsFileAndDatabase(t *testing.T) {
-	c := catalog(t, base+"clients: [{id: c, token: x, passthrough: true, allowedAgents: [a, stored]}]", nil, Resources{
+	c := joined(t, base+"clients: [{id: c, token: x, passthrough: true, allowedAgents: [a, stored]}]", nil, Resources{
 		Providers: []agents.Provider{{ID: "stored", Type: "openai", APIKey: "sk-literal"}},
 		Agents:    []agents.Agent{agentOn("stored", "stored"), agentOn("mixed", "p")},
 		Flows:     []agents.Flow{{ID: "flow", Root: agents.Step{Type: "agent", AgentID: "a"}}},
@@ -67,7 +67,7 @@ func TestCatalogJoinsFileAndDatabase(t *testing.T) {
 }
 
 func TestCatalogLeavesOutWhatIsBrokenInTheDatabase(t *testing.T) {
-	c := catalog(t, base+"flows: [{id: f, root: {type: agent, agentId: a}}]\nclients: [{id: c, token: x, passthrough: true, allowedAgents: [a]}]", nil, Resources{
+	c := joined(t, base+"flows: [{id: f, root: {type: agent, agentId: a}}]\nclients: [{id: c, token: x, passthrough: true, allowedAgents: [a]}]", nil, Resources{
 		Providers: []agents.Provider{{ID: "p", Type: "openai"}, {ID: "magic", Type: "magic"}},
 		Agents:    []agents.Agent{{ID: "x", Provider: "magic", Model: "m", Events: map[string]string{"run.completed": "x.done"}}, agentOn("f", "p"), agentOn("good", "p"), agentOn("Bad Id", "p"), agentOn("good", "o")},
 		Flows:     []agents.Flow{{ID: "b", Root: agents.Step{Type: "agent", AgentID: "a"}}, {ID: "y", Root: agents.Step{Type: "agent", AgentID: "x"}}},
@@ -114,7 +114,7 @@ func TestCatalogRefusesAFileThatNeedsWhatIsBroken(t *testing.T) {
 
 func TestKeysOfStoredProvidersComeFromTheEnvironment(t *testing.T) {
 	env := vars{"OPENAI_API_KEY": "sk-resolved", "BECKON_ADMIN_PASSWORD": "hunter22", "OTHER": "s3cret"}
-	c := catalog(t, "", env, Resources{
+	c := joined(t, "", env, Resources{
 		Providers: []agents.Provider{
 			{ID: "known", Type: "openai", APIKey: "${OPENAI_API_KEY}"},
 			{ID: "unset", Type: "openai", APIKey: "${GONE_API_KEY}"},
@@ -139,7 +139,7 @@ func TestKeysOfStoredProvidersComeFromTheEnvironment(t *testing.T) {
 }
 
 func TestKeysOfTheFileAreNotLookedUpTwice(t *testing.T) {
-	c := catalog(t, "providers: [{id: p, type: openai, apiKey: '$${X_API_KEY}'}]", vars{"X_API_KEY": "x"}, Resources{})
+	c := joined(t, "providers: [{id: p, type: openai, apiKey: '$${X_API_KEY}'}]", vars{"X_API_KEY": "x"}, Resources{})
 	require.Equal(t, "${X_API_KEY}", c.Providers[0].APIKey.Reveal())
 }
 

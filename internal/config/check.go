@@ -12,9 +12,9 @@ import (
 
 	"beckon/agents"
 	"beckon/clients"
+	"beckon/internal/catalog"
 	"beckon/internal/egress"
 	"beckon/internal/problem"
-	"beckon/internal/store"
 	"beckon/internal/units"
 )
 
@@ -159,8 +159,8 @@ func checkID(id string) (found problem.Fields) {
 	switch {
 	case id == "":
 		found.Add("id", "is required")
-	case !store.ValidID(id):
-		found.Add("id", "%s", store.IDForm)
+	case !catalog.ValidID(id):
+		found.Add("id", "%s", catalog.IDForm)
 	}
 	return found
 }

@@ -14,6 +14,7 @@ import (
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -28,10 +29,10 @@ type EditorConfig struct {
 	Config    func() *Config // in force
 	How       agents.Factories
 	Env       Env
-	Providers *store.Resources[agents.Provider]
-	Agents    *store.Resources[agents.Agent]
-	Flows     *store.Resources[agents.Flow]
-	Commands  *store.Resources[commands.Command]
+	Providers *catalog.Documents[agents.Provider]
+	Agents    *catalog.Documents[agents.Agent]
+	Flows     *catalog.Documents[agents.Flow]
+	Commands  *catalog.Documents[commands.Command]
 	Clients   *clients.Storage
 	Endpoints *deliveries.Registry
 	// Changed is told of every change, to put it in force before its author hears of it; nil for nobody.
@@ -96,7 +97,7 @@ func (e *Editor) apply(ctx context.Context, c change) error {
 
 // try is not done when something else was changed between the check and the write.
 func (e *Editor) try(ctx context.Context, c change) (done bool, err error) {
-	revision, err := e.made.Store.Revision(ctx)
+	revision, err := catalog.Revision(ctx, e.made.Store)
 	if err != nil {
 		return false, err
 	}
@@ -113,7 +114,7 @@ func (e *Editor) try(ctx context.Context, c change) (done bool, err error) {
 		return false, err
 	}
 	err = e.made.Store.Write(ctx, func(tx *gorm.DB) (err error) {
-		if done, err = store.TouchAt(tx, revision); err != nil || !done {
+		if done, err = catalog.TouchAt(tx, revision); err != nil || !done {
 			return err
 		}
 		if err := c.write(tx); err != nil {
@@ -137,6 +138,11 @@ func (e *Editor) stored(ctx context.Context) (r Resources, err error) {
 		}
 	}
 	return r, nil
+}
+
+// AuditEntries returns a page of what was changed; see catalog.AuditEntries.
+func (e *Editor) AuditEntries(ctx context.Context, q catalog.AuditQuery) ([]catalog.AuditEntry, string, error) {
+	return catalog.AuditEntries(ctx, e.made.Store, q)
 }
 
 // Note writes an entry about something that is no change of a resource, such as a delivery that was sent again.
@@ -165,7 +171,7 @@ func (e *Editor) audit(tx *gorm.DB, who, action string, key resourceKey, before,
 	if err != nil {
 		return err
 	}
-	return e.made.Store.Audit(tx, store.AuditEntry{Who: who, Action: action, Section: key.section, ResourceID: key.id, Before: was, After: is})
+	return catalog.Audit(tx, catalog.AuditEntry{Who: who, Action: action, Section: key.section, ResourceID: key.id, Before: was, After: is})
 }
 
 // asShown returns a resource before and after a change as the list may have them, beside its secrets.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 )
 
@@ -101,7 +102,7 @@ type known struct {
 // wrongNow is what is wrong with the resources as they are. They are judged once, until something changes: a page of
 // flows with a thousand steps is drawn more often than the flows are changed.
 func (e *Editor) wrongNow(ctx context.Context, c *Config) (map[resourceKey]problem.Fields, error) {
-	revision, err := e.made.Store.Revision(ctx)
+	revision, err := catalog.Revision(ctx, e.made.Store)
 	if err != nil {
 		return nil, err
 	}

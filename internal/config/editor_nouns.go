@@ -12,10 +12,10 @@ import (
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/egress"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
-	"beckon/internal/store"
 	"beckon/internal/units"
 )
 
@@ -32,7 +32,7 @@ func (e *Editor) addSections() {
 	e.Clients = &Section[clients.Client]{editor: e, name: SectionClients, part: func(r *Resources) *[]clients.Client { return &r.Clients },
 		storage: e.made.Clients, create: e.made.Clients.CreateIn, remove: e.made.Clients.Delete,
 		prepare: func(c clients.Client) clients.Client { return mergeClient(clients.Client{}, c) }, merge: mergeClient, check: checkClient, rest: (*builder).wrongClient}
-	e.Endpoints = sectionOf(e, SectionEndpoints, func(r *Resources) *[]deliveries.Endpoint { return &r.Endpoints }, e.made.Endpoints.Resources)
+	e.Endpoints = sectionOf(e, SectionEndpoints, func(r *Resources) *[]deliveries.Endpoint { return &r.Endpoints }, e.made.Endpoints.Documents)
 	e.Endpoints.prepare, e.Endpoints.merge, e.Endpoints.check = deliveries.Endpoint.Prepared, deliveries.Endpoint.Revised, checkEndpoint
 	e.Endpoints.moves, e.Endpoints.rest = movesEndpoint, (*builder).wrongEndpoint
 	e.Endpoints.remove = e.made.Endpoints.RemoveIn
@@ -46,7 +46,7 @@ func (e *Editor) addSections() {
 }
 
 // sectionOf is the section of a noun that consists of its documents alone.
-func sectionOf[T noun](e *Editor, name string, part func(*Resources) *[]T, kept *store.Resources[T]) *Section[T] {
+func sectionOf[T noun](e *Editor, name string, part func(*Resources) *[]T, kept *catalog.Documents[T]) *Section[T] {
 	return &Section[T]{editor: e, name: name, part: part, storage: kept, remove: kept.Delete,
 		create: func(tx *gorm.DB, item T) (secret.String, error) { return "", kept.Create(tx, item) }}
 }

@@ -7,9 +7,9 @@ import (
 
 	"gorm.io/gorm"
 
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
-	"beckon/internal/store"
 )
 
 // Section edits the resources of one noun.
@@ -33,13 +33,13 @@ type Section[T noun] struct {
 
 // storage keeps the resources of one noun.
 type storage[T any] interface {
-	Records(ctx context.Context) ([]store.Record[T], error)
+	Records(ctx context.Context) ([]catalog.Record[T], error)
 	Get(ctx context.Context, id string) (T, int64, error)
 	Change(tx *gorm.DB, id string, version int64, change func(*T) error) (int64, error)
 }
 
 // List returns all of them: the file's, and behind them the database's that none of the file hides.
-func (s *Section[T]) List(ctx context.Context) ([]store.Record[T], error) {
+func (s *Section[T]) List(ctx context.Context) ([]catalog.Record[T], error) {
 	records, err := s.storage.Records(ctx)
 	if err != nil {
 		return nil, err
@@ -49,9 +49,9 @@ func (s *Section[T]) List(ctx context.Context) ([]store.Record[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []store.Record[T]
+	var list []catalog.Record[T]
 	for _, item := range *s.part(&c.Resources) {
-		list = append(list, store.Record[T]{Item: item, Origin: FromConfig, Warnings: wrong[s.key(item.Key())]})
+		list = append(list, catalog.Record[T]{Item: item, Origin: FromConfig, Warnings: wrong[s.key(item.Key())]})
 	}
 	for _, record := range records {
 		if !s.inFile(c, record.Item.Key()) {
@@ -74,14 +74,14 @@ func (s *Section[T]) known(ctx context.Context, items ...*T) error {
 }
 
 // Get returns one of them.
-func (s *Section[T]) Get(ctx context.Context, id string) (store.Record[T], error) {
+func (s *Section[T]) Get(ctx context.Context, id string) (catalog.Record[T], error) {
 	list, err := s.List(ctx)
 	if err != nil {
-		return store.Record[T]{}, err
+		return catalog.Record[T]{}, err
 	}
-	i := slices.IndexFunc(list, func(r store.Record[T]) bool { return r.Item.Key() == id })
+	i := slices.IndexFunc(list, func(r catalog.Record[T]) bool { return r.Item.Key() == id })
 	if i < 0 {
-		return store.Record[T]{}, s.notFound(id)
+		return catalog.Record[T]{}, s.notFound(id)
 	}
 	return list[i], nil
 }
@@ -89,7 +89,7 @@ func (s *Section[T]) Get(ctx context.Context, id string) (store.Record[T], error
 // Create adds one, and returns with it what can't be had again: a client's token, an endpoint's secret. A Conflict
 // "already_exists" says that the id is taken. wrong is what could not be read of it: then it is not made, and the error
 // has that with all that is wrong besides.
-func (s *Section[T]) Create(ctx context.Context, who string, item T, wrong ...problem.Field) (record store.Record[T], shown secret.String, err error) {
+func (s *Section[T]) Create(ctx context.Context, who string, item T, wrong ...problem.Field) (record catalog.Record[T], shown secret.String, err error) {
 	if s.prepare != nil {
 		item = s.prepare(item)
 	}
@@ -110,12 +110,12 @@ func (s *Section[T]) Create(ctx context.Context, who string, item T, wrong ...pr
 			shown, err = s.create(tx, item)
 			return err
 		}})
-	return store.Record[T]{Item: item, Version: 1, Origin: FromDatabase}, shown, err
+	return catalog.Record[T]{Item: item, Version: 1, Origin: FromDatabase}, shown, err
 }
 
 // Update changes one to item. version is the one that the change was made for, 0 for any; an Outdated "changed_since"
 // says that somebody else was faster. Secrets change as secret.String's Revised says. wrong is as for Create.
-func (s *Section[T]) Update(ctx context.Context, who string, item T, version int64, wrong ...problem.Field) (record store.Record[T], err error) {
+func (s *Section[T]) Update(ctx context.Context, who string, item T, version int64, wrong ...problem.Field) (record catalog.Record[T], err error) {
 	id := item.Key()
 	var have T
 	var next T
@@ -154,7 +154,7 @@ func (s *Section[T]) Update(ctx context.Context, who string, item T, version int
 			}
 			return err
 		}})
-	return store.Record[T]{Item: next, Version: at + 1, Origin: FromDatabase}, err
+	return catalog.Record[T]{Item: next, Version: at + 1, Origin: FromDatabase}, err
 }
 
 // Delete removes one; version is as for Update. A Conflict "in_use" names those that would break.
@@ -184,7 +184,7 @@ func (s *Section[T]) current(ctx context.Context, c *Config, id string, version 
 	case problem.Is(err, problem.NotFound):
 		return item, 0, s.notFound(id)
 	case err == nil && version != 0 && version != at:
-		return item, 0, store.ChangedSince(s.name, id)
+		return item, 0, catalog.ChangedSince(s.name, id)
 	case err == nil:
 		err = s.known(ctx, &item)
 	}

@@ -15,6 +15,7 @@ import (
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -42,10 +43,10 @@ func newEditorBench(t *testing.T, s *store.Store, file string) *editorBench {
 	b := &editorBench{t: t, store: s}
 	inForce := load(t, file, nil)
 	b.made = EditorConfig{Store: s, Config: func() *Config { return inForce }, How: factories(), Env: vars{"GOOD_API_KEY": "sk-from-environment"}.get,
-		Providers: store.NewResources[agents.Provider](s, agents.SectionProviders, sealer),
-		Agents:    store.NewResources[agents.Agent](s, agents.SectionAgents, sealer),
-		Flows:     store.NewResources[agents.Flow](s, agents.SectionFlows, sealer),
-		Commands:  store.NewResources[commands.Command](s, SectionCommands, sealer),
+		Providers: catalog.NewDocuments[agents.Provider](s, agents.SectionProviders, sealer),
+		Agents:    catalog.NewDocuments[agents.Agent](s, agents.SectionAgents, sealer),
+		Flows:     catalog.NewDocuments[agents.Flow](s, agents.SectionFlows, sealer),
+		Commands:  catalog.NewDocuments[commands.Command](s, SectionCommands, sealer),
 		Clients:   clients.NewStorage(s, sealer),
 		Endpoints: deliveries.NewRegistry(s, sealer),
 		Changed:   func(context.Context) { b.times++ }}
@@ -125,7 +126,7 @@ func TestEditorCreatesChangesAndDeletes(t *testing.T) {
 func TestEditorRefuses(t *testing.T) {
 	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
 		b.fill(ctx)
-		before, err := b.store.Revision(ctx)
+		before, err := catalog.Revision(ctx, b.store)
 		require.NoError(t, err)
 		provider := func(p agents.Provider) error { _, _, err := b.Providers.Create(ctx, "mia", p); return err }
 		agent := func(a agents.Agent) error { _, _, err := b.Agents.Create(ctx, "mia", a); return err }
@@ -172,10 +173,10 @@ func TestEditorRefuses(t *testing.T) {
 				}
 			})
 		}
-		after, err := b.store.Revision(ctx)
+		after, err := catalog.Revision(ctx, b.store)
 		require.NoError(t, err)
 		require.Equal(t, before, after, "nothing was changed")
-		entries, _, err := b.store.AuditEntries(ctx, store.AuditQuery{Limit: 100})
+		entries, _, err := b.AuditEntries(ctx, catalog.AuditQuery{Limit: 100})
 		require.NoError(t, err)
 		require.Len(t, entries, 6)
 	})
@@ -349,7 +350,7 @@ func TestEditorWritesTheAuditList(t *testing.T) {
 		_, err := b.Providers.Update(ctx, "ben", agents.Provider{ID: "p", Type: "openai", URL: "https://example.com", APIKey: "sk-an0ther", Headers: map[string]secret.String{"X-Key": secret.Mask}}, 0)
 		require.NoError(t, err)
 		require.NoError(t, b.Note(ctx, "ben", "resend", "deliveries", "dlv_1", nil))
-		entries, _, err := b.store.AuditEntries(ctx, store.AuditQuery{Section: "providers", Limit: 10})
+		entries, _, err := b.AuditEntries(ctx, catalog.AuditQuery{Section: "providers", Limit: 10})
 		require.NoError(t, err)
 		require.Len(t, entries, 2)
 		require.Equal(t, []string{"ben", "update", "p"}, []string{entries[0].Who, entries[0].Action, entries[0].ResourceID})
@@ -357,7 +358,7 @@ func TestEditorWritesTheAuditList(t *testing.T) {
 		require.Contains(t, string(entries[0].After), `"apiKey":"••• (new)"`)
 		require.Contains(t, string(entries[0].After), `"X-Key":"•••"`)
 		require.Nil(t, entries[1].Before)
-		all, _, err := b.store.AuditEntries(ctx, store.AuditQuery{Limit: 100})
+		all, _, err := b.AuditEntries(ctx, catalog.AuditQuery{Limit: 100})
 		require.NoError(t, err)
 		require.Len(t, all, 8)
 		for _, e := range all {

@@ -1,4 +1,4 @@
-package store
+package catalog
 
 import (
 	"cmp"
@@ -13,6 +13,7 @@ import (
 
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 )
 
 var slug = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
@@ -23,20 +24,20 @@ const IDForm = "must be 1 to 63 lower-case letters, digits and hyphens, and not 
 // ValidID reports whether id can name a resource: lower-case letters, digits and hyphens, 63 at most.
 func ValidID(id string) bool { return slug.MatchString(id) }
 
-// Resources keeps one kind of what people name, each as one JSON document with its secrets sealed.
-type Resources[T interface{ Key() string }] struct {
-	store  *Store
+// Documents keeps one kind of what people name, each as one JSON document with its secrets sealed.
+type Documents[T interface{ Key() string }] struct {
+	store  *store.Store
 	kind   string
 	sealer *secret.Sealer
 }
 
-// NewResources returns the resources of a kind, such as "agents".
-func NewResources[T interface{ Key() string }](s *Store, kind string, sealer *secret.Sealer) *Resources[T] {
-	return &Resources[T]{s, kind, sealer}
+// NewDocuments returns the resources of a kind, such as "agents".
+func NewDocuments[T interface{ Key() string }](s *store.Store, kind string, sealer *secret.Sealer) *Documents[T] {
+	return &Documents[T]{s, kind, sealer}
 }
 
 // List returns all of them in the order of their ids.
-func (r *Resources[T]) List(ctx context.Context) ([]T, error) {
+func (r *Documents[T]) List(ctx context.Context) ([]T, error) {
 	records, err := r.Records(ctx)
 	if err != nil {
 		return nil, err
@@ -57,14 +58,14 @@ type Record[T any] struct {
 }
 
 // Records returns all of them with their versions, in the order of their ids.
-func (r *Resources[T]) Records(ctx context.Context) ([]Record[T], error) {
+func (r *Documents[T]) Records(ctx context.Context) ([]Record[T], error) {
 	var rows []struct {
 		ID, Spec string
 		Version  int64
 	}
 	err := r.store.Read(ctx).Raw("SELECT id, spec, version FROM resources WHERE kind = ? ORDER BY id", r.kind).Scan(&rows).Error
 	if err != nil {
-		return nil, unavailable(fmt.Errorf("list %s: %w", r.kind, err))
+		return nil, fmt.Errorf("list %s: %w", r.kind, err)
 	}
 	list := make([]Record[T], len(rows))
 	for i, row := range rows {
@@ -78,7 +79,7 @@ func (r *Resources[T]) Records(ctx context.Context) ([]Record[T], error) {
 }
 
 // Create adds one; a Conflict says that the id is taken.
-func (r *Resources[T]) Create(tx *gorm.DB, item T) error {
+func (r *Documents[T]) Create(tx *gorm.DB, item T) error {
 	id := item.Key()
 	if !ValidID(id) {
 		var fields problem.Fields
@@ -102,17 +103,17 @@ func (r *Resources[T]) Create(tx *gorm.DB, item T) error {
 }
 
 // Get returns one and its version, which every change makes greater; a NotFound says that there is none of that id.
-func (r *Resources[T]) Get(ctx context.Context, id string) (item T, version int64, err error) {
+func (r *Documents[T]) Get(ctx context.Context, id string) (item T, version int64, err error) {
 	return r.get(r.store.Read(ctx), id)
 }
 
-func (r *Resources[T]) get(db *gorm.DB, id string) (item T, version int64, err error) {
+func (r *Documents[T]) get(db *gorm.DB, id string) (item T, version int64, err error) {
 	var rows []struct {
 		Spec    string
 		Version int64
 	}
 	if err := db.Raw("SELECT spec, version FROM resources WHERE kind = ? AND id = ?", r.kind, id).Scan(&rows).Error; err != nil {
-		return item, 0, unavailable(fmt.Errorf("read %s: %w", r.place(id), err))
+		return item, 0, fmt.Errorf("read %s: %w", r.place(id), err)
 	}
 	if len(rows) == 0 {
 		return item, 0, r.notFound(id)
@@ -121,13 +122,13 @@ func (r *Resources[T]) get(db *gorm.DB, id string) (item T, version int64, err e
 	return item, rows[0].Version, err
 }
 
-func (r *Resources[T]) notFound(id string) error {
+func (r *Documents[T]) notFound(id string) error {
 	return problem.New(problem.NotFound, "resource_not_found", "There is no resource %q in the database's %s.", id, r.kind)
 }
 
 // Change reads one, has it changed and writes it back. version is the one that the change was made for, 0 for any; an
 // Outdated says that it has been changed since.
-func (r *Resources[T]) Change(tx *gorm.DB, id string, version int64, change func(*T) error) (now int64, err error) {
+func (r *Documents[T]) Change(tx *gorm.DB, id string, version int64, change func(*T) error) (now int64, err error) {
 	item, have, err := r.get(tx, id)
 	if err != nil {
 		return 0, err
@@ -155,7 +156,7 @@ func (r *Resources[T]) Change(tx *gorm.DB, id string, version int64, change func
 	return have + 1, Touch(tx)
 }
 
-func (r *Resources[T]) changedSince(id string) error { return ChangedSince(r.kind, id) }
+func (r *Documents[T]) changedSince(id string) error { return ChangedSince(r.kind, id) }
 
 // ChangedSince is the Outdated that Change and Delete return.
 func ChangedSince(kind, id string) error {
@@ -163,7 +164,7 @@ func ChangedSince(kind, id string) error {
 }
 
 // Delete removes one; version is as for Change.
-func (r *Resources[T]) Delete(tx *gorm.DB, id string, version int64) error {
+func (r *Documents[T]) Delete(tx *gorm.DB, id string, version int64) error {
 	done := tx.Exec("DELETE FROM resources WHERE kind = ? AND id = ? AND (version = ? OR ? = 0)", r.kind, id, version, version)
 	if done.Error != nil {
 		return fmt.Errorf("delete %s: %w", r.place(id), done.Error)
@@ -186,24 +187,15 @@ func Renew(tx *gorm.DB, kind, id string) error {
 }
 
 // Exists reports whether there is one of that id.
-func (r *Resources[T]) Exists(tx *gorm.DB, id string) (bool, error) {
+func (r *Documents[T]) Exists(tx *gorm.DB, id string) (bool, error) {
 	var n int64
 	err := tx.Raw("SELECT COUNT(*) FROM resources WHERE kind = ? AND id = ?", r.kind, id).Scan(&n).Error
 	return n > 0, err
 }
 
-// HasSealed reports whether any resource has a sealed secret, which only the key that sealed it opens.
-func (s *Store) HasSealed(ctx context.Context) (bool, error) {
-	var n int64
-	if err := s.Read(ctx).Raw("SELECT COUNT(*) FROM (SELECT 1 FROM resources WHERE spec LIKE ? LIMIT 1) AS sealed", "%"+secret.SealedPrefix+"%").Scan(&n).Error; err != nil {
-		return false, unavailable(fmt.Errorf("look for sealed secrets: %w", err))
-	}
-	return n > 0, nil
-}
+func (r *Documents[T]) place(id string) string { return r.kind + "/" + id }
 
-func (r *Resources[T]) place(id string) string { return r.kind + "/" + id }
-
-func (r *Resources[T]) encode(item T) (string, error) {
+func (r *Documents[T]) encode(item T) (string, error) {
 	var unsealed error
 	seal := json.MarshalToFunc(func(enc *jsontext.Encoder, s secret.String) error {
 		if s == secret.Lost {
@@ -227,7 +219,7 @@ func (r *Resources[T]) encode(item T) (string, error) {
 	return string(spec), nil
 }
 
-func (r *Resources[T]) decode(id, spec string) (item T, err error) {
+func (r *Documents[T]) decode(id, spec string) (item T, err error) {
 	open := json.UnmarshalFromFunc(func(dec *jsontext.Decoder, s *secret.String) error {
 		token, err := dec.ReadToken()
 		if err != nil {

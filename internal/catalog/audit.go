@@ -1,4 +1,4 @@
-package store
+package catalog
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"gorm.io/gorm"
+
+	"beckon/internal/store"
 )
 
 // The bounds of a page of the audit list.
@@ -32,9 +34,10 @@ type AuditEntry struct {
 }
 
 // Audit adds an entry in the transaction of the change that it is about. It sets ID and At.
-func (s *Store) Audit(tx *gorm.DB, e AuditEntry) error {
+func Audit(tx *gorm.DB, e AuditEntry) error {
 	err := tx.Exec("INSERT INTO audit (id, at, who, action, section, resource_id, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		auditPrefix+ulid.Make().String(), time.Now().UnixMilli(), e.Who, e.Action, e.Section, e.ResourceID, textOrNull(e.Before), textOrNull(e.After)).Error
+		auditPrefix+ulid.Make().String(), time.Now().UnixMilli(), e.Who, e.Action, e.Section, e.ResourceID,
+		textOrNull(e.Before), textOrNull(e.After)).Error
 	if err != nil {
 		return fmt.Errorf("keep the audit entry of %s/%s: %w", e.Section, e.ResourceID, err)
 	}
@@ -57,8 +60,8 @@ type AuditQuery struct {
 }
 
 // AuditEntries returns a page of entries and the cursor of the next; no cursor says that there is none.
-func (s *Store) AuditEntries(ctx context.Context, q AuditQuery) (list []AuditEntry, next string, err error) {
-	cursors := NewCursors(auditPrefix, q.Section, q.ResourceID)
+func AuditEntries(ctx context.Context, s *store.Store, q AuditQuery) (list []AuditEntry, next string, err error) {
+	cursors := store.NewCursors(auditPrefix, q.Section, q.ResourceID)
 	below, err := cursors.Below(q.Cursor)
 	if err != nil {
 		return nil, "", err
@@ -77,7 +80,7 @@ func (s *Store) AuditEntries(ctx context.Context, q AuditQuery) (list []AuditEnt
 	}
 	err = s.Read(ctx).Raw("SELECT * FROM audit WHERE "+strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT ?", append(values, q.Limit+1)...).Scan(&rows).Error
 	if err != nil {
-		return nil, "", unavailable(fmt.Errorf("list the audit entries: %w", err))
+		return nil, "", fmt.Errorf("list the audit entries: %w", err)
 	}
 	if len(rows) > q.Limit {
 		rows = rows[:q.Limit]
