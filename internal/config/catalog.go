@@ -65,7 +65,7 @@ func (c *Config) build(how agents.Factories, env Env, database Resources, found 
 	}
 	b.checkReferences()
 	b.leaveOutBad()
-	clean := found.cleaner()
+	clean := found.hidden.Cleaner()
 	for _, w := range b.catalog.Warnings {
 		for i := range w.Fields {
 			w.Fields[i].Message = clean(w.Fields[i].Message)
@@ -153,7 +153,7 @@ func (b *builder) resolveKeys(env Env) {
 			continue
 		}
 		value, _ := env(m[1])
-		b.found.hide(value, secret.Mask)
+		b.found.hidden.Hide(value, secret.Mask)
 		if value == "" {
 			var fields problem.Fields
 			fields.Add("apiKey", "the variable %s is not set", m[1])

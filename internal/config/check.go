@@ -143,7 +143,7 @@ func checkSection[T noun](c *Config, found *findings, section string, list []T) 
 	for i, item := range list {
 		at, id := fmt.Sprintf("%s[%d]", section, i), item.Key()
 		if line, twice := first[id]; twice && id != "" {
-			c.wrong(found, at+".id", "%q is already the id of another in line %d", shorten(id), line)
+			c.wrong(found, at+".id", "%q is already the id of another in line %d", problem.Shorten(id), line)
 			continue
 		}
 		first[id] = c.lineOf(at)
@@ -175,7 +175,7 @@ func (c *Config) checkTokens(found *findings) {
 		case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
 			c.wrong(found, at, "must be printable ASCII without spaces: it travels in a header")
 		case taken:
-			c.wrong(found, at, "is also the token of client %q: every client needs its own", shorten(other))
+			c.wrong(found, at, "is also the token of client %q: every client needs its own", problem.Shorten(other))
 		default:
 			owner[token] = client.ID
 		}

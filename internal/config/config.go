@@ -29,7 +29,7 @@ type Config struct {
 	tree    *document         // nil without a file
 	lines   map[string]int    // by path: "clients[0].allowedAgents[1]"
 	sources map[string]Origin // by path, for the scalars that are not at their default
-	hidden  map[string]string // what no message may show: see findings
+	hidden  secret.Redactor   // what no message may show: see findings
 }
 
 // Server says how the gateway listens and what it bears.

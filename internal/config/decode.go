@@ -10,6 +10,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"beckon/deliveries"
+	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/units"
 )
@@ -73,7 +74,7 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 			d.wrong(n, path, "%s", err)
 		}
 		if out.Type() == secretType {
-			d.found.hide(out.String(), secret.Mask)
+			d.found.hidden.Hide(out.String(), secret.Mask)
 		}
 	}
 }
@@ -98,7 +99,7 @@ func (d *decoder) mapping(n *yaml.Node, out reflect.Value, path string) {
 		}
 		field, known := fields.byName[key.Value]
 		if !known {
-			meant := nearest(key.Value, fields.names)
+			meant := problem.Nearest(key.Value, fields.names)
 			d.found.add(key.Line, path, "%s", unknownKey(key.Value, meant, fields.names))
 			d.found.broken[join(path, meant)] = true
 			continue
@@ -128,7 +129,7 @@ func (d *decoder) table(n *yaml.Node, out reflect.Value, path string) {
 // once reports whether the key is there for the first time.
 func (d *decoder) once(seen map[string]int, key *yaml.Node, path string) bool {
 	if first, twice := seen[key.Value]; twice {
-		d.found.add(key.Line, path, "the key %q is there twice, first in line %d", shorten(key.Value), first)
+		d.found.add(key.Line, path, "the key %q is there twice, first in line %d", problem.Shorten(key.Value), first)
 		return false
 	}
 	seen[key.Value] = key.Line
@@ -222,6 +223,14 @@ func setScalar(n *yaml.Node, out reflect.Value) string {
 		return wrong
 	}
 	return ""
+}
+
+// unknownKey says that a key doesn't exist, with the one that was probably meant, or all there are.
+func unknownKey(key, meant string, known []string) string {
+	if meant != "" {
+		return fmt.Sprintf("there is no key %q here; did you mean %s?", problem.Shorten(key), meant)
+	}
+	return fmt.Sprintf("there is no key %q here; there are %s", problem.Shorten(key), strings.Join(known, ", "))
 }
 
 // fieldSet is a struct's fields by their key in the file.

@@ -12,6 +12,7 @@ import (
 
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
+	"beckon/internal/secret"
 )
 
 // judge refuses a change that would leave the resource with something wrong, or break another one that works.
@@ -59,7 +60,7 @@ func isWithin(path, other string) bool {
 }
 
 func (b *builder) cleaned(fields problem.Fields) problem.Fields {
-	clean := b.found.cleaner()
+	clean := b.found.hidden.Cleaner()
 	for i := range fields {
 		fields[i].Message = clean(fields[i].Message)
 	}
@@ -124,7 +125,7 @@ func (e *Editor) wrongWith(c *Config, database Resources) (map[resourceKey]probl
 	found := newFindings(c.file)
 	found.hidden = maps.Clone(c.hidden)
 	if found.hidden == nil {
-		found.hidden = map[string]string{}
+		found.hidden = secret.Redactor{}
 	}
 	wrong := map[resourceKey]problem.Fields{}
 	b := c.build(e.made.How, e.made.Env, database, found)
@@ -132,7 +133,7 @@ func (e *Editor) wrongWith(c *Config, database Resources) (map[resourceKey]probl
 		key := resourceKey{w.Section, w.ID}
 		wrong[key] = append(wrong[key], w.Fields...)
 	}
-	clean := found.cleaner()
+	clean := found.hidden.Cleaner()
 	for _, m := range found.list {
 		if key, path, ok := c.resourceAt(m.Path); ok {
 			wrong[key] = append(wrong[key], problem.Field{Path: path, Message: clean(m.Text)})

@@ -238,7 +238,7 @@ func (s *Section[T]) inFile(c *Config, id string) bool {
 }
 
 func (s *Section[T]) notFound(id string) error {
-	return problem.New(problem.NotFound, s.one()+"_not_found", "There is no %s %q.", s.one(), shorten(id))
+	return problem.New(problem.NotFound, s.one()+"_not_found", "There is no %s %q.", s.one(), problem.Shorten(id))
 }
 
 func (s *Section[T]) managedByConfig(id string) error {

@@ -31,7 +31,7 @@ func (c *Config) override(env Env, found *findings) {
 			continue
 		}
 		if field.Type() == secretType {
-			found.hide(text, secret.Mask)
+			found.hidden.Hide(text, secret.Mask)
 		}
 		if wrong := setText(text, field); wrong != "" {
 			found.broken[key] = true

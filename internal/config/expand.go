@@ -34,7 +34,7 @@ func (d *document) expand(n *yaml.Node, env Env, found *findings) error {
 	if !strings.Contains(n.Value, "${") {
 		return nil
 	}
-	x := expander{env: env, hide: found.hide}
+	x := expander{env: env, hide: found.hidden.Hide}
 	value, err := x.text(n.Value, nil)
 	if err != nil {
 		return err

@@ -140,11 +140,11 @@ func TestNoMistakeShowsASecret(t *testing.T) {
 
 func TestHiddenValuesAreTakenOut(t *testing.T) {
 	found := newFindings("f")
-	found.hide(`s3cret"x`, "${LONG}")
-	found.hide("s3cret", "${SHORT}")
-	found.hide("abcde", "${TOO_SHORT}")
-	found.hide("abcd", secret.Mask)
-	clean := found.cleaner()
+	found.hidden.Hide(`s3cret"x`, "${LONG}")
+	found.hidden.Hide("s3cret", "${SHORT}")
+	found.hidden.Hide("abcde", "${TOO_SHORT}")
+	found.hidden.Hide("abcd", secret.Mask)
+	clean := found.hidden.Cleaner()
 	for text, want := range map[string]string{
 		`is s3cret"x`: "is ${LONG}", fmt.Sprintf("is %q", `s3cret"x`): `is "${LONG}"`, "s3crets3cret": "${SHORT}${SHORT}",
 		"abcde": "•••e", "nothing": "nothing",

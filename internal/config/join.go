@@ -176,7 +176,7 @@ func unknownEvents(names []string, set *agents.Set) (fields problem.Fields) {
 		if !agents.ValidEventName(name) || slices.Contains(known, name) {
 			continue
 		}
-		if meant := nearest(name, known); meant != "" {
+		if meant := problem.Nearest(name, known); meant != "" {
 			fields.Add(fmt.Sprintf("[%d]", i), "there is no event %q; did you mean %s?", name, meant)
 		} else {
 			fields.Add(fmt.Sprintf("[%d]", i), "there is no event %q; there are %s, and those that agents and flows name in their events", name, strings.Join(builtIn, ", "))
