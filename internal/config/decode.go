@@ -9,7 +9,6 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"beckon/deliveries"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/units"
@@ -24,10 +23,12 @@ type decoder struct {
 	lines map[string]int
 }
 
-var (
-	secretType = reflect.TypeFor[secret.String]()
-	retryType  = reflect.TypeFor[deliveries.Retry]()
-)
+var secretType = reflect.TypeFor[secret.String]()
+
+// textOrList is what a file has either as one text or as a list, which are decoded into what text and list point to.
+type textOrList interface {
+	TextOrList() (text *string, list any, what string)
+}
 
 func (d *decoder) wrong(n *yaml.Node, path, format string, args ...any) {
 	line := d.lines[path]
@@ -50,9 +51,11 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 			return
 		}
 	}
+	if either, ok := out.Addr().Interface().(textOrList); ok {
+		d.textOrList(n, either, path)
+		return
+	}
 	switch {
-	case out.Type() == retryType:
-		d.retry(n, out.Addr().Interface().(*deliveries.Retry), path)
 	case out.Kind() == reflect.Pointer:
 		target := reflect.New(out.Type().Elem())
 		d.value(n, target.Elem(), path)
@@ -153,13 +156,14 @@ func (d *decoder) list(n *yaml.Node, out reflect.Value, path string) {
 	out.Set(items)
 }
 
-func (d *decoder) retry(n *yaml.Node, out *deliveries.Retry, path string) {
+func (d *decoder) textOrList(n *yaml.Node, out textOrList, path string) {
+	text, list, what := out.TextOrList()
 	if n.Kind == yaml.SequenceNode {
-		d.list(n, reflect.ValueOf(&out.Waits).Elem(), path)
+		d.list(n, reflect.ValueOf(list).Elem(), path)
 		return
 	}
-	if d.is(yaml.ScalarNode, n, path, "svix, exponential, fast or a list of durations") {
-		out.Policy = n.Value
+	if d.is(yaml.ScalarNode, n, path, what) {
+		*text = n.Value
 	}
 }
 
