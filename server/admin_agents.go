@@ -6,6 +6,7 @@ import (
 
 	"beckon/agents"
 	"beckon/commands"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/units"
@@ -35,7 +36,7 @@ func (d *providerDocument) show(p agents.Provider) {
 		Timeout: shownDuration(p.Timeout, agents.DefaultProviderTimeout), MaxRetries: &retries, Template: orNull(p.Template)}
 }
 
-func (d *providerDocument) read() (p agents.Provider, wrong problem.Fields) {
+func (d *providerDocument) read(catalog.Kind) (p agents.Provider, wrong problem.Fields) {
 	p = agents.Provider{ID: d.ID, Name: nameOf(d.Name, d.ID), Type: d.Type, URL: given(d.URL), APIKey: readSecret(d.APIKey), Headers: readHeaders(d.Headers),
 		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultProviderTimeout), MaxRetries: d.MaxRetries, Template: given(d.Template)}
 	if d.MaxRetries != nil && *d.MaxRetries == agents.DefaultMaxRetries {
@@ -72,7 +73,7 @@ func (d *agentDocument) show(a agents.Agent) {
 	}
 }
 
-func (d *agentDocument) read() (a agents.Agent, wrong problem.Fields) {
+func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields) {
 	a = agents.Agent{ID: d.ID, Name: nameOf(d.Name, d.ID), Provider: d.Provider, Model: given(d.Model), SystemPrompt: given(d.SystemPrompt), Temperature: d.Temperature,
 		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout), OutputKey: given(d.OutputKey), RetryOnCrash: d.RetryOnCrash, Events: d.Events}
 	if d.Tools != nil && !*d.Tools {
@@ -101,7 +102,7 @@ func (d *flowDocument) show(f agents.Flow) {
 	*d = flowDocument{ID: f.ID, Name: cmp.Or(f.Name, f.ID), Timeout: shownDuration(f.Timeout, agents.DefaultTimeout), RetryOnCrash: f.RetryOnCrash, Root: f.Root, Events: shownNames(f.Events)}
 }
 
-func (d *flowDocument) read() (f agents.Flow, wrong problem.Fields) {
+func (d *flowDocument) read(catalog.Kind) (f agents.Flow, wrong problem.Fields) {
 	return agents.Flow{ID: d.ID, Name: nameOf(d.Name, d.ID), Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout),
 		RetryOnCrash: d.RetryOnCrash, Root: d.Root, Events: d.Events}, wrong
 }
@@ -122,7 +123,7 @@ func (d *commandDocument) show(c commands.Command) {
 	*d = commandDocument{ID: c.ID, Name: cmp.Or(c.Name, c.ID), Description: orNull(c.Description), Prompt: c.Prompt, AgentID: orNull(c.AgentID)}
 }
 
-func (d *commandDocument) read() (c commands.Command, wrong problem.Fields) {
+func (d *commandDocument) read(catalog.Kind) (c commands.Command, wrong problem.Fields) {
 	return commands.Command{ID: d.ID, Name: nameOf(d.Name, d.ID), Description: given(d.Description), Prompt: d.Prompt, AgentID: given(d.AgentID)}, nil
 }
 

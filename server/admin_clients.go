@@ -11,6 +11,7 @@ import (
 
 	"beckon/clients"
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
@@ -64,7 +65,7 @@ func (d *clientDocument) show(c clients.Client) {
 	}
 }
 
-func (d *clientDocument) read() (c clients.Client, wrong problem.Fields) {
+func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fields) {
 	c = clients.Client{ID: d.ID, Name: nameOf(d.Name, d.ID), Passthrough: d.Passthrough, CommandID: given(d.CommandID), Template: given(d.Template),
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
 		CancelOnDisconnect: d.CancelOnDisconnect, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: given(d.MaxConcurrent)}
@@ -156,7 +157,7 @@ func (d *endpointDocument) show(e deliveries.Endpoint) {
 	}
 }
 
-func (d *endpointDocument) read() (e deliveries.Endpoint, wrong problem.Fields) {
+func (d *endpointDocument) read(catalog.Kind) (e deliveries.Endpoint, wrong problem.Fields) {
 	e = deliveries.Endpoint{ID: d.ID, Name: nameOf(d.Name, d.ID), URL: d.URL, Secret: secret.String(given(d.Secret)), Events: d.Events, Agents: d.Agents, Clients: d.Clients,
 		Format: unless(d.Format, defaultFormat), Signature: unless(d.Signature, defaultSignature), Vendor: unless(d.Vendor, signature.DefaultVendor), Retry: d.Retry.Retry,
 		Headers: readHeaders(d.Headers), Timeout: readDuration(&wrong, "timeout", d.Timeout, deliveries.DefaultTimeout), RateLimit: d.RateLimit}

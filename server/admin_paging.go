@@ -15,12 +15,9 @@ type listInput struct {
 	Cursor string `query:"cursor" doc:"The nextCursor of the page before."`
 }
 
-// keyed is a resource that a person names.
-type keyed interface{ Key() string }
-
 // partOf returns the part of a list that is asked for, and the cursor of the next; empty when there is none. The file's
 // resources come first, in its order, and then the database's by their ids.
-func partOf[T keyed](list []catalog.Record[T], in listInput) (part []catalog.Record[T], next string, err error) {
+func partOf[T catalog.Resource](list []catalog.Record[T], in listInput) (part []catalog.Record[T], next string, err error) {
 	if in.Cursor != "" {
 		if list, err = behind(list, in.Cursor); err != nil {
 			return nil, "", err
@@ -34,7 +31,7 @@ func partOf[T keyed](list []catalog.Record[T], in listInput) (part []catalog.Rec
 }
 
 // behind leaves out what comes up to the one that the cursor names, which may be gone by now.
-func behind[T keyed](list []catalog.Record[T], cursor string) ([]catalog.Record[T], error) {
+func behind[T catalog.Resource](list []catalog.Record[T], cursor string) ([]catalog.Record[T], error) {
 	id, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil || !catalog.ValidID(string(id)) {
 		return nil, problem.New(problem.Invalid, "invalid_cursor", "The cursor is not one that a page of this list gave. Begin without one.")

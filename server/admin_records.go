@@ -170,7 +170,7 @@ type auditDocument struct {
 type auditOutput struct{ Body page[auditDocument] }
 
 func (s *Server) listAudit(ctx context.Context, in *auditInput) (*auditOutput, error) {
-	list, next, err := s.Admin.Audit.AuditEntries(ctx, catalog.AuditQuery{Section: in.Section, ResourceID: in.ID, Limit: in.Limit, Cursor: in.Cursor})
+	list, next, err := s.Admin.Editor.AuditEntries(ctx, catalog.AuditQuery{Section: in.Section, ResourceID: in.ID, Limit: in.Limit, Cursor: in.Cursor})
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 	"beckon/commands"
 	"beckon/deliveries"
 	"beckon/events"
+	"beckon/gateway/gatewaytest"
 	"beckon/internal/egress"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -112,7 +113,7 @@ func newGateway(t testing.TB, s setting) *gateway {
 	t.Cleanup(instance.Stop)
 	catalog := server.Catalog{Clients: clientSet, Commands: commands.NewSet(s.commands), Agents: agentSet}
 	config := server.Config{Catalog: func() server.Catalog { return catalog }, Runs: g.runs, Deliveries: g.out, Database: g.store, Metrics: metrics, Log: log,
-		MaxBodyBytes: 1 << 20}
+		MaxBodyBytes: 1 << 20, Admin: server.Admin{Editor: gatewaytest.Editor(t, g.store, gatewaytest.Setup{})}}
 	if s.server != nil {
 		s.server(&config)
 	}

@@ -37,7 +37,14 @@ type auditRow struct {
 const sessionsSection = "sessions"
 
 // auditSections are those to choose from.
-var auditSections = []string{"agents", "clients", "commands", "deliveries", "endpoints", "flows", "providers", "runs", sessionsSection}
+func auditSections() []string {
+	list := []string{"deliveries", "runs", sessionsSection}
+	for _, f := range forms() {
+		list = append(list, f.section)
+	}
+	slices.Sort(list)
+	return list
+}
 
 // auditWords are the actions in words; another is shown as it is.
 var auditWords = map[string]string{
@@ -53,18 +60,18 @@ func (w *Web) auditPage() page {
 	entry := catalog.AuditEntry{Who: "admin", Action: "update", Section: "clients", ResourceID: "ci", Before: []byte(`{"name":"a"}`), After: []byte(`{"name":"b"}`)}
 	made := catalog.AuditEntry{Who: "admin", Action: "create", Section: "clients", ResourceID: "ci", After: []byte(`{"name":"b"}`)}
 	return page{path: auditPath, template: "audit", title: "Audit", data: w.showAudit,
-		sample: auditList{Section: "clients", ID: "ci", Sections: auditSections, Rows: []auditRow{newAuditRow(entry), newAuditRow(made)}, Next: auditPath, Later: true}}
+		sample: auditList{Section: "clients", ID: "ci", Sections: auditSections(), Rows: []auditRow{newAuditRow(entry), newAuditRow(made)}, Next: auditPath, Later: true}}
 }
 
 func (w *Web) showAudit(c echo.Context) (any, error) {
 	q := catalog.AuditQuery{Section: c.QueryParam("section"), ResourceID: c.QueryParam("id"), Limit: catalog.DefaultAuditPage, Cursor: c.QueryParam("cursor")}
-	entries, next, err := w.Desk.Audit.AuditEntries(c.Request().Context(), q)
+	entries, next, err := w.Desk.Editor.AuditEntries(c.Request().Context(), q)
 	if err != nil {
 		return nil, err
 	}
-	list := auditList{Section: q.Section, ID: q.ResourceID, Sections: auditSections, Later: q.Cursor != ""}
-	if q.Section != "" && !slices.Contains(auditSections, q.Section) {
-		list.Sections = append(slices.Clone(auditSections), q.Section)
+	list := auditList{Section: q.Section, ID: q.ResourceID, Sections: auditSections(), Later: q.Cursor != ""}
+	if q.Section != "" && !slices.Contains(list.Sections, q.Section) {
+		list.Sections = append(list.Sections, q.Section)
 	}
 	for _, e := range entries {
 		list.Rows = append(list.Rows, newAuditRow(e))
@@ -90,7 +97,7 @@ func newAuditRow(e catalog.AuditEntry) auditRow {
 	if e.Action == "rotate" && e.Section == "clients" {
 		row.What = "gave a new token to"
 	}
-	if e.Action != "delete" && e.Section != sessionsSection && slices.Contains(auditSections, e.Section) {
+	if e.Action != "delete" && e.Section != sessionsSection && slices.Contains(auditSections(), e.Section) {
 		row.Address = "/admin/" + e.Section + "/" + url.PathEscape(e.ResourceID)
 	}
 	row.Differences, row.Left = compare(e.Before, e.After)

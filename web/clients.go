@@ -54,7 +54,7 @@ func (w *Web) clientsPage() page {
 
 func (w *Web) showClients(c echo.Context) (any, error) {
 	ctx, after := c.Request().Context(), c.QueryParam("after")
-	all, err := w.Desk.Clients.List(ctx)
+	all, err := kept[clients.Client](w).List(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (w *Web) showClients(c echo.Context) (any, error) {
 		list.Next = clientsPath + "?after=" + url.QueryEscape(rest[maxClients-1].Item.ID)
 	}
 	for _, record := range rest {
-		row := clientRow{listed: nounPages[clients.Client, clientForm]{path: clientsPath, one: "client"}.listed(record)}
+		row := clientRow{listed: nounPages[clients.Client, clientForm]{form: formOf("client")}.listed(record)}
 		if row.Last, err = w.lastCallOf(ctx, record.Item.ID); err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/clients"
 	"beckon/internal/problem"
 )
 
@@ -16,7 +17,7 @@ func (w *Web) createClient(c echo.Context) error {
 	}
 	form := readClientForm(sent)
 	item, wrong := form.client()
-	record, token, err := w.Desk.Clients.Create(c.Request().Context(), whoIs(c), item, wrong...)
+	record, token, err := kept[clients.Client](w).Create(c.Request().Context(), whoIs(c), item, wrong...)
 	if err != nil {
 		return w.refuseClient(c, "", form, sent, err)
 	}
@@ -31,7 +32,7 @@ func (w *Web) saveClient(c echo.Context) error {
 	form := readClientForm(sent)
 	form.ID = idIn(c)
 	item, wrong := form.client()
-	if _, err = w.Desk.Clients.Update(c.Request().Context(), whoIs(c), item, versionIn(sent), wrong...); err != nil {
+	if _, err = kept[clients.Client](w).Update(c.Request().Context(), whoIs(c), item, versionIn(sent), wrong...); err != nil {
 		return w.refuseClient(c, form.ID, form, sent, err)
 	}
 	return leaveFor(c, addressOf(clientsPath, form.ID)+"?done=saved")
@@ -44,7 +45,7 @@ func (w *Web) enableClient(c echo.Context) error {
 		return err
 	}
 	ctx, id, done := c.Request().Context(), idIn(c), "disabled"
-	record, err := w.Desk.Clients.Get(ctx, id)
+	record, err := kept[clients.Client](w).Get(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -52,7 +53,7 @@ func (w *Web) enableClient(c echo.Context) error {
 	if sent.Get("enabled") == "true" {
 		record.Item.Enabled, done = nil, "enabled"
 	}
-	if _, err := w.Desk.Clients.Update(ctx, whoIs(c), record.Item, versionIn(sent)); err != nil {
+	if _, err := kept[clients.Client](w).Update(ctx, whoIs(c), record.Item, versionIn(sent)); err != nil {
 		return w.refuseDone(c, id, done, sent, err)
 	}
 	return leaveFor(c, addressOf(clientsPath, id)+"?done="+done)
@@ -64,7 +65,7 @@ func (w *Web) deleteClient(c echo.Context) error {
 		return err
 	}
 	id := idIn(c)
-	if err := w.Desk.Clients.Delete(c.Request().Context(), whoIs(c), id, versionIn(sent)); err != nil {
+	if err := kept[clients.Client](w).Delete(c.Request().Context(), whoIs(c), id, versionIn(sent)); err != nil {
 		return w.refuseDone(c, id, "deleted", sent, err)
 	}
 	return leaveFor(c, clientsPath+"?done=deleted")

@@ -15,6 +15,19 @@ import (
 	"beckon/internal/units"
 )
 
+// clientFields are those that can be wrong, in the order of the form.
+var clientFields = []labelled{
+	{"kind", "Where the prompt comes from"},
+	{"template", "Template"},
+	{"commandId", "Command"},
+	{"allowedAgents", "Which agents and flows may answer"},
+	{"syncTimeout", "How long a call waits for its answer"},
+	{"maxBodyBytes", "Largest request"},
+	{"maxConcurrent", "Calls at the same time"},
+	{"rateLimit", "Rate limit"},
+	{"webhookSecret", "Secret for callbacks"},
+}
+
 // The ways in which a client gets its prompt.
 const (
 	promptOfCommand  = "command"

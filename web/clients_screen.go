@@ -8,7 +8,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/agents"
 	"beckon/clients"
+	"beckon/commands"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 )
@@ -75,7 +77,7 @@ func (s clientScreen) Unlimited() bool {
 func (w *Web) screenOf(ctx context.Context, id string) (s clientScreen, record catalog.Record[clients.Client], err error) {
 	s.nounForm = nounForm[clientForm]{Path: clientsPath, One: "client", Form: newClientForm()}
 	if id != "" {
-		if record, err = w.Desk.Clients.Get(ctx, id); err != nil {
+		if record, err = kept[clients.Client](w).Get(ctx, id); err != nil {
 			return s, record, err
 		}
 		if s.Last, err = w.lastCallOf(ctx, id); err != nil {
@@ -104,7 +106,7 @@ func (w *Web) addChoices(ctx context.Context, s *clientScreen) error {
 			s.Agents = append(s.Agents, agentChoice{ID: id, Kind: known[id], Default: id == s.Form.Default})
 		}
 	}
-	list, err := w.Desk.Commands.List(ctx)
+	list, err := kept[commands.Command](w).List(ctx)
 	if err != nil {
 		return err
 	}
@@ -124,14 +126,14 @@ func (w *Web) addChoices(ctx context.Context, s *clientScreen) error {
 // invocable are the agents and flows by their ids.
 func (w *Web) invocable(ctx context.Context) (map[string]string, error) {
 	kinds := map[string]string{}
-	list, err := w.Desk.Agents.List(ctx)
+	list, err := kept[agents.Agent](w).List(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range list {
 		kinds[r.Item.ID] = "agent"
 	}
-	flows, err := w.Desk.Flows.List(ctx)
+	flows, err := kept[agents.Flow](w).List(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (w *Web) rotateToken(c echo.Context) error {
 		return err
 	}
 	ctx, id := c.Request().Context(), idIn(c)
-	record, err := w.Desk.Clients.Get(ctx, id)
+	record, err := kept[clients.Client](w).Get(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (w *Web) rotateToken(c echo.Context) error {
 		err = problem.New(problem.Invalid, "invalid_overlap", "Choose how long the old token is to stay good.")
 	}
 	if err == nil {
-		token, failed := w.Desk.Secrets.RotateToken(ctx, whoIs(c), id, overlap.span)
+		token, failed := clients.RotateToken(ctx, kept[clients.Client](w), whoIs(c), id, overlap.span)
 		if failed == nil {
 			return w.showToken(c, clientToken{ID: id, Token: token.Reveal(), Old: becomes(overlap), Snippets: snippets(w.PublicURL, record.Item, token)})
 		}

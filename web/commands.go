@@ -8,18 +8,25 @@ import (
 	"strings"
 
 	"beckon/commands"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 )
 
+// commandFields are those that can be wrong, in the order of the form.
+var commandFields = []labelled{
+	{"description", "What it is for"},
+	{"prompt", "Prompt"},
+	{"agentId", "Agent or flow"},
+}
+
 func (w *Web) commandPages() []page {
 	return nounPages[commands.Command, commands.Command]{
-		web: w, path: "/admin/commands", title: "Commands", one: "command",
-		resource: func(d *Desk) Resource[commands.Command] { return d.Commands },
+		form: formOf("commands"), web: w,
 		blank: func(_ context.Context, asked url.Values) (commands.Command, error) {
 			return commands.Command{AgentID: asked.Get("agentId")}, nil
 		},
-		form: func(c commands.Command) commands.Command { return c },
-		read: readCommand, choices: w.invocables,
+		typed: func(c commands.Command) commands.Command { return c },
+		read:  readCommand, choices: w.invocables,
 		sample: commands.Command{ID: "daily-report", Prompt: "Report.", AgentID: "triage", Description: "For the morning."},
 	}.pages()
 }
@@ -35,8 +42,8 @@ func (w *Web) invocables(ctx context.Context) ([]string, error) {
 	return slices.Sorted(maps.Keys(kinds)), err
 }
 
-func idsOf[T interface{ Key() string }](ctx context.Context, kept Resource[T]) ([]string, error) {
-	records, err := kept.List(ctx)
+func idsOf[T catalog.Resource](ctx context.Context, w *Web) ([]string, error) {
+	records, err := kept[T](w).List(ctx)
 	if err != nil {
 		return nil, err
 	}

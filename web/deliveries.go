@@ -85,7 +85,7 @@ func (w *Web) showDeliveries(c echo.Context) (any, error) {
 		list.Next = f.address(next)
 	}
 	if c.Request().Header.Get("HX-Request") == "" { // which asks for the rows alone
-		list.Endpoints, err = idsOf(ctx, w.Desk.Endpoints)
+		list.Endpoints, err = idsOf[deliveries.Endpoint](ctx, w)
 		list.Endpoints = offered(list.Endpoints)
 	}
 	return list, err

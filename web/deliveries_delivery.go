@@ -110,7 +110,7 @@ func (w *Web) resendDelivery(c echo.Context) error {
 	ctx, id := c.Request().Context(), c.Param("id")
 	err := w.Desk.Deliveries.Resend(ctx, id)
 	if err == nil {
-		if err := w.Desk.Secrets.Note(ctx, whoIs(c), "resend", "deliveries", id, nil); err != nil {
+		if err := w.Desk.Editor.Note(ctx, whoIs(c), "resend", "deliveries", id, nil); err != nil {
 			return err
 		}
 		return leaveFor(c, deliveryAddress(id, "resent"))

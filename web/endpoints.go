@@ -63,7 +63,7 @@ func (w *Web) endpointsPage() page {
 
 func (w *Web) showEndpoints(c echo.Context) (any, error) {
 	ctx := c.Request().Context()
-	all, err := w.Desk.Endpoints.List(ctx)
+	all, err := kept[deliveries.Endpoint](w).List(ctx)
 	if err != nil {
 		return nil, err
 	}

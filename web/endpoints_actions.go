@@ -81,7 +81,7 @@ func readTime(text string) (time.Time, error) {
 
 // note puts what was done into the audit list.
 func (w *Web) note(c echo.Context, action, id string, what any) error {
-	return w.Desk.Secrets.Note(c.Request().Context(), whoIs(c), action, "endpoints", id, what)
+	return w.Desk.Editor.Note(c.Request().Context(), whoIs(c), action, "endpoints", id, what)
 }
 
 // endpointNotice says what was done before the page was asked for. The address names it and cannot say anything else.

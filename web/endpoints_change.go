@@ -18,7 +18,7 @@ func (w *Web) createEndpoint(c echo.Context) error {
 	}
 	s := endpointScreen{nounForm: nounForm[endpointForm]{Path: endpointsPath, One: "endpoint", Form: readEndpointForm(sent, deliveries.Endpoint{})}}
 	e, wrong := s.Form.endpoint(deliveries.Endpoint{})
-	record, shown, err := w.Desk.Endpoints.Create(c.Request().Context(), whoIs(c), e, wrong...)
+	record, shown, err := kept[deliveries.Endpoint](w).Create(c.Request().Context(), whoIs(c), e, wrong...)
 	if err != nil {
 		return w.refuseEndpoint(c, w.newEndpointPage(), s, err)
 	}
@@ -54,7 +54,7 @@ func (w *Web) saveEndpoint(c echo.Context) error {
 	s.Form, s.Version = readEndpointForm(sent, have), versionIn(sent)
 	s.Form.ID = id
 	e, wrong := s.Form.endpoint(have)
-	if _, err = w.Desk.Endpoints.Update(ctx, whoIs(c), e, s.Version, wrong...); err != nil {
+	if _, err = kept[deliveries.Endpoint](w).Update(ctx, whoIs(c), e, s.Version, wrong...); err != nil {
 		return w.refuseEndpoint(c, w.endpointPage(), s, err)
 	}
 	if signatureOf(have) != signatureOf(e) {
@@ -75,7 +75,7 @@ func (w *Web) deleteEndpoint(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := w.Desk.Endpoints.Delete(c.Request().Context(), whoIs(c), idIn(c), versionIn(sent)); err != nil {
+	if err := kept[deliveries.Endpoint](w).Delete(c.Request().Context(), whoIs(c), idIn(c), versionIn(sent)); err != nil {
 		return w.refuseSaved(c, "deleted", err)
 	}
 	return leaveFor(c, endpointsPath+"?done=deleted")
@@ -83,7 +83,7 @@ func (w *Web) deleteEndpoint(c echo.Context) error {
 
 func (w *Web) rotateSecret(c echo.Context) error {
 	id := idIn(c)
-	shown, err := w.Desk.Secrets.RotateSecret(c.Request().Context(), whoIs(c), id, "")
+	shown, err := deliveries.RotateSecret(c.Request().Context(), kept[deliveries.Endpoint](w), whoIs(c), id, "")
 	if err != nil {
 		return w.refuseSaved(c, "given a new secret", err)
 	}
@@ -110,7 +110,7 @@ func (w *Web) refuseEndpoint(c echo.Context, to page, s endpointScreen, refusal 
 	s.Errors = inFormOrder(s.One, s.Form.whereTyped(shortPaths(s.Form.ofOthers(found))))
 	ctx := c.Request().Context()
 	if problem.Is(refusal, problem.Outdated) {
-		record, err := w.Desk.Endpoints.Get(ctx, s.ID)
+		record, err := kept[deliveries.Endpoint](w).Get(ctx, s.ID)
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,26 @@ import (
 	"beckon/internal/units"
 )
 
+// endpointFields are those that can be wrong, in the order of the form.
+var endpointFields = []labelled{
+	{"url", "URL"},
+	{"events", "Events"},
+	{"otherEvents", "Other events"},
+	{"agents", "Agents and flows"},
+	{"clients", "Clients"},
+	{"format", "What an event looks like"},
+	{"template", "Template"},
+	{"headers", "Headers"},
+	{"signature", "Signature"},
+	{"vendor", "Vendor"},
+	{"secret", "Secret"},
+	{"retry", "When to try again"},
+	{"waits", "My own waits"},
+	{"timeout", "Time for an answer"},
+	{"rateLimit", "Most attempts in a second"},
+	{"since", "Everything that was made since"},
+}
+
 // Choices that have a text beside them.
 const (
 	formatTemplate = "template"

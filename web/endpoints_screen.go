@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/clients"
 	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
@@ -98,7 +99,7 @@ func (w *Web) showEndpoint(c echo.Context) (any, error) {
 
 // endpointScreenOf shows an endpoint as it is saved.
 func (w *Web) endpointScreenOf(ctx context.Context, id string) (s endpointScreen, record catalog.Record[deliveries.Endpoint], err error) {
-	if record, err = w.Desk.Endpoints.Get(ctx, id); err != nil {
+	if record, err = kept[deliveries.Endpoint](w).Get(ctx, id); err != nil {
 		return s, record, err
 	}
 	e := record.Item
@@ -160,7 +161,7 @@ func (w *Web) addHints(ctx context.Context, s *endpointScreen) error {
 	if err != nil {
 		return err
 	}
-	clientIDs, err := idsOf(ctx, w.Desk.Clients)
+	clientIDs, err := idsOf[clients.Client](ctx, w)
 	s.AgentHint, s.ClientHint = hint("agents and flows", agentIDs), hint("clients", clientIDs)
 	return err
 }

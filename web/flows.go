@@ -10,6 +10,13 @@ import (
 	"beckon/internal/problem"
 )
 
+// flowFields are those that can be wrong, in the order of the form.
+var flowFields = []labelled{
+	{"timeout", "Time"},
+	{"events", "Names of its events"},
+	{"yaml", "The flow"},
+}
+
 // flowForm is a flow as its form has it.
 type flowForm struct {
 	ID, Name, Timeout string
@@ -24,13 +31,12 @@ func (w *Web) flowPages() []page {
 	sample := agents.Flow{ID: "incident", Root: agents.Step{Type: agents.StepLoop, MaxIterations: 3, Until: "state.done", Steps: []agents.Step{
 		{Type: agents.StepParallel, Steps: []agents.Step{{Type: agents.StepAgent, AgentID: "logs", OnError: "continue"}}}, {Type: agents.StepAgent, AgentID: "summary", ResponseAgent: true}}}}
 	form := nounPages[agents.Flow, flowForm]{
-		web: w, path: "/admin/flows", title: "Flows", one: "flow",
-		resource: func(d *Desk) Resource[agents.Flow] { return d.Flows },
-		blank:    w.blankFlow, form: flowFormOf, read: readFlow, choices: w.invocables, act: editFlow, note: agentsOf, sample: sample,
+		form: formOf("flows"), web: w,
+		blank: w.blankFlow, typed: flowFormOf, read: readFlow, choices: w.invocables, act: editFlow, note: agentsOf, sample: sample,
 	}
 	text := nounPages[agents.Flow, flowText]{
-		web: w, path: form.path, title: form.title, one: form.one, template: "flow-yaml", suffix: "/yaml",
-		resource: form.resource, blank: w.sampleFlow, form: w.flowTextOf, read: w.readFlowText, explain: w.explainFlow, act: sayMistakes, sample: sample,
+		form: form.form, web: w, template: "flow-yaml", suffix: "/yaml",
+		blank: w.sampleFlow, typed: w.flowTextOf, read: w.readFlowText, explain: w.explainFlow, act: sayMistakes, sample: sample,
 	}
 	form.instead, text.instead = w.toText(text), w.toForm(form)
 	return append(form.pages(), text.formPages()...)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"beckon/agents"
+	"beckon/internal/config"
 	"beckon/internal/problem"
 )
 
@@ -39,7 +40,7 @@ type textLine struct {
 func (w *Web) flowTextOf(f agents.Flow) flowText {
 	form := flowFormOf(f)
 	text := flowText{Root: &form.Root, TooLarge: form.TooLarge}
-	if w.Desk == nil || w.Desk.FlowYAML.Write == nil { // the sample of pages that nobody asks for
+	if w.Desk == nil { // the sample of pages that nobody asks for
 		return text
 	}
 	text.Text = w.writeFlow(f, nil)
@@ -48,7 +49,7 @@ func (w *Web) flowTextOf(f agents.Flow) flowText {
 
 // writeFlow writes a flow as YAML; typed is what could not be read of it. An empty text is for one that cannot be written.
 func (w *Web) writeFlow(f agents.Flow, typed map[string]string) string {
-	text, err := w.Desk.FlowYAML.Write(f, typed)
+	text, err := config.WriteItem(f, typed)
 	if err != nil {
 		w.Log.Error("a flow could not be written as YAML", slog.String("flow", f.ID), slog.Any("error", err))
 	}
@@ -57,7 +58,12 @@ func (w *Web) writeFlow(f agents.Flow, typed map[string]string) string {
 
 func (w *Web) readFlowText(sent url.Values, have agents.Flow) (flowText, agents.Flow, problem.Fields) {
 	text := flowText{Text: sent.Get("yaml")}
-	flow, mistakes, err := w.Desk.FlowYAML.Read(text.Text)
+	item, found, err := config.ReadItem(text.Text, kept[agents.Flow](w).Kind)
+	flow, _ := item.(agents.Flow)
+	var mistakes []Mistake
+	for _, m := range found {
+		mistakes = append(mistakes, Mistake{m.Line, strings.TrimPrefix(m.Path+": "+m.Text, ": ")})
+	}
 	switch {
 	case err != nil:
 		mistakes = []Mistake{{Text: problem.Of(err).Detail}}
@@ -97,10 +103,7 @@ func sayMistakes(_ context.Context, do string, f *nounForm[flowText], _, _ agent
 }
 
 func (w *Web) lineOf(text, path string) int {
-	if w.Desk.FlowYAML.Line == nil {
-		return 0
-	}
-	return w.Desk.FlowYAML.Line(text, path)
+	return config.LineOfItem(text, kept[agents.Flow](w).Kind, path)
 }
 
 // mistaken shows mistakes in their lines, and returns them for the summary.

@@ -40,10 +40,10 @@ func (p nounPages[T, F]) list(c echo.Context) (any, error) {
 	slices.SortFunc(all, func(a, b catalog.Record[T]) int { return cmp.Compare(a.Item.Key(), b.Item.Key()) })
 	after := c.QueryParam("after")
 	rest := slices.DeleteFunc(all, func(r catalog.Record[T]) bool { return r.Item.Key() <= after })
-	shown := nounList[T]{Path: p.path, Notice: p.notice(c), Later: after != ""}
+	shown := nounList[T]{Path: p.path(), Notice: p.notice(c), Later: after != ""}
 	if len(rest) > maxListed {
 		rest = rest[:maxListed]
-		shown.Next = p.path + "?after=" + url.QueryEscape(rest[maxListed-1].Item.Key())
+		shown.Next = p.path() + "?after=" + url.QueryEscape(rest[maxListed-1].Item.Key())
 	}
 	for _, record := range rest {
 		shown.Rows = append(shown.Rows, p.listed(record))
@@ -52,7 +52,7 @@ func (p nounPages[T, F]) list(c echo.Context) (any, error) {
 }
 
 func (p nounPages[T, F]) listed(record catalog.Record[T]) listed[T] {
-	row := listed[T]{Item: record.Item, Address: addressOf(p.path, record.Item.Key()), Managed: isDeclared(record.Origin)}
+	row := listed[T]{Item: record.Item, Address: addressOf(p.path(), record.Item.Key()), Managed: isDeclared(record.Origin)}
 	if p.note != nil {
 		row.Note = p.note(record.Item)
 	}

@@ -16,13 +16,11 @@ import (
 
 // nounPages are the pages of a noun that all have one shape: a list, and a form to make, change and delete one. F is the
 // noun as a form has it.
-type nounPages[T interface{ Key() string }, F any] struct {
-	web        *Web
-	path       string // "/admin/agents"
-	title, one string // "Agents", "agent"
-	resource   func(*Desk) Resource[T]
-	blank      func(ctx context.Context, asked url.Values) (T, error) // what a new one begins with
-	form       func(T) F
+type nounPages[T catalog.Resource, F any] struct {
+	form
+	web   *Web
+	blank func(ctx context.Context, asked url.Values) (T, error) // what a new one begins with
+	typed func(T) F                                              // the form of one
 	// read takes a form as it was sent, and says what cannot be read. have is what is kept, or the zero T.
 	read    func(sent url.Values, have T) (F, T, problem.Fields)
 	choices func(ctx context.Context) ([]string, error) // nil for none
@@ -37,7 +35,7 @@ type nounPages[T interface{ Key() string }, F any] struct {
 	template, suffix string
 }
 
-func (p nounPages[T, F]) kept() Resource[T] { return p.resource(p.web.Desk) }
+func (p nounPages[T, F]) kept() catalog.Section[T] { return kept[T](p.web) }
 
 // pages are the list at /admin/agents, the form of a new one at …/new and that of each at …/ID. The templates are
 // agents.html and agent.html.
@@ -47,8 +45,8 @@ func (p nounPages[T, F]) pages() []page {
 
 func (p nounPages[T, F]) listPage() page {
 	record := catalog.Record[T]{Item: p.sample, Version: 1, Warnings: problem.Fields{{Path: "id", Message: "is bad"}}}
-	return page{path: p.path, template: p.one + "s", title: p.title, data: p.list,
-		sample: nounList[T]{Path: p.path, Notice: "Done.", Next: p.path, Rows: []listed[T]{p.listed(record), {Item: p.sample, Managed: true}}}}
+	return page{path: p.path(), template: p.section, title: p.title, data: p.list,
+		sample: nounList[T]{Path: p.path(), Notice: "Done.", Next: p.path(), Rows: []listed[T]{p.listed(record), {Item: p.sample, Managed: true}}}}
 }
 
 func (p nounPages[T, F]) formPages() []page { return []page{p.newPage(), p.savedPage()} }
@@ -62,16 +60,16 @@ func (p nounPages[T, F]) pageOf(id string) page {
 }
 
 func (p nounPages[T, F]) newPage() page {
-	sample := nounForm[F]{Path: p.path, One: p.one, Form: p.form(p.sample), Models: &modelList{Wrong: "It refuses connections."}}
-	path := p.path + "/new" + p.suffix
+	sample := nounForm[F]{Path: p.path(), One: p.one, Form: p.typed(p.sample), Models: &modelList{Wrong: "It refuses connections."}}
+	path := p.path() + "/new" + p.suffix
 	return page{path: path, template: cmp.Or(p.template, p.one), title: "New " + p.one, data: p.showNew, sample: sample,
 		posts: map[string]echo.HandlerFunc{path: p.create}}
 }
 
 func (p nounPages[T, F]) savedPage() page {
-	sample := nounForm[F]{Path: p.path, One: p.one, ID: "x", Version: 1, Notice: "Done.", Errors: problem.Fields{{Path: "id", Message: "is bad"}}, Outdated: true,
-		Form: p.form(p.sample), Choices: []string{"x"}, Models: &modelList{Names: []string{"m"}}}
-	path := p.path + "/:id" + p.suffix
+	sample := nounForm[F]{Path: p.path(), One: p.one, ID: "x", Version: 1, Notice: "Done.", Errors: problem.Fields{{Path: "id", Message: "is bad"}}, Outdated: true,
+		Form: p.typed(p.sample), Choices: []string{"x"}, Models: &modelList{Names: []string{"m"}}}
+	path := p.path() + "/:id" + p.suffix
 	posts := map[string]echo.HandlerFunc{path: p.update}
 	if p.suffix == "" {
 		posts[path+"/delete"] = p.delete
@@ -85,7 +83,7 @@ func (p nounPages[T, F]) showNew(c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := nounForm[F]{Path: p.path, One: p.one, Form: p.form(blank)}
+	f := nounForm[F]{Path: p.path(), One: p.one, Form: p.typed(blank)}
 	return f, p.choose(ctx, &f)
 }
 
@@ -94,7 +92,7 @@ func (p nounPages[T, F]) showSaved(c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := nounForm[F]{Path: p.path, One: p.one, Notice: p.notice(c), Form: p.form(record.Item)}
+	f := nounForm[F]{Path: p.path(), One: p.one, Notice: p.notice(c), Form: p.typed(record.Item)}
 	aboutSaved(&f, record)
 	return f, p.choose(c.Request().Context(), &f)
 }
@@ -106,7 +104,7 @@ func (p nounPages[T, F]) create(c echo.Context) error {
 	}
 	var have T
 	typed, item, wrong := p.read(sent, have)
-	f := nounForm[F]{Path: p.path, One: p.one, Form: typed}
+	f := nounForm[F]{Path: p.path(), One: p.one, Form: typed}
 	if do := sent.Get("do"); do != "" {
 		return p.acted(c, p.newPage(), do, f, item, have, wrong)
 	}
@@ -116,7 +114,7 @@ func (p nounPages[T, F]) create(c echo.Context) error {
 	if err != nil {
 		return p.refused(c, p.newPage(), f, err)
 	}
-	return c.Redirect(http.StatusSeeOther, addressOf(p.path, item.Key())+"?done=created")
+	return c.Redirect(http.StatusSeeOther, addressOf(p.path(), item.Key())+"?done=created")
 }
 
 func (p nounPages[T, F]) update(c echo.Context) error {
@@ -130,10 +128,10 @@ func (p nounPages[T, F]) update(c echo.Context) error {
 	}
 	sent.Set("id", record.Item.Key())
 	typed, item, wrong := p.read(sent, record.Item)
-	f := nounForm[F]{Path: p.path, One: p.one, Form: typed}
+	f := nounForm[F]{Path: p.path(), One: p.one, Form: typed}
 	aboutSaved(&f, record)
 	if f.Managed { // its fields are disabled, and send nothing
-		f.Form = p.form(record.Item)
+		f.Form = p.typed(record.Item)
 	}
 	f.Version = versionIn(sent)
 	if do := sent.Get("do"); do != "" {
@@ -163,13 +161,13 @@ func (p nounPages[T, F]) delete(c echo.Context) error {
 	}
 	ctx, id := c.Request().Context(), idIn(c)
 	if err = p.kept().Delete(ctx, whoIs(c), id, versionIn(sent)); err == nil {
-		return c.Redirect(http.StatusSeeOther, p.path+"?done=deleted")
+		return c.Redirect(http.StatusSeeOther, p.path()+"?done=deleted")
 	}
 	record, missing := p.kept().Get(ctx, id)
 	if missing != nil {
 		return missing
 	}
-	f := nounForm[F]{Path: p.path, One: p.one, Form: p.form(record.Item), Refused: "deleted"}
+	f := nounForm[F]{Path: p.path(), One: p.one, Form: p.typed(record.Item), Refused: "deleted"}
 	aboutSaved(&f, record)
 	return p.refused(c, p.savedPage(), f, err)
 }

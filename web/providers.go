@@ -14,6 +14,17 @@ import (
 	"beckon/internal/secret"
 )
 
+// providerFields are those that can be wrong, in the order of the form.
+var providerFields = []labelled{
+	{"type", "Type"},
+	{"url", "URL"},
+	{"apiKey", "API key"},
+	{"headers", "Headers"},
+	{"timeout", "Time for one attempt"},
+	{"maxRetries", "Attempts after the first"},
+	{"template", "Template"},
+}
+
 // The types of providers.
 const (
 	providerOpenAI   = "openai"
@@ -39,12 +50,11 @@ type headerLine struct {
 
 func (w *Web) providerPages() []page {
 	return nounPages[agents.Provider, providerForm]{
-		web: w, path: "/admin/providers", title: "Providers", one: "provider",
-		resource: func(d *Desk) Resource[agents.Provider] { return d.Providers },
+		form: formOf("providers"), web: w,
 		blank: func(context.Context, url.Values) (agents.Provider, error) {
 			return agents.Provider{Type: providerOpenAI}, nil
 		},
-		form: providerFormOf, read: readProvider, act: w.testConnection,
+		typed: providerFormOf, read: readProvider, act: w.testConnection,
 		sample: agents.Provider{ID: "openai", Type: providerOpenAI, APIKey: "${OPENAI_API_KEY}", Headers: map[string]secret.String{"X-Key": "x"}},
 	}.pages()
 }

@@ -20,7 +20,7 @@ func auditQuery() catalog.AuditQuery { return catalog.AuditQuery{Limit: 100} }
 func regexpOf(s string) string { return regexp.QuoteMeta(s) }
 
 func (n *nouns) provider(id string) agents.Provider {
-	record, err := n.editor.Providers.Get(context.Background(), id)
+	record, err := catalog.Of[agents.Provider](n.editor).Get(context.Background(), id)
 	require.NoError(n.t, err)
 	return record.Item
 }
@@ -72,7 +72,7 @@ func TestTypedSecretsAreNotEchoed(t *testing.T) {
 func TestConnectionOfAProvider(t *testing.T) {
 	n := newNouns(t)
 	n.fill()
-	_, err := n.editor.Providers.Update(context.Background(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: n.origin, APIKey: "sk-s3cret", Headers: map[string]secret.String{"X-Team": "h3ader"}}, 0)
+	_, err := catalog.Of[agents.Provider](n.editor).Update(context.Background(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: n.origin, APIKey: "sk-s3cret", Headers: map[string]secret.String{"X-Team": "h3ader"}}, 0)
 	require.NoError(t, err)
 
 	got := n.typed("/admin/providers/acme", "do", "models")
@@ -129,7 +129,7 @@ func TestTheKeyInTheURLOfAProviderStays(t *testing.T) {
 	n := newNouns(t)
 	n.fill()
 	address := n.origin + "?key="
-	_, err := n.editor.Providers.Update(t.Context(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: address + "s3cret", APIKey: "sk-0ther"}, 0)
+	_, err := catalog.Of[agents.Provider](n.editor).Update(t.Context(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: address + "s3cret", APIKey: "sk-0ther"}, 0)
 	require.NoError(t, err)
 	require.NotContains(t, n.get("/admin/providers/acme").body, "s3cret")
 	got := n.typed("/admin/providers/acme", "do", "models")
@@ -143,7 +143,7 @@ func TestTheKeyInTheURLOfAProviderStays(t *testing.T) {
 func TestModelsForAnAgent(t *testing.T) {
 	n := newNouns(t)
 	n.fill()
-	_, err := n.editor.Providers.Update(context.Background(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: n.origin, APIKey: "sk-0ther"}, 0)
+	_, err := catalog.Of[agents.Provider](n.editor).Update(context.Background(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: n.origin, APIKey: "sk-0ther"}, 0)
 	require.NoError(t, err)
 	got := n.typed("/admin/agents/writer", "do", "models", "systemPrompt", "Typed")
 	require.Equal(t, http.StatusOK, got.StatusCode)

@@ -106,7 +106,7 @@ func (w *Web) refusedRows(ctx context.Context, calls []store.RefusedCall) ([]ref
 			continue
 		}
 		if _, asked := known[call.ClientID]; !asked && call.ClientID != "" {
-			_, err := w.Desk.Clients.Get(ctx, call.ClientID)
+			_, err := kept[clients.Client](w).Get(ctx, call.ClientID)
 			if err != nil && !problem.Is(err, problem.NotFound) {
 				return nil, err
 			}
@@ -138,7 +138,7 @@ func (w *Web) showRefusedCall(c echo.Context) (any, error) {
 	}
 	var client *clients.Client
 	if call.ClientID != "" {
-		record, err := w.Desk.Clients.Get(ctx, call.ClientID)
+		record, err := kept[clients.Client](w).Get(ctx, call.ClientID)
 		switch {
 		case err == nil:
 			client = &record.Item

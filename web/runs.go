@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/clients"
 	"beckon/internal/problem"
 	"beckon/runs"
 )
@@ -116,7 +117,7 @@ func (w *Web) tookSoFar(r *runs.Run) time.Duration {
 
 // addRunChoices offers what there is now; a run may be of what is gone, so that anything can be typed.
 func (w *Web) addRunChoices(ctx context.Context, list *runList) (err error) {
-	if list.Clients, err = idsOf(ctx, w.Desk.Clients); err != nil {
+	if list.Clients, err = idsOf[clients.Client](ctx, w); err != nil {
 		return err
 	}
 	list.Agents, err = w.invocables(ctx)

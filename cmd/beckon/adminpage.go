@@ -13,8 +13,10 @@ import (
 	"beckon/agents"
 	"beckon/agents/chat"
 	"beckon/clients"
+	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/egress"
+	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
 	"beckon/server"
@@ -32,22 +34,19 @@ type adminPage struct {
 // serverWithPage wires the pages and the server, which need each other. url is where the page is reached.
 func serverWithPage(l *live, working *services, started *config.Config, url string, made server.Config) (*server.Server, error) {
 	p := &adminPage{live: l, started: started, services: working}
-	editor := l.database.editor(l.inForce, l.changed)
-	pages, err := web.New(web.Config{Store: l.database.store, Password: started.Admin.Password, PublicURL: url, Version: version, Log: l.log,
-		Numbers: numbers{working.runs.Statistics, working.deliveries, l.database.store}, Desk: p.desk(editor)})
+	pages, err := web.New(web.Config{Store: l.store, Password: started.Admin.Password, PublicURL: url, Version: version, Log: l.log,
+		Numbers: numbers{working.runs.Statistics, working.deliveries, l.store}, Desk: p.desk()})
 	if err != nil {
 		return nil, err
 	}
-	made.Admin = l.admin(started, editor)
-	made.Admin.Sessions, made.Pages, made.KeepRefused = pages, pages, p.keepRefused
+	made.Admin = server.Admin{Token: started.Admin.Token, Sessions: pages, Editor: l.editor}
+	made.Pages, made.KeepRefused = pages, p.keepRefused
 	p.server = server.New(made)
 	return p.server, nil
 }
 
-func (p *adminPage) desk(editor *config.Editor) *web.Desk {
-	db := p.live.database.store
-	return &web.Desk{Providers: editor.Providers, Agents: editor.Agents, Flows: editor.Flows, Commands: editor.Commands, Clients: editor.Clients,
-		Endpoints: editor.Endpoints, Secrets: editor, Audit: editor, Refused: db, Runs: p.services.runs, Deliveries: p.services.deliveries, Settings: p,
+func (p *adminPage) desk() *web.Desk {
+	return &web.Desk{Editor: p.live.editor, Refused: p.live.store, Runs: p.services.runs, Deliveries: p.services.deliveries, Settings: p,
 		Preview: func(ctx context.Context, c clients.Client, r clients.Request) (clients.Prompt, string, error) {
 			return p.server.Preview(ctx, c, r)
 		},
@@ -55,31 +54,23 @@ func (p *adminPage) desk(editor *config.Editor) *web.Desk {
 			return p.server.Try(ctx, clientID, r)
 		},
 		Follow: func(w http.ResponseWriter, r *http.Request, runID string) error { return p.server.Follow(w, r, runID) },
-		Models: listModels(egress.NewProviders()),
-		FlowYAML: web.FlowYAML{Write: config.WriteFlow, Line: config.FlowLine, Check: agents.Flow.Check,
-			Read: func(text string) (agents.Flow, []web.Mistake, error) {
-				f, found, err := config.ReadFlow(text)
-				mistakes := make([]web.Mistake, len(found))
-				for i, m := range found {
-					mistakes[i] = web.Mistake(m)
-				}
-				return f, mistakes, err
-			}}}
+		Models: listModels(egress.NewProviders())}
 }
 
 // listModels asks a provider with the key that is meant.
 func listModels(transport http.RoundTripper) func(context.Context, agents.Provider) ([]string, error) {
 	return func(ctx context.Context, p agents.Provider) ([]string, error) {
-		p, err := config.WithKey(p, os.LookupEnv)
-		if err != nil {
-			return nil, err
+		key, wrong := catalog.LookUp(p.APIKey, os.LookupEnv)
+		if wrong != "" {
+			return nil, problem.Fields{{Path: "apiKey", Message: wrong}}.Err()
 		}
+		p.APIKey = key
 		return chat.Models(ctx, transport, p)
 	}
 }
 
 func (p *adminPage) keepRefused(ctx context.Context, list []store.RefusedCall) error {
-	db := p.live.database.store
+	db := p.live.store
 	return db.Write(ctx, func(tx *gorm.DB) error { return db.Refuse(tx, list) })
 }
 
@@ -128,14 +119,9 @@ func (p *adminPage) Trouble() string {
 
 // Export writes what is in force as beckon config export does.
 func (p *adminPage) Export(ctx context.Context, w io.Writer) error {
-	stored, err := p.live.database.resources(ctx)
-	if err != nil {
-		return err
-	}
-	c := p.live.inForce()
-	catalog, err := buildCatalog(c, stored)
+	v, err := p.live.editor.View(ctx)
 	if err != nil {
 		return fmt.Errorf("export the configuration: %w", err)
 	}
-	return config.Export(w, c, catalog)
+	return config.Export(w, p.live.inForce(), v)
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 
+	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/problem"
 )
@@ -32,19 +33,20 @@ func (k checkCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	var stored config.Resources
+	all := nouns(slog.New(slog.DiscardHandler))
+	join := func(f catalog.File) (*catalog.View, error) { return all.View(f), nil }
 	if k.Database {
-		if stored, err = k.stored(); err != nil {
+		c, err := k.load()
+		if err != nil {
 			return err
 		}
+		join = func(f catalog.File) (*catalog.View, error) { return joinStored(context.Background(), c, f) }
 	}
-	err = config.Check(path, os.LookupEnv, factories(slog.New(slog.DiscardHandler)), stored)
+	v, err := config.Check(path, os.LookupEnv, all, join)
 	mistakes, _ := errors.AsType[*config.Error](err)
 	var warnings []problem.Finding
 	if err == nil {
-		if warnings, err = k.warnings(stored); err != nil {
-			return err
-		}
+		warnings = v.Warnings()
 	}
 	switch {
 	case k.JSON && (err == nil || mistakes != nil):
@@ -56,27 +58,6 @@ func (k checkCommand) Run(std streams) error {
 		}
 	}
 	return err
-}
-
-// warnings are what is wrong with what the database has.
-func (k checkCommand) warnings(stored config.Resources) ([]problem.Finding, error) {
-	c, err := k.load()
-	if err != nil {
-		return nil, err
-	}
-	catalog, err := buildCatalog(c, stored)
-	if err != nil {
-		return nil, err
-	}
-	return catalog.Warnings, nil
-}
-
-func (k checkCommand) stored() (config.Resources, error) {
-	c, err := k.load()
-	if err != nil {
-		return config.Resources{}, err
-	}
-	return storedResources(c)
 }
 
 func printMistakes(std streams, found *config.Error, warnings []problem.Finding) error {
@@ -105,33 +86,29 @@ func (e exportCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	stored, err := storedResources(c)
+	v, err := joinStored(context.Background(), c, c)
+	if err == nil {
+		err = c.Err(v.Mistakes())
+	}
 	if err != nil {
 		return err
 	}
-	catalog, err := buildCatalog(c, stored)
-	if err != nil {
-		return err
-	}
-	return config.Export(std.out, c, catalog)
+	return config.Export(std.out, c, v)
 }
 
-// storedResources reads the database; a SQLite file that does not exist has nothing, and is not made.
-func storedResources(c *config.Config) (config.Resources, error) {
+// joinStored joins a file with what the database of a configuration has; a SQLite file that does not exist has nothing,
+// and is not made.
+func joinStored(ctx context.Context, c *config.Config, f catalog.File) (*catalog.View, error) {
+	log := slog.New(slog.DiscardHandler)
 	if path, isFile := strings.CutPrefix(c.Database.URL.Reveal(), "sqlite:"); isFile {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return config.Resources{}, nil
+			return nouns(log).View(f), nil
 		}
 	}
-	ctx := context.Background()
-	db, err := openDatabase(ctx, c, slog.New(slog.DiscardHandler))
+	db, err := openDatabase(ctx, c, log)
 	if err != nil {
-		return config.Resources{}, err
+		return nil, err
 	}
 	defer db.store.Close()
-	return db.resources(ctx)
-}
-
-func buildCatalog(c *config.Config, stored config.Resources) (*config.Catalog, error) {
-	return c.Catalog(factories(slog.New(slog.DiscardHandler)), os.LookupEnv, stored)
+	return db.editor(log, nil).Join(ctx, f)
 }

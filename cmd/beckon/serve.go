@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	"beckon/clients"
 	"beckon/internal/catalog"
 	"beckon/internal/telemetry"
 	"beckon/internal/units"
@@ -50,18 +49,18 @@ func (s serveCommand) Run(std streams) error {
 		return err
 	}
 	settleSecretsKey(ctx, c, db.store, log)
-	welcome, err := firstStart(ctx, c, db, listener.Addr())
+	metrics := telemetry.NewMetrics(version)
+	l := newLive(db, log, level, metrics)
+	welcome, err := firstStart(ctx, c, l.editor, listener.Addr())
 	if err != nil {
 		return err
 	}
-	metrics := telemetry.NewMetrics(version)
-	l := &live{database: db, how: factories(log), limits: clients.NewLimits(), log: log, level: level, metrics: metrics}
 	revision, err := catalog.Revision(ctx, db.store)
 	if err != nil {
 		return err
 	}
 	working := newServices(db, l, c)
-	if err := l.load(ctx, c); err != nil {
+	if err := l.editor.Use(ctx, c); err != nil {
 		return err
 	}
 	if err := working.instance.Start(ctx); err != nil {

@@ -7,9 +7,12 @@ import (
 	"strings"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/oklog/ulid/v2"
 	"gorm.io/gorm"
 
+	"beckon/internal/secret"
 	"beckon/internal/store"
 )
 
@@ -60,7 +63,7 @@ type AuditQuery struct {
 }
 
 // AuditEntries returns a page of entries and the cursor of the next; no cursor says that there is none.
-func AuditEntries(ctx context.Context, s *store.Store, q AuditQuery) (list []AuditEntry, next string, err error) {
+func (e *Editor) AuditEntries(ctx context.Context, q AuditQuery) (list []AuditEntry, next string, err error) {
 	cursors := store.NewCursors(auditPrefix, q.Section, q.ResourceID)
 	below, err := cursors.Below(q.Cursor)
 	if err != nil {
@@ -78,7 +81,7 @@ func AuditEntries(ctx context.Context, s *store.Store, q AuditQuery) (list []Aud
 		At                                   int64
 		Before, After                        *string
 	}
-	err = s.Read(ctx).Raw("SELECT * FROM audit WHERE "+strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT ?", append(values, q.Limit+1)...).Scan(&rows).Error
+	err = e.Store.Read(ctx).Raw("SELECT * FROM audit WHERE "+strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT ?", append(values, q.Limit+1)...).Scan(&rows).Error
 	if err != nil {
 		return nil, "", fmt.Errorf("list the audit entries: %w", err)
 	}
@@ -99,4 +102,56 @@ func documentOrNil(text *string) json.RawMessage {
 		return nil
 	}
 	return json.RawMessage(*text)
+}
+
+// Note writes an entry about something that is no change of a resource, such as a delivery that was sent again.
+func (e *Editor) Note(ctx context.Context, who, action, section, id string, what any) error {
+	return e.Store.Write(ctx, func(tx *gorm.DB) error { return e.audit(tx, who, action, key{section, id}, nil, what) })
+}
+
+// audit notes a change. before and after are a Resource, or what else is to be said; a secret is marked as new where
+// nobody would see otherwise that it has changed.
+func (e *Editor) audit(tx *gorm.DB, who, action string, k key, before, after any) error {
+	was, _ := before.(Resource)
+	if is, ok := after.(Resource); ok {
+		after = e.Nouns.bySection[k.section].audited(was, is)
+	}
+	if was != nil {
+		before = e.Nouns.bySection[k.section].audited(nil, was)
+	}
+	known := map[secret.String]bool{}
+	masked, err := maskedDocument(before, func(s secret.String) string {
+		known[s] = true
+		return s.String()
+	})
+	if err != nil {
+		return err
+	}
+	now, err := maskedDocument(after, func(s secret.String) string {
+		if was != nil && !known[s] {
+			return s.String() + " (new)"
+		}
+		return s.String()
+	})
+	if err != nil {
+		return err
+	}
+	return Audit(tx, AuditEntry{Who: who, Action: action, Section: k.section, ResourceID: k.id, Before: masked, After: now})
+}
+
+func maskedDocument(item any, show func(secret.String) string) (json.RawMessage, error) {
+	if item == nil {
+		return nil, nil
+	}
+	mask := jsonv2.MarshalToFunc(func(enc *jsontext.Encoder, s secret.String) error {
+		if s == "" {
+			return enc.WriteToken(jsontext.String(""))
+		}
+		return enc.WriteToken(jsontext.String(show(s)))
+	})
+	document, err := jsonv2.Marshal(item, jsonv2.Deterministic(true), jsonv2.WithMarshalers(mask))
+	if err != nil {
+		return nil, fmt.Errorf("write a resource for the audit list: %w", err)
+	}
+	return json.RawMessage(document), nil
 }

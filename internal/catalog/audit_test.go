@@ -18,7 +18,7 @@ import (
 
 func TestAudit(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
-		ctx := context.Background()
+		ctx, editor := context.Background(), catalog.NewEditor(catalog.EditorConfig{Nouns: catalog.NewRegistry(nil), Store: s})
 		add := func(section, id, action string, before, after json.RawMessage) {
 			require.NoError(t, s.Write(ctx, func(tx *gorm.DB) error {
 				return catalog.Audit(tx, catalog.AuditEntry{Who: "mia", Action: action, Section: section, ResourceID: id, Before: before, After: after})
@@ -35,23 +35,23 @@ func TestAudit(t *testing.T) {
 			return broken
 		}), broken)
 
-		first, cursor, err := catalog.AuditEntries(ctx, s, catalog.AuditQuery{Limit: 2})
+		first, cursor, err := editor.AuditEntries(ctx, catalog.AuditQuery{Limit: 2})
 		require.NoError(t, err)
 		require.Len(t, first, 2)
 		require.Equal(t, "delete", first[0].Action)
 		require.Nil(t, first[0].After)
 		require.JSONEq(t, `{"id":"ci"}`, string(first[0].Before))
 		require.WithinDuration(t, time.Now(), first[0].At, time.Minute)
-		rest, end, err := catalog.AuditEntries(ctx, s, catalog.AuditQuery{Limit: 2, Cursor: cursor})
+		rest, end, err := editor.AuditEntries(ctx, catalog.AuditQuery{Limit: 2, Cursor: cursor})
 		require.NoError(t, err)
 		require.Len(t, rest, 1)
 		require.Equal(t, "create", rest[0].Action)
 		require.Empty(t, end)
 
-		ofOne, _, err := catalog.AuditEntries(ctx, s, catalog.AuditQuery{Section: "clients", ResourceID: "ci", Limit: 10})
+		ofOne, _, err := editor.AuditEntries(ctx, catalog.AuditQuery{Section: "clients", ResourceID: "ci", Limit: 10})
 		require.NoError(t, err)
 		require.Len(t, ofOne, 2)
-		_, _, err = catalog.AuditEntries(ctx, s, catalog.AuditQuery{Section: "clients", Limit: 2, Cursor: cursor})
+		_, _, err = editor.AuditEntries(ctx, catalog.AuditQuery{Section: "clients", Limit: 2, Cursor: cursor})
 		require.True(t, problem.Is(err, problem.Invalid), "a cursor is good for its own list only")
 	})
 }

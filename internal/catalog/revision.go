@@ -15,20 +15,21 @@ func Touch(tx *gorm.DB) error {
 	return tx.Exec("UPDATE revision SET value = value + 1 WHERE id = 1").Error
 }
 
-// TouchAt is Touch for a change that was made for a revision; false says that something else has changed since.
-func TouchAt(tx *gorm.DB, revision int64) (bool, error) {
+// touchAt is Touch for a change that was made for a revision; false says that something else has changed since.
+func touchAt(tx *gorm.DB, revision int64) (bool, error) {
 	done := tx.Exec("UPDATE revision SET value = value + 1 WHERE id = 1 AND value = ?", revision)
 	return done.RowsAffected == 1, done.Error
 }
 
-// Revision returns a number that grows with every change of resources and of what belongs to them.
-func Revision(ctx context.Context, s *store.Store) (int64, error) {
-	var value int64
-	if err := s.Read(ctx).Raw("SELECT value FROM revision WHERE id = 1").Scan(&value).Error; err != nil {
+func revisionIn(db *gorm.DB) (value int64, err error) {
+	if err := db.Raw("SELECT value FROM revision WHERE id = 1").Scan(&value).Error; err != nil {
 		return 0, fmt.Errorf("read the revision: %w", err)
 	}
 	return value, nil
 }
+
+// Revision returns a number that grows with every change of resources and of what belongs to them.
+func Revision(ctx context.Context, s *store.Store) (int64, error) { return revisionIn(s.Read(ctx)) }
 
 // IsEmpty reports whether the database has no resources yet.
 func IsEmpty(ctx context.Context, s *store.Store) (bool, error) {

@@ -9,6 +9,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/units"
@@ -18,7 +19,7 @@ import (
 // reports everything at once, remembers the line of every path, and never quotes a value.
 type decoder struct {
 	doc   *document
-	env   Env
+	env   catalog.Env
 	found *findings
 	lines map[string]int
 }
@@ -36,6 +37,19 @@ func (d *decoder) wrong(n *yaml.Node, path, format string, args ...any) {
 		line = n.Line
 	}
 	d.found.at(line, path, format, args...)
+}
+
+// root reads a whole file: the settings, and behind them the sections of resources.
+func (d *decoder) root(n *yaml.Node, c *Config) {
+	if n.Tag == "!!null" || !d.is(yaml.MappingNode, n, "", "a mapping (lines of key: value)") {
+		return
+	}
+	fields := fieldsOf(reflect.ValueOf(c).Elem())
+	for _, kind := range c.nouns.Kinds() {
+		fields.names = append(fields.names, kind.Section)
+		fields.byName[kind.Section] = c.declared[kind.Section]
+	}
+	d.mapping(n, fields, "")
 }
 
 func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
@@ -62,7 +76,7 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 		out.Set(target)
 	case out.Kind() == reflect.Struct:
 		if d.is(yaml.MappingNode, n, path, "a mapping (lines of key: value)") {
-			d.mapping(n, out, path)
+			d.mapping(n, fieldsOf(out), path)
 		}
 	case out.Kind() == reflect.Map:
 		if d.is(yaml.MappingNode, n, path, "a mapping (lines of key: value)") {
@@ -91,8 +105,7 @@ func (d *decoder) is(want yaml.Kind, n *yaml.Node, path, name string) bool {
 	return false
 }
 
-func (d *decoder) mapping(n *yaml.Node, out reflect.Value, path string) {
-	fields := fieldsOf(out)
+func (d *decoder) mapping(n *yaml.Node, fields fieldSet, path string) {
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]

@@ -1,0 +1,121 @@
+package catalog
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+
+	"beckon/internal/problem"
+)
+
+// View joins the file's resources with the database's, and links them. Where both have a resource of the same id, the
+// file's wins. It never fails: what is wrong is in the View.
+func (r *Registry) View(file File, stored ...Resource) *View {
+	sections := storedResources{}
+	for _, item := range stored {
+		n := r.byType[reflect.TypeOf(item)]
+		sections[n.Section] = append(sections[n.Section], Record[Resource]{Item: item, Version: 1, Origin: FromDatabase})
+	}
+	return r.view(file, sections)
+}
+
+func (r *Registry) view(file File, stored storedResources) *View {
+	v := &View{File: file, registry: r, stored: stored,
+		sections: map[string][]*entry{}, entries: map[key]*entry{}, kept: map[reflect.Type]any{}}
+	for _, n := range r.nouns {
+		for i, item := range file.Items(n.Section) {
+			v.add(&entry{Record: Record[Resource]{Item: item, Origin: FromConfig}, noun: n, path: pathInFile(n.Section, i), used: item, linked: true})
+		}
+	}
+	hidden := maps.Clone(file.Redactor())
+	for _, n := range r.nouns {
+		for _, record := range stored[n.Section] {
+			e := &entry{Record: record, noun: n, used: record.Item}
+			e.Warnings = slices.Concat(CheckID(record.Item.Key()), e.checkAlone(), v.clash(e))
+			if len(e.Warnings) == 0 {
+				e.used, e.Warnings = n.lookUp(record.Item, r.env, hidden)
+			}
+			e.linked = len(e.Warnings) == 0
+			v.add(e)
+		}
+	}
+	v.clean = hidden.Cleaner()
+	for _, n := range r.nouns {
+		if n.link != nil {
+			n.link(v, func(section, id string, found problem.Fields) { v.entries[key{section, id}].report(found) })
+		}
+	}
+	for _, n := range r.nouns { // behind those that they refer to
+		for _, e := range v.sections[n.Section] {
+			if e.linked {
+				e.report(v.checkAmong(e))
+			}
+		}
+	}
+	for _, e := range v.entries {
+		v.cleaned(e.Warnings)
+	}
+	return v
+}
+
+// add puts an entry in its place, unless there is one of the file with its id.
+func (v *View) add(e *entry) {
+	k := key{e.noun.Section, e.Item.Key()}
+	if v.entries[k] == nil {
+		v.entries[k] = e
+		v.sections[k.section] = append(v.sections[k.section], e)
+	} else if e.Origin == FromDatabase {
+		v.hidden = append(v.hidden, problem.Finding{Section: k.section, ID: k.id, Fields: problem.Fields{
+			{Message: "the configuration file declares one with this id, which hides the one in the database"}}})
+	}
+}
+
+// checkAlone finds what is wrong with a resource of the database on its own.
+func (e *entry) checkAlone() problem.Fields {
+	if len(e.Unread) > 0 {
+		return e.Warnings
+	}
+	if lost := lostSecrets(reflect.ValueOf(e.Item), ""); len(lost) > 0 {
+		return lost
+	}
+	return e.Item.Check()
+}
+
+// clash says which of the file's resources has the id of one of the database's in the same group.
+func (v *View) clash(e *entry) (found problem.Fields) {
+	for _, n := range v.registry.group(e.noun.Group) {
+		other := v.entries[key{n.Section, e.Item.Key()}]
+		if n != e.noun && other != nil && other.Origin == FromConfig {
+			found.Add("id", "%q is already the id of %s in the configuration file", e.Item.Key(), withArticle(n.One))
+		}
+	}
+	return found
+}
+
+// checkAmong finds the references of a resource that lead nowhere, and what else is wrong with it among the others.
+// Where something else is wrong already, a reference is not.
+func (v *View) checkAmong(e *entry) (found problem.Fields) {
+	for _, ref := range e.noun.references(e.used) {
+		known := slices.ContainsFunc(e.Warnings, func(f problem.Field) bool { return f.Path == ref.Path })
+		if ref.ID != "" && !known && !v.usable(ref.To, ref.ID) {
+			found.Add(ref.Path, "there is no usable %s %q", v.registry.oneOf(ref.To), ref.ID)
+		}
+	}
+	return append(found, e.noun.checkAmong(v, e.used)...)
+}
+
+func (e *entry) report(found problem.Fields) {
+	for _, f := range found {
+		if !slices.Contains(e.Warnings, f) {
+			e.Warnings = append(e.Warnings, f)
+		}
+	}
+}
+
+// cleaned takes out of messages, in place, what none may show.
+func (v *View) cleaned(found problem.Fields) problem.Fields {
+	for i := range found {
+		found[i].Message = v.clean(found[i].Message)
+	}
+	return found
+}

@@ -1,0 +1,217 @@
+package catalog
+
+import (
+	"maps"
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+)
+
+// Secrets says where a resource has values that nobody is shown. What a change leaves out of them, or has as it is
+// shown, stays as it is kept; and what is sent to an address goes to no other one unless it is given again, or whoever
+// may change the address could have it sent to one of their own.
+type Secrets[T any] struct {
+	URL     func(*T) *string                   // the values in its query may be secrets
+	Headers func(*T) *map[string]secret.String // sent to the URL
+	Keys    func(*T) map[string]*secret.String // by path; sent to the URL, where there is one
+	// Variables says that a key may be ${NAME_API_KEY}: what that variable of the environment has.
+	Variables bool
+}
+
+// Env looks a variable of the environment up, like os.LookupEnv.
+type Env func(name string) (value string, set bool)
+
+const (
+	onlyShown     = "must be the secret itself: ••• is only what is shown in its place"
+	onlyShownURL  = "must have its values themselves: ••• is only what is shown in the place of one, and stands for it as long as scheme, host and path stay the same"
+	noVariable    = "cannot refer to a variable: that is for the configuration file"
+	keyVariable   = "can refer to a variable only if the variable's name ends in _API_KEY"
+	doesNotOpen   = "does not open: the secrets key (server.secretsKey, or the file secrets.key beside the database) is missing, or is not the one that sealed it. Restore it, or give the secret again"
+	givenForOther = "must be given again: the kept %s is for another address"
+)
+
+// variable is the only thing that is looked up in the environment for what the database has: who may change resources
+// must not be able to read other variables by it.
+var variable = regexp.MustCompile(`^\$\{([A-Z0-9_]+_API_KEY)\}$`)
+
+// IsVariable reports whether a secret is ${NAME_API_KEY}, for which the database may have what the environment says.
+func IsVariable(s secret.String) bool { return variable.MatchString(s.Reveal()) }
+
+// LookUp returns a key that was given as ${NAME_API_KEY} as the environment has it, and any other as it is. wrong says
+// why that cannot be.
+func LookUp(key secret.String, env Env) (value secret.String, wrong string) {
+	if !key.IsReference() {
+		return key, ""
+	}
+	m := variable.FindStringSubmatch(key.Reveal())
+	if m == nil {
+		return key, keyVariable
+	}
+	text, _ := env(m[1])
+	if text == "" {
+		return "", "the variable " + m[1] + " is not set"
+	}
+	return secret.String(text), ""
+}
+
+// CheckGiven finds out whether a secret that a person gives can be one.
+func CheckGiven(found *problem.Fields, path string, s secret.String) {
+	switch {
+	case s == secret.Mask:
+		found.Add(path, onlyShown)
+	case s.IsReference():
+		found.Add(path, noVariable)
+	}
+}
+
+func (s Secrets[T]) url(item *T) *string {
+	if s.URL == nil {
+		return new(string)
+	}
+	return s.URL(item)
+}
+
+func (s Secrets[T]) headers(item *T) *map[string]secret.String {
+	if s.Headers == nil {
+		return new(map[string]secret.String)
+	}
+	return s.Headers(item)
+}
+
+func (s Secrets[T]) keys(item *T) map[string]*secret.String {
+	if s.Keys == nil {
+		return nil
+	}
+	return s.Keys(item)
+}
+
+// revise returns wanted with the secrets of have that it leaves as they are.
+func (s Secrets[T]) revise(have, wanted T) T {
+	address, headers, kept := s.url(&wanted), s.headers(&wanted), s.keys(&have)
+	*address = secret.RevisedURL(*s.url(&have), *address)
+	*headers = secret.RevisedHeaders(*s.headers(&have), *headers)
+	for path, key := range s.keys(&wanted) {
+		*key = kept[path].Revised(*key)
+	}
+	return wanted
+}
+
+// check finds what a change must not have for a secret.
+func (s Secrets[T]) check(item T) (found problem.Fields) {
+	keys := s.keys(&item)
+	for _, path := range slices.Sorted(maps.Keys(keys)) {
+		if key := *keys[path]; s.Variables && key.IsReference() {
+			if !IsVariable(key) {
+				found.Add(path, keyVariable)
+			}
+		} else {
+			CheckGiven(&found, path, key)
+		}
+	}
+	if secret.IsMaskedURL(*s.url(&item)) {
+		found.Add("url", onlyShownURL)
+	}
+	headers := *s.headers(&item)
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		CheckGiven(&found, "headers."+name, headers[name])
+	}
+	return found
+}
+
+// checkMove finds the kept secrets that would be sent elsewhere. The name of a variable is none.
+func (s Secrets[T]) checkMove(have, wanted T) (found problem.Fields) {
+	if s.URL == nil || sameOrigin(*s.URL(&have), *s.URL(&wanted)) {
+		return nil
+	}
+	isKept := func(have, wanted secret.String) bool { return !have.IsReference() && have.IsKeptBy(wanted) }
+	kept, keys := s.keys(&have), s.keys(&wanted)
+	for _, path := range slices.Sorted(maps.Keys(keys)) {
+		if isKept(*kept[path], *keys[path]) {
+			found.Add(path, givenForOther, "one")
+		}
+	}
+	before, headers := *s.headers(&have), *s.headers(&wanted)
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		if isKept(secret.InHeaders(before, name), headers[name]) {
+			found.Add("headers."+name, givenForOther, "value")
+		}
+	}
+	return found
+}
+
+// sameOrigin compares scheme, host and port (RFC 6454).
+func sameOrigin(a, b string) bool {
+	of := func(text string) (string, bool) {
+		u, err := url.Parse(text)
+		if err != nil {
+			return "", false
+		}
+		scheme, port := strings.ToLower(u.Scheme), u.Port()
+		if port == "" {
+			port = map[string]string{"http": "80", "https": "443"}[scheme]
+		}
+		return scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port, true
+	}
+	x, ok := of(a)
+	y, fine := of(b)
+	return ok && fine && x == y
+}
+
+// lookUp returns the item with its variables looked up. Their values are hidden.
+func (s Secrets[T]) lookUp(item T, env Env, hidden secret.Redactor) (_ T, found problem.Fields) {
+	if !s.Variables {
+		return item, nil
+	}
+	for path, key := range s.keys(&item) {
+		if !IsVariable(*key) {
+			continue
+		}
+		value, wrong := LookUp(*key, env)
+		if wrong != "" {
+			found.Add(path, "%s", wrong)
+		}
+		hidden.Hide(value.Reveal(), secret.Mask)
+		*key = value
+	}
+	return item, found
+}
+
+// shown returns an item as it may be shown beside its secrets, marking a URL of which only what is masked has changed.
+func (s Secrets[T]) shown(before, item T) T {
+	was, is := *s.url(&before), s.url(&item)
+	shown := secret.ShownURL(*is)
+	if was != "" && was != *is && secret.ShownURL(was) == shown {
+		shown += " (new)"
+	}
+	*is = shown
+	return item
+}
+
+var secretType = reflect.TypeFor[secret.String]()
+
+// lostSecrets finds the secrets of a document that the key does not open.
+func lostSecrets(v reflect.Value, path string) (found problem.Fields) {
+	switch {
+	case v.Type() == secretType:
+		if v.Interface() == secret.Lost {
+			found.Add(path, doesNotOpen)
+		}
+	case v.Kind() == reflect.Map && v.Type().Elem() == secretType:
+		for _, name := range slices.SortedFunc(slices.Values(v.MapKeys()), func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) }) {
+			found = append(found, lostSecrets(v.MapIndex(name), path+"."+name.String())...)
+		}
+	case v.Kind() == reflect.Struct && path == "":
+		for i := range v.NumField() {
+			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+			if name != "" && name != "-" {
+				found = append(found, lostSecrets(v.Field(i), name)...)
+			}
+		}
+	}
+	return found
+}
