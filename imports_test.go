@@ -16,9 +16,9 @@ const top = 7
 var floors = map[string]int{
 	"cmd": top, "bench": top,
 	"gateway": 6,
-	"server": 5, "web": 5,
+	"server":  5, "web": 5,
 	"internal/config": 4,
-	"runs": 3, "deliveries": 3,
+	"runs":            3, "deliveries": 3,
 	"clients": 2, "commands": 2, "agents": 2, "events": 2,
 	"internal/catalog": 1, "internal/work": 1, "internal/store": 1,
 	"internal/problem": 0, "internal/secret": 0, "internal/signature": 0, "internal/egress": 0, "internal/telemetry": 0,
