@@ -3,7 +3,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ASSETS := web/assets/vendor/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench assets
+.PHONY: help run build fmt check test race cover bench assets
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,23 +14,40 @@ run: build ## build and serve, with data/ for the data
 build: $(ASSETS) ## build bin/beckon
 	go build -trimpath -o bin/beckon ./cmd/beckon
 
-test: $(ASSETS) ## get what the tests need and run all of them
-	./scripts/need postgresql /usr/lib/postgresql/*/bin/initdb
-	./scripts/need chromium /usr/bin/chromium
-	go test -timeout 10m ./...
-	BECKON_TEST_DATABASE=postgres go test -timeout 10m ./runs ./server
+fmt: ## format the code
+	gofmt -w .
 
 check: ## formatting, vet, staticcheck, and which package may import which
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
-	go vet ./...
+	go vet ./... && go vet -C bench ./...
 	go run $(STATICCHECK) ./...
+	cd bench && go run $(STATICCHECK) ./...
 	go test -run TestImportsPointDown .
+
+test: needs ## get what the tests need and run all of them
+	go test -timeout 10m ./...
+	go test -C bench -timeout 5m ./...
+	BECKON_TEST_DATABASE=postgres go test -timeout 10m ./runs ./server
+
+race: needs ## run the tests with the race detector
+	go test -race -timeout 30m ./...
+
+cover: needs ## show which share of the code the tests reach, and write cover.html
+	go test -timeout 20m -coverpkg ./... -coverprofile cover.out ./...
+	go tool cover -func cover.out | tail -1
+	go tool cover -html cover.out -o cover.html
 
 bench: build ## measure the gateway beside its floors; writes docs/performance.md
 	./scripts/need nginx /usr/sbin/nginx
-	go run ./bench
+	go build -C bench -o ../bin/bench .
+	./bin/bench
 
-assets: $(ASSETS) ## get what the pages use of others, by web/package-lock.json
+assets: $(ASSETS) ## get the files of other projects that the pages use, by web/package-lock.json
+
+.PHONY: needs
+needs: $(ASSETS)
+	./scripts/need postgresql /usr/lib/postgresql/*/bin/initdb
+	./scripts/need chromium /usr/bin/chromium
 
 $(ASSETS): web/package.json web/package-lock.json web/.npmrc scripts/assets
 	./scripts/assets

@@ -16,7 +16,7 @@ var link = regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
 // Links between the pages lead to files that are there.
 func TestLinksLeadSomewhere(t *testing.T) {
 	links := 0
-	pages := []string{"README.md", "CHANGELOG.md"}
+	pages := []string{"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
 	require.NoError(t, filepath.WalkDir("docs", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, ".md") {
 			pages = append(pages, path)

@@ -14,7 +14,7 @@ import (
 const top = 7
 
 var floors = map[string]int{
-	"cmd": top, "bench": top,
+	"cmd":     top,
 	"gateway": 6,
 	"server":  5, "web": 5,
 	"internal/config": 4,

@@ -17,18 +17,24 @@ type Agent struct {
 	Provider     string         `json:"provider" yaml:"provider"`
 	Model        string         `json:"model,omitempty" yaml:"model,omitempty"`
 	SystemPrompt string         `json:"systemPrompt,omitempty" yaml:"systemPrompt,omitempty"`
-	Temperature  *float64       `json:"temperature,omitempty" yaml:"temperature,omitempty"` // 0 to 2; nil leaves it to the provider
-	MaxTokens    int            `json:"maxTokens,omitempty" yaml:"maxTokens,omitempty"`     // of the answer; 0 leaves it to the provider
-	Timeout      units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`         // for the whole invocation, retries included; 5m
-	OutputKey    string         `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`     // names its output within a flow
-	RetryOnCrash bool           `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"`
-	Tools        *bool          `json:"tools,omitempty" yaml:"tools,omitempty"` // false: a flow offers it none, for models that know no tools; true
+	Temperature  *float64       `json:"temperature,omitempty" yaml:"temperature,omitempty"`   // 0 to 2; nil leaves it to the provider
+	MaxTokens    int            `json:"maxTokens,omitempty" yaml:"maxTokens,omitempty"`       // of the answer; 0 leaves it to the provider
+	Timeout      units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`           // for the whole invocation, retries included; 5m
+	OutputKey    string         `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`       // names its output within a flow
+	RetryOnCrash *bool          `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"` // false: a run that a crash interrupts fails; true
+	Tools        *bool          `json:"tools,omitempty" yaml:"tools,omitempty"`               // false: a flow offers it none, for models that know no tools; true
 	// Events renames its events as they go out: run.completed to lead.completed.
 	Events map[string]string `json:"events,omitempty" yaml:"events,omitempty"`
 }
 
 // Key returns the id.
 func (a Agent) Key() string { return a.ID }
+
+// RetriesOnCrash reports whether a run that a crash of the gateway interrupts is run again.
+func (a Agent) RetriesOnCrash() bool { return retriesOnCrash(a.RetryOnCrash) }
+
+// retriesOnCrash is true by default: nothing that an agent uses has side effects.
+func retriesOnCrash(set *bool) bool { return set == nil || *set }
 
 // TakesTools reports whether a flow offers its tools to the agent.
 func (a Agent) TakesTools() bool { return a.Tools == nil || *a.Tools }

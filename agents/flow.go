@@ -26,8 +26,8 @@ const (
 type Flow struct {
 	ID           string         `json:"id" yaml:"id"`
 	Name         string         `json:"name,omitempty" yaml:"name,omitempty"`
-	Timeout      units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"` // for the whole flow; 5m
-	RetryOnCrash bool           `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"`
+	Timeout      units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`           // for the whole flow; 5m
+	RetryOnCrash *bool          `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"` // false: a run that a crash interrupts fails; true
 	Root         Step           `json:"root" yaml:"root"`
 	// Events renames its events as they go out, those of its nodes included: run.completed to lead.completed.
 	Events map[string]string `json:"events,omitempty" yaml:"events,omitempty"`
@@ -50,6 +50,9 @@ type Step struct {
 
 // Key returns the id.
 func (f Flow) Key() string { return f.ID }
+
+// RetriesOnCrash reports whether a run that a crash of the gateway interrupts goes on.
+func (f Flow) RetriesOnCrash() bool { return retriesOnCrash(f.RetryOnCrash) }
 
 // Check finds what is wrong with the flow's shape; whether its agents exist is for NewSet to say.
 func (f Flow) Check() (found problem.Fields) {

@@ -1,6 +1,7 @@
 package agents
 
 import (
+	"slices"
 	"strings"
 
 	"beckon/internal/catalog"
@@ -20,13 +21,46 @@ func ProviderNoun(how Factories) catalog.Noun[Provider] {
 	return catalog.Noun[Provider]{
 		Kind: catalog.Kind{Section: SectionProviders, One: "provider"},
 		Secrets: catalog.Secrets[Provider]{
-			URL:       func(p *Provider) *string { return &p.URL },
-			Headers:   func(p *Provider) *map[string]secret.String { return &p.Headers },
-			Keys:      func(p *Provider) map[string]*secret.String { return map[string]*secret.String{"apiKey": &p.APIKey} },
-			Variables: true,
+			URL:     func(p *Provider) *string { return &p.URL },
+			Headers: func(p *Provider) *map[string]secret.String { return &p.Headers },
+			Keys:    func(p *Provider) map[string]*secret.String { return map[string]*secret.String{"apiKey": &p.APIKey} },
+		},
+		LookUp: lookUpKey,
+		Prepare: func(p Provider) Provider {
+			p.Exempt = ""
+			return p
+		},
+		Revise: func(have, next Provider) Provider {
+			if next.Exempt = have.Exempt; next.URL != have.URL || next.APIKey != have.APIKey {
+				next.Exempt = ""
+			}
+			return next
 		},
 		CheckChange: func(_ *catalog.View, p Provider) problem.Fields { return how.probe(p) },
 	}
+}
+
+// lookUpKey returns a provider of the database with the value of the variable that its key names. Whoever may edit providers
+// could send a variable of the environment to a server of their own by that, so it has to be one of those that
+// admin.variables lists. caution says why it cannot be named for another URL.
+func lookUpKey(f catalog.File, env catalog.Env, p Provider) (_ Provider, wrong, caution problem.Fields) {
+	name, ok := p.APIKey.Reference()
+	if !ok {
+		return p, nil, nil
+	}
+	switch listed := slices.Contains(f.Variables(), name); {
+	case listed, p.Exempt == ExemptFirstStart:
+	case p.Exempt == ExemptEarlier:
+		caution.Add("apiKey", "admin.variables does not list the variable %s. It goes on to work for this URL only: list it there, or give the key itself", name)
+	default:
+		wrong.Add("apiKey", "admin.variables does not list the variable %s, so that it cannot be used here: list it there, or give the key itself", name)
+		return p, wrong, nil
+	}
+	value, _ := env(name)
+	if p.APIKey = secret.String(value); value == "" {
+		wrong.Add("apiKey", "the variable %s is not set", name)
+	}
+	return p, wrong, caution
 }
 
 // probe finds what otherwise comes to light with the provider's first agent.

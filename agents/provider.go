@@ -30,7 +30,16 @@ type Provider struct {
 	Timeout    units.Duration           `json:"timeout,omitempty" yaml:"timeout,omitempty"`       // for one attempt; 120s
 	MaxRetries *int                     `json:"maxRetries,omitempty" yaml:"maxRetries,omitempty"` // attempts after the first; 2
 	Template   string                   `json:"template,omitempty" yaml:"template,omitempty"`     // for type template
+	// Exempt says why APIKey may name a variable that admin.variables does not list: ExemptFirstStart or ExemptEarlier. It ends
+	// with a change of URL or APIKey. Only the database keeps it.
+	Exempt string `json:"exempt,omitempty" yaml:"-"`
 }
+
+// Why a provider may name a variable that admin.variables does not list.
+const (
+	ExemptFirstStart = "first-start" // serve has made it, from a vendor's usual variable and for that vendor's URL
+	ExemptEarlier    = "earlier"     // a version that had no such list has stored it
+)
 
 // Key returns the id.
 func (p Provider) Key() string { return p.ID }

@@ -32,7 +32,7 @@ type Entry struct {
 	IsFlow       bool
 	Timeout      time.Duration // for one invocation as a whole
 	OutputKey    string
-	RetryOnCrash bool
+	RetryOnCrash bool              // a run that a crash of the gateway interrupts is run again
 	NoTools      bool              // it is offered none of a flow's tools
 	Events       map[string]string // what its events are called outside, by type; one that is not in it is called by its type
 	Invoker      Invoker
@@ -141,7 +141,7 @@ func (b *builder) agent(a Agent) {
 		return
 	}
 	b.set.entries[a.ID] = &Entry{ID: a.ID, Name: a.Name, Timeout: a.Timeout.Or(DefaultTimeout), OutputKey: a.OutputKey,
-		RetryOnCrash: a.RetryOnCrash, NoTools: !a.TakesTools(), Events: a.Events, Invoker: invoker}
+		RetryOnCrash: a.RetriesOnCrash(), NoTools: !a.TakesTools(), Events: a.Events, Invoker: invoker}
 	b.named(maps.Values(a.Events))
 }
 
@@ -177,7 +177,7 @@ func (b *builder) flow(id string, path []string) bool {
 		var invoker Invoker
 		if invoker, fields = b.how.Flow(f, b.set.Get); len(fields) == 0 {
 			b.set.entries[id] = &Entry{ID: id, Name: f.Name, IsFlow: true, Timeout: f.Timeout.Or(DefaultTimeout),
-				RetryOnCrash: f.RetryOnCrash, Events: f.Events, Invoker: invoker, depth: deepest}
+				RetryOnCrash: f.RetriesOnCrash(), Events: f.Events, Invoker: invoker, depth: deepest}
 			b.named(maps.Values(f.Events))
 			b.named(slices.Values(stepNames(f.Root)))
 		}

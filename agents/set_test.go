@@ -66,8 +66,8 @@ func flow(id string, agentIDs ...string) agents.Flow {
 func TestNewSetBuildsEntries(t *testing.T) {
 	set, findings := agents.NewSet(factories(),
 		[]agents.Provider{{ID: "p", Type: "echo"}},
-		[]agents.Agent{{ID: "a", Name: "A", Provider: "p", OutputKey: "key", RetryOnCrash: true}, {ID: "b", Provider: "p", Timeout: units.Duration(time.Second)}},
-		[]agents.Flow{flow("outer", "inner", "a", "inner"), flow("inner", "b"), {ID: "timed", Name: "T", Timeout: units.Duration(time.Hour), RetryOnCrash: true, Root: flow("", "a").Root}})
+		[]agents.Agent{{ID: "a", Name: "A", Provider: "p", OutputKey: "key"}, {ID: "b", Provider: "p", Timeout: units.Duration(time.Second)}},
+		[]agents.Flow{flow("outer", "inner", "a", "inner"), flow("inner", "b"), {ID: "timed", Name: "T", Timeout: units.Duration(time.Hour), Root: flow("", "a").Root}})
 	require.Empty(t, findings)
 	require.Equal(t, []string{"a", "b", "inner", "outer", "timed"}, set.IDs())
 
@@ -183,6 +183,17 @@ func TestFlowsWithinFlowsAreBounded(t *testing.T) {
 	require.Nil(t, set.Get("f17"))
 	require.Equal(t, problem.Finding{Section: "flows", ID: "f17", Fields: problem.Fields{
 		{Path: "root.steps[1].agentId", Message: "nests the flow more than 32 levels deep, with the flows within it"}}}, findings[0])
+}
+
+func TestRunsAreRetriedOnCrashUnlessToldOtherwise(t *testing.T) {
+	root := flow("", "unset").Root
+	set, findings := agents.NewSet(factories(), []agents.Provider{{ID: "p", Type: "echo"}},
+		[]agents.Agent{{ID: "unset", Provider: "p"}, {ID: "yes", Provider: "p", RetryOnCrash: new(true)}, {ID: "no", Provider: "p", RetryOnCrash: new(false)}},
+		[]agents.Flow{{ID: "flow-unset", Root: root}, {ID: "flow-yes", Root: root, RetryOnCrash: new(true)}, {ID: "flow-no", Root: root, RetryOnCrash: new(false)}})
+	require.Empty(t, findings)
+	for id, want := range map[string]bool{"unset": true, "yes": true, "no": false, "flow-unset": true, "flow-yes": true, "flow-no": false} {
+		require.Equal(t, want, set.Get(id).RetryOnCrash, id)
+	}
 }
 
 func TestToolsOfAnAgent(t *testing.T) {

@@ -28,9 +28,9 @@ providers:
   - {id: stub, type: openai, url: %q, apiKey: bench}
 agents:
   - {id: bench, provider: stub, model: bench, systemPrompt: "Be brief."}
-  - {id: again, provider: stub, model: bench, systemPrompt: "Be brief.", retryOnCrash: true}
+  - {id: once, provider: stub, model: bench, systemPrompt: "Be brief.", retryOnCrash: false}
 clients:
-  - {id: bench, token: %q, passthrough: true, allowedAgents: [bench, again]}
+  - {id: bench, token: %q, passthrough: true, allowedAgents: [bench, once]}
 `, address, database, model, token)
 }
 

@@ -1,7 +1,7 @@
 // Command bench measures the gateway beside its floors, in one run: a stub of a model server alone, nginx in front of it, and a
 // bare handler that asks it through go-openai. Each is a process of its own, on loopback.
 //
-// Run it from the root of the repository, with bin/beckon built (make bench does both). It prints what it found, and
+// Run it in the root of the repository, with bin/beckon built (make bench does both). It prints what it found, and
 // writes it into docs/performance.md. It fails when a measurement is not valid; a target that was missed is reported,
 // and with -strict fails too.
 //

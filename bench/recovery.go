@@ -57,9 +57,9 @@ func recovery(ctx context.Context, l *lab) (found report.Section, err error) {
 	}
 	return report.Section{
 		Title: "After a kill -9",
-		Text: fmt.Sprintf("%s runs are accepted, half of them on an agent with `retryOnCrash`, whose model takes %s for each; %s after the last was accepted the\n"+
+		Text: fmt.Sprintf("%s runs are accepted, half of them on an agent with `retryOnCrash: false`; their model takes %s for each; %s after the last was accepted the\n"+
 			"gateway is killed, and started again. Every accepted run has to be there, id by id: completed, or failed as `interrupted` where its\n"+
-			"agent has no `retryOnCrash`. The time is from the start of the new process to the end of the last run, the model's time included.",
+			"agent has `retryOnCrash: false`. The time is from the start of the new process to the end of the last run, the model's time included.",
 			report.Thousands(recoveryRuns), recoverySlow, recoveryAfter),
 		Header: []string{"runs", "number"},
 		Rows: [][]string{
@@ -77,7 +77,7 @@ func recovery(ctx context.Context, l *lab) (found report.Section, err error) {
 func (g *gateway) accept(ctx context.Context) (map[string]string, error) {
 	agentOf := map[string]string{}
 	for i := range recoveryRuns {
-		agent := []string{"bench", "again"}[i%2]
+		agent := []string{"bench", "once"}[i%2]
 		id, err := g.enqueue(ctx, g.target.URL+"?agent="+agent, slowBody)
 		if err != nil {
 			return nil, err
@@ -94,7 +94,7 @@ func account(agentOf map[string]string, outcomes map[string]outcome) (interrupte
 		case !ok:
 			return 0, fmt.Errorf("run %s was accepted, and is lost", id)
 		case found.status == "COMPLETED":
-		case found.code == "interrupted" && agent == "bench":
+		case found.code == "interrupted" && agent == "once":
 			interrupted++
 		default:
 			return 0, fmt.Errorf("run %s on agent %s ended %s (%s)", id, agent, found.status, found.code)

@@ -30,10 +30,7 @@ func Noun() catalog.Noun[Client] {
 		References: references,
 		CheckFile:  checkTokens,
 		CheckAmong: checkAmong,
-		Prepare: func(c Client) Client {
-			c.Since = time.Now().UTC().Truncate(time.Millisecond) // as JSON keeps it
-			return c
-		},
+		Prepare:    Client.Prepared,
 		Revise: func(have, wanted Client) Client {
 			wanted.Since = have.Since
 			return wanted
@@ -46,6 +43,12 @@ func Noun() catalog.Noun[Client] {
 		},
 		Deleted: deleteTokens,
 	}
+}
+
+// Prepared returns a client that begins now.
+func (c Client) Prepared() Client {
+	c.Since = time.Now().UTC().Truncate(time.Millisecond) // as JSON keeps it
+	return c
 }
 
 func references(c Client) []catalog.Reference {

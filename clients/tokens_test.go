@@ -25,7 +25,7 @@ func eachDatabase(t *testing.T, test func(t *testing.T, s *store.Store, all cata
 
 func insert(t *testing.T, s *store.Store, all catalog.Section[clients.Client], c clients.Client) (token secret.String, err error) {
 	err = s.Write(t.Context(), func(tx *gorm.DB) error {
-		token, err = all.Insert(tx, c)
+		token, err = all.Insert(tx, c.Prepared())
 		return err
 	})
 	return token, err

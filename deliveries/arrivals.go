@@ -57,9 +57,14 @@ func (s *Service) sendIn(wait time.Duration, due waiting) {
 func (s *Service) sendArrivals(ctx context.Context) {
 	trouble := work.Trouble{Log: s.Log, Name: "claim deliveries"}
 	for s.arrivals.bell.Wait(ctx, sweepEvery) {
-		reserved := s.reserve(s.arrivals.take())
-		for part := range slices.Chunk(reserved, claimTogether) {
-			trouble.Note(s.takeUp(context.WithoutCancel(ctx), part))
+		for part := range slices.Chunk(s.lanes.reserve(s.arrivals.take()), claimTogether) {
+			ids := make([]string, len(part))
+			for i, w := range part {
+				ids[i] = w.ID
+			}
+			list, err := s.claim(context.WithoutCancel(ctx), ids)
+			s.lanes.fill(part, list)
+			trouble.Note(err)
 		}
 	}
 }

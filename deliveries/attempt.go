@@ -34,9 +34,22 @@ type outcome struct {
 	gone  bool          // the receiver says that it does not exist any more
 }
 
-// attempt makes one attempt at a delivery that this process has claimed. made is false when it was given up because the
-// process ends. What came of it is for record to write.
-func (s *Service) attempt(d *claimed) (o outcome, made bool) {
+// attempt makes one attempt at a delivery that this process has claimed, when there is room for it and its lane is open.
+// record writes its outcome. made is false when no attempt was made, or when it was given up because the process ends.
+func (s *Service) attempt(d *claimed, open func() bool) (o outcome, made bool) {
+	leave, ok := s.slots.enter(s.lanes.closing, d)
+	if !ok {
+		return o, false
+	}
+	defer leave()
+	if !open() {
+		return o, false
+	}
+	return s.attemptNow(d)
+}
+
+// attemptNow makes one attempt, whatever else is being sent.
+func (s *Service) attemptNow(d *claimed) (o outcome, made bool) {
 	o = s.exchange(d)
 	if s.sending.Err() != nil && o.StatusCode == 0 {
 		return o, false

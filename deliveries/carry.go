@@ -51,7 +51,7 @@ func (s *Service) Carry(tx *gorm.DB, about events.Subject, list []events.Event) 
 		if about.Callback == nil || !takesEvent(callback.Events, e) {
 			continue
 		}
-		w := newRow(e, about, callbackLane(callback.URL), "", now)
+		w := newRow(e, about, callbackLane(about.ClientID, callback.URL), "", now)
 		callback := string(about.Callback)
 		w.Callback = &callback
 		if err := s.put(tx, w, true); err != nil {
@@ -87,11 +87,12 @@ const (
 
 func endpointLane(id string) string { return endpointLanes + id }
 
-// callbackLane is that of the host, since it is hosts that are slow or down.
-func callbackLane(to string) string {
+// callbackLane is that of a client and a host: it is hosts that are slow or down, and one client's slow callbacks are not to
+// delay another's.
+func callbackLane(clientID, to string) string {
 	u, err := url.Parse(to)
 	if err != nil {
-		return callbackLanes // it was checked when it came in
+		return callbackLanes + clientID // it was checked when it came in
 	}
-	return callbackLanes + u.Scheme + "://" + u.Host
+	return callbackLanes + clientID + ":" + u.Scheme + "://" + u.Host
 }

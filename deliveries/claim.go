@@ -16,96 +16,42 @@ type claimed struct {
 	event events.Event // an empty one when it is gone
 }
 
-// reserve takes room for deliveries in their lanes, and returns those that have got some.
-func (s *Service) reserve(due []waiting) (reserved []waiting) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, w := range due {
-		if !s.open(w.Lane) {
-			continue // it waits in the table
-		}
-		l := s.lane(w.Lane)
-		if l.room >= laneRoom {
-			l.more = true
-			continue
-		}
-		l.room++
-		reserved = append(reserved, w)
+// claimDue claims deliveries of a lane that are due, the longest-waiting first; more says that there are others.
+func (s *Service) claimDue(ctx context.Context, lane string, most int) (list []*claimed, more bool, err error) {
+	ids, err := s.storage.dueIn(ctx, lane, most+1, s.Now())
+	if err != nil || len(ids) == 0 {
+		return nil, false, err
 	}
-	return reserved
+	more = len(ids) > most
+	list, err = s.claim(context.WithoutCancel(ctx), ids[:min(len(ids), most)])
+	return list, more, err
 }
 
-// refill takes up what is due in a lane, as much as it has room for.
-func (s *Service) refill(l *lane) {
-	s.mu.Lock()
-	room := max(laneRoom-l.room, 0)
-	l.room += room
-	s.mu.Unlock()
-	ids, err := s.storage.dueIn(s.closing, l.key, room+1, s.Now())
-	more := len(ids) > room
-	ids = ids[:min(len(ids), room)]
-	s.mu.Lock()
-	l.more, l.refilling = l.more || more, false
-	s.leaveLocked(l, room-len(ids))
-	s.mu.Unlock()
-	if err == nil && len(ids) > 0 {
-		reserved := make([]waiting, len(ids))
-		for i, id := range ids {
-			reserved[i] = waiting{id, l.key}
-		}
-		err = s.takeUp(context.Background(), reserved)
-	}
-	if err != nil && s.closing.Err() == nil {
-		s.Log.Error("due deliveries could not be taken up; it is tried again", "lane", l.key, "error", err)
-	}
-}
-
-// takeUp claims deliveries that have room reserved, and has their lanes send them.
-func (s *Service) takeUp(ctx context.Context, reserved []waiting) error {
-	if len(reserved) == 0 {
-		return nil
-	}
-	ids := make([]string, len(reserved))
-	left := map[string]int{} // room that is not needed after all, by lane
-	for i, w := range reserved {
-		ids[i] = w.ID
-		left[w.Lane]++
-	}
-	defer func() {
-		for key, n := range left {
-			s.leave(key, n)
-		}
-	}()
+// claim claims those of the deliveries that are due. Each of them is held until it is recorded or given back.
+func (s *Service) claim(ctx context.Context, ids []string) ([]*claimed, error) {
 	s.held.Hold(ids...)
-	dropped := ids // what is not claimed after all
-	defer func() { s.held.Drop(dropped...) }()
 	var rows []row
 	err := s.Store.Write(ctx, func(tx *gorm.DB) (err error) {
 		rows, err = s.storage.claim(tx, ids, s.Work.ID(), s.Now())
 		return err
 	})
 	if err != nil {
-		return err
+		s.held.Drop(ids...)
+		return nil, err
 	}
-	dropped = butRows(ids, rows)
+	s.held.Drop(butRows(ids, rows)...)
 	list, err := s.withEvents(ctx, rows)
 	if err != nil {
 		s.giveBack(rows)
-		return err
+		return nil, err
 	}
 	slices.SortFunc(list, func(a, b *claimed) int { return strings.Compare(a.ID, b.ID) })
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, d := range list {
-		left[d.Lane]--
-		s.push(s.lane(d.Lane), d)
-	}
-	return nil
+	return list, nil
 }
 
 // giveBack gives up what was claimed and is held, so that it is claimed again when it can be sent.
 func (s *Service) giveBack(rows []row) {
-	err := s.Store.WriteUntil(s.closing, func(tx *gorm.DB) error {
+	err := s.Store.WriteUntil(s.lanes.closing, func(tx *gorm.DB) error {
 		for _, w := range rows {
 			if err := s.storage.release(tx, w.ID, w.Claim); err != nil {
 				return err
@@ -113,7 +59,7 @@ func (s *Service) giveBack(rows []row) {
 		}
 		return nil
 	})
-	if err != nil && s.closing.Err() == nil { // else Drain gives back all there are
+	if err != nil && s.lanes.closing.Err() == nil { // else Drain gives back all there are
 		s.Log.Error("claimed deliveries could not be given back; they are released soon", "deliveries", len(rows), "error", err)
 	}
 	for _, w := range rows {

@@ -6,7 +6,7 @@ import (
 )
 
 // Look has a look at what is due, as it is done every few seconds.
-func (s *Service) Look() { s.wake() }
+func (s *Service) Look() { s.lanes.wake() }
 
 // Retain deletes what is older than a time, as it is done every minute.
 func (s *Service) Retain(ctx context.Context, before time.Time) error { return s.retain(ctx, before) }

@@ -25,7 +25,7 @@ func (s *Service) register(w *work.Instance) {
 	w.Go(s.sendArrivals)
 	w.Go(s.sweepWhenWoken)
 	w.Every(sweepEvery, "take up the deliveries that are due", func(ctx context.Context) error {
-		s.sweepLanes()
+		s.lanes.forgetIdle()
 		return s.sweep(ctx)
 	})
 	w.Every(countEvery, "count the deliveries that wait", s.count)
@@ -37,23 +37,15 @@ func (s *Service) register(w *work.Instance) {
 }
 
 func (s *Service) sweepWhenWoken(ctx context.Context) {
-	s.wake()
+	s.lanes.wake()
 	trouble := work.Trouble{Log: s.Log, Name: "take up the deliveries that are due"}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.woken:
+		case <-s.lanes.woken:
 			trouble.Note(s.sweep(ctx))
 		}
-	}
-}
-
-// wake has a look at what is due.
-func (s *Service) wake() {
-	select {
-	case s.woken <- struct{}{}:
-	default:
 	}
 }
 
@@ -64,16 +56,7 @@ func (s *Service) sweep(ctx context.Context) error {
 		if lane, err = s.storage.nextLane(ctx, lane, s.Now()); err != nil || lane == "" {
 			return err
 		}
-		s.mu.Lock()
-		open := s.open(lane)
-		if open {
-			l := s.lane(lane)
-			l.more = true
-			s.leaveLocked(l, 0)
-		}
-		closed := s.closed
-		s.mu.Unlock()
-		if !open && !closed {
+		if closed := s.lanes.due(lane); closed {
 			if err := s.expire(ctx, lane); err != nil {
 				return err
 			}

@@ -107,7 +107,7 @@ func (s *Service) Test(ctx context.Context, id string) (*Delivery, []Attempt, er
 		return nil, nil, err
 	}
 	d := &claimed{row: *w, event: e}
-	o, made := s.attempt(d)
+	o, made := s.attemptNow(d)
 	if !made {
 		s.held.Drop(w.ID)
 		return nil, nil, problem.New(problem.Unavailable, "shutting_down", "Beckon is shutting down. Try again in a moment.")

@@ -26,7 +26,7 @@ func (s *Service) record(d *claimed, o outcome) {
 		s.failing.Store(*d.EndpointID, true) // before it is written: who succeeds meanwhile writes so
 	}
 	if o.gone && d.EndpointID != nil {
-		defer s.halt(d.Lane)() // a retry of another delivery may be due before this is on record
+		defer s.lanes.halt(d.Lane)() // a retry of another delivery may be due before this is on record
 	}
 	defer s.held.Drop(d.ID)
 	var disabled bool

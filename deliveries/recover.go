@@ -27,7 +27,7 @@ func (s *Service) RecoverFrom(ctx context.Context, instance string, confirm func
 		return err
 	})
 	if err == nil && n > 0 {
-		s.wake()
+		s.lanes.wake()
 	}
 	return err
 }
@@ -58,7 +58,7 @@ func (s *Service) Reconcile(ctx context.Context) error {
 		return nil
 	})
 	if err == nil {
-		s.wake()
+		s.lanes.wake()
 	}
 	return err
 }

@@ -55,21 +55,13 @@ type Service struct {
 	using     sync.Mutex // held while endpoints is made anew
 	failing   sync.Map   // endpoint id to bool: no attempt has succeeded since the last that failed
 
-	mu     sync.Mutex // of all lanes
-	lanes  map[string]*lane
-	halted map[string]int // lanes of endpoints that are being disabled
-	closed bool
-
+	lanes   *lanes
 	slots   *slots
-	senders sync.WaitGroup  // goroutines of lanes
 	sending context.Context // ends when attempts have to
 	abandon context.CancelFunc
-	closing context.Context // ends when no attempt is begun any more
-	close   context.CancelFunc
 
-	held     work.Held     // deliveries that are being claimed, wait in a lane, are sent or are being recorded
-	arrivals arrivals      // deliveries that have just become due
-	woken    chan struct{} // looks for all deliveries that are due
+	held     work.Held // deliveries that are being claimed, wait in a lane, are sent or are being recorded
+	arrivals arrivals  // deliveries that have just become due
 }
 
 // New returns a service that sends what is due, from the start of its Work on. It has no endpoints before Use.
@@ -78,9 +70,11 @@ func New(c Config) *Service {
 		c.Now = time.Now
 	}
 	s := &Service{Config: c, storage: storage{c.Store}, keys: catalog.NewDocuments[signingKey](c.Store, "signing-keys", c.Sealer),
-		lanes: map[string]*lane{}, halted: map[string]int{}, slots: newSlots(), arrivals: arrivals{bell: work.NewBell()}, woken: make(chan struct{}, 1)}
+		slots: newSlots(), arrivals: arrivals{bell: work.NewBell()}}
 	s.sending, s.abandon = context.WithCancel(context.Background())
-	s.closing, s.close = context.WithCancel(context.Background())
+	s.lanes = newLanes(s, func(key string, err error) {
+		s.Log.Error("due deliveries could not be claimed; it is tried again", "lane", key, "error", err)
+	})
 	s.endpoints.Store(&book{})
 	s.register(c.Work)
 	return s
@@ -89,21 +83,7 @@ func New(c Config) *Service {
 // Drain begins no attempt any more and waits for those under way; when ctx ends first, they are given up, and made
 // again by whoever comes next. What was not sent goes back to all.
 func (s *Service) Drain(ctx context.Context) {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	s.close()
-	ended := make(chan struct{})
-	go func() {
-		s.senders.Wait()
-		close(ended)
-	}()
-	select {
-	case <-ended:
-	case <-ctx.Done():
-		s.abandon()
-		<-ended
-	}
+	s.lanes.drain(ctx, s.abandon)
 	releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
 	err := s.Store.Write(releasing, func(tx *gorm.DB) error {

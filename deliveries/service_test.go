@@ -300,6 +300,31 @@ func TestASlowEndpointDelaysNobody(t *testing.T) {
 	p.settled("slow", deliveries.Delivered, n)
 }
 
+// Callbacks of one client that hang don't delay those of another one to the same host.
+func TestSlowCallbacksOfAnotherClient(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	release := make(chan struct{})
+	r := newReceiver(t, func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/slow" {
+			return
+		}
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	})
+	defer close(release)
+	p := newPlant(t, s)
+	slow, quick := callback(r.URL+"/slow", ""), callback(r.URL+"/quick", "")
+	quick.ClientID = "another"
+	for range 20 {
+		p.happens(slow, events.RunCompleted)
+	}
+	r.gets(t, 2) // the lane is full
+	p.happens(quick, events.RunCompleted)
+	require.Eventually(t, func() bool { return len(p.all(deliveries.Query{Status: deliveries.Delivered})) == 1 }, patience, 5*time.Millisecond)
+}
+
 func TestRateLimit(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	r := newReceiver(t, nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"beckon/events"
@@ -120,7 +121,7 @@ func (s *Service) use(ctx context.Context, list []Endpoint) error {
 		b.list, b.byID[e.ID] = append(b.list, t), t
 	}
 	s.endpoints.Store(b)
-	s.wake()
+	s.lanes.wake()
 	return nil
 }
 
@@ -142,4 +143,23 @@ func (s *Service) endpoint(id string) (*target, error) {
 		return nil, problem.New(problem.NotFound, "endpoint_not_found", "There is no endpoint %q.", id)
 	}
 	return t, nil
+}
+
+// accepts implements laneSender.
+func (s *Service) accepts(lane string) bool {
+	id, ok := strings.CutPrefix(lane, endpointLanes)
+	if !ok {
+		return true
+	}
+	t := s.endpoints.Load().byID[id]
+	return t != nil && t.disabled == nil
+}
+
+// rateOf implements laneSender.
+func (s *Service) rateOf(lane string) float64 {
+	id, _ := strings.CutPrefix(lane, endpointLanes)
+	if t := s.endpoints.Load().byID[id]; t != nil {
+		return float64(t.RateLimit)
+	}
+	return 0
 }

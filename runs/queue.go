@@ -196,6 +196,10 @@ func (s *Service) putBack(a *Active) {
 
 // requeue puts a run of this process back into the queue.
 func (s *Service) requeue(a *Active) error {
+	// Rows are inserted at the end of their transaction: in the same one the update below would not find a new run.
+	if err := a.Recorded(context.Background()); err != nil {
+		return err
+	}
 	outcome := make(chan error, 1)
 	a.journal.add(entry{write: func(tx *gorm.DB) error { return backToQueue(tx, a.ID, a.run.Claim, 0) }, done: func(err error) { outcome <- err }})
 	a.journal.release()

@@ -118,6 +118,16 @@ func (a *Active) Recorded(ctx context.Context) error {
 	}
 }
 
+// IsRecorded reports whether the run is known to be on record by now.
+func (a *Active) IsRecorded() bool {
+	select {
+	case <-a.recorded:
+		return a.lost == nil
+	default:
+		return false
+	}
+}
+
 // end lets everybody know.
 func (a *Active) end() {
 	if a.onEnd != nil {

@@ -86,7 +86,7 @@ const retryInterrupted = 5 * time.Second
 
 var (
 	canceled    = problem.New(problem.Conflict, "canceled", "The run was canceled.")
-	interrupted = problem.New(problem.Unavailable, "interrupted", "Beckon was stopped before the agent had answered. Call again (with a new Idempotency-Key, where there was one), or let the agent's runs be retried: retryOnCrash: true.").After(retryInterrupted)
+	interrupted = problem.New(problem.Unavailable, "interrupted", "Beckon was stopped before the agent had answered. Call again, with a new Idempotency-Key where there was one. Beckon runs it again by itself unless retryOnCrash is false, at most twice.").After(retryInterrupted)
 )
 
 // settle writes down how the run ended. Only a problem's detail may be seen by a caller; anything else is internal.

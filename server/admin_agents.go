@@ -19,7 +19,7 @@ type providerDocument struct {
 	Name       string            `json:"name" doc:"To display; the id, where there is none."`
 	Type       string            `json:"type" doc:"openai, for everything that speaks OpenAI's chat completions, or template."`
 	URL        *string           `json:"url" doc:"The base URL, without /chat/completions. The values of a query are shown as •••, and sent like this they stay while scheme, host and path do."`
-	APIKey     *string           `json:"apiKey" doc:"Shown as •••; left out or sent like this, it stays; an empty text removes it. ${NAME_API_KEY} takes it from that variable of the environment."`
+	APIKey     *string           `json:"apiKey" doc:"Shown as •••; left out or sent like this, it stays; an empty text removes it. ${NAME} takes it from that variable of the environment, if admin.variables lists it."`
 	Headers    map[string]string `json:"headers" doc:"Sent with every request. The values are shown as •••, and sent like this they stay."`
 	Timeout    string            `json:"timeout" example:"120s" doc:"For one attempt."`
 	MaxRetries *int              `json:"maxRetries" nullable:"false" doc:"Attempts after the first; 2."`
@@ -55,7 +55,7 @@ type agentDocument struct {
 	MaxTokens    *int              `json:"maxTokens" doc:"Of the answer; null leaves it to the provider."`
 	Timeout      string            `json:"timeout" example:"5m" doc:"For the whole invocation, retries included."`
 	OutputKey    *string           `json:"outputKey" doc:"Names its output within a flow."`
-	RetryOnCrash bool              `json:"retryOnCrash" doc:"Whether a crash of the gateway has it run again."`
+	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts is run again, or fails. Null is the default: it is run again."`
 	Tools        *bool             `json:"tools" nullable:"false" doc:"Whether a flow offers it tools; true."`
 	Events       map[string]string `json:"events" doc:"Renames its events: run.completed to lead.completed."`
 	Managed
@@ -89,7 +89,7 @@ type flowDocument struct {
 	ID           string            `json:"id" doc:"Lower-case letters, digits and hyphens."`
 	Name         string            `json:"name" doc:"To display; the id, where there is none."`
 	Timeout      string            `json:"timeout" example:"5m" doc:"For the whole flow."`
-	RetryOnCrash bool              `json:"retryOnCrash"`
+	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts goes on, or fails. Null is the default: it goes on."`
 	Root         agents.Step       `json:"root" doc:"The first step, and those within it."`
 	Events       map[string]string `json:"events" doc:"Renames its events, those of its nodes included."`
 	Managed

@@ -24,6 +24,7 @@ const (
 	adminToken = "adm1n-t0ken"
 	adminFile  = `
 egress: {allowPrivate: [127.0.0.1/32]}
+admin: {variables: [SOME_API_KEY]}
 providers: [{id: filed, type: template, template: "from the file: {{.prompt}}"}]
 agents: [{id: filed, provider: filed}]
 clients: [{id: filed, token: t0ken-of-file, passthrough: true, allowedAgents: [filed]}]

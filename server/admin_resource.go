@@ -17,8 +17,9 @@ import (
 // embedded and is not.
 type Managed struct {
 	ManagedBy string         `json:"managedBy" readOnly:"true" enum:"config,database" doc:"What the configuration file declares is read-only here."`
+	InForce   bool           `json:"inForce" readOnly:"true" doc:"Whether calls can use it."`
 	Version   int64          `json:"version" readOnly:"true" doc:"Every change makes it greater; the ETag. 0 for what the configuration file declares."`
-	Warnings  problem.Fields `json:"warnings" readOnly:"true" nullable:"false" doc:"Why it is not in force; empty when it is."`
+	Warnings  problem.Fields `json:"warnings" readOnly:"true" nullable:"false" doc:"Why it is not in force; or, when it is, what should be changed nevertheless."`
 }
 
 func (m *Managed) manage(to Managed) { *m = to }
@@ -189,10 +190,7 @@ func (n noun[T, D, P]) completed(ctx context.Context, list ...*D) error {
 
 func (n noun[T, D, P]) documentOf(record catalog.Record[T]) (d D) {
 	P(&d).show(record.Item)
-	warnings := record.Warnings
-	if warnings == nil {
-		warnings = problem.Fields{}
-	}
-	P(&d).manage(Managed{record.Origin, record.Version, warnings})
+	warnings := append(problem.Fields{}, record.Warnings...)
+	P(&d).manage(Managed{record.Origin, len(record.Warnings) == 0, record.Version, append(warnings, record.Cautions...)})
 	return d
 }

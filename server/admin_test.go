@@ -85,6 +85,23 @@ func TestAdminWithASession(t *testing.T) {
 	require.Equal(t, "filed", items[1].(map[string]any)["after"].(map[string]any)["provider"])
 }
 
+func TestRetryOnCrashIsKeptAsItIsWritten(t *testing.T) {
+	g := newAdminGateway(t, setting{})
+	g.fill()
+	for path, document := range map[string]string{"/agents/a": `{"provider":"p","model":"m"%s}`, "/flows/f": `{"root":{"type":"agent","agentId":"a"}%s}`} {
+		for _, test := range []struct {
+			member string
+			want   any
+		}{{`,"retryOnCrash":false`, false}, {"", nil}, {`,"retryOnCrash":true`, true}, {`,"retryOnCrash":null`, nil}} {
+			changed := g.admin(http.MethodPut, path, fmt.Sprintf(document, test.member))
+			require.Equal(t, 200, changed.StatusCode, changed.body)
+			read := g.admin(http.MethodGet, path, "").json(t)
+			require.Contains(t, read, "retryOnCrash")
+			require.Equal(t, test.want, read["retryOnCrash"], "%s%s", path, test.member)
+		}
+	}
+}
+
 func TestAdminResources(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		g := newAdminGateway(t, setting{store: s})
@@ -193,7 +210,7 @@ func TestAdminClientDocument(t *testing.T) {
 	require.Regexp(t, `^mgc_\w{43}$`, made["token"])
 	read := g.admin(http.MethodGet, "/clients/alert-handler", "")
 	require.JSONEq(t, `{"id":"alert-handler","name":"Alert handler","enabled":true,"passthrough":true,"commandId":null,"template":null,"webhookSecret":null,"allowedAgents":["a"],"syncTimeout":"5m",
-		"cancelOnDisconnect":false,"maxBodyBytes":1048576,"rateLimit":{"requests":60,"per":"1m"},"maxConcurrent":16,"managedBy":"database","version":1,"warnings":[]}`, read.body)
+		"cancelOnDisconnect":false,"maxBodyBytes":1048576,"rateLimit":{"requests":60,"per":"1m"},"maxConcurrent":16,"inForce":true,"managedBy":"database","version":1,"warnings":[]}`, read.body)
 	plain := g.admin(http.MethodGet, "/clients/web", "").json(t)
 	require.Nil(t, plain["rateLimit"])
 	require.Nil(t, plain["maxConcurrent"])
@@ -315,12 +332,20 @@ func TestAdminSecretsStay(t *testing.T) {
 	require.Equal(t, 200, g.admin(http.MethodPut, "/providers/p", strings.Replace(read.body, `"apiKey":"•••"`, `"apiKey":"sk-an0ther"`, 1)).StatusCode)
 	require.Equal(t, "Bearer sk-an0ther h3ader", call())
 	t.Setenv("SOME_API_KEY", "sk-environment")
+	t.Setenv("HIDDEN_API_KEY", "sk-hidden")
 	a := g.admin(http.MethodPut, "/providers/p", strings.Replace(read.body, `"apiKey":"•••"`, `"apiKey":"${SOME_API_KEY}"`, 1))
 	require.Equal(t, "${SOME_API_KEY}", a.json(t)["apiKey"], a.body)
+	require.Equal(t, "Bearer sk-environment h3ader", call())
+	for _, write := range []answer{g.admin(http.MethodPut, "/providers/p", strings.Replace(read.body, `"apiKey":"•••"`, `"apiKey":"${HIDDEN_API_KEY}"`, 1)),
+		g.admin(http.MethodPost, "/providers", `{"id":"mine","type":"openai","url":"`+g.model.URL+`/v1","apiKey":"${HIDDEN_API_KEY}"}`)} {
+		require.Equal(t, 400, write.StatusCode, write.body)
+		_, fields := problemOf(t, write)
+		require.Equal(t, []string{"apiKey"}, fields)
+	}
 	require.Equal(t, "Bearer sk-environment h3ader", call())
 	a = g.admin(http.MethodPut, "/providers/p", strings.Replace(read.body, `"apiKey":"•••"`, `"apiKey":""`, 1))
 	require.Nil(t, a.json(t)["apiKey"], a.body)
 	require.Equal(t, " h3ader", call())
 	g.admin(http.MethodGet, "/audit?limit=200", "")
-	hasNone(t, g.said, "sk-s3cret", "sk-an0ther", "sk-environment", "h3ader")
+	hasNone(t, g.said, "sk-s3cret", "sk-an0ther", "sk-environment", "sk-hidden", "h3ader")
 }

@@ -53,13 +53,24 @@ func (s *Server) answerCall(c echo.Context, k *call, source string, apart bool, 
 		return answerAccepted(c, queued.ID, queued.Status)
 	}
 	header.Set(runIDHeader, active.ID)
-	if k.stream {
-		if err := active.Recorded(c.Request().Context()); err != nil {
-			return problem.Of(err)
+	if err := s.answerActive(c, k, active); err != nil {
+		if !active.IsRecorded() {
+			header.Del(runIDHeader) // nobody would find the run
 		}
-		return s.stream(c, active.ID, "", false, s.holder(c.Request(), k.client.ID))
+		return err
 	}
-	return s.await(c, k, active)
+	return nil
+}
+
+// answerActive answers with the events of a run that this process works on, or with what became of it.
+func (s *Server) answerActive(c echo.Context, k *call, active *runs.Active) error {
+	if !k.stream {
+		return s.await(c, k, active)
+	}
+	if err := active.Recorded(c.Request().Context()); err != nil {
+		return problem.Of(err)
+	}
+	return s.stream(c, active.ID, "", false, s.holder(c.Request(), k.client.ID))
 }
 
 // await answers with what became of the run, or at the end of the caller's time that the run goes on.

@@ -22,14 +22,17 @@ func (s *Server) health(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// ready says that calls will be taken: the database answers, and the process is not about to end.
+// ready says that calls will be taken: the database can be read and written, and the process is not about to end.
 func (s *Server) ready(c echo.Context) error {
 	if s.draining.Load() {
 		return problem.New(problem.Unavailable, "shutting_down", "Beckon is shutting down.").After(probeAgain)
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
 	defer cancel()
-	if err := s.Database.Ping(ctx); err != nil {
+	switch err := s.Database.Health(ctx); {
+	case problem.Is(err, problem.Unavailable):
+		return err
+	case err != nil:
 		return problem.New(problem.Unavailable, "storage_unavailable", "The database does not answer.").After(probeAgain).Because(err)
 	}
 	return c.JSON(http.StatusOK, map[string]string{"status": "ready"})

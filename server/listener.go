@@ -1,13 +1,21 @@
 package server
 
 import (
+	"errors"
+	"log/slog"
 	"net"
 	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/time/rate"
 )
 
 const (
 	mostConnections  = 100_000
 	leastConnections = 64
+	// outOfFilesEvery is how often the log says that connections cannot be accepted: net/http tries it again once a second.
+	outOfFilesEvery = 30 * time.Second
 )
 
 // DefaultMaxConnections is half of the files that the process may have open: the other half is for the calls that it makes
@@ -20,13 +28,16 @@ func DefaultMaxConnections() int {
 // of golang.org/x/net/netutil's LimitListener cannot CloseWrite.
 type boundedListener struct {
 	net.Listener
-	places chan struct{}
-	closed chan struct{}
-	close  func() error
+	places     chan struct{}
+	closed     chan struct{}
+	close      func() error
+	log        *slog.Logger
+	outOfFiles rate.Sometimes
 }
 
-func boundListener(l net.Listener, most int) *boundedListener {
-	b := &boundedListener{Listener: l, places: make(chan struct{}, most), closed: make(chan struct{})}
+func boundListener(l net.Listener, most int, log *slog.Logger) *boundedListener {
+	b := &boundedListener{Listener: l, places: make(chan struct{}, most), closed: make(chan struct{}), log: log,
+		outOfFiles: rate.Sometimes{Interval: outOfFilesEvery}}
 	b.close = sync.OnceValue(func() error {
 		close(b.closed)
 		return l.Close()
@@ -44,9 +55,21 @@ func (b *boundedListener) Accept() (net.Conn, error) {
 	c, err := b.Listener.Accept()
 	if err != nil {
 		<-b.places
+		b.note(err)
 		return nil, err
 	}
 	return &boundedConn{c, sync.OnceFunc(func() { <-b.places })}, nil
+}
+
+// note logs what callers cannot be told. Other errors are those of one connection, and net/http's.
+func (b *boundedListener) note(err error) {
+	if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+		return
+	}
+	b.outOfFiles.Do(func() {
+		b.log.Error("no connection can be accepted, because too many files are open: raise LimitNOFILE (systemd) or ulimit -n; "+
+			"if it is the system that is out of files, fs.file-max", slog.Uint64("limit", openFiles()), slog.Any("error", err))
+	})
 }
 
 func (b *boundedListener) Close() error { return b.close() }

@@ -3,8 +3,12 @@ package server_test
 import (
 	"bufio"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,4 +40,24 @@ func TestConnectionsAreBounded(t *testing.T) {
 	response, err := http.ReadResponse(bufio.NewReader(third), nil)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, response.StatusCode)
+}
+
+// exhausted is a listener whose process has as many files open as it may.
+type exhausted struct{ net.Listener }
+
+func (exhausted) Accept() (net.Conn, error) {
+	return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+}
+
+func TestTooManyOpenFilesAreLogged(t *testing.T) {
+	log := &lockedBuffer{}
+	l := server.BoundListener(exhausted{}, 1, slog.New(slog.NewTextHandler(log, nil)))
+	for range 5 { // a place is given back each time
+		_, err := l.Accept()
+		require.ErrorIs(t, err, syscall.EMFILE)
+		require.True(t, err.(interface{ Temporary() bool }).Temporary(), "net/http tries it again")
+	}
+	require.Equal(t, 1, strings.Count(log.String(), "level=ERROR"), "net/http tries it again each second: %s", log)
+	require.Contains(t, log.String(), "LimitNOFILE")
+	require.Contains(t, log.String(), "limit=")
 }

@@ -48,7 +48,7 @@ type Config struct {
 	Catalog        func() Catalog // asked once for each call
 	Runs           *runs.Service
 	Deliveries     *deliveries.Service
-	Database       interface{ Ping(context.Context) error }
+	Database       interface{ Health(context.Context) error }
 	Metrics        *telemetry.Metrics
 	Log            *slog.Logger
 	MaxBodyBytes   int64
@@ -98,7 +98,7 @@ func New(c Config) *Server {
 	s.refusedLog = newRefusedLog(c.KeepRefused, c.Metrics.RefusedForgotten, c.Log)
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.IPExtractor = s.proxies.extractor()
-	s.echo.Use(s.observe, s.guardAdmin, readable)
+	s.echo.Use(decodeParams, s.observe, s.guardAdmin, readable)
 	s.echo.GET("/healthz", s.health)
 	s.echo.GET("/readyz", s.ready)
 	s.echo.GET("/metrics", echo.WrapHandler(c.Metrics.Handler()))
@@ -129,13 +129,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(r.Context()) // a copy
 		r.Method = http.MethodGet
 	}
-	s.echo.ServeHTTP(w, r)
+	s.echo.ServeHTTP(w, withPlainPath(r))
 }
 
 // Serve answers on l until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
 	s.refusedLog.start()
-	if err := s.http.Serve(boundListener(l, s.MaxConnections)); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(boundListener(l, s.MaxConnections, s.Log)); !errors.Is(err, http.ErrServerClosed) {
 		s.refusedLog.rest()
 		return err
 	}

@@ -40,7 +40,7 @@ func TestACallBringsItsAnswerBack(t *testing.T) {
 		run := g.run(a)
 		require.Equal(t, runs.Run{ID: id, Status: runs.Completed, ClientID: "ci", WorkflowID: "triage", Source: "webhook", SessionID: "s1",
 			Input: "why <x>?", Metadata: []byte(`{"build":7}`), Output: "re: why <x>?",
-			Usage: agents.Usage{PromptTokens: 12, CompletionTokens: 6, TotalTokens: 18}, Claim: 1, Priority: runs.PriorityDefault, Attempts: 1,
+			Usage: agents.Usage{PromptTokens: 12, CompletionTokens: 6, TotalTokens: 18}, Claim: 1, Priority: runs.PriorityDefault, Attempts: 1, RetryOnCrash: true,
 			ReceivedAt: run.ReceivedAt, CreatedAt: run.CreatedAt, StartedAt: run.StartedAt, CompletedAt: run.CompletedAt}, *run)
 		require.WithinDuration(t, time.Now(), run.CreatedAt, time.Minute)
 		require.False(t, run.CompletedAt.Before(run.StartedAt))
@@ -531,20 +531,23 @@ func TestShutdown(t *testing.T) {
 		require.Equal(t, 200, (<-first).StatusCode)
 		require.NoError(t, <-down)
 	})
-	t.Run("after the grace", func(t *testing.T) {
-		g := newGateway(t, setting{})
-		g.model.hold()
-		first := make(chan answer, 1)
-		go func() { first <- g.call("x") }()
-		<-g.model.asked
-		over, cancel := context.WithCancel(t.Context())
-		cancel()
-		require.NoError(t, g.srv.Shutdown(over))
-		a := <-first
-		require.Equal(t, 503, a.StatusCode)
-		requireProblem(t, a, "interrupted")
-		require.Equal(t, "interrupted", g.run(a).Error.Code)
-	})
+	for retry, status := range map[bool]runs.Status{true: runs.Queued, false: runs.Failed} {
+		t.Run(fmt.Sprintf("after the grace, retryOnCrash: %v", retry), func(t *testing.T) {
+			g := newGateway(t, setting{agents: []agents.Agent{{ID: "asked", Provider: "model", Model: "m", RetryOnCrash: &retry}},
+				clients: []clients.Client{{ID: "ci", Passthrough: true, AllowedAgents: []string{"asked"}}}})
+			g.model.hold()
+			first := make(chan answer, 1)
+			go func() { first <- g.call("x") }()
+			<-g.model.asked
+			over, cancel := context.WithCancel(t.Context())
+			cancel()
+			require.NoError(t, g.srv.Shutdown(over))
+			a := <-first
+			require.Equal(t, 503, a.StatusCode, a.body)
+			requireProblem(t, a, "interrupted")
+			require.Equal(t, status, g.run(a).Status)
+		})
+	}
 	t.Run("with a connection that was only opened", func(t *testing.T) {
 		g := newGateway(t, setting{})
 		c := g.dial()
@@ -590,17 +593,26 @@ func TestADatabaseThatIsLockedOrFull(t *testing.T) {
 	require.Equal(t, 200, g.call("before").StatusCode)
 	release := holdLock(t, url)
 	a := g.call("locked")
+	release()
 	require.Equal(t, 503, a.StatusCode, a.body)
 	requireProblem(t, a, "storage_unavailable")
+	require.NotContains(t, a.json(t), "runId")
 	require.NotEmpty(t, a.Header.Get("Retry-After"))
-	release()
 	require.Equal(t, 200, g.call("after").StatusCode)
 
 	fillDisk(t, s)
-	full := g.call(strings.Repeat("x", 500_000))
-	require.Equal(t, 503, full.StatusCode, full.body)
-	requireProblem(t, full, "storage_unavailable")
+	big := strings.Repeat("x", 500_000)
+	refused := []answer{g.call(big), g.call(big, "Prefer: wait=0"), g.call(big, "Prefer: respond-async"), g.call(big, "Accept: text/event-stream"),
+		g.call(big, "Idempotency-Key: k"), g.do(g.request("/api/v1/runs", `{"agent":"triage","input":"`+big+`"}`, "Content-Type: application/json"))}
 	makeRoom(t, s)
+	for _, full := range refused {
+		require.Equal(t, 503, full.StatusCode, full.body)
+		requireProblem(t, full, "storage_unavailable")
+		require.Contains(t, full.body, "Nothing was recorded")
+		require.NotContains(t, full.json(t), "runId", "there is no such run")
+		require.Empty(t, full.Header.Get("Beckon-Run-Id"))
+		require.Empty(t, full.Header.Get("Location"))
+	}
 	require.Equal(t, 200, g.call("at last").StatusCode)
 	var acknowledged int64
 	require.NoError(t, s.Read(t.Context()).Raw("SELECT COUNT(*) FROM runs WHERE status = 'COMPLETED'").Scan(&acknowledged).Error)

@@ -17,6 +17,7 @@ var agentFields = []labelled{
 	{"temperature", "Temperature"},
 	{"maxTokens", "Most tokens of an answer"},
 	{"timeout", "Time"},
+	{"retryOnCrash", "Run it again after a crash"},
 	{"outputKey", "Name of its output"},
 	{"events", "Names of its events"},
 }
@@ -25,7 +26,8 @@ var agentFields = []labelled{
 type agentForm struct {
 	ID, Name, Provider, Model, SystemPrompt    string
 	Temperature, MaxTokens, Timeout, OutputKey string
-	RetryOnCrash, Tools                        bool
+	RetryOnCrash                               string // yes, no, or empty for the default
+	Tools                                      bool
 	Aliases                                    []alias
 }
 
@@ -44,7 +46,7 @@ func (w *Web) agentPages() []page {
 
 func agentFormOf(a agents.Agent) agentForm {
 	f := agentForm{ID: a.ID, Name: a.Name, Provider: a.Provider, Model: a.Model, SystemPrompt: a.SystemPrompt, Timeout: writeDuration(a.Timeout),
-		OutputKey: a.OutputKey, RetryOnCrash: a.RetryOnCrash, Tools: a.TakesTools(), Aliases: aliasesOf(a.Events, "events", runEvents)}
+		OutputKey: a.OutputKey, RetryOnCrash: writeYesNo(a.RetryOnCrash), Tools: a.TakesTools(), Aliases: aliasesOf(a.Events, "events", runEvents)}
 	if a.Temperature != nil {
 		f.Temperature = strconv.FormatFloat(*a.Temperature, 'g', -1, 64)
 	}
@@ -58,9 +60,9 @@ func readAgent(sent url.Values, _ agents.Agent) (agentForm, agents.Agent, proble
 	var wrong problem.Fields
 	f := agentForm{ID: word(sent, "id"), Name: word(sent, "name"), Provider: word(sent, "provider"), Model: word(sent, "model"), SystemPrompt: sent.Get("systemPrompt"),
 		Temperature: word(sent, "temperature"), MaxTokens: word(sent, "maxTokens"), Timeout: word(sent, "timeout"), OutputKey: word(sent, "outputKey"),
-		RetryOnCrash: sent.Has("retryOnCrash"), Tools: sent.Has("tools")}
+		RetryOnCrash: word(sent, "retryOnCrash"), Tools: sent.Has("tools")}
 	a := agents.Agent{ID: f.ID, Name: nameIn(sent), Provider: f.Provider, Model: f.Model, SystemPrompt: f.SystemPrompt, MaxTokens: readCount(&wrong, "maxTokens", f.MaxTokens, 0),
-		Timeout: typedDuration(&wrong, "timeout", f.Timeout), OutputKey: f.OutputKey, RetryOnCrash: f.RetryOnCrash, Events: aliasesIn(sent, "events", runEvents)}
+		Timeout: typedDuration(&wrong, "timeout", f.Timeout), OutputKey: f.OutputKey, RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash), Events: aliasesIn(sent, "events", runEvents)}
 	f.Aliases = aliasesOf(a.Events, "events", runEvents)
 	if f.Temperature != "" {
 		t, err := strconv.ParseFloat(f.Temperature, 64)

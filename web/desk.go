@@ -27,7 +27,7 @@ type Desk struct {
 	Preview func(ctx context.Context, client clients.Client, r clients.Request) (clients.Prompt, string, error)
 	// Try starts a run as a call of the client would, with its limits, and returns the run's id at once.
 	Try func(ctx context.Context, clientID string, r clients.Request) (runID string, err error)
-	// Models asks a provider which models it has: the test of its connection.
+	// Models asks a provider, with its key, which models it has: the test of its connection.
 	Models func(ctx context.Context, p agents.Provider) ([]string, error)
 	// Follow answers with the events of a run, as GET /api/v1/runs/{id}/events does.
 	Follow func(w http.ResponseWriter, r *http.Request, runID string) error

@@ -21,6 +21,12 @@ func (n *nouns) flow(id string) agents.Flow {
 	return record.Item
 }
 
+func (n *nouns) agent(id string) agents.Agent {
+	record, err := catalog.Of[agents.Agent](n.editor).Get(context.Background(), id)
+	require.NoError(n.t, err)
+	return record.Item
+}
+
 // shape writes the steps that a form has as seq(a par(b c)).
 func shape(form url.Values, path string) string {
 	kind := form.Get(path + ".type")
@@ -93,14 +99,14 @@ func TestAFlowIsBuiltAndSavedAsAForm(t *testing.T) {
 		require.Equal(t, http.StatusOK, got.StatusCode)
 		form = formIn(t, got.body)
 	}
-	press("add root", "id", "built", "timeout", "10m", "retryOnCrash", "true", "events.run.completed", "built.done")
+	press("add root", "id", "built", "timeout", "10m", "retryOnCrash", "yes", "events.run.completed", "built.done")
 	press("draw", "root.steps[1].type", "loop")
 	require.Equal(t, "seq(logs loo())", shape(form, "root"))
 	press("draw", "root.steps[1].steps[0].agentId", "writer", "root.steps[1].maxIterations", "3", "root.steps[1].until", "state.ok == true",
 		"root.steps[1].steps[0].responseAgent", "true", "root.steps[1].steps[0].events.completed", "draft.written", "root.steps[1].onError", "true")
 	got := n.post("/admin/flows/new", form)
 	require.Equal(t, "/admin/flows/built?done=created", got.Header.Get("Location"), got.body)
-	require.Equal(t, agents.Flow{ID: "built", Timeout: n.flow("built").Timeout, RetryOnCrash: true, Events: map[string]string{"run.completed": "built.done"},
+	require.Equal(t, agents.Flow{ID: "built", Timeout: n.flow("built").Timeout, RetryOnCrash: new(true), Events: map[string]string{"run.completed": "built.done"},
 		Root: agents.Step{Type: "sequential", Steps: []agents.Step{
 			{Type: "agent", AgentID: "logs"},
 			{Type: "loop", MaxIterations: 3, Until: "state.ok == true", OnError: "continue", Steps: []agents.Step{
@@ -283,5 +289,29 @@ func TestTheYAMLOfANewFlowIsRight(t *testing.T) {
 		id := fmt.Sprintf("made-%d", i)
 		made := n.post("/admin/flows/new/yaml", url.Values{"yaml": {strings.ReplaceAll(text, "my-flow", id)}})
 		require.Equal(t, "/admin/flows/"+id+"?done=created", made.Header.Get("Location"), made.body)
+	}
+}
+
+func TestRetryOnCrashHasADefault(t *testing.T) {
+	n := newNouns(t)
+	n.fill()
+	for path, kept := range map[string]func() *bool{
+		"/admin/flows/incident": func() *bool { return n.flow("incident").RetryOnCrash },
+		"/admin/agents/writer":  func() *bool { return n.agent("writer").RetryOnCrash },
+	} {
+		for _, test := range []struct {
+			typed string
+			want  *bool
+		}{{"no", new(false)}, {"", nil}, {"yes", new(true)}} {
+			form := formIn(t, n.get(path).body)
+			got := n.post(path, filledIn(form, "retryOnCrash", test.typed))
+			require.Equal(t, http.StatusSeeOther, got.StatusCode, got.body)
+			require.Equal(t, test.want, kept(), "%s %q", path, test.typed)
+			require.Equal(t, test.typed, formIn(t, n.get(path).body).Get("retryOnCrash"))
+		}
+		got := n.post(path, filledIn(formIn(t, n.get(path).body), "retryOnCrash", "maybe"))
+		require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode)
+		require.Contains(t, got.body, "must be yes or no, or left to the default")
+		require.Equal(t, new(true), kept())
 	}
 }

@@ -19,13 +19,14 @@ type nounForm[F any] struct {
 	Version int64
 	Managed bool
 	Notice  string
-	// Warnings say why what is kept is not in force, Errors why what was typed is not kept.
-	Warnings, Errors problem.Fields
-	Refused          string // what could not be done to it; empty: it could not be saved
-	Outdated         bool   // somebody else was faster
-	Form             F
-	Choices          []string // the ids of what it can refer to
-	Models           *modelList
+	// Warnings say why what is kept is not in force, Cautions what should be changed although it is, Errors why what was typed
+	// is not kept.
+	Warnings, Cautions, Errors problem.Fields
+	Refused                    string // what could not be done to it; empty: it could not be saved
+	Outdated                   bool   // somebody else was faster
+	Form                       F
+	Choices                    []string // the ids of what it can refer to
+	Models                     *modelList
 }
 
 // modelList is what came of asking a provider for its models.
@@ -93,6 +94,33 @@ func (f nounForm[F]) Choice(path, label, value, help string, options []string) f
 	return choice
 }
 
+// YesNo is a yes or no that may be left to the default.
+func (f nounForm[F]) YesNo(path, label, value, help, byDefault string) field {
+	return f.Choice(path, label, value, help, []string{"yes", "no"}).Like("Default: " + byDefault)
+}
+
+func writeYesNo(value *bool) string {
+	switch {
+	case value == nil:
+		return ""
+	case *value:
+		return "yes"
+	}
+	return "no"
+}
+
+// typedYesNo reads a field that YesNo has drawn; nil is the default.
+func typedYesNo(wrong *problem.Fields, path, text string) *bool {
+	yes := text == "yes"
+	switch {
+	case text == "":
+		return nil
+	case !yes && text != "no":
+		wrong.Add(path, "must be yes or no, or left to the default")
+	}
+	return &yes
+}
+
 // Check is a yes or no.
 func (f nounForm[F]) Check(path, label string, checked bool, help string) field {
 	check := f.field("check", path, label, "", help)
@@ -110,7 +138,8 @@ func (f nounForm[F]) field(kind, path, label, value, help string) field {
 
 // aboutSaved puts in what is kept of the resource.
 func aboutSaved[F any, T interface{ Key() string }](f *nounForm[F], record catalog.Record[T]) {
-	f.ID, f.Version, f.Managed, f.Warnings = record.Item.Key(), record.Version, isDeclared(record.Origin), inFormOrder(f.One, record.Warnings)
+	f.ID, f.Version, f.Managed = record.Item.Key(), record.Version, isDeclared(record.Origin)
+	f.Warnings, f.Cautions = inFormOrder(f.One, record.Warnings), inFormOrder(f.One, record.Cautions)
 }
 
 // versionIn is the one that a form was made from. What is none belongs to nothing, so that nothing is overwritten by

@@ -212,14 +212,14 @@ func TestWhatIsNotInForce(t *testing.T) {
 	_, _, err := catalog.Of[agents.Provider](n.editor).Create(context.Background(), "mia", agents.Provider{ID: "p", Type: "openai", APIKey: "${GOOD_API_KEY}"})
 	require.NoError(t, err)
 	require.NoError(t, n.store.Write(context.Background(), func(tx *gorm.DB) error {
-		if err := tx.Exec(`UPDATE resources SET spec = replace(spec, 'GOOD_API_KEY', 'MISSING_API_KEY')`).Error; err != nil {
+		if err := tx.Exec(`UPDATE resources SET spec = replace(spec, 'GOOD_API_KEY', 'NO_API_KEY')`).Error; err != nil {
 			return err
 		}
 		return catalog.Touch(tx)
 	}))
-	require.Contains(t, n.get("/admin/providers").body, "<strong>not in force</strong>: API key: the variable MISSING_API_KEY is not set")
+	require.Contains(t, n.get("/admin/providers").body, "<strong>not in force</strong>: API key: the variable NO_API_KEY is not set")
 	require.Contains(t, n.get("/admin/providers/p").body, "This is saved, and not in force:")
-	require.Contains(t, n.get("/admin/providers/p").body, `value="${MISSING_API_KEY}"`, "the name of a variable is no secret")
+	require.Contains(t, n.get("/admin/providers/p").body, `value="${NO_API_KEY}"`, "the name of a variable is no secret")
 }
 
 func TestLongListsHavePages(t *testing.T) {

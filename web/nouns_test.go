@@ -18,13 +18,13 @@ import (
 	"beckon/gateway/gatewaytest"
 	"beckon/internal/catalog"
 	"beckon/internal/egress"
-	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store/storetest"
 	"beckon/web"
 )
 
 const fileOfNouns = `
+admin: {variables: [GOOD_API_KEY, NO_API_KEY]}
 providers: [{id: filed, type: template, template: hi}]
 agents: [{id: filed, provider: filed, systemPrompt: "Say <b>hi</b>."}]
 flows: [{id: filed-flow, root: {type: agent, agentId: filed}}]
@@ -55,21 +55,14 @@ func newNouns(t *testing.T) *nouns {
 	s.files["nouns.css"] = &fstest.MapFile{Data: []byte("this is nouns.css")}
 	s.serve(func(c *web.Config) {
 		c.Desk = &web.Desk{Editor: n.editor,
-			Models: func(ctx context.Context, p agents.Provider) ([]string, error) {
-				key, wrong := catalog.LookUp(p.APIKey, envOfNouns)
-				if wrong != "" {
-					return nil, problem.Fields{{Path: "apiKey", Message: wrong}}.Err()
-				}
-				p.APIKey = key
-				return chat.Models(ctx, transport, p)
-			}}
+			Models: func(ctx context.Context, p agents.Provider) ([]string, error) { return chat.Models(ctx, transport, p) }}
 	})
 	n.browser = s.signedIn()
 	return n
 }
 
 func envOfNouns(name string) (string, bool) {
-	value, ok := map[string]string{"GOOD_API_KEY": "sk-from-environment"}[name]
+	value, ok := map[string]string{"GOOD_API_KEY": "sk-from-environment", "HIDDEN_API_KEY": "sk-hidden"}[name]
 	return value, ok
 }
 

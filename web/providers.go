@@ -55,7 +55,8 @@ func (w *Web) providerPages() []page {
 			return agents.Provider{Type: providerOpenAI}, nil
 		},
 		typed: providerFormOf, read: readProvider, act: w.testConnection,
-		sample: agents.Provider{ID: "openai", Type: providerOpenAI, APIKey: "${OPENAI_API_KEY}", Headers: map[string]secret.String{"X-Key": "x"}},
+		choices: func(context.Context) ([]string, error) { return w.Desk.Editor.File().Variables(), nil },
+		sample:  agents.Provider{ID: "openai", Type: providerOpenAI, APIKey: "${OPENAI_API_KEY}", Headers: map[string]secret.String{"X-Key": "x"}},
 	}.pages()
 }
 
@@ -134,18 +135,16 @@ func (w *Web) testConnection(ctx context.Context, _ string, f *nounForm[provider
 		f.Models = w.askForModels(ctx, have)
 		return nil
 	}
-	typed.URL = secret.RevisedURL(have.URL, typed.URL)
+	revised := kept[agents.Provider](w).Revised(have, typed)
 	withKept := have.APIKey.IsKeptBy(typed.APIKey)
 	for name, value := range typed.Headers {
 		withKept = withKept || secret.InHeaders(have.Headers, name).IsKeptBy(value)
 	}
-	if withKept && typed.URL != have.URL {
+	if withKept && revised.URL != have.URL {
 		f.Models = &modelList{Wrong: "The url is not the one that the secrets are kept for. Type the API key and the headers' values again to test it, or save first."}
 		return nil
 	}
-	typed.APIKey = have.APIKey.Revised(typed.APIKey)
-	typed.Headers = secret.RevisedHeaders(have.Headers, typed.Headers)
-	f.Models = w.askForModels(ctx, typed)
+	f.Models = w.askForModels(ctx, revised)
 	return nil
 }
 
@@ -154,7 +153,11 @@ func (w *Web) askForModels(ctx context.Context, p agents.Provider) *modelList {
 	if p.Type == providerTemplate {
 		return &modelList{Wrong: "This provider answers from its template: there is no connection to test, and there are no models to choose from."}
 	}
-	names, err := w.Desk.Models(ctx, p)
+	p, err := kept[agents.Provider](w).Used(p)
+	var names []string
+	if err == nil {
+		names, err = w.Desk.Models(ctx, p)
+	}
 	if err != nil {
 		w.Log.InfoContext(ctx, "the models of a provider could not be listed", slog.String("provider", p.ID), slog.Any("error", err))
 		return &modelList{Wrong: problem.Of(err).Detail}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
 
 	"beckon/agents"
 	"beckon/internal/catalog"
@@ -18,6 +19,16 @@ import (
 func auditQuery() catalog.AuditQuery { return catalog.AuditQuery{Limit: 100} }
 
 func regexpOf(s string) string { return regexp.QuoteMeta(s) }
+
+// keep puts a provider into the database past the editor.
+func (n *nouns) keep(p agents.Provider) {
+	require.NoError(n.t, n.store.Write(context.Background(), func(tx *gorm.DB) error {
+		return catalog.Of[agents.Provider](n.editor).Change(tx, p.ID, func(have *agents.Provider) error {
+			*have = p
+			return nil
+		})
+	}))
+}
 
 func (n *nouns) provider(id string) agents.Provider {
 	record, err := catalog.Of[agents.Provider](n.editor).Get(context.Background(), id)
@@ -66,7 +77,8 @@ func TestTypedSecretsAreNotEchoed(t *testing.T) {
 	require.Contains(t, got.body, `value="${GOOD_API_KEY}"`)
 	require.NotContains(t, got.body, "are not in this form any more")
 	got = n.typed("/admin/providers/new", "id", "good", "apiKey", "${HOME}")
-	require.Contains(t, got.body, "can refer to a variable only if", "no other variable can be read")
+	require.Contains(t, got.body, "admin.variables does not list the variable HOME", "no other variable can be read")
+	require.Contains(t, got.body, "these variables of Beckon's environment can be named: <code>${GOOD_API_KEY}</code>, <code>${NO_API_KEY}</code>.")
 }
 
 func TestConnectionOfAProvider(t *testing.T) {
@@ -113,6 +125,21 @@ func TestConnectionOfAProvider(t *testing.T) {
 	n.typed("/admin/providers/new", "do", "models", "url", n.origin, "apiKey", "${GOOD_API_KEY}")
 	require.Equal(t, "Bearer sk-from-environment", n.asked.Header.Get("Authorization"))
 	require.Contains(t, n.typed("/admin/providers/new", "do", "models", "url", n.origin, "apiKey", "${NO_API_KEY}").body, "the variable NO_API_KEY is not set")
+
+	n.asked = nil
+	got = n.typed("/admin/providers/new", "do", "models", "url", n.origin, "apiKey", "${HIDDEN_API_KEY}")
+	require.Contains(t, got.body, "admin.variables does not list the variable HIDDEN_API_KEY")
+	exempt := agents.Provider{ID: "acme", Type: "openai", URL: n.origin, APIKey: "${HIDDEN_API_KEY}", Exempt: agents.ExemptEarlier}
+	n.keep(exempt)
+	for _, key := range []string{"", secret.Mask, "${HIDDEN_API_KEY}"} {
+		n.typed("/admin/providers/acme", "do", "models", "url", n.origin+"/elsewhere", "apiKey", key)
+	}
+	require.Nil(t, n.asked, "a variable that is not listed goes nowhere else")
+	require.Contains(t, n.get("/admin/providers/acme").body, "This is in force, and should be changed:")
+	n.typed("/admin/providers/acme", "do", "models")
+	require.Equal(t, "Bearer sk-hidden", n.asked.Header.Get("Authorization"))
+	exempt.APIKey, exempt.Exempt = "sk-plain", ""
+	n.keep(exempt)
 
 	n.models = `{"data":[{"id":"</ul><script>alert(1)</script>"}]}`
 	require.NotContains(t, n.typed("/admin/providers/acme", "do", "models").body, "<script>alert")

@@ -42,7 +42,7 @@ var adviceByCode = map[string]failureAdvice{
 	"flow_no_answer":            {[]string{"Mark the step that gives the answer as the flow's answer, and look at the timeline for nodes that did not complete."}, false, false},
 	"flow_state_too_large":      {[]string{"Have the flow's agents keep less: shorter answers, or fewer rounds of a loop."}, false, false},
 	"flow_output_too_large":     {[]string{"Have the flow's agents write less: shorter answers, or fewer rounds of a loop."}, false, false},
-	"interrupted":               {[]string{"Run it again: nothing is wrong with it. Beckon was stopped, or its process ended, while the agent was working.", "An agent that may be asked twice can have its runs retried by itself: tick that on its page (retryOnCrash)."}, true, false},
+	"interrupted":               {[]string{"Run it again: nothing is wrong with it. Beckon was stopped, or its process ended, while the agent was working.", "Beckon retries such a run by itself, at most twice, unless the agent or flow says retryOnCrash: false; its page shows that."}, true, false},
 	"shutting_down":             {[]string{"Run it again: Beckon was being stopped."}, false, false},
 	"storage_unavailable":       {[]string{"Look at the disk's free space and at the log, then run it again."}, false, false},
 }

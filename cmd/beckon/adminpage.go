@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 
 	"gorm.io/gorm"
@@ -13,10 +12,8 @@ import (
 	"beckon/agents"
 	"beckon/agents/chat"
 	"beckon/clients"
-	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/egress"
-	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
 	"beckon/server"
@@ -46,6 +43,7 @@ func serverWithPage(l *live, working *services, started *config.Config, url stri
 }
 
 func (p *adminPage) desk() *web.Desk {
+	transport := egress.NewProviders()
 	return &web.Desk{Editor: p.live.editor, Refused: p.live.store, Runs: p.services.runs, Deliveries: p.services.deliveries, Settings: p,
 		Preview: func(ctx context.Context, c clients.Client, r clients.Request) (clients.Prompt, string, error) {
 			return p.server.Preview(ctx, c, r)
@@ -54,19 +52,7 @@ func (p *adminPage) desk() *web.Desk {
 			return p.server.Try(ctx, clientID, r)
 		},
 		Follow: func(w http.ResponseWriter, r *http.Request, runID string) error { return p.server.Follow(w, r, runID) },
-		Models: listModels(egress.NewProviders())}
-}
-
-// listModels asks a provider with the key that is meant.
-func listModels(transport http.RoundTripper) func(context.Context, agents.Provider) ([]string, error) {
-	return func(ctx context.Context, p agents.Provider) ([]string, error) {
-		key, wrong := catalog.LookUp(p.APIKey, os.LookupEnv)
-		if wrong != "" {
-			return nil, problem.Fields{{Path: "apiKey", Message: wrong}}.Err()
-		}
-		p.APIKey = key
-		return chat.Models(ctx, transport, p)
-	}
+		Models: func(ctx context.Context, p agents.Provider) ([]string, error) { return chat.Models(ctx, transport, p) }}
 }
 
 func (p *adminPage) keepRefused(ctx context.Context, list []store.RefusedCall) error {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"beckon/internal/catalog"
@@ -44,31 +45,34 @@ func (k checkCommand) Run(std streams) error {
 	}
 	v, err := config.Check(path, os.LookupEnv, all, join)
 	mistakes, _ := errors.AsType[*config.Error](err)
-	var warnings []problem.Finding
+	var warnings, cautions []problem.Finding
 	if err == nil {
-		warnings = v.Warnings()
+		warnings, cautions = v.Warnings(), v.Cautions()
 	}
 	switch {
 	case k.JSON && (err == nil || mistakes != nil):
-		return printMistakes(std, mistakes, warnings)
+		return printMistakes(std, mistakes, warnings, cautions)
 	case err == nil:
 		_, err = fmt.Fprintf(std.out, "%s is good\n", cmp.Or(path, "the configuration without a file"))
 		for _, w := range warnings {
 			std.notice(fmt.Sprintf("the database's %s %q is not in force: %v", strings.TrimSuffix(w.Section, "s"), w.ID, w.Fields.Err()))
 		}
+		for _, w := range cautions {
+			std.notice(fmt.Sprintf("the database's %s %q should be changed: %v", strings.TrimSuffix(w.Section, "s"), w.ID, w.Fields.Err()))
+		}
 	}
 	return err
 }
 
-func printMistakes(std streams, found *config.Error, warnings []problem.Finding) error {
-	list, notInForce := []config.Mistake{}, []map[string]any{}
-	for _, w := range warnings {
-		notInForce = append(notInForce, map[string]any{"section": w.Section, "id": w.ID, "errors": w.Fields})
+func printMistakes(std streams, found *config.Error, left, cautions []problem.Finding) error {
+	list, warnings := []config.Mistake{}, []map[string]any{}
+	for i, w := range slices.Concat(left, cautions) {
+		warnings = append(warnings, map[string]any{"section": w.Section, "id": w.ID, "inForce": i >= len(left), "errors": w.Fields})
 	}
 	if found != nil {
 		list = found.Mistakes
 	}
-	if err := json.NewEncoder(std.out).Encode(map[string]any{"ok": found == nil, "mistakes": list, "warnings": notInForce}); err != nil {
+	if err := json.NewEncoder(std.out).Encode(map[string]any{"ok": found == nil, "mistakes": list, "warnings": warnings}); err != nil {
 		return err
 	}
 	if found != nil {

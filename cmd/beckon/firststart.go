@@ -77,7 +77,7 @@ func firstResources(ctx context.Context, editor *catalog.Editor, url string) (we
 			return err
 		}
 		client := clients.Client{ID: firstClient, Name: "Demo", Passthrough: true, AllowedAgents: []string{firstAgent}}
-		token, err = catalog.Of[clients.Client](editor).Insert(tx, client)
+		token, err = catalog.Of[clients.Client](editor).Insert(tx, client.Prepared())
 		return err
 	})
 	if err != nil {
@@ -92,7 +92,7 @@ func firstProvider(ctx context.Context) (p agents.Provider, model string) {
 	for _, k := range knownProviders {
 		if os.Getenv(k.variable) != "" {
 			// The key itself stays in the environment.
-			return agents.Provider{ID: k.id, Type: "openai", URL: k.url, APIKey: secret.String("${" + k.variable + "}")}, k.model
+			return agents.Provider{ID: k.id, Type: "openai", URL: k.url, APIKey: secret.String("${" + k.variable + "}"), Exempt: agents.ExemptFirstStart}, k.model
 		}
 	}
 	if model := ollamaModel(ctx, ollamaURL); model != "" {

@@ -61,6 +61,9 @@ func (l *live) apply(ctx context.Context, v *catalog.View) error {
 		l.log.Warn("a resource is left out until it is mended", "section", f.Section, "id", f.ID, "error", f.Fields.Err())
 	}
 	c := v.File.(*config.Config)
+	for _, f := range v.Cautions() {
+		l.log.Warn("a resource should be changed", "section", f.Section, "id", f.ID, "why", f.Fields.Err())
+	}
 	if err := l.level.UnmarshalText([]byte(c.Log.Level)); err != nil {
 		return fmt.Errorf("log.level: %w", err)
 	}

@@ -33,7 +33,7 @@ func (r *Registry) view(file File, stored storedResources) *View {
 			e := &entry{Record: record, noun: n, used: record.Item}
 			e.Warnings = slices.Concat(CheckID(record.Item.Key()), e.checkAlone(), v.clash(e))
 			if len(e.Warnings) == 0 {
-				e.used, e.Warnings = n.lookUp(record.Item, r.env, hidden)
+				e.used, e.Warnings, e.Cautions = n.lookUp(file, r.env, record.Item, hidden)
 			}
 			e.linked = len(e.Warnings) == 0
 			v.add(e)

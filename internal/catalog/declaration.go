@@ -21,7 +21,7 @@ type noun struct {
 	link          func(v *View, report func(section, id string, found problem.Fields))
 	checkAmong    func(*View, Resource) problem.Fields
 	checkUnlinked func(*View, Resource) problem.Fields
-	lookUp        func(Resource, Env, secret.Redactor) (Resource, problem.Fields)
+	lookUp        func(File, Env, Resource, secret.Redactor) (used Resource, wrong, caution problem.Fields)
 
 	prepare     func(Resource) Resource
 	revise      func(have, wanted Resource) Resource
@@ -44,9 +44,7 @@ func (n Noun[T]) declare() *noun {
 		link:          n.Link,
 		checkAmong:    with(n.CheckAmong),
 		checkUnlinked: with(n.CheckUnlinked),
-		lookUp: func(r Resource, env Env, hidden secret.Redactor) (Resource, problem.Fields) {
-			return n.Secrets.lookUp(r.(T), env, hidden)
-		},
+		lookUp:        n.lookUp,
 		prepare: func(r Resource) Resource {
 			var none T
 			return orSame(n.Prepare, n.Secrets.revise(none, r.(T)))
@@ -54,7 +52,7 @@ func (n Noun[T]) declare() *noun {
 		revise:    n.revise,
 		checkMove: func(have, wanted Resource) problem.Fields { return n.Secrets.checkMove(have.(T), wanted.(T)) },
 		checkChange: func(v *View, r Resource) problem.Fields {
-			return append(n.Secrets.check(r.(T)), checkChange(v, r)...)
+			return append(n.Secrets.check(r.(T), n.LookUp != nil), checkChange(v, r)...)
 		},
 		created:  n.created,
 		changed:  with(n.Changed),
@@ -106,11 +104,25 @@ func (n Noun[T]) checkFile(f File, list []Resource) []problem.Fields {
 }
 
 func (n Noun[T]) revise(have, wanted Resource) Resource {
-	next := wanted.(T)
+	next := n.Secrets.revise(have.(T), wanted.(T))
 	if n.Revise != nil {
 		next = n.Revise(have.(T), next)
 	}
-	return n.Secrets.revise(have.(T), next)
+	return next
+}
+
+// lookUp hides what it finds.
+func (n Noun[T]) lookUp(f File, env Env, r Resource, hidden secret.Redactor) (_ Resource, wrong, caution problem.Fields) {
+	if n.LookUp == nil {
+		return r, nil, nil
+	}
+	used, wrong, caution := n.LookUp(f, env, r.(T))
+	for _, key := range n.Secrets.keys(&used) {
+		if !key.IsReference() {
+			hidden.Hide(key.Reveal(), secret.Mask)
+		}
+	}
+	return used, wrong, caution
 }
 
 func (n Noun[T]) created(tx *gorm.DB, r Resource) (shown secret.String, err error) {

@@ -28,6 +28,7 @@ type Record[T any] struct {
 	Version  int64          // every change makes it greater; 0 for what the file declares
 	Origin   string         // FromConfig or FromDatabase
 	Warnings problem.Fields // why it is not in force; empty when it is
+	Cautions problem.Fields // what should be changed about it although it is in force
 	Unread   []string       // the members of its document that cannot be read; Item lacks them
 }
 

@@ -24,6 +24,7 @@ import (
 )
 
 const fileOfEditor = `
+admin: {variables: [GOOD_API_KEY, NO_API_KEY]}
 egress: {allowPrivate: [127.0.0.1/32]}
 providers: [{id: filed, type: template, template: hi}]
 agents: [{id: filed, provider: filed}]
@@ -40,7 +41,7 @@ type editorBench struct {
 func newEditorBench(t *testing.T, s *store.Store, file string) *editorBench {
 	b := &editorBench{t: t}
 	how := factories()
-	b.Editor = gatewaytest.Editor(t, s, gatewaytest.Setup{File: file, How: &how, Env: environment{"GOOD_API_KEY": "sk-from-environment"}.get,
+	b.Editor = gatewaytest.Editor(t, s, gatewaytest.Setup{File: file, How: &how, Env: environment{"GOOD_API_KEY": "sk-from-environment", "HIDDEN_API_KEY": "sk-hidden"}.get,
 		Apply: func(context.Context, *catalog.View) error { b.times++; return nil }})
 	b.times = 0
 	return b
@@ -164,7 +165,7 @@ func TestEditorRefuses(t *testing.T) {
 			"a command's agent not allowed": {errBreaks, problem.Invalid, "invalid_resource", []string{"allowedAgents"}},
 			"an empty prompt":               {errOthers, problem.Invalid, "invalid_resource", []string{"prompt"}},
 			"the id of a flow":              {agent(agents.Agent{ID: "f", Provider: "p", Model: "m"}), problem.Invalid, "invalid_resource", []string{"id"}},
-			"a variable that is no key":     {provider(agents.Provider{ID: "x", Type: "openai", APIKey: "${PATH}"}), problem.Invalid, "invalid_resource", []string{"apiKey"}},
+			"a variable that is not listed": {provider(agents.Provider{ID: "x", Type: "openai", APIKey: "${PATH}"}), problem.Invalid, "invalid_resource", []string{"apiKey"}},
 			"a variable that is not set":    {provider(agents.Provider{ID: "x", Type: "openai", APIKey: "${NO_API_KEY}"}), problem.Invalid, "invalid_resource", []string{"apiKey"}},
 			"the mask for a secret":         {provider(agents.Provider{ID: "x", Type: "openai", APIKey: secret.Mask}), problem.Invalid, "invalid_resource", []string{"apiKey"}},
 			"a template with no agent yet":  {provider(agents.Provider{ID: "x", Type: "template"}), problem.Invalid, "invalid_resource", []string{"template"}},
@@ -305,7 +306,7 @@ func TestEditorSendsKeptSecretsNowhereElse(t *testing.T) {
 		_, err = b.providers().Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://third.example", APIKey: "${GOOD_API_KEY}"}, 0)
 		require.NoError(t, err)
 		_, err = b.providers().Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://fourth.example"}, 0)
-		require.NoError(t, err, "the name of a variable is no secret")
+		require.Equal(t, []string{"apiKey"}, fieldsIn(err), "that of a variable, neither")
 	})
 }
 

@@ -47,6 +47,9 @@ type Noun[T Resource] struct {
 	Secrets    Secrets[T]
 	References func(T) []Reference
 
+	// LookUp looks up what a resource of the database names in the environment. caution is what should be changed about it
+	// although it can be used.
+	LookUp func(f File, env Env, item T) (used T, wrong, caution problem.Fields)
 	// CheckFile finds what is wrong with the file's resources besides what Check finds: one Fields for each.
 	CheckFile func(f File, list []T) []problem.Fields
 	// Link makes what is used at run time of the resources of a View, and keeps it there; see Keep. It reports what cannot
@@ -58,7 +61,7 @@ type Noun[T Resource] struct {
 	CheckUnlinked func(v *View, item T) problem.Fields
 
 	Prepare     func(T) T                                                  // completes a new one
-	Revise      func(have, wanted T) T                                     // what a change to wanted makes of have
+	Revise      func(have, next T) T                                       // what a change makes of have; next has its secrets
 	CheckChange func(v *View, item T) problem.Fields                       // what a file may have, and a change not
 	Created     func(tx *gorm.DB, item T) (shown secret.String, err error) // writes what belongs to a new one; shown is told this once
 	Changed     func(tx *gorm.DB, item T) error                            // writes what a change brings with it
@@ -79,6 +82,7 @@ type File interface {
 	Items(section string) []Resource   // in the order of the file
 	Line(path string) int              // of "clients[0].token"; 0 where it is unknown
 	Networks() []netip.Prefix          // the private ones that may be reached
+	Variables() []string               // of the environment, that resources of the database may name
 	Redactor() secret.Redactor         // of the values that no message may show
 	Err(mistakes problem.Fields) error // names the lines of what is wrong, by paths such as "clients[0].token"; nil for none
 }

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/url"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -19,8 +18,6 @@ type Secrets[T any] struct {
 	URL     func(*T) *string                   // the values in its query may be secrets
 	Headers func(*T) *map[string]secret.String // sent to the URL
 	Keys    func(*T) map[string]*secret.String // by path; sent to the URL, where there is one
-	// Variables says that a key may be ${NAME_API_KEY}: what that variable of the environment has.
-	Variables bool
 }
 
 // Env looks a variable of the environment up, like os.LookupEnv.
@@ -30,34 +27,9 @@ const (
 	onlyShown     = "must be the secret itself: ••• is only what is shown in its place"
 	onlyShownURL  = "must have its values themselves: ••• is only what is shown in the place of one, and stands for it as long as scheme, host and path stay the same"
 	noVariable    = "cannot refer to a variable: that is for the configuration file"
-	keyVariable   = "can refer to a variable only if the variable's name ends in _API_KEY"
 	doesNotOpen   = "does not open: the secrets key (server.secretsKey, or the file secrets.key beside the database) is missing, or is not the one that sealed it. Restore it, or give the secret again"
 	givenForOther = "must be given again: the kept %s is for another address"
 )
-
-// variable is the only thing that is looked up in the environment for what the database has: who may change resources
-// must not be able to read other variables by it.
-var variable = regexp.MustCompile(`^\$\{([A-Z0-9_]+_API_KEY)\}$`)
-
-// IsVariable reports whether a secret is ${NAME_API_KEY}, for which the database may have what the environment says.
-func IsVariable(s secret.String) bool { return variable.MatchString(s.Reveal()) }
-
-// LookUp returns a key that was given as ${NAME_API_KEY} as the environment has it, and any other as it is. wrong says
-// why that cannot be.
-func LookUp(key secret.String, env Env) (value secret.String, wrong string) {
-	if !key.IsReference() {
-		return key, ""
-	}
-	m := variable.FindStringSubmatch(key.Reveal())
-	if m == nil {
-		return key, keyVariable
-	}
-	text, _ := env(m[1])
-	if text == "" {
-		return "", "the variable " + m[1] + " is not set"
-	}
-	return secret.String(text), ""
-}
 
 // CheckGiven finds out whether a secret that a person gives can be one.
 func CheckGiven(found *problem.Fields, path string, s secret.String) {
@@ -101,15 +73,11 @@ func (s Secrets[T]) revise(have, wanted T) T {
 	return wanted
 }
 
-// check finds what a change must not have for a secret.
-func (s Secrets[T]) check(item T) (found problem.Fields) {
+// check finds what a change must not have for a secret. mayRefer says that a key may be the name of a variable.
+func (s Secrets[T]) check(item T, mayRefer bool) (found problem.Fields) {
 	keys := s.keys(&item)
 	for _, path := range slices.Sorted(maps.Keys(keys)) {
-		if key := *keys[path]; s.Variables && key.IsReference() {
-			if !IsVariable(key) {
-				found.Add(path, keyVariable)
-			}
-		} else {
+		if key := *keys[path]; !mayRefer || !key.IsReference() {
 			CheckGiven(&found, path, key)
 		}
 	}
@@ -123,21 +91,20 @@ func (s Secrets[T]) check(item T) (found problem.Fields) {
 	return found
 }
 
-// checkMove finds the kept secrets that would be sent elsewhere. The name of a variable is none.
+// checkMove finds the kept secrets that would be sent elsewhere.
 func (s Secrets[T]) checkMove(have, wanted T) (found problem.Fields) {
 	if s.URL == nil || sameOrigin(*s.URL(&have), *s.URL(&wanted)) {
 		return nil
 	}
-	isKept := func(have, wanted secret.String) bool { return !have.IsReference() && have.IsKeptBy(wanted) }
 	kept, keys := s.keys(&have), s.keys(&wanted)
 	for _, path := range slices.Sorted(maps.Keys(keys)) {
-		if isKept(*kept[path], *keys[path]) {
+		if kept[path].IsKeptBy(*keys[path]) {
 			found.Add(path, givenForOther, "one")
 		}
 	}
 	before, headers := *s.headers(&have), *s.headers(&wanted)
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		if isKept(secret.InHeaders(before, name), headers[name]) {
+		if secret.InHeaders(before, name).IsKeptBy(headers[name]) {
 			found.Add("headers."+name, givenForOther, "value")
 		}
 	}
@@ -160,25 +127,6 @@ func sameOrigin(a, b string) bool {
 	x, ok := of(a)
 	y, fine := of(b)
 	return ok && fine && x == y
-}
-
-// lookUp returns the item with its variables looked up. Their values are hidden.
-func (s Secrets[T]) lookUp(item T, env Env, hidden secret.Redactor) (_ T, found problem.Fields) {
-	if !s.Variables {
-		return item, nil
-	}
-	for path, key := range s.keys(&item) {
-		if !IsVariable(*key) {
-			continue
-		}
-		value, wrong := LookUp(*key, env)
-		if wrong != "" {
-			found.Add(path, "%s", wrong)
-		}
-		hidden.Hide(value.Reveal(), secret.Mask)
-		*key = value
-	}
-	return item, found
 }
 
 // shown returns an item as it may be shown beside its secrets, marking a URL of which only what is masked has changed.

@@ -69,6 +69,19 @@ func (s Section[T]) completed(ctx context.Context, r Record[Resource]) (Record[R
 	return one[0], err
 }
 
+// Revised returns what a change to wanted would make of one.
+func (s Section[T]) Revised(have, wanted T) T { return s.noun.revise(have, wanted).(T) }
+
+// Used returns one, which need not be kept, as it is used: with what it names in the environment. The error is an Invalid.
+func (s Section[T]) Used(item T) (T, error) {
+	v := s.editor.latest.Load()
+	if e := v.entries[key{s.Section, item.Key()}]; e != nil && e.Origin == FromConfig { // which has been expanded
+		return item, nil
+	}
+	used, wrong, _ := s.noun.lookUp(v.File, s.editor.Nouns.env, item, secret.Redactor{})
+	return used.(T), wrong.Err()
+}
+
 // Create adds one, and returns with it what can't be had again, such as a client's token. A Conflict "already_exists"
 // says that the id is taken. unreadable is what could not be read of it: then it is not made, and the error has that with
 // all that is wrong besides.
@@ -91,12 +104,12 @@ func (s Section[T]) Create(ctx context.Context, who string, item T, unreadable .
 	return typed[T](next), shown, err
 }
 
-// Insert adds one unseen: without a look at the others, and without an audit entry.
+// Insert adds one as it is: without a look at the others, and without an audit entry.
 func (s Section[T]) Insert(tx *gorm.DB, item T) (shown secret.String, err error) {
 	if err := item.Check().Err(); err != nil {
 		return "", err
 	}
-	return s.insert(tx, s.noun.prepare(item))
+	return s.insert(tx, item)
 }
 
 func (s Section[T]) insert(tx *gorm.DB, item Resource) (secret.String, error) {

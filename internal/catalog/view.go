@@ -75,7 +75,7 @@ func records[T Resource](entries []*entry) []Record[T] {
 }
 
 func typed[T Resource](r Record[Resource]) Record[T] {
-	return Record[T]{r.Item.(T), r.Version, r.Origin, r.Warnings, r.Unread}
+	return Record[T]{r.Item.(T), r.Version, r.Origin, r.Warnings, r.Cautions, r.Unread}
 }
 
 func (v *View) section(t reflect.Type) []*entry { return v.sections[v.registry.byType[t].Section] }
@@ -99,6 +99,18 @@ func (v *View) Warnings() (list []problem.Finding) {
 		}
 	}
 	return append(list, v.hidden...)
+}
+
+// Cautions says which of the database's resources are in force and should be changed nevertheless, and why.
+func (v *View) Cautions() (list []problem.Finding) {
+	for _, n := range v.registry.nouns {
+		for _, e := range v.sections[n.Section] {
+			if len(e.Cautions) > 0 && len(e.Warnings) == 0 {
+				list = append(list, problem.Finding{Section: n.Section, ID: e.Item.Key(), Fields: e.Cautions})
+			}
+		}
+	}
+	return list
 }
 
 // Mistakes says what is wrong with the file's resources, by their paths in it.

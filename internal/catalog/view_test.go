@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,7 +17,6 @@ import (
 	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/problem"
-	"beckon/internal/secret"
 )
 
 // environment is where variables are looked up.
@@ -179,7 +179,7 @@ func TestAFileMayNeedWhatTheDatabaseHas(t *testing.T) {
 
 func TestKeysOfStoredProvidersComeFromTheEnvironment(t *testing.T) {
 	env := environment{"OPENAI_API_KEY": "sk-resolved", "BECKON_ADMIN_PASSWORD": "hunter22", "OTHER": "s3cret"}
-	v := joined(t, "", env,
+	v := joined(t, "admin: {variables: [OPENAI_API_KEY, GONE_API_KEY]}", env,
 		agents.Provider{ID: "known", Type: "openai", APIKey: "${OPENAI_API_KEY}"},
 		agents.Provider{ID: "unset", Type: "openai", APIKey: "${GONE_API_KEY}"},
 		agents.Provider{ID: "other", Type: "openai", APIKey: "${OTHER}"},
@@ -192,13 +192,15 @@ func TestKeysOfStoredProvidersComeFromTheEnvironment(t *testing.T) {
 	for _, p := range catalog.All[agents.Provider](v) {
 		keys[p.ID] = p.APIKey.Reveal()
 	}
-	require.Equal(t, map[string]string{"known": "sk-resolved", "other": "${OTHER}", "padded": " ${OPENAI_API_KEY}",
-		"password": "${BECKON_ADMIN_PASSWORD}", "template": ""}, keys)
+	require.Equal(t, map[string]string{"known": "sk-resolved", "padded": " ${OPENAI_API_KEY}", "template": ""}, keys)
 	template, _ := catalog.Find[agents.Provider](v, "template")
 	require.Equal(t, "${OPENAI_API_KEY}", template.Template)
 	require.Equal(t, "${OPENAI_API_KEY}", catalog.Records[agents.Provider](v)[0].Item.APIKey.Reveal(), "what is kept is the name")
+	const notListed = "admin.variables does not list the variable %[1]s, so that it cannot be used here: list it there, or give the key itself"
 	require.Equal(t, []string{
 		"providers unset apiKey: the variable GONE_API_KEY is not set",
+		"providers other apiKey: " + fmt.Sprintf(notListed, "OTHER"),
+		"providers password apiKey: " + fmt.Sprintf(notListed, "BECKON_ADMIN_PASSWORD"),
 		`agents b provider: there is no usable provider "unset"`,
 	}, warnings(v))
 }
@@ -206,19 +208,6 @@ func TestKeysOfStoredProvidersComeFromTheEnvironment(t *testing.T) {
 func TestKeysOfTheFileAreNotLookedUpTwice(t *testing.T) {
 	v := joined(t, "providers: [{id: p, type: openai, apiKey: '$${X_API_KEY}'}]", environment{"X_API_KEY": "x"})
 	require.Equal(t, "${X_API_KEY}", catalog.All[agents.Provider](v)[0].APIKey.Reveal())
-}
-
-func TestLookUp(t *testing.T) {
-	env := environment{"GOOD_API_KEY": "sk-good", "EMPTY_API_KEY": "", "HOME": "/root"}.get
-	for written, want := range map[secret.String]secret.String{"": "", "sk-plain": "sk-plain", "${GOOD_API_KEY}": "sk-good", "x${GOOD_API_KEY}": "x${GOOD_API_KEY}"} {
-		got, wrong := catalog.LookUp(written, env)
-		require.Empty(t, wrong)
-		require.Equal(t, want, got)
-	}
-	for written, says := range map[secret.String]string{"${HOME}": "only if the variable's name ends in _API_KEY", "${EMPTY_API_KEY}": "EMPTY_API_KEY is not set", "${NO_API_KEY}": "NO_API_KEY is not set"} {
-		_, wrong := catalog.LookUp(written, env)
-		require.Contains(t, wrong, says)
-	}
 }
 
 func TestWarningsShowNoSecret(t *testing.T) {
@@ -229,7 +218,7 @@ func TestWarningsShowNoSecret(t *testing.T) {
 		return nil, fields
 	}
 	nouns := gateway.Nouns(how, environment{"X_API_KEY": "s3cret-key"}.get)
-	v := nouns.View(load(t, "", nil, nouns), agents.Provider{ID: "p", Type: "openai", APIKey: "${X_API_KEY}"}, agentOn("a", "p"), agentOn("b", "p"))
+	v := nouns.View(load(t, "admin: {variables: [X_API_KEY]}", nil, nouns), agents.Provider{ID: "p", Type: "openai", APIKey: "${X_API_KEY}"}, agentOn("a", "p"), agentOn("b", "p"))
 	require.Equal(t, []string{"providers p apiKey: ••• is wrong",
 		`agents a provider: there is no usable provider "p"`, `agents b provider: there is no usable provider "p"`}, warnings(v))
 	require.Empty(t, catalog.All[agents.Agent](v))

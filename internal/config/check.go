@@ -61,6 +61,11 @@ func (c *Config) checkSettings(found *findings) {
 	if !isDatabaseURL(c.Database.URL.Reveal()) {
 		c.wrong(found, "database.url", "must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
 	}
+	for i, name := range c.Admin.Variables {
+		if !variableName.MatchString(name) {
+			c.wrong(found, fmt.Sprintf("admin.variables[%d]", i), "must be the name of an environment variable such as OPENAI_API_KEY, without ${ }")
+		}
+	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		c.wrong(found, "log.level", "must be debug, info, warn or error")
 	}

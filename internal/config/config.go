@@ -68,8 +68,9 @@ func (d Database) isFile() bool { return strings.HasPrefix(d.URL.Reveal(), "sqli
 
 // Admin is the way in for the administrator.
 type Admin struct {
-	Password secret.String `yaml:"password"` // empty: one is made at first start
-	Token    secret.String `yaml:"token"`    // empty: the admin API takes the page's session only
+	Password  secret.String `yaml:"password"`  // empty: one is made at first start
+	Token     secret.String `yaml:"token"`     // empty: the admin API takes the page's session only
+	Variables []string      `yaml:"variables"` // the environment variables that page and API may refer to as ${NAME}
 }
 
 // Log says what is logged (debug, info, warn, error) and how (text, json).
@@ -137,6 +138,9 @@ func (c *Config) Line(path string) int {
 
 // Networks returns the private networks that may be reached.
 func (c *Config) Networks() []netip.Prefix { return c.Egress.Networks() }
+
+// Variables returns those of the environment that resources of the database may name.
+func (c *Config) Variables() []string { return c.Admin.Variables }
 
 // Redactor holds the secrets of the file and of the variables that it names.
 func (c *Config) Redactor() secret.Redactor { return c.hidden }

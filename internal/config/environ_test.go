@@ -92,7 +92,7 @@ func TestSettings(t *testing.T) {
 		"server.secretsKey =  (default)",
 		"database.url = postgres://db:5/beckon (BECKON_DATABASE_URL)",
 		"admin.password = ••• (" + path + ":5)",
-		"admin.token =  (default)",
+		"admin.token =  (default)", "admin.variables =  (default)",
 		"log.level = info (default)",
 		"log.format = text (default)",
 		"egress.allowPrivate =  (default)",

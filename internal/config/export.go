@@ -149,7 +149,7 @@ func (e *exporter) stored(kind catalog.Kind, item catalog.Resource) (*yaml.Node,
 	escapeAll(n)
 	fields := fieldsOf(reflect.ValueOf(item))
 	for _, name := range fields.names {
-		if s, ok := fields.byName[name].Interface().(secret.String); ok && catalog.IsVariable(s) {
+		if s, ok := fields.byName[name].Interface().(secret.String); ok && s.IsReference() {
 			lookUp(n, name).Value = s.Reveal()
 		}
 	}

@@ -27,7 +27,7 @@ func export(t *testing.T, content string, env vars, database ...catalog.Resource
 }
 
 func TestExportRoundTrip(t *testing.T) {
-	env := vars{"BECKON_LOG_LEVEL": "error", "BECKON_SERVER_MAXBODYBYTES": "3MiB", "STORED_API_KEY": "sk-stored"}
+	env := vars{"BECKON_LOG_LEVEL": "error", "BECKON_SERVER_MAXBODYBYTES": "3MiB", "STORED_API_KEY": "sk-stored", "BECKON_ADMIN_VARIABLES": "STORED_API_KEY"}
 	for name, value := range fullVars {
 		env[name] = value
 	}
@@ -35,7 +35,7 @@ func TestExportRoundTrip(t *testing.T) {
 	stored := []catalog.Resource{
 		agents.Provider{ID: "byref", Type: "openai", APIKey: "${STORED_API_KEY}", Headers: map[string]secret.String{"X-A": "stored-header", "x_a": "other-header"}},
 		agents.Provider{ID: "literal", Type: "openai", APIKey: "sk-literal", Timeout: units.Duration(time.Second)},
-		agents.Agent{ID: "stored", Provider: "byref", Model: "m", SystemPrompt: "run ${HOME}\nand $${x} \"quoted\": #1", Temperature: &zero, Events: map[string]string{"run.completed": "stored.done"}},
+		agents.Agent{ID: "stored", Provider: "byref", Model: "m", SystemPrompt: "run ${HOME}\nand $${x} \"quoted\": #1", Temperature: &zero, RetryOnCrash: new(false), Events: map[string]string{"run.completed": "stored.done"}},
 		commands.Command{ID: "stored", Prompt: "true", AgentID: "stored"},
 		clients.Client{ID: "stored", Enabled: &off, CommandID: "stored", AllowedAgents: []string{"stored"}},
 		deliveries.Endpoint{ID: "stored", URL: "https://e", Secret: "whsec_c3RvcmVkc3RvcmVkc3RvcmVkc3RvcmVk", Events: []string{"stored.done", "logs.failed"},

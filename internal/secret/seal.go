@@ -17,10 +17,19 @@ import (
 // SealedPrefix begins every sealed secret.
 const SealedPrefix = "sealed:v1:"
 
-var reference = regexp.MustCompile(`^\$\{[A-Z0-9_]+\}$`)
+var reference = regexp.MustCompile(`^\$\{([A-Za-z0-9_]+)\}$`)
 
 // IsReference reports whether s names a variable of the environment ("${OPENAI_API_KEY}") instead of being a secret.
 func (s String) IsReference() bool { return reference.MatchString(string(s)) }
+
+// Reference returns the name of the variable that s refers to; ok says that it refers to one.
+func (s String) Reference() (name string, ok bool) {
+	m := reference.FindStringSubmatch(string(s))
+	if m == nil {
+		return "", false
+	}
+	return m[1], true
+}
 
 // Sealer encrypts secrets for the database with AES-256-GCM.
 type Sealer struct {

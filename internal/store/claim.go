@@ -6,20 +6,35 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Claim makes this process the one gateway that works on a SQLite file, until Close. An error says that another one
-// does. PostgreSQL may have any number of them.
+// Claim makes this process a gateway of the database until Close, and watches the database for Health. A SQLite file has
+// one gateway, by whichever name it was opened: an error says that there is another one. PostgreSQL may have any
+// number of them.
 func (s *Store) Claim() error {
-	if s.Shared() {
-		return nil
+	if !s.Shared() {
+		if err := s.claimFile(); err != nil {
+			return err
+		}
 	}
-	lock := flock.New(s.file + ".serving")
-	got, err := lock.TryLock()
+	s.closers = append([]func() error{s.watch()}, s.closers...)
+	return nil
+}
+
+// claimFile takes two locks: one on a file beside the database, which exists everywhere, and one on the database itself,
+// which also holds when the file was moved or is mounted in two places.
+func (s *Store) claimFile() error {
+	lock := flock.New(s.file.path + ".serving")
+	free, err := lock.TryLock()
 	if err != nil {
-		return fmt.Errorf("lock %s.serving: %w", s.file, err)
-	}
-	if !got {
-		return fmt.Errorf("another Beckon serves %s already: end it, or use PostgreSQL for several of them", s.file)
+		return fmt.Errorf("lock %s.serving: %w", s.file.path, err)
 	}
 	s.closers = append(s.closers, lock.Close)
+	if free {
+		if free, err = s.file.lockServing(); err != nil {
+			return fmt.Errorf("lock %s: %w", s.file.path, err)
+		}
+	}
+	if !free {
+		return fmt.Errorf("another Beckon serves %s already: end it, or use PostgreSQL for several of them", s.file.path)
+	}
 	return nil
 }

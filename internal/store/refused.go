@@ -83,7 +83,7 @@ func (s *Store) RefusedCalls(ctx context.Context, q RefusedQuery) (list []Refuse
 	}
 	var rows []refusedRow
 	if err := query.Find(&rows).Error; err != nil {
-		return nil, "", unavailable(fmt.Errorf("list the refused calls: %w", err))
+		return nil, "", fmt.Errorf("list the refused calls: %w", err)
 	}
 	if len(rows) > q.Limit {
 		rows = rows[:q.Limit]
@@ -101,7 +101,7 @@ func (s *Store) RefusedCalls(ctx context.Context, q RefusedQuery) (list []Refuse
 // RefusedSince counts the refused calls since a time; more says that there may have been others, which are not kept any more.
 func (s *Store) RefusedSince(ctx context.Context, since time.Time) (n int64, more bool, err error) {
 	if err := s.Read(ctx).Raw("SELECT COUNT(*) FROM refused_calls WHERE at >= ?", since.UnixMilli()).Scan(&n).Error; err != nil {
-		return 0, false, unavailable(fmt.Errorf("count the refused calls: %w", err))
+		return 0, false, fmt.Errorf("count the refused calls: %w", err)
 	}
 	return n, n >= keptRefused, nil
 }
@@ -110,7 +110,7 @@ func (s *Store) RefusedSince(ctx context.Context, since time.Time) (n int64, mor
 func (s *Store) RefusedCall(ctx context.Context, id string) (RefusedCall, error) {
 	var rows []refusedRow
 	if err := s.Read(ctx).Table("refused_calls").Where("id = ?", id).Find(&rows).Error; err != nil {
-		return RefusedCall{}, unavailable(fmt.Errorf("read a refused call: %w", err))
+		return RefusedCall{}, fmt.Errorf("read a refused call: %w", err)
 	}
 	if len(rows) == 0 {
 		return RefusedCall{}, problem.New(problem.NotFound, "refused_call_not_found", "There is no such refused call: the last %d are kept.", keptRefused)

@@ -26,23 +26,25 @@ func openSQLite(ctx context.Context, path string, logger *slog.Logger) (_ *Store
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the database: %w", err)
 	}
-	if err := createPrivate(path); err != nil {
+	f, err := openFile(path)
+	if err != nil {
 		return nil, err
 	}
-	s := &Store{}
+	s := &Store{file: f}
 	defer func() {
 		if err != nil {
 			_ = s.Close()
 		}
 	}()
 
+	warnOfLostCommits(f.path, logger)
 	writes, err := sql.Open(sqlite.DriverName, path+sqlitePragmas)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	s.closers = append(s.closers, writes.Close)
 	writes.SetMaxOpenConns(1)
-	if err := migrateSQLite(ctx, writes, path, logger); err != nil {
+	if err := migrateSQLite(ctx, writes, f.path, logger); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	grouped, err := newGroupedWriter(ctx, writes)
@@ -51,7 +53,6 @@ func openSQLite(ctx context.Context, path string, logger *slog.Logger) (_ *Store
 	}
 	s.writer = grouped
 	s.closers = append([]func() error{grouped.close}, s.closers...)
-	s.file = path
 
 	reads, err := sql.Open(sqlite.DriverName, path+sqlitePragmas+"&_pragma=query_only(ON)")
 	if err != nil {
@@ -64,14 +65,6 @@ func openSQLite(ctx context.Context, path string, logger *slog.Logger) (_ *Store
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
+	f.remember()
 	return s, nil
-}
-
-// createPrivate makes the database file before SQLite does, which would let others read it.
-func createPrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("open the database: %w", err)
-	}
-	return f.Close()
 }

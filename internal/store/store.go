@@ -3,7 +3,7 @@ package store
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -16,7 +16,9 @@ import (
 type Store struct {
 	read    *gorm.DB
 	writer  writer
-	file    string // of SQLite
+	file    *file // of SQLite
+	health  health
+	log     *slog.Logger
 	closers []func() error
 	closed  atomic.Bool
 }
@@ -28,18 +30,34 @@ type writer interface {
 
 // Open opens the database of a URL, "sqlite:PATH" or "postgres://…", and migrates it. Several processes may open the
 // same database at once.
-func Open(ctx context.Context, url string, logger *slog.Logger) (*Store, error) {
-	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		return openSQLite(ctx, path, logger)
+func Open(ctx context.Context, url string, logger *slog.Logger) (s *Store, err error) {
+	switch path, isSQLite := strings.CutPrefix(url, "sqlite:"); {
+	case isSQLite:
+		s, err = openSQLite(ctx, path, logger)
+	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
+		s, err = openPostgres(ctx, url, logger)
+	default:
+		err = errors.New("database.url must start with sqlite: or postgres://")
 	}
-	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
-		return openPostgres(ctx, url, logger)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("database.url must start with sqlite: or postgres://")
+	s.log = logger
+	if s.read, err = classified(s.read); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
-// Read returns a session for queries. It sees every change whose Write has returned.
-func (s *Store) Read(ctx context.Context) *gorm.DB { return s.read.WithContext(ctx) }
+// Read returns a session for queries. It sees every change whose Write has returned. A damaged or unreachable database
+// is a problem of kind Unavailable.
+func (s *Store) Read(ctx context.Context) *gorm.DB {
+	db := s.read.WithContext(ctx)
+	if s.file != nil {
+		_ = db.AddError(s.file.missing())
+	}
+	return db
+}
 
 // Write runs fn in a transaction, and returns nil only when the change is on disk. On SQLite the writes of concurrent
 // callers share a transaction; an fn that returns an error takes back its own changes and no others. fn may run more
@@ -70,28 +88,29 @@ func (s *Store) Write(ctx context.Context, fn func(tx *gorm.DB) error) error {
 // Go is Write for a caller who has something else to do meanwhile: done is called once with the outcome, and must not
 // block. When ctx ends before fn has begun, fn is not run.
 func (s *Store) Go(ctx context.Context, fn func(tx *gorm.DB) error, done func(error)) {
-	s.writer.write(ctx, fn, func(err error) { done(unavailable(err)) })
+	if s.file != nil {
+		if err := s.file.missing(); err != nil {
+			done(err)
+			return
+		}
+	}
+	s.writer.write(ctx, fn, func(err error) { done(s.settle(ctx, err)) })
 }
 
 // Shared reports whether other processes may be working on the same data. SQLite has one gateway: see Claim.
-func (s *Store) Shared() bool { return s.file == "" }
-
-// Ping reports whether the database answers.
-func (s *Store) Ping(ctx context.Context) error {
-	var one int
-	return unavailable(s.Read(ctx).Raw("SELECT 1").Scan(&one).Error)
-}
+func (s *Store) Shared() bool { return s.file == nil }
 
 // Close waits for the writes under way and closes the database.
 func (s *Store) Close() error {
 	s.closed.Store(true)
-	var first error
+	var errs []error
 	for _, c := range s.closers {
-		if err := c(); err != nil && first == nil {
-			first = err
-		}
+		errs = append(errs, c())
 	}
-	return first
+	if s.file != nil {
+		errs = append(errs, s.file.Close()) // the last, for the sake of SQLite's locks
+	}
+	return errors.Join(errs...)
 }
 
 func gormConfig() *gorm.Config {

@@ -7,11 +7,14 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
 	gosqlite "github.com/glebarez/go-sqlite"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/gorm"
 
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -19,37 +22,76 @@ import (
 
 var errClosed = errors.New("the database is closed")
 
-// retryStorage is what callers are told to wait when the database is busy or full.
-const retryStorage = 5 * time.Second
+const (
+	codeUnavailable = "storage_unavailable"
+	// retryStorage is what callers are told to wait when the database is busy or full.
+	retryStorage = 5 * time.Second
+
+	connectionFailed = "the connection failed"
+)
 
 // sqliteTroubles are the primary result codes that speak of the file or its disk, not of the statement:
 // https://www.sqlite.org/rescode.html
 var sqliteTroubles = map[int]string{
-	5: "it is locked", 6: "it is locked", 8: "it is read-only", 10: "its disk failed", 11: "the file is damaged",
-	13: "its disk is full", 14: "it cannot be opened",
+	3: "it may not be opened", 5: "it is locked", 6: "it is locked", 7: "it is out of memory", 8: "it is read-only",
+	10: "its disk failed", 11: "the file is damaged", 13: "its disk is full", 14: "it cannot be opened",
+	15: "it is locked", 26: "the file is damaged",
 }
 
 // postgresTroubles are the classes of SQLSTATE that speak of the server, not of the statement:
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 var postgresTroubles = map[string]string{
-	"08": "the connection failed", "53": "it is out of resources", "57": "it is shutting down", "58": "its disk failed",
-	"25": "it is read-only",
+	"08": connectionFailed, "25": "it is read-only", "40": "it gave up a transaction that clashed with another",
+	"53": "it is out of resources", "57": "it is shutting down", "58": "its disk failed",
 }
 
-// unavailable turns errors that speak of the database as a whole into a problem of kind Unavailable, and leaves
-// others alone.
-func unavailable(err error) error {
+// connectionErrors say that a connection broke or was closed before the statement, or before its answer.
+var connectionErrors = []error{
+	errClosed, sql.ErrConnDone, sql.ErrTxDone, driver.ErrBadConn, pgconn.ErrConnClosed, pgx.ErrTxClosed,
+	io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
+}
+
+// connectionTexts are those of errors that database/sql and pgxpool do not export.
+var connectionTexts = []string{"sql: database is closed", "closed pool"}
+
+// classifier is a gorm dialect that classifies the errors of a session in one place, so that no caller of Read has to.
+type classifier struct{ gorm.Dialector }
+
+// Translate implements gorm.ErrorTranslator.
+func (classifier) Translate(err error) error { return Classify(err) }
+
+// classified returns db with its errors classified.
+func classified(db *gorm.DB) (*gorm.DB, error) {
+	db = db.Session(&gorm.Session{NewDB: true})
+	db.Dialector, db.TranslateError = classifier{db.Dialector}, true
+	// Of a query by Raw gorm does not have the error translated.
+	err := db.Callback().Row().After("gorm:row").Register("beckon:classify", func(db *gorm.DB) { db.Error = Classify(db.Error) })
+	return db, err
+}
+
+// Classify turns errors that speak of the database as a whole into a problem of kind Unavailable, and leaves others alone.
+// Read and Write return classified errors; only the Err of rows that a caller reads itself, by Rows, is not classified.
+func Classify(err error) error {
 	why := trouble(err)
-	if why == "" {
+	if p, ok := errors.AsType[*problem.Error](err); why == "" || ok && p.Code == codeUnavailable {
 		return err
 	}
-	return problem.New(problem.Unavailable, "storage_unavailable",
+	return problem.New(problem.Unavailable, codeUnavailable,
 		"Beckon cannot use its database now: %s. Nothing was recorded; try again.", why).After(retryStorage).Because(err)
 }
 
+// trouble says what is wrong with the database as a whole; it is empty for errors of a statement or of a caller.
 func trouble(err error) string {
+	if err == nil {
+		return ""
+	}
+	// This comes first: why a connection was refused has codes like those of a statement, and to connect has a timeout
+	// of its own.
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok && !errors.Is(err, context.Canceled) {
+		return connectionFailed
+	}
 	// A caller who left says nothing about the database; and a deadline would pass for a network error below.
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return ""
 	}
 	if e, ok := errors.AsType[*gosqlite.Error](err); ok {
@@ -58,14 +100,18 @@ func trouble(err error) string {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && len(e.Code) == 5 {
 		return postgresTroubles[e.Code[:2]]
 	}
-	_, isNet := errors.AsType[net.Error](err)
-	_, isConnect := errors.AsType[*pgconn.ConnectError](err)
-	switch {
-	case errors.Is(err, errClosed), errors.Is(err, sql.ErrConnDone), errors.Is(err, driver.ErrBadConn),
-		errors.Is(err, io.ErrUnexpectedEOF), isNet, isConnect:
-		return "the connection failed"
+	if connectionBroke(err) {
+		return connectionFailed
 	}
 	return ""
+}
+
+func connectionBroke(err error) bool {
+	if _, ok := errors.AsType[net.Error](err); ok || pgconn.SafeToRetry(err) {
+		return true
+	}
+	return slices.ContainsFunc(connectionErrors, func(known error) bool { return errors.Is(err, known) }) ||
+		slices.ContainsFunc(connectionTexts, func(text string) bool { return strings.HasSuffix(err.Error(), text) })
 }
 
 // redactURL keeps a password in the database's URL out of an error.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,7 +32,16 @@ const (
 // workshop is where the binary is built.
 var workshop string
 
+// sideBySide is how many tests run at once where nothing else is said: they wait most of the time.
+const sideBySide = "6"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if !said {
+		_ = flag.Set("test.parallel", sideBySide) // it is a number
+	}
 	var err error
 	if workshop, err = os.MkdirTemp("", "beckon-crash"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -64,14 +74,14 @@ type plant struct {
 func newPlant(t testing.TB, database string) *plant {
 	p := &plant{t: t, model: newPlantModel(t), config: filepath.Join(t.TempDir(), "config.yaml")}
 	text := fmt.Sprintf("server: {address: \"127.0.0.1:0\", shutdownGrace: 2s}\nlog: {format: json}\negress: {allowPrivate: [127.0.0.1/32]}\ndatabase: {url: %q}\n", database) +
-		fmt.Sprintf("providers: [{id: model, type: openai, url: %q, apiKey: k, timeout: 50s}, {id: echo, type: template, template: \"{{ .prompt }}\"}]\nagents:\n  - {id: echo, provider: echo, retryOnCrash: true}\n", p.model.URL+"/v1")
+		fmt.Sprintf("providers: [{id: model, type: openai, url: %q, apiKey: k, timeout: 50s}, {id: echo, type: template, template: \"{{ .prompt }}\"}]\nagents:\n  - {id: echo, provider: echo}\n", p.model.URL+"/v1")
 	allowed := []string{"echo"}
 	for _, id := range []string{"one", "two", "three"} {
-		text += fmt.Sprintf("  - {id: %s, provider: model, model: %s, tools: false}\n", id, id)
-		text += fmt.Sprintf("  - {id: %s-retried, provider: model, model: %s, retryOnCrash: true}\n", id, id)
+		text += fmt.Sprintf("  - {id: %s, provider: model, model: %s, tools: false, retryOnCrash: false}\n", id, id)
+		text += fmt.Sprintf("  - {id: %s-retried, provider: model, model: %s}\n", id, id)
 		allowed = append(allowed, id, id+"-retried")
 	}
-	text += "flows:\n  - id: relay\n    retryOnCrash: true\n    root: {type: sequential, steps: [{type: agent, agentId: one, outputKey: first}, {type: agent, agentId: two}, {type: agent, agentId: three}]}\n"
+	text += "flows:\n  - id: relay\n    root: {type: sequential, steps: [{type: agent, agentId: one, outputKey: first}, {type: agent, agentId: two}, {type: agent, agentId: three}]}\n"
 	text += fmt.Sprintf("clients: [{id: ci, token: %s, passthrough: true, allowedAgents: [%s, relay]}]\n", plantToken, strings.Join(allowed, ", "))
 	require.NoError(t, os.WriteFile(p.config, []byte(text), 0o600))
 	return p
@@ -129,26 +139,37 @@ func (g *process) kill() {
 	<-g.dead
 }
 
+// web keeps the connections of as many callers as there are, and gives up on a gateway that hangs.
+var web = &http.Client{Timeout: 2 * patience, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+
 // call makes a request and returns the status and the answer; 0 when the gateway is gone.
 func (g *process) call(method, path, body string, headers ...string) (int, map[string]any) {
+	status, _, answer := g.send(method, path, body, headers...)
+	return status, answer
+}
+
+// send is call with the header of the answer.
+func (g *process) send(method, path, body string, headers ...string) (int, http.Header, map[string]any) {
 	r, err := http.NewRequest(method, g.url+path, strings.NewReader(body))
-	require.NoError(g.t, err)
+	if err != nil {
+		return 0, nil, nil
+	}
 	r.Header.Set("Authorization", "Bearer "+plantToken)
 	r.Header.Set("Content-Type", "application/json")
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
 		r.Header.Set(name, value)
 	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := web.Do(r)
 	if err != nil {
-		return 0, nil
+		return 0, nil, nil
 	}
 	defer response.Body.Close()
 	var answer map[string]any
 	if json.NewDecoder(response.Body).Decode(&answer) != nil {
-		return 0, nil
+		return 0, nil, nil
 	}
-	return response.StatusCode, answer
+	return response.StatusCode, response.Header, answer
 }
 
 // accept starts a run on an agent and returns its id; empty when it was not accepted.
@@ -181,14 +202,16 @@ func code(run map[string]any) any {
 // plantModel is an OpenAI-compatible server that answers "MODEL answers PROMPT", and holds back the models it is told to.
 type plantModel struct {
 	*httptest.Server
+	takes map[string]time.Duration // how long a model needs for an answer
+
 	mu    sync.Mutex
-	asked map[string]int // by model and the prompt's first line
+	asked map[string][]time.Time // by model and the prompt's first line
 	held  map[string]chan struct{}
 	seen  *sync.Cond
 }
 
 func newPlantModel(t testing.TB) *plantModel {
-	m := &plantModel{asked: map[string]int{}, held: map[string]chan struct{}{}}
+	m := &plantModel{asked: map[string][]time.Time{}, held: map[string]chan struct{}{}}
 	m.seen = sync.NewCond(&m.mu)
 	m.Server = httptest.NewServer(http.HandlerFunc(m.answer))
 	t.Cleanup(func() {
@@ -211,13 +234,21 @@ func (m *plantModel) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	prompt, _, _ := strings.Cut(request.Messages[len(request.Messages)-1].Content, "\n")
 	m.mu.Lock()
-	m.asked[request.Model+" "+prompt]++
+	key := request.Model + " " + prompt
+	m.asked[key] = append(m.asked[key], time.Now())
 	m.seen.Broadcast()
 	gate := m.held[request.Model]
 	m.mu.Unlock()
 	if gate != nil {
 		select {
 		case <-gate:
+		case <-r.Context().Done():
+			return
+		}
+	}
+	if takes := m.takes[request.Model]; takes > 0 {
+		select {
+		case <-time.After(takes):
 		case <-r.Context().Done():
 			return
 		}
@@ -249,7 +280,7 @@ func (m *plantModel) hold(model string) (release func()) {
 func (m *plantModel) count(model, prompt string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.asked[model+" "+prompt]
+	return len(m.asked[model+" "+prompt])
 }
 
 // await waits until a model has been asked with a prompt.
@@ -259,7 +290,7 @@ func (m *plantModel) await(t testing.TB, model, prompt string) {
 	defer stop.Stop()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for m.asked[model+" "+prompt] == 0 {
+	for len(m.asked[model+" "+prompt]) == 0 {
 		require.True(t, time.Now().Before(deadline), "%s was not asked %q", model, prompt)
 		m.seen.Wait()
 	}

@@ -3,8 +3,6 @@ package storetest
 import (
 	"context"
 	"fmt"
-	"net"
-	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
@@ -18,81 +16,28 @@ import (
 	"beckon/internal/freeport"
 )
 
-// cluster is a PostgreSQL server of this test process. It is started when the first test asks for it, and ends with
-// the process: its supervisor waits on a pipe that closes then, however the process ends.
+// cluster is the PostgreSQL server that the tests of this process share. It is started when the first test asks for it,
+// and ends with the process.
 type cluster struct {
-	once  sync.Once
-	url   string // of the maintenance database; %s stands for the database's name
-	err   error
-	stdin *os.File // held open as long as the process lives
+	once   sync.Once
+	server *Server
+	err    error
 }
 
-// supervise starts the server, waits for its standard input to close, ends the server and removes its folder.
-const supervise = `"$1/postgres" -D "$2/data" >"$2/log" 2>&1 & pid=$!
-read -r _
-kill -QUIT $pid; wait $pid; rm -rf "$2"`
-
-func (c *cluster) start() (string, error) {
-	c.once.Do(func() { c.url, c.err = c.launch() })
-	return c.url, c.err
-}
-
-func (c *cluster) launch() (string, error) {
-	bin, err := findBinaries()
-	if err != nil {
-		return "", err
-	}
-	parent, err := os.MkdirTemp("", "beckon-postgres-")
-	if err != nil {
-		return "", err
-	}
-	data := filepath.Join(parent, "data")
-	attr := &syscall.SysProcAttr{Setpgid: true} // an interrupt of the tests is not for the server: the pipe is
-	if os.Geteuid() == 0 {
-		// PostgreSQL refuses to run as root; Debian's package has made a user for it.
-		if attr.Credential, err = postgresUser(); err != nil {
-			return "", err
+// pattern returns the URL of a database of the server, with %s for its name.
+func (c *cluster) pattern() (string, error) {
+	c.once.Do(func() {
+		address, err := freeport.Address()
+		if err != nil {
+			c.err = err
+			return
 		}
-		if err := os.Chown(parent, int(attr.Credential.Uid), int(attr.Credential.Gid)); err != nil {
-			return "", err
-		}
+		c.server, c.err = startServer(address)
+	})
+	if c.err != nil {
+		return "", c.err
 	}
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "beckon", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8")
-	initdb.SysProcAttr, initdb.Dir = attr, parent
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("initdb: %w\n%s", err, out)
-	}
-	address, err := freeport.Address()
-	if err != nil {
-		return "", err
-	}
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return "", err
-	}
-	// The tests are about Beckon's promises, not about PostgreSQL's disk: syncing it would only slow them down.
-	conf := fmt.Sprintf("port=%s\nlisten_addresses='127.0.0.1'\nunix_socket_directories=''\nfsync=off\nfull_page_writes=off\nmax_connections=400\n", port)
-	f, err := os.OpenFile(filepath.Join(data, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	if _, err := f.WriteString(conf); err != nil {
-		return "", err
-	}
-	read, write, err := os.Pipe()
-	if err != nil {
-		return "", err
-	}
-	defer read.Close()
-	c.stdin = write
-	server := exec.Command("/bin/sh", "-c", supervise, "sh", bin, parent)
-	server.SysProcAttr, server.Dir, server.Stdin = attr, parent, read
-	if err := server.Start(); err != nil {
-		return "", err
-	}
-	url := fmt.Sprintf("postgres://beckon@%s/%%s?sslmode=disable", address)
-	return url, awaitPostgres(fmt.Sprintf(url, "postgres"))
+	return c.server.pattern, nil
 }
 
 func awaitPostgres(url string) error {

@@ -1,140 +1,178 @@
 package storetest
 
 import (
-	"bytes"
-	"io"
+	"bufio"
 	"net"
 	"net/url"
+	"regexp"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// Proxy stands between a client and a PostgreSQL server.
+// Proxy stands between gateways and a PostgreSQL server.
 type Proxy struct {
 	URL string // of the database, through the proxy
 
-	to      string
-	losing  atomic.Bool
-	refused atomic.Bool
+	server   string // its address
+	listener net.Listener
+	serving  sync.WaitGroup
 
-	mu    sync.Mutex
-	conns map[net.Conn]bool
+	mu      sync.Mutex
+	refused bool
+	refuses bool // when an answer has been lost
+	conns   map[net.Conn]bool
+	chosen  *regexp.Regexp // the statements of which one loses the answer to its commit; nil for none
+	lost    chan struct{}  // closed when it has
 }
 
 // NewProxy returns a proxy before the database of a URL.
 func NewProxy(t testing.TB, databaseURL string) *Proxy {
 	u, err := url.Parse(databaseURL)
 	require.NoError(t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	p := &Proxy{server: u.Host, conns: map[net.Conn]bool{}}
+	p.listener, err = net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p := &Proxy{to: u.Host, conns: map[net.Conn]bool{}}
-	u.Host = listener.Addr().String()
+	u.Host = p.listener.Addr().String()
 	p.URL = u.String()
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			serving.Go(func() { p.serve(client) })
-		}
-	})
+	p.serving.Go(p.accept)
 	t.Cleanup(func() {
-		_ = listener.Close()
-		p.Cut()
-		serving.Wait()
+		_ = p.listener.Close()
+		p.Refuse()
+		p.serving.Wait()
 	})
 	return p
 }
 
-// LoseCommit has the answer to the next COMMIT lost, together with its connection.
-func (p *Proxy) LoseCommit() { p.losing.Store(true) }
+// Lose has the answer to one commit lost, together with its connection: the next of a transaction in which a statement
+// changes rows and, followed by its values, matches the regular expression. The channel is closed when that has happened.
+func (p *Proxy) Lose(statement string) (lost <-chan struct{}) { return p.lose(statement, false) }
 
-// Lost reports whether the answer that LoseCommit is about has been lost.
-func (p *Proxy) Lost() bool { return !p.losing.Load() }
+// LoseAndRefuse is Lose followed by Refuse, before anybody can look for what was committed.
+func (p *Proxy) LoseAndRefuse(statement string) (lost <-chan struct{}) {
+	return p.lose(statement, true)
+}
+
+func (p *Proxy) lose(statement string, refuses bool) (lost <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.chosen, p.lost, p.refuses = regexp.MustCompile(statement), make(chan struct{}), refuses
+	return p.lost
+}
+
+// LoseCommit is Lose for any statement that changes rows.
+func (p *Proxy) LoseCommit() { p.Lose(`(?i)^\s*(INSERT|UPDATE|DELETE)`) }
+
+// Lost reports whether the answer that Lose or LoseCommit is about has been lost.
+func (p *Proxy) Lost() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.chosen == nil
+}
 
 // Refuse cuts all connections, and refuses new ones until Accept.
 func (p *Proxy) Refuse() {
-	p.refused.Store(true)
+	p.refuse(true)
 	p.Cut()
 }
 
 // Accept ends Refuse.
-func (p *Proxy) Accept() { p.refused.Store(false) }
+func (p *Proxy) Accept() { p.refuse(false) }
+
+func (p *Proxy) refuse(refused bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refused = refused
+}
 
 // Cut cuts all connections.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.cut()
+}
+
+func (p *Proxy) cut() {
 	for c := range p.conns {
 		_ = c.Close()
 	}
 }
 
+func (p *Proxy) isChosen(statement string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.chosen != nil && p.chosen.MatchString(statement)
+}
+
+// take reports whether the answer is the one to lose.
+func (p *Proxy) take() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.chosen == nil {
+		return false
+	}
+	p.chosen = nil
+	if p.refuses {
+		p.refused = true
+		p.cut()
+	}
+	close(p.lost)
+	return true
+}
+
+func (p *Proxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		p.serving.Go(func() {
+			defer client.Close()
+			if p.enter(client) {
+				p.serve(client)
+			}
+			p.leave(client)
+		})
+	}
+}
+
+// enter reports whether a connection is served.
+func (p *Proxy) enter(client net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns[client] = true
+	return !p.refused
+}
+
+func (p *Proxy) leave(client net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, client)
+}
+
 func (p *Proxy) serve(client net.Conn) {
-	defer client.Close()
-	server, err := net.Dial("tcp", p.to)
+	server, err := net.Dial("tcp", p.server)
 	if err != nil {
 		return
 	}
 	defer server.Close()
-	p.mu.Lock()
-	p.conns[client], p.conns[server] = true, true
-	p.mu.Unlock()
-	defer func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		delete(p.conns, client)
-		delete(p.conns, server)
-	}()
-	if p.refused.Load() {
+	requests := bufio.NewReader(client)
+	// The first message has no type. A connection that asks to cancel a statement has no other.
+	first, err := readMessage(requests, nil)
+	if err != nil {
 		return
 	}
-	var committing atomic.Bool // the next answer is lost
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer client.Close()
-		buffer := make([]byte, 32<<10)
-		for {
-			n, err := server.Read(buffer)
-			if n > 0 && committing.Load() {
-				return // PostgreSQL has committed, and the client never hears of it
-			}
-			if n > 0 {
-				if _, err := client.Write(buffer[:n]); err != nil {
-					return
-				}
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	p.forward(server, client, &committing)
-	_ = server.Close()
-	<-done
-}
-
-// forward passes on what the client sends, a query in one piece.
-func (p *Proxy) forward(server io.Writer, client io.Reader, committing *atomic.Bool) {
-	buffer := make([]byte, 1<<20)
-	for {
-		n, err := client.Read(buffer)
-		if n > 0 && bytes.HasPrefix(buffer[:n], []byte("Q")) && bytes.HasSuffix(buffer[:n], []byte("COMMIT\x00")) && p.losing.CompareAndSwap(true, false) {
-			committing.Store(true)
-		}
-		if n > 0 {
-			if _, err := server.Write(buffer[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			return
-		}
+	if _, err := server.Write(first); err != nil {
+		return
 	}
+	s := &session{proxy: p, names: map[string]string{}}
+	var answering sync.WaitGroup
+	answering.Go(func() {
+		_ = pass(bufio.NewReader(server), client, s.answer)
+		_ = client.Close()
+	})
+	_ = pass(requests, server, s.request)
+	_ = server.Close()
+	answering.Wait()
 }

@@ -52,7 +52,7 @@ func SQLite(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(),
 
 // Postgres returns the URL of an empty database, which is dropped when the test ends.
 func Postgres(t testing.TB) string {
-	pattern, err := postgres.start()
+	pattern, err := postgres.pattern()
 	require.NoError(t, err)
 	name := fmt.Sprintf("beckon_%d", databases.Add(1))
 	execute(t, pattern, "CREATE DATABASE "+name)
