@@ -52,8 +52,6 @@ type clientForm struct {
 	Retype                bool          // a secret was typed, and is not in the form any more
 }
 
-func newClientForm() clientForm { return clientForm{Kind: promptOfRequest, Enabled: true} }
-
 // clientFormOf is the form of a client that there is.
 func clientFormOf(item clients.Client) clientForm {
 	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Allowed: item.AllowedAgents,

@@ -4,14 +4,15 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"net/http"
 	"slices"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"beckon/agents"
 	"beckon/clients"
 	"beckon/commands"
-	"beckon/internal/catalog"
 	"beckon/internal/problem"
 )
 
@@ -73,22 +74,31 @@ func (s clientScreen) Unlimited() bool {
 	return !s.Form.Retype && s.Form.RateRequests+s.Form.RatePer+s.Says("rateLimit") == "" && !s.Form.CancelOnDisconnect
 }
 
-// screenOf shows a client as it is saved, or a new one when id is empty.
-func (w *Web) screenOf(ctx context.Context, id string) (s clientScreen, record catalog.Record[clients.Client], err error) {
-	s.nounForm = nounForm[clientForm]{Path: clientsPath, One: "client", Form: newClientForm()}
-	if id != "" {
-		if record, err = kept[clients.Client](w).Get(ctx, id); err != nil {
-			return s, record, err
-		}
-		if s.Last, err = w.lastCallOf(ctx, id); err != nil {
-			return s, record, err
-		}
-		aboutSaved(&s.nounForm, record)
-		s.Form, s.Enabled, s.HasSecret = clientFormOf(record.Item), record.Item.IsEnabled(), record.Item.WebhookSecret != ""
-		s.Overlaps, s.Snippets = overlaps(), snippets(w.PublicURL, record.Item, "")
+// clientScreen shows a client around its form.
+func (w *Web) clientScreen(c echo.Context, f nounForm[clientForm], kept *clients.Client) (_ any, err error) {
+	s, err := w.clientScreenOf(c.Request().Context(), f, kept)
+	switch sent := c.Request().PostForm; {
+	case err != nil:
+		return nil, err
+	case sent.Has("sample"):
+		s.Call = readSample(sent)
+	case f.ID == "" && c.Request().Method == http.MethodGet && len(s.Agents) == 1:
+		s.Agents[0].Allowed, s.Agents[0].Default = true, true // there is nothing to choose
+	case f.ID != "" && c.Request().Method == http.MethodGet:
+		s.Preview = w.preview(c, s.Form, *kept, s.Call)
 	}
-	s.Call = sampleFor(s.Form)
-	return s, record, w.addChoices(ctx, &s)
+	return s, nil
+}
+
+func (w *Web) clientScreenOf(ctx context.Context, f nounForm[clientForm], kept *clients.Client) (s clientScreen, err error) {
+	s = clientScreen{nounForm: f, Call: sampleFor(f.Form)}
+	if kept != nil {
+		if s.Last, err = w.lastCallOf(ctx, kept.ID); err != nil {
+			return s, err
+		}
+		s.Enabled, s.HasSecret, s.Overlaps, s.Snippets = kept.IsEnabled(), kept.WebhookSecret != "", overlaps(), snippets(w.PublicURL, *kept, "")
+	}
+	return s, w.addChoices(ctx, &s)
 }
 
 // addChoices lists what the form can choose from: what is chosen comes first, in its order, whether it exists or not.
@@ -143,36 +153,10 @@ func (w *Web) invocable(ctx context.Context) (map[string]string, error) {
 	return kinds, nil
 }
 
-func (w *Web) newClientPage() page {
-	path := clientsPath + "/new"
-	return page{path: path, template: "client", title: "New client", data: w.showClient, sample: sampleScreen(""),
-		posts: map[string]echo.HandlerFunc{path: w.createClient, path + "/preview": w.previewClient}}
-}
-
-func (w *Web) clientPage() page {
-	path := clientsPath + "/:id"
-	return page{path: path, template: "client", title: "Client", data: w.showClient, sample: sampleScreen("ci"),
-		posts: map[string]echo.HandlerFunc{
-			path:              w.saveClient,
-			path + "/preview": w.previewClient,
-			path + "/try":     w.tryClient,
-			path + "/enabled": w.enableClient,
-			path + "/delete":  w.deleteClient,
-		}}
-}
-
-func (w *Web) showClient(c echo.Context) (any, error) {
-	s, record, err := w.screenOf(c.Request().Context(), idIn(c))
-	if err != nil {
-		return nil, err
-	}
-	s.Notice = clientNotice(c)
-	if s.ID != "" {
-		s.Preview = w.preview(c, s.Form, record.Item, s.Call)
-	} else if len(s.Agents) == 1 {
-		s.Agents[0].Allowed, s.Agents[0].Default = true, true // there is nothing to choose
-	}
-	return s, nil
+// sampleClients are what the pages show when they are drawn to see that they can be.
+func sampleClients() (one func(id string) any, list any) {
+	row := clientRow{listed[clients.Client]{Item: clients.Client{ID: "ci", Name: "CI"}, Why: "It is broken.", Managed: true}, &lastCall{"run_1", "FAILED", "It took too long.", time.Unix(0, 0)}}
+	return func(id string) any { return sampleScreen(id) }, []clientRow{row, {}}
 }
 
 func sampleScreen(id string) clientScreen {

@@ -68,7 +68,7 @@ func (w *Web) rotateToken(c echo.Context) error {
 		}
 		err = failed
 	}
-	return w.refuseDone(c, id, "given a new token", sent, err)
+	return w.clientForms().refusedTo(c, "given a new token", err)
 }
 
 func overlapOf(key string) (tokenOverlap, bool) {

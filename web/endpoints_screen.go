@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -60,25 +61,6 @@ const (
 	inputTime = "2006-01-02T15:04"
 )
 
-func (w *Web) newEndpointPage() page {
-	path := endpointsPath + "/new"
-	sample := sampleEndpoint()
-	sample.ID = ""
-	return page{path: path, template: "endpoint", title: "New endpoint", data: w.showNewEndpoint, sample: sample, posts: map[string]echo.HandlerFunc{path: w.createEndpoint}}
-}
-
-func (w *Web) endpointPage() page {
-	path := endpointsPath + "/:id"
-	return page{path: path, template: "endpoint", title: "Endpoint", data: w.showEndpoint, sample: sampleEndpoint(), posts: map[string]echo.HandlerFunc{
-		path:              w.saveEndpoint,
-		path + "/delete":  w.deleteEndpoint,
-		path + "/test":    w.testEndpoint,
-		path + "/enable":  w.enableEndpoint,
-		path + "/disable": w.disableEndpoint,
-		path + "/recover": w.recoverEndpoint,
-	}}
-}
-
 // endpointSecretPage is drawn once, with a new secret. A browser that comes back to its address is sent to the endpoint.
 func (w *Web) endpointSecretPage() page {
 	path := endpointsPath + "/:id/secret"
@@ -86,35 +68,58 @@ func (w *Web) endpointSecretPage() page {
 	return page{path: path, template: "endpoint", title: "Endpoint", data: back, sample: sampleEndpoint(), posts: map[string]echo.HandlerFunc{path: w.rotateSecret}}
 }
 
-func (w *Web) showNewEndpoint(c echo.Context) (any, error) {
-	s := endpointScreen{nounForm: nounForm[endpointForm]{Path: endpointsPath, One: "endpoint", Form: endpointFormOf(deliveries.Endpoint{})}}
-	return s, w.addHints(c.Request().Context(), &s)
-}
-
-func (w *Web) showEndpoint(c echo.Context) (any, error) {
-	s, _, err := w.endpointScreenOf(c.Request().Context(), idIn(c))
-	s.Notice = endpointNotice(c)
-	return s, err
-}
-
-// endpointScreenOf shows an endpoint as it is saved.
-func (w *Web) endpointScreenOf(ctx context.Context, id string) (s endpointScreen, record catalog.Record[deliveries.Endpoint], err error) {
-	if record, err = kept[deliveries.Endpoint](w).Get(ctx, id); err != nil {
-		return s, record, err
+// showSecret draws the page of an endpoint with its new secret, this once.
+func (w *Web) showSecret(c echo.Context, id string, shown shownSecret) error {
+	f, have, err := w.endpointForms().savedForm(c.Request().Context(), id)
+	if err != nil {
+		return err
 	}
-	e := record.Item
-	s.nounForm = nounForm[endpointForm]{Path: endpointsPath, One: "endpoint", Form: endpointFormOf(e)}
-	aboutSaved(&s.nounForm, record)
+	s, err := w.endpointScreenOf(c.Request().Context(), f, &have)
+	if err != nil {
+		return err
+	}
+	if s.Secret = shown; s.UsesKeys() { // the receiver gets what verifies
+		s.Secret.Value, s.Secret.IsPublic = s.PublicKey, true
+	}
+	return w.screens.draw(c, http.StatusOK, w.endpointSecretPage(), s)
+}
+
+func (w *Web) rotateSecret(c echo.Context) error {
+	id := idIn(c)
+	shown, err := deliveries.RotateSecret(c.Request().Context(), kept[deliveries.Endpoint](w), whoIs(c), id, "")
+	if err != nil {
+		return w.endpointForms().refusedTo(c, "given a new secret", err)
+	}
+	return w.showSecret(c, id, shownSecret{Value: shown.Reveal()})
+}
+
+func (w *Web) endpointScreen(c echo.Context, f nounForm[endpointForm], kept *deliveries.Endpoint) (any, error) {
+	return w.endpointScreenOf(c.Request().Context(), f, kept)
+}
+
+// endpointScreenOf shows an endpoint around its form.
+func (w *Web) endpointScreenOf(ctx context.Context, f nounForm[endpointForm], kept *deliveries.Endpoint) (s endpointScreen, err error) {
+	s.nounForm = f
+	if kept != nil {
+		if err := w.addHealth(ctx, &s, *kept); err != nil {
+			return s, err
+		}
+	}
+	return s, w.addHints(ctx, &s)
+}
+
+// addHealth says how an endpoint is getting on.
+func (w *Web) addHealth(ctx context.Context, s *endpointScreen, e deliveries.Endpoint) error {
 	troubles, err := w.troubles(ctx)
 	if err != nil {
-		return s, record, err
+		return err
 	}
-	s.State = stateOf(record, troubles[id])
-	waiting, err := w.Desk.Deliveries.Waiting(ctx, []string{id})
+	s.State = stateOf(catalog.Record[deliveries.Endpoint]{Item: e, Warnings: s.Warnings}, troubles[e.ID])
+	waiting, err := w.Desk.Deliveries.Waiting(ctx, []string{e.ID})
 	if err != nil {
-		return s, record, err
+		return err
 	}
-	s.Waiting = waiting[id]
+	s.Waiting = waiting[e.ID]
 	now := w.Now()
 	for _, old := range e.Retired {
 		if now.Before(old.Until) {
@@ -125,20 +130,18 @@ func (w *Web) endpointScreenOf(ctx context.Context, id string) (s endpointScreen
 	if since := s.State.Since; !since.IsZero() {
 		s.Since = since.UTC().Format(inputTime)
 	}
-	if s.UsesKeys() {
+	if signatureOf(e) == string(signature.Ed25519) {
 		if s.PublicKey, err = w.publicKeyOf(e); err != nil {
-			return s, record, err
+			return err
 		}
 		s.KeysURL = strings.TrimSuffix(w.PublicURL, "/") + "/.well-known/webhook-keys.json"
 	}
-	list, _, err := w.Desk.Deliveries.List(ctx, deliveries.Query{EndpointID: id, Limit: recentDeliveries})
+	list, _, err := w.Desk.Deliveries.List(ctx, deliveries.Query{EndpointID: e.ID, Limit: recentDeliveries})
 	if err != nil {
-		return s, record, err
+		return err
 	}
-	if s.Recent, err = w.deliveryRows(ctx, list); err != nil {
-		return s, record, err
-	}
-	return s, record, w.addHints(ctx, &s)
+	s.Recent, err = w.deliveryRows(ctx, list)
+	return err
 }
 
 // publicKeyOf is what verifies the deliveries of an endpoint: by its own key, or the gateway's where it has none. It is
@@ -174,4 +177,15 @@ func sampleEndpoint() endpointScreen {
 		PublicKey: "whpk_x", KeysURL: "/.well-known/webhook-keys.json", Recent: []deliveryRow{sampleDeliveryRow()}, AgentHint: "All.", ClientHint: "All.", Since: "2026-02-18T00:00"}
 	s.Form.Headers, s.Form.typedSecrets = []headerInput{{Name: "X-Env", Kept: true}}, true
 	return s
+}
+
+// sampleEndpoints are what the pages show when they are drawn to see that they can be.
+func sampleEndpoints() (one func(id string) any, list any) {
+	row := endpointRow{ID: "ops", Name: "Ops", Address: endpointsPath + "/ops", URL: "example.com", Events: "run.failed", Managed: true,
+		State: endpointState{"failing", "warn", "No attempt succeeds.", time.Unix(0, 0), true, true}, Waiting: 1}
+	return func(id string) any {
+		s := sampleEndpoint()
+		s.ID = id
+		return s
+	}, []endpointRow{row, {ID: "b"}}
 }
