@@ -1,12 +1,12 @@
 package server
 
 import (
-	"encoding/json"
 	"maps"
 	"reflect"
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"beckon/agents"
@@ -53,11 +53,9 @@ func (s *Server) endpoints() noun[deliveries.Endpoint, endpointDocument, *endpoi
 // plainDocument is how the API shows a noun that has no document of its own: as the database keeps it, with its secrets
 // masked.
 type plainDocument struct {
-	id      string
-	item    catalog.Resource          // to be shown
-	members map[string]jsontext.Value // as they were sent
+	ID   string         `json:"id"`
+	Rest jsontext.Value `json:",inline"` // its other members
 	Managed
-	shown secret.String
 }
 
 // Schema says what is known of any noun.
@@ -68,46 +66,28 @@ func (plainDocument) Schema(r huma.Registry) *huma.Schema {
 	return s
 }
 
-func (d *plainDocument) named() *string          { return &d.id }
-func (d *plainDocument) reveal(s secret.String)  { d.shown = s }
-func (d *plainDocument) show(r catalog.Resource) { d.item = r }
-
-// MarshalJSON puts the members of the resource beside those that every one has.
+// MarshalJSON knows what inline is, as huma's own JSON does not.
 func (d plainDocument) MarshalJSON() ([]byte, error) {
-	all := map[string]json.RawMessage{}
-	parts := []any{d.item, d.Managed}
-	if d.shown != "" {
-		parts = append(parts, map[string]string{"secret": d.shown.Reveal()})
-	}
-	for _, part := range parts {
-		text, err := json.Marshal(part)
-		if err == nil {
-			err = json.Unmarshal(text, &all)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return json.Marshal(all)
+	type plain plainDocument
+	return jsonv2.Marshal(plain(d))
 }
 
-// UnmarshalJSON keeps the members until it is known what they are to be.
-func (d *plainDocument) UnmarshalJSON(data []byte) error {
-	var named struct {
-		ID string `json:"id"`
+func (d *plainDocument) named() *string       { return &d.ID }
+func (d *plainDocument) reveal(secret.String) {}
+
+func (d *plainDocument) show(r catalog.Resource) {
+	document, err := jsonv2.Marshal(r)
+	if err == nil {
+		err = jsonv2.Unmarshal(document, d)
 	}
-	_ = json.Unmarshal(data, &named) // what is no text is said to be so later
-	d.id = named.ID
-	return unmarshalStrictly(data, &d.members)
+	if err != nil {
+		panic(err) // T of a Noun has to be a struct that is an object in JSON
+	}
 }
 
 func (d *plainDocument) read(kind catalog.Kind) (catalog.Resource, problem.Fields) {
-	members := maps.Clone(d.members)
-	for _, name := range []string{"managedBy", "version", "warnings"} {
-		delete(members, name)
-	}
-	if d.id != "" {
-		members["id"], _ = jsontext.AppendQuote(nil, d.id)
-	}
+	members := map[string]jsontext.Value{}
+	_ = jsonv2.Unmarshal(d.Rest, &members) // where there are none, there is nothing to read
+	members["id"], _ = jsontext.AppendQuote(nil, d.ID)
 	return kind.Decode(members)
 }

@@ -31,7 +31,7 @@ func (r *Registry) view(file File, stored storedResources) *View {
 	for _, n := range r.nouns {
 		for _, record := range stored[n.Section] {
 			e := &entry{Record: record, noun: n, used: record.Item}
-			e.Warnings = slices.Concat(CheckID(record.Item.Key()), e.checkAlone(), v.clash(e))
+			e.Warnings = slices.Concat(CheckID(record.Item.Key()), e.checkAlone(), v.clash(e, FromConfig))
 			if len(e.Warnings) == 0 {
 				e.used, e.Warnings, e.Cautions = n.lookUp(file, r.env, record.Item, hidden)
 			}
@@ -45,14 +45,12 @@ func (r *Registry) view(file File, stored storedResources) *View {
 			n.link(v, func(section, id string, found problem.Fields) { v.entries[key{section, id}].report(found) })
 		}
 	}
-	for _, n := range r.nouns { // behind those that they refer to
-		for _, e := range v.sections[n.Section] {
-			if e.linked {
-				e.report(v.checkAmong(e))
-			}
+	for e := range v.all() { // behind those that they refer to
+		if e.linked {
+			e.report(v.checkAmong(e))
 		}
 	}
-	for _, e := range v.entries {
+	for e := range v.all() {
 		v.cleaned(e.Warnings)
 	}
 	return v
@@ -81,12 +79,13 @@ func (e *entry) checkAlone() problem.Fields {
 	return e.Item.Check()
 }
 
-// clash says which of the file's resources has the id of one of the database's in the same group.
-func (v *View) clash(e *entry) (found problem.Fields) {
+// clash says that a resource of another noun of the group has the same id, and comes from origin.
+func (v *View) clash(e *entry, origin string) (found problem.Fields) {
+	where := map[string]string{FromConfig: " in the configuration file"}[origin]
 	for _, n := range v.registry.group(e.noun.Group) {
 		other := v.entries[key{n.Section, e.Item.Key()}]
-		if n != e.noun && other != nil && other.Origin == FromConfig {
-			found.Add("id", "%q is already the id of %s in the configuration file", e.Item.Key(), withArticle(n.One))
+		if n != e.noun && other != nil && other.Origin == origin {
+			found.Add("id", "%q is already the id of %s%s", e.Item.Key(), withArticle(n.One), where)
 		}
 	}
 	return found

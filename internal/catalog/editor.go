@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -149,76 +150,86 @@ func (e *Editor) put(ctx context.Context, v *View) error {
 	return nil
 }
 
-// The actions of the audit list that change a resource.
-const (
-	actionCreate = "create"
-	actionUpdate = "update"
-	actionDelete = "delete"
-)
-
 // change is something that a person wants to be different.
 type change struct {
-	who, action string
-	key         key
-	unreadable  problem.Fields // what could not be read of it: it is not made, and the rest of it is checked all the same
-	// plan returns the resource before and after. A nil one is not there.
-	plan  func(v *View) (have, next *Record[Resource], err error)
-	moved problem.Fields // kept secrets that would be sent elsewhere; set by plan
-	write func(tx *gorm.DB) error
+	who        string
+	key        key
+	unreadable problem.Fields // what could not be read of it: it is not made, and the rest of it is checked all the same
+	// plan returns the resource as it is and as it is to be; nil is for one that is not there.
+	plan    func(v *View) (have, next *Record[Resource], err error)
+	moved   problem.Fields // kept secrets that would be sent elsewhere; plan sets it
+	deletes bool
 }
 
-// apply makes a change, unless it would break something.
-func (e *Editor) apply(ctx context.Context, c *change) error {
+// apply makes a change, unless it would break something. shown is what is told this once.
+func (e *Editor) apply(ctx context.Context, c *change) (shown secret.String, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for range maxTries {
 		before, err := e.current(ctx)
 		if err != nil {
-			return err
+			return "", err
 		}
 		have, next, err := c.plan(before)
 		if err != nil {
-			return err
+			return "", err
 		}
 		planned, err := before.stored.with(c.key, next)
 		if err != nil {
-			return err
+			return "", err
 		}
 		after := e.Nouns.view(before.File, planned)
 		if err := judge(before, after, c); err != nil {
-			return err
+			return "", err
 		}
 		unchanged := false
 		err = e.Store.Write(ctx, func(tx *gorm.DB) (err error) {
 			if unchanged, err = touchAt(tx, before.revision); err != nil || !unchanged {
 				return err
 			}
-			if err := c.write(tx); err != nil {
-				return err
-			}
-			if err := e.audit(tx, c.who, c.action, c.key, itemOf(have), itemOf(next)); err != nil {
+			if shown, err = e.write(tx, c, have, next); err != nil {
 				return err
 			}
 			after.revision, err = revisionIn(tx)
 			return err
 		})
 		if err != nil {
-			return err
+			return "", err
 		}
 		if unchanged {
 			e.latest.Store(after)
 			e.changed(ctx)
-			return nil
+			return shown, nil
 		}
 	}
-	return problem.New(problem.Unavailable, "busy", "Others are changing the configuration at the same time. Try again in a moment.")
+	return "", problem.New(problem.Unavailable, "busy", "Others are changing the configuration at the same time. Try again in a moment.")
 }
 
-func itemOf(r *Record[Resource]) Resource {
-	if r == nil {
-		return nil
+// write writes a change with its audit entry, and what belongs to it.
+func (e *Editor) write(tx *gorm.DB, c *change, have, next *Record[Resource]) (shown secret.String, err error) {
+	n, documents := e.Nouns.bySection[c.key.section], e.documents[c.key.section]
+	switch {
+	case have == nil:
+		if shown, err = e.insert(tx, n, next.Item); err == nil {
+			err = e.audit(tx, c.who, "create", c.key, nil, next.Item)
+		}
+	case next == nil:
+		if err = documents.Delete(tx, c.key.id, have.Version); err == nil {
+			err = cmp.Or(n.deleted(tx, c.key.id), e.audit(tx, c.who, "delete", c.key, have.Item, nil))
+		}
+	default:
+		if err = documents.Replace(tx, next.Item, have.Version); err == nil {
+			err = cmp.Or(n.changed(tx, next.Item), e.audit(tx, c.who, "update", c.key, have.Item, next.Item))
+		}
 	}
-	return r.Item
+	return shown, err
+}
+
+func (e *Editor) insert(tx *gorm.DB, n *noun, item Resource) (shown secret.String, err error) {
+	if err := e.documents[n.Section].Create(tx, item); err != nil {
+		return "", err
+	}
+	return n.created(tx, item)
 }
 
 // changed puts in force what has just been changed, with mu held. When that does not work, Refresh tries again.

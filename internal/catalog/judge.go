@@ -12,9 +12,9 @@ import (
 // judge refuses a change that would leave its resource with something wrong, or break another one that works.
 func judge(before, after *View, c *change) error {
 	own := c.unreadable
-	if e := after.entries[c.key]; e != nil && c.action != actionDelete {
+	if e := after.entries[c.key]; e != nil && !c.deletes {
 		own = besides(own, e.Warnings)
-		own = besides(own, after.takenIDs(e))
+		own = besides(own, after.clash(e, FromDatabase)) // and not: it would break the other one
 		own = besides(own, e.noun.checkChange(after, e.Item))
 		own = besides(own, c.moved)
 		if len(own) > 0 && !e.linked { // so that all of it can be mended at once
@@ -37,16 +37,6 @@ func judge(before, after *View, c *change) error {
 		return nil
 	}
 	return after.wouldBreak(c, broken)
-}
-
-// takenIDs says that another noun of the group has the id of a new resource, and not that the other one is in its way.
-func (v *View) takenIDs(e *entry) (found problem.Fields) {
-	for _, n := range v.registry.group(e.noun.Group) {
-		if n != e.noun && v.entries[key{n.Section, e.Item.Key()}] != nil {
-			found.Add("id", "%q is already the id of %s", e.Item.Key(), withArticle(n.One))
-		}
-	}
-	return found
 }
 
 // besides adds to what is wrong with a resource what else is: of a field, what was found first.
@@ -80,7 +70,7 @@ func (v *View) wouldBreak(c *change, broken map[key]problem.Fields) error {
 	}
 	one, id := v.registry.bySection[c.key.section].One, c.key.id
 	p := problem.New(problem.Conflict, "in_use", "The %s %q is used by %s. Change that first.", one, id, strings.Join(names, ", "))
-	if c.action != actionDelete {
+	if !c.deletes {
 		p = problem.New(problem.Conflict, "breaks_others", "The %s %q cannot be like this: it would break %s (%s). Change that first.",
 			one, id, strings.Join(names, ", "), fields[0].Message)
 	}

@@ -24,11 +24,12 @@ type Secrets[T any] struct {
 type Env func(name string) (value string, set bool)
 
 const (
-	onlyShown     = "must be the secret itself: ••• is only what is shown in its place"
-	onlyShownURL  = "must have its values themselves: ••• is only what is shown in the place of one, and stands for it as long as scheme, host and path stay the same"
-	noVariable    = "cannot refer to a variable: that is for the configuration file"
-	doesNotOpen   = "does not open: the secrets key (server.secretsKey, or the file secrets.key beside the database) is missing, or is not the one that sealed it. Restore it, or give the secret again"
-	givenForOther = "must be given again: the kept %s is for another address"
+	onlyShown    = "must be the secret itself: ••• is only what is shown in its place"
+	onlyShownURL = "must have its values themselves: ••• is only what is shown in the place of one, and stands for it as long as scheme, host and path stay the same"
+	noVariable   = "cannot refer to a variable: that is for the configuration file"
+	doesNotOpen  = "does not open: the secrets key (server.secretsKey, or the file secrets.key beside the database) is missing, or is not the one that sealed it. Restore it, or give the secret again"
+
+	headersPath = "headers."
 )
 
 // CheckGiven finds out whether a secret that a person gives can be one.
@@ -73,20 +74,28 @@ func (s Secrets[T]) revise(have, wanted T) T {
 	return wanted
 }
 
+// given returns the secrets of an item by their paths: the keys, and the values of the headers.
+func (s Secrets[T]) given(item *T) map[string]secret.String {
+	all := map[string]secret.String{}
+	for path, key := range s.keys(item) {
+		all[path] = *key
+	}
+	for name, value := range *s.headers(item) {
+		all[headersPath+name] = value
+	}
+	return all
+}
+
 // check finds what a change must not have for a secret. mayRefer says that a key may be the name of a variable.
 func (s Secrets[T]) check(item T, mayRefer bool) (found problem.Fields) {
-	keys := s.keys(&item)
-	for _, path := range slices.Sorted(maps.Keys(keys)) {
-		if key := *keys[path]; !mayRefer || !key.IsReference() {
-			CheckGiven(&found, path, key)
+	given := s.given(&item)
+	for _, path := range slices.Sorted(maps.Keys(given)) {
+		if value := given[path]; !mayRefer || !value.IsReference() || strings.HasPrefix(path, headersPath) {
+			CheckGiven(&found, path, value)
 		}
 	}
 	if secret.IsMaskedURL(*s.url(&item)) {
 		found.Add("url", onlyShownURL)
-	}
-	headers := *s.headers(&item)
-	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		CheckGiven(&found, "headers."+name, headers[name])
 	}
 	return found
 }
@@ -96,16 +105,13 @@ func (s Secrets[T]) checkMove(have, wanted T) (found problem.Fields) {
 	if s.URL == nil || sameOrigin(*s.URL(&have), *s.URL(&wanted)) {
 		return nil
 	}
-	kept, keys := s.keys(&have), s.keys(&wanted)
-	for _, path := range slices.Sorted(maps.Keys(keys)) {
-		if kept[path].IsKeptBy(*keys[path]) {
-			found.Add(path, givenForOther, "one")
-		}
-	}
-	before, headers := *s.headers(&have), *s.headers(&wanted)
-	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		if secret.InHeaders(before, name).IsKeptBy(headers[name]) {
-			found.Add("headers."+name, givenForOther, "value")
+	keys, headers, given := s.keys(&have), *s.headers(&have), s.given(&wanted)
+	for _, path := range slices.Sorted(maps.Keys(given)) {
+		name, isHeader := strings.CutPrefix(path, headersPath)
+		if isHeader && secret.InHeaders(headers, name).IsKeptBy(given[path]) {
+			found.Add(path, "must be given again: the kept value is for another address")
+		} else if !isHeader && keys[path].IsKeptBy(given[path]) {
+			found.Add(path, "must be given again: the kept one is for another address")
 		}
 	}
 	return found

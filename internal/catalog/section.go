@@ -85,22 +85,19 @@ func (s Section[T]) Used(item T) (T, error) {
 // Create adds one, and returns with it what can't be had again, such as a client's token. A Conflict "already_exists"
 // says that the id is taken. unreadable is what could not be read of it: then it is not made, and the error has that with
 // all that is wrong besides.
-func (s Section[T]) Create(ctx context.Context, who string, item T, unreadable ...problem.Field) (_ Record[T], shown secret.String, err error) {
+func (s Section[T]) Create(ctx context.Context, who string, item T, unreadable ...problem.Field) (Record[T], secret.String, error) {
 	next := Record[Resource]{Item: s.noun.prepare(item), Version: 1, Origin: FromDatabase}
-	id := item.Key()
-	err = s.editor.apply(ctx, &change{who: who, action: actionCreate, key: key{s.Section, id}, unreadable: unreadable,
-		plan: func(v *View) (have, _ *Record[Resource], err error) {
-			if e := v.entries[key{s.Section, id}]; e != nil && e.Origin == FromDatabase {
-				return nil, nil, problem.New(problem.Conflict, "already_exists", "There is already %s %q.", withArticle(s.One), id)
-			} else if e != nil {
-				return nil, nil, s.managedByConfig(id)
-			}
+	c := &change{who: who, key: key{s.Section, item.Key()}, unreadable: unreadable}
+	c.plan = func(v *View) (have, _ *Record[Resource], err error) {
+		switch e := v.entries[c.key]; {
+		case e == nil:
 			return nil, &next, nil
-		},
-		write: func(tx *gorm.DB) (err error) {
-			shown, err = s.insert(tx, next.Item)
-			return err
-		}})
+		case e.Origin == FromConfig:
+			return nil, nil, s.managedByConfig(c.key.id)
+		}
+		return nil, nil, problem.New(problem.Conflict, "already_exists", "There is already %s %q.", withArticle(s.One), c.key.id)
+	}
+	shown, err := s.editor.apply(ctx, c)
 	return typed[T](next), shown, err
 }
 
@@ -109,55 +106,36 @@ func (s Section[T]) Insert(tx *gorm.DB, item T) (shown secret.String, err error)
 	if err := item.Check().Err(); err != nil {
 		return "", err
 	}
-	return s.insert(tx, item)
-}
-
-func (s Section[T]) insert(tx *gorm.DB, item Resource) (secret.String, error) {
-	if err := s.editor.documents[s.Section].Create(tx, item); err != nil {
-		return "", err
-	}
-	return s.noun.created(tx, item)
+	return s.editor.insert(tx, s.noun, item)
 }
 
 // Update changes one to item. version is the one that the change was made for, 0 for any; an Outdated "changed_since"
 // says that somebody else was faster. Secrets change as Secrets says. unreadable is as for Create.
 func (s Section[T]) Update(ctx context.Context, who string, item T, version int64, unreadable ...problem.Field) (Record[T], error) {
-	var have, next Record[Resource]
-	c := &change{who: who, action: actionUpdate, key: key{s.Section, item.Key()}, unreadable: unreadable}
+	next := Record[Resource]{Item: item}
+	c := &change{who: who, key: key{s.Section, item.Key()}, unreadable: unreadable}
 	c.plan = func(v *View) (_, _ *Record[Resource], err error) {
-		if have, err = s.stored(ctx, v, item.Key(), version); err != nil {
+		have, err := s.stored(ctx, v, c.key.id, version)
+		if err != nil {
 			return nil, nil, err
 		}
 		next = Record[Resource]{Item: s.noun.revise(have.Item, item), Version: have.Version + 1, Origin: FromDatabase}
 		c.moved = s.noun.checkMove(have.Item, item)
 		return &have, &next, nil
 	}
-	c.write = func(tx *gorm.DB) error {
-		if err := s.editor.documents[s.Section].Replace(tx, next.Item, have.Version); err != nil {
-			return err
-		}
-		return s.noun.changed(tx, next.Item)
-	}
-	if err := s.editor.apply(ctx, c); err != nil {
-		return Record[T]{}, err
-	}
-	return typed[T](next), nil
+	_, err := s.editor.apply(ctx, c)
+	return typed[T](next), err
 }
 
 // Delete removes one; version is as for Update. A Conflict "in_use" names those that would break.
 func (s Section[T]) Delete(ctx context.Context, who, id string, version int64) error {
-	var have Record[Resource]
-	return s.editor.apply(ctx, &change{who: who, action: actionDelete, key: key{s.Section, id},
-		plan: func(v *View) (_, _ *Record[Resource], err error) {
-			have, err = s.stored(ctx, v, id, version)
-			return &have, nil, err
-		},
-		write: func(tx *gorm.DB) error {
-			if err := s.editor.documents[s.Section].Delete(tx, id, have.Version); err != nil {
-				return err
-			}
-			return s.noun.deleted(tx, id)
-		}})
+	c := &change{who: who, key: key{s.Section, id}, deletes: true}
+	c.plan = func(v *View) (_, _ *Record[Resource], err error) {
+		have, err := s.stored(ctx, v, id, version)
+		return &have, nil, err
+	}
+	_, err := s.editor.apply(ctx, c)
+	return err
 }
 
 // stored returns one of the database that is about to be changed.

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"iter"
 	"reflect"
 	"slices"
 
@@ -91,11 +92,9 @@ func Kept[M any](v *View) M {
 
 // Warnings says which of the database's resources are not in force, and why.
 func (v *View) Warnings() (list []problem.Finding) {
-	for _, n := range v.registry.nouns {
-		for _, e := range v.sections[n.Section] {
-			if e.Origin == FromDatabase && len(e.Warnings) > 0 {
-				list = append(list, problem.Finding{Section: n.Section, ID: e.Item.Key(), Fields: e.Warnings})
-			}
+	for e := range v.all() {
+		if e.Origin == FromDatabase && len(e.Warnings) > 0 {
+			list = append(list, problem.Finding{Section: e.noun.Section, ID: e.Item.Key(), Fields: e.Warnings})
 		}
 	}
 	return append(list, v.hidden...)
@@ -103,11 +102,9 @@ func (v *View) Warnings() (list []problem.Finding) {
 
 // Cautions says which of the database's resources are in force and should be changed nevertheless, and why.
 func (v *View) Cautions() (list []problem.Finding) {
-	for _, n := range v.registry.nouns {
-		for _, e := range v.sections[n.Section] {
-			if len(e.Cautions) > 0 && len(e.Warnings) == 0 {
-				list = append(list, problem.Finding{Section: n.Section, ID: e.Item.Key(), Fields: e.Cautions})
-			}
+	for e := range v.all() {
+		if len(e.Cautions) > 0 && len(e.Warnings) == 0 {
+			list = append(list, problem.Finding{Section: e.noun.Section, ID: e.Item.Key(), Fields: e.Cautions})
 		}
 	}
 	return list
@@ -115,14 +112,25 @@ func (v *View) Cautions() (list []problem.Finding) {
 
 // Mistakes says what is wrong with the file's resources, by their paths in it.
 func (v *View) Mistakes() (found problem.Fields) {
-	for _, n := range v.registry.nouns {
-		for _, e := range v.sections[n.Section] {
-			if e.Origin == FromConfig {
-				found.Under(e.path, e.Warnings)
-			}
+	for e := range v.all() {
+		if e.Origin == FromConfig {
+			found.Under(e.path, e.Warnings)
 		}
 	}
 	return found
+}
+
+// all visits the resources, noun by noun.
+func (v *View) all() iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		for _, n := range v.registry.nouns {
+			for _, e := range v.sections[n.Section] {
+				if !yield(e) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // err is what keeps a view from being in force: mistakes of the file.
