@@ -45,7 +45,7 @@ func newAdminGateway(t *testing.T, s setting) *adminGateway {
 	}
 	var current atomic.Pointer[server.Catalog]
 	limits := clients.NewLimits()
-	g.editor = gatewaytest.Editor(t, s.store, gatewaytest.Setup{File: adminFile + s.file, Apply: func(ctx context.Context, v *catalog.View) error {
+	g.editor = gatewaytest.Editor(t, s.store, gatewaytest.Setup{File: adminFile + s.file, Nouns: s.nouns, Apply: func(ctx context.Context, v *catalog.View) error {
 		credentials, err := clients.Credentials(s.store.Read(ctx))
 		require.NoError(t, err)
 		set, findings := clients.SetOf(v, credentials, limits)

@@ -54,7 +54,7 @@ func (s *Server) endpoints() noun[deliveries.Endpoint, endpointDocument, *endpoi
 // masked.
 type plainDocument struct {
 	ID   string         `json:"id"`
-	Rest jsontext.Value `json:",inline"` // its other members
+	Rest jsontext.Value `json:",embed"` // its other members
 	Managed
 }
 
@@ -66,7 +66,7 @@ func (plainDocument) Schema(r huma.Registry) *huma.Schema {
 	return s
 }
 
-// MarshalJSON knows what inline is, as huma's own JSON does not.
+// MarshalJSON knows what embed is, as huma's own JSON does not.
 func (d plainDocument) MarshalJSON() ([]byte, error) {
 	type plain plainDocument
 	return jsonv2.Marshal(plain(d))

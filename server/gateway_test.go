@@ -25,6 +25,7 @@ import (
 	"beckon/deliveries"
 	"beckon/events"
 	"beckon/gateway/gatewaytest"
+	"beckon/internal/catalog"
 	"beckon/internal/egress"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -62,7 +63,8 @@ type setting struct {
 	timeout   time.Duration // of one attempt at the model
 	retries   int
 	store     *store.Store
-	file      string // what the configuration file has besides, where there is an administrator
+	nouns     []catalog.Declaration // besides those of a gateway
+	file      string                // what the configuration file has besides, where there is an administrator
 }
 
 func newGateway(t testing.TB, s setting) *gateway {

@@ -27,6 +27,7 @@ type Setup struct {
 	File  string // its content
 	How   *agents.Factories
 	Env   catalog.Env
+	Nouns []catalog.Declaration // besides those of a gateway
 	Apply func(context.Context, *catalog.View) error
 }
 
@@ -39,7 +40,7 @@ func Editor(t testing.TB, s *store.Store, setup Setup) *catalog.Editor {
 		setup.How = &agents.Factories{Flow: flow.New(), Providers: map[string]agents.Factory{
 			"openai": chat.New(http.DefaultTransport, slog.New(slog.DiscardHandler)), "template": reply.New()}}
 	}
-	nouns := gateway.Nouns(*setup.How, setup.Env)
+	nouns := gateway.Nouns(*setup.How, setup.Env, setup.Nouns...)
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(setup.File), 0o600))
 	file, err := config.Load(path, setup.Env, nouns)

@@ -62,6 +62,7 @@ func (d *Documents[T]) decode(id, spec string) (item T, unread problem.Fields) {
 	members := map[string]jsontext.Value{}
 	if json.Unmarshal([]byte(spec), &members) != nil {
 		unread.Add("", "cannot be read: what the database has of it is no JSON object. Save it again, or delete it")
+		clear(members)
 	}
 	members["id"], _ = jsontext.AppendQuote(nil, id) // which is valid UTF-8
 	filled := fill(d.typ, members, func(member string, err error) {
