@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"beckon/internal/memory"
 	"beckon/internal/problem"
 )
 
@@ -90,6 +91,14 @@ func (k bodyKind) isForm(body []byte) bool {
 }
 
 func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xEF\xBB\xBF")) }
+
+// textOf returns a part of a body as a string. It is not copied, unless it would keep alive a whole that is far larger.
+func textOf(part, whole []byte) string {
+	if len(part) < len(whole)/2 {
+		return string(part)
+	}
+	return memory.Text(part)
+}
 
 func checkUTF8(body []byte) error {
 	if !utf8.Valid(body) {

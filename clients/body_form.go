@@ -55,6 +55,7 @@ func promptOfFields(fields []field) (Prompt, error) {
 	case twice != "":
 		return Prompt{}, invalidParameter(twice, "is in the form more than once")
 	}
+	p.Agent, p.SessionID = strings.Clone(p.Agent), strings.Clone(p.SessionID) // which are parts of the body
 	return p, checkSessionID(p.SessionID)
 }
 

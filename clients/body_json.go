@@ -24,7 +24,7 @@ func readJSON(body []byte) (Prompt, error) {
 		return Prompt{}, err
 	}
 	if found.prompt == nil {
-		return Prompt{Text: string(bytes.TrimSpace(body))}, nil
+		return Prompt{Text: textOf(bytes.TrimSpace(body), body)}, nil
 	}
 	return found.read()
 }
@@ -70,7 +70,7 @@ func wholeJSON(body []byte, d *jsontext.Decoder) (Prompt, error) {
 	if err := render.JSONEnd(d); err != nil {
 		return Prompt{}, invalidJSON(body, err)
 	}
-	return Prompt{Text: string(text)}, nil
+	return Prompt{Text: textOf(text, body)}, nil
 }
 
 // siblings are the members of a JSON body that are understood, as they were sent.
@@ -155,7 +155,7 @@ func isAbsent(value jsontext.Value) bool {
 
 func unquote(value jsontext.Value) string {
 	text, _ := jsontext.AppendUnquote(nil, value) // the decoder has checked it
-	return string(text)
+	return textOf(text, text[:cap(text)])
 }
 
 // checkJSON reports what is wrong with JSON that nobody needs decoded.

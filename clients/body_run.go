@@ -32,7 +32,7 @@ func ReadRun(r Request, named string) (Prompt, error) {
 	if err := readMembers(body, d, found.named); err != nil {
 		return Prompt{}, err
 	}
-	p, err := found.read()
+	p, err := found.read(body)
 	if err != nil {
 		return Prompt{}, err
 	}
@@ -60,7 +60,7 @@ func (m *runMembers) named(name string) *jsontext.Value {
 	return m.siblings.named(name)
 }
 
-func (m *runMembers) read() (p Prompt, err error) {
+func (m *runMembers) read(body []byte) (p Prompt, err error) {
 	if err := m.readBeside(&p); err != nil {
 		return Prompt{}, err
 	}
@@ -79,11 +79,11 @@ func (m *runMembers) read() (p Prompt, err error) {
 			return Prompt{}, invalidParameter("priority", "must be a whole number from 1 (first) to %d (last)", maxPriority)
 		}
 	}
-	p.Text, err = m.text()
+	p.Text, err = m.text(body)
 	return p, err
 }
 
-func (m *runMembers) text() (string, error) {
+func (m *runMembers) text(body []byte) (string, error) {
 	switch {
 	case !isAbsent(m.input) && !isAbsent(m.prompt):
 		return "", invalidParameter("input", "and prompt are both there; send one of them")
@@ -99,7 +99,7 @@ func (m *runMembers) text() (string, error) {
 	case jsontext.KindString:
 		return unquote(m.input), nil
 	case jsontext.KindBeginObject:
-		return string(m.input), nil
+		return textOf(m.input, body), nil
 	}
 	return "", invalidParameter("input", "must be a string or an object")
 }

@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"beckon/internal/memory"
 	"beckon/internal/problem"
 )
 
@@ -20,7 +21,8 @@ const (
 	maxAgentID       = 63
 )
 
-// Request is a call as it came in. Its body has been read up to the client's limit.
+// Request is a call as it came in. Its body has been read up to the client's limit, and never changes again: prompts may be
+// parts of it.
 type Request struct {
 	Header     http.Header
 	Query      url.Values
@@ -78,7 +80,7 @@ func (k bodyKind) read(body []byte) (Prompt, error) {
 		}
 		return promptOfFields(fields)
 	}
-	return Prompt{Text: string(body)}, nil // checkText follows
+	return Prompt{Text: memory.Text(body)}, nil // checkText follows
 }
 
 // checkText refuses what no agent can answer and no database can keep.

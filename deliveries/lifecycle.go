@@ -155,8 +155,8 @@ func (s *Service) Recover(ctx context.Context, id string, since time.Time) (n in
 		var part int64
 		err := s.Store.Write(ctx, func(tx *gorm.DB) error {
 			var ids []string
-			err := tx.Raw("SELECT id FROM deliveries WHERE endpoint_id = ? AND status = 'FAILED' AND created_at >= ? AND completed_at <= ? AND reason <> 'test' ORDER BY id LIMIT ?",
-				id, since.UnixMilli(), until.UnixMilli(), recoverBatch).Scan(&ids).Error
+			err := tx.Raw("SELECT id FROM deliveries WHERE endpoint_id = ? AND status = 'FAILED' AND id >= ? AND created_at >= ? AND completed_at <= ? AND reason <> 'test' ORDER BY id LIMIT ?",
+				id, firstID(since), since.UnixMilli(), until.UnixMilli(), recoverBatch).Scan(&ids).Error
 			if part = 0; err != nil || len(ids) == 0 {
 				return err
 			}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"beckon/internal/problem"
@@ -26,55 +26,77 @@ type Query struct {
 	Cursor     string // of the page before; empty for the first
 }
 
-// List returns a page of deliveries and the cursor of the next; no cursor says that there is none.
+// List returns a page of deliveries and the cursor of the next; no cursor says that there is none. A page may have fewer than
+// its limit, or none, when few among many are asked for.
 func (s *Service) List(ctx context.Context, q Query) (list []*Delivery, next string, err error) {
 	cursors := store.NewCursors(idPrefix, q.EndpointID, q.RunID, string(q.Status))
 	below, err := cursors.Below(q.Cursor)
 	if err != nil {
 		return nil, "", err
 	}
-	where, values := q.conditions(below)
-	var rows []row
-	err = s.Store.Read(ctx).Raw("SELECT * FROM deliveries WHERE "+where+" ORDER BY id DESC LIMIT ?", append(values, q.Limit+1)...).Scan(&rows).Error
+	w, err := s.walk(ctx, q, below)
 	if err != nil {
 		return nil, "", fmt.Errorf("list deliveries: %w", err)
 	}
-	if len(rows) > q.Limit {
-		rows = rows[:q.Limit]
-		next = cursors.After(rows[q.Limit-1].ID)
+	stop, err := w.Rows(ctx, s.Store, "*", q.Limit, func(scan func(any) error) (string, bool, error) {
+		var row row
+		if err := scan(&row); err != nil {
+			return "", false, err
+		}
+		list = append(list, row.delivery())
+		return row.ID, false, nil
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("list deliveries: %w", err)
 	}
-	list = make([]*Delivery, len(rows))
-	for i := range rows {
-		list[i] = rows[i].delivery()
+	if stop != "" {
+		next = cursors.After(stop)
 	}
 	return list, next, nil
 }
 
-// conditions are those of the list of deliveries whose ids are less than below.
-func (q Query) conditions(below string) (where string, values []any) {
-	where, values = "id < ?", []any{below}
-	add := func(condition string, value any) { where, values = where+" AND "+condition, append(values, value) }
+// walk takes the index that knows most of what is asked for.
+func (s *Service) walk(ctx context.Context, q Query, below string) (w store.Walk, err error) {
+	run, endpoint, status := store.Equal{Column: "run_id", Value: q.RunID}, store.Equal{Column: "endpoint_id", Value: q.EndpointID}, store.Equal{Column: "status", Value: string(q.Status)}
+	only := []store.Equal{endpoint, status}
+	w = store.Walk{Table: "deliveries", Below: below}
 	switch {
-	case q.EndpointID != "" && q.Status == Pending:
-		add("lane = ?", endpointLanes+q.EndpointID) // which the index of those that wait begins with
+	case q.RunID != "":
+		w.Index = []store.Equal{run}
+	case q.Status == Failed:
+		w.Of, only = "status = 'FAILED'", nil
+		if q.EndpointID != "" {
+			w.Index = []store.Equal{endpoint}
+		}
 	case q.EndpointID != "":
-		add("endpoint_id = ?", q.EndpointID)
+		w.Of, w.Index, only = "endpoint_id IS NOT NULL", []store.Equal{endpoint}, []store.Equal{status}
 	}
-	if q.RunID != "" {
-		add("run_id = ?", q.RunID)
+	w.Only = slices.DeleteFunc(only, func(e store.Equal) bool { return e.Value == "" })
+	if q.RunID == "" && (q.Status == Pending || q.Status == Sending) {
+		w.Known, err = s.storage.few(ctx, q)
 	}
-	if q.Status == "" {
-		return where, values
-	}
-	if q.Status == Delivered || q.RunID != "" {
-		add("status = ?", string(q.Status))
-		return where, values
-	}
-	// Of the others there are few as a rule, and an index that has them alone. The database knows it by the word, and takes
-	// it when it may not sort by the id: else it looks for the few among all.
-	where += " AND status = '" + string(q.Status) + "'"
-	return "id IN (SELECT id FROM deliveries WHERE " + strings.Replace(where, "id <", "id || '' <", 1) + " ORDER BY id || '' DESC LIMIT ?)", append(values, q.Limit+1)
+	return w, err
 }
+
+// mostFew bounds the deliveries that are sorted for a list.
+const mostFew = 2000
+
+// few returns the ids of all that wait or are being sent, as long as there are few: no index has them in the order of a list.
+func (s storage) few(ctx context.Context, q Query) (ids []string, err error) {
+	where, values := "status = '"+string(q.Status)+"'", []any{} // the database knows its partial indexes by the word
+	if q.EndpointID != "" {
+		where, values = where+" AND lane = ?", append(values, endpointLane(q.EndpointID))
+	}
+	ids = []string{}
+	err = s.store.Read(ctx).Raw("SELECT id FROM deliveries WHERE "+where+" LIMIT ?", append(values, mostFew+1)...).Scan(&ids).Error
+	if len(ids) > mostFew {
+		return nil, err
+	}
+	return ids, err
+}
+
+// firstID is less than the ids of all deliveries that were made since a time, so that the older ones need not be read.
+func firstID(since time.Time) string { return idPrefix + oldest(since.Add(-time.Minute)) }
 
 // Get returns a delivery with its attempts, the first first. A NotFound says that there is none of that id.
 func (s *Service) Get(ctx context.Context, id string) (*Delivery, []Attempt, error) {

@@ -33,7 +33,7 @@ func (s *Service) Stats(ctx context.Context, since time.Time) (*Stats, error) {
 		{Pending, "status = 'PENDING'", nil},
 		{Sending, "status = 'SENDING'", nil},
 		{Delivered, "status = 'DELIVERED' AND created_at >= ?", []any{from}},
-		{Failed, "status = 'FAILED' AND created_at >= ?", []any{from}},
+		{Failed, "status = 'FAILED' AND id >= ? AND created_at >= ?", []any{firstID(since), from}},
 	} {
 		var n int64
 		if err := s.Store.Read(ctx).Raw("SELECT COUNT(*) FROM deliveries WHERE "+part.where, part.values...).Scan(&n).Error; err != nil {

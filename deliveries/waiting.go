@@ -43,7 +43,7 @@ func (s *Service) FailedSince(ctx context.Context, since time.Time) (map[string]
 		EndpointID *string
 		N          int64
 	}
-	err := s.Store.Read(ctx).Raw("SELECT endpoint_id, COUNT(*) AS n FROM deliveries WHERE status = 'FAILED' AND created_at >= ? AND type <> ? GROUP BY endpoint_id", since.UnixMilli(), EndpointTest).Scan(&rows).Error
+	err := s.Store.Read(ctx).Raw("SELECT endpoint_id, COUNT(*) AS n FROM deliveries WHERE status = 'FAILED' AND id >= ? AND created_at >= ? AND type <> ? GROUP BY endpoint_id", firstID(since), since.UnixMilli(), EndpointTest).Scan(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("count the deliveries that have failed: %w", err)
 	}

@@ -2,7 +2,6 @@ package events
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"beckon/internal/memory"
 	"beckon/internal/store"
 )
 
@@ -65,7 +65,7 @@ func insert(tx *gorm.DB, list []any) error {
 	values := make([]any, 0, 4*len(list))
 	for _, item := range list {
 		e := item.(Event)
-		values = append(values, e.RunID, e.ID, e.Type, string(e.Payload))
+		values = append(values, e.RunID, e.ID, e.Type, memory.Text(e.Payload))
 	}
 	return tx.Exec("INSERT INTO events (run_id, id, type, payload) VALUES (?, ?, ?, ?)"+strings.Repeat(", (?, ?, ?, ?)", len(list)-1), values...).Error
 }
@@ -90,7 +90,7 @@ func scan(query *gorm.DB) ([]Event, error) {
 	}
 	list := make([]Event, len(rows))
 	for i, r := range rows {
-		list[i] = Event{ID: r.ID, RunID: r.RunID, Type: r.Type, Payload: json.RawMessage(r.Payload)}
+		list[i] = Event{ID: r.ID, RunID: r.RunID, Type: r.Type, Payload: memory.Bytes(r.Payload)}
 	}
 	return list, nil
 }

@@ -20,12 +20,14 @@ type claim struct {
 }
 
 // claim claims up to most queued runs for this process, those with the highest priority first. It leaves out those whose
-// clients have as many runs as they may. What it returns as holding is held until the caller drops it.
-func (s *Service) claim(ctx context.Context, most int) (claimed []*claim, holding []string, err error) {
+// clients have as many runs as they may, and those that there is no room for. What it returns as holding is held until
+// the caller drops it.
+func (s *Service) claim(ctx context.Context, most int, room *room) (claimed []*claim, holding []string, err error) {
 	err = s.Store.Write(ctx, func(tx *gorm.DB) error {
 		s.held.Drop(holding...)
 		holding, claimed = nil, nil // it may be called twice
-		free, err := s.storage.claimable(tx, most, s.mostOf)
+		room.clear()
+		free, err := s.storage.claimable(tx, most, s.mostOf, room)
 		if err != nil || len(free) == 0 {
 			return err
 		}
@@ -83,8 +85,9 @@ func begin(tx *gorm.DB, r *Run) (c *claim, err error) {
 	return c, err
 }
 
-// claimable returns up to most queued runs whose clients may have one more, those with the highest priority first.
-func (s storage) claimable(tx *gorm.DB, most int, limit func(clientID string) int) (free []string, err error) {
+// claimable returns up to most queued runs whose clients may have one more and that there is room for, those with the
+// highest priority first.
+func (s storage) claimable(tx *gorm.DB, most int, limit func(clientID string) int, room *room) (free []string, err error) {
 	places := map[string]int{} // of the clients that are limited
 	full := []string{""}       // the clients that have none left
 	for len(free) < most {
@@ -92,23 +95,23 @@ func (s storage) claimable(tx *gorm.DB, most int, limit func(clientID string) in
 		if err != nil {
 			return nil, err
 		}
+		if err := s.countPlaces(tx, queued, limit, places); err != nil {
+			return nil, err
+		}
 		before := len(full)
 		for _, q := range queued {
-			if limit := limit(q.ClientID); limit > 0 {
-				if _, known := places[q.ClientID]; !known {
-					running, err := s.countRunning(tx, q.ClientID)
-					if err != nil {
-						return nil, err
-					}
-					places[q.ClientID] = limit - running
+			n, isLimited := places[q.ClientID]
+			if isLimited && n <= 0 {
+				if !slices.Contains(full, q.ClientID) {
+					full = append(full, q.ClientID)
 				}
-				if places[q.ClientID] <= 0 {
-					if !slices.Contains(full, q.ClientID) {
-						full = append(full, q.ClientID)
-					}
-					continue
-				}
-				places[q.ClientID]--
+				continue
+			}
+			if !room.fits(q.ID, q.Size) {
+				continue
+			}
+			if isLimited {
+				places[q.ClientID] = n - 1
 			}
 			free = append(free, q.ID)
 		}
@@ -119,12 +122,37 @@ func (s storage) claimable(tx *gorm.DB, most int, limit func(clientID string) in
 	return free, nil
 }
 
+// countPlaces adds how many more runs the clients of the queued runs may have, for those that are limited. It takes the
+// clients in order, so that two replicas do not wait for each other's locks.
+func (s storage) countPlaces(tx *gorm.DB, queued []queuedRun, limit func(clientID string) int, places map[string]int) error {
+	clients := make([]string, len(queued))
+	for i, q := range queued {
+		clients[i] = q.ClientID
+	}
+	slices.Sort(clients)
+	for _, id := range slices.Compact(clients) {
+		most := limit(id)
+		if _, known := places[id]; known || most == 0 {
+			continue
+		}
+		running, err := s.countRunning(tx, id)
+		if err != nil {
+			return err
+		}
+		places[id] = most - running
+	}
+	return nil
+}
+
 // queuedRun is a run that waits, as far as claimable needs to know it.
-type queuedRun struct{ ID, ClientID string }
+type queuedRun struct {
+	ID, ClientID string
+	Size         int64 // of its input, in bytes
+}
 
 // queued returns the first runs in the queue, but for those of some clients and some others.
 func (s storage) queued(tx *gorm.DB, butOf, but []string, most int) (list []queuedRun, err error) {
-	query := "SELECT id, client_id FROM runs WHERE status = 'QUEUED' AND client_id NOT IN (?) AND id NOT IN (?) ORDER BY priority, id LIMIT ?"
+	query := "SELECT id, client_id, octet_length(input) AS size FROM runs WHERE status = 'QUEUED' AND client_id NOT IN (?) AND id NOT IN (?) ORDER BY priority, id LIMIT ?"
 	if s.store.Shared() {
 		query += " FOR UPDATE SKIP LOCKED"
 	}

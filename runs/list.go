@@ -3,10 +3,8 @@ package runs
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
-
-	"github.com/oklog/ulid/v2"
 
 	"beckon/internal/store"
 )
@@ -29,60 +27,58 @@ type Query struct {
 	Limit    int       // 1 to MaxPage
 	Cursor   string    // of the page before; empty for the first
 	Since    time.Time // zero for those of all times
+	Prefix   string    // of their ids; empty for any
 	Brief    bool      // the beginning of the input is enough, and the output is not needed
 }
 
 // List returns a page of runs, without their nodes, and the cursor of the next; no cursor says that there is none. A page
-// may have fewer than its limit when their texts are long.
+// may have fewer than its limit when their texts are long, and fewer or none when few runs among many are asked for.
 func (s *Service) List(ctx context.Context, q Query) (list []*Run, next string, err error) {
 	below, err := q.cursors().Below(q.Cursor)
 	if err != nil {
 		return nil, "", err
 	}
-	var where []string
-	var values []any
-	add := func(condition string, more ...any) {
-		where, values = append(where, condition), append(values, more...)
-	}
-	add("id < ?", below)
-	if q.ClientID != "" {
-		add("client_id = ?", q.ClientID)
-	}
-	if !q.Since.IsZero() {
-		var first ulid.ULID
-		_ = first.SetTime(uint64(q.Since.UnixMilli())) // fails in the year 10889
-		add("id >= ?", "run_"+first.String())
-	}
-	if q.Status != "" {
-		add("status = ?", string(q.Status))
-	}
-	if q.Status != "" && q.Status != Completed {
-		add("status <> 'COMPLETED'") // lets the database use its small index
-	}
-	if q.Agent != "" {
-		add("workflow_id = ?", q.Agent)
-	}
-	rows, err := s.Store.Read(ctx).Raw("SELECT "+q.columns()+" FROM runs WHERE "+strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT ?", append(values, q.Limit+1)...).Rows()
-	if err != nil {
-		return nil, "", fmt.Errorf("list runs: %w", err)
-	}
-	defer rows.Close()
-	for size := 0; rows.Next(); {
-		if len(list) == q.Limit || size > maxPageBytes {
-			next = q.cursors().After(list[len(list)-1].ID)
-			break
-		}
+	size := 0
+	stop, err := q.walk(below).Rows(ctx, s.Store, q.columns(), q.Limit, func(scan func(any) error) (string, bool, error) {
 		var w row
-		if err := s.Store.Read(ctx).ScanRows(rows, &w); err != nil {
-			return nil, "", fmt.Errorf("list runs: %w", err)
+		if err := scan(&w); err != nil {
+			return "", false, err
 		}
 		size += len(w.Input) + len(deref(w.Output))
 		list = append(list, w.run())
-	}
-	if err := rows.Err(); err != nil {
+		return w.ID, size > maxPageBytes, nil
+	})
+	if err != nil {
 		return nil, "", fmt.Errorf("list runs: %w", err)
 	}
+	if stop != "" {
+		next = q.cursors().After(stop)
+	}
 	return list, next, nil
+}
+
+// walk takes the index that knows most of what is asked for. Few runs have not completed, and they have indexes of their own.
+func (q Query) walk(below string) store.Walk {
+	w := store.Walk{Table: "runs", From: q.Prefix, Below: below}
+	if q.Prefix != "" {
+		w.Below = min(below, q.Prefix+"~") // which sorts behind every id
+	}
+	if !q.Since.IsZero() {
+		w.From = max(w.From, "run_"+oldest(q.Since))
+	}
+	index := []store.Equal{{Column: "client_id", Value: q.ClientID}, {Column: "workflow_id", Value: q.Agent}}
+	rest := store.Equal{Column: "status", Value: string(q.Status)}
+	if q.Status != "" && q.Status != Completed {
+		index[1], rest = rest, index[1]
+		w.Of = "status <> 'COMPLETED'"
+	}
+	if w.Index = slices.DeleteFunc(index, func(e store.Equal) bool { return e.Value == "" }); len(w.Index) == 1 && w.Index[0].Column == "client_id" {
+		w.Each = "workflow_id"
+	}
+	if rest.Value != "" {
+		w.Only = []store.Equal{rest}
+	}
+	return w
 }
 
 func (q Query) columns() string {
@@ -94,5 +90,5 @@ func (q Query) columns() string {
 }
 
 func (q Query) cursors() store.Cursors {
-	return store.NewCursors("run_", q.ClientID, string(q.Status), q.Agent)
+	return store.NewCursors("run_", q.ClientID, string(q.Status), q.Agent) // a prefix is good for all
 }

@@ -2,7 +2,6 @@ package runs_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -59,15 +58,4 @@ func TestPagesOfLongTexts(t *testing.T) {
 		require.Len(t, list[0].Input, 200)
 		require.Empty(t, list[0].Output)
 	})
-}
-
-// The few runs of an agent among the many of others are found without reading those.
-func TestRunsOfARareAgentHaveAnIndex(t *testing.T) {
-	s := storetest.Open(t, storetest.SQLite(t))
-	for _, query := range []string{"workflow_id = 'rare'", "client_id = 'ci' AND id < 'run_~'", "status = 'FAILED' AND status <> 'COMPLETED'"} {
-		var steps []struct{ Detail string }
-		require.NoError(t, s.Read(context.Background()).Raw(fmt.Sprintf("EXPLAIN QUERY PLAN SELECT * FROM runs WHERE %s ORDER BY id DESC LIMIT 50", query)).Scan(&steps).Error)
-		require.Len(t, steps, 1, "%v", steps)
-		require.Contains(t, steps[0].Detail, "SEARCH runs USING INDEX runs_by_")
-	}
 }

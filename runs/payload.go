@@ -11,6 +11,7 @@ import (
 
 	"beckon/agents"
 	"beckon/events"
+	"beckon/internal/memory"
 )
 
 // TimeFormat is how times are written in JSON: RFC 3339 in UTC with milliseconds.
@@ -85,7 +86,7 @@ func nodeEvent(id string, r *Run, n agents.Node) events.Event {
 // newEvent writes what the world is told (docs/runs.md). It is on the way of every call, so that it is written by hand:
 // encoding/json takes ten times as long.
 func newEvent(id string, r *Run, kind, name string, at time.Time, failure *agents.Failure, data func([]byte) []byte) events.Event {
-	text := make([]byte, 0, 384+len(r.Output))
+	text := make([]byte, 0, 384+quotedLen(r.Output))
 	text = strconv.AppendBool(append(text, `{"success":`...), failure == nil)
 	text = append(append(append(text, `,"type":"`...), kind...), '"')
 	text = appendText(append(text, `,"runId":`...), r.ID)
@@ -121,8 +122,17 @@ func compact(metadata json.RawMessage) []byte {
 
 // appendText writes a JSON string, with what is not UTF-8 replaced.
 func appendText(dst []byte, text string) []byte {
-	dst, _ = jsontext.AppendQuote(dst, strings.ToValidUTF8(text, "\uFFFD"))
+	dst, _ = jsontext.AppendQuote(dst, memory.Bytes(strings.ToValidUTF8(text, "\uFFFD")))
 	return dst
+}
+
+// quotedLen is about how long text becomes in JSON, so that a long one is not copied to a larger buffer.
+func quotedLen(text string) int {
+	const worthwhile = 4 << 10
+	if len(text) < worthwhile {
+		return len(text)
+	}
+	return len(text) + strings.Count(text, `"`) + strings.Count(text, `\`) + strings.Count(text, "\n") + strings.Count(text, "\t")
 }
 
 func appendTextOrNull(dst []byte, text string) []byte {

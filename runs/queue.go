@@ -9,6 +9,7 @@ import (
 
 	"beckon/agents"
 	"beckon/events"
+	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/store"
 	"beckon/internal/work"
@@ -84,17 +85,22 @@ func (s *Service) dispatchSome(ctx context.Context) (more bool, err error) {
 	if any, err := s.storage.anyQueued(ctx); err != nil || !any {
 		return false, err
 	}
+	if err := s.Memory.Room(ctx); err != nil {
+		return false, err
+	}
 	places, err := s.places(ctx, claimTogether)
 	if err != nil {
 		return false, err
 	}
-	claimed, holding, err := s.claim(context.WithoutCancel(ctx), places) // what is claimed is worked on, or put back
+	room := &room{budget: s.Memory}
+	defer room.clear()
+	claimed, holding, err := s.claim(context.WithoutCancel(ctx), places, room) // what is claimed is worked on, or put back
 	s.leavePlaces(places - len(claimed))
 	if err != nil {
 		return false, err
 	}
 	for _, c := range claimed {
-		s.takeUp(c)
+		s.takeUp(c, room.take(c.run.ID))
 	}
 	s.held.Drop(holding...)
 	return len(claimed) > 0, nil
@@ -124,7 +130,7 @@ func (s *Service) leavePlaces(n int) {
 }
 
 // takeUp begins the work on a run that this process has claimed.
-func (s *Service) takeUp(c *claim) {
+func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 	s.waiting.Add(-1)
 	s.Events.Publish(c.events)
 	leave := func() {}
@@ -139,10 +145,10 @@ func (s *Service) takeUp(c *claim) {
 	if entry != nil {
 		timeout = entry.Timeout
 	}
-	a := s.newActive(*c.run, c.last, timeout, func() { leave(); s.leavePlaces(1) })
+	a := s.newActive(*c.run, c.last, timeout, func() { leave(); s.leavePlaces(1); held.Release() })
 	close(a.recorded)
 	a.progress.resume(nodes)
-	ctx, cancel := context.WithCancelCause(context.Background())
+	ctx, cancel := context.WithCancelCause(memory.With(context.Background(), held))
 	a.cancel = cancel
 	if err := s.enter(a); err != nil {
 		// The process began to end meanwhile. Nobody has worked on the run, so that it may go on in any case.

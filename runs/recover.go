@@ -45,7 +45,7 @@ func (s *Service) RecoverFrom(ctx context.Context, instance string, confirm func
 // Reconcile implements work.Claimant. It releases the runs that this process has claimed and does not hold: the commit
 // of their claim was in doubt, or their end could never be written. It stops those that other processes have taken.
 func (s *Service) Reconcile(ctx context.Context) error {
-	held := s.recorded() // before the rows are read: what is claimed meanwhile is not among them
+	held, doubted := s.recorded(), s.doubted.All() // before the rows are read: what is claimed meanwhile is not among them
 	var rows []struct {
 		ID    string
 		Claim int64
@@ -66,7 +66,11 @@ func (s *Service) Reconcile(ctx context.Context) error {
 	for _, a := range held {
 		a.cancel(errEnded) // which does nothing to one that has just ended
 	}
-	return s.releaseOrphans(ctx, orphans)
+	if err := s.releaseOrphans(ctx, orphans); err != nil {
+		return err
+	}
+	s.doubted.Drop(doubted...)
+	return nil
 }
 
 // releaseOrphans releases runs that this process has claimed and does not hold.
@@ -82,11 +86,7 @@ func (s *Service) releaseOrphans(ctx context.Context, ids []string) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	err = s.releaseRows(ctx, rows, func(*gorm.DB) error { return nil })
-	if err == nil {
-		s.doubted.Drop(ids...)
-	}
-	return err
+	return s.releaseRows(ctx, rows, func(*gorm.DB) error { return nil })
 }
 
 // releaseRows lets runs be claimed again whose owner does not work on them any more, or ends them.

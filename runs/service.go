@@ -13,6 +13,7 @@ import (
 
 	"beckon/agents"
 	"beckon/events"
+	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/store"
 	"beckon/internal/telemetry"
@@ -37,6 +38,7 @@ type Config struct {
 	Work    *work.Instance
 	Log     *slog.Logger
 	Metrics *telemetry.Metrics
+	Memory  *memory.Budget // of runs that come out of the queue; nil bounds nothing
 	// Entry finds the agent or flow of a run that comes out of the queue; nil when it is gone.
 	Entry func(id string) *agents.Entry
 	// Limit tells how many runs a client may have at the same time, 0 for any number, and counts one more of them; the

@@ -44,7 +44,7 @@ type Active struct {
 
 // startGrace is how long a run may take to end before its start is written on its own. Agents that answer at once are
 // written once, as a whole; to all others, and to those who look at the record, it makes no difference.
-const startGrace = 5 * time.Millisecond
+const startGrace = 50 * time.Millisecond
 
 // Start begins a run in this process and returns at once; an Unavailable says that the service is draining, a
 // *Duplicate that the call has been made before. The run does not end with ctx, only its values are used: a caller who

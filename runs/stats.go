@@ -115,7 +115,7 @@ func (s *Statistics) count(ctx context.Context, first, last int64) (map[int64]*c
 		hours[hour].note(Status(status), latency, n, tokens)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("count runs: %w", err)
+		return nil, store.Classify(fmt.Errorf("count runs: %w", err))
 	}
 	s.keep(hours, from, last)
 	return hours, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"beckon/agents"
+	"beckon/internal/memory"
 	"beckon/runs"
 )
 
@@ -31,22 +32,31 @@ func answerRun(c echo.Context, run *runs.Run) error {
 	header.Add("Vary", "Accept")
 	if form := textForm(c.Request()); form != "" {
 		header.Set(echo.HeaderContentLength, strconv.Itoa(len(run.Output)))
-		return c.Blob(http.StatusOK, form, []byte(run.Output))
+		return c.Blob(http.StatusOK, form, memory.Bytes(run.Output))
 	}
-	return answerJSON(c, http.StatusOK, callAnswer{OK: true, Response: run.Output, RunID: run.ID, Status: run.Status, Agent: run.WorkflowID,
-		Usage: run.Usage, DurationMs: run.Milliseconds()})
+	answer := callAnswer{OK: true, Response: run.Output, RunID: run.ID, Status: run.Status, Agent: run.WorkflowID, Usage: run.Usage, DurationMs: run.Milliseconds()}
+	if len(run.Output) >= longText {
+		return answerLong(c, answer)
+	}
+	return answerJSON(c, http.StatusOK, answer)
 }
 
 // answerJSON answers with a document.
 func answerJSON(c echo.Context, status int, document any) error {
+	body, err := encodeJSON(document)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
+	return c.Blob(status, echo.MIMEApplicationJSON, body)
+}
+
+func encodeJSON(document any) ([]byte, error) {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false) // it is data for a program, not for a page
-	if err := encoder.Encode(document); err != nil {
-		return err
-	}
-	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(body.Len()))
-	return c.Blob(status, echo.MIMEApplicationJSON, body.Bytes())
+	err := encoder.Encode(document)
+	return body.Bytes(), err
 }
 
 // acceptedRetry is when the caller of a run that goes on should look for it again.

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -10,11 +9,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/internal/memory"
 	"beckon/internal/problem"
 )
-
-// maxTrusted is how much memory a body gets on the word of its caller, before it has arrived.
-const maxTrusted = 64 << 10
 
 // boundBody gives the caller until patience is over to send its body. That also holds for a body that is refused: the
 // server reads on behind an answer, to keep the connection, and a caller must not be able to make that last.
@@ -24,8 +21,9 @@ func boundBody(c echo.Context, patience time.Duration) {
 	}
 }
 
-// readBody reads the whole body, at most limit bytes of it and no longer than boundBody allows.
-func readBody(c echo.Context, limit int64, patience time.Duration) ([]byte, error) {
+// readBody reads the whole body, at most limit bytes of it and no longer than boundBody allows. What it holds meanwhile, and
+// then the body, is reserved in held.
+func readBody(c echo.Context, limit int64, patience time.Duration, held *memory.Reservation) ([]byte, error) {
 	r := c.Request()
 	if r.ContentLength > limit {
 		return nil, tooLarge(c, limit)
@@ -33,16 +31,18 @@ func readBody(c echo.Context, limit int64, patience time.Duration) ([]byte, erro
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
-	var body bytes.Buffer
-	body.Grow(int(min(max(r.ContentLength, 0), maxTrusted)) + bytes.MinRead)
-	_, err := body.ReadFrom(http.MaxBytesReader(c.Response().Writer, r.Body, limit))
+	body, err := memory.ReadAll(http.MaxBytesReader(c.Response().Writer, r.Body, limit), r.ContentLength, held.Body)
 	if err == nil {
+		held.Set(int64(cap(body)))
 		// The server goes on reading in the background, to notice when the caller hangs up: not against a deadline.
 		_ = http.NewResponseController(c.Response().Writer).SetReadDeadline(time.Time{})
-		return body.Bytes(), nil
+		return body, nil
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge(c, limit)
+	}
+	if errors.Is(err, memory.ErrFull) {
+		return nil, noRoom(c, 0, 0)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.Response().Header().Set("Connection", "close")
@@ -52,6 +52,15 @@ func readBody(c echo.Context, limit int64, patience time.Duration) ([]byte, erro
 		return nil, problem.New(problem.Invalid, "body_cut_off", "The body ended before it was complete.").Because(err)
 	}
 	return nil, problem.New(problem.Invalid, "body_unreadable", "The body could not be read.").Because(err)
+}
+
+// noRoom refuses a body before it has arrived. Its connection ends, as with one that is too large.
+func noRoom(c echo.Context, declared, largest int64) error {
+	c.Response().Header().Set("Connection", "close")
+	if declared > largest {
+		return problem.New(problem.TooLarge, "body_too_large", "The body is larger than the %d bytes that Beckon has memory for (server.maxMemory).", largest)
+	}
+	return memory.ErrFull
 }
 
 // tooLarge also ends the connection: what the caller is still sending is not worth reading.

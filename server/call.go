@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"beckon/clients"
+	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/runs"
 )
@@ -25,7 +26,8 @@ type call struct {
 	queued   bool   // it is answered at once, and the run goes through the queue
 	stream   bool   // it is answered with the run's events
 	once     string // the Idempotency-Key
-	body     []byte
+	body     []byte // until there is a prompt
+	held     *memory.Reservation
 	leave    func()      // gives back what the call took of the limits
 	letGo    func() bool // lets the run go on when its caller has left
 }
@@ -36,6 +38,8 @@ type prompter func(*call, clients.Request) (clients.Prompt, error)
 // answerCall admits a call of a client that is known, starts its run and answers. apart says that the run waits in the
 // queue unless the caller wants to wait itself.
 func (s *Server) answerCall(c echo.Context, k *call, source string, apart bool, prompt prompter) error {
+	k.held = s.Memory.Reserve()
+	defer k.held.Release()
 	active, queued, err := s.startCall(c, k, source, apart, prompt)
 	if first, ok := errors.AsType[*runs.Duplicate](err); ok {
 		return s.replay(c, k, first)
@@ -120,17 +124,20 @@ func (s *Server) startCall(c echo.Context, k *call, source string, apart bool, p
 	if err := s.receive(c, k); err != nil {
 		return nil, nil, err
 	}
+	defer func() {
+		if active == nil { // also when something panics
+			k.leave()
+		}
+	}()
 	r, err := s.readRequest(c, k, source, prompt)
-	if err == nil && k.queued {
+	if err != nil {
+		return nil, nil, err
+	}
+	if k.queued {
 		queued, err = s.Runs.Enqueue(request.Context(), r)
-		k.leave()
 		return nil, queued, err
 	}
-	if err == nil {
-		active, err = s.Runs.Start(request.Context(), r)
-	}
-	if err != nil {
-		k.leave()
+	if active, err = s.Runs.Start(memory.With(request.Context(), k.held), r); err != nil {
 		return nil, nil, err
 	}
 	k.letGo = func() bool { return true }
@@ -170,13 +177,17 @@ func (s *Server) readCall(c echo.Context, k *call) (err error) {
 		return err
 	}
 	defer k.client.Received()
-	k.body, err = readBody(c, k.client.BodyLimit(s.MaxBodyBytes), s.BodyTimeout)
+	limit := k.client.BodyLimit(s.MaxBodyBytes)
+	if declared := request.ContentLength; declared <= limit && !s.Memory.HasRoom(declared) {
+		return noRoom(c, declared, s.Memory.LargestBody())
+	}
+	k.body, err = readBody(c, limit, s.BodyTimeout, k.held)
 	return err
 }
 
 func (s *Server) readRequest(c echo.Context, k *call, source string, prompt prompter) (r runs.Request, err error) {
 	request := c.Request()
-	p, err := prompt(k, clients.Request{Header: request.Header, Query: c.QueryParams(), Body: k.body, ReceivedAt: k.received})
+	p, err := s.makePrompt(k, prompt, clients.Request{Header: request.Header, Query: c.QueryParams(), Body: k.body, ReceivedAt: k.received})
 	if err != nil {
 		return r, err
 	}
@@ -202,7 +213,22 @@ func (s *Server) readRequest(c echo.Context, k *call, source string, prompt prom
 	if k.once != "" {
 		r.Once = &runs.Idempotency{Key: k.once, Request: fingerprint(c, k.body)}
 	}
+	// From here on the prompt is held, maybe for minutes, and the body is not.
+	k.body = nil
+	k.held.Set(int64(len(r.Input) + len(r.Metadata) + len(r.Callback)))
 	return r, nil
+}
+
+// largeBody is what it takes more than a moment to make a prompt of.
+const largeBody = 64 << 10
+
+// makePrompt makes the prompts of large bodies a few at a time: a parsed document takes many times the memory of its body.
+func (s *Server) makePrompt(k *call, prompt prompter, r clients.Request) (clients.Prompt, error) {
+	if len(r.Body) > largeBody {
+		s.prompts <- struct{}{}
+		defer func() { <-s.prompts }()
+	}
+	return prompt(k, r)
 }
 
 // fingerprint is a hash of what a call asks for.
@@ -227,9 +253,11 @@ func (s *Server) admit(k *call) error {
 		leave()
 		return err
 	}
+	run := k.held.Share()
 	k.leave = func() {
 		k.client.Leave()
 		leave()
+		run.Release()
 	}
 	return nil
 }

@@ -41,7 +41,8 @@ func (s *Server) Preview(_ context.Context, client clients.Client, r clients.Req
 // Try starts a run as a call of the client's webhook would, within the client's limits, and returns its id as soon as it
 // is on record. The run goes on when ctx ends.
 func (s *Server) Try(ctx context.Context, clientID string, r clients.Request) (runID string, err error) {
-	k := &call{catalog: s.Catalog(), received: time.Now()}
+	k := &call{catalog: s.Catalog(), received: time.Now(), held: s.Memory.Reserve()}
+	defer k.held.Release()
 	if k.client = k.catalog.Clients.Get(clientID); k.client == nil || k.client.Unusable {
 		return "", problem.New(problem.Unprocessable, "client_unusable", "The client %q is not in force. Its page says why.", clientID)
 	}

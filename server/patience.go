@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -18,18 +19,21 @@ const (
 type patientWriter struct {
 	http.ResponseWriter
 	patience time.Duration
+	sized    bool // the answer has said how long it is
 }
 
 // Unwrap is for http.ResponseController.
 func (w *patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *patientWriter) WriteHeader(status int) {
-	w.allow(0)
+	size, err := strconv.Atoi(w.Header().Get("Content-Length"))
+	w.sized = err == nil
+	w.allow(size)
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *patientWriter) Write(b []byte) (int, error) {
-	if len(b) > smallAnswer {
+	if len(b) > smallAnswer && !w.sized {
 		w.allow(len(b))
 	}
 	return w.ResponseWriter.Write(b)

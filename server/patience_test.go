@@ -46,8 +46,10 @@ func TestALongAnswerHasMoreTime(t *testing.T) {
 	began := time.Now()
 	g.srv.ServeHTTP(w, g.request("/api/v1/webhooks/ci", strings.Repeat("x", 1<<20)))
 	require.Greater(t, w.body.Len(), 1<<20)
-	require.WithinDuration(t, began.Add(time.Hour), w.by[0], patience)
-	require.WithinDuration(t, began.Add(2*time.Hour), w.by[len(w.by)-1], time.Minute, "as long again for its MiB")
+	for _, by := range w.by { // the pieces that it is written in don't add to that
+		require.WithinDuration(t, began.Add(2*time.Hour), by, time.Minute, "an hour, and as long again for its MiB")
+	}
+	require.NotEmpty(t, w.by)
 }
 
 // The time for one answer doesn't run out on the next one of the connection, however late that comes.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
+	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/telemetry"
 	"beckon/runs"
@@ -52,6 +54,7 @@ type Config struct {
 	Metrics        *telemetry.Metrics
 	Log            *slog.Logger
 	MaxBodyBytes   int64
+	Memory         *memory.Budget // of the bodies and answers of calls; nil bounds nothing
 	Admin          Admin
 	Pages          Pages         // nil for none
 	KeepRefused    KeepRefused   // nil keeps none
@@ -81,6 +84,7 @@ type Server struct {
 	refusedLog *refusedLog
 	http       *http.Server
 	unused     unused
+	prompts    chan struct{} // places for the making of large prompts
 	draining   atomic.Bool
 	closing    context.Context // ends when followers of runs are sent away
 	close      context.CancelFunc
@@ -91,7 +95,7 @@ func New(c Config) *Server {
 	c.HeaderTimeout, c.BodyTimeout = cmp.Or(c.HeaderTimeout, defaultHeaderTimeout), cmp.Or(c.BodyTimeout, defaultBodyTimeout)
 	c.AnswerTimeout, c.Heartbeat = cmp.Or(c.AnswerTimeout, defaultAnswerTimeout), cmp.Or(c.Heartbeat, defaultHeartbeat)
 	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections())
-	s := &Server{Config: c, echo: echo.New(), proxies: proxies{trusted: c.TrustedProxies},
+	s := &Server{Config: c, echo: echo.New(), proxies: proxies{trusted: c.TrustedProxies}, prompts: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		followers: followers{most: min(max(c.MaxConnections/2, 1), mostFollowers), open: map[string]int{}}}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.unused.closing = s.closing

@@ -108,10 +108,23 @@ func (w *eventWriter) sendEvents(list []events.Event) error {
 			continue // for those who ask for it: a stream begins with run.started
 		}
 		text.WriteString("id: " + e.ID + "\nevent: " + e.Type + "\ndata: ")
-		text.Write(e.Payload) // JSON on one line
+		if len(e.Payload) < longText {
+			text.Write(e.Payload) // JSON on one line
+		} else if err := w.sendLong(&text, e.Payload); err != nil {
+			return err
+		}
 		text.WriteString("\n\n")
 	}
 	return w.send(text.Bytes())
+}
+
+// sendLong sends what is in front of a long payload, and the payload from where it is.
+func (w *eventWriter) sendLong(before *bytes.Buffer, payload []byte) error {
+	if err := w.send(before.Bytes()); err != nil {
+		return err
+	}
+	before.Reset()
+	return w.send(payload)
 }
 
 func (w *eventWriter) send(text []byte) error {

@@ -52,6 +52,7 @@ var refusalsByCode = map[string]refusal{
 	"agent_unavailable":         {"The agent's configuration has an error, so that it cannot be used.", []string{"The agent's page and the log name it."}},
 	"command_unavailable":       {"The client's command has an error, so that it cannot be used.", []string{"The command's page and the log name it."}},
 	"gateway_full":              {"As many calls as this gateway takes at the same time were running.", []string{"Callers that honour Retry-After lose nothing. If it happens often, raise server.maxConcurrent or find out why answers take long."}},
+	"memory_full":               {"The bodies and answers of the calls under way held as much memory as they may.", []string{"Callers that honour Retry-After lose nothing. If it happens often, raise server.maxMemory, or have callers send less: only the end of a log, for example."}},
 	"queue_full":                {"As many runs as may wait were waiting.", []string{"Look on the overview why runs take long. server.maxQueued says how many may wait."}},
 	"shutting_down":             {"The gateway was being stopped.", []string{"Callers that honour Retry-After reach it when it has started again."}},
 	"storage_unavailable":       {"The database did not take the call: it was full, locked or out of reach.", []string{"Look at the disk's free space and at the log."}},

@@ -29,6 +29,7 @@ type runList struct {
 	Live              bool   // it shows the newest, and keeps up with them
 	Next              string // the address of the next page; empty on the last
 	Looked            int64  // how many runs were looked at for a search that goes on; 0 when it has seen all
+	Short             bool   // there may be more of them than are shown, for which nobody has looked yet
 	Wrong             string // what is wrong with the search
 }
 
@@ -78,6 +79,7 @@ func (w *Web) showRuns(c echo.Context) (any, error) {
 		if f.narrows() && found.next != "" {
 			list.Looked = int64(found.looked)
 		}
+		list.Short = found.next != "" && len(found.list) < runs.DefaultPage
 		for _, r := range found.list {
 			list.Rows = append(list.Rows, w.newRunRow(r))
 		}

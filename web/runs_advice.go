@@ -43,6 +43,7 @@ var adviceByCode = map[string]failureAdvice{
 	"flow_state_too_large":      {[]string{"Have the flow's agents keep less: shorter answers, or fewer rounds of a loop."}, false, false},
 	"flow_output_too_large":     {[]string{"Have the flow's agents write less: shorter answers, or fewer rounds of a loop."}, false, false},
 	"interrupted":               {[]string{"Run it again: nothing is wrong with it. Beckon was stopped, or its process ended, while the agent was working.", "Beckon retries such a run by itself, at most twice, unless the agent or flow says retryOnCrash: false; its page shows that."}, true, false},
+	"memory_full":               {[]string{"Run it again. There was no memory for the answer for half a minute: raise server.maxMemory if it happens often, or have callers and agents write less."}, false, false},
 	"shutting_down":             {[]string{"Run it again: Beckon was being stopped."}, false, false},
 	"storage_unavailable":       {[]string{"Look at the disk's free space and at the log, then run it again."}, false, false},
 }

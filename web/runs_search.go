@@ -56,7 +56,7 @@ func readRunFilter(asked url.Values) runFilter {
 func (f runFilter) wholeID() bool { return len(f.prefix) == runIDWhole }
 
 // narrows reports whether runs have to be read to know whether they are meant.
-func (f runFilter) narrows() bool { return f.Source != "" || f.prefix != "" || f.name != "" }
+func (f runFilter) narrows() bool { return f.Source != "" || f.name != "" }
 
 // Any reports whether the list leaves anything out.
 func (f runFilter) Any() bool {
@@ -84,7 +84,7 @@ func filtered(path string, parameters ...string) string {
 
 // matches reports whether a run is meant, as far as the database was not asked.
 func (f runFilter) matches(r *runs.Run) bool {
-	if f.Source != "" && r.Source != f.Source || !strings.HasPrefix(r.ID, f.prefix) {
+	if f.Source != "" && r.Source != f.Source {
 		return false
 	}
 	return f.name == "" || hasMetadata(r.Metadata, f.name, f.value)
@@ -116,7 +116,7 @@ type foundRuns struct {
 
 // findRuns looks for a page of runs. What the database can't tell it reads, newest first, as many as there is time for.
 func (w *Web) findRuns(ctx context.Context, f runFilter) (found foundRuns, err error) {
-	q := runs.Query{ClientID: f.Client, Agent: f.Agent, Status: runs.Status(f.Status), Limit: runs.DefaultPage, Cursor: f.Cursor, Brief: true}
+	q := runs.Query{ClientID: f.Client, Agent: f.Agent, Status: runs.Status(f.Status), Prefix: f.prefix, Limit: runs.DefaultPage, Cursor: f.Cursor, Brief: true}
 	until := w.Now().Add(maxLookTime)
 	for {
 		var list []*runs.Run
@@ -125,10 +125,6 @@ func (w *Web) findRuns(ctx context.Context, f runFilter) (found foundRuns, err e
 		}
 		found.looked += len(list)
 		for _, r := range list {
-			if r.ID < f.prefix { // ids sort by time: no older one begins like this
-				found.next = ""
-				return found, nil
-			}
 			if f.matches(r) {
 				found.list = append(found.list, r)
 			}

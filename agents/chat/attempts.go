@@ -9,12 +9,11 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"beckon/internal/memory"
 )
 
-const (
-	maxAnswer  = 16 << 20 // bytes of a provider's answer
-	expectBody = 64 << 10 // how far a Content-Length is believed before the bytes are there
-)
+const maxAnswer = 16 << 20 // bytes of a provider's answer
 
 var (
 	errAttemptTimeout = errors.New("the provider's timeout passed")
@@ -39,6 +38,7 @@ type attempts struct {
 
 // Do implements openai.HTTPDoer.
 func (a *attempts) Do(req *http.Request) (*http.Response, error) {
+	holdOnce(req)
 	req.URL, req.Host = a.url, a.url.Host
 	for name, values := range a.headers {
 		req.Header[name] = values
@@ -99,7 +99,7 @@ func complete(ctx context.Context, response *http.Response) (*http.Response, *fa
 	if !ok {
 		limit = maxErrorBody
 	}
-	body, err := readBody(response, limit)
+	body, err := readBody(ctx, response, limit)
 	if !ok {
 		// The status says enough; an error page that breaks off changes nothing.
 		return nil, &failure{status: response.StatusCode, body: body, retryAfter: retryAfter(response.Header, time.Now())}
@@ -111,17 +111,14 @@ func complete(ctx context.Context, response *http.Response) (*http.Response, *fa
 	return response, nil
 }
 
-func readBody(response *http.Response, limit int) ([]byte, error) {
-	var body bytes.Buffer
-	if n := response.ContentLength; n > 0 {
-		body.Grow(int(min(n, expectBody)) + bytes.MinRead) // ReadFrom wants MinRead to spare, or grows once more
-	}
-	_, err := body.ReadFrom(io.LimitReader(response.Body, int64(limit)+1))
-	if body.Len() > limit {
-		body.Truncate(limit)
+func readBody(ctx context.Context, response *http.Response, limit int) ([]byte, error) {
+	held := memory.From(ctx)
+	body, err := memory.ReadAll(io.LimitReader(response.Body, int64(limit)+1), response.ContentLength, func(bytes int64) error { return held.Answer(ctx, bytes) })
+	if len(body) > limit {
+		body = body[:limit]
 		if err == nil {
 			err = errTooLarge
 		}
 	}
-	return body.Bytes(), err
+	return body, err
 }

@@ -93,7 +93,7 @@ func (m *model) Invoke(ctx context.Context, call agents.Call) (agents.Result, er
 	if call.Text != nil || len(call.Tools) > 0 {
 		return m.converse(ctx, call, request)
 	}
-	response, err := m.client.CreateChatCompletion(ctx, request)
+	response, err := m.client.CreateChatCompletion(resendable(ctx, &request), request)
 	if err != nil {
 		return agents.Result{}, m.explain(ctx, err, request.Messages)
 	}

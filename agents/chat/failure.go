@@ -12,6 +12,7 @@ import (
 
 	"github.com/sashabaranov/go-openai"
 
+	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/units"
 )
@@ -45,7 +46,7 @@ func (f *failure) Error() string {
 func (f *failure) passing() bool {
 	switch f.status {
 	case 0:
-		return !errors.Is(f.err, errTooLarge) && !isCertificate(f.err)
+		return !errors.Is(f.err, errTooLarge) && !errors.Is(f.err, memory.ErrFull) && !isCertificate(f.err)
 	case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
 		http.StatusServiceUnavailable, http.StatusGatewayTimeout, statusOverloaded:
 		return true
@@ -60,6 +61,9 @@ func (m *model) explain(ctx context.Context, err error, said []openai.ChatComple
 	}
 	id := m.provider
 	f, ok := errors.AsType[*failure](err)
+	if errors.Is(err, memory.ErrFull) || ok && errors.Is(f.err, memory.ErrFull) {
+		return memory.ErrFull // which is no fault of the provider's
+	}
 	if api, isAPI := errors.AsType[*openai.APIError](err); !ok && isAPI { // in the middle of a stream
 		return problem.New(problem.Upstream, "provider_error", "The provider %q broke off its answer with an error, which the log names.", id).Because(
 			m.cause(&failure{err: errors.New(api.Message)}, said))

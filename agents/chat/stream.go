@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/sashabaranov/go-openai"
+
+	"beckon/internal/memory"
 )
 
 const eventStream = "text/event-stream"
@@ -76,11 +78,11 @@ func (m *model) stream(ctx context.Context, request openai.ChatCompletionRequest
 	if !m.noUsage.Load() {
 		request.StreamOptions = &openai.StreamOptions{IncludeUsage: true}
 	}
-	stream, err := m.client.CreateChatCompletionStream(ctx, request)
+	stream, err := m.client.CreateChatCompletionStream(resendable(ctx, &request), request)
 	if f, ok := errors.AsType[*failure](err); ok && f.status == http.StatusBadRequest && request.StreamOptions != nil && bytes.Contains(f.body, []byte("stream_options")) {
 		m.noUsage.Store(true) // it answers without counting
 		request.StreamOptions = nil
-		stream, err = m.client.CreateChatCompletionStream(ctx, request)
+		stream, err = m.client.CreateChatCompletionStream(resendable(ctx, &request), request)
 	}
 	if plain, ok := errors.AsType[*plainAnswer](err); ok {
 		return plain.read(text)
@@ -90,6 +92,7 @@ func (m *model) stream(ctx context.Context, request openai.ChatCompletionRequest
 	}
 	defer func() { _ = stream.Close() }()
 	var put assembly
+	held := memory.From(ctx)
 	for {
 		chunk, err := stream.Recv()
 		switch {
@@ -98,7 +101,11 @@ func (m *model) stream(ctx context.Context, request openai.ChatCompletionRequest
 		case err != nil:
 			return put.response(), err
 		}
-		if piece := put.add(&chunk); piece != "" && text != nil {
+		piece := put.add(&chunk)
+		if err := held.Answer(ctx, int64(len(piece))); err != nil {
+			return put.response(), err
+		}
+		if piece != "" && text != nil {
 			text(piece)
 		}
 	}
@@ -125,7 +132,7 @@ func (p *plainAnswer) read(text func(piece string)) (*openai.ChatCompletionRespo
 type assembly struct {
 	chunks  int
 	answer  openai.ChatCompletionResponse
-	text    strings.Builder
+	text    longText
 	refusal strings.Builder
 	calls   []openai.ToolCall
 	finish  openai.FinishReason

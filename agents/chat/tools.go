@@ -56,7 +56,7 @@ func (m *model) ask(ctx context.Context, request openai.ChatCompletionRequest, t
 	if text != nil {
 		return m.stream(ctx, request, text)
 	}
-	response, err := m.client.CreateChatCompletion(ctx, request)
+	response, err := m.client.CreateChatCompletion(resendable(ctx, &request), request)
 	return &response, err
 }
 

@@ -189,7 +189,7 @@ func (k runsListCommand) pages(ctx context.Context, client *gatewayClient, limit
 			return nil, false, err
 		}
 		list = append(list, page.Items...)
-		if page.NextCursor == "" || len(page.Items) == 0 {
+		if page.NextCursor == "" { // a page without runs may have one: there are older ones to look at
 			return list, false, nil
 		}
 		query.Set("cursor", page.NextCursor)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"beckon/internal/catalog"
+	"beckon/internal/memory"
 	"beckon/internal/telemetry"
 	"beckon/internal/units"
 	"beckon/server"
@@ -55,11 +56,14 @@ func (s serveCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
+	memory.Apply(c.Server.Memory())
+	budget := memory.For(c.Server.Memory())
+	metrics.Memory(budget.Used, budget.Limit())
 	revision, err := catalog.Revision(ctx, db.store)
 	if err != nil {
 		return err
 	}
-	working := newServices(db, l, c)
+	working := newServices(db, l, c, budget)
 	if err := l.editor.Use(ctx, c); err != nil {
 		return err
 	}
@@ -68,12 +72,13 @@ func (s serveCommand) Run(std streams) error {
 	}
 	defer working.rest()
 	srv, err := serverWithPage(l, working, c, publicURL(c, listener.Addr()), server.Config{Catalog: l.catalog, Runs: working.runs, Deliveries: working.deliveries, Database: db.store, Metrics: metrics, Log: log,
-		Version: version, MaxBodyBytes: int64(c.Server.MaxBodyBytes), TrustedProxies: c.Server.ProxyNetworks()})
+		Version: version, MaxBodyBytes: int64(c.Server.MaxBodyBytes), Memory: budget, TrustedProxies: c.Server.ProxyNetworks()})
 	if err != nil {
 		return err
 	}
 	log.Info("listening", "address", listener.Addr().String(), "version", version, "config", c.File(), "database", c.Database.Shown())
 	fmt.Fprint(std.out, welcome)
+	defer keepMemory(ctx, budget)()
 	return serveUntil(ctx, stop, srv, working, listener, l, revision, c.Server.ShutdownGrace.Or(0), log)
 }
 
@@ -104,6 +109,20 @@ func serveUntil(ctx context.Context, stop func(), srv *server.Server, working *s
 	working.drain()
 	log.Info("shut down")
 	return errors.Join(err, <-served)
+}
+
+// keepMemory gives memory back that is not needed any more, until it is told to end.
+func keepMemory(ctx context.Context, budget *memory.Budget) (end func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		budget.Keep(ctx)
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
 }
 
 func listen(address string) (net.Listener, error) {

@@ -11,6 +11,7 @@ import (
 	"beckon/events"
 	"beckon/internal/config"
 	"beckon/internal/egress"
+	"beckon/internal/memory"
 	"beckon/internal/secret"
 	"beckon/internal/work"
 	"beckon/runs"
@@ -25,10 +26,10 @@ type services struct {
 }
 
 // newServices wires runs and deliveries together. Nothing is worked on before start.
-func newServices(db *database, l *live, c *config.Config) *services {
+func newServices(db *database, l *live, c *config.Config, budget *memory.Budget) *services {
 	log := events.NewLog(db.store)
 	s := &services{instance: work.New(db.store, l.log)}
-	s.runs = runs.New(runs.Config{Store: db.store, Events: log, Work: s.instance, Log: l.log, Metrics: l.metrics, Entry: l.entry, Limit: l.limit,
+	s.runs = runs.New(runs.Config{Store: db.store, Events: log, Work: s.instance, Log: l.log, Metrics: l.metrics, Memory: budget, Entry: l.entry, Limit: l.limit,
 		Retention: retention(&l.keepRuns), MaxConcurrent: int64(c.Server.MaxConcurrent), MaxQueued: int64(c.Server.MaxQueued)})
 	guard := egress.NewGuard(l.networks)
 	s.out = egress.NewWebhooks(guard)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -69,30 +68,33 @@ func (e *Editor) AuditEntries(ctx context.Context, q AuditQuery) (list []AuditEn
 	if err != nil {
 		return nil, "", err
 	}
-	where, values := []string{"id < ?"}, []any{below}
-	if q.Section != "" {
-		where, values = append(where, "section = ?"), append(values, q.Section)
+	w := store.Walk{Table: "audit", Below: below}
+	for _, only := range []store.Equal{{Column: "section", Value: q.Section}, {Column: "resource_id", Value: q.ResourceID}} {
+		if only.Value != "" {
+			w.Only = append(w.Only, only)
+		}
 	}
-	if q.ResourceID != "" {
-		where, values = append(where, "resource_id = ?"), append(values, q.ResourceID)
+	if len(w.Only) == 2 {
+		w.Index, w.Only = w.Only, nil
 	}
-	var rows []struct {
-		ID, Who, Action, Section, ResourceID string
-		At                                   int64
-		Before, After                        *string
-	}
-	err = e.Store.Read(ctx).Raw("SELECT * FROM audit WHERE "+strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT ?", append(values, q.Limit+1)...).Scan(&rows).Error
+	stop, err := w.Rows(ctx, e.Store, "*", q.Limit, func(scan func(any) error) (string, bool, error) {
+		var row struct {
+			ID, Who, Action, Section, ResourceID string
+			At                                   int64
+			Before, After                        *string
+		}
+		if err := scan(&row); err != nil {
+			return "", false, err
+		}
+		list = append(list, AuditEntry{ID: row.ID, At: time.UnixMilli(row.At).UTC(), Who: row.Who, Action: row.Action, Section: row.Section,
+			ResourceID: row.ResourceID, Before: documentOrNil(row.Before), After: documentOrNil(row.After)})
+		return row.ID, false, nil
+	})
 	if err != nil {
 		return nil, "", fmt.Errorf("list the audit entries: %w", err)
 	}
-	if len(rows) > q.Limit {
-		rows = rows[:q.Limit]
-		next = cursors.After(rows[q.Limit-1].ID)
-	}
-	list = make([]AuditEntry, len(rows))
-	for i, row := range rows {
-		list[i] = AuditEntry{ID: row.ID, At: time.UnixMilli(row.At).UTC(), Who: row.Who, Action: row.Action, Section: row.Section,
-			ResourceID: row.ResourceID, Before: documentOrNil(row.Before), After: documentOrNil(row.After)}
+	if stop != "" {
+		next = cursors.After(stop)
 	}
 	return list, next, nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"beckon/internal/memory"
 	"beckon/internal/units"
 )
 
@@ -56,6 +57,11 @@ func (c *Config) checkSettings(found *findings) {
 	}
 	if s.MaxQueued < 1 || s.MaxQueued > maxConcurrentLimit {
 		c.wrong(found, "server.maxQueued", "must be between 1 and %d", maxConcurrentLimit)
+	}
+	if s.MaxMemory != 0 && s.MaxMemory < memory.Least {
+		c.wrong(found, "server.maxMemory", "must be at least %d MiB, or 0 for half of what there is", memory.Least>>20)
+	} else if s.MaxMemory != 0 && memory.For(int64(s.MaxMemory)).LargestBody() < int64(s.MaxBodyBytes) {
+		c.wrong(found, "server.maxMemory", "must be at least three times server.maxBodyBytes: a body of that size does not fit")
 	}
 	c.checkDuration(found, "server.shutdownGrace", s.ShutdownGrace, maxShutdownGrace)
 	if !isDatabaseURL(c.Database.URL.Reveal()) {

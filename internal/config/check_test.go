@@ -18,6 +18,9 @@ func TestSettingsAreChecked(t *testing.T) {
 		{"server: {maxBodyBytes: 0}", "server.maxBodyBytes: must be between 1 byte and 64 MiB"},
 		{"server: {maxBodyBytes: 65MiB}", "server.maxBodyBytes: must be between 1 byte and 64 MiB"},
 		{"server: {maxConcurrent: -1}", "server.maxConcurrent: must be between 1 and 1000000"},
+		{"server: {maxMemory: 63MiB}", "server.maxMemory: must be at least 64 MiB, or 0 for half of what there is"},
+		{"server: {maxMemory: 64MiB, maxBodyBytes: 32MiB}", "server.maxMemory: must be at least three times server.maxBodyBytes: a body of that size does not fit"},
+		{"server: {maxMemory: half}", "server.maxMemory: must be a size such as 1048576, 512KiB or 1MiB"},
 		{"server: {shutdownGrace: 2h}", "server.shutdownGrace: must be more than 0 and at most 1h"},
 		{"database: {url: 'mysql://a'}", "database.url: must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME"},
 		{"log: {level: INFO}", "log.level: must be debug, info, warn or error"},
@@ -27,7 +30,8 @@ func TestSettingsAreChecked(t *testing.T) {
 	} {
 		require.Equal(t, []string{"config.yaml:1: " + tt.want}, complaints(t, tt.content, nil), tt.content)
 	}
-	for _, content := range []string{"database: {url: 'postgresql://a/b'}", "server: {address: '[::1]:0', trustedProxies: ['::1']}", "server: {publicURL: 'https://a/b'}"} {
+	for _, content := range []string{"database: {url: 'postgresql://a/b'}", "server: {address: '[::1]:0', trustedProxies: ['::1']}", "server: {publicURL: 'https://a/b'}",
+		"server: {maxMemory: 64MiB}", "server: {maxMemory: 0, maxBodyBytes: 64MiB}", "server: {maxMemory: 192MiB, maxBodyBytes: 64MiB}"} {
 		require.Empty(t, complaints(t, content, nil), content)
 	}
 }

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"net/netip"
 	"net/url"
 	"reflect"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"beckon/internal/catalog"
+	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/units"
@@ -43,9 +45,13 @@ type Server struct {
 	MaxBodyBytes   units.Bytes    `yaml:"maxBodyBytes"`
 	MaxConcurrent  int            `yaml:"maxConcurrent"` // calls at the same time, of all clients together
 	MaxQueued      int            `yaml:"maxQueued"`     // runs that wait in the queue, of all clients together
+	MaxMemory      units.Bytes    `yaml:"maxMemory"`     // what the process may use; 0 is half of what there is
 	ShutdownGrace  units.Duration `yaml:"shutdownGrace"`
 	SecretsKey     secret.String  `yaml:"secretsKey"` // empty: made at first start, beside the database
 }
+
+// Memory returns how many bytes of memory the process may use.
+func (s Server) Memory() int64 { return cmp.Or(int64(s.MaxMemory), memory.Default()) }
 
 // Database says where the data lives: sqlite:PATH or postgres://…, which may hold a password.
 type Database struct {

@@ -75,7 +75,7 @@ func TestMistakesInTheEnvironment(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	path := write(t, "server:\n  maxBodyBytes: 2MiB\n  trustedProxies: ['::1', 10.0.0.0/8]\nadmin:\n  password: s3cret\n")
-	c, err := Load(path, vars{"BECKON_SERVER_ADDRESS": ":9", "BECKON_DATABASE_URL": "postgres://u:s3cret@db:5/beckon?sslmode=x"}.get, nouns(nil))
+	c, err := Load(path, vars{"BECKON_SERVER_ADDRESS": ":9", "BECKON_SERVER_MAX_MEMORY": "512MiB", "BECKON_DATABASE_URL": "postgres://u:s3cret@db:5/beckon?sslmode=x"}.get, nouns(nil))
 	require.NoError(t, err)
 	var lines []string
 	for _, s := range c.Settings() {
@@ -88,6 +88,7 @@ func TestSettings(t *testing.T) {
 		"server.maxBodyBytes = 2MiB (" + path + ":2)",
 		"server.maxConcurrent = 1024 (default)",
 		"server.maxQueued = 10000 (default)",
+		"server.maxMemory = 512MiB (BECKON_SERVER_MAX_MEMORY)",
 		"server.shutdownGrace = 30s (default)",
 		"server.secretsKey =  (default)",
 		"database.url = postgres://db:5/beckon (BECKON_DATABASE_URL)",
@@ -99,6 +100,14 @@ func TestSettings(t *testing.T) {
 		"retention.runs = 720h (default)",
 		"retention.deliveries = 720h (default)",
 	}, lines)
+
+	// Of the memory it is said how much there is.
+	for _, s := range load(t, "", nil).Settings() {
+		if s.Key == "server.maxMemory" {
+			require.Regexp(t, `^[1-9]\d*[MG]iB$`, s.Value)
+			require.Equal(t, Origin{}, s.Origin)
+		}
+	}
 }
 
 func TestChanges(t *testing.T) {

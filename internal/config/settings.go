@@ -52,6 +52,9 @@ func (c *Config) shown(key string, value any) string {
 	case []string:
 		return strings.Join(v, ", ")
 	case units.Bytes:
+		if key == "server.maxMemory" && v == 0 {
+			v = units.Bytes(c.Server.Memory()) &^ (1<<20 - 1) // what 0 stands for, in whole MiB
+		}
 		text, _ := v.MarshalYAML()
 		return fmt.Sprint(text)
 	}

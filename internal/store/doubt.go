@@ -6,6 +6,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,9 +15,10 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// When the connection breaks during COMMIT, the transaction may have been committed or not. PostgreSQL remembers what
-// came of a transaction for some time, so every transaction asks for its id when it begins, and looks itself up when
-// the answer to its COMMIT is lost.
+// When the connection breaks during COMMIT, the transaction may have been committed or not. So every transaction leaves a
+// mark: it writes a number of its own into a row that no other transaction under way uses. When the answer to its COMMIT
+// is lost, the row says whether that number was committed. PostgreSQL's own numbers of transactions do not serve: after a
+// crash it gives those again that it has not written down.
 
 const (
 	// doubtPatience is how long a write waits for the database to say what came of its commit. A write that is tried
@@ -45,20 +48,52 @@ func onDriver(conn *sql.Conn, fn func(*pgx.Conn) error) error {
 	})
 }
 
-// begin begins a transaction and returns its id, in one round trip.
-func begin(ctx context.Context, conn *sql.Conn) (xid string, err error) {
-	err = onDriver(conn, func(c *pgx.Conn) error {
-		results, err := c.PgConn().Exec(ctx, "BEGIN; SELECT pg_current_xact_id()").ReadAll()
-		if err != nil {
-			return err
-		}
-		if len(results) != 2 || len(results[1].Rows) != 1 {
-			return errors.New("PostgreSQL did not say the id of a transaction")
-		}
-		xid = string(results[1].Rows[0][0])
-		return nil
+// marks are the rows for the marks of this process.
+type marks struct {
+	process string
+	numbers atomic.Int64
+	mu      sync.Mutex
+	free    []string // rows that no transaction uses
+	rows    int
+}
+
+// mark is what one transaction writes.
+type mark struct {
+	row    string
+	number int64
+}
+
+// newMark returns a mark for a transaction, which has its row to itself until it gives it back.
+func (m *marks) newMark() mark {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.free) == 0 {
+		m.rows++
+		m.free = append(m.free, fmt.Sprintf("%s/%d", m.process, m.rows))
+	}
+	row := m.free[len(m.free)-1]
+	m.free = m.free[:len(m.free)-1]
+	return mark{row, m.numbers.Add(1)}
+}
+
+func (m *marks) giveBack(used mark) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.free = append(m.free, used.row)
+}
+
+// begin begins a transaction and leaves its mark, in one round trip.
+func begin(ctx context.Context, conn *sql.Conn, m mark) error {
+	return onDriver(conn, func(c *pgx.Conn) error {
+		return c.PgConn().Exec(ctx, fmt.Sprintf("BEGIN; INSERT INTO commit_marks (owner, number, at) VALUES ('%s', %d, now()) "+
+			"ON CONFLICT (owner) DO UPDATE SET number = excluded.number, at = excluded.at", m.row, m.number)).Close()
 	})
-	return xid, err
+}
+
+// forgetMarks deletes what processes have left that are long gone.
+func forgetMarks(ctx context.Context, pool *sql.DB) error {
+	_, err := pool.ExecContext(ctx, "DELETE FROM commit_marks WHERE at < now() - INTERVAL '1 day'")
+	return err
 }
 
 // commit commits the transaction. It goes on when the caller leaves: the outcome has to be known.
@@ -95,23 +130,23 @@ func broken(ctx context.Context, conn *sql.Conn, err error) error {
 }
 
 // askWhatCameOf returns nil when the transaction whose COMMIT failed with cause was committed after all.
-func (w plainWriter) askWhatCameOf(ctx context.Context, xid string, cause error) error {
+func (w plainWriter) askWhatCameOf(ctx context.Context, m mark, cause error) error {
 	if errors.Is(cause, errRolledBack) || refusedCommit(cause) {
 		return cause
 	}
-	isPatient := ctx.Value(patient{}) != nil
-	if !isPatient {
+	if isPatient := ctx.Value(patient{}) != nil; !isPatient {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), doubtPatience)
 		defer cancel()
 	}
 	for wait := doubtFirstWait; ; wait = min(2*wait, doubtMaxWait) {
-		var status sql.NullString
-		err := w.pool.QueryRowContext(ctx, "SELECT pg_xact_status($1::text::xid8)", xid).Scan(&status)
+		// FOR UPDATE waits for the transaction, should it still be under way.
+		var number int64
+		err := w.pool.QueryRowContext(ctx, "SELECT number FROM commit_marks WHERE owner = $1 FOR UPDATE", m.row).Scan(&number)
 		switch {
-		case err == nil && status.String == "committed":
+		case err == nil && number == m.number:
 			return nil
-		case err == nil && status.String != "in progress", isForeign(err):
+		case err == nil, errors.Is(err, sql.ErrNoRows):
 			return cause
 		}
 		select {
@@ -126,12 +161,6 @@ func (w plainWriter) askWhatCameOf(ctx context.Context, xid string, cause error)
 func refusedCommit(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && e.Severity == "ERROR"
-}
-
-// isForeign reports whether the server does not know the transaction: another one has taken its place, without it.
-func isForeign(err error) bool {
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && e.Code == "22023" // invalid_parameter_value: the transaction is in the future
 }
 
 // isConflict reports whether PostgreSQL rolled the transaction back because of another one, so that it may be tried

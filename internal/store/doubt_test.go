@@ -117,6 +117,10 @@ func TestWhatFollowsACommit(t *testing.T) {
 		for range 100 {
 			<-outcome
 		}
+		require.ErrorIs(t, s.Write(t.Context(), func(tx *gorm.DB) error { // in a group of its own
+			s.AfterCommit(tx, func() { followed <- "failed" })
+			return errMine
+		}), errMine)
 		close(followed)
 		n := 0
 		for what := range followed {

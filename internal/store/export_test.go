@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"io/fs"
 	"strings"
+	"testing"
+	"time"
 
 	"github.com/glebarez/sqlite"
 	"github.com/pressly/goose/v3"
@@ -44,3 +46,13 @@ func MigrateTo(ctx context.Context, url string, version int64) (*sql.DB, error) 
 	_, err = provider.UpTo(ctx, version)
 	return db, err
 }
+
+// WalkFor sets how long a walk looks for rows.
+func WalkFor(t *testing.T, d time.Duration) {
+	before := walkTime
+	walkTime = d
+	t.Cleanup(func() { walkTime = before })
+}
+
+// ErrInDoubt is the error of a write that may have been committed.
+var ErrInDoubt = errInDoubt

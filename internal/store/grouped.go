@@ -136,7 +136,8 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	w.later, w.after = w.later[:0], w.after[:0]
+	defer w.forgetLater()
+	w.after = w.after[:0]
 	for _, p := range group {
 		left, following := len(w.later), len(w.after)
 		if savepoints {
@@ -171,6 +172,7 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 
 // rollback ends the transaction and returns err. SQLite may have ended it by itself, so its own error says nothing.
 func (w *groupedWriter) rollback(err error) error {
+	w.after = w.after[:0]
 	_ = w.exec("ROLLBACK")
 	return err
 }

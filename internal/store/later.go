@@ -56,6 +56,12 @@ func (w *groupedWriter) writeLater() error {
 	return nil
 }
 
+// forgetLater lets go of what the transaction has written: it may be megabytes, and the next one may be hours away.
+func (w *groupedWriter) forgetLater() {
+	clear(w.later[:cap(w.later)])
+	w.later = w.later[:0]
+}
+
 // Exec runs a statement of a Write without what gorm adds to it, which is a tenth of what a small statement costs on
 // SQLite. Its placeholders are question marks.
 func Exec(tx *gorm.DB, statement string, values ...any) error {

@@ -58,6 +58,15 @@ func garble(b []byte) {
 	}
 }
 
+// garbleCommit damages a page of a commit, counted from the last one.
+func garbleCommit(t *testing.T, path string, fromEnd int) {
+	change(t, path, func(log []byte) []byte {
+		at := commits(log)[len(commits(log))-fromEnd]
+		garble(log[at+1000 : at+1100])
+		return log
+	})
+}
+
 // reopened returns how many rows there are after the crash, and what was logged.
 func reopened(t *testing.T, path string) (int64, string) {
 	log := &lines{}
@@ -68,28 +77,16 @@ func reopened(t *testing.T, path string) (int64, string) {
 func TestWhatADamagedLogHasLostIsLogged(t *testing.T) {
 	const rows = 10
 	for name, damage := range map[string]func(t *testing.T, path string) (left int64){
-		"in the middle of the last commit": func(t *testing.T, path string) int64 {
-			change(t, path, func(log []byte) []byte {
-				last := commits(log)[len(commits(log))-1]
-				garble(log[last+1000 : last+1100])
-				return log
-			})
+		"in the last commit": func(t *testing.T, path string) int64 {
+			garbleCommit(t, path, 1)
 			return rows - 1
 		},
 		"in a commit before others": func(t *testing.T, path string) int64 {
-			change(t, path, func(log []byte) []byte {
-				at := commits(log)[len(commits(log))-4]
-				garble(log[at+24 : at+64])
-				return log
-			})
+			garbleCommit(t, path, 4)
 			return rows - 4
 		},
 		"in a commit before others, and the index is lost": func(t *testing.T, path string) int64 {
-			change(t, path, func(log []byte) []byte {
-				at := commits(log)[len(commits(log))-4]
-				garble(log[at+24 : at+64])
-				return log
-			})
+			garbleCommit(t, path, 4)
 			require.NoError(t, os.Remove(path+"-shm"))
 			return rows - 4
 		},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/oklog/ulid/v2"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 )
@@ -30,8 +31,9 @@ const (
 
 // plainWriter is a transaction of its own for each write: PostgreSQL groups the syncs of concurrent commits itself.
 type plainWriter struct {
-	db   *gorm.DB
-	pool *sql.DB
+	db    *gorm.DB
+	pool  *sql.DB
+	marks *marks
 }
 
 // postgresTx is the connection of one transaction, with what follows its commit.
@@ -63,13 +65,16 @@ const (
 
 // transact runs fn in one transaction. An error says that nothing was committed, except errInDoubt.
 func (w plainWriter) transact(ctx context.Context, fn func(tx *gorm.DB) error) error {
-	tx := &postgresTx{}
-	at, xid, err := w.try(ctx, tx, fn)
+	tx, m := &postgresTx{}, w.marks.newMark()
+	at, err := w.try(ctx, tx, m, fn)
 	for n := 0; n < maxStale && at == beginning && errors.Is(err, driver.ErrBadConn) && ctx.Err() == nil; n++ {
-		at, xid, err = w.try(ctx, tx, fn) // the connection had waited in the pool, and broke there
+		at, err = w.try(ctx, tx, m, fn) // the connection had waited in the pool, and broke there
 	}
 	if at == committing && err != nil {
-		err = w.askWhatCameOf(ctx, xid, err)
+		err = w.askWhatCameOf(ctx, m, err)
+	}
+	if !errors.Is(err, errInDoubt) {
+		w.marks.giveBack(m)
 	}
 	if err != nil {
 		return err
@@ -81,7 +86,7 @@ func (w plainWriter) transact(ctx context.Context, fn func(tx *gorm.DB) error) e
 }
 
 // try runs fn in a transaction and gives its connection back.
-func (w plainWriter) try(ctx context.Context, tx *postgresTx, fn func(tx *gorm.DB) error) (at stage, xid string, err error) {
+func (w plainWriter) try(ctx context.Context, tx *postgresTx, m mark, fn func(tx *gorm.DB) error) (at stage, err error) {
 	bounded, cancel := context.WithTimeout(ctx, transactionTimeout)
 	defer cancel()
 	defer func() {
@@ -90,18 +95,18 @@ func (w plainWriter) try(ctx context.Context, tx *postgresTx, fn func(tx *gorm.D
 		}
 	}()
 	if tx.Conn, err = w.pool.Conn(bounded); err != nil {
-		return beginning, "", err
+		return beginning, err
 	}
 	defer func() { _ = tx.Close() }()
-	if xid, err = begin(bounded, tx.Conn); err != nil {
-		return beginning, "", broken(ctx, tx.Conn, err)
+	if err = begin(bounded, tx.Conn, m); err != nil {
+		return beginning, broken(ctx, tx.Conn, err)
 	}
 	session := w.db.Session(&gorm.Session{NewDB: true, Context: bounded})
 	session.Statement.ConnPool = tx
 	if err := call(fn, session); err != nil {
-		return working, xid, broken(ctx, tx.Conn, err)
+		return working, broken(ctx, tx.Conn, err)
 	}
-	return committing, xid, commit(ctx, tx.Conn)
+	return committing, commit(ctx, tx.Conn)
 }
 
 func openPostgres(ctx context.Context, url string, logger *slog.Logger) (*Store, error) {
@@ -123,10 +128,14 @@ func openPostgres(ctx context.Context, url string, logger *slog.Logger) (*Store,
 	pool.SetMaxOpenConns(postgresConns)
 	pool.SetMaxIdleConns(postgresConns)
 	pool.SetConnMaxIdleTime(postgresIdleTime)
-	s := &Store{read: db, writer: plainWriter{db, pool}, closers: []func() error{pool.Close}}
+	s := &Store{read: db, writer: plainWriter{db, pool, &marks{process: ulid.Make().String()}}, closers: []func() error{pool.Close}}
 	if err := migratePostgres(ctx, pool, logger); err != nil {
 		_ = s.Close()
 		return nil, redactURL(err, url)
+	}
+	if err := forgetMarks(ctx, pool); err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("delete the marks of earlier processes: %w", err)
 	}
 	return s, nil
 }

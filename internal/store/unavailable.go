@@ -76,8 +76,11 @@ func Classify(err error) error {
 	if p, ok := errors.AsType[*problem.Error](err); why == "" || ok && p.Code == codeUnavailable {
 		return err
 	}
-	return problem.New(problem.Unavailable, codeUnavailable,
-		"Beckon cannot use its database now: %s. Nothing was recorded; try again.", why).After(retryStorage).Because(err)
+	advice := "Nothing was recorded; try again."
+	if errors.Is(err, errInDoubt) {
+		advice = "It is not known whether the change was recorded: look before you try again."
+	}
+	return problem.New(problem.Unavailable, codeUnavailable, "Beckon cannot use its database now: %s. %s", why, advice).After(retryStorage).Because(err)
 }
 
 // trouble says what is wrong with the database as a whole; it is empty for errors of a statement or of a caller.

@@ -58,6 +58,10 @@ func TestBrokenConnectionsAreUnavailable(t *testing.T) {
 	} {
 		requireUnavailable(t, store.Classify(fmt.Errorf("read a run: %w", err)), err)
 	}
+	doubt := store.Classify(fmt.Errorf("%w: %w", store.ErrInDoubt, driver.ErrBadConn))
+	requireUnavailable(t, doubt)
+	require.Contains(t, problem.Of(doubt).Detail, "not known whether the change was recorded")
+	require.NotContains(t, problem.Of(doubt).Detail, "Nothing was recorded")
 	for _, err := range []error{
 		errMine,
 		context.Canceled,

@@ -92,6 +92,13 @@ func (m *Metrics) Attempted(ok bool, took time.Duration) {
 	m.attempt.Observe(took.Seconds())
 }
 
+// Memory has the bytes that bodies and answers hold, and those that they may, looked up when somebody asks.
+func (m *Metrics) Memory(held func() int64, limit int64) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "beckon_memory_held_bytes", Help: "Bytes that the bodies, prompts and answers of calls hold."}, func() float64 { return float64(held()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "beckon_memory_limit_bytes", Help: "Bytes that they may hold: half of server.maxMemory."}, func() float64 { return float64(limit) }))
+}
+
 // Pending says how many deliveries wait.
 func (m *Metrics) Pending(n int64) { m.pending.Set(float64(n)) }
 

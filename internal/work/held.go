@@ -1,6 +1,10 @@
 package work
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
 // Held are the rows that this process holds in memory. A row is held from before the transaction that claims it until
 // after the one that ends or releases it, so that a row which the instance owns on record and does not hold can be
@@ -33,6 +37,13 @@ func (h *Held) Drop(ids ...string) {
 			delete(h.rows, id)
 		}
 	}
+}
+
+// All returns the rows that are held.
+func (h *Held) All() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Keys(h.rows))
 }
 
 // Has reports whether the row is held.

@@ -62,6 +62,7 @@ func TestLab(t *testing.T) {
 	run("gateway-killed", killedGateway)
 	run("commit-lost", lostCommits)
 	run("commit-in-doubt", commitsInDoubt)
+	run("commit-never-made", reusedTransactions)
 	run("claim-lost", lostClaims)
 	run("disk-full", fullDisk)
 	run("file-deleted", deletedFile)
@@ -74,7 +75,7 @@ type lab struct {
 	receiver *receiver
 	record   *record
 	load     *load
-	slowness float64 // of the machine before the interruption: everything may take as much longer
+	slowness float64 // of the machine before the interruption, 1 or more: everything may take as much longer
 
 	mu       sync.Mutex
 	gateways []*process
@@ -92,7 +93,7 @@ const labSingleToken = "mgc_single0000000000000000000000000000000000000000"
 
 // newLab starts gateways on the database of a URL. Its own look at the database goes to the URL direct.
 func newLab(t *testing.T, url, direct string, replicas int) *lab {
-	l := &lab{plant: &plant{t: t, model: newPlantModel(t), config: filepath.Join(t.TempDir(), "config.yaml")}, receiver: newReceiver(t)}
+	l := &lab{plant: &plant{t: t, model: newPlantModel(t), config: filepath.Join(t.TempDir(), "config.yaml")}, receiver: newReceiver(t), slowness: 1}
 	l.model.takes = labModels
 	agents := slices.Sorted(maps.Keys(labModels))
 	var text strings.Builder

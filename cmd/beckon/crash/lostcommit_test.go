@@ -89,6 +89,41 @@ func commitsInDoubt(t *testing.T, table *results) {
 	}
 }
 
+// PostgreSQL crashes before it has got a COMMIT, and then gives the number of that transaction to another one, which is
+// committed. Whoever asks by the number whether his own was committed must not take the other for it.
+func reusedTransactions(t *testing.T, table *results) {
+	server := storetest.NewServer(t)
+	p := storetest.NewProxy(t, server.URL())
+	l := newLab(t, p.URL, server.URL(), 1)
+	queued := kind{agent: "quick", answer: "quick", path: labRuns, webhook: true}
+	begun := kind{agent: "quick", answer: "quick", path: labRuns, headers: []string{"Prefer: wait=0"}}
+	back := time.Now()
+	for i, k := range []kind{queued, begun, begun, queued, queued, queued, queued, queued, queued} {
+		lost := p.LoseRequest(labCommits[i].statement)
+		k.once = i == 2
+		if i == 4 || i == 5 {
+			k.agent, k.answer = "relay", "third" // its nodes are recorded
+		}
+		answered := make(chan string, 1)
+		go func() { answered <- l.load.make(0, k, labCommits[i].what) }()
+		select {
+		case <-lost:
+		case <-time.After(patience):
+			require.Fail(t, "no transaction was lost", labCommits[i].what)
+		}
+		require.NoError(t, server.Crash())
+		for range 20 {
+			var number string
+			require.NoError(t, l.record.db.QueryRow("SELECT pg_current_xact_id()::text").Scan(&number))
+		}
+		back = time.Now()
+		p.Accept()
+		<-answered
+	}
+	v := l.conclude(table, "PostgreSQL crashes before the COMMIT, as each of these", back)
+	assert.Zero(t, v.askedTwice, "models that were asked twice, though no gateway has ended")
+}
+
 // The answer to the commit of a claim is lost: the run can be canceled all the same, and does not keep the place of a client
 // that may have one run at a time.
 func lostClaims(t *testing.T, _ *results) {

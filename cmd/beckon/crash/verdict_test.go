@@ -193,27 +193,28 @@ func counts(m map[string]int) string {
 }
 
 // conclude settles, puts the verdict into the table, and requires what is promised.
-func (l *lab) conclude(table *results, name string, back time.Time) {
-	l.concludeWithin(table, name, back, within)
+func (l *lab) conclude(table *results, name string, back time.Time) verdict {
+	return l.concludeWithin(table, name, back, within)
 }
 
 // concludeWithin is conclude where it may take longer until everything has ended.
-func (l *lab) concludeWithin(table *results, name string, back time.Time, limit time.Duration) {
+func (l *lab) concludeWithin(table *results, name string, back time.Time, limit time.Duration) verdict {
 	v := l.settle(name, back, time.Duration(float64(limit)*l.slowness))
 	table.add(v)
 	l.t.Logf("on record: %s; refused: %s; untold ends: %d; open at last: %d; lost: %d; named by a 503 and lost: %d; slowness: %.1f", counts(v.all), counts(v.refused), v.untold, v.endless,
 		v.lost, v.nameless, l.slowness)
 	v.require(l)
+	return v
 }
 
-// errors are the errors that the gateways have logged, with how often.
+// errors are the errors that the gateways have logged, with how often, and those of runs.
 func (l *lab) errors() string {
 	found := map[string]int{}
 	details := regexp.MustCompile(`[0-9A-Z]{26}|\S*/\S*|[0-9]+`)
 	for n := range l.gateways {
 		for line := range strings.Lines(l.gateway(n).log.String()) {
 			var entry struct{ Level, Msg, Error string }
-			if json.Unmarshal([]byte(line), &entry) == nil && entry.Level == "ERROR" {
+			if json.Unmarshal([]byte(line), &entry) == nil && (entry.Level == "ERROR" || entry.Msg == "run ended" && entry.Error != "") {
 				found[entry.Msg+": "+details.ReplaceAllString(entry.Error, "…")]++
 			}
 		}

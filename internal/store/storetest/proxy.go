@@ -2,12 +2,13 @@ package storetest
 
 import (
 	"bufio"
+	"fmt"
 	"net"
-	"net/url"
 	"regexp"
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 )
 
@@ -15,27 +16,27 @@ import (
 type Proxy struct {
 	URL string // of the database, through the proxy
 
-	server   string // its address
-	listener net.Listener
-	serving  sync.WaitGroup
+	network, address string // of the server
+	listener         net.Listener
+	serving          sync.WaitGroup
 
 	mu      sync.Mutex
 	refused bool
-	refuses bool // when an answer has been lost
 	conns   map[net.Conn]bool
-	chosen  *regexp.Regexp // the statements of which one loses the answer to its commit; nil for none
-	lost    chan struct{}  // closed when it has
+	chosen  *regexp.Regexp // the statements of which one has its commit lost; nil for none
+	losing  loss
+	lost    chan struct{} // closed when it is
 }
 
 // NewProxy returns a proxy before the database of a URL.
 func NewProxy(t testing.TB, databaseURL string) *Proxy {
-	u, err := url.Parse(databaseURL)
+	config, err := pgconn.ParseConfig(databaseURL)
 	require.NoError(t, err)
-	p := &Proxy{server: u.Host, conns: map[net.Conn]bool{}}
+	p := &Proxy{conns: map[net.Conn]bool{}}
+	p.network, p.address = pgconn.NetworkAddress(config.Host, config.Port)
 	p.listener, err = net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	u.Host = p.listener.Addr().String()
-	p.URL = u.String()
+	p.URL = fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", config.User, p.listener.Addr(), config.Database)
 	p.serving.Go(p.accept)
 	t.Cleanup(func() {
 		_ = p.listener.Close()
@@ -47,24 +48,39 @@ func NewProxy(t testing.TB, databaseURL string) *Proxy {
 
 // Lose has the answer to one commit lost, together with its connection: the next of a transaction in which a statement
 // changes rows and, followed by its values, matches the regular expression. The channel is closed when that has happened.
-func (p *Proxy) Lose(statement string) (lost <-chan struct{}) { return p.lose(statement, false) }
+func (p *Proxy) Lose(statement string) (lost <-chan struct{}) { return p.lose(statement, loseAnswer) }
 
 // LoseAndRefuse is Lose followed by Refuse, before anybody can look for what was committed.
 func (p *Proxy) LoseAndRefuse(statement string) (lost <-chan struct{}) {
-	return p.lose(statement, true)
+	return p.lose(statement, loseAnswerAndRefuse)
 }
 
-func (p *Proxy) lose(statement string, refuses bool) (lost <-chan struct{}) {
+// LoseRequest has the COMMIT itself lost: the server waits for it, and the client for the answer. All other connections
+// are cut, and new ones are refused until Accept.
+func (p *Proxy) LoseRequest(statement string) (lost <-chan struct{}) {
+	return p.lose(statement, loseRequest)
+}
+
+// loss says what of a commit is lost.
+type loss int
+
+const (
+	loseAnswer loss = iota
+	loseAnswerAndRefuse
+	loseRequest
+)
+
+func (p *Proxy) lose(statement string, losing loss) (lost <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.chosen, p.lost, p.refuses = regexp.MustCompile(statement), make(chan struct{}), refuses
+	p.chosen, p.lost, p.losing = regexp.MustCompile(statement), make(chan struct{}), losing
 	return p.lost
 }
 
 // LoseCommit is Lose for any statement that changes rows.
 func (p *Proxy) LoseCommit() { p.Lose(`(?i)^\s*(INSERT|UPDATE|DELETE)`) }
 
-// Lost reports whether the answer that Lose or LoseCommit is about has been lost.
+// Lost reports whether what was to be lost is.
 func (p *Proxy) Lost() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,12 +106,14 @@ func (p *Proxy) refuse(refused bool) {
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cut()
+	p.cut(nil)
 }
 
-func (p *Proxy) cut() {
+func (p *Proxy) cut(but net.Conn) {
 	for c := range p.conns {
-		_ = c.Close()
+		if c != but {
+			_ = c.Close()
+		}
 	}
 }
 
@@ -105,17 +123,17 @@ func (p *Proxy) isChosen(statement string) bool {
 	return p.chosen != nil && p.chosen.MatchString(statement)
 }
 
-// take reports whether the answer is the one to lose.
-func (p *Proxy) take() bool {
+// take reports whether the commit of a client is the one to lose, at the time of its request or of its answer.
+func (p *Proxy) take(client net.Conn, now loss) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.chosen == nil {
+	if p.chosen == nil || (now == loseRequest) != (p.losing == loseRequest) {
 		return false
 	}
 	p.chosen = nil
-	if p.refuses {
+	if p.losing != loseAnswer {
 		p.refused = true
-		p.cut()
+		p.cut(client)
 	}
 	close(p.lost)
 	return true
@@ -152,7 +170,7 @@ func (p *Proxy) leave(client net.Conn) {
 }
 
 func (p *Proxy) serve(client net.Conn) {
-	server, err := net.Dial("tcp", p.server)
+	server, err := net.Dial(p.network, p.address)
 	if err != nil {
 		return
 	}
@@ -166,7 +184,7 @@ func (p *Proxy) serve(client net.Conn) {
 	if _, err := server.Write(first); err != nil {
 		return
 	}
-	s := &session{proxy: p, names: map[string]string{}}
+	s := &session{proxy: p, client: client, names: map[string]string{}}
 	var answering sync.WaitGroup
 	answering.Go(func() {
 		_ = pass(bufio.NewReader(server), client, s.answer)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"sync"
 
@@ -13,7 +14,8 @@ import (
 
 // session follows one connection.
 type session struct {
-	proxy *Proxy
+	proxy  *Proxy
+	client net.Conn
 
 	mu       sync.Mutex
 	names    map[string]string // of prepared statements
@@ -48,23 +50,31 @@ func (s *session) request(kind byte, message []byte) ([]byte, error) {
 		for i, value := range bind.Parameters {
 			values[i] = string(value)
 		}
-		s.execute(s.names[bind.PreparedStatement], values)
+		if !s.execute(s.names[bind.PreparedStatement], values) {
+			return nil, nil
+		}
 	case 'Q':
 		var query pgproto3.Query
 		if err := query.Decode(message[header:]); err != nil {
 			return nil, err
 		}
-		s.execute(query.String, nil)
+		if !s.execute(query.String, nil) {
+			return nil, nil
+		}
 	}
 	return message, nil
 }
 
-func (s *session) execute(statement string, values []string) {
+// execute looks at a statement that is to be executed, and reports whether it is passed on.
+func (s *session) execute(statement string, values []string) bool {
 	word, _, _ := strings.Cut(strings.ToLower(strings.TrimLeft(statement, " \t\n")), " ")
 	switch strings.Trim(word, ";") {
 	case "begin":
 		s.begun = true
 	case "commit":
+		if s.chosen && s.proxy.take(s.client, loseRequest) {
+			return false
+		}
 		s.withheld = s.chosen
 	case "rollback":
 		s.chosen = false
@@ -74,6 +84,7 @@ func (s *session) execute(statement string, values []string) {
 			s.withheld = !s.begun // it commits by itself
 		}
 	}
+	return true
 }
 
 // errCut ends a connection whose client is to know nothing of its commit.
@@ -103,7 +114,7 @@ func (s *session) answer(kind byte, message []byte) ([]byte, error) {
 		return message, nil
 	}
 	if s.withheld {
-		if !s.refused && s.proxy.take() {
+		if !s.refused && s.proxy.take(s.client, loseAnswer) {
 			return nil, errCut
 		}
 		message = s.kept

@@ -3,6 +3,13 @@
 ALTER TABLE runs ADD COLUMN claim BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE deliveries ADD COLUMN claim BIGINT NOT NULL DEFAULT 0;
 
+-- What each process writes with a transaction, so that it can find out whether it was committed when the answer is lost.
+CREATE TABLE commit_marks (
+    owner  TEXT        NOT NULL PRIMARY KEY,
+    number BIGINT      NOT NULL,
+    at     TIMESTAMPTZ NOT NULL
+) WITH (fillfactor = 50);
+
 -- The queue: who is next, and whose run it is.
 DROP INDEX runs_queued;
 CREATE INDEX runs_queued ON runs (priority, id, client_id) WHERE status = 'QUEUED';

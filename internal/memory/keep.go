@@ -1,0 +1,79 @@
+package memory
+
+import (
+	"context"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+const (
+	keepEvery = 5 * time.Second
+	// worthwhile is how much there must be to give back: to find out what is garbage has its price.
+	worthwhile = 16 << 20
+)
+
+// Keep gives memory back to the operating system when the process has been quiet for some seconds, until ctx ends. Go
+// collects garbage when as much new has been made as there is: a gateway that waits for models, or has become idle, makes
+// none, and would keep what a burst of calls has needed for minutes.
+func (b *Budget) Keep(ctx context.Context) {
+	ticker := time.NewTicker(keepEvery)
+	defer ticker.Stop()
+	k := newKeeper(b.Used, heap, giveBack)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			k.keep()
+		}
+	}
+}
+
+// keeper compares what the heap has of the operating system's memory with what it needed when garbage was collected last.
+type keeper struct {
+	used func() int64                            // reserved bytes
+	heap func() (collections uint64, size int64) // how often garbage was collected, and the bytes that the heap has
+	free func()
+
+	collections uint64 // when it looked last
+	needed      int64  // beside what is reserved
+}
+
+func newKeeper(used func() int64, heap func() (uint64, int64), free func()) *keeper {
+	k := &keeper{used: used, heap: heap, free: free}
+	k.measure()
+	return k
+}
+
+func (k *keeper) measure() {
+	collections, size := k.heap()
+	k.collections, k.needed = collections, size-k.used()
+}
+
+func (k *keeper) keep() {
+	collections, size := k.heap()
+	quiet := collections == k.collections
+	k.collections = collections
+	if quiet && size-k.used() >= k.needed+max(worthwhile, k.needed/2) {
+		k.free()
+		k.measure()
+	}
+}
+
+// giveBack collects twice: what is in a sync.Pool survives one collection.
+func giveBack() {
+	runtime.GC()
+	debug.FreeOSMemory()
+}
+
+func heap() (collections uint64, size int64) {
+	samples := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
+	metrics.Read(samples)
+	for _, s := range samples[1:] {
+		size += int64(s.Value.Uint64())
+	}
+	return samples[0].Value.Uint64(), size
+}
