@@ -89,6 +89,43 @@ func TestShutdownPutsARunBack(t *testing.T) {
 	})
 }
 
+// A node that is interrupted because its process ends is told of once, when the next process has run it.
+func TestShutdownTellsOfNoNode(t *testing.T) {
+	s := storetest.Open(t, storetest.Default(t))
+	relay := func(answer agent) *agents.Entry {
+		return &agents.Entry{ID: "f", IsFlow: true, Timeout: time.Minute, RetryOnCrash: true, Invoker: agent(func(ctx context.Context, call agents.Call) (agents.Result, error) {
+			node := agents.Node{ID: "n", Type: "n", Status: agents.NodeRunning, StartedAt: time.Now()}
+			call.Progress.Begin(node)
+			result, failure := answer(ctx, call)
+			node.Status, node.CompletedAt = agents.NodeCompleted, time.Now()
+			if failure != nil {
+				node.Status, node.Error = agents.NodeCanceled, &agents.Failure{Code: "canceled"}
+			}
+			if err := call.Progress.End(ctx, node); err != nil {
+				return result, err
+			}
+			return result, failure
+		})}
+	}
+	entry := relay(waitForEnd)
+	first := newQueued(t, s, entry)
+	id := enqueue(t, first, entry)
+	awaitStatus(t, first, id, runs.Running)
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	first.Drain(over)
+	second := newQueued(t, s, relay(answers("at last")))
+	awaitStatus(t, second, id, runs.Completed)
+	list, err := second.Events.Read(t.Context(), id, "")
+	require.NoError(t, err)
+	ends := map[string]int{}
+	for _, e := range list {
+		ends[e.Type]++
+	}
+	require.Zero(t, ends[events.NodeFailed])
+	require.Equal(t, 1, ends[events.NodeCompleted])
+}
+
 // What the runs of a dead instance come to.
 func TestRunsOfADeadInstance(t *testing.T) {
 	for _, test := range []struct {

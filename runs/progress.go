@@ -48,7 +48,10 @@ func (p *progress) Begin(n agents.Node) {
 }
 
 // End implements agents.Progress.
-func (p *progress) End(ctx context.Context, n agents.Node) error {
+func (p *progress) End(_ context.Context, n agents.Node) error {
+	if n.Status != agents.NodeCompleted && p.journal.service.putsBack(p.run) {
+		return nil // the node is run again, and ends then
+	}
 	p.mu.Lock()
 	switch n.Status {
 	case agents.NodeCompleted:
@@ -61,12 +64,7 @@ func (p *progress) End(ctx context.Context, n agents.Node) error {
 	outcome := make(chan error, 1)
 	p.journal.add(entry{at: n.CompletedAt, event: func(id string) events.Event { return nodeEvent(id, p.run, n) },
 		write: func(tx *gorm.DB) error { return endNode(tx, p.run.ID, n) }, done: func(err error) { outcome <- err }})
-	select {
-	case err := <-outcome:
-		return err
-	case <-ctx.Done(): // the database was away for longer than the agent's time; what is to be written stays to be written
-		return context.Cause(ctx)
-	}
+	return <-outcome // also when the database is away meanwhile: a node that has ended is not run again
 }
 
 // write takes a piece of the answer, and has it written together with those that follow soon.

@@ -20,7 +20,7 @@ import (
 const (
 	lookEvery       = time.Second // on SQLite, where there are no others
 	lookEveryShared = 250 * time.Millisecond
-	claimTogether   = 64 // runs that one transaction claims
+	claimTogether   = 16 // runs that one transaction claims: on PostgreSQL each takes some round trips
 )
 
 // queueFullWait is what callers are told to wait when the queue is full.
@@ -183,6 +183,11 @@ func (s *Service) mostOf(clientID string) int {
 	}
 	most, _ := s.Limit(clientID)
 	return most
+}
+
+// putsBack reports whether a run that fails now goes back into the queue, because this process ends.
+func (s *Service) putsBack(r *Run) bool {
+	return s.working.Err() != nil && r.RetryOnCrash && s.Work != nil
 }
 
 // putBack ends the work on a run that this process can't go on with, and lets another one go on.

@@ -28,7 +28,7 @@ func (s *Service) work(ctx context.Context, a *Active, entry *agents.Entry, stre
 	soon := time.AfterFunc(startGrace, a.journal.release)
 	result, failure := s.invoke(ctx, a, entry, stream)
 	soon.Stop()
-	if errors.Is(context.Cause(ctx), errInterrupted) && failure != nil && a.run.RetryOnCrash && s.Work != nil {
+	if errors.Is(context.Cause(ctx), errInterrupted) && failure != nil && s.putsBack(&a.run) {
 		s.putBack(a)
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -97,7 +98,7 @@ func (r *record) note(ctx context.Context) {
 func (r *record) seen() map[string]time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.done
+	return maps.Clone(r.done)
 }
 
 // open counts the runs and deliveries that have not ended.
