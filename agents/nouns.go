@@ -20,16 +20,10 @@ const (
 func ProviderNoun(how Factories) catalog.Noun[Provider] {
 	return catalog.Noun[Provider]{
 		Kind: catalog.Kind{Section: SectionProviders, One: "provider"},
-		Secrets: catalog.Secrets[Provider]{
-			URL:     func(p *Provider) *string { return &p.URL },
-			Headers: func(p *Provider) *map[string]secret.String { return &p.Headers },
-			Keys:    func(p *Provider) map[string]*secret.String { return map[string]*secret.String{"apiKey": &p.APIKey} },
+		Secrets: func(p *Provider) catalog.Secrets {
+			return catalog.Secrets{URL: &p.URL, Headers: &p.Headers, Keys: map[string]*secret.String{"apiKey": &p.APIKey}}
 		},
 		LookUp: lookUpKey,
-		Prepare: func(p Provider) Provider {
-			p.Exempt = ""
-			return p
-		},
 		Revise: func(have, next Provider) Provider {
 			if next.Exempt = have.Exempt; next.URL != have.URL || next.APIKey != have.APIKey {
 				next.Exempt = ""
@@ -77,15 +71,11 @@ func (how Factories) probe(p Provider) (found problem.Fields) {
 }
 
 // AgentNoun declares agents.
-func AgentNoun(how Factories) catalog.Noun[Agent] {
+func AgentNoun() catalog.Noun[Agent] {
 	return catalog.Noun[Agent]{
 		Kind: catalog.Kind{Section: SectionAgents, One: "agent"},
 		References: func(a Agent) []catalog.Reference {
 			return []catalog.Reference{{Path: "provider", To: SectionProviders, ID: a.Provider}}
-		},
-		CheckUnlinked: func(v *catalog.View, a Agent) problem.Fields {
-			_, found := NewSet(how, catalog.All[Provider](v), []Agent{a}, nil)
-			return fieldsOf(found, SectionAgents, a.ID)
 		},
 	}
 }
@@ -107,21 +97,8 @@ func FlowNoun(how Factories) catalog.Noun[Flow] {
 				report(f.Section, f.ID, f.Fields)
 			}
 		},
-		CheckUnlinked: func(v *catalog.View, f Flow) problem.Fields {
-			_, found := NewSet(how, catalog.All[Provider](v), catalog.All[Agent](v), append(catalog.All[Flow](v), f))
-			return fieldsOf(found, SectionFlows, f.ID)
-		},
 	}
 }
 
 // SetOf is what can be invoked of a view.
 func SetOf(v *catalog.View) *Set { return catalog.Kept[*Set](v) }
-
-func fieldsOf(found []problem.Finding, section, id string) (fields problem.Fields) {
-	for _, f := range found {
-		if f.Section == section && f.ID == id {
-			fields = append(fields, f.Fields...)
-		}
-	}
-	return fields
-}

@@ -22,20 +22,23 @@ func Noun() catalog.Noun[Client] {
 	return catalog.Noun[Client]{
 		Kind: catalog.Kind{Section: section, One: "client",
 			FileSecrets: map[string]string{"token": "the one that its callers have, or another for them"}},
-		Secrets: catalog.Secrets[Client]{
-			Keys: func(c *Client) map[string]*secret.String {
-				return map[string]*secret.String{"webhookSecret": &c.WebhookSecret}
-			},
+		Secrets: func(c *Client) catalog.Secrets {
+			return catalog.Secrets{Keys: map[string]*secret.String{"webhookSecret": &c.WebhookSecret}}
 		},
 		References: references,
 		CheckFile:  checkTokens,
 		CheckAmong: checkAmong,
-		Prepare:    Client.Prepared,
-		Revise: func(have, wanted Client) Client {
-			wanted.Since = have.Since
-			return wanted
+		Revise: func(have, next Client) Client {
+			if have.ID == "" {
+				return next.Prepared()
+			}
+			next.Since = have.Since
+			return next
 		},
-		Created: func(tx *gorm.DB, c Client) (secret.String, error) {
+		Saved: func(tx *gorm.DB, c Client, isNew bool) (secret.String, error) {
+			if !isNew {
+				return "", nil
+			}
 			if err := tx.Exec("DELETE FROM idempotency_keys WHERE client_id = ?", c.ID).Error; err != nil {
 				return "", fmt.Errorf("forget the idempotency keys of the last %q: %w", c.ID, err)
 			}

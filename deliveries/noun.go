@@ -21,11 +21,8 @@ const section = "endpoints"
 // Noun declares endpoints.
 func Noun() catalog.Noun[Endpoint] {
 	return catalog.Noun[Endpoint]{
-		Kind: catalog.Kind{Section: section, One: "endpoint"},
-		Secrets: catalog.Secrets[Endpoint]{
-			URL:     func(e *Endpoint) *string { return &e.URL },
-			Headers: func(e *Endpoint) *map[string]secret.String { return &e.Headers },
-		},
+		Kind:       catalog.Kind{Section: section, One: "endpoint"},
+		Secrets:    func(e *Endpoint) catalog.Secrets { return catalog.Secrets{URL: &e.URL, Headers: &e.Headers} },
 		References: references,
 		CheckFile: func(f catalog.File, list []Endpoint) []problem.Fields {
 			all := make([]problem.Fields, len(list))
@@ -40,15 +37,13 @@ func Noun() catalog.Noun[Endpoint] {
 			found.Under("events", unknownEvents(e.Events, agents.SetOf(v)))
 			return found
 		},
-		Prepare: Endpoint.prepared,
-		Revise:  Endpoint.revised,
+		Revise: Endpoint.revised,
 		CheckChange: func(v *catalog.View, e Endpoint) problem.Fields {
 			found := checkURL(v.File, e.URL)
 			catalog.CheckGiven(&found, "secret", e.Secret)
 			return found
 		},
-		Created: func(tx *gorm.DB, e Endpoint) (secret.String, error) { return e.Secret, enableIn(tx, e) },
-		Changed: enableIn,
+		Saved: func(tx *gorm.DB, e Endpoint, _ bool) (secret.String, error) { return e.Secret, enableIn(tx, e) },
 		Deleted: func(tx *gorm.DB, id string) error {
 			// What is pending for it waits for 24 hours, in case that it comes back, and fails then.
 			return tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ?", id).Error

@@ -73,9 +73,12 @@ func (e Endpoint) prepared() Endpoint {
 	return e
 }
 
-// revised returns what an endpoint becomes when it is changed to another one. A secret that is left out, or is as it is
+// revised returns what an endpoint becomes when it is changed to another one; the zero Endpoint, what a new one is. A secret that is left out, or is as it is
 // shown, stays; one that is replaced signs beside the new one for SecretOverlap. A new signature gets a new secret.
 func (e Endpoint) revised(to Endpoint) Endpoint {
+	if e.ID == "" {
+		return to.prepared()
+	}
 	if to.Secret == secret.Mask || to.Secret == secret.Removed { // an endpoint always has one
 		to.Secret = ""
 	}

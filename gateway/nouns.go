@@ -15,7 +15,7 @@ import (
 func Nouns(how agents.Factories, env catalog.Env, more ...catalog.Declaration) *catalog.Registry {
 	return catalog.NewRegistry(env, append([]catalog.Declaration{
 		agents.ProviderNoun(how),
-		agents.AgentNoun(how),
+		agents.AgentNoun(),
 		agents.FlowNoun(how),
 		commands.Noun(),
 		clients.Noun(),

@@ -33,11 +33,8 @@ func (r robot) Check() (found problem.Fields) {
 
 func robots() catalog.Noun[robot] {
 	return catalog.Noun[robot]{
-		Kind: catalog.Kind{Section: "robots", One: "robot"},
-		Secrets: catalog.Secrets[robot]{
-			URL:     func(r *robot) *string { return &r.URL },
-			Headers: func(r *robot) *map[string]secret.String { return &r.Keys },
-		},
+		Kind:    catalog.Kind{Section: "robots", One: "robot"},
+		Secrets: func(r *robot) catalog.Secrets { return catalog.Secrets{URL: &r.URL, Headers: &r.Keys} },
 		References: func(r robot) []catalog.Reference {
 			return []catalog.Reference{{Path: "agent", To: "agents", ID: r.Agent}}
 		},

@@ -16,10 +16,12 @@ func (r *Registry) View(file File, stored ...Resource) *View {
 		n := r.byType[reflect.TypeOf(item)]
 		sections[n.Section] = append(sections[n.Section], Record[Resource]{Item: item, Version: 1, Origin: FromDatabase})
 	}
-	return r.view(file, sections)
+	return r.view(file, sections, key{})
 }
 
-func (r *Registry) view(file File, stored storedResources) *View {
+// view is View; a resource of the database that is named in trusted is linked although something is wrong with it on its
+// own.
+func (r *Registry) view(file File, stored storedResources, trusted key) *View {
 	v := &View{File: file, registry: r, stored: stored,
 		sections: map[string][]*entry{}, entries: map[key]*entry{}, kept: map[reflect.Type]any{}}
 	for _, n := range r.nouns {
@@ -31,18 +33,21 @@ func (r *Registry) view(file File, stored storedResources) *View {
 	for _, n := range r.nouns {
 		for _, record := range stored[n.Section] {
 			e := &entry{Record: record, noun: n, used: record.Item}
-			e.Warnings = slices.Concat(CheckID(record.Item.Key()), e.checkAlone(), v.clash(e, FromConfig))
+			isTrusted := trusted == key{n.Section, record.Item.Key()}
+			if e.Warnings = slices.Concat(CheckID(record.Item.Key()), e.checkAlone(), v.clash(e, FromConfig)); isTrusted {
+				e.Warnings = nil
+			}
 			if len(e.Warnings) == 0 {
 				e.used, e.Warnings, e.Cautions = n.lookUp(file, r.env, record.Item, hidden)
 			}
-			e.linked = len(e.Warnings) == 0
+			e.linked = len(e.Warnings) == 0 || isTrusted
 			v.add(e)
 		}
 	}
 	v.clean = hidden.Cleaner()
 	for _, n := range r.nouns {
-		if n.link != nil {
-			n.link(v, func(section, id string, found problem.Fields) { v.entries[key{section, id}].report(found) })
+		if n.Link != nil {
+			n.Link(v, func(section, id string, found problem.Fields) { v.entries[key{section, id}].report(found) })
 		}
 	}
 	for e := range v.all() { // behind those that they refer to
@@ -94,13 +99,13 @@ func (v *View) clash(e *entry, origin string) (found problem.Fields) {
 // checkAmong finds the references of a resource that lead nowhere, and what else is wrong with it among the others.
 // Where something else is wrong already, a reference is not.
 func (v *View) checkAmong(e *entry) (found problem.Fields) {
-	for _, ref := range e.noun.references(e.used) {
+	for _, ref := range e.noun.References(e.used) {
 		known := slices.ContainsFunc(e.Warnings, func(f problem.Field) bool { return f.Path == ref.Path })
 		if ref.ID != "" && !known && !v.usable(ref.To, ref.ID) {
 			found.Add(ref.Path, "there is no usable %s %q", v.registry.oneOf(ref.To), ref.ID)
 		}
 	}
-	return append(found, e.noun.checkAmong(v, e.used)...)
+	return append(found, e.noun.CheckAmong(v, e.used)...)
 }
 
 func (e *entry) report(found problem.Fields) {

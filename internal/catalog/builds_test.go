@@ -19,7 +19,8 @@ import (
 	"beckon/internal/store/storetest"
 )
 
-// A change makes one View, which is the one that it was checked by; to read costs none, nor does it to see one's own change.
+// A change makes one View, which is the one that it was checked by, and another one only to find all that is wrong with
+// it. To read makes none, nor does it to see one's own change.
 func TestAChangeIsBuiltOnce(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		ctx, how, built, applied := t.Context(), factories(), 0, 0
@@ -48,7 +49,7 @@ func TestAChangeIsBuiltOnce(t *testing.T) {
 			return err
 		})
 		step("refresh", 0, 0, func() error { return e.Refresh(ctx) })
-		step("refuse", 1, 0, func() error {
+		step("refuse", 2, 0, func() error {
 			_, _, err := all.Create(ctx, "mia", commands.Command{ID: "d"})
 			require.True(t, problem.Is(err, problem.Invalid))
 			return nil

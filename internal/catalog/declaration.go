@@ -13,56 +13,27 @@ import (
 // Declaration is a Noun of any type.
 type Declaration interface{ declare() *noun }
 
-// noun is a Noun whose functions take any Resource. Only link can be nil.
+// noun is a Noun whose functions take any Resource. Of those only LookUp, Link and Deleted can be nil. It has no Secrets
+// but open, which returns a copy of a resource (the zero one for nil) and the places of the secrets in that.
 type noun struct {
-	Kind
-	references    func(Resource) []Reference
-	checkFile     func(File, []Resource) []problem.Fields
-	link          func(v *View, report func(section, id string, found problem.Fields))
-	checkAmong    func(*View, Resource) problem.Fields
-	checkUnlinked func(*View, Resource) problem.Fields
-	lookUp        func(File, Env, Resource, secret.Redactor) (used Resource, wrong, caution problem.Fields)
-
-	prepare     func(Resource) Resource
-	revise      func(have, wanted Resource) Resource
-	checkMove   func(have, wanted Resource) problem.Fields
-	checkChange func(*View, Resource) problem.Fields
-	created     func(*gorm.DB, Resource) (secret.String, error)
-	changed     func(*gorm.DB, Resource) error
-	deleted     func(*gorm.DB, string) error
-	complete    func(*gorm.DB, []Record[Resource]) error
-	audited     func(have, item Resource) Resource
+	Noun[Resource]
+	open func(Resource) (item func() Resource, places Secrets)
 }
 
 func (n Noun[T]) declare() *noun {
 	n.Type, n.Group = reflect.TypeFor[T](), cmp.Or(n.Group, n.Section)
-	checkChange := with(n.CheckChange)
-	return &noun{
-		Kind:          n.Kind,
-		references:    of(n.References),
-		checkFile:     n.checkFile,
-		link:          n.Link,
-		checkAmong:    with(n.CheckAmong),
-		checkUnlinked: with(n.CheckUnlinked),
-		lookUp:        n.lookUp,
-		prepare: func(r Resource) Resource {
-			var none T
-			return orSame(n.Prepare, n.Secrets.revise(none, r.(T)))
-		},
-		revise:    n.revise,
-		checkMove: func(have, wanted Resource) problem.Fields { return n.Secrets.checkMove(have.(T), wanted.(T)) },
-		checkChange: func(v *View, r Resource) problem.Fields {
-			return append(n.Secrets.check(r.(T), n.LookUp != nil), checkChange(v, r)...)
-		},
-		created:  n.created,
-		changed:  with(n.Changed),
-		deleted:  n.deleted,
-		complete: n.complete,
-		audited: func(have, item Resource) Resource {
-			before, _ := have.(T)
-			return n.Secrets.shown(before, orSame(n.Audited, item.(T)))
-		},
+	all := Noun[Resource]{Kind: n.Kind, References: of(n.References), Link: n.Link, Deleted: n.Deleted,
+		CheckFile: n.checkFile, CheckAmong: with(n.CheckAmong), CheckChange: with(n.CheckChange),
+		Revise: n.revise, Saved: n.saved, Complete: n.complete, Audited: func(r Resource) Resource { return r }}
+	if n.LookUp != nil {
+		all.LookUp = func(f File, env Env, r Resource) (Resource, problem.Fields, problem.Fields) {
+			return n.LookUp(f, env, r.(T))
+		}
 	}
+	if n.Audited != nil {
+		all.Audited = func(r Resource) Resource { return n.Audited(r.(T)) }
+	}
+	return &noun{all, n.open}
 }
 
 // of returns f for any Resource; where it is nil, a function that returns nothing.
@@ -85,11 +56,15 @@ func with[A any, T Resource, R any](f func(A, T) R) func(A, Resource) R {
 	}
 }
 
-func orSame[T any](f func(T) T, item T) T {
-	if f == nil {
-		return item
+func (n Noun[T]) open(r Resource) (func() Resource, Secrets) {
+	item, _ := r.(T)
+	var places Secrets
+	if n.Secrets != nil {
+		places = n.Secrets(&item)
 	}
-	return f(item)
+	places.URL = cmp.Or(places.URL, new(string))
+	places.Headers = cmp.Or(places.Headers, new(map[string]secret.String))
+	return func() Resource { return item }, places
 }
 
 func (n Noun[T]) checkFile(f File, list []Resource) []problem.Fields {
@@ -103,21 +78,65 @@ func (n Noun[T]) checkFile(f File, list []Resource) []problem.Fields {
 	return n.CheckFile(f, items)
 }
 
-func (n Noun[T]) revise(have, wanted Resource) Resource {
-	next := n.Secrets.revise(have.(T), wanted.(T))
-	if n.Revise != nil {
-		next = n.Revise(have.(T), next)
+func (n Noun[T]) revise(have, next Resource) Resource {
+	if n.Revise == nil {
+		return next
 	}
-	return next
+	had, _ := have.(T)
+	return n.Revise(had, next.(T))
+}
+
+func (n Noun[T]) saved(tx *gorm.DB, r Resource, isNew bool) (shown secret.String, err error) {
+	if n.Saved == nil {
+		return "", nil
+	}
+	return n.Saved(tx, r.(T), isNew)
+}
+
+func (n Noun[T]) complete(db *gorm.DB, list []*Resource) error {
+	if n.Complete == nil {
+		return nil
+	}
+	items := make([]*T, len(list))
+	for i, r := range list {
+		item := (*r).(T)
+		items[i] = &item
+	}
+	err := n.Complete(db, items)
+	for i, r := range list {
+		*r = *items[i]
+	}
+	return err
+}
+
+// revised returns what a change to wanted makes of have, which is nil for a new one.
+func (n *noun) revised(have, wanted Resource) Resource {
+	_, kept := n.open(have)
+	next, places := n.open(wanted)
+	places.keep(kept)
+	return n.Revise(have, next())
+}
+
+// checkMove finds the kept secrets of have that wanted would send elsewhere.
+func (n *noun) checkMove(have, wanted Resource) problem.Fields {
+	_, kept := n.open(have)
+	_, places := n.open(wanted)
+	return places.checkMove(kept)
+}
+
+func (n *noun) checkChange(v *View, item Resource) problem.Fields {
+	_, places := n.open(item)
+	return append(places.check(n.LookUp != nil), n.CheckChange(v, item)...)
 }
 
 // lookUp hides what it finds.
-func (n Noun[T]) lookUp(f File, env Env, r Resource, hidden secret.Redactor) (_ Resource, wrong, caution problem.Fields) {
+func (n *noun) lookUp(f File, env Env, item Resource, hidden secret.Redactor) (used Resource, wrong, caution problem.Fields) {
 	if n.LookUp == nil {
-		return r, nil, nil
+		return item, nil, nil
 	}
-	used, wrong, caution := n.LookUp(f, env, r.(T))
-	for _, key := range n.Secrets.keys(&used) {
+	used, wrong, caution = n.LookUp(f, env, item)
+	_, places := n.open(used)
+	for _, key := range places.Keys {
 		if !key.IsReference() {
 			hidden.Hide(key.Reveal(), secret.Mask)
 		}
@@ -125,32 +144,10 @@ func (n Noun[T]) lookUp(f File, env Env, r Resource, hidden secret.Redactor) (_ 
 	return used, wrong, caution
 }
 
-func (n Noun[T]) created(tx *gorm.DB, r Resource) (shown secret.String, err error) {
-	if n.Created != nil {
-		shown, err = n.Created(tx, r.(T))
-	}
-	return shown, err
-}
-
-func (n Noun[T]) deleted(tx *gorm.DB, id string) error {
-	if n.Deleted == nil {
-		return nil
-	}
-	return n.Deleted(tx, id)
-}
-
-func (n Noun[T]) complete(db *gorm.DB, list []Record[Resource]) error {
-	if n.Complete == nil {
-		return nil
-	}
-	items := make([]*T, len(list))
-	for i := range list {
-		item := list[i].Item.(T)
-		items[i] = &item
-	}
-	err := n.Complete(db, items)
-	for i := range list {
-		list[i].Item = *items[i]
-	}
-	return err
+// audited returns a resource as the audit list shows it beside the one before, nil for none.
+func (n *noun) audited(before, item Resource) Resource {
+	_, was := n.open(before)
+	shown, is := n.open(n.Audited(item))
+	is.show(was)
+	return shown()
 }

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -133,7 +132,7 @@ func (e *Editor) Join(ctx context.Context, file File) (*View, error) {
 			return nil, err
 		}
 	}
-	v := e.Nouns.view(file, stored)
+	v := e.Nouns.view(file, stored, key{})
 	v.revision = revision
 	return v, nil
 }
@@ -178,7 +177,7 @@ func (e *Editor) apply(ctx context.Context, c *change) (shown secret.String, err
 		if err != nil {
 			return "", err
 		}
-		after := e.Nouns.view(before.File, planned)
+		after := e.Nouns.view(before.File, planned, key{})
 		if err := judge(before, after, c); err != nil {
 			return "", err
 		}
@@ -214,12 +213,18 @@ func (e *Editor) write(tx *gorm.DB, c *change, have, next *Record[Resource]) (sh
 			err = e.audit(tx, c.who, "create", c.key, nil, next.Item)
 		}
 	case next == nil:
-		if err = documents.Delete(tx, c.key.id, have.Version); err == nil {
-			err = cmp.Or(n.deleted(tx, c.key.id), e.audit(tx, c.who, "delete", c.key, have.Item, nil))
+		if err = documents.Delete(tx, c.key.id, have.Version); err == nil && n.Deleted != nil {
+			err = n.Deleted(tx, c.key.id)
+		}
+		if err == nil {
+			err = e.audit(tx, c.who, "delete", c.key, have.Item, nil)
 		}
 	default:
 		if err = documents.Replace(tx, next.Item, have.Version); err == nil {
-			err = cmp.Or(n.changed(tx, next.Item), e.audit(tx, c.who, "update", c.key, have.Item, next.Item))
+			_, err = n.Saved(tx, next.Item, false)
+		}
+		if err == nil {
+			err = e.audit(tx, c.who, "update", c.key, have.Item, next.Item)
 		}
 	}
 	return shown, err
@@ -229,7 +234,7 @@ func (e *Editor) insert(tx *gorm.DB, n *noun, item Resource) (shown secret.Strin
 	if err := e.documents[n.Section].Create(tx, item); err != nil {
 		return "", err
 	}
-	return n.created(tx, item)
+	return n.Saved(tx, item, true)
 }
 
 // changed puts in force what has just been changed, with mu held. When that does not work, Refresh tries again.

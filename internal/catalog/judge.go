@@ -18,8 +18,7 @@ func judge(before, after *View, c *change) error {
 		own = besides(own, e.noun.checkChange(after, e.Item))
 		own = besides(own, c.moved)
 		if len(own) > 0 && !e.linked { // so that all of it can be mended at once
-			own = besides(own, after.cleaned(after.checkAmong(e)))
-			own = besides(own, after.cleaned(e.noun.checkUnlinked(after, e.used)))
+			own = besides(own, after.registry.view(after.File, after.stored, c.key).entries[c.key].Warnings)
 		}
 	}
 	if err := own.Err(); err != nil {
@@ -82,7 +81,7 @@ func (v *View) wouldBreak(c *change, broken map[key]problem.Fields) error {
 // the one that is changed.
 func (v *View) breaksThrough(k, changed key, broken map[key]problem.Fields) (through bool) {
 	e := v.entries[k]
-	for _, ref := range e.noun.references(e.Item) {
+	for _, ref := range e.noun.References(e.Item) {
 		for _, n := range v.registry.group(ref.To) {
 			to := key{n.Section, ref.ID}
 			if to == changed {

@@ -44,7 +44,7 @@ type Kind struct {
 // file. A function that is nil has nothing to do.
 type Noun[T Resource] struct {
 	Kind
-	Secrets    Secrets[T]
+	Secrets    func(*T) Secrets
 	References func(T) []Reference
 
 	// LookUp looks up what a resource of the database names in the environment. caution is what should be changed about it
@@ -57,17 +57,19 @@ type Noun[T Resource] struct {
 	Link func(v *View, report func(section, id string, found problem.Fields))
 	// CheckAmong finds what is wrong with a resource among the others, besides its References.
 	CheckAmong func(v *View, item T) problem.Fields
-	// CheckUnlinked finds what Link would have, had the resource not had mistakes of its own.
-	CheckUnlinked func(v *View, item T) problem.Fields
+	// CheckChange finds what a file may have, and a change may not.
+	CheckChange func(v *View, item T) problem.Fields
 
-	Prepare     func(T) T                                                  // completes a new one
-	Revise      func(have, next T) T                                       // what a change makes of have; next has its secrets
-	CheckChange func(v *View, item T) problem.Fields                       // what a file may have, and a change not
-	Created     func(tx *gorm.DB, item T) (shown secret.String, err error) // writes what belongs to a new one; shown is told this once
-	Changed     func(tx *gorm.DB, item T) error                            // writes what a change brings with it
-	Deleted     func(tx *gorm.DB, id string) error                         // deletes what belonged to it
-	Complete    func(db *gorm.DB, list []*T) error                         // adds what is known besides the documents
-	Audited     func(T) T                                                  // as the audit list shows it
+	// Revise completes next, which has its secrets already. have is what it replaces, the zero T for a new one.
+	Revise func(have, next T) T
+	// Saved writes what belongs to a resource, in the transaction that writes it; shown is told this once, of a new one.
+	Saved func(tx *gorm.DB, item T, isNew bool) (shown secret.String, err error)
+	// Deleted deletes what belonged to it.
+	Deleted func(tx *gorm.DB, id string) error
+	// Complete adds what is known besides the documents.
+	Complete func(db *gorm.DB, list []*T) error
+	// Audited returns a resource as the audit list shows it.
+	Audited func(T) T
 }
 
 // Reference is a place in a resource that names another one.

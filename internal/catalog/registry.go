@@ -42,7 +42,7 @@ func (r *Registry) Kinds() []Kind {
 func (r *Registry) CheckFile(f File) (found problem.Fields) {
 	for _, n := range r.nouns {
 		items, first := f.Items(n.Section), map[string]string{}
-		more := n.checkFile(f, items)
+		more := n.CheckFile(f, items)
 		for i, item := range items {
 			at, id := pathInFile(n.Section, i), item.Key()
 			if other := first[id]; other != "" && id != "" {

@@ -11,13 +11,13 @@ import (
 	"beckon/internal/secret"
 )
 
-// Secrets says where a resource has values that nobody is shown. What a change leaves out of them, or has as it is
+// Secrets are the places in a resource of values that nobody is shown. What a change leaves out of them, or has as it is
 // shown, stays as it is kept; and what is sent to an address goes to no other one unless it is given again, or whoever
 // may change the address could have it sent to one of their own.
-type Secrets[T any] struct {
-	URL     func(*T) *string                   // the values in its query may be secrets
-	Headers func(*T) *map[string]secret.String // sent to the URL
-	Keys    func(*T) map[string]*secret.String // by path; sent to the URL, where there is one
+type Secrets struct {
+	URL     *string                   // the values in its query may be secrets
+	Headers *map[string]secret.String // sent to the URL
+	Keys    map[string]*secret.String // by path; sent to the URL, where there is one
 }
 
 // Env looks a variable of the environment up, like os.LookupEnv.
@@ -42,75 +42,59 @@ func CheckGiven(found *problem.Fields, path string, s secret.String) {
 	}
 }
 
-func (s Secrets[T]) url(item *T) *string {
-	if s.URL == nil {
-		return new(string)
+// keep puts in the secrets of kept that are left as they are.
+func (s Secrets) keep(kept Secrets) {
+	*s.URL = secret.RevisedURL(*kept.URL, *s.URL)
+	*s.Headers = secret.RevisedHeaders(*kept.Headers, *s.Headers)
+	for path, key := range s.Keys {
+		*key = kept.key(path).Revised(*key)
 	}
-	return s.URL(item)
 }
 
-func (s Secrets[T]) headers(item *T) *map[string]secret.String {
-	if s.Headers == nil {
-		return new(map[string]secret.String)
+func (s Secrets) key(path string) (value secret.String) {
+	if at := s.Keys[path]; at != nil {
+		value = *at
 	}
-	return s.Headers(item)
+	return value
 }
 
-func (s Secrets[T]) keys(item *T) map[string]*secret.String {
-	if s.Keys == nil {
-		return nil
-	}
-	return s.Keys(item)
-}
-
-// revise returns wanted with the secrets of have that it leaves as they are.
-func (s Secrets[T]) revise(have, wanted T) T {
-	address, headers, kept := s.url(&wanted), s.headers(&wanted), s.keys(&have)
-	*address = secret.RevisedURL(*s.url(&have), *address)
-	*headers = secret.RevisedHeaders(*s.headers(&have), *headers)
-	for path, key := range s.keys(&wanted) {
-		*key = kept[path].Revised(*key)
-	}
-	return wanted
-}
-
-// given returns the secrets of an item by their paths: the keys, and the values of the headers.
-func (s Secrets[T]) given(item *T) map[string]secret.String {
+// given returns the secrets by their paths: the keys, and the values of the headers.
+func (s Secrets) given() map[string]secret.String {
 	all := map[string]secret.String{}
-	for path, key := range s.keys(item) {
+	for path, key := range s.Keys {
 		all[path] = *key
 	}
-	for name, value := range *s.headers(item) {
+	for name, value := range *s.Headers {
 		all[headersPath+name] = value
 	}
 	return all
 }
 
 // check finds what a change must not have for a secret. mayRefer says that a key may be the name of a variable.
-func (s Secrets[T]) check(item T, mayRefer bool) (found problem.Fields) {
-	given := s.given(&item)
+func (s Secrets) check(mayRefer bool) (found problem.Fields) {
+	given := s.given()
 	for _, path := range slices.Sorted(maps.Keys(given)) {
 		if value := given[path]; !mayRefer || !value.IsReference() || strings.HasPrefix(path, headersPath) {
 			CheckGiven(&found, path, value)
 		}
 	}
-	if secret.IsMaskedURL(*s.url(&item)) {
+	if secret.IsMaskedURL(*s.URL) {
 		found.Add("url", onlyShownURL)
 	}
 	return found
 }
 
-// checkMove finds the kept secrets that would be sent elsewhere.
-func (s Secrets[T]) checkMove(have, wanted T) (found problem.Fields) {
-	if s.URL == nil || sameOrigin(*s.URL(&have), *s.URL(&wanted)) {
+// checkMove finds the secrets of kept that would be sent elsewhere.
+func (s Secrets) checkMove(kept Secrets) (found problem.Fields) {
+	if sameOrigin(*kept.URL, *s.URL) {
 		return nil
 	}
-	keys, headers, given := s.keys(&have), *s.headers(&have), s.given(&wanted)
+	given := s.given()
 	for _, path := range slices.Sorted(maps.Keys(given)) {
 		name, isHeader := strings.CutPrefix(path, headersPath)
-		if isHeader && secret.InHeaders(headers, name).IsKeptBy(given[path]) {
+		if isHeader && secret.InHeaders(*kept.Headers, name).IsKeptBy(given[path]) {
 			found.Add(path, "must be given again: the kept value is for another address")
-		} else if !isHeader && keys[path].IsKeptBy(given[path]) {
+		} else if !isHeader && kept.key(path).IsKeptBy(given[path]) {
 			found.Add(path, "must be given again: the kept one is for another address")
 		}
 	}
@@ -135,15 +119,13 @@ func sameOrigin(a, b string) bool {
 	return ok && fine && x == y
 }
 
-// shown returns an item as it may be shown beside its secrets, marking a URL of which only what is masked has changed.
-func (s Secrets[T]) shown(before, item T) T {
-	was, is := *s.url(&before), s.url(&item)
-	shown := secret.ShownURL(*is)
-	if was != "" && was != *is && secret.ShownURL(was) == shown {
+// show masks the URL, and marks it where only what is masked has changed since was.
+func (s Secrets) show(was Secrets) {
+	shown := secret.ShownURL(*s.URL)
+	if *was.URL != "" && *was.URL != *s.URL && secret.ShownURL(*was.URL) == shown {
 		shown += " (new)"
 	}
-	*is = shown
-	return item
+	*s.URL = shown
 }
 
 var secretType = reflect.TypeFor[secret.String]()

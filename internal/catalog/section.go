@@ -39,7 +39,11 @@ func (s Section[T]) List(ctx context.Context) ([]Record[T], error) {
 		return nil, err
 	}
 	all := v.RecordsOf(s.Section)
-	if err := s.noun.complete(s.editor.Store.Read(ctx), all); err != nil {
+	items := make([]*Resource, len(all))
+	for i := range all {
+		items[i] = &all[i].Item
+	}
+	if err := s.noun.Complete(s.editor.Store.Read(ctx), items); err != nil {
 		return nil, err
 	}
 	list := make([]Record[T], len(all))
@@ -64,13 +68,12 @@ func (s Section[T]) Get(ctx context.Context, id string) (Record[T], error) {
 }
 
 func (s Section[T]) completed(ctx context.Context, r Record[Resource]) (Record[Resource], error) {
-	one := []Record[Resource]{r}
-	err := s.noun.complete(s.editor.Store.Read(ctx), one)
-	return one[0], err
+	err := s.noun.Complete(s.editor.Store.Read(ctx), []*Resource{&r.Item})
+	return r, err
 }
 
 // Revised returns what a change to wanted would make of one.
-func (s Section[T]) Revised(have, wanted T) T { return s.noun.revise(have, wanted).(T) }
+func (s Section[T]) Revised(have, wanted T) T { return s.noun.revised(have, wanted).(T) }
 
 // Used returns one, which need not be kept, as it is used: with what it names in the environment. The error is an Invalid.
 func (s Section[T]) Used(item T) (T, error) {
@@ -86,7 +89,7 @@ func (s Section[T]) Used(item T) (T, error) {
 // says that the id is taken. unreadable is what could not be read of it: then it is not made, and the error has that with
 // all that is wrong besides.
 func (s Section[T]) Create(ctx context.Context, who string, item T, unreadable ...problem.Field) (Record[T], secret.String, error) {
-	next := Record[Resource]{Item: s.noun.prepare(item), Version: 1, Origin: FromDatabase}
+	next := Record[Resource]{Item: s.noun.revised(nil, item), Version: 1, Origin: FromDatabase}
 	c := &change{who: who, key: key{s.Section, item.Key()}, unreadable: unreadable}
 	c.plan = func(v *View) (have, _ *Record[Resource], err error) {
 		switch e := v.entries[c.key]; {
@@ -119,7 +122,7 @@ func (s Section[T]) Update(ctx context.Context, who string, item T, version int6
 		if err != nil {
 			return nil, nil, err
 		}
-		next = Record[Resource]{Item: s.noun.revise(have.Item, item), Version: have.Version + 1, Origin: FromDatabase}
+		next = Record[Resource]{Item: s.noun.revised(have.Item, item), Version: have.Version + 1, Origin: FromDatabase}
 		c.moved = s.noun.checkMove(have.Item, item)
 		return &have, &next, nil
 	}
