@@ -175,7 +175,7 @@ func sampleEndpoint() endpointScreen {
 		Warnings: problem.Fields{{Message: "is broken"}}, Errors: problem.Fields{{Path: "url", Message: "is wrong"}, {Path: "retry", Message: "is wrong"}, {Path: "events", Message: "is wrong"}, {Path: "headers", Message: "is wrong"}, {Path: "format", Message: "is wrong"}, {Path: "signature", Message: "is wrong"}}},
 		State: endpointState{"disabled", stateBad, "Why.", time.Unix(0, 0), true, false}, Waiting: 1, Secret: shownSecret{"whsec_x", true, true}, Overlaps: []time.Time{time.Unix(60, 0), time.Unix(0, 0)},
 		PublicKey: "whpk_x", KeysURL: "/.well-known/webhook-keys.json", Recent: []deliveryRow{sampleDeliveryRow()}, AgentHint: "All.", ClientHint: "All.", Since: "2026-02-18T00:00"}
-	s.Form.Headers, s.Form.typedSecrets = []headerInput{{Name: "X-Env", Kept: true}}, true
+	s.Form.Headers, s.Form.typedSecrets = []headerLine{{"X-Env", true}}, true
 	return s
 }
 

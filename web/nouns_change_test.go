@@ -114,7 +114,7 @@ func TestFormsWithMistakes(t *testing.T) {
 		{"/admin/agents/new", []string{"id", "incident", "provider", "filed", "outputKey", "typed"}, "id", "already the id of a flow", 422},
 		{"/admin/providers/acme", []string{"url", "ftp://typed"}, "url", "must be an http or https URL", 422},
 		{"/admin/providers/acme", []string{"maxRetries", "99", "name", "typed"}, "maxRetries", "must be between 0 and 10", 422},
-		{"/admin/providers/acme", []string{"headerName", "typed"}, "headers.typed", "needs a value", 422},
+		{"/admin/providers/acme", []string{"headerName", "typed"}, "headers.typed", "has no value", 422},
 		{"/admin/flows/new", []string{"id", "typed"}, "root.steps[0].agentId", "is required in a step", 422},
 		{"/admin/flows/incident", []string{"root.steps[1].until", "typed(("}, "root.steps[1].until", "is not a CEL expression", 422},
 		{"/admin/flows/incident", []string{"root.steps[1].maxIterations", "", "name", "typed"}, "root.steps[1].maxIterations", "must be between 1 and", 422},

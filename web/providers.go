@@ -3,10 +3,7 @@ package web
 import (
 	"context"
 	"log/slog"
-	"maps"
-	"net/textproto"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"beckon/agents"
@@ -31,21 +28,12 @@ const (
 	providerTemplate = "template"
 )
 
-// spareHeaders is how many empty lines a form has for headers.
-const spareHeaders = 3
-
 // providerForm is a provider as its form has it. No value of a header is in it, and no key.
 type providerForm struct {
 	ID, Name, Type, URL, Timeout, MaxRetries, Template string
 	APIKey                                             string // what nounForm.Secret shows
 	Headers                                            []headerLine
 	Retype                                             bool // a secret was typed, and is not in the form any more
-}
-
-// headerLine is a header of a provider, and whether a value of it is kept.
-type headerLine struct {
-	Name string
-	Kept bool
 }
 
 func (w *Web) providerPages() []page {
@@ -61,14 +49,11 @@ func (w *Web) providerPages() []page {
 }
 
 func providerFormOf(p agents.Provider) providerForm {
-	f := providerForm{ID: p.ID, Name: p.Name, Type: p.Type, URL: secret.ShownURL(p.URL), Timeout: writeDuration(p.Timeout), Template: p.Template, APIKey: shownKey(p.APIKey)}
+	f := providerForm{ID: p.ID, Name: p.Name, Type: p.Type, URL: secret.ShownURL(p.URL), Timeout: writeDuration(p.Timeout), Template: p.Template, APIKey: shownKey(p.APIKey),
+		Headers: headerLines(p.Headers)}
 	if p.MaxRetries != nil {
 		f.MaxRetries = strconv.Itoa(*p.MaxRetries)
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.Headers)) {
-		f.Headers = append(f.Headers, headerLine{name, true})
-	}
-	f.Headers = append(f.Headers, make([]headerLine, spareHeaders)...)
 	return f
 }
 
@@ -86,6 +71,7 @@ func readProvider(sent url.Values, have agents.Provider) (providerForm, agents.P
 		MaxRetries: word(sent, "maxRetries"), Template: sent.Get("template"), APIKey: shownKey(have.APIKey)}
 	p := agents.Provider{ID: f.ID, Name: nameIn(sent), Type: f.Type, URL: f.URL, APIKey: typedSecret(sent, "apiKey"), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
 		Template: f.Template}
+	f.Headers, p.Headers, f.Retype = typedHeaders(sent, have.Headers, &wrong)
 	if p.APIKey.IsReference() {
 		f.APIKey = p.APIKey.Reveal()
 	} else if p.APIKey != "" && p.APIKey != secret.Removed {
@@ -95,37 +81,7 @@ func readProvider(sent url.Values, have agents.Provider) (providerForm, agents.P
 		n := readCount(&wrong, "maxRetries", f.MaxRetries, 0)
 		p.MaxRetries = &n
 	}
-	readHeaderLines(sent, have, &f, &p, &wrong)
 	return f, p, wrong
-}
-
-// readHeaderLines takes names and values line by line. A line without a name is none; a value that is left empty stays.
-func readHeaderLines(sent url.Values, have agents.Provider, f *providerForm, p *agents.Provider, wrong *problem.Fields) {
-	names, values := sent["headerName"], sent["headerValue"]
-	for i := range min(len(names), len(values)) {
-		name, value := textproto.TrimString(names[i]), secret.String(textproto.TrimString(values[i]))
-		kept := secret.InHeaders(have.Headers, name) != ""
-		_, twice := p.Headers[name]
-		switch {
-		case name == "" && value == "":
-			continue
-		case name == "":
-			wrong.Add("headers", "a value has no name; type it again, with its name")
-			continue
-		case twice:
-			wrong.Add("headers", "%s is there twice", name)
-			continue
-		case value == "" && !kept:
-			wrong.Add("headers."+name, "needs a value")
-		}
-		f.Retype = f.Retype || value != ""
-		if p.Headers == nil {
-			p.Headers = map[string]secret.String{}
-		}
-		p.Headers[name] = value
-		f.Headers = append(f.Headers, headerLine{name, kept})
-	}
-	f.Headers = append(f.Headers, make([]headerLine, spareHeaders)...)
 }
 
 // testConnection asks the provider that was typed for its models. What is kept of its secrets goes only where it was
