@@ -40,7 +40,6 @@ func (w *Web) agentPages() []page {
 		typed: agentFormOf, read: readAgent,
 		choices: func(ctx context.Context) ([]string, error) { return idsOf[agents.Provider](ctx, w) },
 		act:     w.listModels,
-		sample:  agents.Agent{ID: "triage", Provider: "openai", Model: "gpt-5-mini", Events: map[string]string{"run.completed": "triage.completed"}},
 	}.pages()
 }
 

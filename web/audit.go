@@ -57,10 +57,7 @@ var auditWords = map[string]string{
 func (r auditRow) IsSession() bool { return r.Section == sessionsSection }
 
 func (w *Web) auditPage() page {
-	entry := catalog.AuditEntry{Who: "admin", Action: "update", Section: "clients", ResourceID: "ci", Before: []byte(`{"name":"a"}`), After: []byte(`{"name":"b"}`)}
-	made := catalog.AuditEntry{Who: "admin", Action: "create", Section: "clients", ResourceID: "ci", After: []byte(`{"name":"b"}`)}
-	return page{path: auditPath, template: "audit", title: "Audit", data: w.showAudit,
-		sample: auditList{Section: "clients", ID: "ci", Sections: auditSections(), Rows: []auditRow{newAuditRow(entry), newAuditRow(made)}, Next: auditPath, Later: true}}
+	return page{path: auditPath, template: "audit", title: "Audit", data: w.showAudit}
 }
 
 func (w *Web) showAudit(c echo.Context) (any, error) {

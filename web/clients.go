@@ -41,7 +41,7 @@ func (w *Web) clientForms() nounPages[clients.Client, clientForm] {
 			item, wrong := f.client()
 			return f, item, wrong
 		},
-		rows: w.clientRows, screen: w.clientScreen, samples: sampleClients, says: clientNotice, posts: w.clientPosts,
+		rows: w.clientRows, screen: w.clientScreen, says: clientNotice, posts: w.clientPosts,
 		created: func(c echo.Context, item clients.Client, token secret.String) error {
 			return w.showToken(c, clientToken{ID: item.ID, IsNew: true, Token: token.Reveal(), Snippets: snippets(w.PublicURL, item, token)})
 		},

@@ -6,14 +6,12 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"beckon/agents"
 	"beckon/clients"
 	"beckon/commands"
-	"beckon/internal/problem"
 )
 
 // clientScreen is what client.html shows: the form of a client, and what can be tried with it.
@@ -151,20 +149,4 @@ func (w *Web) invocable(ctx context.Context) (map[string]string, error) {
 		kinds[r.Item.ID] = "flow"
 	}
 	return kinds, nil
-}
-
-// sampleClients are what the pages show when they are drawn to see that they can be.
-func sampleClients() (one func(id string) any, list any) {
-	row := clientRow{listed[clients.Client]{Item: clients.Client{ID: "ci", Name: "CI"}, Why: "It is broken.", Managed: true}, &lastCall{"run_1", "FAILED", "It took too long.", time.Unix(0, 0)}}
-	return func(id string) any { return sampleScreen(id) }, []clientRow{row, {}}
-}
-
-func sampleScreen(id string) clientScreen {
-	item := clients.Client{ID: "ci", Passthrough: true, Template: "{{.body.text}}", AllowedAgents: []string{"triage"}, MaxConcurrent: 1}
-	form := clientFormOf(item)
-	return clientScreen{nounForm: nounForm[clientForm]{Path: clientsPath, One: "client", ID: id, Form: form, Managed: id == "", Errors: problem.Fields{{Path: "id", Message: "is bad"}}},
-		HasSecret: true, Last: &lastCall{RunID: "run_1", Status: "COMPLETED"},
-		Agents: []agentChoice{{"triage", "agent", true, true}}, Commands: []commandChoice{{"daily", "Daily", true}},
-		Call: sampleFor(form), Preview: clientPreview{Made: true, Text: "hi", Agent: "triage"}, Try: clientTry{RunID: "run_1", Trouble: "No."}, Overlaps: overlaps(),
-		Snippets: snippets("http://localhost:8080", item, "")}
 }

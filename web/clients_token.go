@@ -43,8 +43,7 @@ func (w *Web) clientTokenPage() page {
 		return nil, leaveFor(c, clientToken{ID: idIn(c)}.Address())
 	}
 	return page{path: clientsPath + "/:id/:form", template: "clienttoken", title: "Token", data: back,
-		sample: clientToken{ID: "ci", IsNew: true, Token: "mgc_x", Old: "Gone.", Snippets: snippets("http://localhost:8080", clients.Client{ID: "ci", Passthrough: true}, "mgc_x")},
-		posts:  map[string]echo.HandlerFunc{clientsPath + "/:id/token": w.rotateToken}}
+		posts: map[string]echo.HandlerFunc{clientsPath + "/:id/token": w.rotateToken}}
 }
 
 func (w *Web) rotateToken(c echo.Context) error {

@@ -27,7 +27,6 @@ func (w *Web) commandPages() []page {
 		},
 		typed: func(c commands.Command) commands.Command { return c },
 		read:  readCommand, choices: w.invocables,
-		sample: commands.Command{ID: "daily-report", Prompt: "Report.", AgentID: "triage", Description: "For the morning."},
 	}.pages()
 }
 

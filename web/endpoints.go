@@ -49,7 +49,7 @@ func (w *Web) endpointForms() nounPages[deliveries.Endpoint, endpointForm] {
 			e, wrong := f.endpoint(have)
 			return f, e, wrong
 		},
-		rows: w.endpointRows, screen: w.endpointScreen, samples: sampleEndpoints, says: endpointNotice, posts: w.endpointPosts,
+		rows: w.endpointRows, screen: w.endpointScreen, says: endpointNotice, posts: w.endpointPosts,
 		created: func(c echo.Context, e deliveries.Endpoint, shown secret.String) error {
 			return w.showSecret(c, e.ID, shownSecret{Value: shown.Reveal(), IsNew: true})
 		},

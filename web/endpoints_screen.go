@@ -12,7 +12,6 @@ import (
 	"beckon/clients"
 	"beckon/deliveries"
 	"beckon/internal/catalog"
-	"beckon/internal/problem"
 	"beckon/internal/signature"
 )
 
@@ -65,7 +64,7 @@ const (
 func (w *Web) endpointSecretPage() page {
 	path := endpointsPath + "/:id/secret"
 	back := func(c echo.Context) (any, error) { return nil, leaveFor(c, addressOf(endpointsPath, idIn(c))) }
-	return page{path: path, template: "endpoint", title: "Endpoint", data: back, sample: sampleEndpoint(), posts: map[string]echo.HandlerFunc{path: w.rotateSecret}}
+	return page{path: path, template: "endpoint", title: "Endpoint", data: back, posts: map[string]echo.HandlerFunc{path: w.rotateSecret}}
 }
 
 // showSecret draws the page of an endpoint with its new secret, this once.
@@ -167,25 +166,4 @@ func (w *Web) addHints(ctx context.Context, s *endpointScreen) error {
 	clientIDs, err := idsOf[clients.Client](ctx, w)
 	s.AgentHint, s.ClientHint = hint("agents and flows", agentIDs), hint("clients", clientIDs)
 	return err
-}
-
-func sampleEndpoint() endpointScreen {
-	e := deliveries.Endpoint{ID: "ops", URL: "https://example.com", Signature: string(signature.Ed25519), Format: `{"text": {{json .type}}}`, Events: []string{"run.failed", "mine"}}
-	s := endpointScreen{nounForm: nounForm[endpointForm]{Path: endpointsPath, One: "endpoint", ID: "ops", Version: 1, Form: endpointFormOf(e), Notice: "Done.",
-		Warnings: problem.Fields{{Message: "is broken"}}, Errors: problem.Fields{{Path: "url", Message: "is wrong"}, {Path: "retry", Message: "is wrong"}, {Path: "events", Message: "is wrong"}, {Path: "headers", Message: "is wrong"}, {Path: "format", Message: "is wrong"}, {Path: "signature", Message: "is wrong"}}},
-		State: endpointState{"disabled", stateBad, "Why.", time.Unix(0, 0), true, false}, Waiting: 1, Secret: shownSecret{"whsec_x", true, true}, Overlaps: []time.Time{time.Unix(60, 0), time.Unix(0, 0)},
-		PublicKey: "whpk_x", KeysURL: "/.well-known/webhook-keys.json", Recent: []deliveryRow{sampleDeliveryRow()}, AgentHint: "All.", ClientHint: "All.", Since: "2026-02-18T00:00"}
-	s.Form.Headers, s.Form.typedSecrets = []headerLine{{"X-Env", true}}, true
-	return s
-}
-
-// sampleEndpoints are what the pages show when they are drawn to see that they can be.
-func sampleEndpoints() (one func(id string) any, list any) {
-	row := endpointRow{ID: "ops", Name: "Ops", Address: endpointsPath + "/ops", URL: "example.com", Events: "run.failed", Managed: true,
-		State: endpointState{"failing", "warn", "No attempt succeeds.", time.Unix(0, 0), true, true}, Waiting: 1}
-	return func(id string) any {
-		s := sampleEndpoint()
-		s.ID = id
-		return s
-	}, []endpointRow{row, {ID: "b"}}
 }

@@ -29,15 +29,13 @@ type flowForm struct {
 
 // flowPages are those of the flows: each is drawn as boxes, and edited as a form or as YAML.
 func (w *Web) flowPages() []page {
-	sample := agents.Flow{ID: "incident", Root: agents.Step{Type: agents.StepLoop, MaxIterations: 3, Until: "state.done", Steps: []agents.Step{
-		{Type: agents.StepParallel, Steps: []agents.Step{{Type: agents.StepAgent, AgentID: "logs", OnError: "continue"}}}, {Type: agents.StepAgent, AgentID: "summary", ResponseAgent: true}}}}
 	form := nounPages[agents.Flow, flowForm]{
 		form: formOf("flows"), web: w,
-		blank: w.blankFlow, typed: flowFormOf, read: readFlow, choices: w.invocables, act: editFlow, note: agentsOf, sample: sample,
+		blank: w.blankFlow, typed: flowFormOf, read: readFlow, choices: w.invocables, act: editFlow, note: agentsOf,
 	}
 	text := nounPages[agents.Flow, flowText]{
 		form: form.form, web: w, template: "flow-yaml", suffix: "/yaml",
-		blank: w.sampleFlow, typed: w.flowTextOf, read: w.readFlowText, explain: w.explainFlow, act: sayMistakes, sample: sample,
+		blank: w.sampleFlow, typed: w.flowTextOf, read: w.readFlowText, explain: w.explainFlow, act: sayMistakes,
 	}
 	form.instead, text.instead = w.toText(text), w.toForm(form)
 	return append(form.pages(), text.formPages()...)

@@ -39,12 +39,7 @@ type textLine struct {
 
 func (w *Web) flowTextOf(f agents.Flow) flowText {
 	form := flowFormOf(f)
-	text := flowText{Root: &form.Root, TooLarge: form.TooLarge}
-	if w.Desk == nil { // the sample of pages that nobody asks for
-		return text
-	}
-	text.Text = w.writeFlow(f, nil)
-	return text
+	return flowText{Root: &form.Root, TooLarge: form.TooLarge, Text: w.writeFlow(f, nil)}
 }
 
 // writeFlow writes a flow as YAML; typed is what could not be read of it. An empty text is for one that cannot be written.

@@ -25,7 +25,7 @@ type loginForm struct {
 
 func (w *Web) loginPage() page {
 	return page{
-		path: loginPath, template: "login", title: "Log in", open: true, data: w.showLogin, sample: loginForm{"/admin", "Wrong."},
+		path: loginPath, template: "login", title: "Log in", open: true, data: w.showLogin,
 		posts: map[string]echo.HandlerFunc{
 			loginPath:                  w.login,
 			"/admin/logout":            w.logout(false),

@@ -8,7 +8,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"beckon/internal/catalog"
-	"beckon/internal/problem"
 )
 
 const (
@@ -37,12 +36,7 @@ type listed[T any] struct {
 }
 
 func (p nounPages[T, F]) listPage() page {
-	record := catalog.Record[T]{Item: p.sample, Version: 1, Warnings: problem.Fields{{Path: "id", Message: "is bad"}}}
-	sample := nounList{Path: p.path(), Notice: "Done.", Next: p.path(), Later: true, Rows: []listed[T]{p.listed(record), {Item: p.sample, Managed: true}}}
-	if p.samples != nil {
-		_, sample.Rows = p.samples()
-	}
-	return page{path: p.path(), template: p.section, title: p.title, data: p.list, sample: sample}
+	return page{path: p.path(), template: p.section, title: p.title, data: p.list}
 }
 
 // list shows them in the order of their ids.

@@ -22,8 +22,7 @@ type nounPages[T catalog.Resource, F any] struct {
 	blank func(ctx context.Context, asked url.Values) (T, error) // what a new one begins with
 	typed func(T) F                                              // the form of one
 	// read takes a form as it was sent, and says what cannot be read. have is what is kept, or the zero T.
-	read   func(sent url.Values, have T) (F, T, problem.Fields)
-	sample T
+	read func(sent url.Values, have T) (F, T, problem.Fields)
 	// Another way to edit the same: its templates and the end of its addresses.
 	template, suffix string
 
@@ -34,8 +33,6 @@ type nounPages[T catalog.Resource, F any] struct {
 	choices func(ctx context.Context) ([]string, error)
 	// screen is what the page of one shows around the form. kept is nil for a new one.
 	screen func(c echo.Context, f nounForm[F], kept *T) (any, error)
-	// samples are what a page of one shows, and the list, when it is drawn to see that it can be.
-	samples func() (one func(id string) any, list any)
 	// created answers when one has been made; shown is what nobody is told again.
 	created func(c echo.Context, item T, shown secret.String) error
 	saved   func(have, item T) string                   // what its address says is done when it has been changed, if not "saved"
@@ -58,7 +55,6 @@ func (p nounPages[T, F]) formPages() []page { return []page{p.pageOf(""), p.page
 
 // pageOf is the page of the form of one, or of a new one where id is empty.
 func (p nounPages[T, F]) pageOf(id string) page {
-	sample := nounForm[F]{Path: p.path(), One: p.one, Form: p.typed(p.sample), Models: &modelList{Wrong: "It refuses connections."}}
 	shown := page{path: p.path() + "/new" + p.suffix, template: cmp.Or(p.template, p.one), title: "New " + p.one, data: p.showNew}
 	shown.posts = map[string]echo.HandlerFunc{shown.path: p.create}
 	at := p.path() + "/new"
@@ -66,8 +62,6 @@ func (p nounPages[T, F]) pageOf(id string) page {
 		at = p.path() + "/:id"
 		shown.path, shown.title, shown.data = at+p.suffix, strings.ToUpper(p.one[:1])+p.one[1:], p.showSaved
 		shown.posts = map[string]echo.HandlerFunc{shown.path: p.update}
-		sample.ID, sample.Version, sample.Notice, sample.Outdated = "x", 1, "Done.", true
-		sample.Errors, sample.Choices, sample.Models = problem.Fields{{Path: "id", Message: "is bad"}}, []string{"x"}, &modelList{Names: []string{"m"}}
 		if p.suffix == "" {
 			shown.posts[at+"/delete"] = p.delete
 		}
@@ -76,10 +70,6 @@ func (p nounPages[T, F]) pageOf(id string) page {
 		for end, post := range p.posts(id) {
 			shown.posts[at+end] = post
 		}
-	}
-	if shown.sample = sample; p.samples != nil {
-		one, _ := p.samples()
-		shown.sample = one(sample.ID)
 	}
 	return shown
 }

@@ -44,7 +44,6 @@ func (w *Web) providerPages() []page {
 		},
 		typed: providerFormOf, read: readProvider, act: w.testConnection,
 		choices: func(context.Context) ([]string, error) { return w.Desk.Editor.File().Variables(), nil },
-		sample:  agents.Provider{ID: "openai", Type: providerOpenAI, APIKey: "${OPENAI_API_KEY}", Headers: map[string]secret.String{"X-Key": "x"}},
 	}.pages()
 }
 

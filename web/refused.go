@@ -57,18 +57,11 @@ func (c refusedCall) OfCode() string { return filtered(refusedPath, "code", c.Co
 type headerField struct{ Name, Value string }
 
 func (w *Web) refusedPage() page {
-	return page{path: refusedPath, template: "refused", title: "Refused calls", data: w.showRefused,
-		sample: refusedList{Client: "ci", Code: "unauthorized", Codes: refusedCodes(), Calls: []refusedRow{{sampleRefused(), "No such client"}}, Next: refusedPath, Later: true}}
+	return page{path: refusedPath, template: "refused", title: "Refused calls", data: w.showRefused}
 }
 
 func (w *Web) refusedCallPage() page {
-	return page{path: refusedPath + "/:id", template: "refusedcall", title: "Refused call", data: w.showRefusedCall,
-		sample: newRefusedCall(sampleRefused(), &clients.Client{ID: "ci"})}
-}
-
-func sampleRefused() store.RefusedCall {
-	return store.RefusedCall{ID: "ref_1", Status: 401, Code: "unauthorized", Method: "POST", Path: "/api/v1/webhooks/ci", ClientID: "ci", RequestID: "req_1",
-		Headers: map[string]string{"Host": "localhost"}}
+	return page{path: refusedPath + "/:id", template: "refusedcall", title: "Refused call", data: w.showRefusedCall}
 }
 
 func (w *Web) showRefused(c echo.Context) (any, error) {

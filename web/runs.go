@@ -49,10 +49,7 @@ func (w *Web) runPages() []page {
 }
 
 func (w *Web) runsPage() page {
-	row := runRow{ID: "run_1", Status: "FAILED", Client: "ci", Agent: "triage", Source: "webhook", At: time.Unix(0, 0), Took: time.Second, Tokens: 1, Input: "Hi", Error: "It took too long."}
-	sample := newRunList(runFilter{Client: "ci", Search: "x"})
-	sample.Clients, sample.Rows, sample.Next, sample.Looked, sample.Wrong = []string{"ci"}, []runRow{row}, runsPath, 1, "No."
-	return page{path: runsPath, template: "runs", title: "Runs", data: w.showRuns, sample: sample}
+	return page{path: runsPath, template: "runs", title: "Runs", data: w.showRuns}
 }
 
 func (w *Web) showRuns(c echo.Context) (any, error) {
