@@ -15,7 +15,6 @@ import (
 	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
-	"beckon/internal/secret"
 )
 
 // addNouns adds the routes of all nouns. One that has no document of its own is shown as the database keeps it.
@@ -72,8 +71,7 @@ func (d plainDocument) MarshalJSON() ([]byte, error) {
 	return jsonv2.Marshal(plain(d))
 }
 
-func (d *plainDocument) named() *string       { return &d.ID }
-func (d *plainDocument) reveal(secret.String) {}
+func (d *plainDocument) named() *string { return &d.ID }
 
 func (d *plainDocument) show(r catalog.Resource) {
 	document, err := jsonv2.Marshal(r)

@@ -30,8 +30,10 @@ type document[T any] interface {
 	read(catalog.Kind) (T, problem.Fields) // what is wrong with the form of a value that a T could not hold
 	named() *string                        // its id
 	manage(Managed)
-	reveal(secret.String) // puts in what is shown only once
 }
+
+// revealing is a document that has what is shown only once.
+type revealing interface{ reveal(secret.String) }
 
 // noun serves the resources of one noun; D is its document.
 type noun[T catalog.Resource, D any, P interface {
@@ -117,7 +119,9 @@ func (n noun[T, D, P]) create(ctx context.Context, in *createInput[D]) (*documen
 		return nil, err
 	}
 	out.Location = adminPath + "/" + n.all.Section + "/" + *P(&out.Body).named()
-	P(&out.Body).reveal(shown)
+	if d, ok := any(&out.Body).(revealing); ok {
+		d.reveal(shown)
+	}
 	return out, nil
 }
 

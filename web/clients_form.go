@@ -101,10 +101,7 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 
 // client reads what was typed, and says what cannot be read.
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
-	item = clients.Client{ID: f.ID, Name: f.Name, WebhookSecret: f.webhookSecret, CancelOnDisconnect: f.CancelOnDisconnect, AllowedAgents: f.inOrder(&wrong)}
-	if f.Name == f.ID {
-		item.Name = ""
-	}
+	item = clients.Client{ID: f.ID, Name: unlessIs(f.Name, f.ID), WebhookSecret: f.webhookSecret, CancelOnDisconnect: f.CancelOnDisconnect, AllowedAgents: f.inOrder(&wrong)}
 	if !f.Enabled {
 		item.Enabled = new(bool)
 	}

@@ -31,7 +31,7 @@ func (w *Web) commandPages() []page {
 }
 
 func readCommand(sent url.Values, _ commands.Command) (typed, c commands.Command, _ problem.Fields) {
-	c = commands.Command{ID: word(sent, "id"), Name: nameIn(sent), Description: word(sent, "description"), Prompt: sent.Get("prompt"), AgentID: word(sent, "agentId")}
+	c = commands.Command{ID: word(sent, "id"), Name: unlessIs(word(sent, "name"), word(sent, "id")), Description: word(sent, "description"), Prompt: sent.Get("prompt"), AgentID: word(sent, "agentId")}
 	return c, c, nil
 }
 
@@ -56,11 +56,3 @@ func idsOf[T catalog.Resource](ctx context.Context, w *Web) ([]string, error) {
 
 // word is what was typed into a field of one line.
 func word(sent url.Values, name string) string { return strings.TrimSpace(sent.Get(name)) }
-
-// nameIn is the name to keep: one that says nothing more than the id is none.
-func nameIn(sent url.Values) string {
-	if name := word(sent, "name"); name != word(sent, "id") {
-		return name
-	}
-	return ""
-}

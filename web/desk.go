@@ -52,9 +52,3 @@ type Settings interface {
 	// Export writes all of it as a configuration file, without secrets.
 	Export(ctx context.Context, w io.Writer) error
 }
-
-// Mistake is what is wrong in a line of a text.
-type Mistake struct {
-	Line int // from 1; 0 is unknown
-	Text string
-}

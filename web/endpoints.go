@@ -49,7 +49,10 @@ func (w *Web) endpointForms() nounPages[deliveries.Endpoint, endpointForm] {
 			e, wrong := f.endpoint(have)
 			return f, e, wrong
 		},
-		rows: w.endpointRows, screen: w.endpointScreen, says: endpointNotice, posts: w.endpointPosts,
+		rows: w.endpointRows, says: endpointNotice, posts: w.endpointPosts,
+		screen: func(c echo.Context, f nounForm[endpointForm], kept *deliveries.Endpoint) (any, error) {
+			return w.endpointScreenOf(c.Request().Context(), f, kept)
+		},
 		created: func(c echo.Context, e deliveries.Endpoint, shown secret.String) error {
 			return w.showSecret(c, e.ID, shownSecret{Value: shown.Reveal(), IsNew: true})
 		},

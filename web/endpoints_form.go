@@ -155,6 +155,7 @@ func words(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\r' || r == '\t' })
 }
 
+// unlessIs is a value to keep: one at its standard is not, and a name is the id by default.
 func unlessIs(value, standard string) string {
 	if value == standard {
 		return ""

@@ -92,10 +92,6 @@ func (w *Web) rotateSecret(c echo.Context) error {
 	return w.showSecret(c, id, shownSecret{Value: shown.Reveal()})
 }
 
-func (w *Web) endpointScreen(c echo.Context, f nounForm[endpointForm], kept *deliveries.Endpoint) (any, error) {
-	return w.endpointScreenOf(c.Request().Context(), f, kept)
-}
-
 // endpointScreenOf shows an endpoint around its form.
 func (w *Web) endpointScreenOf(ctx context.Context, f nounForm[endpointForm], kept *deliveries.Endpoint) (s endpointScreen, err error) {
 	s.nounForm = f

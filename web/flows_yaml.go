@@ -23,7 +23,7 @@ const (
 // flowText is a flow as YAML, as it was typed.
 type flowText struct {
 	Text     string
-	Mistakes []Mistake
+	Mistakes []config.Mistake
 	Lines    []textLine // around the mistakes
 	Root     *stepForm  // the drawing; nil while there are mistakes
 	TooLarge bool       // for the other form
@@ -53,17 +53,13 @@ func (w *Web) writeFlow(f agents.Flow, typed map[string]string) string {
 
 func (w *Web) readFlowText(sent url.Values, have agents.Flow) (flowText, agents.Flow, problem.Fields) {
 	text := flowText{Text: sent.Get("yaml")}
-	item, found, err := config.ReadItem(text.Text, kept[agents.Flow](w).Kind)
+	item, mistakes, err := config.ReadItem(text.Text, kept[agents.Flow](w).Kind)
 	flow, _ := item.(agents.Flow)
-	var mistakes []Mistake
-	for _, m := range found {
-		mistakes = append(mistakes, Mistake{m.Line, strings.TrimPrefix(m.Path+": "+m.Text, ": ")})
-	}
 	switch {
 	case err != nil:
-		mistakes = []Mistake{{Text: problem.Of(err).Detail}}
+		mistakes = []config.Mistake{{Text: problem.Of(err).Detail}}
 	case len(mistakes) == 0 && have.ID != "" && flow.ID != have.ID:
-		mistakes = []Mistake{{w.lineOf(text.Text, "id"), fmt.Sprintf("id: must stay %s; make a new flow, and delete this one", have.ID)}}
+		mistakes = w.mistakesIn(text.Text, problem.Fields{{Path: "id", Message: "must stay " + have.ID + "; make a new flow, and delete this one"}})
 	}
 	if len(mistakes) > 0 {
 		return text, flow, text.mistaken(mistakes)
@@ -78,11 +74,7 @@ func (w *Web) explainFlow(f *nounForm[flowText]) {
 	if len(f.Form.Mistakes) > 0 || !slices.ContainsFunc(f.Errors, func(e problem.Field) bool { return e.Path != "" }) {
 		return
 	}
-	var mistakes []Mistake
-	for _, e := range f.Errors {
-		mistakes = append(mistakes, Mistake{w.lineOf(f.Form.Text, e.Path), strings.TrimPrefix(e.Path+": "+e.Message, ": ")})
-	}
-	f.Errors = f.Form.mistaken(mistakes)
+	f.Errors = f.Form.mistaken(w.mistakesIn(f.Form.Text, f.Errors))
 }
 
 // sayMistakes sums up why a text can neither be drawn nor go over to the form.
@@ -97,22 +89,27 @@ func sayMistakes(_ context.Context, do string, f *nounForm[flowText], _, _ agent
 	return nil
 }
 
-func (w *Web) lineOf(text, path string) int {
-	return config.LineOfItem(text, kept[agents.Flow](w).Kind, path)
+// mistakesIn finds the lines of what is wrong.
+func (w *Web) mistakesIn(text string, wrong problem.Fields) (list []config.Mistake) {
+	for _, f := range wrong {
+		line := config.LineOfItem(text, kept[agents.Flow](w).Kind, f.Path)
+		list = append(list, config.Mistake{Line: line, Path: f.Path, Text: f.Message})
+	}
+	return list
 }
 
 // mistaken shows mistakes in their lines, and returns them for the summary.
-func (t *flowText) mistaken(mistakes []Mistake) (summary problem.Fields) {
-	slices.SortStableFunc(mistakes, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
+func (t *flowText) mistaken(mistakes []config.Mistake) (summary problem.Fields) {
+	slices.SortStableFunc(mistakes, func(a, b config.Mistake) int { return cmp.Compare(a.Line, b.Line) })
 	t.Mistakes, t.Lines = mistakes, nil
 	wrong := map[int][]string{}
 	for _, m := range mistakes {
-		wrong[m.Line] = append(wrong[m.Line], m.Text)
+		text := config.Mistake{Path: m.Path, Text: m.Text}.String()
+		wrong[m.Line] = append(wrong[m.Line], text)
 		if m.Line > 0 {
-			summary.Add("yaml", "line %d: %s", m.Line, m.Text)
-		} else {
-			summary.Add("yaml", "%s", m.Text)
+			text = fmt.Sprintf("line %d: %s", m.Line, text)
 		}
+		summary.Add("yaml", "%s", text)
 	}
 	last := 0
 	for i, line := range strings.Split(t.Text, "\n") {

@@ -48,7 +48,7 @@ func (w *Web) providerPages() []page {
 }
 
 func providerFormOf(p agents.Provider) providerForm {
-	f := providerForm{ID: p.ID, Name: p.Name, Type: p.Type, URL: secret.ShownURL(p.URL), Timeout: writeDuration(p.Timeout), Template: p.Template, APIKey: shownKey(p.APIKey),
+	f := providerForm{ID: p.ID, Name: p.Name, Type: p.Type, URL: secret.ShownURL(p.URL), Timeout: writeDuration(p.Timeout), Template: p.Template, APIKey: p.APIKey.Shown(),
 		Headers: headerLines(p.Headers)}
 	if p.MaxRetries != nil {
 		f.MaxRetries = strconv.Itoa(*p.MaxRetries)
@@ -56,19 +56,11 @@ func providerFormOf(p agents.Provider) providerForm {
 	return f
 }
 
-// shownKey is the name of a variable, or a mask.
-func shownKey(key secret.String) string {
-	if key.IsReference() {
-		return key.Reveal()
-	}
-	return key.String()
-}
-
 func readProvider(sent url.Values, have agents.Provider) (providerForm, agents.Provider, problem.Fields) {
 	var wrong problem.Fields
 	f := providerForm{ID: word(sent, "id"), Name: word(sent, "name"), Type: word(sent, "type"), URL: word(sent, "url"), Timeout: word(sent, "timeout"),
-		MaxRetries: word(sent, "maxRetries"), Template: sent.Get("template"), APIKey: shownKey(have.APIKey)}
-	p := agents.Provider{ID: f.ID, Name: nameIn(sent), Type: f.Type, URL: f.URL, APIKey: typedSecret(sent, "apiKey"), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
+		MaxRetries: word(sent, "maxRetries"), Template: sent.Get("template"), APIKey: have.APIKey.Shown()}
+	p := agents.Provider{ID: f.ID, Name: unlessIs(f.Name, f.ID), Type: f.Type, URL: f.URL, APIKey: typedSecret(sent, "apiKey"), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
 		Template: f.Template}
 	f.Headers, p.Headers, f.Retype = typedHeaders(sent, have.Headers, &wrong)
 	if p.APIKey.IsReference() {
