@@ -31,7 +31,7 @@ func (d *providerDocument) named() *string { return &d.ID }
 
 func (d *providerDocument) show(p agents.Provider) {
 	retries := p.Retries()
-	*d = providerDocument{ID: p.ID, Name: cmp.Or(p.Name, p.ID), Type: p.Type, URL: orNull(secret.ShownURL(p.URL)), APIKey: orNull(p.APIKey.Shown()), Headers: shownHeaders(p.Headers),
+	*d = providerDocument{ID: p.ID, Name: cmp.Or(p.Name, p.ID), Type: p.Type, URL: orNull(p.URL), APIKey: orNull(p.APIKey.Shown()), Headers: shownHeaders(p.Headers),
 		Timeout: shownDuration(p.Timeout, agents.DefaultProviderTimeout), MaxRetries: &retries, Template: orNull(p.Template)}
 }
 

@@ -149,7 +149,7 @@ const (
 
 func (d *endpointDocument) show(e deliveries.Endpoint) {
 	enabled := e.IsEnabled()
-	*d = endpointDocument{ID: e.ID, Name: cmp.Or(e.Name, e.ID), URL: secret.ShownURL(e.URL), Enabled: &enabled, Secret: orNull(e.Secret.String()), Events: orEmpty(e.Events), Agents: orEmpty(e.Agents),
+	*d = endpointDocument{ID: e.ID, Name: cmp.Or(e.Name, e.ID), URL: e.URL, Enabled: &enabled, Secret: orNull(e.Secret.String()), Events: orEmpty(e.Events), Agents: orEmpty(e.Agents),
 		Clients: orEmpty(e.Clients), Format: cmp.Or(e.Format, defaultFormat), Signature: cmp.Or(e.Signature, defaultSignature), Vendor: cmp.Or(e.Vendor, signature.DefaultVendor),
 		Retry: retryDocument{e.Retry}, Headers: shownHeaders(e.Headers), Timeout: shownDuration(e.Timeout, deliveries.DefaultTimeout), RateLimit: e.RateLimit}
 	if until := e.OverlapUntil(); time.Now().Before(until) {

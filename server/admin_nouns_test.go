@@ -45,10 +45,10 @@ func robots() catalog.Noun[robot] {
 func TestANounThatNobodyKnows(t *testing.T) {
 	g := newAdminGateway(t, setting{nouns: []catalog.Declaration{robots()}, file: "robots: [{id: filed, agent: filed}]\n"})
 	g.fill()
-	made := g.has("/robots", `{"id":"r","agent":"a","arms":2,"url":"https://r.example/x","headers":{"X-Key":"h3ader"}}`)
+	made := g.has("/robots", `{"id":"r","agent":"a","arms":2,"url":"https://r.example/x?key=v4lue","headers":{"X-Key":"h3ader"}}`)
 	require.Equal(t, `"1"`, made.Header.Get("ETag"))
 	require.Equal(t, "/api/v1/admin/robots/r", made.Header.Get("Location"))
-	require.JSONEq(t, `{"id":"r","agent":"a","arms":2,"url":"https://r.example/x","headers":{"X-Key":"•••"},"managedBy":"database","inForce":true,"version":1,"warnings":[]}`, made.body)
+	require.JSONEq(t, `{"id":"r","agent":"a","arms":2,"url":"https://r.example/x?key=•••","headers":{"X-Key":"•••"},"managedBy":"database","inForce":true,"version":1,"warnings":[]}`, made.body)
 	list := g.admin(http.MethodGet, "/robots", "").json(t)["items"].([]any)
 	require.Equal(t, "filed", list[0].(map[string]any)["id"])
 	require.Equal(t, "config", list[0].(map[string]any)["managedBy"])

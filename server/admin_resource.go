@@ -26,7 +26,7 @@ func (m *Managed) manage(to Managed) { *m = to }
 
 // document is how the API shows a T.
 type document[T any] interface {
-	show(T)
+	show(T) // as it may be shown
 	read(catalog.Kind) (T, problem.Fields) // what is wrong with the form of a value that a T could not hold
 	named() *string                        // its id
 	manage(Managed)
@@ -193,7 +193,7 @@ func (n noun[T, D, P]) completed(ctx context.Context, list ...*D) error {
 }
 
 func (n noun[T, D, P]) documentOf(record catalog.Record[T]) (d D) {
-	P(&d).show(record.Item)
+	P(&d).show(n.all.Shown(record.Item))
 	warnings := append(problem.Fields{}, record.Warnings...)
 	P(&d).manage(Managed{record.Origin, len(record.Warnings) == 0, record.Version, append(warnings, record.Cautions...)})
 	return d

@@ -114,12 +114,13 @@ func (e *Editor) Note(ctx context.Context, who, action, section, id string, what
 // audit notes a change. before and after are a Resource, or what else is to be said; a secret is marked as new where
 // nobody would see otherwise that it has changed.
 func (e *Editor) audit(tx *gorm.DB, who, action string, k key, before, after any) error {
+	n := e.Nouns.bySection[k.section]
 	was, _ := before.(Resource)
 	if is, ok := after.(Resource); ok {
-		after = e.Nouns.bySection[k.section].audited(was, is)
+		after = n.shown(was, n.Audited(is))
 	}
 	if was != nil {
-		before = e.Nouns.bySection[k.section].audited(nil, was)
+		before = n.shown(nil, n.Audited(was))
 	}
 	known := map[secret.String]bool{}
 	masked, err := maskedDocument(before, func(s secret.String) string {

@@ -144,10 +144,10 @@ func (n *noun) lookUp(f File, env Env, item Resource, hidden secret.Redactor) (u
 	return used, wrong, caution
 }
 
-// audited returns a resource as the audit list shows it beside the one before, nil for none.
-func (n *noun) audited(before, item Resource) Resource {
+// shown returns a resource as it may be shown beside the one before, nil for none; its secrets mask themselves.
+func (n *noun) shown(before, item Resource) Resource {
 	_, was := n.open(before)
-	shown, is := n.open(n.Audited(item))
+	shown, is := n.open(item)
 	is.show(was)
 	return shown()
 }

@@ -75,6 +75,9 @@ func (s Section[T]) completed(ctx context.Context, r Record[Resource]) (Record[R
 // Revised returns what a change to wanted would make of one.
 func (s Section[T]) Revised(have, wanted T) T { return s.noun.revised(have, wanted).(T) }
 
+// Shown returns one as it may be shown: the secrets in its URL are masked. The others mask themselves.
+func (s Section[T]) Shown(item T) T { return s.noun.shown(nil, item).(T) }
+
 // Used returns one, which need not be kept, as it is used: with what it names in the environment. The error is an Invalid.
 func (s Section[T]) Used(item T) (T, error) {
 	v := s.editor.latest.Load()
