@@ -11,13 +11,6 @@ import (
 	"beckon/internal/problem"
 )
 
-// The sections of a configuration that this package owns, as findings name them.
-const (
-	SectionProviders = "providers"
-	SectionAgents    = "agents"
-	SectionFlows     = "flows"
-)
-
 // Factory makes the invoker of one agent on one provider. An error of type problem.Fields names fields of the
 // provider when they start with "provider.", of the agent otherwise.
 type Factory func(Provider, Agent) (Invoker, problem.Fields)

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"beckon/clients"
+	"beckon/internal/catalog"
 	"beckon/internal/memory"
 	"beckon/internal/telemetry"
 	"beckon/internal/units"
@@ -50,21 +50,21 @@ func (s serveCommand) Run(std streams) error {
 		return err
 	}
 	settleSecretsKey(ctx, c, db.store, log)
-	welcome, err := firstStart(ctx, c, db, listener.Addr())
+	metrics := telemetry.NewMetrics(version)
+	l := newLive(db, log, level, metrics)
+	welcome, err := firstStart(ctx, c, l.editor, listener.Addr())
 	if err != nil {
 		return err
 	}
-	metrics := telemetry.NewMetrics(version)
 	memory.Apply(c.Server.Memory())
 	budget := memory.For(c.Server.Memory())
 	metrics.Memory(budget.Used, budget.Limit())
-	l := &live{database: db, how: factories(log), limits: clients.NewLimits(), log: log, level: level, metrics: metrics}
-	revision, err := db.store.Revision(ctx)
+	revision, err := catalog.Revision(ctx, db.store)
 	if err != nil {
 		return err
 	}
 	working := newServices(db, l, c, budget)
-	if err := l.load(ctx, c); err != nil {
+	if err := l.editor.Use(ctx, c); err != nil {
 		return err
 	}
 	if err := working.instance.Start(ctx); err != nil {

@@ -1,4 +1,4 @@
-package store_test
+package catalog_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
@@ -17,10 +18,10 @@ import (
 
 func TestAudit(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
-		ctx := context.Background()
+		ctx, editor := context.Background(), catalog.NewEditor(catalog.EditorConfig{Nouns: catalog.NewRegistry(nil), Store: s})
 		add := func(section, id, action string, before, after json.RawMessage) {
 			require.NoError(t, s.Write(ctx, func(tx *gorm.DB) error {
-				return s.Audit(tx, store.AuditEntry{Who: "mia", Action: action, Section: section, ResourceID: id, Before: before, After: after})
+				return catalog.Audit(tx, catalog.AuditEntry{Who: "mia", Action: action, Section: section, ResourceID: id, Before: before, After: after})
 			}))
 		}
 		add("clients", "ci", "create", nil, json.RawMessage(`{"id":"ci"}`))
@@ -30,27 +31,27 @@ func TestAudit(t *testing.T) {
 		// What is taken back leaves no entry.
 		broken := errors.New("broken")
 		require.ErrorIs(t, s.Write(ctx, func(tx *gorm.DB) error {
-			require.NoError(t, s.Audit(tx, store.AuditEntry{Who: "mia", Action: "create", Section: "clients", ResourceID: "never"}))
+			require.NoError(t, catalog.Audit(tx, catalog.AuditEntry{Who: "mia", Action: "create", Section: "clients", ResourceID: "never"}))
 			return broken
 		}), broken)
 
-		first, cursor, err := s.AuditEntries(ctx, store.AuditQuery{Limit: 2})
+		first, cursor, err := editor.AuditEntries(ctx, catalog.AuditQuery{Limit: 2})
 		require.NoError(t, err)
 		require.Len(t, first, 2)
 		require.Equal(t, "delete", first[0].Action)
 		require.Nil(t, first[0].After)
 		require.JSONEq(t, `{"id":"ci"}`, string(first[0].Before))
 		require.WithinDuration(t, time.Now(), first[0].At, time.Minute)
-		rest, end, err := s.AuditEntries(ctx, store.AuditQuery{Limit: 2, Cursor: cursor})
+		rest, end, err := editor.AuditEntries(ctx, catalog.AuditQuery{Limit: 2, Cursor: cursor})
 		require.NoError(t, err)
 		require.Len(t, rest, 1)
 		require.Equal(t, "create", rest[0].Action)
 		require.Empty(t, end)
 
-		ofOne, _, err := s.AuditEntries(ctx, store.AuditQuery{Section: "clients", ResourceID: "ci", Limit: 10})
+		ofOne, _, err := editor.AuditEntries(ctx, catalog.AuditQuery{Section: "clients", ResourceID: "ci", Limit: 10})
 		require.NoError(t, err)
 		require.Len(t, ofOne, 2)
-		_, _, err = s.AuditEntries(ctx, store.AuditQuery{Section: "clients", Limit: 2, Cursor: cursor})
+		_, _, err = editor.AuditEntries(ctx, catalog.AuditQuery{Section: "clients", Limit: 2, Cursor: cursor})
 		require.True(t, problem.Is(err, problem.Invalid), "a cursor is good for its own list only")
 	})
 }

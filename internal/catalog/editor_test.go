@@ -1,4 +1,4 @@
-package config
+package catalog_test
 
 import (
 	"context"
@@ -15,6 +15,8 @@ import (
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
+	"beckon/gateway/gatewaytest"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -31,27 +33,35 @@ clients: [{id: filed, token: t0ken-of-file, passthrough: true, allowedAgents: [f
 
 // editorBench is an editor on a database of its own.
 type editorBench struct {
-	*Editor
+	*catalog.Editor
 	t     *testing.T
-	store *store.Store
-	made  EditorConfig
-	times int // that a change was told of
+	times int // that a view was put in force
 }
 
 func newEditorBench(t *testing.T, s *store.Store, file string) *editorBench {
-	sealer := secret.NewSealer(func() (secret.String, error) { return "key", nil })
-	b := &editorBench{t: t, store: s}
-	inForce := load(t, file, nil)
-	b.made = EditorConfig{Store: s, Config: func() *Config { return inForce }, How: factories(), Env: vars{"GOOD_API_KEY": "sk-from-environment", "HIDDEN_API_KEY": "sk-hidden"}.get,
-		Providers: store.NewResources[agents.Provider](s, agents.SectionProviders, sealer),
-		Agents:    store.NewResources[agents.Agent](s, agents.SectionAgents, sealer),
-		Flows:     store.NewResources[agents.Flow](s, agents.SectionFlows, sealer),
-		Commands:  store.NewResources[commands.Command](s, SectionCommands, sealer),
-		Clients:   clients.NewStorage(s, sealer),
-		Endpoints: deliveries.NewRegistry(s, sealer),
-		Changed:   func(context.Context) { b.times++ }}
-	b.Editor = NewEditor(b.made)
+	b := &editorBench{t: t}
+	how := factories()
+	b.Editor = gatewaytest.Editor(t, s, gatewaytest.Setup{File: file, How: &how, Env: environment{"GOOD_API_KEY": "sk-from-environment", "HIDDEN_API_KEY": "sk-hidden"}.get,
+		Apply: func(context.Context, *catalog.View) error { b.times++; return nil }})
+	b.times = 0
 	return b
+}
+
+func (b *editorBench) providers() catalog.Section[agents.Provider] {
+	return catalog.Of[agents.Provider](b.Editor)
+}
+func (b *editorBench) agents() catalog.Section[agents.Agent] {
+	return catalog.Of[agents.Agent](b.Editor)
+}
+func (b *editorBench) flows() catalog.Section[agents.Flow] { return catalog.Of[agents.Flow](b.Editor) }
+func (b *editorBench) commands() catalog.Section[commands.Command] {
+	return catalog.Of[commands.Command](b.Editor)
+}
+func (b *editorBench) clients() catalog.Section[clients.Client] {
+	return catalog.Of[clients.Client](b.Editor)
+}
+func (b *editorBench) endpoints() catalog.Section[deliveries.Endpoint] {
+	return catalog.Of[deliveries.Endpoint](b.Editor)
 }
 
 func editing(t *testing.T, test func(t *testing.T, b *editorBench, ctx context.Context)) {
@@ -60,17 +70,17 @@ func editing(t *testing.T, test func(t *testing.T, b *editorBench, ctx context.C
 
 // fill makes a provider, an agent, a flow, a command, a client and an endpoint that need each other.
 func (b *editorBench) fill(ctx context.Context) (token secret.String) {
-	_, _, err := b.Providers.Create(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://example.com", APIKey: "sk-s3cret", Headers: map[string]secret.String{"X-Key": "h3ader"}})
+	_, _, err := b.providers().Create(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://example.com", APIKey: "sk-s3cret", Headers: map[string]secret.String{"X-Key": "h3ader"}})
 	require.NoError(b.t, err)
-	_, _, err = b.Agents.Create(ctx, "mia", agents.Agent{ID: "a", Provider: "p", Model: "m"})
+	_, _, err = b.agents().Create(ctx, "mia", agents.Agent{ID: "a", Provider: "p", Model: "m"})
 	require.NoError(b.t, err)
-	_, _, err = b.Flows.Create(ctx, "mia", agents.Flow{ID: "f", Root: agents.Step{Type: "agent", AgentID: "a"}})
+	_, _, err = b.flows().Create(ctx, "mia", agents.Flow{ID: "f", Root: agents.Step{Type: "agent", AgentID: "a"}})
 	require.NoError(b.t, err)
-	_, _, err = b.Commands.Create(ctx, "mia", commands.Command{ID: "daily", Prompt: "Go", AgentID: "a"})
+	_, _, err = b.commands().Create(ctx, "mia", commands.Command{ID: "daily", Prompt: "Go", AgentID: "a"})
 	require.NoError(b.t, err)
-	_, token, err = b.Clients.Create(ctx, "mia", clients.Client{ID: "c", Passthrough: true, AllowedAgents: []string{"a", "f"}})
+	_, token, err = b.clients().Create(ctx, "mia", clients.Client{ID: "c", Passthrough: true, AllowedAgents: []string{"a", "f"}})
 	require.NoError(b.t, err)
-	_, _, err = b.Endpoints.Create(ctx, "mia", deliveries.Endpoint{ID: "e", URL: "https://example.com/hook", Clients: []string{"c"}})
+	_, _, err = b.endpoints().Create(ctx, "mia", deliveries.Endpoint{ID: "e", URL: "https://example.com/hook", Clients: []string{"c"}})
 	require.NoError(b.t, err)
 	return token
 }
@@ -95,30 +105,30 @@ func TestEditorCreatesChangesAndDeletes(t *testing.T) {
 		require.Regexp(t, `^mgc_\w{43}$`, token.Reveal())
 		require.Equal(t, 6, b.times)
 
-		list, err := b.Clients.List(ctx)
+		list, err := b.clients().List(ctx)
 		require.NoError(t, err)
 		require.Len(t, list, 2)
-		require.Equal(t, []string{FromConfig, FromDatabase}, []string{list[0].Origin, list[1].Origin})
+		require.Equal(t, []string{catalog.FromConfig, catalog.FromDatabase}, []string{list[0].Origin, list[1].Origin})
 		require.Empty(t, list[1].Warnings)
 
-		have, err := b.Clients.Get(ctx, "c")
+		have, err := b.clients().Get(ctx, "c")
 		require.NoError(t, err)
 		require.EqualValues(t, 1, have.Version)
 		have.Item.Name = "Called"
-		changed, err := b.Clients.Update(ctx, "mia", have.Item, have.Version)
+		changed, err := b.clients().Update(ctx, "mia", have.Item, have.Version)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, changed.Version)
-		_, err = b.Clients.Update(ctx, "ben", have.Item, have.Version)
+		_, err = b.clients().Update(ctx, "ben", have.Item, have.Version)
 		require.True(t, problem.Is(err, problem.Outdated), "%v", err)
 		require.Equal(t, "changed_since", codeOf(err))
-		require.Equal(t, "changed_since", codeOf(b.Clients.Delete(ctx, "ben", "c", 1)))
+		require.Equal(t, "changed_since", codeOf(b.clients().Delete(ctx, "ben", "c", 1)))
 
-		require.NoError(t, b.Endpoints.Delete(ctx, "mia", "e", 0))
-		require.NoError(t, b.Clients.Delete(ctx, "mia", "c", 2))
-		credentials, err := b.made.Clients.Credentials(ctx)
+		require.NoError(t, b.endpoints().Delete(ctx, "mia", "e", 0))
+		require.NoError(t, b.clients().Delete(ctx, "mia", "c", 2))
+		credentials, err := clients.Credentials(b.Store.Read(ctx))
 		require.NoError(t, err)
 		require.Empty(t, credentials, "a client takes its tokens along")
-		_, err = b.Clients.Get(ctx, "c")
+		_, err = b.clients().Get(ctx, "c")
 		require.Equal(t, "client_not_found", codeOf(err))
 	})
 }
@@ -126,16 +136,16 @@ func TestEditorCreatesChangesAndDeletes(t *testing.T) {
 func TestEditorRefuses(t *testing.T) {
 	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
 		b.fill(ctx)
-		before, err := b.store.Revision(ctx)
+		before, err := catalog.Revision(ctx, b.Store)
 		require.NoError(t, err)
-		provider := func(p agents.Provider) error { _, _, err := b.Providers.Create(ctx, "mia", p); return err }
-		agent := func(a agents.Agent) error { _, _, err := b.Agents.Create(ctx, "mia", a); return err }
-		client := func(c clients.Client) error { _, _, err := b.Clients.Create(ctx, "mia", c); return err }
-		endpoint := func(e deliveries.Endpoint) error { _, _, err := b.Endpoints.Create(ctx, "mia", e); return err }
-		_, errOfFile := b.Agents.Update(ctx, "mia", agents.Agent{ID: "filed", Provider: "p", Model: "m"}, 0)
-		_, errOfNone := b.Agents.Update(ctx, "mia", agents.Agent{ID: "none", Provider: "p", Model: "m"}, 0)
-		_, errBreaks := b.Clients.Update(ctx, "mia", clients.Client{ID: "c", Passthrough: false, CommandID: "daily", AllowedAgents: []string{"f"}}, 0)
-		_, errOthers := b.Commands.Update(ctx, "mia", commands.Command{ID: "daily", Prompt: " "}, 0)
+		provider := func(p agents.Provider) error { _, _, err := b.providers().Create(ctx, "mia", p); return err }
+		agent := func(a agents.Agent) error { _, _, err := b.agents().Create(ctx, "mia", a); return err }
+		client := func(c clients.Client) error { _, _, err := b.clients().Create(ctx, "mia", c); return err }
+		endpoint := func(e deliveries.Endpoint) error { _, _, err := b.endpoints().Create(ctx, "mia", e); return err }
+		_, errOfFile := b.agents().Update(ctx, "mia", agents.Agent{ID: "filed", Provider: "p", Model: "m"}, 0)
+		_, errOfNone := b.agents().Update(ctx, "mia", agents.Agent{ID: "none", Provider: "p", Model: "m"}, 0)
+		_, errBreaks := b.clients().Update(ctx, "mia", clients.Client{ID: "c", Passthrough: false, CommandID: "daily", AllowedAgents: []string{"f"}}, 0)
+		_, errOthers := b.commands().Update(ctx, "mia", commands.Command{ID: "daily", Prompt: " "}, 0)
 		for name, test := range map[string]struct {
 			err    error
 			kind   problem.Kind
@@ -145,9 +155,9 @@ func TestEditorRefuses(t *testing.T) {
 			"an id that is taken":           {client(clients.Client{ID: "c", Passthrough: true, AllowedAgents: []string{"a"}}), problem.Conflict, "already_exists", nil},
 			"an id of the file":             {client(clients.Client{ID: "filed", Passthrough: true, AllowedAgents: []string{"a"}}), problem.Conflict, "managed_by_config", nil},
 			"change what the file has":      {errOfFile, problem.Conflict, "managed_by_config", nil},
-			"delete what the file has":      {b.Agents.Delete(ctx, "mia", "filed", 0), problem.Conflict, "managed_by_config", nil},
+			"delete what the file has":      {b.agents().Delete(ctx, "mia", "filed", 0), problem.Conflict, "managed_by_config", nil},
 			"change what is not there":      {errOfNone, problem.NotFound, "agent_not_found", nil},
-			"delete what is not there":      {b.Flows.Delete(ctx, "mia", "none", 0), problem.NotFound, "flow_not_found", nil},
+			"delete what is not there":      {b.flows().Delete(ctx, "mia", "none", 0), problem.NotFound, "flow_not_found", nil},
 			"no slug":                       {agent(agents.Agent{ID: "No Slug", Provider: "p", Model: "m"}), problem.Invalid, "invalid_resource", []string{"id"}},
 			"several fields":                {agent(agents.Agent{ID: "x", MaxTokens: -1}), problem.Invalid, "invalid_resource", []string{"maxTokens", "provider"}},
 			"no such agent":                 {client(clients.Client{ID: "x", Passthrough: true, AllowedAgents: []string{"a", "nobody"}}), problem.Invalid, "invalid_resource", []string{"allowedAgents[1]"}},
@@ -162,7 +172,7 @@ func TestEditorRefuses(t *testing.T) {
 			"no such type":                  {provider(agents.Provider{ID: "x", Type: "telepathy"}), problem.Invalid, "invalid_resource", []string{"type"}},
 			"a private address":             {endpoint(deliveries.Endpoint{ID: "x", URL: "http://10.0.0.1/hook"}), problem.Invalid, "invalid_resource", []string{"url"}},
 			"an event that nobody has":      {endpoint(deliveries.Endpoint{ID: "x", URL: "https://example.com", Events: []string{"run.broken"}}), problem.Invalid, "invalid_resource", []string{"events[0]"}},
-			"a provider in use":             {b.Providers.Delete(ctx, "mia", "p", 0), problem.Conflict, "in_use", nil},
+			"a provider in use":             {b.providers().Delete(ctx, "mia", "p", 0), problem.Conflict, "in_use", nil},
 		} {
 			t.Run(name, func(t *testing.T) {
 				require.Error(t, test.err)
@@ -173,10 +183,10 @@ func TestEditorRefuses(t *testing.T) {
 				}
 			})
 		}
-		after, err := b.store.Revision(ctx)
+		after, err := catalog.Revision(ctx, b.Store)
 		require.NoError(t, err)
 		require.Equal(t, before, after, "nothing was changed")
-		entries, _, err := b.store.AuditEntries(ctx, store.AuditQuery{Limit: 100})
+		entries, _, err := b.AuditEntries(ctx, catalog.AuditQuery{Limit: 100})
 		require.NoError(t, err)
 		require.Len(t, entries, 6)
 	})
@@ -185,18 +195,18 @@ func TestEditorRefuses(t *testing.T) {
 func TestEditorNamesWhatWouldBreak(t *testing.T) {
 	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
 		b.fill(ctx)
-		err := b.Agents.Delete(ctx, "mia", "a", 0)
+		err := b.agents().Delete(ctx, "mia", "a", 0)
 		require.Equal(t, "in_use", codeOf(err))
 		require.Contains(t, err.Error(), `client "c"`)
 		require.Contains(t, err.Error(), `flow "f"`)
 		require.Contains(t, err.Error(), `command "daily"`)
 		require.Contains(t, fieldsIn(err), "clients/c.allowedAgents[0]")
-		err = b.Providers.Delete(ctx, "mia", "p", 0)
+		err = b.providers().Delete(ctx, "mia", "p", 0)
 		require.Contains(t, err.Error(), `is used by agent "a". Change that first.`, "the others need it only through the agent")
 
-		_, _, err = b.Clients.Create(ctx, "mia", clients.Client{ID: "nightly", CommandID: "daily", AllowedAgents: []string{"a"}})
+		_, _, err = b.clients().Create(ctx, "mia", clients.Client{ID: "nightly", CommandID: "daily", AllowedAgents: []string{"a"}})
 		require.NoError(t, err)
-		_, err = b.Commands.Update(ctx, "mia", commands.Command{ID: "daily", Prompt: "Go", AgentID: "f"}, 0)
+		_, err = b.commands().Update(ctx, "mia", commands.Command{ID: "daily", Prompt: "Go", AgentID: "f"}, 0)
 		require.Equal(t, "breaks_others", codeOf(err))
 		require.Equal(t, []string{"clients/nightly.allowedAgents"}, fieldsIn(err))
 	})
@@ -207,12 +217,12 @@ func TestEditorLeavesTheFileWhole(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		ctx := context.Background()
 		first := newEditorBench(t, s, "{}")
-		_, _, err := first.Providers.Create(ctx, "mia", agents.Provider{ID: "p", Type: "openai"})
+		_, _, err := first.providers().Create(ctx, "mia", agents.Provider{ID: "p", Type: "openai"})
 		require.NoError(t, err)
-		_, _, err = first.Agents.Create(ctx, "mia", agents.Agent{ID: "a", Provider: "p", Model: "m"})
+		_, _, err = first.agents().Create(ctx, "mia", agents.Agent{ID: "a", Provider: "p", Model: "m"})
 		require.NoError(t, err)
 		b := newEditorBench(t, s, "clients: [{id: ci, token: t0ken-of-file, passthrough: true, allowedAgents: [a]}]")
-		err = b.Agents.Delete(ctx, "mia", "a", 0)
+		err = b.agents().Delete(ctx, "mia", "a", 0)
 		require.Equal(t, "in_use", codeOf(err))
 		require.Contains(t, err.Error(), `client "ci"`)
 	})
@@ -221,18 +231,21 @@ func TestEditorLeavesTheFileWhole(t *testing.T) {
 func TestEditorMendsWhatIsBroken(t *testing.T) {
 	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
 		b.fill(ctx)
-		require.NoError(t, b.store.Write(ctx, func(tx *gorm.DB) error {
-			return tx.Exec("UPDATE resources SET spec = REPLACE(spec, '\"model\":\"m\"', '\"model\":\"\"') WHERE kind = 'agents'").Error
+		require.NoError(t, b.Store.Write(ctx, func(tx *gorm.DB) error {
+			if err := tx.Exec("UPDATE resources SET spec = REPLACE(spec, '\"model\":\"m\"', '\"model\":\"\"') WHERE kind = 'agents'").Error; err != nil {
+				return err
+			}
+			return catalog.Touch(tx)
 		}))
-		broken, err := b.Agents.Get(ctx, "a")
+		broken, err := b.agents().Get(ctx, "a")
 		require.NoError(t, err)
 		require.Equal(t, "model", broken.Warnings[0].Path)
 		// Others that were broken before don't stand in the way of a change.
-		_, err = b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Name: "P", Type: "openai", URL: "https://example.com"}, 0)
+		_, err = b.providers().Update(ctx, "mia", agents.Provider{ID: "p", Name: "P", Type: "openai", URL: "https://example.com"}, 0)
 		require.NoError(t, err)
-		_, err = b.Agents.Update(ctx, "mia", agents.Agent{ID: "a", Provider: "p", Model: "m2"}, 0)
+		_, err = b.agents().Update(ctx, "mia", agents.Agent{ID: "a", Provider: "p", Model: "m2"}, 0)
 		require.NoError(t, err)
-		mended, err := b.Agents.Get(ctx, "a")
+		mended, err := b.agents().Get(ctx, "a")
 		require.NoError(t, err)
 		require.Empty(t, mended.Warnings)
 	})
@@ -242,29 +255,29 @@ func TestEditorKeepsSecrets(t *testing.T) {
 	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
 		b.fill(ctx)
 		for name, given := range map[string]secret.String{"absent": "", "masked": secret.Mask} {
-			_, err := b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Name: name, Type: "openai", URL: "https://Example.com:443/v2", APIKey: given, Headers: map[string]secret.String{"X-Key": secret.Mask, "X-New": "n3w"}}, 0)
+			_, err := b.providers().Update(ctx, "mia", agents.Provider{ID: "p", Name: name, Type: "openai", URL: "https://Example.com:443/v2", APIKey: given, Headers: map[string]secret.String{"X-Key": secret.Mask, "X-New": "n3w"}}, 0)
 			require.NoError(t, err)
-			have, err := b.Providers.Get(ctx, "p")
+			have, err := b.providers().Get(ctx, "p")
 			require.NoError(t, err)
 			require.Equal(t, name, have.Item.Name)
 			require.Equal(t, "sk-s3cret", have.Item.APIKey.Reveal())
 			require.Equal(t, map[string]secret.String{"X-Key": "h3ader", "X-New": "n3w"}, have.Item.Headers)
 		}
-		_, err := b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", APIKey: "${GOOD_API_KEY}"}, 0)
+		_, err := b.providers().Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", APIKey: "${GOOD_API_KEY}"}, 0)
 		require.NoError(t, err)
-		have, err := b.Providers.Get(ctx, "p")
+		have, err := b.providers().Get(ctx, "p")
 		require.NoError(t, err)
 		require.Equal(t, "${GOOD_API_KEY}", have.Item.APIKey.Reveal(), "not its value")
 		require.Empty(t, have.Item.Headers)
 
-		before, err := b.Endpoints.Get(ctx, "e")
+		before, err := b.endpoints().Get(ctx, "e")
 		require.NoError(t, err)
 		require.Regexp(t, "^whsec_", before.Item.Secret.Reveal())
-		_, err = b.Endpoints.Update(ctx, "mia", deliveries.Endpoint{ID: "e", URL: "https://example.com/other"}, 0)
+		_, err = b.endpoints().Update(ctx, "mia", deliveries.Endpoint{ID: "e", URL: "https://example.com/other"}, 0)
 		require.NoError(t, err)
-		shown, err := b.RotateSecret(ctx, "mia", "e", "")
+		shown, err := deliveries.RotateSecret(ctx, b.endpoints(), "mia", "e", "")
 		require.NoError(t, err)
-		after, err := b.Endpoints.Get(ctx, "e")
+		after, err := b.endpoints().Get(ctx, "e")
 		require.NoError(t, err)
 		require.Equal(t, shown, after.Item.Secret)
 		require.Equal(t, before.Item.Secret, after.Item.Retired[0].Secret)
@@ -274,25 +287,25 @@ func TestEditorKeepsSecrets(t *testing.T) {
 func TestEditorSendsKeptSecretsNowhereElse(t *testing.T) {
 	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
 		b.fill(ctx)
-		_, err := b.Endpoints.Update(ctx, "mia", deliveries.Endpoint{ID: "e", URL: "https://example.com/hook", Headers: map[string]secret.String{"Authorization": "Bearer s3cret"}}, 0)
+		_, err := b.endpoints().Update(ctx, "mia", deliveries.Endpoint{ID: "e", URL: "https://example.com/hook", Headers: map[string]secret.String{"Authorization": "Bearer s3cret"}}, 0)
 		require.NoError(t, err)
 		for _, url := range []string{"https://evil.example/v1", "http://example.com", "https://example.com:444", "https://example.com.evil.example", ""} {
 			wanted := agents.Provider{ID: "p", Type: "openai", URL: url, Headers: map[string]secret.String{"X-Key": secret.Mask}}
-			_, err := b.Providers.Update(ctx, "mia", wanted, 0)
+			_, err := b.providers().Update(ctx, "mia", wanted, 0)
 			require.Equal(t, []string{"apiKey", "headers.X-Key"}, fieldsIn(err), url)
 			if url == "" {
 				continue
 			}
-			_, err = b.Endpoints.Update(ctx, "mia", deliveries.Endpoint{ID: "e", URL: url, Headers: map[string]secret.String{"Authorization": secret.Mask}}, 0)
+			_, err = b.endpoints().Update(ctx, "mia", deliveries.Endpoint{ID: "e", URL: url, Headers: map[string]secret.String{"Authorization": secret.Mask}}, 0)
 			require.Contains(t, fieldsIn(err), "headers.Authorization", url)
 		}
-		_, err = b.Endpoints.Update(ctx, "mia", deliveries.Endpoint{ID: "e", URL: "https://other.example"}, 0)
+		_, err = b.endpoints().Update(ctx, "mia", deliveries.Endpoint{ID: "e", URL: "https://other.example"}, 0)
 		require.NoError(t, err, "the secret that signs is never sent")
-		_, err = b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://other.example", APIKey: "sk-of-other"}, 0)
+		_, err = b.providers().Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://other.example", APIKey: "sk-of-other"}, 0)
 		require.NoError(t, err)
-		_, err = b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://third.example", APIKey: "${GOOD_API_KEY}"}, 0)
+		_, err = b.providers().Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://third.example", APIKey: "${GOOD_API_KEY}"}, 0)
 		require.NoError(t, err)
-		_, err = b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://fourth.example"}, 0)
+		_, err = b.providers().Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://fourth.example"}, 0)
 		require.Equal(t, []string{"apiKey"}, fieldsIn(err), "that of a variable, neither")
 	})
 }
@@ -300,22 +313,22 @@ func TestEditorSendsKeptSecretsNowhereElse(t *testing.T) {
 func TestEditorRemovesSecrets(t *testing.T) {
 	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
 		b.fill(ctx)
-		_, err := b.Providers.Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://other.example", APIKey: secret.Removed}, 0)
+		_, err := b.providers().Update(ctx, "mia", agents.Provider{ID: "p", Type: "openai", URL: "https://other.example", APIKey: secret.Removed}, 0)
 		require.NoError(t, err)
-		provider, err := b.Providers.Get(ctx, "p")
+		provider, err := b.providers().Get(ctx, "p")
 		require.NoError(t, err)
 		require.Empty(t, provider.Item.APIKey)
 
 		client := clients.Client{ID: "new", Passthrough: true, AllowedAgents: []string{"a"}, WebhookSecret: secret.Removed}
-		_, _, err = b.Clients.Create(ctx, "mia", client)
+		_, _, err = b.clients().Create(ctx, "mia", client)
 		require.NoError(t, err)
 		client.WebhookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-		_, err = b.Clients.Update(ctx, "mia", client, 0)
+		_, err = b.clients().Update(ctx, "mia", client, 0)
 		require.NoError(t, err)
 		client.WebhookSecret = secret.Removed
-		_, err = b.Clients.Update(ctx, "mia", client, 0)
+		_, err = b.clients().Update(ctx, "mia", client, 0)
 		require.NoError(t, err)
-		made, err := b.Clients.Get(ctx, "new")
+		made, err := b.clients().Get(ctx, "new")
 		require.NoError(t, err)
 		require.Empty(t, made.Item.WebhookSecret)
 	})
@@ -324,21 +337,21 @@ func TestEditorRemovesSecrets(t *testing.T) {
 func TestEditorRotatesTokens(t *testing.T) {
 	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
 		old := b.fill(ctx)
-		fresh, err := b.RotateToken(ctx, "mia", "c", time.Hour)
+		fresh, err := clients.RotateToken(ctx, b.clients(), "mia", "c", time.Hour)
 		require.NoError(t, err)
 		require.NotEqual(t, old, fresh)
-		credentials, err := b.made.Clients.Credentials(ctx)
+		credentials, err := clients.Credentials(b.Store.Read(ctx))
 		require.NoError(t, err)
 		require.Len(t, credentials["c"], 2)
 		for _, overlap := range []time.Duration{clients.MaxOverlap + 1, -1} {
-			_, err = b.RotateToken(ctx, "mia", "c", overlap)
+			_, err = clients.RotateToken(ctx, b.clients(), "mia", "c", overlap)
 			require.ErrorContains(t, err, "overlap: must be from 0s to 720h")
 		}
-		_, err = b.RotateToken(ctx, "mia", "filed", 0)
+		_, err = clients.RotateToken(ctx, b.clients(), "mia", "filed", 0)
 		require.Equal(t, "managed_by_config", codeOf(err))
-		_, err = b.RotateToken(ctx, "mia", "none", 0)
+		_, err = clients.RotateToken(ctx, b.clients(), "mia", "none", 0)
 		require.Equal(t, "client_not_found", codeOf(err))
-		_, err = b.RotateSecret(ctx, "mia", "none", "")
+		_, err = deliveries.RotateSecret(ctx, b.endpoints(), "mia", "none", "")
 		require.Equal(t, "endpoint_not_found", codeOf(err))
 		require.Equal(t, 7, b.times)
 	})
@@ -347,10 +360,10 @@ func TestEditorRotatesTokens(t *testing.T) {
 func TestEditorWritesTheAuditList(t *testing.T) {
 	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
 		b.fill(ctx)
-		_, err := b.Providers.Update(ctx, "ben", agents.Provider{ID: "p", Type: "openai", URL: "https://example.com", APIKey: "sk-an0ther", Headers: map[string]secret.String{"X-Key": secret.Mask}}, 0)
+		_, err := b.providers().Update(ctx, "ben", agents.Provider{ID: "p", Type: "openai", URL: "https://example.com", APIKey: "sk-an0ther", Headers: map[string]secret.String{"X-Key": secret.Mask}}, 0)
 		require.NoError(t, err)
 		require.NoError(t, b.Note(ctx, "ben", "resend", "deliveries", "dlv_1", nil))
-		entries, _, err := b.store.AuditEntries(ctx, store.AuditQuery{Section: "providers", Limit: 10})
+		entries, _, err := b.AuditEntries(ctx, catalog.AuditQuery{Section: "providers", Limit: 10})
 		require.NoError(t, err)
 		require.Len(t, entries, 2)
 		require.Equal(t, []string{"ben", "update", "p"}, []string{entries[0].Who, entries[0].Action, entries[0].ResourceID})
@@ -358,7 +371,7 @@ func TestEditorWritesTheAuditList(t *testing.T) {
 		require.Contains(t, string(entries[0].After), `"apiKey":"••• (new)"`)
 		require.Contains(t, string(entries[0].After), `"X-Key":"•••"`)
 		require.Nil(t, entries[1].Before)
-		all, _, err := b.store.AuditEntries(ctx, store.AuditQuery{Limit: 100})
+		all, _, err := b.AuditEntries(ctx, catalog.AuditQuery{Limit: 100})
 		require.NoError(t, err)
 		require.Len(t, all, 8)
 		for _, e := range all {
@@ -371,17 +384,15 @@ func TestEditorWritesTheAuditList(t *testing.T) {
 
 func TestEditorsAtTheSameTime(t *testing.T) {
 	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
-		b.made.Changed = nil
-		b.Editor = NewEditor(b.made)
 		b.fill(ctx)
 		// One deletes the agent, the other one gives it to a client: one of them is too late, whoever that is.
-		_, _, err := b.Agents.Create(ctx, "mia", agents.Agent{ID: "wanted", Provider: "p", Model: "m"})
+		_, _, err := b.agents().Create(ctx, "mia", agents.Agent{ID: "wanted", Provider: "p", Model: "m"})
 		require.NoError(t, err)
 		var both sync.WaitGroup
 		var deleted, created error
-		both.Go(func() { deleted = b.Agents.Delete(ctx, "mia", "wanted", 0) })
+		both.Go(func() { deleted = b.agents().Delete(ctx, "mia", "wanted", 0) })
 		both.Go(func() {
-			_, _, created = b.Clients.Create(ctx, "ben", clients.Client{ID: "late", Passthrough: true, AllowedAgents: []string{"wanted"}})
+			_, _, created = b.clients().Create(ctx, "ben", clients.Client{ID: "late", Passthrough: true, AllowedAgents: []string{"wanted"}})
 		})
 		both.Wait()
 		require.True(t, (deleted == nil) != (created == nil), "%v, %v", deleted, created)
@@ -391,7 +402,7 @@ func TestEditorsAtTheSameTime(t *testing.T) {
 		won := make(chan int, 5)
 		for i := range 5 {
 			all.Go(func() {
-				if _, err := b.Commands.Update(ctx, "mia", commands.Command{ID: "daily", Prompt: fmt.Sprint(i), AgentID: "a"}, 1); err == nil {
+				if _, err := b.commands().Update(ctx, "mia", commands.Command{ID: "daily", Prompt: fmt.Sprint(i), AgentID: "a"}, 1); err == nil {
 					won <- i
 				}
 			})

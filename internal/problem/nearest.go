@@ -1,20 +1,9 @@
-package config
+package problem
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
-// unknownKey says that a key doesn't exist, with the one that was probably meant, or all there are.
-func unknownKey(key, meant string, known []string) string {
-	if meant != "" {
-		return fmt.Sprintf("there is no key %q here; did you mean %s?", shorten(key), meant)
-	}
-	return fmt.Sprintf("there is no key %q here; there are %s", shorten(key), strings.Join(known, ", "))
-}
-
-// nearest returns the known word that key is a typing error of, or nothing.
-func nearest(key string, known []string) string {
+// Nearest returns the known word that key is a typing error of, or nothing.
+func Nearest(key string, known []string) string {
 	best, bestDistance := "", len(key)/3+1
 	for _, word := range known {
 		if plain(word) == plain(key) {
@@ -60,7 +49,8 @@ func distance(a, b string) int {
 	return last[len(b)]
 }
 
-func shorten(s string) string {
+// Shorten cuts a text that somebody has given, so that it can be part of a sentence.
+func Shorten(s string) string {
 	if r := []rune(s); len(r) > 40 {
 		return string(r[:40]) + "…"
 	}
