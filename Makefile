@@ -51,6 +51,7 @@ needs: $(ASSETS) $(AIMOCK)/node_modules/.package-lock.json
 	./scripts/need chromium /usr/bin/chromium
 
 $(AIMOCK)/node_modules/.package-lock.json: $(AIMOCK)/package-lock.json
+	./scripts/need npm "$$(command -v npm)" /usr/bin/npm
 	npm ci --prefix $(AIMOCK) --no-progress --loglevel=error && touch $@
 
 $(ASSETS): web/package.json web/package-lock.json web/.npmrc scripts/assets

@@ -20,6 +20,9 @@ type Fallback struct {
 	Model    string `json:"model,omitempty" yaml:"model,omitempty"`
 }
 
+// fallbackOf is the path of one.
+func fallbackOf(i int) string { return fmt.Sprintf("fallbacks[%d]", i) }
+
 // Agent is one model with its instructions.
 type Agent struct {
 	ID           string         `json:"id" yaml:"id"`
@@ -72,7 +75,7 @@ func (a Agent) Check() (found problem.Fields) {
 	}
 	for i, f := range a.Fallbacks {
 		if f.Provider == "" {
-			found.Add(fmt.Sprintf("fallbacks[%d].provider", i), "is required: the id of a provider")
+			found.Add(fallbackOf(i)+".provider", "is required: the id of a provider")
 		}
 	}
 	if len(a.Fallbacks) > maxFallbacks {

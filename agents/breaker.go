@@ -24,7 +24,7 @@ const (
 )
 
 // Breakers remember which providers fail, so that the fallbacks of agents are asked at once. An agent's last provider is
-// asked in any case: a breaker never makes a call fail. They outlive a Set, and are safe for concurrent use.
+// asked in any case: a breaker never makes a call fail. They outlive the Set in force, and are safe for concurrent use.
 type Breakers struct {
 	log   *slog.Logger
 	delay time.Duration
@@ -46,7 +46,15 @@ type BreakerState struct {
 	Until    time.Time // when one call may try again; zero unless it is open
 }
 
-// States returns the state of every provider that is in force, in the order of their ids.
+// Use puts the breakers of a Set in force: the next Set goes on with them. To make a Set changes nothing by itself, as
+// most are only made to see whether a change can be.
+func (b *Breakers) Use(s *Set) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.byProvider = s.breakers
+}
+
+// States returns the state of every provider that agents in force ask, in the order of their ids.
 func (b *Breakers) States() []BreakerState {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -58,7 +66,7 @@ func (b *Breakers) States() []BreakerState {
 	return list
 }
 
-// of returns the breaker of a provider: a new one when its settings have changed.
+// of returns the breaker of a provider: a new one unless that in force is for the same settings.
 func (b *Breakers) of(p Provider) *breaker {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -72,19 +80,7 @@ func (b *Breakers) of(p Provider) *breaker {
 	}
 	one.circuit = circuitbreaker.NewBuilder[any]().WithFailureThreshold(breakerFailures).WithSuccessThreshold(1).
 		WithDelay(b.delay).OnStateChanged(changed).Build()
-	b.byProvider[p.ID] = one
 	return one
-}
-
-// keep forgets the providers that are not in force any more.
-func (b *Breakers) keep(inForce map[string]Provider) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for id := range b.byProvider {
-		if _, ok := inForce[id]; !ok {
-			delete(b.byProvider, id)
-		}
-	}
 }
 
 // breaker is that of one provider.

@@ -1,7 +1,6 @@
 package agents
 
 import (
-	"fmt"
 	"strings"
 
 	"beckon/internal/problem"
@@ -10,15 +9,6 @@ import (
 // Local is an Invoker that may need no network, and next to no time.
 type Local interface {
 	IsLocal() bool
-}
-
-// Providers returns the ids of the agent's own provider and of those of its fallbacks.
-func (a Agent) Providers() []string {
-	ids := []string{a.Provider}
-	for _, f := range a.Fallbacks {
-		ids = append(ids, f.Provider)
-	}
-	return ids
 }
 
 // as is the agent as a fallback answers for it.
@@ -48,7 +38,7 @@ func (b *builder) invoker(a Agent) (_ Invoker, fields, ofProvider problem.Fields
 		}
 	}
 	for i, f := range a.Fallbacks {
-		at := fmt.Sprintf("fallbacks[%d]", i)
+		at := fallbackOf(i)
 		p, ok := b.providers[f.Provider]
 		if f.Provider != "" && !ok {
 			fields.Add(at+".provider", "there is no usable provider %q", f.Provider)
@@ -72,10 +62,18 @@ func (b *builder) invoker(a Agent) (_ Invoker, fields, ofProvider problem.Fields
 	return c, fields, ofProvider
 }
 
+// breaker is that of a provider, for all agents of the Set.
+func (b *builder) breaker(p Provider) *breaker {
+	if b.set.breakers[p.ID] == nil {
+		b.set.breakers[p.ID] = b.how.Breakers.of(p)
+	}
+	return b.set.breakers[p.ID]
+}
+
 // candidate adds a provider to those that may answer for an agent.
 func (b *builder) candidate(c *chain, p Provider, a Agent) problem.Fields {
 	invoker, wrong := b.how.Providers[p.Type](p, a)
-	one := candidate{provider: p.ID, model: a.Model, invoker: invoker, breaker: b.how.Breakers.of(p)}
+	one := candidate{provider: p.ID, model: a.Model, invoker: invoker, breaker: b.breaker(p)}
 	if local, ok := invoker.(Local); ok && local.IsLocal() {
 		one.isLocal, one.model = true, "" // it has none
 	}

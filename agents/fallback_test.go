@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"beckon/agents"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 )
 
@@ -59,6 +60,7 @@ func (c *cast) agent(change func(*agents.Agent), providers ...string) agents.Inv
 	}
 	set, found := agents.NewSet(c.how, list, []agents.Agent{a}, nil)
 	require.Empty(c.t, found)
+	c.how.Breakers.Use(set)
 	return set.Get("a").Invoker
 }
 
@@ -223,15 +225,17 @@ func TestWhatDoesNotOpenABreaker(t *testing.T) {
 	}
 }
 
-// New settings of a provider are a new start; the same ones keep what is known.
+// New settings of a provider are a new start; the same ones keep what is known. What is only tried changes nothing.
 func TestBreakersOutliveASet(t *testing.T) {
 	c := newCast(t, map[string]agents.Invoker{"p0": fails("provider_quota")})
 	_, err := c.agent(nil, "p0").Invoke(t.Context(), agents.Call{})
 	require.Error(t, err)
 	c.agent(nil, "p0")
 	require.Equal(t, agents.BreakerOpen, c.how.Breakers.States()[0].State)
-	_, found := agents.NewSet(c.how, []agents.Provider{{ID: "p0", Type: "spoken", APIKey: "new"}}, []agents.Agent{{ID: "a", Provider: "p0"}}, nil)
+	set, found := agents.NewSet(c.how, []agents.Provider{{ID: "p0", Type: "spoken", APIKey: "new"}}, []agents.Agent{{ID: "a", Provider: "p0"}}, nil)
 	require.Empty(t, found)
+	require.Equal(t, agents.BreakerOpen, c.how.Breakers.States()[0].State, "that set is not in force")
+	c.how.Breakers.Use(set)
 	require.Equal(t, agents.BreakerClosed, c.how.Breakers.States()[0].State)
 }
 
@@ -247,6 +251,13 @@ func TestAttemptsAreBounded(t *testing.T) {
 	require.Len(t, result.By.Attempts, 32)
 	require.Equal(t, 0, result.By.Attempts[0].Status)
 	require.Equal(t, 99, result.By.Attempts[31].Status)
+}
+
+// A provider that an agent falls back to is one that it refers to.
+func TestFallbacksAreReferences(t *testing.T) {
+	a := agents.Agent{ID: "a", Provider: "p", Fallbacks: []agents.Fallback{{Provider: "q"}}}
+	require.Equal(t, []catalog.Reference{{Path: "provider", To: "providers", ID: "p"}, {Path: "fallbacks[0].provider", To: "providers", ID: "q"}},
+		agents.AgentNoun().References(a))
 }
 
 func TestFallbacksThatCannotBe(t *testing.T) {

@@ -60,18 +60,6 @@ const (
 // Key returns the id.
 func (p Provider) Key() string { return p.ID }
 
-// Revised is what the provider becomes when a change gives wanted for it: secrets that wanted leaves out, or has masked, stay.
-func (p Provider) Revised(wanted Provider) Provider {
-	wanted.APIKey = p.APIKey.Revised(wanted.APIKey)
-	wanted.URL = secret.RevisedURL(p.URL, wanted.URL)
-	wanted.Headers = secret.RevisedHeaders(p.Headers, wanted.Headers)
-	wanted.Exempt = ""
-	if wanted.URL == p.URL && wanted.APIKey == p.APIKey {
-		wanted.Exempt = p.Exempt
-	}
-	return wanted
-}
-
 // Retries returns how many attempts may follow the first.
 func (p Provider) Retries() int {
 	if p.MaxRetries == nil {

@@ -12,13 +12,6 @@ import (
 	"beckon/internal/problem"
 )
 
-// The sections of a configuration that this package owns, as findings name them.
-const (
-	SectionProviders = "providers"
-	SectionAgents    = "agents"
-	SectionFlows     = "flows"
-)
-
 // Factory makes the invoker of one agent on one provider. An error of type problem.Fields names fields of the
 // provider when they start with "provider.", of the agent otherwise.
 type Factory func(Provider, Agent) (Invoker, problem.Fields)
@@ -31,7 +24,7 @@ type FlowFactory func(f Flow, lookup func(id string) *Entry) (Invoker, problem.F
 type Factories struct {
 	Providers map[string]Factory // by provider type
 	Flow      FlowFactory
-	Breakers  *Breakers // remember from one Set to the next which providers fail; nil has each Set begin anew
+	Breakers  *Breakers // remember from one Set in force to the next which providers fail; nil has each Set begin anew
 }
 
 // Entry is something that can be invoked.
@@ -53,6 +46,7 @@ type Entry struct {
 type Set struct {
 	entries    map[string]*Entry
 	eventNames map[string]bool
+	breakers   map[string]*breaker // by provider
 }
 
 // Get returns the agent or flow of that id, or nil.
@@ -69,7 +63,8 @@ func NewSet(how Factories, providers []Provider, list []Agent, flows []Flow) (*S
 	if how.Breakers == nil {
 		how.Breakers = NewBreakers(slog.New(slog.DiscardHandler))
 	}
-	b := builder{how: how, set: &Set{entries: map[string]*Entry{}, eventNames: map[string]bool{}}, providers: map[string]Provider{}, flows: map[string]Flow{}, declared: map[string]bool{}}
+	set := &Set{entries: map[string]*Entry{}, eventNames: map[string]bool{}, breakers: map[string]*breaker{}}
+	b := builder{how: how, set: set, providers: map[string]Provider{}, flows: map[string]Flow{}, declared: map[string]bool{}}
 	for _, a := range list {
 		b.declared[a.ID] = true
 	}
@@ -88,7 +83,6 @@ func NewSet(how Factories, providers []Provider, list []Agent, flows []Flow) (*S
 	for _, a := range list {
 		b.agent(a)
 	}
-	how.Breakers.keep(b.providers)
 	for _, f := range flows {
 		fields := f.Check()
 		if b.set.entries[f.ID] != nil {

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"beckon/commands"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
-	"beckon/internal/store"
 )
 
 // Member is a client in force, with everything at hand that a call needs.
@@ -46,7 +46,7 @@ func (m *Member) Choose(wanted string) (string, error) {
 
 // notAllowed names the agent where it can be the name of one: anything else that a caller has sent is not repeated.
 func notAllowed(wanted string) error {
-	if store.ValidID(wanted) {
+	if catalog.ValidID(wanted) {
 		return problem.New(problem.Denied, "agent_not_allowed", "This client may not use the agent %q. Its allowedAgents do not name it.", wanted)
 	}
 	return problem.New(problem.Denied, "agent_not_allowed", "This client may not use the agent it asked for. Its allowedAgents do not name it.")

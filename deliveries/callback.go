@@ -41,7 +41,7 @@ func ReadCallback(object json.RawMessage, check func(url string) error) (*Callba
 	c.Events, _ = read[[]string](r, "events", "a list of strings")
 	url, ok := read[string](r, "url", "a string")
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		r.found.Add(shorten(name), "is not known here; there are url, events, metadata, headers and retry")
+		r.found.Add(problem.Shorten(name), "is not known here; there are url, events, metadata, headers and retry")
 	}
 	r.found.Under("events", checkNames(c.Events))
 	r.found.Under("retry", c.Retry.Check())
@@ -110,7 +110,7 @@ func (r *callbackReader) headers() map[string]secret.String {
 	headers := make(map[string]secret.String, len(values))
 	for name, value := range values {
 		if value == nil {
-			r.found.Add("headers."+shorten(name), "must be a string")
+			r.found.Add("headers."+problem.Shorten(name), "must be a string")
 			continue
 		}
 		headers[name] = *value

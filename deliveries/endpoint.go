@@ -38,7 +38,7 @@ type Endpoint struct {
 	Headers        map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`
 	Timeout        units.Duration           `json:"timeout,omitempty" yaml:"timeout,omitempty"`
 	RateLimit      int                      `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"` // attempts a second; 0 is no limit
-	// Stopped says that it is disabled although it may say otherwise. Registry.Complete knows.
+	// Stopped says that it is disabled although it may say otherwise. See Noun's Complete.
 	Stopped bool `json:"-" yaml:"-"`
 }
 

@@ -35,7 +35,7 @@ func checkHeaders(headers map[string]secret.String, vendor string) (found proble
 		size += len(name) + len(value)
 		switch {
 		case !isToken(name):
-			found.Add("", "%q is not the name of a header", shorten(name))
+			found.Add("", "%q is not the name of a header", problem.Shorten(name))
 		case isOwn(lower, strings.ToLower(vendor)):
 			found.Add(name, "cannot be set: it belongs to the delivery itself")
 		case seen[lower]:
@@ -69,10 +69,3 @@ func isToken(name string) bool {
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7F }
-
-func shorten(s string) string {
-	if r := []rune(s); len(r) > 40 {
-		return string(r[:40]) + "…"
-	}
-	return s
-}

@@ -33,17 +33,21 @@ func (s *Service) needKey(ctx context.Context, list []Endpoint) error {
 	if !needed || s.key.Load() != nil {
 		return nil
 	}
-	key, _, err := s.keys.Get(ctx, gatewayKey)
+	kept, err := s.keys.Get(ctx, gatewayKey)
 	if problem.Is(err, problem.NotFound) {
-		key = signingKey{gatewayKey, signature.NewSecret(signature.Ed25519)}
-		err = s.Store.Write(ctx, func(tx *gorm.DB) error { return s.keys.Create(tx, key) })
+		kept.Item = signingKey{gatewayKey, signature.NewSecret(signature.Ed25519)}
+		err = s.Store.Write(ctx, func(tx *gorm.DB) error { return s.keys.Create(tx, kept.Item) })
 		if problem.Is(err, problem.Conflict) { // another process was first
-			key, _, err = s.keys.Get(ctx, gatewayKey)
+			kept, err = s.keys.Get(ctx, gatewayKey)
 		}
+	}
+	if err == nil {
+		err = kept.Warnings.Err()
 	}
 	if err != nil {
 		return err
 	}
+	key := kept.Item
 	if key.Secret == secret.Lost { // what does not need it goes on
 		s.Log.Error("the key that signs for endpoints with standard-ed25519 was sealed with another secrets key: restore that key")
 		return nil

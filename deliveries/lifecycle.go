@@ -10,8 +10,8 @@ import (
 	"gorm.io/gorm"
 
 	"beckon/events"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
-	"beckon/internal/store"
 )
 
 // recoverBatch bounds what one transaction sends again.
@@ -81,12 +81,7 @@ func (s *Service) Enable(ctx context.Context, id string) error {
 }
 
 // changed has everybody see, and who is about to change the endpoint as well, that it is another one than it was.
-func changed(tx *gorm.DB, id string) error {
-	if err := store.Renew(tx, kind, id); err != nil {
-		return err
-	}
-	return store.Touch(tx)
-}
+func changed(tx *gorm.DB, id string) error { return catalog.Renew(tx, section, id) }
 
 // EndpointTest is the type of the event that Test sends.
 const EndpointTest = "endpoint.test"

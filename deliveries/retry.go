@@ -108,6 +108,11 @@ func (r Retry) value() any {
 	return r.Policy
 }
 
+// TextOrList says what a file may have here: the name of a policy, or waits.
+func (r *Retry) TextOrList() (text *string, list any, what string) {
+	return &r.Policy, &r.Waits, "svix, exponential, fast or a list of durations"
+}
+
 // MarshalYAML writes the name or the list.
 func (r Retry) MarshalYAML() (any, error) { return r.value(), nil }
 

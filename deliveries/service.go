@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"beckon/events"
+	"beckon/internal/catalog"
 	"beckon/internal/egress"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -48,7 +49,7 @@ type Poster interface {
 type Service struct {
 	Config
 	storage   storage
-	keys      *store.Resources[signingKey]
+	keys      *catalog.Documents[signingKey]
 	key       atomic.Pointer[secret.String] // the gateway's own, once it is needed
 	endpoints atomic.Pointer[book]
 	using     sync.Mutex // held while endpoints is made anew
@@ -68,7 +69,7 @@ func New(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Service{Config: c, storage: storage{c.Store}, keys: store.NewResources[signingKey](c.Store, "signing-keys", c.Sealer),
+	s := &Service{Config: c, storage: storage{c.Store}, keys: catalog.NewDocuments[signingKey](c.Store, "signing-keys", c.Sealer),
 		slots: newSlots(), arrivals: arrivals{bell: work.NewBell()}}
 	s.sending, s.abandon = context.WithCancel(context.Background())
 	s.lanes = newLanes(s, func(key string, err error) {

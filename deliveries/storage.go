@@ -112,8 +112,12 @@ type endpointState struct {
 }
 
 func (s storage) states(ctx context.Context) (map[string]endpointState, error) {
+	return statesIn(s.store.Read(ctx))
+}
+
+func statesIn(db *gorm.DB) (map[string]endpointState, error) {
 	var rows []endpointState
-	if err := s.store.Read(ctx).Raw("SELECT * FROM endpoint_states").Scan(&rows).Error; err != nil {
+	if err := db.Raw("SELECT * FROM endpoint_states").Scan(&rows).Error; err != nil {
 		return nil, fmt.Errorf("read what has become of the endpoints: %w", err)
 	}
 	states := make(map[string]endpointState, len(rows))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"beckon/events"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 )
 
@@ -69,6 +70,20 @@ func takesEvent(filter []string, e events.Event) bool {
 		return slices.Contains(unasked, e.Type)
 	}
 	return slices.Contains(filter, e.OutsideName())
+}
+
+// InForce returns the endpoints of a view that take events. Those of the database that are not in force take theirs as
+// one does that is disabled, unless it cannot be told which those are.
+func InForce(v *catalog.View) []Endpoint {
+	list := catalog.All[Endpoint](v)
+	for _, r := range catalog.Records[Endpoint](v) {
+		e := r.Item
+		unknown := slices.ContainsFunc([]string{"", "events", "agents", "clients"}, func(filter string) bool { return slices.Contains(r.Unread, filter) })
+		if len(r.Warnings) > 0 && r.Origin == catalog.FromDatabase && !unknown {
+			list = append(list, Endpoint{ID: e.ID, URL: e.URL, Events: e.Events, Agents: e.Agents, Clients: e.Clients, Enabled: e.Enabled, Stopped: true})
+		}
+	}
+	return list
 }
 
 // Use puts endpoints in force, with what has become of them so far.

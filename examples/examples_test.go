@@ -19,6 +19,9 @@ import (
 	"beckon/agents/chat"
 	"beckon/agents/flow"
 	"beckon/agents/reply"
+	"beckon/clients"
+	"beckon/gateway"
+	"beckon/internal/catalog"
 	"beckon/internal/config"
 )
 
@@ -38,20 +41,19 @@ func (n *nodes) End(_ context.Context, node agents.Node) error {
 	return nil
 }
 
-func load(t *testing.T, path string) *config.Catalog {
+func load(t *testing.T, path string) *catalog.View {
 	t.Helper()
 	env := func(name string) (string, bool) {
 		value, ok := map[string]string{"DEMO_TOKEN": "mgc_demo_token_of_this_test", "OPENAI_API_KEY": "sk-test"}[name]
 		return value, ok
 	}
-	c, err := config.Load(path, env)
+	nouns := gateway.Nouns(agents.Factories{Flow: flow.New(), Providers: map[string]agents.Factory{
+		"template": reply.New(), "openai": chat.New(http.DefaultTransport, slog.New(slog.NewTextHandler(io.Discard, nil)))}}, env)
+	c, err := config.Load(path, env, nouns)
 	require.NoError(t, err)
-	how := agents.Factories{Flow: flow.New(), Providers: map[string]agents.Factory{
-		"template": reply.New(), "openai": chat.New(http.DefaultTransport, slog.New(slog.NewTextHandler(io.Discard, nil)))}}
-	catalog, err := c.Catalog(how, env, config.Resources{})
-	require.NoError(t, err)
-	require.Empty(t, catalog.Warnings)
-	return catalog
+	v := nouns.View(c)
+	require.Empty(t, v.Mistakes())
+	return v
 }
 
 func TestExamplesRunOffline(t *testing.T) {
@@ -85,11 +87,12 @@ func TestExamplesRunOffline(t *testing.T) {
 			"Against it: You say \"It saves time every day.\", but nobody has measured it."},
 	} {
 		t.Run(c.folder, func(t *testing.T) {
-			catalog := load(t, filepath.Join(c.folder, "config.yaml"))
-			require.Len(t, catalog.Flows, 1)
-			require.Equal(t, []string{catalog.Flows[0].ID}, catalog.Clients[0].AllowedAgents)
+			v := load(t, filepath.Join(c.folder, "config.yaml"))
+			flows := catalog.All[agents.Flow](v)
+			require.Len(t, flows, 1)
+			require.Equal(t, []string{flows[0].ID}, catalog.All[clients.Client](v)[0].AllowedAgents)
 			var ran nodes
-			result, err := catalog.Set.Get(catalog.Flows[0].ID).Invoker.Invoke(t.Context(), agents.Call{Prompt: c.prompt, Progress: &ran})
+			result, err := agents.SetOf(v).Get(flows[0].ID).Invoker.Invoke(t.Context(), agents.Call{Prompt: c.prompt, Progress: &ran})
 			require.NoError(t, err)
 			require.Equal(t, c.answer, result.Output)
 			for _, want := range c.nodes {
@@ -118,7 +121,6 @@ func TestExamplesCanAskAModel(t *testing.T) {
 		changed := strings.NewReplacer("  # - {id: openai", "  - {id: openai", "provider: offline", "provider: openai").Replace(string(text))
 		real := filepath.Join(t.TempDir(), "config.yaml")
 		require.NoError(t, os.WriteFile(real, []byte(changed), 0o600))
-		catalog := load(t, real)
-		require.False(t, slices.ContainsFunc(catalog.Agents, func(a agents.Agent) bool { return a.Provider != "openai" }))
+		require.False(t, slices.ContainsFunc(catalog.All[agents.Agent](load(t, real)), func(a agents.Agent) bool { return a.Provider != "openai" }))
 	}
 }

@@ -6,49 +6,13 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"beckon/agents"
-	"beckon/clients"
-	"beckon/commands"
-	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
-	"beckon/internal/store"
 )
-
-// Resource is what the admin API does with one noun; see config.Section.
-type Resource[T any] interface {
-	List(ctx context.Context) ([]store.Record[T], error)
-	Get(ctx context.Context, id string) (store.Record[T], error)
-	Create(ctx context.Context, who string, item T, wrong ...problem.Field) (store.Record[T], secret.String, error)
-	Update(ctx context.Context, who string, item T, version int64, wrong ...problem.Field) (store.Record[T], error)
-	Delete(ctx context.Context, who, id string, version int64) error
-}
-
-// Resources are what people name.
-type Resources struct {
-	Providers Resource[agents.Provider]
-	Agents    Resource[agents.Agent]
-	Flows     Resource[agents.Flow]
-	Commands  Resource[commands.Command]
-	Clients   Resource[clients.Client]
-	Endpoints Resource[deliveries.Endpoint]
-}
-
-// Secrets makes new tokens and secrets, and keeps notes of what was done; see config.Editor.
-type Secrets interface {
-	RotateToken(ctx context.Context, who, id string, overlap time.Duration) (secret.String, error)
-	RotateSecret(ctx context.Context, who, id string, given secret.String) (secret.String, error)
-	Note(ctx context.Context, who, action, section, id string, what any) error
-}
-
-// AuditList is the list of what was changed; see store.Store.
-type AuditList interface {
-	AuditEntries(ctx context.Context, q store.AuditQuery) (list []store.AuditEntry, next string, err error)
-}
 
 // Sessions knows who is logged in on the page.
 type Sessions interface {
@@ -57,11 +21,9 @@ type Sessions interface {
 
 // Admin is what the admin API works on.
 type Admin struct {
-	Token     secret.String // that lets programs in; empty lets in none
-	Sessions  Sessions      // that let in who is logged in on the page; nil lets in nobody
-	Resources Resources
-	Secrets   Secrets
-	Audit     AuditList
+	Token    secret.String // that lets programs in; empty lets in none
+	Sessions Sessions      // that let in who is logged in on the page; nil lets in nobody
+	Editor   *catalog.Editor
 }
 
 const (
@@ -79,13 +41,7 @@ var errCrossOrigin = problem.New(problem.Denied, "cross_origin", "A page of anot
 // addAdmin adds the admin routes, and the document of all routes.
 func (s *Server) addAdmin() {
 	api := s.newAPI()
-	of := s.Admin.Resources
-	noun[agents.Provider, providerDocument, *providerDocument]{name: "providers", one: "provider", resource: of.Providers}.register(api)
-	noun[agents.Agent, agentDocument, *agentDocument]{name: "agents", one: "agent", resource: of.Agents}.register(api)
-	noun[agents.Flow, flowDocument, *flowDocument]{name: "flows", one: "flow", resource: of.Flows}.register(api)
-	noun[commands.Command, commandDocument, *commandDocument]{name: "commands", one: "command", resource: of.Commands}.register(api)
-	noun[clients.Client, clientDocument, *clientDocument]{name: "clients", one: "client", resource: of.Clients, complete: s.withLimit, settle: s.followLimit}.register(api)
-	s.endpoints().register(api)
+	s.addNouns(api)
 	s.registerActions(api)
 	s.registerRecords(api)
 	s.describe(api)

@@ -7,7 +7,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"beckon/clients"
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/units"
@@ -50,7 +52,7 @@ func (s *Server) rotateToken(ctx context.Context, in *tokenInput) (*tokenOutput,
 			return nil, wrong.Err()
 		}
 	}
-	token, err := s.Admin.Secrets.RotateToken(ctx, whoIs(ctx), in.ID, time.Duration(overlap))
+	token, err := clients.RotateToken(ctx, catalog.Of[clients.Client](s.Admin.Editor), whoIs(ctx), in.ID, time.Duration(overlap))
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +84,7 @@ func (s *Server) rotateSecret(ctx context.Context, in *secretInput) (*secretOutp
 	if in.Body != nil {
 		given = secret.String(in.Body.Secret)
 	}
-	shown, err := s.Admin.Secrets.RotateSecret(ctx, whoIs(ctx), in.ID, given)
+	shown, err := deliveries.RotateSecret(ctx, catalog.Of[deliveries.Endpoint](s.Admin.Editor), whoIs(ctx), in.ID, given)
 	if err != nil {
 		return nil, err
 	}
@@ -160,10 +162,5 @@ func (s *Server) resendDelivery(ctx context.Context, in *endpointInput) (*delive
 }
 
 func (s *Server) note(ctx context.Context, action, section, id string, what any) error {
-	return s.Admin.Secrets.Note(ctx, whoIs(ctx), action, section, id, what)
-}
-
-// endpoints are the endpoints' documents.
-func (s *Server) endpoints() noun[deliveries.Endpoint, endpointDocument, *endpointDocument] {
-	return noun[deliveries.Endpoint, endpointDocument, *endpointDocument]{name: "endpoints", one: "endpoint", resource: s.Admin.Resources.Endpoints, complete: s.withHealth}
+	return s.Admin.Editor.Note(ctx, whoIs(ctx), action, section, id, what)
 }

@@ -6,6 +6,7 @@ import (
 
 	"beckon/agents"
 	"beckon/commands"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/units"
@@ -29,18 +30,17 @@ type providerDocument struct {
 	Managed
 }
 
-func (d *providerDocument) named() *string       { return &d.ID }
-func (d *providerDocument) reveal(secret.String) {}
+func (d *providerDocument) named() *string { return &d.ID }
 
 func (d *providerDocument) show(p agents.Provider) {
 	retries := p.Retries()
-	*d = providerDocument{ID: p.ID, Name: cmp.Or(p.Name, p.ID), Type: p.Type, URL: orNull(secret.ShownURL(p.URL)), APIKey: orNull(shownSecret(p.APIKey)), Headers: shownHeaders(p.Headers),
+	*d = providerDocument{ID: p.ID, Name: cmp.Or(p.Name, p.ID), Type: p.Type, URL: orNull(p.URL), APIKey: orNull(p.APIKey.Shown()), Headers: shownHeaders(p.Headers),
 		Timeout: shownDuration(p.Timeout, agents.DefaultProviderTimeout), MaxRetries: &retries, Template: orNull(p.Template),
 		Stream: cmp.Or(p.Stream, agents.StreamAuto), Reasoning: cmp.Or(p.Reasoning, agents.ReasoningStrip), Params: p.Params}
 }
 
-func (d *providerDocument) read() (p agents.Provider, wrong problem.Fields) {
-	p = agents.Provider{ID: d.ID, Name: nameOf(d.Name, d.ID), Type: d.Type, URL: given(d.URL), APIKey: readSecret(d.APIKey), Headers: readHeaders(d.Headers),
+func (d *providerDocument) read(catalog.Kind) (p agents.Provider, wrong problem.Fields) {
+	p = agents.Provider{ID: d.ID, Name: unless(d.Name, d.ID), Type: d.Type, URL: given(d.URL), APIKey: readSecret(d.APIKey), Headers: readHeaders(d.Headers),
 		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultProviderTimeout), MaxRetries: d.MaxRetries, Template: given(d.Template),
 		Stream: unless(d.Stream, agents.StreamAuto), Reasoning: unless(d.Reasoning, agents.ReasoningStrip), Params: d.Params}
 	if d.MaxRetries != nil && *d.MaxRetries == agents.DefaultMaxRetries {
@@ -68,8 +68,7 @@ type agentDocument struct {
 	Managed
 }
 
-func (d *agentDocument) named() *string       { return &d.ID }
-func (d *agentDocument) reveal(secret.String) {}
+func (d *agentDocument) named() *string { return &d.ID }
 
 func (d *agentDocument) show(a agents.Agent) {
 	tools := a.TakesTools()
@@ -81,8 +80,8 @@ func (d *agentDocument) show(a agents.Agent) {
 	}
 }
 
-func (d *agentDocument) read() (a agents.Agent, wrong problem.Fields) {
-	a = agents.Agent{ID: d.ID, Name: nameOf(d.Name, d.ID), Provider: d.Provider, Model: given(d.Model), SystemPrompt: given(d.SystemPrompt), Temperature: d.Temperature,
+func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields) {
+	a = agents.Agent{ID: d.ID, Name: unless(d.Name, d.ID), Provider: d.Provider, Model: given(d.Model), SystemPrompt: given(d.SystemPrompt), Temperature: d.Temperature,
 		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout), OutputKey: given(d.OutputKey), RetryOnCrash: d.RetryOnCrash, Events: d.Events,
 		Params: d.Params, Fallbacks: d.Fallbacks, Output: d.Output}
 	if d.Tools != nil && !*d.Tools {
@@ -104,15 +103,14 @@ type flowDocument struct {
 	Managed
 }
 
-func (d *flowDocument) named() *string       { return &d.ID }
-func (d *flowDocument) reveal(secret.String) {}
+func (d *flowDocument) named() *string { return &d.ID }
 
 func (d *flowDocument) show(f agents.Flow) {
 	*d = flowDocument{ID: f.ID, Name: cmp.Or(f.Name, f.ID), Timeout: shownDuration(f.Timeout, agents.DefaultTimeout), RetryOnCrash: f.RetryOnCrash, Root: f.Root, Events: shownNames(f.Events)}
 }
 
-func (d *flowDocument) read() (f agents.Flow, wrong problem.Fields) {
-	return agents.Flow{ID: d.ID, Name: nameOf(d.Name, d.ID), Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout),
+func (d *flowDocument) read(catalog.Kind) (f agents.Flow, wrong problem.Fields) {
+	return agents.Flow{ID: d.ID, Name: unless(d.Name, d.ID), Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout),
 		RetryOnCrash: d.RetryOnCrash, Root: d.Root, Events: d.Events}, wrong
 }
 
@@ -125,23 +123,14 @@ type commandDocument struct {
 	Managed
 }
 
-func (d *commandDocument) named() *string       { return &d.ID }
-func (d *commandDocument) reveal(secret.String) {}
+func (d *commandDocument) named() *string { return &d.ID }
 
 func (d *commandDocument) show(c commands.Command) {
 	*d = commandDocument{ID: c.ID, Name: cmp.Or(c.Name, c.ID), Description: orNull(c.Description), Prompt: c.Prompt, AgentID: orNull(c.AgentID)}
 }
 
-func (d *commandDocument) read() (c commands.Command, wrong problem.Fields) {
-	return commands.Command{ID: d.ID, Name: nameOf(d.Name, d.ID), Description: given(d.Description), Prompt: d.Prompt, AgentID: given(d.AgentID)}, nil
-}
-
-// nameOf is the name to keep: one that says nothing more than the id is none.
-func nameOf(name, id string) string {
-	if name == id {
-		return ""
-	}
-	return name
+func (d *commandDocument) read(catalog.Kind) (c commands.Command, wrong problem.Fields) {
+	return commands.Command{ID: d.ID, Name: unless(d.Name, d.ID), Description: given(d.Description), Prompt: d.Prompt, AgentID: given(d.AgentID)}, nil
 }
 
 func given[T any](value *T) (v T) {
@@ -160,13 +149,6 @@ func readSecret(given *string) secret.String {
 		return secret.Removed
 	}
 	return secret.String(*given)
-}
-
-func shownSecret(s secret.String) string {
-	if s.IsReference() {
-		return s.Reveal()
-	}
-	return s.String()
 }
 
 func shownHeaders(headers map[string]secret.String) map[string]string {

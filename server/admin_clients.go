@@ -11,6 +11,7 @@ import (
 
 	"beckon/clients"
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
@@ -64,8 +65,8 @@ func (d *clientDocument) show(c clients.Client) {
 	}
 }
 
-func (d *clientDocument) read() (c clients.Client, wrong problem.Fields) {
-	c = clients.Client{ID: d.ID, Name: nameOf(d.Name, d.ID), Passthrough: d.Passthrough, CommandID: given(d.CommandID), Template: given(d.Template),
+func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fields) {
+	c = clients.Client{ID: d.ID, Name: unless(d.Name, d.ID), Passthrough: d.Passthrough, CommandID: given(d.CommandID), Template: given(d.Template),
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
 		CancelOnDisconnect: d.CancelOnDisconnect, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: given(d.MaxConcurrent)}
 	if d.Enabled != nil && !*d.Enabled {
@@ -148,7 +149,7 @@ const (
 
 func (d *endpointDocument) show(e deliveries.Endpoint) {
 	enabled := e.IsEnabled()
-	*d = endpointDocument{ID: e.ID, Name: cmp.Or(e.Name, e.ID), URL: secret.ShownURL(e.URL), Enabled: &enabled, Secret: orNull(e.Secret.String()), Events: orEmpty(e.Events), Agents: orEmpty(e.Agents),
+	*d = endpointDocument{ID: e.ID, Name: cmp.Or(e.Name, e.ID), URL: e.URL, Enabled: &enabled, Secret: orNull(e.Secret.String()), Events: orEmpty(e.Events), Agents: orEmpty(e.Agents),
 		Clients: orEmpty(e.Clients), Format: cmp.Or(e.Format, defaultFormat), Signature: cmp.Or(e.Signature, defaultSignature), Vendor: cmp.Or(e.Vendor, signature.DefaultVendor),
 		Retry: retryDocument{e.Retry}, Headers: shownHeaders(e.Headers), Timeout: shownDuration(e.Timeout, deliveries.DefaultTimeout), RateLimit: e.RateLimit}
 	if until := e.OverlapUntil(); time.Now().Before(until) {
@@ -156,8 +157,8 @@ func (d *endpointDocument) show(e deliveries.Endpoint) {
 	}
 }
 
-func (d *endpointDocument) read() (e deliveries.Endpoint, wrong problem.Fields) {
-	e = deliveries.Endpoint{ID: d.ID, Name: nameOf(d.Name, d.ID), URL: d.URL, Secret: secret.String(given(d.Secret)), Events: d.Events, Agents: d.Agents, Clients: d.Clients,
+func (d *endpointDocument) read(catalog.Kind) (e deliveries.Endpoint, wrong problem.Fields) {
+	e = deliveries.Endpoint{ID: d.ID, Name: unless(d.Name, d.ID), URL: d.URL, Secret: secret.String(given(d.Secret)), Events: d.Events, Agents: d.Agents, Clients: d.Clients,
 		Format: unless(d.Format, defaultFormat), Signature: unless(d.Signature, defaultSignature), Vendor: unless(d.Vendor, signature.DefaultVendor), Retry: d.Retry.Retry,
 		Headers: readHeaders(d.Headers), Timeout: readDuration(&wrong, "timeout", d.Timeout, deliveries.DefaultTimeout), RateLimit: d.RateLimit}
 	if e.Retry.Policy == deliveries.RetrySvix {
@@ -200,6 +201,7 @@ func (s *Server) withLimit(_ context.Context, list []*clientDocument) error {
 	return nil
 }
 
+// unless is a value to keep: one at its standard is not, and a name is the id by default.
 func unless(value, standard string) string {
 	if value == standard {
 		return ""

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/agents"
+	"beckon/internal/catalog"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
 	"beckon/internal/store"
@@ -173,7 +175,7 @@ func TestAdminHidesTheKeysOfURLs(t *testing.T) {
 	provider := g.admin(http.MethodGet, "/providers/q", "").json(t)
 	require.Equal(t, "https://example.com/v1?key=•••", provider["url"])
 	require.Equal(t, 200, g.put("/providers/q", provider, nil, "name", "Q").StatusCode)
-	kept, err := g.editor.Providers.Get(t.Context(), "q")
+	kept, err := catalog.Of[agents.Provider](g.editor).Get(t.Context(), "q")
 	require.NoError(t, err)
 	require.Equal(t, "https://example.com/v1?key=m0del-key", kept.Item.URL)
 	require.Equal(t, 400, g.put("/providers/q", provider, nil, "url", "https://example.com/v2?key=•••").StatusCode)
@@ -212,7 +214,7 @@ func TestAdminKeepsHeadersThatAreMasked(t *testing.T) {
 	}
 	require.Equal(t, 200, g.admin(http.MethodPost, "/endpoints/ops/test", "").StatusCode)
 	require.Equal(t, "t3am", (<-got).Header.Get("X-Key"))
-	kept, err := g.editor.Providers.Get(t.Context(), "p")
+	kept, err := catalog.Of[agents.Provider](g.editor).Get(t.Context(), "p")
 	require.NoError(t, err)
 	require.Equal(t, "h3ader", kept.Item.Headers["x-key"].Reveal())
 }

@@ -2,10 +2,7 @@ package server_test
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,16 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"beckon/agents"
-	"beckon/agents/chat"
-	"beckon/agents/flow"
-	"beckon/agents/reply"
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
-	"beckon/internal/config"
-	"beckon/internal/egress"
-	"beckon/internal/secret"
-	"beckon/internal/store"
+	"beckon/gateway/gatewaytest"
+	"beckon/internal/catalog"
 	"beckon/internal/store/storetest"
 	"beckon/runs"
 	"beckon/server"
@@ -42,7 +34,7 @@ clients: [{id: filed, token: t0ken-of-file, passthrough: true, allowedAgents: [f
 // adminGateway is a gateway whose configuration can be changed, with its administrator.
 type adminGateway struct {
 	*gateway
-	editor *config.Editor
+	editor *catalog.Editor
 	said   []string // all that it has answered
 }
 
@@ -51,49 +43,19 @@ func newAdminGateway(t *testing.T, s setting) *adminGateway {
 	if s.store == nil {
 		s.store = storetest.Open(t, storetest.Default(t))
 	}
-	path := filepath.Join(t.TempDir(), "config.yaml")
-	require.NoError(t, os.WriteFile(path, []byte(adminFile+s.file), 0o600))
-	inForce, err := config.Load(path, os.LookupEnv)
-	require.NoError(t, err)
-	sealer := secret.NewSealer(func() (secret.String, error) { return "key", nil })
-	how := agents.Factories{Providers: map[string]agents.Factory{"openai": chat.New(egress.NewProviders(), slog.New(slog.DiscardHandler)), "template": reply.New()}, Flow: flow.New()}
-	made := config.EditorConfig{Store: s.store, Config: func() *config.Config { return inForce }, How: how, Env: os.LookupEnv,
-		Providers: store.NewResources[agents.Provider](s.store, "providers", sealer), Agents: store.NewResources[agents.Agent](s.store, "agents", sealer),
-		Flows: store.NewResources[agents.Flow](s.store, "flows", sealer), Commands: store.NewResources[commands.Command](s.store, "commands", sealer),
-		Clients: clients.NewStorage(s.store, sealer), Endpoints: deliveries.NewRegistry(s.store, sealer)}
 	var current atomic.Pointer[server.Catalog]
 	limits := clients.NewLimits()
-	apply := func(ctx context.Context) {
-		var r config.Resources
-		var errs [6]error
-		r.Providers, errs[0] = made.Providers.List(ctx)
-		r.Agents, errs[1] = made.Agents.List(ctx)
-		r.Flows, errs[2] = made.Flows.List(ctx)
-		r.Commands, errs[3] = made.Commands.List(ctx)
-		r.Clients, errs[4] = made.Clients.List(ctx)
-		r.Endpoints, errs[5] = made.Endpoints.List(ctx)
-		require.Equal(t, [6]error{}, errs)
-		catalog, err := inForce.Catalog(how, os.LookupEnv, r)
+	g.editor = gatewaytest.Editor(t, s.store, gatewaytest.Setup{File: adminFile + s.file, Nouns: s.nouns, Apply: func(ctx context.Context, v *catalog.View) error {
+		credentials, err := clients.Credentials(s.store.Read(ctx))
 		require.NoError(t, err)
-		credentials, err := made.Clients.Credentials(ctx)
-		require.NoError(t, err)
-		var declared []clients.Declared
-		for _, c := range catalog.Clients {
-			d := clients.Declared{Client: c, Credentials: credentials[c.ID]}
-			if c.Token != "" {
-				d.Credentials = []clients.Credential{{Hash: clients.HashOf(c.Token.Reveal())}}
-			}
-			declared = append(declared, d)
-		}
-		set, findings := clients.NewSet(declared, limits)
+		set, findings := clients.SetOf(v, credentials, limits)
 		require.Empty(t, findings)
-		current.Store(&server.Catalog{Clients: set, Commands: commands.NewSet(catalog.Commands), Agents: catalog.Set})
-		if g.gateway != nil {
-			require.NoError(t, g.out.Use(ctx, catalog.Endpoints))
+		current.Store(&server.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: agents.SetOf(v)})
+		if g.gateway == nil {
+			return nil
 		}
-	}
-	made.Changed = apply
-	g.editor = config.NewEditor(made)
+		return g.out.Use(ctx, deliveries.InForce(v))
+	}})
 	s.runs = func(c *runs.Config) {
 		c.Entry = func(id string) *agents.Entry { return current.Load().Agents.Get(id) }
 		c.Limit = func(id string) (int, func() func()) {
@@ -107,13 +69,11 @@ func newAdminGateway(t *testing.T, s setting) *adminGateway {
 	more := s.server
 	s.server = func(c *server.Config) {
 		c.Catalog = func() server.Catalog { return *current.Load() }
-		c.Admin = server.Admin{Token: adminToken, Secrets: g.editor, Audit: s.store, Resources: server.Resources{Providers: g.editor.Providers, Agents: g.editor.Agents,
-			Flows: g.editor.Flows, Commands: g.editor.Commands, Clients: g.editor.Clients, Endpoints: g.editor.Endpoints}}
+		c.Admin = server.Admin{Token: adminToken, Editor: g.editor}
 		if more != nil {
 			more(c)
 		}
 	}
-	apply(context.Background())
 	g.gateway = newGateway(t, s)
 	return g
 }

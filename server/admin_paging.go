@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
-	"beckon/internal/store"
 )
 
 // listInput asks for a part of a list of resources; all of it by default, as there are few.
@@ -15,12 +15,9 @@ type listInput struct {
 	Cursor string `query:"cursor" doc:"The nextCursor of the page before."`
 }
 
-// keyed is a resource that a person names.
-type keyed interface{ Key() string }
-
 // partOf returns the part of a list that is asked for, and the cursor of the next; empty when there is none. The file's
 // resources come first, in its order, and then the database's by their ids.
-func partOf[T keyed](list []store.Record[T], in listInput) (part []store.Record[T], next string, err error) {
+func partOf[T catalog.Resource](list []catalog.Record[T], in listInput) (part []catalog.Record[T], next string, err error) {
 	if in.Cursor != "" {
 		if list, err = behind(list, in.Cursor); err != nil {
 			return nil, "", err
@@ -34,15 +31,15 @@ func partOf[T keyed](list []store.Record[T], in listInput) (part []store.Record[
 }
 
 // behind leaves out what comes up to the one that the cursor names, which may be gone by now.
-func behind[T keyed](list []store.Record[T], cursor string) ([]store.Record[T], error) {
+func behind[T catalog.Resource](list []catalog.Record[T], cursor string) ([]catalog.Record[T], error) {
 	id, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil || !store.ValidID(string(id)) {
+	if err != nil || !catalog.ValidID(string(id)) {
 		return nil, problem.New(problem.Invalid, "invalid_cursor", "The cursor is not one that a page of this list gave. Begin without one.")
 	}
-	if i := slices.IndexFunc(list, func(r store.Record[T]) bool { return r.Item.Key() == string(id) }); i >= 0 {
+	if i := slices.IndexFunc(list, func(r catalog.Record[T]) bool { return r.Item.Key() == string(id) }); i >= 0 {
 		return list[i+1:], nil
 	}
-	i := slices.IndexFunc(list, func(r store.Record[T]) bool {
+	i := slices.IndexFunc(list, func(r catalog.Record[T]) bool {
 		return r.Version > 0 && strings.Compare(r.Item.Key(), string(id)) > 0
 	})
 	if i < 0 {

@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"beckon/clients"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 )
 
@@ -51,10 +52,10 @@ func (s *Server) registerPreview(api huma.API) {
 
 // preview does what a call of the webhook does up to the point where the run would start.
 func (s *Server) preview(ctx context.Context, in *previewInput) (*previewOutput, error) {
-	catalog := s.Catalog()
-	client := catalog.Clients.Get(in.ID)
+	inForce := s.Catalog()
+	client := inForce.Clients.Get(in.ID)
 	if client == nil || client.Unusable {
-		if _, err := s.Admin.Resources.Clients.Get(ctx, in.ID); err != nil {
+		if _, err := catalog.Of[clients.Client](s.Admin.Editor).Get(ctx, in.ID); err != nil {
 			return nil, err
 		}
 		return nil, problem.New(problem.Unprocessable, "client_unusable", "The client %q is not in force: its warnings say why.", in.ID)
@@ -63,7 +64,7 @@ func (s *Server) preview(ctx context.Context, in *previewInput) (*previewOutput,
 	if err != nil {
 		return nil, err
 	}
-	p, err := client.Prompt(catalog.Commands, r, int(client.BodyLimit(s.MaxBodyBytes)))
+	p, err := client.Prompt(inForce.Commands, r, int(client.BodyLimit(s.MaxBodyBytes)))
 	if err != nil {
 		return nil, err
 	}

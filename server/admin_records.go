@@ -8,7 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"beckon/deliveries"
-	"beckon/internal/store"
+	"beckon/internal/catalog"
 	"beckon/runs"
 )
 
@@ -170,11 +170,11 @@ type auditDocument struct {
 type auditOutput struct{ Body page[auditDocument] }
 
 func (s *Server) listAudit(ctx context.Context, in *auditInput) (*auditOutput, error) {
-	list, next, err := s.Admin.Audit.AuditEntries(ctx, store.AuditQuery{Section: in.Section, ResourceID: in.ID, Limit: in.Limit, Cursor: in.Cursor})
+	list, next, err := s.Admin.Editor.AuditEntries(ctx, catalog.AuditQuery{Section: in.Section, ResourceID: in.ID, Limit: in.Limit, Cursor: in.Cursor})
 	if err != nil {
 		return nil, err
 	}
-	return &auditOutput{pageOf(list, next, func(e store.AuditEntry) auditDocument {
+	return &auditOutput{pageOf(list, next, func(e catalog.AuditEntry) auditDocument {
 		return auditDocument{e.ID, timeOrNull(e.At), e.Who, e.Action, e.Section, e.ResourceID, e.Before, e.After}
 	})}, nil
 }

@@ -8,9 +8,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
-	"beckon/internal/store"
 )
 
 // Managed is what the document of every resource has besides its own. It is exported because huma leaves out what is
@@ -26,22 +26,23 @@ func (m *Managed) manage(to Managed) { *m = to }
 
 // document is how the API shows a T.
 type document[T any] interface {
-	show(T)
-	read() (T, problem.Fields) // what is wrong with the form of a value that a T could not hold
-	named() *string            // its id
+	show(T)                                // as it may be shown
+	read(catalog.Kind) (T, problem.Fields) // what is wrong with the form of a value that a T could not hold
+	named() *string                        // its id
 	manage(Managed)
-	reveal(secret.String) // puts in what is shown only once
 }
 
+// revealing is a document that has what is shown only once.
+type revealing interface{ reveal(secret.String) }
+
 // noun serves the resources of one noun; D is its document.
-type noun[T keyed, D any, P interface {
+type noun[T catalog.Resource, D any, P interface {
 	*D
 	document[T]
 }] struct {
-	name, one string // "clients", "client"
-	resource  Resource[T]
-	complete  func(ctx context.Context, list []*D) error // adds what the resource itself does not know; nil for nothing
-	settle    func(*T)                                   // takes out what is at its default; nil for nothing
+	all      catalog.Section[T]
+	complete func(ctx context.Context, list []*D) error // adds what the resource itself does not know; nil for nothing
+	settle   func(*T)                                   // takes out what is at its default; nil for nothing
 }
 
 type idInput struct {
@@ -69,19 +70,21 @@ type documentOutput[D any] struct {
 
 type listOutput[D any] struct{ Body page[D] }
 
+func (n noun[T, D, P]) kind() catalog.Kind { return n.all.Kind }
+
 // register adds the five routes of the noun.
 func (n noun[T, D, P]) register(api huma.API) {
-	path := "/" + n.name
-	route(api, http.MethodGet, path, "list-"+n.name, "List the "+n.name, n.list)
-	route(api, http.MethodPost, path, "create-"+n.one, "Make one of the "+n.name, n.create, answers(http.StatusCreated, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
-	route(api, http.MethodGet, path+"/{id}", "get-"+n.one, "Read one of the "+n.name, n.get)
-	route(api, http.MethodPut, path+"/{id}", "update-"+n.one, "Change one of the "+n.name+"; what is left out goes back to its default, and secrets stay", n.update,
+	path := "/" + n.all.Section
+	route(api, http.MethodGet, path, "list-"+n.all.Section, "List the "+n.all.Section, n.list)
+	route(api, http.MethodPost, path, "create-"+n.all.One, "Make one of the "+n.all.Section, n.create, answers(http.StatusCreated, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
+	route(api, http.MethodGet, path+"/{id}", "get-"+n.all.One, "Read one of the "+n.all.Section, n.get)
+	route(api, http.MethodPut, path+"/{id}", "update-"+n.all.One, "Change one of the "+n.all.Section+"; what is left out goes back to its default, and secrets stay", n.update,
 		answers(http.StatusOK, http.StatusConflict, http.StatusPreconditionFailed, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
-	route(api, http.MethodDelete, path+"/{id}", "delete-"+n.one, "Delete one of the "+n.name, n.delete, answers(http.StatusNoContent, http.StatusConflict, http.StatusPreconditionFailed))
+	route(api, http.MethodDelete, path+"/{id}", "delete-"+n.all.One, "Delete one of the "+n.all.Section, n.delete, answers(http.StatusNoContent, http.StatusConflict, http.StatusPreconditionFailed))
 }
 
 func (n noun[T, D, P]) list(ctx context.Context, in *listInput) (*listOutput[D], error) {
-	all, err := n.resource.List(ctx)
+	all, err := n.all.List(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +101,7 @@ func (n noun[T, D, P]) list(ctx context.Context, in *listInput) (*listOutput[D],
 }
 
 func (n noun[T, D, P]) get(ctx context.Context, in *idInput) (*documentOutput[D], error) {
-	record, err := n.resource.Get(ctx, in.ID)
+	record, err := n.all.Get(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +110,7 @@ func (n noun[T, D, P]) get(ctx context.Context, in *idInput) (*documentOutput[D]
 
 func (n noun[T, D, P]) create(ctx context.Context, in *createInput[D]) (*documentOutput[D], error) {
 	item, wrong := n.read(&in.Body)
-	record, shown, err := n.resource.Create(ctx, whoIs(ctx), item, wrong...)
+	record, shown, err := n.all.Create(ctx, whoIs(ctx), item, wrong...)
 	if err != nil {
 		return nil, err
 	}
@@ -115,8 +118,10 @@ func (n noun[T, D, P]) create(ctx context.Context, in *createInput[D]) (*documen
 	if err != nil {
 		return nil, err
 	}
-	out.Location = adminPath + "/" + n.name + "/" + *P(&out.Body).named()
-	P(&out.Body).reveal(shown)
+	out.Location = adminPath + "/" + n.all.Section + "/" + *P(&out.Body).named()
+	if d, ok := any(&out.Body).(revealing); ok {
+		d.reveal(shown)
+	}
 	return out, nil
 }
 
@@ -133,7 +138,7 @@ func (n noun[T, D, P]) update(ctx context.Context, in *writeInput[D]) (*document
 		return nil, err
 	}
 	item, wrong := n.read(&in.Body)
-	record, err := n.resource.Update(ctx, whoIs(ctx), item, version, wrong...)
+	record, err := n.all.Update(ctx, whoIs(ctx), item, version, wrong...)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +150,7 @@ func (n noun[T, D, P]) delete(ctx context.Context, in *changeInput) (*struct{}, 
 	if err != nil {
 		return nil, err
 	}
-	return nil, n.resource.Delete(ctx, whoIs(ctx), in.ID, version)
+	return nil, n.all.Delete(ctx, whoIs(ctx), in.ID, version)
 }
 
 // wanted reads If-Match (RFC 9110, section 13.1.1): the version that a change was made for, 0 for any.
@@ -156,15 +161,15 @@ func (n noun[T, D, P]) wanted(ctx context.Context, id, match string) (int64, err
 	}
 	version, err := strconv.ParseInt(strings.Trim(tag, `"`), 10, 64)
 	if err != nil || version < 1 {
-		if _, err := n.resource.Get(ctx, id); err != nil {
+		if _, err := n.all.Get(ctx, id); err != nil {
 			return 0, err
 		}
-		return 0, store.ChangedSince(n.name, id)
+		return 0, catalog.ChangedSince(n.all.Section, id)
 	}
 	return version, nil
 }
 
-func (n noun[T, D, P]) answer(ctx context.Context, record store.Record[T]) (*documentOutput[D], error) {
+func (n noun[T, D, P]) answer(ctx context.Context, record catalog.Record[T]) (*documentOutput[D], error) {
 	out := &documentOutput[D]{Body: n.documentOf(record)}
 	if record.Version > 0 {
 		out.ETag = `"` + strconv.FormatInt(record.Version, 10) + `"`
@@ -173,7 +178,7 @@ func (n noun[T, D, P]) answer(ctx context.Context, record store.Record[T]) (*doc
 }
 
 func (n noun[T, D, P]) read(body *D) (T, problem.Fields) {
-	item, wrong := P(body).read()
+	item, wrong := P(body).read(n.all.Kind)
 	if n.settle != nil {
 		n.settle(&item)
 	}
@@ -187,8 +192,8 @@ func (n noun[T, D, P]) completed(ctx context.Context, list ...*D) error {
 	return n.complete(ctx, list)
 }
 
-func (n noun[T, D, P]) documentOf(record store.Record[T]) (d D) {
-	P(&d).show(record.Item)
+func (n noun[T, D, P]) documentOf(record catalog.Record[T]) (d D) {
+	P(&d).show(n.all.Shown(record.Item))
 	warnings := append(problem.Fields{}, record.Warnings...)
 	P(&d).manage(Managed{record.Origin, len(record.Warnings) == 0, record.Version, append(warnings, record.Cautions...)})
 	return d

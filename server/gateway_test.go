@@ -24,6 +24,8 @@ import (
 	"beckon/commands"
 	"beckon/deliveries"
 	"beckon/events"
+	"beckon/gateway/gatewaytest"
+	"beckon/internal/catalog"
 	"beckon/internal/egress"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -62,7 +64,8 @@ type setting struct {
 	timeout   time.Duration // of one attempt at the model
 	retries   int
 	store     *store.Store
-	file      string // what the configuration file has besides, where there is an administrator
+	nouns     []catalog.Declaration // besides those of a gateway
+	file      string                // what the configuration file has besides, where there is an administrator
 }
 
 func newGateway(t testing.TB, s setting) *gateway {
@@ -113,7 +116,7 @@ func newGateway(t testing.TB, s setting) *gateway {
 	t.Cleanup(instance.Stop)
 	catalog := server.Catalog{Clients: clientSet, Commands: commands.NewSet(s.commands), Agents: agentSet}
 	config := server.Config{Catalog: func() server.Catalog { return catalog }, Runs: g.runs, Deliveries: g.out, Database: g.store, Metrics: metrics, Log: log,
-		MaxBodyBytes: 1 << 20}
+		MaxBodyBytes: 1 << 20, Admin: server.Admin{Editor: gatewaytest.Editor(t, g.store, gatewaytest.Setup{})}}
 	if s.server != nil {
 		s.server(&config)
 	}

@@ -9,6 +9,22 @@ import (
 	"beckon/internal/problem"
 )
 
+// agentFields are those that can be wrong, in the order of the form.
+var agentFields = []labelled{
+	{"provider", "Provider"},
+	{"model", "Model"},
+	{"systemPrompt", "Instructions"},
+	{"temperature", "Temperature"},
+	{"maxTokens", "Most tokens of an answer"},
+	{"params", "Parameters"},
+	{"fallbacks", "Fallbacks"},
+	{"output", "What the answer has to be"},
+	{"timeout", "Time"},
+	{"retryOnCrash", "Run it again after a crash"},
+	{"outputKey", "Name of its output"},
+	{"events", "Names of its events"},
+}
+
 // agentForm is an agent as its form has it.
 type agentForm struct {
 	ID, Name, Provider, Model, SystemPrompt    string
@@ -21,17 +37,14 @@ type agentForm struct {
 
 func (w *Web) agentPages() []page {
 	return nounPages[agents.Agent, agentForm]{
-		web: w, path: "/admin/agents", title: "Agents", one: "agent",
-		resource: func(d *Desk) Resource[agents.Agent] { return d.Agents },
+		form: formOf("agents"), web: w,
 		blank: func(_ context.Context, asked url.Values) (agents.Agent, error) {
 			return agents.Agent{Provider: asked.Get("provider")}, nil
 		},
-		form: agentFormOf, read: readAgent,
-		choices: func(ctx context.Context) ([]string, error) { return idsOf(ctx, w.Desk.Providers) },
+		typed: agentFormOf, read: readAgent,
+		choices: func(ctx context.Context) ([]string, error) { return idsOf[agents.Provider](ctx, w) },
 		act:     w.listModels,
 		notes:   w.notesOf,
-		sample: agents.Agent{ID: "triage", Provider: "openai", Model: "gpt-5-mini", Params: agents.Object{"top_p": 0.9}, Fallbacks: []agents.Fallback{{Provider: "offline"}},
-			Output: &agents.Output{Schema: agents.Object{"type": "object"}}, Events: map[string]string{"run.completed": "triage.completed"}},
 	}.pages()
 }
 
@@ -53,7 +66,7 @@ func readAgent(sent url.Values, _ agents.Agent) (agentForm, agents.Agent, proble
 	f := agentForm{ID: word(sent, "id"), Name: word(sent, "name"), Provider: word(sent, "provider"), Model: word(sent, "model"), SystemPrompt: sent.Get("systemPrompt"),
 		Temperature: word(sent, "temperature"), MaxTokens: word(sent, "maxTokens"), Timeout: word(sent, "timeout"), OutputKey: word(sent, "outputKey"),
 		RetryOnCrash: word(sent, "retryOnCrash"), Tools: sent.Has("tools"), Params: sent.Get("params"), Fallbacks: sent.Get("fallbacks"), Output: sent.Get("output")}
-	a := agents.Agent{ID: f.ID, Name: nameIn(sent), Provider: f.Provider, Model: f.Model, SystemPrompt: f.SystemPrompt, MaxTokens: readCount(&wrong, "maxTokens", f.MaxTokens, 0),
+	a := agents.Agent{ID: f.ID, Name: unlessIs(f.Name, f.ID), Provider: f.Provider, Model: f.Model, SystemPrompt: f.SystemPrompt, MaxTokens: readCount(&wrong, "maxTokens", f.MaxTokens, 0),
 		Timeout: typedDuration(&wrong, "timeout", f.Timeout), OutputKey: f.OutputKey, RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash), Events: aliasesIn(sent, "events", runEvents),
 		Params: readParams(&wrong, f.Params), Fallbacks: readFallbacks(f.Fallbacks), Output: readJSON[agents.Output](&wrong, "output", f.Output, `{"schema": {"type": "object"}}`)}
 	f.Aliases = aliasesOf(a.Events, "events", runEvents)
@@ -85,7 +98,7 @@ func (w *Web) listModels(ctx context.Context, _ string, f *nounForm[agentForm], 
 		f.Models = &modelList{Wrong: "Choose a provider first."}
 		return nil
 	}
-	record, err := w.Desk.Providers.Get(ctx, a.Provider)
+	record, err := kept[agents.Provider](w).Get(ctx, a.Provider)
 	if problem.Is(err, problem.NotFound) {
 		f.Models = &modelList{Wrong: problem.Of(err).Detail}
 		return nil

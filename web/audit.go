@@ -5,9 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/labstack/echo/v4"
+	"beckon/internal/catalog"
 
-	"beckon/internal/store"
+	"github.com/labstack/echo/v4"
 )
 
 const auditPath = "/admin/audit"
@@ -37,7 +37,14 @@ type auditRow struct {
 const sessionsSection = "sessions"
 
 // auditSections are those to choose from.
-var auditSections = []string{"agents", "clients", "commands", "deliveries", "endpoints", "flows", "providers", "runs", sessionsSection}
+func auditSections() []string {
+	list := []string{"deliveries", "runs", sessionsSection}
+	for _, f := range forms() {
+		list = append(list, f.section)
+	}
+	slices.Sort(list)
+	return list
+}
 
 // auditWords are the actions in words; another is shown as it is.
 var auditWords = map[string]string{
@@ -50,21 +57,18 @@ var auditWords = map[string]string{
 func (r auditRow) IsSession() bool { return r.Section == sessionsSection }
 
 func (w *Web) auditPage() page {
-	entry := store.AuditEntry{Who: "admin", Action: "update", Section: "clients", ResourceID: "ci", Before: []byte(`{"name":"a"}`), After: []byte(`{"name":"b"}`)}
-	made := store.AuditEntry{Who: "admin", Action: "create", Section: "clients", ResourceID: "ci", After: []byte(`{"name":"b"}`)}
-	return page{path: auditPath, template: "audit", title: "Audit", data: w.showAudit,
-		sample: auditList{Section: "clients", ID: "ci", Sections: auditSections, Rows: []auditRow{newAuditRow(entry), newAuditRow(made)}, Next: auditPath, Later: true}}
+	return page{path: auditPath, template: "audit", title: "Audit", data: w.showAudit}
 }
 
 func (w *Web) showAudit(c echo.Context) (any, error) {
-	q := store.AuditQuery{Section: c.QueryParam("section"), ResourceID: c.QueryParam("id"), Limit: store.DefaultAuditPage, Cursor: c.QueryParam("cursor")}
-	entries, next, err := w.Desk.Audit.AuditEntries(c.Request().Context(), q)
+	q := catalog.AuditQuery{Section: c.QueryParam("section"), ResourceID: c.QueryParam("id"), Limit: catalog.DefaultAuditPage, Cursor: c.QueryParam("cursor")}
+	entries, next, err := w.Desk.Editor.AuditEntries(c.Request().Context(), q)
 	if err != nil {
 		return nil, err
 	}
-	list := auditList{Section: q.Section, ID: q.ResourceID, Sections: auditSections, Later: q.Cursor != ""}
-	if q.Section != "" && !slices.Contains(auditSections, q.Section) {
-		list.Sections = append(slices.Clone(auditSections), q.Section)
+	list := auditList{Section: q.Section, ID: q.ResourceID, Sections: auditSections(), Later: q.Cursor != ""}
+	if q.Section != "" && !slices.Contains(list.Sections, q.Section) {
+		list.Sections = append(list.Sections, q.Section)
 	}
 	for _, e := range entries {
 		list.Rows = append(list.Rows, newAuditRow(e))
@@ -82,7 +86,7 @@ func (w *Web) showAudit(c echo.Context) (any, error) {
 	return list, nil
 }
 
-func newAuditRow(e store.AuditEntry) auditRow {
+func newAuditRow(e catalog.AuditEntry) auditRow {
 	row := auditRow{At: e.At, Who: e.Who, What: e.Action, Section: e.Section, ID: e.ResourceID, Before: e.Before != nil, Both: e.Before != nil && e.After != nil}
 	if words, ok := auditWords[e.Action]; ok {
 		row.What = words
@@ -90,7 +94,7 @@ func newAuditRow(e store.AuditEntry) auditRow {
 	if e.Action == "rotate" && e.Section == "clients" {
 		row.What = "gave a new token to"
 	}
-	if e.Action != "delete" && e.Section != sessionsSection && slices.Contains(auditSections, e.Section) {
+	if e.Action != "delete" && e.Section != sessionsSection && slices.Contains(auditSections(), e.Section) {
 		row.Address = "/admin/" + e.Section + "/" + url.PathEscape(e.ResourceID)
 	}
 	row.Differences, row.Left = compare(e.Before, e.After)

@@ -3,31 +3,18 @@ package web
 import (
 	"context"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"beckon/clients"
-	"beckon/internal/store"
+	"beckon/internal/catalog"
+	"beckon/internal/problem"
+	"beckon/internal/secret"
 	"beckon/runs"
 )
 
-const (
-	clientsPath = "/admin/clients"
-	// maxClients is how many a page of the list has. Each costs a look for its last call.
-	maxClients = 50
-)
-
-// clientList is what the list shows.
-type clientList struct {
-	Path   string
-	Notice string
-	Rows   []clientRow
-	Next   string // the address of the next page; empty on the last
-	Later  bool   // this is not the first page
-}
+const clientsPath = "/admin/clients"
 
 // clientRow is a client in the list.
 type clientRow struct {
@@ -41,38 +28,52 @@ type lastCall struct {
 	At                     time.Time
 }
 
-// clientPages are those of the clients.
-func (w *Web) clientPages() []page {
-	return []page{w.clientsPage(), w.newClientPage(), w.clientPage(), w.clientTokenPage()}
+// clientForms are the pages of clients but for the one that shows a token.
+func (w *Web) clientForms() nounPages[clients.Client, clientForm] {
+	return nounPages[clients.Client, clientForm]{
+		form: formOf("clients"), web: w,
+		blank: func(context.Context, url.Values) (clients.Client, error) {
+			return clients.Client{Passthrough: true}, nil
+		},
+		typed: clientFormOf,
+		read: func(sent url.Values, _ clients.Client) (clientForm, clients.Client, problem.Fields) {
+			f := readClientForm(sent)
+			item, wrong := f.client()
+			return f, item, wrong
+		},
+		rows: w.clientRows, screen: w.clientScreen, says: clientNotice, posts: w.clientPosts,
+		created: func(c echo.Context, item clients.Client, token secret.String) error {
+			return w.showToken(c, clientToken{ID: item.ID, IsNew: true, Token: token.Reveal(), Snippets: snippets(w.PublicURL, item, token)})
+		},
+		explain: func(f *nounForm[clientForm]) {
+			for i := range f.Errors {
+				f.Errors[i].Path = fieldOf(f.Errors[i].Path)
+			}
+		},
+	}
 }
 
-func (w *Web) clientsPage() page {
-	row := clientRow{listed[clients.Client]{Item: clients.Client{ID: "ci", Name: "CI"}, Why: "It is broken.", Managed: true}, &lastCall{"run_1", "FAILED", "It took too long.", time.Unix(0, 0)}}
-	return page{path: clientsPath, template: "clients", title: "Clients", data: w.showClients,
-		sample: clientList{Path: clientsPath, Notice: "Done.", Next: "?after=ci", Rows: []clientRow{row, {}}}}
+func (w *Web) clientPages() []page { return append(w.clientForms().pages(), w.clientTokenPage()) }
+
+// clientPosts are the forms of the page of a client, besides those that every noun has.
+func (w *Web) clientPosts(id string) map[string]echo.HandlerFunc {
+	posts := map[string]echo.HandlerFunc{"/preview": w.previewClient}
+	if id != "" {
+		posts["/try"], posts["/enabled"] = w.tryClient, w.enableClient
+	}
+	return posts
 }
 
-func (w *Web) showClients(c echo.Context) (any, error) {
-	ctx, after := c.Request().Context(), c.QueryParam("after")
-	all, err := w.Desk.Clients.List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(all, func(a, b store.Record[clients.Client]) int { return strings.Compare(a.Item.ID, b.Item.ID) })
-	rest := slices.DeleteFunc(all, func(r store.Record[clients.Client]) bool { return r.Item.ID <= after })
-	list := clientList{Path: clientsPath, Notice: clientNotice(c), Later: after != ""}
-	if len(rest) > maxClients {
-		rest = rest[:maxClients]
-		list.Next = clientsPath + "?after=" + url.QueryEscape(rest[maxClients-1].Item.ID)
-	}
-	for _, record := range rest {
-		row := clientRow{listed: nounPages[clients.Client, clientForm]{path: clientsPath, one: "client"}.listed(record)}
-		if row.Last, err = w.lastCallOf(ctx, record.Item.ID); err != nil {
+func (w *Web) clientRows(ctx context.Context, list []catalog.Record[clients.Client]) (any, error) {
+	rows := make([]clientRow, len(list))
+	for i, record := range list {
+		last, err := w.lastCallOf(ctx, record.Item.ID)
+		if err != nil {
 			return nil, err
 		}
-		list.Rows = append(list.Rows, row)
+		rows[i] = clientRow{w.clientForms().listed(record), last}
 	}
-	return list, nil
+	return rows, nil
 }
 
 // Prompt says where the prompt of the client's calls comes from.
@@ -99,8 +100,26 @@ func (w *Web) lastCallOf(ctx context.Context, id string) (*lastCall, error) {
 	return last, nil
 }
 
-// isDeclared reports whether a resource comes from the configuration file, which is where it is changed.
-func isDeclared(origin string) bool { return origin == "config" }
+// enableClient switches a client on or off, and leaves the rest of it as it is.
+func (w *Web) enableClient(c echo.Context) error {
+	sent, err := postedForm(c)
+	if err != nil {
+		return err
+	}
+	ctx, id, done := c.Request().Context(), idIn(c), "disabled"
+	record, err := kept[clients.Client](w).Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	record.Item.Enabled = new(bool)
+	if sent.Get("enabled") == "true" {
+		record.Item.Enabled, done = nil, "enabled"
+	}
+	if _, err := kept[clients.Client](w).Update(ctx, whoIs(c), record.Item, versionIn(sent)); err != nil {
+		return w.clientForms().refusedTo(c, done, err)
+	}
+	return leaveFor(c, addressOf(clientsPath, id)+"?done="+done)
+}
 
 // clientNotice says what was done before the page was asked for. The address names it and cannot say anything else.
 func clientNotice(c echo.Context) string {

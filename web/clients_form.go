@@ -15,6 +15,19 @@ import (
 	"beckon/internal/units"
 )
 
+// clientFields are those that can be wrong, in the order of the form.
+var clientFields = []labelled{
+	{"kind", "Where the prompt comes from"},
+	{"template", "Template"},
+	{"commandId", "Command"},
+	{"allowedAgents", "Which agents and flows may answer"},
+	{"syncTimeout", "How long a call waits for its answer"},
+	{"maxBodyBytes", "Largest request"},
+	{"maxConcurrent", "Calls at the same time"},
+	{"rateLimit", "Rate limit"},
+	{"webhookSecret", "Secret for callbacks"},
+}
+
 // The ways in which a client gets its prompt.
 const (
 	promptOfCommand  = "command"
@@ -38,8 +51,6 @@ type clientForm struct {
 	webhookSecret         secret.String // never shown again
 	Retype                bool          // a secret was typed, and is not in the form any more
 }
-
-func newClientForm() clientForm { return clientForm{Kind: promptOfRequest, Enabled: true} }
 
 // clientFormOf is the form of a client that there is.
 func clientFormOf(item clients.Client) clientForm {
@@ -90,10 +101,7 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 
 // client reads what was typed, and says what cannot be read.
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
-	item = clients.Client{ID: f.ID, Name: f.Name, WebhookSecret: f.webhookSecret, CancelOnDisconnect: f.CancelOnDisconnect, AllowedAgents: f.inOrder(&wrong)}
-	if f.Name == f.ID {
-		item.Name = ""
-	}
+	item = clients.Client{ID: f.ID, Name: unlessIs(f.Name, f.ID), WebhookSecret: f.webhookSecret, CancelOnDisconnect: f.CancelOnDisconnect, AllowedAgents: f.inOrder(&wrong)}
 	if !f.Enabled {
 		item.Enabled = new(bool)
 	}

@@ -4,13 +4,14 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"net/http"
 	"slices"
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/agents"
 	"beckon/clients"
-	"beckon/internal/problem"
-	"beckon/internal/store"
+	"beckon/commands"
 )
 
 // clientScreen is what client.html shows: the form of a client, and what can be tried with it.
@@ -71,22 +72,31 @@ func (s clientScreen) Unlimited() bool {
 	return !s.Form.Retype && s.Form.RateRequests+s.Form.RatePer+s.Says("rateLimit") == "" && !s.Form.CancelOnDisconnect
 }
 
-// screenOf shows a client as it is saved, or a new one when id is empty.
-func (w *Web) screenOf(ctx context.Context, id string) (s clientScreen, record store.Record[clients.Client], err error) {
-	s.nounForm = nounForm[clientForm]{Path: clientsPath, One: "client", Form: newClientForm()}
-	if id != "" {
-		if record, err = w.Desk.Clients.Get(ctx, id); err != nil {
-			return s, record, err
-		}
-		if s.Last, err = w.lastCallOf(ctx, id); err != nil {
-			return s, record, err
-		}
-		aboutSaved(&s.nounForm, record)
-		s.Form, s.Enabled, s.HasSecret = clientFormOf(record.Item), record.Item.IsEnabled(), record.Item.WebhookSecret != ""
-		s.Overlaps, s.Snippets = overlaps(), snippets(w.PublicURL, record.Item, "")
+// clientScreen shows a client around its form.
+func (w *Web) clientScreen(c echo.Context, f nounForm[clientForm], kept *clients.Client) (_ any, err error) {
+	s, err := w.clientScreenOf(c.Request().Context(), f, kept)
+	switch sent := c.Request().PostForm; {
+	case err != nil:
+		return nil, err
+	case sent.Has("sample"):
+		s.Call = readSample(sent)
+	case f.ID == "" && c.Request().Method == http.MethodGet && len(s.Agents) == 1:
+		s.Agents[0].Allowed, s.Agents[0].Default = true, true // there is nothing to choose
+	case f.ID != "" && c.Request().Method == http.MethodGet:
+		s.Preview = w.preview(c, s.Form, *kept, s.Call)
 	}
-	s.Call = sampleFor(s.Form)
-	return s, record, w.addChoices(ctx, &s)
+	return s, nil
+}
+
+func (w *Web) clientScreenOf(ctx context.Context, f nounForm[clientForm], kept *clients.Client) (s clientScreen, err error) {
+	s = clientScreen{nounForm: f, Call: sampleFor(f.Form)}
+	if kept != nil {
+		if s.Last, err = w.lastCallOf(ctx, kept.ID); err != nil {
+			return s, err
+		}
+		s.Enabled, s.HasSecret, s.Overlaps, s.Snippets = kept.IsEnabled(), kept.WebhookSecret != "", overlaps(), snippets(w.PublicURL, *kept, "")
+	}
+	return s, w.addChoices(ctx, &s)
 }
 
 // addChoices lists what the form can choose from: what is chosen comes first, in its order, whether it exists or not.
@@ -104,7 +114,7 @@ func (w *Web) addChoices(ctx context.Context, s *clientScreen) error {
 			s.Agents = append(s.Agents, agentChoice{ID: id, Kind: known[id], Default: id == s.Form.Default})
 		}
 	}
-	list, err := w.Desk.Commands.List(ctx)
+	list, err := kept[commands.Command](w).List(ctx)
 	if err != nil {
 		return err
 	}
@@ -124,14 +134,14 @@ func (w *Web) addChoices(ctx context.Context, s *clientScreen) error {
 // invocable are the agents and flows by their ids.
 func (w *Web) invocable(ctx context.Context) (map[string]string, error) {
 	kinds := map[string]string{}
-	list, err := w.Desk.Agents.List(ctx)
+	list, err := kept[agents.Agent](w).List(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range list {
 		kinds[r.Item.ID] = "agent"
 	}
-	flows, err := w.Desk.Flows.List(ctx)
+	flows, err := kept[agents.Flow](w).List(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -139,46 +149,4 @@ func (w *Web) invocable(ctx context.Context) (map[string]string, error) {
 		kinds[r.Item.ID] = "flow"
 	}
 	return kinds, nil
-}
-
-func (w *Web) newClientPage() page {
-	path := clientsPath + "/new"
-	return page{path: path, template: "client", title: "New client", data: w.showClient, sample: sampleScreen(""),
-		posts: map[string]echo.HandlerFunc{path: w.createClient, path + "/preview": w.previewClient}}
-}
-
-func (w *Web) clientPage() page {
-	path := clientsPath + "/:id"
-	return page{path: path, template: "client", title: "Client", data: w.showClient, sample: sampleScreen("ci"),
-		posts: map[string]echo.HandlerFunc{
-			path:              w.saveClient,
-			path + "/preview": w.previewClient,
-			path + "/try":     w.tryClient,
-			path + "/enabled": w.enableClient,
-			path + "/delete":  w.deleteClient,
-		}}
-}
-
-func (w *Web) showClient(c echo.Context) (any, error) {
-	s, record, err := w.screenOf(c.Request().Context(), idIn(c))
-	if err != nil {
-		return nil, err
-	}
-	s.Notice = clientNotice(c)
-	if s.ID != "" {
-		s.Preview = w.preview(c, s.Form, record.Item, s.Call)
-	} else if len(s.Agents) == 1 {
-		s.Agents[0].Allowed, s.Agents[0].Default = true, true // there is nothing to choose
-	}
-	return s, nil
-}
-
-func sampleScreen(id string) clientScreen {
-	item := clients.Client{ID: "ci", Passthrough: true, Template: "{{.body.text}}", AllowedAgents: []string{"triage"}, MaxConcurrent: 1}
-	form := clientFormOf(item)
-	return clientScreen{nounForm: nounForm[clientForm]{Path: clientsPath, One: "client", ID: id, Form: form, Managed: id == "", Errors: problem.Fields{{Path: "id", Message: "is bad"}}},
-		HasSecret: true, Last: &lastCall{RunID: "run_1", Status: "COMPLETED"},
-		Agents: []agentChoice{{"triage", "agent", true, true}}, Commands: []commandChoice{{"daily", "Daily", true}},
-		Call: sampleFor(form), Preview: clientPreview{Made: true, Text: "hi", Agent: "triage"}, Try: clientTry{RunID: "run_1", Trouble: "No."}, Overlaps: overlaps(),
-		Snippets: snippets("http://localhost:8080", item, "")}
 }

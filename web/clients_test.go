@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,15 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
-	"beckon/agents"
-	"beckon/agents/flow"
-	"beckon/agents/reply"
 	"beckon/clients"
 	"beckon/commands"
-	"beckon/deliveries"
-	"beckon/internal/config"
+	"beckon/gateway/gatewaytest"
+	"beckon/internal/catalog"
 	"beckon/internal/secret"
-	"beckon/internal/store"
 	"beckon/runs"
 	"beckon/web"
 )
@@ -38,26 +32,18 @@ clients: [{id: filed, token: t0ken-of-the-file, passthrough: true, allowedAgents
 // clientSite has the pages of clients on real services, but for the one that starts runs.
 type clientSite struct {
 	*browser
-	editor *config.Editor
+	editor *catalog.Editor
 	tried  []clients.Request
 	refuse error // what comes of the next try
 }
 
 func newClientSite(t *testing.T) *clientSite {
-	path := filepath.Join(t.TempDir(), "config.yaml")
-	require.NoError(t, os.WriteFile(path, []byte(fileOfClients), 0o600))
-	inForce, err := config.Load(path, os.LookupEnv)
-	require.NoError(t, err)
 	s := &clientSite{}
 	site := newSite(t, func(c *web.Config) {
-		sealer := secret.NewSealer(func() (secret.String, error) { return "key", nil })
-		how := agents.Factories{Providers: map[string]agents.Factory{"template": reply.New()}, Flow: flow.New()}
-		s.editor = config.NewEditor(config.EditorConfig{Store: c.Store, Config: func() *config.Config { return inForce }, How: how, Env: os.LookupEnv,
-			Providers: store.NewResources[agents.Provider](c.Store, "providers", sealer), Agents: store.NewResources[agents.Agent](c.Store, "agents", sealer),
-			Flows: store.NewResources[agents.Flow](c.Store, "flows", sealer), Commands: store.NewResources[commands.Command](c.Store, "commands", sealer),
-			Clients: clients.NewStorage(c.Store, sealer), Endpoints: deliveries.NewRegistry(c.Store, sealer)})
-		c.Desk = &web.Desk{Agents: s.editor.Agents, Flows: s.editor.Flows, Commands: s.editor.Commands, Clients: s.editor.Clients, Secrets: s.editor,
-			Runs: runs.New(runs.Config{Store: c.Store}), Preview: previewWith(commands.NewSet(inForce.Commands)), Try: s.try}
+		s.editor = gatewaytest.Editor(t, c.Store, gatewaytest.Setup{File: fileOfClients})
+		v, err := s.editor.View(t.Context())
+		require.NoError(t, err)
+		c.Desk = &web.Desk{Editor: s.editor, Runs: runs.New(runs.Config{Store: c.Store}), Preview: previewWith(commands.NewSet(catalog.All[commands.Command](v))), Try: s.try}
 		c.PublicURL = "https://beckon.example/"
 	})
 	s.browser = site.signedIn()
@@ -89,13 +75,13 @@ func (s *clientSite) have(item clients.Client) secret.String {
 	if item.AllowedAgents == nil {
 		item.Passthrough, item.AllowedAgents = true, []string{"triage"}
 	}
-	_, token, err := s.editor.Clients.Create(context.Background(), "test", item)
+	_, token, err := catalog.Of[clients.Client](s.editor).Create(context.Background(), "test", item)
 	require.NoError(s.t, err)
 	return token
 }
 
-func (s *clientSite) saved(id string) store.Record[clients.Client] {
-	record, err := s.editor.Clients.Get(context.Background(), id)
+func (s *clientSite) saved(id string) catalog.Record[clients.Client] {
+	record, err := catalog.Of[clients.Client](s.editor).Get(context.Background(), id)
 	require.NoError(s.t, err)
 	return record
 }
@@ -291,14 +277,13 @@ func TestAClientOfTheFileStays(t *testing.T) {
 
 func TestNewTokens(t *testing.T) {
 	s := newClientSite(t)
-	storage := clients.NewStorage(s.store, nil)
 	s.have(clients.Client{ID: "ci"})
 	for overlap, left := range map[string]int{"0": 1, "1h": 2, "24h": 2, "7d": 2} {
 		got := s.post("/admin/clients/ci/token", url.Values{"overlap": {overlap}})
 		require.Equal(t, http.StatusOK, got.StatusCode)
 		token := aToken.FindString(got.body)
 		require.Contains(t, got.body, `data-settle="/admin/clients/ci"`, "to load it again makes no other token")
-		alive, err := storage.Credentials(context.Background())
+		alive, err := clients.Credentials(s.store.Read(t.Context()))
 		require.NoError(t, err)
 		require.Len(t, alive["ci"], left, overlap)
 		require.Equal(t, clients.HashOf(token), newest(alive["ci"]).Hash)

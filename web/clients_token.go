@@ -43,8 +43,7 @@ func (w *Web) clientTokenPage() page {
 		return nil, leaveFor(c, clientToken{ID: idIn(c)}.Address())
 	}
 	return page{path: clientsPath + "/:id/:form", template: "clienttoken", title: "Token", data: back,
-		sample: clientToken{ID: "ci", IsNew: true, Token: "mgc_x", Old: "Gone.", Snippets: snippets("http://localhost:8080", clients.Client{ID: "ci", Passthrough: true}, "mgc_x")},
-		posts:  map[string]echo.HandlerFunc{clientsPath + "/:id/token": w.rotateToken}}
+		posts: map[string]echo.HandlerFunc{clientsPath + "/:id/token": w.rotateToken}}
 }
 
 func (w *Web) rotateToken(c echo.Context) error {
@@ -53,7 +52,7 @@ func (w *Web) rotateToken(c echo.Context) error {
 		return err
 	}
 	ctx, id := c.Request().Context(), idIn(c)
-	record, err := w.Desk.Clients.Get(ctx, id)
+	record, err := kept[clients.Client](w).Get(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -62,13 +61,13 @@ func (w *Web) rotateToken(c echo.Context) error {
 		err = problem.New(problem.Invalid, "invalid_overlap", "Choose how long the old token is to stay good.")
 	}
 	if err == nil {
-		token, failed := w.Desk.Secrets.RotateToken(ctx, whoIs(c), id, overlap.span)
+		token, failed := clients.RotateToken(ctx, kept[clients.Client](w), whoIs(c), id, overlap.span)
 		if failed == nil {
 			return w.showToken(c, clientToken{ID: id, Token: token.Reveal(), Old: becomes(overlap), Snippets: snippets(w.PublicURL, record.Item, token)})
 		}
 		err = failed
 	}
-	return w.refuseDone(c, id, "given a new token", sent, err)
+	return w.clientForms().refusedTo(c, "given a new token", err)
 }
 
 func overlapOf(key string) (tokenOverlap, bool) {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -64,25 +65,30 @@ func (w *Web) previewClient(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	id := idIn(c)
-	s, record, err := w.screenOf(c.Request().Context(), id)
+	ctx, f := c.Request().Context(), nounForm[clientForm]{Path: clientsPath, One: "client"}
+	var have *clients.Client
+	if id := idIn(c); id != "" {
+		saved, item, err := w.clientForms().savedForm(ctx, id)
+		if err != nil {
+			return err
+		}
+		f, have = saved, &item
+	}
+	item := clients.Client{}
+	if f.Managed {
+		item = *have
+	} else {
+		f.Form = readClientForm(sent)
+		f.Form.ID = cmp.Or(f.ID, f.Form.ID)
+		item, _ = f.Form.client() // what is wrong is said when it is to be saved
+	}
+	s, err := w.clientScreenOf(ctx, f, have)
 	if err != nil {
 		return err
 	}
-	item := record.Item
-	if !s.Managed {
-		s.Form = readClientForm(sent)
-		if id != "" {
-			s.Form.ID = id
-		}
-		item, _ = s.Form.client() // what is wrong is said when it is to be saved
-	}
 	s.Call = readSample(sent)
 	s.Preview = w.preview(c, s.Form, item, s.Call)
-	if err := w.addChoices(c.Request().Context(), &s); err != nil {
-		return err
-	}
-	return w.screens.draw(c, http.StatusOK, w.pageOf(id), s)
+	return w.screens.draw(c, http.StatusOK, w.clientForms().pageOf(f.ID), s)
 }
 
 func (w *Web) preview(c echo.Context, form clientForm, item clients.Client, call sampleCall) clientPreview {
@@ -112,7 +118,11 @@ func (w *Web) tryClient(c echo.Context) error {
 		return err
 	}
 	ctx, id, follows := c.Request().Context(), idIn(c), c.Request().Header.Get("HX-Request") != ""
-	s, _, err := w.screenOf(ctx, id)
+	f, have, err := w.clientForms().savedForm(ctx, id)
+	if err != nil {
+		return err
+	}
+	s, err := w.clientScreenOf(ctx, f, &have)
 	if err != nil {
 		return err
 	}
@@ -134,5 +144,5 @@ func (w *Web) tryClient(c echo.Context) error {
 	} else if !follows {
 		return leaveFor(c, addressOf("/admin/runs", s.Try.RunID))
 	}
-	return w.screens.draw(c, status, w.clientPage(), s)
+	return w.screens.draw(c, status, w.clientForms().pageOf(id), s)
 }

@@ -8,24 +8,30 @@ import (
 	"strings"
 
 	"beckon/commands"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 )
 
+// commandFields are those that can be wrong, in the order of the form.
+var commandFields = []labelled{
+	{"description", "What it is for"},
+	{"prompt", "Prompt"},
+	{"agentId", "Agent or flow"},
+}
+
 func (w *Web) commandPages() []page {
 	return nounPages[commands.Command, commands.Command]{
-		web: w, path: "/admin/commands", title: "Commands", one: "command",
-		resource: func(d *Desk) Resource[commands.Command] { return d.Commands },
+		form: formOf("commands"), web: w,
 		blank: func(_ context.Context, asked url.Values) (commands.Command, error) {
 			return commands.Command{AgentID: asked.Get("agentId")}, nil
 		},
-		form: func(c commands.Command) commands.Command { return c },
-		read: readCommand, choices: w.invocables,
-		sample: commands.Command{ID: "daily-report", Prompt: "Report.", AgentID: "triage", Description: "For the morning."},
+		typed: func(c commands.Command) commands.Command { return c },
+		read:  readCommand, choices: w.invocables,
 	}.pages()
 }
 
 func readCommand(sent url.Values, _ commands.Command) (typed, c commands.Command, _ problem.Fields) {
-	c = commands.Command{ID: word(sent, "id"), Name: nameIn(sent), Description: word(sent, "description"), Prompt: sent.Get("prompt"), AgentID: word(sent, "agentId")}
+	c = commands.Command{ID: word(sent, "id"), Name: unlessIs(word(sent, "name"), word(sent, "id")), Description: word(sent, "description"), Prompt: sent.Get("prompt"), AgentID: word(sent, "agentId")}
 	return c, c, nil
 }
 
@@ -35,8 +41,8 @@ func (w *Web) invocables(ctx context.Context) ([]string, error) {
 	return slices.Sorted(maps.Keys(kinds)), err
 }
 
-func idsOf[T interface{ Key() string }](ctx context.Context, kept Resource[T]) ([]string, error) {
-	records, err := kept.List(ctx)
+func idsOf[T catalog.Resource](ctx context.Context, w *Web) ([]string, error) {
+	records, err := kept[T](w).List(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -50,11 +56,3 @@ func idsOf[T interface{ Key() string }](ctx context.Context, kept Resource[T]) (
 
 // word is what was typed into a field of one line.
 func word(sent url.Values, name string) string { return strings.TrimSpace(sent.Get(name)) }
-
-// nameIn is the name to keep: one that says nothing more than the id is none.
-func nameIn(sent url.Values) string {
-	if name := word(sent, "name"); name != word(sent, "id") {
-		return name
-	}
-	return ""
-}

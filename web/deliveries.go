@@ -66,9 +66,7 @@ func (w *Web) deliveryPages() []page {
 }
 
 func (w *Web) deliveriesPage() page {
-	sample := newDeliveryList(deliveryFilter{Endpoint: "ops"})
-	sample.Rows, sample.Endpoints, sample.Next = []deliveryRow{sampleDeliveryRow(), {ID: "dlv_2", URL: "https://example.com"}}, []string{"ops"}, deliveriesPath
-	return page{path: deliveriesPath, template: "deliveries", title: "Deliveries", data: w.showDeliveries, sample: sample}
+	return page{path: deliveriesPath, template: "deliveries", title: "Deliveries", data: w.showDeliveries}
 }
 
 func (w *Web) showDeliveries(c echo.Context) (any, error) {
@@ -85,7 +83,7 @@ func (w *Web) showDeliveries(c echo.Context) (any, error) {
 		list.Next = f.address(next)
 	}
 	if c.Request().Header.Get("HX-Request") == "" { // which asks for the rows alone
-		list.Endpoints, err = idsOf(ctx, w.Desk.Endpoints)
+		list.Endpoints, err = idsOf[deliveries.Endpoint](ctx, w)
 		list.Endpoints = offered(list.Endpoints)
 	}
 	return list, err
@@ -146,8 +144,4 @@ func (w *Web) whyAsleep(ctx context.Context, id string) (string, error) {
 		return "the endpoint is disabled", nil
 	}
 	return "", nil
-}
-
-func sampleDeliveryRow() deliveryRow {
-	return deliveryRow{ID: "dlv_1", Status: "FAILED", Type: "run.failed", Endpoint: "ops", RunID: "run_1", At: time.Unix(0, 0), Due: time.Unix(0, 0), Asleep: "the endpoint is disabled", Until: time.Unix(0, 0), Attempts: 2, Outcome: "It refuses connections."}
 }

@@ -51,7 +51,7 @@ func (s deliveryScreen) Path() string { return deliveryAddress(s.ID, "") }
 
 func (w *Web) deliveryPage() page {
 	path := deliveriesPath + "/:id"
-	return page{path: path, template: "delivery", title: "Delivery", data: w.showDelivery, sample: sampleDelivery(),
+	return page{path: path, template: "delivery", title: "Delivery", data: w.showDelivery,
 		posts: map[string]echo.HandlerFunc{path + "/resend": w.resendDelivery}}
 }
 
@@ -110,7 +110,7 @@ func (w *Web) resendDelivery(c echo.Context) error {
 	ctx, id := c.Request().Context(), c.Param("id")
 	err := w.Desk.Deliveries.Resend(ctx, id)
 	if err == nil {
-		if err := w.Desk.Secrets.Note(ctx, whoIs(c), "resend", "deliveries", id, nil); err != nil {
+		if err := w.Desk.Editor.Note(ctx, whoIs(c), "resend", "deliveries", id, nil); err != nil {
 			return err
 		}
 		return leaveFor(c, deliveryAddress(id, "resent"))
@@ -129,7 +129,7 @@ func (w *Web) resendDelivery(c echo.Context) error {
 
 // deliveryTextPage has what receivers have answered, as it is.
 func (w *Web) deliveryTextPage() page {
-	return page{path: deliveriesPath + "/:id/text", template: "delivery", title: "Delivery", sample: sampleDelivery(), data: func(c echo.Context) (any, error) {
+	return page{path: deliveriesPath + "/:id/text", template: "delivery", title: "Delivery", data: func(c echo.Context) (any, error) {
 		_, attempts, err := w.Desk.Deliveries.Get(c.Request().Context(), c.Param("id"))
 		if err != nil {
 			return nil, err
@@ -158,11 +158,4 @@ func deliveryNotice(c echo.Context) string {
 		"resent": "It is being sent again, with all its retries. The receiver sees the same event id as before.",
 		"tested": "The test was sent. This is what came of it; a test is not tried again.",
 	}[c.QueryParam("done")]
-}
-
-func sampleDelivery() deliveryScreen {
-	at := time.Unix(0, 0).UTC()
-	return deliveryScreen{deliveryRow: sampleDeliveryRow(), EventID: "evt_1", Client: "ci", Agent: "triage", Reason: "a retry", CompletedAt: at, Older: 1, Live: true, CanResend: true, Notice: "Done.", Wrong: "No.",
-		Shown: []attemptRow{{Number: 2, Reason: "a retry", URL: "https://example.com", StatusCode: 500, At: at, Took: time.Second, Headers: []sentHeader{{"Webhook-Id", "evt_1"}},
-			Body: shownText{Label: "Answer", Text: "No", Size: 3, Whole: deliveriesPath}, CutOff: true, Error: &deliveries.Failure{Code: "status", Message: "It answered 500."}}, {Number: 1}}}
 }

@@ -4,30 +4,19 @@ import (
 	"cmp"
 	"context"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"beckon/deliveries"
-	"beckon/internal/store"
+	"beckon/internal/catalog"
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/signature"
 )
 
-const (
-	endpointsPath = "/admin/endpoints"
-	// maxEndpoints is how many a page of the list has.
-	maxEndpoints = 50
-)
-
-// endpointList is what the list shows.
-type endpointList struct {
-	Path   string
-	Notice string
-	Rows   []endpointRow
-	Next   string // the address of the next page; empty on the last
-	Later  bool   // this is not the first page
-}
+const endpointsPath = "/admin/endpoints"
 
 // endpointRow is an endpoint in the list.
 type endpointRow struct {
@@ -49,59 +38,76 @@ type endpointState struct {
 	Disabled, ByConfiguration bool
 }
 
-// endpointPages are those of the endpoints.
+// endpointForms are the pages of endpoints but for the one that shows a secret.
+func (w *Web) endpointForms() nounPages[deliveries.Endpoint, endpointForm] {
+	return nounPages[deliveries.Endpoint, endpointForm]{
+		form: formOf("endpoints"), web: w,
+		blank: func(context.Context, url.Values) (deliveries.Endpoint, error) { return deliveries.Endpoint{}, nil },
+		typed: endpointFormOf,
+		read: func(sent url.Values, have deliveries.Endpoint) (endpointForm, deliveries.Endpoint, problem.Fields) {
+			f := readEndpointForm(sent, have)
+			e, wrong := f.endpoint(have)
+			return f, e, wrong
+		},
+		rows: w.endpointRows, says: endpointNotice, posts: w.endpointPosts,
+		screen: func(c echo.Context, f nounForm[endpointForm], kept *deliveries.Endpoint) (any, error) {
+			return w.endpointScreenOf(c.Request().Context(), f, kept)
+		},
+		created: func(c echo.Context, e deliveries.Endpoint, shown secret.String) error {
+			return w.showSecret(c, e.ID, shownSecret{Value: shown.Reveal(), IsNew: true})
+		},
+		saved: func(have, e deliveries.Endpoint) string {
+			if signatureOf(have) != signatureOf(e) {
+				return "signature"
+			}
+			return "saved"
+		},
+		explain: func(f *nounForm[endpointForm]) {
+			f.Errors = inFormOrder(f.One, f.Form.whereTyped(shortPaths(f.Form.ofOthers(f.Errors))))
+		},
+	}
+}
+
+func signatureOf(e deliveries.Endpoint) string {
+	return cmp.Or(e.Signature, string(signature.Standard))
+}
+
 func (w *Web) endpointPages() []page {
-	return []page{w.endpointsPage(), w.newEndpointPage(), w.endpointPage(), w.endpointSecretPage()}
+	return append(w.endpointForms().pages(), w.endpointSecretPage())
 }
 
-func (w *Web) endpointsPage() page {
-	row := endpointRow{ID: "ops", Name: "Ops", Address: endpointsPath + "/ops", URL: "example.com", Events: "run.failed", Managed: true,
-		State: endpointState{"failing", "warn", "No attempt succeeds.", time.Unix(0, 0), true, true}, Waiting: 1}
-	return page{path: endpointsPath, template: "endpoints", title: "Endpoints", data: w.showEndpoints,
-		sample: endpointList{Path: endpointsPath, Notice: "Done.", Rows: []endpointRow{row, {ID: "b"}}, Next: "?after=b", Later: true}}
+// endpointPosts are the forms of the page of an endpoint, besides those that every noun has.
+func (w *Web) endpointPosts(id string) map[string]echo.HandlerFunc {
+	if id == "" {
+		return nil
+	}
+	return map[string]echo.HandlerFunc{
+		"/test":    w.testEndpoint,
+		"/enable":  w.switchEndpoint("enable", (*deliveries.Service).Enable),
+		"/disable": w.switchEndpoint("disable", (*deliveries.Service).Disable),
+		"/recover": w.recoverEndpoint,
+	}
 }
 
-func (w *Web) showEndpoints(c echo.Context) (any, error) {
-	ctx := c.Request().Context()
-	all, err := w.Desk.Endpoints.List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(all, func(a, b store.Record[deliveries.Endpoint]) int { return strings.Compare(a.Item.ID, b.Item.ID) })
-	after := c.QueryParam("after")
-	rest := slices.DeleteFunc(all, func(r store.Record[deliveries.Endpoint]) bool { return r.Item.ID <= after })
-	list := endpointList{Path: endpointsPath, Notice: endpointNotice(c), Later: after != ""}
-	if len(rest) > maxEndpoints {
-		rest = rest[:maxEndpoints]
-		list.Next = filtered(endpointsPath, "after", rest[maxEndpoints-1].Item.ID)
-	}
+// endpointRows counts the deliveries that wait for each.
+func (w *Web) endpointRows(ctx context.Context, list []catalog.Record[deliveries.Endpoint]) (any, error) {
 	troubles, err := w.troubles(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, record := range rest {
-		list.Rows = append(list.Rows, newEndpointRow(record, troubles[record.Item.ID]))
-	}
-	return list, w.addWaiting(ctx, list.Rows)
-}
-
-// addWaiting counts the deliveries that wait for each.
-func (w *Web) addWaiting(ctx context.Context, rows []endpointRow) error {
-	ids := make([]string, len(rows))
-	for i := range rows {
-		ids[i] = rows[i].ID
+	ids := make([]string, len(list))
+	for i, record := range list {
+		ids[i] = record.Item.ID
 	}
 	waiting, err := w.Desk.Deliveries.Waiting(ctx, ids)
-	for i := range rows {
-		rows[i].Waiting = waiting[rows[i].ID]
+	rows := make([]endpointRow, len(list))
+	for i, record := range list {
+		e := record.Item
+		rows[i] = endpointRow{ID: e.ID, Name: cmp.Or(e.Name, e.ID), Address: addressOf(endpointsPath, e.ID), URL: hostOf(e.URL),
+			Events:  cmp.Or(strings.Join(e.Events, ", "), "what a run and its nodes do"),
+			Managed: isDeclared(record.Origin), State: stateOf(record, troubles[e.ID]), Waiting: waiting[e.ID]}
 	}
-	return err
-}
-
-func newEndpointRow(record store.Record[deliveries.Endpoint], h deliveries.Health) endpointRow {
-	e := record.Item
-	return endpointRow{ID: e.ID, Name: cmp.Or(e.Name, e.ID), Address: addressOf(endpointsPath, e.ID), URL: hostOf(e.URL), Events: cmp.Or(strings.Join(e.Events, ", "), "what a run and its nodes do"),
-		Managed: isDeclared(record.Origin), State: stateOf(record, h)}
+	return rows, err
 }
 
 // hostOf is as much of a URL as is nobody's secret.
@@ -134,7 +140,7 @@ const (
 )
 
 // stateOf says how an endpoint is getting on, in words for people.
-func stateOf(record store.Record[deliveries.Endpoint], h deliveries.Health) endpointState {
+func stateOf(record catalog.Record[deliveries.Endpoint], h deliveries.Health) endpointState {
 	switch {
 	case len(record.Warnings) > 0:
 		return endpointState{Word: "not in force", Class: stateBad, Why: said("endpoint", record.Warnings[0])}

@@ -1,12 +1,14 @@
 package web
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/deliveries"
 	"beckon/internal/problem"
 )
 
@@ -15,7 +17,7 @@ func (w *Web) testEndpoint(c echo.Context) error {
 	ctx, id := c.Request().Context(), idIn(c)
 	d, _, err := w.Desk.Deliveries.Test(ctx, id)
 	if err != nil {
-		return w.refuseSaved(c, "tested", err)
+		return w.endpointForms().refusedTo(c, "tested", err)
 	}
 	if err := w.note(c, "test", id, nil); err != nil {
 		return err
@@ -23,26 +25,18 @@ func (w *Web) testEndpoint(c echo.Context) error {
 	return leaveFor(c, deliveryAddress(d.ID, "tested"))
 }
 
-func (w *Web) enableEndpoint(c echo.Context) error {
-	id := idIn(c)
-	if err := w.Desk.Deliveries.Enable(c.Request().Context(), id); err != nil {
-		return w.refuseSaved(c, "enabled", err)
+// switchEndpoint enables or disables an endpoint.
+func (w *Web) switchEndpoint(action string, do func(d *deliveries.Service, ctx context.Context, id string) error) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		id := idIn(c)
+		if err := do(w.Desk.Deliveries, c.Request().Context(), id); err != nil {
+			return w.endpointForms().refusedTo(c, action+"d", err)
+		}
+		if err := w.note(c, action, id, nil); err != nil {
+			return err
+		}
+		return leaveFor(c, addressOf(endpointsPath, id)+"?done="+action+"d")
 	}
-	if err := w.note(c, "enable", id, nil); err != nil {
-		return err
-	}
-	return leaveFor(c, endpointDone(id, "enabled"))
-}
-
-func (w *Web) disableEndpoint(c echo.Context) error {
-	id := idIn(c)
-	if err := w.Desk.Deliveries.Disable(c.Request().Context(), id); err != nil {
-		return w.refuseSaved(c, "disabled", err)
-	}
-	if err := w.note(c, "disable", id, nil); err != nil {
-		return err
-	}
-	return leaveFor(c, endpointDone(id, "disabled"))
 }
 
 // recoverEndpoint sends everything again that has failed since a time.
@@ -54,16 +48,16 @@ func (w *Web) recoverEndpoint(c echo.Context) error {
 	id := idIn(c)
 	since, err := readTime(sent.Get("since"))
 	if err != nil {
-		return w.refuseSaved(c, "sent again", err)
+		return w.endpointForms().refusedTo(c, "sent again", err)
 	}
 	n, err := w.Desk.Deliveries.Recover(c.Request().Context(), id, since)
 	if err != nil {
-		return w.refuseSaved(c, "sent again", err)
+		return w.endpointForms().refusedTo(c, "sent again", err)
 	}
 	if err := w.note(c, "recover", id, map[string]any{"since": stamp(since), "recovered": n}); err != nil {
 		return err
 	}
-	return leaveFor(c, endpointDone(id, "recovered")+"&n="+strconv.FormatInt(n, 10))
+	return leaveFor(c, addressOf(endpointsPath, id)+"?done=recovered&n="+strconv.FormatInt(n, 10))
 }
 
 // readTime reads a time as browsers send one, which is UTC on these pages, or as programs write it.
@@ -81,7 +75,7 @@ func readTime(text string) (time.Time, error) {
 
 // note puts what was done into the audit list.
 func (w *Web) note(c echo.Context, action, id string, what any) error {
-	return w.Desk.Secrets.Note(c.Request().Context(), whoIs(c), action, "endpoints", id, what)
+	return w.Desk.Editor.Note(c.Request().Context(), whoIs(c), action, "endpoints", id, what)
 }
 
 // endpointNotice says what was done before the page was asked for. The address names it and cannot say anything else.

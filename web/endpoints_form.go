@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -14,6 +13,26 @@ import (
 	"beckon/internal/signature"
 	"beckon/internal/units"
 )
+
+// endpointFields are those that can be wrong, in the order of the form.
+var endpointFields = []labelled{
+	{"url", "URL"},
+	{"events", "Events"},
+	{"otherEvents", "Other events"},
+	{"agents", "Agents and flows"},
+	{"clients", "Clients"},
+	{"format", "What an event looks like"},
+	{"template", "Template"},
+	{"headers", "Headers"},
+	{"signature", "Signature"},
+	{"vendor", "Vendor"},
+	{"secret", "Secret"},
+	{"retry", "When to try again"},
+	{"waits", "My own waits"},
+	{"timeout", "Time for an answer"},
+	{"rateLimit", "Most attempts in a second"},
+	{"since", "Everything that was made since"},
+}
 
 // Choices that have a text beside them.
 const (
@@ -31,23 +50,18 @@ type endpointForm struct {
 	Format, Template   string
 	Signature, Vendor  string
 	Retry, Waits       string
-	Headers            []headerInput
+	Headers            []headerLine
 	Timeout, RateLimit string
-	secret             secret.String // never shown again
-	typedSecrets       bool          // secrets were typed, which are not shown again
-}
-
-// headerInput is a line of the form for a header.
-type headerInput struct {
-	Name  string
-	Kept  bool // it has a value, which is not shown
-	typed secret.String
+	secret             secret.String            // never shown again
+	headers            map[string]secret.String // as they were typed
+	wrongHeaders       problem.Fields
+	typedSecrets       bool // secrets were typed, which are not shown again
 }
 
 // endpointFormOf is the form of an endpoint that there is.
 func endpointFormOf(e deliveries.Endpoint) endpointForm {
 	f := endpointForm{ID: e.ID, Name: e.Name, URL: secret.ShownURL(e.URL), Enabled: e.IsEnabled(), Agents: strings.Join(e.Agents, ", "), Clients: strings.Join(e.Clients, ", "),
-		Format: e.Format, Signature: e.Signature, Vendor: e.Vendor, Retry: e.Retry.Policy}
+		Format: e.Format, Signature: e.Signature, Vendor: e.Vendor, Retry: e.Retry.Policy, Headers: headerLines(e.Headers)}
 	var others []string
 	for _, name := range e.Events {
 		if slices.Contains(deliveries.EventNames(), name) {
@@ -67,9 +81,6 @@ func endpointFormOf(e deliveries.Endpoint) endpointForm {
 		}
 		f.Retry, f.Waits = retryList, strings.Join(waits, ", ")
 	}
-	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
-		f.Headers = append(f.Headers, headerInput{Name: name, Kept: true})
-	}
 	if e.Timeout != 0 {
 		f.Timeout = e.Timeout.String()
 	}
@@ -85,20 +96,8 @@ func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
 		OtherEvents: word(sent, "otherEvents"), Agents: word(sent, "agents"), Clients: word(sent, "clients"), Format: word(sent, "format"), Template: word(sent, "template"),
 		Signature: word(sent, "signature"), Vendor: word(sent, "vendor"), Retry: word(sent, "retry"), Waits: word(sent, "waits"), Timeout: word(sent, "timeout"),
 		RateLimit: word(sent, "rateLimit"), secret: secret.String(word(sent, "secret"))}
-	f.typedSecrets = f.secret != ""
-	values := sent["headerValue"]
-	for i, name := range sent["headerName"] {
-		h := headerInput{Name: strings.TrimSpace(name)}
-		if i < len(values) {
-			h.typed = secret.String(strings.TrimSpace(values[i]))
-		}
-		if h.Name == "" && h.typed == "" {
-			continue
-		}
-		f.typedSecrets = f.typedSecrets || h.typed != ""
-		h.Kept = secret.InHeaders(have.Headers, h.Name) != ""
-		f.Headers = append(f.Headers, h)
-	}
+	f.Headers, f.headers, f.typedSecrets = typedHeaders(sent, have.Headers, &f.wrongHeaders)
+	f.typedSecrets = f.typedSecrets || f.secret != ""
 	return f
 }
 
@@ -106,7 +105,7 @@ func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
 func (f endpointForm) endpoint(have deliveries.Endpoint) (e deliveries.Endpoint, wrong problem.Fields) {
 	e = deliveries.Endpoint{ID: f.ID, Name: unlessIs(f.Name, f.ID), URL: f.URL, Secret: f.secret, Events: append(slices.Clone(f.Events), words(f.OtherEvents)...),
 		Agents: words(f.Agents), Clients: words(f.Clients), Format: unlessIs(f.Format, "run"), Signature: unlessIs(f.Signature, string(signature.Standard)),
-		Vendor: unlessIs(f.Vendor, signature.DefaultVendor)}
+		Vendor: unlessIs(f.Vendor, signature.DefaultVendor), Headers: f.headers}
 	if !f.Enabled {
 		e.Enabled = new(bool)
 	}
@@ -124,7 +123,7 @@ func (f endpointForm) endpoint(have deliveries.Endpoint) (e deliveries.Endpoint,
 	if f.Retry != retryList && f.Waits != "" && f.Waits != kept.Waits {
 		wrong.Add("waits", "are written, and not chosen: choose “my own” above, or empty this")
 	}
-	e.Headers = f.headers(&wrong)
+	wrong = append(wrong, f.wrongHeaders...)
 	readInto(&wrong, "timeout", f.Timeout, &e.Timeout)
 	if e.Timeout == units.Duration(deliveries.DefaultTimeout) {
 		e.Timeout = 0
@@ -151,35 +150,12 @@ func (f endpointForm) retry(wrong *problem.Fields) (r deliveries.Retry) {
 	return r
 }
 
-// headers keeps the values of those that were left as they are.
-func (f endpointForm) headers(wrong *problem.Fields) map[string]secret.String {
-	if len(f.Headers) == 0 {
-		return nil
-	}
-	list := make(map[string]secret.String, len(f.Headers))
-	for _, h := range f.Headers {
-		_, twice := list[h.Name]
-		switch {
-		case twice:
-			wrong.Add("headers."+beginning(h.Name, maxExcerpt), "is there twice")
-		case h.Name == "":
-			wrong.Add("headers", "a value has no name")
-		case h.typed != "" && h.typed != secret.Mask:
-			list[h.Name] = h.typed
-		case h.Kept:
-			list[h.Name] = secret.Mask
-		default:
-			wrong.Add("headers."+beginning(h.Name, maxExcerpt), "has no value")
-		}
-	}
-	return list
-}
-
 // words are what stands between commas, spaces and line breaks.
 func words(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\r' || r == '\t' })
 }
 
+// unlessIs is a value to keep: one at its standard is not, and a name is the id by default.
 func unlessIs(value, standard string) string {
 	if value == standard {
 		return ""

@@ -99,11 +99,6 @@ func (s endpointScreen) SecretField() field {
 	return shown
 }
 
-// HeaderLines are those that there are, and some to fill in.
-func (f endpointForm) HeaderLines() []headerInput {
-	return append(slices.Clone(f.Headers), make([]headerInput, spareHeaders)...)
-}
-
 // hint names what there is to choose from.
 func hint(what string, ids []string) string {
 	if len(ids) == 0 {

@@ -2,16 +2,17 @@ package web
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/clients"
 	"beckon/deliveries"
-	"beckon/internal/problem"
+	"beckon/internal/catalog"
 	"beckon/internal/signature"
-	"beckon/internal/store"
 )
 
 // endpointScreen is what the page of an endpoint shows: its form, and how it is getting on.
@@ -59,61 +60,61 @@ const (
 	inputTime = "2006-01-02T15:04"
 )
 
-func (w *Web) newEndpointPage() page {
-	path := endpointsPath + "/new"
-	sample := sampleEndpoint()
-	sample.ID = ""
-	return page{path: path, template: "endpoint", title: "New endpoint", data: w.showNewEndpoint, sample: sample, posts: map[string]echo.HandlerFunc{path: w.createEndpoint}}
-}
-
-func (w *Web) endpointPage() page {
-	path := endpointsPath + "/:id"
-	return page{path: path, template: "endpoint", title: "Endpoint", data: w.showEndpoint, sample: sampleEndpoint(), posts: map[string]echo.HandlerFunc{
-		path:              w.saveEndpoint,
-		path + "/delete":  w.deleteEndpoint,
-		path + "/test":    w.testEndpoint,
-		path + "/enable":  w.enableEndpoint,
-		path + "/disable": w.disableEndpoint,
-		path + "/recover": w.recoverEndpoint,
-	}}
-}
-
 // endpointSecretPage is drawn once, with a new secret. A browser that comes back to its address is sent to the endpoint.
 func (w *Web) endpointSecretPage() page {
 	path := endpointsPath + "/:id/secret"
 	back := func(c echo.Context) (any, error) { return nil, leaveFor(c, addressOf(endpointsPath, idIn(c))) }
-	return page{path: path, template: "endpoint", title: "Endpoint", data: back, sample: sampleEndpoint(), posts: map[string]echo.HandlerFunc{path: w.rotateSecret}}
+	return page{path: path, template: "endpoint", title: "Endpoint", data: back, posts: map[string]echo.HandlerFunc{path: w.rotateSecret}}
 }
 
-func (w *Web) showNewEndpoint(c echo.Context) (any, error) {
-	s := endpointScreen{nounForm: nounForm[endpointForm]{Path: endpointsPath, One: "endpoint", Form: endpointFormOf(deliveries.Endpoint{})}}
-	return s, w.addHints(c.Request().Context(), &s)
-}
-
-func (w *Web) showEndpoint(c echo.Context) (any, error) {
-	s, _, err := w.endpointScreenOf(c.Request().Context(), idIn(c))
-	s.Notice = endpointNotice(c)
-	return s, err
-}
-
-// endpointScreenOf shows an endpoint as it is saved.
-func (w *Web) endpointScreenOf(ctx context.Context, id string) (s endpointScreen, record store.Record[deliveries.Endpoint], err error) {
-	if record, err = w.Desk.Endpoints.Get(ctx, id); err != nil {
-		return s, record, err
+// showSecret draws the page of an endpoint with its new secret, this once.
+func (w *Web) showSecret(c echo.Context, id string, shown shownSecret) error {
+	f, have, err := w.endpointForms().savedForm(c.Request().Context(), id)
+	if err != nil {
+		return err
 	}
-	e := record.Item
-	s.nounForm = nounForm[endpointForm]{Path: endpointsPath, One: "endpoint", Form: endpointFormOf(e)}
-	aboutSaved(&s.nounForm, record)
+	s, err := w.endpointScreenOf(c.Request().Context(), f, &have)
+	if err != nil {
+		return err
+	}
+	if s.Secret = shown; s.UsesKeys() { // the receiver gets what verifies
+		s.Secret.Value, s.Secret.IsPublic = s.PublicKey, true
+	}
+	return w.screens.draw(c, http.StatusOK, w.endpointSecretPage(), s)
+}
+
+func (w *Web) rotateSecret(c echo.Context) error {
+	id := idIn(c)
+	shown, err := deliveries.RotateSecret(c.Request().Context(), kept[deliveries.Endpoint](w), whoIs(c), id, "")
+	if err != nil {
+		return w.endpointForms().refusedTo(c, "given a new secret", err)
+	}
+	return w.showSecret(c, id, shownSecret{Value: shown.Reveal()})
+}
+
+// endpointScreenOf shows an endpoint around its form.
+func (w *Web) endpointScreenOf(ctx context.Context, f nounForm[endpointForm], kept *deliveries.Endpoint) (s endpointScreen, err error) {
+	s.nounForm = f
+	if kept != nil {
+		if err := w.addHealth(ctx, &s, *kept); err != nil {
+			return s, err
+		}
+	}
+	return s, w.addHints(ctx, &s)
+}
+
+// addHealth says how an endpoint is getting on.
+func (w *Web) addHealth(ctx context.Context, s *endpointScreen, e deliveries.Endpoint) error {
 	troubles, err := w.troubles(ctx)
 	if err != nil {
-		return s, record, err
+		return err
 	}
-	s.State = stateOf(record, troubles[id])
-	waiting, err := w.Desk.Deliveries.Waiting(ctx, []string{id})
+	s.State = stateOf(catalog.Record[deliveries.Endpoint]{Item: e, Warnings: s.Warnings}, troubles[e.ID])
+	waiting, err := w.Desk.Deliveries.Waiting(ctx, []string{e.ID})
 	if err != nil {
-		return s, record, err
+		return err
 	}
-	s.Waiting = waiting[id]
+	s.Waiting = waiting[e.ID]
 	now := w.Now()
 	for _, old := range e.Retired {
 		if now.Before(old.Until) {
@@ -124,20 +125,18 @@ func (w *Web) endpointScreenOf(ctx context.Context, id string) (s endpointScreen
 	if since := s.State.Since; !since.IsZero() {
 		s.Since = since.UTC().Format(inputTime)
 	}
-	if s.UsesKeys() {
+	if signatureOf(e) == string(signature.Ed25519) {
 		if s.PublicKey, err = w.publicKeyOf(e); err != nil {
-			return s, record, err
+			return err
 		}
 		s.KeysURL = strings.TrimSuffix(w.PublicURL, "/") + "/.well-known/webhook-keys.json"
 	}
-	list, _, err := w.Desk.Deliveries.List(ctx, deliveries.Query{EndpointID: id, Limit: recentDeliveries})
+	list, _, err := w.Desk.Deliveries.List(ctx, deliveries.Query{EndpointID: e.ID, Limit: recentDeliveries})
 	if err != nil {
-		return s, record, err
+		return err
 	}
-	if s.Recent, err = w.deliveryRows(ctx, list); err != nil {
-		return s, record, err
-	}
-	return s, record, w.addHints(ctx, &s)
+	s.Recent, err = w.deliveryRows(ctx, list)
+	return err
 }
 
 // publicKeyOf is what verifies the deliveries of an endpoint: by its own key, or the gateway's where it has none. It is
@@ -160,17 +159,7 @@ func (w *Web) addHints(ctx context.Context, s *endpointScreen) error {
 	if err != nil {
 		return err
 	}
-	clientIDs, err := idsOf(ctx, w.Desk.Clients)
+	clientIDs, err := idsOf[clients.Client](ctx, w)
 	s.AgentHint, s.ClientHint = hint("agents and flows", agentIDs), hint("clients", clientIDs)
 	return err
-}
-
-func sampleEndpoint() endpointScreen {
-	e := deliveries.Endpoint{ID: "ops", URL: "https://example.com", Signature: string(signature.Ed25519), Format: `{"text": {{json .type}}}`, Events: []string{"run.failed", "mine"}}
-	s := endpointScreen{nounForm: nounForm[endpointForm]{Path: endpointsPath, One: "endpoint", ID: "ops", Version: 1, Form: endpointFormOf(e), Notice: "Done.",
-		Warnings: problem.Fields{{Message: "is broken"}}, Errors: problem.Fields{{Path: "url", Message: "is wrong"}, {Path: "retry", Message: "is wrong"}, {Path: "events", Message: "is wrong"}, {Path: "headers", Message: "is wrong"}, {Path: "format", Message: "is wrong"}, {Path: "signature", Message: "is wrong"}}},
-		State: endpointState{"disabled", stateBad, "Why.", time.Unix(0, 0), true, false}, Waiting: 1, Secret: shownSecret{"whsec_x", true, true}, Overlaps: []time.Time{time.Unix(60, 0), time.Unix(0, 0)},
-		PublicKey: "whpk_x", KeysURL: "/.well-known/webhook-keys.json", Recent: []deliveryRow{sampleDeliveryRow()}, AgentHint: "All.", ClientHint: "All.", Since: "2026-02-18T00:00"}
-	s.Form.Headers, s.Form.typedSecrets = []headerInput{{Name: "X-Env", Kept: true}}, true
-	return s
 }

@@ -15,10 +15,10 @@ import (
 	"gorm.io/gorm"
 
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
-	"beckon/internal/store"
 	"beckon/internal/units"
 )
 
@@ -36,7 +36,7 @@ func endpointForm(changes ...string) url.Values {
 }
 
 func (r *traffic) kept(id string) (deliveries.Endpoint, int64) {
-	record, err := r.editor.Endpoints.Get(context.Background(), id)
+	record, err := catalog.Of[deliveries.Endpoint](r.editor).Get(context.Background(), id)
 	require.NoError(r.t, err)
 	return record.Item, record.Version
 }
@@ -57,7 +57,8 @@ func TestEndpointPagesLookTheSame(t *testing.T) {
 	r.insert("deliveries", map[string]any{"id": deliveryID(1), "lane": "endpoint:ops", "endpoint_id": "ops", "event_id": "evt_1", "type": "run.failed", "status": "PENDING", "reason": "first",
 		"first_at": 0, "due_at": inAges.UnixMilli(), "created_at": atMidnight.UnixMilli()}, nil)
 	r.insert("endpoint_states", map[string]any{"endpoint_id": "ops", "failing_since": atMidnight.UnixMilli(), "disabled_at": atMidnight.UnixMilli(), "disabled_reason": "gone"}, nil)
-	r.use(t.Context())
+	require.NoError(t, r.store.Write(t.Context(), catalog.Touch))
+	require.NoError(t, r.editor.Refresh(t.Context()))
 	same("endpoints-troubled", r.get("/admin/endpoints").body)
 	same("endpoint-disabled", r.get("/admin/endpoints/ops").body)
 }
@@ -261,7 +262,7 @@ func TestAnEndpointsFormSaysWhatIsWrong(t *testing.T) {
 			}
 		})
 	}
-	list, err := r.editor.Endpoints.List(t.Context())
+	list, err := catalog.Of[deliveries.Endpoint](r.editor).List(t.Context())
 	require.NoError(t, err)
 	require.Len(t, list, 2, "nothing was made")
 }
@@ -271,7 +272,7 @@ func TestSomebodyElseChangedTheEndpoint(t *testing.T) {
 	r.endpoint(deliveries.Endpoint{ID: "ops", URL: "https://203.0.113.7/hook"})
 	e, version := r.kept("ops")
 	e.Name = "Theirs"
-	_, err := r.editor.Endpoints.Update(t.Context(), "mia", e, version)
+	_, err := catalog.Of[deliveries.Endpoint](r.editor).Update(t.Context(), "mia", e, version)
 	require.NoError(t, err)
 	for _, stale := range []string{"1", "", "x", "-5"} {
 		got := r.post("/admin/endpoints/ops", endpointForm("name", "Mine", "version", stale))
@@ -362,7 +363,7 @@ func TestAnEndpointThatIsNotInForce(t *testing.T) {
 		if err := tx.Exec("UPDATE resources SET spec = REPLACE(spec, 'triage', 'gone') WHERE kind = 'endpoints'").Error; err != nil {
 			return err
 		}
-		return store.Touch(tx)
+		return catalog.Touch(tx)
 	}))
 	require.Contains(t, r.get("/admin/endpoints").body, "not in force")
 	page := r.get("/admin/endpoints/ops").body

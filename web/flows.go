@@ -10,6 +10,14 @@ import (
 	"beckon/internal/problem"
 )
 
+// flowFields are those that can be wrong, in the order of the form.
+var flowFields = []labelled{
+	{"timeout", "Time"},
+	{"retryOnCrash", "Run it again after a crash"},
+	{"events", "Names of its events"},
+	{"yaml", "The flow"},
+}
+
 // flowForm is a flow as its form has it.
 type flowForm struct {
 	ID, Name, Timeout string
@@ -21,16 +29,13 @@ type flowForm struct {
 
 // flowPages are those of the flows: each is drawn as boxes, and edited as a form or as YAML.
 func (w *Web) flowPages() []page {
-	sample := agents.Flow{ID: "incident", Root: agents.Step{Type: agents.StepLoop, MaxIterations: 3, Until: "state.done", Steps: []agents.Step{
-		{Type: agents.StepParallel, Steps: []agents.Step{{Type: agents.StepAgent, AgentID: "logs", OnError: "continue"}}}, {Type: agents.StepAgent, AgentID: "summary", ResponseAgent: true}}}}
 	form := nounPages[agents.Flow, flowForm]{
-		web: w, path: "/admin/flows", title: "Flows", one: "flow",
-		resource: func(d *Desk) Resource[agents.Flow] { return d.Flows },
-		blank:    w.blankFlow, form: flowFormOf, read: readFlow, choices: w.invocables, act: editFlow, note: agentsOf, sample: sample,
+		form: formOf("flows"), web: w,
+		blank: w.blankFlow, typed: flowFormOf, read: readFlow, choices: w.invocables, act: editFlow, note: agentsOf,
 	}
 	text := nounPages[agents.Flow, flowText]{
-		web: w, path: form.path, title: form.title, one: form.one, template: "flow-yaml", suffix: "/yaml",
-		resource: form.resource, blank: w.sampleFlow, form: w.flowTextOf, read: w.readFlowText, explain: w.explainFlow, act: sayMistakes, sample: sample,
+		form: form.form, web: w, template: "flow-yaml", suffix: "/yaml",
+		blank: w.sampleFlow, typed: w.flowTextOf, read: w.readFlowText, explain: w.explainFlow, act: sayMistakes,
 	}
 	form.instead, text.instead = w.toText(text), w.toForm(form)
 	return append(form.pages(), text.formPages()...)
@@ -62,7 +67,7 @@ func readFlow(sent url.Values, _ agents.Flow) (flowForm, agents.Flow, problem.Fi
 		wrong.Add("root", "has more than %d steps, which are too many for a form: edit it as YAML", maxFormSteps)
 	}
 	f.Root.place("root")
-	flow := agents.Flow{ID: f.ID, Name: nameIn(sent), Timeout: typedDuration(&wrong, "timeout", f.Timeout), RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash),
+	flow := agents.Flow{ID: f.ID, Name: unlessIs(f.Name, f.ID), Timeout: typedDuration(&wrong, "timeout", f.Timeout), RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash),
 		Events: aliasesIn(sent, "events", runEvents), Root: f.Root.step(&wrong)}
 	f.Aliases = aliasesOf(flow.Events, "events", runEvents)
 	return f, flow, wrong

@@ -31,7 +31,7 @@ func (w *Web) toText(text nounPages[agents.Flow, flowText]) func(echo.Context, s
 		written := w.writeFlow(flow, unread(f.Form, wrong))
 		to := nounForm[flowText]{Path: f.Path, One: f.One, ID: f.ID, Version: f.Version, Managed: f.Managed, Warnings: f.Warnings}
 		to.Form, _, _ = w.readFlowText(url.Values{"yaml": {written}}, agents.Flow{ID: f.ID})
-		return true, w.screens.draw(c, http.StatusOK, text.pageOf(f.ID), to)
+		return true, text.draw(c, http.StatusOK, to, nil)
 	}
 }
 
@@ -45,10 +45,7 @@ func (w *Web) toForm(form nounPages[agents.Flow, flowForm]) func(echo.Context, s
 		if to.Form.TooLarge {
 			return false, nil // its page says so
 		}
-		if err := form.choose(c.Request().Context(), &to); err != nil {
-			return true, err
-		}
-		return true, w.screens.draw(c, http.StatusOK, form.pageOf(f.ID), to)
+		return true, form.draw(c, http.StatusOK, to, nil)
 	}
 }
 

@@ -11,17 +11,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"beckon/agents"
+	"beckon/internal/catalog"
 	"beckon/web"
 )
 
 func (n *nouns) flow(id string) agents.Flow {
-	record, err := n.editor.Flows.Get(context.Background(), id)
+	record, err := catalog.Of[agents.Flow](n.editor).Get(context.Background(), id)
 	require.NoError(n.t, err)
 	return record.Item
 }
 
 func (n *nouns) agent(id string) agents.Agent {
-	record, err := n.editor.Agents.Get(context.Background(), id)
+	record, err := catalog.Of[agents.Agent](n.editor).Get(context.Background(), id)
 	require.NoError(n.t, err)
 	return record.Item
 }
@@ -129,7 +130,7 @@ func TestALargeFlowIsNoForm(t *testing.T) {
 		return s
 	}
 	for id, count := range map[string]int{"fits": web.MaxFormSteps - 1, "large": 900} {
-		_, _, err := n.editor.Flows.Create(context.Background(), "mia", agents.Flow{ID: id, Root: steps(count)})
+		_, _, err := catalog.Of[agents.Flow](n.editor).Create(context.Background(), "mia", agents.Flow{ID: id, Root: steps(count)})
 		require.NoError(t, err)
 	}
 	fits := n.get("/admin/flows/fits", "Accept-Encoding", "gzip")
@@ -162,7 +163,7 @@ func TestTheFormOfTheWholeFlow(t *testing.T) {
 	require.Contains(t, page, "<legend>Names of its events</legend>")
 	lenient := n.flow("incident")
 	lenient.Root.OnError = "continue"
-	_, err := n.editor.Flows.Update(t.Context(), "mia", lenient, 0)
+	_, err := catalog.Of[agents.Flow](n.editor).Update(t.Context(), "mia", lenient, 0)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusSeeOther, n.typed(path, "name", "Renamed").StatusCode)
 	lenient.Name = "Renamed"

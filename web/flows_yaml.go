@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"beckon/agents"
+	"beckon/internal/config"
 	"beckon/internal/problem"
 )
 
@@ -22,7 +23,7 @@ const (
 // flowText is a flow as YAML, as it was typed.
 type flowText struct {
 	Text     string
-	Mistakes []Mistake
+	Mistakes []config.Mistake
 	Lines    []textLine // around the mistakes
 	Root     *stepForm  // the drawing; nil while there are mistakes
 	TooLarge bool       // for the other form
@@ -38,17 +39,12 @@ type textLine struct {
 
 func (w *Web) flowTextOf(f agents.Flow) flowText {
 	form := flowFormOf(f)
-	text := flowText{Root: &form.Root, TooLarge: form.TooLarge}
-	if w.Desk == nil || w.Desk.FlowYAML.Write == nil { // the sample of pages that nobody asks for
-		return text
-	}
-	text.Text = w.writeFlow(f, nil)
-	return text
+	return flowText{Root: &form.Root, TooLarge: form.TooLarge, Text: w.writeFlow(f, nil)}
 }
 
 // writeFlow writes a flow as YAML; typed is what could not be read of it. An empty text is for one that cannot be written.
 func (w *Web) writeFlow(f agents.Flow, typed map[string]string) string {
-	text, err := w.Desk.FlowYAML.Write(f, typed)
+	text, err := config.WriteItem(f, typed)
 	if err != nil {
 		w.Log.Error("a flow could not be written as YAML", slog.String("flow", f.ID), slog.Any("error", err))
 	}
@@ -57,12 +53,13 @@ func (w *Web) writeFlow(f agents.Flow, typed map[string]string) string {
 
 func (w *Web) readFlowText(sent url.Values, have agents.Flow) (flowText, agents.Flow, problem.Fields) {
 	text := flowText{Text: sent.Get("yaml")}
-	flow, mistakes, err := w.Desk.FlowYAML.Read(text.Text)
+	item, mistakes, err := config.ReadItem(text.Text, kept[agents.Flow](w).Kind)
+	flow, _ := item.(agents.Flow)
 	switch {
 	case err != nil:
-		mistakes = []Mistake{{Text: problem.Of(err).Detail}}
+		mistakes = []config.Mistake{{Text: problem.Of(err).Detail}}
 	case len(mistakes) == 0 && have.ID != "" && flow.ID != have.ID:
-		mistakes = []Mistake{{w.lineOf(text.Text, "id"), fmt.Sprintf("id: must stay %s; make a new flow, and delete this one", have.ID)}}
+		mistakes = w.mistakesIn(text.Text, problem.Fields{{Path: "id", Message: "must stay " + have.ID + "; make a new flow, and delete this one"}})
 	}
 	if len(mistakes) > 0 {
 		return text, flow, text.mistaken(mistakes)
@@ -77,11 +74,7 @@ func (w *Web) explainFlow(f *nounForm[flowText]) {
 	if len(f.Form.Mistakes) > 0 || !slices.ContainsFunc(f.Errors, func(e problem.Field) bool { return e.Path != "" }) {
 		return
 	}
-	var mistakes []Mistake
-	for _, e := range f.Errors {
-		mistakes = append(mistakes, Mistake{w.lineOf(f.Form.Text, e.Path), strings.TrimPrefix(e.Path+": "+e.Message, ": ")})
-	}
-	f.Errors = f.Form.mistaken(mistakes)
+	f.Errors = f.Form.mistaken(w.mistakesIn(f.Form.Text, f.Errors))
 }
 
 // sayMistakes sums up why a text can neither be drawn nor go over to the form.
@@ -96,25 +89,27 @@ func sayMistakes(_ context.Context, do string, f *nounForm[flowText], _, _ agent
 	return nil
 }
 
-func (w *Web) lineOf(text, path string) int {
-	if w.Desk.FlowYAML.Line == nil {
-		return 0
+// mistakesIn finds the lines of what is wrong.
+func (w *Web) mistakesIn(text string, wrong problem.Fields) (list []config.Mistake) {
+	for _, f := range wrong {
+		line := config.LineOfItem(text, kept[agents.Flow](w).Kind, f.Path)
+		list = append(list, config.Mistake{Line: line, Path: f.Path, Text: f.Message})
 	}
-	return w.Desk.FlowYAML.Line(text, path)
+	return list
 }
 
 // mistaken shows mistakes in their lines, and returns them for the summary.
-func (t *flowText) mistaken(mistakes []Mistake) (summary problem.Fields) {
-	slices.SortStableFunc(mistakes, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
+func (t *flowText) mistaken(mistakes []config.Mistake) (summary problem.Fields) {
+	slices.SortStableFunc(mistakes, func(a, b config.Mistake) int { return cmp.Compare(a.Line, b.Line) })
 	t.Mistakes, t.Lines = mistakes, nil
 	wrong := map[int][]string{}
 	for _, m := range mistakes {
-		wrong[m.Line] = append(wrong[m.Line], m.Text)
+		text := config.Mistake{Path: m.Path, Text: m.Text}.String()
+		wrong[m.Line] = append(wrong[m.Line], text)
 		if m.Line > 0 {
-			summary.Add("yaml", "line %d: %s", m.Line, m.Text)
-		} else {
-			summary.Add("yaml", "%s", m.Text)
+			text = fmt.Sprintf("line %d: %s", m.Line, text)
 		}
+		summary.Add("yaml", "%s", text)
 	}
 	last := 0
 	for i, line := range strings.Split(t.Text, "\n") {

@@ -52,29 +52,7 @@ func labelsOf(one string) map[string]string {
 
 // fieldsOf are those of one noun that can be wrong, in the order of its form.
 func fieldsOf(one string) []labelled {
-	identity := []labelled{{"id", "Id"}, {"name", "Name"}}
-	switch one {
-	case "provider":
-		return append(identity, []labelled{{"type", "Type"}, {"url", "URL"}, {"apiKey", "API key"}, {"headers", "Headers"}, {"timeout", "Time for one attempt"},
-			{"maxRetries", "Attempts after the first"}, {"stream", "Streams"}, {"reasoning", "Thoughts in the answer"}, {"params", "Parameters"}, {"template", "Template"}}...)
-	case "agent":
-		return append(identity, []labelled{{"provider", "Provider"}, {"model", "Model"}, {"systemPrompt", "Instructions"}, {"temperature", "Temperature"},
-			{"maxTokens", "Most tokens of an answer"}, {"params", "Parameters"}, {"fallbacks", "Fallbacks"}, {"output", "What the answer has to be"}, {"timeout", "Time"}, {"retryOnCrash", "Run it again after a crash"}, {"outputKey", "Name of its output"}, {"events", "Names of its events"}}...)
-	case "command":
-		return append(identity, []labelled{{"description", "What it is for"}, {"prompt", "Prompt"}, {"agentId", "Agent or flow"}}...)
-	case "flow":
-		return append(identity, []labelled{{"timeout", "Time"}, {"retryOnCrash", "Run it again after a crash"}, {"events", "Names of its events"}, {"yaml", "The flow"}}...)
-	case "client":
-		return append(identity, []labelled{{"kind", "Where the prompt comes from"}, {"template", "Template"}, {"commandId", "Command"},
-			{"allowedAgents", "Which agents and flows may answer"}, {"syncTimeout", "How long a call waits for its answer"}, {"maxBodyBytes", "Largest request"},
-			{"maxConcurrent", "Calls at the same time"}, {"rateLimit", "Rate limit"}, {"webhookSecret", "Secret for callbacks"}}...)
-	case "endpoint":
-		return append(identity, []labelled{{"url", "URL"}, {"events", "Events"}, {"otherEvents", "Other events"}, {"agents", "Agents and flows"}, {"clients", "Clients"},
-			{"format", "What an event looks like"}, {"template", "Template"}, {"headers", "Headers"}, {"signature", "Signature"}, {"vendor", "Vendor"}, {"secret", "Secret"},
-			{"retry", "When to try again"}, {"waits", "My own waits"}, {"timeout", "Time for an answer"}, {"rateLimit", "Most attempts in a second"},
-			{"since", "Everything that was made since"}}...)
-	}
-	return nil
+	return append([]labelled{{"id", "Id"}, {"name", "Name"}}, formOf(one).fields...)
 }
 
 var (

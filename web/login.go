@@ -25,7 +25,7 @@ type loginForm struct {
 
 func (w *Web) loginPage() page {
 	return page{
-		path: loginPath, template: "login", title: "Log in", open: true, data: w.showLogin, sample: loginForm{"/admin", "Wrong."},
+		path: loginPath, template: "login", title: "Log in", open: true, data: w.showLogin,
 		posts: map[string]echo.HandlerFunc{
 			loginPath:                  w.login,
 			"/admin/logout":            w.logout(false),
@@ -103,7 +103,7 @@ func (w *Web) logout(everywhere bool) echo.HandlerFunc {
 
 // noteSession puts what happened at the login into the audit list. It has happened also when that cannot be written.
 func (w *Web) noteSession(c echo.Context, who, action string) {
-	if err := w.Desk.Secrets.Note(c.Request().Context(), who, action, sessionsSection, c.RealIP(), nil); err != nil {
+	if err := w.Desk.Editor.Note(c.Request().Context(), who, action, sessionsSection, c.RealIP(), nil); err != nil {
 		w.Log.Error("the audit list lacks an entry", slog.String("action", action), slog.String("address", c.RealIP()), slog.Any("error", err))
 	}
 }

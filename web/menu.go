@@ -10,19 +10,12 @@ type entry struct {
 
 // menu lists the sections, and marks the one that a path is in.
 func menu(path string) []entry {
-	entries := []entry{
-		{Path: "/admin", Title: "Overview"},
-		{Path: "/admin/clients", Title: "Clients"},
-		{Path: "/admin/commands", Title: "Commands"},
-		{Path: "/admin/agents", Title: "Agents"},
-		{Path: "/admin/providers", Title: "Providers"},
-		{Path: "/admin/flows", Title: "Flows"},
-		{Path: "/admin/endpoints", Title: "Endpoints"},
-		{Path: "/admin/runs", Title: "Runs"},
-		{Path: "/admin/deliveries", Title: "Deliveries"},
-		{Path: "/admin/refused", Title: "Refused"},
-		{Path: "/admin/settings", Title: "Settings"},
-		{Path: "/admin/audit", Title: "Audit"},
+	entries := []entry{{Path: homePath, Title: "Overview"}}
+	for _, f := range forms() {
+		entries = append(entries, entry{Path: f.path(), Title: f.title})
+	}
+	for _, title := range []string{"Runs", "Deliveries", "Refused", "Settings", "Audit"} {
+		entries = append(entries, entry{Path: homePath + "/" + strings.ToLower(title), Title: title})
 	}
 	for i, e := range entries {
 		entries[i].Current = path == e.Path || i > 0 && strings.HasPrefix(path, e.Path+"/")

@@ -7,9 +7,9 @@ import (
 	"strconv"
 
 	"beckon/agents"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
-	"beckon/internal/store"
 )
 
 // nounForm is what the page of one resource shows: F as it was typed, right or wrong.
@@ -149,7 +149,7 @@ func (f nounForm[F]) field(kind, path, label, value, help string) field {
 }
 
 // aboutSaved puts in what is kept of the resource.
-func aboutSaved[F any, T interface{ Key() string }](f *nounForm[F], record store.Record[T]) {
+func aboutSaved[F any, T interface{ Key() string }](f *nounForm[F], record catalog.Record[T]) {
 	f.ID, f.Version, f.Managed = record.Item.Key(), record.Version, isDeclared(record.Origin)
 	f.Warnings, f.Cautions = inFormOrder(f.One, record.Warnings), inFormOrder(f.One, record.Cautions)
 }

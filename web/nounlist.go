@@ -7,17 +7,21 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"beckon/internal/store"
+	"beckon/internal/catalog"
 )
 
-// maxListed is how many a page of a list has.
-const maxListed = 100
+const (
+	// maxListed is how many a page of a list has.
+	maxListed = 100
+	// maxLookedUp is how many it has where each costs a look for what it has done.
+	maxLookedUp = 50
+)
 
 // nounList is what the list of a noun shows.
-type nounList[T any] struct {
+type nounList struct {
 	Path   string
 	Notice string
-	Rows   []listed[T]
+	Rows   any    // a slice
 	Next   string // the address of the next page; empty on the last
 	Later  bool   // this is not the first page
 }
@@ -31,28 +35,41 @@ type listed[T any] struct {
 	Note    string
 }
 
+func (p nounPages[T, F]) listPage() page {
+	return page{path: p.path(), template: p.section, title: p.title, data: p.list}
+}
+
 // list shows them in the order of their ids.
-func (p nounPages[T, F]) list(c echo.Context) (any, error) {
-	all, err := p.kept().List(c.Request().Context())
+func (p nounPages[T, F]) list(c echo.Context) (_ any, err error) {
+	ctx, after, most := c.Request().Context(), c.QueryParam("after"), maxListed
+	if p.rows != nil {
+		most = maxLookedUp
+	}
+	all, err := p.kept().List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(all, func(a, b store.Record[T]) int { return cmp.Compare(a.Item.Key(), b.Item.Key()) })
-	after := c.QueryParam("after")
-	rest := slices.DeleteFunc(all, func(r store.Record[T]) bool { return r.Item.Key() <= after })
-	shown := nounList[T]{Path: p.path, Notice: p.notice(c), Later: after != ""}
-	if len(rest) > maxListed {
-		rest = rest[:maxListed]
-		shown.Next = p.path + "?after=" + url.QueryEscape(rest[maxListed-1].Item.Key())
+	slices.SortFunc(all, func(a, b catalog.Record[T]) int { return cmp.Compare(a.Item.Key(), b.Item.Key()) })
+	rest := slices.DeleteFunc(all, func(r catalog.Record[T]) bool { return r.Item.Key() <= after })
+	shown := nounList{Path: p.path(), Notice: p.notice(c), Later: after != ""}
+	if len(rest) > most {
+		rest = rest[:most]
+		shown.Next = p.path() + "?after=" + url.QueryEscape(rest[most-1].Item.Key())
 	}
-	for _, record := range rest {
-		shown.Rows = append(shown.Rows, p.listed(record))
+	if p.rows != nil {
+		shown.Rows, err = p.rows(ctx, rest)
+		return shown, err
 	}
+	rows := make([]listed[T], len(rest))
+	for i, record := range rest {
+		rows[i] = p.listed(record)
+	}
+	shown.Rows = rows
 	return shown, nil
 }
 
-func (p nounPages[T, F]) listed(record store.Record[T]) listed[T] {
-	row := listed[T]{Item: record.Item, Address: addressOf(p.path, record.Item.Key()), Managed: isDeclared(record.Origin)}
+func (p nounPages[T, F]) listed(record catalog.Record[T]) listed[T] {
+	row := listed[T]{Item: record.Item, Address: addressOf(p.path(), record.Item.Key()), Managed: isDeclared(record.Origin)}
 	if p.note != nil {
 		row.Note = p.note(record.Item)
 	}
@@ -61,3 +78,6 @@ func (p nounPages[T, F]) listed(record store.Record[T]) listed[T] {
 	}
 	return row
 }
+
+// isDeclared reports whether a resource comes from the configuration file, which is where it is changed.
+func isDeclared(origin string) bool { return origin == catalog.FromConfig }

@@ -10,97 +10,121 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
-	"beckon/internal/store"
+	"beckon/internal/secret"
 )
 
-// nounPages are the pages of a noun that all have one shape: a list, and a form to make, change and delete one. F is the
-// noun as a form has it.
-type nounPages[T interface{ Key() string }, F any] struct {
-	web        *Web
-	path       string // "/admin/agents"
-	title, one string // "Agents", "agent"
-	resource   func(*Desk) Resource[T]
-	blank      func(ctx context.Context, asked url.Values) (T, error) // what a new one begins with
-	form       func(T) F
+// nounPages are the pages of a noun: a list, and a form to make, change and delete one. F is the noun as a form has it.
+type nounPages[T catalog.Resource, F any] struct {
+	form
+	web   *Web
+	blank func(ctx context.Context, asked url.Values) (T, error) // what a new one begins with
+	typed func(T) F                                              // the form of one
 	// read takes a form as it was sent, and says what cannot be read. have is what is kept, or the zero T.
-	read    func(sent url.Values, have T) (F, T, problem.Fields)
-	choices func(ctx context.Context) ([]string, error) // nil for none
-	// act does what another button than that to save asks for, and shows what came of it in the form; nil for nothing.
+	read func(sent url.Values, have T) (F, T, problem.Fields)
+	// Another way to edit the same: its templates and the end of its addresses.
+	template, suffix string
+
+	// What follows may be nil.
+
+	rows    func(ctx context.Context, list []catalog.Record[T]) (any, error) // what the list shows of each, if not listed
+	note    func(T) string                                                   // what the list says of one besides
+	choices func(ctx context.Context) ([]string, error)
+	// screen is what the page of one shows around the form. kept is nil for a new one.
+	screen func(c echo.Context, f nounForm[F], kept *T) (any, error)
+	// created answers when one has been made; shown is what nobody is told again.
+	created func(c echo.Context, item T, shown secret.String) error
+	saved   func(have, item T) string                   // what its address says is done when it has been changed, if not "saved"
+	says    func(c echo.Context) string                 // what has been done, by what the address says, if not what noticeOf says
+	posts   func(id string) map[string]echo.HandlerFunc // other forms of the page of one, by the ends of their addresses
+	// act does what another button than that to save asks for, and shows what came of it in the form.
 	act func(ctx context.Context, do string, f *nounForm[F], item, have T) error
 	// instead answers with another page that shows what was typed; false when it is not asked for.
 	instead func(c echo.Context, do string, f nounForm[F], item T, wrong problem.Fields) (done bool, err error)
-	explain func(f *nounForm[F])     // puts what is wrong where it belongs; nil leaves it
-	note    func(T) string           // what the list says of one besides; nil for nothing
-	notes   func(id string) []string // what its page says of one besides; nil for nothing
-	sample  T
-	// Another way to edit the same: its templates and the end of its addresses.
-	template, suffix string
+	explain func(f *nounForm[F])     // puts what is wrong where it belongs
+	notes   func(id string) []string // what the page of one says besides
 }
 
-func (p nounPages[T, F]) kept() Resource[T] { return p.resource(p.web.Desk) }
+func (p nounPages[T, F]) kept() catalog.Section[T] { return kept[T](p.web) }
 
 // pages are the list at /admin/agents, the form of a new one at …/new and that of each at …/ID. The templates are
 // agents.html and agent.html.
-func (p nounPages[T, F]) pages() []page {
-	return append([]page{p.listPage()}, p.formPages()...)
-}
+func (p nounPages[T, F]) pages() []page { return append([]page{p.listPage()}, p.formPages()...) }
 
-func (p nounPages[T, F]) listPage() page {
-	record := store.Record[T]{Item: p.sample, Version: 1, Warnings: problem.Fields{{Path: "id", Message: "is bad"}}}
-	return page{path: p.path, template: p.one + "s", title: p.title, data: p.list,
-		sample: nounList[T]{Path: p.path, Notice: "Done.", Next: p.path, Rows: []listed[T]{p.listed(record), {Item: p.sample, Managed: true}}}}
-}
-
-func (p nounPages[T, F]) formPages() []page { return []page{p.newPage(), p.savedPage()} }
+func (p nounPages[T, F]) formPages() []page { return []page{p.pageOf(""), p.pageOf("x")} }
 
 // pageOf is the page of the form of one, or of a new one where id is empty.
 func (p nounPages[T, F]) pageOf(id string) page {
-	if id == "" {
-		return p.newPage()
+	shown := page{path: p.path() + "/new" + p.suffix, template: cmp.Or(p.template, p.one), title: "New " + p.one, data: p.showNew}
+	shown.posts = map[string]echo.HandlerFunc{shown.path: p.create}
+	at := p.path() + "/new"
+	if id != "" {
+		at = p.path() + "/:id"
+		shown.path, shown.title, shown.data = at+p.suffix, strings.ToUpper(p.one[:1])+p.one[1:], p.showSaved
+		shown.posts = map[string]echo.HandlerFunc{shown.path: p.update}
+		if p.suffix == "" {
+			shown.posts[at+"/delete"] = p.delete
+		}
 	}
-	return p.savedPage()
-}
-
-func (p nounPages[T, F]) newPage() page {
-	sample := nounForm[F]{Path: p.path, One: p.one, Form: p.form(p.sample), Models: &modelList{Wrong: "It refuses connections."}}
-	path := p.path + "/new" + p.suffix
-	return page{path: path, template: cmp.Or(p.template, p.one), title: "New " + p.one, data: p.showNew, sample: sample,
-		posts: map[string]echo.HandlerFunc{path: p.create}}
-}
-
-func (p nounPages[T, F]) savedPage() page {
-	sample := nounForm[F]{Path: p.path, One: p.one, ID: "x", Version: 1, Notice: "Done.", Errors: problem.Fields{{Path: "id", Message: "is bad"}}, Outdated: true,
-		Form: p.form(p.sample), Choices: []string{"x"}, Notes: []string{"It knows no tools."}, Models: &modelList{Names: []string{"m"}}}
-	path := p.path + "/:id" + p.suffix
-	posts := map[string]echo.HandlerFunc{path: p.update}
-	if p.suffix == "" {
-		posts[path+"/delete"] = p.delete
+	if p.posts != nil {
+		for end, post := range p.posts(id) {
+			shown.posts[at+end] = post
+		}
 	}
-	return page{path: path, template: cmp.Or(p.template, p.one), title: strings.ToUpper(p.one[:1]) + p.one[1:], data: p.showSaved, sample: sample, posts: posts}
+	return shown
 }
 
 func (p nounPages[T, F]) showNew(c echo.Context) (any, error) {
-	ctx := c.Request().Context()
-	blank, err := p.blank(ctx, c.QueryParams())
+	blank, err := p.blank(c.Request().Context(), c.QueryParams())
 	if err != nil {
 		return nil, err
 	}
-	f := nounForm[F]{Path: p.path, One: p.one, Form: p.form(blank)}
-	return f, p.choose(ctx, &f)
+	return p.shown(c, nounForm[F]{Path: p.path(), One: p.one, Form: p.typed(blank)}, nil)
 }
 
 func (p nounPages[T, F]) showSaved(c echo.Context) (any, error) {
-	record, err := p.kept().Get(c.Request().Context(), idIn(c))
+	f, have, err := p.savedForm(c.Request().Context(), idIn(c))
 	if err != nil {
 		return nil, err
 	}
-	f := nounForm[F]{Path: p.path, One: p.one, Notice: p.notice(c), Form: p.form(record.Item)}
+	f.Notice = p.notice(c)
+	return p.shown(c, f, &have)
+}
+
+// savedForm is the form of one as it is kept.
+func (p nounPages[T, F]) savedForm(ctx context.Context, id string) (f nounForm[F], have T, err error) {
+	record, err := p.kept().Get(ctx, id)
+	if err != nil {
+		return f, have, err
+	}
+	f = nounForm[F]{Path: p.path(), One: p.one, Form: p.typed(record.Item)}
 	aboutSaved(&f, record)
 	if p.notes != nil {
-		f.Notes = p.notes(record.Item.Key())
+		f.Notes = p.notes(f.ID)
 	}
-	return f, p.choose(c.Request().Context(), &f)
+	return f, record.Item, nil
+}
+
+// shown is what the template gets.
+func (p nounPages[T, F]) shown(c echo.Context, f nounForm[F], have *T) (_ any, err error) {
+	if p.choices != nil {
+		if f.Choices, err = p.choices(c.Request().Context()); err != nil {
+			return nil, err
+		}
+	}
+	if p.screen == nil {
+		return f, nil
+	}
+	return p.screen(c, f, have)
+}
+
+func (p nounPages[T, F]) draw(c echo.Context, status int, f nounForm[F], have *T) error {
+	data, err := p.shown(c, f, have)
+	if err != nil {
+		return err
+	}
+	return p.web.screens.draw(c, status, p.pageOf(f.ID), data)
 }
 
 func (p nounPages[T, F]) create(c echo.Context) error {
@@ -108,19 +132,23 @@ func (p nounPages[T, F]) create(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	var have T
-	typed, item, wrong := p.read(sent, have)
-	f := nounForm[F]{Path: p.path, One: p.one, Form: typed}
+	var none T
+	typed, item, wrong := p.read(sent, none)
+	f := nounForm[F]{Path: p.path(), One: p.one, Form: typed}
 	if do := sent.Get("do"); do != "" {
-		return p.acted(c, p.newPage(), do, f, item, have, wrong)
+		return p.acted(c, do, f, item, nil, wrong)
 	}
+	var shown secret.String
 	if err = p.unreadable(wrong); err == nil {
-		_, _, err = p.kept().Create(c.Request().Context(), whoIs(c), item, wrong...)
+		_, shown, err = p.kept().Create(c.Request().Context(), whoIs(c), item, wrong...)
 	}
-	if err != nil {
-		return p.refused(c, p.newPage(), f, err)
+	switch {
+	case err != nil:
+		return p.refused(c, f, nil, err)
+	case p.created != nil:
+		return p.created(c, item, shown)
 	}
-	return c.Redirect(http.StatusSeeOther, addressOf(p.path, item.Key())+"?done=created")
+	return leaveFor(c, addressOf(p.path(), item.Key())+"?done=created")
 }
 
 func (p nounPages[T, F]) update(c echo.Context) error {
@@ -128,28 +156,30 @@ func (p nounPages[T, F]) update(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	record, err := p.kept().Get(c.Request().Context(), idIn(c))
+	f, have, err := p.savedForm(c.Request().Context(), idIn(c))
 	if err != nil {
 		return err
 	}
-	sent.Set("id", record.Item.Key())
-	typed, item, wrong := p.read(sent, record.Item)
-	f := nounForm[F]{Path: p.path, One: p.one, Form: typed}
-	aboutSaved(&f, record)
-	if f.Managed { // its fields are disabled, and send nothing
-		f.Form = p.form(record.Item)
+	sent.Set("id", f.ID)
+	typed, item, wrong := p.read(sent, have)
+	if !f.Managed { // else its fields are disabled, and send nothing
+		f.Form = typed
 	}
 	f.Version = versionIn(sent)
 	if do := sent.Get("do"); do != "" {
-		return p.acted(c, p.savedPage(), do, f, item, record.Item, wrong)
+		return p.acted(c, do, f, item, &have, wrong)
 	}
 	if err = p.unreadable(wrong); err == nil {
 		_, err = p.kept().Update(c.Request().Context(), whoIs(c), item, f.Version, wrong...)
 	}
 	if err != nil {
-		return p.refused(c, p.savedPage(), f, err)
+		return p.refused(c, f, &have, err)
 	}
-	return c.Redirect(http.StatusSeeOther, f.Address()+"?done=saved")
+	done := "saved"
+	if p.saved != nil {
+		done = p.saved(have, item)
+	}
+	return leaveFor(c, f.Address()+"?done="+done)
 }
 
 // unreadable refuses a form of one field with mistakes: there is no rest to be judged.
@@ -165,47 +195,51 @@ func (p nounPages[T, F]) delete(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, id := c.Request().Context(), idIn(c)
-	if err = p.kept().Delete(ctx, whoIs(c), id, versionIn(sent)); err == nil {
-		return c.Redirect(http.StatusSeeOther, p.path+"?done=deleted")
+	if err := p.kept().Delete(c.Request().Context(), whoIs(c), idIn(c), versionIn(sent)); err != nil {
+		return p.refusedTo(c, "deleted", err)
 	}
-	record, missing := p.kept().Get(ctx, id)
-	if missing != nil {
-		return missing
-	}
-	f := nounForm[F]{Path: p.path, One: p.one, Form: p.form(record.Item), Refused: "deleted"}
-	aboutSaved(&f, record)
-	return p.refused(c, p.savedPage(), f, err)
+	return leaveFor(c, p.path()+"?done=deleted")
 }
 
 // acted draws the form again after another button than that to save.
-func (p nounPages[T, F]) acted(c echo.Context, to page, do string, f nounForm[F], item, have T, wrong problem.Fields) error {
+func (p nounPages[T, F]) acted(c echo.Context, do string, f nounForm[F], item T, have *T, wrong problem.Fields) error {
 	if p.instead != nil {
 		if done, err := p.instead(c, do, f, item, wrong); err != nil || done {
 			return err
 		}
 	}
-	if err := p.choose(c.Request().Context(), &f); err != nil {
-		return err
-	}
 	if p.act != nil {
-		if err := p.act(c.Request().Context(), do, &f, item, have); err != nil {
+		before := *new(T)
+		if have != nil {
+			before = *have
+		}
+		if err := p.act(c.Request().Context(), do, &f, item, before); err != nil {
 			return err
 		}
 	}
-	return p.web.screens.draw(c, http.StatusOK, to, f)
+	return p.draw(c, http.StatusOK, f, have)
 }
 
-// refused draws the form again with what was typed and what is wrong with it.
-func (p nounPages[T, F]) refused(c echo.Context, to page, f nounForm[F], err error) error {
-	found, status := troubleIn(err)
-	if status == 0 {
+// refusedTo draws the page of one as it is kept, with why something cannot be done to it: to be deleted, for one.
+func (p nounPages[T, F]) refusedTo(c echo.Context, wanted string, refusal error) error {
+	f, have, err := p.savedForm(c.Request().Context(), idIn(c))
+	if err != nil {
 		return err
 	}
+	f.Refused = wanted
+	return p.refused(c, f, &have, refusal)
+}
+
+// refused draws the form again with what was typed and what is wrong with it. When somebody else was faster, to save it
+// once more replaces what they did: the page says so.
+func (p nounPages[T, F]) refused(c echo.Context, f nounForm[F], have *T, refusal error) error {
+	found, status := troubleIn(refusal)
+	if status == 0 {
+		return refusal
+	}
 	f.Errors = inFormOrder(p.one, found)
-	ctx := c.Request().Context()
-	if problem.Is(err, problem.Outdated) {
-		record, err := p.kept().Get(ctx, f.ID)
+	if problem.Is(refusal, problem.Outdated) {
+		record, err := p.kept().Get(c.Request().Context(), f.ID)
 		if err != nil {
 			return err
 		}
@@ -214,21 +248,16 @@ func (p nounPages[T, F]) refused(c echo.Context, to page, f nounForm[F], err err
 	if p.explain != nil {
 		p.explain(&f)
 	}
-	if err := p.choose(ctx, &f); err != nil {
-		return err
-	}
-	return p.web.screens.draw(c, status, to, f)
-}
-
-func (p nounPages[T, F]) choose(ctx context.Context, f *nounForm[F]) (err error) {
-	if p.choices != nil {
-		f.Choices, err = p.choices(ctx)
-	}
-	return err
+	return p.draw(c, status, f, have)
 }
 
 // notice says what was done before the page was asked for. The address names it and cannot say anything else.
-func (p nounPages[T, F]) notice(c echo.Context) string { return noticeOf(p.one, c.QueryParam("done")) }
+func (p nounPages[T, F]) notice(c echo.Context) string {
+	if p.says != nil {
+		return p.says(c)
+	}
+	return noticeOf(p.one, c.QueryParam("done"))
+}
 
 func noticeOf(one, done string) string {
 	return map[string]string{
@@ -236,6 +265,12 @@ func noticeOf(one, done string) string {
 		"saved":   "Saved. It is in force from now on.",
 		"deleted": "The " + one + " is deleted.",
 	}[done]
+}
+
+// leaveFor sends the browser to a page once something is done.
+func leaveFor(c echo.Context, address string) error {
+	protect(c.Response().Header())
+	return c.Redirect(http.StatusSeeOther, address)
 }
 
 // troubleIn is what a form shows of an error, with the status that it answers; 0 is for one that is no form's.

@@ -14,6 +14,7 @@ import (
 
 	"beckon/agents"
 	"beckon/commands"
+	"beckon/internal/catalog"
 	"beckon/web"
 )
 
@@ -26,19 +27,19 @@ func TestNounsAreMadeChangedAndDeleted(t *testing.T) {
 		now   func() (string, error)
 	}{
 		{"providers", []string{"id", "acme", "type", "openai"}, "url", func() (string, error) {
-			r, err := n.editor.Providers.Get(context.Background(), "acme")
+			r, err := catalog.Of[agents.Provider](n.editor).Get(context.Background(), "acme")
 			return r.Item.URL, err
 		}},
 		{"agents", []string{"id", "acme", "provider", "filed"}, "model", func() (string, error) {
-			r, err := n.editor.Agents.Get(context.Background(), "acme")
+			r, err := catalog.Of[agents.Agent](n.editor).Get(context.Background(), "acme")
 			return r.Item.Model, err
 		}},
 		{"flows", []string{"id", "flow", "root.steps[0].agentId", "filed"}, "name", func() (string, error) {
-			r, err := n.editor.Flows.Get(context.Background(), "flow")
+			r, err := catalog.Of[agents.Flow](n.editor).Get(context.Background(), "flow")
 			return r.Item.Name, err
 		}},
 		{"commands", []string{"id", "new", "prompt", "Go"}, "prompt", func() (string, error) {
-			r, err := n.editor.Commands.Get(context.Background(), "new")
+			r, err := catalog.Of[commands.Command](n.editor).Get(context.Background(), "new")
 			return r.Item.Prompt, err
 		}},
 	} {
@@ -69,7 +70,7 @@ func TestNounsAreMadeChangedAndDeleted(t *testing.T) {
 			require.Equal(t, http.StatusNotFound, n.get(at).StatusCode)
 		})
 	}
-	entries, _, err := n.store.AuditEntries(context.Background(), auditQuery())
+	entries, _, err := n.editor.AuditEntries(context.Background(), auditQuery())
 	require.NoError(t, err)
 	require.Len(t, entries, 13, "the login is the first")
 	require.Equal(t, "admin", entries[0].Who)
@@ -113,7 +114,7 @@ func TestFormsWithMistakes(t *testing.T) {
 		{"/admin/agents/new", []string{"id", "incident", "provider", "filed", "outputKey", "typed"}, "id", "already the id of a flow", 422},
 		{"/admin/providers/acme", []string{"url", "ftp://typed"}, "url", "must be an http or https URL", 422},
 		{"/admin/providers/acme", []string{"maxRetries", "99", "name", "typed"}, "maxRetries", "must be between 0 and 10", 422},
-		{"/admin/providers/acme", []string{"headerName", "typed"}, "headers.typed", "needs a value", 422},
+		{"/admin/providers/acme", []string{"headerName", "typed"}, "headers.typed", "has no value", 422},
 		{"/admin/flows/new", []string{"id", "typed"}, "root.steps[0].agentId", "is required in a step", 422},
 		{"/admin/flows/incident", []string{"root.steps[1].until", "typed(("}, "root.steps[1].until", "is not a CEL expression", 422},
 		{"/admin/flows/incident", []string{"root.steps[1].maxIterations", "", "name", "typed"}, "root.steps[1].maxIterations", "must be between 1 and", 422},
@@ -133,7 +134,7 @@ func TestFormsWithMistakes(t *testing.T) {
 			}
 		})
 	}
-	list, err := n.editor.Flows.Get(context.Background(), "incident")
+	list, err := catalog.Of[agents.Flow](n.editor).Get(context.Background(), "incident")
 	require.NoError(t, err)
 	require.EqualValues(t, 1, list.Version)
 }
@@ -168,7 +169,7 @@ func TestSomebodyElseWasFaster(t *testing.T) {
 	n := newNouns(t)
 	n.fill()
 	form := formIn(t, n.get("/admin/commands/daily").body)
-	_, err := n.editor.Commands.Update(context.Background(), "ben", commands.Command{ID: "daily", Prompt: "Ben's"}, 1)
+	_, err := catalog.Of[commands.Command](n.editor).Update(context.Background(), "ben", commands.Command{ID: "daily", Prompt: "Ben's"}, 1)
 	require.NoError(t, err)
 	got := n.post("/admin/commands/daily", filledIn(form, "prompt", "Mine"))
 	require.Equal(t, http.StatusConflict, got.StatusCode)
@@ -176,7 +177,7 @@ func TestSomebodyElseWasFaster(t *testing.T) {
 	require.Contains(t, got.body, "Mine</textarea>")
 	again := n.post("/admin/commands/daily", formIn(t, got.body))
 	require.Equal(t, http.StatusSeeOther, again.StatusCode, "to save again is meant")
-	now, err := n.editor.Commands.Get(context.Background(), "daily")
+	now, err := catalog.Of[commands.Command](n.editor).Get(context.Background(), "daily")
 	require.NoError(t, err)
 	require.Equal(t, "Mine", now.Item.Prompt)
 }
@@ -208,10 +209,13 @@ func TestWhatIsUsedOrDeclaredStays(t *testing.T) {
 
 func TestWhatIsNotInForce(t *testing.T) {
 	n := newNouns(t)
-	_, _, err := n.editor.Providers.Create(context.Background(), "mia", agents.Provider{ID: "p", Type: "openai", APIKey: "${GOOD_API_KEY}"})
+	_, _, err := catalog.Of[agents.Provider](n.editor).Create(context.Background(), "mia", agents.Provider{ID: "p", Type: "openai", APIKey: "${GOOD_API_KEY}"})
 	require.NoError(t, err)
 	require.NoError(t, n.store.Write(context.Background(), func(tx *gorm.DB) error {
-		return tx.Exec(`UPDATE resources SET spec = replace(spec, 'GOOD_API_KEY', 'NO_API_KEY')`).Error
+		if err := tx.Exec(`UPDATE resources SET spec = replace(spec, 'GOOD_API_KEY', 'NO_API_KEY')`).Error; err != nil {
+			return err
+		}
+		return catalog.Touch(tx)
 	}))
 	require.Contains(t, n.get("/admin/providers").body, "<strong>not in force</strong>: API key: the variable NO_API_KEY is not set")
 	require.Contains(t, n.get("/admin/providers/p").body, "This is saved, and not in force:")
@@ -221,7 +225,7 @@ func TestWhatIsNotInForce(t *testing.T) {
 func TestLongListsHavePages(t *testing.T) {
 	n := newNouns(t)
 	for i := range 150 {
-		_, _, err := n.editor.Commands.Create(context.Background(), "mia", commands.Command{ID: fmt.Sprintf("c%03d", i), Prompt: "Go"})
+		_, _, err := catalog.Of[commands.Command](n.editor).Create(context.Background(), "mia", commands.Command{ID: fmt.Sprintf("c%03d", i), Prompt: "Go"})
 		require.NoError(t, err)
 	}
 	first := n.get("/admin/commands").body

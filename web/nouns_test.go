@@ -2,12 +2,9 @@ package web_test
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -17,15 +14,11 @@ import (
 
 	"beckon/agents"
 	"beckon/agents/chat"
-	"beckon/agents/flow"
-	"beckon/agents/reply"
-	"beckon/clients"
 	"beckon/commands"
-	"beckon/deliveries"
-	"beckon/internal/config"
+	"beckon/gateway/gatewaytest"
+	"beckon/internal/catalog"
 	"beckon/internal/egress"
 	"beckon/internal/secret"
-	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 	"beckon/web"
 )
@@ -41,7 +34,7 @@ commands: [{id: filed, prompt: Go, agentId: filed}]
 // nouns is a site with a real editor, and a browser that is signed in.
 type nouns struct {
 	*browser
-	editor *config.Editor
+	editor *catalog.Editor
 	asked  *http.Request // what the provider was asked last
 	models string        // what it answers
 	origin string        // its URL
@@ -56,33 +49,16 @@ func newNouns(t *testing.T) *nouns {
 	}))
 	t.Cleanup(provider.Close)
 	n.origin = provider.URL + "/v1"
-	n.editor = editorOfNouns(t, s.store)
+	n.editor = gatewaytest.Editor(t, s.store, gatewaytest.Setup{File: fileOfNouns, Env: envOfNouns})
 	transport := egress.NewProviders()
 	t.Cleanup(transport.CloseIdleConnections)
 	s.files["nouns.css"] = &fstest.MapFile{Data: []byte("this is nouns.css")}
 	s.serve(func(c *web.Config) {
-		c.Desk = &web.Desk{Providers: n.editor.Providers, Agents: n.editor.Agents, Flows: n.editor.Flows, Commands: n.editor.Commands, Secrets: n.editor,
-			Models: func(ctx context.Context, p agents.Provider) ([]string, error) {
-				p, err := inForceOfNouns(t).WithKey(p, envOfNouns)
-				if err != nil {
-					return nil, err
-				}
-				return chat.Models(ctx, transport, p)
-			},
-			Variables: func() []string { return inForceOfNouns(t).Admin.Variables },
-			FlowYAML:  web.FlowYAML{Write: config.WriteFlow, Read: readFlow, Line: config.FlowLine, Check: agents.Flow.Check}}
+		c.Desk = &web.Desk{Editor: n.editor,
+			Models: func(ctx context.Context, p agents.Provider) ([]string, error) { return chat.Models(ctx, transport, p) }}
 	})
 	n.browser = s.signedIn()
 	return n
-}
-
-func readFlow(text string) (agents.Flow, []web.Mistake, error) {
-	f, found, err := config.ReadFlow(text)
-	var mistakes []web.Mistake
-	for _, m := range found {
-		mistakes = append(mistakes, web.Mistake(m))
-	}
-	return f, mistakes, err
 }
 
 func envOfNouns(name string) (string, bool) {
@@ -90,45 +66,23 @@ func envOfNouns(name string) (string, bool) {
 	return value, ok
 }
 
-func inForceOfNouns(t *testing.T) *config.Config {
-	path := filepath.Join(t.TempDir(), "config.yaml")
-	require.NoError(t, os.WriteFile(path, []byte(fileOfNouns), 0o600))
-	inForce, err := config.Load(path, envOfNouns)
-	require.NoError(t, err)
-	return inForce
-}
-
-func editorOfNouns(t *testing.T, s *store.Store) *config.Editor {
-	inForce := inForceOfNouns(t)
-	sealer := secret.NewSealer(func() (secret.String, error) { return "key", nil })
-	return config.NewEditor(config.EditorConfig{Store: s, Config: func() *config.Config { return inForce }, Env: envOfNouns,
-		How: agents.Factories{Flow: flow.New(), Providers: map[string]agents.Factory{
-			"openai": chat.New(http.DefaultTransport, slog.New(slog.DiscardHandler)), "template": reply.New()}},
-		Providers: store.NewResources[agents.Provider](s, agents.SectionProviders, sealer),
-		Agents:    store.NewResources[agents.Agent](s, agents.SectionAgents, sealer),
-		Flows:     store.NewResources[agents.Flow](s, agents.SectionFlows, sealer),
-		Commands:  store.NewResources[commands.Command](s, config.SectionCommands, sealer),
-		Clients:   clients.NewStorage(s, sealer),
-		Endpoints: deliveries.NewRegistry(s, sealer)})
-}
-
 // fill makes some of each, with what must be escaped.
 func (n *nouns) fill() {
 	ctx, t := context.Background(), n.t
-	_, _, err := n.editor.Providers.Create(ctx, "mia", agents.Provider{ID: "acme", Name: "Acme <i>", Type: "openai", URL: "https://acme.example/v1", APIKey: "sk-s3cret",
+	_, _, err := catalog.Of[agents.Provider](n.editor).Create(ctx, "mia", agents.Provider{ID: "acme", Name: "Acme <i>", Type: "openai", URL: "https://acme.example/v1", APIKey: "sk-s3cret",
 		Headers: map[string]secret.String{"X-Team": "h3ader"}})
 	require.NoError(t, err)
-	_, _, err = n.editor.Agents.Create(ctx, "mia", agents.Agent{ID: "logs", Provider: "acme", Model: "small"})
+	_, _, err = catalog.Of[agents.Agent](n.editor).Create(ctx, "mia", agents.Agent{ID: "logs", Provider: "acme", Model: "small"})
 	require.NoError(t, err)
-	_, _, err = n.editor.Agents.Create(ctx, "mia", agents.Agent{ID: "writer", Provider: "acme", Model: "large", Events: map[string]string{"run.completed": "text.written"}})
+	_, _, err = catalog.Of[agents.Agent](n.editor).Create(ctx, "mia", agents.Agent{ID: "writer", Provider: "acme", Model: "large", Events: map[string]string{"run.completed": "text.written"}})
 	require.NoError(t, err)
-	_, _, err = n.editor.Flows.Create(ctx, "mia", agents.Flow{ID: "incident", Root: agents.Step{Type: "sequential", Steps: []agents.Step{
+	_, _, err = catalog.Of[agents.Flow](n.editor).Create(ctx, "mia", agents.Flow{ID: "incident", Root: agents.Step{Type: "sequential", Steps: []agents.Step{
 		{Type: "parallel", Steps: []agents.Step{{Type: "agent", AgentID: "logs", OnError: "continue"}, {Type: "agent", AgentID: "filed", OutputKey: "notes"}}},
 		{Type: "loop", MaxIterations: 3, Until: "state.approved == true", Steps: []agents.Step{
 			{Type: "agent", AgentID: "writer", ResponseAgent: true, Prompt: "Write </textarea><b>{{ .prompt }}\n${HOME}"}}},
 	}}})
 	require.NoError(t, err)
-	_, _, err = n.editor.Commands.Create(ctx, "mia", commands.Command{ID: "daily", Prompt: "Go </textarea><script>", AgentID: "incident", Description: `<img src=x>`})
+	_, _, err = catalog.Of[commands.Command](n.editor).Create(ctx, "mia", commands.Command{ID: "daily", Prompt: "Go </textarea><script>", AgentID: "incident", Description: `<img src=x>`})
 	require.NoError(t, err)
 }
 

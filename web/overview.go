@@ -29,7 +29,7 @@ type overview struct {
 }
 
 func (w *Web) overviewPage() page {
-	return page{path: homePath, template: "overview", title: "Overview", data: w.showOverview, sample: sampleOverview()}
+	return page{path: homePath, template: "overview", title: "Overview", data: w.showOverview}
 }
 
 func (w *Web) showOverview(c echo.Context) (any, error) {
@@ -96,19 +96,4 @@ func everyHour(hours []Hour, since, now time.Time) []Hour {
 		all = append(all, hour)
 	}
 	return all
-}
-
-func sampleOverview() overview {
-	now := time.Unix(0, 0).UTC()
-	spans, chosen := chooseSpan("")
-	count := Count{Completed: 1, Failed: 1, Tokens: 1}
-	o := newOverview(Stats{
-		Hours: []Hour{{Start: now, Count: count, P50: time.Second, P95: time.Second}}, Total: count, P50: time.Second, P95: time.Second,
-		Failures:    []Failure{{RunID: "run_1", Client: "ci", Agent: "triage", Code: "timeout", Message: "It took too long.", At: now}},
-		Troubled:    []Endpoint{{ID: "ops", Disabled: true, Reason: "410", FailingSince: now, Pending: 1, Failed: 1}},
-		Failing:     []Provider{{ID: "openai", Code: "provider_quota", Until: now}},
-		Undelivered: 1, Refused: 1000, RefusedMore: true,
-	}, spans, chosen, now, now)
-	o.Broken, o.MoreBroken = []broken{{"client", "ci", "/admin/clients/ci", "It has no agent."}, {"the configuration file", "", "/admin/settings", "Line 1."}}, 1
-	return o
 }

@@ -21,29 +21,17 @@ func (w *Web) notInForce(ctx context.Context) (list []broken, err error) {
 	if wrong := w.Desk.Settings.Trouble(); wrong != "" {
 		list = append(list, broken{What: "the configuration file", Address: "/admin/settings", Why: "The old one stays in force: " + wrong})
 	}
-	for _, add := range []func(*[]broken) error{
-		brokenOf(ctx, "provider", "/admin/providers", w.Desk.Providers), brokenOf(ctx, "agent", "/admin/agents", w.Desk.Agents),
-		brokenOf(ctx, "flow", "/admin/flows", w.Desk.Flows), brokenOf(ctx, "command", "/admin/commands", w.Desk.Commands),
-		brokenOf(ctx, "client", "/admin/clients", w.Desk.Clients), brokenOf(ctx, "endpoint", endpointsPath, w.Desk.Endpoints),
-	} {
-		if err := add(&list); err != nil {
-			return nil, err
+	v, err := w.Desk.Editor.View(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look for what is not in force: %w", err)
+	}
+	for _, kind := range w.Desk.Editor.Nouns.Kinds() {
+		for _, r := range v.RecordsOf(kind.Section) {
+			if len(r.Warnings) > 0 {
+				id := r.Item.Key()
+				list = append(list, broken{kind.One, id, addressOf(homePath+"/"+kind.Section, id), said(kind.One, r.Warnings[0])})
+			}
 		}
 	}
 	return list, nil
-}
-
-func brokenOf[T interface{ Key() string }](ctx context.Context, what, path string, kept Resource[T]) func(*[]broken) error {
-	return func(list *[]broken) error {
-		records, err := kept.List(ctx)
-		if err != nil {
-			return fmt.Errorf("look for what is not in force: %w", err)
-		}
-		for _, r := range records {
-			if len(r.Warnings) > 0 {
-				*list = append(*list, broken{what, r.Item.Key(), addressOf(path, r.Item.Key()), said(what, r.Warnings[0])})
-			}
-		}
-		return nil
-	}
 }

@@ -19,16 +19,15 @@ import (
 var templateFiles embed.FS
 
 // page is one screen. To add one, write clients.go with a method of Web that returns it, templates/clients.html, and a
-// line in Web.pages; its entry of the menu lights up by itself. A test draws every page with its sample, so that a mistake in
-// a template shows there: a gateway that starts does without, and parses a page when it is first asked for.
+// line in Web.pages; its entry of the menu lights up by itself. A test draws every page with samples, so that a mistake in a
+// template shows there: a gateway that starts does without, and parses a page when it is first asked for.
 type page struct {
 	path     string // as Echo takes it: "/admin/clients/:id"
 	template string // "clients" for templates/clients.html
 	title    string
 	open     bool // for those who aren't signed in, too
 	// data is what the template shows. To send the browser elsewhere instead it answers itself and returns nil.
-	data   func(c echo.Context) (any, error)
-	sample any // data with something of everything, for the test that draws every page
+	data func(c echo.Context) (any, error)
 	// posts are the forms of the page, by path. They answer with a redirect, or draw the page again to show what is wrong.
 	posts map[string]echo.HandlerFunc
 }

@@ -9,16 +9,20 @@ import (
 )
 
 // A mistake in a template shows with what its page may have to show.
-func TestEveryPageDrawsItsSample(t *testing.T) {
+func TestEveryPageDrawsItsSamples(t *testing.T) {
 	files, err := fs.Sub(assetFiles, "assets")
 	require.NoError(t, err)
 	all, err := loadAssets(files)
 	require.NoError(t, err)
 	pages := append((&Web{}).pages(), troublePage())
 	s := newScreens("1.2.3", all, pages)
+	known := samples()
 	for _, p := range pages {
-		for _, who := range []string{"", administrator} {
-			require.NoError(t, s.execute(p, io.Discard, s.view(p, p.path, who, p.sample)), p.path)
+		require.NotEmpty(t, known[p.template], p.template)
+		for _, data := range known[p.template] {
+			for _, who := range []string{"", administrator} {
+				require.NoError(t, s.execute(p, io.Discard, s.view(p, p.path, who, data)), p.path)
+			}
 		}
 	}
 }

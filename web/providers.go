@@ -3,10 +3,7 @@ package web
 import (
 	"context"
 	"log/slog"
-	"maps"
-	"net/textproto"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"beckon/agents"
@@ -14,14 +11,25 @@ import (
 	"beckon/internal/secret"
 )
 
+// providerFields are those that can be wrong, in the order of the form.
+var providerFields = []labelled{
+	{"type", "Type"},
+	{"url", "URL"},
+	{"apiKey", "API key"},
+	{"headers", "Headers"},
+	{"timeout", "Time for one attempt"},
+	{"maxRetries", "Attempts after the first"},
+	{"stream", "Streams"},
+	{"reasoning", "Thoughts in the answer"},
+	{"params", "Parameters"},
+	{"template", "Template"},
+}
+
 // The types of providers.
 const (
 	providerOpenAI   = "openai"
 	providerTemplate = "template"
 )
-
-// spareHeaders is how many empty lines a form has for headers.
-const spareHeaders = 3
 
 // providerForm is a provider as its form has it. No value of a header is in it, and no key.
 type providerForm struct {
@@ -32,52 +40,33 @@ type providerForm struct {
 	Retype                                             bool // a secret was typed, and is not in the form any more
 }
 
-// headerLine is a header of a provider, and whether a value of it is kept.
-type headerLine struct {
-	Name string
-	Kept bool
-}
-
 func (w *Web) providerPages() []page {
 	return nounPages[agents.Provider, providerForm]{
-		web: w, path: "/admin/providers", title: "Providers", one: "provider",
-		resource: func(d *Desk) Resource[agents.Provider] { return d.Providers },
+		form: formOf("providers"), web: w,
 		blank: func(context.Context, url.Values) (agents.Provider, error) {
 			return agents.Provider{Type: providerOpenAI}, nil
 		},
-		form: providerFormOf, read: readProvider, act: w.testConnection,
-		choices: func(context.Context) ([]string, error) { return w.Desk.Variables(), nil },
-		sample:  agents.Provider{ID: "openai", Type: providerOpenAI, APIKey: "${OPENAI_API_KEY}", Headers: map[string]secret.String{"X-Key": "x"}, Params: agents.Object{"top_p": 0.9}},
+		typed: providerFormOf, read: readProvider, act: w.testConnection,
+		choices: func(context.Context) ([]string, error) { return w.Desk.Editor.File().Variables(), nil },
 	}.pages()
 }
 
 func providerFormOf(p agents.Provider) providerForm {
-	f := providerForm{ID: p.ID, Name: p.Name, Type: p.Type, URL: secret.ShownURL(p.URL), Timeout: writeDuration(p.Timeout), Template: p.Template, APIKey: shownKey(p.APIKey),
-		Stream: p.Stream, Reasoning: p.Reasoning, Params: writeParams(p.Params)}
+	f := providerForm{ID: p.ID, Name: p.Name, Type: p.Type, URL: secret.ShownURL(p.URL), Timeout: writeDuration(p.Timeout), Template: p.Template, APIKey: p.APIKey.Shown(),
+		Headers: headerLines(p.Headers), Stream: p.Stream, Reasoning: p.Reasoning, Params: writeParams(p.Params)}
 	if p.MaxRetries != nil {
 		f.MaxRetries = strconv.Itoa(*p.MaxRetries)
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.Headers)) {
-		f.Headers = append(f.Headers, headerLine{name, true})
-	}
-	f.Headers = append(f.Headers, make([]headerLine, spareHeaders)...)
 	return f
-}
-
-// shownKey is the name of a variable, or a mask.
-func shownKey(key secret.String) string {
-	if key.IsReference() {
-		return key.Reveal()
-	}
-	return key.String()
 }
 
 func readProvider(sent url.Values, have agents.Provider) (providerForm, agents.Provider, problem.Fields) {
 	var wrong problem.Fields
 	f := providerForm{ID: word(sent, "id"), Name: word(sent, "name"), Type: word(sent, "type"), URL: word(sent, "url"), Timeout: word(sent, "timeout"),
-		MaxRetries: word(sent, "maxRetries"), Template: sent.Get("template"), APIKey: shownKey(have.APIKey), Stream: word(sent, "stream"), Reasoning: word(sent, "reasoning"), Params: sent.Get("params")}
-	p := agents.Provider{ID: f.ID, Name: nameIn(sent), Type: f.Type, URL: f.URL, APIKey: typedSecret(sent, "apiKey"), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
+		MaxRetries: word(sent, "maxRetries"), Template: sent.Get("template"), APIKey: have.APIKey.Shown(), Stream: word(sent, "stream"), Reasoning: word(sent, "reasoning"), Params: sent.Get("params")}
+	p := agents.Provider{ID: f.ID, Name: unlessIs(f.Name, f.ID), Type: f.Type, URL: f.URL, APIKey: typedSecret(sent, "apiKey"), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
 		Template: f.Template, Stream: f.Stream, Reasoning: f.Reasoning, Params: readParams(&wrong, f.Params)}
+	f.Headers, p.Headers, f.Retype = typedHeaders(sent, have.Headers, &wrong)
 	if p.APIKey.IsReference() {
 		f.APIKey = p.APIKey.Reveal()
 	} else if p.APIKey != "" && p.APIKey != secret.Removed {
@@ -87,37 +76,7 @@ func readProvider(sent url.Values, have agents.Provider) (providerForm, agents.P
 		n := readCount(&wrong, "maxRetries", f.MaxRetries, 0)
 		p.MaxRetries = &n
 	}
-	readHeaderLines(sent, have, &f, &p, &wrong)
 	return f, p, wrong
-}
-
-// readHeaderLines takes names and values line by line. A line without a name is none; a value that is left empty stays.
-func readHeaderLines(sent url.Values, have agents.Provider, f *providerForm, p *agents.Provider, wrong *problem.Fields) {
-	names, values := sent["headerName"], sent["headerValue"]
-	for i := range min(len(names), len(values)) {
-		name, value := textproto.TrimString(names[i]), secret.String(textproto.TrimString(values[i]))
-		kept := secret.InHeaders(have.Headers, name) != ""
-		_, twice := p.Headers[name]
-		switch {
-		case name == "" && value == "":
-			continue
-		case name == "":
-			wrong.Add("headers", "a value has no name; type it again, with its name")
-			continue
-		case twice:
-			wrong.Add("headers", "%s is there twice", name)
-			continue
-		case value == "" && !kept:
-			wrong.Add("headers."+name, "needs a value")
-		}
-		f.Retype = f.Retype || value != ""
-		if p.Headers == nil {
-			p.Headers = map[string]secret.String{}
-		}
-		p.Headers[name] = value
-		f.Headers = append(f.Headers, headerLine{name, kept})
-	}
-	f.Headers = append(f.Headers, make([]headerLine, spareHeaders)...)
 }
 
 // testConnection asks the provider that was typed for its models. What is kept of its secrets goes only where it was
@@ -127,7 +86,7 @@ func (w *Web) testConnection(ctx context.Context, _ string, f *nounForm[provider
 		f.Models = w.askForModels(ctx, have)
 		return nil
 	}
-	revised := have.Revised(typed)
+	revised := kept[agents.Provider](w).Revised(have, typed)
 	withKept := have.APIKey.IsKeptBy(typed.APIKey)
 	for name, value := range typed.Headers {
 		withKept = withKept || secret.InHeaders(have.Headers, name).IsKeptBy(value)
@@ -145,7 +104,11 @@ func (w *Web) askForModels(ctx context.Context, p agents.Provider) *modelList {
 	if p.Type == providerTemplate {
 		return &modelList{Wrong: "This provider answers from its template: there is no connection to test, and there are no models to choose from."}
 	}
-	names, err := w.Desk.Models(ctx, p)
+	p, err := kept[agents.Provider](w).Used(p)
+	var names []string
+	if err == nil {
+		names, err = w.Desk.Models(ctx, p)
+	}
 	if err != nil {
 		w.Log.InfoContext(ctx, "the models of a provider could not be listed", slog.String("provider", p.ID), slog.Any("error", err))
 		return &modelList{Wrong: problem.Of(err).Detail}

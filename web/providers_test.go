@@ -11,29 +11,27 @@ import (
 	"gorm.io/gorm"
 
 	"beckon/agents"
+	"beckon/internal/catalog"
 	"beckon/internal/secret"
-	"beckon/internal/store"
 	"beckon/web"
 )
 
-func auditQuery() store.AuditQuery { return store.AuditQuery{Limit: 100} }
+func auditQuery() catalog.AuditQuery { return catalog.AuditQuery{Limit: 100} }
 
 func regexpOf(s string) string { return regexp.QuoteMeta(s) }
 
 // keep puts a provider into the database past the editor.
 func (n *nouns) keep(p agents.Provider) {
-	kept := store.NewResources[agents.Provider](n.store, agents.SectionProviders, secret.NewSealer(func() (secret.String, error) { return "key", nil }))
 	require.NoError(n.t, n.store.Write(context.Background(), func(tx *gorm.DB) error {
-		_, err := kept.Change(tx, p.ID, 0, func(have *agents.Provider) error {
+		return catalog.Of[agents.Provider](n.editor).Change(tx, p.ID, func(have *agents.Provider) error {
 			*have = p
 			return nil
 		})
-		return err
 	}))
 }
 
 func (n *nouns) provider(id string) agents.Provider {
-	record, err := n.editor.Providers.Get(context.Background(), id)
+	record, err := catalog.Of[agents.Provider](n.editor).Get(context.Background(), id)
 	require.NoError(n.t, err)
 	return record.Item
 }
@@ -86,7 +84,7 @@ func TestTypedSecretsAreNotEchoed(t *testing.T) {
 func TestConnectionOfAProvider(t *testing.T) {
 	n := newNouns(t)
 	n.fill()
-	_, err := n.editor.Providers.Update(context.Background(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: n.origin, APIKey: "sk-s3cret", Headers: map[string]secret.String{"X-Team": "h3ader"}}, 0)
+	_, err := catalog.Of[agents.Provider](n.editor).Update(context.Background(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: n.origin, APIKey: "sk-s3cret", Headers: map[string]secret.String{"X-Team": "h3ader"}}, 0)
 	require.NoError(t, err)
 
 	got := n.typed("/admin/providers/acme", "do", "models")
@@ -158,7 +156,7 @@ func TestTheKeyInTheURLOfAProviderStays(t *testing.T) {
 	n := newNouns(t)
 	n.fill()
 	address := n.origin + "?key="
-	_, err := n.editor.Providers.Update(t.Context(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: address + "s3cret", APIKey: "sk-0ther"}, 0)
+	_, err := catalog.Of[agents.Provider](n.editor).Update(t.Context(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: address + "s3cret", APIKey: "sk-0ther"}, 0)
 	require.NoError(t, err)
 	require.NotContains(t, n.get("/admin/providers/acme").body, "s3cret")
 	got := n.typed("/admin/providers/acme", "do", "models")
@@ -172,7 +170,7 @@ func TestTheKeyInTheURLOfAProviderStays(t *testing.T) {
 func TestModelsForAnAgent(t *testing.T) {
 	n := newNouns(t)
 	n.fill()
-	_, err := n.editor.Providers.Update(context.Background(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: n.origin, APIKey: "sk-0ther"}, 0)
+	_, err := catalog.Of[agents.Provider](n.editor).Update(context.Background(), "mia", agents.Provider{ID: "acme", Type: "openai", URL: n.origin, APIKey: "sk-0ther"}, 0)
 	require.NoError(t, err)
 	got := n.typed("/admin/agents/writer", "do", "models", "systemPrompt", "Typed")
 	require.Equal(t, http.StatusOK, got.StatusCode)

@@ -17,6 +17,8 @@ import (
 	"gorm.io/gorm"
 
 	"beckon/clients"
+	"beckon/gateway/gatewaytest"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
@@ -25,33 +27,12 @@ import (
 
 // records are what the pages of what was done show; those of a test.
 type records struct {
-	web.Resource[clients.Client]
 	clients   []string
 	calls     []store.RefusedCall
-	changes   []store.AuditEntry
+	changes   []catalog.AuditEntry
 	settings  []web.Setting
 	trouble   string
 	exportErr error
-}
-
-func (r *records) List(context.Context) (list []store.Record[clients.Client], err error) {
-	for _, id := range r.clients {
-		var wrong problem.Fields
-		if id == "broken" {
-			wrong.Add("allowedAgents", "there is no usable agent or flow %q", hostile)
-		}
-		list = append(list, store.Record[clients.Client]{Item: clients.Client{ID: id}, Warnings: wrong})
-	}
-	return list, nil
-}
-
-func (r *records) Get(_ context.Context, id string) (store.Record[clients.Client], error) {
-	for _, known := range r.clients {
-		if id == known {
-			return store.Record[clients.Client]{Item: clients.Client{ID: id}}, nil
-		}
-	}
-	return store.Record[clients.Client]{}, problem.New(problem.NotFound, "client_not_found", "There is no client %q.", id)
 }
 
 func (r *records) RefusedCalls(context.Context, store.RefusedQuery) ([]store.RefusedCall, string, error) {
@@ -67,10 +48,6 @@ func (r *records) RefusedCall(_ context.Context, id string) (store.RefusedCall, 
 	return store.RefusedCall{}, problem.New(problem.NotFound, "refused_call_not_found", "There is no such refused call.")
 }
 
-func (r *records) AuditEntries(context.Context, store.AuditQuery) ([]store.AuditEntry, string, error) {
-	return r.changes, "", nil
-}
-
 func (r *records) Settings() []web.Setting { return r.settings }
 func (r *records) Trouble() string         { return r.trouble }
 
@@ -83,14 +60,50 @@ func (r *records) Export(_ context.Context, w io.Writer) error {
 func newRecords(t *testing.T, r *records) *browser {
 	s := siteOn(t, storetest.Open(t, storetest.Default(t)))
 	s.files["records.css"] = &fstest.MapFile{Data: []byte("this is records.css")}
-	s.serve(func(c *web.Config) { c.Desk = &web.Desk{Clients: r, Refused: r, Audit: r, Settings: r} })
-	return s.signedIn()
+	s.serve(func(c *web.Config) {
+		c.Desk = &web.Desk{Refused: r, Settings: r, Editor: gatewaytest.Editor(t, s.store, gatewaytest.Setup{
+			File: "providers: [{id: p, type: template, template: x}]\nagents: [{id: triage, provider: p}]"})}
+	})
+	b := s.signedIn()
+	b.keep(r)
+	return b
+}
+
+// keep puts clients and changes of r in the place of those that are in the store.
+func (b *browser) keep(r *records) {
+	require.NoError(b.t, b.store.Write(context.Background(), func(tx *gorm.DB) error {
+		for _, table := range []string{"audit", "resources"} {
+			require.NoError(b.t, tx.Exec("DELETE FROM "+table).Error)
+		}
+		for _, id := range r.clients {
+			allowed := "triage"
+			if strings.HasPrefix(id, "broken") {
+				allowed = hostile
+			}
+			spec, err := json.Marshal(clients.Client{ID: id, Passthrough: true, AllowedAgents: []string{allowed}})
+			require.NoError(b.t, err)
+			require.NoError(b.t, tx.Exec("INSERT INTO resources (kind, id, spec, version, created_at, updated_at) VALUES ('clients', ?, ?, 1, 0, 0)", id, string(spec)).Error)
+		}
+		for i, e := range r.changes {
+			id := fmt.Sprintf("aud_%026d", len(r.changes)-i)
+			require.NoError(b.t, tx.Exec("INSERT INTO audit (id, at, who, action, section, resource_id, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+				id, e.At.UnixMilli(), e.Who, e.Action, e.Section, e.ResourceID, textOrNull(e.Before), textOrNull(e.After)).Error)
+		}
+		return catalog.Touch(tx)
+	}))
+}
+
+func textOrNull(document json.RawMessage) any {
+	if document == nil {
+		return nil
+	}
+	return string(document)
 }
 
 // newKept is one that shows what is in its store.
 func newKept(t *testing.T) *browser {
 	s := siteOn(t, storetest.Open(t, storetest.Default(t)))
-	s.serve(func(c *web.Config) { c.Desk = &web.Desk{Clients: &records{}, Refused: s.store, Audit: s.store} })
+	s.serve(func(c *web.Config) { c.Desk = &web.Desk{Refused: s.store} })
 	return s.signedIn()
 }
 
@@ -107,7 +120,7 @@ func someRecords() *records {
 			{ID: "ref_1", At: at.Add(-time.Hour), Status: 418, Code: hostile, Reason: hostile, Method: hostile, Path: hostile, ClientID: hostile, RequestID: hostile, Address: hostile,
 				Headers: map[string]string{hostile: hostile}},
 		},
-		changes: []store.AuditEntry{
+		changes: []catalog.AuditEntry{
 			{ID: "aud_4", At: at, Who: "admin", Action: "update", Section: "agents", ResourceID: "triage",
 				Before: json.RawMessage(`{"id":"triage","systemPrompt":"Be brief.\nBe kind.\nBe correct.","temperature":0.20,"tools":["a","b"]}`),
 				After:  json.RawMessage(`{"id":"triage","systemPrompt":"Be brief.\nBe polite.\nBe correct.","timeout":"5m","tools":["a"]}`)},
@@ -242,8 +255,8 @@ func TestTheListOfChanges(t *testing.T) {
 	b := newKept(t)
 	require.NoError(t, b.store.Write(context.Background(), func(tx *gorm.DB) error {
 		for i := range 60 {
-			e := store.AuditEntry{Who: "admin", Action: "update", Section: []string{"clients", "agents"}[i%2], ResourceID: "r" + strconv.Itoa(i), Before: json.RawMessage(`{"a":1}`), After: json.RawMessage(`{"a":2}`)}
-			if err := b.store.Audit(tx, e); err != nil {
+			e := catalog.AuditEntry{Who: "admin", Action: "update", Section: []string{"clients", "agents"}[i%2], ResourceID: "r" + strconv.Itoa(i), Before: json.RawMessage(`{"a":1}`), After: json.RawMessage(`{"a":2}`)}
+			if err := catalog.Audit(tx, e); err != nil {
 				return err
 			}
 		}
@@ -265,7 +278,7 @@ func TestTheListOfChanges(t *testing.T) {
 // What the list of changes says, in words.
 func TestChangesInWords(t *testing.T) {
 	on, off := json.RawMessage(`{"id":"ci","enabled":true}`), json.RawMessage(`{"id":"ci","enabled":false}`)
-	for want, e := range map[string]store.AuditEntry{
+	for want, e := range map[string]catalog.AuditEntry{
 		"gave a new token to clients/":           {Action: "rotate", Section: "clients", ResourceID: "ci"},
 		"gave a new secret to endpoints/":        {Action: "rotate", Section: "endpoints", ResourceID: "ci"},
 		"ran again runs/":                        {Action: "repeat", Section: "runs", ResourceID: "run_1"},
@@ -278,7 +291,7 @@ func TestChangesInWords(t *testing.T) {
 		"<summary>name</summary>":                {Action: "update", Section: "clients", ResourceID: "ci", Before: on, After: json.RawMessage(`{"id":"ci","enabled":true,"name":"x"}`)},
 	} {
 		t.Run(want, func(t *testing.T) {
-			require.Contains(t, newRecords(t, &records{changes: []store.AuditEntry{e}}).get("/admin/audit").body, want)
+			require.Contains(t, newRecords(t, &records{changes: []catalog.AuditEntry{e}}).get("/admin/audit").body, want)
 		})
 	}
 }
@@ -364,7 +377,7 @@ func TestRecordsAreSmall(t *testing.T) {
 			Reason: "The call needs the token of this client: Authorization: Bearer mgc_… . Either the client does not exist or the token is not its own.", Method: "POST",
 			Path: fmt.Sprintf("/api/v1/webhooks/client-%d", i), ClientID: fmt.Sprintf("client-%d", i), Address: fmt.Sprintf("192.0.2.%d", i)})
 		before, after := fmt.Sprintf(`{"name":"%d","prompt":"%s"}`, i, strings.Repeat("Be brief. ", 30)), fmt.Sprintf(`{"name":"%d","prompt":"%s"}`, i+1, strings.Repeat("Be polite. ", 30))
-		r.changes = append(r.changes, store.AuditEntry{At: atMidnight, Who: "admin", Action: "update", Section: "clients", ResourceID: fmt.Sprint("c", i), Before: json.RawMessage(before), After: json.RawMessage(after)})
+		r.changes = append(r.changes, catalog.AuditEntry{At: atMidnight, Who: "admin", Action: "update", Section: "clients", ResourceID: fmt.Sprint("c", i), Before: json.RawMessage(before), After: json.RawMessage(after)})
 	}
 	r.settings = someRecords().settings
 	b := newRecords(t, r)
@@ -384,12 +397,13 @@ func TestOverviewShowsWhatIsNotInForce(t *testing.T) {
 	require.Contains(t, page, "The old one stays in force: config.yaml:3: there is no key clientz")
 	require.NotContains(t, page, "/admin/clients/ci")
 	r.clients, r.trouble = nil, ""
-	for range 25 {
-		r.clients = append(r.clients, "broken")
+	for i := range 25 {
+		r.clients = append(r.clients, fmt.Sprintf("broken-%d", i))
 	}
+	b.keep(r)
 	page = b.get("/admin").body
 	require.Equal(t, 20, strings.Count(page, "client broken"))
 	require.Contains(t, page, "And 5 more.")
-	r.clients = nil
+	b.keep(&records{})
 	require.NotContains(t, b.get("/admin").body, "Not in force")
 }

@@ -57,18 +57,11 @@ func (c refusedCall) OfCode() string { return filtered(refusedPath, "code", c.Co
 type headerField struct{ Name, Value string }
 
 func (w *Web) refusedPage() page {
-	return page{path: refusedPath, template: "refused", title: "Refused calls", data: w.showRefused,
-		sample: refusedList{Client: "ci", Code: "unauthorized", Codes: refusedCodes(), Calls: []refusedRow{{sampleRefused(), "No such client"}}, Next: refusedPath, Later: true}}
+	return page{path: refusedPath, template: "refused", title: "Refused calls", data: w.showRefused}
 }
 
 func (w *Web) refusedCallPage() page {
-	return page{path: refusedPath + "/:id", template: "refusedcall", title: "Refused call", data: w.showRefusedCall,
-		sample: newRefusedCall(sampleRefused(), &clients.Client{ID: "ci"})}
-}
-
-func sampleRefused() store.RefusedCall {
-	return store.RefusedCall{ID: "ref_1", Status: 401, Code: "unauthorized", Method: "POST", Path: "/api/v1/webhooks/ci", ClientID: "ci", RequestID: "req_1",
-		Headers: map[string]string{"Host": "localhost"}}
+	return page{path: refusedPath + "/:id", template: "refusedcall", title: "Refused call", data: w.showRefusedCall}
 }
 
 func (w *Web) showRefused(c echo.Context) (any, error) {
@@ -106,7 +99,7 @@ func (w *Web) refusedRows(ctx context.Context, calls []store.RefusedCall) ([]ref
 			continue
 		}
 		if _, asked := known[call.ClientID]; !asked && call.ClientID != "" {
-			_, err := w.Desk.Clients.Get(ctx, call.ClientID)
+			_, err := kept[clients.Client](w).Get(ctx, call.ClientID)
 			if err != nil && !problem.Is(err, problem.NotFound) {
 				return nil, err
 			}
@@ -138,7 +131,7 @@ func (w *Web) showRefusedCall(c echo.Context) (any, error) {
 	}
 	var client *clients.Client
 	if call.ClientID != "" {
-		record, err := w.Desk.Clients.Get(ctx, call.ClientID)
+		record, err := kept[clients.Client](w).Get(ctx, call.ClientID)
 		switch {
 		case err == nil:
 			client = &record.Item

@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/clients"
 	"beckon/internal/problem"
 	"beckon/runs"
 )
@@ -48,10 +49,7 @@ func (w *Web) runPages() []page {
 }
 
 func (w *Web) runsPage() page {
-	row := runRow{ID: "run_1", Status: "FAILED", Client: "ci", Agent: "triage", Source: "webhook", At: time.Unix(0, 0), Took: time.Second, Tokens: 1, Input: "Hi", Error: "It took too long."}
-	sample := newRunList(runFilter{Client: "ci", Search: "x"})
-	sample.Clients, sample.Rows, sample.Next, sample.Looked, sample.Wrong = []string{"ci"}, []runRow{row}, runsPath, 1, "No."
-	return page{path: runsPath, template: "runs", title: "Runs", data: w.showRuns, sample: sample}
+	return page{path: runsPath, template: "runs", title: "Runs", data: w.showRuns}
 }
 
 func (w *Web) showRuns(c echo.Context) (any, error) {
@@ -118,7 +116,7 @@ func (w *Web) tookSoFar(r *runs.Run) time.Duration {
 
 // addRunChoices offers what there is now; a run may be of what is gone, so that anything can be typed.
 func (w *Web) addRunChoices(ctx context.Context, list *runList) (err error) {
-	if list.Clients, err = idsOf(ctx, w.Desk.Clients); err != nil {
+	if list.Clients, err = idsOf[clients.Client](ctx, w); err != nil {
 		return err
 	}
 	list.Agents, err = w.invocables(ctx)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"beckon/agents"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/runs"
 )
@@ -63,7 +64,7 @@ func (w *Web) adviseOnRun(ctx context.Context, run *runs.Run) (advice, error) {
 	}
 	shown := advice{Steps: slices.Clone(of.steps)}
 	if run.IsFlow {
-		err := addLink(ctx, &shown, w.Desk.Flows, run.WorkflowID, "/admin/flows", "Flow")
+		err := addLink(ctx, &shown, kept[agents.Flow](w), run.WorkflowID, "/admin/flows", "Flow")
 		if err != nil {
 			return shown, err
 		}
@@ -76,7 +77,7 @@ func (w *Web) addAgentLinks(ctx context.Context, shown *advice, of failureAdvice
 	if agentID == "" || !of.agent && !of.provider {
 		return nil
 	}
-	record, err := w.Desk.Agents.Get(ctx, agentID)
+	record, err := kept[agents.Agent](w).Get(ctx, agentID)
 	if problem.Is(err, problem.NotFound) {
 		return nil
 	}
@@ -90,7 +91,7 @@ func (w *Web) addAgentLinks(ctx context.Context, shown *advice, of failureAdvice
 		return nil
 	}
 	n := len(shown.Links)
-	err = addLink(ctx, shown, w.Desk.Providers, record.Item.Provider, "/admin/providers", "Provider")
+	err = addLink(ctx, shown, kept[agents.Provider](w), record.Item.Provider, "/admin/providers", "Provider")
 	if len(shown.Links) > n {
 		shown.Links[n].Address += "#found" // the test of its connection
 	}
@@ -98,7 +99,7 @@ func (w *Web) addAgentLinks(ctx context.Context, shown *advice, of failureAdvice
 }
 
 // addLink adds the page of something that there is.
-func addLink[T any](ctx context.Context, shown *advice, kept Resource[T], id, path, kind string) error {
+func addLink[T catalog.Resource](ctx context.Context, shown *advice, kept catalog.Section[T], id, path, kind string) error {
 	_, err := kept.Get(ctx, id)
 	if problem.Is(err, problem.NotFound) {
 		return nil

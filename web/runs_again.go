@@ -19,7 +19,7 @@ func (w *Web) cancelRun(c echo.Context) error {
 	if err := w.Desk.Runs.Cancel(ctx, id); err != nil {
 		return w.refuseRun(c, id, err)
 	}
-	if err := w.Desk.Secrets.Note(ctx, whoIs(c), "cancel", "runs", id, nil); err != nil {
+	if err := w.Desk.Editor.Note(ctx, whoIs(c), "cancel", "runs", id, nil); err != nil {
 		return err
 	}
 	return leaveFor(c, runAddress(id, "canceled"))
@@ -48,7 +48,7 @@ func (w *Web) repeatRun(c echo.Context) error {
 	if err != nil {
 		return w.refuseRun(c, run.ID, err)
 	}
-	if err := w.Desk.Secrets.Note(ctx, whoIs(c), "repeat", "runs", run.ID, map[string]string{"runId": id}); err != nil {
+	if err := w.Desk.Editor.Note(ctx, whoIs(c), "repeat", "runs", run.ID, map[string]string{"runId": id}); err != nil {
 		return err
 	}
 	return leaveFor(c, runAddress(id, "again"))
@@ -59,7 +59,7 @@ func (w *Web) whyNotAgain(ctx context.Context, run *runs.Run) (why string, isCom
 	if !run.Status.Ended() {
 		return "It goes on.", false, nil
 	}
-	record, err := w.Desk.Clients.Get(ctx, run.ClientID)
+	record, err := kept[clients.Client](w).Get(ctx, run.ClientID)
 	if problem.Is(err, problem.NotFound) {
 		return "Its client is gone, and with it the limits that the run would keep to.", false, nil
 	}

@@ -60,7 +60,7 @@ func (s runScreen) Tokens() tokens {
 
 func (w *Web) runPage() page {
 	path := runsPath + "/:id"
-	return page{path: path, template: "run", title: "Run", data: w.showRun, sample: sampleRun(), posts: map[string]echo.HandlerFunc{
+	return page{path: path, template: "run", title: "Run", data: w.showRun, posts: map[string]echo.HandlerFunc{
 		path + "/cancel": w.cancelRun,
 		path + "/again":  w.repeatRun,
 	}}
@@ -108,7 +108,7 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 
 // runEventsPage streams what happens to a run.
 func (w *Web) runEventsPage() page {
-	return page{path: runsPath + "/:id/events", template: "run", title: "Run", sample: sampleRun(), data: func(c echo.Context) (any, error) {
+	return page{path: runsPath + "/:id/events", template: "run", title: "Run", data: func(c echo.Context) (any, error) {
 		protect(c.Response().Header())
 		return nil, w.Desk.Follow(c.Response(), c.Request(), c.Param("id"))
 	}}

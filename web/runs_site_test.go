@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -18,14 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
-	"beckon/agents"
-	"beckon/agents/flow"
-	"beckon/agents/reply"
 	"beckon/clients"
-	"beckon/commands"
 	"beckon/deliveries"
 	"beckon/events"
-	"beckon/internal/config"
+	"beckon/gateway/gatewaytest"
+	"beckon/internal/catalog"
 	"beckon/internal/egress"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -59,7 +54,7 @@ endpoints: [{id: filed, url: "https://hooks.example/services/T0/s3cret?key=s3cre
 // traffic is a site with real runs and deliveries, and a browser that is signed in.
 type traffic struct {
 	*browser
-	editor     *config.Editor
+	editor     *catalog.Editor
 	runs       *runs.Service
 	deliveries *deliveries.Service
 	events     *events.Log
@@ -76,22 +71,22 @@ type triedCall struct {
 func newTraffic(t *testing.T) *traffic {
 	s := siteOn(t, storetest.Open(t, storetest.Default(t)))
 	r := &traffic{events: events.NewLog(s.store)}
-	sealer := secret.NewSealer(func() (secret.String, error) { return "key", nil })
+	sealer := gatewaytest.Sealer()
 	guard := egress.NewGuard(func() []netip.Prefix {
 		return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("203.0.113.0/24")}
 	})
 	r.startDeliveries(t, s.store, sealer, guard)
 	r.runs = runs.New(runs.Config{Store: s.store, Events: r.events, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test")})
 	t.Cleanup(func() { r.runs.Drain(context.Background()) })
-	r.editor = r.newEditor(t, s.store, sealer, guard)
-	r.use(t.Context())
+	r.editor = gatewaytest.Editor(t, s.store, gatewaytest.Setup{File: fileOfTraffic, Apply: func(ctx context.Context, v *catalog.View) error {
+		return r.deliveries.Use(ctx, deliveries.InForce(v))
+	}})
 	for _, name := range []string{"nouns.css", "records.css", "try.js", "copy.js"} {
 		s.files[name] = &fstest.MapFile{Data: []byte("this is " + name)}
 	}
 	s.serve(func(c *web.Config) {
 		c.PublicURL = "http://localhost:8080/"
-		c.Desk = &web.Desk{Providers: r.editor.Providers, Agents: r.editor.Agents, Flows: r.editor.Flows, Clients: r.editor.Clients, Endpoints: r.editor.Endpoints, Secrets: r.editor,
-			Audit: s.store, Runs: r.runs, Deliveries: r.deliveries, Try: r.try, Follow: r.follow}
+		c.Desk = &web.Desk{Editor: r.editor, Runs: r.runs, Deliveries: r.deliveries, Try: r.try, Follow: r.follow}
 	})
 	r.browser = s.signedIn()
 	return r
@@ -113,33 +108,6 @@ func (r *traffic) startDeliveries(t *testing.T, s *store.Store, sealer *secret.S
 		instance.Stop()
 		out.Close()
 	})
-}
-
-func (r *traffic) newEditor(t *testing.T, s *store.Store, sealer *secret.Sealer, guard *egress.Guard) *config.Editor {
-	path := filepath.Join(t.TempDir(), "config.yaml")
-	require.NoError(t, os.WriteFile(path, []byte(fileOfTraffic), 0o600))
-	inForce, err := config.Load(path, os.LookupEnv)
-	require.NoError(t, err)
-	how := agents.Factories{Providers: map[string]agents.Factory{"template": reply.New()}, Flow: flow.New()}
-	return config.NewEditor(config.EditorConfig{Store: s, Config: func() *config.Config { return inForce }, How: how, Env: os.LookupEnv,
-		Providers: store.NewResources[agents.Provider](s, "providers", sealer), Agents: store.NewResources[agents.Agent](s, "agents", sealer),
-		Flows: store.NewResources[agents.Flow](s, "flows", sealer), Commands: store.NewResources[commands.Command](s, "commands", sealer),
-		Clients: clients.NewStorage(s, sealer), Endpoints: deliveries.NewRegistry(s, sealer), Changed: r.use})
-}
-
-// use puts the endpoints in force.
-func (r *traffic) use(ctx context.Context) {
-	kept, err := r.editor.Endpoints.List(ctx)
-	if err == nil {
-		list := make([]deliveries.Endpoint, len(kept))
-		for i, record := range kept {
-			list[i] = record.Item
-		}
-		err = r.deliveries.Use(ctx, list)
-	}
-	if err != nil {
-		panic(err)
-	}
 }
 
 func (r *traffic) try(_ context.Context, client string, call clients.Request) (string, error) {
@@ -189,14 +157,14 @@ func (r *traffic) insert(table string, row, columns map[string]any) {
 
 // endpoint registers one, and returns its secret.
 func (r *traffic) endpoint(e deliveries.Endpoint) secret.String {
-	_, shown, err := r.editor.Endpoints.Create(context.Background(), "test", e)
+	_, shown, err := catalog.Of[deliveries.Endpoint](r.editor).Create(context.Background(), "test", e)
 	require.NoError(r.t, err)
 	return shown
 }
 
 // audited are the last actions of the audit list, newest first: "resend deliveries/dlv_1".
 func (r *traffic) audited() (list []string) {
-	entries, _, err := r.store.AuditEntries(context.Background(), store.AuditQuery{Limit: 20})
+	entries, _, err := r.editor.AuditEntries(context.Background(), catalog.AuditQuery{Limit: 20})
 	require.NoError(r.t, err)
 	for _, e := range entries {
 		if e.Who == "admin" && e.Section != "sessions" {

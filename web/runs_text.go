@@ -47,7 +47,7 @@ func (t *texts) show(label, text string, parameters ...string) shownText {
 
 // runTextPage has the texts of a run as they are.
 func (w *Web) runTextPage() page {
-	return page{path: runsPath + "/:id/text", template: "run", title: "Run", sample: sampleRun(), data: func(c echo.Context) (any, error) {
+	return page{path: runsPath + "/:id/text", template: "run", title: "Run", data: func(c echo.Context) (any, error) {
 		ctx := c.Request().Context()
 		run, err := w.Desk.Runs.Get(ctx, c.Param("id"))
 		if err != nil {

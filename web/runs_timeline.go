@@ -129,15 +129,3 @@ func newEventRow(e events.Event) eventRow {
 	}
 	return row
 }
-
-func sampleRun() runScreen {
-	at := time.Unix(0, 0).UTC()
-	failure := &agents.Failure{Code: "timeout", Message: "It took too long."}
-	text := shownText{Label: "Text", Text: "Hi", Size: 3, Whole: runsPath}
-	return runScreen{Notice: "Done.", Wrong: "No.", Live: true, Waited: time.Second, Took: time.Second, Input: text, Output: text, Metadata: text,
-		Run: &runs.Run{ID: "run_1", Status: runs.Running, ClientID: "ci", WorkflowID: "triage", CreatedAt: at, StartedAt: at, CompletedAt: at, Error: failure, SessionID: "s", Crashes: 1,
-			By: agents.Answerer{Provider: "offline", Model: "m", Degraded: true, Attempts: []agents.Attempt{{Provider: "openai", StartedAt: at, Status: 503, Error: failure, Reason: "Overloaded", Finish: "odd"}}}},
-		Nodes:  []nodeBar{{ID: "triage", Type: "triage", Status: "FAILED", Width: barWidth, Took: time.Second, StartedAt: at, Output: text, Error: failure}},
-		Events: []eventRow{{Type: "node.failed", Node: "triage", Status: "FAILED", At: at, Address: runsPath}}, MoreEvents: true,
-		Deliveries: []deliveryRow{sampleDeliveryRow()}, MoreDeliveries: deliveriesPath, Advice: advice{[]string{"Ask for less."}, []link{{"/admin/agents/triage", "Agent triage"}}}}
-}

@@ -23,13 +23,12 @@ type settingsSection struct {
 }
 
 func (w *Web) settingsPage() page {
-	return page{path: settingsPath, template: "settings", title: "Settings", data: w.showSettings,
-		sample: settingsView{Sections: []settingsSection{{"log", []Setting{{"log.level", "", "default"}, {"log.format", "text", "config.yaml:1"}}}}}}
+	return page{path: settingsPath, template: "settings", title: "Settings", data: w.showSettings}
 }
 
 // exportPage is a download, and has no screen of its own.
 func (w *Web) exportPage() page {
-	return page{path: settingsPath + "/export.yaml", template: "settings", title: "Settings", data: w.export, sample: settingsView{}}
+	return page{path: settingsPath + "/export.yaml", template: "settings", title: "Settings", data: w.export}
 }
 
 func (w *Web) showSettings(echo.Context) (any, error) {

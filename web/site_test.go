@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,8 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
 
+	"beckon/gateway/gatewaytest"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -67,21 +70,6 @@ type site struct {
 	address string // of the caller
 	files   fstest.MapFS
 	log     *strings.Builder
-	notes   *notes
-}
-
-// notes are what was put into the audit list.
-type notes struct {
-	web.Secrets
-	mu   sync.Mutex
-	list []string
-}
-
-func (n *notes) Note(_ context.Context, who, action, section, id string, _ any) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.list = append(n.list, strings.Join([]string{who, action, section, id}, " "))
-	return nil
 }
 
 func newSite(t *testing.T, options ...func(*web.Config)) *site {
@@ -92,7 +80,7 @@ func newSite(t *testing.T, options ...func(*web.Config)) *site {
 
 // siteOn serves nothing yet.
 func siteOn(t *testing.T, db *store.Store) *site {
-	return &site{t: t, store: db, clock: &clock{now: time.Now()}, numbers: &numbers{}, address: "192.0.2.1", files: someAssets(), log: &strings.Builder{}, notes: &notes{}}
+	return &site{t: t, store: db, clock: &clock{now: time.Now()}, numbers: &numbers{}, address: "192.0.2.1", files: someAssets(), log: &strings.Builder{}}
 }
 
 // serve starts another gateway on the site's database.
@@ -105,15 +93,9 @@ func (s *site) serve(options ...func(*web.Config)) {
 	if c.Desk == nil {
 		c.Desk = &web.Desk{}
 	}
-	if c.Desk.Secrets == nil {
-		c.Desk.Secrets = s.notes
+	if c.Desk.Editor == nil {
+		c.Desk.Editor = gatewaytest.Editor(s.t, s.store, gatewaytest.Setup{})
 	}
-	lacking(&c.Desk.Providers)
-	lacking(&c.Desk.Agents)
-	lacking(&c.Desk.Flows)
-	lacking(&c.Desk.Commands)
-	lacking(&c.Desk.Clients)
-	lacking(&c.Desk.Endpoints)
 	if c.Desk.Settings == nil {
 		c.Desk.Settings = &records{}
 	}
@@ -147,16 +129,16 @@ func (s *site) serve(options ...func(*web.Config)) {
 	s.url = listener.URL
 }
 
-// lacking puts in a noun of which there is none.
-func lacking[T any](kept *web.Resource[T]) {
-	if *kept == nil {
-		*kept = none[T]{}
+// noted is the audit list, the oldest entry first.
+func (s *site) noted() (list []string) {
+	editor := catalog.NewEditor(catalog.EditorConfig{Nouns: catalog.NewRegistry(nil), Store: s.store})
+	entries, _, err := editor.AuditEntries(s.t.Context(), catalog.AuditQuery{Limit: 100})
+	require.NoError(s.t, err)
+	for _, e := range slices.Backward(entries) {
+		list = append(list, strings.Join([]string{e.Who, e.Action, e.Section, e.ResourceID}, " "))
 	}
+	return list
 }
-
-type none[T any] struct{ web.Resource[T] }
-
-func (none[T]) List(context.Context) ([]store.Record[T], error) { return nil, nil }
 
 // someAssets stand for those that `make assets` gets, so that pages don't change with them.
 func someAssets() fstest.MapFS {

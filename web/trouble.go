@@ -16,7 +16,7 @@ type trouble struct {
 }
 
 func troublePage() page {
-	return page{template: "trouble", title: "Something is wrong", sample: trouble{"Not Found", "There is nothing at this address.", "req_1"}}
+	return page{template: "trouble", title: "Something is wrong"}
 }
 
 // Owns reports whether an address is a page's, whose errors are for people.

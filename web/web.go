@@ -81,11 +81,11 @@ func newWeb(c Config, files fs.FS) (*Web, error) {
 
 // pages are all of them.
 func (w *Web) pages() []page {
-	return slices.Concat([]page{
-		w.loginPage(),
-		w.overviewPage(),
-		w.docsPage(),
-	}, w.clientPages(), w.commandPages(), w.agentPages(), w.providerPages(), w.flowPages(), w.endpointPages(), w.runPages(), w.deliveryPages(), w.recordPages())
+	all := []page{w.loginPage(), w.overviewPage(), w.docsPage()}
+	for _, f := range forms() {
+		all = append(all, f.pages(w)...)
+	}
+	return slices.Concat(all, w.runPages(), w.deliveryPages(), w.recordPages())
 }
 
 // Register puts the pages and their assets on e.

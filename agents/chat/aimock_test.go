@@ -3,7 +3,6 @@ package chat_test
 import (
 	"bufio"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -20,9 +19,7 @@ import (
 func aimock(t *testing.T, flags ...string) string {
 	folder := filepath.Join("testdata", "aimock")
 	program := filepath.Join(folder, "node_modules", "@copilotkit", "aimock", "dist", "cli.js")
-	if _, err := os.Stat(program); err != nil {
-		t.Skip("aimock is not installed, so that this did not run: npm ci --prefix agents/chat/testdata/aimock, or make test")
-	}
+	require.FileExists(t, program, "aimock is not installed: run make test, or npm ci --prefix agents/chat/testdata/aimock")
 	node := exec.Command("node", append([]string{program, "--port", "0", "--fixtures", filepath.Join(folder, "fixtures.json")}, flags...)...)
 	out, err := node.StdoutPipe()
 	require.NoError(t, err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 
 	"gorm.io/gorm"
@@ -32,56 +31,33 @@ type adminPage struct {
 // serverWithPage wires the pages and the server, which need each other. url is where the page is reached.
 func serverWithPage(l *live, working *services, started *config.Config, url string, made server.Config) (*server.Server, error) {
 	p := &adminPage{live: l, started: started, services: working}
-	editor := l.database.editor(l.inForce, l.changed)
-	pages, err := web.New(web.Config{Store: l.database.store, Password: started.Admin.Password, PublicURL: url, Version: version, Log: l.log,
-		Numbers: numbers{working.runs.Statistics, working.deliveries, l.how.Breakers, l.database.store}, Desk: p.desk(editor)})
+	pages, err := web.New(web.Config{Store: l.store, Password: started.Admin.Password, PublicURL: url, Version: version, Log: l.log,
+		Numbers: numbers{working.runs.Statistics, working.deliveries, l.breakers, l.store}, Desk: p.desk()})
 	if err != nil {
 		return nil, err
 	}
-	made.Admin = l.admin(started, editor)
-	made.Admin.Sessions, made.Pages, made.KeepRefused = pages, pages, p.keepRefused
+	made.Admin = server.Admin{Token: started.Admin.Token, Sessions: pages, Editor: l.editor}
+	made.Pages, made.KeepRefused = pages, p.keepRefused
 	p.server = server.New(made)
 	return p.server, nil
 }
 
-func (p *adminPage) desk(editor *config.Editor) *web.Desk {
-	db := p.live.database.store
-	return &web.Desk{Providers: editor.Providers, Agents: editor.Agents, Flows: editor.Flows, Commands: editor.Commands, Clients: editor.Clients,
-		Endpoints: editor.Endpoints, Secrets: editor, Audit: db, Refused: db, Runs: p.services.runs, Deliveries: p.services.deliveries, Settings: p,
+func (p *adminPage) desk() *web.Desk {
+	transport := egress.NewProviders()
+	return &web.Desk{Editor: p.live.editor, Refused: p.live.store, Runs: p.services.runs, Deliveries: p.services.deliveries, Settings: p,
 		Preview: func(ctx context.Context, c clients.Client, r clients.Request) (clients.Prompt, string, error) {
 			return p.server.Preview(ctx, c, r)
 		},
 		Try: func(ctx context.Context, clientID string, r clients.Request) (string, error) {
 			return p.server.Try(ctx, clientID, r)
 		},
-		Follow:    func(w http.ResponseWriter, r *http.Request, runID string) error { return p.server.Follow(w, r, runID) },
-		Notes:     p.live.notes,
-		Models:    p.listModels(egress.NewProviders()),
-		Variables: func() []string { return p.live.inForce().Admin.Variables },
-		FlowYAML: web.FlowYAML{Write: config.WriteFlow, Line: config.FlowLine, Check: agents.Flow.Check,
-			Read: func(text string) (agents.Flow, []web.Mistake, error) {
-				f, found, err := config.ReadFlow(text)
-				mistakes := make([]web.Mistake, len(found))
-				for i, m := range found {
-					mistakes[i] = web.Mistake(m)
-				}
-				return f, mistakes, err
-			}}}
-}
-
-// listModels asks a provider with the key that is meant.
-func (p *adminPage) listModels(transport http.RoundTripper) func(context.Context, agents.Provider) ([]string, error) {
-	return func(ctx context.Context, provider agents.Provider) ([]string, error) {
-		provider, err := p.live.inForce().WithKey(provider, os.LookupEnv)
-		if err != nil {
-			return nil, err
-		}
-		return chat.Models(ctx, transport, provider)
-	}
+		Follow: func(w http.ResponseWriter, r *http.Request, runID string) error { return p.server.Follow(w, r, runID) },
+		Models: func(ctx context.Context, p agents.Provider) ([]string, error) { return chat.Models(ctx, transport, p) },
+		Notes:  p.live.notes}
 }
 
 func (p *adminPage) keepRefused(ctx context.Context, list []store.RefusedCall) error {
-	db := p.live.database.store
+	db := p.live.store
 	return db.Write(ctx, func(tx *gorm.DB) error { return db.Refuse(tx, list) })
 }
 
@@ -130,14 +106,9 @@ func (p *adminPage) Trouble() string {
 
 // Export writes what is in force as beckon config export does.
 func (p *adminPage) Export(ctx context.Context, w io.Writer) error {
-	stored, err := p.live.database.resources(ctx)
-	if err != nil {
-		return err
-	}
-	c := p.live.inForce()
-	catalog, err := buildCatalog(c, stored)
+	v, err := p.live.editor.View(ctx)
 	if err != nil {
 		return fmt.Errorf("export the configuration: %w", err)
 	}
-	return config.Export(w, c, catalog)
+	return config.Export(w, p.live.inForce(), v)
 }

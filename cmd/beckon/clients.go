@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"beckon/clients"
-	"beckon/internal/config"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/units"
@@ -23,28 +23,22 @@ type clientsCommand struct {
 	Token  clientsTokenCommand  `cmd:"" help:"Give a client a new token and print it."`
 }
 
-// opened is what the clients commands work on.
-type opened struct {
-	config  *config.Config
-	db      *database
-	catalog *config.Catalog
-}
-
-func (f configFlag) open(ctx context.Context) (o opened, err error) {
-	if o.config, err = f.load(); err != nil {
-		return o, err
-	}
-	if o.db, err = openDatabase(ctx, o.config, slog.New(slog.DiscardHandler)); err != nil {
-		return o, err
-	}
-	stored, err := o.db.resources(ctx)
-	if err == nil {
-		o.catalog, err = buildCatalog(o.config, stored)
-	}
+// edit returns what the clients commands work on. Its store is theirs to close.
+func (f configFlag) edit(ctx context.Context) (*catalog.Editor, error) {
+	c, err := f.load()
 	if err != nil {
-		_ = o.db.store.Close()
+		return nil, err
 	}
-	return o, err
+	log := slog.New(slog.DiscardHandler)
+	db, err := openDatabase(ctx, c, log)
+	if err != nil {
+		return nil, err
+	}
+	editor := db.editor(log, nil, nil)
+	if err := editor.Use(ctx, c); err != nil {
+		return nil, errors.Join(err, db.store.Close())
+	}
+	return editor, nil
 }
 
 type clientsListCommand struct {
@@ -53,20 +47,27 @@ type clientsListCommand struct {
 }
 
 func (l clientsListCommand) Run(std streams) error {
-	o, err := l.open(context.Background())
+	ctx := context.Background()
+	editor, err := l.edit(ctx)
 	if err != nil {
 		return err
 	}
-	defer o.db.store.Close()
+	defer editor.Store.Close()
+	v, err := editor.View(ctx)
+	if err != nil {
+		return err
+	}
 	type shown struct {
 		clients.Client
 		Enabled   bool   `json:"enabled"`
 		ManagedBy string `json:"managedBy"`
 	}
-	list := make([]shown, len(o.catalog.Clients))
-	for i, c := range o.catalog.Clients {
-		c.Since = time.Time{} // as the API does not show it
-		list[i] = shown{c, c.IsEnabled(), o.catalog.Origin(config.SectionClients, c.ID)}
+	list := []shown{}
+	for _, r := range catalog.Records[clients.Client](v) {
+		if len(r.Warnings) == 0 {
+			r.Item.Since = time.Time{} // as the API does not show it
+			list = append(list, shown{r.Item, r.Item.IsEnabled(), r.Origin})
+		}
 	}
 	if l.JSON {
 		return json.NewEncoder(std.out).Encode(map[string]any{"items": list})
@@ -103,14 +104,14 @@ type clientsCreateCommand struct {
 
 func (k clientsCreateCommand) Run(std streams) error {
 	ctx := context.Background()
-	o, err := k.open(ctx)
+	editor, err := k.edit(ctx)
 	if err != nil {
 		return err
 	}
-	defer o.db.store.Close()
+	defer editor.Store.Close()
 	c := clients.Client{ID: k.ID, Name: k.Name, Passthrough: k.Command == "", CommandID: k.Command, Template: k.Template,
 		AllowedAgents: k.Agent, SyncTimeout: k.SyncTimeout, MaxConcurrent: k.MaxConcurrent}
-	_, token, err := o.editor().Clients.Create(ctx, commandLineName, c)
+	_, token, err := catalog.Of[clients.Client](editor).Create(ctx, commandLineName, c)
 	if p, ok := errors.AsType[*problem.Error](err); ok && p.Code == "already_exists" {
 		return problem.New(p.Kind, p.Code, "%s For a new token: beckon clients token %s", p.Detail, c.ID)
 	}
@@ -123,10 +124,6 @@ func (k clientsCreateCommand) Run(std streams) error {
 // commandLineName is who the audit list says it was.
 const commandLineName = "command line"
 
-func (o opened) editor() *config.Editor {
-	return o.db.editor(func() *config.Config { return o.config }, nil)
-}
-
 type clientsTokenCommand struct {
 	configFlag
 	ID      string         `arg:"" help:"The client."`
@@ -136,12 +133,12 @@ type clientsTokenCommand struct {
 
 func (k clientsTokenCommand) Run(std streams) error {
 	ctx := context.Background()
-	o, err := k.open(ctx)
+	editor, err := k.edit(ctx)
 	if err != nil {
 		return err
 	}
-	defer o.db.store.Close()
-	token, err := o.editor().RotateToken(ctx, commandLineName, k.ID, time.Duration(k.Overlap))
+	defer editor.Store.Close()
+	token, err := clients.RotateToken(ctx, catalog.Of[clients.Client](editor), commandLineName, k.ID, time.Duration(k.Overlap))
 	if err != nil {
 		return err
 	}

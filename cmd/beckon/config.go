@@ -12,7 +12,9 @@ import (
 	"slices"
 	"strings"
 
+	"beckon/internal/catalog"
 	"beckon/internal/config"
+	"beckon/internal/problem"
 )
 
 type configCommand struct {
@@ -32,56 +34,40 @@ func (k checkCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	var stored config.Resources
+	all := nouns(slog.New(slog.DiscardHandler), nil)
+	join := func(f catalog.File) (*catalog.View, error) { return all.View(f), nil }
 	if k.Database {
-		if stored, err = k.stored(); err != nil {
+		c, err := k.load()
+		if err != nil {
 			return err
 		}
+		join = func(f catalog.File) (*catalog.View, error) { return joinStored(context.Background(), c, f) }
 	}
-	err = config.Check(path, os.LookupEnv, factories(slog.New(slog.DiscardHandler)), stored)
+	v, err := config.Check(path, os.LookupEnv, all, join)
 	mistakes, _ := errors.AsType[*config.Error](err)
-	catalog := &config.Catalog{}
+	var warnings, cautions []problem.Finding
 	if err == nil {
-		if catalog, err = k.catalog(stored); err != nil {
-			return err
-		}
+		warnings, cautions = v.Warnings(), v.Cautions()
 	}
 	switch {
 	case k.JSON && (err == nil || mistakes != nil):
-		return printMistakes(std, mistakes, catalog)
+		return printMistakes(std, mistakes, warnings, cautions)
 	case err == nil:
 		_, err = fmt.Fprintf(std.out, "%s is good\n", cmp.Or(path, "the configuration without a file"))
-		for _, w := range catalog.Warnings {
+		for _, w := range warnings {
 			std.notice(fmt.Sprintf("the database's %s %q is not in force: %v", strings.TrimSuffix(w.Section, "s"), w.ID, w.Fields.Err()))
 		}
-		for _, w := range catalog.Cautions {
+		for _, w := range cautions {
 			std.notice(fmt.Sprintf("the database's %s %q should be changed: %v", strings.TrimSuffix(w.Section, "s"), w.ID, w.Fields.Err()))
 		}
 	}
 	return err
 }
 
-// catalog is what the file and the database have together.
-func (k checkCommand) catalog(stored config.Resources) (*config.Catalog, error) {
-	c, err := k.load()
-	if err != nil {
-		return nil, err
-	}
-	return buildCatalog(c, stored)
-}
-
-func (k checkCommand) stored() (config.Resources, error) {
-	c, err := k.load()
-	if err != nil {
-		return config.Resources{}, err
-	}
-	return storedResources(c)
-}
-
-func printMistakes(std streams, found *config.Error, catalog *config.Catalog) error {
+func printMistakes(std streams, found *config.Error, left, cautions []problem.Finding) error {
 	list, warnings := []config.Mistake{}, []map[string]any{}
-	for i, w := range slices.Concat(catalog.Warnings, catalog.Cautions) {
-		warnings = append(warnings, map[string]any{"section": w.Section, "id": w.ID, "inForce": i >= len(catalog.Warnings), "errors": w.Fields})
+	for i, w := range slices.Concat(left, cautions) {
+		warnings = append(warnings, map[string]any{"section": w.Section, "id": w.ID, "inForce": i >= len(left), "errors": w.Fields})
 	}
 	if found != nil {
 		list = found.Mistakes
@@ -104,33 +90,29 @@ func (e exportCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	stored, err := storedResources(c)
+	v, err := joinStored(context.Background(), c, c)
+	if err == nil {
+		err = c.Err(v.Mistakes())
+	}
 	if err != nil {
 		return err
 	}
-	catalog, err := buildCatalog(c, stored)
-	if err != nil {
-		return err
-	}
-	return config.Export(std.out, c, catalog)
+	return config.Export(std.out, c, v)
 }
 
-// storedResources reads the database; a SQLite file that does not exist has nothing, and is not made.
-func storedResources(c *config.Config) (config.Resources, error) {
+// joinStored joins a file with what the database of a configuration has; a SQLite file that does not exist has nothing,
+// and is not made.
+func joinStored(ctx context.Context, c *config.Config, f catalog.File) (*catalog.View, error) {
+	log := slog.New(slog.DiscardHandler)
 	if path, isFile := strings.CutPrefix(c.Database.URL.Reveal(), "sqlite:"); isFile {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return config.Resources{}, nil
+			return nouns(log, nil).View(f), nil
 		}
 	}
-	ctx := context.Background()
-	db, err := openDatabase(ctx, c, slog.New(slog.DiscardHandler))
+	db, err := openDatabase(ctx, c, log)
 	if err != nil {
-		return config.Resources{}, err
+		return nil, err
 	}
 	defer db.store.Close()
-	return db.resources(ctx)
-}
-
-func buildCatalog(c *config.Config, stored config.Resources) (*config.Catalog, error) {
-	return c.Catalog(factories(slog.New(slog.DiscardHandler)), os.LookupEnv, stored)
+	return db.editor(log, nil, nil).Join(ctx, f)
 }

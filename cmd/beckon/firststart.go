@@ -14,6 +14,7 @@ import (
 
 	"beckon/agents"
 	"beckon/clients"
+	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/secret"
 	"beckon/web"
@@ -39,16 +40,16 @@ var knownProviders = []struct{ id, variable, url, model string }{
 
 // firstStart makes what is missing, and returns what to print: a password where none is configured, and in an empty
 // database without a configuration file something to call. On later starts there is nothing to make, and nothing to print.
-func firstStart(ctx context.Context, c *config.Config, db *database, address net.Addr) (welcome string, err error) {
+func firstStart(ctx context.Context, c *config.Config, editor *catalog.Editor, address net.Addr) (welcome string, err error) {
 	url := publicURL(c, address)
 	if c.File() == "" {
-		if welcome, err = firstResources(ctx, db, url); err != nil {
+		if welcome, err = firstResources(ctx, editor, url); err != nil {
 			return "", err
 		}
 	}
 	password := ""
 	if c.Admin.Password == "" {
-		if password, err = web.EnsurePassword(ctx, db.store); err != nil {
+		if password, err = web.EnsurePassword(ctx, editor.Store); err != nil {
 			return "", err
 		}
 	}
@@ -59,24 +60,24 @@ func firstStart(ctx context.Context, c *config.Config, db *database, address net
 }
 
 // firstResources fills an empty database, and leaves any other alone.
-func firstResources(ctx context.Context, db *database, url string) (welcome string, err error) {
-	empty, err := db.store.Empty(ctx)
+func firstResources(ctx context.Context, editor *catalog.Editor, url string) (welcome string, err error) {
+	empty, err := catalog.IsEmpty(ctx, editor.Store)
 	if err != nil || !empty {
 		return "", err
 	}
 	provider, model := firstProvider(ctx)
 	var token secret.String
-	err = db.store.Write(ctx, func(tx *gorm.DB) error {
-		if err := db.providers.Create(tx, provider); err != nil {
+	err = editor.Store.Write(ctx, func(tx *gorm.DB) error {
+		if _, err := catalog.Of[agents.Provider](editor).Insert(tx, provider); err != nil {
 			return err
 		}
 		agent := agents.Agent{ID: firstAgent, Name: "Assistant", Provider: provider.ID, Model: model,
 			SystemPrompt: "You answer calls of other programs. Be correct and brief."}
-		if err := db.agents.Create(tx, agent); err != nil {
+		if _, err := catalog.Of[agents.Agent](editor).Insert(tx, agent); err != nil {
 			return err
 		}
 		client := clients.Client{ID: firstClient, Name: "Demo", Passthrough: true, AllowedAgents: []string{firstAgent}}
-		token, err = db.clients.CreateIn(tx, client)
+		token, err = catalog.Of[clients.Client](editor).Insert(tx, client.Prepared())
 		return err
 	})
 	if err != nil {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"beckon/clients"
 	"beckon/internal/config"
 	"beckon/internal/store/storetest"
 	"beckon/internal/telemetry"
@@ -35,9 +34,9 @@ endpoints: [{id: endpoint-10, url: "https://example.com/hook", secret: whsec_MfK
 // wired is a gateway in this process, as serve makes it, that does not listen.
 func wired(t *testing.T, db *database, c *config.Config) *server.Server {
 	ctx, log := context.Background(), slog.New(slog.DiscardHandler)
-	l := &live{database: db, how: factories(log), limits: clients.NewLimits(), log: log, level: new(slog.LevelVar), metrics: telemetry.NewMetrics("test")}
+	l := newLive(db, log, new(slog.LevelVar), telemetry.NewMetrics("test"))
 	working := newServices(db, l, c, nil)
-	require.NoError(t, l.load(ctx, c))
+	require.NoError(t, l.editor.Use(ctx, c))
 	require.NoError(t, working.instance.Start(ctx))
 	srv, err := serverWithPage(l, working, c, "http://localhost", server.Config{Catalog: l.catalog, Runs: working.runs, Deliveries: working.deliveries, Database: db.store,
 		Metrics: l.metrics, Log: log, Version: version, MaxBodyBytes: 1 << 20})
@@ -55,7 +54,7 @@ func TestNothingReadsAllRecords(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, address string) {
 		file := filepath.Join(t.TempDir(), "config.yaml")
 		require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, recordsFile, address), 0o600))
-		c, err := config.Load(file, os.LookupEnv)
+		c, err := config.Load(file, os.LookupEnv, nouns(slog.New(slog.DiscardHandler), nil))
 		require.NoError(t, err)
 		db, err := openDatabase(context.Background(), c, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
@@ -109,10 +108,9 @@ func TestNothingReadsAllRecords(t *testing.T) {
 			do("GET", "/api/v1/runs?status="+status, "", own)
 		}
 		require.Empty(t, asked.Costly(t,
-			"SELECT hour, status, latency",               // counts a month, and remembers what it has counted
-			"SELECT * FROM nodes WHERE run_id =",         // sorts those of one run
-			"SELECT * FROM runs WHERE instance_id =",     // sorts those that are running
-			"SELECT MIN(id) FROM runs WHERE status = 'Q", // runs.nudge
+			"SELECT hour, status, latency",           // counts a month, and remembers what it has counted
+			"SELECT * FROM nodes WHERE run_id =",     // sorts those of one run
+			"SELECT * FROM runs WHERE instance_id =", // sorts those that are running
 		))
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -29,7 +30,7 @@ func secretsKey(ctx context.Context, c *config.Config, s *store.Store) (secret.S
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
-	sealed, err := s.HasSealed(context.WithoutCancel(ctx))
+	sealed, err := catalog.HasSealed(context.WithoutCancel(ctx), s)
 	if err != nil {
 		return "", err
 	}

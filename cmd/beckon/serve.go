@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"beckon/agents"
-	"beckon/clients"
+	"beckon/internal/catalog"
 	"beckon/internal/memory"
 	"beckon/internal/telemetry"
 	"beckon/internal/units"
@@ -51,26 +51,26 @@ func (s serveCommand) Run(std streams) error {
 		return err
 	}
 	settleSecretsKey(ctx, c, db.store, log)
-	welcome, err := firstStart(ctx, c, db, listener.Addr())
+	metrics := telemetry.NewMetrics(version)
+	l := newLive(db, log, level, metrics)
+	welcome, err := firstStart(ctx, c, l.editor, listener.Addr())
 	if err != nil {
 		return err
 	}
-	metrics := telemetry.NewMetrics(version)
 	memory.Apply(c.Server.Memory())
 	budget := memory.For(c.Server.Memory())
 	metrics.Memory(budget.Used, budget.Limit())
-	l := &live{database: db, how: factories(log), limits: clients.NewLimits(), log: log, level: level, metrics: metrics}
 	metrics.Breakers(func(set func(provider string, open bool)) {
-		for _, b := range l.how.Breakers.States() {
+		for _, b := range l.breakers.States() {
 			set(b.Provider, b.State != agents.BreakerClosed)
 		}
 	})
-	revision, err := db.store.Revision(ctx)
+	revision, err := catalog.Revision(ctx, db.store)
 	if err != nil {
 		return err
 	}
 	working := newServices(db, l, c, budget)
-	if err := l.load(ctx, c); err != nil {
+	if err := l.editor.Use(ctx, c); err != nil {
 		return err
 	}
 	if err := working.instance.Start(ctx); err != nil {

@@ -11,9 +11,8 @@ import (
 	"beckon/agents/chat"
 	"beckon/agents/flow"
 	"beckon/agents/reply"
-	"beckon/clients"
-	"beckon/commands"
-	"beckon/deliveries"
+	"beckon/gateway"
+	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/egress"
 	"beckon/internal/secret"
@@ -48,31 +47,25 @@ func (f configFlag) load() (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return config.Load(path, os.LookupEnv)
+	return config.Load(path, os.LookupEnv, nouns(slog.New(slog.DiscardHandler), nil))
 }
 
-// factories are all the ways of invoking an agent.
-func factories(log *slog.Logger) agents.Factories {
-	return agents.Factories{
+// nouns are all that people can name, with all the ways of invoking an agent. breakers are nil where nothing is invoked.
+func nouns(log *slog.Logger, breakers *agents.Breakers) *catalog.Registry {
+	return gateway.Nouns(agents.Factories{
 		Providers: map[string]agents.Factory{
 			"openai":   chat.New(egress.NewProviders(), log),
 			"template": reply.New(),
 		},
 		Flow:     flow.New(),
-		Breakers: agents.NewBreakers(log),
-	}
+		Breakers: breakers,
+	}, os.LookupEnv)
 }
 
-// database is the store with the storage of every noun on it.
+// database is the store, with what seals the secrets in it.
 type database struct {
-	store     *store.Store
-	providers *store.Resources[agents.Provider]
-	agents    *store.Resources[agents.Agent]
-	flows     *store.Resources[agents.Flow]
-	commands  *store.Resources[commands.Command]
-	endpoints *deliveries.Registry
-	clients   *clients.Storage
-	sealer    *secret.Sealer
+	store  *store.Store
+	sealer *secret.Sealer
 }
 
 func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger) (*database, error) {
@@ -80,42 +73,10 @@ func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger) (*dat
 	if err != nil {
 		return nil, err
 	}
-	sealer := secret.NewSealer(func() (secret.String, error) { return secretsKey(ctx, c, s) })
-	return &database{
-		store:     s,
-		providers: store.NewResources[agents.Provider](s, agents.SectionProviders, sealer),
-		agents:    store.NewResources[agents.Agent](s, agents.SectionAgents, sealer),
-		flows:     store.NewResources[agents.Flow](s, agents.SectionFlows, sealer),
-		commands:  store.NewResources[commands.Command](s, config.SectionCommands, sealer),
-		endpoints: deliveries.NewRegistry(s, sealer),
-		clients:   clients.NewStorage(s, sealer),
-		sealer:    sealer,
-	}, nil
+	return &database{s, secret.NewSealer(func() (secret.String, error) { return secretsKey(ctx, c, s) })}, nil
 }
 
-// editor is what changes the resources. inForce is the configuration, changed is told of every change.
-func (d *database) editor(inForce func() *config.Config, changed func(context.Context)) *config.Editor {
-	return config.NewEditor(config.EditorConfig{Store: d.store, Config: inForce, How: factories(slog.New(slog.DiscardHandler)), Env: os.LookupEnv, Providers: d.providers,
-		Agents: d.agents, Flows: d.flows, Commands: d.commands, Clients: d.clients, Endpoints: d.endpoints, Changed: changed})
-}
-
-// resources reads what the database has of each noun.
-func (d *database) resources(ctx context.Context) (r config.Resources, err error) {
-	if r.Providers, err = d.providers.List(ctx); err != nil {
-		return r, err
-	}
-	if r.Agents, err = d.agents.List(ctx); err != nil {
-		return r, err
-	}
-	if r.Flows, err = d.flows.List(ctx); err != nil {
-		return r, err
-	}
-	if r.Commands, err = d.commands.List(ctx); err != nil {
-		return r, err
-	}
-	if r.Endpoints, err = d.endpoints.List(ctx); err != nil {
-		return r, err
-	}
-	r.Clients, err = d.clients.List(ctx)
-	return r, err
+// editor is what changes the resources. apply puts them in force; nil for nobody. breakers are as for nouns.
+func (d *database) editor(log *slog.Logger, breakers *agents.Breakers, apply func(context.Context, *catalog.View) error) *catalog.Editor {
+	return catalog.NewEditor(catalog.EditorConfig{Nouns: nouns(log, breakers), Store: d.store, Sealer: d.sealer, Log: log, Apply: apply})
 }

@@ -22,6 +22,9 @@ import (
 	"beckon/agents"
 	"beckon/agents/flow"
 	"beckon/agents/reply"
+	"beckon/deliveries"
+	"beckon/gateway"
+	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
@@ -210,12 +213,12 @@ func TestTheGatewaySendsToTheReceivers(t *testing.T) {
 		value, ok := environment[name]
 		return value, ok
 	}
-	c, err := config.Load("gateway.yaml", env)
+	nouns := gateway.Nouns(agents.Factories{Flow: flow.New(), Providers: map[string]agents.Factory{"template": reply.New()}}, env)
+	c, err := config.Load("gateway.yaml", env, nouns)
 	require.NoError(t, err)
-	catalog, err := c.Catalog(agents.Factories{Flow: flow.New(), Providers: map[string]agents.Factory{"template": reply.New()}}, env, config.Resources{})
-	require.NoError(t, err)
-	require.Empty(t, catalog.Warnings)
-	to, err := url.Parse(catalog.Endpoints[0].URL)
+	v := nouns.View(c)
+	require.Empty(t, v.Mistakes())
+	to, err := url.Parse(catalog.All[deliveries.Endpoint](v)[0].URL)
 	require.NoError(t, err)
 	require.Equal(t, "localhost", to.Hostname())
 	for _, program := range []string{"go/main.go", "node/receiver.mjs"} {

@@ -9,6 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"beckon/agents"
+	"beckon/clients"
+	"beckon/commands"
+	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 )
 
@@ -30,16 +34,16 @@ func write(t *testing.T, content string) string {
 
 func load(t *testing.T, content string, env vars) *Config {
 	t.Helper()
-	c, err := Load(write(t, content), env.get)
+	c, err := Load(write(t, content), env.get, nouns(env))
 	require.NoError(t, err)
 	return c
 }
 
 // complaints returns what is wrong with a file, without its folder.
-func complaints(t *testing.T, content string, env vars, database Resources) []string {
+func complaints(t *testing.T, content string, env vars, database ...catalog.Resource) []string {
 	t.Helper()
-	path := write(t, content)
-	err := Check(path, env.get, factories(), database)
+	path, all := write(t, content), nouns(env)
+	_, err := Check(path, env.get, all, func(f catalog.File) (*catalog.View, error) { return all.View(f, database...), nil })
 	if err == nil {
 		return nil
 	}
@@ -52,6 +56,31 @@ func complaints(t *testing.T, content string, env vars, database Resources) []st
 		lines = append(lines, m.String())
 	}
 	return lines
+}
+
+// nouns are those of the gateway.
+func nouns(env vars) *catalog.Registry {
+	how := factories()
+	return catalog.NewRegistry(env.get, agents.ProviderNoun(how), agents.AgentNoun(), agents.FlowNoun(how), commands.Noun(), clients.Noun(), deliveries.Noun())
+}
+
+// declared are the resources of one noun in a file.
+func declared[T catalog.Resource](c *Config) (list []T) {
+	for _, kind := range c.nouns.Kinds() {
+		for _, item := range c.Items(kind.Section) {
+			if of, ok := item.(T); ok {
+				list = append(list, of)
+			}
+		}
+	}
+	return list
+}
+
+// view joins a file with resources of the database.
+func view(t *testing.T, c *Config, env vars, database ...catalog.Resource) *catalog.View {
+	v := nouns(env).View(c, database...)
+	require.Empty(t, v.Mistakes())
+	return v
 }
 
 type silent struct{}

@@ -10,17 +10,13 @@ import (
 	"strings"
 	"time"
 
-	"beckon/agents"
-	"beckon/clients"
-	"beckon/internal/egress"
 	"beckon/internal/memory"
-	"beckon/internal/problem"
-	"beckon/internal/store"
 	"beckon/internal/units"
 )
 
 // The bounds of settings: beyond them a value is more likely a slip than a wish.
 const (
+	maxBodyBytes       = 64 << 20
 	maxConcurrentLimit = 1_000_000
 	maxShutdownGrace   = time.Hour
 	maxRetention       = 10 * 365 * 24 * time.Hour
@@ -36,15 +32,7 @@ func (c *Config) wrong(found *findings, path, format string, args ...any) {
 		found.put(Mistake{Path: o.Variable, Text: fmt.Sprintf(format, args...)})
 		return
 	}
-	found.add(c.lineOf(path), path, format, args...)
-}
-
-// lineOf returns the line of a path, or of what it is within.
-func (c *Config) lineOf(path string) int {
-	for path != "" && c.lines[path] == 0 {
-		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
-	}
-	return c.lines[path]
+	found.add(c.Line(path), path, format, args...)
 }
 
 func (c *Config) checkSettings(found *findings) {
@@ -61,8 +49,8 @@ func (c *Config) checkSettings(found *findings) {
 			c.wrong(found, fmt.Sprintf("server.trustedProxies[%d]", i), "must be an IP address or a CIDR such as 10.0.0.0/8")
 		}
 	}
-	if s.MaxBodyBytes < 1 || s.MaxBodyBytes > clients.MaxBodyBytes {
-		c.wrong(found, "server.maxBodyBytes", "must be between 1 byte and %d MiB", clients.MaxBodyBytes>>20)
+	if s.MaxBodyBytes < 1 || s.MaxBodyBytes > maxBodyBytes {
+		c.wrong(found, "server.maxBodyBytes", "must be between 1 byte and %d MiB", maxBodyBytes>>20)
 	}
 	if s.MaxConcurrent < 1 || s.MaxConcurrent > maxConcurrentLimit {
 		c.wrong(found, "server.maxConcurrent", "must be between 1 and %d", maxConcurrentLimit)
@@ -121,82 +109,4 @@ func isDatabaseURL(s string) bool {
 	}
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql")
-}
-
-// noun is what every resource can do.
-type noun interface {
-	Key() string
-	Check() problem.Fields
-}
-
-// checkResources finds what is wrong with each of the file's resources on its own.
-func (c *Config) checkResources(found *findings) {
-	checkSection(c, found, agents.SectionProviders, c.Providers)
-	checkSection(c, found, agents.SectionAgents, c.Agents)
-	checkSection(c, found, agents.SectionFlows, c.Flows)
-	checkSection(c, found, SectionCommands, c.Commands)
-	checkSection(c, found, SectionClients, c.Clients)
-	checkSection(c, found, SectionEndpoints, c.Endpoints)
-	c.checkTokens(found)
-	guard := egress.NewGuard(c.Egress.Networks)
-	for i, e := range c.Endpoints {
-		if len(e.Check()) > 0 {
-			continue // its URL may be what is wrong
-		}
-		if err := guard.CheckURL(e.URL); err != nil {
-			c.wrong(found, fmt.Sprintf("endpoints[%d].url", i), "%v", err)
-		}
-	}
-}
-
-func checkSection[T noun](c *Config, found *findings, section string, list []T) {
-	first := map[string]int{}
-	for i, item := range list {
-		at, id := fmt.Sprintf("%s[%d]", section, i), item.Key()
-		if line, twice := first[id]; twice && id != "" {
-			c.wrong(found, at+".id", "%q is already the id of another in line %d", shorten(id), line)
-			continue
-		}
-		first[id] = c.lineOf(at)
-		fields := checkID(id)
-		fields.Under("", item.Check())
-		for _, f := range fields {
-			c.wrong(found, joinField(at, f.Path), "%s", f.Message)
-		}
-	}
-}
-
-func checkID(id string) (found problem.Fields) {
-	switch {
-	case id == "":
-		found.Add("id", "is required")
-	case !store.ValidID(id):
-		found.Add("id", "%s", store.IDForm)
-	}
-	return found
-}
-
-func (c *Config) checkTokens(found *findings) {
-	owner := map[string]string{}
-	for i, client := range c.Clients {
-		at, token := fmt.Sprintf("clients[%d].token", i), client.Token.Reveal()
-		switch other, taken := owner[token]; {
-		case token == "":
-			c.wrong(found, at, "is required: the bearer token of this client, best written as a ${VARIABLE}")
-		case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
-			c.wrong(found, at, "must be printable ASCII without spaces: it travels in a header")
-		case taken:
-			c.wrong(found, at, "is also the token of client %q: every client needs its own", shorten(other))
-		default:
-			owner[token] = client.ID
-		}
-	}
-}
-
-// joinField puts a field's path behind that of its resource.
-func joinField(at, field string) string {
-	if field == "" || field[0] == '[' {
-		return at + field
-	}
-	return at + "." + field
 }

@@ -28,11 +28,11 @@ func TestSettingsAreChecked(t *testing.T) {
 		{"retention: {runs: 0s}", "retention.runs: must be more than 0 and at most 87600h"},
 		{"retention: {deliveries: 100000h}", "retention.deliveries: must be more than 0 and at most 87600h"},
 	} {
-		require.Equal(t, []string{"config.yaml:1: " + tt.want}, complaints(t, tt.content, nil, Resources{}), tt.content)
+		require.Equal(t, []string{"config.yaml:1: " + tt.want}, complaints(t, tt.content, nil), tt.content)
 	}
 	for _, content := range []string{"database: {url: 'postgresql://a/b'}", "server: {address: '[::1]:0', trustedProxies: ['::1']}", "server: {publicURL: 'https://a/b'}",
 		"server: {maxMemory: 64MiB}", "server: {maxMemory: 0, maxBodyBytes: 64MiB}", "server: {maxMemory: 192MiB, maxBodyBytes: 64MiB}"} {
-		require.Empty(t, complaints(t, content, nil, Resources{}), content)
+		require.Empty(t, complaints(t, content, nil), content)
 	}
 }
 
@@ -95,7 +95,7 @@ func TestResourcesAreChecked(t *testing.T) {
 			for i := range tt.want {
 				tt.want[i] = "config.yaml:" + tt.want[i]
 			}
-			found := complaints(t, "# line 1\n"+tt.content+base, nil, Resources{})
+			found := complaints(t, "# line 1\n"+tt.content+base, nil)
 			require.Equal(t, tt.want, found)
 		})
 	}
@@ -120,7 +120,7 @@ agents:
   - {id: b, provider: openai, temperature: 3}
   - {id: c, provider: bare}
   - {id: d, provider: openai}
-`, nil, Resources{}))
+`, nil))
 }
 
 // What a flow has of mistakes is said at once, whatever kind they are of.
@@ -136,7 +136,7 @@ flows:
         - {type: agent, agentId: faulty}
         - {type: loop, steps: [{type: agent, agentId: f}]}
         - {type: sequential, steps: []}
-`, nil, Resources{}), "\n")
+`, nil), "\n")
 	for _, want := range []string{"steps[0].agentId", "steps[2].maxIterations", "steps[3].steps", "agents[0].provider"} {
 		require.Contains(t, found, want)
 	}

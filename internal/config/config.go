@@ -1,17 +1,18 @@
-// Package config reads the YAML strictly and applies it to the nouns.
+// Package config reads, watches and exports the configuration file. It knows the settings; the resources that a file
+// declares are the business of the nouns in a catalog.Registry.
 package config
 
 import (
 	"cmp"
+	"net/netip"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
-	"beckon/agents"
-	"beckon/clients"
-	"beckon/commands"
-	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/memory"
+	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/units"
 )
@@ -24,14 +25,16 @@ type Config struct {
 	Log       Log       `yaml:"log"`
 	Egress    Egress    `yaml:"egress"`
 	Retention Retention `yaml:"retention"`
-	Resources `yaml:",inline"`
+
+	nouns    *catalog.Registry
+	declared map[string]reflect.Value // by section, the resources as a slice of their type
 
 	file    string            // as the user named it; empty without one
 	hash    string            // of the file's content
 	tree    *document         // nil without a file
 	lines   map[string]int    // by path: "clients[0].allowedAgents[1]"
 	sources map[string]Origin // by path, for the scalars that are not at their default
-	hidden  map[string]string // what no message may show: see findings
+	hidden  secret.Redactor   // what no message may show: see findings
 }
 
 // Server says how the gateway listens and what it bears.
@@ -93,26 +96,9 @@ type Retention struct {
 	Deliveries units.Duration `yaml:"deliveries"`
 }
 
-// Resources are what a person names, from one origin: a file or the database.
-type Resources struct {
-	Providers []agents.Provider     `yaml:"providers"`
-	Agents    []agents.Agent        `yaml:"agents"`
-	Flows     []agents.Flow         `yaml:"flows"`
-	Commands  []commands.Command    `yaml:"commands"`
-	Clients   []clients.Client      `yaml:"clients"`
-	Endpoints []deliveries.Endpoint `yaml:"endpoints"`
-}
-
-// The sections of resources that no other package names.
-const (
-	SectionCommands  = "commands"
-	SectionClients   = "clients"
-	SectionEndpoints = "endpoints"
-)
-
-func defaults() *Config {
+func defaults(nouns *catalog.Registry) *Config {
 	const month = 720 * time.Hour
-	return &Config{
+	c := &Config{
 		Server: Server{
 			Address:       "localhost:8080",
 			PublicURL:     "http://localhost:8080",
@@ -124,10 +110,58 @@ func defaults() *Config {
 		Database:  Database{URL: "sqlite:data/beckon.db"},
 		Log:       Log{Level: "info", Format: "text"},
 		Retention: Retention{Runs: units.Duration(month), Deliveries: units.Duration(month)},
+		nouns:     nouns,
+		declared:  map[string]reflect.Value{},
 		lines:     map[string]int{},
 		sources:   map[string]Origin{},
 	}
+	for _, kind := range nouns.Kinds() {
+		c.declared[kind.Section] = reflect.New(reflect.SliceOf(kind.Type)).Elem()
+	}
+	return c
 }
 
 // File returns the path the configuration was read from; empty without a file.
 func (c *Config) File() string { return c.file }
+
+// Items returns the resources of a section in their order.
+func (c *Config) Items(section string) []catalog.Resource {
+	list := c.declared[section]
+	items := make([]catalog.Resource, list.Len())
+	for i := range items {
+		items[i] = list.Index(i).Interface().(catalog.Resource)
+	}
+	return items
+}
+
+// Line returns the line of a path such as "clients[0].token", or of what it is within; 0 where there is none.
+func (c *Config) Line(path string) int {
+	for path != "" && c.lines[path] == 0 {
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+	return c.lines[path]
+}
+
+// Networks returns the private networks that may be reached.
+func (c *Config) Networks() []netip.Prefix { return c.Egress.Networks() }
+
+// Variables returns those of the environment that resources of the database may name.
+func (c *Config) Variables() []string { return c.Admin.Variables }
+
+// Redactor holds the secrets of the file and of the variables that it names.
+func (c *Config) Redactor() secret.Redactor { return c.hidden }
+
+// Err is an *Error with the lines of mistakes; nil for none.
+func (c *Config) Err(mistakes problem.Fields) error {
+	found := newFindings(c.file)
+	found.hidden = c.hidden
+	c.report(found, mistakes)
+	return found.err()
+}
+
+// report notes mistakes of resources.
+func (c *Config) report(found *findings, mistakes problem.Fields) {
+	for _, f := range mistakes {
+		c.wrong(found, f.Path, "%s", f.Message)
+	}
+}

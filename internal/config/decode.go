@@ -10,7 +10,8 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"beckon/deliveries"
+	"beckon/internal/catalog"
+	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/units"
 )
@@ -19,15 +20,17 @@ import (
 // reports everything at once, remembers the line of every path, and never quotes a value.
 type decoder struct {
 	doc   *document
-	env   Env
+	env   catalog.Env
 	found *findings
 	lines map[string]int
 }
 
-var (
-	secretType = reflect.TypeFor[secret.String]()
-	retryType  = reflect.TypeFor[deliveries.Retry]()
-)
+var secretType = reflect.TypeFor[secret.String]()
+
+// textOrList is what a file has either as one text or as a list, which are decoded into what text and list point to.
+type textOrList interface {
+	TextOrList() (text *string, list any, what string)
+}
 
 func (d *decoder) wrong(n *yaml.Node, path, format string, args ...any) {
 	line := d.lines[path]
@@ -35,6 +38,19 @@ func (d *decoder) wrong(n *yaml.Node, path, format string, args ...any) {
 		line = n.Line
 	}
 	d.found.at(line, path, format, args...)
+}
+
+// root reads a whole file: the settings, and behind them the sections of resources.
+func (d *decoder) root(n *yaml.Node, c *Config) {
+	if n.Tag == "!!null" || !d.is(yaml.MappingNode, n, "", "a mapping (lines of key: value)") {
+		return
+	}
+	fields := fieldsOf(reflect.ValueOf(c).Elem())
+	for _, kind := range c.nouns.Kinds() {
+		fields.names = append(fields.names, kind.Section)
+		fields.byName[kind.Section] = c.declared[kind.Section]
+	}
+	d.mapping(n, fields, "")
 }
 
 func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
@@ -50,9 +66,11 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 			return
 		}
 	}
+	if either, ok := out.Addr().Interface().(textOrList); ok {
+		d.textOrList(n, either, path)
+		return
+	}
 	switch {
-	case out.Type() == retryType:
-		d.retry(n, out.Addr().Interface().(*deliveries.Retry), path)
 	case out.Kind() == reflect.Interface:
 		d.anything(n, out, path)
 	case out.Kind() == reflect.Pointer:
@@ -61,7 +79,7 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 		out.Set(target)
 	case out.Kind() == reflect.Struct:
 		if d.is(yaml.MappingNode, n, path, "a mapping (lines of key: value)") {
-			d.mapping(n, out, path)
+			d.mapping(n, fieldsOf(out), path)
 		}
 	case out.Kind() == reflect.Map:
 		if d.is(yaml.MappingNode, n, path, "a mapping (lines of key: value)") {
@@ -76,7 +94,7 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 			d.wrong(n, path, "%s", err)
 		}
 		if out.Type() == secretType {
-			d.found.hide(out.String(), secret.Mask)
+			d.found.hidden.Hide(out.String(), secret.Mask)
 		}
 	}
 }
@@ -90,8 +108,7 @@ func (d *decoder) is(want yaml.Kind, n *yaml.Node, path, name string) bool {
 	return false
 }
 
-func (d *decoder) mapping(n *yaml.Node, out reflect.Value, path string) {
-	fields := fieldsOf(out)
+func (d *decoder) mapping(n *yaml.Node, fields fieldSet, path string) {
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
@@ -101,7 +118,7 @@ func (d *decoder) mapping(n *yaml.Node, out reflect.Value, path string) {
 		}
 		field, known := fields.byName[key.Value]
 		if !known {
-			meant := nearest(key.Value, fields.names)
+			meant := problem.Nearest(key.Value, fields.names)
 			d.found.add(key.Line, path, "%s", unknownKey(key.Value, meant, fields.names))
 			d.found.broken[join(path, meant)] = true
 			continue
@@ -157,7 +174,7 @@ func (d *decoder) anything(n *yaml.Node, out reflect.Value, path string) {
 // once reports whether the key is there for the first time.
 func (d *decoder) once(seen map[string]int, key *yaml.Node, path string) bool {
 	if first, twice := seen[key.Value]; twice {
-		d.found.add(key.Line, path, "the key %q is there twice, first in line %d", shorten(key.Value), first)
+		d.found.add(key.Line, path, "the key %q is there twice, first in line %d", problem.Shorten(key.Value), first)
 		return false
 	}
 	seen[key.Value] = key.Line
@@ -181,13 +198,14 @@ func (d *decoder) list(n *yaml.Node, out reflect.Value, path string) {
 	out.Set(items)
 }
 
-func (d *decoder) retry(n *yaml.Node, out *deliveries.Retry, path string) {
+func (d *decoder) textOrList(n *yaml.Node, out textOrList, path string) {
+	text, list, what := out.TextOrList()
 	if n.Kind == yaml.SequenceNode {
-		d.list(n, reflect.ValueOf(&out.Waits).Elem(), path)
+		d.list(n, reflect.ValueOf(list).Elem(), path)
 		return
 	}
-	if d.is(yaml.ScalarNode, n, path, "svix, exponential, fast or a list of durations") {
-		out.Policy = n.Value
+	if d.is(yaml.ScalarNode, n, path, what) {
+		*text = n.Value
 	}
 }
 
@@ -251,6 +269,14 @@ func setScalar(n *yaml.Node, out reflect.Value) string {
 		return wrong
 	}
 	return ""
+}
+
+// unknownKey says that a key doesn't exist, with the one that was probably meant, or all there are.
+func unknownKey(key, meant string, known []string) string {
+	if meant != "" {
+		return fmt.Sprintf("there is no key %q here; did you mean %s?", problem.Shorten(key), meant)
+	}
+	return fmt.Sprintf("there is no key %q here; there are %s", problem.Shorten(key), strings.Join(known, ", "))
 }
 
 // fieldSet is a struct's fields by their key in the file.

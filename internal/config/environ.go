@@ -10,6 +10,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"beckon/internal/catalog"
 	"beckon/internal/secret"
 )
 
@@ -20,7 +21,7 @@ var overridable = []string{"server", "database", "admin", "log"}
 
 // override lays BECKON_SERVER_ADDRESS and its like over what the file said. Variables that name no setting are left
 // alone: Kubernetes puts BECKON_SERVER_PORT into every pod beside a service of that name.
-func (c *Config) override(env Env, found *findings) {
+func (c *Config) override(env catalog.Env, found *findings) {
 	for key, field := range c.settings() {
 		section, name, _ := strings.Cut(key, ".")
 		if !slices.Contains(overridable, section) {
@@ -31,7 +32,7 @@ func (c *Config) override(env Env, found *findings) {
 			continue
 		}
 		if field.Type() == secretType {
-			found.hide(text, secret.Mask)
+			found.hidden.Hide(text, secret.Mask)
 		}
 		if wrong := setText(text, field); wrong != "" {
 			found.broken[key] = true
@@ -44,7 +45,7 @@ func (c *Config) override(env Env, found *findings) {
 
 // variableFor finds the one variable that sets a key, and what it says. An empty variable sets nothing, because
 // compose files pass on variables that nobody has set.
-func variableFor(section, name string, env Env, found *findings) (variable, text string, ok bool) {
+func variableFor(section, name string, env catalog.Env, found *findings) (variable, text string, ok bool) {
 	var set []string
 	for _, spelling := range spellings(name) {
 		for _, suffix := range []string{"", "_FILE"} {

@@ -68,14 +68,14 @@ func TestMistakesInTheEnvironment(t *testing.T) {
 		"secret kept": {vars{"BECKON_DATABASE_URL": "mysql://root:s3cret@h"}, "BECKON_DATABASE_URL: must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, []string{tt.want}, complaints(t, "", tt.env, Resources{}))
+			require.Equal(t, []string{tt.want}, complaints(t, "", tt.env))
 		})
 	}
 }
 
 func TestSettings(t *testing.T) {
 	path := write(t, "server:\n  maxBodyBytes: 2MiB\n  trustedProxies: ['::1', 10.0.0.0/8]\nadmin:\n  password: s3cret\n")
-	c, err := Load(path, vars{"BECKON_SERVER_ADDRESS": ":9", "BECKON_SERVER_MAX_MEMORY": "512MiB", "BECKON_DATABASE_URL": "postgres://u:s3cret@db:5/beckon?sslmode=x"}.get)
+	c, err := Load(path, vars{"BECKON_SERVER_ADDRESS": ":9", "BECKON_SERVER_MAX_MEMORY": "512MiB", "BECKON_DATABASE_URL": "postgres://u:s3cret@db:5/beckon?sslmode=x"}.get, nouns(nil))
 	require.NoError(t, err)
 	var lines []string
 	for _, s := range c.Settings() {

@@ -11,32 +11,37 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/agents"
 	"beckon/clients"
+	"beckon/internal/catalog"
 )
 
 const examplePath = "../../config.example.yaml"
 
-func example(t *testing.T) (*Config, *Catalog) {
+func example(t *testing.T) (*Config, *catalog.View) {
 	t.Helper()
 	env := vars{"CI_TOKEN": "one", "NIGHTLY_TOKEN": "two", "ALERT_TOKEN": "three", "FORM_TOKEN": "four", "OPS_SECRET": "whsec_ZXhhbXBsZWV4YW1wbGVleGFtcGxlZXhh"}
-	c, err := Load(examplePath, env.get)
+	c, err := Load(examplePath, env.get, nouns(env))
 	require.NoError(t, err)
-	catalog, err := c.Catalog(factories(), env.get, Resources{})
-	require.NoError(t, err)
-	return c, catalog
+	return c, view(t, c, env)
 }
 
 func TestExampleLoadsAndStaysOffline(t *testing.T) {
-	c, catalog := example(t)
-	require.Empty(t, catalog.Warnings)
+	c, v := example(t)
+	require.Empty(t, v.Warnings())
+	defaults := func() *Config { return defaults(nouns(nil)) }
 	require.Equal(t, defaults().Server, c.Server, "the example shows the defaults")
 	require.Equal(t, defaults().Database, c.Database)
 	require.Equal(t, defaults().Log, c.Log)
 	require.Equal(t, defaults().Retention, c.Retention)
-	for _, a := range catalog.Agents {
+	for _, a := range catalog.All[agents.Agent](v) {
 		require.Equal(t, "offline", a.Provider)
 	}
-	require.Equal(t, []string{"ci", "nightly", "alert", "form"}, ids(catalog.Clients))
+	var ids []string
+	for _, c := range catalog.All[clients.Client](v) {
+		ids = append(ids, c.ID)
+	}
+	require.Equal(t, []string{"ci", "nightly", "alert", "form"}, ids)
 }
 
 func TestExampleHasEveryKey(t *testing.T) {
@@ -50,7 +55,7 @@ func TestExampleHasEveryKey(t *testing.T) {
 		for v.Kind() == reflect.Slice || v.Kind() == reflect.Pointer {
 			v = v.Elem()
 		}
-		if v.Kind() != reflect.Struct || v == retryType || strings.Count(path, ".steps") > 1 {
+		if v.Kind() != reflect.Struct || reflect.PointerTo(v).Implements(reflect.TypeFor[textOrList]()) || strings.Count(path, ".steps") > 1 {
 			return
 		}
 		fields := fieldsOf(reflect.New(v).Elem())
@@ -63,10 +68,13 @@ func TestExampleHasEveryKey(t *testing.T) {
 		}
 	}
 	visit(reflect.TypeFor[Config](), "")
+	for _, kind := range c.nouns.Kinds() {
+		visit(kind.Type, kind.Section)
+	}
 }
 
 func TestExampleTemplatesRender(t *testing.T) {
-	_, catalog := example(t)
+	_, v := example(t)
 	for id, tt := range map[string]struct{ contentType, body, want string }{
 		"alert": {"application/json", `{"status":"firing","alerts":[
 			{"labels":{"alertname":"DiskFull","instance":"db-1","severity":"critical"},"annotations":{"summary":"95 % used"}},
@@ -74,10 +82,11 @@ func TestExampleTemplatesRender(t *testing.T) {
 			"FIRING: 2 alert(s), received 09:30.\n- DiskFull on db-1 (critical):\n  95 % used\n- Down on an unknown host (no severity):\n  no summary\n\n"},
 		"form": {"application/x-www-form-urlencoded", "name=Ada&message=Hello%0Athere", "Ada (no address) wrote:\nHello\nthere\n"},
 	} {
-		i := indexOf(catalog.Clients, id)
-		template, err := clients.ParseTemplate(catalog.Clients[i].Template)
+		client, ok := catalog.Find[clients.Client](v, id)
+		require.True(t, ok)
+		template, err := clients.ParseTemplate(client.Template)
 		require.NoError(t, err)
-		prompt, err := template.Prompt(catalog.Clients[i], clients.Request{Header: http.Header{"Content-Type": {tt.contentType}},
+		prompt, err := template.Prompt(client, clients.Request{Header: http.Header{"Content-Type": {tt.contentType}},
 			Body: []byte(tt.body), ReceivedAt: time.Date(2026, 2, 18, 9, 30, 0, 0, time.UTC)}, 1<<20)
 		require.NoError(t, err)
 		require.Equal(t, tt.want, prompt.Text)
@@ -87,7 +96,7 @@ func TestExampleTemplatesRender(t *testing.T) {
 func TestExampleNamesItsVariables(t *testing.T) {
 	text, err := os.ReadFile(examplePath)
 	require.NoError(t, err)
-	_, err = Load(examplePath, vars{}.get)
+	_, err = Load(examplePath, vars{}.get, nouns(nil))
 	for _, name := range []string{"CI_TOKEN", "NIGHTLY_TOKEN", "ALERT_TOKEN", "FORM_TOKEN", "OPS_SECRET"} {
 		require.ErrorContains(t, err, "${"+name+"} is not set")
 		require.Contains(t, string(text), "${"+name+"}")

@@ -7,11 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"beckon/internal/catalog"
+
 	"gopkg.in/yaml.v3"
 )
-
-// Env looks a variable of the environment up, like os.LookupEnv.
-type Env func(name string) (value string, set bool)
 
 // The limits of one value's expansion. Variables may refer to variables, and so could double at every level.
 const (
@@ -30,11 +29,11 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // expand replaces ${NAME} and ${NAME:-default} in one scalar. It works on the parsed tree, so that no value of a
 // variable can become anything but a value.
-func (d *document) expand(n *yaml.Node, env Env, found *findings) error {
+func (d *document) expand(n *yaml.Node, env catalog.Env, found *findings) error {
 	if !strings.Contains(n.Value, "${") {
 		return nil
 	}
-	x := expander{env: env, hide: found.hide}
+	x := expander{env: env, hide: found.hidden.Hide}
 	value, err := x.text(n.Value, nil)
 	if err != nil {
 		return err
@@ -49,7 +48,7 @@ func (d *document) expand(n *yaml.Node, env Env, found *findings) error {
 }
 
 type expander struct {
-	env        Env
+	env        catalog.Env
 	hide       func(value, instead string)
 	references int
 	bytes      int

@@ -7,6 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/agents"
+	"beckon/clients"
+	"beckon/commands"
 	"beckon/internal/secret"
 )
 
@@ -39,7 +42,7 @@ func TestExpand(t *testing.T) {
 		t.Run(written, func(t *testing.T) {
 			for _, quote := range []string{"'", `"`} {
 				c := load(t, "commands: [{id: x, prompt: "+quote+written+quote+"}]", env)
-				require.Equal(t, want, c.Commands[0].Prompt)
+				require.Equal(t, want, declared[commands.Command](c)[0].Prompt)
 			}
 		})
 	}
@@ -68,24 +71,24 @@ clients:
     enabled: ${NO}
     allowedAgents: [a]
 `, env)
-	require.Equal(t, "null", c.Commands[0].Prompt, "a text is a text")
+	require.Equal(t, "null", declared[commands.Command](c)[0].Prompt, "a text is a text")
 	require.Equal(t, 7, c.Server.MaxConcurrent)
 	require.EqualValues(t, 2<<20, c.Server.MaxBodyBytes)
 	require.Equal(t, "info", c.Log.Level)
-	require.InDelta(t, 0.5, *c.Agents[0].Temperature, 0)
-	require.Zero(t, c.Agents[0].MaxTokens)
-	require.False(t, *c.Clients[0].Enabled)
-	require.Equal(t, "7", c.Clients[0].Token.Reveal())
+	require.InDelta(t, 0.5, *declared[agents.Agent](c)[0].Temperature, 0)
+	require.Zero(t, declared[agents.Agent](c)[0].MaxTokens)
+	require.False(t, *declared[clients.Client](c)[0].Enabled)
+	require.Equal(t, "7", declared[clients.Client](c)[0].Token.Reveal())
 
 	quoted := load(t, `server: {maxConcurrent: "${N}", maxQueued: '${M:-9}'}`, env)
 	require.Equal(t, []int{7, 9}, []int{quoted.Server.MaxConcurrent, quoted.Server.MaxQueued})
 	require.Equal(t, []string{"config.yaml:1: server.maxConcurrent: must be a whole number"},
-		complaints(t, `server: {maxConcurrent: "${M:-many}"}`, env, Resources{}))
+		complaints(t, `server: {maxConcurrent: "${M:-many}"}`, env))
 }
 
 func TestKeysAreNotExpanded(t *testing.T) {
 	require.Equal(t, []string{`config.yaml:1: there is no key "${A}" here; there are server, database, admin, log, egress, retention, providers, agents, flows, commands, clients, endpoints`},
-		complaints(t, `"${A}": {}`, vars{"A": "log"}, Resources{}))
+		complaints(t, `"${A}": {}`, vars{"A": "log"}))
 }
 
 func TestMistakesInReferences(t *testing.T) {
@@ -113,7 +116,7 @@ func TestMistakesInReferences(t *testing.T) {
 	} {
 		t.Run(written, func(t *testing.T) {
 			require.Equal(t, []string{"config.yaml:3: commands[0].prompt: " + want},
-				complaints(t, "commands:\n  - id: x\n    prompt: '"+written+"'\n", env, Resources{}))
+				complaints(t, "commands:\n  - id: x\n    prompt: '"+written+"'\n", env))
 		})
 	}
 }
@@ -132,7 +135,7 @@ func TestNoMistakeShowsASecret(t *testing.T) {
 		"admin: {token: '${MISSING:-s3cret}', password: '${s3cret!}', token: 1}",
 		"log: {level: '${GONE:-s3cret-default}', format: '${PLAIN:-s3cret}'}",
 	} {
-		found := complaints(t, content, env, Resources{})
+		found := complaints(t, content, env)
 		require.NotEmpty(t, found, content)
 		require.NotContains(t, strings.Join(found, "\n"), "s3cret")
 	}
@@ -140,11 +143,11 @@ func TestNoMistakeShowsASecret(t *testing.T) {
 
 func TestHiddenValuesAreTakenOut(t *testing.T) {
 	found := newFindings("f")
-	found.hide(`s3cret"x`, "${LONG}")
-	found.hide("s3cret", "${SHORT}")
-	found.hide("abcde", "${TOO_SHORT}")
-	found.hide("abcd", secret.Mask)
-	clean := found.cleaner()
+	found.hidden.Hide(`s3cret"x`, "${LONG}")
+	found.hidden.Hide("s3cret", "${SHORT}")
+	found.hidden.Hide("abcde", "${TOO_SHORT}")
+	found.hidden.Hide("abcd", secret.Mask)
+	clean := found.hidden.Cleaner()
 	for text, want := range map[string]string{
 		`is s3cret"x`: "is ${LONG}", fmt.Sprintf("is %q", `s3cret"x`): `is "${LONG}"`, "s3crets3cret": "${SHORT}${SHORT}",
 		"abcde": "•••e", "nothing": "nothing",

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -11,14 +12,14 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"beckon/agents"
+	"beckon/internal/catalog"
 	"beckon/internal/secret"
 )
 
 // Export writes what is in force as a configuration file for use elsewhere. No secret is in it: one that the file
 // wrote as ${VARIABLE} stays so, any other becomes the reference to a variable that the head of the file asks for.
 // Settings at their default are left out, and so are comments.
-func Export(w io.Writer, c *Config, catalog *Catalog) error {
+func Export(w io.Writer, c *Config, v *catalog.View) error {
 	e := exporter{config: c, taken: map[string]bool{}, made: map[string]bool{}}
 	for _, written := range c.tree.written {
 		for _, m := range anyReference.FindAllStringSubmatch(written, -1) {
@@ -29,10 +30,10 @@ func Export(w io.Writer, c *Config, catalog *Catalog) error {
 	if err := e.settings(root); err != nil {
 		return err
 	}
-	if err := e.resources(root, catalog.stored); err != nil {
+	if err := e.resources(root, v); err != nil {
 		return err
 	}
-	if _, err := io.WriteString(w, e.head(root, catalog)); err != nil {
+	if _, err := io.WriteString(w, e.head(root, v)); err != nil {
 		return err
 	}
 	encoder := yaml.NewEncoder(w)
@@ -57,7 +58,7 @@ type exporter struct {
 	made   map[string]bool // names of variables that are asked for there
 }
 
-func (e *exporter) head(root *yaml.Node, catalog *Catalog) string {
+func (e *exporter) head(root *yaml.Node, v *catalog.View) string {
 	var b strings.Builder
 	b.WriteString("# Written by beckon config export.\n")
 	if len(e.asked) > 0 {
@@ -72,7 +73,7 @@ func (e *exporter) head(root *yaml.Node, catalog *Catalog) string {
 			b.WriteString("#   " + name + "\n")
 		}
 	}
-	for _, f := range catalog.Warnings {
+	for _, f := range v.Warnings() {
 		for _, field := range f.Fields {
 			text := strings.Join(strings.Fields(field.Path+": "+field.Message), " ")
 			fmt.Fprintf(&b, "# Left out of the database's %s: %q: %s\n", f.Section, f.ID, strings.TrimPrefix(text, ": "))
@@ -101,7 +102,7 @@ func (e *exporter) settings(root *yaml.Node) error {
 			n = e.restore(lookUp(lookUp(e.config.tree.root, section), name))
 		}
 		if key != "database.url" || !e.config.Database.isFile() {
-			e.hide(n, v, section, "", name)
+			e.hide(n, v, place{kind: catalog.Kind{Section: section}, path: name})
 		}
 		at := lookUp(root, section)
 		if at == nil {
@@ -112,47 +113,52 @@ func (e *exporter) settings(root *yaml.Node) error {
 	return nil
 }
 
-func (e *exporter) resources(root *yaml.Node, stored Resources) error {
-	sections := fieldsOf(reflect.ValueOf(&stored).Elem())
-	for _, section := range sections.names {
+func (e *exporter) resources(root *yaml.Node, v *catalog.View) error {
+	for _, kind := range e.config.nouns.Kinds() {
 		list := &yaml.Node{Kind: yaml.SequenceNode}
-		items := sections.byName[section]
-		empty := reflect.New(items.Type().Elem()).Elem()
-		if declared := lookUp(e.config.tree.root, section); declared != nil {
+		if declared := lookUp(e.config.tree.root, kind.Section); declared != nil {
 			for _, item := range declared.Content {
 				n := e.restore(item)
-				e.hide(n, empty, section, lookUp(item, "id").Value, "")
+				e.hide(n, reflect.New(kind.Type).Elem(), place{kind, lookUp(item, "id").Value, ""})
 				list.Content = append(list.Content, n)
 			}
 		}
-		for i := range items.Len() {
-			n, err := e.stored(section, items.Index(i).Interface())
+		for _, r := range v.RecordsOf(kind.Section) {
+			if r.Origin == catalog.FromConfig || len(r.Warnings) > 0 {
+				continue
+			}
+			n, err := e.stored(kind, r.Item)
 			if err != nil {
 				return err
 			}
 			list.Content = append(list.Content, n)
 		}
 		if len(list.Content) > 0 {
-			put(root, section, list)
+			put(root, kind.Section, list)
 		}
 	}
 	return nil
 }
 
 // stored writes a resource of the database.
-func (e *exporter) stored(section string, item any) (*yaml.Node, error) {
+func (e *exporter) stored(kind catalog.Kind, item catalog.Resource) (*yaml.Node, error) {
 	n := &yaml.Node{}
 	if err := n.Encode(item); err != nil {
-		return nil, fmt.Errorf("write one of the %s: %w", section, err)
+		return nil, fmt.Errorf("write one of the %s: %w", kind.Section, err)
 	}
 	escapeAll(n)
-	if p, ok := item.(agents.Provider); ok && p.APIKey.IsReference() {
-		lookUp(n, "apiKey").Value = p.APIKey.Reveal()
+	fields := fieldsOf(reflect.ValueOf(item))
+	for _, name := range fields.names {
+		if s, ok := fields.byName[name].Interface().(secret.String); ok && s.IsReference() {
+			lookUp(n, name).Value = s.Reveal()
+		}
 	}
-	if section == SectionClients && lookUp(n, "token") == nil { // the database has its hash only
-		put(n, "token", scalar(secret.Mask))
+	for _, path := range slices.Sorted(maps.Keys(kind.FileSecrets)) {
+		if lookUp(n, path) == nil {
+			put(n, path, scalar(secret.Mask))
+		}
 	}
-	e.hide(n, reflect.New(reflect.TypeOf(item)).Elem(), section, item.(noun).Key(), "")
+	e.hide(n, reflect.New(kind.Type).Elem(), place{kind, item.Key(), ""})
 	return n, nil
 }
 
@@ -168,23 +174,35 @@ func (e *exporter) restore(n *yaml.Node) *yaml.Node {
 	return c
 }
 
+// place is where a value is: in a setting, or in a resource.
+type place struct {
+	kind catalog.Kind // of a setting only with its Section
+	id   string       // empty for a setting
+	path string
+}
+
+func (p place) within(key string) place {
+	p.path = join(p.path, key)
+	return p
+}
+
 // hide replaces the secrets in n, which is the YAML of a value of v's type.
-func (e *exporter) hide(n *yaml.Node, v reflect.Value, section, id, path string) {
+func (e *exporter) hide(n *yaml.Node, v reflect.Value, at place) {
 	switch {
-	case path == "url" && id != "" && n.Kind == yaml.ScalarNode:
-		e.hideInURL(n, section, id)
+	case at.path == "url" && at.id != "" && n.Kind == yaml.ScalarNode:
+		e.hideInURL(n, at)
 	case v.Type() == secretType:
 		if n.Value != "" && !bareReference.MatchString(n.Value) {
-			*n = *scalar("${" + e.ask(section, id, path) + "}")
+			*n = *scalar("${" + e.ask(at) + "}")
 		}
 	case v.Kind() == reflect.Map && n.Kind == yaml.MappingNode:
 		for i := 0; i < len(n.Content); i += 2 {
-			e.hide(n.Content[i+1], reflect.New(v.Type().Elem()).Elem(), section, id, join(path, n.Content[i].Value))
+			e.hide(n.Content[i+1], reflect.New(v.Type().Elem()).Elem(), at.within(n.Content[i].Value))
 		}
 	case v.Kind() == reflect.Struct && n.Kind == yaml.MappingNode:
 		fields := fieldsOf(v)
 		for i := 0; i < len(n.Content); i += 2 {
-			e.hide(n.Content[i+1], fields.byName[n.Content[i].Value], section, id, join(path, n.Content[i].Value))
+			e.hide(n.Content[i+1], fields.byName[n.Content[i].Value], at.within(n.Content[i].Value))
 		}
 	}
 }
@@ -192,11 +210,10 @@ func (e *exporter) hide(n *yaml.Node, v reflect.Value, section, id, path string)
 var notInNames = regexp.MustCompile(`[^A-Z0-9]+`)
 
 // ask makes the name of a variable for a secret, such as BECKON_CLIENT_CI_TOKEN, and a line for the head.
-func (e *exporter) ask(section, id, path string) string {
-	words, subject := []string{"BECKON", section, path}, section+"."+path
-	if id != "" {
-		noun := strings.TrimSuffix(section, "s")
-		words, subject = []string{"BECKON", noun, id, path}, fmt.Sprintf("%s of %s %s", path, noun, id)
+func (e *exporter) ask(at place) string {
+	words, subject := []string{"BECKON", at.kind.Section, at.path}, at.kind.Section+"."+at.path
+	if at.id != "" {
+		words, subject = []string{"BECKON", at.kind.One, at.id, at.path}, fmt.Sprintf("%s of %s %s", at.path, at.kind.One, at.id)
 	}
 	base := wordBoundary.ReplaceAllString(strings.Join(words, "_"), "${1}_$2")
 	base = strings.Trim(notInNames.ReplaceAllString(strings.ToUpper(base), "_"), "_")
@@ -205,8 +222,8 @@ func (e *exporter) ask(section, id, path string) string {
 		name = base + "_" + strconv.Itoa(i)
 	}
 	e.taken[name], e.made[name] = true, true
-	if id != "" && section == SectionClients && path == "token" {
-		subject += ": the one that its callers have, or another for them"
+	if about := at.kind.FileSecrets[at.path]; about != "" {
+		subject += ": " + about
 	}
 	e.asked = append(e.asked, name+"   "+subject)
 	return name

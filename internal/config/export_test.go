@@ -13,17 +13,16 @@ import (
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/secret"
 	"beckon/internal/units"
 )
 
-func export(t *testing.T, content string, env vars, database Resources) string {
+func export(t *testing.T, content string, env vars, database ...catalog.Resource) string {
 	t.Helper()
 	c := load(t, content, env)
-	made, err := c.Catalog(factories(), env.get, database)
-	require.NoError(t, err)
 	var out bytes.Buffer
-	require.NoError(t, Export(&out, c, made))
+	require.NoError(t, Export(&out, c, view(t, c, env, database...)))
 	return out.String()
 }
 
@@ -33,22 +32,20 @@ func TestExportRoundTrip(t *testing.T) {
 		env[name] = value
 	}
 	zero, off := 0.0, false
-	stored := Resources{
-		Providers: []agents.Provider{
-			{ID: "byref", Type: "openai", APIKey: "${STORED_API_KEY}", Headers: map[string]secret.String{"X-A": "stored-header", "x_a": "other-header"}},
-			{ID: "literal", Type: "openai", APIKey: "sk-literal", Timeout: units.Duration(time.Second)}},
-		Agents:   []agents.Agent{{ID: "stored", Provider: "byref", Model: "m", SystemPrompt: "run ${HOME}\nand $${x} \"quoted\": #1", Temperature: &zero, RetryOnCrash: new(false), Events: map[string]string{"run.completed": "stored.done"}}},
-		Commands: []commands.Command{{ID: "stored", Prompt: "true", AgentID: "stored"}},
-		Clients:  []clients.Client{{ID: "stored", Enabled: &off, CommandID: "stored", AllowedAgents: []string{"stored"}}},
-		Endpoints: []deliveries.Endpoint{{ID: "stored", URL: "https://e", Secret: "whsec_c3RvcmVkc3RvcmVkc3RvcmVkc3RvcmVk", Events: []string{"stored.done", "logs.failed"},
-			Retry: deliveries.Retry{Waits: []units.Duration{units.Duration(time.Second)}}}},
+	stored := []catalog.Resource{
+		agents.Provider{ID: "byref", Type: "openai", APIKey: "${STORED_API_KEY}", Headers: map[string]secret.String{"X-A": "stored-header", "x_a": "other-header"}},
+		agents.Provider{ID: "literal", Type: "openai", APIKey: "sk-literal", Timeout: units.Duration(time.Second)},
+		agents.Agent{ID: "stored", Provider: "byref", Model: "m", SystemPrompt: "run ${HOME}\nand $${x} \"quoted\": #1", Temperature: &zero, RetryOnCrash: new(false), Events: map[string]string{"run.completed": "stored.done"}},
+		commands.Command{ID: "stored", Prompt: "true", AgentID: "stored"},
+		clients.Client{ID: "stored", Enabled: &off, CommandID: "stored", AllowedAgents: []string{"stored"}},
+		deliveries.Endpoint{ID: "stored", URL: "https://e", Secret: "whsec_c3RvcmVkc3RvcmVkc3RvcmVkc3RvcmVk", Events: []string{"stored.done", "logs.failed"},
+			Retry: deliveries.Retry{Waits: []units.Duration{units.Duration(time.Second)}}},
 	}
 	before := load(t, full, env)
-	catalog, err := before.Catalog(factories(), env.get, stored)
-	require.NoError(t, err)
-	require.Empty(t, catalog.Warnings)
+	v := view(t, before, env, stored...)
+	require.Empty(t, v.Warnings())
 	var out bytes.Buffer
-	require.NoError(t, Export(&out, before, catalog))
+	require.NoError(t, Export(&out, before, v))
 
 	text := out.String()
 	for _, value := range []string{"hunter22", "literal-", "_literal", "-literal", "stored-header", "other-header", "c3RvcmVk", "bDF0ZXJhb", "k3y", "0ld-secret", "adm1n", "12345678", "abcdefgh", secret.Mask} {
@@ -92,11 +89,15 @@ func TestExportRoundTrip(t *testing.T) {
 		elsewhere[name] = value
 	}
 	after := load(t, text, elsewhere)
-	again, err := after.Catalog(factories(), elsewhere.get, Resources{})
-	require.NoError(t, err)
-	want := catalog.Resources
-	want.Clients[2].Token = "s"
-	require.Equal(t, want, again.Resources)
+	again := view(t, after, elsewhere)
+	require.Equal(t, catalog.All[agents.Provider](v), catalog.All[agents.Provider](again))
+	require.Equal(t, catalog.All[agents.Agent](v), catalog.All[agents.Agent](again))
+	require.Equal(t, catalog.All[agents.Flow](v), catalog.All[agents.Flow](again))
+	require.Equal(t, catalog.All[commands.Command](v), catalog.All[commands.Command](again))
+	want := catalog.All[clients.Client](v)
+	want[2].Token = "s"
+	require.Equal(t, want, catalog.All[clients.Client](again))
+	require.Equal(t, catalog.All[deliveries.Endpoint](v), catalog.All[deliveries.Endpoint](again))
 	apply, restart := Changes(before, after)
 	require.Empty(t, apply)
 	require.Empty(t, restart)
@@ -111,7 +112,7 @@ server: {secretsKey: "s3cret-${A}"}
 providers:
   - &p {id: p, type: openai, apiKey: "$${s3cret}", headers: {A: "${A}-s3cret", B: "Bearer ${A}", C: "${A:-}"}}
   - {<<: *p, id: q}
-`, env, Resources{})
+`, env)
 	require.NotContains(t, text, "s3cret")
 	require.Contains(t, text, `"Bearer ${A}"`)
 	require.Contains(t, text, `"${A:-}"`)
@@ -120,20 +121,19 @@ providers:
 }
 
 func TestExportOfNothing(t *testing.T) {
-	require.Equal(t, "# Written by beckon config export.\n{}\n", export(t, "", nil, Resources{}))
-	c, err := Load("", vars{}.get)
+	require.Equal(t, "# Written by beckon config export.\n{}\n", export(t, "", nil))
+	c, err := Load("", vars{}.get, nouns(nil))
 	require.NoError(t, err)
-	made, err := c.Catalog(factories(), vars{}.get, Resources{Commands: []commands.Command{{ID: "x", Prompt: "hello"}}})
-	require.NoError(t, err)
+	made := view(t, c, nil, commands.Command{ID: "x", Prompt: "hello"})
 	var out bytes.Buffer
 	require.NoError(t, Export(&out, c, made))
 	require.Contains(t, out.String(), "commands:\n  - id: x\n    prompt: hello\n")
 }
 
 func TestExportNamesWhatItLeavesOut(t *testing.T) {
-	text := export(t, "", nil, Resources{Commands: []commands.Command{{ID: "broken"}}})
+	text := export(t, "", nil, commands.Command{ID: "broken"})
 	require.Contains(t, text, "# Left out of the database's commands: \"broken\": prompt: is required\n")
-	require.Empty(t, complaints(t, text, nil, Resources{}))
+	require.Empty(t, complaints(t, text, nil))
 }
 
 func TestExportDoesNotTakeANameThatMeansSomethingElse(t *testing.T) {
@@ -141,7 +141,7 @@ func TestExportDoesNotTakeANameThatMeansSomethingElse(t *testing.T) {
 providers: [{id: p, type: template, template: "${BECKON_CLIENT_C_TOKEN}"}]
 agents: [{id: a, provider: p}]
 clients: [{id: c, token: literal, passthrough: true, allowedAgents: [a]}]
-`, vars{"BECKON_CLIENT_C_TOKEN": "x"}, Resources{})
+`, vars{"BECKON_CLIENT_C_TOKEN": "x"})
 	require.Equal(t, 1, strings.Count(text, `token: "${BECKON_CLIENT_C_TOKEN_2}"`))
 }
 
@@ -155,7 +155,7 @@ agents: [{id: a, provider: p, model: m}]
 endpoints:
   - {id: e, url: "https://${HOST:-h}/hook?s3cret", secret: "${SECRET:-whsec_c3RvcmVkc3RvcmVkc3RvcmVkc3RvcmVk}"}
   - {id: d, url: "${MISSING:-https://e.com/hook?t=s3cret}", secret: "${SECRET:-whsec_c3RvcmVkc3RvcmVkc3RvcmVkc3RvcmVk}"}
-`, env, Resources{Endpoints: []deliveries.Endpoint{{ID: "stored", URL: "https://e.com/hook?t=s3cret&t=${s3cret}", Secret: "whsec_c3RvcmVkc3RvcmVkc3RvcmVkc3RvcmVk"}}})
+`, env, deliveries.Endpoint{ID: "stored", URL: "https://e.com/hook?t=s3cret&t=${s3cret}", Secret: "whsec_c3RvcmVkc3RvcmVkc3RvcmVkc3RvcmVk"})
 	require.NotContains(t, text, "s3cret")
 	require.NotContains(t, text, "k3y")
 	for _, url := range []string{`"https://${HOST}/v1?api-version=${BECKON_PROVIDER_P_URL_API_VERSION}&key=${KEY}&x=${BECKON_PROVIDER_P_URL_X}&${BECKON_PROVIDER_P_URL_QUERY}"`,

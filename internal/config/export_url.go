@@ -9,11 +9,11 @@ import (
 
 // hideInURL replaces the values in the query of a resource's URL, which may be keys. Where one cannot be told from the rest,
 // all of the URL becomes a variable.
-func (e *exporter) hideInURL(n *yaml.Node, section, id string) {
+func (e *exporter) hideInURL(n *yaml.Node, at place) {
 	text, restore, ok := withoutReferences(n.Value)
 	before, query, hasQuery := strings.Cut(text, "?")
 	if !ok || strings.Contains(before, "@") {
-		*n = *scalar("${" + e.ask(section, id, "url") + "}")
+		*n = *scalar("${" + e.ask(at) + "}")
 		return
 	}
 	if !hasQuery {
@@ -29,9 +29,9 @@ func (e *exporter) hideInURL(n *yaml.Node, section, id string) {
 			continue
 		}
 		if name == "" {
-			pairs[i] = "${" + e.ask(section, id, "url.query") + "}"
+			pairs[i] = "${" + e.ask(at.within("query")) + "}"
 		} else {
-			pairs[i] = name + "=${" + e.ask(section, id, "url."+strings.ReplaceAll(name, placeholder, "")) + "}"
+			pairs[i] = name + "=${" + e.ask(at.within(strings.ReplaceAll(name, placeholder, ""))) + "}"
 		}
 	}
 	*n = *scalar(restore(before + "?" + strings.Join(pairs, "&")))

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"beckon/clients"
+	"beckon/internal/catalog"
 )
 
 // FuzzLoad loads any text with secrets in the environment: it must end, must not panic, and no message, setting or
@@ -33,10 +34,12 @@ func FuzzLoad(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "config.yaml")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		found := newFindings(path)
-		c := readData(path, data, env.get, found)
-		var catalog *Catalog
+		all := nouns(env)
+		c := readData(path, data, env.get, all, found)
+		var v *catalog.View
 		if c != nil {
-			catalog = c.build(factories(), env.get, Resources{Clients: []clients.Client{client("stored", "a")}}, found).catalog
+			v = all.View(c, clients.Client{ID: "stored", Passthrough: true, AllowedAgents: []string{"a"}})
+			c.report(found, v.Mistakes())
 		}
 		if err := found.err(); err != nil {
 			require.NotContains(t, err.Error(), marker)
@@ -52,7 +55,7 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 		var out strings.Builder
-		require.NoError(t, Export(&out, c, catalog))
+		require.NoError(t, Export(&out, c, v))
 		require.NotContains(t, out.String(), marker)
 	})
 }

@@ -7,35 +7,51 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"reflect"
 
-	"beckon/agents"
+	"beckon/internal/catalog"
 )
 
 var errTooLarge = errors.New("is too large")
 
 // Load reads a file and lays the environment over it; an empty path is no file at all. What is wrong with the
-// content comes as an *Error, all of it at once, except for references to other resources: those are for Catalog to
-// check, which knows the database's as well.
-func Load(path string, env Env) (*Config, error) {
-	c, found := read(path, env)
+// content comes as an *Error, all of it at once, except for references to other resources: those are for a catalog.View
+// to check, which knows the database's as well.
+func Load(path string, env catalog.Env, nouns *catalog.Registry) (*Config, error) {
+	c, found := read(path, env, nouns)
 	if err := found.err(); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// Check finds everything that is wrong with a file, references included, in one go.
-func Check(path string, env Env, how agents.Factories, database Resources) error {
-	c, found := read(path, env)
-	if c != nil {
-		c.build(how, env, database, found)
+// Reload reads the same file again. When it has not changed, it returns c itself.
+func (c *Config) Reload(env catalog.Env) (*Config, error) {
+	if c.file == "" {
+		return c, nil
 	}
-	return found.err()
+	if data, err := readLimited(c.file, maxFileBytes); err == nil && hashOf(data) == c.hash {
+		return c, nil
+	}
+	return Load(c.file, env, c.nouns)
+}
+
+// Check finds everything that is wrong with a file in one go. join makes the View of its resources, and of those of the
+// database where it is to be looked at; Check returns it.
+func Check(path string, env catalog.Env, nouns *catalog.Registry, join func(catalog.File) (*catalog.View, error)) (*catalog.View, error) {
+	c, found := read(path, env, nouns)
+	if c == nil {
+		return nil, found.err()
+	}
+	v, err := join(c)
+	if err != nil {
+		return nil, err
+	}
+	c.report(found, v.Mistakes())
+	return v, found.err()
 }
 
 // read returns no Config when the file is not even YAML.
-func read(path string, env Env) (*Config, *findings) {
+func read(path string, env catalog.Env, nouns *catalog.Registry) (*Config, *findings) {
 	found := newFindings(path)
 	var data []byte
 	if path != "" {
@@ -49,18 +65,18 @@ func read(path string, env Env) (*Config, *findings) {
 			return nil, found
 		}
 	}
-	return readData(path, data, env, found), found
+	return readData(path, data, env, nouns, found), found
 }
 
-func readData(path string, data []byte, env Env, found *findings) *Config {
-	c := defaults()
+func readData(path string, data []byte, env catalog.Env, nouns *catalog.Registry, found *findings) *Config {
+	c := defaults(nouns)
 	c.file, c.hash = path, hashOf(data)
 	if c.tree = parse(data, found); c.tree == nil {
 		return nil
 	}
 	if c.tree.root != nil {
 		d := decoder{doc: c.tree, env: env, found: found, lines: c.lines}
-		d.value(c.tree.root, reflect.ValueOf(c).Elem(), "")
+		d.root(c.tree.root, c)
 	}
 	for key := range c.settings() {
 		if line := c.lines[key]; line > 0 {
@@ -69,8 +85,8 @@ func readData(path string, data []byte, env Env, found *findings) *Config {
 	}
 	c.override(env, found)
 	c.checkSettings(found)
-	c.checkResources(found)
 	c.hidden = found.hidden
+	c.report(found, nouns.CheckFile(c))
 	return c
 }
 

@@ -9,6 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/agents"
+	"beckon/clients"
+	"beckon/deliveries"
 	"beckon/internal/secret"
 	"beckon/internal/units"
 )
@@ -23,10 +26,10 @@ func TestDefaults(t *testing.T) {
 			require.Equal(t, Log{Level: "info", Format: "text"}, c.Log)
 			require.Equal(t, 720*time.Hour, time.Duration(c.Retention.Runs))
 			require.Equal(t, 720*time.Hour, time.Duration(c.Retention.Deliveries))
-			require.Empty(t, c.Clients)
+			require.Empty(t, declared[clients.Client](c))
 		})
 	}
-	c, err := Load("", vars{}.get)
+	c, err := Load("", vars{}.get, nouns(nil))
 	require.NoError(t, err)
 	require.Equal(t, "localhost:8080", c.Server.Address)
 }
@@ -37,17 +40,17 @@ func TestLoadReadsEverything(t *testing.T) {
 	require.EqualValues(t, 2<<20, c.Server.MaxBodyBytes)
 	require.Equal(t, "hunter22", c.Admin.Password.Reveal())
 	require.Equal(t, []string{"127.0.0.0/8"}, c.Egress.AllowPrivate)
-	require.Equal(t, secret.String("Bearer s3cret-header"), c.Providers[0].Headers["X-Gateway"])
-	require.Equal(t, 0, *c.Providers[0].MaxRetries)
-	require.InDelta(t, 0.2, *c.Agents[0].Temperature, 0)
-	require.Equal(t, "logs", c.Flows[0].Root.Steps[0].Steps[0].AgentID)
-	require.Equal(t, 60, c.Clients[0].RateLimit.Requests)
-	require.False(t, *c.Clients[1].Enabled)
-	require.Equal(t, []units.Duration{units.Duration(time.Second), units.Duration(time.Minute)}, c.Endpoints[0].Retry.Waits)
-	require.Equal(t, "fast", c.Endpoints[1].Retry.Policy)
-	require.Equal(t, map[string]string{"node.failed": "logs.failed"}, c.Agents[0].Events)
-	require.Equal(t, map[string]string{"run.completed": "lead.completed", "run.failed": "lead.failed"}, c.Flows[0].Events)
-	require.Equal(t, map[string]string{"completed": "research.completed"}, c.Flows[0].Root.Steps[0].Steps[1].Events)
+	require.Equal(t, secret.String("Bearer s3cret-header"), declared[agents.Provider](c)[0].Headers["X-Gateway"])
+	require.Equal(t, 0, *declared[agents.Provider](c)[0].MaxRetries)
+	require.InDelta(t, 0.2, *declared[agents.Agent](c)[0].Temperature, 0)
+	require.Equal(t, "logs", declared[agents.Flow](c)[0].Root.Steps[0].Steps[0].AgentID)
+	require.Equal(t, 60, declared[clients.Client](c)[0].RateLimit.Requests)
+	require.False(t, *declared[clients.Client](c)[1].Enabled)
+	require.Equal(t, []units.Duration{units.Duration(time.Second), units.Duration(time.Minute)}, declared[deliveries.Endpoint](c)[0].Retry.Waits)
+	require.Equal(t, "fast", declared[deliveries.Endpoint](c)[1].Retry.Policy)
+	require.Equal(t, map[string]string{"node.failed": "logs.failed"}, declared[agents.Agent](c)[0].Events)
+	require.Equal(t, map[string]string{"run.completed": "lead.completed", "run.failed": "lead.failed"}, declared[agents.Flow](c)[0].Events)
+	require.Equal(t, map[string]string{"completed": "research.completed"}, declared[agents.Flow](c)[0].Root.Steps[0].Steps[1].Events)
 }
 
 func TestMistakesInTheFile(t *testing.T) {
@@ -102,7 +105,7 @@ func TestMistakesInTheFile(t *testing.T) {
 			"config.yaml:5: egress.allowPrivate[0]: must be a CIDR such as 10.0.0.0/8, or 127.0.0.1/32 for a single address"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			require.Equal(t, tt.want, complaints(t, tt.content, nil, Resources{}))
+			require.Equal(t, tt.want, complaints(t, tt.content, nil))
 		})
 	}
 }
@@ -116,9 +119,9 @@ agents:
   - {id: a, provider: one, systemPrompt: &text hello}
   - {id: b, provider: two, systemPrompt: *text}
 `, nil)
-	require.Equal(t, "two", c.Providers[1].ID)
-	require.Equal(t, 7*time.Second, time.Duration(c.Providers[1].Timeout))
-	require.Equal(t, "hello", c.Agents[1].SystemPrompt)
+	require.Equal(t, "two", declared[agents.Provider](c)[1].ID)
+	require.Equal(t, 7*time.Second, time.Duration(declared[agents.Provider](c)[1].Timeout))
+	require.Equal(t, "hello", declared[agents.Agent](c)[1].SystemPrompt)
 }
 
 func TestAliasBomb(t *testing.T) {
@@ -129,7 +132,7 @@ func TestAliasBomb(t *testing.T) {
 	}
 	started := time.Now()
 	require.Equal(t, []string{"config.yaml:1: aliases (*name) blow this file up beyond all measure; write out what you mean"},
-		complaints(t, bomb, nil, Resources{}))
+		complaints(t, bomb, nil))
 	require.Less(t, time.Since(started), 5*time.Second)
 }
 
@@ -142,13 +145,13 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		folder:  folder + ": cannot be read: is a directory",
 		large:   large + ": is larger than 4 MiB",
 	} {
-		_, err := Load(path, vars{}.get)
+		_, err := Load(path, vars{}.get, nouns(nil))
 		require.EqualError(t, err, want)
 	}
 }
 
 func TestManyMistakesAreCutShort(t *testing.T) {
-	_, err := Load(write(t, "log:\n"+strings.Repeat("  nope: 1\n", 5000)), vars{}.get)
+	_, err := Load(write(t, "log:\n"+strings.Repeat("  nope: 1\n", 5000)), vars{}.get, nouns(nil))
 	require.Error(t, err)
 	require.Len(t, strings.Split(err.Error(), "\n"), maxPrinted+1)
 	require.Contains(t, err.Error(), "and 950 more")

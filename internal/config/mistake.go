@@ -3,7 +3,6 @@ package config
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,12 +59,12 @@ func (e *Error) Error() string {
 type findings struct {
 	file   string
 	list   []Mistake
-	hidden map[string]string // value → what is printed in its place
-	broken map[string]bool   // the paths that could not be read: what follows from that is not reported
+	hidden secret.Redactor
+	broken map[string]bool // the paths that could not be read: what follows from that is not reported
 }
 
 func newFindings(file string) *findings {
-	return &findings{file: file, hidden: map[string]string{}, broken: map[string]bool{}}
+	return &findings{file: file, hidden: secret.Redactor{}, broken: map[string]bool{}}
 }
 
 // at notes that a path could not be read.
@@ -84,20 +83,12 @@ func (f *findings) put(m Mistake) {
 	}
 }
 
-// hide keeps a value out of all messages. Very short ones are let through: replacing them would garble every
-// sentence and hide nothing.
-func (f *findings) hide(value, instead string) {
-	if len(value) >= 6 || (len(value) >= 4 && instead == secret.Mask) {
-		f.hidden[value] = instead
-	}
-}
-
 // err returns nil when nothing was found.
 func (f *findings) err() error {
 	if len(f.list) == 0 {
 		return nil
 	}
-	clean := f.cleaner()
+	clean := f.hidden.Cleaner()
 	list := make([]Mistake, 0, len(f.list))
 	for _, m := range f.list {
 		m.Text = clean(m.Text)
@@ -107,20 +98,4 @@ func (f *findings) err() error {
 	}
 	slices.SortStableFunc(list, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
 	return &Error{Mistakes: list}
-}
-
-// cleaner returns a function that takes the hidden values out of a text.
-func (f *findings) cleaner() func(text string) string {
-	// The longest first: one secret may be the beginning of another.
-	values := slices.SortedFunc(maps.Keys(f.hidden), func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
-	return func(text string) string {
-		for _, v := range values {
-			if len(v) <= len(text) {
-				quoted := strconv.Quote(v)
-				text = strings.ReplaceAll(text, v, f.hidden[v])
-				text = strings.ReplaceAll(text, quoted[1:len(quoted)-1], f.hidden[v])
-			}
-		}
-		return text
-	}
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 
@@ -35,23 +34,19 @@ agents:
 func TestParameters(t *testing.T) {
 	env := vars{"TOP_P": "0.9"}
 	c := load(t, paramsFile, env)
-	p := c.Providers[0]
+	p := declared[agents.Provider](c)[0]
 	require.Equal(t, agents.StreamNever, p.Stream)
 	require.Equal(t, agents.ReasoningKeep, p.Reasoning)
 	require.Equal(t, agents.Object{"seed": 9007199254740993, "top_p": 0.9, "user": nil}, p.Params)
-	a := c.Agents[0]
+	a := declared[agents.Agent](c)[0]
 	require.Equal(t, agents.Object{"stop": []any{"a", 1, 1.5}, "nested": map[string]any{"deep": map[string]any{"on": true, "when": "2026-02-18"}}, "temperature": nil}, a.Params)
 	require.Equal(t, []agents.Fallback{{Provider: "other", Model: "n"}, {Provider: "openai"}}, a.Fallbacks)
 	require.Equal(t, &agents.Output{Schema: agents.Object{"type": "object", "required": []any{"a"}}, Repair: new(0)}, a.Output)
 
-	catalog, err := c.Catalog(factories(), env.get, Resources{})
-	require.NoError(t, err)
-	require.Empty(t, catalog.Warnings)
-	var exported bytes.Buffer
-	require.NoError(t, Export(&exported, c, catalog))
-	again := load(t, exported.String(), env)
-	require.Equal(t, c.Providers, again.Providers, exported.String())
-	require.Equal(t, c.Agents[0], again.Agents[0], exported.String())
+	exported := export(t, paramsFile, env)
+	again := load(t, exported, env)
+	require.Equal(t, declared[agents.Provider](c), declared[agents.Provider](again), exported)
+	require.Equal(t, a, declared[agents.Agent](again)[0], exported)
 }
 
 func TestMistakesInParameters(t *testing.T) {
@@ -68,15 +63,9 @@ func TestMistakesInParameters(t *testing.T) {
 		{"repair: 0", "retry: 0", `there is no key "retry"`},
 	} {
 		t.Run(c.to, func(t *testing.T) {
-			list := complaints(t, strings.Replace(paramsFile, c.from, c.to, 1), vars{"TOP_P": "1"}, Resources{})
+			list := complaints(t, strings.Replace(paramsFile, c.from, c.to, 1), vars{"TOP_P": "1"})
 			require.NotEmpty(t, list)
 			require.Contains(t, strings.Join(list, "\n"), strings.TrimPrefix(c.want, "providers.openai.stream: "))
 		})
 	}
-}
-
-// A provider that an agent falls back to is one that it refers to.
-func TestFallbacksAreReferences(t *testing.T) {
-	r := Resources{Agents: []agents.Agent{{ID: "a", Provider: "p", Fallbacks: []agents.Fallback{{Provider: "q"}}}}}
-	require.Equal(t, []resourceKey{{agents.SectionProviders, "p"}, {agents.SectionProviders, "q"}}, r.references(resourceKey{agents.SectionAgents, "a"}))
 }

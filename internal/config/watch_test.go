@@ -125,7 +125,7 @@ func TestFileSource(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := write(t, "log: {}")
-			c, err := Load(path, vars{}.get)
+			c, err := Load(path, vars{}.get, nouns(nil))
 			require.NoError(t, err)
 			source := FileSource(c)
 			first, err := source.Look(t.Context())
@@ -161,7 +161,7 @@ func TestFileSourceFollowsSwappedLinks(t *testing.T) {
 	for _, name := range []string{"..first", "..other"} {
 		require.NoError(t, os.Chtimes(filepath.Join(folder, name, "config.yaml"), old, old))
 	}
-	c, err := Load(path, vars{}.get)
+	c, err := Load(path, vars{}.get, nouns(nil))
 	require.NoError(t, err)
 	source := FileSource(c)
 	for range 3 {
@@ -186,12 +186,12 @@ func TestAChangedFileIsPickedUp(t *testing.T) {
 }
 
 func pickUp(t *testing.T, path string) {
-	c, err := Load(path, vars{}.get)
+	c, err := Load(path, vars{}.get, nouns(nil))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	levels, failed := make(chan string, 10), make(chan error, 10)
 	reload := func(context.Context) error {
-		next, err := Load(path, vars{}.get)
+		next, err := Load(path, vars{}.get, nouns(nil))
 		if err != nil {
 			failed <- err
 			return err

@@ -31,6 +31,14 @@ func (s String) Reference() (name string, ok bool) {
 	return m[1], true
 }
 
+// Shown is s as it may be shown: the name of a variable is no secret.
+func (s String) Shown() string {
+	if s.IsReference() {
+		return s.Reveal()
+	}
+	return s.mask()
+}
+
 // Sealer encrypts secrets for the database with AES-256-GCM.
 type Sealer struct {
 	aead func() (cipher.AEAD, error)

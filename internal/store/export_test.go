@@ -22,6 +22,9 @@ func TryServing(path string) (free bool, err error) {
 	return f.lockServing()
 }
 
+// IsServed is isServed.
+var IsServed = isServed
+
 // LostCommits is what is looked for in a write-ahead log.
 var LostCommits = lostCommits
 

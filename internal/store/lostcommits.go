@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"math"
 	"os"
+
+	"github.com/gofrs/flock"
 )
 
 // The layout of the write-ahead log and of its index: https://www.sqlite.org/walformat.html
@@ -25,11 +27,25 @@ type frames struct{ first, last, commits int }
 // and says nothing of it, whatever comes after the first frame that it cannot read. It must come before SQLite opens the
 // database, which takes away the traces.
 func warnOfLostCommits(path string, logger *slog.Logger) {
+	if isServed(path) {
+		return // the log changes while it is read, and SQLite has looked at it already
+	}
 	if lost, found := lostCommits(path); found {
 		logger.Warn("the write-ahead log of the database is damaged or missing, and its last commits are lost: "+
 			"to examine the files or to restore a backup, stop Beckon now, because the next writes overwrite what is left",
 			"file", path+"-wal", "first_lost_frame", lost.first, "last_lost_frame", lost.last, "lost_commits_seen", lost.commits)
 	}
+}
+
+// isServed reports whether a gateway works on the database.
+func isServed(path string) bool {
+	if _, err := os.Stat(path + ".serving"); err != nil {
+		return false
+	}
+	lock := flock.New(path + ".serving")
+	free, err := lock.TryLock()
+	_ = lock.Close()
+	return err == nil && !free
 }
 
 // lostCommits compares the commits that can be read with those that there were. There are two witnesses. The index, which

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/store/storetest"
 )
@@ -16,7 +17,7 @@ func TestADatabaseThatTakesNoWritesIsNotReady(t *testing.T) {
 	url := storetest.Postgres(t)
 	s := storetest.Open(t, url)
 	require.NoError(t, s.Claim())
-	before, err := s.Revision(t.Context())
+	before, err := catalog.Revision(t.Context(), s)
 	require.NoError(t, err)
 	restore := storetest.ReadOnly(t, url)
 	requireUnavailable(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, "x") }))
@@ -27,7 +28,7 @@ func TestADatabaseThatTakesNoWritesIsNotReady(t *testing.T) {
 	require.Zero(t, count(t, s), "it can be read all the while")
 	restore()
 	require.Eventually(t, func() bool { return s.Health(t.Context()) == nil }, patience, 10*time.Millisecond)
-	after, err := s.Revision(t.Context())
+	after, err := catalog.Revision(t.Context(), s)
 	require.NoError(t, err)
 	require.Equal(t, before, after, "the watch leaves nothing behind")
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
@@ -81,7 +82,7 @@ func TestADatabaseThatRefusesConnectionsIsUnavailable(t *testing.T) {
 	requireUnavailable(t, s.Read(t.Context()).Raw("SELECT COUNT(*) FROM runs").Scan(&n).Error)
 	_, err := s.Read(t.Context()).Raw("SELECT id FROM runs").Rows()
 	requireUnavailable(t, err)
-	_, err = s.Revision(t.Context())
+	_, err = catalog.Revision(t.Context(), s)
 	requireUnavailable(t, err)
 	requireUnavailable(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, "x") }))
 	requireUnavailable(t, s.Health(t.Context()))

@@ -75,6 +75,7 @@ type lab struct {
 	receiver *receiver
 	record   *record
 	load     *load
+	wakes    bool    // a gateway is stopped for so long that it is taken for dead, and goes on
 	slowness float64 // of the machine before the interruption, 1 or more: everything may take as much longer
 
 	mu       sync.Mutex

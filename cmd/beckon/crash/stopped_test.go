@@ -17,6 +17,7 @@ const stopFor = 20 * time.Second
 func stoppedReplica(t *testing.T, table *results) {
 	each(t, func(t *testing.T, url string, replicas int) {
 		l := newLab(t, url, url, replicas)
+		l.wakes = true
 		back := l.interrupt(func() {
 			stopped := l.gateway(0).cmd.Process
 			require.NoError(t, stopped.Signal(syscall.SIGSTOP))

@@ -152,7 +152,9 @@ func (v verdict) require(l *lab) {
 	assert.Equal(t, v.accepted, v.ended, "runs that were accepted, and those of them that have ended")
 	assert.Empty(t, v.failed, "accepted runs that have failed")
 	assert.Zero(t, v.other, "runs with another output than the model's")
-	assert.Zero(t, v.askedAgain, "models that were asked for what was done and on record")
+	if !l.wakes { // one that wakes may ask before it notices that its run was taken; it cannot record the answer
+		assert.Zero(t, v.askedAgain, "models that were asked for what was done and on record")
+	}
 	assert.Zero(t, v.runTwice, "calls that have run twice in spite of their Idempotency-Key")
 	assert.Zero(t, v.twoIDs, "events with two ids")
 	assert.Zero(t, v.sentAgain, "events that were sent after the record that they were accepted")

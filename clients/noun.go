@@ -1,0 +1,113 @@
+package clients
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"beckon/commands"
+	"beckon/internal/catalog"
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+)
+
+// section is that of clients.
+const section = "clients"
+
+// Noun declares clients.
+func Noun() catalog.Noun[Client] {
+	return catalog.Noun[Client]{
+		Kind: catalog.Kind{Section: section, One: "client",
+			FileSecrets: map[string]string{"token": "the one that its callers have, or another for them"}},
+		Secrets: func(c *Client) catalog.Secrets {
+			return catalog.Secrets{Keys: map[string]*secret.String{"webhookSecret": &c.WebhookSecret}}
+		},
+		References: references,
+		CheckFile:  checkTokens,
+		CheckAmong: checkAmong,
+		Revise: func(have, next Client) Client {
+			if have.ID == "" {
+				return next.Prepared()
+			}
+			next.Since = have.Since
+			return next
+		},
+		Saved: func(tx *gorm.DB, c Client, isNew bool) (secret.String, error) {
+			if !isNew {
+				return "", nil
+			}
+			if err := tx.Exec("DELETE FROM idempotency_keys WHERE client_id = ?", c.ID).Error; err != nil {
+				return "", fmt.Errorf("forget the idempotency keys of the last %q: %w", c.ID, err)
+			}
+			return addToken(tx, c.ID, time.Now())
+		},
+		Deleted: deleteTokens,
+	}
+}
+
+// Prepared returns a client that begins now.
+func (c Client) Prepared() Client {
+	c.Since = time.Now().UTC().Truncate(time.Millisecond) // as JSON keeps it
+	return c
+}
+
+func references(c Client) []catalog.Reference {
+	list := []catalog.Reference{{Path: "commandId", To: "commands", ID: c.CommandID}}
+	for i, id := range c.AllowedAgents {
+		list = append(list, catalog.Reference{Path: fmt.Sprintf("allowedAgents[%d]", i), To: "agents", ID: id})
+	}
+	return list
+}
+
+// checkTokens finds what is wrong with the tokens that a file gives.
+func checkTokens(_ catalog.File, list []Client) []problem.Fields {
+	all, owner := make([]problem.Fields, len(list)), map[string]string{}
+	for i, c := range list {
+		found, token := &all[i], c.Token.Reveal()
+		switch other, taken := owner[token]; {
+		case token == "":
+			found.Add("token", "is required: the bearer token of this client, best written as a ${VARIABLE}")
+		case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+			found.Add("token", "must be printable ASCII without spaces: it travels in a header")
+		case taken:
+			found.Add("token", "is also the token of client %q: every client needs its own", problem.Shorten(other))
+		default:
+			owner[token] = c.ID
+		}
+	}
+	return all
+}
+
+func checkAmong(v *catalog.View, c Client) (found problem.Fields) {
+	if _, err := ParseTemplate(c.Template); c.Template != "" && err != nil {
+		found.Add("template", "%s", err)
+	}
+	command, ok := catalog.Find[commands.Command](v, c.CommandID)
+	if ok && command.AgentID != "" && !slices.Contains(c.AllowedAgents, command.AgentID) {
+		found.Add("allowedAgents", "must hold %q, which the command %q runs on", command.AgentID, c.CommandID)
+	}
+	return found
+}
+
+// SetOf returns the clients of a view with what proves each: the token of the file, or what the database has; see
+// Credentials. A client of the database that is not in force is in the set, and unusable: who proves to be it is told
+// so, and what it has under way goes on within its limits and is signed with its secret.
+func SetOf(v *catalog.View, stored map[string][]Credential, limits *Limits) (*Set, []problem.Finding) {
+	var list []Declared
+	for _, r := range catalog.Records[Client](v) {
+		c := r.Item
+		switch {
+		case r.Origin == catalog.FromConfig:
+			list = append(list, Declared{Client: c, Credentials: []Credential{{Hash: HashOf(c.Token.Reveal())}}})
+		case len(r.Warnings) == 0:
+			list = append(list, Declared{Client: c, Credentials: stored[c.ID]})
+		default:
+			rest := Client{ID: c.ID, Since: c.Since, MaxConcurrent: c.MaxConcurrent, WebhookSecret: c.WebhookSecret}
+			list = append(list, Declared{Client: rest, Credentials: stored[c.ID], Unusable: true})
+		}
+	}
+	return NewSet(list, limits)
+}

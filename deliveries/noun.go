@@ -1,0 +1,111 @@
+package deliveries
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"beckon/agents"
+	"beckon/internal/catalog"
+	"beckon/internal/egress"
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+)
+
+// section is that of endpoints.
+const section = "endpoints"
+
+// Noun declares endpoints.
+func Noun() catalog.Noun[Endpoint] {
+	return catalog.Noun[Endpoint]{
+		Kind:       catalog.Kind{Section: section, One: "endpoint"},
+		Secrets:    func(e *Endpoint) catalog.Secrets { return catalog.Secrets{URL: &e.URL, Headers: &e.Headers} },
+		References: references,
+		CheckFile: func(f catalog.File, list []Endpoint) []problem.Fields {
+			all := make([]problem.Fields, len(list))
+			for i, e := range list {
+				if len(e.Check()) == 0 { // else its URL may be what is wrong
+					all[i] = checkURL(f, e.URL)
+				}
+			}
+			return all
+		},
+		CheckAmong: func(v *catalog.View, e Endpoint) (found problem.Fields) {
+			found.Under("events", unknownEvents(e.Events, agents.SetOf(v)))
+			return found
+		},
+		Revise: Endpoint.revised,
+		CheckChange: func(v *catalog.View, e Endpoint) problem.Fields {
+			found := checkURL(v.File, e.URL)
+			catalog.CheckGiven(&found, "secret", e.Secret)
+			return found
+		},
+		Saved: func(tx *gorm.DB, e Endpoint, _ bool) (secret.String, error) { return e.Secret, enableIn(tx, e) },
+		Deleted: func(tx *gorm.DB, id string) error {
+			// What is pending for it waits for 24 hours, in case that it comes back, and fails then.
+			return tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ?", id).Error
+		},
+		Complete: func(db *gorm.DB, list []*Endpoint) error {
+			states, err := statesIn(db)
+			for _, e := range list {
+				e.Stopped = states[e.ID].DisabledAt != nil
+			}
+			return err
+		},
+		Audited: func(e Endpoint) Endpoint {
+			if e.Stopped {
+				e.Enabled = new(bool)
+			}
+			return e
+		},
+	}
+}
+
+func references(e Endpoint) (list []catalog.Reference) {
+	for i, id := range e.Agents {
+		list = append(list, catalog.Reference{Path: fmt.Sprintf("agents[%d]", i), To: agents.SectionAgents, ID: id})
+	}
+	for i, id := range e.Clients {
+		list = append(list, catalog.Reference{Path: fmt.Sprintf("clients[%d]", i), To: "clients", ID: id})
+	}
+	return list
+}
+
+func checkURL(f catalog.File, url string) (found problem.Fields) {
+	guard := egress.NewGuard(func() []netip.Prefix { return f.Networks() })
+	if err := guard.CheckURL(url); err != nil {
+		found.Add("url", "%v", err)
+	}
+	return found
+}
+
+// unknownEvents finds the names in a filter that no event has; one that none can have has been found by then.
+func unknownEvents(names []string, set *agents.Set) (found problem.Fields) {
+	builtIn := EventNames()
+	known := append(slices.Clone(builtIn), set.EventNames()...)
+	for i, name := range names {
+		if !agents.ValidEventName(name) || slices.Contains(known, name) {
+			continue
+		}
+		if meant := problem.Nearest(name, known); meant != "" {
+			found.Add(fmt.Sprintf("[%d]", i), "there is no event %q; did you mean %s?", name, meant)
+		} else {
+			found.Add(fmt.Sprintf("[%d]", i), "there is no event %q; there are %s, and those that agents and flows name in their events", name, strings.Join(builtIn, ", "))
+		}
+	}
+	return found
+}
+
+// enableIn lets an endpoint begin with a clean slate that has been changed to be enabled, or is new.
+func enableIn(tx *gorm.DB, e Endpoint) error {
+	if !e.IsEnabled() {
+		return nil
+	}
+	if err := tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ? AND disabled_at IS NOT NULL", e.ID).Error; err != nil {
+		return fmt.Errorf("enable endpoint %q: %w", e.ID, err)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+// Package catalog keeps what people name, whatever it is.
+//
+// A noun is one kind of resource: clients, agents. It is declared by one Noun value in its own package, and all of them
+// are in a Registry. Nothing here, nor in the configuration, the API or the audit list, knows a noun by name.
+//
+//   - A View is what the configuration file and the database have together, with what is wrong with each resource. It
+//     never changes. A resource with something wrong is not in force, nor is what refers to it; the others are.
+//   - An Editor makes one View after the other and puts it in force. Its lock is held from the reading of the last View
+//     until the next one is in force, so that each follows from the one before it.
+//   - A change commits only if the database has not changed since the View that it was checked against: the revision,
+//     which every change raises, is compared in the same transaction.
+package catalog
+
+import (
+	"net/netip"
+	"reflect"
+
+	"gorm.io/gorm"
+
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+)
+
+// Resource is one thing that a person has named.
+type Resource interface {
+	Key() string           // its id
+	Check() problem.Fields // what is wrong with it on its own
+}
+
+// Kind is what is known of every noun.
+type Kind struct {
+	Section string // "clients": the key in the file, the kind in the database, the path in the API
+	One     string // "client"
+	// Group is what references name. The nouns of one group share their ids. It is the section unless it is set.
+	Group string
+	// FileSecrets are secrets that a file has to give and the database does not have, by path, with what an export says
+	// of them.
+	FileSecrets map[string]string
+
+	Type reflect.Type // of the resources; NewRegistry sets it
+}
+
+// Noun declares one kind of resource. T is a struct: its JSON is the document in the database, its YAML the form in the
+// file. A function that is nil has nothing to do.
+type Noun[T Resource] struct {
+	Kind
+	Secrets    func(*T) Secrets
+	References func(T) []Reference
+
+	// LookUp looks up what a resource of the database names in the environment. caution is what should be changed about it
+	// although it can be used.
+	LookUp func(f File, env Env, item T) (used T, wrong, caution problem.Fields)
+	// CheckFile finds what is wrong with the file's resources besides what Check finds: one Fields for each.
+	CheckFile func(f File, list []T) []problem.Fields
+	// Link makes what is used at run time of the resources of a View, and keeps it there; see Keep. It reports what cannot
+	// be linked.
+	Link func(v *View, report func(section, id string, found problem.Fields))
+	// CheckAmong finds what is wrong with a resource among the others, besides its References.
+	CheckAmong func(v *View, item T) problem.Fields
+	// CheckChange finds what a file may have, and a change may not.
+	CheckChange func(v *View, item T) problem.Fields
+
+	// Revise completes next, which has its secrets already. have is what it replaces, the zero T for a new one.
+	Revise func(have, next T) T
+	// Saved writes what belongs to a resource, in the transaction that writes it; shown is told this once, of a new one.
+	Saved func(tx *gorm.DB, item T, isNew bool) (shown secret.String, err error)
+	// Deleted deletes what belonged to it.
+	Deleted func(tx *gorm.DB, id string) error
+	// Complete adds what is known besides the documents.
+	Complete func(db *gorm.DB, list []*T) error
+	// Audited returns a resource as the audit list shows it.
+	Audited func(T) T
+}
+
+// Reference is a place in a resource that names another one.
+type Reference struct {
+	Path string // "allowedAgents[1]"
+	To   string // a Group: "agents"
+	ID   string
+}
+
+// File is the configuration file, as far as it declares resources and what they obey.
+type File interface {
+	Items(section string) []Resource   // in the order of the file
+	Line(path string) int              // of "clients[0].token"; 0 where it is unknown
+	Networks() []netip.Prefix          // the private ones that may be reached
+	Variables() []string               // of the environment, that resources of the database may name
+	Redactor() secret.Redactor         // of the values that no message may show
+	Err(mistakes problem.Fields) error // names the lines of what is wrong, by paths such as "clients[0].token"; nil for none
+}

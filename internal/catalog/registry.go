@@ -1,0 +1,103 @@
+package catalog
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+
+	"beckon/internal/problem"
+)
+
+// Registry holds all nouns. It never changes.
+type Registry struct {
+	env       Env
+	nouns     []*noun
+	bySection map[string]*noun
+	byType    map[reflect.Type]*noun
+}
+
+// NewRegistry returns a registry of nouns, each behind those that it refers to. env is where the variables are looked
+// up that resources of the database name.
+func NewRegistry(env Env, nouns ...Declaration) *Registry {
+	r := &Registry{env: env, bySection: map[string]*noun{}, byType: map[reflect.Type]*noun{}}
+	for _, d := range nouns {
+		n := d.declare()
+		r.nouns = append(r.nouns, n)
+		r.bySection[n.Section], r.byType[n.Type] = n, n
+	}
+	return r
+}
+
+// Kinds returns all of them, in their order.
+func (r *Registry) Kinds() []Kind {
+	kinds := make([]Kind, len(r.nouns))
+	for i, n := range r.nouns {
+		kinds[i] = n.Kind
+	}
+	return kinds
+}
+
+// CheckFile finds what is wrong with each of the file's resources on its own; the paths are those of the file.
+func (r *Registry) CheckFile(f File) (found problem.Fields) {
+	for _, n := range r.nouns {
+		items, first := f.Items(n.Section), map[string]string{}
+		more := n.CheckFile(f, items)
+		for i, item := range items {
+			at, id := pathInFile(n.Section, i), item.Key()
+			if other := first[id]; other != "" && id != "" {
+				found.Add(at+".id", "%q is already the id of another in line %d", problem.Shorten(id), f.Line(other))
+			} else {
+				first[id] = at
+				found.Under(at, CheckID(id))
+				found.Under(at, item.Check())
+			}
+			found.Under(at, more[i])
+		}
+	}
+	return found
+}
+
+func pathInFile(section string, i int) string { return fmt.Sprintf("%s[%d]", section, i) }
+
+// group returns the nouns of a group.
+func (r *Registry) group(name string) (list []*noun) {
+	for _, n := range r.nouns {
+		if n.Group == name {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// oneOf says "agent or flow" for the group "agents".
+func (r *Registry) oneOf(group string) string {
+	var names []string
+	for _, n := range r.group(group) {
+		names = append(names, n.One)
+	}
+	return strings.Join(names, " or ")
+}
+
+func withArticle(noun string) string {
+	if strings.ContainsRune("aeiou", rune(noun[0])) {
+		return "an " + noun
+	}
+	return "a " + noun
+}
+
+var slug = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+// ValidID reports whether id can name a resource: lower-case letters, digits and hyphens, 63 at most.
+func ValidID(id string) bool { return slug.MatchString(id) }
+
+// CheckID finds out whether an id can name a resource.
+func CheckID(id string) (found problem.Fields) {
+	switch {
+	case id == "":
+		found.Add("id", "is required")
+	case !ValidID(id):
+		found.Add("id", "must be 1 to 63 lower-case letters, digits and hyphens, and not begin with a hyphen")
+	}
+	return found
+}

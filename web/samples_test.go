@@ -1,0 +1,162 @@
+package web
+
+import (
+	"time"
+
+	"beckon/agents"
+	"beckon/clients"
+	"beckon/commands"
+	"beckon/deliveries"
+	"beckon/internal/catalog"
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+	"beckon/internal/signature"
+	"beckon/internal/store"
+	"beckon/runs"
+)
+
+// samples are what each template may have to show, with something of everything.
+func samples() map[string][]any {
+	agent := agents.Agent{ID: "triage", Provider: "openai", Model: "gpt-5-mini", Params: agents.Object{"top_p": 0.9}, Fallbacks: []agents.Fallback{{Provider: "offline"}},
+		Output: &agents.Output{Schema: agents.Object{"type": "object"}}, Events: map[string]string{"run.completed": "triage.completed"}}
+	provider := agents.Provider{ID: "openai", Type: providerOpenAI, APIKey: "${OPENAI_API_KEY}", Headers: map[string]secret.String{"X-Key": "x"}, Params: agents.Object{"top_p": 0.9}}
+	flow := agents.Flow{ID: "incident", Root: agents.Step{Type: agents.StepLoop, MaxIterations: 3, Until: "state.done", Steps: []agents.Step{
+		{Type: agents.StepParallel, Steps: []agents.Step{{Type: agents.StepAgent, AgentID: "logs", OnError: "continue"}}}, {Type: agents.StepAgent, AgentID: "summary", ResponseAgent: true}}}}
+	command := commands.Command{ID: "daily-report", Prompt: "Report.", AgentID: "triage", Description: "For the morning."}
+	entry := catalog.AuditEntry{Who: "admin", Action: "update", Section: "clients", ResourceID: "ci", Before: []byte(`{"name":"a"}`), After: []byte(`{"name":"b"}`)}
+	made := catalog.AuditEntry{Who: "admin", Action: "create", Section: "clients", ResourceID: "ci", After: []byte(`{"name":"b"}`)}
+	token := clientToken{ID: "ci", IsNew: true, Token: "mgc_x", Old: "Gone.", Snippets: snippets("http://localhost:8080", clients.Client{ID: "ci", Passthrough: true}, "mgc_x")}
+	refused := store.RefusedCall{ID: "ref_1", Status: 401, Code: "unauthorized", Method: "POST", Path: "/api/v1/webhooks/ci", ClientID: "ci", RequestID: "req_1",
+		Headers: map[string]string{"Host": "localhost"}}
+	return map[string][]any{
+		"login":       {loginForm{"/admin", "Wrong."}},
+		"trouble":     {trouble{"Not Found", "There is nothing at this address.", "req_1"}},
+		"docs":        {nil},
+		"overview":    {sampleOverview()},
+		"agents":      {sampleList("agents", agent)},
+		"agent":       sampleForms("agent", agentFormOf(agent)),
+		"providers":   {sampleList("providers", provider)},
+		"provider":    sampleForms("provider", providerFormOf(provider)),
+		"flows":       {sampleList("flows", flow)},
+		"flow":        sampleForms("flow", flowFormOf(flow)),
+		"flow-yaml":   sampleForms("flow", (&Web{}).flowTextOf(flow)),
+		"commands":    {sampleList("commands", command)},
+		"command":     sampleForms("command", command),
+		"clients":     {nounList{Path: clientsPath, Notice: "Done.", Next: clientsPath, Later: true, Rows: sampleClientRows()}},
+		"client":      {sampleClient(""), sampleClient("ci")},
+		"clienttoken": {token},
+		"endpoints":   {nounList{Path: endpointsPath, Notice: "Done.", Next: endpointsPath, Later: true, Rows: sampleEndpointRows()}},
+		"endpoint":    {sampleEndpoint(""), sampleEndpoint("ops")},
+		"runs":        {sampleRuns()},
+		"run":         {sampleRun()},
+		"deliveries":  {sampleDeliveries()},
+		"delivery":    {sampleDelivery()},
+		"refused":     {refusedList{Client: "ci", Code: "unauthorized", Codes: refusedCodes(), Calls: []refusedRow{{refused, "No such client"}}, Next: refusedPath, Later: true}},
+		"refusedcall": {newRefusedCall(refused, &clients.Client{ID: "ci"})},
+		"settings":    {settingsView{Sections: []settingsSection{{"log", []Setting{{"log.level", "", "default"}, {"log.format", "text", "config.yaml:1"}}}}}},
+		"audit":       {auditList{Section: "clients", ID: "ci", Sections: auditSections(), Rows: []auditRow{newAuditRow(entry), newAuditRow(made)}, Next: auditPath, Later: true}},
+	}
+}
+
+// sampleForms are the form of a new one, and that of one that is kept and has mistakes.
+func sampleForms[F any](one string, typed F) []any {
+	made := nounForm[F]{Path: formOf(one).path(), One: one, Form: typed, Models: &modelList{Wrong: "It refuses connections."}}
+	kept := made
+	kept.ID, kept.Version, kept.Notice, kept.Outdated = "x", 1, "Done.", true
+	kept.Notes = []string{"It knows no tools."}
+	kept.Errors, kept.Choices, kept.Models = problem.Fields{{Path: "id", Message: "is bad"}}, []string{"x"}, &modelList{Names: []string{"m"}}
+	return []any{made, kept}
+}
+
+func sampleList[T catalog.Resource](section string, item T) nounList {
+	broken := nounPages[T, T]{form: formOf(section)}.listed(catalog.Record[T]{Item: item, Version: 1, Warnings: problem.Fields{{Path: "id", Message: "is bad"}}})
+	path := formOf(section).path()
+	return nounList{Path: path, Notice: "Done.", Next: path, Later: true, Rows: []listed[T]{broken, {Item: item, Managed: true}}}
+}
+
+func sampleOverview() overview {
+	now := time.Unix(0, 0).UTC()
+	spans, chosen := chooseSpan("")
+	count := Count{Completed: 1, Failed: 1, Tokens: 1}
+	o := newOverview(Stats{
+		Hours: []Hour{{Start: now, Count: count, P50: time.Second, P95: time.Second}}, Total: count, P50: time.Second, P95: time.Second,
+		Failures:    []Failure{{RunID: "run_1", Client: "ci", Agent: "triage", Code: "timeout", Message: "It took too long.", At: now}},
+		Troubled:    []Endpoint{{ID: "ops", Disabled: true, Reason: "410", FailingSince: now, Pending: 1, Failed: 1}},
+		Failing:     []Provider{{ID: "openai", Code: "provider_quota", Until: now}},
+		Undelivered: 1, Refused: 1000, RefusedMore: true,
+	}, spans, chosen, now, now)
+	o.Broken, o.MoreBroken = []broken{{"client", "ci", "/admin/clients/ci", "It has no agent."}, {"the configuration file", "", "/admin/settings", "Line 1."}}, 1
+	return o
+}
+
+func sampleClientRows() []clientRow {
+	row := clientRow{listed[clients.Client]{Item: clients.Client{ID: "ci", Name: "CI"}, Why: "It is broken.", Managed: true}, &lastCall{"run_1", "FAILED", "It took too long.", time.Unix(0, 0)}}
+	return []clientRow{row, {}}
+}
+
+func sampleClient(id string) clientScreen {
+	item := clients.Client{ID: "ci", Passthrough: true, Template: "{{.body.text}}", AllowedAgents: []string{"triage"}, MaxConcurrent: 1}
+	form := clientFormOf(item)
+	return clientScreen{nounForm: nounForm[clientForm]{Path: clientsPath, One: "client", ID: id, Form: form, Managed: id == "", Errors: problem.Fields{{Path: "id", Message: "is bad"}}},
+		HasSecret: true, Last: &lastCall{RunID: "run_1", Status: "COMPLETED"},
+		Agents: []agentChoice{{"triage", "agent", true, true}}, Commands: []commandChoice{{"daily", "Daily", true}},
+		Call: sampleFor(form), Preview: clientPreview{Made: true, Text: "hi", Agent: "triage"}, Try: clientTry{RunID: "run_1", Trouble: "No."}, Overlaps: overlaps(),
+		Snippets: snippets("http://localhost:8080", item, "")}
+}
+
+func sampleEndpointRows() []endpointRow {
+	return []endpointRow{{ID: "ops", Name: "Ops", Address: endpointsPath + "/ops", URL: "example.com", Events: "run.failed", Managed: true,
+		State: endpointState{"failing", "warn", "No attempt succeeds.", time.Unix(0, 0), true, true}, Waiting: 1}, {ID: "b"}}
+}
+
+func sampleEndpoint(id string) endpointScreen {
+	e := deliveries.Endpoint{ID: "ops", URL: "https://example.com", Signature: string(signature.Ed25519), Format: `{"text": {{json .type}}}`, Events: []string{"run.failed", "mine"}}
+	wrong := problem.Fields{}
+	for _, path := range []string{"url", "retry", "events", "headers", "format", "signature"} {
+		wrong.Add(path, "is wrong")
+	}
+	s := endpointScreen{nounForm: nounForm[endpointForm]{Path: endpointsPath, One: "endpoint", ID: id, Version: 1, Form: endpointFormOf(e), Notice: "Done.",
+		Warnings: problem.Fields{{Message: "is broken"}}, Errors: wrong},
+		State: endpointState{"disabled", stateBad, "Why.", time.Unix(0, 0), true, false}, Waiting: 1, Secret: shownSecret{"whsec_x", true, true}, Overlaps: []time.Time{time.Unix(60, 0), time.Unix(0, 0)},
+		PublicKey: "whpk_x", KeysURL: "/.well-known/webhook-keys.json", Recent: []deliveryRow{sampleDeliveryRow()}, AgentHint: "All.", ClientHint: "All.", Since: "2026-02-18T00:00"}
+	s.Form.Headers, s.Form.typedSecrets = []headerLine{{"X-Env", true}}, true
+	return s
+}
+
+func sampleRuns() runList {
+	row := runRow{ID: "run_1", Status: "FAILED", Client: "ci", Agent: "triage", Source: "webhook", At: time.Unix(0, 0), Took: time.Second, Tokens: 1, Input: "Hi", Error: "It took too long."}
+	list := newRunList(runFilter{Client: "ci", Search: "x"})
+	list.Clients, list.Rows, list.Next, list.Looked, list.Wrong = []string{"ci"}, []runRow{row}, runsPath, 1, "No."
+	return list
+}
+
+func sampleRun() runScreen {
+	at := time.Unix(0, 0).UTC()
+	failure := &agents.Failure{Code: "timeout", Message: "It took too long."}
+	text := shownText{Label: "Text", Text: "Hi", Size: 3, Whole: runsPath}
+	return runScreen{Notice: "Done.", Wrong: "No.", Live: true, Waited: time.Second, Took: time.Second, Input: text, Output: text, Metadata: text,
+		Run: &runs.Run{ID: "run_1", Status: runs.Running, ClientID: "ci", WorkflowID: "triage", CreatedAt: at, StartedAt: at, CompletedAt: at, Error: failure, SessionID: "s", Crashes: 1,
+			By: agents.Answerer{Provider: "offline", Model: "m", Degraded: true, Attempts: []agents.Attempt{{Provider: "openai", StartedAt: at, Status: 503, Error: failure, Reason: "Overloaded", Finish: "odd"}}}},
+		Nodes:  []nodeBar{{ID: "triage", Type: "triage", Status: "FAILED", Width: barWidth, Took: time.Second, StartedAt: at, Output: text, Error: failure}},
+		Events: []eventRow{{Type: "node.failed", Node: "triage", Status: "FAILED", At: at, Address: runsPath}}, MoreEvents: true,
+		Deliveries: []deliveryRow{sampleDeliveryRow()}, MoreDeliveries: deliveriesPath, Advice: advice{[]string{"Ask for less."}, []link{{"/admin/agents/triage", "Agent triage"}}}}
+}
+
+func sampleDeliveries() deliveryList {
+	list := newDeliveryList(deliveryFilter{Endpoint: "ops"})
+	list.Rows, list.Endpoints, list.Next = []deliveryRow{sampleDeliveryRow(), {ID: "dlv_2", URL: "https://example.com"}}, []string{"ops"}, deliveriesPath
+	return list
+}
+
+func sampleDeliveryRow() deliveryRow {
+	at := time.Unix(0, 0)
+	return deliveryRow{ID: "dlv_1", Status: "FAILED", Type: "run.failed", Endpoint: "ops", RunID: "run_1", At: at, Due: at, Asleep: "the endpoint is disabled", Until: at, Attempts: 2,
+		Outcome: "It refuses connections."}
+}
+
+func sampleDelivery() deliveryScreen {
+	at := time.Unix(0, 0).UTC()
+	return deliveryScreen{deliveryRow: sampleDeliveryRow(), EventID: "evt_1", Client: "ci", Agent: "triage", Reason: "a retry", CompletedAt: at, Older: 1, Live: true, CanResend: true, Notice: "Done.", Wrong: "No.",
+		Shown: []attemptRow{{Number: 2, Reason: "a retry", URL: "https://example.com", StatusCode: 500, At: at, Took: time.Second, Headers: []sentHeader{{"Webhook-Id", "evt_1"}},
+			Body: shownText{Label: "Answer", Text: "No", Size: 3, Whole: deliveriesPath}, CutOff: true, Error: &deliveries.Failure{Code: "status", Message: "It answered 500."}}, {Number: 1}}}
+}
