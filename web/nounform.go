@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 
-	"beckon/agents"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -87,16 +86,6 @@ func (f nounForm[F]) Area(path, label, value string, rows int, help string) fiel
 	area := f.field("area", path, label, value, help)
 	area.Rows = rows
 	return area
-}
-
-// Streams are the choices of when a provider is asked to stream.
-func (f nounForm[F]) Streams() []string {
-	return []string{agents.StreamAuto, agents.StreamNever, agents.StreamAlways}
-}
-
-// Reasonings are the choices of what becomes of the thoughts in an answer.
-func (f nounForm[F]) Reasonings() []string {
-	return []string{agents.ReasoningStrip, agents.ReasoningKeep}
 }
 
 // Choice is one of several.

@@ -40,6 +40,16 @@ type providerForm struct {
 	Retype                                             bool // a secret was typed, and is not in the form any more
 }
 
+// Streams are the choices of when a provider is asked to stream.
+func (providerForm) Streams() []string {
+	return []string{agents.StreamAuto, agents.StreamNever, agents.StreamAlways}
+}
+
+// Reasonings are the choices of what becomes of the thoughts in an answer.
+func (providerForm) Reasonings() []string {
+	return []string{agents.ReasoningStrip, agents.ReasoningKeep}
+}
+
 func (w *Web) providerPages() []page {
 	return nounPages[agents.Provider, providerForm]{
 		form: formOf("providers"), web: w,
