@@ -11,7 +11,7 @@ import (
 
 	"beckon/agents"
 	"beckon/agents/chat"
-	"beckon/clients"
+	"beckon/calls"
 	"beckon/internal/config"
 	"beckon/internal/egress"
 	"beckon/internal/secret"
@@ -25,12 +25,13 @@ type adminPage struct {
 	live     *live
 	started  *config.Config
 	services *services
+	calls    *calls.Service
 	server   *server.Server
 }
 
 // serverWithPage wires the pages and the server, which need each other. url is where the page is reached.
 func serverWithPage(l *live, working *services, started *config.Config, url string, made server.Config) (*server.Server, error) {
-	p := &adminPage{live: l, started: started, services: working}
+	p := &adminPage{live: l, started: started, services: working, calls: made.Calls}
 	pages, err := web.New(web.Config{Store: l.store, Password: started.Admin.Password, PublicURL: url, Version: version, Log: l.log,
 		Numbers: numbers{working.runs.Statistics, working.deliveries, l.breakers, l.store}, Desk: p.desk()})
 	if err != nil {
@@ -45,12 +46,7 @@ func serverWithPage(l *live, working *services, started *config.Config, url stri
 func (p *adminPage) desk() *web.Desk {
 	transport := egress.NewProviders()
 	return &web.Desk{Editor: p.live.editor, Refused: p.live.store, Runs: p.services.runs, Deliveries: p.services.deliveries, Settings: p,
-		Preview: func(ctx context.Context, c clients.Client, r clients.Request) (clients.Prompt, string, error) {
-			return p.server.Preview(ctx, c, r)
-		},
-		Try: func(ctx context.Context, clientID string, r clients.Request) (string, error) {
-			return p.server.Try(ctx, clientID, r)
-		},
+		Calls:  p.calls,
 		Follow: func(w http.ResponseWriter, r *http.Request, runID string) error { return p.server.Follow(w, r, runID) },
 		Models: func(ctx context.Context, p agents.Provider) ([]string, error) { return chat.Models(ctx, transport, p) },
 		Notes:  p.live.notes}

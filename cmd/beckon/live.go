@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"beckon/agents"
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
@@ -18,7 +19,6 @@ import (
 	"beckon/internal/config"
 	"beckon/internal/store"
 	"beckon/internal/telemetry"
-	"beckon/server"
 )
 
 // live is the configuration in force. A reload makes a whole new one and puts it in force, or leaves the old one alone.
@@ -31,7 +31,7 @@ type live struct {
 	level    *slog.LevelVar
 	metrics  *telemetry.Metrics
 
-	current        atomic.Pointer[server.Catalog]
+	current        atomic.Pointer[calls.Catalog]
 	trouble        atomic.Pointer[error] // what came of the last reload
 	keepRuns       atomic.Int64          // retention.runs, in nanoseconds
 	keepDeliveries atomic.Int64
@@ -46,7 +46,7 @@ func newLive(db *database, log *slog.Logger, level *slog.LevelVar, metrics *tele
 }
 
 // catalog is what the server asks for each call.
-func (l *live) catalog() server.Catalog { return *l.current.Load() }
+func (l *live) catalog() calls.Catalog { return *l.current.Load() }
 
 // inForce is the configuration of the last load.
 func (l *live) inForce() *config.Config { return l.editor.File().(*config.Config) }
@@ -74,7 +74,7 @@ func (l *live) apply(ctx context.Context, v *catalog.View) error {
 	l.mayGoTo.Store(&networks)
 	invoked := agents.SetOf(v)
 	l.breakers.Use(invoked)
-	l.current.Store(&server.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: invoked})
+	l.current.Store(&calls.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: invoked})
 	return l.use(ctx, deliveries.InForce(v))
 }
 

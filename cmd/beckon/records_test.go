@@ -38,8 +38,8 @@ func wired(t *testing.T, db *database, c *config.Config) *server.Server {
 	working := newServices(db, l, c, nil)
 	require.NoError(t, l.editor.Use(ctx, c))
 	require.NoError(t, working.instance.Start(ctx))
-	srv, err := serverWithPage(l, working, c, "http://localhost", server.Config{Catalog: l.catalog, Runs: working.runs, Deliveries: working.deliveries, Database: db.store,
-		Metrics: l.metrics, Log: log, Version: version, MaxBodyBytes: 1 << 20})
+	srv, err := serverWithPage(l, working, c, "http://localhost", server.Config{Calls: working.calls(l, 1<<20, nil), Database: db.store,
+		Log: log, Version: version})
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, srv.Shutdown(ctx))

@@ -77,8 +77,8 @@ func (s serveCommand) Run(std streams) error {
 		return err
 	}
 	defer working.rest()
-	srv, err := serverWithPage(l, working, c, publicURL(c, listener.Addr()), server.Config{Catalog: l.catalog, Runs: working.runs, Deliveries: working.deliveries, Database: db.store, Metrics: metrics, Log: log,
-		Version: version, MaxBodyBytes: int64(c.Server.MaxBodyBytes), Memory: budget, TrustedProxies: c.Server.ProxyNetworks()})
+	srv, err := serverWithPage(l, working, c, publicURL(c, listener.Addr()), server.Config{Calls: working.calls(l, int64(c.Server.MaxBodyBytes), budget), Database: db.store, Log: log,
+		Version: version, TrustedProxies: c.Server.ProxyNetworks()})
 	if err != nil {
 		return err
 	}

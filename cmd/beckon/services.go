@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/calls"
 	"beckon/deliveries"
 	"beckon/events"
 	"beckon/internal/config"
@@ -38,6 +39,11 @@ func newServices(db *database, l *live, c *config.Config, budget *memory.Budget)
 	log.Outlet = s.deliveries
 	l.use = s.deliveries.Use
 	return s
+}
+
+// calls takes calls to runs of these services.
+func (s *services) calls(l *live, maxBodyBytes int64, budget *memory.Budget) *calls.Service {
+	return calls.New(calls.Config{Catalog: l.catalog, Runs: s.runs, Deliveries: s.deliveries, Memory: budget, Metrics: l.metrics, MaxBodyBytes: maxBodyBytes})
 }
 
 // drainTime is what attempts under way get to end. Those at receivers who take longer are made again after the next start:
@@ -84,8 +90,8 @@ func (l *live) limit(clientID string) (most int, enter func() (leave func())) {
 		return 0, func() func() { return func() {} }
 	}
 	return client.MaxConcurrent, func() func() {
-		client.Enter()
-		return client.Leave
+		client.StartQueuedRun()
+		return client.EndRun
 	}
 }
 
