@@ -22,6 +22,7 @@ type dialog struct {
 	said     *conversation
 	tools    map[string]agents.Tool
 	declared []byte // the tools, as the provider is told of them
+	before   string // of the answer, from rounds in which the model paused
 	repairs  int    // how often the model may still be told that its answer is not of the schema
 	used     agents.Usage
 	attempts []agents.Attempt
@@ -35,12 +36,16 @@ func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
 		answer, failed := d.ask(ctx)
 		if failed != nil {
 			if partial := failed.answer; partial != nil {
-				result.Output = partial.Text
+				result.Output = d.before + partial.Text
 			}
 			return result, d.explain(ctx, failed, d.said.said)
 		}
-		if answer.End != completion.Whole || len(answer.Calls) == 0 || len(d.tools) == 0 {
-			result, err = d.read(answer, round > 1)
+		isPaused := answer.End == completion.Paused
+		usesTools := answer.End == completion.Whole && len(answer.Calls) > 0 && len(d.tools) > 0
+		if !isPaused && !usesTools {
+			all := *answer
+			all.Text = d.before + answer.Text
+			result, err = d.read(&all, round > 1)
 			if err != nil || d.schema == nil {
 				return result, err
 			}
@@ -60,9 +65,16 @@ func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
 				"The model of agent %q used its tools %d times without an answer. Tell it in its prompt when to stop.", d.agent, maxRounds-1)
 		}
 		d.said.answered(answer)
-		for i := range answer.Calls {
-			d.said.told(answer.Calls[i].ID, use(d.tools, &answer.Calls[i]))
+		if isPaused { // it goes on where it is
+			d.before += answer.Text
+			continue
 		}
+		d.before = ""
+		texts := make([]string, len(answer.Calls))
+		for i := range answer.Calls {
+			texts[i] = use(d.tools, &answer.Calls[i])
+		}
+		d.said.told(answer.Calls, texts)
 	}
 }
 

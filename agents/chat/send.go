@@ -33,6 +33,7 @@ var errAttemptTimeout = errors.New("the provider's timeout passed")
 // knows the wait, and costs 17 allocations in calls where nothing fails.
 type sender struct {
 	transport http.RoundTripper
+	format    completion.Format
 	method    string
 	url       *url.URL
 	plain     http.Header // of a request whose answer comes as a whole; shared by all, never changed
@@ -83,7 +84,7 @@ func (s *sender) ask(ctx context.Context, q *question) (*completion.Completion, 
 func (s *sender) attempt(ctx context.Context, q *question) (answer *completion.Completion, failed *failure) {
 	held := memory.From(ctx)
 	failed = s.exchange(ctx, q.body, q.stream, func(ctx context.Context, response *http.Response, patience *time.Timer) error {
-		options := completion.Options{KeepThoughts: q.keepThoughts, SizeHint: int(min(response.ContentLength, completion.MaxBytes)),
+		options := completion.Options{Format: s.format, KeepThoughts: q.keepThoughts, SizeHint: int(min(response.ContentLength, completion.MaxBytes)),
 			IsStream: strings.HasPrefix(response.Header.Get("Content-Type"), eventStream)}
 		if held != nil {
 			options.Hold = func(bytes int64) error { return held.Answer(ctx, bytes) }
@@ -102,7 +103,7 @@ func (s *sender) attempt(ctx context.Context, q *question) (answer *completion.C
 		return nil, failed
 	}
 	switch answer.End {
-	case completion.Whole, completion.CutOff, completion.Refused:
+	case completion.Whole, completion.CutOff, completion.Refused, completion.Paused:
 		return answer, nil // also when the connection broke off behind the end
 	}
 	if failed == nil {

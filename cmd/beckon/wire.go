@@ -54,8 +54,9 @@ func (f configFlag) load() (*config.Config, error) {
 func nouns(log *slog.Logger, breakers *agents.Breakers) *catalog.Registry {
 	return gateway.Nouns(agents.Factories{
 		Providers: map[string]agents.Factory{
-			"openai":   chat.New(egress.NewProviders(), log),
-			"template": reply.New(),
+			"openai":    chat.New(egress.NewProviders(), log),
+			"anthropic": chat.New(egress.NewProviders(), log),
+			"template":  reply.New(),
 		},
 		Flow:     flow.New(),
 		Breakers: breakers,

@@ -23,8 +23,19 @@ type Completion struct {
 	Stray     string // the beginning of what was no completion, for the log
 	End       End
 
-	echo []member // of the message, to be sent back beside tool calls
+	echo   []member // of the message, to be sent back beside tool calls
+	format Format
+	blocks []block // of the formats whose answers have some
 }
+
+// Format is the API whose answers are read.
+type Format int
+
+// The formats.
+const (
+	ChatCompletions Format = iota // of OpenAI, and of all that are compatible
+	Messages                      // of Anthropic
+)
 
 // Unknown reports whether the finish reason is none that this package knows.
 func (c *Completion) Unknown() bool {
@@ -43,6 +54,7 @@ const (
 	Failed         // Error or the finish reason says so
 	Broken         // in the middle: nothing said that it was complete
 	Unreadable     // it is no chat completion, or a part of it could not be read
+	Paused         // in the middle: sent back as it is, it goes on
 )
 
 // Error is what a server says went wrong, in one of the many shapes that there are.

@@ -23,6 +23,7 @@ var ErrTooLarge = errors.New("the answer is larger than 16 MiB")
 
 // Options say how an answer is read.
 type Options struct {
+	Format       Format
 	Text         func(piece string) // is given the answer as it comes; nil when nobody reads along
 	Finished     func()             // is called when the server has said how the answer ends; may be nil
 	KeepThoughts bool               // leaves <think>…</think> in the text
@@ -83,6 +84,10 @@ type reader struct {
 	text          longText
 	reasoning     strings.Builder
 	refusal       strings.Builder
+	emitted       int // bytes of text that were handed on
+	told          int // bytes of thoughts that are in the text
+	input         int // tokens of the prompt without those of a cache
+	cached        [2]int
 	kept          int // bytes of text, thoughts and arguments
 	held          int // bytes that Options.Hold was asked for
 }
@@ -98,7 +103,7 @@ func (r *reader) free() {
 }
 
 func (r *reader) read() error {
-	r.result = &Completion{}
+	r.result = &Completion{format: r.options.Format}
 	err := r.sniff()
 	switch {
 	case r.isJSON:
@@ -214,6 +219,13 @@ func (r *reader) values(text []byte) (rest []byte) {
 
 // value takes up the next value.
 func (r *reader) value(w *walker) {
+	if r.options.Format == Messages {
+		if value := w.value(); w.err == nil {
+			r.parsed = true
+			r.takeMessage(value)
+		}
+		return
+	}
 	r.chunk.read(w)
 	if w.err == nil {
 		r.parsed = true

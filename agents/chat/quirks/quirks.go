@@ -1,4 +1,4 @@
-// Package quirks plays what servers that call themselves OpenAI-compatible really answer. Each file of the corpus
+// Package quirks plays what servers really answer that speak OpenAI's chat completions, or an API of their own. Each file of the corpus
 // (agents/chat/testdata/quirks) is one quirk, in our own words: what it is, what the server answers, and what should come of
 // it, whichever way the caller waits.
 //
@@ -32,6 +32,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"beckon/agents"
+	"beckon/agents/chat/completion"
 )
 
 // Quirk is one file of the corpus.
@@ -157,6 +158,14 @@ func (q *Quirk) Bodies() (list []string) {
 		}
 	}
 	return list
+}
+
+// Format is the one of the quirk's answers.
+func (q *Quirk) Format() completion.Format {
+	if q.Config.Provider.Type == "anthropic" {
+		return completion.Messages
+	}
+	return completion.ChatCompletions
 }
 
 // Server is a provider with a quirk.
