@@ -32,13 +32,13 @@ const (
 	ReasoningKeep  = "keep"
 )
 
-// Provider is where answers come from: an OpenAI-compatible URL (type "openai"), Anthropic's own API (type "anthropic") or a
-// template (type "template").
+// Provider is where answers come from: an OpenAI-compatible URL (type "openai"), Anthropic's own API (type "anthropic"), OpenAI's
+// Responses API (type "responses") or a template (type "template").
 type Provider struct {
 	ID         string                   `json:"id" yaml:"id"`
 	Name       string                   `json:"name,omitempty" yaml:"name,omitempty"`
 	Type       string                   `json:"type" yaml:"type"`
-	URL        string                   `json:"url,omitempty" yaml:"url,omitempty"`               // base URL, without /chat/completions or /messages; a query is kept
+	URL        string                   `json:"url,omitempty" yaml:"url,omitempty"`               // base URL, without /chat/completions, /messages or /responses; a query is kept
 	APIKey     secret.String            `json:"apiKey,omitempty" yaml:"apiKey,omitempty"`         // sent as a bearer token, or the way the API wants it
 	Headers    map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`       // sent with every request, in front of our own
 	Timeout    units.Duration           `json:"timeout,omitempty" yaml:"timeout,omitempty"`       // for one attempt; 120s

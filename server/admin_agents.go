@@ -17,8 +17,8 @@ import (
 type providerDocument struct {
 	ID         string            `json:"id" doc:"Lower-case letters, digits and hyphens."`
 	Name       string            `json:"name" doc:"To display; the id, where there is none."`
-	Type       string            `json:"type" doc:"openai, for everything that speaks OpenAI's chat completions; anthropic, for Anthropic's own API; or template."`
-	URL        *string           `json:"url" doc:"The base URL, without /chat/completions or /messages. The values of a query are shown as •••, and sent like this they stay while scheme, host and path do."`
+	Type       string            `json:"type" doc:"openai, for everything that speaks OpenAI's chat completions; anthropic, for Anthropic's own API; responses, for OpenAI's Responses API; or template."`
+	URL        *string           `json:"url" doc:"The base URL, without /chat/completions, /messages or /responses. The values of a query are shown as •••, and sent like this they stay while scheme, host and path do."`
 	APIKey     *string           `json:"apiKey" doc:"Shown as •••; left out or sent like this, it stays; an empty text removes it. ${NAME} takes it from that variable of the environment, if admin.variables lists it."`
 	Headers    map[string]string `json:"headers" doc:"Sent with every request. The values are shown as •••, and sent like this they stay."`
 	Timeout    string            `json:"timeout" example:"120s" doc:"For one attempt."`

@@ -23,7 +23,7 @@ const (
 var messages = &wire{
 	format: completion.Messages, answer: "a message of Anthropic's API", check: " and type",
 	url: "https://api.anthropic.com/v1", path: "/messages", list: "limit=1000",
-	tokens: memberMaxTokens, needsTokens: true, schema: memberOutputConfig, caches: true,
+	tokens: memberMaxTokens, needsTokens: true, schema: memberOutputConfig, optional: []string{memberCacheControl},
 	authorize: func(h http.Header, key string) {
 		h["Anthropic-Version"] = []string{anthropicVersion}
 		if key != "" {

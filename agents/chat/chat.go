@@ -18,7 +18,7 @@ import (
 )
 
 // New makes invokers for the API that the type of a provider names: "openai" for every server that speaks OpenAI's chat
-// completions, "anthropic" for Anthropic's Messages API. They share the transport, which must not follow redirects.
+// completions, "anthropic" for Anthropic's Messages API, "responses" for OpenAI's Responses API. They share the transport, which must not follow redirects.
 func New(transport http.RoundTripper, log *slog.Logger) agents.Factory {
 	return newFactory(transport, log, pace{first: firstWait, most: mostWait, wait: wait})
 }
@@ -35,6 +35,14 @@ func newFactory(transport http.RoundTripper, log *slog.Logger, pace pace) agents
 		system, err := agents.ParseInstructions(a.SystemPrompt)
 		if err != nil {
 			found.Add("systemPrompt", "%s", err)
+		}
+		for _, name := range wire.reserved {
+			if _, isSet := p.Params[name]; isSet {
+				found.Add("provider.params."+name, "cannot be set: it is made of the prompt")
+			}
+			if _, isSet := a.Params[name]; isSet {
+				found.Add("params."+name, "cannot be set: it is made of the prompt")
+			}
 		}
 		if len(found) > 0 {
 			return nil, found

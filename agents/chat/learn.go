@@ -54,7 +54,7 @@ func (l *lessons) notes() (list []string) {
 			list = append(list, "It knows no tools: it is offered none.")
 		case memberStreamOptions:
 			list = append(list, "It does not take stream_options: the tokens of streams are not counted.")
-		case memberFormat, memberOutputConfig:
+		case memberFormat, memberOutputConfig, memberText:
 			list = append(list, "It cannot be held to a schema: it is told of it in the prompt.")
 		default:
 			list = append(list, fmt.Sprintf("It does not take %s, which is left out.", name))
@@ -135,12 +135,15 @@ func (r *request) learnFrom(f *failure, had asked, known *lessons) *lessons {
 	complains := func(name string) bool {
 		return !r.isSet(name) && !known.leavesOut(name) && mentions(d.words, name) && saysUnsupported.MatchString(d.words)
 	}
+	for _, name := range r.wire.optional {
+		if complains(name) || name == memberInclude && !r.isSet(name) && !known.leavesOut(name) && saysNotEncrypted.MatchString(d.words) {
+			return known.without(name)
+		}
+	}
 	switch tokens := r.tokensName(known); {
 	case r.tokens && known.mostTokens == 0 && saysMostTokens.MatchString(d.words):
 		next.mostTokens, _ = strconv.ParseInt(saysMostTokens.FindStringSubmatch(d.words)[1], 10, 64)
 		return &next
-	case r.wire.caches && complains(memberCacheControl):
-		return known.without(memberCacheControl)
 	case tokens != "" && complains(tokens) && r.wire.hasRoles && tokens == memberMaxTokens:
 		next.renamesTokens = true
 		return &next

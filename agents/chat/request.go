@@ -24,6 +24,8 @@ const (
 	memberStream        = "stream"
 	memberStreamOptions = "stream_options"
 	memberCacheControl  = "cache_control" // Anthropic's
+	memberStore         = "store"         // of responses
+	memberInclude       = "include"
 )
 
 // request is what is the same in every request of an agent: all but the messages, the tools and whether it streams.
@@ -166,12 +168,15 @@ func (r *request) body(said *conversation, tools []byte, stream bool, after *les
 	r.wire.write(d, said, order)
 	if len(tools) > 0 && d.begin(memberTools) {
 		d.body = append(d.body, tools...)
-		if r.wire.caches && d.sends(memberCacheControl) { // with the last one, all of them are
+		if slices.Contains(r.wire.optional, memberCacheControl) && d.sends(memberCacheControl) { // with the last one, all of them are
 			d.body = append(d.body[:len(d.body)-len("}]")], ","+cacheControl+"}]"...)
 		}
 	}
 	if r.format != nil && d.begin(r.wire.schema) {
 		d.body = append(d.body, r.format...)
+	}
+	if r.wire.finish != nil {
+		r.wire.finish(d, len(tools) > 0)
 	}
 	if d.begin(memberStream) {
 		d.body = strconv.AppendBool(d.body, stream)
@@ -184,7 +189,7 @@ func (r *request) body(said *conversation, tools []byte, stream bool, after *les
 
 // names are those of the members that a request may have, but for model and messages.
 func (r *request) names() []string {
-	names := []string{memberTools, memberStreamOptions, memberMaxCompletion, r.wire.schema, memberCacheControl}
+	names := append([]string{memberTools, memberStreamOptions, memberMaxCompletion, r.wire.schema}, r.wire.optional...)
 	for _, m := range r.members {
 		if m.name != memberModel {
 			names = append(names, m.name)

@@ -15,6 +15,7 @@ import (
 const (
 	TypeOpenAI    = "openai"
 	TypeAnthropic = "anthropic"
+	TypeResponses = "responses"
 )
 
 // wire is the API that a provider speaks: where it is, and how a question is written. Package completion reads the answers.
@@ -26,23 +27,28 @@ type wire struct {
 	path   string // of questions, behind the base
 	list   string // the query of the list of models
 
-	tokens      string // the member that limits the tokens of an answer
-	needsTokens bool   // there has to be a limit
-	schema      string // the member that holds an answer to a schema
-	hasRoles    bool   // the system prompt is a message with a role, max_tokens has two names, streams have options
-	caches      bool   // it is told what to keep in its cache
+	tokens      string   // the member that limits the tokens of an answer
+	needsTokens bool     // there has to be a limit
+	schema      string   // the member that holds an answer to a schema
+	hasRoles    bool     // the system prompt is a message with a role, max_tokens has two names, streams have options
+	reserved    []string // members that params cannot set: the conversation
+	optional    []string // members of our own that a server may not take
 
 	authorize func(h http.Header, key string)
 	declare   func(t agents.Tool) any                                                    // as it is told of a tool
 	hold      func(s *agents.Schema) any                                                 // the value of schema; nil where it can hold to no such
 	write     func(d *draft, said *conversation, order string)                           // the conversation; order belongs to the system prompt
+	finish    func(d *draft, hasTools bool)                                              // writes what else it wants; may be nil
 	told      func(messages []byte, calls []completion.Call, told []string) (all []byte) // adds what tools have told
 }
 
 // wireOf is the API of a provider.
 func wireOf(p agents.Provider) *wire {
-	if p.Type == TypeAnthropic {
+	switch p.Type {
+	case TypeAnthropic:
 		return messages
+	case TypeResponses:
+		return responses
 	}
 	return chatCompletions
 }
@@ -54,11 +60,7 @@ var chatCompletions = &wire{
 	format: completion.ChatCompletions, answer: "a chat completion",
 	url: "https://" + openAIHost + "/v1", path: "/chat/completions",
 	tokens: memberMaxTokens, schema: memberFormat, hasRoles: true,
-	authorize: func(h http.Header, key string) {
-		if key != "" {
-			h["Authorization"] = []string{"Bearer " + key}
-		}
-	},
+	authorize: bearer,
 	declare: func(t agents.Tool) any {
 		return openai.Tool{Type: openai.ToolTypeFunction,
 			Function: &openai.FunctionDefinition{Name: t.Name, Description: t.Description, Parameters: t.Parameters}}
@@ -76,6 +78,12 @@ var chatCompletions = &wire{
 		}
 		return messages
 	},
+}
+
+func bearer(h http.Header, key string) {
+	if key != "" {
+		h["Authorization"] = []string{"Bearer " + key}
+	}
 }
 
 // writeChat writes a conversation as messages. The system prompt is the first of them, or stands in front of the prompt.

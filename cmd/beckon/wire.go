@@ -56,6 +56,7 @@ func nouns(log *slog.Logger, breakers *agents.Breakers) *catalog.Registry {
 		Providers: map[string]agents.Factory{
 			"openai":    chat.New(egress.NewProviders(), log),
 			"anthropic": chat.New(egress.NewProviders(), log),
+			"responses": chat.New(egress.NewProviders(), log),
 			"template":  reply.New(),
 		},
 		Flow:     flow.New(),

@@ -186,11 +186,14 @@ func (c *Call) finish(place int) {
 	}
 }
 
-// Message is the answer as a message of the conversation that goes on: what the server gave beside its tool calls goes
+// Message is the answer as a message of the conversation that goes on, in Responses as one or several items with commas between: what the server gave beside its tool calls goes
 // back as it came (Gemini's thought signatures, DeepSeek's reasoning_content), and a content that there was none of is null.
 func (c *Completion) Message() []byte {
-	if c.format == Messages {
+	switch c.format {
+	case Messages:
 		return c.messagesMessage()
+	case Responses:
+		return c.responsesMessage()
 	}
 	out := []byte(`{"role":"assistant","content":`)
 	if c.Text == "" && len(c.Calls) > 0 {

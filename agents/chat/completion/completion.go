@@ -12,6 +12,7 @@ import (
 
 // Completion is what a server answered.
 type Completion struct {
+	ID        string // of an answer that can be asked for again; only Responses have one
 	Text      string // the answer, without what the model thought
 	Reasoning string // what the model thought, by whatever name the server gave it
 	Refusal   string
@@ -35,6 +36,7 @@ type Format int
 const (
 	ChatCompletions Format = iota // of OpenAI, and of all that are compatible
 	Messages                      // of Anthropic
+	Responses                     // of OpenAI, its newer one
 )
 
 // Unknown reports whether the finish reason is none that this package knows.
@@ -55,6 +57,7 @@ const (
 	Broken         // in the middle: nothing said that it was complete
 	Unreadable     // it is no chat completion, or a part of it could not be read
 	Paused         // in the middle: sent back as it is, it goes on
+	Pending        // it has not ended: ID is to be asked for later
 )
 
 // Error is what a server says went wrong, in one of the many shapes that there are.

@@ -88,8 +88,9 @@ type reader struct {
 	told          int // bytes of thoughts that are in the text
 	input         int // tokens of the prompt without those of a cache
 	cached        [2]int
-	kept          int // bytes of text, thoughts and arguments
-	held          int // bytes that Options.Hold was asked for
+	open          bool // the response has not ended
+	kept          int  // bytes of text, thoughts and arguments
+	held          int  // bytes that Options.Hold was asked for
 }
 
 func (r *reader) free() {
@@ -219,11 +220,17 @@ func (r *reader) values(text []byte) (rest []byte) {
 
 // value takes up the next value.
 func (r *reader) value(w *walker) {
-	if r.options.Format == Messages {
-		if value := w.value(); w.err == nil {
-			r.parsed = true
+	if r.options.Format != ChatCompletions {
+		value := w.value()
+		switch {
+		case w.err != nil:
+			return
+		case r.options.Format == Messages:
 			r.takeMessage(value)
+		default:
+			r.takeResponse(value)
 		}
+		r.parsed = true
 		return
 	}
 	r.chunk.read(w)

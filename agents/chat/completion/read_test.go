@@ -162,6 +162,13 @@ func FuzzReadMessages(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, size byte) { sameInPieces(t, body, size, completion.Messages) })
 }
 
+func FuzzReadResponses(f *testing.F) {
+	f.Add([]byte(`{"id":"r","status":"incomplete","incomplete_details":{"reason":"x"},"output":[{"type":"reasoning","summary":[{"text":"a"}]},{"type":"message","content":[{"text":"\ud83d"},{"refusal":"b"}]},{"type":"function_call","arguments":"["}]}`), byte(1))
+	f.Add([]byte("data: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"type\":\"function_call\",\"id\":\"a\"}}\n\ndata: {\"type\":\"response.function_call_arguments.delta\",\"output_index\":0,\"delta\":\"{\"}\n\n"), byte(3))
+	f.Add([]byte("data: {\"type\":\"response.output_text.delta\",\"output_index\":1,\"delta\":\" <thi\"}\n\ndata: {\"type\":\"response.reasoning_text.delta\",\"output_index\":0,\"delta\":\"b\"}\n\ndata: {\"type\":\"response.completed\",\"response\":{\"status\":\"queued\"}}\n\n"), byte(5))
+	f.Fuzz(func(t *testing.T, body []byte, size byte) { sameInPieces(t, body, size, completion.Responses) })
+}
+
 // endless repeats a text, and counts what was read of it.
 type endless struct {
 	start, text string

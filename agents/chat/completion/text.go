@@ -213,6 +213,8 @@ func (r *reader) end() End {
 		return Unreadable
 	case c.Refusal != "":
 		return Refused
+	case r.open && r.isJSON:
+		return Pending
 	case r.options.Format == Messages && c.Finish == "pause_turn":
 		return Paused
 	case known:

@@ -162,8 +162,11 @@ func (q *Quirk) Bodies() (list []string) {
 
 // Format is the one of the quirk's answers.
 func (q *Quirk) Format() completion.Format {
-	if q.Config.Provider.Type == "anthropic" {
+	switch q.Config.Provider.Type {
+	case "anthropic":
 		return completion.Messages
+	case "responses":
+		return completion.Responses
 	}
 	return completion.ChatCompletions
 }
