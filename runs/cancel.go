@@ -30,6 +30,7 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 	if last != nil {
 		s.waiting.Add(-1)
 		s.tellEnd(last)
+		s.cancelResponses(last)
 	}
 	if a := s.here(id); a != nil {
 		a.Cancel()

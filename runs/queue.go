@@ -147,7 +147,7 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 	}
 	a := s.newActive(*c.run, c.last, timeout, func() { leave(); s.leavePlaces(1); held.Release() })
 	close(a.recorded)
-	a.progress.resume(nodes)
+	a.progress.resume(nodes, c.run.By.Responses)
 	ctx, cancel := context.WithCancelCause(memory.With(context.Background(), held))
 	a.cancel = cancel
 	if err := s.enter(a); err != nil {

@@ -114,6 +114,7 @@ func (s *Service) releaseRows(ctx context.Context, rows []row, confirm func(tx *
 		if len(r.events) > 0 {
 			s.Events.Publish(r.events)
 			s.tellEnd(r.run)
+			s.cancelResponses(r.run)
 		}
 	}
 	return nil

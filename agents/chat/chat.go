@@ -111,6 +111,9 @@ func (m *model) Invoke(ctx context.Context, call agents.Call) (agents.Result, er
 		return agents.Result{}, err
 	}
 	d := &dialog{model: m, call: &call, said: newConversation(m.wire, system, m.system.IsTemplate(), call.Prompt), repairs: m.repairs}
+	if m.wire.hasBackground {
+		d.background = newBackground(m.provider, call.Responses)
+	}
 	if len(call.Tools) > 0 {
 		d.tools = make(map[string]agents.Tool, len(call.Tools))
 		for _, t := range call.Tools {

@@ -26,6 +26,8 @@ type dialog struct {
 	repairs  int    // how often the model may still be told that its answer is not of the schema
 	used     agents.Usage
 	attempts []agents.Attempt
+	// background is what the provider works on by itself; nil for an API that has no such.
+	background *background
 }
 
 // run asks the model, uses the tools that it calls, and asks again, until it answers. The usage is that of all rounds, the
@@ -38,6 +40,7 @@ func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
 			if partial := failed.answer; partial != nil {
 				result.Output = d.before + partial.Text
 			}
+			d.giveUp(ctx, d.background)
 			return result, d.explain(ctx, failed, d.said.said)
 		}
 		isPaused := answer.End == completion.Paused
@@ -88,7 +91,15 @@ func (d *dialog) ask(ctx context.Context) (*completion.Completion, *failure) {
 		known := d.request.known.lessons()
 		q := &question{keepThoughts: d.keepThoughts, attempted: d.note}
 		q.stream, q.text = d.streams(known)
-		q.body = func() []byte { return d.request.body(d.said, d.declared, q.stream, known) }
+		how := manner{stream: q.stream}
+		if b := d.background; b != nil {
+			how.background = b.kept != nil && d.request.inBackground(known)
+			q.background, q.isKept = b, how.background
+			q.unstreamed = func() []byte {
+				return d.request.body(d.said, d.declared, manner{background: how.background}, known)
+			}
+		}
+		q.body = func() []byte { return d.request.body(d.said, d.declared, how, known) }
 		had := asked{stream: q.stream, tools: len(d.declared) > 0, system: d.said.system != ""}
 		var next *lessons
 		q.teaches = func(f *failure) bool {

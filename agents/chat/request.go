@@ -156,8 +156,22 @@ func (d *draft) begin(name string) bool {
 // sends reports whether a member of our own is sent.
 func (d *draft) sends(name string) bool { return !d.isSet(name) && !d.after.leavesOut(name) }
 
+// manner is how a question is asked.
+type manner struct {
+	stream     bool
+	background bool // the provider works on it by itself
+}
+
+// inBackground reports whether a question may be asked so: what is not stored cannot be picked up.
+func (r *request) inBackground(after *lessons) bool {
+	if value, isSet := r.params[memberBackground]; isSet {
+		return value == true
+	}
+	return r.params[memberStore] != false && !after.leavesOut(memberBackground)
+}
+
 // body writes a request as it is after the lessons.
-func (r *request) body(said *conversation, tools []byte, stream bool, after *lessons) []byte {
+func (r *request) body(said *conversation, tools []byte, how manner, after *lessons) []byte {
 	start := r.head(after)
 	d := &draft{request: r, after: after, body: make([]byte, 0, len(start)+said.size()+len(tools)+256)}
 	d.body = append(d.body, start...)
@@ -176,12 +190,12 @@ func (r *request) body(said *conversation, tools []byte, stream bool, after *les
 		d.body = append(d.body, r.format...)
 	}
 	if r.wire.finish != nil {
-		r.wire.finish(d, len(tools) > 0)
+		r.wire.finish(d, how, len(tools) > 0)
 	}
 	if d.begin(memberStream) {
-		d.body = strconv.AppendBool(d.body, stream)
+		d.body = strconv.AppendBool(d.body, how.stream)
 	}
-	if stream && r.wire.hasRoles && d.begin(memberStreamOptions) {
+	if how.stream && r.wire.hasRoles && d.begin(memberStreamOptions) {
 		d.body = append(d.body, `{"include_usage":true}`...)
 	}
 	return append(d.body, '}')

@@ -10,7 +10,10 @@ import (
 	"beckon/agents/chat/completion"
 )
 
-const memberText = "text"
+const (
+	memberText       = "text"
+	memberBackground = "background"
+)
 
 // responseTool is a tool as the Responses API is told of it. openai.Tool has no way to say strict: false, which is not the
 // default there.
@@ -23,12 +26,12 @@ type responseTool struct {
 }
 
 // responses is OpenAI's Responses API: https://platform.openai.com/docs/api-reference/responses. The conversation is sent as
-// a whole each time, and nothing of it is stored by the provider.
+// a whole each time. The provider stores nothing of it but what it works on in the background.
 var responses = &wire{
 	format: completion.Responses, answer: "an answer of OpenAI's Responses API", check: " and type",
 	url: chatCompletions.url, path: "/responses",
 	tokens: "max_output_tokens", schema: memberText,
-	reserved: []string{"input"}, optional: []string{memberInclude, memberStore},
+	reserved: []string{"input"}, optional: []string{memberBackground, memberInclude, memberStore}, hasBackground: true,
 	authorize: bearer,
 	declare: func(t agents.Tool) any {
 		return responseTool{Type: openai.ToolTypeFunction, Name: t.Name, Description: t.Description, Parameters: t.Parameters}
@@ -44,9 +47,13 @@ var responses = &wire{
 		d.body = append(appendMessage(append(d.body, '['), openai.ChatMessageRoleUser, said.prompt), '}')
 		d.body = append(append(d.body, said.later...), ']')
 	},
-	finish: func(d *draft, hasTools bool) {
+	finish: func(d *draft, how manner, hasTools bool) {
+		inBackground := how.background && d.begin(memberBackground)
+		if inBackground {
+			d.body = append(d.body, "true"...)
+		}
 		if d.begin(memberStore) {
-			d.body = strconv.AppendBool(d.body, false)
+			d.body = strconv.AppendBool(d.body, inBackground || d.params[memberBackground] == true)
 		}
 		// What is not stored has to come along to be sent back.
 		if (hasTools || d.schema != nil) && d.begin(memberInclude) {

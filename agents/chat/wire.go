@@ -27,18 +27,19 @@ type wire struct {
 	path   string // of questions, behind the base
 	list   string // the query of the list of models
 
-	tokens      string   // the member that limits the tokens of an answer
-	needsTokens bool     // there has to be a limit
-	schema      string   // the member that holds an answer to a schema
-	hasRoles    bool     // the system prompt is a message with a role, max_tokens has two names, streams have options
-	reserved    []string // members that params cannot set: the conversation
-	optional    []string // members of our own that a server may not take
+	tokens        string   // the member that limits the tokens of an answer
+	needsTokens   bool     // there has to be a limit
+	schema        string   // the member that holds an answer to a schema
+	hasBackground bool     // answers can be asked for later, by their id
+	hasRoles      bool     // the system prompt is a message with a role, max_tokens has two names, streams have options
+	reserved      []string // members that params cannot set: the conversation
+	optional      []string // members of our own that a server may not take
 
 	authorize func(h http.Header, key string)
 	declare   func(t agents.Tool) any                                                    // as it is told of a tool
 	hold      func(s *agents.Schema) any                                                 // the value of schema; nil where it can hold to no such
 	write     func(d *draft, said *conversation, order string)                           // the conversation; order belongs to the system prompt
-	finish    func(d *draft, hasTools bool)                                              // writes what else it wants; may be nil
+	finish    func(d *draft, how manner, hasTools bool)                                  // writes what else it wants; may be nil
 	told      func(messages []byte, calls []completion.Call, told []string) (all []byte) // adds what tools have told
 }
 

@@ -25,6 +25,7 @@ var ErrTooLarge = errors.New("the answer is larger than 16 MiB")
 type Options struct {
 	Format       Format
 	Text         func(piece string) // is given the answer as it comes; nil when nobody reads along
+	Began        func(id string)    // is called when a stream has an id by which its answer can be asked for later; may be nil
 	Finished     func()             // is called when the server has said how the answer ends; may be nil
 	KeepThoughts bool               // leaves <think>…</think> in the text
 	SizeHint     int                // how many bytes there will be, about

@@ -110,10 +110,12 @@ func isOpen(status string) bool { return status == "" || status == "queued" || s
 // takeState takes up what a response says of itself.
 func (r *reader) takeState(p *response) {
 	r.count(p.usage)
-	if p.id != "" {
-		r.result.ID = p.id
-	}
 	r.open = isOpen(p.status) && p.status != ""
+	if p.id != "" && p.id != r.result.ID {
+		if r.result.ID = p.id; r.open && r.isEvents && r.options.Began != nil {
+			r.options.Began(p.id)
+		}
+	}
 	if kindOf(p.output) == '[' {
 		r.result.Choices, r.choices = 1, true
 		place := 0
