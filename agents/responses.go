@@ -16,7 +16,7 @@ type Responses interface {
 	Node(id string) Responses
 	// List returns all of them, those of earlier attempts at the run too, in the order in which they began.
 	List() []Response
-	// Add keeps one more, and returns when that is on disk.
+	// Add keeps one more, and returns when that is on disk, or when the database has not taken it for a while.
 	Add(ctx context.Context, r Response) error
 	// GoesOn reports whether the run goes on later or elsewhere, although its ctx has ended.
 	GoesOn(ctx context.Context) bool

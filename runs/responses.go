@@ -31,17 +31,26 @@ func (r *responses) Node(id string) agents.Responses {
 func (r *responses) List() []agents.Response { return r.active.progress.responsesOf(r.node) }
 
 func (r *responses) Add(ctx context.Context, one agents.Response) error {
-	// Rows are inserted at the end of their transaction: in the same one the update below would not find a new run.
-	if err := r.active.Recorded(ctx); err != nil {
-		return err
-	}
 	by := agents.Answerer{Responses: r.active.progress.addResponse(r.node, one)}
+	soon := time.NewTimer(callerPatience)
+	defer soon.Stop()
+	// Rows are inserted at the end of their transaction: in the same one the update below would not find a new run.
+	r.active.journal.release()
+	select {
+	case <-r.active.recorded:
+	case <-soon.C:
+		return nil // the run's end says the same
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	outcome := make(chan error, 1)
 	r.active.journal.add(entry{done: func(err error) { outcome <- err },
 		write: func(tx *gorm.DB) error { return keepAnswerer(tx, r.active.ID, r.node, by) }})
 	select {
 	case err := <-outcome:
 		return err
+	case <-soon.C:
+		return nil // it is tried on; the answer need not wait for it
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

@@ -178,6 +178,13 @@ func awaitResponse(t *testing.T, s *runs.Service, id string) {
 	}, 10*time.Second, 2*time.Millisecond)
 }
 
+// stop tells a process to end at once.
+func stop(t *testing.T, s *runs.Service) {
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.Drain(over)
+}
+
 // A process that is told to end leaves what the provider works on to the next one.
 func TestAShutdownDoesNotPayTwice(t *testing.T) {
 	s := storetest.Open(t, storetest.Default(t))
@@ -186,9 +193,7 @@ func TestAShutdownDoesNotPayTwice(t *testing.T) {
 	first := process(t, s, entries)
 	id := enqueue(t, first, entries.Get("f"))
 	awaitResponse(t, first, id)
-	over, cancel := context.WithCancel(t.Context())
-	cancel()
-	first.Drain(over)
+	stop(t, first)
 	w.end()
 	run := awaitStatus(t, process(t, s, entries), id, runs.Completed)
 	require.Equal(t, "by resp_1", run.Output)
@@ -205,12 +210,36 @@ func TestAnotherQuestionIsAskedAnew(t *testing.T) {
 	first := process(t, s, entries)
 	id := enqueue(t, first, entries.Get("a"))
 	awaitResponse(t, first, id)
-	over, cancel := context.WithCancel(t.Context())
-	cancel()
-	first.Drain(over)
+	stop(t, first)
 	w.end()
 	changed := entriesOf(t, w, func(a *agents.Agent) { a.SystemPrompt = "Be brief." })
 	require.Equal(t, "by resp_2", awaitStatus(t, process(t, s, changed), id, runs.Completed).Output)
+}
+
+// A database that takes nothing for a while does not keep an answer waiting: the id is written when it does.
+func TestAnIdThatCannotBeWrittenYet(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	blocked, added, release := make(chan struct{}), make(chan error), make(chan struct{})
+	entry := &agents.Entry{ID: "a", Timeout: time.Minute, RetryOnCrash: true, Invoker: agent(func(ctx context.Context, call agents.Call) (agents.Result, error) {
+		<-blocked
+		added <- call.Responses.Add(ctx, agents.Response{Provider: "p", ID: "r"})
+		<-release
+		return agents.Result{Output: "x"}, nil
+	})}
+	service := newQueued(t, s, entry)
+	id := enqueue(t, service, entry)
+	awaitStatus(t, service, id, runs.Running)
+	written := make(chan error)
+	go func() {
+		written <- s.Write(context.Background(), func(*gorm.DB) error {
+			close(blocked)
+			return <-added
+		})
+	}()
+	require.NoError(t, <-written)
+	awaitResponse(t, service, id)
+	close(release)
+	require.Equal(t, "r", awaitStatus(t, service, id, runs.Completed).By.Responses[0].ID)
 }
 
 // What is canceled is canceled at the provider too, whether somebody works on it or it waits for another process.
@@ -263,15 +292,15 @@ func TestWhatIsNotAskedInTheBackground(t *testing.T) {
 		change func(*agents.Agent)
 		asked  int
 	}{
-		"is not retried":   {func(a *agents.Agent) { a.RetryOnCrash = &no }, 1},
-		"is turned off":    {func(a *agents.Agent) { a.Params = agents.Object{"background": false} }, 1},
-		"is not stored":    {func(a *agents.Agent) { a.Params = agents.Object{"store": false} }, 1},
-		"the server can't": {func(*agents.Agent) {}, 2},
+		"is not retried":    {func(a *agents.Agent) { a.RetryOnCrash = &no }, 1},
+		"is turned off":     {func(a *agents.Agent) { a.Params = agents.Object{"background": false} }, 1},
+		"is not stored":     {func(a *agents.Agent) { a.Params = agents.Object{"store": false} }, 1},
+		"the server cannot": {func(*agents.Agent) {}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := storetest.Open(t, storetest.Default(t))
 			w := newWorker(t)
-			w.refuses, w.done = name == "the server can't", true
+			w.refuses, w.done = name == "the server cannot", true
 			entries := entriesOf(t, w, test.change)
 			service := process(t, s, entries)
 			awaitStatus(t, service, enqueue(t, service, entries.Get("a")), runs.Completed)

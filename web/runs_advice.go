@@ -36,7 +36,7 @@ var adviceByCode = map[string]failureAdvice{
 	"output_invalid":            {[]string{"Say more clearly in the agent's instructions what is wanted, give it an example, or loosen its schema."}, true, false},
 	"provider_rejected":         {[]string{"Compare the agent's model with those that the provider has: the test of its connection lists them.", "When the model is right, look at the agent's other settings. What the provider has said stands below, under what it took."}, true, true},
 	"provider_error":            {[]string{"Run it again: most of these pass.", "When it stays, test the connection on the provider's page. What the provider has said stands below, under what it took."}, false, true},
-	"provider_invalid_response": {[]string{"Check the provider's URL: it is the base, such as https://api.openai.com/v1, without /chat/completions. Then test the connection."}, false, true},
+	"provider_invalid_response": {[]string{"Check the provider's URL: it is the base, such as https://api.openai.com/v1, without /chat/completions, and its type. Then test the connection."}, false, true},
 	"provider_unreachable":      {[]string{"Test the connection on the provider's page. When it fails there too, check the URL, that the server is running, and the firewalls in between."}, false, true},
 	"provider_timeout":          {[]string{"Test the connection on the provider's page. When that is quick, the model takes long for its answers: raise the provider's time for one attempt, or ask for less."}, false, true},
 	"completion_refused":        {[]string{"Reword the prompt, or the agent's system prompt. Another model may answer."}, true, false},

@@ -18,7 +18,8 @@ import (
 )
 
 // New makes invokers for the API that the type of a provider names: "openai" for every server that speaks OpenAI's chat
-// completions, "anthropic" for Anthropic's Messages API, "responses" for OpenAI's Responses API. They share the transport, which must not follow redirects.
+// completions, "anthropic" for Anthropic's Messages API, "responses" for OpenAI's Responses API. They share the transport,
+// which must not follow redirects.
 func New(transport http.RoundTripper, log *slog.Logger) agents.Factory {
 	return newFactory(transport, log, pace{first: firstWait, most: mostWait, wait: wait})
 }

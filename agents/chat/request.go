@@ -173,7 +173,7 @@ func (r *request) inBackground(after *lessons) bool {
 // body writes a request as it is after the lessons.
 func (r *request) body(said *conversation, tools []byte, how manner, after *lessons) []byte {
 	start := r.head(after)
-	d := &draft{request: r, after: after, body: make([]byte, 0, len(start)+said.size()+len(tools)+256)}
+	d := &draft{request: r, after: after, body: make([]byte, 0, len(start)+said.size()+len(tools)+128)}
 	d.body = append(d.body, start...)
 	order := ""
 	if r.schemaIsInPrompt(after) {

@@ -186,8 +186,9 @@ func (c *Call) finish(place int) {
 	}
 }
 
-// Message is the answer as a message of the conversation that goes on, in Responses as one or several items with commas between: what the server gave beside its tool calls goes
-// back as it came (Gemini's thought signatures, DeepSeek's reasoning_content), and a content that there was none of is null.
+// Message is the answer as a message of the conversation that goes on; of Responses, as items with commas between them. What
+// the server gave beside its tool calls goes back as it came (Gemini's thought signatures, DeepSeek's reasoning_content), and
+// a content that there was none of is null.
 func (c *Completion) Message() []byte {
 	switch c.format {
 	case Messages:

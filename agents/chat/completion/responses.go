@@ -10,8 +10,8 @@ import (
 // response is one JSON object of an answer of OpenAI's Responses API: a response as a whole, or an event of a stream.
 // https://platform.openai.com/docs/api-reference/responses and …/responses-streaming
 type response struct {
-	kind, id, status, index                                             string
-	inner, item, delta, text, output, incomplete, usage, failure, parts []byte
+	kind, id, status, index                                      string
+	inner, item, delta, text, output, incomplete, usage, failure []byte
 }
 
 func readResponse(value []byte) (p response) {

@@ -32,7 +32,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"beckon/agents"
-	"beckon/agents/chat/completion"
 )
 
 // Quirk is one file of the corpus.
@@ -158,17 +157,6 @@ func (q *Quirk) Bodies() (list []string) {
 		}
 	}
 	return list
-}
-
-// Format is the one of the quirk's answers.
-func (q *Quirk) Format() completion.Format {
-	switch q.Config.Provider.Type {
-	case "anthropic":
-		return completion.Messages
-	case "responses":
-		return completion.Responses
-	}
-	return completion.ChatCompletions
 }
 
 // Server is a provider with a quirk.
