@@ -38,6 +38,9 @@ func (r *responses) Add(ctx context.Context, one agents.Response) error {
 	r.active.journal.release()
 	select {
 	case <-r.active.recorded:
+		if r.active.lost != nil {
+			return r.active.lost
+		}
 	case <-soon.C:
 		return nil // the run's end says the same
 	case <-ctx.Done():
