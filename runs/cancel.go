@@ -29,7 +29,7 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 	s.Events.Publish(list)
 	if last != nil {
 		s.waiting.Add(-1)
-		s.tellEnd(last)
+		s.tellEnd(ctx, last)
 	}
 	if a := s.here(id); a != nil {
 		a.Cancel()

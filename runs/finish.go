@@ -73,7 +73,7 @@ func (s *Service) finishedLate(a *Active, err error) {
 	outcome := a.run
 	if err == nil {
 		s.count(&outcome)
-		s.report(&outcome, a.err)
+		s.report(a.journal.ctx, &outcome, a.err)
 		s.leavesPlace(a)
 		return
 	}
@@ -115,14 +115,14 @@ const unrecorded Status = "UNRECORDED"
 func (s *Service) tell(a *Active) {
 	s.count(&a.run)
 	a.end()
-	s.report(&a.run, a.err)
+	s.report(a.journal.ctx, &a.run, a.err)
 }
 
 // tellEnd counts and logs a run that ended without being worked on here.
-func (s *Service) tellEnd(r *Run) {
+func (s *Service) tellEnd(ctx context.Context, r *Run) {
 	s.Metrics.RunStarted()
 	s.count(r)
-	s.report(r, r.Problem())
+	s.report(ctx, r, r.Problem())
 }
 
 func (s *Service) count(r *Run) {
@@ -130,14 +130,14 @@ func (s *Service) count(r *Run) {
 }
 
 // report is the one line that the log has of every run.
-func (s *Service) report(r *Run, why error) {
+func (s *Service) report(ctx context.Context, r *Run, why error) {
 	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("run_id", r.ID), slog.String("status", string(r.Status)), slog.String("client", r.ClientID),
 		slog.String("agent", r.WorkflowID), slog.Duration("duration", r.Duration()), slog.Int("tokens", r.Usage.TotalTokens)}
 	if r.Error != nil {
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.String("code", r.Error.Code), slog.Any("error", why))
 	}
-	s.Log.LogAttrs(context.Background(), level, "run ended", attrs...)
+	s.Log.LogAttrs(ctx, level, "run ended", attrs...)
 }
 
 // endUnworked ends a run that nobody works on: one that waits in the queue, or whose instance is gone. It returns the

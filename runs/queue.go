@@ -145,11 +145,11 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 	if entry != nil {
 		timeout = entry.Timeout
 	}
-	a := s.newActive(*c.run, c.last, timeout, func() { leave(); s.leavePlaces(1); held.Release() })
+	ctx := memory.With(context.Background(), held)
+	a := s.newActive(ctx, *c.run, c.last, timeout, func() { leave(); s.leavePlaces(1); held.Release() })
 	close(a.recorded)
 	a.progress.resume(nodes)
-	ctx, cancel := context.WithCancelCause(memory.With(context.Background(), held))
-	a.cancel = cancel
+	ctx, a.cancel = context.WithCancelCause(ctx)
 	if err := s.enter(a); err != nil {
 		// The process began to end meanwhile. Nobody has worked on the run, so that it may go on in any case.
 		a.onEnd()

@@ -43,7 +43,7 @@ func (m *model) converse(ctx context.Context, call agents.Call, request openai.C
 		}
 		request.Messages = append(request.Messages, response.Choices[0].Message)
 		for _, w := range wanted {
-			request.Messages = append(request.Messages, openai.ChatCompletionMessage{Role: openai.ChatMessageRoleTool, ToolCallID: w.ID, Content: use(tools, w)})
+			request.Messages = append(request.Messages, openai.ChatCompletionMessage{Role: openai.ChatMessageRoleTool, ToolCallID: w.ID, Content: use(ctx, tools, w)})
 		}
 	}
 }
@@ -61,7 +61,7 @@ func (m *model) ask(ctx context.Context, request openai.ChatCompletionRequest, t
 }
 
 // use does what the model wants, and returns what it is told. What goes wrong is for the model to mend.
-func use(tools map[string]agents.Tool, call openai.ToolCall) string {
+func use(ctx context.Context, tools map[string]agents.Tool, call openai.ToolCall) string {
 	tool, ok := tools[call.Function.Name]
 	if !ok {
 		return fmt.Sprintf("error: there is no tool %q", call.Function.Name)
@@ -73,7 +73,7 @@ func use(tools map[string]agents.Tool, call openai.ToolCall) string {
 	if !json.Valid([]byte(arguments)) {
 		return "error: the arguments are not JSON"
 	}
-	told, err := tool.Use(json.RawMessage(arguments))
+	told, err := tool.Use(ctx, json.RawMessage(arguments))
 	if err != nil {
 		return "error: " + err.Error()
 	}
