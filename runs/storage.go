@@ -66,7 +66,6 @@ type row struct {
 	Priority, Attempts, Crashes                                     int
 	RetryOnCrash                                                    bool
 	Claim                                                           int64
-	InstanceID                                                      *string
 	CreatedAt                                                       int64
 	ReceivedAt, StartedAt, CompletedAt, CancelRequestedAt, ViewedAt *int64
 }
