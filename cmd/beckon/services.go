@@ -8,7 +8,6 @@ import (
 
 	"beckon/agents"
 	"beckon/deliveries"
-	"beckon/events"
 	"beckon/internal/config"
 	"beckon/internal/egress"
 	"beckon/internal/memory"
@@ -27,15 +26,13 @@ type services struct {
 
 // newServices wires runs and deliveries together. Nothing is worked on before start.
 func newServices(db *database, l *live, c *config.Config, budget *memory.Budget) *services {
-	log := events.NewLog(db.store)
 	s := &services{instance: work.New(db.store, l.log)}
-	s.runs = runs.New(runs.Config{Store: db.store, Events: log, Work: s.instance, Log: l.log, Metrics: l.metrics, Memory: budget, Entry: l.entry, Limit: l.limit,
-		Retention: retention(&l.keepRuns), MaxConcurrent: int64(c.Server.MaxConcurrent), MaxQueued: int64(c.Server.MaxQueued)})
 	guard := egress.NewGuard(l.networks)
 	s.out = egress.NewWebhooks(guard)
-	s.deliveries = deliveries.New(deliveries.Config{Store: db.store, Events: log, Work: s.instance, Retention: retention(&l.keepDeliveries), Log: l.log, Metrics: l.metrics, Out: s.out,
+	s.deliveries = deliveries.New(deliveries.Config{Store: db.store, Work: s.instance, Retention: retention(&l.keepDeliveries), Log: l.log, Metrics: l.metrics, Out: s.out,
 		Sealer: db.sealer, Version: version, Source: c.Server.PublicURL, Secrets: l.callbackSecrets, CheckURL: guard.CheckURL, EventNames: l.eventNames})
-	log.Outlet = s.deliveries
+	s.runs = runs.New(runs.Config{Store: db.store, Outlet: s.deliveries, Work: s.instance, Log: l.log, Metrics: l.metrics, Memory: budget, Entry: l.entry, Limit: l.limit,
+		Retention: retention(&l.keepRuns), MaxConcurrent: int64(c.Server.MaxConcurrent), MaxQueued: int64(c.Server.MaxQueued)})
 	l.use = s.deliveries.Use
 	return s
 }
