@@ -116,7 +116,9 @@ func newGateway(t testing.TB, s setting) *gateway {
 	if s.server != nil {
 		s.server(&config)
 	}
-	g.srv = server.New(config)
+	var err error
+	g.srv, err = server.New(config)
+	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	served := make(chan error, 1)

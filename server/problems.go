@@ -61,8 +61,8 @@ func (s *Server) answerError(err error, c echo.Context) {
 	if p.RetryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(wholeSeconds(p.RetryAfter)))
 	}
-	if s.Pages != nil && s.Pages.Owns(c.Request().URL.Path) {
-		err := s.Pages.AnswerProblem(c, p, status)
+	if s.pages != nil && s.pages.Owns(c.Request().URL.Path) {
+		err := s.pages.AnswerProblem(c, p, status)
 		if err == nil || c.Response().Committed {
 			return
 		}

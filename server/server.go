@@ -56,7 +56,6 @@ type Config struct {
 	MaxBodyBytes   int64
 	Memory         *memory.Budget // of the bodies and answers of calls; nil bounds nothing
 	Admin          Admin
-	Pages          Pages         // nil for none
 	KeepRefused    KeepRefused   // nil keeps none
 	Version        string        // of the gateway, for the OpenAPI document
 	TrustedProxies []*net.IPNet  // whose X-Forwarded-For is believed
@@ -65,10 +64,14 @@ type Config struct {
 	AnswerTimeout  time.Duration // to take an answer, from its first byte on, and as long again for each of its MiB; 30s
 	Heartbeat      time.Duration // between two of a stream in which nothing happens; 15s
 	MaxConnections int           // at the same time; DefaultMaxConnections
+
+	// Pages makes the pages, which use the server that they are part of. New calls it once; nil makes none.
+	Pages func(*Server) (Pages, error)
 }
 
-// Pages are for people; see web.Web. Their errors are pages, too.
+// Pages are for people; see web.Web. Their errors are pages, too. Who is logged in on them may use the admin API.
 type Pages interface {
+	Sessions
 	Register(e *echo.Echo)
 	Owns(path string) bool
 	AnswerProblem(c echo.Context, p *problem.Error, status int) error
@@ -78,6 +81,7 @@ type Pages interface {
 type Server struct {
 	Config
 	echo       *echo.Echo
+	pages      Pages // nil for none
 	proxies    proxies
 	followers  followers
 	document   func() ([]byte, error) // OpenAPI, as JSON
@@ -90,8 +94,8 @@ type Server struct {
 	close      context.CancelFunc
 }
 
-// New returns a server that does not listen yet.
-func New(c Config) *Server {
+// New returns a server that does not listen yet. An error is one of Config.Pages.
+func New(c Config) (*Server, error) {
 	c.HeaderTimeout, c.BodyTimeout = cmp.Or(c.HeaderTimeout, defaultHeaderTimeout), cmp.Or(c.BodyTimeout, defaultBodyTimeout)
 	c.AnswerTimeout, c.Heartbeat = cmp.Or(c.AnswerTimeout, defaultAnswerTimeout), cmp.Or(c.Heartbeat, defaultHeartbeat)
 	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections())
@@ -117,13 +121,18 @@ func New(c Config) *Server {
 	s.echo.GET("/api/v1/openapi.json", s.openAPI)
 	s.addAdmin()
 	if c.Pages != nil {
-		c.Pages.Register(s.echo)
+		var err error
+		if s.pages, err = c.Pages(s); err != nil {
+			return nil, err
+		}
+		s.Admin.Sessions = s.pages
+		s.pages.Register(s.echo)
 	}
 	s.http = &http.Server{
 		Handler: s, ReadHeaderTimeout: c.HeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug), ConnState: s.unused.note,
 	}
-	return s
+	return s, nil
 }
 
 // ServeHTTP answers one request. HEAD is answered as GET is, without the body, which net/http leaves out (RFC 9110, section

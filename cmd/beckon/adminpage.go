@@ -31,15 +31,14 @@ type adminPage struct {
 // serverWithPage wires the pages and the server, which need each other. url is where the page is reached.
 func serverWithPage(l *live, working *services, started *config.Config, url string, made server.Config) (*server.Server, error) {
 	p := &adminPage{live: l, started: started, services: working}
-	pages, err := web.New(web.Config{Store: l.store, Password: started.Admin.Password, PublicURL: url, Version: version, Log: l.log,
-		Numbers: numbers{working.runs.Statistics, working.deliveries, l.store}, Desk: p.desk()})
-	if err != nil {
-		return nil, err
+	made.Admin = server.Admin{Token: started.Admin.Token, Editor: l.editor}
+	made.KeepRefused = p.keepRefused
+	made.Pages = func(s *server.Server) (server.Pages, error) {
+		p.server = s
+		return web.New(web.Config{Store: l.store, Password: started.Admin.Password, PublicURL: url, Version: version, Log: l.log,
+			Numbers: numbers{working.runs.Statistics, working.deliveries, l.store}, Desk: p.desk()})
 	}
-	made.Admin = server.Admin{Token: started.Admin.Token, Sessions: pages, Editor: l.editor}
-	made.Pages, made.KeepRefused = pages, p.keepRefused
-	p.server = server.New(made)
-	return p.server, nil
+	return server.New(made)
 }
 
 func (p *adminPage) desk() *web.Desk {
