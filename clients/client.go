@@ -1,4 +1,7 @@
-// Package clients knows who may call, how they prove it, what they may reach, and how a request becomes a prompt.
+// Package clients knows who may call, how they prove it, what they may reach, and what they have used of their limits.
+//
+// A Set never changes; a new configuration makes a new one. The Limits outlive it: a Member counts its calls there, with
+// atomic counters and a limiter that is safe for concurrent use. Limits.mu guards the list of clients only.
 package clients
 
 import (

@@ -25,14 +25,14 @@ func NewLimits() *Limits { return &Limits{byID: map[string]*limit{}} }
 type limit struct {
 	settings RateLimit
 	limiter  *rate.Limiter
-	going    calls
+	underWay underWay
 }
 
-// calls counts those of a client that are under way.
-type calls struct{ running, arriving atomic.Int64 }
+// underWay counts the calls of a client: those that run, and those whose body is being read.
+type underWay struct{ running, reading atomic.Int64 }
 
 // of returns the client's limiter, nil when its rate is not limited, and its count of calls.
-func (l *Limits) of(c Client) (*rate.Limiter, *calls) {
+func (l *Limits) of(c Client) (*rate.Limiter, *underWay) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	have := l.byID[c.ID]
@@ -41,12 +41,12 @@ func (l *Limits) of(c Client) (*rate.Limiter, *calls) {
 		l.byID[c.ID] = have
 	}
 	if c.RateLimit == nil {
-		return nil, &have.going
+		return nil, &have.underWay
 	}
 	if r := *c.RateLimit; have.limiter == nil || have.settings != r {
 		have.settings, have.limiter = r, rate.NewLimiter(rate.Every(time.Duration(r.Per)/time.Duration(r.Requests)), r.Requests)
 	}
-	return have.limiter, &have.going
+	return have.limiter, &have.underWay
 }
 
 // Quota is what a client has left of its rate, in the terms of the RateLimit header fields
@@ -58,43 +58,42 @@ type Quota struct {
 	Reset     time.Duration // until all of it is there again
 }
 
-// Arrive takes one call off the client's rate. An Exhausted problem says when to come back.
-func (m *Member) Arrive() (Quota, error) { return m.takeRate(time.Now()) }
-
-// Receive counts a call whose body is being read, of which the client may have as many as most. A nil error means that
-// Received must follow.
-func (m *Member) Receive(most int64) error {
-	if m.going.arriving.Add(1) > most {
-		m.Received()
+// StartBody counts a call whose body is being read, of which the client may have as many as limit. A nil error means that
+// EndBody must follow.
+func (m *Member) StartBody(limit int64) error {
+	if m.underWay.reading.Add(1) > limit {
+		m.EndBody()
 		return problem.New(problem.Exhausted, "too_many_concurrent_calls",
-			"This client is sending the bodies of %d calls at the same time, and may not send more. Try again when one has arrived.", most).After(time.Second)
+			"This client is sending the bodies of %d calls at the same time, and may not send more. Try again when one has arrived.", limit).After(time.Second)
 	}
 	return nil
 }
 
-// Received counts a call off whose body has been read.
-func (m *Member) Received() { m.going.arriving.Add(-1) }
+// EndBody counts a call off whose body has been read.
+func (m *Member) EndBody() { m.underWay.reading.Add(-1) }
 
-// Enter counts a run of the client that came out of the queue; Leave counts it off. How many there may be at the same time is
-// for runs to see to.
-func (m *Member) Enter() { m.going.running.Add(1) }
-
-// Admit counts a call that runs now. A nil error means that Leave must follow when it has ended; an Exhausted problem says
-// that the client has as many as it may.
-func (m *Member) Admit() error {
-	if running := m.going.running.Add(1); m.MaxConcurrent > 0 && running > int64(m.MaxConcurrent) {
-		m.Leave()
+// StartRun counts a call that runs now. A nil error means that EndRun must follow; an Exhausted problem says that the
+// client has as many as it may.
+func (m *Member) StartRun() error {
+	if running := m.underWay.running.Add(1); m.MaxConcurrent > 0 && running > int64(m.MaxConcurrent) {
+		m.EndRun()
 		return problem.New(problem.Exhausted, "too_many_concurrent_calls",
 			"This client may have %d calls at the same time, and they are running. Try again when one has ended.", m.MaxConcurrent).After(time.Second)
 	}
 	return nil
 }
 
-// Leave gives back what Admit took of the concurrency limit.
-func (m *Member) Leave() { m.going.running.Add(-1) }
+// StartQueuedRun counts a run that has left the queue; EndRun must follow. Package runs bounds how many there may be.
+func (m *Member) StartQueuedRun() { m.underWay.running.Add(1) }
+
+// EndRun counts a run off that has ended.
+func (m *Member) EndRun() { m.underWay.running.Add(-1) }
 
 // Free returns how many more calls the client may have at this moment, where that is limited.
-func (m *Member) Free() int { return max(m.MaxConcurrent-int(m.going.running.Load()), 0) }
+func (m *Member) Free() int { return max(m.MaxConcurrent-int(m.underWay.running.Load()), 0) }
+
+// TakeRate takes one call of the client's rate. An Exhausted problem says when to come back.
+func (m *Member) TakeRate() (Quota, error) { return m.takeRate(time.Now()) }
 
 func (m *Member) takeRate(now time.Time) (Quota, error) {
 	if m.limiter == nil {

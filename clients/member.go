@@ -1,27 +1,26 @@
 package clients
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
 
-	"beckon/commands"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
+	"beckon/internal/render"
 	"beckon/internal/secret"
 )
 
 // Member is a client in force, with everything at hand that a call needs.
 type Member struct {
 	Client
-	Unusable    bool      // something is wrong with it: its calls are refused
-	template    *Template // nil without one
-	credentials credentials
-	proofs      []Credential  // as they were given
-	limiter     *rate.Limiter // nil without a rate limit
-	going       *calls
+	Unusable       bool             // something is wrong with it: its calls are refused
+	PromptTemplate *render.Template // parsed from Template; nil without one
+	credentials    credentials
+	proofs         []Credential  // as they were given
+	limiter        *rate.Limiter // nil without a rate limit
+	underWay       *underWay
 }
 
 // BodyLimit returns the largest body in bytes that the client may send, where its own limit comes before the server's.
@@ -68,21 +67,4 @@ func (m *Member) CallbackSecrets() (list []secret.String) {
 		}
 	}
 	return list
-}
-
-// Prompt makes the prompt of a call: the client's command, its template rendered over the request, or what the
-// request says itself. maxBytes bounds what a template may make of it.
-func (m *Member) Prompt(all commands.Set, r Request, maxBytes int) (Prompt, error) {
-	switch {
-	case m.template != nil:
-		return m.template.Prompt(m.Client, r, maxBytes)
-	case m.Passthrough:
-		return ReadPrompt(r)
-	}
-	command, ok := all[m.CommandID]
-	if !ok {
-		return Prompt{}, problem.New(problem.Unavailable, "command_unavailable", "The command %q of this client cannot be used now: its configuration has an error, which the log names.", m.CommandID)
-	}
-	wanted, err := agentOf(r.Query)
-	return Prompt{Text: command.Prompt, Agent: cmp.Or(wanted, command.AgentID)}, err
 }

@@ -11,6 +11,7 @@ import (
 	"beckon/commands"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
+	"beckon/internal/render"
 	"beckon/internal/secret"
 )
 
@@ -82,7 +83,7 @@ func checkTokens(_ catalog.File, list []Client) []problem.Fields {
 }
 
 func checkAmong(v *catalog.View, c Client) (found problem.Fields) {
-	if _, err := ParseTemplate(c.Template); c.Template != "" && err != nil {
+	if _, err := render.Parse(c.Template); c.Template != "" && err != nil {
 		found.Add("template", "%s", err)
 	}
 	command, ok := catalog.Find[commands.Command](v, c.CommandID)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"beckon/internal/problem"
+	"beckon/internal/render"
 )
 
 // Declared is a client together with what proves it.
@@ -33,7 +34,7 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 			fields = d.Check()
 			if d.Template != "" {
 				var err error
-				if m.template, err = ParseTemplate(d.Template); err != nil {
+				if m.PromptTemplate, err = render.Parse(d.Template); err != nil {
 					fields.Add("template", "%v", err)
 				}
 			}
@@ -53,7 +54,7 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 		if m.Unusable { // its rate may be what is wrong, and nothing is taken off it
 			m.RateLimit = nil
 		}
-		m.limiter, m.going = limits.of(m.Client)
+		m.limiter, m.underWay = limits.of(m.Client)
 		s.byID[d.ID] = m
 		for _, c := range d.Credentials {
 			s.byHash[c.Hash] = m

@@ -99,19 +99,19 @@ func TestRateLimitRefills(t *testing.T) {
 		d.RateLimit = &clients.RateLimit{Requests: 3, Per: units.Duration(time.Minute)}
 		m := newSet(t, d).Get("one")
 		for left := 2; left >= 0; left-- {
-			quota, err := m.Arrive()
+			quota, err := m.TakeRate()
 			require.NoError(t, err)
 			require.Equal(t, left, quota.Remaining)
 		}
-		quota, err := m.Arrive()
+		quota, err := m.TakeRate()
 		require.True(t, problem.Is(err, problem.Exhausted))
 		require.Equal(t, 20*time.Second, problem.Of(err).RetryAfter)
 		require.Equal(t, clients.Quota{Limit: 3, Window: time.Minute, Remaining: 0, Reset: time.Minute}, quota)
 		time.Sleep(20*time.Second - time.Millisecond)
-		_, err = m.Arrive()
+		_, err = m.TakeRate()
 		require.Error(t, err)
 		time.Sleep(time.Millisecond)
-		_, err = m.Arrive()
+		_, err = m.TakeRate()
 		require.NoError(t, err)
 	})
 }
@@ -124,9 +124,9 @@ func TestLimitsOutliveAReload(t *testing.T) {
 		s, findings := clients.NewSet([]clients.Declared{d}, limits)
 		require.Empty(t, findings)
 		m := s.Get("one")
-		_, err := m.Arrive()
+		_, err := m.TakeRate()
 		if err == nil {
-			err = m.Admit()
+			err = m.StartRun()
 		}
 		return m, err
 	}
@@ -137,7 +137,7 @@ func TestLimitsOutliveAReload(t *testing.T) {
 	d.RateLimit = nil
 	_, err = admit()
 	require.Equal(t, "too_many_concurrent_calls", problem.Of(err).Code, "so does the other one")
-	first.Leave()
+	first.EndRun()
 	_, err = admit()
 	require.NoError(t, err)
 }
@@ -145,12 +145,12 @@ func TestLimitsOutliveAReload(t *testing.T) {
 func TestBodiesOnTheirWayAreBounded(t *testing.T) {
 	s := newSet(t, declare("one", "t1"), declare("two", "t2"))
 	m := s.Get("one")
-	require.NoError(t, m.Receive(2))
-	require.NoError(t, m.Receive(2))
-	err := m.Receive(2)
+	require.NoError(t, m.StartBody(2))
+	require.NoError(t, m.StartBody(2))
+	err := m.StartBody(2)
 	require.Equal(t, "too_many_concurrent_calls", problem.Of(err).Code)
 	require.Equal(t, time.Second, problem.Of(err).RetryAfter)
-	require.NoError(t, s.Get("two").Receive(2), "each has its own")
-	m.Received()
-	require.NoError(t, m.Receive(2))
+	require.NoError(t, s.Get("two").StartBody(2), "each has its own")
+	m.EndBody()
+	require.NoError(t, m.StartBody(2))
 }

@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/deliveries"
 	"beckon/internal/catalog"
@@ -67,6 +68,7 @@ type Gateway struct {
 	webhooks   *egress.Webhooks
 	deliveries *deliveries.Service
 	runs       *runs.Service
+	calls      *calls.Service
 	editor     *catalog.Editor
 	server     *server.Server
 
@@ -185,6 +187,10 @@ func (g *Gateway) assemble() {
 		MaxConcurrent: int64(c.MaxConcurrent), MaxQueued: int64(c.MaxQueued), Limit: g.limit,
 		Retention: func() time.Duration { return g.inForce.Load().runRetention },
 		Entry:     func(id string) *agents.Entry { return g.catalog().Agents.Get(id) },
+	})
+	g.calls = calls.New(calls.Config{
+		Catalog: g.catalog, Runs: g.runs, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
+		MaxBodyBytes: int64(c.MaxBodyBytes),
 	})
 	g.editor = g.newEditor(g.apply)
 }

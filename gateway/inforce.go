@@ -10,19 +10,19 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/secret"
-	"beckon/server"
 )
 
 // snapshot is the configuration in force at one moment, as calls, runs and deliveries ask for it. It never changes: what
 // comes into force is another one.
 type snapshot struct {
-	server.Catalog
+	calls.Catalog
 	privateNetworks   []netip.Prefix // egress.allowPrivate
 	runRetention      time.Duration  // 0 is for ever, here and below
 	deliveryRetention time.Duration
@@ -46,7 +46,7 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 		return fmt.Errorf("log.level: %w", err)
 	}
 	g.inForce.Store(&snapshot{
-		Catalog:           server.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: agents.SetOf(v)},
+		Catalog:           calls.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: agents.SetOf(v)},
 		privateNetworks:   c.Networks(),
 		runRetention:      c.Retention.Runs.Or(0),
 		deliveryRetention: c.Retention.Deliveries.Or(0),
@@ -55,7 +55,7 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 }
 
 // catalog is what is in force for a call that begins now.
-func (g *Gateway) catalog() server.Catalog { return g.inForce.Load().Catalog }
+func (g *Gateway) catalog() calls.Catalog { return g.inForce.Load().Catalog }
 
 // limit says how many runs a client may have at the same time, and counts one.
 func (g *Gateway) limit(clientID string) (most int, enter func() (leave func())) {
@@ -64,8 +64,8 @@ func (g *Gateway) limit(clientID string) (most int, enter func() (leave func()))
 		return 0, func() func() { return func() {} }
 	}
 	return client.MaxConcurrent, func() func() {
-		client.Enter()
-		return client.Leave
+		client.StartQueuedRun()
+		return client.EndRun
 	}
 }
 

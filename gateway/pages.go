@@ -24,8 +24,7 @@ import (
 func (g *Gateway) newServer() (*server.Server, error) {
 	c := g.Initial
 	return server.New(server.Config{
-		Catalog: g.catalog, Runs: g.runs, Deliveries: g.deliveries, Database: g.store, Metrics: g.metrics, Log: g.Log,
-		MaxBodyBytes: int64(c.Server.MaxBodyBytes), Memory: g.memory, Version: g.Version, TrustedProxies: c.Server.ProxyNetworks(),
+		Calls: g.calls, Database: g.store, Log: g.Log, Version: g.Version, TrustedProxies: c.Server.ProxyNetworks(),
 		Admin: server.Admin{Token: c.Admin.Token, Editor: g.editor}, Pages: g.newPages,
 		KeepRefused: func(ctx context.Context, list []store.RefusedCall) error {
 			return g.store.Write(ctx, func(tx *gorm.DB) error { return g.store.Refuse(tx, list) })
@@ -41,7 +40,7 @@ func (g *Gateway) newPages(s *server.Server) (server.Pages, error) {
 		Numbers: overview{g.runs.Statistics, g.deliveries, g.store},
 		Desk: &web.Desk{
 			Editor: g.editor, Runs: g.runs, Deliveries: g.deliveries, Refused: g.store, Settings: settings{g},
-			Preview: s.Preview, Try: s.Try, Follow: s.Follow,
+			Calls: g.calls, Follow: s.Follow,
 			Models: func(ctx context.Context, p agents.Provider) ([]string, error) { return chat.Models(ctx, transport, p) },
 		},
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/calls"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -66,7 +67,8 @@ func (s *Server) guardAdmin(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		who, err := s.admin(r, crossOrigin)
 		if err != nil {
-			return s.refuse(problem.Of(err))
+			s.Calls.Metrics.Refused(problem.Of(err).Code)
+			return err
 		}
 		c.SetRequest(r.WithContext(context.WithValue(r.Context(), adminKey{}, who)))
 		return next(c)
@@ -78,7 +80,7 @@ func belowAdmin(path string) bool {
 }
 
 func (s *Server) admin(r *http.Request, crossOrigin *http.CrossOriginProtection) (who string, err error) {
-	given, wanted := sha256.Sum256([]byte(bearer(r.Header))), sha256.Sum256([]byte(s.Admin.Token.Reveal()))
+	given, wanted := sha256.Sum256([]byte(calls.BearerToken(r.Header))), sha256.Sum256([]byte(s.Admin.Token.Reveal()))
 	if subtle.ConstantTimeCompare(given[:], wanted[:]) == 1 && s.Admin.Token != "" {
 		return programName, nil
 	}

@@ -94,7 +94,7 @@ func (s *Server) rotateSecret(ctx context.Context, in *secretInput) (*secretOutp
 }
 
 func (s *Server) testEndpoint(ctx context.Context, in *endpointInput) (*deliveryOutput, error) {
-	d, attempts, err := s.Deliveries.Test(ctx, in.ID)
+	d, attempts, err := s.Calls.Deliveries.Test(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (s *Server) recoverEndpoint(ctx context.Context, in *recoverInput) (*recove
 		wrong.Add("since", "must be a time such as 2026-02-18T12:00:00Z")
 		return nil, wrong.Err()
 	}
-	n, err := s.Deliveries.Recover(ctx, in.ID, since)
+	n, err := s.Calls.Deliveries.Recover(ctx, in.ID, since)
 	if err != nil {
 		return nil, err
 	}
@@ -131,14 +131,14 @@ func (s *Server) recoverEndpoint(ctx context.Context, in *recoverInput) (*recove
 }
 
 func (s *Server) enableEndpoint(ctx context.Context, in *endpointInput) (*documentOutput[endpointDocument], error) {
-	if err := s.Deliveries.Enable(ctx, in.ID); err != nil {
+	if err := s.Calls.Deliveries.Enable(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	return s.switched(ctx, "enable", in.ID)
 }
 
 func (s *Server) disableEndpoint(ctx context.Context, in *endpointInput) (*documentOutput[endpointDocument], error) {
-	if err := s.Deliveries.Disable(ctx, in.ID); err != nil {
+	if err := s.Calls.Deliveries.Disable(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	return s.switched(ctx, "disable", in.ID)
@@ -152,7 +152,7 @@ func (s *Server) switched(ctx context.Context, action, id string) (*documentOutp
 }
 
 func (s *Server) resendDelivery(ctx context.Context, in *endpointInput) (*deliveryOutput, error) {
-	if err := s.Deliveries.Resend(ctx, in.ID); err != nil {
+	if err := s.Calls.Deliveries.Resend(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	if err := s.note(ctx, "resend", "deliveries", in.ID, nil); err != nil {

@@ -77,7 +77,7 @@ func (s *Server) exchange(ctx huma.Context, next func(huma.Context)) {
 	x := &exchange{humaContext: ctx}
 	c := humaecho.Unwrap(ctx)
 	if method := ctx.Method(); method != http.MethodGet && method != http.MethodDelete {
-		x.body, x.failed = readBody(c, s.MaxBodyBytes, s.BodyTimeout, nil)
+		x.body, x.failed = readBody(c, s.Calls.MaxBodyBytes, s.BodyTimeout, nil)
 	}
 	if x.failed == nil {
 		next(x)

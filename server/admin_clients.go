@@ -172,7 +172,7 @@ func (d *endpointDocument) read(catalog.Kind) (e deliveries.Endpoint, wrong prob
 
 // withHealth adds what has become of the endpoints.
 func (s *Server) withHealth(ctx context.Context, list []*endpointDocument) error {
-	troubles, err := s.Deliveries.InTrouble(ctx)
+	troubles, err := s.Calls.Deliveries.InTrouble(ctx)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func (s *Server) withHealth(ctx context.Context, list []*endpointDocument) error
 
 // followLimit lets a client follow the server's limit when it is to have the same.
 func (s *Server) followLimit(c *clients.Client) {
-	if int64(c.MaxBodyBytes) == s.MaxBodyBytes {
+	if int64(c.MaxBodyBytes) == s.Calls.MaxBodyBytes {
 		c.MaxBodyBytes = 0
 	}
 }
@@ -196,7 +196,7 @@ func (s *Server) followLimit(c *clients.Client) {
 // withLimit shows what the server allows to a client that has no limit of its own.
 func (s *Server) withLimit(_ context.Context, list []*clientDocument) error {
 	for _, d := range list {
-		d.MaxBodyBytes = cmp.Or(d.MaxBodyBytes, s.MaxBodyBytes)
+		d.MaxBodyBytes = cmp.Or(d.MaxBodyBytes, s.Calls.MaxBodyBytes)
 	}
 	return nil
 }

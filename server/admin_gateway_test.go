@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"beckon/agents"
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
@@ -43,14 +44,14 @@ func newAdminGateway(t *testing.T, s setting) *adminGateway {
 	if s.store == nil {
 		s.store = storetest.Open(t, storetest.Default(t))
 	}
-	var current atomic.Pointer[server.Catalog]
+	var current atomic.Pointer[calls.Catalog]
 	limits := clients.NewLimits()
 	g.editor = gatewaytest.Editor(t, s.store, gatewaytest.Setup{File: adminFile + s.file, Nouns: s.nouns, Apply: func(ctx context.Context, v *catalog.View) error {
 		credentials, err := clients.Credentials(s.store.Read(ctx))
 		require.NoError(t, err)
 		set, findings := clients.SetOf(v, credentials, limits)
 		require.Empty(t, findings)
-		current.Store(&server.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: agents.SetOf(v)})
+		current.Store(&calls.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: agents.SetOf(v)})
 		if g.gateway == nil {
 			return nil
 		}
@@ -63,12 +64,12 @@ func newAdminGateway(t *testing.T, s setting) *adminGateway {
 			if m == nil { // deleted: a run of it may still be about to look for the next one
 				return 0, func() func() { return func() {} }
 			}
-			return m.MaxConcurrent, func() func() { m.Enter(); return m.Leave }
+			return m.MaxConcurrent, func() func() { m.StartQueuedRun(); return m.EndRun }
 		}
 	}
 	more := s.server
 	s.server = func(c *server.Config) {
-		c.Catalog = func() server.Catalog { return *current.Load() }
+		c.Calls.Catalog = func() calls.Catalog { return *current.Load() }
 		c.Admin = server.Admin{Token: adminToken, Editor: g.editor}
 		if more != nil {
 			more(c)

@@ -13,6 +13,7 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
@@ -50,10 +51,9 @@ func (s *Server) registerPreview(api huma.API) {
 	body.Content = map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{AnyOf: []*huma.Schema{described, {}}}}, "*/*": {Schema: &huma.Schema{}}}
 }
 
-// preview does what a call of the webhook does up to the point where the run would start.
+// preview does what a call of the webhook does, up to the start of a run.
 func (s *Server) preview(ctx context.Context, in *previewInput) (*previewOutput, error) {
-	inForce := s.Catalog()
-	client := inForce.Clients.Get(in.ID)
+	client := s.Calls.Catalog().Clients.Get(in.ID)
 	if client == nil || client.Unusable {
 		if _, err := catalog.Of[clients.Client](s.Admin.Editor).Get(ctx, in.ID); err != nil {
 			return nil, err
@@ -64,19 +64,18 @@ func (s *Server) preview(ctx context.Context, in *previewInput) (*previewOutput,
 	if err != nil {
 		return nil, err
 	}
-	p, err := client.Prompt(inForce.Commands, r, int(client.BodyLimit(s.MaxBodyBytes)))
+	p, agent, err := s.Calls.Preview(client.Client, r)
 	if err != nil {
 		return nil, err
 	}
 	out := &previewOutput{}
-	out.Body.Prompt = p.Text
-	out.Body.Agent, err = client.Choose(p.Agent)
-	return out, err
+	out.Body.Prompt, out.Body.Agent = p.Text, agent
+	return out, nil
 }
 
-// request is what the webhook would get.
-func (in *previewInput) request() (clients.Request, error) {
-	r := clients.Request{Header: http.Header{}, Query: url.Values{}, Body: bytes.Clone(in.RawBody), ReceivedAt: time.Now()}
+// request returns the call that the webhook would get.
+func (in *previewInput) request() (*calls.Request, error) {
+	r := &calls.Request{Header: http.Header{}, Query: url.Values{}, Body: bytes.Clone(in.RawBody), ReceivedAt: time.Now()}
 	described, ok, err := in.described()
 	if err != nil {
 		return r, err

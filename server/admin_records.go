@@ -32,7 +32,7 @@ type runsInput struct {
 type runsOutput struct{ Body page[runDocument] }
 
 func (s *Server) listAllRuns(ctx context.Context, in *runsInput) (*runsOutput, error) {
-	list, next, err := s.Runs.List(ctx, runs.Query{ClientID: in.Client, Agent: in.Agent, Status: runs.Status(in.Status), Limit: in.Limit, Cursor: in.Cursor})
+	list, next, err := s.Calls.Runs.List(ctx, runs.Query{ClientID: in.Client, Agent: in.Agent, Status: runs.Status(in.Status), Limit: in.Limit, Cursor: in.Cursor})
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ type runOutput struct {
 }
 
 func (s *Server) getAnyRun(ctx context.Context, in *idInput) (*runOutput, error) {
-	run, err := s.Runs.Get(ctx, in.ID)
+	run, err := s.Calls.Runs.Get(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ type deliveriesOutput struct{ Body page[deliveryDocument] }
 type deliveryOutput struct{ Body deliveryDetail }
 
 func (s *Server) listDeliveries(ctx context.Context, in *deliveriesInput) (*deliveriesOutput, error) {
-	list, next, err := s.Deliveries.List(ctx, deliveries.Query{EndpointID: in.Endpoint, RunID: in.Run, Status: deliveries.Status(in.Status), Limit: in.Limit, Cursor: in.Cursor})
+	list, next, err := s.Calls.Deliveries.List(ctx, deliveries.Query{EndpointID: in.Endpoint, RunID: in.Run, Status: deliveries.Status(in.Status), Limit: in.Limit, Cursor: in.Cursor})
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (s *Server) listDeliveries(ctx context.Context, in *deliveriesInput) (*deli
 }
 
 func (s *Server) getDelivery(ctx context.Context, in *idInput) (*deliveryOutput, error) {
-	d, attempts, err := s.Deliveries.Get(ctx, in.ID)
+	d, attempts, err := s.Calls.Deliveries.Get(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}

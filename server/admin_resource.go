@@ -26,7 +26,7 @@ func (m *Managed) manage(to Managed) { *m = to }
 
 // document is how the API shows a T.
 type document[T any] interface {
-	show(T) // as it may be shown
+	show(T)                                // as it may be shown
 	read(catalog.Kind) (T, problem.Fields) // what is wrong with the form of a value that a T could not hold
 	named() *string                        // its id
 	manage(Managed)

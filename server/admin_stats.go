@@ -65,11 +65,11 @@ func (s *Server) getStats(ctx context.Context, in *statsInput) (*statsOutput, er
 	if err != nil {
 		return nil, err
 	}
-	ofRuns, err := s.Runs.Statistics.Since(ctx, since)
+	ofRuns, err := s.Calls.Runs.Statistics.Since(ctx, since)
 	if err != nil {
 		return nil, err
 	}
-	ofDeliveries, err := s.Deliveries.Stats(ctx, ofRuns.Since)
+	ofDeliveries, err := s.Calls.Deliveries.Stats(ctx, ofRuns.Since)
 	if err != nil {
 		return nil, err
 	}

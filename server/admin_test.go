@@ -222,7 +222,7 @@ func TestAdminClientDocument(t *testing.T) {
 }
 
 func TestAdminRefusesBodies(t *testing.T) {
-	g := newAdminGateway(t, setting{server: func(c *server.Config) { c.MaxBodyBytes = 2000 }})
+	g := newAdminGateway(t, setting{server: func(c *server.Config) { c.Calls.MaxBodyBytes = 2000 }})
 	for name, test := range map[string]struct {
 		body    string
 		header  string

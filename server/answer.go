@@ -7,10 +7,10 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/elnormous/contenttype"
 	"github.com/labstack/echo/v4"
 
 	"beckon/agents"
+	"beckon/calls"
 	"beckon/internal/memory"
 	"beckon/runs"
 )
@@ -26,13 +26,13 @@ type callAnswer struct {
 	DurationMs int64        `json:"durationMs"`
 }
 
-// answerRun answers 200 with a completed run, in the form that the caller accepts.
-func answerRun(c echo.Context, run *runs.Run) error {
+// answerRun answers 200 with a completed run, as its caller wants to be told of it.
+func answerRun(c echo.Context, call *calls.Call, run *runs.Run) error {
 	header := c.Response().Header()
 	header.Add("Vary", "Accept")
-	if form := textForm(c.Request()); form != "" {
-		header.Set(echo.HeaderContentLength, strconv.Itoa(len(run.Output)))
-		return c.Blob(http.StatusOK, form, memory.Bytes(run.Output))
+	if contentType, text := call.Reply(run); contentType != "" {
+		header.Set(echo.HeaderContentLength, strconv.Itoa(len(text)))
+		return c.Blob(http.StatusOK, contentType, memory.Bytes(text))
 	}
 	answer := callAnswer{OK: true, Response: run.Output, RunID: run.ID, Status: run.Status, Agent: run.WorkflowID, Usage: run.Usage, DurationMs: run.Milliseconds()}
 	if len(run.Output) >= longText {
@@ -80,22 +80,3 @@ func answerAccepted(c echo.Context, runID string, status runs.Status) error {
 }
 
 func runURL(id string) string { return "/api/v1/runs/" + id }
-
-var offered = []contenttype.MediaType{
-	contenttype.NewMediaType("application/json"),
-	contenttype.NewMediaType("text/plain"),
-	contenttype.NewMediaType("text/markdown"),
-}
-
-// textForm returns the Content-Type of an answer of text alone when the caller prefers that to JSON, else "".
-func textForm(r *http.Request) string {
-	switch accept := r.Header.Get("Accept"); accept {
-	case "", "*/*", "application/json":
-		return ""
-	}
-	best, _, err := contenttype.GetAcceptableMediaType(r, offered)
-	if err != nil || best.Type != "text" {
-		return ""
-	}
-	return best.Type + "/" + best.Subtype + "; charset=utf-8"
-}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/calls"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 )
@@ -18,6 +19,16 @@ import (
 func boundBody(c echo.Context, patience time.Duration) {
 	if c.Request().ContentLength != 0 {
 		_ = http.NewResponseController(c.Response().Writer).SetReadDeadline(time.Now().Add(patience))
+	}
+}
+
+// bodyReader returns readBody for the body of a call, which is refused before it is read where there is no memory for it.
+func (s *Server) bodyReader(c echo.Context) func(limit int64, held *memory.Reservation) ([]byte, error) {
+	return func(limit int64, held *memory.Reservation) ([]byte, error) {
+		if size := c.Request().ContentLength; size <= limit && !s.Calls.Memory.HasRoom(size) {
+			return nil, noRoom(c, size, s.Calls.Memory.LargestBody())
+		}
+		return readBody(c, limit, s.BodyTimeout, held)
 	}
 }
 
@@ -66,9 +77,5 @@ func noRoom(c echo.Context, declared, largest int64) error {
 // tooLarge also ends the connection: what the caller is still sending is not worth reading.
 func tooLarge(c echo.Context, limit int64) error {
 	c.Response().Header().Set("Connection", "close")
-	return bodyTooLarge(limit)
-}
-
-func bodyTooLarge(limit int64) error {
-	return problem.New(problem.TooLarge, "body_too_large", "The body is larger than the %d bytes that this client may send (maxBodyBytes).", limit)
+	return calls.TooLarge(limit)
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"beckon/calls"
 	"beckon/internal/problem"
 )
 
@@ -40,7 +41,7 @@ func (f *followers) leave(client string) {
 // holder reports whether a request would still be let in as a client: it may have got a new token since, or be disabled.
 func (s *Server) holder(r *http.Request, clientID string) func() bool {
 	return func() bool {
-		client := s.Catalog().Clients.ByToken(bearer(r.Header))
+		client := s.Calls.Catalog().Clients.ByToken(calls.BearerToken(r.Header))
 		return client != nil && client.ID == clientID && client.IsEnabled()
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/runs"
 	"beckon/server"
@@ -17,8 +18,8 @@ import (
 // revoked is a gateway whose clients have no token any more from the moment on that it says so.
 func revoked(t *testing.T, now *atomic.Bool, options func(*server.Config)) *gateway {
 	return newGateway(t, setting{server: func(c *server.Config) {
-		catalog := c.Catalog
-		c.Catalog = func() server.Catalog {
+		catalog := c.Calls.Catalog
+		c.Calls.Catalog = func() calls.Catalog {
 			current := catalog()
 			if now.Load() {
 				current.Clients, _ = clients.NewSet(nil, clients.NewLimits())

@@ -20,6 +20,7 @@ import (
 	"beckon/agents/chat"
 	"beckon/agents/flow"
 	"beckon/agents/reply"
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
@@ -95,7 +96,7 @@ func newGateway(t testing.TB, s setting) *gateway {
 	metrics := telemetry.NewMetrics("test")
 	members := func(id string) (int, func() func()) {
 		m := clientSet.Get(id)
-		return m.MaxConcurrent, func() func() { m.Enter(); return m.Leave }
+		return m.MaxConcurrent, func() func() { m.StartQueuedRun(); return m.EndRun }
 	}
 	instance := work.New(g.store, log)
 	guard := egress.NewGuard(func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")} })
@@ -110,9 +111,9 @@ func newGateway(t testing.TB, s setting) *gateway {
 	require.NoError(t, g.out.Use(context.Background(), s.endpoints))
 	require.NoError(t, instance.Start(context.Background()))
 	t.Cleanup(instance.Stop)
-	catalog := server.Catalog{Clients: clientSet, Commands: commands.NewSet(s.commands), Agents: agentSet}
-	config := server.Config{Catalog: func() server.Catalog { return catalog }, Runs: g.runs, Deliveries: g.out, Database: g.store, Metrics: metrics, Log: log,
-		MaxBodyBytes: 1 << 20, Admin: server.Admin{Editor: gatewaytest.Editor(t, g.store, gatewaytest.Setup{})}}
+	catalog := calls.Catalog{Clients: clientSet, Commands: commands.NewSet(s.commands), Agents: agentSet}
+	service := calls.New(calls.Config{Catalog: func() calls.Catalog { return catalog }, Runs: g.runs, Deliveries: g.out, Metrics: metrics, MaxBodyBytes: 1 << 20})
+	config := server.Config{Calls: service, Database: g.store, Log: log, Admin: server.Admin{Editor: gatewaytest.Editor(t, g.store, gatewaytest.Setup{})}}
 	if s.server != nil {
 		s.server(&config)
 	}

@@ -22,7 +22,7 @@ type jsonWebKey struct {
 
 // webhookKeys answers with the keys that verify what is signed with standard-ed25519.
 func (s *Server) webhookKeys(c echo.Context) error {
-	list, err := s.Deliveries.PublicKeys()
+	list, err := s.Calls.Deliveries.PublicKeys()
 	if err != nil {
 		return err
 	}

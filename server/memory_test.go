@@ -28,7 +28,7 @@ func withMemory(t *testing.T, limit int64, s setting) (*gateway, *memory.Budget)
 	s.runs = func(c *runs.Config) { c.Memory = budget }
 	further := s.server
 	s.server = func(c *server.Config) {
-		c.Memory = budget
+		c.Calls.Memory = budget
 		if further != nil {
 			further(c)
 		}
@@ -94,7 +94,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 		{ID: "hasty", Passthrough: true, AllowedAgents: []string{"triage"}, CancelOnDisconnect: true},
 		{ID: "template", Passthrough: true, AllowedAgents: []string{"triage"}, Template: "{{ .body.missing }}"},
 	}})
-	g.srv.Catalog().Agents.Get("panics").Invoker = panicking{}
+	g.srv.Calls.Catalog().Agents.Get("panics").Invoker = panicking{}
 
 	answered := func(status int, path string, headers ...string) func(*testing.T) {
 		return func(t *testing.T) { require.Equal(t, status, g.do(g.request(path, body, headers...)).StatusCode) }
@@ -126,9 +126,9 @@ func TestMemoryIsGivenBack(t *testing.T) {
 		{"template fails", nil, answered(422, "/api/v1/webhooks/template", "Authorization: Bearer "+token+"template", "Content-Type: text/plain")},
 		{"not JSON", nil, answered(400, webhook, "Content-Type: application/json")},
 		{"handler panics", nil, func(t *testing.T) {
-			receivers := g.srv.Deliveries
-			g.srv.Deliveries = nil
-			defer func() { g.srv.Deliveries = receivers }()
+			receivers := g.srv.Calls.Deliveries
+			g.srv.Calls.Deliveries = nil
+			defer func() { g.srv.Calls.Deliveries = receivers }()
 			a := g.call(`{"prompt":"`+body+`","webhook":{"url":"https://example.com"}}`, "Content-Type: application/json")
 			require.Equal(t, 500, a.StatusCode)
 		}},
@@ -229,7 +229,7 @@ func TestAnAnswerThatThereIsNoMemoryFor(t *testing.T) {
 				require.NoError(t, others[i].Answer(t.Context(), bytes))
 			}
 			g.model.does(func(w http.ResponseWriter, _ *http.Request, _ string) { say(w, strings.Repeat("x", 50*kib)) })
-			run, err := g.runs.Start(memory.With(t.Context(), budget.Reserve()), runs.Request{ClientID: "ci", Entry: g.srv.Catalog().Agents.Get("triage"), Source: runs.SourceAPI, Input: "why?",
+			run, err := g.runs.Start(memory.With(t.Context(), budget.Reserve()), runs.Request{ClientID: "ci", Entry: g.srv.Calls.Catalog().Agents.Get("triage"), Source: runs.SourceAPI, Input: "why?",
 				Stream: accept == "text/event-stream"})
 			require.NoError(t, err)
 			<-run.Done()
@@ -266,7 +266,7 @@ func TestQueuedRunsWaitForMemory(t *testing.T) {
 	others.Set(400 * kib) // until all runs wait
 	var ids []string
 	for range queued {
-		run, err := g.runs.Enqueue(t.Context(), runs.Request{ClientID: "ci", Entry: g.srv.Catalog().Agents.Get("triage"), Source: runs.SourceAPI, Input: strings.Repeat("x", 100*kib)})
+		run, err := g.runs.Enqueue(t.Context(), runs.Request{ClientID: "ci", Entry: g.srv.Calls.Catalog().Agents.Get("triage"), Source: runs.SourceAPI, Input: strings.Repeat("x", 100*kib)})
 		require.NoError(t, err)
 		ids = append(ids, run.ID)
 	}

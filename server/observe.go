@@ -31,7 +31,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := s.recovered(next, c); err != nil {
 			c.Error(err)
 		}
-		s.Metrics.Request(routeOf(c), strconv.Itoa(c.Response().Status))
+		s.Calls.Metrics.Request(routeOf(c), strconv.Itoa(c.Response().Status))
 		return nil
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/calls"
 	"beckon/internal/problem"
 	"beckon/internal/store"
 )
@@ -134,12 +135,12 @@ func (s *Server) noteRefusal(c echo.Context, p *problem.Error, status int) {
 	isCall := strings.HasPrefix(path, "/api/v1/") && !belowAdmin(path)
 	turnedAway := status >= 400 && status < 500 || status == http.StatusServiceUnavailable
 	// The refusal of a key that is in use names the run of another call.
-	hasRun := c.Response().Header().Get(runIDHeader) != "" && p.Code != codeInFlight
+	hasRun := c.Response().Header().Get(runIDHeader) != "" && p.Code != calls.CodeInFlight
 	if !isCall || !turnedAway || hasRun {
 		return
 	}
 	s.refusedLog.add(func() store.RefusedCall {
-		r, m := c.Request(), masker{s.Admin.Token, s.Catalog().Clients}
+		r, m := c.Request(), masker{s.Admin.Token, s.Calls.Catalog().Clients}
 		return store.RefusedCall{At: time.Now(), Status: status, Code: p.Code, Reason: plain(p.Detail, maxRefusedText), Method: plain(r.Method, maxRefusedName),
 			Path: m.path(r.URL), RequestID: c.Response().Header().Get(requestIDHeader), ClientID: m.client(c), Address: plain(c.RealIP(), maxRefusedName), Headers: m.request(r)}
 	})
@@ -150,7 +151,7 @@ func (m masker) client(c echo.Context) string {
 	if id := c.Param("clientID"); id != "" {
 		return plain(m.scrub(id), maxRefusedName)
 	}
-	if client := m.clients.ByToken(bearer(c.Request().Header)); client != nil {
+	if client := m.clients.ByToken(calls.BearerToken(c.Request().Header)); client != nil {
 		return client.ID
 	}
 	return ""

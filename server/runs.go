@@ -5,28 +5,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/internal/problem"
 	"beckon/runs"
 )
-
-// createRun starts a run that its caller comes back for, unless it wants to wait.
-func (s *Server) createRun(c echo.Context) error {
-	k := &call{catalog: s.Catalog(), received: time.Now()}
-	if k.client = k.catalog.Clients.ByToken(bearer(c.Request().Header)); k.client == nil {
-		return s.refuse(errNoClient)
-	}
-	return s.answerCall(c, k, runs.SourceAPI, true, func(k *call, r clients.Request) (clients.Prompt, error) {
-		if !k.client.Passthrough || k.client.Template != "" {
-			return clients.Prompt{}, problem.New(problem.Denied, "prompt_not_allowed", "This client's prompts come from its command or its template. Call its webhook, with Prefer: respond-async for a run to come back for.")
-		}
-		return clients.ReadRun(r, c.Param("nodeType"))
-	})
-}
 
 // getRun answers with one run.
 func (s *Server) getRun(c echo.Context) error {
@@ -34,7 +20,7 @@ func (s *Server) getRun(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Runs.Viewed(c.Request().Context(), run); err != nil {
+	if err := s.Calls.Runs.Viewed(c.Request().Context(), run); err != nil {
 		s.Log.Error("it could not be noted that a run was viewed", "run_id", run.ID, "error", err)
 	}
 	return answerJSON(c, http.StatusOK, detailOf(run))
@@ -51,7 +37,7 @@ func (s *Server) listRuns(c echo.Context) error {
 		return err
 	}
 	q.Since = client.Since
-	list, next, err := s.Runs.List(c.Request().Context(), q)
+	list, next, err := s.Calls.Runs.List(c.Request().Context(), q)
 	if err != nil {
 		return err
 	}
@@ -96,10 +82,10 @@ func (s *Server) cancelRun(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Runs.Cancel(c.Request().Context(), run.ID); err != nil {
+	if err := s.Calls.Runs.Cancel(c.Request().Context(), run.ID); err != nil {
 		return err
 	}
-	if run, err = s.Runs.Get(c.Request().Context(), run.ID); err != nil {
+	if run, err = s.Calls.Runs.Get(c.Request().Context(), run.ID); err != nil {
 		return err
 	}
 	return answerAccepted(c, run.ID, run.Status)
@@ -133,10 +119,10 @@ func (s *Server) follow(c echo.Context, run *runs.Run, after string) error {
 
 // known returns the client whose token the request has.
 func (s *Server) known(c echo.Context) (*clients.Member, error) {
-	client := s.Catalog().Clients.ByToken(bearer(c.Request().Header))
+	client := s.Calls.Catalog().Clients.ByToken(calls.BearerToken(c.Request().Header))
 	switch {
 	case client == nil:
-		return nil, errNoClient
+		return nil, calls.NoClient
 	case !client.IsEnabled():
 		return nil, problem.New(problem.Denied, "client_disabled", "This client is disabled.")
 	}
@@ -149,7 +135,7 @@ func (s *Server) ownRun(c echo.Context) (*runs.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, err := s.Runs.Get(c.Request().Context(), c.Param("id"))
+	run, err := s.Calls.Runs.Get(c.Request().Context(), c.Param("id"))
 	if err != nil {
 		return nil, err
 	}
@@ -158,4 +144,17 @@ func (s *Server) ownRun(c echo.Context) (*runs.Run, error) {
 	}
 	c.Response().Header().Set(runIDHeader, run.ID)
 	return run, nil
+}
+
+// Follow answers with the events of any run, as the API does for a client's own, as long as the session of the request
+// lasts. It is for the pages.
+func (s *Server) Follow(w http.ResponseWriter, r *http.Request, runID string) error {
+	run, err := s.Calls.Runs.Get(r.Context(), runID)
+	if err != nil {
+		return err
+	}
+	return s.stream(s.echo.NewContext(r, w), run.ID, r.Header.Get("Last-Event-ID"), run.Status.Ended(), func() bool {
+		_, ok := s.Admin.Sessions.Admin(r)
+		return ok
+	})
 }

@@ -8,21 +8,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"beckon/agents"
-	"beckon/clients"
-	"beckon/commands"
-	"beckon/deliveries"
-	"beckon/internal/memory"
+	"beckon/calls"
 	"beckon/internal/problem"
-	"beckon/internal/telemetry"
-	"beckon/runs"
 )
 
 // The times that a caller has to send a request, where Config says nothing else.
@@ -38,23 +31,11 @@ const (
 	answerTime = 5 * time.Second
 )
 
-// Catalog is the configuration in force at one moment.
-type Catalog struct {
-	Clients  *clients.Set
-	Commands commands.Set
-	Agents   *agents.Set
-}
-
 // Config is what a Server is made of.
 type Config struct {
-	Catalog        func() Catalog // asked once for each call
-	Runs           *runs.Service
-	Deliveries     *deliveries.Service
+	Calls          *calls.Service // with the runs and deliveries that the API shows
 	Database       interface{ Health(context.Context) error }
-	Metrics        *telemetry.Metrics
 	Log            *slog.Logger
-	MaxBodyBytes   int64
-	Memory         *memory.Budget // of the bodies and answers of calls; nil bounds nothing
 	Admin          Admin
 	KeepRefused    KeepRefused   // nil keeps none
 	Version        string        // of the gateway, for the OpenAPI document
@@ -88,7 +69,6 @@ type Server struct {
 	refusedLog *refusedLog
 	http       *http.Server
 	unused     unused
-	prompts    chan struct{} // places for the making of large prompts
 	draining   atomic.Bool
 	closing    context.Context // ends when followers of runs are sent away
 	close      context.CancelFunc
@@ -99,17 +79,17 @@ func New(c Config) (*Server, error) {
 	c.HeaderTimeout, c.BodyTimeout = cmp.Or(c.HeaderTimeout, defaultHeaderTimeout), cmp.Or(c.BodyTimeout, defaultBodyTimeout)
 	c.AnswerTimeout, c.Heartbeat = cmp.Or(c.AnswerTimeout, defaultAnswerTimeout), cmp.Or(c.Heartbeat, defaultHeartbeat)
 	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections())
-	s := &Server{Config: c, echo: echo.New(), proxies: proxies{trusted: c.TrustedProxies}, prompts: make(chan struct{}, runtime.GOMAXPROCS(0)),
+	s := &Server{Config: c, echo: echo.New(), proxies: proxies{trusted: c.TrustedProxies},
 		followers: followers{most: min(max(c.MaxConnections/2, 1), mostFollowers), open: map[string]int{}}}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.unused.closing = s.closing
-	s.refusedLog = newRefusedLog(c.KeepRefused, c.Metrics.RefusedForgotten, c.Log)
+	s.refusedLog = newRefusedLog(c.KeepRefused, c.Calls.Metrics.RefusedForgotten, c.Log)
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.IPExtractor = s.proxies.extractor()
 	s.echo.Use(decodeParams, s.observe, s.guardAdmin, readable)
 	s.echo.GET("/healthz", s.health)
 	s.echo.GET("/readyz", s.ready)
-	s.echo.GET("/metrics", echo.WrapHandler(c.Metrics.Handler()))
+	s.echo.GET("/metrics", echo.WrapHandler(c.Calls.Metrics.Handler()))
 	s.echo.GET("/.well-known/webhook-keys.json", s.webhookKeys)
 	s.echo.POST(webhookRoute, s.webhook)
 	s.echo.POST("/api/v1/runs", s.createRun)
@@ -162,7 +142,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.draining.Store(true)
 	defer s.refusedLog.rest()
 	s.http.SetKeepAlivesEnabled(false) // so that those who come again find another replica
-	s.Runs.Drain(ctx)
+	s.Calls.Runs.Drain(ctx)
 	s.close()
 	s.unused.close()
 	answered, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)

@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
-	"github.com/elnormous/contenttype"
 	"github.com/labstack/echo/v4"
 
 	"beckon/events"
@@ -22,17 +20,6 @@ const (
 	askAgain = time.Second
 )
 
-var eventStream = contenttype.NewMediaType("text/event-stream")
-
-// wantsEvents reports whether a request would rather have Server-Sent Events than anything else, and names them.
-func wantsEvents(r *http.Request) bool {
-	if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
-		return false
-	}
-	best, _, err := contenttype.GetAcceptableMediaType(r, append([]contenttype.MediaType{eventStream}, offered...))
-	return err == nil && best.Subtype == eventStream.Subtype
-}
-
 // stream sends the events of a run behind the one with the id after, until the run's last one. ended says that nothing
 // happens to it any more, so that there is nothing to wait for. Before something is sent it is asked, once a second at
 // most and always before the last event, whether the follower is still allowed to see it.
@@ -42,7 +29,7 @@ func (s *Server) stream(c echo.Context, runID, after string, ended bool, allowed
 			return err
 		}
 	}
-	follower := s.Runs.Events.Follow(runID, after)
+	follower := s.Calls.Runs.Events.Follow(runID, after)
 	defer follower.Close()
 	ctx, cancel := context.WithCancel(c.Request().Context())
 	defer cancel()

@@ -6,35 +6,127 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"beckon/clients"
+	"beckon/calls"
 	"beckon/internal/problem"
 	"beckon/runs"
 )
 
 const webhookRoute = "/api/v1/webhooks/:clientID"
 
-// webhook runs what a client calls for and brings the answer back.
+// webhook runs what a client calls for, and answers with what came of it.
 func (s *Server) webhook(c echo.Context) error {
-	k := &call{catalog: s.Catalog(), received: time.Now()}
-	k.client = k.catalog.Clients.Authenticate(c.Param("clientID"), bearer(c.Request().Header))
-	if k.client == nil {
-		s.Metrics.Refused(problem.Of(errUnauthorized).Code)
-		return errUnauthorized
-	}
-	return s.answerCall(c, k, runs.SourceWebhook, false, func(k *call, r clients.Request) (clients.Prompt, error) {
-		return k.client.Prompt(k.catalog.Commands, r, int(k.client.BodyLimit(s.MaxBodyBytes)))
-	})
+	r := s.callOf(c)
+	r.ClientID = c.Param("clientID")
+	return s.answerCall(c, calls.Webhook, r)
 }
 
-// limitHeaders writes the RateLimit fields of draft-ietf-httpapi-ratelimit-headers for the limits that the client has.
-func limitHeaders(c echo.Context, client *clients.Member, quota clients.Quota) {
+// createRun starts a run that its caller comes back for, unless the caller asks to wait.
+func (s *Server) createRun(c echo.Context) error {
+	r := s.callOf(c)
+	r.Agent = c.Param("nodeType")
+	return s.answerCall(c, calls.API, r)
+}
+
+// callOf returns an HTTP request as a call whose body has not been read.
+func (s *Server) callOf(c echo.Context) *calls.Request {
+	request := c.Request()
+	return &calls.Request{
+		URL:        request.URL,
+		Header:     request.Header,
+		Query:      c.QueryParams(),
+		ReceivedAt: time.Now(),
+		Stream:     calls.WantsEvents(request.Header),
+		Read:       s.bodyReader(c),
+	}
+}
+
+// answerCall starts a call and answers it: with its run, with the events of its run, or with the address of a run that
+// goes on.
+func (s *Server) answerCall(c echo.Context, sender *calls.Sender, r *calls.Request) error {
+	ctx, header := c.Request().Context(), c.Response().Header()
+	call, err := s.Calls.Start(ctx, sender, r)
+	defer call.Close()
+	writeLimits(c, call)
+	if id := call.RunID(); id != "" {
+		header.Set(runIDHeader, id)
+	}
+	if err != nil {
+		return s.refuseCall(c, call, err)
+	}
+	if applied := call.Prefer.Applied(); applied != "" && call.Earlier == nil {
+		header.Set("Preference-Applied", applied)
+	}
+	switch {
+	case call.Earlier != nil:
+		return s.answerEarlier(c, call, r)
+	case call.Queued != nil:
+		return answerAccepted(c, call.Queued.ID, call.Queued.Status)
+	case r.Stream:
+		err = call.Active.Recorded(ctx)
+		if err == nil {
+			return s.stream(c, call.Active.ID, "", false, s.holder(c.Request(), call.Client.ID))
+		}
+		err = problem.Of(err)
+	default:
+		err = s.answerActive(c, call)
+	}
+	if err != nil && !call.IsRecorded() {
+		header.Del(runIDHeader) // nobody would find the run
+	}
+	return err
+}
+
+// answerActive waits for the run and answers with it, or at the end of the caller's time with its address.
+func (s *Server) answerActive(c echo.Context, call *calls.Call) error {
+	ctx := c.Request().Context()
+	run, err := call.Wait(ctx)
+	switch {
+	case err != nil:
+		return err
+	case run != nil:
+		return answerRun(c, call, run)
+	case ctx.Err() != nil:
+		return nil // the caller has left
+	}
+	return answerAccepted(c, call.Active.ID, runs.Running)
+}
+
+// answerEarlier answers a call that has been made before with the run of the first one.
+func (s *Server) answerEarlier(c echo.Context, call *calls.Call, r *calls.Request) error {
+	run := call.Earlier
+	c.Response().Header().Set("Idempotency-Replayed", "true")
+	switch {
+	case call.Queues():
+		return answerAccepted(c, run.ID, runs.Queued) // as the first caller was told
+	case r.Stream:
+		return s.follow(c, run, "")
+	}
+	if err := run.Problem(); err != nil {
+		return err
+	}
+	return answerRun(c, call, run)
+}
+
+// refuseCall counts a call that was refused.
+func (s *Server) refuseCall(c echo.Context, call *calls.Call, err error) error {
+	code := problem.Of(err).Code
+	if code == calls.CodeInFlight {
+		c.Response().Header().Set(echo.HeaderLocation, runURL(call.Earlier.ID))
+	}
+	s.Calls.Metrics.Refused(code)
+	return err
+}
+
+// writeLimits writes the RateLimit fields of draft-ietf-httpapi-ratelimit-headers for the limits that the client has.
+func writeLimits(c echo.Context, call *calls.Call) {
 	header := c.Response().Header()
+	quota, free := call.Quota()
 	if quota.Limit > 0 {
 		header.Add("RateLimit-Policy", `"requests";q=`+strconv.Itoa(quota.Limit)+`;w=`+strconv.Itoa(wholeSeconds(quota.Window)))
 		header.Add("RateLimit", `"requests";r=`+strconv.Itoa(quota.Remaining)+`;t=`+strconv.Itoa(wholeSeconds(quota.Reset)))
 	}
-	if client.MaxConcurrent > 0 {
-		header.Add("RateLimit-Policy", `"concurrent";q=`+strconv.Itoa(client.MaxConcurrent)+`;qu="concurrent-requests"`)
-		header.Add("RateLimit", `"concurrent";r=`+strconv.Itoa(client.Free()))
+	if call.Client != nil && call.Client.MaxConcurrent > 0 {
+		header.Add("RateLimit-Policy", `"concurrent";q=`+strconv.Itoa(call.Client.MaxConcurrent)+`;qu="concurrent-requests"`)
+		header.Add("RateLimit", `"concurrent";r=`+strconv.Itoa(free))
 	}
 }

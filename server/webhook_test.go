@@ -116,7 +116,7 @@ func TestErrors(t *testing.T) {
 			{ID: "tmpl", Passthrough: true, AllowedAgents: []string{"triage"}, Template: "{{ .body.missing }}"},
 			{ID: "small", Passthrough: true, AllowedAgents: []string{"triage"}, MaxBodyBytes: 10},
 		},
-		server: func(c *server.Config) { c.MaxBodyBytes = 1000 },
+		server: func(c *server.Config) { c.Calls.MaxBodyBytes = 1000 },
 	})
 	long := strings.Repeat("x", 10_000)
 	const asJSON = "Content-Type: application/json"
@@ -228,7 +228,7 @@ func TestRequestIDs(t *testing.T) {
 }
 
 func TestAChunkedBodyCountsLikeAnyOther(t *testing.T) {
-	g := newGateway(t, setting{server: func(c *server.Config) { c.MaxBodyBytes = 1000 }})
+	g := newGateway(t, setting{server: func(c *server.Config) { c.Calls.MaxBodyBytes = 1000 }})
 	chunked := func(n int) answer {
 		r := g.request("/api/v1/webhooks/ci", "")
 		r.Body, r.ContentLength = io.NopCloser(io.LimitReader(letters{}, int64(n))), -1

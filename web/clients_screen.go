@@ -83,7 +83,7 @@ func (w *Web) clientScreen(c echo.Context, f nounForm[clientForm], kept *clients
 	case f.ID == "" && c.Request().Method == http.MethodGet && len(s.Agents) == 1:
 		s.Agents[0].Allowed, s.Agents[0].Default = true, true // there is nothing to choose
 	case f.ID != "" && c.Request().Method == http.MethodGet:
-		s.Preview = w.preview(c, s.Form, *kept, s.Call)
+		s.Preview = w.preview(s.Form, *kept, s.Call)
 	}
 	return s, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/gateway/gatewaytest"
@@ -33,7 +34,8 @@ clients: [{id: filed, token: t0ken-of-the-file, passthrough: true, allowedAgents
 type clientSite struct {
 	*browser
 	editor *catalog.Editor
-	tried  []clients.Request
+	calls  *calls.Service
+	tried  []*calls.Request
 	refuse error // what comes of the next try
 }
 
@@ -43,29 +45,21 @@ func newClientSite(t *testing.T) *clientSite {
 		s.editor = gatewaytest.Editor(t, c.Store, gatewaytest.Setup{File: fileOfClients})
 		v, err := s.editor.View(t.Context())
 		require.NoError(t, err)
-		c.Desk = &web.Desk{Editor: s.editor, Runs: runs.New(runs.Config{Store: c.Store}), Preview: previewWith(commands.NewSet(catalog.All[commands.Command](v))), Try: s.try}
+		inForce := calls.Catalog{Commands: commands.NewSet(catalog.All[commands.Command](v))}
+		service := runs.New(runs.Config{Store: c.Store})
+		s.calls = calls.New(calls.Config{Catalog: func() calls.Catalog { return inForce }, Runs: service, MaxBodyBytes: 1 << 20})
+		c.Desk = &web.Desk{Editor: s.editor, Runs: service, Calls: s}
 		c.PublicURL = "https://beckon.example/"
 	})
 	s.browser = site.signedIn()
 	return s
 }
 
-func previewWith(all commands.Set) func(context.Context, clients.Client, clients.Request) (clients.Prompt, string, error) {
-	return func(_ context.Context, item clients.Client, r clients.Request) (clients.Prompt, string, error) {
-		set, findings := clients.NewSet([]clients.Declared{{Client: item}}, clients.NewLimits())
-		if len(findings) > 0 {
-			return clients.Prompt{}, "", findings[0].Fields.Err()
-		}
-		prompt, err := set.Get(item.ID).Prompt(all, r, 1<<20)
-		if err != nil {
-			return prompt, "", err
-		}
-		agent, err := set.Get(item.ID).Choose(prompt.Agent)
-		return prompt, agent, err
-	}
+func (s *clientSite) Preview(item clients.Client, r *calls.Request) (calls.Prompt, string, error) {
+	return s.calls.Preview(item, r)
 }
 
-func (s *clientSite) try(_ context.Context, _ string, r clients.Request) (string, error) {
+func (s *clientSite) Try(_ context.Context, r *calls.Request) (string, error) {
 	s.tried = append(s.tried, r)
 	return "run_tried", s.refuse
 }

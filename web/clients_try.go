@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/internal/problem"
 )
@@ -47,16 +48,16 @@ func readSample(sent url.Values) sampleCall {
 }
 
 // request is the call as a client would make it.
-func (w *Web) request(s sampleCall) (clients.Request, error) {
+func (w *Web) request(clientID string, s sampleCall) (*calls.Request, error) {
 	query, err := url.ParseQuery(strings.TrimPrefix(s.Query, "?"))
 	if err != nil {
-		return clients.Request{}, problem.New(problem.Invalid, "invalid_query", "The query cannot be read. Write it like agent=triage&team=web.").Because(err)
+		return nil, problem.New(problem.Invalid, "invalid_query", "The query cannot be read. Write it like agent=triage&team=web.").Because(err)
 	}
 	header := http.Header{}
 	if s.ContentType != "" {
 		header.Set("Content-Type", s.ContentType)
 	}
-	return clients.Request{Header: header, Query: query, Body: []byte(s.Body), ReceivedAt: w.Now()}, nil
+	return &calls.Request{ClientID: clientID, Header: header, Query: query, Body: []byte(s.Body), ReceivedAt: w.Now()}, nil
 }
 
 // previewClient shows which prompt the client would make of a call, as its form says and not as it is saved.
@@ -87,11 +88,11 @@ func (w *Web) previewClient(c echo.Context) error {
 		return err
 	}
 	s.Call = readSample(sent)
-	s.Preview = w.preview(c, s.Form, item, s.Call)
+	s.Preview = w.preview(s.Form, item, s.Call)
 	return w.screens.draw(c, http.StatusOK, w.clientForms().pageOf(f.ID), s)
 }
 
-func (w *Web) preview(c echo.Context, form clientForm, item clients.Client, call sampleCall) clientPreview {
+func (w *Web) preview(form clientForm, item clients.Client, call sampleCall) clientPreview {
 	switch {
 	case len(item.AllowedAgents) == 0:
 		return clientPreview{Made: true, Trouble: "Choose an agent first."}
@@ -100,11 +101,11 @@ func (w *Web) preview(c echo.Context, form clientForm, item clients.Client, call
 	case form.Kind == promptOfTemplate && strings.TrimSpace(form.Template) == "":
 		return clientPreview{Made: true, Trouble: "Write a template first."}
 	}
-	r, err := w.request(call)
+	r, err := w.request(item.ID, call)
 	if err != nil {
 		return clientPreview{Made: true, Trouble: problem.Of(err).Detail}
 	}
-	prompt, agent, err := w.Desk.Preview(c.Request().Context(), item, r)
+	prompt, agent, err := w.Desk.Calls.Preview(item, r)
 	if err != nil {
 		return clientPreview{Made: true, Trouble: problem.Of(err).Detail}
 	}
@@ -127,9 +128,9 @@ func (w *Web) tryClient(c echo.Context) error {
 		return err
 	}
 	s.Call = readSample(sent)
-	r, err := w.request(s.Call)
+	r, err := w.request(id, s.Call)
 	if err == nil {
-		s.Try.RunID, err = w.Desk.Try(ctx, id, r)
+		s.Try.RunID, err = w.Desk.Calls.Try(ctx, r)
 	}
 	status := http.StatusOK
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"beckon/agents"
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/deliveries"
 	"beckon/internal/catalog"
@@ -22,15 +23,18 @@ type Desk struct {
 	Refused    RefusedList
 	Settings   Settings
 
-	// Preview makes the prompt of a client's call from a request, without a call to a model: the text, and the agent or
-	// flow that would get it.
-	Preview func(ctx context.Context, client clients.Client, r clients.Request) (clients.Prompt, string, error)
-	// Try starts a run as a call of the client would, with its limits, and returns the run's id at once.
-	Try func(ctx context.Context, clientID string, r clients.Request) (runID string, err error)
+	Calls Calls
+
 	// Models asks a provider, with its key, which models it has: the test of its connection.
 	Models func(ctx context.Context, p agents.Provider) ([]string, error)
 	// Follow answers with the events of a run, as GET /api/v1/runs/{id}/events does.
 	Follow func(w http.ResponseWriter, r *http.Request, runID string) error
+}
+
+// Calls is what the pages ask of calls; see calls.Service.
+type Calls interface {
+	Preview(client clients.Client, r *calls.Request) (p calls.Prompt, agent string, err error)
+	Try(ctx context.Context, r *calls.Request) (runID string, err error)
 }
 
 // RefusedList is the list of the last calls that were turned away; see store.Store.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/internal/problem"
 	"beckon/runs"
@@ -39,12 +40,12 @@ func (w *Web) repeatRun(c echo.Context) error {
 	if why != "" {
 		return w.refuseRun(c, run.ID, problem.New(problem.Conflict, "not_repeatable", "%s", why))
 	}
-	r := clients.Request{Header: http.Header{}, Query: url.Values{"agent": {run.WorkflowID}}, ReceivedAt: w.Now()}
+	r := &calls.Request{ClientID: run.ClientID, Header: http.Header{}, Query: url.Values{"agent": {run.WorkflowID}}, ReceivedAt: w.Now()}
 	if !isCommand {
 		r.Header.Set("Content-Type", "text/plain; charset=utf-8")
 		r.Body = []byte(run.Input)
 	}
-	id, err := w.Desk.Try(ctx, run.ClientID, r)
+	id, err := w.Desk.Calls.Try(ctx, r)
 	if err != nil {
 		return w.refuseRun(c, run.ID, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/deliveries"
 	"beckon/events"
@@ -58,14 +59,9 @@ type traffic struct {
 	runs       *runs.Service
 	deliveries *deliveries.Service
 	events     *events.Log
-	tried      []triedCall
+	tried      []*calls.Request
 	refuse     error  // what comes of the next try
 	followed   string // the run that was followed last
-}
-
-type triedCall struct {
-	client string
-	clients.Request
 }
 
 func newTraffic(t *testing.T) *traffic {
@@ -87,7 +83,7 @@ func newTraffic(t *testing.T) *traffic {
 	}
 	s.serve(func(c *web.Config) {
 		c.PublicURL = "http://localhost:8080/"
-		c.Desk = &web.Desk{Editor: r.editor, Runs: r.runs, Deliveries: r.deliveries, Try: r.try, Follow: r.follow}
+		c.Desk = &web.Desk{Editor: r.editor, Runs: r.runs, Deliveries: r.deliveries, Calls: r, Follow: r.follow}
 	})
 	r.browser = s.signedIn()
 	return r
@@ -110,12 +106,17 @@ func (r *traffic) startDeliveries(t *testing.T, s *store.Store, sealer *secret.S
 	})
 }
 
-func (r *traffic) try(_ context.Context, client string, call clients.Request) (string, error) {
+// Try notes the call that a page makes.
+func (r *traffic) Try(_ context.Context, call *calls.Request) (string, error) {
 	if r.refuse != nil {
 		return "", r.refuse
 	}
-	r.tried = append(r.tried, triedCall{client, call})
+	r.tried = append(r.tried, call)
 	return "run_tried", nil
+}
+
+func (r *traffic) Preview(clients.Client, *calls.Request) (calls.Prompt, string, error) {
+	panic("no page of runs previews a call")
 }
 
 func (r *traffic) follow(w http.ResponseWriter, _ *http.Request, runID string) error {

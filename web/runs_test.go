@@ -202,7 +202,7 @@ func TestRunAgain(t *testing.T) {
 		require.Contains(t, page.body, `action="/admin/runs/`+id+`/again"`)
 		require.Equal(t, "/admin/runs/run_tried?done=again", got.Header.Get("Location"))
 		call := r.tried[0]
-		require.Equal(t, "ci", call.client)
+		require.Equal(t, "ci", call.ClientID)
 		require.Equal(t, row.body, string(call.Body))
 		require.Equal(t, "text/plain; charset=utf-8", call.Header.Get("Content-Type"))
 		require.Contains(t, []string{"triage", "incident"}, call.Query.Get("agent"))

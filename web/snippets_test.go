@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
 
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/internal/units"
 	"beckon/web"
@@ -85,7 +86,7 @@ func promptFrom(t *testing.T, item clients.Client, header http.Header, body []by
 	item.AllowedAgents = []string{"a"}
 	set, findings := clients.NewSet([]clients.Declared{{Client: item}}, clients.NewLimits())
 	require.Empty(t, findings)
-	prompt, err := set.Get(item.ID).Prompt(nil, clients.Request{Header: header, Body: body}, 1<<20)
+	prompt, err := calls.PromptOf(set.Get(item.ID), nil, &calls.Request{Header: header, Body: body}, 1<<20)
 	require.NoError(t, err)
 	return prompt.Text
 }

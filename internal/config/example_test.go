@@ -12,8 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"beckon/agents"
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/internal/catalog"
+	"beckon/internal/render"
 )
 
 const examplePath = "../../config.example.yaml"
@@ -84,9 +86,10 @@ func TestExampleTemplatesRender(t *testing.T) {
 	} {
 		client, ok := catalog.Find[clients.Client](v, id)
 		require.True(t, ok)
-		template, err := clients.ParseTemplate(client.Template)
+		template, err := render.Parse(client.Template)
 		require.NoError(t, err)
-		prompt, err := template.Prompt(client, clients.Request{Header: http.Header{"Content-Type": {tt.contentType}},
+		member := &clients.Member{Client: client, PromptTemplate: template}
+		prompt, err := calls.PromptOf(member, nil, &calls.Request{Header: http.Header{"Content-Type": {tt.contentType}},
 			Body: []byte(tt.body), ReceivedAt: time.Date(2026, 2, 18, 9, 30, 0, 0, time.UTC)}, 1<<20)
 		require.NoError(t, err)
 		require.Equal(t, tt.want, prompt.Text)

@@ -1,15 +1,16 @@
-package clients
+package calls
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"beckon/clients"
+	"beckon/commands"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 )
@@ -21,15 +22,6 @@ const (
 	maxAgentID       = 63
 )
 
-// Request is a call as it came in. Its body has been read up to the client's limit, and never changes again: prompts may be
-// parts of it.
-type Request struct {
-	Header     http.Header
-	Query      url.Values
-	Body       []byte
-	ReceivedAt time.Time
-}
-
 // Prompt is what a request asks for. All but Text may be empty.
 type Prompt struct {
 	Text      string // valid UTF-8 with something to see in it
@@ -40,6 +32,23 @@ type Prompt struct {
 	Webhook   json.RawMessage // a JSON object; what is in it is for deliveries to check
 }
 
+// PromptOf makes the prompt of a call: the client's command, its template rendered over the request, or what the request
+// says itself. maxBytes bounds what a template may make of it.
+func PromptOf(client *clients.Member, all commands.Set, r *Request, maxBytes int) (Prompt, error) {
+	switch {
+	case client.PromptTemplate != nil:
+		return renderPrompt(client.PromptTemplate, client.Client, r, maxBytes)
+	case client.Passthrough:
+		return ReadPrompt(r)
+	}
+	command, ok := all[client.CommandID]
+	if !ok {
+		return Prompt{}, problem.New(problem.Unavailable, "command_unavailable", "The command %q of this client cannot be used now: its configuration has an error, which the log names.", client.CommandID)
+	}
+	wanted, err := agentOf(r.Query)
+	return Prompt{Text: command.Prompt, Agent: cmp.Or(wanted, command.AgentID)}, err
+}
+
 // ReadPrompt takes the prompt from the body of a request, by its Content-Type:
 //
 //	application/json, application/*+json   the string prompt of an object, with its siblings; any other JSON itself
@@ -48,7 +57,7 @@ type Prompt struct {
 //	multipart/form-data                    any "=" (what curl -d sends) an urlencoded body is the text itself
 //
 // The error is a problem: Unsupported for a type or encoding that isn't understood, else Invalid.
-func ReadPrompt(r Request) (Prompt, error) {
+func ReadPrompt(r *Request) (Prompt, error) {
 	kind, err := kindOf(r.Header)
 	if err != nil {
 		return Prompt{}, err

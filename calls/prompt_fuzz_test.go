@@ -1,4 +1,4 @@
-package clients_test
+package calls_test
 
 import (
 	"encoding/json"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/internal/problem"
 )
@@ -26,8 +27,8 @@ func FuzzReadPrompt(f *testing.F) {
 	}
 	template := parseTemplate(f, "{{.body | json}}{{.text}}{{json .headers}}{{.query}}{{.body.a.b | default `x`}}{{range $k, $v := (.body | default list)}}{{end}}")
 	f.Fuzz(func(t *testing.T, contentType, agent, body string) {
-		r := clients.Request{Header: http.Header{"Content-Type": {contentType}}, Query: url.Values{"agent": {agent}}, Body: []byte(body)}
-		got, err := clients.ReadPrompt(r)
+		r := &calls.Request{Header: http.Header{"Content-Type": {contentType}}, Query: url.Values{"agent": {agent}}, Body: []byte(body)}
+		got, err := calls.ReadPrompt(r)
 		requirePrompt(t, got, err)
 		if err == nil && len(got.Metadata) > 0 {
 			require.True(t, json.Valid(got.Metadata))
@@ -36,7 +37,7 @@ func FuzzReadPrompt(f *testing.F) {
 			require.True(t, json.Valid(got.Webhook))
 		}
 		require.Equal(t, body, string(r.Body))
-		if refused := clients.CheckContentType(r.Header); refused != nil {
+		if refused := calls.CheckContentType(r.Header); refused != nil {
 			require.Equal(t, refused, err)
 		}
 		got, err = template.Prompt(clients.Client{ID: "a"}, r, 1<<20)
@@ -44,7 +45,7 @@ func FuzzReadPrompt(f *testing.F) {
 	})
 }
 
-func requirePrompt(t *testing.T, got clients.Prompt, err error) {
+func requirePrompt(t *testing.T, got calls.Prompt, err error) {
 	t.Helper()
 	if err != nil {
 		found := &problem.Error{}

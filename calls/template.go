@@ -1,4 +1,4 @@
-package clients
+package calls
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"beckon/clients"
 	"beckon/internal/problem"
 	"beckon/internal/render"
 	"beckon/internal/secret"
@@ -15,24 +16,10 @@ import (
 // templateTime bounds the rendering of a client's template.
 const templateTime = 100 * time.Millisecond
 
-// Template makes prompts of requests. Any number of calls may use it at the same time.
-type Template struct {
-	parsed *render.Template
-}
-
-// ParseTemplate reads the template of a client. The error says what is wrong, and where.
-func ParseTemplate(text string) (*Template, error) {
-	parsed, err := render.Parse(text)
-	if err != nil {
-		return nil, err
-	}
-	return &Template{parsed}, nil
-}
-
-// Prompt renders the template over a request. The agent may come from ?agent= and nothing from the body, which
+// renderPrompt renders a client's template over a request. The agent may come from ?agent= and nothing from the body, which
 // belongs to the template. The error is a problem: Unprocessable when the template cannot be rendered over this
 // request, else as of ReadPrompt.
-func (t *Template) Prompt(c Client, r Request, maxBytes int) (Prompt, error) {
+func renderPrompt(t *render.Template, c clients.Client, r *Request, maxBytes int) (Prompt, error) {
 	kind, err := kindOf(r.Header)
 	if err != nil {
 		return Prompt{}, err
@@ -41,21 +28,21 @@ func (t *Template) Prompt(c Client, r Request, maxBytes int) (Prompt, error) {
 	if err != nil {
 		return Prompt{}, err
 	}
-	data, err := t.data(c, r, kind)
+	data, err := templateData(t, c, r, kind)
 	if err != nil {
 		return Prompt{}, err
 	}
-	text, err := t.parsed.Render(data, render.Limits{MaxBytes: maxBytes, Time: templateTime})
+	text, err := t.Render(data, render.Limits{MaxBytes: maxBytes, Time: templateTime})
 	if err != nil {
 		return Prompt{}, problem.New(problem.Unprocessable, "template_failed", "The client's template cannot be rendered over this request: %v.", err)
 	}
 	return Prompt{Text: text, Agent: agent}, checkText(text)
 }
 
-// data makes what the template mentions. A body that says what it is must be that, mentioned or not.
-func (t *Template) data(c Client, r Request, kind bodyKind) (map[string]any, error) {
+// templateData makes what the template mentions. A body that says what it is must be that, mentioned or not.
+func templateData(t *render.Template, c clients.Client, r *Request, kind bodyKind) (map[string]any, error) {
 	raw := trimBOM(r.Body)
-	body, err := t.body(kind, raw)
+	body, err := templateBody(t, kind, raw)
 	if err != nil {
 		return nil, err
 	}
@@ -64,25 +51,25 @@ func (t *Template) data(c Client, r Request, kind bodyKind) (map[string]any, err
 		name = c.ID
 	}
 	data := map[string]any{"body": body, "client": map[string]any{"id": c.ID, "name": name}, "receivedAt": r.ReceivedAt.UTC()}
-	if t.parsed.Mentions("text") {
+	if t.Mentions("text") {
 		data["text"] = strings.ToValidUTF8(string(raw), "\uFFFD") // a multipart body may hold files
 	}
-	if t.parsed.Mentions("headers") {
+	if t.Mentions("headers") {
 		data["headers"] = safeHeaders(r.Header)
 	}
-	if t.parsed.Mentions("query") {
+	if t.Mentions("query") {
 		data["query"] = queryData(r.Query)
 	}
 	return data, nil
 }
 
-// body returns the parsed JSON or form, or nil where there is neither.
-func (t *Template) body(kind bodyKind, raw []byte) (any, error) {
+// templateBody returns the parsed JSON or form, or nil where there is neither.
+func templateBody(t *render.Template, kind bodyKind, raw []byte) (any, error) {
 	switch {
 	case len(bytes.TrimSpace(raw)) == 0:
 		return nil, nil
 	case kind.format == jsonFormat:
-		if !t.parsed.Mentions("body") {
+		if !t.Mentions("body") {
 			return nil, checkJSON(raw)
 		}
 		body, err := render.JSON(raw)
@@ -94,7 +81,7 @@ func (t *Template) body(kind bodyKind, raw []byte) (any, error) {
 		fields, err := kind.fields(raw)
 		return formData(fields), err
 	}
-	if err := checkUTF8(raw); err != nil || !t.parsed.Mentions("body") {
+	if err := checkUTF8(raw); err != nil || !t.Mentions("body") {
 		return nil, err
 	}
 	body, err := render.JSON(raw)

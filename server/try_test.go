@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/internal/problem"
@@ -18,12 +19,17 @@ import (
 	"beckon/server"
 )
 
-func sample(body, kind string) clients.Request {
-	r := clients.Request{Header: http.Header{}, Query: url.Values{}, Body: []byte(body), ReceivedAt: time.Now()}
+func sample(body, kind string) *calls.Request {
+	r := &calls.Request{Header: http.Header{}, Query: url.Values{}, Body: []byte(body), ReceivedAt: time.Now()}
 	if kind != "" {
 		r.Header.Set("Content-Type", kind)
 	}
 	return r
+}
+
+func (g *gateway) try(ctx context.Context, clientID string, r *calls.Request) (runID string, err error) {
+	r.ClientID = clientID
+	return g.srv.Calls.Try(ctx, r)
 }
 
 func TestPreviewOfAClientThatIsNotSaved(t *testing.T) {
@@ -31,7 +37,7 @@ func TestPreviewOfAClientThatIsNotSaved(t *testing.T) {
 	both := []string{"triage", "other"}
 	for name, row := range map[string]struct {
 		client        clients.Client
-		request       clients.Request
+		request       *calls.Request
 		prompt, agent string
 		wrong         problem.Kind
 	}{
@@ -39,8 +45,8 @@ func TestPreviewOfAClientThatIsNotSaved(t *testing.T) {
 		"JSON":            {client: clients.Client{Passthrough: true, AllowedAgents: both}, request: sample(`{"prompt":"p","agent":"other"}`, "application/json"), prompt: "p", agent: "other"},
 		"template":        {client: clients.Client{Passthrough: true, AllowedAgents: both, Template: "See {{.body.a}}"}, request: sample(`{"a":1}`, "application/json"), prompt: "See 1", agent: "triage"},
 		"command":         {client: clients.Client{CommandID: "report", AllowedAgents: both}, request: sample("ignored", ""), prompt: "Write the report.", agent: "other"},
-		"no such command": {client: clients.Client{CommandID: "none", AllowedAgents: both}, wrong: problem.Unavailable},
-		"bad template":    {client: clients.Client{Passthrough: true, AllowedAgents: both, Template: "{{"}, wrong: problem.Invalid},
+		"no such command": {client: clients.Client{CommandID: "none", AllowedAgents: both}, request: sample("", ""), wrong: problem.Unavailable},
+		"bad template":    {client: clients.Client{Passthrough: true, AllowedAgents: both, Template: "{{"}, request: sample("", ""), wrong: problem.Invalid},
 		"no agents":       {client: clients.Client{Passthrough: true}, request: sample("x", ""), wrong: problem.Invalid},
 		"empty":           {client: clients.Client{Passthrough: true, AllowedAgents: both}, request: sample("", ""), wrong: problem.Invalid},
 		"too large":       {client: clients.Client{Passthrough: true, AllowedAgents: both, MaxBodyBytes: 3}, request: sample("four", ""), wrong: problem.TooLarge},
@@ -48,7 +54,7 @@ func TestPreviewOfAClientThatIsNotSaved(t *testing.T) {
 		"other agent":     {client: clients.Client{Passthrough: true, AllowedAgents: []string{"triage"}}, request: sample(`{"prompt":"p","agent":"other"}`, "application/json"), wrong: problem.Denied},
 	} {
 		t.Run(name, func(t *testing.T) {
-			prompt, agent, err := g.srv.Preview(context.Background(), row.client, row.request)
+			prompt, agent, err := g.srv.Calls.Preview(row.client, row.request)
 			if row.wrong != "" {
 				require.True(t, problem.Is(err, row.wrong), "%v", err)
 				return
@@ -73,7 +79,7 @@ func TestTry(t *testing.T) {
 	ctx, leave := context.WithCancel(context.Background())
 	r := sample("hello", "text/plain")
 	r.Header.Set("Prefer", "respond-async")
-	id, err := g.srv.Try(ctx, "ci", r)
+	id, err := g.try(ctx, "ci", r)
 	require.NoError(t, err)
 	leave()
 	run, err := g.runs.Get(context.Background(), id)
@@ -113,15 +119,15 @@ func TestTry(t *testing.T) {
 	require.NoError(t, missing.Body.Close())
 	require.Equal(t, http.StatusNotFound, missing.StatusCode)
 
-	_, err = g.srv.Try(context.Background(), "off", sample("x", ""))
+	_, err = g.try(context.Background(), "off", sample("x", ""))
 	require.True(t, problem.Is(err, problem.Denied), "%v", err)
-	_, err = g.srv.Try(context.Background(), "none", sample("x", ""))
+	_, err = g.try(context.Background(), "none", sample("x", ""))
 	require.True(t, problem.Is(err, problem.Unprocessable), "%v", err)
-	_, err = g.srv.Try(context.Background(), "ci", sample("", ""))
+	_, err = g.try(context.Background(), "ci", sample("", ""))
 	require.True(t, problem.Is(err, problem.Invalid), "%v", err)
 	g.model.does(nil)
-	_, err = g.srv.Try(context.Background(), "rare", sample("x", ""))
+	_, err = g.try(context.Background(), "rare", sample("x", ""))
 	require.NoError(t, err)
-	_, err = g.srv.Try(context.Background(), "rare", sample("x", ""))
+	_, err = g.try(context.Background(), "rare", sample("x", ""))
 	require.True(t, problem.Is(err, problem.Exhausted), "%v", err)
 }

@@ -1,4 +1,4 @@
-package clients_test
+package calls_test
 
 import (
 	"net/http"
@@ -9,15 +9,24 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/internal/problem"
+	"beckon/internal/render"
 )
 
-func parseTemplate(t testing.TB, text string) *clients.Template {
+// promptTemplate makes prompts as the template of a client does.
+type promptTemplate struct{ parsed *render.Template }
+
+func (p promptTemplate) Prompt(c clients.Client, r *calls.Request, maxBytes int) (calls.Prompt, error) {
+	return calls.PromptOf(&clients.Member{Client: c, PromptTemplate: p.parsed}, nil, r, maxBytes)
+}
+
+func parseTemplate(t testing.TB, text string) promptTemplate {
 	t.Helper()
-	template, err := clients.ParseTemplate(text)
+	template, err := render.Parse(text)
 	require.NoError(t, err)
-	return template
+	return promptTemplate{template}
 }
 
 func readFile(t testing.TB, name string) string {
@@ -36,9 +45,9 @@ func TestTemplatesOverRealEvents(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			template := parseTemplate(t, readFile(t, name+".tmpl"))
 			body := readFile(t, name+".json")
-			got, err := template.Prompt(clients.Client{ID: name}, clients.Request{Header: header, Body: []byte(body)}, 1<<20)
+			got, err := template.Prompt(clients.Client{ID: name}, &calls.Request{Header: header, Body: []byte(body)}, 1<<20)
 			require.NoError(t, err)
-			require.Equal(t, clients.Prompt{Text: readFile(t, name+".prompt")}, got)
+			require.Equal(t, calls.Prompt{Text: readFile(t, name+".prompt")}, got)
 		})
 	}
 }
@@ -70,10 +79,10 @@ func TestTemplatePrompt(t *testing.T) {
 			r.ReceivedAt = time.Date(2026, 2, 18, 12, 0, 0, 7_654_321, time.FixedZone("", 3600))
 			got, err := parseTemplate(t, c.template).Prompt(clients.Client{ID: "ci"}, r, 1<<20)
 			require.NoError(t, err)
-			require.Equal(t, clients.Prompt{Text: c.want, Agent: r.Query.Get("agent")}, got)
+			require.Equal(t, calls.Prompt{Text: c.want, Agent: r.Query.Get("agent")}, got)
 		})
 	}
-	got, err := parseTemplate(t, "{{.client.name}}").Prompt(clients.Client{ID: "ci", Name: "CI"}, clients.Request{}, 100)
+	got, err := parseTemplate(t, "{{.client.name}}").Prompt(clients.Client{ID: "ci", Name: "CI"}, &calls.Request{}, 100)
 	require.NoError(t, err)
 	require.Equal(t, "CI", got.Text)
 }
@@ -111,7 +120,7 @@ func TestTemplatePromptRefuses(t *testing.T) {
 }
 
 func TestParseTemplateRefuses(t *testing.T) {
-	_, err := clients.ParseTemplate("Hi\n{{.body | html}}")
+	_, err := render.Parse("Hi\n{{.body | html}}")
 	require.ErrorContains(t, err, `line 2, column 11: there is no function "html"`)
 	_, findings := clients.NewSet([]clients.Declared{{Client: clients.Client{ID: "a", Passthrough: true, AllowedAgents: []string{"x"}, Template: "{{"}}}, clients.NewLimits())
 	require.Len(t, findings, 1)
@@ -126,14 +135,14 @@ func TestHeadersOfATemplate(t *testing.T) {
 		"X-Hub-Signature-256", "X-Vault-Wrap", "X-Forwarded-Client-Cert", "Ocp-Apim-Subscription-Key", "X-Functions-Key", "X-Shopify-Hmac-Sha256"} {
 		header[name] = []string{"leaked"}
 	}
-	got, err := parseTemplate(t, "{{json .headers}}").Prompt(clients.Client{}, clients.Request{Header: header}, 10_000)
+	got, err := parseTemplate(t, "{{json .headers}}").Prompt(clients.Client{}, &calls.Request{Header: header}, 10_000)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"accept":"a/b, c/d","x-github-event":"push","x-event-key":"repo:push","user-agent":"caf\ufffd","idempotency-key":"k"}`, got.Text)
 }
 
 func BenchmarkTemplatePrompt(b *testing.B) {
 	template, body := parseTemplate(b, readFile(b, "alertmanager.tmpl")), []byte(readFile(b, "alertmanager.json"))
-	r := clients.Request{Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
+	r := &calls.Request{Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := template.Prompt(clients.Client{ID: "ops"}, r, 1<<20); err != nil {
@@ -146,7 +155,7 @@ func BenchmarkReadPrompt(b *testing.B) {
 	r := requestOf(jsonType, "", `{"prompt":"What is wrong with `+strings.Repeat("this disk ", 50)+`?","sessionId":"s","metadata":{"orderId":"o"}}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := clients.ReadPrompt(r); err != nil {
+		if _, err := calls.ReadPrompt(r); err != nil {
 			b.Fatal(err)
 		}
 	}

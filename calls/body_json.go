@@ -1,4 +1,4 @@
-package clients
+package calls
 
 import (
 	"bytes"

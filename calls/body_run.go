@@ -1,4 +1,4 @@
-package clients
+package calls
 
 import (
 	"bytes"
@@ -13,9 +13,9 @@ import (
 const maxPriority = 4
 
 // ReadRun takes a prompt from a request to the runs API: a JSON object with input (a string, or an object that becomes
-// the prompt as it is) or prompt, agent or workflowId, sessionId, metadata, priority and webhook. named is the agent that the
-// request's path names, empty for none. The error is a problem: Unsupported for another type, else Invalid.
-func ReadRun(r Request, named string) (Prompt, error) {
+// the prompt as it is) or prompt, agent or workflowId, sessionId, metadata, priority and webhook. The
+// error is a problem: Unsupported for another type, else Invalid.
+func ReadRun(r *Request) (Prompt, error) {
 	kind, err := kindOf(r.Header)
 	if err != nil {
 		return Prompt{}, err
@@ -36,7 +36,7 @@ func ReadRun(r Request, named string) (Prompt, error) {
 	if err != nil {
 		return Prompt{}, err
 	}
-	if p.Agent, err = oneAgent(p.Agent, named); err != nil {
+	if p.Agent, err = oneAgent(p.Agent, r.Agent); err != nil {
 		return Prompt{}, err
 	}
 	return p, checkText(p.Text)

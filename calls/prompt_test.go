@@ -1,4 +1,4 @@
-package clients_test
+package calls_test
 
 import (
 	"encoding/json"
@@ -11,11 +11,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/internal/problem"
 )
 
-func requestOf(contentType, query, body string) clients.Request {
+func requestOf(contentType, query, body string) *calls.Request {
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		panic(err)
@@ -24,7 +25,7 @@ func requestOf(contentType, query, body string) clients.Request {
 	if contentType != "" {
 		header.Set("Content-Type", contentType)
 	}
-	return clients.Request{Header: header, Query: values, Body: []byte(body), ReceivedAt: time.Now()}
+	return &calls.Request{Header: header, Query: values, Body: []byte(body), ReceivedAt: time.Now()}
 }
 
 const (
@@ -43,10 +44,10 @@ func parts(list ...string) string {
 }
 
 func TestReadPrompt(t *testing.T) {
-	text := func(s string) clients.Prompt { return clients.Prompt{Text: s} }
+	text := func(s string) calls.Prompt { return calls.Prompt{Text: s} }
 	for _, c := range []struct {
 		name, contentType, query, body string
-		want                           clients.Prompt
+		want                           calls.Prompt
 	}{
 		{"JSON prompt", jsonType, "", `{"prompt":"Hi \"you\"\n\u00e4"}`, text("Hi \"you\"\nä")},
 		{"JSON prompt is not trimmed", jsonType, "", `{"prompt":" Hi "}`, text(" Hi ")},
@@ -54,37 +55,37 @@ func TestReadPrompt(t *testing.T) {
 		{"JSON suffix", "application/cloudevents+json", "", `{"prompt":"Hi"}`, text("Hi")},
 		{"JSON with BOM", jsonType, "", "\xEF\xBB\xBF{\"prompt\":\"Hi\"}", text("Hi")},
 		{"JSON siblings", jsonType, "", ` {"agent":"triage","sessionId":"s 1","metadata":{"a": [1]},"webhook":{"url":"https://x"},"prompt":"Hi","other":{"prompt":1}} `,
-			clients.Prompt{Text: "Hi", Agent: "triage", SessionID: "s 1", Metadata: json.RawMessage(`{"a": [1]}`), Webhook: json.RawMessage(`{"url":"https://x"}`)}},
+			calls.Prompt{Text: "Hi", Agent: "triage", SessionID: "s 1", Metadata: json.RawMessage(`{"a": [1]}`), Webhook: json.RawMessage(`{"url":"https://x"}`)}},
 		{"JSON null siblings", jsonType, "", `{"agent":null,"sessionId":null,"metadata":null,"webhook":null,"prompt":"Hi"}`, text("Hi")},
-		{"JSON empty siblings", jsonType, "agent=a", `{"agent":"","sessionId":"","prompt":"Hi"}`, clients.Prompt{Text: "Hi", Agent: "a"}},
+		{"JSON empty siblings", jsonType, "agent=a", `{"agent":"","sessionId":"","prompt":"Hi"}`, calls.Prompt{Text: "Hi", Agent: "a"}},
 		{"JSON largest siblings", jsonType, "", `{"prompt":"Hi","agent":"` + strings.Repeat("a", 63) + `","sessionId":"` + strings.Repeat("ä", 256) + `","metadata":{"a":"` + strings.Repeat("m", 16<<10-8) + `"}}`,
-			clients.Prompt{Text: "Hi", Agent: strings.Repeat("a", 63), SessionID: strings.Repeat("ä", 256), Metadata: json.RawMessage(`{"a":"` + strings.Repeat("m", 16<<10-8) + `"}`)}},
+			calls.Prompt{Text: "Hi", Agent: strings.Repeat("a", 63), SessionID: strings.Repeat("ä", 256), Metadata: json.RawMessage(`{"a":"` + strings.Repeat("m", 16<<10-8) + `"}`)}},
 		{"JSON object without prompt", jsonType, "", "\n {\"agent\": 7, \"a\" : [1, 2.0]}\n", text(`{"agent": 7, "a" : [1, 2.0]}`)},
 		{"JSON empty object", jsonType, "", `{}`, text(`{}`)},
-		{"JSON list", jsonType, "agent=a", ` [1] `, clients.Prompt{Text: "[1]", Agent: "a"}},
+		{"JSON list", jsonType, "agent=a", ` [1] `, calls.Prompt{Text: "[1]", Agent: "a"}},
 		{"JSON string", jsonType, "", `"Hi"`, text(`"Hi"`)},
 		{"JSON null", jsonType, "", `null`, text(`null`)},
 		{"JSON escaped key", jsonType, "", `{"pr\u006fmpt":"Hi"}`, text("Hi")},
-		{"agent in the query", jsonType, "agent=a", `{"prompt":"Hi"}`, clients.Prompt{Text: "Hi", Agent: "a"}},
-		{"the same agent in both", jsonType, "agent=a", `{"prompt":"Hi","agent":"a"}`, clients.Prompt{Text: "Hi", Agent: "a"}},
-		{"the same agent twice", "", "agent=a&agent=a", "Hi", clients.Prompt{Text: "Hi", Agent: "a"}},
+		{"agent in the query", jsonType, "agent=a", `{"prompt":"Hi"}`, calls.Prompt{Text: "Hi", Agent: "a"}},
+		{"the same agent in both", jsonType, "agent=a", `{"prompt":"Hi","agent":"a"}`, calls.Prompt{Text: "Hi", Agent: "a"}},
+		{"the same agent twice", "", "agent=a&agent=a", "Hi", calls.Prompt{Text: "Hi", Agent: "a"}},
 		{"empty agent in the query", "", "agent=", "Hi", text("Hi")},
 
-		{"text", "text/plain", "agent=a", " Hi\n", clients.Prompt{Text: " Hi\n", Agent: "a"}},
+		{"text", "text/plain", "agent=a", " Hi\n", calls.Prompt{Text: " Hi\n", Agent: "a"}},
 		{"markdown", "text/markdown; charset=utf-8", "", "# Hi", text("# Hi")},
 		{"text that looks like JSON", "text/plain", "", `{"prompt":"Hi"}`, text(`{"prompt":"Hi"}`)},
 		{"ASCII", "text/plain; charset=US-ASCII", "", "Hi", text("Hi")},
 		{"no type", "", "", "Hi ä", text("Hi ä")},
 		{"BOM", "text/plain", "", "\xEF\xBB\xBFHi", text("Hi")},
 
-		{"form prompt", formType, "", "prompt=Hi+you%21&agent=a&sessionId=s&metadata=x", clients.Prompt{Text: "Hi you!", Agent: "a", SessionID: "s"}},
-		{"form lines in order", formType, "agent=a", "z=1&a=2+3&&m=%C3%A4&z=&k&agent=x", clients.Prompt{Text: "z: 1\na: 2 3\nm: ä\nz: \nk: \nagent: x", Agent: "a"}},
+		{"form prompt", formType, "", "prompt=Hi+you%21&agent=a&sessionId=s&metadata=x", calls.Prompt{Text: "Hi you!", Agent: "a", SessionID: "s"}},
+		{"form lines in order", formType, "agent=a", "z=1&a=2+3&&m=%C3%A4&z=&k&agent=x", calls.Prompt{Text: "z: 1\na: 2 3\nm: ä\nz: \nk: \nagent: x", Agent: "a"}},
 		{"form with charset", formType + "; charset=UTF-8", "", "a=1\r\n", text("a: 1")},
 		{"curl -d", formType, "", "Write a haiku + 100%", text("Write a haiku + 100%")},
 		{"curl -d with JSON", formType, "", `{"prompt":"Hi"}`, text(`{"prompt":"Hi"}`)},
 
 		{"multipart prompt", partType, "", parts("name=prompt\n\nHi\nyou", "name=\"agent\"\n\na", "name=sessionId\n\ns", "name=x\n\ny"),
-			clients.Prompt{Text: "Hi\r\nyou", Agent: "a", SessionID: "s"}},
+			calls.Prompt{Text: "Hi\r\nyou", Agent: "a", SessionID: "s"}},
 		{"multipart lines", partType, "", parts("name=b\n\n1", "name=a\nContent-Type: text/plain; charset=utf-8\n\nä", "name=f; filename=\"../x/report.pdf\"\nContent-Type: application/pdf\n\n\xff\x00\xfe", "name=g; filename=n\n\n12"),
 			text("b: 1\na: ä\nf: report.pdf (application/pdf, 3 bytes)\ng: n (application/octet-stream, 2 bytes)")},
 		{"multipart file called prompt", partType, "", parts("name=prompt; filename=p.txt\nContent-Type: text/plain\n\nHi"), text("prompt: p.txt (text/plain, 2 bytes)")},
@@ -93,8 +94,8 @@ func TestReadPrompt(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := requestOf(c.contentType, c.query, c.body)
-			require.NoError(t, clients.CheckContentType(r.Header))
-			got, err := clients.ReadPrompt(r)
+			require.NoError(t, calls.CheckContentType(r.Header))
+			got, err := calls.ReadPrompt(r)
 			require.NoError(t, err)
 			require.Equal(t, c.want, got)
 			require.Equal(t, c.body, string(r.Body), "the body is left as it was")
@@ -187,7 +188,7 @@ func TestReadPromptRefuses(t *testing.T) {
 		{"multipart with a long boundary", "multipart/form-data; boundary=" + strings.Repeat("b", 71), "", "Hi", "invalid_form", "needs a boundary"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := clients.ReadPrompt(requestOf(c.contentType, c.query, c.body))
+			_, err := calls.ReadPrompt(requestOf(c.contentType, c.query, c.body))
 			found := problem.Of(err)
 			require.Equal(t, c.code, found.Code, err)
 			require.Equal(t, problem.Invalid, found.Kind)
@@ -224,12 +225,11 @@ func TestUnsupported(t *testing.T) {
 		{"identity, gzip", http.Header{"Content-Encoding": {"identity, gzip"}}, "unsupported_encoding"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			template, err := clients.ParseTemplate("x")
-			require.NoError(t, err)
-			r := clients.Request{Header: c.header, Body: []byte(`{"prompt":"Hi"}`)}
-			_, ofRead := clients.ReadPrompt(r)
+			template := parseTemplate(t, "x")
+			r := &calls.Request{Header: c.header, Body: []byte(`{"prompt":"Hi"}`)}
+			_, ofRead := calls.ReadPrompt(r)
 			_, ofTemplate := template.Prompt(clients.Client{}, r, 100)
-			for _, err := range []error{clients.CheckContentType(c.header), ofRead, ofTemplate} {
+			for _, err := range []error{calls.CheckContentType(c.header), ofRead, ofTemplate} {
 				found := problem.Of(err)
 				require.Equal(t, problem.Unsupported, found.Kind, err)
 				require.Equal(t, c.code, found.Code)
@@ -239,14 +239,14 @@ func TestUnsupported(t *testing.T) {
 			}
 		})
 	}
-	require.NoError(t, clients.CheckContentType(http.Header{"Content-Encoding": {"Identity"}, "Content-Type": {""}}))
+	require.NoError(t, calls.CheckContentType(http.Header{"Content-Encoding": {"Identity"}, "Content-Type": {""}}))
 }
 
 // TestBombs: what is made to be expensive is refused quickly, with memory in proportion to what was sent.
 func TestBombs(t *testing.T) {
 	const size = 2 << 20
 	fill := func(unit string) string { return strings.Repeat(unit, size/len(unit)) }
-	for name, r := range map[string]clients.Request{
+	for name, r := range map[string]*calls.Request{
 		"parts":            requestOf(partType, "", fill("--b\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n")),
 		"empty parts":      requestOf(partType, "", fill("--b\r\n\r\n\r\n")),
 		"headers":          requestOf(partType, "", "--b\r\n"+fill("A: b\r\n")),
@@ -264,7 +264,7 @@ func TestBombs(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			start := time.Now()
-			_, err := clients.ReadPrompt(r)
+			_, err := calls.ReadPrompt(r)
 			took := time.Since(start)
 			runtime.ReadMemStats(&after)
 			if name != "ampersands" { // one field without a name or value

@@ -1,0 +1,60 @@
+package calls
+
+import (
+	"context"
+	"net/http"
+
+	"beckon/clients"
+	"beckon/internal/problem"
+)
+
+// prompt makes the prompt of a request whose body has been read, and chooses the agent or flow that gets it. The prompts
+// of large bodies are made a few at a time: a parsed document takes many times the memory of its body.
+func (s *Service) prompt(sender *Sender, client *clients.Member, in Catalog, r *Request) (p Prompt, agent string, err error) {
+	if len(r.Body) > largeBody {
+		s.largePrompts <- struct{}{}
+		defer func() { <-s.largePrompts }()
+	}
+	if p, err = sender.Prompt(client, in.Commands, r, int(client.BodyLimit(s.MaxBodyBytes))); err != nil {
+		return p, "", err
+	}
+	agent, err = client.Choose(p.Agent)
+	return p, agent, err
+}
+
+// largeBody is the size in bytes from which on it takes more than a moment to make a prompt of a body.
+const largeBody = 64 << 10
+
+// Preview makes the prompt of a call, and chooses the agent or flow that would get it, as the webhook does and without
+// asking a model. The client need not be in force, nor saved.
+func (s *Service) Preview(client clients.Client, r *Request) (p Prompt, agent string, err error) {
+	set, findings := clients.NewSet([]clients.Declared{{Client: client}}, clients.NewLimits())
+	if len(findings) > 0 {
+		return p, "", findings[0].Fields.Err()
+	}
+	member := set.Get(client.ID)
+	if err := s.receive(member, r); err != nil {
+		return p, "", err
+	}
+	return s.prompt(Webhook, member, s.Catalog(), r)
+}
+
+// Try starts a run as a call of the client's webhook would, within the client's limits, and returns its id as soon as it
+// is on record. The run goes on when ctx ends.
+func (s *Service) Try(ctx context.Context, r *Request) (runID string, err error) {
+	if r.Header = r.Header.Clone(); r.Header == nil {
+		r.Header = http.Header{}
+	}
+	r.Header.Del("Prefer") // the page follows the run, and each try is a new one
+	r.Header.Del(keyHeader)
+	r.Stream = true // so that the model's words come one by one
+	c, err := s.Start(context.WithoutCancel(ctx), Page, r)
+	defer c.Close()
+	if err != nil {
+		return "", err
+	}
+	if err := c.Active.Recorded(ctx); err != nil {
+		return "", problem.Of(err)
+	}
+	return c.Active.ID, nil
+}

@@ -1,0 +1,63 @@
+package calls
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"beckon/clients"
+	"beckon/internal/memory"
+	"beckon/internal/problem"
+)
+
+// Request is a call as it came in.
+type Request struct {
+	ClientID   string // that the address names; empty where it names none
+	Agent      string // the agent or flow that the address names; empty where it names none
+	URL        *url.URL
+	Header     http.Header
+	Query      url.Values // of URL
+	ReceivedAt time.Time
+	Stream     bool // the caller reads the run's events while they happen
+
+	// Body is the whole body. It never changes: prompts may be parts of it. Where Read is set, it is empty until
+	// somebody calls ReadBody.
+	Body []byte
+	// Read reads the body, of at most limit bytes, and reserves in held what it takes. It is called once at most.
+	Read func(limit int64, held *memory.Reservation) ([]byte, error)
+
+	held *memory.Reservation
+}
+
+// ReadBody reads the body into Body, unless that has been done. A larger one than limit is a TooLarge problem.
+func (r *Request) ReadBody(limit int64) (err error) {
+	if read := r.Read; read != nil {
+		r.Read = nil
+		r.Body, err = read(limit, r.held)
+		return err
+	}
+	if int64(len(r.Body)) > limit {
+		return TooLarge(limit)
+	}
+	return nil
+}
+
+// TooLarge refuses a body of more bytes than the client may send.
+func TooLarge(limit int64) error {
+	return problem.New(problem.TooLarge, "body_too_large", "The body is larger than the %d bytes that this client may send (maxBodyBytes).", limit)
+}
+
+// receive reads the body. The bodies of one client that are being read at the same time are bounded; they need no place
+// among the client's running calls yet, so that a slow body keeps no other call out.
+func (s *Service) receive(client *clients.Member, r *Request) error {
+	if client.Passthrough {
+		if err := CheckContentType(r.Header); err != nil {
+			return err
+		}
+	}
+	if err := client.StartBody(s.Runs.MaxConcurrent); err != nil {
+		return err
+	}
+	defer client.EndBody()
+	return r.ReadBody(client.BodyLimit(s.MaxBodyBytes))
+}
