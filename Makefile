@@ -1,6 +1,7 @@
 # Everything a developer of Beckon types. `make` alone lists it.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ASSETS := web/assets/vendor/.stamp
+AIMOCK := agents/chat/testdata/aimock
 
 .DEFAULT_GOAL := help
 .PHONY: help run build fmt check test race cover bench assets
@@ -45,9 +46,13 @@ bench: build ## measure the gateway beside its floors; writes docs/performance.m
 assets: $(ASSETS) ## get the files of other projects that the pages use, by web/package-lock.json
 
 .PHONY: needs
-needs: $(ASSETS)
+needs: $(ASSETS) $(AIMOCK)/node_modules/.package-lock.json
 	./scripts/need postgresql /usr/lib/postgresql/*/bin/initdb
 	./scripts/need chromium /usr/bin/chromium
+
+$(AIMOCK)/node_modules/.package-lock.json: $(AIMOCK)/package-lock.json
+	./scripts/need npm "$$(command -v npm)" /usr/bin/npm
+	npm ci --prefix $(AIMOCK) --no-progress --loglevel=error && touch $@
 
 $(ASSETS): web/package.json web/package-lock.json web/.npmrc scripts/assets
 	./scripts/assets

@@ -64,6 +64,7 @@ type Gateway struct {
 	*database
 	metrics    *telemetry.Metrics
 	memory     *memory.Budget
+	breakers   *agents.Breakers
 	instance   *work.Instance
 	webhooks   *egress.Webhooks
 	deliveries *deliveries.Service
@@ -160,7 +161,7 @@ func (g *Gateway) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	ensureSecretsKey(ctx, g.Initial, g.store, g.Log)
-	if g.Welcome, err = firstStart(ctx, g.Initial, g.newEditor(nil), g.publicURL()); err != nil {
+	if g.Welcome, err = firstStart(ctx, g.Initial, g.newEditor(nil, nil), g.publicURL()); err != nil {
 		return err
 	}
 	limit := g.Initial.Server.Memory()
@@ -173,6 +174,12 @@ func (g *Gateway) prepare(ctx context.Context) (err error) {
 // assemble makes the parts below the server. None of them does anything yet.
 func (g *Gateway) assemble() {
 	c := g.Initial.Server
+	g.breakers = agents.NewBreakers(g.Log)
+	g.metrics.Breakers(func(set func(provider string, open bool)) {
+		for _, b := range g.breakers.States() {
+			set(b.Provider, b.State != agents.BreakerClosed)
+		}
+	})
 	g.instance = work.New(g.store, g.Log)
 	guard := egress.NewGuard(func() []netip.Prefix { return g.inForce.Load().privateNetworks })
 	g.webhooks = egress.NewWebhooks(guard)
@@ -192,5 +199,5 @@ func (g *Gateway) assemble() {
 		Catalog: g.catalog, Runs: g.runs, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
 		MaxBodyBytes: int64(c.MaxBodyBytes),
 	})
-	g.editor = g.newEditor(g.apply)
+	g.editor = g.newEditor(g.breakers, g.apply)
 }

@@ -45,8 +45,10 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 	if err := g.Level.UnmarshalText([]byte(c.Log.Level)); err != nil {
 		return fmt.Errorf("log.level: %w", err)
 	}
+	invoked := agents.SetOf(v)
+	g.breakers.Use(invoked)
 	g.inForce.Store(&snapshot{
-		Catalog:           calls.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: agents.SetOf(v)},
+		Catalog:           calls.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: invoked},
 		privateNetworks:   c.Networks(),
 		runRetention:      c.Retention.Runs.Or(0),
 		deliveryRetention: c.Retention.Deliveries.Or(0),
@@ -56,6 +58,16 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 
 // catalog is what is in force for a call that begins now.
 func (g *Gateway) catalog() calls.Catalog { return g.inForce.Load().Catalog }
+
+// notes say what was learnt of the models of an agent.
+func (g *Gateway) notes(agentID string) []string {
+	if entry := g.catalog().Agents.Get(agentID); entry != nil {
+		if noted, ok := entry.Invoker.(agents.Noted); ok {
+			return noted.Notes()
+		}
+	}
+	return nil
+}
 
 // limit says how many runs a client may have at the same time, and counts one.
 func (g *Gateway) limit(clientID string) (most int, enter func() (leave func())) {

@@ -29,13 +29,14 @@ func Nouns(invoke agents.Factories, env catalog.Env, more ...catalog.Declaration
 	}, more...)...)
 }
 
-// allNouns are those of a gateway, with every way of invoking an agent.
-func allNouns(log *slog.Logger) *catalog.Registry {
+// allNouns are those of a gateway, with every way of invoking an agent. breakers are nil where nothing is invoked.
+func allNouns(log *slog.Logger, breakers *agents.Breakers) *catalog.Registry {
 	return Nouns(agents.Factories{
 		Providers: map[string]agents.Factory{
 			"openai":   chat.New(egress.NewProviders(), log),
 			"template": reply.New(),
 		},
-		Flow: flow.New(),
+		Flow:     flow.New(),
+		Breakers: breakers,
 	}, os.LookupEnv)
 }

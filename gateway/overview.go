@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"beckon/agents"
 	"beckon/deliveries"
 	"beckon/runs"
 	"beckon/web"
@@ -13,6 +14,7 @@ import (
 type overview struct {
 	runs       *runs.Statistics
 	deliveries *deliveries.Service
+	breakers   *agents.Breakers
 	refused    interface {
 		RefusedSince(ctx context.Context, since time.Time) (n int64, more bool, err error)
 	}
@@ -35,6 +37,11 @@ func (o overview) Stats(ctx context.Context, since time.Time) (web.Stats, error)
 	}
 	for _, f := range counted.Failures {
 		s.Failures = append(s.Failures, web.Failure{RunID: f.RunID, Client: f.ClientID, Agent: f.WorkflowID, Code: f.Error.Code, Message: f.Error.Message, At: f.CreatedAt})
+	}
+	for _, b := range o.breakers.States() {
+		if b.State != agents.BreakerClosed {
+			s.Failing = append(s.Failing, web.Provider{ID: b.Provider, Code: b.Code, Until: b.Until})
+		}
 	}
 	if s.Refused, s.RefusedMore, err = o.refused.RefusedSince(ctx, since); err != nil {
 		return s, err

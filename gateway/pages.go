@@ -37,10 +37,10 @@ func (g *Gateway) newPages(s *server.Server) (server.Pages, error) {
 	transport := egress.NewProviders()
 	return web.New(web.Config{
 		Store: g.store, Password: g.Initial.Admin.Password, PublicURL: g.publicURL(), Version: g.Version, Log: g.Log,
-		Numbers: overview{g.runs.Statistics, g.deliveries, g.store},
+		Numbers: overview{g.runs.Statistics, g.deliveries, g.breakers, g.store},
 		Desk: &web.Desk{
 			Editor: g.editor, Runs: g.runs, Deliveries: g.deliveries, Refused: g.store, Settings: settings{g},
-			Calls: g.calls, Follow: s.Follow,
+			Calls: g.calls, Follow: s.Follow, Notes: g.notes,
 			Models: func(ctx context.Context, p agents.Provider) ([]string, error) { return chat.Models(ctx, transport, p) },
 		},
 	})

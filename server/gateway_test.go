@@ -55,6 +55,7 @@ type gateway struct {
 type setting struct {
 	clients   []clients.Client
 	commands  []commands.Command
+	providers []agents.Provider // besides the model's
 	agents    []agents.Agent
 	flows     []agents.Flow
 	endpoints []deliveries.Endpoint
@@ -81,7 +82,7 @@ func newGateway(t testing.TB, s setting) *gateway {
 		Timeout: units.Duration(s.timeout), MaxRetries: &s.retries}
 	list := append([]agents.Agent{{ID: "triage", Provider: "model", Model: "m"}, {ID: "other", Provider: "model", Model: "m"},
 		{ID: "hasty", Provider: "model", Model: "m", Timeout: units.Duration(80 * time.Millisecond)}}, s.agents...)
-	agentSet, findings := agents.NewSet(how, []agents.Provider{provider}, list, s.flows)
+	agentSet, findings := agents.NewSet(how, append([]agents.Provider{provider}, s.providers...), list, s.flows)
 	require.Empty(t, findings)
 	var declared []clients.Declared
 	for i, c := range s.clients {

@@ -1,4 +1,4 @@
-package chat
+package completion
 
 import "strings"
 
@@ -13,18 +13,33 @@ type longText struct {
 }
 
 func (t *longText) WriteString(piece string) {
+	if len(piece) >= textBlock { // it is a block by itself, which is not copied
+		t.cut()
+		t.full = append(t.full, piece)
+		return
+	}
 	t.last.WriteString(piece)
 	if t.last.Len() >= textBlock {
+		t.cut()
+		t.last.Grow(textBlock + textBlock/8)
+	}
+}
+
+// cut begins another block.
+func (t *longText) cut() {
+	if t.last.Len() > 0 {
 		t.full = append(t.full, t.last.String())
 		t.last.Reset()
-		t.last.Grow(textBlock + textBlock/8)
 	}
 }
 
 // String returns all of it.
 func (t *longText) String() string {
-	if len(t.full) == 0 {
+	switch {
+	case len(t.full) == 0:
 		return t.last.String()
+	case len(t.full) == 1 && t.last.Len() == 0:
+		return t.full[0]
 	}
 	return strings.Join(append(t.full, t.last.String()), "")
 }
