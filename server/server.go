@@ -68,7 +68,7 @@ type Server struct {
 	document   func() ([]byte, error) // OpenAPI, as JSON
 	refusedLog *refusedLog
 	http       *http.Server
-	unused     unused
+	unused     unusedConnections
 	draining   atomic.Bool
 	closing    context.Context // ends when followers of runs are sent away
 	close      context.CancelFunc
@@ -80,13 +80,13 @@ func New(c Config) (*Server, error) {
 	c.AnswerTimeout, c.Heartbeat = cmp.Or(c.AnswerTimeout, defaultAnswerTimeout), cmp.Or(c.Heartbeat, defaultHeartbeat)
 	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections())
 	s := &Server{Config: c, echo: echo.New(), proxies: proxies{trusted: c.TrustedProxies},
-		followers: followers{most: min(max(c.MaxConnections/2, 1), mostFollowers), open: map[string]int{}}}
+		followers: followers{limit: min(max(c.MaxConnections/2, 1), maxFollowers), open: map[string]int{}}}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.unused.closing = s.closing
 	s.refusedLog = newRefusedLog(c.KeepRefused, c.Calls.Metrics.RefusedForgotten, c.Log)
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.IPExtractor = s.proxies.extractor()
-	s.echo.Use(decodeParams, s.observe, s.guardAdmin, readable)
+	s.echo.Use(decodeParams, s.observe, s.requireAdmin, requireText)
 	s.echo.GET("/healthz", s.health)
 	s.echo.GET("/readyz", s.ready)
 	s.echo.GET("/metrics", echo.WrapHandler(c.Calls.Metrics.Handler()))
@@ -110,7 +110,7 @@ func New(c Config) (*Server, error) {
 	}
 	s.http = &http.Server{
 		Handler: s, ReadHeaderTimeout: c.HeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug), ConnState: s.unused.note,
+		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug), ConnState: s.unused.track,
 	}
 	return s, nil
 }
@@ -119,17 +119,17 @@ func New(c Config) (*Server, error) {
 // 9.3.2); a stream has no end that it could be answered from.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead && !strings.HasSuffix(r.URL.Path, "/events") {
-		r = r.WithContext(r.Context()) // a copy
+		r = r.WithContext(r.Context()) // a shallow copy
 		r.Method = http.MethodGet
 	}
-	s.echo.ServeHTTP(w, withPlainPath(r))
+	s.echo.ServeHTTP(w, withDecodedPath(r))
 }
 
 // Serve answers on l until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
 	s.refusedLog.start()
-	if err := s.http.Serve(boundListener(l, s.MaxConnections, s.Log)); !errors.Is(err, http.ErrServerClosed) {
-		s.refusedLog.rest()
+	if err := s.http.Serve(limitConnections(l, s.MaxConnections, s.Log)); !errors.Is(err, http.ErrServerClosed) {
+		s.refusedLog.stopWriting()
 		return err
 	}
 	return nil
@@ -140,7 +140,7 @@ func (s *Server) Serve(l net.Listener) error {
 // "interrupted", and the callers are told so.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.draining.Store(true)
-	defer s.refusedLog.rest()
+	defer s.refusedLog.stopWriting()
 	s.http.SetKeepAlivesEnabled(false) // so that those who come again find another replica
 	s.Calls.Runs.Drain(ctx)
 	s.close()
