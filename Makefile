@@ -1,6 +1,7 @@
 # Everything a developer of Beckon types. `make` alone lists it.
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ASSETS := web/assets/vendor/.stamp
+AIMOCK := agents/chat/testdata/aimock
 
 .DEFAULT_GOAL := help
 .PHONY: help run build fmt check test race cover bench assets
@@ -17,11 +18,10 @@ build: $(ASSETS) ## build bin/beckon
 fmt: ## format the code
 	gofmt -w .
 
-check: ## formatting, vet, staticcheck, and which package may import which
+check: ## formatting, linters, and which package may import which
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
-	go vet ./... && go vet -C bench ./...
-	go run $(STATICCHECK) ./...
-	cd bench && go run $(STATICCHECK) ./...
+	go run $(LINT) run ./...
+	cd bench && go run $(LINT) run --config ../.golangci.yml ./...
 	go test -run TestImportsPointDown .
 
 test: needs ## get what the tests need and run all of them
@@ -45,9 +45,13 @@ bench: build ## measure the gateway beside its floors; writes docs/performance.m
 assets: $(ASSETS) ## get the files of other projects that the pages use, by web/package-lock.json
 
 .PHONY: needs
-needs: $(ASSETS)
+needs: $(ASSETS) $(AIMOCK)/node_modules/.package-lock.json
 	./scripts/need postgresql /usr/lib/postgresql/*/bin/initdb
 	./scripts/need chromium /usr/bin/chromium
+
+$(AIMOCK)/node_modules/.package-lock.json: $(AIMOCK)/package-lock.json
+	./scripts/need npm "$$(command -v npm)" /usr/bin/npm
+	npm ci --prefix $(AIMOCK) --no-progress --loglevel=error && touch $@
 
 $(ASSETS): web/package.json web/package-lock.json web/.npmrc scripts/assets
 	./scripts/assets

@@ -55,8 +55,8 @@ func allowed(t *testing.T, from, to string) bool {
 	fromRoom, toRoom := room(t, from), room(t, to)
 	switch {
 	case fromRoom == toRoom:
-		// Within a noun, its ways of doing things know the noun; the noun and the other ways don't know them.
-		return to == toRoom || floors[toRoom] == top
+		// Within a noun, its ways of doing things know the noun and their own parts; the noun and the other ways don't know them.
+		return to == toRoom || floors[toRoom] == top || from != fromRoom && strings.HasPrefix(to, from+"/")
 	case slices.Contains(words, toRoom):
 		return !slices.Contains(words, fromRoom)
 	case floors[fromRoom] == floors[toRoom]:

@@ -1,6 +1,7 @@
 package agents
 
 import (
+	"fmt"
 	"time"
 
 	"beckon/internal/problem"
@@ -9,6 +10,18 @@ import (
 
 // DefaultTimeout is how long an agent or a flow may take unless it says otherwise.
 const DefaultTimeout = 5 * time.Minute
+
+// maxFallbacks bounds how many providers may answer for one agent.
+const maxFallbacks = 8
+
+// Fallback is another provider, and its model, that answers for an agent. Without a model it is asked for the agent's.
+type Fallback struct {
+	Provider string `json:"provider" yaml:"provider"`
+	Model    string `json:"model,omitempty" yaml:"model,omitempty"`
+}
+
+// fallbackOf is the path of one.
+func fallbackOf(i int) string { return fmt.Sprintf("fallbacks[%d]", i) }
 
 // Agent is one model with its instructions.
 type Agent struct {
@@ -19,13 +32,23 @@ type Agent struct {
 	SystemPrompt string         `json:"systemPrompt,omitempty" yaml:"systemPrompt,omitempty"`
 	Temperature  *float64       `json:"temperature,omitempty" yaml:"temperature,omitempty"`   // 0 to 2; nil leaves it to the provider
 	MaxTokens    int            `json:"maxTokens,omitempty" yaml:"maxTokens,omitempty"`       // of the answer; 0 leaves it to the provider
+	Params       Object         `json:"params,omitempty" yaml:"params,omitempty"`             // members of the request, over those of the provider
 	Timeout      units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`           // for the whole invocation, retries included; 5m
 	OutputKey    string         `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`       // names its output within a flow
 	RetryOnCrash *bool          `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"` // false: a run that a crash interrupts fails; true
 	Tools        *bool          `json:"tools,omitempty" yaml:"tools,omitempty"`               // false: a flow offers it none, for models that know no tools; true
+	// Fallbacks answer in its place, in order, when its provider does not.
+	Fallbacks []Fallback `json:"fallbacks,omitempty" yaml:"fallbacks,omitempty"`
+	Output    *Output    `json:"output,omitempty" yaml:"output,omitempty"` // what its answer has to be; nil is any text
 	// Events renames its events as they go out: run.completed to lead.completed.
 	Events map[string]string `json:"events,omitempty" yaml:"events,omitempty"`
+
+	isFallback bool
 }
+
+// IsFallback reports whether this is the agent as another provider answers for it: what its params say of its own model may
+// not be known there, and is then left out.
+func (a Agent) IsFallback() bool { return a.isFallback }
 
 // Key returns the id.
 func (a Agent) Key() string { return a.ID }
@@ -50,6 +73,18 @@ func (a Agent) Check() (found problem.Fields) {
 	if a.MaxTokens < 0 {
 		found.Add("maxTokens", "must not be negative")
 	}
+	for i, f := range a.Fallbacks {
+		if f.Provider == "" {
+			found.Add(fallbackOf(i)+".provider", "is required: the id of a provider")
+		}
+	}
+	if len(a.Fallbacks) > maxFallbacks {
+		found.Add("fallbacks", "has %d providers; %d are allowed", len(a.Fallbacks), maxFallbacks)
+	}
+	if a.Output != nil {
+		found.Under("output", a.Output.check())
+	}
+	found.Under("params", checkParams(a.Params))
 	found.Under("events", checkEvents(a.Events, agentEvents))
 	return found
 }

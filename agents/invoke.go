@@ -14,6 +14,11 @@ type Invoker interface {
 	Invoke(ctx context.Context, call Call) (Result, error)
 }
 
+// Noted is an Invoker that has something to tell those who run the gateway.
+type Noted interface {
+	Notes() []string
+}
+
 // Call is what an agent is asked.
 type Call struct {
 	RunID      string
@@ -28,14 +33,45 @@ type Call struct {
 	State    map[string]any     // within a flow: what its agents keep, as JSON decodes it
 	Tools    []Tool             // what the agent may call while it works
 	Text     func(piece string) // takes the answer piece by piece as it is written; nil when nobody reads along
+	Followed func() bool        // whether somebody reads what Text takes, now; nil is always
 	Progress Progress           // keeps the nodes of a flow; nil when nobody does
 }
+
+// ReadsAlong reports whether somebody reads the answer while it is written.
+func (c *Call) ReadsAlong() bool { return c.Text != nil && (c.Followed == nil || c.Followed()) }
 
 // Result is what an agent answered.
 type Result struct {
 	Output string
 	Usage  Usage
+	By     Answerer
 }
+
+// Answerer is who answered, and what it took. Of a flow it is that of the step that answered.
+type Answerer struct {
+	Provider string    `json:"provider,omitempty"`
+	Model    string    `json:"model,omitempty"`
+	Degraded bool      `json:"degraded,omitempty"` // a fallback answered; in a flow, in one of its steps
+	IsData   bool      `json:"isData,omitempty"`   // the output is JSON of the agent's schema
+	Attempts []Attempt `json:"attempts,omitempty"` // all that were made; nil when there is nothing to report but an answer
+}
+
+// Attempt is one request to a provider, or one that was not made because the provider has failed too often.
+type Attempt struct {
+	Provider  string        `json:"provider"`
+	Model     string        `json:"model,omitempty"`
+	StartedAt time.Time     `json:"startedAt"`
+	Duration  time.Duration `json:"duration"`
+	Status    int           `json:"status,omitempty"` // of HTTP; 0 where there was none
+	Error     *Failure      `json:"error,omitempty"`  // nil for an answer
+	Finish    string        `json:"finish,omitempty"` // a finish reason that is not known
+	// Reason is what the provider said itself, without secrets and without anything of the conversation. It is for whoever
+	// runs the gateway.
+	Reason string `json:"reason,omitempty"`
+}
+
+// maxAttempts bounds how many attempts of one call are kept: the first and the last ones.
+const maxAttempts = 32
 
 // Usage counts the tokens of one or several model calls, as the provider reported them.
 type Usage struct {

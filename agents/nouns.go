@@ -74,8 +74,12 @@ func (how Factories) probe(p Provider) (found problem.Fields) {
 func AgentNoun() catalog.Noun[Agent] {
 	return catalog.Noun[Agent]{
 		Kind: catalog.Kind{Section: SectionAgents, One: "agent"},
-		References: func(a Agent) []catalog.Reference {
-			return []catalog.Reference{{Path: "provider", To: SectionProviders, ID: a.Provider}}
+		References: func(a Agent) (list []catalog.Reference) {
+			list = append(list, catalog.Reference{Path: "provider", To: SectionProviders, ID: a.Provider})
+			for i, f := range a.Fallbacks {
+				list = append(list, catalog.Reference{Path: fallbackOf(i) + ".provider", To: SectionProviders, ID: f.Provider})
+			}
+			return list
 		},
 	}
 }

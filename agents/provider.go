@@ -19,6 +19,19 @@ const (
 	maxRetriesLimit        = 10
 )
 
+// When a provider is asked to stream.
+const (
+	StreamAuto   = "auto"   // where somebody reads along
+	StreamNever  = "never"  // for servers that cannot
+	StreamAlways = "always" // for servers that can do nothing else
+)
+
+// What becomes of the thoughts that a model writes into its answer, between <think> and </think>.
+const (
+	ReasoningStrip = "strip"
+	ReasoningKeep  = "keep"
+)
+
 // Provider is where answers come from: an OpenAI-compatible URL (type "openai") or a template (type "template").
 type Provider struct {
 	ID         string                   `json:"id" yaml:"id"`
@@ -29,6 +42,9 @@ type Provider struct {
 	Headers    map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`       // sent with every request, in front of our own
 	Timeout    units.Duration           `json:"timeout,omitempty" yaml:"timeout,omitempty"`       // for one attempt; 120s
 	MaxRetries *int                     `json:"maxRetries,omitempty" yaml:"maxRetries,omitempty"` // attempts after the first; 2
+	Stream     string                   `json:"stream,omitempty" yaml:"stream,omitempty"`         // whether answers are asked for as streams; auto
+	Reasoning  string                   `json:"reasoning,omitempty" yaml:"reasoning,omitempty"`   // what becomes of <think>…</think> in an answer; strip
+	Params     Object                   `json:"params,omitempty" yaml:"params,omitempty"`         // members of every request, as they stand; null removes one
 	Template   string                   `json:"template,omitempty" yaml:"template,omitempty"`     // for type template
 	// Exempt says why APIKey may name a variable that admin.variables does not list: ExemptFirstStart or ExemptEarlier. It ends
 	// with a change of URL or APIKey. Only the database keeps it.
@@ -57,6 +73,13 @@ func (p Provider) Check() (found problem.Fields) {
 	if p.MaxRetries != nil && (*p.MaxRetries < 0 || *p.MaxRetries > maxRetriesLimit) {
 		found.Add("maxRetries", "must be between 0 and %d", maxRetriesLimit)
 	}
+	if !slices.Contains([]string{"", StreamAuto, StreamNever, StreamAlways}, p.Stream) {
+		found.Add("stream", "must be auto, never or always, not %q", p.Stream)
+	}
+	if !slices.Contains([]string{"", ReasoningStrip, ReasoningKeep}, p.Reasoning) {
+		found.Add("reasoning", "must be strip or keep, not %q", p.Reasoning)
+	}
+	found.Under("params", checkParams(p.Params))
 	if p.URL != "" {
 		u, err := url.Parse(p.URL)
 		switch {

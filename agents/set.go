@@ -3,6 +3,7 @@ package agents
 import (
 	"fmt"
 	"iter"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ type FlowFactory func(f Flow, lookup func(id string) *Entry) (Invoker, problem.F
 type Factories struct {
 	Providers map[string]Factory // by provider type
 	Flow      FlowFactory
+	Breakers  *Breakers // remember from one Set in force to the next which providers fail; nil has each Set begin anew
 }
 
 // Entry is something that can be invoked.
@@ -44,6 +46,7 @@ type Entry struct {
 type Set struct {
 	entries    map[string]*Entry
 	eventNames map[string]bool
+	breakers   map[string]*breaker // by provider
 }
 
 // Get returns the agent or flow of that id, or nil.
@@ -54,7 +57,11 @@ func (s *Set) EventNames() []string { return slices.Sorted(maps.Keys(s.eventName
 
 // NewSet builds the invokers. What is wrong is reported and left out, and so is what depends on it; the rest works.
 func NewSet(how Factories, providers []Provider, list []Agent, flows []Flow) (*Set, []problem.Finding) {
-	b := builder{how: how, set: &Set{entries: map[string]*Entry{}, eventNames: map[string]bool{}}, providers: map[string]Provider{}, flows: map[string]Flow{}, declared: map[string]bool{}}
+	if how.Breakers == nil {
+		how.Breakers = NewBreakers(slog.New(slog.DiscardHandler))
+	}
+	set := &Set{entries: map[string]*Entry{}, eventNames: map[string]bool{}, breakers: map[string]*breaker{}}
+	b := builder{how: how, set: set, providers: map[string]Provider{}, flows: map[string]Flow{}, declared: map[string]bool{}}
 	for _, a := range list {
 		b.declared[a.ID] = true
 	}
@@ -116,24 +123,8 @@ func (b *builder) named(names iter.Seq[string]) {
 }
 
 func (b *builder) agent(a Agent) {
-	fields := a.Check()
-	p, ok := b.providers[a.Provider]
-	if a.Provider != "" && !ok {
-		fields.Add("provider", "there is no usable provider %q", a.Provider)
-	}
-	var invoker Invoker
-	var ofProvider, more problem.Fields
-	if ok {
-		invoker, more = b.how.Providers[p.Type](p, a)
-	}
-	for _, f := range more {
-		if path, ok := strings.CutPrefix(f.Path, "provider."); ok {
-			ofProvider = append(ofProvider, problem.Field{Path: path, Message: f.Message})
-		} else {
-			fields = append(fields, f)
-		}
-	}
-	badProvider, badAgent := b.report(SectionProviders, p.ID, ofProvider), b.report(SectionAgents, a.ID, fields)
+	invoker, fields, ofProvider := b.invoker(a)
+	badProvider, badAgent := b.report(SectionProviders, a.Provider, ofProvider), b.report(SectionAgents, a.ID, fields)
 	if badProvider || badAgent {
 		return
 	}

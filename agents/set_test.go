@@ -71,7 +71,12 @@ func TestNewSetBuildsEntries(t *testing.T) {
 	require.Empty(t, findings)
 	require.Equal(t, []string{"a", "b", "inner", "outer", "timed"}, set.IDs())
 
-	require.Equal(t, &agents.Entry{ID: "a", Name: "A", Timeout: 5 * time.Minute, OutputKey: "key", RetryOnCrash: true, Invoker: answer("p/a")}, set.Get("a"))
+	a := *set.Get("a")
+	result, err := a.Invoker.Invoke(t.Context(), agents.Call{})
+	require.NoError(t, err)
+	require.Equal(t, agents.Result{Output: "p/a", By: agents.Answerer{Provider: "p"}}, result)
+	a.Invoker = nil
+	require.Equal(t, agents.Entry{ID: "a", Name: "A", Timeout: 5 * time.Minute, OutputKey: "key", RetryOnCrash: true}, a)
 	require.Equal(t, time.Second, set.Get("b").Timeout)
 	require.Nil(t, set.Get("nobody"))
 	timed := set.Get("timed")

@@ -12,9 +12,9 @@ import (
 	"beckon/runs"
 )
 
-// Call is a request whose client is known, and the run that it has started. One of Active, Queued and Earlier is set
-// unless Start has failed.
+// Call is a request on its way to a run. One of Refused, Active, Queued and Earlier is set.
 type Call struct {
+	Refused error           // a problem: why no run was started
 	Client  *clients.Member // nil where the request proves no client
 	Prefer  Preference
 	Active  *runs.Active // works on the run in this process
@@ -57,9 +57,8 @@ func (c *Call) IsRecorded() bool { return c.Active == nil || c.Active.IsRecorded
 // Close gives back what the call holds, when its caller has been answered. The run keeps what it needs.
 func (c *Call) Close() { c.lease.release() }
 
-// Start verifies a request, admits it and starts its run. The Call is never nil, and Close must follow: it also says
-// what the client has left of its limits when there is an error, which is a problem.
-func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) (*Call, error) {
+// Start verifies a request, admits it and starts its run. Close must follow.
+func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
 	c := &Call{request: r, sender: sender, service: s, catalog: s.Catalog(), lease: newLease(s.Memory), keepsGoing: nothing}
 	r.held = c.lease.memory
 	panics := true
@@ -78,8 +77,8 @@ func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) (*Call,
 	if first, ok := errors.AsType[*runs.Duplicate](err); ok {
 		err = c.findEarlier(ctx, first)
 	}
-	panics = false
-	return c, err
+	panics, c.Refused = false, err
+	return c
 }
 
 // errUnusable is for a caller who has proved to be a client that something is wrong with: another token would change

@@ -48,10 +48,10 @@ func (s *Service) Try(ctx context.Context, r *Request) (runID string, err error)
 	r.Header.Del("Prefer") // the page follows the run, and each try is a new one
 	r.Header.Del(keyHeader)
 	r.Stream = true // so that the model's words come one by one
-	c, err := s.Start(context.WithoutCancel(ctx), Page, r)
+	c := s.Start(context.WithoutCancel(ctx), Page, r)
 	defer c.Close()
-	if err != nil {
-		return "", err
+	if c.Refused != nil {
+		return "", c.Refused
 	}
 	if err := c.Active.Recorded(ctx); err != nil {
 		return "", problem.Of(err)

@@ -18,7 +18,6 @@ import (
 	"beckon/calls"
 	"beckon/clients"
 	"beckon/commands"
-	"beckon/events"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/store/storetest"
@@ -65,7 +64,7 @@ func newService(t *testing.T, budget *memory.Budget) *calls.Service {
 		Credentials: []clients.Credential{{Hash: clients.HashOf("t0ken")}},
 	}}, clients.NewLimits())
 	require.Empty(t, findings)
-	service := runs.New(runs.Config{Store: db, Events: events.NewLog(db), Log: log, Metrics: metrics, Memory: budget, Entry: agentSet.Get})
+	service := runs.New(runs.Config{Store: db, Log: log, Metrics: metrics, Memory: budget, Entry: agentSet.Get})
 	t.Cleanup(func() { service.Drain(context.Background()) })
 	inForce := calls.Catalog{Clients: clientSet, Agents: agentSet}
 	return calls.New(calls.Config{Catalog: func() calls.Catalog { return inForce }, Runs: service, Memory: budget, Metrics: metrics, MaxBodyBytes: 1000})
@@ -90,8 +89,8 @@ func TestASenderProvesItselfByItsBody(t *testing.T) {
 	s := newService(t, budget)
 	for range 3 {
 		r, reads := signedRequest("hello", signed("another key", []byte("hello")))
-		call, err := s.Start(t.Context(), signing("key"), r)
-		require.ErrorIs(t, err, calls.Unauthorized)
+		call := s.Start(t.Context(), signing("key"), r)
+		require.ErrorIs(t, call.Refused, calls.Unauthorized)
 		require.Nil(t, call.Client)
 		require.Empty(t, call.RunID())
 		call.Close()
@@ -99,14 +98,14 @@ func TestASenderProvesItselfByItsBody(t *testing.T) {
 	}
 	require.Zero(t, budget.Used())
 	r, _ := signedRequest(strings.Repeat("x", 101), "")
-	call, err := s.Start(t.Context(), signing("key"), r)
-	require.True(t, problem.Is(err, problem.TooLarge), "%v", err)
+	call := s.Start(t.Context(), signing("key"), r)
+	require.True(t, problem.Is(call.Refused, problem.TooLarge), "%v", call.Refused)
 	call.Close()
 
 	for i := range 2 {
 		r, reads := signedRequest("hello", signed("key", []byte("hello")))
-		call, err := s.Start(t.Context(), signing("key"), r)
-		require.NoError(t, err, "call %d of two", i+1)
+		call := s.Start(t.Context(), signing("key"), r)
+		require.NoError(t, call.Refused, "call %d of two", i+1)
 		require.Equal(t, 1, *reads)
 		run, err := call.Wait(t.Context())
 		require.NoError(t, err)
@@ -117,8 +116,8 @@ func TestASenderProvesItselfByItsBody(t *testing.T) {
 		call.Close()
 	}
 	r, reads := signedRequest("hello", signed("key", []byte("hello")))
-	call, err = s.Start(t.Context(), signing("key"), r)
-	require.True(t, problem.Is(err, problem.Exhausted), "%v", err)
+	call = s.Start(t.Context(), signing("key"), r)
+	require.True(t, problem.Is(call.Refused, problem.Exhausted), "%v", call.Refused)
 	require.Equal(t, 1, *reads)
 	quota, _ := call.Quota()
 	require.Equal(t, 2, quota.Limit)
@@ -131,8 +130,8 @@ func TestABearerTokenNeedsNoBody(t *testing.T) {
 	s := newService(t, nil)
 	r, reads := signedRequest("hello", "")
 	r.Header.Set("Authorization", "Bearer wrong")
-	call, err := s.Start(t.Context(), calls.Webhook, r)
+	call := s.Start(t.Context(), calls.Webhook, r)
 	defer call.Close()
-	require.ErrorIs(t, err, calls.Unauthorized)
+	require.ErrorIs(t, call.Refused, calls.Unauthorized)
 	require.Zero(t, *reads)
 }

@@ -80,7 +80,7 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 	case answer.Status != 0 && (answer.Status < 200 || answer.Status > 299):
 		o.Error = refusal(answer.Status)
 		o.gone = answer.Status == http.StatusGone
-		o.wait = retryAfter(answer.Header, begun)
+		o.wait = egress.RetryAfter(answer.Header, begun)
 	case err != nil:
 		code, text := egress.Explain(err)
 		o.Error = &Failure{code, text}

@@ -129,6 +129,7 @@ func TestRetryAfterIsHonouredUpwards(t *testing.T) {
 		until  time.Duration
 	}{
 		"later":    {"7200", 2 * time.Hour, 2*time.Hour + time.Minute},
+		"fraction": {"7200.5", 2 * time.Hour, 2*time.Hour + time.Minute},
 		"sooner":   {"1", 7 * time.Minute, 13 * time.Minute},
 		"a-year":   {"31536000", 24 * time.Hour, 24*time.Hour + time.Minute},
 		"garbage":  {"soon", 7 * time.Minute, 13 * time.Minute},

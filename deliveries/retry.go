@@ -4,10 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -36,7 +33,6 @@ const (
 	maxWaits       = 50
 	maxWait        = 7 * 24 * time.Hour
 	exponentialFor = 24 * time.Hour // after the first attempt
-	maxRetryAfter  = 24 * time.Hour
 	jitter         = 0.2
 )
 
@@ -103,24 +99,6 @@ func (r Retry) list() []time.Duration {
 
 func doubled(times int) time.Duration {
 	return time.Duration(min(float64(time.Second)*math.Pow(2, float64(times)), float64(exponentialFor)))
-}
-
-// retryAfter reads Retry-After (RFC 9110, section 10.2.3): seconds or a date. It is 0 when that says nothing or is in the
-// past, and a day at most.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	text := strings.TrimSpace(h.Get("Retry-After"))
-	if text != "" && strings.Trim(text, "0123456789") == "" {
-		seconds, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || seconds > int64(maxRetryAfter/time.Second) {
-			return maxRetryAfter
-		}
-		return time.Duration(seconds) * time.Second
-	}
-	at, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	return min(max(at.Sub(now), 0), maxRetryAfter)
 }
 
 func (r Retry) value() any {

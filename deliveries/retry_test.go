@@ -1,7 +1,6 @@
 package deliveries
 
 import (
-	"net/http"
 	"testing"
 	"time"
 
@@ -107,19 +106,4 @@ func TestRetryBounds(t *testing.T) {
 			require.Equal(t, tt.path, found[0].Path)
 		})
 	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	for text, want := range map[string]time.Duration{
-		"": 0, "0": 0, "120": 2 * time.Minute, " 7 ": 7 * time.Second, "86400": 24 * time.Hour, "86401": 24 * time.Hour,
-		"99999999999999999999999": 24 * time.Hour, "9223372036854775807": 24 * time.Hour,
-		"-5": 0, "+5": 0, "1.5": 0, "1e3": 0, "soon": 0, "5s": 0, "٣": 0,
-		"Wed, 18 Feb 2026 12:01:30 GMT":     90 * time.Second,
-		"Wednesday, 18-Feb-26 12:01:30 GMT": 90 * time.Second,
-		"Wed, 18 Feb 2026 11:59:00 GMT":     0,
-		"Wed, 18 Feb 2099 12:00:00 GMT":     24 * time.Hour,
-	} {
-		require.Equal(t, want, retryAfter(http.Header{"Retry-After": {text}}, start), text)
-	}
-	require.Zero(t, retryAfter(http.Header{}, start))
 }

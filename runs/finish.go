@@ -137,6 +137,13 @@ func (s *Service) report(ctx context.Context, r *Run, why error) {
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.String("code", r.Error.Code), slog.Any("error", why))
 	}
+	if r.By.Degraded {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.Bool("degraded", true), slog.String("provider", r.By.Provider))
+		if len(r.By.Attempts) > 0 && r.By.Attempts[0].Error != nil {
+			attrs = append(attrs, slog.String("first", r.By.Attempts[0].Error.Code), slog.String("reason", r.By.Attempts[0].Reason))
+		}
+	}
 	s.Log.LogAttrs(ctx, level, "run ended", attrs...)
 }
 

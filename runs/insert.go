@@ -4,7 +4,7 @@ import (
 	"gorm.io/gorm"
 )
 
-const insertInto = "INSERT INTO runs (id, status, client_id, workflow_id, kind, source, session_id, input, metadata, output, error_code, error_message, error_kind, instance_id, retry_on_crash, callback, claim, priority, prompt_tokens, completion_tokens, total_tokens, received_at, created_at, started_at, completed_at)"
+const insertInto = "INSERT INTO runs (id, status, client_id, workflow_id, kind, source, session_id, input, metadata, output, error_code, error_message, error_kind, instance_id, retry_on_crash, callback, answerer, claim, priority, prompt_tokens, completion_tokens, total_tokens, received_at, created_at, started_at, completed_at)"
 
 // insert writes a run that is not in the table yet: queued, running, or ended already.
 func (s storage) insert(tx *gorm.DB, r *Run, instance string) error {
@@ -25,6 +25,7 @@ func (s storage) insert(tx *gorm.DB, r *Run, instance string) error {
 	}
 	w.Value(r.RetryOnCrash)
 	w.Text(string(r.Callback))
+	w.Text(answererText(r.By))
 	w.Number(r.Claim)
 	for _, number := range []int{r.Priority, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens} {
 		w.Number(int64(number))

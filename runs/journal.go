@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"beckon/agents"
 	"beckon/events"
 	"beckon/internal/problem"
 )
@@ -197,7 +198,7 @@ func (s *Service) computed(ctx context.Context, runID string) ([]events.Event, e
 		return nil, err
 	}
 	begun := *run
-	begun.Status, begun.Output, begun.Error = Running, "", nil
+	begun.Status, begun.Output, begun.Error, begun.By = Running, "", nil, agents.Answerer{}
 	first := runEvent(events.FirstID(runID, run.CreatedAt), &begun, nodeCount{})
 	last := runEvent(events.NewSequence(runID, first.ID).Next(run.CompletedAt), run, countNodes(run.Nodes))
 	return []events.Event{first, last}, nil

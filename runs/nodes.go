@@ -13,7 +13,7 @@ import (
 
 // beginNode writes that a node is RUNNING, also when an earlier attempt at the run got as far as that.
 func beginNode(tx *gorm.DB, runID string, n agents.Node, place int) error {
-	return tx.Exec("INSERT INTO nodes (run_id, node_id, node_type, place, status, started_at) VALUES (?, ?, ?, ?, 'RUNNING', ?) ON CONFLICT (run_id, node_id) DO UPDATE SET status = 'RUNNING', place = excluded.place, started_at = excluded.started_at, completed_at = NULL, output = NULL, error_code = NULL, error_message = NULL",
+	return tx.Exec("INSERT INTO nodes (run_id, node_id, node_type, place, status, started_at) VALUES (?, ?, ?, ?, 'RUNNING', ?) ON CONFLICT (run_id, node_id) DO UPDATE SET status = 'RUNNING', place = excluded.place, started_at = excluded.started_at, completed_at = NULL, output = NULL, answerer = NULL, error_code = NULL, error_message = NULL",
 		runID, n.ID, n.Type, place, n.StartedAt.UnixMilli()).Error
 }
 
@@ -29,9 +29,9 @@ func endNode(tx *gorm.DB, runID string, n agents.Node) error {
 	if n.Error != nil {
 		code, message = n.Error.Code, n.Error.Message
 	}
-	count, err := store.ExecCount(tx, "UPDATE nodes SET status = ?, output = ?, error_code = ?, error_message = ?, state = ?, leaves_loop = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, completed_at = ? WHERE run_id = ? AND node_id = ?",
+	count, err := store.ExecCount(tx, "UPDATE nodes SET status = ?, output = ?, error_code = ?, error_message = ?, state = ?, leaves_loop = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, answerer = ?, completed_at = ? WHERE run_id = ? AND node_id = ?",
 		string(n.Status), storable(n.Output), code, message, state, n.LeavesLoop, n.Usage.PromptTokens, n.Usage.CompletionTokens, n.Usage.TotalTokens,
-		n.CompletedAt.UnixMilli(), runID, n.ID)
+		textOrNull(answererText(n.By)), n.CompletedAt.UnixMilli(), runID, n.ID)
 	if err == nil && count != 1 {
 		return fmt.Errorf("the start of node %q is not on record", n.ID)
 	}
@@ -48,6 +48,7 @@ func stopNodes(tx *gorm.DB, runID string, why agents.Failure, at time.Time) erro
 type nodeRow struct {
 	NodeID, NodeType, Status                    string
 	Output, ErrorCode, ErrorMessage, State      *string
+	Answerer                                    *string
 	LeavesLoop                                  bool
 	PromptTokens, CompletionTokens, TotalTokens int
 	StartedAt                                   int64
@@ -65,6 +66,7 @@ func nodesOf(db *gorm.DB, runID string) ([]agents.Node, error) {
 		n := agents.Node{ID: w.NodeID, Type: w.NodeType, Status: agents.NodeStatus(w.Status), Output: deref(w.Output), LeavesLoop: w.LeavesLoop,
 			Usage:     agents.Usage{PromptTokens: w.PromptTokens, CompletionTokens: w.CompletionTokens, TotalTokens: w.TotalTokens},
 			StartedAt: time.UnixMilli(w.StartedAt).UTC(), CompletedAt: timeOf(w.CompletedAt)}
+		n.By, _ = answererOf(w.Answerer)
 		if w.ErrorCode != nil {
 			n.Error = &agents.Failure{Code: *w.ErrorCode, Message: deref(w.ErrorMessage)}
 		}

@@ -62,7 +62,8 @@ func runEventOf(id string, r *Run, kind string, at time.Time, nodes nodeCount) e
 		text = append(append(text, `{"status":"`...), r.Status...)
 		text = strconv.AppendInt(append(text, `","completedNodes":`...), int64(nodes.completed), 10)
 		text = strconv.AppendInt(append(text, `,"failedNodes":`...), int64(nodes.failed), 10)
-		return append(appendTextOrNull(append(text, `,"output":`...), r.Output), '}')
+		text = appendTextOrNull(append(text, `,"output":`...), r.Output)
+		return append(appendFallback(text, r.By), '}')
 	})
 }
 
@@ -79,7 +80,8 @@ func nodeEvent(id string, r *Run, n agents.Node) events.Event {
 		text = appendText(append(text, `{"nodeId":`...), n.ID)
 		text = appendText(append(text, `,"nodeType":`...), n.Type)
 		text = append(append(append(text, `,"status":"`...), n.Status...), '"')
-		return append(appendTextOrNull(append(text, `,"output":`...), n.Output), '}')
+		text = appendTextOrNull(append(text, `,"output":`...), n.Output)
+		return append(appendFallback(text, n.By), '}')
 	})
 }
 

@@ -111,7 +111,7 @@ func (p *progress) whole(answer string) {
 // the run's last event has all of it.
 func (p *progress) finish() nodeCount {
 	p.mu.Lock()
-	seen := p.read || p.written || p.journal.service.Events.Followed(p.run.ID)
+	seen := p.written || p.followed()
 	if !seen {
 		p.text.Reset()
 	}
@@ -121,6 +121,9 @@ func (p *progress) finish() nodeCount {
 	defer p.mu.Unlock()
 	return p.nodes
 }
+
+// followed reports whether somebody reads the answer while it is written.
+func (p *progress) followed() bool { return p.read || p.journal.service.Events.Followed(p.run.ID) }
 
 // resume takes over what earlier attempts at the run have done.
 func (p *progress) resume(nodes []agents.Node) {

@@ -54,6 +54,7 @@ type Run struct {
 	Error        *agents.Failure // nil unless it failed or was canceled
 	ErrorKind    problem.Kind    // of Error
 	Usage        agents.Usage
+	By           agents.Answerer   // who answered; of a run that failed, who was asked last
 	Nodes        []agents.Node     // the turns of a flow's agents in the order in which they began; nil where they were not asked for
 	Callback     json.RawMessage   // whom its caller wants to be told of it, as events.Subject has it; nil is nobody
 	EventNames   map[string]string // what its events are called outside, by type; not kept on record
@@ -86,6 +87,14 @@ func (r *Run) Milliseconds() int64 {
 	return r.CompletedAt.UnixMilli() - r.StartedAt.UnixMilli()
 }
 
+// Data is the output of a run whose agent answers with JSON; nil for any other.
+func (r *Run) Data() json.RawMessage {
+	if !r.By.IsData || r.Status != Completed {
+		return nil
+	}
+	return json.RawMessage(r.Output)
+}
+
 // subject is what its events are about.
 func (r *Run) subject() events.Subject {
 	return events.Subject{ClientID: r.ClientID, WorkflowID: r.WorkflowID, Callback: r.Callback}
@@ -108,6 +117,6 @@ func (r *Run) AllNodes() []agents.Node {
 	if r.IsFlow || r.StartedAt.IsZero() {
 		return r.Nodes
 	}
-	return []agents.Node{{ID: r.WorkflowID, Type: r.WorkflowID, Status: agents.NodeStatus(r.Status), Output: r.Output, Error: r.Error, Usage: r.Usage,
+	return []agents.Node{{ID: r.WorkflowID, Type: r.WorkflowID, Status: agents.NodeStatus(r.Status), Output: r.Output, Error: r.Error, Usage: r.Usage, By: r.By,
 		StartedAt: r.StartedAt, CompletedAt: r.CompletedAt}}
 }

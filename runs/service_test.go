@@ -122,9 +122,7 @@ func TestWritesHaveTheValuesOfTheCaller(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		for name, once := range map[string]*runs.Idempotency{"plain": nil, "once": {Key: "k", Request: "r"}} {
 			w := &witness{heard: map[string]any{}}
-			log := events.NewLog(s)
-			log.Outlet = w
-			service := newService(t, s, func(c *runs.Config) { c.Events = log })
+			service := newService(t, s, func(c *runs.Config) { c.Outlet = w })
 			ctx, leave := context.WithCancel(context.WithValue(t.Context(), traceKey{}, name))
 			r := request(func(ctx context.Context, call agents.Call) (agents.Result, error) {
 				leave()

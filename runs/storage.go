@@ -19,9 +19,9 @@ type storage struct{ store *store.Store }
 // endRun writes how a run ended, and returns errEnded when it is not claimed under r.Claim any more.
 func endRun(tx *gorm.DB, r *Run) error {
 	code, message, kind := failureColumns(r)
-	n, err := store.ExecCount(tx, "UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, error_kind = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, completed_at = ? WHERE id = ? AND status = 'RUNNING' AND claim = ?",
+	n, err := store.ExecCount(tx, "UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, error_kind = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, answerer = ?, completed_at = ? WHERE id = ? AND status = 'RUNNING' AND claim = ?",
 		string(r.Status), storable(r.Output), code, message, kind, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
-		r.CompletedAt.UnixMilli(), r.ID, r.Claim)
+		textOrNull(answererText(r.By)), r.CompletedAt.UnixMilli(), r.ID, r.Claim)
 	if err == nil && n != 1 {
 		return errEnded
 	}
@@ -61,7 +61,7 @@ func (r *Run) kind() string {
 type row struct {
 	ID, Status, ClientID, WorkflowID, Kind, Source, Input           string
 	SessionID, Metadata, Output, ErrorCode, ErrorMessage, ErrorKind *string
-	Callback                                                        *string
+	Callback, Answerer                                              *string
 	PromptTokens, CompletionTokens, TotalTokens                     int
 	Priority, Attempts, Crashes                                     int
 	RetryOnCrash                                                    bool
@@ -103,6 +103,7 @@ func (w *row) run() *Run {
 	if w.Callback != nil {
 		r.Callback = []byte(*w.Callback)
 	}
+	r.By, _ = answererOf(w.Answerer) // what cannot be read is no reason to lose the run
 	if w.ErrorCode != nil {
 		r.Error, r.ErrorKind = &agents.Failure{Code: *w.ErrorCode, Message: deref(w.ErrorMessage)}, problem.Kind(deref(w.ErrorKind))
 	}
@@ -126,6 +127,13 @@ func millis(t time.Time) any {
 		return nil
 	}
 	return t.UnixMilli()
+}
+
+func textOrNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
 }
 
 func deref(s *string) string {

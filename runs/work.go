@@ -48,7 +48,7 @@ func (s *Service) invoke(ctx context.Context, a *Active, entry *agents.Entry, st
 		call.Progress = a.progress
 	}
 	if stream {
-		call.Text = a.progress.write
+		call.Text, call.Followed = a.progress.write, a.progress.followed
 	}
 	result, err := callAgent(ctx, entry.Invoker, call)
 	if err != nil && ctx.Err() != nil {
@@ -92,7 +92,7 @@ var (
 // settle writes down how the run ended. Only a problem's detail may be seen by a caller; anything else is internal.
 func (a *Active) settle(result agents.Result, failure error) {
 	a.run.CompletedAt = time.Now().UTC()
-	a.run.Output, a.run.Usage, a.run.Status = result.Output, result.Usage, Completed
+	a.run.Output, a.run.Usage, a.run.By, a.run.Status = result.Output, result.Usage, result.By, Completed
 	if failure == nil {
 		return
 	}

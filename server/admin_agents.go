@@ -23,6 +23,9 @@ type providerDocument struct {
 	Headers    map[string]string `json:"headers" doc:"Sent with every request. The values are shown as •••, and sent like this they stay."`
 	Timeout    string            `json:"timeout" example:"120s" doc:"For one attempt."`
 	MaxRetries *int              `json:"maxRetries" nullable:"false" doc:"Attempts after the first; 2."`
+	Stream     string            `json:"stream,omitempty" enum:"auto,never,always" doc:"When answers are asked for as streams; auto: where somebody reads along."`
+	Reasoning  string            `json:"reasoning,omitempty" enum:"strip,keep" doc:"What becomes of <think>…</think> in an answer; strip."`
+	Params     agents.Object     `json:"params,omitempty" doc:"Members of every request, as they stand; null removes one."`
 	Template   *string           `json:"template" doc:"For type template: what it answers."`
 	Managed
 }
@@ -32,12 +35,14 @@ func (d *providerDocument) named() *string { return &d.ID }
 func (d *providerDocument) show(p agents.Provider) {
 	retries := p.Retries()
 	*d = providerDocument{ID: p.ID, Name: cmp.Or(p.Name, p.ID), Type: p.Type, URL: orNull(p.URL), APIKey: orNull(p.APIKey.Shown()), Headers: shownHeaders(p.Headers),
-		Timeout: shownDuration(p.Timeout, agents.DefaultProviderTimeout), MaxRetries: &retries, Template: orNull(p.Template)}
+		Timeout: shownDuration(p.Timeout, agents.DefaultProviderTimeout), MaxRetries: &retries, Template: orNull(p.Template),
+		Stream: cmp.Or(p.Stream, agents.StreamAuto), Reasoning: cmp.Or(p.Reasoning, agents.ReasoningStrip), Params: p.Params}
 }
 
 func (d *providerDocument) read(catalog.Kind) (p agents.Provider, wrong problem.Fields) {
 	p = agents.Provider{ID: d.ID, Name: unless(d.Name, d.ID), Type: d.Type, URL: given(d.URL), APIKey: readSecret(d.APIKey), Headers: readHeaders(d.Headers),
-		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultProviderTimeout), MaxRetries: d.MaxRetries, Template: given(d.Template)}
+		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultProviderTimeout), MaxRetries: d.MaxRetries, Template: given(d.Template),
+		Stream: unless(d.Stream, agents.StreamAuto), Reasoning: unless(d.Reasoning, agents.ReasoningStrip), Params: d.Params}
 	if d.MaxRetries != nil && *d.MaxRetries == agents.DefaultMaxRetries {
 		p.MaxRetries = nil
 	}
@@ -52,6 +57,9 @@ type agentDocument struct {
 	SystemPrompt *string           `json:"systemPrompt" doc:"May be a template."`
 	Temperature  *float64          `json:"temperature" doc:"0 to 2; null leaves it to the provider."`
 	MaxTokens    *int              `json:"maxTokens" doc:"Of the answer; null leaves it to the provider."`
+	Params       agents.Object     `json:"params,omitempty" doc:"Members of the request, over those of the provider; null removes one."`
+	Fallbacks    []agents.Fallback `json:"fallbacks,omitempty" doc:"Who answers when the provider does not, in order."`
+	Output       *agents.Output    `json:"output,omitempty" doc:"What the answer has to be: JSON of a schema."`
 	Timeout      string            `json:"timeout" example:"5m" doc:"For the whole invocation, retries included."`
 	OutputKey    *string           `json:"outputKey" doc:"Names its output within a flow."`
 	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts is run again, or fails. Null is the default: it is run again."`
@@ -65,7 +73,8 @@ func (d *agentDocument) named() *string { return &d.ID }
 func (d *agentDocument) show(a agents.Agent) {
 	tools := a.TakesTools()
 	*d = agentDocument{ID: a.ID, Name: cmp.Or(a.Name, a.ID), Provider: a.Provider, Model: orNull(a.Model), SystemPrompt: orNull(a.SystemPrompt), Temperature: a.Temperature,
-		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Tools: &tools, Events: shownNames(a.Events)}
+		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Tools: &tools, Events: shownNames(a.Events),
+		Params: a.Params, Fallbacks: a.Fallbacks, Output: a.Output}
 	if a.MaxTokens != 0 {
 		d.MaxTokens = &a.MaxTokens
 	}
@@ -73,7 +82,8 @@ func (d *agentDocument) show(a agents.Agent) {
 
 func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields) {
 	a = agents.Agent{ID: d.ID, Name: unless(d.Name, d.ID), Provider: d.Provider, Model: given(d.Model), SystemPrompt: given(d.SystemPrompt), Temperature: d.Temperature,
-		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout), OutputKey: given(d.OutputKey), RetryOnCrash: d.RetryOnCrash, Events: d.Events}
+		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout), OutputKey: given(d.OutputKey), RetryOnCrash: d.RetryOnCrash, Events: d.Events,
+		Params: d.Params, Fallbacks: d.Fallbacks, Output: d.Output}
 	if d.Tools != nil && !*d.Tools {
 		a.Tools = d.Tools
 	}

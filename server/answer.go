@@ -24,6 +24,10 @@ type callAnswer struct {
 	Agent      string       `json:"agent"`
 	Usage      agents.Usage `json:"usage"`
 	DurationMs int64        `json:"durationMs"`
+	Data       any          `json:"data,omitempty" doc:"The response as JSON, where the agent's output has a schema."`
+	Degraded   bool         `json:"degraded,omitempty" doc:"A fallback answered: provider and model say which."`
+	Provider   string       `json:"provider,omitempty"`
+	Model      string       `json:"model,omitempty"`
 }
 
 // answerRun answers 200 with a completed run, as its caller wants to be told of it.
@@ -34,7 +38,14 @@ func answerRun(c echo.Context, call *calls.Call, run *runs.Run) error {
 		header.Set(echo.HeaderContentLength, strconv.Itoa(len(text)))
 		return c.Blob(http.StatusOK, contentType, memory.Bytes(text))
 	}
-	answer := callAnswer{OK: true, Response: run.Output, RunID: run.ID, Status: run.Status, Agent: run.WorkflowID, Usage: run.Usage, DurationMs: run.Milliseconds()}
+	answer := callAnswer{OK: true, Response: run.Output, RunID: run.ID, Status: run.Status, Agent: run.WorkflowID,
+		Usage: run.Usage, DurationMs: run.Milliseconds()}
+	if run.By.Degraded {
+		answer.Degraded, answer.Provider, answer.Model = true, run.By.Provider, run.By.Model
+	}
+	if data := run.Data(); data != nil {
+		answer.Data = data
+	}
 	if len(run.Output) >= longText {
 		return answerLong(c, answer)
 	}

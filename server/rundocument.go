@@ -26,6 +26,9 @@ type runDocument struct {
 	Error       *agents.Failure `json:"error"`
 	Metadata    any             `json:"metadata"`
 	Usage       agents.Usage    `json:"usage"`
+	Provider    *string         `json:"provider" doc:"Whose model answered, or was asked last; null where it was several."`
+	Model       *string         `json:"model"`
+	Degraded    bool            `json:"degraded" doc:"A fallback answered."`
 	CreatedAt   *string         `json:"createdAt"`
 	StartedAt   *string         `json:"startedAt"`
 	CompletedAt *string         `json:"completedAt"`
@@ -35,7 +38,21 @@ type runDocument struct {
 // runDetail is a run with its nodes.
 type runDetail struct {
 	runDocument
-	Nodes []nodeDocument `json:"nodes"`
+	Data     any            `json:"data" doc:"The output as JSON, where the agent's output has a schema."`
+	Attempts []modelAttempt `json:"attempts" doc:"All that were made, where one of them failed; those of a flow are its nodes'."`
+	Nodes    []nodeDocument `json:"nodes"`
+}
+
+// modelAttempt is one request to a provider.
+type modelAttempt struct {
+	Provider   string          `json:"provider"`
+	Model      *string         `json:"model"`
+	StartedAt  *string         `json:"startedAt"`
+	DurationMs int64           `json:"durationMs"`
+	Status     *int            `json:"status" doc:"Of HTTP, where it is not a success."`
+	Error      *agents.Failure `json:"error"`
+	Finish     string          `json:"finish,omitempty" doc:"A finish reason that is not known."`
+	Reason     string          `json:"reason,omitempty" doc:"What the provider said itself; for administrators."`
 }
 
 // nodeDocument is a node as the API shows it.
@@ -46,13 +63,18 @@ type nodeDocument struct {
 	Output      *string           `json:"output"`
 	Error       *agents.Failure   `json:"error"`
 	Usage       agents.Usage      `json:"usage"`
+	Provider    *string           `json:"provider"`
+	Model       *string           `json:"model"`
+	Degraded    bool              `json:"degraded"`
+	Attempts    []modelAttempt    `json:"attempts"`
 	StartedAt   *string           `json:"startedAt"`
 	CompletedAt *string           `json:"completedAt"`
 }
 
 func documentOf(r *runs.Run) runDocument {
 	d := runDocument{RunID: r.ID, Status: r.Status, ClientID: r.ClientID, WorkflowID: r.WorkflowID, Source: r.Source, SessionID: orNull(r.SessionID),
-		Input: r.Input, Output: orNull(r.Output), Error: r.Error, Usage: r.Usage, CreatedAt: timeOrNull(r.CreatedAt), StartedAt: timeOrNull(r.StartedAt),
+		Input: r.Input, Output: orNull(r.Output), Error: r.Error, Usage: r.Usage,
+		Provider: orNull(r.By.Provider), Model: orNull(r.By.Model), Degraded: r.By.Degraded, CreatedAt: timeOrNull(r.CreatedAt), StartedAt: timeOrNull(r.StartedAt),
 		CompletedAt: timeOrNull(r.CompletedAt)}
 	if r.Metadata != nil {
 		d.Metadata = r.Metadata
@@ -67,12 +89,32 @@ func documentOf(r *runs.Run) runDocument {
 	return d
 }
 
-func detailOf(r *runs.Run) runDetail {
-	document := runDetail{documentOf(r), []nodeDocument{}}
+// detailOf is a run with its nodes. What providers said themselves is for administrators.
+func detailOf(r *runs.Run, forAdmin bool) runDetail {
+	document := runDetail{runDocument: documentOf(r), Attempts: attemptsOf(r.By, forAdmin), Nodes: []nodeDocument{}}
+	if data := r.Data(); data != nil {
+		document.Data = data
+	}
 	for _, n := range r.AllNodes() {
-		document.Nodes = append(document.Nodes, nodeDocument{n.ID, n.Type, n.Status, orNull(n.Output), n.Error, n.Usage, timeOrNull(n.StartedAt), timeOrNull(n.CompletedAt)})
+		document.Nodes = append(document.Nodes, nodeDocument{NodeID: n.ID, NodeType: n.Type, Status: n.Status, Output: orNull(n.Output), Error: n.Error, Usage: n.Usage,
+			Provider: orNull(n.By.Provider), Model: orNull(n.By.Model), Degraded: n.By.Degraded, Attempts: attemptsOf(n.By, forAdmin),
+			StartedAt: timeOrNull(n.StartedAt), CompletedAt: timeOrNull(n.CompletedAt)})
 	}
 	return document
+}
+
+func attemptsOf(by agents.Answerer, forAdmin bool) []modelAttempt {
+	list := make([]modelAttempt, len(by.Attempts))
+	for i, a := range by.Attempts {
+		list[i] = modelAttempt{Provider: a.Provider, Model: orNull(a.Model), StartedAt: timeOrNull(a.StartedAt), DurationMs: a.Duration.Milliseconds(), Error: a.Error, Finish: a.Finish}
+		if a.Status != 0 {
+			list[i].Status = &a.Status
+		}
+		if forAdmin {
+			list[i].Reason = a.Reason
+		}
+	}
+	return list
 }
 
 func orNull(text string) *string {

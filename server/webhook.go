@@ -44,18 +44,19 @@ func (s *Server) callOf(c echo.Context) *calls.Request {
 // goes on.
 func (s *Server) answerCall(c echo.Context, sender *calls.Sender, r *calls.Request) error {
 	ctx, header := c.Request().Context(), c.Response().Header()
-	call, err := s.Calls.Start(ctx, sender, r)
+	call := s.Calls.Start(ctx, sender, r)
 	defer call.Close()
 	writeLimits(c, call)
 	if id := call.RunID(); id != "" {
 		header.Set(runIDHeader, id)
 	}
-	if err != nil {
-		return s.refuseCall(c, call, err)
+	if call.Refused != nil {
+		return s.refuseCall(c, call)
 	}
 	if applied := call.Prefer.Applied(); applied != "" && call.Earlier == nil {
 		header.Set("Preference-Applied", applied)
 	}
+	var err error
 	switch {
 	case call.Earlier != nil:
 		return s.answerEarlier(c, call, r)
@@ -64,7 +65,7 @@ func (s *Server) answerCall(c echo.Context, sender *calls.Sender, r *calls.Reque
 	case r.Stream:
 		err = call.Active.Recorded(ctx)
 		if err == nil {
-			return s.stream(c, call.Active.ID, "", false, s.holder(c.Request(), call.Client.ID))
+			return s.stream(c, call.Active.ID, "", false, s.stillAllowed(c.Request(), call.Client.ID))
 		}
 		err = problem.Of(err)
 	default:
@@ -108,13 +109,13 @@ func (s *Server) answerEarlier(c echo.Context, call *calls.Call, r *calls.Reques
 }
 
 // refuseCall counts a call that was refused.
-func (s *Server) refuseCall(c echo.Context, call *calls.Call, err error) error {
-	code := problem.Of(err).Code
+func (s *Server) refuseCall(c echo.Context, call *calls.Call) error {
+	code := problem.Of(call.Refused).Code
 	if code == calls.CodeInFlight {
 		c.Response().Header().Set(echo.HeaderLocation, runURL(call.Earlier.ID))
 	}
 	s.Calls.Metrics.Refused(code)
-	return err
+	return call.Refused
 }
 
 // writeLimits writes the RateLimit fields of draft-ietf-httpapi-ratelimit-headers for the limits that the client has.

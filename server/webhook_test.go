@@ -40,7 +40,7 @@ func TestACallBringsItsAnswerBack(t *testing.T) {
 		run := g.run(a)
 		require.Equal(t, runs.Run{ID: id, Status: runs.Completed, ClientID: "ci", WorkflowID: "triage", Source: "webhook", SessionID: "s1",
 			Input: "why <x>?", Metadata: []byte(`{"build":7}`), Output: "re: why <x>?",
-			Usage: agents.Usage{PromptTokens: 12, CompletionTokens: 6, TotalTokens: 18}, Claim: 1, Priority: runs.PriorityDefault, Attempts: 1, RetryOnCrash: true,
+			Usage: agents.Usage{PromptTokens: 12, CompletionTokens: 6, TotalTokens: 18}, By: agents.Answerer{Provider: "model", Model: "m"}, Claim: 1, Priority: runs.PriorityDefault, Attempts: 1, RetryOnCrash: true,
 			ReceivedAt: run.ReceivedAt, CreatedAt: run.CreatedAt, StartedAt: run.StartedAt, CompletedAt: run.CompletedAt}, *run)
 		require.WithinDuration(t, time.Now(), run.CreatedAt, time.Minute)
 		require.False(t, run.CompletedAt.Before(run.StartedAt))

@@ -16,6 +16,9 @@ var agentFields = []labelled{
 	{"systemPrompt", "Instructions"},
 	{"temperature", "Temperature"},
 	{"maxTokens", "Most tokens of an answer"},
+	{"params", "Parameters"},
+	{"fallbacks", "Fallbacks"},
+	{"output", "What the answer has to be"},
 	{"timeout", "Time"},
 	{"retryOnCrash", "Run it again after a crash"},
 	{"outputKey", "Name of its output"},
@@ -26,6 +29,7 @@ var agentFields = []labelled{
 type agentForm struct {
 	ID, Name, Provider, Model, SystemPrompt    string
 	Temperature, MaxTokens, Timeout, OutputKey string
+	Params, Fallbacks, Output                  string
 	RetryOnCrash                               string // yes, no, or empty for the default
 	Tools                                      bool
 	Aliases                                    []alias
@@ -40,12 +44,14 @@ func (w *Web) agentPages() []page {
 		typed: agentFormOf, read: readAgent,
 		choices: func(ctx context.Context) ([]string, error) { return idsOf[agents.Provider](ctx, w) },
 		act:     w.listModels,
+		notes:   w.notesOf,
 	}.pages()
 }
 
 func agentFormOf(a agents.Agent) agentForm {
 	f := agentForm{ID: a.ID, Name: a.Name, Provider: a.Provider, Model: a.Model, SystemPrompt: a.SystemPrompt, Timeout: writeDuration(a.Timeout),
-		OutputKey: a.OutputKey, RetryOnCrash: writeYesNo(a.RetryOnCrash), Tools: a.TakesTools(), Aliases: aliasesOf(a.Events, "events", runEvents)}
+		OutputKey: a.OutputKey, RetryOnCrash: writeYesNo(a.RetryOnCrash), Tools: a.TakesTools(), Aliases: aliasesOf(a.Events, "events", runEvents),
+		Params: writeParams(a.Params), Fallbacks: writeFallbacks(a.Fallbacks), Output: writeJSON(a.Output)}
 	if a.Temperature != nil {
 		f.Temperature = strconv.FormatFloat(*a.Temperature, 'g', -1, 64)
 	}
@@ -59,9 +65,10 @@ func readAgent(sent url.Values, _ agents.Agent) (agentForm, agents.Agent, proble
 	var wrong problem.Fields
 	f := agentForm{ID: word(sent, "id"), Name: word(sent, "name"), Provider: word(sent, "provider"), Model: word(sent, "model"), SystemPrompt: sent.Get("systemPrompt"),
 		Temperature: word(sent, "temperature"), MaxTokens: word(sent, "maxTokens"), Timeout: word(sent, "timeout"), OutputKey: word(sent, "outputKey"),
-		RetryOnCrash: word(sent, "retryOnCrash"), Tools: sent.Has("tools")}
+		RetryOnCrash: word(sent, "retryOnCrash"), Tools: sent.Has("tools"), Params: sent.Get("params"), Fallbacks: sent.Get("fallbacks"), Output: sent.Get("output")}
 	a := agents.Agent{ID: f.ID, Name: unlessIs(f.Name, f.ID), Provider: f.Provider, Model: f.Model, SystemPrompt: f.SystemPrompt, MaxTokens: readCount(&wrong, "maxTokens", f.MaxTokens, 0),
-		Timeout: typedDuration(&wrong, "timeout", f.Timeout), OutputKey: f.OutputKey, RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash), Events: aliasesIn(sent, "events", runEvents)}
+		Timeout: typedDuration(&wrong, "timeout", f.Timeout), OutputKey: f.OutputKey, RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash), Events: aliasesIn(sent, "events", runEvents),
+		Params: readParams(&wrong, f.Params), Fallbacks: readFallbacks(f.Fallbacks), Output: readJSON[agents.Output](&wrong, "output", f.Output, `{"schema": {"type": "object"}}`)}
 	f.Aliases = aliasesOf(a.Events, "events", runEvents)
 	if f.Temperature != "" {
 		t, err := strconv.ParseFloat(f.Temperature, 64)
@@ -75,6 +82,14 @@ func readAgent(sent url.Values, _ agents.Agent) (agentForm, agents.Agent, proble
 		a.Tools = new(bool)
 	}
 	return f, a, wrong
+}
+
+// notesOf says what was learnt of the models of an agent.
+func (w *Web) notesOf(id string) []string {
+	if w.Desk.Notes == nil {
+		return nil
+	}
+	return w.Desk.Notes(id)
 }
 
 // listModels fills the list that the model is chosen from.

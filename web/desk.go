@@ -27,6 +27,8 @@ type Desk struct {
 
 	// Models asks a provider, with its key, which models it has: the test of its connection.
 	Models func(ctx context.Context, p agents.Provider) ([]string, error)
+	// Notes says what was learnt of the models of an agent. It is nil where nothing is.
+	Notes func(agentID string) []string
 	// Follow answers with the events of a run, as GET /api/v1/runs/{id}/events does.
 	Follow func(w http.ResponseWriter, r *http.Request, runID string) error
 }

@@ -19,6 +19,7 @@ type nounForm[F any] struct {
 	Version int64
 	Managed bool
 	Notice  string
+	Notes   []string // what is known of it besides
 	// Warnings say why what is kept is not in force, Cautions what should be changed although it is, Errors why what was typed
 	// is not kept.
 	Warnings, Cautions, Errors problem.Fields

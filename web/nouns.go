@@ -42,7 +42,8 @@ type nounPages[T catalog.Resource, F any] struct {
 	act func(ctx context.Context, do string, f *nounForm[F], item, have T) error
 	// instead answers with another page that shows what was typed; false when it is not asked for.
 	instead func(c echo.Context, do string, f nounForm[F], item T, wrong problem.Fields) (done bool, err error)
-	explain func(f *nounForm[F]) // puts what is wrong where it belongs
+	explain func(f *nounForm[F])     // puts what is wrong where it belongs
+	notes   func(id string) []string // what the page of one says besides
 }
 
 func (p nounPages[T, F]) kept() catalog.Section[T] { return kept[T](p.web) }
@@ -99,6 +100,9 @@ func (p nounPages[T, F]) savedForm(ctx context.Context, id string) (f nounForm[F
 	}
 	f = nounForm[F]{Path: p.path(), One: p.one, Form: p.typed(record.Item)}
 	aboutSaved(&f, record)
+	if p.notes != nil {
+		f.Notes = p.notes(f.ID)
+	}
 	return f, record.Item, nil
 }
 

@@ -21,6 +21,7 @@ type Stats struct {
 	P50, P95 time.Duration // how long the completed runs took, to the millisecond
 	Failures []Failure     // the last ones, newest first; ten are enough
 	Troubled []Endpoint    // those that are disabled or failing
+	Failing  []Provider    // those that have failed too often, and are not asked where an agent has a fallback
 
 	Undelivered int64 // deliveries of that time that have failed for good
 	Refused     int64 // calls of that time that were turned away, as far as they are kept
@@ -55,6 +56,13 @@ type Endpoint struct {
 	FailingSince time.Time // zero when it isn't known
 	Pending      int64     // deliveries that wait
 	Failed       int64     // deliveries of that time that have failed for good
+}
+
+// Provider is one that has failed too often.
+type Provider struct {
+	ID    string
+	Code  string    // of its last failure
+	Until time.Time // when it is tried again; zero: with the next call
 }
 
 // FailedDeliveries is the list of those that the endpoint has not got.

@@ -19,6 +19,9 @@ var providerFields = []labelled{
 	{"headers", "Headers"},
 	{"timeout", "Time for one attempt"},
 	{"maxRetries", "Attempts after the first"},
+	{"stream", "Streams"},
+	{"reasoning", "Thoughts in the answer"},
+	{"params", "Parameters"},
 	{"template", "Template"},
 }
 
@@ -31,9 +34,20 @@ const (
 // providerForm is a provider as its form has it. No value of a header is in it, and no key.
 type providerForm struct {
 	ID, Name, Type, URL, Timeout, MaxRetries, Template string
+	Stream, Reasoning, Params                          string
 	APIKey                                             string // what nounForm.Secret shows
 	Headers                                            []headerLine
 	Retype                                             bool // a secret was typed, and is not in the form any more
+}
+
+// Streams are the choices of when a provider is asked to stream.
+func (providerForm) Streams() []string {
+	return []string{agents.StreamAuto, agents.StreamNever, agents.StreamAlways}
+}
+
+// Reasonings are the choices of what becomes of the thoughts in an answer.
+func (providerForm) Reasonings() []string {
+	return []string{agents.ReasoningStrip, agents.ReasoningKeep}
 }
 
 func (w *Web) providerPages() []page {
@@ -49,7 +63,7 @@ func (w *Web) providerPages() []page {
 
 func providerFormOf(p agents.Provider) providerForm {
 	f := providerForm{ID: p.ID, Name: p.Name, Type: p.Type, URL: secret.ShownURL(p.URL), Timeout: writeDuration(p.Timeout), Template: p.Template, APIKey: p.APIKey.Shown(),
-		Headers: headerLines(p.Headers)}
+		Headers: headerLines(p.Headers), Stream: p.Stream, Reasoning: p.Reasoning, Params: writeParams(p.Params)}
 	if p.MaxRetries != nil {
 		f.MaxRetries = strconv.Itoa(*p.MaxRetries)
 	}
@@ -59,9 +73,9 @@ func providerFormOf(p agents.Provider) providerForm {
 func readProvider(sent url.Values, have agents.Provider) (providerForm, agents.Provider, problem.Fields) {
 	var wrong problem.Fields
 	f := providerForm{ID: word(sent, "id"), Name: word(sent, "name"), Type: word(sent, "type"), URL: word(sent, "url"), Timeout: word(sent, "timeout"),
-		MaxRetries: word(sent, "maxRetries"), Template: sent.Get("template"), APIKey: have.APIKey.Shown()}
+		MaxRetries: word(sent, "maxRetries"), Template: sent.Get("template"), APIKey: have.APIKey.Shown(), Stream: word(sent, "stream"), Reasoning: word(sent, "reasoning"), Params: sent.Get("params")}
 	p := agents.Provider{ID: f.ID, Name: unlessIs(f.Name, f.ID), Type: f.Type, URL: f.URL, APIKey: typedSecret(sent, "apiKey"), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
-		Template: f.Template}
+		Template: f.Template, Stream: f.Stream, Reasoning: f.Reasoning, Params: readParams(&wrong, f.Params)}
 	f.Headers, p.Headers, f.Retype = typedHeaders(sent, have.Headers, &wrong)
 	if p.APIKey.IsReference() {
 		f.APIKey = p.APIKey.Reveal()

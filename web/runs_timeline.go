@@ -32,6 +32,7 @@ type nodeBar struct {
 	Usage            agents.Usage
 	Output           shownText
 	Error            *agents.Failure
+	Attempts         []agents.Attempt
 }
 
 // Tokens are those that the node has used.
@@ -56,7 +57,7 @@ func (w *Web) barsOf(run *runs.Run, shown *texts) []nodeBar {
 			end = to
 		}
 		b := nodeBar{ID: n.ID, Type: n.Type, Status: string(n.Status), After: max(n.StartedAt.Sub(from), 0), Took: max(end.Sub(n.StartedAt), 0),
-			StartedAt: n.StartedAt, Usage: n.Usage, Error: n.Error}
+			StartedAt: n.StartedAt, Usage: n.Usage, Error: n.Error, Attempts: n.By.Attempts}
 		b.X, b.Width = place(b.After, b.Took, to.Sub(from))
 		if run.IsFlow { // the one node of an agent's run has the run's own output
 			b.Output = shown.show("What "+n.ID+" answered", n.Output, "node", n.ID)

@@ -17,8 +17,9 @@ import (
 
 // samples are what each template may have to show, with something of everything.
 func samples() map[string][]any {
-	agent := agents.Agent{ID: "triage", Provider: "openai", Model: "gpt-5-mini", Events: map[string]string{"run.completed": "triage.completed"}}
-	provider := agents.Provider{ID: "openai", Type: providerOpenAI, APIKey: "${OPENAI_API_KEY}", Headers: map[string]secret.String{"X-Key": "x"}}
+	agent := agents.Agent{ID: "triage", Provider: "openai", Model: "gpt-5-mini", Params: agents.Object{"top_p": 0.9}, Fallbacks: []agents.Fallback{{Provider: "offline"}},
+		Output: &agents.Output{Schema: agents.Object{"type": "object"}}, Events: map[string]string{"run.completed": "triage.completed"}}
+	provider := agents.Provider{ID: "openai", Type: providerOpenAI, APIKey: "${OPENAI_API_KEY}", Headers: map[string]secret.String{"X-Key": "x"}, Params: agents.Object{"top_p": 0.9}}
 	flow := agents.Flow{ID: "incident", Root: agents.Step{Type: agents.StepLoop, MaxIterations: 3, Until: "state.done", Steps: []agents.Step{
 		{Type: agents.StepParallel, Steps: []agents.Step{{Type: agents.StepAgent, AgentID: "logs", OnError: "continue"}}}, {Type: agents.StepAgent, AgentID: "summary", ResponseAgent: true}}}}
 	command := commands.Command{ID: "daily-report", Prompt: "Report.", AgentID: "triage", Description: "For the morning."}
@@ -62,6 +63,7 @@ func sampleForms[F any](one string, typed F) []any {
 	made := nounForm[F]{Path: formOf(one).path(), One: one, Form: typed, Models: &modelList{Wrong: "It refuses connections."}}
 	kept := made
 	kept.ID, kept.Version, kept.Notice, kept.Outdated = "x", 1, "Done.", true
+	kept.Notes = []string{"It knows no tools."}
 	kept.Errors, kept.Choices, kept.Models = problem.Fields{{Path: "id", Message: "is bad"}}, []string{"x"}, &modelList{Names: []string{"m"}}
 	return []any{made, kept}
 }
@@ -80,6 +82,7 @@ func sampleOverview() overview {
 		Hours: []Hour{{Start: now, Count: count, P50: time.Second, P95: time.Second}}, Total: count, P50: time.Second, P95: time.Second,
 		Failures:    []Failure{{RunID: "run_1", Client: "ci", Agent: "triage", Code: "timeout", Message: "It took too long.", At: now}},
 		Troubled:    []Endpoint{{ID: "ops", Disabled: true, Reason: "410", FailingSince: now, Pending: 1, Failed: 1}},
+		Failing:     []Provider{{ID: "openai", Code: "provider_quota", Until: now}},
 		Undelivered: 1, Refused: 1000, RefusedMore: true,
 	}, spans, chosen, now, now)
 	o.Broken, o.MoreBroken = []broken{{"client", "ci", "/admin/clients/ci", "It has no agent."}, {"the configuration file", "", "/admin/settings", "Line 1."}}, 1
@@ -132,7 +135,8 @@ func sampleRun() runScreen {
 	failure := &agents.Failure{Code: "timeout", Message: "It took too long."}
 	text := shownText{Label: "Text", Text: "Hi", Size: 3, Whole: runsPath}
 	return runScreen{Notice: "Done.", Wrong: "No.", Live: true, Waited: time.Second, Took: time.Second, Input: text, Output: text, Metadata: text,
-		Run:    &runs.Run{ID: "run_1", Status: runs.Running, ClientID: "ci", WorkflowID: "triage", CreatedAt: at, StartedAt: at, CompletedAt: at, Error: failure, SessionID: "s", Crashes: 1},
+		Run: &runs.Run{ID: "run_1", Status: runs.Running, ClientID: "ci", WorkflowID: "triage", CreatedAt: at, StartedAt: at, CompletedAt: at, Error: failure, SessionID: "s", Crashes: 1,
+			By: agents.Answerer{Provider: "offline", Model: "m", Degraded: true, Attempts: []agents.Attempt{{Provider: "openai", StartedAt: at, Status: 503, Error: failure, Reason: "Overloaded", Finish: "odd"}}}},
 		Nodes:  []nodeBar{{ID: "triage", Type: "triage", Status: "FAILED", Width: barWidth, Took: time.Second, StartedAt: at, Output: text, Error: failure}},
 		Events: []eventRow{{Type: "node.failed", Node: "triage", Status: "FAILED", At: at, Address: runsPath}}, MoreEvents: true,
 		Deliveries: []deliveryRow{sampleDeliveryRow()}, MoreDeliveries: deliveriesPath, Advice: advice{[]string{"Ask for less."}, []link{{"/admin/agents/triage", "Agent triage"}}}}

@@ -25,7 +25,7 @@ func (m inMemory) RoundTrip(req *http.Request) (*http.Response, error) {
 		Body: io.NopCloser(strings.NewReader(m.body)), Request: req}, nil
 }
 
-// BenchmarkInvoke compares a call through this package with the same call of go-openai alone, in parallel as the
+// BenchmarkInvoke compares a call of an agent, from its set to this package, with the same call of go-openai alone, in parallel as the
 // gateway does it: over HTTP to a server in this process, and with no network at all.
 func BenchmarkInvoke(b *testing.B) {
 	body := answer(strings.Repeat("All is well. ", 40))
@@ -47,8 +47,10 @@ func BenchmarkInvoke(b *testing.B) {
 				return err
 			})
 		})
-		agent, _ := chat.New(over.transport, slog.New(slog.DiscardHandler))(agents.Provider{ID: "acme", URL: server.URL, APIKey: key},
-			agents.Agent{ID: "triage", Model: "m", SystemPrompt: "Be brief."})
+		how := agents.Factories{Providers: map[string]agents.Factory{"openai": chat.New(over.transport, slog.New(slog.DiscardHandler))}}
+		set, _ := agents.NewSet(how, []agents.Provider{{ID: "acme", Type: "openai", URL: server.URL, APIKey: key}},
+			[]agents.Agent{{ID: "triage", Provider: "acme", Model: "m", SystemPrompt: "Be brief."}}, nil)
+		agent := set.Get("triage").Invoker
 		b.Run(over.name+"/beckon", func(b *testing.B) {
 			parallel(b, func(ctx context.Context) error {
 				_, err := ask(ctx, agent)

@@ -177,7 +177,7 @@ func TestOutcomes(t *testing.T) {
 		{"not UTF-8", []http.HandlerFunc{reply(200, "{\"choices\":[{\"message\":{\"content\":\"a\xff\\u0000b\"}}]}")}, 0, "", "a\uFFFD\uFFFDb", 1, ""},
 		{"401", []http.HandlerFunc{reply(401, `{"error":{"message":"Incorrect API key provided: sk-pr*****aT4"}}`)}, 0, "provider_unauthorized", "", 1, "refused the API key (status 401)"},
 		{"403", []http.HandlerFunc{reply(403, `no`)}, 0, "provider_unauthorized", "", 1, "status 403"},
-		{"400", []http.HandlerFunc{reply(400, `{"error":{"message":"unknown model"}}`)}, 0, "provider_rejected", "", 1, `model "m"`},
+		{"400", []http.HandlerFunc{reply(400, `{"error":{"message":"what?"}}`)}, 0, "provider_rejected", "", 1, `model "m"`},
 		{"404", []http.HandlerFunc{reply(404, `404 page not found`)}, 0, "provider_rejected", "", 1, "status 404"},
 		{"422", []http.HandlerFunc{reply(422, `{}`)}, 0, "provider_rejected", "", 1, "status 422"},
 		{"418", []http.HandlerFunc{reply(418, `{}`)}, 0, "provider_error", "", 1, "status 418"},
@@ -367,7 +367,7 @@ func TestCancellingTheWait(t *testing.T) {
 func TestTheLogHasTheReasonWithoutSecrets(t *testing.T) {
 	echo := func(format string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			body, _ := json.Marshal(fmt.Sprintf("unknown model m; you said %s; be brief and kind to everybody; key %s; trace %s; q %s",
+			body, _ := json.Marshal(fmt.Sprintf("it went wrong; you said %s; be brief and kind to everybody; key %s; trace %s; q %s",
 				prompt[:40], key[:6]+"****"+key[len(key)-4:], r.Header.Get("X-Tenant"), r.URL.RawQuery))
 			w.WriteHeader(400)
 			_, _ = fmt.Fprintf(w, format, body)
@@ -385,9 +385,9 @@ func TestTheLogHasTheReasonWithoutSecrets(t *testing.T) {
 				p.Headers = map[string]secret.String{"X-Tenant": "tenant-quince"}
 			}))
 			require.Equal(t, "provider_rejected", code(err))
-			require.NotContains(t, problem.Of(err).Detail, "unknown model m;")
+			require.NotContains(t, problem.Of(err).Detail, "it went wrong;")
 			text := err.Error()
-			require.Contains(t, text, "unknown model m;")
+			require.Contains(t, text, "it went wrong;")
 			require.Contains(t, text, p.URL+"/v1/chat/completions: status 400")
 			for _, hidden := range []string{"Why did", "payment", "kind to", "sk-pro", key[len(key)-4:], "quince", "hidden"} {
 				require.NotContains(t, text, hidden)

@@ -17,11 +17,6 @@ func NewWaiting(transport http.RoundTripper, log *slog.Logger, wait func(context
 // Mask is mask.
 func Mask(text, hidden string, window int) string { return mask(text, hidden, window) }
 
-// RetryAfter is retryAfter.
-func RetryAfter(value string, now time.Time) time.Duration {
-	return retryAfter(http.Header{"Retry-After": {value}}, now)
-}
-
 // Waits are those after the first attempts, with nothing asked for.
 func Waits(attempts int) (list []time.Duration) {
 	p := pace{first: firstWait, most: mostWait}

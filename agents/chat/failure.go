@@ -10,25 +10,24 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/sashabaranov/go-openai"
-
+	"beckon/agents/chat/completion"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/units"
 )
 
-const statusOverloaded = 529 // Anthropic's: https://docs.anthropic.com/en/api/errors
-
-// failure is how the last attempt went wrong: a status, or an error before there was a complete answer.
+// failure is how an attempt went wrong: a status, an error before there was a complete answer, or an answer that is none.
 type failure struct {
 	status     int
 	body       []byte // of the status, bounded; it may echo the prompt or the key
 	retryAfter time.Duration
 	err        error
-	timedOut   bool          // by the provider's timeout
-	begun      bool          // a streamed answer had
-	attempts   int           // how many there were
-	gaveUp     time.Duration // the wait for which there was no time left
+	timedOut   bool                   // by the provider's timeout
+	answer     *completion.Completion // what there was of one; nil for nothing
+	attempts   int                    // how many there were
+	gaveUp     time.Duration          // the wait for which there was no time left
+
+	found *diagnosis // see diagnose
 }
 
 // Error implements error. It is safe to log: it has nothing of the body, and none of the transport's words.
@@ -38,76 +37,83 @@ func (f *failure) Error() string {
 		return fmt.Sprintf("status %d", f.status)
 	case f.timedOut:
 		return "timeout"
+	case f.err != nil:
+		return unreachable(f.err)
 	}
-	return unreachable(f.err)
+	return f.diagnose().code
 }
 
 // passing reports whether another attempt may go better.
-func (f *failure) passing() bool {
-	switch f.status {
-	case 0:
-		return !errors.Is(f.err, errTooLarge) && !errors.Is(f.err, memory.ErrFull) && !isCertificate(f.err)
-	case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
-		http.StatusServiceUnavailable, http.StatusGatewayTimeout, statusOverloaded:
-		return true
-	}
-	return false
-}
+func (f *failure) passing() bool { return f.diagnose().passes }
 
-// explain turns the error of a call into a problem whose detail may be shown and whose cause may be logged.
-func (m *model) explain(ctx context.Context, err error, said []openai.ChatCompletionMessage) error {
+// begun reports whether a part of the answer had come.
+func (f *failure) begun() bool { return f.answer != nil && f.answer.Text != "" }
+
+// explain turns the failure of a call into a problem whose detail may be shown and whose cause may be logged.
+func (m *model) explain(ctx context.Context, f *failure, said []string) error {
 	if deadline, ok := ctx.Deadline(); ctx.Err() != nil || (ok && !time.Now().Before(deadline)) {
 		return m.ended(ctx) // a dial gives up at the deadline, a moment before the context says so
 	}
-	id := m.provider
-	f, ok := errors.AsType[*failure](err)
-	if errors.Is(err, memory.ErrFull) || ok && errors.Is(f.err, memory.ErrFull) {
-		return memory.ErrFull // which is no fault of the provider's
+	if errors.Is(f.err, memory.ErrFull) {
+		return memory.ErrFull
 	}
-	if api, isAPI := errors.AsType[*openai.APIError](err); !ok && isAPI { // in the middle of a stream
-		return problem.New(problem.Upstream, "provider_error", "The provider %q broke off its answer with an error, which the log names.", id).Because(
-			m.cause(&failure{err: errors.New(api.Message)}, said))
-	}
-	if !ok { // go-openai could not make sense of a complete answer
-		return problem.New(problem.Upstream, "provider_invalid_response",
-			"The provider %q sent something that is not a chat completion. Check its url.", id).Because(fmt.Errorf("POST %s: %w", m.url, err))
-	}
-	var p *problem.Error
-	switch {
-	case f.timedOut:
-		p = problem.New(problem.Upstream, "provider_timeout", "The provider %q did not answer within %s%s.",
-			id, units.Duration(m.timeout), f.history())
-	case errors.Is(f.err, errTooLarge):
-		p = problem.New(problem.Upstream, "provider_invalid_response", "The provider %q sent an answer of more than %d MiB.", id, maxAnswer>>20)
-	case f.begun:
-		p = problem.New(problem.Upstream, "provider_unreachable", "The provider %q broke off its answer: %s.", id, unreachable(f.err))
-	case f.status == 0:
-		p = problem.New(problem.Upstream, "provider_unreachable", "The provider %q cannot be reached: %s%s.", id, unreachable(f.err), f.history())
-	default:
-		p = m.refused(f)
-	}
-	return p.After(f.retryAfter).Because(m.cause(f, said))
+	return m.problemOf(f).After(f.retryAfter).Because(m.cause(f, said))
 }
 
-// refused says what a status other than 2xx means.
-func (m *model) refused(f *failure) *problem.Error {
-	id := m.provider
-	switch f.status {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return problem.New(problem.Upstream, "provider_unauthorized",
-			"The provider %q refused the API key (status %d). Check its apiKey and headers.", id, f.status)
-	case http.StatusTooManyRequests:
-		return problem.New(problem.Upstream, "provider_rate_limited", "The provider %q limits how often it is asked%s.", id, f.history())
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
-		return problem.New(problem.Upstream, "provider_rejected",
-			"The provider %q rejected the request (status %d). Check the provider's url, the agent's model %q and its settings; the log has the provider's reason.",
-			id, f.status, m.request.Model)
+// problemOf says what a failure means, and what to do.
+func (m *model) problemOf(f *failure) *problem.Error {
+	id, code := m.provider, f.diagnose().code
+	upstream := func(format string, args ...any) *problem.Error {
+		return problem.New(problem.Upstream, code, format, args...)
 	}
-	if f.status >= 300 && f.status < 400 {
-		return problem.New(problem.Upstream, "provider_error",
-			"The provider %q answered with a redirect (status %d), which is not followed. Check its url.", id, f.status)
+	switch code {
+	case memory.ErrFull.Code:
+		return memory.ErrFull
+	case codeTimeout:
+		return upstream("The provider %q did not answer within %s%s.", id, units.Duration(m.timeout), f.history())
+	case codeUnreachable:
+		if f.err == nil || f.begun() {
+			return upstream("The provider %q broke off its answer%s.", id, f.history())
+		}
+		return upstream("The provider %q cannot be reached: %s%s.", id, unreachable(f.err), f.history())
+	case codeInvalid:
+		if errors.Is(f.err, completion.ErrTooLarge) {
+			return upstream("The provider %q sent an answer of more than %d MiB.", id, completion.MaxBytes>>20)
+		}
+		return upstream("The provider %q sent something that is not a chat completion. Check its url.", id)
+	case codeUnauthorized:
+		return upstream("The provider %q refused the API key%s. Check its apiKey and headers.", id, f.withStatus())
+	case codeRateLimited:
+		return upstream("The provider %q limits how often it is asked%s.", id, f.history())
+	case codeQuota:
+		return upstream("The quota of provider %q is used up%s. Raise its limit or pay its bill; until then it refuses every call.",
+			id, f.withStatus())
+	case codeRefused:
+		return upstream("A content filter of provider %q refused the request of agent %q. Reword the prompt.", id, m.agent)
+	case codeTooLong:
+		return upstream("The prompt of agent %q is too long for the model %q. "+
+			"Shorten it, lower maxTokens, or choose a model with a larger context.", m.agent, m.name)
+	case codeNoModel:
+		return upstream("The provider %q has no model %q%s. Choose another model for the agent %q.",
+			id, m.name, f.withStatus(), m.agent)
+	case codeRejected:
+		if name := m.request.rejected(f.diagnose()); name != "" {
+			return problem.New(problem.Upstream, codeParameter, "The provider %q rejected the parameter %q%s. "+
+				"Take it out of the agent's or the provider's settings, or change it; the run and the log have the provider's reason.",
+				id, name, f.withStatus())
+		}
+		return upstream("The provider %q rejected the request%s. Check the provider's url, the agent's model %q and its settings; "+
+			"the run and the log have the provider's reason.", id, f.withStatus(), m.name)
 	}
-	return problem.New(problem.Upstream, "provider_error", "The provider %q failed with status %d%s.", id, f.status, f.history())
+	switch {
+	case f.status >= 300 && f.status < 400:
+		return upstream("The provider %q answered with a redirect (status %d), which is not followed. Check its url.", id, f.status)
+	case f.status != 0:
+		return upstream("The provider %q failed with status %d%s.", id, f.status, f.history())
+	case f.answer.Error == nil:
+		return upstream("The provider %q ended its answer with %q%s.", id, bounded(f.answer.Finish), f.history())
+	}
+	return upstream("The provider %q answered with an error%s; the run and the log have its reason.", id, f.history())
 }
 
 // ended says why ctx did. Whoever set its deadline may have left a problem as the cause, which knows more.
@@ -125,7 +131,16 @@ func (m *model) ended(ctx context.Context) error {
 	if cause == nil {
 		cause = context.DeadlineExceeded
 	}
-	return problem.New(problem.Expired, "agent_timeout", "The agent %q ran out of its time. Raise its timeout, or ask for less.", m.agent).Because(cause)
+	return problem.New(problem.Expired, "agent_timeout",
+		"The agent %q ran out of its time. Raise its timeout, or ask for less.", m.agent).Because(cause)
+}
+
+// withStatus names the status, where there was one.
+func (f *failure) withStatus() string {
+	if f.status == 0 || f.status == http.StatusOK {
+		return ""
+	}
+	return fmt.Sprintf(" (status %d)", f.status)
 }
 
 // history tells how often it was tried, and why no more.
@@ -134,7 +149,8 @@ func (f *failure) history() (s string) {
 		s = fmt.Sprintf(" (%d attempts)", f.attempts)
 	}
 	if f.gaveUp > 0 {
-		s += fmt.Sprintf("; the next attempt would have come in %s, after the agent's time", units.Duration(f.gaveUp.Round(time.Second/10)))
+		s += fmt.Sprintf("; the next attempt would have come in %s, after the agent's time",
+			units.Duration(f.gaveUp.Round(time.Second/10)))
 	}
 	return s
 }
@@ -159,3 +175,6 @@ func isCertificate(err error) bool {
 	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
 	return ok
 }
+
+// bounded is a word of the provider's that is shown.
+func bounded(word string) string { return word[:min(len(word), 64)] }

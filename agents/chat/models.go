@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/sashabaranov/go-openai"
-
 	"beckon/agents"
+	"beckon/agents/chat/completion"
 	"beckon/internal/problem"
 )
 
@@ -40,40 +39,31 @@ func models(ctx context.Context, transport http.RoundTripper, p agents.Provider,
 		return nil, err
 	}
 	limit = min(limit, p.Timeout.Or(limit))
-	list := target.url.JoinPath("..", "..", "models") // beside …/chat/completions, with its query
-	config := openai.DefaultConfig(p.APIKey.Reveal())
-	config.BaseURL = target.base
-	config.HTTPClient = &attempts{transport: transport, url: list, headers: headers, timeout: limit, log: slog.New(slog.DiscardHandler)}
-	answer, err := openai.NewClientWithConfig(config).ListModels(ctx)
-	if err != nil {
+	list := target.JoinPath("..", "..", "models") // beside …/chat/completions, with its query
+	s := &sender{transport: transport, method: http.MethodGet, url: list, plain: headersFor(headers, "application/json"), timeout: limit}
+	var body []byte
+	failed := s.exchange(ctx, nil, false, func(_ context.Context, response *http.Response, _ *time.Timer) (err error) {
+		body, err = io.ReadAll(io.LimitReader(response.Body, completion.MaxBytes))
+		return err
+	})
+	if failed != nil {
 		asked := &model{provider: p.ID, url: withoutQuery(list), timeout: limit, secrets: secretsOf(p, list)}
-		return nil, asked.explainList(ctx, err)
+		return nil, asked.explainList(ctx, failed)
 	}
-	return namesOf(answer.Models), nil
-}
-
-// namesOf returns the models' names in order, each once.
-func namesOf(list []openai.Model) []string {
-	names := make([]string, 0, len(list))
-	for _, m := range list {
-		if name := strings.TrimSpace(m.ID); name != "" {
-			names = append(names, name)
-		}
+	names, ok := completion.ParseModels(body)
+	if !ok {
+		return nil, problem.New(problem.Upstream, codeInvalid,
+			"The provider %q answered, but not with a list of models. Check its url: it is the base URL, often with /v1 at its end.", p.ID)
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	return names[:min(len(names), maxModels)]
+	return names[:min(len(names), maxModels)], nil
 }
 
 // explainList is explain for the list of models. Not every provider has one.
-func (m *model) explainList(ctx context.Context, err error) error {
+func (m *model) explainList(ctx context.Context, f *failure) error {
 	if ctx.Err() != nil { // nobody waits any more
 		return fmt.Errorf("list the models of provider %q: %w", m.provider, context.Cause(ctx))
-	}
-	f, ok := errors.AsType[*failure](err)
-	if !ok { // not JSON, or not this JSON
-		return problem.New(problem.Upstream, "provider_invalid_response",
-			"The provider %q answered, but not with a list of models. Check its url: it is the base URL, often with /v1 at its end.", m.provider)
 	}
 	cause := errors.New("list the models: " + strings.TrimPrefix(m.cause(f, nil).Error(), "POST "))
 	switch f.status {
@@ -82,5 +72,5 @@ func (m *model) explainList(ctx context.Context, err error) error {
 			"The provider %q has no list of models at its url (status %d). Check the url: it is the base URL, often with /v1 at its end. Some providers have no list and answer all the same.",
 			m.provider, f.status).Because(cause)
 	}
-	return problem.Of(m.explain(ctx, err, nil)).Because(cause)
+	return problem.Of(m.explain(ctx, f, nil)).Because(cause)
 }

@@ -3,15 +3,12 @@ package chat
 import (
 	"context"
 	"math/rand/v2"
-	"net/http"
-	"strconv"
 	"time"
 )
 
 const (
-	firstWait     = 500 * time.Millisecond
-	mostWait      = 8 * time.Second
-	maxRetryAfter = 24 * time.Hour // so that no header can overflow what is computed with it
+	firstWait = 500 * time.Millisecond
+	mostWait  = 8 * time.Second
 )
 
 // pace says how long to wait between attempts.
@@ -40,22 +37,4 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// retryAfter reads the header of RFC 9110, section 10.2.3: seconds or a date. 0 is none.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	value := h.Get("Retry-After")
-	if value == "" {
-		return 0
-	}
-	if seconds, err := strconv.ParseFloat(value, 64); err == nil {
-		if !(seconds > 0) { // NaN too
-			return 0
-		}
-		return time.Duration(min(seconds, maxRetryAfter.Seconds()) * float64(time.Second))
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return min(max(at.Sub(now), 0), maxRetryAfter)
-	}
-	return 0
 }

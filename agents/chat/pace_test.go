@@ -1,7 +1,6 @@
 package chat_test
 
 import (
-	"net/http"
 	"testing"
 	"time"
 
@@ -9,25 +8,6 @@ import (
 
 	"beckon/agents/chat"
 )
-
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 2, 18, 12, 0, 0, 0, time.UTC)
-	for value, want := range map[string]time.Duration{
-		"":        0,
-		"5":       5 * time.Second,
-		"1.5":     1500 * time.Millisecond,
-		"-3":      0,
-		"NaN":     0,
-		"soon":    0,
-		"1e300":   24 * time.Hour,
-		"9999999": 24 * time.Hour,
-		now.Add(time.Minute).Format(http.TimeFormat):  time.Minute,
-		now.Add(-time.Minute).Format(http.TimeFormat): 0,
-		now.AddDate(50, 0, 0).Format(http.TimeFormat): 24 * time.Hour,
-	} {
-		require.Equal(t, want, chat.RetryAfter(value, now), value)
-	}
-}
 
 func TestWaitsDouble(t *testing.T) {
 	distinct := map[time.Duration]bool{}

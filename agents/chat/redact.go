@@ -9,9 +9,8 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/sashabaranov/go-openai"
-
 	"beckon/agents"
+	"beckon/agents/chat/completion"
 	"beckon/internal/secret"
 )
 
@@ -37,27 +36,48 @@ func secretsOf(p agents.Provider, u *url.URL) []string {
 	return list
 }
 
-// cause is what the log may have of a failure: the URL without its query, and the provider's own words without secrets
-// and without anything that was said in the conversation.
-func (m *model) cause(f *failure, said []openai.ChatCompletionMessage) error {
-	hide := func(s string) string {
+// cause is what the log may have of a failure: the URL without its query, and the provider's own words.
+func (m *model) cause(f *failure, said []string) error {
+	text := "POST " + m.url
+	if f.status != 0 {
+		text += fmt.Sprintf(": status %d", f.status)
+	}
+	if reason := m.reason(f, said); reason != "" {
+		text += ": " + reason
+	}
+	return errors.New(text)
+}
+
+// reason is what a provider said itself of a failure, or the transport, without secrets and without anything that was said
+// in the conversation.
+func (m *model) reason(f *failure, said []string) string {
+	hide := m.hiding(said)
+	switch {
+	case f.status != 0:
+		return cut(readable(f.body, hide))
+	case f.err != nil:
+		return hide(f.err.Error())
+	case f.answer.Error != nil:
+		e := f.answer.Error
+		return hide(strings.Trim(strings.Join([]string{e.Message, e.Type, e.Code}, " "), " "))
+	case f.answer.End == completion.Failed:
+		return hide(f.answer.Finish)
+	}
+	return hide(f.answer.Stray)
+}
+
+// hiding returns what takes out of a text all that must not be in the log.
+func (m *model) hiding(said []string) func(string) string {
+	return func(s string) string {
 		s = cut(s)
 		for _, hidden := range m.secrets {
 			s = mask(s, hidden, commonWithKey)
 		}
-		for _, message := range said {
-			s = mask(s, message.Content, commonWithPrompt)
-			for _, call := range message.ToolCalls {
-				s = mask(s, call.Function.Arguments, commonWithPrompt)
-			}
+		for _, text := range said {
+			s = mask(s, text, commonWithPrompt)
 		}
 		return s
 	}
-	if f.status == 0 {
-		return fmt.Errorf("POST %s: %s", m.url, hide(f.err.Error()))
-	}
-	text := fmt.Sprintf("POST %s: status %d: %s", m.url, f.status, cut(readable(f.body, hide)))
-	return errors.New(strings.TrimSuffix(text, ": "))
 }
 
 // readable returns the text of an error's body. In JSON each string is hidden on its own, so that escapes cannot keep

@@ -1,8 +1,10 @@
 package chat_test
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,45 +17,63 @@ import (
 func TestWhatIsSent(t *testing.T) {
 	messages := `[{"role":"user","content":"` + prompt + `"}]`
 	for _, c := range []struct {
-		name  string
-		agent agents.Agent
-		body  string
-		warns bool
+		name     string
+		provider agents.Object
+		agent    agents.Agent
+		body     string
 	}{
-		{"the least", agents.Agent{}, `{"model":"m","stream":false,"messages":` + messages + `}`, false},
-		{"a system prompt", agents.Agent{SystemPrompt: "Be brief."},
-			`{"model":"m","stream":false,"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"` + prompt + `"}]}`, false},
-		{"temperature and tokens", agents.Agent{Temperature: new(0.2), MaxTokens: 800},
-			`{"model":"m","stream":false,"temperature":0.2,"max_tokens":800,"messages":` + messages + `}`, false},
-		{"temperature 0", agents.Agent{Temperature: new(0.0)},
-			`{"model":"m","stream":false,"temperature":1e-45,"messages":` + messages + `}`, false},
-		{"the contract's example", agents.Agent{Model: "gpt-5-mini", Temperature: new(0.2), MaxTokens: 800},
-			`{"model":"gpt-5-mini","stream":false,"max_completion_tokens":800,"messages":` + messages + `}`, true},
-		{"o3 at its only temperature", agents.Agent{Model: "o3", Temperature: new(1.0), MaxTokens: 5},
-			`{"model":"o3","stream":false,"max_completion_tokens":5,"messages":` + messages + `}`, false},
-		{"GPT-6", agents.Agent{Model: "gpt-6-sol", Temperature: new(0.0), MaxTokens: 5},
-			`{"model":"gpt-6-sol","stream":false,"max_completion_tokens":5,"messages":` + messages + `}`, true},
-		{"a GPT-6 to come", agents.Agent{Model: "gpt-6-next", MaxTokens: 5},
-			`{"model":"gpt-6-next","stream":false,"max_completion_tokens":5,"messages":` + messages + `}`, false},
-		{"GPT-4", agents.Agent{Model: "gpt-4o", Temperature: new(0.7), MaxTokens: 5},
-			`{"model":"gpt-4o","stream":false,"temperature":0.7,"max_tokens":5,"messages":` + messages + `}`, false},
+		{"the least", nil, agents.Agent{}, `{"model":"m","stream":false,"messages":` + messages + `}`},
+		{"a system prompt", nil, agents.Agent{SystemPrompt: "Be brief."},
+			`{"model":"m","stream":false,"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"` + prompt + `"}]}`},
+		{"temperature and tokens", nil, agents.Agent{Temperature: new(0.2), MaxTokens: 800},
+			`{"model":"m","stream":false,"temperature":0.2,"max_tokens":800,"messages":` + messages + `}`},
+		{"temperature 0", nil, agents.Agent{Temperature: new(0.0)},
+			`{"model":"m","stream":false,"temperature":0,"messages":` + messages + `}`},
+		{"nothing is guessed from a name", nil, agents.Agent{Model: "gpt-5-mini", Temperature: new(0.2), MaxTokens: 800},
+			`{"model":"gpt-5-mini","stream":false,"temperature":0.2,"max_tokens":800,"messages":` + messages + `}`},
+		{"parameters", agents.Object{"top_p": 0.9, "seed": 9007199254740993, "stop": []any{"a", "b"}}, agents.Agent{},
+			`{"model":"m","stream":false,"top_p":0.9,"seed":9007199254740993,"stop":["a","b"],"messages":` + messages + `}`},
+		{"the agent's win", agents.Object{"top_p": 0.9, "reasoning_effort": "low", "extra": map[string]any{"a": 1}},
+			agents.Agent{Params: agents.Object{"top_p": 0.5, "reasoning_effort": nil, "extra": map[string]any{"b": true}}},
+			`{"model":"m","stream":false,"top_p":0.5,"extra":{"b":true},"messages":` + messages + `}`},
+		{"null removes", nil, agents.Agent{Temperature: new(0.2), MaxTokens: 5, Params: agents.Object{"temperature": nil, "max_tokens": nil, "stream": nil}},
+			`{"model":"m","messages":` + messages + `}`},
+		{"parameters win over settings", nil, agents.Agent{Temperature: new(0.2), MaxTokens: 5, Params: agents.Object{"temperature": 1, "max_completion_tokens": 7, "model": "n"}},
+			`{"model":"n","stream":false,"temperature":1,"max_completion_tokens":7,"messages":` + messages + `}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := serve(t, reply(200, answer("ok")))
-			agent := p.agent(t, c.agent)
+			agent := p.agent(t, c.agent, func(config *agents.Provider) { config.Params = c.provider })
 			for range 2 {
 				_, err := ask(t.Context(), agent)
 				require.NoError(t, err)
 				require.JSONEq(t, c.body, p.seen()[len(p.seen())-1].body)
 			}
-			if c.warns {
-				require.Regexp(t, `^[^\n]*level=WARN msg="temperature is left out[^\n]*\n$`, p.log.String())
-			} else {
-				require.Empty(t, p.log.String())
-			}
+			require.Empty(t, p.log.String())
 		})
 	}
 }
+
+// OpenAI itself takes max_completion_tokens in every model, and its newer ones nothing else.
+func TestWhatIsSentToOpenAI(t *testing.T) {
+	var sent string
+	transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		sent = string(body)
+		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(answer("ok")))}, err
+	})
+	agent, found := chat.New(transport, slog.New(slog.DiscardHandler))(agents.Provider{ID: "openai"}, agents.Agent{ID: "a", Model: "any", MaxTokens: 7})
+	require.Empty(t, found)
+	_, err := ask(t.Context(), agent)
+	require.NoError(t, err)
+	require.Contains(t, sent, `"max_completion_tokens":7`)
+	require.NotContains(t, sent, `"max_tokens"`)
+	require.Empty(t, agent.(agents.Noted).Notes(), "nothing was learnt")
+}
+
+type roundTrip func(r *http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestWhereItIsSent(t *testing.T) {
 	for _, c := range []struct {

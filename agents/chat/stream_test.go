@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -77,7 +78,8 @@ func TestAStreamIsTheSameAnswer(t *testing.T) {
 		{"cut off", []http.HandlerFunc{streams(says("too lo"), finish("length"), counted, done)}, "too lo", "too lo", usage, "completion_truncated"},
 		{"filtered", []http.HandlerFunc{streams(says("bad"), finish("content_filter"), done)}, "bad", "", agents.Usage{}, "completion_refused"},
 		{"empty", []http.HandlerFunc{streams(finish("stop"), counted, done)}, "", "", usage, "completion_empty"},
-		{"nothing at all", []http.HandlerFunc{streams()}, "", "", agents.Usage{}, "provider_unreachable"},
+		{"nothing at all", []http.HandlerFunc{streams(), streams(), streams()}, "", "", agents.Usage{}, "provider_unreachable"},
+		{"nothing at first", []http.HandlerFunc{streams(), streams(says("x"), done)}, "x", "x", agents.Usage{}, ""},
 		{"an error in it", []http.HandlerFunc{streams(says("x"), `data: {"error":{"message":"overloaded, you asked: `+prompt+`","code":"overloaded"}}`)}, "x", "x", agents.Usage{}, "provider_error"},
 		{"no JSON", []http.HandlerFunc{streams(says("x"), "data: {nonsense")}, "x", "x", agents.Usage{}, "provider_invalid_response"},
 		{"HTML", []http.HandlerFunc{reply(200, "<h1>hello</h1>", "Content-Type: text/html")}, "", "", agents.Usage{}, "provider_invalid_response"},
@@ -264,4 +266,104 @@ type constant []byte
 
 func (c constant) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Request: r, Body: io.NopCloser(bytes.NewReader(c))}, nil
+}
+
+// dripping writes pieces one by one, for as long as somebody reads.
+func dripping(contentType, start, piece string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		_, _ = io.WriteString(w, start)
+		for r.Context().Err() == nil {
+			if _, err := io.WriteString(w, piece); err != nil || http.NewResponseController(w).Flush() != nil {
+				return
+			}
+		}
+	}
+}
+
+// A provider that sends without end, or something else than it says, is left, and the reason is clear.
+func TestBadProviders(t *testing.T) {
+	text := strings.Repeat("x", 1<<20)
+	gzipped := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		packed := gzip.NewWriter(w)
+		for range 500 {
+			if _, err := io.WriteString(packed, text); err != nil {
+				return
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		handler http.HandlerFunc
+		code    string
+	}{
+		"a document without end":    {dripping("application/json", `{"choices":[{"message":{"content":"`, text), "provider_invalid_response"},
+		"a stream without end":      {dripping("text/event-stream", "", says(text)+"\n\n"), "provider_invalid_response"},
+		"an error without end":      {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(400); dripping("", "", text)(w, r) }, "provider_rejected"},
+		"a page without end":        {dripping("text/html", "<html>", text), "provider_invalid_response"},
+		"500 MB in gzip":            {gzipped, "provider_invalid_response"},
+		"gzip that is none":         {reply(200, answer("x"), "Content-Encoding: gzip"), "provider_unreachable"},
+		"less than it says":         {reply(200, answer("x"), "Content-Length: 9000"), "provider_unreachable"},
+		"another type than it says": {reply(200, "GIF89a\x01\x00\x01", "Content-Type: application/json"), "provider_invalid_response"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, way := range []func(agents.Invoker) error{
+				func(a agents.Invoker) error { _, err := ask(t.Context(), a); return err },
+				func(a agents.Invoker) error { _, _, err := streamed(t.Context(), a, agents.Call{}); return err },
+			} {
+				err := way(serve(t, c.handler).agent(t, agents.Agent{}))
+				require.Equal(t, c.code, code(err), "%v", err)
+				require.Less(t, len(err.Error()), 4<<10)
+			}
+		})
+	}
+}
+
+// A provider that keeps sending signs of life is bounded by the agent's time; one that drips a document, by its own.
+func TestProvidersThatDrip(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"comments": dripping("text/event-stream", "", ": ping\n\n"), "blanks": dripping("application/json", "", "\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			slowly := func(w http.ResponseWriter, r *http.Request) {
+				handler(&slowWriter{ResponseWriter: w, done: r.Context().Done()}, r)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			_, _, err := streamed(ctx, serve(t, slowly).agent(t, agents.Agent{}), agents.Call{})
+			require.Equal(t, "agent_timeout", code(err))
+
+			_, err = ask(t.Context(), serve(t, slowly).agent(t, agents.Agent{}, func(p *agents.Provider) {
+				p.Timeout, p.MaxRetries = units.Duration(100*time.Millisecond), new(int)
+			}))
+			require.Equal(t, "provider_timeout", code(err))
+		})
+	}
+}
+
+// slowWriter takes a moment for each write.
+type slowWriter struct {
+	http.ResponseWriter
+	done <-chan struct{}
+}
+
+func (s *slowWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+func (s *slowWriter) Write(p []byte) (int, error) {
+	select {
+	case <-time.After(time.Millisecond):
+	case <-s.done:
+	}
+	return s.ResponseWriter.Write(p)
+}
+
+// A stream that goes on after its finish reason, with nothing to say, is not waited for as long as an answer is.
+func TestTheFinishReasonIsEnough(t *testing.T) {
+	p := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		streams(says("Hello"), finish("stop"))(w, r)
+		panic(http.ErrAbortHandler)
+	})
+	_, result, err := streamed(t.Context(), p.agent(t, agents.Agent{}), agents.Call{})
+	require.NoError(t, err)
+	require.Equal(t, "Hello", result.Output)
 }

@@ -45,7 +45,7 @@ func (s *agentStep) run(ctx context.Context, t *thread) error {
 		var result agents.Result
 		call.Tools = d.tools(s)
 		result, err = s.ask(ctx, call)
-		n.Output, n.Usage = result.Output, result.Usage
+		n.Output, n.Usage, n.By = result.Output, result.Usage, result.By
 		t.usage = t.usage.Add(n.Usage)
 	}
 	if err == nil {
@@ -68,7 +68,7 @@ func (s *agentStep) runFlow(ctx context.Context, t *thread) error {
 	result, err := s.ask(ctx, call)
 	t.usage = t.usage.Add(result.Usage)
 	if err == nil {
-		err = t.take(s, agents.Node{Output: result.Output})
+		err = t.take(s, agents.Node{Output: result.Output, By: result.By})
 	}
 	return s.explain(err)
 }

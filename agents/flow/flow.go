@@ -62,10 +62,11 @@ func (f *flow) Invoke(ctx context.Context, call agents.Call) (agents.Result, err
 	}
 	t := newThread(call)
 	err := f.root.run(ctx, t)
-	result := agents.Result{Output: t.output, Usage: t.usage}
+	result := agents.Result{Output: t.output, Usage: t.usage, By: t.by}
 	if f.marked {
-		result.Output = t.answer
+		result.Output, result.By = t.answer, t.answers
 	}
+	result.By.Degraded = t.degrade
 	switch {
 	case isUnrecorded(err):
 		return result, err

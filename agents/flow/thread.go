@@ -21,9 +21,12 @@ type thread struct {
 	turn     string // of the loops around, as node ids have it
 	leaving  bool   // an agent has asked to end the loop around it
 
-	text    string // the prompt, and a section for every agent that has answered
-	output  string // of the last step that didn't fail
-	answer  string // of the response agent
+	text    string          // the prompt, and a section for every agent that has answered
+	output  string          // of the last step that didn't fail
+	answer  string          // of the response agent
+	by      agents.Answerer // of output
+	answers agents.Answerer // of answer
+	degrade bool            // a fallback has answered in one of the steps
 	state   map[string]any
 	sizes   map[string]int // of what set_state has put into the state
 	outputs map[string]string
@@ -58,10 +61,12 @@ func (t *thread) join(forks []*thread) (err error) {
 		}
 		if fork.output != "" {
 			outputs = append(outputs, fork.output)
+			t.by = fork.by
 		}
 		if fork.answer != "" {
-			t.answer = fork.answer
+			t.answer, t.answers = fork.answer, fork.answers
 		}
+		t.degrade = t.degrade || fork.degrade
 		if fork.failure != nil {
 			t.failure = fork.failure
 		}
@@ -70,6 +75,9 @@ func (t *thread) join(forks []*thread) (err error) {
 	}
 	if len(outputs) > 0 {
 		t.output = strings.Join(outputs, "\n\n")
+	}
+	if len(outputs) > 1 {
+		t.by = agents.Answerer{} // there are several
 	}
 	if err == nil && (total(t.sizes) > maxStateBytes || len(t.sizes) > maxStateKeys) {
 		err = problem.New(problem.Upstream, "flow_state_too_large",
@@ -112,10 +120,12 @@ func (t *thread) take(s *agentStep, n agents.Node) error {
 	if err := t.add(section(s.entry.ID, "", n.Output)); err != nil {
 		return err
 	}
-	t.output = n.Output
+	t.output, t.by = n.Output, n.By
+	t.by.Attempts = nil // they are the node's
 	if s.isAnswer {
-		t.answer = n.Output
+		t.answer, t.answers = t.output, t.by
 	}
+	t.degrade = t.degrade || n.By.Degraded
 	for key, value := range n.State {
 		t.put(key, value, sizeOf(key, value))
 	}

@@ -58,6 +58,9 @@ type template struct {
 	parsed *render.Template
 }
 
+// IsLocal implements agents.Local.
+func (t *template) IsLocal() bool { return true }
+
 // Invoke renders the template. It uses no tokens, and never succeeds with an empty text.
 func (t *template) Invoke(ctx context.Context, call agents.Call) (agents.Result, error) {
 	if ctx.Err() != nil {

@@ -103,6 +103,9 @@ func TestAChangeIsInForceAsItIsKept(t *testing.T) {
 		b.fill(ctx)
 		_, err := b.endpoints().Update(ctx, "mia", deliveries.Endpoint{ID: "e", URL: "https://example.com/hook", Agents: []string{}, Clients: []string{"c"}, Events: []string{}}, 0)
 		require.NoError(t, err)
+		_, err = b.agents().Update(ctx, "mia", agents.Agent{ID: "a", Provider: "p", Model: "m", Params: agents.Object{"seed": 9007199254740993, "top_p": 1.0, "user": nil},
+			Fallbacks: []agents.Fallback{}, Output: &agents.Output{Schema: agents.Object{"type": []any{"object"}, "maxProperties": 2.0}}}, 0)
+		require.NoError(t, err)
 		at, err := b.View(ctx)
 		require.NoError(t, err)
 		again, err := b.Join(ctx, at.File)
@@ -110,5 +113,6 @@ func TestAChangeIsInForceAsItIsKept(t *testing.T) {
 		require.Equal(t, catalog.Records[deliveries.Endpoint](again), catalog.Records[deliveries.Endpoint](at))
 		require.Equal(t, catalog.Records[clients.Client](again), catalog.Records[clients.Client](at))
 		require.Equal(t, catalog.Records[agents.Provider](again), catalog.Records[agents.Provider](at))
+		require.Equal(t, catalog.Records[agents.Agent](again), catalog.Records[agents.Agent](at))
 	})
 }

@@ -204,6 +204,16 @@ func TestEditorNamesWhatWouldBreak(t *testing.T) {
 		err = b.providers().Delete(ctx, "mia", "p", 0)
 		require.Contains(t, err.Error(), `is used by agent "a". Change that first.`, "the others need it only through the agent")
 
+		_, _, err = b.providers().Create(ctx, "mia", agents.Provider{ID: "q", Type: "template", Template: "Hi."})
+		require.NoError(t, err)
+		_, _, err = b.agents().Create(ctx, "mia", agents.Agent{ID: "falls", Provider: "p", Model: "m", Fallbacks: []agents.Fallback{{Provider: "q"}}})
+		require.NoError(t, err)
+		_, _, err = b.clients().Create(ctx, "mia", clients.Client{ID: "through", Passthrough: true, AllowedAgents: []string{"falls"}})
+		require.NoError(t, err)
+		err = b.providers().Delete(ctx, "mia", "q", 0)
+		require.Contains(t, err.Error(), `is used by agent "falls". Change that first.`)
+		require.Equal(t, []string{"agents/falls.fallbacks[0].provider"}, fieldsIn(err))
+
 		_, _, err = b.clients().Create(ctx, "mia", clients.Client{ID: "nightly", CommandID: "daily", AllowedAgents: []string{"a"}})
 		require.NoError(t, err)
 		_, err = b.commands().Update(ctx, "mia", commands.Command{ID: "daily", Prompt: "Go", AgentID: "f"}, 0)

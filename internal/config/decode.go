@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -70,6 +71,8 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 		return
 	}
 	switch {
+	case out.Kind() == reflect.Interface:
+		d.anything(n, out, path)
 	case out.Kind() == reflect.Pointer:
 		target := reflect.New(out.Type().Elem())
 		d.value(n, target.Elem(), path)
@@ -139,6 +142,32 @@ func (d *decoder) table(n *yaml.Node, out reflect.Value, path string) {
 		item := reflect.New(out.Type().Elem()).Elem()
 		d.value(value, item, child)
 		out.SetMapIndex(reflect.ValueOf(key.Value), item)
+	}
+}
+
+// anything reads what has no type of its own, such as a parameter that is sent as it stands.
+func (d *decoder) anything(n *yaml.Node, out reflect.Value, path string) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		members := map[string]any{}
+		d.table(n, reflect.ValueOf(&members).Elem(), path)
+		out.Set(reflect.ValueOf(members))
+	case yaml.SequenceNode:
+		items := make([]any, len(n.Content))
+		for i, child := range n.Content {
+			d.value(child, reflect.ValueOf(items).Index(i), fmt.Sprintf("%s[%d]", path, i))
+		}
+		out.Set(reflect.ValueOf(items))
+	default:
+		var value any
+		if n.Decode(&value) != nil {
+			d.wrong(n, path, "must be a value that JSON knows")
+			return
+		}
+		if _, isTime := value.(time.Time); isTime {
+			value = n.Value
+		}
+		out.Set(reflect.ValueOf(&value).Elem())
 	}
 }
 

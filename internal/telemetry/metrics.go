@@ -64,6 +64,30 @@ func (m *Metrics) Handler() http.Handler {
 // Request counts an answered request. route is the pattern, never the path.
 func (m *Metrics) Request(route, status string) { m.requests.WithLabelValues(route, status).Inc() }
 
+// Breakers shows which providers have failed too often. each calls set for every provider that is in force.
+func (m *Metrics) Breakers(each func(set func(provider string, open bool))) {
+	m.registry.MustRegister(breakers(each))
+}
+
+var breakerOpen = prometheus.NewDesc("beckon_provider_breaker_open", "1 for a provider that has failed too often, and is not asked where an agent has a fallback.", []string{"provider"}, nil)
+
+// breakers reads the state of each provider when it is asked for.
+type breakers func(set func(provider string, open bool))
+
+// Describe implements prometheus.Collector.
+func (b breakers) Describe(to chan<- *prometheus.Desc) { to <- breakerOpen }
+
+// Collect implements prometheus.Collector.
+func (b breakers) Collect(to chan<- prometheus.Metric) {
+	b(func(provider string, open bool) {
+		value := 0.0
+		if open {
+			value = 1
+		}
+		to <- prometheus.MustNewConstMetric(breakerOpen, prometheus.GaugeValue, value, provider)
+	})
+}
+
 // Webhook records how long a call took from its first byte to its answer.
 func (m *Metrics) Webhook(took time.Duration) { m.latency.Observe(took.Seconds()) }
 

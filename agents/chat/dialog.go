@@ -1,0 +1,144 @@
+package chat
+
+import (
+	"cmp"
+	"context"
+	"strings"
+	"time"
+
+	"beckon/agents"
+	"beckon/agents/chat/completion"
+	"beckon/internal/problem"
+)
+
+// maxRounds bounds how often a model is asked within one call: every round but the last is for the tools that it wants
+// to use, and each costs money.
+const maxRounds = 16
+
+// dialog is one call of an agent: what is said, with which tools, and what it took.
+type dialog struct {
+	*model
+	call     *agents.Call
+	said     *conversation
+	tools    map[string]agents.Tool
+	declared []byte // the tools, as the provider is told of them
+	repairs  int    // how often the model may still be told that its answer is not of the schema
+	used     agents.Usage
+	attempts []agents.Attempt
+}
+
+// run asks the model, uses the tools that it calls, and asks again, until it answers. The usage is that of all rounds, the
+// answer the text of the last.
+func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
+	defer func() { result.Usage, result.By.Attempts = d.used, d.attempts }()
+	for round := 1; ; round++ {
+		answer, failed := d.ask(ctx)
+		if failed != nil {
+			if partial := failed.answer; partial != nil {
+				result.Output = partial.Text
+			}
+			return result, d.explain(ctx, failed, d.said.said)
+		}
+		if answer.End != completion.Whole || len(answer.Calls) == 0 || len(d.tools) == 0 {
+			result, err = d.read(answer, round > 1)
+			if err != nil || d.schema == nil {
+				return result, err
+			}
+			data, wrong := d.schema.Read(result.Output)
+			if wrong == nil {
+				result.Output, result.By.IsData = string(data), true
+				return result, nil
+			}
+			if d.repairs == 0 || round == maxRounds {
+				return result, agents.OutputInvalid(d.agent, wrong)
+			}
+			d.repair(answer, wrong)
+			continue
+		}
+		if round == maxRounds {
+			return agents.Result{}, problem.New(problem.Upstream, "tool_limit",
+				"The model of agent %q used its tools %d times without an answer. Tell it in its prompt when to stop.", d.agent, maxRounds-1)
+		}
+		d.said.answered(answer)
+		for i := range answer.Calls {
+			d.said.told(answer.Calls[i].ID, use(ctx, d.tools, &answer.Calls[i]))
+		}
+	}
+}
+
+// ask asks once, piece by piece where somebody reads along. What the provider refuses in the request, and says so, is
+// learnt; it is then asked again without.
+func (d *dialog) ask(ctx context.Context) (*completion.Completion, *failure) {
+	for lesson := 1; ; lesson++ {
+		if ctx.Err() != nil {
+			return nil, &failure{err: ctx.Err()}
+		}
+		known := d.request.known.lessons()
+		q := &question{keepThoughts: d.keepThoughts, attempted: d.note}
+		q.stream, q.text = d.streams(known)
+		q.body = func() []byte { return d.request.body(d.said, d.declared, q.stream, known) }
+		had := asked{stream: q.stream, tools: len(d.declared) > 0, system: d.said.system != ""}
+		var next *lessons
+		q.teaches = func(f *failure) bool {
+			next = d.request.learnFrom(f, had, known)
+			return next != nil
+		}
+		answer, failed := d.sender.ask(ctx, q)
+		if failed == nil || q.passed || lesson == maxLessons || !q.teaches(failed) {
+			return answer, failed
+		}
+		d.learn(known, next)
+	}
+}
+
+// streams reports whether the answer is asked for as a stream, and who reads along. An answer that is checked as a whole is
+// not read before.
+func (d *dialog) streams(known *lessons) (stream bool, text func(string)) {
+	if d.schema == nil && d.call.ReadsAlong() {
+		text = d.call.Text
+	}
+	switch cmp.Or(d.stream, known.stream) {
+	case agents.StreamAlways:
+		return true, text
+	case agents.StreamNever:
+		return false, text
+	}
+	return text != nil, text
+}
+
+// note keeps an attempt on record.
+func (d *dialog) note(begun time.Time, answer *completion.Completion, f *failure) {
+	attempt := agents.Attempt{Provider: d.provider, Model: d.name, StartedAt: begun.UTC(), Duration: time.Since(begun)}
+	if f != nil {
+		p := d.problemOf(f)
+		attempt.Error = &agents.Failure{Code: p.Code, Message: p.Detail}
+		attempt.Status, attempt.Reason = f.status, d.reason(f, d.said.said)
+		answer = f.answer
+	}
+	if answer != nil {
+		d.used = d.used.Add(answer.Usage)
+		if answer.Unknown() {
+			attempt.Finish = bounded(answer.Finish)
+		}
+	}
+	d.attempts = append(d.attempts, attempt)
+}
+
+// repair tells the model what is wrong with its answer. One that does not even try to write JSON does not know what it was
+// asked for.
+func (d *dialog) repair(answer *completion.Completion, wrong error) {
+	d.repairs--
+	if known := d.request.known.lessons(); !strings.ContainsAny(answer.Text, "{[") && !d.request.schemaIsInPrompt(known) {
+		next := *known
+		next.schemaInPrompt = true
+		d.learn(known, &next)
+	}
+	d.said.answered(answer)
+	d.said.ask("Your answer is not what was asked for: " + wrong.Error() + ".\n\n" + d.request.schemaText())
+}
+
+func (d *dialog) learn(last, next *lessons) {
+	if d.request.known.learn(last, next) {
+		d.sender.log.Info("learnt from the provider", "model", d.name, "notes", next.notes())
+	}
+}

@@ -1,0 +1,169 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"beckon/agents/chat/completion"
+	"beckon/internal/egress"
+	"beckon/internal/memory"
+)
+
+const (
+	eventStream = "text/event-stream"
+	// A server that has ended its stream and keeps the connection open gets this long: the connection is used again.
+	drainTime  = 100 * time.Millisecond
+	drainBytes = 4 << 10
+	// lateTime is how long a stream may go on with nothing to say after its finish reason: the usage follows.
+	lateTime = 10 * time.Second
+)
+
+var errAttemptTimeout = errors.New("the provider's timeout passed")
+
+// sender sends requests to one address, and tries again where that can help.
+//
+// The loop is our own because the wait decides whether to go on: what Retry-After asks for may never be shortened by
+// jitter, and a wait beyond the caller's deadline ends the call at once. failsafe-go's retry policy decides before it
+// knows the wait, and costs 17 allocations in calls where nothing fails.
+type sender struct {
+	transport http.RoundTripper
+	method    string
+	url       *url.URL
+	plain     http.Header // of a request whose answer comes as a whole; shared by all, never changed
+	streaming http.Header
+	timeout   time.Duration // of one attempt; of a stream, until the first bytes and between any two
+	retries   int
+	pace      pace
+	log       *slog.Logger
+}
+
+// question is one request, which may take several attempts.
+type question struct {
+	body         func() []byte // writes it, for each attempt anew
+	stream       bool
+	text         func(piece string) // as completion.Options has it
+	keepThoughts bool
+	passed       bool // some of the text was passed on, and cannot be asked for again
+	attempted    func(begun time.Time, answer *completion.Completion, f *failure)
+	teaches      func(*failure) bool // whether the request is to be changed before it is sent again
+}
+
+// ask asks until there is an answer that ended as it should, or trying again does not help.
+func (s *sender) ask(ctx context.Context, q *question) (*completion.Completion, *failure) {
+	for count := 1; ; count++ {
+		begun := time.Now()
+		answer, failed := s.attempt(ctx, q)
+		q.attempted(begun, answer, failed)
+		if failed == nil {
+			return answer, nil
+		}
+		failed.attempts = count
+		if ctx.Err() != nil || count > s.retries || q.passed || !failed.passing() || q.teaches(failed) {
+			return nil, failed
+		}
+		pause := s.pace.after(count, failed.retryAfter)
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < pause {
+			failed.gaveUp = pause
+			return nil, failed
+		}
+		s.log.InfoContext(ctx, "provider failed, trying again", "attempt", count, "reason", failed.Error(), "wait", pause)
+		if s.pace.wait(ctx, pause) != nil {
+			return nil, failed
+		}
+	}
+}
+
+// attempt sends the request once and reads the answer as a completion.
+func (s *sender) attempt(ctx context.Context, q *question) (answer *completion.Completion, failed *failure) {
+	held := memory.From(ctx)
+	failed = s.exchange(ctx, q.body, q.stream, func(ctx context.Context, response *http.Response, patience *time.Timer) error {
+		options := completion.Options{KeepThoughts: q.keepThoughts, SizeHint: int(min(response.ContentLength, completion.MaxBytes)),
+			IsStream: strings.HasPrefix(response.Header.Get("Content-Type"), eventStream)}
+		if held != nil {
+			options.Hold = func(bytes int64) error { return held.Answer(ctx, bytes) }
+		}
+		if q.text != nil {
+			options.Text = func(piece string) { q.passed = true; q.text(piece) }
+		}
+		if q.stream {
+			options.Finished = func() { patience.Reset(min(s.timeout, lateTime)) }
+		}
+		var err error
+		answer, err = completion.Read(response.Body, options)
+		return err
+	})
+	if answer == nil {
+		return nil, failed
+	}
+	switch answer.End {
+	case completion.Whole, completion.CutOff, completion.Refused:
+		return answer, nil // also when the connection broke off behind the end
+	}
+	if failed == nil {
+		failed = &failure{}
+	}
+	failed.answer = answer
+	return nil, failed
+}
+
+// exchange sends a request and has a successful answer read, within the time for one attempt.
+func (s *sender) exchange(ctx context.Context, body func() []byte, stream bool,
+	read func(context.Context, *http.Response, *time.Timer) error) *failure {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	patience := time.AfterFunc(s.timeout, func() { cancel(errAttemptTimeout) })
+	defer patience.Stop()
+	broken := func(err error) *failure {
+		return &failure{err: err, timedOut: context.Cause(ctx) == errAttemptTimeout}
+	}
+	response, err := s.transport.RoundTrip(s.request(ctx, body, stream))
+	if err != nil {
+		return broken(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode < 200 || response.StatusCode >= 300 {
+		// The status says enough; an error page that breaks off changes nothing.
+		text, _ := io.ReadAll(io.LimitReader(response.Body, maxErrorBody))
+		return &failure{status: response.StatusCode, body: text, retryAfter: egress.RetryAfter(response.Header, time.Now())}
+	}
+	if stream {
+		response.Body = &patientBody{response.Body, patience, s.timeout}
+	}
+	if err = read(ctx, response, patience); err != nil {
+		return broken(err)
+	}
+	patience.Reset(drainTime)
+	_, _ = io.CopyN(io.Discard, response.Body, drainBytes)
+	return nil
+}
+
+func (s *sender) request(ctx context.Context, body func() []byte, stream bool) *http.Request {
+	header := s.plain
+	if stream {
+		header = s.streaming
+	}
+	r := &http.Request{Method: s.method, URL: s.url, Host: s.url.Host, Header: header}
+	if body != nil {
+		setBody(r, body)
+	}
+	return r.WithContext(ctx)
+}
+
+// patientBody is the body of a stream, which may take any time as long as something comes.
+type patientBody struct {
+	io.ReadCloser
+	patience *time.Timer
+	timeout  time.Duration
+}
+
+func (b *patientBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.patience.Reset(b.timeout)
+	return n, err
+}

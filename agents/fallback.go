@@ -1,0 +1,181 @@
+package agents
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"beckon/internal/problem"
+	"beckon/internal/units"
+)
+
+// localReserve is the time that is left, at most, for fallbacks that need no network.
+const localReserve = time.Second
+
+// candidate is a provider that may answer for an agent.
+type candidate struct {
+	provider string
+	model    string
+	isLocal  bool // it needs no network, and next to no time
+	invoker  Invoker
+	breaker  *breaker
+}
+
+// chain asks the providers of an agent, one after the other, until one answers. It is safe for concurrent use.
+type chain struct {
+	agent      string
+	schema     *Schema // nil unless the agent's output has one
+	candidates []candidate
+}
+
+// Invoke asks the agent's own provider, and its fallbacks where that fails or has failed too often. Of a text that somebody
+// has begun to read there is no other version: then the failure stands. Fallbacks begin the work anew, with their tools.
+func (c *chain) Invoke(ctx context.Context, call Call) (result Result, err error) {
+	said := false
+	if text := call.Text; text != nil && len(c.candidates) > 1 {
+		call.Text = func(piece string) {
+			said = said || piece != ""
+			text(piece)
+		}
+	}
+	var made record
+	for i := range c.candidates {
+		one, isLast := &c.candidates[i], i == len(c.candidates)-1
+		let := one.breaker.enter()
+		if !let && !isLast {
+			made.skipped(one)
+			continue
+		}
+		begun := time.Now()
+		result, err = c.ask(ctx, one, i, call)
+		one.note(ctx, err, let)
+		made.add(one, begun, result, err)
+		result.Usage = made.used
+		result.By = Answerer{Provider: one.provider, Model: one.model, Degraded: i > 0 && err == nil, IsData: result.By.IsData}
+		if err == nil || said || ctx.Err() != nil || !passesOn(err) {
+			break
+		}
+	}
+	result.By.Attempts = made.worthKeeping()
+	return result, err
+}
+
+// record is what the providers of an agent have done in one call.
+type record struct {
+	used     Usage
+	attempts []Attempt
+}
+
+func (r *record) skipped(one *candidate) {
+	why := &Failure{Code: "provider_skipped",
+		Message: fmt.Sprintf("The provider %q has failed too often, and is not asked for a while.", one.provider)}
+	r.attempts = append(r.attempts, Attempt{Provider: one.provider, Model: one.model, StartedAt: time.Now().UTC(), Error: why})
+}
+
+func (r *record) add(one *candidate, begun time.Time, result Result, err error) {
+	r.used = r.used.Add(result.Usage)
+	list := result.By.Attempts
+	if len(list) == 0 {
+		list = []Attempt{{Provider: one.provider, Model: one.model, StartedAt: begun.UTC(), Duration: time.Since(begun)}}
+	}
+	if last := &list[len(list)-1]; err != nil && last.Error == nil { // an answer that is none
+		p := problem.Of(err)
+		last.Error = &Failure{Code: p.Code, Message: p.Detail}
+	}
+	r.attempts = append(r.attempts, list...)
+}
+
+// worthKeeping returns the attempts, unless all there was are answers as they should be.
+func (r *record) worthKeeping() []Attempt {
+	if !slices.ContainsFunc(r.attempts, func(a Attempt) bool { return a.Error != nil || a.Finish != "" }) {
+		return nil
+	}
+	if n := len(r.attempts); n > maxAttempts {
+		return append(r.attempts[:1:1], r.attempts[n-maxAttempts+1:]...)
+	}
+	return r.attempts
+}
+
+// ask asks one provider, within its share of the time.
+func (c *chain) ask(ctx context.Context, one *candidate, place int, call Call) (Result, error) {
+	if limit := c.share(ctx, place); limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, problem.New(problem.Upstream, "provider_timeout",
+			"The provider %q did not answer within %s, its share of the time of agent %q.",
+			one.provider, units.Duration(limit.Round(time.Millisecond)), c.agent))
+		defer cancel()
+	}
+	result, err := one.invoker.Invoke(ctx, call)
+	if err == nil && c.schema != nil && !result.By.IsData { // an invoker that knows of no schema
+		var data json.RawMessage
+		if data, err = c.schema.Read(result.Output); err != nil {
+			return result, OutputInvalid(c.agent, err)
+		}
+		result.Output, result.By.IsData = string(data), true
+	}
+	return result, err
+}
+
+// share is how long a provider may take, so that there is time for those behind it: an equal part of what is left, and
+// nearly all of it where they need no network. 0 is as long as there is time.
+func (c *chain) share(ctx context.Context, place int) time.Duration {
+	deadline, ok := ctx.Deadline()
+	behind := c.candidates[place+1:]
+	if !ok || len(behind) == 0 {
+		return 0
+	}
+	left, parts := time.Until(deadline), 1
+	for i := range behind {
+		if !behind[i].isLocal {
+			parts++
+		}
+	}
+	if parts == 1 {
+		return max(1, left-min(localReserve, left/10))
+	}
+	return max(1, left/time.Duration(parts))
+}
+
+// note tells the breaker what came of a call.
+func (o *candidate) note(ctx context.Context, err error, let bool) {
+	code := ""
+	if err != nil {
+		code = problem.Of(err).Code
+	}
+	switch {
+	case !let:
+		o.breaker.recordForced(code)
+	case err != nil && ctx.Err() != nil:
+		o.breaker.abandon()
+	default:
+		o.breaker.record(code)
+	}
+}
+
+// passesOn reports whether another provider may do better: the failure is the provider's or its answer's, not that of the
+// agent's own settings.
+func passesOn(err error) bool {
+	p, ok := errors.AsType[*problem.Error](err)
+	return ok && p.Kind == problem.Upstream && p.Code != instructionsFailed
+}
+
+// Notes implements Noted: what was learnt of the agent's providers.
+func (c *chain) Notes() (list []string) {
+	for i := range c.candidates {
+		one := &c.candidates[i]
+		noted, ok := one.invoker.(Noted)
+		if !ok {
+			continue
+		}
+		for _, note := range noted.Notes() {
+			if len(c.candidates) > 1 {
+				note = one.provider + ", " + one.model + ": " + note
+			}
+			list = append(list, note)
+		}
+	}
+	return list
+}
