@@ -38,7 +38,7 @@ func (s *Service) finish(a *Active) {
 	case err := <-a.written:
 		s.finished(a, err)
 	case <-soon.C:
-		a.err = problem.New(problem.Unavailable, "storage_unavailable",
+		a.err = problem.New(problem.Unavailable, problem.CodeStorageUnavailable,
 			"The agent has answered, but the answer could not be recorded yet. Beckon keeps trying; look the run up before you call again.").After(lookUpAfter)
 		a.end()
 		s.finishedLate(a, <-a.written)
@@ -92,7 +92,7 @@ func (s *Service) leavesPlace(a *Active) {
 // whyUnrecorded says why the end of a run is not on record.
 func whyUnrecorded(err error) error {
 	if errors.Is(err, errEnded) {
-		return problem.New(problem.Unavailable, "interrupted",
+		return problem.New(problem.Unavailable, problem.CodeInterrupted,
 			"Another process has taken over the run, because this one was taken for dead. Look the run up before you call again.").After(lookUpAfter)
 	}
 	return problem.Of(err)

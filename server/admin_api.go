@@ -116,11 +116,11 @@ func catchProblem(ctx huma.Context, status string, answer any) (any, error) {
 func problemOfModel(e *huma.ErrorModel) error {
 	switch {
 	case e.Status == http.StatusUnsupportedMediaType:
-		return problem.New(problem.Unsupported, "unsupported_media_type", "Send application/json.")
+		return problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType, "Send application/json.")
 	case e.Status == http.StatusBadRequest && len(e.Errors) == 0:
-		return problem.New(problem.Invalid, "invalid_json", "The request needs a body: a JSON object.")
+		return problem.New(problem.Invalid, problem.CodeInvalidJSON, "The request needs a body: a JSON object.")
 	case e.Status == http.StatusBadRequest:
-		return problem.New(problem.Invalid, "invalid_json", "The body is not valid JSON, or a member of an object is there twice.")
+		return problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body is not valid JSON, or a member of an object is there twice.")
 	case e.Status >= http.StatusInternalServerError:
 		return fmt.Errorf("the admin API: %s", e.Detail)
 	}
@@ -130,7 +130,7 @@ func problemOfModel(e *huma.ErrorModel) error {
 		place, path, _ := strings.Cut(detail.Location, ".")
 		message := plainMessage(detail.Message)
 		if place != "body" {
-			code = "invalid_parameter"
+			code = problem.CodeInvalidParameter
 		}
 		if place == "query" && path == "limit" { // of which huma names one bound
 			message = fmt.Sprintf("must be a number from 1 to %d", runs.MaxPage)

@@ -56,7 +56,7 @@ func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
 			continue
 		}
 		if round == maxRounds {
-			return agents.Result{}, problem.New(problem.Upstream, "tool_limit",
+			return agents.Result{}, problem.New(problem.Upstream, problem.CodeToolLimit,
 				"The model of agent %q used its tools %d times without an answer. Tell it in its prompt when to stop.", d.agent, maxRounds-1)
 		}
 		d.said.answered(answer)
