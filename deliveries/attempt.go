@@ -78,7 +78,7 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 	o.StatusCode, o.ResponseBody, o.Truncated = answer.Status, strings.ToValidUTF8(strings.ReplaceAll(string(answer.Body), "\x00", ""), "\uFFFD"), answer.Truncated
 	switch {
 	case answer.Status != 0 && (answer.Status < 200 || answer.Status > 299):
-		o.Error = refusal(answer.Status)
+		o.Error = refusal(answer)
 		o.gone = answer.Status == http.StatusGone
 		o.wait = egress.RetryAfter(answer.Header, begun)
 	case err != nil:
@@ -144,13 +144,19 @@ func shown(x exchange) map[string]string {
 }
 
 // refusal says what an answer that is not a 2xx means.
-func refusal(status int) *Failure {
+func refusal(answer egress.Answer) *Failure {
+	status := answer.Status
 	name := strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
 	switch {
 	case status == http.StatusGone:
 		return &Failure{"gone", "The receiver answered 410 Gone: it wants no more deliveries."}
-	case status >= 300 && status < 400:
+	case egress.IsRedirect(status, answer.Header):
 		return &Failure{"redirect", "The receiver answered " + name + ", a redirect, which is not followed. Give the URL that it leads to."}
+	case status == http.StatusNotModified:
+		return &Failure{"status", "The receiver answered " + name + ", which is an answer to a GET and not to a POST. A 2xx would have accepted the delivery. " +
+			"Look at the receiver, and at caches in front of it."}
+	case status >= 300 && status < 400:
+		return &Failure{"status", "The receiver answered " + name + " and named no URL to go to (Location). A 2xx would have accepted the delivery."}
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return &Failure{"status", "The receiver answered " + name + ": it does not let the delivery in. Look at its secret and at the headers that it expects."}
 	case status == http.StatusNotFound:

@@ -23,6 +23,11 @@ func TestWhatReceiversDo(t *testing.T) {
 		switch r.URL.Path {
 		case "/endless-redirect":
 			http.Redirect(w, r, r.URL.Path, http.StatusFound)
+		case "/not-modified":
+			w.Header().Set("Location", "/elsewhere")
+			w.WriteHeader(http.StatusNotModified)
+		case "/leads-nowhere":
+			w.WriteHeader(http.StatusFound)
 		case "/gigabyte":
 			piece := make([]byte, 1<<20)
 			for range 1 << 10 {
@@ -65,6 +70,8 @@ func TestWhatReceiversDo(t *testing.T) {
 		body   string
 	}{
 		"endless-redirect": {nil, "redirect", "not followed", 302, ""},
+		"not-modified":     {nil, "status", "304 Not Modified", 304, ""},
+		"leads-nowhere":    {nil, "status", "302 Found and named no URL", 302, ""},
 		"gigabyte":         {nil, "", "", 200, ""},
 		"a-byte-at-a-time": {nil, "timeout", "not complete within", 200, ""},
 		"hangs-up":         {nil, "connection_reset", "closed the connection", 0, ""},
