@@ -57,7 +57,7 @@ type deliveryDocument struct {
 	EndpointID   *string             `json:"endpointId" doc:"Null for the webhook of a call."`
 	URL          *string             `json:"url" doc:"Of the webhook of a call, without its query; null for an endpoint's."`
 	RunID        *string             `json:"runId"`
-	EventID      string              `json:"eventId"`
+	EventID      string              `json:"eventId" doc:"Sent as webhook-id. Those of a run sort in the order in which its events happened."`
 	Type         string              `json:"type"`
 	ClientID     *string             `json:"clientId"`
 	WorkflowID   *string             `json:"workflowId"`
