@@ -91,7 +91,7 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 // prepare makes what is posted. A NotFound says that it never can be.
 func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), Payload: d.event.Payload, Source: s.Source}
-	scheme, vendor := signature.Standard, ""
+	scheme, vendor, agent := signature.Standard, "", "Beckon/"+s.Version
 	var how format = formatFunc(runFormat)
 	var own map[string]secret.String
 	var secrets []secret.String
@@ -122,8 +122,14 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 	if x.body, contentType, err = how.render(m); err != nil {
 		return x, err
 	}
-	x.header = http.Header{"User-Agent": {"Beckon/" + s.Version}, "Content-Type": {contentType}}
+	if vendor != "" {
+		agent = vendor + "-Webhooks/1.0"
+	}
+	x.header = http.Header{"User-Agent": {agent}, "Content-Type": {contentType}}
 	for name, value := range own {
+		if whyReserved(name, vendor) != "" {
+			continue // it was given when it could be
+		}
 		x.header.Set(name, value.Reveal())
 		x.own = append(x.own, name)
 	}
