@@ -17,6 +17,7 @@ import (
 	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/config"
+	"beckon/internal/egress"
 	"beckon/internal/store"
 	"beckon/internal/telemetry"
 )
@@ -37,6 +38,7 @@ type live struct {
 	keepDeliveries atomic.Int64
 	mayGoTo        atomic.Pointer[[]netip.Prefix]                     // egress.allowPrivate
 	use            func(context.Context, []deliveries.Endpoint) error // puts endpoints in force
+	useTLS         func(*egress.TLS)                                  // for receivers
 }
 
 func newLive(db *database, log *slog.Logger, level *slog.LevelVar, metrics *telemetry.Metrics) *live {
@@ -72,6 +74,7 @@ func (l *live) apply(ctx context.Context, v *catalog.View) error {
 	l.keepDeliveries.Store(int64(c.Retention.Deliveries.Or(0)))
 	networks := c.Networks()
 	l.mayGoTo.Store(&networks)
+	l.useTLS(c.TLS())
 	invoked := agents.SetOf(v)
 	l.breakers.Use(invoked)
 	l.current.Store(&calls.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: invoked})
@@ -110,7 +113,7 @@ func (l *live) watch(ctx context.Context, revision int64) {
 		return strconv.FormatInt(now, 10), err
 	}}}
 	if l.inForce().File() != "" {
-		sources = append(sources, config.FileSource(l.inForce()))
+		sources = append(sources, config.FileSource(l.inForce()), config.TLSSource(l.inForce))
 	}
 	config.Watch(ctx, config.PollInterval, l.log, l.reload, sources...)
 }

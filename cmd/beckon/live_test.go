@@ -14,6 +14,7 @@ import (
 	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/config"
+	"beckon/internal/egress"
 	"beckon/internal/problem"
 	"beckon/internal/store/storetest"
 	"beckon/internal/telemetry"
@@ -30,7 +31,7 @@ func TestBreakersOfWhatIsInForce(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.store.Close()) })
 	l := newLive(db, log, new(slog.LevelVar), telemetry.NewMetrics("test"))
-	l.use = func(context.Context, []deliveries.Endpoint) error { return nil }
+	l.use, l.useTLS = func(context.Context, []deliveries.Endpoint) error { return nil }, func(*egress.TLS) {}
 	require.NoError(t, l.editor.Use(ctx, c))
 	asked := func() (ids []string) {
 		for _, state := range l.breakers.States() {

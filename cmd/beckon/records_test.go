@@ -33,6 +33,11 @@ endpoints: [{id: endpoint-10, url: "https://example.com/hook", secret: whsec_MfK
 
 // wired is a gateway in this process, as serve makes it, that does not listen.
 func wired(t *testing.T, db *database, c *config.Config) *server.Server {
+	srv, _ := wiredLive(t, db, c)
+	return srv
+}
+
+func wiredLive(t *testing.T, db *database, c *config.Config) (*server.Server, *live) {
 	ctx, log := context.Background(), slog.New(slog.DiscardHandler)
 	l := newLive(db, log, new(slog.LevelVar), telemetry.NewMetrics("test"))
 	working := newServices(db, l, c, nil)
@@ -46,7 +51,7 @@ func wired(t *testing.T, db *database, c *config.Config) *server.Server {
 		working.drain()
 		working.rest()
 	})
-	return srv
+	return srv, l
 }
 
 // A call, the start of a gateway, each list and each page cost the same, however many runs are on record.

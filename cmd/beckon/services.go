@@ -37,7 +37,7 @@ func newServices(db *database, l *live, c *config.Config, budget *memory.Budget)
 	s.deliveries = deliveries.New(deliveries.Config{Store: db.store, Events: log, Work: s.instance, Retention: retention(&l.keepDeliveries), Log: l.log, Metrics: l.metrics, Out: s.out,
 		Sealer: db.sealer, Version: version, Source: c.Server.PublicURL, Secrets: l.callbackSecrets, CheckURL: guard.CheckURL, EventNames: l.eventNames})
 	log.Outlet = s.deliveries
-	l.use = s.deliveries.Use
+	l.use, l.useTLS = s.deliveries.Use, s.out.UseTLS
 	return s
 }
 
