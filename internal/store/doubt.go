@@ -152,7 +152,7 @@ func (w plainWriter) askWhatCameOf(ctx context.Context, m mark, cause error) err
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %w (%v)", errInDoubt, driver.ErrBadConn, cause)
+			return fmt.Errorf("%w: %w (%v)", errInDoubt, driver.ErrBadConn, cause) //nolint:errorlint // the cause decides nothing
 		}
 	}
 }
