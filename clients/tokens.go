@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 	"beckon/internal/units"
 )
 
@@ -22,18 +21,18 @@ func RotateToken(ctx context.Context, all catalog.Section[Client], who, id strin
 		wrong.Add("overlap", "must be from 0s to %s", units.Duration(MaxOverlap))
 		return "", wrong.Err()
 	}
-	err = all.Act(ctx, who, "rotate", id, map[string]units.Duration{"overlap": units.Duration(overlap)}, func(tx *gorm.DB) error {
+	err = all.Act(ctx, who, "rotate", id, map[string]units.Duration{"overlap": units.Duration(overlap)}, func(tx store.Tx) error {
 		token, err = rotateToken(tx, id, time.Now(), overlap)
 		return err
 	})
 	return token, err
 }
 
-func rotateToken(tx *gorm.DB, id string, now time.Time, overlap time.Duration) (secret.String, error) {
-	if err := tx.Exec("DELETE FROM client_tokens WHERE client_id = ? AND expires_at IS NOT NULL", id).Error; err != nil {
+func rotateToken(tx store.Tx, id string, now time.Time, overlap time.Duration) (secret.String, error) {
+	if err := tx.Exec("DELETE FROM client_tokens WHERE client_id = ? AND expires_at IS NOT NULL", id); err != nil {
 		return "", fmt.Errorf("end the older token of %q: %w", id, err)
 	}
-	if err := tx.Exec("UPDATE client_tokens SET expires_at = ? WHERE client_id = ?", now.Add(overlap).UnixMilli(), id).Error; err != nil {
+	if err := tx.Exec("UPDATE client_tokens SET expires_at = ? WHERE client_id = ?", now.Add(overlap).UnixMilli(), id); err != nil {
 		return "", fmt.Errorf("end the token of %q: %w", id, err)
 	}
 	token, err := addToken(tx, id, now)
@@ -43,32 +42,32 @@ func rotateToken(tx *gorm.DB, id string, now time.Time, overlap time.Duration) (
 	return token, catalog.Touch(tx)
 }
 
-func addToken(tx *gorm.DB, id string, now time.Time) (secret.String, error) {
+func addToken(tx store.Tx, id string, now time.Time) (secret.String, error) {
 	token := NewToken()
 	hash := HashOf(token.Reveal())
-	err := tx.Exec("INSERT INTO client_tokens (hash, client_id, created_at) VALUES (?, ?, ?)", hex.EncodeToString(hash[:]), id, now.UnixMilli()).Error
+	err := tx.Exec("INSERT INTO client_tokens (hash, client_id, created_at) VALUES (?, ?, ?)", hex.EncodeToString(hash[:]), id, now.UnixMilli())
 	if err != nil {
 		return "", fmt.Errorf("add a token to %q: %w", id, err)
 	}
 	return token, nil
 }
 
-func deleteTokens(tx *gorm.DB, id string) error {
-	if err := tx.Exec("DELETE FROM client_tokens WHERE client_id = ?", id).Error; err != nil {
+func deleteTokens(tx store.Tx, id string) error {
+	if err := tx.Exec("DELETE FROM client_tokens WHERE client_id = ?", id); err != nil {
 		return fmt.Errorf("delete the tokens of %q: %w", id, err)
 	}
 	return nil
 }
 
+type tokenRow struct {
+	Hash, ClientID string
+	ExpiresAt      *int64
+}
+
 // Credentials returns the credentials of the database's clients that are still alive, by client id.
-func Credentials(db *gorm.DB) (map[string][]Credential, error) {
-	var rows []struct {
-		Hash      string
-		ClientID  string
-		ExpiresAt *int64
-	}
-	err := db.Raw("SELECT hash, client_id, expires_at FROM client_tokens WHERE expires_at IS NULL OR expires_at > ? ORDER BY created_at DESC",
-		time.Now().UnixMilli()).Scan(&rows).Error
+func Credentials(tx store.Tx) (map[string][]Credential, error) {
+	rows, err := store.Rows[tokenRow](tx, "SELECT hash, client_id, expires_at FROM client_tokens WHERE expires_at IS NULL OR expires_at > ? ORDER BY created_at DESC",
+		time.Now().UnixMilli())
 	if err != nil {
 		return nil, fmt.Errorf("list the credentials: %w", err)
 	}

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"gorm.io/gorm"
 
+	"beckon/internal/store"
 	"beckon/internal/work"
 )
 
@@ -69,16 +69,16 @@ func (s *Service) expire(ctx context.Context, lane string) error {
 	why := outcome{Attempt: Attempt{Error: &Failure{"endpoint_disabled", "The endpoint was disabled, or gone, for the 24 hours that the delivery waited for it. Enable it, and recover what has failed."}}}
 	for {
 		var rows []row
-		err := s.Store.Write(ctx, func(tx *gorm.DB) error {
+		err := s.Store.Write(ctx, func(tx store.Tx) error {
 			rows = nil
-			var ids []string
 			now := s.Now()
-			err := tx.Raw("SELECT id FROM deliveries WHERE lane = ? AND status = 'PENDING' AND due_at < ? ORDER BY due_at LIMIT ?", lane, now.Add(-WaitFor).UnixMilli(), expireBatch).Scan(&ids).Error
+			ids, err := store.Rows[string](tx, "SELECT id FROM deliveries WHERE lane = ? AND status = 'PENDING' AND due_at < ? ORDER BY due_at LIMIT ?",
+				lane, now.Add(-WaitFor).UnixMilli(), expireBatch)
 			if err != nil || len(ids) == 0 {
 				return err
 			}
-			err = tx.Raw("UPDATE deliveries SET status = 'FAILED', error_code = ?, error = ?, completed_at = ? WHERE id IN (?) AND status = 'PENDING' RETURNING *",
-				why.Error.Code, why.Error.Message, now.UnixMilli(), ids).Scan(&rows).Error
+			rows, err = store.Rows[row](tx, "UPDATE deliveries SET status = 'FAILED', error_code = ?, error = ?, completed_at = ? WHERE id IN (?) AND status = 'PENDING' RETURNING *",
+				why.Error.Code, why.Error.Message, now.UnixMilli(), ids)
 			if err != nil {
 				return err
 			}
@@ -100,8 +100,7 @@ func (s *Service) expire(ctx context.Context, lane string) error {
 }
 
 func (s *Service) count(ctx context.Context) error {
-	var n int64
-	err := s.Store.Read(ctx).Raw("SELECT COUNT(*) FROM deliveries WHERE status = 'PENDING'").Scan(&n).Error
+	n, _, err := store.Row[int64](s.Store.Read(ctx), "SELECT COUNT(*) FROM deliveries WHERE status = 'PENDING'")
 	if err == nil {
 		s.Metrics.Pending(n)
 	}
@@ -112,14 +111,13 @@ func (s *Service) count(ctx context.Context) error {
 func (s *Service) retain(ctx context.Context, before time.Time) error {
 	limit := idPrefix + oldest(before)
 	for n := retainBatch; n == retainBatch; {
-		err := s.Store.Write(ctx, func(tx *gorm.DB) error {
-			var ids []string
-			err := tx.Raw("SELECT id FROM deliveries WHERE id < ? AND status IN ('DELIVERED', 'FAILED') ORDER BY id LIMIT ?", limit, retainBatch).Scan(&ids).Error
+		err := s.Store.Write(ctx, func(tx store.Tx) error {
+			ids, err := store.Rows[string](tx, "SELECT id FROM deliveries WHERE id < ? AND status IN ('DELIVERED', 'FAILED') ORDER BY id LIMIT ?", limit, retainBatch)
 			if n = len(ids); err != nil || n == 0 {
 				return err
 			}
 			for _, where := range []string{"attempts WHERE delivery_id", "deliveries WHERE id"} {
-				if err := tx.Exec("DELETE FROM "+where+" IN (?)", ids).Error; err != nil {
+				if err := tx.Exec("DELETE FROM "+where+" IN (?)", ids); err != nil {
 					return err
 				}
 			}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"gorm.io/gorm"
 
 	"beckon/events"
 	"beckon/internal/store"
@@ -30,7 +29,7 @@ func (s *Service) record(d *claimed, o outcome) {
 	}
 	defer s.held.Drop(d.ID)
 	var disabled bool
-	err := s.Store.WriteUntil(s.sending, func(tx *gorm.DB) (err error) {
+	err := s.Store.WriteUntil(s.sending, func(tx store.Tx) (err error) {
 		disabled, err = s.recordIn(tx, d, o, at, again)
 		return err
 	})
@@ -45,9 +44,7 @@ func (s *Service) record(d *claimed, o outcome) {
 	}
 }
 
-const insertAttempt = "INSERT INTO attempts (delivery_id, reason, url, request_headers, response_body, error_code, error, truncated, number, status_code, started_at, duration_us)"
-
-func (s *Service) recordIn(tx *gorm.DB, d *claimed, o outcome, at time.Time, again bool) (disabled bool, err error) {
+func (s *Service) recordIn(tx store.Tx, d *claimed, o outcome, at time.Time, again bool) (disabled bool, err error) {
 	now := s.Now()
 	status, due, completed, reason := Delivered, d.DueAt, any(now.UnixMilli()), d.Reason
 	var code, text, statusCode any
@@ -60,7 +57,7 @@ func (s *Service) recordIn(tx *gorm.DB, d *claimed, o outcome, at time.Time, aga
 	if o.StatusCode != 0 {
 		statusCode = o.StatusCode
 	}
-	count, err := store.ExecCount(tx, "UPDATE deliveries SET status = ?, reason = ?, attempts = ?, tries = tries + 1, due_at = ?, instance_id = NULL, status_code = ?, error_code = ?, error = ?, completed_at = ? WHERE id = ? AND status = 'SENDING' AND claim = ?",
+	count, err := tx.ExecCount("UPDATE deliveries SET status = ?, reason = ?, attempts = ?, tries = tries + 1, due_at = ?, instance_id = NULL, status_code = ?, error_code = ?, error = ?, completed_at = ? WHERE id = ? AND status = 'SENDING' AND claim = ?",
 		string(status), reason, o.Number, due, statusCode, code, text, completed, d.ID, d.Claim)
 	if err != nil {
 		return false, fmt.Errorf("record an attempt: %w", err)
@@ -85,14 +82,14 @@ func (s *Service) recordIn(tx *gorm.DB, d *claimed, o outcome, at time.Time, aga
 	switch status {
 	case Pending:
 		wait := at.Sub(now)
-		s.Store.AfterCommit(tx, func() { s.sendIn(wait, waiting{d.ID, d.Lane}) })
+		tx.AfterCommit(func() { s.sendIn(wait, waiting{d.ID, d.Lane}) })
 	case Failed:
 		return disabled, s.exhausted(tx, d, o)
 	}
 	return disabled, nil
 }
 
-func (s storage) insertAttempt(tx *gorm.DB, deliveryID string, a Attempt) error {
+func (s storage) insertAttempt(tx store.Tx, deliveryID string, a Attempt) error {
 	headers, err := json.Marshal(a.RequestHeaders)
 	if err != nil {
 		return fmt.Errorf("encode the headers of an attempt: %w", err)
@@ -101,43 +98,42 @@ func (s storage) insertAttempt(tx *gorm.DB, deliveryID string, a Attempt) error 
 	if a.Error != nil {
 		code, text = a.Error.Code, a.Error.Message
 	}
-	r := s.store.NewRow()
-	r.Text(deliveryID)
-	r.Text(a.Reason)
-	r.Value(a.URL)
-	r.Value(string(headers))
-	r.Text(a.ResponseBody)
-	r.Text(code)
-	r.Text(text)
-	r.Value(a.Truncated)
-	r.Number(int64(a.Number))
+	row := tx.NewRow("attempts")
+	row.Text("delivery_id", deliveryID)
+	row.Number("number", int64(a.Number))
+	row.Text("reason", a.Reason)
+	row.Value("url", a.URL)
+	row.Value("request_headers", string(headers))
 	if a.StatusCode == 0 {
-		r.Null()
+		row.Null("status_code")
 	} else {
-		r.Number(int64(a.StatusCode))
+		row.Number("status_code", int64(a.StatusCode))
 	}
-	r.Number(a.StartedAt.UnixMilli())
-	r.Number(a.Duration.Microseconds())
-	return s.store.Insert(tx, insertAttempt, r)
+	row.Text("response_body", a.ResponseBody)
+	row.Value("truncated", a.Truncated)
+	row.Text("error_code", code)
+	row.Text("error", text)
+	row.Number("started_at", a.StartedAt.UnixMilli())
+	row.Number("duration_us", a.Duration.Microseconds())
+	return row.Insert()
 }
 
 // noteHealth keeps since when an endpoint has been failing, and disables it when that is for too long, or when it says
 // that it is gone.
-func (s *Service) noteHealth(tx *gorm.DB, id string, o outcome, now time.Time) (disabled bool, err error) {
+func (s *Service) noteHealth(tx store.Tx, id string, o outcome, now time.Time) (disabled bool, err error) {
 	if o.Error == nil {
 		if failing, _ := s.failing.Load(id); failing != true && !s.Store.Shared() {
 			return false, nil
 		}
 		s.failing.Store(id, false)
-		err := tx.Exec("UPDATE endpoint_states SET failing_since = NULL WHERE endpoint_id = ? AND failing_since IS NOT NULL", id).Error
+		err := tx.Exec("UPDATE endpoint_states SET failing_since = NULL WHERE endpoint_id = ? AND failing_since IS NOT NULL", id)
 		if err != nil {
 			return false, fmt.Errorf("note that an endpoint works: %w", err)
 		}
 		return false, nil
 	}
-	var since int64
-	err = tx.Raw("INSERT INTO endpoint_states (endpoint_id, failing_since) VALUES (?, ?) ON CONFLICT (endpoint_id) DO UPDATE SET failing_since = COALESCE(endpoint_states.failing_since, excluded.failing_since) RETURNING failing_since",
-		id, now.UnixMilli()).Scan(&since).Error
+	since, _, err := store.Row[int64](tx, "INSERT INTO endpoint_states (endpoint_id, failing_since) VALUES (?, ?) ON CONFLICT (endpoint_id) DO UPDATE SET failing_since = COALESCE(endpoint_states.failing_since, excluded.failing_since) RETURNING failing_since",
+		id, now.UnixMilli())
 	if err != nil {
 		return false, fmt.Errorf("note that an endpoint fails: %w", err)
 	}
@@ -151,13 +147,13 @@ func (s *Service) noteHealth(tx *gorm.DB, id string, o outcome, now time.Time) (
 }
 
 // disableIn disables an endpoint that is not disabled yet, and tells those who want to know.
-func (s *Service) disableIn(tx *gorm.DB, id, reason string, now time.Time) (bool, error) {
-	done := tx.Exec("INSERT INTO endpoint_states (endpoint_id, disabled_at, disabled_reason) VALUES (?, ?, ?) ON CONFLICT (endpoint_id) DO UPDATE SET disabled_at = excluded.disabled_at, disabled_reason = excluded.disabled_reason WHERE endpoint_states.disabled_at IS NULL",
+func (s *Service) disableIn(tx store.Tx, id, reason string, now time.Time) (bool, error) {
+	n, err := tx.ExecCount("INSERT INTO endpoint_states (endpoint_id, disabled_at, disabled_reason) VALUES (?, ?, ?) ON CONFLICT (endpoint_id) DO UPDATE SET disabled_at = excluded.disabled_at, disabled_reason = excluded.disabled_reason WHERE endpoint_states.disabled_at IS NULL",
 		id, now.UnixMilli(), reason)
-	if done.Error != nil {
-		return false, fmt.Errorf("disable an endpoint: %w", done.Error)
+	if err != nil {
+		return false, fmt.Errorf("disable an endpoint: %w", err)
 	}
-	if done.RowsAffected == 0 {
+	if n == 0 {
 		return false, nil
 	}
 	if err := changed(tx, id); err != nil {
@@ -168,7 +164,7 @@ func (s *Service) disableIn(tx *gorm.DB, id, reason string, now time.Time) (bool
 }
 
 // exhausted tells those who want to know that a delivery was given up. About what carries such news there is none.
-func (s *Service) exhausted(tx *gorm.DB, d *claimed, o outcome) error {
+func (s *Service) exhausted(tx store.Tx, d *claimed, o outcome) error {
 	if d.Type == EndpointDisabled || d.Type == DeliveryExhausted {
 		return nil
 	}
@@ -178,7 +174,7 @@ func (s *Service) exhausted(tx *gorm.DB, d *claimed, o outcome) error {
 }
 
 // tell carries an event of our own.
-func (s *Service) tell(tx *gorm.DB, kind, runID string, about events.Subject, failure *Failure, now time.Time, data map[string]any) error {
+func (s *Service) tell(tx store.Tx, kind, runID string, about events.Subject, failure *Failure, now time.Time, data map[string]any) error {
 	payload, err := json.Marshal(struct {
 		Success    bool            `json:"success"`
 		Type       string          `json:"type"`

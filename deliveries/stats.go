@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"beckon/internal/store"
 )
 
 // Stats is how the deliveries are getting on.
@@ -35,8 +37,8 @@ func (s *Service) Stats(ctx context.Context, since time.Time) (*Stats, error) {
 		{Delivered, "status = 'DELIVERED' AND created_at >= ?", []any{from}},
 		{Failed, "status = 'FAILED' AND id >= ? AND created_at >= ?", []any{firstID(since), from}},
 	} {
-		var n int64
-		if err := s.Store.Read(ctx).Raw("SELECT COUNT(*) FROM deliveries WHERE "+part.where, part.values...).Scan(&n).Error; err != nil {
+		n, _, err := store.Row[int64](s.Store.Read(ctx), "SELECT COUNT(*) FROM deliveries WHERE "+part.where, part.values...)
+		if err != nil {
 			return nil, fmt.Errorf("count deliveries: %w", err)
 		}
 		stats.ByStatus[part.status] = n

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/events"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -40,20 +38,26 @@ func newRow(e events.Event, about events.Subject, lane, endpointID string, now t
 	return w
 }
 
-const insertDelivery = "INSERT INTO deliveries (id, lane, event_id, type, status, reason, endpoint_id, callback, run_id, payload, client_id, workflow_id, instance_id, claim, first_at, due_at, created_at)"
-
-func (s storage) insert(tx *gorm.DB, w *row) error {
-	r := s.store.NewRow()
-	for _, text := range []string{w.ID, w.Lane, w.EventID, w.Type, w.Status, w.Reason} {
-		r.Text(text)
-	}
-	for _, text := range []*string{w.EndpointID, w.Callback, w.RunID, w.Payload, w.ClientID, w.WorkflowID, w.InstanceID} {
-		r.Text(deref(text))
-	}
-	for _, number := range []int64{w.Claim, w.FirstAt, w.DueAt, w.CreatedAt} {
-		r.Number(number)
-	}
-	return s.store.Insert(tx, insertDelivery, r)
+func (s storage) insert(tx store.Tx, w *row) error {
+	row := tx.NewRow("deliveries")
+	row.Text("id", w.ID)
+	row.Text("lane", w.Lane)
+	row.Text("event_id", w.EventID)
+	row.Text("type", w.Type)
+	row.Text("status", w.Status)
+	row.Text("reason", w.Reason)
+	row.Text("endpoint_id", deref(w.EndpointID))
+	row.Text("callback", deref(w.Callback))
+	row.Text("run_id", deref(w.RunID))
+	row.Text("payload", deref(w.Payload))
+	row.Text("client_id", deref(w.ClientID))
+	row.Text("workflow_id", deref(w.WorkflowID))
+	row.Text("instance_id", deref(w.InstanceID))
+	row.Number("claim", w.Claim)
+	row.Number("first_at", w.FirstAt)
+	row.Number("due_at", w.DueAt)
+	row.Number("created_at", w.CreatedAt)
+	return row.Insert()
 }
 
 // waiting is a delivery that is due, as far as the lanes need to know it.
@@ -61,7 +65,8 @@ type waiting struct{ ID, Lane string }
 
 // dueIn returns the ids of the deliveries of a lane that have waited the longest.
 func (s storage) dueIn(ctx context.Context, lane string, limit int, now time.Time) (ids []string, err error) {
-	err = s.store.Read(ctx).Raw("SELECT id FROM deliveries WHERE lane = ? AND status = 'PENDING' AND due_at <= ? ORDER BY due_at, id LIMIT ?", lane, now.UnixMilli(), limit).Scan(&ids).Error
+	ids, err = store.Rows[string](s.store.Read(ctx), "SELECT id FROM deliveries WHERE lane = ? AND status = 'PENDING' AND due_at <= ? ORDER BY due_at, id LIMIT ?",
+		lane, now.UnixMilli(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("look for the due deliveries of a lane: %w", err)
 	}
@@ -70,7 +75,8 @@ func (s storage) dueIn(ctx context.Context, lane string, limit int, now time.Tim
 
 // nextLane returns the lane behind another in which something is due; empty when there is none.
 func (s storage) nextLane(ctx context.Context, after string, now time.Time) (lane string, err error) {
-	err = s.store.Read(ctx).Raw("SELECT lane FROM deliveries WHERE lane > ? AND status = 'PENDING' AND due_at <= ? ORDER BY lane LIMIT 1", after, now.UnixMilli()).Scan(&lane).Error
+	lane, _, err = store.Row[string](s.store.Read(ctx), "SELECT lane FROM deliveries WHERE lane > ? AND status = 'PENDING' AND due_at <= ? ORDER BY lane LIMIT 1",
+		after, now.UnixMilli())
 	if err != nil {
 		return "", fmt.Errorf("look for lanes with pending deliveries: %w", err)
 	}
@@ -78,8 +84,9 @@ func (s storage) nextLane(ctx context.Context, after string, now time.Time) (lan
 }
 
 // claim claims those of the deliveries that are due, unless another instance was first.
-func (s storage) claim(tx *gorm.DB, ids []string, instance string, now time.Time) (rows []row, err error) {
-	err = tx.Raw("UPDATE deliveries SET status = 'SENDING', instance_id = ?, claim = claim + 1 WHERE id IN (?) AND status = 'PENDING' AND due_at <= ? RETURNING *", instance, ids, now.UnixMilli()).Scan(&rows).Error
+func (s storage) claim(tx store.Tx, ids []string, instance string, now time.Time) (rows []row, err error) {
+	rows, err = store.Rows[row](tx, "UPDATE deliveries SET status = 'SENDING', instance_id = ?, claim = claim + 1 WHERE id IN (?) AND status = 'PENDING' AND due_at <= ? RETURNING *",
+		instance, ids, now.UnixMilli())
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
@@ -87,8 +94,8 @@ func (s storage) claim(tx *gorm.DB, ids []string, instance string, now time.Time
 }
 
 // release lets a delivery be claimed again that was claimed under that number.
-func (s storage) release(tx *gorm.DB, id string, claim int64) error {
-	err := store.Exec(tx, "UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE id = ? AND status = 'SENDING' AND claim = ?", id, claim)
+func (s storage) release(tx store.Tx, id string, claim int64) error {
+	err := tx.Exec("UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE id = ? AND status = 'SENDING' AND claim = ?", id, claim)
 	if err != nil {
 		return fmt.Errorf("release a delivery: %w", err)
 	}
@@ -96,12 +103,12 @@ func (s storage) release(tx *gorm.DB, id string, claim int64) error {
 }
 
 // releaseAll lets all be claimed again that the instance has claimed.
-func (s storage) releaseAll(tx *gorm.DB, instance string) (n int64, err error) {
-	done := tx.Exec("UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE instance_id = ? AND status = 'SENDING'", instance)
-	if done.Error != nil {
-		return 0, fmt.Errorf("release deliveries: %w", done.Error)
+func (s storage) releaseAll(tx store.Tx, instance string) (n int64, err error) {
+	n, err = tx.ExecCount("UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE instance_id = ? AND status = 'SENDING'", instance)
+	if err != nil {
+		return 0, fmt.Errorf("release deliveries: %w", err)
 	}
-	return done.RowsAffected, nil
+	return n, nil
 }
 
 // endpointState is what has become of an endpoint.
@@ -115,9 +122,9 @@ func (s storage) states(ctx context.Context) (map[string]endpointState, error) {
 	return statesIn(s.store.Read(ctx))
 }
 
-func statesIn(db *gorm.DB) (map[string]endpointState, error) {
-	var rows []endpointState
-	if err := db.Raw("SELECT * FROM endpoint_states").Scan(&rows).Error; err != nil {
+func statesIn(tx store.Tx) (map[string]endpointState, error) {
+	rows, err := store.Rows[endpointState](tx, "SELECT * FROM endpoint_states")
+	if err != nil {
 		return nil, fmt.Errorf("read what has become of the endpoints: %w", err)
 	}
 	states := make(map[string]endpointState, len(rows))

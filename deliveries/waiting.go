@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"beckon/internal/store"
 )
 
 // WaitFor is how long deliveries wait for a disabled endpoint beyond the time at which they were due.
@@ -21,12 +23,12 @@ func (s *Service) Waiting(ctx context.Context, ids []string) (map[string]int64, 
 		lanes[i] = endpointLane(id)
 		idOf[lanes[i]] = id
 	}
-	var rows []struct {
+	type count struct {
 		Lane string
 		N    int64
 	}
 	// By lane, which is what the index of those that wait begins with.
-	err := s.Store.Read(ctx).Raw("SELECT lane, COUNT(*) AS n FROM deliveries WHERE status = 'PENDING' AND lane IN ? GROUP BY lane", lanes).Scan(&rows).Error
+	rows, err := store.Rows[count](s.Store.Read(ctx), "SELECT lane, COUNT(*) AS n FROM deliveries WHERE status = 'PENDING' AND lane IN (?) GROUP BY lane", lanes)
 	if err != nil {
 		return nil, fmt.Errorf("count the deliveries that wait: %w", err)
 	}
@@ -39,11 +41,11 @@ func (s *Service) Waiting(ctx context.Context, ids []string) (map[string]int64, 
 // FailedSince counts the deliveries that were made since a time and have failed for good, by endpoint; those to the webhooks
 // of calls are under the empty id. A test that failed has nothing to tell anybody.
 func (s *Service) FailedSince(ctx context.Context, since time.Time) (map[string]int64, error) {
-	var rows []struct {
+	type count struct {
 		EndpointID *string
 		N          int64
 	}
-	err := s.Store.Read(ctx).Raw("SELECT endpoint_id, COUNT(*) AS n FROM deliveries WHERE status = 'FAILED' AND id >= ? AND created_at >= ? AND type <> ? GROUP BY endpoint_id", firstID(since), since.UnixMilli(), EndpointTest).Scan(&rows).Error
+	rows, err := store.Rows[count](s.Store.Read(ctx), "SELECT endpoint_id, COUNT(*) AS n FROM deliveries WHERE status = 'FAILED' AND id >= ? AND created_at >= ? AND type <> ? GROUP BY endpoint_id", firstID(since), since.UnixMilli(), EndpointTest)
 	if err != nil {
 		return nil, fmt.Errorf("count the deliveries that have failed: %w", err)
 	}

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/internal/memory"
 	"beckon/internal/store"
 )
@@ -46,12 +44,17 @@ type topic struct {
 func NewLog(s *store.Store) *Log { return &Log{store: s, topics: map[string]*topic{}} }
 
 // Append writes events within the transaction of the change that they report, together with who is to be told of them.
-func (l *Log) Append(tx *gorm.DB, about Subject, list []Event) error {
+func (l *Log) Append(tx store.Tx, about Subject, list []Event) error {
 	for _, e := range list {
 		if e.Aside {
 			continue
 		}
-		if err := l.store.Later(tx, "events", e, insert); err != nil {
+		row := tx.NewRow("events")
+		row.Value("run_id", e.RunID)
+		row.Value("id", e.ID)
+		row.Value("type", e.Type)
+		row.Value("payload", memory.Text(e.Payload))
+		if err := row.Insert(); err != nil {
 			return err
 		}
 	}
@@ -61,18 +64,9 @@ func (l *Log) Append(tx *gorm.DB, about Subject, list []Event) error {
 	return l.Outlet.Carry(tx, about, list)
 }
 
-func insert(tx *gorm.DB, list []any) error {
-	values := make([]any, 0, 4*len(list))
-	for _, item := range list {
-		e := item.(Event)
-		values = append(values, e.RunID, e.ID, e.Type, memory.Text(e.Payload))
-	}
-	return tx.Exec("INSERT INTO events (run_id, id, type, payload) VALUES (?, ?, ?, ?)"+strings.Repeat(", (?, ?, ?, ?)", len(list)-1), values...).Error
-}
-
 // Read returns the events of a run behind the one with the id after, a page of them at most, in their order.
 func (l *Log) Read(ctx context.Context, runID, after string) ([]Event, error) {
-	list, err := scan(l.store.Read(ctx).Raw("SELECT run_id, id, type, payload FROM events WHERE run_id = ? AND id > ? ORDER BY id LIMIT ?", runID, after, pageSize))
+	list, err := query(l.store.Read(ctx), "SELECT run_id, id, type, payload FROM events WHERE run_id = ? AND id > ? ORDER BY id LIMIT ?", runID, after, pageSize)
 	if err != nil {
 		return nil, fmt.Errorf("read the events of run %s: %w", runID, err)
 	}
@@ -83,9 +77,9 @@ func (l *Log) Read(ctx context.Context, runID, after string) ([]Event, error) {
 	return slices.DeleteFunc(all, func(e Event) bool { return e.ID <= after }), err
 }
 
-func scan(query *gorm.DB) ([]Event, error) {
-	var rows []struct{ RunID, ID, Type, Payload string }
-	if err := query.Scan(&rows).Error; err != nil {
+func query(tx store.Tx, statement string, values ...any) ([]Event, error) {
+	rows, err := store.Rows[struct{ RunID, ID, Type, Payload string }](tx, statement, values...)
+	if err != nil {
 		return nil, err
 	}
 	list := make([]Event, len(rows))
@@ -96,8 +90,8 @@ func scan(query *gorm.DB) ([]Event, error) {
 }
 
 // Last returns the id of a run's last event, or nothing when there is none.
-func Last(tx *gorm.DB, runID string) (id string, err error) {
-	err = tx.Raw("SELECT id FROM events WHERE run_id = ? ORDER BY id DESC LIMIT 1", runID).Scan(&id).Error
+func Last(tx store.Tx, runID string) (id string, err error) {
+	id, _, err = store.Row[string](tx, "SELECT id FROM events WHERE run_id = ? ORDER BY id DESC LIMIT 1", runID)
 	return id, err
 }
 
@@ -162,8 +156,8 @@ func (l *Log) cursors() map[string]string {
 	return cursors
 }
 
-func (l *Log) fetch(ctx context.Context, query string, values []any) error {
-	list, err := scan(l.store.Read(ctx).Raw(query, values...))
+func (l *Log) fetch(ctx context.Context, statement string, values []any) error {
+	list, err := query(l.store.Read(ctx), statement, values...)
 	if err != nil {
 		return fmt.Errorf("look for the events of followed runs: %w", err)
 	}
@@ -179,6 +173,6 @@ func (l *Log) fetch(ctx context.Context, query string, values []any) error {
 }
 
 // Trim removes the pieces of text of a run: it begins to write its answer anew.
-func Trim(tx *gorm.DB, runID string) error {
-	return tx.Exec("DELETE FROM events WHERE run_id = ? AND type = 'message.delta'", runID).Error
+func Trim(tx store.Tx, runID string) error {
+	return tx.Exec("DELETE FROM events WHERE run_id = ? AND type = 'message.delta'", runID)
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"gorm.io/gorm"
+	"beckon/internal/store"
 )
 
 // Subject is what events are about, as far as those who want to be told of them ask.
@@ -21,9 +21,9 @@ type Outlet interface {
 	// Wants reports whether anybody is to be told of one of the events, of which the type and the name are enough.
 	Wants(about Subject, list ...Event) bool
 	// Carry writes who is to be told of the events, within the transaction that writes them. It may be called twice.
-	Carry(tx *gorm.DB, about Subject, list []Event) error
+	Carry(tx store.Tx, about Subject, list []Event) error
 	// Pending returns those of the runs of whose events somebody is still to be told.
-	Pending(tx *gorm.DB, runIDs []string) ([]string, error)
+	Pending(tx store.Tx, runIDs []string) ([]string, error)
 }
 
 // Wanted reports whether anybody outside is to be told of one of the events; see Outlet.Wants.
@@ -32,7 +32,7 @@ func (l *Log) Wanted(about Subject, list ...Event) bool {
 }
 
 // Pending returns those of the runs whose events are still needed.
-func (l *Log) Pending(tx *gorm.DB, runIDs []string) ([]string, error) {
+func (l *Log) Pending(tx store.Tx, runIDs []string) ([]string, error) {
 	if l.Outlet == nil {
 		return nil, nil
 	}
@@ -55,7 +55,7 @@ func (l *Log) Find(ctx context.Context, refs []Ref) (map[string]Event, error) {
 		for _, r := range part {
 			values = append(values, r.RunID, r.ID)
 		}
-		list, err := scan(l.store.Read(ctx).Raw("SELECT run_id, id, type, payload FROM events WHERE (run_id = ? AND id = ?)"+strings.Repeat(" OR (run_id = ? AND id = ?)", len(part)-1), values...))
+		list, err := query(l.store.Read(ctx), "SELECT run_id, id, type, payload FROM events WHERE (run_id = ? AND id = ?)"+strings.Repeat(" OR (run_id = ? AND id = ?)", len(part)-1), values...)
 		if err != nil {
 			return nil, fmt.Errorf("find events: %w", err)
 		}

@@ -1,13 +1,11 @@
 package runs
 
 import (
-	"gorm.io/gorm"
+	"beckon/internal/store"
 )
 
-const insertInto = "INSERT INTO runs (id, status, client_id, workflow_id, kind, source, session_id, input, metadata, output, error_code, error_message, error_kind, instance_id, retry_on_crash, callback, answerer, claim, priority, prompt_tokens, completion_tokens, total_tokens, received_at, created_at, started_at, completed_at)"
-
 // insert writes a run that is not in the table yet: queued, running, or ended already.
-func (s storage) insert(tx *gorm.DB, r *Run, instance string) error {
+func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	var code, message, kind, output string
 	if r.Error != nil {
 		code, message, kind = r.Error.Code, r.Error.Message, string(r.ErrorKind)
@@ -15,27 +13,32 @@ func (s storage) insert(tx *gorm.DB, r *Run, instance string) error {
 	if r.Status.Ended() {
 		output = storable(r.Output)
 	}
-	w := s.store.NewRow()
-	for _, text := range []string{r.ID, string(r.Status), r.ClientID, r.WorkflowID, r.kind(), r.Source, r.SessionID} {
-		w.Text(text)
-	}
-	w.Value(storable(r.Input)) // never null
-	for _, text := range []string{string(r.Metadata), output, code, message, kind, instance} {
-		w.Text(text)
-	}
-	w.Value(r.RetryOnCrash)
-	w.Text(string(r.Callback))
-	w.Text(answererText(r.By))
-	w.Number(r.Claim)
-	for _, number := range []int{r.Priority, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens} {
-		w.Number(int64(number))
-	}
-	for _, t := range []any{millis(r.ReceivedAt), r.CreatedAt.UnixMilli(), millis(r.StartedAt), millis(r.CompletedAt)} {
-		if ms, ok := t.(int64); ok {
-			w.Number(ms)
-		} else {
-			w.Null()
-		}
-	}
-	return s.store.Insert(tx, insertInto, w)
+	row := tx.NewRow("runs")
+	row.Text("id", r.ID)
+	row.Text("status", string(r.Status))
+	row.Text("client_id", r.ClientID)
+	row.Text("workflow_id", r.WorkflowID)
+	row.Text("kind", r.kind())
+	row.Text("source", r.Source)
+	row.Text("session_id", r.SessionID)
+	row.Value("input", storable(r.Input)) // never null
+	row.Text("metadata", string(r.Metadata))
+	row.Text("output", output)
+	row.Text("error_code", code)
+	row.Text("error_message", message)
+	row.Text("error_kind", kind)
+	row.Text("instance_id", instance)
+	row.Value("retry_on_crash", r.RetryOnCrash)
+	row.Text("callback", string(r.Callback))
+	row.Text("answerer", answererText(r.By))
+	row.Number("claim", r.Claim)
+	row.Number("priority", int64(r.Priority))
+	row.Number("prompt_tokens", int64(r.Usage.PromptTokens))
+	row.Number("completion_tokens", int64(r.Usage.CompletionTokens))
+	row.Number("total_tokens", int64(r.Usage.TotalTokens))
+	row.Time("received_at", r.ReceivedAt)
+	row.Time("created_at", r.CreatedAt)
+	row.Time("started_at", r.StartedAt)
+	row.Time("completed_at", r.CompletedAt)
+	return row.Insert()
 }

@@ -39,14 +39,10 @@ func (s *Service) List(ctx context.Context, q Query) (list []*Run, next string, 
 		return nil, "", err
 	}
 	size := 0
-	stop, err := q.walk(below).Rows(ctx, s.Store, q.columns(), q.Limit, func(scan func(any) error) (string, bool, error) {
-		var w row
-		if err := scan(&w); err != nil {
-			return "", false, err
-		}
+	stop, err := store.Page(s.Store.Read(ctx), q.walk(below), q.columns(), q.Limit, func(w row) (string, bool) {
 		size += len(w.Input) + len(deref(w.Output))
 		list = append(list, w.run())
-		return w.ID, size > maxPageBytes, nil
+		return w.ID, size > maxPageBytes
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("list runs: %w", err)

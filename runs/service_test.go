@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/agents"
 	"beckon/internal/problem"
@@ -188,8 +187,8 @@ func TestTheEndIsWrittenWhenTheDiskHasRoomAgain(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	service := newService(t, s)
 	pages := func(n int) {
-		require.NoError(t, s.Write(context.Background(), func(tx *gorm.DB) error {
-			return tx.Exec(fmt.Sprintf("PRAGMA max_page_count = %d", n)).Error
+		require.NoError(t, s.Write(context.Background(), func(tx store.Tx) error {
+			return tx.Exec(fmt.Sprintf("PRAGMA max_page_count = %d", n))
 		}))
 	}
 	var active *runs.Active

@@ -97,25 +97,21 @@ func (s *Statistics) count(ctx context.Context, first, last int64) (map[int64]*c
 		from++
 	}
 	s.mu.Unlock()
-	rows, err := s.store.Read(ctx).Raw(countRuns, from).Rows()
-	if err != nil {
-		return nil, fmt.Errorf("count runs: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
+	err := s.store.Read(ctx).Each(func(scan func(into ...any) error) error {
 		var hour, n, tokens int64
 		var status string
 		var latency *int64
-		if err := rows.Scan(&hour, &status, &latency, &n, &tokens); err != nil {
-			return nil, fmt.Errorf("count runs: %w", err)
+		if err := scan(&hour, &status, &latency, &n, &tokens); err != nil {
+			return err
 		}
 		if hours[hour] == nil {
 			hours[hour] = newCount()
 		}
 		hours[hour].note(Status(status), latency, n, tokens)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, store.Classify(fmt.Errorf("count runs: %w", err))
+		return nil
+	}, countRuns, from)
+	if err != nil {
+		return nil, fmt.Errorf("count runs: %w", err)
 	}
 	s.keep(hours, from, last)
 	return hours, nil
@@ -149,12 +145,7 @@ func (s *Statistics) keep(hours map[int64]*count, from, last int64) {
 const lastFailed = "SELECT id, client_id, workflow_id, error_code, error_message, created_at FROM runs WHERE status = 'FAILED' AND status <> 'COMPLETED' ORDER BY id DESC LIMIT ?"
 
 func (s *Statistics) failures(ctx context.Context, since time.Time) ([]FailedRun, error) {
-	var rows []struct {
-		ID, ClientID, WorkflowID string
-		ErrorCode, ErrorMessage  *string
-		CreatedAt                int64
-	}
-	err := s.store.Read(ctx).Raw(lastFailed, lastFailures).Scan(&rows).Error
+	rows, err := store.Rows[row](s.store.Read(ctx), lastFailed, lastFailures)
 	if err != nil {
 		return nil, fmt.Errorf("look for failed runs: %w", err)
 	}

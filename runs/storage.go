@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/agents"
 	"beckon/internal/problem"
 	"beckon/internal/store"
@@ -17,9 +15,9 @@ import (
 type storage struct{ store *store.Store }
 
 // endRun writes how a run ended, and returns errEnded when it is not claimed under r.Claim any more.
-func endRun(tx *gorm.DB, r *Run) error {
+func endRun(tx store.Tx, r *Run) error {
 	code, message, kind := failureColumns(r)
-	n, err := store.ExecCount(tx, "UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, error_kind = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, answerer = ?, completed_at = ? WHERE id = ? AND status = 'RUNNING' AND claim = ?",
+	n, err := tx.ExecCount("UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, error_kind = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, answerer = ?, completed_at = ? WHERE id = ? AND status = 'RUNNING' AND claim = ?",
 		string(r.Status), storable(r.Output), code, message, kind, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
 		textOrNull(answererText(r.By)), r.CompletedAt.UnixMilli(), r.ID, r.Claim)
 	if err == nil && n != 1 {
@@ -30,8 +28,8 @@ func endRun(tx *gorm.DB, r *Run) error {
 
 // own returns errEnded when the run is not claimed under that number any more, and keeps others from claiming it before
 // the commit.
-func own(tx *gorm.DB, id string, claim int64) error {
-	n, err := store.ExecCount(tx, "UPDATE runs SET attempts = attempts WHERE id = ? AND status = 'RUNNING' AND claim = ?", id, claim)
+func own(tx store.Tx, id string, claim int64) error {
+	n, err := tx.ExecCount("UPDATE runs SET attempts = attempts WHERE id = ? AND status = 'RUNNING' AND claim = ?", id, claim)
 	if err == nil && n != 1 {
 		return errEnded
 	}
@@ -72,19 +70,19 @@ type row struct {
 }
 
 func (s storage) get(ctx context.Context, id string) (*Run, error) {
-	var found []row
-	if err := s.store.Read(ctx).Raw("SELECT * FROM runs WHERE id = ?", id).Scan(&found).Error; err != nil {
+	tx := s.store.Read(ctx)
+	w, found, err := store.Row[row](tx, "SELECT * FROM runs WHERE id = ?", id)
+	if err != nil {
 		return nil, fmt.Errorf("read run %s: %w", id, err)
 	}
-	if len(found) == 0 {
+	if !found {
 		return nil, errNoRun()
 	}
-	run := found[0].run()
+	run := w.run()
 	if !run.IsFlow {
 		return run, nil
 	}
-	var err error
-	run.Nodes, err = nodesOf(s.store.Read(ctx), id)
+	run.Nodes, err = nodesOf(tx, id)
 	return run, err
 }
 

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"gorm.io/gorm"
 
 	"beckon/events"
+	"beckon/internal/store"
 )
 
 // Viewed notes that somebody has looked at a run. Those outside who ask for it are told of the first time that this
@@ -22,12 +22,12 @@ func (s *Service) Viewed(ctx context.Context, r *Run) error {
 		return nil
 	}
 	now := time.Now().UTC()
-	return s.Store.Write(ctx, func(tx *gorm.DB) error {
-		done := tx.Exec("UPDATE runs SET viewed_at = ? WHERE id = ? AND viewed_at IS NULL", now.UnixMilli(), r.ID)
-		if done.Error != nil {
-			return fmt.Errorf("note that run %s was viewed: %w", r.ID, done.Error)
+	return s.Store.Write(ctx, func(tx store.Tx) error {
+		n, err := tx.ExecCount("UPDATE runs SET viewed_at = ? WHERE id = ? AND viewed_at IS NULL", now.UnixMilli(), r.ID)
+		if err != nil {
+			return fmt.Errorf("note that run %s was viewed: %w", r.ID, err)
 		}
-		if done.RowsAffected == 0 {
+		if n == 0 {
 			return nil
 		}
 		event := runEventOf("evt_"+ulid.Make().String(), r, events.RunViewed, now, countNodes(r.Nodes))

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -115,13 +113,13 @@ func (p *password) settle(ctx context.Context) error {
 // putPassword puts a password in the place of the one with the old hash and ends all sessions, unless another replica has
 // been faster.
 func putPassword(ctx context.Context, s *store.Store, old string, row passwordRow) (put bool, err error) {
-	err = s.Write(ctx, func(tx *gorm.DB) error {
-		done := tx.Exec(`INSERT INTO admin_password (id, hash, made) VALUES (1, ?, ?)
+	err = s.Write(ctx, func(tx store.Tx) error {
+		n, err := tx.ExecCount(`INSERT INTO admin_password (id, hash, made) VALUES (1, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, made = excluded.made WHERE admin_password.hash = ?`, row.Hash, row.Made, old)
-		if put = done.RowsAffected > 0; done.Error != nil || !put {
-			return done.Error
+		if put = n > 0; err != nil || !put {
+			return err
 		}
-		return tx.Exec("DELETE FROM sessions").Error
+		return tx.Exec("DELETE FROM sessions")
 	})
 	if err != nil {
 		return false, fmt.Errorf("store the administrator's password: %w", err)
@@ -136,7 +134,7 @@ func fingerprintOf(hash string) string {
 }
 
 func readPassword(ctx context.Context, s *store.Store) (row passwordRow, err error) {
-	if err := s.Read(ctx).Raw("SELECT hash, made FROM admin_password WHERE id = 1").Scan(&row).Error; err != nil {
+	if row, _, err = store.Row[passwordRow](s.Read(ctx), "SELECT hash, made FROM admin_password WHERE id = 1"); err != nil {
 		return row, fmt.Errorf("read the administrator's password: %w", err)
 	}
 	return row, nil

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"slices"
 
-	"gorm.io/gorm"
-
 	"beckon/agents"
 	"beckon/agents/chat"
 	"beckon/calls"
@@ -54,7 +52,7 @@ func (p *adminPage) desk() *web.Desk {
 
 func (p *adminPage) keepRefused(ctx context.Context, list []store.RefusedCall) error {
 	db := p.live.store
-	return db.Write(ctx, func(tx *gorm.DB) error { return db.Refuse(tx, list) })
+	return db.Write(ctx, func(tx store.Tx) error { return store.Refuse(tx, list) })
 }
 
 // Settings are those in force. A setting that the file has changed since, and that needs a restart, has its old value.

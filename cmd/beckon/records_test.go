@@ -60,7 +60,7 @@ func TestNothingReadsAllRecords(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, db.store.Close()) })
 		storetest.Fill(t, db.store, 20_000)
-		asked := storetest.Record(t, db.store)
+		asked := storetest.Record(db.store)
 		srv := wired(t, db, c)
 		do := func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
 			r := httptest.NewRequest(method, path, strings.NewReader(body))

@@ -9,7 +9,6 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/oklog/ulid/v2"
-	"gorm.io/gorm"
 
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -36,21 +35,20 @@ type AuditEntry struct {
 }
 
 // Audit adds an entry in the transaction of the change that it is about. It sets ID and At.
-func Audit(tx *gorm.DB, e AuditEntry) error {
-	err := tx.Exec("INSERT INTO audit (id, at, who, action, section, resource_id, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		auditPrefix+ulid.Make().String(), time.Now().UnixMilli(), e.Who, e.Action, e.Section, e.ResourceID,
-		textOrNull(e.Before), textOrNull(e.After)).Error
-	if err != nil {
+func Audit(tx store.Tx, e AuditEntry) error {
+	row := tx.NewRow("audit")
+	row.Text("id", auditPrefix+ulid.Make().String())
+	row.Time("at", time.Now())
+	row.Value("who", e.Who)
+	row.Text("action", e.Action)
+	row.Text("section", e.Section)
+	row.Value("resource_id", e.ResourceID)
+	row.Text("before", string(e.Before))
+	row.Text("after", string(e.After))
+	if err := row.Insert(); err != nil {
 		return fmt.Errorf("keep the audit entry of %s/%s: %w", e.Section, e.ResourceID, err)
 	}
 	return nil
-}
-
-func textOrNull(document json.RawMessage) any {
-	if document == nil {
-		return nil
-	}
-	return string(document)
 }
 
 // AuditQuery asks for audit entries, newest first.
@@ -59,6 +57,12 @@ type AuditQuery struct {
 	ResourceID string // empty for all
 	Limit      int    // 1 to MaxAuditPage
 	Cursor     string // of the page before; empty for the first
+}
+
+type auditRow struct {
+	ID, Who, Action, Section, ResourceID string
+	At                                   int64
+	Before, After                        *string
 }
 
 // AuditEntries returns a page of entries and the cursor of the next; no cursor says that there is none.
@@ -77,18 +81,10 @@ func (e *Editor) AuditEntries(ctx context.Context, q AuditQuery) (list []AuditEn
 	if len(w.Only) == 2 {
 		w.Index, w.Only = w.Only, nil
 	}
-	stop, err := w.Rows(ctx, e.Store, "*", q.Limit, func(scan func(any) error) (string, bool, error) {
-		var row struct {
-			ID, Who, Action, Section, ResourceID string
-			At                                   int64
-			Before, After                        *string
-		}
-		if err := scan(&row); err != nil {
-			return "", false, err
-		}
+	stop, err := store.Page(e.Store.Read(ctx), w, "*", q.Limit, func(row auditRow) (string, bool) {
 		list = append(list, AuditEntry{ID: row.ID, At: time.UnixMilli(row.At).UTC(), Who: row.Who, Action: row.Action, Section: row.Section,
 			ResourceID: row.ResourceID, Before: documentOrNil(row.Before), After: documentOrNil(row.After)})
-		return row.ID, false, nil
+		return row.ID, false
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("list the audit entries: %w", err)
@@ -108,12 +104,12 @@ func documentOrNil(text *string) json.RawMessage {
 
 // Note writes an entry about something that is no change of a resource, such as a delivery that was sent again.
 func (e *Editor) Note(ctx context.Context, who, action, section, id string, what any) error {
-	return e.Store.Write(ctx, func(tx *gorm.DB) error { return e.audit(tx, who, action, key{section, id}, nil, what) })
+	return e.Store.Write(ctx, func(tx store.Tx) error { return e.audit(tx, who, action, key{section, id}, nil, what) })
 }
 
 // audit notes a change. before and after are a Resource, or what else is to be said; a secret is marked as new where
 // nobody would see otherwise that it has changed.
-func (e *Editor) audit(tx *gorm.DB, who, action string, k key, before, after any) error {
+func (e *Editor) audit(tx store.Tx, who, action string, k key, before, after any) error {
 	n := e.Nouns.bySection[k.section]
 	was, _ := before.(Resource)
 	if is, ok := after.(Resource); ok {

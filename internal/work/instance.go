@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"gorm.io/gorm"
 
 	"beckon/internal/store"
 )
@@ -90,8 +89,8 @@ func (i *Instance) Stop() {
 	i.loops.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	err := i.store.Write(ctx, func(tx *gorm.DB) error {
-		return tx.Exec("DELETE FROM instances WHERE id = ?", i.id).Error
+	err := i.store.Write(ctx, func(tx store.Tx) error {
+		return tx.Exec("DELETE FROM instances WHERE id = ?", i.id)
 	})
 	if err != nil {
 		i.log.Warn("this instance could not be taken off the list; the others find out", "error", err)
@@ -101,8 +100,8 @@ func (i *Instance) Stop() {
 // beat notes that the instance is alive. The time is the database's, so the clocks of the machines don't matter.
 func (i *Instance) beat(ctx context.Context) error {
 	now := i.databaseNow()
-	err := i.store.Write(ctx, func(tx *gorm.DB) error {
-		return tx.Exec("INSERT INTO instances (id, started_at, seen_at) VALUES (?, "+now+", "+now+") ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at", i.id).Error
+	err := i.store.Write(ctx, func(tx store.Tx) error {
+		return tx.Exec("INSERT INTO instances (id, started_at, seen_at) VALUES (?, "+now+", "+now+") ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at", i.id)
 	})
 	if err != nil {
 		return fmt.Errorf("note that this instance is alive: %w", err)
