@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -20,8 +21,22 @@ type NewRow struct {
 	values  []any  // one for each question mark
 }
 
-// NewRow begins a row of a table. A column that it is not given has its default.
-func (tx Tx) NewRow(table string) *NewRow { return &NewRow{tx: tx, table: table} }
+// newRows are rows whose memory can be used again.
+var newRows = sync.Pool{New: func() any { return new(NewRow) }}
+
+// NewRow begins a row of a table. A column that it is not given has its default. The row belongs to its Insert from then on.
+func (tx Tx) NewRow(table string) *NewRow {
+	r := newRows.Get().(*NewRow)
+	r.tx, r.table = tx, table
+	return r
+}
+
+// release lets go of the row and its values, which may be megabytes.
+func (r *NewRow) release() {
+	clear(r.values)
+	*r = NewRow{columns: r.columns[:0], text: r.text[:0], values: r.values[:0]}
+	newRows.Put(r)
+}
 
 func (r *NewRow) add(column, text string) {
 	if len(r.columns) > 0 {
@@ -73,6 +88,7 @@ func (r *NewRow) Null(column string) { r.add(column, "NULL") }
 // when such a statement fails, all Writes of the transaction fail.
 func (r *NewRow) Insert() error {
 	if r.tx.write.sqlite == nil {
+		defer r.release()
 		return r.tx.insert([]*NewRow{r})
 	}
 	r.tx.write.rows = append(r.tx.write.rows, r)
@@ -103,7 +119,7 @@ func (tx Tx) insertRows() error {
 // insert inserts rows of the same columns.
 func (tx Tx) insert(rows []*NewRow) error {
 	var statement strings.Builder
-	var values []any
+	values := make([]any, 0, len(rows)*len(rows[0].values))
 	statement.WriteString("INSERT INTO " + rows[0].table + " (" + strings.Join(rows[0].columns, ", ") + ") VALUES ")
 	for i, r := range rows {
 		if i > 0 {
@@ -117,8 +133,11 @@ func (tx Tx) insert(rows []*NewRow) error {
 	return tx.Exec(statement.String(), values...)
 }
 
-// forgetRows lets go of the rows of a transaction: they may be megabytes, and the next one may be hours away.
+// forgetRows lets go of the rows of a transaction: the next one may be hours away.
 func (t *transaction) forgetRows() {
+	for _, r := range t.rows {
+		r.release()
+	}
 	clear(t.rows[:cap(t.rows)])
 	t.rows = t.rows[:0]
 }
