@@ -83,7 +83,7 @@ func (s *Service) withEvents(ctx context.Context, rows []row) ([]*claimed, error
 			refs = append(refs, events.Ref{RunID: deref(w.RunID), ID: w.EventID})
 		}
 	}
-	found, err := s.Events.Find(ctx, refs)
+	found, err := events.Find(ctx, s.Store, refs)
 	if err != nil {
 		return nil, err
 	}

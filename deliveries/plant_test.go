@@ -58,11 +58,11 @@ type plant struct {
 }
 
 func newPlant(t testing.TB, s *store.Store, endpoints ...deliveries.Endpoint) *plant {
-	p := &plant{t: t, store: s, log: events.NewLog(s), clock: &clock{}}
+	p := &plant{t: t, store: s, clock: &clock{}}
 	silent := slog.New(slog.DiscardHandler)
 	guard := egress.NewGuard(func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
 	out, instance := egress.NewWebhooks(guard), work.New(s, silent)
-	p.Service = deliveries.New(deliveries.Config{Store: s, Events: p.log, Work: instance, Log: silent, Metrics: telemetry.NewMetrics("test"), Out: out,
+	p.Service = deliveries.New(deliveries.Config{Store: s, Work: instance, Log: silent, Metrics: telemetry.NewMetrics("test"), Out: out,
 		Sealer:  secret.NewSealer(func() (secret.String, error) { return "key", nil }),
 		Version: "test", Source: "https://beckon.example.com", CheckURL: guard.CheckURL, EventNames: func() []string { return nil },
 		Secrets: func(clientID string) []secret.String {
@@ -71,7 +71,7 @@ func newPlant(t testing.TB, s *store.Store, endpoints ...deliveries.Endpoint) *p
 			}
 			return []secret.String{testSecret}
 		}, Now: p.clock.Now})
-	p.log.Outlet = p.Service
+	p.log = events.NewLog(events.Config{Store: s, Outlet: p.Service})
 	require.NoError(t, p.Use(t.Context(), endpoints))
 	require.NoError(t, instance.Start(t.Context()))
 	t.Cleanup(func() {

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"beckon/events"
 	"beckon/internal/catalog"
 	"beckon/internal/egress"
 	"beckon/internal/secret"
@@ -19,9 +18,8 @@ import (
 
 // Config is what a Service is made of.
 type Config struct {
-	Store  *store.Store
-	Events *events.Log
-	Work   *work.Instance // this process, among all that work on the store
+	Store *store.Store
+	Work  *work.Instance // this process, among all that work on the store
 	// Retention is how long deliveries that have ended are kept; nil is for ever.
 	Retention func() time.Duration
 	Log       *slog.Logger

@@ -20,17 +20,21 @@ const (
 	lookRuns = 100 // that are looked at with one query
 )
 
-// Log is the log of events. Whoever appends to it publishes after the commit; followers in this process are told at
-// once, those in others find the events within a quarter of a second.
-type Log struct {
-	store *store.Store
+// Config is what a Log is made of.
+type Config struct {
+	Store *store.Store
 	// Computed returns the events of a run that has none in the log: one that was written at its end, as a whole, which
 	// says all that they would. nil knows of no such runs.
 	Computed func(ctx context.Context, runID string) ([]Event, error)
 	// Outlet carries events out of the house; nil carries none.
 	Outlet Outlet
+}
 
-	mu     sync.Mutex
+// Log is the log of events. Whoever appends to it publishes after the commit; followers in this process are told at
+// once, those in others find the events within a quarter of a second.
+type Log struct {
+	Config
+	mu     sync.Mutex        // guards topics and what is in them
 	topics map[string]*topic // by run, as long as somebody follows
 }
 
@@ -41,7 +45,7 @@ type topic struct {
 }
 
 // NewLog returns the log of a store.
-func NewLog(s *store.Store) *Log { return &Log{store: s, topics: map[string]*topic{}} }
+func NewLog(c Config) *Log { return &Log{Config: c, topics: map[string]*topic{}} }
 
 // Append writes events within the transaction of the change that they report, together with who is to be told of them.
 func (l *Log) Append(tx store.Tx, about Subject, list []Event) error {
@@ -66,7 +70,7 @@ func (l *Log) Append(tx store.Tx, about Subject, list []Event) error {
 
 // Read returns the events of a run behind the one with the id after, a page of them at most, in their order.
 func (l *Log) Read(ctx context.Context, runID, after string) ([]Event, error) {
-	list, err := query(l.store.Read(ctx), "SELECT run_id, id, type, payload FROM events WHERE run_id = ? AND id > ? ORDER BY id LIMIT ?", runID, after, pageSize)
+	list, err := query(l.Store.Read(ctx), "SELECT run_id, id, type, payload FROM events WHERE run_id = ? AND id > ? ORDER BY id LIMIT ?", runID, after, pageSize)
 	if err != nil {
 		return nil, fmt.Errorf("read the events of run %s: %w", runID, err)
 	}
@@ -157,7 +161,7 @@ func (l *Log) cursors() map[string]string {
 }
 
 func (l *Log) fetch(ctx context.Context, statement string, values []any) error {
-	list, err := query(l.store.Read(ctx), statement, values...)
+	list, err := query(l.Store.Read(ctx), statement, values...)
 	if err != nil {
 		return fmt.Errorf("look for the events of followed runs: %w", err)
 	}

@@ -45,8 +45,8 @@ type Ref struct{ RunID, ID string }
 // lookTogether bounds what is asked for with one query.
 const lookTogether = 32
 
-// Find returns the events of those names that are in the log, by id.
-func (l *Log) Find(ctx context.Context, refs []Ref) (map[string]Event, error) {
+// Find returns the events of those names that are in the log of a store, by id.
+func Find(ctx context.Context, s *store.Store, refs []Ref) (map[string]Event, error) {
 	found := make(map[string]Event, len(refs))
 	for len(refs) > 0 {
 		part := refs[:min(lookTogether, len(refs))]
@@ -55,7 +55,7 @@ func (l *Log) Find(ctx context.Context, refs []Ref) (map[string]Event, error) {
 		for _, r := range part {
 			values = append(values, r.RunID, r.ID)
 		}
-		list, err := query(l.store.Read(ctx), "SELECT run_id, id, type, payload FROM events WHERE (run_id = ? AND id = ?)"+strings.Repeat(" OR (run_id = ? AND id = ?)", len(part)-1), values...)
+		list, err := query(s.Read(ctx), "SELECT run_id, id, type, payload FROM events WHERE (run_id = ? AND id = ?)"+strings.Repeat(" OR (run_id = ? AND id = ?)", len(part)-1), values...)
 		if err != nil {
 			return nil, fmt.Errorf("find events: %w", err)
 		}

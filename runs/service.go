@@ -32,7 +32,7 @@ const (
 // Config is what a Service is made of.
 type Config struct {
 	Store  *store.Store
-	Events *events.Log
+	Outlet events.Outlet // carries the events of runs out of the house; nil carries none
 	// Work is this process among all that work on the store. nil is for a service that only runs what is waited for:
 	// nothing takes its runs out of the queue, and nothing recovers them.
 	Work    *work.Instance
@@ -56,6 +56,7 @@ type Config struct {
 type Service struct {
 	Config
 	Statistics *Statistics // of all runs in the store
+	Events     *events.Log // of all runs in the store
 	storage    storage
 	instance   string // the id of this process
 	slots      *semaphore.Weighted
@@ -87,9 +88,6 @@ var errInterrupted = errors.New("the gateway was shut down")
 // New returns a service that works until Drain. It takes runs out of the queue from the start of its Work on.
 func New(c Config) *Service {
 	c.MaxConcurrent, c.MaxQueued = cmp.Or(c.MaxConcurrent, defaultMaxConcurrent), cmp.Or(c.MaxQueued, defaultMaxQueued)
-	if c.Events == nil {
-		c.Events = events.NewLog(c.Store)
-	}
 	s := &Service{
 		Config:     c,
 		Statistics: NewStatistics(c.Store, nil),
@@ -104,7 +102,7 @@ func New(c Config) *Service {
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.working, s.abandon = context.WithCancelCause(context.Background())
 	s.writing, s.stopWriting = context.WithCancel(context.Background())
-	s.Events.Computed = s.computed
+	s.Events = events.NewLog(events.Config{Store: c.Store, Computed: s.computed, Outlet: c.Outlet})
 	if c.Work != nil {
 		s.instance = c.Work.ID()
 		s.register(c.Work)

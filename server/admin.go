@@ -52,13 +52,13 @@ func (s *Server) addAdmin() {
 type adminKey struct{}
 
 // whoIs returns the administrator whose request it is.
-func whoIs(ctx context.Context) string {
+func adminName(ctx context.Context) string {
 	who, _ := ctx.Value(adminKey{}).(string)
 	return who
 }
 
-// guardAdmin lets nobody but administrators know even what there is below adminPath.
-func (s *Server) guardAdmin(next echo.HandlerFunc) echo.HandlerFunc {
+// requireAdmin lets nobody but administrators know even what there is below adminPath.
+func (s *Server) requireAdmin(next echo.HandlerFunc) echo.HandlerFunc {
 	crossOrigin := http.NewCrossOriginProtection()
 	return func(c echo.Context) error {
 		r := c.Request()

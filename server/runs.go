@@ -28,7 +28,7 @@ func (s *Server) getRun(c echo.Context) error {
 
 // listRuns answers with a page of runs.
 func (s *Server) listRuns(c echo.Context) error {
-	client, err := s.known(c)
+	client, err := s.clientOf(c)
 	if err != nil {
 		return err
 	}
@@ -107,18 +107,18 @@ func (s *Server) followRun(c echo.Context) error {
 	return s.follow(c, run, c.Request().Header.Get("Last-Event-ID"))
 }
 
-// follow streams the events of a run to its client, who has so many streams at most.
+// follow streams the events of a run to its client, whose streams are counted.
 func (s *Server) follow(c echo.Context, run *runs.Run, after string) error {
-	leave, err := s.followers.enter(run.ClientID)
+	remove, err := s.followers.add(run.ClientID)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	return s.stream(c, run.ID, after, run.Status.Ended(), s.holder(c.Request(), run.ClientID))
+	defer remove()
+	return s.stream(c, run.ID, after, run.Status.Ended(), s.stillAllowed(c.Request(), run.ClientID))
 }
 
-// known returns the client whose token the request has.
-func (s *Server) known(c echo.Context) (*clients.Member, error) {
+// clientOf returns the client whose token the request has.
+func (s *Server) clientOf(c echo.Context) (*clients.Member, error) {
 	client := s.Calls.Catalog().Clients.ByToken(calls.BearerToken(c.Request().Header))
 	switch {
 	case client == nil:
@@ -131,7 +131,7 @@ func (s *Server) known(c echo.Context) (*clients.Member, error) {
 
 // ownRun returns the run that the path names, if it is the client's own.
 func (s *Server) ownRun(c echo.Context) (*runs.Run, error) {
-	client, err := s.known(c)
+	client, err := s.clientOf(c)
 	if err != nil {
 		return nil, err
 	}

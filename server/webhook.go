@@ -65,7 +65,7 @@ func (s *Server) answerCall(c echo.Context, sender *calls.Sender, r *calls.Reque
 	case r.Stream:
 		err = call.Active.Recorded(ctx)
 		if err == nil {
-			return s.stream(c, call.Active.ID, "", false, s.holder(c.Request(), call.Client.ID))
+			return s.stream(c, call.Active.ID, "", false, s.stillAllowed(c.Request(), call.Client.ID))
 		}
 		err = problem.Of(err)
 	default:

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -486,7 +487,7 @@ func TestACallerWhoHangsUp(t *testing.T) {
 				g.model.letGo()
 			}
 			require.Eventually(t, func() bool {
-				return storetest.Row[string](t, g.store, "SELECT status FROM runs") == string(test.status)
+				return slices.Equal(storetest.Rows[string](t, g.store, "SELECT status FROM runs"), []string{string(test.status)})
 			}, 10*time.Second, 5*time.Millisecond)
 		})
 	}

@@ -152,7 +152,7 @@ func (w plainWriter) lookUpCommit(ctx context.Context, m mark, cause error) erro
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %w (%v)", errInDoubt, driver.ErrBadConn, cause)
+			return fmt.Errorf("%w: %w (%v)", errInDoubt, driver.ErrBadConn, cause) //nolint:errorlint // the cause decides nothing
 		}
 	}
 }

@@ -141,7 +141,8 @@ func TestCallbacksOfAKilledGateway(t *testing.T) {
 	require.NoError(t, err)
 	defer s.Close()
 	require.Eventually(t, func() bool { // it was accepted a moment before the gateway has that on record
-		return storetest.Row[int](t, s, "SELECT COUNT(*) FROM deliveries WHERE status <> 'DELIVERED'") == 0
+		open, _, err := store.Row[int](s.Read(t.Context()), "SELECT COUNT(*) FROM deliveries WHERE status <> 'DELIVERED'")
+		return err == nil && open == 0
 	}, patience, 50*time.Millisecond)
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -1,7 +1,6 @@
-package main
+package gateway
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -14,10 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"beckon/internal/config"
 	"beckon/internal/store/storetest"
-	"beckon/internal/telemetry"
-	"beckon/server"
 )
 
 const recordsFile = `
@@ -31,37 +27,21 @@ clients: [{id: client-10, token: t0ken, passthrough: true, maxConcurrent: 50, al
 endpoints: [{id: endpoint-10, url: "https://example.com/hook", secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, enabled: false}]
 `
 
-// wired is a gateway in this process, as serve makes it, that does not listen.
-func wired(t *testing.T, db *database, c *config.Config) *server.Server {
-	ctx, log := context.Background(), slog.New(slog.DiscardHandler)
-	l := newLive(db, log, new(slog.LevelVar), telemetry.NewMetrics("test"))
-	working := newServices(db, l, c, nil)
-	require.NoError(t, l.editor.Use(ctx, c))
-	require.NoError(t, working.instance.Start(ctx))
-	srv, err := serverWithPage(l, working, c, "http://localhost", server.Config{Calls: working.calls(l, 1<<20, nil), Database: db.store,
-		Log: log, Version: version})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, srv.Shutdown(ctx))
-		working.drain()
-		working.rest()
-	})
-	return srv
-}
-
 // A call, the start of a gateway, each list and each page cost the same, however many runs are on record.
 func TestNothingReadsAllRecords(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, address string) {
 		file := filepath.Join(t.TempDir(), "config.yaml")
 		require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, recordsFile, address), 0o600))
-		c, err := config.Load(file, os.LookupEnv, nouns(slog.New(slog.DiscardHandler), nil))
+		c, err := Load(file)
 		require.NoError(t, err)
-		db, err := openDatabase(context.Background(), c, slog.New(slog.DiscardHandler))
+		log := slog.New(slog.DiscardHandler)
+		db, err := openDatabase(t.Context(), c, log)
 		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, db.store.Close()) })
 		storetest.Fill(t, db.store, 20_000)
 		asked := storetest.Record(db.store)
-		srv := wired(t, db, c)
+		g, err := open(t.Context(), Config{Initial: c, Version: "test", Log: log, Level: new(slog.LevelVar)}, db)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, g.Close()) })
 		do := func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
 			r := httptest.NewRequest(method, path, strings.NewReader(body))
 			for _, h := range headers {
@@ -69,7 +49,7 @@ func TestNothingReadsAllRecords(t *testing.T) {
 				r.Header.Set(name, value)
 			}
 			w := httptest.NewRecorder()
-			srv.ServeHTTP(w, r)
+			g.server.ServeHTTP(w, r)
 			require.Less(t, w.Code, 500, "%s %s: %s", method, path, w.Body)
 			return w
 		}

@@ -1,10 +1,9 @@
-package main
+package gateway
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -39,8 +38,7 @@ var knownProviders = []struct{ id, variable, url, model string }{
 
 // firstStart makes what is missing, and returns what to print: a password where none is configured, and in an empty
 // database without a configuration file something to call. On later starts there is nothing to make, and nothing to print.
-func firstStart(ctx context.Context, c *config.Config, editor *catalog.Editor, address net.Addr) (welcome string, err error) {
-	url := publicURL(c, address)
+func firstStart(ctx context.Context, c *config.Config, editor *catalog.Editor, url string) (welcome string, err error) {
 	if c.File() == "" {
 		if welcome, err = firstResources(ctx, editor, url); err != nil {
 			return "", err
@@ -125,22 +123,6 @@ func ollamaModel(ctx context.Context, base string) string {
 		return ""
 	}
 	return tags.Models[0].Name
-}
-
-// publicURL is server.publicURL where somebody set it, else the address that is listened on.
-func publicURL(c *config.Config, address net.Addr) string {
-	if c.OriginOf("server.publicURL") != (config.Origin{}) {
-		return strings.TrimSuffix(c.Server.PublicURL, "/")
-	}
-	tcp, ok := address.(*net.TCPAddr)
-	if !ok {
-		return strings.TrimSuffix(c.Server.PublicURL, "/")
-	}
-	host := tcp.IP.String()
-	if tcp.IP.IsLoopback() || tcp.IP.IsUnspecified() {
-		host = "localhost"
-	}
-	return fmt.Sprintf("http://%s", net.JoinHostPort(host, fmt.Sprint(tcp.Port)))
 }
 
 func greet(url string, p agents.Provider, model string, token secret.String) string {

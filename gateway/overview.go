@@ -1,4 +1,4 @@
-package main
+package gateway
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"beckon/web"
 )
 
-// numbers counts for the overview.
-type numbers struct {
+// overview counts what the overview page shows.
+type overview struct {
 	runs       *runs.Statistics
 	deliveries *deliveries.Service
 	breakers   *agents.Breakers
@@ -24,8 +24,8 @@ type numbers struct {
 const maxTroubled = 20
 
 // Stats implements web.Numbers.
-func (n numbers) Stats(ctx context.Context, since time.Time) (web.Stats, error) {
-	counted, err := n.runs.Since(ctx, since)
+func (o overview) Stats(ctx context.Context, since time.Time) (web.Stats, error) {
+	counted, err := o.runs.Since(ctx, since)
 	if err != nil {
 		return web.Stats{}, err
 	}
@@ -38,22 +38,22 @@ func (n numbers) Stats(ctx context.Context, since time.Time) (web.Stats, error) 
 	for _, f := range counted.Failures {
 		s.Failures = append(s.Failures, web.Failure{RunID: f.RunID, Client: f.ClientID, Agent: f.WorkflowID, Code: f.Error.Code, Message: f.Error.Message, At: f.CreatedAt})
 	}
-	for _, b := range n.breakers.States() {
+	for _, b := range o.breakers.States() {
 		if b.State != agents.BreakerClosed {
 			s.Failing = append(s.Failing, web.Provider{ID: b.Provider, Code: b.Code, Until: b.Until})
 		}
 	}
-	if s.Refused, s.RefusedMore, err = n.refused.RefusedSince(ctx, since); err != nil {
+	if s.Refused, s.RefusedMore, err = o.refused.RefusedSince(ctx, since); err != nil {
 		return s, err
 	}
-	failed, err := n.deliveries.FailedSince(ctx, since)
+	failed, err := o.deliveries.FailedSince(ctx, since)
 	if err != nil {
 		return s, err
 	}
 	for _, count := range failed {
 		s.Undelivered += count
 	}
-	s.Troubled, err = n.troubled(ctx, failed)
+	s.Troubled, err = o.troubled(ctx, failed)
 	return s, err
 }
 
@@ -62,8 +62,8 @@ func countOf(t runs.Tally) web.Count {
 		Open: t.ByStatus[runs.Queued] + t.ByStatus[runs.Running], Tokens: t.Tokens}
 }
 
-func (n numbers) troubled(ctx context.Context, failed map[string]int64) ([]web.Endpoint, error) {
-	list, err := n.deliveries.InTrouble(ctx)
+func (o overview) troubled(ctx context.Context, failed map[string]int64) ([]web.Endpoint, error) {
+	list, err := o.deliveries.InTrouble(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (n numbers) troubled(ctx context.Context, failed map[string]int64) ([]web.E
 	for i, t := range list {
 		ids[i] = t.EndpointID
 	}
-	waiting, err := n.deliveries.Waiting(ctx, ids)
+	waiting, err := o.deliveries.Waiting(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (n numbers) troubled(ctx context.Context, failed map[string]int64) ([]web.E
 	for _, t := range list {
 		e := web.Endpoint{ID: t.EndpointID, Disabled: !t.DisabledAt.IsZero(), Reason: deliveries.WhyDisabled(t.DisabledReason), FailingSince: t.FailingSince, Pending: waiting[t.EndpointID], Failed: failed[t.EndpointID]}
 		if !e.Disabled {
-			if e.Reason, err = n.lastFailure(ctx, t.EndpointID); err != nil {
+			if e.Reason, err = o.lastFailure(ctx, t.EndpointID); err != nil {
 				return nil, err
 			}
 		}
@@ -90,9 +90,9 @@ func (n numbers) troubled(ctx context.Context, failed map[string]int64) ([]web.E
 }
 
 // lastFailure is what came of the last attempts at an endpoint.
-func (n numbers) lastFailure(ctx context.Context, id string) (string, error) {
+func (o overview) lastFailure(ctx context.Context, id string) (string, error) {
 	const lately = 10
-	list, _, err := n.deliveries.List(ctx, deliveries.Query{EndpointID: id, Limit: lately})
+	list, _, err := o.deliveries.List(ctx, deliveries.Query{EndpointID: id, Limit: lately})
 	if err != nil {
 		return "", err
 	}

@@ -1,4 +1,4 @@
-package main
+package gateway
 
 import (
 	"testing"
@@ -10,8 +10,8 @@ import (
 	"beckon/web"
 )
 
-// What Beckon has made because nobody set it is in force, and the settings don't say that it is missing.
-func TestSettingsThatBeckonMakes(t *testing.T) {
+// What Beckon has generated because nobody set it is in force, and the settings don't say that it is missing.
+func TestSettingsThatBeckonGenerates(t *testing.T) {
 	for _, row := range []struct {
 		database string
 		key      string
@@ -22,10 +22,10 @@ func TestSettingsThatBeckonMakes(t *testing.T) {
 		{"postgres://db.example/beckon", "server.secretsKey", web.Setting{Origin: "default"}},
 		{"sqlite:data/beckon.db", "admin.token", web.Setting{Origin: "default"}},
 	} {
-		p := &adminPage{started: &config.Config{}}
-		p.started.Database.URL = secret.String(row.database)
+		s := settings{&Gateway{Config: Config{Initial: &config.Config{}}}}
+		s.Initial.Database.URL = secret.String(row.database)
 		got := web.Setting{Key: row.key, Origin: "default"}
-		p.addMade(&got)
+		s.showGenerated(&got)
 		row.want.Key = row.key
 		require.Equal(t, row.want, got)
 	}

@@ -15,7 +15,7 @@ import (
 	"beckon/internal/secret"
 )
 
-// The bounds of what is kept of a refused call.
+// The limits of what the list of refused calls keeps of each call.
 const (
 	maxRefusedHeaders = 40
 	maxRefusedValue   = 256 // bytes of a header field
@@ -23,16 +23,18 @@ const (
 	maxRefusedText    = 512 // bytes of the path and of the reason
 	maxRefusedQuery   = 20  // names of parameters
 
-	// minFound is how long an admin token is that is looked for inside of other text.
+	// minFound is the shortest admin token that is searched for within other text.
 	minFound = 8
-	// maxScrubbed is how much of a text is looked at. Escaped as often as it may be it is still longer than what is shown.
+	// maxScrubbed is how many bytes of a text are searched for secrets. Even when it is escaped three times, that is more
+	// than is kept.
 	maxScrubbed = 16 << 10
 )
 
 var (
-	// What looks like a secret wherever it stands: our own tokens and those of others, and JSON Web Tokens.
+	// Texts that look like secrets wherever they stand: Beckon's tokens, those of other vendors, and JSON Web Tokens.
 	secretText = regexp.MustCompile(`(?i)(mgc|whsec|whsk|whpk|ghp)_[A-Za-z0-9_+/=-]{4,}|\b(sk|pk)_[A-Za-z0-9_+/=-]{4,}|\b(sk|pk|glpat|xox[a-z])-[A-Za-z0-9_-]{20,}|eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_.-]+`)
-	// Credentials behind their scheme, the values of a query and of what has a telling name, and who a URL is for.
+	// Credentials after their scheme, values of queries, values whose names say that they are secret, and the user info of
+	// a URL.
 	secretAfter = regexp.MustCompile(`(?i)\b(bearer|basic|token|apikey)([ :=]+)[^\s,;]+`)
 	queryValue  = regexp.MustCompile(`([?&][^=&?\s]{0,64}=)[^&\s]+`)
 	named       = regexp.MustCompile(`([A-Za-z0-9_.-]+)(["']?\s*[:=]\s*)("[^"]*"?|'[^']*'?|[^\s,;:=&"']+)`)
@@ -45,16 +47,16 @@ var (
 	part    = regexp.MustCompile(`[^/?&=:|]+`)
 )
 
-// maxUnescaped is how many times over a text may be percent-encoded and still be seen through.
+// maxUnescaped is how many layers of percent-encoding are decoded when a text is searched for secrets.
 const maxUnescaped = 3
 
-// masker hides what must not be kept of a request: what looks like a secret, and what is known to be one.
+// masker replaces secrets in what is kept of a request: known ones, and texts that look like one.
 type masker struct {
 	admin   secret.String // the admin token
 	clients *clients.Set
 }
 
-// request are the header fields of a request as they may be kept.
+// request returns the header fields of a request without secrets.
 func (m masker) request(r *http.Request) map[string]string {
 	shown := map[string]string{}
 	if r.Host != "" {
@@ -74,7 +76,7 @@ func (m masker) field(name string, values []string) string {
 	for i, value := range values {
 		switch {
 		case strings.EqualFold(name, "Authorization"):
-			parts[i] = shownCredentials(value)
+			parts[i] = maskCredentials(value)
 		case secret.Named(name):
 			parts[i] = secret.String(value).String()
 		default:
@@ -84,11 +86,11 @@ func (m masker) field(name string, values []string) string {
 	return strings.Join(parts, ", ")
 }
 
-// authSchemes are those that can be shown: of another word, nobody knows that it isn't the secret.
+// authSchemes are the schemes of an Authorization header that are shown. Any other word may be the secret itself.
 var authSchemes = []string{"Bearer", "Basic", "Digest", "Token", "ApiKey", "Negotiate", "HMAC", "Signature", "AWS4-HMAC-SHA256"}
 
-// shownCredentials leaves of an Authorization header its scheme.
-func shownCredentials(value string) string {
+// maskCredentials returns the scheme of an Authorization header, with its credentials masked.
+func maskCredentials(value string) string {
 	first, rest, _ := strings.Cut(strings.TrimSpace(value), " ")
 	for _, scheme := range authSchemes {
 		if strings.EqualFold(first, scheme) {
@@ -98,7 +100,7 @@ func shownCredentials(value string) string {
 	return secret.String(value).String()
 }
 
-// path is the path of a request with the names of its parameters, but not their values.
+// path returns the path of a request with the names of its query parameters, without their values.
 func (m masker) path(u *url.URL) string {
 	path := plain(m.scrub(u.EscapedPath()), maxRefusedText)
 	var names []string
@@ -119,10 +121,10 @@ func (m masker) path(u *url.URL) string {
 	return path
 }
 
-// scrub masks what is a secret in a text, or looks like one, however it is escaped.
+// scrub masks the secrets in a text, and what looks like one, also where they are escaped.
 func (m masker) scrub(text string) string {
 	if len(text) > maxScrubbed {
-		text = text[:maxScrubbed] // of the rest nothing is shown
+		text = text[:maxScrubbed] // the rest is not kept
 	}
 	bare := text
 	for range maxUnescaped {
@@ -173,7 +175,7 @@ func (m masker) isToken(text string) bool {
 	return m.admin != "" && text == m.admin.Reveal() || m.clients.ByToken(text) != nil
 }
 
-// plain is text that every database takes, cut to a length in bytes.
+// plain returns a text without the characters that PostgreSQL refuses, cut to a length in bytes.
 func plain(text string, most int) string {
 	const more = "…"
 	text = strings.Map(func(r rune) rune {

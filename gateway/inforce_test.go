@@ -1,46 +1,32 @@
-package main
+package gateway
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"beckon/agents"
-	"beckon/deliveries"
 	"beckon/internal/catalog"
-	"beckon/internal/config"
 	"beckon/internal/problem"
 	"beckon/internal/store/storetest"
-	"beckon/internal/telemetry"
 )
 
 // The breakers are those of what is in force. A change that is refused makes none, and forgets none.
 func TestBreakersOfWhatIsInForce(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "config.yaml")
-	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, recordsFile, storetest.Default(t)), 0o600))
-	log, ctx := slog.New(slog.DiscardHandler), t.Context()
-	c, err := config.Load(file, os.LookupEnv, nouns(log, nil))
+	ctx := t.Context()
+	g, err := Open(ctx, quiet(load(t, fmt.Sprintf(recordsFile, storetest.Default(t))), nil))
 	require.NoError(t, err)
-	db, err := openDatabase(ctx, c, log)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.store.Close()) })
-	l := newLive(db, log, new(slog.LevelVar), telemetry.NewMetrics("test"))
-	l.use = func(context.Context, []deliveries.Endpoint) error { return nil }
-	require.NoError(t, l.editor.Use(ctx, c))
+	t.Cleanup(func() { require.NoError(t, g.Close()) })
 	asked := func() (ids []string) {
-		for _, state := range l.breakers.States() {
+		for _, state := range g.breakers.States() {
 			ids = append(ids, state.Provider)
 		}
 		return ids
 	}
 	require.Equal(t, []string{"offline"}, asked())
 
-	providers, list := catalog.Of[agents.Provider](l.editor), catalog.Of[agents.Agent](l.editor)
+	providers, list := catalog.Of[agents.Provider](g.editor), catalog.Of[agents.Agent](g.editor)
 	for _, id := range []string{"first", "second"} {
 		_, _, err = providers.Create(ctx, "mia", agents.Provider{ID: id, Type: "template", Template: "Hi."})
 		require.NoError(t, err)

@@ -1,4 +1,4 @@
-package main
+package gateway
 
 import (
 	"context"
@@ -40,9 +40,9 @@ func secretsKey(ctx context.Context, c *config.Config, s *store.Store) (secret.S
 	return secret.MakeKeyFile(path)
 }
 
-// settleSecretsKey makes the key at the first start, and says what is wrong with it later. Without it the gateway works, but
+// ensureSecretsKey makes the key at the first start, and logs what is wrong with it later. Without it the gateway works, but
 // for what needs the stored secrets.
-func settleSecretsKey(ctx context.Context, c *config.Config, s *store.Store, log *slog.Logger) {
+func ensureSecretsKey(ctx context.Context, c *config.Config, s *store.Store, log *slog.Logger) {
 	path, ok := secretsKeyFile(c)
 	if !ok || c.Server.SecretsKey != "" {
 		return

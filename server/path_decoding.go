@@ -8,10 +8,10 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// withPlainPath returns a request whose path is percent-encoded only where it has to be, so that %63i finds the same route
+// withDecodedPath returns a request whose path is percent-encoded only where it has to be, so that %63i finds the same route
 // as ci (RFC 3986, section 6.2.2.2). An encoded slash stays encoded: it separates nothing.
-func withPlainPath(r *http.Request) *http.Request {
-	if r.URL.RawPath == "" { // it is so already; the router then reads the decoded path
+func withDecodedPath(r *http.Request) *http.Request {
+	if r.URL.RawPath == "" { // nothing is encoded: the router reads URL.Path
 		return r
 	}
 	segments := strings.Split(r.URL.RawPath, "/")
@@ -24,7 +24,7 @@ func withPlainPath(r *http.Request) *http.Request {
 	}
 	u := *r.URL
 	u.RawPath = strings.Join(segments, "/")
-	r = r.WithContext(r.Context()) // a copy
+	r = r.WithContext(r.Context()) // a shallow copy
 	r.URL = &u
 	return r
 }
