@@ -2,7 +2,6 @@ package runs
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -45,10 +44,9 @@ func (s *Service) cancelOrphans(ctx context.Context, ids []string) error {
 
 func (s *Service) cancelIn(tx store.Tx, id string) ([]events.Event, *Run, error) {
 	now := time.Now().UTC()
-	w, found, err := store.Row[row](tx, "UPDATE runs SET cancel_requested_at = COALESCE(cancel_requested_at, ?) WHERE id = ? AND status IN ('QUEUED', 'RUNNING') RETURNING *",
-		now.UnixMilli(), id)
+	w, found, err := s.storage.requestCancel(tx, id, now)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cancel run %s: %w", id, err)
+		return nil, nil, err
 	}
 	if !found {
 		return nil, nil, problem.New(problem.Conflict, "run_ended", "The run has ended already.")
@@ -65,7 +63,7 @@ func (s *Service) cancelIn(tx store.Tx, id string) ([]events.Event, *Run, error)
 
 // lookForCancels cancels the runs of this process that were canceled in another.
 func (s *Service) lookForCancels(ctx context.Context) error {
-	ids, err := store.Rows[string](s.Store.Read(ctx), "SELECT id FROM runs WHERE instance_id = ? AND status = 'RUNNING' AND cancel_requested_at IS NOT NULL", s.instance)
+	ids, err := s.storage.cancelRequested(ctx, s.instance)
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,8 @@ package runs
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"beckon/events"
 	"beckon/internal/store"
@@ -32,10 +30,9 @@ func (s *Service) claim(ctx context.Context, most int, room *room) (claimed []*c
 		}
 		s.held.Hold(free...)
 		holding = free
-		rows, err := store.Rows[row](tx, "UPDATE runs SET status = 'RUNNING', instance_id = ?, claim = claim + 1, started_at = ? WHERE id IN (?) AND status = 'QUEUED' RETURNING *",
-			s.instance, time.Now().UnixMilli(), free)
+		rows, err := s.storage.claim(tx, free, s.instance)
 		if err != nil {
-			return fmt.Errorf("claim runs: %w", err)
+			return err
 		}
 		for i := range rows {
 			c, err := begin(tx, s.named(rows[i].run()))
@@ -140,47 +137,4 @@ func (s storage) countPlaces(tx store.Tx, queued []queuedRun, limit func(clientI
 		places[id] = most - running
 	}
 	return nil
-}
-
-// queuedRun is a run that waits, as far as claimable needs to know it.
-type queuedRun struct {
-	ID, ClientID string
-	Size         int64 // of its input, in bytes
-}
-
-// queued returns the first runs in the queue, but for those of some clients and some others.
-func (s storage) queued(tx store.Tx, butOf, but []string, most int) (list []queuedRun, err error) {
-	query := "SELECT id, client_id, octet_length(input) AS size FROM runs WHERE status = 'QUEUED' AND client_id NOT IN (?) AND id NOT IN (?) ORDER BY priority, id LIMIT ?"
-	if s.store.Shared() {
-		query += " FOR UPDATE SKIP LOCKED"
-	}
-	list, err = store.Rows[queuedRun](tx, query, butOf, append([]string{""}, but...), most)
-	if err != nil {
-		return nil, fmt.Errorf("look for queued runs: %w", err)
-	}
-	return list, nil
-}
-
-// countRunning counts the runs that a client has. Two replicas must not both find the last place.
-func (s storage) countRunning(tx store.Tx, clientID string) (n int, err error) {
-	if s.store.Shared() {
-		if err := tx.Exec("SELECT pg_advisory_xact_lock(hashtext(?))", clientID); err != nil {
-			return 0, fmt.Errorf("lock the runs of a client: %w", err)
-		}
-	}
-	n, _, err = store.Row[int](tx, "SELECT COUNT(*) FROM runs WHERE client_id = ? AND status = 'RUNNING' AND status <> 'COMPLETED'", clientID)
-	if err != nil {
-		return 0, fmt.Errorf("count the runs of a client: %w", err)
-	}
-	return n, nil
-}
-
-func (s storage) countQueued(ctx context.Context) (n int64, err error) {
-	n, _, err = store.Row[int64](s.store.Read(ctx), "SELECT COUNT(*) FROM runs WHERE status = 'QUEUED'")
-	return n, err
-}
-
-func (s storage) anyQueued(ctx context.Context) (any bool, err error) {
-	any, _, err = store.Row[bool](s.store.Read(ctx), "SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'QUEUED')")
-	return any, err
 }

@@ -149,9 +149,7 @@ func (s *Service) report(r *Run, why error) {
 // endUnworked ends a run that nobody works on: one that waits in the queue, or whose instance is gone. It returns the
 // events to publish after the commit; none when the run is not as it was any more.
 func (s *Service) endUnworked(tx store.Tx, r *Run, from Status) ([]events.Event, error) {
-	n, err := tx.ExecCount("UPDATE runs SET status = ?, error_code = ?, error_message = ?, error_kind = ?, completed_at = ? WHERE id = ? AND status = ? AND claim = ?",
-		string(r.Status), r.Error.Code, r.Error.Message, string(r.ErrorKind), r.CompletedAt.UnixMilli(), r.ID, string(from), r.Claim)
-	if err != nil || n == 0 {
+	if ended, err := endFrom(tx, r, from); err != nil || !ended {
 		return nil, err
 	}
 	var nodes []agents.Node
@@ -159,6 +157,7 @@ func (s *Service) endUnworked(tx store.Tx, r *Run, from Status) ([]events.Event,
 		if err := stopNodes(tx, r.ID, *r.Error, r.CompletedAt); err != nil {
 			return nil, err
 		}
+		var err error
 		if nodes, err = nodesOf(tx, r.ID); err != nil {
 			return nil, err
 		}

@@ -2,8 +2,6 @@ package runs
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"beckon/events"
@@ -51,26 +49,4 @@ func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instanc
 		s.Events.Publish(list)
 	}
 	return err
-}
-
-// reserve gives the key to the run, unless another run has it. On both databases a concurrent call with the same key
-// waits here until the first has committed or failed.
-func reserve(tx store.Tx, clientID string, once Idempotency, runID string, now time.Time) error {
-	n, err := tx.ExecCount("INSERT INTO idempotency_keys (client_id, key, request, run_id, expires_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (client_id, key) DO UPDATE SET request = excluded.request, run_id = excluded.run_id, expires_at = excluded.expires_at WHERE idempotency_keys.expires_at <= ?",
-		clientID, once.Key, once.Request, runID, now.Add(KeyLife).UnixMilli(), now.UnixMilli())
-	if err != nil {
-		return fmt.Errorf("reserve an idempotency key: %w", err)
-	}
-	if n == 1 {
-		return nil
-	}
-	first, found, err := store.Row[struct{ Request, RunID string }](tx,
-		"SELECT request, run_id FROM idempotency_keys WHERE client_id = ? AND key = ?", clientID, once.Key)
-	if err != nil {
-		return fmt.Errorf("look up an idempotency key: %w", err)
-	}
-	if !found {
-		return errors.New("an idempotency key is neither free nor taken")
-	}
-	return &Duplicate{RunID: first.RunID, Same: first.Request == once.Request}
 }

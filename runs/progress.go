@@ -134,3 +134,16 @@ func (p *progress) resume(nodes []agents.Node) {
 	}
 	p.nodes, p.begun = nodeCount{completed: len(p.finished)}, len(nodes)
 }
+
+// countNodes says how many nodes of a run have ended, and how.
+func countNodes(nodes []agents.Node) (c nodeCount) {
+	for _, n := range nodes {
+		switch n.Status {
+		case agents.NodeCompleted:
+			c.completed++
+		case agents.NodeFailed:
+			c.failed++
+		}
+	}
+	return c
+}

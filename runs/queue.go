@@ -214,13 +214,3 @@ func (s *Service) requeue(a *Active) error {
 	a.journal.release()
 	return <-outcome
 }
-
-// backToQueue lets a run be claimed again that was claimed under that number, ahead of others.
-func backToQueue(tx store.Tx, id string, claim int64, crashes int) error {
-	n, err := tx.ExecCount("UPDATE runs SET status = 'QUEUED', priority = ?, instance_id = NULL, started_at = NULL, attempts = attempts + 1, crashes = crashes + ? WHERE id = ? AND status = 'RUNNING' AND claim = ?",
-		PriorityFirst, crashes, id, claim)
-	if err == nil && n != 1 {
-		return errEnded
-	}
-	return err
-}

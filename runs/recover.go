@@ -16,24 +16,14 @@ const (
 )
 
 // Owners implements work.Claimant.
-func (s *Service) Owners(ctx context.Context) (ids []string, err error) {
-	ids, err = store.Rows[string](s.Store.Read(ctx), "SELECT DISTINCT instance_id FROM runs WHERE status = 'RUNNING'")
-	if err != nil {
-		return nil, fmt.Errorf("look for the owners of runs: %w", err)
-	}
-	return ids, nil
-}
+func (s *Service) Owners(ctx context.Context) ([]string, error) { return s.storage.owners(ctx) }
 
 // RecoverFrom implements work.Claimant: the runs of a dead instance that may be retried wait again, the others end.
 func (s *Service) RecoverFrom(ctx context.Context, instance string, confirm func(tx store.Tx) error) error {
 	for {
-		rows, err := store.Rows[row](s.Store.Read(ctx), "SELECT * FROM runs WHERE instance_id = ? AND status = 'RUNNING' ORDER BY id LIMIT ?",
-			instance, recoverBatch)
-		if err != nil {
-			return fmt.Errorf("list the runs of instance %s: %w", instance, err)
-		}
-		if len(rows) == 0 {
-			return nil
+		rows, err := s.storage.claimedBy(ctx, instance, recoverBatch)
+		if err != nil || len(rows) == 0 {
+			return err
 		}
 		if err := s.releaseRows(ctx, rows, confirm); err != nil {
 			return err
@@ -45,9 +35,9 @@ func (s *Service) RecoverFrom(ctx context.Context, instance string, confirm func
 // of their claim was in doubt, or their end could never be written. It stops those that other processes have taken.
 func (s *Service) Reconcile(ctx context.Context) error {
 	held, doubted := s.recorded(), s.doubted.All() // before the rows are read: what is claimed meanwhile is not among them
-	rows, err := store.Rows[row](s.Store.Read(ctx), "SELECT id, claim FROM runs WHERE instance_id = ? AND status = 'RUNNING'", s.instance)
+	rows, err := s.storage.claims(ctx, s.instance)
 	if err != nil {
-		return fmt.Errorf("list the runs of this instance: %w", err)
+		return err
 	}
 	var orphans []string
 	for _, w := range rows {
@@ -73,12 +63,9 @@ func (s *Service) releaseOrphans(ctx context.Context, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	rows, err := store.Rows[row](s.Store.Read(ctx), "SELECT * FROM runs WHERE id IN (?) AND instance_id = ? AND status = 'RUNNING'", ids, s.instance)
-	if err != nil {
-		return fmt.Errorf("read the runs that this instance does not hold: %w", err)
-	}
-	if len(rows) == 0 {
-		return nil
+	rows, err := s.storage.claimedAmong(ctx, ids, s.instance)
+	if err != nil || len(rows) == 0 {
+		return err
 	}
 	return s.releaseRows(ctx, rows, func(store.Tx) error { return nil })
 }

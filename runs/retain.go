@@ -24,8 +24,7 @@ func (s *Service) trim(ctx context.Context) error {
 	for {
 		var removed int64
 		err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
-			removed, err = tx.ExecCount("DELETE FROM events WHERE type = 'message.delta' AND run_id IN (SELECT e.run_id FROM events e LEFT JOIN runs r ON r.id = e.run_id WHERE e.type = 'message.delta' AND (r.id IS NULL OR r.completed_at < ?) GROUP BY e.run_id LIMIT ?)",
-				time.Now().Add(-deltaLife).UnixMilli(), oldestPieces)
+			removed, err = deletePieces(tx, time.Now().Add(-deltaLife))
 			return err
 		})
 		if err != nil || removed == 0 {
@@ -40,7 +39,7 @@ func (s *Service) retain(ctx context.Context, before time.Time) error {
 	limit := "run_" + oldest(before)
 	for after, last, n := "", "", retainBatch; n == retainBatch; after = last {
 		err := s.Store.Write(ctx, func(tx store.Tx) error {
-			ids, err := store.Rows[string](tx, "SELECT id FROM runs WHERE id > ? AND id < ? AND status IN ('COMPLETED', 'FAILED', 'CANCELED') ORDER BY id LIMIT ?", after, limit, retainBatch)
+			ids, err := endedBetween(tx, after, limit, retainBatch)
 			if n = len(ids); err != nil || n == 0 {
 				return err
 			}
@@ -53,20 +52,13 @@ func (s *Service) retain(ctx context.Context, before time.Time) error {
 			if len(ids) == 0 {
 				return nil
 			}
-			for _, table := range []string{"events WHERE run_id", "nodes WHERE run_id", "runs WHERE id"} {
-				if err := tx.Exec("DELETE FROM "+table+" IN (?)", ids); err != nil {
-					return err
-				}
-			}
-			return nil
+			return deleteRuns(tx, ids)
 		})
 		if err != nil {
 			return err
 		}
 	}
-	return s.Store.Write(ctx, func(tx store.Tx) error {
-		return tx.Exec("DELETE FROM idempotency_keys WHERE expires_at < ?", time.Now().UnixMilli())
-	})
+	return s.Store.Write(ctx, func(tx store.Tx) error { return deleteKeys(tx, time.Now()) })
 }
 
 // oldest is the smallest ULID of a moment.

@@ -2,7 +2,6 @@ package runs
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -23,12 +22,8 @@ func (s *Service) Viewed(ctx context.Context, r *Run) error {
 	}
 	now := time.Now().UTC()
 	return s.Store.Write(ctx, func(tx store.Tx) error {
-		n, err := tx.ExecCount("UPDATE runs SET viewed_at = ? WHERE id = ? AND viewed_at IS NULL", now.UnixMilli(), r.ID)
-		if err != nil {
-			return fmt.Errorf("note that run %s was viewed: %w", r.ID, err)
-		}
-		if n == 0 {
-			return nil
+		if first, err := noteViewed(tx, r.ID, now); err != nil || !first {
+			return err
 		}
 		event := runEventOf("evt_"+ulid.Make().String(), r, events.RunViewed, now, countNodes(r.Nodes))
 		event.Aside = true

@@ -44,6 +44,7 @@ func Record(s *store.Store) *Statements {
 var listOfValues = regexp.MustCompile(`\((\?|NULL|-?\d+)(, ?(\?|NULL|-?\d+))*\)(, \((\?|NULL|-?\d+)(, ?(\?|NULL|-?\d+))*\))*`)
 
 func (r *Statements) note(text string, values []any) {
+	text = strings.Join(strings.Fields(text), " ")
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if key := listOfValues.ReplaceAllString(text, "(…)"); r.list[key].text == "" {

@@ -11,7 +11,9 @@ import (
 
 // beginNode writes that a node is RUNNING, also when an earlier attempt at the run got as far as that.
 func beginNode(tx store.Tx, runID string, n agents.Node, place int) error {
-	return tx.Exec("INSERT INTO nodes (run_id, node_id, node_type, place, status, started_at) VALUES (?, ?, ?, ?, 'RUNNING', ?) ON CONFLICT (run_id, node_id) DO UPDATE SET status = 'RUNNING', place = excluded.place, started_at = excluded.started_at, completed_at = NULL, output = NULL, answerer = NULL, error_code = NULL, error_message = NULL",
+	return tx.Exec(`INSERT INTO nodes (run_id, node_id, node_type, place, status, started_at) VALUES (?, ?, ?, ?, 'RUNNING', ?)
+		ON CONFLICT (run_id, node_id) DO UPDATE SET status = 'RUNNING', place = excluded.place, started_at = excluded.started_at,
+			completed_at = NULL, output = NULL, answerer = NULL, error_code = NULL, error_message = NULL`,
 		runID, n.ID, n.Type, place, n.StartedAt.UnixMilli())
 }
 
@@ -27,7 +29,9 @@ func endNode(tx store.Tx, runID string, n agents.Node) error {
 	if n.Error != nil {
 		code, message = n.Error.Code, n.Error.Message
 	}
-	count, err := tx.ExecCount("UPDATE nodes SET status = ?, output = ?, error_code = ?, error_message = ?, state = ?, leaves_loop = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, answerer = ?, completed_at = ? WHERE run_id = ? AND node_id = ?",
+	count, err := tx.ExecCount(`UPDATE nodes SET status = ?, output = ?, error_code = ?, error_message = ?, state = ?, leaves_loop = ?,
+			prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, answerer = ?, completed_at = ?
+		WHERE run_id = ? AND node_id = ?`,
 		string(n.Status), storable(n.Output), code, message, state, n.LeavesLoop, n.Usage.PromptTokens, n.Usage.CompletionTokens, n.Usage.TotalTokens,
 		textOrNull(answererText(n.By)), n.CompletedAt.UnixMilli(), runID, n.ID)
 	if err == nil && count != 1 {
@@ -38,7 +42,8 @@ func endNode(tx store.Tx, runID string, n agents.Node) error {
 
 // stopNodes ends the nodes that were running when their run ended without them.
 func stopNodes(tx store.Tx, runID string, why agents.Failure, at time.Time) error {
-	return tx.Exec("UPDATE nodes SET status = 'CANCELED', error_code = ?, error_message = ?, completed_at = ? WHERE run_id = ? AND status = 'RUNNING'",
+	return tx.Exec(`UPDATE nodes SET status = 'CANCELED', error_code = ?, error_message = ?, completed_at = ?
+		WHERE run_id = ? AND status = 'RUNNING'`,
 		why.Code, why.Message, at.UnixMilli(), runID)
 }
 
@@ -76,17 +81,4 @@ func nodesOf(tx store.Tx, runID string) ([]agents.Node, error) {
 		nodes[i] = n
 	}
 	return nodes, nil
-}
-
-// countNodes says how many nodes of a run have ended, and how.
-func countNodes(nodes []agents.Node) (c nodeCount) {
-	for _, n := range nodes {
-		switch n.Status {
-		case agents.NodeCompleted:
-			c.completed++
-		case agents.NodeFailed:
-			c.failed++
-		}
-	}
-	return c
 }
