@@ -39,8 +39,8 @@ func Noun() catalog.Noun[Client] {
 			if !isNew {
 				return "", nil
 			}
-			if err := tx.Exec("DELETE FROM idempotency_keys WHERE client_id = ?", c.ID); err != nil {
-				return "", fmt.Errorf("forget the idempotency keys of the last %q: %w", c.ID, err)
+			if err := forgetKeys(tx, c.ID); err != nil {
+				return "", err
 			}
 			return addToken(tx, c.ID, time.Now())
 		},

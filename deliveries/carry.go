@@ -70,12 +70,8 @@ func (s *Service) put(tx store.Tx, w *row, now bool) error {
 }
 
 // Pending implements events.Outlet.
-func (s *Service) Pending(tx store.Tx, runIDs []string) (ids []string, err error) {
-	ids, err = store.Rows[string](tx, "SELECT DISTINCT run_id FROM deliveries WHERE run_id IN (?) AND status IN ('PENDING', 'SENDING')", runIDs)
-	if err != nil {
-		return nil, fmt.Errorf("look for pending deliveries: %w", err)
-	}
-	return ids, nil
+func (s *Service) Pending(tx store.Tx, runIDs []string) ([]string, error) {
+	return s.storage.pendingOf(tx, runIDs)
 }
 
 // Deliveries of one lane may wait for each other, those of different lanes never do.

@@ -69,17 +69,9 @@ func (s *Service) expire(ctx context.Context, lane string) error {
 	why := outcome{Attempt: Attempt{Error: &Failure{"endpoint_disabled", "The endpoint was disabled, or gone, for the 24 hours that the delivery waited for it. Enable it, and recover what has failed."}}}
 	for {
 		var rows []row
-		err := s.Store.Write(ctx, func(tx store.Tx) error {
-			rows = nil
+		err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
 			now := s.Now()
-			ids, err := store.Rows[string](tx, "SELECT id FROM deliveries WHERE lane = ? AND status = 'PENDING' AND due_at < ? ORDER BY due_at LIMIT ?",
-				lane, now.Add(-WaitFor).UnixMilli(), expireBatch)
-			if err != nil || len(ids) == 0 {
-				return err
-			}
-			rows, err = store.Rows[row](tx, "UPDATE deliveries SET status = 'FAILED', error_code = ?, error = ?, completed_at = ? WHERE id IN (?) AND status = 'PENDING' RETURNING *",
-				why.Error.Code, why.Error.Message, now.UnixMilli(), ids)
-			if err != nil {
+			if rows, err = s.storage.expire(tx, lane, now.Add(-WaitFor), now, *why.Error, expireBatch); err != nil {
 				return err
 			}
 			for i := range rows {
@@ -100,7 +92,7 @@ func (s *Service) expire(ctx context.Context, lane string) error {
 }
 
 func (s *Service) count(ctx context.Context) error {
-	n, _, err := store.Row[int64](s.Store.Read(ctx), "SELECT COUNT(*) FROM deliveries WHERE status = 'PENDING'")
+	n, err := s.storage.countPending(ctx)
 	if err == nil {
 		s.Metrics.Pending(n)
 	}
@@ -111,17 +103,9 @@ func (s *Service) count(ctx context.Context) error {
 func (s *Service) retain(ctx context.Context, before time.Time) error {
 	limit := idPrefix + oldest(before)
 	for n := retainBatch; n == retainBatch; {
-		err := s.Store.Write(ctx, func(tx store.Tx) error {
-			ids, err := store.Rows[string](tx, "SELECT id FROM deliveries WHERE id < ? AND status IN ('DELIVERED', 'FAILED') ORDER BY id LIMIT ?", limit, retainBatch)
-			if n = len(ids); err != nil || n == 0 {
-				return err
-			}
-			for _, where := range []string{"attempts WHERE delivery_id", "deliveries WHERE id"} {
-				if err := tx.Exec("DELETE FROM "+where+" IN (?)", ids); err != nil {
-					return err
-				}
-			}
-			return nil
+		err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
+			n, err = s.storage.deleteEnded(tx, limit, retainBatch)
+			return err
 		})
 		if err != nil {
 			return fmt.Errorf("delete old deliveries: %w", err)

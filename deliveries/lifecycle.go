@@ -69,8 +69,8 @@ func (s *Service) Enable(ctx context.Context, id string) error {
 		return problem.New(problem.Conflict, "disabled_by_configuration", "The endpoint %q has enabled: false. Change that instead.", id)
 	}
 	err = s.Store.Write(ctx, func(tx store.Tx) error {
-		if err := tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ?", id); err != nil {
-			return fmt.Errorf("enable an endpoint: %w", err)
+		if err := deleteState(tx, id); err != nil {
+			return err
 		}
 		return changed(tx, id)
 	})
@@ -154,8 +154,7 @@ func (s *Service) Recover(ctx context.Context, id string, since time.Time) (n in
 	for {
 		var part int64
 		err := s.Store.Write(ctx, func(tx store.Tx) error {
-			ids, err := store.Rows[string](tx, "SELECT id FROM deliveries WHERE endpoint_id = ? AND status = 'FAILED' AND id >= ? AND created_at >= ? AND completed_at <= ? AND reason <> 'test' ORDER BY id LIMIT ?",
-				id, firstID(since), since.UnixMilli(), until.UnixMilli(), recoverBatch)
+			ids, err := s.storage.failedSince(tx, id, since, until, recoverBatch)
 			if part = 0; err != nil || len(ids) == 0 {
 				return err
 			}
@@ -173,10 +172,9 @@ func (s *Service) Recover(ctx context.Context, id string, since time.Time) (n in
 
 // again has deliveries sent anew, with all their retries.
 func (s *Service) again(tx store.Tx, ids []string, reason string) (int64, error) {
-	now := s.Now().UnixMilli()
-	due, err := store.Rows[waiting](tx, "UPDATE deliveries SET status = 'PENDING', reason = ?, tries = 0, first_at = ?, due_at = ?, completed_at = NULL WHERE id IN (?) AND status <> 'SENDING' RETURNING id, lane", reason, now, now, ids)
+	due, err := s.storage.sendAgain(tx, ids, reason, s.Now())
 	if err != nil {
-		return 0, fmt.Errorf("send deliveries again: %w", err)
+		return 0, err
 	}
 	s.sendAfter(tx, due...)
 	return int64(len(due)), nil

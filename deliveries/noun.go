@@ -97,14 +97,3 @@ func unknownEvents(names []string, set *agents.Set) (found problem.Fields) {
 	}
 	return found
 }
-
-// enableIn lets an endpoint begin with a clean slate that has been changed to be enabled, or is new.
-func enableIn(tx store.Tx, e Endpoint) error {
-	if !e.IsEnabled() {
-		return nil
-	}
-	if err := tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ? AND disabled_at IS NOT NULL", e.ID); err != nil {
-		return fmt.Errorf("enable endpoint %q: %w", e.ID, err)
-	}
-	return nil
-}

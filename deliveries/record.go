@@ -44,26 +44,28 @@ func (s *Service) record(d *claimed, o outcome) {
 	}
 }
 
+// attempted is a delivery after an attempt that is the last one.
+func attempted(w row, o outcome, now time.Time) row {
+	completed := now.UnixMilli()
+	w.Status, w.Attempts, w.CompletedAt = string(Delivered), o.Number, &completed
+	w.StatusCode, w.ErrorCode, w.Error = nil, nil, nil
+	if o.StatusCode != 0 {
+		w.StatusCode = &o.StatusCode
+	}
+	if o.Error != nil {
+		w.Status, w.ErrorCode, w.Error = string(Failed), &o.Error.Code, &o.Error.Message
+	}
+	return w
+}
+
 func (s *Service) recordIn(tx store.Tx, d *claimed, o outcome, at time.Time, again bool) (disabled bool, err error) {
 	now := s.Now()
-	status, due, completed, reason := Delivered, d.DueAt, any(now.UnixMilli()), d.Reason
-	var code, text, statusCode any
-	if o.Error != nil {
-		status, code, text = Failed, o.Error.Code, o.Error.Message
-		if again {
-			status, due, completed, reason = Pending, at.UnixMilli(), nil, ReasonRetry
-		}
+	after := attempted(d.row, o, now)
+	if again && o.Error != nil {
+		after.Status, after.DueAt, after.CompletedAt, after.Reason = string(Pending), at.UnixMilli(), nil, ReasonRetry
 	}
-	if o.StatusCode != 0 {
-		statusCode = o.StatusCode
-	}
-	count, err := tx.ExecCount("UPDATE deliveries SET status = ?, reason = ?, attempts = ?, tries = tries + 1, due_at = ?, instance_id = NULL, status_code = ?, error_code = ?, error = ?, completed_at = ? WHERE id = ? AND status = 'SENDING' AND claim = ?",
-		string(status), reason, o.Number, due, statusCode, code, text, completed, d.ID, d.Claim)
-	if err != nil {
-		return false, fmt.Errorf("record an attempt: %w", err)
-	}
-	if count == 0 {
-		return false, nil // this process was taken for dead: somebody else makes the attempt, and records it
+	if owned, err := s.storage.endClaim(tx, after); err != nil || !owned {
+		return false, err // somebody else makes the attempt, and records it: this process was taken for dead
 	}
 	if err := s.storage.insertAttempt(tx, d.ID, o.Attempt); err != nil {
 		return false, err
@@ -79,7 +81,7 @@ func (s *Service) recordIn(tx store.Tx, d *claimed, o outcome, at time.Time, aga
 			return false, err
 		}
 	}
-	switch status {
+	switch Status(after.Status) {
 	case Pending:
 		wait := at.Sub(now)
 		tx.AfterCommit(func() { s.sendIn(wait, waiting{d.ID, d.Lane}) })
@@ -87,35 +89,6 @@ func (s *Service) recordIn(tx store.Tx, d *claimed, o outcome, at time.Time, aga
 		return disabled, s.exhausted(tx, d, o)
 	}
 	return disabled, nil
-}
-
-func (s storage) insertAttempt(tx store.Tx, deliveryID string, a Attempt) error {
-	headers, err := json.Marshal(a.RequestHeaders)
-	if err != nil {
-		return fmt.Errorf("encode the headers of an attempt: %w", err)
-	}
-	var code, text string
-	if a.Error != nil {
-		code, text = a.Error.Code, a.Error.Message
-	}
-	row := tx.NewRow("attempts")
-	row.Text("delivery_id", deliveryID)
-	row.Number("number", int64(a.Number))
-	row.Text("reason", a.Reason)
-	row.Value("url", a.URL)
-	row.Value("request_headers", string(headers))
-	if a.StatusCode == 0 {
-		row.Null("status_code")
-	} else {
-		row.Number("status_code", int64(a.StatusCode))
-	}
-	row.Text("response_body", a.ResponseBody)
-	row.Value("truncated", a.Truncated)
-	row.Text("error_code", code)
-	row.Text("error", text)
-	row.Number("started_at", a.StartedAt.UnixMilli())
-	row.Number("duration_us", a.Duration.Microseconds())
-	return row.Insert()
 }
 
 // noteHealth keeps since when an endpoint has been failing, and disables it when that is for too long, or when it says
@@ -126,21 +99,16 @@ func (s *Service) noteHealth(tx store.Tx, id string, o outcome, now time.Time) (
 			return false, nil
 		}
 		s.failing.Store(id, false)
-		err := tx.Exec("UPDATE endpoint_states SET failing_since = NULL WHERE endpoint_id = ? AND failing_since IS NOT NULL", id)
-		if err != nil {
-			return false, fmt.Errorf("note that an endpoint works: %w", err)
-		}
-		return false, nil
+		return false, noteWorking(tx, id)
 	}
-	since, _, err := store.Row[int64](tx, "INSERT INTO endpoint_states (endpoint_id, failing_since) VALUES (?, ?) ON CONFLICT (endpoint_id) DO UPDATE SET failing_since = COALESCE(endpoint_states.failing_since, excluded.failing_since) RETURNING failing_since",
-		id, now.UnixMilli())
+	since, err := noteFailing(tx, id, now)
 	if err != nil {
-		return false, fmt.Errorf("note that an endpoint fails: %w", err)
+		return false, err
 	}
 	switch {
 	case o.gone:
 		return s.disableIn(tx, id, DisabledGone, now)
-	case now.Sub(time.UnixMilli(since)) >= failingFor:
+	case now.Sub(since) >= failingFor:
 		return s.disableIn(tx, id, DisabledFailing, now)
 	}
 	return false, nil
@@ -148,13 +116,8 @@ func (s *Service) noteHealth(tx store.Tx, id string, o outcome, now time.Time) (
 
 // disableIn disables an endpoint that is not disabled yet, and tells those who want to know.
 func (s *Service) disableIn(tx store.Tx, id, reason string, now time.Time) (bool, error) {
-	n, err := tx.ExecCount("INSERT INTO endpoint_states (endpoint_id, disabled_at, disabled_reason) VALUES (?, ?, ?) ON CONFLICT (endpoint_id) DO UPDATE SET disabled_at = excluded.disabled_at, disabled_reason = excluded.disabled_reason WHERE endpoint_states.disabled_at IS NULL",
-		id, now.UnixMilli(), reason)
-	if err != nil {
-		return false, fmt.Errorf("disable an endpoint: %w", err)
-	}
-	if n == 0 {
-		return false, nil
+	if disabled, err := disable(tx, id, reason, now); err != nil || !disabled {
+		return false, err
 	}
 	if err := changed(tx, id); err != nil {
 		return false, err

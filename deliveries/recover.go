@@ -2,19 +2,12 @@ package deliveries
 
 import (
 	"context"
-	"fmt"
 
 	"beckon/internal/store"
 )
 
 // Owners implements work.Claimant.
-func (s *Service) Owners(ctx context.Context) (ids []string, err error) {
-	ids, err = store.Rows[string](s.Store.Read(ctx), "SELECT DISTINCT instance_id FROM deliveries WHERE status = 'SENDING'")
-	if err != nil {
-		return nil, fmt.Errorf("look for the owners of deliveries: %w", err)
-	}
-	return ids, nil
-}
+func (s *Service) Owners(ctx context.Context) ([]string, error) { return s.storage.owners(ctx) }
 
 // RecoverFrom implements work.Claimant: what a dead instance was sending is sent again.
 func (s *Service) RecoverFrom(ctx context.Context, instance string, confirm func(tx store.Tx) error) error {
@@ -35,9 +28,9 @@ func (s *Service) RecoverFrom(ctx context.Context, instance string, confirm func
 // Reconcile implements work.Claimant. It releases the deliveries that this process has claimed and does not hold: the
 // commit of their claim was in doubt, or the outcome of an attempt could not be recorded.
 func (s *Service) Reconcile(ctx context.Context) error {
-	rows, err := store.Rows[row](s.Store.Read(ctx), "SELECT id, claim FROM deliveries WHERE instance_id = ? AND status = 'SENDING'", s.Work.ID())
+	rows, err := s.storage.claims(ctx, s.Work.ID())
 	if err != nil {
-		return fmt.Errorf("list the deliveries of this instance: %w", err)
+		return err
 	}
 	var orphans []row
 	for _, w := range rows {

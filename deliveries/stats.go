@@ -2,12 +2,9 @@ package deliveries
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"beckon/internal/store"
 )
 
 // Stats is how the deliveries are getting on.
@@ -24,26 +21,11 @@ type Trouble struct {
 
 // Stats counts the deliveries that were made since a time.
 func (s *Service) Stats(ctx context.Context, since time.Time) (*Stats, error) {
-	stats := &Stats{ByStatus: map[Status]int64{}}
-	from := since.UnixMilli()
-	// The statuses are written out, so that the database can use its partial indexes.
-	for _, part := range []struct {
-		status Status
-		where  string
-		values []any
-	}{
-		{Pending, "status = 'PENDING'", nil},
-		{Sending, "status = 'SENDING'", nil},
-		{Delivered, "status = 'DELIVERED' AND created_at >= ?", []any{from}},
-		{Failed, "status = 'FAILED' AND id >= ? AND created_at >= ?", []any{firstID(since), from}},
-	} {
-		n, _, err := store.Row[int64](s.Store.Read(ctx), "SELECT COUNT(*) FROM deliveries WHERE "+part.where, part.values...)
-		if err != nil {
-			return nil, fmt.Errorf("count deliveries: %w", err)
-		}
-		stats.ByStatus[part.status] = n
+	counts, err := s.storage.countByStatus(ctx, since)
+	if err != nil {
+		return nil, err
 	}
-	var err error
+	stats := &Stats{ByStatus: counts}
 	stats.InTrouble, err = s.InTrouble(ctx)
 	return stats, err
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"beckon/internal/memory"
 	"beckon/internal/store"
 )
 
@@ -53,12 +51,7 @@ func (l *Log) Append(tx store.Tx, about Subject, list []Event) error {
 		if e.Aside {
 			continue
 		}
-		row := tx.NewRow("events")
-		row.Value("run_id", e.RunID)
-		row.Value("id", e.ID)
-		row.Value("type", e.Type)
-		row.Value("payload", memory.Text(e.Payload))
-		if err := row.Insert(); err != nil {
+		if err := insert(tx, e); err != nil {
 			return err
 		}
 	}
@@ -70,7 +63,7 @@ func (l *Log) Append(tx store.Tx, about Subject, list []Event) error {
 
 // Read returns the events of a run behind the one with the id after, a page of them at most, in their order.
 func (l *Log) Read(ctx context.Context, runID, after string) ([]Event, error) {
-	list, err := query(l.Store.Read(ctx), "SELECT run_id, id, type, payload FROM events WHERE run_id = ? AND id > ? ORDER BY id LIMIT ?", runID, after, pageSize)
+	list, err := behind(l.Store.Read(ctx), runID, after)
 	if err != nil {
 		return nil, fmt.Errorf("read the events of run %s: %w", runID, err)
 	}
@@ -79,24 +72,6 @@ func (l *Log) Read(ctx context.Context, runID, after string) ([]Event, error) {
 	}
 	all, err := l.Computed(ctx, runID)
 	return slices.DeleteFunc(all, func(e Event) bool { return e.ID <= after }), err
-}
-
-func query(tx store.Tx, statement string, values ...any) ([]Event, error) {
-	rows, err := store.Rows[struct{ RunID, ID, Type, Payload string }](tx, statement, values...)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]Event, len(rows))
-	for i, r := range rows {
-		list[i] = Event{ID: r.ID, RunID: r.RunID, Type: r.Type, Payload: memory.Bytes(r.Payload)}
-	}
-	return list, nil
-}
-
-// Last returns the id of a run's last event, or nothing when there is none.
-func Last(tx store.Tx, runID string) (id string, err error) {
-	id, _, err = store.Row[string](tx, "SELECT id FROM events WHERE run_id = ? ORDER BY id DESC LIMIT 1", runID)
-	return id, err
 }
 
 // Followed reports whether somebody follows the run in this process.
@@ -126,57 +101,32 @@ func (l *Log) Publish(list []Event) {
 // Look finds the events that other processes have written for the runs that are followed here. Where there are such
 // processes it is to be called every LookEvery.
 func (l *Log) Look(ctx context.Context) error {
-	var conditions []string
-	var values []any
-	ask := func() error {
-		if len(conditions) == 0 {
-			return nil
+	for runs := range slices.Chunk(l.told(), lookRuns) {
+		list, err := behindEach(l.Store.Read(ctx), runs)
+		if err != nil {
+			return fmt.Errorf("look for the events of followed runs: %w", err)
 		}
-		err := l.fetch(ctx, "SELECT run_id, id, type, payload FROM events WHERE "+strings.Join(conditions, " OR ")+" ORDER BY run_id, id", values)
-		conditions, values = nil, nil
-		return err
-	}
-	for runID, last := range l.cursors() {
-		conditions, values = append(conditions, "(run_id = ? AND id > ?)"), append(values, runID, last)
-		if len(conditions) == lookRuns {
-			if err := ask(); err != nil {
-				return err
+		for begin := 0; begin < len(list); {
+			end := begin
+			for end < len(list) && list[end].RunID == list[begin].RunID {
+				end++
 			}
+			l.Publish(list[begin:end])
+			begin = end
 		}
-	}
-	return ask()
-}
-
-// cursors returns up to where each followed run has been told.
-func (l *Log) cursors() map[string]string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	cursors := make(map[string]string, len(l.topics))
-	for runID, t := range l.topics {
-		if t.last != "" {
-			cursors[runID] = t.last
-		}
-	}
-	return cursors
-}
-
-func (l *Log) fetch(ctx context.Context, statement string, values []any) error {
-	list, err := query(l.Store.Read(ctx), statement, values...)
-	if err != nil {
-		return fmt.Errorf("look for the events of followed runs: %w", err)
-	}
-	for begin := 0; begin < len(list); {
-		end := begin
-		for end < len(list) && list[end].RunID == list[begin].RunID {
-			end++
-		}
-		l.Publish(list[begin:end])
-		begin = end
 	}
 	return nil
 }
 
-// Trim removes the pieces of text of a run: it begins to write its answer anew.
-func Trim(tx store.Tx, runID string) error {
-	return tx.Exec("DELETE FROM events WHERE run_id = ? AND type = 'message.delta'", runID)
+// told returns the last event of each followed run that its followers were told of.
+func (l *Log) told() []Ref {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	refs := make([]Ref, 0, len(l.topics))
+	for runID, t := range l.topics {
+		if t.last != "" {
+			refs = append(refs, Ref{runID, t.last})
+		}
+	}
+	return refs
 }

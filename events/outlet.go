@@ -1,10 +1,7 @@
 package events
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
-	"strings"
 
 	"beckon/internal/store"
 )
@@ -41,27 +38,3 @@ func (l *Log) Pending(tx store.Tx, runIDs []string) ([]string, error) {
 
 // Ref names an event in the log.
 type Ref struct{ RunID, ID string }
-
-// lookTogether bounds what is asked for with one query.
-const lookTogether = 32
-
-// Find returns the events of those names that are in the log of a store, by id.
-func Find(ctx context.Context, s *store.Store, refs []Ref) (map[string]Event, error) {
-	found := make(map[string]Event, len(refs))
-	for len(refs) > 0 {
-		part := refs[:min(lookTogether, len(refs))]
-		refs = refs[len(part):]
-		values := make([]any, 0, 2*len(part))
-		for _, r := range part {
-			values = append(values, r.RunID, r.ID)
-		}
-		list, err := query(s.Read(ctx), "SELECT run_id, id, type, payload FROM events WHERE (run_id = ? AND id = ?)"+strings.Repeat(" OR (run_id = ? AND id = ?)", len(part)-1), values...)
-		if err != nil {
-			return nil, fmt.Errorf("find events: %w", err)
-		}
-		for _, e := range list {
-			found[e.ID] = e
-		}
-	}
-	return found, nil
-}

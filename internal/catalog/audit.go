@@ -8,7 +8,6 @@ import (
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/oklog/ulid/v2"
 
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -34,35 +33,12 @@ type AuditEntry struct {
 	After      json.RawMessage
 }
 
-// Audit adds an entry in the transaction of the change that it is about. It sets ID and At.
-func Audit(tx store.Tx, e AuditEntry) error {
-	row := tx.NewRow("audit")
-	row.Text("id", auditPrefix+ulid.Make().String())
-	row.Time("at", time.Now())
-	row.Value("who", e.Who)
-	row.Text("action", e.Action)
-	row.Text("section", e.Section)
-	row.Value("resource_id", e.ResourceID)
-	row.Text("before", string(e.Before))
-	row.Text("after", string(e.After))
-	if err := row.Insert(); err != nil {
-		return fmt.Errorf("keep the audit entry of %s/%s: %w", e.Section, e.ResourceID, err)
-	}
-	return nil
-}
-
 // AuditQuery asks for audit entries, newest first.
 type AuditQuery struct {
 	Section    string // empty for all
 	ResourceID string // empty for all
 	Limit      int    // 1 to MaxAuditPage
 	Cursor     string // of the page before; empty for the first
-}
-
-type auditRow struct {
-	ID, Who, Action, Section, ResourceID string
-	At                                   int64
-	Before, After                        *string
 }
 
 // AuditEntries returns a page of entries and the cursor of the next; no cursor says that there is none.
@@ -72,34 +48,14 @@ func (e *Editor) AuditEntries(ctx context.Context, q AuditQuery) (list []AuditEn
 	if err != nil {
 		return nil, "", err
 	}
-	w := store.Walk{Table: "audit", Below: below}
-	for _, only := range []store.Equal{{Column: "section", Value: q.Section}, {Column: "resource_id", Value: q.ResourceID}} {
-		if only.Value != "" {
-			w.Only = append(w.Only, only)
-		}
-	}
-	if len(w.Only) == 2 {
-		w.Index, w.Only = w.Only, nil
-	}
-	stop, err := store.Page(e.Store.Read(ctx), w, "*", q.Limit, func(row auditRow) (string, bool) {
-		list = append(list, AuditEntry{ID: row.ID, At: time.UnixMilli(row.At).UTC(), Who: row.Who, Action: row.Action, Section: row.Section,
-			ResourceID: row.ResourceID, Before: documentOrNil(row.Before), After: documentOrNil(row.After)})
-		return row.ID, false
-	})
+	list, stop, err := listAudit(e.Store.Read(ctx), q, below)
 	if err != nil {
-		return nil, "", fmt.Errorf("list the audit entries: %w", err)
+		return nil, "", err
 	}
 	if stop != "" {
 		next = cursors.After(stop)
 	}
 	return list, next, nil
-}
-
-func documentOrNil(text *string) json.RawMessage {
-	if text == nil {
-		return nil
-	}
-	return json.RawMessage(*text)
 }
 
 // Note writes an entry about something that is no change of a resource, such as a delivery that was sent again.

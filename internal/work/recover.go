@@ -72,19 +72,15 @@ func (i *Instance) recoverFrom(ctx context.Context, instance string, confirm fun
 		if err := confirm(tx); err != nil {
 			return err
 		}
-		return tx.Exec("DELETE FROM instances WHERE id = ?", instance)
+		return unlist(tx, instance)
 	})
 }
 
 // dead returns the instances that are.
 func (i *Instance) dead(ctx context.Context) (dead []string, err error) {
-	type instance struct {
-		ID   string
-		Dead bool
-	}
-	listed, err := store.Rows[instance](i.store.Read(ctx), "SELECT id, seen_at < "+i.databaseNow()+" - ? AS dead FROM instances ORDER BY id", deadAfter.Milliseconds())
+	listed, err := i.list(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list the instances: %w", err)
+		return nil, err
 	}
 	known := map[string]bool{i.id: true}
 	for _, l := range listed {
@@ -123,19 +119,4 @@ func (i *Instance) ownersBut(ctx context.Context, known map[string]bool) (dead [
 		}
 	}
 	return dead, nil
-}
-
-// confirmDead returns errAlive when the instance is not dead any more, and keeps it from coming back before the commit.
-func (i *Instance) confirmDead(tx store.Tx, instance string) error {
-	if !i.store.Shared() {
-		return nil
-	}
-	alive, _, err := store.Row[bool](tx, "SELECT seen_at >= "+i.databaseNow()+" - ? FROM instances WHERE id = ? FOR UPDATE", deadAfter.Milliseconds(), instance)
-	if err != nil {
-		return fmt.Errorf("look whether an instance is dead: %w", err)
-	}
-	if alive {
-		return errAlive
-	}
-	return nil
 }
