@@ -41,13 +41,9 @@ func (s *Service) List(ctx context.Context, q Query) (list []*Delivery, next str
 	if err != nil {
 		return nil, "", fmt.Errorf("list deliveries: %w", err)
 	}
-	stop, err := w.Rows(ctx, s.Store, "*", q.Limit, func(scan func(any) error) (string, bool, error) {
-		var row row
-		if err := scan(&row); err != nil {
-			return "", false, err
-		}
-		list = append(list, row.delivery())
-		return row.ID, false, nil
+	stop, err := store.Page(s.Store.Read(ctx), w, "*", q.Limit, func(w row) (string, bool) {
+		list = append(list, w.delivery())
+		return w.ID, false
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("list deliveries: %w", err)
@@ -111,15 +107,16 @@ func (s storage) few(ctx context.Context, q Query) ([]string, error) {
 	if q.EndpointID != "" {
 		where, values = where+" AND lane = ?", append(values, endpointLane(q.EndpointID))
 	}
-	var rows []struct {
+	type candidate struct {
 		ID, Type string
 		ClientID *string
 	}
-	err := s.store.Read(ctx).Raw("SELECT id, type, client_id FROM deliveries WHERE "+where+" LIMIT ?", append(values, mostFew+1)...).Scan(&rows).Error
+	rows, err := store.Rows[candidate](s.store.Read(ctx), "SELECT id, type, client_id FROM deliveries WHERE "+where+" LIMIT ?",
+		append(values, mostFew+1)...)
 	if err != nil || len(rows) > mostFew {
 		return nil, err
 	}
-	ids := []string{}
+	ids := []string{} // nil would be unknown
 	for _, w := range rows {
 		if (q.Type == "" || q.Type == w.Type) && (q.ClientID == "" || q.ClientID == deref(w.ClientID)) {
 			ids = append(ids, w.ID)
@@ -133,27 +130,30 @@ func firstID(since time.Time) string { return idPrefix + oldest(since.Add(-time.
 
 // Get returns a delivery with its attempts, the first first. A NotFound says that there is none of that id.
 func (s *Service) Get(ctx context.Context, id string) (*Delivery, []Attempt, error) {
-	var rows []row
-	if err := s.Store.Read(ctx).Raw("SELECT * FROM deliveries WHERE id = ?", id).Scan(&rows).Error; err != nil {
+	w, found, err := store.Row[row](s.Store.Read(ctx), "SELECT * FROM deliveries WHERE id = ?", id)
+	if err != nil {
 		return nil, nil, fmt.Errorf("read delivery %s: %w", id, err)
 	}
-	if len(rows) == 0 {
+	if !found {
 		return nil, nil, problem.New(problem.NotFound, "delivery_not_found", "There is no such delivery.")
 	}
 	attempts, err := s.storage.attempts(ctx, id)
-	return rows[0].delivery(), attempts, err
+	return w.delivery(), attempts, err
+}
+
+// attemptRow is an attempt as the table has it.
+type attemptRow struct {
+	Number                         int
+	Reason, URL, RequestHeaders    string
+	StatusCode                     *int
+	ResponseBody, ErrorCode, Error *string
+	Truncated                      bool
+	StartedAt, DurationUs          int64
 }
 
 func (s storage) attempts(ctx context.Context, id string) ([]Attempt, error) {
-	var rows []struct {
-		Number                         int
-		Reason, URL, RequestHeaders    string
-		StatusCode                     *int
-		ResponseBody, ErrorCode, Error *string
-		Truncated                      bool
-		StartedAt, DurationUs          int64
-	}
-	if err := s.store.Read(ctx).Raw("SELECT * FROM attempts WHERE delivery_id = ? ORDER BY number", id).Scan(&rows).Error; err != nil {
+	rows, err := store.Rows[attemptRow](s.store.Read(ctx), "SELECT * FROM attempts WHERE delivery_id = ? ORDER BY number", id)
+	if err != nil {
 		return nil, fmt.Errorf("read the attempts at delivery %s: %w", id, err)
 	}
 	list := make([]Attempt, len(rows))

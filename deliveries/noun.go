@@ -6,13 +6,12 @@ import (
 	"slices"
 	"strings"
 
-	"gorm.io/gorm"
-
 	"beckon/agents"
 	"beckon/internal/catalog"
 	"beckon/internal/egress"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 )
 
 // section is that of endpoints.
@@ -48,13 +47,13 @@ func Noun() catalog.Noun[Endpoint] {
 			catalog.CheckGiven(&found, "secret", e.Secret)
 			return found
 		},
-		Saved: func(tx *gorm.DB, e Endpoint, _ bool) (secret.String, error) { return e.Secret, enableIn(tx, e) },
-		Deleted: func(tx *gorm.DB, id string) error {
+		Saved: func(tx store.Tx, e Endpoint, _ bool) (secret.String, error) { return e.Secret, enableIn(tx, e) },
+		Deleted: func(tx store.Tx, id string) error {
 			// What is pending for it waits for 24 hours, in case that it comes back, and fails then.
-			return tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ?", id).Error
+			return tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ?", id)
 		},
-		Complete: func(db *gorm.DB, list []*Endpoint) error {
-			states, err := statesIn(db)
+		Complete: func(tx store.Tx, list []*Endpoint) error {
+			states, err := statesIn(tx)
 			for _, e := range list {
 				e.Stopped = states[e.ID].DisabledAt != nil
 			}
@@ -102,15 +101,4 @@ func unknownEvents(names []string, set *agents.Set) (found problem.Fields) {
 		}
 	}
 	return found
-}
-
-// enableIn lets an endpoint begin with a clean slate that has been changed to be enabled, or is new.
-func enableIn(tx *gorm.DB, e Endpoint) error {
-	if !e.IsEnabled() {
-		return nil
-	}
-	if err := tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ? AND disabled_at IS NOT NULL", e.ID).Error; err != nil {
-		return fmt.Errorf("enable endpoint %q: %w", e.ID, err)
-	}
-	return nil
 }

@@ -18,7 +18,7 @@ import (
 func TestNothingReadsAllDeliveries(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		storetest.Fill(t, s, 20_000)
-		asked := storetest.Record(t, s)
+		asked := storetest.Record(s)
 		ctx := context.Background()
 		service := New(Config{Store: s, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test"), Work: work.New(s, slog.New(slog.DiscardHandler))})
 		service.endpoints.Store(&book{list: []*target{{Endpoint: Endpoint{ID: storetest.Endpoint}}}})

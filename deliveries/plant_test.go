@@ -14,7 +14,6 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/deliveries"
 	"beckon/events"
@@ -93,7 +92,7 @@ func (p *plant) happens(about events.Subject, kind string, more ...func(*events.
 	for _, change := range more {
 		change(&e)
 	}
-	require.NoError(p.t, p.store.Write(context.Background(), func(tx *gorm.DB) error { return p.log.Append(tx, about, []events.Event{e}) }))
+	require.NoError(p.t, p.store.Write(context.Background(), func(tx store.Tx) error { return p.log.Append(tx, about, []events.Event{e}) }))
 	return e.ID
 }
 

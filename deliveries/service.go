@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/internal/catalog"
 	"beckon/internal/egress"
 	"beckon/internal/secret"
@@ -84,7 +82,7 @@ func (s *Service) Drain(ctx context.Context) {
 	s.lanes.drain(ctx, s.abandon)
 	releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	err := s.Store.Write(releasing, func(tx *gorm.DB) error {
+	err := s.Store.Write(releasing, func(tx store.Tx) error {
 		_, err := s.storage.releaseAll(tx, s.Work.ID())
 		return err
 	})

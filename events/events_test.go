@@ -10,7 +10,6 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/events"
 	"beckon/internal/store"
@@ -23,7 +22,7 @@ func newRun() string { return "run_" + ulid.Make().String() }
 
 // write appends events of a run and publishes them.
 func write(t testing.TB, s *store.Store, l *events.Log, list ...events.Event) {
-	require.NoError(t, s.Write(context.Background(), func(tx *gorm.DB) error { return l.Append(tx, events.Subject{}, list) }))
+	require.NoError(t, s.Write(context.Background(), func(tx store.Tx) error { return l.Append(tx, events.Subject{}, list) }))
 	l.Publish(list)
 }
 
@@ -163,7 +162,7 @@ func TestTrim(t *testing.T) {
 		sequence := events.NewSequence(run, "")
 		begin, piece, end := event(sequence, run, events.RunStarted, ""), event(sequence, run, events.MessageDelta, "x"), event(sequence, run, events.RunCompleted, "")
 		write(t, s, l, begin, piece, end)
-		require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return events.Trim(tx, run) }))
+		require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error { return events.Trim(tx, run) }))
 		got, err := l.Read(t.Context(), run, piece.ID) // a follower that comes back behind a piece that is gone
 		require.NoError(t, err)
 		require.Equal(t, []string{end.ID}, ids(got))

@@ -9,13 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/agents"
 	"beckon/clients"
 	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 	"beckon/web"
 )
 
@@ -65,7 +64,7 @@ func firstResources(ctx context.Context, editor *catalog.Editor, url string) (we
 	}
 	provider, model := firstProvider(ctx)
 	var token secret.String
-	err = editor.Store.Write(ctx, func(tx *gorm.DB) error {
+	err = editor.Store.Write(ctx, func(tx store.Tx) error {
 		if _, err := catalog.Of[agents.Provider](editor).Insert(tx, provider); err != nil {
 			return err
 		}

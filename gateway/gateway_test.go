@@ -18,12 +18,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-	"gorm.io/gorm"
 
 	"beckon/clients"
 	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/store"
+	"beckon/internal/store/storetest"
 )
 
 const (
@@ -141,12 +141,8 @@ endpoints: [{id: e, url: %q, secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, eve
 
 		db, err := store.Open(t.Context(), c.Database.URL.Reveal(), silent)
 		require.NoError(t, err)
-		var onRecord string
-		require.NoError(t, db.Read(t.Context()).Raw("SELECT status FROM runs WHERE id = ?", d.RunID).Scan(&onRecord).Error)
-		require.Equal(t, "COMPLETED", onRecord)
-		var instances int
-		require.NoError(t, db.Read(t.Context()).Raw("SELECT COUNT(*) FROM instances").Scan(&instances).Error)
-		require.Zero(t, instances, "it has taken itself off the list")
+		require.Equal(t, "COMPLETED", storetest.Row[string](t, db, "SELECT status FROM runs WHERE id = ?", d.RunID))
+		require.Zero(t, storetest.Row[int](t, db, "SELECT COUNT(*) FROM instances"), "it has taken itself off the list")
 		require.NoError(t, db.Close())
 	}
 }
@@ -233,7 +229,7 @@ func change(t *testing.T, c *config.Config, statement string) {
 	}
 	db, err := store.Open(t.Context(), c.Database.URL.Reveal(), silent)
 	require.NoError(t, err)
-	require.NoError(t, db.Write(t.Context(), func(tx *gorm.DB) error { return tx.Exec(statement).Error }))
+	require.NoError(t, db.Write(t.Context(), func(tx store.Tx) error { return tx.Exec(statement) }))
 	require.NoError(t, db.Close())
 }
 

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"gorm.io/gorm"
-
 	"beckon/agents"
 	"beckon/agents/chat"
 	"beckon/internal/config"
@@ -27,7 +25,7 @@ func (g *Gateway) newServer() (*server.Server, error) {
 		Calls: g.calls, Database: g.store, Log: g.Log, Version: g.Version, TrustedProxies: c.Server.ProxyNetworks(),
 		Admin: server.Admin{Token: c.Admin.Token, Editor: g.editor}, Pages: g.newPages,
 		KeepRefused: func(ctx context.Context, list []store.RefusedCall) error {
-			return g.store.Write(ctx, func(tx *gorm.DB) error { return g.store.Refuse(tx, list) })
+			return g.store.Write(ctx, func(tx store.Tx) error { return store.Refuse(tx, list) })
 		},
 	})
 }

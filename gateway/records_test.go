@@ -38,7 +38,7 @@ func TestNothingReadsAllRecords(t *testing.T) {
 		db, err := openDatabase(t.Context(), c, log)
 		require.NoError(t, err)
 		storetest.Fill(t, db.store, 20_000)
-		asked := storetest.Record(t, db.store)
+		asked := storetest.Record(db.store)
 		g, err := open(t.Context(), Config{Initial: c, Version: "test", Log: log, Level: new(slog.LevelVar)}, db)
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, g.Close()) })

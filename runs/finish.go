@@ -6,11 +6,10 @@ import (
 	"log/slog"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/agents"
 	"beckon/events"
 	"beckon/internal/problem"
+	"beckon/internal/store"
 )
 
 const (
@@ -51,7 +50,7 @@ func (a *Active) last(nodes nodeCount, written chan<- error) entry {
 	last := entry{end: &outcome, at: outcome.CompletedAt, done: func(err error) { written <- err },
 		event: func(id string) events.Event { return runEvent(id, &outcome, nodes) }}
 	if outcome.IsFlow && outcome.Error != nil {
-		last.write = func(tx *gorm.DB) error { return stopNodes(tx, a.ID, *outcome.Error, outcome.CompletedAt) }
+		last.write = func(tx store.Tx) error { return stopNodes(tx, a.ID, *outcome.Error, outcome.CompletedAt) }
 	}
 	return last
 }
@@ -149,11 +148,9 @@ func (s *Service) report(ctx context.Context, r *Run, why error) {
 
 // endUnworked ends a run that nobody works on: one that waits in the queue, or whose instance is gone. It returns the
 // events to publish after the commit; none when the run is not as it was any more.
-func (s *Service) endUnworked(tx *gorm.DB, r *Run, from Status) ([]events.Event, error) {
-	done := tx.Exec("UPDATE runs SET status = ?, error_code = ?, error_message = ?, error_kind = ?, completed_at = ? WHERE id = ? AND status = ? AND claim = ?",
-		string(r.Status), r.Error.Code, r.Error.Message, string(r.ErrorKind), r.CompletedAt.UnixMilli(), r.ID, string(from), r.Claim)
-	if done.Error != nil || done.RowsAffected == 0 {
-		return nil, done.Error
+func (s *Service) endUnworked(tx store.Tx, r *Run, from Status) ([]events.Event, error) {
+	if ended, err := endFrom(tx, r, from); err != nil || !ended {
+		return nil, err
 	}
 	var nodes []agents.Node
 	if r.IsFlow {

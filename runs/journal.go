@@ -6,11 +6,10 @@ import (
 	"sync"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/agents"
 	"beckon/events"
 	"beckon/internal/problem"
+	"beckon/internal/store"
 )
 
 // journal writes what happens to one run, in the order in which it happened. What comes while a write is under way
@@ -37,7 +36,7 @@ type journal struct {
 type entry struct {
 	begin  *Run // set in the first entry of a run that is not in the table yet: it is inserted
 	end    *Run // set in the last entry
-	write  func(tx *gorm.DB) error
+	write  func(tx store.Tx) error
 	at     time.Time                    // when it happened
 	event  func(id string) events.Event // makes the event, when somebody needs it; nil when nothing is reported
 	done   func(error)                  // must not block; may be nil
@@ -120,7 +119,7 @@ func (j *journal) flush() {
 	}
 	j.mu.Unlock()
 	var batch []entry
-	write(ctx, func(tx *gorm.DB) error {
+	write(ctx, func(tx store.Tx) error {
 		// The later a batch is closed the more is written at once. This may be called twice with the same batch.
 		j.mu.Lock()
 		batch, j.waiting = append(batch, j.waiting...), nil
@@ -152,7 +151,7 @@ func (j *journal) flush() {
 
 // apply writes a batch. A run that has begun and ended in it, and nothing else, is written once, as a whole: its events
 // can be computed from it, unless somebody outside is to be told of them.
-func (j *journal) apply(tx *gorm.DB, batch []entry) error {
+func (j *journal) apply(tx store.Tx, batch []entry) error {
 	s, first, last := j.service, batch[0], batch[len(batch)-1]
 	if first.begin != nil && last.end != nil && len(batch) == 2 && last.write == nil && !s.Events.Wanted(j.about, outline(first.begin), outline(last.end)) {
 		return s.storage.insert(tx, last.end, s.instance)

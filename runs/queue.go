@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/agents"
 	"beckon/events"
 	"beckon/internal/memory"
@@ -42,8 +40,8 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 	run.Status = Queued
 	s.waiting.Add(1)
 	queued := []events.Event{runEvent(events.FirstID(run.ID, run.CreatedAt), &run, nodeCount{})}
-	err := s.record(ctx, r.Once, &run, "", queued, func(tx *gorm.DB) error {
-		s.Store.AfterCommit(tx, s.bell.Ring)
+	err := s.record(ctx, r.Once, &run, "", queued, func(tx store.Tx) error {
+		tx.AfterCommit(s.bell.Ring)
 		return nil
 	})
 	if err != nil {
@@ -212,17 +210,7 @@ func (s *Service) requeue(a *Active) error {
 		return err
 	}
 	outcome := make(chan error, 1)
-	a.journal.add(entry{write: func(tx *gorm.DB) error { return backToQueue(tx, a.ID, a.run.Claim, 0) }, done: func(err error) { outcome <- err }})
+	a.journal.add(entry{write: func(tx store.Tx) error { return backToQueue(tx, a.ID, a.run.Claim, 0) }, done: func(err error) { outcome <- err }})
 	a.journal.release()
 	return <-outcome
-}
-
-// backToQueue lets a run be claimed again that was claimed under that number, ahead of others.
-func backToQueue(tx *gorm.DB, id string, claim int64, crashes int) error {
-	n, err := store.ExecCount(tx, "UPDATE runs SET status = 'QUEUED', priority = ?, instance_id = NULL, started_at = NULL, attempts = attempts + 1, crashes = crashes + ? WHERE id = ? AND status = 'RUNNING' AND claim = ?",
-		PriorityFirst, crashes, id, claim)
-	if err == nil && n != 1 {
-		return errEnded
-	}
-	return err
 }

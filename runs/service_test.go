@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/agents"
 	"beckon/events"
@@ -106,16 +105,16 @@ type traceKey struct{}
 
 func (w *witness) Wants(events.Subject, ...events.Event) bool { return true }
 
-func (w *witness) Carry(tx *gorm.DB, _ events.Subject, list []events.Event) error {
+func (w *witness) Carry(tx store.Tx, _ events.Subject, list []events.Event) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, e := range list {
-		w.heard[e.Type] = tx.Statement.Context.Value(traceKey{})
+		w.heard[e.Type] = tx.Context().Value(traceKey{})
 	}
-	return tx.Statement.Context.Err()
+	return tx.Context().Err()
 }
 
-func (w *witness) Pending(*gorm.DB, []string) ([]string, error) { return nil, nil }
+func (w *witness) Pending(store.Tx, []string) ([]string, error) { return nil, nil }
 
 // A trace follows a run into every write, from its start to its end, although its caller has left.
 func TestWritesHaveTheValuesOfTheCaller(t *testing.T) {
@@ -239,8 +238,8 @@ func TestTheEndIsWrittenWhenTheDiskHasRoomAgain(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	service := newService(t, s)
 	pages := func(n int) {
-		require.NoError(t, s.Write(context.Background(), func(tx *gorm.DB) error {
-			return tx.Exec(fmt.Sprintf("PRAGMA max_page_count = %d", n)).Error
+		require.NoError(t, s.Write(context.Background(), func(tx store.Tx) error {
+			return tx.Exec(fmt.Sprintf("PRAGMA max_page_count = %d", n))
 		}))
 	}
 	var active *runs.Active

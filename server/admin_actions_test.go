@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
@@ -184,8 +183,8 @@ func TestAdminEndpoints(t *testing.T) {
 		}, patience, 5*time.Millisecond)
 
 		// What failed is sent again as a whole.
-		require.NoError(t, s.Write(context.Background(), func(tx *gorm.DB) error {
-			return tx.Exec("UPDATE deliveries SET status = 'FAILED', completed_at = created_at WHERE reason <> 'test'").Error
+		require.NoError(t, s.Write(context.Background(), func(tx store.Tx) error {
+			return tx.Exec("UPDATE deliveries SET status = 'FAILED', completed_at = created_at WHERE reason <> 'test'")
 		}))
 		since := url.QueryEscape(time.Now().Add(-time.Hour).UTC().Format(time.RFC3339))
 		recovered := g.admin(http.MethodPost, "/endpoints/ops/recover", fmt.Sprintf(`{"since":%q}`, strings.ReplaceAll(since, "%3A", ":")))

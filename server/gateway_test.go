@@ -185,9 +185,8 @@ func (g *gateway) run(a answer) *runs.Run {
 	return run
 }
 
-func (g *gateway) countRuns() (n int64) {
-	require.NoError(g.t, g.store.Read(context.Background()).Table("runs").Count(&n).Error)
-	return n
+func (g *gateway) countRuns() int64 {
+	return storetest.Row[int64](g.t, g.store, "SELECT COUNT(*) FROM runs")
 }
 
 // model is an OpenAI-compatible server. It answers "re: " and the prompt, unless the test says otherwise.

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -137,8 +136,8 @@ func TestASessionIsOfItsPassword(t *testing.T) {
 	s := newSite(t)
 	b := s.signedIn()
 	require.True(t, b.knows())
-	require.NoError(t, s.store.Write(context.Background(), func(tx *gorm.DB) error {
-		return tx.Exec("UPDATE admin_password SET hash = ?", web.HashPassword("changed")).Error // and its session stays
+	require.NoError(t, s.store.Write(context.Background(), func(tx store.Tx) error {
+		return tx.Exec("UPDATE admin_password SET hash = ?", web.HashPassword("changed")) // and its session stays
 	}))
 	require.False(t, b.knows())
 }
@@ -152,8 +151,8 @@ func TestWithoutAnyPasswordNobodyGetsIn(t *testing.T) {
 
 func TestABrokenHashIsReplaced(t *testing.T) {
 	s := newSite(t)
-	require.NoError(t, s.store.Write(context.Background(), func(tx *gorm.DB) error {
-		return tx.Exec("INSERT INTO admin_password (id, hash, made) VALUES (1, 'broken', 0)").Error
+	require.NoError(t, s.store.Write(context.Background(), func(tx store.Tx) error {
+		return tx.Exec("INSERT INTO admin_password (id, hash, made) VALUES (1, 'broken', 0)")
 	}))
 	s.signedIn()
 }

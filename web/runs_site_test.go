@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -14,7 +15,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/calls"
 	"beckon/clients"
@@ -150,10 +150,14 @@ func (r *traffic) attempt(deliveryID string, number int, columns map[string]any)
 }
 
 func (r *traffic) insert(table string, row, columns map[string]any) {
-	for name, value := range columns {
-		row[name] = value
-	}
-	require.NoError(r.t, r.store.Write(context.Background(), func(tx *gorm.DB) error { return tx.Table(table).Create(row).Error }))
+	maps.Copy(row, columns)
+	require.NoError(r.t, r.store.Write(context.Background(), func(tx store.Tx) error {
+		w := tx.NewRow(table)
+		for name, value := range row {
+			w.Value(name, value)
+		}
+		return w.Insert()
+	}))
 }
 
 // endpoint registers one, and returns its secret.

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/agents"
 	"beckon/clients"
@@ -13,13 +12,14 @@ import (
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 )
 
 // damage replaces what documents have, and has everybody see it.
 func (b *editorBench) damage(ctx context.Context, section, id, old, now string) {
-	require.NoError(b.t, b.Store.Write(ctx, func(tx *gorm.DB) error {
-		done := tx.Exec("UPDATE resources SET spec = REPLACE(spec, ?, ?) WHERE kind = ? AND id = ?", old, now, section, id)
-		require.NoError(b.t, done.Error)
+	require.NoError(b.t, b.Store.Write(ctx, func(tx store.Tx) error {
+		err := tx.Exec("UPDATE resources SET spec = REPLACE(spec, ?, ?) WHERE kind = ? AND id = ?", old, now, section, id)
+		require.NoError(b.t, err)
 		return catalog.Touch(tx)
 	}))
 	require.NoError(b.t, b.Refresh(ctx))

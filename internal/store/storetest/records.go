@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/store"
 )
@@ -48,7 +47,7 @@ func Fill(t testing.TB, s *store.Store, runs int) {
 		if statement != "ANALYZE" {
 			statement = fmt.Sprintf(statement, numbers)
 		}
-		require.NoError(t, s.Write(context.Background(), func(tx *gorm.DB) error { return tx.Exec(statement).Error }))
+		require.NoError(t, s.Write(context.Background(), func(tx store.Tx) error { return tx.Exec(statement) }))
 	}
 }
 

@@ -4,25 +4,23 @@ import (
 	"context"
 	"fmt"
 
-	"gorm.io/gorm"
-
 	"beckon/internal/secret"
 	"beckon/internal/store"
 )
 
 // Touch tells every running gateway that resources, or what belongs to them, have changed. It commits with the change.
-func Touch(tx *gorm.DB) error {
-	return tx.Exec("UPDATE revision SET value = value + 1 WHERE id = 1").Error
+func Touch(tx store.Tx) error {
+	return tx.Exec("UPDATE revision SET value = value + 1 WHERE id = 1")
 }
 
 // touchAt is Touch for a change that was made for a revision; false says that something else has changed since.
-func touchAt(tx *gorm.DB, revision int64) (bool, error) {
-	done := tx.Exec("UPDATE revision SET value = value + 1 WHERE id = 1 AND value = ?", revision)
-	return done.RowsAffected == 1, done.Error
+func touchAt(tx store.Tx, revision int64) (bool, error) {
+	n, err := tx.ExecCount("UPDATE revision SET value = value + 1 WHERE id = 1 AND value = ?", revision)
+	return n == 1, err
 }
 
-func revisionIn(db *gorm.DB) (value int64, err error) {
-	if err := db.Raw("SELECT value FROM revision WHERE id = 1").Scan(&value).Error; err != nil {
+func revisionIn(tx store.Tx) (value int64, err error) {
+	if value, _, err = store.Row[int64](tx, "SELECT value FROM revision WHERE id = 1"); err != nil {
 		return 0, fmt.Errorf("read the revision: %w", err)
 	}
 	return value, nil
@@ -43,8 +41,8 @@ func HasSealed(ctx context.Context, s *store.Store) (bool, error) {
 }
 
 func hasNone(ctx context.Context, s *store.Store, count string, values ...any) (bool, error) {
-	var n int64
-	if err := s.Read(ctx).Raw(count, values...).Scan(&n).Error; err != nil {
+	n, _, err := store.Row[int64](s.Read(ctx), count, values...)
+	if err != nil {
 		return false, fmt.Errorf("count the resources: %w", err)
 	}
 	return n == 0, nil

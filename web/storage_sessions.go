@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	"gorm.io/gorm"
 
 	"beckon/internal/store"
 )
@@ -24,36 +23,37 @@ type sessionStore struct {
 	now   func() time.Time
 }
 
+type sessionRow struct {
+	Data     []byte
+	Expiry   int64
+	Password string // the hash of the one in force
+}
+
 // FindCtx returns the data of a session that is not over, and prolongs it. One that was begun with another password than the
 // one in force, as a replica may that does not know of the new one yet, is over.
 func (s *sessionStore) FindCtx(ctx context.Context, token string) (data []byte, found bool, err error) {
-	var rows []struct {
-		Data     []byte
-		Expiry   int64
-		Password string
-	}
 	now := s.now()
-	err = s.store.Read(ctx).Raw(`SELECT s.data, s.expiry, p.hash AS password FROM sessions s CROSS JOIN admin_password p
-		WHERE s.token = ? AND s.expiry > ? AND p.id = 1`, token, now.UnixMilli()).Scan(&rows).Error
+	row, found, err := store.Row[sessionRow](s.store.Read(ctx), `SELECT s.data, s.expiry, p.hash AS password FROM sessions s CROSS JOIN admin_password p
+		WHERE s.token = ? AND s.expiry > ? AND p.id = 1`, token, now.UnixMilli())
 	if err != nil {
 		return nil, false, fmt.Errorf("read the session: %w", err)
 	}
-	if len(rows) == 0 {
+	if !found {
 		return nil, false, nil
 	}
-	deadline, values, err := scs.GobCodec{}.Decode(rows[0].Data)
+	deadline, values, err := scs.GobCodec{}.Decode(row.Data)
 	if err != nil {
 		return nil, false, fmt.Errorf("decode the session: %w", err)
 	}
-	if values[passwordKey] != fingerprintOf(rows[0].Password) {
+	if values[passwordKey] != fingerprintOf(row.Password) {
 		return nil, false, nil
 	}
-	if left := time.UnixMilli(rows[0].Expiry).Sub(now); left < idleTime-touchAfter {
-		if err := s.prolong(ctx, token, deadline, rows[0].Expiry); err != nil {
+	if left := time.UnixMilli(row.Expiry).Sub(now); left < idleTime-touchAfter {
+		if err := s.prolong(ctx, token, deadline, row.Expiry); err != nil {
 			return nil, false, err
 		}
 	}
-	return rows[0].Data, true, nil
+	return row.Data, true, nil
 }
 
 // prolong updates and never inserts: a session that has been ended meanwhile stays so.
@@ -62,8 +62,8 @@ func (s *sessionStore) prolong(ctx context.Context, token string, deadline time.
 	if until <= expiry {
 		return nil // its absolute time is running out
 	}
-	err := s.store.Write(ctx, func(tx *gorm.DB) error {
-		return tx.Exec("UPDATE sessions SET expiry = ? WHERE token = ?", until, token).Error
+	err := s.store.Write(ctx, func(tx store.Tx) error {
+		return tx.Exec("UPDATE sessions SET expiry = ? WHERE token = ?", until, token)
 	})
 	if err != nil {
 		return fmt.Errorf("prolong the session: %w", err)
@@ -73,12 +73,12 @@ func (s *sessionStore) prolong(ctx context.Context, token string, deadline time.
 
 // CommitCtx stores a session, and lets go of those that are over.
 func (s *sessionStore) CommitCtx(ctx context.Context, token string, data []byte, deadline time.Time) error {
-	err := s.store.Write(ctx, func(tx *gorm.DB) error {
-		if err := tx.Exec("DELETE FROM sessions WHERE expiry <= ?", s.now().UnixMilli()).Error; err != nil {
+	err := s.store.Write(ctx, func(tx store.Tx) error {
+		if err := tx.Exec("DELETE FROM sessions WHERE expiry <= ?", s.now().UnixMilli()); err != nil {
 			return err
 		}
 		return tx.Exec(`INSERT INTO sessions (token, data, expiry) VALUES (?, ?, ?)
-			ON CONFLICT (token) DO UPDATE SET data = excluded.data, expiry = excluded.expiry`, token, data, s.until(deadline)).Error
+			ON CONFLICT (token) DO UPDATE SET data = excluded.data, expiry = excluded.expiry`, token, data, s.until(deadline))
 	})
 	if err != nil {
 		return fmt.Errorf("store the session: %w", err)
@@ -95,7 +95,7 @@ func (s *sessionStore) DeleteCtx(ctx context.Context, token string) error {
 func (s *sessionStore) endAll(ctx context.Context) error { return s.end(ctx, "DELETE FROM sessions") }
 
 func (s *sessionStore) end(ctx context.Context, statement string, args ...any) error {
-	err := s.store.Write(ctx, func(tx *gorm.DB) error { return tx.Exec(statement, args...).Error })
+	err := s.store.Write(ctx, func(tx store.Tx) error { return tx.Exec(statement, args...) })
 	if err != nil {
 		return fmt.Errorf("end the session: %w", err)
 	}

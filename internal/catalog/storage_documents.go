@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -52,8 +50,7 @@ type documentRow struct {
 
 // List returns all of them in the order of their ids.
 func (d *Documents[T]) List(ctx context.Context) ([]Record[T], error) {
-	var rows []documentRow
-	err := d.store.Read(ctx).Raw("SELECT id, spec, version FROM resources WHERE kind = ?", d.kind).Scan(&rows).Error
+	rows, err := store.Rows[documentRow](d.store.Read(ctx), "SELECT id, spec, version FROM resources WHERE kind = ?", d.kind)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", d.kind, err)
 	}
@@ -71,16 +68,15 @@ func (d *Documents[T]) Get(ctx context.Context, id string) (Record[T], error) {
 	return d.get(d.store.Read(ctx), id)
 }
 
-func (d *Documents[T]) get(db *gorm.DB, id string) (Record[T], error) {
-	var rows []documentRow
-	err := db.Raw("SELECT id, spec, version FROM resources WHERE kind = ? AND id = ?", d.kind, id).Scan(&rows).Error
+func (d *Documents[T]) get(tx store.Tx, id string) (Record[T], error) {
+	row, found, err := store.Row[documentRow](tx, "SELECT id, spec, version FROM resources WHERE kind = ? AND id = ?", d.kind, id)
 	if err != nil {
 		return Record[T]{}, fmt.Errorf("read %s: %w", d.place(id), err)
 	}
-	if len(rows) == 0 {
+	if !found {
 		return Record[T]{}, d.notFound(id)
 	}
-	return d.record(rows[0]), nil
+	return d.record(row), nil
 }
 
 func (d *Documents[T]) record(row documentRow) Record[T] {
@@ -95,7 +91,7 @@ func (d *Documents[T]) record(row documentRow) Record[T] {
 }
 
 // Create adds one; a Conflict says that the id is taken.
-func (d *Documents[T]) Create(tx *gorm.DB, item T) error {
+func (d *Documents[T]) Create(tx store.Tx, item T) error {
 	id := item.Key()
 	if err := CheckID(id).Err(); err != nil {
 		return err
@@ -105,19 +101,19 @@ func (d *Documents[T]) Create(tx *gorm.DB, item T) error {
 		return err
 	}
 	now := time.Now().UnixMilli()
-	done := tx.Exec("INSERT INTO resources (kind, id, spec, version, created_at, updated_at) VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT DO NOTHING",
+	n, err := tx.ExecCount("INSERT INTO resources (kind, id, spec, version, created_at, updated_at) VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT DO NOTHING",
 		d.kind, id, spec, now, now)
-	if done.Error != nil {
-		return fmt.Errorf("create %s: %w", d.place(id), done.Error)
+	if err != nil {
+		return fmt.Errorf("create %s: %w", d.place(id), err)
 	}
-	if done.RowsAffected == 0 {
+	if n == 0 {
 		return problem.New(problem.Conflict, "already_exists", "There is already a resource %q in %s.", id, d.kind)
 	}
 	return Touch(tx)
 }
 
 // Change reads one, has it changed and writes it back. A Conflict says that not all of it can be read.
-func (d *Documents[T]) Change(tx *gorm.DB, id string, change func(*T) error) error {
+func (d *Documents[T]) Change(tx store.Tx, id string, change func(*T) error) error {
 	r, err := d.get(tx, id)
 	switch {
 	case err != nil:
@@ -134,36 +130,37 @@ func (d *Documents[T]) Change(tx *gorm.DB, id string, change func(*T) error) err
 
 // Replace writes one anew. version is the one that the change was made for; an Outdated says that it has been changed
 // since.
-func (d *Documents[T]) Replace(tx *gorm.DB, item T, version int64) error {
+func (d *Documents[T]) Replace(tx store.Tx, item T, version int64) error {
 	id := item.Key()
 	spec, err := d.encode(item)
 	if err != nil {
 		return err
 	}
-	done := tx.Exec("UPDATE resources SET spec = ?, version = version + 1, updated_at = ? WHERE kind = ? AND id = ? AND version = ?",
+	n, err := tx.ExecCount("UPDATE resources SET spec = ?, version = version + 1, updated_at = ? WHERE kind = ? AND id = ? AND version = ?",
 		spec, time.Now().UnixMilli(), d.kind, id, version)
-	return d.changed(tx, done, id)
+	return d.changed(tx, id, n, err)
 }
 
 // Delete removes one; version is as for Replace.
-func (d *Documents[T]) Delete(tx *gorm.DB, id string, version int64) error {
-	return d.changed(tx, tx.Exec("DELETE FROM resources WHERE kind = ? AND id = ? AND version = ?", d.kind, id, version), id)
+func (d *Documents[T]) Delete(tx store.Tx, id string, version int64) error {
+	n, err := tx.ExecCount("DELETE FROM resources WHERE kind = ? AND id = ? AND version = ?", d.kind, id, version)
+	return d.changed(tx, id, n, err)
 }
 
-func (d *Documents[T]) changed(tx, done *gorm.DB, id string) error {
-	if done.Error != nil {
-		return fmt.Errorf("change %s: %w", d.place(id), done.Error)
+func (d *Documents[T]) changed(tx store.Tx, id string, n int64, err error) error {
+	if err != nil {
+		return fmt.Errorf("change %s: %w", d.place(id), err)
 	}
-	if done.RowsAffected == 1 {
+	if n == 1 {
 		return Touch(tx)
 	}
-	_, err := d.get(tx, id)
+	_, err = d.get(tx, id)
 	return cmp.Or(err, ChangedSince(d.kind, id))
 }
 
 // Renew makes the version of one greater, if there is one: what is told of it has changed, though it is not kept here.
-func Renew(tx *gorm.DB, kind, id string) error {
-	if err := tx.Exec("UPDATE resources SET version = version + 1 WHERE kind = ? AND id = ?", kind, id).Error; err != nil {
+func Renew(tx store.Tx, kind, id string) error {
+	if err := tx.Exec("UPDATE resources SET version = version + 1 WHERE kind = ? AND id = ?", kind, id); err != nil {
 		return fmt.Errorf("renew %s/%s: %w", kind, id, err)
 	}
 	return Touch(tx)

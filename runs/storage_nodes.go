@@ -5,19 +5,19 @@ import (
 	"fmt"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/agents"
 	"beckon/internal/store"
 )
 
 // beginNode writes that a node is RUNNING, also when an earlier attempt at the run got as far as that.
-func beginNode(tx *gorm.DB, runID string, n agents.Node, place int) error {
-	return tx.Exec("INSERT INTO nodes (run_id, node_id, node_type, place, status, started_at) VALUES (?, ?, ?, ?, 'RUNNING', ?) ON CONFLICT (run_id, node_id) DO UPDATE SET status = 'RUNNING', place = excluded.place, started_at = excluded.started_at, completed_at = NULL, output = NULL, answerer = NULL, error_code = NULL, error_message = NULL",
-		runID, n.ID, n.Type, place, n.StartedAt.UnixMilli()).Error
+func beginNode(tx store.Tx, runID string, n agents.Node, place int) error {
+	return tx.Exec(`INSERT INTO nodes (run_id, node_id, node_type, place, status, started_at) VALUES (?, ?, ?, ?, 'RUNNING', ?)
+		ON CONFLICT (run_id, node_id) DO UPDATE SET status = 'RUNNING', place = excluded.place, started_at = excluded.started_at,
+			completed_at = NULL, output = NULL, answerer = NULL, error_code = NULL, error_message = NULL`,
+		runID, n.ID, n.Type, place, n.StartedAt.UnixMilli())
 }
 
-func endNode(tx *gorm.DB, runID string, n agents.Node) error {
+func endNode(tx store.Tx, runID string, n agents.Node) error {
 	var state, code, message any
 	if len(n.State) > 0 {
 		text, err := json.Marshal(n.State)
@@ -29,7 +29,9 @@ func endNode(tx *gorm.DB, runID string, n agents.Node) error {
 	if n.Error != nil {
 		code, message = n.Error.Code, n.Error.Message
 	}
-	count, err := store.ExecCount(tx, "UPDATE nodes SET status = ?, output = ?, error_code = ?, error_message = ?, state = ?, leaves_loop = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, answerer = ?, completed_at = ? WHERE run_id = ? AND node_id = ?",
+	count, err := tx.ExecCount(`UPDATE nodes SET status = ?, output = ?, error_code = ?, error_message = ?, state = ?, leaves_loop = ?,
+			prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, answerer = ?, completed_at = ?
+		WHERE run_id = ? AND node_id = ?`,
 		string(n.Status), storable(n.Output), code, message, state, n.LeavesLoop, n.Usage.PromptTokens, n.Usage.CompletionTokens, n.Usage.TotalTokens,
 		textOrNull(answererText(n.By)), n.CompletedAt.UnixMilli(), runID, n.ID)
 	if err == nil && count != 1 {
@@ -39,9 +41,10 @@ func endNode(tx *gorm.DB, runID string, n agents.Node) error {
 }
 
 // stopNodes ends the nodes that were running when their run ended without them.
-func stopNodes(tx *gorm.DB, runID string, why agents.Failure, at time.Time) error {
-	return tx.Exec("UPDATE nodes SET status = 'CANCELED', error_code = ?, error_message = ?, completed_at = ? WHERE run_id = ? AND status = 'RUNNING'",
-		why.Code, why.Message, at.UnixMilli(), runID).Error
+func stopNodes(tx store.Tx, runID string, why agents.Failure, at time.Time) error {
+	return tx.Exec(`UPDATE nodes SET status = 'CANCELED', error_code = ?, error_message = ?, completed_at = ?
+		WHERE run_id = ? AND status = 'RUNNING'`,
+		why.Code, why.Message, at.UnixMilli(), runID)
 }
 
 // nodeRow is a node as the table has it.
@@ -56,9 +59,9 @@ type nodeRow struct {
 }
 
 // nodesOf returns the nodes of a run in the order in which they began.
-func nodesOf(db *gorm.DB, runID string) ([]agents.Node, error) {
-	var rows []nodeRow
-	if err := db.Raw("SELECT * FROM nodes WHERE run_id = ? ORDER BY place", runID).Scan(&rows).Error; err != nil {
+func nodesOf(tx store.Tx, runID string) ([]agents.Node, error) {
+	rows, err := store.Rows[nodeRow](tx, "SELECT * FROM nodes WHERE run_id = ? ORDER BY place", runID)
+	if err != nil {
 		return nil, fmt.Errorf("read the nodes of run %s: %w", runID, err)
 	}
 	nodes := make([]agents.Node, len(rows))
@@ -78,17 +81,4 @@ func nodesOf(db *gorm.DB, runID string) ([]agents.Node, error) {
 		nodes[i] = n
 	}
 	return nodes, nil
-}
-
-// countNodes says how many nodes of a run have ended, and how.
-func countNodes(nodes []agents.Node) (c nodeCount) {
-	for _, n := range nodes {
-		switch n.Status {
-		case agents.NodeCompleted:
-			c.completed++
-		case agents.NodeFailed:
-			c.failed++
-		}
-	}
-	return c
 }
