@@ -1,5 +1,5 @@
 # Everything a developer of Beckon types. `make` alone lists it.
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ASSETS := web/assets/vendor/.stamp
 AIMOCK := agents/chat/testdata/aimock
 
@@ -18,11 +18,10 @@ build: $(ASSETS) ## build bin/beckon
 fmt: ## format the code
 	gofmt -w .
 
-check: ## formatting, vet, staticcheck, and which package may import which
+check: ## formatting, linters, and which package may import which
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
-	go vet ./... && go vet -C bench ./...
-	go run $(STATICCHECK) ./...
-	cd bench && go run $(STATICCHECK) ./...
+	go run $(LINT) run ./...
+	cd bench && go run $(LINT) run --config ../.golangci.yml ./...
 	go test -run TestImportsPointDown .
 
 test: needs ## get what the tests need and run all of them

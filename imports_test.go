@@ -75,3 +75,21 @@ func room(t *testing.T, pkg string) string {
 		r = r[:i]
 	}
 }
+
+// Everybody else gives statements to a store.Tx.
+func TestOnlyTheStoreImportsGorm(t *testing.T) {
+	const imports = `{{join .Imports " "}} {{join .TestImports " "}} {{join .XTestImports " "}}`
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} "+imports, "./...").Output()
+	require.NoError(t, err)
+	found := 0
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		for _, imported := range fields[1:] {
+			if strings.HasPrefix(imported, "gorm.io/") {
+				found++
+				require.Equal(t, "beckon/internal/store", fields[0], "only the store may import %s", imported)
+			}
+		}
+	}
+	require.NotZero(t, found)
+}

@@ -11,12 +11,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"beckon/agents"
 	"beckon/bench/load"
 	"beckon/bench/process"
 	"beckon/bench/report"
-	nouns "beckon/gateway"
-	"beckon/internal/config"
+	beckon "beckon/gateway"
 	"beckon/internal/freeport"
 )
 
@@ -54,9 +52,9 @@ func TestAServerWithTheWrongAnswerIsNotMeasured(t *testing.T) {
 }
 
 func TestGatewayConfigIsValid(t *testing.T) {
-	path, env := filepath.Join(t.TempDir(), "beckon.yaml"), func(string) (string, bool) { return "", false }
+	path := filepath.Join(t.TempDir(), "beckon.yaml")
 	require.NoError(t, os.WriteFile(path, gatewayConfig("127.0.0.1:9000", "sqlite:data/beckon.db", "http://127.0.0.1:9001/v1", "mgc_"+strings.Repeat("0", 52)), 0o600))
-	_, err := config.Load(path, env, nouns.Nouns(agents.Factories{}, env))
+	_, err := beckon.Load(path)
 	require.NoError(t, err)
 	require.Equal(t, []string{"PATH=/bin", "HOME=/"}, withoutSettings([]string{"PATH=/bin", "BECKON_LOG_LEVEL=debug", "HOME=/"}))
 }

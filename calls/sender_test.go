@@ -18,7 +18,6 @@ import (
 	"beckon/calls"
 	"beckon/clients"
 	"beckon/commands"
-	"beckon/events"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/store/storetest"
@@ -65,7 +64,7 @@ func newService(t *testing.T, budget *memory.Budget) *calls.Service {
 		Credentials: []clients.Credential{{Hash: clients.HashOf("t0ken")}},
 	}}, clients.NewLimits())
 	require.Empty(t, findings)
-	service := runs.New(runs.Config{Store: db, Events: events.NewLog(db), Log: log, Metrics: metrics, Memory: budget, Entry: agentSet.Get})
+	service := runs.New(runs.Config{Store: db, Log: log, Metrics: metrics, Memory: budget, Entry: agentSet.Get})
 	t.Cleanup(func() { service.Drain(context.Background()) })
 	inForce := calls.Catalog{Clients: clientSet, Agents: agentSet}
 	return calls.New(calls.Config{Catalog: func() calls.Catalog { return inForce }, Runs: service, Memory: budget, Metrics: metrics, MaxBodyBytes: 1000})

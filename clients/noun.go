@@ -6,13 +6,12 @@ import (
 	"strings"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/commands"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/render"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 )
 
 // section is that of clients.
@@ -36,12 +35,12 @@ func Noun() catalog.Noun[Client] {
 			next.Since = have.Since
 			return next
 		},
-		Saved: func(tx *gorm.DB, c Client, isNew bool) (secret.String, error) {
+		Saved: func(tx store.Tx, c Client, isNew bool) (secret.String, error) {
 			if !isNew {
 				return "", nil
 			}
-			if err := tx.Exec("DELETE FROM idempotency_keys WHERE client_id = ?", c.ID).Error; err != nil {
-				return "", fmt.Errorf("forget the idempotency keys of the last %q: %w", c.ID, err)
+			if err := forgetKeys(tx, c.ID); err != nil {
+				return "", err
 			}
 			return addToken(tx, c.ID, time.Now())
 		},

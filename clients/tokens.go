@@ -2,15 +2,12 @@ package clients
 
 import (
 	"context"
-	"encoding/hex"
-	"fmt"
 	"time"
-
-	"gorm.io/gorm"
 
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 	"beckon/internal/units"
 )
 
@@ -22,67 +19,20 @@ func RotateToken(ctx context.Context, all catalog.Section[Client], who, id strin
 		wrong.Add("overlap", "must be from 0s to %s", units.Duration(MaxOverlap))
 		return "", wrong.Err()
 	}
-	err = all.Act(ctx, who, "rotate", id, map[string]units.Duration{"overlap": units.Duration(overlap)}, func(tx *gorm.DB) error {
+	err = all.Act(ctx, who, "rotate", id, map[string]units.Duration{"overlap": units.Duration(overlap)}, func(tx store.Tx) error {
 		token, err = rotateToken(tx, id, time.Now(), overlap)
 		return err
 	})
 	return token, err
 }
 
-func rotateToken(tx *gorm.DB, id string, now time.Time, overlap time.Duration) (secret.String, error) {
-	if err := tx.Exec("DELETE FROM client_tokens WHERE client_id = ? AND expires_at IS NOT NULL", id).Error; err != nil {
-		return "", fmt.Errorf("end the older token of %q: %w", id, err)
-	}
-	if err := tx.Exec("UPDATE client_tokens SET expires_at = ? WHERE client_id = ?", now.Add(overlap).UnixMilli(), id).Error; err != nil {
-		return "", fmt.Errorf("end the token of %q: %w", id, err)
+func rotateToken(tx store.Tx, id string, now time.Time, overlap time.Duration) (secret.String, error) {
+	if err := endTokens(tx, id, now.Add(overlap)); err != nil {
+		return "", err
 	}
 	token, err := addToken(tx, id, now)
 	if err != nil {
 		return "", err
 	}
 	return token, catalog.Touch(tx)
-}
-
-func addToken(tx *gorm.DB, id string, now time.Time) (secret.String, error) {
-	token := NewToken()
-	hash := HashOf(token.Reveal())
-	err := tx.Exec("INSERT INTO client_tokens (hash, client_id, created_at) VALUES (?, ?, ?)", hex.EncodeToString(hash[:]), id, now.UnixMilli()).Error
-	if err != nil {
-		return "", fmt.Errorf("add a token to %q: %w", id, err)
-	}
-	return token, nil
-}
-
-func deleteTokens(tx *gorm.DB, id string) error {
-	if err := tx.Exec("DELETE FROM client_tokens WHERE client_id = ?", id).Error; err != nil {
-		return fmt.Errorf("delete the tokens of %q: %w", id, err)
-	}
-	return nil
-}
-
-// Credentials returns the credentials of the database's clients that are still alive, by client id.
-func Credentials(db *gorm.DB) (map[string][]Credential, error) {
-	var rows []struct {
-		Hash      string
-		ClientID  string
-		ExpiresAt *int64
-	}
-	err := db.Raw("SELECT hash, client_id, expires_at FROM client_tokens WHERE expires_at IS NULL OR expires_at > ? ORDER BY created_at DESC",
-		time.Now().UnixMilli()).Scan(&rows).Error
-	if err != nil {
-		return nil, fmt.Errorf("list the credentials: %w", err)
-	}
-	all := make(map[string][]Credential, len(rows))
-	for _, row := range rows {
-		var c Credential
-		raw, err := hex.DecodeString(row.Hash)
-		if err != nil || copy(c.Hash[:], raw) != len(c.Hash) {
-			return nil, fmt.Errorf("the credential of client %q is damaged", row.ClientID)
-		}
-		if row.ExpiresAt != nil {
-			c.Expires = time.UnixMilli(*row.ExpiresAt)
-		}
-		all[row.ClientID] = append(all[row.ClientID], c)
-	}
-	return all, nil
 }

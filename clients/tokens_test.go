@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/clients"
 	"beckon/gateway/gatewaytest"
@@ -24,7 +23,7 @@ func eachDatabase(t *testing.T, test func(t *testing.T, s *store.Store, all cata
 }
 
 func insert(t *testing.T, s *store.Store, all catalog.Section[clients.Client], c clients.Client) (token secret.String, err error) {
-	err = s.Write(t.Context(), func(tx *gorm.DB) error {
+	err = s.Write(t.Context(), func(tx store.Tx) error {
 		token, err = all.Insert(tx, c.Prepared())
 		return err
 	})

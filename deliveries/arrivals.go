@@ -6,8 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"gorm.io/gorm"
-
+	"beckon/internal/store"
 	"beckon/internal/work"
 )
 
@@ -41,8 +40,8 @@ func (a *arrivals) take() []waiting {
 }
 
 // sendAfter has deliveries sent when the transaction that makes them due has been committed.
-func (s *Service) sendAfter(tx *gorm.DB, due ...waiting) {
-	s.Store.AfterCommit(tx, func() { s.arrivals.add(due...) })
+func (s *Service) sendAfter(tx store.Tx, due ...waiting) {
+	tx.AfterCommit(func() { s.arrivals.add(due...) })
 }
 
 // sendIn has a delivery sent after wait. One that is due much later is found in the table.

@@ -12,7 +12,6 @@ import (
 
 	"beckon/internal/problem"
 	"beckon/internal/secret"
-	"beckon/internal/signature"
 )
 
 const maxCallbackMetadata = 16 << 10
@@ -45,7 +44,8 @@ func ReadCallback(object json.RawMessage, check func(url string) error) (*Callba
 	}
 	r.found.Under("events", checkNames(c.Events))
 	r.found.Under("retry", c.Retry.Check())
-	r.found.Under("headers", checkHeaders(c.Headers, signature.DefaultVendor))
+	r.found.Under("headers", checkHeaders(c.Headers))
+	r.found.Under("headers", checkReserved(c.Headers, "", "cannot be set"))
 	switch {
 	case !ok:
 	case url == "":
@@ -69,7 +69,7 @@ func invalidCallback(found problem.Fields) error {
 	for i, f := range found {
 		lines[i] = f.Path + ": " + f.Message
 	}
-	p := problem.New(problem.Invalid, "invalid_webhook", "%s.", strings.TrimSuffix(strings.Join(lines, "; "), "."))
+	p := problem.New(problem.Invalid, problem.CodeInvalidWebhook, "%s.", strings.TrimSuffix(strings.Join(lines, "; "), "."))
 	p.Fields = found
 	return p
 }

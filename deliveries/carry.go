@@ -6,9 +6,8 @@ import (
 	"net/url"
 	"slices"
 
-	"gorm.io/gorm"
-
 	"beckon/events"
+	"beckon/internal/store"
 )
 
 // Wants implements events.Outlet.
@@ -25,7 +24,7 @@ func (s *Service) Wants(about events.Subject, list ...events.Event) bool {
 }
 
 // Carry implements events.Outlet: it writes a delivery for each event and everybody who takes it.
-func (s *Service) Carry(tx *gorm.DB, about events.Subject, list []events.Event) error {
+func (s *Service) Carry(tx store.Tx, about events.Subject, list []events.Event) error {
 	var callback struct { // what is needed of it here
 		URL    string   `json:"url"`
 		Events []string `json:"events"`
@@ -62,7 +61,7 @@ func (s *Service) Carry(tx *gorm.DB, about events.Subject, list []events.Event) 
 }
 
 // put writes a new delivery, and has it sent after the commit when it can be sent now.
-func (s *Service) put(tx *gorm.DB, w *row, now bool) error {
+func (s *Service) put(tx store.Tx, w *row, now bool) error {
 	if err := s.storage.insert(tx, w); err != nil || !now {
 		return err
 	}
@@ -71,12 +70,8 @@ func (s *Service) put(tx *gorm.DB, w *row, now bool) error {
 }
 
 // Pending implements events.Outlet.
-func (s *Service) Pending(tx *gorm.DB, runIDs []string) (ids []string, err error) {
-	err = tx.Raw("SELECT DISTINCT run_id FROM deliveries WHERE run_id IN (?) AND status IN ('PENDING', 'SENDING')", runIDs).Scan(&ids).Error
-	if err != nil {
-		return nil, fmt.Errorf("look for pending deliveries: %w", err)
-	}
-	return ids, nil
+func (s *Service) Pending(tx store.Tx, runIDs []string) ([]string, error) {
+	return s.storage.pendingOf(tx, runIDs)
 }
 
 // Deliveries of one lane may wait for each other, those of different lanes never do.

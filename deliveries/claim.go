@@ -5,9 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"gorm.io/gorm"
-
 	"beckon/events"
+	"beckon/internal/store"
 )
 
 // claimed is a delivery that this process sends.
@@ -31,7 +30,7 @@ func (s *Service) claimDue(ctx context.Context, lane string, most int) (list []*
 func (s *Service) claim(ctx context.Context, ids []string) ([]*claimed, error) {
 	s.held.Hold(ids...)
 	var rows []row
-	err := s.Store.Write(ctx, func(tx *gorm.DB) (err error) {
+	err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
 		rows, err = s.storage.claim(tx, ids, s.Work.ID(), s.Now())
 		return err
 	})
@@ -51,7 +50,7 @@ func (s *Service) claim(ctx context.Context, ids []string) ([]*claimed, error) {
 
 // giveBack gives up what was claimed and is held, so that it is claimed again when it can be sent.
 func (s *Service) giveBack(rows []row) {
-	err := s.Store.WriteUntil(s.lanes.closing, func(tx *gorm.DB) error {
+	err := s.Store.WriteUntil(s.lanes.closing, func(tx store.Tx) error {
 		for _, w := range rows {
 			if err := s.storage.release(tx, w.ID, w.Claim); err != nil {
 				return err
@@ -84,7 +83,7 @@ func (s *Service) withEvents(ctx context.Context, rows []row) ([]*claimed, error
 			refs = append(refs, events.Ref{RunID: deref(w.RunID), ID: w.EventID})
 		}
 	}
-	found, err := s.Events.Find(ctx, refs)
+	found, err := events.Find(ctx, s.Store, refs)
 	if err != nil {
 		return nil, err
 	}

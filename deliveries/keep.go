@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"gorm.io/gorm"
 
+	"beckon/internal/store"
 	"beckon/internal/work"
 )
 
@@ -69,17 +69,9 @@ func (s *Service) expire(ctx context.Context, lane string) error {
 	why := outcome{Attempt: Attempt{Error: &Failure{"endpoint_disabled", "The endpoint was disabled, or gone, for the 24 hours that the delivery waited for it. Enable it, and recover what has failed."}}}
 	for {
 		var rows []row
-		err := s.Store.Write(ctx, func(tx *gorm.DB) error {
-			rows = nil
-			var ids []string
+		err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
 			now := s.Now()
-			err := tx.Raw("SELECT id FROM deliveries WHERE lane = ? AND status = 'PENDING' AND due_at < ? ORDER BY due_at LIMIT ?", lane, now.Add(-WaitFor).UnixMilli(), expireBatch).Scan(&ids).Error
-			if err != nil || len(ids) == 0 {
-				return err
-			}
-			err = tx.Raw("UPDATE deliveries SET status = 'FAILED', error_code = ?, error = ?, completed_at = ? WHERE id IN (?) AND status = 'PENDING' RETURNING *",
-				why.Error.Code, why.Error.Message, now.UnixMilli(), ids).Scan(&rows).Error
-			if err != nil {
+			if rows, err = s.storage.expire(tx, lane, now.Add(-WaitFor), now, *why.Error, expireBatch); err != nil {
 				return err
 			}
 			for i := range rows {
@@ -100,8 +92,7 @@ func (s *Service) expire(ctx context.Context, lane string) error {
 }
 
 func (s *Service) count(ctx context.Context) error {
-	var n int64
-	err := s.Store.Read(ctx).Raw("SELECT COUNT(*) FROM deliveries WHERE status = 'PENDING'").Scan(&n).Error
+	n, err := s.storage.countPending(ctx)
 	if err == nil {
 		s.Metrics.Pending(n)
 	}
@@ -112,18 +103,9 @@ func (s *Service) count(ctx context.Context) error {
 func (s *Service) retain(ctx context.Context, before time.Time) error {
 	limit := idPrefix + oldest(before)
 	for n := retainBatch; n == retainBatch; {
-		err := s.Store.Write(ctx, func(tx *gorm.DB) error {
-			var ids []string
-			err := tx.Raw("SELECT id FROM deliveries WHERE id < ? AND status IN ('DELIVERED', 'FAILED') ORDER BY id LIMIT ?", limit, retainBatch).Scan(&ids).Error
-			if n = len(ids); err != nil || n == 0 {
-				return err
-			}
-			for _, where := range []string{"attempts WHERE delivery_id", "deliveries WHERE id"} {
-				if err := tx.Exec("DELETE FROM "+where+" IN (?)", ids).Error; err != nil {
-					return err
-				}
-			}
-			return nil
+		err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
+			n, err = s.storage.deleteEnded(tx, limit, retainBatch)
+			return err
 		})
 		if err != nil {
 			return fmt.Errorf("delete old deliveries: %w", err)

@@ -9,11 +9,10 @@ import (
 	"slices"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
+	"beckon/internal/store"
 )
 
 // signingKey is the gateway's own ed25519 key: it signs for the endpoints with signature: standard-ed25519 that have none.
@@ -36,7 +35,7 @@ func (s *Service) needKey(ctx context.Context, list []Endpoint) error {
 	kept, err := s.keys.Get(ctx, gatewayKey)
 	if problem.Is(err, problem.NotFound) {
 		kept.Item = signingKey{gatewayKey, signature.NewSecret(signature.Ed25519)}
-		err = s.Store.Write(ctx, func(tx *gorm.DB) error { return s.keys.Create(tx, kept.Item) })
+		err = s.Store.Write(ctx, func(tx store.Tx) error { return s.keys.Create(tx, kept.Item) })
 		if problem.Is(err, problem.Conflict) { // another process was first
 			kept, err = s.keys.Get(ctx, gatewayKey)
 		}

@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"gorm.io/gorm"
 
 	"beckon/events"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
+	"beckon/internal/store"
 )
 
 // recoverBatch bounds what one transaction sends again.
@@ -48,7 +48,7 @@ func (s *Service) Disable(ctx context.Context, id string) error {
 	if _, err := s.endpoint(id); err != nil {
 		return err
 	}
-	err := s.Store.Write(ctx, func(tx *gorm.DB) error {
+	err := s.Store.Write(ctx, func(tx store.Tx) error {
 		_, err := s.disableIn(tx, id, DisabledByHand, s.Now())
 		return err
 	})
@@ -68,9 +68,9 @@ func (s *Service) Enable(ctx context.Context, id string) error {
 	if !t.IsEnabled() {
 		return problem.New(problem.Conflict, "disabled_by_configuration", "The endpoint %q has enabled: false. Change that instead.", id)
 	}
-	err = s.Store.Write(ctx, func(tx *gorm.DB) error {
-		if err := tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ?", id).Error; err != nil {
-			return fmt.Errorf("enable an endpoint: %w", err)
+	err = s.Store.Write(ctx, func(tx store.Tx) error {
+		if err := deleteState(tx, id); err != nil {
+			return err
 		}
 		return changed(tx, id)
 	})
@@ -81,7 +81,7 @@ func (s *Service) Enable(ctx context.Context, id string) error {
 }
 
 // changed has everybody see, and who is about to change the endpoint as well, that it is another one than it was.
-func changed(tx *gorm.DB, id string) error { return catalog.Renew(tx, section, id) }
+func changed(tx store.Tx, id string) error { return catalog.Renew(tx, section, id) }
 
 // EndpointTest is the type of the event that Test sends.
 const EndpointTest = "endpoint.test"
@@ -102,7 +102,7 @@ func (s *Service) Test(ctx context.Context, id string) (*Delivery, []Attempt, er
 	instance := s.Work.ID()
 	w.Status, w.Reason, w.InstanceID, w.Claim = string(Sending), ReasonTest, &instance, 1
 	s.held.Hold(w.ID)
-	if err := s.Store.Write(ctx, func(tx *gorm.DB) error { return s.storage.insert(tx, w) }); err != nil {
+	if err := s.Store.Write(ctx, func(tx store.Tx) error { return s.storage.insert(tx, w) }); err != nil {
 		s.held.Drop(w.ID)
 		return nil, nil, err
 	}
@@ -110,7 +110,7 @@ func (s *Service) Test(ctx context.Context, id string) (*Delivery, []Attempt, er
 	o, made := s.attemptNow(d)
 	if !made {
 		s.held.Drop(w.ID)
-		return nil, nil, problem.New(problem.Unavailable, "shutting_down", "Beckon is shutting down. Try again in a moment.")
+		return nil, nil, problem.New(problem.Unavailable, problem.CodeShuttingDown, "Beckon is shutting down. Try again in a moment.")
 	}
 	s.record(d, o)
 	return s.Get(ctx, w.ID)
@@ -132,7 +132,7 @@ func (s *Service) Resend(ctx context.Context, id string) error {
 			return problem.New(problem.Conflict, "endpoint_disabled", "The endpoint %q is disabled. Enable it first.", d.EndpointID)
 		}
 	}
-	return s.Store.Write(ctx, func(tx *gorm.DB) error {
+	return s.Store.Write(ctx, func(tx store.Tx) error {
 		n, err := s.again(tx, []string{id}, ReasonResend)
 		if err == nil && n == 0 {
 			err = problem.New(problem.Conflict, "being_sent", "The delivery is being sent right now.")
@@ -153,10 +153,8 @@ func (s *Service) Recover(ctx context.Context, id string, since time.Time) (n in
 	until := s.Now()
 	for {
 		var part int64
-		err := s.Store.Write(ctx, func(tx *gorm.DB) error {
-			var ids []string
-			err := tx.Raw("SELECT id FROM deliveries WHERE endpoint_id = ? AND status = 'FAILED' AND id >= ? AND created_at >= ? AND completed_at <= ? AND reason <> 'test' ORDER BY id LIMIT ?",
-				id, firstID(since), since.UnixMilli(), until.UnixMilli(), recoverBatch).Scan(&ids).Error
+		err := s.Store.Write(ctx, func(tx store.Tx) error {
+			ids, err := s.storage.failedSince(tx, id, since, until, recoverBatch)
 			if part = 0; err != nil || len(ids) == 0 {
 				return err
 			}
@@ -173,12 +171,10 @@ func (s *Service) Recover(ctx context.Context, id string, since time.Time) (n in
 }
 
 // again has deliveries sent anew, with all their retries.
-func (s *Service) again(tx *gorm.DB, ids []string, reason string) (int64, error) {
-	now := s.Now().UnixMilli()
-	var due []waiting
-	err := tx.Raw("UPDATE deliveries SET status = 'PENDING', reason = ?, tries = 0, first_at = ?, due_at = ?, completed_at = NULL WHERE id IN (?) AND status <> 'SENDING' RETURNING id, lane", reason, now, now, ids).Scan(&due).Error
+func (s *Service) again(tx store.Tx, ids []string, reason string) (int64, error) {
+	due, err := s.storage.sendAgain(tx, ids, reason, s.Now())
 	if err != nil {
-		return 0, fmt.Errorf("send deliveries again: %w", err)
+		return 0, err
 	}
 	s.sendAfter(tx, due...)
 	return int64(len(due)), nil

@@ -6,13 +6,12 @@ import (
 	"slices"
 	"strings"
 
-	"gorm.io/gorm"
-
 	"beckon/agents"
 	"beckon/internal/catalog"
 	"beckon/internal/egress"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 )
 
 // section is that of endpoints.
@@ -24,12 +23,17 @@ func Noun() catalog.Noun[Endpoint] {
 		Kind:       catalog.Kind{Section: section, One: "endpoint"},
 		Secrets:    func(e *Endpoint) catalog.Secrets { return catalog.Secrets{URL: &e.URL, Headers: &e.Headers} },
 		References: references,
+		LookUp: func(_ catalog.File, _ catalog.Env, e Endpoint) (_ Endpoint, _, caution problem.Fields) {
+			caution.Under("headers", checkReserved(e.Headers, e.Vendor, "is not sent. Take it out"))
+			return e, nil, caution
+		},
 		CheckFile: func(f catalog.File, list []Endpoint) []problem.Fields {
 			all := make([]problem.Fields, len(list))
 			for i, e := range list {
 				if len(e.Check()) == 0 { // else its URL may be what is wrong
 					all[i] = checkURL(f, e.URL)
 				}
+				all[i] = append(all[i], e.checkNew()...)
 			}
 			return all
 		},
@@ -39,17 +43,17 @@ func Noun() catalog.Noun[Endpoint] {
 		},
 		Revise: Endpoint.revised,
 		CheckChange: func(v *catalog.View, e Endpoint) problem.Fields {
-			found := checkURL(v.File, e.URL)
+			found := append(checkURL(v.File, e.URL), e.checkNew()...)
 			catalog.CheckGiven(&found, "secret", e.Secret)
 			return found
 		},
-		Saved: func(tx *gorm.DB, e Endpoint, _ bool) (secret.String, error) { return e.Secret, enableIn(tx, e) },
-		Deleted: func(tx *gorm.DB, id string) error {
+		Saved: func(tx store.Tx, e Endpoint, _ bool) (secret.String, error) { return e.Secret, enableIn(tx, e) },
+		Deleted: func(tx store.Tx, id string) error {
 			// What is pending for it waits for 24 hours, in case that it comes back, and fails then.
-			return tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ?", id).Error
+			return tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ?", id)
 		},
-		Complete: func(db *gorm.DB, list []*Endpoint) error {
-			states, err := statesIn(db)
+		Complete: func(tx store.Tx, list []*Endpoint) error {
+			states, err := statesIn(tx)
 			for _, e := range list {
 				e.Stopped = states[e.ID].DisabledAt != nil
 			}
@@ -97,15 +101,4 @@ func unknownEvents(names []string, set *agents.Set) (found problem.Fields) {
 		}
 	}
 	return found
-}
-
-// enableIn lets an endpoint begin with a clean slate that has been changed to be enabled, or is new.
-func enableIn(tx *gorm.DB, e Endpoint) error {
-	if !e.IsEnabled() {
-		return nil
-	}
-	if err := tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ? AND disabled_at IS NOT NULL", e.ID).Error; err != nil {
-		return fmt.Errorf("enable endpoint %q: %w", e.ID, err)
-	}
-	return nil
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/deliveries"
 	"beckon/events"
@@ -59,11 +58,11 @@ type plant struct {
 }
 
 func newPlant(t testing.TB, s *store.Store, endpoints ...deliveries.Endpoint) *plant {
-	p := &plant{t: t, store: s, log: events.NewLog(s), clock: &clock{}}
+	p := &plant{t: t, store: s, clock: &clock{}}
 	silent := slog.New(slog.DiscardHandler)
 	guard := egress.NewGuard(func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
 	out, instance := egress.NewWebhooks(guard), work.New(s, silent)
-	p.Service = deliveries.New(deliveries.Config{Store: s, Events: p.log, Work: instance, Log: silent, Metrics: telemetry.NewMetrics("test"), Out: out,
+	p.Service = deliveries.New(deliveries.Config{Store: s, Work: instance, Log: silent, Metrics: telemetry.NewMetrics("test"), Out: out,
 		Sealer:  secret.NewSealer(func() (secret.String, error) { return "key", nil }),
 		Version: "test", Source: "https://beckon.example.com", CheckURL: guard.CheckURL, EventNames: func() []string { return nil },
 		Secrets: func(clientID string) []secret.String {
@@ -72,7 +71,7 @@ func newPlant(t testing.TB, s *store.Store, endpoints ...deliveries.Endpoint) *p
 			}
 			return []secret.String{testSecret}
 		}, Now: p.clock.Now})
-	p.log.Outlet = p.Service
+	p.log = events.NewLog(events.Config{Store: s, Outlet: p.Service})
 	require.NoError(t, p.Use(t.Context(), endpoints))
 	require.NoError(t, instance.Start(t.Context()))
 	t.Cleanup(func() {
@@ -93,7 +92,7 @@ func (p *plant) happens(about events.Subject, kind string, more ...func(*events.
 	for _, change := range more {
 		change(&e)
 	}
-	require.NoError(p.t, p.store.Write(context.Background(), func(tx *gorm.DB) error { return p.log.Append(tx, about, []events.Event{e}) }))
+	require.NoError(p.t, p.store.Write(context.Background(), func(tx store.Tx) error { return p.log.Append(tx, about, []events.Event{e}) }))
 	return e.ID
 }
 
@@ -103,7 +102,7 @@ var ofTriage = events.Subject{ClientID: "ci", WorkflowID: "triage"}
 
 // all returns the deliveries of an event, the first first.
 func (p *plant) all(q deliveries.Query) []*deliveries.Delivery {
-	q.Limit = deliveries.MaxPage
+	q.Limit = 200
 	list, _, err := p.List(context.Background(), q)
 	require.NoError(p.t, err)
 	for i, j := 0, len(list)-1; i < j; i, j = i+1, j-1 {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"gorm.io/gorm"
 
 	"beckon/events"
 	"beckon/internal/store"
@@ -30,7 +29,7 @@ func (s *Service) record(d *claimed, o outcome) {
 	}
 	defer s.held.Drop(d.ID)
 	var disabled bool
-	err := s.Store.WriteUntil(s.sending, func(tx *gorm.DB) (err error) {
+	err := s.Store.WriteUntil(s.sending, func(tx store.Tx) (err error) {
 		disabled, err = s.recordIn(tx, d, o, at, again)
 		return err
 	})
@@ -45,28 +44,28 @@ func (s *Service) record(d *claimed, o outcome) {
 	}
 }
 
-const insertAttempt = "INSERT INTO attempts (delivery_id, reason, url, request_headers, response_body, error_code, error, truncated, number, status_code, started_at, duration_us)"
-
-func (s *Service) recordIn(tx *gorm.DB, d *claimed, o outcome, at time.Time, again bool) (disabled bool, err error) {
-	now := s.Now()
-	status, due, completed, reason := Delivered, d.DueAt, any(now.UnixMilli()), d.Reason
-	var code, text, statusCode any
-	if o.Error != nil {
-		status, code, text = Failed, o.Error.Code, o.Error.Message
-		if again {
-			status, due, completed, reason = Pending, at.UnixMilli(), nil, ReasonRetry
-		}
-	}
+// attempted is a delivery after an attempt that is the last one.
+func attempted(w row, o outcome, now time.Time) row {
+	completed := now.UnixMilli()
+	w.Status, w.Attempts, w.CompletedAt = string(Delivered), o.Number, &completed
+	w.StatusCode, w.ErrorCode, w.Error = nil, nil, nil
 	if o.StatusCode != 0 {
-		statusCode = o.StatusCode
+		w.StatusCode = &o.StatusCode
 	}
-	count, err := store.ExecCount(tx, "UPDATE deliveries SET status = ?, reason = ?, attempts = ?, tries = tries + 1, due_at = ?, instance_id = NULL, status_code = ?, error_code = ?, error = ?, completed_at = ? WHERE id = ? AND status = 'SENDING' AND claim = ?",
-		string(status), reason, o.Number, due, statusCode, code, text, completed, d.ID, d.Claim)
-	if err != nil {
-		return false, fmt.Errorf("record an attempt: %w", err)
+	if o.Error != nil {
+		w.Status, w.ErrorCode, w.Error = string(Failed), &o.Error.Code, &o.Error.Message
 	}
-	if count == 0 {
-		return false, nil // this process was taken for dead: somebody else makes the attempt, and records it
+	return w
+}
+
+func (s *Service) recordIn(tx store.Tx, d *claimed, o outcome, at time.Time, again bool) (disabled bool, err error) {
+	now := s.Now()
+	after := attempted(d.row, o, now)
+	if again && o.Error != nil {
+		after.Status, after.DueAt, after.CompletedAt, after.Reason = string(Pending), at.UnixMilli(), nil, ReasonRetry
+	}
+	if owned, err := s.storage.endClaim(tx, after); err != nil || !owned {
+		return false, err // somebody else makes the attempt, and records it: this process was taken for dead
 	}
 	if err := s.storage.insertAttempt(tx, d.ID, o.Attempt); err != nil {
 		return false, err
@@ -82,83 +81,43 @@ func (s *Service) recordIn(tx *gorm.DB, d *claimed, o outcome, at time.Time, aga
 			return false, err
 		}
 	}
-	switch status {
+	switch Status(after.Status) {
 	case Pending:
 		wait := at.Sub(now)
-		s.Store.AfterCommit(tx, func() { s.sendIn(wait, waiting{d.ID, d.Lane}) })
+		tx.AfterCommit(func() { s.sendIn(wait, waiting{d.ID, d.Lane}) })
 	case Failed:
 		return disabled, s.exhausted(tx, d, o)
 	}
 	return disabled, nil
 }
 
-func (s storage) insertAttempt(tx *gorm.DB, deliveryID string, a Attempt) error {
-	headers, err := json.Marshal(a.RequestHeaders)
-	if err != nil {
-		return fmt.Errorf("encode the headers of an attempt: %w", err)
-	}
-	var code, text string
-	if a.Error != nil {
-		code, text = a.Error.Code, a.Error.Message
-	}
-	r := s.store.NewRow()
-	r.Text(deliveryID)
-	r.Text(a.Reason)
-	r.Value(a.URL)
-	r.Value(string(headers))
-	r.Text(a.ResponseBody)
-	r.Text(code)
-	r.Text(text)
-	r.Value(a.Truncated)
-	r.Number(int64(a.Number))
-	if a.StatusCode == 0 {
-		r.Null()
-	} else {
-		r.Number(int64(a.StatusCode))
-	}
-	r.Number(a.StartedAt.UnixMilli())
-	r.Number(a.Duration.Microseconds())
-	return s.store.Insert(tx, insertAttempt, r)
-}
-
 // noteHealth keeps since when an endpoint has been failing, and disables it when that is for too long, or when it says
 // that it is gone.
-func (s *Service) noteHealth(tx *gorm.DB, id string, o outcome, now time.Time) (disabled bool, err error) {
+func (s *Service) noteHealth(tx store.Tx, id string, o outcome, now time.Time) (disabled bool, err error) {
 	if o.Error == nil {
 		if failing, _ := s.failing.Load(id); failing != true && !s.Store.Shared() {
 			return false, nil
 		}
 		s.failing.Store(id, false)
-		err := tx.Exec("UPDATE endpoint_states SET failing_since = NULL WHERE endpoint_id = ? AND failing_since IS NOT NULL", id).Error
-		if err != nil {
-			return false, fmt.Errorf("note that an endpoint works: %w", err)
-		}
-		return false, nil
+		return false, noteWorking(tx, id)
 	}
-	var since int64
-	err = tx.Raw("INSERT INTO endpoint_states (endpoint_id, failing_since) VALUES (?, ?) ON CONFLICT (endpoint_id) DO UPDATE SET failing_since = COALESCE(endpoint_states.failing_since, excluded.failing_since) RETURNING failing_since",
-		id, now.UnixMilli()).Scan(&since).Error
+	since, err := noteFailing(tx, id, now)
 	if err != nil {
-		return false, fmt.Errorf("note that an endpoint fails: %w", err)
+		return false, err
 	}
 	switch {
 	case o.gone:
 		return s.disableIn(tx, id, DisabledGone, now)
-	case now.Sub(time.UnixMilli(since)) >= failingFor:
+	case now.Sub(since) >= failingFor:
 		return s.disableIn(tx, id, DisabledFailing, now)
 	}
 	return false, nil
 }
 
 // disableIn disables an endpoint that is not disabled yet, and tells those who want to know.
-func (s *Service) disableIn(tx *gorm.DB, id, reason string, now time.Time) (bool, error) {
-	done := tx.Exec("INSERT INTO endpoint_states (endpoint_id, disabled_at, disabled_reason) VALUES (?, ?, ?) ON CONFLICT (endpoint_id) DO UPDATE SET disabled_at = excluded.disabled_at, disabled_reason = excluded.disabled_reason WHERE endpoint_states.disabled_at IS NULL",
-		id, now.UnixMilli(), reason)
-	if done.Error != nil {
-		return false, fmt.Errorf("disable an endpoint: %w", done.Error)
-	}
-	if done.RowsAffected == 0 {
-		return false, nil
+func (s *Service) disableIn(tx store.Tx, id, reason string, now time.Time) (bool, error) {
+	if disabled, err := disable(tx, id, reason, now); err != nil || !disabled {
+		return false, err
 	}
 	if err := changed(tx, id); err != nil {
 		return false, err
@@ -168,7 +127,7 @@ func (s *Service) disableIn(tx *gorm.DB, id, reason string, now time.Time) (bool
 }
 
 // exhausted tells those who want to know that a delivery was given up. About what carries such news there is none.
-func (s *Service) exhausted(tx *gorm.DB, d *claimed, o outcome) error {
+func (s *Service) exhausted(tx store.Tx, d *claimed, o outcome) error {
 	if d.Type == EndpointDisabled || d.Type == DeliveryExhausted {
 		return nil
 	}
@@ -178,7 +137,7 @@ func (s *Service) exhausted(tx *gorm.DB, d *claimed, o outcome) error {
 }
 
 // tell carries an event of our own.
-func (s *Service) tell(tx *gorm.DB, kind, runID string, about events.Subject, failure *Failure, now time.Time, data map[string]any) error {
+func (s *Service) tell(tx store.Tx, kind, runID string, about events.Subject, failure *Failure, now time.Time, data map[string]any) error {
 	payload, err := json.Marshal(struct {
 		Success    bool            `json:"success"`
 		Type       string          `json:"type"`

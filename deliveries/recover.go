@@ -2,24 +2,17 @@ package deliveries
 
 import (
 	"context"
-	"fmt"
 
-	"gorm.io/gorm"
+	"beckon/internal/store"
 )
 
 // Owners implements work.Claimant.
-func (s *Service) Owners(ctx context.Context) (ids []string, err error) {
-	err = s.Store.Read(ctx).Raw("SELECT DISTINCT instance_id FROM deliveries WHERE status = 'SENDING'").Scan(&ids).Error
-	if err != nil {
-		return nil, fmt.Errorf("look for the owners of deliveries: %w", err)
-	}
-	return ids, nil
-}
+func (s *Service) Owners(ctx context.Context) ([]string, error) { return s.storage.owners(ctx) }
 
 // RecoverFrom implements work.Claimant: what a dead instance was sending is sent again.
-func (s *Service) RecoverFrom(ctx context.Context, instance string, confirm func(tx *gorm.DB) error) error {
+func (s *Service) RecoverFrom(ctx context.Context, instance string, confirm func(tx store.Tx) error) error {
 	var n int64
-	err := s.Store.Write(ctx, func(tx *gorm.DB) (err error) {
+	err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
 		if err := confirm(tx); err != nil {
 			return err
 		}
@@ -35,10 +28,9 @@ func (s *Service) RecoverFrom(ctx context.Context, instance string, confirm func
 // Reconcile implements work.Claimant. It releases the deliveries that this process has claimed and does not hold: the
 // commit of their claim was in doubt, or the outcome of an attempt could not be recorded.
 func (s *Service) Reconcile(ctx context.Context) error {
-	var rows []row
-	err := s.Store.Read(ctx).Raw("SELECT id, claim FROM deliveries WHERE instance_id = ? AND status = 'SENDING'", s.Work.ID()).Scan(&rows).Error
+	rows, err := s.storage.claims(ctx, s.Work.ID())
 	if err != nil {
-		return fmt.Errorf("list the deliveries of this instance: %w", err)
+		return err
 	}
 	var orphans []row
 	for _, w := range rows {
@@ -49,7 +41,7 @@ func (s *Service) Reconcile(ctx context.Context) error {
 	if len(orphans) == 0 {
 		return nil
 	}
-	err = s.Store.Write(ctx, func(tx *gorm.DB) error {
+	err = s.Store.Write(ctx, func(tx store.Tx) error {
 		for _, w := range orphans {
 			if err := s.storage.release(tx, w.ID, w.Claim); err != nil {
 				return err

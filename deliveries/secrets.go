@@ -6,12 +6,11 @@ import (
 	"slices"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
+	"beckon/internal/store"
 )
 
 const (
@@ -99,7 +98,7 @@ func (e Endpoint) revised(to Endpoint) Endpoint {
 // Those before it sign beside it for SecretOverlap each. The new one is made unless it is given; an Invalid says what one
 // has to look like.
 func RotateSecret(ctx context.Context, all catalog.Section[Endpoint], who, id string, given secret.String) (shown secret.String, err error) {
-	err = all.Act(ctx, who, "rotate", id, nil, func(tx *gorm.DB) error {
+	err = all.Act(ctx, who, "rotate", id, nil, func(tx store.Tx) error {
 		return all.Change(tx, id, func(e *Endpoint) error {
 			shown, err = e.rotate(given)
 			return err

@@ -8,9 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gorm.io/gorm"
-
-	"beckon/events"
 	"beckon/internal/catalog"
 	"beckon/internal/egress"
 	"beckon/internal/secret"
@@ -21,9 +18,8 @@ import (
 
 // Config is what a Service is made of.
 type Config struct {
-	Store  *store.Store
-	Events *events.Log
-	Work   *work.Instance // this process, among all that work on the store
+	Store *store.Store
+	Work  *work.Instance // this process, among all that work on the store
 	// Retention is how long deliveries that have ended are kept; nil is for ever.
 	Retention func() time.Duration
 	Log       *slog.Logger
@@ -86,7 +82,7 @@ func (s *Service) Drain(ctx context.Context) {
 	s.lanes.drain(ctx, s.abandon)
 	releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	err := s.Store.Write(releasing, func(tx *gorm.DB) error {
+	err := s.Store.Write(releasing, func(tx store.Tx) error {
 		_, err := s.storage.releaseAll(tx, s.Work.ID())
 		return err
 	})

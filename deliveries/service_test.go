@@ -11,7 +11,6 @@ import (
 
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/deliveries"
 	"beckon/events"
@@ -378,13 +377,13 @@ func TestDeliveriesOfADeadInstance(t *testing.T) {
 		require.NoError(t, p.Disable(t.Context(), "ops"))
 		p.happens(ofTriage, events.RunCompleted)
 		p.settled("ops", deliveries.Pending, 1)
-		require.NoError(t, p.store.Write(t.Context(), func(tx *gorm.DB) error {
-			return tx.Exec("UPDATE deliveries SET status = 'SENDING', instance_id = 'dead'").Error
+		require.NoError(t, p.store.Write(t.Context(), func(tx store.Tx) error {
+			return tx.Exec("UPDATE deliveries SET status = 'SENDING', instance_id = 'dead'")
 		}))
 		require.NoError(t, p.Enable(t.Context(), "ops"))
 		alive := errors.New("it is alive")
-		require.ErrorIs(t, p.RecoverFrom(t.Context(), "dead", func(*gorm.DB) error { return alive }), alive)
-		require.NoError(t, p.RecoverFrom(t.Context(), "dead", func(*gorm.DB) error { return nil }))
+		require.ErrorIs(t, p.RecoverFrom(t.Context(), "dead", func(store.Tx) error { return alive }), alive)
+		require.NoError(t, p.RecoverFrom(t.Context(), "dead", func(store.Tx) error { return nil }))
 		p.settled("ops", deliveries.Delivered, 1)
 	})
 }

@@ -11,11 +11,11 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/deliveries"
 	"beckon/events"
 	"beckon/internal/egress"
+	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 )
 
@@ -60,7 +60,7 @@ func TestCallbacksThatHangLeaveRoom(t *testing.T) {
 	h := &hanging{Poster: p.Out, under: map[string]int{}, release: make(chan struct{})}
 	p.Out = h
 	greedy := func(client string) {
-		require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error {
+		require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error {
 			for host := range 66 {
 				about := callback(fmt.Sprintf("https://%s-%d.hang.example/%[1]s", client, host), "")
 				about.ClientID = client

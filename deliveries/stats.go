@@ -2,7 +2,6 @@ package deliveries
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -22,26 +21,11 @@ type Trouble struct {
 
 // Stats counts the deliveries that were made since a time.
 func (s *Service) Stats(ctx context.Context, since time.Time) (*Stats, error) {
-	stats := &Stats{ByStatus: map[Status]int64{}}
-	from := since.UnixMilli()
-	// The statuses are written out, so that the database can use its partial indexes.
-	for _, part := range []struct {
-		status Status
-		where  string
-		values []any
-	}{
-		{Pending, "status = 'PENDING'", nil},
-		{Sending, "status = 'SENDING'", nil},
-		{Delivered, "status = 'DELIVERED' AND created_at >= ?", []any{from}},
-		{Failed, "status = 'FAILED' AND id >= ? AND created_at >= ?", []any{firstID(since), from}},
-	} {
-		var n int64
-		if err := s.Store.Read(ctx).Raw("SELECT COUNT(*) FROM deliveries WHERE "+part.where, part.values...).Scan(&n).Error; err != nil {
-			return nil, fmt.Errorf("count deliveries: %w", err)
-		}
-		stats.ByStatus[part.status] = n
+	counts, err := s.storage.countByStatus(ctx, since)
+	if err != nil {
+		return nil, err
 	}
-	var err error
+	stats := &Stats{ByStatus: counts}
 	stats.InTrouble, err = s.InTrouble(ctx)
 	return stats, err
 }

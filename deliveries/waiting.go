@@ -2,7 +2,6 @@ package deliveries
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -21,17 +20,12 @@ func (s *Service) Waiting(ctx context.Context, ids []string) (map[string]int64, 
 		lanes[i] = endpointLane(id)
 		idOf[lanes[i]] = id
 	}
-	var rows []struct {
-		Lane string
-		N    int64
-	}
-	// By lane, which is what the index of those that wait begins with.
-	err := s.Store.Read(ctx).Raw("SELECT lane, COUNT(*) AS n FROM deliveries WHERE status = 'PENDING' AND lane IN ? GROUP BY lane", lanes).Scan(&rows).Error
+	rows, err := s.storage.countWaiting(ctx, lanes)
 	if err != nil {
-		return nil, fmt.Errorf("count the deliveries that wait: %w", err)
+		return nil, err
 	}
 	for _, w := range rows {
-		waiting[idOf[w.Lane]] = w.N
+		waiting[idOf[deref(w.By)]] = w.N
 	}
 	return waiting, nil
 }
@@ -39,17 +33,13 @@ func (s *Service) Waiting(ctx context.Context, ids []string) (map[string]int64, 
 // FailedSince counts the deliveries that were made since a time and have failed for good, by endpoint; those to the webhooks
 // of calls are under the empty id. A test that failed has nothing to tell anybody.
 func (s *Service) FailedSince(ctx context.Context, since time.Time) (map[string]int64, error) {
-	var rows []struct {
-		EndpointID *string
-		N          int64
-	}
-	err := s.Store.Read(ctx).Raw("SELECT endpoint_id, COUNT(*) AS n FROM deliveries WHERE status = 'FAILED' AND id >= ? AND created_at >= ? AND type <> ? GROUP BY endpoint_id", firstID(since), since.UnixMilli(), EndpointTest).Scan(&rows).Error
+	rows, err := s.storage.countFailed(ctx, since)
 	if err != nil {
-		return nil, fmt.Errorf("count the deliveries that have failed: %w", err)
+		return nil, err
 	}
 	failed := map[string]int64{}
 	for _, w := range rows {
-		failed[deref(w.EndpointID)] = w.N
+		failed[deref(w.By)] = w.N
 	}
 	return failed, nil
 }

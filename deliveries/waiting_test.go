@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/deliveries"
 	"beckon/events"
@@ -26,7 +25,7 @@ func TestFailedSince(t *testing.T) {
 		failed, err := p.FailedSince(t.Context(), p.Now().Add(-time.Hour))
 		require.NoError(t, err)
 		require.Empty(t, failed)
-		require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return tx.Exec("UPDATE deliveries SET type = 'run.completed'").Error }))
+		require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error { return tx.Exec("UPDATE deliveries SET type = 'run.completed'") }))
 		failed, err = p.FailedSince(t.Context(), p.Now().Add(-time.Hour))
 		require.NoError(t, err)
 		require.Equal(t, map[string]int64{"ops": 2}, failed)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/events"
 	"beckon/internal/store"
@@ -23,7 +22,7 @@ func newRun() string { return "run_" + ulid.Make().String() }
 
 // write appends events of a run and publishes them.
 func write(t testing.TB, s *store.Store, l *events.Log, list ...events.Event) {
-	require.NoError(t, s.Write(context.Background(), func(tx *gorm.DB) error { return l.Append(tx, events.Subject{}, list) }))
+	require.NoError(t, s.Write(context.Background(), func(tx store.Tx) error { return l.Append(tx, events.Subject{}, list) }))
 	l.Publish(list)
 }
 
@@ -66,7 +65,7 @@ func TestIDsOfARun(t *testing.T) {
 
 func TestAFollowerMissesNothing(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
-		l, run := events.NewLog(s), newRun()
+		l, run := events.NewLog(events.Config{Store: s}), newRun()
 		sequence := events.NewSequence(run, "")
 		var want []string
 		add := func(n int) {
@@ -114,7 +113,7 @@ func TestAFollowerMissesNothing(t *testing.T) {
 func TestEventsOfAnotherProcess(t *testing.T) {
 	url := storetest.Postgres(t)
 	here, there := storetest.Open(t, url), storetest.Open(t, url)
-	l, other := events.NewLog(here), events.NewLog(there)
+	l, other := events.NewLog(events.Config{Store: here}), events.NewLog(events.Config{Store: there})
 	require.LessOrEqual(t, events.LookEvery, 250*time.Millisecond)
 	run := newRun()
 	sequence := events.NewSequence(run, "")
@@ -138,15 +137,15 @@ func TestEventsOfAnotherProcess(t *testing.T) {
 // The events of a run that left none in the log are those that somebody else knows.
 func TestComputedEvents(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
-	l, run := events.NewLog(s), newRun()
+	run := newRun()
 	sequence := events.NewSequence(run, "")
 	list := []events.Event{event(sequence, run, events.RunStarted, "a"), event(sequence, run, events.RunCompleted, "b")}
-	l.Computed = func(_ context.Context, id string) ([]events.Event, error) {
+	l := events.NewLog(events.Config{Store: s, Computed: func(_ context.Context, id string) ([]events.Event, error) {
 		if id == run {
 			return slices.Clone(list), nil
 		}
 		return nil, nil
-	}
+	}})
 	for after, want := range map[string][]events.Event{"": list, list[0].ID: list[1:], list[1].ID: {}} {
 		got, err := l.Read(t.Context(), run, after)
 		require.NoError(t, err)
@@ -159,11 +158,11 @@ func TestComputedEvents(t *testing.T) {
 
 func TestTrim(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
-		l, run := events.NewLog(s), newRun()
+		l, run := events.NewLog(events.Config{Store: s}), newRun()
 		sequence := events.NewSequence(run, "")
 		begin, piece, end := event(sequence, run, events.RunStarted, ""), event(sequence, run, events.MessageDelta, "x"), event(sequence, run, events.RunCompleted, "")
 		write(t, s, l, begin, piece, end)
-		require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return events.Trim(tx, run) }))
+		require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error { return events.Trim(tx, run) }))
 		got, err := l.Read(t.Context(), run, piece.ID) // a follower that comes back behind a piece that is gone
 		require.NoError(t, err)
 		require.Equal(t, []string{end.ID}, ids(got))

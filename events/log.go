@@ -4,13 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"gorm.io/gorm"
-
-	"beckon/internal/memory"
 	"beckon/internal/store"
 )
 
@@ -22,17 +18,21 @@ const (
 	lookRuns = 100 // that are looked at with one query
 )
 
-// Log is the log of events. Whoever appends to it publishes after the commit; followers in this process are told at
-// once, those in others find the events within a quarter of a second.
-type Log struct {
-	store *store.Store
+// Config is what a Log is made of.
+type Config struct {
+	Store *store.Store
 	// Computed returns the events of a run that has none in the log: one that was written at its end, as a whole, which
 	// says all that they would. nil knows of no such runs.
 	Computed func(ctx context.Context, runID string) ([]Event, error)
 	// Outlet carries events out of the house; nil carries none.
 	Outlet Outlet
+}
 
-	mu     sync.Mutex
+// Log is the log of events. Whoever appends to it publishes after the commit; followers in this process are told at
+// once, those in others find the events within a quarter of a second.
+type Log struct {
+	Config
+	mu     sync.Mutex        // guards topics and what is in them
 	topics map[string]*topic // by run, as long as somebody follows
 }
 
@@ -43,15 +43,15 @@ type topic struct {
 }
 
 // NewLog returns the log of a store.
-func NewLog(s *store.Store) *Log { return &Log{store: s, topics: map[string]*topic{}} }
+func NewLog(c Config) *Log { return &Log{Config: c, topics: map[string]*topic{}} }
 
 // Append writes events within the transaction of the change that they report, together with who is to be told of them.
-func (l *Log) Append(tx *gorm.DB, about Subject, list []Event) error {
+func (l *Log) Append(tx store.Tx, about Subject, list []Event) error {
 	for _, e := range list {
 		if e.Aside {
 			continue
 		}
-		if err := l.store.Later(tx, "events", e, insert); err != nil {
+		if err := insert(tx, e); err != nil {
 			return err
 		}
 	}
@@ -61,18 +61,9 @@ func (l *Log) Append(tx *gorm.DB, about Subject, list []Event) error {
 	return l.Outlet.Carry(tx, about, list)
 }
 
-func insert(tx *gorm.DB, list []any) error {
-	values := make([]any, 0, 4*len(list))
-	for _, item := range list {
-		e := item.(Event)
-		values = append(values, e.RunID, e.ID, e.Type, memory.Text(e.Payload))
-	}
-	return tx.Exec("INSERT INTO events (run_id, id, type, payload) VALUES (?, ?, ?, ?)"+strings.Repeat(", (?, ?, ?, ?)", len(list)-1), values...).Error
-}
-
 // Read returns the events of a run behind the one with the id after, a page of them at most, in their order.
 func (l *Log) Read(ctx context.Context, runID, after string) ([]Event, error) {
-	list, err := scan(l.store.Read(ctx).Raw("SELECT run_id, id, type, payload FROM events WHERE run_id = ? AND id > ? ORDER BY id LIMIT ?", runID, after, pageSize))
+	list, err := behind(l.Store.Read(ctx), runID, after)
 	if err != nil {
 		return nil, fmt.Errorf("read the events of run %s: %w", runID, err)
 	}
@@ -81,24 +72,6 @@ func (l *Log) Read(ctx context.Context, runID, after string) ([]Event, error) {
 	}
 	all, err := l.Computed(ctx, runID)
 	return slices.DeleteFunc(all, func(e Event) bool { return e.ID <= after }), err
-}
-
-func scan(query *gorm.DB) ([]Event, error) {
-	var rows []struct{ RunID, ID, Type, Payload string }
-	if err := query.Scan(&rows).Error; err != nil {
-		return nil, err
-	}
-	list := make([]Event, len(rows))
-	for i, r := range rows {
-		list[i] = Event{ID: r.ID, RunID: r.RunID, Type: r.Type, Payload: memory.Bytes(r.Payload)}
-	}
-	return list, nil
-}
-
-// Last returns the id of a run's last event, or nothing when there is none.
-func Last(tx *gorm.DB, runID string) (id string, err error) {
-	err = tx.Raw("SELECT id FROM events WHERE run_id = ? ORDER BY id DESC LIMIT 1", runID).Scan(&id).Error
-	return id, err
 }
 
 // Followed reports whether somebody follows the run in this process.
@@ -128,57 +101,32 @@ func (l *Log) Publish(list []Event) {
 // Look finds the events that other processes have written for the runs that are followed here. Where there are such
 // processes it is to be called every LookEvery.
 func (l *Log) Look(ctx context.Context) error {
-	var conditions []string
-	var values []any
-	ask := func() error {
-		if len(conditions) == 0 {
-			return nil
+	for runs := range slices.Chunk(l.told(), lookRuns) {
+		list, err := behindEach(l.Store.Read(ctx), runs)
+		if err != nil {
+			return fmt.Errorf("look for the events of followed runs: %w", err)
 		}
-		err := l.fetch(ctx, "SELECT run_id, id, type, payload FROM events WHERE "+strings.Join(conditions, " OR ")+" ORDER BY run_id, id", values)
-		conditions, values = nil, nil
-		return err
-	}
-	for runID, last := range l.cursors() {
-		conditions, values = append(conditions, "(run_id = ? AND id > ?)"), append(values, runID, last)
-		if len(conditions) == lookRuns {
-			if err := ask(); err != nil {
-				return err
+		for begin := 0; begin < len(list); {
+			end := begin
+			for end < len(list) && list[end].RunID == list[begin].RunID {
+				end++
 			}
+			l.Publish(list[begin:end])
+			begin = end
 		}
-	}
-	return ask()
-}
-
-// cursors returns up to where each followed run has been told.
-func (l *Log) cursors() map[string]string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	cursors := make(map[string]string, len(l.topics))
-	for runID, t := range l.topics {
-		if t.last != "" {
-			cursors[runID] = t.last
-		}
-	}
-	return cursors
-}
-
-func (l *Log) fetch(ctx context.Context, query string, values []any) error {
-	list, err := scan(l.store.Read(ctx).Raw(query, values...))
-	if err != nil {
-		return fmt.Errorf("look for the events of followed runs: %w", err)
-	}
-	for begin := 0; begin < len(list); {
-		end := begin
-		for end < len(list) && list[end].RunID == list[begin].RunID {
-			end++
-		}
-		l.Publish(list[begin:end])
-		begin = end
 	}
 	return nil
 }
 
-// Trim removes the pieces of text of a run: it begins to write its answer anew.
-func Trim(tx *gorm.DB, runID string) error {
-	return tx.Exec("DELETE FROM events WHERE run_id = ? AND type = 'message.delta'", runID).Error
+// told returns the last event of each followed run that its followers were told of.
+func (l *Log) told() []Ref {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	refs := make([]Ref, 0, len(l.topics))
+	for runID, t := range l.topics {
+		if t.last != "" {
+			refs = append(refs, Ref{runID, t.last})
+		}
+	}
+	return refs
 }

@@ -1,12 +1,9 @@
 package events
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
-	"strings"
 
-	"gorm.io/gorm"
+	"beckon/internal/store"
 )
 
 // Subject is what events are about, as far as those who want to be told of them ask.
@@ -21,9 +18,9 @@ type Outlet interface {
 	// Wants reports whether anybody is to be told of one of the events, of which the type and the name are enough.
 	Wants(about Subject, list ...Event) bool
 	// Carry writes who is to be told of the events, within the transaction that writes them. It may be called twice.
-	Carry(tx *gorm.DB, about Subject, list []Event) error
+	Carry(tx store.Tx, about Subject, list []Event) error
 	// Pending returns those of the runs of whose events somebody is still to be told.
-	Pending(tx *gorm.DB, runIDs []string) ([]string, error)
+	Pending(tx store.Tx, runIDs []string) ([]string, error)
 }
 
 // Wanted reports whether anybody outside is to be told of one of the events; see Outlet.Wants.
@@ -32,7 +29,7 @@ func (l *Log) Wanted(about Subject, list ...Event) bool {
 }
 
 // Pending returns those of the runs whose events are still needed.
-func (l *Log) Pending(tx *gorm.DB, runIDs []string) ([]string, error) {
+func (l *Log) Pending(tx store.Tx, runIDs []string) ([]string, error) {
 	if l.Outlet == nil {
 		return nil, nil
 	}
@@ -41,27 +38,3 @@ func (l *Log) Pending(tx *gorm.DB, runIDs []string) ([]string, error) {
 
 // Ref names an event in the log.
 type Ref struct{ RunID, ID string }
-
-// lookTogether bounds what is asked for with one query.
-const lookTogether = 32
-
-// Find returns the events of those names that are in the log, by id.
-func (l *Log) Find(ctx context.Context, refs []Ref) (map[string]Event, error) {
-	found := make(map[string]Event, len(refs))
-	for len(refs) > 0 {
-		part := refs[:min(lookTogether, len(refs))]
-		refs = refs[len(part):]
-		values := make([]any, 0, 2*len(part))
-		for _, r := range part {
-			values = append(values, r.RunID, r.ID)
-		}
-		list, err := scan(l.store.Read(ctx).Raw("SELECT run_id, id, type, payload FROM events WHERE (run_id = ? AND id = ?)"+strings.Repeat(" OR (run_id = ? AND id = ?)", len(part)-1), values...))
-		if err != nil {
-			return nil, fmt.Errorf("find events: %w", err)
-		}
-		for _, e := range list {
-			found[e.ID] = e
-		}
-	}
-	return found, nil
-}

@@ -1,24 +1,44 @@
-// Package gateway assembles Beckon.
 package gateway
 
 import (
+	"log/slog"
+	"os"
+
 	"beckon/agents"
+	"beckon/agents/chat"
+	"beckon/agents/flow"
+	"beckon/agents/reply"
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
 	"beckon/internal/catalog"
+	"beckon/internal/egress"
 )
 
 // Nouns returns the registry of all that people can name. To add a noun, write its package, and its form in web; then
 // add its line here, behind those that it refers to. env is where resources of the database may have their keys looked
 // up; more are nouns besides.
-func Nouns(how agents.Factories, env catalog.Env, more ...catalog.Declaration) *catalog.Registry {
+func Nouns(invoke agents.Factories, env catalog.Env, more ...catalog.Declaration) *catalog.Registry {
 	return catalog.NewRegistry(env, append([]catalog.Declaration{
-		agents.ProviderNoun(how),
+		agents.ProviderNoun(invoke),
 		agents.AgentNoun(),
-		agents.FlowNoun(how),
+		agents.FlowNoun(invoke),
 		commands.Noun(),
 		clients.Noun(),
 		deliveries.Noun(),
 	}, more...)...)
+}
+
+// allNouns are those of a gateway, with every way of invoking an agent. breakers are nil where nothing is invoked.
+func allNouns(log *slog.Logger, breakers *agents.Breakers) *catalog.Registry {
+	return Nouns(agents.Factories{
+		Providers: map[string]agents.Factory{
+			"openai":    chat.New(egress.NewProviders(), log),
+			"anthropic": chat.New(egress.NewProviders(), log),
+			"responses": chat.New(egress.NewProviders(), log),
+			"template":  reply.New(),
+		},
+		Flow:     flow.New(),
+		Breakers: breakers,
+	}, os.LookupEnv)
 }

@@ -2,14 +2,12 @@ package runs
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/events"
 	"beckon/internal/problem"
+	"beckon/internal/store"
 )
 
 // Cancel ends a run CANCELED: at once when it waits or runs here, else within two seconds, when the process that works
@@ -19,7 +17,7 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 		list []events.Event
 		last *Run // set when it was ended here, in the queue
 	)
-	err := s.Store.Write(ctx, func(tx *gorm.DB) (err error) {
+	err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
 		list, last, err = s.cancelIn(tx, id)
 		return err
 	})
@@ -29,7 +27,7 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 	s.Events.Publish(list)
 	if last != nil {
 		s.waiting.Add(-1)
-		s.tellEnd(last)
+		s.tellEnd(ctx, last)
 		s.cancelResponses(last)
 	}
 	if a := s.here(id); a != nil {
@@ -45,20 +43,19 @@ func (s *Service) cancelOrphans(ctx context.Context, ids []string) error {
 	return s.releaseOrphans(ctx, ids)
 }
 
-func (s *Service) cancelIn(tx *gorm.DB, id string) ([]events.Event, *Run, error) {
+func (s *Service) cancelIn(tx store.Tx, id string) ([]events.Event, *Run, error) {
 	now := time.Now().UTC()
-	var found []row
-	err := tx.Raw("UPDATE runs SET cancel_requested_at = COALESCE(cancel_requested_at, ?) WHERE id = ? AND status IN ('QUEUED', 'RUNNING') RETURNING *", now.UnixMilli(), id).Scan(&found).Error
+	w, found, err := s.storage.requestCancel(tx, id, now)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cancel run %s: %w", id, err)
+		return nil, nil, err
 	}
-	if len(found) == 0 {
-		return nil, nil, problem.New(problem.Conflict, "run_ended", "The run has ended already.")
+	if !found {
+		return nil, nil, problem.New(problem.Conflict, problem.CodeRunEnded, "The run has ended already.")
 	}
-	if Status(found[0].Status) == Running {
+	if Status(w.Status) == Running {
 		return nil, nil, nil // whoever works on it sees it
 	}
-	run := found[0].run()
+	run := w.run()
 	run.CompletedAt = now
 	run.fail(canceled)
 	list, err := s.endUnworked(tx, run, Queued)
@@ -67,8 +64,7 @@ func (s *Service) cancelIn(tx *gorm.DB, id string) ([]events.Event, *Run, error)
 
 // lookForCancels cancels the runs of this process that were canceled in another.
 func (s *Service) lookForCancels(ctx context.Context) error {
-	var ids []string
-	err := s.Store.Read(ctx).Raw("SELECT id FROM runs WHERE instance_id = ? AND status = 'RUNNING' AND cancel_requested_at IS NOT NULL", s.instance).Scan(&ids).Error
+	ids, err := s.storage.cancelRequested(ctx, s.instance)
 	if err != nil {
 		return err
 	}

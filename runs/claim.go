@@ -2,14 +2,11 @@ package runs
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
-	"time"
-
-	"gorm.io/gorm"
 
 	"beckon/events"
+	"beckon/internal/store"
 )
 
 // claim is a run that has just been taken out of the queue.
@@ -23,7 +20,7 @@ type claim struct {
 // clients have as many runs as they may, and those that there is no room for. What it returns as holding is held until
 // the caller drops it.
 func (s *Service) claim(ctx context.Context, most int, room *room) (claimed []*claim, holding []string, err error) {
-	err = s.Store.Write(ctx, func(tx *gorm.DB) error {
+	err = s.Store.Write(ctx, func(tx store.Tx) error {
 		s.held.Drop(holding...)
 		holding, claimed = nil, nil // it may be called twice
 		room.clear()
@@ -33,11 +30,9 @@ func (s *Service) claim(ctx context.Context, most int, room *room) (claimed []*c
 		}
 		s.held.Hold(free...)
 		holding = free
-		var rows []row
-		err = tx.Raw("UPDATE runs SET status = 'RUNNING', instance_id = ?, claim = claim + 1, started_at = ? WHERE id IN (?) AND status = 'QUEUED' RETURNING *",
-			s.instance, time.Now().UnixMilli(), free).Scan(&rows).Error
+		rows, err := s.storage.claim(tx, free, s.instance)
 		if err != nil {
-			return fmt.Errorf("claim runs: %w", err)
+			return err
 		}
 		for i := range rows {
 			c, err := begin(tx, s.named(rows[i].run()))
@@ -71,7 +66,7 @@ func (s *Service) named(r *Run) *Run {
 }
 
 // begin finds out where a claimed run goes on.
-func begin(tx *gorm.DB, r *Run) (c *claim, err error) {
+func begin(tx store.Tx, r *Run) (c *claim, err error) {
 	c = &claim{run: r}
 	if r.Attempts == 1 {
 		id := events.NewSequence(r.ID, events.FirstID(r.ID, r.CreatedAt)).Next(r.StartedAt)
@@ -87,7 +82,7 @@ func begin(tx *gorm.DB, r *Run) (c *claim, err error) {
 
 // claimable returns up to most queued runs whose clients may have one more and that there is room for, those with the
 // highest priority first.
-func (s storage) claimable(tx *gorm.DB, most int, limit func(clientID string) int, room *room) (free []string, err error) {
+func (s storage) claimable(tx store.Tx, most int, limit func(clientID string) int, room *room) (free []string, err error) {
 	places := map[string]int{} // of the clients that are limited
 	full := []string{""}       // the clients that have none left
 	for len(free) < most {
@@ -124,7 +119,7 @@ func (s storage) claimable(tx *gorm.DB, most int, limit func(clientID string) in
 
 // countPlaces adds how many more runs the clients of the queued runs may have, for those that are limited. It takes the
 // clients in order, so that two replicas do not wait for each other's locks.
-func (s storage) countPlaces(tx *gorm.DB, queued []queuedRun, limit func(clientID string) int, places map[string]int) error {
+func (s storage) countPlaces(tx store.Tx, queued []queuedRun, limit func(clientID string) int, places map[string]int) error {
 	clients := make([]string, len(queued))
 	for i, q := range queued {
 		clients[i] = q.ClientID
@@ -142,46 +137,4 @@ func (s storage) countPlaces(tx *gorm.DB, queued []queuedRun, limit func(clientI
 		places[id] = most - running
 	}
 	return nil
-}
-
-// queuedRun is a run that waits, as far as claimable needs to know it.
-type queuedRun struct {
-	ID, ClientID string
-	Size         int64 // of its input, in bytes
-}
-
-// queued returns the first runs in the queue, but for those of some clients and some others.
-func (s storage) queued(tx *gorm.DB, butOf, but []string, most int) (list []queuedRun, err error) {
-	query := "SELECT id, client_id, octet_length(input) AS size FROM runs WHERE status = 'QUEUED' AND client_id NOT IN (?) AND id NOT IN (?) ORDER BY priority, id LIMIT ?"
-	if s.store.Shared() {
-		query += " FOR UPDATE SKIP LOCKED"
-	}
-	if err := tx.Raw(query, butOf, append([]string{""}, but...), most).Scan(&list).Error; err != nil {
-		return nil, fmt.Errorf("look for queued runs: %w", err)
-	}
-	return list, nil
-}
-
-// countRunning counts the runs that a client has. Two replicas must not both find the last place.
-func (s storage) countRunning(tx *gorm.DB, clientID string) (n int, err error) {
-	if s.store.Shared() {
-		if err := tx.Exec("SELECT pg_advisory_xact_lock(hashtext(?))", clientID).Error; err != nil {
-			return 0, fmt.Errorf("lock the runs of a client: %w", err)
-		}
-	}
-	err = tx.Raw("SELECT COUNT(*) FROM runs WHERE client_id = ? AND status = 'RUNNING' AND status <> 'COMPLETED'", clientID).Scan(&n).Error
-	if err != nil {
-		return 0, fmt.Errorf("count the runs of a client: %w", err)
-	}
-	return n, nil
-}
-
-func (s storage) countQueued(ctx context.Context) (n int64, err error) {
-	err = s.store.Read(ctx).Raw("SELECT COUNT(*) FROM runs WHERE status = 'QUEUED'").Scan(&n).Error
-	return n, err
-}
-
-func (s storage) anyQueued(ctx context.Context) (any bool, err error) {
-	err = s.store.Read(ctx).Raw("SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'QUEUED')").Scan(&any).Error
-	return any, err
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/agents"
 	"beckon/events"
@@ -61,12 +60,12 @@ func awaitStatus(t *testing.T, s *runs.Service, id string, want runs.Status) (ru
 
 // set changes a run behind the service's back, as another process would.
 func set(t *testing.T, s *store.Store, id, assignment string, values ...any) {
-	require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error {
-		done := tx.Exec("UPDATE runs SET "+assignment+" WHERE id = ?", append(values, id)...)
-		if done.RowsAffected != 1 {
-			return fmt.Errorf("%d rows", done.RowsAffected)
+	require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error {
+		n, err := tx.ExecCount("UPDATE runs SET "+assignment+" WHERE id = ?", append(values, id)...)
+		if err == nil && n != 1 {
+			err = fmt.Errorf("%d rows", n)
 		}
-		return done.Error
+		return err
 	}))
 }
 
@@ -151,11 +150,11 @@ func TestRunsOfADeadInstance(t *testing.T) {
 				<-active.Done()
 				set(t, s, active.ID, "status = 'RUNNING', output = NULL, completed_at = NULL, instance_id = 'ins_dead', "+test.assignment)
 				if test.known {
-					require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error {
-						return tx.Exec("INSERT INTO instances (id, started_at, seen_at) VALUES ('ins_dead', 1, 1)").Error
+					require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error {
+						return tx.Exec("INSERT INTO instances (id, started_at, seen_at) VALUES ('ins_dead', 1, 1)")
 					}))
 				}
-				require.NoError(t, service.RecoverFrom(t.Context(), "ins_dead", func(*gorm.DB) error { return nil }))
+				require.NoError(t, service.RecoverFrom(t.Context(), "ins_dead", func(store.Tx) error { return nil }))
 				run := awaitStatus(t, service, active.ID, test.status)
 				if test.code == "" {
 					require.Nil(t, run.Error)
@@ -272,37 +271,34 @@ func TestRetention(t *testing.T) {
 		service := newService(t, s)
 		young := start(t, service, runs.Request{ClientID: "c", Entry: entry, Source: "api", Input: "in"})
 		<-young.Done()
-		var ofYoung int64 // its events, which are on record only when it did not end at once
-		require.NoError(t, s.Read(t.Context()).Table("events").Count(&ofYoung).Error)
+		ofYoung := storetest.Row[int64](t, s, "SELECT COUNT(*) FROM events") // which are on record only when it did not end at once
 		month := time.Now().Add(-720 * time.Hour)
 		old := func(i int) string {
 			id := ulid.MustNew(ulid.Timestamp(month.Add(-time.Duration(i+1)*time.Second)), ulid.DefaultEntropy())
 			return "run_" + id.String()
 		}
 		var going string
-		require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error {
+		require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error {
 			for i := range 450 {
 				id, status := old(i), "COMPLETED"
 				if i == 17 {
 					going, status = id, "RUNNING"
 				}
-				if err := tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, source, input, created_at, instance_id) VALUES (?, ?, 'c', 'a', 'api', 'x', 1, ?)", id, status, "ins_another").Error; err != nil {
+				if err := tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, source, input, created_at, instance_id) VALUES (?, ?, 'c', 'a', 'api', 'x', 1, ?)", id, status, "ins_another"); err != nil {
 					return err
 				}
-				if err := tx.Exec("INSERT INTO events (run_id, id, type, payload) VALUES (?, 'evt_1', 'run.completed', '{}')", id).Error; err != nil {
+				if err := tx.Exec("INSERT INTO events (run_id, id, type, payload) VALUES (?, 'evt_1', 'run.completed', '{}')", id); err != nil {
 					return err
 				}
-				if err := tx.Exec("INSERT INTO nodes (run_id, node_id, node_type, place, status, started_at) VALUES (?, 'n', 'n', 1, 'COMPLETED', 1)", id).Error; err != nil {
+				if err := tx.Exec("INSERT INTO nodes (run_id, node_id, node_type, place, status, started_at) VALUES (?, 'n', 'n', 1, 'COMPLETED', 1)", id); err != nil {
 					return err
 				}
 			}
-			return tx.Exec("INSERT INTO idempotency_keys (client_id, key, request, run_id, expires_at) VALUES ('c', 'k', 'r', 'run', 1), ('c', 'l', 'r', 'run', ?)", time.Now().Add(time.Hour).UnixMilli()).Error
+			return tx.Exec("INSERT INTO idempotency_keys (client_id, key, request, run_id, expires_at) VALUES ('c', 'k', 'r', 'run', 1), ('c', 'l', 'r', 'run', ?)", time.Now().Add(time.Hour).UnixMilli())
 		}))
 		require.NoError(t, service.Retain(t.Context(), month))
 		for table, want := range map[string]int64{"runs": 2, "events": 1 + ofYoung, "nodes": 1, "idempotency_keys": 1} {
-			var n int64
-			require.NoError(t, s.Read(t.Context()).Table(table).Count(&n).Error)
-			require.Equal(t, want, n, table)
+			require.Equal(t, want, storetest.Row[int64](t, s, "SELECT COUNT(*) FROM "+table), table)
 		}
 		_, err := service.Get(t.Context(), young.ID)
 		require.NoError(t, err)

@@ -2,13 +2,10 @@ package runs
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/events"
+	"beckon/internal/store"
 )
 
 // KeyLife is how long an idempotency key is remembered.
@@ -32,9 +29,9 @@ func (d *Duplicate) Error() string {
 
 // record writes a run that is not in the table yet, with its first events, and with what more has to be written at the
 // same time. A *Duplicate says that another call with its key was first; then nothing is written.
-func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instance string, list []events.Event, more func(tx *gorm.DB) error) error {
+func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instance string, list []events.Event, more func(tx store.Tx) error) error {
 	// A caller who leaves must not leave a run behind of which nobody knows whether it is on record.
-	err := s.Store.Write(context.WithoutCancel(ctx), func(tx *gorm.DB) error {
+	err := s.Store.Write(context.WithoutCancel(ctx), func(tx store.Tx) error {
 		if once != nil {
 			if err := reserve(tx, r.ClientID, *once, r.ID, r.CreatedAt); err != nil {
 				return err
@@ -52,25 +49,4 @@ func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instanc
 		s.Events.Publish(list)
 	}
 	return err
-}
-
-// reserve gives the key to the run, unless another run has it. On both databases a concurrent call with the same key
-// waits here until the first has committed or failed.
-func reserve(tx *gorm.DB, clientID string, once Idempotency, runID string, now time.Time) error {
-	done := tx.Exec("INSERT INTO idempotency_keys (client_id, key, request, run_id, expires_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (client_id, key) DO UPDATE SET request = excluded.request, run_id = excluded.run_id, expires_at = excluded.expires_at WHERE idempotency_keys.expires_at <= ?",
-		clientID, once.Key, once.Request, runID, now.Add(KeyLife).UnixMilli(), now.UnixMilli())
-	if done.Error != nil {
-		return fmt.Errorf("reserve an idempotency key: %w", done.Error)
-	}
-	if done.RowsAffected == 1 {
-		return nil
-	}
-	var first struct{ Request, RunID string }
-	if err := tx.Raw("SELECT request, run_id FROM idempotency_keys WHERE client_id = ? AND key = ?", clientID, once.Key).Scan(&first).Error; err != nil {
-		return fmt.Errorf("look up an idempotency key: %w", err)
-	}
-	if first.RunID == "" {
-		return errors.New("an idempotency key is neither free nor taken")
-	}
-	return &Duplicate{RunID: first.RunID, Same: first.Request == once.Request}
 }

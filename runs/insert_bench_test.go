@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/agents"
+	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 )
 
@@ -26,10 +26,10 @@ func BenchmarkInsert(b *testing.B) {
 		name := "all indexes"
 		if dropped != "" {
 			name = "without " + dropped
-			require.NoError(b, s.Write(ctx, func(tx *gorm.DB) error { return tx.Exec("DROP INDEX " + dropped).Error }))
+			require.NoError(b, s.Write(ctx, func(tx store.Tx) error { return tx.Exec("DROP INDEX " + dropped) }))
 		}
 		insert := func(r *Run) error {
-			return s.Write(ctx, func(tx *gorm.DB) error { return at.insert(tx, r, "ins_1") })
+			return s.Write(ctx, func(tx store.Tx) error { return at.insert(tx, r, "ins_1") })
 		}
 		end := func(r *Run) {
 			r.Status, r.Output, r.CompletedAt, r.Usage.TotalTokens = Completed, strings.Repeat("y", 350), time.Now().UTC(), 900
@@ -44,7 +44,7 @@ func BenchmarkInsert(b *testing.B) {
 					return err
 				}
 				end(r)
-				return s.Write(ctx, func(tx *gorm.DB) error { return endRun(tx, r) })
+				return s.Write(ctx, func(tx store.Tx) error { return endRun(tx, r) })
 			},
 		} {
 			for _, writers := range []int{1, 32} {

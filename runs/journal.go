@@ -6,11 +6,10 @@ import (
 	"sync"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/agents"
 	"beckon/events"
 	"beckon/internal/problem"
+	"beckon/internal/store"
 )
 
 // journal writes what happens to one run, in the order in which it happened. What comes while a write is under way
@@ -22,7 +21,8 @@ type journal struct {
 	ids     *events.Sequence
 
 	claim int64
-	until time.Time // until when a write is tried again
+	ctx   context.Context // of all writes: it has the values of who started the run, and does not end
+	until time.Time       // until when a write is tried again
 
 	mu       sync.Mutex
 	waiting  []entry
@@ -36,7 +36,7 @@ type journal struct {
 type entry struct {
 	begin  *Run // set in the first entry of a run that is not in the table yet: it is inserted
 	end    *Run // set in the last entry
-	write  func(tx *gorm.DB) error
+	write  func(tx store.Tx) error
 	at     time.Time                    // when it happened
 	event  func(id string) events.Event // makes the event, when somebody needs it; nil when nothing is reported
 	done   func(error)                  // must not block; may be nil
@@ -98,7 +98,9 @@ func (j *journal) begins() bool {
 		return true
 	}
 	if j.patience == nil {
-		j.patience, j.cancel = context.WithDeadline(j.service.writing, j.until)
+		patience, cancel := context.WithDeadline(j.ctx, j.until)
+		unhook := context.AfterFunc(j.service.writing, cancel)
+		j.patience, j.cancel = patience, func() { unhook(); cancel() }
 	}
 	return false
 }
@@ -111,13 +113,13 @@ func (j *journal) flush() {
 		return
 	}
 	j.writing = true
-	ctx, write := context.Background(), j.service.Store.Go
+	ctx, write := j.ctx, j.service.Store.Go
 	if !j.begins() {
 		ctx, write = j.patience, j.service.Store.GoUntil
 	}
 	j.mu.Unlock()
 	var batch []entry
-	write(ctx, func(tx *gorm.DB) error {
+	write(ctx, func(tx store.Tx) error {
 		// The later a batch is closed the more is written at once. This may be called twice with the same batch.
 		j.mu.Lock()
 		batch, j.waiting = append(batch, j.waiting...), nil
@@ -149,7 +151,7 @@ func (j *journal) flush() {
 
 // apply writes a batch. A run that has begun and ended in it, and nothing else, is written once, as a whole: its events
 // can be computed from it, unless somebody outside is to be told of them.
-func (j *journal) apply(tx *gorm.DB, batch []entry) error {
+func (j *journal) apply(tx store.Tx, batch []entry) error {
 	s, first, last := j.service, batch[0], batch[len(batch)-1]
 	if first.begin != nil && last.end != nil && len(batch) == 2 && last.write == nil && !s.Events.Wanted(j.about, outline(first.begin), outline(last.end)) {
 		return s.storage.insert(tx, last.end, s.instance)

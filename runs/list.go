@@ -2,8 +2,6 @@ package runs
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"time"
 
 	"beckon/internal/store"
@@ -38,55 +36,14 @@ func (s *Service) List(ctx context.Context, q Query) (list []*Run, next string, 
 	if err != nil {
 		return nil, "", err
 	}
-	size := 0
-	stop, err := q.walk(below).Rows(ctx, s.Store, q.columns(), q.Limit, func(scan func(any) error) (string, bool, error) {
-		var w row
-		if err := scan(&w); err != nil {
-			return "", false, err
-		}
-		size += len(w.Input) + len(deref(w.Output))
-		list = append(list, w.run())
-		return w.ID, size > maxPageBytes, nil
-	})
+	list, stop, err := s.storage.list(ctx, q, below)
 	if err != nil {
-		return nil, "", fmt.Errorf("list runs: %w", err)
+		return nil, "", err
 	}
 	if stop != "" {
 		next = q.cursors().After(stop)
 	}
 	return list, next, nil
-}
-
-// walk takes the index that knows most of what is asked for. Few runs have not completed, and they have indexes of their own.
-func (q Query) walk(below string) store.Walk {
-	w := store.Walk{Table: "runs", From: q.Prefix, Below: below}
-	if q.Prefix != "" {
-		w.Below = min(below, q.Prefix+"~") // which sorts behind every id
-	}
-	if !q.Since.IsZero() {
-		w.From = max(w.From, "run_"+oldest(q.Since))
-	}
-	index := []store.Equal{{Column: "client_id", Value: q.ClientID}, {Column: "workflow_id", Value: q.Agent}}
-	rest := store.Equal{Column: "status", Value: string(q.Status)}
-	if q.Status != "" && q.Status != Completed {
-		index[1], rest = rest, index[1]
-		w.Of = "status <> 'COMPLETED'"
-	}
-	if w.Index = slices.DeleteFunc(index, func(e store.Equal) bool { return e.Value == "" }); len(w.Index) == 1 && w.Index[0].Column == "client_id" {
-		w.Each = "workflow_id"
-	}
-	if rest.Value != "" {
-		w.Only = []store.Equal{rest}
-	}
-	return w
-}
-
-func (q Query) columns() string {
-	if !q.Brief {
-		return "*"
-	}
-	return "id, status, client_id, workflow_id, kind, source, session_id, metadata, error_code, error_message, error_kind, prompt_tokens, completion_tokens, total_tokens, " +
-		fmt.Sprintf("priority, attempts, crashes, created_at, received_at, started_at, completed_at, substr(input, 1, %d) AS input", briefInput)
 }
 
 func (q Query) cursors() store.Cursors {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
@@ -17,9 +16,9 @@ import (
 
 func plantText(t *testing.T, s *store.Store, workflow, input, output string) (id string) {
 	id = "run_" + ulid.Make().String()
-	require.NoError(t, s.Write(context.Background(), func(tx *gorm.DB) error {
+	require.NoError(t, s.Write(context.Background(), func(tx store.Tx) error {
 		return tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, source, input, output, created_at) VALUES (?, 'COMPLETED', 'ci', ?, 'webhook', ?, ?, ?)",
-			id, workflow, input, output, time.Now().UnixMilli()).Error
+			id, workflow, input, output, time.Now().UnixMilli())
 	}))
 	return id
 }

@@ -17,7 +17,7 @@ import (
 func TestNothingReadsAllRuns(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		storetest.Fill(t, s, 20_000)
-		asked := storetest.Record(t, s)
+		asked := storetest.Record(s)
 		ctx := context.Background()
 		service := New(Config{Store: s, Log: slog.New(slog.DiscardHandler)})
 		for _, client := range []string{"", storetest.Client, storetest.IdleClient} {

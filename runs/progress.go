@@ -7,10 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/agents"
 	"beckon/events"
+	"beckon/internal/store"
 )
 
 // textEvery is how often pieces of text are written for a run: ten times a second at most.
@@ -47,7 +46,7 @@ func (p *progress) Begin(n agents.Node) {
 	n.By.Responses = slices.Clone(p.responses[n.ID])
 	p.mu.Unlock()
 	p.journal.add(entry{at: n.StartedAt, event: func(id string) events.Event { return nodeEvent(id, p.run, n) },
-		write: func(tx *gorm.DB) error { return beginNode(tx, p.run.ID, n, place) }})
+		write: func(tx store.Tx) error { return beginNode(tx, p.run.ID, n, place) }})
 }
 
 // End implements agents.Progress.
@@ -67,7 +66,7 @@ func (p *progress) End(_ context.Context, n agents.Node) error {
 	p.flushText()
 	outcome := make(chan error, 1)
 	p.journal.add(entry{at: n.CompletedAt, event: func(id string) events.Event { return nodeEvent(id, p.run, n) },
-		write: func(tx *gorm.DB) error { return endNode(tx, p.run.ID, n) }, done: func(err error) { outcome <- err }})
+		write: func(tx store.Tx) error { return endNode(tx, p.run.ID, n) }, done: func(err error) { outcome <- err }})
 	return <-outcome // also when the database is away meanwhile: a node that has ended is not run again
 }
 
@@ -139,4 +138,17 @@ func (p *progress) resume(nodes []agents.Node, ofRun []agents.Response) {
 		}
 	}
 	p.nodes, p.begun = nodeCount{completed: len(p.finished)}, len(nodes)
+}
+
+// countNodes says how many nodes of a run have ended, and how.
+func countNodes(nodes []agents.Node) (c nodeCount) {
+	for _, n := range nodes {
+		switch n.Status {
+		case agents.NodeCompleted:
+			c.completed++
+		case agents.NodeFailed:
+			c.failed++
+		}
+	}
+	return c
 }

@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/agents"
 	"beckon/events"
 	"beckon/internal/memory"
@@ -36,14 +34,14 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 		return nil, errDraining
 	}
 	if s.waiting.Load() >= s.MaxQueued {
-		return nil, problem.New(problem.Unavailable, "queue_full", "%d runs wait already, which is as many as may. Try again when some of them have been worked off.", s.MaxQueued).After(queueFullWait)
+		return nil, problem.New(problem.Unavailable, problem.CodeQueueFull, "%d runs wait already, which is as many as may. Try again when some of them have been worked off.", s.MaxQueued).After(queueFullWait)
 	}
 	run := newRun(r, time.Now().UTC())
 	run.Status = Queued
 	s.waiting.Add(1)
 	queued := []events.Event{runEvent(events.FirstID(run.ID, run.CreatedAt), &run, nodeCount{})}
-	err := s.record(ctx, r.Once, &run, "", queued, func(tx *gorm.DB) error {
-		s.Store.AfterCommit(tx, s.bell.Ring)
+	err := s.record(ctx, r.Once, &run, "", queued, func(tx store.Tx) error {
+		tx.AfterCommit(s.bell.Ring)
 		return nil
 	})
 	if err != nil {
@@ -145,11 +143,11 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 	if entry != nil {
 		timeout = entry.Timeout
 	}
-	a := s.newActive(*c.run, c.last, timeout, func() { leave(); s.leavePlaces(1); held.Release() })
+	ctx := memory.With(context.Background(), held)
+	a := s.newActive(ctx, *c.run, c.last, timeout, func() { leave(); s.leavePlaces(1); held.Release() })
 	close(a.recorded)
 	a.progress.resume(nodes, c.run.By.Responses)
-	ctx, cancel := context.WithCancelCause(memory.With(context.Background(), held))
-	a.cancel = cancel
+	ctx, a.cancel = context.WithCancelCause(ctx)
 	if err := s.enter(a); err != nil {
 		// The process began to end meanwhile. Nobody has worked on the run, so that it may go on in any case.
 		a.onEnd()
@@ -172,7 +170,7 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 func (s *Service) refuse(a *Active) {
 	defer s.leave(a)
 	s.Metrics.RunStarted()
-	a.settle(agents.Result{}, problem.New(problem.Unavailable, "agent_unavailable",
+	a.settle(agents.Result{}, problem.New(problem.Unavailable, problem.CodeAgentUnavailable,
 		"The agent %q of this run is not there any more, or its configuration has an error, which the log names.", a.run.WorkflowID))
 	s.finish(a)
 }
@@ -197,7 +195,7 @@ func (s *Service) putBack(a *Active) {
 		s.finish(a)
 		return
 	}
-	a.err = problem.New(problem.Unavailable, "interrupted", "Beckon was stopped before the agent had answered. The run goes on when it is back.").After(errDraining.RetryAfter)
+	a.err = problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped before the agent had answered. The run goes on when it is back.").After(errDraining.RetryAfter)
 	s.Log.Info("run put back into the queue", "run_id", a.ID, "client", a.run.ClientID, "agent", a.run.WorkflowID)
 	a.end()
 	lost := a.run
@@ -212,17 +210,7 @@ func (s *Service) requeue(a *Active) error {
 		return err
 	}
 	outcome := make(chan error, 1)
-	a.journal.add(entry{write: func(tx *gorm.DB) error { return backToQueue(tx, a.ID, a.run.Claim, 0) }, done: func(err error) { outcome <- err }})
+	a.journal.add(entry{write: func(tx store.Tx) error { return backToQueue(tx, a.ID, a.run.Claim, 0) }, done: func(err error) { outcome <- err }})
 	a.journal.release()
 	return <-outcome
-}
-
-// backToQueue lets a run be claimed again that was claimed under that number, ahead of others.
-func backToQueue(tx *gorm.DB, id string, claim int64, crashes int) error {
-	n, err := store.ExecCount(tx, "UPDATE runs SET status = 'QUEUED', priority = ?, instance_id = NULL, started_at = NULL, attempts = attempts + 1, crashes = crashes + ? WHERE id = ? AND status = 'RUNNING' AND claim = ?",
-		PriorityFirst, crashes, id, claim)
-	if err == nil && n != 1 {
-		return errEnded
-	}
-	return err
 }

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/events"
+	"beckon/internal/store"
 )
 
 const (
@@ -17,24 +16,14 @@ const (
 )
 
 // Owners implements work.Claimant.
-func (s *Service) Owners(ctx context.Context) (ids []string, err error) {
-	err = s.Store.Read(ctx).Raw("SELECT DISTINCT instance_id FROM runs WHERE status = 'RUNNING'").Scan(&ids).Error
-	if err != nil {
-		return nil, fmt.Errorf("look for the owners of runs: %w", err)
-	}
-	return ids, nil
-}
+func (s *Service) Owners(ctx context.Context) ([]string, error) { return s.storage.owners(ctx) }
 
 // RecoverFrom implements work.Claimant: the runs of a dead instance that may be retried wait again, the others end.
-func (s *Service) RecoverFrom(ctx context.Context, instance string, confirm func(tx *gorm.DB) error) error {
+func (s *Service) RecoverFrom(ctx context.Context, instance string, confirm func(tx store.Tx) error) error {
 	for {
-		var rows []row
-		err := s.Store.Read(ctx).Raw("SELECT * FROM runs WHERE instance_id = ? AND status = 'RUNNING' ORDER BY id LIMIT ?", instance, recoverBatch).Scan(&rows).Error
-		if err != nil {
-			return fmt.Errorf("list the runs of instance %s: %w", instance, err)
-		}
-		if len(rows) == 0 {
-			return nil
+		rows, err := s.storage.claimedBy(ctx, instance, recoverBatch)
+		if err != nil || len(rows) == 0 {
+			return err
 		}
 		if err := s.releaseRows(ctx, rows, confirm); err != nil {
 			return err
@@ -46,13 +35,9 @@ func (s *Service) RecoverFrom(ctx context.Context, instance string, confirm func
 // of their claim was in doubt, or their end could never be written. It stops those that other processes have taken.
 func (s *Service) Reconcile(ctx context.Context) error {
 	held, doubted := s.recorded(), s.doubted.All() // before the rows are read: what is claimed meanwhile is not among them
-	var rows []struct {
-		ID    string
-		Claim int64
-	}
-	err := s.Store.Read(ctx).Raw("SELECT id, claim FROM runs WHERE instance_id = ? AND status = 'RUNNING'", s.instance).Scan(&rows).Error
+	rows, err := s.storage.claims(ctx, s.instance)
 	if err != nil {
-		return fmt.Errorf("list the runs of this instance: %w", err)
+		return err
 	}
 	var orphans []string
 	for _, w := range rows {
@@ -78,21 +63,17 @@ func (s *Service) releaseOrphans(ctx context.Context, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	var rows []row
-	err := s.Store.Read(ctx).Raw("SELECT * FROM runs WHERE id IN (?) AND instance_id = ? AND status = 'RUNNING'", ids, s.instance).Scan(&rows).Error
-	if err != nil {
-		return fmt.Errorf("read the runs that this instance does not hold: %w", err)
+	rows, err := s.storage.claimedAmong(ctx, ids, s.instance)
+	if err != nil || len(rows) == 0 {
+		return err
 	}
-	if len(rows) == 0 {
-		return nil
-	}
-	return s.releaseRows(ctx, rows, func(*gorm.DB) error { return nil })
+	return s.releaseRows(ctx, rows, func(store.Tx) error { return nil })
 }
 
 // releaseRows lets runs be claimed again whose owner does not work on them any more, or ends them.
-func (s *Service) releaseRows(ctx context.Context, rows []row, confirm func(tx *gorm.DB) error) error {
+func (s *Service) releaseRows(ctx context.Context, rows []row, confirm func(tx store.Tx) error) error {
 	var released []released
-	err := s.Store.Write(ctx, func(tx *gorm.DB) error {
+	err := s.Store.Write(ctx, func(tx store.Tx) error {
 		released = released[:0] // it may be called twice
 		if err := confirm(tx); err != nil {
 			return err
@@ -104,7 +85,7 @@ func (s *Service) releaseRows(ctx context.Context, rows []row, confirm func(tx *
 			}
 			released = append(released, r)
 		}
-		s.Store.AfterCommit(tx, s.bell.Ring)
+		tx.AfterCommit(s.bell.Ring)
 		return nil
 	})
 	if err != nil {
@@ -113,7 +94,7 @@ func (s *Service) releaseRows(ctx context.Context, rows []row, confirm func(tx *
 	for _, r := range released {
 		if len(r.events) > 0 {
 			s.Events.Publish(r.events)
-			s.tellEnd(r.run)
+			s.tellEnd(ctx, r.run)
 			s.cancelResponses(r.run)
 		}
 	}
@@ -127,7 +108,7 @@ type released struct {
 }
 
 // release lets one run be claimed again, or ends it.
-func (s *Service) release(tx *gorm.DB, w *row) (r released, err error) {
+func (s *Service) release(tx store.Tx, w *row) (r released, err error) {
 	run := w.run()
 	crashes := 1
 	if s.doubted.Has(run.ID) { // nobody has worked on it under this claim

@@ -6,9 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/agents"
+	"beckon/internal/store"
 )
 
 const (
@@ -48,7 +47,7 @@ func (r *responses) Add(ctx context.Context, one agents.Response) error {
 	}
 	outcome := make(chan error, 1)
 	r.active.journal.add(entry{done: func(err error) { outcome <- err },
-		write: func(tx *gorm.DB) error { return keepAnswerer(tx, r.active.ID, r.node, by) }})
+		write: func(tx store.Tx) error { return keepAnswerer(tx, r.active.ID, r.node, by) }})
 	select {
 	case err := <-outcome:
 		return err
@@ -65,12 +64,12 @@ func (r *responses) GoesOn(ctx context.Context) bool {
 }
 
 // keepAnswerer writes who works on a run or a node that has not ended.
-func keepAnswerer(tx *gorm.DB, runID, node string, by agents.Answerer) error {
+func keepAnswerer(tx store.Tx, runID, node string, by agents.Answerer) error {
 	text := textOrNull(answererText(by))
 	if node == "" {
-		return tx.Exec("UPDATE runs SET answerer = ? WHERE id = ?", text, runID).Error
+		return tx.Exec("UPDATE runs SET answerer = ? WHERE id = ?", text, runID)
 	}
-	return tx.Exec("UPDATE nodes SET answerer = ? WHERE run_id = ? AND node_id = ?", text, runID, node).Error
+	return tx.Exec("UPDATE nodes SET answerer = ? WHERE run_id = ? AND node_id = ?", text, runID, node)
 }
 
 func (p *progress) responsesOf(node string) []agents.Response {

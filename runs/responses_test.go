@@ -13,9 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
-
 	"beckon/agents"
 	"beckon/agents/chat"
 	"beckon/agents/flow"
@@ -23,6 +20,7 @@ import (
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 	"beckon/runs"
+	"github.com/stretchr/testify/require"
 )
 
 // worker is a provider that works on responses by itself until it is told to end.
@@ -129,8 +127,8 @@ func process(t *testing.T, s *store.Store, set *agents.Set) *runs.Service {
 // die is what a process leaves when it is killed: its run is claimed by an instance that nobody knows.
 func die(t *testing.T, s *store.Store, id string) {
 	set(t, s, id, "instance_id = 'ins_dead', claim = claim + 1")
-	require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error {
-		return tx.Exec("INSERT INTO instances (id, started_at, seen_at) VALUES ('ins_dead', 1, 1)").Error
+	require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error {
+		return tx.Exec("INSERT INTO instances (id, started_at, seen_at) VALUES ('ins_dead', 1, 1)")
 	}))
 }
 
@@ -155,7 +153,7 @@ func TestACrashDoesNotPayTwice(t *testing.T) {
 				w.end()
 
 				second := process(t, s, entriesOf(t, w, nil))
-				require.NoError(t, second.RecoverFrom(t.Context(), "ins_dead", func(*gorm.DB) error { return nil }))
+				require.NoError(t, second.RecoverFrom(t.Context(), "ins_dead", func(store.Tx) error { return nil }))
 				run := awaitStatus(t, second, id, runs.Completed)
 				require.Equal(t, "by resp_1", run.Output)
 				require.Equal(t, 5, run.Usage.TotalTokens)
@@ -231,7 +229,7 @@ func TestAnIdThatCannotBeWrittenYet(t *testing.T) {
 	awaitStatus(t, service, id, runs.Running)
 	written := make(chan error)
 	go func() {
-		written <- s.Write(context.Background(), func(*gorm.DB) error {
+		written <- s.Write(context.Background(), func(store.Tx) error {
 			close(blocked)
 			return <-added
 		})
@@ -261,7 +259,7 @@ func TestCancelReachesTheProvider(t *testing.T) {
 			die(t, s, id)
 			require.NoError(t, service.Reconcile(t.Context()))
 			require.NoError(t, service.Cancel(t.Context(), id))
-			require.NoError(t, service.RecoverFrom(t.Context(), "ins_dead", func(*gorm.DB) error { return nil }))
+			require.NoError(t, service.RecoverFrom(t.Context(), "ins_dead", func(store.Tx) error { return nil }))
 			awaitStatus(t, service, id, runs.Canceled)
 			require.Eventually(t, func() bool {
 				_, _, canceled := w.seen()

@@ -6,7 +6,8 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"gorm.io/gorm"
+
+	"beckon/internal/store"
 )
 
 const (
@@ -22,11 +23,9 @@ const (
 func (s *Service) trim(ctx context.Context) error {
 	for {
 		var removed int64
-		err := s.Store.Write(ctx, func(tx *gorm.DB) error {
-			done := tx.Exec("DELETE FROM events WHERE type = 'message.delta' AND run_id IN (SELECT e.run_id FROM events e LEFT JOIN runs r ON r.id = e.run_id WHERE e.type = 'message.delta' AND (r.id IS NULL OR r.completed_at < ?) GROUP BY e.run_id LIMIT ?)",
-				time.Now().Add(-deltaLife).UnixMilli(), oldestPieces)
-			removed = done.RowsAffected
-			return done.Error
+		err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
+			removed, err = deletePieces(tx, time.Now().Add(-deltaLife))
+			return err
 		})
 		if err != nil || removed == 0 {
 			return err
@@ -39,13 +38,10 @@ func (s *Service) trim(ctx context.Context) error {
 func (s *Service) retain(ctx context.Context, before time.Time) error {
 	limit := "run_" + oldest(before)
 	for after, last, n := "", "", retainBatch; n == retainBatch; after = last {
-		err := s.Store.Write(ctx, func(tx *gorm.DB) error {
-			var ids []string
-			if err := tx.Raw("SELECT id FROM runs WHERE id > ? AND id < ? AND status IN ('COMPLETED', 'FAILED', 'CANCELED') ORDER BY id LIMIT ?", after, limit, retainBatch).Scan(&ids).Error; err != nil {
+		err := s.Store.Write(ctx, func(tx store.Tx) error {
+			ids, err := endedBetween(tx, after, limit, retainBatch)
+			if n = len(ids); err != nil || n == 0 {
 				return err
-			}
-			if n = len(ids); n == 0 {
-				return nil
 			}
 			last = ids[n-1]
 			needed, err := s.Events.Pending(tx, ids)
@@ -56,20 +52,13 @@ func (s *Service) retain(ctx context.Context, before time.Time) error {
 			if len(ids) == 0 {
 				return nil
 			}
-			for _, table := range []string{"events WHERE run_id", "nodes WHERE run_id", "runs WHERE id"} {
-				if err := tx.Exec("DELETE FROM "+table+" IN (?)", ids).Error; err != nil {
-					return err
-				}
-			}
-			return nil
+			return deleteRuns(tx, ids)
 		})
 		if err != nil {
 			return err
 		}
 	}
-	return s.Store.Write(ctx, func(tx *gorm.DB) error {
-		return tx.Exec("DELETE FROM idempotency_keys WHERE expires_at < ?", time.Now().UnixMilli()).Error
-	})
+	return s.Store.Write(ctx, func(tx store.Tx) error { return deleteKeys(tx, time.Now()) })
 }
 
 // oldest is the smallest ULID of a moment.

@@ -32,7 +32,7 @@ const (
 // Config is what a Service is made of.
 type Config struct {
 	Store  *store.Store
-	Events *events.Log
+	Outlet events.Outlet // carries the events of runs out of the house; nil carries none
 	// Work is this process among all that work on the store. nil is for a service that only runs what is waited for:
 	// nothing takes its runs out of the queue, and nothing recovers them.
 	Work    *work.Instance
@@ -56,6 +56,7 @@ type Config struct {
 type Service struct {
 	Config
 	Statistics *Statistics // of all runs in the store
+	Events     *events.Log // of all runs in the store
 	storage    storage
 	instance   string // the id of this process
 	slots      *semaphore.Weighted
@@ -87,9 +88,6 @@ var errInterrupted = errors.New("the gateway was shut down")
 // New returns a service that works until Drain. It takes runs out of the queue from the start of its Work on.
 func New(c Config) *Service {
 	c.MaxConcurrent, c.MaxQueued = cmp.Or(c.MaxConcurrent, defaultMaxConcurrent), cmp.Or(c.MaxQueued, defaultMaxQueued)
-	if c.Events == nil {
-		c.Events = events.NewLog(c.Store)
-	}
 	s := &Service{
 		Config:     c,
 		Statistics: NewStatistics(c.Store, nil),
@@ -104,7 +102,7 @@ func New(c Config) *Service {
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.working, s.abandon = context.WithCancelCause(context.Background())
 	s.writing, s.stopWriting = context.WithCancel(context.Background())
-	s.Events.Computed = s.computed
+	s.Events = events.NewLog(events.Config{Store: c.Store, Computed: s.computed, Outlet: c.Outlet})
 	if c.Work != nil {
 		s.instance = c.Work.ID()
 		s.register(c.Work)
@@ -127,7 +125,7 @@ func (s *Service) Slot(queued bool) (leave func(), err error) {
 		places = s.entrance
 	}
 	if !places.TryAcquire(1) {
-		return nil, problem.New(problem.Unavailable, "gateway_full", "Beckon is working on as many calls as it may. Try again in a moment.").After(time.Second)
+		return nil, problem.New(problem.Unavailable, problem.CodeGatewayFull, "Beckon is working on as many calls as it may. Try again in a moment.").After(time.Second)
 	}
 	return sync.OnceFunc(func() { places.Release(1) }), nil
 }
@@ -156,7 +154,7 @@ func (s *Service) Drain(ctx context.Context) {
 // lastWrites is how long a process that ends goes on writing the ends of its runs to a database that does not take them.
 const lastWrites = 5 * time.Second
 
-var errDraining = problem.New(problem.Unavailable, "shutting_down", "Beckon is shutting down. Try again in a moment.").After(5 * time.Second)
+var errDraining = problem.New(problem.Unavailable, problem.CodeShuttingDown, "Beckon is shutting down. Try again in a moment.").After(5 * time.Second)
 
 func (s *Service) draining() bool {
 	s.mu.Lock()

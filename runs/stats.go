@@ -2,7 +2,6 @@ package runs
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -49,8 +48,8 @@ type FailedRun struct {
 
 // Statistics counts runs. What it has counted of hours in which nothing happens any more, it keeps.
 type Statistics struct {
-	store *store.Store
-	now   func() time.Time
+	storage storage
+	now     func() time.Time
 
 	mu      sync.Mutex
 	settled map[int64]*count // by hour
@@ -61,7 +60,7 @@ func NewStatistics(s *store.Store, now func() time.Time) *Statistics {
 	if now == nil {
 		now = time.Now
 	}
-	return &Statistics{store: s, now: now, settled: map[int64]*count{}}
+	return &Statistics{storage: storage{s}, now: now, settled: map[int64]*count{}}
 }
 
 // Since counts the runs that were made since the beginning of an hour, MaxStats ago at most.
@@ -97,32 +96,18 @@ func (s *Statistics) count(ctx context.Context, first, last int64) (map[int64]*c
 		from++
 	}
 	s.mu.Unlock()
-	rows, err := s.store.Read(ctx).Raw(countRuns, from).Rows()
-	if err != nil {
-		return nil, fmt.Errorf("count runs: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var hour, n, tokens int64
-		var status string
-		var latency *int64
-		if err := rows.Scan(&hour, &status, &latency, &n, &tokens); err != nil {
-			return nil, fmt.Errorf("count runs: %w", err)
-		}
+	err := s.storage.countByHour(ctx, from, func(hour int64, status Status, latency *int64, n, tokens int64) {
 		if hours[hour] == nil {
 			hours[hour] = newCount()
 		}
-		hours[hour].note(Status(status), latency, n, tokens)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, store.Classify(fmt.Errorf("count runs: %w", err))
+		hours[hour].note(status, latency, n, tokens)
+	})
+	if err != nil {
+		return nil, err
 	}
 	s.keep(hours, from, last)
 	return hours, nil
 }
-
-// countRuns reads the index runs_by_hour in its order; on PostgreSQL that alone, once the table has been vacuumed.
-const countRuns = "SELECT hour, status, latency, COUNT(*), SUM(total_tokens) FROM runs WHERE hour >= ? GROUP BY hour, status, latency"
 
 // keep remembers the hours that are over and whose runs have all ended, and forgets those that nobody can ask for.
 func (s *Statistics) keep(hours map[int64]*count, from, last int64) {
@@ -146,17 +131,10 @@ func (s *Statistics) keep(hours map[int64]*count, from, last int64) {
 	}
 }
 
-const lastFailed = "SELECT id, client_id, workflow_id, error_code, error_message, created_at FROM runs WHERE status = 'FAILED' AND status <> 'COMPLETED' ORDER BY id DESC LIMIT ?"
-
 func (s *Statistics) failures(ctx context.Context, since time.Time) ([]FailedRun, error) {
-	var rows []struct {
-		ID, ClientID, WorkflowID string
-		ErrorCode, ErrorMessage  *string
-		CreatedAt                int64
-	}
-	err := s.store.Read(ctx).Raw(lastFailed, lastFailures).Scan(&rows).Error
+	rows, err := s.storage.lastFailed(ctx, lastFailures)
 	if err != nil {
-		return nil, fmt.Errorf("look for failed runs: %w", err)
+		return nil, err
 	}
 	var list []FailedRun
 	for _, w := range rows {

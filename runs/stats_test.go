@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
@@ -26,9 +25,9 @@ func plantRun(t *testing.T, s *store.Store, id string, status runs.Status, at ti
 	if status == runs.Failed {
 		code = "provider_failed"
 	}
-	require.NoError(t, s.Write(context.Background(), func(tx *gorm.DB) error {
+	require.NoError(t, s.Write(context.Background(), func(tx store.Tx) error {
 		return tx.Exec(insertRuns+"VALUES (?, ?, 'ci', 'triage', 'webhook', 'in', 'out', ?, 'It failed.', 10, ?, ?, ?)",
-			"run_"+id, string(status), code, at.UnixMilli(), at.UnixMilli(), end).Error
+			"run_"+id, string(status), code, at.UnixMilli(), at.UnixMilli(), end)
 	}))
 }
 
@@ -65,8 +64,8 @@ func TestStatistics(t *testing.T) {
 		require.Equal(t, "provider_failed", stats.Failures[0].Error.Code)
 
 		// What still goes on is counted anew, and so is what comes in now.
-		require.NoError(t, s.Write(ctx, func(tx *gorm.DB) error {
-			return tx.Exec("UPDATE runs SET status = 'COMPLETED', completed_at = started_at + 1 WHERE id = 'run_C'").Error
+		require.NoError(t, s.Write(ctx, func(tx store.Tx) error {
+			return tx.Exec("UPDATE runs SET status = 'COMPLETED', completed_at = started_at + 1 WHERE id = 'run_C'")
 		}))
 		plantRun(t, s, "E", runs.Canceled, now, time.Millisecond)
 		stats = check()
@@ -86,9 +85,9 @@ func BenchmarkStatistics(b *testing.B) {
 	const series = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999) "
 	begin := time.Now().Add(-23 * time.Hour).UnixMilli()
 	text := strings.Repeat("x", 1000)
-	require.NoError(b, s.Write(ctx, func(tx *gorm.DB) error {
+	require.NoError(b, s.Write(ctx, func(tx store.Tx) error {
 		return tx.Exec(insertRuns+series+`SELECT 'run_' || CAST(1000000 + i AS TEXT), CASE WHEN i % 10 = 0 THEN 'FAILED' ELSE 'COMPLETED' END, 'ci', 'triage', 'webhook', ?, ?, 'x', 'y', 10,
-			? + CAST(i AS BIGINT) * 800, ? + CAST(i AS BIGINT) * 800, ? + CAST(i AS BIGINT) * 800 + (CAST(i AS BIGINT) * 7919) % 5000 FROM n`, text, text, begin, begin, begin).Error
+			? + CAST(i AS BIGINT) * 800, ? + CAST(i AS BIGINT) * 800, ? + CAST(i AS BIGINT) * 800 + (CAST(i AS BIGINT) * 7919) % 5000 FROM n`, text, text, begin, begin, begin)
 	}))
 	for b.Loop() {
 		stats, err := runs.NewStatistics(s, nil).Since(ctx, time.Now().Add(-24*time.Hour))

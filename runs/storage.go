@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/agents"
 	"beckon/internal/problem"
 	"beckon/internal/store"
@@ -16,10 +14,51 @@ import (
 // storage keeps runs. Its writes are plain statements: they are on the way of every call.
 type storage struct{ store *store.Store }
 
+// insert writes a run that is not in the table yet: queued, running, or ended already.
+func (s storage) insert(tx store.Tx, r *Run, instance string) error {
+	var code, message, kind, output string
+	if r.Error != nil {
+		code, message, kind = r.Error.Code, r.Error.Message, string(r.ErrorKind)
+	}
+	if r.Status.Ended() {
+		output = storable(r.Output)
+	}
+	row := tx.NewRow("runs")
+	row.Text("id", r.ID)
+	row.Text("status", string(r.Status))
+	row.Text("client_id", r.ClientID)
+	row.Text("workflow_id", r.WorkflowID)
+	row.Text("kind", r.kind())
+	row.Text("source", r.Source)
+	row.Text("session_id", r.SessionID)
+	row.Value("input", storable(r.Input)) // never null
+	row.Text("metadata", string(r.Metadata))
+	row.Text("output", output)
+	row.Text("error_code", code)
+	row.Text("error_message", message)
+	row.Text("error_kind", kind)
+	row.Text("instance_id", instance)
+	row.Value("retry_on_crash", r.RetryOnCrash)
+	row.Text("callback", string(r.Callback))
+	row.Text("answerer", answererText(r.By))
+	row.Number("claim", r.Claim)
+	row.Number("priority", int64(r.Priority))
+	row.Number("prompt_tokens", int64(r.Usage.PromptTokens))
+	row.Number("completion_tokens", int64(r.Usage.CompletionTokens))
+	row.Number("total_tokens", int64(r.Usage.TotalTokens))
+	row.Time("received_at", r.ReceivedAt)
+	row.Time("created_at", r.CreatedAt)
+	row.Time("started_at", r.StartedAt)
+	row.Time("completed_at", r.CompletedAt)
+	return row.Insert()
+}
+
 // endRun writes how a run ended, and returns errEnded when it is not claimed under r.Claim any more.
-func endRun(tx *gorm.DB, r *Run) error {
+func endRun(tx store.Tx, r *Run) error {
 	code, message, kind := failureColumns(r)
-	n, err := store.ExecCount(tx, "UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, error_kind = ?, prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, answerer = ?, completed_at = ? WHERE id = ? AND status = 'RUNNING' AND claim = ?",
+	n, err := tx.ExecCount(`UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, error_kind = ?,
+			prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, answerer = ?, completed_at = ?
+		WHERE id = ? AND status = 'RUNNING' AND claim = ?`,
 		string(r.Status), storable(r.Output), code, message, kind, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
 		textOrNull(answererText(r.By)), r.CompletedAt.UnixMilli(), r.ID, r.Claim)
 	if err == nil && n != 1 {
@@ -28,10 +67,27 @@ func endRun(tx *gorm.DB, r *Run) error {
 	return err
 }
 
+// endFrom writes how a run ended that nobody works on; false says that it was not as expected any more.
+func endFrom(tx store.Tx, r *Run, from Status) (bool, error) {
+	n, err := tx.ExecCount(`UPDATE runs SET status = ?, error_code = ?, error_message = ?, error_kind = ?, completed_at = ?
+		WHERE id = ? AND status = ? AND claim = ?`,
+		string(r.Status), r.Error.Code, r.Error.Message, string(r.ErrorKind), r.CompletedAt.UnixMilli(), r.ID, string(from), r.Claim)
+	return n == 1, err
+}
+
+// noteViewed notes that a run was viewed; first says that it had not been before.
+func noteViewed(tx store.Tx, id string, now time.Time) (first bool, err error) {
+	n, err := tx.ExecCount("UPDATE runs SET viewed_at = ? WHERE id = ? AND viewed_at IS NULL", now.UnixMilli(), id)
+	if err != nil {
+		return false, fmt.Errorf("note that run %s was viewed: %w", id, err)
+	}
+	return n == 1, nil
+}
+
 // own returns errEnded when the run is not claimed under that number any more, and keeps others from claiming it before
 // the commit.
-func own(tx *gorm.DB, id string, claim int64) error {
-	n, err := store.ExecCount(tx, "UPDATE runs SET attempts = attempts WHERE id = ? AND status = 'RUNNING' AND claim = ?", id, claim)
+func own(tx store.Tx, id string, claim int64) error {
+	n, err := tx.ExecCount("UPDATE runs SET attempts = attempts WHERE id = ? AND status = 'RUNNING' AND claim = ?", id, claim)
 	if err == nil && n != 1 {
 		return errEnded
 	}
@@ -66,30 +122,29 @@ type row struct {
 	Priority, Attempts, Crashes                                     int
 	RetryOnCrash                                                    bool
 	Claim                                                           int64
-	InstanceID                                                      *string
 	CreatedAt                                                       int64
 	ReceivedAt, StartedAt, CompletedAt, CancelRequestedAt, ViewedAt *int64
 }
 
 func (s storage) get(ctx context.Context, id string) (*Run, error) {
-	var found []row
-	if err := s.store.Read(ctx).Raw("SELECT * FROM runs WHERE id = ?", id).Scan(&found).Error; err != nil {
+	tx := s.store.Read(ctx)
+	w, found, err := store.Row[row](tx, "SELECT * FROM runs WHERE id = ?", id)
+	if err != nil {
 		return nil, fmt.Errorf("read run %s: %w", id, err)
 	}
-	if len(found) == 0 {
+	if !found {
 		return nil, errNoRun()
 	}
-	run := found[0].run()
+	run := w.run()
 	if !run.IsFlow {
 		return run, nil
 	}
-	var err error
-	run.Nodes, err = nodesOf(s.store.Read(ctx), id)
+	run.Nodes, err = nodesOf(tx, id)
 	return run, err
 }
 
 func errNoRun() error {
-	return problem.New(problem.NotFound, "run_not_found", "There is no such run.")
+	return problem.New(problem.NotFound, problem.CodeRunNotFound, "There is no such run.")
 }
 
 func (w *row) run() *Run {

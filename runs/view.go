@@ -2,13 +2,12 @@ package runs
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"gorm.io/gorm"
 
 	"beckon/events"
+	"beckon/internal/store"
 )
 
 // Viewed notes that somebody has looked at a run. Those outside who ask for it are told of the first time that this
@@ -22,13 +21,9 @@ func (s *Service) Viewed(ctx context.Context, r *Run) error {
 		return nil
 	}
 	now := time.Now().UTC()
-	return s.Store.Write(ctx, func(tx *gorm.DB) error {
-		done := tx.Exec("UPDATE runs SET viewed_at = ? WHERE id = ? AND viewed_at IS NULL", now.UnixMilli(), r.ID)
-		if done.Error != nil {
-			return fmt.Errorf("note that run %s was viewed: %w", r.ID, done.Error)
-		}
-		if done.RowsAffected == 0 {
-			return nil
+	return s.Store.Write(ctx, func(tx store.Tx) error {
+		if first, err := noteViewed(tx, r.ID, now); err != nil || !first {
+			return err
 		}
 		event := runEventOf("evt_"+ulid.Make().String(), r, events.RunViewed, now, countNodes(r.Nodes))
 		event.Aside = true

@@ -34,7 +34,7 @@ const (
 )
 
 // errNoAdmin is one answer for all: no token, a wrong one, a client's.
-var errNoAdmin = problem.New(problem.Unauthenticated, "unauthorized",
+var errNoAdmin = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
 	"This needs the admin token (admin.token): Authorization: Bearer … . A client's token does not open it.")
 
 var errCrossOrigin = problem.New(problem.Denied, "cross_origin", "A page of another origin made your browser send this. Use the admin token for calls from elsewhere.")
@@ -52,13 +52,13 @@ func (s *Server) addAdmin() {
 type adminKey struct{}
 
 // whoIs returns the administrator whose request it is.
-func whoIs(ctx context.Context) string {
+func adminName(ctx context.Context) string {
 	who, _ := ctx.Value(adminKey{}).(string)
 	return who
 }
 
-// guardAdmin lets nobody but administrators know even what there is below adminPath.
-func (s *Server) guardAdmin(next echo.HandlerFunc) echo.HandlerFunc {
+// requireAdmin lets nobody but administrators know even what there is below adminPath.
+func (s *Server) requireAdmin(next echo.HandlerFunc) echo.HandlerFunc {
 	crossOrigin := http.NewCrossOriginProtection()
 	return func(c echo.Context) error {
 		r := c.Request()

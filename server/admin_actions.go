@@ -52,7 +52,7 @@ func (s *Server) rotateToken(ctx context.Context, in *tokenInput) (*tokenOutput,
 			return nil, wrong.Err()
 		}
 	}
-	token, err := clients.RotateToken(ctx, catalog.Of[clients.Client](s.Admin.Editor), whoIs(ctx), in.ID, time.Duration(overlap))
+	token, err := clients.RotateToken(ctx, catalog.Of[clients.Client](s.Admin.Editor), adminName(ctx), in.ID, time.Duration(overlap))
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (s *Server) rotateSecret(ctx context.Context, in *secretInput) (*secretOutp
 	if in.Body != nil {
 		given = secret.String(in.Body.Secret)
 	}
-	shown, err := deliveries.RotateSecret(ctx, catalog.Of[deliveries.Endpoint](s.Admin.Editor), whoIs(ctx), in.ID, given)
+	shown, err := deliveries.RotateSecret(ctx, catalog.Of[deliveries.Endpoint](s.Admin.Editor), adminName(ctx), in.ID, given)
 	if err != nil {
 		return nil, err
 	}
@@ -162,5 +162,5 @@ func (s *Server) resendDelivery(ctx context.Context, in *endpointInput) (*delive
 }
 
 func (s *Server) note(ctx context.Context, action, section, id string, what any) error {
-	return s.Admin.Editor.Note(ctx, whoIs(ctx), action, section, id, what)
+	return s.Admin.Editor.Note(ctx, adminName(ctx), action, section, id, what)
 }

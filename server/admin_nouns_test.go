@@ -5,11 +5,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 )
 
@@ -79,9 +79,9 @@ func TestANounThatNobodyKnows(t *testing.T) {
 func TestAdminShowsWhatCannotBeRead(t *testing.T) {
 	g := newAdminGateway(t, setting{store: storetest.Open(t, storetest.Default(t))})
 	token := g.fill()
-	require.NoError(t, g.store.Write(t.Context(), func(tx *gorm.DB) error {
-		require.NoError(t, tx.Exec(`UPDATE resources SET spec = REPLACE(spec, '"maxConcurrent":0', '"maxConcurrent":"many"') WHERE kind = 'clients'`).Error)
-		require.NoError(t, tx.Exec(`UPDATE resources SET spec = '[]' WHERE kind = 'commands'`).Error)
+	require.NoError(t, g.store.Write(t.Context(), func(tx store.Tx) error {
+		require.NoError(t, tx.Exec(`UPDATE resources SET spec = REPLACE(spec, '"maxConcurrent":0', '"maxConcurrent":"many"') WHERE kind = 'clients'`))
+		require.NoError(t, tx.Exec(`UPDATE resources SET spec = '[]' WHERE kind = 'commands'`))
 		return catalog.Touch(tx)
 	}))
 	require.NoError(t, g.editor.Refresh(t.Context()))

@@ -110,7 +110,7 @@ func (n noun[T, D, P]) get(ctx context.Context, in *idInput) (*documentOutput[D]
 
 func (n noun[T, D, P]) create(ctx context.Context, in *createInput[D]) (*documentOutput[D], error) {
 	item, wrong := n.read(&in.Body)
-	record, shown, err := n.all.Create(ctx, whoIs(ctx), item, wrong...)
+	record, shown, err := n.all.Create(ctx, adminName(ctx), item, wrong...)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (n noun[T, D, P]) update(ctx context.Context, in *writeInput[D]) (*document
 		return nil, err
 	}
 	item, wrong := n.read(&in.Body)
-	record, err := n.all.Update(ctx, whoIs(ctx), item, version, wrong...)
+	record, err := n.all.Update(ctx, adminName(ctx), item, version, wrong...)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func (n noun[T, D, P]) delete(ctx context.Context, in *changeInput) (*struct{}, 
 	if err != nil {
 		return nil, err
 	}
-	return nil, n.all.Delete(ctx, whoIs(ctx), in.ID, version)
+	return nil, n.all.Delete(ctx, adminName(ctx), in.ID, version)
 }
 
 // wanted reads If-Match (RFC 9110, section 13.1.1): the version that a change was made for, 0 for any.

@@ -12,5 +12,5 @@ func (s *Server) Routes() []*echo.Route { return s.echo.Routes() }
 
 // BoundListener has a listener accept no more than so many connections at the same time.
 func BoundListener(l net.Listener, most int, log *slog.Logger) net.Listener {
-	return boundListener(l, most, log)
+	return limitConnections(l, most, log)
 }

@@ -9,28 +9,28 @@ import (
 	"beckon/internal/problem"
 )
 
-// mostFollowers is how many streams of events one client may have open, where half of the connections are not fewer.
-const mostFollowers = 10_000
+// maxFollowers is how many streams of events one client may have open, where half of the connections are not fewer.
+const maxFollowers = 10_000
 
 // followers counts the open streams of each client.
 type followers struct {
-	most int
-	mu   sync.Mutex
-	open map[string]int
+	limit int
+	mu    sync.Mutex
+	open  map[string]int
 }
 
-// enter counts a stream of a client. A nil error means that leave must follow.
-func (f *followers) enter(client string) (leave func(), err error) {
+// add counts a stream of a client. Where the error is nil, remove must be called at the end of the stream.
+func (f *followers) add(client string) (remove func(), err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.open[client] >= f.most {
-		return nil, problem.New(problem.Exhausted, "too_many_streams", "This client follows as many runs as it may (%d). Close a stream, or read the run instead.", f.most).After(time.Second)
+	if f.open[client] >= f.limit {
+		return nil, problem.New(problem.Exhausted, problem.CodeTooManyStreams, "This client follows as many runs as it may (%d). Close a stream, or read the run instead.", f.limit).After(time.Second)
 	}
 	f.open[client]++
-	return func() { f.leave(client) }, nil
+	return func() { f.remove(client) }, nil
 }
 
-func (f *followers) leave(client string) {
+func (f *followers) remove(client string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.open[client]--; f.open[client] == 0 {
@@ -38,8 +38,9 @@ func (f *followers) leave(client string) {
 	}
 }
 
-// holder reports whether a request would still be let in as a client: it may have got a new token since, or be disabled.
-func (s *Server) holder(r *http.Request, clientID string) func() bool {
+// stillAllowed returns a function that reports whether a request still proves to come from a client: since it came in,
+// the client may have got a new token, or been disabled.
+func (s *Server) stillAllowed(r *http.Request, clientID string) func() bool {
 	return func() bool {
 		client := s.Calls.Catalog().Clients.ByToken(calls.BearerToken(r.Header))
 		return client != nil && client.ID == clientID && client.IsEnabled()

@@ -24,7 +24,6 @@ import (
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
-	"beckon/events"
 	"beckon/gateway/gatewaytest"
 	"beckon/internal/catalog"
 	"beckon/internal/egress"
@@ -100,18 +99,16 @@ func newGateway(t testing.TB, s setting) *gateway {
 		m := clientSet.Get(id)
 		return m.MaxConcurrent, func() func() { m.StartQueuedRun(); return m.EndRun }
 	}
-	events := events.NewLog(g.store)
 	instance := work.New(g.store, log)
-	ofRuns := runs.Config{Store: g.store, Events: events, Work: instance, Log: log, Metrics: metrics, Entry: agentSet.Get, Limit: members}
+	guard := egress.NewGuard(func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")} })
+	g.out = deliveries.New(deliveries.Config{Store: g.store, Work: instance, Log: log, Metrics: metrics, Out: egress.NewWebhooks(guard),
+		Sealer: secret.NewSealer(func() (secret.String, error) { return "key", nil }), CheckURL: guard.CheckURL, EventNames: agentSet.EventNames, Version: "test",
+		Secrets: func(id string) []secret.String { return clientSet.Get(id).CallbackSecrets() }, Source: "https://beckon.example.com"})
+	ofRuns := runs.Config{Store: g.store, Outlet: g.out, Work: instance, Log: log, Metrics: metrics, Entry: agentSet.Get, Limit: members}
 	if s.runs != nil {
 		s.runs(&ofRuns)
 	}
 	g.runs = runs.New(ofRuns)
-	guard := egress.NewGuard(func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")} })
-	g.out = deliveries.New(deliveries.Config{Store: g.store, Events: events, Work: instance, Log: log, Metrics: metrics, Out: egress.NewWebhooks(guard),
-		Sealer: secret.NewSealer(func() (secret.String, error) { return "key", nil }), CheckURL: guard.CheckURL, EventNames: agentSet.EventNames, Version: "test",
-		Secrets: func(id string) []secret.String { return clientSet.Get(id).CallbackSecrets() }, Source: "https://beckon.example.com"})
-	events.Outlet = g.out
 	require.NoError(t, g.out.Use(context.Background(), s.endpoints))
 	require.NoError(t, instance.Start(context.Background()))
 	t.Cleanup(instance.Stop)
@@ -121,7 +118,9 @@ func newGateway(t testing.TB, s setting) *gateway {
 	if s.server != nil {
 		s.server(&config)
 	}
-	g.srv = server.New(config)
+	var err error
+	g.srv, err = server.New(config)
+	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	served := make(chan error, 1)
@@ -186,9 +185,8 @@ func (g *gateway) run(a answer) *runs.Run {
 	return run
 }
 
-func (g *gateway) countRuns() (n int64) {
-	require.NoError(g.t, g.store.Read(context.Background()).Table("runs").Count(&n).Error)
-	return n
+func (g *gateway) countRuns() int64 {
+	return storetest.Row[int64](g.t, g.store, "SELECT COUNT(*) FROM runs")
 }
 
 // model is an OpenAI-compatible server. It answers "re: " and the prompt, unless the test says otherwise.

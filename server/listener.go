@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	mostConnections  = 100_000
-	leastConnections = 64
+	maxConnections = 100_000
+	minConnections = 64
 	// outOfFilesEvery is how often the log says that connections cannot be accepted: net/http tries it again once a second.
 	outOfFilesEvery = 30 * time.Second
 )
@@ -21,11 +21,11 @@ const (
 // DefaultMaxConnections is half of the files that the process may have open: the other half is for the calls that it makes
 // itself, to providers, endpoints and the database.
 func DefaultMaxConnections() int {
-	return int(min(max(openFiles()/2, leastConnections), mostConnections))
+	return int(min(max(openFiles()/2, minConnections), maxConnections))
 }
 
-// boundedListener has no more than so many connections at the same time. Who comes then waits to be accepted. The connections
-// of golang.org/x/net/netutil's LimitListener cannot CloseWrite.
+// boundedListener limits the number of open connections. Further connections wait to be accepted. It is not
+// golang.org/x/net/netutil's LimitListener because the connections of that have no CloseWrite.
 type boundedListener struct {
 	net.Listener
 	places     chan struct{}
@@ -35,7 +35,7 @@ type boundedListener struct {
 	outOfFiles rate.Sometimes
 }
 
-func boundListener(l net.Listener, most int, log *slog.Logger) *boundedListener {
+func limitConnections(l net.Listener, most int, log *slog.Logger) *boundedListener {
 	b := &boundedListener{Listener: l, places: make(chan struct{}, most), closed: make(chan struct{}), log: log,
 		outOfFiles: rate.Sometimes{Interval: outOfFilesEvery}}
 	b.close = sync.OnceValue(func() error {
@@ -45,7 +45,7 @@ func boundListener(l net.Listener, most int, log *slog.Logger) *boundedListener 
 	return b
 }
 
-// Accept waits for a place, and then for who takes it.
+// Accept waits until there are fewer connections than the limit, and then for the next one.
 func (b *boundedListener) Accept() (net.Conn, error) {
 	select {
 	case b.places <- struct{}{}:
@@ -61,7 +61,7 @@ func (b *boundedListener) Accept() (net.Conn, error) {
 	return &boundedConn{c, sync.OnceFunc(func() { <-b.places })}, nil
 }
 
-// note logs what callers cannot be told. Other errors are those of one connection, and net/http's.
+// note logs that the process or the system is out of files: callers cannot be told. net/http handles other errors.
 func (b *boundedListener) note(err error) {
 	if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
 		return
@@ -74,7 +74,7 @@ func (b *boundedListener) note(err error) {
 
 func (b *boundedListener) Close() error { return b.close() }
 
-// boundedConn gives its place back when it is closed.
+// boundedConn makes room for another connection when it is closed.
 type boundedConn struct {
 	net.Conn
 	leave func()
@@ -85,8 +85,8 @@ func (c *boundedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// CloseWrite lets the server say that an answer was the last one and still take in what the caller is sending, so that the
-// caller gets to read it.
+// CloseWrite ends the answer while the caller may still be sending. Without it, the caller would see a reset in place of
+// the answer.
 func (c *boundedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

@@ -25,8 +25,8 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		header.Set(requestIDHeader, requestID(c.Request()))
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Cache-Control", "no-store")
-		boundBody(c, s.BodyTimeout)
-		c.Response().Writer = &patientWriter{ResponseWriter: c.Response().Writer, patience: s.AnswerTimeout}
+		limitBodyTime(c, s.BodyTimeout)
+		c.Response().Writer = &timeoutWriter{ResponseWriter: c.Response().Writer, patience: s.AnswerTimeout}
 		s.proxies.watch(c.Request(), s.Log)
 		if err := s.recovered(next, c); err != nil {
 			c.Error(err)

@@ -3,4 +3,4 @@
 package server
 
 // openFiles is more than there is need for: here the system sets no limit of its own.
-func openFiles() uint64 { return 2 * mostConnections }
+func openFiles() uint64 { return 2 * maxConnections }

@@ -14,7 +14,7 @@ import (
 )
 
 // somePages own what is below /admin. Their own errors cannot be drawn at /admin/broken.
-type somePages struct{}
+type somePages struct{ loggedIn }
 
 func (somePages) Register(e *echo.Echo) {
 	e.GET("/admin", func(c echo.Context) error { return c.HTML(http.StatusOK, "welcome") })
@@ -37,7 +37,7 @@ func TestErrorsOfPagesAreDrawnByThem(t *testing.T) {
 	kept := newCollector()
 	g := newGateway(t, setting{server: func(c *server.Config) {
 		kept.config(c)
-		c.Pages = somePages{}
+		c.Pages = func(*server.Server) (server.Pages, error) { return somePages{}, nil }
 	}})
 	for path, want := range map[string]struct {
 		status     int

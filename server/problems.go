@@ -46,8 +46,8 @@ type problemDocument struct {
 	Fields problem.Fields `json:"errors,omitempty"`
 }
 
-// answerError is the one place where an error becomes an answer. The caller sees the problem's detail; its cause goes
-// to the log.
+// answerError answers a request with an error. It is the only place that does. The caller sees the problem's detail; the
+// log gets its cause.
 func (s *Server) answerError(err error, c echo.Context) {
 	if c.Response().Committed {
 		s.Log.Debug("an answer broke off", slog.String("request_id", c.Response().Header().Get(requestIDHeader)), slog.Any("error", err))
@@ -61,8 +61,8 @@ func (s *Server) answerError(err error, c echo.Context) {
 	if p.RetryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(wholeSeconds(p.RetryAfter)))
 	}
-	if s.Pages != nil && s.Pages.Owns(c.Request().URL.Path) {
-		err := s.Pages.AnswerProblem(c, p, status)
+	if s.pages != nil && s.pages.Owns(c.Request().URL.Path) {
+		err := s.pages.AnswerProblem(c, p, status)
 		if err == nil || c.Response().Committed {
 			return
 		}
@@ -104,9 +104,9 @@ func problemOf(err error) *problem.Error {
 	case !ok:
 		return problem.Of(err)
 	case he.Code == http.StatusNotFound:
-		return problem.New(problem.NotFound, "route_not_found", "There is nothing at this address.")
+		return problem.New(problem.NotFound, problem.CodeRouteNotFound, "There is nothing at this address.")
 	case he.Code == http.StatusMethodNotAllowed:
-		return problem.New(problem.NotAllowed, "method_not_allowed", "This address does not take this method. The Allow header lists those it takes.")
+		return problem.New(problem.NotAllowed, problem.CodeMethodNotAllowed, "This address does not take this method. The Allow header lists those it takes.")
 	}
 	return problem.Of(err)
 }

@@ -15,20 +15,20 @@ import (
 	"beckon/internal/store"
 )
 
-// Refused calls are kept beside the calls, and never at their cost: what comes faster than it may be written is counted
-// and forgotten.
+// Refused calls are written in batches in the background, so that they cost callers nothing. Those that come faster than
+// they can be written are counted and dropped.
 const (
-	refusedQueue = 1000
-	refusedPause = 200 * time.Millisecond // from the first of a batch to its writing
-	refusedBatch = 40                     // with the pause, 200 a second
-	// refusedPatience bounds how long a write may take, and the last one at the end.
-	refusedPatience = 5 * time.Second
+	maxRefusedWaiting = 1000
+	refusedPause      = 200 * time.Millisecond // from the first of a batch to its writing
+	refusedBatch      = 40                     // with the pause, 200 a second
+	// refusedWriteTimeout bounds how long a write may take, and the last one at the end.
+	refusedWriteTimeout = 5 * time.Second
 )
 
 // KeepRefused keeps refused calls; see store.Store.Refuse.
 type KeepRefused func(ctx context.Context, list []store.RefusedCall) error
 
-// refusedLog writes down the requests that were turned away.
+// refusedLog writes refused calls to the database. Its goroutine begins with start and ends with stopWriting.
 type refusedLog struct {
 	keep    KeepRefused
 	queue   chan store.RefusedCall
@@ -40,9 +40,9 @@ type refusedLog struct {
 	stop, done         chan struct{}
 }
 
-// newRefusedLog returns what keeps nothing when keep is nil.
+// newRefusedLog returns a log that has not started. Where keep is nil it drops everything.
 func newRefusedLog(keep KeepRefused, dropped func(n int), log *slog.Logger) *refusedLog {
-	return &refusedLog{keep: keep, queue: make(chan store.RefusedCall, refusedQueue), dropped: dropped, log: log, pause: refusedPause,
+	return &refusedLog{keep: keep, queue: make(chan store.RefusedCall, maxRefusedWaiting), dropped: dropped, log: log, pause: refusedPause,
 		stop: make(chan struct{}), done: make(chan struct{})}
 }
 
@@ -51,14 +51,14 @@ func (r *refusedLog) start() {
 	r.starting.Do(func() { go r.write() })
 }
 
-// rest writes what waits, and ends. What is refused afterwards is not kept.
-func (r *refusedLog) rest() {
+// stopWriting writes the calls that are waiting, and ends the goroutine. Calls that are refused afterwards are dropped.
+func (r *refusedLog) stopWriting() {
 	r.starting.Do(func() { close(r.done) }) // one that was never started
 	r.stopping.Do(func() { close(r.stop) })
 	<-r.done
 }
 
-// add never waits. The call is described only where there is room for it: a flood should cost little.
+// add never blocks. It describes the call only where the queue has room for it, so that a flood of calls costs little.
 func (r *refusedLog) add(describe func() store.RefusedCall) {
 	if r.keep == nil {
 		return
@@ -80,18 +80,18 @@ func (r *refusedLog) write() {
 		select {
 		case first := <-r.queue:
 			if !r.wait() {
-				r.save(r.take([]store.RefusedCall{first}, refusedQueue+1))
+				r.save(r.fillBatch([]store.RefusedCall{first}, maxRefusedWaiting+1))
 				return
 			}
-			r.save(r.take([]store.RefusedCall{first}, refusedBatch))
+			r.save(r.fillBatch([]store.RefusedCall{first}, refusedBatch))
 		case <-r.stop:
-			r.save(r.take(nil, refusedQueue))
+			r.save(r.fillBatch(nil, maxRefusedWaiting))
 			return
 		}
 	}
 }
 
-// wait lets a batch gather. It is false when there will be no other.
+// wait waits for more calls to write together. It returns false when stopWriting has been called.
 func (r *refusedLog) wait() bool {
 	pause := time.NewTimer(r.pause)
 	defer pause.Stop()
@@ -103,9 +103,9 @@ func (r *refusedLog) wait() bool {
 	}
 }
 
-// take fills a batch with what is there.
-func (r *refusedLog) take(batch []store.RefusedCall, most int) []store.RefusedCall {
-	for len(batch) < most {
+// fillBatch adds the calls that are waiting, up to limit.
+func (r *refusedLog) fillBatch(batch []store.RefusedCall, limit int) []store.RefusedCall {
+	for len(batch) < limit {
 		select {
 		case call := <-r.queue:
 			batch = append(batch, call)
@@ -120,7 +120,7 @@ func (r *refusedLog) save(batch []store.RefusedCall) {
 	if len(batch) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), refusedPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), refusedWriteTimeout)
 	defer cancel()
 	if err := r.keep(ctx, batch); err != nil {
 		r.dropped(len(batch))
@@ -135,7 +135,7 @@ func (s *Server) noteRefusal(c echo.Context, p *problem.Error, status int) {
 	isCall := strings.HasPrefix(path, "/api/v1/") && !belowAdmin(path)
 	turnedAway := status >= 400 && status < 500 || status == http.StatusServiceUnavailable
 	// The refusal of a key that is in use names the run of another call.
-	hasRun := c.Response().Header().Get(runIDHeader) != "" && p.Code != calls.CodeInFlight
+	hasRun := c.Response().Header().Get(runIDHeader) != "" && p.Code != problem.CodeIdempotencyInFlight
 	if !isCall || !turnedAway || hasRun {
 		return
 	}
@@ -146,7 +146,8 @@ func (s *Server) noteRefusal(c echo.Context, p *problem.Error, status int) {
 	})
 }
 
-// client is the one that the address names, which need not exist, or the one whose token was sent.
+// client returns the id that the address names, whether there is such a client or not, or the id of the client whose
+// token was sent.
 func (m masker) client(c echo.Context) string {
 	if id := c.Param("clientID"); id != "" {
 		return plain(m.scrub(id), maxRefusedName)

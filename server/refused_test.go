@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/clients"
 	"beckon/internal/store"
@@ -24,7 +23,7 @@ import (
 func keepsRefused(db *store.Store) func(*server.Config) {
 	return func(c *server.Config) {
 		c.KeepRefused = func(ctx context.Context, list []store.RefusedCall) error {
-			return db.Write(ctx, func(tx *gorm.DB) error { return db.Refuse(tx, list) })
+			return db.Write(ctx, func(tx store.Tx) error { return store.Refuse(tx, list) })
 		}
 	}
 }

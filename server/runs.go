@@ -28,7 +28,7 @@ func (s *Server) getRun(c echo.Context) error {
 
 // listRuns answers with a page of runs.
 func (s *Server) listRuns(c echo.Context) error {
-	client, err := s.known(c)
+	client, err := s.clientOf(c)
 	if err != nil {
 		return err
 	}
@@ -57,19 +57,19 @@ var queryParameters = []string{"status", "agent", "limit", "cursor"}
 func readQuery(c echo.Context, clientID string) (runs.Query, error) {
 	for name := range c.QueryParams() {
 		if !slices.Contains(queryParameters, name) {
-			return runs.Query{}, problem.New(problem.Invalid, "invalid_parameter", "There is a parameter that means nothing here. There are %s.", strings.Join(queryParameters, ", "))
+			return runs.Query{}, problem.New(problem.Invalid, problem.CodeInvalidParameter, "There is a parameter that means nothing here. There are %s.", strings.Join(queryParameters, ", "))
 		}
 	}
 	q := runs.Query{ClientID: clientID, Status: runs.Status(c.QueryParam("status")), Agent: c.QueryParam("agent"), Limit: runs.DefaultPage, Cursor: c.QueryParam("cursor")}
 	switch q.Status {
 	case "", runs.Queued, runs.Running, runs.Completed, runs.Failed, runs.Canceled:
 	default:
-		return q, problem.New(problem.Invalid, "invalid_parameter", "status must be QUEUED, RUNNING, COMPLETED, FAILED or CANCELED.")
+		return q, problem.New(problem.Invalid, problem.CodeInvalidParameter, "status must be QUEUED, RUNNING, COMPLETED, FAILED or CANCELED.")
 	}
 	if given := c.QueryParam("limit"); given != "" {
 		n, err := strconv.Atoi(given)
 		if err != nil || n < 1 || n > runs.MaxPage {
-			return q, problem.New(problem.Invalid, "invalid_parameter", "limit must be a number from 1 to %d.", runs.MaxPage)
+			return q, problem.New(problem.Invalid, problem.CodeInvalidParameter, "limit must be a number from 1 to %d.", runs.MaxPage)
 		}
 		q.Limit = n
 	}
@@ -107,31 +107,31 @@ func (s *Server) followRun(c echo.Context) error {
 	return s.follow(c, run, c.Request().Header.Get("Last-Event-ID"))
 }
 
-// follow streams the events of a run to its client, who has so many streams at most.
+// follow streams the events of a run to its client, whose streams are counted.
 func (s *Server) follow(c echo.Context, run *runs.Run, after string) error {
-	leave, err := s.followers.enter(run.ClientID)
+	remove, err := s.followers.add(run.ClientID)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	return s.stream(c, run.ID, after, run.Status.Ended(), s.holder(c.Request(), run.ClientID))
+	defer remove()
+	return s.stream(c, run.ID, after, run.Status.Ended(), s.stillAllowed(c.Request(), run.ClientID))
 }
 
-// known returns the client whose token the request has.
-func (s *Server) known(c echo.Context) (*clients.Member, error) {
+// clientOf returns the client whose token the request has.
+func (s *Server) clientOf(c echo.Context) (*clients.Member, error) {
 	client := s.Calls.Catalog().Clients.ByToken(calls.BearerToken(c.Request().Header))
 	switch {
 	case client == nil:
 		return nil, calls.NoClient
 	case !client.IsEnabled():
-		return nil, problem.New(problem.Denied, "client_disabled", "This client is disabled.")
+		return nil, problem.New(problem.Denied, problem.CodeClientDisabled, "This client is disabled.")
 	}
 	return client, nil
 }
 
 // ownRun returns the run that the path names, if it is the client's own.
 func (s *Server) ownRun(c echo.Context) (*runs.Run, error) {
-	client, err := s.known(c)
+	client, err := s.clientOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (s *Server) ownRun(c echo.Context) (*runs.Run, error) {
 		return nil, err
 	}
 	if run.ClientID != client.ID || run.CreatedAt.Before(client.Since) {
-		return nil, problem.New(problem.NotFound, "run_not_found", "There is no such run.")
+		return nil, problem.New(problem.NotFound, problem.CodeRunNotFound, "There is no such run.")
 	}
 	c.Response().Header().Set(runIDHeader, run.ID)
 	return run, nil

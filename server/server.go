@@ -37,7 +37,6 @@ type Config struct {
 	Database       interface{ Health(context.Context) error }
 	Log            *slog.Logger
 	Admin          Admin
-	Pages          Pages         // nil for none
 	KeepRefused    KeepRefused   // nil keeps none
 	Version        string        // of the gateway, for the OpenAPI document
 	TrustedProxies []*net.IPNet  // whose X-Forwarded-For is believed
@@ -46,10 +45,14 @@ type Config struct {
 	AnswerTimeout  time.Duration // to take an answer, from its first byte on, and as long again for each of its MiB; 30s
 	Heartbeat      time.Duration // between two of a stream in which nothing happens; 15s
 	MaxConnections int           // at the same time; DefaultMaxConnections
+
+	// Pages makes the pages, which use the server that they are part of. New calls it once; nil makes none.
+	Pages func(*Server) (Pages, error)
 }
 
-// Pages are for people; see web.Web. Their errors are pages, too.
+// Pages are for people; see web.Web. Their errors are pages, too. Who is logged in on them may use the admin API.
 type Pages interface {
+	Sessions
 	Register(e *echo.Echo)
 	Owns(path string) bool
 	AnswerProblem(c echo.Context, p *problem.Error, status int) error
@@ -59,30 +62,31 @@ type Pages interface {
 type Server struct {
 	Config
 	echo       *echo.Echo
+	pages      Pages // nil for none
 	proxies    proxies
 	followers  followers
 	document   func() ([]byte, error) // OpenAPI, as JSON
 	refusedLog *refusedLog
 	http       *http.Server
-	unused     unused
+	unused     unusedConnections
 	draining   atomic.Bool
 	closing    context.Context // ends when followers of runs are sent away
 	close      context.CancelFunc
 }
 
-// New returns a server that does not listen yet.
-func New(c Config) *Server {
+// New returns a server that does not listen yet. An error is one of Config.Pages.
+func New(c Config) (*Server, error) {
 	c.HeaderTimeout, c.BodyTimeout = cmp.Or(c.HeaderTimeout, defaultHeaderTimeout), cmp.Or(c.BodyTimeout, defaultBodyTimeout)
 	c.AnswerTimeout, c.Heartbeat = cmp.Or(c.AnswerTimeout, defaultAnswerTimeout), cmp.Or(c.Heartbeat, defaultHeartbeat)
 	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections())
 	s := &Server{Config: c, echo: echo.New(), proxies: proxies{trusted: c.TrustedProxies},
-		followers: followers{most: min(max(c.MaxConnections/2, 1), mostFollowers), open: map[string]int{}}}
+		followers: followers{limit: min(max(c.MaxConnections/2, 1), maxFollowers), open: map[string]int{}}}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.unused.closing = s.closing
 	s.refusedLog = newRefusedLog(c.KeepRefused, c.Calls.Metrics.RefusedForgotten, c.Log)
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.IPExtractor = s.proxies.extractor()
-	s.echo.Use(decodeParams, s.observe, s.guardAdmin, readable)
+	s.echo.Use(decodeParams, s.observe, s.requireAdmin, requireText)
 	s.echo.GET("/healthz", s.health)
 	s.echo.GET("/readyz", s.ready)
 	s.echo.GET("/metrics", echo.WrapHandler(c.Calls.Metrics.Handler()))
@@ -97,30 +101,35 @@ func New(c Config) *Server {
 	s.echo.GET("/api/v1/openapi.json", s.openAPI)
 	s.addAdmin()
 	if c.Pages != nil {
-		c.Pages.Register(s.echo)
+		var err error
+		if s.pages, err = c.Pages(s); err != nil {
+			return nil, err
+		}
+		s.Admin.Sessions = s.pages
+		s.pages.Register(s.echo)
 	}
 	s.http = &http.Server{
 		Handler: s, ReadHeaderTimeout: c.HeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug), ConnState: s.unused.note,
+		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug), ConnState: s.unused.track,
 	}
-	return s
+	return s, nil
 }
 
 // ServeHTTP answers one request. HEAD is answered as GET is, without the body, which net/http leaves out (RFC 9110, section
 // 9.3.2); a stream has no end that it could be answered from.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead && !strings.HasSuffix(r.URL.Path, "/events") {
-		r = r.WithContext(r.Context()) // a copy
+		r = r.WithContext(r.Context()) // a shallow copy
 		r.Method = http.MethodGet
 	}
-	s.echo.ServeHTTP(w, withPlainPath(r))
+	s.echo.ServeHTTP(w, withDecodedPath(r))
 }
 
 // Serve answers on l until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
 	s.refusedLog.start()
-	if err := s.http.Serve(boundListener(l, s.MaxConnections, s.Log)); !errors.Is(err, http.ErrServerClosed) {
-		s.refusedLog.rest()
+	if err := s.http.Serve(limitConnections(l, s.MaxConnections, s.Log)); !errors.Is(err, http.ErrServerClosed) {
+		s.refusedLog.stopWriting()
 		return err
 	}
 	return nil
@@ -131,7 +140,7 @@ func (s *Server) Serve(l net.Listener) error {
 // "interrupted", and the callers are told so.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.draining.Store(true)
-	defer s.refusedLog.rest()
+	defer s.refusedLog.stopWriting()
 	s.http.SetKeepAlivesEnabled(false) // so that those who come again find another replica
 	s.Calls.Runs.Drain(ctx)
 	s.close()

@@ -14,10 +14,11 @@ import (
 
 const (
 	defaultHeartbeat = 15 * time.Second
-	// writePatience is how long a follower may take to read what is sent to it.
-	writePatience = 30 * time.Second
-	// askAgain is how long what was allowed to a follower counts, while there is something to send.
-	askAgain = time.Second
+	// followerWriteTimeout is how long a follower may take to read what is sent to it.
+	followerWriteTimeout = 30 * time.Second
+	// recheckAfter is how often, while there is something to send, the stream checks that its follower is still allowed to
+	// see it.
+	recheckAfter = time.Second
 )
 
 // stream sends the events of a run behind the one with the id after, until the run's last one. ended says that nothing
@@ -42,7 +43,7 @@ func (s *Server) stream(c echo.Context, runID, after string, ended bool, allowed
 	for checked := time.Now(); ; {
 		list, err := s.next(ctx, follower, ended)
 		last := len(list) > 0 && list[len(list)-1].Ends()
-		if last || time.Since(checked) >= min(s.Heartbeat, askAgain) {
+		if last || time.Since(checked) >= min(s.Heartbeat, recheckAfter) {
 			if checked = time.Now(); !allowed() {
 				return nil // who comes back is told why
 			}
@@ -115,7 +116,7 @@ func (w *eventWriter) sendLong(before *bytes.Buffer, payload []byte) error {
 }
 
 func (w *eventWriter) send(text []byte) error {
-	_ = w.control.SetWriteDeadline(time.Now().Add(writePatience))
+	_ = w.control.SetWriteDeadline(time.Now().Add(followerWriteTimeout))
 	if _, err := w.response.Write(text); err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
@@ -18,7 +17,7 @@ func holdLock(t *testing.T, url string) (release func()) {
 	other := storetest.Open(t, url)
 	locked, let, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
-		done <- other.Write(context.Background(), func(*gorm.DB) error {
+		done <- other.Write(context.Background(), func(store.Tx) error {
 			close(locked)
 			<-let
 			return nil
@@ -37,7 +36,7 @@ func fillDisk(t *testing.T, s *store.Store) { pragma(t, s, "PRAGMA max_page_coun
 func makeRoom(t *testing.T, s *store.Store) { pragma(t, s, "PRAGMA max_page_count = 1000000") }
 
 func pragma(t *testing.T, s *store.Store, statement string) {
-	require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return tx.Exec(statement).Error }))
+	require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error { return tx.Exec(statement) }))
 }
 
 // lockedBuffer is a log that may be read while it is written.

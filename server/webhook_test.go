@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -486,9 +487,7 @@ func TestACallerWhoHangsUp(t *testing.T) {
 				g.model.letGo()
 			}
 			require.Eventually(t, func() bool {
-				var status string
-				require.NoError(t, g.store.Read(context.Background()).Raw("SELECT status FROM runs").Scan(&status).Error)
-				return status == string(test.status)
+				return slices.Equal(storetest.Rows[string](t, g.store, "SELECT status FROM runs"), []string{string(test.status)})
 			}, 10*time.Second, 5*time.Millisecond)
 		})
 	}
@@ -614,7 +613,5 @@ func TestADatabaseThatIsLockedOrFull(t *testing.T) {
 		require.Empty(t, full.Header.Get("Location"))
 	}
 	require.Equal(t, 200, g.call("at last").StatusCode)
-	var acknowledged int64
-	require.NoError(t, s.Read(t.Context()).Raw("SELECT COUNT(*) FROM runs WHERE status = 'COMPLETED'").Scan(&acknowledged).Error)
-	require.EqualValues(t, 3, acknowledged)
+	require.Equal(t, 3, storetest.Row[int](t, s, "SELECT COUNT(*) FROM runs WHERE status = 'COMPLETED'"))
 }

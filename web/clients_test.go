@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/calls"
 	"beckon/clients"
@@ -18,6 +17,7 @@ import (
 	"beckon/gateway/gatewaytest"
 	"beckon/internal/catalog"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 	"beckon/runs"
 	"beckon/web"
 )
@@ -82,9 +82,9 @@ func (s *clientSite) saved(id string) catalog.Record[clients.Client] {
 
 // called puts a run of a client on record.
 func (s *clientSite) called(id, client string, status runs.Status, message string) {
-	require.NoError(s.t, s.store.Write(context.Background(), func(tx *gorm.DB) error {
+	require.NoError(s.t, s.store.Write(context.Background(), func(tx store.Tx) error {
 		return tx.Exec(`INSERT INTO runs (id, status, client_id, workflow_id, source, input, output, error_code, error_message, total_tokens, created_at, started_at, completed_at)
-			VALUES (?, ?, ?, 'triage', 'webhook', 'in', 'out', ?, ?, 10, ?, ?, ?)`, id, string(status), client, message, message, atMidnight.UnixMilli(), atMidnight.UnixMilli(), atMidnight.UnixMilli()).Error
+			VALUES (?, ?, ?, 'triage', 'webhook', 'in', 'out', ?, ?, 10, ?, ?, ?)`, id, string(status), client, message, message, atMidnight.UnixMilli(), atMidnight.UnixMilli(), atMidnight.UnixMilli())
 	}))
 }
 

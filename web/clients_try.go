@@ -75,7 +75,7 @@ func (w *Web) previewClient(c echo.Context) error {
 		}
 		f, have = saved, &item
 	}
-	item := clients.Client{}
+	var item clients.Client
 	if f.Managed {
 		item = *have
 	} else {

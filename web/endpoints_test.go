@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
+	"beckon/internal/store"
+	"beckon/internal/store/storetest"
 	"beckon/internal/units"
 )
 
@@ -114,20 +115,10 @@ func TestTheSecretOfAnEndpointIsShownOnce(t *testing.T) {
 	require.True(t, verified(second))
 	require.True(t, verified(first), "for a day")
 
-	entries, err := r.store.Read(t.Context()).Raw("SELECT before, after FROM audit").Rows()
-	require.NoError(t, err)
-	defer entries.Close()
 	everything := html.UnescapeString(r.get("/admin/endpoints/ops").body+r.get("/admin/endpoints").body+r.get("/admin/deliveries").body) + r.log.String()
-	for entries.Next() {
-		var before, after *string
-		require.NoError(t, entries.Scan(&before, &after))
-		for _, text := range []*string{before, after} {
-			if text != nil {
-				everything += *text
-			}
-		}
-	}
-	require.NoError(t, entries.Err())
+	entries := storetest.Rows[string](t, r.store, "SELECT COALESCE(before, '') || COALESCE(after, '') FROM audit")
+	require.NotEmpty(t, entries)
+	everything += strings.Join(entries, "")
 	for _, hidden := range []string{first, second, "h3ader"} {
 		require.NotContains(t, everything, hidden)
 	}
@@ -359,8 +350,8 @@ func TestEnableDisableAndRecover(t *testing.T) {
 func TestAnEndpointThatIsNotInForce(t *testing.T) {
 	r := newTraffic(t)
 	r.endpoint(deliveries.Endpoint{ID: "ops", URL: "https://203.0.113.7/hook", Agents: []string{"triage"}})
-	require.NoError(t, r.store.Write(t.Context(), func(tx *gorm.DB) error {
-		if err := tx.Exec("UPDATE resources SET spec = REPLACE(spec, 'triage', 'gone') WHERE kind = 'endpoints'").Error; err != nil {
+	require.NoError(t, r.store.Write(t.Context(), func(tx store.Tx) error {
+		if err := tx.Exec("UPDATE resources SET spec = REPLACE(spec, 'triage', 'gone') WHERE kind = 'endpoints'"); err != nil {
 			return err
 		}
 		return catalog.Touch(tx)

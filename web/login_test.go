@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -102,8 +101,7 @@ func TestANewSessionGetsANewToken(t *testing.T) {
 func TestTokensAreStoredHashed(t *testing.T) {
 	s := newSite(t)
 	b := s.signedIn()
-	var tokens []string
-	require.NoError(t, s.store.Read(context.Background()).Raw("SELECT token FROM sessions").Scan(&tokens).Error)
+	tokens := storetest.Rows[string](t, s.store, "SELECT token FROM sessions")
 	require.Len(t, tokens, 1)
 	require.NotContains(t, tokens[0], b.cookie.Value)
 }
@@ -143,9 +141,7 @@ func TestSessionsEnd(t *testing.T) {
 		require.False(t, idle.knows())
 
 		s.signedIn()
-		var left int64
-		require.NoError(t, db.Read(context.Background()).Raw("SELECT COUNT(*) FROM sessions").Scan(&left).Error)
-		require.EqualValues(t, 1, left, "those that are over are let go of")
+		require.Equal(t, 1, storetest.Row[int](t, db, "SELECT COUNT(*) FROM sessions"), "those that are over are let go of")
 	})
 }
 
@@ -173,9 +169,8 @@ func TestAPageCostsNoWrite(t *testing.T) {
 	require.Greater(t, expiry(t, s), before)
 }
 
-func expiry(t *testing.T, s *site) (at int64) {
-	require.NoError(t, s.store.Read(context.Background()).Raw("SELECT expiry FROM sessions").Scan(&at).Error)
-	return at
+func expiry(t *testing.T, s *site) int64 {
+	return storetest.Row[int64](t, s.store, "SELECT expiry FROM sessions")
 }
 
 func TestWrongTriesAreLimited(t *testing.T) {

@@ -10,11 +10,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/agents"
 	"beckon/commands"
 	"beckon/internal/catalog"
+	"beckon/internal/store"
 	"beckon/web"
 )
 
@@ -211,8 +211,8 @@ func TestWhatIsNotInForce(t *testing.T) {
 	n := newNouns(t)
 	_, _, err := catalog.Of[agents.Provider](n.editor).Create(context.Background(), "mia", agents.Provider{ID: "p", Type: "openai", APIKey: "${GOOD_API_KEY}"})
 	require.NoError(t, err)
-	require.NoError(t, n.store.Write(context.Background(), func(tx *gorm.DB) error {
-		if err := tx.Exec(`UPDATE resources SET spec = replace(spec, 'GOOD_API_KEY', 'NO_API_KEY')`).Error; err != nil {
+	require.NoError(t, n.store.Write(context.Background(), func(tx store.Tx) error {
+		if err := tx.Exec(`UPDATE resources SET spec = replace(spec, 'GOOD_API_KEY', 'NO_API_KEY')`); err != nil {
 			return err
 		}
 		return catalog.Touch(tx)

@@ -6,12 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
-
-	"gorm.io/gorm"
 
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -53,11 +50,6 @@ type password struct {
 	settled bool // not until it is needed: a gateway whose page nobody opens hashes nothing
 }
 
-type passwordRow struct {
-	Hash string
-	Made int64
-}
-
 func newPassword(ctx context.Context, s *store.Store, configured secret.String) (*password, error) {
 	row, err := readPassword(ctx, s)
 	return &password{store: s, configured: configured, before: row.Hash, turns: make(chan struct{}, hashers)}, err
@@ -97,7 +89,7 @@ func (p *password) settle(ctx context.Context) error {
 		return err
 	}
 	switch {
-	case row.Hash != p.before && strings.HasPrefix(row.Hash, hashPrefix):
+	case row.Hash != p.before && checkHash(row.Hash) == nil:
 		// Another replica has put it there since this one started, and so knows better.
 	case p.configured != "":
 		if same, err := matches(row.Hash, p.configured.Reveal()); err != nil || !same || row.Made == 1 {
@@ -112,32 +104,8 @@ func (p *password) settle(ctx context.Context) error {
 	return nil
 }
 
-// putPassword puts a password in the place of the one with the old hash and ends all sessions, unless another replica has
-// been faster.
-func putPassword(ctx context.Context, s *store.Store, old string, row passwordRow) (put bool, err error) {
-	err = s.Write(ctx, func(tx *gorm.DB) error {
-		done := tx.Exec(`INSERT INTO admin_password (id, hash, made) VALUES (1, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, made = excluded.made WHERE admin_password.hash = ?`, row.Hash, row.Made, old)
-		if put = done.RowsAffected > 0; done.Error != nil || !put {
-			return done.Error
-		}
-		return tx.Exec("DELETE FROM sessions").Error
-	})
-	if err != nil {
-		return false, fmt.Errorf("store the administrator's password: %w", err)
-	}
-	return put, nil
-}
-
 // fingerprintOf tells a hash from another one.
 func fingerprintOf(hash string) string {
 	sum := sha256.Sum256([]byte(hash))
 	return hex.EncodeToString(sum[:16])
-}
-
-func readPassword(ctx context.Context, s *store.Store) (row passwordRow, err error) {
-	if err := s.Read(ctx).Raw("SELECT hash, made FROM admin_password WHERE id = 1").Scan(&row).Error; err != nil {
-		return row, fmt.Errorf("read the administrator's password: %w", err)
-	}
-	return row, nil
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -26,12 +25,24 @@ func TestHashes(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, got, given)
 	}
-	for _, broken := range []string{"", "x", "$2y$05$abc", "$argon2id$v=19$m=19456,t=2,p=1$", "$argon2id$v=19$m=8,t=0,p=1$c2FsdA$c2FsdA", "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$c2FsdA"} {
-		_, err := web.Matches(broken, password)
+	for _, broken := range []string{
+		"", "x", "$2y$05$abc", "$argon2id$v=19$m=19456,t=2,p=1$",
+		"$argon2id$v=19$m=8,t=0,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"$argon2id$v=19$m=8,t=1,p=0$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"$argon2id$v=16$m=8,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"$argon2id$v=19$m=8,t=1,p=1$c2FsdA$c2FsdA",
+		"$argon2id$v=19$m=8,t=1,p=1$c2FsdA$", // every password would match an empty key
+	} {
+		ok, err := web.Matches(broken, password)
 		require.Error(t, err, broken)
+		require.False(t, ok, broken)
 	}
+	// Hashes that Beckon made before it used a library for that are in databases.
+	ok, err := web.Matches("$argon2id$v=19$m=19456,t=2,p=1$ktxTeS637LoVkgPce+eGAg$vdNfNRc5R7qIIXIeTwmJxYV7tZzm9ujso/K0+wTSS64", "correct horse battery staple")
+	require.NoError(t, err)
+	require.True(t, ok)
 	// A test vector of the reference implementation: https://github.com/P-H-C/phc-winner-argon2/blob/master/src/test.c
-	ok, err := web.Matches("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "password")
+	ok, err = web.Matches("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "password")
 	require.NoError(t, err)
 	require.True(t, ok)
 }
@@ -125,8 +136,8 @@ func TestASessionIsOfItsPassword(t *testing.T) {
 	s := newSite(t)
 	b := s.signedIn()
 	require.True(t, b.knows())
-	require.NoError(t, s.store.Write(context.Background(), func(tx *gorm.DB) error {
-		return tx.Exec("UPDATE admin_password SET hash = ?", web.HashPassword("changed")).Error // and its session stays
+	require.NoError(t, s.store.Write(context.Background(), func(tx store.Tx) error {
+		return tx.Exec("UPDATE admin_password SET hash = ?", web.HashPassword("changed")) // and its session stays
 	}))
 	require.False(t, b.knows())
 }
@@ -140,8 +151,8 @@ func TestWithoutAnyPasswordNobodyGetsIn(t *testing.T) {
 
 func TestABrokenHashIsReplaced(t *testing.T) {
 	s := newSite(t)
-	require.NoError(t, s.store.Write(context.Background(), func(tx *gorm.DB) error {
-		return tx.Exec("INSERT INTO admin_password (id, hash, made) VALUES (1, 'broken', 0)").Error
+	require.NoError(t, s.store.Write(context.Background(), func(tx store.Tx) error {
+		return tx.Exec("INSERT INTO admin_password (id, hash, made) VALUES (1, 'broken', 0)")
 	}))
 	s.signedIn()
 }

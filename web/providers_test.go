@@ -8,11 +8,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/agents"
 	"beckon/internal/catalog"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 	"beckon/web"
 )
 
@@ -22,7 +22,7 @@ func regexpOf(s string) string { return regexp.QuoteMeta(s) }
 
 // keep puts a provider into the database past the editor.
 func (n *nouns) keep(p agents.Provider) {
-	require.NoError(n.t, n.store.Write(context.Background(), func(tx *gorm.DB) error {
+	require.NoError(n.t, n.store.Write(context.Background(), func(tx store.Tx) error {
 		return catalog.Of[agents.Provider](n.editor).Change(tx, p.ID, func(have *agents.Provider) error {
 			*have = p
 			return nil

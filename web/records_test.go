@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/clients"
 	"beckon/gateway/gatewaytest"
@@ -71,9 +70,9 @@ func newRecords(t *testing.T, r *records) *browser {
 
 // keep puts clients and changes of r in the place of those that are in the store.
 func (b *browser) keep(r *records) {
-	require.NoError(b.t, b.store.Write(context.Background(), func(tx *gorm.DB) error {
+	require.NoError(b.t, b.store.Write(context.Background(), func(tx store.Tx) error {
 		for _, table := range []string{"audit", "resources"} {
-			require.NoError(b.t, tx.Exec("DELETE FROM "+table).Error)
+			require.NoError(b.t, tx.Exec("DELETE FROM "+table))
 		}
 		for _, id := range r.clients {
 			allowed := "triage"
@@ -82,12 +81,12 @@ func (b *browser) keep(r *records) {
 			}
 			spec, err := json.Marshal(clients.Client{ID: id, Passthrough: true, AllowedAgents: []string{allowed}})
 			require.NoError(b.t, err)
-			require.NoError(b.t, tx.Exec("INSERT INTO resources (kind, id, spec, version, created_at, updated_at) VALUES ('clients', ?, ?, 1, 0, 0)", id, string(spec)).Error)
+			require.NoError(b.t, tx.Exec("INSERT INTO resources (kind, id, spec, version, created_at, updated_at) VALUES ('clients', ?, ?, 1, 0, 0)", id, string(spec)))
 		}
 		for i, e := range r.changes {
 			id := fmt.Sprintf("aud_%026d", len(r.changes)-i)
 			require.NoError(b.t, tx.Exec("INSERT INTO audit (id, at, who, action, section, resource_id, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-				id, e.At.UnixMilli(), e.Who, e.Action, e.Section, e.ResourceID, textOrNull(e.Before), textOrNull(e.After)).Error)
+				id, e.At.UnixMilli(), e.Who, e.Action, e.Section, e.ResourceID, textOrNull(e.Before), textOrNull(e.After)))
 		}
 		return catalog.Touch(tx)
 	}))
@@ -221,7 +220,7 @@ func TestTheListOfRefusedCalls(t *testing.T) {
 	for i := range 60 {
 		calls = append(calls, store.RefusedCall{At: time.Unix(int64(i), 0), Status: 401, Code: "unauthorized", Path: fmt.Sprintf("/call-%d.", i), ClientID: []string{"ci", "c&d"}[i%2]})
 	}
-	require.NoError(t, b.store.Write(context.Background(), func(tx *gorm.DB) error { return b.store.Refuse(tx, calls) }))
+	require.NoError(t, b.store.Write(context.Background(), func(tx store.Tx) error { return store.Refuse(tx, calls) }))
 
 	first := b.get("/admin/refused")
 	require.Contains(t, first.body, "/call-59.")
@@ -253,7 +252,7 @@ func next(t *testing.T, a answer) string {
 
 func TestTheListOfChanges(t *testing.T) {
 	b := newKept(t)
-	require.NoError(t, b.store.Write(context.Background(), func(tx *gorm.DB) error {
+	require.NoError(t, b.store.Write(context.Background(), func(tx store.Tx) error {
 		for i := range 60 {
 			e := catalog.AuditEntry{Who: "admin", Action: "update", Section: []string{"clients", "agents"}[i%2], ResourceID: "r" + strconv.Itoa(i), Before: json.RawMessage(`{"a":1}`), After: json.RawMessage(`{"a":2}`)}
 			if err := catalog.Audit(tx, e); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -14,7 +15,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/calls"
 	"beckon/clients"
@@ -66,13 +66,14 @@ type traffic struct {
 
 func newTraffic(t *testing.T) *traffic {
 	s := siteOn(t, storetest.Open(t, storetest.Default(t)))
-	r := &traffic{events: events.NewLog(s.store)}
+	r := &traffic{}
 	sealer := gatewaytest.Sealer()
 	guard := egress.NewGuard(func() []netip.Prefix {
 		return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("203.0.113.0/24")}
 	})
 	r.startDeliveries(t, s.store, sealer, guard)
-	r.runs = runs.New(runs.Config{Store: s.store, Events: r.events, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test")})
+	r.runs = runs.New(runs.Config{Store: s.store, Outlet: r.deliveries, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test")})
+	r.events = r.runs.Events
 	t.Cleanup(func() { r.runs.Drain(context.Background()) })
 	r.editor = gatewaytest.Editor(t, s.store, gatewaytest.Setup{File: fileOfTraffic, Apply: func(ctx context.Context, v *catalog.View) error {
 		return r.deliveries.Use(ctx, deliveries.InForce(v))
@@ -91,10 +92,9 @@ func newTraffic(t *testing.T) *traffic {
 func (r *traffic) startDeliveries(t *testing.T, s *store.Store, sealer *secret.Sealer, guard *egress.Guard) {
 	silent, out := slog.New(slog.DiscardHandler), egress.NewWebhooks(guard)
 	instance := work.New(s, silent)
-	r.deliveries = deliveries.New(deliveries.Config{Store: s, Events: r.events, Work: instance, Log: silent, Metrics: telemetry.NewMetrics("test"), Out: out, Sealer: sealer,
+	r.deliveries = deliveries.New(deliveries.Config{Store: s, Work: instance, Log: silent, Metrics: telemetry.NewMetrics("test"), Out: out, Sealer: sealer,
 		Version: "test", Source: "https://beckon.example", CheckURL: guard.CheckURL, EventNames: func() []string { return nil },
 		Secrets: func(string) []secret.String { return []secret.String{aSecret} }, Now: time.Now})
-	r.events.Outlet = r.deliveries
 	require.NoError(t, r.deliveries.Use(t.Context(), nil))
 	require.NoError(t, instance.Start(t.Context()))
 	t.Cleanup(func() {
@@ -150,10 +150,14 @@ func (r *traffic) attempt(deliveryID string, number int, columns map[string]any)
 }
 
 func (r *traffic) insert(table string, row, columns map[string]any) {
-	for name, value := range columns {
-		row[name] = value
-	}
-	require.NoError(r.t, r.store.Write(context.Background(), func(tx *gorm.DB) error { return tx.Table(table).Create(row).Error }))
+	maps.Copy(row, columns)
+	require.NoError(r.t, r.store.Write(context.Background(), func(tx store.Tx) error {
+		w := tx.NewRow(table)
+		for name, value := range row {
+			w.Value(name, value)
+		}
+		return w.Insert()
+	}))
 }
 
 // endpoint registers one, and returns its secret.

@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/agents"
 	"beckon/deliveries"
 	"beckon/events"
 	"beckon/internal/problem"
+	"beckon/internal/store"
 	"beckon/runs"
 )
 
@@ -124,13 +124,19 @@ func TestRunsComeInPages(t *testing.T) {
 // What only reading finds is looked for in steps, and what was not reached is on the next page.
 func TestASearchIsBounded(t *testing.T) {
 	r := newTraffic(t)
-	require.NoError(t, r.store.Write(t.Context(), func(tx *gorm.DB) error {
-		var rows []map[string]any
+	require.NoError(t, r.store.Write(t.Context(), func(tx store.Tx) error {
 		for i := range 2010 {
-			rows = append(rows, map[string]any{"id": runID(i), "status": "COMPLETED", "client_id": "ci", "workflow_id": "triage", "source": "webhook", "input": "in", "created_at": atMidnight.UnixMilli()})
+			source := "webhook"
+			if i == 3 {
+				source = "api"
+			}
+			err := tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, source, input, created_at) VALUES (?, 'COMPLETED', 'ci', 'triage', ?, 'in', ?)",
+				runID(i), source, atMidnight.UnixMilli())
+			if err != nil {
+				return err
+			}
 		}
-		rows[3]["source"] = "api"
-		return tx.Table("runs").CreateInBatches(rows, 500).Error
+		return nil
 	}))
 	first := r.get("/admin/runs?source=api")
 	require.Empty(t, listedRuns(first.body))

@@ -88,7 +88,7 @@ func (w *Web) payloadOf(ctx context.Context, runID, id string) (string, error) {
 	if err := events.CheckID(runID, id); err != nil {
 		return "", errNoText()
 	}
-	found, err := w.Desk.Runs.Events.Find(ctx, []events.Ref{{RunID: runID, ID: id}})
+	found, err := events.Find(ctx, w.Store, []events.Ref{{RunID: runID, ID: id}})
 	if err != nil {
 		return "", err
 	}

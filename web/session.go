@@ -32,9 +32,10 @@ type sessions struct {
 // of the domain from setting it (RFC 6265bis, section 4.1.3.2).
 func newSessions(s *store.Store, p *password, secure bool, now func() time.Time) *sessions {
 	rows := &sessionStore{s, now}
-	m := scs.New()
-	m.Store, m.Lifetime, m.HashTokenInStore = rows, absoluteTime, true
-	m.Cookie.Name, m.Cookie.Secure = "beckon_session", secure
+	// Not scs.New: it starts a loop over sessions in memory, which nothing ends.
+	m := &scs.SessionManager{Store: rows, Codec: scs.GobCodec{}, Lifetime: absoluteTime, HashTokenInStore: true, Cookie: scs.SessionCookie{
+		Name: "beckon_session", Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode, Persist: true,
+	}}
 	if secure {
 		m.Cookie.Name = "__Host-beckon_session"
 	}

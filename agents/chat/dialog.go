@@ -64,7 +64,7 @@ func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
 			continue
 		}
 		if round == maxRounds {
-			return agents.Result{}, problem.New(problem.Upstream, "tool_limit",
+			return agents.Result{}, problem.New(problem.Upstream, problem.CodeToolLimit,
 				"The model of agent %q used its tools %d times without an answer. Tell it in its prompt when to stop.", d.agent, maxRounds-1)
 		}
 		d.said.answered(answer)
@@ -75,7 +75,7 @@ func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
 		d.before = ""
 		texts := make([]string, len(answer.Calls))
 		for i := range answer.Calls {
-			texts[i] = use(d.tools, &answer.Calls[i])
+			texts[i] = use(ctx, d.tools, &answer.Calls[i])
 		}
 		d.said.told(answer.Calls, texts)
 	}

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"beckon/clients"
+	"beckon/gateway"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -23,22 +23,13 @@ type clientsCommand struct {
 	Token  clientsTokenCommand  `cmd:"" help:"Give a client a new token and print it."`
 }
 
-// edit returns what the clients commands work on. Its store is theirs to close.
-func (f configFlag) edit(ctx context.Context) (*catalog.Editor, error) {
+// openEditor returns what the clients commands work on. Its store is theirs to close.
+func (f configFlag) openEditor(ctx context.Context) (*catalog.Editor, error) {
 	c, err := f.load()
 	if err != nil {
 		return nil, err
 	}
-	log := slog.New(slog.DiscardHandler)
-	db, err := openDatabase(ctx, c, log)
-	if err != nil {
-		return nil, err
-	}
-	editor := db.editor(log, nil, nil)
-	if err := editor.Use(ctx, c); err != nil {
-		return nil, errors.Join(err, db.store.Close())
-	}
-	return editor, nil
+	return gateway.OpenEditor(ctx, c)
 }
 
 type clientsListCommand struct {
@@ -48,7 +39,7 @@ type clientsListCommand struct {
 
 func (l clientsListCommand) Run(std streams) error {
 	ctx := context.Background()
-	editor, err := l.edit(ctx)
+	editor, err := l.openEditor(ctx)
 	if err != nil {
 		return err
 	}
@@ -104,7 +95,7 @@ type clientsCreateCommand struct {
 
 func (k clientsCreateCommand) Run(std streams) error {
 	ctx := context.Background()
-	editor, err := k.edit(ctx)
+	editor, err := k.openEditor(ctx)
 	if err != nil {
 		return err
 	}
@@ -133,7 +124,7 @@ type clientsTokenCommand struct {
 
 func (k clientsTokenCommand) Run(std streams) error {
 	ctx := context.Background()
-	editor, err := k.edit(ctx)
+	editor, err := k.openEditor(ctx)
 	if err != nil {
 		return err
 	}

@@ -7,15 +7,45 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"slices"
 	"strings"
 
-	"beckon/internal/catalog"
+	"beckon/gateway"
 	"beckon/internal/config"
 	"beckon/internal/problem"
 )
+
+const defaultConfigFile = "config.yaml"
+
+// configFlag says where the configuration is.
+type configFlag struct {
+	Config string `help:"The configuration file. Without it, config.yaml where it exists, else none." placeholder:"FILE" type:"path"`
+}
+
+// path is the file to read; empty is none.
+func (f configFlag) path() (string, error) {
+	if f.Config != "" {
+		return f.Config, nil
+	}
+	switch _, err := os.Stat(defaultConfigFile); {
+	case err == nil:
+		return defaultConfigFile, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	default:
+		return "", err
+	}
+}
+
+// load reads the configuration with the environment over it.
+func (f configFlag) load() (*config.Config, error) {
+	path, err := f.path()
+	if err != nil {
+		return nil, err
+	}
+	return gateway.Load(path)
+}
 
 type configCommand struct {
 	Check  checkCommand  `cmd:"" help:"Check the configuration file and say all that is wrong with it."`
@@ -34,16 +64,7 @@ func (k checkCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	all := nouns(slog.New(slog.DiscardHandler), nil)
-	join := func(f catalog.File) (*catalog.View, error) { return all.View(f), nil }
-	if k.Database {
-		c, err := k.load()
-		if err != nil {
-			return err
-		}
-		join = func(f catalog.File) (*catalog.View, error) { return joinStored(context.Background(), c, f) }
-	}
-	v, err := config.Check(path, os.LookupEnv, all, join)
+	v, err := gateway.Check(context.Background(), path, k.Database)
 	mistakes, _ := errors.AsType[*config.Error](err)
 	var warnings, cautions []problem.Finding
 	if err == nil {
@@ -90,29 +111,5 @@ func (e exportCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	v, err := joinStored(context.Background(), c, c)
-	if err == nil {
-		err = c.Err(v.Mistakes())
-	}
-	if err != nil {
-		return err
-	}
-	return config.Export(std.out, c, v)
-}
-
-// joinStored joins a file with what the database of a configuration has; a SQLite file that does not exist has nothing,
-// and is not made.
-func joinStored(ctx context.Context, c *config.Config, f catalog.File) (*catalog.View, error) {
-	log := slog.New(slog.DiscardHandler)
-	if path, isFile := strings.CutPrefix(c.Database.URL.Reveal(), "sqlite:"); isFile {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return nouns(log, nil).View(f), nil
-		}
-	}
-	db, err := openDatabase(ctx, c, log)
-	if err != nil {
-		return nil, err
-	}
-	defer db.store.Close()
-	return db.editor(log, nil, nil).Join(ctx, f)
+	return gateway.Export(context.Background(), std.out, c)
 }

@@ -153,7 +153,7 @@ func (l *listener) serve(ctx context.Context, stop func(), socket net.Listener) 
 	if server.Shutdown(leaving) != nil {
 		_ = server.Close()
 	}
-	<-served
+	<-served //nolint:errcheck // it is that the server was shut down
 	return err
 }
 

@@ -1,4 +1,4 @@
-// Command beckon wires everything once; each of its commands has a file of its own.
+// Command beckon parses the command line, calls, and prints; each of its commands has a file of its own.
 package main
 
 import (

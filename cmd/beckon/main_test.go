@@ -167,8 +167,8 @@ func answeredAreKept(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	defer s.Close()
 	for _, a := range answers {
-		var status string
-		ts.Check(s.Read(context.Background()).Raw("SELECT status FROM runs WHERE id = ?", a[1]).Scan(&status).Error)
+		status, _, err := store.Row[string](s.Read(context.Background()), "SELECT status FROM runs WHERE id = ?", a[1])
+		ts.Check(err)
 		if status != "COMPLETED" {
 			ts.Fatalf("%s was answered and is %q on disk", a[1], status)
 		}

@@ -8,18 +8,13 @@ import (
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/oklog/ulid/v2"
-	"gorm.io/gorm"
 
 	"beckon/internal/secret"
 	"beckon/internal/store"
 )
 
-// The bounds of a page of the audit list.
-const (
-	DefaultAuditPage = 50
-	MaxAuditPage     = 200
-)
+// DefaultAuditPage is how many entries a page of the audit list has that says nothing else.
+const DefaultAuditPage = 50
 
 const auditPrefix = "aud_"
 
@@ -35,29 +30,11 @@ type AuditEntry struct {
 	After      json.RawMessage
 }
 
-// Audit adds an entry in the transaction of the change that it is about. It sets ID and At.
-func Audit(tx *gorm.DB, e AuditEntry) error {
-	err := tx.Exec("INSERT INTO audit (id, at, who, action, section, resource_id, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		auditPrefix+ulid.Make().String(), time.Now().UnixMilli(), e.Who, e.Action, e.Section, e.ResourceID,
-		textOrNull(e.Before), textOrNull(e.After)).Error
-	if err != nil {
-		return fmt.Errorf("keep the audit entry of %s/%s: %w", e.Section, e.ResourceID, err)
-	}
-	return nil
-}
-
-func textOrNull(document json.RawMessage) any {
-	if document == nil {
-		return nil
-	}
-	return string(document)
-}
-
 // AuditQuery asks for audit entries, newest first.
 type AuditQuery struct {
 	Section    string // empty for all
 	ResourceID string // empty for all
-	Limit      int    // 1 to MaxAuditPage
+	Limit      int    // at least 1
 	Cursor     string // of the page before; empty for the first
 }
 
@@ -68,30 +45,9 @@ func (e *Editor) AuditEntries(ctx context.Context, q AuditQuery) (list []AuditEn
 	if err != nil {
 		return nil, "", err
 	}
-	w := store.Walk{Table: "audit", Below: below}
-	for _, only := range []store.Equal{{Column: "section", Value: q.Section}, {Column: "resource_id", Value: q.ResourceID}} {
-		if only.Value != "" {
-			w.Only = append(w.Only, only)
-		}
-	}
-	if len(w.Only) == 2 {
-		w.Index, w.Only = w.Only, nil
-	}
-	stop, err := w.Rows(ctx, e.Store, "*", q.Limit, func(scan func(any) error) (string, bool, error) {
-		var row struct {
-			ID, Who, Action, Section, ResourceID string
-			At                                   int64
-			Before, After                        *string
-		}
-		if err := scan(&row); err != nil {
-			return "", false, err
-		}
-		list = append(list, AuditEntry{ID: row.ID, At: time.UnixMilli(row.At).UTC(), Who: row.Who, Action: row.Action, Section: row.Section,
-			ResourceID: row.ResourceID, Before: documentOrNil(row.Before), After: documentOrNil(row.After)})
-		return row.ID, false, nil
-	})
+	list, stop, err := listAudit(e.Store.Read(ctx), q, below)
 	if err != nil {
-		return nil, "", fmt.Errorf("list the audit entries: %w", err)
+		return nil, "", err
 	}
 	if stop != "" {
 		next = cursors.After(stop)
@@ -99,21 +55,14 @@ func (e *Editor) AuditEntries(ctx context.Context, q AuditQuery) (list []AuditEn
 	return list, next, nil
 }
 
-func documentOrNil(text *string) json.RawMessage {
-	if text == nil {
-		return nil
-	}
-	return json.RawMessage(*text)
-}
-
 // Note writes an entry about something that is no change of a resource, such as a delivery that was sent again.
 func (e *Editor) Note(ctx context.Context, who, action, section, id string, what any) error {
-	return e.Store.Write(ctx, func(tx *gorm.DB) error { return e.audit(tx, who, action, key{section, id}, nil, what) })
+	return e.Store.Write(ctx, func(tx store.Tx) error { return e.audit(tx, who, action, key{section, id}, nil, what) })
 }
 
 // audit notes a change. before and after are a Resource, or what else is to be said; a secret is marked as new where
 // nobody would see otherwise that it has changed.
-func (e *Editor) audit(tx *gorm.DB, who, action string, k key, before, after any) error {
+func (e *Editor) audit(tx store.Tx, who, action string, k key, before, after any) error {
 	n := e.Nouns.bySection[k.section]
 	was, _ := before.(Resource)
 	if is, ok := after.(Resource); ok {

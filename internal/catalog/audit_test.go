@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
@@ -20,7 +19,7 @@ func TestAudit(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		ctx, editor := context.Background(), catalog.NewEditor(catalog.EditorConfig{Nouns: catalog.NewRegistry(nil), Store: s})
 		add := func(section, id, action string, before, after json.RawMessage) {
-			require.NoError(t, s.Write(ctx, func(tx *gorm.DB) error {
+			require.NoError(t, s.Write(ctx, func(tx store.Tx) error {
 				return catalog.Audit(tx, catalog.AuditEntry{Who: "mia", Action: action, Section: section, ResourceID: id, Before: before, After: after})
 			}))
 		}
@@ -30,7 +29,7 @@ func TestAudit(t *testing.T) {
 
 		// What is taken back leaves no entry.
 		broken := errors.New("broken")
-		require.ErrorIs(t, s.Write(ctx, func(tx *gorm.DB) error {
+		require.ErrorIs(t, s.Write(ctx, func(tx store.Tx) error {
 			require.NoError(t, catalog.Audit(tx, catalog.AuditEntry{Who: "mia", Action: "create", Section: "clients", ResourceID: "never"}))
 			return broken
 		}), broken)

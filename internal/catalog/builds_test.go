@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/agents"
 	"beckon/clients"
@@ -63,7 +62,7 @@ func TestAChangeIsBuiltOnce(t *testing.T) {
 		})
 		step("by another gateway", 1, 1, func() error {
 			other := catalog.NewEditor(catalog.EditorConfig{Nouns: e.Nouns, Store: s, Sealer: e.Sealer})
-			require.NoError(t, s.Write(ctx, func(tx *gorm.DB) error {
+			require.NoError(t, s.Write(ctx, func(tx store.Tx) error {
 				_, err := catalog.Of[commands.Command](other).Insert(tx, commands.Command{ID: "o", Prompt: "x"})
 				return err
 			}))

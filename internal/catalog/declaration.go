@@ -4,10 +4,9 @@ import (
 	"cmp"
 	"reflect"
 
-	"gorm.io/gorm"
-
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 )
 
 // Declaration is a Noun of any type.
@@ -86,14 +85,14 @@ func (n Noun[T]) revise(have, next Resource) Resource {
 	return n.Revise(had, next.(T))
 }
 
-func (n Noun[T]) saved(tx *gorm.DB, r Resource, isNew bool) (shown secret.String, err error) {
+func (n Noun[T]) saved(tx store.Tx, r Resource, isNew bool) (shown secret.String, err error) {
 	if n.Saved == nil {
 		return "", nil
 	}
 	return n.Saved(tx, r.(T), isNew)
 }
 
-func (n Noun[T]) complete(db *gorm.DB, list []*Resource) error {
+func (n Noun[T]) complete(tx store.Tx, list []*Resource) error {
 	if n.Complete == nil {
 		return nil
 	}
@@ -102,7 +101,7 @@ func (n Noun[T]) complete(db *gorm.DB, list []*Resource) error {
 		item := (*r).(T)
 		items[i] = &item
 	}
-	err := n.Complete(db, items)
+	err := n.Complete(tx, items)
 	for i, r := range list {
 		*r = *items[i]
 	}

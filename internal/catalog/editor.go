@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"gorm.io/gorm"
-
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -182,7 +180,7 @@ func (e *Editor) apply(ctx context.Context, c *change) (shown secret.String, err
 			return "", err
 		}
 		unchanged := false
-		err = e.Store.Write(ctx, func(tx *gorm.DB) (err error) {
+		err = e.Store.Write(ctx, func(tx store.Tx) (err error) {
 			if unchanged, err = touchAt(tx, before.revision); err != nil || !unchanged {
 				return err
 			}
@@ -205,7 +203,7 @@ func (e *Editor) apply(ctx context.Context, c *change) (shown secret.String, err
 }
 
 // write writes a change with its audit entry, and what belongs to it.
-func (e *Editor) write(tx *gorm.DB, c *change, have, next *Record[Resource]) (shown secret.String, err error) {
+func (e *Editor) write(tx store.Tx, c *change, have, next *Record[Resource]) (shown secret.String, err error) {
 	n, documents := e.Nouns.bySection[c.key.section], e.documents[c.key.section]
 	switch {
 	case have == nil:
@@ -230,7 +228,7 @@ func (e *Editor) write(tx *gorm.DB, c *change, have, next *Record[Resource]) (sh
 	return shown, err
 }
 
-func (e *Editor) insert(tx *gorm.DB, n *noun, item Resource) (shown secret.String, err error) {
+func (e *Editor) insert(tx store.Tx, n *noun, item Resource) (shown secret.String, err error) {
 	if err := e.documents[n.Section].Create(tx, item); err != nil {
 		return "", err
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/agents"
 	"beckon/clients"
@@ -241,8 +240,8 @@ func TestEditorLeavesTheFileWhole(t *testing.T) {
 func TestEditorMendsWhatIsBroken(t *testing.T) {
 	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
 		b.fill(ctx)
-		require.NoError(t, b.Store.Write(ctx, func(tx *gorm.DB) error {
-			if err := tx.Exec("UPDATE resources SET spec = REPLACE(spec, '\"model\":\"m\"', '\"model\":\"\"') WHERE kind = 'agents'").Error; err != nil {
+		require.NoError(t, b.Store.Write(ctx, func(tx store.Tx) error {
+			if err := tx.Exec("UPDATE resources SET spec = REPLACE(spec, '\"model\":\"m\"', '\"model\":\"\"') WHERE kind = 'agents'"); err != nil {
 				return err
 			}
 			return catalog.Touch(tx)

@@ -15,10 +15,9 @@ import (
 	"net/netip"
 	"reflect"
 
-	"gorm.io/gorm"
-
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 )
 
 // Resource is one thing that a person has named.
@@ -63,11 +62,11 @@ type Noun[T Resource] struct {
 	// Revise completes next, which has its secrets already. have is what it replaces, the zero T for a new one.
 	Revise func(have, next T) T
 	// Saved writes what belongs to a resource, in the transaction that writes it; shown is told this once, of a new one.
-	Saved func(tx *gorm.DB, item T, isNew bool) (shown secret.String, err error)
+	Saved func(tx store.Tx, item T, isNew bool) (shown secret.String, err error)
 	// Deleted deletes what belonged to it.
-	Deleted func(tx *gorm.DB, id string) error
+	Deleted func(tx store.Tx, id string) error
 	// Complete adds what is known besides the documents.
-	Complete func(db *gorm.DB, list []*T) error
+	Complete func(tx store.Tx, list []*T) error
 	// Audited returns a resource as the audit list shows it.
 	Audited func(T) T
 }

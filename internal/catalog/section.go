@@ -4,10 +4,9 @@ import (
 	"context"
 	"reflect"
 
-	"gorm.io/gorm"
-
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 )
 
 // Section edits the resources of one noun. With Resource for T it does so for those who don't know the noun.
@@ -108,7 +107,7 @@ func (s Section[T]) Create(ctx context.Context, who string, item T, unreadable .
 }
 
 // Insert adds one as it is: without a look at the others, and without an audit entry.
-func (s Section[T]) Insert(tx *gorm.DB, item T) (shown secret.String, err error) {
+func (s Section[T]) Insert(tx store.Tx, item T) (shown secret.String, err error) {
 	if err := item.Check().Err(); err != nil {
 		return "", err
 	}
@@ -160,7 +159,7 @@ func (s Section[T]) stored(ctx context.Context, v *View, id string, version int6
 
 // Act changes what belongs to one of the database's resources, such as its token, and notes it with what is to be said of
 // it in the audit list. do must Touch.
-func (s Section[T]) Act(ctx context.Context, who, action, id string, what any, do func(tx *gorm.DB) error) error {
+func (s Section[T]) Act(ctx context.Context, who, action, id string, what any, do func(tx store.Tx) error) error {
 	e := s.editor
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -171,7 +170,7 @@ func (s Section[T]) Act(ctx context.Context, who, action, id string, what any, d
 	if _, err := s.stored(ctx, v, id, 0); err != nil {
 		return err
 	}
-	err = e.Store.Write(ctx, func(tx *gorm.DB) error {
+	err = e.Store.Write(ctx, func(tx store.Tx) error {
 		if err := do(tx); err != nil {
 			return err
 		}
@@ -184,7 +183,7 @@ func (s Section[T]) Act(ctx context.Context, who, action, id string, what any, d
 }
 
 // Change changes one within an Act.
-func (s Section[T]) Change(tx *gorm.DB, id string, change func(*T) error) error {
+func (s Section[T]) Change(tx store.Tx, id string, change func(*T) error) error {
 	return s.editor.documents[s.Section].Change(tx, id, func(r *Resource) error {
 		item := (*r).(T)
 		err := change(&item)

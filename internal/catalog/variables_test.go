@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/agents"
 	"beckon/clients"
@@ -14,6 +13,7 @@ import (
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 )
 
@@ -90,7 +90,7 @@ func TestExemptProvidersKeepTheirURL(t *testing.T) {
 	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
 		for i, exempt := range []string{agents.ExemptFirstStart, agents.ExemptEarlier} {
 			have := agents.Provider{ID: exempt, Type: "openai", URL: "https://api.example.com/v1", APIKey: "${HIDDEN_API_KEY}", Exempt: exempt}
-			require.NoError(t, b.Store.Write(ctx, func(tx *gorm.DB) error {
+			require.NoError(t, b.Store.Write(ctx, func(tx store.Tx) error {
 				_, err := b.providers().Insert(tx, have)
 				return err
 			}))

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
@@ -24,7 +23,7 @@ func TestOneGatewayClaimsASQLiteFile(t *testing.T) {
 
 	second := storetest.Open(t, url)
 	require.ErrorContains(t, second.Claim(), "another Beckon serves")
-	require.NoError(t, second.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, "x") }), "who doesn't claim may work on the file")
+	require.NoError(t, second.Write(t.Context(), func(tx store.Tx) error { return insert(tx, "x") }), "who doesn't claim may work on the file")
 
 	require.NoError(t, first.Close())
 	require.NoError(t, second.Claim(), "the claim ends with Close")
@@ -71,7 +70,7 @@ func TestASQLiteFileWithTwoNamesIsRefused(t *testing.T) {
 		require.ErrorContains(t, err, "-samefile")
 	}
 	refused(second)
-	require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, "x") }))
+	require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error { return insert(tx, "x") }))
 	require.NoError(t, s.Close())
 	refused(path)
 	require.NoError(t, os.Remove(second))

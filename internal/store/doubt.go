@@ -109,9 +109,9 @@ func commit(ctx context.Context, conn *sql.Conn) error {
 	})
 }
 
-// broken ends the transaction that failed with err, and says when that was because its connection broke. Such a connection
+// rollBack ends the transaction that failed with err, and says when that was because its connection broke. Such a connection
 // is not used again.
-func broken(ctx context.Context, conn *sql.Conn, err error) error {
+func rollBack(ctx context.Context, conn *sql.Conn, err error) error {
 	rollback, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
 	defer cancel()
 	failed := onDriver(conn, func(c *pgx.Conn) error {
@@ -129,8 +129,8 @@ func broken(ctx context.Context, conn *sql.Conn, err error) error {
 	return err
 }
 
-// askWhatCameOf returns nil when the transaction whose COMMIT failed with cause was committed after all.
-func (w plainWriter) askWhatCameOf(ctx context.Context, m mark, cause error) error {
+// lookUpCommit returns nil when the transaction whose COMMIT failed with cause was committed after all.
+func (w plainWriter) lookUpCommit(ctx context.Context, m mark, cause error) error {
 	if errors.Is(cause, errRolledBack) || refusedCommit(cause) {
 		return cause
 	}
@@ -152,7 +152,7 @@ func (w plainWriter) askWhatCameOf(ctx context.Context, m mark, cause error) err
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %w (%v)", errInDoubt, driver.ErrBadConn, cause)
+			return fmt.Errorf("%w: %w (%v)", errInDoubt, driver.ErrBadConn, cause) //nolint:errorlint // the cause decides nothing
 		}
 	}
 }

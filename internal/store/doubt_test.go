@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/problem"
 	"beckon/internal/store"
@@ -19,8 +18,8 @@ func TestACommitWhoseAnswerIsLost(t *testing.T) {
 	s := storetest.Open(t, proxy.URL)
 	followed := 0
 	proxy.LoseCommit()
-	require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error {
-		s.AfterCommit(tx, func() { followed++ })
+	require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error {
+		tx.AfterCommit(func() { followed++ })
 		return insert(tx, "a")
 	}))
 	require.True(t, proxy.Lost())
@@ -32,8 +31,8 @@ func TestACommitWhoseAnswerIsLost(t *testing.T) {
 func TestATransactionWhoseConnectionBreaks(t *testing.T) {
 	proxy := storetest.NewProxy(t, storetest.Postgres(t))
 	s := storetest.Open(t, proxy.URL)
-	err := s.Write(t.Context(), func(tx *gorm.DB) error {
-		s.AfterCommit(tx, func() { t.Error("nothing was committed") })
+	err := s.Write(t.Context(), func(tx store.Tx) error {
+		tx.AfterCommit(func() { t.Error("nothing was committed") })
 		defer proxy.Cut()
 		return insert(tx, "a")
 	})
@@ -49,10 +48,10 @@ func TestAWriteThatIsTriedUntilItSucceeds(t *testing.T) {
 	begun, outcome := make(chan struct{}), make(chan error, 1)
 	go func() {
 		close(begun)
-		outcome <- s.WriteUntil(context.Background(), func(tx *gorm.DB) error { return insert(tx, "a") })
+		outcome <- s.WriteUntil(context.Background(), func(tx store.Tx) error { return insert(tx, "a") })
 	}()
 	<-begun
-	require.True(t, problem.Is(s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, "b") }), problem.Unavailable))
+	require.True(t, problem.Is(s.Write(t.Context(), func(tx store.Tx) error { return insert(tx, "b") }), problem.Unavailable))
 	proxy.LoseCommit()
 	proxy.Accept()
 	require.NoError(t, <-outcome)
@@ -61,7 +60,7 @@ func TestAWriteThatIsTriedUntilItSucceeds(t *testing.T) {
 	proxy.Refuse()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	require.Error(t, s.WriteUntil(ctx, func(tx *gorm.DB) error { return insert(tx, "c") }), "it gives up with its context")
+	require.Error(t, s.WriteUntil(ctx, func(tx store.Tx) error { return insert(tx, "c") }), "it gives up with its context")
 	proxy.Accept()
 }
 
@@ -69,17 +68,17 @@ func TestAWriteThatIsTriedUntilItSucceeds(t *testing.T) {
 func TestConflictsAreTriedAgain(t *testing.T) {
 	s := storetest.Open(t, storetest.Postgres(t))
 	for _, id := range []string{"a", "b"} {
-		require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, id) }))
+		require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error { return insert(tx, id) }))
 	}
-	update := func(tx *gorm.DB, id string) error {
-		return tx.Exec("UPDATE runs SET attempts = attempts + 1 WHERE id = ?", id).Error
+	update := func(tx store.Tx, id string) error {
+		return tx.Exec("UPDATE runs SET attempts = attempts + 1 WHERE id = ?", id)
 	}
 	has := map[string]chan struct{}{"a": make(chan struct{}), "b": make(chan struct{})}
 	outcome := make(chan error, 2)
 	for first, second := range map[string]string{"a": "b", "b": "a"} {
 		go func() {
 			tries := 0
-			outcome <- s.Write(context.Background(), func(tx *gorm.DB) error {
+			outcome <- s.Write(context.Background(), func(tx store.Tx) error {
 				tries++
 				if err := update(tx, first); err != nil {
 					return err
@@ -94,9 +93,7 @@ func TestConflictsAreTriedAgain(t *testing.T) {
 	}
 	require.NoError(t, <-outcome)
 	require.NoError(t, <-outcome)
-	var attempts []int
-	require.NoError(t, s.Read(t.Context()).Raw("SELECT attempts FROM runs").Scan(&attempts).Error)
-	require.Equal(t, []int{3, 3}, attempts)
+	require.Equal(t, []int{3, 3}, storetest.Rows[int](t, s, "SELECT attempts FROM runs"))
 }
 
 // What follows a commit does not follow a write that failed, though others in its group are committed.
@@ -106,8 +103,8 @@ func TestWhatFollowsACommit(t *testing.T) {
 		outcome := make(chan error, 100)
 		for i := range 100 {
 			fails := i%2 == 1
-			s.Go(t.Context(), func(tx *gorm.DB) error {
-				s.AfterCommit(tx, func() { followed <- map[bool]string{true: "failed", false: "written"}[fails] })
+			s.Go(t.Context(), func(tx store.Tx) error {
+				tx.AfterCommit(func() { followed <- map[bool]string{true: "failed", false: "written"}[fails] })
 				if fails {
 					return errMine
 				}
@@ -117,8 +114,8 @@ func TestWhatFollowsACommit(t *testing.T) {
 		for range 100 {
 			<-outcome
 		}
-		require.ErrorIs(t, s.Write(t.Context(), func(tx *gorm.DB) error { // in a group of its own
-			s.AfterCommit(tx, func() { followed <- "failed" })
+		require.ErrorIs(t, s.Write(t.Context(), func(tx store.Tx) error { // in a group of its own
+			tx.AfterCommit(func() { followed <- "failed" })
 			return errMine
 		}), errMine)
 		close(followed)

@@ -59,3 +59,6 @@ func WalkFor(t *testing.T, d time.Duration) {
 
 // ErrInDoubt is the error of a write that may have been committed.
 var ErrInDoubt = errInDoubt
+
+// Classify is classify.
+var Classify = classify

@@ -16,45 +16,46 @@ const (
 	maxQueue = 4096 // writes that wait
 )
 
-// groupedWriter is the one writer of a SQLite file. While a transaction is being synced the next writes gather, and
-// go into the next transaction together: the cost of a sync is shared by all who wait for it.
+// groupedWriter is the one writer of a SQLite file. While a transaction is synced to the disk the next writes gather, and form
+// the group that goes into the next transaction together: the cost of a sync is shared by all who wait for it.
+//
+// The goroutine of run owns conn and tx, and calls the functions of all Writes, one after the other.
 type groupedWriter struct {
 	conn  *sql.Conn
-	tx    *gorm.DB
+	tx    Tx
 	queue chan *pendingWrite
-	ended chan struct{}
-	later []leftOver // of the transaction under way
-	after []func()   // what follows its commit
+	ended chan struct{} // closed when run has returned
 
-	mu     sync.RWMutex // held for reading while something is put into the queue
-	closed bool
+	mu     sync.RWMutex // guards closed; held for reading while a write is put into the queue
+	closed bool         // so is the queue
 }
 
 // pendingWrite is a write that joins a transaction.
 type pendingWrite struct {
 	ctx  context.Context
-	fn   func(tx *gorm.DB) error
+	fn   func(tx Tx) error
 	done func(error)
 	err  error
 }
 
-func newGroupedWriter(ctx context.Context, db *sql.DB) (*groupedWriter, error) {
+func newGroupedWriter(ctx context.Context, db *sql.DB, s *Store) (*groupedWriter, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	tx, err := gorm.Open(sqlite.Dialector{Conn: conn}, gormConfig())
+	session, err := gorm.Open(sqlite.Dialector{Conn: conn}, gormConfig())
 	if err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
+	tx := Tx{store: s, db: session, write: &transaction{sqlite: conn}}
 	w := &groupedWriter{conn: conn, tx: tx, queue: make(chan *pendingWrite, maxQueue), ended: make(chan struct{})}
 	go w.run()
 	return w, nil
 }
 
 // write queues fn. A queue that is full makes the caller wait.
-func (w *groupedWriter) write(ctx context.Context, fn func(tx *gorm.DB) error, done func(error)) {
+func (w *groupedWriter) write(ctx context.Context, fn func(tx Tx) error, done func(error)) {
 	if !w.enqueue(&pendingWrite{ctx: ctx, fn: fn, done: done}) {
 		done(errClosed)
 	}
@@ -109,7 +110,7 @@ func (w *groupedWriter) gather(first *pendingWrite) []*pendingWrite {
 // commit writes the group and answers everyone in it. It first takes the group as one; only when a write in it fails
 // is the group done again with a savepoint around each, which would cost two more statements a write every time.
 func (w *groupedWriter) commit(group []*pendingWrite) {
-	group = dropLeft(group)
+	group = dropCanceled(group)
 	if len(group) == 0 {
 		return
 	}
@@ -118,8 +119,8 @@ func (w *groupedWriter) commit(group []*pendingWrite) {
 		err = w.transact(group, true)
 	}
 	if err == nil {
-		for _, follow := range w.after {
-			follow()
+		for _, fn := range w.tx.write.afterCommit {
+			fn()
 		}
 	}
 	for _, p := range group {
@@ -136,21 +137,22 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer w.forgetLater()
-	w.after = w.after[:0]
+	t := w.tx.write
+	defer t.forgetRows()
+	t.afterCommit = t.afterCommit[:0]
 	for _, p := range group {
-		left, following := len(w.later), len(w.after)
+		rows, afterCommit := len(t.rows), len(t.afterCommit)
 		if savepoints {
 			if err := w.exec("SAVEPOINT one"); err != nil {
 				return w.rollback(err)
 			}
 		}
-		p.err = call(p.fn, w.tx)
+		p.err = call(p.fn, w.forOne(p.ctx))
 		if p.err != nil && !savepoints {
 			return w.rollback(nil)
 		}
 		if p.err != nil {
-			w.later, w.after = w.later[:left], w.after[:following]
+			t.rows, t.afterCommit = t.rows[:rows], t.afterCommit[:afterCommit]
 			if err := w.exec("ROLLBACK TO one"); err != nil {
 				return w.rollback(p.err) // the database gave up on the whole transaction, as it does when the disk is full
 			}
@@ -161,7 +163,7 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 			}
 		}
 	}
-	if err := w.writeLater(); err != nil {
+	if err := w.tx.insertRows(); err != nil {
 		return w.rollback(err)
 	}
 	if err := w.exec("COMMIT"); err != nil {
@@ -172,7 +174,7 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 
 // rollback ends the transaction and returns err. SQLite may have ended it by itself, so its own error says nothing.
 func (w *groupedWriter) rollback(err error) error {
-	w.after = w.after[:0]
+	w.tx.write.afterCommit = w.tx.write.afterCommit[:0]
 	_ = w.exec("ROLLBACK")
 	return err
 }
@@ -184,17 +186,25 @@ func (w *groupedWriter) exec(statement string) error {
 	return err
 }
 
+// forOne returns the transaction for one write. Its statements have the values of ctx, such as a trace, and do not end with
+// it.
+func (w *groupedWriter) forOne(ctx context.Context) Tx {
+	tx := w.tx
+	tx.ctx = context.WithoutCancel(ctx)
+	return tx
+}
+
 // call keeps a panic in one write from taking down the writer of all.
-func call(fn func(tx *gorm.DB) error, tx *gorm.DB) (err error) {
+func call(fn func(tx Tx) error, tx Tx) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic in a write: %v", r)
 		}
 	}()
-	return fn(tx.Session(&gorm.Session{NewDB: true}))
+	return fn(tx)
 }
 
-func dropLeft(group []*pendingWrite) []*pendingWrite {
+func dropCanceled(group []*pendingWrite) []*pendingWrite {
 	kept := group[:0]
 	for _, p := range group {
 		if p.ctx.Err() != nil {

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/internal/problem"
 )
 
@@ -42,8 +40,7 @@ func (s *Store) Health(ctx context.Context) error {
 	if err := s.failure(); err != nil {
 		return err
 	}
-	var one int
-	return s.Read(ctx).Raw("SELECT 1").Scan(&one).Error
+	return s.Read(ctx).Exec("SELECT 1")
 }
 
 // failure is why the database cannot be used, from what is known without asking it.
@@ -67,8 +64,8 @@ func (s *Store) failure() error {
 		"Beckon cannot write to its database: %s. It is ready again as soon as a write succeeds.", why).After(retryStorage).Because(err)
 }
 
-// settle notes what became of a write, and returns it as its caller is told of it.
-func (s *Store) settle(ctx context.Context, err error) error {
+// noteOutcome notes what became of a write, and returns it as its caller is told of it.
+func (s *Store) noteOutcome(ctx context.Context, err error) error {
 	now := time.Now()
 	if err == nil && s.file != nil {
 		err = s.file.check(now) // what a file has taken that has no name any more is lost
@@ -82,7 +79,7 @@ func (s *Store) settle(ctx context.Context, err error) error {
 	case why != "":
 		s.health.note(now, err)
 	}
-	return Classify(err)
+	return classify(err)
 }
 
 // note takes in that a write worked, or failed because of the database.
@@ -151,11 +148,11 @@ func (s *Store) try(ctx context.Context, work *sync.WaitGroup) {
 }
 
 // touchNothing changes a row and changes it back. Both databases write that, and nobody sees it.
-func touchNothing(tx *gorm.DB) error {
-	if err := Exec(tx, "UPDATE revision SET value = value + 1 WHERE id = 1"); err != nil {
+func touchNothing(tx Tx) error {
+	if err := tx.Exec("UPDATE revision SET value = value + 1 WHERE id = 1"); err != nil {
 		return err
 	}
-	return Exec(tx, "UPDATE revision SET value = value - 1 WHERE id = 1")
+	return tx.Exec("UPDATE revision SET value = value - 1 WHERE id = 1")
 }
 
 // report logs when the database could not be used any more, and when it can be used again. down is since when it cannot.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/problem"
 )
@@ -25,7 +24,7 @@ type playedWriter struct {
 	n     atomic.Int64
 }
 
-func (w *playedWriter) write(ctx context.Context, _ func(*gorm.DB) error, done func(error)) {
+func (w *playedWriter) write(ctx context.Context, _ func(Tx) error, done func(error)) {
 	w.n.Add(1)
 	for w.hangs.Load() && ctx.Err() == nil {
 		time.Sleep(100 * time.Millisecond)
@@ -95,10 +94,10 @@ func TestADatabaseWhoseWritesDoNotEndIsNoticedBothWays(t *testing.T) {
 func TestAFullDiskIsNotForgottenForOneSmallWrite(t *testing.T) {
 	watched(t, func(s *Store, _ *playedWriter, _ *bytes.Buffer) {
 		for range 5 {
-			require.Error(t, s.settle(t.Context(), &pgconn.PgError{Code: "53100"}))
+			require.Error(t, s.noteOutcome(t.Context(), &pgconn.PgError{Code: "53100"}))
 			for range 3 {
 				after(time.Second)
-				require.NoError(t, s.settle(t.Context(), nil))
+				require.NoError(t, s.noteOutcome(t.Context(), nil))
 				require.Contains(t, problem.Of(s.failure()).Detail, "out of resources")
 			}
 		}
@@ -120,12 +119,12 @@ func TestOnlyTheDatabaseItselfCountsAgainstIt(t *testing.T) {
 		{left, context.Canceled},
 		{left, errClosed},
 	} {
-		require.ErrorIs(t, s.settle(ended.ctx, ended.err), ended.err)
+		require.ErrorIs(t, s.noteOutcome(ended.ctx, ended.err), ended.err)
 		require.NoError(t, s.failure())
 	}
-	require.ErrorIs(t, s.settle(left, errClosed), context.Canceled)
-	require.Error(t, s.settle(t.Context(), errClosed))
+	require.ErrorIs(t, s.noteOutcome(left, errClosed), context.Canceled)
+	require.Error(t, s.noteOutcome(t.Context(), errClosed))
 	require.Error(t, s.failure())
-	require.NoError(t, s.settle(t.Context(), nil))
+	require.NoError(t, s.noteOutcome(t.Context(), nil))
 	require.NoError(t, s.failure())
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
@@ -23,7 +22,7 @@ func crashed(t *testing.T, rows int) (path string) {
 	url := storetest.SQLite(t)
 	s := storetest.Open(t, url)
 	for i := range rows {
-		require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, fmt.Sprint(i)) }))
+		require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error { return insert(tx, fmt.Sprint(i)) }))
 	}
 	path = filepath.Join(t.TempDir(), "crashed.db")
 	for _, suffix := range []string{"", "-wal", "-shm"} {

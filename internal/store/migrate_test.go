@@ -37,9 +37,7 @@ func TestDocumentsOfEarlierVersionsAreMigrated(t *testing.T) {
 		require.NoError(t, db.Close())
 		s := storetest.Open(t, url)
 		for id, d := range documents {
-			var spec string
-			require.NoError(t, s.Read(ctx).Raw("SELECT spec FROM resources WHERE id = ?", id).Scan(&spec).Error)
-			require.Equal(t, d.after, spec)
+			require.Equal(t, d.after, storetest.Row[string](t, s, "SELECT spec FROM resources WHERE id = ?", id))
 		}
 	})
 }

@@ -31,18 +31,13 @@ const (
 
 // plainWriter is a transaction of its own for each write: PostgreSQL groups the syncs of concurrent commits itself.
 type plainWriter struct {
+	store *Store
 	db    *gorm.DB
 	pool  *sql.DB
 	marks *marks
 }
 
-// postgresTx is the connection of one transaction, with what follows its commit.
-type postgresTx struct {
-	*sql.Conn
-	afterCommit []func()
-}
-
-func (w plainWriter) write(ctx context.Context, fn func(tx *gorm.DB) error, done func(error)) {
+func (w plainWriter) write(ctx context.Context, fn func(tx Tx) error, done func(error)) {
 	go func() {
 		var err error
 		for range maxConflicts {
@@ -64,14 +59,14 @@ const (
 )
 
 // transact runs fn in one transaction. An error says that nothing was committed, except errInDoubt.
-func (w plainWriter) transact(ctx context.Context, fn func(tx *gorm.DB) error) error {
-	tx, m := &postgresTx{}, w.marks.newMark()
-	at, err := w.try(ctx, tx, m, fn)
+func (w plainWriter) transact(ctx context.Context, fn func(tx Tx) error) error {
+	t, m := &transaction{}, w.marks.newMark()
+	at, err := w.try(ctx, t, m, fn)
 	for n := 0; n < maxStale && at == beginning && errors.Is(err, driver.ErrBadConn) && ctx.Err() == nil; n++ {
-		at, err = w.try(ctx, tx, m, fn) // the connection had waited in the pool, and broke there
+		at, err = w.try(ctx, t, m, fn) // the connection had waited in the pool, and broke there
 	}
 	if at == committing && err != nil {
-		err = w.askWhatCameOf(ctx, m, err)
+		err = w.lookUpCommit(ctx, m, err)
 	}
 	if !errors.Is(err, errInDoubt) {
 		w.marks.giveBack(m)
@@ -79,14 +74,14 @@ func (w plainWriter) transact(ctx context.Context, fn func(tx *gorm.DB) error) e
 	if err != nil {
 		return err
 	}
-	for _, f := range tx.afterCommit {
+	for _, f := range t.afterCommit {
 		f()
 	}
 	return nil
 }
 
 // try runs fn in a transaction and gives its connection back.
-func (w plainWriter) try(ctx context.Context, tx *postgresTx, m mark, fn func(tx *gorm.DB) error) (at stage, err error) {
+func (w plainWriter) try(ctx context.Context, t *transaction, m mark, fn func(tx Tx) error) (at stage, err error) {
 	bounded, cancel := context.WithTimeout(ctx, transactionTimeout)
 	defer cancel()
 	defer func() {
@@ -94,19 +89,20 @@ func (w plainWriter) try(ctx context.Context, tx *postgresTx, m mark, fn func(tx
 			err = fmt.Errorf("%w: it did not answer for %s", driver.ErrBadConn, transactionTimeout)
 		}
 	}()
-	if tx.Conn, err = w.pool.Conn(bounded); err != nil {
+	conn, err := w.pool.Conn(bounded)
+	if err != nil {
 		return beginning, err
 	}
-	defer func() { _ = tx.Close() }()
-	if err = begin(bounded, tx.Conn, m); err != nil {
-		return beginning, broken(ctx, tx.Conn, err)
+	defer func() { _ = conn.Close() }()
+	if err = begin(bounded, conn, m); err != nil {
+		return beginning, rollBack(ctx, conn, err)
 	}
 	session := w.db.Session(&gorm.Session{NewDB: true, Context: bounded})
-	session.Statement.ConnPool = tx
-	if err := call(fn, session); err != nil {
-		return working, broken(ctx, tx.Conn, err)
+	session.Statement.ConnPool = conn
+	if err := call(fn, Tx{store: w.store, db: session, write: t}); err != nil {
+		return working, rollBack(ctx, conn, err)
 	}
-	return committing, commit(ctx, tx.Conn)
+	return committing, commit(ctx, conn)
 }
 
 func openPostgres(ctx context.Context, url string, logger *slog.Logger) (*Store, error) {
@@ -128,7 +124,8 @@ func openPostgres(ctx context.Context, url string, logger *slog.Logger) (*Store,
 	pool.SetMaxOpenConns(postgresConns)
 	pool.SetMaxIdleConns(postgresConns)
 	pool.SetConnMaxIdleTime(postgresIdleTime)
-	s := &Store{read: db, writer: plainWriter{db, pool, &marks{process: ulid.Make().String()}}, closers: []func() error{pool.Close}}
+	s := &Store{read: db, closers: []func() error{pool.Close}}
+	s.writer = plainWriter{s, db, pool, &marks{process: ulid.Make().String()}}
 	if err := migratePostgres(ctx, pool, logger); err != nil {
 		_ = s.Close()
 		return nil, redactURL(err, url)

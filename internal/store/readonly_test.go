@@ -5,10 +5,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
+	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 )
 
@@ -20,7 +20,7 @@ func TestADatabaseThatTakesNoWritesIsNotReady(t *testing.T) {
 	before, err := catalog.Revision(t.Context(), s)
 	require.NoError(t, err)
 	restore := storetest.ReadOnly(t, url)
-	requireUnavailable(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, "x") }))
+	requireUnavailable(t, s.Write(t.Context(), func(tx store.Tx) error { return insert(tx, "x") }))
 	require.Eventually(t, func() bool {
 		return problem.Of(s.Health(t.Context())).Detail == "Beckon cannot write to its database: it is read-only. "+
 			"It is ready again as soon as a write succeeds."

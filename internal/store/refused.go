@@ -7,16 +7,14 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"gorm.io/gorm"
 
 	"beckon/internal/problem"
 )
 
-// The bounds of the list of refused calls, and of a page of it.
+// How many refused calls are kept, and how many a page has that says nothing else.
 const (
 	keptRefused        = 1000
 	DefaultRefusedPage = 50
-	MaxRefusedPage     = 200
 )
 
 const refusedPrefix = "ref_"
@@ -40,31 +38,34 @@ type RefusedCall struct {
 type RefusedQuery struct {
 	ClientID string // empty for all
 	Code     string // empty for all
-	Limit    int    // 1 to MaxRefusedPage
+	Limit    int    // at least 1
 	Cursor   string // of the page before; empty for the first
 }
 
 // Refuse keeps refused calls, and deletes all but the last thousand.
-func (s *Store) Refuse(tx *gorm.DB, list []RefusedCall) error {
+func Refuse(tx Tx, list []RefusedCall) error {
 	for _, c := range list {
 		headers, err := json.Marshal(c.Headers)
 		if err != nil {
 			return fmt.Errorf("encode the headers of a refused call: %w", err)
 		}
-		r := s.NewRow()
-		r.Value(refusedPrefix + ulid.Make().String())
-		r.Number(c.At.UnixMilli())
-		r.Number(int64(c.Status))
-		for _, text := range []string{c.Code, c.Reason, c.Method, c.Path, c.Address, string(headers)} {
-			r.Value(text)
-		}
-		r.Text(c.ClientID)
-		r.Text(c.RequestID)
-		if err := s.Insert(tx, "INSERT INTO refused_calls (id, at, status, code, reason, method, path, address, headers, client_id, request_id)", r); err != nil {
+		row := tx.NewRow("refused_calls")
+		row.Text("id", refusedPrefix+ulid.Make().String())
+		row.Number("at", c.At.UnixMilli())
+		row.Number("status", int64(c.Status))
+		row.Value("code", c.Code)
+		row.Value("reason", c.Reason)
+		row.Value("method", c.Method)
+		row.Value("path", c.Path)
+		row.Value("address", c.Address)
+		row.Value("headers", string(headers))
+		row.Text("client_id", c.ClientID)
+		row.Text("request_id", c.RequestID)
+		if err := row.Insert(); err != nil {
 			return err
 		}
 	}
-	return tx.Exec("DELETE FROM refused_calls WHERE id <= (SELECT id FROM refused_calls ORDER BY id DESC LIMIT 1 OFFSET ?)", keptRefused).Error
+	return tx.Exec("DELETE FROM refused_calls WHERE id <= (SELECT id FROM refused_calls ORDER BY id DESC LIMIT 1 OFFSET ?)", keptRefused)
 }
 
 // RefusedCalls returns a page of refused calls and the cursor of the next; no cursor says that there is none.
@@ -74,15 +75,10 @@ func (s *Store) RefusedCalls(ctx context.Context, q RefusedQuery) (list []Refuse
 	if err != nil {
 		return nil, "", err
 	}
-	query := s.Read(ctx).Table("refused_calls").Where("id < ?", below).Order("id DESC").Limit(q.Limit + 1)
-	if q.ClientID != "" {
-		query = query.Where("client_id = ?", q.ClientID)
-	}
-	if q.Code != "" {
-		query = query.Where("code = ?", q.Code)
-	}
-	var rows []refusedRow
-	if err := query.Find(&rows).Error; err != nil {
+	rows, err := Rows[refusedRow](s.Read(ctx), `SELECT * FROM refused_calls
+		WHERE id < ? AND (? = '' OR client_id = ?) AND (? = '' OR code = ?) ORDER BY id DESC LIMIT ?`,
+		below, q.ClientID, q.ClientID, q.Code, q.Code, q.Limit+1)
+	if err != nil {
 		return nil, "", fmt.Errorf("list the refused calls: %w", err)
 	}
 	if len(rows) > q.Limit {
@@ -100,7 +96,7 @@ func (s *Store) RefusedCalls(ctx context.Context, q RefusedQuery) (list []Refuse
 
 // RefusedSince counts the refused calls since a time; more says that there may have been others, which are not kept any more.
 func (s *Store) RefusedSince(ctx context.Context, since time.Time) (n int64, more bool, err error) {
-	if err := s.Read(ctx).Raw("SELECT COUNT(*) FROM refused_calls WHERE at >= ?", since.UnixMilli()).Scan(&n).Error; err != nil {
+	if n, _, err = Row[int64](s.Read(ctx), "SELECT COUNT(*) FROM refused_calls WHERE at >= ?", since.UnixMilli()); err != nil {
 		return 0, false, fmt.Errorf("count the refused calls: %w", err)
 	}
 	return n, n >= keptRefused, nil
@@ -108,14 +104,14 @@ func (s *Store) RefusedSince(ctx context.Context, since time.Time) (n int64, mor
 
 // RefusedCall returns one of them. A NotFound says that there is none of that id, or none any more.
 func (s *Store) RefusedCall(ctx context.Context, id string) (RefusedCall, error) {
-	var rows []refusedRow
-	if err := s.Read(ctx).Table("refused_calls").Where("id = ?", id).Find(&rows).Error; err != nil {
+	row, found, err := Row[refusedRow](s.Read(ctx), "SELECT * FROM refused_calls WHERE id = ?", id)
+	if err != nil {
 		return RefusedCall{}, fmt.Errorf("read a refused call: %w", err)
 	}
-	if len(rows) == 0 {
+	if !found {
 		return RefusedCall{}, problem.New(problem.NotFound, "refused_call_not_found", "There is no such refused call: the last %d are kept.", keptRefused)
 	}
-	return rows[0].call()
+	return row.call()
 }
 
 type refusedRow struct {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/problem"
 	"beckon/internal/store"
@@ -18,7 +17,7 @@ func TestRefusedCalls(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		ctx := context.Background()
 		refuse := func(list ...store.RefusedCall) {
-			require.NoError(t, s.Write(ctx, func(tx *gorm.DB) error { return s.Refuse(tx, list) }))
+			require.NoError(t, s.Write(ctx, func(tx store.Tx) error { return store.Refuse(tx, list) }))
 		}
 		list, next, err := s.RefusedCalls(ctx, store.RefusedQuery{Limit: 10})
 		require.NoError(t, err)
@@ -58,7 +57,7 @@ func TestRefusedCallsAreCounted(t *testing.T) {
 		for i := range calls {
 			calls[i] = store.RefusedCall{At: at.Add(time.Duration(i) * time.Millisecond), Status: 401, Code: "unauthorized", Path: "/", Method: "GET"}
 		}
-		require.NoError(t, s.Write(ctx, func(tx *gorm.DB) error { return s.Refuse(tx, calls) }))
+		require.NoError(t, s.Write(ctx, func(tx store.Tx) error { return store.Refuse(tx, calls) }))
 		for since, want := range map[time.Time]struct {
 			n    int64
 			more bool
@@ -84,12 +83,12 @@ func TestTheLastThousandRefusedCallsAreKept(t *testing.T) {
 			for j := range batch {
 				batch[j] = store.RefusedCall{At: time.UnixMilli(1), Status: 401, Code: "unauthorized", Method: "POST", Path: fmt.Sprint(i*40 + j)}
 			}
-			require.NoError(t, s.Write(ctx, func(tx *gorm.DB) error { return s.Refuse(tx, batch) }))
+			require.NoError(t, s.Write(ctx, func(tx store.Tx) error { return store.Refuse(tx, batch) }))
 		}
 		// What a write leaves behind its deletion is deleted with the next one.
-		require.NoError(t, s.Write(ctx, func(tx *gorm.DB) error { return s.Refuse(tx, nil) }))
+		require.NoError(t, s.Write(ctx, func(tx store.Tx) error { return store.Refuse(tx, nil) }))
 		var seen []string
-		q := store.RefusedQuery{Limit: store.MaxRefusedPage}
+		q := store.RefusedQuery{Limit: 200}
 		for {
 			list, next, err := s.RefusedCalls(ctx, q)
 			require.NoError(t, err)

@@ -47,7 +47,7 @@ func openSQLite(ctx context.Context, path string, logger *slog.Logger) (_ *Store
 	if err := migrateSQLite(ctx, writes, f.path, logger); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	grouped, err := newGroupedWriter(ctx, writes)
+	grouped, err := newGroupedWriter(ctx, writes, s)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}

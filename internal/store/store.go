@@ -18,6 +18,7 @@ type Store struct {
 	writer  writer
 	file    *file // of SQLite
 	health  health
+	watcher atomic.Pointer[func(statement string, args []any)]
 	log     *slog.Logger
 	closers []func() error
 	closed  atomic.Bool
@@ -25,7 +26,7 @@ type Store struct {
 
 // writer runs fn in a transaction and calls done once, when it is durable or rolled back.
 type writer interface {
-	write(ctx context.Context, fn func(tx *gorm.DB) error, done func(error))
+	write(ctx context.Context, fn func(tx Tx) error, done func(error))
 }
 
 // Open opens the database of a URL, "sqlite:PATH" or "postgres://…", and migrates it. Several processes may open the
@@ -43,20 +44,17 @@ func Open(ctx context.Context, url string, logger *slog.Logger) (s *Store, err e
 		return nil, err
 	}
 	s.log = logger
-	if s.read, err = classified(s.read); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
 	return s, nil
 }
 
-// Read returns a session for queries. It sees every change whose Write has returned. A damaged or unreachable database
-// is a problem of kind Unavailable.
-func (s *Store) Read(ctx context.Context) *gorm.DB {
+// Read returns what runs queries. They see every change whose Write has returned. A damaged or unreachable database is a
+// problem of kind Unavailable.
+func (s *Store) Read(ctx context.Context) Tx {
 	db := s.read.WithContext(ctx)
 	if s.file != nil {
 		_ = db.AddError(s.file.missing())
 	}
-	return db
+	return Tx{store: s, db: db}
 }
 
 // Write runs fn in a transaction, and returns nil only when the change is on disk. On SQLite the writes of concurrent
@@ -64,11 +62,11 @@ func (s *Store) Read(ctx context.Context) *gorm.DB {
 // than once, so it must only write through tx, and read its result from the last time. When ctx ends before fn has begun,
 // fn is not run; when it ends later, Write still waits for what comes of it.
 // A full, locked or unreachable database is a problem of kind Unavailable.
-func (s *Store) Write(ctx context.Context, fn func(tx *gorm.DB) error) error {
+func (s *Store) Write(ctx context.Context, fn func(tx Tx) error) error {
 	const begun, left = 1, 2
 	var state atomic.Int32
 	outcome := make(chan error, 1)
-	s.Go(ctx, func(tx *gorm.DB) error {
+	s.Go(ctx, func(tx Tx) error {
 		if !state.CompareAndSwap(0, begun) && state.Load() == left {
 			return context.Cause(ctx)
 		}
@@ -87,14 +85,14 @@ func (s *Store) Write(ctx context.Context, fn func(tx *gorm.DB) error) error {
 
 // Go is Write for a caller who has something else to do meanwhile: done is called once with the outcome, and must not
 // block. When ctx ends before fn has begun, fn is not run.
-func (s *Store) Go(ctx context.Context, fn func(tx *gorm.DB) error, done func(error)) {
+func (s *Store) Go(ctx context.Context, fn func(tx Tx) error, done func(error)) {
 	if s.file != nil {
 		if err := s.file.missing(); err != nil {
 			done(err)
 			return
 		}
 	}
-	s.writer.write(ctx, fn, func(err error) { done(s.settle(ctx, err)) })
+	s.writer.write(ctx, fn, func(err error) { done(s.noteOutcome(ctx, err)) })
 }
 
 // Shared reports whether other processes may be working on the same data. SQLite has one gateway: see Claim.

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/problem"
 	"beckon/internal/store"
@@ -20,19 +19,18 @@ import (
 
 var errMine = errors.New("mine")
 
-func insert(tx *gorm.DB, id string) error {
-	return tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, source, input, created_at) VALUES (?, 'RUNNING', 'c', 'a', 'webhook', 'x', 1)", id).Error
+func insert(tx store.Tx, id string) error {
+	return tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, source, input, created_at) VALUES (?, 'RUNNING', 'c', 'a', 'webhook', 'x', 1)", id)
 }
 
-func count(t *testing.T, s *store.Store) (n int64) {
-	require.NoError(t, s.Read(context.Background()).Table("runs").Count(&n).Error)
-	return n
+func count(t *testing.T, s *store.Store) int64 {
+	return storetest.Row[int64](t, s, "SELECT COUNT(*) FROM runs")
 }
 
 func TestWriteIsVisibleWhenItReturns(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		for i := range 5 {
-			require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, fmt.Sprint(i)) }))
+			require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error { return insert(tx, fmt.Sprint(i)) }))
 			require.EqualValues(t, i+1, count(t, s))
 		}
 	})
@@ -46,7 +44,7 @@ func TestOneBadWriteFailsAlone(t *testing.T) {
 		errs := make([]error, writers)
 		for i := range writers {
 			wg.Go(func() {
-				errs[i] = s.Write(context.Background(), func(tx *gorm.DB) error {
+				errs[i] = s.Write(context.Background(), func(tx store.Tx) error {
 					if err := insert(tx, fmt.Sprint("w", i)); err != nil {
 						return err
 					}
@@ -77,11 +75,35 @@ func TestOneBadWriteFailsAlone(t *testing.T) {
 	})
 }
 
+// Each write has the values of its own caller, also where several share a transaction.
+func TestWritesHaveTheValuesOfTheirCallers(t *testing.T) {
+	type key struct{}
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		var wg sync.WaitGroup
+		for i := range 50 {
+			wg.Go(func() {
+				var got any
+				write := s.Write
+				if i%2 == 0 {
+					write = s.WriteUntil
+				}
+				err := write(context.WithValue(t.Context(), key{}, i), func(tx store.Tx) error {
+					got = tx.Context().Value(key{})
+					return tx.Exec("UPDATE runs SET status = 'RUNNING' WHERE id = 'none'")
+				})
+				require.NoError(t, err)
+				require.Equal(t, i, got)
+			})
+		}
+		wg.Wait()
+	})
+}
+
 func TestWriteOfACallerWhoLeftIsNotBegun(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errMine)
-		err := s.Write(ctx, func(tx *gorm.DB) error { return insert(tx, "x") })
+		err := s.Write(ctx, func(tx store.Tx) error { return insert(tx, "x") })
 		require.Error(t, err)
 		require.Zero(t, count(t, s))
 	})
@@ -92,7 +114,7 @@ func TestWriteAfterClose(t *testing.T) {
 		s, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		require.NoError(t, s.Close())
-		require.Error(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, "x") }))
+		require.Error(t, s.Write(t.Context(), func(tx store.Tx) error { return insert(tx, "x") }))
 	})
 }
 
@@ -107,7 +129,7 @@ func TestOpenedAtOnceByMany(t *testing.T) {
 		wg.Wait()
 		for i, s := range stores {
 			require.NoError(t, errs[i])
-			require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, fmt.Sprint(i)) }))
+			require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error { return insert(tx, fmt.Sprint(i)) }))
 		}
 		require.EqualValues(t, len(stores), count(t, stores[0]))
 		for _, s := range stores {
@@ -119,8 +141,8 @@ func TestOpenedAtOnceByMany(t *testing.T) {
 func TestADatabaseFromTheFutureIsRefused(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := storetest.Open(t, url)
-		require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error {
-			return tx.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, ?)", true).Error
+		require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error {
+			return tx.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, ?)", true)
 		}))
 		_, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
 		require.ErrorContains(t, err, "a newer Beckon has used it")
@@ -135,38 +157,38 @@ func TestALockedFileIsUnavailable(t *testing.T) {
 	s, other := storetest.Open(t, url), storetest.Open(t, url)
 	release, locked, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
-		done <- other.Write(context.Background(), func(tx *gorm.DB) error {
+		done <- other.Write(context.Background(), func(tx store.Tx) error {
 			close(locked)
 			<-release
 			return nil
 		})
 	}()
 	<-locked
-	err := s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, "x") })
+	err := s.Write(t.Context(), func(tx store.Tx) error { return insert(tx, "x") })
 	require.True(t, problem.Is(err, problem.Unavailable), "%v", err)
 	require.NotContains(t, problem.Of(err).Detail, "SQL statement")
 	require.NotZero(t, problem.Of(err).RetryAfter)
 	close(release)
 	require.NoError(t, <-done)
-	require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, "x") }))
+	require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error { return insert(tx, "x") }))
 }
 
 // A disk that is full is played by SQLite's own limit of pages, which gives the same SQLITE_FULL.
 func TestAFullDiskIsUnavailableAndLosesNothing(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
-	require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, "before") }))
+	require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error { return insert(tx, "before") }))
 	limit := func(pages int) {
-		require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error {
-			return tx.Exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages)).Error
+		require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error {
+			return tx.Exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages))
 		}))
 	}
 	limit(40)
 	var err error
 	written := 1
 	for i := 0; err == nil && i < 100; i++ {
-		err = s.Write(t.Context(), func(tx *gorm.DB) error {
+		err = s.Write(t.Context(), func(tx store.Tx) error {
 			return tx.Exec("INSERT INTO runs (id, status, client_id, workflow_id, source, input, created_at) VALUES (?, 'RUNNING', 'c', 'a', 'webhook', ?, 1)",
-				fmt.Sprint(i), strings.Repeat("x", 8192)).Error
+				fmt.Sprint(i), strings.Repeat("x", 8192))
 		})
 		if err == nil {
 			written++
@@ -176,7 +198,7 @@ func TestAFullDiskIsUnavailableAndLosesNothing(t *testing.T) {
 	require.Contains(t, problem.Of(err).Detail, "full")
 	require.EqualValues(t, written, count(t, s))
 	limit(1 << 20)
-	require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, "after") }))
+	require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error { return insert(tx, "after") }))
 }
 
 func TestOpenRefuses(t *testing.T) {
@@ -211,9 +233,9 @@ func BenchmarkWrite(b *testing.B) {
 				wg.Go(func() {
 					for i := range next {
 						id := fmt.Sprint("run_", b.N, "_", i)
-						_ = s.Write(context.Background(), func(tx *gorm.DB) error { return insert(tx, id) })
-						_ = s.Write(context.Background(), func(tx *gorm.DB) error {
-							return tx.Exec("UPDATE runs SET status = 'COMPLETED', output = ?, completed_at = 2 WHERE id = ? AND status = 'RUNNING'", "answer", id).Error
+						_ = s.Write(context.Background(), func(tx store.Tx) error { return insert(tx, id) })
+						_ = s.Write(context.Background(), func(tx store.Tx) error {
+							return tx.Exec("UPDATE runs SET status = 'COMPLETED', output = ?, completed_at = 2 WHERE id = ? AND status = 'RUNNING'", "answer", id)
 						})
 					}
 				})
@@ -233,14 +255,14 @@ func TestLeavingWhileAWriteIsUnderWay(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		ctx, leave := context.WithCancel(t.Context())
 		n := 0
-		err := s.Write(ctx, func(*gorm.DB) error {
+		err := s.Write(ctx, func(store.Tx) error {
 			leave()
 			n++
 			return errors.New("no")
 		})
 		require.Error(t, err)
 		require.Equal(t, 1, n)
-		require.ErrorIs(t, s.Write(ctx, func(*gorm.DB) error { n++; return nil }), context.Canceled)
+		require.ErrorIs(t, s.Write(ctx, func(store.Tx) error { n++; return nil }), context.Canceled)
 		require.Equal(t, 1, n)
 	})
 }

@@ -14,7 +14,6 @@ import (
 	gosqlite "github.com/glebarez/go-sqlite"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"gorm.io/gorm"
 
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -23,7 +22,7 @@ import (
 var errClosed = errors.New("the database is closed")
 
 const (
-	codeUnavailable = "storage_unavailable"
+	codeUnavailable = problem.CodeStorageUnavailable
 	// retryStorage is what callers are told to wait when the database is busy or full.
 	retryStorage = 5 * time.Second
 
@@ -54,24 +53,9 @@ var connectionErrors = []error{
 // connectionTexts are those of errors that database/sql and pgxpool do not export.
 var connectionTexts = []string{"sql: database is closed", "closed pool"}
 
-// classifier is a gorm dialect that classifies the errors of a session in one place, so that no caller of Read has to.
-type classifier struct{ gorm.Dialector }
-
-// Translate implements gorm.ErrorTranslator.
-func (classifier) Translate(err error) error { return Classify(err) }
-
-// classified returns db with its errors classified.
-func classified(db *gorm.DB) (*gorm.DB, error) {
-	db = db.Session(&gorm.Session{NewDB: true})
-	db.Dialector, db.TranslateError = classifier{db.Dialector}, true
-	// Of a query by Raw gorm does not have the error translated.
-	err := db.Callback().Row().After("gorm:row").Register("beckon:classify", func(db *gorm.DB) { db.Error = Classify(db.Error) })
-	return db, err
-}
-
-// Classify turns errors that speak of the database as a whole into a problem of kind Unavailable, and leaves others alone.
-// Read and Write return classified errors; only the Err of rows that a caller reads itself, by Rows, is not classified.
-func Classify(err error) error {
+// classify turns errors that speak of the database as a whole into a problem of kind Unavailable, and leaves others alone.
+// Read and Write return classified errors.
+func classify(err error) error {
 	why := trouble(err)
 	if p, ok := errors.AsType[*problem.Error](err); why == "" || ok && p.Code == codeUnavailable {
 		return err

@@ -15,7 +15,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
@@ -77,31 +76,33 @@ func TestADatabaseThatRefusesConnectionsIsUnavailable(t *testing.T) {
 	url := storetest.Postgres(t)
 	s := storetest.Open(t, url)
 	restore := storetest.CutOff(t, url)
-	var n int64
-	requireUnavailable(t, s.Read(t.Context()).Table("runs").Count(&n).Error)
-	requireUnavailable(t, s.Read(t.Context()).Raw("SELECT COUNT(*) FROM runs").Scan(&n).Error)
-	_, err := s.Read(t.Context()).Raw("SELECT id FROM runs").Rows()
+	tx := s.Read(t.Context())
+	requireUnavailable(t, tx.Exec("SELECT 1"))
+	_, err := store.Rows[string](tx, "SELECT id FROM runs")
 	requireUnavailable(t, err)
+	_, _, err = store.Row[int64](tx, "SELECT COUNT(*) FROM runs")
+	requireUnavailable(t, err)
+	requireUnavailable(t, tx.Each(func(func(...any) error) error { return errMine }, "SELECT id FROM runs"))
 	_, err = catalog.Revision(t.Context(), s)
 	requireUnavailable(t, err)
-	requireUnavailable(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, "x") }))
+	requireUnavailable(t, s.Write(t.Context(), func(tx store.Tx) error { return insert(tx, "x") }))
 	requireUnavailable(t, s.Health(t.Context()))
 	restore()
-	require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return insert(tx, "x") }))
+	require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error { return insert(tx, "x") }))
 	require.NoError(t, s.Health(t.Context()))
 }
 
 // What pgx says of a connection that is closed already ("conn closed") is an error of the connection as well.
 func TestAConnectionThatBreaksWithinAWriteIsUnavailable(t *testing.T) {
 	s := storetest.Open(t, storetest.Postgres(t))
-	err := s.Write(t.Context(), func(tx *gorm.DB) error {
-		if err := tx.Exec("SELECT pg_terminate_backend(pg_backend_pid())").Error; err == nil {
+	err := s.Write(t.Context(), func(tx store.Tx) error {
+		if err := tx.Exec("SELECT pg_terminate_backend(pg_backend_pid())"); err == nil {
 			return errors.New("the connection is still there")
 		}
 		return insert(tx, "x")
 	})
 	requireUnavailable(t, err)
-	err = s.Write(t.Context(), func(tx *gorm.DB) error {
+	err = s.Write(t.Context(), func(tx store.Tx) error {
 		_ = tx.Exec("SELECT pg_terminate_backend(pg_backend_pid())")
 		return nil
 	})
@@ -111,14 +112,14 @@ func TestAConnectionThatBreaksWithinAWriteIsUnavailable(t *testing.T) {
 func TestACallerWhoLeavesSaysNothingAboutTheDatabase(t *testing.T) {
 	s := storetest.Open(t, storetest.Postgres(t))
 	ctx, leave := context.WithCancel(t.Context())
-	err := s.Write(ctx, func(tx *gorm.DB) error {
+	err := s.Write(ctx, func(tx store.Tx) error {
 		leave()
 		_ = tx.Exec("SELECT pg_sleep(60)")
-		return tx.Exec("SELECT 1").Error
+		return tx.Exec("SELECT 1")
 	})
 	require.ErrorIs(t, err, context.Canceled)
 	require.False(t, problem.Is(err, problem.Unavailable), "%v", err)
-	err = s.Read(ctx).Exec("SELECT 1").Error
+	err = s.Read(ctx).Exec("SELECT 1")
 	require.ErrorIs(t, err, context.Canceled)
 	require.False(t, problem.Is(err, problem.Unavailable), "%v", err)
 	require.NoError(t, s.Health(t.Context()))

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"gorm.io/gorm"
-
 	"beckon/internal/problem"
 )
 
@@ -18,7 +16,7 @@ const (
 // GoUntil is Go that tries again while the database is unavailable, until ctx ends: for what must not be lost. done is
 // called once, with the outcome of the last try. A commit whose answer was lost is looked up, so that nothing is
 // written twice.
-func (s *Store) GoUntil(ctx context.Context, fn func(tx *gorm.DB) error, done func(error)) {
+func (s *Store) GoUntil(ctx context.Context, fn func(tx Tx) error, done func(error)) {
 	ctx = context.WithValue(ctx, patient{}, true)
 	wait := retryFirstWait
 	var try func()
@@ -36,19 +34,8 @@ func (s *Store) GoUntil(ctx context.Context, fn func(tx *gorm.DB) error, done fu
 }
 
 // WriteUntil is Write that tries again while the database is unavailable, until ctx ends; see GoUntil.
-func (s *Store) WriteUntil(ctx context.Context, fn func(tx *gorm.DB) error) error {
+func (s *Store) WriteUntil(ctx context.Context, fn func(tx Tx) error) error {
 	outcome := make(chan error, 1)
 	s.GoUntil(ctx, fn, func(err error) { outcome <- err })
 	return <-outcome
-}
-
-// AfterCommit calls fn when the transaction of the Write whose tx it is has been committed, before the Write returns.
-// fn must not block.
-func (s *Store) AfterCommit(tx *gorm.DB, fn func()) {
-	if w, ok := s.writer.(*groupedWriter); ok {
-		w.after = append(w.after, fn)
-		return
-	}
-	conn := tx.Statement.ConnPool.(*postgresTx)
-	conn.afterCommit = append(conn.afterCommit, fn)
 }

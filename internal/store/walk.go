@@ -1,13 +1,10 @@
 package store
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"gorm.io/gorm"
 )
 
 const (
@@ -40,34 +37,33 @@ type Equal struct {
 	Column, Value string
 }
 
-// Rows reads up to limit rows. each takes one, by scanning it into a struct, and returns its id; full ends the page behind it. stop is what
-// the next page is Below, and empty when there is none. Where few rows are what Only wants, a page may be short, or empty, and
-// have a stop nevertheless.
-func (w Walk) Rows(ctx context.Context, s *Store, columns string, limit int, each func(scan func(into any) error) (id string, full bool, err error)) (stop string, err error) {
-	db := s.Read(ctx)
-	ids, stop, err := w.ids(db, s.Shared(), limit)
+// Page reads up to limit rows of a walk; see Rows for what T is. each takes one and returns its id; full ends the page behind it.
+// stop is what the next page is Below, and empty when there is none. Where few rows are what Only wants, a page may be short, or
+// empty, and have a stop nevertheless.
+func Page[T any](tx Tx, w Walk, columns string, limit int, each func(row T) (id string, full bool)) (stop string, err error) {
+	ids, stop, err := w.ids(tx, limit)
 	if err != nil || len(ids) == 0 {
-		return stop, Classify(err)
+		return stop, err
 	}
-	rows, err := db.Raw("SELECT "+columns+" FROM "+w.Table+" WHERE id IN ? ORDER BY id DESC", ids).Rows()
+	rows, err := tx.query("SELECT "+columns+" FROM "+w.Table+" WHERE id IN (?) ORDER BY id DESC", []any{ids}).Rows()
 	if err != nil {
-		return "", Classify(err)
+		return "", tx.classified(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		id, full, err := each(func(into any) error { return db.ScanRows(rows, into) })
-		if err != nil {
-			return "", err
+		var row T
+		if err := tx.db.ScanRows(rows, &row); err != nil {
+			return "", tx.classified(err)
 		}
-		if full && id != ids[len(ids)-1] {
+		if id, full := each(row); full && id != ids[len(ids)-1] {
 			return id, nil
 		}
 	}
-	return stop, Classify(rows.Err())
+	return stop, tx.classified(rows.Err())
 }
 
 // ids are those of a page, and where the next one begins.
-func (w Walk) ids(db *gorm.DB, shared bool, limit int) (ids []string, stop string, err error) {
+func (w Walk) ids(tx Tx, limit int) (ids []string, stop string, err error) {
 	if w.Known != nil {
 		ids = newestFirst(slices.DeleteFunc(slices.Clone(w.Known), func(id string) bool { return id < w.From || id >= w.Below }))
 		if len(ids) > limit {
@@ -75,12 +71,12 @@ func (w Walk) ids(db *gorm.DB, shared bool, limit int) (ids []string, stop strin
 		}
 		return ids, "", nil
 	}
-	walks, err := w.split(db)
+	walks, err := w.split(tx)
 	if err != nil {
 		return nil, "", err
 	}
 	for begin, n := time.Now(), firstStep*limit; ; n = walkStep {
-		more, end, err := step(db, shared, walks, limit+1-len(ids), n)
+		more, end, err := step(tx, walks, limit+1-len(ids), n)
 		if err != nil {
 			return nil, "", err
 		}
@@ -97,15 +93,15 @@ func (w Walk) ids(db *gorm.DB, shared bool, limit int) (ids []string, stop strin
 }
 
 // split makes a walk for each value of the column of which all are wanted.
-func (w Walk) split(db *gorm.DB) ([]Walk, error) {
+func (w Walk) split(tx Tx) ([]Walk, error) {
 	if w.Each == "" {
 		return []Walk{w}, nil
 	}
 	// Each value is looked up behind the last one: to collect them from all rows would take as long as there are rows.
-	at, found := w.Index[0], []string{}
+	at := w.Index[0]
 	next := fmt.Sprintf("(SELECT %[1]s FROM %[2]s WHERE %[3]s = ? AND %[1]s > %%s ORDER BY %[3]s, %[1]s LIMIT 1)", w.Each, w.Table, at.Column)
-	err := db.Raw("WITH RECURSIVE found (value) AS (SELECT "+fmt.Sprintf(next, "''")+" UNION ALL SELECT "+fmt.Sprintf(next, "found.value")+
-		" FROM found WHERE value IS NOT NULL) SELECT value FROM found WHERE value IS NOT NULL", at.Value, at.Value).Scan(&found).Error
+	found, err := Rows[string](tx, "WITH RECURSIVE found (value) AS (SELECT "+fmt.Sprintf(next, "''")+" UNION ALL SELECT "+fmt.Sprintf(next, "found.value")+
+		" FROM found WHERE value IS NOT NULL) SELECT value FROM found WHERE value IS NOT NULL", at.Value, at.Value)
 	walks := make([]Walk, len(found))
 	for i, value := range found {
 		walks[i] = w
@@ -116,7 +112,7 @@ func (w Walk) split(db *gorm.DB) ([]Walk, error) {
 
 // step returns the first ids of several walks, which differ in their index only. Where these have to be looked for, it looks at
 // n rows, and returns how far all walks have come; end is empty when there is nothing behind.
-func step(db *gorm.DB, shared bool, walks []Walk, limit, n int) (ids []string, end string, err error) {
+func step(tx Tx, walks []Walk, limit, n int) (ids []string, end string, err error) {
 	if len(walks) == 0 {
 		return nil, "", nil
 	}
@@ -125,7 +121,7 @@ func step(db *gorm.DB, shared bool, walks []Walk, limit, n int) (ids []string, e
 		n = limit
 	}
 	for some := range slices.Chunk(walks, walksTogether) {
-		err := look(db, shared, some, n, func(id string, wanted, last bool) {
+		err := look(tx, some, n, func(id string, wanted, last bool) {
 			if last {
 				end = max(end, id)
 			}
@@ -150,7 +146,7 @@ func newestFirst(ids []string) []string {
 }
 
 // look reads up to n rows of each walk. last says that it is the nth.
-func look(db *gorm.DB, shared bool, walks []Walk, n int, found func(id string, wanted, last bool)) error {
+func look(tx Tx, walks []Walk, n int, found func(id string, wanted, last bool)) error {
 	var parts []string
 	var values []any
 	for i, w := range walks {
@@ -159,27 +155,22 @@ func look(db *gorm.DB, shared bool, walks []Walk, n int, found func(id string, w
 			wanted += " AND COALESCE(" + e.Column + ", '') = ?"
 			values = append(values, e.Value)
 		}
-		where, more := w.where(shared)
+		where, more := w.where(tx.store.Shared())
 		parts = append(parts, fmt.Sprintf("SELECT * FROM (SELECT %d AS walk, id, (%s) AS wanted FROM %s WHERE %s LIMIT ?) AS walked", i, wanted, w.Table, where))
 		values = append(append(values, more...), n)
 	}
-	rows, err := db.Raw(strings.Join(parts, " UNION ALL "), values...).Rows()
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
 	counts := make([]int, len(walks))
-	for rows.Next() {
+	return tx.Each(func(scan func(into ...any) error) error {
 		var walk int
 		var id string
 		var wanted bool
-		if err := rows.Scan(&walk, &id, &wanted); err != nil {
+		if err := scan(&walk, &id, &wanted); err != nil {
 			return err
 		}
 		counts[walk]++
 		found(id, wanted, counts[walk] == n)
-	}
-	return rows.Err()
+		return nil
+	}, strings.Join(parts, " UNION ALL "), values...)
 }
 
 // where are the conditions of a walk and its order, so that the database takes the index that is meant. SQLite does so for equal

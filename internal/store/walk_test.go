@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -20,11 +19,9 @@ type walked struct{ ID, ClientID, WorkflowID, Status string }
 func pages(t *testing.T, s *store.Store, w store.Walk, limit int) (list []walked, n int) {
 	for w.Below = "~"; w.Below != ""; n++ {
 		rows := 0
-		stop, err := w.Rows(context.Background(), s, "id, client_id, workflow_id, status", limit, func(scan func(any) error) (string, bool, error) {
-			var row walked
-			err := scan(&row)
+		stop, err := store.Page(s.Read(t.Context()), w, "id, client_id, workflow_id, status", limit, func(row walked) (string, bool) {
 			list, rows = append(list, row), rows+1
-			return row.ID, false, err
+			return row.ID, false
 		})
 		require.NoError(t, err)
 		require.LessOrEqual(t, rows, limit)
@@ -38,8 +35,7 @@ func pages(t *testing.T, s *store.Store, w store.Walk, limit int) (list []walked
 func TestWalksFindAllThatIsWanted(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		storetest.Fill(t, s, 3000)
-		var all []walked
-		require.NoError(t, s.Read(t.Context()).Raw("SELECT id, client_id, workflow_id, status FROM runs ORDER BY id DESC").Scan(&all).Error)
+		all := storetest.Rows[walked](t, s, "SELECT id, client_id, workflow_id, status FROM runs ORDER BY id DESC")
 		client, agent := store.Equal{Column: "client_id", Value: storetest.Client}, store.Equal{Column: "workflow_id", Value: storetest.BrokenAgent}
 		failed, completed := store.Equal{Column: "status", Value: "FAILED"}, store.Equal{Column: "status", Value: "COMPLETED"}
 		middle := all[len(all)/2].ID
@@ -87,11 +83,9 @@ func TestAWalkThatIsEnded(t *testing.T) {
 		storetest.Fill(t, s, 100)
 		w, seen := store.Walk{Table: "runs", Below: "~"}, []string{}
 		for w.Below != "" {
-			stop, err := w.Rows(t.Context(), s, "id", 10, func(scan func(any) error) (string, bool, error) {
-				var row walked
-				err := scan(&row)
+			stop, err := store.Page(s.Read(t.Context()), w, "id", 10, func(row walked) (string, bool) {
 				seen = append(seen, row.ID)
-				return row.ID, len(seen)%3 == 0, err
+				return row.ID, len(seen)%3 == 0
 			})
 			require.NoError(t, err)
 			w.Below = stop

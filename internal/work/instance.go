@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"gorm.io/gorm"
 
 	"beckon/internal/store"
 )
@@ -90,9 +89,7 @@ func (i *Instance) Stop() {
 	i.loops.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	err := i.store.Write(ctx, func(tx *gorm.DB) error {
-		return tx.Exec("DELETE FROM instances WHERE id = ?", i.id).Error
-	})
+	err := i.store.Write(ctx, func(tx store.Tx) error { return unlist(tx, i.id) })
 	if err != nil {
 		i.log.Warn("this instance could not be taken off the list; the others find out", "error", err)
 	}
@@ -100,10 +97,7 @@ func (i *Instance) Stop() {
 
 // beat notes that the instance is alive. The time is the database's, so the clocks of the machines don't matter.
 func (i *Instance) beat(ctx context.Context) error {
-	now := i.databaseNow()
-	err := i.store.Write(ctx, func(tx *gorm.DB) error {
-		return tx.Exec("INSERT INTO instances (id, started_at, seen_at) VALUES (?, "+now+", "+now+") ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at", i.id).Error
-	})
+	err := i.store.Write(ctx, i.noteSeen)
 	if err != nil {
 		return fmt.Errorf("note that this instance is alive: %w", err)
 	}
@@ -114,12 +108,4 @@ func (i *Instance) beat(ctx context.Context) error {
 		i.lastBeat = at
 	}
 	return nil
-}
-
-// databaseNow is the time of the database in milliseconds.
-func (i *Instance) databaseNow() string {
-	if i.store.Shared() {
-		return "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT"
-	}
-	return "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
 }

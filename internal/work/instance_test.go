@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
@@ -29,11 +28,11 @@ func (c *claims) Owners(context.Context) ([]string, error) {
 	return c.owners, nil
 }
 
-func (c *claims) RecoverFrom(_ context.Context, instance string, confirm func(tx *gorm.DB) error) error {
+func (c *claims) RecoverFrom(_ context.Context, instance string, confirm func(tx store.Tx) error) error {
 	if c.during != nil {
 		c.during()
 	}
-	if err := confirm(nil); err != nil {
+	if err := confirm(store.Tx{}); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -51,8 +50,8 @@ type inTransaction struct {
 	store *store.Store
 }
 
-func (c inTransaction) RecoverFrom(ctx context.Context, instance string, confirm func(tx *gorm.DB) error) error {
-	return c.claims.RecoverFrom(ctx, instance, func(*gorm.DB) error { return c.store.Write(ctx, confirm) })
+func (c inTransaction) RecoverFrom(ctx context.Context, instance string, confirm func(tx store.Tx) error) error {
+	return c.claims.RecoverFrom(ctx, instance, func(store.Tx) error { return c.store.Write(ctx, confirm) })
 }
 
 func newInstance(t *testing.T, s *store.Store) (*Instance, *claims) {
@@ -64,14 +63,13 @@ func newInstance(t *testing.T, s *store.Store) (*Instance, *claims) {
 
 // seen changes when an instance was seen, by the clock of the database.
 func seen(t *testing.T, i *Instance, id string, ago time.Duration) {
-	require.NoError(t, i.store.Write(t.Context(), func(tx *gorm.DB) error {
-		return tx.Exec("INSERT INTO instances (id, started_at, seen_at) VALUES (?, 1, "+i.databaseNow()+" - ?) ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at", id, ago.Milliseconds()).Error
+	require.NoError(t, i.store.Write(t.Context(), func(tx store.Tx) error {
+		return tx.Exec("INSERT INTO instances (id, started_at, seen_at) VALUES (?, 1, "+i.databaseNow()+" - ?) ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at", id, ago.Milliseconds())
 	}))
 }
 
-func listed(t *testing.T, s *store.Store) (ids []string) {
-	require.NoError(t, s.Read(t.Context()).Raw("SELECT id FROM instances ORDER BY id").Scan(&ids).Error)
-	return ids
+func listed(t *testing.T, s *store.Store) []string {
+	return storetest.Rows[string](t, s, "SELECT id FROM instances ORDER BY id")
 }
 
 func TestTheDeadAreRecovered(t *testing.T) {
@@ -118,7 +116,7 @@ func TestAnInstanceDoesNotRecoverItself(t *testing.T) {
 		i, c := newInstance(t, s)
 		i.steadySince = time.Now().Add(-deadAfter)
 		c.owners = []string{i.ID()}
-		require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return tx.Exec("DELETE FROM instances").Error }))
+		require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error { return tx.Exec("DELETE FROM instances") }))
 		require.NoError(t, i.recover(t.Context()))
 		seen(t, i, i.ID(), time.Hour)
 		require.NoError(t, i.recover(t.Context()))

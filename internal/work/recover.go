@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"gorm.io/gorm"
+	"beckon/internal/store"
 )
 
 const reconcileEvery = 2 * time.Second
@@ -17,7 +17,7 @@ type Claimant interface {
 	Owners(ctx context.Context) ([]string, error)
 	// RecoverFrom lets others claim what a dead instance owns. It calls confirm in each transaction, and gives up with the
 	// error that confirm returns.
-	RecoverFrom(ctx context.Context, instance string, confirm func(tx *gorm.DB) error) error
+	RecoverFrom(ctx context.Context, instance string, confirm func(tx store.Tx) error) error
 	// Reconcile releases the rows that this instance owns and does not hold, and gives up those that it holds and does
 	// not own any more.
 	Reconcile(ctx context.Context) error
@@ -48,7 +48,7 @@ func (i *Instance) recover(ctx context.Context) error {
 		return err
 	}
 	for _, instance := range dead {
-		confirm := func(tx *gorm.DB) error { return i.confirmDead(tx, instance) }
+		confirm := func(tx store.Tx) error { return i.confirmDead(tx, instance) }
 		err := i.recoverFrom(ctx, instance, confirm)
 		if errors.Is(err, errAlive) {
 			continue
@@ -62,29 +62,25 @@ func (i *Instance) recover(ctx context.Context) error {
 	return nil
 }
 
-func (i *Instance) recoverFrom(ctx context.Context, instance string, confirm func(tx *gorm.DB) error) error {
+func (i *Instance) recoverFrom(ctx context.Context, instance string, confirm func(tx store.Tx) error) error {
 	for _, c := range i.claimants {
 		if err := c.RecoverFrom(ctx, instance, confirm); err != nil {
 			return err
 		}
 	}
-	return i.store.Write(ctx, func(tx *gorm.DB) error {
+	return i.store.Write(ctx, func(tx store.Tx) error {
 		if err := confirm(tx); err != nil {
 			return err
 		}
-		return tx.Exec("DELETE FROM instances WHERE id = ?", instance).Error
+		return unlist(tx, instance)
 	})
 }
 
 // dead returns the instances that are.
 func (i *Instance) dead(ctx context.Context) (dead []string, err error) {
-	var listed []struct {
-		ID   string
-		Dead bool
-	}
-	err = i.store.Read(ctx).Raw("SELECT id, seen_at < "+i.databaseNow()+" - ? AS dead FROM instances ORDER BY id", deadAfter.Milliseconds()).Scan(&listed).Error
+	listed, err := i.list(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list the instances: %w", err)
+		return nil, err
 	}
 	known := map[string]bool{i.id: true}
 	for _, l := range listed {
@@ -123,20 +119,4 @@ func (i *Instance) ownersBut(ctx context.Context, known map[string]bool) (dead [
 		}
 	}
 	return dead, nil
-}
-
-// confirmDead returns errAlive when the instance is not dead any more, and keeps it from coming back before the commit.
-func (i *Instance) confirmDead(tx *gorm.DB, instance string) error {
-	if !i.store.Shared() {
-		return nil
-	}
-	var alive []bool
-	err := tx.Raw("SELECT seen_at >= "+i.databaseNow()+" - ? FROM instances WHERE id = ? FOR UPDATE", deadAfter.Milliseconds(), instance).Scan(&alive).Error
-	if err != nil {
-		return fmt.Errorf("look whether an instance is dead: %w", err)
-	}
-	if len(alive) == 1 && alive[0] {
-		return errAlive
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package crash_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -142,8 +141,8 @@ func TestCallbacksOfAKilledGateway(t *testing.T) {
 	require.NoError(t, err)
 	defer s.Close()
 	require.Eventually(t, func() bool { // it was accepted a moment before the gateway has that on record
-		var open int
-		return s.Read(t.Context()).Raw("SELECT COUNT(*) FROM deliveries WHERE status <> 'DELIVERED'").Scan(&open).Error == nil && open == 0
+		open, _, err := store.Row[int](s.Read(t.Context()), "SELECT COUNT(*) FROM deliveries WHERE status <> 'DELIVERED'")
+		return err == nil && open == 0
 	}, patience, 50*time.Millisecond)
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -158,13 +157,13 @@ func TestCallbacksOfAKilledGateway(t *testing.T) {
 
 // requireRecord compares what the gateway has on record with what arrived.
 func (u *unsteady) requireRecord(s *store.Store) {
-	var rows []struct {
+	type attempt struct {
 		EventID, Status       string
 		Number                int
 		StatusCode            *int
 		StartedAt, DurationUs int64
 	}
-	require.NoError(u.t, s.Read(context.Background()).Raw("SELECT d.event_id, d.status, a.number, a.status_code, a.started_at, a.duration_us FROM deliveries d JOIN attempts a ON a.delivery_id = d.id ORDER BY d.id, a.number").Scan(&rows).Error)
+	rows := storetest.Rows[attempt](u.t, s, "SELECT d.event_id, d.status, a.number, a.status_code, a.started_at, a.duration_us FROM deliveries d JOIN attempts a ON a.delivery_id = d.id ORDER BY d.id, a.number")
 	acknowledged := map[string]time.Time{} // when the gateway knew
 	attempts, twice := 0, 0
 	for _, w := range rows {

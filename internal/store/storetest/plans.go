@@ -2,9 +2,9 @@ package storetest
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"beckon/internal/store"
 )
@@ -35,33 +34,21 @@ type statement struct {
 	values []any
 }
 
-// Record notes the statements that a store is given from now on, except for those that pass by gorm.
-func Record(t testing.TB, s *store.Store) *Statements {
+// Record notes the statements that a store is given from now on.
+func Record(s *store.Store) *Statements {
 	r := &Statements{s: s, list: map[string]statement{}}
-	ctx := context.Background()
-	r.watch(t, s.Read(ctx))
-	require.NoError(t, s.Write(ctx, func(tx *gorm.DB) error {
-		r.watch(t, tx)
-		return nil
-	}))
+	s.Watch(r.note)
 	return r
 }
 
-func (r *Statements) watch(t testing.TB, db *gorm.DB) {
-	const name = "storetest:record"
-	require.NoError(t, db.Callback().Query().After("gorm:query").Replace(name, r.note))
-	require.NoError(t, db.Callback().Row().After("gorm:row").Replace(name, r.note))
-	require.NoError(t, db.Callback().Raw().After("gorm:raw").Replace(name, r.note))
-}
+var listOfValues = regexp.MustCompile(`\((\?|NULL|-?\d+)(, ?(\?|NULL|-?\d+))*\)(, \((\?|NULL|-?\d+)(, ?(\?|NULL|-?\d+))*\))*`)
 
-var listOfValues = regexp.MustCompile(`\((\?|\$\d+)(, ?(\?|\$\d+))*\)`)
-
-func (r *Statements) note(db *gorm.DB) {
-	text := db.Statement.SQL.String()
+func (r *Statements) note(text string, values []any) {
+	text = strings.Join(strings.Fields(text), " ")
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if key := listOfValues.ReplaceAllString(text, "(…)"); r.list[key].text == "" {
-		r.list[key] = statement{text, slices.Clone(db.Statement.Vars)}
+		r.list[key] = statement{text, slices.Clone(values)}
 	}
 }
 
@@ -69,48 +56,39 @@ func (r *Statements) note(db *gorm.DB) {
 // wrong about it. exempt are parts of statements that may do so.
 func (r *Statements) Costly(t *testing.T, exempt ...string) (list []string) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	require.NotEmpty(t, r.list)
-	pool, err := r.s.Read(context.Background()).DB()
-	require.NoError(t, err)
+	recorded := slices.Collect(maps.Values(r.list)) // those that explain are noted as well
+	r.mu.Unlock()
+	require.NotEmpty(t, recorded)
+	tx := r.s.Read(context.Background())
 	explain := explainSQLite
 	if r.s.Shared() {
 		explain = explainPostgres
 	}
-	for _, st := range r.list {
+	for _, st := range recorded {
 		first, _, _ := strings.Cut(st.text, " ")
 		isExempt := slices.ContainsFunc(exempt, func(part string) bool { return strings.Contains(st.text, part) })
 		if isExempt || !slices.Contains([]string{"SELECT", "WITH", "UPDATE", "DELETE", "INSERT"}, first) {
 			continue
 		}
-		if wrong := explain(t, pool, st); len(wrong) > 0 {
+		if wrong := explain(t, tx, st); len(wrong) > 0 {
 			list = append(list, strings.Join(wrong, ", ")+" in: "+listOfValues.ReplaceAllString(st.text, "(…)"))
 		}
 	}
-	t.Logf("%d statements were explained", len(r.list))
+	t.Logf("%d statements were explained", len(recorded))
 	return list
 }
 
 var scanned = regexp.MustCompile(`^SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?`)
 
 // explainSQLite reads https://www.sqlite.org/eqp.html.
-func explainSQLite(t *testing.T, pool *sql.DB, st statement) (wrong []string) {
-	rows, err := pool.Query("EXPLAIN QUERY PLAN "+st.text, st.values...)
+func explainSQLite(t *testing.T, tx store.Tx, st statement) (wrong []string) {
+	steps, err := store.Rows[struct{ Detail string }](tx, "EXPLAIN QUERY PLAN "+st.text, st.values...)
 	require.NoError(t, err, st.text)
-	defer rows.Close()
-	var steps []string
-	for rows.Next() {
-		var id, parent, unused int
-		var detail string
-		require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
-		steps = append(steps, detail)
-	}
-	require.NoError(t, rows.Err())
-	require.NoError(t, rows.Close())
-	for _, step := range steps {
+	for _, s := range steps {
+		step := s.Detail
 		m := scanned.FindStringSubmatch(step)
 		switch {
-		case m != nil && isLarge(st.text, m[1]) && !isPartial(t, pool, m[2]):
+		case m != nil && isLarge(st.text, m[1]) && !isPartial(t, tx, m[2]):
 			wrong = append(wrong, step)
 		case strings.HasPrefix(step, "USE TEMP B-TREE") && slices.ContainsFunc(large, func(table string) bool { return strings.Contains(st.text, " "+table+" ") }):
 			wrong = append(wrong, step)
@@ -126,13 +104,13 @@ func isLarge(text, name string) bool {
 	})
 }
 
-func isPartial(t *testing.T, pool *sql.DB, index string) bool {
+func isPartial(t *testing.T, tx store.Tx, index string) bool {
 	if index == "" {
 		return false
 	}
-	var definition sql.NullString
-	require.NoError(t, pool.QueryRow("SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?", index).Scan(&definition))
-	return strings.Contains(definition.String, " WHERE ")
+	definition, _, err := store.Row[string](tx, "SELECT COALESCE(sql, '') FROM sqlite_master WHERE type = 'index' AND name = ?", index)
+	require.NoError(t, err)
+	return strings.Contains(definition, " WHERE ")
 }
 
 // plan is a node of https://www.postgresql.org/docs/current/sql-explain.html in JSON.
@@ -148,15 +126,15 @@ type plan struct {
 }
 
 // explainPostgres also runs what only reads, to know how many rows it does read.
-func explainPostgres(t *testing.T, pool *sql.DB, st statement) []string {
+func explainPostgres(t *testing.T, tx store.Tx, st statement) []string {
 	options := "FORMAT JSON"
 	if strings.HasPrefix(st.text, "SELECT") || strings.HasPrefix(st.text, "WITH") {
 		options += ", ANALYZE, TIMING OFF"
 	}
-	var text []byte
-	require.NoError(t, pool.QueryRow("EXPLAIN ("+options+") "+st.text, st.values...).Scan(&text), st.text)
+	text, _, err := store.Row[string](tx, "EXPLAIN ("+options+") "+st.text, st.values...)
+	require.NoError(t, err, st.text)
 	var explained []struct{ Plan plan }
-	require.NoError(t, json.Unmarshal(text, &explained))
+	require.NoError(t, json.Unmarshal([]byte(text), &explained))
 	return explained[0].Plan.wrong()
 }
 

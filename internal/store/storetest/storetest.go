@@ -68,6 +68,21 @@ func Open(t testing.TB, url string) *store.Store {
 	return s
 }
 
+// Row returns the row of a query, which must have one; see store.Row.
+func Row[T any](t testing.TB, s *store.Store, statement string, args ...any) T {
+	row, found, err := store.Row[T](s.Read(context.Background()), statement, args...)
+	require.NoError(t, err)
+	require.True(t, found, "no row: %s", statement)
+	return row
+}
+
+// Rows returns the rows of a query; see store.Rows.
+func Rows[T any](t testing.TB, s *store.Store, statement string, args ...any) []T {
+	rows, err := store.Rows[T](s.Read(context.Background()), statement, args...)
+	require.NoError(t, err)
+	return rows
+}
+
 func execute(t testing.TB, pattern, statement string) {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, fmt.Sprintf(pattern, "postgres"))

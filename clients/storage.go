@@ -1,0 +1,74 @@
+package clients
+
+import (
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"beckon/internal/secret"
+	"beckon/internal/store"
+)
+
+func addToken(tx store.Tx, id string, now time.Time) (secret.String, error) {
+	token := NewToken()
+	hash := HashOf(token.Reveal())
+	err := tx.Exec("INSERT INTO client_tokens (hash, client_id, created_at) VALUES (?, ?, ?)",
+		hex.EncodeToString(hash[:]), id, now.UnixMilli())
+	if err != nil {
+		return "", fmt.Errorf("add a token to %q: %w", id, err)
+	}
+	return token, nil
+}
+
+// endTokens ends the tokens of a client at a time, and those at once that were to end anyway.
+func endTokens(tx store.Tx, id string, at time.Time) error {
+	if err := tx.Exec("DELETE FROM client_tokens WHERE client_id = ? AND expires_at IS NOT NULL", id); err != nil {
+		return fmt.Errorf("end the older token of %q: %w", id, err)
+	}
+	if err := tx.Exec("UPDATE client_tokens SET expires_at = ? WHERE client_id = ?", at.UnixMilli(), id); err != nil {
+		return fmt.Errorf("end the token of %q: %w", id, err)
+	}
+	return nil
+}
+
+func deleteTokens(tx store.Tx, id string) error {
+	if err := tx.Exec("DELETE FROM client_tokens WHERE client_id = ?", id); err != nil {
+		return fmt.Errorf("delete the tokens of %q: %w", id, err)
+	}
+	return nil
+}
+
+type tokenRow struct {
+	Hash, ClientID string
+	ExpiresAt      *int64
+}
+
+// Credentials returns the credentials of the database's clients that are still alive, by client id.
+func Credentials(tx store.Tx) (map[string][]Credential, error) {
+	rows, err := store.Rows[tokenRow](tx, `SELECT hash, client_id, expires_at FROM client_tokens
+		WHERE expires_at IS NULL OR expires_at > ? ORDER BY created_at DESC`, time.Now().UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("list the credentials: %w", err)
+	}
+	all := make(map[string][]Credential, len(rows))
+	for _, row := range rows {
+		var c Credential
+		raw, err := hex.DecodeString(row.Hash)
+		if err != nil || copy(c.Hash[:], raw) != len(c.Hash) {
+			return nil, fmt.Errorf("the credential of client %q is damaged", row.ClientID)
+		}
+		if row.ExpiresAt != nil {
+			c.Expires = time.UnixMilli(*row.ExpiresAt)
+		}
+		all[row.ClientID] = append(all[row.ClientID], c)
+	}
+	return all, nil
+}
+
+// forgetKeys forgets the idempotency keys of a client, which may be those of another one of that id.
+func forgetKeys(tx store.Tx, id string) error {
+	if err := tx.Exec("DELETE FROM idempotency_keys WHERE client_id = ?", id); err != nil {
+		return fmt.Errorf("forget the idempotency keys of the last %q: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"time"
+
+	"beckon/agents"
+	"beckon/calls"
+	"beckon/clients"
+	"beckon/commands"
+	"beckon/deliveries"
+	"beckon/internal/catalog"
+	"beckon/internal/config"
+	"beckon/internal/secret"
+)
+
+// snapshot is the configuration in force at one moment, as calls, runs and deliveries ask for it. It never changes: what
+// comes into force is another one.
+type snapshot struct {
+	calls.Catalog
+	privateNetworks   []netip.Prefix // egress.allowPrivate
+	runRetention      time.Duration  // 0 is for ever, here and below
+	deliveryRetention time.Duration
+}
+
+// apply puts a view in force, and logs what is wrong in it.
+func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
+	credentials, err := clients.Credentials(g.store.Read(ctx))
+	if err != nil {
+		return err
+	}
+	set, findings := clients.SetOf(v, credentials, g.limits)
+	for _, f := range append(v.Warnings(), findings...) {
+		g.Log.Warn("a resource is left out until it is mended", "section", f.Section, "id", f.ID, "error", f.Fields.Err())
+	}
+	for _, f := range v.Cautions() {
+		g.Log.Warn("a resource should be changed", "section", f.Section, "id", f.ID, "why", f.Fields.Err())
+	}
+	c := v.File.(*config.Config)
+	if err := g.Level.UnmarshalText([]byte(c.Log.Level)); err != nil {
+		return fmt.Errorf("log.level: %w", err)
+	}
+	invoked := agents.SetOf(v)
+	g.breakers.Use(invoked)
+	g.inForce.Store(&snapshot{
+		Catalog:           calls.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: invoked},
+		privateNetworks:   c.Networks(),
+		runRetention:      c.Retention.Runs.Or(0),
+		deliveryRetention: c.Retention.Deliveries.Or(0),
+	})
+	g.webhooks.UseTLS(c.TLS())
+	return g.deliveries.Use(ctx, deliveries.InForce(v))
+}
+
+// catalog is what is in force for a call that begins now.
+func (g *Gateway) catalog() calls.Catalog { return g.inForce.Load().Catalog }
+
+// notes say what was learnt of the models of an agent.
+func (g *Gateway) notes(agentID string) []string {
+	if entry := g.catalog().Agents.Get(agentID); entry != nil {
+		if noted, ok := entry.Invoker.(agents.Noted); ok {
+			return noted.Notes()
+		}
+	}
+	return nil
+}
+
+// limit says how many runs a client may have at the same time, and counts one.
+func (g *Gateway) limit(clientID string) (most int, enter func() (leave func())) {
+	client := g.catalog().Clients.Get(clientID)
+	if client == nil {
+		return 0, func() func() { return func() {} }
+	}
+	return client.MaxConcurrent, func() func() {
+		client.StartQueuedRun()
+		return client.EndRun
+	}
+}
+
+// callbackSecrets are what signs the callbacks of a client.
+func (g *Gateway) callbackSecrets(clientID string) []secret.String {
+	if client := g.catalog().Clients.Get(clientID); client != nil {
+		return client.CallbackSecrets()
+	}
+	return nil
+}
+
+// file is the configuration of the last load.
+func (g *Gateway) file() *config.Config { return g.editor.File().(*config.Config) }
+
+// reload reads the file again and puts it in force, whole or not at all. With a file that has mistakes, what has
+// changed in the database still comes into force, beside the old file.
+func (g *Gateway) reload(ctx context.Context) error {
+	before := g.file()
+	c, err := before.Reload(os.LookupEnv)
+	switch {
+	case err != nil:
+		err = errors.Join(err, g.editor.Refresh(ctx))
+	case c == before:
+		err = g.editor.Refresh(ctx)
+	default:
+		if _, restart := config.Changes(before, c); len(restart) > 0 {
+			g.Log.Warn("some of the changes take effect at the next start only", "settings", restart)
+		}
+		err = g.editor.Use(ctx, c)
+	}
+	g.metrics.Reload(err == nil)
+	g.reloadFailure.Store(&err)
+	if err == nil {
+		g.Log.Info("configuration in force")
+	}
+	return err
+}
+
+// watch reloads whenever the file or the database's resources change, until ctx ends. revision is the database's, read
+// before the first load.
+func (g *Gateway) watch(ctx context.Context, revision int64) {
+	sources := []config.Source{{Name: "database", Known: strconv.FormatInt(revision, 10), Look: func(ctx context.Context) (string, error) {
+		now, err := catalog.Revision(ctx, g.store)
+		return strconv.FormatInt(now, 10), err
+	}}}
+	if g.file().File() != "" {
+		sources = append(sources, config.FileSource(g.file()), config.TLSSource(g.file))
+	}
+	config.Watch(ctx, config.PollInterval, g.Log, g.reload, sources...)
+}

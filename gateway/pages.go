@@ -1,0 +1,113 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+
+	"beckon/agents"
+	"beckon/agents/chat"
+	"beckon/internal/config"
+	"beckon/internal/egress"
+	"beckon/internal/secret"
+	"beckon/internal/store"
+	"beckon/server"
+	"beckon/web"
+)
+
+// newServer makes the server with its pages.
+func (g *Gateway) newServer() (*server.Server, error) {
+	c := g.Initial
+	return server.New(server.Config{
+		Calls: g.calls, Database: g.store, Log: g.Log, Version: g.Version, TrustedProxies: c.Server.ProxyNetworks(),
+		Admin: server.Admin{Token: c.Admin.Token, Editor: g.editor}, Pages: g.newPages,
+		KeepRefused: func(ctx context.Context, list []store.RefusedCall) error {
+			return g.store.Write(ctx, func(tx store.Tx) error { return store.Refuse(tx, list) })
+		},
+	})
+}
+
+// newPages makes the pages of a server.
+func (g *Gateway) newPages(s *server.Server) (server.Pages, error) {
+	transport := egress.NewProviders()
+	return web.New(web.Config{
+		Store: g.store, Password: g.Initial.Admin.Password, PublicURL: g.publicURL(), Version: g.Version, Log: g.Log,
+		Numbers: overview{g.runs.Statistics, g.deliveries, g.breakers, g.store},
+		Desk: &web.Desk{
+			Editor: g.editor, Runs: g.runs, Deliveries: g.deliveries, Refused: g.store, Settings: settings{g},
+			Calls: g.calls, Follow: s.Follow, Notes: g.notes,
+			Models: func(ctx context.Context, p agents.Provider) ([]string, error) { return chat.Models(ctx, transport, p) },
+		},
+	})
+}
+
+// publicURL is server.publicURL where somebody set it, else the address that is listened on.
+func (g *Gateway) publicURL() string {
+	tcp, ok := g.Address.(*net.TCPAddr)
+	if !ok || g.Initial.OriginOf("server.publicURL") != (config.Origin{}) {
+		return strings.TrimSuffix(g.Initial.Server.PublicURL, "/")
+	}
+	host := tcp.IP.String()
+	if tcp.IP.IsLoopback() || tcp.IP.IsUnspecified() {
+		host = "localhost"
+	}
+	return fmt.Sprintf("http://%s", net.JoinHostPort(host, fmt.Sprint(tcp.Port)))
+}
+
+// settings are what the page shows of a gateway's configuration.
+type settings struct{ *Gateway }
+
+// Settings are those in force. A setting that the file has changed since, and that needs a restart, has its old value.
+func (s settings) Settings() []web.Setting {
+	now := s.file()
+	_, restart := config.Changes(s.Initial, now)
+	before := map[string]config.Setting{}
+	for _, setting := range s.Initial.Settings() {
+		before[setting.Key] = setting
+	}
+	list := now.Settings()
+	shown := make([]web.Setting, len(list))
+	for i, setting := range list {
+		later := ""
+		if slices.Contains(restart, setting.Key) {
+			setting, later = before[setting.Key], "; the next start takes another value from "+setting.Origin.String()
+		}
+		shown[i] = web.Setting{Key: setting.Key, Value: setting.Value, Origin: setting.Origin.String() + later}
+		if setting.Value == "" {
+			s.showGenerated(&shown[i])
+		}
+	}
+	return shown
+}
+
+// showGenerated says of what nobody has configured, and Beckon has generated, that it is in force.
+func (s settings) showGenerated(shown *web.Setting) {
+	switch shown.Key {
+	case "admin.password":
+		shown.Value, shown.Origin = secret.Mask, "made at the first start, which printed it"
+	case "server.secretsKey":
+		if path, ok := secretsKeyFile(s.Initial); ok {
+			shown.Value, shown.Origin = secret.Mask, "made by Beckon, in "+path
+		}
+	}
+}
+
+// Trouble says what is wrong with the configuration file since it was last in force.
+func (s settings) Trouble() string {
+	if err := s.reloadFailure.Load(); err != nil && *err != nil {
+		return (*err).Error()
+	}
+	return ""
+}
+
+// Export writes what is in force as beckon config export does.
+func (s settings) Export(ctx context.Context, w io.Writer) error {
+	v, err := s.editor.View(ctx)
+	if err != nil {
+		return fmt.Errorf("export the configuration: %w", err)
+	}
+	return config.Export(w, s.file(), v)
+}

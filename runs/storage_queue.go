@@ -1,0 +1,131 @@
+package runs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"beckon/internal/store"
+)
+
+// queuedRun is a run that waits, as far as claimable needs to know it.
+type queuedRun struct {
+	ID, ClientID string
+	Size         int64 // of its input, in bytes
+}
+
+// queued returns the first runs in the queue, but for those of some clients and some others.
+func (s storage) queued(tx store.Tx, butOf, but []string, most int) (list []queuedRun, err error) {
+	query := `SELECT id, client_id, octet_length(input) AS size FROM runs
+		WHERE status = 'QUEUED' AND client_id NOT IN (?) AND id NOT IN (?) ORDER BY priority, id LIMIT ?`
+	if s.store.Shared() {
+		query += " FOR UPDATE SKIP LOCKED"
+	}
+	list, err = store.Rows[queuedRun](tx, query, butOf, append([]string{""}, but...), most)
+	if err != nil {
+		return nil, fmt.Errorf("look for queued runs: %w", err)
+	}
+	return list, nil
+}
+
+// countQueued counts the runs in the queue.
+func (s storage) countQueued(ctx context.Context) (n int64, err error) {
+	n, _, err = store.Row[int64](s.store.Read(ctx), "SELECT COUNT(*) FROM runs WHERE status = 'QUEUED'")
+	return n, err
+}
+
+// anyQueued reports whether the queue is not empty.
+func (s storage) anyQueued(ctx context.Context) (any bool, err error) {
+	any, _, err = store.Row[bool](s.store.Read(ctx), "SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'QUEUED')")
+	return any, err
+}
+
+// countRunning counts the runs that a client has. Two replicas must not both find the last place.
+func (s storage) countRunning(tx store.Tx, clientID string) (n int, err error) {
+	if s.store.Shared() {
+		if err := tx.Exec("SELECT pg_advisory_xact_lock(hashtext(?))", clientID); err != nil {
+			return 0, fmt.Errorf("lock the runs of a client: %w", err)
+		}
+	}
+	n, _, err = store.Row[int](tx, "SELECT COUNT(*) FROM runs WHERE client_id = ? AND status = 'RUNNING' AND status <> 'COMPLETED'", clientID)
+	if err != nil {
+		return 0, fmt.Errorf("count the runs of a client: %w", err)
+	}
+	return n, nil
+}
+
+// claim claims those of the runs that are still in the queue.
+func (s storage) claim(tx store.Tx, ids []string, instance string) ([]row, error) {
+	rows, err := store.Rows[row](tx, `UPDATE runs SET status = 'RUNNING', instance_id = ?, claim = claim + 1, started_at = ?
+		WHERE id IN (?) AND status = 'QUEUED' RETURNING *`, instance, time.Now().UnixMilli(), ids)
+	if err != nil {
+		return nil, fmt.Errorf("claim runs: %w", err)
+	}
+	return rows, nil
+}
+
+// backToQueue lets a run be claimed again that was claimed under that number, ahead of others.
+func backToQueue(tx store.Tx, id string, claim int64, crashes int) error {
+	n, err := tx.ExecCount(`UPDATE runs SET status = 'QUEUED', priority = ?, instance_id = NULL, started_at = NULL,
+			attempts = attempts + 1, crashes = crashes + ?
+		WHERE id = ? AND status = 'RUNNING' AND claim = ?`,
+		PriorityFirst, crashes, id, claim)
+	if err == nil && n != 1 {
+		return errEnded
+	}
+	return err
+}
+
+// requestCancel writes on a run that has not ended that it is to be canceled, and returns it; false says that it has ended.
+func (s storage) requestCancel(tx store.Tx, id string, now time.Time) (w row, found bool, err error) {
+	w, found, err = store.Row[row](tx, `UPDATE runs SET cancel_requested_at = COALESCE(cancel_requested_at, ?)
+		WHERE id = ? AND status IN ('QUEUED', 'RUNNING') RETURNING *`, now.UnixMilli(), id)
+	if err != nil {
+		return w, false, fmt.Errorf("cancel run %s: %w", id, err)
+	}
+	return w, found, nil
+}
+
+// cancelRequested returns the ids of the runs of an instance that are to be canceled.
+func (s storage) cancelRequested(ctx context.Context, instance string) ([]string, error) {
+	return store.Rows[string](s.store.Read(ctx),
+		"SELECT id FROM runs WHERE instance_id = ? AND status = 'RUNNING' AND cancel_requested_at IS NOT NULL", instance)
+}
+
+// owners returns the ids of the instances that have claimed runs.
+func (s storage) owners(ctx context.Context) ([]string, error) {
+	ids, err := store.Rows[string](s.store.Read(ctx), "SELECT DISTINCT instance_id FROM runs WHERE status = 'RUNNING'")
+	if err != nil {
+		return nil, fmt.Errorf("look for the owners of runs: %w", err)
+	}
+	return ids, nil
+}
+
+// claimedBy returns the first runs that an instance has claimed.
+func (s storage) claimedBy(ctx context.Context, instance string, limit int) ([]row, error) {
+	rows, err := store.Rows[row](s.store.Read(ctx),
+		"SELECT * FROM runs WHERE instance_id = ? AND status = 'RUNNING' ORDER BY id LIMIT ?", instance, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list the runs of instance %s: %w", instance, err)
+	}
+	return rows, nil
+}
+
+// claims returns all runs that an instance has claimed, as far as their ids and the numbers of their claims.
+func (s storage) claims(ctx context.Context, instance string) ([]row, error) {
+	rows, err := store.Rows[row](s.store.Read(ctx), "SELECT id, claim FROM runs WHERE instance_id = ? AND status = 'RUNNING'", instance)
+	if err != nil {
+		return nil, fmt.Errorf("list the claims of instance %s: %w", instance, err)
+	}
+	return rows, nil
+}
+
+// claimedAmong returns those of the runs that an instance has claimed.
+func (s storage) claimedAmong(ctx context.Context, ids []string, instance string) ([]row, error) {
+	rows, err := store.Rows[row](s.store.Read(ctx),
+		"SELECT * FROM runs WHERE id IN (?) AND instance_id = ? AND status = 'RUNNING'", ids, instance)
+	if err != nil {
+		return nil, fmt.Errorf("read runs of instance %s: %w", instance, err)
+	}
+	return rows, nil
+}
