@@ -12,11 +12,8 @@ import (
 	"beckon/internal/store"
 )
 
-// The bounds of a page of deliveries.
-const (
-	DefaultPage = 50
-	MaxPage     = 200
-)
+// DefaultPage is how many deliveries a page has that says nothing else.
+const DefaultPage = 50
 
 // Query asks for deliveries, newest first. What is empty or zero leaves nothing out.
 type Query struct {
@@ -28,7 +25,7 @@ type Query struct {
 	Status     Status
 	Since      time.Time // made then or later
 	Until      time.Time // made before
-	Limit      int       // 1 to MaxPage
+	Limit      int       // at least 1
 	Cursor     string    // of the page before; empty for the first
 }
 

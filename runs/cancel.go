@@ -29,7 +29,7 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 	s.Events.Publish(list)
 	if last != nil {
 		s.waiting.Add(-1)
-		s.tellEnd(last)
+		s.tellEnd(ctx, last)
 	}
 	if a := s.here(id); a != nil {
 		a.Cancel()
@@ -52,7 +52,7 @@ func (s *Service) cancelIn(tx *gorm.DB, id string) ([]events.Event, *Run, error)
 		return nil, nil, fmt.Errorf("cancel run %s: %w", id, err)
 	}
 	if len(found) == 0 {
-		return nil, nil, problem.New(problem.Conflict, "run_ended", "The run has ended already.")
+		return nil, nil, problem.New(problem.Conflict, problem.CodeRunEnded, "The run has ended already.")
 	}
 	if Status(found[0].Status) == Running {
 		return nil, nil, nil // whoever works on it sees it

@@ -15,11 +15,8 @@ import (
 	"beckon/internal/store"
 )
 
-// The bounds of a page of the audit list.
-const (
-	DefaultAuditPage = 50
-	MaxAuditPage     = 200
-)
+// DefaultAuditPage is how many entries a page of the audit list has that says nothing else.
+const DefaultAuditPage = 50
 
 const auditPrefix = "aud_"
 
@@ -57,7 +54,7 @@ func textOrNull(document json.RawMessage) any {
 type AuditQuery struct {
 	Section    string // empty for all
 	ResourceID string // empty for all
-	Limit      int    // 1 to MaxAuditPage
+	Limit      int    // at least 1
 	Cursor     string // of the page before; empty for the first
 }
 

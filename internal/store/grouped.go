@@ -145,7 +145,7 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 				return w.rollback(err)
 			}
 		}
-		p.err = call(p.fn, w.tx)
+		p.err = call(p.fn, w.forOne(p.ctx))
 		if p.err != nil && !savepoints {
 			return w.rollback(nil)
 		}
@@ -184,6 +184,13 @@ func (w *groupedWriter) exec(statement string) error {
 	return err
 }
 
+// forOne returns the transaction for one write, until the next one. Its statements have the values of ctx, such as a
+// trace, and do not end with it. Both are set anew in place of making a session for each write.
+func (w *groupedWriter) forOne(ctx context.Context) *gorm.DB {
+	w.tx.Error, w.tx.Statement.Context = nil, context.WithoutCancel(ctx)
+	return w.tx
+}
+
 // call keeps a panic in one write from taking down the writer of all.
 func call(fn func(tx *gorm.DB) error, tx *gorm.DB) (err error) {
 	defer func() {
@@ -191,7 +198,7 @@ func call(fn func(tx *gorm.DB) error, tx *gorm.DB) (err error) {
 			err = fmt.Errorf("panic in a write: %v", r)
 		}
 	}()
-	return fn(tx.Session(&gorm.Session{NewDB: true}))
+	return fn(tx)
 }
 
 func dropLeft(group []*pendingWrite) []*pendingWrite {

@@ -47,7 +47,7 @@ func (w *groupedWriter) writeLater() error {
 			}
 		}
 		for part := range slices.Chunk(items, laterTogether) {
-			if err := call(func(tx *gorm.DB) error { return first.write(tx, part) }, w.tx); err != nil {
+			if err := call(func(tx *gorm.DB) error { return first.write(tx, part) }, w.forOne(context.Background())); err != nil {
 				return err
 			}
 		}
@@ -56,10 +56,12 @@ func (w *groupedWriter) writeLater() error {
 	return nil
 }
 
-// forgetLater lets go of what the transaction has written: it may be megabytes, and the next one may be hours away.
+// forgetLater lets go of what the transaction has written, and of its last context: they may hold megabytes, and the next
+// transaction may be hours away.
 func (w *groupedWriter) forgetLater() {
 	clear(w.later[:cap(w.later)])
 	w.later = w.later[:0]
+	w.forOne(context.Background())
 }
 
 // Exec runs a statement of a Write without what gorm adds to it, which is a tenth of what a small statement costs on
@@ -75,7 +77,7 @@ func ExecCount(tx *gorm.DB, statement string, values ...any) (int64, error) {
 		done := tx.Exec(statement, values...)
 		return done.RowsAffected, done.Error
 	}
-	result, err := tx.Statement.ConnPool.ExecContext(context.Background(), statement, values...) // see groupedWriter.exec
+	result, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, statement, values...)
 	if err != nil {
 		return 0, err
 	}
