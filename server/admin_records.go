@@ -143,7 +143,7 @@ func (in *deliveriesInput) query(now time.Time) (q deliveries.Query, err error) 
 		}
 	}
 	if len(wrong) > 0 {
-		p := problem.New(problem.Invalid, "invalid_parameter", "since and until must be times such as 2026-02-18T12:00:00Z, or how long ago such as 24h.")
+		p := problem.New(problem.Invalid, problem.CodeInvalidParameter, "since and until must be times such as 2026-02-18T12:00:00Z, or how long ago such as 24h.")
 		p.Fields = wrong
 		return q, p
 	}
