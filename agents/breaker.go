@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+
+	"beckon/internal/problem"
 )
 
 const (
@@ -114,22 +116,19 @@ func (b *breaker) enter() bool { return b.circuit.TryAcquirePermit() }
 
 // record notes what came of a call that was let in, by the code of its failure; "" for an answer.
 func (b *breaker) record(code string) {
-	if !strings.HasPrefix(code, "provider_") || code == "provider_rejected" {
+	if !strings.HasPrefix(code, "provider_") || code == problem.CodeProviderRejected {
 		b.circuit.RecordSuccess() // it lives, whatever is wrong with the request or the answer
 		return
 	}
 	b.mu.Lock()
 	b.code = code
 	b.mu.Unlock()
-	if code == codeQuota {
+	if code == problem.CodeProviderQuota { // no call helps before somebody has paid
 		b.circuit.Open()
 		return
 	}
 	b.circuit.RecordFailure()
 }
-
-// codeQuota is the problem of a provider whose quota is used up: no call helps before somebody has paid.
-const codeQuota = "provider_quota"
 
 // recordForced notes what came of a call that was made although the breaker is open.
 func (b *breaker) recordForced(code string) {

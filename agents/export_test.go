@@ -2,6 +2,8 @@ package agents
 
 import (
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -11,3 +13,6 @@ func NewBreakersAfter(delay time.Duration) *Breakers {
 	b.delay = delay
 	return b
 }
+
+// IDs returns the ids of all that can be invoked, in order.
+func (s *Set) IDs() []string { return slices.Sorted(maps.Keys(s.entries)) }

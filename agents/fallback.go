@@ -70,7 +70,7 @@ type record struct {
 }
 
 func (r *record) skipped(one *candidate) {
-	why := &Failure{Code: "provider_skipped",
+	why := &Failure{Code: problem.CodeProviderSkipped,
 		Message: fmt.Sprintf("The provider %q has failed too often, and is not asked for a while.", one.provider)}
 	r.attempts = append(r.attempts, Attempt{Provider: one.provider, Model: one.model, StartedAt: time.Now().UTC(), Error: why})
 }
@@ -103,7 +103,7 @@ func (r *record) worthKeeping() []Attempt {
 func (c *chain) ask(ctx context.Context, one *candidate, place int, call Call) (Result, error) {
 	if limit := c.share(ctx, place); limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, problem.New(problem.Upstream, "provider_timeout",
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, problem.New(problem.Upstream, problem.CodeProviderTimeout,
 			"The provider %q did not answer within %s, its share of the time of agent %q.",
 			one.provider, units.Duration(limit.Round(time.Millisecond)), c.agent))
 		defer cancel()

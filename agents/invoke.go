@@ -90,6 +90,7 @@ type Tool struct {
 	Name        string
 	Description string          // tells the model when to use it
 	Parameters  json.RawMessage // JSON Schema of an object
-	// Use returns what the model is told. An error is told to the model too; it does not end the call.
-	Use func(arguments json.RawMessage) (string, error)
+	// Use returns what the model is told, and gets the context of the call. An error is told to the model too; it does not
+	// end the call.
+	Use func(ctx context.Context, arguments json.RawMessage) (string, error)
 }

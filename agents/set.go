@@ -52,9 +52,6 @@ type Set struct {
 // Get returns the agent or flow of that id, or nil.
 func (s *Set) Get(id string) *Entry { return s.entries[id] }
 
-// IDs returns the ids in order.
-func (s *Set) IDs() []string { return slices.Sorted(maps.Keys(s.entries)) }
-
 // EventNames returns the names that agents, flows and steps give to their events, in order.
 func (s *Set) EventNames() []string { return slices.Sorted(maps.Keys(s.eventNames)) }
 

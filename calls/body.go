@@ -40,7 +40,7 @@ func CheckContentType(header http.Header) error {
 func kindOf(header http.Header) (bodyKind, error) {
 	for _, encoding := range header.Values("Content-Encoding") {
 		if encoding != "" && !strings.EqualFold(encoding, "identity") {
-			return bodyKind{}, problem.New(problem.Unsupported, "unsupported_encoding", "The body is encoded, and Beckon decodes none. Send it without Content-Encoding.")
+			return bodyKind{}, problem.New(problem.Unsupported, problem.CodeUnsupportedEncoding, "The body is encoded, and Beckon decodes none. Send it without Content-Encoding.")
 		}
 	}
 	types := header.Values("Content-Type")
@@ -75,13 +75,13 @@ func kindOfType(name string, parameters map[string]string) (bodyKind, error) {
 	}
 	boundary := parameters["boundary"]
 	if boundary == "" || len(boundary) > maxBoundary {
-		return bodyKind{}, problem.New(problem.Invalid, "invalid_form", "The Content-Type multipart/form-data needs a boundary of 1 to %d characters.", maxBoundary)
+		return bodyKind{}, problem.New(problem.Invalid, problem.CodeInvalidForm, "The Content-Type multipart/form-data needs a boundary of 1 to %d characters.", maxBoundary)
 	}
 	return bodyKind{multipartFormat, boundary}, nil
 }
 
 func unsupportedType(why string) error {
-	return problem.New(problem.Unsupported, "unsupported_media_type", "%s %s", why, understood)
+	return problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType, "%s %s", why, understood)
 }
 
 // isForm reports whether the body has fields. An urlencoded body without any "=" is what curl -d 'Write a haiku'

@@ -172,5 +172,5 @@ func tooManyFields() error {
 }
 
 func invalidForm(detail string) error {
-	return problem.New(problem.Invalid, "invalid_form", "%s", detail)
+	return problem.New(problem.Invalid, problem.CodeInvalidForm, "%s", detail)
 }

@@ -97,7 +97,7 @@ func (s *siblings) named(name string) *jsontext.Value {
 
 func (s *siblings) read() (p Prompt, err error) {
 	if s.prompt.Kind() != jsontext.KindString {
-		return p, problem.New(problem.Invalid, "invalid_prompt", "prompt must be a string.")
+		return p, problem.New(problem.Invalid, problem.CodeInvalidPrompt, "prompt must be a string.")
 	}
 	if err := s.readBeside(&p); err != nil {
 		return Prompt{}, err
@@ -182,5 +182,5 @@ func invalidJSON(body []byte, err error) error {
 			reason = "there is a mistake, or something behind the end"
 		}
 	}
-	return problem.New(problem.Invalid, "invalid_json", "The body is not valid JSON: %s (%s).", reason, lineAndColumn(body, offset))
+	return problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body is not valid JSON: %s (%s).", reason, lineAndColumn(body, offset))
 }

@@ -21,12 +21,12 @@ func ReadRun(r *Request) (Prompt, error) {
 		return Prompt{}, err
 	}
 	if kind.format != jsonFormat && r.Header.Get("Content-Type") != "" {
-		return Prompt{}, problem.New(problem.Unsupported, "unsupported_media_type", "Send the run as JSON, with Content-Type: application/json.")
+		return Prompt{}, problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType, "Send the run as JSON, with Content-Type: application/json.")
 	}
 	body := trimBOM(r.Body)
 	d := jsontext.NewDecoder(bytes.NewBuffer(body))
 	if len(bytes.TrimSpace(body)) == 0 || d.PeekKind() != jsontext.KindBeginObject {
-		return Prompt{}, problem.New(problem.Invalid, "invalid_json", "The body must be a JSON object with input or prompt.")
+		return Prompt{}, problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body must be a JSON object with input or prompt.")
 	}
 	var found runMembers
 	if err := readMembers(body, d, found.named); err != nil {
@@ -88,10 +88,10 @@ func (m *runMembers) text(body []byte) (string, error) {
 	case !isAbsent(m.input) && !isAbsent(m.prompt):
 		return "", invalidParameter("input", "and prompt are both there; send one of them")
 	case isAbsent(m.input) && isAbsent(m.prompt):
-		return "", problem.New(problem.Invalid, "empty_prompt", "The run has nothing to work on. Send it as input (a string or an object) or as prompt (a string).")
+		return "", problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The run has nothing to work on. Send it as input (a string or an object) or as prompt (a string).")
 	case isAbsent(m.input):
 		if m.prompt.Kind() != jsontext.KindString {
-			return "", problem.New(problem.Invalid, "invalid_prompt", "prompt must be a string.")
+			return "", problem.New(problem.Invalid, problem.CodeInvalidPrompt, "prompt must be a string.")
 		}
 		return unquote(m.prompt), nil
 	}

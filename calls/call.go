@@ -83,7 +83,7 @@ func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
 
 // errUnusable is for a caller who has proved to be a client that something is wrong with: another token would change
 // nothing.
-var errUnusable = problem.New(problem.Unavailable, "client_unusable", "This client cannot be used now: its configuration has an error, or something that it needs has. Its page and the log of Beckon name it.").After(time.Minute)
+var errUnusable = problem.New(problem.Unavailable, problem.CodeClientUnusable, "This client cannot be used now: its configuration has an error, or something that it needs has. Its page and the log of Beckon name it.").After(time.Minute)
 
 // admit verifies the request and takes the lease.
 func (c *Call) admit() (err error) {
@@ -92,7 +92,7 @@ func (c *Call) admit() (err error) {
 		return err
 	}
 	if !c.Client.IsEnabled() {
-		return problem.New(problem.Denied, "client_disabled", "This client is disabled.")
+		return problem.New(problem.Denied, problem.CodeClientDisabled, "This client is disabled.")
 	}
 	if c.Client.Unusable {
 		return errUnusable
@@ -148,7 +148,7 @@ func (c *Call) runRequest() (runs.Request, error) {
 	}
 	entry := c.catalog.Agents.Get(agent)
 	if entry == nil {
-		return runs.Request{}, problem.New(problem.Unavailable, "agent_unavailable", "The agent %q cannot be used now: its configuration has an error, which the log names.", agent)
+		return runs.Request{}, problem.New(problem.Unavailable, problem.CodeAgentUnavailable, "The agent %q cannot be used now: its configuration has an error, which the log names.", agent)
 	}
 	wanted := runs.Request{
 		ClientID:   c.Client.ID,

@@ -19,9 +19,6 @@ const (
 	retryEarlier = 2 * time.Second
 )
 
-// CodeInFlight is that of a call whose first call is still being worked on.
-const CodeInFlight = "idempotency_in_flight"
-
 // idempotencyKey reads the header, a string in quotes (draft-ietf-httpapi-idempotency-key-header) or, as many send it,
 // without them. Empty is none.
 func idempotencyKey(h http.Header) (string, error) {
@@ -36,7 +33,7 @@ func idempotencyKey(h http.Header) (string, error) {
 		}
 	}
 	if len(values) > 1 || key == "" || len(key) > maxKeyLength || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' || r == '"' }) {
-		return "", problem.New(problem.Invalid, "invalid_idempotency_key", `Idempotency-Key takes one string of 1 to %d printable ASCII characters, such as "8e03978e-40d5-43dd-bc93-6894a57f9324".`, maxKeyLength)
+		return "", problem.New(problem.Invalid, problem.CodeInvalidIdempotencyKey, `Idempotency-Key takes one string of 1 to %d printable ASCII characters, such as "8e03978e-40d5-43dd-bc93-6894a57f9324".`, maxKeyLength)
 	}
 	return key, nil
 }
@@ -52,13 +49,13 @@ func fingerprint(r *Request) string {
 // findEarlier finds the run of the first call with this call's key.
 func (c *Call) findEarlier(ctx context.Context, first *runs.Duplicate) (err error) {
 	if !first.Same {
-		return problem.New(problem.Unprocessable, "idempotency_key_reused", "This Idempotency-Key has been used for another request within the last 24 hours. Use a new one for each request.")
+		return problem.New(problem.Unprocessable, problem.CodeIdempotencyKeyReused, "This Idempotency-Key has been used for another request within the last 24 hours. Use a new one for each request.")
 	}
 	if c.Earlier, err = c.service.Runs.Get(ctx, first.RunID); err != nil {
 		return err
 	}
 	if !c.Queues() && !c.request.Stream && !c.Earlier.Status.Ended() {
-		return problem.New(problem.Conflict, CodeInFlight, "The first call with this Idempotency-Key is still being worked on. Its run is at /api/v1/runs/%s; try again when that has ended.", c.Earlier.ID).After(retryEarlier)
+		return problem.New(problem.Conflict, problem.CodeIdempotencyInFlight, "The first call with this Idempotency-Key is still being worked on. Its run is at /api/v1/runs/%s; try again when that has ended.", c.Earlier.ID).After(retryEarlier)
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func PromptOf(client *clients.Member, all commands.Set, r *Request, maxBytes int
 	}
 	command, ok := all[client.CommandID]
 	if !ok {
-		return Prompt{}, problem.New(problem.Unavailable, "command_unavailable", "The command %q of this client cannot be used now: its configuration has an error, which the log names.", client.CommandID)
+		return Prompt{}, problem.New(problem.Unavailable, problem.CodeCommandUnavailable, "The command %q of this client cannot be used now: its configuration has an error, which the log names.", client.CommandID)
 	}
 	wanted, err := agentOf(r.Query)
 	return Prompt{Text: command.Prompt, Agent: cmp.Or(wanted, command.AgentID)}, err
@@ -100,23 +100,23 @@ func checkText(text string) error {
 	case !utf8.ValidString(text):
 		return errUTF8()
 	case strings.ContainsRune(text, 0):
-		return problem.New(problem.Invalid, "invalid_text", "The prompt holds a NUL character. Send text.")
+		return problem.New(problem.Invalid, problem.CodeInvalidText, "The prompt holds a NUL character. Send text.")
 	}
 	return nil
 }
 
 func errEmptyPrompt() error {
-	return problem.New(problem.Invalid, "empty_prompt", "The prompt is empty. Send it as the body, or as prompt in a JSON object or a form.")
+	return problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The prompt is empty. Send it as the body, or as prompt in a JSON object or a form.")
 }
 
 func errUTF8() error {
-	return problem.New(problem.Invalid, "invalid_utf8", "The text is not valid UTF-8. Convert it before you send it.")
+	return problem.New(problem.Invalid, problem.CodeInvalidUTF8, "The text is not valid UTF-8. Convert it before you send it.")
 }
 
 // invalidParameter names the parameter that is wrong, also in the fields of the problem.
 func invalidParameter(name, format string, args ...any) error {
 	message := fmt.Sprintf(format, args...)
-	e := problem.New(problem.Invalid, "invalid_parameter", "%s %s.", name, message)
+	e := problem.New(problem.Invalid, problem.CodeInvalidParameter, "%s %s.", name, message)
 	e.Fields.Add(name, "%s", message)
 	return e
 }

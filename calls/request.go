@@ -44,7 +44,7 @@ func (r *Request) ReadBody(limit int64) (err error) {
 
 // TooLarge refuses a body of more bytes than the client may send.
 func TooLarge(limit int64) error {
-	return problem.New(problem.TooLarge, "body_too_large", "The body is larger than the %d bytes that this client may send (maxBodyBytes).", limit)
+	return problem.New(problem.TooLarge, problem.CodeBodyTooLarge, "The body is larger than the %d bytes that this client may send (maxBodyBytes).", limit)
 }
 
 // receive reads the body. The bodies of one client that are being read at the same time are bounded; they need no place

@@ -35,11 +35,11 @@ var (
 )
 
 // Unauthorized is the one answer for all who prove nothing at a client's URL: no token, a wrong one, no such client.
-var Unauthorized = problem.New(problem.Unauthenticated, "unauthorized",
+var Unauthorized = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
 	"The call needs the token of this client: Authorization: Bearer mgc_… . Either the client does not exist or the token is not its own.")
 
 // NoClient is the same where the address names no client.
-var NoClient = problem.New(problem.Unauthenticated, "unauthorized",
+var NoClient = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
 	"The call needs a client's token: Authorization: Bearer mgc_… . None was sent, or it is no client's.")
 
 func byAddress(all *clients.Set, r *Request) (*clients.Member, error) {
@@ -61,14 +61,14 @@ func byToken(all *clients.Set, r *Request) (*clients.Member, error) {
 func byName(all *clients.Set, r *Request) (*clients.Member, error) {
 	client := all.Get(r.ClientID)
 	if client == nil || client.Unusable {
-		return nil, problem.New(problem.Unprocessable, "client_unusable", "The client %q is not in force. Its page says why.", r.ClientID)
+		return nil, problem.New(problem.Unprocessable, problem.CodeClientUnusable, "The client %q is not in force. Its page says why.", r.ClientID)
 	}
 	return client, nil
 }
 
 func runPrompt(client *clients.Member, _ commands.Set, r *Request, _ int) (Prompt, error) {
 	if !client.Passthrough || client.PromptTemplate != nil {
-		return Prompt{}, problem.New(problem.Denied, "prompt_not_allowed", "This client's prompts come from its command or its template. Call its webhook, with Prefer: respond-async for a run to come back for.")
+		return Prompt{}, problem.New(problem.Denied, problem.CodePromptNotAllowed, "This client's prompts come from its command or its template. Call its webhook, with Prefer: respond-async for a run to come back for.")
 	}
 	return ReadRun(r)
 }

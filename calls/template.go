@@ -34,7 +34,7 @@ func renderPrompt(t *render.Template, c clients.Client, r *Request, maxBytes int
 	}
 	text, err := t.Render(data, render.Limits{MaxBytes: maxBytes, Time: templateTime})
 	if err != nil {
-		return Prompt{}, problem.New(problem.Unprocessable, "template_failed", "The client's template cannot be rendered over this request: %v.", err)
+		return Prompt{}, problem.New(problem.Unprocessable, problem.CodeTemplateFailed, "The client's template cannot be rendered over this request: %v.", err)
 	}
 	return Prompt{Text: text, Agent: agent}, checkText(text)
 }

@@ -63,7 +63,7 @@ type Quota struct {
 func (m *Member) StartBody(limit int64) error {
 	if m.underWay.reading.Add(1) > limit {
 		m.EndBody()
-		return problem.New(problem.Exhausted, "too_many_concurrent_calls",
+		return problem.New(problem.Exhausted, problem.CodeTooManyConcurrentCalls,
 			"This client is sending the bodies of %d calls at the same time, and may not send more. Try again when one has arrived.", limit).After(time.Second)
 	}
 	return nil
@@ -77,7 +77,7 @@ func (m *Member) EndBody() { m.underWay.reading.Add(-1) }
 func (m *Member) StartRun() error {
 	if running := m.underWay.running.Add(1); m.MaxConcurrent > 0 && running > int64(m.MaxConcurrent) {
 		m.EndRun()
-		return problem.New(problem.Exhausted, "too_many_concurrent_calls",
+		return problem.New(problem.Exhausted, problem.CodeTooManyConcurrentCalls,
 			"This client may have %d calls at the same time, and they are running. Try again when one has ended.", m.MaxConcurrent).After(time.Second)
 	}
 	return nil
@@ -109,7 +109,7 @@ func (m *Member) takeRate(now time.Time) (Quota, error) {
 	quota := Quota{Limit: m.RateLimit.Requests, Window: time.Duration(m.RateLimit.Per), Remaining: int(math.Floor(tokens)),
 		Reset: time.Duration((float64(m.RateLimit.Requests) - tokens) * float64(perToken))}
 	if wait > 0 {
-		return quota, problem.New(problem.Exhausted, "rate_limit_exceeded",
+		return quota, problem.New(problem.Exhausted, problem.CodeRateLimitExceeded,
 			"This client may make %d calls in %s, and has made them. Try again later.", m.RateLimit.Requests, m.RateLimit.Per).After(wait)
 	}
 	return quota, nil

@@ -46,9 +46,9 @@ func (m *Member) Choose(wanted string) (string, error) {
 // notAllowed names the agent where it can be the name of one: anything else that a caller has sent is not repeated.
 func notAllowed(wanted string) error {
 	if catalog.ValidID(wanted) {
-		return problem.New(problem.Denied, "agent_not_allowed", "This client may not use the agent %q. Its allowedAgents do not name it.", wanted)
+		return problem.New(problem.Denied, problem.CodeAgentNotAllowed, "This client may not use the agent %q. Its allowedAgents do not name it.", wanted)
 	}
-	return problem.New(problem.Denied, "agent_not_allowed", "This client may not use the agent it asked for. Its allowedAgents do not name it.")
+	return problem.New(problem.Denied, problem.CodeAgentNotAllowed, "This client may not use the agent it asked for. Its allowedAgents do not name it.")
 }
 
 // CallbackSecrets are what sign the callbacks of the client's calls, newest first: its own secret, or what follows from

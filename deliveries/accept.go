@@ -29,7 +29,7 @@ func (s *Service) Accept(clientID string, object json.RawMessage) (json.RawMessa
 	}
 	stored, err := c.Seal(s.Sealer, sealedFor(clientID))
 	if err != nil {
-		return nil, problem.New(problem.Unavailable, "secrets_unavailable", "The values of webhook.headers cannot be kept safely: the gateway has no key for secrets. Set server.secretsKey, or leave the headers out.").Because(err)
+		return nil, problem.New(problem.Unavailable, problem.CodeSecretsUnavailable, "The values of webhook.headers cannot be kept safely: the gateway has no key for secrets. Set server.secretsKey, or leave the headers out.").Because(err)
 	}
 	return stored, nil
 }

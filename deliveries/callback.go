@@ -69,7 +69,7 @@ func invalidCallback(found problem.Fields) error {
 	for i, f := range found {
 		lines[i] = f.Path + ": " + f.Message
 	}
-	p := problem.New(problem.Invalid, "invalid_webhook", "%s.", strings.TrimSuffix(strings.Join(lines, "; "), "."))
+	p := problem.New(problem.Invalid, problem.CodeInvalidWebhook, "%s.", strings.TrimSuffix(strings.Join(lines, "; "), "."))
 	p.Fields = found
 	return p
 }

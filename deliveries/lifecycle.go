@@ -110,7 +110,7 @@ func (s *Service) Test(ctx context.Context, id string) (*Delivery, []Attempt, er
 	o, made := s.attemptNow(d)
 	if !made {
 		s.held.Drop(w.ID)
-		return nil, nil, problem.New(problem.Unavailable, "shutting_down", "Beckon is shutting down. Try again in a moment.")
+		return nil, nil, problem.New(problem.Unavailable, problem.CodeShuttingDown, "Beckon is shutting down. Try again in a moment.")
 	}
 	s.record(d, o)
 	return s.Get(ctx, w.ID)

@@ -11,18 +11,15 @@ import (
 	"beckon/internal/store"
 )
 
-// The bounds of a page of deliveries.
-const (
-	DefaultPage = 50
-	MaxPage     = 200
-)
+// DefaultPage is how many deliveries a page has that says nothing else.
+const DefaultPage = 50
 
 // Query asks for deliveries, newest first.
 type Query struct {
 	EndpointID string // empty for those to anybody
 	RunID      string // empty for those about anything
 	Status     Status // empty for any
-	Limit      int    // 1 to MaxPage
+	Limit      int    // at least 1
 	Cursor     string // of the page before; empty for the first
 }
 

@@ -102,7 +102,7 @@ var ofTriage = events.Subject{ClientID: "ci", WorkflowID: "triage"}
 
 // all returns the deliveries of an event, the first first.
 func (p *plant) all(q deliveries.Query) []*deliveries.Delivery {
-	q.Limit = deliveries.MaxPage
+	q.Limit = 200
 	list, _, err := p.List(context.Background(), q)
 	require.NoError(p.t, err)
 	for i, j := 0, len(list)-1; i < j; i, j = i+1, j-1 {

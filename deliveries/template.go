@@ -41,7 +41,7 @@ func (t templated) render(m message) ([]byte, string, error) {
 	}
 	text, err := t.template.Render(data, render.Limits{MaxBytes: maxTemplated, Time: templatedTime})
 	if err != nil {
-		return nil, "", problem.New(problem.Unprocessable, "template_failed", "The endpoint's format cannot be rendered over this event: %s. Mend its template.",
+		return nil, "", problem.New(problem.Unprocessable, problem.CodeTemplateFailed, "The endpoint's format cannot be rendered over this event: %s. Mend its template.",
 			strings.TrimSuffix(err.Error(), "."))
 	}
 	body := bytes.TrimSpace([]byte(text))

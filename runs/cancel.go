@@ -27,7 +27,7 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 	s.Events.Publish(list)
 	if last != nil {
 		s.waiting.Add(-1)
-		s.tellEnd(last)
+		s.tellEnd(ctx, last)
 	}
 	if a := s.here(id); a != nil {
 		a.Cancel()
@@ -49,7 +49,7 @@ func (s *Service) cancelIn(tx store.Tx, id string) ([]events.Event, *Run, error)
 		return nil, nil, err
 	}
 	if !found {
-		return nil, nil, problem.New(problem.Conflict, "run_ended", "The run has ended already.")
+		return nil, nil, problem.New(problem.Conflict, problem.CodeRunEnded, "The run has ended already.")
 	}
 	if Status(w.Status) == Running {
 		return nil, nil, nil // whoever works on it sees it

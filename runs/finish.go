@@ -37,7 +37,7 @@ func (s *Service) finish(a *Active) {
 	case err := <-a.written:
 		s.finished(a, err)
 	case <-soon.C:
-		a.err = problem.New(problem.Unavailable, "storage_unavailable",
+		a.err = problem.New(problem.Unavailable, problem.CodeStorageUnavailable,
 			"The agent has answered, but the answer could not be recorded yet. Beckon keeps trying; look the run up before you call again.").After(lookUpAfter)
 		a.end()
 		s.finishedLate(a, <-a.written)
@@ -72,7 +72,7 @@ func (s *Service) finishedLate(a *Active, err error) {
 	outcome := a.run
 	if err == nil {
 		s.count(&outcome)
-		s.report(&outcome, a.err)
+		s.report(a.journal.ctx, &outcome, a.err)
 		s.leavesPlace(a)
 		return
 	}
@@ -91,7 +91,7 @@ func (s *Service) leavesPlace(a *Active) {
 // whyUnrecorded says why the end of a run is not on record.
 func whyUnrecorded(err error) error {
 	if errors.Is(err, errEnded) {
-		return problem.New(problem.Unavailable, "interrupted",
+		return problem.New(problem.Unavailable, problem.CodeInterrupted,
 			"Another process has taken over the run, because this one was taken for dead. Look the run up before you call again.").After(lookUpAfter)
 	}
 	return problem.Of(err)
@@ -114,14 +114,14 @@ const unrecorded Status = "UNRECORDED"
 func (s *Service) tell(a *Active) {
 	s.count(&a.run)
 	a.end()
-	s.report(&a.run, a.err)
+	s.report(a.journal.ctx, &a.run, a.err)
 }
 
 // tellEnd counts and logs a run that ended without being worked on here.
-func (s *Service) tellEnd(r *Run) {
+func (s *Service) tellEnd(ctx context.Context, r *Run) {
 	s.Metrics.RunStarted()
 	s.count(r)
-	s.report(r, r.Problem())
+	s.report(ctx, r, r.Problem())
 }
 
 func (s *Service) count(r *Run) {
@@ -129,7 +129,7 @@ func (s *Service) count(r *Run) {
 }
 
 // report is the one line that the log has of every run.
-func (s *Service) report(r *Run, why error) {
+func (s *Service) report(ctx context.Context, r *Run, why error) {
 	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("run_id", r.ID), slog.String("status", string(r.Status)), slog.String("client", r.ClientID),
 		slog.String("agent", r.WorkflowID), slog.Duration("duration", r.Duration()), slog.Int("tokens", r.Usage.TotalTokens)}
 	if r.Error != nil {
@@ -143,7 +143,7 @@ func (s *Service) report(r *Run, why error) {
 			attrs = append(attrs, slog.String("first", r.By.Attempts[0].Error.Code), slog.String("reason", r.By.Attempts[0].Reason))
 		}
 	}
-	s.Log.LogAttrs(context.Background(), level, "run ended", attrs...)
+	s.Log.LogAttrs(ctx, level, "run ended", attrs...)
 }
 
 // endUnworked ends a run that nobody works on: one that waits in the queue, or whose instance is gone. It returns the

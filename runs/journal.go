@@ -21,7 +21,8 @@ type journal struct {
 	ids     *events.Sequence
 
 	claim int64
-	until time.Time // until when a write is tried again
+	ctx   context.Context // of all writes: it has the values of who started the run, and does not end
+	until time.Time       // until when a write is tried again
 
 	mu       sync.Mutex
 	waiting  []entry
@@ -97,7 +98,9 @@ func (j *journal) begins() bool {
 		return true
 	}
 	if j.patience == nil {
-		j.patience, j.cancel = context.WithDeadline(j.service.writing, j.until)
+		patience, cancel := context.WithDeadline(j.ctx, j.until)
+		unhook := context.AfterFunc(j.service.writing, cancel)
+		j.patience, j.cancel = patience, func() { unhook(); cancel() }
 	}
 	return false
 }
@@ -110,7 +113,7 @@ func (j *journal) flush() {
 		return
 	}
 	j.writing = true
-	ctx, write := context.Background(), j.service.Store.Go
+	ctx, write := j.ctx, j.service.Store.Go
 	if !j.begins() {
 		ctx, write = j.patience, j.service.Store.GoUntil
 	}

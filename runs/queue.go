@@ -34,7 +34,7 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 		return nil, errDraining
 	}
 	if s.waiting.Load() >= s.MaxQueued {
-		return nil, problem.New(problem.Unavailable, "queue_full", "%d runs wait already, which is as many as may. Try again when some of them have been worked off.", s.MaxQueued).After(queueFullWait)
+		return nil, problem.New(problem.Unavailable, problem.CodeQueueFull, "%d runs wait already, which is as many as may. Try again when some of them have been worked off.", s.MaxQueued).After(queueFullWait)
 	}
 	run := newRun(r, time.Now().UTC())
 	run.Status = Queued
@@ -143,11 +143,11 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 	if entry != nil {
 		timeout = entry.Timeout
 	}
-	a := s.newActive(*c.run, c.last, timeout, func() { leave(); s.leavePlaces(1); held.Release() })
+	ctx := memory.With(context.Background(), held)
+	a := s.newActive(ctx, *c.run, c.last, timeout, func() { leave(); s.leavePlaces(1); held.Release() })
 	close(a.recorded)
 	a.progress.resume(nodes)
-	ctx, cancel := context.WithCancelCause(memory.With(context.Background(), held))
-	a.cancel = cancel
+	ctx, a.cancel = context.WithCancelCause(ctx)
 	if err := s.enter(a); err != nil {
 		// The process began to end meanwhile. Nobody has worked on the run, so that it may go on in any case.
 		a.onEnd()
@@ -170,7 +170,7 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 func (s *Service) refuse(a *Active) {
 	defer s.leave(a)
 	s.Metrics.RunStarted()
-	a.settle(agents.Result{}, problem.New(problem.Unavailable, "agent_unavailable",
+	a.settle(agents.Result{}, problem.New(problem.Unavailable, problem.CodeAgentUnavailable,
 		"The agent %q of this run is not there any more, or its configuration has an error, which the log names.", a.run.WorkflowID))
 	s.finish(a)
 }
@@ -195,7 +195,7 @@ func (s *Service) putBack(a *Active) {
 		s.finish(a)
 		return
 	}
-	a.err = problem.New(problem.Unavailable, "interrupted", "Beckon was stopped before the agent had answered. The run goes on when it is back.").After(errDraining.RetryAfter)
+	a.err = problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped before the agent had answered. The run goes on when it is back.").After(errDraining.RetryAfter)
 	s.Log.Info("run put back into the queue", "run_id", a.ID, "client", a.run.ClientID, "agent", a.run.WorkflowID)
 	a.end()
 	lost := a.run

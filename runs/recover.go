@@ -94,7 +94,7 @@ func (s *Service) releaseRows(ctx context.Context, rows []row, confirm func(tx s
 	for _, r := range released {
 		if len(r.events) > 0 {
 			s.Events.Publish(r.events)
-			s.tellEnd(r.run)
+			s.tellEnd(ctx, r.run)
 		}
 	}
 	return nil

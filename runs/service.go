@@ -125,7 +125,7 @@ func (s *Service) Slot(queued bool) (leave func(), err error) {
 		places = s.entrance
 	}
 	if !places.TryAcquire(1) {
-		return nil, problem.New(problem.Unavailable, "gateway_full", "Beckon is working on as many calls as it may. Try again in a moment.").After(time.Second)
+		return nil, problem.New(problem.Unavailable, problem.CodeGatewayFull, "Beckon is working on as many calls as it may. Try again in a moment.").After(time.Second)
 	}
 	return sync.OnceFunc(func() { places.Release(1) }), nil
 }
@@ -154,7 +154,7 @@ func (s *Service) Drain(ctx context.Context) {
 // lastWrites is how long a process that ends goes on writing the ends of its runs to a database that does not take them.
 const lastWrites = 5 * time.Second
 
-var errDraining = problem.New(problem.Unavailable, "shutting_down", "Beckon is shutting down. Try again in a moment.").After(5 * time.Second)
+var errDraining = problem.New(problem.Unavailable, problem.CodeShuttingDown, "Beckon is shutting down. Try again in a moment.").After(5 * time.Second)
 
 func (s *Service) draining() bool {
 	s.mu.Lock()

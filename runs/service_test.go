@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"beckon/agents"
+	"beckon/events"
 	"beckon/internal/problem"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
@@ -27,8 +28,12 @@ func (f agent) Invoke(ctx context.Context, call agents.Call) (agents.Result, err
 	return f(ctx, call)
 }
 
-func newService(t *testing.T, s *store.Store) *runs.Service {
-	service := runs.New(runs.Config{Store: s, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test")})
+func newService(t *testing.T, s *store.Store, with ...func(*runs.Config)) *runs.Service {
+	config := runs.Config{Store: s, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test")}
+	for _, change := range with {
+		change(&config)
+	}
+	service := runs.New(config)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -87,6 +92,52 @@ func TestTheStartIsOnRecordWhileTheAgentWorks(t *testing.T) {
 		}, 10*time.Second, time.Millisecond)
 		close(release)
 		<-active.Done()
+	})
+}
+
+// witness is an outlet that nobody is told by: it keeps what the contexts of the writes say.
+type witness struct {
+	mu    sync.Mutex
+	heard map[string]any // by the type of the event
+}
+
+type traceKey struct{}
+
+func (w *witness) Wants(events.Subject, ...events.Event) bool { return true }
+
+func (w *witness) Carry(tx store.Tx, _ events.Subject, list []events.Event) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range list {
+		w.heard[e.Type] = tx.Context().Value(traceKey{})
+	}
+	return tx.Context().Err()
+}
+
+func (w *witness) Pending(store.Tx, []string) ([]string, error) { return nil, nil }
+
+// A trace follows a run into every write, from its start to its end, although its caller has left.
+func TestWritesHaveTheValuesOfTheCaller(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		for name, once := range map[string]*runs.Idempotency{"plain": nil, "once": {Key: "k", Request: "r"}} {
+			w := &witness{heard: map[string]any{}}
+			service := newService(t, s, func(c *runs.Config) { c.Outlet = w })
+			ctx, leave := context.WithCancel(context.WithValue(t.Context(), traceKey{}, name))
+			r := request(func(ctx context.Context, call agents.Call) (agents.Result, error) {
+				leave()
+				node := agents.Node{ID: "n", Status: agents.NodeRunning, StartedAt: time.Now()}
+				call.Progress.Begin(node)
+				node.Status, node.CompletedAt = agents.NodeCompleted, time.Now()
+				return agents.Result{Output: "out"}, call.Progress.End(ctx, node)
+			})
+			r.Entry.IsFlow, r.Once = true, once
+			active, err := service.Start(ctx, r)
+			require.NoError(t, err)
+			<-active.Done()
+			_, err = active.Outcome()
+			require.NoError(t, err)
+			require.Equal(t, map[string]any{events.RunStarted: name, events.NodeStarted: name, events.NodeCompleted: name, events.RunCompleted: name}, w.heard)
+		}
 	})
 }
 

@@ -53,9 +53,10 @@ func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 	now := time.Now().UTC()
 	run := newRun(r, now)
 	run.Status, run.StartedAt, run.Claim = Running, now, 1
-	a := s.newActive(run, "", r.Entry.Timeout, r.OnEnd)
+	ctx = context.WithoutCancel(ctx)
+	a := s.newActive(ctx, run, "", r.Entry.Timeout, r.OnEnd)
 	a.progress.read = r.Stream
-	ctx, a.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	ctx, a.cancel = context.WithCancelCause(ctx)
 	if err := s.enter(a); err != nil {
 		return nil, err
 	}
@@ -85,11 +86,12 @@ func newRun(r Request, now time.Time) Run {
 		ReceivedAt: r.ReceivedAt, CreatedAt: now}
 }
 
-// newActive prepares the work on a run whose last event so far is known, and which may take as long as timeout.
-func (s *Service) newActive(run Run, lastEvent string, timeout time.Duration, onEnd func()) *Active {
+// newActive prepares the work on a run whose last event so far is known, and which may take as long as timeout. Its
+// writes have the values of ctx, which must not end.
+func (s *Service) newActive(ctx context.Context, run Run, lastEvent string, timeout time.Duration, onEnd func()) *Active {
 	a := &Active{ID: run.ID, done: make(chan struct{}), recorded: make(chan struct{}), written: make(chan error, 1), onEnd: onEnd, run: run,
 		journal: &journal{service: s, runID: run.ID, about: run.subject(), ids: events.NewSequence(run.ID, lastEvent),
-			claim: run.Claim, until: time.Now().Add(timeout + writePatience)}}
+			claim: run.Claim, ctx: ctx, until: time.Now().Add(timeout + writePatience)}}
 	fixed := run
 	a.progress = &progress{run: &fixed, journal: a.journal}
 	return a

@@ -122,7 +122,6 @@ type row struct {
 	Priority, Attempts, Crashes                                     int
 	RetryOnCrash                                                    bool
 	Claim                                                           int64
-	InstanceID                                                      *string
 	CreatedAt                                                       int64
 	ReceivedAt, StartedAt, CompletedAt, CancelRequestedAt, ViewedAt *int64
 }
@@ -145,7 +144,7 @@ func (s storage) get(ctx context.Context, id string) (*Run, error) {
 }
 
 func errNoRun() error {
-	return problem.New(problem.NotFound, "run_not_found", "There is no such run.")
+	return problem.New(problem.NotFound, problem.CodeRunNotFound, "There is no such run.")
 }
 
 func (w *row) run() *Run {

@@ -71,7 +71,7 @@ func callAgent(ctx context.Context, invoker agents.Invoker, call agents.Call) (r
 func explainEnd(cause error, timeout time.Duration, err error) error {
 	switch {
 	case errors.Is(cause, errAgentTime):
-		return problem.New(problem.Expired, "agent_timeout", "The agent ran out of its %s. Raise the agent's timeout, or ask for less.",
+		return problem.New(problem.Expired, problem.CodeAgentTimeout, "The agent ran out of its %s. Raise the agent's timeout, or ask for less.",
 			units.Duration(timeout)).Because(err)
 	case errors.Is(cause, errInterrupted):
 		return interrupted.Because(err)
@@ -85,8 +85,8 @@ func explainEnd(cause error, timeout time.Duration, err error) error {
 const retryInterrupted = 5 * time.Second
 
 var (
-	canceled    = problem.New(problem.Conflict, "canceled", "The run was canceled.")
-	interrupted = problem.New(problem.Unavailable, "interrupted", "Beckon was stopped before the agent had answered. Call again, with a new Idempotency-Key where there was one. Beckon runs it again by itself unless retryOnCrash is false, at most twice.").After(retryInterrupted)
+	canceled    = problem.New(problem.Conflict, problem.CodeCanceled, "The run was canceled.")
+	interrupted = problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped before the agent had answered. Call again, with a new Idempotency-Key where there was one. Beckon runs it again by itself unless retryOnCrash is false, at most twice.").After(retryInterrupted)
 )
 
 // settle writes down how the run ended. Only a problem's detail may be seen by a caller; anything else is internal.

@@ -10,7 +10,7 @@ import (
 	"beckon/internal/problem"
 )
 
-var errNotText = problem.New(problem.Invalid, "invalid_parameter", "The address holds a NUL character or is not valid UTF-8. Ids, filters and other parameters are text.")
+var errNotText = problem.New(problem.Invalid, problem.CodeInvalidParameter, "The address holds a NUL character or is not valid UTF-8. Ids, filters and other parameters are text.")
 
 // readable refuses addresses that no database can be asked for: PostgreSQL takes neither NUL nor what isn't UTF-8. A webhook
 // looks nothing up by its address, and says the same of every client that doesn't exist.

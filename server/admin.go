@@ -34,7 +34,7 @@ const (
 )
 
 // errNoAdmin is one answer for all: no token, a wrong one, a client's.
-var errNoAdmin = problem.New(problem.Unauthenticated, "unauthorized",
+var errNoAdmin = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
 	"This needs the admin token (admin.token): Authorization: Bearer … . A client's token does not open it.")
 
 var errCrossOrigin = problem.New(problem.Denied, "cross_origin", "A page of another origin made your browser send this. Use the admin token for calls from elsewhere.")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+	"github.com/danielgtaylor/huma/v2/validation"
 	jsonv2 "github.com/go-json-experiment/json"
 
 	"beckon/deliveries"
@@ -115,11 +116,11 @@ func catchProblem(ctx huma.Context, status string, answer any) (any, error) {
 func problemOfModel(e *huma.ErrorModel) error {
 	switch {
 	case e.Status == http.StatusUnsupportedMediaType:
-		return problem.New(problem.Unsupported, "unsupported_media_type", "Send application/json.")
+		return problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType, "Send application/json.")
 	case e.Status == http.StatusBadRequest && len(e.Errors) == 0:
-		return problem.New(problem.Invalid, "invalid_json", "The request needs a body: a JSON object.")
+		return problem.New(problem.Invalid, problem.CodeInvalidJSON, "The request needs a body: a JSON object.")
 	case e.Status == http.StatusBadRequest:
-		return problem.New(problem.Invalid, "invalid_json", "The body is not valid JSON, or a member of an object is there twice.")
+		return problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body is not valid JSON, or a member of an object is there twice.")
 	case e.Status >= http.StatusInternalServerError:
 		return fmt.Errorf("the admin API: %s", e.Detail)
 	}
@@ -127,9 +128,9 @@ func problemOfModel(e *huma.ErrorModel) error {
 	var fields problem.Fields
 	for _, detail := range e.Errors {
 		place, path, _ := strings.Cut(detail.Location, ".")
-		message := messageOf(detail.Message)
+		message := plainMessage(detail.Message)
 		if place != "body" {
-			code = "invalid_parameter"
+			code = problem.CodeInvalidParameter
 		}
 		if place == "query" && path == "limit" { // of which huma names one bound
 			message = fmt.Sprintf("must be a number from 1 to %d", runs.MaxPage)
@@ -144,34 +145,35 @@ func problemOfModel(e *huma.ErrorModel) error {
 	return problem.New(problem.Invalid, code, "The request is not valid.")
 }
 
-// messageOf says what is wrong in our words where huma's own are about its schema.
-func messageOf(message string) string {
-	if rest, ok := strings.CutPrefix(message, "expected required property "); ok {
-		return strings.TrimSuffix(rest, " to be present") + " is required"
-	}
-	if rest, ok := strings.CutPrefix(message, "expected value to be one of "); ok {
-		return "must be one of " + strings.Trim(rest, `"`)
-	}
-	for _, kind := range kindsOfValues {
-		if strings.HasSuffix(message, kind.of) && strings.Count(message, " ") == 1 {
-			return "must be " + kind.title
-		}
-	}
-	if rest, ok := strings.CutPrefix(message, "expected "); ok {
-		return "must be " + strings.NewReplacer("number <= ", "at most ", "number >= ", "at least ").Replace(rest)
-	}
-	if message == "unexpected property" || message == "unknown query parameter" {
-		return "is not known here"
-	}
-	if strings.Contains(message, "jsontext:") || strings.Contains(message, "json:") {
-		return "has the wrong form" // its text may quote the body
-	}
-	return message
+// plainMessages say in our words what huma's say about its schema; %s is what huma names. The text of any other message
+// may quote the body.
+var plainMessages = [...]struct{ huma, plain string }{
+	{validation.MsgUnexpectedProperty, "is not known here"},
+	{"unknown query parameter", "is not known here"},
+	{validation.MsgExpectedRequiredProperty, "%s is required"},
+	{validation.MsgExpectedOneOf, "must be one of %s"},
+	{validation.MsgExpectedMinimumNumber, "must be at least %s"},
+	{validation.MsgExpectedMaximumNumber, "must be at most %s"},
+	{validation.MsgExpectedString, "must be a text"},
+	{validation.MsgExpectedInteger, "must be a whole number"},
+	{validation.MsgExpectedNumber, "must be a number"},
+	{validation.MsgExpectedBoolean, "must be true or false"},
+	{validation.MsgExpectedArray, "must be a list"},
+	{validation.MsgExpectedObject, "must be an object"},
 }
 
-// kindsOfValues are those of JSON, as huma calls them ("expected integer", "invalid integer") and as people do.
-var kindsOfValues = [...]struct{ of, title string }{
-	{"string", "a text"}, {"integer", "a whole number"}, {"number", "a number"}, {"float", "a number"}, {"boolean", "true or false"}, {"array", "a list"}, {"object", "an object"},
+func plainMessage(message string) string {
+	for _, m := range plainMessages {
+		before, after, hasVerb := strings.Cut(m.huma, "%")
+		if !hasVerb && message == m.huma {
+			return m.plain
+		}
+		named, begins := strings.CutPrefix(message, before)
+		if hasVerb && begins && strings.HasSuffix(named, after[1:]) { // behind the verb's letter
+			return strings.Replace(m.plain, "%s", strings.TrimSuffix(named, after[1:]), 1)
+		}
+	}
+	return "has the wrong form"
 }
 
 const maxShown = 100

@@ -98,7 +98,7 @@ func readSince(text string) (time.Time, error) {
 		since, err = now.Add(-ago), nil
 	}
 	if err != nil || since.After(now) || since.Before(now.Add(-runs.MaxStats)) {
-		p := problem.New(problem.Invalid, "invalid_parameter", "since must be a time such as 2026-02-18T12:00:00Z, or how long ago such as 24h; not in the future, and %d days ago at most.", int(runs.MaxStats.Hours()/24))
+		p := problem.New(problem.Invalid, problem.CodeInvalidParameter, "since must be a time such as 2026-02-18T12:00:00Z, or how long ago such as 24h; not in the future, and %d days ago at most.", int(runs.MaxStats.Hours()/24))
 		p.Fields.Add("since", "must be a time, or how long ago")
 		return since, p
 	}

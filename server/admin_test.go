@@ -272,7 +272,10 @@ func TestAdminRefusesBodies(t *testing.T) {
 		"status=DONE": "status: must be one of QUEUED, RUNNING, COMPLETED, FAILED, CANCELED"} {
 		require.Equal(t, says, g.admin(http.MethodGet, "/runs?"+query, "").json(t)["detail"], query)
 	}
-	require.Contains(t, g.admin(http.MethodPost, "/commands", `{"id":7,"prompt":[]}`).json(t)["detail"], "id: must be a text")
+	for _, wrong := range [][2]string{{`"id":7`, "id: must be a text"}, {`"agents":"x"`, "agents: must be a list"}, {`"rateLimit":0.5`, "rateLimit: must be a whole number"},
+		{`"enabled":"yes"`, "enabled: must be true or false"}, {`"headers":[]`, "headers: must be an object"}, {`"colour":1`, "colour: is not known here"}, {`"retry":5`, "retry: has the wrong form"}} {
+		require.Equal(t, wrong[1], g.admin(http.MethodPost, "/endpoints", "{"+wrong[0]+"}").json(t)["detail"])
+	}
 	for _, since := range []string{"yesterday", "1000h", "-1h", "2999-01-01T00:00:00Z"} {
 		require.Equal(t, 400, g.admin(http.MethodGet, "/stats?since="+since, "").StatusCode, since)
 	}

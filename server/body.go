@@ -57,19 +57,19 @@ func readBody(c echo.Context, limit int64, patience time.Duration, held *memory.
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.Response().Header().Set("Connection", "close")
-		return nil, problem.New(problem.Slow, "body_timeout", "The body did not arrive within %s.", patience).Because(err)
+		return nil, problem.New(problem.Slow, problem.CodeBodyTimeout, "The body did not arrive within %s.", patience).Because(err)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, problem.New(problem.Invalid, "body_cut_off", "The body ended before it was complete.").Because(err)
+		return nil, problem.New(problem.Invalid, problem.CodeBodyCutOff, "The body ended before it was complete.").Because(err)
 	}
-	return nil, problem.New(problem.Invalid, "body_unreadable", "The body could not be read.").Because(err)
+	return nil, problem.New(problem.Invalid, problem.CodeBodyUnreadable, "The body could not be read.").Because(err)
 }
 
 // outOfMemory refuses a body before it has been read, and closes the connection, as for a body that is too large.
 func outOfMemory(c echo.Context, declared, largest int64) error {
 	c.Response().Header().Set("Connection", "close")
 	if declared > largest {
-		return problem.New(problem.TooLarge, "body_too_large", "The body is larger than the %d bytes that Beckon has memory for (server.maxMemory).", largest)
+		return problem.New(problem.TooLarge, problem.CodeBodyTooLarge, "The body is larger than the %d bytes that Beckon has memory for (server.maxMemory).", largest)
 	}
 	return memory.ErrFull
 }

@@ -25,7 +25,7 @@ func (s *Server) health(c echo.Context) error {
 // ready says that calls will be taken: the database can be read and written, and the process is not about to end.
 func (s *Server) ready(c echo.Context) error {
 	if s.draining.Load() {
-		return problem.New(problem.Unavailable, "shutting_down", "Beckon is shutting down.").After(probeAgain)
+		return problem.New(problem.Unavailable, problem.CodeShuttingDown, "Beckon is shutting down.").After(probeAgain)
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
 	defer cancel()
@@ -33,7 +33,7 @@ func (s *Server) ready(c echo.Context) error {
 	case problem.Is(err, problem.Unavailable):
 		return err
 	case err != nil:
-		return problem.New(problem.Unavailable, "storage_unavailable", "The database does not answer.").After(probeAgain).Because(err)
+		return problem.New(problem.Unavailable, problem.CodeStorageUnavailable, "The database does not answer.").After(probeAgain).Because(err)
 	}
 	return c.JSON(http.StatusOK, map[string]string{"status": "ready"})
 }

@@ -104,9 +104,9 @@ func problemOf(err error) *problem.Error {
 	case !ok:
 		return problem.Of(err)
 	case he.Code == http.StatusNotFound:
-		return problem.New(problem.NotFound, "route_not_found", "There is nothing at this address.")
+		return problem.New(problem.NotFound, problem.CodeRouteNotFound, "There is nothing at this address.")
 	case he.Code == http.StatusMethodNotAllowed:
-		return problem.New(problem.NotAllowed, "method_not_allowed", "This address does not take this method. The Allow header lists those it takes.")
+		return problem.New(problem.NotAllowed, problem.CodeMethodNotAllowed, "This address does not take this method. The Allow header lists those it takes.")
 	}
 	return problem.Of(err)
 }

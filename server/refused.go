@@ -135,7 +135,7 @@ func (s *Server) noteRefusal(c echo.Context, p *problem.Error, status int) {
 	isCall := strings.HasPrefix(path, "/api/v1/") && !belowAdmin(path)
 	turnedAway := status >= 400 && status < 500 || status == http.StatusServiceUnavailable
 	// The refusal of a key that is in use names the run of another call.
-	hasRun := c.Response().Header().Get(runIDHeader) != "" && p.Code != calls.CodeInFlight
+	hasRun := c.Response().Header().Get(runIDHeader) != "" && p.Code != problem.CodeIdempotencyInFlight
 	if !isCall || !turnedAway || hasRun {
 		return
 	}

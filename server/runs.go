@@ -57,19 +57,19 @@ var queryParameters = []string{"status", "agent", "limit", "cursor"}
 func readQuery(c echo.Context, clientID string) (runs.Query, error) {
 	for name := range c.QueryParams() {
 		if !slices.Contains(queryParameters, name) {
-			return runs.Query{}, problem.New(problem.Invalid, "invalid_parameter", "There is a parameter that means nothing here. There are %s.", strings.Join(queryParameters, ", "))
+			return runs.Query{}, problem.New(problem.Invalid, problem.CodeInvalidParameter, "There is a parameter that means nothing here. There are %s.", strings.Join(queryParameters, ", "))
 		}
 	}
 	q := runs.Query{ClientID: clientID, Status: runs.Status(c.QueryParam("status")), Agent: c.QueryParam("agent"), Limit: runs.DefaultPage, Cursor: c.QueryParam("cursor")}
 	switch q.Status {
 	case "", runs.Queued, runs.Running, runs.Completed, runs.Failed, runs.Canceled:
 	default:
-		return q, problem.New(problem.Invalid, "invalid_parameter", "status must be QUEUED, RUNNING, COMPLETED, FAILED or CANCELED.")
+		return q, problem.New(problem.Invalid, problem.CodeInvalidParameter, "status must be QUEUED, RUNNING, COMPLETED, FAILED or CANCELED.")
 	}
 	if given := c.QueryParam("limit"); given != "" {
 		n, err := strconv.Atoi(given)
 		if err != nil || n < 1 || n > runs.MaxPage {
-			return q, problem.New(problem.Invalid, "invalid_parameter", "limit must be a number from 1 to %d.", runs.MaxPage)
+			return q, problem.New(problem.Invalid, problem.CodeInvalidParameter, "limit must be a number from 1 to %d.", runs.MaxPage)
 		}
 		q.Limit = n
 	}
@@ -124,7 +124,7 @@ func (s *Server) clientOf(c echo.Context) (*clients.Member, error) {
 	case client == nil:
 		return nil, calls.NoClient
 	case !client.IsEnabled():
-		return nil, problem.New(problem.Denied, "client_disabled", "This client is disabled.")
+		return nil, problem.New(problem.Denied, problem.CodeClientDisabled, "This client is disabled.")
 	}
 	return client, nil
 }
@@ -140,7 +140,7 @@ func (s *Server) ownRun(c echo.Context) (*runs.Run, error) {
 		return nil, err
 	}
 	if run.ClientID != client.ID || run.CreatedAt.Before(client.Since) {
-		return nil, problem.New(problem.NotFound, "run_not_found", "There is no such run.")
+		return nil, problem.New(problem.NotFound, problem.CodeRunNotFound, "There is no such run.")
 	}
 	c.Response().Header().Set(runIDHeader, run.ID)
 	return run, nil

@@ -111,7 +111,7 @@ func (s *Server) answerEarlier(c echo.Context, call *calls.Call, r *calls.Reques
 // refuseCall counts a call that was refused.
 func (s *Server) refuseCall(c echo.Context, call *calls.Call) error {
 	code := problem.Of(call.Refused).Code
-	if code == calls.CodeInFlight {
+	if code == problem.CodeIdempotencyInFlight {
 		c.Response().Header().Set(echo.HeaderLocation, runURL(call.Earlier.ID))
 	}
 	s.Calls.Metrics.Refused(code)

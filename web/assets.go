@@ -105,7 +105,7 @@ func (a assets) missing() (names []string) {
 func (a assets) serve(c echo.Context) error {
 	file, ok := a[c.Param("name")]
 	if !ok {
-		return problem.New(problem.NotFound, "route_not_found", "There is nothing at this address.")
+		return problem.New(problem.NotFound, problem.CodeRouteNotFound, "There is nothing at this address.")
 	}
 	header := c.Response().Header()
 	header.Set("X-Content-Type-Options", "nosniff")

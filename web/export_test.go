@@ -65,3 +65,10 @@ func CheckWhileBusy(s *store.Store, given string) error {
 func Snippets(publicURL string, item clients.Client, token string) []snippet {
 	return snippets(publicURL, item, secret.String(token))
 }
+
+// Explains reports whether a page says what a code means.
+func Explains(code string) bool {
+	_, refusal := refusalsByCode[code]
+	_, failure := adviceByCode[code]
+	return refusal || failure
+}

@@ -89,7 +89,7 @@ func (p *password) settle(ctx context.Context) error {
 		return err
 	}
 	switch {
-	case row.Hash != p.before && strings.HasPrefix(row.Hash, hashPrefix):
+	case row.Hash != p.before && checkHash(row.Hash) == nil:
 		// Another replica has put it there since this one started, and so knows better.
 	case p.configured != "":
 		if same, err := matches(row.Hash, p.configured.Reveal()); err != nil || !same || row.Made == 1 {

@@ -25,12 +25,24 @@ func TestHashes(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, got, given)
 	}
-	for _, broken := range []string{"", "x", "$2y$05$abc", "$argon2id$v=19$m=19456,t=2,p=1$", "$argon2id$v=19$m=8,t=0,p=1$c2FsdA$c2FsdA", "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$c2FsdA"} {
-		_, err := web.Matches(broken, password)
+	for _, broken := range []string{
+		"", "x", "$2y$05$abc", "$argon2id$v=19$m=19456,t=2,p=1$",
+		"$argon2id$v=19$m=8,t=0,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"$argon2id$v=19$m=8,t=1,p=0$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"$argon2id$v=16$m=8,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"$argon2id$v=19$m=8,t=1,p=1$c2FsdA$c2FsdA",
+		"$argon2id$v=19$m=8,t=1,p=1$c2FsdA$", // every password would match an empty key
+	} {
+		ok, err := web.Matches(broken, password)
 		require.Error(t, err, broken)
+		require.False(t, ok, broken)
 	}
+	// Hashes that Beckon made before it used a library for that are in databases.
+	ok, err := web.Matches("$argon2id$v=19$m=19456,t=2,p=1$ktxTeS637LoVkgPce+eGAg$vdNfNRc5R7qIIXIeTwmJxYV7tZzm9ujso/K0+wTSS64", "correct horse battery staple")
+	require.NoError(t, err)
+	require.True(t, ok)
 	// A test vector of the reference implementation: https://github.com/P-H-C/phc-winner-argon2/blob/master/src/test.c
-	ok, err := web.Matches("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "password")
+	ok, err = web.Matches("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "password")
 	require.NoError(t, err)
 	require.True(t, ok)
 }

@@ -18,14 +18,14 @@ func (m *model) read(c *completion.Completion, usedTools bool) (agents.Result, e
 	case c.Choices == 0:
 		return result, m.empty("the completion has no choices")
 	case c.End == completion.Refused:
-		return result, problem.New(problem.Upstream, "completion_refused",
+		return result, problem.New(problem.Upstream, problem.CodeCompletionRefused,
 			"The model of agent %q refused to answer, or a content filter of the provider did. Reword the prompt.", m.agent)
 	case c.End == completion.CutOff && blank:
-		return result, problem.New(problem.Upstream, "completion_truncated",
+		return result, problem.New(problem.Upstream, problem.CodeCompletionTruncated,
 			"The model of agent %q used up its tokens before it wrote anything. Raise maxTokens.", m.agent)
 	case c.End == completion.CutOff:
 		result.Output = c.Text
-		return result, problem.New(problem.Upstream, "completion_truncated",
+		return result, problem.New(problem.Upstream, problem.CodeCompletionTruncated,
 			"The answer of agent %q was cut off at its limit of tokens. Raise maxTokens, or ask for less.", m.agent)
 	case !blank || usedTools:
 		result.Output = c.Text
@@ -39,5 +39,5 @@ func (m *model) read(c *completion.Completion, usedTools bool) (agents.Result, e
 }
 
 func (m *model) empty(why string) error {
-	return problem.New(problem.Upstream, "completion_empty", "The model of agent %q gave no answer: %s.", m.agent, why)
+	return problem.New(problem.Upstream, problem.CodeCompletionEmpty, "The model of agent %q gave no answer: %s.", m.agent, why)
 }

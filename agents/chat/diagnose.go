@@ -9,22 +9,23 @@ import (
 
 	"beckon/agents/chat/completion"
 	"beckon/internal/memory"
+	"beckon/internal/problem"
 )
 
 // What may be wrong with a provider or a request, as the codes of problems.
 const (
-	codeTimeout      = "provider_timeout"
-	codeUnreachable  = "provider_unreachable"
-	codeInvalid      = "provider_invalid_response"
-	codeError        = "provider_error"
-	codeUnauthorized = "provider_unauthorized"
-	codeRateLimited  = "provider_rate_limited"
-	codeQuota        = "provider_quota"
-	codeRejected     = "provider_rejected"
-	codeParameter    = "parameter_rejected"
-	codeNoModel      = "model_not_found"
-	codeTooLong      = "context_too_long"
-	codeRefused      = "completion_refused"
+	codeTimeout      = problem.CodeProviderTimeout
+	codeUnreachable  = problem.CodeProviderUnreachable
+	codeInvalid      = problem.CodeProviderInvalidResponse
+	codeError        = problem.CodeProviderError
+	codeUnauthorized = problem.CodeProviderUnauthorized
+	codeRateLimited  = problem.CodeProviderRateLimited
+	codeQuota        = problem.CodeProviderQuota
+	codeRejected     = problem.CodeProviderRejected
+	codeParameter    = problem.CodeParameterRejected
+	codeNoModel      = problem.CodeModelNotFound
+	codeTooLong      = problem.CodeContextTooLong
+	codeRefused      = problem.CodeCompletionRefused
 )
 
 // passingStatuses are those after which another attempt may go better. 599 and 530 are what proxies say of a server that

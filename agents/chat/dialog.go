@@ -56,12 +56,12 @@ func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
 			continue
 		}
 		if round == maxRounds {
-			return agents.Result{}, problem.New(problem.Upstream, "tool_limit",
+			return agents.Result{}, problem.New(problem.Upstream, problem.CodeToolLimit,
 				"The model of agent %q used its tools %d times without an answer. Tell it in its prompt when to stop.", d.agent, maxRounds-1)
 		}
 		d.said.answered(answer)
 		for i := range answer.Calls {
-			d.said.told(answer.Calls[i].ID, use(d.tools, &answer.Calls[i]))
+			d.said.told(answer.Calls[i].ID, use(ctx, d.tools, &answer.Calls[i]))
 		}
 	}
 }

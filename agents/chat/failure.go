@@ -131,7 +131,7 @@ func (m *model) ended(ctx context.Context) error {
 	if cause == nil {
 		cause = context.DeadlineExceeded
 	}
-	return problem.New(problem.Expired, "agent_timeout",
+	return problem.New(problem.Expired, problem.CodeAgentTimeout,
 		"The agent %q ran out of its time. Raise its timeout, or ask for less.", m.agent).Because(cause)
 }
 

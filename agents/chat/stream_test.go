@@ -148,7 +148,7 @@ func calls(list ...string) string {
 
 // note is a tool that remembers what it was given.
 func note(given *[]string) agents.Tool {
-	return agents.Tool{Name: "note", Description: "Take a note.", Parameters: json.RawMessage(`{"type":"object"}`), Use: func(arguments json.RawMessage) (string, error) {
+	return agents.Tool{Name: "note", Description: "Take a note.", Parameters: json.RawMessage(`{"type":"object"}`), Use: func(_ context.Context, arguments json.RawMessage) (string, error) {
 		*given = append(*given, string(arguments))
 		if strings.Contains(string(arguments), "bad") {
 			return "", fmt.Errorf("too bad")
@@ -180,6 +180,21 @@ func TestTools(t *testing.T) {
 	}
 	require.Equal(t, []string{"system Take notes.", "user " + prompt, "assistant ", "tool1 noted", "tool2 error: too bad", `tool3 error: there is no tool "nobody"`,
 		"tool4 error: the arguments are not JSON"}, told)
+}
+
+func TestToolsGetTheContextOfTheCall(t *testing.T) {
+	type key struct{}
+	var got any
+	tool := note(new([]string))
+	tool.Use = func(ctx context.Context, _ json.RawMessage) (string, error) {
+		got = ctx.Value(key{})
+		return "noted", ctx.Err()
+	}
+	p := serve(t, reply(200, calls("1", "note", `{}`)), reply(200, answer("Done.")))
+	ctx := context.WithValue(t.Context(), key{}, "trace")
+	_, err := p.agent(t, agents.Agent{}).Invoke(ctx, agents.Call{Prompt: prompt, Tools: []agents.Tool{tool}})
+	require.NoError(t, err)
+	require.Equal(t, "trace", got)
 }
 
 func TestToolsInAStream(t *testing.T) {

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -28,7 +29,7 @@ func declare(tools []agents.Tool) ([]byte, error) {
 }
 
 // use does what the model wants, and returns what it is told. What goes wrong is for the model to mend.
-func use(tools map[string]agents.Tool, call *completion.Call) string {
+func use(ctx context.Context, tools map[string]agents.Tool, call *completion.Call) string {
 	tool, ok := tools[call.Name]
 	if !ok {
 		return fmt.Sprintf("error: there is no tool %q", call.Name)
@@ -36,7 +37,7 @@ func use(tools map[string]agents.Tool, call *completion.Call) string {
 	if !json.Valid([]byte(call.Arguments)) {
 		return "error: the arguments are not JSON"
 	}
-	told, err := tool.Use(json.RawMessage(call.Arguments))
+	told, err := tool.Use(ctx, json.RawMessage(call.Arguments))
 	if err != nil {
 		return "error: " + err.Error()
 	}

@@ -87,7 +87,7 @@ func (s *agentStep) call(t *thread) (agents.Call, error) {
 	}
 	prompt, err := s.prompt.Render(call)
 	if err == nil && strings.TrimSpace(prompt) == "" {
-		err = problem.New(problem.Upstream, "prompt_template_failed", "The prompt of its step came out empty. Check its template.")
+		err = problem.New(problem.Upstream, problem.CodePromptTemplateFailed, "The prompt of its step came out empty. Check its template.")
 	}
 	call.Prompt = prompt
 	return call, err
@@ -95,7 +95,7 @@ func (s *agentStep) call(t *thread) (agents.Call, error) {
 
 // ask invokes the agent within its own time.
 func (s *agentStep) ask(ctx context.Context, call agents.Call) (result agents.Result, err error) {
-	asked, cancel := context.WithTimeoutCause(ctx, s.entry.Timeout, problem.New(problem.Expired, "agent_timeout",
+	asked, cancel := context.WithTimeoutCause(ctx, s.entry.Timeout, problem.New(problem.Expired, problem.CodeAgentTimeout,
 		"It did not answer within %s. Raise its timeout, or ask for less.", units.Duration(s.entry.Timeout)))
 	defer cancel()
 	err = guard(func() (err error) {

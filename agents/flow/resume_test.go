@@ -25,7 +25,7 @@ type oracle struct {
 	asked int
 }
 
-func (o *oracle) Invoke(_ context.Context, call agents.Call) (agents.Result, error) {
+func (o *oracle) Invoke(ctx context.Context, call agents.Call) (agents.Result, error) {
 	o.mu.Lock()
 	o.asked++
 	o.mu.Unlock()
@@ -37,9 +37,9 @@ func (o *oracle) Invoke(_ context.Context, call agents.Call) (agents.Result, err
 	for _, tool := range call.Tools {
 		switch {
 		case tool.Name == "set_state" && dice[0]%2 == 0:
-			_, err = tool.Use(json.RawMessage(fmt.Sprintf(`{"key":"k%d","value":%d.5}`, dice[1]%3, dice[2]%4)))
+			_, err = tool.Use(ctx, json.RawMessage(fmt.Sprintf(`{"key":"k%d","value":%d.5}`, dice[1]%3, dice[2]%4)))
 		case tool.Name == "exit_loop" && dice[3]%6 == 0:
-			_, err = tool.Use(json.RawMessage("{}"))
+			_, err = tool.Use(ctx, json.RawMessage("{}"))
 		}
 		if err != nil {
 			return agents.Result{}, err

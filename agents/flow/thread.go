@@ -80,7 +80,7 @@ func (t *thread) join(forks []*thread) (err error) {
 		t.by = agents.Answerer{} // there are several
 	}
 	if err == nil && (total(t.sizes) > maxStateBytes || len(t.sizes) > maxStateKeys) {
-		err = problem.New(problem.Upstream, "flow_state_too_large",
+		err = problem.New(problem.Upstream, problem.CodeFlowStateTooLarge,
 			"What the flow's agents keep by set_state is more than %d KiB or %d keys together. Let them keep less.", maxStateBytes>>10, maxStateKeys)
 	}
 	return err
@@ -146,7 +146,7 @@ func (t *thread) fail(agent string, err error) error {
 
 func (t *thread) add(text string) error {
 	if len(t.text)+len(text)-len(t.call.Prompt) > maxAdded {
-		return problem.New(problem.Upstream, "flow_output_too_large",
+		return problem.New(problem.Upstream, problem.CodeFlowOutputTooLarge,
 			"The outputs of the flow's agents are more than %d MiB together. Let its agents answer more briefly.", maxAdded>>20)
 	}
 	t.text += text

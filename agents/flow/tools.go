@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,7 +68,7 @@ func (d *desk) close() (changes map[string]any, leaves bool) {
 	return maps.Clone(d.changes), d.leaves
 }
 
-func (d *desk) set(arguments json.RawMessage) (string, error) {
+func (d *desk) set(_ context.Context, arguments json.RawMessage) (string, error) {
 	var args struct {
 		Key   string          `json:"key"`
 		Value json.RawMessage `json:"value"`
@@ -97,7 +98,7 @@ func (d *desk) set(arguments json.RawMessage) (string, error) {
 	return "Kept.", nil
 }
 
-func (d *desk) get(arguments json.RawMessage) (string, error) {
+func (d *desk) get(_ context.Context, arguments json.RawMessage) (string, error) {
 	var args struct {
 		Key *string `json:"key"`
 	}
@@ -133,7 +134,7 @@ func (d *desk) keys() string {
 	return strings.Join(keys, ", ")
 }
 
-func (d *desk) exit(json.RawMessage) (string, error) {
+func (d *desk) exit(_ context.Context, _ json.RawMessage) (string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.leaves = true

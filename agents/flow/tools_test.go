@@ -41,7 +41,7 @@ func (w *worker) Invoke(_ context.Context, call agents.Call) (agents.Result, err
 func (u *use) tool(name, arguments string) string {
 	for _, tool := range u.call.Tools {
 		if tool.Name == name {
-			said, err := tool.Use(json.RawMessage(arguments))
+			said, err := tool.Use(context.Background(), json.RawMessage(arguments))
 			if err != nil {
 				return "error: " + err.Error()
 			}
@@ -218,7 +218,7 @@ func TestExitFromALoopThatFails(t *testing.T) {
 	x = team{"b": says("B"),
 		"w": {say: func(context.Context, int) (string, error) {
 			for _, tool := range x["w"].calls[0].Tools {
-				_, _ = tool.Use(nil)
+				_, _ = tool.Use(context.Background(), nil)
 			}
 			close(asked)
 			return "W", nil

@@ -79,7 +79,7 @@ func (t *template) Invoke(ctx context.Context, call agents.Call) (agents.Result,
 		err = errors.New("it came out empty")
 	}
 	if err != nil {
-		return agents.Result{}, problem.New(problem.Upstream, "template_failed",
+		return agents.Result{}, problem.New(problem.Upstream, problem.CodeTemplateFailed,
 			"The template of agent %q could not be rendered: %s. Check its provider's template.", t.agent, strings.TrimSuffix(err.Error(), "."))
 	}
 	if call.Text != nil {

@@ -54,7 +54,7 @@ func (s *screen) Write(p []byte) (int, error) {
 func (s *screen) String() string { return strings.TrimRight(strings.Join(s.lines, "\n"), "\n") }
 
 func anEvent(t *testing.T, kind, data string) runEvent {
-	e := runEvent{sseEvent: sseEvent{kind: kind, data: []byte(data)}}
+	e := runEvent{kind: kind, data: []byte(data)}
 	require.NoError(t, json.Unmarshal(e.data, &e))
 	return e
 }

@@ -1,75 +1,36 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"fmt"
 	"io"
-	"strconv"
-	"strings"
-	"time"
+	"iter"
+
+	"github.com/tmaxmax/go-sse"
 )
 
-// sseEvent is one Server-Sent Event.
-type sseEvent struct {
-	id   string // the last one that the stream has named, if any
-	kind string
-	data []byte
-}
-
-// sseReader reads Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html). Lines end with
-// LF or CRLF; the CR alone that the page allows too is not understood, as nobody sends it.
-type sseReader struct {
-	lines *bufio.Scanner
-	id    string
-	retry time.Duration // how long to wait before the stream is opened again, if it has said so
-	begun bool
-}
-
-func newSSEReader(r io.Reader) *sseReader {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, maxAnswer)
-	return &sseReader{lines: lines}
-}
-
-// next returns the next event, or io.EOF at the end of the stream. An event that was cut off is left out.
-func (s *sseReader) next() (sseEvent, error) {
-	e, hasData := sseEvent{kind: "message"}, false
-	for s.lines.Scan() {
-		line := s.lines.Bytes()
-		if !s.begun {
-			line, s.begun = bytes.TrimPrefix(line, []byte("\ufeff")), true
-		}
-		if len(line) == 0 {
-			if hasData {
-				e.id = s.id
-				return e, nil
+// readEvents reads Server-Sent Events to the end of the stream. An event without data is none, and one that was cut off
+// is left out. The last id that the stream has named is that of the events behind it, too.
+func readEvents(r io.Reader) iter.Seq2[runEvent, error] {
+	return func(yield func(runEvent, error) bool) {
+		for e, err := range sse.Read(wholeLines{r}, &sse.ReadConfig{MaxEventSize: maxAnswer}) {
+			if err == nil && e.Data == "" {
+				continue
 			}
-			e = sseEvent{kind: "message"}
-			continue
-		}
-		name, value, _ := bytes.Cut(line, []byte(":"))
-		value = bytes.TrimPrefix(value, []byte(" "))
-		switch string(name) {
-		case "data":
-			if hasData {
-				e.data = append(e.data, '\n')
-			}
-			e.data, hasData = append(e.data, value...), true
-		case "event":
-			e.kind = string(value)
-		case "id":
-			if id := string(value); !strings.ContainsRune(id, 0) {
-				s.id = id
-			}
-		case "retry":
-			if ms, err := strconv.ParseUint(string(value), 10, 31); err == nil {
-				s.retry = time.Duration(ms) * time.Millisecond
+			if !yield(runEvent{id: e.LastEventID, kind: e.Type, data: []byte(e.Data)}, err) {
+				return
 			}
 		}
 	}
-	if err := s.lines.Err(); err != nil {
-		return sseEvent{}, fmt.Errorf("read the events: %w", err)
+}
+
+// wholeLines reads on until a line has ended. The library looks through all of an event again at each read: without
+// this it would take seconds for one of some megabytes that comes in small pieces.
+type wholeLines struct{ io.Reader }
+
+func (w wholeLines) Read(p []byte) (n int, err error) {
+	for err == nil && n < len(p) && (n == 0 || p[n-1] != '\n') {
+		var more int
+		more, err = w.Reader.Read(p[n:])
+		n += more
 	}
-	return sseEvent{}, io.EOF
+	return n, err
 }

@@ -1,53 +1,96 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
 func TestReadEvents(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
 	for name, test := range map[string]struct {
 		stream string
-		want   []sseEvent
-		retry  time.Duration
+		want   []string // the id, type and data of each event
 	}{
-		"an event":                 {stream: "id: 1\nevent: a\ndata: {}\n\n", want: []sseEvent{{"1", "a", []byte("{}")}}},
-		"without a space, CRLF":    {stream: "id:1\r\nevent:a\r\ndata:x\r\n\r\n", want: []sseEvent{{"1", "a", []byte("x")}}},
-		"lines of data":            {stream: "data: a\ndata\ndata:  b\n\n", want: []sseEvent{{"", "message", []byte("a\n\n b")}}},
-		"comments and unknown":     {stream: ": heartbeat\n\nfoo: bar\ndata: x\n: y\n\n", want: []sseEvent{{"", "message", []byte("x")}}},
-		"an id stays":              {stream: "id: 1\ndata: a\n\ndata: b\n\nid\ndata: c\n\n", want: []sseEvent{{"1", "message", []byte("a")}, {"1", "message", []byte("b")}, {"", "message", []byte("c")}}},
-		"without data it is none":  {stream: "id: 7\nevent: a\n\ndata: b\n\n", want: []sseEvent{{"7", "message", []byte("b")}}},
-		"empty data is some":       {stream: "event: a\ndata\n\n", want: []sseEvent{{"", "a", nil}}},
-		"what is cut off is left":  {stream: "data: a\n\ndata: b\n", want: []sseEvent{{"", "message", []byte("a")}}},
-		"a byte order mark":        {stream: "\ufeffdata: a\n\n", want: []sseEvent{{"", "message", []byte("a")}}},
-		"an id with a NUL is none": {stream: "id: 1\nid: 2\x00\ndata: a\n\n", want: []sseEvent{{"1", "message", []byte("a")}}},
-		"when to come back":        {stream: "retry: 250\nretry: soon\nretry: -1\n\n", retry: 250 * time.Millisecond},
-		"a long line":              {stream: "data: " + strings.Repeat("x", 1<<20) + "\n\n", want: []sseEvent{{"", "message", []byte(strings.Repeat("x", 1<<20))}}},
+		"an event":                    {"id: 1\nevent: a\ndata: {}\n\n", []string{"1 a {}"}},
+		"without a space, CRLF":       {"id:1\r\nevent:a\r\ndata:x\r\n\r\ndata:y\r\n\r\n", []string{"1 a x", "1  y"}},
+		"lines of data":               {"data: a\ndata\ndata:  b\n\n", []string{"  a\n\n b"}},
+		"comments and unknown":        {": heartbeat\n\nfoo: bar\ndata: x\n: y\n\n: heartbeat\n\n", []string{"  x"}},
+		"an id stays":                 {"id: 1\ndata: a\n\ndata: b\n\nid\ndata: c\n\n", []string{"1  a", "1  b", "  c"}},
+		"without data it is none":     {"id: 7\nevent: a\n\nevent: a\ndata\n\ndata: b\n\n", []string{"7  b"}},
+		"when to come back":           {"retry: 250\n\nretry: soon\ndata: a\n\n", []string{"  a"}},
+		"what is cut off is left":     {"data: a\n\ndata: b\n", []string{"  a"}},
+		"what is cut off in its line": {"data: a\n\nid: 2\ndata: b", []string{"  a"}},
+		"a byte order mark":           {"\ufeffdata: a\n\n", []string{"  a"}},
+		"an id with a NUL is none":    {"id: 1\nid: 2\x00\ndata: a\n\n", []string{"1  a"}},
+		"a long line":                 {"data: " + long + "\n\n", []string{"  " + long}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			reader := newSSEReader(strings.NewReader(test.stream))
-			var got []sseEvent
-			for {
-				e, err := reader.next()
-				if err == io.EOF {
-					break
+		// In pieces of one byte, the reader would take minutes for the long line if it did not read on.
+		for _, pieces := range []func(io.Reader) io.Reader{iotest.DataErrReader, iotest.OneByteReader, iotest.HalfReader} {
+			t.Run(name, func(t *testing.T) {
+				var got []string
+				for e, err := range readEvents(pieces(strings.NewReader(test.stream))) {
+					require.NoError(t, err)
+					got = append(got, e.id+" "+e.kind+" "+string(e.data))
 				}
-				require.NoError(t, err)
-				got = append(got, e)
-			}
-			require.Equal(t, test.want, got)
-			require.Equal(t, test.retry, reader.retry)
-		})
+				require.Equal(t, test.want, got)
+			})
+		}
 	}
+}
+
+// A stream that breaks, or has an event larger than an answer may be, ends with an error after what it had.
+func TestReadEventsOfABrokenStream(t *testing.T) {
+	broken := errors.New("broken")
+	for want, rest := range map[error]io.Reader{broken: iotest.ErrReader(broken), bufio.ErrTooLong: endless{}} {
+		var told []string
+		var err error
+		for e, failed := range readEvents(io.MultiReader(strings.NewReader("data: a\n\ndata: b"), rest)) {
+			if err = failed; err == nil {
+				told = append(told, string(e.data))
+			}
+		}
+		require.ErrorIs(t, err, want)
+		require.Equal(t, []string{"a"}, told)
+	}
+}
+
+// endless is a line without an end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
+}
+
+// An event is told when it is there, and not with what comes next.
+func TestReadEventsAtOnce(t *testing.T) {
+	r, w := io.Pipe()
+	next, stop := iter.Pull2(readEvents(r))
+	defer stop()
+	for _, end := range []string{"\n\n", "\r\n\r\n"} {
+		go func() { _, _ = io.WriteString(w, "data: a"+end) }()
+		e, err, ok := next()
+		require.True(t, ok)
+		require.NoError(t, err)
+		require.Equal(t, "a", string(e.data))
+	}
+	require.NoError(t, w.Close())
+	_, _, ok := next()
+	require.False(t, ok)
 }
 
 const followed = "run_01ARZ3NDEKTSV4RRFFQ69G5FAV"

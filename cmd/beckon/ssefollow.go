@@ -23,7 +23,9 @@ const (
 
 // runEvent is an event of a run with what the views need of its data.
 type runEvent struct {
-	sseEvent
+	id         string // the last one that the stream has named, if any
+	kind       string
+	data       []byte
 	Text       string `json:"text"` // a piece of the answer, all that a message.delta has
 	RunID      string `json:"runId"`
 	WorkflowID string `json:"workflowId"`
@@ -123,31 +125,26 @@ func (f *follower) connection(ctx context.Context, request *http.Request, tell f
 	}
 	defer response.Body.Close()
 	f.heard = time.Now()
-	events := newSSEReader(awake{response.Body, f, watch})
-	for fresh := false; ; fresh = true {
-		raw, err := events.next()
-		if events.retry > 0 {
-			f.wait = min(events.retry, followMaxWait)
-		}
+	fresh := true
+	for e, err := range readEvents(awake{response.Body, f, watch}) {
 		switch {
-		case err == io.EOF && !fresh && f.runID != "":
-			return f.ended(ctx, tell)
-		case err == io.EOF:
-			return runEvent{}, &brokenOff{errors.New("the connection ended before the run did")}
 		case err != nil && context.Cause(ctx) == silent:
-			return runEvent{}, &brokenOff{silent}
+			return e, &brokenOff{silent}
 		case err != nil:
-			return runEvent{}, &brokenOff{fmt.Errorf("the connection broke off: %w", err)}
+			return e, &brokenOff{fmt.Errorf("the connection broke off: %w", err)}
 		}
-		f.last = raw.id
-		e := runEvent{sseEvent: raw}
-		if err := json.Unmarshal(raw.data, &e); err != nil {
-			return e, fmt.Errorf("this is not Beckon: the event %q is not JSON", raw.kind)
+		fresh, f.last = false, e.id
+		if err := json.Unmarshal(e.data, &e); err != nil {
+			return e, fmt.Errorf("this is not Beckon: the event %q is not JSON", e.kind)
 		}
 		if err := tell(e); err != nil || e.ends() {
 			return e, err
 		}
 	}
+	if fresh && f.runID != "" {
+		return f.ended(ctx, tell)
+	}
+	return runEvent{}, &brokenOff{errors.New("the connection ended before the run did")}
 }
 
 // open makes a connection. A gateway that is there and refuses will refuse again, unless it is only in trouble.

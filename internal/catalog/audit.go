@@ -13,11 +13,8 @@ import (
 	"beckon/internal/store"
 )
 
-// The bounds of a page of the audit list.
-const (
-	DefaultAuditPage = 50
-	MaxAuditPage     = 200
-)
+// DefaultAuditPage is how many entries a page of the audit list has that says nothing else.
+const DefaultAuditPage = 50
 
 const auditPrefix = "aud_"
 
@@ -37,7 +34,7 @@ type AuditEntry struct {
 type AuditQuery struct {
 	Section    string // empty for all
 	ResourceID string // empty for all
-	Limit      int    // 1 to MaxAuditPage
+	Limit      int    // at least 1
 	Cursor     string // of the page before; empty for the first
 }
 

@@ -26,7 +26,7 @@ func (d *Documents[T]) encode(item T) (string, error) {
 		}
 		sealed, err := d.sealer.Seal(s, d.place(item.Key()))
 		if err != nil {
-			unsealed = problem.New(problem.Unavailable, "secrets_unavailable", "Secrets cannot be kept: there is no key to seal them with. Put one into secrets.key beside the database, or set server.secretsKey, and start again; the log says more.").Because(err)
+			unsealed = problem.New(problem.Unavailable, problem.CodeSecretsUnavailable, "Secrets cannot be kept: there is no key to seal them with. Put one into secrets.key beside the database, or set server.secretsKey, and start again; the log says more.").Because(err)
 			return unsealed
 		}
 		return enc.WriteToken(jsontext.String(sealed))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -99,6 +100,13 @@ func ids[T catalog.Resource](v *catalog.View) []string {
 	return found
 }
 
+// invocable returns the ids of the agents and flows that can be invoked, in order.
+func invocable(v *catalog.View) []string {
+	all := append(ids[agents.Agent](v), ids[agents.Flow](v)...)
+	slices.Sort(all)
+	return slices.DeleteFunc(all, func(id string) bool { return agents.SetOf(v).Get(id) == nil })
+}
+
 // base is what other resources refer to.
 const base = `providers: [{id: p, type: template, template: x}, {id: o, type: openai}]
 agents: [{id: a, provider: p}, {id: b, provider: p}]
@@ -120,7 +128,7 @@ func TestViewJoinsFileAndDatabase(t *testing.T) {
 	require.Equal(t, []string{"a", "b", "stored", "mixed"}, ids[agents.Agent](v))
 	require.Equal(t, []string{"c", "d", "e"}, ids[clients.Client](v))
 	require.Equal(t, []string{"end"}, ids[deliveries.Endpoint](v))
-	require.Equal(t, []string{"a", "b", "flow", "mixed", "stored"}, agents.SetOf(v).IDs())
+	require.Equal(t, []string{"a", "b", "flow", "mixed", "stored"}, invocable(v))
 	require.Equal(t, "x", catalog.All[clients.Client](v)[0].Token.Reveal())
 	var origins []string
 	for _, r := range catalog.Records[clients.Client](v) {
@@ -150,7 +158,7 @@ func TestViewLeavesOutWhatIsBrokenInTheDatabase(t *testing.T) {
 	require.Equal(t, []string{"fine"}, ids[commands.Command](v))
 	require.Equal(t, []string{"c", "ok", "h"}, ids[clients.Client](v))
 	require.Equal(t, []string{"all"}, ids[deliveries.Endpoint](v))
-	require.Equal(t, []string{"a", "b", "f", "good"}, agents.SetOf(v).IDs())
+	require.Equal(t, []string{"a", "b", "f", "good"}, invocable(v))
 	const hides = "the configuration file declares one with this id, which hides the one in the database"
 	require.ElementsMatch(t, []string{
 		"providers p : " + hides,

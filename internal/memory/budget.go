@@ -29,7 +29,7 @@ const (
 )
 
 // ErrFull is the problem of a call that does not fit.
-var ErrFull = problem.New(problem.Unavailable, "memory_full",
+var ErrFull = problem.New(problem.Unavailable, problem.CodeMemoryFull,
 	"Beckon holds as many bodies and answers in memory as it may (server.maxMemory). Try again in a moment.").After(2 * time.Second)
 
 // Budget bounds the bytes of all calls together. A nil Budget bounds nothing.

@@ -11,11 +11,10 @@ import (
 	"beckon/internal/problem"
 )
 
-// The bounds of the list of refused calls, and of a page of it.
+// How many refused calls are kept, and how many a page has that says nothing else.
 const (
 	keptRefused        = 1000
 	DefaultRefusedPage = 50
-	MaxRefusedPage     = 200
 )
 
 const refusedPrefix = "ref_"
@@ -39,7 +38,7 @@ type RefusedCall struct {
 type RefusedQuery struct {
 	ClientID string // empty for all
 	Code     string // empty for all
-	Limit    int    // 1 to MaxRefusedPage
+	Limit    int    // at least 1
 	Cursor   string // of the page before; empty for the first
 }
 

@@ -88,7 +88,7 @@ func TestTheLastThousandRefusedCallsAreKept(t *testing.T) {
 		// What a write leaves behind its deletion is deleted with the next one.
 		require.NoError(t, s.Write(ctx, func(tx store.Tx) error { return store.Refuse(tx, nil) }))
 		var seen []string
-		q := store.RefusedQuery{Limit: store.MaxRefusedPage}
+		q := store.RefusedQuery{Limit: 200}
 		for {
 			list, next, err := s.RefusedCalls(ctx, q)
 			require.NoError(t, err)

@@ -75,6 +75,30 @@ func TestOneBadWriteFailsAlone(t *testing.T) {
 	})
 }
 
+// Each write has the values of its own caller, also where several share a transaction.
+func TestWritesHaveTheValuesOfTheirCallers(t *testing.T) {
+	type key struct{}
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		var wg sync.WaitGroup
+		for i := range 50 {
+			wg.Go(func() {
+				var got any
+				write := s.Write
+				if i%2 == 0 {
+					write = s.WriteUntil
+				}
+				err := write(context.WithValue(t.Context(), key{}, i), func(tx store.Tx) error {
+					got = tx.Context().Value(key{})
+					return nil
+				})
+				require.NoError(t, err)
+				require.Equal(t, i, got)
+			})
+		}
+		wg.Wait()
+	})
+}
+
 func TestWriteOfACallerWhoLeftIsNotBegun(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		ctx, cancel := context.WithCancelCause(t.Context())

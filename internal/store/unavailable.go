@@ -22,7 +22,7 @@ import (
 var errClosed = errors.New("the database is closed")
 
 const (
-	codeUnavailable = "storage_unavailable"
+	codeUnavailable = problem.CodeStorageUnavailable
 	// retryStorage is what callers are told to wait when the database is busy or full.
 	retryStorage = 5 * time.Second
 

@@ -20,9 +20,6 @@ func (b Bell) Ring() {
 	}
 }
 
-// RingIn wakes the loop after d.
-func (b Bell) RingIn(d time.Duration) { time.AfterFunc(d, b.Ring) }
-
 // Wait returns when the bell is rung or atMost has passed; false says that ctx has ended.
 func (b Bell) Wait(ctx context.Context, atMost time.Duration) bool {
 	timer := time.NewTimer(atMost)

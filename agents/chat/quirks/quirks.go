@@ -15,6 +15,7 @@
 package quirks
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -236,7 +237,7 @@ func (s *Server) Check(t *testing.T, streamed bool) {
 func (q *Quirk) Tools(used *[]string) (list []agents.Tool) {
 	for _, name := range q.Config.Tools {
 		list = append(list, agents.Tool{Name: name, Description: "A tool.", Parameters: json.RawMessage(`{"type":"object"}`),
-			Use: func(arguments json.RawMessage) (string, error) {
+			Use: func(_ context.Context, arguments json.RawMessage) (string, error) {
 				*used = append(*used, name+" "+string(arguments))
 				return "told by " + name, nil
 			}})
