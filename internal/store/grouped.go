@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
-
-	"github.com/glebarez/sqlite"
-	"gorm.io/gorm"
 )
 
 const (
@@ -19,10 +16,11 @@ const (
 // groupedWriter is the one writer of a SQLite file. While a transaction is synced to the disk the next writes gather, and form
 // the group that goes into the next transaction together: the cost of a sync is shared by all who wait for it.
 //
-// The goroutine of run owns conn and tx, and calls the functions of all Writes, one after the other.
+// The goroutine of run owns conn and transaction, and calls the functions of all Writes, one after the other.
 type groupedWriter struct {
+	store *Store
 	conn  *sql.Conn
-	tx    Tx
+	transaction
 	queue chan *pendingWrite
 	ended chan struct{} // closed when run has returned
 
@@ -43,13 +41,7 @@ func newGroupedWriter(ctx context.Context, db *sql.DB, s *Store) (*groupedWriter
 	if err != nil {
 		return nil, err
 	}
-	session, err := gorm.Open(sqlite.Dialector{Conn: conn}, gormConfig())
-	if err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	tx := Tx{store: s, db: session, write: &transaction{sqlite: conn}}
-	w := &groupedWriter{conn: conn, tx: tx, queue: make(chan *pendingWrite, maxQueue), ended: make(chan struct{})}
+	w := &groupedWriter{store: s, conn: conn, transaction: transaction{sqlite: true}, queue: make(chan *pendingWrite, maxQueue), ended: make(chan struct{})}
 	go w.run()
 	return w, nil
 }
@@ -119,7 +111,7 @@ func (w *groupedWriter) commit(group []*pendingWrite) {
 		err = w.transact(group, true)
 	}
 	if err == nil {
-		for _, fn := range w.tx.write.afterCommit {
+		for _, fn := range w.afterCommit {
 			fn()
 		}
 	}
@@ -137,22 +129,21 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	t := w.tx.write
-	defer t.forgetRows()
-	t.afterCommit = t.afterCommit[:0]
+	defer w.forgetRows()
+	w.afterCommit = w.afterCommit[:0]
 	for _, p := range group {
-		rows, afterCommit := len(t.rows), len(t.afterCommit)
+		rows, afterCommit := len(w.rows), len(w.afterCommit)
 		if savepoints {
 			if err := w.exec("SAVEPOINT one"); err != nil {
 				return w.rollback(err)
 			}
 		}
-		p.err = call(p.fn, w.forOne(p.ctx))
+		p.err = call(p.fn, w.tx(p.ctx))
 		if p.err != nil && !savepoints {
 			return w.rollback(nil)
 		}
 		if p.err != nil {
-			t.rows, t.afterCommit = t.rows[:rows], t.afterCommit[:afterCommit]
+			w.rows, w.afterCommit = w.rows[:rows], w.afterCommit[:afterCommit]
 			if err := w.exec("ROLLBACK TO one"); err != nil {
 				return w.rollback(p.err) // the database gave up on the whole transaction, as it does when the disk is full
 			}
@@ -163,7 +154,7 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 			}
 		}
 	}
-	if err := w.tx.insertRows(); err != nil {
+	if err := w.tx(context.Background()).insertRows(); err != nil {
 		return w.rollback(err)
 	}
 	if err := w.exec("COMMIT"); err != nil {
@@ -174,7 +165,7 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 
 // rollback ends the transaction and returns err. SQLite may have ended it by itself, so its own error says nothing.
 func (w *groupedWriter) rollback(err error) error {
-	w.tx.write.afterCommit = w.tx.write.afterCommit[:0]
+	w.afterCommit = w.afterCommit[:0]
 	_ = w.exec("ROLLBACK")
 	return err
 }
@@ -186,12 +177,9 @@ func (w *groupedWriter) exec(statement string) error {
 	return err
 }
 
-// forOne returns the transaction for one write. Its statements have the values of ctx, such as a trace, and do not end with
-// it.
-func (w *groupedWriter) forOne(ctx context.Context) Tx {
-	tx := w.tx
-	tx.ctx = context.WithoutCancel(ctx)
-	return tx
+// tx is the transaction for one write: its statements have the values of ctx, such as a trace, and do not end with it.
+func (w *groupedWriter) tx(ctx context.Context) Tx {
+	return Tx{store: w.store, ctx: context.WithoutCancel(ctx), conn: w.conn, write: &w.transaction}
 }
 
 // call keeps a panic in one write from taking down the writer of all.

@@ -63,7 +63,7 @@ func (r *NewRow) Text(column, text string) {
 
 // Number sets a column to a number.
 func (r *NewRow) Number(column string, n int64) {
-	if r.tx.write.sqlite == nil {
+	if !r.tx.write.sqlite {
 		r.Value(column, n)
 		return
 	}
@@ -87,7 +87,7 @@ func (r *NewRow) Null(column string) { r.add(column, "NULL") }
 // have for the same columns: a statement for all is cheaper than one for each. The row of a Write that fails is left out;
 // when such a statement fails, all Writes of the transaction fail.
 func (r *NewRow) Insert() error {
-	if r.tx.write.sqlite == nil {
+	if !r.tx.write.sqlite {
 		defer r.release()
 		return r.tx.insert([]*NewRow{r})
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/oklog/ulid/v2"
 	"gorm.io/driver/postgres"
-	"gorm.io/gorm"
 )
 
 const (
@@ -32,7 +31,6 @@ const (
 // plainWriter is a transaction of its own for each write: PostgreSQL groups the syncs of concurrent commits itself.
 type plainWriter struct {
 	store *Store
-	db    *gorm.DB
 	pool  *sql.DB
 	marks *marks
 }
@@ -97,9 +95,7 @@ func (w plainWriter) try(ctx context.Context, t *transaction, m mark, fn func(tx
 	if err = begin(bounded, conn, m); err != nil {
 		return beginning, rollBack(ctx, conn, err)
 	}
-	session := w.db.Session(&gorm.Session{NewDB: true, Context: bounded})
-	session.Statement.ConnPool = conn
-	if err := call(fn, Tx{store: w.store, db: session, write: t}); err != nil {
+	if err := call(fn, Tx{store: w.store, ctx: bounded, conn: conn, write: t}); err != nil {
 		return working, rollBack(ctx, conn, err)
 	}
 	return committing, commit(ctx, conn)
@@ -113,19 +109,16 @@ func openPostgres(ctx context.Context, url string, logger *slog.Logger) (*Store,
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
-	db, err := gorm.Open(postgres.New(postgres.Config{Conn: stdlib.OpenDB(*config)}), gormConfig())
-	if err != nil {
-		return nil, fmt.Errorf("open the PostgreSQL database: %w", redactURL(err, url))
-	}
-	pool, err := db.DB()
-	if err != nil {
-		return nil, fmt.Errorf("open the PostgreSQL database: %w", err)
-	}
+	pool := stdlib.OpenDB(*config)
 	pool.SetMaxOpenConns(postgresConns)
 	pool.SetMaxIdleConns(postgresConns)
 	pool.SetConnMaxIdleTime(postgresIdleTime)
-	s := &Store{read: db, closers: []func() error{pool.Close}}
-	s.writer = plainWriter{s, db, pool, &marks{process: ulid.Make().String()}}
+	s := &Store{read: pool, closers: []func() error{pool.Close}}
+	s.writer = plainWriter{s, pool, &marks{process: ulid.Make().String()}}
+	if s.gorm, err = openGorm(postgres.New(postgres.Config{Conn: pool})); err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("open the PostgreSQL database: %w", redactURL(err, url))
+	}
 	if err := migratePostgres(ctx, pool, logger); err != nil {
 		_ = s.Close()
 		return nil, redactURL(err, url)

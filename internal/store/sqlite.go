@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/glebarez/sqlite"
-	"gorm.io/gorm"
 )
 
 const (
@@ -61,8 +60,8 @@ func openSQLite(ctx context.Context, path string, logger *slog.Logger) (_ *Store
 	s.closers = append(s.closers, reads.Close)
 	reads.SetMaxOpenConns(sqliteReaders)
 	reads.SetMaxIdleConns(sqliteReaders)
-	s.read, err = gorm.Open(sqlite.Dialector{Conn: reads}, gormConfig())
-	if err != nil {
+	s.read = reads
+	if s.gorm, err = openGorm(sqlite.Dialector{Conn: reads}); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	f.remember()

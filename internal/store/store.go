@@ -3,6 +3,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"strings"
@@ -14,7 +15,8 @@ import (
 
 // Store is an open database. Reads go through Read, changes through Write and nothing else.
 type Store struct {
-	read    *gorm.DB
+	gorm    *gorm.DB // completes statements and scans rows
+	read    *sql.DB
 	writer  writer
 	file    *file // of SQLite
 	health  health
@@ -50,11 +52,11 @@ func Open(ctx context.Context, url string, logger *slog.Logger) (s *Store, err e
 // Read returns what runs queries. They see every change whose Write has returned. A damaged or unreachable database is a
 // problem of kind Unavailable.
 func (s *Store) Read(ctx context.Context) Tx {
-	db := s.read.WithContext(ctx)
+	tx := Tx{store: s, ctx: ctx, conn: s.read}
 	if s.file != nil {
-		_ = db.AddError(s.file.missing())
+		tx.err = s.file.missing()
 	}
-	return Tx{store: s, db: db}
+	return tx
 }
 
 // Write runs fn in a transaction, and returns nil only when the change is on disk. On SQLite the writes of concurrent
@@ -111,7 +113,7 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-func gormConfig() *gorm.Config {
+func openGorm(dialect gorm.Dialector) (*gorm.DB, error) {
 	// Errors come back as values and are logged where they are handled; gorm's own log would print values.
-	return &gorm.Config{Logger: gormlog.Discard, SkipDefaultTransaction: true, DisableAutomaticPing: true}
+	return gorm.Open(dialect, &gorm.Config{Logger: gormlog.Discard, DisableAutomaticPing: true})
 }

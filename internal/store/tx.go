@@ -1,33 +1,35 @@
 package store
 
 import (
-	"cmp"
 	"context"
-	"database/sql"
 	"reflect"
 	"slices"
 
 	"gorm.io/gorm"
 )
 
-// Tx runs statements: those of a Write in its transaction, those on a Read one by one. It must not be used any more when the
+// Tx runs statements: those of a Write in its transaction, those of a Read one by one. It must not be used any more when the
 // function that a Write was given has returned.
 //
 // Placeholders are question marks on both databases, and a slice fills a list: "id IN (?)".
 type Tx struct {
 	store *Store
-	db    *gorm.DB        // completes statements and scans rows
-	ctx   context.Context // of the statements of a Write on SQLite, where that of db is another one; nil elsewhere
-	write *transaction    // nil on a Read
+	ctx   context.Context
+	conn  gorm.ConnPool
+	write *transaction // nil for a Read
+	err   error        // why nothing can be run
 }
 
-// transaction is what belongs to a transaction besides its statements. One goroutine at a time uses it: the one that runs
-// the functions of its Writes.
+// transaction is what belongs to a transaction besides its statements. One goroutine at a time uses it: the one that calls the
+// functions of its Writes.
 type transaction struct {
-	sqlite      *sql.Conn // its connection; nil on PostgreSQL
-	rows        []*NewRow // to be inserted at its end
+	sqlite      bool
+	rows        []*NewRow // of SQLite, to be inserted at its end
 	afterCommit []func()
 }
+
+// Context has the values of the caller of the Write or Read, such as a trace.
+func (tx Tx) Context() context.Context { return tx.ctx }
 
 // Exec runs a statement that returns no rows.
 func (tx Tx) Exec(statement string, args ...any) error {
@@ -37,16 +39,17 @@ func (tx Tx) Exec(statement string, args ...any) error {
 
 // ExecCount is Exec that returns how many rows have been changed.
 func (tx Tx) ExecCount(statement string, args ...any) (int64, error) {
-	if tx.write == nil || tx.write.sqlite == nil || slices.ContainsFunc(args, isList) {
-		tx.store.tellWatcher(statement, args)
-		done := tx.session().Exec(statement, args...)
-		return done.RowsAffected, tx.classified(done.Error)
-	}
-	// What gorm adds is a tenth of what a small statement costs on SQLite.
 	tx.store.tellWatcher(statement, args)
-	result, err := tx.write.sqlite.ExecContext(cmp.Or(tx.ctx, context.Background()), statement, args...)
+	if tx.err != nil {
+		return 0, tx.err
+	}
+	if tx.store.Shared() || slices.ContainsFunc(args, isList) { // to have gorm complete it is a tenth of what a small one costs on SQLite
+		completed := tx.store.gorm.Raw(statement, args...).Statement
+		statement, args = completed.SQL.String(), completed.Vars
+	}
+	result, err := tx.conn.ExecContext(tx.ctx, statement, args...)
 	if err != nil {
-		return 0, err
+		return 0, tx.classified(err)
 	}
 	return result.RowsAffected()
 }
@@ -87,17 +90,9 @@ func (tx Tx) Each(each func(scan func(into ...any) error) error, statement strin
 
 func (tx Tx) query(statement string, args []any) *gorm.DB {
 	tx.store.tellWatcher(statement, args)
-	return tx.session().Raw(statement, args...)
-}
-
-// Context returns the context of the statements. It has the values of the caller of Read or Write, such as a trace.
-func (tx Tx) Context() context.Context { return cmp.Or(tx.ctx, tx.db.Statement.Context) }
-
-func (tx Tx) session() *gorm.DB {
-	if tx.ctx == nil {
-		return tx.db
-	}
-	return tx.db.WithContext(tx.ctx)
+	query := tx.store.gorm.Raw(statement, args...)
+	query.Statement.ConnPool, query.Statement.Context, query.Error = tx.conn, tx.ctx, tx.err
+	return query
 }
 
 // classified classifies the errors of a Read. Those of a Write are classified when it ends.

@@ -52,7 +52,7 @@ func Page[T any](tx Tx, w Walk, columns string, limit int, each func(row T) (id 
 	defer rows.Close()
 	for rows.Next() {
 		var row T
-		if err := tx.db.ScanRows(rows, &row); err != nil {
+		if err := tx.store.gorm.ScanRows(rows, &row); err != nil {
 			return "", tx.classified(err)
 		}
 		if id, full := each(row); full && id != ids[len(ids)-1] {
