@@ -78,7 +78,7 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 	o.StatusCode, o.ResponseBody, o.Truncated = answer.Status, strings.ToValidUTF8(strings.ReplaceAll(string(answer.Body), "\x00", ""), "\uFFFD"), answer.Truncated
 	switch {
 	case answer.Status != 0 && (answer.Status < 200 || answer.Status > 299):
-		o.Error = refusal(answer.Status)
+		o.Error = refusal(answer)
 		o.gone = answer.Status == http.StatusGone
 		o.wait = egress.RetryAfter(answer.Header, begun)
 	case err != nil:
@@ -91,7 +91,7 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 // prepare makes what is posted. A NotFound says that it never can be.
 func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), Payload: d.event.Payload, Source: s.Source}
-	scheme, vendor := signature.Standard, ""
+	scheme, vendor, agent := signature.Standard, "", "Beckon/"+s.Version
 	var how format = formatFunc(runFormat)
 	var own map[string]secret.String
 	var secrets []secret.String
@@ -122,8 +122,14 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 	if x.body, contentType, err = how.render(m); err != nil {
 		return x, err
 	}
-	x.header = http.Header{"User-Agent": {"Beckon/" + s.Version}, "Content-Type": {contentType}}
+	if vendor != "" {
+		agent = vendor + "-Webhooks/1.0"
+	}
+	x.header = http.Header{"User-Agent": {agent}, "Content-Type": {contentType}}
 	for name, value := range own {
+		if whyReserved(name, vendor) != "" {
+			continue // it was given when it could be
+		}
 		x.header.Set(name, value.Reveal())
 		x.own = append(x.own, name)
 	}
@@ -144,13 +150,19 @@ func shown(x exchange) map[string]string {
 }
 
 // refusal says what an answer that is not a 2xx means.
-func refusal(status int) *Failure {
+func refusal(answer egress.Answer) *Failure {
+	status := answer.Status
 	name := strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
 	switch {
 	case status == http.StatusGone:
 		return &Failure{"gone", "The receiver answered 410 Gone: it wants no more deliveries."}
-	case status >= 300 && status < 400:
+	case egress.IsRedirect(status, answer.Header):
 		return &Failure{"redirect", "The receiver answered " + name + ", a redirect, which is not followed. Give the URL that it leads to."}
+	case status == http.StatusNotModified:
+		return &Failure{"status", "The receiver answered " + name + ", which is an answer to a GET and not to a POST. A 2xx would have accepted the delivery. " +
+			"Look at the receiver, and at caches in front of it."}
+	case status >= 300 && status < 400:
+		return &Failure{"status", "The receiver answered " + name + " and named no URL to go to (Location). A 2xx would have accepted the delivery."}
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return &Failure{"status", "The receiver answered " + name + ": it does not let the delivery in. Look at its secret and at the headers that it expects."}
 	case status == http.StatusNotFound:

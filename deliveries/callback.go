@@ -12,7 +12,6 @@ import (
 
 	"beckon/internal/problem"
 	"beckon/internal/secret"
-	"beckon/internal/signature"
 )
 
 const maxCallbackMetadata = 16 << 10
@@ -45,7 +44,8 @@ func ReadCallback(object json.RawMessage, check func(url string) error) (*Callba
 	}
 	r.found.Under("events", checkNames(c.Events))
 	r.found.Under("retry", c.Retry.Check())
-	r.found.Under("headers", checkHeaders(c.Headers, signature.DefaultVendor))
+	r.found.Under("headers", checkHeaders(c.Headers))
+	r.found.Under("headers", checkReserved(c.Headers, "", "cannot be set"))
 	switch {
 	case !ok:
 	case url == "":

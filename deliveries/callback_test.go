@@ -60,7 +60,7 @@ func TestReadCallbackRefuses(t *testing.T) {
 		`{"url":"https://e.com","headers":{"X-A":22}}`:                                     {"webhook.headers: must be an object of strings"},
 		`{"url":"https://e.com","headers":{"X-A":null}}`:                                   {"webhook.headers.X-A: must be a string"},
 		`{"url":"https://e.com","headers":{"X-A":"hunter22\r\nX-B: 1"}}`:                   {"webhook.headers.X-A: must not hold line breaks"},
-		`{"url":"https://e.com","headers":{"Webhook-Id":"hunter22","X-Beckon-Event":"x"}}`: {"webhook.headers.Webhook-Id: cannot be set", "webhook.headers.X-Beckon-Event: cannot be set"},
+		`{"url":"https://e.com","headers":{"Webhook-Id":"hunter22","X-Beckon-Event":"x"}}`: {"webhook.headers.Webhook-Id: cannot be set: it is part of the signature", "webhook.headers.X-Beckon-Event: cannot be set"},
 		`{"events":["A"],"metadata":1,"more":1}`:                                           {"webhook.url: is required", "webhook.events[0]", "webhook.metadata", "webhook.more"},
 	} {
 		c, err := ReadCallback(json.RawMessage(text), onlyHTTPS)

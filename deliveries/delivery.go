@@ -67,7 +67,10 @@ type Attempt struct {
 	Duration       time.Duration
 }
 
-func newID() string { return idPrefix + ulid.Make().String() }
+// newID returns the id of a delivery that is made at a time: the ids sort by when they were made.
+func newID(at time.Time) string {
+	return idPrefix + ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()).String()
+}
 
 const (
 	idPrefix    = "dlv_"

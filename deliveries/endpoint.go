@@ -83,13 +83,19 @@ func (e Endpoint) Check() (found problem.Fields) {
 	}
 	found.Under("events", checkNames(e.Events))
 	found.Under("retry", e.Retry.Check())
-	found.Under("headers", checkHeaders(e.Headers, cmp.Or(e.Vendor, signature.DefaultVendor)))
+	found.Under("headers", checkHeaders(e.Headers))
 	if e.Timeout != 0 && (e.Timeout < units.Duration(minTimeout) || e.Timeout > units.Duration(DefaultTimeout)) {
 		found.Add("timeout", "must be between %s and %s", units.Duration(minTimeout), units.Duration(DefaultTimeout))
 	}
 	if e.RateLimit < 0 || e.RateLimit > maxRateLimit {
 		found.Add("rateLimit", "must be between 0 and %d attempts a second; 0 is no limit", maxRateLimit)
 	}
+	return found
+}
+
+// checkNew finds what an endpoint may not have that is given now, although one that was given earlier goes on with it.
+func (e Endpoint) checkNew() (found problem.Fields) {
+	found.Under("headers", checkReserved(e.Headers, e.Vendor, "cannot be set"))
 	return found
 }
 

@@ -3,6 +3,8 @@ package deliveries
 import (
 	"context"
 	"time"
+
+	"beckon/internal/problem"
 )
 
 // Look has a look at what is due, as it is done every few seconds.
@@ -13,3 +15,6 @@ func (s *Service) Retain(ctx context.Context, before time.Time) error { return s
 
 // Revised is what an endpoint becomes when it is changed.
 func (e Endpoint) Revised(to Endpoint) Endpoint { return e.revised(to) }
+
+// CheckNew finds what an endpoint cannot be given any more.
+func (e Endpoint) CheckNew() problem.Fields { return e.checkNew() }

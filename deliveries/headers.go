@@ -1,12 +1,14 @@
 package deliveries
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
 
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/signature"
 )
 
 // The bounds of the headers that a receiver wants to be sent.
@@ -15,16 +17,31 @@ const (
 	maxHeaderBytes = 8 << 10 // of all names and values together
 )
 
-// ownHeaders belong to the connection or are set by us, and so do those that begin with one of ownPrefixes.
-var (
-	ownHeaders = []string{"host", "content-length", "content-type", "transfer-encoding", "connection", "user-agent", "te", "trailer", "upgrade",
-		"expect", "accept-encoding"}
-	ownPrefixes = []string{"webhook-", "svix-"}
-	ownSuffixes = []string{"signature", "signature-previous", "event", "timestamp", "delivery"} // behind "x-vendor-"
+// Why a header cannot be set. The sentence goes on after "cannot be set: it".
+const (
+	ofConnection = "belongs to the connection, not to the delivery"
+	ofBody       = "describes the body, which Beckon writes"
+	ofAnswer     = "says which answers Beckon can read"
+	ofSignature  = "is part of the signature"
+	ofSender     = "names the sender; an endpoint with a vendor may set it"
 )
 
-// checkHeaders finds what is wrong with headers. It never shows a value.
-func checkHeaders(headers map[string]secret.String, vendor string) (found problem.Fields) {
+// The headers that nobody can set besides us, as plainName writes them: those of RFC 9110, section 7.6.1, and those that the
+// formats and signatures send.
+var (
+	reserved = map[string]string{
+		"host": ofConnection, "connection": ofConnection, "proxy-connection": ofConnection, "keep-alive": ofConnection,
+		"transfer-encoding": ofConnection, "te": ofConnection, "trailer": ofConnection, "upgrade": ofConnection,
+		"http2-settings": ofConnection, "expect": ofConnection, "proxy-authenticate": ofConnection, "proxy-authorization": ofConnection,
+		"content-length": ofBody, "content-type": ofBody, "content-encoding": ofBody,
+		"accept-encoding": ofAnswer, "user-agent": ofSender,
+	}
+	reservedPrefixes = []string{"webhook-", "svix-"}
+	reservedSuffixes = []string{"signature", "signature-previous", "event", "timestamp", "delivery"} // behind "x-vendor-"
+)
+
+// checkHeaders finds what is wrong with headers, besides those that are reserved. It never shows a value.
+func checkHeaders(headers map[string]secret.String) (found problem.Fields) {
 	if len(headers) > maxHeaders {
 		found.Add("", "has %d headers; %d are allowed", len(headers), maxHeaders)
 		return found
@@ -36,8 +53,6 @@ func checkHeaders(headers map[string]secret.String, vendor string) (found proble
 		switch {
 		case !isToken(name):
 			found.Add("", "%q is not the name of a header", problem.Shorten(name))
-		case isOwn(lower, strings.ToLower(vendor)):
-			found.Add(name, "cannot be set: it belongs to the delivery itself")
 		case seen[lower]:
 			found.Add(name, "is there twice: upper and lower case are the same in the names of headers")
 		case strings.ContainsFunc(value, isControl):
@@ -51,15 +66,36 @@ func checkHeaders(headers map[string]secret.String, vendor string) (found proble
 	return found
 }
 
-func isOwn(lower, vendor string) bool {
-	if slices.Contains(ownHeaders, lower) {
-		return true
+// checkReserved finds the headers that cannot be set, with what follows from that: "cannot be set". vendor is empty where
+// none is given.
+func checkReserved(headers map[string]secret.String, vendor, follows string) (found problem.Fields) {
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		if why := whyReserved(name, vendor); why != "" {
+			found.Add(name, "%s: it %s", follows, why)
+		}
 	}
-	if rest, ok := strings.CutPrefix(lower, "x-"+vendor+"-"); ok && slices.Contains(ownSuffixes, rest) {
-		return true
-	}
-	return slices.ContainsFunc(ownPrefixes, func(prefix string) bool { return strings.HasPrefix(lower, prefix) })
+	return found
 }
+
+// whyReserved says why a header cannot be set; empty when it can.
+func whyReserved(name, vendor string) string {
+	name = plainName(name)
+	if name == "user-agent" && vendor != "" {
+		return ""
+	}
+	if why := reserved[name]; why != "" {
+		return why
+	}
+	ours := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+	suffix, ofVendor := strings.CutPrefix(name, plainName("x-"+cmp.Or(vendor, signature.DefaultVendor)+"-"))
+	if slices.ContainsFunc(reservedPrefixes, ours) || ofVendor && slices.Contains(reservedSuffixes, suffix) {
+		return ofSignature
+	}
+	return ""
+}
+
+// plainName writes a name as the receivers do that take upper and lower case for the same, and - and _: WSGI, CGI, PHP.
+func plainName(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
 
 // isToken is RFC 9110, section 5.6.2.
 func isToken(name string) bool {

@@ -23,6 +23,11 @@ func TestWhatReceiversDo(t *testing.T) {
 		switch r.URL.Path {
 		case "/endless-redirect":
 			http.Redirect(w, r, r.URL.Path, http.StatusFound)
+		case "/not-modified":
+			w.Header().Set("Location", "/elsewhere")
+			w.WriteHeader(http.StatusNotModified)
+		case "/leads-nowhere":
+			w.WriteHeader(http.StatusFound)
 		case "/gigabyte":
 			piece := make([]byte, 1<<20)
 			for range 1 << 10 {
@@ -65,6 +70,8 @@ func TestWhatReceiversDo(t *testing.T) {
 		body   string
 	}{
 		"endless-redirect": {nil, "redirect", "not followed", 302, ""},
+		"not-modified":     {nil, "status", "304 Not Modified", 304, ""},
+		"leads-nowhere":    {nil, "status", "302 Found and named no URL", 302, ""},
 		"gigabyte":         {nil, "", "", 200, ""},
 		"a-byte-at-a-time": {nil, "timeout", "not complete within", 200, ""},
 		"hangs-up":         {nil, "connection_reset", "closed the connection", 0, ""},
@@ -124,20 +131,23 @@ func TestWhatReceiversDo(t *testing.T) {
 func TestRetryAfterIsHonouredUpwards(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	for name, test := range map[string]struct {
-		header string
-		from   time.Duration
-		until  time.Duration
+		name, value string
+		from        time.Duration
+		until       time.Duration
 	}{
-		"later":    {"7200", 2 * time.Hour, 2*time.Hour + time.Minute},
-		"fraction": {"7200.5", 2 * time.Hour, 2*time.Hour + time.Minute},
-		"sooner":   {"1", 7 * time.Minute, 13 * time.Minute},
-		"a-year":   {"31536000", 24 * time.Hour, 24*time.Hour + time.Minute},
-		"garbage":  {"soon", 7 * time.Minute, 13 * time.Minute},
-		"negative": {"-5", 7 * time.Minute, 13 * time.Minute},
+		"later":        {"Retry-After", "7200", 2 * time.Hour, 2*time.Hour + time.Minute},
+		"fraction":     {"Retry-After", "7204.5", 2*time.Hour + 4500*time.Millisecond, 2*time.Hour + time.Minute},
+		"milliseconds": {"retry-after-ms", "7204500", 2*time.Hour + 4500*time.Millisecond, 2*time.Hour + time.Minute},
+		"date":         {"Retry-After", time.Now().Add(3 * time.Hour).UTC().Format(http.TimeFormat), 2*time.Hour + 59*time.Minute, 3*time.Hour + time.Minute},
+		"past":         {"Retry-After", "Mon, 02 Jan 2006 15:04:05 GMT", 7 * time.Minute, 13 * time.Minute},
+		"sooner":       {"Retry-After", "1", 7 * time.Minute, 13 * time.Minute},
+		"a-year":       {"Retry-After", "31536000", 24 * time.Hour, 24*time.Hour + time.Minute},
+		"garbage":      {"Retry-After", "soon", 7 * time.Minute, 13 * time.Minute},
+		"negative":     {"Retry-After", "-5", 7 * time.Minute, 13 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newReceiver(t, func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Retry-After", test.header)
+				w.Header().Set(test.name, test.value)
 				w.WriteHeader(http.StatusTooManyRequests)
 			})
 			p := newPlant(t, s, endpoint(name, r, func(e *deliveries.Endpoint) { e.Retry = waits(10 * time.Minute) }))
@@ -146,8 +156,9 @@ func TestRetryAfterIsHonouredUpwards(t *testing.T) {
 				list := p.all(deliveries.Query{EndpointID: name, Status: deliveries.Pending})
 				return len(list) == 1 && list[0].Attempts == 1
 			}, patience, 5*time.Millisecond)
-			wait := time.Until(p.all(deliveries.Query{EndpointID: name})[0].DueAt)
-			require.Greater(t, wait, test.from-time.Minute)
+			d := p.all(deliveries.Query{EndpointID: name})[0]
+			wait := d.DueAt.Sub(p.attempts(d.ID)[0].StartedAt)
+			require.GreaterOrEqual(t, wait, test.from-2*time.Millisecond, "times are kept in milliseconds")
 			require.Less(t, wait, test.until)
 		})
 	}

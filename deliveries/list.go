@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -14,19 +15,24 @@ import (
 // DefaultPage is how many deliveries a page has that says nothing else.
 const DefaultPage = 50
 
-// Query asks for deliveries, newest first.
+// Query asks for deliveries, newest first. What is empty or zero leaves nothing out.
 type Query struct {
-	EndpointID string // empty for those to anybody
-	RunID      string // empty for those about anything
-	Status     Status // empty for any
-	Limit      int    // at least 1
-	Cursor     string // of the page before; empty for the first
+	EndpointID string
+	RunID      string
+	EventID    string
+	Type       string // what the event is called outside
+	ClientID   string
+	Status     Status
+	Since      time.Time // made then or later
+	Until      time.Time // made before
+	Limit      int       // at least 1
+	Cursor     string    // of the page before; empty for the first
 }
 
 // List returns a page of deliveries and the cursor of the next; no cursor says that there is none. A page may have fewer than
 // its limit, or none, when few among many are asked for.
 func (s *Service) List(ctx context.Context, q Query) (list []*Delivery, next string, err error) {
-	cursors := store.NewCursors(idPrefix, q.EndpointID, q.RunID, string(q.Status))
+	cursors := store.NewCursors(idPrefix, q.EndpointID, q.RunID, q.EventID, q.Type, q.ClientID, string(q.Status))
 	below, err := cursors.Below(q.Cursor)
 	if err != nil {
 		return nil, "", err
@@ -50,22 +56,43 @@ func (s *Service) List(ctx context.Context, q Query) (list []*Delivery, next str
 
 // walk takes the index that knows most of what is asked for.
 func (s *Service) walk(ctx context.Context, q Query, below string) (w store.Walk, err error) {
-	run, endpoint, status := store.Equal{Column: "run_id", Value: q.RunID}, store.Equal{Column: "endpoint_id", Value: q.EndpointID}, store.Equal{Column: "status", Value: string(q.Status)}
-	only := []store.Equal{endpoint, status}
 	w = store.Walk{Table: "deliveries", Below: below}
+	if !q.Since.IsZero() {
+		w.From = idPrefix + oldest(q.Since)
+	}
+	if !q.Until.IsZero() {
+		w.Below = min(below, idPrefix+oldest(q.Until))
+	}
+	wanted := map[string]string{"event_id": q.EventID, "run_id": q.RunID, "endpoint_id": q.EndpointID, "client_id": q.ClientID,
+		"type": q.Type, "status": string(q.Status)}
+	by := func(column string) {
+		w.Index = []store.Equal{{Column: column, Value: wanted[column]}}
+		delete(wanted, column)
+	}
 	switch {
+	case q.EventID != "":
+		by("event_id")
 	case q.RunID != "":
-		w.Index = []store.Equal{run}
+		by("run_id")
 	case q.Status == Failed:
-		w.Of, only = "status = 'FAILED'", nil
-		if q.EndpointID != "" {
-			w.Index = []store.Equal{endpoint}
+		w.Of = "status = 'FAILED'"
+		if delete(wanted, "status"); q.EndpointID != "" {
+			by("endpoint_id")
 		}
 	case q.EndpointID != "":
-		w.Of, w.Index, only = "endpoint_id IS NOT NULL", []store.Equal{endpoint}, []store.Equal{status}
+		w.Of = "endpoint_id IS NOT NULL"
+		by("endpoint_id")
+	case q.ClientID != "":
+		by("client_id")
+	case q.Type != "":
+		by("type")
 	}
-	w.Only = slices.DeleteFunc(only, func(e store.Equal) bool { return e.Value == "" })
-	if q.RunID == "" && (q.Status == Pending || q.Status == Sending) {
+	for _, column := range slices.Sorted(maps.Keys(wanted)) {
+		if wanted[column] != "" {
+			w.Only = append(w.Only, store.Equal{Column: column, Value: wanted[column]})
+		}
+	}
+	if q.EventID == "" && q.RunID == "" && (q.Status == Pending || q.Status == Sending) {
 		w.Known, err = s.storage.few(ctx, q)
 	}
 	return w, err
@@ -74,17 +101,28 @@ func (s *Service) walk(ctx context.Context, q Query, below string) (w store.Walk
 // mostFew bounds the deliveries that are sorted for a list.
 const mostFew = 2000
 
-// few returns the ids of all that wait or are being sent, as long as there are few: no index has them in the order of a list.
-func (s storage) few(ctx context.Context, q Query) (ids []string, err error) {
+// few returns the ids of those that wait or are being sent, as long as there are few: no index has them in the order of a list.
+func (s storage) few(ctx context.Context, q Query) ([]string, error) {
 	where, values := "status = '"+string(q.Status)+"'", []any{} // the database knows its partial indexes by the word
 	if q.EndpointID != "" {
 		where, values = where+" AND lane = ?", append(values, endpointLane(q.EndpointID))
 	}
-	ids, err = store.Rows[string](s.store.Read(ctx), "SELECT id FROM deliveries WHERE "+where+" LIMIT ?", append(values, mostFew+1)...)
-	if len(ids) > mostFew {
+	type candidate struct {
+		ID, Type string
+		ClientID *string
+	}
+	rows, err := store.Rows[candidate](s.store.Read(ctx), "SELECT id, type, client_id FROM deliveries WHERE "+where+" LIMIT ?",
+		append(values, mostFew+1)...)
+	if err != nil || len(rows) > mostFew {
 		return nil, err
 	}
-	return append([]string{}, ids...), err // nil would be unknown
+	ids := []string{} // nil would be unknown
+	for _, w := range rows {
+		if (q.Type == "" || q.Type == w.Type) && (q.ClientID == "" || q.ClientID == deref(w.ClientID)) {
+			ids = append(ids, w.ID)
+		}
+	}
+	return ids, nil
 }
 
 // firstID is less than the ids of all deliveries that were made since a time, so that the older ones need not be read.

@@ -23,12 +23,17 @@ func Noun() catalog.Noun[Endpoint] {
 		Kind:       catalog.Kind{Section: section, One: "endpoint"},
 		Secrets:    func(e *Endpoint) catalog.Secrets { return catalog.Secrets{URL: &e.URL, Headers: &e.Headers} },
 		References: references,
+		LookUp: func(_ catalog.File, _ catalog.Env, e Endpoint) (_ Endpoint, _, caution problem.Fields) {
+			caution.Under("headers", checkReserved(e.Headers, e.Vendor, "is not sent. Take it out"))
+			return e, nil, caution
+		},
 		CheckFile: func(f catalog.File, list []Endpoint) []problem.Fields {
 			all := make([]problem.Fields, len(list))
 			for i, e := range list {
 				if len(e.Check()) == 0 { // else its URL may be what is wrong
 					all[i] = checkURL(f, e.URL)
 				}
+				all[i] = append(all[i], e.checkNew()...)
 			}
 			return all
 		},
@@ -38,7 +43,7 @@ func Noun() catalog.Noun[Endpoint] {
 		},
 		Revise: Endpoint.revised,
 		CheckChange: func(v *catalog.View, e Endpoint) problem.Fields {
-			found := checkURL(v.File, e.URL)
+			found := append(checkURL(v.File, e.URL), e.checkNew()...)
 			catalog.CheckGiven(&found, "secret", e.Secret)
 			return found
 		},

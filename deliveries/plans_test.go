@@ -22,24 +22,31 @@ func TestNothingReadsAllDeliveries(t *testing.T) {
 		ctx := context.Background()
 		service := New(Config{Store: s, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test"), Work: work.New(s, slog.New(slog.DiscardHandler))})
 		service.endpoints.Store(&book{list: []*target{{Endpoint: Endpoint{ID: storetest.Endpoint}}}})
-		for _, endpoint := range []string{"", storetest.Endpoint, storetest.IdleTarget, "none"} {
-			for _, status := range []Status{"", Pending, Sending, Delivered, Failed} {
-				q := Query{EndpointID: endpoint, Status: status, Limit: DefaultPage}
-				list, next, err := service.List(ctx, q)
-				require.NoError(t, err)
-				for _, d := range list {
-					require.True(t, status == "" || d.Status == status)
-					require.True(t, endpoint == "" || d.EndpointID == endpoint)
-					_, _, err := service.Get(ctx, d.ID)
-					require.NoError(t, err)
-					_, _, err = service.List(ctx, Query{RunID: d.RunID, EndpointID: endpoint, Status: status, Limit: DefaultPage})
-					require.NoError(t, err)
-				}
-				q.Cursor = next
-				_, _, err = service.List(ctx, q)
-				require.NoError(t, err)
+		found := 0
+		for _, q := range everyQuery() {
+			list, next, err := service.List(ctx, q)
+			require.NoError(t, err)
+			for _, d := range list {
+				require.True(t, q.takes(d), "%+v: %+v", q, d)
 			}
+			if found += len(list); len(list) > 0 {
+				d := list[len(list)-1]
+				_, _, err := service.Get(ctx, d.ID)
+				require.NoError(t, err)
+				for _, about := range []Query{{RunID: d.RunID}, {EventID: d.EventID}} {
+					about.EndpointID, about.Type, about.ClientID, about.Status = q.EndpointID, q.Type, q.ClientID, q.Status
+					about.Since, about.Until, about.Limit = q.Since, q.Until, DefaultPage
+					same, _, err := service.List(ctx, about)
+					require.NoError(t, err)
+					require.Len(t, same, 1)
+					require.Equal(t, d.ID, same[0].ID)
+				}
+			}
+			q.Cursor = next
+			_, _, err = service.List(ctx, q)
+			require.NoError(t, err)
 		}
+		require.NotZero(t, found)
 		for _, since := range []time.Duration{time.Hour, 28 * 24 * time.Hour} {
 			_, err := service.Stats(ctx, time.Now().Add(-since))
 			require.NoError(t, err)
@@ -51,4 +58,31 @@ func TestNothingReadsAllDeliveries(t *testing.T) {
 		require.NoError(t, service.retain(ctx, time.Now().Add(-25*24*time.Hour)))
 		require.Empty(t, asked.Costly(t, "DELETE FROM attempts WHERE delivery_id IN")) // PostgreSQL rather reads so few than looks 200 up
 	})
+}
+
+// everyQuery asks for each combination of what there is much of, what there is little and old of, and what there is none of.
+func everyQuery() (list []Query) {
+	middle := time.Now().Add(-20 * 24 * time.Hour)
+	for _, endpoint := range []string{"", storetest.Endpoint, storetest.IdleTarget, "none"} {
+		for _, client := range []string{"", storetest.Client, storetest.IdleClient} {
+			for _, kind := range []string{"", storetest.LastType, storetest.IdleType} {
+				for _, status := range []Status{"", Pending, Sending, Delivered, Failed} {
+					q := Query{EndpointID: endpoint, ClientID: client, Type: kind, Status: status, Limit: DefaultPage}
+					if list = append(list, q); status == "" || status == Failed {
+						since, until := q, q
+						since.Since, until.Until = middle, middle
+						list = append(list, since, until)
+					}
+				}
+			}
+		}
+	}
+	return list
+}
+
+// takes reports whether a delivery is one that is asked for.
+func (q Query) takes(d *Delivery) bool {
+	is := func(want, have string) bool { return want == "" || want == have }
+	return is(q.EndpointID, d.EndpointID) && is(q.ClientID, d.ClientID) && is(q.Type, d.Type) && is(string(q.Status), string(d.Status)) &&
+		!d.CreatedAt.Before(q.Since) && (q.Until.IsZero() || d.CreatedAt.Before(q.Until))
 }

@@ -27,7 +27,7 @@ type row struct {
 
 // newRow is a delivery of an event that is due now.
 func newRow(e events.Event, about events.Subject, lane, endpointID string, now time.Time) *row {
-	w := &row{ID: newID(), Lane: lane, EventID: e.ID, Type: e.OutsideName(), Status: string(Pending), Reason: ReasonFirst,
+	w := &row{ID: newID(now), Lane: lane, EventID: e.ID, Type: e.OutsideName(), Status: string(Pending), Reason: ReasonFirst,
 		EndpointID: orNull(endpointID), RunID: orNull(e.RunID), ClientID: orNull(about.ClientID), WorkflowID: orNull(about.WorkflowID),
 		FirstAt: now.UnixMilli(), DueAt: now.UnixMilli(), CreatedAt: now.UnixMilli()}
 	if e.Aside {

@@ -53,6 +53,7 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 		runRetention:      c.Retention.Runs.Or(0),
 		deliveryRetention: c.Retention.Deliveries.Or(0),
 	})
+	g.webhooks.UseTLS(c.TLS())
 	return g.deliveries.Use(ctx, deliveries.InForce(v))
 }
 
@@ -124,7 +125,7 @@ func (g *Gateway) watch(ctx context.Context, revision int64) {
 		return strconv.FormatInt(now, 10), err
 	}}}
 	if g.file().File() != "" {
-		sources = append(sources, config.FileSource(g.file()))
+		sources = append(sources, config.FileSource(g.file()), config.TLSSource(g.file))
 	}
 	config.Watch(ctx, config.PollInterval, g.Log, g.reload, sources...)
 }

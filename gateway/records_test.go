@@ -68,10 +68,10 @@ func TestNothingReadsAllRecords(t *testing.T) {
 		login := do("POST", "/admin/login", url.Values{"password": {"a password"}}.Encode(), "Content-Type: application/x-www-form-urlencoded", "Origin: http://example.com")
 		require.Equal(t, 303, login.Code, login.Body)
 		session := "Cookie: " + strings.Split(login.Header().Get("Set-Cookie"), ";")[0]
-		const who, status, to = "client=,client-10,idle&agent=,agent-10,idle", "&status=,COMPLETED,FAILED", "endpoint=,endpoint-10,idle&status=,PENDING,DELIVERED,FAILED"
+		const who, status, to = "client=,client-10,idle&agent=,agent-10,idle", "&status=,COMPLETED,FAILED", "endpoint=,idle&status=,PENDING,FAILED&client=,idle&type=,run.queued"
 		for path, filters := range map[string]string{
 			"/api/v1/admin/runs": who + status, "/admin/runs": "client=,idle&agent=,agent-10&status=,FAILED&source=,page&q=,run_01,orderId%3Dorder_5",
-			"/api/v1/admin/deliveries": to, "/admin/deliveries": to,
+			"/api/v1/admin/deliveries": to + "&event=,evt_x&since=,480h", "/admin/deliveries": to,
 			"/api/v1/admin/audit": "section=,clients&id=,client-10", "/admin/audit": "section=,clients&id=,client-10",
 			"/api/v1/admin/stats": "since=,744h", "/admin": "span=,30d", "/admin/refused": "client=,client-10&code=,unauthorized",
 			"/admin/clients": "", "/admin/clients/client-10": "", "/admin/agents": "", "/admin/flows": "", "/admin/providers": "", "/admin/commands": "",

@@ -26,7 +26,7 @@ func plantText(t *testing.T, s *store.Store, workflow, input, output string) (id
 // Long texts make pages shorter, and none is left out between them.
 func TestPagesOfLongTexts(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
-		service := &runs.Service{Config: runs.Config{Store: s}}
+		service := runs.New(runs.Config{Store: s})
 		long := strings.Repeat("x", 1<<20)
 		var want []string
 		for range 20 {

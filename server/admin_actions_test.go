@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -148,6 +149,15 @@ func TestAdminEndpoints(t *testing.T) {
 			return len(items) == 1 && waiting["attemptCount"] == 1.0
 		}, patience, 5*time.Millisecond)
 		require.EqualValues(t, 500, waiting["statusCode"])
+		found := "type=run.completed&client=web&since=1h&until=2999-01-01T00:00:00Z&event=" + waiting["eventId"].(string)
+		items := g.admin(http.MethodGet, "/deliveries?"+found, "").json(t)["items"].([]any)
+		require.Len(t, items, 1)
+		require.Equal(t, waiting["id"], items[0].(map[string]any)["id"])
+		for _, other := range []string{"type=run.failed", "client=x", "since=2999-01-01T00:00:00Z", "until=1h", "event=evt_x"} {
+			name, _, _ := strings.Cut(other, "=")
+			one := regexp.MustCompile(name+`=[^&]*`).ReplaceAllString(found, other)
+			require.Empty(t, g.admin(http.MethodGet, "/deliveries?"+one, "").json(t)["items"], other)
+		}
 		require.NotNil(t, waiting["dueAt"])
 		trouble := g.admin(http.MethodGet, "/stats", "").json(t)
 		require.Equal(t, "ops", trouble["endpointsInTrouble"].([]any)[0].(map[string]any)["endpointId"])

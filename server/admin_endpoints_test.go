@@ -212,6 +212,9 @@ func TestAdminKeepsHeadersThatAreMasked(t *testing.T) {
 		_, fields = problemOf(t, g.put(path, document, nil, "url", "https://elsewhere.example", "headers", map[string]any{"X-KEY": "•••"}))
 		require.Contains(t, fields, "headers.X-KEY", "what is kept goes nowhere else")
 	}
+	document, _ := g.endpoint("ops")
+	_, fields := problemOf(t, g.put("/endpoints/ops", document, nil, "headers", map[string]any{"x-key": "•••", "Content-Encoding": "gzip", "webhook_id": "x"}))
+	require.Equal(t, []string{"headers.Content-Encoding", "headers.webhook_id"}, fields)
 	require.Equal(t, 200, g.admin(http.MethodPost, "/endpoints/ops/test", "").StatusCode)
 	require.Equal(t, "t3am", (<-got).Header.Get("X-Key"))
 	kept, err := catalog.Of[agents.Provider](g.editor).Get(t.Context(), "p")

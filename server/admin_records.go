@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"beckon/deliveries"
 	"beckon/internal/catalog"
+	"beckon/internal/problem"
 	"beckon/runs"
 )
 
@@ -57,7 +59,7 @@ type deliveryDocument struct {
 	EndpointID   *string             `json:"endpointId" doc:"Null for the webhook of a call."`
 	URL          *string             `json:"url" doc:"Of the webhook of a call, without its query; null for an endpoint's."`
 	RunID        *string             `json:"runId"`
-	EventID      string              `json:"eventId"`
+	EventID      string              `json:"eventId" doc:"Sent as webhook-id. Those of a run sort in the order in which its events happened."`
 	Type         string              `json:"type"`
 	ClientID     *string             `json:"clientId"`
 	WorkflowID   *string             `json:"workflowId"`
@@ -98,7 +100,12 @@ func (deliveryDetail) Schema(r huma.Registry) *huma.Schema {
 type deliveriesInput struct {
 	Endpoint string `query:"endpoint" doc:"The id of an endpoint."`
 	Run      string `query:"run" doc:"The id of a run."`
+	Event    string `query:"event" doc:"The id of an event: what was sent of it to whom."`
+	Type     string `query:"type" doc:"What the event is called where it is sent, such as run.failed."`
+	Client   string `query:"client" doc:"The id of the client whose call it is about."`
 	Status   string `query:"status" enum:"PENDING,SENDING,DELIVERED,FAILED"`
+	Since    string `query:"since" example:"24h" doc:"Made then or later: a time (RFC 3339), or how long ago."`
+	Until    string `query:"until" example:"2026-02-18T12:00:00Z" doc:"Made before: a time (RFC 3339), or how long ago."`
 	Limit    int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 	Cursor   string `query:"cursor" doc:"The nextCursor of the page before."`
 }
@@ -108,11 +115,39 @@ type deliveriesOutput struct{ Body page[deliveryDocument] }
 type deliveryOutput struct{ Body deliveryDetail }
 
 func (s *Server) listDeliveries(ctx context.Context, in *deliveriesInput) (*deliveriesOutput, error) {
-	list, next, err := s.Calls.Deliveries.List(ctx, deliveries.Query{EndpointID: in.Endpoint, RunID: in.Run, Status: deliveries.Status(in.Status), Limit: in.Limit, Cursor: in.Cursor})
+	q, err := in.query(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := s.Calls.Deliveries.List(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	return &deliveriesOutput{pageOf(list, next, deliveryOf)}, nil
+}
+
+func (in *deliveriesInput) query(now time.Time) (q deliveries.Query, err error) {
+	q = deliveries.Query{EndpointID: in.Endpoint, RunID: in.Run, EventID: in.Event, Type: in.Type, ClientID: in.Client,
+		Status: deliveries.Status(in.Status), Limit: in.Limit, Cursor: in.Cursor}
+	var wrong problem.Fields
+	for name, bound := range map[string]struct {
+		text string
+		at   *time.Time
+	}{"since": {in.Since, &q.Since}, "until": {in.Until, &q.Until}} {
+		if bound.text == "" {
+			continue
+		}
+		var ok bool
+		if *bound.at, ok = readTime(bound.text, now); !ok {
+			wrong.Add(name, "must be a time such as 2026-02-18T12:00:00Z, or how long ago such as 24h")
+		}
+	}
+	if len(wrong) > 0 {
+		p := problem.New(problem.Invalid, problem.CodeInvalidParameter, "since and until must be times such as 2026-02-18T12:00:00Z, or how long ago such as 24h.")
+		p.Fields = wrong
+		return q, p
+	}
+	return q, nil
 }
 
 func (s *Server) getDelivery(ctx context.Context, in *idInput) (*deliveryOutput, error) {

@@ -93,16 +93,22 @@ func readSince(text string) (time.Time, error) {
 	if text == "" {
 		return now.Add(-defaultStats), nil
 	}
-	since, err := time.Parse(time.RFC3339, text)
-	if ago, notAgo := time.ParseDuration(text); notAgo == nil {
-		since, err = now.Add(-ago), nil
-	}
-	if err != nil || since.After(now) || since.Before(now.Add(-runs.MaxStats)) {
+	since, ok := readTime(text, now)
+	if !ok || since.After(now) || since.Before(now.Add(-runs.MaxStats)) {
 		p := problem.New(problem.Invalid, problem.CodeInvalidParameter, "since must be a time such as 2026-02-18T12:00:00Z, or how long ago such as 24h; not in the future, and %d days ago at most.", int(runs.MaxStats.Hours()/24))
 		p.Fields.Add("since", "must be a time, or how long ago")
 		return since, p
 	}
 	return since, nil
+}
+
+// readTime reads a time, or how long ago it was.
+func readTime(text string, now time.Time) (at time.Time, ok bool) {
+	if ago, err := time.ParseDuration(text); err == nil {
+		return now.Add(-ago), true
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	return at, err == nil
 }
 
 func tallyOf(t runs.Tally) tallyDocument {

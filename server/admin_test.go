@@ -279,6 +279,9 @@ func TestAdminRefusesBodies(t *testing.T) {
 	for _, since := range []string{"yesterday", "1000h", "-1h", "2999-01-01T00:00:00Z"} {
 		require.Equal(t, 400, g.admin(http.MethodGet, "/stats?since="+since, "").StatusCode, since)
 	}
+	for _, query := range []string{"since=yesterday", "until=2026-02-18", "since=24h&until=x", "eventId=x"} {
+		require.Equal(t, 400, g.admin(http.MethodGet, "/deliveries?"+query, "").StatusCode, query)
+	}
 	require.Equal(t, 200, g.admin(http.MethodGet, fmt.Sprintf("/runs?limit=%d", 200), "").StatusCode)
 }
 

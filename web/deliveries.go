@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/clients"
 	"beckon/deliveries"
 	"beckon/internal/problem"
 )
@@ -20,6 +21,8 @@ type deliveryList struct {
 	Filter    deliveryFilter
 	Statuses  []string
 	Endpoints []string // ids to choose from
+	Clients   []string
+	Types     []string // names of events
 	Rows      []deliveryRow
 	Address   string // of this page
 	Live      bool   // it shows the newest, and keeps up with them
@@ -28,19 +31,41 @@ type deliveryList struct {
 
 // deliveryFilter is what a list of deliveries is asked for.
 type deliveryFilter struct {
-	Endpoint, Run, Status, Cursor string
+	Endpoint, Run, Event, Type, Client, Status string
+
+	Since, Until string // as they were typed
+	Cursor       string
+
+	since, until time.Time
+	Wrong        string // what is wrong with a time
 }
 
 func readDeliveryFilter(asked url.Values) deliveryFilter {
 	text := func(name string) string { return strings.TrimSpace(asked.Get(name)) }
-	return deliveryFilter{text("endpoint"), text("run"), text("status"), asked.Get("cursor")}
+	f := deliveryFilter{Endpoint: text("endpoint"), Run: text("run"), Event: text("event"), Type: text("type"), Client: text("client"),
+		Status: text("status"), Since: text("since"), Until: text("until"), Cursor: asked.Get("cursor")}
+	read := func(text string) (at time.Time) {
+		var ok bool
+		if at, ok = parseTime(text); !ok && text != "" {
+			f.Wrong = "Since and until must be times such as 2026-02-18T12:00."
+		}
+		return at
+	}
+	f.since, f.until = read(f.Since), read(f.Until)
+	return f
+}
+
+func (f deliveryFilter) query() deliveries.Query {
+	return deliveries.Query{EndpointID: f.Endpoint, RunID: f.Run, EventID: f.Event, Type: f.Type, ClientID: f.Client,
+		Status: deliveries.Status(f.Status), Since: f.since, Until: f.until, Limit: deliveries.DefaultPage, Cursor: f.Cursor}
 }
 
 // Any reports whether the list leaves anything out.
-func (f deliveryFilter) Any() bool { return f.Endpoint != "" || f.Run != "" || f.Status != "" }
+func (f deliveryFilter) Any() bool { return f.address("") != deliveriesPath }
 
 func (f deliveryFilter) address(cursor string) string {
-	return filtered(deliveriesPath, "endpoint", f.Endpoint, "run", f.Run, "status", f.Status, "cursor", cursor)
+	return filtered(deliveriesPath, "endpoint", f.Endpoint, "run", f.Run, "event", f.Event, "type", f.Type, "client", f.Client,
+		"status", f.Status, "since", f.Since, "until", f.Until, "cursor", cursor)
 }
 
 // deliveryRow is a delivery in a list.
@@ -72,7 +97,12 @@ func (w *Web) deliveriesPage() page {
 func (w *Web) showDeliveries(c echo.Context) (any, error) {
 	ctx, f := c.Request().Context(), readDeliveryFilter(c.QueryParams())
 	list := newDeliveryList(f)
-	found, next, err := w.Desk.Deliveries.List(ctx, deliveries.Query{EndpointID: f.Endpoint, RunID: f.Run, Status: deliveries.Status(f.Status), Limit: deliveries.DefaultPage, Cursor: f.Cursor})
+	var found []*deliveries.Delivery
+	var next string
+	var err error
+	if f.Wrong == "" {
+		found, next, err = w.Desk.Deliveries.List(ctx, f.query())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +113,7 @@ func (w *Web) showDeliveries(c echo.Context) (any, error) {
 		list.Next = f.address(next)
 	}
 	if c.Request().Header.Get("HX-Request") == "" { // which asks for the rows alone
-		list.Endpoints, err = idsOf[deliveries.Endpoint](ctx, w)
-		list.Endpoints = offered(list.Endpoints)
+		err = w.offer(ctx, &list)
 	}
 	return list, err
 }
@@ -92,6 +121,18 @@ func (w *Web) showDeliveries(c echo.Context) (any, error) {
 func newDeliveryList(f deliveryFilter) deliveryList {
 	return deliveryList{Filter: f, Address: f.address(f.Cursor), Live: f.Cursor == "",
 		Statuses: []string{string(deliveries.Pending), string(deliveries.Sending), string(deliveries.Delivered), string(deliveries.Failed)}}
+}
+
+// offer puts in what there is to choose from.
+func (w *Web) offer(ctx context.Context, list *deliveryList) (err error) {
+	if list.Endpoints, err = idsOf[deliveries.Endpoint](ctx, w); err != nil {
+		return err
+	}
+	if list.Clients, err = idsOf[clients.Client](ctx, w); err != nil {
+		return err
+	}
+	list.Endpoints, list.Clients, list.Types = offered(list.Endpoints), offered(list.Clients), deliveries.EventNames()
+	return nil
 }
 
 func newDeliveryRow(d *deliveries.Delivery) deliveryRow {

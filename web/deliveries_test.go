@@ -54,11 +54,20 @@ func TestDeliveriesAreFiltered(t *testing.T) {
 	r.delivery(deliveryID(1), nil)
 	r.delivery(deliveryID(2), map[string]any{"status": "FAILED", "endpoint_id": "gone", "run_id": "run_02"})
 	r.delivery(deliveryID(3), map[string]any{"status": "FAILED"})
+	later := map[string]any{"event_id": "evt_4", "type": "lead.won", "client_id": "nightly"}
+	r.delivery("dlv_01KHQ99460000000000000000004", later) // an hour behind the others
 	for query, want := range map[string]string{
-		"": "3 2 1", "status=FAILED": "3 2", "endpoint=filed": "3 1", "endpoint=filed&status=FAILED": "3", "run=run_02": "2", "endpoint=none": "", "status=x": "", "endpoint=+filed+": "3 1",
+		"": "4 3 2 1", "status=FAILED": "3 2", "endpoint=filed": "4 3 1", "endpoint=filed&status=FAILED": "3", "run=run_02": "2", "endpoint=none": "", "status=x": "", "endpoint=+filed+": "4 3 1",
+		"event=evt_4": "4", "event=evt_01&status=FAILED": "3 2", "event=evt_01&run=run_02": "2", "event=none": "", "type=lead.won": "4", "type=run.failed&endpoint=gone": "2",
+		"client=ci": "3 2 1", "client=nightly&type=run.failed": "", "client=ci&status=DELIVERED": "1", "since=2026-02-18T02:00": "4", "until=2026-02-18T02:00": "3 2 1",
+		"since=2026-02-18T01:00&until=2026-02-18T01:29": "", "since=2026-02-18T01:29&until=2026-02-18T01:30&client=ci&type=run.failed&status=FAILED&endpoint=filed": "3",
 	} {
 		require.Equal(t, want, listedDeliveries(r.get("/admin/deliveries?"+query).body), query)
 	}
+	wrong := r.get("/admin/deliveries?since=yesterday")
+	require.Equal(t, 200, wrong.StatusCode)
+	require.Contains(t, wrong.body, "Since and until must be times such as")
+	require.Empty(t, listedDeliveries(wrong.body))
 	require.Contains(t, r.get("/admin/deliveries").body, `<option value="filed">`)
 	require.NotContains(t, r.get("/admin/deliveries", "HX-Request", "true").body, `<option value="filed">`)
 	for i := range 60 {
@@ -69,7 +78,7 @@ func TestDeliveriesAreFiltered(t *testing.T) {
 	require.Contains(t, first.body, "data-refresh")
 	next := regexp.MustCompile(`<a href="([^"]+)" rel="next"`).FindStringSubmatch(first.body)
 	second := r.get(strings.ReplaceAll(next[1], "&amp;", "&"))
-	require.Len(t, linkedDelivery.FindAllString(second.body, -1), 12)
+	require.Len(t, linkedDelivery.FindAllString(second.body, -1), 13)
 	require.NotContains(t, second.body, "data-refresh")
 }
 

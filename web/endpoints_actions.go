@@ -62,15 +62,22 @@ func (w *Web) recoverEndpoint(c echo.Context) error {
 
 // readTime reads a time as browsers send one, which is UTC on these pages, or as programs write it.
 func readTime(text string) (time.Time, error) {
-	text = strings.TrimSpace(text)
+	at, ok := parseTime(strings.TrimSpace(text))
+	var wrong problem.Fields
+	if !ok {
+		wrong.Add("since", "must be a time such as 2026-02-18T12:00")
+	}
+	return at, wrong.Err()
+}
+
+// parseTime reads a time as browsers write one that was typed, which is UTC here, or as programs do.
+func parseTime(text string) (at time.Time, ok bool) {
 	for _, layout := range []string{inputTime, "2006-01-02T15:04:05", time.RFC3339} {
 		if at, err := time.Parse(layout, text); err == nil {
-			return at, nil
+			return at, true
 		}
 	}
-	var wrong problem.Fields
-	wrong.Add("since", "must be a time such as 2026-02-18T12:00")
-	return time.Time{}, wrong.Err()
+	return time.Time{}, false
 }
 
 // note puts what was done into the audit list.

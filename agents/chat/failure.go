@@ -19,6 +19,7 @@ import (
 // failure is how an attempt went wrong: a status, an error before there was a complete answer, or an answer that is none.
 type failure struct {
 	status     int
+	redirect   bool   // the status leads to another URL
 	body       []byte // of the status, bounded; it may echo the prompt or the key
 	retryAfter time.Duration
 	err        error
@@ -106,7 +107,7 @@ func (m *model) problemOf(f *failure) *problem.Error {
 			"the run and the log have the provider's reason.", id, f.withStatus(), m.name)
 	}
 	switch {
-	case f.status >= 300 && f.status < 400:
+	case f.redirect:
 		return upstream("The provider %q answered with a redirect (status %d), which is not followed. Check its url.", id, f.status)
 	case f.status != 0:
 		return upstream("The provider %q failed with status %d%s.", id, f.status, f.history())

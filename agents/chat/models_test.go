@@ -77,6 +77,7 @@ func TestModelsThatCannotBeListed(t *testing.T) {
 		"broken":        {reply(500, echo), "provider_error", "failed with status 500"},
 		"rate":          {reply(429, echo), "provider_rate_limited", "limits how often"},
 		"redirect":      {reply(302, "", "Location: http://elsewhere.example/"), "provider_error", "answered with a redirect (status 302)"},
+		"no redirect":   {reply(304, ""), "provider_error", "failed with status 304"},
 		"a page":        {reply(200, "<html>"+key), "provider_invalid_response", "but not with a list of models"},
 		"another shape": {reply(200, `{"data":"`+key+`"}`), "provider_invalid_response", "but not with a list of models"},
 		"hangs up": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "provider_unreachable",

@@ -130,7 +130,8 @@ func (s *sender) exchange(ctx context.Context, body func() []byte, stream bool,
 	if response.StatusCode < 200 || response.StatusCode >= 300 {
 		// The status says enough; an error page that breaks off changes nothing.
 		text, _ := io.ReadAll(io.LimitReader(response.Body, maxErrorBody))
-		return &failure{status: response.StatusCode, body: text, retryAfter: egress.RetryAfter(response.Header, time.Now())}
+		return &failure{status: response.StatusCode, redirect: egress.IsRedirect(response.StatusCode, response.Header), body: text,
+			retryAfter: egress.RetryAfter(response.Header, time.Now())}
 	}
 	if stream {
 		response.Body = &patientBody{response.Body, patience, s.timeout}

@@ -83,6 +83,7 @@ func (c *Config) checkSettings(found *findings) {
 			c.wrong(found, fmt.Sprintf("egress.allowPrivate[%d]", i), "must be a CIDR such as 10.0.0.0/8, or 127.0.0.1/32 for a single address")
 		}
 	}
+	c.readTLS(found)
 	c.checkDuration(found, "retention.runs", c.Retention.Runs, maxRetention)
 	c.checkDuration(found, "retention.deliveries", c.Retention.Deliveries, maxRetention)
 }

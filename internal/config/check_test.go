@@ -78,7 +78,7 @@ func TestResourcesAreChecked(t *testing.T) {
 			`7: endpoints[0].clients[0]: there is no usable client "y"`}},
 		{"endpoint without secret", "endpoints:\n  - {id: e, url: 'http://e'}\n", []string{"3: endpoints[0].secret: is required: it signs the events, best written as a ${VARIABLE}"}},
 		{"endpoint with headers of ours", "endpoints:\n  - id: e\n    url: http://e\n    signature: standard-ed25519\n    headers:\n      A: b\n      Webhook-Id: x\n",
-			[]string{"8: endpoints[0].headers.Webhook-Id: cannot be set: it belongs to the delivery itself"}},
+			[]string{"8: endpoints[0].headers.Webhook-Id: cannot be set: it is part of the signature"}},
 		{"events that are not there", "endpoints:\n  - id: e\n    url: http://e\n    signature: standard-ed25519\n    events:\n      - run.fialed\n      - lead.complete\n      - Run\n      - shipped\n" +
 			"flows:\n  - {id: f, events: {run.completed: lead.completed}, root: {type: agent, agentId: a}}\n", []string{
 			"7: endpoints[0].events[0]: there is no event \"run.fialed\"; did you mean run.failed?",

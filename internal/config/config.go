@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"beckon/internal/catalog"
+	"beckon/internal/egress"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -35,6 +36,7 @@ type Config struct {
 	lines   map[string]int    // by path: "clients[0].allowedAgents[1]"
 	sources map[string]Origin // by path, for the scalars that are not at their default
 	hidden  secret.Redactor   // what no message may show: see findings
+	tls     *egress.TLS       // what the files of Egress hold
 }
 
 // Server says how the gateway listens and what it bears.
@@ -85,9 +87,12 @@ type Log struct {
 	Format string `yaml:"format"`
 }
 
-// Egress lists the CIDRs of private networks that outbound requests may reach.
+// Egress says where events may go, and how receivers are met over TLS.
 type Egress struct {
-	AllowPrivate []string `yaml:"allowPrivate"`
+	AllowPrivate []string `yaml:"allowPrivate"` // CIDRs of private networks
+	ClientCert   string   `yaml:"clientCert"`   // the path of a file, as that of the following
+	ClientKey    string   `yaml:"clientKey"`
+	CA           string   `yaml:"ca"`
 }
 
 // Retention says how long what has ended is kept.

@@ -22,6 +22,17 @@ type Answer struct {
 	Truncated bool // there was more
 }
 
+// IsRedirect reports whether an answer leads to another URL: its status does so (RFC 9110, section 15.4), and it has a
+// Location.
+func IsRedirect(status int, h http.Header) bool {
+	switch status {
+	case http.StatusMultipleChoices, http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return h.Get("Location") != ""
+	}
+	return false
+}
+
 // readAnswer reads what is kept of an answer, and one byte more to see whether that is all; reading an answer to its
 // end is also what makes its connection fit for the next request.
 func readAnswer(resp *http.Response) (Answer, error) {

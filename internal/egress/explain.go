@@ -140,9 +140,15 @@ func explainTLS(f *failure) (code, text string) {
 	case errors.As(f.cause, &invalid) && invalid.Reason == x509.Expired:
 		return codeTLS, "The receiver's certificate has expired, or is not valid yet. Renew it, and look at the clocks."
 	case errors.As(f.cause, &unknown):
-		return codeTLS, "The receiver's certificate is signed by nobody that this machine trusts, or the intermediate certificates are missing: the receiver must send the whole chain."
+		return codeTLS, "The receiver's certificate is signed by nobody that this machine trusts, or the intermediate certificates are missing: the receiver must send the whole chain. " +
+			"An authority of your own is named in egress.ca."
 	case errors.As(f.cause, &record), contains(said, "server gave HTTP response to HTTPS client"):
 		return codeTLS, "The receiver does not speak TLS on this port. Is it an http:// URL?"
+	case contains(said, "remote error: tls: certificate required"):
+		return codeTLS, "The receiver asks for a client certificate. Name one that it accepts in egress.clientCert."
+	case contains(said, "remote error: tls: bad certificate", "remote error: tls: unknown certificate", "remote error: tls: unsupported certificate",
+		"remote error: tls: revoked certificate", "remote error: tls: expired certificate"):
+		return codeTLS, "The receiver does not accept the client certificate. Look at who has signed egress.clientCert, and until when it is valid."
 	case errors.As(f.cause, &op) && op.Op == "remote error", contains(said, "tls: ", "x509: "):
 		return codeTLS, "The receiver and Beckon could not agree on a secure connection. It must speak TLS 1.2 or newer and have a valid certificate."
 	}

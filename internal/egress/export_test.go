@@ -9,4 +9,4 @@ import (
 func (w *Webhooks) LookUpWith(r *net.Resolver) { w.dialer.Resolver = r }
 
 // Trust makes w trust certificates that roots have signed.
-func (w *Webhooks) Trust(roots *x509.CertPool) { w.transport.TLSClientConfig.RootCAs = roots }
+func (w *Webhooks) Trust(roots *x509.CertPool) { w.route.Load().TLSClientConfig.RootCAs = roots }

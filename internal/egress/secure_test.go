@@ -115,7 +115,7 @@ func TestTLSThatIsNotInOrder(t *testing.T) {
 		"expired in between": {expiredBetween(t, root, authority), "has expired"},
 		"another name":       {chain(issue(t, root, func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"other.example"} })), "not for the name"},
 		"TLS 1.1":            {old, "TLS 1.2 or newer"},
-		"asks for ours":      {asking, "secure connection"},
+		"asks for ours":      {asking, "asks for a client certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked atomic.Int32

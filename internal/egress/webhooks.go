@@ -3,11 +3,11 @@ package egress
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -24,19 +24,30 @@ const (
 
 // Webhooks is the way out for endpoints and callbacks.
 type Webhooks struct {
-	guard     *Guard
-	dialer    *net.Dialer
-	transport *http.Transport
+	guard  *Guard
+	dialer *net.Dialer
+	route  atomic.Pointer[route]
+}
+
+// route is the transport for one TLS. Its connections are of no use for another.
+type route struct {
+	*http.Transport
+	tls *TLS
 }
 
 // NewWebhooks returns a way out that goes where g allows, directly: the environment's proxy would be where the
-// addresses are looked up, and no guard would see them. Close it when it is not needed any more.
+// addresses are looked up, and no guard would see them. It has the zero TLS. Close it when it is not needed any more.
 func NewWebhooks(g *Guard) *Webhooks {
 	w := &Webhooks{guard: g}
 	w.dialer = &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive, ControlContext: w.control}
-	w.transport = &http.Transport{
+	w.route.Store(w.newRoute(&TLS{}))
+	return w
+}
+
+func (w *Webhooks) newRoute(t *TLS) *route {
+	return &route{tls: t, Transport: &http.Transport{
 		DialContext:            w.dial,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSClientConfig:        t.config(),
 		TLSHandshakeTimeout:    tlsTimeout,
 		ForceAttemptHTTP2:      true, // a dialer of our own switches it off
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout, MaxReceiveBufferPerStream: webhookStreamBytes, MaxReceiveBufferPerConnection: webhookConnBytes},
@@ -45,8 +56,14 @@ func NewWebhooks(g *Guard) *Webhooks {
 		MaxIdleConnsPerHost:    webhookIdlePerHost,
 		IdleConnTimeout:        webhookIdleTimeout,
 		MaxResponseHeaderBytes: webhookMaxHeaderBytes,
+	}}
+}
+
+// UseTLS has the exchanges that begin from now on made with t. Those under way end as they began.
+func (w *Webhooks) UseTLS(t *TLS) {
+	if w.route.Load().tls.fingerprint != t.fingerprint {
+		w.route.Swap(w.newRoute(t)).CloseIdleConnections()
 	}
-	return w
 }
 
 // Post makes one exchange. timeout covers all of it, from the look-up to the last byte that is kept. A redirect is an
@@ -78,7 +95,7 @@ func (w *Webhooks) Post(ctx context.Context, url string, header http.Header, bod
 
 // exchange asks the transport itself, which unlike a client does not follow redirects.
 func (w *Webhooks) exchange(req *http.Request) (Answer, error) {
-	resp, err := w.transport.RoundTrip(req)
+	resp, err := w.route.Load().RoundTrip(req)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -87,7 +104,7 @@ func (w *Webhooks) exchange(req *http.Request) (Answer, error) {
 }
 
 // Close lets go of the pooled connections.
-func (w *Webhooks) Close() { w.transport.CloseIdleConnections() }
+func (w *Webhooks) Close() { w.route.Load().CloseIdleConnections() }
 
 // control has the last word on an address, after all look-ups and just before the connection is made.
 func (w *Webhooks) control(_ context.Context, _, address string, _ syscall.RawConn) error {

@@ -26,8 +26,9 @@ func (s *Store) GoUntil(ctx context.Context, fn func(tx Tx) error, done func(err
 				done(err)
 				return
 			}
-			time.AfterFunc(wait, try)
-			wait = min(2*wait, retryMaxWait)
+			now := wait
+			wait = min(2*wait, retryMaxWait) // before the timer is set: the next try reads it
+			time.AfterFunc(now, try)
 		})
 	}
 	try()

@@ -20,7 +20,9 @@ const (
 	IdleAgent   = "idle"   // likewise
 	BrokenAgent = "broken" // every 50th run; it has never completed one
 	Endpoint    = "endpoint-10"
-	IdleTarget  = "idle" // an endpoint with old deliveries only
+	IdleTarget  = "idle"       // an endpoint with old deliveries only
+	IdleType    = "run.queued" // of old deliveries only
+	LastType    = "run.completed"
 )
 
 // fillSpan is how far back the records of Fill reach.
@@ -88,7 +90,7 @@ const (
 	fillDeliveries = `INSERT INTO deliveries (id, lane, endpoint_id, run_id, event_id, type, client_id, workflow_id, status, reason, attempts, first_at, due_at,
 			status_code, created_at, completed_at) %s
 		SELECT 'dlv_' || ulid, CASE WHEN i %% 9 = 0 THEN 'callback:https://example.com' ELSE 'endpoint:' || CASE WHEN idle THEN 'idle' ELSE endpoint END END,
-			CASE WHEN i %% 9 = 0 THEN NULL WHEN idle THEN 'idle' ELSE endpoint END, 'run_' || ulid, 'evt_' || ulid || 'run.completed', 'run.completed', client, agent,
+			CASE WHEN i %% 9 = 0 THEN NULL WHEN idle THEN 'idle' ELSE endpoint END, 'run_' || ulid, 'evt_' || ulid || 'run.completed', CASE WHEN idle THEN 'run.queued' ELSE 'run.completed' END, client, agent,
 			delivery, 'first', 1, at, at + 3600000, CASE WHEN delivery = 'DELIVERED' THEN 200 ELSE 500 END, at,
 			CASE WHEN delivery <> 'PENDING' THEN at END FROM made WHERE i %% 10 < 3`
 
