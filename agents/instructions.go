@@ -34,6 +34,9 @@ func ParseInstructions(text string) (*Instructions, error) {
 	return &Instructions{parsed: parsed}, nil
 }
 
+// IsTemplate reports whether the text may be another one for each call.
+func (i *Instructions) IsTemplate() bool { return i.parsed != nil }
+
 // Render makes the text for one call. What is missing in it is a problem of kind Upstream: it is the configuration's
 // fault, not the caller's.
 func (i *Instructions) Render(call Call) (string, error) {

@@ -34,7 +34,9 @@ type Call struct {
 	Tools    []Tool             // what the agent may call while it works
 	Text     func(piece string) // takes the answer piece by piece as it is written; nil when nobody reads along
 	Followed func() bool        // whether somebody reads what Text takes, now; nil is always
-	Progress Progress           // keeps the nodes of a flow; nil when nobody does
+	// Responses keeps what providers work on by themselves; nil when nobody does, or when the run is not retried after a crash.
+	Responses Responses
+	Progress  Progress // keeps the nodes of a flow; nil when nobody does
 }
 
 // ReadsAlong reports whether somebody reads the answer while it is written.
@@ -49,11 +51,12 @@ type Result struct {
 
 // Answerer is who answered, and what it took. Of a flow it is that of the step that answered.
 type Answerer struct {
-	Provider string    `json:"provider,omitempty"`
-	Model    string    `json:"model,omitempty"`
-	Degraded bool      `json:"degraded,omitempty"` // a fallback answered; in a flow, in one of its steps
-	IsData   bool      `json:"isData,omitempty"`   // the output is JSON of the agent's schema
-	Attempts []Attempt `json:"attempts,omitempty"` // all that were made; nil when there is nothing to report but an answer
+	Provider  string     `json:"provider,omitempty"`
+	Model     string     `json:"model,omitempty"`
+	Degraded  bool       `json:"degraded,omitempty"`  // a fallback answered; in a flow, in one of its steps
+	IsData    bool       `json:"isData,omitempty"`    // the output is JSON of the agent's schema
+	Responses []Response `json:"responses,omitempty"` // that providers have worked on by themselves
+	Attempts  []Attempt  `json:"attempts,omitempty"`  // all that were made; nil when there is nothing to report but an answer
 }
 
 // Attempt is one request to a provider, or one that was not made because the provider has failed too often.

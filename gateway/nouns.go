@@ -33,8 +33,10 @@ func Nouns(invoke agents.Factories, env catalog.Env, more ...catalog.Declaration
 func allNouns(log *slog.Logger, breakers *agents.Breakers) *catalog.Registry {
 	return Nouns(agents.Factories{
 		Providers: map[string]agents.Factory{
-			"openai":   chat.New(egress.NewProviders(), log),
-			"template": reply.New(),
+			"openai":    chat.New(egress.NewProviders(), log),
+			"anthropic": chat.New(egress.NewProviders(), log),
+			"responses": chat.New(egress.NewProviders(), log),
+			"template":  reply.New(),
 		},
 		Flow:     flow.New(),
 		Breakers: breakers,

@@ -10,10 +10,10 @@ import (
 // answererText is who answered as the tables have it; "" for nobody. Most answers took one attempt, and are written by
 // hand: this is on the way of every call.
 func answererText(by agents.Answerer) string {
-	if by.Provider == "" && len(by.Attempts) == 0 && !by.Degraded && !by.IsData {
+	if by.Provider == "" && len(by.Attempts)+len(by.Responses) == 0 && !by.Degraded && !by.IsData {
 		return ""
 	}
-	if len(by.Attempts) == 0 {
+	if len(by.Attempts)+len(by.Responses) == 0 {
 		text := appendText([]byte(`{"provider":`), by.Provider)
 		text = appendText(append(text, `,"model":`...), by.Model)
 		if by.Degraded {

@@ -28,6 +28,7 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 	if last != nil {
 		s.waiting.Add(-1)
 		s.tellEnd(ctx, last)
+		s.cancelResponses(last)
 	}
 	if a := s.here(id); a != nil {
 		a.Cancel()

@@ -22,14 +22,17 @@ import (
 
 // newQueued is a service with a queue that works with one agent.
 func newQueued(t *testing.T, s *store.Store, entry *agents.Entry) *runs.Service {
+	return newQueuedWith(t, s, func(id string) *agents.Entry {
+		if id == entry.ID {
+			return entry
+		}
+		return nil
+	})
+}
+
+func newQueuedWith(t *testing.T, s *store.Store, entry func(id string) *agents.Entry) *runs.Service {
 	instance := work.New(s, slog.New(slog.DiscardHandler))
-	service := runs.New(runs.Config{Store: s, Work: instance, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test"),
-		Entry: func(id string) *agents.Entry {
-			if id == entry.ID {
-				return entry
-			}
-			return nil
-		}})
+	service := runs.New(runs.Config{Store: s, Work: instance, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test"), Entry: entry})
 	require.NoError(t, instance.Start(t.Context()))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

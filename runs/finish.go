@@ -166,6 +166,7 @@ func (s *Service) endUnworked(tx store.Tx, r *Run, from Status) ([]events.Event,
 	if err != nil {
 		return nil, err
 	}
+	r.Nodes = nodes
 	list := []events.Event{runEvent(events.NewSequence(r.ID, last).Next(r.CompletedAt), s.named(r), countNodes(nodes))}
 	return list, s.Events.Append(tx, r.subject(), list)
 }

@@ -2,6 +2,7 @@ package runs
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,13 +22,14 @@ type progress struct {
 	finished map[string]agents.Node // from an earlier attempt
 	read     bool                   // by the caller, from the beginning
 
-	mu      sync.Mutex
-	nodes   nodeCount
-	begun   int             // nodes, in earlier attempts too
-	text    strings.Builder // not written yet
-	written bool            // some text is
-	any     bool            // there was some
-	timer   *time.Timer     // writes the text
+	mu        sync.Mutex
+	responses map[string][]agents.Response // by node; "" for the run of an agent
+	nodes     nodeCount
+	begun     int             // nodes, in earlier attempts too
+	text      strings.Builder // not written yet
+	written   bool            // some text is
+	any       bool            // there was some
+	timer     *time.Timer     // writes the text
 }
 
 // Finished implements agents.Progress.
@@ -41,6 +43,7 @@ func (p *progress) Begin(n agents.Node) {
 	p.mu.Lock()
 	p.begun++
 	place := p.begun
+	n.By.Responses = slices.Clone(p.responses[n.ID])
 	p.mu.Unlock()
 	p.journal.add(entry{at: n.StartedAt, event: func(id string) events.Event { return nodeEvent(id, p.run, n) },
 		write: func(tx store.Tx) error { return beginNode(tx, p.run.ID, n, place) }})
@@ -52,6 +55,7 @@ func (p *progress) End(_ context.Context, n agents.Node) error {
 		return nil // the node is run again, and ends then
 	}
 	p.mu.Lock()
+	n.By.Responses = slices.Clone(p.responses[n.ID])
 	switch n.Status {
 	case agents.NodeCompleted:
 		p.nodes.completed++
@@ -125,9 +129,10 @@ func (p *progress) finish() nodeCount {
 func (p *progress) followed() bool { return p.read || p.journal.service.Events.Followed(p.run.ID) }
 
 // resume takes over what earlier attempts at the run have done.
-func (p *progress) resume(nodes []agents.Node) {
-	p.finished = map[string]agents.Node{}
+func (p *progress) resume(nodes []agents.Node, ofRun []agents.Response) {
+	p.finished, p.responses = map[string]agents.Node{}, map[string][]agents.Response{"": ofRun}
 	for _, n := range nodes {
+		p.responses[n.ID] = n.By.Responses
 		if n.Status == agents.NodeCompleted {
 			p.finished[n.ID] = n
 		}

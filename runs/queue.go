@@ -146,7 +146,7 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 	ctx := memory.With(context.Background(), held)
 	a := s.newActive(ctx, *c.run, c.last, timeout, func() { leave(); s.leavePlaces(1); held.Release() })
 	close(a.recorded)
-	a.progress.resume(nodes)
+	a.progress.resume(nodes, c.run.By.Responses)
 	ctx, a.cancel = context.WithCancelCause(ctx)
 	if err := s.enter(a); err != nil {
 		// The process began to end meanwhile. Nobody has worked on the run, so that it may go on in any case.

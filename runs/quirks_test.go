@@ -26,7 +26,10 @@ func TestQuirksInTheQueue(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	transport := egress.NewProviders()
 	defer transport.CloseIdleConnections()
-	how := agents.Factories{Providers: map[string]agents.Factory{"openai": chat.New(transport, slog.New(slog.DiscardHandler))}}
+	how := agents.Factories{Providers: map[string]agents.Factory{
+		chat.TypeOpenAI:    chat.New(transport, slog.New(slog.DiscardHandler)),
+		chat.TypeAnthropic: chat.New(transport, slog.New(slog.DiscardHandler)),
+		chat.TypeResponses: chat.New(transport, slog.New(slog.DiscardHandler))}}
 	var entries sync.Map
 	instance := work.New(s, slog.New(slog.DiscardHandler))
 	service := runs.New(runs.Config{Store: s, Work: instance, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test"),

@@ -95,6 +95,7 @@ func (s *Service) releaseRows(ctx context.Context, rows []row, confirm func(tx s
 		if len(r.events) > 0 {
 			s.Events.Publish(r.events)
 			s.tellEnd(ctx, r.run)
+			s.cancelResponses(r.run)
 		}
 	}
 	return nil

@@ -11,10 +11,10 @@ import (
 
 // beginNode writes that a node is RUNNING, also when an earlier attempt at the run got as far as that.
 func beginNode(tx store.Tx, runID string, n agents.Node, place int) error {
-	return tx.Exec(`INSERT INTO nodes (run_id, node_id, node_type, place, status, started_at) VALUES (?, ?, ?, ?, 'RUNNING', ?)
+	return tx.Exec(`INSERT INTO nodes (run_id, node_id, node_type, place, status, started_at, answerer) VALUES (?, ?, ?, ?, 'RUNNING', ?, ?)
 		ON CONFLICT (run_id, node_id) DO UPDATE SET status = 'RUNNING', place = excluded.place, started_at = excluded.started_at,
-			completed_at = NULL, output = NULL, answerer = NULL, error_code = NULL, error_message = NULL`,
-		runID, n.ID, n.Type, place, n.StartedAt.UnixMilli())
+			completed_at = NULL, output = NULL, answerer = excluded.answerer, error_code = NULL, error_message = NULL`,
+		runID, n.ID, n.Type, place, n.StartedAt.UnixMilli(), textOrNull(answererText(n.By)))
 }
 
 func endNode(tx store.Tx, runID string, n agents.Node) error {

@@ -47,6 +47,9 @@ func (s *Service) invoke(ctx context.Context, a *Active, entry *agents.Entry, st
 	if entry.IsFlow {
 		call.Progress = a.progress
 	}
+	if a.run.RetryOnCrash && s.Work != nil { // nobody else picks them up
+		call.Responses = &responses{service: s, active: a}
+	}
 	if stream {
 		call.Text, call.Followed = a.progress.write, a.progress.followed
 	}
@@ -93,6 +96,7 @@ var (
 func (a *Active) settle(result agents.Result, failure error) {
 	a.run.CompletedAt = time.Now().UTC()
 	a.run.Output, a.run.Usage, a.run.By, a.run.Status = result.Output, result.Usage, result.By, Completed
+	a.run.By.Responses = a.progress.responsesOf("")
 	if failure == nil {
 		return
 	}

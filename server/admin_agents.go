@@ -17,14 +17,14 @@ import (
 type providerDocument struct {
 	ID         string            `json:"id" doc:"Lower-case letters, digits and hyphens."`
 	Name       string            `json:"name" doc:"To display; the id, where there is none."`
-	Type       string            `json:"type" doc:"openai, for everything that speaks OpenAI's chat completions, or template."`
-	URL        *string           `json:"url" doc:"The base URL, without /chat/completions. The values of a query are shown as •••, and sent like this they stay while scheme, host and path do."`
+	Type       string            `json:"type" doc:"openai, for everything that speaks OpenAI's chat completions; anthropic, for Anthropic's own API; responses, for OpenAI's Responses API; or template."`
+	URL        *string           `json:"url" doc:"The base URL, without /chat/completions, /messages or /responses. The values of a query are shown as •••, and sent like this they stay while scheme, host and path do."`
 	APIKey     *string           `json:"apiKey" doc:"Shown as •••; left out or sent like this, it stays; an empty text removes it. ${NAME} takes it from that variable of the environment, if admin.variables lists it."`
 	Headers    map[string]string `json:"headers" doc:"Sent with every request. The values are shown as •••, and sent like this they stay."`
 	Timeout    string            `json:"timeout" example:"120s" doc:"For one attempt."`
 	MaxRetries *int              `json:"maxRetries" nullable:"false" doc:"Attempts after the first; 2."`
 	Stream     string            `json:"stream,omitempty" enum:"auto,never,always" doc:"When answers are asked for as streams; auto: where somebody reads along."`
-	Reasoning  string            `json:"reasoning,omitempty" enum:"strip,keep" doc:"What becomes of <think>…</think> in an answer; strip."`
+	Reasoning  string            `json:"reasoning,omitempty" enum:"strip,keep" doc:"What becomes of what the model thinks: strip keeps it out of the answer."`
 	Params     agents.Object     `json:"params,omitempty" doc:"Members of every request, as they stand; null removes one."`
 	Template   *string           `json:"template" doc:"For type template: what it answers."`
 	Managed

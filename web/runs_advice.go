@@ -36,7 +36,7 @@ var adviceByCode = map[string]failureAdvice{
 	problem.CodeOutputInvalid:           {[]string{"Say more clearly in the agent's instructions what is wanted, give it an example, or loosen its schema."}, true, false},
 	problem.CodeProviderRejected:        {[]string{"Compare the agent's model with those that the provider has: the test of its connection lists them.", "When the model is right, look at the agent's other settings. What the provider has said stands below, under what it took."}, true, true},
 	problem.CodeProviderError:           {[]string{"Run it again: most of these pass.", "When it stays, test the connection on the provider's page. What the provider has said stands below, under what it took."}, false, true},
-	problem.CodeProviderInvalidResponse: {[]string{"Check the provider's URL: it is the base, such as https://api.openai.com/v1, without /chat/completions. Then test the connection."}, false, true},
+	problem.CodeProviderInvalidResponse: {[]string{"Check the provider's URL: it is the base, such as https://api.openai.com/v1, without /chat/completions, and its type. Then test the connection."}, false, true},
 	problem.CodeProviderUnreachable:     {[]string{"Test the connection on the provider's page. When it fails there too, check the URL, that the server is running, and the firewalls in between."}, false, true},
 	problem.CodeProviderTimeout:         {[]string{"Test the connection on the provider's page. When that is quick, the model takes long for its answers: raise the provider's time for one attempt, or ask for less."}, false, true},
 	problem.CodeCompletionRefused:       {[]string{"Reword the prompt, or the agent's system prompt. Another model may answer."}, true, false},

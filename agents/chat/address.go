@@ -12,19 +12,14 @@ import (
 	"beckon/internal/problem"
 )
 
-const (
-	openAIHost  = "api.openai.com"
-	defaultURL  = "https://" + openAIHost + "/v1"
-	completions = "/chat/completions"
-	userAgent   = "Beckon"
-)
+const userAgent = "Beckon"
 
-// address finds where the provider's completions are and which headers they get. Azure's older style needs the query:
+// address finds the base URL of a provider and which headers it gets. Azure's older style needs the query:
 // …/openai/deployments/NAME?api-version=2024-10-21.
-func address(p agents.Provider, found *problem.Fields) (*url.URL, http.Header) {
+func address(p agents.Provider, w *wire, found *problem.Fields) (*url.URL, http.Header) {
 	base := p.URL
 	if base == "" {
-		base = defaultURL
+		base = w.url
 	}
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
@@ -32,16 +27,14 @@ func address(p agents.Provider, found *problem.Fields) (*url.URL, http.Header) {
 		return nil, nil
 	}
 	u.User, u.Fragment, u.RawFragment = nil, "", ""
-	if strings.HasSuffix(strings.TrimRight(u.Path, "/"), completions) {
-		found.Add("provider.url", "must be the base URL, without %s", completions)
+	if strings.HasSuffix(strings.TrimRight(u.Path, "/"), w.path) {
+		found.Add("provider.url", "must be the base URL, without %s", w.path)
 	}
 	if !httpguts.ValidHeaderFieldValue(p.APIKey.Reveal()) {
 		found.Add("provider.apiKey", "must not hold a line break or another control character")
 	}
 	headers := http.Header{"User-Agent": {userAgent}, "Content-Type": {"application/json"}}
-	if p.APIKey != "" {
-		headers["Authorization"] = []string{"Bearer " + p.APIKey.Reveal()}
-	}
+	w.authorize(headers, p.APIKey.Reveal())
 	for name, value := range p.Headers {
 		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value.Reveal()) {
 			found.Add("provider.headers", "%q is not a header that can be sent", name)
@@ -52,7 +45,7 @@ func address(p agents.Provider, found *problem.Fields) (*url.URL, http.Header) {
 	if u.Path == "" {
 		u.Path = "/" // or JoinPath makes a path that doesn't begin with one
 	}
-	return u.JoinPath(completions), headers
+	return u, headers
 }
 
 // headersFor adds the type of answer that is wanted. What the provider's own headers say stands.

@@ -1,4 +1,6 @@
-// Package chat invokes an agent by asking an OpenAI-compatible chat model.
+// Package chat invokes an agent by asking a chat model: over OpenAI's chat completions, which most servers speak, or over an
+// API of its vendor's own. The APIs differ in how a question is written (wire) and how an answer is read (package
+// completion); everything else is the same for all.
 //
 // A call that waits, a stream and a queued run ask the same way and understand the same: package completion reads whatever
 // comes. The provider is asked to stream only where somebody reads along.
@@ -15,8 +17,9 @@ import (
 	"beckon/internal/problem"
 )
 
-// New makes invokers for every API that speaks OpenAI's chat completions: OpenAI, Azure, the compatible endpoints of
-// Anthropic and Gemini, Ollama, vLLM. They share the transport, which must not follow redirects.
+// New makes invokers for the API that the type of a provider names: "openai" for every server that speaks OpenAI's chat
+// completions, "anthropic" for Anthropic's Messages API, "responses" for OpenAI's Responses API. They share the transport,
+// which must not follow redirects.
 func New(transport http.RoundTripper, log *slog.Logger) agents.Factory {
 	return newFactory(transport, log, pace{first: firstWait, most: mostWait, wait: wait})
 }
@@ -28,18 +31,29 @@ func newFactory(transport http.RoundTripper, log *slog.Logger, pace pace) agents
 		if a.Model == "" {
 			found.Add("model", "is required: the name of a model of provider %q", p.ID)
 		}
-		target, headers := address(p, &found)
+		wire := wireOf(p)
+		base, headers := address(p, wire, &found)
 		system, err := agents.ParseInstructions(a.SystemPrompt)
 		if err != nil {
 			found.Add("systemPrompt", "%s", err)
 		}
+		for _, name := range wire.reserved {
+			if _, isSet := p.Params[name]; isSet {
+				found.Add("provider.params."+name, "cannot be set: it is made of the prompt")
+			}
+			if _, isSet := a.Params[name]; isSet {
+				found.Add("params."+name, "cannot be set: it is made of the prompt")
+			}
+		}
 		if len(found) > 0 {
 			return nil, found
 		}
+		target := base.JoinPath(wire.path)
 		log := log.With("agent", a.ID, "provider", p.ID)
 		schema, repairs := schemaOf(a)
 		timeout := p.Timeout.Or(agents.DefaultProviderTimeout)
 		return &model{
+			wire:     wire,
 			agent:    a.ID,
 			provider: p.ID,
 			name:     a.Model,
@@ -47,6 +61,7 @@ func newFactory(transport http.RoundTripper, log *slog.Logger, pace pace) agents
 			timeout:  timeout,
 			secrets:  secretsOf(p, target),
 			sender: &sender{
+				format:    wire.format,
 				transport: transport,
 				method:    http.MethodPost,
 				url:       target,
@@ -60,7 +75,7 @@ func newFactory(transport http.RoundTripper, log *slog.Logger, pace pace) agents
 			system:       system,
 			schema:       schema,
 			repairs:      repairs,
-			request:      newRequest(p, a, schema, learnt.of(p, a.Model, target)),
+			request:      newRequest(wire, p, a, schema, learnt.of(p, a.Model, target)),
 			stream:       strings.TrimPrefix(p.Stream, agents.StreamAuto),
 			keepThoughts: p.Reasoning == agents.ReasoningKeep,
 		}, nil
@@ -69,6 +84,7 @@ func newFactory(transport http.RoundTripper, log *slog.Logger, pace pace) agents
 
 // model is one agent on its provider. It is safe for concurrent use.
 type model struct {
+	wire         *wire
 	agent        string
 	provider     string
 	name         string        // of the model
@@ -95,13 +111,16 @@ func (m *model) Invoke(ctx context.Context, call agents.Call) (agents.Result, er
 	if err != nil {
 		return agents.Result{}, err
 	}
-	d := &dialog{model: m, call: &call, said: newConversation(system, call.Prompt), repairs: m.repairs}
+	d := &dialog{model: m, call: &call, said: newConversation(m.wire, system, m.system.IsTemplate(), call.Prompt), repairs: m.repairs}
+	if m.wire.hasBackground {
+		d.background = newBackground(m.provider, call.Responses)
+	}
 	if len(call.Tools) > 0 {
 		d.tools = make(map[string]agents.Tool, len(call.Tools))
 		for _, t := range call.Tools {
 			d.tools[t.Name] = t
 		}
-		if d.declared, err = declare(call.Tools); err != nil {
+		if d.declared, err = declare(m.wire, call.Tools); err != nil {
 			return agents.Result{}, err
 		}
 	}

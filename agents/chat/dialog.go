@@ -22,9 +22,12 @@ type dialog struct {
 	said     *conversation
 	tools    map[string]agents.Tool
 	declared []byte // the tools, as the provider is told of them
+	before   string // of the answer, from rounds in which the model paused
 	repairs  int    // how often the model may still be told that its answer is not of the schema
 	used     agents.Usage
 	attempts []agents.Attempt
+	// background is what the provider works on by itself; nil for an API that has no such.
+	background *background
 }
 
 // run asks the model, uses the tools that it calls, and asks again, until it answers. The usage is that of all rounds, the
@@ -35,12 +38,17 @@ func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
 		answer, failed := d.ask(ctx)
 		if failed != nil {
 			if partial := failed.answer; partial != nil {
-				result.Output = partial.Text
+				result.Output = d.before + partial.Text
 			}
+			d.giveUp(ctx, d.background)
 			return result, d.explain(ctx, failed, d.said.said)
 		}
-		if answer.End != completion.Whole || len(answer.Calls) == 0 || len(d.tools) == 0 {
-			result, err = d.read(answer, round > 1)
+		isPaused := answer.End == completion.Paused
+		usesTools := answer.End == completion.Whole && len(answer.Calls) > 0 && len(d.tools) > 0
+		if !isPaused && !usesTools {
+			all := *answer
+			all.Text = d.before + answer.Text
+			result, err = d.read(&all, round > 1)
 			if err != nil || d.schema == nil {
 				return result, err
 			}
@@ -60,9 +68,16 @@ func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
 				"The model of agent %q used its tools %d times without an answer. Tell it in its prompt when to stop.", d.agent, maxRounds-1)
 		}
 		d.said.answered(answer)
-		for i := range answer.Calls {
-			d.said.told(answer.Calls[i].ID, use(ctx, d.tools, &answer.Calls[i]))
+		if isPaused { // it goes on where it is
+			d.before += answer.Text
+			continue
 		}
+		d.before = ""
+		texts := make([]string, len(answer.Calls))
+		for i := range answer.Calls {
+			texts[i] = use(ctx, d.tools, &answer.Calls[i])
+		}
+		d.said.told(answer.Calls, texts)
 	}
 }
 
@@ -76,7 +91,15 @@ func (d *dialog) ask(ctx context.Context) (*completion.Completion, *failure) {
 		known := d.request.known.lessons()
 		q := &question{keepThoughts: d.keepThoughts, attempted: d.note}
 		q.stream, q.text = d.streams(known)
-		q.body = func() []byte { return d.request.body(d.said, d.declared, q.stream, known) }
+		how := manner{stream: q.stream}
+		if b := d.background; b != nil {
+			how.background = b.kept != nil && d.request.inBackground(known)
+			q.background, q.isKept = b, how.background
+			q.unstreamed = func() []byte {
+				return d.request.body(d.said, d.declared, manner{background: how.background}, known)
+			}
+		}
+		q.body = func() []byte { return d.request.body(d.said, d.declared, how, known) }
 		had := asked{stream: q.stream, tools: len(d.declared) > 0, system: d.said.system != ""}
 		var next *lessons
 		q.teaches = func(f *failure) bool {

@@ -81,7 +81,7 @@ func (m *model) problemOf(f *failure) *problem.Error {
 		if errors.Is(f.err, completion.ErrTooLarge) {
 			return upstream("The provider %q sent an answer of more than %d MiB.", id, completion.MaxBytes>>20)
 		}
-		return upstream("The provider %q sent something that is not a chat completion. Check its url.", id)
+		return upstream("The provider %q sent something that is not %s. Check its url%s.", id, m.wire.answer, m.wire.check)
 	case codeUnauthorized:
 		return upstream("The provider %q refused the API key%s. Check its apiKey and headers.", id, f.withStatus())
 	case codeRateLimited:

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,7 @@ type lessons struct {
 	stream        string   // agents.StreamNever or StreamAlways
 	// The model does not keep to response_format, and has to be told of the schema in words.
 	schemaInPrompt bool
+	mostTokens     int64 // that the model writes, where nobody has set a limit; 0 is not known
 }
 
 var nothingLearnt = &lessons{}
@@ -52,7 +54,7 @@ func (l *lessons) notes() (list []string) {
 			list = append(list, "It knows no tools: it is offered none.")
 		case memberStreamOptions:
 			list = append(list, "It does not take stream_options: the tokens of streams are not counted.")
-		case memberFormat:
+		case memberFormat, memberOutputConfig, memberText:
 			list = append(list, "It cannot be held to a schema: it is told of it in the prompt.")
 		default:
 			list = append(list, fmt.Sprintf("It does not take %s, which is left out.", name))
@@ -63,6 +65,9 @@ func (l *lessons) notes() (list []string) {
 		list = append(list, "It takes the system prompt as a message of the role developer.")
 	case openai.ChatMessageRoleUser:
 		list = append(list, "It knows no system prompt: it stands in front of the user's message.")
+	}
+	if l.mostTokens > 0 {
+		list = append(list, fmt.Sprintf("It writes at most %d tokens: without maxTokens it is asked for as many.", l.mostTokens))
 	}
 	if l.schemaInPrompt {
 		list = append(list, "It does not keep to a schema by itself: it is told of it in the prompt too.")
@@ -99,7 +104,7 @@ type library struct{ byModel sync.Map }
 
 func (l *library) of(p agents.Provider, model string, url *url.URL) *knowledge {
 	k := &knowledge{}
-	if url.Host == openAIHost {
+	if url.Host == openAIHost && strings.HasSuffix(url.Path, chatCompletions.path) {
 		// All models of OpenAI's take it, and the newer ones nothing else.
 		k.current.Store(&lessons{renamesTokens: true, fromTheStart: true})
 	}
@@ -130,8 +135,16 @@ func (r *request) learnFrom(f *failure, had asked, known *lessons) *lessons {
 	complains := func(name string) bool {
 		return !r.isSet(name) && !known.leavesOut(name) && mentions(d.words, name) && saysUnsupported.MatchString(d.words)
 	}
+	for _, name := range r.wire.optional {
+		if complains(name) || name == memberInclude && !r.isSet(name) && !known.leavesOut(name) && saysNotEncrypted.MatchString(d.words) {
+			return known.without(name)
+		}
+	}
 	switch tokens := r.tokensName(known); {
-	case tokens != "" && complains(tokens) && tokens == memberMaxTokens:
+	case r.tokens && known.mostTokens == 0 && saysMostTokens.MatchString(d.words):
+		next.mostTokens, _ = strconv.ParseInt(saysMostTokens.FindStringSubmatch(d.words)[1], 10, 64)
+		return &next
+	case tokens != "" && complains(tokens) && r.wire.hasRoles && tokens == memberMaxTokens:
 		next.renamesTokens = true
 		return &next
 	case tokens != "" && complains(tokens):
@@ -142,16 +155,16 @@ func (r *request) learnFrom(f *failure, had asked, known *lessons) *lessons {
 		return known.without(memberStreamOptions)
 	case had.tools && !known.leavesOut(memberTools) && (saysNoTools.MatchString(d.words) || complains(memberTools)):
 		return known.without(memberTools)
-	case r.format != nil && !r.isSet(memberFormat) && !known.leavesOut(memberFormat) &&
+	case r.format != nil && !r.isSet(r.wire.schema) && !known.leavesOut(r.wire.schema) &&
 		saysNoFormat.MatchString(d.words):
-		return known.without(memberFormat)
+		return known.without(r.wire.schema)
 	case !had.stream && known.stream == "" && saysStreamOnly.MatchString(d.words):
 		next.stream = agents.StreamAlways
 		return &next
 	case had.stream && known.stream == "" && saysNoStream.MatchString(d.words):
 		next.stream = agents.StreamNever
 		return &next
-	case had.system && known.systemRole != openai.ChatMessageRoleUser &&
+	case had.system && r.wire.hasRoles && known.systemRole != openai.ChatMessageRoleUser &&
 		saysSystemRole.MatchString(d.words) && saysUnsupported.MatchString(d.words):
 		next.systemRole = openai.ChatMessageRoleUser
 		if known.systemRole == "" && strings.Contains(d.words, openai.ChatMessageRoleDeveloper) {
@@ -168,12 +181,12 @@ func (r *request) learnFrom(f *failure, had asked, known *lessons) *lessons {
 // tokensName is the name under which the limit of tokens is sent; "" for no limit.
 func (r *request) tokensName(known *lessons) string {
 	switch {
-	case !r.has(memberMaxTokens):
+	case !r.has(r.wire.tokens):
 		return ""
 	case known.renamesTokens:
 		return memberMaxCompletion
 	}
-	return memberMaxTokens
+	return r.wire.tokens
 }
 
 func (r *request) has(name string) bool {

@@ -31,7 +31,8 @@ func Models(ctx context.Context, transport http.RoundTripper, p agents.Provider)
 func models(ctx context.Context, transport http.RoundTripper, p agents.Provider, limit time.Duration) ([]string, error) {
 	found := p.Check()
 	var unusable problem.Fields
-	target, headers := address(p, &unusable)
+	wire := wireOf(p)
+	base, headers := address(p, wire, &unusable)
 	for _, f := range unusable {
 		found.Add(strings.TrimPrefix(f.Path, "provider."), "%s", f.Message)
 	}
@@ -39,7 +40,10 @@ func models(ctx context.Context, transport http.RoundTripper, p agents.Provider,
 		return nil, err
 	}
 	limit = min(limit, p.Timeout.Or(limit))
-	list := target.JoinPath("..", "..", "models") // beside …/chat/completions, with its query
+	list := base.JoinPath("models") // with the query of the base
+	if wire.list != "" && list.RawQuery == "" {
+		list.RawQuery = wire.list
+	}
 	s := &sender{transport: transport, method: http.MethodGet, url: list, plain: headersFor(headers, "application/json"), timeout: limit}
 	var body []byte
 	failed := s.exchange(ctx, nil, false, func(_ context.Context, response *http.Response, _ *time.Timer) (err error) {
@@ -47,7 +51,7 @@ func models(ctx context.Context, transport http.RoundTripper, p agents.Provider,
 		return err
 	})
 	if failed != nil {
-		asked := &model{provider: p.ID, url: withoutQuery(list), timeout: limit, secrets: secretsOf(p, list)}
+		asked := &model{wire: wire, provider: p.ID, url: withoutQuery(list), timeout: limit, secrets: secretsOf(p, list)}
 		return nil, asked.explainList(ctx, failed)
 	}
 	names, ok := completion.ParseModels(body)

@@ -47,6 +47,19 @@ func TestModelsAreListed(t *testing.T) {
 	}
 }
 
+// Anthropic's list has 20 models unless more are asked for.
+func TestModelsOfAnthropic(t *testing.T) {
+	p := serve(t, reply(200, `{"data":[{"type":"model","id":"b","display_name":"B"},{"type":"model","id":"a"}],"has_more":false}`))
+	got, err := modelsOf(t, agents.Provider{ID: "acme", Type: chat.TypeAnthropic, URL: p.URL + "/v1", APIKey: key})
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b"}, got)
+	asked := p.seen()[0]
+	require.Equal(t, "/v1/models?limit=1000", asked.url)
+	require.Equal(t, key, asked.header.Get("X-Api-Key"))
+	require.Equal(t, "2023-06-01", asked.header.Get("Anthropic-Version"))
+	require.Empty(t, asked.header.Get("Authorization"))
+}
+
 func TestModelsAreBounded(t *testing.T) {
 	type item struct {
 		ID string `json:"id"`

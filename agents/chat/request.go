@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/sashabaranov/go-openai"
 
 	"beckon/agents"
 )
@@ -24,13 +23,18 @@ const (
 	memberFormat        = "response_format"
 	memberStream        = "stream"
 	memberStreamOptions = "stream_options"
+	memberCacheControl  = "cache_control" // Anthropic's
+	memberStore         = "store"         // of responses
+	memberInclude       = "include"
 )
 
 // request is what is the same in every request of an agent: all but the messages, the tools and whether it streams.
 type request struct {
+	wire    *wire
 	members []member
 	params  agents.Object // what the configuration says itself: it is sent as it stands, and nothing that is learnt changes it
 	lenient bool          // but for a fallback: there, params that the provider refuses are left out
+	tokens  bool          // the limit of tokens is ours, because the API wants one and nobody has set it
 	format  []byte        // what holds the model to a schema; nil for none
 	schema  *agents.Schema
 	known   *knowledge
@@ -50,19 +54,24 @@ type head struct {
 }
 
 // newRequest prepares the requests of an agent. Its params must be ones that Check accepts.
-func newRequest(p agents.Provider, a agents.Agent, schema *agents.Schema, known *knowledge) *request {
-	r := &request{params: p.Params.Under(a.Params), lenient: a.IsFallback(), schema: schema, known: known}
+func newRequest(w *wire, p agents.Provider, a agents.Agent, schema *agents.Schema, known *knowledge) *request {
+	r := &request{wire: w, params: p.Params.Under(a.Params), lenient: a.IsFallback(), schema: schema, known: known}
 	if schema != nil {
-		r.format, _ = json.Marshal(openai.ChatCompletionResponseFormat{Type: openai.ChatCompletionResponseFormatTypeJSONSchema,
-			JSONSchema: &openai.ChatCompletionResponseFormatJSONSchema{Name: "answer", Schema: schema.Text, Strict: schema.IsStrict}})
+		if hold := w.hold(schema); hold != nil {
+			r.format, _ = json.Marshal(hold)
+		}
 	}
 	model, _ := jsontext.AppendQuote(nil, a.Model)
 	r.add(memberModel, model)
 	if a.Temperature != nil {
 		r.add(memberTemperature, strconv.AppendFloat(nil, *a.Temperature, 'g', -1, 64))
 	}
-	if a.MaxTokens > 0 && !r.isSet(memberMaxCompletion) {
-		r.add(memberMaxTokens, strconv.AppendInt(nil, int64(a.MaxTokens), 10))
+	limit := int64(a.MaxTokens)
+	if limit == 0 && w.needsTokens && !r.isSet(w.tokens) {
+		r.tokens, limit = true, defaultTokens+thinkingBudget(r.params)
+	}
+	if limit > 0 && !r.isSet(memberMaxCompletion) {
+		r.add(w.tokens, strconv.AppendInt(nil, limit, 10))
 	}
 	for _, name := range r.params.Names() {
 		if value := r.params[name]; value != nil {
@@ -88,7 +97,7 @@ func (r *request) isSet(name string) bool {
 
 // schemaIsInPrompt reports whether the model is told of the schema in words.
 func (r *request) schemaIsInPrompt(after *lessons) bool {
-	return r.schema != nil && (after.schemaInPrompt || after.leavesOut(memberFormat) || r.isSet(memberFormat))
+	return r.schema != nil && (after.schemaInPrompt || r.format == nil || after.leavesOut(r.wire.schema) || r.isSet(r.wire.schema))
 }
 
 // schemaText tells a model what to answer.
@@ -114,52 +123,87 @@ func (r *request) head(after *lessons) []byte {
 		if len(text) > 1 {
 			text = append(text, ',')
 		}
+		value := m.value
+		if !isSet && name == r.wire.tokens && r.tokens && after.mostTokens > 0 {
+			value = strconv.AppendInt(nil, after.mostTokens, 10)
+		}
 		text, _ = jsontext.AppendQuote(text, name)
-		text = append(append(text, ':'), m.value...)
+		text = append(append(text, ':'), value...)
 	}
 	r.cached.Store(&head{after, text})
 	return text
 }
 
-// body writes a request as it is after the lessons.
-func (r *request) body(said *conversation, tools []byte, stream bool, after *lessons) []byte {
-	start := r.head(after)
-	body := make([]byte, 0, len(start)+said.size()+len(tools)+128)
-	body = append(body, start...)
-	next := func(name string) bool { // begins a member, unless it is set or left out
-		if r.isSet(name) || after.leavesOut(name) {
-			return false
-		}
-		if len(body) > 1 {
-			body = append(body, ',')
-		}
-		body = append(append(append(body, '"'), name...), `":`...)
-		return true
+// draft is a request that is being written.
+type draft struct {
+	*request
+	after *lessons
+	body  []byte
+}
+
+// begin begins a member, unless it is set or left out.
+func (d *draft) begin(name string) bool {
+	if !d.sends(name) {
+		return false
 	}
-	next(memberMessages)
+	if len(d.body) > 1 {
+		d.body = append(d.body, ',')
+	}
+	d.body = append(append(append(d.body, '"'), name...), `":`...)
+	return true
+}
+
+// sends reports whether a member of our own is sent.
+func (d *draft) sends(name string) bool { return !d.isSet(name) && !d.after.leavesOut(name) }
+
+// manner is how a question is asked.
+type manner struct {
+	stream     bool
+	background bool // the provider works on it by itself
+}
+
+// inBackground reports whether a question may be asked so: what is not stored cannot be picked up.
+func (r *request) inBackground(after *lessons) bool {
+	if value, isSet := r.params[memberBackground]; isSet {
+		return value == true
+	}
+	return r.params[memberStore] != false && !after.leavesOut(memberBackground)
+}
+
+// body writes a request as it is after the lessons.
+func (r *request) body(said *conversation, tools []byte, how manner, after *lessons) []byte {
+	start := r.head(after)
+	d := &draft{request: r, after: after, body: make([]byte, 0, len(start)+said.size()+len(tools)+128)}
+	d.body = append(d.body, start...)
 	order := ""
 	if r.schemaIsInPrompt(after) {
 		order = r.schemaText()
 	}
-	body = append(said.appendTo(append(body, '['), after.systemRole, order), ']')
-	if len(tools) > 0 && next(memberTools) {
-		body = append(body, tools...)
+	r.wire.write(d, said, order)
+	if len(tools) > 0 && d.begin(memberTools) {
+		d.body = append(d.body, tools...)
+		if slices.Contains(r.wire.optional, memberCacheControl) && d.sends(memberCacheControl) { // with the last one, all of them are
+			d.body = append(d.body[:len(d.body)-len("}]")], ","+cacheControl+"}]"...)
+		}
 	}
-	if r.format != nil && next(memberFormat) {
-		body = append(body, r.format...)
+	if r.format != nil && d.begin(r.wire.schema) {
+		d.body = append(d.body, r.format...)
 	}
-	if next(memberStream) {
-		body = strconv.AppendBool(body, stream)
+	if r.wire.finish != nil {
+		r.wire.finish(d, how, len(tools) > 0)
 	}
-	if stream && next(memberStreamOptions) {
-		body = append(body, `{"include_usage":true}`...)
+	if d.begin(memberStream) {
+		d.body = strconv.AppendBool(d.body, how.stream)
 	}
-	return append(body, '}')
+	if how.stream && r.wire.hasRoles && d.begin(memberStreamOptions) {
+		d.body = append(d.body, `{"include_usage":true}`...)
+	}
+	return append(d.body, '}')
 }
 
 // names are those of the members that a request may have, but for model and messages.
 func (r *request) names() []string {
-	names := []string{memberTools, memberStreamOptions, memberMaxCompletion, memberFormat}
+	names := append([]string{memberTools, memberStreamOptions, memberMaxCompletion, r.wire.schema}, r.wire.optional...)
 	for _, m := range r.members {
 		if m.name != memberModel {
 			names = append(names, m.name)

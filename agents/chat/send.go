@@ -33,6 +33,7 @@ var errAttemptTimeout = errors.New("the provider's timeout passed")
 // knows the wait, and costs 17 allocations in calls where nothing fails.
 type sender struct {
 	transport http.RoundTripper
+	format    completion.Format
 	method    string
 	url       *url.URL
 	plain     http.Header // of a request whose answer comes as a whole; shared by all, never changed
@@ -52,6 +53,13 @@ type question struct {
 	passed       bool // some of the text was passed on, and cannot be asked for again
 	attempted    func(begun time.Time, answer *completion.Completion, f *failure)
 	teaches      func(*failure) bool // whether the request is to be changed before it is sent again
+	held         int64               // bytes of answers that the call holds memory for
+
+	background *background     // nil for an answer that is waited for
+	isKept     bool            // it is worked on in the background, and its id is kept
+	unstreamed func() []byte   // writes the body as it is without a stream
+	began      func(id string) // as completion.Options has it
+	alive      bool            // the provider was seen working on it
 }
 
 // ask asks until there is an answer that ended as it should, or trying again does not help.
@@ -62,6 +70,9 @@ func (s *sender) ask(ctx context.Context, q *question) (*completion.Completion, 
 		q.attempted(begun, answer, failed)
 		if failed == nil {
 			return answer, nil
+		}
+		if q.alive { // what follows is not the same trouble
+			count, q.alive = 1, false
 		}
 		failed.attempts = count
 		if ctx.Err() != nil || count > s.retries || q.passed || !failed.passing() || q.teaches(failed) {
@@ -81,12 +92,28 @@ func (s *sender) ask(ctx context.Context, q *question) (*completion.Completion, 
 
 // attempt sends the request once and reads the answer as a completion.
 func (s *sender) attempt(ctx context.Context, q *question) (answer *completion.Completion, failed *failure) {
+	if q.background != nil {
+		return s.attemptInBackground(ctx, q)
+	}
+	return ending(s.read(ctx, q))
+}
+
+// read sends the request once and reads what comes.
+func (s *sender) read(ctx context.Context, q *question) (answer *completion.Completion, failed *failure) {
 	held := memory.From(ctx)
 	failed = s.exchange(ctx, q.body, q.stream, func(ctx context.Context, response *http.Response, patience *time.Timer) error {
-		options := completion.Options{KeepThoughts: q.keepThoughts, SizeHint: int(min(response.ContentLength, completion.MaxBytes)),
+		options := completion.Options{Format: s.format, KeepThoughts: q.keepThoughts, SizeHint: int(min(response.ContentLength, completion.MaxBytes)),
 			IsStream: strings.HasPrefix(response.Header.Get("Content-Type"), eventStream)}
 		if held != nil {
-			options.Hold = func(bytes int64) error { return held.Answer(ctx, bytes) }
+			sum := int64(0)
+			options.Hold = func(bytes int64) error {
+				if sum += bytes; sum <= q.held { // an earlier attempt held as much
+					return nil
+				}
+				more := sum - q.held
+				q.held = sum
+				return held.Answer(ctx, more)
+			}
 		}
 		if q.text != nil {
 			options.Text = func(piece string) { q.passed = true; q.text(piece) }
@@ -94,15 +121,21 @@ func (s *sender) attempt(ctx context.Context, q *question) (answer *completion.C
 		if q.stream {
 			options.Finished = func() { patience.Reset(min(s.timeout, lateTime)) }
 		}
+		options.Began = q.began
 		var err error
 		answer, err = completion.Read(response.Body, options)
 		return err
 	})
+	return answer, failed
+}
+
+// ending tells an answer that ended as it should from one that is a failure.
+func ending(answer *completion.Completion, failed *failure) (*completion.Completion, *failure) {
 	if answer == nil {
 		return nil, failed
 	}
 	switch answer.End {
-	case completion.Whole, completion.CutOff, completion.Refused:
+	case completion.Whole, completion.CutOff, completion.Refused, completion.Paused:
 		return answer, nil // also when the connection broke off behind the end
 	}
 	if failed == nil {

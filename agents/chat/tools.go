@@ -5,21 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/sashabaranov/go-openai"
-
 	"beckon/agents"
 	"beckon/agents/chat/completion"
 )
 
 // declare writes the tools as the provider is told of them.
-func declare(tools []agents.Tool) ([]byte, error) {
-	if len(tools) == 0 {
-		return nil, nil
-	}
-	list := make([]openai.Tool, len(tools))
+func declare(w *wire, tools []agents.Tool) ([]byte, error) {
+	list := make([]any, len(tools))
 	for i, t := range tools {
-		list[i] = openai.Tool{Type: openai.ToolTypeFunction,
-			Function: &openai.FunctionDefinition{Name: t.Name, Description: t.Description, Parameters: t.Parameters}}
+		list[i] = w.declare(t)
 	}
 	text, err := json.Marshal(list)
 	if err != nil {

@@ -26,6 +26,7 @@ var (
 		`(model|deployment)_?not_?found`, `no such (model|deployment)`, `(unknown|invalid|unsupported) model`,
 		`not a valid model`,
 		`(model|deployment)\b.{0,120}\b(not found|(does|do|did) ?n[o']t exist|not exist|not available|no longer available)`,
+		`^model: .{0,120} not_found_error`, // Anthropic's
 		`(model|deployment)\b.{0,120}\b(decommissioned|has been (retired|deprecated))`)
 	saysPassing = anyOf(
 		`overload`, `rate[_ -]?limit`, `too many requests`, `try (it )?again`, `retry`, `temporar`, `unavailable`,
@@ -45,8 +46,10 @@ var (
 		`n[o']t support (the )?(use of )?(tool|function)`, `support tool use`, `enable-auto-tool-choice`,
 		`(tool|function)s?( calling| use| calls?)? (is|are) not (supported|enabled|available)`,
 		`tool[ _]choice.{0,40}requires`)
-	saysNoFormat   = anyOf(`response_?format`, `json_?schema`, `structured output`, `guided_json`)
-	saysStreamOnly = anyOf(
+	saysNoFormat     = anyOf(`response_?format`, `json_?schema`, `structured output`, `guided_json`, `output[_ ](config|format)`)
+	saysNotEncrypted = anyOf(`encrypted content is not supported`)   // OpenAI, of reasoning that is to be sent back
+	saysMostTokens   = regexp.MustCompile(`max_tokens: \d+ > (\d+)`) // Anthropic's
+	saysStreamOnly   = anyOf(
 		`only support\w* stream`, `only (available|works?) (in|with) stream`, `enable (the )?stream`, `requires? stream`,
 		`stream.{0,3} (must|should|has to|needs to) be (set to )?true`)
 	saysNoStream = anyOf(

@@ -32,7 +32,7 @@ func (s *agentStep) run(ctx context.Context, t *thread) error {
 	if s.entry.IsFlow {
 		return s.runFlow(ctx, t)
 	}
-	id := s.id + t.turn
+	id := s.nodeID(t)
 	if n, ok := t.progress.Finished(id); ok && n.Type == s.entry.ID {
 		t.usage = t.usage.Add(n.Usage)
 		return s.explain(t.take(s, n))
@@ -64,7 +64,7 @@ func (s *agentStep) runFlow(ctx context.Context, t *thread) error {
 	if err != nil {
 		return s.explain(err)
 	}
-	call.Progress = within{t.progress, s.id + t.turn + "/", s.names}
+	call.Progress = within{t.progress, s.nodeID(t), s.names}
 	result, err := s.ask(ctx, call)
 	t.usage = t.usage.Add(result.Usage)
 	if err == nil {
@@ -73,10 +73,21 @@ func (s *agentStep) runFlow(ctx context.Context, t *thread) error {
 	return s.explain(err)
 }
 
+// nodeID is the id of the step's node; of a flow, what the ids of its nodes begin with.
+func (s *agentStep) nodeID(t *thread) string {
+	if s.entry.IsFlow {
+		return s.id + t.turn + "/"
+	}
+	return s.id + t.turn
+}
+
 // call prepares what the agent is asked.
 func (s *agentStep) call(t *thread) (agents.Call, error) {
 	call := t.call
 	call.AgentID, call.Tools, call.Progress = s.entry.ID, nil, nil
+	if call.Responses != nil {
+		call.Responses = call.Responses.Node(s.nodeID(t))
+	}
 	call.Outputs, call.State = maps.Clone(t.outputs), maps.Clone(t.state)
 	if !s.speaks {
 		call.Text = nil

@@ -38,7 +38,8 @@ func Editor(t testing.TB, s *store.Store, setup Setup) *catalog.Editor {
 	}
 	if setup.How == nil {
 		setup.How = &agents.Factories{Flow: flow.New(), Providers: map[string]agents.Factory{
-			"openai": chat.New(http.DefaultTransport, slog.New(slog.DiscardHandler)), "template": reply.New()}}
+			"openai": chat.New(http.DefaultTransport, slog.New(slog.DiscardHandler)), "anthropic": chat.New(http.DefaultTransport, slog.New(slog.DiscardHandler)),
+			"responses": chat.New(http.DefaultTransport, slog.New(slog.DiscardHandler)), "template": reply.New()}}
 	}
 	nouns := gateway.Nouns(*setup.How, setup.Env, setup.Nouns...)
 	path := filepath.Join(t.TempDir(), "config.yaml")

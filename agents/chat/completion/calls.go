@@ -186,9 +186,16 @@ func (c *Call) finish(place int) {
 	}
 }
 
-// Message is the answer as a message of the conversation that goes on: what the server gave beside its tool calls goes
-// back as it came (Gemini's thought signatures, DeepSeek's reasoning_content), and a content that there was none of is null.
+// Message is the answer as a message of the conversation that goes on; of Responses, as items with commas between them. What
+// the server gave beside its tool calls goes back as it came (Gemini's thought signatures, DeepSeek's reasoning_content), and
+// a content that there was none of is null.
 func (c *Completion) Message() []byte {
+	switch c.format {
+	case Messages:
+		return c.messagesMessage()
+	case Responses:
+		return c.responsesMessage()
+	}
 	out := []byte(`{"role":"assistant","content":`)
 	if c.Text == "" && len(c.Calls) > 0 {
 		out = append(out, "null"...)

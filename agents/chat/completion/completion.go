@@ -12,6 +12,7 @@ import (
 
 // Completion is what a server answered.
 type Completion struct {
+	ID        string // of an answer that can be asked for again; only Responses have one
 	Text      string // the answer, without what the model thought
 	Reasoning string // what the model thought, by whatever name the server gave it
 	Refusal   string
@@ -23,8 +24,20 @@ type Completion struct {
 	Stray     string // the beginning of what was no completion, for the log
 	End       End
 
-	echo []member // of the message, to be sent back beside tool calls
+	echo   []member // of the message, to be sent back beside tool calls
+	format Format
+	blocks []block // of the formats whose answers have some
 }
+
+// Format is the API whose answers are read.
+type Format int
+
+// The formats.
+const (
+	ChatCompletions Format = iota // of OpenAI, and of all that are compatible
+	Messages                      // of Anthropic
+	Responses                     // of OpenAI, its newer one
+)
 
 // Unknown reports whether the finish reason is none that this package knows.
 func (c *Completion) Unknown() bool {
@@ -43,6 +56,8 @@ const (
 	Failed         // Error or the finish reason says so
 	Broken         // in the middle: nothing said that it was complete
 	Unreadable     // it is no chat completion, or a part of it could not be read
+	Paused         // in the middle: sent back as it is, it goes on
+	Pending        // it has not ended: ID is to be asked for later
 )
 
 // Error is what a server says went wrong, in one of the many shapes that there are.

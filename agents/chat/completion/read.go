@@ -23,7 +23,9 @@ var ErrTooLarge = errors.New("the answer is larger than 16 MiB")
 
 // Options say how an answer is read.
 type Options struct {
+	Format       Format
 	Text         func(piece string) // is given the answer as it comes; nil when nobody reads along
+	Began        func(id string)    // is called when a stream has an id by which its answer can be asked for later; may be nil
 	Finished     func()             // is called when the server has said how the answer ends; may be nil
 	KeepThoughts bool               // leaves <think>…</think> in the text
 	SizeHint     int                // how many bytes there will be, about
@@ -83,8 +85,13 @@ type reader struct {
 	text          longText
 	reasoning     strings.Builder
 	refusal       strings.Builder
-	kept          int // bytes of text, thoughts and arguments
-	held          int // bytes that Options.Hold was asked for
+	emitted       int // bytes of text that were handed on
+	told          int // bytes of thoughts that are in the text
+	input         int // tokens of the prompt without those of a cache
+	cached        [2]int
+	open          bool // the response has not ended
+	kept          int  // bytes of text, thoughts and arguments
+	held          int  // bytes that Options.Hold was asked for
 }
 
 func (r *reader) free() {
@@ -98,7 +105,7 @@ func (r *reader) free() {
 }
 
 func (r *reader) read() error {
-	r.result = &Completion{}
+	r.result = &Completion{format: r.options.Format}
 	err := r.sniff()
 	switch {
 	case r.isJSON:
@@ -214,6 +221,19 @@ func (r *reader) values(text []byte) (rest []byte) {
 
 // value takes up the next value.
 func (r *reader) value(w *walker) {
+	if r.options.Format != ChatCompletions {
+		value := w.value()
+		switch {
+		case w.err != nil:
+			return
+		case r.options.Format == Messages:
+			r.takeMessage(value)
+		default:
+			r.takeResponse(value)
+		}
+		r.parsed = true
+		return
+	}
 	r.chunk.read(w)
 	if w.err == nil {
 		r.parsed = true

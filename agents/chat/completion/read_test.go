@@ -19,6 +19,9 @@ import (
 	"beckon/agents/chat/quirks"
 )
 
+// formats are those of the types of providers; the zero value is that of all others.
+var formats = map[string]completion.Format{"anthropic": completion.Messages, "responses": completion.Responses}
+
 // summary is all that can be seen of an answer, and what was passed on of it.
 func summary(c *completion.Completion, passed string) string {
 	return fmt.Sprintf("%d %q %q %q %q %d %v %v %q %+v\n%s\n%q", c.End, c.Text, c.Reasoning, c.Refusal, c.Finish, c.Choices, c.Usage, c.Error, c.Stray, c.Calls, c.Message(), passed)
@@ -31,7 +34,7 @@ func read(t require.TestingT, body io.Reader, o completion.Options) string {
 	require.NoError(t, err)
 	require.Equal(t, c.Text, passed.String())
 	require.True(t, utf8.ValidString(c.Text+c.Reasoning+c.Refusal))
-	require.True(t, json.Valid(c.Message()), "%s", c.Message())
+	require.True(t, json.Valid(append(append([]byte("["), c.Message()...), ']')), "%s", c.Message())
 	for _, call := range c.Calls {
 		require.NotEmpty(t, call.ID)
 	}
@@ -60,14 +63,14 @@ func (p *pieces) Read(into []byte) (int, error) {
 func TestAnyChunkingIsTheSameAnswer(t *testing.T) {
 	quirks.Each(t, func(t *testing.T, q *quirks.Quirk) {
 		for _, body := range q.Bodies() {
-			o := completion.Options{IsStream: true}
+			o := completion.Options{IsStream: true, Format: formats[q.Config.Provider.Type]}
 			whole := read(t, strings.NewReader(body), o)
 			require.Equal(t, whole, read(t, iotest.OneByteReader(strings.NewReader(body)), o))
 			require.Equal(t, whole, read(t, iotest.DataErrReader(strings.NewReader(body)), o))
 			rapid.Check(t, func(t *rapid.T) {
 				sizes := rapid.SliceOfN(rapid.IntRange(1, 200), 1, 20).Draw(t, "sizes")
 				hint := rapid.IntRange(-1, 5000).Draw(t, "hint")
-				require.Equal(t, whole, read(t, &pieces{body: []byte(body), sizes: sizes}, completion.Options{IsStream: true, SizeHint: hint}))
+				require.Equal(t, whole, read(t, &pieces{body: []byte(body), sizes: sizes}, completion.Options{IsStream: true, Format: formats[q.Config.Provider.Type], SizeHint: hint}))
 			})
 		}
 	})
@@ -141,11 +144,32 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte("event: error\ndata: \"x\"\r\rdata: {\n data: null\n: x\n{\"choices\":{\"text\":\"a\"}}"), byte(7))
 	f.Add([]byte(`{"choices":[{"message":{"content":[{"thinking":[{"text":"a"}]},"b",{"text":{"value":"c"}}],"function_call":{"arguments":"\"{}\""}}}]}`), byte(9))
 	f.Fuzz(func(t *testing.T, body []byte, size byte) {
-		whole := read(t, bytes.NewReader(body), completion.Options{})
-		require.Equal(t, whole, read(t, &pieces{body: body, sizes: []int{int(size) + 1, 1, 3}}, completion.Options{}))
+		sameInPieces(t, body, size, completion.ChatCompletions)
 		_ = completion.ParseError(body)
 		_, _ = completion.ParseModels(body)
 	})
+}
+
+func sameInPieces(t *testing.T, body []byte, size byte, format completion.Format) {
+	for _, keep := range []bool{false, true} {
+		o := completion.Options{Format: format, KeepThoughts: keep}
+		require.Equal(t, read(t, bytes.NewReader(body), o), read(t, &pieces{body: body, sizes: []int{int(size) + 1, 1, 3}}, o))
+	}
+}
+
+func FuzzReadMessages(f *testing.F) {
+	f.Add([]byte(`{"type":"message","content":[{"type":"thinking","thinking":"a","signature":"s"},{"type":"text","text":"\ud83d"},{"type":"tool_use","input":[1]}],"stop_reason":"pause_turn"}`), byte(1))
+	f.Add([]byte("data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"id\":\"a\",\"input\":{}}}\n\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"partial_json\":\"{\"}}\n\n"), byte(3))
+	f.Add([]byte("event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n"), byte(2))
+	f.Add([]byte("data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\" <thi\"}}\n\ndata: {\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"thinking\":\"b\",\"signature\":\"c\"}}\n\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"text\":\"nk>\"}}\n\n"), byte(5))
+	f.Fuzz(func(t *testing.T, body []byte, size byte) { sameInPieces(t, body, size, completion.Messages) })
+}
+
+func FuzzReadResponses(f *testing.F) {
+	f.Add([]byte(`{"id":"r","status":"incomplete","incomplete_details":{"reason":"x"},"output":[{"type":"reasoning","summary":[{"text":"a"}]},{"type":"message","content":[{"text":"\ud83d"},{"refusal":"b"}]},{"type":"function_call","arguments":"["}]}`), byte(1))
+	f.Add([]byte("data: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"type\":\"function_call\",\"id\":\"a\"}}\n\ndata: {\"type\":\"response.function_call_arguments.delta\",\"output_index\":0,\"delta\":\"{\"}\n\n"), byte(3))
+	f.Add([]byte("data: {\"type\":\"response.output_text.delta\",\"output_index\":1,\"delta\":\" <thi\"}\n\ndata: {\"type\":\"response.reasoning_text.delta\",\"output_index\":0,\"delta\":\"b\"}\n\ndata: {\"type\":\"response.completed\",\"response\":{\"status\":\"queued\"}}\n\n"), byte(5))
+	f.Fuzz(func(t *testing.T, body []byte, size byte) { sameInPieces(t, body, size, completion.Responses) })
 }
 
 // endless repeats a text, and counts what was read of it.

@@ -95,6 +95,7 @@ func (r *reader) emit(text string) {
 		return
 	}
 	r.text.WriteString(text)
+	r.emitted += len(text)
 	if r.options.Text != nil {
 		r.options.Text(text)
 	}
@@ -150,7 +151,11 @@ func (r *reader) count(value []byte) {
 			}
 			switch string(name) {
 			case `"prompt_tokens"`, `"input_tokens"`, `"promptTokens"`:
-				usage.PromptTokens = int(n)
+				usage.PromptTokens, r.input = int(n), int(n)
+			case `"cache_creation_input_tokens"`:
+				r.cached[0] = int(n)
+			case `"cache_read_input_tokens"`:
+				r.cached[1] = int(n)
 			case `"completion_tokens"`, `"output_tokens"`, `"completionTokens"`:
 				usage.CompletionTokens = int(n)
 			case `"total_tokens"`, `"totalTokens"`:
@@ -158,6 +163,9 @@ func (r *reader) count(value []byte) {
 			}
 		})
 	})
+	if r.options.Format == Messages { // which counts apart what it takes from its cache
+		usage.PromptTokens = r.input + r.cached[0] + r.cached[1]
+	}
 	if usage.TotalTokens == 0 {
 		usage.TotalTokens = usage.PromptTokens + usage.CompletionTokens
 	}
@@ -167,6 +175,7 @@ func (r *reader) count(value []byte) {
 // complete puts the answer together.
 func (r *reader) complete() *Completion {
 	c := r.result
+	r.endText()
 	r.pass(string(r.content.end(nil)))
 	if !r.options.KeepThoughts {
 		r.emit(r.thought.end())
@@ -179,9 +188,11 @@ func (r *reader) complete() *Completion {
 		quoted, _ := jsontext.AppendQuote(nil, c.Reasoning)
 		c.echo = set(c.echo, []byte(r.echoReasoning), quoted)
 	}
-	if inside := r.thought.inside.String(); inside != "" {
+	inside := r.thought.inside.String()
+	if inside != "" {
 		c.Reasoning = inside + c.Reasoning
 	}
+	c.finishBlocks(len(inside))
 	for i := range c.Calls {
 		c.Calls[i].finish(i)
 	}
@@ -202,6 +213,10 @@ func (r *reader) end() End {
 		return Unreadable
 	case c.Refusal != "":
 		return Refused
+	case r.open && r.isJSON:
+		return Pending
+	case r.options.Format == Messages && c.Finish == "pause_turn":
+		return Paused
 	case known:
 		return end
 	case r.isJSON && r.choices && r.parsed, r.done:

@@ -1,4 +1,4 @@
-// Package quirks plays what servers that call themselves OpenAI-compatible really answer. Each file of the corpus
+// Package quirks plays what servers really answer that speak OpenAI's chat completions, or an API of their own. Each file of the corpus
 // (agents/chat/testdata/quirks) is one quirk, in our own words: what it is, what the server answers, and what should come of
 // it, whichever way the caller waits.
 //

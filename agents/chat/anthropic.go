@@ -1,0 +1,76 @@
+package chat
+
+import (
+	"net/http"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"beckon/agents"
+	"beckon/agents/chat/completion"
+)
+
+const (
+	anthropicVersion = "2023-06-01"
+	// defaultTokens is the limit of an answer where the agent has none: the API wants one. A model that writes fewer says
+	// how many, which is learnt.
+	defaultTokens      = 8192
+	memberOutputConfig = "output_config"
+	cacheControl       = `"` + memberCacheControl + `":{"type":"ephemeral"}`
+)
+
+// messages is Anthropic's Messages API: https://docs.claude.com/en/api/messages. Its requests are written here because its
+// SDK would add 26 packages and 3.3 MB to the binary for a dozen members that go out as they stand.
+var messages = &wire{
+	format: completion.Messages, answer: "a message of Anthropic's API", check: " and type",
+	url: "https://api.anthropic.com/v1", path: "/messages", list: "limit=1000",
+	tokens: memberMaxTokens, needsTokens: true, schema: memberOutputConfig, optional: []string{memberCacheControl},
+	authorize: func(h http.Header, key string) {
+		h["Anthropic-Version"] = []string{anthropicVersion}
+		if key != "" {
+			h["X-Api-Key"] = []string{key}
+		}
+	},
+	declare: func(t agents.Tool) any {
+		return map[string]any{"name": t.Name, "description": t.Description, "input_schema": t.Parameters}
+	},
+	hold: func(s *agents.Schema) any {
+		if !s.IsStrict { // it refuses objects that allow members which they do not name
+			return nil
+		}
+		return map[string]any{"format": map[string]any{"type": "json_schema", "schema": s.Text}}
+	},
+	write: writeMessages,
+	told: func(messages []byte, calls []completion.Call, told []string) []byte {
+		messages = append(messages, `,{"role":"user","content":[`...)
+		for i := range calls {
+			if i > 0 {
+				messages = append(messages, ',')
+			}
+			messages, _ = jsontext.AppendQuote(append(messages, `{"type":"tool_result","tool_use_id":`...), calls[i].ID)
+			messages, _ = jsontext.AppendQuote(append(messages, `,"content":`...), told[i])
+			messages = append(messages, '}')
+		}
+		return append(messages, "]}"...)
+	},
+}
+
+// writeMessages writes a conversation, with its system prompt apart. The cache keeps that, unless every call has another one.
+func writeMessages(d *draft, said *conversation, order string) {
+	if system := said.systemWith(order); system != "" && d.begin("system") {
+		d.body, _ = jsontext.AppendQuote(append(d.body, `[{"type":"text","text":`...), system)
+		if !said.varies && d.sends(memberCacheControl) {
+			d.body = append(d.body, ","+cacheControl...)
+		}
+		d.body = append(d.body, "}]"...)
+	}
+	d.begin(memberMessages)
+	d.body = append(appendMessage(append(d.body, '['), "user", said.prompt), '}')
+	d.body = append(append(d.body, said.later...), ']')
+}
+
+// thinkingBudget is how many tokens of an answer the parameters leave for thoughts, which come on top of its text.
+func thinkingBudget(params agents.Object) int64 {
+	thinking, _ := params["thinking"].(map[string]any)
+	budget, _ := thinking["budget_tokens"].(int)
+	return int64(max(0, budget))
+}

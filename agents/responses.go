@@ -1,0 +1,38 @@
+package agents
+
+import "context"
+
+// Response is an answer that a provider works on by itself: it goes on when nobody waits for it, and can be asked for later.
+type Response struct {
+	Provider string `json:"provider"`
+	ID       string `json:"id"`       // the provider's
+	Question string `json:"question"` // a hash of what was asked
+}
+
+// Responses keeps which responses providers work on for a run, so that a run that goes on after a crash, here or on another
+// replica, picks them up and does not pay twice. Its methods may be called from several goroutines.
+type Responses interface {
+	// Node returns those of a node of a flow.
+	Node(id string) Responses
+	// List returns all of them, those of earlier attempts at the run too, in the order in which they began.
+	List() []Response
+	// Add keeps one more, and returns when that is on disk, or when the database has not taken it for a while.
+	Add(ctx context.Context, r Response) error
+	// GoesOn reports whether the run goes on later or elsewhere, although its ctx has ended.
+	GoesOn(ctx context.Context) bool
+}
+
+// ResponseCanceler is an Invoker that can have its provider stop working on a response.
+type ResponseCanceler interface {
+	CancelResponse(ctx context.Context, r Response) error
+}
+
+// CancelResponse implements ResponseCanceler for the provider among the agent's that works on it.
+func (c *chain) CancelResponse(ctx context.Context, r Response) error {
+	for i := range c.candidates {
+		if one, ok := c.candidates[i].invoker.(ResponseCanceler); ok && c.candidates[i].provider == r.Provider {
+			return one.CancelResponse(ctx, r)
+		}
+	}
+	return nil
+}
