@@ -1,7 +1,12 @@
 package beckon_test
 
 import (
+	"cmp"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -91,5 +96,26 @@ func TestOnlyTheStoreImportsGorm(t *testing.T) {
 			}
 		}
 	}
+	require.NotZero(t, found)
+}
+
+// SQL stands in files named storage.go or storage_*.go, and in the store itself.
+func TestSQLStandsInStorageFiles(t *testing.T) {
+	statement := regexp.MustCompile("[\"`](SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH RECURSIVE) ")
+	found := 0
+	require.NoError(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil || d.IsDir() && (d.Name() == "bench" || path == filepath.Join("internal", "store")):
+			return cmp.Or(err, filepath.SkipDir)
+		case filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if statement.Match(text) {
+			found++
+			require.True(t, strings.HasPrefix(d.Name(), "storage"), "%s has SQL", path)
+		}
+		return err
+	}))
 	require.NotZero(t, found)
 }

@@ -120,3 +120,6 @@ func oldest(t time.Time) string {
 	_ = id.SetTime(uint64(max(t.UnixMilli(), 0))) // fails in the year 10889
 	return id.String()
 }
+
+// firstID is less than the ids of all deliveries that were made since a time, so that the older ones need not be read.
+func firstID(since time.Time) string { return idPrefix + oldest(since.Add(-time.Minute)) }

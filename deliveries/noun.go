@@ -50,7 +50,7 @@ func Noun() catalog.Noun[Endpoint] {
 		Saved: func(tx store.Tx, e Endpoint, _ bool) (secret.String, error) { return e.Secret, enableIn(tx, e) },
 		Deleted: func(tx store.Tx, id string) error {
 			// What is pending for it waits for 24 hours, in case that it comes back, and fails then.
-			return tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ?", id)
+			return deleteState(tx, id)
 		},
 		Complete: func(tx store.Tx, list []*Endpoint) error {
 			states, err := statesIn(tx)

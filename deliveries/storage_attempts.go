@@ -1,8 +1,10 @@
 package deliveries
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"beckon/internal/store"
 )
@@ -46,4 +48,37 @@ func (s storage) insertAttempt(tx store.Tx, deliveryID string, a Attempt) error 
 	row.Number("started_at", a.StartedAt.UnixMilli())
 	row.Number("duration_us", a.Duration.Microseconds())
 	return row.Insert()
+}
+
+// attemptRow is an attempt as the table has it.
+type attemptRow struct {
+	Number                         int
+	Reason, URL, RequestHeaders    string
+	StatusCode                     *int
+	ResponseBody, ErrorCode, Error *string
+	Truncated                      bool
+	StartedAt, DurationUs          int64
+}
+
+func (s storage) attempts(ctx context.Context, id string) ([]Attempt, error) {
+	rows, err := store.Rows[attemptRow](s.store.Read(ctx), "SELECT * FROM attempts WHERE delivery_id = ? ORDER BY number", id)
+	if err != nil {
+		return nil, fmt.Errorf("read the attempts at delivery %s: %w", id, err)
+	}
+	list := make([]Attempt, len(rows))
+	for i, w := range rows {
+		a := Attempt{Number: w.Number, Reason: w.Reason, URL: w.URL, ResponseBody: deref(w.ResponseBody), Truncated: w.Truncated,
+			StartedAt: time.UnixMilli(w.StartedAt).UTC(), Duration: time.Duration(w.DurationUs) * time.Microsecond}
+		if w.StatusCode != nil {
+			a.StatusCode = *w.StatusCode
+		}
+		if w.ErrorCode != nil {
+			a.Error = &Failure{*w.ErrorCode, deref(w.Error)}
+		}
+		if err := json.Unmarshal([]byte(w.RequestHeaders), &a.RequestHeaders); err != nil {
+			return nil, fmt.Errorf("decode the headers of an attempt at delivery %s: %w", id, err)
+		}
+		list[i] = a
+	}
+	return list, nil
 }

@@ -46,7 +46,8 @@ func (s storage) claim(tx store.Tx, ids []string, instance string, now time.Time
 
 // release lets a delivery be claimed again that was claimed under that number.
 func (s storage) release(tx store.Tx, id string, claim int64) error {
-	err := tx.Exec("UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE id = ? AND status = 'SENDING' AND claim = ?", id, claim)
+	err := tx.Exec(
+		"UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE id = ? AND status = 'SENDING' AND claim = ?", id, claim)
 	if err != nil {
 		return fmt.Errorf("release a delivery: %w", err)
 	}
@@ -55,7 +56,8 @@ func (s storage) release(tx store.Tx, id string, claim int64) error {
 
 // releaseAll lets all be claimed again that the instance has claimed.
 func (s storage) releaseAll(tx store.Tx, instance string) (n int64, err error) {
-	n, err = tx.ExecCount("UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE instance_id = ? AND status = 'SENDING'", instance)
+	n, err = tx.ExecCount(
+		"UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE instance_id = ? AND status = 'SENDING'", instance)
 	if err != nil {
 		return 0, fmt.Errorf("release deliveries: %w", err)
 	}
@@ -73,7 +75,8 @@ func (s storage) owners(ctx context.Context) ([]string, error) {
 
 // claims returns what an instance has claimed, as far as the ids and the numbers of the claims.
 func (s storage) claims(ctx context.Context, instance string) ([]row, error) {
-	rows, err := store.Rows[row](s.store.Read(ctx), "SELECT id, claim FROM deliveries WHERE instance_id = ? AND status = 'SENDING'", instance)
+	rows, err := store.Rows[row](s.store.Read(ctx),
+		"SELECT id, claim FROM deliveries WHERE instance_id = ? AND status = 'SENDING'", instance)
 	if err != nil {
 		return nil, fmt.Errorf("list the deliveries of instance %s: %w", instance, err)
 	}

@@ -96,11 +96,11 @@ func (s *Statistics) count(ctx context.Context, first, last int64) (map[int64]*c
 		from++
 	}
 	s.mu.Unlock()
-	err := s.storage.countByHour(ctx, from, func(hour int64, status Status, latency *int64, n, tokens int64) {
-		if hours[hour] == nil {
-			hours[hour] = newCount()
+	err := s.storage.countByHour(ctx, from, func(c runCount) {
+		if hours[c.hour] == nil {
+			hours[c.hour] = newCount()
 		}
-		hours[hour].note(status, latency, n, tokens)
+		hours[c.hour].note(Status(c.status), c.latency, c.n, c.tokens)
 	})
 	if err != nil {
 		return nil, err

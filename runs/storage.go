@@ -148,11 +148,12 @@ func errNoRun() error {
 }
 
 func (w *row) run() *Run {
-	r := &Run{ID: w.ID, Status: Status(w.Status), ClientID: w.ClientID, WorkflowID: w.WorkflowID, IsFlow: w.Kind == kindFlow, Source: w.Source,
-		SessionID: deref(w.SessionID), Input: w.Input, Output: deref(w.Output),
+	r := &Run{ID: w.ID, Status: Status(w.Status), ClientID: w.ClientID, WorkflowID: w.WorkflowID, IsFlow: w.Kind == kindFlow,
+		Source: w.Source, SessionID: deref(w.SessionID), Input: w.Input, Output: deref(w.Output),
 		Usage: agents.Usage{PromptTokens: w.PromptTokens, CompletionTokens: w.CompletionTokens, TotalTokens: w.TotalTokens},
 		Claim: w.Claim, Priority: w.Priority, Attempts: w.Attempts, Crashes: w.Crashes, RetryOnCrash: w.RetryOnCrash,
-		ReceivedAt: timeOf(w.ReceivedAt), CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), StartedAt: timeOf(w.StartedAt), CompletedAt: timeOf(w.CompletedAt), viewed: w.ViewedAt != nil}
+		ReceivedAt: timeOf(w.ReceivedAt), CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), StartedAt: timeOf(w.StartedAt),
+		CompletedAt: timeOf(w.CompletedAt), viewed: w.ViewedAt != nil}
 	if w.Metadata != nil {
 		r.Metadata = []byte(*w.Metadata)
 	}

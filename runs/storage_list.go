@@ -37,7 +37,8 @@ func (q Query) walk(below string) store.Walk {
 		index[1], rest = rest, index[1]
 		w.Of = "status <> 'COMPLETED'"
 	}
-	if w.Index = slices.DeleteFunc(index, func(e store.Equal) bool { return e.Value == "" }); len(w.Index) == 1 && w.Index[0].Column == "client_id" {
+	w.Index = slices.DeleteFunc(index, func(e store.Equal) bool { return e.Value == "" })
+	if len(w.Index) == 1 && w.Index[0].Column == "client_id" {
 		w.Each = "workflow_id"
 	}
 	if rest.Value != "" {

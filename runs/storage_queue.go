@@ -47,7 +47,8 @@ func (s storage) countRunning(tx store.Tx, clientID string) (n int, err error) {
 			return 0, fmt.Errorf("lock the runs of a client: %w", err)
 		}
 	}
-	n, _, err = store.Row[int](tx, "SELECT COUNT(*) FROM runs WHERE client_id = ? AND status = 'RUNNING' AND status <> 'COMPLETED'", clientID)
+	n, _, err = store.Row[int](tx,
+		"SELECT COUNT(*) FROM runs WHERE client_id = ? AND status = 'RUNNING' AND status <> 'COMPLETED'", clientID)
 	if err != nil {
 		return 0, fmt.Errorf("count the runs of a client: %w", err)
 	}
@@ -113,7 +114,8 @@ func (s storage) claimedBy(ctx context.Context, instance string, limit int) ([]r
 
 // claims returns all runs that an instance has claimed, as far as their ids and the numbers of their claims.
 func (s storage) claims(ctx context.Context, instance string) ([]row, error) {
-	rows, err := store.Rows[row](s.store.Read(ctx), "SELECT id, claim FROM runs WHERE instance_id = ? AND status = 'RUNNING'", instance)
+	rows, err := store.Rows[row](s.store.Read(ctx),
+		"SELECT id, claim FROM runs WHERE instance_id = ? AND status = 'RUNNING'", instance)
 	if err != nil {
 		return nil, fmt.Errorf("list the claims of instance %s: %w", instance, err)
 	}

@@ -7,17 +7,22 @@ import (
 	"beckon/internal/store"
 )
 
-// countByHour counts the runs since an hour: note is told how many have a status and, in milliseconds, a latency. It reads the
-// index runs_by_hour in its order; on PostgreSQL that alone, once the table has been vacuumed.
-func (s storage) countByHour(ctx context.Context, from int64, note func(hour int64, status Status, latency *int64, n, tokens int64)) error {
+// runCount is how many runs of an hour have a status and, in milliseconds, a latency.
+type runCount struct {
+	hour, n, tokens int64
+	status          string
+	latency         *int64
+}
+
+// countByHour counts the runs since an hour. It reads the index runs_by_hour in its order; on PostgreSQL that alone, once the
+// table has been vacuumed.
+func (s storage) countByHour(ctx context.Context, from int64, each func(runCount)) error {
 	err := s.store.Read(ctx).Each(func(scan func(into ...any) error) error {
-		var hour, n, tokens int64
-		var status string
-		var latency *int64
-		if err := scan(&hour, &status, &latency, &n, &tokens); err != nil {
+		var c runCount
+		if err := scan(&c.hour, &c.status, &c.latency, &c.n, &c.tokens); err != nil {
 			return err
 		}
-		note(hour, Status(status), latency, n, tokens)
+		each(c)
 		return nil
 	}, "SELECT hour, status, latency, COUNT(*), SUM(total_tokens) FROM runs WHERE hour >= ? GROUP BY hour, status, latency", from)
 	if err != nil {

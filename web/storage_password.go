@@ -24,7 +24,8 @@ func readPassword(ctx context.Context, s *store.Store) (row passwordRow, err err
 func putPassword(ctx context.Context, s *store.Store, old string, row passwordRow) (put bool, err error) {
 	err = s.Write(ctx, func(tx store.Tx) error {
 		n, err := tx.ExecCount(`INSERT INTO admin_password (id, hash, made) VALUES (1, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, made = excluded.made WHERE admin_password.hash = ?`, row.Hash, row.Made, old)
+			ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, made = excluded.made
+			WHERE admin_password.hash = ?`, row.Hash, row.Made, old)
 		if put = n > 0; err != nil || !put {
 			return err
 		}

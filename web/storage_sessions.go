@@ -33,8 +33,8 @@ type sessionRow struct {
 // one in force, as a replica may that does not know of the new one yet, is over.
 func (s *sessionStore) FindCtx(ctx context.Context, token string) (data []byte, found bool, err error) {
 	now := s.now()
-	row, found, err := store.Row[sessionRow](s.store.Read(ctx), `SELECT s.data, s.expiry, p.hash AS password FROM sessions s CROSS JOIN admin_password p
-		WHERE s.token = ? AND s.expiry > ? AND p.id = 1`, token, now.UnixMilli())
+	row, found, err := store.Row[sessionRow](s.store.Read(ctx), `SELECT s.data, s.expiry, p.hash AS password
+		FROM sessions s CROSS JOIN admin_password p WHERE s.token = ? AND s.expiry > ? AND p.id = 1`, token, now.UnixMilli())
 	if err != nil {
 		return nil, false, fmt.Errorf("read the session: %w", err)
 	}

@@ -101,8 +101,8 @@ func (d *Documents[T]) Create(tx store.Tx, item T) error {
 		return err
 	}
 	now := time.Now().UnixMilli()
-	n, err := tx.ExecCount("INSERT INTO resources (kind, id, spec, version, created_at, updated_at) VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT DO NOTHING",
-		d.kind, id, spec, now, now)
+	n, err := tx.ExecCount(`INSERT INTO resources (kind, id, spec, version, created_at, updated_at) VALUES (?, ?, ?, 1, ?, ?)
+		ON CONFLICT DO NOTHING`, d.kind, id, spec, now, now)
 	if err != nil {
 		return fmt.Errorf("create %s: %w", d.place(id), err)
 	}
@@ -136,7 +136,8 @@ func (d *Documents[T]) Replace(tx store.Tx, item T, version int64) error {
 	if err != nil {
 		return err
 	}
-	n, err := tx.ExecCount("UPDATE resources SET spec = ?, version = version + 1, updated_at = ? WHERE kind = ? AND id = ? AND version = ?",
+	n, err := tx.ExecCount(`UPDATE resources SET spec = ?, version = version + 1, updated_at = ?
+		WHERE kind = ? AND id = ? AND version = ?`,
 		spec, time.Now().UnixMilli(), d.kind, id, version)
 	return d.changed(tx, id, n, err)
 }

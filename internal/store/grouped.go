@@ -41,7 +41,8 @@ func newGroupedWriter(ctx context.Context, db *sql.DB, s *Store) (*groupedWriter
 	if err != nil {
 		return nil, err
 	}
-	w := &groupedWriter{store: s, conn: conn, transaction: transaction{sqlite: true}, queue: make(chan *pendingWrite, maxQueue), ended: make(chan struct{})}
+	w := &groupedWriter{store: s, conn: conn, transaction: transaction{sqlite: true},
+		queue: make(chan *pendingWrite, maxQueue), ended: make(chan struct{})}
 	go w.run()
 	return w, nil
 }

@@ -18,9 +18,9 @@ const (
 	quietAfter = 4 * time.Second
 	// stalledAfter is how long a write may take in which no other one ends.
 	stalledAfter = 2 * time.Second
-	// settledAfter is how long no write may have failed for want of a disk until one that works is believed: small writes
+	// trustedAfter is how long no write may have failed for want of a disk until one that works is believed: small writes
 	// may still find room on a disk that is full.
-	settledAfter = 4 * time.Second
+	trustedAfter = 4 * time.Second
 )
 
 var errStalled = errors.New("a write does not end")
@@ -31,7 +31,7 @@ type health struct {
 	ended   time.Time // when the last write worked, or failed because of the database
 	failed  time.Time // when the last one failed
 	failure error     // of that one; nil when writes work again
-	trying  time.Time // since when a write of the watch is under way; zero for none
+	probing time.Time // since when a write of the watch is under way; zero for none
 }
 
 // Health returns nil when the database is there, answers and takes writes, and else why not. After a write that failed
@@ -73,17 +73,17 @@ func (s *Store) noteOutcome(ctx context.Context, err error) error {
 	why := trouble(err)
 	switch {
 	case err == nil:
-		s.health.note(now, nil)
+		s.health.record(now, nil)
 	case why == connectionFailed && ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", context.Cause(ctx), err) // it was closed because the caller has left
 	case why != "":
-		s.health.note(now, err)
+		s.health.record(now, err)
 	}
 	return classify(err)
 }
 
-// note takes in that a write worked, or failed because of the database.
-func (h *health) note(now time.Time, failure error) {
+// record takes in that a write worked, or failed because of the database.
+func (h *health) record(now time.Time, failure error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.ended = now
@@ -91,7 +91,7 @@ func (h *health) note(now time.Time, failure error) {
 	case failure != nil:
 		h.failure, h.failed = failure, now
 	case h.failure == nil:
-	case trouble(h.failure) == connectionFailed, now.Sub(h.failed) >= settledAfter:
+	case trouble(h.failure) == connectionFailed, now.Sub(h.failed) >= trustedAfter:
 		h.failure = nil
 	}
 }
@@ -99,7 +99,7 @@ func (h *health) note(now time.Time, failure error) {
 // watch looks after the database until it is told to stop: whether the file is where it was, and whether writes work
 // when they have failed or when there are none. It logs when that changes.
 func (s *Store) watch() (stop func() error) {
-	s.health.note(time.Now(), nil) // it has been migrated
+	s.health.record(time.Now(), nil) // it has been migrated
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	work.Go(func() {
@@ -111,8 +111,8 @@ func (s *Store) watch() (stop func() error) {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-				s.try(ctx, &work)
-				down = s.report(down)
+				s.probe(ctx, &work)
+				down = s.logChange(down)
 			}
 		}
 	})
@@ -123,26 +123,26 @@ func (s *Store) watch() (stop func() error) {
 	}
 }
 
-// try writes something where it is in doubt whether that works, unless such a write is under way.
-func (s *Store) try(ctx context.Context, work *sync.WaitGroup) {
+// probe writes something where it is in doubt whether that works, unless such a write is under way.
+func (s *Store) probe(ctx context.Context, work *sync.WaitGroup) {
 	h := &s.health
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
 	switch {
-	case !h.trying.IsZero():
-		if now.Sub(h.trying) >= stalledAfter && now.Sub(h.ended) >= stalledAfter && h.failure == nil {
+	case !h.probing.IsZero():
+		if now.Sub(h.probing) >= stalledAfter && now.Sub(h.ended) >= stalledAfter && h.failure == nil {
 			h.failure = errStalled
 		}
 		return
 	case h.failure == nil && now.Sub(h.ended) < quietAfter:
 		return
 	}
-	h.trying = now
+	h.probing = now
 	work.Go(func() {
 		_ = s.Write(ctx, touchNothing) // which notes what becomes of it
 		h.mu.Lock()
-		h.trying = time.Time{}
+		h.probing = time.Time{}
 		h.mu.Unlock()
 	})
 }
@@ -155,8 +155,8 @@ func touchNothing(tx Tx) error {
 	return tx.Exec("UPDATE revision SET value = value - 1 WHERE id = 1")
 }
 
-// report logs when the database could not be used any more, and when it can be used again. down is since when it cannot.
-func (s *Store) report(down time.Time) time.Time {
+// logChange logs when the database could not be used any more, and when it can be used again. down is since when it cannot.
+func (s *Store) logChange(down time.Time) time.Time {
 	err := s.failure()
 	switch {
 	case err != nil && down.IsZero():

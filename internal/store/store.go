@@ -1,4 +1,20 @@
-// Package store opens, migrates and transacts: SQLite by default, PostgreSQL for several replicas.
+// Package store opens and migrates the database, and runs the statements of everybody else: SQLite by default, PostgreSQL for
+// several replicas. A Read runs queries, and only a Write changes anything.
+//
+// On SQLite one goroutine, groupedWriter.run, owns the one connection that writes:
+//
+//   - It takes the Writes that have come in meanwhile, a group, into one transaction, and calls their functions one after the
+//     other. All of them return when it has been synced to the disk.
+//   - A Write that fails takes back its own changes and no others. The group is run again for that, with a savepoint around each
+//     of its Writes, so that a function may be called twice.
+//   - Rows of NewRow are inserted at the end of the transaction, those for the same columns together. No statement of the same
+//     transaction finds them.
+//   - It also calls what is to follow the commit, and the functions that Go tells of the outcome. None of them may block.
+//
+// On PostgreSQL each Write has a goroutine, a connection and a transaction of its own. It is run again when PostgreSQL rolls it
+// back because of another one. It leaves a mark, by which the outcome of a COMMIT is found whose answer was lost.
+//
+// A file has one gateway; see Claim. Health is what the last Writes say of the database, and what a watch finds by trying.
 package store
 
 import (

@@ -100,8 +100,9 @@ func (w Walk) split(tx Tx) ([]Walk, error) {
 	// Each value is looked up behind the last one: to collect them from all rows would take as long as there are rows.
 	at := w.Index[0]
 	next := fmt.Sprintf("(SELECT %[1]s FROM %[2]s WHERE %[3]s = ? AND %[1]s > %%s ORDER BY %[3]s, %[1]s LIMIT 1)", w.Each, w.Table, at.Column)
-	found, err := Rows[string](tx, "WITH RECURSIVE found (value) AS (SELECT "+fmt.Sprintf(next, "''")+" UNION ALL SELECT "+fmt.Sprintf(next, "found.value")+
-		" FROM found WHERE value IS NOT NULL) SELECT value FROM found WHERE value IS NOT NULL", at.Value, at.Value)
+	found, err := Rows[string](tx, fmt.Sprintf(`WITH RECURSIVE found (value) AS (
+			SELECT %s UNION ALL SELECT %s FROM found WHERE value IS NOT NULL
+		) SELECT value FROM found WHERE value IS NOT NULL`, fmt.Sprintf(next, "''"), fmt.Sprintf(next, "found.value")), at.Value, at.Value)
 	walks := make([]Walk, len(found))
 	for i, value := range found {
 		walks[i] = w

@@ -45,7 +45,8 @@ func (i *Instance) confirmDead(tx store.Tx, instance string) error {
 	if !i.store.Shared() {
 		return nil
 	}
-	alive, _, err := store.Row[bool](tx, "SELECT seen_at >= "+i.databaseNow()+" - ? FROM instances WHERE id = ? FOR UPDATE", deadAfter.Milliseconds(), instance)
+	alive, _, err := store.Row[bool](tx,
+		"SELECT seen_at >= "+i.databaseNow()+" - ? FROM instances WHERE id = ? FOR UPDATE", deadAfter.Milliseconds(), instance)
 	if err != nil {
 		return fmt.Errorf("look whether an instance is dead: %w", err)
 	}
