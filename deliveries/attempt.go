@@ -34,15 +34,16 @@ type outcome struct {
 	gone  bool          // the receiver says that it does not exist any more
 }
 
-// attempt makes one attempt at a delivery that this process has claimed, when there is room for it and its lane is open.
-// record writes its outcome. made is false when no attempt was made, or when it was given up because the process ends.
+// attempt makes one attempt at a delivery that this process has claimed, when there is room for it, its lane is open, and the
+// claim is certainly still its own: another process may have sent it since. record writes its outcome. made is false when no
+// attempt was made, or when it was given up because the process ends.
 func (s *Service) attempt(d *claimed, open func() bool) (o outcome, made bool) {
 	release, ok := s.slots.acquire(s.lanes.closing, d)
 	if !ok {
 		return o, false
 	}
 	defer release()
-	if !open() {
+	if !open() || !s.Work.Trusts(d.at) {
 		return o, false
 	}
 	return s.attemptNow(d)
