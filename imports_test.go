@@ -32,7 +32,7 @@ var floors = map[string]int{
 
 // sideways are the arrows within a floor that are allowed, besides those onto words, which everybody uses.
 var (
-	sideways = map[string]string{"server": "web", "clients": "commands", "internal/catalog": "internal/store", "internal/work": "internal/store"}
+	sideways = map[string]string{"clients": "commands", "internal/catalog": "internal/store", "internal/work": "internal/store"}
 	words    = []string{"internal/problem", "internal/secret", "internal/units"}
 )
 

@@ -65,14 +65,14 @@ func (b *builder) invoker(a Agent) (_ Invoker, fields, ofProvider problem.Fields
 // breaker is that of a provider, for all agents of the Set.
 func (b *builder) breaker(p Provider) *breaker {
 	if b.set.breakers[p.ID] == nil {
-		b.set.breakers[p.ID] = b.how.Breakers.of(p)
+		b.set.breakers[p.ID] = b.factories.Breakers.of(p)
 	}
 	return b.set.breakers[p.ID]
 }
 
 // candidate adds a provider to those that may answer for an agent.
 func (b *builder) candidate(c *chain, p Provider, a Agent) problem.Fields {
-	invoker, wrong := b.how.Providers[p.Type](p, a)
+	invoker, wrong := b.factories.Providers[p.Type](p, a)
 	one := candidate{provider: p.ID, model: a.Model, invoker: invoker, breaker: b.breaker(p)}
 	if local, ok := invoker.(Local); ok && local.IsLocal() {
 		one.isLocal, one.model = true, "" // it has none

@@ -17,7 +17,7 @@ const (
 )
 
 // ProviderNoun declares providers.
-func ProviderNoun(how Factories) catalog.Noun[Provider] {
+func ProviderNoun(factories Factories) catalog.Noun[Provider] {
 	return catalog.Noun[Provider]{
 		Kind: catalog.Kind{Section: SectionProviders, One: "provider"},
 		Secrets: func(p *Provider) catalog.Secrets {
@@ -30,7 +30,7 @@ func ProviderNoun(how Factories) catalog.Noun[Provider] {
 			}
 			return next
 		},
-		CheckChange: func(_ *catalog.View, p Provider) problem.Fields { return how.probe(p) },
+		CheckChange: func(_ *catalog.View, p Provider) problem.Fields { return factories.probe(p) },
 	}
 }
 
@@ -58,8 +58,8 @@ func lookUpKey(f catalog.File, env catalog.Env, p Provider) (_ Provider, wrong, 
 }
 
 // probe finds what otherwise comes to light with the provider's first agent.
-func (how Factories) probe(p Provider) (found problem.Fields) {
-	if newInvoker := how.Providers[p.Type]; newInvoker != nil {
+func (f Factories) probe(p Provider) (found problem.Fields) {
+	if newInvoker := f.Providers[p.Type]; newInvoker != nil {
 		_, wrong := newInvoker(p, Agent{ID: "probe", Provider: p.ID, Model: "probe"})
 		for _, f := range wrong {
 			if path, ofProvider := strings.CutPrefix(f.Path, "provider."); ofProvider {
@@ -85,7 +85,7 @@ func AgentNoun() catalog.Noun[Agent] {
 }
 
 // FlowNoun declares flows, and links them with the agents and providers.
-func FlowNoun(how Factories) catalog.Noun[Flow] {
+func FlowNoun(factories Factories) catalog.Noun[Flow] {
 	return catalog.Noun[Flow]{
 		Kind: catalog.Kind{Section: SectionFlows, One: "flow", Group: SectionAgents},
 		References: func(f Flow) (list []catalog.Reference) {
@@ -95,7 +95,7 @@ func FlowNoun(how Factories) catalog.Noun[Flow] {
 			return list
 		},
 		Link: func(v *catalog.View, report func(section, id string, found problem.Fields)) {
-			set, findings := NewSet(how, catalog.All[Provider](v), catalog.All[Agent](v), catalog.All[Flow](v))
+			set, findings := NewSet(factories, catalog.All[Provider](v), catalog.All[Agent](v), catalog.All[Flow](v))
 			catalog.Keep(v, set)
 			for _, f := range findings {
 				report(f.Section, f.ID, f.Fields)

@@ -56,12 +56,12 @@ func (s *Set) Get(id string) *Entry { return s.entries[id] }
 func (s *Set) EventNames() []string { return slices.Sorted(maps.Keys(s.eventNames)) }
 
 // NewSet builds the invokers. What is wrong is reported and left out, and so is what depends on it; the rest works.
-func NewSet(how Factories, providers []Provider, list []Agent, flows []Flow) (*Set, []problem.Finding) {
-	if how.Breakers == nil {
-		how.Breakers = NewBreakers(slog.New(slog.DiscardHandler))
+func NewSet(factories Factories, providers []Provider, list []Agent, flows []Flow) (*Set, []problem.Finding) {
+	if factories.Breakers == nil {
+		factories.Breakers = NewBreakers(slog.New(slog.DiscardHandler))
 	}
 	set := &Set{entries: map[string]*Entry{}, eventNames: map[string]bool{}, breakers: map[string]*breaker{}}
-	b := builder{how: how, set: set, providers: map[string]Provider{}, flows: map[string]Flow{}, declared: map[string]bool{}}
+	b := builder{factories: factories, set: set, providers: map[string]Provider{}, flows: map[string]Flow{}, declared: map[string]bool{}}
 	for _, a := range list {
 		b.declared[a.ID] = true
 	}
@@ -70,8 +70,8 @@ func NewSet(how Factories, providers []Provider, list []Agent, flows []Flow) (*S
 	}
 	for _, p := range providers {
 		fields := p.Check()
-		if how.Providers[p.Type] == nil {
-			fields.Add("type", "must be %s, not %q", strings.Join(slices.Sorted(maps.Keys(how.Providers)), " or "), p.Type)
+		if factories.Providers[p.Type] == nil {
+			fields.Add("type", "must be %s, not %q", strings.Join(slices.Sorted(maps.Keys(factories.Providers)), " or "), p.Type)
 		}
 		if !b.report(SectionProviders, p.ID, fields) {
 			b.providers[p.ID] = p
@@ -101,7 +101,7 @@ func NewSet(how Factories, providers []Provider, list []Agent, flows []Flow) (*S
 }
 
 type builder struct {
-	how       Factories
+	factories Factories
 	set       *Set
 	providers map[string]Provider
 	flows     map[string]Flow // well-formed, not yet built
@@ -163,7 +163,7 @@ func (b *builder) flow(id string, path []string) bool {
 		fields = b.rest(f, fields)
 	} else {
 		var invoker Invoker
-		if invoker, fields = b.how.Flow(f, b.set.Get); len(fields) == 0 {
+		if invoker, fields = b.factories.Flow(f, b.set.Get); len(fields) == 0 {
 			b.set.entries[id] = &Entry{ID: id, Name: f.Name, IsFlow: true, Timeout: f.Timeout.Or(DefaultTimeout),
 				RetryOnCrash: f.RetriesOnCrash(), Events: f.Events, Invoker: invoker, depth: deepest}
 			b.named(maps.Values(f.Events))
@@ -176,7 +176,7 @@ func (b *builder) flow(id string, path []string) bool {
 
 // rest adds to what is wrong with a flow what is wrong with it besides, so that all of it can be mended at once.
 func (b *builder) rest(f Flow, found problem.Fields) problem.Fields {
-	_, more := b.how.Flow(f, func(id string) *Entry {
+	_, more := b.factories.Flow(f, func(id string) *Entry {
 		if e := b.set.entries[id]; e != nil || !b.declared[id] {
 			return e
 		}

@@ -27,8 +27,8 @@ const (
 	multipartFormat
 )
 
-// understood ends the message of every refused type.
-const understood = "Send application/json, text/plain, application/x-www-form-urlencoded or multipart/form-data, in UTF-8."
+// supportedTypes ends the message of every refused type.
+const supportedTypes = "Send application/json, text/plain, application/x-www-form-urlencoded or multipart/form-data, in UTF-8."
 
 // CheckContentType refuses what ReadPrompt could not read, before the body has arrived. The error is a problem:
 // Unsupported, or Invalid for a multipart type without a boundary.
@@ -81,7 +81,7 @@ func kindOfType(name string, parameters map[string]string) (bodyKind, error) {
 }
 
 func unsupportedType(why string) error {
-	return problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType, "%s %s", why, understood)
+	return problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType, "%s %s", why, supportedTypes)
 }
 
 // isForm reports whether the body has fields. An urlencoded body without any "=" is what curl -d 'Write a haiku'

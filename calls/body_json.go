@@ -19,8 +19,8 @@ func readJSON(body []byte) (Prompt, error) {
 	if d.PeekKind() != jsontext.KindBeginObject {
 		return wholeJSON(body, d)
 	}
-	var found siblings
-	if err := readMembers(body, d, found.named); err != nil {
+	var found promptMembers
+	if err := readMembers(body, d, found.memberFor); err != nil {
 		return Prompt{}, err
 	}
 	if found.prompt == nil {
@@ -73,13 +73,13 @@ func wholeJSON(body []byte, d *jsontext.Decoder) (Prompt, error) {
 	return Prompt{Text: textOf(text, body)}, nil
 }
 
-// siblings are the members of a JSON body that are understood, as they were sent.
-type siblings struct {
+// promptMembers are the members of a JSON body that are supportedTypes, as they were sent.
+type promptMembers struct {
 	prompt, agent, sessionID, metadata, webhook jsontext.Value
 }
 
 // named returns where the member of that name is kept, or nil.
-func (s *siblings) named(name string) *jsontext.Value {
+func (s *promptMembers) memberFor(name string) *jsontext.Value {
 	switch name {
 	case "prompt":
 		return &s.prompt
@@ -95,19 +95,19 @@ func (s *siblings) named(name string) *jsontext.Value {
 	return nil
 }
 
-func (s *siblings) read() (p Prompt, err error) {
+func (s *promptMembers) read() (p Prompt, err error) {
 	if s.prompt.Kind() != jsontext.KindString {
 		return p, problem.New(problem.Invalid, problem.CodeInvalidPrompt, "prompt must be a string.")
 	}
-	if err := s.readBeside(&p); err != nil {
+	if err := s.readOptions(&p); err != nil {
 		return Prompt{}, err
 	}
 	p.Text = unquote(s.prompt)
 	return p, nil
 }
 
-// readBeside reads all but the prompt.
-func (s *siblings) readBeside(p *Prompt) (err error) {
+// readOptions reads all but the prompt.
+func (s *promptMembers) readOptions(p *Prompt) (err error) {
 	if p.Agent, err = optionalString("agent", s.agent); err != nil {
 		return err
 	}

@@ -12,10 +12,10 @@ import (
 // maxPriority is the last of the priorities in the queue.
 const maxPriority = 4
 
-// ReadRun takes a prompt from a request to the runs API: a JSON object with input (a string, or an object that becomes
+// ReadRunPrompt takes a prompt from a request to the runs API: a JSON object with input (a string, or an object that becomes
 // the prompt as it is) or prompt, agent or workflowId, sessionId, metadata, priority and webhook. The
 // error is a problem: Unsupported for another type, else Invalid.
-func ReadRun(r *Request) (Prompt, error) {
+func ReadRunPrompt(r *Request) (Prompt, error) {
 	kind, err := kindOf(r.Header)
 	if err != nil {
 		return Prompt{}, err
@@ -29,7 +29,7 @@ func ReadRun(r *Request) (Prompt, error) {
 		return Prompt{}, problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body must be a JSON object with input or prompt.")
 	}
 	var found runMembers
-	if err := readMembers(body, d, found.named); err != nil {
+	if err := readMembers(body, d, found.memberFor); err != nil {
 		return Prompt{}, err
 	}
 	p, err := found.read(body)
@@ -44,11 +44,11 @@ func ReadRun(r *Request) (Prompt, error) {
 
 // runMembers are the members of such an object that are understood.
 type runMembers struct {
-	siblings
+	promptMembers
 	input, workflow, priority jsontext.Value
 }
 
-func (m *runMembers) named(name string) *jsontext.Value {
+func (m *runMembers) memberFor(name string) *jsontext.Value {
 	switch name {
 	case "input":
 		return &m.input
@@ -57,11 +57,11 @@ func (m *runMembers) named(name string) *jsontext.Value {
 	case "priority":
 		return &m.priority
 	}
-	return m.siblings.named(name)
+	return m.promptMembers.memberFor(name)
 }
 
 func (m *runMembers) read(body []byte) (p Prompt, err error) {
-	if err := m.readBeside(&p); err != nil {
+	if err := m.readOptions(&p); err != nil {
 		return Prompt{}, err
 	}
 	workflow, err := optionalString("workflowId", m.workflow)

@@ -12,29 +12,30 @@ import (
 	"beckon/runs"
 )
 
-// Call is a request on its way to a run. One of Refused, Active, Queued and Earlier is set.
+// Call is a request on its way to a run. Refused, Active, Queued or Original is set; Original also beside Refused, when the
+// first call with the same key is still running.
 type Call struct {
-	Refused error           // a problem: why no run was started
-	Client  *clients.Member // nil where the request proves no client
-	Prefer  Preference
-	Active  *runs.Active // works on the run in this process
-	Queued  *runs.Run
-	Earlier *runs.Run // the run of the first call with the same Idempotency-Key
+	Refused  error           // a problem: why no run was started
+	Client   *clients.Member // nil where the request proves no client
+	Prefer   Preference
+	Active   *runs.Active // works on the run in this process
+	Queued   *runs.Run
+	Original *runs.Run // the run of the first call with the same Idempotency-Key
 
-	request    *Request
-	sender     *Sender
-	service    *Service
-	catalog    Catalog
-	lease      *Lease
-	key        string // Idempotency-Key
-	keepsGoing func() // lets the run go on when its caller leaves
+	request *Request
+	sender  *Sender
+	service *Service
+	catalog Catalog
+	lease   *Lease
+	key     string // Idempotency-Key
+	detach  func() // lets the run go on when its caller leaves
 }
 
 // Quota returns what the client has left of its rate, and how many more calls it may run, where that is limited.
 func (c *Call) Quota() (rate clients.Quota, free int) { return c.lease.Quota, c.lease.Free }
 
-// Queues reports whether the run goes through the queue, and the caller comes back for it.
-func (c *Call) Queues() bool {
+// IsAsync reports whether the run goes through the queue, and the caller comes back for it.
+func (c *Call) IsAsync() bool {
 	return !c.Prefer.HasWait && (c.Prefer.Async || c.sender.Queues && !c.request.Stream)
 }
 
@@ -45,8 +46,8 @@ func (c *Call) RunID() string {
 		return c.Active.ID
 	case c.Queued != nil:
 		return c.Queued.ID
-	case c.Earlier != nil:
-		return c.Earlier.ID
+	case c.Original != nil:
+		return c.Original.ID
 	}
 	return ""
 }
@@ -59,14 +60,14 @@ func (c *Call) Close() { c.lease.release() }
 
 // Start verifies a request, admits it and starts its run. Close must follow.
 func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
-	c := &Call{request: r, sender: sender, service: s, catalog: s.Catalog(), lease: newLease(s.Memory), keepsGoing: nothing}
+	c := &Call{request: r, sender: sender, service: s, catalog: s.Catalog(), lease: newLease(s.Memory), detach: noop}
 	r.held = c.lease.memory
-	panics := true
+	returned := false
 	defer func() {
 		if c.Active == nil {
 			c.lease.releaseRun()
 		}
-		if panics { // nobody gets the call to close it
+		if !returned { // a step has panicked: nobody gets the call to close it
 			c.Close()
 		}
 	}()
@@ -75,14 +76,13 @@ func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
 		err = c.start(ctx)
 	}
 	if first, ok := errors.AsType[*runs.Duplicate](err); ok {
-		err = c.findEarlier(ctx, first)
+		err = c.findOriginal(ctx, first)
 	}
-	panics, c.Refused = false, err
+	returned, c.Refused = true, err
 	return c
 }
 
-// errUnusable is for a caller who has proved to be a client that something is wrong with: another token would change
-// nothing.
+// errUnusable answers an authenticated client whose configuration is broken. Another token would change nothing.
 var errUnusable = problem.New(problem.Unavailable, problem.CodeClientUnusable, "This client cannot be used now: its configuration has an error, or something that it needs has. Its page and the log of Beckon name it.").After(time.Minute)
 
 // admit verifies the request and takes the lease.
@@ -106,10 +106,10 @@ func (c *Call) admit() (err error) {
 	if c.key, err = idempotencyKey(r.Header); err != nil {
 		return err
 	}
-	if err := c.service.receive(c.Client, r); err != nil {
+	if err := c.service.readBody(c.Client, r); err != nil {
 		return err
 	}
-	return c.lease.takePlace(c.service.Runs, c.Queues())
+	return c.lease.takeSlot(c.service.Runs, c.IsAsync())
 }
 
 // start starts the run, here or in the queue.
@@ -118,7 +118,7 @@ func (c *Call) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Queues() {
+	if c.IsAsync() {
 		c.Queued, err = c.service.Runs.Enqueue(ctx, r)
 		return err
 	}
@@ -128,7 +128,7 @@ func (c *Call) start(ctx context.Context) error {
 	}
 	if c.Client.CancelOnDisconnect {
 		stop := context.AfterFunc(ctx, c.Active.Cancel) // which also ends when the call has been answered
-		c.keepsGoing = func() { stop() }
+		c.detach = func() { stop() }
 	}
 	return nil
 }
@@ -163,7 +163,7 @@ func (c *Call) runRequest() (runs.Request, error) {
 		Stream:     r.Stream,
 	}
 	if c.key != "" {
-		wanted.Once = &runs.Idempotency{Key: c.key, Request: fingerprint(r)}
+		wanted.Idempotency = &runs.Idempotency{Key: c.key, Request: fingerprint(r)}
 	}
 	// From here on the prompt is held, maybe for minutes, and the body is not.
 	r.Body = nil

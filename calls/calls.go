@@ -47,10 +47,10 @@ type Config struct {
 // Service starts calls. Any number of calls may use it at the same time.
 type Service struct {
 	Config
-	largePrompts chan struct{} // holds one value for each large prompt that is being made
+	largePromptSlots chan struct{} // holds one value for each large prompt that is being made
 }
 
 // New returns a Service.
 func New(c Config) *Service {
-	return &Service{Config: c, largePrompts: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	return &Service{Config: c, largePromptSlots: make(chan struct{}, runtime.GOMAXPROCS(0))}
 }

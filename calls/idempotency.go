@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	keyHeader    = "Idempotency-Key"
-	maxKeyLength = 255
-	retryEarlier = 2 * time.Second
+	keyHeader     = "Idempotency-Key"
+	maxKeyLength  = 255
+	retryOriginal = 2 * time.Second
 )
 
 // idempotencyKey reads the header, a string in quotes (draft-ietf-httpapi-idempotency-key-header) or, as many send it,
@@ -46,16 +46,16 @@ func fingerprint(r *Request) string {
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
-// findEarlier finds the run of the first call with this call's key.
-func (c *Call) findEarlier(ctx context.Context, first *runs.Duplicate) (err error) {
+// findOriginal finds the run of the first call with this call's key.
+func (c *Call) findOriginal(ctx context.Context, first *runs.Duplicate) (err error) {
 	if !first.Same {
 		return problem.New(problem.Unprocessable, problem.CodeIdempotencyKeyReused, "This Idempotency-Key has been used for another request within the last 24 hours. Use a new one for each request.")
 	}
-	if c.Earlier, err = c.service.Runs.Get(ctx, first.RunID); err != nil {
+	if c.Original, err = c.service.Runs.Get(ctx, first.RunID); err != nil {
 		return err
 	}
-	if !c.Queues() && !c.request.Stream && !c.Earlier.Status.Ended() {
-		return problem.New(problem.Conflict, problem.CodeIdempotencyInFlight, "The first call with this Idempotency-Key is still being worked on. Its run is at /api/v1/runs/%s; try again when that has ended.", c.Earlier.ID).After(retryEarlier)
+	if !c.IsAsync() && !c.request.Stream && !c.Original.Status.Ended() {
+		return problem.New(problem.Conflict, problem.CodeIdempotencyInFlight, "The first call with this Idempotency-Key is still being worked on. Its run is at /api/v1/runs/%s; try again when that has ended.", c.Original.ID).After(retryOriginal)
 	}
 	return nil
 }

@@ -19,11 +19,11 @@ type Lease struct {
 	releaseRun func() // gives back the places, and the run's share of the memory; never nil
 }
 
-func nothing() {}
+func noop() {}
 
 // newLease takes nothing yet.
 func newLease(budget *memory.Budget) *Lease {
-	return &Lease{memory: budget.Reserve(), releaseRun: nothing}
+	return &Lease{memory: budget.Reserve(), releaseRun: noop}
 }
 
 // takeRate takes one call of the client's rate.
@@ -33,9 +33,9 @@ func (l *Lease) takeRate(client *clients.Member) (err error) {
 	return err
 }
 
-// takePlace takes a place for a run of this process, or for one that is to be accepted into the queue. That needs none
+// takeSlot takes a place for a run of this process, or for one that is to be accepted into the queue. That needs none
 // of the client's places: it gets one when it leaves the queue.
-func (l *Lease) takePlace(service *runs.Service, queued bool) error {
+func (l *Lease) takeSlot(service *runs.Service, queued bool) error {
 	release, err := service.Slot(queued)
 	if err != nil {
 		return err

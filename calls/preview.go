@@ -8,23 +8,6 @@ import (
 	"beckon/internal/problem"
 )
 
-// prompt makes the prompt of a request whose body has been read, and chooses the agent or flow that gets it. The prompts
-// of large bodies are made a few at a time: a parsed document takes many times the memory of its body.
-func (s *Service) prompt(sender *Sender, client *clients.Member, in Catalog, r *Request) (p Prompt, agent string, err error) {
-	if len(r.Body) > largeBody {
-		s.largePrompts <- struct{}{}
-		defer func() { <-s.largePrompts }()
-	}
-	if p, err = sender.Prompt(client, in.Commands, r, int(client.BodyLimit(s.MaxBodyBytes))); err != nil {
-		return p, "", err
-	}
-	agent, err = client.Choose(p.Agent)
-	return p, agent, err
-}
-
-// largeBody is the size in bytes from which on it takes more than a moment to make a prompt of a body.
-const largeBody = 64 << 10
-
 // Preview makes the prompt of a call, and chooses the agent or flow that would get it, as the webhook does and without
 // asking a model. The client need not be in force, nor saved.
 func (s *Service) Preview(client clients.Client, r *Request) (p Prompt, agent string, err error) {
@@ -33,7 +16,7 @@ func (s *Service) Preview(client clients.Client, r *Request) (p Prompt, agent st
 		return p, "", findings[0].Fields.Err()
 	}
 	member := set.Get(client.ID)
-	if err := s.receive(member, r); err != nil {
+	if err := s.readBody(member, r); err != nil {
 		return p, "", err
 	}
 	return s.prompt(Webhook, member, s.Catalog(), r)

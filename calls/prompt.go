@@ -32,6 +32,23 @@ type Prompt struct {
 	Webhook   json.RawMessage // a JSON object; what is in it is for deliveries to check
 }
 
+// prompt makes the prompt of a request whose body has been read, and chooses the agent or flow that gets it. The prompts
+// of large bodies are made a few at a time: a parsed document takes many times the memory of its body.
+func (s *Service) prompt(sender *Sender, client *clients.Member, in Catalog, r *Request) (p Prompt, agent string, err error) {
+	if len(r.Body) > largeBody {
+		s.largePromptSlots <- struct{}{}
+		defer func() { <-s.largePromptSlots }()
+	}
+	if p, err = sender.Prompt(client, in.Commands, r, int(client.BodyLimit(s.MaxBodyBytes))); err != nil {
+		return p, "", err
+	}
+	agent, err = client.Choose(p.Agent)
+	return p, agent, err
+}
+
+// largeBody is the size in bytes above which prompts are made a few at a time.
+const largeBody = 64 << 10
+
 // PromptOf makes the prompt of a call: the client's command, its template rendered over the request, or what the request
 // says itself. maxBytes bounds what a template may make of it.
 func PromptOf(client *clients.Member, all commands.Set, r *Request, maxBytes int) (Prompt, error) {
@@ -51,12 +68,12 @@ func PromptOf(client *clients.Member, all commands.Set, r *Request, maxBytes int
 
 // ReadPrompt takes the prompt from the body of a request, by its Content-Type:
 //
-//	application/json, application/*+json   the string prompt of an object, with its siblings; any other JSON itself
+//	application/json, application/*+json   the string prompt of an object, with its promptMembers; any other JSON itself
 //	text/*, or none                        the text
-//	application/x-www-form-urlencoded      the field prompt, with its siblings; else all fields as "name: value"; without
+//	application/x-www-form-urlencoded      the field prompt, with its promptMembers; else all fields as "name: value"; without
 //	multipart/form-data                    any "=" (what curl -d sends) an urlencoded body is the text itself
 //
-// The error is a problem: Unsupported for a type or encoding that isn't understood, else Invalid.
+// The error is a problem: Unsupported for a type or encoding that isn't supportedTypes, else Invalid.
 func ReadPrompt(r *Request) (Prompt, error) {
 	kind, err := kindOf(r.Header)
 	if err != nil {

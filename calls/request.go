@@ -47,9 +47,9 @@ func TooLarge(limit int64) error {
 	return problem.New(problem.TooLarge, problem.CodeBodyTooLarge, "The body is larger than the %d bytes that this client may send (maxBodyBytes).", limit)
 }
 
-// receive reads the body. The bodies of one client that are being read at the same time are bounded; they need no place
+// readBody reads the body. The bodies of one client that are being read at the same time are bounded; they need no place
 // among the client's running calls yet, so that a slow body keeps no other call out.
-func (s *Service) receive(client *clients.Member, r *Request) error {
+func (s *Service) readBody(client *clients.Member, r *Request) error {
 	if client.Passthrough {
 		if err := CheckContentType(r.Header); err != nil {
 			return err

@@ -13,8 +13,9 @@ type Sender struct {
 	// Queues says that runs go through the queue unless the caller asks to wait or to read along.
 	Queues bool
 
-	// Verify returns the client that the request proves to come from, else an error. It may call ReadBody. It must take
-	// the same time and return the same error for a client that does not exist and for a wrong proof.
+	// Verify returns the client that the request proves to come from, else an error. It may call ReadBody. For callers
+	// without a session it must take the same time, and return the same error, for a client that does not exist and for a
+	// wrong proof.
 	Verify func(all *clients.Set, r *Request) (*clients.Member, error)
 	// Prompt makes the prompt of a request whose body has been read. maxBytes bounds what a template may make of it.
 	Prompt func(client *clients.Member, all commands.Set, r *Request, maxBytes int) (Prompt, error)
@@ -23,26 +24,26 @@ type Sender struct {
 	Reply func(r *Request, run *runs.Run) (contentType, text string)
 }
 
-// The senders that need no configuration.
+// The senders that every gateway has.
 var (
 	// Webhook is for systems that call a client's URL with the client's bearer token, and with any body that Beckon
 	// understands.
-	Webhook = &Sender{Source: runs.SourceWebhook, Verify: byAddress, Prompt: PromptOf, Reply: acceptedReply}
+	Webhook = &Sender{Source: runs.SourceWebhook, Verify: verifyClientToken, Prompt: PromptOf, Reply: acceptedReply}
 	// API is for programs that start runs of the client whose bearer token they have.
-	API = &Sender{Source: runs.SourceAPI, Queues: true, Verify: byToken, Prompt: runPrompt, Reply: acceptedReply}
+	API = &Sender{Source: runs.SourceAPI, Queues: true, Verify: verifyToken, Prompt: promptForRun, Reply: acceptedReply}
 	// Page is for people who are signed in: they try a client without its token.
-	Page = &Sender{Source: runs.SourcePage, Verify: byName, Prompt: PromptOf, Reply: acceptedReply}
+	Page = &Sender{Source: runs.SourcePage, Verify: trustClientID, Prompt: PromptOf, Reply: acceptedReply}
 )
 
 // Unauthorized is the one answer for all who prove nothing at a client's URL: no token, a wrong one, no such client.
 var Unauthorized = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
 	"The call needs the token of this client: Authorization: Bearer mgc_… . Either the client does not exist or the token is not its own.")
 
-// NoClient is the same where the address names no client.
-var NoClient = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
+// InvalidToken is the same where the address names no client.
+var InvalidToken = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
 	"The call needs a client's token: Authorization: Bearer mgc_… . None was sent, or it is no client's.")
 
-func byAddress(all *clients.Set, r *Request) (*clients.Member, error) {
+func verifyClientToken(all *clients.Set, r *Request) (*clients.Member, error) {
 	client := all.Authenticate(r.ClientID, BearerToken(r.Header))
 	if client == nil {
 		return nil, Unauthorized
@@ -50,15 +51,15 @@ func byAddress(all *clients.Set, r *Request) (*clients.Member, error) {
 	return client, nil
 }
 
-func byToken(all *clients.Set, r *Request) (*clients.Member, error) {
+func verifyToken(all *clients.Set, r *Request) (*clients.Member, error) {
 	client := all.ByToken(BearerToken(r.Header))
 	if client == nil {
-		return nil, NoClient
+		return nil, InvalidToken
 	}
 	return client, nil
 }
 
-func byName(all *clients.Set, r *Request) (*clients.Member, error) {
+func trustClientID(all *clients.Set, r *Request) (*clients.Member, error) {
 	client := all.Get(r.ClientID)
 	if client == nil || client.Unusable {
 		return nil, problem.New(problem.Unprocessable, problem.CodeClientUnusable, "The client %q is not in force. Its page says why.", r.ClientID)
@@ -66,9 +67,9 @@ func byName(all *clients.Set, r *Request) (*clients.Member, error) {
 	return client, nil
 }
 
-func runPrompt(client *clients.Member, _ commands.Set, r *Request, _ int) (Prompt, error) {
+func promptForRun(client *clients.Member, _ commands.Set, r *Request, _ int) (Prompt, error) {
 	if !client.Passthrough || client.PromptTemplate != nil {
 		return Prompt{}, problem.New(problem.Denied, problem.CodePromptNotAllowed, "This client's prompts come from its command or its template. Call its webhook, with Prefer: respond-async for a run to come back for.")
 	}
-	return ReadRun(r)
+	return ReadRunPrompt(r)
 }

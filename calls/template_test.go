@@ -57,7 +57,7 @@ func TestTemplatePrompt(t *testing.T) {
 		{"JSON", "{{.body.a}} {{.text}}", jsonType, "", `{"a":1}`, `1 {"a":1}`},
 		{"JSON list", "{{index .body 1}}", jsonType, "", `[1,2]`, "2"},
 		{"JSON with BOM", "{{.body.a}} {{.text}}", jsonType, "", "\xEF\xBB\xBF{\"a\":1}", `1 {"a":1}`},
-		{"siblings are the template's", "{{.body.agent}}", jsonType, "", `{"agent":7,"metadata":[],"prompt":1}`, "7"},
+		{"promptMembers are the template's", "{{.body.agent}}", jsonType, "", `{"agent":7,"metadata":[],"prompt":1}`, "7"},
 		{"JSON in a text", "{{.body.a}}", "text/plain", "", `{"a":1}`, "1"},
 		{"JSON without a type", "{{.body.a}}", "", "", `{"a":1}`, "1"},
 		{"JSON from curl -d", "{{.body.a}}", formType, "", `{"a":1}`, "1"},

@@ -27,7 +27,7 @@ func (c *Call) Wait(ctx context.Context) (*runs.Run, error) {
 		if err := c.Active.Recorded(ctx); err != nil {
 			return nil, problem.Of(err)
 		}
-		c.keepsGoing()
+		c.detach()
 		return nil, nil
 	}
 	c.service.Metrics.Webhook(time.Since(c.request.ReceivedAt))

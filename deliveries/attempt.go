@@ -34,15 +34,16 @@ type outcome struct {
 	gone  bool          // the receiver says that it does not exist any more
 }
 
-// attempt makes one attempt at a delivery that this process has claimed, when there is room for it and its lane is open.
-// record writes its outcome. made is false when no attempt was made, or when it was given up because the process ends.
+// attempt makes one attempt at a delivery that this process has claimed, when there is room for it, its lane is open, and the
+// claim is certainly still its own: another process may have sent it since. record writes its outcome. made is false when no
+// attempt was made, or when it was given up because the process ends.
 func (s *Service) attempt(d *claimed, open func() bool) (o outcome, made bool) {
-	leave, ok := s.slots.enter(s.lanes.closing, d)
+	release, ok := s.slots.acquire(s.lanes.closing, d)
 	if !ok {
 		return o, false
 	}
-	defer leave()
-	if !open() {
+	defer release()
+	if !open() || !s.Work.Trusts(d.at) {
 		return o, false
 	}
 	return s.attemptNow(d)
@@ -92,7 +93,7 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), Payload: d.event.Payload, Source: s.Source}
 	scheme, vendor, agent := signature.Standard, "", "Beckon/"+s.Version
-	var how format = formatFunc(runFormat)
+	var form format = formatFunc(runFormat)
 	var own map[string]secret.String
 	var secrets []secret.String
 	if d.EndpointID != nil {
@@ -100,7 +101,7 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 		if t == nil {
 			return x, problem.New(problem.Unavailable, "endpoint_gone", "There is no endpoint %q any more.", *d.EndpointID)
 		}
-		x.url, x.timeout, x.retry, how, own = t.URL, t.Timeout.Or(DefaultTimeout), t.Retry, t.format, t.Headers
+		x.url, x.timeout, x.retry, form, own = t.URL, t.Timeout.Or(DefaultTimeout), t.Retry, t.format, t.Headers
 		scheme, vendor = signature.Scheme(cmp.Or(t.Signature, string(signature.Standard))), t.Vendor
 		if secrets, err = s.secretsOf(t, now); err != nil {
 			return x, err
@@ -119,7 +120,7 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 		return x, problem.New(problem.NotFound, "event_gone", "The event is not on record any more: its run was deleted.")
 	}
 	var contentType string
-	if x.body, contentType, err = how.render(m); err != nil {
+	if x.body, contentType, err = form.render(m); err != nil {
 		return x, err
 	}
 	if vendor != "" {

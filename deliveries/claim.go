@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"beckon/events"
 	"beckon/internal/store"
@@ -13,6 +14,7 @@ import (
 type claimed struct {
 	row
 	event events.Event // an empty one when it is gone
+	at    time.Time    // when it was claimed
 }
 
 // claimDue claims deliveries of a lane that are due, the longest-waiting first; more says that there are others.
@@ -29,6 +31,7 @@ func (s *Service) claimDue(ctx context.Context, lane string, most int) (list []*
 // claim claims those of the deliveries that are due. Each of them is held until it is recorded or given back.
 func (s *Service) claim(ctx context.Context, ids []string) ([]*claimed, error) {
 	s.held.Hold(ids...)
+	at := time.Now()
 	var rows []row
 	err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
 		rows, err = s.storage.claim(tx, ids, s.Work.ID(), s.Now())
@@ -43,6 +46,9 @@ func (s *Service) claim(ctx context.Context, ids []string) ([]*claimed, error) {
 	if err != nil {
 		s.giveBack(rows)
 		return nil, err
+	}
+	for _, d := range list {
+		d.at = at
 	}
 	slices.SortFunc(list, func(a, b *claimed) int { return strings.Compare(a.ID, b.ID) })
 	return list, nil

@@ -29,8 +29,8 @@ type lane struct {
 	idleSince time.Time
 }
 
-// leave gives back room, and refills the lane when half of its room is free. mu is held.
-func (ls *lanes) leave(l *lane, n int) {
+// freeRoom gives back room, and refills the lane when half of its room is free. mu is held.
+func (ls *lanes) freeRoom(l *lane, n int) {
 	l.room -= n
 	if l.room == 0 {
 		l.idleSince = time.Now()
@@ -39,7 +39,7 @@ func (ls *lanes) leave(l *lane, n int) {
 		l.more, l.refilling = false, true
 		free := laneRoom - l.room
 		l.room += free
-		ls.going.Go(func() { ls.refill(l, free) })
+		ls.goroutines.Go(func() { ls.refill(l, free) })
 	}
 }
 
@@ -56,14 +56,14 @@ func (ls *lanes) refill(l *lane, reserved int) {
 	for range list {
 		ls.addSender(l)
 	}
-	ls.leave(l, reserved-len(list))
+	ls.freeRoom(l, reserved-len(list))
 }
 
 // addSender starts one more sender, where the lane is wide enough and something waits. mu is held.
 func (ls *lanes) addSender(l *lane) {
 	if l.senders < l.width && len(l.queue) > 0 && !ls.closed {
 		l.senders++
-		ls.going.Go(func() { ls.send(l) })
+		ls.goroutines.Go(func() { ls.send(l) })
 	}
 }
 
@@ -76,7 +76,7 @@ func (ls *lanes) send(l *lane) {
 			return
 		}
 		o, made := ls.attempt(l, d)
-		ls.going.Go(func() {
+		ls.goroutines.Go(func() {
 			if made {
 				ls.sender.record(d, o)
 			} else {
@@ -84,7 +84,7 @@ func (ls *lanes) send(l *lane) {
 			}
 			ls.mu.Lock()
 			defer ls.mu.Unlock()
-			ls.leave(l, 1)
+			ls.freeRoom(l, 1)
 		})
 	}
 }
@@ -118,11 +118,11 @@ func (ls *lanes) giveBackQueue(l *lane) {
 	if len(rows) == 0 {
 		return
 	}
-	ls.going.Go(func() {
+	ls.goroutines.Go(func() {
 		ls.sender.giveBack(rows)
 		ls.mu.Lock()
 		defer ls.mu.Unlock()
-		ls.leave(l, len(rows))
+		ls.freeRoom(l, len(rows))
 	})
 }
 

@@ -10,14 +10,14 @@ import (
 // one lane may wait for each other, those of different lanes never do.
 //
 // mu guards the maps and all fields of every lane. It is not held during a query or an attempt. Every goroutine is
-// counted in going; drain waits for them.
+// counted in goroutines; drain waits for them.
 type lanes struct {
-	sender  laneSender
-	log     func(key string, err error) // a refill failed; it is tried again
-	closing context.Context             // ends when no attempt is begun any more
-	close   context.CancelFunc
-	going   sync.WaitGroup
-	woken   chan struct{} // asks for a look at everything that is due
+	sender     laneSender
+	log        func(key string, err error) // a refill failed; it is tried again
+	closing    context.Context             // ends when no attempt is begun any more
+	close      context.CancelFunc
+	goroutines sync.WaitGroup
+	woken      chan struct{} // asks for a look at everything that is due
 
 	mu     sync.Mutex
 	byKey  map[string]*lane
@@ -50,7 +50,7 @@ func (ls *lanes) drain(ctx context.Context, abandon func()) {
 	ls.close()
 	ended := make(chan struct{})
 	go func() {
-		ls.going.Wait()
+		ls.goroutines.Wait()
 		close(ended)
 	}()
 	select {
@@ -118,7 +118,7 @@ func (ls *lanes) fill(reserved []waiting, list []*claimed) {
 		ls.addSender(l)
 	}
 	for key, n := range left {
-		ls.leave(ls.lane(key), n)
+		ls.freeRoom(ls.lane(key), n)
 	}
 }
 
@@ -132,7 +132,7 @@ func (ls *lanes) due(key string) (closed bool) {
 	}
 	l := ls.lane(key)
 	l.more = true
-	ls.leave(l, 0)
+	ls.freeRoom(l, 0)
 	return false
 }
 

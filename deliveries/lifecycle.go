@@ -97,7 +97,7 @@ func (s *Service) Test(ctx context.Context, id string) (*Delivery, []Attempt, er
 	if err != nil {
 		return nil, nil, fmt.Errorf("encode a test event: %w", err)
 	}
-	e := events.Event{ID: eventPrefix + ulid.Make().String(), Type: EndpointTest, Payload: payload, Aside: true}
+	e := events.Event{ID: eventPrefix + ulid.Make().String(), Type: EndpointTest, Payload: payload, Transient: true}
 	w := newRow(e, events.Subject{}, endpointLane(id), id, now)
 	instance := s.Work.ID()
 	w.Status, w.Reason, w.InstanceID, w.Claim = string(Sending), ReasonTest, &instance, 1

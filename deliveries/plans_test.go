@@ -21,7 +21,7 @@ func TestNothingReadsAllDeliveries(t *testing.T) {
 		asked := storetest.Record(s)
 		ctx := context.Background()
 		service := New(Config{Store: s, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test"), Work: work.New(s, slog.New(slog.DiscardHandler))})
-		service.endpoints.Store(&book{list: []*target{{Endpoint: Endpoint{ID: storetest.Endpoint}}}})
+		service.endpoints.Store(&endpointSet{list: []*target{{Endpoint: Endpoint{ID: storetest.Endpoint}}}})
 		found := 0
 		for _, q := range everyQuery() {
 			list, next, err := service.List(ctx, q)

@@ -151,7 +151,7 @@ func (s *Service) tell(tx store.Tx, kind, runID string, about events.Subject, fa
 	if err != nil {
 		return fmt.Errorf("encode an event: %w", err)
 	}
-	return s.Carry(tx, about, []events.Event{{ID: eventPrefix + ulid.Make().String(), RunID: runID, Type: kind, Payload: payload, Aside: true}})
+	return s.Carry(tx, about, []events.Event{{ID: eventPrefix + ulid.Make().String(), RunID: runID, Type: kind, Payload: payload, Transient: true}})
 }
 
 func jsonTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -47,7 +47,7 @@ type Service struct {
 	storage   storage
 	keys      *catalog.Documents[signingKey]
 	key       atomic.Pointer[secret.String] // the gateway's own, once it is needed
-	endpoints atomic.Pointer[book]
+	endpoints atomic.Pointer[endpointSet]
 	using     sync.Mutex // held while endpoints is made anew
 	failing   sync.Map   // endpoint id to bool: no attempt has succeeded since the last that failed
 
@@ -71,7 +71,7 @@ func New(c Config) *Service {
 	s.lanes = newLanes(s, func(key string, err error) {
 		s.Log.Error("due deliveries could not be claimed; it is tried again", "lane", key, "error", err)
 	})
-	s.endpoints.Store(&book{})
+	s.endpoints.Store(&endpointSet{})
 	s.register(c.Work)
 	return s
 }

@@ -27,7 +27,7 @@ func newSlots() *slots {
 
 // enter waits for room for an attempt, the narrowest first: who waits there takes none from others. leave gives it back. ok
 // is false when ctx ends before.
-func (s *slots) enter(ctx context.Context, d *claimed) (leave func(), ok bool) {
+func (s *slots) acquire(ctx context.Context, d *claimed) (release func(), ok bool) {
 	if d.EndpointID != nil {
 		return take(ctx, s.all)
 	}
@@ -42,17 +42,17 @@ func (s *slots) of(clientID string) *semaphore.Weighted {
 	return own.(*semaphore.Weighted)
 }
 
-func take(ctx context.Context, rooms ...*semaphore.Weighted) (leave func(), ok bool) {
+func take(ctx context.Context, rooms ...*semaphore.Weighted) (release func(), ok bool) {
 	for i, room := range rooms {
 		if room.Acquire(ctx, 1) != nil {
-			release(rooms[:i])
+			releaseAll(rooms[:i])
 			return nil, false
 		}
 	}
-	return func() { release(rooms) }, true
+	return func() { releaseAll(rooms) }, true
 }
 
-func release(rooms []*semaphore.Weighted) {
+func releaseAll(rooms []*semaphore.Weighted) {
 	for _, room := range rooms {
 		room.Release(1)
 	}

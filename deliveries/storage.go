@@ -30,7 +30,7 @@ func newRow(e events.Event, about events.Subject, lane, endpointID string, now t
 	w := &row{ID: newID(now), Lane: lane, EventID: e.ID, Type: e.OutsideName(), Status: string(Pending), Reason: ReasonFirst,
 		EndpointID: orNull(endpointID), RunID: orNull(e.RunID), ClientID: orNull(about.ClientID), WorkflowID: orNull(about.WorkflowID),
 		FirstAt: now.UnixMilli(), DueAt: now.UnixMilli(), CreatedAt: now.UnixMilli()}
-	if e.Aside {
+	if e.Transient {
 		w.Payload = orNull(string(e.Payload))
 	}
 	return w

@@ -48,8 +48,8 @@ func WhyDisabled(reason string) string {
 	return ""
 }
 
-// book holds the endpoints of one moment. It never changes.
-type book struct {
+// endpointSet holds the endpoints of one moment. It never changes.
+type endpointSet struct {
 	list []*target
 	byID map[string]*target
 }
@@ -102,7 +102,7 @@ func (s *Service) use(ctx context.Context, list []Endpoint) error {
 	if err := s.needKey(ctx, list); err != nil {
 		s.Log.Error("there is no key for endpoints with signature: standard-ed25519; their deliveries fail until there is", "error", err)
 	}
-	b := &book{byID: make(map[string]*target, len(list))}
+	b := &endpointSet{byID: make(map[string]*target, len(list))}
 	for _, e := range list {
 		t := &target{Endpoint: e}
 		if t.format, err = parseFormat(e.Format); err != nil {

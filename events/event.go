@@ -24,12 +24,12 @@ const (
 
 // Event is one entry of the log.
 type Event struct {
-	ID      string // evt_ and a ULID; within a run in the order of what happened
-	RunID   string
-	Type    string
-	Payload json.RawMessage // a JSON object, as it goes out
-	Name    string          // what it is called outside, where that is not its type; the log does not keep it
-	Aside   bool            // it goes out, but is not part of its run's log
+	ID        string // evt_ and a ULID; within a run in the order of what happened
+	RunID     string
+	Type      string
+	Payload   json.RawMessage // a JSON object, as it goes out
+	Name      string          // what it is called outside, where that is not its type; the log does not keep it
+	Transient bool            // it goes out, but is not part of its run's log
 }
 
 // OutsideName is what the event is called when it goes out.

@@ -48,7 +48,7 @@ func NewLog(c Config) *Log { return &Log{Config: c, topics: map[string]*topic{}}
 // Append writes events within the transaction of the change that they report, together with who is to be told of them.
 func (l *Log) Append(tx store.Tx, about Subject, list []Event) error {
 	for _, e := range list {
-		if e.Aside {
+		if e.Transient {
 			continue
 		}
 		if err := insert(tx, e); err != nil {

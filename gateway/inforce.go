@@ -71,7 +71,7 @@ func (g *Gateway) notes(agentID string) []string {
 }
 
 // limit says how many runs a client may have at the same time, and counts one.
-func (g *Gateway) limit(clientID string) (most int, enter func() (leave func())) {
+func (g *Gateway) limit(clientID string) (most int, startRun func() (endRun func())) {
 	client := g.catalog().Clients.Get(clientID)
 	if client == nil {
 		return 0, func() func() { return func() {} }

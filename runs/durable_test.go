@@ -315,11 +315,11 @@ func TestACallerWhoLeavesAtTheWrongMoment(t *testing.T) {
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
 		for i := range 20 {
-			r := runs.Request{ClientID: "c", Entry: entry, Source: "api", Input: "in", Once: &runs.Idempotency{Key: fmt.Sprint(i), Request: "r"}}
+			r := runs.Request{ClientID: "c", Entry: entry, Source: "api", Input: "in", Idempotency: &runs.Idempotency{Key: fmt.Sprint(i), Request: "r"}}
 			active, err := service.Start(gone, r)
 			require.NoError(t, err)
 			<-active.Done()
-			r.Once.Key = fmt.Sprint("queued", i)
+			r.Idempotency.Key = fmt.Sprint("queued", i)
 			run, err := service.Enqueue(gone, r)
 			require.NoError(t, err)
 			awaitStatus(t, service, run.ID, runs.Completed)

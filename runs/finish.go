@@ -27,7 +27,7 @@ func (s *Service) finish(a *Active) {
 	a.journal.add(a.last(a.progress.finish(), a.written))
 	a.journal.release()
 	<-a.recorded
-	if a.lost != nil {
+	if a.startErr != nil {
 		s.giveUp(a)
 		return
 	}
@@ -39,7 +39,7 @@ func (s *Service) finish(a *Active) {
 	case <-soon.C:
 		a.err = problem.New(problem.Unavailable, problem.CodeStorageUnavailable,
 			"The agent has answered, but the answer could not be recorded yet. Beckon keeps trying; look the run up before you call again.").After(lookUpAfter)
-		a.end()
+		a.notifyEnded()
 		s.finishedLate(a, <-a.written)
 	}
 }
@@ -63,7 +63,7 @@ func (s *Service) finished(a *Active, err error) {
 		return
 	}
 	a.err = whyUnrecorded(err)
-	a.end()
+	a.notifyEnded()
 	s.finishedLate(a, err)
 }
 
@@ -99,12 +99,12 @@ func whyUnrecorded(err error) error {
 
 // giveUp ends a run whose start could not be written: there is no trace of it but the log's.
 func (s *Service) giveUp(a *Active) {
-	a.err = problem.Of(a.lost)
+	a.err = problem.Of(a.startErr)
 	lost := a.run
 	lost.Status = unrecorded
 	s.count(&lost)
-	s.Log.Error("run could not be recorded", "run_id", a.ID, "client", a.run.ClientID, "agent", a.run.WorkflowID, "error", a.lost)
-	a.end()
+	s.Log.Error("run could not be recorded", "run_id", a.ID, "client", a.run.ClientID, "agent", a.run.WorkflowID, "error", a.startErr)
+	a.notifyEnded()
 }
 
 // unrecorded is what the metrics call runs that are not on record.
@@ -113,7 +113,7 @@ const unrecorded Status = "UNRECORDED"
 // tell lets everybody know of a run whose end is on record. Its caller does not wait for the log.
 func (s *Service) tell(a *Active) {
 	s.count(&a.run)
-	a.end()
+	a.notifyEnded()
 	s.report(a.journal.ctx, &a.run, a.err)
 }
 

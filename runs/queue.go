@@ -40,7 +40,7 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 	run.Status = Queued
 	s.waiting.Add(1)
 	queued := []events.Event{runEvent(events.FirstID(run.ID, run.CreatedAt), &run, nodeCount{})}
-	err := s.record(ctx, r.Once, &run, "", queued, func(tx store.Tx) error {
+	err := s.record(ctx, r.Idempotency, &run, "", queued, func(tx store.Tx) error {
 		tx.AfterCommit(s.bell.Ring)
 		return nil
 	})
@@ -131,10 +131,10 @@ func (s *Service) leavePlaces(n int) {
 func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 	s.waiting.Add(-1)
 	s.Events.Publish(c.events)
-	leave := func() {}
+	release := func() {}
 	if s.Limit != nil {
-		_, enter := s.Limit(c.run.ClientID)
-		leave = enter()
+		_, startRun := s.Limit(c.run.ClientID)
+		release = startRun()
 	}
 	nodes := c.run.Nodes
 	c.run.Nodes = nil
@@ -144,11 +144,11 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 		timeout = entry.Timeout
 	}
 	ctx := memory.With(context.Background(), held)
-	a := s.newActive(ctx, *c.run, c.last, timeout, func() { leave(); s.leavePlaces(1); held.Release() })
+	a := s.newActive(ctx, *c.run, c.last, timeout, func() { release(); s.leavePlaces(1); held.Release() })
 	close(a.recorded)
 	a.progress.resume(nodes, c.run.By.Responses)
 	ctx, a.cancel = context.WithCancelCause(ctx)
-	if err := s.enter(a); err != nil {
+	if err := s.add(a); err != nil {
 		// The process began to end meanwhile. Nobody has worked on the run, so that it may go on in any case.
 		a.onEnd()
 		if err := s.requeue(a); err != nil {
@@ -168,9 +168,9 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 
 // refuse ends a run whose agent is gone.
 func (s *Service) refuse(a *Active) {
-	defer s.leave(a)
+	defer s.remove(a)
 	s.Metrics.RunStarted()
-	a.settle(agents.Result{}, problem.New(problem.Unavailable, problem.CodeAgentUnavailable,
+	a.setOutcome(agents.Result{}, problem.New(problem.Unavailable, problem.CodeAgentUnavailable,
 		"The agent %q of this run is not there any more, or its configuration has an error, which the log names.", a.run.WorkflowID))
 	s.finish(a)
 }
@@ -191,13 +191,13 @@ func (s *Service) putsBack(r *Run) bool {
 // putBack ends the work on a run that this process can't go on with, and lets another one go on.
 func (s *Service) putBack(a *Active) {
 	if err := s.requeue(a); err != nil {
-		a.settle(agents.Result{}, interrupted.Because(err))
+		a.setOutcome(agents.Result{}, interrupted.Because(err))
 		s.finish(a)
 		return
 	}
 	a.err = problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped before the agent had answered. The run goes on when it is back.").After(errDraining.RetryAfter)
 	s.Log.Info("run put back into the queue", "run_id", a.ID, "client", a.run.ClientID, "agent", a.run.WorkflowID)
-	a.end()
+	a.notifyEnded()
 	lost := a.run
 	lost.Status = Queued
 	s.count(&lost)

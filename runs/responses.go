@@ -37,8 +37,8 @@ func (r *responses) Add(ctx context.Context, one agents.Response) error {
 	r.active.journal.release()
 	select {
 	case <-r.active.recorded:
-		if r.active.lost != nil {
-			return r.active.lost
+		if r.active.startErr != nil {
+			return r.active.startErr
 		}
 	case <-soon.C:
 		return nil // the run's end says the same

@@ -43,7 +43,7 @@ type Config struct {
 	Entry func(id string) *agents.Entry
 	// Limit tells how many runs a client may have at the same time, 0 for any number, and counts one more of them; the
 	// function that it returns counts it off. nil limits nobody.
-	Limit func(clientID string) (most int, enter func() (leave func()))
+	Limit func(clientID string) (most int, startRun func() (endRun func()))
 
 	// Retention is how long runs that have ended are kept; nil is for ever.
 	Retention func() time.Duration
@@ -114,9 +114,9 @@ func New(c Config) *Service {
 func (s *Service) Get(ctx context.Context, id string) (*Run, error) { return s.storage.get(ctx, id) }
 
 // Slot takes one of the places for runs of this process, without waiting; with queued, one of as many for calls that are
-// being put into the queue. It is given back by calling leave. An Unavailable says that there is no place, or that the
+// being put into the queue. It is given back by calling release. An Unavailable says that there is no place, or that the
 // process is draining.
-func (s *Service) Slot(queued bool) (leave func(), err error) {
+func (s *Service) Slot(queued bool) (release func(), err error) {
 	if s.draining() {
 		return nil, errDraining
 	}
@@ -162,8 +162,8 @@ func (s *Service) draining() bool {
 	return s.closed
 }
 
-// enter counts one more run, unless the service is draining.
-func (s *Service) enter(a *Active) error {
+// add counts one more run, unless the service is draining.
+func (s *Service) add(a *Active) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -175,8 +175,8 @@ func (s *Service) enter(a *Active) error {
 	return nil
 }
 
-// leave counts it off.
-func (s *Service) leave(a *Active) {
+// remove takes it off the list.
+func (s *Service) remove(a *Active) {
 	s.mu.Lock()
 	if s.byID[a.ID] == a { // not one that has claimed the same run since
 		delete(s.byID, a.ID)

@@ -130,7 +130,7 @@ func TestWritesHaveTheValuesOfTheCaller(t *testing.T) {
 				node.Status, node.CompletedAt = agents.NodeCompleted, time.Now()
 				return agents.Result{Output: "out"}, call.Progress.End(ctx, node)
 			})
-			r.Entry.IsFlow, r.Once = true, once
+			r.Entry.IsFlow, r.Idempotency = true, once
 			active, err := service.Start(ctx, r)
 			require.NoError(t, err)
 			<-active.Done()

@@ -13,18 +13,18 @@ import (
 
 // Request is what a run is started with.
 type Request struct {
-	ClientID   string
-	Entry      *agents.Entry
-	Source     string
-	Input      string
-	SessionID  string
-	Metadata   json.RawMessage
-	Callback   json.RawMessage // see Run
-	ReceivedAt time.Time
-	Priority   int          // in the queue; 0 is PriorityDefault
-	Once       *Idempotency // nil for a call that is made anew each time
-	Stream     bool         // somebody reads along: the answer is passed on as it is written
-	OnEnd      func()       // called once, when the run has ended and before anybody hears of it; may be nil
+	ClientID    string
+	Entry       *agents.Entry
+	Source      string
+	Input       string
+	SessionID   string
+	Metadata    json.RawMessage
+	Callback    json.RawMessage // see Run
+	ReceivedAt  time.Time
+	Priority    int          // in the queue; 0 is PriorityDefault
+	Idempotency *Idempotency // nil for a call that is made anew each time
+	Stream      bool         // somebody reads along: the answer is passed on as it is written
+	OnEnd       func()       // called once, when the run has ended and before anybody hears of it; may be nil
 }
 
 // Active is a run that this process works on.
@@ -33,7 +33,7 @@ type Active struct {
 	done     chan struct{}
 	recorded chan struct{} // closed when the start is on record, or cannot be
 	written  chan error    // gets the outcome of writing the end
-	lost     error         // why it cannot be; read it after recorded
+	startErr error         // why the start was not recorded; read it after recorded
 	cancel   context.CancelCauseFunc
 	onEnd    func()
 	run      Run
@@ -42,8 +42,8 @@ type Active struct {
 	progress *progress
 }
 
-// startGrace is how long a run may take to end before its start is written on its own. Agents that answer at once are
-// written once, as a whole; to all others, and to those who look at the record, it makes no difference.
+// startGrace is how long a run may take to end before its start is written on its own. A run that ends within
+// that time is written once, as a whole. Other runs are written when it is over, or when somebody needs the record.
 const startGrace = 50 * time.Millisecond
 
 // Start begins a run in this process and returns at once; an Unavailable says that the service is draining, a
@@ -57,20 +57,20 @@ func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 	a := s.newActive(ctx, run, "", r.Entry.Timeout, r.OnEnd)
 	a.progress.read = r.Stream
 	ctx, a.cancel = context.WithCancelCause(ctx)
-	if err := s.enter(a); err != nil {
+	if err := s.add(a); err != nil {
 		return nil, err
 	}
 	event := func(id string) events.Event { return runEvent(id, &run, nodeCount{}) }
-	if r.Once != nil {
+	if r.Idempotency != nil {
 		// Whether it is the first such call has to be known before the agent is asked.
-		if err := s.record(ctx, r.Once, &run, s.instance, []events.Event{event(a.journal.ids.Next(now))}, nil); err != nil {
-			s.leave(a)
+		if err := s.record(ctx, r.Idempotency, &run, s.instance, []events.Event{event(a.journal.ids.Next(now))}, nil); err != nil {
+			s.remove(a)
 			return nil, err
 		}
 		close(a.recorded)
 	} else {
 		a.journal.held = true
-		a.journal.add(entry{begin: &run, at: now, event: event, done: a.begun})
+		a.journal.add(entry{begin: &run, at: now, event: event, done: a.startWritten})
 	}
 	go s.work(ctx, a, r.Entry, r.Stream)
 	return a, nil
@@ -92,21 +92,21 @@ func (s *Service) newActive(ctx context.Context, run Run, lastEvent string, time
 	a := &Active{ID: run.ID, done: make(chan struct{}), recorded: make(chan struct{}), written: make(chan error, 1), onEnd: onEnd, run: run,
 		journal: &journal{service: s, runID: run.ID, about: run.subject(), ids: events.NewSequence(run.ID, lastEvent),
 			claim: run.Claim, ctx: ctx, until: time.Now().Add(timeout + writePatience)}}
-	fixed := run
-	a.progress = &progress{run: &fixed, journal: a.journal}
+	snapshot := run
+	a.progress = &progress{run: &snapshot, journal: a.journal}
 	return a
 }
 
-// begun takes the outcome of writing the start.
-func (a *Active) begun(err error) {
+// startWritten takes the outcome of writing the start.
+func (a *Active) startWritten(err error) {
 	if err != nil {
-		a.lost = err
+		a.startErr = err
 		a.cancel(err) // an answer that can't be recorded need not be waited for
 	}
 	close(a.recorded)
 }
 
-// Done is closed when the run has ended and its end is on record, or cannot be.
+// Done is closed when the caller can be answered: the end of the run is on record, or it could not be recorded so far.
 func (a *Active) Done() <-chan struct{} { return a.done }
 
 // Recorded waits until the run is on record, so that it is not lost; an error says that it cannot be recorded.
@@ -114,7 +114,7 @@ func (a *Active) Recorded(ctx context.Context) error {
 	a.journal.release()
 	select {
 	case <-a.recorded:
-		return a.lost
+		return a.startErr
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -124,14 +124,14 @@ func (a *Active) Recorded(ctx context.Context) error {
 func (a *Active) IsRecorded() bool {
 	select {
 	case <-a.recorded:
-		return a.lost == nil
+		return a.startErr == nil
 	default:
 		return false
 	}
 }
 
-// end lets everybody know.
-func (a *Active) end() {
+// notifyEnded gives back what the run has taken, and lets those who wait on Done go on.
+func (a *Active) notifyEnded() {
 	if a.onEnd != nil {
 		a.onEnd()
 	}
@@ -141,6 +141,6 @@ func (a *Active) end() {
 // Cancel ends the run CANCELED unless it has ended already.
 func (a *Active) Cancel() { a.cancel(errCanceled) }
 
-// Outcome returns the run as it is on record, after Done. The error is a problem that says why there is no answer: the
-// run failed, was canceled, or could not be recorded.
+// Outcome returns the run after Done. The error is a problem that says why there is no answer: the run failed, was canceled,
+// or could not be recorded so far. Without an error, the run is on record.
 func (a *Active) Outcome() (*Run, error) { return &a.run, a.err }

@@ -14,8 +14,8 @@ import (
 const (
 	MaxStats     = 31 * 24 * time.Hour // how far back they reach
 	lastFailures = 10
-	// settleTime is how long after its end an hour may still get runs: one is written a moment after it was made.
-	settleTime = 5 * time.Minute
+	// lateWrites is how long after its end an hour may still get runs: one is written a moment after it was made.
+	lateWrites = 5 * time.Minute
 )
 
 // Tally counts runs.
@@ -51,8 +51,8 @@ type Statistics struct {
 	storage storage
 	now     func() time.Time
 
-	mu      sync.Mutex
-	settled map[int64]*count // by hour
+	mu         sync.Mutex
+	finalHours map[int64]*count // by hour
 }
 
 // NewStatistics returns the statistics of the runs in a store; now is the clock, nil the system's.
@@ -60,7 +60,7 @@ func NewStatistics(s *store.Store, now func() time.Time) *Statistics {
 	if now == nil {
 		now = time.Now
 	}
-	return &Statistics{storage: storage{s}, now: now, settled: map[int64]*count{}}
+	return &Statistics{storage: storage{s}, now: now, finalHours: map[int64]*count{}}
 }
 
 // Since counts the runs that were made since the beginning of an hour, MaxStats ago at most.
@@ -86,13 +86,13 @@ func (s *Statistics) Since(ctx context.Context, since time.Time) (*Stats, error)
 	return stats, err
 }
 
-// count asks the database for the hours that are not settled yet.
+// count asks the database for the hours that are not finalHours yet.
 func (s *Statistics) count(ctx context.Context, first, last int64) (map[int64]*count, error) {
 	hours := map[int64]*count{}
 	s.mu.Lock()
 	from := first
-	for s.settled[from] != nil && from < last {
-		hours[from] = s.settled[from]
+	for s.finalHours[from] != nil && from < last {
+		hours[from] = s.finalHours[from]
 		from++
 	}
 	s.mu.Unlock()
@@ -111,7 +111,7 @@ func (s *Statistics) count(ctx context.Context, first, last int64) (map[int64]*c
 
 // keep remembers the hours that are over and whose runs have all ended, and forgets those that nobody can ask for.
 func (s *Statistics) keep(hours map[int64]*count, from, last int64) {
-	oldest, over := hourOf(s.now().Add(-MaxStats)), hourOf(s.now().Add(-settleTime))
+	oldest, over := hourOf(s.now().Add(-MaxStats)), hourOf(s.now().Add(-lateWrites))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for h := from; h < min(over, last); h++ {
@@ -122,11 +122,11 @@ func (s *Statistics) keep(hours map[int64]*count, from, last int64) {
 		if c.byStatus[Queued]+c.byStatus[Running] > 0 {
 			break
 		}
-		s.settled[h] = c
+		s.finalHours[h] = c
 	}
-	for h := range s.settled {
+	for h := range s.finalHours {
 		if h < oldest {
-			delete(s.settled, h)
+			delete(s.finalHours, h)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func (s *Service) Viewed(ctx context.Context, r *Run) error {
 			return err
 		}
 		event := runEventOf("evt_"+ulid.Make().String(), r, events.RunViewed, now, countNodes(r.Nodes))
-		event.Aside = true
+		event.Transient = true
 		return s.Events.Append(tx, r.subject(), []events.Event{event})
 	})
 }

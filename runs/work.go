@@ -19,7 +19,7 @@ var (
 // work is the life of a run from its start to its end. A start that is not on record yet is being committed while the
 // agent is already being asked; the end is committed before anybody hears of it.
 func (s *Service) work(ctx context.Context, a *Active, entry *agents.Entry, stream bool) {
-	defer s.leave(a)
+	defer s.remove(a)
 	s.Metrics.RunStarted()
 	stop := context.AfterFunc(s.working, func() { a.cancel(errInterrupted) })
 	defer stop()
@@ -35,7 +35,7 @@ func (s *Service) work(ctx context.Context, a *Active, entry *agents.Entry, stre
 	if stream && failure == nil {
 		a.progress.whole(result.Output)
 	}
-	a.settle(result, failure)
+	a.setOutcome(result, failure)
 	s.finish(a)
 }
 
@@ -92,8 +92,8 @@ var (
 	interrupted = problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped before the agent had answered. Call again, with a new Idempotency-Key where there was one. Beckon runs it again by itself unless retryOnCrash is false, at most twice.").After(retryInterrupted)
 )
 
-// settle writes down how the run ended. Only a problem's detail may be seen by a caller; anything else is internal.
-func (a *Active) settle(result agents.Result, failure error) {
+// setOutcome notes how the run ended. Only a problem's detail may be seen by a caller; anything else is internal.
+func (a *Active) setOutcome(result agents.Result, failure error) {
 	a.run.CompletedAt = time.Now().UTC()
 	a.run.Output, a.run.Usage, a.run.By, a.run.Status = result.Output, result.Usage, result.By, Completed
 	a.run.By.Responses = a.progress.responsesOf("")

@@ -40,9 +40,9 @@ type noun[T catalog.Resource, D any, P interface {
 	*D
 	document[T]
 }] struct {
-	all      catalog.Section[T]
-	complete func(ctx context.Context, list []*D) error // adds what the resource itself does not know; nil for nothing
-	settle   func(*T)                                   // takes out what is at its default; nil for nothing
+	all          catalog.Section[T]
+	complete     func(ctx context.Context, list []*D) error // adds what the resource itself does not know; nil for nothing
+	omitDefaults func(*T)                                   // takes out what is at its default; nil for nothing
 }
 
 type idInput struct {
@@ -179,8 +179,8 @@ func (n noun[T, D, P]) answer(ctx context.Context, record catalog.Record[T]) (*d
 
 func (n noun[T, D, P]) read(body *D) (T, problem.Fields) {
 	item, wrong := P(body).read(n.all.Kind)
-	if n.settle != nil {
-		n.settle(&item)
+	if n.omitDefaults != nil {
+		n.omitDefaults(&item)
 	}
 	return item, wrong
 }

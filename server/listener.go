@@ -77,11 +77,11 @@ func (b *boundedListener) Close() error { return b.close() }
 // boundedConn makes room for another connection when it is closed.
 type boundedConn struct {
 	net.Conn
-	leave func()
+	release func()
 }
 
 func (c *boundedConn) Close() error {
-	defer c.leave()
+	defer c.release()
 	return c.Conn.Close()
 }
 

@@ -122,7 +122,7 @@ func (s *Server) clientOf(c echo.Context) (*clients.Member, error) {
 	client := s.Calls.Catalog().Clients.ByToken(calls.BearerToken(c.Request().Header))
 	switch {
 	case client == nil:
-		return nil, calls.NoClient
+		return nil, calls.InvalidToken
 	case !client.IsEnabled():
 		return nil, problem.New(problem.Denied, problem.CodeClientDisabled, "This client is disabled.")
 	}

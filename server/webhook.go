@@ -15,20 +15,20 @@ const webhookRoute = "/api/v1/webhooks/:clientID"
 
 // webhook runs what a client calls for, and answers with what came of it.
 func (s *Server) webhook(c echo.Context) error {
-	r := s.callOf(c)
+	r := s.newRequest(c)
 	r.ClientID = c.Param("clientID")
 	return s.answerCall(c, calls.Webhook, r)
 }
 
 // createRun starts a run that its caller comes back for, unless the caller asks to wait.
 func (s *Server) createRun(c echo.Context) error {
-	r := s.callOf(c)
-	r.Agent = c.Param("nodeType")
+	r := s.newRequest(c)
+	r.Agent = c.Param("nodeType") // the id of an agent or flow
 	return s.answerCall(c, calls.API, r)
 }
 
-// callOf returns an HTTP request as a call whose body has not been read.
-func (s *Server) callOf(c echo.Context) *calls.Request {
+// newRequest returns an HTTP request as a call whose body has not been read.
+func (s *Server) newRequest(c echo.Context) *calls.Request {
 	request := c.Request()
 	return &calls.Request{
 		URL:        request.URL,
@@ -53,13 +53,13 @@ func (s *Server) answerCall(c echo.Context, sender *calls.Sender, r *calls.Reque
 	if call.Refused != nil {
 		return s.refuseCall(c, call)
 	}
-	if applied := call.Prefer.Applied(); applied != "" && call.Earlier == nil {
+	if applied := call.Prefer.Applied(); applied != "" && call.Original == nil {
 		header.Set("Preference-Applied", applied)
 	}
 	var err error
 	switch {
-	case call.Earlier != nil:
-		return s.answerEarlier(c, call, r)
+	case call.Original != nil:
+		return s.answerOriginal(c, call, r)
 	case call.Queued != nil:
 		return answerAccepted(c, call.Queued.ID, call.Queued.Status)
 	case r.Stream:
@@ -92,12 +92,12 @@ func (s *Server) answerActive(c echo.Context, call *calls.Call) error {
 	return answerAccepted(c, call.Active.ID, runs.Running)
 }
 
-// answerEarlier answers a call that has been made before with the run of the first one.
-func (s *Server) answerEarlier(c echo.Context, call *calls.Call, r *calls.Request) error {
-	run := call.Earlier
+// answerOriginal answers a call that has been made before with the run of the first one.
+func (s *Server) answerOriginal(c echo.Context, call *calls.Call, r *calls.Request) error {
+	run := call.Original
 	c.Response().Header().Set("Idempotency-Replayed", "true")
 	switch {
-	case call.Queues():
+	case call.IsAsync():
 		return answerAccepted(c, run.ID, runs.Queued) // as the first caller was told
 	case r.Stream:
 		return s.follow(c, run, "")
@@ -108,11 +108,12 @@ func (s *Server) answerEarlier(c echo.Context, call *calls.Call, r *calls.Reques
 	return answerRun(c, call, run)
 }
 
-// refuseCall counts a call that was refused.
+// refuseCall counts a refused call and returns why it was refused. Where the first call with its Idempotency-Key is still
+// running, Location names the run of that.
 func (s *Server) refuseCall(c echo.Context, call *calls.Call) error {
 	code := problem.Of(call.Refused).Code
 	if code == problem.CodeIdempotencyInFlight {
-		c.Response().Header().Set(echo.HeaderLocation, runURL(call.Earlier.ID))
+		c.Response().Header().Set(echo.HeaderLocation, runURL(call.Original.ID))
 	}
 	s.Calls.Metrics.Refused(code)
 	return call.Refused

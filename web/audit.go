@@ -18,7 +18,7 @@ type auditList struct {
 	Sections    []string
 	Rows        []auditRow
 	Next        string // the address of the next page; empty on the last
-	Later       bool   // this is not the first page
+	NotFirst    bool   // this is not the first page
 }
 
 // auditRow is one change.
@@ -66,7 +66,7 @@ func (w *Web) showAudit(c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := auditList{Section: q.Section, ID: q.ResourceID, Sections: auditSections(), Later: q.Cursor != ""}
+	list := auditList{Section: q.Section, ID: q.ResourceID, Sections: auditSections(), NotFirst: q.Cursor != ""}
 	if q.Section != "" && !slices.Contains(list.Sections, q.Section) {
 		list.Sections = append(list.Sections, q.Section)
 	}

@@ -47,7 +47,7 @@ func (a *attempts) Remembered() int { return len(a.tries) }
 func CheckWhileBusy(s *store.Store, given string) error {
 	p, err := newPassword(context.Background(), s, secret.String(given))
 	if err == nil {
-		err = p.settle(context.Background())
+		err = p.ensureInForce(context.Background())
 	}
 	if err != nil {
 		return err

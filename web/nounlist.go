@@ -19,11 +19,11 @@ const (
 
 // nounList is what the list of a noun shows.
 type nounList struct {
-	Path   string
-	Notice string
-	Rows   any    // a slice
-	Next   string // the address of the next page; empty on the last
-	Later  bool   // this is not the first page
+	Path     string
+	Notice   string
+	Rows     any    // a slice
+	Next     string // the address of the next page; empty on the last
+	NotFirst bool   // this is not the first page
 }
 
 // listed is one of a list.
@@ -51,7 +51,7 @@ func (p nounPages[T, F]) list(c echo.Context) (_ any, err error) {
 	}
 	slices.SortFunc(all, func(a, b catalog.Record[T]) int { return cmp.Compare(a.Item.Key(), b.Item.Key()) })
 	rest := slices.DeleteFunc(all, func(r catalog.Record[T]) bool { return r.Item.Key() <= after })
-	shown := nounList{Path: p.path(), Notice: p.notice(c), Later: after != ""}
+	shown := nounList{Path: p.path(), Notice: p.notice(c), NotFirst: after != ""}
 	if len(rest) > most {
 		rest = rest[:most]
 		shown.Next = p.path() + "?after=" + url.QueryEscape(rest[most-1].Item.Key())

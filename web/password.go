@@ -47,7 +47,7 @@ type password struct {
 	turns      chan struct{}
 
 	mu      sync.Mutex
-	settled bool // not until it is needed: a gateway whose page nobody opens hashes nothing
+	inForce bool // not until it is needed: a gateway whose page nobody opens hashes nothing
 }
 
 func newPassword(ctx context.Context, s *store.Store, configured secret.String) (*password, error) {
@@ -58,7 +58,7 @@ func newPassword(ctx context.Context, s *store.Store, configured secret.String) 
 // check reports whether given is the password in force, and returns the hash that it was compared with: see begin. An
 // Unavailable says that too many are being checked.
 func (p *password) check(ctx context.Context, given string) (hash string, right bool, err error) {
-	if err := p.settle(ctx); err != nil {
+	if err := p.ensureInForce(ctx); err != nil {
 		return "", false, err
 	}
 	waiting, cancel := context.WithTimeout(ctx, hashPatience)
@@ -77,11 +77,11 @@ func (p *password) check(ctx context.Context, given string) (hash string, right 
 	return row.Hash, right, err
 }
 
-// settle sees to it that the configured password is in force, once. No session may be believed before.
-func (p *password) settle(ctx context.Context) error {
+// ensureInForce puts the configured password in force, once. Sessions count only after that.
+func (p *password) ensureInForce(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.settled {
+	if p.inForce {
 		return nil
 	}
 	row, err := readPassword(ctx, p.store)
@@ -100,7 +100,7 @@ func (p *password) settle(ctx context.Context) error {
 	case row.Made == 0:
 		return errors.New("no password is configured, and none has been made at the start")
 	}
-	p.settled = true
+	p.inForce = true
 	return nil
 }
 

@@ -29,7 +29,7 @@ type refusedList struct {
 	Calls        []refusedRow
 	Address      string // of this page
 	Next         string // of the next one; empty on the last
-	Later        bool   // this is not the first page
+	NotFirst     bool   // this is not the first page
 }
 
 // refusedRow is a refused call in the list.
@@ -76,7 +76,7 @@ func (w *Web) showRefused(c echo.Context) (any, error) {
 			asked.Set(name, value)
 		}
 	}
-	list := refusedList{Client: q.ClientID, Code: q.Code, Codes: refusedCodes(), Address: listAddress(refusedPath, asked, q.Cursor), Later: q.Cursor != ""}
+	list := refusedList{Client: q.ClientID, Code: q.Code, Codes: refusedCodes(), Address: listAddress(refusedPath, asked, q.Cursor), NotFirst: q.Cursor != ""}
 	if list.Calls, err = w.refusedRows(c.Request().Context(), calls); err != nil {
 		return nil, err
 	}

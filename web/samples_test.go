@@ -42,19 +42,19 @@ func samples() map[string][]any {
 		"flow-yaml":   sampleForms("flow", (&Web{}).flowTextOf(flow)),
 		"commands":    {sampleList("commands", command)},
 		"command":     sampleForms("command", command),
-		"clients":     {nounList{Path: clientsPath, Notice: "Done.", Next: clientsPath, Later: true, Rows: sampleClientRows()}},
+		"clients":     {nounList{Path: clientsPath, Notice: "Done.", Next: clientsPath, NotFirst: true, Rows: sampleClientRows()}},
 		"client":      {sampleClient(""), sampleClient("ci")},
 		"clienttoken": {token},
-		"endpoints":   {nounList{Path: endpointsPath, Notice: "Done.", Next: endpointsPath, Later: true, Rows: sampleEndpointRows()}},
+		"endpoints":   {nounList{Path: endpointsPath, Notice: "Done.", Next: endpointsPath, NotFirst: true, Rows: sampleEndpointRows()}},
 		"endpoint":    {sampleEndpoint(""), sampleEndpoint("ops")},
 		"runs":        {sampleRuns()},
 		"run":         {sampleRun()},
 		"deliveries":  {sampleDeliveries()},
 		"delivery":    {sampleDelivery()},
-		"refused":     {refusedList{Client: "ci", Code: "unauthorized", Codes: refusedCodes(), Calls: []refusedRow{{refused, "No such client"}}, Next: refusedPath, Later: true}},
+		"refused":     {refusedList{Client: "ci", Code: "unauthorized", Codes: refusedCodes(), Calls: []refusedRow{{refused, "No such client"}}, Next: refusedPath, NotFirst: true}},
 		"refusedcall": {newRefusedCall(refused, &clients.Client{ID: "ci"})},
 		"settings":    {settingsView{Sections: []settingsSection{{"log", []Setting{{"log.level", "", "default"}, {"log.format", "text", "config.yaml:1"}}}}}},
-		"audit":       {auditList{Section: "clients", ID: "ci", Sections: auditSections(), Rows: []auditRow{newAuditRow(entry), newAuditRow(made)}, Next: auditPath, Later: true}},
+		"audit":       {auditList{Section: "clients", ID: "ci", Sections: auditSections(), Rows: []auditRow{newAuditRow(entry), newAuditRow(made)}, Next: auditPath, NotFirst: true}},
 	}
 }
 
@@ -71,7 +71,7 @@ func sampleForms[F any](one string, typed F) []any {
 func sampleList[T catalog.Resource](section string, item T) nounList {
 	broken := nounPages[T, T]{form: formOf(section)}.listed(catalog.Record[T]{Item: item, Version: 1, Warnings: problem.Fields{{Path: "id", Message: "is bad"}}})
 	path := formOf(section).path()
-	return nounList{Path: path, Notice: "Done.", Next: path, Later: true, Rows: []listed[T]{broken, {Item: item, Managed: true}}}
+	return nounList{Path: path, Notice: "Done.", Next: path, NotFirst: true, Rows: []listed[T]{broken, {Item: item, Managed: true}}}
 }
 
 func sampleOverview() overview {

@@ -50,7 +50,7 @@ func (s *sessions) load(r *http.Request) (ctx context.Context, who string, err e
 	}
 	if token != "" {
 		// A password that has been changed ends the sessions of the old one.
-		if err := s.password.settle(r.Context()); err != nil {
+		if err := s.password.ensureInForce(r.Context()); err != nil {
 			return nil, "", err
 		}
 	}

@@ -91,15 +91,15 @@ func (d *dialog) ask(ctx context.Context) (*completion.Completion, *failure) {
 		known := d.request.known.lessons()
 		q := &question{keepThoughts: d.keepThoughts, attempted: d.note}
 		q.stream, q.text = d.streams(known)
-		how := manner{stream: q.stream}
+		mode := askMode{stream: q.stream}
 		if b := d.background; b != nil {
-			how.background = b.kept != nil && d.request.inBackground(known)
-			q.background, q.isKept = b, how.background
+			mode.background = b.kept != nil && d.request.inBackground(known)
+			q.background, q.isKept = b, mode.background
 			q.unstreamed = func() []byte {
-				return d.request.body(d.said, d.declared, manner{background: how.background}, known)
+				return d.request.body(d.said, d.declared, askMode{background: mode.background}, known)
 			}
 		}
-		q.body = func() []byte { return d.request.body(d.said, d.declared, how, known) }
+		q.body = func() []byte { return d.request.body(d.said, d.declared, mode, known) }
 		had := asked{stream: q.stream, tools: len(d.declared) > 0, system: d.said.system != ""}
 		var next *lessons
 		q.teaches = func(f *failure) bool {

@@ -156,8 +156,8 @@ func (d *draft) begin(name string) bool {
 // sends reports whether a member of our own is sent.
 func (d *draft) sends(name string) bool { return !d.isSet(name) && !d.after.leavesOut(name) }
 
-// manner is how a question is asked.
-type manner struct {
+// askMode is how a question is asked.
+type askMode struct {
 	stream     bool
 	background bool // the provider works on it by itself
 }
@@ -171,7 +171,7 @@ func (r *request) inBackground(after *lessons) bool {
 }
 
 // body writes a request as it is after the lessons.
-func (r *request) body(said *conversation, tools []byte, how manner, after *lessons) []byte {
+func (r *request) body(said *conversation, tools []byte, mode askMode, after *lessons) []byte {
 	start := r.head(after)
 	d := &draft{request: r, after: after, body: make([]byte, 0, len(start)+said.size()+len(tools)+128)}
 	d.body = append(d.body, start...)
@@ -190,12 +190,12 @@ func (r *request) body(said *conversation, tools []byte, how manner, after *less
 		d.body = append(d.body, r.format...)
 	}
 	if r.wire.finish != nil {
-		r.wire.finish(d, how, len(tools) > 0)
+		r.wire.finish(d, mode, len(tools) > 0)
 	}
 	if d.begin(memberStream) {
-		d.body = strconv.AppendBool(d.body, how.stream)
+		d.body = strconv.AppendBool(d.body, mode.stream)
 	}
-	if how.stream && r.wire.hasRoles && d.begin(memberStreamOptions) {
+	if mode.stream && r.wire.hasRoles && d.begin(memberStreamOptions) {
 		d.body = append(d.body, `{"include_usage":true}`...)
 	}
 	return append(d.body, '}')

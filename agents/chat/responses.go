@@ -47,8 +47,8 @@ var responses = &wire{
 		d.body = append(appendMessage(append(d.body, '['), openai.ChatMessageRoleUser, said.prompt), '}')
 		d.body = append(append(d.body, said.later...), ']')
 	},
-	finish: func(d *draft, how manner, hasTools bool) {
-		inBackground := how.background && d.begin(memberBackground)
+	finish: func(d *draft, mode askMode, hasTools bool) {
+		inBackground := mode.background && d.begin(memberBackground)
 		if inBackground {
 			d.body = append(d.body, "true"...)
 		}

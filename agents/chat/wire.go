@@ -39,7 +39,7 @@ type wire struct {
 	declare   func(t agents.Tool) any                                                    // as it is told of a tool
 	hold      func(s *agents.Schema) any                                                 // the value of schema; nil where it can hold to no such
 	write     func(d *draft, said *conversation, order string)                           // the conversation; order belongs to the system prompt
-	finish    func(d *draft, how manner, hasTools bool)                                  // writes what else it wants; may be nil
+	finish    func(d *draft, mode askMode, hasTools bool)                                // writes what else it wants; may be nil
 	told      func(messages []byte, calls []completion.Call, told []string) (all []byte) // adds what tools have told
 }
 

@@ -139,14 +139,14 @@ func (b *Budget) wait(ctx context.Context, r *Reservation, bytes int64) error {
 	case <-w.granted:
 		return nil
 	case <-ctx.Done():
-		return b.leave(w, context.Cause(ctx))
+		return b.stopWaiting(w, context.Cause(ctx))
 	case <-timer.C:
-		return b.leave(w, ErrFull)
+		return b.stopWaiting(w, ErrFull)
 	}
 }
 
-// leave ends the waiting of w with err, unless it has just been granted what it waits for.
-func (b *Budget) leave(w *waiter, err error) error {
+// stopWaiting ends the waiting of w with err, unless it has just been granted what it waits for.
+func (b *Budget) stopWaiting(w *waiter, err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i := slices.Index(b.waiting, w)

@@ -14,7 +14,7 @@ const (
 	worthwhile = 16 << 20
 )
 
-// Keep gives memory back to the operating system when the process has been quiet for some seconds, until ctx ends. Go
+// Keep gives memory back to the operating system when the process has been noCollection for some seconds, until ctx ends. Go
 // collects garbage when as much new has been made as there is: a gateway that waits for models, or has become idle, makes
 // none, and would keep what a burst of calls has needed for minutes.
 func (b *Budget) Keep(ctx context.Context) {
@@ -54,9 +54,9 @@ func (k *keeper) measure() {
 
 func (k *keeper) keep() {
 	collections, size := k.heap()
-	quiet := collections == k.collections
+	noCollection := collections == k.collections
 	k.collections = collections
-	if quiet && size-k.used() >= k.needed+max(worthwhile, k.needed/2) {
+	if noCollection && size-k.used() >= k.needed+max(worthwhile, k.needed/2) {
 		k.free()
 		k.measure()
 	}

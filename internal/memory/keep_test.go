@@ -22,7 +22,7 @@ func TestMemoryIsGivenBackWhenItIsQuiet(t *testing.T) {
 
 	collections, size, used, live = 7, 600*mib, 200*mib, 250*mib
 	k.keep()
-	require.Zero(t, freed, "it is not quiet")
+	require.Zero(t, freed, "it is not noCollection")
 	k.keep()
 	require.Equal(t, 1, freed, "calls wait for their models")
 	for range 5 {

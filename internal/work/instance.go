@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -45,7 +46,8 @@ type Instance struct {
 	begin  []func() // what Start begins
 	loops  sync.WaitGroup
 
-	lastBeat    time.Time // what follows is used by the heartbeat and the recovery, which take turns
+	heartbeat   atomic.Pointer[heartbeat] // nil before the first
+	lastBeat    time.Time                 // what follows is used by the heartbeat and the recovery, which take turns
 	steadySince time.Time
 	unlisted    map[string]time.Time // owners of rows that are not in the list of instances, since when
 }
@@ -101,11 +103,23 @@ func (i *Instance) beat(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("note that this instance is alive: %w", err)
 	}
-	if at := time.Now(); at.Sub(i.lastBeat) > unsteadyGap {
+	at := time.Now()
+	if at.Sub(i.lastBeat) > unsteadyGap {
 		// The process or its database was stopped. Others were too, perhaps: give them time to be seen.
 		i.steadySince, i.lastBeat = at, at
 	} else {
 		i.lastBeat = at
 	}
+	i.heartbeat.Store(&heartbeat{last: at, steadySince: i.steadySince})
 	return nil
+}
+
+// heartbeat is what other goroutines may know of the heartbeat.
+type heartbeat struct{ last, steadySince time.Time }
+
+// Trusts reports whether a claim that this instance made at a time is certainly still its own. It is not when the process or
+// its database has been stopped since: other instances may have recovered what was claimed.
+func (i *Instance) Trusts(claimedAt time.Time) bool {
+	h := i.heartbeat.Load()
+	return h == nil || !i.store.Shared() || !h.steadySince.After(claimedAt) && time.Since(h.last) < deadAfter-unsteadyGap
 }

@@ -170,3 +170,24 @@ func TestStartAndStop(t *testing.T) {
 		require.Empty(t, listed(t, s))
 	})
 }
+
+// After a stop of the process or of its database, other instances may have what was claimed before.
+func TestClaimsFromBeforeAStopAreNotTrusted(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		i, _ := newInstance(t, s)
+		require.NoError(t, i.beat(t.Context()))
+		claimed := time.Now()
+		require.NoError(t, i.beat(t.Context()))
+		require.True(t, i.Trusts(claimed))
+
+		h := *i.heartbeat.Load()
+		h.last = h.last.Add(-deadAfter)
+		i.heartbeat.Store(&h)
+		require.Equal(t, !s.Shared(), i.Trusts(time.Now()), "it has not been seen for as long as others wait")
+
+		i.lastBeat = time.Now().Add(-20 * time.Second)
+		require.NoError(t, i.beat(t.Context()))
+		require.Equal(t, !s.Shared(), i.Trusts(claimed), "it was claimed before the stop")
+		require.True(t, i.Trusts(time.Now()), "it was claimed since")
+	})
+}
