@@ -14,10 +14,7 @@ func addToken(tx store.Tx, id string, now time.Time) (secret.String, error) {
 	hash := HashOf(token.Reveal())
 	err := tx.Exec("INSERT INTO client_tokens (hash, client_id, created_at) VALUES (?, ?, ?)",
 		hex.EncodeToString(hash[:]), id, now.UnixMilli())
-	if err != nil {
-		return "", fmt.Errorf("add a token to %q: %w", id, err)
-	}
-	return token, nil
+	return token, store.Wrap(err, "add a token to %q", id)
 }
 
 // endTokens ends the tokens of a client at a time, and those at once that were to end anyway.
@@ -25,17 +22,13 @@ func endTokens(tx store.Tx, id string, at time.Time) error {
 	if err := tx.Exec("DELETE FROM client_tokens WHERE client_id = ? AND expires_at IS NOT NULL", id); err != nil {
 		return fmt.Errorf("end the older token of %q: %w", id, err)
 	}
-	if err := tx.Exec("UPDATE client_tokens SET expires_at = ? WHERE client_id = ?", at.UnixMilli(), id); err != nil {
-		return fmt.Errorf("end the token of %q: %w", id, err)
-	}
-	return nil
+	err := tx.Exec("UPDATE client_tokens SET expires_at = ? WHERE client_id = ?", at.UnixMilli(), id)
+	return store.Wrap(err, "end the token of %q", id)
 }
 
 func deleteTokens(tx store.Tx, id string) error {
-	if err := tx.Exec("DELETE FROM client_tokens WHERE client_id = ?", id); err != nil {
-		return fmt.Errorf("delete the tokens of %q: %w", id, err)
-	}
-	return nil
+	err := tx.Exec("DELETE FROM client_tokens WHERE client_id = ?", id)
+	return store.Wrap(err, "delete the tokens of %q", id)
 }
 
 type tokenRow struct {
@@ -67,8 +60,6 @@ func Credentials(tx store.Tx) (map[string][]Credential, error) {
 
 // forgetKeys forgets the idempotency keys of a client, which may be those of another one of that id.
 func forgetKeys(tx store.Tx, id string) error {
-	if err := tx.Exec("DELETE FROM idempotency_keys WHERE client_id = ?", id); err != nil {
-		return fmt.Errorf("forget the idempotency keys of the last %q: %w", id, err)
-	}
-	return nil
+	err := tx.Exec("DELETE FROM idempotency_keys WHERE client_id = ?", id)
+	return store.Wrap(err, "forget the idempotency keys of the last %q", id)
 }

@@ -15,10 +15,7 @@ func (s storage) endClaim(tx store.Tx, w row) (owned bool, err error) {
 			status_code = ?, error_code = ?, error = ?, completed_at = ?
 		WHERE id = ? AND status = 'SENDING' AND claim = ?`,
 		w.Status, w.Reason, w.Attempts, w.DueAt, w.StatusCode, w.ErrorCode, w.Error, w.CompletedAt, w.ID, w.Claim)
-	if err != nil {
-		return false, fmt.Errorf("record an attempt: %w", err)
-	}
-	return n == 1, nil
+	return n == 1, store.Wrap(err, "record an attempt")
 }
 
 func (s storage) insertAttempt(tx store.Tx, deliveryID string, a Attempt) error {

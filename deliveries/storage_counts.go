@@ -47,10 +47,7 @@ type counted struct {
 func (s storage) countWaiting(ctx context.Context, lanes []string) ([]counted, error) {
 	rows, err := store.Rows[counted](s.store.Read(ctx), `SELECT lane AS "by", COUNT(*) AS n FROM deliveries
 		WHERE status = 'PENDING' AND lane IN (?) GROUP BY lane`, lanes)
-	if err != nil {
-		return nil, fmt.Errorf("count the deliveries that wait: %w", err)
-	}
-	return rows, nil
+	return rows, store.Wrap(err, "count the deliveries that wait")
 }
 
 // countFailed counts the deliveries that were made since a time and have failed, by endpoint.
@@ -58,8 +55,5 @@ func (s storage) countFailed(ctx context.Context, since time.Time) ([]counted, e
 	rows, err := store.Rows[counted](s.store.Read(ctx), `SELECT endpoint_id AS "by", COUNT(*) AS n FROM deliveries
 		WHERE status = 'FAILED' AND id >= ? AND created_at >= ? AND type <> ? GROUP BY endpoint_id`,
 		firstID(since), since.UnixMilli(), EndpointTest)
-	if err != nil {
-		return nil, fmt.Errorf("count the deliveries that have failed: %w", err)
-	}
-	return rows, nil
+	return rows, store.Wrap(err, "count the deliveries that have failed")
 }

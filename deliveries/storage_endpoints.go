@@ -37,27 +37,20 @@ func enableIn(tx store.Tx, e Endpoint) error {
 	if !e.IsEnabled() {
 		return nil
 	}
-	if err := tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ? AND disabled_at IS NOT NULL", e.ID); err != nil {
-		return fmt.Errorf("enable endpoint %q: %w", e.ID, err)
-	}
-	return nil
+	err := tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ? AND disabled_at IS NOT NULL", e.ID)
+	return store.Wrap(err, "enable endpoint %q", e.ID)
 }
 
 // deleteState deletes what has become of an endpoint.
 func deleteState(tx store.Tx, id string) error {
-	if err := tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ?", id); err != nil {
-		return fmt.Errorf("forget what has become of endpoint %q: %w", id, err)
-	}
-	return nil
+	err := tx.Exec("DELETE FROM endpoint_states WHERE endpoint_id = ?", id)
+	return store.Wrap(err, "forget what has become of endpoint %q", id)
 }
 
 // noteWorking notes that an attempt at an endpoint has succeeded.
 func noteWorking(tx store.Tx, id string) error {
 	err := tx.Exec("UPDATE endpoint_states SET failing_since = NULL WHERE endpoint_id = ? AND failing_since IS NOT NULL", id)
-	if err != nil {
-		return fmt.Errorf("note that an endpoint works: %w", err)
-	}
-	return nil
+	return store.Wrap(err, "note that an endpoint works")
 }
 
 // noteFailing notes that an attempt at an endpoint has failed, and returns since when all have.
@@ -65,10 +58,7 @@ func noteFailing(tx store.Tx, id string, now time.Time) (time.Time, error) {
 	since, _, err := store.Row[int64](tx, `INSERT INTO endpoint_states (endpoint_id, failing_since) VALUES (?, ?)
 		ON CONFLICT (endpoint_id) DO UPDATE SET failing_since = COALESCE(endpoint_states.failing_since, excluded.failing_since)
 		RETURNING failing_since`, id, now.UnixMilli())
-	if err != nil {
-		return time.Time{}, fmt.Errorf("note that an endpoint fails: %w", err)
-	}
-	return time.UnixMilli(since), nil
+	return time.UnixMilli(since), store.Wrap(err, "note that an endpoint fails")
 }
 
 // disable disables an endpoint; false says that it is disabled already.
@@ -76,8 +66,5 @@ func disable(tx store.Tx, id, reason string, now time.Time) (bool, error) {
 	n, err := tx.ExecCount(`INSERT INTO endpoint_states (endpoint_id, disabled_at, disabled_reason) VALUES (?, ?, ?)
 		ON CONFLICT (endpoint_id) DO UPDATE SET disabled_at = excluded.disabled_at, disabled_reason = excluded.disabled_reason
 		WHERE endpoint_states.disabled_at IS NULL`, id, now.UnixMilli(), reason)
-	if err != nil {
-		return false, fmt.Errorf("disable an endpoint: %w", err)
-	}
-	return n == 1, nil
+	return n == 1, store.Wrap(err, "disable an endpoint")
 }

@@ -2,7 +2,6 @@ package deliveries
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"beckon/internal/store"
@@ -16,10 +15,7 @@ func (s storage) dueIn(ctx context.Context, lane string, limit int, now time.Tim
 	ids, err = store.Rows[string](s.store.Read(ctx),
 		"SELECT id FROM deliveries WHERE lane = ? AND status = 'PENDING' AND due_at <= ? ORDER BY due_at, id LIMIT ?",
 		lane, now.UnixMilli(), limit)
-	if err != nil {
-		return nil, fmt.Errorf("look for the due deliveries of a lane: %w", err)
-	}
-	return ids, nil
+	return ids, store.Wrap(err, "look for the due deliveries of a lane")
 }
 
 // nextLane returns the lane behind another in which something is due; empty when there is none.
@@ -27,10 +23,7 @@ func (s storage) nextLane(ctx context.Context, after string, now time.Time) (lan
 	lane, _, err = store.Row[string](s.store.Read(ctx),
 		"SELECT lane FROM deliveries WHERE lane > ? AND status = 'PENDING' AND due_at <= ? ORDER BY lane LIMIT 1",
 		after, now.UnixMilli())
-	if err != nil {
-		return "", fmt.Errorf("look for lanes with pending deliveries: %w", err)
-	}
-	return lane, nil
+	return lane, store.Wrap(err, "look for lanes with pending deliveries")
 }
 
 // claim claims those of the deliveries that are due, unless another instance was first.
@@ -38,49 +31,34 @@ func (s storage) claim(tx store.Tx, ids []string, instance string, now time.Time
 	rows, err = store.Rows[row](tx, `UPDATE deliveries SET status = 'SENDING', instance_id = ?, claim = claim + 1
 		WHERE id IN (?) AND status = 'PENDING' AND due_at <= ? RETURNING *`,
 		instance, ids, now.UnixMilli())
-	if err != nil {
-		return nil, fmt.Errorf("claim deliveries: %w", err)
-	}
-	return rows, nil
+	return rows, store.Wrap(err, "claim deliveries")
 }
 
 // release lets a delivery be claimed again that was claimed under that number.
 func (s storage) release(tx store.Tx, id string, claim int64) error {
 	err := tx.Exec(
 		"UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE id = ? AND status = 'SENDING' AND claim = ?", id, claim)
-	if err != nil {
-		return fmt.Errorf("release a delivery: %w", err)
-	}
-	return nil
+	return store.Wrap(err, "release a delivery")
 }
 
 // releaseAll lets all be claimed again that the instance has claimed.
 func (s storage) releaseAll(tx store.Tx, instance string) (n int64, err error) {
 	n, err = tx.ExecCount(
 		"UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE instance_id = ? AND status = 'SENDING'", instance)
-	if err != nil {
-		return 0, fmt.Errorf("release deliveries: %w", err)
-	}
-	return n, nil
+	return n, store.Wrap(err, "release deliveries")
 }
 
 // owners returns the ids of the instances that have claimed deliveries.
 func (s storage) owners(ctx context.Context) ([]string, error) {
 	ids, err := store.Rows[string](s.store.Read(ctx), "SELECT DISTINCT instance_id FROM deliveries WHERE status = 'SENDING'")
-	if err != nil {
-		return nil, fmt.Errorf("look for the owners of deliveries: %w", err)
-	}
-	return ids, nil
+	return ids, store.Wrap(err, "look for the owners of deliveries")
 }
 
 // claims returns what an instance has claimed, as far as the ids and the numbers of the claims.
 func (s storage) claims(ctx context.Context, instance string) ([]row, error) {
 	rows, err := store.Rows[row](s.store.Read(ctx),
 		"SELECT id, claim FROM deliveries WHERE instance_id = ? AND status = 'SENDING'", instance)
-	if err != nil {
-		return nil, fmt.Errorf("list the deliveries of instance %s: %w", instance, err)
-	}
-	return rows, nil
+	return rows, store.Wrap(err, "list the deliveries of instance %s", instance)
 }
 
 // sendAgain makes deliveries due anew, with all their retries. It leaves out those that are being sent.
@@ -88,10 +66,7 @@ func (s storage) sendAgain(tx store.Tx, ids []string, reason string, now time.Ti
 	due, err := store.Rows[waiting](tx, `UPDATE deliveries SET status = 'PENDING', reason = ?, tries = 0, first_at = ?, due_at = ?,
 			completed_at = NULL
 		WHERE id IN (?) AND status <> 'SENDING' RETURNING id, lane`, reason, now.UnixMilli(), now.UnixMilli(), ids)
-	if err != nil {
-		return nil, fmt.Errorf("send deliveries again: %w", err)
-	}
-	return due, nil
+	return due, store.Wrap(err, "send deliveries again")
 }
 
 // failedSince returns the ids of deliveries to an endpoint that were made since a time and have failed until another one.
@@ -118,10 +93,7 @@ func (s storage) expire(tx store.Tx, lane string, before, now time.Time, why Fai
 func (s storage) pendingOf(tx store.Tx, runIDs []string) ([]string, error) {
 	ids, err := store.Rows[string](tx,
 		"SELECT DISTINCT run_id FROM deliveries WHERE run_id IN (?) AND status IN ('PENDING', 'SENDING')", runIDs)
-	if err != nil {
-		return nil, fmt.Errorf("look for pending deliveries: %w", err)
-	}
-	return ids, nil
+	return ids, store.Wrap(err, "look for pending deliveries")
 }
 
 // deleteEnded deletes deliveries that have ended, up to an id, with their attempts, and returns how many those are.

@@ -63,15 +63,6 @@ func (r *responses) GoesOn(ctx context.Context) bool {
 	return errors.Is(cause, errEnded) || errors.Is(cause, errInterrupted) && r.service.putsBack(r.active.progress.run)
 }
 
-// keepAnswerer writes who works on a run or a node that has not ended.
-func keepAnswerer(tx store.Tx, runID, node string, by agents.Answerer) error {
-	text := textOrNull(answererText(by))
-	if node == "" {
-		return tx.Exec("UPDATE runs SET answerer = ? WHERE id = ?", text, runID)
-	}
-	return tx.Exec("UPDATE nodes SET answerer = ? WHERE run_id = ? AND node_id = ?", text, runID, node)
-}
-
 func (p *progress) responsesOf(node string) []agents.Response {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -78,10 +78,7 @@ func endFrom(tx store.Tx, r *Run, from Status) (bool, error) {
 // noteViewed notes that a run was viewed; first says that it had not been before.
 func noteViewed(tx store.Tx, id string, now time.Time) (first bool, err error) {
 	n, err := tx.ExecCount("UPDATE runs SET viewed_at = ? WHERE id = ? AND viewed_at IS NULL", now.UnixMilli(), id)
-	if err != nil {
-		return false, fmt.Errorf("note that run %s was viewed: %w", id, err)
-	}
-	return n == 1, nil
+	return n == 1, store.Wrap(err, "note that run %s was viewed", id)
 }
 
 // own returns errEnded when the run is not claimed under that number any more, and keeps others from claiming it before

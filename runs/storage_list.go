@@ -16,10 +16,7 @@ func (s storage) list(ctx context.Context, q Query, below string) (list []*Run, 
 		list = append(list, w.run())
 		return w.ID, size > maxPageBytes
 	})
-	if err != nil {
-		return nil, "", fmt.Errorf("list runs: %w", err)
-	}
-	return list, stop, nil
+	return list, stop, store.Wrap(err, "list runs")
 }
 
 // walk takes the index that knows most of what is asked for. Few runs have not completed, and they have indexes of their own.

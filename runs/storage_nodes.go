@@ -40,6 +40,15 @@ func endNode(tx store.Tx, runID string, n agents.Node) error {
 	return err
 }
 
+// keepAnswerer writes who works on a run or a node that has not ended.
+func keepAnswerer(tx store.Tx, runID, node string, by agents.Answerer) error {
+	text := textOrNull(answererText(by))
+	if node == "" {
+		return tx.Exec("UPDATE runs SET answerer = ? WHERE id = ?", text, runID)
+	}
+	return tx.Exec("UPDATE nodes SET answerer = ? WHERE run_id = ? AND node_id = ?", text, runID, node)
+}
+
 // stopNodes ends the nodes that were running when their run ended without them.
 func stopNodes(tx store.Tx, runID string, why agents.Failure, at time.Time) error {
 	return tx.Exec(`UPDATE nodes SET status = 'CANCELED', error_code = ?, error_message = ?, completed_at = ?

@@ -22,10 +22,7 @@ func (s storage) queued(tx store.Tx, butOf, but []string, most int) (list []queu
 		query += " FOR UPDATE SKIP LOCKED"
 	}
 	list, err = store.Rows[queuedRun](tx, query, butOf, append([]string{""}, but...), most)
-	if err != nil {
-		return nil, fmt.Errorf("look for queued runs: %w", err)
-	}
-	return list, nil
+	return list, store.Wrap(err, "look for queued runs")
 }
 
 // countQueued counts the runs in the queue.
@@ -49,20 +46,14 @@ func (s storage) countRunning(tx store.Tx, clientID string) (n int, err error) {
 	}
 	n, _, err = store.Row[int](tx,
 		"SELECT COUNT(*) FROM runs WHERE client_id = ? AND status = 'RUNNING' AND status <> 'COMPLETED'", clientID)
-	if err != nil {
-		return 0, fmt.Errorf("count the runs of a client: %w", err)
-	}
-	return n, nil
+	return n, store.Wrap(err, "count the runs of a client")
 }
 
 // claim claims those of the runs that are still in the queue.
 func (s storage) claim(tx store.Tx, ids []string, instance string) ([]row, error) {
 	rows, err := store.Rows[row](tx, `UPDATE runs SET status = 'RUNNING', instance_id = ?, claim = claim + 1, started_at = ?
 		WHERE id IN (?) AND status = 'QUEUED' RETURNING *`, instance, time.Now().UnixMilli(), ids)
-	if err != nil {
-		return nil, fmt.Errorf("claim runs: %w", err)
-	}
-	return rows, nil
+	return rows, store.Wrap(err, "claim runs")
 }
 
 // backToQueue lets a run be claimed again that was claimed under that number, ahead of others.
@@ -81,10 +72,7 @@ func backToQueue(tx store.Tx, id string, claim int64, crashes int) error {
 func (s storage) requestCancel(tx store.Tx, id string, now time.Time) (w row, found bool, err error) {
 	w, found, err = store.Row[row](tx, `UPDATE runs SET cancel_requested_at = COALESCE(cancel_requested_at, ?)
 		WHERE id = ? AND status IN ('QUEUED', 'RUNNING') RETURNING *`, now.UnixMilli(), id)
-	if err != nil {
-		return w, false, fmt.Errorf("cancel run %s: %w", id, err)
-	}
-	return w, found, nil
+	return w, found, store.Wrap(err, "cancel run %s", id)
 }
 
 // cancelRequested returns the ids of the runs of an instance that are to be canceled.
@@ -96,38 +84,26 @@ func (s storage) cancelRequested(ctx context.Context, instance string) ([]string
 // owners returns the ids of the instances that have claimed runs.
 func (s storage) owners(ctx context.Context) ([]string, error) {
 	ids, err := store.Rows[string](s.store.Read(ctx), "SELECT DISTINCT instance_id FROM runs WHERE status = 'RUNNING'")
-	if err != nil {
-		return nil, fmt.Errorf("look for the owners of runs: %w", err)
-	}
-	return ids, nil
+	return ids, store.Wrap(err, "look for the owners of runs")
 }
 
 // claimedBy returns the first runs that an instance has claimed.
 func (s storage) claimedBy(ctx context.Context, instance string, limit int) ([]row, error) {
 	rows, err := store.Rows[row](s.store.Read(ctx),
 		"SELECT * FROM runs WHERE instance_id = ? AND status = 'RUNNING' ORDER BY id LIMIT ?", instance, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list the runs of instance %s: %w", instance, err)
-	}
-	return rows, nil
+	return rows, store.Wrap(err, "list the runs of instance %s", instance)
 }
 
 // claims returns all runs that an instance has claimed, as far as their ids and the numbers of their claims.
 func (s storage) claims(ctx context.Context, instance string) ([]row, error) {
 	rows, err := store.Rows[row](s.store.Read(ctx),
 		"SELECT id, claim FROM runs WHERE instance_id = ? AND status = 'RUNNING'", instance)
-	if err != nil {
-		return nil, fmt.Errorf("list the claims of instance %s: %w", instance, err)
-	}
-	return rows, nil
+	return rows, store.Wrap(err, "list the claims of instance %s", instance)
 }
 
 // claimedAmong returns those of the runs that an instance has claimed.
 func (s storage) claimedAmong(ctx context.Context, ids []string, instance string) ([]row, error) {
 	rows, err := store.Rows[row](s.store.Read(ctx),
 		"SELECT * FROM runs WHERE id IN (?) AND instance_id = ? AND status = 'RUNNING'", ids, instance)
-	if err != nil {
-		return nil, fmt.Errorf("read runs of instance %s: %w", instance, err)
-	}
-	return rows, nil
+	return rows, store.Wrap(err, "read runs of instance %s", instance)
 }

@@ -2,7 +2,6 @@ package runs
 
 import (
 	"context"
-	"fmt"
 
 	"beckon/internal/store"
 )
@@ -25,18 +24,12 @@ func (s storage) countByHour(ctx context.Context, from int64, each func(runCount
 		each(c)
 		return nil
 	}, "SELECT hour, status, latency, COUNT(*), SUM(total_tokens) FROM runs WHERE hour >= ? GROUP BY hour, status, latency", from)
-	if err != nil {
-		return fmt.Errorf("count runs: %w", err)
-	}
-	return nil
+	return store.Wrap(err, "count runs")
 }
 
 // lastFailed returns the last runs that failed, without their texts.
 func (s storage) lastFailed(ctx context.Context, limit int) ([]row, error) {
 	rows, err := store.Rows[row](s.store.Read(ctx), `SELECT id, client_id, workflow_id, error_code, error_message, created_at FROM runs
 		WHERE status = 'FAILED' AND status <> 'COMPLETED' ORDER BY id DESC LIMIT ?`, limit)
-	if err != nil {
-		return nil, fmt.Errorf("look for failed runs: %w", err)
-	}
-	return rows, nil
+	return rows, store.Wrap(err, "look for failed runs")
 }

@@ -31,8 +31,5 @@ func putPassword(ctx context.Context, s *store.Store, old string, row passwordRo
 		}
 		return tx.Exec("DELETE FROM sessions")
 	})
-	if err != nil {
-		return false, fmt.Errorf("store the administrator's password: %w", err)
-	}
-	return put, nil
+	return put, store.Wrap(err, "store the administrator's password")
 }

@@ -65,10 +65,7 @@ func (s *sessionStore) prolong(ctx context.Context, token string, deadline time.
 	err := s.store.Write(ctx, func(tx store.Tx) error {
 		return tx.Exec("UPDATE sessions SET expiry = ? WHERE token = ?", until, token)
 	})
-	if err != nil {
-		return fmt.Errorf("prolong the session: %w", err)
-	}
-	return nil
+	return store.Wrap(err, "prolong the session")
 }
 
 // CommitCtx stores a session, and lets go of those that are over.
@@ -80,10 +77,7 @@ func (s *sessionStore) CommitCtx(ctx context.Context, token string, data []byte,
 		return tx.Exec(`INSERT INTO sessions (token, data, expiry) VALUES (?, ?, ?)
 			ON CONFLICT (token) DO UPDATE SET data = excluded.data, expiry = excluded.expiry`, token, data, s.until(deadline))
 	})
-	if err != nil {
-		return fmt.Errorf("store the session: %w", err)
-	}
-	return nil
+	return store.Wrap(err, "store the session")
 }
 
 // DeleteCtx ends a session.
@@ -96,10 +90,7 @@ func (s *sessionStore) endAll(ctx context.Context) error { return s.end(ctx, "DE
 
 func (s *sessionStore) end(ctx context.Context, statement string, args ...any) error {
 	err := s.store.Write(ctx, func(tx store.Tx) error { return tx.Exec(statement, args...) })
-	if err != nil {
-		return fmt.Errorf("end the session: %w", err)
-	}
-	return nil
+	return store.Wrap(err, "end the session")
 }
 
 func (s *sessionStore) until(deadline time.Time) int64 {

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -21,10 +20,8 @@ func Audit(tx store.Tx, e AuditEntry) error {
 	row.Value("resource_id", e.ResourceID)
 	row.Text("before", string(e.Before))
 	row.Text("after", string(e.After))
-	if err := row.Insert(); err != nil {
-		return fmt.Errorf("keep the audit entry of %s/%s: %w", e.Section, e.ResourceID, err)
-	}
-	return nil
+	err := row.Insert()
+	return store.Wrap(err, "keep the audit entry of %s/%s", e.Section, e.ResourceID)
 }
 
 type auditRow struct {
@@ -49,10 +46,7 @@ func listAudit(tx store.Tx, q AuditQuery, below string) (list []AuditEntry, stop
 			ResourceID: row.ResourceID, Before: documentOrNil(row.Before), After: documentOrNil(row.After)})
 		return row.ID, false
 	})
-	if err != nil {
-		return nil, "", fmt.Errorf("list the audit entries: %w", err)
-	}
-	return list, stop, nil
+	return list, stop, store.Wrap(err, "list the audit entries")
 }
 
 func documentOrNil(text *string) json.RawMessage {

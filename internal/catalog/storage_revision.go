@@ -43,8 +43,5 @@ func HasSealed(ctx context.Context, s *store.Store) (bool, error) {
 
 func hasNone(ctx context.Context, s *store.Store, count string, values ...any) (bool, error) {
 	n, _, err := store.Row[int64](s.Read(ctx), count, values...)
-	if err != nil {
-		return false, fmt.Errorf("count the resources: %w", err)
-	}
-	return n == 0, nil
+	return n == 0, store.Wrap(err, "count the resources")
 }

@@ -21,6 +21,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -111,6 +112,14 @@ func (s *Store) Go(ctx context.Context, fn func(tx Tx) error, done func(error)) 
 		}
 	}
 	s.writer.write(ctx, fn, func(err error) { done(s.noteOutcome(ctx, err)) })
+}
+
+// Wrap says of an error what was being done; nil stays nil.
+func Wrap(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
 }
 
 // Shared reports whether other processes may be working on the same data. SQLite has one gateway: see Claim.

@@ -34,10 +34,7 @@ type listedInstance struct {
 func (i *Instance) list(ctx context.Context) ([]listedInstance, error) {
 	rows, err := store.Rows[listedInstance](i.store.Read(ctx),
 		"SELECT id, seen_at < "+i.databaseNow()+" - ? AS dead FROM instances ORDER BY id", deadAfter.Milliseconds())
-	if err != nil {
-		return nil, fmt.Errorf("list the instances: %w", err)
-	}
-	return rows, nil
+	return rows, store.Wrap(err, "list the instances")
 }
 
 // confirmDead returns errAlive when the instance is not dead any more, and keeps it from coming back before the commit.
