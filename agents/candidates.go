@@ -20,7 +20,7 @@ func (a Agent) as(f Fallback) Agent {
 	return a
 }
 
-// invoker makes the invoker of an agent with its fallbacks. What is wrong is either the agent's or its provider's.
+// invoker makes the invoker of an agent with its fallbacks. The mistakes that it finds are those of the agent or of its provider.
 func (b *builder) invoker(a Agent) (_ Invoker, fields, ofProvider problem.Fields) {
 	fields = a.Check()
 	c := &chain{agent: a.ID}

@@ -12,7 +12,7 @@ import (
 // the gateway and of the client. The call gives its share back with release, and the run its own with releaseRun.
 type Lease struct {
 	Quota clients.Quota // what is left of the client's rate
-	Free  int           // how many more calls the client could run when this one had got its place, where that is limited
+	Free  int           // how many more calls the client can run, as of the last step, where that is limited
 
 	client     *clients.Member
 	memory     *memory.Reservation
@@ -36,6 +36,7 @@ func (l *Lease) takeRate(client *clients.Member) (err error) {
 // takeSlot takes a place for a run of this process, or for one that is to be accepted into the queue. That needs none
 // of the client's places: it gets one when it leaves the queue.
 func (l *Lease) takeSlot(service *runs.Service, queued bool) error {
+	defer func() { l.Free = l.client.Free() }() // other calls may have come while the body was read
 	release, err := service.Slot(queued)
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func (l *Lease) takeSlot(service *runs.Service, queued bool) error {
 			run.Release()
 		}
 	}
-	l.releaseRun, l.Free = sync.OnceFunc(release), l.client.Free()
+	l.releaseRun = sync.OnceFunc(release)
 	return nil
 }
 

@@ -33,7 +33,7 @@ type background struct {
 	kept     agents.Responses  // nil when nobody keeps it: then nothing is asked for in the background
 	provider string            // its id
 	left     []agents.Response // that may be picked up
-	current  string            // the id of the one that has not ended
+	current  string            // the id of the response that is still in progress
 }
 
 func newBackground(provider string, kept agents.Responses) *background {

@@ -55,7 +55,7 @@ func (c *conversation) told(calls []completion.Call, texts []string) {
 	c.said = append(c.said, texts...)
 }
 
-// appendMessage begins a message. What is not UTF-8 in its text is replaced.
+// appendMessage begins a message. It replaces invalid UTF-8 in the text.
 func appendMessage(list []byte, role, text string) []byte {
 	list = append(append(append(list, `{"role":"`...), role...), `","content":`...)
 	list, _ = jsontext.AppendQuote(list, text)

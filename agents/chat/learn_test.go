@@ -48,7 +48,7 @@ func TestWhatIsLearntIsShared(t *testing.T) {
 	require.Empty(t, first.(agents.Noted).Notes())
 	require.Equal(t, 2, count(first))
 	require.Equal(t, 1, count(first))
-	require.Equal(t, 1, count(newAgent("b", "p", "new")), "also one that is made anew, as after a change of the configuration")
+	require.Equal(t, 1, count(newAgent("b", "p", "new")), "an agent that is created again, as after a configuration change, remembers it too")
 	require.Equal(t, []string{"It takes max_completion_tokens in place of max_tokens."}, newAgent("b", "p", "new").(agents.Noted).Notes())
 	require.Equal(t, 2, count(newAgent("a", "p", "other")))
 	require.Equal(t, 2, count(newAgent("a", "q", "new")))

@@ -63,7 +63,7 @@ func (r *reader) blockAt(index, kind string) *block {
 	return r.openBlock(index, kind)
 }
 
-// keepMember keeps a member of a block to be sent back. What is null says nothing.
+// keepMember keeps a member of a block, so that it can be sent back. It ignores null.
 func (r *reader) keepMember(b *block, name, value []byte) {
 	if kindOf(value) == 'n' {
 		return

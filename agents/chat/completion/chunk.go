@@ -144,7 +144,7 @@ func (r *reader) take(c *chunk) {
 	}
 }
 
-// isOurs reports whether a choice is the one that is read: that of the first index.
+// isOurs reports whether the reader reads this choice. It reads the choice with the first index only.
 func (r *reader) isOurs(index []byte) bool {
 	text := strings.TrimSuffix(textOf(index), ".0")
 	if !r.hasIndex {
