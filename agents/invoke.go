@@ -37,6 +37,7 @@ type Call struct {
 	// Responses keeps what providers work on by themselves; nil when nobody does, or when the run is not retried after a crash.
 	Responses Responses
 	Progress  Progress // keeps the nodes of a flow; nil when nobody does
+	Files     Files    // keeps the files that agents make; nil when nobody does
 }
 
 // ReadsAlong reports whether somebody reads the answer while it is written.
@@ -44,9 +45,10 @@ func (c *Call) ReadsAlong() bool { return c.Text != nil && (c.Followed == nil ||
 
 // Result is what an agent answered.
 type Result struct {
-	Output string
-	Usage  Usage
-	By     Answerer
+	Output    string
+	Usage     Usage
+	By        Answerer
+	Artifacts []Artifact // what it has made, in the order in which it was saved
 }
 
 // Answerer is who answered, and what it took. Of a flow it is that of the step that answered.
