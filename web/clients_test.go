@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/agents"
 	"beckon/calls"
 	"beckon/clients"
 	"beckon/commands"
@@ -45,7 +46,7 @@ func newClientSite(t *testing.T) *clientSite {
 		s.editor = gatewaytest.Editor(t, c.Store, gatewaytest.Setup{File: fileOfClients})
 		v, err := s.editor.View(t.Context())
 		require.NoError(t, err)
-		inForce := calls.Catalog{Commands: commands.NewSet(catalog.All[commands.Command](v))}
+		inForce := calls.Catalog{Agents: &agents.Set{}, Commands: commands.NewSet(catalog.All[commands.Command](v))}
 		service := runs.New(runs.Config{Store: c.Store})
 		s.calls = calls.New(calls.Config{Catalog: func() calls.Catalog { return inForce }, Runs: service, MaxBodyBytes: 1 << 20})
 		c.Desk = &web.Desk{Editor: s.editor, Runs: service, Calls: s}
