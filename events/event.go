@@ -32,7 +32,7 @@ type Event struct {
 	Payload   json.RawMessage // a JSON object, as it goes out
 	Name      string          // what it is called outside, where that is not its type; the log does not keep it
 	Transient bool            // it goes out, but is not part of its run's log
-	OnRequest bool            // it goes out to those only who name it, although they need not name others of its type; the log does not keep it
+	OnRequest bool            // only those who name it get it, also where others of its type go out unasked; the log does not keep it
 }
 
 // OutsideName is what the event is called when it goes out.

@@ -19,6 +19,7 @@ import (
 	"beckon/internal/catalog"
 	"beckon/internal/secret"
 	"beckon/internal/store"
+	"beckon/internal/units"
 	"beckon/runs"
 	"beckon/web"
 )
@@ -211,6 +212,26 @@ func TestTheDefaultMayAnswer(t *testing.T) {
 	s := newClientSite(t)
 	require.Equal(t, http.StatusOK, s.post("/admin/clients/new", filled("allowedAgents", "", "default", "writer")).StatusCode)
 	require.Equal(t, []string{"writer"}, s.saved("ci").Item.AllowedAgents)
+}
+
+// A client without a command runs its own prompt, and its metadata is JSON.
+func TestWorkOfAClient(t *testing.T) {
+	s := newClientSite(t)
+	s.have(clients.Client{ID: "ci", Passthrough: true, AllowedAgents: []string{"triage"}})
+	got := s.post("/admin/clients/ci", filled("kind", "command", "prompt", "Do\r\nit.", "metadata", `{"n": 9007199254740993}`, "version", "1"))
+	require.Equal(t, "/admin/clients/ci?done=saved", got.Header.Get("Location"), got.body)
+	saved := s.saved("ci").Item
+	require.Equal(t, "Do\nit.", saved.Prompt)
+	require.Equal(t, units.Object{"n": 9007199254740993}, saved.Metadata)
+	require.False(t, saved.Passthrough)
+	page := s.get("/admin/clients/ci").body
+	require.Contains(t, page, "Do\nit.</textarea>")
+	require.Contains(t, page, "{\n  &#34;n&#34;: 9007199254740993\n}</textarea>")
+	require.Contains(t, s.get("/admin/clients").body, "<td>itself</td>")
+	got = s.post("/admin/clients/ci", filled("metadata", `[1]`, "version", "2"))
+	require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode)
+	require.Contains(t, got.body, "must be a JSON object such as")
+	require.Equal(t, http.StatusUnprocessableEntity, s.post("/admin/clients/ci", filled("kind", "command", "version", "2")).StatusCode, "there is nothing to run")
 }
 
 func TestChangeAClient(t *testing.T) {
