@@ -19,7 +19,7 @@ import (
 
 // readJSON goes over the body once. What it keeps of it are slices of the body.
 func readJSON(body []byte) (Prompt, error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(body))
+	d := newDecoder(body)
 	if d.PeekKind() != jsontext.KindBeginObject {
 		return wholeJSON(body, d)
 	}
@@ -27,10 +27,15 @@ func readJSON(body []byte) (Prompt, error) {
 	if err := readMembers(body, d, found.memberFor); err != nil {
 		return Prompt{}, err
 	}
-	if found.prompt == nil {
+	if found.prompt.Kind() != jsontext.KindString { // some senders have something else of that name
 		return Prompt{Text: textOf(bytes.TrimSpace(body), body)}, nil
 	}
 	return found.read()
+}
+
+// newDecoder reads JSON in which the last of members with the same name counts.
+func newDecoder(body []byte) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
 }
 
 // readMembers keeps the members of an object, which is the whole body, where named says; nil keeps a member nowhere.
@@ -100,9 +105,6 @@ func (s *promptMembers) memberFor(name string) *jsontext.Value {
 }
 
 func (s *promptMembers) read() (p Prompt, err error) {
-	if s.prompt.Kind() != jsontext.KindString {
-		return p, problem.New(problem.Invalid, problem.CodeInvalidPrompt, "prompt must be a string.")
-	}
 	if err := s.readOptions(&p); err != nil {
 		return Prompt{}, err
 	}
@@ -113,7 +115,7 @@ func (s *promptMembers) read() (p Prompt, err error) {
 // readBesideCommand reads webhook and metadata from the body of a call that runs a command. Whatever else the body says, or is,
 // does not matter.
 func readBesideCommand(body []byte, p *Prompt) error {
-	d := jsontext.NewDecoder(bytes.NewBuffer(body))
+	d := newDecoder(body)
 	var found promptMembers
 	if d.PeekKind() != jsontext.KindBeginObject || readMembers(body, d, found.memberFor) != nil {
 		return nil
@@ -128,11 +130,12 @@ func joinMetadata(under, over json.RawMessage) json.RawMessage {
 		return slices.Concat(under, over)
 	}
 	var all, more map[string]jsontext.Value
-	if jsonv2.Unmarshal(under, &all) != nil || jsonv2.Unmarshal(over, &more) != nil {
+	asSent := jsontext.AllowDuplicateNames(true)
+	if jsonv2.Unmarshal(under, &all, asSent) != nil || jsonv2.Unmarshal(over, &more, asSent) != nil {
 		return over // both were checked when they came in
 	}
 	maps.Copy(all, more)
-	joined, err := jsonv2.Marshal(all, jsonv2.Deterministic(true))
+	joined, err := jsonv2.Marshal(all, asSent, jsonv2.Deterministic(true))
 	if err != nil {
 		return over
 	}
@@ -193,7 +196,7 @@ func unquote(value jsontext.Value) string {
 
 // checkJSON reports what is wrong with JSON that nobody needs decoded.
 func checkJSON(body []byte) error {
-	_, err := wholeJSON(body, jsontext.NewDecoder(bytes.NewBuffer(body)))
+	_, err := wholeJSON(body, newDecoder(body))
 	return err
 }
 
@@ -205,8 +208,6 @@ func invalidJSON(body []byte, err error) error {
 		switch {
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			offset = int64(len(body))
-		case errors.Is(err, jsontext.ErrDuplicateName):
-			reason = "an object has the same key twice"
 		case syntax.Err != nil && syntax.Err.Error() == "exceeded max depth":
 			reason = "it is nested more than 10,000 levels deep"
 		case !utf8.Valid(body):

@@ -22,14 +22,18 @@ func ReadRunPrompt(r *Request) (Prompt, error) {
 	if err != nil {
 		return Prompt{}, err
 	}
+	body, kind, err := kind.text(r.Body)
+	if err != nil {
+		return Prompt{}, err
+	}
 	if kind.format != jsonFormat && r.Header.Get("Content-Type") != "" {
 		return Prompt{}, problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType, "Send the run as JSON, with Content-Type: application/json.")
 	}
-	body := bytes.TrimSpace(trimBOM(r.Body))
+	body = bytes.TrimSpace(body)
 	if len(body) == 0 {
 		return Prompt{Agent: r.Agent}, checkAgent(r.Agent)
 	}
-	d := jsontext.NewDecoder(bytes.NewBuffer(body))
+	d := newDecoder(body)
 	if d.PeekKind() != jsontext.KindBeginObject {
 		return Prompt{}, problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body must be a JSON object, such as {\"input\": \"…\"}.")
 	}
@@ -122,7 +126,7 @@ func (m *runMembers) others(body []byte) string {
 	if isEmptyObject(body) {
 		return ""
 	}
-	d := jsontext.NewDecoder(bytes.NewBuffer(body)) // which has read it before without an error
+	d := newDecoder(body) // which has read it before without an error
 	_, _ = d.ReadToken()
 	object, anyKnown := make([]byte, 0, len(body)), false
 	for d.PeekKind() == jsontext.KindString {

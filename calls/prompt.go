@@ -105,9 +105,10 @@ func runCommand(client *clients.Member, all commands.Set, p *Prompt) error {
 // ReadPrompt takes the prompt from the body of a request, by its Content-Type:
 //
 //	application/json, application/*+json   the string prompt of an object, with its promptMembers; any other JSON itself
-//	text/*, or none                        the text
-//	application/x-www-form-urlencoded      the field prompt, with its promptMembers; else all fields as "name: value"; without
-//	multipart/form-data                    any "=" (what curl -d sends) an urlencoded body is the text itself
+//	text/*, or none; XML, YAML, lines of   the text
+//	JSON
+//	application/x-www-form-urlencoded      the field prompt, with its promptMembers; else all fields as "name: value"; a body that
+//	multipart/form-data                    is no form is JSON or text: curl -d and others label all bodies so
 //
 // A body without any text brings no prompt. The error is a problem: Unsupported for a type or encoding that isn't
 // supportedTypes, else Invalid.
@@ -120,7 +121,11 @@ func ReadPrompt(r *Request) (Prompt, error) {
 	if err != nil {
 		return Prompt{}, err
 	}
-	p, err := kind.read(trimBOM(r.Body))
+	body, kind, err := kind.text(r.Body)
+	if err != nil {
+		return Prompt{}, err
+	}
+	p, err := kind.read(body)
 	if err != nil {
 		return Prompt{}, err
 	}
@@ -136,7 +141,7 @@ func (k bodyKind) read(body []byte) (Prompt, error) {
 		return Prompt{}, nil
 	case k.format == jsonFormat:
 		return readJSON(body)
-	case k.isForm(body):
+	case k.isForm():
 		fields, err := k.fields(body)
 		if err != nil {
 			return Prompt{}, err

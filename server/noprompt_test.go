@@ -108,7 +108,7 @@ func TestMetadataOfAClient(t *testing.T) {
 	})
 	for name, tt := range map[string]struct{ client, path, body, run, told string }{
 		"without":  {"ci", "/api/v1/runs", `{"input":"x"`, `{"deep":{"a":1},"seed":9007199254740993,"team":"web"}`, `{"deep":{"a":1},"seed":9007199254740993,"team":"web"}`},
-		"over it":  {"ci", "/api/v1/webhooks/ci", `{"prompt":"x","metadata":{"team":"ops","order":1.50,"deep":{}}`, `{"deep":{},"order":1.50,"seed":9007199254740993,"team":"ops"}`, `{"deep":{},"order":1.50,"seed":9007199254740993,"team":"ops"}`},
+		"over it":  {"ci", "/api/v1/webhooks/ci", `{"prompt":"x","metadata":{"team":"dev","order":1.50,"deep":{},"team":"ops"}`, `{"deep":{},"order":1.50,"seed":9007199254740993,"team":"ops"}`, `{"deep":{},"order":1.50,"seed":9007199254740993,"team":"ops"}`},
 		"webhook":  {"ci", "/api/v1/runs", `{"input":"x","metadata":{"team":"ops"}`, `{"deep":{"a":1},"seed":9007199254740993,"team":"ops"}`, `{"deep":{"a":1},"seed":9007199254740993,"team":"last"}`},
 		"command":  {"command", "/api/v1/webhooks/command", `{"prompt":"ignored","metadata":{"order":7}`, `{"order":7,"team":"<b>"}`, `{"order":7,"team":"<b>"}`},
 		"workflow": {"command", "/v1/runs", `{"workflowId":"triage"`, `{"team":"<b>"}`, `{"team":"last"}`},
