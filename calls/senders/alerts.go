@@ -45,7 +45,8 @@ func (e *Event) Summarize() {
 	shared := sharedOf(e.Items)
 	e.Labels, e.State = shared.Labels, Resolved
 	firing, severity := 0, ""
-	for _, item := range e.Items {
+	for i := range e.Items {
+		item := &e.Items[i]
 		if item.State != Resolved {
 			firing++
 			e.State = cmp.Or(item.State, Firing)
@@ -61,7 +62,7 @@ func (e *Event) Summarize() {
 	e.Severity = cmp.Or(severity, shared.Severity)
 	e.Title = cmp.Or(shared.Title, e.Title)
 	if len(e.Items) > 1 {
-		e.Title = strings.TrimSuffix(fmt.Sprintf("%s: %s", countAlerts(firing, len(e.Items)-firing), cmp.Or(shared.Title, kinds(e.Items))), ": ")
+		e.Title = strings.TrimSuffix(fmt.Sprintf("%s: %s", countAlerts(firing, len(e.Items)-firing), cmp.Or(shared.Title, kinds(pointers(e.Items)))), ": ")
 	}
 	e.Text = cmp.Or(shared.Text, e.Text)
 }
@@ -95,7 +96,8 @@ func Merge(events ...Event) Event {
 func sharedOf(items []Item) Fact {
 	shared := items[0].Fact
 	shared.Labels = maps.Clone(shared.Labels)
-	for _, item := range items[1:] {
+	for i := range items[1:] {
+		item := &items[1+i]
 		for name, value := range shared.Labels {
 			if have, ok := item.Labels[name]; !ok || have != value {
 				delete(shared.Labels, name)
@@ -127,11 +129,19 @@ func countAlerts(firing, resolved int) string {
 	return fmt.Sprintf("%d firing, %d resolved", firing, resolved)
 }
 
+func pointers(items []Item) []*Item {
+	list := make([]*Item, len(items))
+	for i := range items {
+		list[i] = &items[i]
+	}
+	return list
+}
+
 // kindOf is what alerts are counted by.
-func kindOf(item Item) string { return cmp.Or(item.Labels["alertname"], item.Title, "without a name") }
+func kindOf(item *Item) string { return cmp.Or(item.Labels["alertname"], item.Title, "without a name") }
 
 // kinds counts items by their names, the most frequent first.
-func kinds(items []Item) string {
+func kinds(items []*Item) string {
 	counts := map[string]int{}
 	for _, item := range items {
 		counts[kindOf(item)]++
@@ -174,17 +184,19 @@ func DescribeAlerts(title string, e Event) string {
 		return Describe(title, e)
 	}
 	shared := sharedOf(e.Items)
-	var firing, resolved []Item
-	for _, item := range e.Items {
+	var firing, resolved []*Item
+	for i := range e.Items {
+		item := &e.Items[i]
 		if item.State == Resolved {
 			resolved = append(resolved, item)
 		} else {
 			firing = append(firing, item)
 		}
 	}
-	slices.SortStableFunc(firing, func(a, b Item) int { return badness(a.Severity) - badness(b.Severity) })
+	slices.SortStableFunc(firing, func(a, b *Item) int { return badness(a.Severity) - badness(b.Severity) })
 
 	var b strings.Builder
+	b.Grow(min(MaxPrompt, 1000+300*len(e.Items)))
 	fmt.Fprintf(&b, "%s: %s, %s", title, Count(len(e.Items), "alert"), countAlerts(len(firing), len(resolved)))
 	writeLine(&b, "", Clip(e.URL, 1000))
 	writeLine(&b, "Group: ", Clip(e.Subject, 1000))
@@ -219,7 +231,7 @@ func writeShared(b *strings.Builder, shared Fact) {
 }
 
 // writeAlerts writes items until the prompt has limit bytes, and counts the others.
-func writeAlerts(b *strings.Builder, heading string, items []Item, shared Fact, limit int) {
+func writeAlerts(b *strings.Builder, heading string, items []*Item, shared Fact, limit int) {
 	if len(items) == 0 {
 		return
 	}
@@ -235,7 +247,7 @@ func writeAlerts(b *strings.Builder, heading string, items []Item, shared Fact, 
 }
 
 // alertLines says of one alert what the others do not say as well.
-func alertLines(item Item, shared Fact) string {
+func alertLines(item *Item, shared Fact) string {
 	var b strings.Builder
 	b.WriteString("\n- " + Clip(oneLine(kindOf(item)), 300))
 	if item.Severity != shared.Severity {

@@ -133,7 +133,14 @@ func Clip(text string, limit int) string {
 }
 
 // labelNames returns the names of labels in order.
-func labelNames(labels map[string]string) []string { return slices.Sorted(maps.Keys(labels)) }
+func labelNames(labels map[string]string) []string {
+	names := make([]string, 0, len(labels))
+	for name := range labels {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
 
 // rfc3339 is the form of the times in events.
 func rfc3339(t time.Time) string {

@@ -9,15 +9,23 @@ import (
 	"time"
 
 	"github.com/tidwall/gjson"
+
+	"beckon/internal/memory"
 )
 
 // Object is a JSON object that is read without errors: whatever is not there, or is something else, is empty. Its bytes are
-// gone over once, whatever their size. Of members with the same name the last one counts.
-type Object map[string]gjson.Result
+// gone over once, whatever their size. Of members with the same name the last one counts. It is a list, since objects have
+// few members: a map costs more to make than it saves.
+type Object []member
+
+type member struct {
+	name  string
+	value gjson.Result
+}
 
 // Parse reads the JSON object of a body; it is nil where there is none.
 func Parse(body []byte) Object {
-	return object(gjson.Parse(strings.TrimPrefix(string(body), "\ufeff")))
+	return object(gjson.Parse(strings.TrimPrefix(memory.Text(body), "\ufeff")))
 }
 
 // ParseText reads a JSON object that is the text of a field.
@@ -27,9 +35,9 @@ func object(r gjson.Result) Object {
 	if !r.IsObject() {
 		return nil
 	}
-	o := Object{}
+	o := make(Object, 0, 8)
 	r.ForEach(func(name, value gjson.Result) bool {
-		o[name.String()] = value
+		o = append(o, member{name.Str, value})
 		return true
 	})
 	return o
@@ -37,7 +45,7 @@ func object(r gjson.Result) Object {
 
 // ParseList reads the objects of a body that is a JSON array.
 func ParseList(body []byte) []Object {
-	return objects(gjson.Parse(strings.TrimPrefix(string(body), "\ufeff")))
+	return objects(gjson.Parse(strings.TrimPrefix(memory.Text(body), "\ufeff")))
 }
 
 func objects(r gjson.Result) []Object {
@@ -57,21 +65,42 @@ func objects(r gjson.Result) []Object {
 func Member(body []byte, path string) string { return text(gjson.GetBytes(body, path)) }
 
 // Object returns a member that is an object.
-func (o Object) Object(name string) Object { return object(o[name]) }
+func (o Object) Object(name string) Object { return object(o.value(name)) }
 
 // Objects returns the objects of a list.
-func (o Object) Objects(name string) []Object { return objects(o[name]) }
+func (o Object) Objects(name string) []Object { return objects(o.value(name)) }
 
 // Has reports whether there is a member of that name, null or not.
-func (o Object) Has(name string) bool {
-	_, ok := o[name]
-	return ok
+func (o Object) Has(name string) bool { return o.value(name).Exists() }
+
+// Names returns the names of the members.
+func (o Object) Names() []string {
+	names := make([]string, len(o))
+	for i, m := range o {
+		names[i] = Clean(m.name)
+	}
+	return names
 }
+
+func (o Object) value(name string) gjson.Result {
+	for i := len(o) - 1; i >= 0; i-- {
+		if o[i].name == name {
+			return o[i].value
+		}
+	}
+	return gjson.Result{}
+}
+
+// Exact returns a string as it was sent, also with what String leaves out.
+func (o Object) Exact(name string) string { return o.value(name).Str }
+
+// Raw returns the JSON of a member, to be read by other means.
+func (o Object) Raw(name string) string { return o.value(name).Raw }
 
 // get follows names that are separated by full stops.
 func (o Object) get(path string) gjson.Result {
 	name, rest, deeper := strings.Cut(path, ".")
-	r := o[name]
+	r := o.value(name)
 	if deeper && r.IsObject() {
 		return r.Get(rest)
 	}
@@ -101,8 +130,8 @@ func text(r gjson.Result) string {
 	return ""
 }
 
-// Raw returns the JSON of a member.
-func (o Object) Raw(path string) string { return Clean(o.get(path).Raw) }
+// JSON returns a member as JSON text.
+func (o Object) JSON(path string) string { return Clean(o.get(path).Raw) }
 
 // True reports whether a member is true.
 func (o Object) True(path string) bool { return o.get(path).Type == gjson.True }
@@ -129,8 +158,8 @@ func (o Object) Texts(path, member string) []string {
 
 // Strings returns the texts of an object's members.
 func (o Object) Strings(name string) map[string]string {
-	m := map[string]string{}
-	if r := o[name]; r.IsObject() {
+	m := make(map[string]string, 8)
+	if r := o.value(name); r.IsObject() {
 		r.ForEach(func(key, value gjson.Result) bool {
 			if s := text(value); s != "" {
 				m[Clean(key.String())] = s

@@ -17,8 +17,10 @@ func (e *Event) ReadAlerts(o Object) {
 	e.Type, e.Key, e.URL = "alert", o.String("groupKey"), o.String("externalURL")
 	e.Action = o.String("status")
 	e.Subject = pairs(o.Strings("groupLabels"), nil)
-	for _, alert := range o.Objects("alerts") {
-		e.Items = append(e.Items, e.readAlert(alert))
+	alerts := o.Objects("alerts")
+	e.Items = make([]Item, len(alerts))
+	for i, alert := range alerts {
+		e.readAlert(&e.Items[i], alert)
 	}
 	if len(e.Items) == 0 {
 		e.State = alertState(o.String("status"))
@@ -34,10 +36,12 @@ func (e *Event) ReadAlerts(o Object) {
 // truncatedAlerts is a label with the number of alerts that the sender has left out.
 const truncatedAlerts = "truncatedAlerts"
 
-func (e *Event) readAlert(alert Object) Item {
-	item := e.NewItem()
+func (e *Event) readAlert(item *Item, alert Object) {
+	item.Source, item.Type, item.Key = e.Source, e.Type, e.Key
 	item.Labels = alert.Strings("labels")
-	item.Fingerprint = cmp.Or(alert.String("fingerprint"), Fingerprint(item.Labels))
+	if item.Fingerprint = alert.String("fingerprint"); item.Fingerprint == "" {
+		item.Fingerprint = Fingerprint(item.Labels)
+	}
 	item.ID = item.Fingerprint
 	item.State = alertState(alert.String("status"))
 	item.Severity = strings.ToLower(cmp.Or(item.Labels["severity"], item.Labels["priority"]))
@@ -55,13 +59,9 @@ func (e *Event) readAlert(alert Object) Item {
 			item.Labels[name] = value
 		}
 	}
-	var values []string
-	numbers := alert.Strings("values")
-	for _, name := range labelNames(numbers) {
-		values = append(values, name+"="+numbers[name])
+	if alert.Has("values") {
+		item.Label("values", pairs(alert.Strings("values"), nil))
 	}
-	item.Label("values", strings.Join(values, " "))
-	return item
 }
 
 // take removes and returns the first of these annotations that is there.

@@ -20,7 +20,7 @@ type Delivery struct {
 	Method     string
 	URL        *url.URL // as the sender wrote it: the public URL, with its query
 	Header     http.Header
-	Body       []byte // raw, as it was signed; decoded for nobody
+	Body       []byte // raw, as it was signed. It never changes: events are parts of it
 	ReceivedAt time.Time
 }
 

@@ -90,11 +90,11 @@ var attributes = map[string]bool{
 
 func fact(f *senders.Fact, o senders.Object) {
 	values := map[string]string{}
-	for name := range o {
+	for _, name := range o.Names() {
 		values[name] = o.String(name)
 	}
 	attributesOf(f, values)
-	f.Text = senders.Body(cmp.Or(o.String("data"), o.Raw("data")))
+	f.Text = senders.Body(cmp.Or(o.String("data"), o.JSON("data")))
 	if encoded := o.String("data_base64"); encoded != "" {
 		f.Text = data(encoded)
 	}

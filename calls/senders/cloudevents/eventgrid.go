@@ -59,5 +59,5 @@ func gridFact(f *senders.Fact, o senders.Object) {
 	f.Subject, f.OccurredAt = o.String("topic"), o.Time("eventTime")
 	f.Key = strings.TrimSpace(f.Subject + " " + f.Title)
 	f.URL = o.String("data.url")
-	f.Text = senders.Body(cmp.Or(o.String("data"), o.Raw("data")))
+	f.Text = senders.Body(cmp.Or(o.String("data"), o.JSON("data")))
 }

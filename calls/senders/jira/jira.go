@@ -82,7 +82,7 @@ func document(o senders.Object, name string) string {
 		return senders.Body(text)
 	}
 	var b strings.Builder
-	write(&b, o[name], 0)
+	write(&b, gjson.Parse(o.Raw(name)), 0)
 	return senders.Body(senders.Clean(b.String()))
 }
 

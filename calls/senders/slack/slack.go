@@ -126,9 +126,9 @@ func interaction(o senders.Object) senders.Event {
 		e.Label(action.String("action_id"), action.String("value", "selected_option.value", "selected_user", "selected_date"))
 	}
 	values := o.Object("view").Object("state").Object("values") // of a dialog: by block, then by field
-	for block := range values {
+	for _, block := range values.Names() {
 		fields := values.Object(block)
-		for name := range fields {
+		for _, name := range fields.Names() {
 			e.Label(name, fields.Object(name).String("value", "selected_option.value", "selected_user", "selected_date"))
 		}
 	}

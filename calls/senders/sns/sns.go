@@ -74,7 +74,7 @@ func event(d senders.Delivery) senders.Event {
 	e.Subject = e.Key[strings.LastIndex(e.Key, ":")+1:]
 	e.Title, e.Text = o.String("Subject"), senders.Body(o.String("Message"))
 	attributes := o.Object("MessageAttributes")
-	for name := range attributes {
+	for _, name := range attributes.Names() {
 		e.Label(name, attributes.Object(name).String("Value"))
 	}
 	inner := senders.ParseText(o.String("Message"))
@@ -84,7 +84,7 @@ func event(d senders.Delivery) senders.Event {
 	case inner.Has("detail-type"): // EventBridge
 		e.Type, e.Subject = inner.String("detail-type"), inner.String("source")
 		e.Title, e.OccurredAt = cmp.Or(e.Title, senders.Joined(inner.Texts("resources", ""), 5)), inner.Time("time")
-		e.Text = senders.Body(inner.Raw("detail"))
+		e.Text = senders.Body(inner.JSON("detail"))
 		e.Label("region", inner.String("region"))
 		e.Label("account", inner.String("account"))
 	}

@@ -123,7 +123,7 @@ func content(o senders.Object) string {
 	}
 	var b strings.Builder
 	for _, name := range names {
-		value := o[name].Str // as it was signed
+		value := o.Exact(name) // as it was signed
 		if name == "Subject" && value == "" {
 			continue
 		}

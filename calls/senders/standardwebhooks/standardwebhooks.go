@@ -83,6 +83,6 @@ func event(d senders.Delivery) senders.Event {
 	data := o.Object("data")
 	e.Key, e.Title = data.String("id"), data.String("title", "name", "subject")
 	e.State, e.URL = data.String("status", "state"), data.String("url")
-	e.Text = senders.Body(cmp.Or(o.String("data"), o.Raw("data"), senders.Clean(string(d.Body))))
+	e.Text = senders.Body(cmp.Or(o.String("data"), o.JSON("data"), senders.Clean(string(d.Body))))
 	return e
 }
