@@ -1,6 +1,7 @@
 package senders
 
 import (
+	"iter"
 	"math"
 	"mime"
 	"net/url"
@@ -73,13 +74,26 @@ func (o Object) Objects(name string) []Object { return objects(o.value(name)) }
 // Has reports whether there is a member of that name, null or not.
 func (o Object) Has(name string) bool { return o.value(name).Exists() }
 
-// Names returns the names of the members.
-func (o Object) Names() []string {
-	names := make([]string, len(o))
-	for i, m := range o {
-		names[i] = Clean(m.name)
+// Values goes over the members, with the texts of those that are one.
+func (o Object) Values() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, m := range o {
+			if !yield(Clean(m.name), text(m.value)) {
+				return
+			}
+		}
 	}
-	return names
+}
+
+// Nested goes over the members that are objects.
+func (o Object) Nested() iter.Seq2[string, Object] {
+	return func(yield func(string, Object) bool) {
+		for _, m := range o {
+			if m.value.IsObject() && !yield(Clean(m.name), object(m.value)) {
+				return
+			}
+		}
+	}
 }
 
 func (o Object) value(name string) gjson.Result {

@@ -1,6 +1,7 @@
 package senders
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -38,6 +39,15 @@ type Proof struct {
 	Issuer   string
 	Audience string
 	Claims   map[string]string // "*" in a value stands for any text
+}
+
+// Shown returns the names of the header and of the query parameter that the administrator has chosen for this proof. Their
+// values belong into no record. Those that a vendor has chosen are called so that secret.Named knows them.
+func (p Proof) Shown() (header, parameter string) {
+	if p.Scheme == "query" {
+		return "", p.Name
+	}
+	return cmp.Or(p.Name, p.Header), ""
 }
 
 // Proved is what a signature has proved.

@@ -20,6 +20,7 @@ import (
 
 	"beckon/calls/senders"
 	"beckon/calls/senders/all"
+	"beckon/internal/secret"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -125,4 +126,39 @@ func TestTheEventKeepsTheTextOfAStrangeBody(t *testing.T) {
 		e := known.Source(name).Event(d)
 		require.Equal(t, "disk full on db-1", e.Text, name)
 	}
+}
+
+// Work that grows with the square of a body's members would not end within the time of a test.
+func TestManyMembers(t *testing.T) {
+	var b strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&b, `"member%d":{"Value":"%d"},`, i, i)
+	}
+	members := b.String()[:b.Len()-1]
+	list := strings.Repeat(`{"type":"x","fingerprint":""},`, 25_000) + "{}"
+	for _, s := range known {
+		if s.Event == nil {
+			continue
+		}
+		for _, body := range []string{
+			"{" + members + "}", "[" + list + "]", `{"specversion":"1.0","type":"x",` + members + "}", `{"Message":"","MessageAttributes":{` + members + "}}",
+			`{"alerts":[` + list + "]}", `{"repository":{},"commits":[` + list + `],"changes":{` + members + "}}", `{"data":{"issue":{` + members + "}}}",
+			`{"issue":{"fields":{"description":{"type":"doc","content":[` + list + "]}}}}",
+		} {
+			h := http.Header{"X-Github-Event": {"push"}, "X-Gitea-Event": {"push"}}
+			sound(t, s, senders.Delivery{Method: "POST", URL: &url.URL{}, Body: []byte(body), Header: h})
+		}
+	}
+}
+
+func TestWhatProvesIsNotShown(t *testing.T) {
+	for _, s := range signers {
+		require.True(t, secret.Named(s.header) || s.proof.Header == s.header, s.header)
+	}
+	header, parameter := senders.Proof{Scheme: "query", Name: "t"}.Shown()
+	require.Equal(t, []string{"", "t"}, []string{header, parameter})
+	header, _ = senders.Proof{Scheme: "header", Name: "X-Hook"}.Shown()
+	require.Equal(t, "X-Hook", header)
+	header, _ = senders.Proof{Scheme: "hmac", Header: "X-Sig"}.Shown()
+	require.Equal(t, "X-Sig", header)
 }

@@ -4,6 +4,7 @@ package cloudevents
 import (
 	"cmp"
 	"encoding/base64"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -89,11 +90,7 @@ var attributes = map[string]bool{
 }
 
 func fact(f *senders.Fact, o senders.Object) {
-	values := map[string]string{}
-	for _, name := range o.Names() {
-		values[name] = o.String(name)
-	}
-	attributesOf(f, values)
+	attributesOf(f, maps.Collect(o.Values()))
 	f.Text = senders.Body(cmp.Or(o.String("data"), o.JSON("data")))
 	if encoded := o.String("data_base64"); encoded != "" {
 		f.Text = data(encoded)

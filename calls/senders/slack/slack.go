@@ -125,11 +125,9 @@ func interaction(o senders.Object) senders.Event {
 		e.OccurredAt = action.Time("action_ts")
 		e.Label(action.String("action_id"), action.String("value", "selected_option.value", "selected_user", "selected_date"))
 	}
-	values := o.Object("view").Object("state").Object("values") // of a dialog: by block, then by field
-	for _, block := range values.Names() {
-		fields := values.Object(block)
-		for _, name := range fields.Names() {
-			e.Label(name, fields.Object(name).String("value", "selected_option.value", "selected_user", "selected_date"))
+	for _, block := range o.Object("view").Object("state").Object("values").Nested() { // of a dialog: by block, then by field
+		for name, field := range block.Nested() {
+			e.Label(name, field.String("value", "selected_option.value", "selected_user", "selected_date"))
 		}
 	}
 	e.Label("team", o.String("team.domain", "team.id"))

@@ -73,9 +73,8 @@ func event(d senders.Delivery) senders.Event {
 	e.Key = o.String("TopicArn")
 	e.Subject = e.Key[strings.LastIndex(e.Key, ":")+1:]
 	e.Title, e.Text = o.String("Subject"), senders.Body(o.String("Message"))
-	attributes := o.Object("MessageAttributes")
-	for _, name := range attributes.Names() {
-		e.Label(name, attributes.Object(name).String("Value"))
+	for name, attribute := range o.Object("MessageAttributes").Nested() {
+		e.Label(name, attribute.String("Value"))
 	}
 	inner := senders.ParseText(o.String("Message"))
 	switch {
