@@ -1,6 +1,7 @@
 package senders
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -8,6 +9,7 @@ import (
 	"encoding/hex"
 	"hash"
 	"strings"
+	"time"
 
 	"beckon/internal/secret"
 )
@@ -68,13 +70,24 @@ func Base64(text string) ([]byte, error) {
 	return raw, nil
 }
 
-// SignedBody verifies the common scheme: one header with a prefix and the hexadecimal HMAC-SHA256 of the body.
-func SignedBody(p Proof, d Delivery, header, prefix string) (Proved, error) {
-	text, err := One(d.Header, header)
-	if err != nil {
-		return Proved{}, err
+// Verify is the type of a Sender's Verify.
+type Verify = func(ctx context.Context, p Proof, d Delivery, now time.Time) (Proved, error)
+
+// BodySignature makes the Verify of the most common scheme: one header with a prefix and the hexadecimal HMAC-SHA256 of the
+// body. id returns the delivery's id, which is not signed; it may be nil.
+func BodySignature(header, prefix string, id func(Delivery) string) Verify {
+	return func(_ context.Context, p Proof, d Delivery, _ time.Time) (Proved, error) {
+		proved, err := SignedBody(p, d, header, prefix)
+		if err == nil && id != nil {
+			proved.DeliveryID = id(d)
+		}
+		return proved, err
 	}
-	raw, err := Hex(text, prefix)
+}
+
+// SignedBody verifies the hexadecimal HMAC-SHA256 of the body in a header.
+func SignedBody(p Proof, d Delivery, header, prefix string) (Proved, error) {
+	text, raw, err := hexHeader(d, header, prefix)
 	if err != nil {
 		return Proved{}, err
 	}
@@ -82,6 +95,44 @@ func SignedBody(p Proof, d Delivery, header, prefix string) (Proved, error) {
 		return Proved{}, Mismatch
 	}
 	return Proved{Signature: text}, nil
+}
+
+// SignedTimeAndBody is SignedBody where the time of another header is signed with the body: before, the time, a colon, the
+// body.
+func SignedTimeAndBody(p Proof, d Delivery, header, prefix, timeHeader, before string, now time.Time) (Proved, error) {
+	text, raw, err := hexHeader(d, header, prefix)
+	if err != nil {
+		return Proved{}, err
+	}
+	timestamp, err := One(d.Header, timeHeader)
+	if err != nil {
+		return Proved{}, err
+	}
+	at, err := Seconds(timestamp, p.Tolerance, now)
+	if err != nil {
+		return Proved{}, err
+	}
+	if !SignedBy(p.Secrets, sha256.New, [][]byte{raw}, []byte(before+timestamp+":"), d.Body) {
+		return Proved{}, Mismatch
+	}
+	return Proved{Signature: text, At: at}, nil
+}
+
+func hexHeader(d Delivery, header, prefix string) (text string, raw []byte, err error) {
+	if text, err = One(d.Header, header); err != nil {
+		return "", nil, err
+	}
+	raw, err = Hex(text, prefix)
+	return text, raw, err
+}
+
+// Base64Header returns a signature in base64, as it is written and decoded.
+func Base64Header(d Delivery, header string) (text string, raw []byte, err error) {
+	if text, err = One(d.Header, header); err != nil {
+		return "", nil, err
+	}
+	raw, err = Base64(text)
+	return text, raw, err
 }
 
 // Header reports whether a delivery has any of the headers; it makes a Sender's Shows.

@@ -9,7 +9,6 @@
 package senders
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"time"
@@ -35,7 +34,7 @@ type Sender struct {
 	// secret will do.
 	Check func(p Proof) error
 	// Verify returns nil if the delivery proves that it was made by somebody with one of the secrets, else a Refusal.
-	Verify func(ctx context.Context, p Proof, d Delivery, now time.Time) (Proved, error)
+	Verify Verify
 	// Token is for the schemes whose proof is the client's own token: it returns the token that the delivery shows, or a
 	// Refusal. The client knows whether it is the right one.
 	Token func(p Proof, d Delivery) (string, error)

@@ -79,12 +79,10 @@ func TestAStormIsCutAndCounted(t *testing.T) {
 			require.Contains(t, prompt, fmt.Sprintf("%d alerts, %d firing", n, n-n/10))
 		}
 		if n >= 200 {
-			require.Zero(t, counted%1)
 			require.Positive(t, counted)
 			before, after, _ := strings.Cut(prompt, "RESOLVED")
 			require.NotContains(t, before, "until 2026")
 			require.Contains(t, after, "until 2026-10-05T09:00:00Z", "resolved alerts are never crowded out")
-			require.Less(t, strings.LastIndex(before, ", critical, since"), len(before))
 			require.Greater(t, shown, 40)
 		}
 	}

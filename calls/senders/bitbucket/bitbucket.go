@@ -3,10 +3,8 @@ package bitbucket
 
 import (
 	"cmp"
-	"context"
 	"net/http"
 	"strings"
-	"time"
 
 	"beckon/calls/senders"
 )
@@ -17,13 +15,7 @@ const signatureHeader = "X-Hub-Signature"
 // https://confluence.atlassian.com/bitbucketserver/event-payload-938025882.html
 var Sender = &senders.Sender{
 	Name: "bitbucket", Title: "Bitbucket", Group: senders.Git, Async: true, Event: event,
-	Verify: func(_ context.Context, p senders.Proof, d senders.Delivery, _ time.Time) (senders.Proved, error) {
-		proved, err := senders.SignedBody(p, d, signatureHeader, "sha256=")
-		if err == nil {
-			proved.DeliveryID = deliveryID(d)
-		}
-		return proved, err
-	},
+	Verify: senders.BodySignature(signatureHeader, "sha256=", deliveryID),
 	Shows: func(_ senders.Proof, d senders.Delivery) bool {
 		return d.Header.Get(signatureHeader) != "" && d.Header.Get("X-Event-Key") != ""
 	},

@@ -2,9 +2,7 @@
 package github
 
 import (
-	"context"
 	"net/http"
-	"time"
 
 	"beckon/calls/senders"
 )
@@ -14,14 +12,8 @@ const signatureHeader = "X-Hub-Signature-256"
 // Sender is documented at https://docs.github.com/webhooks
 var Sender = &senders.Sender{
 	Name: "github", Title: "GitHub", Group: senders.Git, Async: true,
-	Verify: func(_ context.Context, p senders.Proof, d senders.Delivery, _ time.Time) (senders.Proved, error) {
-		proved, err := senders.SignedBody(p, d, signatureHeader, "sha256=")
-		if err == nil {
-			proved.DeliveryID = githubID(d)
-		}
-		return proved, err
-	},
-	Shows: senders.Header(signatureHeader),
+	Verify: senders.BodySignature(signatureHeader, "sha256=", githubID),
+	Shows:  senders.Header(signatureHeader),
 	Event: func(d senders.Delivery) senders.Event {
 		return event("github", d.Header.Get("X-Github-Event"), githubID(d), d)
 	},
@@ -40,14 +32,8 @@ var githubID = senders.FromHeader("X-Github-Delivery")
 // Gitea is documented at https://docs.gitea.com/usage/webhooks. Forgejo sends its headers too.
 var Gitea = &senders.Sender{
 	Name: "gitea", Title: "Gitea, Forgejo", Group: senders.Git, Async: true,
-	Verify: func(_ context.Context, p senders.Proof, d senders.Delivery, _ time.Time) (senders.Proved, error) {
-		proved, err := senders.SignedBody(p, d, "X-Gitea-Signature", "")
-		if err == nil {
-			proved.DeliveryID = giteaID(d)
-		}
-		return proved, err
-	},
-	Shows: senders.Header("X-Gitea-Signature"),
+	Verify: senders.BodySignature("X-Gitea-Signature", "", giteaID),
+	Shows:  senders.Header("X-Gitea-Signature"),
 	Event: func(d senders.Delivery) senders.Event {
 		return event("gitea", d.Header.Get("X-Gitea-Event"), giteaID(d), d)
 	},

@@ -4,7 +4,6 @@ package grafana
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"time"
 
 	"beckon/calls/senders"
@@ -29,26 +28,7 @@ func verify(_ context.Context, p senders.Proof, d senders.Delivery, now time.Tim
 	if p.TimestampHeader == "" {
 		return senders.SignedBody(p, d, header, "")
 	}
-	text, err := senders.One(d.Header, header)
-	if err != nil {
-		return senders.Proved{}, err
-	}
-	raw, err := senders.Hex(text, "")
-	if err != nil {
-		return senders.Proved{}, err
-	}
-	timestamp, err := senders.One(d.Header, p.TimestampHeader)
-	if err != nil {
-		return senders.Proved{}, err
-	}
-	at, err := senders.Seconds(timestamp, p.Tolerance, now)
-	if err != nil {
-		return senders.Proved{}, err
-	}
-	if !senders.SignedBy(p.Secrets, sha256.New, [][]byte{raw}, []byte(timestamp+":"), d.Body) {
-		return senders.Proved{}, senders.Mismatch
-	}
-	return senders.Proved{Signature: text, At: at}, nil
+	return senders.SignedTimeAndBody(p, d, header, "", p.TimestampHeader, "", now)
 }
 
 func event(d senders.Delivery) senders.Event {

@@ -2,10 +2,8 @@
 package jira
 
 import (
-	"context"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/tidwall/gjson"
 
@@ -17,13 +15,7 @@ const signatureHeader = "X-Hub-Signature"
 // Sender is documented at https://developer.atlassian.com/server/jira/platform/webhooks/
 var Sender = &senders.Sender{
 	Name: "jira", Title: "Jira", Group: senders.Events, Async: true, Event: event,
-	Verify: func(_ context.Context, p senders.Proof, d senders.Delivery, _ time.Time) (senders.Proved, error) {
-		proved, err := senders.SignedBody(p, d, signatureHeader, "sha256=")
-		if err == nil {
-			proved.DeliveryID = deliveryID(d)
-		}
-		return proved, err
-	},
+	Verify: senders.BodySignature(signatureHeader, "sha256=", deliveryID),
 	Shows: func(_ senders.Proof, d senders.Delivery) bool {
 		return d.Header.Get(signatureHeader) != "" && d.Header.Get("X-Atlassian-Webhook-Identifier") != ""
 	},

@@ -3,9 +3,7 @@ package sentry
 
 import (
 	"cmp"
-	"context"
 	"strings"
-	"time"
 
 	"beckon/calls/senders"
 )
@@ -16,13 +14,7 @@ const signatureHeader = "Sentry-Hook-Signature"
 // (Sentry-Hook-Timestamp) is not signed and proves nothing.
 var Sender = &senders.Sender{
 	Name: "sentry", Title: "Sentry", Group: senders.Alerts, Async: true, Event: event,
-	Verify: func(_ context.Context, p senders.Proof, d senders.Delivery, _ time.Time) (senders.Proved, error) {
-		proved, err := senders.SignedBody(p, d, signatureHeader, "")
-		if err == nil {
-			proved.DeliveryID = deliveryID(d)
-		}
-		return proved, err
-	},
+	Verify:     senders.BodySignature(signatureHeader, "", deliveryID),
 	Shows:      senders.Header(signatureHeader),
 	Prompt:     func(e senders.Event) string { return senders.DescribeAlert("Sentry", e) },
 	DeliveryID: deliveryID,

@@ -25,11 +25,7 @@ var Sender = &senders.Sender{
 var deliveryID = senders.FromHeader("X-Shopify-Webhook-Id", "X-Shopify-Event-Id")
 
 func verify(_ context.Context, p senders.Proof, d senders.Delivery, _ time.Time) (senders.Proved, error) {
-	text, err := senders.One(d.Header, signatureHeader)
-	if err != nil {
-		return senders.Proved{}, err
-	}
-	raw, err := senders.Base64(text)
+	text, raw, err := senders.Base64Header(d, signatureHeader)
 	if err != nil {
 		return senders.Proved{}, err
 	}

@@ -4,7 +4,6 @@ package slack
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,10 +12,7 @@ import (
 	"beckon/calls/senders"
 )
 
-const (
-	signatureHeader = "X-Slack-Signature"
-	timestampHeader = "X-Slack-Request-Timestamp"
-)
+const signatureHeader = "X-Slack-Signature"
 
 // Sender is documented at https://docs.slack.dev/authentication/verifying-requests-from-slack. It waits 3 s, and shows people
 // whatever an answer to a command says: so the answer is empty.
@@ -43,26 +39,11 @@ func deliveryID(d senders.Delivery) string {
 }
 
 func verify(_ context.Context, p senders.Proof, d senders.Delivery, now time.Time) (senders.Proved, error) {
-	text, err := senders.One(d.Header, signatureHeader)
-	if err != nil {
-		return senders.Proved{}, err
+	proved, err := senders.SignedTimeAndBody(p, d, signatureHeader, "v0=", "X-Slack-Request-Timestamp", "v0:", now)
+	if err == nil {
+		proved.DeliveryID, proved.Signed = deliveryID(d), true
 	}
-	timestamp, err := senders.One(d.Header, timestampHeader)
-	if err != nil {
-		return senders.Proved{}, err
-	}
-	raw, err := senders.Hex(text, "v0=")
-	if err != nil {
-		return senders.Proved{}, err
-	}
-	at, err := senders.Seconds(timestamp, p.Tolerance, now)
-	if err != nil {
-		return senders.Proved{}, err
-	}
-	if !senders.SignedBy(p.Secrets, sha256.New, [][]byte{raw}, []byte("v0:"+timestamp+":"), d.Body) {
-		return senders.Proved{}, senders.Mismatch
-	}
-	return senders.Proved{DeliveryID: deliveryID(d), Signed: true, Signature: text, At: at}, nil
+	return proved, err
 }
 
 func event(d senders.Delivery) senders.Event {

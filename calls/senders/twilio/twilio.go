@@ -34,11 +34,7 @@ var deliveryID = senders.FromHeader("I-Twilio-Idempotency-Token")
 // verify needs the URL as Twilio knows it. The fields of a form are signed sorted; of any other body the hash is in the
 // query, which is signed as part of the URL.
 func verify(_ context.Context, p senders.Proof, d senders.Delivery, _ time.Time) (senders.Proved, error) {
-	text, err := senders.One(d.Header, signatureHeader)
-	if err != nil {
-		return senders.Proved{}, err
-	}
-	raw, err := senders.Base64(text)
+	text, raw, err := senders.Base64Header(d, signatureHeader)
 	if err != nil {
 		return senders.Proved{}, err
 	}
