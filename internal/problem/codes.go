@@ -21,6 +21,7 @@ const (
 	CodeInvalidForm           = "invalid_form"
 	CodeInvalidText           = "invalid_text"
 	CodeInvalidUTF8           = "invalid_utf8"
+	CodeInvalidEncoding       = "invalid_encoding"
 	CodeEmptyPrompt           = "empty_prompt"
 	CodeInvalidPrompt         = "invalid_prompt"
 	CodeInvalidParameter      = "invalid_parameter"
