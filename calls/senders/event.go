@@ -125,7 +125,7 @@ func Clip(text string, limit int) string {
 	if len(text) <= limit {
 		return text
 	}
-	cut := limit
+	cut := max(limit, 0)
 	for cut > 0 && !utf8.RuneStart(text[cut]) {
 		cut--
 	}
@@ -155,9 +155,12 @@ func FromHeader(names ...string) func(Delivery) string {
 	return func(d Delivery) string {
 		for _, name := range names {
 			if values := d.Header[http.CanonicalHeaderKey(name)]; len(values) == 1 && values[0] != "" {
-				return values[0]
+				return Clean(values[0])
 			}
 		}
 		return ""
 	}
 }
+
+// Value returns a header as an event has it.
+func (d Delivery) Value(name string) string { return Clean(d.Header.Get(name)) }

@@ -24,7 +24,7 @@ func Describe(title string, e Event) string {
 			writeLine(&b, "", "… more labels")
 			break
 		}
-		writeLine(&b, oneLine(name)+": ", Clip(oneLine(e.Labels[name]), 1000))
+		writeLine(&b, Clip(name, 200)+": ", e.Labels[name])
 	}
 	if e.Text != "" {
 		b.WriteString("\n\n" + Clip(e.Text, MaxPrompt-b.Len()))
@@ -40,7 +40,7 @@ func DescribeEach(title string, e Event) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %d events", title, len(e.Items))
 	for i, item := range e.Items {
-		one := fmt.Sprintf("\n\n%d. %s", i+1, Describe(title, Event{Fact: item.Fact}))
+		one := Clip(fmt.Sprintf("\n\n%d. %s", i+1, Describe(title, Event{Fact: item.Fact})), max(1000, MaxPrompt/len(e.Items)))
 		if b.Len()+len(one) > MaxPrompt {
 			fmt.Fprintf(&b, "\n\n%d more events are not shown.", len(e.Items)-i)
 			break
@@ -62,13 +62,13 @@ func headline(title string, f Fact) string {
 	if f.Title != "" {
 		b.WriteString(": " + f.Title)
 	}
-	return oneLine(b.String())
+	return oneLine(Clip(b.String(), 1000))
 }
 
 // writeLine starts a new line for a value that is there.
 func writeLine(b *strings.Builder, name, value string) {
 	if value != "" {
-		b.WriteString("\n" + name + oneLine(value))
+		b.WriteString("\n" + oneLine(name) + oneLine(Clip(value, 1000)))
 	}
 }
 

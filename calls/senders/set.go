@@ -54,7 +54,7 @@ func (s Set) CheckProof(p Proof) error {
 	switch {
 	case one == nil:
 		return Refuse("scheme %q is unknown; there are %s", p.Scheme, strings.Join(s.Schemes(), ", "))
-	case one.Verify != nil && p.Scheme != "oidc" && (len(p.Secrets) == 0 && p.Scheme != "sns" || slices.Contains(p.Secrets, "")):
+	case one.Verify != nil && !one.Keyless && (len(p.Secrets) == 0 || slices.Contains(p.Secrets, "")):
 		return Refuse("scheme %s needs the secret that the sender signs with", p.Scheme)
 	case one.Check != nil:
 		return one.Check(p)

@@ -138,6 +138,17 @@ func TestMergingAStorm(t *testing.T) {
 	require.Equal(t, senders.Firing, first.Items[3].State)
 }
 
+func TestMergingLosesNothing(t *testing.T) {
+	s := known.Source("alertmanager")
+	plain := s.Event(post(nil, "", "disk full"))
+	truncated := s.Event(readDelivery(t, "testdata/alertmanager/without-alertname.http"))
+	merged := senders.Merge(plain, truncated, truncated)
+	require.Contains(t, s.Prompt(merged), "disk full")
+	require.Contains(t, s.Prompt(merged), "left out more alerts of this group: 24")
+	require.Empty(t, truncated.Labels["alertname"])
+	require.Equal(t, "12", truncated.Labels["truncatedAlerts"])
+}
+
 func TestAStormOfASenderWithOneAlertEach(t *testing.T) {
 	for _, name := range []string{"pagerduty", "sentry", "uptime-kuma", "sns"} {
 		var events []senders.Event

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +91,7 @@ func sound(t testing.TB, s *senders.Sender, d senders.Delivery) {
 	require.NoError(t, err)
 	require.False(t, bytes.Contains(document, []byte(`\u0000`)))
 	m := e.Map()
+	require.True(t, utf8.ValidString(fmt.Sprint(m)))
 	require.Len(t, m, 15)
 	for _, one := range m["items"].([]any) {
 		require.Len(t, one, 16)
@@ -161,4 +163,17 @@ func TestWhatProvesIsNotShown(t *testing.T) {
 	require.Equal(t, "X-Hook", header)
 	header, _ = senders.Proof{Scheme: "hmac", Header: "X-Sig"}.Shown()
 	require.Equal(t, "X-Sig", header)
+}
+
+func TestTextsOfAnyLength(t *testing.T) {
+	corpus(t, func(path string, s *senders.Sender, d senders.Delivery) {
+		longer := regexp.MustCompile(`:"[^"\\]`).ReplaceAllStringFunc(string(d.Body), func(start string) string { return start + strings.Repeat("long ", 4000) })
+		d.Body = []byte(longer)
+		for name := range d.Header {
+			if name != "Content-Type" && name != "X-Github-Event" && name != "X-Gitea-Event" {
+				d.Header.Set(name, d.Header.Get(name)+strings.Repeat("\xfflong ", 400))
+			}
+		}
+		sound(t, s, d)
+	})
 }

@@ -120,6 +120,7 @@ func TestProofsThatAreConfiguredWrongly(t *testing.T) {
 		"timestampHeader has":       {Scheme: "hmac", Secrets: some, Header: "X", Content: "{{ .timestamp }}.{{ .body }}"},
 		"idHeader":                  {Scheme: "hmac", Secrets: some, Header: "X", Content: "{{ .id }}.{{ .body }}"},
 		"a time that is not signed": {Scheme: "hmac", Secrets: some, Header: "X", TimestampHeader: "Y"},
+		"without }}":                {Scheme: "hmac", Secrets: some, Header: "X", Content: "{{ .body }}{{ .id"},
 		"{{ .secret }}; there are":  {Scheme: "hmac", Secrets: some, Header: "X", Content: "{{ .secret }}{{ .body }}"},
 	} {
 		require.ErrorContains(t, known.CheckProof(p), says)

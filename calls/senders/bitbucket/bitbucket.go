@@ -17,12 +17,12 @@ var Sender = &senders.Sender{
 	Name: "bitbucket", Title: "Bitbucket", Group: senders.Git, Async: true, Event: event,
 	Verify: senders.BodySignature(signatureHeader, "sha256=", deliveryID),
 	Shows: func(_ senders.Proof, d senders.Delivery) bool {
-		return d.Header.Get(signatureHeader) != "" && d.Header.Get("X-Event-Key") != ""
+		return d.Header.Get(signatureHeader) != "" && d.Value("X-Event-Key") != ""
 	},
 	Prompt:     func(e senders.Event) string { return senders.Describe("Bitbucket", e) },
 	DeliveryID: deliveryID,
 	Handshake: func(d senders.Delivery) (*senders.Answer, error) { // Data Center's button "Test connection"
-		if d.Header.Get("X-Event-Key") != "diagnostics:ping" {
+		if d.Value("X-Event-Key") != "diagnostics:ping" {
 			return nil, nil
 		}
 		return &senders.Answer{Status: http.StatusOK}, nil
@@ -37,7 +37,7 @@ func event(d senders.Delivery) senders.Event {
 		return senders.Plain("bitbucket", d)
 	}
 	e := senders.NewEvent("bitbucket")
-	e.Type, e.ID = cmp.Or(d.Header.Get("X-Event-Key"), o.String("eventKey")), deliveryID(d)
+	e.Type, e.ID = cmp.Or(d.Value("X-Event-Key"), o.String("eventKey")), deliveryID(d)
 	if i := strings.LastIndex(e.Type, ":"); i >= 0 {
 		e.Action = e.Type[i+1:]
 	}

@@ -15,12 +15,12 @@ var Sender = &senders.Sender{
 	Verify: senders.BodySignature(signatureHeader, "sha256=", githubID),
 	Shows:  senders.Header(signatureHeader),
 	Event: func(d senders.Delivery) senders.Event {
-		return event("github", d.Header.Get("X-Github-Event"), githubID(d), d)
+		return event("github", d.Value("X-Github-Event"), githubID(d), d)
 	},
 	Prompt:     func(e senders.Event) string { return senders.Describe("GitHub", e) },
 	DeliveryID: githubID,
 	Handshake: func(d senders.Delivery) (*senders.Answer, error) {
-		if d.Header.Get("X-Github-Event") != "ping" {
+		if d.Value("X-Github-Event") != "ping" {
 			return nil, nil
 		}
 		return &senders.Answer{Status: http.StatusOK}, nil
@@ -35,7 +35,7 @@ var Gitea = &senders.Sender{
 	Verify: senders.BodySignature("X-Gitea-Signature", "", giteaID),
 	Shows:  senders.Header("X-Gitea-Signature"),
 	Event: func(d senders.Delivery) senders.Event {
-		return event("gitea", d.Header.Get("X-Gitea-Event"), giteaID(d), d)
+		return event("gitea", d.Value("X-Gitea-Event"), giteaID(d), d)
 	},
 	Prompt:     func(e senders.Event) string { return senders.Describe("Gitea", e) },
 	DeliveryID: giteaID,

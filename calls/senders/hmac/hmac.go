@@ -3,14 +3,13 @@
 package hmac
 
 import (
+	"context"
 	"crypto/sha1" //nolint:gosec // some senders know no other
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
 	"hash"
-
-	"context"
 	"regexp"
 	"slices"
 	"strings"
@@ -52,6 +51,9 @@ func check(p senders.Proof) error {
 		return senders.Refuse("content has {{ .id }}: idHeader has to say where it is")
 	case p.TimestampHeader != "" && !slices.Contains(content, ".timestamp"):
 		return senders.Refuse("content needs {{ .timestamp }}: a time that is not signed proves nothing")
+	}
+	if strings.Contains(placeholder.ReplaceAllString(p.Content, ""), "{{") {
+		return senders.Refuse("content has {{ without }}")
 	}
 	for _, field := range content {
 		if !slices.Contains(known, field) {
@@ -98,6 +100,9 @@ func verify(_ context.Context, p senders.Proof, d senders.Delivery, now time.Tim
 	if p.IDHeader != "" {
 		if values[".id"], err = senders.One(d.Header, p.IDHeader); err != nil {
 			return senders.Proved{}, err
+		}
+		if strings.ContainsAny(values[".id"], ".:,;| \t") { // it could be made to look like another id and time
+			return senders.Proved{}, senders.Refuse("The header %s has a character that separates what is signed.", p.IDHeader)
 		}
 		proved.DeliveryID, proved.Signed = values[".id"], slices.Contains(fields(p), ".id")
 	}

@@ -26,7 +26,7 @@ var algorithms = []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.E
 // Scheme is {scheme: oidc, issuer, audience, claims: {repository: acme/shop, ref: "refs/heads/*"}}.
 func Scheme(keys Keys) *senders.Sender {
 	return &senders.Sender{
-		Name: "oidc", Title: "OpenID Connect", Group: senders.Proofs, Check: check,
+		Name: "oidc", Title: "OpenID Connect", Group: senders.Proofs, Check: check, Keyless: true,
 		Verify: func(ctx context.Context, p senders.Proof, d senders.Delivery, now time.Time) (senders.Proved, error) {
 			return senders.Proved{}, verify(ctx, keys, p, d, now)
 		},

@@ -29,7 +29,7 @@ func event(d senders.Delivery) senders.Event {
 		return senders.Plain("sentry", d)
 	}
 	e := senders.NewEvent("sentry")
-	e.Type, e.Action, e.Actor = d.Header.Get("Sentry-Hook-Resource"), o.String("action"), o.String("actor.name")
+	e.Type, e.Action, e.Actor = d.Value("Sentry-Hook-Resource"), o.String("action"), o.String("actor.name")
 	if e.Type == "" {
 		for _, name := range []string{"metric_alert", "issue", "event", "error", "comment"} {
 			if data.Has(name) {

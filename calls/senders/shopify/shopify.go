@@ -41,19 +41,19 @@ func event(d senders.Delivery) senders.Event {
 		return senders.Plain("shopify", d)
 	}
 	e := senders.NewEvent("shopify")
-	e.Type = d.Header.Get("X-Shopify-Topic") // orders/create
+	e.Type = d.Value("X-Shopify-Topic") // orders/create
 	resource := e.Type
 	if i := strings.LastIndex(e.Type, "/"); i >= 0 {
 		resource, e.Action = e.Type[:i], e.Type[i+1:]
 	}
 	e.ID = deliveryID(d)
 	e.Key = o.String("admin_graphql_api_id", "id")
-	e.Subject = d.Header.Get("X-Shopify-Shop-Domain")
+	e.Subject = d.Value("X-Shopify-Shop-Domain")
 	e.Title = strings.TrimSpace(strings.TrimSuffix(resource, "s") + " " + o.String("name", "title", "order_number", "handle", "email", "id"))
 	e.State = o.String("financial_status", "status", "state")
 	e.Actor = strings.TrimSpace(o.String("customer.first_name") + " " + o.String("customer.last_name"))
 	e.URL = o.String("order_status_url")
-	e.OccurredAt = senders.Time(d.Header.Get("X-Shopify-Triggered-At"))
+	e.OccurredAt = senders.Time(d.Value("X-Shopify-Triggered-At"))
 	if e.OccurredAt == "" {
 		e.OccurredAt = o.Time("updated_at", "created_at")
 	}

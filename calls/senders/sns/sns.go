@@ -17,7 +17,7 @@ import (
 // returns those that messages are signed with.
 func Sender(certificates *Certificates) *senders.Sender {
 	return &senders.Sender{
-		Name: "sns", Title: "Amazon SNS", Group: senders.Events, Async: true, Event: event, Check: check, Handshake: handshake,
+		Name: "sns", Title: "Amazon SNS", Group: senders.Events, Async: true, Event: event, Check: check, Handshake: handshake, Keyless: true,
 		Verify: func(ctx context.Context, p senders.Proof, d senders.Delivery, now time.Time) (senders.Proved, error) {
 			return verify(ctx, certificates, p, d, now)
 		},

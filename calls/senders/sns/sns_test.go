@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"math/big"
 	"net/http"
 	"strings"
@@ -215,4 +216,23 @@ func TestSubscriptionsAreConfirmedAtAmazonOnly(t *testing.T) {
 	answer, err = s.Handshake(delivery(t, map[string]string{"Type": "Notification"}))
 	require.NoError(t, err)
 	require.Nil(t, answer)
+}
+
+func TestFetchesAreBounded(t *testing.T) {
+	a := newAmazon(t)
+	s := a.sender()
+	d := delivery(t, a.message(t, nil))
+	refused := 0
+	for i := range 100 {
+		m := a.message(t, nil)
+		m["SigningCertURL"] = fmt.Sprintf("https://sns.eu-west-1.amazonaws.com/%d.pem", i)
+		if _, err := verify(s, delivery(t, m)); err != nil {
+			require.ErrorContains(t, err, "too many others")
+			refused++
+		}
+	}
+	require.Equal(t, 80, refused)
+	require.Len(t, a.fetched, 20)
+	_, err := s.Verify(context.Background(), senders.Proof{TopicARN: topic}, d, now.Add(2*time.Second))
+	require.NoError(t, err, "a moment later")
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"beckon/calls/senders"
 )
 
@@ -21,18 +23,39 @@ type Certificates struct {
 	// Fetch returns the PEM file at a URL, which is always Amazon's. It follows no redirects and bounds what it reads.
 	Fetch func(ctx context.Context, url string) ([]byte, error)
 
-	mu   sync.Mutex // guards kept; never held while one is fetched
-	kept map[string]*x509.Certificate
+	mu      sync.Mutex // guards what follows; never held while one is fetched
+	kept    map[string]*x509.Certificate
+	fetches *rate.Limiter
 }
 
 // maxCertificates bounds what is kept: there is one for each region, and a new one each year.
 const maxCertificates = 100
 
-func (c *Certificates) get(ctx context.Context, url string, now time.Time) (*x509.Certificate, error) {
+// Fetches are bounded as well: anybody may name a URL at Amazon. There may be one a second, after the first twenty.
+const (
+	fetchesPerSecond = 1
+	fetchesAtOnce    = 20
+)
+
+// look returns a certificate that is kept and still valid, or whether it may be fetched.
+func (c *Certificates) look(url string, now time.Time) (kept *x509.Certificate, mayFetch bool) {
 	c.mu.Lock()
-	have := c.kept[url]
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	if c.fetches == nil {
+		c.fetches = rate.NewLimiter(fetchesPerSecond, fetchesAtOnce)
+	}
+	if kept = c.kept[url]; kept != nil && !now.After(kept.NotAfter) {
+		return kept, false
+	}
+	return nil, c.fetches.AllowN(now, 1)
+}
+
+func (c *Certificates) get(ctx context.Context, url string, now time.Time) (*x509.Certificate, error) {
+	have, mayFetch := c.look(url, now)
 	if have == nil {
+		if !mayFetch {
+			return nil, senders.Refuse("Amazon's certificate was not fetched: too many others were asked for.")
+		}
 		data, err := c.Fetch(ctx, url)
 		if err != nil {
 			return nil, senders.Refuse("Amazon's certificate could not be fetched.")
@@ -67,7 +90,7 @@ func verify(ctx context.Context, certificates *Certificates, p senders.Proof, d 
 	if signed == "" {
 		return senders.Proved{}, senders.Refuse("The body is no message of SNS; raw message delivery has no signature.")
 	}
-	if o.String("TopicArn") != p.TopicARN {
+	if o.Exact("TopicArn") != p.TopicARN {
 		return senders.Proved{}, senders.Refuse("The message is of another topic than the client's topicArn.")
 	}
 	signature, err := senders.Base64(o.String("Signature"))
