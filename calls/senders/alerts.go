@@ -63,7 +63,11 @@ func (e *Event) Summarize() {
 	e.Severity = cmp.Or(severity, shared.Severity)
 	e.Title = cmp.Or(shared.Title, e.Title)
 	if len(e.Items) > 1 {
-		e.Title = Clip(countAlerts(firing, len(e.Items)-firing)+": "+cmp.Or(shared.Title, kinds(pointers(e.Items))), maxTitle)
+		about := shared.Title
+		if about == "" {
+			about = kinds(pointers(e.Items))
+		}
+		e.Title = Clip(countAlerts(firing, len(e.Items)-firing)+": "+about, maxTitle)
 	}
 	e.Text = cmp.Or(shared.Text, e.Text)
 }

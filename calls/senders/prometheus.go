@@ -5,12 +5,6 @@ import (
 	"strings"
 )
 
-// summaries and descriptions are the annotations that say what an alert is about; by convention of those who write rules.
-var (
-	summaries    = []string{"summary", "title"}
-	descriptions = []string{"description", "message"}
-)
-
 // ReadAlerts reads the document of Alertmanager, which Grafana and others send as well, into an event of alerts. None is
 // left out, whatever it lacks.
 func (e *Event) ReadAlerts(o Object) {
@@ -51,12 +45,13 @@ func (e *Event) readAlert(item *Item, alert Object) {
 	if item.State == Resolved {
 		item.OccurredAt = cmp.Or(alert.Time("endsAt"), item.StartsAt)
 	}
-	annotations := alert.Strings("annotations")
-	item.Title = cmp.Or(take(annotations, summaries), item.Labels["alertname"])
-	item.Text = Body(take(annotations, descriptions))
-	for name, value := range annotations {
-		if _, ok := item.Labels[name]; !ok {
-			item.Labels[name] = value
+	annotations := alert.Object("annotations")
+	title, summary := annotations.first("summary", "title")
+	text, description := annotations.first("description", "message")
+	item.Title, item.Text = cmp.Or(title, item.Labels["alertname"]), Body(text)
+	for name, value := range annotations.Values() {
+		if _, ok := item.Labels[name]; !ok && name != summary && name != description {
+			item.Label(name, value)
 		}
 	}
 	if alert.Has("values") {
@@ -64,15 +59,14 @@ func (e *Event) readAlert(item *Item, alert Object) {
 	}
 }
 
-// take removes and returns the first of these annotations that is there.
-func take(annotations map[string]string, names []string) string {
+// first returns the first of these members that has a text, and its name.
+func (o Object) first(names ...string) (text, name string) {
 	for _, name := range names {
-		if value := annotations[name]; value != "" {
-			delete(annotations, name)
-			return value
+		if text := o.String(name); text != "" {
+			return text, name
 		}
 	}
-	return ""
+	return "", ""
 }
 
 func alertState(status string) string {

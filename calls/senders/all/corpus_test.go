@@ -130,23 +130,21 @@ func TestTheEventKeepsTheTextOfAStrangeBody(t *testing.T) {
 	}
 }
 
-// Work that grows with the square of a body's members would not end within the time of a test.
+// Work that grows with the square of a body's members would take minutes here.
 func TestManyMembers(t *testing.T) {
 	var b strings.Builder
-	for i := range 50_000 {
+	for i := range 100_000 {
 		fmt.Fprintf(&b, `"member%d":{"Value":"%d"},`, i, i)
 	}
 	members := b.String()[:b.Len()-1]
-	list := strings.Repeat(`{"type":"x","fingerprint":""},`, 25_000) + "{}"
+	list := "[" + strings.Repeat(`{"type":"x","fingerprint":""},`, 20_000) + "{}]"
+	object := `{"specversion":"1.0","type":"x","Message":"","MessageAttributes":{` + members + `},"alerts":` + list + `,"commits":` + list +
+		`,"repository":{},"data":{"issue":{` + members + `}},"issue":{"fields":{"description":{"type":"doc","content":` + list + `}}},` + members + "}"
 	for _, s := range known {
 		if s.Event == nil {
 			continue
 		}
-		for _, body := range []string{
-			"{" + members + "}", "[" + list + "]", `{"specversion":"1.0","type":"x",` + members + "}", `{"Message":"","MessageAttributes":{` + members + "}}",
-			`{"alerts":[` + list + "]}", `{"repository":{},"commits":[` + list + `],"changes":{` + members + "}}", `{"data":{"issue":{` + members + "}}}",
-			`{"issue":{"fields":{"description":{"type":"doc","content":[` + list + "]}}}}",
-		} {
+		for _, body := range []string{object, list} {
 			h := http.Header{"X-Github-Event": {"push"}, "X-Gitea-Event": {"push"}}
 			sound(t, s, senders.Delivery{Method: "POST", URL: &url.URL{}, Body: []byte(body), Header: h})
 		}
