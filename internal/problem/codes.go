@@ -58,6 +58,7 @@ const (
 	CodeCanceled             = "canceled"
 	CodeInterrupted          = "interrupted"
 	CodeAgentTimeout         = "agent_timeout"
+	CodeResultNotReady       = "result_not_ready"
 	CodePromptTemplateFailed = "prompt_template_failed"
 	CodeToolLimit            = "tool_limit"
 	CodeFlowNoAnswer         = "flow_no_answer"

@@ -13,7 +13,7 @@ import (
 
 func TestJSON(t *testing.T) {
 	for text, want := range map[string]any{
-		`1`: int64(1), `-0`: -0.0, `9223372036854775807`: int64(math.MaxInt64), `0.25`: 0.25, `1e999`: math.MaxFloat64, `0.00`: 0.0,
+		`1`: int64(1), `-0`: 0.0, `9223372036854775807`: int64(math.MaxInt64), `0.25`: 0.25, `1e999`: math.MaxFloat64, `0.00`: 0.0,
 		`true`: true, `null`: nil, ` "a\u00e4\n" `: "aä\n", `[]`: []any{}, `{}`: map[string]any{},
 		`{"a":[1,{"b":null}],"":2}`: map[string]any{"a": []any{int64(1), map[string]any{"b": nil}}, "": int64(2)},
 		`{"a":1,"b":2,"a":{"c":3}}`: map[string]any{"a": map[string]any{"c": int64(3)}, "b": int64(2)}, // the last one counts
