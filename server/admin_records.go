@@ -31,7 +31,7 @@ type runsInput struct {
 	Cursor string `query:"cursor" doc:"The nextCursor of the page before."`
 }
 
-type runsOutput struct{ Body page[runDocument] }
+type runsOutput struct{ Body page[RunDocument] }
 
 func (s *Server) listAllRuns(ctx context.Context, in *runsInput) (*runsOutput, error) {
 	list, next, err := s.Calls.Runs.List(ctx, runs.Query{ClientID: in.Client, Agent: in.Agent, Status: runs.Status(in.Status), Limit: in.Limit, Cursor: in.Cursor})
@@ -43,7 +43,7 @@ func (s *Server) listAllRuns(ctx context.Context, in *runsInput) (*runsOutput, e
 
 type runOutput struct {
 	RunID string `header:"Beckon-Run-Id"`
-	Body  runDetail
+	Body  RunDetail
 }
 
 func (s *Server) getAnyRun(ctx context.Context, in *idInput) (*runOutput, error) {
@@ -54,7 +54,8 @@ func (s *Server) getAnyRun(ctx context.Context, in *idInput) (*runOutput, error)
 	return &runOutput{run.ID, detailOf(run, true)}, nil
 }
 
-type deliveryDocument struct {
+// DeliveryDocument is a delivery as the API shows it. It is exported because huma leaves out what is embedded and is not.
+type DeliveryDocument struct {
 	ID           string              `json:"id"`
 	EndpointID   *string             `json:"endpointId" doc:"Null for the webhook of a call."`
 	URL          *string             `json:"url" doc:"Of the webhook of a call, without its query; null for an endpoint's."`
@@ -88,13 +89,8 @@ type attemptDocument struct {
 
 // deliveryDetail is a delivery with its attempts.
 type deliveryDetail struct {
-	deliveryDocument
+	DeliveryDocument
 	Attempts []attemptDocument `json:"attempts"`
-}
-
-// Schema is what huma cannot see: it leaves out what is embedded and not exported.
-func (deliveryDetail) Schema(r huma.Registry) *huma.Schema {
-	return extendedSchema[deliveryDocument](r, "attempts", []attemptDocument{})
 }
 
 type deliveriesInput struct {
@@ -110,7 +106,7 @@ type deliveriesInput struct {
 	Cursor   string `query:"cursor" doc:"The nextCursor of the page before."`
 }
 
-type deliveriesOutput struct{ Body page[deliveryDocument] }
+type deliveriesOutput struct{ Body page[DeliveryDocument] }
 
 type deliveryOutput struct{ Body deliveryDetail }
 
@@ -158,8 +154,8 @@ func (s *Server) getDelivery(ctx context.Context, in *idInput) (*deliveryOutput,
 	return &deliveryOutput{deliveryDetailOf(d, attempts)}, nil
 }
 
-func deliveryOf(d *deliveries.Delivery) deliveryDocument {
-	document := deliveryDocument{ID: d.ID, EndpointID: orNull(d.EndpointID), URL: orNull(d.URL), RunID: orNull(d.RunID), EventID: d.EventID, Type: d.Type,
+func deliveryOf(d *deliveries.Delivery) DeliveryDocument {
+	document := DeliveryDocument{ID: d.ID, EndpointID: orNull(d.EndpointID), URL: orNull(d.URL), RunID: orNull(d.RunID), EventID: d.EventID, Type: d.Type,
 		ClientID: orNull(d.ClientID), WorkflowID: orNull(d.WorkflowID), Status: d.Status, Reason: d.Reason, AttemptCount: d.Attempts, StatusCode: codeOrNull(d.StatusCode),
 		Error: d.Error, CreatedAt: timeOrNull(d.CreatedAt), CompletedAt: timeOrNull(d.CompletedAt)}
 	if d.Status == deliveries.Pending {

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"beckon/agents"
 )
 
 const (
@@ -34,14 +36,8 @@ type runEvent struct {
 		Status string `json:"status"`
 		Output string `json:"output"`
 	} `json:"data"`
-	Error     *runFailure `json:"error"`
-	CreatedAt time.Time   `json:"createdAt"`
-}
-
-// runFailure is why a run or a node has no answer.
-type runFailure struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
+	Error     *agents.Failure `json:"error"`
+	CreatedAt time.Time       `json:"createdAt"`
 }
 
 func (e runEvent) ends() bool {
@@ -197,9 +193,9 @@ func (f *follower) ended(ctx context.Context, tell func(runEvent) error) (e runE
 	if run.CompletedAt == nil {
 		return e, &brokenOff{errors.New("the connection ended before the run did")}
 	}
-	e.kind = "run." + strings.ToLower(run.Status)
+	e.kind = "run." + strings.ToLower(string(run.Status))
 	e.data, err = json.Marshal(map[string]any{"success": run.Error == nil, "type": e.kind, "runId": run.RunID, "workflowId": run.WorkflowID,
-		"data": map[string]any{"status": run.Status, "output": run.Output}, "metadata": run.Metadata, "error": run.Error, "createdAt": run.CompletedAt})
+		"data": map[string]any{"status": run.Status, "output": orEmpty(run.Output)}, "metadata": run.Metadata, "error": run.Error, "createdAt": run.CompletedAt})
 	if err == nil {
 		err = json.Unmarshal(e.data, &e)
 	}
