@@ -112,13 +112,11 @@ func readTime(text string, now time.Time) (at time.Time, ok bool) {
 }
 
 func tallyOf(t runs.Tally) tallyDocument {
-	d := tallyDocument{ByStatus: map[runs.Status]int64{runs.Queued: 0, runs.Running: 0, runs.Completed: 0, runs.Failed: 0, runs.Canceled: 0}, Tokens: t.Tokens}
-	for status, n := range t.ByStatus {
-		d.ByStatus[status] = n
-		d.Total += n
+	d := tallyDocument{Total: t.Runs(), ByStatus: map[runs.Status]int64{}, Tokens: t.Tokens}
+	for _, status := range []runs.Status{runs.Queued, runs.Running, runs.Completed, runs.Failed, runs.Canceled} {
+		d.ByStatus[status] = t.Count(status)
 	}
-	if ended := d.ByStatus[runs.Completed] + d.ByStatus[runs.Failed]; ended > 0 {
-		rate := float64(d.ByStatus[runs.Completed]) / float64(ended)
+	if rate, ok := t.SuccessRate(); ok {
 		d.SuccessRate = &rate
 	}
 	d.LatencyMs.P50, d.LatencyMs.P95 = t.P50.Milliseconds(), t.P95.Milliseconds()

@@ -4,7 +4,9 @@ import (
 	"context"
 	"time"
 
+	"beckon/agents"
 	"beckon/deliveries"
+	"beckon/runs"
 )
 
 // Numbers counts what has happened.
@@ -16,69 +18,27 @@ type Numbers interface {
 
 // Stats is what the overview shows.
 type Stats struct {
-	Hours    []Hour // those that had runs, oldest first
-	Total    Count
-	P50, P95 time.Duration // how long the completed runs took, to the millisecond
-	Failures []Failure     // the last ones, newest first; ten are enough
-	Troubled []Endpoint    // those that are disabled or failing
-	Failing  []Provider    // those that have failed too often, and are not asked where an agent has a fallback
+	runs.Stats
+	Troubled []Endpoint            // those that are disabled or failing
+	Failing  []agents.BreakerState // providers that have failed too often, and are not asked where an agent has a fallback
 
 	Undelivered int64 // deliveries of that time that have failed for good
-	Refused     int64 // calls of that time that were turned away, as far as they are kept
+	Refused     int64 // calls of that time that were refused, as far as they are kept
 	RefusedMore bool  // there may have been more, which are not kept any more
-}
-
-// Count is how many runs ended how, and what they used.
-type Count struct {
-	Completed, Failed, Canceled, Open int64 // Open: queued or running
-	Tokens                            int64
-}
-
-// Hour is one hour of runs, by when they were created.
-type Hour struct {
-	Start time.Time // on the hour, UTC
-	Count
-	P50, P95 time.Duration // as of Stats
-}
-
-// Failure is a run that failed.
-type Failure struct {
-	RunID, Client, Agent string
-	Code, Message        string
-	At                   time.Time
 }
 
 // Endpoint is one whose deliveries don't arrive.
 type Endpoint struct {
-	ID           string
-	Disabled     bool
-	Reason       string    // why it is disabled, or what came of the last attempt
-	FailingSince time.Time // zero when it isn't known
-	Pending      int64     // deliveries that wait
-	Failed       int64     // deliveries of that time that have failed for good
+	deliveries.Trouble
+	Reason  string // why it is disabled, or what came of the last attempt
+	Pending int64  // deliveries that wait
+	Failed  int64  // deliveries of that time that have failed for good
 }
 
-// Provider is one that has failed too often.
-type Provider struct {
-	ID    string
-	Code  string    // of its last failure
-	Until time.Time // when it is tried again; zero: with the next call
-}
+// Disabled reports whether nothing is sent to it.
+func (e Endpoint) Disabled() bool { return !e.DisabledAt.IsZero() }
 
 // FailedDeliveries is the list of those that the endpoint has not got.
 func (e Endpoint) FailedDeliveries() string {
-	return filtered(deliveriesPath, "endpoint", e.ID, "status", string(deliveries.Failed))
-}
-
-// Runs is how many there were.
-func (c Count) Runs() int64 { return c.Completed + c.Failed + c.Canceled + c.Open }
-
-// SuccessRate is the share of the runs that completed, among those that completed or failed; ok is false when there
-// are none. Who cancels a run doesn't make it a failure.
-func (c Count) SuccessRate() (rate float64, ok bool) {
-	ended := c.Completed + c.Failed
-	if ended == 0 {
-		return 0, false
-	}
-	return float64(c.Completed) / float64(ended), true
+	return filtered(deliveriesPath, "endpoint", e.EndpointID, "status", string(deliveries.Failed))
 }

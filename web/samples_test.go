@@ -77,14 +77,14 @@ func sampleList[T catalog.Resource](section string, item T) nounList {
 func sampleOverview() overview {
 	now := time.Unix(0, 0).UTC()
 	spans, chosen := chooseSpan("")
-	count := Count{Completed: 1, Failed: 1, Tokens: 1}
+	count := runs.Tally{ByStatus: map[runs.Status]int64{runs.Completed: 1, runs.Failed: 1}, Tokens: 1, P50: time.Second, P95: time.Second}
 	o := newOverview(Stats{
-		Hours: []Hour{{Start: now, Count: count, P50: time.Second, P95: time.Second}}, Total: count, P50: time.Second, P95: time.Second,
-		Failures:    []Failure{{RunID: "run_1", Client: "ci", Agent: "triage", Code: "timeout", Message: "It took too long.", At: now}},
-		Troubled:    []Endpoint{{ID: "ops", Disabled: true, Reason: "410", FailingSince: now, Pending: 1, Failed: 1}},
-		Failing:     []Provider{{ID: "openai", Code: "provider_quota", Until: now}},
+		Stats: runs.Stats{Hours: []runs.Hour{{At: now, Tally: count}}, Total: count, Failures: []runs.FailedRun{{RunID: "run_1", ClientID: "ci", WorkflowID: "triage",
+			Error: agents.Failure{Code: "timeout", Message: "It took too long."}, CreatedAt: now}}},
+		Troubled:    []Endpoint{{Trouble: deliveries.Trouble{EndpointID: "ops", Health: deliveries.Health{DisabledAt: now, FailingSince: now}}, Reason: "410", Pending: 1, Failed: 1}},
+		Failing:     []agents.BreakerState{{Provider: "openai", Code: "provider_quota", Until: now}},
 		Undelivered: 1, Refused: 1000, RefusedMore: true,
-	}, spans, chosen, now, now)
+	}, spans, chosen)
 	o.Broken, o.MoreBroken = []broken{{"client", "ci", "/admin/clients/ci", "It has no agent."}, {"the configuration file", "", "/admin/settings", "Line 1."}}, 1
 	return o
 }
