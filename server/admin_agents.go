@@ -40,9 +40,9 @@ func (d *providerDocument) show(p agents.Provider) {
 }
 
 func (d *providerDocument) read(catalog.Kind) (p agents.Provider, wrong problem.Fields) {
-	p = agents.Provider{ID: d.ID, Name: unless(d.Name, d.ID), Type: d.Type, URL: given(d.URL), APIKey: readSecret(d.APIKey), Headers: readHeaders(d.Headers),
+	p = agents.Provider{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Type: d.Type, URL: given(d.URL), APIKey: readSecret(d.APIKey), Headers: readHeaders(d.Headers),
 		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultProviderTimeout), MaxRetries: d.MaxRetries, Template: given(d.Template),
-		Stream: unless(d.Stream, agents.StreamAuto), Reasoning: unless(d.Reasoning, agents.ReasoningStrip), Params: d.Params}
+		Stream: catalog.OmitDefault(d.Stream, agents.StreamAuto), Reasoning: catalog.OmitDefault(d.Reasoning, agents.ReasoningStrip), Params: d.Params}
 	if d.MaxRetries != nil && *d.MaxRetries == agents.DefaultMaxRetries {
 		p.MaxRetries = nil
 	}
@@ -81,7 +81,7 @@ func (d *agentDocument) show(a agents.Agent) {
 }
 
 func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields) {
-	a = agents.Agent{ID: d.ID, Name: unless(d.Name, d.ID), Provider: d.Provider, Model: given(d.Model), SystemPrompt: given(d.SystemPrompt), Temperature: d.Temperature,
+	a = agents.Agent{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Provider: d.Provider, Model: given(d.Model), SystemPrompt: given(d.SystemPrompt), Temperature: d.Temperature,
 		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout), OutputKey: given(d.OutputKey), RetryOnCrash: d.RetryOnCrash, Events: d.Events,
 		Params: d.Params, Fallbacks: d.Fallbacks, Output: d.Output}
 	if d.Tools != nil && !*d.Tools {
@@ -110,7 +110,7 @@ func (d *flowDocument) show(f agents.Flow) {
 }
 
 func (d *flowDocument) read(catalog.Kind) (f agents.Flow, wrong problem.Fields) {
-	return agents.Flow{ID: d.ID, Name: unless(d.Name, d.ID), Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout),
+	return agents.Flow{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout),
 		RetryOnCrash: d.RetryOnCrash, Root: d.Root, Events: d.Events}, wrong
 }
 
@@ -130,7 +130,7 @@ func (d *commandDocument) show(c commands.Command) {
 }
 
 func (d *commandDocument) read(catalog.Kind) (c commands.Command, wrong problem.Fields) {
-	return commands.Command{ID: d.ID, Name: unless(d.Name, d.ID), Description: given(d.Description), Prompt: d.Prompt, AgentID: given(d.AgentID)}, nil
+	return commands.Command{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Description: given(d.Description), Prompt: d.Prompt, AgentID: given(d.AgentID)}, nil
 }
 
 func given[T any](value *T) (v T) {

@@ -66,7 +66,7 @@ func (d *clientDocument) show(c clients.Client) {
 }
 
 func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fields) {
-	c = clients.Client{ID: d.ID, Name: unless(d.Name, d.ID), Passthrough: d.Passthrough, CommandID: given(d.CommandID), Template: given(d.Template),
+	c = clients.Client{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Passthrough: d.Passthrough, CommandID: given(d.CommandID), Template: given(d.Template),
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
 		CancelOnDisconnect: d.CancelOnDisconnect, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: given(d.MaxConcurrent)}
 	if d.Enabled != nil && !*d.Enabled {
@@ -158,8 +158,8 @@ func (d *endpointDocument) show(e deliveries.Endpoint) {
 }
 
 func (d *endpointDocument) read(catalog.Kind) (e deliveries.Endpoint, wrong problem.Fields) {
-	e = deliveries.Endpoint{ID: d.ID, Name: unless(d.Name, d.ID), URL: d.URL, Secret: secret.String(given(d.Secret)), Events: d.Events, Agents: d.Agents, Clients: d.Clients,
-		Format: unless(d.Format, defaultFormat), Signature: unless(d.Signature, defaultSignature), Vendor: unless(d.Vendor, signature.DefaultVendor), Retry: d.Retry.Retry,
+	e = deliveries.Endpoint{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), URL: d.URL, Secret: secret.String(given(d.Secret)), Events: d.Events, Agents: d.Agents, Clients: d.Clients,
+		Format: catalog.OmitDefault(d.Format, defaultFormat), Signature: catalog.OmitDefault(d.Signature, defaultSignature), Vendor: catalog.OmitDefault(d.Vendor, signature.DefaultVendor), Retry: d.Retry.Retry,
 		Headers: readHeaders(d.Headers), Timeout: readDuration(&wrong, "timeout", d.Timeout, deliveries.DefaultTimeout), RateLimit: d.RateLimit}
 	if e.Retry.Policy == deliveries.RetrySvix {
 		e.Retry.Policy = ""
@@ -199,14 +199,6 @@ func (s *Server) withLimit(_ context.Context, list []*clientDocument) error {
 		d.MaxBodyBytes = cmp.Or(d.MaxBodyBytes, s.Calls.MaxBodyBytes)
 	}
 	return nil
-}
-
-// unless is a value to keep: one at its standard is not, and a name is the id by default.
-func unless(value, standard string) string {
-	if value == standard {
-		return ""
-	}
-	return value
 }
 
 func orEmpty(list []string) []string {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"beckon/clients"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/units"
@@ -101,7 +102,7 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 
 // client reads what was typed, and says what cannot be read.
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
-	item = clients.Client{ID: f.ID, Name: unlessIs(f.Name, f.ID), WebhookSecret: f.webhookSecret, CancelOnDisconnect: f.CancelOnDisconnect, AllowedAgents: f.inOrder(&wrong)}
+	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, CancelOnDisconnect: f.CancelOnDisconnect, AllowedAgents: f.inOrder(&wrong)}
 	if !f.Enabled {
 		item.Enabled = new(bool)
 	}

@@ -31,7 +31,7 @@ func (w *Web) commandPages() []page {
 }
 
 func readCommand(sent url.Values, _ commands.Command) (typed, c commands.Command, _ problem.Fields) {
-	c = commands.Command{ID: word(sent, "id"), Name: unlessIs(word(sent, "name"), word(sent, "id")), Description: word(sent, "description"), Prompt: sent.Get("prompt"), AgentID: word(sent, "agentId")}
+	c = commands.Command{ID: word(sent, "id"), Name: catalog.OmitDefault(word(sent, "name"), word(sent, "id")), Description: word(sent, "description"), Prompt: sent.Get("prompt"), AgentID: word(sent, "agentId")}
 	return c, c, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
@@ -103,9 +104,9 @@ func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
 
 // endpoint reads what was typed, and says what cannot be read. What is as it is by default is left out.
 func (f endpointForm) endpoint(have deliveries.Endpoint) (e deliveries.Endpoint, wrong problem.Fields) {
-	e = deliveries.Endpoint{ID: f.ID, Name: unlessIs(f.Name, f.ID), URL: f.URL, Secret: f.secret, Events: append(slices.Clone(f.Events), words(f.OtherEvents)...),
-		Agents: words(f.Agents), Clients: words(f.Clients), Format: unlessIs(f.Format, "run"), Signature: unlessIs(f.Signature, string(signature.Standard)),
-		Vendor: unlessIs(f.Vendor, signature.DefaultVendor), Headers: f.headers}
+	e = deliveries.Endpoint{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), URL: f.URL, Secret: f.secret, Events: append(slices.Clone(f.Events), words(f.OtherEvents)...),
+		Agents: words(f.Agents), Clients: words(f.Clients), Format: catalog.OmitDefault(f.Format, "run"), Signature: catalog.OmitDefault(f.Signature, string(signature.Standard)),
+		Vendor: catalog.OmitDefault(f.Vendor, signature.DefaultVendor), Headers: f.headers}
 	if !f.Enabled {
 		e.Enabled = new(bool)
 	}
@@ -134,7 +135,7 @@ func (f endpointForm) endpoint(have deliveries.Endpoint) (e deliveries.Endpoint,
 
 func (f endpointForm) retry(wrong *problem.Fields) (r deliveries.Retry) {
 	if f.Retry != retryList {
-		return deliveries.Retry{Policy: unlessIs(f.Retry, deliveries.RetrySvix)}
+		return deliveries.Retry{Policy: catalog.OmitDefault(f.Retry, deliveries.RetrySvix)}
 	}
 	for _, text := range words(f.Waits) {
 		var wait units.Duration
@@ -153,14 +154,6 @@ func (f endpointForm) retry(wrong *problem.Fields) (r deliveries.Retry) {
 // words are what stands between commas, spaces and line breaks.
 func words(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\r' || r == '\t' })
-}
-
-// unlessIs is a value to keep: one at its standard is not, and a name is the id by default.
-func unlessIs(value, standard string) string {
-	if value == standard {
-		return ""
-	}
-	return value
 }
 
 // whereTyped puts what is wrong with a text of one's own to that text.

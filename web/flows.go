@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"beckon/agents"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 )
 
@@ -67,7 +68,7 @@ func readFlow(sent url.Values, _ agents.Flow) (flowForm, agents.Flow, problem.Fi
 		wrong.Add("root", "has more than %d steps, which are too many for a form: edit it as YAML", maxFormSteps)
 	}
 	f.Root.place("root")
-	flow := agents.Flow{ID: f.ID, Name: unlessIs(f.Name, f.ID), Timeout: typedDuration(&wrong, "timeout", f.Timeout), RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash),
+	flow := agents.Flow{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), Timeout: typedDuration(&wrong, "timeout", f.Timeout), RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash),
 		Events: aliasesIn(sent, "events", runEvents), Root: f.Root.step(&wrong)}
 	f.Aliases = aliasesOf(flow.Events, "events", runEvents)
 	return f, flow, wrong

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"beckon/agents"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 )
@@ -74,7 +75,7 @@ func readProvider(sent url.Values, have agents.Provider) (providerForm, agents.P
 	var wrong problem.Fields
 	f := providerForm{ID: word(sent, "id"), Name: word(sent, "name"), Type: word(sent, "type"), URL: word(sent, "url"), Timeout: word(sent, "timeout"),
 		MaxRetries: word(sent, "maxRetries"), Template: sent.Get("template"), APIKey: have.APIKey.Shown(), Stream: word(sent, "stream"), Reasoning: word(sent, "reasoning"), Params: sent.Get("params")}
-	p := agents.Provider{ID: f.ID, Name: unlessIs(f.Name, f.ID), Type: f.Type, URL: f.URL, APIKey: typedSecret(sent, "apiKey"), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
+	p := agents.Provider{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), Type: f.Type, URL: f.URL, APIKey: typedSecret(sent, "apiKey"), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
 		Template: f.Template, Stream: f.Stream, Reasoning: f.Reasoning, Params: readParams(&wrong, f.Params)}
 	f.Headers, p.Headers, f.Retype = typedHeaders(sent, have.Headers, &wrong)
 	if p.APIKey.IsReference() {

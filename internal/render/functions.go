@@ -43,7 +43,7 @@ func (x *execution) functions() map[string]any {
 		"upper": x.upper, "lower": x.lower, "trim": x.trim, "replace": x.replace, "date": x.date,
 		"first": x.first, "list": x.list, "dict": x.dict, "index": x.index,
 		tickName: x.tick, enterName: x.enter, leaveName: x.leave, printName: x.print,
-		eachValueName: x.eachValue, eachPairName: x.eachPair, lookupName: x.lookup, softIndexName: x.softIndex,
+		eachValueName: x.eachValue, eachPairName: x.eachPair, lookupName: x.lookup,
 	}
 }
 
