@@ -50,8 +50,8 @@ func plainNumbers(value any) any {
 	return value
 }
 
-// Under returns the members with those of another over them.
-func (o Object) Under(over Object) Object {
+// MergedWith returns the members of both; where both have one of a name, it is that of over.
+func (o Object) MergedWith(over Object) Object {
 	joined := maps.Clone(o)
 	if joined == nil {
 		return over

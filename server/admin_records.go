@@ -56,35 +56,35 @@ func (s *Server) getAnyRun(ctx context.Context, in *idInput) (*runOutput, error)
 
 // DeliveryDocument is a delivery as the API shows it. It is exported because huma leaves out what is embedded and is not.
 type DeliveryDocument struct {
-	ID           string              `json:"id"`
-	EndpointID   *string             `json:"endpointId" doc:"Null for the webhook of a call."`
-	URL          *string             `json:"url" doc:"Of the webhook of a call, without its query; null for an endpoint's."`
-	RunID        *string             `json:"runId"`
-	EventID      string              `json:"eventId" doc:"Sent as webhook-id. Those of a run sort in the order in which its events happened."`
-	Type         string              `json:"type"`
-	ClientID     *string             `json:"clientId"`
-	WorkflowID   *string             `json:"workflowId"`
-	Status       deliveries.Status   `json:"status" enum:"PENDING,SENDING,DELIVERED,FAILED"`
-	Reason       string              `json:"reason" enum:"first,retry,resend,recover,test" doc:"Of the last attempt, or of the one to come."`
-	AttemptCount int                 `json:"attemptCount"`
-	DueAt        *string             `json:"dueAt" format:"date-time" doc:"When the next attempt is made, while it is PENDING."`
-	StatusCode   *int                `json:"statusCode" doc:"Of the last attempt; null when there was no answer."`
-	Error        *deliveries.Failure `json:"error"`
-	CreatedAt    *string             `json:"createdAt" format:"date-time"`
-	CompletedAt  *string             `json:"completedAt" format:"date-time"`
+	ID           string            `json:"id"`
+	EndpointID   *string           `json:"endpointId" doc:"Null for the webhook of a call."`
+	URL          *string           `json:"url" doc:"Of the webhook of a call, without its query; null for an endpoint's."`
+	RunID        *string           `json:"runId"`
+	EventID      string            `json:"eventId" doc:"Sent as webhook-id. Those of a run sort in the order in which its events happened."`
+	Type         string            `json:"type"`
+	ClientID     *string           `json:"clientId"`
+	WorkflowID   *string           `json:"workflowId"`
+	Status       deliveries.Status `json:"status" enum:"PENDING,SENDING,DELIVERED,FAILED"`
+	Reason       string            `json:"reason" enum:"first,retry,resend,recover,test" doc:"Of the last attempt, or of the one to come."`
+	AttemptCount int               `json:"attemptCount"`
+	DueAt        *string           `json:"dueAt" format:"date-time" doc:"When the next attempt is made, while it is PENDING."`
+	StatusCode   *int              `json:"statusCode" doc:"Of the last attempt; null when there was no answer."`
+	Error        *problem.Failure  `json:"error"`
+	CreatedAt    *string           `json:"createdAt" format:"date-time"`
+	CompletedAt  *string           `json:"completedAt" format:"date-time"`
 }
 
 type attemptDocument struct {
-	Number         int                 `json:"number"`
-	Reason         string              `json:"reason"`
-	URL            string              `json:"url" doc:"Without its query."`
-	RequestHeaders map[string]string   `json:"requestHeaders" doc:"Those with secrets are masked."`
-	StatusCode     *int                `json:"statusCode" doc:"Null when there was no answer."`
-	ResponseBody   string              `json:"responseBody" doc:"Its first 16 KiB."`
-	Truncated      bool                `json:"truncated"`
-	Error          *deliveries.Failure `json:"error"`
-	StartedAt      *string             `json:"startedAt" format:"date-time"`
-	DurationMs     int64               `json:"durationMs"`
+	Number         int               `json:"number"`
+	Reason         string            `json:"reason"`
+	URL            string            `json:"url" doc:"Without its query."`
+	RequestHeaders map[string]string `json:"requestHeaders" doc:"Those with secrets are masked."`
+	StatusCode     *int              `json:"statusCode" doc:"Null when there was no answer."`
+	ResponseBody   string            `json:"responseBody" doc:"Its first 16 KiB."`
+	Truncated      bool              `json:"truncated"`
+	Error          *problem.Failure  `json:"error"`
+	StartedAt      *string           `json:"startedAt" format:"date-time"`
+	DurationMs     int64             `json:"durationMs"`
 }
 
 // deliveryDetail is a delivery with its attempts.
@@ -167,7 +167,7 @@ func deliveryOf(d *deliveries.Delivery) DeliveryDocument {
 func deliveryDetailOf(d *deliveries.Delivery, attempts []deliveries.Attempt) deliveryDetail {
 	detail := deliveryDetail{deliveryOf(d), make([]attemptDocument, len(attempts))}
 	for i, a := range attempts {
-		detail.Attempts[i] = attemptDocument{Number: a.Number, Reason: a.Reason, URL: a.URL, RequestHeaders: shownNames(a.RequestHeaders), StatusCode: codeOrNull(a.StatusCode),
+		detail.Attempts[i] = attemptDocument{Number: a.Number, Reason: a.Reason, URL: a.URL, RequestHeaders: orEmptyMap(a.RequestHeaders), StatusCode: codeOrNull(a.StatusCode),
 			ResponseBody: a.ResponseBody, Truncated: a.Truncated, Error: a.Error, StartedAt: timeOrNull(a.StartedAt), DurationMs: a.Duration.Milliseconds()}
 	}
 	return detail

@@ -59,8 +59,8 @@ func problemResponse(code int) *huma.Response {
 		"application/problem+json": {Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}}}}
 }
 
-// finish mends what huma gets wrong about answers, and keeps the document as it is served.
-func (s *Server) finish(api huma.API) {
+// finishDocument mends what huma gets wrong about answers, and keeps the document as it is served.
+func (s *Server) finishDocument(api huma.API) {
 	document := api.OpenAPI()
 	schemas := document.Components.Schemas.Map()
 	delete(schemas, "ErrorModel") // huma's own, which nobody is answered with

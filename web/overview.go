@@ -20,16 +20,16 @@ type span struct {
 // overview is what its template shows.
 type overview struct {
 	Stats
-	Spans      []span
-	Span       span
-	Broken     []broken
-	MoreBroken int64 // that are not listed
-	Open       int64
-	Rate       string // of success
-	Turned     string // how many calls were refused
-	P50, P95   time.Duration
-	Charts     []chart
-	Rows       []runs.Hour // newest first, without those that had no runs
+	Spans          []span
+	Span           span
+	NotInForce     []notInForceRow
+	MoreNotInForce int64 // that are not listed
+	Open           int64
+	Rate           string // of success
+	RefusedText    string // how many calls were refused
+	P50, P95       time.Duration
+	Charts         []chart
+	Rows           []runs.Hour // newest first, without those that had no runs
 }
 
 func (w *Web) overviewPage() page {
@@ -38,16 +38,16 @@ func (w *Web) overviewPage() page {
 
 func (w *Web) showOverview(c echo.Context) (any, error) {
 	spans, chosen := chooseSpan(c.QueryParam("span"))
-	stats, err := w.Numbers.Stats(c.Request().Context(), w.Now().UTC().Add(-chosen.back).Truncate(time.Hour))
+	stats, err := w.Statistics.Stats(c.Request().Context(), w.Now().UTC().Add(-chosen.back).Truncate(time.Hour))
 	if err != nil {
 		return nil, fmt.Errorf("count for the overview: %w", err)
 	}
 	o := newOverview(stats, spans, chosen)
-	if o.Broken, err = w.notInForce(c.Request().Context()); err != nil {
+	if o.NotInForce, err = w.notInForce(c.Request().Context()); err != nil {
 		return nil, err
 	}
-	o.MoreBroken = int64(max(len(o.Broken)-mostBroken, 0))
-	o.Broken = o.Broken[:min(len(o.Broken), mostBroken)]
+	o.MoreNotInForce = int64(max(len(o.NotInForce)-maxNotInForce, 0))
+	o.NotInForce = o.NotInForce[:min(len(o.NotInForce), maxNotInForce)]
 	return o, nil
 }
 
@@ -56,8 +56,8 @@ func newOverview(stats Stats, spans []span, chosen span) overview {
 	if rate, ok := stats.Total.SuccessRate(); ok {
 		o.Rate = percent(rate)
 	}
-	if o.Turned = number(stats.Refused); stats.RefusedMore {
-		o.Turned += " or more"
+	if o.RefusedText = number(stats.Refused); stats.RefusedMore {
+		o.RefusedText += " or more"
 	}
 	o.P50, o.P95 = latency(stats.Total)
 	for _, h := range slices.Backward(stats.Hours) {

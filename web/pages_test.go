@@ -35,8 +35,8 @@ func someStats() web.Stats {
 		Stats: runs.Stats{Hours: hours, Total: total, Failures: []runs.FailedRun{{RunID: "run_01", ClientID: "ci", WorkflowID: "triage",
 			Error: agents.Failure{Code: "provider_failed", Message: `The provider said <b>"no"</b> & hung up.`}, CreatedAt: atMidnight.Add(3*time.Hour + 5*time.Minute)}}},
 		Troubled: []web.Endpoint{
-			{Trouble: deliveries.Trouble{EndpointID: "ops", Health: deliveries.Health{DisabledAt: atMidnight, FailingSince: atMidnight}}, Reason: "It answered 410.", Pending: 1234, Failed: 4321},
-			{Trouble: deliveries.Trouble{EndpointID: "chat"}, Reason: "The name could not be found."},
+			{UnhealthyEndpoint: deliveries.UnhealthyEndpoint{EndpointID: "ops", Health: deliveries.Health{DisabledAt: atMidnight, FailingSince: atMidnight}}, Reason: "It answered 410.", Pending: 1234, Failed: 4321},
+			{UnhealthyEndpoint: deliveries.UnhealthyEndpoint{EndpointID: "chat"}, Reason: "The name could not be found."},
 		},
 		Undelivered: 4325, Refused: 1000, RefusedMore: true,
 	}
@@ -61,8 +61,8 @@ func TestPagesLookTheSame(t *testing.T) {
 			defer func() { s.numbers.stats = someStats() }()
 			return in.get("/admin?span=7d")
 		},
-		"trouble": func() answer { return in.get("/admin/nothing") },
-		"docs":    func() answer { return in.get("/docs") },
+		"error": func() answer { return in.get("/admin/nothing") },
+		"docs":  func() answer { return in.get("/docs") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := page()

@@ -9,8 +9,8 @@ import (
 	"beckon/runs"
 )
 
-// Numbers counts what has happened.
-type Numbers interface {
+// Statistics counts what has happened.
+type Statistics interface {
 	// Stats is about the runs that were created from since until now. It is asked for with every view of the overview,
 	// and every 30 s by each that is open, so it should be quick with any number of runs.
 	Stats(ctx context.Context, since time.Time) (Stats, error)
@@ -29,7 +29,7 @@ type Stats struct {
 
 // Endpoint is one whose deliveries don't arrive.
 type Endpoint struct {
-	deliveries.Trouble
+	deliveries.UnhealthyEndpoint
 	Reason  string // why it is disabled, or what came of the last attempt
 	Pending int64  // deliveries that wait
 	Failed  int64  // deliveries of that time that have failed for good
