@@ -16,7 +16,7 @@ import (
 
 // readJSON goes over the body once. What it keeps of it are slices of the body.
 func readJSON(body []byte) (Prompt, error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(body))
+	d := newDecoder(body)
 	if d.PeekKind() != jsontext.KindBeginObject {
 		return wholeJSON(body, d)
 	}
@@ -24,10 +24,15 @@ func readJSON(body []byte) (Prompt, error) {
 	if err != nil {
 		return Prompt{}, err
 	}
-	if found["prompt"] == nil {
+	if found["prompt"].Kind() != jsontext.KindString { // some senders have something else of that name
 		return Prompt{Text: textOf(bytes.TrimSpace(body), body)}, nil
 	}
 	return found.read()
+}
+
+// newDecoder reads JSON in which the last of members with the same name counts.
+func newDecoder(body []byte) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
 }
 
 // members are members of a JSON body by their names, as they were sent.
@@ -88,14 +93,10 @@ func wholeJSON(body []byte, d *jsontext.Decoder) (Prompt, error) {
 }
 
 func (m members) read() (p Prompt, err error) {
-	text, err := m.prompt()
-	if err != nil {
-		return p, err
-	}
 	if err := m.readOptions(&p); err != nil {
 		return Prompt{}, err
 	}
-	p.Text = text
+	p.Text = unquote(m["prompt"])
 	return p, nil
 }
 
@@ -162,7 +163,7 @@ func unquote(value jsontext.Value) string {
 
 // checkJSON reports what is wrong with JSON that nobody needs decoded.
 func checkJSON(body []byte) error {
-	_, err := wholeJSON(body, jsontext.NewDecoder(bytes.NewBuffer(body)))
+	_, err := wholeJSON(body, newDecoder(body))
 	return err
 }
 
@@ -174,8 +175,6 @@ func invalidJSON(body []byte, err error) error {
 		switch {
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			offset = int64(len(body))
-		case errors.Is(err, jsontext.ErrDuplicateName):
-			reason = "an object has the same key twice"
 		case syntax.Err != nil && syntax.Err.Error() == "exceeded max depth":
 			reason = "it is nested more than 10,000 levels deep"
 		case !utf8.Valid(body):
