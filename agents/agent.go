@@ -20,8 +20,8 @@ type Fallback struct {
 	Model    string `json:"model,omitempty" yaml:"model,omitempty"`
 }
 
-// fallbackOf is the path of one.
-func fallbackOf(i int) string { return fmt.Sprintf("fallbacks[%d]", i) }
+// fallbackPath returns the path of the i-th fallback in the agent's document.
+func fallbackPath(i int) string { return fmt.Sprintf("fallbacks[%d]", i) }
 
 // Agent is one model with its instructions.
 type Agent struct {
@@ -76,7 +76,7 @@ func (a Agent) Check() (found problem.Fields) {
 	}
 	for i, f := range a.Fallbacks {
 		if f.Provider == "" {
-			found.Add(fallbackOf(i)+".provider", "is required: the id of a provider")
+			found.Add(fallbackPath(i)+".provider", "is required: the id of a provider")
 		}
 	}
 	if len(a.Fallbacks) > maxFallbacks {

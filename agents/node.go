@@ -3,6 +3,8 @@ package agents
 import (
 	"context"
 	"time"
+
+	"beckon/internal/problem"
 )
 
 // NodeStatus is where one node of a flow is in its life.
@@ -33,10 +35,7 @@ type Node struct {
 }
 
 // Failure says why a node or a run did not complete.
-type Failure struct {
-	Code    string `json:"code"` // stable and snake_case
-	Message string `json:"message"`
-}
+type Failure = problem.Failure
 
 // Progress keeps what happens in a flow. Its methods may be called from several goroutines.
 type Progress interface {

@@ -2,16 +2,16 @@ package calls
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"beckon/internal/memory"
 	"beckon/internal/problem"
+	"beckon/runs"
 )
-
-// maxPriority is the last of the priorities in the queue.
-const maxPriority = 4
 
 // ReadRunPrompt takes a prompt from a request to the runs API: a JSON object with input (a string, or an object that becomes
 // the prompt as it is) or prompt, agent or workflowId, sessionId, metadata, priority and webhook. Without input and prompt, the
@@ -37,11 +37,11 @@ func ReadRunPrompt(r *Request) (Prompt, error) {
 	if d.PeekKind() != jsontext.KindBeginObject {
 		return Prompt{}, problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body must be a JSON object, such as {\"input\": \"…\"}.")
 	}
-	var found runMembers
-	if err := readMembers(body, d, found.memberFor); err != nil {
+	found, err := readMembers(body, d, runMembers)
+	if err != nil {
 		return Prompt{}, err
 	}
-	p, err := found.read(body)
+	p, err := found.readRun(body)
 	if err != nil {
 		return Prompt{}, err
 	}
@@ -51,67 +51,52 @@ func ReadRunPrompt(r *Request) (Prompt, error) {
 	return p, checkText(p.Text)
 }
 
-// runMembers are the members of such an object that are understood.
-type runMembers struct {
-	promptMembers
-	input, workflow, priority jsontext.Value
-}
+// runMembers are the members that are read of such an object.
+var runMembers = append([]string{"input", "workflowId", "priority"}, promptMembers...)
 
-func (m *runMembers) memberFor(name string) *jsontext.Value {
-	switch name {
-	case "input":
-		return &m.input
-	case "workflowId":
-		return &m.workflow
-	case "priority":
-		return &m.priority
-	}
-	return m.promptMembers.memberFor(name)
-}
-
-func (m *runMembers) read(body []byte) (p Prompt, err error) {
+func (m members) readRun(body []byte) (p Prompt, err error) {
 	if err := m.readOptions(&p); err != nil {
 		return Prompt{}, err
 	}
-	workflow, err := optionalString("workflowId", m.workflow)
+	workflow, err := m.text("workflowId")
 	if err != nil {
 		return Prompt{}, err
 	}
 	if workflow != "" && p.Agent != "" && workflow != p.Agent {
 		return Prompt{}, invalidParameter("workflowId", "differs from agent; name it once")
 	}
-	if p.Agent == "" {
-		p.Agent = workflow
-	}
-	if !isAbsent(m.priority) {
-		if p.Priority, err = strconv.Atoi(string(m.priority)); err != nil || p.Priority < 1 || p.Priority > maxPriority {
-			return Prompt{}, invalidParameter("priority", "must be a whole number from 1 (first) to %d (last)", maxPriority)
+	p.Agent = cmp.Or(p.Agent, workflow)
+	if priority := m["priority"]; !isAbsent(priority) {
+		if p.Priority, err = strconv.Atoi(string(priority)); err != nil || p.Priority < runs.PriorityFirst || p.Priority > runs.PriorityLast {
+			return Prompt{}, invalidParameter("priority", "must be a whole number from %d (first) to %d (last)", runs.PriorityFirst, runs.PriorityLast)
 		}
 	}
-	p.Text, err = m.text(body)
+	p.Text, err = m.input(body)
 	return p, err
 }
 
-func (m *runMembers) text(body []byte) (string, error) {
+// input is what the run works on.
+func (m members) input(body []byte) (string, error) {
+	input, prompt := m["input"], m["prompt"]
 	switch {
-	case !isAbsent(m.input) && !isAbsent(m.prompt):
+	case !isAbsent(input) && !isAbsent(prompt):
 		return "", invalidParameter("input", "and prompt are both there; send one of them")
-	case isAbsent(m.input) && isAbsent(m.prompt):
-		return m.others(body), nil
-	case isAbsent(m.input):
-		if m.prompt.Kind() != jsontext.KindString {
+	case isAbsent(input) && isAbsent(prompt):
+		return otherMembers(body), nil
+	case isAbsent(input):
+		if prompt.Kind() != jsontext.KindString {
 			return "", problem.New(problem.Invalid, problem.CodeInvalidPrompt, "prompt must be a string.")
 		}
-		return unquote(m.prompt), nil
+		return unquote(prompt), nil
 	}
-	switch m.input.Kind() {
+	switch input.Kind() {
 	case jsontext.KindString:
-		return unquote(m.input), nil
+		return unquote(input), nil
 	case jsontext.KindBeginObject:
-		if isEmptyObject(m.input) {
+		if isEmptyObject(input) {
 			return "", nil
 		}
-		return textOf(m.input, body), nil
+		return textOf(input, body), nil
 	}
 	return "", invalidParameter("input", "must be a string or an object")
 }
@@ -121,8 +106,8 @@ func isEmptyObject(object jsontext.Value) bool {
 	return len(bytes.TrimSpace(object[1:len(object)-1])) == 0
 }
 
-// others returns the members of a body that are not understood, as the object that they are; empty without any.
-func (m *runMembers) others(body []byte) string {
+// otherMembers returns the members of a body that are not understood, as the object that they are; empty without any.
+func otherMembers(body []byte) string {
 	if isEmptyObject(body) {
 		return ""
 	}
@@ -133,7 +118,7 @@ func (m *runMembers) others(body []byte) string {
 		name, _ := d.ReadValue()
 		start := len(object)
 		object = append(append(append(object, ','), name...), ':')
-		isKnown := m.memberFor(unquote(name)) != nil
+		isKnown := slices.Contains(runMembers, unquote(name))
 		value, _ := d.ReadValue()
 		if object = append(object, value...); isKnown {
 			object, anyKnown = object[:start], true

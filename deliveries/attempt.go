@@ -70,7 +70,7 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 	o.URL, o.retry = secret.ShownURL(x.url), x.retry
 	if err != nil {
 		p := problem.Of(err)
-		o.Error = &Failure{p.Code, p.Detail}
+		o.Error = &problem.Failure{Code: p.Code, Message: p.Detail}
 		o.final = p.Kind == problem.NotFound
 		return o
 	}
@@ -84,7 +84,7 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 		o.wait = egress.RetryAfter(answer.Header, begun)
 	case err != nil:
 		code, text := egress.Explain(err)
-		o.Error = &Failure{code, text}
+		o.Error = &problem.Failure{Code: code, Message: text}
 	}
 	return o
 }
@@ -151,27 +151,27 @@ func shown(x exchange) map[string]string {
 }
 
 // refusal says what an answer that is not a 2xx means.
-func refusal(answer egress.Answer) *Failure {
+func refusal(answer egress.Answer) *problem.Failure {
 	status := answer.Status
 	name := strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
 	switch {
 	case status == http.StatusGone:
-		return &Failure{"gone", "The receiver answered 410 Gone: it wants no more deliveries."}
+		return &problem.Failure{Code: "gone", Message: "The receiver answered 410 Gone: it wants no more deliveries."}
 	case egress.IsRedirect(status, answer.Header):
-		return &Failure{"redirect", "The receiver answered " + name + ", a redirect, which is not followed. Give the URL that it leads to."}
+		return &problem.Failure{Code: "redirect", Message: "The receiver answered " + name + ", a redirect, which is not followed. Give the URL that it leads to."}
 	case status == http.StatusNotModified:
-		return &Failure{"status", "The receiver answered " + name + ", which is an answer to a GET and not to a POST. A 2xx would have accepted the delivery. " +
+		return &problem.Failure{Code: "status", Message: "The receiver answered " + name + ", which is an answer to a GET and not to a POST. A 2xx would have accepted the delivery. " +
 			"Look at the receiver, and at caches in front of it."}
 	case status >= 300 && status < 400:
-		return &Failure{"status", "The receiver answered " + name + " and named no URL to go to (Location). A 2xx would have accepted the delivery."}
+		return &problem.Failure{Code: "status", Message: "The receiver answered " + name + " and named no URL to go to (Location). A 2xx would have accepted the delivery."}
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return &Failure{"status", "The receiver answered " + name + ": it does not let the delivery in. Look at its secret and at the headers that it expects."}
+		return &problem.Failure{Code: "status", Message: "The receiver answered " + name + ": it does not let the delivery in. Look at its secret and at the headers that it expects."}
 	case status == http.StatusNotFound:
-		return &Failure{"status", "The receiver answered " + name + ". Look at the path of the URL."}
+		return &problem.Failure{Code: "status", Message: "The receiver answered " + name + ". Look at the path of the URL."}
 	case status >= 500:
-		return &Failure{"status", "The receiver answered " + name + ": it has failed. Its log says why."}
+		return &problem.Failure{Code: "status", Message: "The receiver answered " + name + ": it has failed. Its log says why."}
 	}
-	return &Failure{"status", "The receiver answered " + name + "; a 2xx would have accepted the delivery."}
+	return &problem.Failure{Code: "status", Message: "The receiver answered " + name + "; a 2xx would have accepted the delivery."}
 }
 
 // next says when another attempt is made after one that failed, or that none is.

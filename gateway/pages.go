@@ -35,8 +35,8 @@ func (g *Gateway) newPages(s *server.Server) (server.Pages, error) {
 	transport := egress.NewProviders()
 	return web.New(web.Config{
 		Store: g.store, Password: g.Initial.Admin.Password, PublicURL: g.publicURL(), Version: g.Version, Log: g.Log,
-		Numbers: overview{g.runs.Statistics, g.deliveries, g.breakers, g.store},
-		Desk: &web.Desk{
+		Statistics: overview{g.runs.Statistics, g.deliveries, g.breakers, g.store},
+		Backend: &web.Backend{
 			Editor: g.editor, Runs: g.runs, Deliveries: g.deliveries, Refused: g.store, Settings: settings{g},
 			Calls: g.calls, Follow: s.Follow, Notes: g.notes,
 			Models: func(ctx context.Context, p agents.Provider) ([]string, error) { return chat.Models(ctx, transport, p) },

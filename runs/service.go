@@ -114,7 +114,7 @@ func New(c Config) *Service {
 func (s *Service) Get(ctx context.Context, id string) (*Run, error) { return s.storage.get(ctx, id) }
 
 // Slot takes one of the places for runs of this process, without waiting; with queued, one of as many for calls that are
-// being put into the queue. It is given back by calling release. An Unavailable says that there is no place, or that the
+// being put into the queue. It is given back by calling release once. An Unavailable says that there is no place, or that the
 // process is draining.
 func (s *Service) Slot(queued bool) (release func(), err error) {
 	if s.draining() {
@@ -127,7 +127,7 @@ func (s *Service) Slot(queued bool) (release func(), err error) {
 	if !places.TryAcquire(1) {
 		return nil, problem.New(problem.Unavailable, problem.CodeGatewayFull, "Beckon is working on as many calls as it may. Try again in a moment.").After(time.Second)
 	}
-	return sync.OnceFunc(func() { places.Release(1) }), nil
+	return func() { places.Release(1) }, nil
 }
 
 // Drain starts no run any more and waits for those that are going. When ctx ends first they end FAILED with code

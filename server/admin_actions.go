@@ -134,17 +134,17 @@ func (s *Server) enableEndpoint(ctx context.Context, in *endpointInput) (*docume
 	if err := s.Calls.Deliveries.Enable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	return s.switched(ctx, "enable", in.ID)
+	return s.endpointAfter(ctx, "enable", in.ID)
 }
 
 func (s *Server) disableEndpoint(ctx context.Context, in *endpointInput) (*documentOutput[endpointDocument], error) {
 	if err := s.Calls.Deliveries.Disable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	return s.switched(ctx, "disable", in.ID)
+	return s.endpointAfter(ctx, "disable", in.ID)
 }
 
-func (s *Server) switched(ctx context.Context, action, id string) (*documentOutput[endpointDocument], error) {
+func (s *Server) endpointAfter(ctx context.Context, action, id string) (*documentOutput[endpointDocument], error) {
 	if err := s.note(ctx, action, "endpoints", id, nil); err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ func (rateLimitDocument) Schema(huma.Registry) *huma.Schema {
 		Properties: map[string]*huma.Schema{"requests": {Type: huma.TypeInteger}, "per": {Type: huma.TypeString, Examples: []any{"1m"}}}}
 }
 
-func (d *clientDocument) named() *string             { return &d.ID }
+func (d *clientDocument) idField() *string           { return &d.ID }
 func (d *clientDocument) reveal(token secret.String) { d.Token = orNull(token.Reveal()) }
 
 func (d *clientDocument) show(c clients.Client) {
@@ -69,10 +69,10 @@ func (d *clientDocument) show(c clients.Client) {
 }
 
 func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fields) {
-	c = clients.Client{ID: d.ID, Name: unless(d.Name, d.ID), Passthrough: d.Passthrough, CommandID: given(d.CommandID), Template: given(d.Template),
-		Prompt: given(d.Prompt), Metadata: d.Metadata,
+	c = clients.Client{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Passthrough: d.Passthrough, CommandID: deref(d.CommandID), Template: deref(d.Template),
+		Prompt: deref(d.Prompt), Metadata: d.Metadata,
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
-		CancelOnDisconnect: d.CancelOnDisconnect, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: given(d.MaxConcurrent)}
+		CancelOnDisconnect: d.CancelOnDisconnect, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent)}
 	if d.Enabled != nil && !*d.Enabled {
 		c.Enabled = d.Enabled
 	}
@@ -142,7 +142,7 @@ func (r *retryDocument) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func (d *endpointDocument) named() *string { return &d.ID }
+func (d *endpointDocument) idField() *string { return &d.ID }
 
 func (d *endpointDocument) reveal(s secret.String) { d.Secret = orNull(s.Reveal()) }
 
@@ -162,8 +162,8 @@ func (d *endpointDocument) show(e deliveries.Endpoint) {
 }
 
 func (d *endpointDocument) read(catalog.Kind) (e deliveries.Endpoint, wrong problem.Fields) {
-	e = deliveries.Endpoint{ID: d.ID, Name: unless(d.Name, d.ID), URL: d.URL, Secret: secret.String(given(d.Secret)), Events: d.Events, Agents: d.Agents, Clients: d.Clients,
-		Format: unless(d.Format, defaultFormat), Signature: unless(d.Signature, defaultSignature), Vendor: unless(d.Vendor, signature.DefaultVendor), Retry: d.Retry.Retry,
+	e = deliveries.Endpoint{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), URL: d.URL, Secret: secret.String(deref(d.Secret)), Events: d.Events, Agents: d.Agents, Clients: d.Clients,
+		Format: catalog.OmitDefault(d.Format, defaultFormat), Signature: catalog.OmitDefault(d.Signature, defaultSignature), Vendor: catalog.OmitDefault(d.Vendor, signature.DefaultVendor), Retry: d.Retry.Retry,
 		Headers: readHeaders(d.Headers), Timeout: readDuration(&wrong, "timeout", d.Timeout, deliveries.DefaultTimeout), RateLimit: d.RateLimit}
 	if e.Retry.Policy == deliveries.RetrySvix {
 		e.Retry.Policy = ""
@@ -181,7 +181,7 @@ func (s *Server) withHealth(ctx context.Context, list []*endpointDocument) error
 		return err
 	}
 	for _, d := range list {
-		i := slices.IndexFunc(troubles, func(t deliveries.Trouble) bool { return t.EndpointID == d.ID })
+		i := slices.IndexFunc(troubles, func(t deliveries.UnhealthyEndpoint) bool { return t.EndpointID == d.ID })
 		if i >= 0 {
 			h := troubles[i].Health
 			d.FailingSince, d.DisabledAt, d.DisabledReason = timeOrNull(h.FailingSince), timeOrNull(h.DisabledAt), orNull(h.DisabledReason)
@@ -190,27 +190,19 @@ func (s *Server) withHealth(ctx context.Context, list []*endpointDocument) error
 	return nil
 }
 
-// followLimit lets a client follow the server's limit when it is to have the same.
-func (s *Server) followLimit(c *clients.Client) {
+// omitDefaultLimit lets a client follow the server's limit when it is to have the same.
+func (s *Server) omitDefaultLimit(c *clients.Client) {
 	if int64(c.MaxBodyBytes) == s.Calls.MaxBodyBytes {
 		c.MaxBodyBytes = 0
 	}
 }
 
-// withLimit shows what the server allows to a client that has no limit of its own.
-func (s *Server) withLimit(_ context.Context, list []*clientDocument) error {
+// showDefaultLimit shows what the server allows to a client that has no limit of its own.
+func (s *Server) showDefaultLimit(_ context.Context, list []*clientDocument) error {
 	for _, d := range list {
 		d.MaxBodyBytes = cmp.Or(d.MaxBodyBytes, s.Calls.MaxBodyBytes)
 	}
 	return nil
-}
-
-// unless is a value to keep: one at its standard is not, and a name is the id by default.
-func unless(value, standard string) string {
-	if value == standard {
-		return ""
-	}
-	return value
 }
 
 func orEmpty(list []string) []string {

@@ -128,14 +128,14 @@ func (d describer) runs() {
 		responses[success] = answer
 		return responses
 	}
-	d.add(http.MethodGet, "/api/v1/runs", "list-runs", tagCalls, "List the client's runs, newest first", refused("200", d.json("A page of runs.", runPage{}), http.StatusBadRequest), func(op *huma.Operation) {
+	d.add(http.MethodGet, "/api/v1/runs", "list-runs", tagCalls, "List the client's runs, newest first", refused("200", d.json("A page of runs.", page[RunDocument]{}), http.StatusBadRequest), func(op *huma.Operation) {
 		status := query("status", "")
 		status.Schema.Enum = []any{runs.Queued, runs.Running, runs.Completed, runs.Failed, runs.Canceled}
 		low, high := 1.0, float64(runs.MaxPage)
 		limit := &huma.Param{Name: "limit", In: "query", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &low, Maximum: &high, Default: runs.DefaultPage}}
 		op.Parameters = append(op.Parameters, status, query("agent", "The id of an agent or flow."), limit, query("cursor", "The nextCursor of the page before."))
 	})
-	d.add(http.MethodGet, "/api/v1/runs/{id}", "get-run", tagCalls, "Read a run with its nodes", refused("200", d.json("The run.", runDetail{}, runIDHeader), http.StatusNotFound), nil)
+	d.add(http.MethodGet, "/api/v1/runs/{id}", "get-run", tagCalls, "Read a run with its nodes", refused("200", d.json("The run.", RunDetail{}, runIDHeader), http.StatusNotFound), nil)
 	d.add(http.MethodPost, "/api/v1/runs/{id}/cancel", "cancel-run", tagCalls, "Cancel a run", refused("202", d.json("It ends CANCELED within 2 seconds.", acceptedAnswer{}, runIDHeader), http.StatusNotFound, http.StatusConflict), nil)
 }
 
@@ -183,9 +183,4 @@ type statusAnswer struct {
 
 type keysAnswer struct {
 	Keys []jsonWebKey `json:"keys"`
-}
-
-// Schema is what huma cannot see: it leaves out what is embedded and not exported.
-func (runDetail) Schema(r huma.Registry) *huma.Schema {
-	return extendedSchema[runDocument](r, "nodes", []nodeDocument{})
 }

@@ -101,4 +101,8 @@ func TestDocument(t *testing.T) {
 	for _, member := range []string{"id", "name", "enabled", "passthrough", "commandId", "template", "allowedAgents", "syncTimeout", "cancelOnDisconnect", "maxBodyBytes", "rateLimit", "maxConcurrent", "managedBy"} {
 		require.Contains(t, client, member)
 	}
+	run := schemas["RunDetail"].(map[string]any)["properties"].(map[string]any)
+	for _, member := range []string{"runId", "output", "data", "attempts", "nodes"} {
+		require.Contains(t, run, member)
+	}
 }

@@ -41,14 +41,7 @@ func (s *Server) listRuns(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := runPage{Items: make([]runDocument, len(list))}
-	for i, run := range list {
-		page.Items[i] = documentOf(run)
-	}
-	if next != "" {
-		page.NextCursor = &next
-	}
-	return answerJSON(c, http.StatusOK, page)
+	return answerJSON(c, http.StatusOK, pageOf(list, next, documentOf))
 }
 
 // queryParameters are those of a list of runs.

@@ -10,12 +10,13 @@ import (
 	"strings"
 
 	"beckon/clients"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/units"
 )
 
-// clientFields are those that can be wrong, in the order of the form.
+// clientFields are the fields of the form, in its order.
 var clientFields = []labelled{
 	{"kind", "Where the prompt comes from"},
 	{"template", "Template"},
@@ -90,7 +91,7 @@ func writeBytes(b units.Bytes) string {
 
 // readClientForm takes a form as it was sent.
 func readClientForm(sent url.Values) clientForm {
-	text := func(name string) string { return word(sent, name) }
+	text := func(name string) string { return trimmed(sent, name) }
 	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
 		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
@@ -104,7 +105,7 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 
 // client reads what was typed, and says what cannot be read.
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
-	item = clients.Client{ID: f.ID, Name: unlessIs(f.Name, f.ID), WebhookSecret: f.webhookSecret, CancelOnDisconnect: f.CancelOnDisconnect, AllowedAgents: f.inOrder(&wrong), Prompt: f.Prompt}
+	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, CancelOnDisconnect: f.CancelOnDisconnect, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt}
 	if !f.Enabled {
 		item.Enabled = new(bool)
 	}
@@ -161,8 +162,8 @@ func (f clientForm) readKind(item *clients.Client, wrong *problem.Fields) {
 	}
 }
 
-// inOrder has the default first; the others stay in their order.
-func (f clientForm) inOrder(wrong *problem.Fields) []string {
+// agentsDefaultFirst returns the allowed agents with the default first; the others keep their order.
+func (f clientForm) agentsDefaultFirst(wrong *problem.Fields) []string {
 	if len(f.Allowed) == 0 && f.Default != "" {
 		return []string{f.Default} // who is the default may answer
 	}
@@ -204,7 +205,7 @@ func readCount(wrong *problem.Fields, path, text string, least int) int {
 	return n
 }
 
-// fieldOf is the field of a form that a path leads into: "allowedAgents" for "allowedAgents[1]".
+// fieldOf returns the field of a form that a path belongs to: "allowedAgents" for "allowedAgents[1]".
 func fieldOf(path string) string {
 	if end := strings.IndexAny(path, "[."); end >= 0 {
 		return path[:end]

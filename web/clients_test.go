@@ -50,7 +50,7 @@ func newClientSite(t *testing.T) *clientSite {
 		inForce := calls.Catalog{Agents: &agents.Set{}, Commands: commands.NewSet(catalog.All[commands.Command](v))}
 		service := runs.New(runs.Config{Store: c.Store})
 		s.calls = calls.New(calls.Config{Catalog: func() calls.Catalog { return inForce }, Runs: service, MaxBodyBytes: 1 << 20})
-		c.Desk = &web.Desk{Editor: s.editor, Runs: service, Calls: s}
+		c.Backend = &web.Backend{Editor: s.editor, Runs: service, Calls: s}
 		c.PublicURL = "https://beckon.example/"
 	})
 	s.browser = site.signedIn()

@@ -13,7 +13,7 @@ import (
 // choiceGroup is a field that is one or some of several things. The template part "choice-of" draws it.
 type choiceGroup struct {
 	Path, Legend, Type string // radio or checkbox
-	Wrong              string
+	Error              string
 	All                []choiceOf
 }
 
@@ -28,7 +28,7 @@ func (s endpointScreen) oneOf(path, legend, chosen string, all ...choiceOf) choi
 	for i := range all {
 		all[i].Chosen = all[i].Value == cmp.Or(chosen, all[0].Value)
 	}
-	return choiceGroup{path, legend, "radio", s.Wrong(path), all}
+	return choiceGroup{path, legend, "radio", s.ErrorOf(path), all}
 }
 
 // Formats are what an event can look like.
@@ -87,7 +87,7 @@ func (s endpointScreen) Events() choiceGroup {
 		}
 		list = append(list, c)
 	}
-	return choiceGroup{"events", "Events", "checkbox", s.Wrong("events"), list}
+	return choiceGroup{"events", "Events", "checkbox", s.ErrorOf("events"), list}
 }
 
 // SecretField is for a secret that the receiver has made.

@@ -89,15 +89,15 @@ func explainRefusal(call store.RefusedCall, client *clients.Client) (means strin
 		r = refusal{"The call was turned away before a run was started.", []string{"The reason above says why."}}
 	}
 	if call.Status == http.StatusUnauthorized {
-		_, what := whatItsTokenLacked(call, client != nil)
+		_, what := explainUnauthorized(call, client != nil)
 		return r.means, []string{what}
 	}
 	return r.means, slices.Clone(r.advice)
 }
 
-// whatItsTokenLacked says what was wrong with an unauthorized call, of which callers are told nothing: in a few words, and
+// explainUnauthorized says what was wrong with an unauthorized call, of which callers are told nothing: in a few words, and
 // what to do about it. known says that there is a client of the id that the call names.
-func whatItsTokenLacked(call store.RefusedCall, known bool) (why, advice string) {
+func explainUnauthorized(call store.RefusedCall, known bool) (why, advice string) {
 	const right = "Authorization: Bearer mgc_…"
 	header := call.Headers["Authorization"]
 	scheme, masked, _ := strings.Cut(header, " ")

@@ -66,12 +66,12 @@ func (w *Web) adviseOnRun(ctx context.Context, run *runs.Run) (advice, error) {
 	}
 	shown := advice{Steps: slices.Clone(of.steps)}
 	if run.IsFlow {
-		err := addLink(ctx, &shown, kept[agents.Flow](w), run.WorkflowID, "/admin/flows", "Flow")
+		err := addLink(ctx, &shown, resources[agents.Flow](w), run.WorkflowID, "/admin/flows", "Flow")
 		if err != nil {
 			return shown, err
 		}
 	}
-	return shown, w.addAgentLinks(ctx, &shown, of, agentThatFailed(run))
+	return shown, w.addAgentLinks(ctx, &shown, of, failedAgent(run))
 }
 
 // addAgentLinks adds the pages of an agent and of its provider, as far as there are any.
@@ -79,7 +79,7 @@ func (w *Web) addAgentLinks(ctx context.Context, shown *advice, of failureAdvice
 	if agentID == "" || !of.agent && !of.provider {
 		return nil
 	}
-	record, err := kept[agents.Agent](w).Get(ctx, agentID)
+	record, err := resources[agents.Agent](w).Get(ctx, agentID)
 	if problem.Is(err, problem.NotFound) {
 		return nil
 	}
@@ -93,7 +93,7 @@ func (w *Web) addAgentLinks(ctx context.Context, shown *advice, of failureAdvice
 		return nil
 	}
 	n := len(shown.Links)
-	err = addLink(ctx, shown, kept[agents.Provider](w), record.Item.Provider, "/admin/providers", "Provider")
+	err = addLink(ctx, shown, resources[agents.Provider](w), record.Item.Provider, "/admin/providers", "Provider")
 	if len(shown.Links) > n {
 		shown.Links[n].Address += "#found" // the test of its connection
 	}
@@ -112,8 +112,8 @@ func addLink[T catalog.Resource](ctx context.Context, shown *advice, kept catalo
 	return err
 }
 
-// agentThatFailed is the one that the failure of a run comes from, where that is known.
-func agentThatFailed(run *runs.Run) string {
+// failedAgent is the one that the failure of a run comes from, where that is known.
+func failedAgent(run *runs.Run) string {
 	if !run.IsFlow {
 		return run.WorkflowID
 	}

@@ -20,7 +20,7 @@ const maxRunDeliveries = 20
 type runScreen struct {
 	Run             *runs.Run
 	Notice          string
-	Wrong           string // what could not be done
+	Error           string // what could not be done
 	Live            bool   // something may still happen to it
 	Waited, Took    time.Duration
 	Input, Output   shownText
@@ -30,8 +30,8 @@ type runScreen struct {
 	MoreEvents      bool
 	Deliveries      []deliveryRow
 	MoreDeliveries  string // the address of all of them; empty when they are here
-	Repeat          string // why it can't be run again; empty when it can
-	RepeatsACommand bool   // which says what it says today
+	NotRepeatable   string // why it cannot be run again; empty when it can
+	RepeatsACommand bool   // the command's prompt as it is today
 	Advice          advice // on what has failed
 }
 
@@ -73,11 +73,11 @@ func (w *Web) showRun(c echo.Context) (any, error) {
 }
 
 func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err error) {
-	run, err := w.Desk.Runs.Get(ctx, id)
+	run, err := w.Backend.Runs.Get(ctx, id)
 	if err != nil {
 		return s, err
 	}
-	s = runScreen{Run: run, Live: !run.Status.Ended(), Waited: unknown, Took: w.tookSoFar(run)}
+	s = runScreen{Run: run, Live: !run.Status.Ended(), Waited: unknown, Took: w.timeTaken(run)}
 	if !run.StartedAt.IsZero() {
 		s.Waited = max(run.StartedAt.Sub(run.CreatedAt), 0)
 	}
@@ -85,11 +85,11 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 	s.Input = texts.show("What it was asked", run.Input, "part", "input")
 	s.Output = texts.show("What it answered", run.Output, "part", "output")
 	s.Metadata = texts.show("Metadata", string(run.Metadata), "part", "metadata")
-	s.Nodes = w.barsOf(run, texts)
+	s.Nodes = w.nodeBars(run, texts)
 	if s.Events, s.MoreEvents, err = w.eventsOf(ctx, run); err != nil {
 		return s, err
 	}
-	list, next, err := w.Desk.Deliveries.List(ctx, deliveries.Query{RunID: run.ID, Limit: maxRunDeliveries})
+	list, next, err := w.Backend.Deliveries.List(ctx, deliveries.Query{RunID: run.ID, Limit: maxRunDeliveries})
 	if err != nil {
 		return s, err
 	}
@@ -102,7 +102,7 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 	if s.Advice, err = w.adviseOnRun(ctx, run); err != nil {
 		return s, err
 	}
-	s.Repeat, s.RepeatsACommand, err = w.whyNotAgain(ctx, run)
+	s.NotRepeatable, s.RepeatsACommand, err = w.whyNotRepeatable(ctx, run)
 	return s, err
 }
 
@@ -110,11 +110,11 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 func (w *Web) runEventsPage() page {
 	return page{path: runsPath + "/:id/events", template: "run", title: "Run", data: func(c echo.Context) (any, error) {
 		protect(c.Response().Header())
-		return nil, w.Desk.Follow(c.Response(), c.Request(), c.Param("id"))
+		return nil, w.Backend.Follow(c.Response(), c.Request(), c.Param("id"))
 	}}
 }
 
-// runNotice says what was done before the page was asked for. The address names it and cannot say anything else.
+// runNotice says what the last action has done. The address only names the action, so that nobody can put words on the page.
 func runNotice(c echo.Context) string {
 	return map[string]string{
 		"canceled": "The run is canceled. Where another process works on it, that takes a second or two.",
@@ -122,10 +122,10 @@ func runNotice(c echo.Context) string {
 	}[c.QueryParam("done")]
 }
 
-// forPage turns an error that a person can do something about into a sentence for the page, with the status to answer.
-// ok is false for the others.
-func forPage(err error) (sentence string, status int, ok bool) {
-	fields, status := troubleIn(err)
+// userMessage returns the sentence that the page shows of an error, and the status of the answer. ok is false for errors that a
+// user can do nothing about.
+func userMessage(err error) (sentence string, status int, ok bool) {
+	fields, status := formErrors(err)
 	p := problem.Of(err)
 	switch {
 	case status != 0 && len(fields) > 0 && fields[0].Path == "":

@@ -83,7 +83,7 @@ func newTraffic(t *testing.T) *traffic {
 	}
 	s.serve(func(c *web.Config) {
 		c.PublicURL = "http://localhost:8080/"
-		c.Desk = &web.Desk{Editor: r.editor, Runs: r.runs, Deliveries: r.deliveries, Calls: r, Follow: r.follow}
+		c.Backend = &web.Backend{Editor: r.editor, Runs: r.runs, Deliveries: r.deliveries, Calls: r, Follow: r.follow}
 	})
 	r.browser = s.signedIn()
 	return r

@@ -48,15 +48,15 @@ func compile(expression string) (*condition, error) {
 	return &condition{program}, nil
 }
 
-// explainIssues says what a person needs of the first thing that the compiler has found: the others follow from it.
+// explainIssues explains the first error that the compiler has found: the others follow from it.
 func explainIssues(issues *cel.Issues) error {
 	first := issues.Errors()[0]
 	message := strings.TrimPrefix(first.Message, "Syntax error: ")
-	for _, known := range complaints {
+	for _, known := range celMessages {
 		if m := known.pattern.FindStringSubmatch(message); m != nil {
-			message = known.says
+			message = known.meaning
 			if len(m) > 1 {
-				message = fmt.Sprintf(known.says, m[1])
+				message = fmt.Sprintf(known.meaning, m[1])
 			}
 			break
 		}
@@ -64,18 +64,18 @@ func explainIssues(issues *cel.Issues) error {
 	return fmt.Errorf("is not a CEL expression: %s (column %d)", message, first.Location.Column()+1)
 }
 
-// complaints are the compiler's, and what they mean to who has written the expression.
-var complaints = [...]struct {
+// celMessages explain the compiler's messages to the author of an expression.
+var celMessages = [...]struct {
 	pattern *regexp.Regexp
-	says    string
+	meaning string
 }{
 	{regexp.MustCompile(`^mismatched input '<EOF>'`), "it ends too early"},
-	{regexp.MustCompile(`^token recognition error at: '= `), "= is no comparison, == is"},
+	{regexp.MustCompile(`^token recognition error at: '= `), "= does not compare: write =="},
 	{regexp.MustCompile(`^token recognition error at: '"`), "a quote is missing"},
-	{regexp.MustCompile(`^token recognition error at: '(.+)'$`), "%s means nothing here"},
+	{regexp.MustCompile(`^token recognition error at: '(.+)'$`), "%s is not allowed here"},
 	{regexp.MustCompile(`^(?:mismatched|extraneous) input '(.+?)' expecting `), "%s does not belong here"},
 	{regexp.MustCompile(`^undeclared reference to '(.+?)'`), "there is no %s; there are state and outputs, as in state.approved"},
-	{regexp.MustCompile(`^reserved identifier: (.+)$`), "%s is a word of CEL's own"},
+	{regexp.MustCompile(`^reserved identifier: (.+)$`), "%s is a reserved word of CEL"},
 	{regexp.MustCompile(`^found no matching overload for '_?(.+?)_?' applied to `), "%s is not for values of these types"},
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"beckon/runs"
 )
 
 type runsFollowCommand struct {
@@ -101,7 +103,7 @@ func lineView(out io.Writer) func(runEvent) error {
 		if e.Error != nil {
 			why = ": " + e.failure()
 		}
-		line := fmt.Sprintf("%s %s %s%s", e.CreatedAt.UTC().Format("2006-01-02T15:04:05.000Z"), what, e.Data.Status, why)
+		line := fmt.Sprintf("%s %s %s%s", e.CreatedAt.UTC().Format(runs.TimeFormat), what, e.Data.Status, why)
 		if _, err := fmt.Fprintln(out, harmless(line)); err != nil || e.kind != "run.completed" {
 			return err
 		}

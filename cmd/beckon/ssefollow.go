@@ -47,12 +47,6 @@ func (e runEvent) failure() string {
 	return harmless(e.Data.ErrorCode + ": " + *e.Error)
 }
 
-// runFailure is why a run or a node has no answer.
-type runFailure struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-}
-
 func (e runEvent) ends() bool {
 	return e.kind == "run.completed" || e.kind == "run.failed" || e.kind == "run.canceled"
 }
@@ -206,8 +200,8 @@ func (f *follower) ended(ctx context.Context, tell func(runEvent) error) (e runE
 	if run.CompletedAt == nil {
 		return e, &brokenOff{errors.New("the connection ended before the run did")}
 	}
-	e.kind = "run." + strings.ToLower(run.Status)
-	data, why := map[string]any{"status": run.Status, "output": run.Output}, any(nil)
+	e.kind = "run." + strings.ToLower(string(run.Status))
+	data, why := map[string]any{"status": run.Status, "output": orEmpty(run.Output)}, any(nil)
 	if run.Error != nil {
 		data["errorCode"], why = run.Error.Code, run.Error.Message
 	}

@@ -51,7 +51,7 @@ func (x *execution) functions() map[string]any {
 		"gt":     x.compares("gt", func(order int) bool { return order > 0 }),
 		"ge":     x.compares("ge", func(order int) bool { return order >= 0 }),
 		tickName: x.tick, enterName: x.enter, leaveName: x.leave, printName: x.print,
-		eachValueName: x.eachValue, eachPairName: x.eachPair, lookupName: x.lookup, softIndexName: x.softIndex,
+		eachValueName: x.eachValue, eachPairName: x.eachPair, lookupName: x.lookup,
 	}
 }
 

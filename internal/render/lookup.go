@@ -21,21 +21,9 @@ func (x *execution) index(item any, keys ...any) (any, error) {
 	return item, nil
 }
 
-// softIndex is index for a value that may be missing.
-func (x *execution) softIndex(item any, keys ...any) (any, error) {
+// lookup is index, or a chain of fields, for a value that may be missing.
+func (x *execution) lookup(item any, keys ...any) (any, error) {
 	for _, key := range keys {
-		found, ok, err := x.at(item, key)
-		if err != nil || !ok {
-			return nil, err
-		}
-		item = found
-	}
-	return item, nil
-}
-
-// lookup is a chain of fields for a value that may be missing.
-func (x *execution) lookup(item any, path ...string) (any, error) {
-	for _, key := range path {
 		found, ok, err := x.at(item, key)
 		if err != nil || !ok {
 			return nil, err

@@ -19,7 +19,6 @@ const (
 	eachValueName = "_value"
 	eachPairName  = "_pair"
 	lookupName    = "_lookup"
-	softIndexName = "_index"
 )
 
 // rewriter checks the parse trees of a template and puts the bounds into them: what a loop or a call costs is counted,

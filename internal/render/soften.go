@@ -15,7 +15,7 @@ func (r *rewriter) soften(command *parse.CommandNode) {
 				command.Args[i] = r.softenArgument(command.Args[i])
 			}
 		case "index":
-			command.Args[0] = parse.NewIdentifier(softIndexName).SetPos(function.Pos).SetTree(r.tree)
+			command.Args[0] = parse.NewIdentifier(lookupName).SetPos(function.Pos).SetTree(r.tree)
 			if len(command.Args) > 1 {
 				command.Args[1] = r.softenArgument(command.Args[1])
 			}

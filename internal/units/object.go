@@ -48,8 +48,8 @@ func plainNumbers(value any) any {
 	return value
 }
 
-// Under returns the members with those of another over them.
-func (o Object) Under(over Object) Object {
+// MergedWith returns the members with those of another over them.
+func (o Object) MergedWith(over Object) Object {
 	joined := maps.Clone(o)
 	if joined == nil {
 		return over

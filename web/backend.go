@@ -14,8 +14,8 @@ import (
 	"beckon/runs"
 )
 
-// Desk is what the pages work with. They call the same methods as the admin API.
-type Desk struct {
+// Backend is what the pages call: the same methods as the admin API calls.
+type Backend struct {
 	Editor *catalog.Editor
 
 	Runs       *runs.Service
@@ -25,21 +25,21 @@ type Desk struct {
 
 	Calls Calls
 
-	// Models asks a provider, with its key, which models it has: the test of its connection.
+	// Models asks a provider, with its key, which models it has. It also tests the connection.
 	Models func(ctx context.Context, p agents.Provider) ([]string, error)
-	// Notes says what was learnt of the models of an agent. It is nil where nothing is.
+	// Notes returns what Beckon has learnt of the models of an agent; the func is nil where it learns nothing.
 	Notes func(agentID string) []string
 	// Follow answers with the events of a run, as GET /api/v1/runs/{id}/events does.
 	Follow func(w http.ResponseWriter, r *http.Request, runID string) error
 }
 
-// Calls is what the pages ask of calls; see calls.Service.
+// Calls previews and tries calls; see calls.Service.
 type Calls interface {
 	Preview(client clients.Client, r *calls.Request) (p calls.Prompt, agent string, err error)
 	Try(ctx context.Context, r *calls.Request) (runID string, err error)
 }
 
-// RefusedList is the list of the last calls that were turned away; see store.Store.
+// RefusedList is the list of the calls that were refused last; see store.Store.
 type RefusedList interface {
 	RefusedCalls(ctx context.Context, q store.RefusedQuery) (list []store.RefusedCall, next string, err error)
 	RefusedCall(ctx context.Context, id string) (store.RefusedCall, error)

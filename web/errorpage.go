@@ -9,14 +9,14 @@ import (
 	"beckon/internal/problem"
 )
 
-// trouble is what the page of an error shows.
-type trouble struct {
+// errorView is what the page of an error shows.
+type errorView struct {
 	Title, Detail string
 	RequestID     string // where the log has more than the page
 }
 
-func troublePage() page {
-	return page{template: "trouble", title: "Something is wrong"}
+func errorPage() page {
+	return page{template: "error", title: "Something is wrong"}
 }
 
 // Owns reports whether an address is a page's, whose errors are for people.
@@ -27,14 +27,14 @@ func (w *Web) Owns(path string) bool {
 // AnswerProblem draws an error, with the menu for those who are signed in. The caller has logged it, and says which status
 // it is.
 func (w *Web) AnswerProblem(c echo.Context, p *problem.Error, status int) error {
-	if whoIs(c) == "" { // at an address that is no page's, nobody has asked yet
+	if userOf(c) == "" { // at an address that is no page's, nobody has asked yet
 		if _, who, err := w.sessions.load(c.Request()); err == nil {
-			c.Set(whoKey, who)
+			c.Set(userKey, who)
 		}
 	}
-	shown := trouble{Title: http.StatusText(status), Detail: p.Detail}
+	shown := errorView{Title: http.StatusText(status), Detail: p.Detail}
 	if status >= http.StatusInternalServerError {
 		shown.RequestID = c.Response().Header().Get("X-Request-Id")
 	}
-	return w.screens.draw(c, status, troublePage(), shown)
+	return w.screens.draw(c, status, errorPage(), shown)
 }
