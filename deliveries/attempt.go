@@ -93,7 +93,7 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), Payload: d.event.Payload, Source: s.Source}
 	scheme, vendor, agent := signature.Standard, "", "Beckon/"+s.Version
-	var form format = formatFunc(runFormat)
+	var form format = formats[0]
 	var own map[string]secret.String
 	var secrets []secret.String
 	if d.EndpointID != nil {
@@ -134,7 +134,13 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 		x.header.Set(name, value.Reveal())
 		x.own = append(x.own, name)
 	}
-	err = signature.Sign(x.header, scheme, vendor, secrets, signature.Message{ID: m.ID, Type: m.Type, At: now, Body: x.body})
+	at := now
+	if scheme == signature.HMACHex { // its timestamp is not signed, and says when the event occurred
+		if at, err = m.occurredAt(); err != nil {
+			return x, err
+		}
+	}
+	err = signature.Sign(x.header, scheme, vendor, secrets, signature.Message{ID: m.ID, Type: m.Type, At: at, Body: x.body})
 	return x, err
 }
 

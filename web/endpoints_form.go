@@ -104,7 +104,7 @@ func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
 // endpoint reads what was typed, and says what cannot be read. What is as it is by default is left out.
 func (f endpointForm) endpoint(have deliveries.Endpoint) (e deliveries.Endpoint, wrong problem.Fields) {
 	e = deliveries.Endpoint{ID: f.ID, Name: unlessIs(f.Name, f.ID), URL: f.URL, Secret: f.secret, Events: append(slices.Clone(f.Events), words(f.OtherEvents)...),
-		Agents: words(f.Agents), Clients: words(f.Clients), Format: unlessIs(f.Format, "run"), Signature: unlessIs(f.Signature, string(signature.Standard)),
+		Agents: words(f.Agents), Clients: words(f.Clients), Format: unlessIs(f.Format, deliveries.DefaultFormat), Signature: unlessIs(f.Signature, string(signature.Standard)),
 		Vendor: unlessIs(f.Vendor, signature.DefaultVendor), Headers: f.headers}
 	if !f.Enabled {
 		e.Enabled = new(bool)

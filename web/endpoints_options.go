@@ -33,12 +33,12 @@ func (s endpointScreen) oneOf(path, legend, chosen string, all ...choiceOf) choi
 
 // Formats are what an event can look like.
 func (s endpointScreen) Formats() choiceGroup {
-	return s.oneOf("format", "What an event looks like", s.Form.Format,
-		choiceOf{Value: "run", Title: "run", Help: `{"success", "type", "runId", "workflowId", "data", "metadata", "error", "createdAt"}: all there is to say.`},
-		choiceOf{Value: "payload", Title: "payload", Help: `{"type", "payload": {"id", "status", "downloads"}}`},
-		choiceOf{Value: "event", Title: "event", Help: `{"event", "timestamp", "run_id", "data"}`},
-		choiceOf{Value: "cloudevents", Title: "CloudEvents 1.0", Help: "In structured mode; its data is what run sends."},
-		choiceOf{Value: formatTemplate, Title: "a template", Help: "Your own JSON, as a chat or a ticket system expects it. It is written below."})
+	var all []choiceOf
+	for _, f := range deliveries.Formats() {
+		all = append(all, choiceOf{Value: f.Name, Title: f.Title, Help: f.Help})
+	}
+	all = append(all, choiceOf{Value: formatTemplate, Title: "a template", Help: "Your own JSON, as a chat or a ticket system expects it. It is written below."})
+	return s.oneOf("format", "What an event looks like", s.Form.Format, all...)
 }
 
 // Signatures are the ways to sign.
