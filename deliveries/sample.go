@@ -45,8 +45,10 @@ func (t templated) try(m message) error {
 	if err != nil {
 		return err
 	}
-	if about, ok := data["data"].(map[string]any); ok && about["output"] != nil && t.template.ReadsJSON() {
-		about["output"] = t.template.Unknown().Text()
+	if about, ok := data["data"].(map[string]any); ok && t.template.ReadsJSON() {
+		if _, has := about["output"]; has {
+			about["output"] = t.template.Unknown().Text()
+		}
 	}
 	text, err := t.template.Render(data, render.Limits{MaxBytes: maxTemplated, Time: templatedTime})
 	if err != nil {
