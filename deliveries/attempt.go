@@ -91,7 +91,7 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 
 // prepare makes what is posted. A NotFound says that it never can be.
 func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
-	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), Payload: d.event.Payload, Source: s.Source}
+	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), Payload: d.event.Payload, Source: s.Source, IsSample: d.Reason == ReasonTest}
 	scheme, vendor, agent := signature.Standard, "", "Beckon/"+s.Version
 	var form format = formats[0]
 	var own map[string]secret.String
@@ -120,7 +120,7 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 		return x, problem.New(problem.NotFound, "event_gone", "The event is not on record any more: its run was deleted.")
 	}
 	var contentType string
-	if x.body, contentType, err = form.render(m); err != nil {
+	if x.body, contentType, err = s.render(form, m); err != nil {
 		return x, err
 	}
 	if vendor != "" {

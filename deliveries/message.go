@@ -19,10 +19,10 @@ type message struct {
 	Payload  json.RawMessage // in the default format, with the type that the event has inside
 	Metadata json.RawMessage // a JSON object whose members come before the payload's; nil adds nothing
 	Source   string          // the gateway's public URL
-	// Run reads what templates know as .run; nil for what is not about a run.
-	Run func() (map[string]any, error)
 	// IsSample says that the event is made up: a template finds there whatever it names of what callers choose.
 	IsSample bool
+
+	run map[string]any // what templates know as .run; nil where none uses it, or there is no run
 }
 
 // payload is the default format, in the order that it is written in. A member that isn't there is null.

@@ -59,10 +59,12 @@ func (t templated) data(m message) (map[string]any, error) {
 		if data["metadata"] = unknown; m.RunID != "" {
 			data["run"] = sampleRun(m, unknown)
 		}
-	case m.Run != nil && t.template.Mentions("run"):
-		if data["run"], err = m.Run(); err != nil {
-			return nil, err
+	case m.run != nil:
+		m.run["artifacts"] = []any{}
+		if about, ok := data["data"].(map[string]any); ok && about["artifacts"] != nil {
+			m.run["artifacts"] = about["artifacts"]
 		}
+		data["run"] = m.run
 	}
 	return data, nil
 }

@@ -188,6 +188,7 @@ func (g *Gateway) assemble() {
 		Out: g.webhooks, CheckURL: guard.CheckURL, Source: c.PublicURL, Secrets: g.callbackSecrets,
 		Retention:  func() time.Duration { return g.inForce.Load().deliveryRetention },
 		EventNames: func() []string { return g.catalog().Agents.EventNames() },
+		RunView:    g.runView,
 	})
 	g.runs = runs.New(runs.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries,
