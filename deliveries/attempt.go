@@ -75,7 +75,11 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 		return o
 	}
 	o.RequestHeaders = shown(x)
-	answer, err := s.Out.Post(s.sending, x.url, x.header, x.body, x.timeout)
+	sending := s.sending
+	if d.EndpointID != nil { // what may not be given any more was refused then
+		sending = egress.WithKeptURL(sending)
+	}
+	answer, err := s.Out.Post(sending, x.url, x.header, x.body, x.timeout)
 	o.StatusCode, o.ResponseBody, o.Truncated = answer.Status, strings.ToValidUTF8(strings.ReplaceAll(string(answer.Body), "\x00", ""), "\uFFFD"), answer.Truncated
 	switch {
 	case answer.Status != 0 && (answer.Status < 200 || answer.Status > 299):

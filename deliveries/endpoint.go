@@ -40,6 +40,8 @@ type Endpoint struct {
 	RateLimit      int                      `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"` // attempts a second; 0 is no limit
 	// Stopped says that it is disabled although it may say otherwise. See Noun's Complete.
 	Stopped bool `json:"-" yaml:"-"`
+
+	keepsURL bool // a change that leaves the URL as it was stored
 }
 
 // Key returns the id.

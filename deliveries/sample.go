@@ -93,10 +93,7 @@ var sampleOutputs = []string{"0", `{"answer": "yes"}`, "All is well."}
 // samples are events of every sort that the endpoint could get, the likeliest first. Each is made when it is asked for:
 // the first one is nearly always enough.
 func (e Endpoint) samples() iter.Seq[message] {
-	agent := "triage"
-	if len(e.Agents) > 0 {
-		agent = e.Agents[0]
-	}
+	agent := e.sampleAgent()
 	type sort struct{ kind, name string }
 	var sorts []sort
 	for _, kind := range append([]string{events.RunCompleted, events.RunFailed, events.NodeCompleted, events.NodeFailed, EndpointTest}, EventNames()...) {
@@ -118,6 +115,14 @@ func (e Endpoint) samples() iter.Seq[message] {
 			}
 		}
 	}
+}
+
+// sampleAgent is the agent or flow that samples are about.
+func (e Endpoint) sampleAgent() string {
+	if len(e.Agents) > 0 {
+		return e.Agents[0]
+	}
+	return "triage"
 }
 
 // samplesOf are events of one sort that occurred at a time, with the name that they go out under.

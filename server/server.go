@@ -96,6 +96,7 @@ func New(c Config) (*Server, error) {
 	s.echo.GET("/api/v1/runs", s.listRuns)
 	s.echo.GET("/api/v1/runs/:id", s.getRun)
 	s.echo.POST("/api/v1/runs/:id/cancel", s.cancelRun)
+	s.echo.GET("/api/v1/runs/:id/deliveries", s.listRunDeliveries)
 	s.echo.GET("/api/v1/runs/:id/events", s.followRun)
 	s.echo.POST("/api/v1/nodes/:nodeType/run", s.createRun)
 	s.echo.GET("/api/v1/openapi.json", s.openAPI)

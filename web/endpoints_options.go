@@ -73,11 +73,11 @@ var eventMeanings = [...]choiceOf{
 	{Title: "delivery.exhausted", Help: "a delivery was given up after its last retry"},
 }
 
-// Events are those to take.
+// Events are those to take: all that there are, and behind them those that agents and flows have named.
 func (s endpointScreen) Events() choiceGroup {
 	var list []choiceOf
-	for _, name := range deliveries.EventNames() {
-		c := choiceOf{Value: name, Title: name, Chosen: slices.Contains(s.Form.Events, name)}
+	for _, name := range s.EventsInUse {
+		c := choiceOf{Value: name, Title: name, Help: "a name of your own", Chosen: slices.Contains(s.Form.Events, name)}
 		for _, known := range eventMeanings {
 			if known.Title == name {
 				c.Help = known.Help
@@ -86,6 +86,37 @@ func (s endpointScreen) Events() choiceGroup {
 		list = append(list, c)
 	}
 	return choiceGroup{"events", "Events", "checkbox", s.Wrong("events"), list}
+}
+
+// ByDefault are the events that are taken when none is named, as a sentence has them.
+func (s endpointScreen) ByDefault() string {
+	for _, f := range deliveries.Formats() {
+		if f.Name == cmp.Or(s.Form.Format, deliveries.DefaultFormat) {
+			return strings.Join(f.Events, ", ")
+		}
+	}
+	return strings.Join(deliveries.Formats()[0].Events, ", ")
+}
+
+// useEvents lists the names of events that are in use as boxes. The form's others are those that are not.
+func (s *endpointScreen) useEvents(own []string) {
+	s.EventsInUse = deliveries.EventNames()
+	for _, name := range own {
+		if !slices.Contains(s.EventsInUse, name) {
+			s.EventsInUse = append(s.EventsInUse, name)
+		}
+	}
+	var others []string
+	for _, name := range words(s.Form.OtherEvents) {
+		if slices.Contains(s.EventsInUse, name) {
+			s.Form.Events = append(s.Form.Events, name)
+		} else {
+			others = append(others, name)
+		}
+	}
+	if len(s.Errors) == 0 { // else it is shown as it was typed
+		s.Form.OtherEvents = strings.Join(others, ", ")
+	}
 }
 
 // SecretField is for a secret that the receiver has made.
