@@ -75,7 +75,11 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 		return o
 	}
 	o.RequestHeaders = shown(x)
-	answer, err := s.Out.Post(s.sending, x.url, x.header, x.body, x.timeout)
+	sending := s.sending
+	if d.EndpointID != nil { // what may not be given any more was refused then
+		sending = egress.WithKeptURL(sending)
+	}
+	answer, err := s.Out.Post(sending, x.url, x.header, x.body, x.timeout)
 	o.StatusCode, o.ResponseBody, o.Truncated = answer.Status, strings.ToValidUTF8(strings.ReplaceAll(string(answer.Body), "\x00", ""), "\uFFFD"), answer.Truncated
 	switch {
 	case answer.Status != 0 && (answer.Status < 200 || answer.Status > 299):
@@ -91,9 +95,9 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 
 // prepare makes what is posted. A NotFound says that it never can be.
 func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
-	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), Payload: d.event.Payload, Source: s.Source}
+	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), Payload: d.event.Payload, Source: s.Source, IsSample: d.Reason == ReasonTest}
 	scheme, vendor, agent := signature.Standard, "", "Beckon/"+s.Version
-	var form format = formatFunc(runFormat)
+	var form format = formats[0]
 	var own map[string]secret.String
 	var secrets []secret.String
 	if d.EndpointID != nil {
@@ -120,7 +124,7 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 		return x, problem.New(problem.NotFound, "event_gone", "The event is not on record any more: its run was deleted.")
 	}
 	var contentType string
-	if x.body, contentType, err = form.render(m); err != nil {
+	if x.body, contentType, err = s.render(form, m); err != nil {
 		return x, err
 	}
 	if vendor != "" {
@@ -134,7 +138,13 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 		x.header.Set(name, value.Reveal())
 		x.own = append(x.own, name)
 	}
-	err = signature.Sign(x.header, scheme, vendor, secrets, signature.Message{ID: m.ID, Type: m.Type, At: now, Body: x.body})
+	at := now
+	if scheme == signature.HMACHex { // its timestamp is not signed, and says when the event occurred
+		if at, err = m.occurredAt(); err != nil {
+			return x, err
+		}
+	}
+	err = signature.Sign(x.header, scheme, vendor, secrets, signature.Message{ID: m.ID, Type: m.Type, At: at, Body: x.body})
 	return x, err
 }
 

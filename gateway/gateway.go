@@ -181,13 +181,16 @@ func (g *Gateway) assemble() {
 		}
 	})
 	g.instance = work.New(g.store, g.Log)
-	guard := egress.NewGuard(func() []netip.Prefix { return g.inForce.Load().privateNetworks })
+	guard := egress.NewGuard(func() []netip.Prefix { return g.inForce.Load().privateNetworks }).
+		HTTPSOnly(func() bool { return g.inForce.Load().httpsOnly })
 	g.webhooks = egress.NewWebhooks(guard)
 	g.deliveries = deliveries.New(deliveries.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Sealer: g.sealer, Version: g.Version,
 		Out: g.webhooks, CheckURL: guard.CheckURL, Source: c.PublicURL, Secrets: g.callbackSecrets,
 		Retention:  func() time.Duration { return g.inForce.Load().deliveryRetention },
 		EventNames: func() []string { return g.catalog().Agents.EventNames() },
+		EventType:  func(name string) string { return g.catalog().Agents.EventType(name) },
+		RunView:    g.runView,
 	})
 	g.runs = runs.New(runs.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries,

@@ -97,7 +97,7 @@ type endpointDocument struct {
 	Events         []string          `json:"events" nullable:"false" doc:"Empty is run.started, run.completed, run.failed, node.completed, node.failed, and run.canceled of flows."`
 	Agents         []string          `json:"agents" nullable:"false" doc:"Empty is all."`
 	Clients        []string          `json:"clients" nullable:"false" doc:"Empty is all."`
-	Format         string            `json:"format" doc:"run, payload, event, cloudevents, or a template that yields JSON."`
+	Format         formatName        `json:"format"`
 	Signature      string            `json:"signature" doc:"standard, standard-ed25519 or hmac-sha256-hex."`
 	Vendor         string            `json:"vendor" doc:"In the names of the headers of hmac-sha256-hex."`
 	Retry          retryDocument     `json:"retry"`
@@ -109,6 +109,14 @@ type endpointDocument struct {
 	DisabledAt     *string           `json:"disabledAt" readOnly:"true" doc:"When its deliveries were stopped, other than by enabled: false."`
 	DisabledReason *string           `json:"disabledReason" readOnly:"true"`
 	Managed
+}
+
+// formatName is the name of a format, or a template.
+type formatName string
+
+// Schema lists the formats that there are.
+func (formatName) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Description: deliveries.FormatNames() + "."}
 }
 
 // retryDocument is the name of a policy, or a list of durations.
@@ -147,14 +155,14 @@ func (d *endpointDocument) idField() *string { return &d.ID }
 func (d *endpointDocument) reveal(s secret.String) { d.Secret = orNull(s.Reveal()) }
 
 const (
-	defaultFormat    = "run"
+	defaultFormat    = deliveries.DefaultFormat
 	defaultSignature = string(signature.Standard)
 )
 
 func (d *endpointDocument) show(e deliveries.Endpoint) {
 	enabled := e.IsEnabled()
 	*d = endpointDocument{ID: e.ID, Name: cmp.Or(e.Name, e.ID), URL: e.URL, Enabled: &enabled, Secret: orNull(e.Secret.String()), Events: orEmpty(e.Events), Agents: orEmpty(e.Agents),
-		Clients: orEmpty(e.Clients), Format: cmp.Or(e.Format, defaultFormat), Signature: cmp.Or(e.Signature, defaultSignature), Vendor: cmp.Or(e.Vendor, signature.DefaultVendor),
+		Clients: orEmpty(e.Clients), Format: formatName(cmp.Or(e.Format, defaultFormat)), Signature: cmp.Or(e.Signature, defaultSignature), Vendor: cmp.Or(e.Vendor, signature.DefaultVendor),
 		Retry: retryDocument{e.Retry}, Headers: shownHeaders(e.Headers), Timeout: shownDuration(e.Timeout, deliveries.DefaultTimeout), RateLimit: e.RateLimit}
 	if until := e.OverlapUntil(); time.Now().Before(until) {
 		d.PreviousUntil = timeOrNull(until)
@@ -163,7 +171,7 @@ func (d *endpointDocument) show(e deliveries.Endpoint) {
 
 func (d *endpointDocument) read(catalog.Kind) (e deliveries.Endpoint, wrong problem.Fields) {
 	e = deliveries.Endpoint{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), URL: d.URL, Secret: secret.String(deref(d.Secret)), Events: d.Events, Agents: d.Agents, Clients: d.Clients,
-		Format: catalog.OmitDefault(d.Format, defaultFormat), Signature: catalog.OmitDefault(d.Signature, defaultSignature), Vendor: catalog.OmitDefault(d.Vendor, signature.DefaultVendor), Retry: d.Retry.Retry,
+		Format: catalog.OmitDefault(string(d.Format), defaultFormat), Signature: catalog.OmitDefault(d.Signature, defaultSignature), Vendor: catalog.OmitDefault(d.Vendor, signature.DefaultVendor), Retry: d.Retry.Retry,
 		Headers: readHeaders(d.Headers), Timeout: readDuration(&wrong, "timeout", d.Timeout, deliveries.DefaultTimeout), RateLimit: d.RateLimit}
 	if e.Retry.Policy == deliveries.RetrySvix {
 		e.Retry.Policy = ""

@@ -136,6 +136,12 @@ func (d describer) runs() {
 		op.Parameters = append(op.Parameters, status, query("agent", "The id of an agent or flow."), limit, query("cursor", "The nextCursor of the page before."))
 	})
 	d.add(http.MethodGet, "/api/v1/runs/{id}", "get-run", tagCalls, "Read a run with its nodes", refused("200", d.json("The run.", RunDetail{}, runIDHeader), http.StatusNotFound), nil)
+	d.add(http.MethodGet, "/api/v1/runs/{id}/deliveries", "list-run-deliveries", tagCalls, "List what was sent of a run to its own webhook, newest first",
+		refused("200", d.json("A page of deliveries, each with its attempts.", runDeliveries{}, runIDHeader), http.StatusBadRequest, http.StatusNotFound), func(op *huma.Operation) {
+			low, high := 1.0, float64(maxRunDeliveries)
+			limit := &huma.Param{Name: "limit", In: "query", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &low, Maximum: &high, Default: maxRunDeliveries}}
+			op.Parameters = append(op.Parameters, limit, query("cursor", "The nextCursor of the page before."))
+		})
 	d.add(http.MethodPost, "/api/v1/runs/{id}/cancel", "cancel-run", tagCalls, "Cancel a run", refused("202", d.json("It ends CANCELED within 2 seconds.", acceptedAnswer{}, runIDHeader), http.StatusNotFound, http.StatusConflict), nil)
 }
 

@@ -100,6 +100,7 @@ func New(c Config) (*Server, error) {
 		s.echo.GET(prefix+"runs", s.listRuns)
 		s.echo.GET(prefix+"runs/:id", s.getRun)
 		s.echo.POST(prefix+"runs/:id/cancel", s.cancelRun)
+		s.echo.GET(prefix+"runs/:id/deliveries", s.listRunDeliveries)
 		s.echo.GET(prefix+"runs/:id/events", s.followRun)
 		s.echo.POST(prefix+"nodes/:nodeType/run", s.createRun)
 	}

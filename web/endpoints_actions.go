@@ -14,12 +14,16 @@ import (
 
 // testEndpoint leads to the delivery, which has the attempt.
 func (w *Web) testEndpoint(c echo.Context) error {
+	sent, err := postedForm(c)
+	if err != nil {
+		return err
+	}
 	ctx, id := c.Request().Context(), idParam(c)
-	d, _, err := w.Backend.Deliveries.Test(ctx, id)
+	d, _, err := w.Backend.Deliveries.Test(ctx, id, trimmed(sent, "event"))
 	if err != nil {
 		return w.endpointForms().refusedTo(c, "tested", err)
 	}
-	if err := w.note(c, "test", id, nil); err != nil {
+	if err := w.note(c, "test", id, map[string]any{"event": d.Type}); err != nil {
 		return err
 	}
 	return redirect(c, deliveryAddress(d.ID, "tested"))

@@ -105,7 +105,7 @@ func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
 // endpoint reads what was typed, and says what cannot be read. What is as it is by default is left out.
 func (f endpointForm) endpoint(have deliveries.Endpoint) (e deliveries.Endpoint, wrong problem.Fields) {
 	e = deliveries.Endpoint{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), URL: f.URL, Secret: f.secret, Events: append(slices.Clone(f.Events), splitList(f.OtherEvents)...),
-		Agents: splitList(f.Agents), Clients: splitList(f.Clients), Format: catalog.OmitDefault(f.Format, "run"), Signature: catalog.OmitDefault(f.Signature, string(signature.Standard)),
+		Agents: splitList(f.Agents), Clients: splitList(f.Clients), Format: catalog.OmitDefault(f.Format, deliveries.DefaultFormat), Signature: catalog.OmitDefault(f.Signature, string(signature.Standard)),
 		Vendor: catalog.OmitDefault(f.Vendor, signature.DefaultVendor), Headers: f.headers}
 	if !f.Enabled {
 		e.Enabled = new(bool)

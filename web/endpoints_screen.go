@@ -18,16 +18,18 @@ import (
 // endpointScreen is what the page of an endpoint shows: its form, and how it is getting on.
 type endpointScreen struct {
 	nounForm[endpointForm]
-	State      endpointState
-	Waiting    int64 // deliveries
-	Secret     shownSecret
-	Overlaps   []time.Time // until then the secrets before this one sign as well, the last of them first
-	PublicKey  string      // what verifies its deliveries; empty where that is the secret
-	KeysURL    string      // where the public keys are
-	Recent     []deliveryRow
-	AgentHint  string
-	ClientHint string
-	Since      string // what the form to recover begins with
+	State     endpointState
+	Waiting   int64 // deliveries
+	Secret    shownSecret
+	Overlaps  []time.Time // until then the secrets before this one sign as well, the last of them first
+	PublicKey string      // what verifies its deliveries; empty where that is the secret
+	KeysURL   string      // where the public keys are
+	Recent    []deliveryRow
+	// EventsInUse are the names of events that an endpoint may take, the built-in ones first.
+	EventsInUse []string
+	AgentHint   string
+	ClientHint  string
+	Since       string // what the form to recover begins with
 }
 
 // shownSecret is a new secret, this once.
@@ -155,6 +157,7 @@ func (w *Web) publicKeyOf(e deliveries.Endpoint) (string, error) {
 
 // addHints names what the filters can hold.
 func (w *Web) addHints(ctx context.Context, s *endpointScreen) error {
+	s.useEvents(w.Backend.Deliveries.EventNames())
 	agentIDs, err := w.invocables(ctx)
 	if err != nil {
 		return err

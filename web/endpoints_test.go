@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/agents"
 	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
@@ -124,6 +125,31 @@ func TestTheSecretOfAnEndpointIsShownOnce(t *testing.T) {
 	}
 	require.Equal(t, []string{"test endpoints/ops", "test endpoints/ops", "rotate endpoints/ops", "test endpoints/ops", "create endpoints/ops"}, r.audited())
 	require.Equal(t, "/admin/endpoints/ops", r.get("/admin/endpoints/ops/secret").Header.Get("Location"))
+}
+
+// The names that agents and flows give to events are boxes like the others, and each can be tested with.
+func TestEventsOfYourOwnAreOffered(t *testing.T) {
+	r := newTraffic(t)
+	to := newReceiver(t, http.StatusNoContent)
+	page := r.get("/admin/endpoints/new").body
+	require.Contains(t, page, `<input type="checkbox" name="events" value="lead.completed">`)
+	_, _, err := catalog.Of[agents.Provider](r.editor).Create(t.Context(), "test", agents.Provider{ID: "own", Type: "template", Template: "x"})
+	require.NoError(t, err)
+	_, _, err = catalog.Of[agents.Agent](r.editor).Create(t.Context(), "test", agents.Agent{ID: "lead", Provider: "own", Events: map[string]string{"run.completed": "lead.completed"}})
+	require.NoError(t, err)
+	made := r.post("/admin/endpoints/new", endpointForm("url", to.URL, "events", "lead.completed"))
+	require.Equal(t, http.StatusOK, made.StatusCode, made.body)
+	page = r.get("/admin/endpoints/ops").body
+	require.Contains(t, page, `<input type="checkbox" name="events" value="lead.completed" checked>`)
+	require.Contains(t, page, `name="otherEvents" value=""`)
+	require.Contains(t, page, "<option>lead.completed</option>")
+	got := r.post("/admin/endpoints/ops/test", url.Values{"event": {"lead.completed"}})
+	require.Equal(t, http.StatusSeeOther, got.StatusCode, got.body)
+	_, body, _ := to.got()
+	require.Equal(t, "lead.completed", object(t, body)["type"])
+	got = r.post("/admin/endpoints/ops/test", url.Values{"event": {"run.exploded"}})
+	require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode)
+	require.Contains(t, html.UnescapeString(got.body), `there is no event "run.exploded"`)
 }
 
 func TestAnEndpointWithAKeyPair(t *testing.T) {

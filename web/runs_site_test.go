@@ -93,7 +93,7 @@ func (r *traffic) startDeliveries(t *testing.T, s *store.Store, sealer *secret.S
 	silent, out := slog.New(slog.DiscardHandler), egress.NewWebhooks(guard)
 	instance := work.New(s, silent)
 	r.deliveries = deliveries.New(deliveries.Config{Store: s, Work: instance, Log: silent, Metrics: telemetry.NewMetrics("test"), Out: out, Sealer: sealer,
-		Version: "test", Source: "https://beckon.example", CheckURL: guard.CheckURL, EventNames: func() []string { return nil },
+		Version: "test", Source: "https://beckon.example", CheckURL: guard.CheckURL, EventNames: func() []string { return []string{"lead.completed"} }, EventType: func(string) string { return "run.completed" },
 		Secrets: func(string) []secret.String { return []secret.String{aSecret} }, Now: time.Now})
 	require.NoError(t, r.deliveries.Use(t.Context(), nil))
 	require.NoError(t, instance.Start(t.Context()))

@@ -37,7 +37,7 @@ func (s *agentStep) run(ctx context.Context, t *thread) error {
 		t.usage = t.usage.Add(n.Usage)
 		return s.explain(t.applyNode(s, n))
 	}
-	n := agents.Node{ID: id, Type: s.entry.ID, Status: agents.NodeRunning, Names: s.names, StartedAt: time.Now().UTC()}
+	n := agents.Node{ID: id, Type: s.entry.ID, OutputKey: s.key, Status: agents.NodeRunning, Names: s.names, StartedAt: time.Now().UTC()}
 	t.progress.Begin(n)
 	d := newStateTools(t)
 	call, err := s.call(t)

@@ -73,19 +73,19 @@ func TestResourcesAreChecked(t *testing.T) {
 		{"client without command", "clients:\n  - id: c\n    token: x\n    commandId: gone\n    allowedAgents: [a]\n", []string{`5: clients[0].commandId: there is no usable command "gone"`}},
 		{"command's agent not allowed", "commands: [{id: x, prompt: x, agentId: b}]\nclients:\n  - id: c\n    token: x\n    commandId: x\n    allowedAgents: [a]\n",
 			[]string{`7: clients[0].allowedAgents: must hold "b", which the command "x" runs on`}},
-		{"endpoint to nowhere", "endpoints:\n  - id: e\n    url: http://e\n    signature: standard-ed25519\n    agents: [a, x]\n    clients: [y]\n", []string{
+		{"endpoint to nowhere", "endpoints:\n  - id: e\n    url: https://e\n    signature: standard-ed25519\n    agents: [a, x]\n    clients: [y]\n", []string{
 			`6: endpoints[0].agents[1]: there is no usable agent or flow "x"`,
 			`7: endpoints[0].clients[0]: there is no usable client "y"`}},
-		{"endpoint without secret", "endpoints:\n  - {id: e, url: 'http://e'}\n", []string{"3: endpoints[0].secret: is required: it signs the events, best written as a ${VARIABLE}"}},
-		{"endpoint with headers of ours", "endpoints:\n  - id: e\n    url: http://e\n    signature: standard-ed25519\n    headers:\n      A: b\n      Webhook-Id: x\n",
+		{"endpoint without secret", "endpoints:\n  - {id: e, url: 'https://e'}\n", []string{"3: endpoints[0].secret: is required: it signs the events, best written as a ${VARIABLE}"}},
+		{"endpoint with headers of ours", "endpoints:\n  - id: e\n    url: https://e\n    signature: standard-ed25519\n    headers:\n      A: b\n      Webhook-Id: x\n",
 			[]string{"8: endpoints[0].headers.Webhook-Id: cannot be set: it is part of the signature"}},
-		{"events that are not there", "endpoints:\n  - id: e\n    url: http://e\n    signature: standard-ed25519\n    events:\n      - run.fialed\n      - lead.complete\n      - Run\n      - shipped\n" +
+		{"events that are not there", "endpoints:\n  - id: e\n    url: https://e\n    signature: standard-ed25519\n    events:\n      - run.fialed\n      - lead.complete\n      - Run\n      - shipped\n" +
 			"flows:\n  - {id: f, events: {run.completed: lead.completed}, root: {type: agent, agentId: a}}\n", []string{
 			"7: endpoints[0].events[0]: there is no event \"run.fialed\"; did you mean run.failed?",
 			"8: endpoints[0].events[1]: there is no event \"lead.complete\"; did you mean lead.completed?",
 			"9: endpoints[0].events[2]: must be lower-case words with dots, hyphens or underscores between them, such as lead.completed, and at most 128 characters",
 			"10: endpoints[0].events[3]: there is no event \"shipped\"; there are " + builtInEvents + ", and those that agents and flows name in their events"}},
-		{"events of agents, flows and steps", "endpoints: [{id: e, url: 'http://e', signature: standard-ed25519, events: [run.viewed, endpoint.disabled, x.done, y.done, z.done]}]\n" +
+		{"events of agents, flows and steps", "endpoints: [{id: e, url: 'https://e', signature: standard-ed25519, events: [run.viewed, endpoint.disabled, x.done, y.done, z.done]}]\n" +
 			"flows: [{id: f, events: {node.started: y.done}, root: {type: agent, agentId: a, events: {failed: z.done}}}, {id: g, root: {type: agent, agentId: a}, events: {run.queued: x.done}}]\n", nil},
 		{"renaming what there is not", "flows:\n  - id: f\n    events:\n      run.completed: lead.completed\n      run.done: lead.done\n    root:\n      type: agent\n      agentId: a\n      events:\n        node.failed: x\n", []string{
 			"6: flows[0].events.run.done: there is no such event here; there are run.created, run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, node.started, node.completed, node.failed, node.canceled, run.*, node.*",

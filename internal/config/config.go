@@ -91,6 +91,7 @@ type Log struct {
 // Egress says where events may go, and how receivers are met over TLS.
 type Egress struct {
 	AllowPrivate []string `yaml:"allowPrivate"` // CIDRs of private networks
+	HTTPSOnly    bool     `yaml:"httpsOnly"`    // events go over https, but for those networks
 	ClientCert   string   `yaml:"clientCert"`   // the path of a file, as that of the following
 	ClientKey    string   `yaml:"clientKey"`
 	CA           string   `yaml:"ca"`
@@ -114,6 +115,7 @@ func defaults(nouns *catalog.Registry) *Config {
 			ShutdownGrace: units.Duration(30 * time.Second),
 		},
 		Database:  Database{URL: "sqlite:data/beckon.db"},
+		Egress:    Egress{HTTPSOnly: true},
 		Log:       Log{Level: "info", Format: "text"},
 		Retention: Retention{Runs: units.Duration(month), Deliveries: units.Duration(month)},
 		nouns:     nouns,
@@ -150,6 +152,9 @@ func (c *Config) Line(path string) int {
 
 // Networks returns the private networks that may be reached.
 func (c *Config) Networks() []netip.Prefix { return c.Egress.Networks() }
+
+// HTTPSOnly reports whether events may go over http to those networks alone.
+func (c *Config) HTTPSOnly() bool { return c.Egress.HTTPSOnly }
 
 // Variables returns those of the environment that resources of the database may name.
 func (c *Config) Variables() []string { return c.Admin.Variables }

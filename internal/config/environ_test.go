@@ -96,7 +96,7 @@ func TestSettings(t *testing.T) {
 		"admin.token =  (default)", "admin.variables =  (default)",
 		"log.level = info (default)",
 		"log.format = text (default)",
-		"egress.allowPrivate =  (default)", "egress.clientCert =  (default)", "egress.clientKey =  (default)", "egress.ca =  (default)",
+		"egress.allowPrivate =  (default)", "egress.httpsOnly = true (default)", "egress.clientCert =  (default)", "egress.clientKey =  (default)", "egress.ca =  (default)",
 		"retention.runs = 720h (default)",
 		"retention.deliveries = 720h (default)",
 	}, lines)

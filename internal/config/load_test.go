@@ -64,7 +64,7 @@ func TestMistakesInTheFile(t *testing.T) {
 		{"nothing like it", "log: {colour: yes}\n", []string{`config.yaml:1: log: there is no key "colour" here; there are level, format`}},
 		{"a typing error hides what follows from it", "commands:\n  - {id: x, promt: hello}\n", []string{`config.yaml:2: commands[0]: there is no key "promt" here; did you mean prompt?`}},
 		{"key twice", "log:\n  level: info\n  level: warn\n", []string{`config.yaml:3: log: the key "level" is there twice, first in line 2`}},
-		{"header twice", "endpoints:\n  - id: a\n    url: http://a\n    signature: standard-ed25519\n    headers:\n      X: a\n      X: b\n", []string{`config.yaml:7: endpoints[0].headers: the key "X" is there twice, first in line 6`}},
+		{"header twice", "endpoints:\n  - id: a\n    url: https://a\n    signature: standard-ed25519\n    headers:\n      X: a\n      X: b\n", []string{`config.yaml:7: endpoints[0].headers: the key "X" is there twice, first in line 6`}},
 		{"a list of one", "agents: x\n", []string{"config.yaml:1: agents: must be a list (lines that begin with -), not a single value"}},
 		{"a mapping for a list", "agents:\n  triage: {}\n", []string{"config.yaml:1: agents: must be a list (lines that begin with -), not a mapping"}},
 		{"text for a mapping", "server: localhost\n", []string{"config.yaml:1: server: must be a mapping (lines of key: value), not a single value"}},
