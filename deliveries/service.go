@@ -29,9 +29,11 @@ type Config struct {
 	Version   string         // of the gateway, for User-Agent
 	Source    string         // the gateway's public URL
 	// Secrets returns what signs the callbacks of a client, newest first; nothing when there is no such client.
-	Secrets    func(clientID string) []secret.String
-	CheckURL   func(url string) error // refuses what nothing may be sent to; see egress.Guard
-	EventNames func() []string        // what agents call their events, where that is not the usual
+	Secrets  func(clientID string) []secret.String
+	CheckURL func(url string) error // refuses what nothing may be sent to; see egress.Guard
+	// Links signs the links to artifacts in the payload of an event; nil leaves it as it is.
+	Links      func(payload []byte) []byte
+	EventNames func() []string // what agents call their events, where that is not the usual
 	// Now is the clock; nil is the system's.
 	Now func() time.Time
 }

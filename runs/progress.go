@@ -24,6 +24,7 @@ type progress struct {
 
 	mu        sync.Mutex
 	responses map[string][]agents.Response // by node; "" for the run of an agent
+	artifacts []agents.Artifact            // of the nodes that have ended
 	nodes     nodeCount
 	begun     int             // nodes, in earlier attempts too
 	text      strings.Builder // not written yet
@@ -56,6 +57,7 @@ func (p *progress) End(_ context.Context, n agents.Node) error {
 	}
 	p.mu.Lock()
 	n.By.Responses = slices.Clone(p.responses[n.ID])
+	p.artifacts = append(p.artifacts, n.Artifacts...)
 	switch n.Status {
 	case agents.NodeCompleted:
 		p.nodes.completed++
@@ -66,7 +68,7 @@ func (p *progress) End(_ context.Context, n agents.Node) error {
 	p.flushText()
 	outcome := make(chan error, 1)
 	p.journal.add(entry{at: n.CompletedAt, event: func(id string) events.Event { return nodeEvent(id, p.run, n) },
-		write: func(tx store.Tx) error { return endNode(tx, p.run.ID, n) }, done: func(err error) { outcome <- err }})
+		write: func(tx store.Tx) error { return p.journal.service.endNode(tx, p.run.ID, n) }, done: func(err error) { outcome <- err }})
 	return <-outcome // also when the database is away meanwhile: a node that has ended is not run again
 }
 
@@ -129,7 +131,8 @@ func (p *progress) finish() nodeCount {
 func (p *progress) followed() bool { return p.read || p.journal.service.Events.Followed(p.run.ID) }
 
 // resume takes over what earlier attempts at the run have done.
-func (p *progress) resume(nodes []agents.Node, ofRun []agents.Response) {
+func (p *progress) resume(nodes []agents.Node, artifacts []agents.Artifact, ofRun []agents.Response) {
+	p.artifacts = artifacts
 	p.finished, p.responses = map[string]agents.Node{}, map[string][]agents.Response{"": ofRun}
 	for _, n := range nodes {
 		p.responses[n.ID] = n.By.Responses

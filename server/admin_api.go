@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/validation"
 	jsonv2 "github.com/go-json-experiment/json"
 
+	"beckon/artifacts"
 	"beckon/deliveries"
 	"beckon/internal/problem"
 	"beckon/runs"
@@ -37,6 +38,9 @@ func (s *Server) newAPI() huma.API {
 func schemaName(t reflect.Type, hint string) string {
 	if t == reflect.TypeFor[deliveries.Failure]() || t == reflect.TypeFor[*deliveries.Failure]() {
 		return "DeliveryFailure" // runs have failures too
+	}
+	if t == reflect.TypeFor[artifacts.Linked]() {
+		return "Artifact"
 	}
 	return strings.TrimSuffix(strings.ReplaceAll(huma.DefaultSchemaNamer(t, hint), "Document", ""), "Answer")
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"beckon/agents"
+	"beckon/artifacts"
 	"beckon/calls"
 	"beckon/internal/memory"
 	"beckon/runs"
@@ -17,21 +18,22 @@ import (
 
 // callAnswer is the body of a call that got its answer.
 type callAnswer struct {
-	OK         bool         `json:"ok"`
-	Response   string       `json:"response"`
-	RunID      string       `json:"runId"`
-	Status     runs.Status  `json:"status"`
-	Agent      string       `json:"agent"`
-	Usage      agents.Usage `json:"usage"`
-	DurationMs int64        `json:"durationMs"`
-	Data       any          `json:"data,omitempty" doc:"The response as JSON, where the agent's output has a schema."`
-	Degraded   bool         `json:"degraded,omitempty" doc:"A fallback answered: provider and model say which."`
-	Provider   string       `json:"provider,omitempty"`
-	Model      string       `json:"model,omitempty"`
+	OK         bool               `json:"ok"`
+	Response   string             `json:"response"`
+	RunID      string             `json:"runId"`
+	Status     runs.Status        `json:"status"`
+	Agent      string             `json:"agent"`
+	Usage      agents.Usage       `json:"usage"`
+	DurationMs int64              `json:"durationMs"`
+	Data       any                `json:"data,omitempty" doc:"The response as JSON, where the agent's output has a schema."`
+	Degraded   bool               `json:"degraded,omitempty" doc:"A fallback answered: provider and model say which."`
+	Provider   string             `json:"provider,omitempty"`
+	Model      string             `json:"model,omitempty"`
+	Artifacts  []artifacts.Linked `json:"artifacts,omitempty" doc:"The files that it has made."`
 }
 
 // answerRun answers 200 with a completed run, as its caller wants to be told of it.
-func answerRun(c echo.Context, call *calls.Call, run *runs.Run) error {
+func (s *Server) answerRun(c echo.Context, call *calls.Call, run *runs.Run) error {
 	header := c.Response().Header()
 	header.Add("Vary", "Accept")
 	if contentType, text := call.Reply(run); contentType != "" {
@@ -45,6 +47,9 @@ func answerRun(c echo.Context, call *calls.Call, run *runs.Run) error {
 	}
 	if data := run.Data(); data != nil {
 		answer.Data = data
+	}
+	if len(run.Artifacts) > 0 {
+		answer.Artifacts = s.artifactsOf(run.Artifacts)
 	}
 	if len(run.Output) >= longText {
 		return answerLong(c, answer)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"beckon/artifacts"
 	"beckon/events"
 	"beckon/runs"
 )
@@ -17,6 +18,7 @@ func (s *Server) describe(api huma.API) {
 	d := describer{api.OpenAPI(), api.OpenAPI().Components.Schemas}
 	d.calls()
 	d.runs()
+	d.artifacts()
 	d.operation()
 }
 
@@ -185,5 +187,7 @@ type keysAnswer struct {
 
 // Schema is what huma cannot see: it leaves out what is embedded and not exported.
 func (runDetail) Schema(r huma.Registry) *huma.Schema {
-	return extendedSchema[runDocument](r, "nodes", []nodeDocument{})
+	schema := extendedSchema[runDocument](r, "nodes", []nodeDocument{})
+	schema.Properties["artifacts"] = r.Schema(reflect.TypeFor[[]artifacts.Linked](), true, "")
+	return schema
 }

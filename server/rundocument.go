@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/artifacts"
 	"beckon/runs"
 )
 
@@ -38,9 +39,10 @@ type runDocument struct {
 // runDetail is a run with its nodes.
 type runDetail struct {
 	runDocument
-	Data     any            `json:"data" doc:"The output as JSON, where the agent's output has a schema."`
-	Attempts []modelAttempt `json:"attempts" doc:"All that were made, where one of them failed; those of a flow are its nodes'."`
-	Nodes    []nodeDocument `json:"nodes"`
+	Data      any                `json:"data" doc:"The output as JSON, where the agent's output has a schema."`
+	Attempts  []modelAttempt     `json:"attempts" doc:"All that were made, where one of them failed; those of a flow are its nodes'."`
+	Nodes     []nodeDocument     `json:"nodes"`
+	Artifacts []artifacts.Linked `json:"artifacts" doc:"The files that it has made."`
 }
 
 // modelAttempt is one request to a provider.
@@ -89,9 +91,9 @@ func documentOf(r *runs.Run) runDocument {
 	return d
 }
 
-// detailOf is a run with its nodes. What providers said themselves is for administrators.
-func detailOf(r *runs.Run, forAdmin bool) runDetail {
-	document := runDetail{runDocument: documentOf(r), Attempts: attemptsOf(r.By, forAdmin), Nodes: []nodeDocument{}}
+// detailOf is a run with its nodes and artifacts. What providers said themselves is for administrators.
+func (s *Server) detailOf(r *runs.Run, forAdmin bool) runDetail {
+	document := runDetail{runDocument: documentOf(r), Attempts: attemptsOf(r.By, forAdmin), Nodes: []nodeDocument{}, Artifacts: s.artifactsOf(r.Artifacts)}
 	if data := r.Data(); data != nil {
 		document.Data = data
 	}

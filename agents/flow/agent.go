@@ -45,7 +45,7 @@ func (s *agentStep) run(ctx context.Context, t *thread) error {
 		var result agents.Result
 		call.Tools = d.tools(s)
 		result, err = s.ask(ctx, call)
-		n.Output, n.Usage, n.By = result.Output, result.Usage, result.By
+		n.Output, n.Usage, n.By, n.Artifacts = result.Output, result.Usage, result.By, result.Artifacts
 		t.usage = t.usage.Add(n.Usage)
 	}
 	if err == nil {
@@ -87,6 +87,9 @@ func (s *agentStep) call(t *thread) (agents.Call, error) {
 	call.AgentID, call.Tools, call.Progress = s.entry.ID, nil, nil
 	if call.Responses != nil {
 		call.Responses = call.Responses.Node(s.nodeID(t))
+	}
+	if files, ok := call.Files.(agents.NodeFiles); ok {
+		call.Files = files.Node(s.nodeID(t))
 	}
 	call.Outputs, call.State = maps.Clone(t.outputs), maps.Clone(t.state)
 	if !s.speaks {

@@ -37,6 +37,8 @@ const (
 	CodeRouteNotFound        = "route_not_found"
 	CodeRunNotFound          = "run_not_found"
 	CodeMethodNotAllowed     = "method_not_allowed"
+	CodeArtifactNotFound     = "artifact_not_found"
+	CodeLinkExpired          = "link_expired"
 
 	// A limit of the client or of the gateway is used up.
 	CodeRateLimitExceeded      = "rate_limit_exceeded"
@@ -47,11 +49,12 @@ const (
 	CodeMemoryFull             = "memory_full"
 
 	// The gateway cannot serve now.
-	CodeShuttingDown       = "shutting_down"
-	CodeStorageUnavailable = "storage_unavailable"
-	CodeSecretsUnavailable = "secrets_unavailable"
-	CodeAgentUnavailable   = "agent_unavailable"
-	CodeCommandUnavailable = "command_unavailable"
+	CodeShuttingDown         = "shutting_down"
+	CodeStorageUnavailable   = "storage_unavailable"
+	CodeSecretsUnavailable   = "secrets_unavailable"
+	CodeAgentUnavailable     = "agent_unavailable"
+	CodeCommandUnavailable   = "command_unavailable"
+	CodeArtifactsUnavailable = "artifacts_unavailable"
 
 	// A run has ended without an answer of its agent.
 	CodeCanceled             = "canceled"
@@ -63,6 +66,7 @@ const (
 	CodeFlowStateTooLarge    = "flow_state_too_large"
 	CodeFlowOutputTooLarge   = "flow_output_too_large"
 	CodeOutputInvalid        = "output_invalid"
+	CodeArtifactTooLarge     = "artifact_too_large"
 
 	// A model's provider has failed, or its answer cannot be used.
 	CodeProviderUnauthorized    = "provider_unauthorized"
