@@ -95,7 +95,9 @@ func (s *Service) Get(ctx context.Context, id string) (*Artifact, error) {
 	return a, err
 }
 
-var errNone = problem.New(problem.NotFound, problem.CodeArtifactNotFound, "There is no such artifact.")
+const codeNotFound = "artifact_not_found"
+
+var errNone = problem.New(problem.NotFound, codeNotFound, "There is no such artifact.")
 
 // Of returns what a run has made, in the order in which it was saved.
 func (s *Service) Of(tx store.Tx, runID string) ([]agents.Artifact, error) { return keptOf(tx, runID) }

@@ -113,7 +113,7 @@ func (s *Service) Check(id string, query url.Values) error {
 }
 
 var (
-	errNoLink = problem.New(problem.NotFound, problem.CodeArtifactNotFound,
+	errNoLink = problem.New(problem.NotFound, codeNotFound,
 		"There is no such artifact, or the link to it is not whole.")
-	errExpired = problem.New(problem.Gone, problem.CodeLinkExpired, "This link has expired. Read the run again to get a new one.")
+	errExpired = problem.New(problem.Gone, "link_expired", "This link has expired. Read the run again to get a new one.")
 )

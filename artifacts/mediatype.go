@@ -63,8 +63,8 @@ func plainName(name, extension string) string {
 	return name
 }
 
-// isShown reports whether a browser may show a file where it finds its link: nothing in it can run. All others are downloaded.
-func isShown(mediaType string) bool {
+// IsShown reports whether a browser may show a file where it finds its link: nothing in it can run. All others are downloaded.
+func IsShown(mediaType string) bool {
 	switch mediaType {
 	case "image/png", "image/apng", "image/vnd.mozilla.apng", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp":
 		return true

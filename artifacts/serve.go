@@ -28,7 +28,7 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, a *Artifact) err
 	}
 	header := w.Header()
 	disposition, policy := "attachment", downloadPolicy
-	if isShown(a.MediaType) {
+	if IsShown(a.MediaType) {
 		disposition, policy = "inline", shownPolicy
 	}
 	mediaType := a.MediaType

@@ -23,7 +23,7 @@ func (s *Server) artifactsOf(list []agents.Artifact) []artifacts.Linked {
 // openArtifact answers with a file, to whoever has a link to it.
 func (s *Server) openArtifact(c echo.Context) error {
 	if s.Artifacts == nil {
-		return problem.New(problem.NotFound, problem.CodeArtifactNotFound, "This gateway keeps no artifacts.")
+		return errNoArtifacts
 	}
 	id := c.Param("artifact")
 	if err := s.Artifacts.Check(id, c.QueryParams()); err != nil {
@@ -36,9 +36,11 @@ func (s *Server) openArtifact(c echo.Context) error {
 	return s.Artifacts.Serve(c.Response(), c.Request(), a)
 }
 
+var errNoArtifacts = problem.New(problem.NotFound, problem.CodeRouteNotFound, "There is nothing at this address.")
+
 func (s *Server) removeArtifact(ctx context.Context, in *idInput) (*struct{}, error) {
 	if s.Artifacts == nil {
-		return nil, problem.New(problem.NotFound, problem.CodeArtifactNotFound, "This gateway keeps no artifacts.")
+		return nil, errNoArtifacts
 	}
 	if err := s.Artifacts.Remove(ctx, in.ID); err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ type Desk struct {
 	Editor *catalog.Editor
 
 	Runs       *runs.Service
-	Artifacts  *artifacts.Service // nil for none
+	Artifacts  *artifacts.Service
 	Deliveries *deliveries.Service
 	Refused    RefusedList
 	Settings   Settings

@@ -31,20 +31,21 @@ type runsCommand struct {
 
 // runDocument is a run as the API shows it.
 type runDocument struct {
-	RunID       string          `json:"runId"`
-	Status      string          `json:"status"`
-	WorkflowID  string          `json:"workflowId"`
-	Source      string          `json:"source"`
-	SessionID   string          `json:"sessionId"`
-	Input       string          `json:"input"`
-	Output      string          `json:"output"`
-	Error       *runFailure     `json:"error"`
-	Metadata    json.RawMessage `json:"metadata"`
-	Usage       runUsage        `json:"usage"`
-	Nodes       []nodeDocument  `json:"nodes"`
-	CreatedAt   *time.Time      `json:"createdAt"`
-	StartedAt   *time.Time      `json:"startedAt"`
-	CompletedAt *time.Time      `json:"completedAt"`
+	RunID       string             `json:"runId"`
+	Status      string             `json:"status"`
+	WorkflowID  string             `json:"workflowId"`
+	Source      string             `json:"source"`
+	SessionID   string             `json:"sessionId"`
+	Input       string             `json:"input"`
+	Output      string             `json:"output"`
+	Error       *runFailure        `json:"error"`
+	Metadata    json.RawMessage    `json:"metadata"`
+	Usage       runUsage           `json:"usage"`
+	Nodes       []nodeDocument     `json:"nodes"`
+	Artifacts   []artifactDocument `json:"artifacts"`
+	CreatedAt   *time.Time         `json:"createdAt"`
+	StartedAt   *time.Time         `json:"startedAt"`
+	CompletedAt *time.Time         `json:"completedAt"`
 }
 
 type nodeDocument struct {
@@ -55,6 +56,15 @@ type nodeDocument struct {
 	Usage       runUsage    `json:"usage"`
 	StartedAt   *time.Time  `json:"startedAt"`
 	CompletedAt *time.Time  `json:"completedAt"`
+}
+
+// artifactDocument is a file that a run has made.
+type artifactDocument struct {
+	Name      string `json:"name"`
+	MediaType string `json:"mediaType"`
+	Bytes     int64  `json:"bytes"`
+	NodeID    string `json:"nodeId"`
+	URL       string `json:"url"`
 }
 
 type runUsage struct {

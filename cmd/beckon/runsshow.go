@@ -61,6 +61,9 @@ func printRun(out io.Writer, r runDocument) error {
 	if err := printNodes(out, r); err != nil {
 		return err
 	}
+	if err := printArtifacts(out, r.Artifacts); err != nil {
+		return err
+	}
 	if err := printSection(out, "Input", r.Input); err != nil || r.Output == "" {
 		return err
 	}
@@ -76,6 +79,18 @@ func printNodes(out io.Writer, r runDocument) error {
 	fmt.Fprintln(table, "\nNODE\tSTATUS\tTOOK\tTOKENS\tERROR")
 	for _, n := range r.Nodes {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", n.NodeID, n.Status, cmp.Or(took(n.StartedAt, n.CompletedAt), "-"), n.Usage.TotalTokens, cmp.Or(oneLine(n.Error.text(), 200), "-"))
+	}
+	return table.Flush()
+}
+
+func printArtifacts(out io.Writer, list []artifactDocument) error {
+	if len(list) == 0 {
+		return nil
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\nARTIFACT\tTYPE\tBYTES\tMADE BY\tLINK")
+	for _, a := range list {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\n", oneLine(a.Name, 60), harmless(a.MediaType), a.Bytes, harmless(a.NodeID), cmp.Or(harmless(a.URL), "-"))
 	}
 	return table.Flush()
 }

@@ -37,8 +37,6 @@ const (
 	CodeRouteNotFound        = "route_not_found"
 	CodeRunNotFound          = "run_not_found"
 	CodeMethodNotAllowed     = "method_not_allowed"
-	CodeArtifactNotFound     = "artifact_not_found"
-	CodeLinkExpired          = "link_expired"
 
 	// A limit of the client or of the gateway is used up.
 	CodeRateLimitExceeded      = "rate_limit_exceeded"
