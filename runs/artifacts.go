@@ -80,13 +80,6 @@ func (s *Service) delete(tx store.Tx, ids []string) error {
 	return deleteRuns(tx, ids)
 }
 
-// allArtifacts are those of the nodes that have ended, in earlier attempts at the run too.
-func (p *progress) allArtifacts() []agents.Artifact {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.artifacts
-}
-
 // appendArtifacts adds to the data of an event what was made. Links are signed when it is told.
 func appendArtifacts(text []byte, list []agents.Artifact) []byte {
 	if len(list) == 0 {

@@ -24,7 +24,6 @@ type progress struct {
 
 	mu        sync.Mutex
 	responses map[string][]agents.Response // by node; "" for the run of an agent
-	artifacts []agents.Artifact            // of the nodes that have ended
 	nodes     nodeCount
 	begun     int             // nodes, in earlier attempts too
 	text      strings.Builder // not written yet
@@ -57,7 +56,6 @@ func (p *progress) End(_ context.Context, n agents.Node) error {
 	}
 	p.mu.Lock()
 	n.By.Responses = slices.Clone(p.responses[n.ID])
-	p.artifacts = append(p.artifacts, n.Artifacts...)
 	switch n.Status {
 	case agents.NodeCompleted:
 		p.nodes.completed++
@@ -131,8 +129,7 @@ func (p *progress) finish() nodeCount {
 func (p *progress) followed() bool { return p.read || p.journal.service.Events.Followed(p.run.ID) }
 
 // resume takes over what earlier attempts at the run have done.
-func (p *progress) resume(nodes []agents.Node, artifacts []agents.Artifact, ofRun []agents.Response) {
-	p.artifacts = artifacts
+func (p *progress) resume(nodes []agents.Node, ofRun []agents.Response) {
 	p.finished, p.responses = map[string]agents.Node{}, map[string][]agents.Response{"": ofRun}
 	for _, n := range nodes {
 		p.responses[n.ID] = n.By.Responses

@@ -136,7 +136,7 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 		_, startRun := s.Limit(c.run.ClientID)
 		release = startRun()
 	}
-	nodes, made := c.run.Nodes, c.run.Artifacts
+	nodes := c.run.Nodes
 	c.run.Nodes, c.run.Artifacts = nil, nil
 	entry := s.Entry(c.run.WorkflowID)
 	var timeout time.Duration
@@ -146,7 +146,7 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 	ctx := memory.With(context.Background(), held)
 	a := s.newActive(ctx, *c.run, c.last, timeout, func() { release(); s.leavePlaces(1); held.Release() })
 	close(a.recorded)
-	a.progress.resume(nodes, made, c.run.By.Responses)
+	a.progress.resume(nodes, c.run.By.Responses)
 	ctx, a.cancel = context.WithCancelCause(ctx)
 	if err := s.add(a); err != nil {
 		// The process began to end meanwhile. Nobody has worked on the run, so that it may go on in any case.

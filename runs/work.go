@@ -102,9 +102,6 @@ func (a *Active) setOutcome(result agents.Result, failure error) {
 	a.run.Output, a.run.Usage, a.run.By, a.run.Status = result.Output, result.Usage, result.By, Completed
 	a.run.By.Responses = a.progress.responsesOf("")
 	a.run.Artifacts = result.Artifacts
-	if a.run.IsFlow {
-		a.run.Artifacts = a.progress.allArtifacts()
-	}
 	if failure == nil {
 		return
 	}

@@ -34,7 +34,7 @@ func (s *agentStep) run(ctx context.Context, t *thread) error {
 	}
 	id := s.nodeID(t)
 	if n, ok := t.progress.Finished(id); ok && n.Type == s.entry.ID {
-		t.usage = t.usage.Add(n.Usage)
+		t.usage, t.artifacts = t.usage.Add(n.Usage), append(t.artifacts, n.Artifacts...)
 		return s.explain(t.take(s, n))
 	}
 	n := agents.Node{ID: id, Type: s.entry.ID, Status: agents.NodeRunning, Names: s.names, StartedAt: time.Now().UTC()}
@@ -46,7 +46,7 @@ func (s *agentStep) run(ctx context.Context, t *thread) error {
 		call.Tools = d.tools(s)
 		result, err = s.ask(ctx, call)
 		n.Output, n.Usage, n.By, n.Artifacts = result.Output, result.Usage, result.By, result.Artifacts
-		t.usage = t.usage.Add(n.Usage)
+		t.usage, t.artifacts = t.usage.Add(n.Usage), append(t.artifacts, n.Artifacts...)
 	}
 	if err == nil {
 		done := n
@@ -66,7 +66,7 @@ func (s *agentStep) runFlow(ctx context.Context, t *thread) error {
 	}
 	call.Progress = within{t.progress, s.nodeID(t), s.names}
 	result, err := s.ask(ctx, call)
-	t.usage = t.usage.Add(result.Usage)
+	t.usage, t.artifacts = t.usage.Add(result.Usage), append(t.artifacts, result.Artifacts...)
 	if err == nil {
 		err = t.take(s, agents.Node{Output: result.Output, By: result.By})
 	}
