@@ -1,3 +1,5 @@
+//go:build !nobuckets
+
 package gateway
 
 // The kinds of buckets that artifacts.url may name, besides folders.
