@@ -2,6 +2,7 @@ package artifacts
 
 import (
 	"mime"
+	"net/http"
 	"path"
 	"strings"
 	"unicode"
@@ -21,6 +22,11 @@ const (
 // and pictures alike its maker may say which of both it holds.
 func typeOf(head []byte, said string) (mediaType, extension string) {
 	found := mimetype.Detect(head)
+	if found.Is(anyBytes) { // net/http does not look behind the tags of a sound
+		if other := mimetype.Lookup(http.DetectContentType(head)); other != nil && !isText(other) {
+			found = other
+		}
+	}
 	mediaType, _, _ = strings.Cut(found.String(), ";")
 	if isText(found) && mediaType != "text/html" && mediaType != "image/svg+xml" {
 		return plainText, ".txt"

@@ -195,6 +195,7 @@ func TestTypesFollowTheContent(t *testing.T) {
 		{"", "video/mp4", mp4, "video/mp4", "artifact.mp4"},
 		{"", "audio/mp4", mp4, "audio/mp4", "artifact.mp4"},
 		{"", "image/mp4", mp4, "video/mp4", "artifact.mp4"},
+		{"", "", "ID3\x03\x00\x00\x00\x7f\x7f\x7f" + strings.Repeat("\x00", 4096), "audio/mpeg", "artifact.mp3"},
 		{"", "image/png", "\x00\x01\x02\x03", "application/octet-stream", "artifact"},
 		{"../../etc/passwd", "", "x", "text/plain", "passwd"},
 		{`C:\a\b.txt`, "", "x", "text/plain", "b.txt"},

@@ -53,6 +53,7 @@ func TestThePageShowsWhatARunHasMade(t *testing.T) {
 			require.Nil(t, shown, "nothing of it is drawn in the page: %s", a.Name)
 			continue
 		}
+		require.NotEmpty(t, shown, "%s %s", a.Name, page.body[strings.Index(page.body, `<ul class="artifacts">`):])
 		require.Equal(t, tag, shown[1])
 		link, err := url.Parse(strings.ReplaceAll(shown[2], "&amp;", "&"))
 		require.NoError(t, err)
