@@ -83,7 +83,7 @@ func TestFilesAreNeverInMemory(t *testing.T) {
 	fifty := allocated(func() {
 		var wg sync.WaitGroup
 		for range 50 { // of files that take the disk less time
-			wg.Go(func() { saveAndServe(size / 5) }) // all of them take no more, and the disk less time
+			wg.Go(func() { saveAndServe(size / 5) })
 		}
 		wg.Wait()
 	})

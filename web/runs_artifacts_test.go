@@ -67,6 +67,6 @@ func TestThePageShowsWhatARunHasMade(t *testing.T) {
 	page = r.get(path + "?done=removed")
 	require.NotContains(t, page.body, removed.SHA256)
 	require.Contains(t, page.body, "The artifact is removed.")
-	require.Contains(t, r.audited(), "admin delete artifacts "+removed.ID)
+	require.Contains(t, r.audited(), "delete artifacts/"+removed.ID)
 	require.Equal(t, http.StatusNotFound, r.post(path+"/artifacts/"+removed.ID+"/remove", nil).StatusCode)
 }
