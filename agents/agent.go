@@ -30,6 +30,7 @@ type Agent struct {
 	Provider     string         `json:"provider" yaml:"provider"`
 	Model        string         `json:"model,omitempty" yaml:"model,omitempty"`
 	SystemPrompt string         `json:"systemPrompt,omitempty" yaml:"systemPrompt,omitempty"`
+	Prompt       string         `json:"prompt,omitempty" yaml:"prompt,omitempty"`             // what it does when a call brings no prompt
 	Temperature  *float64       `json:"temperature,omitempty" yaml:"temperature,omitempty"`   // 0 to 2; nil leaves it to the provider
 	MaxTokens    int            `json:"maxTokens,omitempty" yaml:"maxTokens,omitempty"`       // of the answer; 0 leaves it to the provider
 	Params       Object         `json:"params,omitempty" yaml:"params,omitempty"`             // members of the request, over those of the provider
@@ -85,6 +86,6 @@ func (a Agent) Check() (found problem.Fields) {
 		found.Under("output", a.Output.check())
 	}
 	found.Under("params", checkParams(a.Params))
-	found.Under("events", checkEvents(a.Events, agentEvents))
+	found.Under("events", checkEvents(a.Events, agentEvents, agentWildcards))
 	return found
 }

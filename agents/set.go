@@ -34,6 +34,7 @@ type Entry struct {
 	IsFlow       bool
 	Timeout      time.Duration // for one invocation as a whole
 	OutputKey    string
+	Prompt       string            // what it does when a call brings no prompt; empty: such a call is refused
 	RetryOnCrash bool              // a run that a crash of the gateway interrupts is run again
 	NoTools      bool              // it is offered none of a flow's tools
 	Events       map[string]string // what its events are called outside, by type; one that is not in it is called by its type
@@ -129,8 +130,8 @@ func (b *builder) agent(a Agent) {
 		return
 	}
 	b.set.entries[a.ID] = &Entry{ID: a.ID, Name: a.Name, Timeout: a.Timeout.Or(DefaultTimeout), OutputKey: a.OutputKey,
-		RetryOnCrash: a.RetriesOnCrash(), NoTools: !a.TakesTools(), Events: a.Events, Invoker: invoker}
-	b.named(maps.Values(a.Events))
+		Prompt: a.Prompt, RetryOnCrash: a.RetriesOnCrash(), NoTools: !a.TakesTools(), Events: expandNames(a.Events, agentEvents), Invoker: invoker}
+	b.named(maps.Values(b.set.entries[a.ID].Events))
 }
 
 // flow builds a flow after the flows within it. path holds the flows that are being built, to find cycles.
@@ -164,9 +165,9 @@ func (b *builder) flow(id string, path []string) bool {
 	} else {
 		var invoker Invoker
 		if invoker, fields = b.factories.Flow(f, b.set.Get); len(fields) == 0 {
-			b.set.entries[id] = &Entry{ID: id, Name: f.Name, IsFlow: true, Timeout: f.Timeout.Or(DefaultTimeout),
-				RetryOnCrash: f.RetriesOnCrash(), Events: f.Events, Invoker: invoker, depth: deepest}
-			b.named(maps.Values(f.Events))
+			b.set.entries[id] = &Entry{ID: id, Name: f.Name, IsFlow: true, Timeout: f.Timeout.Or(DefaultTimeout), Prompt: f.Prompt,
+				RetryOnCrash: f.RetriesOnCrash(), Events: expandNames(f.Events, agentEvents), Invoker: invoker, depth: deepest}
+			b.named(maps.Values(b.set.entries[id].Events))
 			b.named(slices.Values(stepNames(f.Root)))
 		}
 	}

@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"unicode/utf8"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"beckon/clients"
 	"beckon/internal/problem"
 	"beckon/internal/render"
 )
@@ -67,7 +71,7 @@ func readMembers(body []byte, d *jsontext.Decoder, named func(name string) *json
 func wholeJSON(body []byte, d *jsontext.Decoder) (Prompt, error) {
 	text := bytes.TrimSpace(body)
 	if len(text) == 0 {
-		return Prompt{}, errEmptyPrompt()
+		return Prompt{}, nil
 	}
 	if _, err := d.ReadValue(); err != nil {
 		return Prompt{}, invalidJSON(body, err)
@@ -108,6 +112,36 @@ func (s *promptMembers) read() (p Prompt, err error) {
 	return p, nil
 }
 
+// readBesideCommand reads webhook and metadata from the body of a call that runs a command. Whatever else the body says, or is,
+// does not matter.
+func readBesideCommand(body []byte, p *Prompt) error {
+	d := newDecoder(body)
+	var found promptMembers
+	if d.PeekKind() != jsontext.KindBeginObject || readMembers(body, d, found.memberFor) != nil {
+		return nil
+	}
+	understood := promptMembers{metadata: found.metadata, webhook: found.webhook}
+	return understood.readOptions(p)
+}
+
+// joinMetadata returns the members of two objects; where both have one of a name, it is that of over. Either may be nil.
+func joinMetadata(under, over json.RawMessage) json.RawMessage {
+	if under == nil || over == nil {
+		return slices.Concat(under, over)
+	}
+	var all, more map[string]jsontext.Value
+	asSent := jsontext.AllowDuplicateNames(true)
+	if jsonv2.Unmarshal(under, &all, asSent) != nil || jsonv2.Unmarshal(over, &more, asSent) != nil {
+		return over // both were checked when they came in
+	}
+	maps.Copy(all, more)
+	joined, err := jsonv2.Marshal(all, asSent, jsonv2.Deterministic(true))
+	if err != nil {
+		return over
+	}
+	return joined
+}
+
 // readOptions reads all but the prompt.
 func (s *promptMembers) readOptions(p *Prompt) (err error) {
 	if p.Agent, err = optionalString("agent", s.agent); err != nil {
@@ -122,8 +156,8 @@ func (s *promptMembers) readOptions(p *Prompt) (err error) {
 	if p.Metadata, err = optionalObject("metadata", s.metadata); err != nil {
 		return err
 	}
-	if len(p.Metadata) > maxMetadataBytes {
-		return invalidParameter("metadata", "is larger than %d bytes", maxMetadataBytes)
+	if len(p.Metadata) > clients.MaxMetadataBytes {
+		return invalidParameter("metadata", "is larger than %d bytes", clients.MaxMetadataBytes)
 	}
 	p.Webhook, err = optionalObject("webhook", s.webhook)
 	return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"beckon/internal/memory"
 	"beckon/internal/problem"
 )
 
@@ -13,8 +14,9 @@ import (
 const maxPriority = 4
 
 // ReadRunPrompt takes a prompt from a request to the runs API: a JSON object with input (a string, or an object that becomes
-// the prompt as it is) or prompt, agent or workflowId, sessionId, metadata, priority and webhook. The
-// error is a problem: Unsupported for another type, else Invalid.
+// the prompt as it is) or prompt, agent or workflowId, sessionId, metadata, priority and webhook. Without input and prompt, the
+// other members are the input. A body without any of these brings no prompt. The error is a problem: Unsupported for another
+// type, else Invalid.
 func ReadRunPrompt(r *Request) (Prompt, error) {
 	kind, err := kindOf(r.Header)
 	if err != nil {
@@ -27,9 +29,13 @@ func ReadRunPrompt(r *Request) (Prompt, error) {
 	if kind.format != jsonFormat && r.Header.Get("Content-Type") != "" {
 		return Prompt{}, problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType, "Send the run as JSON, with Content-Type: application/json.")
 	}
+	body = bytes.TrimSpace(body)
+	if len(body) == 0 {
+		return Prompt{Agent: r.Agent}, checkAgent(r.Agent)
+	}
 	d := newDecoder(body)
-	if len(bytes.TrimSpace(body)) == 0 || d.PeekKind() != jsontext.KindBeginObject {
-		return Prompt{}, problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body must be a JSON object with input or prompt.")
+	if d.PeekKind() != jsontext.KindBeginObject {
+		return Prompt{}, problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body must be a JSON object, such as {\"input\": \"…\"}.")
 	}
 	var found runMembers
 	if err := readMembers(body, d, found.memberFor); err != nil {
@@ -91,7 +97,7 @@ func (m *runMembers) text(body []byte) (string, error) {
 	case !isAbsent(m.input) && !isAbsent(m.prompt):
 		return "", invalidParameter("input", "and prompt are both there; send one of them")
 	case isAbsent(m.input) && isAbsent(m.prompt):
-		return "", problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The run has nothing to work on. Send it as input (a string or an object) or as prompt (a string).")
+		return m.others(body), nil
 	case isAbsent(m.input):
 		if m.prompt.Kind() != jsontext.KindString {
 			return "", problem.New(problem.Invalid, problem.CodeInvalidPrompt, "prompt must be a string.")
@@ -102,7 +108,43 @@ func (m *runMembers) text(body []byte) (string, error) {
 	case jsontext.KindString:
 		return unquote(m.input), nil
 	case jsontext.KindBeginObject:
+		if isEmptyObject(m.input) {
+			return "", nil
+		}
 		return textOf(m.input, body), nil
 	}
 	return "", invalidParameter("input", "must be a string or an object")
+}
+
+// isEmptyObject reports whether an object has no members, so that it says nothing.
+func isEmptyObject(object jsontext.Value) bool {
+	return len(bytes.TrimSpace(object[1:len(object)-1])) == 0
+}
+
+// others returns the members of a body that are not understood, as the object that they are; empty without any.
+func (m *runMembers) others(body []byte) string {
+	if isEmptyObject(body) {
+		return ""
+	}
+	d := newDecoder(body) // which has read it before without an error
+	_, _ = d.ReadToken()
+	object, anyKnown := make([]byte, 0, len(body)), false
+	for d.PeekKind() == jsontext.KindString {
+		name, _ := d.ReadValue()
+		start := len(object)
+		object = append(append(append(object, ','), name...), ':')
+		isKnown := m.memberFor(unquote(name)) != nil
+		value, _ := d.ReadValue()
+		if object = append(object, value...); isKnown {
+			object, anyKnown = object[:start], true
+		}
+	}
+	switch {
+	case !anyKnown:
+		return memory.Text(body)
+	case len(object) == 0:
+		return ""
+	}
+	object[0] = '{'
+	return memory.Text(append(object, '}'))
 }

@@ -51,7 +51,7 @@ func TestCheckTakesEveryOption(t *testing.T) {
 // What only some events have, and what callers choose, may be missing in others.
 func TestATemplateNeedNotFitEveryEvent(t *testing.T) {
 	for _, text := range []string{
-		`{"text": {{json .error.message}}}`, `{"text": {{json .data.reason}}}`, `{"text": {{json .data.attempts}}}`, `{"text": {{json .data.message}}}`,
+		`{"text": {{json .error}}}`, `{"text": {{json .data.errorCode}}}`, `{"text": {{json .data.reason}}}`, `{"text": {{json .data.attempts}}}`, `{"text": {{json .data.message}}}`,
 		`{"node": {{json .data.nodeId}}}`, `{"text": {{json .metadata.orderId}}}`, `{{with .metadata}}{"text": {{json .orderId}}}{{end}}`,
 		`{"result": {{.data.output}}}`, `{"text": "{{.data.output}}"}`, `{{.data.output}}`,
 		`{{if eq .workflowId "other"}}{"text": "x"}{{end}}`, `{"text": {{if eq .workflowId "writer"}}1{{end}}}`, `{{if eq .type "lead.won"}}{"won": true}{{else}}none{{end}}`,

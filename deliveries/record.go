@@ -138,6 +138,10 @@ func (s *Service) exhausted(tx store.Tx, d *claimed, o outcome) error {
 
 // tell carries an event of our own.
 func (s *Service) tell(tx store.Tx, kind, runID string, about events.Subject, failure *Failure, now time.Time, data map[string]any) error {
+	var message *string
+	if failure != nil {
+		data["errorCode"], message = failure.Code, &failure.Message
+	}
 	payload, err := json.Marshal(struct {
 		Success    bool            `json:"success"`
 		Type       string          `json:"type"`
@@ -145,9 +149,9 @@ func (s *Service) tell(tx store.Tx, kind, runID string, about events.Subject, fa
 		WorkflowID *string         `json:"workflowId"`
 		Data       map[string]any  `json:"data"`
 		Metadata   json.RawMessage `json:"metadata"`
-		Error      *Failure        `json:"error"`
+		Error      *string         `json:"error"`
 		CreatedAt  string          `json:"createdAt"`
-	}{failure == nil, kind, orNull(runID), orNull(about.WorkflowID), data, nil, failure, jsonTime(now)})
+	}{failure == nil, kind, orNull(runID), orNull(about.WorkflowID), data, nil, message, jsonTime(now)})
 	if err != nil {
 		return fmt.Errorf("encode an event: %w", err)
 	}

@@ -114,9 +114,7 @@ func samplesOf(kind, name, agent string) (list []message) {
 	var data map[string]any
 	run, failure := any("run_01JZX5B7Q0000000000000000"), any(nil)
 	outputs := []string{""}
-	failed := func() {
-		failure = map[string]any{"code": "provider_error", "message": "The provider failed."}
-	}
+	failed := func() { data["errorCode"], failure = "provider_error", "The provider failed." }
 	switch kind {
 	case EndpointTest:
 		data, run = map[string]any{"endpointId": "ops", "status": "COMPLETED", "message": "This is a test."}, nil
@@ -129,6 +127,9 @@ func samplesOf(kind, name, agent string) (list []message) {
 	default:
 		subject, what, _ := strings.Cut(kind, ".")
 		data = map[string]any{"status": strings.ToUpper(what), "output": nil}
+		if kind == events.RunCreated {
+			data["status"] = "QUEUED"
+		}
 		if subject == "node" {
 			data["nodeId"], data["nodeType"] = agent, agent
 		} else {
@@ -137,7 +138,7 @@ func samplesOf(kind, name, agent string) (list []message) {
 		switch what {
 		case "completed", "viewed":
 			outputs = sampleOutputs
-		case "failed":
+		case "failed", "canceled":
 			failed()
 		}
 	}

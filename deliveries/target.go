@@ -67,7 +67,7 @@ func takesAny(filter []string, value string) bool {
 // takesEvent reports whether a filter lets an event through: by the name that it has outside.
 func takesEvent(filter []string, e events.Event) bool {
 	if len(filter) == 0 {
-		return slices.Contains(unasked, e.Type)
+		return slices.Contains(unasked, e.Type) && !e.OnRequest
 	}
 	return slices.Contains(filter, e.OutsideName())
 }

@@ -55,6 +55,7 @@ type agentDocument struct {
 	Provider     string            `json:"provider" doc:"The id of a provider."`
 	Model        *string           `json:"model"`
 	SystemPrompt *string           `json:"systemPrompt" doc:"May be a template."`
+	Prompt       *string           `json:"prompt" doc:"What it does when a call brings no prompt; null refuses such calls."`
 	Temperature  *float64          `json:"temperature" doc:"0 to 2; null leaves it to the provider."`
 	MaxTokens    *int              `json:"maxTokens" doc:"Of the answer; null leaves it to the provider."`
 	Params       agents.Object     `json:"params,omitempty" doc:"Members of the request, over those of the provider; null removes one."`
@@ -64,7 +65,7 @@ type agentDocument struct {
 	OutputKey    *string           `json:"outputKey" doc:"Names its output within a flow."`
 	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts is run again, or fails. Null is the default: it is run again."`
 	Tools        *bool             `json:"tools" nullable:"false" doc:"Whether a flow offers it tools; true."`
-	Events       map[string]string `json:"events" doc:"Renames its events: run.completed to lead.completed."`
+	Events       map[string]string `json:"events" doc:"Renames its events: run.completed to lead.completed, run.* to video.*."`
 	Managed
 }
 
@@ -72,7 +73,7 @@ func (d *agentDocument) named() *string { return &d.ID }
 
 func (d *agentDocument) show(a agents.Agent) {
 	tools := a.TakesTools()
-	*d = agentDocument{ID: a.ID, Name: cmp.Or(a.Name, a.ID), Provider: a.Provider, Model: orNull(a.Model), SystemPrompt: orNull(a.SystemPrompt), Temperature: a.Temperature,
+	*d = agentDocument{ID: a.ID, Name: cmp.Or(a.Name, a.ID), Provider: a.Provider, Model: orNull(a.Model), SystemPrompt: orNull(a.SystemPrompt), Prompt: orNull(a.Prompt), Temperature: a.Temperature,
 		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Tools: &tools, Events: shownNames(a.Events),
 		Params: a.Params, Fallbacks: a.Fallbacks, Output: a.Output}
 	if a.MaxTokens != 0 {
@@ -81,7 +82,7 @@ func (d *agentDocument) show(a agents.Agent) {
 }
 
 func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields) {
-	a = agents.Agent{ID: d.ID, Name: unless(d.Name, d.ID), Provider: d.Provider, Model: given(d.Model), SystemPrompt: given(d.SystemPrompt), Temperature: d.Temperature,
+	a = agents.Agent{ID: d.ID, Name: unless(d.Name, d.ID), Provider: d.Provider, Model: given(d.Model), SystemPrompt: given(d.SystemPrompt), Prompt: given(d.Prompt), Temperature: d.Temperature,
 		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout), OutputKey: given(d.OutputKey), RetryOnCrash: d.RetryOnCrash, Events: d.Events,
 		Params: d.Params, Fallbacks: d.Fallbacks, Output: d.Output}
 	if d.Tools != nil && !*d.Tools {
@@ -96,21 +97,22 @@ func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields
 type flowDocument struct {
 	ID           string            `json:"id" doc:"Lower-case letters, digits and hyphens."`
 	Name         string            `json:"name" doc:"To display; the id, where there is none."`
+	Prompt       *string           `json:"prompt" doc:"What it does when a call brings no prompt; null refuses such calls."`
 	Timeout      string            `json:"timeout" example:"5m" doc:"For the whole flow."`
 	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts goes on, or fails. Null is the default: it goes on."`
 	Root         agents.Step       `json:"root" doc:"The first step, and those within it."`
-	Events       map[string]string `json:"events" doc:"Renames its events, those of its nodes included."`
+	Events       map[string]string `json:"events" doc:"Renames its events, those of its nodes included; run.* and node.* are several at once."`
 	Managed
 }
 
 func (d *flowDocument) named() *string { return &d.ID }
 
 func (d *flowDocument) show(f agents.Flow) {
-	*d = flowDocument{ID: f.ID, Name: cmp.Or(f.Name, f.ID), Timeout: shownDuration(f.Timeout, agents.DefaultTimeout), RetryOnCrash: f.RetryOnCrash, Root: f.Root, Events: shownNames(f.Events)}
+	*d = flowDocument{ID: f.ID, Name: cmp.Or(f.Name, f.ID), Prompt: orNull(f.Prompt), Timeout: shownDuration(f.Timeout, agents.DefaultTimeout), RetryOnCrash: f.RetryOnCrash, Root: f.Root, Events: shownNames(f.Events)}
 }
 
 func (d *flowDocument) read(catalog.Kind) (f agents.Flow, wrong problem.Fields) {
-	return agents.Flow{ID: d.ID, Name: unless(d.Name, d.ID), Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout),
+	return agents.Flow{ID: d.ID, Name: unless(d.Name, d.ID), Prompt: given(d.Prompt), Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout),
 		RetryOnCrash: d.RetryOnCrash, Root: d.Root, Events: d.Events}, wrong
 }
 

@@ -27,6 +27,8 @@ type clientDocument struct {
 	Passthrough        bool               `json:"passthrough" doc:"Whether the prompt comes from the request."`
 	CommandID          *string            `json:"commandId" doc:"The command that it runs, without passthrough."`
 	Template           *string            `json:"template" doc:"Makes the prompt of the request, with passthrough."`
+	Prompt             *string            `json:"prompt" doc:"For calls that bring none; it comes before the prompt of the command, agent or flow."`
+	Metadata           units.Object       `json:"metadata" doc:"Of all its runs, under that of the call."`
 	WebhookSecret      *string            `json:"webhookSecret" doc:"Signs the webhooks of its calls; null is a secret that follows from the token. Shown as •••; left out or sent like this, it stays; an empty text removes it."`
 	AllowedAgents      []string           `json:"allowedAgents" nullable:"false" doc:"Agents and flows; the first is the default."`
 	SyncTimeout        string             `json:"syncTimeout" example:"5m" doc:"How long a call waits for its answer. Unless set, 10 seconds longer than the agent that it calls may take, of which 5m is the default."`
@@ -55,6 +57,7 @@ func (d *clientDocument) reveal(token secret.String) { d.Token = orNull(token.Re
 func (d *clientDocument) show(c clients.Client) {
 	enabled := c.IsEnabled()
 	*d = clientDocument{ID: c.ID, Name: cmp.Or(c.Name, c.ID), Enabled: &enabled, Passthrough: c.Passthrough, CommandID: orNull(c.CommandID), Template: orNull(c.Template),
+		Prompt: orNull(c.Prompt), Metadata: c.Metadata,
 		WebhookSecret: orNull(c.WebhookSecret.String()), AllowedAgents: orEmpty(c.AllowedAgents), SyncTimeout: shownDuration(c.SyncTimeout, clients.DefaultSyncTimeout),
 		CancelOnDisconnect: c.CancelOnDisconnect, MaxBodyBytes: int64(c.MaxBodyBytes)}
 	if c.RateLimit != nil {
@@ -67,6 +70,7 @@ func (d *clientDocument) show(c clients.Client) {
 
 func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fields) {
 	c = clients.Client{ID: d.ID, Name: unless(d.Name, d.ID), Passthrough: d.Passthrough, CommandID: given(d.CommandID), Template: given(d.Template),
+		Prompt: given(d.Prompt), Metadata: d.Metadata,
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
 		CancelOnDisconnect: d.CancelOnDisconnect, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: given(d.MaxConcurrent)}
 	if d.Enabled != nil && !*d.Enabled {
@@ -90,7 +94,7 @@ type endpointDocument struct {
 	URL            string            `json:"url" doc:"The values of a query are shown as •••, and sent like this they stay while scheme, host and path do."`
 	Enabled        *bool             `json:"enabled" nullable:"false" doc:"true. It is false while its deliveries wait, whatever the reason; true sends them."`
 	Secret         *string           `json:"secret" doc:"Signs the events; left out, one is made. Shown as •••, but in the answer that makes the endpoint; left out or sent like this, it stays. One that is replaced signs beside the new one for 24 hours."`
-	Events         []string          `json:"events" nullable:"false" doc:"Empty is all of a run and its nodes."`
+	Events         []string          `json:"events" nullable:"false" doc:"Empty is run.started, run.completed, run.failed, node.completed, node.failed, and run.canceled of flows."`
 	Agents         []string          `json:"agents" nullable:"false" doc:"Empty is all."`
 	Clients        []string          `json:"clients" nullable:"false" doc:"Empty is all."`
 	Format         string            `json:"format" doc:"run, payload, event, cloudevents, or a template that yields JSON."`

@@ -95,7 +95,7 @@ func callRefusals(with map[string]*huma.Response) map[string]*huma.Response {
 
 func (d describer) calls() {
 	stream := text("Server-Sent Events: " + strings.Join([]string{events.RunQueued, events.RunStarted, events.MessageDelta, events.NodeStarted, events.NodeCompleted,
-		events.NodeFailed, events.RunCompleted, events.RunFailed, events.RunCanceled}, ", ") + ". Comments are heartbeats.")
+		events.NodeFailed, events.NodeCanceled, events.RunCompleted, events.RunFailed, events.RunCanceled}, ", ") + ". Comments are heartbeats.")
 	started := func() map[string]*huma.Response {
 		return callRefusals(map[string]*huma.Response{
 			"200": d.answer("The run has completed.", map[string]*huma.Schema{"application/json": d.of(callAnswer{}), "text/plain": text("The response alone."),
@@ -106,13 +106,14 @@ func (d describer) calls() {
 	anything := &huma.Schema{}
 	d.add(http.MethodPost, "/api/v1/webhooks/{clientID}", "call-webhook", tagCalls, "Run what the client is for, and get the answer", started(), func(op *huma.Operation) {
 		op.Parameters = append(append(op.Parameters, query("agent", "One of the client's allowedAgents, for bodies that cannot say it.")), callParameters()...)
-		op.RequestBody = &huma.RequestBody{Description: "The prompt, unless the client runs a command.", Content: map[string]*huma.MediaType{
+		op.RequestBody = &huma.RequestBody{Description: "The prompt. Of a client that runs a command, webhook and metadata of a JSON object are read. Nothing is needed where the client or its agent has a prompt.", Content: map[string]*huma.MediaType{
 			"application/json": {Schema: &huma.Schema{Description: "An object with a string prompt and its siblings; any other JSON is the prompt itself.", AnyOf: []*huma.Schema{d.of(promptBody{}), anything}}},
 			"text/plain":       {Schema: text("The prompt.")}, "application/x-www-form-urlencoded": {Schema: anything}, "multipart/form-data": {Schema: anything}}}
 	})
 	run := func(op *huma.Operation) {
 		op.Parameters = append(op.Parameters, callParameters()...)
-		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: d.of(runBody{})}}}
+		op.Description = "/v1/… is the same as /api/v1/… ."
+		op.RequestBody = &huma.RequestBody{Description: "Without input and prompt, the members that are not known here are the input. Without those, the run does what the client, its command, or the agent or flow has as its prompt.", Content: map[string]*huma.MediaType{"application/json": {Schema: d.of(runBody{})}}}
 	}
 	d.add(http.MethodPost, "/api/v1/runs", "create-run", tagCalls, "Start a run to come back for", started(), run)
 	d.add(http.MethodPost, "/api/v1/nodes/{nodeType}/run", "run-node", tagCalls, "Start a run of one agent", started(), run)
@@ -168,12 +169,13 @@ type runBody struct {
 	Metadata   map[string]any `json:"metadata" doc:"Comes back in the run and its events."`
 	Priority   int            `json:"priority" minimum:"1" maximum:"4" default:"2" doc:"In the queue: 1 comes first."`
 	Webhook    callbackBody   `json:"webhook" doc:"Whom to tell of the run."`
+	_          struct{}       `additionalProperties:"true"`
 }
 
 type callbackBody struct {
 	URL      string            `json:"url" required:"true"`
 	Events   []string          `json:"events"`
-	Metadata map[string]any    `json:"metadata" doc:"In place of the run's."`
+	Metadata map[string]any    `json:"metadata" doc:"Over the run's."`
 	Headers  map[string]string `json:"headers"`
 }
 

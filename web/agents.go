@@ -14,6 +14,7 @@ var agentFields = []labelled{
 	{"provider", "Provider"},
 	{"model", "Model"},
 	{"systemPrompt", "Instructions"},
+	{"prompt", "Work without a prompt"},
 	{"temperature", "Temperature"},
 	{"maxTokens", "Most tokens of an answer"},
 	{"params", "Parameters"},
@@ -27,7 +28,8 @@ var agentFields = []labelled{
 
 // agentForm is an agent as its form has it.
 type agentForm struct {
-	ID, Name, Provider, Model, SystemPrompt    string
+	ID, Name, Provider, Model                  string
+	SystemPrompt, Prompt                       string
 	Temperature, MaxTokens, Timeout, OutputKey string
 	Params, Fallbacks, Output                  string
 	RetryOnCrash                               string // yes, no, or empty for the default
@@ -49,7 +51,7 @@ func (w *Web) agentPages() []page {
 }
 
 func agentFormOf(a agents.Agent) agentForm {
-	f := agentForm{ID: a.ID, Name: a.Name, Provider: a.Provider, Model: a.Model, SystemPrompt: a.SystemPrompt, Timeout: writeDuration(a.Timeout),
+	f := agentForm{ID: a.ID, Name: a.Name, Provider: a.Provider, Model: a.Model, SystemPrompt: a.SystemPrompt, Prompt: a.Prompt, Timeout: writeDuration(a.Timeout),
 		OutputKey: a.OutputKey, RetryOnCrash: writeYesNo(a.RetryOnCrash), Tools: a.TakesTools(), Aliases: aliasesOf(a.Events, "events", runEvents),
 		Params: writeParams(a.Params), Fallbacks: writeFallbacks(a.Fallbacks), Output: writeJSON(a.Output)}
 	if a.Temperature != nil {
@@ -63,10 +65,10 @@ func agentFormOf(a agents.Agent) agentForm {
 
 func readAgent(sent url.Values, _ agents.Agent) (agentForm, agents.Agent, problem.Fields) {
 	var wrong problem.Fields
-	f := agentForm{ID: word(sent, "id"), Name: word(sent, "name"), Provider: word(sent, "provider"), Model: word(sent, "model"), SystemPrompt: sent.Get("systemPrompt"),
+	f := agentForm{ID: word(sent, "id"), Name: word(sent, "name"), Provider: word(sent, "provider"), Model: word(sent, "model"), SystemPrompt: sent.Get("systemPrompt"), Prompt: sent.Get("prompt"),
 		Temperature: word(sent, "temperature"), MaxTokens: word(sent, "maxTokens"), Timeout: word(sent, "timeout"), OutputKey: word(sent, "outputKey"),
 		RetryOnCrash: word(sent, "retryOnCrash"), Tools: sent.Has("tools"), Params: sent.Get("params"), Fallbacks: sent.Get("fallbacks"), Output: sent.Get("output")}
-	a := agents.Agent{ID: f.ID, Name: unlessIs(f.Name, f.ID), Provider: f.Provider, Model: f.Model, SystemPrompt: f.SystemPrompt, MaxTokens: readCount(&wrong, "maxTokens", f.MaxTokens, 0),
+	a := agents.Agent{ID: f.ID, Name: unlessIs(f.Name, f.ID), Provider: f.Provider, Model: f.Model, SystemPrompt: f.SystemPrompt, Prompt: f.Prompt, MaxTokens: readCount(&wrong, "maxTokens", f.MaxTokens, 0),
 		Timeout: typedDuration(&wrong, "timeout", f.Timeout), OutputKey: f.OutputKey, RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash), Events: aliasesIn(sent, "events", runEvents),
 		Params: readParams(&wrong, f.Params), Fallbacks: readFallbacks(f.Fallbacks), Output: readJSON[agents.Output](&wrong, "output", f.Output, `{"schema": {"type": "object"}}`)}
 	f.Aliases = aliasesOf(a.Events, "events", runEvents)

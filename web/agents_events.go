@@ -3,14 +3,15 @@ package web
 import (
 	"net/url"
 
+	"beckon/agents"
 	"beckon/internal/problem"
 	"beckon/internal/units"
 )
 
 // What can be called otherwise outside: by an agent or a flow, and by a step.
 var (
-	runEvents  = []string{"run.queued", "run.started", "run.completed", "run.failed", "run.canceled", "run.viewed", "node.started", "node.completed", "node.failed"}
-	stepEvents = []string{"started", "completed", "failed"}
+	runEvents  = agents.RenamedEvents()
+	stepEvents = agents.RenamedStepEvents()
 )
 
 // alias is another name of an event; empty is its own.

@@ -79,6 +79,8 @@ func (w *Web) clientRows(ctx context.Context, list []catalog.Record[clients.Clie
 // Prompt says where the prompt of the client's calls comes from.
 func (r clientRow) Prompt() string {
 	switch {
+	case !r.Item.Passthrough && r.Item.CommandID == "":
+		return "itself"
 	case !r.Item.Passthrough:
 		return "the command " + r.Item.CommandID
 	case r.Item.Template != "":

@@ -69,6 +69,9 @@ func (s clientScreen) Unlimited() bool {
 			return false
 		}
 	}
+	if s.Form.Metadata+s.Says("metadata") != "" {
+		return false
+	}
 	return !s.Form.Retype && s.Form.RateRequests+s.Form.RatePer+s.Says("rateLimit") == "" && !s.Form.CancelOnDisconnect
 }
 

@@ -96,7 +96,7 @@ func (w *Web) preview(form clientForm, item clients.Client, call sampleCall) cli
 	switch {
 	case len(item.AllowedAgents) == 0:
 		return clientPreview{Made: true, Trouble: "Choose an agent first."}
-	case form.Kind == promptOfCommand && form.CommandID == "":
+	case form.Kind == promptOfCommand && form.CommandID == "" && strings.TrimSpace(form.Prompt) == "":
 		return clientPreview{Made: true, Trouble: "Choose a command first."}
 	case form.Kind == promptOfTemplate && strings.TrimSpace(form.Template) == "":
 		return clientPreview{Made: true, Trouble: "Write a template first."}

@@ -60,6 +60,7 @@ func (s endpointScreen) Retries() choiceGroup {
 
 // eventMeanings says what the events are, in the order in which a form has them.
 var eventMeanings = [...]choiceOf{
+	{Title: "run.created", Help: "a run was accepted, however its caller waits"},
 	{Title: "run.queued", Help: "a run waits for its turn"},
 	{Title: "run.started", Help: "a run has begun"},
 	{Title: "run.completed", Help: "a run has its answer"},
@@ -69,6 +70,7 @@ var eventMeanings = [...]choiceOf{
 	{Title: "node.started", Help: "an agent within a flow has begun"},
 	{Title: "node.completed", Help: "an agent within a flow has its answer"},
 	{Title: "node.failed", Help: "an agent within a flow has failed"},
+	{Title: "node.canceled", Help: "an agent within a flow was stopped"},
 	{Title: "endpoint.disabled", Help: "an endpoint was disabled, because it failed for five days or answered 410"},
 	{Title: "delivery.exhausted", Help: "a delivery was given up after its last retry"},
 }

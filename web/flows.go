@@ -12,6 +12,7 @@ import (
 
 // flowFields are those that can be wrong, in the order of the form.
 var flowFields = []labelled{
+	{"prompt", "Work without a prompt"},
 	{"timeout", "Time"},
 	{"retryOnCrash", "Run it again after a crash"},
 	{"events", "Names of its events"},
@@ -21,6 +22,7 @@ var flowFields = []labelled{
 // flowForm is a flow as its form has it.
 type flowForm struct {
 	ID, Name, Timeout string
+	Prompt            string
 	RetryOnCrash      string // yes, no, or empty for the default
 	Aliases           []alias
 	Root              stepForm
@@ -52,7 +54,7 @@ func (w *Web) blankFlow(ctx context.Context, asked url.Values) (agents.Flow, err
 }
 
 func flowFormOf(f agents.Flow) flowForm {
-	form := flowForm{ID: f.ID, Name: f.Name, Timeout: writeDuration(f.Timeout), RetryOnCrash: writeYesNo(f.RetryOnCrash), Aliases: aliasesOf(f.Events, "events", runEvents),
+	form := flowForm{ID: f.ID, Name: f.Name, Prompt: f.Prompt, Timeout: writeDuration(f.Timeout), RetryOnCrash: writeYesNo(f.RetryOnCrash), Aliases: aliasesOf(f.Events, "events", runEvents),
 		Root: stepFormOf(f.Root)}
 	form.Root.place("root")
 	form.TooLarge = form.Root.count() > maxFormSteps
@@ -61,13 +63,13 @@ func flowFormOf(f agents.Flow) flowForm {
 
 func readFlow(sent url.Values, _ agents.Flow) (flowForm, agents.Flow, problem.Fields) {
 	var wrong problem.Fields
-	f := flowForm{ID: word(sent, "id"), Name: word(sent, "name"), Timeout: word(sent, "timeout"), RetryOnCrash: word(sent, "retryOnCrash")}
+	f := flowForm{ID: word(sent, "id"), Name: word(sent, "name"), Prompt: sent.Get("prompt"), Timeout: word(sent, "timeout"), RetryOnCrash: word(sent, "retryOnCrash")}
 	left := maxFormSteps
 	if f.Root = readStep(sent, "root", &left); left < 0 {
 		wrong.Add("root", "has more than %d steps, which are too many for a form: edit it as YAML", maxFormSteps)
 	}
 	f.Root.place("root")
-	flow := agents.Flow{ID: f.ID, Name: unlessIs(f.Name, f.ID), Timeout: typedDuration(&wrong, "timeout", f.Timeout), RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash),
+	flow := agents.Flow{ID: f.ID, Name: unlessIs(f.Name, f.ID), Prompt: f.Prompt, Timeout: typedDuration(&wrong, "timeout", f.Timeout), RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash),
 		Events: aliasesIn(sent, "events", runEvents), Root: f.Root.step(&wrong)}
 	f.Aliases = aliasesOf(flow.Events, "events", runEvents)
 	return f, flow, wrong

@@ -76,7 +76,7 @@ func TestMistakesInTheFile(t *testing.T) {
 		{"number too big", "server: {maxConcurrent: 99999999999999999999}\n", []string{"config.yaml:1: server.maxConcurrent: must be a whole number"}},
 		{"not a number", "agents: [{id: a, provider: p, temperature: .nan}]\nproviders: [{id: p, type: template, template: x}]", []string{"config.yaml:1: agents[0].temperature: must be a number"}},
 		{"yes is not true", "clients: [{id: a, token: tokentoken, passthrough: yes, allowedAgents: [x]}]\nproviders: [{id: p, type: template, template: x}]\nagents: [{id: x, provider: p}]", []string{
-			"config.yaml:1: clients[0].passthrough: must be true or false", "config.yaml:1: clients[0].commandId: is required unless passthrough is true"}},
+			"config.yaml:1: clients[0].passthrough: must be true or false", "config.yaml:1: clients[0].commandId: is required unless passthrough is true or the client has a prompt"}},
 		{"duration without unit", "retention: {runs: 30}\n", []string{"config.yaml:1: retention.runs: must be a duration such as 30s, 5m or 720h"}},
 		{"size", "server: {maxBodyBytes: 1 megabyte}\n", []string{"config.yaml:1: server.maxBodyBytes: must be a size such as 1048576, 512KiB or 1MiB"}},
 		{"retry", "endpoints:\n  - id: a\n    url: http://a\n    signature: standard-ed25519\n    retry:\n      - 5s\n      - soon\n", []string{"config.yaml:7: endpoints[0].retry[1]: must be a duration such as 30s, 5m or 720h"}},
