@@ -123,6 +123,9 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 	if m.Payload == nil {
 		return x, problem.New(problem.NotFound, "event_gone", "The event is not on record any more: its run was deleted.")
 	}
+	if s.Links != nil {
+		m.Payload = s.Links(m.Payload) // anew for each attempt: links expire
+	}
 	var contentType string
 	if x.body, contentType, err = s.render(form, m); err != nil {
 		return x, err

@@ -40,6 +40,8 @@ type Config struct {
 	// the types that package render knows. A NotFound says that there is no such run any more. It is asked only where a
 	// template uses it.
 	RunView func(ctx context.Context, runID string) (map[string]any, error)
+	// Links signs the links to artifacts in the payload of an event; nil leaves it as it is.
+	Links func(payload []byte) []byte
 	// Now is the clock; nil is the system's.
 	Now func() time.Time
 }

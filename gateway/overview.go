@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/artifacts"
 	"beckon/deliveries"
 	"beckon/runs"
 	"beckon/web"
@@ -14,6 +15,7 @@ import (
 type overview struct {
 	runs       *runs.Statistics
 	deliveries *deliveries.Service
+	artifacts  *artifacts.Service
 	breakers   *agents.Breakers
 	refused    interface {
 		RefusedSince(ctx context.Context, since time.Time) (n int64, more bool, err error)
@@ -38,6 +40,11 @@ func (o overview) Stats(ctx context.Context, since time.Time) (web.Stats, error)
 	if s.Refused, s.RefusedMore, err = o.refused.RefusedSince(ctx, since); err != nil {
 		return s, err
 	}
+	made, err := o.artifacts.Stats(ctx, since)
+	if err != nil {
+		return s, err
+	}
+	s.Artifacts, s.ArtifactBytes = made.Count, made.Bytes
 	failed, err := o.deliveries.FailedSince(ctx, since)
 	if err != nil {
 		return s, err

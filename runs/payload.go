@@ -81,7 +81,7 @@ func runEventOf(id string, r *Run, kind string, at time.Time, nodes nodeCount) e
 		text = strconv.AppendInt(append(text, `","completedNodes":`...), int64(nodes.completed), 10)
 		text = strconv.AppendInt(append(text, `,"failedNodes":`...), int64(nodes.failed), 10)
 		text = appendTextOrNull(append(text, `,"output":`...), r.Output)
-		return append(appendFallback(appendErrorCode(text, r.Error), r.By), '}')
+		return append(appendArtifacts(appendFallback(appendErrorCode(text, r.Error), r.By), r.Artifacts), '}')
 	})
 	event.OnRequest = onRequest(kind, r)
 	return event
@@ -103,7 +103,7 @@ func nodeEvent(id string, r *Run, n agents.Node) events.Event {
 		text = appendText(append(text, `,"nodeType":`...), n.Type)
 		text = append(append(append(text, `,"status":"`...), n.Status...), '"')
 		text = appendTextOrNull(append(text, `,"output":`...), n.Output)
-		return append(appendFallback(appendErrorCode(text, n.Error), n.By), '}')
+		return append(appendArtifacts(appendFallback(appendErrorCode(text, n.Error), n.By), n.Artifacts), '}')
 	})
 }
 

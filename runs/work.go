@@ -50,6 +50,10 @@ func (s *Service) invoke(ctx context.Context, a *Active, entry *agents.Entry, st
 	if a.run.RetryOnCrash && s.Work != nil { // nobody else picks them up
 		call.Responses = &responses{service: s, active: a}
 	}
+	if s.Artifacts != nil {
+		a.files = files{s, a, ""}
+		call.Files = &a.files
+	}
 	if stream {
 		call.Text, call.Followed = a.progress.write, a.progress.followed
 	}
@@ -97,6 +101,7 @@ func (a *Active) setOutcome(result agents.Result, failure error) {
 	a.run.CompletedAt = time.Now().UTC()
 	a.run.Output, a.run.Usage, a.run.By, a.run.Status = result.Output, result.Usage, result.By, Completed
 	a.run.By.Responses = a.progress.responsesOf("")
+	a.run.Artifacts = result.Artifacts
 	if failure == nil {
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/validation"
 	jsonv2 "github.com/go-json-experiment/json"
 
+	"beckon/artifacts"
 	"beckon/internal/problem"
 	"beckon/runs"
 )
@@ -34,6 +35,9 @@ func (s *Server) newAPI() huma.API {
 
 // schemaName leaves out of a type's name what it has for the sake of Go.
 func schemaName(t reflect.Type, hint string) string {
+	if t == reflect.TypeFor[artifacts.Linked]() {
+		return "Artifact"
+	}
 	return strings.TrimSuffix(strings.ReplaceAll(huma.DefaultSchemaNamer(t, hint), "Document", ""), "Answer")
 }
 

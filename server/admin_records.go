@@ -51,7 +51,7 @@ func (s *Server) getAnyRun(ctx context.Context, in *idInput) (*runOutput, error)
 	if err != nil {
 		return nil, err
 	}
-	return &runOutput{run.ID, detailOf(run, true)}, nil
+	return &runOutput{run.ID, s.detailOf(run, true)}, nil
 }
 
 // DeliveryDocument is a delivery as the API shows it. It is exported because huma leaves out what is embedded and is not.

@@ -52,6 +52,10 @@ type statsDocument struct {
 	Deliveries struct {
 		ByStatus map[deliveries.Status]int64 `json:"byStatus" doc:"PENDING and SENDING at this moment, the others of those made since."`
 	} `json:"deliveries"`
+	Artifacts struct {
+		Count int64 `json:"count"`
+		Bytes int64 `json:"bytes"`
+	} `json:"artifacts" doc:"The files that were made since and are kept."`
 	EndpointsInTrouble []unhealthyEndpointDocument `json:"endpointsInTrouble" nullable:"false"`
 	LastFailures       []failedRunDocument         `json:"lastFailures" nullable:"false" doc:"The newest first, ten at most."`
 }
@@ -85,6 +89,13 @@ func (s *Server) getStats(ctx context.Context, in *statsInput) (*statsOutput, er
 		d.EndpointsInTrouble = append(d.EndpointsInTrouble, unhealthyEndpointDocument{t.EndpointID, timeOrNull(t.FailingSince), timeOrNull(t.DisabledAt), orNull(t.DisabledReason)})
 	}
 	d.Deliveries.ByStatus = ofDeliveries.ByStatus
+	if s.Artifacts != nil {
+		made, err := s.Artifacts.Stats(ctx, ofRuns.Since)
+		if err != nil {
+			return nil, err
+		}
+		d.Artifacts.Count, d.Artifacts.Bytes = made.Count, made.Bytes
+	}
 	return &statsOutput{d}, nil
 }
 

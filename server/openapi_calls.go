@@ -17,6 +17,7 @@ func (s *Server) describe(api huma.API) {
 	d := describer{api.OpenAPI(), api.OpenAPI().Components.Schemas}
 	d.calls()
 	d.runs()
+	d.artifacts()
 	d.operation()
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/artifacts"
 	"beckon/runs"
 )
 
@@ -33,9 +34,10 @@ type RunDocument struct {
 // RunDetail is a run with its nodes.
 type RunDetail struct {
 	RunDocument
-	Data     json.RawMessage `json:"data" doc:"The output as JSON, where the agent's output has a schema."`
-	Attempts []ModelAttempt  `json:"attempts" doc:"All that were made, where one of them failed; those of a flow are its nodes'."`
-	Nodes    []NodeDocument  `json:"nodes"`
+	Data      json.RawMessage    `json:"data" doc:"The output as JSON, where the agent's output has a schema."`
+	Attempts  []ModelAttempt     `json:"attempts" doc:"All that were made, where one of them failed; those of a flow are its nodes'."`
+	Nodes     []NodeDocument     `json:"nodes"`
+	Artifacts []artifacts.Linked `json:"artifacts" doc:"The files that it has made."`
 }
 
 // ModelAttempt is one request to a provider.
@@ -81,9 +83,9 @@ func documentOf(r *runs.Run) RunDocument {
 	return d
 }
 
-// detailOf is a run with its nodes. What providers said themselves is for administrators.
-func detailOf(r *runs.Run, forAdmin bool) RunDetail {
-	document := RunDetail{RunDocument: documentOf(r), Data: r.Data(), Attempts: attemptsOf(r.By, forAdmin), Nodes: []NodeDocument{}}
+// detailOf is a run with its nodes and artifacts. What providers said themselves is for administrators.
+func (s *Server) detailOf(r *runs.Run, forAdmin bool) RunDetail {
+	document := RunDetail{RunDocument: documentOf(r), Data: r.Data(), Attempts: attemptsOf(r.By, forAdmin), Nodes: []NodeDocument{}, Artifacts: s.artifactsOf(r.Artifacts)}
 	for _, n := range r.AllNodes() {
 		document.Nodes = append(document.Nodes, NodeDocument{NodeID: n.ID, NodeType: n.Type, Status: n.Status, Output: orNull(n.Output), Error: n.Error, Usage: n.Usage,
 			Provider: orNull(n.By.Provider), Model: orNull(n.By.Model), Degraded: n.By.Degraded, Attempts: attemptsOf(n.By, forAdmin),

@@ -23,7 +23,7 @@ func (s *Server) getRun(c echo.Context) error {
 	if err := s.Calls.Runs.Viewed(c.Request().Context(), run); err != nil {
 		s.Log.Error("it could not be noted that a run was viewed", "run_id", run.ID, "error", err)
 	}
-	return answerJSON(c, http.StatusOK, detailOf(run, false))
+	return answerJSON(c, http.StatusOK, s.detailOf(run, false))
 }
 
 // listRuns answers with a page of runs.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/artifacts"
 	"beckon/calls"
 	"beckon/internal/problem"
 )
@@ -38,6 +39,7 @@ var runPrefixes = []string{"/api/v1/", "/v1/"}
 type Config struct {
 	Calls          *calls.Service // with the runs and deliveries that the API shows
 	Database       interface{ Health(context.Context) error }
+	Artifacts      *artifacts.Service // what runs have made; nil for none
 	Log            *slog.Logger
 	Admin          Admin
 	KeepRefused    KeepRefused   // nil keeps none
@@ -105,6 +107,7 @@ func New(c Config) (*Server, error) {
 		s.echo.POST(prefix+"nodes/:nodeType/run", s.createRun)
 	}
 	s.echo.GET("/api/v1/openapi.json", s.openAPI)
+	s.echo.GET(artifacts.Path+":artifact", s.openArtifact)
 	s.addAdmin()
 	if c.Pages != nil {
 		var err error

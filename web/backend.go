@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"beckon/agents"
+	"beckon/artifacts"
 	"beckon/calls"
 	"beckon/clients"
 	"beckon/deliveries"
@@ -19,6 +20,7 @@ type Backend struct {
 	Editor *catalog.Editor
 
 	Runs       *runs.Service
+	Artifacts  *artifacts.Service
 	Deliveries *deliveries.Service
 	Refused    RefusedList
 	Settings   Settings

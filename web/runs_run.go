@@ -24,6 +24,7 @@ type runScreen struct {
 	Live            bool   // something may still happen to it
 	Waited, Took    time.Duration
 	Input, Output   shownText
+	Artifacts       []artifactRow
 	Metadata        shownText
 	Nodes           []nodeBar
 	Events          []eventRow
@@ -63,6 +64,8 @@ func (w *Web) runPage() page {
 	return page{path: path, template: "run", title: "Run", data: w.showRun, posts: map[string]echo.HandlerFunc{
 		path + "/cancel": w.cancelRun,
 		path + "/again":  w.repeatRun,
+
+		path + "/artifacts/:artifact/remove": w.removeArtifact,
 	}}
 }
 
@@ -85,6 +88,7 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 	s.Input = texts.show("What it was asked", run.Input, "part", "input")
 	s.Output = texts.show("What it answered", run.Output, "part", "output")
 	s.Metadata = texts.show("Metadata", string(run.Metadata), "part", "metadata")
+	s.Artifacts = w.artifactRows(run.Artifacts)
 	s.Nodes = w.nodeBars(run, texts)
 	if s.Events, s.MoreEvents, err = w.eventsOf(ctx, run); err != nil {
 		return s, err
@@ -118,6 +122,7 @@ func (w *Web) runEventsPage() page {
 func runNotice(c echo.Context) string {
 	return map[string]string{
 		"canceled": "The run is canceled. Where another process works on it, that takes a second or two.",
+		"removed":  "The artifact is removed. Links to it lead nowhere any more.",
 		"again":    "This is the new run. It was started like a call of its client.",
 	}[c.QueryParam("done")]
 }

@@ -22,6 +22,9 @@ type Stats struct {
 	Troubled []Endpoint            // those that are disabled or failing
 	Failing  []agents.BreakerState // providers that have failed too often, and are not asked where an agent has a fallback
 
+	Artifacts     int64 // files that were made in that time and are kept
+	ArtifactBytes int64
+
 	Undelivered int64 // deliveries of that time that have failed for good
 	Refused     int64 // calls of that time that were refused, as far as they are kept
 	RefusedMore bool  // there may have been more, which are not kept any more

@@ -34,7 +34,7 @@ func (s *agentStep) run(ctx context.Context, t *thread) error {
 	}
 	id := s.nodeID(t)
 	if n, ok := t.progress.Finished(id); ok && n.Type == s.entry.ID {
-		t.usage = t.usage.Add(n.Usage)
+		t.usage, t.artifacts = t.usage.Add(n.Usage), append(t.artifacts, n.Artifacts...)
 		return s.explain(t.applyNode(s, n))
 	}
 	n := agents.Node{ID: id, Type: s.entry.ID, OutputKey: s.key, Status: agents.NodeRunning, Names: s.names, StartedAt: time.Now().UTC()}
@@ -45,8 +45,8 @@ func (s *agentStep) run(ctx context.Context, t *thread) error {
 		var result agents.Result
 		call.Tools = d.tools(s)
 		result, err = s.ask(ctx, call)
-		n.Output, n.Usage, n.By = result.Output, result.Usage, result.By
-		t.usage = t.usage.Add(n.Usage)
+		n.Output, n.Usage, n.By, n.Artifacts = result.Output, result.Usage, result.By, result.Artifacts
+		t.usage, t.artifacts = t.usage.Add(n.Usage), append(t.artifacts, n.Artifacts...)
 	}
 	if err == nil {
 		done := n
@@ -66,7 +66,7 @@ func (s *agentStep) runFlow(ctx context.Context, t *thread) error {
 	}
 	call.Progress = nestedProgress{t.progress, s.nodeID(t), s.names}
 	result, err := s.ask(ctx, call)
-	t.usage = t.usage.Add(result.Usage)
+	t.usage, t.artifacts = t.usage.Add(result.Usage), append(t.artifacts, result.Artifacts...)
 	if err == nil {
 		err = t.applyNode(s, agents.Node{Output: result.Output, By: result.By})
 	}
@@ -87,6 +87,9 @@ func (s *agentStep) call(t *thread) (agents.Call, error) {
 	call.AgentID, call.Tools, call.Progress = s.entry.ID, nil, nil
 	if call.Responses != nil {
 		call.Responses = call.Responses.Node(s.nodeID(t))
+	}
+	if files, ok := call.Files.(agents.NodeFiles); ok {
+		call.Files = files.Node(s.nodeID(t))
 	}
 	call.Outputs, call.State = maps.Clone(t.outputs), maps.Clone(t.state)
 	if !s.streams {

@@ -54,7 +54,8 @@ type flow struct {
 
 // Invoke runs the steps. The answer is the output of the response agent (of its last turn, in a loop), without one that
 // of the last step; steps in parallel answer with their outputs one below the other. A failed step ends the flow with an
-// error of the same kind and code. All goroutines have ended when Invoke returns, and the usage is that of all calls.
+// error of the same kind and code. All goroutines have ended when Invoke returns, and the usage and the artifacts are those
+// of all calls.
 func (f *flow) Invoke(ctx context.Context, call agents.Call) (agents.Result, error) {
 	streamed := false
 	if text := call.Text; text != nil {
@@ -62,7 +63,7 @@ func (f *flow) Invoke(ctx context.Context, call agents.Call) (agents.Result, err
 	}
 	t := newThread(call)
 	err := f.root.run(ctx, t)
-	result := agents.Result{Output: t.output, Usage: t.usage, By: t.outputBy}
+	result := agents.Result{Output: t.output, Usage: t.usage, By: t.outputBy, Artifacts: t.artifacts}
 	if f.hasResponseAgent {
 		result.Output, result.By = t.answer, t.answerBy
 	}
@@ -74,7 +75,7 @@ func (f *flow) Invoke(ctx context.Context, call agents.Call) (agents.Result, err
 		return result, f.ended(ctx, err)
 	case err != nil:
 		return result, err
-	case strings.TrimSpace(result.Output) == "":
+	case strings.TrimSpace(result.Output) == "" && len(t.artifacts) == 0: // agents that make files need not say anything
 		return result, problem.New(problem.Upstream, problem.CodeFlowNoAnswer, "The flow %q came to its end without an answer%s.", f.id, t.failureSuffix()).Because(t.failure)
 	}
 	if call.Text != nil && !streamed { // steps in parallel have answered, or an earlier attempt at the run

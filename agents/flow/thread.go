@@ -33,7 +33,9 @@ type thread struct {
 	stateKeys  []string // keys of the state, as they were set in this thread
 	outputKeys []string // keys of the outputs
 	usage      agents.Usage
-	failure    error // the last one that did not end the flow
+	// artifacts are what the agents have made, also those that have failed.
+	artifacts []agents.Artifact
+	failure   error // the last one that did not end the flow
 }
 
 func newThread(call agents.Call) *thread {
@@ -56,6 +58,7 @@ func (t *thread) join(forks []*thread) (err error) {
 	var outputs []string
 	for _, fork := range forks {
 		t.usage = t.usage.Add(fork.usage)
+		t.artifacts = append(t.artifacts, fork.artifacts...)
 		if err == nil {
 			err = t.appendText(fork.text[begin:])
 		}

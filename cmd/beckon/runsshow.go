@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"beckon/agents"
+	"beckon/artifacts"
 	"beckon/server"
 )
 
@@ -64,6 +65,9 @@ func printRun(out io.Writer, r server.RunDetail) error {
 	if err := printNodes(out, r); err != nil {
 		return err
 	}
+	if err := printArtifacts(out, r.Artifacts); err != nil {
+		return err
+	}
 	output := orEmpty(r.Output)
 	if err := printSection(out, "Input", r.Input); err != nil || output == "" {
 		return err
@@ -80,6 +84,18 @@ func printNodes(out io.Writer, r server.RunDetail) error {
 	fmt.Fprintln(table, "\nNODE\tSTATUS\tTOOK\tTOKENS\tERROR")
 	for _, n := range r.Nodes {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", n.NodeID, n.Status, cmp.Or(took(n.StartedAt, n.CompletedAt), "-"), n.Usage.TotalTokens, cmp.Or(oneLine(failureText(n.Error), 200), "-"))
+	}
+	return table.Flush()
+}
+
+func printArtifacts(out io.Writer, list []artifacts.Linked) error {
+	if len(list) == 0 {
+		return nil
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\nARTIFACT\tTYPE\tBYTES\tMADE BY\tLINK")
+	for _, a := range list {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\n", oneLine(a.Name, 60), harmless(a.MediaType), a.Bytes, harmless(a.NodeID), cmp.Or(harmless(a.URL), "-"))
 	}
 	return table.Flush()
 }

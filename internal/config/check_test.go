@@ -25,6 +25,9 @@ func TestSettingsAreChecked(t *testing.T) {
 		{"database: {url: 'mysql://a'}", "database.url: must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME"},
 		{"log: {level: INFO}", "log.level: must be debug, info, warn or error"},
 		{"log: {format: xml}", "log.format: must be text or json"},
+		{"artifacts: {url: 'ftp://h/x'}", "artifacts.url: must be the path of a folder, or a URL that begins with file://, s3://, gs:// or azblob://"},
+		{"artifacts: {maxBytes: 0}", "artifacts.maxBytes: must be between 1 byte and 4 GiB"},
+		{"artifacts: {linkTTL: 0s}", "artifacts.linkTTL: must be more than 0 and at most 87600h"},
 		{"retention: {runs: 0s}", "retention.runs: must be more than 0 and at most 87600h"},
 		{"retention: {deliveries: 100000h}", "retention.deliveries: must be more than 0 and at most 87600h"},
 	} {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ type Config struct {
 	Log       Log       `yaml:"log"`
 	Egress    Egress    `yaml:"egress"`
 	Retention Retention `yaml:"retention"`
+	Artifacts Artifacts `yaml:"artifacts"`
 
 	nouns    *catalog.Registry
 	declared map[string]reflect.Value // by section, the resources as a slice of their type
@@ -103,6 +105,26 @@ type Retention struct {
 	Deliveries units.Duration `yaml:"deliveries"`
 }
 
+// Artifacts says where the files are that runs make, and how long the links to them open.
+type Artifacts struct {
+	URL      string         `yaml:"url"` // the path of a folder, or the URL of a bucket; empty: a folder beside the database
+	MaxBytes units.Bytes    `yaml:"maxBytes"`
+	LinkTTL  units.Duration `yaml:"linkTTL"`
+}
+
+// ArtifactsURL returns where the files are that runs make. Where nothing is said, that is the folder artifacts: beside the file
+// of SQLite, or where that would be.
+func (c *Config) ArtifactsURL() string {
+	database := DefaultDatabase
+	if c.Database.isFile() {
+		database = c.Database.URL.Reveal()
+	}
+	return cmp.Or(c.Artifacts.URL, filepath.Join(filepath.Dir(strings.TrimPrefix(database, "sqlite:")), "artifacts"))
+}
+
+// DefaultDatabase is where the data lives when nothing is said.
+const DefaultDatabase = "sqlite:data/beckon.db"
+
 func defaults(nouns *catalog.Registry) *Config {
 	const month = 720 * time.Hour
 	c := &Config{
@@ -114,10 +136,11 @@ func defaults(nouns *catalog.Registry) *Config {
 			MaxQueued:     10_000,
 			ShutdownGrace: units.Duration(30 * time.Second),
 		},
-		Database:  Database{URL: "sqlite:data/beckon.db"},
+		Database:  Database{URL: DefaultDatabase},
 		Egress:    Egress{HTTPSOnly: true},
 		Log:       Log{Level: "info", Format: "text"},
 		Retention: Retention{Runs: units.Duration(month), Deliveries: units.Duration(month)},
+		Artifacts: Artifacts{MaxBytes: 25 << 20, LinkTTL: units.Duration(168 * time.Hour)},
 		nouns:     nouns,
 		declared:  map[string]reflect.Value{},
 		lines:     map[string]int{},

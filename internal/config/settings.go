@@ -58,6 +58,9 @@ func (c *Config) shown(key string, value any) string {
 		text, _ := v.MarshalYAML()
 		return fmt.Sprint(text)
 	}
+	if key == "artifacts.url" {
+		return c.ArtifactsURL()
+	}
 	if key == "database.url" {
 		return c.Database.Shown()
 	}

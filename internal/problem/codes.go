@@ -48,11 +48,12 @@ const (
 	CodeMemoryFull             = "memory_full"
 
 	// The gateway cannot serve now.
-	CodeShuttingDown       = "shutting_down"
-	CodeStorageUnavailable = "storage_unavailable"
-	CodeSecretsUnavailable = "secrets_unavailable"
-	CodeAgentUnavailable   = "agent_unavailable"
-	CodeCommandUnavailable = "command_unavailable"
+	CodeShuttingDown         = "shutting_down"
+	CodeStorageUnavailable   = "storage_unavailable"
+	CodeSecretsUnavailable   = "secrets_unavailable"
+	CodeAgentUnavailable     = "agent_unavailable"
+	CodeCommandUnavailable   = "command_unavailable"
+	CodeArtifactsUnavailable = "artifacts_unavailable"
 
 	// A run has ended without an answer of its agent.
 	CodeCanceled             = "canceled"
@@ -65,6 +66,7 @@ const (
 	CodeFlowStateTooLarge    = "flow_state_too_large"
 	CodeFlowOutputTooLarge   = "flow_output_too_large"
 	CodeOutputInvalid        = "output_invalid"
+	CodeArtifactTooLarge     = "artifact_too_large"
 
 	// A model's provider has failed, or its answer cannot be used.
 	CodeProviderUnauthorized    = "provider_unauthorized"
