@@ -24,8 +24,8 @@ func ValidEventName(name string) bool {
 
 // What can be renamed. The names are those of the package events; a step has nodes alone, and leaves the "node." out.
 var (
-	agentEvents = []string{"run.queued", "run.started", "run.completed", "run.failed", "run.canceled", "run.viewed", nodePrefix + "started", nodePrefix + "completed", nodePrefix + "failed"}
-	stepEvents  = []string{"started", "completed", "failed"}
+	agentEvents = []string{"run.queued", "run.started", "run.completed", "run.failed", "run.canceled", "run.viewed", nodePrefix + "started", nodePrefix + "progress", nodePrefix + "completed", nodePrefix + "failed"}
+	stepEvents  = []string{"started", "progress", "completed", "failed"}
 )
 
 const nodePrefix = "node."

@@ -16,6 +16,7 @@ const (
 	RunFailed     = "run.failed"
 	RunCanceled   = "run.canceled"
 	NodeStarted   = "node.started"
+	NodeProgress  = "node.progress" // how much of its work is done, where that is known
 	NodeCompleted = "node.completed"
 	NodeFailed    = "node.failed"
 	MessageDelta  = "message.delta" // a piece of the answer; removed soon after the run has ended

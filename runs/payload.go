@@ -85,6 +85,16 @@ func nodeEvent(id string, r *Run, n agents.Node) events.Event {
 	})
 }
 
+// progressEvent makes the event that so much of a node's work is done.
+func progressEvent(id string, r *Run, n agents.Node, percent int, at time.Time) events.Event {
+	return newEvent(id, r, events.NodeProgress, n.Names[events.NodeProgress], at, nil, func(text []byte) []byte {
+		text = appendText(append(text, `{"nodeId":`...), n.ID)
+		text = appendText(append(text, `,"nodeType":`...), n.Type)
+		text = append(append(append(text, `,"status":"`...), n.Status...), '"')
+		return append(strconv.AppendInt(append(text, `,"percent":`...), int64(percent), 10), '}')
+	})
+}
+
 // newEvent writes what the world is told (docs/runs.md). It is on the way of every call, so that it is written by hand:
 // encoding/json takes ten times as long.
 func newEvent(id string, r *Run, kind, name string, at time.Time, failure *agents.Failure, data func([]byte) []byte) events.Event {

@@ -9,8 +9,8 @@ import (
 
 // What can be called otherwise outside: by an agent or a flow, and by a step.
 var (
-	runEvents  = []string{"run.queued", "run.started", "run.completed", "run.failed", "run.canceled", "run.viewed", "node.started", "node.completed", "node.failed"}
-	stepEvents = []string{"started", "completed", "failed"}
+	runEvents  = []string{"run.queued", "run.started", "run.completed", "run.failed", "run.canceled", "run.viewed", "node.started", "node.progress", "node.completed", "node.failed"}
+	stepEvents = []string{"started", "progress", "completed", "failed"}
 )
 
 // alias is another name of an event; empty is its own.

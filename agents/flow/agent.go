@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,9 +45,11 @@ func (s *agentStep) run(ctx context.Context, t *thread) error {
 	if err == nil {
 		var result agents.Result
 		call.Tools = d.tools(s)
+		call.Percent = func(percent int) { t.progress.Advance(n, percent) }
 		result, err = s.ask(ctx, call)
 		n.Output, n.Usage, n.By = result.Output, result.Usage, result.By
 		t.usage = t.usage.Add(n.Usage)
+		t.files = append(t.files, result.Artifacts...)
 	}
 	if err == nil {
 		done := n
@@ -67,6 +70,7 @@ func (s *agentStep) runFlow(ctx context.Context, t *thread) error {
 	call.Progress = within{t.progress, s.nodeID(t), s.names}
 	result, err := s.ask(ctx, call)
 	t.usage = t.usage.Add(result.Usage)
+	t.files = append(t.files, result.Artifacts...)
 	if err == nil {
 		err = t.take(s, agents.Node{Output: result.Output, By: result.By})
 	}
@@ -88,6 +92,7 @@ func (s *agentStep) call(t *thread) (agents.Call, error) {
 	if call.Responses != nil {
 		call.Responses = call.Responses.Node(s.nodeID(t))
 	}
+	call.Artifacts = slices.Concat(call.Artifacts, t.files)
 	call.Outputs, call.State = maps.Clone(t.outputs), maps.Clone(t.state)
 	if !s.speaks {
 		call.Text = nil
@@ -100,7 +105,7 @@ func (s *agentStep) call(t *thread) (agents.Call, error) {
 	if err == nil && strings.TrimSpace(prompt) == "" {
 		err = problem.New(problem.Upstream, problem.CodePromptTemplateFailed, "The prompt of its step came out empty. Check its template.")
 	}
-	call.Prompt = prompt
+	call.Prompt, call.Input = prompt, prompt
 	return call, err
 }
 
@@ -111,6 +116,7 @@ func (s *agentStep) ask(ctx context.Context, call agents.Call) (result agents.Re
 	defer cancel()
 	err = guard(func() (err error) {
 		result, err = s.entry.Invoker.Invoke(asked, call)
+		result, err = agents.AwaitParked(asked, result, err)
 		return err
 	})
 	late := context.Cause(asked)

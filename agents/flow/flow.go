@@ -62,7 +62,7 @@ func (f *flow) Invoke(ctx context.Context, call agents.Call) (agents.Result, err
 	}
 	t := newThread(call)
 	err := f.root.run(ctx, t)
-	result := agents.Result{Output: t.output, Usage: t.usage, By: t.by}
+	result := agents.Result{Output: t.output, Usage: t.usage, By: t.by, Artifacts: t.files}
 	if f.marked {
 		result.Output, result.By = t.answer, t.answers
 	}
@@ -74,7 +74,7 @@ func (f *flow) Invoke(ctx context.Context, call agents.Call) (agents.Result, err
 		return result, f.ended(ctx, err)
 	case err != nil:
 		return result, err
-	case strings.TrimSpace(result.Output) == "":
+	case strings.TrimSpace(result.Output) == "" && len(t.files) == 0:
 		return result, problem.New(problem.Upstream, problem.CodeFlowNoAnswer, "The flow %q came to its end without an answer%s.", f.id, t.whyNot()).Because(t.failure)
 	}
 	if call.Text != nil && !said { // steps in parallel have answered, or an earlier attempt at the run

@@ -65,6 +65,8 @@ func (w within) Finished(id string) (agents.Node, bool) { return w.Progress.Fini
 
 func (w within) Begin(n agents.Node) { w.Progress.Begin(w.outside(n)) }
 
+func (w within) Advance(n agents.Node, percent int) { w.Progress.Advance(w.outside(n), percent) }
+
 func (w within) End(ctx context.Context, n agents.Node) error {
 	return w.Progress.End(ctx, w.outside(n))
 }
@@ -85,6 +87,7 @@ type unkept struct{}
 
 func (unkept) Finished(string) (agents.Node, bool)    { return agents.Node{}, false }
 func (unkept) Begin(agents.Node)                      {}
+func (unkept) Advance(agents.Node, int)               {}
 func (unkept) End(context.Context, agents.Node) error { return nil }
 
 // unrecorded is the error of a node whose end could not be written: the flow must not go on.

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,10 +34,12 @@ type thread struct {
 	set     []string // keys of the state, as they were set in this thread
 	named   []string // keys of the outputs
 	usage   agents.Usage
-	failure error // the last one that did not end the flow
+	files   []agents.Artifact // those that the thread has made
+	failure error             // the last one that did not end the flow
 }
 
 func newThread(call agents.Call) *thread {
+	call.Input = cmp.Or(call.Input, call.Prompt)
 	t := &thread{call: call, progress: call.Progress, text: call.Prompt, state: map[string]any{}, sizes: map[string]int{}, outputs: map[string]string{}}
 	if t.progress == nil {
 		t.progress = unkept{}
@@ -46,7 +49,9 @@ func newThread(call agents.Call) *thread {
 
 // fork returns a thread that begins where t is.
 func (t *thread) fork() *thread {
-	return &thread{call: t.call, progress: t.progress, turn: t.turn, text: t.text,
+	call := t.call
+	call.Artifacts = slices.Concat(call.Artifacts, t.files)
+	return &thread{call: call, progress: t.progress, turn: t.turn, text: t.text,
 		state: maps.Clone(t.state), sizes: maps.Clone(t.sizes), outputs: maps.Clone(t.outputs)}
 }
 
@@ -56,6 +61,7 @@ func (t *thread) join(forks []*thread) (err error) {
 	var outputs []string
 	for _, fork := range forks {
 		t.usage = t.usage.Add(fork.usage)
+		t.files = append(t.files, fork.files...)
 		if err == nil {
 			err = t.add(fork.text[begin:])
 		}
