@@ -19,6 +19,7 @@ import (
 	"beckon/agents"
 	"beckon/agents/chat"
 	"beckon/agents/flow"
+	"beckon/agents/job"
 	"beckon/agents/reply"
 	"beckon/calls"
 	"beckon/clients"
@@ -77,7 +78,8 @@ func newGateway(t testing.TB, s setting) *gateway {
 		s.clients = []clients.Client{{ID: "ci", Passthrough: true, AllowedAgents: []string{"triage"}}}
 	}
 	log := slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	how := agents.Factories{Providers: map[string]agents.Factory{"openai": chat.New(egress.NewProviders(), log), "template": reply.New()}, Flow: flow.New()}
+	how := agents.Factories{Providers: map[string]agents.Factory{"openai": chat.New(egress.NewProviders(), log), "template": reply.New()}, Flow: flow.New(),
+		HTTP: job.New(egress.NewProviders(), nil, log)}
 	provider := agents.Provider{ID: "model", Type: "openai", URL: g.model.URL + "/v1", APIKey: secret.String("sk-sEcReT-key"),
 		Timeout: units.Duration(s.timeout), MaxRetries: &s.retries}
 	list := append([]agents.Agent{{ID: "triage", Provider: "model", Model: "m"}, {ID: "other", Provider: "model", Model: "m"},
