@@ -15,7 +15,8 @@ import (
 // bodyKind is how a body is to be read.
 type bodyKind struct {
 	format   bodyFormat
-	boundary string // of multipart
+	boundary string   // of multipart
+	charset  *charset // of the whole body, or of the parts of a form that declare none
 }
 
 type bodyFormat int
@@ -28,7 +29,7 @@ const (
 )
 
 // supportedTypes ends the message of every refused type.
-const supportedTypes = "Send application/json, text/plain, application/x-www-form-urlencoded or multipart/form-data, in UTF-8."
+const supportedTypes = "Send application/json, text/plain, application/x-www-form-urlencoded or multipart/form-data."
 
 // CheckContentType refuses what ReadPrompt could not read, before the body has arrived. The error is a problem:
 // Unsupported, or Invalid for a multipart type without a boundary.
@@ -38,10 +39,8 @@ func CheckContentType(header http.Header) error {
 }
 
 func kindOf(header http.Header) (bodyKind, error) {
-	for _, encoding := range header.Values("Content-Encoding") {
-		if encoding != "" && !strings.EqualFold(encoding, "identity") {
-			return bodyKind{}, problem.New(problem.Unsupported, problem.CodeUnsupportedEncoding, "The body is encoded, and Beckon decodes none. Send it without Content-Encoding.")
-		}
+	if _, err := encodingsOf(header.Values("Content-Encoding")); err != nil {
+		return bodyKind{}, err
 	}
 	types := header.Values("Content-Type")
 	if len(types) > 1 {
@@ -54,19 +53,18 @@ func kindOf(header http.Header) (bodyKind, error) {
 	if err != nil {
 		return bodyKind{}, unsupportedType("The Content-Type is malformed.")
 	}
-	switch charset := strings.ToLower(parameters["charset"]); charset {
-	case "", "utf-8", "utf8", "us-ascii", "ascii":
-	default:
-		return bodyKind{}, unsupportedType("The body's charset is not UTF-8.")
+	kind, err := kindOfType(name, parameters)
+	if err == nil {
+		kind.charset, err = charsetOf(parameters["charset"])
 	}
-	return kindOfType(name, parameters)
+	return kind, err
 }
 
 func kindOfType(name string, parameters map[string]string) (bodyKind, error) {
 	switch {
 	case name == "application/json", strings.HasPrefix(name, "application/") && strings.HasSuffix(name, "+json"):
 		return bodyKind{format: jsonFormat}, nil
-	case strings.HasPrefix(name, "text/"):
+	case isTextType(name):
 		return bodyKind{format: textFormat}, nil
 	case name == "application/x-www-form-urlencoded":
 		return bodyKind{format: urlencodedFormat}, nil
@@ -77,18 +75,76 @@ func kindOfType(name string, parameters map[string]string) (bodyKind, error) {
 	if boundary == "" || len(boundary) > maxBoundary {
 		return bodyKind{}, problem.New(problem.Invalid, problem.CodeInvalidForm, "The Content-Type multipart/form-data needs a boundary of 1 to %d characters.", maxBoundary)
 	}
-	return bodyKind{multipartFormat, boundary}, nil
+	return bodyKind{format: multipartFormat, boundary: boundary}, nil
 }
+
+// isTextType reports whether a media type, in lower case, stands for text that is no JSON document.
+func isTextType(name string) bool {
+	switch name {
+	case "application/xml", "application/yaml", "application/x-yaml", "application/x-ndjson", "application/ndjson":
+		return true
+	}
+	return strings.HasPrefix(name, "text/") || strings.HasPrefix(name, "application/") && strings.HasSuffix(name, "+xml")
+}
+
+// text returns a body as UTF-8 without a byte order mark, and how to read it. A form decodes its fields itself.
+func (k bodyKind) text(body []byte) ([]byte, bodyKind, error) {
+	if k.format != urlencodedFormat && k.format != multipartFormat {
+		var err error
+		if body, err = k.charset.decode(body); err != nil {
+			return nil, k, err
+		}
+		k.charset = nil
+	}
+	body = trimBOM(body)
+	if k.format == urlencodedFormat {
+		k.format = labelledFormat(body)
+	}
+	return body, k, nil
+}
+
+// labelledFormat returns how to read a body that is labelled an urlencoded form. curl, wget and urllib label all bodies so.
+func labelledFormat(body []byte) bodyFormat {
+	trimmed := bytes.TrimSpace(body)
+	if len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[') && checkJSON(trimmed) == nil {
+		return jsonFormat
+	}
+	hasNames := false
+	for pair := range bytes.SplitSeq(trimmed, []byte("&")) {
+		name, _, isPair := bytes.Cut(pair, []byte("="))
+		if isPair && !isFormName(name) {
+			return textFormat
+		}
+		hasNames = hasNames || isPair
+	}
+	if !hasNames {
+		return textFormat
+	}
+	return urlencodedFormat
+}
+
+// isFormName reports whether a form encoder may have written a name: it writes a space as a plus sign, and letters beyond
+// ASCII, colons, quotes and most brackets by their codes.
+func isFormName(name []byte) bool {
+	for i, c := range name {
+		switch {
+		case c <= ' ' || c >= 0x7f || bytes.IndexByte([]byte(":\"'`(){}<>"), c) >= 0:
+			return false
+		case c == '%' && (i+2 >= len(name) || !isHex(name[i+1]) || !isHex(name[i+2])):
+			return false
+		}
+	}
+	return true
+}
+
+func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
 func unsupportedType(why string) error {
 	return problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType, "%s %s", why, supportedTypes)
 }
 
-// isForm reports whether the body has fields. An urlencoded body without any "=" is what curl -d 'Write a haiku'
-// sends: a text.
-func (k bodyKind) isForm(body []byte) bool {
-	return k.format == multipartFormat || k.format == urlencodedFormat && bytes.IndexByte(body, '=') >= 0
-}
+// isForm reports whether the body has fields.
+func (k bodyKind) isForm() bool { return k.format == multipartFormat || k.format == urlencodedFormat }
 
 func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xEF\xBB\xBF")) }
 

@@ -2,8 +2,10 @@ package calls
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
+	"mime"
 	"mime/multipart"
 	"net/url"
 	"strings"
@@ -20,17 +22,19 @@ const (
 	maxBoundary        = 70 // RFC 2046, section 5.1.1
 )
 
-// field is one field of a form, in the order in which they were sent. The value of a file says what it was.
+// field is one field of a form, in the order in which they were sent. A file that is text has its text as the value; that
+// of another file says what it was.
 type field struct {
 	name, value string
-	isFile      bool
+	fileName    string // of a text file
+	isFile      bool   // of another type than text
 }
 
 func (k bodyKind) fields(body []byte) ([]field, error) {
 	if k.format == multipartFormat {
-		return multipartFields(body, k.boundary)
+		return multipartFields(body, k.boundary, k.charset)
 	}
-	return urlencodedFields(body)
+	return urlencodedFields(body, k.charset)
 }
 
 // promptOfFields takes the field prompt, and agent and sessionId beside it, or else all fields as lines.
@@ -62,7 +66,7 @@ func promptOfFields(fields []field) (Prompt, error) {
 func linesOf(fields []field) string {
 	size := 0
 	for _, f := range fields {
-		size += len(f.name) + len(": ") + len(f.value) + len("\n")
+		size += len(f.name) + len(": ") + len(f.fileName) + len("\n") + len(f.value) + len("\n")
 	}
 	var lines strings.Builder
 	lines.Grow(size)
@@ -72,12 +76,16 @@ func linesOf(fields []field) string {
 		}
 		lines.WriteString(f.name)
 		lines.WriteString(": ")
+		if f.fileName != "" {
+			lines.WriteString(f.fileName)
+			lines.WriteByte('\n')
+		}
 		lines.WriteString(f.value)
 	}
 	return lines.String()
 }
 
-func urlencodedFields(body []byte) ([]field, error) {
+func urlencodedFields(body []byte, written *charset) ([]field, error) {
 	var fields []field
 	for pair := range strings.SplitSeq(string(bytes.TrimRight(body, "\r\n")), "&") {
 		if pair == "" {
@@ -95,13 +103,31 @@ func urlencodedFields(body []byte) ([]field, error) {
 			return nil, invalidForm("A percent sign in the form is not followed by two hexadecimal digits. " +
 				"To send text as it is, send it with Content-Type: text/plain.")
 		}
-		fields = append(fields, field{name: name, value: value})
+		f := field{name: name, value: value}
+		if err := f.convert(written); err != nil {
+			return nil, err
+		}
+		fields = append(fields, f)
 	}
 	return fields, checkFields(fields)
 }
 
+// convert makes UTF-8 of a field in another charset.
+func (f *field) convert(written *charset) error {
+	if written == nil {
+		return nil
+	}
+	name, err := written.decode([]byte(f.name))
+	if err != nil {
+		return err
+	}
+	value, err := written.decode([]byte(f.value))
+	f.name, f.value = string(name), string(value)
+	return err
+}
+
 // multipartFields reads the parts over the body that is in memory already; a part costs no more than a few objects.
-func multipartFields(body []byte, boundary string) ([]field, error) {
+func multipartFields(body []byte, boundary string, written *charset) ([]field, error) {
 	var fields []field
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {
@@ -115,7 +141,7 @@ func multipartFields(body []byte, boundary string) ([]field, error) {
 		if len(fields) == maxFields {
 			return nil, tooManyFields()
 		}
-		f, err := readPart(part)
+		f, err := readPart(part, written)
 		if err != nil {
 			return nil, err
 		}
@@ -123,7 +149,7 @@ func multipartFields(body []byte, boundary string) ([]field, error) {
 	}
 }
 
-func readPart(part *multipart.Part) (field, error) {
+func readPart(part *multipart.Part, written *charset) (field, error) {
 	count, size := 0, 0
 	for name, values := range part.Header {
 		for _, value := range values {
@@ -138,24 +164,47 @@ func readPart(part *multipart.Part) (field, error) {
 	if f.name == "" {
 		return field{}, invalidForm("A part of the form has no name.")
 	}
+	mediaType, parameters, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
+	if declared := parameters["charset"]; declared != "" {
+		var err error
+		if written, err = charsetOf(declared); err != nil {
+			return field{}, err
+		}
+	}
 	if file := part.FileName(); file != "" {
-		n, err := io.Copy(io.Discard, part)
-		if err != nil {
-			return field{}, invalidForm("The form is cut off within a file.")
-		}
-		mediaType := part.Header.Get("Content-Type")
-		if mediaType == "" {
-			mediaType = "application/octet-stream"
-		}
-		f.isFile, f.value = true, fmt.Sprintf("%s (%s, %d bytes)", file, mediaType, n)
-		return f, nil
+		return readFile(f, part, file, cmp.Or(mediaType, "application/octet-stream"), written)
 	}
 	var value bytes.Buffer
 	if _, err := value.ReadFrom(part); err != nil {
 		return field{}, invalidForm("The form is cut off within a field.")
 	}
 	f.value = value.String()
+	return f, f.convert(written)
+}
+
+// readFile reads a file of a form. Whether it is text is for its content to say: many programs know no better type than
+// application/octet-stream.
+func readFile(f field, part io.Reader, name, mediaType string, written *charset) (field, error) {
+	var content bytes.Buffer
+	if _, err := content.ReadFrom(part); err != nil {
+		return field{}, invalidForm("The form is cut off within a file.")
+	}
+	if isTextType(mediaType) || strings.HasSuffix(mediaType, "json") || mediaType == "application/octet-stream" {
+		text, err := written.decode(content.Bytes())
+		if err == nil && isText(text) {
+			f.value, f.fileName = string(trimBOM(text)), name
+			return f, nil
+		}
+	}
+	f.isFile, f.value = true, fmt.Sprintf("%s (%s, %d bytes)", name, mediaType, content.Len())
 	return f, nil
+}
+
+// isText reports whether people can read it: UTF-8 without control characters other than those of lines and tabs.
+func isText(content []byte) bool {
+	return utf8.Valid(content) && !bytes.ContainsFunc(content, func(r rune) bool {
+		return r < ' ' && r != '\n' && r != '\r' && r != '\t' && r != '\f' || r == 0x7f
+	})
 }
 
 func checkFields(fields []field) error {

@@ -15,7 +15,7 @@ import (
 
 // readJSON goes over the body once. What it keeps of it are slices of the body.
 func readJSON(body []byte) (Prompt, error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(body))
+	d := newDecoder(body)
 	if d.PeekKind() != jsontext.KindBeginObject {
 		return wholeJSON(body, d)
 	}
@@ -23,10 +23,15 @@ func readJSON(body []byte) (Prompt, error) {
 	if err := readMembers(body, d, found.memberFor); err != nil {
 		return Prompt{}, err
 	}
-	if found.prompt == nil {
+	if found.prompt.Kind() != jsontext.KindString { // some senders have something else of that name
 		return Prompt{Text: textOf(bytes.TrimSpace(body), body)}, nil
 	}
 	return found.read()
+}
+
+// newDecoder reads JSON in which the last of members with the same name counts.
+func newDecoder(body []byte) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
 }
 
 // readMembers keeps the members of an object, which is the whole body, where named says; nil keeps a member nowhere.
@@ -96,9 +101,6 @@ func (s *promptMembers) memberFor(name string) *jsontext.Value {
 }
 
 func (s *promptMembers) read() (p Prompt, err error) {
-	if s.prompt.Kind() != jsontext.KindString {
-		return p, problem.New(problem.Invalid, problem.CodeInvalidPrompt, "prompt must be a string.")
-	}
 	if err := s.readOptions(&p); err != nil {
 		return Prompt{}, err
 	}
@@ -160,7 +162,7 @@ func unquote(value jsontext.Value) string {
 
 // checkJSON reports what is wrong with JSON that nobody needs decoded.
 func checkJSON(body []byte) error {
-	_, err := wholeJSON(body, jsontext.NewDecoder(bytes.NewBuffer(body)))
+	_, err := wholeJSON(body, newDecoder(body))
 	return err
 }
 
@@ -172,8 +174,6 @@ func invalidJSON(body []byte, err error) error {
 		switch {
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			offset = int64(len(body))
-		case errors.Is(err, jsontext.ErrDuplicateName):
-			reason = "an object has the same key twice"
 		case syntax.Err != nil && syntax.Err.Error() == "exceeded max depth":
 			reason = "it is nested more than 10,000 levels deep"
 		case !utf8.Valid(body):

@@ -20,11 +20,14 @@ func ReadRunPrompt(r *Request) (Prompt, error) {
 	if err != nil {
 		return Prompt{}, err
 	}
+	body, kind, err := kind.text(r.Body)
+	if err != nil {
+		return Prompt{}, err
+	}
 	if kind.format != jsonFormat && r.Header.Get("Content-Type") != "" {
 		return Prompt{}, problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType, "Send the run as JSON, with Content-Type: application/json.")
 	}
-	body := trimBOM(r.Body)
-	d := jsontext.NewDecoder(bytes.NewBuffer(body))
+	d := newDecoder(body)
 	if len(bytes.TrimSpace(body)) == 0 || d.PeekKind() != jsontext.KindBeginObject {
 		return Prompt{}, problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body must be a JSON object with input or prompt.")
 	}

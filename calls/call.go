@@ -28,7 +28,9 @@ type Call struct {
 	catalog Catalog
 	lease   *Lease
 	key     string // Idempotency-Key
-	detach  func() // lets the run go on when its caller leaves
+
+	agentTimeout time.Duration // how long the run's agent or flow may take
+	detach       func()        // lets the run go on when its caller leaves
 }
 
 // Quota returns what the client has left of its rate, and how many more calls it may run, where that is limited.
@@ -100,6 +102,9 @@ func (c *Call) admit() (err error) {
 	if c.Prefer, err = readPrefer(r.Header); err != nil {
 		return err
 	}
+	if !c.Prefer.Heartbeat { // which shows the proxy that the connection lives
+		c.Prefer.Wait = c.service.behindProxy(c.Prefer.Wait)
+	}
 	if err := c.lease.takeRate(c.Client); err != nil {
 		return err
 	}
@@ -150,6 +155,7 @@ func (c *Call) runRequest() (runs.Request, error) {
 	if entry == nil {
 		return runs.Request{}, problem.New(problem.Unavailable, problem.CodeAgentUnavailable, "The agent %q cannot be used now: its configuration has an error, which the log names.", agent)
 	}
+	c.agentTimeout = entry.Timeout
 	wanted := runs.Request{
 		ClientID:   c.Client.ID,
 		Entry:      entry,

@@ -17,6 +17,7 @@ package calls
 
 import (
 	"runtime"
+	"time"
 
 	"beckon/agents"
 	"beckon/clients"
@@ -41,7 +42,8 @@ type Config struct {
 	Deliveries   *deliveries.Service
 	Memory       *memory.Budget // of the bodies and answers of calls; nil bounds nothing
 	Metrics      *telemetry.Metrics
-	MaxBodyBytes int64 // for clients without a limit of their own
+	MaxBodyBytes int64         // for clients without a limit of their own
+	ProxyTimeout time.Duration // after which a proxy in front cuts a connection in which nothing happens; 0: none does
 }
 
 // Service starts calls. Any number of calls may use it at the same time.

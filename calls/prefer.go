@@ -18,26 +18,36 @@ type Preference struct {
 	Wait    time.Duration
 	HasWait bool
 	Async   bool // respond-async
+	// RequireResult has a caller that waited in vain be told so by an error.
+	RequireResult bool
+	// Heartbeat has the answer begin at once, so that a proxy sees that the connection lives.
+	Heartbeat bool
 }
 
-// readPrefer reads wait=N and respond-async. Preferences that mean nothing here are ignored, as the RFC wants it; a wait that is no
-// number between 0 and 900 is an error, since to wait for another time would surprise.
+// readPrefer reads wait=N, respond-async, require-result and heartbeat. Preferences that mean nothing here are ignored, as
+// the RFC wants it; a wait that is no number between 0 and 900 is an error, since to wait for another time would surprise.
 func readPrefer(h http.Header) (p Preference, err error) {
 	for _, line := range h.Values("Prefer") {
 		for part := range strings.SplitSeq(line, ",") {
 			part, _, _ = strings.Cut(part, ";") // a preference's parameters
 			name, value, _ := strings.Cut(part, "=")
-			if strings.EqualFold(strings.TrimSpace(name), "respond-async") {
+			switch strings.ToLower(strings.TrimSpace(name)) {
+			case "respond-async":
 				p.Async = true
+			case "require-result":
+				p.RequireResult = true
+			case "heartbeat":
+				p.Heartbeat = true
+			case "wait":
+				if p.HasWait {
+					continue
+				}
+				n, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 32)
+				if err != nil || time.Duration(n)*time.Second > maxWait {
+					return p, problem.New(problem.Invalid, problem.CodeInvalidParameter, "Prefer: wait takes whole seconds from 0 to %d.", int(maxWait.Seconds()))
+				}
+				p.Wait, p.HasWait = time.Duration(n)*time.Second, true
 			}
-			if p.HasWait || !strings.EqualFold(strings.TrimSpace(name), "wait") {
-				continue
-			}
-			n, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 32)
-			if err != nil || time.Duration(n)*time.Second > maxWait {
-				return p, problem.New(problem.Invalid, problem.CodeInvalidParameter, "Prefer: wait takes whole seconds from 0 to %d.", int(maxWait.Seconds()))
-			}
-			p.Wait, p.HasWait = time.Duration(n)*time.Second, true
 		}
 	}
 	return p, nil
@@ -45,11 +55,18 @@ func readPrefer(h http.Header) (p Preference, err error) {
 
 // Applied is the value of Preference-Applied, empty when nothing was.
 func (p Preference) Applied() string {
+	var list []string
 	switch {
 	case p.HasWait:
-		return fmt.Sprintf("wait=%d", int(p.Wait.Seconds()))
+		list = append(list, fmt.Sprintf("wait=%d", int(p.Wait.Seconds())))
 	case p.Async:
 		return "respond-async"
 	}
-	return ""
+	if p.RequireResult {
+		list = append(list, "require-result")
+	}
+	if p.Heartbeat {
+		list = append(list, "heartbeat")
+	}
+	return strings.Join(list, ", ")
 }

@@ -69,9 +69,10 @@ func PromptOf(client *clients.Member, all commands.Set, r *Request, maxBytes int
 // ReadPrompt takes the prompt from the body of a request, by its Content-Type:
 //
 //	application/json, application/*+json   the string prompt of an object, with its promptMembers; any other JSON itself
-//	text/*, or none                        the text
-//	application/x-www-form-urlencoded      the field prompt, with its promptMembers; else all fields as "name: value"; without
-//	multipart/form-data                    any "=" (what curl -d sends) an urlencoded body is the text itself
+//	text/*, or none; XML, YAML, lines of   the text
+//	JSON
+//	application/x-www-form-urlencoded      the field prompt, with its promptMembers; else all fields as "name: value"; a body that
+//	multipart/form-data                    is no form is JSON or text: curl -d and others label all bodies so
 //
 // The error is a problem: Unsupported for a type or encoding that isn't supportedTypes, else Invalid.
 func ReadPrompt(r *Request) (Prompt, error) {
@@ -83,7 +84,11 @@ func ReadPrompt(r *Request) (Prompt, error) {
 	if err != nil {
 		return Prompt{}, err
 	}
-	p, err := kind.read(trimBOM(r.Body))
+	body, kind, err := kind.text(r.Body)
+	if err != nil {
+		return Prompt{}, err
+	}
+	p, err := kind.read(body)
 	if err != nil {
 		return Prompt{}, err
 	}
@@ -99,7 +104,7 @@ func (k bodyKind) read(body []byte) (Prompt, error) {
 		return Prompt{}, errEmptyPrompt()
 	case k.format == jsonFormat:
 		return readJSON(body)
-	case k.isForm(body):
+	case k.isForm():
 		fields, err := k.fields(body)
 		if err != nil {
 			return Prompt{}, err

@@ -20,8 +20,8 @@ type Request struct {
 	ReceivedAt time.Time
 	Stream     bool // the caller reads the run's events while they happen
 
-	// Body is the whole body. It never changes: prompts may be parts of it. Where Read is set, it is empty until
-	// somebody calls ReadBody.
+	// Body is the whole body: as it was sent until the client is known, and then without its Content-Encoding. Its bytes never
+	// change: prompts may be parts of it. Where Read is set, it is empty until somebody calls ReadBody.
 	Body []byte
 	// Read reads the body, of at most limit bytes, and reserves in held what it takes. It is called once at most.
 	Read func(limit int64, held *memory.Reservation) ([]byte, error)
@@ -59,5 +59,9 @@ func (s *Service) readBody(client *clients.Member, r *Request) error {
 		return err
 	}
 	defer client.EndBody()
-	return r.ReadBody(client.BodyLimit(s.MaxBodyBytes))
+	limit := client.BodyLimit(s.MaxBodyBytes)
+	if err := r.ReadBody(limit); err != nil {
+		return err
+	}
+	return r.decodeBody(limit)
 }

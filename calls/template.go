@@ -41,7 +41,10 @@ func renderPrompt(t *render.Template, c clients.Client, r *Request, maxBytes int
 
 // templateData makes what the template mentions. A body that says what it is must be that, mentioned or not.
 func templateData(t *render.Template, c clients.Client, r *Request, kind bodyKind) (map[string]any, error) {
-	raw := trimBOM(r.Body)
+	raw, kind, err := kind.text(r.Body)
+	if err != nil {
+		return nil, err
+	}
 	body, err := templateBody(t, kind, raw)
 	if err != nil {
 		return nil, err
@@ -77,7 +80,7 @@ func templateBody(t *render.Template, kind bodyKind, raw []byte) (any, error) {
 			return nil, invalidJSON(raw, err)
 		}
 		return body, nil
-	case kind.isForm(raw):
+	case kind.isForm():
 		fields, err := kind.fields(raw)
 		return formData(fields), err
 	}

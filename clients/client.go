@@ -34,7 +34,7 @@ type Client struct {
 	Template           string         `json:"template,omitempty" yaml:"template,omitempty"`
 	WebhookSecret      secret.String  `json:"webhookSecret,omitempty" yaml:"webhookSecret,omitempty"` // signs its callbacks; empty: one that is derived from the token
 	AllowedAgents      []string       `json:"allowedAgents" yaml:"allowedAgents"`                     // agents and flows; the first is the default
-	SyncTimeout        units.Duration `json:"syncTimeout,omitempty" yaml:"syncTimeout,omitempty"`     // how long a call waits; 5m
+	SyncTimeout        units.Duration `json:"syncTimeout,omitempty" yaml:"syncTimeout,omitempty"`     // how long a call waits; 10 s longer than its agent may take
 	CancelOnDisconnect bool           `json:"cancelOnDisconnect,omitempty" yaml:"cancelOnDisconnect,omitempty"`
 	MaxBodyBytes       units.Bytes    `json:"maxBodyBytes,omitempty" yaml:"maxBodyBytes,omitempty"` // 0 is the server's limit
 	RateLimit          *RateLimit     `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"`

@@ -197,7 +197,7 @@ func (g *Gateway) assemble() {
 	})
 	g.calls = calls.New(calls.Config{
 		Catalog: g.catalog, Runs: g.runs, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
-		MaxBodyBytes: int64(c.MaxBodyBytes),
+		MaxBodyBytes: int64(c.MaxBodyBytes), ProxyTimeout: time.Duration(c.ProxyTimeout),
 	})
 	g.editor = g.newEditor(g.breakers, g.webhooks, g.apply)
 }

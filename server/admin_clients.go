@@ -29,7 +29,7 @@ type clientDocument struct {
 	Template           *string            `json:"template" doc:"Makes the prompt of the request, with passthrough."`
 	WebhookSecret      *string            `json:"webhookSecret" doc:"Signs the webhooks of its calls; null is a secret that follows from the token. Shown as •••; left out or sent like this, it stays; an empty text removes it."`
 	AllowedAgents      []string           `json:"allowedAgents" nullable:"false" doc:"Agents and flows; the first is the default."`
-	SyncTimeout        string             `json:"syncTimeout" example:"5m" doc:"How long a call waits for its answer."`
+	SyncTimeout        string             `json:"syncTimeout" example:"5m" doc:"How long a call waits for its answer. Unless set, 10 seconds longer than the agent that it calls may take, of which 5m is the default."`
 	CancelOnDisconnect bool               `json:"cancelOnDisconnect"`
 	MaxBodyBytes       int64              `json:"maxBodyBytes" example:"1048576"`
 	RateLimit          *rateLimitDocument `json:"rateLimit"`

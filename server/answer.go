@@ -38,6 +38,15 @@ func answerRun(c echo.Context, call *calls.Call, run *runs.Run) error {
 		header.Set(echo.HeaderContentLength, strconv.Itoa(len(text)))
 		return c.Blob(http.StatusOK, contentType, memory.Bytes(text))
 	}
+	answer := answerOf(run)
+	if len(run.Output) >= longText {
+		return answerLong(c, answer)
+	}
+	return answerJSON(c, http.StatusOK, answer)
+}
+
+// answerOf returns the document of a completed run.
+func answerOf(run *runs.Run) callAnswer {
 	answer := callAnswer{OK: true, Response: run.Output, RunID: run.ID, Status: run.Status, Agent: run.WorkflowID,
 		Usage: run.Usage, DurationMs: run.Milliseconds()}
 	if run.By.Degraded {
@@ -46,10 +55,7 @@ func answerRun(c echo.Context, call *calls.Call, run *runs.Run) error {
 	if data := run.Data(); data != nil {
 		answer.Data = data
 	}
-	if len(run.Output) >= longText {
-		return answerLong(c, answer)
-	}
-	return answerJSON(c, http.StatusOK, answer)
+	return answer
 }
 
 // answerJSON answers with a document.
@@ -87,7 +93,11 @@ func answerAccepted(c echo.Context, runID string, status runs.Status) error {
 	header.Set(runIDHeader, runID)
 	header.Set(echo.HeaderLocation, runURL(runID))
 	header.Set("Retry-After", strconv.Itoa(wholeSeconds(acceptedRetry)))
-	return answerJSON(c, http.StatusAccepted, acceptedAnswer{OK: true, RunID: runID, Status: status, URL: runURL(runID)})
+	return answerJSON(c, http.StatusAccepted, acceptedOf(runID, status))
+}
+
+func acceptedOf(runID string, status runs.Status) acceptedAnswer {
+	return acceptedAnswer{OK: true, RunID: runID, Status: status, URL: runURL(runID)}
 }
 
 func runURL(id string) string { return "/api/v1/runs/" + id }

@@ -11,6 +11,7 @@ import (
 // withDecodedPath returns a request whose path is percent-encoded only where it has to be, so that %63i finds the same route
 // as ci (RFC 3986, section 6.2.2.2). An encoded slash stays encoded: it separates nothing.
 func withDecodedPath(r *http.Request) *http.Request {
+	r = withoutTrailingSlash(r)
 	if r.URL.RawPath == "" { // nothing is encoded: the router reads URL.Path
 		return r
 	}
@@ -24,6 +25,19 @@ func withDecodedPath(r *http.Request) *http.Request {
 	}
 	u := *r.URL
 	u.RawPath = strings.Join(segments, "/")
+	r = r.WithContext(r.Context()) // a shallow copy
+	r.URL = &u
+	return r
+}
+
+// withoutTrailingSlash returns a request whose path does not end with a slash: that is no other address.
+func withoutTrailingSlash(r *http.Request) *http.Request {
+	path := strings.TrimRight(r.URL.Path, "/")
+	if path == "" || path == r.URL.Path {
+		return r
+	}
+	u := *r.URL
+	u.Path, u.RawPath = path, strings.TrimRight(u.RawPath, "/")
 	r = r.WithContext(r.Context()) // a shallow copy
 	r.URL = &u
 	return r

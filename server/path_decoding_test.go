@@ -19,6 +19,10 @@ func TestPathsArePercentDecoded(t *testing.T) {
 	}{
 		{"POST", "/api/v1/webhooks/web", 200},
 		{"POST", "/api/v1/webhooks/%77eb", 200},
+		{"POST", "/api/v1/webhooks/web/", 200},
+		{"POST", "/api/v1/webhooks/%77eb//", 200},
+		{"GET", "/api/v1/runs/", 200},
+		{"GET", "/healthz/", 200},
 		{"POST", "/api/v1/webhooks/%77%65%62", 200},
 		{"POST", "/%61pi/v1/web%68ooks/web", 200},
 		{"POST", "/api/v1/webhooks/%2577eb", 401},

@@ -71,8 +71,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 	if status == http.StatusUnauthorized {
 		header.Set("WWW-Authenticate", "Bearer")
 	}
-	body, err := json.Marshal(problemDocument{Type: "urn:beckon:problem:" + p.Code, Title: http.StatusText(status), Status: status,
-		Detail: p.Detail, Code: p.Code, Error: p.Detail, RunID: header.Get(runIDHeader), Fields: p.Fields})
+	body, err := json.Marshal(problemDocumentOf(p, status, header.Get(runIDHeader)))
 	if err == nil {
 		body = append(body, '\n')
 		header.Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
@@ -81,6 +80,11 @@ func (s *Server) answerError(err error, c echo.Context) {
 	if err != nil {
 		s.Log.Debug("an error could not be answered", slog.Any("error", err))
 	}
+}
+
+func problemDocumentOf(p *problem.Error, status int, runID string) problemDocument {
+	return problemDocument{Type: "urn:beckon:problem:" + p.Code, Title: http.StatusText(status), Status: status,
+		Detail: p.Detail, Code: p.Code, Error: p.Detail, RunID: runID, Fields: p.Fields}
 }
 
 func (s *Server) logRefusal(c echo.Context, p *problem.Error, status int) {

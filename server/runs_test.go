@@ -538,7 +538,6 @@ func TestRunsThatAreRefused(t *testing.T) {
 		{"runs", ``, nil, 400, "invalid_json"},
 		{"runs", `"x"`, nil, 400, "invalid_json"},
 		{"runs", `{"input":"x"`, nil, 400, "invalid_json"},
-		{"runs", `{"input":"x","input":"y"}`, nil, 400, "invalid_json"},
 		{"runs", `{"input":"` + strings.Repeat("x", 10<<20) + `"}`, nil, 413, "body_too_large"},
 		{"runs", `{"input":"x","webhook":{}}`, nil, 400, "invalid_webhook"},
 		{"runs", `{"input":"x","webhook":"https://example.com"}`, nil, 400, "invalid_parameter"},

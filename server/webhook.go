@@ -68,6 +68,8 @@ func (s *Server) answerCall(c echo.Context, sender *calls.Sender, r *calls.Reque
 			return s.stream(c, call.Active.ID, "", false, s.stillAllowed(c.Request(), call.Client.ID))
 		}
 		err = problem.Of(err)
+	case call.Prefer.Heartbeat:
+		err = s.answerWithHeartbeat(c, call)
 	default:
 		err = s.answerActive(c, call)
 	}
@@ -82,6 +84,9 @@ func (s *Server) answerActive(c echo.Context, call *calls.Call) error {
 	ctx := c.Request().Context()
 	run, err := call.Wait(ctx)
 	switch {
+	case err != nil && problem.Of(err).Code == problem.CodeResultNotReady:
+		c.Response().Header().Set(echo.HeaderLocation, runURL(call.Active.ID))
+		return err
 	case err != nil:
 		return err
 	case run != nil:

@@ -47,7 +47,7 @@ func (s clientScreen) Says(path string) string { return s.Text(path, "", "", "")
 func (s clientScreen) Limits() []field {
 	return []field{
 		s.Text("syncTimeout", "How long a call waits for its answer", s.Form.SyncTimeout,
-			"Such as 30s or 5m. Then the caller gets a 202 with the run's address, and the run goes on. Empty: 5m.").Like("5m"),
+			"Such as 30s or 5m. Then the caller gets a 202 with the run's address, and the run goes on. Empty: 10 seconds longer than the agent may take.").Like("5m"),
 		s.Text("maxBodyBytes", "Largest request", s.Form.MaxBodyBytes, "Such as 256KiB or 1MiB. What is larger gets a 413. Empty: the server's limit."),
 		s.Text("maxConcurrent", "Calls at the same time", s.Form.MaxConcurrent, "More get a 429, to come again. Empty: any number."),
 	}

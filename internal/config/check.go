@@ -19,6 +19,7 @@ const (
 	maxBodyBytes       = 64 << 20
 	maxConcurrentLimit = 1_000_000
 	maxShutdownGrace   = time.Hour
+	leastProxyTimeout  = time.Second
 	maxRetention       = 10 * 365 * 24 * time.Hour
 )
 
@@ -48,6 +49,9 @@ func (c *Config) checkSettings(found *findings) {
 		if _, err := netip.ParsePrefix(proxy); err != nil && !isAddress(proxy) {
 			c.wrong(found, fmt.Sprintf("server.trustedProxies[%d]", i), "must be an IP address or a CIDR such as 10.0.0.0/8")
 		}
+	}
+	if s.ProxyTimeout != 0 && time.Duration(s.ProxyTimeout) < leastProxyTimeout {
+		c.wrong(found, "server.proxyTimeout", "must be at least %s, or 0 where no proxy cuts connections", leastProxyTimeout)
 	}
 	if s.MaxBodyBytes < 1 || s.MaxBodyBytes > maxBodyBytes {
 		c.wrong(found, "server.maxBodyBytes", "must be between 1 byte and %d MiB", maxBodyBytes>>20)

@@ -44,6 +44,7 @@ type Server struct {
 	Address        string         `yaml:"address"`
 	PublicURL      string         `yaml:"publicURL"`      // how the outside reaches it, without a slash at the end
 	TrustedProxies []string       `yaml:"trustedProxies"` // addresses or CIDRs whose X-Forwarded-For counts
+	ProxyTimeout   units.Duration `yaml:"proxyTimeout"`   // after which a proxy in front cuts a connection in which nothing happens; 0: none does
 	MaxBodyBytes   units.Bytes    `yaml:"maxBodyBytes"`
 	MaxConcurrent  int            `yaml:"maxConcurrent"` // calls at the same time, of all clients together
 	MaxQueued      int            `yaml:"maxQueued"`     // runs that wait in the queue, of all clients together

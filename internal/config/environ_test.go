@@ -85,7 +85,7 @@ func TestSettings(t *testing.T) {
 		"server.address = :9 (BECKON_SERVER_ADDRESS)",
 		"server.publicURL = http://localhost:8080 (default)",
 		"server.trustedProxies = ::1, 10.0.0.0/8 (" + path + ":3)",
-		"server.maxBodyBytes = 2MiB (" + path + ":2)",
+		"server.proxyTimeout = 0s (default)", "server.maxBodyBytes = 2MiB (" + path + ":2)",
 		"server.maxConcurrent = 1024 (default)",
 		"server.maxQueued = 10000 (default)",
 		"server.maxMemory = 512MiB (BECKON_SERVER_MAX_MEMORY)",

@@ -16,11 +16,11 @@ const (
 	timeLayout = "2006-01-02T15:04:05.000Z"
 )
 
-// plain returns v as one of nil, bool, string, int64, float64, []any and map[string]any; what is inside is left as
-// it is.
+// plain returns v as one of nil, bool, string, int64, float64, decimal, []any and map[string]any; what is inside is left
+// as it is.
 func (x *execution) plain(v any) (any, error) {
 	switch v := v.(type) {
-	case nil, bool, string, int64, float64, []any, map[string]any:
+	case nil, bool, string, int64, float64, decimal, []any, map[string]any:
 		return v, nil
 	case int:
 		return int64(v), nil
@@ -179,6 +179,8 @@ func (e *encoder) scalar(p any) {
 		e.buf = strconv.AppendBool(e.buf, p)
 	case int64:
 		e.buf = strconv.AppendInt(e.buf, p, 10)
+	case decimal:
+		e.buf = append(e.buf, p...)
 	case float64:
 		e.buf = jsontext.AppendFloat(e.buf, p, 64) // there is no NaN in JSON: it becomes a text
 	}

@@ -22,7 +22,7 @@ import (
 func Functions() []string {
 	var names []string
 	for name := range (&execution{}).functions() {
-		if name[0] != '_' && name != "index" {
+		if name[0] != '_' && !slices.Contains(builtin, name) {
 			names = append(names, name)
 		}
 	}
@@ -30,9 +30,12 @@ func Functions() []string {
 	return names
 }
 
+// builtin are text/template's own, of which some are defined anew.
+var builtin = []string{"and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge", "len", "index", "slice"}
+
 // allowedNames are the identifiers that a template may use.
 func allowedNames() []string {
-	names := append(Functions(), "and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge", "len", "index", "slice")
+	names := append(Functions(), builtin...)
 	slices.Sort(names)
 	return names
 }
@@ -42,6 +45,11 @@ func (x *execution) functions() map[string]any {
 		"json": x.json, "yaml": x.yaml, "default": x.orDefault, "truncate": x.truncate, "join": x.join,
 		"upper": x.upper, "lower": x.lower, "trim": x.trim, "replace": x.replace, "date": x.date,
 		"first": x.first, "list": x.list, "dict": x.dict, "index": x.index,
+		"eq": x.equal, "ne": x.notEqual,
+		"lt":     x.compares("lt", func(order int) bool { return order < 0 }),
+		"le":     x.compares("le", func(order int) bool { return order <= 0 }),
+		"gt":     x.compares("gt", func(order int) bool { return order > 0 }),
+		"ge":     x.compares("ge", func(order int) bool { return order >= 0 }),
 		tickName: x.tick, enterName: x.enter, leaveName: x.leave, printName: x.print,
 		eachValueName: x.eachValue, eachPairName: x.eachPair, lookupName: x.lookup, softIndexName: x.softIndex,
 	}
@@ -187,6 +195,8 @@ func timeOf(v any) (time.Time, bool) {
 		seconds = float64(v)
 	case float64:
 		seconds = v
+	case decimal:
+		seconds = v.float()
 	default:
 		return time.Time{}, false
 	}

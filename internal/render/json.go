@@ -4,19 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"math"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// JSON decodes JSON into what templates work on: nil, bool, string, int64 for integers that fit, float64 for the other
-// numbers, []any and map[string]any. Text that isn't UTF-8, duplicate keys, more than 10,000 levels and anything behind
-// the value are errors; they are those of jsontext.
+// JSON decodes JSON into what templates work on: nil, bool, string, int64 for integers that fit, other types for the other
+// numbers, which keep their digits, []any and map[string]any. Of members with the same name the last one counts. Text that
+// isn't UTF-8, more than 10,000 levels and anything behind the value are errors; they are those of jsontext.
 func JSON(data []byte) (any, error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(data))
+	d := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true))
 	v, err := decode(d)
 	if err == nil {
 		err = JSONEnd(d)
@@ -59,17 +56,6 @@ func decode(d *jsontext.Decoder) (any, error) {
 		return decodeMap(d)
 	}
 	return nil, nil
-}
-
-func decodeNumber(token jsontext.Token) any {
-	text := token.String()
-	if !strings.ContainsAny(text, ".eE") {
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return n
-		}
-	}
-	f, _ := token.Float()
-	return min(max(f, -math.MaxFloat64), math.MaxFloat64) // 1e999 is valid JSON
 }
 
 func decodeList(d *jsontext.Decoder) (any, error) {

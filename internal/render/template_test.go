@@ -35,7 +35,7 @@ func TestRender(t *testing.T) {
 		{"plain", "plain"},
 		{"{{.body.title}}", `Disk <full> & "hot"`},
 		{"{{.body.count}} {{.body.ratio}} {{.body.zero}} {{.body.off}}", "12345678901 0.25 0 false"},
-		{"{{.body.big}} {{.body.huge}}", "1e+21 12345678901234567000"},
+		{"{{.body.big}} {{.body.huge}}", "1e21 12345678901234567890"},
 		{"[{{.body.nothing}}][{{.nil}}]", "[][]"},
 		{"{{if .body.nothing}}yes{{else}}no{{end}}", "no"},
 		{"{{range .body.nothing}}x{{else}}none{{end}}", "none"},

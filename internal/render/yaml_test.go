@@ -1,6 +1,8 @@
 package render_test
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -94,6 +96,9 @@ func numbersAsFloats(v any) any {
 		return float64(v)
 	case float64:
 		return v + 0 // YAML has no minus zero
+	case fmt.Stringer: // a number that keeps its digits
+		f, _ := strconv.ParseFloat(v.String(), 64)
+		return f
 	case []any:
 		for i := range v {
 			v[i] = numbersAsFloats(v[i])

@@ -1,0 +1,41 @@
+package calls
+
+import (
+	"strings"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/unicode"
+
+	"beckon/internal/problem"
+)
+
+// charset is how the text of a body, or of a part of it, is written; nil is UTF-8.
+type charset struct{ encoding.Encoding }
+
+// charsetOf finds a charset by its name, as browsers do: ISO-8859-1 is windows-1252.
+func charsetOf(name string) (*charset, error) {
+	switch name = strings.ToLower(strings.TrimSpace(name)); name {
+	case "", "utf-8", "utf8", "us-ascii", "ascii":
+		return nil, nil
+	case "utf-16": // little-endian, as browsers read it, unless a byte order mark says otherwise
+		return &charset{unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)}, nil
+	}
+	found, err := htmlindex.Get(name)
+	if err != nil || found == encoding.Replacement {
+		return nil, unsupportedType("Beckon does not know the body's charset. Send it in UTF-8.")
+	}
+	return &charset{found}, nil
+}
+
+// decode returns the text in UTF-8. What is no character of the charset is an error.
+func (c *charset) decode(text []byte) ([]byte, error) {
+	if c == nil {
+		return text, nil
+	}
+	decoded, err := c.NewDecoder().Bytes(text)
+	if err != nil {
+		return nil, problem.New(problem.Invalid, problem.CodeInvalidText, "The text is not valid in the charset that it declares. Send it in UTF-8.").Because(err)
+	}
+	return decoded, nil
+}
