@@ -2,19 +2,20 @@ package chat
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"beckon/agents"
 	"beckon/agents/chat/completion"
 	"beckon/internal/egress"
 	"beckon/internal/problem"
-	"beckon/internal/render"
 )
 
 // NewMedia makes invokers of the kinds image, speech and transcription, on providers that speak OpenAI's API. They send,
@@ -80,11 +81,11 @@ func (m *media) ready(ctx context.Context, call agents.Call) error {
 }
 
 // body writes the request: that of the template or the standard one, with the model and the params over it.
-func (m *media) body(call agents.Call, standard func(input any) map[string]any) (body []byte, said []string, err error) {
+func (m *media) body(call agents.Call, standard func(input any, text string) map[string]any) (body []byte, said []string, err error) {
 	call.AgentID = m.agent
 	var members map[string]any
 	if m.template == nil {
-		members = standard(agents.InputOf(call))
+		members = standard(agents.InputOf(call), cmp.Or(call.Input, call.Prompt))
 	} else {
 		data, err := agents.DataOf(call)
 		if err != nil {
@@ -94,7 +95,7 @@ func (m *media) body(call agents.Call, standard func(input any) map[string]any) 
 		if err != nil {
 			return nil, nil, err
 		}
-		value, err := render.JSON([]byte(text))
+		value, err := exactJSON(text)
 		if members, _ = value.(map[string]any); err != nil || members == nil {
 			return nil, nil, problem.New(problem.Upstream, problem.CodeTemplateFailed,
 				`The request of agent %q did not become a JSON object. Write texts with json, as in {"prompt": {{ json .input.prompt }}}.`, m.agent)
@@ -177,8 +178,8 @@ func unreadable(begin []byte) error {
 	return &noAnswer{&completion.Completion{End: completion.Unreadable, Stray: string(bytes.ToValidUTF8(begin[:min(len(begin), maxLogged)], nil))}}
 }
 
-// asText is what an input says in words: a text, or the first of its members of these names that is one.
-func asText(input any, names ...string) string {
+// asText is what an input says in words: a text, the first of its members of these names that is one, or all of it.
+func asText(input any, all string, names ...string) string {
 	switch v := input.(type) {
 	case string:
 		return v
@@ -194,8 +195,17 @@ func asText(input any, names ...string) string {
 			}
 		}
 	}
-	text, _ := json.Marshal(input)
-	return string(text)
+	return all
+}
+
+// exactJSON reads JSON that is written again, to the last digit.
+func exactJSON(text string) (value any, err error) {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	if err = decoder.Decode(&value); err == nil && decoder.More() {
+		err = errors.New("there is more than one value")
+	}
+	return value, err
 }
 
 // firstBytes reads the beginning of a body, which may be all of it.

@@ -44,8 +44,8 @@ func (m *image) Invoke(ctx context.Context, call agents.Call) (result agents.Res
 }
 
 // standardImage is the request of an agent without a template.
-func standardImage(input any) map[string]any {
-	request := map[string]any{"prompt": asText(input, "prompt", "text")}
+func standardImage(input any, text string) map[string]any {
+	request := map[string]any{"prompt": asText(input, text, "prompt", "text")}
 	if members, ok := input.(map[string]any); ok {
 		for _, name := range []string{"image_count", "n"} {
 			if n, ok := members[name].(int64); ok && n > 0 {

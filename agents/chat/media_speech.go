@@ -22,8 +22,8 @@ func (m *voice) Invoke(ctx context.Context, call agents.Call) (result agents.Res
 	if err := m.ready(ctx, call); err != nil {
 		return result, err
 	}
-	body, said, err := m.body(call, func(input any) map[string]any {
-		return map[string]any{"input": asText(input, "input", "text", "prompt"), "voice": defaultVoice}
+	body, said, err := m.body(call, func(input any, text string) map[string]any {
+		return map[string]any{"input": asText(input, text, "input", "text", "prompt"), "voice": defaultVoice}
 	})
 	if err != nil {
 		return result, err

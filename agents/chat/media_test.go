@@ -85,9 +85,9 @@ func TestRequestsOfMedia(t *testing.T) {
 	for _, c := range []struct{ name, kind, request, prompt, want string }{
 		{"text", agents.KindImage, "", "a dog", `{"model":"paint-1","prompt":"a dog"}`},
 		{"prompt and n", agents.KindImage, "", `{"prompt":"a dog","n":2}`, `{"model":"paint-1","prompt":"a dog","n":2}`},
-		{"no words", agents.KindImage, "", `{"n":0,"colour":"red"}`, `{"model":"paint-1","prompt":"{\"colour\":\"red\",\"n\":0}"}`},
-		{"template", agents.KindImage, `{"model":"other","prompt":{{ json .input.what }},"seed":{{ .input.seed }}}`, `{"what":"a \"dog\"","seed":9007199254740993}`,
-			`{"model":"other","prompt":"a \"dog\"","seed":9007199254740993}`},
+		{"no words", agents.KindImage, "", `{"n":0,"colour":"red"}`, `{"model":"paint-1","prompt":"{\"n\":0,\"colour\":\"red\"}"}`},
+		{"template", agents.KindImage, `{"model":"other","prompt":{{ json .input.what }},"seed":{{ .input.seed }},"strength":1.10}`, `{"what":"a \"dog\"","seed":9007199254740993}`,
+			`{"model":"other","prompt":"a \"dog\"","seed":9007199254740993,"strength":1.10}`},
 		{"speech", agents.KindSpeech, "", `{"text":"Hello."}`, `{"model":"paint-1","input":"Hello.","voice":"alloy"}`},
 		{"speech by template", agents.KindSpeech, `{"input": {{ json .prompt }}, "voice": "nova"}`, "Hi.", `{"model":"paint-1","input":"Hi.","voice":"nova"}`},
 	} {

@@ -129,8 +129,8 @@ func TestAJob(t *testing.T) {
 	elsewhere := serve(t, map[string][]http.HandlerFunc{
 		"GET /b.mp4": script(reply(200, "the second film", "Content-Disposition: attachment; filename=\"../second.mp4\""))})
 	a := serve(t, map[string][]http.HandlerFunc{
-		"POST /v1/videos?size=small": script(reply(503, ""), reply(202, `{"id":"v/7","status":"queued"}`)),
-		"GET /v1/videos/v/7": script(reply(200, `{"status":"running","progress":12.7}`), reply(429, "", "Retry-After: 3"), reply(200, `{"status":"running","progress":12.9}`),
+		"POST /v1/videos?size=small": script(reply(503, ""), reply(202, `{"id":7,"cost":1.10,"status":"queued"}`)),
+		"GET /v1/videos/7": script(reply(200, `{"status":"running","progress":12.7}`), reply(429, "", "Retry-After: 3"), reply(200, `{"status":"running","progress":12.9}`),
 			reply(200, `{"status":"running","progress":250}`), reply(200, `{"status":"completed","title":"Cats","files":[{"url":"/files/a.mp4"},{"url":"`+elsewhere.URL+`/b.mp4"}]}`)),
 		"GET /files/a.mp4": script(reply(500, ""), reply(200, "the first film", "Content-Type: text/html"))})
 	files, percents := &agentstest.Files{}, []int{}
@@ -400,7 +400,7 @@ func TestWhatIsWrongWithAJob(t *testing.T) {
 		{"cancel.url", "is required", func(a *agents.Agent) { a.Cancel.URL = "" }},
 		{"cancel", "asked for with poll", func(a *agents.Agent) { a.Poll = nil }},
 		{"output", "there is no text", func(a *agents.Agent) { a.Output.Text = "text" }},
-		{"artifacts", "ends too early", func(a *agents.Agent) { a.Artifacts = "answer." }},
+		{"artifacts", "does not belong here", func(a *agents.Agent) { a.Artifacts = "answer." }},
 	} {
 		a := videoAgent("https://api.example.com")
 		c.change(&a)

@@ -18,7 +18,6 @@ import (
 	"beckon/internal/egress"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
-	"beckon/internal/render"
 	"beckon/internal/secret"
 )
 
@@ -122,7 +121,7 @@ func (j *job) exchange(ctx context.Context, c call) (answer, *failure) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return answer{retryAfter: retryAfter}, nil
 	}
-	value, err := render.JSON(text)
+	value, err := agents.ReadJSON(text)
 	if err != nil {
 		return answer{}, upstream(problem.CodeProviderInvalidResponse, "The API of agent %q at %s sent something that is not JSON. Check the agent's URLs.", j.agent, host)
 	}

@@ -112,6 +112,7 @@ var complaints = [...]struct {
 	{regexp.MustCompile(`^token recognition error at: '"`), "a quote is missing", false},
 	{regexp.MustCompile(`^token recognition error at: '(.+)'$`), "%s means nothing here", false},
 	{regexp.MustCompile(`^(?:mismatched|extraneous) input '(.+?)' expecting `), "%s does not belong here", false},
+	{regexp.MustCompile(`^no viable alternative at input '(.+?)'`), "%s does not belong here", false},
 	{regexp.MustCompile(`^undeclared reference to '(.+?)'`), "there is no %s", true},
 	{regexp.MustCompile(`^reserved identifier: (.+)$`), "%s is a word of CEL's own", false},
 	{regexp.MustCompile(`^found no matching overload for '_?(.+?)_?' applied to `), "%s is not for values of these types", false},
