@@ -186,7 +186,7 @@ func (w *work) finish(ctx context.Context, value any) (agents.Result, error) {
 			return result, err
 		}
 		for _, link := range links {
-			artifact, err := agents.Fetch(ctx, w.call.Files, w.agent, link, w.pace, w.file(w.header))
+			artifact, err := agents.Fetch(ctx, w.call.Files, w.agent, link, w.pace, w.file(w.header)) //nolint:bodyclose // Fetch closes it
 			if err != nil {
 				if ctx.Err() != nil {
 					err = w.ended(ctx)
