@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"beckon/deliveries"
 )
 
 var link = regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
@@ -36,4 +38,17 @@ func TestLinksLeadSomewhere(t *testing.T) {
 		}
 	}
 	require.NotZero(t, links)
+}
+
+// A format that someone adds is explained where people look for it.
+func TestFormatsAreExplained(t *testing.T) {
+	example, err := os.ReadFile("config.example.yaml")
+	require.NoError(t, err)
+	page, err := os.ReadFile("docs/deliveries.md")
+	require.NoError(t, err)
+	line := regexp.MustCompile(`(?m)^ +format: run .*$`).FindString(string(example))
+	for _, f := range deliveries.Formats() {
+		require.Contains(t, line, f.Name, "config.example.yaml")
+		require.Contains(t, string(page), "| `"+f.Name+"` |", "docs/deliveries.md")
+	}
 }

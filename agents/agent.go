@@ -20,8 +20,8 @@ type Fallback struct {
 	Model    string `json:"model,omitempty" yaml:"model,omitempty"`
 }
 
-// fallbackOf is the path of one.
-func fallbackOf(i int) string { return fmt.Sprintf("fallbacks[%d]", i) }
+// fallbackPath returns the path of the i-th fallback in the agent's document.
+func fallbackPath(i int) string { return fmt.Sprintf("fallbacks[%d]", i) }
 
 // Agent is one model with its instructions, or something else that answers: see Kind.
 type Agent struct {
@@ -31,6 +31,7 @@ type Agent struct {
 	Provider     string         `json:"provider,omitempty" yaml:"provider,omitempty"` // none for kind http
 	Model        string         `json:"model,omitempty" yaml:"model,omitempty"`
 	SystemPrompt string         `json:"systemPrompt,omitempty" yaml:"systemPrompt,omitempty"`
+	Prompt       string         `json:"prompt,omitempty" yaml:"prompt,omitempty"`             // what it does when a call brings no prompt
 	Temperature  *float64       `json:"temperature,omitempty" yaml:"temperature,omitempty"`   // 0 to 2; nil leaves it to the provider
 	MaxTokens    int            `json:"maxTokens,omitempty" yaml:"maxTokens,omitempty"`       // of the answer; 0 leaves it to the provider
 	Params       Object         `json:"params,omitempty" yaml:"params,omitempty"`             // members of the request, over those of the provider
@@ -78,7 +79,7 @@ func (a Agent) Check() (found problem.Fields) {
 	}
 	for i, f := range a.Fallbacks {
 		if f.Provider == "" {
-			found.Add(fallbackOf(i)+".provider", "is required: the id of a provider")
+			found.Add(fallbackPath(i)+".provider", "is required: the id of a provider")
 		}
 	}
 	if len(a.Fallbacks) > maxFallbacks {
@@ -88,6 +89,6 @@ func (a Agent) Check() (found problem.Fields) {
 		found.Under("output", a.Output.check())
 	}
 	found.Under("params", checkParams(a.Params))
-	found.Under("events", checkEvents(a.Events, agentEvents))
+	found.Under("events", checkEvents(a.Events, agentEvents, agentWildcards))
 	return found
 }

@@ -23,3 +23,10 @@ type Files interface {
 	// Open opens an artifact of the same client.
 	Open(ctx context.Context, id string) (io.ReadCloser, Artifact, error)
 }
+
+// NodeFiles are Files that tell the nodes of a flow apart.
+type NodeFiles interface {
+	Files
+	// Node returns the Files of a node.
+	Node(id string) Files
+}

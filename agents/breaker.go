@@ -40,7 +40,7 @@ func NewBreakers(log *slog.Logger) *Breakers {
 	return &Breakers{log: log, delay: breakerDelay, byProvider: map[string]*breaker{}}
 }
 
-// BreakerState is how one provider does.
+// BreakerState is the state of one provider's breaker.
 type BreakerState struct {
 	Provider string
 	State    string
@@ -48,8 +48,8 @@ type BreakerState struct {
 	Until    time.Time // when one call may try again; zero unless it is open
 }
 
-// Use puts the breakers of a Set in force: the next Set goes on with them. To make a Set changes nothing by itself, as
-// most are only made to see whether a change can be.
+// Use puts the breakers of a Set in force: the next Set takes them over. Making a Set changes nothing by itself, because most
+// are made only to check a change.
 func (b *Breakers) Use(s *Set) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -114,7 +114,7 @@ func (b *breaker) stateOf(id string) BreakerState {
 // enter reports whether a call may go to the provider. Each call that may is followed by one of record.
 func (b *breaker) enter() bool { return b.circuit.TryAcquirePermit() }
 
-// record notes what came of a call that was let in, by the code of its failure; "" for an answer.
+// record counts the outcome of a call that was allowed: the code of its failure, or "" for an answer.
 func (b *breaker) record(code string) {
 	if !strings.HasPrefix(code, "provider_") || code == problem.CodeProviderRejected {
 		b.circuit.RecordSuccess() // it lives, whatever is wrong with the request or the answer
@@ -130,14 +130,14 @@ func (b *breaker) record(code string) {
 	b.circuit.RecordFailure()
 }
 
-// recordForced notes what came of a call that was made although the breaker is open.
+// recordForced counts the outcome of a call that was made although the breaker is open.
 func (b *breaker) recordForced(code string) {
 	if code == "" {
 		b.circuit.Close()
 	}
 }
 
-// abandon notes that a call that was let in was stopped before there was an outcome.
+// abandon ends a call that was allowed and was stopped before it had an outcome.
 func (b *breaker) abandon() {
 	if b.circuit.IsHalfOpen() {
 		b.circuit.RecordFailure() // the next one tries after another delay

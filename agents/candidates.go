@@ -12,8 +12,8 @@ type Local interface {
 	IsLocal() bool
 }
 
-// as is the agent as a fallback answers for it.
-func (a Agent) as(f Fallback) Agent {
+// servedBy returns the agent as a fallback serves it.
+func (a Agent) servedBy(f Fallback) Agent {
 	a.isFallback, a.Provider = true, f.Provider
 	if f.Model != "" {
 		a.Model = f.Model
@@ -46,7 +46,7 @@ func (b *builder) invoker(a Agent) (_ Invoker, fields, ofProvider problem.Fields
 		}
 	}
 	for i, f := range a.Fallbacks {
-		at := fallbackOf(i)
+		at := fallbackPath(i)
 		p, ok := b.providers[f.Provider]
 		if f.Provider != "" && !ok {
 			fields.Add(at+".provider", "there is no usable provider %q", f.Provider)
@@ -54,7 +54,7 @@ func (b *builder) invoker(a Agent) (_ Invoker, fields, ofProvider problem.Fields
 		if !ok {
 			continue
 		}
-		for _, wrong := range b.candidate(c, p, a.as(f)) {
+		for _, wrong := range b.candidate(c, p, a.servedBy(f)) {
 			switch {
 			case strings.HasPrefix(wrong.Path, "provider."):
 				fields.Add(at+".provider", "the provider %q cannot be used: its %s %s",

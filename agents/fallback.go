@@ -31,65 +31,64 @@ type chain struct {
 	candidates []candidate
 }
 
-// Invoke asks the agent's own provider, and its fallbacks where that fails or has failed too often. Of a text that somebody
-// has begun to read there is no other version: then the failure stands. Fallbacks begin the work anew, with their tools.
+// Invoke asks the agent's own provider, and its fallbacks where that fails or has failed too often. Once
+// somebody has begun to read the answer, a failure stands: no fallback is asked. Fallbacks begin the work anew, with their tools.
 func (c *chain) Invoke(ctx context.Context, call Call) (result Result, err error) {
-	said := false
+	streamed := false
 	if text := call.Text; text != nil && len(c.candidates) > 1 {
 		call.Text = func(piece string) {
-			said = said || piece != ""
+			streamed = streamed || piece != ""
 			text(piece)
 		}
 	}
-	var made record
+	var log callLog
 	for i := range c.candidates {
 		one, isLast := &c.candidates[i], i == len(c.candidates)-1
-		let := one.breaker.enter()
-		if !let && !isLast {
-			made.skipped(one)
+		allowed := one.breaker.enter()
+		if !allowed && !isLast {
+			log.skipped(one)
 			continue
 		}
 		begun := time.Now()
 		result, err = c.ask(ctx, one, i, call)
-		one.note(ctx, err, let)
-		made.add(one, begun, result, err)
-		result.Usage = made.used
+		one.tellBreaker(ctx, err, allowed)
+		log.add(one, begun, result, err)
+		result.Usage = log.used
 		result.By = Answerer{Provider: one.provider, Model: one.model, Degraded: i > 0 && err == nil, IsData: result.By.IsData}
-		if err == nil || said || ctx.Err() != nil || !passesOn(err) {
+		if err == nil || streamed || ctx.Err() != nil || !fallbackMayHelp(err) {
 			break
 		}
 	}
-	result.By.Attempts = made.worthKeeping()
+	result.By.Attempts = log.reportable()
 	return result, err
 }
 
-// record is what the providers of an agent have done in one call.
-type record struct {
+// callLog collects the usage and the attempts of one call.
+type callLog struct {
 	used     Usage
 	attempts []Attempt
 }
 
-func (r *record) skipped(one *candidate) {
+func (r *callLog) skipped(one *candidate) {
 	why := &Failure{Code: problem.CodeProviderSkipped,
 		Message: fmt.Sprintf("The provider %q has failed too often, and is not asked for a while.", one.provider)}
 	r.attempts = append(r.attempts, Attempt{Provider: one.provider, Model: one.model, StartedAt: time.Now().UTC(), Error: why})
 }
 
-func (r *record) add(one *candidate, begun time.Time, result Result, err error) {
+func (r *callLog) add(one *candidate, begun time.Time, result Result, err error) {
 	r.used = r.used.Add(result.Usage)
 	list := result.By.Attempts
 	if len(list) == 0 {
 		list = []Attempt{{Provider: one.provider, Model: one.model, StartedAt: begun.UTC(), Duration: time.Since(begun)}}
 	}
-	if last := &list[len(list)-1]; err != nil && last.Error == nil { // an answer that is none
-		p := problem.Of(err)
-		last.Error = &Failure{Code: p.Code, Message: p.Detail}
+	if last := &list[len(list)-1]; err != nil && last.Error == nil { // the answer was not usable
+		last.Error = problem.FailureOf(err)
 	}
 	r.attempts = append(r.attempts, list...)
 }
 
-// worthKeeping returns the attempts, unless all there was are answers as they should be.
-func (r *record) worthKeeping() []Attempt {
+// reportable returns the attempts; nil where each of them is a usual answer.
+func (r *callLog) reportable() []Attempt {
 	if !slices.ContainsFunc(r.attempts, func(a Attempt) bool { return a.Error != nil || a.Finish != "" }) {
 		return nil
 	}
@@ -101,7 +100,7 @@ func (r *record) worthKeeping() []Attempt {
 
 // ask asks one provider, within its share of the time.
 func (c *chain) ask(ctx context.Context, one *candidate, place int, call Call) (Result, error) {
-	if limit := c.share(ctx, place); limit > 0 {
+	if limit := c.timeShare(ctx, place); limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, problem.New(problem.Upstream, problem.CodeProviderTimeout,
 			"The provider %q did not answer within %s, its share of the time of agent %q.",
@@ -119,9 +118,9 @@ func (c *chain) ask(ctx context.Context, one *candidate, place int, call Call) (
 	return result, err
 }
 
-// share is how long a provider may take, so that there is time for those behind it: an equal part of what is left, and
+// timeShare is how long a provider may take, so that there is time for those behind it: an equal part of what is left, and
 // nearly all of it where they need no network. 0 is as long as there is time.
-func (c *chain) share(ctx context.Context, place int) time.Duration {
+func (c *chain) timeShare(ctx context.Context, place int) time.Duration {
 	deadline, ok := ctx.Deadline()
 	behind := c.candidates[place+1:]
 	if !ok || len(behind) == 0 {
@@ -139,14 +138,14 @@ func (c *chain) share(ctx context.Context, place int) time.Duration {
 	return max(1, left/time.Duration(parts))
 }
 
-// note tells the breaker what came of a call.
-func (o *candidate) note(ctx context.Context, err error, let bool) {
+// tellBreaker reports the outcome of a call to the breaker.
+func (o *candidate) tellBreaker(ctx context.Context, err error, allowed bool) {
 	code := ""
 	if err != nil {
 		code = problem.Of(err).Code
 	}
 	switch {
-	case !let:
+	case !allowed:
 		o.breaker.recordForced(code)
 	case err != nil && ctx.Err() != nil:
 		o.breaker.abandon()
@@ -155,9 +154,9 @@ func (o *candidate) note(ctx context.Context, err error, let bool) {
 	}
 }
 
-// passesOn reports whether another provider may do better: the failure is the provider's or its answer's, not that of the
+// fallbackMayHelp reports whether another provider may succeed: the failure is the provider's or its answer's, not one of the
 // agent's own settings.
-func passesOn(err error) bool {
+func fallbackMayHelp(err error) bool {
 	p, ok := errors.AsType[*problem.Error](err)
 	return ok && p.Kind == problem.Upstream && p.Code != instructionsFailed
 }

@@ -26,6 +26,7 @@ const (
 type Flow struct {
 	ID           string         `json:"id" yaml:"id"`
 	Name         string         `json:"name,omitempty" yaml:"name,omitempty"`
+	Prompt       string         `json:"prompt,omitempty" yaml:"prompt,omitempty"`             // what it does when a call brings no prompt
 	Timeout      units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`           // for the whole flow; 5m
 	RetryOnCrash *bool          `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"` // false: a run that a crash interrupts fails; true
 	Root         Step           `json:"root" yaml:"root"`
@@ -56,7 +57,7 @@ func (f Flow) RetriesOnCrash() bool { return retriesOnCrash(f.RetryOnCrash) }
 
 // Check finds what is wrong with the flow's shape; whether its agents exist is for NewSet to say.
 func (f Flow) Check() (found problem.Fields) {
-	found.Under("events", checkEvents(f.Events, agentEvents))
+	found.Under("events", checkEvents(f.Events, agentEvents, agentWildcards))
 	steps := 0
 	found.Under("root", f.Root.check(1, &steps))
 	if steps > MaxFlowSteps {
@@ -78,7 +79,7 @@ func (s Step) check(depth int, steps *int) (found problem.Fields) {
 		if len(s.Steps) > 0 {
 			found.Add("steps", "do not belong in a step of type agent")
 		}
-		found.Under("events", checkEvents(s.Events, stepEvents))
+		found.Under("events", checkEvents(s.Events, stepEvents, stepWildcards))
 	case StepSequential, StepParallel, StepLoop:
 		if s.AgentID != "" || s.ResponseAgent || s.OutputKey != "" || s.Prompt != "" || len(s.Events) > 0 {
 			found.Add("", "agentId, prompt, outputKey, responseAgent and events belong in a step of type agent, not %s", s.Type)

@@ -3,6 +3,8 @@ package agents
 import (
 	"context"
 	"time"
+
+	"beckon/internal/problem"
 )
 
 // NodeStatus is where one node of a flow is in its life.
@@ -20,11 +22,13 @@ const (
 type Node struct {
 	ID          string // unique within the run, and the same when the run is resumed after a crash: "writer", "writer#2"
 	Type        string // the agent's id
+	OutputKey   string // what its output is called within the flow; empty where it has no name
 	Status      NodeStatus
 	Output      string
 	Error       *Failure // nil unless FAILED or CANCELED
 	Usage       Usage
 	By          Answerer
+	Artifacts   []Artifact        // what it has made
 	State       map[string]any    // what the node put into the flow's state, as JSON decodes it; nil for nothing
 	LeavesLoop  bool              // the agent asked to leave the loop around it
 	Names       map[string]string // what its events are called outside, by type: node.started, …; one that is not in it is called by its type
@@ -33,10 +37,7 @@ type Node struct {
 }
 
 // Failure says why a node or a run did not complete.
-type Failure struct {
-	Code    string `json:"code"` // stable and snake_case
-	Message string `json:"message"`
-}
+type Failure = problem.Failure
 
 // Progress keeps what happens in a flow. Its methods may be called from several goroutines.
 type Progress interface {

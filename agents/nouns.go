@@ -88,7 +88,7 @@ func AgentNoun() catalog.Noun[Agent] {
 				list = append(list, catalog.Reference{Path: "provider", To: SectionProviders, ID: a.Provider})
 			}
 			for i, f := range a.Fallbacks {
-				list = append(list, catalog.Reference{Path: fallbackOf(i) + ".provider", To: SectionProviders, ID: f.Provider})
+				list = append(list, catalog.Reference{Path: fallbackPath(i) + ".provider", To: SectionProviders, ID: f.Provider})
 			}
 			return list
 		},

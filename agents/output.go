@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	defaultRepair = 1
-	maxRepair     = 5
-	maxSchema     = 64 << 10 // bytes of a schema
-	maxComplaint  = 400      // bytes of what is wrong with an answer
-	schemaURL     = "beckon:///output.json"
+	defaultRepair  = 1
+	maxRepair      = 5
+	maxSchema      = 64 << 10 // bytes of a schema
+	maxInvalidText = 400      // bytes of what is wrong with an answer
+	schemaURL      = "beckon:///output.json"
 )
 
-// Output is what an agent's answer has to be: JSON of a schema. In a file and in JSON a text stands for {text: text}.
+// Output requires an agent's answer to be JSON of a schema. In a file and in JSON a text stands for {text: text}.
 type Output struct {
 	Text   string `json:"text,omitempty" yaml:"text,omitempty"`     // of kind http: CEL over answer; nothing is all of it, or nothing beside artifacts
 	Schema Object `json:"schema,omitempty" yaml:"schema,omitempty"` // JSON Schema; empty is any text
@@ -78,7 +78,7 @@ func NewSchema(o Object) (*Schema, error) {
 	}
 	compiled, err := c.Compile(schemaURL)
 	if err != nil {
-		return nil, fmt.Errorf("is not a JSON Schema that can be used: %s", complaint(err))
+		return nil, fmt.Errorf("is not a JSON Schema that can be used: %s", describeInvalid(err))
 	}
 	return &Schema{Text: text, IsStrict: isStrict(map[string]any(o)), compiled: compiled}, nil
 }
@@ -101,7 +101,7 @@ func (s *Schema) Read(answer string) (json.RawMessage, error) {
 		return nil, errors.New("it is not JSON")
 	}
 	if err := s.compiled.Validate(value); err != nil {
-		return nil, errors.New(complaint(err))
+		return nil, errors.New(describeInvalid(err))
 	}
 	return text, nil
 }
@@ -128,8 +128,8 @@ func findJSON(answer string) json.RawMessage {
 	return nil
 }
 
-// complaint says what is wrong in one line: where, and what, of what is wrong innermost.
-func complaint(err error) string {
+// describeInvalid describes the innermost causes of a validation error in one line: where each is, and what it is.
+func describeInvalid(err error) string {
 	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
 	if !ok {
 		return shorten(err.Error())
@@ -152,8 +152,8 @@ func complaint(err error) string {
 
 func shorten(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > maxComplaint {
-		return strings.ToValidUTF8(text[:maxComplaint], "") + "…"
+	if len(text) > maxInvalidText {
+		return strings.ToValidUTF8(text[:maxInvalidText], "") + "…"
 	}
 	return text
 }

@@ -39,6 +39,7 @@ type Entry struct {
 	IsFlow       bool
 	Timeout      time.Duration // for one invocation as a whole
 	OutputKey    string
+	Prompt       string            // what it does when a call brings no prompt; empty: such a call is refused
 	RetryOnCrash bool              // a run that a crash of the gateway interrupts is run again
 	NoTools      bool              // it is offered none of a flow's tools
 	Events       map[string]string // what its events are called outside, by type; one that is not in it is called by its type
@@ -91,7 +92,7 @@ func NewSet(factories Factories, providers []Provider, list []Agent, flows []Flo
 			fields.Add("id", "%q is already the id of an agent", f.ID)
 		}
 		if len(fields) > 0 {
-			fields = b.rest(f, fields)
+			fields = b.withOtherMistakes(f, fields)
 		}
 		if !b.report(SectionFlows, f.ID, fields) {
 			b.flows[f.ID] = f
@@ -121,7 +122,7 @@ func (b *builder) report(section, id string, fields problem.Fields) (bad bool) {
 	return len(fields) > 0
 }
 
-func (b *builder) named(names iter.Seq[string]) {
+func (b *builder) addEventNames(names iter.Seq[string]) {
 	for name := range names {
 		b.set.eventNames[name] = true
 	}
@@ -134,8 +135,8 @@ func (b *builder) agent(a Agent) {
 		return
 	}
 	b.set.entries[a.ID] = &Entry{ID: a.ID, Name: a.Name, Timeout: a.Timeout.Or(DefaultTimeout), OutputKey: a.OutputKey,
-		RetryOnCrash: a.RetriesOnCrash(), NoTools: !a.TakesTools(), Events: a.Events, Invoker: invoker}
-	b.named(maps.Values(a.Events))
+		Prompt: a.Prompt, RetryOnCrash: a.RetriesOnCrash(), NoTools: !a.TakesTools(), Events: expandNames(a.Events, agentEvents), Invoker: invoker}
+	b.addEventNames(maps.Values(b.set.entries[a.ID].Events))
 }
 
 // flow builds a flow after the flows within it. path holds the flows that are being built, to find cycles.
@@ -165,22 +166,22 @@ func (b *builder) flow(id string, path []string) bool {
 		deepest = max(deepest, depth)
 	})
 	if len(fields) > 0 {
-		fields = b.rest(f, fields)
+		fields = b.withOtherMistakes(f, fields)
 	} else {
 		var invoker Invoker
 		if invoker, fields = b.factories.Flow(f, b.set.Get); len(fields) == 0 {
-			b.set.entries[id] = &Entry{ID: id, Name: f.Name, IsFlow: true, Timeout: f.Timeout.Or(DefaultTimeout),
-				RetryOnCrash: f.RetriesOnCrash(), Events: f.Events, Invoker: invoker, depth: deepest}
-			b.named(maps.Values(f.Events))
-			b.named(slices.Values(stepNames(f.Root)))
+			b.set.entries[id] = &Entry{ID: id, Name: f.Name, IsFlow: true, Timeout: f.Timeout.Or(DefaultTimeout), Prompt: f.Prompt,
+				RetryOnCrash: f.RetriesOnCrash(), Events: expandNames(f.Events, agentEvents), Invoker: invoker, depth: deepest}
+			b.addEventNames(maps.Values(b.set.entries[id].Events))
+			b.addEventNames(slices.Values(stepNames(f.Root)))
 		}
 	}
 	delete(b.flows, id)
 	return !b.report(SectionFlows, id, fields)
 }
 
-// rest adds to what is wrong with a flow what is wrong with it besides, so that all of it can be mended at once.
-func (b *builder) rest(f Flow, found problem.Fields) problem.Fields {
+// withOtherMistakes adds the errors that building the flow finds to those found before, so that all can be corrected at once.
+func (b *builder) withOtherMistakes(f Flow, found problem.Fields) problem.Fields {
 	_, more := b.factories.Flow(f, func(id string) *Entry {
 		if e := b.set.entries[id]; e != nil || !b.declared[id] {
 			return e
@@ -200,13 +201,14 @@ func (b *builder) rest(f Flow, found problem.Fields) problem.Fields {
 	return found
 }
 
-func fieldOf(parent string, i int) string { return fmt.Sprintf("%s.steps[%d]", parent, i) }
+// StepPath returns the path of the i-th step within the one at parent.
+func StepPath(parent string, i int) string { return fmt.Sprintf("%s.steps[%d]", parent, i) }
 
 func walkAgents(s Step, field string, depth int, visit func(field string, depth int, agentID string)) {
 	if s.Type == StepAgent {
 		visit(field+".agentId", depth, s.AgentID)
 	}
 	for i, child := range s.Steps {
-		walkAgents(child, fieldOf(field, i), depth+1, visit)
+		walkAgents(child, StepPath(field, i), depth+1, visit)
 	}
 }

@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"unicode/utf8"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"beckon/clients"
 	"beckon/internal/problem"
 	"beckon/internal/render"
 )
@@ -19,11 +23,11 @@ func readJSON(body []byte) (Prompt, error) {
 	if d.PeekKind() != jsontext.KindBeginObject {
 		return wholeJSON(body, d)
 	}
-	var found promptMembers
-	if err := readMembers(body, d, found.memberFor); err != nil {
+	found, err := readMembers(body, d, promptMembers)
+	if err != nil {
 		return Prompt{}, err
 	}
-	if found.prompt.Kind() != jsontext.KindString { // some senders have something else of that name
+	if found["prompt"].Kind() != jsontext.KindString { // some senders have something else of that name
 		return Prompt{Text: textOf(bytes.TrimSpace(body), body)}, nil
 	}
 	return found.read()
@@ -34,40 +38,53 @@ func newDecoder(body []byte) *jsontext.Decoder {
 	return jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
 }
 
-// readMembers keeps the members of an object, which is the whole body, where named says; nil keeps a member nowhere.
-func readMembers(body []byte, d *jsontext.Decoder, named func(name string) *jsontext.Value) error {
-	if _, err := d.ReadToken(); err != nil {
-		return invalidJSON(body, err)
+// members are members of a JSON body by their names, as they were sent.
+type members map[string]jsontext.Value
+
+// promptMembers are those that are read of a webhook's body.
+var promptMembers = []string{"prompt", "agent", "sessionId", "metadata", "webhook"}
+
+// readMembers keeps the named members of an object, which is the whole body.
+func readMembers(body []byte, d *jsontext.Decoder, names []string) (members, error) {
+	found, err := readObject(body, d, names)
+	if err == nil {
+		err = render.JSONEnd(d)
 	}
+	if err != nil {
+		return nil, invalidJSON(body, err)
+	}
+	return found, nil
+}
+
+func readObject(body []byte, d *jsontext.Decoder, names []string) (members, error) {
+	if _, err := d.ReadToken(); err != nil {
+		return nil, err
+	}
+	found := members{}
 	for d.PeekKind() != jsontext.KindEndObject {
-		name, err := d.ReadToken()
+		token, err := d.ReadToken()
 		if err != nil {
-			return invalidJSON(body, err)
+			return nil, err
 		}
-		into := named(name.String())
+		i := slices.Index(names, token.String()) // the token is void when the next is read
 		value, err := d.ReadValue()
 		if err != nil {
-			return invalidJSON(body, err)
+			return nil, err
 		}
-		if into != nil {
+		if i >= 0 {
 			end := d.InputOffset()
-			*into = body[end-int64(len(value)) : end]
+			found[names[i]] = body[end-int64(len(value)) : end]
 		}
 	}
-	if _, err := d.ReadToken(); err != nil {
-		return invalidJSON(body, err)
-	}
-	if err := render.JSONEnd(d); err != nil {
-		return invalidJSON(body, err)
-	}
-	return nil
+	_, err := d.ReadToken()
+	return found, err
 }
 
 // wholeJSON is for JSON that is the prompt itself.
 func wholeJSON(body []byte, d *jsontext.Decoder) (Prompt, error) {
 	text := bytes.TrimSpace(body)
 	if len(text) == 0 {
-		return Prompt{}, errEmptyPrompt()
+		return Prompt{}, nil
 	}
 	if _, err := d.ReadValue(); err != nil {
 		return Prompt{}, invalidJSON(body, err)
@@ -78,77 +95,89 @@ func wholeJSON(body []byte, d *jsontext.Decoder) (Prompt, error) {
 	return Prompt{Text: textOf(text, body)}, nil
 }
 
-// promptMembers are the members of a JSON body that are supportedTypes, as they were sent.
-type promptMembers struct {
-	prompt, agent, sessionID, metadata, webhook jsontext.Value
-}
-
-// named returns where the member of that name is kept, or nil.
-func (s *promptMembers) memberFor(name string) *jsontext.Value {
-	switch name {
-	case "prompt":
-		return &s.prompt
-	case "agent":
-		return &s.agent
-	case "sessionId":
-		return &s.sessionID
-	case "metadata":
-		return &s.metadata
-	case "webhook":
-		return &s.webhook
-	}
-	return nil
-}
-
-func (s *promptMembers) read() (p Prompt, err error) {
-	if err := s.readOptions(&p); err != nil {
+func (m members) read() (p Prompt, err error) {
+	if err := m.readOptions(&p); err != nil {
 		return Prompt{}, err
 	}
-	p.Text = unquote(s.prompt)
+	p.Text = unquote(m["prompt"])
 	return p, nil
 }
 
+// readBesideCommand reads webhook and metadata from the body of a call that runs a command. Whatever else the body says, or is,
+// does not matter.
+func readBesideCommand(body []byte, p *Prompt) error {
+	d := newDecoder(body)
+	if d.PeekKind() != jsontext.KindBeginObject {
+		return nil
+	}
+	found, err := readMembers(body, d, []string{"metadata", "webhook"})
+	if err != nil {
+		return nil
+	}
+	return found.readOptions(p)
+}
+
+// joinMetadata returns the members of two objects; where both have one of a name, it is that of over. Either may be nil.
+func joinMetadata(under, over json.RawMessage) json.RawMessage {
+	if under == nil || over == nil {
+		return slices.Concat(under, over)
+	}
+	var all, more map[string]jsontext.Value
+	asSent := jsontext.AllowDuplicateNames(true)
+	if jsonv2.Unmarshal(under, &all, asSent) != nil || jsonv2.Unmarshal(over, &more, asSent) != nil {
+		return over // both were checked when they came in
+	}
+	maps.Copy(all, more)
+	joined, err := jsonv2.Marshal(all, asSent, jsonv2.Deterministic(true))
+	if err != nil {
+		return over
+	}
+	return joined
+}
+
 // readOptions reads all but the prompt.
-func (s *promptMembers) readOptions(p *Prompt) (err error) {
-	if p.Agent, err = optionalString("agent", s.agent); err != nil {
+func (m members) readOptions(p *Prompt) (err error) {
+	if p.Agent, err = m.text("agent"); err != nil {
 		return err
 	}
-	if p.SessionID, err = optionalString("sessionId", s.sessionID); err != nil {
+	if p.SessionID, err = m.text("sessionId"); err != nil {
 		return err
 	}
 	if err = checkSessionID(p.SessionID); err != nil {
 		return err
 	}
-	if p.Metadata, err = optionalObject("metadata", s.metadata); err != nil {
+	if p.Metadata, err = m.object("metadata"); err != nil {
 		return err
 	}
-	if len(p.Metadata) > maxMetadataBytes {
-		return invalidParameter("metadata", "is larger than %d bytes", maxMetadataBytes)
+	if len(p.Metadata) > clients.MaxMetadataBytes {
+		return invalidParameter("metadata", "is larger than %d bytes", clients.MaxMetadataBytes)
 	}
-	p.Webhook, err = optionalObject("webhook", s.webhook)
+	p.Webhook, err = m.object("webhook")
 	return err
 }
 
-// optionalString reads a string that may be left out or null.
-func optionalString(name string, value jsontext.Value) (string, error) {
-	switch {
+// text reads a string that may be left out or null.
+func (m members) text(name string) (string, error) {
+	switch value := m[name]; {
 	case isAbsent(value):
 		return "", nil
 	case value.Kind() != jsontext.KindString:
 		return "", invalidParameter(name, "must be a string")
+	default:
+		return unquote(value), nil
 	}
-	return unquote(value), nil
 }
 
-// optionalObject copies an object that may be left out or null.
-func optionalObject(name string, value jsontext.Value) (json.RawMessage, error) {
-	switch {
+// object copies an object that may be left out or null.
+func (m members) object(name string) (json.RawMessage, error) {
+	switch value := m[name]; {
 	case isAbsent(value):
 		return nil, nil
 	case value.Kind() != jsontext.KindBeginObject:
 		return nil, invalidParameter(name, "must be an object")
+	default:
+		return bytes.Clone(value), nil
 	}
-	return bytes.Clone(value), nil
 }
 
 func isAbsent(value jsontext.Value) bool {

@@ -2,19 +2,21 @@ package calls
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"beckon/internal/memory"
 	"beckon/internal/problem"
+	"beckon/runs"
 )
 
-// maxPriority is the last of the priorities in the queue.
-const maxPriority = 4
-
 // ReadRunPrompt takes a prompt from a request to the runs API: a JSON object with input (a string, or an object that becomes
-// the prompt as it is) or prompt, agent or workflowId, sessionId, metadata, priority and webhook. The
-// error is a problem: Unsupported for another type, else Invalid.
+// the prompt as it is) or prompt, agent or workflowId, sessionId, metadata, priority and webhook. Without input and prompt, the
+// other members are the input. A body without any of these brings no prompt. The error is a problem: Unsupported for another
+// type, else Invalid.
 func ReadRunPrompt(r *Request) (Prompt, error) {
 	kind, err := kindOf(r.Header)
 	if err != nil {
@@ -27,15 +29,19 @@ func ReadRunPrompt(r *Request) (Prompt, error) {
 	if kind.format != jsonFormat && r.Header.Get("Content-Type") != "" {
 		return Prompt{}, problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType, "Send the run as JSON, with Content-Type: application/json.")
 	}
-	d := newDecoder(body)
-	if len(bytes.TrimSpace(body)) == 0 || d.PeekKind() != jsontext.KindBeginObject {
-		return Prompt{}, problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body must be a JSON object with input or prompt.")
+	body = bytes.TrimSpace(body)
+	if len(body) == 0 {
+		return Prompt{Agent: r.Agent}, checkAgent(r.Agent)
 	}
-	var found runMembers
-	if err := readMembers(body, d, found.memberFor); err != nil {
+	d := newDecoder(body)
+	if d.PeekKind() != jsontext.KindBeginObject {
+		return Prompt{}, problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body must be a JSON object, such as {\"input\": \"…\"}.")
+	}
+	found, err := readMembers(body, d, runMembers)
+	if err != nil {
 		return Prompt{}, err
 	}
-	p, err := found.read(body)
+	p, err := found.readRun(body)
 	if err != nil {
 		return Prompt{}, err
 	}
@@ -45,64 +51,85 @@ func ReadRunPrompt(r *Request) (Prompt, error) {
 	return p, checkText(p.Text)
 }
 
-// runMembers are the members of such an object that are understood.
-type runMembers struct {
-	promptMembers
-	input, workflow, priority jsontext.Value
-}
+// runMembers are the members that are read of such an object.
+var runMembers = append([]string{"input", "workflowId", "priority"}, promptMembers...)
 
-func (m *runMembers) memberFor(name string) *jsontext.Value {
-	switch name {
-	case "input":
-		return &m.input
-	case "workflowId":
-		return &m.workflow
-	case "priority":
-		return &m.priority
-	}
-	return m.promptMembers.memberFor(name)
-}
-
-func (m *runMembers) read(body []byte) (p Prompt, err error) {
+func (m members) readRun(body []byte) (p Prompt, err error) {
 	if err := m.readOptions(&p); err != nil {
 		return Prompt{}, err
 	}
-	workflow, err := optionalString("workflowId", m.workflow)
+	workflow, err := m.text("workflowId")
 	if err != nil {
 		return Prompt{}, err
 	}
 	if workflow != "" && p.Agent != "" && workflow != p.Agent {
 		return Prompt{}, invalidParameter("workflowId", "differs from agent; name it once")
 	}
-	if p.Agent == "" {
-		p.Agent = workflow
-	}
-	if !isAbsent(m.priority) {
-		if p.Priority, err = strconv.Atoi(string(m.priority)); err != nil || p.Priority < 1 || p.Priority > maxPriority {
-			return Prompt{}, invalidParameter("priority", "must be a whole number from 1 (first) to %d (last)", maxPriority)
+	p.Agent = cmp.Or(p.Agent, workflow)
+	if priority := m["priority"]; !isAbsent(priority) {
+		if p.Priority, err = strconv.Atoi(string(priority)); err != nil || p.Priority < runs.PriorityFirst || p.Priority > runs.PriorityLast {
+			return Prompt{}, invalidParameter("priority", "must be a whole number from %d (first) to %d (last)", runs.PriorityFirst, runs.PriorityLast)
 		}
 	}
-	p.Text, err = m.text(body)
+	p.Text, err = m.input(body)
 	return p, err
 }
 
-func (m *runMembers) text(body []byte) (string, error) {
+// input is what the run works on.
+func (m members) input(body []byte) (string, error) {
+	input, prompt := m["input"], m["prompt"]
 	switch {
-	case !isAbsent(m.input) && !isAbsent(m.prompt):
+	case !isAbsent(input) && !isAbsent(prompt):
 		return "", invalidParameter("input", "and prompt are both there; send one of them")
-	case isAbsent(m.input) && isAbsent(m.prompt):
-		return "", problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The run has nothing to work on. Send it as input (a string or an object) or as prompt (a string).")
-	case isAbsent(m.input):
-		if m.prompt.Kind() != jsontext.KindString {
+	case isAbsent(input) && isAbsent(prompt):
+		return otherMembers(body), nil
+	case isAbsent(input):
+		if prompt.Kind() != jsontext.KindString {
 			return "", problem.New(problem.Invalid, problem.CodeInvalidPrompt, "prompt must be a string.")
 		}
-		return unquote(m.prompt), nil
+		return unquote(prompt), nil
 	}
-	switch m.input.Kind() {
+	switch input.Kind() {
 	case jsontext.KindString:
-		return unquote(m.input), nil
+		return unquote(input), nil
 	case jsontext.KindBeginObject:
-		return textOf(m.input, body), nil
+		if isEmptyObject(input) {
+			return "", nil
+		}
+		return textOf(input, body), nil
 	}
 	return "", invalidParameter("input", "must be a string or an object")
+}
+
+// isEmptyObject reports whether an object has no members, so that it says nothing.
+func isEmptyObject(object jsontext.Value) bool {
+	return len(bytes.TrimSpace(object[1:len(object)-1])) == 0
+}
+
+// otherMembers returns the members of a body that are not understood, as the object that they are; empty without any.
+func otherMembers(body []byte) string {
+	if isEmptyObject(body) {
+		return ""
+	}
+	d := newDecoder(body) // which has read it before without an error
+	_, _ = d.ReadToken()
+	object, anyKnown := make([]byte, 0, len(body)), false
+	for d.PeekKind() == jsontext.KindString {
+		name, _ := d.ReadValue()
+		start := len(object)
+		object = append(append(append(object, ','), name...), ':')
+		isKnown := slices.Contains(runMembers, unquote(name))
+		value, _ := d.ReadValue()
+		if object = append(object, value...); isKnown {
+			object, anyKnown = object[:start], true
+		}
+	}
+	switch {
+	case !anyKnown:
+		return memory.Text(body)
+	case len(object) == 0:
+		return ""
+	}
+	object[0] = '{'
+	return memory.Text(append(object, '}'))
 }

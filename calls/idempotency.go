@@ -40,8 +40,12 @@ func idempotencyKey(h http.Header) (string, error) {
 
 // fingerprint is a hash of what a call asks for.
 func fingerprint(r *Request) string {
+	path := r.URL.Path
+	if strings.HasPrefix(path, "/v1/") { // the same as /api/v1/
+		path = "/api" + path
+	}
 	hash := sha256.New()
-	fmt.Fprintf(hash, "%s\n%s\n%s\n", r.URL.Path, r.URL.RawQuery, r.Header.Get("Content-Type"))
+	fmt.Fprintf(hash, "%s\n%s\n%s\n", path, r.URL.RawQuery, r.Header.Get("Content-Type"))
 	hash.Write(r.Body)
 	return hex.EncodeToString(hash.Sum(nil))
 }

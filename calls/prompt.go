@@ -17,14 +17,13 @@ import (
 
 // The bounds of what a caller may say beside its prompt.
 const (
-	maxSessionID     = 256 // characters
-	maxMetadataBytes = 16 << 10
-	maxAgentID       = 63
+	maxSessionID = 256 // characters
+	maxAgentID   = 63
 )
 
 // Prompt is what a request asks for. All but Text may be empty.
 type Prompt struct {
-	Text      string // valid UTF-8 with something to see in it
+	Text      string // valid UTF-8; of a call that brings none it is blank until others have been asked for one
 	Agent     string // the agent or flow that the caller wants, well-formed but not yet known to exist
 	SessionID string
 	Metadata  json.RawMessage // a JSON object of at most 16 KiB
@@ -42,15 +41,31 @@ func (s *Service) prompt(sender *Sender, client *clients.Member, in Catalog, r *
 	if p, err = sender.Prompt(client, in.Commands, r, int(client.BodyLimit(s.MaxBodyBytes))); err != nil {
 		return p, "", err
 	}
-	agent, err = client.Choose(p.Agent)
-	return p, agent, err
+	if agent, err = client.Choose(p.Agent); err != nil {
+		return p, "", err
+	}
+	if isBlank(p.Text) {
+		p.Text = client.Prompt
+	}
+	if entry := in.Agents.Get(agent); isBlank(p.Text) && entry != nil {
+		p.Text = entry.Prompt
+	}
+	if isBlank(p.Text) {
+		return p, "", errNoPrompt
+	}
+	p.Metadata = joinMetadata(client.MetadataJSON, p.Metadata)
+	return p, agent, nil
 }
+
+// errNoPrompt answers a call that brings no prompt where nothing else has one.
+var errNoPrompt = problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The prompt is empty. Send it as the body, as prompt in a JSON object or a form, or as input of a run. "+
+	"Or give the client or its agent a prompt for calls that bring none.")
 
 // largeBody is the size in bytes above which prompts are made a few at a time.
 const largeBody = 64 << 10
 
 // PromptOf makes the prompt of a call: the client's command, its template rendered over the request, or what the request
-// says itself. maxBytes bounds what a template may make of it.
+// says itself, which may be nothing. maxBytes bounds what a template may make of it.
 func PromptOf(client *clients.Member, all commands.Set, r *Request, maxBytes int) (Prompt, error) {
 	switch {
 	case client.PromptTemplate != nil:
@@ -58,12 +73,33 @@ func PromptOf(client *clients.Member, all commands.Set, r *Request, maxBytes int
 	case client.Passthrough:
 		return ReadPrompt(r)
 	}
+	wanted, err := agentOf(r.Query)
+	if err != nil {
+		return Prompt{}, err
+	}
+	p := Prompt{Agent: wanted}
+	if err := readBesideCommand(trimBOM(r.Body), &p); err != nil {
+		return Prompt{}, err
+	}
+	err = runCommand(client, all, &p)
+	return p, err
+}
+
+// runCommand sets the prompt to that of a client whose callers give none: its own, or that of its command.
+func runCommand(client *clients.Member, all commands.Set, p *Prompt) error {
+	p.Text = client.Prompt
+	if client.CommandID == "" {
+		return nil
+	}
 	command, ok := all[client.CommandID]
 	if !ok {
-		return Prompt{}, problem.New(problem.Unavailable, problem.CodeCommandUnavailable, "The command %q of this client cannot be used now: its configuration has an error, which the log names.", client.CommandID)
+		return problem.New(problem.Unavailable, problem.CodeCommandUnavailable, "The command %q of this client cannot be used now: its configuration has an error, which the log names.", client.CommandID)
 	}
-	wanted, err := agentOf(r.Query)
-	return Prompt{Text: command.Prompt, Agent: cmp.Or(wanted, command.AgentID)}, err
+	if isBlank(p.Text) {
+		p.Text = command.Prompt
+	}
+	p.Agent = cmp.Or(p.Agent, command.AgentID)
+	return nil
 }
 
 // ReadPrompt takes the prompt from the body of a request, by its Content-Type:
@@ -74,7 +110,8 @@ func PromptOf(client *clients.Member, all commands.Set, r *Request, maxBytes int
 //	application/x-www-form-urlencoded      the field prompt, with its promptMembers; else all fields as "name: value"; a body that
 //	multipart/form-data                    is no form is JSON or text: curl -d and others label all bodies so
 //
-// The error is a problem: Unsupported for a type or encoding that isn't supportedTypes, else Invalid.
+// A body without any text brings no prompt. The error is a problem: Unsupported for a type or encoding that isn't
+// supportedTypes, else Invalid.
 func ReadPrompt(r *Request) (Prompt, error) {
 	kind, err := kindOf(r.Header)
 	if err != nil {
@@ -101,7 +138,7 @@ func ReadPrompt(r *Request) (Prompt, error) {
 func (k bodyKind) read(body []byte) (Prompt, error) {
 	switch {
 	case len(body) == 0:
-		return Prompt{}, errEmptyPrompt()
+		return Prompt{}, nil
 	case k.format == jsonFormat:
 		return readJSON(body)
 	case k.isForm():
@@ -117,8 +154,6 @@ func (k bodyKind) read(body []byte) (Prompt, error) {
 // checkText refuses what no agent can answer and no database can keep.
 func checkText(text string) error {
 	switch {
-	case strings.TrimSpace(text) == "":
-		return errEmptyPrompt()
 	case !utf8.ValidString(text):
 		return errUTF8()
 	case strings.ContainsRune(text, 0):
@@ -127,9 +162,7 @@ func checkText(text string) error {
 	return nil
 }
 
-func errEmptyPrompt() error {
-	return problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The prompt is empty. Send it as the body, or as prompt in a JSON object or a form.")
-}
+func isBlank(text string) bool { return strings.TrimSpace(text) == "" }
 
 func errUTF8() error {
 	return problem.New(problem.Invalid, problem.CodeInvalidUTF8, "The text is not valid UTF-8. Convert it before you send it.")

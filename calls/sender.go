@@ -67,9 +67,19 @@ func trustClientID(all *clients.Set, r *Request) (*clients.Member, error) {
 	return client, nil
 }
 
-func promptForRun(client *clients.Member, _ commands.Set, r *Request, _ int) (Prompt, error) {
-	if !client.Passthrough || client.PromptTemplate != nil {
-		return Prompt{}, problem.New(problem.Denied, problem.CodePromptNotAllowed, "This client's prompts come from its command or its template. Call its webhook, with Prefer: respond-async for a run to come back for.")
+func promptForRun(client *clients.Member, all commands.Set, r *Request, _ int) (Prompt, error) {
+	p, err := ReadRunPrompt(r)
+	switch {
+	case err != nil:
+		return Prompt{}, err
+	case client.Passthrough && client.PromptTemplate == nil:
+		return p, nil
+	case !isBlank(p.Text):
+		return Prompt{}, problem.New(problem.Denied, problem.CodePromptNotAllowed, "This client's prompts come from its command or its template. Leave input and prompt out, with any members of your own, "+
+			"or call its webhook, with Prefer: respond-async for a run to come back for.")
+	case client.Passthrough:
+		return p, nil
 	}
-	return ReadRunPrompt(r)
+	err = runCommand(client, all, &p)
+	return p, err
 }

@@ -36,6 +36,9 @@ func renderPrompt(t *render.Template, c clients.Client, r *Request, maxBytes int
 	if err != nil {
 		return Prompt{}, problem.New(problem.Unprocessable, problem.CodeTemplateFailed, "The client's template cannot be rendered over this request: %v.", err)
 	}
+	if isBlank(text) {
+		return Prompt{}, problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The prompt is empty: the client's template makes nothing of this request.")
+	}
 	return Prompt{Text: text, Agent: agent}, checkText(text)
 }
 

@@ -5,8 +5,12 @@
 package clients
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
 
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -19,6 +23,7 @@ const (
 	DefaultSyncTimeout = 5 * time.Minute
 	MaxSyncTimeout     = 24 * time.Hour
 	MaxBodyBytes       = 64 << 20            // what a client may at most be allowed
+	MaxMetadataBytes   = 16 << 10            // of a client and of a call, as JSON
 	MaxOverlap         = 30 * 24 * time.Hour // how long an old token may stay good beside a new one
 )
 
@@ -32,6 +37,8 @@ type Client struct {
 	Passthrough        bool           `json:"passthrough" yaml:"passthrough"`
 	CommandID          string         `json:"commandId,omitempty" yaml:"commandId,omitempty"`
 	Template           string         `json:"template,omitempty" yaml:"template,omitempty"`
+	Prompt             string         `json:"prompt,omitempty" yaml:"prompt,omitempty"`               // for calls that bring none; comes before that of the command, agent or flow
+	Metadata           units.Object   `json:"metadata,omitempty" yaml:"metadata,omitempty"`           // of all its runs, under that of the call
 	WebhookSecret      secret.String  `json:"webhookSecret,omitempty" yaml:"webhookSecret,omitempty"` // signs its callbacks; empty: one that is derived from the token
 	AllowedAgents      []string       `json:"allowedAgents" yaml:"allowedAgents"`                     // agents and flows; the first is the default
 	SyncTimeout        units.Duration `json:"syncTimeout,omitempty" yaml:"syncTimeout,omitempty"`     // how long a call waits; 10 s longer than its agent may take
@@ -53,6 +60,14 @@ func (c Client) Key() string { return c.ID }
 // IsEnabled reports whether the client may call at all.
 func (c Client) IsEnabled() bool { return c.Enabled == nil || *c.Enabled }
 
+// metadata returns the metadata as JSON; nil is none.
+func (c Client) metadata() (json.RawMessage, error) {
+	if len(c.Metadata) == 0 {
+		return nil, nil
+	}
+	return jsonv2.Marshal(c.Metadata, jsonv2.Deterministic(true))
+}
+
 // Check finds what is wrong with the client on its own; whether its agents and its command exist is checked where
 // all of them are known.
 func (c Client) Check() (found problem.Fields) {
@@ -69,8 +84,8 @@ func (c Client) Check() (found problem.Fields) {
 	switch {
 	case c.Passthrough && c.CommandID != "":
 		found.Add("commandId", "is for clients with passthrough: false; this one takes the prompt from the request")
-	case !c.Passthrough && c.CommandID == "":
-		found.Add("commandId", "is required unless passthrough is true")
+	case !c.Passthrough && c.CommandID == "" && strings.TrimSpace(c.Prompt) == "":
+		found.Add("commandId", "is required unless passthrough is true or the client has a prompt")
 	case !c.Passthrough && c.Template != "":
 		found.Add("template", "is for clients with passthrough: true; this one runs a command")
 	}
@@ -78,6 +93,11 @@ func (c Client) Check() (found problem.Fields) {
 		if err := signature.Check(signature.Standard, c.WebhookSecret); err != nil {
 			found.Add("webhookSecret", "%v", err)
 		}
+	}
+	if metadata, err := c.metadata(); err != nil {
+		found.Add("metadata", "cannot be written as JSON")
+	} else if len(metadata) > MaxMetadataBytes {
+		found.Add("metadata", "has %d bytes as JSON; %d are allowed", len(metadata), MaxMetadataBytes)
 	}
 	if time.Duration(c.SyncTimeout) > MaxSyncTimeout {
 		found.Add("syncTimeout", "must be at most %s", units.Duration(MaxSyncTimeout))

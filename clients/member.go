@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -17,6 +18,7 @@ type Member struct {
 	Client
 	Unusable       bool             // something is wrong with it: its calls are refused
 	PromptTemplate *render.Template // parsed from Template; nil without one
+	MetadataJSON   json.RawMessage  // Metadata as a JSON object; nil without any
 	credentials    credentials
 	proofs         []Credential  // as they were given
 	limiter        *rate.Limiter // nil without a rate limit

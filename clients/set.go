@@ -38,6 +38,7 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 					fields.Add("template", "%v", err)
 				}
 			}
+			m.MetadataJSON, _ = d.metadata() // Check reports what is wrong with it
 			m.Unusable = len(fields) > 0
 		}
 		for _, c := range d.Credentials {

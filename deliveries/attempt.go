@@ -70,12 +70,16 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 	o.URL, o.retry = secret.ShownURL(x.url), x.retry
 	if err != nil {
 		p := problem.Of(err)
-		o.Error = &Failure{p.Code, p.Detail}
+		o.Error = &problem.Failure{Code: p.Code, Message: p.Detail}
 		o.final = p.Kind == problem.NotFound
 		return o
 	}
 	o.RequestHeaders = shown(x)
-	answer, err := s.Out.Post(s.sending, x.url, x.header, x.body, x.timeout)
+	sending := s.sending
+	if d.EndpointID != nil { // what may not be given any more was refused then
+		sending = egress.WithKeptURL(sending)
+	}
+	answer, err := s.Out.Post(sending, x.url, x.header, x.body, x.timeout)
 	o.StatusCode, o.ResponseBody, o.Truncated = answer.Status, strings.ToValidUTF8(strings.ReplaceAll(string(answer.Body), "\x00", ""), "\uFFFD"), answer.Truncated
 	switch {
 	case answer.Status != 0 && (answer.Status < 200 || answer.Status > 299):
@@ -84,16 +88,16 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 		o.wait = egress.RetryAfter(answer.Header, begun)
 	case err != nil:
 		code, text := egress.Explain(err)
-		o.Error = &Failure{code, text}
+		o.Error = &problem.Failure{Code: code, Message: text}
 	}
 	return o
 }
 
 // prepare makes what is posted. A NotFound says that it never can be.
 func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
-	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), Payload: d.event.Payload, Source: s.Source}
+	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), Payload: d.event.Payload, Source: s.Source, IsSample: d.Reason == ReasonTest}
 	scheme, vendor, agent := signature.Standard, "", "Beckon/"+s.Version
-	var form format = formatFunc(runFormat)
+	var form format = formats[0]
 	var own map[string]secret.String
 	var secrets []secret.String
 	if d.EndpointID != nil {
@@ -119,8 +123,11 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 	if m.Payload == nil {
 		return x, problem.New(problem.NotFound, "event_gone", "The event is not on record any more: its run was deleted.")
 	}
+	if s.Links != nil {
+		m.Payload = s.Links(m.Payload) // anew for each attempt: links expire
+	}
 	var contentType string
-	if x.body, contentType, err = form.render(m); err != nil {
+	if x.body, contentType, err = s.render(form, m); err != nil {
 		return x, err
 	}
 	if vendor != "" {
@@ -134,7 +141,13 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 		x.header.Set(name, value.Reveal())
 		x.own = append(x.own, name)
 	}
-	err = signature.Sign(x.header, scheme, vendor, secrets, signature.Message{ID: m.ID, Type: m.Type, At: now, Body: x.body})
+	at := now
+	if scheme == signature.HMACHex { // its timestamp is not signed, and says when the event occurred
+		if at, err = m.occurredAt(); err != nil {
+			return x, err
+		}
+	}
+	err = signature.Sign(x.header, scheme, vendor, secrets, signature.Message{ID: m.ID, Type: m.Type, At: at, Body: x.body})
 	return x, err
 }
 
@@ -151,27 +164,27 @@ func shown(x exchange) map[string]string {
 }
 
 // refusal says what an answer that is not a 2xx means.
-func refusal(answer egress.Answer) *Failure {
+func refusal(answer egress.Answer) *problem.Failure {
 	status := answer.Status
 	name := strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
 	switch {
 	case status == http.StatusGone:
-		return &Failure{"gone", "The receiver answered 410 Gone: it wants no more deliveries."}
+		return &problem.Failure{Code: "gone", Message: "The receiver answered 410 Gone: it wants no more deliveries."}
 	case egress.IsRedirect(status, answer.Header):
-		return &Failure{"redirect", "The receiver answered " + name + ", a redirect, which is not followed. Give the URL that it leads to."}
+		return &problem.Failure{Code: "redirect", Message: "The receiver answered " + name + ", a redirect, which is not followed. Give the URL that it leads to."}
 	case status == http.StatusNotModified:
-		return &Failure{"status", "The receiver answered " + name + ", which is an answer to a GET and not to a POST. A 2xx would have accepted the delivery. " +
+		return &problem.Failure{Code: "status", Message: "The receiver answered " + name + ", which is an answer to a GET and not to a POST. A 2xx would have accepted the delivery. " +
 			"Look at the receiver, and at caches in front of it."}
 	case status >= 300 && status < 400:
-		return &Failure{"status", "The receiver answered " + name + " and named no URL to go to (Location). A 2xx would have accepted the delivery."}
+		return &problem.Failure{Code: "status", Message: "The receiver answered " + name + " and named no URL to go to (Location). A 2xx would have accepted the delivery."}
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return &Failure{"status", "The receiver answered " + name + ": it does not let the delivery in. Look at its secret and at the headers that it expects."}
+		return &problem.Failure{Code: "status", Message: "The receiver answered " + name + ": it does not let the delivery in. Look at its secret and at the headers that it expects."}
 	case status == http.StatusNotFound:
-		return &Failure{"status", "The receiver answered " + name + ". Look at the path of the URL."}
+		return &problem.Failure{Code: "status", Message: "The receiver answered " + name + ". Look at the path of the URL."}
 	case status >= 500:
-		return &Failure{"status", "The receiver answered " + name + ": it has failed. Its log says why."}
+		return &problem.Failure{Code: "status", Message: "The receiver answered " + name + ": it has failed. Its log says why."}
 	}
-	return &Failure{"status", "The receiver answered " + name + "; a 2xx would have accepted the delivery."}
+	return &problem.Failure{Code: "status", Message: "The receiver answered " + name + "; a 2xx would have accepted the delivery."}
 }
 
 // next says when another attempt is made after one that failed, or that none is.

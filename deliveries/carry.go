@@ -16,7 +16,7 @@ func (s *Service) Wants(about events.Subject, list ...events.Event) bool {
 		return true
 	}
 	for _, t := range s.endpoints.Load().list {
-		if t.interested(about) && slices.ContainsFunc(list, func(e events.Event) bool { return takesEvent(t.Events, e) }) {
+		if t.interested(about) && slices.ContainsFunc(list, func(e events.Event) bool { return t.takes(e) }) {
 			return true
 		}
 	}
@@ -40,14 +40,14 @@ func (s *Service) Carry(tx store.Tx, about events.Subject, list []events.Event) 
 			continue
 		}
 		for _, t := range s.endpoints.Load().list {
-			if !t.interested(about) || !takesEvent(t.Events, e) {
+			if !t.interested(about) || !t.takes(e) {
 				continue
 			}
 			if err := s.put(tx, newRow(e, about, endpointLane(t.ID), t.ID, now), t.disabled == nil); err != nil {
 				return err
 			}
 		}
-		if about.Callback == nil || !takesEvent(callback.Events, e) {
+		if about.Callback == nil || !takesEvent(callback.Events, unasked, e) {
 			continue
 		}
 		w := newRow(e, about, callbackLane(about.ClientID, callback.URL), "", now)

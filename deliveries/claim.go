@@ -95,7 +95,7 @@ func (s *Service) withEvents(ctx context.Context, rows []row) ([]*claimed, error
 	}
 	for _, d := range list {
 		if d.Payload != nil {
-			d.event = events.Event{ID: d.EventID, RunID: deref(d.RunID), Payload: []byte(*d.Payload)}
+			d.event = events.Event{ID: d.EventID, RunID: deref(d.RunID), Payload: events.Current([]byte(*d.Payload))}
 		} else {
 			d.event = found[d.EventID]
 		}

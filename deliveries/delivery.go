@@ -3,6 +3,8 @@ package deliveries
 import (
 	"time"
 
+	"beckon/internal/problem"
+
 	"github.com/oklog/ulid/v2"
 )
 
@@ -40,17 +42,11 @@ type Delivery struct {
 	Status      Status
 	Reason      string // of the last attempt, or of the one to come
 	Attempts    int
-	DueAt       time.Time // of the next attempt, while it is PENDING
-	StatusCode  int       // of the last attempt; 0 when there was no answer
-	Error       *Failure  // of the last attempt; nil when it succeeded, or before the first
+	DueAt       time.Time        // of the next attempt, while it is PENDING
+	StatusCode  int              // of the last attempt; 0 when there was no answer
+	Error       *problem.Failure // of the last attempt; nil when it succeeded, or before the first
 	CreatedAt   time.Time
 	CompletedAt time.Time // zero until it has ended
-}
-
-// Failure says why an attempt, or a delivery, failed.
-type Failure struct {
-	Code    string `json:"code"`    // stable and snake_case
-	Message string `json:"message"` // for a person: what happened and what to do
 }
 
 // Attempt is one exchange with a receiver.
@@ -62,7 +58,7 @@ type Attempt struct {
 	StatusCode     int               // 0 when there was no answer
 	ResponseBody   string            // its first 16 KiB
 	Truncated      bool              // there was more
-	Error          *Failure          // nil when it succeeded
+	Error          *problem.Failure  // nil when it succeeded
 	StartedAt      time.Time
 	Duration       time.Duration
 }

@@ -31,7 +31,7 @@ type Endpoint struct {
 	Events         []string                 `json:"events,omitempty" yaml:"events,omitempty"`
 	Agents         []string                 `json:"agents,omitempty" yaml:"agents,omitempty"`
 	Clients        []string                 `json:"clients,omitempty" yaml:"clients,omitempty"`
-	Format         string                   `json:"format,omitempty" yaml:"format,omitempty"` // run, payload, event, cloudevents, or a template that yields JSON
+	Format         string                   `json:"format,omitempty" yaml:"format,omitempty"` // the name of one of the Formats, or a template that makes JSON
 	Signature      string                   `json:"signature,omitempty" yaml:"signature,omitempty"`
 	Vendor         string                   `json:"vendor,omitempty" yaml:"vendor,omitempty"`
 	Retry          Retry                    `json:"retry,omitzero" yaml:"retry,omitempty"`
@@ -40,6 +40,8 @@ type Endpoint struct {
 	RateLimit      int                      `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"` // attempts a second; 0 is no limit
 	// Stopped says that it is disabled although it may say otherwise. See Noun's Complete.
 	Stopped bool `json:"-" yaml:"-"`
+
+	keepsURL bool // a change that leaves the URL as it was stored
 }
 
 // Key returns the id.
@@ -56,8 +58,8 @@ const (
 
 // EventNames returns the names that filters may hold, besides those that agents and flows give to their events.
 func EventNames() []string {
-	return []string{events.RunQueued, events.RunStarted, events.RunCompleted, events.RunFailed, events.RunCanceled, events.RunViewed,
-		events.NodeStarted, events.NodeProgress, events.NodeCompleted, events.NodeFailed, EndpointDisabled, DeliveryExhausted}
+	return []string{events.RunCreated, events.RunQueued, events.RunStarted, events.RunCompleted, events.RunFailed, events.RunCanceled, events.RunViewed,
+		events.NodeStarted, events.NodeProgress, events.NodeCompleted, events.NodeFailed, events.NodeCanceled, EndpointDisabled, DeliveryExhausted}
 }
 
 // The bounds of an endpoint.

@@ -51,7 +51,7 @@ func TestCheckTakesEveryOption(t *testing.T) {
 // What only some events have, and what callers choose, may be missing in others.
 func TestATemplateNeedNotFitEveryEvent(t *testing.T) {
 	for _, text := range []string{
-		`{"text": {{json .error.message}}}`, `{"text": {{json .data.reason}}}`, `{"text": {{json .data.attempts}}}`, `{"text": {{json .data.message}}}`,
+		`{"text": {{json .error}}}`, `{"text": {{json .data.errorCode}}}`, `{"text": {{json .data.reason}}}`, `{"text": {{json .data.attempts}}}`, `{"text": {{json .data.message}}}`,
 		`{"node": {{json .data.nodeId}}}`, `{"text": {{json .metadata.orderId}}}`, `{{with .metadata}}{"text": {{json .orderId}}}{{end}}`,
 		`{"result": {{.data.output}}}`, `{"text": "{{.data.output}}"}`, `{{.data.output}}`,
 		`{{if eq .workflowId "other"}}{"text": "x"}{{end}}`, `{"text": {{if eq .workflowId "writer"}}1{{end}}}`, `{{if eq .type "lead.won"}}{"won": true}{{else}}none{{end}}`,
@@ -60,6 +60,67 @@ func TestATemplateNeedNotFitEveryEvent(t *testing.T) {
 		e := deliveries.Endpoint{ID: "ops", URL: "https://example.com", Secret: key, Format: text, Events: []string{"lead.won"}, Agents: []string{"writer"}}
 		require.Empty(t, e.Check(), text)
 	}
+}
+
+// leadTemplate is the payload of another product, by configuration alone.
+const leadTemplate = `{
+  "event": {{ json .type }},
+  "timestamp": {{ .timestamp }},
+  "organization_id": {{ json .run.client.metadata.organization_id }},
+  "project_id": {{ json .metadata.project_id }},
+  "lead_id": {{ json .runId }},
+  "input_data": {{ json .run.input }},
+  "research_results": {{ .run.outputs.research | fromJson | json }},
+  "generated_content": {
+    "subject": {{ json (.run.outputs.writer | fromJson).subject }},
+    "contentLength": {{ len (.run.outputs.writer | fromJson).body }}
+  },
+  "viewer_ip": {{ json (.data.viewerIp | default nil) }}
+}`
+
+// A misspelt name is found also where the template reads what callers choose.
+func TestAMisspeltNameIsRefused(t *testing.T) {
+	e := deliveries.Endpoint{ID: "ops", URL: "https://example.com", Secret: key, Format: leadTemplate, Events: []string{"run.completed", "run.viewed"}}
+	require.Empty(t, e.Check())
+	for right, wrong := range map[string][2]string{
+		".runId }}":             {".runID }}", "runID"},
+		".timestamp":            {".timestmap", "timestmap"},
+		".run.client.metadata":  {".run.clients.metadata", "clients"},
+		"client.metadata.":      {"client.meta.", "meta"},
+		".metadata.project_id":  {".metadat.project_id", "metadat"},
+		"json .run.input":       {"json .run.inputs", "inputs"},
+		".run.outputs.research": {".run.output.research", "research"},
+		".run.outputs.writer |": {".run.outpts.writer |", "outpts"},
+	} {
+		e.Format = strings.Replace(leadTemplate, right, wrong[0], 1)
+		require.NotEqual(t, leadTemplate, e.Format)
+		found := e.Check()
+		require.Len(t, found, 1, wrong[0])
+		require.Contains(t, found[0].Message, wrong[1])
+	}
+	for _, text := range []string{`{"a": {{json .metadata.order.id}}, "b": {{json .data.outptu}}}`, `{{with .metadata}}{"a": {{json .orderId}}, "b": {{json $.tpye}}}{{end}}`,
+		`{"a": {{json .metadata.a}}, "text": {{.type}}}`, `{"a": [{{range .run.nodes}}{{json .nodeid}},{{end}}0], "m": {{json .metadata}}}`,
+		`{"a": [{{range .run.input.items}}{{json $.data.nope}}{{end}}]}`, `{"a": {{json (.data.output | fromJson).title}}, "b": {{json .data.titel}}}`} {
+		e.Format = text
+		require.Len(t, e.Check(), 1, text)
+	}
+	for _, text := range []string{`{"a": {{json .metadata.order.id}}, "b": {{.metadata.count}}}`, `{"a": [{{range .run.input.items}}{{json .name}}{{end}}]}`,
+		`{"a": {{range $k, $v := .metadata}}{{json $k}}{{else}}null{{end}}}`, `{"a": {{json (.data.output | fromJson).title}}}`, `{"a": {{json (index .metadata "order id")}}}`,
+		`{"a": {{if eq .metadata.kind "vip"}}1{{else}}2{{end}}}`, `{"files": [{{range .run.artifacts}}{{json .url}}{{end}}], "page": {{json .run.links.run}}, "share": {{json .run.links.share}}}`} {
+		e.Format = text
+		require.Empty(t, e.Check(), text)
+	}
+}
+
+// A template that never ends is cut off, at the check and at every event.
+func TestATemplateThatLoopsIsBounded(t *testing.T) {
+	loops := `{{define "l"}}{{range 1000000}}{{range 1000000}}{{range 1000000}}{{end}}{{end}}{{end}}{{end}}{"a": {{json .metadata.x}}{{template "l"}}}`
+	e := deliveries.Endpoint{ID: "ops", URL: "https://example.com", Secret: key, Format: loops}
+	begun := time.Now()
+	require.Empty(t, e.Check(), "a busy machine looks the same")
+	require.Less(t, time.Since(begun), 10*time.Second)
+	e.Format = `{{define "a"}}{{template "a" .}}{{end}}{{template "a" .}}{{json .metadata}}`
+	require.Len(t, e.Check(), 1)
 }
 
 func TestCheckRefuses(t *testing.T) {

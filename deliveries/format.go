@@ -3,6 +3,7 @@ package deliveries
 import (
 	"cmp"
 	"net/url"
+	"slices"
 	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -22,27 +23,77 @@ const (
 	cloudEventType = "application/cloudevents+json"
 )
 
-type formatFunc func(m message, p payload) ([]byte, string, error)
+// Format is one form in which an endpoint may get its events. A new one is one value in formats: what an endpoint may name,
+// what the page and the API say of it, and what it takes by default follow from that.
+type Format struct {
+	Name  string // as endpoints name it
+	Title string // for people
+	Help  string // what is sent, in one line
+	// Events are what an endpoint with this format takes that names no events.
+	Events []string
+	// encode writes p, the payload of m, as it is sent.
+	encode func(m message, p payload) (body []byte, contentType string, err error)
+}
 
-func (f formatFunc) render(m message) ([]byte, string, error) {
+// DefaultFormat is the name of the format of endpoints that name none, and of the webhooks of single calls.
+const DefaultFormat = "run"
+
+var formats = []Format{
+	{Name: DefaultFormat, Title: "run", Events: unasked, encode: runFormat,
+		Help: `{"success", "type", "runId", "workflowId", "data", "metadata", "error", "createdAt"}: all there is to say.`},
+	{Name: "payload", Title: "payload", Events: unasked, encode: payloadFormat,
+		Help: `{"type", "payload": {"id", "status", "downloads"}}`},
+	{Name: "event", Title: "event", Events: unasked, encode: eventFormat,
+		Help: `{"event", "timestamp", "run_id", "data"}`},
+	{Name: "cloudevents", Title: "CloudEvents 1.0", Events: unasked, encode: cloudEvent,
+		Help: "In structured mode; its data is what run sends."},
+}
+
+// Formats returns all formats but templates, the default first.
+func Formats() []Format { return slices.Clone(formats) }
+
+// FormatNames returns what an endpoint may say of its format, as it stands in a sentence: "run, payload, … or a template".
+func FormatNames() string {
+	names := make([]string, len(formats))
+	for i, f := range formats {
+		names[i] = f.Name
+	}
+	return strings.Join(names, ", ") + ", or a template that makes JSON"
+}
+
+func (f Format) render(m message) ([]byte, string, error) {
 	p, err := m.payload()
 	if err != nil {
 		return nil, "", err
 	}
-	return f(m, p)
+	return f.encode(m, p)
 }
-
-var formats = map[string]formatFunc{"": runFormat, "run": runFormat, "payload": payloadFormat, "event": eventFormat, "cloudevents": cloudEvent}
 
 // parseFormat returns the format of that name, or the one that a template makes.
 func parseFormat(spec string) (format, error) {
 	if strings.Contains(spec, "{{") {
 		return parseTemplate(spec)
 	}
-	if f := formats[spec]; f != nil {
+	if f, ok := formatNamed(spec); ok {
 		return f, nil
 	}
-	return nil, problem.New(problem.Invalid, "invalid_format", "must be run, payload, event, cloudevents, or a template that makes JSON, such as {\"text\": {{json .data.output}}}")
+	return nil, problem.New(problem.Invalid, "invalid_format", "must be %s, such as {\"text\": {{json .data.output}}}", FormatNames())
+}
+
+func formatNamed(name string) (Format, bool) {
+	i := slices.IndexFunc(formats, func(f Format) bool { return f.Name == cmp.Or(name, DefaultFormat) })
+	if i < 0 {
+		return Format{}, false
+	}
+	return formats[i], true
+}
+
+// eventsByDefault are what an endpoint takes that names no events.
+func (e Endpoint) eventsByDefault() []string {
+	if f, ok := formatNamed(e.Format); ok {
+		return f.Events
+	}
+	return unasked
 }
 
 func runFormat(_ message, p payload) ([]byte, string, error) {
@@ -52,23 +103,52 @@ func runFormat(_ message, p payload) ([]byte, string, error) {
 
 func payloadFormat(m message, p payload) ([]byte, string, error) {
 	var data struct {
-		Status jsontext.Value `json:"status"`
+		Status    string `json:"status"`
+		Artifacts []struct {
+			URL       string  `json:"url"`
+			ExpiresAt *string `json:"expiresAt"`
+		} `json:"artifacts"`
 	}
-	_ = jsonv2.Unmarshal(p.Data, &data, asItIs) // what has no status says null
+	_ = jsonv2.Unmarshal(p.Data, &data, asItIs) // what has another shape has no status, and no downloads
 	type download struct {
-		URL       string `json:"url"`
-		ExpiresAt string `json:"expires_at"`
+		URL       string  `json:"url"`
+		ExpiresAt *string `json:"expires_at"`
 	}
 	type inner struct {
-		ID        *string        `json:"id"`
-		Status    jsontext.Value `json:"status"`
-		Downloads []download     `json:"downloads"`
+		ID        *string    `json:"id"`
+		Status    *string    `json:"status"`
+		Downloads []download `json:"downloads"`
+	}
+	about := inner{ID: orNull(m.RunID), Status: orNull(payloadStatus(p.kind, data.Status)), Downloads: make([]download, len(data.Artifacts))}
+	for i, a := range data.Artifacts {
+		about.Downloads[i] = download{a.URL, a.ExpiresAt}
 	}
 	body, err := encode(struct {
 		Type    string `json:"type"`
 		Payload inner  `json:"payload"`
-	}{p.Type, inner{orNull(m.RunID), data.Status, nil}})
+	}{p.Type, about})
 	return body, jsonType, err
+}
+
+// payloadStatus is what the format payload calls the status of a run or of one of its nodes at an event. Another one is as it
+// is, in lower case.
+func payloadStatus(kind, status string) string {
+	if kind == "run.created" { // whatever has become of the run since
+		return "queued"
+	}
+	switch status {
+	case "QUEUED":
+		return "queued"
+	case "RUNNING", "WAITING":
+		return "rendering"
+	case "COMPLETED":
+		return "complete"
+	case "FAILED":
+		return "error"
+	case "CANCELED":
+		return "canceled"
+	}
+	return strings.ToLower(status)
 }
 
 func eventFormat(m message, p payload) ([]byte, string, error) {

@@ -90,6 +90,48 @@ func TestTheDefaultFormatChangesTypeAndMetadataAlone(t *testing.T) {
 	}
 }
 
+func TestStatusesOfTheFormatPayload(t *testing.T) {
+	for kind, want := range map[string]string{"run.created": "queued", "run.queued": "queued", "run.started": "rendering", "run.waiting": "rendering", "run.completed": "complete",
+		"run.failed": "error", "run.canceled": "canceled", "node.started": "rendering", "node.completed": "complete", "node.failed": "error", "node.canceled": "canceled"} {
+		m := samplesOf(kind, "video.changed", "triage", sampleTime)[0]
+		body, _, err := formats[1].render(m)
+		require.NoError(t, err)
+		var sent struct {
+			Type    string
+			Payload struct {
+				ID, Status string
+				Downloads  []map[string]string
+			}
+		}
+		require.NoError(t, json.Unmarshal(body, &sent))
+		require.Equal(t, want, sent.Payload.Status, kind)
+		require.Equal(t, "video.changed", sent.Type)
+		require.Equal(t, sampleRunID, sent.Payload.ID)
+		require.NotNil(t, sent.Payload.Downloads, "a list, also an empty one")
+		if strings.HasSuffix(kind, ".completed") {
+			require.Equal(t, []map[string]string{{"url": "https://beckon.example.com/a/art_01JZX5B7Q0000000000000000", "expires_at": sampleTime}}, sent.Payload.Downloads)
+		}
+	}
+	stopped := failedNode()
+	stopped.Payload = json.RawMessage(strings.Replace(string(stopped.Payload), "FAILED", "CANCELED", 1))
+	body, _, err := formats[1].render(stopped)
+	require.NoError(t, err)
+	require.Contains(t, string(body), `"status":"canceled"`, "a node that was stopped")
+}
+
+// A format that someone adds is known wherever formats are named.
+func TestEveryFormatIsKnownByItsName(t *testing.T) {
+	for _, f := range Formats() {
+		require.NotEmpty(t, f.Help, f.Name)
+		require.NotEmpty(t, f.Events, f.Name)
+		require.Contains(t, FormatNames(), f.Name)
+		e := Endpoint{ID: "ops", URL: "https://example.com", Secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", Format: f.Name}
+		require.Empty(t, e.Check())
+		require.Equal(t, f.Events, e.eventsByDefault())
+	}
+	require.Equal(t, unasked, Endpoint{Format: chatTemplate}.eventsByDefault())
+}
+
 func TestUnknownFormatsAreRefused(t *testing.T) {
 	for spec, says := range map[string]string{
 		"Run":            "must be run, payload, event, cloudevents, or a template",
@@ -144,7 +186,7 @@ func TestTemplatesAreBounded(t *testing.T) {
 	require.Equal(t, "template_failed", problem.Of(err).Code)
 	require.Contains(t, problem.Of(err).Detail, "1048576 bytes")
 
-	body, _, err := formats["run"].render(m) // a long answer goes out all the same
+	body, _, err := formats[0].render(m) // a long answer goes out all the same
 	require.NoError(t, err)
 	require.Greater(t, len(body), 1<<20)
 }
@@ -167,7 +209,9 @@ func TestMetadataThatNobodyCheckedGoesOut(t *testing.T) {
 	m := completed()
 	m.Metadata = json.RawMessage("{\"a\":1,\"a\":\"\xff\"}")
 	for _, spec := range []string{"run", "cloudevents"} {
-		body, _, err := formats[spec].render(m)
+		f, err := parseFormat(spec)
+		require.NoError(t, err)
+		body, _, err := f.render(m)
 		require.NoError(t, err)
 		require.True(t, utf8.Valid(body))
 	}
@@ -176,7 +220,9 @@ func TestMetadataThatNobodyCheckedGoesOut(t *testing.T) {
 func TestACloudEventHasASource(t *testing.T) {
 	m := operational()
 	m.Source = ""
-	body, _, err := formats["cloudevents"].render(m)
+	f, err := parseFormat("cloudevents")
+	require.NoError(t, err)
+	body, _, err := f.render(m)
 	require.NoError(t, err)
 	require.Contains(t, string(body), `"source":"/"`)
 	require.NotContains(t, string(body), `"subject"`)

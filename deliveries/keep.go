@@ -7,6 +7,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"beckon/internal/problem"
 	"beckon/internal/store"
 	"beckon/internal/work"
 )
@@ -66,7 +67,7 @@ func (s *Service) sweep(ctx context.Context) error {
 
 // expire ends the deliveries that have waited for a disabled endpoint for too long.
 func (s *Service) expire(ctx context.Context, lane string) error {
-	why := outcome{Attempt: Attempt{Error: &Failure{"endpoint_disabled", "The endpoint was disabled, or gone, for the 24 hours that the delivery waited for it. Enable it, and recover what has failed."}}}
+	why := outcome{Attempt: Attempt{Error: &problem.Failure{Code: "endpoint_disabled", Message: "The endpoint was disabled, or gone, for the 24 hours that the delivery waited for it. Enable it, and recover what has failed."}}}
 	for {
 		var rows []row
 		err := s.Store.Write(ctx, func(tx store.Tx) (err error) {

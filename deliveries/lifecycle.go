@@ -2,13 +2,9 @@ package deliveries
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
-	"beckon/events"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/store"
@@ -82,39 +78,6 @@ func (s *Service) Enable(ctx context.Context, id string) error {
 
 // changed has everybody see, and who is about to change the endpoint as well, that it is another one than it was.
 func changed(tx store.Tx, id string) error { return catalog.Renew(tx, section, id) }
-
-// EndpointTest is the type of the event that Test sends.
-const EndpointTest = "endpoint.test"
-
-// Test sends an event to an endpoint, also to one that is disabled, and returns what came of it. It is not tried again.
-func (s *Service) Test(ctx context.Context, id string) (*Delivery, []Attempt, error) {
-	if _, err := s.endpoint(id); err != nil {
-		return nil, nil, err
-	}
-	now := s.Now()
-	payload, err := json.Marshal(map[string]any{"success": true, "type": EndpointTest, "runId": nil, "workflowId": nil,
-		"data": map[string]any{"endpointId": id, "status": "COMPLETED", "message": "This is a test. Beckon can reach this endpoint."}, "metadata": nil, "error": nil, "createdAt": jsonTime(now)})
-	if err != nil {
-		return nil, nil, fmt.Errorf("encode a test event: %w", err)
-	}
-	e := events.Event{ID: eventPrefix + ulid.Make().String(), Type: EndpointTest, Payload: payload, Transient: true}
-	w := newRow(e, events.Subject{}, endpointLane(id), id, now)
-	instance := s.Work.ID()
-	w.Status, w.Reason, w.InstanceID, w.Claim = string(Sending), ReasonTest, &instance, 1
-	s.held.Hold(w.ID)
-	if err := s.Store.Write(ctx, func(tx store.Tx) error { return s.storage.insert(tx, w) }); err != nil {
-		s.held.Drop(w.ID)
-		return nil, nil, err
-	}
-	d := &claimed{row: *w, event: e}
-	o, made := s.attemptNow(d)
-	if !made {
-		s.held.Drop(w.ID)
-		return nil, nil, problem.New(problem.Unavailable, problem.CodeShuttingDown, "Beckon is shutting down. Try again in a moment.")
-	}
-	s.record(d, o)
-	return s.Get(ctx, w.ID)
-}
 
 // Resend sends a delivery again that has ended, under the same event's id, or at once one that waits for a retry. A
 // Conflict says that it cannot be sent now.

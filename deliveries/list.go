@@ -18,6 +18,7 @@ type Query struct {
 	EventID    string
 	Type       string // what the event is called outside
 	ClientID   string
+	Callbacks  bool // only those to the webhook of a call, and none to endpoints
 	Status     Status
 	Since      time.Time // made then or later
 	Until      time.Time // made before
@@ -28,7 +29,7 @@ type Query struct {
 // List returns a page of deliveries and the cursor of the next; no cursor says that there is none. A page may have fewer than
 // its limit, or none, when few among many are asked for.
 func (s *Service) List(ctx context.Context, q Query) (list []*Delivery, next string, err error) {
-	cursors := store.NewCursors(idPrefix, q.EndpointID, q.RunID, q.EventID, q.Type, q.ClientID, string(q.Status))
+	cursors := store.NewCursors(idPrefix, q.EndpointID, q.RunID, q.EventID, q.Type, q.ClientID, string(q.Status), fmt.Sprint(q.Callbacks))
 	below, err := cursors.Below(q.Cursor)
 	if err != nil {
 		return nil, "", err
@@ -51,4 +52,17 @@ func (s *Service) Get(ctx context.Context, id string) (*Delivery, []Attempt, err
 	}
 	attempts, err := s.storage.attempts(ctx, id)
 	return d, attempts, err
+}
+
+// AttemptsOf returns the attempts at deliveries, by their ids, the first first.
+func (s *Service) AttemptsOf(ctx context.Context, list []*Delivery) (map[string][]Attempt, error) {
+	all := make(map[string][]Attempt, len(list))
+	for _, d := range list {
+		attempts, err := s.storage.attempts(ctx, d.ID)
+		if err != nil {
+			return nil, err
+		}
+		all[d.ID] = attempts
+	}
+	return all, nil
 }

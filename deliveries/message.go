@@ -19,6 +19,10 @@ type message struct {
 	Payload  json.RawMessage // in the default format, with the type that the event has inside
 	Metadata json.RawMessage // a JSON object whose members come before the payload's; nil adds nothing
 	Source   string          // the gateway's public URL
+	// IsSample says that the event is made up: a template finds there whatever it names of what callers choose.
+	IsSample bool
+
+	run map[string]any // what templates know as .run; nil where none uses it, or there is no run
 }
 
 // payload is the default format, in the order that it is written in. A member that isn't there is null.
@@ -31,6 +35,8 @@ type payload struct {
 	Metadata   jsontext.Value `json:"metadata"`
 	Error      jsontext.Value `json:"error"`
 	CreatedAt  time.Time      `json:"createdAt"`
+
+	kind string // the type that the event has inside
 }
 
 const timeFormat = "2006-01-02T15:04:05.000Z"
@@ -46,10 +52,17 @@ func (m message) payload() (p payload, err error) {
 	if err := jsonv2.Unmarshal(m.Payload, &p, asItIs); err != nil {
 		return p, problem.New(problem.Internal, "invalid_payload", "What is on record of this event cannot be read, so that there is nothing to send.").Because(err)
 	}
+	p.kind = p.Type
 	if p.Type = m.Type; m.Metadata != nil {
 		p.Metadata = join(p.Metadata, jsontext.Value(m.Metadata))
 	}
 	return p, nil
+}
+
+// occurredAt returns when the event occurred. It is the same in every attempt.
+func (m message) occurredAt() (time.Time, error) {
+	p, err := m.payload()
+	return p.CreatedAt, err
 }
 
 // join returns the members of two objects; where both have one of a name, it is that of over.

@@ -23,7 +23,8 @@ func Noun() catalog.Noun[Endpoint] {
 		Kind:       catalog.Kind{Section: section, One: "endpoint"},
 		Secrets:    func(e *Endpoint) catalog.Secrets { return catalog.Secrets{URL: &e.URL, Headers: &e.Headers} },
 		References: references,
-		LookUp: func(_ catalog.File, _ catalog.Env, e Endpoint) (_ Endpoint, _, caution problem.Fields) {
+		LookUp: func(f catalog.File, _ catalog.Env, e Endpoint) (_ Endpoint, _, caution problem.Fields) {
+			caution = cautionPlain(f, e.URL)
 			caution.Under("headers", checkReserved(e.Headers, e.Vendor, "is not sent. Take it out"))
 			return e, nil, caution
 		},
@@ -31,7 +32,7 @@ func Noun() catalog.Noun[Endpoint] {
 			all := make([]problem.Fields, len(list))
 			for i, e := range list {
 				if len(e.Check()) == 0 { // else its URL may be what is wrong
-					all[i] = checkURL(f, e.URL)
+					all[i] = checkURL(guardOf(f).CheckURL, e.URL)
 				}
 				all[i] = append(all[i], e.checkNew()...)
 			}
@@ -43,7 +44,11 @@ func Noun() catalog.Noun[Endpoint] {
 		},
 		Revise: Endpoint.revised,
 		CheckChange: func(v *catalog.View, e Endpoint) problem.Fields {
-			found := append(checkURL(v.File, e.URL), e.checkNew()...)
+			check := guardOf(v.File).CheckURL
+			if e.keepsURL {
+				check = guardOf(v.File).CheckHost
+			}
+			found := append(checkURL(check, e.URL), e.checkNew()...)
 			catalog.CheckGiven(&found, "secret", e.Secret)
 			return found
 		},
@@ -78,12 +83,23 @@ func references(e Endpoint) (list []catalog.Reference) {
 	return list
 }
 
-func checkURL(f catalog.File, url string) (found problem.Fields) {
-	guard := egress.NewGuard(func() []netip.Prefix { return f.Networks() })
-	if err := guard.CheckURL(url); err != nil {
+func checkURL(check func(url string) error, url string) (found problem.Fields) {
+	if err := check(url); err != nil {
 		found.Add("url", "%v", err)
 	}
 	return found
+}
+
+func guardOf(f catalog.File) *egress.Guard {
+	return egress.NewGuard(func() []netip.Prefix { return f.Networks() }).HTTPSOnly(f.HTTPSOnly)
+}
+
+// cautionPlain warns of an endpoint that was stored when http was allowed. It goes on.
+func cautionPlain(f catalog.File, url string) (caution problem.Fields) {
+	if err := guardOf(f).CheckPlain(url); err != nil && egress.CheckShape(url) == nil {
+		caution.Add("url", "%v; this endpoint was stored earlier and goes on", err)
+	}
+	return caution
 }
 
 // unknownEvents finds the names in a filter that no event has; one that none can have has been found by then.

@@ -64,7 +64,8 @@ func newPlant(t testing.TB, s *store.Store, endpoints ...deliveries.Endpoint) *p
 	out, instance := egress.NewWebhooks(guard), work.New(s, silent)
 	p.Service = deliveries.New(deliveries.Config{Store: s, Work: instance, Log: silent, Metrics: telemetry.NewMetrics("test"), Out: out,
 		Sealer:  secret.NewSealer(func() (secret.String, error) { return "key", nil }),
-		Version: "test", Source: "https://beckon.example.com", CheckURL: guard.CheckURL, EventNames: func() []string { return nil },
+		Version: "test", Source: "https://beckon.example.com", CheckURL: guard.CheckURL, EventNames: func() []string { return []string{"lead.failed", "lead.won"} },
+		EventType: func(name string) string { return map[string]string{"lead.failed": "run.failed"}[name] },
 		Secrets: func(clientID string) []secret.String {
 			if clientID == "gone" {
 				return nil

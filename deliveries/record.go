@@ -9,6 +9,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"beckon/events"
+	"beckon/internal/problem"
 	"beckon/internal/store"
 )
 
@@ -123,7 +124,7 @@ func (s *Service) disableIn(tx store.Tx, id, reason string, now time.Time) (bool
 		return false, err
 	}
 	s.Log.Warn("endpoint disabled", "endpoint", id, "reason", reason)
-	return true, s.tell(tx, EndpointDisabled, "", events.Subject{}, &Failure{reason, WhyDisabled(reason)}, now, map[string]any{"endpointId": id, "reason": reason, "disabledAt": jsonTime(now)})
+	return true, s.tell(tx, EndpointDisabled, "", events.Subject{}, &problem.Failure{Code: reason, Message: WhyDisabled(reason)}, now, map[string]any{"endpointId": id, "reason": reason, "disabledAt": jsonTime(now)})
 }
 
 // exhausted tells those who want to know that a delivery was given up. About what carries such news there is none.
@@ -137,7 +138,11 @@ func (s *Service) exhausted(tx store.Tx, d *claimed, o outcome) error {
 }
 
 // tell carries an event of our own.
-func (s *Service) tell(tx store.Tx, kind, runID string, about events.Subject, failure *Failure, now time.Time, data map[string]any) error {
+func (s *Service) tell(tx store.Tx, kind, runID string, about events.Subject, failure *problem.Failure, now time.Time, data map[string]any) error {
+	var message *string
+	if failure != nil {
+		data["errorCode"], message = failure.Code, &failure.Message
+	}
 	payload, err := json.Marshal(struct {
 		Success    bool            `json:"success"`
 		Type       string          `json:"type"`
@@ -145,9 +150,9 @@ func (s *Service) tell(tx store.Tx, kind, runID string, about events.Subject, fa
 		WorkflowID *string         `json:"workflowId"`
 		Data       map[string]any  `json:"data"`
 		Metadata   json.RawMessage `json:"metadata"`
-		Error      *Failure        `json:"error"`
+		Error      *string         `json:"error"`
 		CreatedAt  string          `json:"createdAt"`
-	}{failure == nil, kind, orNull(runID), orNull(about.WorkflowID), data, nil, failure, jsonTime(now)})
+	}{failure == nil, kind, orNull(runID), orNull(about.WorkflowID), data, nil, message, jsonTime(now)})
 	if err != nil {
 		return fmt.Errorf("encode an event: %w", err)
 	}

@@ -38,11 +38,17 @@ func (e Endpoint) checkFormat() error {
 // errUndecided is for what says nothing about other events.
 var errUndecided = errors.New("it depends on the event")
 
-// try makes the body of a sample, and says what is wrong with it in the words of a form.
+// try makes the body of a sample, and says what is wrong with it in the words of a form. Where the template reads JSON, the
+// output of the sample is JSON of which nothing is known.
 func (t templated) try(m message) error {
-	data, err := m.data()
+	data, err := t.data(m)
 	if err != nil {
 		return err
+	}
+	if about, ok := data["data"].(map[string]any); ok && t.template.ReadsJSON() {
+		if _, has := about["output"]; has {
+			about["output"] = t.template.Unknown().Text()
+		}
 	}
 	text, err := t.template.Render(data, render.Limits{MaxBytes: maxTemplated, Time: templatedTime})
 	if err != nil {
@@ -58,13 +64,18 @@ func (t templated) try(m message) error {
 		m.Type, beginning(text), whyNoJSON([]byte(text)))
 }
 
-// depends reports whether a failure may be the sample's: a key of the metadata, which callers choose, or a busy machine.
+// depends reports whether a failure may be the sample's: a function that cannot work on what is unknown, or a busy machine.
+// What is unknown has every member that the template names, so a member that is missing is missing in every event of its sort.
 func (t templated) depends(err error) bool {
 	if errors.Is(err, errUndecided) {
 		return true
 	}
 	failed, ok := errors.AsType[*render.Error](err)
-	return ok && (failed.Kind == render.TooSlow || failed.Kind == render.MissingKey && t.readsMetadata)
+	if !ok || failed.Kind == render.TooSlow {
+		return ok
+	}
+	readsUnknown := t.template.Mentions("metadata") || t.template.Mentions("run") || t.template.ReadsJSON()
+	return failed.Kind == render.Failed && readsUnknown
 }
 
 // beginning is one line of what was made.
@@ -82,10 +93,7 @@ var sampleOutputs = []string{"0", `{"answer": "yes"}`, "All is well."}
 // samples are events of every sort that the endpoint could get, the likeliest first. Each is made when it is asked for:
 // the first one is nearly always enough.
 func (e Endpoint) samples() iter.Seq[message] {
-	agent := "triage"
-	if len(e.Agents) > 0 {
-		agent = e.Agents[0]
-	}
+	agent := e.sampleAgent()
 	type sort struct{ kind, name string }
 	var sorts []sort
 	for _, kind := range append([]string{events.RunCompleted, events.RunFailed, events.NodeCompleted, events.NodeFailed, EndpointTest}, EventNames()...) {
@@ -100,7 +108,7 @@ func (e Endpoint) samples() iter.Seq[message] {
 	}
 	return func(yield func(message) bool) {
 		for _, s := range sorts {
-			for _, m := range samplesOf(s.kind, s.name, agent) {
+			for _, m := range samplesOf(s.kind, s.name, agent, sampleTime) {
 				if !yield(m) {
 					return
 				}
@@ -109,35 +117,43 @@ func (e Endpoint) samples() iter.Seq[message] {
 	}
 }
 
-// samplesOf are events of one sort, with the name that they go out under.
-func samplesOf(kind, name, agent string) (list []message) {
-	var data map[string]any
-	run, failure := any("run_01JZX5B7Q0000000000000000"), any(nil)
-	outputs := []string{""}
-	failed := func() {
-		failure = map[string]any{"code": "provider_error", "message": "The provider failed."}
+// sampleAgent is the agent or flow that samples are about.
+func (e Endpoint) sampleAgent() string {
+	if len(e.Agents) > 0 {
+		return e.Agents[0]
 	}
+	return "triage"
+}
+
+// samplesOf are events of one sort that occurred at a time, with the name that they go out under.
+func samplesOf(kind, name, agent, at string) (list []message) {
+	var data map[string]any
+	run, failure := any(sampleRunID), any(nil)
+	outputs := []string{""}
+	failed := func() { data["errorCode"], failure = "provider_error", "The provider failed." }
 	switch kind {
 	case EndpointTest:
 		data, run = map[string]any{"endpointId": "ops", "status": "COMPLETED", "message": "This is a test."}, nil
 	case EndpointDisabled:
-		data, run = map[string]any{"endpointId": "ops", "reason": DisabledGone, "disabledAt": sampleTime}, nil
+		data, run = map[string]any{"endpointId": "ops", "reason": DisabledGone, "disabledAt": at}, nil
 		failed()
 	case DeliveryExhausted:
 		data = map[string]any{"deliveryId": "dlv_1", "endpointId": "ops", "eventId": "evt_1", "eventType": events.RunCompleted, "attempts": 6}
 		failed()
 	default:
 		subject, what, _ := strings.Cut(kind, ".")
-		data = map[string]any{"status": strings.ToUpper(what), "output": nil}
+		data = map[string]any{"status": sampleStatus(what), "output": nil}
 		if subject == "node" {
 			data["nodeId"], data["nodeType"] = agent, agent
 		} else {
 			data["completedNodes"], data["failedNodes"] = 1, 0
 		}
 		switch what {
-		case "completed", "viewed":
-			outputs = sampleOutputs
-		case "failed":
+		case "completed":
+			outputs, data["artifacts"] = sampleOutputs, sampleArtifacts(agent)
+		case "viewed":
+			outputs, data["viewerIp"], data["userAgent"], data["viewedAt"] = sampleOutputs, "192.0.2.1", "Mozilla/5.0", at
+		case "failed", "canceled":
 			failed()
 		}
 	}
@@ -146,17 +162,50 @@ func samplesOf(kind, name, agent string) (list []message) {
 			data["output"] = output
 		}
 		payload, err := json.Marshal(map[string]any{"success": failure == nil, "type": kind, "runId": run, "workflowId": agent, "data": data, "metadata": map[string]any{},
-			"error": failure, "createdAt": sampleTime})
+			"error": failure, "createdAt": at})
 		if err != nil {
 			continue // texts, numbers and nulls never fail
 		}
-		m := message{ID: "evt_01JZX5B7Q0000000000000000", Type: name, Payload: payload}
+		m := message{ID: "evt_01JZX5B7Q0000000000000000", Type: name, Payload: payload, IsSample: true}
 		if run != nil {
-			m.RunID = fmt.Sprint(run)
+			m.RunID = sampleRunID
 		}
 		list = append(list, m)
 	}
 	return list
 }
 
-const sampleTime = "2026-02-18T12:00:00.000Z"
+// sampleStatus is the status that a run or a node has at what happens to it.
+func sampleStatus(what string) string {
+	switch what {
+	case "started":
+		return "RUNNING"
+	case "created":
+		return "QUEUED"
+	case "viewed":
+		return "COMPLETED"
+	}
+	return strings.ToUpper(what)
+}
+
+func sampleArtifacts(agent string) []any {
+	return []any{map[string]any{"id": "art_01JZX5B7Q0000000000000000", "name": "picture.png", "mediaType": "image/png", "bytes": 70,
+		"sha256": strings.Repeat("0", 64), "nodeId": agent, "url": "https://beckon.example.com/a/art_01JZX5B7Q0000000000000000", "expiresAt": sampleTime}}
+}
+
+// sampleRun is what a template sees as the run of a sample. What callers and agents choose of it is unknown.
+func sampleRun(m message, unknown render.Unknown) map[string]any {
+	p, _ := m.payload() // it has been made here
+	agent := "triage"
+	_ = json.Unmarshal(p.WorkflowID, &agent)
+	return map[string]any{"input": unknown, "output": unknown.Text(), "outputs": unknown, "artifacts": sampleArtifacts(agent),
+		"nodes": []any{map[string]any{"nodeId": agent, "nodeType": agent, "outputKey": nil, "status": "COMPLETED", "output": unknown.Text(), "error": nil,
+			"startedAt": sampleTime, "completedAt": sampleTime}},
+		"client": map[string]any{"id": "demo", "name": "Demo", "metadata": unknown},
+		"links":  map[string]any{"run": "https://beckon.example.com/admin/runs/" + sampleRunID, "share": nil}}
+}
+
+const (
+	sampleTime  = "2026-02-18T12:00:00.000Z"
+	sampleRunID = "run_01JZX5B7Q0000000000000000"
+)

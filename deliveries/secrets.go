@@ -81,7 +81,7 @@ func (e Endpoint) revised(to Endpoint) Endpoint {
 	if to.Secret == secret.Mask || to.Secret == secret.Removed { // an endpoint always has one
 		to.Secret = ""
 	}
-	to.PreviousSecret, to.Retired = "", nil
+	to.PreviousSecret, to.Retired, to.keepsURL = "", nil, to.URL == e.URL
 	if to.scheme() == e.scheme() {
 		next := e.withSecret(cmp.Or(to.Secret, e.Secret), time.Now())
 		to.Secret, to.Retired = next.Secret, next.Retired

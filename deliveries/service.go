@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"beckon/internal/catalog"
 	"beckon/internal/egress"
 	"beckon/internal/secret"
@@ -32,6 +34,14 @@ type Config struct {
 	Secrets    func(clientID string) []secret.String
 	CheckURL   func(url string) error // refuses what nothing may be sent to; see egress.Guard
 	EventNames func() []string        // what agents call their events, where that is not the usual
+	// EventType returns the type of the events that agents call by one of the EventNames.
+	EventType func(name string) string
+	// RunView returns what templates know as .run, but for its artifacts: input, output, outputs, nodes, client and links, of
+	// the types that package render knows. A NotFound says that there is no such run any more. It is asked only where a
+	// template uses it.
+	RunView func(ctx context.Context, runID string) (map[string]any, error)
+	// Links signs the links to artifacts in the payload of an event; nil leaves it as it is.
+	Links func(payload []byte) []byte
 	// Now is the clock; nil is the system's.
 	Now func() time.Time
 }
@@ -53,7 +63,8 @@ type Service struct {
 
 	lanes   *lanes
 	slots   *slots
-	sending context.Context // ends when attempts have to
+	views   *semaphore.Weighted // the views of runs that are held at the same time
+	sending context.Context     // ends when attempts have to
 	abandon context.CancelFunc
 
 	held     work.Held // deliveries that are being claimed, wait in a lane, are sent or are being recorded
@@ -66,7 +77,7 @@ func New(c Config) *Service {
 		c.Now = time.Now
 	}
 	s := &Service{Config: c, storage: storage{c.Store}, keys: catalog.NewDocuments[signingKey](c.Store, "signing-keys", c.Sealer),
-		slots: newSlots(), arrivals: arrivals{bell: work.NewBell()}}
+		slots: newSlots(), views: semaphore.NewWeighted(maxViews), arrivals: arrivals{bell: work.NewBell()}}
 	s.sending, s.abandon = context.WithCancel(context.Background())
 	s.lanes = newLanes(s, func(key string, err error) {
 		s.Log.Error("due deliveries could not be claimed; it is tried again", "lane", key, "error", err)

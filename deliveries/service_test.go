@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -171,7 +173,7 @@ func TestATestOfWhatIsGone(t *testing.T) {
 	r := newReceiver(t, status(500))
 	p := newPlant(t, s, endpoint("ops", r))
 	tested := func() deliveries.Health {
-		_, _, err := p.Test(t.Context(), "ops")
+		_, _, err := p.Test(t.Context(), "ops", "")
 		require.NoError(t, err)
 		health, err := p.Health(t.Context(), "ops")
 		require.NoError(t, err)
@@ -264,18 +266,41 @@ func TestResendAndTest(t *testing.T) {
 	require.Equal(t, "resend", p.attempts(d.ID)[1].Reason)
 	require.ErrorContains(t, p.Resend(t.Context(), "dlv_none"), "no such delivery")
 
-	tested, attempts, err := p.Test(t.Context(), "ops")
+	tested, attempts, err := p.Test(t.Context(), "ops", "")
 	require.NoError(t, err)
 	require.Equal(t, deliveries.Delivered, tested.Status)
 	require.Len(t, attempts, 1)
 	require.Contains(t, r.got()[2].body, deliveries.EndpointTest)
 	r.change(status(500))
 	require.NoError(t, p.Disable(t.Context(), "ops"))
-	tested, _, err = p.Test(t.Context(), "ops") // also while it is disabled, to see whether it works again
+	tested, _, err = p.Test(t.Context(), "ops", "") // also while it is disabled, to see whether it works again
 	require.NoError(t, err)
 	require.Equal(t, deliveries.Failed, tested.Status)
-	_, _, err = p.Test(t.Context(), "none")
+	_, _, err = p.Test(t.Context(), "none", "")
 	require.ErrorContains(t, err, "no endpoint")
+}
+
+// A test may be an example of any event, also of one that is called otherwise, in the form that the endpoint wants.
+func TestATestOfAChosenEvent(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	r := newReceiver(t, nil)
+	p := newPlant(t, s, endpoint("ops", r), endpoint("video", r, func(e *deliveries.Endpoint) { e.Format = "payload" }),
+		endpoint("lead", r, func(e *deliveries.Endpoint) { e.Format = leadTemplate }))
+	for _, tt := range []struct{ id, event, want string }{
+		{"ops", "run.failed", `"success":false,"type":"run.failed"`}, {"ops", "lead.failed", `"success":false,"type":"lead.failed"`},
+		{"ops", "lead.won", `"success":true,"type":"lead.won"`}, {"video", "run.started", `"status":"rendering"`}, {"video", "run.completed", `"downloads":[{"url":"https://`},
+		{"lead", "run.viewed", `"viewer_ip": "192.0.2.1"`}, {"ops", "", `"type":"endpoint.test"`},
+	} {
+		d, _, err := p.Test(t.Context(), tt.id, tt.event)
+		require.NoError(t, err)
+		require.Equal(t, deliveries.Delivered, d.Status, "%s: %v", tt.event, d.Error)
+		require.Empty(t, d.RunID, "there is no such run")
+		got := r.got()[len(r.got())-1]
+		require.Contains(t, got.body, tt.want)
+		require.True(t, json.Valid([]byte(got.body)))
+	}
+	_, _, err := p.Test(t.Context(), "ops", "run.exploded")
+	require.ErrorContains(t, err, `there is no event "run.exploded"`)
 }
 
 func TestASlowEndpointDelaysNobody(t *testing.T) {
@@ -400,4 +425,31 @@ func TestOldDeliveriesAreDeleted(t *testing.T) {
 	_, _, err := p.Get(t.Context(), id)
 	require.ErrorContains(t, err, "no such delivery")
 	p.settled("off", deliveries.Pending, 1) // nobody has been told yet
+}
+
+// Only the body is signed there, and the timestamp says when the event occurred.
+func TestTheTimestampOfAVendorIsTheEvents(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	var n atomic.Int32
+	r := newReceiver(t, func(w http.ResponseWriter, _ *http.Request) {
+		if n.Add(1) == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	p := newPlant(t, s, endpoint("acme", r, func(e *deliveries.Endpoint) {
+		e.Signature, e.Vendor, e.Retry = "hmac-sha256-hex", "Acme", waits(1300*time.Millisecond)
+	}), endpoint("own-agent", r, func(e *deliveries.Endpoint) {
+		e.Vendor, e.Headers, e.Events = "Acme", map[string]secret.String{"User-Agent": "Acme/2"}, []string{events.RunFailed}
+	}))
+	p.happens(ofTriage, events.RunCompleted)
+	p.settled("acme", deliveries.Delivered, 1)
+	occurred := strconv.FormatInt(time.Date(2026, 2, 18, 12, 0, 0, 0, time.UTC).Unix(), 10)
+	for _, got := range r.got() {
+		require.Equal(t, occurred, got.header.Get("X-Acme-Timestamp"))
+		require.Equal(t, "Acme-Webhooks/1.0", got.header.Get("User-Agent"))
+	}
+	require.Len(t, r.got(), 2)
+	p.happens(ofTriage, events.RunFailed)
+	p.settled("own-agent", deliveries.Delivered, 1)
+	require.True(t, slices.ContainsFunc(r.got(), func(got post) bool { return got.header.Get("User-Agent") == "Acme/2" }))
 }

@@ -9,12 +9,12 @@ import (
 
 // Stats is how the deliveries are getting on.
 type Stats struct {
-	ByStatus  map[Status]int64 // PENDING and SENDING at this moment, the others of those made since
-	InTrouble []Trouble        // endpoints that fail or are disabled, in the order of their ids
+	ByStatus  map[Status]int64    // PENDING and SENDING at this moment, the others of those made since
+	InTrouble []UnhealthyEndpoint // endpoints that fail or are disabled, in the order of their ids
 }
 
-// Trouble is an endpoint that does not take its deliveries.
-type Trouble struct {
+// UnhealthyEndpoint is an endpoint that does not take its deliveries.
+type UnhealthyEndpoint struct {
 	EndpointID string
 	Health
 }
@@ -31,7 +31,7 @@ func (s *Service) Stats(ctx context.Context, since time.Time) (*Stats, error) {
 }
 
 // InTrouble returns the endpoints that fail or are disabled, in the order of their ids.
-func (s *Service) InTrouble(ctx context.Context) (list []Trouble, err error) {
+func (s *Service) InTrouble(ctx context.Context) (list []UnhealthyEndpoint, err error) {
 	states, err := s.storage.states(ctx)
 	if err != nil {
 		return nil, err
@@ -45,9 +45,9 @@ func (s *Service) InTrouble(ctx context.Context) (list []Trouble, err error) {
 			h.DisabledAt, h.DisabledReason = time.UnixMilli(*state.DisabledAt).UTC(), deref(state.DisabledReason)
 		}
 		if h != (Health{}) {
-			list = append(list, Trouble{id, h})
+			list = append(list, UnhealthyEndpoint{id, h})
 		}
 	}
-	slices.SortFunc(list, func(a, b Trouble) int { return strings.Compare(a.EndpointID, b.EndpointID) })
+	slices.SortFunc(list, func(a, b UnhealthyEndpoint) int { return strings.Compare(a.EndpointID, b.EndpointID) })
 	return list, nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"beckon/events"
+	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
 )
@@ -66,7 +67,7 @@ func (w *row) delivery() *Delivery {
 		d.StatusCode = *w.StatusCode
 	}
 	if w.ErrorCode != nil {
-		d.Error = &Failure{*w.ErrorCode, deref(w.Error)}
+		d.Error = &problem.Failure{Code: *w.ErrorCode, Message: deref(w.Error)}
 	}
 	if w.CompletedAt != nil {
 		d.CompletedAt = time.UnixMilli(*w.CompletedAt).UTC()

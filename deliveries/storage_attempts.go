@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"beckon/internal/problem"
 	"beckon/internal/store"
 )
 
@@ -70,7 +71,7 @@ func (s storage) attempts(ctx context.Context, id string) ([]Attempt, error) {
 			a.StatusCode = *w.StatusCode
 		}
 		if w.ErrorCode != nil {
-			a.Error = &Failure{*w.ErrorCode, deref(w.Error)}
+			a.Error = &problem.Failure{Code: *w.ErrorCode, Message: deref(w.Error)}
 		}
 		if err := json.Unmarshal([]byte(w.RequestHeaders), &a.RequestHeaders); err != nil {
 			return nil, fmt.Errorf("decode the headers of an attempt at delivery %s: %w", id, err)

@@ -67,6 +67,9 @@ func (s storage) walk(ctx context.Context, q Query, below string) (w store.Walk,
 	case q.Type != "":
 		by("type")
 	}
+	if q.Callbacks {
+		w.Of = "endpoint_id IS NULL"
+	}
 	for _, column := range slices.Sorted(maps.Keys(wanted)) {
 		if wanted[column] != "" {
 			w.Only = append(w.Only, store.Equal{Column: column, Value: wanted[column]})

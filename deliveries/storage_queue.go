@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"beckon/internal/problem"
 	"beckon/internal/store"
 )
 
@@ -78,7 +79,7 @@ func (s storage) failedSince(tx store.Tx, endpointID string, since, until time.T
 }
 
 // expire ends deliveries of a lane that have been due since before a time, and returns them.
-func (s storage) expire(tx store.Tx, lane string, before, now time.Time, why Failure, limit int) ([]row, error) {
+func (s storage) expire(tx store.Tx, lane string, before, now time.Time, why problem.Failure, limit int) ([]row, error) {
 	ids, err := store.Rows[string](tx,
 		"SELECT id FROM deliveries WHERE lane = ? AND status = 'PENDING' AND due_at < ? ORDER BY due_at LIMIT ?",
 		lane, before.UnixMilli(), limit)

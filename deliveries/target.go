@@ -18,8 +18,9 @@ var unasked = []string{events.RunStarted, events.RunCompleted, events.RunFailed,
 // target is an endpoint as it is now, ready for use.
 type target struct {
 	Endpoint
-	format   format
-	disabled *disabled // nil when it takes deliveries
+	format    format
+	byDefault []string  // the events that it takes when it names none
+	disabled  *disabled // nil when it takes deliveries
 }
 
 // disabled says since when and why an endpoint takes no deliveries.
@@ -64,10 +65,13 @@ func takesAny(filter []string, value string) bool {
 	return len(filter) == 0 || slices.Contains(filter, value)
 }
 
-// takesEvent reports whether a filter lets an event through: by the name that it has outside.
-func takesEvent(filter []string, e events.Event) bool {
+// takes reports whether the endpoint takes an event about something that it is interested in.
+func (t *target) takes(e events.Event) bool { return takesEvent(t.Events, t.byDefault, e) }
+
+// takesEvent reports whether a filter lets an event through: by the name that it has outside. byDefault are the types that it lets through where it names none.
+func takesEvent(filter, byDefault []string, e events.Event) bool {
 	if len(filter) == 0 {
-		return slices.Contains(unasked, e.Type)
+		return slices.Contains(byDefault, e.Type) && !e.OnRequest
 	}
 	return slices.Contains(filter, e.OutsideName())
 }
@@ -104,7 +108,7 @@ func (s *Service) use(ctx context.Context, list []Endpoint) error {
 	}
 	b := &endpointSet{byID: make(map[string]*target, len(list))}
 	for _, e := range list {
-		t := &target{Endpoint: e}
+		t := &target{Endpoint: e, byDefault: e.eventsByDefault()}
 		if t.format, err = parseFormat(e.Format); err != nil {
 			return fmt.Errorf("endpoint %q: %w", e.ID, err)
 		}

@@ -20,28 +20,25 @@ const (
 )
 
 // templated is a format that its user has written: a template over .id, .type, .runId, .workflowId, .success, .data,
-// .metadata, .error, .createdAt and .timestamp (Unix milliseconds). What it makes must be JSON.
-type templated struct {
-	template      *render.Template
-	readsMetadata bool // whose keys are the callers'
-}
+// .metadata, .error, .createdAt, .timestamp (Unix milliseconds) and .run. What it makes must be JSON.
+type templated struct{ template *render.Template }
 
 func parseTemplate(text string) (format, error) {
 	parsed, err := render.Parse(text)
 	if err != nil {
 		return nil, problem.New(problem.Invalid, "invalid_format", "%s", err.Error())
 	}
-	return templated{parsed, strings.Contains(text, "metadata")}, nil
+	return templated{parsed}, nil
 }
 
 func (t templated) render(m message) ([]byte, string, error) {
-	data, err := m.data()
+	data, err := t.data(m)
 	if err != nil {
 		return nil, "", err
 	}
 	text, err := t.template.Render(data, render.Limits{MaxBytes: maxTemplated, Time: templatedTime})
 	if err != nil {
-		return nil, "", problem.New(problem.Unprocessable, problem.CodeTemplateFailed, "The endpoint's format cannot be rendered over this event: %s. Mend its template.",
+		return nil, "", problem.New(problem.Unprocessable, problem.CodeTemplateFailed, "The endpoint's format cannot be rendered over this event: %s. Correct its template.",
 			strings.TrimSuffix(err.Error(), "."))
 	}
 	body := bytes.TrimSpace([]byte(text))
@@ -51,13 +48,34 @@ func (t templated) render(m message) ([]byte, string, error) {
 	return body, jsonType, nil
 }
 
-// data is what a template sees of the message.
+// data is what the template sees of a message.
+func (t templated) data(m message) (map[string]any, error) {
+	data, err := m.data()
+	switch {
+	case err != nil:
+		return nil, err
+	case m.IsSample:
+		unknown := t.template.Unknown()
+		if data["metadata"] = unknown; m.RunID != "" {
+			data["run"] = sampleRun(m, unknown)
+		}
+	case m.run != nil:
+		m.run["artifacts"] = []any{}
+		if about, ok := data["data"].(map[string]any); ok && about["artifacts"] != nil {
+			m.run["artifacts"] = about["artifacts"]
+		}
+		data["run"] = m.run
+	}
+	return data, nil
+}
+
+// data is what a template sees of the message, besides its run.
 func (m message) data() (map[string]any, error) {
 	p, err := m.payload()
 	if err != nil {
 		return nil, err
 	}
-	data := map[string]any{"id": m.ID, "type": p.Type, "runId": nil, "createdAt": p.CreatedAt.UTC(), "timestamp": p.CreatedAt.UnixMilli()}
+	data := map[string]any{"id": m.ID, "type": p.Type, "runId": nil, "run": nil, "createdAt": p.CreatedAt.UTC(), "timestamp": p.CreatedAt.UnixMilli()}
 	if m.RunID != "" {
 		data["runId"] = m.RunID
 	}

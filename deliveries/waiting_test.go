@@ -19,7 +19,7 @@ func TestFailedSince(t *testing.T) {
 		r := newReceiver(t, status(http.StatusBadGateway))
 		p := newPlant(t, s, endpoint("ops", r, func(e *deliveries.Endpoint) { e.Retry = waits(time.Hour) }), endpoint("chat", r))
 		for range 2 {
-			_, _, err := p.Test(t.Context(), "ops") // which is not tried again
+			_, _, err := p.Test(t.Context(), "ops", "") // which is not tried again
 			require.NoError(t, err)
 		}
 		failed, err := p.FailedSince(t.Context(), p.Now().Add(-time.Hour))

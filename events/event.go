@@ -10,6 +10,7 @@ import (
 // The types of events. Those of a run begin with run.started (run.queued before it, when it has waited) and end with
 // one of run.completed, run.failed and run.canceled.
 const (
+	RunCreated    = "run.created" // not in the log: a run was accepted
 	RunQueued     = "run.queued"
 	RunStarted    = "run.started"
 	RunCompleted  = "run.completed"
@@ -19,6 +20,7 @@ const (
 	NodeProgress  = "node.progress" // how much of its work is done, where that is known
 	NodeCompleted = "node.completed"
 	NodeFailed    = "node.failed"
+	NodeCanceled  = "node.canceled" // a node was stopped
 	MessageDelta  = "message.delta" // a piece of the answer; removed soon after the run has ended
 	RunViewed     = "run.viewed"    // not in the log: an ended run was looked at for the first time
 )
@@ -31,6 +33,7 @@ type Event struct {
 	Payload   json.RawMessage // a JSON object, as it goes out
 	Name      string          // what it is called outside, where that is not its type; the log does not keep it
 	Transient bool            // it goes out, but is not part of its run's log
+	OnRequest bool            // only those who name it get it, also where others of its type go out unasked; the log does not keep it
 }
 
 // OutsideName is what the event is called when it goes out.

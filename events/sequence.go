@@ -41,6 +41,10 @@ func (s *Sequence) Next(at time.Time) string {
 
 func (s *Sequence) next() string {
 	s.count++
+	return s.id()
+}
+
+func (s *Sequence) id() string {
 	var id ulid.ULID
 	_ = id.SetTime(s.time) // fails in the year 10889
 	copy(id[6:12], s.run[:])
@@ -52,6 +56,12 @@ func (s *Sequence) next() string {
 func FirstID(runID string, at time.Time) string {
 	s := &Sequence{run: ownBits(runID), time: uint64(at.UnixMilli())}
 	return s.next()
+}
+
+// CreatedID is the id of the event that a run was created at the given time. It is less than the ids of the run's log.
+func CreatedID(runID string, at time.Time) string {
+	s := &Sequence{run: ownBits(runID), time: uint64(at.UnixMilli())}
+	return s.id()
 }
 
 // CheckID refuses an id that is not one of the run's events. Whether there is such an event does not matter: pieces of

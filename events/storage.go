@@ -28,6 +28,9 @@ func query(tx store.Tx, where string, args ...any) ([]Event, error) {
 	list := make([]Event, len(rows))
 	for i, r := range rows {
 		list[i] = Event{ID: r.ID, RunID: r.RunID, Type: r.Type, Payload: memory.Bytes(r.Payload)}
+		if r.Type == RunFailed || r.Type == RunCanceled || r.Type == NodeFailed { // others have no error, and may be long
+			list[i].Payload = Current(list[i].Payload)
+		}
 	}
 	return list, nil
 }

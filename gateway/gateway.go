@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/artifacts"
 	"beckon/calls"
 	"beckon/clients"
 	"beckon/deliveries"
@@ -35,6 +36,7 @@ import (
 	"beckon/internal/config"
 	"beckon/internal/egress"
 	"beckon/internal/memory"
+	"beckon/internal/secret"
 	"beckon/internal/telemetry"
 	"beckon/internal/units"
 	"beckon/internal/work"
@@ -68,6 +70,7 @@ type Gateway struct {
 	instance   *work.Instance
 	webhooks   *egress.Webhooks
 	deliveries *deliveries.Service
+	artifacts  *artifacts.Service
 	runs       *runs.Service
 	calls      *calls.Service
 	editor     *catalog.Editor
@@ -133,7 +136,9 @@ func (g *Gateway) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.assemble()
+	if err := g.assemble(ctx); err != nil {
+		return err
+	}
 	g.started.add(g.webhooks.Close)
 	if err := g.editor.Use(ctx, g.Initial); err != nil {
 		return err
@@ -172,7 +177,7 @@ func (g *Gateway) prepare(ctx context.Context) (err error) {
 }
 
 // assemble makes the parts below the server. None of them does anything yet.
-func (g *Gateway) assemble() {
+func (g *Gateway) assemble(ctx context.Context) (err error) {
 	c := g.Initial.Server
 	g.breakers = agents.NewBreakers(g.Log)
 	g.metrics.Breakers(func(set func(provider string, open bool)) {
@@ -181,16 +186,29 @@ func (g *Gateway) assemble() {
 		}
 	})
 	g.instance = work.New(g.store, g.Log)
-	guard := egress.NewGuard(func() []netip.Prefix { return g.inForce.Load().privateNetworks })
+	guard := egress.NewGuard(func() []netip.Prefix { return g.inForce.Load().privateNetworks }).
+		HTTPSOnly(func() bool { return g.inForce.Load().httpsOnly })
 	g.webhooks = egress.NewWebhooks(guard)
+	g.artifacts, err = artifacts.New(ctx, artifacts.Config{
+		Store: g.store, Work: g.instance, Log: g.Log, URL: g.Initial.ArtifactsURL(), MaxBytes: int64(g.Initial.Artifacts.MaxBytes),
+		LinkTTL: time.Duration(g.Initial.Artifacts.LinkTTL), PublicURL: g.publicURL(),
+		Key: func() (secret.String, error) { return secretsKey(context.WithoutCancel(ctx), g.Initial, g.store) },
+	})
+	if err != nil {
+		return err
+	}
+	g.started.addWithin(loopGrace, func(context.Context) error { return g.artifacts.Close() })
 	g.deliveries = deliveries.New(deliveries.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Sealer: g.sealer, Version: g.Version,
 		Out: g.webhooks, CheckURL: guard.CheckURL, Source: c.PublicURL, Secrets: g.callbackSecrets,
 		Retention:  func() time.Duration { return g.inForce.Load().deliveryRetention },
+		Links:      g.artifacts.Fill,
 		EventNames: func() []string { return g.catalog().Agents.EventNames() },
+		EventType:  func(name string) string { return g.catalog().Agents.EventType(name) },
+		RunView:    g.runView,
 	})
 	g.runs = runs.New(runs.Config{
-		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries,
+		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
 		MaxConcurrent: int64(c.MaxConcurrent), MaxQueued: int64(c.MaxQueued), Limit: g.limit,
 		Retention: func() time.Duration { return g.inForce.Load().runRetention },
 		Entry:     func(id string) *agents.Entry { return g.catalog().Agents.Get(id) },
@@ -200,4 +218,5 @@ func (g *Gateway) assemble() {
 		MaxBodyBytes: int64(c.MaxBodyBytes), ProxyTimeout: time.Duration(c.ProxyTimeout),
 	})
 	g.editor = g.newEditor(g.breakers, g.webhooks, g.apply)
+	return nil
 }

@@ -24,6 +24,7 @@ import (
 type snapshot struct {
 	calls.Catalog
 	privateNetworks   []netip.Prefix // egress.allowPrivate
+	httpsOnly         bool           // egress.httpsOnly
 	runRetention      time.Duration  // 0 is for ever, here and below
 	deliveryRetention time.Duration
 }
@@ -50,6 +51,7 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 	g.inForce.Store(&snapshot{
 		Catalog:           calls.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: invoked},
 		privateNetworks:   c.Networks(),
+		httpsOnly:         c.HTTPSOnly(),
 		runRetention:      c.Retention.Runs.Or(0),
 		deliveryRetention: c.Retention.Deliveries.Or(0),
 	})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/artifacts"
 	"beckon/deliveries"
 	"beckon/runs"
 	"beckon/web"
@@ -14,6 +15,7 @@ import (
 type overview struct {
 	runs       *runs.Statistics
 	deliveries *deliveries.Service
+	artifacts  *artifacts.Service
 	breakers   *agents.Breakers
 	refused    interface {
 		RefusedSince(ctx context.Context, since time.Time) (n int64, more bool, err error)
@@ -29,23 +31,20 @@ func (o overview) Stats(ctx context.Context, since time.Time) (web.Stats, error)
 	if err != nil {
 		return web.Stats{}, err
 	}
-	s := web.Stats{Total: countOf(counted.Total), P50: counted.Total.P50, P95: counted.Total.P95}
-	for _, h := range counted.Hours {
-		if c := countOf(h.Tally); c.Runs() > 0 {
-			s.Hours = append(s.Hours, web.Hour{Start: h.At, Count: c, P50: h.P50, P95: h.P95})
-		}
-	}
-	for _, f := range counted.Failures {
-		s.Failures = append(s.Failures, web.Failure{RunID: f.RunID, Client: f.ClientID, Agent: f.WorkflowID, Code: f.Error.Code, Message: f.Error.Message, At: f.CreatedAt})
-	}
+	s := web.Stats{Stats: *counted}
 	for _, b := range o.breakers.States() {
 		if b.State != agents.BreakerClosed {
-			s.Failing = append(s.Failing, web.Provider{ID: b.Provider, Code: b.Code, Until: b.Until})
+			s.Failing = append(s.Failing, b)
 		}
 	}
 	if s.Refused, s.RefusedMore, err = o.refused.RefusedSince(ctx, since); err != nil {
 		return s, err
 	}
+	made, err := o.artifacts.Stats(ctx, since)
+	if err != nil {
+		return s, err
+	}
+	s.Artifacts, s.ArtifactBytes = made.Count, made.Bytes
 	failed, err := o.deliveries.FailedSince(ctx, since)
 	if err != nil {
 		return s, err
@@ -55,11 +54,6 @@ func (o overview) Stats(ctx context.Context, since time.Time) (web.Stats, error)
 	}
 	s.Troubled, err = o.troubled(ctx, failed)
 	return s, err
-}
-
-func countOf(t runs.Tally) web.Count {
-	return web.Count{Completed: t.ByStatus[runs.Completed], Failed: t.ByStatus[runs.Failed], Canceled: t.ByStatus[runs.Canceled],
-		Open: t.ByStatus[runs.Queued] + t.ByStatus[runs.Running], Tokens: t.Tokens}
 }
 
 func (o overview) troubled(ctx context.Context, failed map[string]int64) ([]web.Endpoint, error) {
@@ -78,8 +72,8 @@ func (o overview) troubled(ctx context.Context, failed map[string]int64) ([]web.
 	}
 	var troubled []web.Endpoint
 	for _, t := range list {
-		e := web.Endpoint{ID: t.EndpointID, Disabled: !t.DisabledAt.IsZero(), Reason: deliveries.WhyDisabled(t.DisabledReason), FailingSince: t.FailingSince, Pending: waiting[t.EndpointID], Failed: failed[t.EndpointID]}
-		if !e.Disabled {
+		e := web.Endpoint{UnhealthyEndpoint: t, Reason: deliveries.WhyDisabled(t.DisabledReason), Pending: waiting[t.EndpointID], Failed: failed[t.EndpointID]}
+		if !e.Disabled() {
 			if e.Reason, err = o.lastFailure(ctx, t.EndpointID); err != nil {
 				return nil, err
 			}

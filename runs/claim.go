@@ -35,7 +35,7 @@ func (s *Service) claim(ctx context.Context, most int, room *room) (claimed []*c
 			return err
 		}
 		for i := range rows {
-			c, err := begin(tx, s.named(rows[i].run()))
+			c, err := s.begin(tx, s.named(rows[i].run()))
 			if err != nil {
 				return err
 			}
@@ -66,7 +66,7 @@ func (s *Service) named(r *Run) *Run {
 }
 
 // begin finds out where a claimed run goes on.
-func begin(tx store.Tx, r *Run) (c *claim, err error) {
+func (s *Service) begin(tx store.Tx, r *Run) (c *claim, err error) {
 	c = &claim{run: r}
 	if r.Attempts == 1 {
 		id := events.NewSequence(r.ID, events.FirstID(r.ID, r.CreatedAt)).Next(r.StartedAt)
@@ -76,6 +76,9 @@ func begin(tx store.Tx, r *Run) (c *claim, err error) {
 	}
 	if c.last, err = events.Last(tx, r.ID); err == nil && r.IsFlow {
 		r.Nodes, err = nodesOf(tx, r.ID)
+	}
+	if err == nil {
+		err = s.addArtifacts(tx, r)
 	}
 	return c, err
 }

@@ -169,6 +169,43 @@ func TestRunsOfADeadInstance(t *testing.T) {
 	}
 }
 
+// The node at which a process died is told of as one that was stopped, not as one that failed.
+func TestNodesOfADeadInstanceAreStopped(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		entry := &agents.Entry{ID: "f", IsFlow: true, Timeout: time.Minute, Invoker: agent(func(ctx context.Context, call agents.Call) (agents.Result, error) {
+			for _, id := range []string{"first", "second"} {
+				node := agents.Node{ID: id, Type: id, Status: agents.NodeRunning, StartedAt: time.Now()}
+				call.Progress.Begin(node)
+				node.Status, node.CompletedAt = agents.NodeCompleted, time.Now()
+				if err := call.Progress.End(ctx, node); err != nil {
+					return agents.Result{}, err
+				}
+			}
+			return agents.Result{Output: "x"}, nil
+		})}
+		service := newQueued(t, s, entry)
+		active := start(t, service, runs.Request{ClientID: "c", Entry: entry, Source: "api", Input: "in"})
+		<-active.Done()
+		require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error {
+			return tx.Exec("UPDATE nodes SET status = 'RUNNING', completed_at = NULL WHERE run_id = ? AND node_id = 'second'", active.ID)
+		}))
+		set(t, s, active.ID, "status = 'RUNNING', output = NULL, completed_at = NULL, instance_id = 'ins_dead', retry_on_crash = FALSE")
+		before, err := service.Events.Read(t.Context(), active.ID, "")
+		require.NoError(t, err)
+		require.NoError(t, service.RecoverFrom(t.Context(), "ins_dead", func(store.Tx) error { return nil }))
+		list, err := service.Events.Read(t.Context(), active.ID, before[len(before)-1].ID)
+		require.NoError(t, err)
+		require.Len(t, list, 2)
+		require.Equal(t, events.NodeCanceled, list[0].Type)
+		require.Contains(t, string(list[0].Payload), `"data":{"nodeId":"second","nodeType":"second","status":"CANCELED","output":null,"errorCode":"interrupted"}`)
+		require.Equal(t, events.RunFailed, list[1].Type)
+		require.Contains(t, string(list[1].Payload), `"completedNodes":1,"failedNodes":0,`)
+		run, err := service.Get(t.Context(), active.ID)
+		require.NoError(t, err)
+		require.Equal(t, agents.NodeCanceled, run.Nodes[1].Status)
+	})
+}
+
 // An instance that others took for dead, and that wakes up, writes nothing any more.
 func TestAnInstanceThatWasTakenForDead(t *testing.T) {
 	s := storetest.Open(t, storetest.Postgres(t))

@@ -49,8 +49,11 @@ func (a *Active) last(nodes nodeCount, written chan<- error) entry {
 	outcome := a.run
 	last := entry{end: &outcome, at: outcome.CompletedAt, done: func(err error) { written <- err },
 		event: func(id string) events.Event { return runEvent(id, &outcome, nodes) }}
-	if outcome.IsFlow && outcome.Error != nil {
+	switch {
+	case outcome.IsFlow && outcome.Error != nil:
 		last.write = func(tx store.Tx) error { return stopNodes(tx, a.ID, *outcome.Error, outcome.CompletedAt) }
+	case !outcome.IsFlow && len(outcome.Artifacts) > 0: // a flow's nodes keep theirs
+		last.write = func(tx store.Tx) error { return a.journal.service.keepArtifacts(tx, a.ID, outcome.Artifacts) }
 	}
 	return last
 }
@@ -152,21 +155,31 @@ func (s *Service) endUnworked(tx store.Tx, r *Run, from Status) ([]events.Event,
 	if ended, err := endFrom(tx, r, from); err != nil || !ended {
 		return nil, err
 	}
-	var nodes []agents.Node
-	if r.IsFlow {
-		if err := stopNodes(tx, r.ID, *r.Error, r.CompletedAt); err != nil {
-			return nil, err
-		}
-		var err error
-		if nodes, err = nodesOf(tx, r.ID); err != nil {
-			return nil, err
-		}
-	}
 	last, err := events.Last(tx, r.ID)
 	if err != nil {
 		return nil, err
 	}
-	r.Nodes = nodes
-	list := []events.Event{runEvent(events.NewSequence(r.ID, last).Next(r.CompletedAt), s.named(r), countNodes(nodes))}
+	ids, list := events.NewSequence(r.ID, last), []events.Event(nil)
+	r = s.named(r)
+	if r.IsFlow {
+		if r.Nodes, err = nodesOf(tx, r.ID); err != nil {
+			return nil, err
+		}
+		if err := stopNodes(tx, r.ID, *r.Error, r.CompletedAt); err != nil {
+			return nil, err
+		}
+		for i := range r.Nodes {
+			n := &r.Nodes[i]
+			if n.Status != agents.NodeRunning {
+				continue
+			}
+			n.Status, n.Error, n.CompletedAt, n.Names = agents.NodeCanceled, r.Error, r.CompletedAt, r.EventNames // as stopNodes has written it
+			list = append(list, nodeEvent(ids.Next(r.CompletedAt), r, *n))
+		}
+	}
+	if err := s.addArtifacts(tx, r); err != nil {
+		return nil, err
+	}
+	list = append(list, runEvent(ids.Next(r.CompletedAt), r, countNodes(r.Nodes)))
 	return list, s.Events.Append(tx, r.subject(), list)
 }

@@ -40,7 +40,7 @@ func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instanc
 		if err := s.storage.insert(tx, r, instance); err != nil {
 			return err
 		}
-		if err := s.Events.Append(tx, r.subject(), list); err != nil || more == nil {
+		if err := s.appendFirst(tx, r, list); err != nil || more == nil {
 			return err
 		}
 		return more(tx)

@@ -153,7 +153,8 @@ func (j *journal) flush() {
 // can be computed from it, unless somebody outside is to be told of them.
 func (j *journal) apply(tx store.Tx, batch []entry) error {
 	s, first, last := j.service, batch[0], batch[len(batch)-1]
-	if first.begin != nil && last.end != nil && len(batch) == 2 && last.write == nil && !s.Events.Wanted(j.about, outline(first.begin), outline(last.end)) {
+	whole := first.begin != nil && last.end != nil && len(batch) == 2 && last.write == nil
+	if whole && !s.Events.Wanted(j.about, createdOutline(first.begin), outline(first.begin), outline(last.end)) {
 		return s.storage.insert(tx, last.end, s.instance)
 	}
 	switch {
@@ -183,7 +184,18 @@ func (j *journal) apply(tx store.Tx, batch []entry) error {
 			return err
 		}
 	}
+	if first.begin != nil {
+		return s.appendFirst(tx, first.begin, eventsOf(batch))
+	}
 	return s.Events.Append(tx, j.about, eventsOf(batch))
+}
+
+// appendFirst appends the first events of a run, and in front of them that it was created, where somebody wants to be told.
+func (s *Service) appendFirst(tx store.Tx, r *Run, list []events.Event) error {
+	if s.Events.Wanted(r.subject(), createdOutline(r)) {
+		list = append([]events.Event{createdEvent(r)}, list...)
+	}
+	return s.Events.Append(tx, r.subject(), list)
 }
 
 // computed returns the events of a run that was written as a whole, with the ids that its journal gave them. Of a run

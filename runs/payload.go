@@ -44,7 +44,25 @@ func cameInto(r *Run) (kind string, at time.Time) {
 // outline is the event that r has come into its status, as far as the question goes who wants to be told of it.
 func outline(r *Run) events.Event {
 	kind, _ := cameInto(r)
-	return events.Event{Type: kind, Name: r.EventNames[kind]}
+	return events.Event{Type: kind, Name: r.EventNames[kind], OnRequest: onRequest(kind, r)}
+}
+
+// onRequest reports whether an event of a run goes out only to those who name it, although others of its type do not: the run
+// of one agent tells of its cancellation when it is asked to.
+func onRequest(kind string, r *Run) bool { return kind == events.RunCanceled && !r.IsFlow }
+
+// createdOutline is the outline of createdEvent.
+func createdOutline(r *Run) events.Event {
+	return events.Event{Type: events.RunCreated, Name: r.EventNames[events.RunCreated]}
+}
+
+// createdEvent makes the event that r was accepted. It is QUEUED in it, however soon it has begun.
+func createdEvent(r *Run) events.Event {
+	accepted := *r
+	accepted.Status, accepted.Output, accepted.Error, accepted.By = Queued, "", nil, agents.Answerer{}
+	event := runEventOf(events.CreatedID(r.ID, r.CreatedAt), &accepted, events.RunCreated, r.CreatedAt, nodeCount{})
+	event.Transient = true
+	return event
 }
 
 // runEventOf makes an event of a type about r as it is.
@@ -58,13 +76,15 @@ func runEventOf(id string, r *Run, kind string, at time.Time, nodes nodeCount) e
 			nodes.failed = 1
 		}
 	}
-	return newEvent(id, r, kind, r.EventNames[kind], at, r.Error, func(text []byte) []byte {
+	event := newEvent(id, r, kind, r.EventNames[kind], at, r.Error, func(text []byte) []byte {
 		text = append(append(text, `{"status":"`...), r.Status...)
 		text = strconv.AppendInt(append(text, `","completedNodes":`...), int64(nodes.completed), 10)
 		text = strconv.AppendInt(append(text, `,"failedNodes":`...), int64(nodes.failed), 10)
 		text = appendTextOrNull(append(text, `,"output":`...), r.Output)
-		return append(appendFallback(text, r.By), '}')
+		return append(appendArtifacts(appendFallback(appendErrorCode(text, r.Error), r.By), r.Artifacts), '}')
 	})
+	event.OnRequest = onRequest(kind, r)
+	return event
 }
 
 // nodeEvent makes the event that a node of r has come into its status.
@@ -73,15 +93,17 @@ func nodeEvent(id string, r *Run, n agents.Node) events.Event {
 	switch n.Status {
 	case agents.NodeCompleted:
 		kind, at = events.NodeCompleted, n.CompletedAt
-	case agents.NodeFailed, agents.NodeCanceled:
+	case agents.NodeFailed:
 		kind, at = events.NodeFailed, n.CompletedAt
+	case agents.NodeCanceled:
+		kind, at = events.NodeCanceled, n.CompletedAt
 	}
 	return newEvent(id, r, kind, n.Names[kind], at, n.Error, func(text []byte) []byte {
 		text = appendText(append(text, `{"nodeId":`...), n.ID)
 		text = appendText(append(text, `,"nodeType":`...), n.Type)
 		text = append(append(append(text, `,"status":"`...), n.Status...), '"')
 		text = appendTextOrNull(append(text, `,"output":`...), n.Output)
-		return append(appendFallback(text, n.By), '}')
+		return append(appendArtifacts(appendFallback(appendErrorCode(text, n.Error), n.By), n.Artifacts), '}')
 	})
 }
 
@@ -93,6 +115,14 @@ func progressEvent(id string, r *Run, n agents.Node, percent int, at time.Time) 
 		text = append(append(append(text, `,"status":"`...), n.Status...), '"')
 		return append(strconv.AppendInt(append(text, `,"percent":`...), int64(percent), 10), '}')
 	})
+}
+
+// appendErrorCode writes the stable code of a failure, whose message is the event's error.
+func appendErrorCode(text []byte, failure *agents.Failure) []byte {
+	if failure == nil {
+		return text
+	}
+	return appendText(append(text, `,"errorCode":`...), failure.Code)
 }
 
 // newEvent writes what the world is told (docs/runs.md). It is on the way of every call, so that it is written by hand:
@@ -109,8 +139,7 @@ func newEvent(id string, r *Run, kind, name string, at time.Time, failure *agent
 	if failure == nil {
 		text = append(text, "null"...)
 	} else {
-		text = appendText(append(text, `{"code":`...), failure.Code)
-		text = append(appendText(append(text, `,"message":`...), failure.Message), '}')
+		text = appendText(text, failure.Message)
 	}
 	text = append(at.UTC().AppendFormat(append(text, `,"createdAt":"`...), TimeFormat), `"}`...)
 	return events.Event{ID: id, RunID: r.ID, Type: kind, Payload: text, Name: name}

@@ -73,7 +73,7 @@ func (p *progress) End(_ context.Context, n agents.Node) error {
 	p.flushText()
 	outcome := make(chan error, 1)
 	p.journal.add(entry{at: n.CompletedAt, event: func(id string) events.Event { return nodeEvent(id, p.run, n) },
-		write: func(tx store.Tx) error { return endNode(tx, p.run.ID, n) }, done: func(err error) { outcome <- err }})
+		write: func(tx store.Tx) error { return p.journal.service.endNode(tx, p.run.ID, n) }, done: func(err error) { outcome <- err }})
 	return <-outcome // also when the database is away meanwhile: a node that has ended is not run again
 }
 

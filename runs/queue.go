@@ -137,7 +137,7 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 		release = startRun()
 	}
 	nodes := c.run.Nodes
-	c.run.Nodes = nil
+	c.run.Nodes, c.run.Artifacts = nil, nil
 	entry := s.Entry(c.run.WorkflowID)
 	var timeout time.Duration
 	if entry != nil {

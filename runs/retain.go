@@ -52,7 +52,7 @@ func (s *Service) retain(ctx context.Context, before time.Time) error {
 			if len(ids) == 0 {
 				return nil
 			}
-			return deleteRuns(tx, ids)
+			return s.delete(tx, ids)
 		})
 		if err != nil {
 			return err

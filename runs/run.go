@@ -55,6 +55,7 @@ type Run struct {
 	ErrorKind    problem.Kind    // of Error
 	Usage        agents.Usage
 	By           agents.Answerer   // who answered; of a run that failed, who was asked last
+	Artifacts    []agents.Artifact // what it has made; nil where it was not asked for
 	Nodes        []agents.Node     // the turns of a flow's agents in the order in which they began; nil where they were not asked for
 	Callback     json.RawMessage   // whom its caller wants to be told of it, as events.Subject has it; nil is nobody
 	EventNames   map[string]string // what its events are called outside, by type; not kept on record
@@ -68,7 +69,8 @@ type Run struct {
 	StartedAt    time.Time // zero while it is queued
 	CompletedAt  time.Time // zero until it has ended
 
-	viewed bool // somebody has looked at it since
+	hasArtifacts bool // there may be some on record
+	viewed       bool // somebody has looked at it since
 }
 
 // Duration is from the start to the end, or zero while the run goes on.
@@ -118,5 +120,5 @@ func (r *Run) AllNodes() []agents.Node {
 		return r.Nodes
 	}
 	return []agents.Node{{ID: r.WorkflowID, Type: r.WorkflowID, Status: agents.NodeStatus(r.Status), Output: r.Output, Error: r.Error, Usage: r.Usage, By: r.By,
-		StartedAt: r.StartedAt, CompletedAt: r.CompletedAt}}
+		Artifacts: r.Artifacts, StartedAt: r.StartedAt, CompletedAt: r.CompletedAt}}
 }

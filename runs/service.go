@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"beckon/agents"
+	"beckon/artifacts"
 	"beckon/events"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
@@ -41,6 +42,8 @@ type Config struct {
 	Memory  *memory.Budget // of runs that come out of the queue; nil bounds nothing
 	// Entry finds the agent or flow of a run that comes out of the queue; nil when it is gone.
 	Entry func(id string) *agents.Entry
+	// Artifacts keeps what agents make; nil keeps nothing.
+	Artifacts *artifacts.Service
 	// Limit tells how many runs a client may have at the same time, 0 for any number, and counts one more of them; the
 	// function that it returns counts it off. nil limits nobody.
 	Limit func(clientID string) (most int, startRun func() (endRun func()))
@@ -110,11 +113,17 @@ func New(c Config) *Service {
 	return s
 }
 
-// Get returns a run with its nodes. A NotFound says that there is none of that id.
-func (s *Service) Get(ctx context.Context, id string) (*Run, error) { return s.storage.get(ctx, id) }
+// Get returns a run with its nodes and artifacts. A NotFound says that there is none of that id.
+func (s *Service) Get(ctx context.Context, id string) (*Run, error) {
+	run, err := s.storage.get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return run, s.addArtifacts(s.Store.Read(ctx), run)
+}
 
 // Slot takes one of the places for runs of this process, without waiting; with queued, one of as many for calls that are
-// being put into the queue. It is given back by calling release. An Unavailable says that there is no place, or that the
+// being put into the queue. It is given back by calling release once. An Unavailable says that there is no place, or that the
 // process is draining.
 func (s *Service) Slot(queued bool) (release func(), err error) {
 	if s.draining() {
@@ -127,7 +136,7 @@ func (s *Service) Slot(queued bool) (release func(), err error) {
 	if !places.TryAcquire(1) {
 		return nil, problem.New(problem.Unavailable, problem.CodeGatewayFull, "Beckon is working on as many calls as it may. Try again in a moment.").After(time.Second)
 	}
-	return sync.OnceFunc(func() { places.Release(1) }), nil
+	return func() { places.Release(1) }, nil
 }
 
 // Drain starts no run any more and waits for those that are going. When ctx ends first they end FAILED with code

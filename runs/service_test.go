@@ -136,7 +136,7 @@ func TestWritesHaveTheValuesOfTheCaller(t *testing.T) {
 			<-active.Done()
 			_, err = active.Outcome()
 			require.NoError(t, err)
-			require.Equal(t, map[string]any{events.RunStarted: name, events.NodeStarted: name, events.NodeCompleted: name, events.RunCompleted: name}, w.heard)
+			require.Equal(t, map[string]any{events.RunCreated: name, events.RunStarted: name, events.NodeStarted: name, events.NodeCompleted: name, events.RunCompleted: name}, w.heard)
 		}
 	})
 }

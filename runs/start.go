@@ -40,6 +40,7 @@ type Active struct {
 	err      error // set before done is closed; nil when the run has completed
 	journal  *journal
 	progress *progress
+	files    files
 }
 
 // startGrace is how long a run may take to end before its start is written on its own. A run that ends within

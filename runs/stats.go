@@ -25,6 +25,27 @@ type Tally struct {
 	P50, P95 time.Duration // of the completed ones, to two digits; 0 when there are none
 }
 
+// Count returns how many of the runs have one of the statuses.
+func (t Tally) Count(statuses ...Status) (n int64) {
+	for _, status := range statuses {
+		n += t.ByStatus[status]
+	}
+	return n
+}
+
+// Runs is how many there are in all.
+func (t Tally) Runs() int64 { return t.Count(Queued, Running, Completed, Failed, Canceled) }
+
+// SuccessRate is the share of the runs that completed, among those that completed or failed; ok is false when there
+// are none. A canceled run is no failure.
+func (t Tally) SuccessRate() (rate float64, ok bool) {
+	ended := t.Count(Completed, Failed)
+	if ended == 0 {
+		return 0, false
+	}
+	return float64(t.Count(Completed)) / float64(ended), true
+}
+
 // Stats is what has become of the runs that were made since a time.
 type Stats struct {
 	Since    time.Time // the full hour

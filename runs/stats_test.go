@@ -31,6 +31,22 @@ func plantRun(t *testing.T, s *store.Store, id string, status runs.Status, at ti
 	}))
 }
 
+func TestSuccessRate(t *testing.T) {
+	for _, row := range []struct {
+		counts map[runs.Status]int64
+		want   float64
+		ok     bool
+	}{
+		{nil, 0, false},
+		{map[runs.Status]int64{runs.Canceled: 3, runs.Queued: 1, runs.Running: 1}, 0, false},
+		{map[runs.Status]int64{runs.Completed: 3, runs.Failed: 1, runs.Canceled: 4}, 0.75, true},
+	} {
+		got, ok := runs.Tally{ByStatus: row.counts}.SuccessRate()
+		require.Equal(t, row.ok, ok)
+		require.InDelta(t, row.want, got, 1e-9)
+	}
+}
+
 func TestStatistics(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		ctx := context.Background()

@@ -117,7 +117,7 @@ type row struct {
 	Callback, Answerer                                              *string
 	PromptTokens, CompletionTokens, TotalTokens                     int
 	Priority, Attempts, Crashes                                     int
-	RetryOnCrash                                                    bool
+	RetryOnCrash, HasArtifacts                                      bool
 	Claim                                                           int64
 	CreatedAt                                                       int64
 	ReceivedAt, StartedAt, CompletedAt, CancelRequestedAt, ViewedAt *int64
@@ -133,10 +133,9 @@ func (s storage) get(ctx context.Context, id string) (*Run, error) {
 		return nil, errNoRun()
 	}
 	run := w.run()
-	if !run.IsFlow {
-		return run, nil
+	if run.IsFlow {
+		run.Nodes, err = nodesOf(tx, id)
 	}
-	run.Nodes, err = nodesOf(tx, id)
 	return run, err
 }
 
@@ -150,7 +149,7 @@ func (w *row) run() *Run {
 		Usage: agents.Usage{PromptTokens: w.PromptTokens, CompletionTokens: w.CompletionTokens, TotalTokens: w.TotalTokens},
 		Claim: w.Claim, Priority: w.Priority, Attempts: w.Attempts, Crashes: w.Crashes, RetryOnCrash: w.RetryOnCrash,
 		ReceivedAt: timeOf(w.ReceivedAt), CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), StartedAt: timeOf(w.StartedAt),
-		CompletedAt: timeOf(w.CompletedAt), viewed: w.ViewedAt != nil}
+		CompletedAt: timeOf(w.CompletedAt), hasArtifacts: w.HasArtifacts, viewed: w.ViewedAt != nil}
 	if w.Metadata != nil {
 		r.Metadata = []byte(*w.Metadata)
 	}

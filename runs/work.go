@@ -106,6 +106,10 @@ func (w *working) callOf() agents.Call {
 	if a.run.RetryOnCrash && s.Work != nil { // nobody else picks them up
 		call.Responses = &responses{service: s, active: a}
 	}
+	if s.Artifacts != nil {
+		a.files = files{s, a, ""}
+		call.Files = &a.files
+	}
 	if w.stream {
 		call.Text, call.Followed = a.progress.write, a.progress.followed
 	}
@@ -149,6 +153,7 @@ func (a *Active) setOutcome(result agents.Result, failure error) {
 	a.run.CompletedAt = time.Now().UTC()
 	a.run.Output, a.run.Usage, a.run.By, a.run.Status = result.Output, result.Usage, result.By, Completed
 	a.run.By.Responses = a.progress.responsesOf("")
+	a.run.Artifacts = result.Artifacts
 	if failure == nil {
 		return
 	}

@@ -12,8 +12,8 @@ import (
 
 var errNotText = problem.New(problem.Invalid, problem.CodeInvalidParameter, "The address holds a NUL character or is not valid UTF-8. Ids, filters and other parameters are text.")
 
-// readable refuses addresses that no database can be asked for: PostgreSQL takes neither NUL nor what isn't UTF-8. A webhook
-// looks nothing up by its address, and says the same of every client that doesn't exist.
+// requireText refuses addresses that are not text: PostgreSQL takes neither NUL nor invalid UTF-8. Webhooks are exempt: they
+// query nothing by their address, and answer every client that does not exist in the same way.
 func requireText(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if c.Path() != webhookRoute && !isText(c.Request().URL) {

@@ -22,8 +22,8 @@ type Sessions interface {
 
 // Admin is what the admin API works on.
 type Admin struct {
-	Token    secret.String // that lets programs in; empty lets in none
-	Sessions Sessions      // that let in who is logged in on the page; nil lets in nobody
+	Token    secret.String // authenticates programs; empty: no program has access
+	Sessions Sessions      // authenticates users of the page; nil: no user has access
 	Editor   *catalog.Editor
 }
 
@@ -33,7 +33,7 @@ const (
 	programName = "admin token"
 )
 
-// errNoAdmin is one answer for all: no token, a wrong one, a client's.
+// errNoAdmin answers a missing token, a wrong one and a client's token alike.
 var errNoAdmin = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
 	"This needs the admin token (admin.token): Authorization: Bearer … . A client's token does not open it.")
 
@@ -46,23 +46,23 @@ func (s *Server) addAdmin() {
 	s.registerActions(api)
 	s.registerRecords(api)
 	s.describe(api)
-	s.finish(api)
+	s.finishDocument(api)
 }
 
 type adminKey struct{}
 
-// whoIs returns the administrator whose request it is.
+// adminName returns the administrator whose request it is.
 func adminName(ctx context.Context) string {
 	who, _ := ctx.Value(adminKey{}).(string)
 	return who
 }
 
-// requireAdmin lets nobody but administrators know even what there is below adminPath.
+// requireAdmin refuses everybody but administrators, also at paths below adminPath that do not exist.
 func (s *Server) requireAdmin(next echo.HandlerFunc) echo.HandlerFunc {
 	crossOrigin := http.NewCrossOriginProtection()
 	return func(c echo.Context) error {
 		r := c.Request()
-		if !belowAdmin(c.Path()) && !belowAdmin(echo.GetPath(r)) {
+		if !isAdminPath(c.Path()) && !isAdminPath(echo.GetPath(r)) {
 			return next(c)
 		}
 		who, err := s.admin(r, crossOrigin)
@@ -75,7 +75,7 @@ func (s *Server) requireAdmin(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-func belowAdmin(path string) bool {
+func isAdminPath(path string) bool {
 	return path == adminPath || strings.HasPrefix(path, adminPath+"/")
 }
 

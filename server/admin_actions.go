@@ -23,11 +23,14 @@ func (s *Server) registerActions(api huma.API) {
 	s.registerPreview(api)
 	route(api, http.MethodPost, "/endpoints/{id}/secret", "rotate-secret", "Give an endpoint a new secret", s.rotateSecret,
 		answers(http.StatusOK, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
-	route(api, http.MethodPost, "/endpoints/{id}/test", "test-endpoint", "Send a test event, and say what came of it", s.testEndpoint, conflict)
+	route(api, http.MethodPost, "/endpoints/{id}/test", "test-endpoint", "Send a test event, and say what came of it", s.testEndpoint,
+		answers(http.StatusOK, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
 	route(api, http.MethodPost, "/endpoints/{id}/recover", "recover-endpoint", "Send everything again that has failed since a time", s.recoverEndpoint, accepted)
 	route(api, http.MethodPost, "/endpoints/{id}/enable", "enable-endpoint", "Send what has waited for an endpoint that was disabled", s.enableEndpoint, conflict)
 	route(api, http.MethodPost, "/endpoints/{id}/disable", "disable-endpoint", "Have an endpoint's deliveries wait, for 24 hours at most", s.disableEndpoint, conflict)
 	route(api, http.MethodPost, "/deliveries/{id}/resend", "resend-delivery", "Send a delivery again", s.resendDelivery, accepted)
+	route(api, http.MethodDelete, "/artifacts/{id}", "delete-artifact", "Delete a file that a run has made: its links lead nowhere any more", s.removeArtifact,
+		answers(http.StatusNoContent))
 }
 
 type tokenInput struct {
@@ -93,12 +96,23 @@ func (s *Server) rotateSecret(ctx context.Context, in *secretInput) (*secretOutp
 	return out, nil
 }
 
-func (s *Server) testEndpoint(ctx context.Context, in *endpointInput) (*deliveryOutput, error) {
-	d, attempts, err := s.Calls.Deliveries.Test(ctx, in.ID)
+type testInput struct {
+	ID   string `path:"id"`
+	Body *struct {
+		Event string `json:"event" example:"run.failed" doc:"Which event to send an example of; it may be one that agents and flows have named. Left out, it is endpoint.test."`
+	}
+}
+
+func (s *Server) testEndpoint(ctx context.Context, in *testInput) (*deliveryOutput, error) {
+	var event string
+	if in.Body != nil {
+		event = in.Body.Event
+	}
+	d, attempts, err := s.Calls.Deliveries.Test(ctx, in.ID, event)
 	if err != nil {
 		return nil, err
 	}
-	return &deliveryOutput{deliveryDetailOf(d, attempts)}, s.note(ctx, "test", "endpoints", in.ID, nil)
+	return &deliveryOutput{deliveryDetailOf(d, attempts)}, s.note(ctx, "test", "endpoints", in.ID, map[string]any{"event": d.Type})
 }
 
 type recoverInput struct {
@@ -134,17 +148,17 @@ func (s *Server) enableEndpoint(ctx context.Context, in *endpointInput) (*docume
 	if err := s.Calls.Deliveries.Enable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	return s.switched(ctx, "enable", in.ID)
+	return s.endpointAfter(ctx, "enable", in.ID)
 }
 
 func (s *Server) disableEndpoint(ctx context.Context, in *endpointInput) (*documentOutput[endpointDocument], error) {
 	if err := s.Calls.Deliveries.Disable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	return s.switched(ctx, "disable", in.ID)
+	return s.endpointAfter(ctx, "disable", in.ID)
 }
 
-func (s *Server) switched(ctx context.Context, action, id string) (*documentOutput[endpointDocument], error) {
+func (s *Server) endpointAfter(ctx context.Context, action, id string) (*documentOutput[endpointDocument], error) {
 	if err := s.note(ctx, action, "endpoints", id, nil); err != nil {
 		return nil, err
 	}

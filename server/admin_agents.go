@@ -30,7 +30,7 @@ type providerDocument struct {
 	Managed
 }
 
-func (d *providerDocument) named() *string { return &d.ID }
+func (d *providerDocument) idField() *string { return &d.ID }
 
 func (d *providerDocument) show(p agents.Provider) {
 	retries := p.Retries()
@@ -40,9 +40,9 @@ func (d *providerDocument) show(p agents.Provider) {
 }
 
 func (d *providerDocument) read(catalog.Kind) (p agents.Provider, wrong problem.Fields) {
-	p = agents.Provider{ID: d.ID, Name: unless(d.Name, d.ID), Type: d.Type, URL: given(d.URL), APIKey: readSecret(d.APIKey), Headers: readHeaders(d.Headers),
-		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultProviderTimeout), MaxRetries: d.MaxRetries, Template: given(d.Template),
-		Stream: unless(d.Stream, agents.StreamAuto), Reasoning: unless(d.Reasoning, agents.ReasoningStrip), Params: d.Params}
+	p = agents.Provider{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Type: d.Type, URL: deref(d.URL), APIKey: readSecret(d.APIKey), Headers: readHeaders(d.Headers),
+		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultProviderTimeout), MaxRetries: d.MaxRetries, Template: deref(d.Template),
+		Stream: catalog.OmitDefault(d.Stream, agents.StreamAuto), Reasoning: catalog.OmitDefault(d.Reasoning, agents.ReasoningStrip), Params: d.Params}
 	if d.MaxRetries != nil && *d.MaxRetries == agents.DefaultMaxRetries {
 		p.MaxRetries = nil
 	}
@@ -56,6 +56,7 @@ type agentDocument struct {
 	Provider     string            `json:"provider,omitempty" doc:"The id of a provider."`
 	Model        *string           `json:"model"`
 	SystemPrompt *string           `json:"systemPrompt" doc:"May be a template."`
+	Prompt       *string           `json:"prompt" doc:"What it does when a call brings no prompt; null refuses such calls."`
 	Temperature  *float64          `json:"temperature" doc:"0 to 2; null leaves it to the provider."`
 	MaxTokens    *int              `json:"maxTokens" doc:"Of the answer; null leaves it to the provider."`
 	Params       agents.Object     `json:"params,omitempty" doc:"Members of the request, over those of the provider; null removes one."`
@@ -69,16 +70,16 @@ type agentDocument struct {
 	OutputKey    *string           `json:"outputKey" doc:"Names its output within a flow."`
 	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts is run again, or fails. Null is the default: it is run again."`
 	Tools        *bool             `json:"tools" nullable:"false" doc:"Whether a flow offers it tools; true."`
-	Events       map[string]string `json:"events" doc:"Renames its events: run.completed to lead.completed."`
+	Events       map[string]string `json:"events" doc:"Renames its events: run.completed to lead.completed, run.* to video.*."`
 	Managed
 }
 
-func (d *agentDocument) named() *string { return &d.ID }
+func (d *agentDocument) idField() *string { return &d.ID }
 
 func (d *agentDocument) show(a agents.Agent) {
 	tools := a.TakesTools()
-	*d = agentDocument{ID: a.ID, Name: cmp.Or(a.Name, a.ID), Provider: a.Provider, Model: orNull(a.Model), SystemPrompt: orNull(a.SystemPrompt), Temperature: a.Temperature,
-		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Tools: &tools, Events: shownNames(a.Events),
+	*d = agentDocument{ID: a.ID, Name: cmp.Or(a.Name, a.ID), Provider: a.Provider, Model: orNull(a.Model), SystemPrompt: orNull(a.SystemPrompt), Prompt: orNull(a.Prompt), Temperature: a.Temperature,
+		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Tools: &tools, Events: orEmptyMap(a.Events),
 		Params: a.Params, Fallbacks: a.Fallbacks, Output: a.Output, Kind: a.KindOrChat(), Request: a.Request, Poll: a.Poll, Cancel: a.Cancel, Artifacts: a.Artifacts}
 	if a.MaxTokens != 0 {
 		d.MaxTokens = &a.MaxTokens
@@ -86,9 +87,10 @@ func (d *agentDocument) show(a agents.Agent) {
 }
 
 func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields) {
-	a = agents.Agent{ID: d.ID, Name: unless(d.Name, d.ID), Provider: d.Provider, Model: given(d.Model), SystemPrompt: given(d.SystemPrompt), Temperature: d.Temperature,
-		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout), OutputKey: given(d.OutputKey), RetryOnCrash: d.RetryOnCrash, Events: d.Events,
-		Params: d.Params, Fallbacks: d.Fallbacks, Output: d.Output, Kind: unless(d.Kind, agents.KindChat), Request: d.Request, Poll: d.Poll, Cancel: d.Cancel, Artifacts: d.Artifacts}
+	a = agents.Agent{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Provider: d.Provider, Model: deref(d.Model), SystemPrompt: deref(d.SystemPrompt), Prompt: deref(d.Prompt), Temperature: d.Temperature,
+		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout), OutputKey: deref(d.OutputKey), RetryOnCrash: d.RetryOnCrash, Events: d.Events,
+		Params: d.Params, Fallbacks: d.Fallbacks, Output: d.Output,
+		Kind: catalog.OmitDefault(d.Kind, agents.KindChat), Request: d.Request, Poll: d.Poll, Cancel: d.Cancel, Artifacts: d.Artifacts}
 	if d.Tools != nil && !*d.Tools {
 		a.Tools = d.Tools
 	}
@@ -101,21 +103,22 @@ func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields
 type flowDocument struct {
 	ID           string            `json:"id" doc:"Lower-case letters, digits and hyphens."`
 	Name         string            `json:"name" doc:"To display; the id, where there is none."`
+	Prompt       *string           `json:"prompt" doc:"What it does when a call brings no prompt; null refuses such calls."`
 	Timeout      string            `json:"timeout" example:"5m" doc:"For the whole flow."`
 	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts goes on, or fails. Null is the default: it goes on."`
 	Root         agents.Step       `json:"root" doc:"The first step, and those within it."`
-	Events       map[string]string `json:"events" doc:"Renames its events, those of its nodes included."`
+	Events       map[string]string `json:"events" doc:"Renames its events, those of its nodes included; run.* and node.* are several at once."`
 	Managed
 }
 
-func (d *flowDocument) named() *string { return &d.ID }
+func (d *flowDocument) idField() *string { return &d.ID }
 
 func (d *flowDocument) show(f agents.Flow) {
-	*d = flowDocument{ID: f.ID, Name: cmp.Or(f.Name, f.ID), Timeout: shownDuration(f.Timeout, agents.DefaultTimeout), RetryOnCrash: f.RetryOnCrash, Root: f.Root, Events: shownNames(f.Events)}
+	*d = flowDocument{ID: f.ID, Name: cmp.Or(f.Name, f.ID), Prompt: orNull(f.Prompt), Timeout: shownDuration(f.Timeout, agents.DefaultTimeout), RetryOnCrash: f.RetryOnCrash, Root: f.Root, Events: orEmptyMap(f.Events)}
 }
 
 func (d *flowDocument) read(catalog.Kind) (f agents.Flow, wrong problem.Fields) {
-	return agents.Flow{ID: d.ID, Name: unless(d.Name, d.ID), Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout),
+	return agents.Flow{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Prompt: deref(d.Prompt), Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout),
 		RetryOnCrash: d.RetryOnCrash, Root: d.Root, Events: d.Events}, wrong
 }
 
@@ -128,17 +131,17 @@ type commandDocument struct {
 	Managed
 }
 
-func (d *commandDocument) named() *string { return &d.ID }
+func (d *commandDocument) idField() *string { return &d.ID }
 
 func (d *commandDocument) show(c commands.Command) {
 	*d = commandDocument{ID: c.ID, Name: cmp.Or(c.Name, c.ID), Description: orNull(c.Description), Prompt: c.Prompt, AgentID: orNull(c.AgentID)}
 }
 
 func (d *commandDocument) read(catalog.Kind) (c commands.Command, wrong problem.Fields) {
-	return commands.Command{ID: d.ID, Name: unless(d.Name, d.ID), Description: given(d.Description), Prompt: d.Prompt, AgentID: given(d.AgentID)}, nil
+	return commands.Command{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Description: deref(d.Description), Prompt: d.Prompt, AgentID: deref(d.AgentID)}, nil
 }
 
-func given[T any](value *T) (v T) {
+func deref[T any](value *T) (v T) {
 	if value != nil {
 		v = *value
 	}
@@ -175,7 +178,7 @@ func readHeaders(headers map[string]string) map[string]secret.String {
 	return secrets
 }
 
-func shownNames(names map[string]string) map[string]string {
+func orEmptyMap(names map[string]string) map[string]string {
 	if names == nil {
 		return map[string]string{}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/validation"
 	jsonv2 "github.com/go-json-experiment/json"
 
-	"beckon/deliveries"
+	"beckon/artifacts"
 	"beckon/internal/problem"
 	"beckon/runs"
 )
@@ -35,8 +35,8 @@ func (s *Server) newAPI() huma.API {
 
 // schemaName leaves out of a type's name what it has for the sake of Go.
 func schemaName(t reflect.Type, hint string) string {
-	if t == reflect.TypeFor[deliveries.Failure]() || t == reflect.TypeFor[*deliveries.Failure]() {
-		return "DeliveryFailure" // runs have failures too
+	if t == reflect.TypeFor[artifacts.Linked]() {
+		return "Artifact"
 	}
 	return strings.TrimSuffix(strings.ReplaceAll(huma.DefaultSchemaNamer(t, hint), "Document", ""), "Answer")
 }
@@ -89,10 +89,10 @@ func (s *Server) exchange(ctx huma.Context, next func(huma.Context)) {
 	}
 }
 
-// failure carries an error of a handler through huma.
-type failure struct{ error }
+// handlerError carries an error of a handler through huma.
+type handlerError struct{ error }
 
-func (failure) GetStatus() int { return http.StatusInternalServerError } // which problemOf knows better
+func (handlerError) GetStatus() int { return http.StatusInternalServerError } // which problemOf knows better
 
 // catchProblem takes errors out of huma's way.
 func catchProblem(ctx huma.Context, status string, answer any) (any, error) {
@@ -101,7 +101,7 @@ func catchProblem(ctx huma.Context, status string, answer any) (any, error) {
 		return answer, nil
 	}
 	switch e := answer.(type) {
-	case failure:
+	case handlerError:
 		x.failed = e.error
 	case *huma.ErrorModel:
 		x.failed = problemOfModel(e)
@@ -195,7 +195,7 @@ func route[I, O any](api huma.API, method, path, id, summary string, handler fun
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
-			return nil, failure{err}
+			return nil, handlerError{err}
 		}
 		return out, nil
 	})

@@ -27,6 +27,8 @@ type clientDocument struct {
 	Passthrough        bool               `json:"passthrough" doc:"Whether the prompt comes from the request."`
 	CommandID          *string            `json:"commandId" doc:"The command that it runs, without passthrough."`
 	Template           *string            `json:"template" doc:"Makes the prompt of the request, with passthrough."`
+	Prompt             *string            `json:"prompt" doc:"For calls that bring none; it comes before the prompt of the command, agent or flow."`
+	Metadata           units.Object       `json:"metadata" doc:"Of all its runs, under that of the call."`
 	WebhookSecret      *string            `json:"webhookSecret" doc:"Signs the webhooks of its calls; null is a secret that follows from the token. Shown as •••; left out or sent like this, it stays; an empty text removes it."`
 	AllowedAgents      []string           `json:"allowedAgents" nullable:"false" doc:"Agents and flows; the first is the default."`
 	SyncTimeout        string             `json:"syncTimeout" example:"5m" doc:"How long a call waits for its answer. Unless set, 10 seconds longer than the agent that it calls may take, of which 5m is the default."`
@@ -49,12 +51,13 @@ func (rateLimitDocument) Schema(huma.Registry) *huma.Schema {
 		Properties: map[string]*huma.Schema{"requests": {Type: huma.TypeInteger}, "per": {Type: huma.TypeString, Examples: []any{"1m"}}}}
 }
 
-func (d *clientDocument) named() *string             { return &d.ID }
+func (d *clientDocument) idField() *string           { return &d.ID }
 func (d *clientDocument) reveal(token secret.String) { d.Token = orNull(token.Reveal()) }
 
 func (d *clientDocument) show(c clients.Client) {
 	enabled := c.IsEnabled()
 	*d = clientDocument{ID: c.ID, Name: cmp.Or(c.Name, c.ID), Enabled: &enabled, Passthrough: c.Passthrough, CommandID: orNull(c.CommandID), Template: orNull(c.Template),
+		Prompt: orNull(c.Prompt), Metadata: c.Metadata,
 		WebhookSecret: orNull(c.WebhookSecret.String()), AllowedAgents: orEmpty(c.AllowedAgents), SyncTimeout: shownDuration(c.SyncTimeout, clients.DefaultSyncTimeout),
 		CancelOnDisconnect: c.CancelOnDisconnect, MaxBodyBytes: int64(c.MaxBodyBytes)}
 	if c.RateLimit != nil {
@@ -66,9 +69,10 @@ func (d *clientDocument) show(c clients.Client) {
 }
 
 func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fields) {
-	c = clients.Client{ID: d.ID, Name: unless(d.Name, d.ID), Passthrough: d.Passthrough, CommandID: given(d.CommandID), Template: given(d.Template),
+	c = clients.Client{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Passthrough: d.Passthrough, CommandID: deref(d.CommandID), Template: deref(d.Template),
+		Prompt: deref(d.Prompt), Metadata: d.Metadata,
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
-		CancelOnDisconnect: d.CancelOnDisconnect, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: given(d.MaxConcurrent)}
+		CancelOnDisconnect: d.CancelOnDisconnect, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent)}
 	if d.Enabled != nil && !*d.Enabled {
 		c.Enabled = d.Enabled
 	}
@@ -90,10 +94,10 @@ type endpointDocument struct {
 	URL            string            `json:"url" doc:"The values of a query are shown as •••, and sent like this they stay while scheme, host and path do."`
 	Enabled        *bool             `json:"enabled" nullable:"false" doc:"true. It is false while its deliveries wait, whatever the reason; true sends them."`
 	Secret         *string           `json:"secret" doc:"Signs the events; left out, one is made. Shown as •••, but in the answer that makes the endpoint; left out or sent like this, it stays. One that is replaced signs beside the new one for 24 hours."`
-	Events         []string          `json:"events" nullable:"false" doc:"Empty is all of a run and its nodes."`
+	Events         []string          `json:"events" nullable:"false" doc:"Empty is run.started, run.completed, run.failed, node.completed, node.failed, and run.canceled of flows."`
 	Agents         []string          `json:"agents" nullable:"false" doc:"Empty is all."`
 	Clients        []string          `json:"clients" nullable:"false" doc:"Empty is all."`
-	Format         string            `json:"format" doc:"run, payload, event, cloudevents, or a template that yields JSON."`
+	Format         formatName        `json:"format"`
 	Signature      string            `json:"signature" doc:"standard, standard-ed25519 or hmac-sha256-hex."`
 	Vendor         string            `json:"vendor" doc:"In the names of the headers of hmac-sha256-hex."`
 	Retry          retryDocument     `json:"retry"`
@@ -105,6 +109,14 @@ type endpointDocument struct {
 	DisabledAt     *string           `json:"disabledAt" readOnly:"true" doc:"When its deliveries were stopped, other than by enabled: false."`
 	DisabledReason *string           `json:"disabledReason" readOnly:"true"`
 	Managed
+}
+
+// formatName is the name of a format, or a template.
+type formatName string
+
+// Schema lists the formats that there are.
+func (formatName) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Description: deliveries.FormatNames() + "."}
 }
 
 // retryDocument is the name of a policy, or a list of durations.
@@ -138,19 +150,19 @@ func (r *retryDocument) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func (d *endpointDocument) named() *string { return &d.ID }
+func (d *endpointDocument) idField() *string { return &d.ID }
 
 func (d *endpointDocument) reveal(s secret.String) { d.Secret = orNull(s.Reveal()) }
 
 const (
-	defaultFormat    = "run"
+	defaultFormat    = deliveries.DefaultFormat
 	defaultSignature = string(signature.Standard)
 )
 
 func (d *endpointDocument) show(e deliveries.Endpoint) {
 	enabled := e.IsEnabled()
 	*d = endpointDocument{ID: e.ID, Name: cmp.Or(e.Name, e.ID), URL: e.URL, Enabled: &enabled, Secret: orNull(e.Secret.String()), Events: orEmpty(e.Events), Agents: orEmpty(e.Agents),
-		Clients: orEmpty(e.Clients), Format: cmp.Or(e.Format, defaultFormat), Signature: cmp.Or(e.Signature, defaultSignature), Vendor: cmp.Or(e.Vendor, signature.DefaultVendor),
+		Clients: orEmpty(e.Clients), Format: formatName(cmp.Or(e.Format, defaultFormat)), Signature: cmp.Or(e.Signature, defaultSignature), Vendor: cmp.Or(e.Vendor, signature.DefaultVendor),
 		Retry: retryDocument{e.Retry}, Headers: shownHeaders(e.Headers), Timeout: shownDuration(e.Timeout, deliveries.DefaultTimeout), RateLimit: e.RateLimit}
 	if until := e.OverlapUntil(); time.Now().Before(until) {
 		d.PreviousUntil = timeOrNull(until)
@@ -158,8 +170,8 @@ func (d *endpointDocument) show(e deliveries.Endpoint) {
 }
 
 func (d *endpointDocument) read(catalog.Kind) (e deliveries.Endpoint, wrong problem.Fields) {
-	e = deliveries.Endpoint{ID: d.ID, Name: unless(d.Name, d.ID), URL: d.URL, Secret: secret.String(given(d.Secret)), Events: d.Events, Agents: d.Agents, Clients: d.Clients,
-		Format: unless(d.Format, defaultFormat), Signature: unless(d.Signature, defaultSignature), Vendor: unless(d.Vendor, signature.DefaultVendor), Retry: d.Retry.Retry,
+	e = deliveries.Endpoint{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), URL: d.URL, Secret: secret.String(deref(d.Secret)), Events: d.Events, Agents: d.Agents, Clients: d.Clients,
+		Format: catalog.OmitDefault(string(d.Format), defaultFormat), Signature: catalog.OmitDefault(d.Signature, defaultSignature), Vendor: catalog.OmitDefault(d.Vendor, signature.DefaultVendor), Retry: d.Retry.Retry,
 		Headers: readHeaders(d.Headers), Timeout: readDuration(&wrong, "timeout", d.Timeout, deliveries.DefaultTimeout), RateLimit: d.RateLimit}
 	if e.Retry.Policy == deliveries.RetrySvix {
 		e.Retry.Policy = ""
@@ -177,7 +189,7 @@ func (s *Server) withHealth(ctx context.Context, list []*endpointDocument) error
 		return err
 	}
 	for _, d := range list {
-		i := slices.IndexFunc(troubles, func(t deliveries.Trouble) bool { return t.EndpointID == d.ID })
+		i := slices.IndexFunc(troubles, func(t deliveries.UnhealthyEndpoint) bool { return t.EndpointID == d.ID })
 		if i >= 0 {
 			h := troubles[i].Health
 			d.FailingSince, d.DisabledAt, d.DisabledReason = timeOrNull(h.FailingSince), timeOrNull(h.DisabledAt), orNull(h.DisabledReason)
@@ -186,27 +198,19 @@ func (s *Server) withHealth(ctx context.Context, list []*endpointDocument) error
 	return nil
 }
 
-// followLimit lets a client follow the server's limit when it is to have the same.
-func (s *Server) followLimit(c *clients.Client) {
+// omitDefaultLimit lets a client follow the server's limit when it is to have the same.
+func (s *Server) omitDefaultLimit(c *clients.Client) {
 	if int64(c.MaxBodyBytes) == s.Calls.MaxBodyBytes {
 		c.MaxBodyBytes = 0
 	}
 }
 
-// withLimit shows what the server allows to a client that has no limit of its own.
-func (s *Server) withLimit(_ context.Context, list []*clientDocument) error {
+// showDefaultLimit shows what the server allows to a client that has no limit of its own.
+func (s *Server) showDefaultLimit(_ context.Context, list []*clientDocument) error {
 	for _, d := range list {
 		d.MaxBodyBytes = cmp.Or(d.MaxBodyBytes, s.Calls.MaxBodyBytes)
 	}
 	return nil
-}
-
-// unless is a value to keep: one at its standard is not, and a name is the id by default.
-func unless(value, standard string) string {
-	if value == standard {
-		return ""
-	}
-	return value
 }
 
 func orEmpty(list []string) []string {

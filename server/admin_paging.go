@@ -15,11 +15,11 @@ type listInput struct {
 	Cursor string `query:"cursor" doc:"The nextCursor of the page before."`
 }
 
-// partOf returns the part of a list that is asked for, and the cursor of the next; empty when there is none. The file's
+// pageAfter returns the part of a list that is asked for, and the cursor of the next; empty when there is none. The file's
 // resources come first, in its order, and then the database's by their ids.
-func partOf[T catalog.Resource](list []catalog.Record[T], in listInput) (part []catalog.Record[T], next string, err error) {
+func pageAfter[T catalog.Resource](list []catalog.Record[T], in listInput) (part []catalog.Record[T], next string, err error) {
 	if in.Cursor != "" {
-		if list, err = behind(list, in.Cursor); err != nil {
+		if list, err = afterCursor(list, in.Cursor); err != nil {
 			return nil, "", err
 		}
 	}
@@ -30,8 +30,8 @@ func partOf[T catalog.Resource](list []catalog.Record[T], in listInput) (part []
 	return list, next, nil
 }
 
-// behind leaves out what comes up to the one that the cursor names, which may be gone by now.
-func behind[T catalog.Resource](list []catalog.Record[T], cursor string) ([]catalog.Record[T], error) {
+// afterCursor leaves out what comes up to the one that the cursor names, which may be gone by now.
+func afterCursor[T catalog.Resource](list []catalog.Record[T], cursor string) ([]catalog.Record[T], error) {
 	id, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil || !catalog.ValidID(string(id)) {
 		return nil, problem.New(problem.Invalid, problem.CodeInvalidCursor, "The cursor is not one that a page of this list gave. Begin without one.")

@@ -31,7 +31,7 @@ type runsInput struct {
 	Cursor string `query:"cursor" doc:"The nextCursor of the page before."`
 }
 
-type runsOutput struct{ Body page[runDocument] }
+type runsOutput struct{ Body page[RunDocument] }
 
 func (s *Server) listAllRuns(ctx context.Context, in *runsInput) (*runsOutput, error) {
 	list, next, err := s.Calls.Runs.List(ctx, runs.Query{ClientID: in.Client, Agent: in.Agent, Status: runs.Status(in.Status), Limit: in.Limit, Cursor: in.Cursor})
@@ -43,7 +43,7 @@ func (s *Server) listAllRuns(ctx context.Context, in *runsInput) (*runsOutput, e
 
 type runOutput struct {
 	RunID string `header:"Beckon-Run-Id"`
-	Body  runDetail
+	Body  RunDetail
 }
 
 func (s *Server) getAnyRun(ctx context.Context, in *idInput) (*runOutput, error) {
@@ -51,50 +51,46 @@ func (s *Server) getAnyRun(ctx context.Context, in *idInput) (*runOutput, error)
 	if err != nil {
 		return nil, err
 	}
-	return &runOutput{run.ID, detailOf(run, true)}, nil
+	return &runOutput{run.ID, s.detailOf(run, true)}, nil
 }
 
-type deliveryDocument struct {
-	ID           string              `json:"id"`
-	EndpointID   *string             `json:"endpointId" doc:"Null for the webhook of a call."`
-	URL          *string             `json:"url" doc:"Of the webhook of a call, without its query; null for an endpoint's."`
-	RunID        *string             `json:"runId"`
-	EventID      string              `json:"eventId" doc:"Sent as webhook-id. Those of a run sort in the order in which its events happened."`
-	Type         string              `json:"type"`
-	ClientID     *string             `json:"clientId"`
-	WorkflowID   *string             `json:"workflowId"`
-	Status       deliveries.Status   `json:"status" enum:"PENDING,SENDING,DELIVERED,FAILED"`
-	Reason       string              `json:"reason" enum:"first,retry,resend,recover,test" doc:"Of the last attempt, or of the one to come."`
-	AttemptCount int                 `json:"attemptCount"`
-	DueAt        *string             `json:"dueAt" format:"date-time" doc:"When the next attempt is made, while it is PENDING."`
-	StatusCode   *int                `json:"statusCode" doc:"Of the last attempt; null when there was no answer."`
-	Error        *deliveries.Failure `json:"error"`
-	CreatedAt    *string             `json:"createdAt" format:"date-time"`
-	CompletedAt  *string             `json:"completedAt" format:"date-time"`
+// DeliveryDocument is a delivery as the API shows it. It is exported because huma leaves out what is embedded and is not.
+type DeliveryDocument struct {
+	ID           string            `json:"id"`
+	EndpointID   *string           `json:"endpointId" doc:"Null for the webhook of a call."`
+	URL          *string           `json:"url" doc:"Of the webhook of a call, without its query; null for an endpoint's."`
+	RunID        *string           `json:"runId"`
+	EventID      string            `json:"eventId" doc:"Sent as webhook-id. Those of a run sort in the order in which its events happened."`
+	Type         string            `json:"type"`
+	ClientID     *string           `json:"clientId"`
+	WorkflowID   *string           `json:"workflowId"`
+	Status       deliveries.Status `json:"status" enum:"PENDING,SENDING,DELIVERED,FAILED"`
+	Reason       string            `json:"reason" enum:"first,retry,resend,recover,test" doc:"Of the last attempt, or of the one to come."`
+	AttemptCount int               `json:"attemptCount"`
+	DueAt        *string           `json:"dueAt" format:"date-time" doc:"When the next attempt is made, while it is PENDING."`
+	StatusCode   *int              `json:"statusCode" doc:"Of the last attempt; null when there was no answer."`
+	Error        *problem.Failure  `json:"error"`
+	CreatedAt    *string           `json:"createdAt" format:"date-time"`
+	CompletedAt  *string           `json:"completedAt" format:"date-time"`
 }
 
 type attemptDocument struct {
-	Number         int                 `json:"number"`
-	Reason         string              `json:"reason"`
-	URL            string              `json:"url" doc:"Without its query."`
-	RequestHeaders map[string]string   `json:"requestHeaders" doc:"Those with secrets are masked."`
-	StatusCode     *int                `json:"statusCode" doc:"Null when there was no answer."`
-	ResponseBody   string              `json:"responseBody" doc:"Its first 16 KiB."`
-	Truncated      bool                `json:"truncated"`
-	Error          *deliveries.Failure `json:"error"`
-	StartedAt      *string             `json:"startedAt" format:"date-time"`
-	DurationMs     int64               `json:"durationMs"`
+	Number         int               `json:"number"`
+	Reason         string            `json:"reason"`
+	URL            string            `json:"url" doc:"Without its query."`
+	RequestHeaders map[string]string `json:"requestHeaders" doc:"Those with secrets are masked."`
+	StatusCode     *int              `json:"statusCode" doc:"Null when there was no answer."`
+	ResponseBody   string            `json:"responseBody" doc:"Its first 16 KiB."`
+	Truncated      bool              `json:"truncated"`
+	Error          *problem.Failure  `json:"error"`
+	StartedAt      *string           `json:"startedAt" format:"date-time"`
+	DurationMs     int64             `json:"durationMs"`
 }
 
 // deliveryDetail is a delivery with its attempts.
 type deliveryDetail struct {
-	deliveryDocument
+	DeliveryDocument
 	Attempts []attemptDocument `json:"attempts"`
-}
-
-// Schema is what huma cannot see: it leaves out what is embedded and not exported.
-func (deliveryDetail) Schema(r huma.Registry) *huma.Schema {
-	return extendedSchema[deliveryDocument](r, "attempts", []attemptDocument{})
 }
 
 type deliveriesInput struct {
@@ -110,7 +106,7 @@ type deliveriesInput struct {
 	Cursor   string `query:"cursor" doc:"The nextCursor of the page before."`
 }
 
-type deliveriesOutput struct{ Body page[deliveryDocument] }
+type deliveriesOutput struct{ Body page[DeliveryDocument] }
 
 type deliveryOutput struct{ Body deliveryDetail }
 
@@ -158,8 +154,8 @@ func (s *Server) getDelivery(ctx context.Context, in *idInput) (*deliveryOutput,
 	return &deliveryOutput{deliveryDetailOf(d, attempts)}, nil
 }
 
-func deliveryOf(d *deliveries.Delivery) deliveryDocument {
-	document := deliveryDocument{ID: d.ID, EndpointID: orNull(d.EndpointID), URL: orNull(d.URL), RunID: orNull(d.RunID), EventID: d.EventID, Type: d.Type,
+func deliveryOf(d *deliveries.Delivery) DeliveryDocument {
+	document := DeliveryDocument{ID: d.ID, EndpointID: orNull(d.EndpointID), URL: orNull(d.URL), RunID: orNull(d.RunID), EventID: d.EventID, Type: d.Type,
 		ClientID: orNull(d.ClientID), WorkflowID: orNull(d.WorkflowID), Status: d.Status, Reason: d.Reason, AttemptCount: d.Attempts, StatusCode: codeOrNull(d.StatusCode),
 		Error: d.Error, CreatedAt: timeOrNull(d.CreatedAt), CompletedAt: timeOrNull(d.CompletedAt)}
 	if d.Status == deliveries.Pending {
@@ -171,7 +167,7 @@ func deliveryOf(d *deliveries.Delivery) deliveryDocument {
 func deliveryDetailOf(d *deliveries.Delivery, attempts []deliveries.Attempt) deliveryDetail {
 	detail := deliveryDetail{deliveryOf(d), make([]attemptDocument, len(attempts))}
 	for i, a := range attempts {
-		detail.Attempts[i] = attemptDocument{Number: a.Number, Reason: a.Reason, URL: a.URL, RequestHeaders: shownNames(a.RequestHeaders), StatusCode: codeOrNull(a.StatusCode),
+		detail.Attempts[i] = attemptDocument{Number: a.Number, Reason: a.Reason, URL: a.URL, RequestHeaders: orEmptyMap(a.RequestHeaders), StatusCode: codeOrNull(a.StatusCode),
 			ResponseBody: a.ResponseBody, Truncated: a.Truncated, Error: a.Error, StartedAt: timeOrNull(a.StartedAt), DurationMs: a.Duration.Milliseconds()}
 	}
 	return detail

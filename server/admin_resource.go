@@ -28,7 +28,7 @@ func (m *Managed) manage(to Managed) { *m = to }
 type document[T any] interface {
 	show(T)                                // as it may be shown
 	read(catalog.Kind) (T, problem.Fields) // what is wrong with the form of a value that a T could not hold
-	named() *string                        // its id
+	idField() *string                      // its id
 	manage(Managed)
 }
 
@@ -88,7 +88,7 @@ func (n noun[T, D, P]) list(ctx context.Context, in *listInput) (*listOutput[D],
 	if err != nil {
 		return nil, err
 	}
-	records, next, err := partOf(all, *in)
+	records, next, err := pageAfter(all, *in)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (n noun[T, D, P]) create(ctx context.Context, in *createInput[D]) (*documen
 	if err != nil {
 		return nil, err
 	}
-	out.Location = adminPath + "/" + n.all.Section + "/" + *P(&out.Body).named()
+	out.Location = adminPath + "/" + n.all.Section + "/" + *P(&out.Body).idField()
 	if d, ok := any(&out.Body).(revealing); ok {
 		d.reveal(shown)
 	}
@@ -126,14 +126,14 @@ func (n noun[T, D, P]) create(ctx context.Context, in *createInput[D]) (*documen
 }
 
 func (n noun[T, D, P]) update(ctx context.Context, in *writeInput[D]) (*documentOutput[D], error) {
-	id := P(&in.Body).named()
+	id := P(&in.Body).idField()
 	if *id != "" && *id != in.ID {
 		var fields problem.Fields
 		fields.Add("id", "cannot be changed; make a new one, and delete this one")
 		return nil, fields.Err()
 	}
 	*id = in.ID
-	version, err := n.wanted(ctx, in.ID, in.IfMatch)
+	version, err := n.ifMatchVersion(ctx, in.ID, in.IfMatch)
 	if err != nil {
 		return nil, err
 	}
@@ -146,15 +146,15 @@ func (n noun[T, D, P]) update(ctx context.Context, in *writeInput[D]) (*document
 }
 
 func (n noun[T, D, P]) delete(ctx context.Context, in *changeInput) (*struct{}, error) {
-	version, err := n.wanted(ctx, in.ID, in.IfMatch)
+	version, err := n.ifMatchVersion(ctx, in.ID, in.IfMatch)
 	if err != nil {
 		return nil, err
 	}
 	return nil, n.all.Delete(ctx, adminName(ctx), in.ID, version)
 }
 
-// wanted reads If-Match (RFC 9110, section 13.1.1): the version that a change was made for, 0 for any.
-func (n noun[T, D, P]) wanted(ctx context.Context, id, match string) (int64, error) {
+// ifMatchVersion reads If-Match (RFC 9110, section 13.1.1): the version that a change was made for, 0 for any.
+func (n noun[T, D, P]) ifMatchVersion(ctx context.Context, id, match string) (int64, error) {
 	tag := strings.TrimSpace(match)
 	if tag == "" || tag == "*" {
 		return 0, nil

@@ -30,7 +30,7 @@ type hourDocument struct {
 	Runs tallyDocument `json:"runs"`
 }
 
-type troubleDocument struct {
+type unhealthyEndpointDocument struct {
 	EndpointID     string  `json:"endpointId"`
 	FailingSince   *string `json:"failingSince" format:"date-time"`
 	DisabledAt     *string `json:"disabledAt" format:"date-time"`
@@ -52,8 +52,12 @@ type statsDocument struct {
 	Deliveries struct {
 		ByStatus map[deliveries.Status]int64 `json:"byStatus" doc:"PENDING and SENDING at this moment, the others of those made since."`
 	} `json:"deliveries"`
-	EndpointsInTrouble []troubleDocument   `json:"endpointsInTrouble" nullable:"false"`
-	LastFailures       []failedRunDocument `json:"lastFailures" nullable:"false" doc:"The newest first, ten at most."`
+	Artifacts struct {
+		Count int64 `json:"count"`
+		Bytes int64 `json:"bytes"`
+	} `json:"artifacts" doc:"The files that were made since and are kept."`
+	EndpointsInTrouble []unhealthyEndpointDocument `json:"endpointsInTrouble" nullable:"false"`
+	LastFailures       []failedRunDocument         `json:"lastFailures" nullable:"false" doc:"The newest first, ten at most."`
 }
 
 type statsOutput struct{ Body statsDocument }
@@ -74,7 +78,7 @@ func (s *Server) getStats(ctx context.Context, in *statsInput) (*statsOutput, er
 		return nil, err
 	}
 	d := statsDocument{Since: timeOrNull(ofRuns.Since), Runs: tallyOf(ofRuns.Total), Hours: make([]hourDocument, len(ofRuns.Hours)),
-		EndpointsInTrouble: []troubleDocument{}, LastFailures: []failedRunDocument{}}
+		EndpointsInTrouble: []unhealthyEndpointDocument{}, LastFailures: []failedRunDocument{}}
 	for i, h := range ofRuns.Hours {
 		d.Hours[i] = hourDocument{timeOrNull(h.At), tallyOf(h.Tally)}
 	}
@@ -82,9 +86,16 @@ func (s *Server) getStats(ctx context.Context, in *statsInput) (*statsOutput, er
 		d.LastFailures = append(d.LastFailures, failedRunDocument{f.RunID, f.ClientID, f.WorkflowID, f.Error, timeOrNull(f.CreatedAt)})
 	}
 	for _, t := range ofDeliveries.InTrouble {
-		d.EndpointsInTrouble = append(d.EndpointsInTrouble, troubleDocument{t.EndpointID, timeOrNull(t.FailingSince), timeOrNull(t.DisabledAt), orNull(t.DisabledReason)})
+		d.EndpointsInTrouble = append(d.EndpointsInTrouble, unhealthyEndpointDocument{t.EndpointID, timeOrNull(t.FailingSince), timeOrNull(t.DisabledAt), orNull(t.DisabledReason)})
 	}
 	d.Deliveries.ByStatus = ofDeliveries.ByStatus
+	if s.Artifacts != nil {
+		made, err := s.Artifacts.Stats(ctx, ofRuns.Since)
+		if err != nil {
+			return nil, err
+		}
+		d.Artifacts.Count, d.Artifacts.Bytes = made.Count, made.Bytes
+	}
 	return &statsOutput{d}, nil
 }
 
@@ -112,13 +123,11 @@ func readTime(text string, now time.Time) (at time.Time, ok bool) {
 }
 
 func tallyOf(t runs.Tally) tallyDocument {
-	d := tallyDocument{ByStatus: map[runs.Status]int64{runs.Queued: 0, runs.Running: 0, runs.Completed: 0, runs.Failed: 0, runs.Canceled: 0}, Tokens: t.Tokens}
-	for status, n := range t.ByStatus {
-		d.ByStatus[status] = n
-		d.Total += n
+	d := tallyDocument{Total: t.Runs(), ByStatus: map[runs.Status]int64{}, Tokens: t.Tokens}
+	for _, status := range []runs.Status{runs.Queued, runs.Running, runs.Completed, runs.Failed, runs.Canceled} {
+		d.ByStatus[status] = t.Count(status)
 	}
-	if ended := d.ByStatus[runs.Completed] + d.ByStatus[runs.Failed]; ended > 0 {
-		rate := float64(d.ByStatus[runs.Completed]) / float64(ended)
+	if rate, ok := t.SuccessRate(); ok {
 		d.SuccessRate = &rate
 	}
 	d.LatencyMs.P50, d.LatencyMs.P95 = t.P50.Milliseconds(), t.P95.Milliseconds()

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"beckon/agents"
+	"beckon/artifacts"
 	"beckon/calls"
 	"beckon/internal/memory"
 	"beckon/runs"
@@ -17,28 +18,29 @@ import (
 
 // callAnswer is the body of a call that got its answer.
 type callAnswer struct {
-	OK         bool         `json:"ok"`
-	Response   string       `json:"response"`
-	RunID      string       `json:"runId"`
-	Status     runs.Status  `json:"status"`
-	Agent      string       `json:"agent"`
-	Usage      agents.Usage `json:"usage"`
-	DurationMs int64        `json:"durationMs"`
-	Data       any          `json:"data,omitempty" doc:"The response as JSON, where the agent's output has a schema."`
-	Degraded   bool         `json:"degraded,omitempty" doc:"A fallback answered: provider and model say which."`
-	Provider   string       `json:"provider,omitempty"`
-	Model      string       `json:"model,omitempty"`
+	OK         bool               `json:"ok"`
+	Response   string             `json:"response"`
+	RunID      string             `json:"runId"`
+	Status     runs.Status        `json:"status"`
+	Agent      string             `json:"agent"`
+	Usage      agents.Usage       `json:"usage"`
+	DurationMs int64              `json:"durationMs"`
+	Data       any                `json:"data,omitempty" doc:"The response as JSON, where the agent's output has a schema."`
+	Degraded   bool               `json:"degraded,omitempty" doc:"A fallback answered: provider and model say which."`
+	Provider   string             `json:"provider,omitempty"`
+	Model      string             `json:"model,omitempty"`
+	Artifacts  []artifacts.Linked `json:"artifacts,omitempty" doc:"The files that it has made."`
 }
 
 // answerRun answers 200 with a completed run, as its caller wants to be told of it.
-func answerRun(c echo.Context, call *calls.Call, run *runs.Run) error {
+func (s *Server) answerRun(c echo.Context, call *calls.Call, run *runs.Run) error {
 	header := c.Response().Header()
 	header.Add("Vary", "Accept")
 	if contentType, text := call.Reply(run); contentType != "" {
 		header.Set(echo.HeaderContentLength, strconv.Itoa(len(text)))
 		return c.Blob(http.StatusOK, contentType, memory.Bytes(text))
 	}
-	answer := answerOf(run)
+	answer := s.answerOf(run)
 	if len(run.Output) >= longText {
 		return answerLong(c, answer)
 	}
@@ -46,7 +48,7 @@ func answerRun(c echo.Context, call *calls.Call, run *runs.Run) error {
 }
 
 // answerOf returns the document of a completed run.
-func answerOf(run *runs.Run) callAnswer {
+func (s *Server) answerOf(run *runs.Run) callAnswer {
 	answer := callAnswer{OK: true, Response: run.Output, RunID: run.ID, Status: run.Status, Agent: run.WorkflowID,
 		Usage: run.Usage, DurationMs: run.Milliseconds()}
 	if run.By.Degraded {
@@ -54,6 +56,9 @@ func answerOf(run *runs.Run) callAnswer {
 	}
 	if data := run.Data(); data != nil {
 		answer.Data = data
+	}
+	if len(run.Artifacts) > 0 {
+		answer.Artifacts = s.artifactsOf(run.Artifacts)
 	}
 	return answer
 }

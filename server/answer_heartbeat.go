@@ -46,7 +46,7 @@ func (s *Server) answerWithHeartbeat(c echo.Context, call *calls.Call) error {
 		s.noteRefusal(c, p, statusOf[p.Kind])
 		document = problemDocumentOf(p, statusOf[p.Kind], call.Active.ID)
 	case run != nil:
-		document = answerOf(run)
+		document = s.answerOf(run)
 	case ctx.Err() != nil:
 		return nil // the caller has left
 	}

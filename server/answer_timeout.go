@@ -18,8 +18,8 @@ const (
 // its connection forever. A stream sets deadlines of its own. net/http removes the deadline after the answer.
 type timeoutWriter struct {
 	http.ResponseWriter
-	patience time.Duration
-	sized    bool // the answer has said how long it is
+	perMiB      time.Duration
+	lengthKnown bool // the answer has said how long it is
 }
 
 // Unwrap is for http.ResponseController.
@@ -27,13 +27,13 @@ func (w *timeoutWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *timeoutWriter) WriteHeader(status int) {
 	size, err := strconv.Atoi(w.Header().Get("Content-Length"))
-	w.sized = err == nil
+	w.lengthKnown = err == nil
 	w.allow(size)
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *timeoutWriter) Write(b []byte) (int, error) {
-	if len(b) > smallAnswerBytes && !w.sized {
+	if len(b) > smallAnswerBytes && !w.lengthKnown {
 		w.allow(len(b))
 	}
 	return w.ResponseWriter.Write(b)
@@ -41,6 +41,6 @@ func (w *timeoutWriter) Write(b []byte) (int, error) {
 
 func (w *timeoutWriter) allow(size int) {
 	if connection, ok := w.ResponseWriter.(interface{ SetWriteDeadline(time.Time) error }); ok {
-		_ = connection.SetWriteDeadline(time.Now().Add(w.patience + w.patience*time.Duration(size)/bytesPerTimeout))
+		_ = connection.SetWriteDeadline(time.Now().Add(w.perMiB + w.perMiB*time.Duration(size)/bytesPerTimeout))
 	}
 }

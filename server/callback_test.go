@@ -140,3 +140,29 @@ func requireSignedBy(t *testing.T, public string, x told) {
 	_, err := signature.Verify(x.header, x.body, secret.String(public), "", time.Now())
 	require.NoError(t, err)
 }
+
+// The caller sees what was sent to its own webhook, and nobody else's.
+func TestACallerSeesItsDeliveries(t *testing.T) {
+	url, got := newListener(t)
+	g := newGateway(t, setting{clients: []clients.Client{{ID: "ci", Passthrough: true, AllowedAgents: []string{"triage"}}, {ID: "else", Passthrough: true, AllowedAgents: []string{"triage"}}}})
+	a := g.do(g.request("/api/v1/runs", `{"prompt":"hi","webhook":{"url":"`+url+`?key=hush","events":["run.completed"]}}`))
+	require.Equal(t, 202, a.StatusCode, a.body)
+	run := a.json(t)["runId"].(string)
+	next(t, got)
+	var items []any
+	require.Eventually(t, func() bool {
+		a := g.get("/api/v1/runs/" + run + "/deliveries")
+		require.Equal(t, 200, a.StatusCode, a.body)
+		require.NotContains(t, a.body, "hush")
+		items = a.json(t)["items"].([]any)
+		return len(items) == 1 && items[0].(map[string]any)["status"] == "DELIVERED"
+	}, patience, 5*time.Millisecond)
+	sent := items[0].(map[string]any)
+	require.Equal(t, "run.completed", sent["type"])
+	require.Nil(t, sent["endpointId"])
+	require.Equal(t, float64(200), sent["attempts"].([]any)[0].(map[string]any)["statusCode"])
+	require.Equal(t, 404, g.get("/api/v1/runs/run_none/deliveries").StatusCode)
+	require.Equal(t, 404, g.get("/api/v1/runs/"+run+"/deliveries", "Authorization: Bearer "+token+"else").StatusCode)
+	require.Equal(t, 401, g.get("/api/v1/runs/"+run+"/deliveries", "-Authorization").StatusCode)
+	require.Equal(t, 400, g.get("/api/v1/runs/"+run+"/deliveries?limit=1000").StatusCode)
+}

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,6 +23,7 @@ import (
 	"beckon/agents/flow"
 	"beckon/agents/job"
 	"beckon/agents/reply"
+	"beckon/artifacts"
 	"beckon/calls"
 	"beckon/clients"
 	"beckon/commands"
@@ -38,6 +41,9 @@ import (
 	"beckon/server"
 )
 
+// publicURL has a path: somebody in front of the gateway takes it off.
+const publicURL = "https://beckon.example.com/beckon"
+
 const token = "mgc_0000000000000000000000000000000000000000test"
 
 // gateway is a whole Beckon on loopback, with a model server that the test speaks for.
@@ -48,6 +54,7 @@ type gateway struct {
 	runs  *runs.Service
 	out   *deliveries.Service
 	srv   *server.Server
+	kept  *artifacts.Service
 	model *model
 	log   *lockedBuffer
 }
@@ -65,8 +72,10 @@ type setting struct {
 	timeout   time.Duration // of one attempt at the model
 	retries   int
 	store     *store.Store
-	nouns     []catalog.Declaration // besides those of a gateway
-	file      string                // what the configuration file has besides, where there is an administrator
+	nouns     []catalog.Declaration     // besides those of a gateway
+	invoke    map[string]agents.Factory // by the type of a provider, besides the real ones
+	now       func() time.Time          // of links to artifacts; nil is the system's clock
+	file      string                    // what the configuration file has besides, where there is an administrator
 }
 
 func newGateway(t testing.TB, s setting) *gateway {
@@ -80,6 +89,7 @@ func newGateway(t testing.TB, s setting) *gateway {
 	log := slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	how := agents.Factories{Providers: map[string]agents.Factory{"openai": chat.New(egress.NewProviders(), log), "template": reply.New()}, Flow: flow.New(),
 		HTTP: job.New(egress.NewProviders(), nil, log)}
+	maps.Copy(how.Providers, s.invoke)
 	provider := agents.Provider{ID: "model", Type: "openai", URL: g.model.URL + "/v1", APIKey: secret.String("sk-sEcReT-key"),
 		Timeout: units.Duration(s.timeout), MaxRetries: &s.retries}
 	list := append([]agents.Agent{{ID: "triage", Provider: "model", Model: "m"}, {ID: "other", Provider: "model", Model: "m"},
@@ -102,11 +112,16 @@ func newGateway(t testing.TB, s setting) *gateway {
 		return m.MaxConcurrent, func() func() { m.StartQueuedRun(); return m.EndRun }
 	}
 	instance := work.New(g.store, log)
+	var err error
+	g.kept, err = artifacts.New(context.Background(), artifacts.Config{Store: g.store, Work: instance, Log: log, URL: filepath.Join(t.TempDir(), "artifacts"),
+		MaxBytes: 1 << 20, PublicURL: publicURL, Key: func() (secret.String, error) { return "key", nil }, Now: s.now})
+	require.NoError(t, err)
 	guard := egress.NewGuard(func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")} })
 	g.out = deliveries.New(deliveries.Config{Store: g.store, Work: instance, Log: log, Metrics: metrics, Out: egress.NewWebhooks(guard),
 		Sealer: secret.NewSealer(func() (secret.String, error) { return "key", nil }), CheckURL: guard.CheckURL, EventNames: agentSet.EventNames, Version: "test",
-		Secrets: func(id string) []secret.String { return clientSet.Get(id).CallbackSecrets() }, Source: "https://beckon.example.com"})
-	ofRuns := runs.Config{Store: g.store, Outlet: g.out, Work: instance, Log: log, Metrics: metrics, Entry: agentSet.Get, Limit: members}
+		Secrets: func(id string) []secret.String { return clientSet.Get(id).CallbackSecrets() }, Source: "https://beckon.example.com",
+		Links: g.kept.Fill})
+	ofRuns := runs.Config{Store: g.store, Outlet: g.out, Work: instance, Log: log, Metrics: metrics, Entry: agentSet.Get, Limit: members, Artifacts: g.kept}
 	if s.runs != nil {
 		s.runs(&ofRuns)
 	}
@@ -116,11 +131,10 @@ func newGateway(t testing.TB, s setting) *gateway {
 	t.Cleanup(instance.Stop)
 	catalog := calls.Catalog{Clients: clientSet, Commands: commands.NewSet(s.commands), Agents: agentSet}
 	service := calls.New(calls.Config{Catalog: func() calls.Catalog { return catalog }, Runs: g.runs, Deliveries: g.out, Metrics: metrics, MaxBodyBytes: 1 << 20})
-	config := server.Config{Calls: service, Database: g.store, Log: log, Admin: server.Admin{Editor: gatewaytest.Editor(t, g.store, gatewaytest.Setup{})}}
+	config := server.Config{Calls: service, Database: g.store, Artifacts: g.kept, Log: log, Admin: server.Admin{Editor: gatewaytest.Editor(t, g.store, gatewaytest.Setup{})}}
 	if s.server != nil {
 		s.server(&config)
 	}
-	var err error
 	g.srv, err = server.New(config)
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

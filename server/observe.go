@@ -26,7 +26,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Cache-Control", "no-store")
 		limitBodyTime(c, s.BodyTimeout)
-		c.Response().Writer = &timeoutWriter{ResponseWriter: c.Response().Writer, patience: s.AnswerTimeout}
+		c.Response().Writer = &timeoutWriter{ResponseWriter: c.Response().Writer, perMiB: s.AnswerTimeout}
 		s.proxies.watch(c.Request(), s.Log)
 		if err := s.recovered(next, c); err != nil {
 			c.Error(err)

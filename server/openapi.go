@@ -59,16 +59,8 @@ func problemResponse(code int) *huma.Response {
 		"application/problem+json": {Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}}}}
 }
 
-// extendedSchema is the schema of a document that embeds a T, with one member more.
-func extendedSchema[T any](r huma.Registry, name string, member any) *huma.Schema {
-	base := r.SchemaFromRef(r.Schema(reflect.TypeFor[T](), true, "").Ref)
-	extended := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Properties: maps.Clone(base.Properties), Required: base.Required}
-	extended.Properties[name] = r.Schema(reflect.TypeOf(member), true, "")
-	return extended
-}
-
-// finish mends what huma gets wrong about answers, and keeps the document as it is served.
-func (s *Server) finish(api huma.API) {
+// finishDocument mends what huma gets wrong about answers, and keeps the document as it is served.
+func (s *Server) finishDocument(api huma.API) {
 	document := api.OpenAPI()
 	schemas := document.Components.Schemas.Map()
 	delete(schemas, "ErrorModel") // huma's own, which nobody is answered with

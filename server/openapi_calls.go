@@ -17,6 +17,7 @@ func (s *Server) describe(api huma.API) {
 	d := describer{api.OpenAPI(), api.OpenAPI().Components.Schemas}
 	d.calls()
 	d.runs()
+	d.artifacts()
 	d.operation()
 }
 
@@ -93,7 +94,7 @@ func callRefusals(with map[string]*huma.Response) map[string]*huma.Response {
 
 func (d describer) calls() {
 	stream := text("Server-Sent Events: " + strings.Join([]string{events.RunQueued, events.RunStarted, events.MessageDelta, events.NodeStarted, events.NodeProgress, events.NodeCompleted,
-		events.NodeFailed, events.RunCompleted, events.RunFailed, events.RunCanceled}, ", ") + ". Comments are heartbeats.")
+		events.NodeFailed, events.NodeCanceled, events.RunCompleted, events.RunFailed, events.RunCanceled}, ", ") + ". Comments are heartbeats.")
 	started := func() map[string]*huma.Response {
 		return callRefusals(map[string]*huma.Response{
 			"200": d.answer("The run has completed.", map[string]*huma.Schema{"application/json": d.of(callAnswer{}), "text/plain": text("The response alone."),
@@ -104,13 +105,14 @@ func (d describer) calls() {
 	anything := &huma.Schema{}
 	d.add(http.MethodPost, "/api/v1/webhooks/{clientID}", "call-webhook", tagCalls, "Run what the client is for, and get the answer", started(), func(op *huma.Operation) {
 		op.Parameters = append(append(op.Parameters, query("agent", "One of the client's allowedAgents, for bodies that cannot say it.")), callParameters()...)
-		op.RequestBody = &huma.RequestBody{Description: "The prompt, unless the client runs a command.", Content: map[string]*huma.MediaType{
+		op.RequestBody = &huma.RequestBody{Description: "The prompt. Of a client that runs a command, webhook and metadata of a JSON object are read. Nothing is needed where the client or its agent has a prompt.", Content: map[string]*huma.MediaType{
 			"application/json": {Schema: &huma.Schema{Description: "An object with a string prompt and its siblings; any other JSON is the prompt itself.", AnyOf: []*huma.Schema{d.of(promptBody{}), anything}}},
 			"text/plain":       {Schema: text("The prompt.")}, "application/x-www-form-urlencoded": {Schema: anything}, "multipart/form-data": {Schema: anything}}}
 	})
 	run := func(op *huma.Operation) {
 		op.Parameters = append(op.Parameters, callParameters()...)
-		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: d.of(runBody{})}}}
+		op.Description = "/v1/… is the same as /api/v1/… ."
+		op.RequestBody = &huma.RequestBody{Description: "Without input and prompt, the members that are not known here are the input. Without those, the run does what the client, its command, or the agent or flow has as its prompt.", Content: map[string]*huma.MediaType{"application/json": {Schema: d.of(runBody{})}}}
 	}
 	d.add(http.MethodPost, "/api/v1/runs", "create-run", tagCalls, "Start a run to come back for", started(), run)
 	d.add(http.MethodPost, "/api/v1/nodes/{nodeType}/run", "run-node", tagCalls, "Start a run of one agent", started(), run)
@@ -127,14 +129,20 @@ func (d describer) runs() {
 		responses[success] = answer
 		return responses
 	}
-	d.add(http.MethodGet, "/api/v1/runs", "list-runs", tagCalls, "List the client's runs, newest first", refused("200", d.json("A page of runs.", runPage{}), http.StatusBadRequest), func(op *huma.Operation) {
+	d.add(http.MethodGet, "/api/v1/runs", "list-runs", tagCalls, "List the client's runs, newest first", refused("200", d.json("A page of runs.", page[RunDocument]{}), http.StatusBadRequest), func(op *huma.Operation) {
 		status := query("status", "")
 		status.Schema.Enum = []any{runs.Queued, runs.Running, runs.Completed, runs.Failed, runs.Canceled}
 		low, high := 1.0, float64(runs.MaxPage)
 		limit := &huma.Param{Name: "limit", In: "query", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &low, Maximum: &high, Default: runs.DefaultPage}}
 		op.Parameters = append(op.Parameters, status, query("agent", "The id of an agent or flow."), limit, query("cursor", "The nextCursor of the page before."))
 	})
-	d.add(http.MethodGet, "/api/v1/runs/{id}", "get-run", tagCalls, "Read a run with its nodes", refused("200", d.json("The run.", runDetail{}, runIDHeader), http.StatusNotFound), nil)
+	d.add(http.MethodGet, "/api/v1/runs/{id}", "get-run", tagCalls, "Read a run with its nodes", refused("200", d.json("The run.", RunDetail{}, runIDHeader), http.StatusNotFound), nil)
+	d.add(http.MethodGet, "/api/v1/runs/{id}/deliveries", "list-run-deliveries", tagCalls, "List what was sent of a run to its own webhook, newest first",
+		refused("200", d.json("A page of deliveries, each with its attempts.", runDeliveries{}, runIDHeader), http.StatusBadRequest, http.StatusNotFound), func(op *huma.Operation) {
+			low, high := 1.0, float64(maxRunDeliveries)
+			limit := &huma.Param{Name: "limit", In: "query", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &low, Maximum: &high, Default: maxRunDeliveries}}
+			op.Parameters = append(op.Parameters, limit, query("cursor", "The nextCursor of the page before."))
+		})
 	d.add(http.MethodPost, "/api/v1/runs/{id}/cancel", "cancel-run", tagCalls, "Cancel a run", refused("202", d.json("It ends CANCELED within 2 seconds.", acceptedAnswer{}, runIDHeader), http.StatusNotFound, http.StatusConflict), nil)
 }
 
@@ -166,12 +174,13 @@ type runBody struct {
 	Metadata   map[string]any `json:"metadata" doc:"Comes back in the run and its events."`
 	Priority   int            `json:"priority" minimum:"1" maximum:"4" default:"2" doc:"In the queue: 1 comes first."`
 	Webhook    callbackBody   `json:"webhook" doc:"Whom to tell of the run."`
+	_          struct{}       `additionalProperties:"true"`
 }
 
 type callbackBody struct {
 	URL      string            `json:"url" required:"true"`
 	Events   []string          `json:"events"`
-	Metadata map[string]any    `json:"metadata" doc:"In place of the run's."`
+	Metadata map[string]any    `json:"metadata" doc:"Over the run's."`
 	Headers  map[string]string `json:"headers"`
 }
 
@@ -181,9 +190,4 @@ type statusAnswer struct {
 
 type keysAnswer struct {
 	Keys []jsonWebKey `json:"keys"`
-}
-
-// Schema is what huma cannot see: it leaves out what is embedded and not exported.
-func (runDetail) Schema(r huma.Registry) *huma.Schema {
-	return extendedSchema[runDocument](r, "nodes", []nodeDocument{})
 }

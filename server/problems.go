@@ -22,6 +22,7 @@ var statusOf = map[problem.Kind]int{
 	problem.NotAllowed:      http.StatusMethodNotAllowed,
 	problem.Slow:            http.StatusRequestTimeout,
 	problem.Conflict:        http.StatusConflict,
+	problem.Gone:            http.StatusGone,
 	problem.Outdated:        http.StatusPreconditionFailed,
 	problem.TooLarge:        http.StatusRequestEntityTooLarge,
 	problem.Unsupported:     http.StatusUnsupportedMediaType,

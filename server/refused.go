@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -132,7 +133,7 @@ func (r *refusedLog) save(batch []store.RefusedCall) {
 // administration are not calls.
 func (s *Server) noteRefusal(c echo.Context, p *problem.Error, status int) {
 	path := c.Request().URL.Path
-	isCall := strings.HasPrefix(path, "/api/v1/") && !belowAdmin(path)
+	isCall := slices.ContainsFunc(runPrefixes, func(prefix string) bool { return strings.HasPrefix(path, prefix) }) && !isAdminPath(path)
 	turnedAway := status >= 400 && status < 500 || status == http.StatusServiceUnavailable
 	// The refusal of a key that is in use names the run of another call.
 	hasRun := c.Response().Header().Get(runIDHeader) != "" && p.Code != problem.CodeIdempotencyInFlight

@@ -1,20 +1,16 @@
 package server
 
 import (
+	"encoding/json"
 	"time"
 
 	"beckon/agents"
+	"beckon/artifacts"
 	"beckon/runs"
 )
 
-// runPage is a page of runs, newest first.
-type runPage struct {
-	Items      []runDocument `json:"items"`
-	NextCursor *string       `json:"nextCursor"` // null on the last page
-}
-
-// runDocument is a run as the API shows it.
-type runDocument struct {
+// RunDocument is a run as the API shows it, and as the command line reads it.
+type RunDocument struct {
 	RunID       string          `json:"runId"`
 	Status      runs.Status     `json:"status"`
 	ClientID    string          `json:"clientId"`
@@ -24,7 +20,7 @@ type runDocument struct {
 	Input       string          `json:"input"`
 	Output      *string         `json:"output"` // null until there is one
 	Error       *agents.Failure `json:"error"`
-	Metadata    any             `json:"metadata"`
+	Metadata    json.RawMessage `json:"metadata"`
 	Usage       agents.Usage    `json:"usage"`
 	Provider    *string         `json:"provider" doc:"Whose model answered, or was asked last; null where it was several."`
 	Model       *string         `json:"model"`
@@ -35,16 +31,17 @@ type runDocument struct {
 	DurationMs  *int64          `json:"durationMs"`
 }
 
-// runDetail is a run with its nodes.
-type runDetail struct {
-	runDocument
-	Data     any            `json:"data" doc:"The output as JSON, where the agent's output has a schema."`
-	Attempts []modelAttempt `json:"attempts" doc:"All that were made, where one of them failed; those of a flow are its nodes'."`
-	Nodes    []nodeDocument `json:"nodes"`
+// RunDetail is a run with its nodes.
+type RunDetail struct {
+	RunDocument
+	Data      json.RawMessage    `json:"data" doc:"The output as JSON, where the agent's output has a schema."`
+	Attempts  []ModelAttempt     `json:"attempts" doc:"All that were made, where one of them failed; those of a flow are its nodes'."`
+	Nodes     []NodeDocument     `json:"nodes"`
+	Artifacts []artifacts.Linked `json:"artifacts" doc:"The files that it has made."`
 }
 
-// modelAttempt is one request to a provider.
-type modelAttempt struct {
+// ModelAttempt is one request to a provider.
+type ModelAttempt struct {
 	Provider   string          `json:"provider"`
 	Model      *string         `json:"model"`
 	StartedAt  *string         `json:"startedAt"`
@@ -55,8 +52,8 @@ type modelAttempt struct {
 	Reason     string          `json:"reason,omitempty" doc:"What the provider said itself; for administrators."`
 }
 
-// nodeDocument is a node as the API shows it.
-type nodeDocument struct {
+// NodeDocument is a node as the API shows it.
+type NodeDocument struct {
 	NodeID      string            `json:"nodeId"`
 	NodeType    string            `json:"nodeType"`
 	Status      agents.NodeStatus `json:"status"`
@@ -66,19 +63,16 @@ type nodeDocument struct {
 	Provider    *string           `json:"provider"`
 	Model       *string           `json:"model"`
 	Degraded    bool              `json:"degraded"`
-	Attempts    []modelAttempt    `json:"attempts"`
+	Attempts    []ModelAttempt    `json:"attempts"`
 	StartedAt   *string           `json:"startedAt"`
 	CompletedAt *string           `json:"completedAt"`
 }
 
-func documentOf(r *runs.Run) runDocument {
-	d := runDocument{RunID: r.ID, Status: r.Status, ClientID: r.ClientID, WorkflowID: r.WorkflowID, Source: r.Source, SessionID: orNull(r.SessionID),
-		Input: r.Input, Output: orNull(r.Output), Error: r.Error, Usage: r.Usage,
+func documentOf(r *runs.Run) RunDocument {
+	d := RunDocument{RunID: r.ID, Status: r.Status, ClientID: r.ClientID, WorkflowID: r.WorkflowID, Source: r.Source, SessionID: orNull(r.SessionID),
+		Input: r.Input, Output: orNull(r.Output), Error: r.Error, Metadata: r.Metadata, Usage: r.Usage,
 		Provider: orNull(r.By.Provider), Model: orNull(r.By.Model), Degraded: r.By.Degraded, CreatedAt: timeOrNull(r.CreatedAt), StartedAt: timeOrNull(r.StartedAt),
 		CompletedAt: timeOrNull(r.CompletedAt)}
-	if r.Metadata != nil {
-		d.Metadata = r.Metadata
-	}
 	if r.Status == runs.Completed {
 		d.Output = &r.Output
 	}
@@ -89,24 +83,21 @@ func documentOf(r *runs.Run) runDocument {
 	return d
 }
 
-// detailOf is a run with its nodes. What providers said themselves is for administrators.
-func detailOf(r *runs.Run, forAdmin bool) runDetail {
-	document := runDetail{runDocument: documentOf(r), Attempts: attemptsOf(r.By, forAdmin), Nodes: []nodeDocument{}}
-	if data := r.Data(); data != nil {
-		document.Data = data
-	}
+// detailOf is a run with its nodes and artifacts. What providers said themselves is for administrators.
+func (s *Server) detailOf(r *runs.Run, forAdmin bool) RunDetail {
+	document := RunDetail{RunDocument: documentOf(r), Data: r.Data(), Attempts: attemptsOf(r.By, forAdmin), Nodes: []NodeDocument{}, Artifacts: s.artifactsOf(r.Artifacts)}
 	for _, n := range r.AllNodes() {
-		document.Nodes = append(document.Nodes, nodeDocument{NodeID: n.ID, NodeType: n.Type, Status: n.Status, Output: orNull(n.Output), Error: n.Error, Usage: n.Usage,
+		document.Nodes = append(document.Nodes, NodeDocument{NodeID: n.ID, NodeType: n.Type, Status: n.Status, Output: orNull(n.Output), Error: n.Error, Usage: n.Usage,
 			Provider: orNull(n.By.Provider), Model: orNull(n.By.Model), Degraded: n.By.Degraded, Attempts: attemptsOf(n.By, forAdmin),
 			StartedAt: timeOrNull(n.StartedAt), CompletedAt: timeOrNull(n.CompletedAt)})
 	}
 	return document
 }
 
-func attemptsOf(by agents.Answerer, forAdmin bool) []modelAttempt {
-	list := make([]modelAttempt, len(by.Attempts))
+func attemptsOf(by agents.Answerer, forAdmin bool) []ModelAttempt {
+	list := make([]ModelAttempt, len(by.Attempts))
 	for i, a := range by.Attempts {
-		list[i] = modelAttempt{Provider: a.Provider, Model: orNull(a.Model), StartedAt: timeOrNull(a.StartedAt), DurationMs: a.Duration.Milliseconds(), Error: a.Error, Finish: a.Finish}
+		list[i] = ModelAttempt{Provider: a.Provider, Model: orNull(a.Model), StartedAt: timeOrNull(a.StartedAt), DurationMs: a.Duration.Milliseconds(), Error: a.Error, Finish: a.Finish}
 		if a.Status != 0 {
 			list[i].Status = &a.Status
 		}

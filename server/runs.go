@@ -23,7 +23,7 @@ func (s *Server) getRun(c echo.Context) error {
 	if err := s.Calls.Runs.Viewed(c.Request().Context(), run); err != nil {
 		s.Log.Error("it could not be noted that a run was viewed", "run_id", run.ID, "error", err)
 	}
-	return answerJSON(c, http.StatusOK, detailOf(run, false))
+	return answerJSON(c, http.StatusOK, s.detailOf(run, false))
 }
 
 // listRuns answers with a page of runs.
@@ -41,14 +41,7 @@ func (s *Server) listRuns(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := runPage{Items: make([]runDocument, len(list))}
-	for i, run := range list {
-		page.Items[i] = documentOf(run)
-	}
-	if next != "" {
-		page.NextCursor = &next
-	}
-	return answerJSON(c, http.StatusOK, page)
+	return answerJSON(c, http.StatusOK, pageOf(list, next, documentOf))
 }
 
 // queryParameters are those of a list of runs.

@@ -535,7 +535,7 @@ func TestRunsThatAreRefused(t *testing.T) {
 		{"runs", `{"prompt":7}`, nil, 400, "invalid_prompt"},
 		{"runs", `{"input":""}`, nil, 400, "empty_prompt"},
 		{"runs", `{}`, nil, 400, "empty_prompt"},
-		{"runs", ``, nil, 400, "invalid_json"},
+		{"runs", ``, nil, 400, "empty_prompt"},
 		{"runs", `"x"`, nil, 400, "invalid_json"},
 		{"runs", `{"input":"x"`, nil, 400, "invalid_json"},
 		{"runs", `{"input":"` + strings.Repeat("x", 10<<20) + `"}`, nil, 413, "body_too_large"},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/artifacts"
 	"beckon/calls"
 	"beckon/internal/problem"
 )
@@ -31,10 +32,14 @@ const (
 	answerTime = 5 * time.Second
 )
 
+// runPrefixes begin the addresses of the runs API: both are the same.
+var runPrefixes = []string{"/api/v1/", "/v1/"}
+
 // Config is what a Server is made of.
 type Config struct {
 	Calls          *calls.Service // with the runs and deliveries that the API shows
 	Database       interface{ Health(context.Context) error }
+	Artifacts      *artifacts.Service // what runs have made; nil for none
 	Log            *slog.Logger
 	Admin          Admin
 	KeepRefused    KeepRefused   // nil keeps none
@@ -92,13 +97,17 @@ func New(c Config) (*Server, error) {
 	s.echo.GET("/metrics", echo.WrapHandler(c.Calls.Metrics.Handler()))
 	s.echo.GET("/.well-known/webhook-keys.json", s.webhookKeys)
 	s.echo.POST(webhookRoute, s.webhook)
-	s.echo.POST("/api/v1/runs", s.createRun)
-	s.echo.GET("/api/v1/runs", s.listRuns)
-	s.echo.GET("/api/v1/runs/:id", s.getRun)
-	s.echo.POST("/api/v1/runs/:id/cancel", s.cancelRun)
-	s.echo.GET("/api/v1/runs/:id/events", s.followRun)
-	s.echo.POST("/api/v1/nodes/:nodeType/run", s.createRun)
+	for _, prefix := range runPrefixes {
+		s.echo.POST(prefix+"runs", s.createRun)
+		s.echo.GET(prefix+"runs", s.listRuns)
+		s.echo.GET(prefix+"runs/:id", s.getRun)
+		s.echo.POST(prefix+"runs/:id/cancel", s.cancelRun)
+		s.echo.GET(prefix+"runs/:id/deliveries", s.listRunDeliveries)
+		s.echo.GET(prefix+"runs/:id/events", s.followRun)
+		s.echo.POST(prefix+"nodes/:nodeType/run", s.createRun)
+	}
 	s.echo.GET("/api/v1/openapi.json", s.openAPI)
+	s.echo.GET(artifacts.Path+":artifact", s.openArtifact)
 	s.addAdmin()
 	if c.Pages != nil {
 		var err error

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/artifacts"
 	"beckon/events"
 )
 
@@ -36,7 +37,7 @@ func (s *Server) stream(c echo.Context, runID, after string, ended bool, allowed
 	defer cancel()
 	defer context.AfterFunc(s.closing, cancel)()
 
-	out := &eventWriter{response: c.Response(), control: http.NewResponseController(c.Response().Writer)}
+	out := &eventWriter{response: c.Response(), control: http.NewResponseController(c.Response().Writer), artifacts: s.Artifacts}
 	if err := out.begin(); err != nil {
 		return err
 	}
@@ -77,8 +78,9 @@ func (s *Server) next(ctx context.Context, follower *events.Follower, ended bool
 
 // eventWriter writes Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 type eventWriter struct {
-	response *echo.Response
-	control  *http.ResponseController
+	response  *echo.Response
+	control   *http.ResponseController
+	artifacts *artifacts.Service // nil for none
 }
 
 func (w *eventWriter) begin() error {
@@ -94,6 +96,9 @@ func (w *eventWriter) sendEvents(list []events.Event) error {
 	for _, e := range list {
 		if e.Type == events.RunQueued {
 			continue // for those who ask for it: a stream begins with run.started
+		}
+		if w.artifacts != nil {
+			e.Payload = w.artifacts.Fill(e.Payload)
 		}
 		text.WriteString("id: " + e.ID + "\nevent: " + e.Type + "\ndata: ")
 		if len(e.Payload) < longText {

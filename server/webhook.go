@@ -90,7 +90,7 @@ func (s *Server) answerActive(c echo.Context, call *calls.Call) error {
 	case err != nil:
 		return err
 	case run != nil:
-		return answerRun(c, call, run)
+		return s.answerRun(c, call, run)
 	case ctx.Err() != nil:
 		return nil // the caller has left
 	}
@@ -110,7 +110,7 @@ func (s *Server) answerOriginal(c echo.Context, call *calls.Call, r *calls.Reque
 	if err := run.Problem(); err != nil {
 		return err
 	}
-	return answerRun(c, call, run)
+	return s.answerRun(c, call, run)
 }
 
 // refuseCall counts a refused call and returns why it was refused. Where the first call with its Idempotency-Key is still

@@ -7,15 +7,17 @@ import (
 	"strings"
 
 	"beckon/agents"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 )
 
-// agentFields are those that can be wrong, in the order of the form.
+// agentFields are the fields of the form, in its order.
 var agentFields = []labelled{
 	{"kind", "Kind"},
 	{"provider", "Provider"},
 	{"model", "Model"},
 	{"systemPrompt", "Instructions"},
+	{"prompt", "Work without a prompt"},
 	{"temperature", "Temperature"},
 	{"maxTokens", "Most tokens of an answer"},
 	{"params", "Parameters"},
@@ -33,7 +35,8 @@ var agentFields = []labelled{
 
 // agentForm is an agent as its form has it.
 type agentForm struct {
-	ID, Name, Provider, Model, SystemPrompt    string
+	ID, Name, Provider, Model                  string
+	SystemPrompt, Prompt                       string
 	Temperature, MaxTokens, Timeout, OutputKey string
 	Params, Fallbacks, Output                  string
 	Kind, Request, Poll, Cancel, Artifacts     string
@@ -45,18 +48,18 @@ type agentForm struct {
 func (w *Web) agentPages() []page {
 	return nounPages[agents.Agent, agentForm]{
 		form: formOf("agents"), web: w,
-		blank: func(_ context.Context, asked url.Values) (agents.Agent, error) {
+		newItem: func(_ context.Context, asked url.Values) (agents.Agent, error) {
 			return agents.Agent{Provider: asked.Get("provider")}, nil
 		},
-		typed: agentFormOf, read: readAgent,
-		choices: func(ctx context.Context) ([]string, error) { return idsOf[agents.Provider](ctx, w) },
-		act:     w.listModels,
-		notes:   w.notesOf,
+		formFor: agentFormOf, read: readAgent,
+		choices:   func(ctx context.Context) ([]string, error) { return idsOf[agents.Provider](ctx, w) },
+		onButton:  w.listModels,
+		pageNotes: w.notesOf,
 	}.pages()
 }
 
 func agentFormOf(a agents.Agent) agentForm {
-	f := agentForm{ID: a.ID, Name: a.Name, Provider: a.Provider, Model: a.Model, SystemPrompt: a.SystemPrompt, Timeout: writeDuration(a.Timeout),
+	f := agentForm{ID: a.ID, Name: a.Name, Provider: a.Provider, Model: a.Model, SystemPrompt: a.SystemPrompt, Prompt: a.Prompt, Timeout: writeDuration(a.Timeout),
 		OutputKey: a.OutputKey, RetryOnCrash: writeYesNo(a.RetryOnCrash), Tools: a.TakesTools(), Aliases: aliasesOf(a.Events, "events", runEvents),
 		Params: writeParams(a.Params), Fallbacks: writeFallbacks(a.Fallbacks), Output: writeJSON(a.Output),
 		Kind: a.Kind, Request: writeRequest(a), Poll: writeJSON(a.Poll), Cancel: writeJSON(a.Cancel), Artifacts: a.Artifacts}
@@ -71,14 +74,14 @@ func agentFormOf(a agents.Agent) agentForm {
 
 func readAgent(sent url.Values, _ agents.Agent) (agentForm, agents.Agent, problem.Fields) {
 	var wrong problem.Fields
-	f := agentForm{ID: word(sent, "id"), Name: word(sent, "name"), Provider: word(sent, "provider"), Model: word(sent, "model"), SystemPrompt: sent.Get("systemPrompt"),
-		Temperature: word(sent, "temperature"), MaxTokens: word(sent, "maxTokens"), Timeout: word(sent, "timeout"), OutputKey: word(sent, "outputKey"),
-		RetryOnCrash: word(sent, "retryOnCrash"), Tools: sent.Has("tools"), Params: sent.Get("params"), Fallbacks: sent.Get("fallbacks"), Output: sent.Get("output"),
-		Kind: word(sent, "kind"), Request: sent.Get("request"), Poll: sent.Get("poll"), Cancel: sent.Get("cancel"), Artifacts: word(sent, "artifacts")}
-	a := agents.Agent{ID: f.ID, Name: unlessIs(f.Name, f.ID), Provider: f.Provider, Model: f.Model, SystemPrompt: f.SystemPrompt, MaxTokens: readCount(&wrong, "maxTokens", f.MaxTokens, 0),
+	f := agentForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Provider: trimmed(sent, "provider"), Model: trimmed(sent, "model"), SystemPrompt: sent.Get("systemPrompt"), Prompt: sent.Get("prompt"),
+		Temperature: trimmed(sent, "temperature"), MaxTokens: trimmed(sent, "maxTokens"), Timeout: trimmed(sent, "timeout"), OutputKey: trimmed(sent, "outputKey"),
+		RetryOnCrash: trimmed(sent, "retryOnCrash"), Tools: sent.Has("tools"), Params: sent.Get("params"), Fallbacks: sent.Get("fallbacks"), Output: sent.Get("output"),
+		Kind: trimmed(sent, "kind"), Request: sent.Get("request"), Poll: sent.Get("poll"), Cancel: sent.Get("cancel"), Artifacts: trimmed(sent, "artifacts")}
+	a := agents.Agent{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), Provider: f.Provider, Model: f.Model, SystemPrompt: f.SystemPrompt, Prompt: f.Prompt, MaxTokens: readCount(&wrong, "maxTokens", f.MaxTokens, 0),
 		Timeout: typedDuration(&wrong, "timeout", f.Timeout), OutputKey: f.OutputKey, RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash), Events: aliasesIn(sent, "events", runEvents),
 		Params: readParams(&wrong, f.Params), Fallbacks: readFallbacks(f.Fallbacks), Output: readJSON[agents.Output](&wrong, "output", f.Output, `{"schema": {"type": "object"}}`),
-		Kind: unlessIs(f.Kind, agents.KindChat), Request: readRequest(&wrong, f.Kind, f.Request), Poll: readJSON[agents.Poll](&wrong, "poll", f.Poll, pollExample),
+		Kind: catalog.OmitDefault(f.Kind, agents.KindChat), Request: readRequest(&wrong, f.Kind, f.Request), Poll: readJSON[agents.Poll](&wrong, "poll", f.Poll, pollExample),
 		Cancel: readJSON[agents.Cancel](&wrong, "cancel", f.Cancel, cancelExample), Artifacts: f.Artifacts}
 	if a.Request != nil {
 		f.Request = writeRequest(a) // a secret that was typed is not shown again
@@ -125,21 +128,21 @@ func readRequest(wrong *problem.Fields, kind, text string) *agents.Request {
 
 // notesOf says what was learnt of the models of an agent.
 func (w *Web) notesOf(id string) []string {
-	if w.Desk.Notes == nil {
+	if w.Backend.Notes == nil {
 		return nil
 	}
-	return w.Desk.Notes(id)
+	return w.Backend.Notes(id)
 }
 
 // listModels fills the list that the model is chosen from.
 func (w *Web) listModels(ctx context.Context, _ string, f *nounForm[agentForm], a, _ agents.Agent) error {
 	if a.Provider == "" {
-		f.Models = &modelList{Wrong: "Choose a provider first."}
+		f.Models = &modelList{Error: "Choose a provider first."}
 		return nil
 	}
-	record, err := kept[agents.Provider](w).Get(ctx, a.Provider)
+	record, err := resources[agents.Provider](w).Get(ctx, a.Provider)
 	if problem.Is(err, problem.NotFound) {
-		f.Models = &modelList{Wrong: problem.Of(err).Detail}
+		f.Models = &modelList{Error: problem.Of(err).Detail}
 		return nil
 	}
 	if err != nil {

@@ -3,14 +3,15 @@ package web
 import (
 	"net/url"
 
+	"beckon/agents"
 	"beckon/internal/problem"
 	"beckon/internal/units"
 )
 
-// What can be called otherwise outside: by an agent or a flow, and by a step.
+// The events that can be renamed: by an agent or a flow, and by a step.
 var (
-	runEvents  = []string{"run.queued", "run.started", "run.completed", "run.failed", "run.canceled", "run.viewed", "node.started", "node.progress", "node.completed", "node.failed"}
-	stepEvents = []string{"started", "progress", "completed", "failed"}
+	runEvents  = agents.RenamedEvents()
+	stepEvents = agents.RenamedStepEvents()
 )
 
 // alias is another name of an event; empty is its own.
@@ -31,7 +32,7 @@ func aliasesOf(names map[string]string, path string, known []string) []alias {
 func aliasesIn(sent url.Values, path string, known []string) map[string]string {
 	var names map[string]string
 	for _, event := range known {
-		if name := word(sent, path+"."+event); name != "" {
+		if name := trimmed(sent, path+"."+event); name != "" {
 			if names == nil {
 				names = map[string]string{}
 			}
@@ -50,8 +51,8 @@ type aliasLines struct {
 // Names are the fields of a list of aliases.
 func (f nounForm[F]) Names(list []alias) (lines aliasLines) {
 	for _, a := range list {
-		line := f.Text(a.Path, a.Event, a.Name, "").Like(a.Event)
-		lines.Open = lines.Open || a.Name != "" || line.Wrong != ""
+		line := f.Text(a.Path, a.Event, a.Name, "").WithPlaceholder(a.Event)
+		lines.Open = lines.Open || a.Name != "" || line.Error != ""
 		lines.Lines = append(lines.Lines, line)
 	}
 	return lines

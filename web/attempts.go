@@ -8,58 +8,57 @@ import (
 )
 
 const (
-	maxWrong     = 5 // tries of an address in attemptSpan
+	maxTries     = 5 // tries of an address in attemptSpan
 	attemptSpan  = time.Minute
 	maxAddresses = 10_000 // that are remembered: less than 2 MB
-	maxNews      = 10     // entries of the audit list in attemptSpan, from however many addresses
+	maxReports   = 10     // entries of the audit list in attemptSpan, from however many addresses
 )
 
 // attempts counts the wrong tries to log in by address, in bounded memory.
 type attempts struct {
 	now func() time.Time
 
-	mu    sync.Mutex
-	tries map[netip.Prefix][]time.Time // oldest first, maxWrong at most
-	told  map[netip.Prefix]time.Time   // when a refusal was news, maxNews at most
+	mu       sync.Mutex
+	tries    map[netip.Prefix][]time.Time // oldest first, maxWrong at most
+	reported map[netip.Prefix]time.Time   // when a refusal was news, maxNews at most
 }
 
 func newAttempts(now func() time.Time) *attempts {
-	return &attempts{now: now, tries: map[netip.Prefix][]time.Time{}, told: map[netip.Prefix]time.Time{}}
+	return &attempts{now: now, tries: map[netip.Prefix][]time.Time{}, reported: map[netip.Prefix]time.Time{}}
 }
 
-// take counts a try before it is looked at, so that many at once don't slip through, and returns 0. When the address
-// has none left it returns how long until it has.
-func (a *attempts) take(address string) time.Duration {
+// count counts a try before the password is checked, so that parallel tries are counted, too, and returns 0. An address
+// without a try left gets the time until it has one again.
+func (a *attempts) count(address string) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	key, now := networkOf(address), a.now()
 	tries := recent(a.tries[key], now)
-	if len(tries) >= maxWrong {
+	if len(tries) >= maxTries {
 		return tries[0].Add(attemptSpan).Sub(now)
 	}
 	if _, known := a.tries[key]; !known {
-		a.makeRoom(now)
+		a.evict(now)
 	}
 	a.tries[key] = append(tries, now)
 	return 0
 }
 
-// news reports whether the refusal of an address is worth a line in the log and an entry in the audit list, which nobody should
-// be able to fill.
-func (a *attempts) news(address string) bool {
+// shouldReport reports whether the refusal of an address goes to the log and the audit list. Few do, so that nobody can fill them.
+func (a *attempts) shouldReport(address string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now, key := a.now(), networkOf(address)
-	maps.DeleteFunc(a.told, func(_ netip.Prefix, at time.Time) bool { return now.Sub(at) >= attemptSpan })
-	if _, known := a.told[key]; known || len(a.told) >= maxNews {
+	maps.DeleteFunc(a.reported, func(_ netip.Prefix, at time.Time) bool { return now.Sub(at) >= attemptSpan })
+	if _, known := a.reported[key]; known || len(a.reported) >= maxReports {
 		return false
 	}
-	a.told[key] = now
+	a.reported[key] = now
 	return true
 }
 
-// giveBack is for a try that came to nothing: nobody has learnt from it whether a password is right.
-func (a *attempts) giveBack(address string) {
+// uncount takes back a try whose password was not checked.
+func (a *attempts) uncount(address string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	key := networkOf(address)
@@ -70,16 +69,16 @@ func (a *attempts) giveBack(address string) {
 	}
 }
 
-// forget is for an address that knew the password.
+// forget removes the tries of an address that has logged in.
 func (a *attempts) forget(address string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.tries, networkOf(address))
 }
 
-// makeRoom lets go of what is over, and of any one address when nothing is: who has that many addresses isn't slowed
-// down by a count of each, and must not lock out others.
-func (a *attempts) makeRoom(now time.Time) {
+// evict removes addresses whose tries are over, else any address: whoever has that many addresses is not slowed down by
+// counting each, and must not lock out others.
+func (a *attempts) evict(now time.Time) {
 	if len(a.tries) < maxAddresses {
 		return
 	}
@@ -103,7 +102,7 @@ func recent(tries []time.Time, now time.Time) []time.Time {
 	return tries
 }
 
-// networkOf is what counts as one address: of IPv6 the /64, which is what one subscriber has.
+// networkOf returns the network that is counted as one address: the /64 of an IPv6 address, which is what one subscriber has.
 func networkOf(address string) netip.Prefix {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {

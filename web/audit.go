@@ -23,14 +23,14 @@ type auditList struct {
 
 // auditRow is one change.
 type auditRow struct {
-	At           time.Time
-	Who, What    string
-	Section, ID  string
-	Address      string // of the page of what was changed; empty when it has none
-	Summary      string
-	Differences  []difference
-	Left         int  // differences that are not shown
-	Before, Both bool // there was something before, and something after as well
+	At               time.Time
+	Who, What        string
+	Section, ID      string
+	Address          string // of the page of what was changed; empty when it has none
+	Summary          string
+	Differences      []difference
+	MoreDifferences  int  // differences that are not shown
+	Before, IsChange bool // Before: there is a state before; IsChange: there is one after as well
 }
 
 // sessionsSection is where it is noted who has logged in. Its ids are the addresses of browsers.
@@ -62,7 +62,7 @@ func (w *Web) auditPage() page {
 
 func (w *Web) showAudit(c echo.Context) (any, error) {
 	q := catalog.AuditQuery{Section: c.QueryParam("section"), ResourceID: c.QueryParam("id"), Limit: catalog.DefaultAuditPage, Cursor: c.QueryParam("cursor")}
-	entries, next, err := w.Desk.Editor.AuditEntries(c.Request().Context(), q)
+	entries, next, err := w.Backend.Editor.AuditEntries(c.Request().Context(), q)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (w *Web) showAudit(c echo.Context) (any, error) {
 }
 
 func newAuditRow(e catalog.AuditEntry) auditRow {
-	row := auditRow{At: e.At, Who: e.Who, What: e.Action, Section: e.Section, ID: e.ResourceID, Before: e.Before != nil, Both: e.Before != nil && e.After != nil}
+	row := auditRow{At: e.At, Who: e.Who, What: e.Action, Section: e.Section, ID: e.ResourceID, Before: e.Before != nil, IsChange: e.Before != nil && e.After != nil}
 	if words, ok := auditWords[e.Action]; ok {
 		row.What = words
 	}
@@ -97,33 +97,33 @@ func newAuditRow(e catalog.AuditEntry) auditRow {
 	if e.Action != "delete" && e.Section != sessionsSection && slices.Contains(auditSections(), e.Section) {
 		row.Address = "/admin/" + e.Section + "/" + url.PathEscape(e.ResourceID)
 	}
-	row.Differences, row.Left = compare(e.Before, e.After)
+	row.Differences, row.MoreDifferences = compare(e.Before, e.After)
 	row.Summary = summaryOf(row)
 	return row
 }
 
 func summaryOf(row auditRow) string {
-	n := len(row.Differences) + row.Left
+	n := len(row.Differences) + row.MoreDifferences
 	switch {
 	case n == 0:
 		return ""
-	case !row.Both:
+	case !row.IsChange:
 		return "details"
 	}
 	i := slices.IndexFunc(row.Differences, func(d difference) bool { return d.Path == "enabled" })
 	switch {
 	case i >= 0 && n == 1:
-		return switched(row.Differences[i])
+		return enabledOrDisabled(row.Differences[i])
 	case i >= 0:
-		return switched(row.Differences[i]) + ", and other changes"
+		return enabledOrDisabled(row.Differences[i]) + ", and other changes"
 	case n == 1:
 		return row.Differences[0].Path
 	}
 	return number(int64(n)) + " fields"
 }
 
-// switched says what has become of something that can be disabled, and is enabled unless it says otherwise.
-func switched(enabled difference) string {
+// enabledOrDisabled describes a change of the field "enabled", which is true where it is absent.
+func enabledOrDisabled(enabled difference) string {
 	if enabled.After == "false" {
 		return "disabled"
 	}

@@ -18,9 +18,9 @@ const (
 
 // difference is a field that was changed. Of a long text there are only the lines that differ.
 type difference struct {
-	Path          string // "allowedAgents", "root.steps[0].agentId"
-	Before, After string
-	Had, Has      bool // it was there, it is there
+	Path                  string // "allowedAgents", "root.steps[0].agentId"
+	Before, After         string
+	WasPresent, IsPresent bool // it was there, it is there
 }
 
 // compare finds what differs between two JSON documents, in the order of the fields' names; left counts those that are
@@ -39,7 +39,7 @@ func compare(before, after json.RawMessage) (list []difference, left int) {
 			left++
 			continue
 		}
-		d := difference{Path: path, Had: had, Has: has}
+		d := difference{Path: path, WasPresent: had, IsPresent: has}
 		d.Before, d.After = linesThatDiffer(old, now, had && has)
 		list = append(list, d)
 	}

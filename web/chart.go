@@ -1,6 +1,10 @@
 package web
 
-import "time"
+import (
+	"time"
+
+	"beckon/runs"
+)
 
 // chart is what assets/charts.js draws from the data-chart attribute. Without scripts the table below says the same.
 type chart struct {
@@ -17,34 +21,34 @@ type series struct {
 	Values []*float64 `json:"values"` // null where there is nothing to say
 }
 
-func charts(hours []Hour) []chart {
+func charts(hours []runs.Hour) []chart {
 	times := make([]int64, len(hours))
 	for i, h := range hours {
-		times[i] = h.Start.Unix()
+		times[i] = h.At.Unix()
 	}
-	count := func(label, color string, of func(Count) int64) series {
-		return line(label, color, hours, func(h Hour) (float64, bool) { return float64(of(h.Count)), true })
+	count := func(label, color string, status runs.Status) series {
+		return line(label, color, hours, func(h runs.Hour) (float64, bool) { return float64(h.Count(status)), true })
 	}
-	took := func(label, color string, of func(Hour) time.Duration) series {
-		return line(label, color, hours, func(h Hour) (float64, bool) { return of(h).Seconds(), h.Completed > 0 })
+	took := func(label, color string, of func(runs.Hour) time.Duration) series {
+		return line(label, color, hours, func(h runs.Hour) (float64, bool) { return of(h).Seconds(), h.Count(runs.Completed) > 0 })
 	}
 	return []chart{
 		{"Calls per hour", "count", times, []series{
-			count("Completed", "good", func(c Count) int64 { return c.Completed }),
-			count("Failed", "bad", func(c Count) int64 { return c.Failed }),
-			count("Canceled", "plain", func(c Count) int64 { return c.Canceled }),
+			count("Completed", "good", runs.Completed),
+			count("Failed", "bad", runs.Failed),
+			count("Canceled", "plain", runs.Canceled),
 		}},
 		{"Time to the answer", "seconds", times, []series{
-			took("p50", "good", func(h Hour) time.Duration { return h.P50 }),
-			took("p95", "warn", func(h Hour) time.Duration { return h.P95 }),
+			took("p50", "good", func(h runs.Hour) time.Duration { return h.P50 }),
+			took("p95", "warn", func(h runs.Hour) time.Duration { return h.P95 }),
 		}},
 		{"Tokens per hour", "count", times, []series{
-			count("Tokens", "plain", func(c Count) int64 { return c.Tokens }),
+			line("Tokens", "plain", hours, func(h runs.Hour) (float64, bool) { return float64(h.Tokens), true }),
 		}},
 	}
 }
 
-func line(label, color string, hours []Hour, value func(Hour) (float64, bool)) series {
+func line(label, color string, hours []runs.Hour, value func(runs.Hour) (float64, bool)) series {
 	s := series{Label: label, Color: color, Values: make([]*float64, len(hours))}
 	for i, h := range hours {
 		if v, ok := value(h); ok {

@@ -32,20 +32,20 @@ type lastCall struct {
 func (w *Web) clientForms() nounPages[clients.Client, clientForm] {
 	return nounPages[clients.Client, clientForm]{
 		form: formOf("clients"), web: w,
-		blank: func(context.Context, url.Values) (clients.Client, error) {
+		newItem: func(context.Context, url.Values) (clients.Client, error) {
 			return clients.Client{Passthrough: true}, nil
 		},
-		typed: clientFormOf,
+		formFor: clientFormOf,
 		read: func(sent url.Values, _ clients.Client) (clientForm, clients.Client, problem.Fields) {
 			f := readClientForm(sent)
 			item, wrong := f.client()
 			return f, item, wrong
 		},
-		rows: w.clientRows, screen: w.clientScreen, says: clientNotice, posts: w.clientPosts,
-		created: func(c echo.Context, item clients.Client, token secret.String) error {
+		rows: w.clientRows, screen: w.clientScreen, noticeFor: clientNotice, posts: w.clientPosts,
+		afterCreate: func(c echo.Context, item clients.Client, token secret.String) error {
 			return w.showToken(c, clientToken{ID: item.ID, IsNew: true, Token: token.Reveal(), Snippets: snippets(w.PublicURL, item, token)})
 		},
-		explain: func(f *nounForm[clientForm]) {
+		arrangeErrors: func(f *nounForm[clientForm]) {
 			for i := range f.Errors {
 				f.Errors[i].Path = fieldOf(f.Errors[i].Path)
 			}
@@ -79,6 +79,8 @@ func (w *Web) clientRows(ctx context.Context, list []catalog.Record[clients.Clie
 // Prompt says where the prompt of the client's calls comes from.
 func (r clientRow) Prompt() string {
 	switch {
+	case !r.Item.Passthrough && r.Item.CommandID == "":
+		return "itself"
 	case !r.Item.Passthrough:
 		return "the command " + r.Item.CommandID
 	case r.Item.Template != "":
@@ -89,7 +91,7 @@ func (r clientRow) Prompt() string {
 
 // lastCallOf finds the newest run of a client; nil when there is none.
 func (w *Web) lastCallOf(ctx context.Context, id string) (*lastCall, error) {
-	list, _, err := w.Desk.Runs.List(ctx, runs.Query{ClientID: id, Limit: 1, Brief: true})
+	list, _, err := w.Backend.Runs.List(ctx, runs.Query{ClientID: id, Limit: 1, Brief: true})
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
@@ -106,8 +108,8 @@ func (w *Web) enableClient(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, id, done := c.Request().Context(), idIn(c), "disabled"
-	record, err := kept[clients.Client](w).Get(ctx, id)
+	ctx, id, done := c.Request().Context(), idParam(c), "disabled"
+	record, err := resources[clients.Client](w).Get(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -115,13 +117,13 @@ func (w *Web) enableClient(c echo.Context) error {
 	if sent.Get("enabled") == "true" {
 		record.Item.Enabled, done = nil, "enabled"
 	}
-	if _, err := kept[clients.Client](w).Update(ctx, whoIs(c), record.Item, versionIn(sent)); err != nil {
+	if _, err := resources[clients.Client](w).Update(ctx, userOf(c), record.Item, formVersion(sent)); err != nil {
 		return w.clientForms().refusedTo(c, done, err)
 	}
-	return leaveFor(c, addressOf(clientsPath, id)+"?done="+done)
+	return redirect(c, addressOf(clientsPath, id)+"?done="+done)
 }
 
-// clientNotice says what was done before the page was asked for. The address names it and cannot say anything else.
+// clientNotice says what the last action has done. The address only names the action, so that nobody can put words on the page.
 func clientNotice(c echo.Context) string {
 	switch done := c.QueryParam("done"); done {
 	case "enabled":

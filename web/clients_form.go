@@ -10,21 +10,24 @@ import (
 	"strings"
 
 	"beckon/clients"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/units"
 )
 
-// clientFields are those that can be wrong, in the order of the form.
+// clientFields are the fields of the form, in its order.
 var clientFields = []labelled{
 	{"kind", "Where the prompt comes from"},
 	{"template", "Template"},
 	{"commandId", "Command"},
+	{"prompt", "Work without a prompt"},
 	{"allowedAgents", "Which agents and flows may answer"},
 	{"syncTimeout", "How long a call waits for its answer"},
 	{"maxBodyBytes", "Largest request"},
 	{"maxConcurrent", "Calls at the same time"},
 	{"rateLimit", "Rate limit"},
+	{"metadata", "Metadata"},
 	{"webhookSecret", "Secret for callbacks"},
 }
 
@@ -40,6 +43,7 @@ type clientForm struct {
 	ID, Name              string
 	Kind                  string
 	CommandID, Template   string
+	Prompt, Metadata      string
 	Allowed               []string // agents and flows
 	Default               string   // one of them
 	Enabled               bool
@@ -54,7 +58,7 @@ type clientForm struct {
 
 // clientFormOf is the form of a client that there is.
 func clientFormOf(item clients.Client) clientForm {
-	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Allowed: item.AllowedAgents,
+	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Allowed: item.AllowedAgents,
 		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect}
 	if item.Passthrough {
 		f.Kind = promptOfRequest
@@ -87,8 +91,8 @@ func writeBytes(b units.Bytes) string {
 
 // readClientForm takes a form as it was sent.
 func readClientForm(sent url.Values) clientForm {
-	text := func(name string) string { return word(sent, name) }
-	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"),
+	text := func(name string) string { return trimmed(sent, name) }
+	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
 		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
 		MaxConcurrent: text("maxConcurrent"), webhookSecret: typedSecret(sent, "webhookSecret")}
@@ -101,9 +105,12 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 
 // client reads what was typed, and says what cannot be read.
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
-	item = clients.Client{ID: f.ID, Name: unlessIs(f.Name, f.ID), WebhookSecret: f.webhookSecret, CancelOnDisconnect: f.CancelOnDisconnect, AllowedAgents: f.inOrder(&wrong)}
+	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, CancelOnDisconnect: f.CancelOnDisconnect, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt}
 	if !f.Enabled {
 		item.Enabled = new(bool)
+	}
+	if metadata := readJSON[units.Object](&wrong, "metadata", f.Metadata, `{"team": "web"}`); metadata != nil {
+		item.Metadata = *metadata
 	}
 	f.readKind(&item, &wrong)
 	readInto(&wrong, "syncTimeout", f.SyncTimeout, &item.SyncTimeout)
@@ -139,7 +146,7 @@ func (f clientForm) readKind(item *clients.Client, wrong *problem.Fields) {
 	switch f.Kind {
 	case promptOfCommand:
 		item.CommandID = f.CommandID
-		if f.CommandID == "" {
+		if f.CommandID == "" && strings.TrimSpace(f.Prompt) == "" {
 			wrong.Add("commandId", "choose the command that this client runs")
 		}
 	case promptOfTemplate:
@@ -155,8 +162,8 @@ func (f clientForm) readKind(item *clients.Client, wrong *problem.Fields) {
 	}
 }
 
-// inOrder has the default first; the others stay in their order.
-func (f clientForm) inOrder(wrong *problem.Fields) []string {
+// agentsDefaultFirst returns the allowed agents with the default first; the others keep their order.
+func (f clientForm) agentsDefaultFirst(wrong *problem.Fields) []string {
 	if len(f.Allowed) == 0 && f.Default != "" {
 		return []string{f.Default} // who is the default may answer
 	}
@@ -198,7 +205,7 @@ func readCount(wrong *problem.Fields, path, text string, least int) int {
 	return n
 }
 
-// fieldOf is the field of a form that a path leads into: "allowedAgents" for "allowedAgents[1]".
+// fieldOf returns the field of a form that a path belongs to: "allowedAgents" for "allowedAgents[1]".
 func fieldOf(path string) string {
 	if end := strings.IndexAny(path, "[."); end >= 0 {
 		return path[:end]

@@ -40,14 +40,14 @@ type commandChoice struct {
 	Chosen          bool
 }
 
-// Says is what is wrong with a field; empty when nothing is.
-func (s clientScreen) Says(path string) string { return s.Text(path, "", "", "").Wrong }
+// ErrorOf is what is wrong with a field; empty when nothing is.
+func (s clientScreen) ErrorOf(path string) string { return s.Text(path, "", "", "").Error }
 
 // Limits are the fields that most clients leave empty.
 func (s clientScreen) Limits() []field {
 	return []field{
 		s.Text("syncTimeout", "How long a call waits for its answer", s.Form.SyncTimeout,
-			"Such as 30s or 5m. Then the caller gets a 202 with the run's address, and the run goes on. Empty: 10 seconds longer than the agent may take.").Like("5m"),
+			"Such as 30s or 5m. Then the caller gets a 202 with the run's address, and the run goes on. Empty: 10 seconds longer than the agent may take.").WithPlaceholder("5m"),
 		s.Text("maxBodyBytes", "Largest request", s.Form.MaxBodyBytes, "Such as 256KiB or 1MiB. What is larger gets a 413. Empty: the server's limit."),
 		s.Text("maxConcurrent", "Calls at the same time", s.Form.MaxConcurrent, "More get a 429, to come again. Empty: any number."),
 	}
@@ -62,14 +62,17 @@ func (s clientScreen) WebhookSecret() field {
 	return s.Secret("webhookSecret", "Secret for callbacks", kept, help)
 }
 
-// Unlimited reports whether the fields that most leave empty have nothing to show.
-func (s clientScreen) Unlimited() bool {
+// HasNoLimits reports whether the fields that most leave empty have nothing to show.
+func (s clientScreen) HasNoLimits() bool {
 	for _, f := range append(s.Limits(), s.WebhookSecret()) {
-		if f.Value != "" || f.Wrong != "" {
+		if f.Value != "" || f.Error != "" {
 			return false
 		}
 	}
-	return !s.Form.Retype && s.Form.RateRequests+s.Form.RatePer+s.Says("rateLimit") == "" && !s.Form.CancelOnDisconnect
+	if s.Form.Metadata+s.ErrorOf("metadata") != "" {
+		return false
+	}
+	return !s.Form.Retype && s.Form.RateRequests+s.Form.RatePer+s.ErrorOf("rateLimit") == "" && !s.Form.CancelOnDisconnect
 }
 
 // clientScreen shows a client around its form.
@@ -114,7 +117,7 @@ func (w *Web) addChoices(ctx context.Context, s *clientScreen) error {
 			s.Agents = append(s.Agents, agentChoice{ID: id, Kind: known[id], Default: id == s.Form.Default})
 		}
 	}
-	list, err := kept[commands.Command](w).List(ctx)
+	list, err := resources[commands.Command](w).List(ctx)
 	if err != nil {
 		return err
 	}
@@ -134,14 +137,14 @@ func (w *Web) addChoices(ctx context.Context, s *clientScreen) error {
 // invocable are the agents and flows by their ids.
 func (w *Web) invocable(ctx context.Context) (map[string]string, error) {
 	kinds := map[string]string{}
-	list, err := kept[agents.Agent](w).List(ctx)
+	list, err := resources[agents.Agent](w).List(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range list {
 		kinds[r.Item.ID] = "agent"
 	}
-	flows, err := kept[agents.Flow](w).List(ctx)
+	flows, err := resources[agents.Flow](w).List(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/agents"
 	"beckon/calls"
 	"beckon/clients"
 	"beckon/commands"
@@ -18,6 +19,7 @@ import (
 	"beckon/internal/catalog"
 	"beckon/internal/secret"
 	"beckon/internal/store"
+	"beckon/internal/units"
 	"beckon/runs"
 	"beckon/web"
 )
@@ -45,10 +47,10 @@ func newClientSite(t *testing.T) *clientSite {
 		s.editor = gatewaytest.Editor(t, c.Store, gatewaytest.Setup{File: fileOfClients})
 		v, err := s.editor.View(t.Context())
 		require.NoError(t, err)
-		inForce := calls.Catalog{Commands: commands.NewSet(catalog.All[commands.Command](v))}
+		inForce := calls.Catalog{Agents: &agents.Set{}, Commands: commands.NewSet(catalog.All[commands.Command](v))}
 		service := runs.New(runs.Config{Store: c.Store})
 		s.calls = calls.New(calls.Config{Catalog: func() calls.Catalog { return inForce }, Runs: service, MaxBodyBytes: 1 << 20})
-		c.Desk = &web.Desk{Editor: s.editor, Runs: service, Calls: s}
+		c.Backend = &web.Backend{Editor: s.editor, Runs: service, Calls: s}
 		c.PublicURL = "https://beckon.example/"
 	})
 	s.browser = site.signedIn()
@@ -210,6 +212,26 @@ func TestTheDefaultMayAnswer(t *testing.T) {
 	s := newClientSite(t)
 	require.Equal(t, http.StatusOK, s.post("/admin/clients/new", filled("allowedAgents", "", "default", "writer")).StatusCode)
 	require.Equal(t, []string{"writer"}, s.saved("ci").Item.AllowedAgents)
+}
+
+// A client without a command runs its own prompt, and its metadata is JSON.
+func TestWorkOfAClient(t *testing.T) {
+	s := newClientSite(t)
+	s.have(clients.Client{ID: "ci", Passthrough: true, AllowedAgents: []string{"triage"}})
+	got := s.post("/admin/clients/ci", filled("kind", "command", "prompt", "Do\r\nit.", "metadata", `{"n": 9007199254740993}`, "version", "1"))
+	require.Equal(t, "/admin/clients/ci?done=saved", got.Header.Get("Location"), got.body)
+	saved := s.saved("ci").Item
+	require.Equal(t, "Do\nit.", saved.Prompt)
+	require.Equal(t, units.Object{"n": 9007199254740993}, saved.Metadata)
+	require.False(t, saved.Passthrough)
+	page := s.get("/admin/clients/ci").body
+	require.Contains(t, page, "Do\nit.</textarea>")
+	require.Contains(t, page, "{\n  &#34;n&#34;: 9007199254740993\n}</textarea>")
+	require.Contains(t, s.get("/admin/clients").body, "<td>itself</td>")
+	got = s.post("/admin/clients/ci", filled("metadata", `[1]`, "version", "2"))
+	require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode)
+	require.Contains(t, got.body, "must be a JSON object such as")
+	require.Equal(t, http.StatusUnprocessableEntity, s.post("/admin/clients/ci", filled("kind", "command", "version", "2")).StatusCode, "there is nothing to run")
 }
 
 func TestChangeAClient(t *testing.T) {

@@ -12,11 +12,11 @@ import (
 
 // clientToken is the page that shows a token, this once.
 type clientToken struct {
-	ID       string
-	IsNew    bool
-	Token    string
-	Old      string // what becomes of the token before
-	Snippets []snippet
+	ID             string
+	IsNew          bool
+	Token          string
+	OldTokenNotice string // how long the old token still works
+	Snippets       []snippet
 }
 
 // Address is the address of the client's page.
@@ -40,7 +40,7 @@ func overlaps() []tokenOverlap {
 // clientTokenPage has no address of its own: a browser that comes back to that of a form is sent to the client.
 func (w *Web) clientTokenPage() page {
 	back := func(c echo.Context) (any, error) {
-		return nil, leaveFor(c, clientToken{ID: idIn(c)}.Address())
+		return nil, redirect(c, clientToken{ID: idParam(c)}.Address())
 	}
 	return page{path: clientsPath + "/:id/:form", template: "clienttoken", title: "Token", data: back,
 		posts: map[string]echo.HandlerFunc{clientsPath + "/:id/token": w.rotateToken}}
@@ -51,8 +51,8 @@ func (w *Web) rotateToken(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, id := c.Request().Context(), idIn(c)
-	record, err := kept[clients.Client](w).Get(ctx, id)
+	ctx, id := c.Request().Context(), idParam(c)
+	record, err := resources[clients.Client](w).Get(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -61,9 +61,9 @@ func (w *Web) rotateToken(c echo.Context) error {
 		err = problem.New(problem.Invalid, "invalid_overlap", "Choose how long the old token is to stay good.")
 	}
 	if err == nil {
-		token, failed := clients.RotateToken(ctx, kept[clients.Client](w), whoIs(c), id, overlap.span)
+		token, failed := clients.RotateToken(ctx, resources[clients.Client](w), userOf(c), id, overlap.span)
 		if failed == nil {
-			return w.showToken(c, clientToken{ID: id, Token: token.Reveal(), Old: becomes(overlap), Snippets: snippets(w.PublicURL, record.Item, token)})
+			return w.showToken(c, clientToken{ID: id, Token: token.Reveal(), OldTokenNotice: oldTokenNotice(overlap), Snippets: snippets(w.PublicURL, record.Item, token)})
 		}
 		err = failed
 	}
@@ -79,7 +79,7 @@ func overlapOf(key string) (tokenOverlap, bool) {
 	return tokenOverlap{}, false
 }
 
-func becomes(o tokenOverlap) string {
+func oldTokenNotice(o tokenOverlap) string {
 	if o.span == 0 {
 		return "The old token has ended."
 	}

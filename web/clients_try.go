@@ -27,12 +27,12 @@ func (s sampleCall) ContentTypes() []string {
 type clientPreview struct {
 	Made        bool
 	Text, Agent string
-	Trouble     string
+	Error       string
 }
 
 // clientTry is a run that the page has started, or why it has not.
 type clientTry struct {
-	RunID, Trouble string
+	RunID, Error string
 }
 
 // sampleFor is a call that a client could get.
@@ -68,7 +68,7 @@ func (w *Web) previewClient(c echo.Context) error {
 	}
 	ctx, f := c.Request().Context(), nounForm[clientForm]{Path: clientsPath, One: "client"}
 	var have *clients.Client
-	if id := idIn(c); id != "" {
+	if id := idParam(c); id != "" {
 		saved, item, err := w.clientForms().savedForm(ctx, id)
 		if err != nil {
 			return err
@@ -95,19 +95,19 @@ func (w *Web) previewClient(c echo.Context) error {
 func (w *Web) preview(form clientForm, item clients.Client, call sampleCall) clientPreview {
 	switch {
 	case len(item.AllowedAgents) == 0:
-		return clientPreview{Made: true, Trouble: "Choose an agent first."}
-	case form.Kind == promptOfCommand && form.CommandID == "":
-		return clientPreview{Made: true, Trouble: "Choose a command first."}
+		return clientPreview{Made: true, Error: "Choose an agent first."}
+	case form.Kind == promptOfCommand && form.CommandID == "" && strings.TrimSpace(form.Prompt) == "":
+		return clientPreview{Made: true, Error: "Choose a command first."}
 	case form.Kind == promptOfTemplate && strings.TrimSpace(form.Template) == "":
-		return clientPreview{Made: true, Trouble: "Write a template first."}
+		return clientPreview{Made: true, Error: "Write a template first."}
 	}
 	r, err := w.request(item.ID, call)
 	if err != nil {
-		return clientPreview{Made: true, Trouble: problem.Of(err).Detail}
+		return clientPreview{Made: true, Error: problem.Of(err).Detail}
 	}
-	prompt, agent, err := w.Desk.Calls.Preview(item, r)
+	prompt, agent, err := w.Backend.Calls.Preview(item, r)
 	if err != nil {
-		return clientPreview{Made: true, Trouble: problem.Of(err).Detail}
+		return clientPreview{Made: true, Error: problem.Of(err).Detail}
 	}
 	return clientPreview{Made: true, Text: prompt.Text, Agent: agent}
 }
@@ -118,7 +118,7 @@ func (w *Web) tryClient(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, id, follows := c.Request().Context(), idIn(c), c.Request().Header.Get("HX-Request") != ""
+	ctx, id, follows := c.Request().Context(), idParam(c), c.Request().Header.Get("HX-Request") != ""
 	f, have, err := w.clientForms().savedForm(ctx, id)
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ func (w *Web) tryClient(c echo.Context) error {
 	s.Call = readSample(sent)
 	r, err := w.request(id, s.Call)
 	if err == nil {
-		s.Try.RunID, err = w.Desk.Calls.Try(ctx, r)
+		s.Try.RunID, err = w.Backend.Calls.Try(ctx, r)
 	}
 	status := http.StatusOK
 	if err != nil {
@@ -138,12 +138,12 @@ func (w *Web) tryClient(c echo.Context) error {
 		if p.Kind == problem.Internal {
 			return err
 		}
-		s.Try = clientTry{Trouble: p.Detail}
+		s.Try = clientTry{Error: p.Detail}
 		if !follows { // htmx shows nothing of an answer that says that it is an error
 			status = http.StatusUnprocessableEntity
 		}
 	} else if !follows {
-		return leaveFor(c, addressOf("/admin/runs", s.Try.RunID))
+		return redirect(c, addressOf("/admin/runs", s.Try.RunID))
 	}
 	return w.screens.draw(c, status, w.clientForms().pageOf(id), s)
 }

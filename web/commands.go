@@ -12,7 +12,7 @@ import (
 	"beckon/internal/problem"
 )
 
-// commandFields are those that can be wrong, in the order of the form.
+// commandFields are the fields of the form, in its order.
 var commandFields = []labelled{
 	{"description", "What it is for"},
 	{"prompt", "Prompt"},
@@ -22,16 +22,16 @@ var commandFields = []labelled{
 func (w *Web) commandPages() []page {
 	return nounPages[commands.Command, commands.Command]{
 		form: formOf("commands"), web: w,
-		blank: func(_ context.Context, asked url.Values) (commands.Command, error) {
+		newItem: func(_ context.Context, asked url.Values) (commands.Command, error) {
 			return commands.Command{AgentID: asked.Get("agentId")}, nil
 		},
-		typed: func(c commands.Command) commands.Command { return c },
-		read:  readCommand, choices: w.invocables,
+		formFor: func(c commands.Command) commands.Command { return c },
+		read:    readCommand, choices: w.invocables,
 	}.pages()
 }
 
 func readCommand(sent url.Values, _ commands.Command) (typed, c commands.Command, _ problem.Fields) {
-	c = commands.Command{ID: word(sent, "id"), Name: unlessIs(word(sent, "name"), word(sent, "id")), Description: word(sent, "description"), Prompt: sent.Get("prompt"), AgentID: word(sent, "agentId")}
+	c = commands.Command{ID: trimmed(sent, "id"), Name: catalog.OmitDefault(trimmed(sent, "name"), trimmed(sent, "id")), Description: trimmed(sent, "description"), Prompt: sent.Get("prompt"), AgentID: trimmed(sent, "agentId")}
 	return c, c, nil
 }
 
@@ -42,7 +42,7 @@ func (w *Web) invocables(ctx context.Context) ([]string, error) {
 }
 
 func idsOf[T catalog.Resource](ctx context.Context, w *Web) ([]string, error) {
-	records, err := kept[T](w).List(ctx)
+	records, err := resources[T](w).List(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -54,5 +54,5 @@ func idsOf[T catalog.Resource](ctx context.Context, w *Web) ([]string, error) {
 	return ids, nil
 }
 
-// word is what was typed into a field of one line.
-func word(sent url.Values, name string) string { return strings.TrimSpace(sent.Get(name)) }
+// trimmed is what was typed into a field of one line.
+func trimmed(sent url.Values, name string) string { return strings.TrimSpace(sent.Get(name)) }

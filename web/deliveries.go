@@ -37,7 +37,7 @@ type deliveryFilter struct {
 	Cursor       string
 
 	since, until time.Time
-	Wrong        string // what is wrong with a time
+	Error        string // what is wrong with a time
 }
 
 func readDeliveryFilter(asked url.Values) deliveryFilter {
@@ -47,7 +47,7 @@ func readDeliveryFilter(asked url.Values) deliveryFilter {
 	read := func(text string) (at time.Time) {
 		var ok bool
 		if at, ok = parseTime(text); !ok && text != "" {
-			f.Wrong = "Since and until must be times such as 2026-02-18T12:00."
+			f.Error = "Since and until must be times such as 2026-02-18T12:00."
 		}
 		return at
 	}
@@ -76,8 +76,8 @@ type deliveryRow struct {
 	RunID            string
 	At               time.Time
 	Due              time.Time // of the next attempt; zero when there will be none
-	Asleep           string    // why there is no attempt for now: "the endpoint is disabled"; empty when there is no such reason
-	Until            time.Time // it fails when it is still asleep then
+	NotSentBecause   string    // such as "the endpoint is disabled"; empty when it is being sent
+	Until            time.Time // it fails when it is still not sent then
 	Attempts         int64
 	Outcome          string // of the last attempt
 }
@@ -100,8 +100,8 @@ func (w *Web) showDeliveries(c echo.Context) (any, error) {
 	var found []*deliveries.Delivery
 	var next string
 	var err error
-	if f.Wrong == "" {
-		found, next, err = w.Desk.Deliveries.List(ctx, f.query())
+	if f.Error == "" {
+		found, next, err = w.Backend.Deliveries.List(ctx, f.query())
 	}
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func (w *Web) showDeliveries(c echo.Context) (any, error) {
 		list.Next = f.address(next)
 	}
 	if c.Request().Header.Get("HX-Request") == "" { // which asks for the rows alone
-		err = w.offer(ctx, &list)
+		err = w.addDeliveryChoices(ctx, &list)
 	}
 	return list, err
 }
@@ -123,15 +123,15 @@ func newDeliveryList(f deliveryFilter) deliveryList {
 		Statuses: []string{string(deliveries.Pending), string(deliveries.Sending), string(deliveries.Delivered), string(deliveries.Failed)}}
 }
 
-// offer puts in what there is to choose from.
-func (w *Web) offer(ctx context.Context, list *deliveryList) (err error) {
+// addDeliveryChoices lists the values that the filter can have.
+func (w *Web) addDeliveryChoices(ctx context.Context, list *deliveryList) (err error) {
 	if list.Endpoints, err = idsOf[deliveries.Endpoint](ctx, w); err != nil {
 		return err
 	}
 	if list.Clients, err = idsOf[clients.Client](ctx, w); err != nil {
 		return err
 	}
-	list.Endpoints, list.Clients, list.Types = offered(list.Endpoints), offered(list.Clients), deliveries.EventNames()
+	list.Endpoints, list.Clients, list.Types = limitChoices(list.Endpoints), limitChoices(list.Clients), deliveries.EventNames()
 	return nil
 }
 
@@ -149,7 +149,7 @@ func newDeliveryRow(d *deliveries.Delivery) deliveryRow {
 	return row
 }
 
-// deliveryRows also says which of them wait for an endpoint that takes nothing for now.
+// deliveryRows also marks the deliveries that wait for an endpoint to which nothing is sent.
 func (w *Web) deliveryRows(ctx context.Context, list []*deliveries.Delivery) ([]deliveryRow, error) {
 	rows := make([]deliveryRow, len(list))
 	reasons := map[string]string{} // by endpoint
@@ -161,21 +161,21 @@ func (w *Web) deliveryRows(ctx context.Context, list []*deliveries.Delivery) ([]
 		reason, known := reasons[d.EndpointID]
 		if !known {
 			var err error
-			if reason, err = w.whyAsleep(ctx, d.EndpointID); err != nil {
+			if reason, err = w.whyNotSent(ctx, d.EndpointID); err != nil {
 				return nil, err
 			}
 			reasons[d.EndpointID] = reason
 		}
 		if reason != "" {
-			rows[i].Due, rows[i].Asleep, rows[i].Until = time.Time{}, reason, d.DueAt.Add(deliveries.WaitFor)
+			rows[i].Due, rows[i].NotSentBecause, rows[i].Until = time.Time{}, reason, d.DueAt.Add(deliveries.WaitFor)
 		}
 	}
 	return rows, nil
 }
 
-// whyAsleep says why an endpoint takes nothing for now; nothing when it does.
-func (w *Web) whyAsleep(ctx context.Context, id string) (string, error) {
-	health, err := w.Desk.Deliveries.Health(ctx, id)
+// whyNotSent says why nothing is sent to an endpoint at present; empty when deliveries are sent.
+func (w *Web) whyNotSent(ctx context.Context, id string) (string, error) {
+	health, err := w.Backend.Deliveries.Health(ctx, id)
 	switch {
 	case problem.Is(err, problem.NotFound):
 		return "the endpoint is gone", nil

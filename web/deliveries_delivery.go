@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"beckon/deliveries"
+	"beckon/internal/problem"
 )
 
 // maxAttempts is how many attempts the page of a delivery has, the newest.
@@ -27,7 +28,7 @@ type deliveryScreen struct {
 	Live                   bool         // something may still happen to it
 	CanResend              bool
 	Notice                 string
-	Wrong                  string // what could not be done
+	Error                  string // what could not be done
 }
 
 // attemptRow is one attempt at a delivery.
@@ -41,7 +42,7 @@ type attemptRow struct {
 	Headers    []sentHeader
 	Body       shownText
 	CutOff     bool // there was more than is kept
-	Error      *deliveries.Failure
+	Error      *problem.Failure
 }
 
 type sentHeader struct{ Name, Value string }
@@ -62,7 +63,7 @@ func (w *Web) showDelivery(c echo.Context) (any, error) {
 }
 
 func (w *Web) deliveryScreenOf(ctx context.Context, id string) (s deliveryScreen, err error) {
-	d, attempts, err := w.Desk.Deliveries.Get(ctx, id)
+	d, attempts, err := w.Backend.Deliveries.Get(ctx, id)
 	if err != nil {
 		return s, err
 	}
@@ -108,14 +109,14 @@ func reasonOf(reason string) string {
 
 func (w *Web) resendDelivery(c echo.Context) error {
 	ctx, id := c.Request().Context(), c.Param("id")
-	err := w.Desk.Deliveries.Resend(ctx, id)
+	err := w.Backend.Deliveries.Resend(ctx, id)
 	if err == nil {
-		if err := w.Desk.Editor.Note(ctx, whoIs(c), "resend", "deliveries", id, nil); err != nil {
+		if err := w.Backend.Editor.Note(ctx, userOf(c), "resend", "deliveries", id, nil); err != nil {
 			return err
 		}
-		return leaveFor(c, deliveryAddress(id, "resent"))
+		return redirect(c, deliveryAddress(id, "resent"))
 	}
-	sentence, status, ok := forPage(err)
+	sentence, status, ok := userMessage(err)
 	if !ok {
 		return err
 	}
@@ -123,14 +124,14 @@ func (w *Web) resendDelivery(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Wrong = sentence
+	s.Error = sentence
 	return w.screens.draw(c, status, w.deliveryPage(), s)
 }
 
 // deliveryTextPage has what receivers have answered, as it is.
 func (w *Web) deliveryTextPage() page {
 	return page{path: deliveriesPath + "/:id/text", template: "delivery", title: "Delivery", data: func(c echo.Context) (any, error) {
-		_, attempts, err := w.Desk.Deliveries.Get(c.Request().Context(), c.Param("id"))
+		_, attempts, err := w.Backend.Deliveries.Get(c.Request().Context(), c.Param("id"))
 		if err != nil {
 			return nil, err
 		}
@@ -152,7 +153,7 @@ func deliveryAddress(id, done string) string {
 	return address
 }
 
-// deliveryNotice says what was done before the page was asked for. The address names it and cannot say anything else.
+// deliveryNotice says what the last action has done. The address only names the action, so that nobody can put words on the page.
 func deliveryNotice(c echo.Context) string {
 	return map[string]string{
 		"resent": "It is being sent again, with all its retries. The receiver sees the same event id as before.",

@@ -86,7 +86,7 @@ func TestResendFromThePage(t *testing.T) {
 	r := newTraffic(t)
 	to := newReceiver(t, http.StatusInternalServerError)
 	r.endpoint(deliveries.Endpoint{ID: "ops", URL: to.URL})
-	tested, _, err := r.deliveries.Test(t.Context(), "ops")
+	tested, _, err := r.deliveries.Test(t.Context(), "ops", "")
 	require.NoError(t, err)
 	test := r.get("/admin/deliveries/" + tested.ID)
 	require.NotContains(t, test.body, "/resend", "a test is made anew")

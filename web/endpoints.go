@@ -42,28 +42,28 @@ type endpointState struct {
 func (w *Web) endpointForms() nounPages[deliveries.Endpoint, endpointForm] {
 	return nounPages[deliveries.Endpoint, endpointForm]{
 		form: formOf("endpoints"), web: w,
-		blank: func(context.Context, url.Values) (deliveries.Endpoint, error) { return deliveries.Endpoint{}, nil },
-		typed: endpointFormOf,
+		newItem: func(context.Context, url.Values) (deliveries.Endpoint, error) { return deliveries.Endpoint{}, nil },
+		formFor: endpointFormOf,
 		read: func(sent url.Values, have deliveries.Endpoint) (endpointForm, deliveries.Endpoint, problem.Fields) {
 			f := readEndpointForm(sent, have)
 			e, wrong := f.endpoint(have)
 			return f, e, wrong
 		},
-		rows: w.endpointRows, says: endpointNotice, posts: w.endpointPosts,
+		rows: w.endpointRows, noticeFor: endpointNotice, posts: w.endpointPosts,
 		screen: func(c echo.Context, f nounForm[endpointForm], kept *deliveries.Endpoint) (any, error) {
 			return w.endpointScreenOf(c.Request().Context(), f, kept)
 		},
-		created: func(c echo.Context, e deliveries.Endpoint, shown secret.String) error {
+		afterCreate: func(c echo.Context, e deliveries.Endpoint, shown secret.String) error {
 			return w.showSecret(c, e.ID, shownSecret{Value: shown.Reveal(), IsNew: true})
 		},
-		saved: func(have, e deliveries.Endpoint) string {
+		doneAfterUpdate: func(have, e deliveries.Endpoint) string {
 			if signatureOf(have) != signatureOf(e) {
 				return "signature"
 			}
 			return "saved"
 		},
-		explain: func(f *nounForm[endpointForm]) {
-			f.Errors = inFormOrder(f.One, f.Form.whereTyped(shortPaths(f.Form.ofOthers(f.Errors))))
+		arrangeErrors: func(f *nounForm[endpointForm]) {
+			f.Errors = inFormOrder(f.One, f.Form.moveToTypedFields(shortPaths(f.Form.moveToOtherEvents(f.Errors))))
 		},
 	}
 }
@@ -99,7 +99,7 @@ func (w *Web) endpointRows(ctx context.Context, list []catalog.Record[deliveries
 	for i, record := range list {
 		ids[i] = record.Item.ID
 	}
-	waiting, err := w.Desk.Deliveries.Waiting(ctx, ids)
+	waiting, err := w.Backend.Deliveries.Waiting(ctx, ids)
 	rows := make([]endpointRow, len(list))
 	for i, record := range list {
 		e := record.Item
@@ -121,7 +121,7 @@ func hostOf(raw string) string {
 
 // troubles are the endpoints that aren't well.
 func (w *Web) troubles(ctx context.Context) (map[string]deliveries.Health, error) {
-	list, err := w.Desk.Deliveries.InTrouble(ctx)
+	list, err := w.Backend.Deliveries.InTrouble(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ const (
 func stateOf(record catalog.Record[deliveries.Endpoint], h deliveries.Health) endpointState {
 	switch {
 	case len(record.Warnings) > 0:
-		return endpointState{Word: "not in force", Class: stateBad, Why: said("endpoint", record.Warnings[0])}
+		return endpointState{Word: "not in force", Class: stateBad, Why: fieldSentence("endpoint", record.Warnings[0])}
 	case !h.DisabledAt.IsZero():
 		return endpointState{Word: "disabled", Class: stateBad, Why: deliveries.WhyDisabled(h.DisabledReason), Since: h.DisabledAt, Disabled: true}
 	case !record.Item.IsEnabled():

@@ -14,28 +14,32 @@ import (
 
 // testEndpoint leads to the delivery, which has the attempt.
 func (w *Web) testEndpoint(c echo.Context) error {
-	ctx, id := c.Request().Context(), idIn(c)
-	d, _, err := w.Desk.Deliveries.Test(ctx, id)
+	sent, err := postedForm(c)
+	if err != nil {
+		return err
+	}
+	ctx, id := c.Request().Context(), idParam(c)
+	d, _, err := w.Backend.Deliveries.Test(ctx, id, trimmed(sent, "event"))
 	if err != nil {
 		return w.endpointForms().refusedTo(c, "tested", err)
 	}
-	if err := w.note(c, "test", id, nil); err != nil {
+	if err := w.note(c, "test", id, map[string]any{"event": d.Type}); err != nil {
 		return err
 	}
-	return leaveFor(c, deliveryAddress(d.ID, "tested"))
+	return redirect(c, deliveryAddress(d.ID, "tested"))
 }
 
 // switchEndpoint enables or disables an endpoint.
 func (w *Web) switchEndpoint(action string, do func(d *deliveries.Service, ctx context.Context, id string) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		id := idIn(c)
-		if err := do(w.Desk.Deliveries, c.Request().Context(), id); err != nil {
+		id := idParam(c)
+		if err := do(w.Backend.Deliveries, c.Request().Context(), id); err != nil {
 			return w.endpointForms().refusedTo(c, action+"d", err)
 		}
 		if err := w.note(c, action, id, nil); err != nil {
 			return err
 		}
-		return leaveFor(c, addressOf(endpointsPath, id)+"?done="+action+"d")
+		return redirect(c, addressOf(endpointsPath, id)+"?done="+action+"d")
 	}
 }
 
@@ -45,19 +49,19 @@ func (w *Web) recoverEndpoint(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	id := idIn(c)
+	id := idParam(c)
 	since, err := readTime(sent.Get("since"))
 	if err != nil {
 		return w.endpointForms().refusedTo(c, "sent again", err)
 	}
-	n, err := w.Desk.Deliveries.Recover(c.Request().Context(), id, since)
+	n, err := w.Backend.Deliveries.Recover(c.Request().Context(), id, since)
 	if err != nil {
 		return w.endpointForms().refusedTo(c, "sent again", err)
 	}
 	if err := w.note(c, "recover", id, map[string]any{"since": stamp(since), "recovered": n}); err != nil {
 		return err
 	}
-	return leaveFor(c, addressOf(endpointsPath, id)+"?done=recovered&n="+strconv.FormatInt(n, 10))
+	return redirect(c, addressOf(endpointsPath, id)+"?done=recovered&n="+strconv.FormatInt(n, 10))
 }
 
 // readTime reads a time as browsers send one, which is UTC on these pages, or as programs write it.
@@ -82,10 +86,10 @@ func parseTime(text string) (at time.Time, ok bool) {
 
 // note puts what was done into the audit list.
 func (w *Web) note(c echo.Context, action, id string, what any) error {
-	return w.Desk.Editor.Note(c.Request().Context(), whoIs(c), action, "endpoints", id, what)
+	return w.Backend.Editor.Note(c.Request().Context(), userOf(c), action, "endpoints", id, what)
 }
 
-// endpointNotice says what was done before the page was asked for. The address names it and cannot say anything else.
+// endpointNotice says what the last action has done. The address only names the action, so that nobody can put words on the page.
 func endpointNotice(c echo.Context) string {
 	done := c.QueryParam("done")
 	if done == "recovered" {

@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
 	"beckon/internal/units"
 )
 
-// endpointFields are those that can be wrong, in the order of the form.
+// endpointFields are the fields of the form, in its order.
 var endpointFields = []labelled{
 	{"url", "URL"},
 	{"events", "Events"},
@@ -92,10 +93,10 @@ func endpointFormOf(e deliveries.Endpoint) endpointForm {
 
 // readEndpointForm takes a form as it was sent. have is what is kept, or the zero Endpoint.
 func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
-	f := endpointForm{ID: word(sent, "id"), Name: word(sent, "name"), URL: word(sent, "url"), Enabled: sent.Has("enabled"), Events: sent["events"],
-		OtherEvents: word(sent, "otherEvents"), Agents: word(sent, "agents"), Clients: word(sent, "clients"), Format: word(sent, "format"), Template: word(sent, "template"),
-		Signature: word(sent, "signature"), Vendor: word(sent, "vendor"), Retry: word(sent, "retry"), Waits: word(sent, "waits"), Timeout: word(sent, "timeout"),
-		RateLimit: word(sent, "rateLimit"), secret: secret.String(word(sent, "secret"))}
+	f := endpointForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), URL: trimmed(sent, "url"), Enabled: sent.Has("enabled"), Events: sent["events"],
+		OtherEvents: trimmed(sent, "otherEvents"), Agents: trimmed(sent, "agents"), Clients: trimmed(sent, "clients"), Format: trimmed(sent, "format"), Template: trimmed(sent, "template"),
+		Signature: trimmed(sent, "signature"), Vendor: trimmed(sent, "vendor"), Retry: trimmed(sent, "retry"), Waits: trimmed(sent, "waits"), Timeout: trimmed(sent, "timeout"),
+		RateLimit: trimmed(sent, "rateLimit"), secret: secret.String(trimmed(sent, "secret"))}
 	f.Headers, f.headers, f.typedSecrets = typedHeaders(sent, have.Headers, &f.wrongHeaders)
 	f.typedSecrets = f.typedSecrets || f.secret != ""
 	return f
@@ -103,9 +104,9 @@ func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
 
 // endpoint reads what was typed, and says what cannot be read. What is as it is by default is left out.
 func (f endpointForm) endpoint(have deliveries.Endpoint) (e deliveries.Endpoint, wrong problem.Fields) {
-	e = deliveries.Endpoint{ID: f.ID, Name: unlessIs(f.Name, f.ID), URL: f.URL, Secret: f.secret, Events: append(slices.Clone(f.Events), words(f.OtherEvents)...),
-		Agents: words(f.Agents), Clients: words(f.Clients), Format: unlessIs(f.Format, "run"), Signature: unlessIs(f.Signature, string(signature.Standard)),
-		Vendor: unlessIs(f.Vendor, signature.DefaultVendor), Headers: f.headers}
+	e = deliveries.Endpoint{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), URL: f.URL, Secret: f.secret, Events: append(slices.Clone(f.Events), splitList(f.OtherEvents)...),
+		Agents: splitList(f.Agents), Clients: splitList(f.Clients), Format: catalog.OmitDefault(f.Format, deliveries.DefaultFormat), Signature: catalog.OmitDefault(f.Signature, string(signature.Standard)),
+		Vendor: catalog.OmitDefault(f.Vendor, signature.DefaultVendor), Headers: f.headers}
 	if !f.Enabled {
 		e.Enabled = new(bool)
 	}
@@ -117,11 +118,11 @@ func (f endpointForm) endpoint(have deliveries.Endpoint) (e deliveries.Endpoint,
 			wrong.Add("format", `has no {{…}}: write one that makes JSON, such as {"text": {{json .data.output}}}`)
 		}
 	case f.Template != "" && f.Template != kept.Template:
-		wrong.Add("template", "is written, and not chosen: choose “a template” above, or empty this")
+		wrong.Add("template", "is filled in but not selected: select “a template” above, or empty this field")
 	}
 	e.Retry = f.retry(&wrong)
 	if f.Retry != retryList && f.Waits != "" && f.Waits != kept.Waits {
-		wrong.Add("waits", "are written, and not chosen: choose “my own” above, or empty this")
+		wrong.Add("waits", "are filled in but not selected: select “my own” above, or empty this field")
 	}
 	wrong = append(wrong, f.wrongHeaders...)
 	readInto(&wrong, "timeout", f.Timeout, &e.Timeout)
@@ -134,9 +135,9 @@ func (f endpointForm) endpoint(have deliveries.Endpoint) (e deliveries.Endpoint,
 
 func (f endpointForm) retry(wrong *problem.Fields) (r deliveries.Retry) {
 	if f.Retry != retryList {
-		return deliveries.Retry{Policy: unlessIs(f.Retry, deliveries.RetrySvix)}
+		return deliveries.Retry{Policy: catalog.OmitDefault(f.Retry, deliveries.RetrySvix)}
 	}
-	for _, text := range words(f.Waits) {
+	for _, text := range splitList(f.Waits) {
 		var wait units.Duration
 		if err := wait.UnmarshalText([]byte(text)); err != nil {
 			wrong.Add("retry", "%v", err)
@@ -150,21 +151,13 @@ func (f endpointForm) retry(wrong *problem.Fields) (r deliveries.Retry) {
 	return r
 }
 
-// words are what stands between commas, spaces and line breaks.
-func words(text string) []string {
+// splitList splits a text at commas, spaces and line breaks.
+func splitList(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\r' || r == '\t' })
 }
 
-// unlessIs is a value to keep: one at its standard is not, and a name is the id by default.
-func unlessIs(value, standard string) string {
-	if value == standard {
-		return ""
-	}
-	return value
-}
-
-// whereTyped puts what is wrong with a text of one's own to that text.
-func (f endpointForm) whereTyped(found problem.Fields) problem.Fields {
+// moveToTypedFields moves errors of a template or of custom waits to the fields that they were typed into.
+func (f endpointForm) moveToTypedFields(found problem.Fields) problem.Fields {
 	for i := range found {
 		if f.Format == formatTemplate && found[i].Path == "format" {
 			found[i].Path = "template"
@@ -176,8 +169,8 @@ func (f endpointForm) whereTyped(found problem.Fields) problem.Fields {
 	return found
 }
 
-// ofOthers puts what is wrong with an event that was typed to the field where it was: those that are ticked come first.
-func (f endpointForm) ofOthers(found problem.Fields) problem.Fields {
+// moveToOtherEvents moves errors of events that were typed, which come behind the ticked ones, to the field for them.
+func (f endpointForm) moveToOtherEvents(found problem.Fields) problem.Fields {
 	list := slices.Clone(found)
 	for i := range list {
 		var n int

@@ -13,7 +13,7 @@ import (
 // choiceGroup is a field that is one or some of several things. The template part "choice-of" draws it.
 type choiceGroup struct {
 	Path, Legend, Type string // radio or checkbox
-	Wrong              string
+	Error              string
 	All                []choiceOf
 }
 
@@ -28,17 +28,17 @@ func (s endpointScreen) oneOf(path, legend, chosen string, all ...choiceOf) choi
 	for i := range all {
 		all[i].Chosen = all[i].Value == cmp.Or(chosen, all[0].Value)
 	}
-	return choiceGroup{path, legend, "radio", s.Wrong(path), all}
+	return choiceGroup{path, legend, "radio", s.ErrorOf(path), all}
 }
 
 // Formats are what an event can look like.
 func (s endpointScreen) Formats() choiceGroup {
-	return s.oneOf("format", "What an event looks like", s.Form.Format,
-		choiceOf{Value: "run", Title: "run", Help: `{"success", "type", "runId", "workflowId", "data", "metadata", "error", "createdAt"}: all there is to say.`},
-		choiceOf{Value: "payload", Title: "payload", Help: `{"type", "payload": {"id", "status", "downloads"}}`},
-		choiceOf{Value: "event", Title: "event", Help: `{"event", "timestamp", "run_id", "data"}`},
-		choiceOf{Value: "cloudevents", Title: "CloudEvents 1.0", Help: "In structured mode; its data is what run sends."},
-		choiceOf{Value: formatTemplate, Title: "a template", Help: "Your own JSON, as a chat or a ticket system expects it. It is written below."})
+	var all []choiceOf
+	for _, f := range deliveries.Formats() {
+		all = append(all, choiceOf{Value: f.Name, Title: f.Title, Help: f.Help})
+	}
+	all = append(all, choiceOf{Value: formatTemplate, Title: "a template", Help: "Your own JSON, as a chat or a ticket system expects it. It is written below."})
+	return s.oneOf("format", "What an event looks like", s.Form.Format, all...)
 }
 
 // Signatures are the ways to sign.
@@ -60,6 +60,7 @@ func (s endpointScreen) Retries() choiceGroup {
 
 // eventMeanings says what the events are, in the order in which a form has them.
 var eventMeanings = [...]choiceOf{
+	{Title: "run.created", Help: "a run was accepted, however its caller waits"},
 	{Title: "run.queued", Help: "a run waits for its turn"},
 	{Title: "run.started", Help: "a run has begun"},
 	{Title: "run.completed", Help: "a run has its answer"},
@@ -70,15 +71,16 @@ var eventMeanings = [...]choiceOf{
 	{Title: "node.progress", Help: "so much of an agent's work is done, in percent"},
 	{Title: "node.completed", Help: "an agent within a flow has its answer"},
 	{Title: "node.failed", Help: "an agent within a flow has failed"},
+	{Title: "node.canceled", Help: "an agent within a flow was stopped"},
 	{Title: "endpoint.disabled", Help: "an endpoint was disabled, because it failed for five days or answered 410"},
 	{Title: "delivery.exhausted", Help: "a delivery was given up after its last retry"},
 }
 
-// Events are those to take.
+// Events are those to take: all that there are, and behind them those that agents and flows have named.
 func (s endpointScreen) Events() choiceGroup {
 	var list []choiceOf
-	for _, name := range deliveries.EventNames() {
-		c := choiceOf{Value: name, Title: name, Chosen: slices.Contains(s.Form.Events, name)}
+	for _, name := range s.EventsInUse {
+		c := choiceOf{Value: name, Title: name, Help: "a name of your own", Chosen: slices.Contains(s.Form.Events, name)}
 		for _, known := range eventMeanings {
 			if known.Title == name {
 				c.Help = known.Help
@@ -86,7 +88,38 @@ func (s endpointScreen) Events() choiceGroup {
 		}
 		list = append(list, c)
 	}
-	return choiceGroup{"events", "Events", "checkbox", s.Wrong("events"), list}
+	return choiceGroup{"events", "Events", "checkbox", s.ErrorOf("events"), list}
+}
+
+// ByDefault are the events that are taken when none is named, as a sentence has them.
+func (s endpointScreen) ByDefault() string {
+	for _, f := range deliveries.Formats() {
+		if f.Name == cmp.Or(s.Form.Format, deliveries.DefaultFormat) {
+			return strings.Join(f.Events, ", ")
+		}
+	}
+	return strings.Join(deliveries.Formats()[0].Events, ", ")
+}
+
+// useEvents lists the names of events that are in use as boxes. The form's others are those that are not.
+func (s *endpointScreen) useEvents(own []string) {
+	s.EventsInUse = deliveries.EventNames()
+	for _, name := range own {
+		if !slices.Contains(s.EventsInUse, name) {
+			s.EventsInUse = append(s.EventsInUse, name)
+		}
+	}
+	var others []string
+	for _, name := range splitList(s.Form.OtherEvents) {
+		if slices.Contains(s.EventsInUse, name) {
+			s.Form.Events = append(s.Form.Events, name)
+		} else {
+			others = append(others, name)
+		}
+	}
+	if len(s.Errors) == 0 { // else it is shown as it was typed
+		s.Form.OtherEvents = strings.Join(others, ", ")
+	}
 }
 
 // SecretField is for a secret that the receiver has made.

@@ -18,16 +18,18 @@ import (
 // endpointScreen is what the page of an endpoint shows: its form, and how it is getting on.
 type endpointScreen struct {
 	nounForm[endpointForm]
-	State      endpointState
-	Waiting    int64 // deliveries
-	Secret     shownSecret
-	Overlaps   []time.Time // until then the secrets before this one sign as well, the last of them first
-	PublicKey  string      // what verifies its deliveries; empty where that is the secret
-	KeysURL    string      // where the public keys are
-	Recent     []deliveryRow
-	AgentHint  string
-	ClientHint string
-	Since      string // what the form to recover begins with
+	State     endpointState
+	Waiting   int64 // deliveries
+	Secret    shownSecret
+	Overlaps  []time.Time // until then the secrets before this one sign as well, the last of them first
+	PublicKey string      // what verifies its deliveries; empty where that is the secret
+	KeysURL   string      // where the public keys are
+	Recent    []deliveryRow
+	// EventsInUse are the names of events that an endpoint may take, the built-in ones first.
+	EventsInUse []string
+	AgentHint   string
+	ClientHint  string
+	Since       string // what the form to recover begins with
 }
 
 // shownSecret is a new secret, this once.
@@ -46,8 +48,8 @@ func (s endpointScreen) Action(name string) string { return s.Address() + "/" + 
 // Deliveries is the list of those to the endpoint.
 func (s endpointScreen) Deliveries() string { return filtered(deliveriesPath, "endpoint", s.ID) }
 
-// Wrong is what is wrong with a field; empty when nothing is.
-func (s endpointScreen) Wrong(path string) string { return s.field("", path, "", "", "").Wrong }
+// Error is what is wrong with a field; empty when nothing is.
+func (s endpointScreen) ErrorOf(path string) string { return s.field("", path, "", "", "").Error }
 
 // SecretsLost reports whether secrets were typed that have to be typed again.
 func (s endpointScreen) SecretsLost() bool {
@@ -63,7 +65,7 @@ const (
 // endpointSecretPage is drawn once, with a new secret. A browser that comes back to its address is sent to the endpoint.
 func (w *Web) endpointSecretPage() page {
 	path := endpointsPath + "/:id/secret"
-	back := func(c echo.Context) (any, error) { return nil, leaveFor(c, addressOf(endpointsPath, idIn(c))) }
+	back := func(c echo.Context) (any, error) { return nil, redirect(c, addressOf(endpointsPath, idParam(c))) }
 	return page{path: path, template: "endpoint", title: "Endpoint", data: back, posts: map[string]echo.HandlerFunc{path: w.rotateSecret}}
 }
 
@@ -84,8 +86,8 @@ func (w *Web) showSecret(c echo.Context, id string, shown shownSecret) error {
 }
 
 func (w *Web) rotateSecret(c echo.Context) error {
-	id := idIn(c)
-	shown, err := deliveries.RotateSecret(c.Request().Context(), kept[deliveries.Endpoint](w), whoIs(c), id, "")
+	id := idParam(c)
+	shown, err := deliveries.RotateSecret(c.Request().Context(), resources[deliveries.Endpoint](w), userOf(c), id, "")
 	if err != nil {
 		return w.endpointForms().refusedTo(c, "given a new secret", err)
 	}
@@ -110,7 +112,7 @@ func (w *Web) addHealth(ctx context.Context, s *endpointScreen, e deliveries.End
 		return err
 	}
 	s.State = stateOf(catalog.Record[deliveries.Endpoint]{Item: e, Warnings: s.Warnings}, troubles[e.ID])
-	waiting, err := w.Desk.Deliveries.Waiting(ctx, []string{e.ID})
+	waiting, err := w.Backend.Deliveries.Waiting(ctx, []string{e.ID})
 	if err != nil {
 		return err
 	}
@@ -131,7 +133,7 @@ func (w *Web) addHealth(ctx context.Context, s *endpointScreen, e deliveries.End
 		}
 		s.KeysURL = strings.TrimSuffix(w.PublicURL, "/") + "/.well-known/webhook-keys.json"
 	}
-	list, _, err := w.Desk.Deliveries.List(ctx, deliveries.Query{EndpointID: e.ID, Limit: recentDeliveries})
+	list, _, err := w.Backend.Deliveries.List(ctx, deliveries.Query{EndpointID: e.ID, Limit: recentDeliveries})
 	if err != nil {
 		return err
 	}
@@ -146,7 +148,7 @@ func (w *Web) publicKeyOf(e deliveries.Endpoint) (string, error) {
 		key, err := signature.PublicKey(e.Secret)
 		return signature.EncodePublicKey(key), err
 	}
-	keys, err := w.Desk.Deliveries.PublicKeys()
+	keys, err := w.Backend.Deliveries.PublicKeys()
 	if i := slices.IndexFunc(keys, func(k deliveries.PublicKey) bool { return k.ID == "gateway" }); i >= 0 {
 		return signature.EncodePublicKey(keys[i].Key), err
 	}
@@ -155,6 +157,7 @@ func (w *Web) publicKeyOf(e deliveries.Endpoint) (string, error) {
 
 // addHints names what the filters can hold.
 func (w *Web) addHints(ctx context.Context, s *endpointScreen) error {
+	s.useEvents(w.Backend.Deliveries.EventNames())
 	agentIDs, err := w.invocables(ctx)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/agents"
 	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
@@ -126,6 +127,31 @@ func TestTheSecretOfAnEndpointIsShownOnce(t *testing.T) {
 	require.Equal(t, "/admin/endpoints/ops", r.get("/admin/endpoints/ops/secret").Header.Get("Location"))
 }
 
+// The names that agents and flows give to events are boxes like the others, and each can be tested with.
+func TestEventsOfYourOwnAreOffered(t *testing.T) {
+	r := newTraffic(t)
+	to := newReceiver(t, http.StatusNoContent)
+	page := r.get("/admin/endpoints/new").body
+	require.Contains(t, page, `<input type="checkbox" name="events" value="lead.completed">`)
+	_, _, err := catalog.Of[agents.Provider](r.editor).Create(t.Context(), "test", agents.Provider{ID: "own", Type: "template", Template: "x"})
+	require.NoError(t, err)
+	_, _, err = catalog.Of[agents.Agent](r.editor).Create(t.Context(), "test", agents.Agent{ID: "lead", Provider: "own", Events: map[string]string{"run.completed": "lead.completed"}})
+	require.NoError(t, err)
+	made := r.post("/admin/endpoints/new", endpointForm("url", to.URL, "events", "lead.completed"))
+	require.Equal(t, http.StatusOK, made.StatusCode, made.body)
+	page = r.get("/admin/endpoints/ops").body
+	require.Contains(t, page, `<input type="checkbox" name="events" value="lead.completed" checked>`)
+	require.Contains(t, page, `name="otherEvents" value=""`)
+	require.Contains(t, page, "<option>lead.completed</option>")
+	got := r.post("/admin/endpoints/ops/test", url.Values{"event": {"lead.completed"}})
+	require.Equal(t, http.StatusSeeOther, got.StatusCode, got.body)
+	_, body, _ := to.got()
+	require.Equal(t, "lead.completed", object(t, body)["type"])
+	got = r.post("/admin/endpoints/ops/test", url.Values{"event": {"run.exploded"}})
+	require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode)
+	require.Contains(t, html.UnescapeString(got.body), `there is no event "run.exploded"`)
+}
+
 func TestAnEndpointWithAKeyPair(t *testing.T) {
 	r := newTraffic(t)
 	to := newReceiver(t, http.StatusNoContent)
@@ -216,8 +242,8 @@ func TestAnEndpointsFormSaysWhatIsWrong(t *testing.T) {
 		"an empty template":   {[]string{"format", "template"}, "template", "has no {{…}}"},
 		"a broken template":   {[]string{"format", "template", "template", "{{.x"}, "template", ""},
 		"no JSON at all":      {[]string{"format", "template", "template", `{"text": {{json .type}}`}, "template", "which ends too early"},
-		"not chosen":          {[]string{"template", `{"text": {{json .type}}}`}, "template", "is written, and not chosen"},
-		"waits not chosen":    {[]string{"waits", "1s, 2s"}, "waits", "are written, and not chosen"},
+		"not chosen":          {[]string{"template", `{"text": {{json .type}}}`}, "template", "is filled in but not selected"},
+		"waits not chosen":    {[]string{"waits", "1s, 2s"}, "waits", "are filled in but not selected"},
 		"a bad signature":     {[]string{"signature", "md5"}, "signature", "must be standard"},
 		"a bad vendor":        {[]string{"vendor", "A B"}, "vendor", "letters, digits and hyphens"},
 		"a bad policy":        {[]string{"retry", "never"}, "retry", "must be svix"},

@@ -35,9 +35,9 @@ func EmbeddedAssets() (fs.FS, error) { return fs.Sub(assetFiles, "assets") }
 func Needed() []string { return needed }
 
 // Take and Forget count tries, Remembered says for how many addresses.
-func (a *attempts) Take(address string) (wait int64) { return int64(a.take(address)) }
+func (a *attempts) Take(address string) (wait int64) { return int64(a.count(address)) }
 
-func (a *attempts) News(address string) bool { return a.news(address) }
+func (a *attempts) News(address string) bool { return a.shouldReport(address) }
 
 func (a *attempts) Forget(address string) { a.forget(address) }
 
@@ -53,7 +53,7 @@ func CheckWhileBusy(s *store.Store, given string) error {
 		return err
 	}
 	for range hashers {
-		p.turns <- struct{}{}
+		p.hashSlots <- struct{}{}
 	}
 	gone, cancel := context.WithCancel(context.Background())
 	cancel()

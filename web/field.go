@@ -4,7 +4,7 @@ package web
 // "field" draws it.
 type field struct {
 	Path, Label, Value, Help string
-	Wrong                    string // empty: nothing is
+	Error                    string // empty: nothing is
 	Type                     string // of an input; or area, choice, check
 	Placeholder              string
 	List                     string   // the id of a datalist
@@ -14,25 +14,25 @@ type field struct {
 	Removable                bool // it has a kept secret that may go
 }
 
-// Must marks it as one that has to be filled in.
-func (f field) Must() field {
+// AsRequired returns the field as one that has to be filled in.
+func (f field) AsRequired() field {
 	f.Required = true
 	return f
 }
 
-// Like shows what is in force, or an example, while it is empty.
-func (f field) Like(example string) field {
+// WithPlaceholder returns the field with the default value, or an example, to be shown while it is empty.
+func (f field) WithPlaceholder(example string) field {
 	f.Placeholder = example
 	return f
 }
 
-// From offers what a datalist has.
-func (f field) From(list string) field {
+// WithSuggestions returns the field with the suggestions of a datalist.
+func (f field) WithSuggestions(list string) field {
 	f.List = list
 	return f
 }
 
-// Unknown reports whether a choice that was made is none of those that there are.
+// Unknown reports whether the value is not among the options.
 func (f field) Unknown() bool {
 	for _, option := range f.Options {
 		if option == f.Value {

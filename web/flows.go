@@ -7,11 +7,13 @@ import (
 	"strings"
 
 	"beckon/agents"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 )
 
-// flowFields are those that can be wrong, in the order of the form.
+// flowFields are the fields of the form, in its order.
 var flowFields = []labelled{
+	{"prompt", "Work without a prompt"},
 	{"timeout", "Time"},
 	{"retryOnCrash", "Run it again after a crash"},
 	{"events", "Names of its events"},
@@ -21,6 +23,7 @@ var flowFields = []labelled{
 // flowForm is a flow as its form has it.
 type flowForm struct {
 	ID, Name, Timeout string
+	Prompt            string
 	RetryOnCrash      string // yes, no, or empty for the default
 	Aliases           []alias
 	Root              stepForm
@@ -31,13 +34,13 @@ type flowForm struct {
 func (w *Web) flowPages() []page {
 	form := nounPages[agents.Flow, flowForm]{
 		form: formOf("flows"), web: w,
-		blank: w.blankFlow, typed: flowFormOf, read: readFlow, choices: w.invocables, act: editFlow, note: agentsOf,
+		newItem: w.blankFlow, formFor: flowFormOf, read: readFlow, choices: w.invocables, onButton: editFlow, listNote: agentsOf,
 	}
 	text := nounPages[agents.Flow, flowText]{
 		form: form.form, web: w, template: "flow-yaml", suffix: "/yaml",
-		blank: w.sampleFlow, typed: w.flowTextOf, read: w.readFlowText, explain: w.explainFlow, act: sayMistakes,
+		newItem: w.sampleFlow, formFor: w.flowTextOf, read: w.readFlowText, arrangeErrors: w.explainFlow, onButton: summarizeMistakes,
 	}
-	form.instead, text.instead = w.toText(text), w.toForm(form)
+	form.switchPage, text.switchPage = w.switchToYAML(text), w.switchToForm(form)
 	return append(form.pages(), text.formPages()...)
 }
 
@@ -52,7 +55,7 @@ func (w *Web) blankFlow(ctx context.Context, asked url.Values) (agents.Flow, err
 }
 
 func flowFormOf(f agents.Flow) flowForm {
-	form := flowForm{ID: f.ID, Name: f.Name, Timeout: writeDuration(f.Timeout), RetryOnCrash: writeYesNo(f.RetryOnCrash), Aliases: aliasesOf(f.Events, "events", runEvents),
+	form := flowForm{ID: f.ID, Name: f.Name, Prompt: f.Prompt, Timeout: writeDuration(f.Timeout), RetryOnCrash: writeYesNo(f.RetryOnCrash), Aliases: aliasesOf(f.Events, "events", runEvents),
 		Root: stepFormOf(f.Root)}
 	form.Root.place("root")
 	form.TooLarge = form.Root.count() > maxFormSteps
@@ -61,13 +64,13 @@ func flowFormOf(f agents.Flow) flowForm {
 
 func readFlow(sent url.Values, _ agents.Flow) (flowForm, agents.Flow, problem.Fields) {
 	var wrong problem.Fields
-	f := flowForm{ID: word(sent, "id"), Name: word(sent, "name"), Timeout: word(sent, "timeout"), RetryOnCrash: word(sent, "retryOnCrash")}
+	f := flowForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Prompt: sent.Get("prompt"), Timeout: trimmed(sent, "timeout"), RetryOnCrash: trimmed(sent, "retryOnCrash")}
 	left := maxFormSteps
 	if f.Root = readStep(sent, "root", &left); left < 0 {
 		wrong.Add("root", "has more than %d steps, which are too many for a form: edit it as YAML", maxFormSteps)
 	}
 	f.Root.place("root")
-	flow := agents.Flow{ID: f.ID, Name: unlessIs(f.Name, f.ID), Timeout: typedDuration(&wrong, "timeout", f.Timeout), RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash),
+	flow := agents.Flow{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), Prompt: f.Prompt, Timeout: typedDuration(&wrong, "timeout", f.Timeout), RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash),
 		Events: aliasesIn(sent, "events", runEvents), Root: f.Root.step(&wrong)}
 	f.Aliases = aliasesOf(flow.Events, "events", runEvents)
 	return f, flow, wrong

@@ -12,7 +12,7 @@ import (
 )
 
 // maxFormSteps is how many steps a form can have; the page would be too large with more.
-const maxFormSteps = 100
+const maxFormSteps = 90
 
 // stepForm is a step as its form has it, and as it is drawn.
 type stepForm struct {
@@ -59,13 +59,13 @@ func (f stepForm) step(wrong *problem.Fields) agents.Step {
 // readStep takes the step at a path, and those within it, as long as some are left.
 func readStep(sent url.Values, path string, left *int) stepForm {
 	*left--
-	f := stepForm{Type: word(sent, path+".type"), AgentID: word(sent, path+".agentId"), Prompt: sent.Get(path + ".prompt"), OutputKey: word(sent, path+".outputKey"),
-		MaxIterations: word(sent, path+".maxIterations"), Until: word(sent, path+".until"), ResponseAgent: sent.Has(path + ".responseAgent"),
+	f := stepForm{Type: trimmed(sent, path+".type"), AgentID: trimmed(sent, path+".agentId"), Prompt: sent.Get(path + ".prompt"), OutputKey: trimmed(sent, path+".outputKey"),
+		MaxIterations: trimmed(sent, path+".maxIterations"), Until: trimmed(sent, path+".until"), ResponseAgent: sent.Has(path + ".responseAgent"),
 		Lenient: sent.Has(path + ".onError"), Events: aliasesIn(sent, path+".events", stepEvents)}
-	for i := 0; *left >= 0 && sent.Has(childOf(path, i)+".type"); i++ {
-		f.Steps = append(f.Steps, readStep(sent, childOf(path, i), left))
+	for i := 0; *left >= 0 && sent.Has(agents.StepPath(path, i)+".type"); i++ {
+		f.Steps = append(f.Steps, readStep(sent, agents.StepPath(path, i), left))
 	}
-	return f.retyped(word(sent, path+".was"))
+	return f.retyped(trimmed(sent, path+".was"))
 }
 
 // retyped keeps what was typed when a step gets another type: an agent becomes the first step of the group, and the only
@@ -82,8 +82,6 @@ func (f stepForm) retyped(was string) stepForm {
 	return f
 }
 
-func childOf(path string, i int) string { return fmt.Sprintf("%s.steps[%d]", path, i) }
-
 // place gives the step and those within it their paths and numbers.
 func (f *stepForm) place(path string) {
 	f.Path = path
@@ -91,7 +89,7 @@ func (f *stepForm) place(path string) {
 		child := &f.Steps[i]
 		child.Number = strings.TrimPrefix(fmt.Sprintf("%s.%d", f.Number, i+1), ".")
 		child.First, child.Last = i == 0, i == len(f.Steps)-1
-		child.place(childOf(path, i))
+		child.place(agents.StepPath(path, i))
 	}
 }
 

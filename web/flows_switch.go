@@ -13,30 +13,30 @@ import (
 	"beckon/internal/problem"
 )
 
-// The form and the YAML of a flow are two pages over the same: what is typed into one goes over to the other, right or
-// wrong, and nothing is saved by that.
+// The form and the YAML of a flow are two pages over the same flow. What was typed into one is shown in the other, with or
+// without errors. Switching saves nothing.
 
-// toText answers a form with its YAML.
-func (w *Web) toText(text nounPages[agents.Flow, flowText]) func(echo.Context, string, nounForm[flowForm], agents.Flow, problem.Fields) (bool, error) {
+// switchToYAML answers a form with its YAML.
+func (w *Web) switchToYAML(text nounPages[agents.Flow, flowText]) func(echo.Context, string, nounForm[flowForm], agents.Flow, problem.Fields) (bool, error) {
 	return func(c echo.Context, do string, f nounForm[flowForm], flow agents.Flow, wrong problem.Fields) (bool, error) {
 		if do != "yaml" {
 			return false, nil
 		}
 		if f.ID == "" {
 			var err error
-			if flow, err = w.filledIn(c.Request().Context(), flow); err != nil {
+			if flow, err = w.withDefaults(c.Request().Context(), flow); err != nil {
 				return true, err
 			}
 		}
-		written := w.writeFlow(flow, unread(f.Form, wrong))
+		written := w.writeFlow(flow, unreadTexts(f.Form, wrong))
 		to := nounForm[flowText]{Path: f.Path, One: f.One, ID: f.ID, Version: f.Version, Managed: f.Managed, Warnings: f.Warnings}
 		to.Form, _, _ = w.readFlowText(url.Values{"yaml": {written}}, agents.Flow{ID: f.ID})
 		return true, text.draw(c, http.StatusOK, to, nil)
 	}
 }
 
-// toForm answers a YAML without mistakes with its form. One with mistakes stays where it is, and shows them.
-func (w *Web) toForm(form nounPages[agents.Flow, flowForm]) func(echo.Context, string, nounForm[flowText], agents.Flow, problem.Fields) (bool, error) {
+// switchToForm answers a YAML without mistakes with its form. One with mistakes stays where it is, and shows them.
+func (w *Web) switchToForm(form nounPages[agents.Flow, flowForm]) func(echo.Context, string, nounForm[flowText], agents.Flow, problem.Fields) (bool, error) {
 	return func(c echo.Context, do string, f nounForm[flowText], flow agents.Flow, wrong problem.Fields) (bool, error) {
 		if do != "form" || len(wrong) > 0 {
 			return false, nil
@@ -55,11 +55,11 @@ func (w *Web) sampleFlow(ctx context.Context, asked url.Values) (agents.Flow, er
 	if err != nil {
 		return flow, err
 	}
-	return w.filledIn(ctx, flow)
+	return w.withDefaults(ctx, flow)
 }
 
-// filledIn has an id, and an agent where none is chosen, so that YAML begins with something that is right.
-func (w *Web) filledIn(ctx context.Context, flow agents.Flow) (agents.Flow, error) {
+// withDefaults sets an id, and an agent where none is chosen, so that the YAML begins without errors.
+func (w *Web) withDefaults(ctx context.Context, flow agents.Flow) (agents.Flow, error) {
 	ids, err := w.invocables(ctx)
 	flow.ID = cmp.Or(flow.ID, "my-flow")
 	agent := "my-agent"
@@ -79,8 +79,8 @@ func (w *Web) filledIn(ctx context.Context, flow agents.Flow) (agents.Flow, erro
 	return flow, err
 }
 
-// unread is what was typed and could not be read, by its paths.
-func unread(f flowForm, wrong problem.Fields) map[string]string {
+// unreadTexts returns what was typed and could not be parsed, by path.
+func unreadTexts(f flowForm, wrong problem.Fields) map[string]string {
 	typed := map[string]string{}
 	for _, e := range wrong {
 		if e.Path == "timeout" {

@@ -99,18 +99,18 @@ func TestAFlowIsBuiltAndSavedAsAForm(t *testing.T) {
 		require.Equal(t, http.StatusOK, got.StatusCode)
 		form = formIn(t, got.body)
 	}
-	press("add root", "id", "built", "timeout", "10m", "retryOnCrash", "yes", "events.run.completed", "built.done")
+	press("add root", "id", "built", "prompt", "Begin.", "timeout", "10m", "retryOnCrash", "yes", "events.run.completed", "built.done", "events.run.*", "built.*")
 	press("draw", "root.steps[1].type", "loop")
 	require.Equal(t, "seq(logs loo())", shape(form, "root"))
 	press("draw", "root.steps[1].steps[0].agentId", "writer", "root.steps[1].maxIterations", "3", "root.steps[1].until", "state.ok == true",
-		"root.steps[1].steps[0].responseAgent", "true", "root.steps[1].steps[0].events.completed", "draft.written", "root.steps[1].onError", "true")
+		"root.steps[1].steps[0].responseAgent", "true", "root.steps[1].steps[0].events.completed", "draft.written", "root.steps[1].steps[0].events.*", "draft.*", "root.steps[1].onError", "true")
 	got := n.post("/admin/flows/new", form)
 	require.Equal(t, "/admin/flows/built?done=created", got.Header.Get("Location"), got.body)
-	require.Equal(t, agents.Flow{ID: "built", Timeout: n.flow("built").Timeout, RetryOnCrash: new(true), Events: map[string]string{"run.completed": "built.done"},
+	require.Equal(t, agents.Flow{ID: "built", Prompt: "Begin.", Timeout: n.flow("built").Timeout, RetryOnCrash: new(true), Events: map[string]string{"run.completed": "built.done", "run.*": "built.*"},
 		Root: agents.Step{Type: "sequential", Steps: []agents.Step{
 			{Type: "agent", AgentID: "logs"},
 			{Type: "loop", MaxIterations: 3, Until: "state.ok == true", OnError: "continue", Steps: []agents.Step{
-				{Type: "agent", AgentID: "writer", ResponseAgent: true, Events: map[string]string{"completed": "draft.written"}}}},
+				{Type: "agent", AgentID: "writer", ResponseAgent: true, Events: map[string]string{"completed": "draft.written", "*": "draft.*"}}}},
 		}}}, n.flow("built"))
 	require.Equal(t, "10m", n.flow("built").Timeout.String())
 
@@ -242,11 +242,11 @@ func TestFormAndYAMLShowTheSame(t *testing.T) {
 	n.fill()
 	for _, path := range []string{"/admin/flows/new", "/admin/flows/incident"} {
 		t.Run(path, func(t *testing.T) {
-			got := n.typed(path, "id", "typed", "name", "Typed & kept", "timeout", "7m", "root.steps[0].agentId", "filed", "do", "yaml")
+			got := n.typed(path, "id", "typed", "name", "Typed & kept", "prompt", "Begin.", "timeout", "7m", "root.steps[0].agentId", "filed", "do", "yaml")
 			require.Equal(t, http.StatusOK, got.StatusCode)
 			form := formIn(t, got.body)
 			text := form.Get("yaml")
-			for _, kept := range []string{"name: Typed & kept", "timeout: 7m", "agentId: filed"} {
+			for _, kept := range []string{"name: Typed & kept", "prompt: Begin.", "timeout: 7m", "agentId: filed"} {
 				require.Contains(t, text, kept)
 			}
 			require.NotContains(t, got.body, "Mistakes")

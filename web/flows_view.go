@@ -32,12 +32,12 @@ func (v stepView) IsLoop() bool { return v.Type == agents.StepLoop }
 
 func (v stepView) IsRoot() bool { return v.Path == "root" }
 
-// Says is what is wrong with one of the fields, or with the step as a whole where name is empty.
-func (v stepView) Says(name string) string {
+// ErrorOf is what is wrong with one of the fields, or with the step as a whole where name is empty.
+func (v stepView) ErrorOf(name string) string {
 	if name != "" {
 		name = "." + name
 	}
-	return v.form.Text(v.Path+name, "", "", "").Wrong
+	return v.form.Text(v.Path+name, "", "", "").Error
 }
 
 // Text, Area and Check are fields of the step.
@@ -58,10 +58,10 @@ func (v stepView) Names() aliasLines {
 	return v.form.Names(aliasesOf(v.Events, v.Path+".events", stepEvents))
 }
 
-// More reports whether one of the fields that are folded up says something.
-func (v stepView) More() bool {
+// HasFoldedValues reports whether one of the fields that are folded up says something.
+func (v stepView) HasFoldedValues() bool {
 	names := v.Names()
-	return v.Prompt != "" || v.OutputKey != "" || names.Open || v.Says("prompt") != "" || v.Says("outputKey") != "" || v.Says("events") != ""
+	return v.Prompt != "" || v.OutputKey != "" || names.Open || v.ErrorOf("prompt") != "" || v.ErrorOf("outputKey") != "" || v.ErrorOf("events") != ""
 }
 
 // Types are what a step can be.

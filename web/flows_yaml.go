@@ -33,7 +33,7 @@ type flowText struct {
 type textLine struct {
 	Number int
 	Text   string
-	Wrong  []string
+	Errors []string
 	Gap    bool // lines in front of it are left out
 }
 
@@ -53,16 +53,16 @@ func (w *Web) writeFlow(f agents.Flow, typed map[string]string) string {
 
 func (w *Web) readFlowText(sent url.Values, have agents.Flow) (flowText, agents.Flow, problem.Fields) {
 	text := flowText{Text: sent.Get("yaml")}
-	item, mistakes, err := config.ReadItem(text.Text, kept[agents.Flow](w).Kind)
+	item, mistakes, err := config.ReadItem(text.Text, resources[agents.Flow](w).Kind)
 	flow, _ := item.(agents.Flow)
 	switch {
 	case err != nil:
 		mistakes = []config.Mistake{{Text: problem.Of(err).Detail}}
 	case len(mistakes) == 0 && have.ID != "" && flow.ID != have.ID:
-		mistakes = w.mistakesIn(text.Text, problem.Fields{{Path: "id", Message: "must stay " + have.ID + "; make a new flow, and delete this one"}})
+		mistakes = w.withLines(text.Text, problem.Fields{{Path: "id", Message: "must stay " + have.ID + "; make a new flow, and delete this one"}})
 	}
 	if len(mistakes) > 0 {
-		return text, flow, text.mistaken(mistakes)
+		return text, flow, text.setMistakes(mistakes)
 	}
 	form := flowFormOf(flow)
 	text.Root, text.TooLarge = &form.Root, form.TooLarge
@@ -74,32 +74,32 @@ func (w *Web) explainFlow(f *nounForm[flowText]) {
 	if len(f.Form.Mistakes) > 0 || !slices.ContainsFunc(f.Errors, func(e problem.Field) bool { return e.Path != "" }) {
 		return
 	}
-	f.Errors = f.Form.mistaken(w.mistakesIn(f.Form.Text, f.Errors))
+	f.Errors = f.Form.setMistakes(w.withLines(f.Form.Text, f.Errors))
 }
 
-// sayMistakes sums up why a text can neither be drawn nor go over to the form.
-func sayMistakes(_ context.Context, do string, f *nounForm[flowText], _, _ agents.Flow) error {
+// summarizeMistakes sums up why a text can neither be drawn nor go over to the form.
+func summarizeMistakes(_ context.Context, do string, f *nounForm[flowText], _, _ agents.Flow) error {
 	if len(f.Form.Mistakes) == 0 {
 		return nil
 	}
-	f.Errors, f.Refused = f.Form.mistaken(f.Form.Mistakes), "drawn"
+	f.Errors, f.Refused = f.Form.setMistakes(f.Form.Mistakes), "drawn"
 	if do == "form" {
 		f.Refused = "shown as a form"
 	}
 	return nil
 }
 
-// mistakesIn finds the lines of what is wrong.
-func (w *Web) mistakesIn(text string, wrong problem.Fields) (list []config.Mistake) {
+// withLines finds the lines of what is wrong.
+func (w *Web) withLines(text string, wrong problem.Fields) (list []config.Mistake) {
 	for _, f := range wrong {
-		line := config.LineOfItem(text, kept[agents.Flow](w).Kind, f.Path)
+		line := config.LineOfItem(text, resources[agents.Flow](w).Kind, f.Path)
 		list = append(list, config.Mistake{Line: line, Path: f.Path, Text: f.Message})
 	}
 	return list
 }
 
-// mistaken shows mistakes in their lines, and returns them for the summary.
-func (t *flowText) mistaken(mistakes []config.Mistake) (summary problem.Fields) {
+// setMistakes shows mistakes in their lines, and returns them for the summary.
+func (t *flowText) setMistakes(mistakes []config.Mistake) (summary problem.Fields) {
 	slices.SortStableFunc(mistakes, func(a, b config.Mistake) int { return cmp.Compare(a.Line, b.Line) })
 	t.Mistakes, t.Lines = mistakes, nil
 	wrong := map[int][]string{}
@@ -117,7 +117,7 @@ func (t *flowText) mistaken(mistakes []config.Mistake) (summary problem.Fields) 
 		if !anyWithin(wrong, number-aroundMistake, number+aroundMistake) {
 			continue
 		}
-		t.Lines = append(t.Lines, textLine{Number: number, Text: cutLine(line), Wrong: wrong[number], Gap: number > last+1})
+		t.Lines = append(t.Lines, textLine{Number: number, Text: cutLine(line), Errors: wrong[number], Gap: number > last+1})
 		last = number
 	}
 	return summary

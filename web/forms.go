@@ -6,11 +6,11 @@ import (
 	"beckon/internal/catalog"
 )
 
-// form is what the rest of this package knows of a noun that has pages.
+// form describes a noun that has pages.
 type form struct {
 	section, one, title string // "clients", "client", "Clients"
 	pages               func(*Web) []page
-	fields              []labelled // those that can be wrong, in the order of its form; id and name come before them
+	fields              []labelled // the fields of its form, in order; id and name come before them
 }
 
 // forms are the nouns that have pages, in the order of the menu. To add one, write its pages and its templates; its line
@@ -37,5 +37,5 @@ func formOf(name string) form {
 	return form{}
 }
 
-// kept are the resources of a noun.
-func kept[T catalog.Resource](w *Web) catalog.Section[T] { return catalog.Of[T](w.Desk.Editor) }
+// resources are the resources of a noun.
+func resources[T catalog.Resource](w *Web) catalog.Section[T] { return catalog.Of[T](w.Backend.Editor) }

@@ -56,11 +56,11 @@ func percent(share float64) string {
 	return strconv.FormatFloat(float64(int(share*1000+0.5))/10, 'f', -1, 64) + " %"
 }
 
-// unknown is a duration that nobody knows: of what has not ended, or not been.
+// unknown is the duration of what has not begun or not ended.
 const unknown time.Duration = -1
 
-// duration writes what took a while in two or three digits. What took no time by the clock took less than it can tell;
-// what is unknown is a dash.
+// duration writes a duration in two or three digits. Below a millisecond it is "< 1 ms", as the clock is no finer; unknown is a
+// dash.
 func duration(d time.Duration) string {
 	switch {
 	case d < 0:

@@ -36,7 +36,7 @@ func typedHeaders(sent url.Values, kept map[string]secret.String, wrong *problem
 			value = secret.String(textproto.TrimString(values[i]))
 		}
 		retype = retype || value != ""
-		isKept, path := secret.InHeaders(kept, name) != "", "headers."+beginning(name, maxExcerpt)
+		isKept, path := secret.InHeaders(kept, name) != "", "headers."+firstCharacters(name, maxExcerpt)
 		_, twice := headers[name]
 		switch {
 		case name == "" && value == "":

@@ -10,11 +10,11 @@ import (
 	"beckon/internal/problem"
 )
 
-// labelled is a field and what is called beside it.
+// labelled is the path of a field and its label.
 type labelled struct{ path, label string }
 
-// Label is what a field is called beside it, by the path that its mistakes have: "How long a call waits for its answer"
-// for "syncTimeout". A path that no field has is its own label.
+// Label returns the label of the field with a path: "How long a call waits for its answer" for "syncTimeout". A path without
+// a field is its own label.
 func (f nounForm[F]) Label(path string) string { return labelOf(f.One, path) }
 
 func labelOf(one, path string) string {
@@ -33,15 +33,15 @@ func labelOf(one, path string) string {
 	return label
 }
 
-// said is what is wrong with a field, where only one line is for it.
-func said(one string, wrong problem.Field) string {
+// fieldSentence returns the error of a field in one line, with the label of the field.
+func fieldSentence(one string, wrong problem.Field) string {
 	if wrong.Path == "" {
 		return wrong.Message
 	}
 	return labelOf(one, wrong.Path) + ": " + wrong.Message
 }
 
-// labelsOf are those of the fields of one noun. A test compares them with the pages.
+// labelsOf returns the labels of a noun's fields by their paths. A test compares them with the pages.
 func labelsOf(one string) map[string]string {
 	labels := map[string]string{}
 	for _, f := range fieldsOf(one) {
@@ -50,7 +50,7 @@ func labelsOf(one string) map[string]string {
 	return labels
 }
 
-// fieldsOf are those of one noun that can be wrong, in the order of its form.
+// fieldsOf returns the fields of a noun's form, in order.
 func fieldsOf(one string) []labelled {
 	return append([]labelled{{"id", "Id"}, {"name", "Name"}}, formOf(one).fields...)
 }
@@ -60,7 +60,7 @@ var (
 	indexes  = regexp.MustCompile(`\d+`)
 )
 
-// stepLabel says "Step 1.2, agent or flow" for "root.steps[0].steps[1].agentId"; nothing for what is no step's.
+// stepLabel says "Step 1.2, agent or flow" for "root.steps[0].steps[1].agentId"; empty for other paths.
 func stepLabel(path string) string {
 	m := stepPath.FindStringSubmatch(path)
 	if m == nil {

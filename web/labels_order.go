@@ -10,7 +10,7 @@ import (
 // stepFields are those of a step, in the order of its form. Those of the steps within it come after all of them.
 var stepFields = [...]string{"type", "agentId", "maxIterations", "until", "responseAgent", "onError", "prompt", "outputKey", "events", "steps"}
 
-// inFormOrder sorts what is wrong as the fields stand in the form of a noun; what is about none of them comes first.
+// inFormOrder sorts errors by the order of their fields in the form of a noun. Errors without a field come first.
 func inFormOrder(one string, found problem.Fields) problem.Fields {
 	sorted, fields := slices.Clone(found), fieldsOf(one)
 	slices.SortStableFunc(sorted, func(a, b problem.Field) int {
@@ -19,7 +19,7 @@ func inFormOrder(one string, found problem.Fields) problem.Fields {
 	return sorted
 }
 
-// placeOf is where a field stands: its number in the form, and for one of a step those of the steps that lead to it.
+// placeOf returns the position of a field in the form; a field of a step begins with the positions of the steps around it.
 func placeOf(fields []labelled, path string) []int {
 	if path == "" {
 		return nil

@@ -36,7 +36,7 @@ func (w *Web) loginPage() page {
 
 func (w *Web) showLogin(c echo.Context) (any, error) {
 	next := destination(c.QueryParam("next"))
-	if whoIs(c) != "" {
+	if userOf(c) != "" {
 		return nil, c.Redirect(http.StatusSeeOther, next)
 	}
 	return loginForm{Next: next}, nil
@@ -46,11 +46,11 @@ func (w *Web) showLogin(c echo.Context) (any, error) {
 // count.
 func (w *Web) login(c echo.Context) error {
 	address := c.RealIP()
-	wait := w.attempts.take(address)
+	wait := w.attempts.count(address)
 	sent, err := postedForm(c)
 	if err != nil {
 		if wait == 0 {
-			w.attempts.giveBack(address)
+			w.attempts.uncount(address)
 		}
 		return err
 	}
@@ -78,7 +78,7 @@ func (w *Web) login(c echo.Context) error {
 
 func (w *Web) refuseLogin(c echo.Context, next string, wait time.Duration) error {
 	seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
-	if w.attempts.news(c.RealIP()) {
+	if w.attempts.shouldReport(c.RealIP()) {
 		w.Log.Warn("too many wrong passwords at the login", slog.String("address", c.RealIP()))
 		w.noteSession(c, "somebody", actionLockout)
 	}
@@ -93,7 +93,7 @@ func (w *Web) logout(everywhere bool) echo.HandlerFunc {
 		if err := w.sessions.end(c.Response(), c.Request(), everywhere); err != nil {
 			return err
 		}
-		if who := whoIs(c); who != "" && everywhere {
+		if who := userOf(c); who != "" && everywhere {
 			w.noteSession(c, who, actionLogoutAll)
 		}
 		protect(c.Response().Header())
@@ -103,7 +103,7 @@ func (w *Web) logout(everywhere bool) echo.HandlerFunc {
 
 // noteSession puts what happened at the login into the audit list. It has happened also when that cannot be written.
 func (w *Web) noteSession(c echo.Context, who, action string) {
-	if err := w.Desk.Editor.Note(c.Request().Context(), who, action, sessionsSection, c.RealIP(), nil); err != nil {
+	if err := w.Backend.Editor.Note(c.Request().Context(), who, action, sessionsSection, c.RealIP(), nil); err != nil {
 		w.Log.Error("the audit list lacks an entry", slog.String("action", action), slog.String("address", c.RealIP()), slog.Any("error", err))
 	}
 }

@@ -20,24 +20,24 @@ type nounForm[F any] struct {
 	Managed bool
 	Notice  string
 	Notes   []string // what is known of it besides
-	// Warnings say why what is kept is not in force, Cautions what should be changed although it is, Errors why what was typed
-	// is not kept.
+	// Warnings say why the saved resource is not in force, Cautions what should be changed although it is in force, Errors why
+	// the form was not saved.
 	Warnings, Cautions, Errors problem.Fields
-	Refused                    string // what could not be done to it; empty: it could not be saved
-	Outdated                   bool   // somebody else was faster
+	Refused                    string // the action that was refused, such as "deleted"; empty: "saved"
+	Outdated                   bool   // somebody else has changed it meanwhile
 	Form                       F
 	Choices                    []string // the ids of what it can refer to
 	Models                     *modelList
 }
 
-// modelList is what came of asking a provider for its models.
+// modelList is a provider's list of models, or why it could not be listed.
 type modelList struct {
 	Names []string
-	Wrong string
+	Error string
 }
 
-// Wanted is what could not be done when there are Errors: to be saved, deleted …
-func (f nounForm[F]) Wanted() string { return cmp.Or(f.Refused, "saved") }
+// RefusedAction names the action that the Errors are about: saved, deleted …
+func (f nounForm[F]) RefusedAction() string { return cmp.Or(f.Refused, "saved") }
 
 // Address is where the form goes, and where the resource is seen.
 func (f nounForm[F]) Address() string {
@@ -60,7 +60,7 @@ func (f nounForm[F]) Text(path, label, value, help string) field {
 	return f.field("text", path, label, value, help)
 }
 
-// Secret is a field that doesn't show what is kept, nor what was typed. The name of a variable is no secret.
+// Secret is a field that shows neither the saved secret nor the typed one. The name of a variable is shown: it is no secret.
 func (f nounForm[F]) Secret(path, label, value, help string) field {
 	shown := f.field("password", path, label, "", help)
 	switch s := secret.String(value); {
@@ -72,9 +72,9 @@ func (f nounForm[F]) Secret(path, label, value, help string) field {
 	return shown
 }
 
-// typedSecret reads a field that Secret has drawn: what was typed, or that the kept one should go.
+// typedSecret reads a field that Secret has drawn; secret.Removed says that the saved secret should be removed.
 func typedSecret(sent url.Values, path string) secret.String {
-	typed := secret.String(word(sent, path))
+	typed := secret.String(trimmed(sent, path))
 	if typed == "" && sent.Has("remove-"+path) {
 		return secret.Removed
 	}
@@ -97,7 +97,7 @@ func (f nounForm[F]) Choice(path, label, value, help string, options []string) f
 
 // YesNo is a yes or no that may be left to the default.
 func (f nounForm[F]) YesNo(path, label, value, help, byDefault string) field {
-	return f.Choice(path, label, value, help, []string{"yes", "no"}).Like("Default: " + byDefault)
+	return f.Choice(path, label, value, help, []string{"yes", "no"}).WithPlaceholder("Default: " + byDefault)
 }
 
 func writeYesNo(value *bool) string {
@@ -132,20 +132,20 @@ func (f nounForm[F]) Check(path, label string, checked bool, help string) field 
 func (f nounForm[F]) field(kind, path, label, value, help string) field {
 	shown := field{Type: kind, Path: path, Label: label, Value: value, Help: help}
 	if i := slices.IndexFunc(f.Errors, func(e problem.Field) bool { return e.Path == path }); i >= 0 {
-		shown.Wrong = f.Errors[i].Message
+		shown.Error = f.Errors[i].Message
 	}
 	return shown
 }
 
-// aboutSaved puts in what is kept of the resource.
-func aboutSaved[F any, T interface{ Key() string }](f *nounForm[F], record catalog.Record[T]) {
+// fillFromSaved sets what the form shows of the saved resource.
+func fillFromSaved[F any, T interface{ Key() string }](f *nounForm[F], record catalog.Record[T]) {
 	f.ID, f.Version, f.Managed = record.Item.Key(), record.Version, isDeclared(record.Origin)
 	f.Warnings, f.Cautions = inFormOrder(f.One, record.Warnings), inFormOrder(f.One, record.Cautions)
 }
 
-// versionIn is the one that a form was made from. What is none belongs to nothing, so that nothing is overwritten by
-// mistake.
-func versionIn(sent url.Values) int64 {
+// formVersion returns the version of the resource that a form was made from. It is -1, which matches no version, where the form
+// has none, so that nothing is overwritten by mistake.
+func formVersion(sent url.Values) int64 {
 	version, err := strconv.ParseInt(sent.Get("version"), 10, 64)
 	if err != nil || version < 1 {
 		return -1

@@ -45,7 +45,7 @@ func (p nounPages[T, F]) list(c echo.Context) (_ any, err error) {
 	if p.rows != nil {
 		most = maxLookedUp
 	}
-	all, err := p.kept().List(ctx)
+	all, err := p.resources().List(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -70,11 +70,11 @@ func (p nounPages[T, F]) list(c echo.Context) (_ any, err error) {
 
 func (p nounPages[T, F]) listed(record catalog.Record[T]) listed[T] {
 	row := listed[T]{Item: record.Item, Address: addressOf(p.path(), record.Item.Key()), Managed: isDeclared(record.Origin)}
-	if p.note != nil {
-		row.Note = p.note(record.Item)
+	if p.listNote != nil {
+		row.Note = p.listNote(record.Item)
 	}
 	if len(record.Warnings) > 0 {
-		row.Why = said(p.one, record.Warnings[0])
+		row.Why = fieldSentence(p.one, record.Warnings[0])
 	}
 	return row
 }

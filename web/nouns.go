@@ -18,35 +18,35 @@ import (
 // nounPages are the pages of a noun: a list, and a form to make, change and delete one. F is the noun as a form has it.
 type nounPages[T catalog.Resource, F any] struct {
 	form
-	web   *Web
-	blank func(ctx context.Context, asked url.Values) (T, error) // what a new one begins with
-	typed func(T) F                                              // the form of one
-	// read takes a form as it was sent, and says what cannot be read. have is what is kept, or the zero T.
+	web     *Web
+	newItem func(ctx context.Context, asked url.Values) (T, error) // the initial values of a new one
+	formFor func(T) F                                              // the form of one
+	// read reads a form as it was sent; the Fields are the errors. have is the saved resource, or the zero T.
 	read func(sent url.Values, have T) (F, T, problem.Fields)
-	// Another way to edit the same: its templates and the end of its addresses.
+	// For another form of the same resource: its template and the suffix of its paths.
 	template, suffix string
 
 	// What follows may be nil.
 
-	rows    func(ctx context.Context, list []catalog.Record[T]) (any, error) // what the list shows of each, if not listed
-	note    func(T) string                                                   // what the list says of one besides
-	choices func(ctx context.Context) ([]string, error)
+	rows     func(ctx context.Context, list []catalog.Record[T]) (any, error) // the rows of the list; nil for listed
+	listNote func(T) string                                                   // a note beside one in the list
+	choices  func(ctx context.Context) ([]string, error)
 	// screen is what the page of one shows around the form. kept is nil for a new one.
 	screen func(c echo.Context, f nounForm[F], kept *T) (any, error)
-	// created answers when one has been made; shown is what nobody is told again.
-	created func(c echo.Context, item T, shown secret.String) error
-	saved   func(have, item T) string                   // what its address says is done when it has been changed, if not "saved"
-	says    func(c echo.Context) string                 // what has been done, by what the address says, if not what noticeOf says
-	posts   func(id string) map[string]echo.HandlerFunc // other forms of the page of one, by the ends of their addresses
-	// act does what another button than that to save asks for, and shows what came of it in the form.
-	act func(ctx context.Context, do string, f *nounForm[F], item, have T) error
-	// instead answers with another page that shows what was typed; false when it is not asked for.
-	instead func(c echo.Context, do string, f nounForm[F], item T, wrong problem.Fields) (done bool, err error)
-	explain func(f *nounForm[F])     // puts what is wrong where it belongs
-	notes   func(id string) []string // what the page of one says besides
+	// afterCreate answers after one was created; shown is the secret that is shown this once.
+	afterCreate     func(c echo.Context, item T, shown secret.String) error
+	doneAfterUpdate func(have, item T) string                   // the "done" of the address after an update; nil for "saved"
+	noticeFor       func(c echo.Context) string                 // the notice for the "done" of the address; nil for noticeOf
+	posts           func(id string) map[string]echo.HandlerFunc // further forms of the page of one, by the suffixes of their paths
+	// onButton handles any button other than the one that saves, and changes the form.
+	onButton func(ctx context.Context, do string, f *nounForm[F], item, have T) error
+	// switchPage answers with another page that shows what was typed; done is false when the button does not ask for that.
+	switchPage    func(c echo.Context, do string, f nounForm[F], item T, wrong problem.Fields) (done bool, err error)
+	arrangeErrors func(f *nounForm[F])     // moves errors to their fields
+	pageNotes     func(id string) []string // notes on the page of one
 }
 
-func (p nounPages[T, F]) kept() catalog.Section[T] { return kept[T](p.web) }
+func (p nounPages[T, F]) resources() catalog.Section[T] { return resources[T](p.web) }
 
 // pages are the list at /admin/agents, the form of a new one at …/new and that of each at …/ID. The templates are
 // agents.html and agent.html.
@@ -76,38 +76,38 @@ func (p nounPages[T, F]) pageOf(id string) page {
 }
 
 func (p nounPages[T, F]) showNew(c echo.Context) (any, error) {
-	blank, err := p.blank(c.Request().Context(), c.QueryParams())
+	blank, err := p.newItem(c.Request().Context(), c.QueryParams())
 	if err != nil {
 		return nil, err
 	}
-	return p.shown(c, nounForm[F]{Path: p.path(), One: p.one, Form: p.typed(blank)}, nil)
+	return p.screenData(c, nounForm[F]{Path: p.path(), One: p.one, Form: p.formFor(blank)}, nil)
 }
 
 func (p nounPages[T, F]) showSaved(c echo.Context) (any, error) {
-	f, have, err := p.savedForm(c.Request().Context(), idIn(c))
+	f, have, err := p.savedForm(c.Request().Context(), idParam(c))
 	if err != nil {
 		return nil, err
 	}
 	f.Notice = p.notice(c)
-	return p.shown(c, f, &have)
+	return p.screenData(c, f, &have)
 }
 
 // savedForm is the form of one as it is kept.
 func (p nounPages[T, F]) savedForm(ctx context.Context, id string) (f nounForm[F], have T, err error) {
-	record, err := p.kept().Get(ctx, id)
+	record, err := p.resources().Get(ctx, id)
 	if err != nil {
 		return f, have, err
 	}
-	f = nounForm[F]{Path: p.path(), One: p.one, Form: p.typed(record.Item)}
-	aboutSaved(&f, record)
-	if p.notes != nil {
-		f.Notes = p.notes(f.ID)
+	f = nounForm[F]{Path: p.path(), One: p.one, Form: p.formFor(record.Item)}
+	fillFromSaved(&f, record)
+	if p.pageNotes != nil {
+		f.Notes = p.pageNotes(f.ID)
 	}
 	return f, record.Item, nil
 }
 
-// shown is what the template gets.
-func (p nounPages[T, F]) shown(c echo.Context, f nounForm[F], have *T) (_ any, err error) {
+// screenData is what the template gets.
+func (p nounPages[T, F]) screenData(c echo.Context, f nounForm[F], have *T) (_ any, err error) {
 	if p.choices != nil {
 		if f.Choices, err = p.choices(c.Request().Context()); err != nil {
 			return nil, err
@@ -120,7 +120,7 @@ func (p nounPages[T, F]) shown(c echo.Context, f nounForm[F], have *T) (_ any, e
 }
 
 func (p nounPages[T, F]) draw(c echo.Context, status int, f nounForm[F], have *T) error {
-	data, err := p.shown(c, f, have)
+	data, err := p.screenData(c, f, have)
 	if err != nil {
 		return err
 	}
@@ -136,19 +136,19 @@ func (p nounPages[T, F]) create(c echo.Context) error {
 	typed, item, wrong := p.read(sent, none)
 	f := nounForm[F]{Path: p.path(), One: p.one, Form: typed}
 	if do := sent.Get("do"); do != "" {
-		return p.acted(c, do, f, item, nil, wrong)
+		return p.handleButton(c, do, f, item, nil, wrong)
 	}
 	var shown secret.String
 	if err = p.unreadable(wrong); err == nil {
-		_, shown, err = p.kept().Create(c.Request().Context(), whoIs(c), item, wrong...)
+		_, shown, err = p.resources().Create(c.Request().Context(), userOf(c), item, wrong...)
 	}
 	switch {
 	case err != nil:
 		return p.refused(c, f, nil, err)
-	case p.created != nil:
-		return p.created(c, item, shown)
+	case p.afterCreate != nil:
+		return p.afterCreate(c, item, shown)
 	}
-	return leaveFor(c, addressOf(p.path(), item.Key())+"?done=created")
+	return redirect(c, addressOf(p.path(), item.Key())+"?done=created")
 }
 
 func (p nounPages[T, F]) update(c echo.Context) error {
@@ -156,7 +156,7 @@ func (p nounPages[T, F]) update(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	f, have, err := p.savedForm(c.Request().Context(), idIn(c))
+	f, have, err := p.savedForm(c.Request().Context(), idParam(c))
 	if err != nil {
 		return err
 	}
@@ -165,24 +165,24 @@ func (p nounPages[T, F]) update(c echo.Context) error {
 	if !f.Managed { // else its fields are disabled, and send nothing
 		f.Form = typed
 	}
-	f.Version = versionIn(sent)
+	f.Version = formVersion(sent)
 	if do := sent.Get("do"); do != "" {
-		return p.acted(c, do, f, item, &have, wrong)
+		return p.handleButton(c, do, f, item, &have, wrong)
 	}
 	if err = p.unreadable(wrong); err == nil {
-		_, err = p.kept().Update(c.Request().Context(), whoIs(c), item, f.Version, wrong...)
+		_, err = p.resources().Update(c.Request().Context(), userOf(c), item, f.Version, wrong...)
 	}
 	if err != nil {
 		return p.refused(c, f, &have, err)
 	}
 	done := "saved"
-	if p.saved != nil {
-		done = p.saved(have, item)
+	if p.doneAfterUpdate != nil {
+		done = p.doneAfterUpdate(have, item)
 	}
-	return leaveFor(c, f.Address()+"?done="+done)
+	return redirect(c, f.Address()+"?done="+done)
 }
 
-// unreadable refuses a form of one field with mistakes: there is no rest to be judged.
+// unreadable refuses a form of one field that has errors: there are no other fields to check.
 func (p nounPages[T, F]) unreadable(wrong problem.Fields) error {
 	if p.suffix == "" {
 		return nil
@@ -195,34 +195,34 @@ func (p nounPages[T, F]) delete(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.kept().Delete(c.Request().Context(), whoIs(c), idIn(c), versionIn(sent)); err != nil {
+	if err := p.resources().Delete(c.Request().Context(), userOf(c), idParam(c), formVersion(sent)); err != nil {
 		return p.refusedTo(c, "deleted", err)
 	}
-	return leaveFor(c, p.path()+"?done=deleted")
+	return redirect(c, p.path()+"?done=deleted")
 }
 
-// acted draws the form again after another button than that to save.
-func (p nounPages[T, F]) acted(c echo.Context, do string, f nounForm[F], item T, have *T, wrong problem.Fields) error {
-	if p.instead != nil {
-		if done, err := p.instead(c, do, f, item, wrong); err != nil || done {
+// handleButton draws the form again after any button other than the one that saves.
+func (p nounPages[T, F]) handleButton(c echo.Context, do string, f nounForm[F], item T, have *T, wrong problem.Fields) error {
+	if p.switchPage != nil {
+		if done, err := p.switchPage(c, do, f, item, wrong); err != nil || done {
 			return err
 		}
 	}
-	if p.act != nil {
+	if p.onButton != nil {
 		before := *new(T)
 		if have != nil {
 			before = *have
 		}
-		if err := p.act(c.Request().Context(), do, &f, item, before); err != nil {
+		if err := p.onButton(c.Request().Context(), do, &f, item, before); err != nil {
 			return err
 		}
 	}
 	return p.draw(c, http.StatusOK, f, have)
 }
 
-// refusedTo draws the page of one as it is kept, with why something cannot be done to it: to be deleted, for one.
+// refusedTo draws the page of the saved resource with the reason why an action, such as deleting it, was refused.
 func (p nounPages[T, F]) refusedTo(c echo.Context, wanted string, refusal error) error {
-	f, have, err := p.savedForm(c.Request().Context(), idIn(c))
+	f, have, err := p.savedForm(c.Request().Context(), idParam(c))
 	if err != nil {
 		return err
 	}
@@ -230,31 +230,31 @@ func (p nounPages[T, F]) refusedTo(c echo.Context, wanted string, refusal error)
 	return p.refused(c, f, &have, refusal)
 }
 
-// refused draws the form again with what was typed and what is wrong with it. When somebody else was faster, to save it
-// once more replaces what they did: the page says so.
+// refused draws the form again with what was typed and what is wrong with it. When somebody else has
+// changed it meanwhile, the page says so, and saving once more replaces their change.
 func (p nounPages[T, F]) refused(c echo.Context, f nounForm[F], have *T, refusal error) error {
-	found, status := troubleIn(refusal)
+	found, status := formErrors(refusal)
 	if status == 0 {
 		return refusal
 	}
 	f.Errors = inFormOrder(p.one, found)
 	if problem.Is(refusal, problem.Outdated) {
-		record, err := p.kept().Get(c.Request().Context(), f.ID)
+		record, err := p.resources().Get(c.Request().Context(), f.ID)
 		if err != nil {
 			return err
 		}
 		f.Outdated, f.Errors, f.Version = true, nil, record.Version
 	}
-	if p.explain != nil {
-		p.explain(&f)
+	if p.arrangeErrors != nil {
+		p.arrangeErrors(&f)
 	}
 	return p.draw(c, status, f, have)
 }
 
-// notice says what was done before the page was asked for. The address names it and cannot say anything else.
+// notice says what the last action has done. The address only names the action, so that nobody can put words on the page.
 func (p nounPages[T, F]) notice(c echo.Context) string {
-	if p.says != nil {
-		return p.says(c)
+	if p.noticeFor != nil {
+		return p.noticeFor(c)
 	}
 	return noticeOf(p.one, c.QueryParam("done"))
 }
@@ -267,14 +267,14 @@ func noticeOf(one, done string) string {
 	}[done]
 }
 
-// leaveFor sends the browser to a page once something is done.
-func leaveFor(c echo.Context, address string) error {
+// redirect sends the browser to a page after an action.
+func redirect(c echo.Context, address string) error {
 	protect(c.Response().Header())
 	return c.Redirect(http.StatusSeeOther, address)
 }
 
-// troubleIn is what a form shows of an error, with the status that it answers; 0 is for one that is no form's.
-func troubleIn(err error) (problem.Fields, int) {
+// formErrors returns what a form shows of an error, and the status of the answer; 0 for an error that is not about the form.
+func formErrors(err error) (problem.Fields, int) {
 	p, ok := errors.AsType[*problem.Error](err)
 	if !ok {
 		return nil, 0
@@ -318,5 +318,5 @@ func postedForm(c echo.Context) (url.Values, error) {
 	return r.PostForm, nil
 }
 
-// idIn is the id that the address is about; see addressOf.
-func idIn(c echo.Context) string { return strings.TrimPrefix(c.Param("id"), "-") }
+// idParam returns the id in the path of the request; see addressOf.
+func idParam(c echo.Context) string { return strings.TrimPrefix(c.Param("id"), "-") }

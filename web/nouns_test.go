@@ -54,7 +54,7 @@ func newNouns(t *testing.T) *nouns {
 	t.Cleanup(transport.CloseIdleConnections)
 	s.files["nouns.css"] = &fstest.MapFile{Data: []byte("this is nouns.css")}
 	s.serve(func(c *web.Config) {
-		c.Desk = &web.Desk{Editor: n.editor,
+		c.Backend = &web.Backend{Editor: n.editor,
 			Models: func(ctx context.Context, p agents.Provider) ([]string, error) { return chat.Models(ctx, transport, p) }}
 	})
 	n.browser = s.signedIn()

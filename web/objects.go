@@ -14,8 +14,8 @@ import (
 func (f nounForm[F]) Object(path, label, value string, rows int, help string) field {
 	area := f.Area(path, label, value, rows, help)
 	for _, e := range f.Errors {
-		if within, ok := strings.CutPrefix(e.Path, path); ok && area.Wrong == "" && within != "" && strings.ContainsAny(within[:1], ".[") {
-			area.Wrong = strings.TrimPrefix(within, ".") + ": " + e.Message
+		if within, ok := strings.CutPrefix(e.Path, path); ok && area.Error == "" && within != "" && strings.ContainsAny(within[:1], ".[") {
+			area.Error = strings.TrimPrefix(within, ".") + ": " + e.Message
 		}
 	}
 	return area

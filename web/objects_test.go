@@ -21,7 +21,7 @@ func TestFormsKeepParameters(t *testing.T) {
 	acme.Item.Stream, acme.Item.Reasoning, acme.Item.Params = agents.StreamNever, agents.ReasoningKeep, agents.Object{"seed": 9007199254740993}
 	_, err = catalog.Of[agents.Provider](n.editor).Update(ctx, "mia", acme.Item, acme.Version)
 	require.NoError(t, err)
-	want := agents.Agent{ID: "full", Provider: "acme", Model: "m", Params: agents.Object{"top_p": 0.9, "stop": []any{"<b>"}, "temperature": nil},
+	want := agents.Agent{ID: "full", Provider: "acme", Model: "m", Prompt: "Look\naround.", Events: map[string]string{"run.*": "full.*", "node.canceled": "full.over"}, Params: agents.Object{"top_p": 0.9, "stop": []any{"<b>"}, "temperature": nil},
 		Fallbacks: []agents.Fallback{{Provider: "acme", Model: "n o"}, {Provider: "filed"}},
 		Output:    &agents.Output{Schema: agents.Object{"type": "object", "required": []any{"a"}}, Repair: new(2)}}
 	_, _, err = catalog.Of[agents.Agent](n.editor).Create(ctx, "mia", want)

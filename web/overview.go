@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"beckon/runs"
 )
 
 // span is how far back the overview looks.
@@ -18,14 +20,16 @@ type span struct {
 // overview is what its template shows.
 type overview struct {
 	Stats
-	Spans      []span
-	Span       span
-	Broken     []broken
-	MoreBroken int64  // that are not listed
-	Rate       string // of success
-	Turned     string // how many calls were turned away
-	Charts     []chart
-	Rows       []Hour // newest first, without those that had no runs
+	Spans          []span
+	Span           span
+	NotInForce     []notInForceRow
+	MoreNotInForce int64 // that are not listed
+	Open           int64
+	Rate           string // of success
+	RefusedText    string // how many calls were refused
+	P50, P95       time.Duration
+	Charts         []chart
+	Rows           []runs.Hour // newest first, without those that had no runs
 }
 
 func (w *Web) overviewPage() page {
@@ -34,43 +38,43 @@ func (w *Web) overviewPage() page {
 
 func (w *Web) showOverview(c echo.Context) (any, error) {
 	spans, chosen := chooseSpan(c.QueryParam("span"))
-	now := w.Now().UTC()
-	since := now.Add(-chosen.back).Truncate(time.Hour)
-	stats, err := w.Numbers.Stats(c.Request().Context(), since)
+	stats, err := w.Statistics.Stats(c.Request().Context(), w.Now().UTC().Add(-chosen.back).Truncate(time.Hour))
 	if err != nil {
 		return nil, fmt.Errorf("count for the overview: %w", err)
 	}
-	o := newOverview(stats, spans, chosen, since, now)
-	if o.Broken, err = w.notInForce(c.Request().Context()); err != nil {
+	o := newOverview(stats, spans, chosen)
+	if o.NotInForce, err = w.notInForce(c.Request().Context()); err != nil {
 		return nil, err
 	}
-	o.MoreBroken = int64(max(len(o.Broken)-mostBroken, 0))
-	o.Broken = o.Broken[:min(len(o.Broken), mostBroken)]
+	o.MoreNotInForce = int64(max(len(o.NotInForce)-maxNotInForce, 0))
+	o.NotInForce = o.NotInForce[:min(len(o.NotInForce), maxNotInForce)]
 	return o, nil
 }
 
-func newOverview(stats Stats, spans []span, chosen span, since, now time.Time) overview {
-	o := overview{Stats: stats, Spans: spans, Span: chosen, Rate: "–", Charts: charts(everyHour(stats.Hours, since, now))}
+func newOverview(stats Stats, spans []span, chosen span) overview {
+	o := overview{Stats: stats, Spans: spans, Span: chosen, Open: stats.Total.Count(runs.Queued, runs.Running), Rate: "–", Charts: charts(stats.Hours)}
 	if rate, ok := stats.Total.SuccessRate(); ok {
 		o.Rate = percent(rate)
 	}
-	if o.Turned = number(stats.Refused); stats.RefusedMore {
-		o.Turned += " or more"
+	if o.RefusedText = number(stats.Refused); stats.RefusedMore {
+		o.RefusedText += " or more"
 	}
-	o.P50, o.P95 = ofCompleted(stats.Total, stats.P50), ofCompleted(stats.Total, stats.P95)
+	o.P50, o.P95 = latency(stats.Total)
 	for _, h := range slices.Backward(stats.Hours) {
-		h.P50, h.P95 = ofCompleted(h.Count, h.P50), ofCompleted(h.Count, h.P95)
-		o.Rows = append(o.Rows, h)
+		if h.Runs() > 0 {
+			h.P50, h.P95 = latency(h.Tally)
+			o.Rows = append(o.Rows, h)
+		}
 	}
 	return o
 }
 
-// ofCompleted is how long completed runs took; where there are none, nobody knows.
-func ofCompleted(c Count, took time.Duration) time.Duration {
-	if c.Completed == 0 {
-		return unknown
+// latency is how long the completed runs took; unknown where there are none.
+func latency(t runs.Tally) (p50, p95 time.Duration) {
+	if t.Count(runs.Completed) == 0 {
+		return unknown, unknown
 	}
-	return took
+	return t.P50, t.P95
 }
 
 // chooseSpan is the one that an address asks for, or a day.
@@ -83,17 +87,4 @@ func chooseSpan(key string) (spans []span, chosen span) {
 	i := max(0, slices.IndexFunc(spans, func(s span) bool { return s.Key == key }))
 	spans[i].Current = true
 	return spans, spans[i]
-}
-
-// everyHour puts in the hours that had no runs.
-func everyHour(hours []Hour, since, now time.Time) []Hour {
-	var all []Hour
-	for at := since; !at.After(now); at = at.Add(time.Hour) {
-		hour := Hour{Start: at}
-		if len(hours) > 0 && !hours[0].Start.After(at) {
-			hour, hours = hours[0], hours[1:]
-		}
-		all = append(all, hour)
-	}
-	return all
 }

@@ -96,7 +96,7 @@ func (s *screens) view(p page, path, who string, data any) view {
 // draw answers with a page. It is whole before its first byte is sent, so that a failure is answered as one.
 func (s *screens) draw(c echo.Context, status int, p page, data any) error {
 	var body bytes.Buffer
-	if err := s.execute(p, &body, s.view(p, c.Request().URL.Path, whoIs(c), data)); err != nil {
+	if err := s.execute(p, &body, s.view(p, c.Request().URL.Path, userOf(c), data)); err != nil {
 		return err
 	}
 	header := c.Response().Header()

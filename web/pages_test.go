@@ -11,6 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/agents"
+	"beckon/deliveries"
+	"beckon/runs"
 	"beckon/web"
 )
 
@@ -20,21 +23,27 @@ var atMidnight = time.Date(2026, 2, 18, 0, 0, 0, 0, time.UTC)
 
 // someStats have something of everything, and what must be escaped.
 func someStats() web.Stats {
-	hour := func(h int, completed, failed, canceled int64, p50, p95 time.Duration) web.Hour {
-		return web.Hour{Start: atMidnight.Add(time.Duration(h) * time.Hour), P50: p50, P95: p95,
-			Count: web.Count{Completed: completed, Failed: failed, Canceled: canceled, Tokens: completed * 120}}
+	var hours []runs.Hour
+	for at := atMidnight.Add(-20 * time.Hour); at.Before(atMidnight.Add(5 * time.Hour)); at = at.Add(time.Hour) {
+		hours = append(hours, runs.Hour{At: at})
 	}
+	hours[21].Tally = tally(10, 0, 0, 800*time.Millisecond, 2*time.Second)
+	hours[23].Tally = tally(1200, 3, 1, time.Second, 90*time.Second)
+	total := tally(1210, 3, 1, time.Second, 89*time.Second)
+	total.ByStatus[runs.Running] = 2
 	return web.Stats{
-		Hours: []web.Hour{hour(1, 10, 0, 0, 800*time.Millisecond, 2*time.Second), hour(3, 1200, 3, 1, time.Second, 90*time.Second)},
-		Total: web.Count{Completed: 1210, Failed: 3, Canceled: 1, Open: 2, Tokens: 145_200},
-		P50:   time.Second, P95: 89 * time.Second,
-		Failures: []web.Failure{{RunID: "run_01", Client: "ci", Agent: "triage", Code: "provider_failed", Message: `The provider said <b>"no"</b> & hung up.`, At: atMidnight.Add(3*time.Hour + 5*time.Minute)}},
+		Stats: runs.Stats{Hours: hours, Total: total, Failures: []runs.FailedRun{{RunID: "run_01", ClientID: "ci", WorkflowID: "triage",
+			Error: agents.Failure{Code: "provider_failed", Message: `The provider said <b>"no"</b> & hung up.`}, CreatedAt: atMidnight.Add(3*time.Hour + 5*time.Minute)}}},
 		Troubled: []web.Endpoint{
-			{ID: "ops", Disabled: true, Reason: "It answered 410.", FailingSince: atMidnight, Pending: 1234, Failed: 4321},
-			{ID: "chat", Reason: "The name could not be found."},
+			{UnhealthyEndpoint: deliveries.UnhealthyEndpoint{EndpointID: "ops", Health: deliveries.Health{DisabledAt: atMidnight, FailingSince: atMidnight}}, Reason: "It answered 410.", Pending: 1234, Failed: 4321},
+			{UnhealthyEndpoint: deliveries.UnhealthyEndpoint{EndpointID: "chat"}, Reason: "The name could not be found."},
 		},
 		Undelivered: 4325, Refused: 1000, RefusedMore: true,
 	}
+}
+
+func tally(completed, failed, canceled int64, p50, p95 time.Duration) runs.Tally {
+	return runs.Tally{ByStatus: map[runs.Status]int64{runs.Completed: completed, runs.Failed: failed, runs.Canceled: canceled}, Tokens: completed * 120, P50: p50, P95: p95}
 }
 
 func TestPagesLookTheSame(t *testing.T) {
@@ -52,8 +61,8 @@ func TestPagesLookTheSame(t *testing.T) {
 			defer func() { s.numbers.stats = someStats() }()
 			return in.get("/admin?span=7d")
 		},
-		"trouble": func() answer { return in.get("/admin/nothing") },
-		"docs":    func() answer { return in.get("/docs") },
+		"error": func() answer { return in.get("/admin/nothing") },
+		"docs":  func() answer { return in.get("/docs") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := page()
@@ -86,22 +95,6 @@ func TestOverviewAsksForItsSpan(t *testing.T) {
 	}
 }
 
-func TestSuccessRate(t *testing.T) {
-	for _, row := range []struct {
-		count web.Count
-		want  float64
-		ok    bool
-	}{
-		{web.Count{}, 0, false},
-		{web.Count{Canceled: 3, Open: 2}, 0, false},
-		{web.Count{Completed: 3, Failed: 1, Canceled: 4}, 0.75, true},
-	} {
-		got, ok := row.count.SuccessRate()
-		require.Equal(t, row.ok, ok)
-		require.InDelta(t, row.want, got, 1e-9)
-	}
-}
-
 func TestNumbersForPeople(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -999: "-999"} {
 		require.Equal(t, want, web.Number(n))
@@ -130,8 +123,8 @@ func TestTheRequestIDIsShownWhereTheLogHasIt(t *testing.T) {
 func TestTimesOfTheOverview(t *testing.T) {
 	s := newSite(t)
 	b := s.signedIn()
-	s.numbers.stats = web.Stats{Total: web.Count{Completed: 1}}
+	s.numbers.stats = web.Stats{Stats: runs.Stats{Total: tally(1, 0, 0, 0, 0)}}
 	require.Contains(t, b.get("/admin").body, "<dd>&lt; 1 ms · &lt; 1 ms</dd>")
-	s.numbers.stats = web.Stats{Total: web.Count{Failed: 1}}
+	s.numbers.stats = web.Stats{Stats: runs.Stats{Total: tally(0, 1, 0, 0, 0)}}
 	require.Contains(t, b.get("/admin").body, "<dd>– · –</dd>")
 }

@@ -19,8 +19,8 @@ const (
 	madeLength = 20 // characters of base32: 100 bits
 	// hashers is how many passwords are hashed at the same time: each takes a core and 19 MiB.
 	hashers = 2
-	// hashPatience is how long a login waits for its turn.
-	hashPatience = 5 * time.Second
+	// maxHashWait is how long a login waits for its turn.
+	maxHashWait = 5 * time.Second
 )
 
 // EnsurePassword is for a start without a configured password: it makes one unless an earlier start has, and returns
@@ -44,7 +44,7 @@ type password struct {
 	store      *store.Store
 	configured secret.String
 	before     string // the hash that this start has found
-	turns      chan struct{}
+	hashSlots  chan struct{}
 
 	mu      sync.Mutex
 	inForce bool // not until it is needed: a gateway whose page nobody opens hashes nothing
@@ -52,7 +52,7 @@ type password struct {
 
 func newPassword(ctx context.Context, s *store.Store, configured secret.String) (*password, error) {
 	row, err := readPassword(ctx, s)
-	return &password{store: s, configured: configured, before: row.Hash, turns: make(chan struct{}, hashers)}, err
+	return &password{store: s, configured: configured, before: row.Hash, hashSlots: make(chan struct{}, hashers)}, err
 }
 
 // check reports whether given is the password in force, and returns the hash that it was compared with: see begin. An
@@ -61,14 +61,14 @@ func (p *password) check(ctx context.Context, given string) (hash string, right 
 	if err := p.ensureInForce(ctx); err != nil {
 		return "", false, err
 	}
-	waiting, cancel := context.WithTimeout(ctx, hashPatience)
+	waiting, cancel := context.WithTimeout(ctx, maxHashWait)
 	defer cancel()
 	select {
-	case p.turns <- struct{}{}:
+	case p.hashSlots <- struct{}{}:
 	case <-waiting.Done():
-		return "", false, problem.New(problem.Unavailable, "too_many_logins", "Too many logins are being checked. Try again in a few seconds.").After(hashPatience)
+		return "", false, problem.New(problem.Unavailable, "too_many_logins", "Too many logins are being checked. Try again in a few seconds.").After(maxHashWait)
 	}
-	defer func() { <-p.turns }()
+	defer func() { <-p.hashSlots }()
 	row, err := readPassword(ctx, p.store)
 	if err != nil {
 		return "", false, err

@@ -7,11 +7,12 @@ import (
 	"strconv"
 
 	"beckon/agents"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 )
 
-// providerFields are those that can be wrong, in the order of the form.
+// providerFields are the fields of the form, in its order.
 var providerFields = []labelled{
 	{"type", "Type"},
 	{"url", "URL"},
@@ -53,11 +54,11 @@ func (providerForm) Reasonings() []string {
 func (w *Web) providerPages() []page {
 	return nounPages[agents.Provider, providerForm]{
 		form: formOf("providers"), web: w,
-		blank: func(context.Context, url.Values) (agents.Provider, error) {
+		newItem: func(context.Context, url.Values) (agents.Provider, error) {
 			return agents.Provider{Type: providerOpenAI}, nil
 		},
-		typed: providerFormOf, read: readProvider, act: w.testConnection,
-		choices: func(context.Context) ([]string, error) { return w.Desk.Editor.File().Variables(), nil },
+		formFor: providerFormOf, read: readProvider, onButton: w.testConnection,
+		choices: func(context.Context) ([]string, error) { return w.Backend.Editor.File().Variables(), nil },
 	}.pages()
 }
 
@@ -72,9 +73,9 @@ func providerFormOf(p agents.Provider) providerForm {
 
 func readProvider(sent url.Values, have agents.Provider) (providerForm, agents.Provider, problem.Fields) {
 	var wrong problem.Fields
-	f := providerForm{ID: word(sent, "id"), Name: word(sent, "name"), Type: word(sent, "type"), URL: word(sent, "url"), Timeout: word(sent, "timeout"),
-		MaxRetries: word(sent, "maxRetries"), Template: sent.Get("template"), APIKey: have.APIKey.Shown(), Stream: word(sent, "stream"), Reasoning: word(sent, "reasoning"), Params: sent.Get("params")}
-	p := agents.Provider{ID: f.ID, Name: unlessIs(f.Name, f.ID), Type: f.Type, URL: f.URL, APIKey: typedSecret(sent, "apiKey"), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
+	f := providerForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Type: trimmed(sent, "type"), URL: trimmed(sent, "url"), Timeout: trimmed(sent, "timeout"),
+		MaxRetries: trimmed(sent, "maxRetries"), Template: sent.Get("template"), APIKey: have.APIKey.Shown(), Stream: trimmed(sent, "stream"), Reasoning: trimmed(sent, "reasoning"), Params: sent.Get("params")}
+	p := agents.Provider{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), Type: f.Type, URL: f.URL, APIKey: typedSecret(sent, "apiKey"), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
 		Template: f.Template, Stream: f.Stream, Reasoning: f.Reasoning, Params: readParams(&wrong, f.Params)}
 	f.Headers, p.Headers, f.Retype = typedHeaders(sent, have.Headers, &wrong)
 	if p.APIKey.IsReference() {
@@ -96,13 +97,13 @@ func (w *Web) testConnection(ctx context.Context, _ string, f *nounForm[provider
 		f.Models = w.askForModels(ctx, have)
 		return nil
 	}
-	revised := kept[agents.Provider](w).Revised(have, typed)
+	revised := resources[agents.Provider](w).Revised(have, typed)
 	withKept := have.APIKey.IsKeptBy(typed.APIKey)
 	for name, value := range typed.Headers {
 		withKept = withKept || secret.InHeaders(have.Headers, name).IsKeptBy(value)
 	}
 	if withKept && revised.URL != have.URL {
-		f.Models = &modelList{Wrong: "The url is not the one that the secrets are kept for. Type the API key and the headers' values again to test it, or save first."}
+		f.Models = &modelList{Error: "The url is not the one that the secrets are kept for. Type the API key and the headers' values again to test it, or save first."}
 		return nil
 	}
 	f.Models = w.askForModels(ctx, revised)
@@ -112,16 +113,16 @@ func (w *Web) testConnection(ctx context.Context, _ string, f *nounForm[provider
 // askForModels asks a provider which models it has, and shows what came of it.
 func (w *Web) askForModels(ctx context.Context, p agents.Provider) *modelList {
 	if p.Type == providerTemplate {
-		return &modelList{Wrong: "This provider answers from its template: there is no connection to test, and there are no models to choose from."}
+		return &modelList{Error: "This provider answers from its template: there is no connection to test, and there are no models to choose from."}
 	}
-	p, err := kept[agents.Provider](w).Used(p)
+	p, err := resources[agents.Provider](w).Used(p)
 	var names []string
 	if err == nil {
-		names, err = w.Desk.Models(ctx, p)
+		names, err = w.Backend.Models(ctx, p)
 	}
 	if err != nil {
 		w.Log.InfoContext(ctx, "the models of a provider could not be listed", slog.String("provider", p.ID), slog.Any("error", err))
-		return &modelList{Wrong: problem.Of(err).Detail}
+		return &modelList{Error: problem.Of(err).Detail}
 	}
 	return &modelList{Names: names}
 }

@@ -13,10 +13,10 @@ func Compare(before, after json.RawMessage) (list []string, left int) {
 	differences, left := compare(before, after)
 	for _, d := range differences {
 		old, now := d.Before, d.After
-		if !d.Had {
+		if !d.WasPresent {
 			old = "-"
 		}
-		if !d.Has {
+		if !d.IsPresent {
 			now = "-"
 		}
 		list = append(list, fmt.Sprintf("%s: %s -> %s", d.Path, old, now))

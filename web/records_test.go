@@ -60,7 +60,7 @@ func newRecords(t *testing.T, r *records) *browser {
 	s := siteOn(t, storetest.Open(t, storetest.Default(t)))
 	s.files["records.css"] = &fstest.MapFile{Data: []byte("this is records.css")}
 	s.serve(func(c *web.Config) {
-		c.Desk = &web.Desk{Refused: r, Settings: r, Editor: gatewaytest.Editor(t, s.store, gatewaytest.Setup{
+		c.Backend = &web.Backend{Refused: r, Settings: r, Editor: gatewaytest.Editor(t, s.store, gatewaytest.Setup{
 			File: "providers: [{id: p, type: template, template: x}]\nagents: [{id: triage, provider: p}]"})}
 	})
 	b := s.signedIn()
@@ -102,7 +102,7 @@ func textOrNull(document json.RawMessage) any {
 // newKept is one that shows what is in its store.
 func newKept(t *testing.T) *browser {
 	s := siteOn(t, storetest.Open(t, storetest.Default(t)))
-	s.serve(func(c *web.Config) { c.Desk = &web.Desk{Refused: s.store} })
+	s.serve(func(c *web.Config) { c.Backend = &web.Backend{Refused: s.store} })
 	return s.signedIn()
 }
 

@@ -41,11 +41,11 @@ type refusedRow struct {
 // refusedCall is what the page of one shows.
 type refusedCall struct {
 	refusedRow
-	Status  string // with its words
-	Headers []headerField
-	Means   string
-	Advice  []string
-	Known   bool // there is a client of that id
+	Status       string // with its words
+	Headers      []headerField
+	Meaning      string
+	Advice       []string
+	ClientExists bool // there is a client of that id
 }
 
 // OfClient is the list of the calls of the same client.
@@ -66,7 +66,7 @@ func (w *Web) refusedCallPage() page {
 
 func (w *Web) showRefused(c echo.Context) (any, error) {
 	q := store.RefusedQuery{ClientID: c.QueryParam("client"), Code: c.QueryParam("code"), Limit: store.DefaultRefusedPage, Cursor: c.QueryParam("cursor")}
-	calls, next, err := w.Desk.Refused.RefusedCalls(c.Request().Context(), q)
+	calls, next, err := w.Backend.Refused.RefusedCalls(c.Request().Context(), q)
 	if err != nil {
 		return nil, err
 	}
@@ -99,13 +99,13 @@ func (w *Web) refusedRows(ctx context.Context, calls []store.RefusedCall) ([]ref
 			continue
 		}
 		if _, asked := known[call.ClientID]; !asked && call.ClientID != "" {
-			_, err := kept[clients.Client](w).Get(ctx, call.ClientID)
+			_, err := resources[clients.Client](w).Get(ctx, call.ClientID)
 			if err != nil && !problem.Is(err, problem.NotFound) {
 				return nil, err
 			}
 			known[call.ClientID] = err == nil
 		}
-		rows[i].Why, _ = whatItsTokenLacked(call, known[call.ClientID])
+		rows[i].Why, _ = explainUnauthorized(call, known[call.ClientID])
 	}
 	return rows, nil
 }
@@ -125,13 +125,13 @@ func listAddress(path string, asked url.Values, cursor string) string {
 
 func (w *Web) showRefusedCall(c echo.Context) (any, error) {
 	ctx := c.Request().Context()
-	call, err := w.Desk.Refused.RefusedCall(ctx, c.Param("id"))
+	call, err := w.Backend.Refused.RefusedCall(ctx, c.Param("id"))
 	if err != nil {
 		return nil, err
 	}
 	var client *clients.Client
 	if call.ClientID != "" {
-		record, err := kept[clients.Client](w).Get(ctx, call.ClientID)
+		record, err := resources[clients.Client](w).Get(ctx, call.ClientID)
 		switch {
 		case err == nil:
 			client = &record.Item
@@ -144,14 +144,14 @@ func (w *Web) showRefusedCall(c echo.Context) (any, error) {
 
 // newRefusedCall explains a call; client is the one that it names, as it is now, or nil.
 func newRefusedCall(call store.RefusedCall, client *clients.Client) refusedCall {
-	shown := refusedCall{refusedRow: refusedRow{RefusedCall: call}, Status: statusText(call.Status), Known: client != nil}
+	shown := refusedCall{refusedRow: refusedRow{RefusedCall: call}, Status: statusText(call.Status), ClientExists: client != nil}
 	if call.Status == http.StatusUnauthorized {
-		shown.Why, _ = whatItsTokenLacked(call, shown.Known)
+		shown.Why, _ = explainUnauthorized(call, shown.ClientExists)
 	}
 	for _, name := range slices.Sorted(maps.Keys(call.Headers)) {
 		shown.Headers = append(shown.Headers, headerField{name, call.Headers[name]})
 	}
-	shown.Means, shown.Advice = explainRefusal(call, client)
+	shown.Meaning, shown.Advice = explainRefusal(call, client)
 	return shown
 }
 

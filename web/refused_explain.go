@@ -24,8 +24,8 @@ var refusalsByCode = map[string]refusal{
 	problem.CodeUnauthorized:           {"The call did not prove that it comes from this client. A missing token, a wrong one and a client that does not exist get the same answer, so that nobody can find out which clients there are.", nil},
 	problem.CodeClientDisabled:         {"The token was right, but the client is switched off.", []string{"Enable the client on its page if its calls are wanted again."}},
 	problem.CodeAgentNotAllowed:        {"The call asked for an agent or flow that this client may not use.", []string{"Add it to the client's allowed agents, or leave agent out of the call: then the first of them answers."}},
-	problem.CodePromptNotAllowed:       {"This client's prompts come from its command or its template, and the runs API would take another one.", []string{"Call the client's webhook instead of /api/v1/runs."}},
-	problem.CodeEmptyPrompt:            {"There was no text for the agent in the call.", []string{"Look whether the caller sends a body at all: an empty variable or a missing file often leaves it empty.", "Send the text as the body, or as prompt in a JSON object or a form."}},
+	problem.CodePromptNotAllowed:       {"This client's prompts come from its command or its template, and the runs API would take another one.", []string{"Leave input and prompt out of the call, and members of your own, or call the client's webhook instead of /api/v1/runs."}},
+	problem.CodeEmptyPrompt:            {"There was no text for the agent in the call, and neither its client nor the agent has a prompt for such calls.", []string{"Look whether the caller sends a body at all: an empty variable or a missing file often leaves it empty.", "Send the text as the body, or as prompt in a JSON object or a form.", "Or give the client or its agent a prompt: it is the work of calls that bring none."}},
 	problem.CodeInvalidPrompt:          {"The prompt of the JSON body is not a text.", []string{"Send {\"prompt\": \"…\"} with a string. To send an object itself as the prompt, leave out the member prompt."}},
 	problem.CodeInvalidJSON:            {"The Content-Type says JSON, but the body is not valid JSON.", []string{"Look for quotes and line breaks that a shell or a template has put into the body unescaped. jq -n --arg prompt \"$TEXT\" '{prompt: $prompt}' writes it right.", "For plain text, send Content-Type: text/plain."}},
 	problem.CodeInvalidForm:            {"The body is not the form that its Content-Type says.", []string{"Let the client's library set the Content-Type of multipart forms: it has a boundary that must match the body."}},
@@ -89,15 +89,15 @@ func explainRefusal(call store.RefusedCall, client *clients.Client) (means strin
 		r = refusal{"The call was turned away before a run was started.", []string{"The reason above says why."}}
 	}
 	if call.Status == http.StatusUnauthorized {
-		_, what := whatItsTokenLacked(call, client != nil)
+		_, what := explainUnauthorized(call, client != nil)
 		return r.means, []string{what}
 	}
 	return r.means, slices.Clone(r.advice)
 }
 
-// whatItsTokenLacked says what was wrong with an unauthorized call, of which callers are told nothing: in a few words, and
+// explainUnauthorized says what was wrong with an unauthorized call, of which callers are told nothing: in a few words, and
 // what to do about it. known says that there is a client of the id that the call names.
-func whatItsTokenLacked(call store.RefusedCall, known bool) (why, advice string) {
+func explainUnauthorized(call store.RefusedCall, known bool) (why, advice string) {
 	const right = "Authorization: Bearer mgc_…"
 	header := call.Headers["Authorization"]
 	scheme, masked, _ := strings.Cut(header, " ")

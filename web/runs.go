@@ -30,7 +30,7 @@ type runList struct {
 	Next              string // the address of the next page; empty on the last
 	Looked            int64  // how many runs were looked at for a search that goes on; 0 when it has seen all
 	Short             bool   // there may be more of them than are shown, for which nobody has looked yet
-	Wrong             string // what is wrong with the search
+	Error             string // what is wrong with the search
 }
 
 // runRow is a run in the list.
@@ -57,15 +57,15 @@ func (w *Web) showRuns(c echo.Context) (any, error) {
 	f := readRunFilter(c.QueryParams())
 	list := newRunList(f)
 	list.Live = f.Cursor == ""
-	if f.wholeID() {
-		if _, err := w.Desk.Runs.Get(ctx, f.prefix); err == nil {
-			return nil, leaveFor(c, runAddress(f.prefix, ""))
+	if f.isWholeID() {
+		if _, err := w.Backend.Runs.Get(ctx, f.prefix); err == nil {
+			return nil, redirect(c, runAddress(f.prefix, ""))
 		} else if !problem.Is(err, problem.NotFound) {
 			return nil, err
 		}
-		list.Wrong = "There is no run of that id. Those that are older than the retention are deleted."
+		list.Error = "There is no run of that id. Those that are older than the retention are deleted."
 	}
-	if list.Wrong == "" {
+	if list.Error == "" {
 		found, err := w.findRuns(ctx, f)
 		if err != nil {
 			return nil, err
@@ -73,7 +73,7 @@ func (w *Web) showRuns(c echo.Context) (any, error) {
 		if found.next != "" {
 			list.Next = f.address(found.next)
 		}
-		if f.narrows() && found.next != "" {
+		if f.needsReading() && found.next != "" {
 			list.Looked = int64(found.looked)
 		}
 		list.Short = found.next != "" && len(found.list) < runs.DefaultPage
@@ -88,22 +88,22 @@ func (w *Web) showRuns(c echo.Context) (any, error) {
 }
 
 func newRunList(f runFilter) runList {
-	return runList{Filter: f, Address: f.address(f.Cursor), Wrong: f.wrong,
+	return runList{Filter: f, Address: f.address(f.Cursor), Error: f.wrong,
 		Statuses: []string{string(runs.Queued), string(runs.Running), string(runs.Completed), string(runs.Failed), string(runs.Canceled)},
 		Sources:  []string{runs.SourceWebhook, runs.SourceAPI, runs.SourcePage}}
 }
 
 func (w *Web) newRunRow(r *runs.Run) runRow {
-	row := runRow{ID: r.ID, Status: string(r.Status), Client: r.ClientID, Agent: r.WorkflowID, Source: r.Source, At: r.CreatedAt, Took: w.tookSoFar(r),
-		Tokens: int64(r.Usage.TotalTokens), Input: beginning(r.Input, maxExcerpt)}
+	row := runRow{ID: r.ID, Status: string(r.Status), Client: r.ClientID, Agent: r.WorkflowID, Source: r.Source, At: r.CreatedAt, Took: w.timeTaken(r),
+		Tokens: int64(r.Usage.TotalTokens), Input: firstCharacters(r.Input, maxExcerpt)}
 	if r.Error != nil {
 		row.Error = r.Error.Message
 	}
 	return row
 }
 
-// tookSoFar is how long a run took, or has been going on; unknown where it has not begun.
-func (w *Web) tookSoFar(r *runs.Run) time.Duration {
+// timeTaken returns how long a run took, or has been running; unknown where it has not begun.
+func (w *Web) timeTaken(r *runs.Run) time.Duration {
 	end := r.CompletedAt
 	if r.Status == runs.Running {
 		end = w.Now()
@@ -120,23 +120,23 @@ func (w *Web) addRunChoices(ctx context.Context, list *runList) (err error) {
 		return err
 	}
 	list.Agents, err = w.invocables(ctx)
-	list.Clients, list.Agents = offered(list.Clients), offered(list.Agents)
+	list.Clients, list.Agents = limitChoices(list.Clients), limitChoices(list.Agents)
 	return err
 }
 
-// offered are as many ids as a field can well offer.
-func offered(ids []string) []string { return ids[:min(len(ids), 100)] }
+// limitChoices returns the first ids, as many as a field can reasonably offer.
+func limitChoices(ids []string) []string { return ids[:min(len(ids), 100)] }
 
-// beginning is a text up to so many bytes, on a whole letter; an ellipsis says that there is more.
-func beginning(text string, most int) string {
+// firstCharacters shortens a text to at most so many bytes without cutting a character, and adds an ellipsis.
+func firstCharacters(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}
-	return text[:wholeLetters(text, most)] + "…"
+	return text[:wholeCharacters(text, most)] + "…"
 }
 
-// wholeLetters is the length of the longest part of a text that is no longer than most and cuts no letter.
-func wholeLetters(text string, most int) int {
+// wholeCharacters returns the length of the longest beginning of a text of at most so many bytes that cuts no character.
+func wholeCharacters(text string, most int) int {
 	for most > 0 && most < len(text) && !utf8.RuneStart(text[most]) {
 		most--
 	}

@@ -52,6 +52,8 @@ var adviceByCode = map[string]failureAdvice{
 	problem.CodeFlowNoAnswer:            {[]string{"Mark the step that gives the answer as the flow's answer, and look at the timeline for nodes that did not complete."}, false, false},
 	problem.CodeFlowStateTooLarge:       {[]string{"Have the flow's agents keep less: shorter answers, or fewer rounds of a loop."}, false, false},
 	problem.CodeFlowOutputTooLarge:      {[]string{"Have the flow's agents write less: shorter answers, or fewer rounds of a loop."}, false, false},
+	problem.CodeArtifactTooLarge:        {[]string{"Ask for a smaller file: fewer pixels, a shorter text to speak. Or raise artifacts.maxBytes."}, true, false},
+	problem.CodeArtifactsUnavailable:    {[]string{"Look at the log, and at the folder or bucket that artifacts.url names: its free space, and whether Beckon may write there. Then run it again."}, false, false},
 	problem.CodeInterrupted:             {[]string{"Run it again: nothing is wrong with it. Beckon was stopped, or its process ended, while the agent was working.", "Beckon retries such a run by itself, at most twice, unless the agent or flow says retryOnCrash: false; its page shows that."}, true, false},
 	problem.CodeMemoryFull:              {[]string{"Run it again. There was no memory for the answer for half a minute: raise server.maxMemory if it happens often, or have callers and agents write less."}, false, false},
 	problem.CodeShuttingDown:            {[]string{"Run it again: Beckon was being stopped."}, false, false},
@@ -69,12 +71,12 @@ func (w *Web) adviseOnRun(ctx context.Context, run *runs.Run) (advice, error) {
 	}
 	shown := advice{Steps: slices.Clone(of.steps)}
 	if run.IsFlow {
-		err := addLink(ctx, &shown, kept[agents.Flow](w), run.WorkflowID, "/admin/flows", "Flow")
+		err := addLink(ctx, &shown, resources[agents.Flow](w), run.WorkflowID, "/admin/flows", "Flow")
 		if err != nil {
 			return shown, err
 		}
 	}
-	return shown, w.addAgentLinks(ctx, &shown, of, agentThatFailed(run))
+	return shown, w.addAgentLinks(ctx, &shown, of, failedAgent(run))
 }
 
 // addAgentLinks adds the pages of an agent and of its provider, as far as there are any.
@@ -82,7 +84,7 @@ func (w *Web) addAgentLinks(ctx context.Context, shown *advice, of failureAdvice
 	if agentID == "" || !of.agent && !of.provider {
 		return nil
 	}
-	record, err := kept[agents.Agent](w).Get(ctx, agentID)
+	record, err := resources[agents.Agent](w).Get(ctx, agentID)
 	if problem.Is(err, problem.NotFound) {
 		return nil
 	}
@@ -96,7 +98,7 @@ func (w *Web) addAgentLinks(ctx context.Context, shown *advice, of failureAdvice
 		return nil
 	}
 	n := len(shown.Links)
-	err = addLink(ctx, shown, kept[agents.Provider](w), record.Item.Provider, "/admin/providers", "Provider")
+	err = addLink(ctx, shown, resources[agents.Provider](w), record.Item.Provider, "/admin/providers", "Provider")
 	if len(shown.Links) > n {
 		shown.Links[n].Address += "#found" // the test of its connection
 	}
@@ -115,8 +117,8 @@ func addLink[T catalog.Resource](ctx context.Context, shown *advice, kept catalo
 	return err
 }
 
-// agentThatFailed is the one that the failure of a run comes from, where that is known.
-func agentThatFailed(run *runs.Run) string {
+// failedAgent is the one that the failure of a run comes from, where that is known.
+func failedAgent(run *runs.Run) string {
 	if !run.IsFlow {
 		return run.WorkflowID
 	}

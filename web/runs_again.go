@@ -17,23 +17,23 @@ import (
 
 func (w *Web) cancelRun(c echo.Context) error {
 	ctx, id := c.Request().Context(), c.Param("id")
-	if err := w.Desk.Runs.Cancel(ctx, id); err != nil {
+	if err := w.Backend.Runs.Cancel(ctx, id); err != nil {
 		return w.refuseRun(c, id, err)
 	}
-	if err := w.Desk.Editor.Note(ctx, whoIs(c), "cancel", "runs", id, nil); err != nil {
+	if err := w.Backend.Editor.Note(ctx, userOf(c), "cancel", "runs", id, nil); err != nil {
 		return err
 	}
-	return leaveFor(c, runAddress(id, "canceled"))
+	return redirect(c, runAddress(id, "canceled"))
 }
 
 // repeatRun calls the client anew with what the run was asked.
 func (w *Web) repeatRun(c echo.Context) error {
 	ctx := c.Request().Context()
-	run, err := w.Desk.Runs.Get(ctx, c.Param("id"))
+	run, err := w.Backend.Runs.Get(ctx, c.Param("id"))
 	if err != nil {
 		return err
 	}
-	why, isCommand, err := w.whyNotAgain(ctx, run)
+	why, isCommand, err := w.whyNotRepeatable(ctx, run)
 	if err != nil {
 		return err
 	}
@@ -45,24 +45,24 @@ func (w *Web) repeatRun(c echo.Context) error {
 		r.Header.Set("Content-Type", "text/plain; charset=utf-8")
 		r.Body = []byte(run.Input)
 	}
-	id, err := w.Desk.Calls.Try(ctx, r)
+	id, err := w.Backend.Calls.Try(ctx, r)
 	if err != nil {
 		return w.refuseRun(c, run.ID, err)
 	}
-	if err := w.Desk.Editor.Note(ctx, whoIs(c), "repeat", "runs", run.ID, map[string]string{"runId": id}); err != nil {
+	if err := w.Backend.Editor.Note(ctx, userOf(c), "repeat", "runs", run.ID, map[string]string{"runId": id}); err != nil {
 		return err
 	}
-	return leaveFor(c, runAddress(id, "again"))
+	return redirect(c, runAddress(id, "again"))
 }
 
-// whyNotAgain says why a run cannot be run again; nothing when it can. isCommand says that its client runs a command.
-func (w *Web) whyNotAgain(ctx context.Context, run *runs.Run) (why string, isCommand bool, err error) {
+// whyNotRepeatable says why a run cannot be run again; empty when it can. isCommand says that its client runs a command.
+func (w *Web) whyNotRepeatable(ctx context.Context, run *runs.Run) (why string, isCommand bool, err error) {
 	if !run.Status.Ended() {
-		return "It goes on.", false, nil
+		return "It is still running.", false, nil
 	}
-	record, err := kept[clients.Client](w).Get(ctx, run.ClientID)
+	record, err := resources[clients.Client](w).Get(ctx, run.ClientID)
 	if problem.Is(err, problem.NotFound) {
-		return "Its client is gone, and with it the limits that the run would keep to.", false, nil
+		return "Its client was deleted.", false, nil
 	}
 	if err != nil {
 		return "", false, err
@@ -86,9 +86,9 @@ func (w *Web) whyNotAgain(ctx context.Context, run *runs.Run) (why string, isCom
 	return why, isCommand, nil
 }
 
-// refuseRun draws the page of a run with why something cannot be done to it.
+// refuseRun draws the page of a run with the reason why an action was refused.
 func (w *Web) refuseRun(c echo.Context, id string, refusal error) error {
-	sentence, status, ok := forPage(refusal)
+	sentence, status, ok := userMessage(refusal)
 	if !ok {
 		return refusal
 	}
@@ -96,6 +96,6 @@ func (w *Web) refuseRun(c echo.Context, id string, refusal error) error {
 	if err != nil {
 		return err
 	}
-	s.Wrong = sentence
+	s.Error = sentence
 	return w.screens.draw(c, status, w.runPage(), s)
 }

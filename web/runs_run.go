@@ -20,18 +20,19 @@ const maxRunDeliveries = 20
 type runScreen struct {
 	Run             *runs.Run
 	Notice          string
-	Wrong           string // what could not be done
+	Error           string // what could not be done
 	Live            bool   // something may still happen to it
 	Waited, Took    time.Duration
 	Input, Output   shownText
+	Artifacts       []artifactRow
 	Metadata        shownText
 	Nodes           []nodeBar
 	Events          []eventRow
 	MoreEvents      bool
 	Deliveries      []deliveryRow
 	MoreDeliveries  string // the address of all of them; empty when they are here
-	Repeat          string // why it can't be run again; empty when it can
-	RepeatsACommand bool   // which says what it says today
+	NotRepeatable   string // why it cannot be run again; empty when it can
+	RepeatsACommand bool   // the command's prompt as it is today
 	Advice          advice // on what has failed
 }
 
@@ -63,6 +64,8 @@ func (w *Web) runPage() page {
 	return page{path: path, template: "run", title: "Run", data: w.showRun, posts: map[string]echo.HandlerFunc{
 		path + "/cancel": w.cancelRun,
 		path + "/again":  w.repeatRun,
+
+		path + "/artifacts/:artifact/remove": w.removeArtifact,
 	}}
 }
 
@@ -73,11 +76,11 @@ func (w *Web) showRun(c echo.Context) (any, error) {
 }
 
 func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err error) {
-	run, err := w.Desk.Runs.Get(ctx, id)
+	run, err := w.Backend.Runs.Get(ctx, id)
 	if err != nil {
 		return s, err
 	}
-	s = runScreen{Run: run, Live: !run.Status.Ended(), Waited: unknown, Took: w.tookSoFar(run)}
+	s = runScreen{Run: run, Live: !run.Status.Ended(), Waited: unknown, Took: w.timeTaken(run)}
 	if !run.StartedAt.IsZero() {
 		s.Waited = max(run.StartedAt.Sub(run.CreatedAt), 0)
 	}
@@ -85,11 +88,12 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 	s.Input = texts.show("What it was asked", run.Input, "part", "input")
 	s.Output = texts.show("What it answered", run.Output, "part", "output")
 	s.Metadata = texts.show("Metadata", string(run.Metadata), "part", "metadata")
-	s.Nodes = w.barsOf(run, texts)
+	s.Artifacts = w.artifactRows(run.Artifacts)
+	s.Nodes = w.nodeBars(run, texts)
 	if s.Events, s.MoreEvents, err = w.eventsOf(ctx, run); err != nil {
 		return s, err
 	}
-	list, next, err := w.Desk.Deliveries.List(ctx, deliveries.Query{RunID: run.ID, Limit: maxRunDeliveries})
+	list, next, err := w.Backend.Deliveries.List(ctx, deliveries.Query{RunID: run.ID, Limit: maxRunDeliveries})
 	if err != nil {
 		return s, err
 	}
@@ -102,7 +106,7 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 	if s.Advice, err = w.adviseOnRun(ctx, run); err != nil {
 		return s, err
 	}
-	s.Repeat, s.RepeatsACommand, err = w.whyNotAgain(ctx, run)
+	s.NotRepeatable, s.RepeatsACommand, err = w.whyNotRepeatable(ctx, run)
 	return s, err
 }
 
@@ -110,22 +114,23 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 func (w *Web) runEventsPage() page {
 	return page{path: runsPath + "/:id/events", template: "run", title: "Run", data: func(c echo.Context) (any, error) {
 		protect(c.Response().Header())
-		return nil, w.Desk.Follow(c.Response(), c.Request(), c.Param("id"))
+		return nil, w.Backend.Follow(c.Response(), c.Request(), c.Param("id"))
 	}}
 }
 
-// runNotice says what was done before the page was asked for. The address names it and cannot say anything else.
+// runNotice says what the last action has done. The address only names the action, so that nobody can put words on the page.
 func runNotice(c echo.Context) string {
 	return map[string]string{
 		"canceled": "The run is canceled. Where another process works on it, that takes a second or two.",
+		"removed":  "The artifact is removed. Links to it lead nowhere any more.",
 		"again":    "This is the new run. It was started like a call of its client.",
 	}[c.QueryParam("done")]
 }
 
-// forPage turns an error that a person can do something about into a sentence for the page, with the status to answer.
-// ok is false for the others.
-func forPage(err error) (sentence string, status int, ok bool) {
-	fields, status := troubleIn(err)
+// userMessage returns the sentence that the page shows of an error, and the status of the answer. ok is false for errors that a
+// user can do nothing about.
+func userMessage(err error) (sentence string, status int, ok bool) {
+	fields, status := formErrors(err)
 	p := problem.Of(err)
 	switch {
 	case status != 0 && len(fields) > 0 && fields[0].Path == "":

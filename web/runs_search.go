@@ -12,7 +12,7 @@ import (
 	"beckon/runs"
 )
 
-// The bounds of one look for runs that only reading them finds. The next page goes on where it has stopped.
+// The bounds of one search that has to read runs. The next page goes on where it has stopped.
 const (
 	maxLooked   = 2000
 	maxLookTime = 50 * time.Millisecond
@@ -52,11 +52,11 @@ func readRunFilter(asked url.Values) runFilter {
 	return f
 }
 
-// wholeID reports whether one run is searched for.
-func (f runFilter) wholeID() bool { return len(f.prefix) == runIDWhole }
+// isWholeID reports whether the search is for one run, by its whole id.
+func (f runFilter) isWholeID() bool { return len(f.prefix) == runIDWhole }
 
-// narrows reports whether runs have to be read to know whether they are meant.
-func (f runFilter) narrows() bool { return f.Source != "" || f.name != "" }
+// needsReading reports whether runs have to be read to know whether they match: the database has no index for that.
+func (f runFilter) needsReading() bool { return f.Source != "" || f.name != "" }
 
 // Any reports whether the list leaves anything out.
 func (f runFilter) Any() bool {
@@ -82,7 +82,7 @@ func filtered(path string, parameters ...string) string {
 	return path + "?" + query.Encode()
 }
 
-// matches reports whether a run is meant, as far as the database was not asked.
+// matches reports whether a run matches the parts of the filter that the database does not evaluate.
 func (f runFilter) matches(r *runs.Run) bool {
 	if f.Source != "" && r.Source != f.Source {
 		return false
@@ -120,7 +120,7 @@ func (w *Web) findRuns(ctx context.Context, f runFilter) (found foundRuns, err e
 	until := w.Now().Add(maxLookTime)
 	for {
 		var list []*runs.Run
-		if list, found.next, err = w.Desk.Runs.List(ctx, q); err != nil {
+		if list, found.next, err = w.Backend.Runs.List(ctx, q); err != nil {
 			return found, err
 		}
 		found.looked += len(list)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"path/filepath"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/artifacts"
 	"beckon/calls"
 	"beckon/clients"
 	"beckon/deliveries"
@@ -57,6 +59,7 @@ type traffic struct {
 	*browser
 	editor     *catalog.Editor
 	runs       *runs.Service
+	artifacts  *artifacts.Service
 	deliveries *deliveries.Service
 	events     *events.Log
 	tried      []*calls.Request
@@ -72,7 +75,11 @@ func newTraffic(t *testing.T) *traffic {
 		return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("203.0.113.0/24")}
 	})
 	r.startDeliveries(t, s.store, sealer, guard)
-	r.runs = runs.New(runs.Config{Store: s.store, Outlet: r.deliveries, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test")})
+	var err error
+	r.artifacts, err = artifacts.New(t.Context(), artifacts.Config{Store: s.store, Log: slog.New(slog.DiscardHandler), URL: filepath.Join(t.TempDir(), "artifacts"),
+		Key: func() (secret.String, error) { return "key", nil }})
+	require.NoError(t, err)
+	r.runs = runs.New(runs.Config{Store: s.store, Artifacts: r.artifacts, Outlet: r.deliveries, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test")})
 	r.events = r.runs.Events
 	t.Cleanup(func() { r.runs.Drain(context.Background()) })
 	r.editor = gatewaytest.Editor(t, s.store, gatewaytest.Setup{File: fileOfTraffic, Apply: func(ctx context.Context, v *catalog.View) error {
@@ -83,7 +90,7 @@ func newTraffic(t *testing.T) *traffic {
 	}
 	s.serve(func(c *web.Config) {
 		c.PublicURL = "http://localhost:8080/"
-		c.Desk = &web.Desk{Editor: r.editor, Runs: r.runs, Deliveries: r.deliveries, Calls: r, Follow: r.follow}
+		c.Backend = &web.Backend{Editor: r.editor, Runs: r.runs, Artifacts: r.artifacts, Deliveries: r.deliveries, Calls: r, Follow: r.follow}
 	})
 	r.browser = s.signedIn()
 	return r
@@ -93,7 +100,7 @@ func (r *traffic) startDeliveries(t *testing.T, s *store.Store, sealer *secret.S
 	silent, out := slog.New(slog.DiscardHandler), egress.NewWebhooks(guard)
 	instance := work.New(s, silent)
 	r.deliveries = deliveries.New(deliveries.Config{Store: s, Work: instance, Log: silent, Metrics: telemetry.NewMetrics("test"), Out: out, Sealer: sealer,
-		Version: "test", Source: "https://beckon.example", CheckURL: guard.CheckURL, EventNames: func() []string { return nil },
+		Version: "test", Source: "https://beckon.example", CheckURL: guard.CheckURL, EventNames: func() []string { return []string{"lead.completed"} }, EventType: func(string) string { return "run.completed" },
 		Secrets: func(string) []secret.String { return []secret.String{aSecret} }, Now: time.Now})
 	require.NoError(t, r.deliveries.Use(t.Context(), nil))
 	require.NoError(t, instance.Start(t.Context()))

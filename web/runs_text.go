@@ -39,7 +39,7 @@ func newTexts(address string) *texts { return &texts{address, maxTexts} }
 func (t *texts) show(label, text string, parameters ...string) shownText {
 	s := shownText{Label: label, Text: text, Size: int64(len(text))}
 	if room := min(maxText, t.left); len(text) > room {
-		s.Text, s.Whole = text[:wholeLetters(text, room)], filtered(t.address, parameters...)
+		s.Text, s.Whole = text[:wholeCharacters(text, room)], filtered(t.address, parameters...)
 	}
 	t.left -= len(s.Text)
 	return s
@@ -49,7 +49,7 @@ func (t *texts) show(label, text string, parameters ...string) shownText {
 func (w *Web) runTextPage() page {
 	return page{path: runsPath + "/:id/text", template: "run", title: "Run", data: func(c echo.Context) (any, error) {
 		ctx := c.Request().Context()
-		run, err := w.Desk.Runs.Get(ctx, c.Param("id"))
+		run, err := w.Backend.Runs.Get(ctx, c.Param("id"))
 		if err != nil {
 			return nil, err
 		}
@@ -96,7 +96,7 @@ func (w *Web) payloadOf(ctx context.Context, runID, id string) (string, error) {
 		return string(e.Payload), nil
 	}
 	// The events of a run that was written at its end are not in the log, and are few.
-	list, err := w.Desk.Runs.Events.Read(ctx, runID, "")
+	list, err := w.Backend.Runs.Events.Read(ctx, runID, "")
 	if err != nil {
 		return "", err
 	}

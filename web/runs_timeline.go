@@ -38,8 +38,8 @@ type nodeBar struct {
 // Tokens are those that the node has used.
 func (b nodeBar) Tokens() int64 { return int64(b.Usage.TotalTokens) }
 
-// barsOf puts the nodes of a run on a line from its start to its end, or to now.
-func (w *Web) barsOf(run *runs.Run, shown *texts) []nodeBar {
+// nodeBars puts the nodes of a run on a line from its start to its end, or to now.
+func (w *Web) nodeBars(run *runs.Run, shown *texts) []nodeBar {
 	nodes, now := run.AllNodes(), w.Now()
 	from, to := run.StartedAt, run.CompletedAt
 	if to.IsZero() {
@@ -58,7 +58,7 @@ func (w *Web) barsOf(run *runs.Run, shown *texts) []nodeBar {
 		}
 		b := nodeBar{ID: n.ID, Type: n.Type, Status: string(n.Status), After: max(n.StartedAt.Sub(from), 0), Took: max(end.Sub(n.StartedAt), 0),
 			StartedAt: n.StartedAt, Usage: n.Usage, Error: n.Error, Attempts: n.By.Attempts}
-		b.X, b.Width = place(b.After, b.Took, to.Sub(from))
+		b.X, b.Width = barPosition(b.After, b.Took, to.Sub(from))
 		if run.IsFlow { // the one node of an agent's run has the run's own output
 			b.Output = shown.show("What "+n.ID+" answered", n.Output, "node", n.ID)
 		}
@@ -67,8 +67,8 @@ func (w *Web) barsOf(run *runs.Run, shown *texts) []nodeBar {
 	return bars
 }
 
-// place is where a bar lies on a line that is whole long.
-func place(after, took, whole time.Duration) (x, width int) {
+// barPosition is where a bar lies on a line that is whole long.
+func barPosition(after, took, whole time.Duration) (x, width int) {
 	if whole <= 0 {
 		return 0, barWidth
 	}
@@ -89,7 +89,7 @@ type eventRow struct {
 func (w *Web) eventsOf(ctx context.Context, run *runs.Run) (rows []eventRow, more bool, err error) {
 	after := ""
 	for range maxEventPages {
-		list, err := w.Desk.Runs.Events.Read(ctx, run.ID, after)
+		list, err := w.Backend.Runs.Events.Read(ctx, run.ID, after)
 		if err != nil {
 			return nil, false, err
 		}

@@ -25,12 +25,12 @@ func samples() map[string][]any {
 	command := commands.Command{ID: "daily-report", Prompt: "Report.", AgentID: "triage", Description: "For the morning."}
 	entry := catalog.AuditEntry{Who: "admin", Action: "update", Section: "clients", ResourceID: "ci", Before: []byte(`{"name":"a"}`), After: []byte(`{"name":"b"}`)}
 	made := catalog.AuditEntry{Who: "admin", Action: "create", Section: "clients", ResourceID: "ci", After: []byte(`{"name":"b"}`)}
-	token := clientToken{ID: "ci", IsNew: true, Token: "mgc_x", Old: "Gone.", Snippets: snippets("http://localhost:8080", clients.Client{ID: "ci", Passthrough: true}, "mgc_x")}
+	token := clientToken{ID: "ci", IsNew: true, Token: "mgc_x", OldTokenNotice: "Gone.", Snippets: snippets("http://localhost:8080", clients.Client{ID: "ci", Passthrough: true}, "mgc_x")}
 	refused := store.RefusedCall{ID: "ref_1", Status: 401, Code: "unauthorized", Method: "POST", Path: "/api/v1/webhooks/ci", ClientID: "ci", RequestID: "req_1",
 		Headers: map[string]string{"Host": "localhost"}}
 	return map[string][]any{
 		"login":       {loginForm{"/admin", "Wrong."}},
-		"trouble":     {trouble{"Not Found", "There is nothing at this address.", "req_1"}},
+		"error":       {errorView{"Not Found", "There is nothing at this address.", "req_1"}},
 		"docs":        {nil},
 		"overview":    {sampleOverview()},
 		"agents":      {sampleList("agents", agent)},
@@ -60,7 +60,7 @@ func samples() map[string][]any {
 
 // sampleForms are the form of a new one, and that of one that is kept and has mistakes.
 func sampleForms[F any](one string, typed F) []any {
-	made := nounForm[F]{Path: formOf(one).path(), One: one, Form: typed, Models: &modelList{Wrong: "It refuses connections."}}
+	made := nounForm[F]{Path: formOf(one).path(), One: one, Form: typed, Models: &modelList{Error: "It refuses connections."}}
 	kept := made
 	kept.ID, kept.Version, kept.Notice, kept.Outdated = "x", 1, "Done.", true
 	kept.Notes = []string{"It knows no tools."}
@@ -77,15 +77,15 @@ func sampleList[T catalog.Resource](section string, item T) nounList {
 func sampleOverview() overview {
 	now := time.Unix(0, 0).UTC()
 	spans, chosen := chooseSpan("")
-	count := Count{Completed: 1, Failed: 1, Tokens: 1}
+	count := runs.Tally{ByStatus: map[runs.Status]int64{runs.Completed: 1, runs.Failed: 1}, Tokens: 1, P50: time.Second, P95: time.Second}
 	o := newOverview(Stats{
-		Hours: []Hour{{Start: now, Count: count, P50: time.Second, P95: time.Second}}, Total: count, P50: time.Second, P95: time.Second,
-		Failures:    []Failure{{RunID: "run_1", Client: "ci", Agent: "triage", Code: "timeout", Message: "It took too long.", At: now}},
-		Troubled:    []Endpoint{{ID: "ops", Disabled: true, Reason: "410", FailingSince: now, Pending: 1, Failed: 1}},
-		Failing:     []Provider{{ID: "openai", Code: "provider_quota", Until: now}},
+		Stats: runs.Stats{Hours: []runs.Hour{{At: now, Tally: count}}, Total: count, Failures: []runs.FailedRun{{RunID: "run_1", ClientID: "ci", WorkflowID: "triage",
+			Error: agents.Failure{Code: "timeout", Message: "It took too long."}, CreatedAt: now}}},
+		Troubled:    []Endpoint{{UnhealthyEndpoint: deliveries.UnhealthyEndpoint{EndpointID: "ops", Health: deliveries.Health{DisabledAt: now, FailingSince: now}}, Reason: "410", Pending: 1, Failed: 1}},
+		Failing:     []agents.BreakerState{{Provider: "openai", Code: "provider_quota", Until: now}},
 		Undelivered: 1, Refused: 1000, RefusedMore: true,
-	}, spans, chosen, now, now)
-	o.Broken, o.MoreBroken = []broken{{"client", "ci", "/admin/clients/ci", "It has no agent."}, {"the configuration file", "", "/admin/settings", "Line 1."}}, 1
+	}, spans, chosen)
+	o.NotInForce, o.MoreNotInForce = []notInForceRow{{"client", "ci", "/admin/clients/ci", "It has no agent."}, {"the configuration file", "", "/admin/settings", "Line 1."}}, 1
 	return o
 }
 
@@ -100,7 +100,7 @@ func sampleClient(id string) clientScreen {
 	return clientScreen{nounForm: nounForm[clientForm]{Path: clientsPath, One: "client", ID: id, Form: form, Managed: id == "", Errors: problem.Fields{{Path: "id", Message: "is bad"}}},
 		HasSecret: true, Last: &lastCall{RunID: "run_1", Status: "COMPLETED"},
 		Agents: []agentChoice{{"triage", "agent", true, true}}, Commands: []commandChoice{{"daily", "Daily", true}},
-		Call: sampleFor(form), Preview: clientPreview{Made: true, Text: "hi", Agent: "triage"}, Try: clientTry{RunID: "run_1", Trouble: "No."}, Overlaps: overlaps(),
+		Call: sampleFor(form), Preview: clientPreview{Made: true, Text: "hi", Agent: "triage"}, Try: clientTry{RunID: "run_1", Error: "No."}, Overlaps: overlaps(),
 		Snippets: snippets("http://localhost:8080", item, "")}
 }
 
@@ -126,7 +126,7 @@ func sampleEndpoint(id string) endpointScreen {
 func sampleRuns() runList {
 	row := runRow{ID: "run_1", Status: "FAILED", Client: "ci", Agent: "triage", Source: "webhook", At: time.Unix(0, 0), Took: time.Second, Tokens: 1, Input: "Hi", Error: "It took too long."}
 	list := newRunList(runFilter{Client: "ci", Search: "x"})
-	list.Clients, list.Rows, list.Next, list.Looked, list.Wrong = []string{"ci"}, []runRow{row}, runsPath, 1, "No."
+	list.Clients, list.Rows, list.Next, list.Looked, list.Error = []string{"ci"}, []runRow{row}, runsPath, 1, "No."
 	return list
 }
 
@@ -134,9 +134,11 @@ func sampleRun() runScreen {
 	at := time.Unix(0, 0).UTC()
 	failure := &agents.Failure{Code: "timeout", Message: "It took too long."}
 	text := shownText{Label: "Text", Text: "Hi", Size: 3, Whole: runsPath}
-	return runScreen{Notice: "Done.", Wrong: "No.", Live: true, Waited: time.Second, Took: time.Second, Input: text, Output: text, Metadata: text,
+	return runScreen{Notice: "Done.", Error: "No.", Live: true, Waited: time.Second, Took: time.Second, Input: text, Output: text, Metadata: text,
 		Run: &runs.Run{ID: "run_1", Status: runs.Running, ClientID: "ci", WorkflowID: "triage", CreatedAt: at, StartedAt: at, CompletedAt: at, Error: failure, SessionID: "s", Crashes: 1,
 			By: agents.Answerer{Provider: "offline", Model: "m", Degraded: true, Attempts: []agents.Attempt{{Provider: "openai", StartedAt: at, Status: 503, Error: failure, Reason: "Overloaded", Finish: "odd"}}}},
+		Artifacts: []artifactRow{{agents.Artifact{ID: "art_1", Name: "a.png", MediaType: "image/png"}, "image", "/a/art_1"}, {agents.Artifact{ID: "art_2"}, "audio", "/a/art_2"},
+			{agents.Artifact{ID: "art_3"}, "video", "/a/art_3"}, {agents.Artifact{ID: "art_4"}, "", ""}},
 		Nodes:  []nodeBar{{ID: "triage", Type: "triage", Status: "FAILED", Width: barWidth, Took: time.Second, StartedAt: at, Output: text, Error: failure}},
 		Events: []eventRow{{Type: "node.failed", Node: "triage", Status: "FAILED", At: at, Address: runsPath}}, MoreEvents: true,
 		Deliveries: []deliveryRow{sampleDeliveryRow()}, MoreDeliveries: deliveriesPath, Advice: advice{[]string{"Ask for less."}, []link{{"/admin/agents/triage", "Agent triage"}}}}
@@ -150,13 +152,13 @@ func sampleDeliveries() deliveryList {
 
 func sampleDeliveryRow() deliveryRow {
 	at := time.Unix(0, 0)
-	return deliveryRow{ID: "dlv_1", Status: "FAILED", Type: "run.failed", Endpoint: "ops", RunID: "run_1", At: at, Due: at, Asleep: "the endpoint is disabled", Until: at, Attempts: 2,
+	return deliveryRow{ID: "dlv_1", Status: "FAILED", Type: "run.failed", Endpoint: "ops", RunID: "run_1", At: at, Due: at, NotSentBecause: "the endpoint is disabled", Until: at, Attempts: 2,
 		Outcome: "It refuses connections."}
 }
 
 func sampleDelivery() deliveryScreen {
 	at := time.Unix(0, 0).UTC()
-	return deliveryScreen{deliveryRow: sampleDeliveryRow(), EventID: "evt_1", Client: "ci", Agent: "triage", Reason: "a retry", CompletedAt: at, Older: 1, Live: true, CanResend: true, Notice: "Done.", Wrong: "No.",
+	return deliveryScreen{deliveryRow: sampleDeliveryRow(), EventID: "evt_1", Client: "ci", Agent: "triage", Reason: "a retry", CompletedAt: at, Older: 1, Live: true, CanResend: true, Notice: "Done.", Error: "No.",
 		Shown: []attemptRow{{Number: 2, Reason: "a retry", URL: "https://example.com", StatusCode: 500, At: at, Took: time.Second, Headers: []sentHeader{{"Webhook-Id", "evt_1"}},
-			Body: shownText{Label: "Answer", Text: "No", Size: 3, Whole: deliveriesPath}, CutOff: true, Error: &deliveries.Failure{Code: "status", Message: "It answered 500."}}, {Number: 1}}}
+			Body: shownText{Label: "Answer", Text: "No", Size: 3, Whole: deliveriesPath}, CutOff: true, Error: &problem.Failure{Code: "status", Message: "It answered 500."}}, {Number: 1}}}
 }

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	whoKey = "who"
-	// passwordKey is under which a session has the fingerprint of the password that it was begun with.
+	userKey = "who"
+	// passwordKey is the key of the fingerprint of the password that the session was begun with.
 	passwordKey = "password"
 	// administrator is who is signed in: there is one account.
 	administrator = "admin"
@@ -58,7 +58,7 @@ func (s *sessions) load(r *http.Request) (ctx context.Context, who string, err e
 	if err != nil {
 		return nil, "", err
 	}
-	return ctx, s.manager.GetString(ctx, whoKey), nil
+	return ctx, s.manager.GetString(ctx, userKey), nil
 }
 
 // begin signs the administrator in, under a new token whatever the browser brought along. The session is good as long as hash
@@ -71,7 +71,7 @@ func (s *sessions) begin(w http.ResponseWriter, r *http.Request, hash string) er
 	if err := s.manager.RenewToken(ctx); err != nil {
 		return err
 	}
-	s.manager.Put(ctx, whoKey, administrator)
+	s.manager.Put(ctx, userKey, administrator)
 	s.manager.Put(ctx, passwordKey, fingerprintOf(hash))
 	token, expiry, err := s.manager.Commit(ctx)
 	if err != nil {
@@ -112,9 +112,9 @@ func (w *Web) Admin(r *http.Request) (who string, ok bool) {
 	return who, who != ""
 }
 
-// whoIs is who signed in, as the guard of the route has found; empty is nobody.
-func whoIs(c echo.Context) string {
-	who, _ := c.Get(whoKey).(string)
+// userOf returns the user that the guard of the route has identified; empty where nobody is logged in.
+func userOf(c echo.Context) string {
+	who, _ := c.Get(userKey).(string)
 	return who
 }
 

@@ -32,7 +32,7 @@ func (w *Web) exportPage() page {
 }
 
 func (w *Web) showSettings(echo.Context) (any, error) {
-	return settingsView{URL: w.PublicURL, Sections: bySection(w.Desk.Settings.Settings())}, nil
+	return settingsView{URL: w.PublicURL, Sections: bySection(w.Backend.Settings.Settings())}, nil
 }
 
 func bySection(list []Setting) (sections []settingsSection) {
@@ -50,7 +50,7 @@ func bySection(list []Setting) (sections []settingsSection) {
 // export answers with all that is in force as a configuration file.
 func (w *Web) export(c echo.Context) (any, error) {
 	var file bytes.Buffer // whole before its first byte is sent, so that a failure is answered as one
-	if err := w.Desk.Settings.Export(c.Request().Context(), &file); err != nil {
+	if err := w.Backend.Settings.Export(c.Request().Context(), &file); err != nil {
 		return nil, err
 	}
 	header := c.Response().Header()

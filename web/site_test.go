@@ -85,19 +85,19 @@ func siteOn(t *testing.T, db *store.Store) *site {
 
 // serve starts another gateway on the site's database.
 func (s *site) serve(options ...func(*web.Config)) {
-	c := web.Config{Store: s.store, Password: secret.String(password), PublicURL: "http://localhost:8080", Version: "1.2.3", Numbers: s.numbers,
+	c := web.Config{Store: s.store, Password: secret.String(password), PublicURL: "http://localhost:8080", Version: "1.2.3", Statistics: s.numbers,
 		Log: slog.New(slog.NewTextHandler(s.log, nil)), Now: s.clock.Now}
 	for _, option := range options {
 		option(&c)
 	}
-	if c.Desk == nil {
-		c.Desk = &web.Desk{}
+	if c.Backend == nil {
+		c.Backend = &web.Backend{}
 	}
-	if c.Desk.Editor == nil {
-		c.Desk.Editor = gatewaytest.Editor(s.t, s.store, gatewaytest.Setup{})
+	if c.Backend.Editor == nil {
+		c.Backend.Editor = gatewaytest.Editor(s.t, s.store, gatewaytest.Setup{})
 	}
-	if c.Desk.Settings == nil {
-		c.Desk.Settings = &records{}
+	if c.Backend.Settings == nil {
+		c.Backend.Settings = &records{}
 	}
 	var err error
 	s.web, err = web.NewWith(c, s.files)

@@ -27,7 +27,7 @@ type snippetPart struct {
 // snippets are the ways to call a client. With its token, which can be had once only, they say where to put it, and the
 // curl line works as it stands.
 func snippets(publicURL string, item clients.Client, token secret.String) []snippet {
-	o := newOccasion(publicURL, item, token.Reveal())
+	o := newCallExample(publicURL, item, token.Reveal())
 	list := []snippet{o.curl(), o.githubActions(), o.gitlabCI(), o.alertmanager(), o.htmlForm(), o.fetch()}
 	list = slices.DeleteFunc(list, func(s snippet) bool { return len(s.Parts) == 0 })
 	for i := range list {
@@ -39,18 +39,18 @@ func snippets(publicURL string, item clients.Client, token secret.String) []snip
 	return list
 }
 
-// occasion is what all snippets of a client have in common.
-type occasion struct {
+// callExample is what all snippets of a client have in common: the call that they make.
+type callExample struct {
 	url, id, token  string
 	mediaType, body string   // both empty where the client's prompt is a command's
 	fields          []string // of the body as a form
 	hasForm         bool
-	patience        int // seconds: a little more than a call waits
+	maxTime         int // seconds: a little more than a call waits
 }
 
-func newOccasion(publicURL string, item clients.Client, token string) occasion {
-	o := occasion{url: strings.TrimRight(publicURL, "/") + "/api/v1/webhooks/" + item.ID, id: item.ID, token: token, hasForm: true,
-		patience: int(item.SyncTimeout.Or(clients.DefaultSyncTimeout)/time.Second) + 30}
+func newCallExample(publicURL string, item clients.Client, token string) callExample {
+	o := callExample{url: strings.TrimRight(publicURL, "/") + "/api/v1/webhooks/" + item.ID, id: item.ID, token: token, hasForm: true,
+		maxTime: int(item.SyncTimeout.Or(clients.DefaultSyncTimeout)/time.Second) + 30}
 	switch {
 	case item.Template != "":
 		o.mediaType, o.body = "application/json", oneLine(sampleBody(item.Template))
@@ -81,7 +81,7 @@ func formFields(body string) ([]string, bool) {
 func shell(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 // call is a curl line over several, each with an indent; authorization is quoted already.
-func (o occasion) call(options, authorization, indent string) string {
+func (o callExample) call(options, authorization, indent string) string {
 	lines := []string{strings.TrimSpace("curl -sS "+options) + " " + shell(o.url), "-H " + authorization, "-H 'Accept: text/plain'"}
 	if o.body == "" {
 		lines[0] = strings.Replace(lines[0], "curl -sS", "curl -sS -X POST", 1)
@@ -93,7 +93,7 @@ func (o occasion) call(options, authorization, indent string) string {
 
 const fromVariable = `"Authorization: Bearer $BECKON_TOKEN"`
 
-func (o occasion) curl() snippet {
+func (o callExample) curl() snippet {
 	s := snippet{Key: "curl", Title: "curl"}
 	if o.token == "" {
 		s.Note = "BECKON_TOKEN is a variable of your shell that has the token."
@@ -104,22 +104,22 @@ func (o occasion) curl() snippet {
 	return s
 }
 
-func (o occasion) ifToken(text string) string {
+func (o callExample) onlyWithToken(text string) string {
 	if o.token == "" {
 		return ""
 	}
 	return text
 }
 
-// careful are the options of a call by a machine: an error fails the job, and what passes is tried again.
-func (o occasion) careful() string {
-	return "--fail-with-body --retry 3 --max-time " + strconv.Itoa(o.patience)
+// jobOptions are curl's options in a CI job: an error fails the job, and a passing failure is retried.
+func (o callExample) jobOptions() string {
+	return "--fail-with-body --retry 3 --max-time " + strconv.Itoa(o.maxTime)
 }
 
-func (o occasion) githubActions() snippet {
+func (o callExample) githubActions() snippet {
 	return snippet{Key: "github", Title: "GitHub Actions", Note: "The token is a secret of the repository: BECKON_TOKEN. The workflow goes into .github/workflows/beckon.yml.",
 		Parts: []snippetPart{
-			{Label: "Once, in your repository", Text: o.ifToken("gh secret set BECKON_TOKEN --body " + shell(o.token))},
+			{Label: "Once, in your repository", Text: o.onlyWithToken("gh secret set BECKON_TOKEN --body " + shell(o.token))},
 			{Label: ".github/workflows/beckon.yml", Text: `name: Ask Beckon
 on: push
 jobs:
@@ -130,28 +130,28 @@ jobs:
         env:
           BECKON_TOKEN: ${{ secrets.BECKON_TOKEN }}
         run: |
-` + o.call(o.careful(), fromVariable, "          ")},
+` + o.call(o.jobOptions(), fromVariable, "          ")},
 		}}
 }
 
-func (o occasion) gitlabCI() snippet {
+func (o callExample) gitlabCI() snippet {
 	return snippet{Key: "gitlab", Title: "GitLab CI", Note: "The token is a masked variable of the project: BECKON_TOKEN, under Settings, CI/CD, Variables.",
 		Parts: []snippetPart{
-			{Label: "Once, in your repository", Text: o.ifToken("glab variable set BECKON_TOKEN " + shell(o.token) + " --masked")},
+			{Label: "Once, in your repository", Text: o.onlyWithToken("glab variable set BECKON_TOKEN " + shell(o.token) + " --masked")},
 			{Label: ".gitlab-ci.yml", Text: `ask-beckon:
   image:
     name: curlimages/curl
     entrypoint: [""]
   script:
     - |
-` + o.call(o.careful(), fromVariable, "      ")},
+` + o.call(o.jobOptions(), fromVariable, "      ")},
 		}}
 }
 
-func (o occasion) alertmanager() snippet {
+func (o callExample) alertmanager() snippet {
 	return snippet{Key: "alertmanager", Title: "Alertmanager", Note: "The file with the token is readable by Alertmanager. What the agent gets is Alertmanager's JSON: a template can make less of it.",
 		Parts: []snippetPart{
-			{Label: "Once, where Alertmanager runs", Text: o.ifToken("printf %s " + shell(o.token) + " | sudo tee /etc/alertmanager/beckon-token > /dev/null")},
+			{Label: "Once, where Alertmanager runs", Text: o.onlyWithToken("printf %s " + shell(o.token) + " | sudo tee /etc/alertmanager/beckon-token > /dev/null")},
 			{Label: "alertmanager.yml", Text: `route:
   receiver: beckon
 receivers:
@@ -166,7 +166,7 @@ receivers:
 }
 
 // htmlForm never has the token in a page, where every visitor could read it.
-func (o occasion) htmlForm() snippet {
+func (o callExample) htmlForm() snippet {
 	if !o.hasForm {
 		return snippet{}
 	}
@@ -184,19 +184,19 @@ func (o occasion) htmlForm() snippet {
 	return snippet{Key: "form", Title: "HTML form", Note: "A page is read by everybody, so that the token is not in it: the web server adds it. Here that is nginx.",
 		Parts: []snippetPart{
 			{Label: "In your page", Text: form.String()},
-			{Label: "Once, where nginx runs", Text: o.ifToken(`printf 'proxy_set_header Authorization "Bearer %s";\n' ` + shell(o.token) + " | sudo install -m 600 /dev/stdin /etc/nginx/beckon-token.conf")},
+			{Label: "Once, where nginx runs", Text: o.onlyWithToken(`printf 'proxy_set_header Authorization "Bearer %s";\n' ` + shell(o.token) + " | sudo install -m 600 /dev/stdin /etc/nginx/beckon-token.conf")},
 			{Label: "In the server of nginx's configuration", Text: `location = /ask {
     limit_except POST { deny all; }
     client_max_body_size 20k;
     proxy_pass ` + o.url + `;` + withTLS + `
     proxy_set_header Accept "text/plain";
     include /etc/nginx/beckon-token.conf;
-    proxy_read_timeout ` + strconv.Itoa(o.patience) + `s;
+    proxy_read_timeout ` + strconv.Itoa(o.maxTime) + `s;
 }`},
 		}}
 }
 
-func (o occasion) fetch() snippet {
+func (o callExample) fetch() snippet {
 	headers, body := `"Authorization": `+"`Bearer ${process.env.BECKON_TOKEN}`", ""
 	switch o.mediaType {
 	case "application/json":
@@ -208,7 +208,7 @@ func (o occasion) fetch() snippet {
 	}
 	return snippet{Key: "fetch", Title: "fetch", Note: "For programs on a server, such as with Node. A page in a browser would show the token to its visitors.",
 		Parts: []snippetPart{
-			{Label: "Once, in the environment of the program", Text: o.ifToken("export BECKON_TOKEN=" + shell(o.token))},
+			{Label: "Once, in the environment of the program", Text: o.onlyWithToken("export BECKON_TOKEN=" + shell(o.token))},
 			{Label: "ask.mjs", Text: `const response = await fetch(` + strconv.Quote(o.url) + `, {
   method: "POST",
   headers: { ` + headers + ` },` + body + `

@@ -29,14 +29,14 @@ const (
 
 // Config is what a Web is made of.
 type Config struct {
-	Store     *store.Store  // for sessions and the password
-	Password  secret.String // the configured one; empty: the one that EnsurePassword has made
-	PublicURL string        // under https the session's cookie is for TLS only
-	Version   string
-	Numbers   Numbers
-	Desk      *Desk
-	Log       *slog.Logger
-	Now       func() time.Time // time.Now, where it is nil
+	Store      *store.Store  // for sessions and the password
+	Password   secret.String // the configured one; empty: the one that EnsurePassword has made
+	PublicURL  string        // under https the session's cookie is for TLS only
+	Version    string
+	Statistics Statistics
+	Backend    *Backend
+	Log        *slog.Logger
+	Now        func() time.Time // time.Now, where it is nil
 }
 
 // Web answers for the pages.
@@ -75,7 +75,7 @@ func newWeb(c Config, files fs.FS) (*Web, error) {
 	if missing := w.assets.missing(); len(missing) > 0 {
 		c.Log.Warn("the pages lack assets, and look plain: build with make, which gets them", slog.Any("missing", missing))
 	}
-	w.screens = newScreens(c.Version, w.assets, append(w.pages(), troublePage()))
+	w.screens = newScreens(c.Version, w.assets, append(w.pages(), errorPage()))
 	return w, nil
 }
 
@@ -91,9 +91,9 @@ func (w *Web) pages() []page {
 // Register puts the pages and their assets on e.
 func (w *Web) Register(e *echo.Echo) {
 	for _, p := range w.pages() {
-		guard := w.signedIn
+		guard := w.requireLogin
 		if p.open {
-			guard = w.anyone
+			guard = w.allowAnyone
 		}
 		e.GET(p.path, guard(w.show(p)))
 		for path, post := range p.posts {
@@ -116,11 +116,14 @@ func (w *Web) show(p page) echo.HandlerFunc {
 	}
 }
 
-// anyone lets everybody in, and notes who it is.
-func (w *Web) anyone(next echo.HandlerFunc) echo.HandlerFunc { return w.known(maxOpenForm, next) }
+// allowAnyone guards pages that need no login.
+func (w *Web) allowAnyone(next echo.HandlerFunc) echo.HandlerFunc {
+	return w.identify(maxOpenForm, next)
+}
 
-// known notes who it is, of whom a form of up to most bytes is read. Changes come from our own pages only.
-func (w *Web) known(most int64, next echo.HandlerFunc) echo.HandlerFunc {
+// identify stores the user of the request, and bounds the form: most bytes for a user, maxOpenForm for anybody else. It refuses
+// forms of other origins.
+func (w *Web) identify(most int64, next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		if err := w.origin.Check(r); err != nil {
@@ -139,7 +142,7 @@ func (w *Web) known(most int64, next echo.HandlerFunc) echo.HandlerFunc {
 			return formTooLarge(limit)
 		}
 		r.Body = http.MaxBytesReader(c.Response(), r.Body, limit)
-		c.Set(whoKey, who)
+		c.Set(userKey, who)
 		return next(c)
 	}
 }
@@ -148,10 +151,10 @@ func formTooLarge(limit int64) error {
 	return problem.New(problem.TooLarge, "form_too_large", "The form is larger than the %d bytes that are read of it here.", limit)
 }
 
-// signedIn sends those away who have to log in first.
-func (w *Web) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
-	return w.known(maxForm, func(c echo.Context) error {
-		if whoIs(c) != "" {
+// requireLogin redirects to the login whoever is not logged in.
+func (w *Web) requireLogin(next echo.HandlerFunc) echo.HandlerFunc {
+	return w.identify(maxForm, func(c echo.Context) error {
+		if userOf(c) != "" {
 			return next(c)
 		}
 		protect(c.Response().Header())
@@ -169,7 +172,7 @@ func (w *Web) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
 	})
 }
 
-// loginFor is the login that leads to a page afterwards.
+// loginFor returns the address of the login that leads back to a page.
 func loginFor(page *url.URL) string {
 	if page == nil || page.Path == homePath && page.RawQuery == "" {
 		return loginPath
@@ -181,7 +184,7 @@ func loginFor(page *url.URL) string {
 	return loginPath + "?" + url.Values{"next": {next}}.Encode()
 }
 
-// destination is where a login leads: a page of ours, whatever the address says.
+// destination returns the page to show after the login: one of our own, whatever the address says.
 func destination(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.IsAbs() || u.Host != "" || u.Path != homePath && !strings.HasPrefix(u.Path, homePath+"/") || strings.ContainsAny(u.Path, "\\\r\n") {

@@ -47,7 +47,7 @@ func (f *Files) Save(_ context.Context, name, _ string, content io.Reader) (agen
 		return agents.Artifact{}, err
 	}
 	if f.MaxBytes > 0 && size > f.MaxBytes {
-		return agents.Artifact{}, problem.New(problem.TooLarge, "artifact_too_large", "The file is larger than %d bytes.", f.MaxBytes)
+		return agents.Artifact{}, problem.New(problem.TooLarge, problem.CodeArtifactTooLarge, "The file is larger than %d bytes.", f.MaxBytes)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

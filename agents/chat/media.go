@@ -42,7 +42,7 @@ func newMedia(transport http.RoundTripper, out agents.Fetcher, log *slog.Logger,
 				return nil, found
 			}
 			m.sender.streaming = headersFor(m.sender.plain, "*/*") // a file takes its time, as long as something comes
-			made := &media{model: m, out: out, params: p.Params.Under(a.Params)}
+			made := &media{model: m, out: out, params: p.Params.MergedWith(a.Params)}
 			if request != "" {
 				made.template = template
 			}

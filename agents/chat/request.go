@@ -55,7 +55,7 @@ type head struct {
 
 // newRequest prepares the requests of an agent. Its params must be ones that Check accepts.
 func newRequest(w *wire, p agents.Provider, a agents.Agent, schema *agents.Schema, known *knowledge) *request {
-	r := &request{wire: w, params: p.Params.Under(a.Params), lenient: a.IsFallback(), schema: schema, known: known}
+	r := &request{wire: w, params: p.Params.MergedWith(a.Params), lenient: a.IsFallback(), schema: schema, known: known}
 	if schema != nil {
 		if hold := w.hold(schema); hold != nil {
 			r.format, _ = json.Marshal(hold)

@@ -16,14 +16,14 @@ import (
 
 // agentStep asks an agent, which makes a node, or another flow, whose own agents make nodes.
 type agentStep struct {
-	id       string // unique within the flow
-	entry    *agents.Entry
-	prompt   *agents.Instructions // nil: the agent is given what came before
-	key      string               // "" keeps the output out of the state
-	isAnswer bool
-	speaks   bool // what it writes is passed on piece by piece
-	inLoop   bool
-	names    map[string]string // of its nodes' events, as Node.Names has them
+	id              string // unique within the flow
+	entry           *agents.Entry
+	prompt          *agents.Instructions // nil: the agent is given what came before
+	key             string               // "" keeps the output out of the state
+	isResponseAgent bool
+	streams         bool // what it writes is passed on piece by piece
+	inLoop          bool
+	names           map[string]string // of its nodes' events, as Node.Names has them
 }
 
 func (s *agentStep) run(ctx context.Context, t *thread) error {
@@ -35,26 +35,25 @@ func (s *agentStep) run(ctx context.Context, t *thread) error {
 	}
 	id := s.nodeID(t)
 	if n, ok := t.progress.Finished(id); ok && n.Type == s.entry.ID {
-		t.usage = t.usage.Add(n.Usage)
-		return s.explain(t.take(s, n))
+		t.usage, t.artifacts = t.usage.Add(n.Usage), append(t.artifacts, n.Artifacts...)
+		return s.explain(t.applyNode(s, n))
 	}
-	n := agents.Node{ID: id, Type: s.entry.ID, Status: agents.NodeRunning, Names: s.names, StartedAt: time.Now().UTC()}
+	n := agents.Node{ID: id, Type: s.entry.ID, OutputKey: s.key, Status: agents.NodeRunning, Names: s.names, StartedAt: time.Now().UTC()}
 	t.progress.Begin(n)
-	d := newDesk(t)
+	d := newStateTools(t)
 	call, err := s.call(t)
 	if err == nil {
 		var result agents.Result
 		call.Tools = d.tools(s)
 		call.Percent = func(percent int) { t.progress.Advance(n, percent) }
 		result, err = s.ask(ctx, call)
-		n.Output, n.Usage, n.By = result.Output, result.Usage, result.By
-		t.usage = t.usage.Add(n.Usage)
-		t.files = append(t.files, result.Artifacts...)
+		n.Output, n.Usage, n.By, n.Artifacts = result.Output, result.Usage, result.By, result.Artifacts
+		t.usage, t.artifacts = t.usage.Add(n.Usage), append(t.artifacts, n.Artifacts...)
 	}
 	if err == nil {
 		done := n
-		done.State, done.LeavesLoop = d.close()
-		if err = t.take(s, done); err == nil {
+		done.State, done.LeavesLoop = d.result()
+		if err = t.applyNode(s, done); err == nil {
 			n = done
 		}
 	}
@@ -67,12 +66,11 @@ func (s *agentStep) runFlow(ctx context.Context, t *thread) error {
 	if err != nil {
 		return s.explain(err)
 	}
-	call.Progress = within{t.progress, s.nodeID(t), s.names}
+	call.Progress = nestedProgress{t.progress, s.nodeID(t), s.names}
 	result, err := s.ask(ctx, call)
-	t.usage = t.usage.Add(result.Usage)
-	t.files = append(t.files, result.Artifacts...)
+	t.usage, t.artifacts = t.usage.Add(result.Usage), append(t.artifacts, result.Artifacts...)
 	if err == nil {
-		err = t.take(s, agents.Node{Output: result.Output, By: result.By})
+		err = t.applyNode(s, agents.Node{Output: result.Output, By: result.By})
 	}
 	return s.explain(err)
 }
@@ -92,9 +90,12 @@ func (s *agentStep) call(t *thread) (agents.Call, error) {
 	if call.Responses != nil {
 		call.Responses = call.Responses.Node(s.nodeID(t))
 	}
-	call.Artifacts = slices.Concat(call.Artifacts, t.files)
+	if files, ok := call.Files.(agents.NodeFiles); ok {
+		call.Files = files.Node(s.nodeID(t))
+	}
+	call.Artifacts = slices.Concat(call.Artifacts, t.artifacts)
 	call.Outputs, call.State = maps.Clone(t.outputs), maps.Clone(t.state)
-	if !s.speaks {
+	if !s.streams {
 		call.Text = nil
 	}
 	if s.prompt == nil {
@@ -145,18 +146,18 @@ func (s *agentStep) explain(err error) error {
 	}
 	p, ok := errors.AsType[*problem.Error](err)
 	if !ok {
-		return &failed{s.entry.ID, err}
+		return &stepError{s.entry.ID, err}
 	}
 	named := *p
 	named.Detail = fmt.Sprintf("The step %q failed: %s", s.entry.ID, p.Detail)
-	return &failed{s.entry.ID, &named}
+	return &stepError{s.entry.ID, &named}
 }
 
-// failed is the error of a step, with the agent that it began with.
-type failed struct {
+// stepError is the error of a step, with the agent that it began with.
+type stepError struct {
 	agent string
 	err   error
 }
 
-func (f *failed) Error() string { return fmt.Sprintf("step %q: %v", f.agent, f.err) }
-func (f *failed) Unwrap() error { return f.err }
+func (f *stepError) Error() string { return fmt.Sprintf("step %q: %v", f.agent, f.err) }
+func (f *stepError) Unwrap() error { return f.err }

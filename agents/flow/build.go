@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"fmt"
 	"slices"
 
 	"beckon/agents"
@@ -10,19 +9,19 @@ import (
 
 // builder turns a flow's configuration, whose shape has been checked, into steps that run.
 type builder struct {
-	flow   agents.Flow
-	lookup func(id string) *agents.Entry
-	names  names
-	answer string // the path of the response agent
-	last   string // the path of the step that answers where there is no response agent, if it is one step
-	loops  int    // around the step that is being built
-	found  problem.Fields
+	flow          agents.Flow
+	lookup        func(id string) *agents.Entry
+	names         nodeNames
+	responseAgent string // the path of the response agent
+	finalStep     string // the path of the step that answers where there is no response agent, if it is one step
+	loops         int    // around the step that is being built
+	found         problem.Fields
 }
 
 func newBuilder(f agents.Flow, lookup func(id string) *agents.Entry) *builder {
-	b := &builder{flow: f, lookup: lookup, names: newNames(f.Root)}
-	if b.last = lastAgent(f.Root, "root"); hasResponseAgent(f.Root) {
-		b.last = ""
+	b := &builder{flow: f, lookup: lookup, names: newNodeNames(f.Root)}
+	if b.finalStep = lastAgent(f.Root, "root"); hasResponseAgent(f.Root) {
+		b.finalStep = ""
 	}
 	return b
 }
@@ -35,7 +34,7 @@ func (b *builder) build(s agents.Step, path string) (built step) {
 		built = parallel(b.children(s, path))
 	case agents.StepLoop:
 		b.loops++
-		l := &loop{body: b.children(s, path), most: s.MaxIterations}
+		l := &loop{body: b.children(s, path), maxTurns: s.MaxIterations}
 		b.loops--
 		if s.Until != "" {
 			var err error
@@ -48,7 +47,7 @@ func (b *builder) build(s agents.Step, path string) (built step) {
 		built = sequence(b.children(s, path))
 	}
 	if s.OnError == "continue" {
-		return lenient{built}
+		return continueOnError{built}
 	}
 	return built
 }
@@ -56,7 +55,7 @@ func (b *builder) build(s agents.Step, path string) (built step) {
 func (b *builder) children(s agents.Step, path string) []step {
 	list := make([]step, len(s.Steps))
 	for i, child := range s.Steps {
-		list[i] = b.build(child, childPath(path, i))
+		list[i] = b.build(child, agents.StepPath(path, i))
 	}
 	return list
 }
@@ -68,10 +67,10 @@ func (b *builder) agent(s agents.Step, path string) step {
 		return nil
 	}
 	if s.ResponseAgent {
-		if b.answer != "" {
-			b.found.Add(path+".responseAgent", "only one step can be the response agent; %s is already", b.answer)
+		if b.responseAgent != "" {
+			b.found.Add(path+".responseAgent", "only one step can be the response agent; %s is already", b.responseAgent)
 		}
-		b.answer = path
+		b.responseAgent = path
 	}
 	key := s.OutputKey
 	if key == "" {
@@ -80,8 +79,8 @@ func (b *builder) agent(s agents.Step, path string) step {
 	if entry.IsFlow && len(s.Events) > 0 {
 		b.found.Add(path+".events", "have no effect here: %q is a flow, whose own steps make the nodes; rename their events there, or in this flow's events", s.AgentID)
 	}
-	built := &agentStep{id: b.names.next(s.AgentID), entry: entry, key: key, isAnswer: s.ResponseAgent,
-		speaks: s.ResponseAgent || path == b.last, inLoop: b.loops > 0, names: agents.NodeNames(s, entry, b.flow)}
+	built := &agentStep{id: b.names.next(s.AgentID), entry: entry, key: key, isResponseAgent: s.ResponseAgent,
+		streams: s.ResponseAgent || path == b.finalStep, inLoop: b.loops > 0, names: agents.NodeNames(s, entry, b.flow)}
 	if s.Prompt != "" {
 		var err error
 		if built.prompt, err = agents.ParseInstructions(s.Prompt); err != nil {
@@ -100,11 +99,9 @@ func lastAgent(s agents.Step, path string) string {
 		return ""
 	}
 	last := len(s.Steps) - 1
-	return lastAgent(s.Steps[last], childPath(path, last))
+	return lastAgent(s.Steps[last], agents.StepPath(path, last))
 }
 
 func hasResponseAgent(s agents.Step) bool {
 	return s.ResponseAgent || slices.ContainsFunc(s.Steps, hasResponseAgent)
 }
-
-func childPath(path string, i int) string { return fmt.Sprintf("%s.steps[%d]", path, i) }

@@ -41,32 +41,33 @@ func New() agents.FlowFactory {
 		if len(b.found) > 0 {
 			return nil, b.found
 		}
-		return &flow{id: f.ID, root: root, marked: b.answer != ""}, nil
+		return &flow{id: f.ID, root: root, hasResponseAgent: b.responseAgent != ""}, nil
 	}
 }
 
 // flow is safe for concurrent use: what changes during an invocation is in its thread.
 type flow struct {
-	id     string
-	root   step
-	marked bool // one of the steps is the response agent
+	id               string
+	root             step
+	hasResponseAgent bool // one of the steps is the response agent
 }
 
 // Invoke runs the steps. The answer is the output of the response agent (of its last turn, in a loop), without one that
 // of the last step; steps in parallel answer with their outputs one below the other. A failed step ends the flow with an
-// error of the same kind and code. All goroutines have ended when Invoke returns, and the usage is that of all calls.
+// error of the same kind and code. All goroutines have ended when Invoke returns, and the usage and the artifacts are those
+// of all calls.
 func (f *flow) Invoke(ctx context.Context, call agents.Call) (agents.Result, error) {
-	said := false
+	streamed := false
 	if text := call.Text; text != nil {
-		call.Text = func(piece string) { said = said || piece != ""; text(piece) }
+		call.Text = func(piece string) { streamed = streamed || piece != ""; text(piece) }
 	}
 	t := newThread(call)
 	err := f.root.run(ctx, t)
-	result := agents.Result{Output: t.output, Usage: t.usage, By: t.by, Artifacts: t.files}
-	if f.marked {
-		result.Output, result.By = t.answer, t.answers
+	result := agents.Result{Output: t.output, Usage: t.usage, By: t.outputBy, Artifacts: t.artifacts}
+	if f.hasResponseAgent {
+		result.Output, result.By = t.answer, t.answerBy
 	}
-	result.By.Degraded = t.degrade
+	result.By.Degraded = t.degraded
 	switch {
 	case isUnrecorded(err):
 		return result, err
@@ -74,10 +75,10 @@ func (f *flow) Invoke(ctx context.Context, call agents.Call) (agents.Result, err
 		return result, f.ended(ctx, err)
 	case err != nil:
 		return result, err
-	case strings.TrimSpace(result.Output) == "" && len(t.files) == 0:
-		return result, problem.New(problem.Upstream, problem.CodeFlowNoAnswer, "The flow %q came to its end without an answer%s.", f.id, t.whyNot()).Because(t.failure)
+	case strings.TrimSpace(result.Output) == "" && len(t.artifacts) == 0: // agents that make files need not say anything
+		return result, problem.New(problem.Upstream, problem.CodeFlowNoAnswer, "The flow %q came to its end without an answer%s.", f.id, t.failureSuffix()).Because(t.failure)
 	}
-	if call.Text != nil && !said { // steps in parallel have answered, or an earlier attempt at the run
+	if call.Text != nil && !streamed { // steps in parallel have answered, or an earlier attempt at the run
 		call.Text(result.Output)
 	}
 	return result, nil

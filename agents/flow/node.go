@@ -11,20 +11,20 @@ import (
 	"beckon/internal/problem"
 )
 
-// names gives every agent step of a flow an id: that of its agent, with -2, -3 and so on behind it where the same agent
+// nodeNames gives every agent step of a flow an id: that of its agent, with -2, -3 and so on behind it where the same agent
 // stands at further places. The ids come from the tree alone. They hold neither / nor #, which are for the path of a
 // node: "review#2/critic#1.3" is the agent critic in the third turn of a loop in the first turn of the loop around
 // it, within the flow review, in the second turn of the loop around that.
-type names map[string]bool
+type nodeNames map[string]bool
 
-// newNames reserves the plain ids: an agent may be called writer-2.
-func newNames(root agents.Step) names {
-	n := names{}
+// newNodeNames reserves the plain ids: an agent may be called writer-2.
+func newNodeNames(root agents.Step) nodeNames {
+	n := nodeNames{}
 	n.reserve(root)
 	return n
 }
 
-func (n names) reserve(s agents.Step) {
+func (n nodeNames) reserve(s agents.Step) {
 	if s.Type == agents.StepAgent {
 		n[s.AgentID] = false
 	}
@@ -33,7 +33,7 @@ func (n names) reserve(s agents.Step) {
 	}
 }
 
-func (n names) next(agentID string) string {
+func (n nodeNames) next(agentID string) string {
 	id := agentID
 	for i := 2; n[agentID]; i++ {
 		id = agentID + "-" + strconv.Itoa(i)
@@ -45,34 +45,38 @@ func (n names) next(agentID string) string {
 	return id
 }
 
-// turnWithin is what stands behind the ids of the nodes in the i-th turn of a loop, from 1: "#2", in a loop within
+// nestedTurn is what stands behind the ids of the nodes in the i-th turn of a loop, from 1: "#2", in a loop within
 // that "#2.1".
-func turnWithin(outer string, i int) string {
+func nestedTurn(outer string, i int) string {
 	if outer == "" {
 		return "#" + strconv.Itoa(i)
 	}
 	return outer + "." + strconv.Itoa(i)
 }
 
-// within is the progress of a flow within a flow.
-type within struct {
+// nestedProgress is the progress of a flow within a flow.
+type nestedProgress struct {
 	agents.Progress
 	prefix string
 	names  map[string]string // of events that the flow within does not name itself
 }
 
-func (w within) Finished(id string) (agents.Node, bool) { return w.Progress.Finished(w.prefix + id) }
-
-func (w within) Begin(n agents.Node) { w.Progress.Begin(w.outside(n)) }
-
-func (w within) Advance(n agents.Node, percent int) { w.Progress.Advance(w.outside(n), percent) }
-
-func (w within) End(ctx context.Context, n agents.Node) error {
-	return w.Progress.End(ctx, w.outside(n))
+func (w nestedProgress) Finished(id string) (agents.Node, bool) {
+	return w.Progress.Finished(w.prefix + id)
 }
 
-// outside is what a node of the flow within looks like from without.
-func (w within) outside(n agents.Node) agents.Node {
+func (w nestedProgress) Begin(n agents.Node) { w.Progress.Begin(w.withPrefix(n)) }
+
+func (w nestedProgress) Advance(n agents.Node, percent int) {
+	w.Progress.Advance(w.withPrefix(n), percent)
+}
+
+func (w nestedProgress) End(ctx context.Context, n agents.Node) error {
+	return w.Progress.End(ctx, w.withPrefix(n))
+}
+
+// withPrefix is what a node of the flow within looks like from without.
+func (w nestedProgress) withPrefix(n agents.Node) agents.Node {
 	n.ID = w.prefix + n.ID
 	if len(w.names) > 0 { // the maps belong to all nodes of their steps
 		names := maps.Clone(w.names)
@@ -82,13 +86,13 @@ func (w within) outside(n agents.Node) agents.Node {
 	return n
 }
 
-// unkept is the progress of a run whose nodes nobody keeps.
-type unkept struct{}
+// noProgress is the progress of a run whose nodes are not recorded.
+type noProgress struct{}
 
-func (unkept) Finished(string) (agents.Node, bool)    { return agents.Node{}, false }
-func (unkept) Begin(agents.Node)                      {}
-func (unkept) Advance(agents.Node, int)               {}
-func (unkept) End(context.Context, agents.Node) error { return nil }
+func (noProgress) Finished(string) (agents.Node, bool)    { return agents.Node{}, false }
+func (noProgress) Begin(agents.Node)                      {}
+func (noProgress) Advance(agents.Node, int)               {}
+func (noProgress) End(context.Context, agents.Node) error { return nil }
 
 // unrecorded is the error of a node whose end could not be written: the flow must not go on.
 type unrecorded struct{ err error }
@@ -101,19 +105,18 @@ func isUnrecorded(err error) bool {
 	return ok
 }
 
-// stopped is why the context of a parallel step's other steps ended. It hides the error from those who look for a
+// siblingFailed is why the context of a parallel step's other steps ended. It hides the error from those who look for a
 // problem: the failure is not theirs.
-type stopped struct{ by error }
+type siblingFailed struct{ by error }
 
-func (s *stopped) Error() string { return fmt.Sprintf("a step beside it failed: %v", s.by) }
+func (s *siblingFailed) Error() string { return fmt.Sprintf("a step beside it failed: %v", s.by) }
 
 // outcome tells a node that failed from one that was stopped.
 func outcome(ctx context.Context, err error) (agents.NodeStatus, *agents.Failure) {
 	if ctx.Err() == nil {
-		p := problem.Of(err)
-		return agents.NodeFailed, &agents.Failure{Code: p.Code, Message: p.Detail}
+		return agents.NodeFailed, problem.FailureOf(err)
 	}
-	if _, ok := errors.AsType[*stopped](context.Cause(ctx)); ok {
+	if _, ok := errors.AsType[*siblingFailed](context.Cause(ctx)); ok {
 		return agents.NodeCanceled, &agents.Failure{Code: "stopped", Message: "It was stopped because a step beside it failed."}
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {

@@ -43,7 +43,7 @@ func (s parallel) run(ctx context.Context, t *thread) error {
 		group.Go(func() {
 			// No caller up the stack could take care of a panic, as the goroutine is the flow's own.
 			if err := guard(func() error { return child.run(ctx, forks[i]) }); err != nil {
-				once.Do(func() { failure = err; cancel(&stopped{err}) })
+				once.Do(func() { failure = err; cancel(&siblingFailed{err}) })
 			}
 		})
 	}
@@ -66,19 +66,19 @@ func guard(do func() error) (err error) {
 
 // loop runs its steps until its condition holds, one of its agents leaves it, or as often as it may.
 type loop struct {
-	body  sequence
-	most  int
-	until *condition // nil never holds
+	body     sequence
+	maxTurns int
+	until    *condition // nil never holds
 }
 
 func (s *loop) run(ctx context.Context, t *thread) error {
 	turn, text := t.turn, t.call.Text
 	defer func() { t.turn, t.call.Text, t.leaving = turn, text, false }()
-	for i := 1; i <= s.most; i++ {
-		var held strings.Builder
-		if t.turn = turnWithin(turn, i); text != nil && i < s.most {
-			// Nobody knows yet whether this turn's text is the answer. That of the last possible one is.
-			t.call.Text = func(piece string) { held.WriteString(piece) }
+	for i := 1; i <= s.maxTurns; i++ {
+		var buffered strings.Builder
+		if t.turn = nestedTurn(turn, i); text != nil && i < s.maxTurns {
+			// It is not known yet whether this turn is the last one, whose text is the answer. The last possible turn is.
+			t.call.Text = func(piece string) { buffered.WriteString(piece) }
 		} else {
 			t.call.Text = text
 		}
@@ -86,8 +86,8 @@ func (s *loop) run(ctx context.Context, t *thread) error {
 			return err
 		}
 		if t.leaving || s.until != nil && s.until.holds(ctx, t) {
-			if held.Len() > 0 {
-				text(held.String())
+			if buffered.Len() > 0 {
+				text(buffered.String())
 			}
 			return nil
 		}
@@ -95,17 +95,17 @@ func (s *loop) run(ctx context.Context, t *thread) error {
 	return nil
 }
 
-// lenient is a step whose failure doesn't end the flow.
-type lenient struct{ step }
+// continueOnError is a step whose failure doesn't end the flow.
+type continueOnError struct{ step }
 
-func (s lenient) run(ctx context.Context, t *thread) error {
+func (s continueOnError) run(ctx context.Context, t *thread) error {
 	err := s.step.run(ctx, t)
 	if err == nil || ctx.Err() != nil || isUnrecorded(err) {
 		return err
 	}
 	agent := "step"
-	if f, ok := errors.AsType[*failed](err); ok {
+	if f, ok := errors.AsType[*stepError](err); ok {
 		agent = f.agent
 	}
-	return t.fail(agent, err)
+	return t.applyFailure(agent, err)
 }

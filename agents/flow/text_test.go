@@ -117,14 +117,14 @@ func TestWhatIsWrongWithAConditionIsSaidToPeople(t *testing.T) {
 		"((":                         "it ends too early (column 3)",
 		"state.approved ==":          "it ends too early (column 18)",
 		"state.approved == true)":    ") does not belong here (column 23)",
-		"state.approved = true":      "= is no comparison, == is (column 16)",
+		"state.approved = true":      "= does not compare: write == (column 16)",
 		"state.n > 3 and state.b":    "and does not belong here (column 13)",
 		"approved == true":           "there is no approved; there are state and outputs, as in state.approved (column 1)",
 		"state.x == \"abc":           "a quote is missing (column 12)",
 		"outputs.a == 1":             "== is not for values of these types (column 11)",
 		"outputs.writer.contains(3)": "contains is not for values of these types (column 24)",
-		"if state.a":                 "if is a word of CEL's own (column 1)",
-		"@":                          "@ means nothing here (column 1)",
+		"if state.a":                 "if is a reserved word of CEL (column 1)",
+		"@":                          "@ is not allowed here (column 1)",
 	} {
 		_, found := flow.New()(agents.Flow{ID: "f", Root: agents.Step{Type: agents.StepLoop, MaxIterations: 1, Until: text,
 			Steps: []agents.Step{{Type: agents.StepAgent, AgentID: "a"}}}}, func(id string) *agents.Entry { return &agents.Entry{ID: id} })

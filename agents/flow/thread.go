@@ -14,7 +14,7 @@ import (
 // maxAdded bounds what the agents of one invocation may add to its prompt.
 const maxAdded = 4 << 20
 
-// thread is one line of work: what its next agent is given, and what came out so far. Steps in parallel each have a
+// thread is one line of execution: what its next agent is given, and the outputs so far. Steps in parallel each have a
 // fork of it, so a thread belongs to one goroutine.
 type thread struct {
 	call     agents.Call
@@ -22,27 +22,28 @@ type thread struct {
 	turn     string // of the loops around, as node ids have it
 	leaving  bool   // an agent has asked to end the loop around it
 
-	text    string          // the prompt, and a section for every agent that has answered
-	output  string          // of the last step that didn't fail
-	answer  string          // of the response agent
-	by      agents.Answerer // of output
-	answers agents.Answerer // of answer
-	degrade bool            // a fallback has answered in one of the steps
-	state   map[string]any
-	sizes   map[string]int // of what set_state has put into the state
-	outputs map[string]string
-	set     []string // keys of the state, as they were set in this thread
-	named   []string // keys of the outputs
-	usage   agents.Usage
-	files   []agents.Artifact // those that the thread has made
-	failure error             // the last one that did not end the flow
+	text       string          // the prompt, and a section for every agent that has answered
+	output     string          // of the last step that didn't fail
+	answer     string          // of the response agent
+	outputBy   agents.Answerer // of output
+	answerBy   agents.Answerer // of answer
+	degraded   bool            // a fallback has answered in one of the steps
+	state      map[string]any
+	sizes      map[string]int // of what set_state has put into the state
+	outputs    map[string]string
+	stateKeys  []string // keys of the state, as they were set in this thread
+	outputKeys []string // keys of the outputs
+	usage      agents.Usage
+	// artifacts are what the agents have made, also those that have failed.
+	artifacts []agents.Artifact
+	failure   error // the last one that did not end the flow
 }
 
 func newThread(call agents.Call) *thread {
 	call.Input = cmp.Or(call.Input, call.Prompt)
 	t := &thread{call: call, progress: call.Progress, text: call.Prompt, state: map[string]any{}, sizes: map[string]int{}, outputs: map[string]string{}}
 	if t.progress == nil {
-		t.progress = unkept{}
+		t.progress = noProgress{}
 	}
 	return t
 }
@@ -50,29 +51,29 @@ func newThread(call agents.Call) *thread {
 // fork returns a thread that begins where t is.
 func (t *thread) fork() *thread {
 	call := t.call
-	call.Artifacts = slices.Concat(call.Artifacts, t.files)
+	call.Artifacts = slices.Concat(call.Artifacts, t.artifacts)
 	return &thread{call: call, progress: t.progress, turn: t.turn, text: t.text,
 		state: maps.Clone(t.state), sizes: maps.Clone(t.sizes), outputs: maps.Clone(t.outputs)}
 }
 
-// join takes up what the forks brought, in their order; it does so to the end, as the usage counts in any case.
+// join adds the results of the forks, in their order. After an error it goes on, because the usage counts in any case.
 func (t *thread) join(forks []*thread) (err error) {
 	begin := len(t.text)
 	var outputs []string
 	for _, fork := range forks {
 		t.usage = t.usage.Add(fork.usage)
-		t.files = append(t.files, fork.files...)
+		t.artifacts = append(t.artifacts, fork.artifacts...)
 		if err == nil {
-			err = t.add(fork.text[begin:])
+			err = t.appendText(fork.text[begin:])
 		}
 		if fork.output != "" {
 			outputs = append(outputs, fork.output)
-			t.by = fork.by
+			t.outputBy = fork.outputBy
 		}
 		if fork.answer != "" {
-			t.answer, t.answers = fork.answer, fork.answers
+			t.answer, t.answerBy = fork.answer, fork.answerBy
 		}
-		t.degrade = t.degrade || fork.degrade
+		t.degraded = t.degraded || fork.degraded
 		if fork.failure != nil {
 			t.failure = fork.failure
 		}
@@ -83,7 +84,7 @@ func (t *thread) join(forks []*thread) (err error) {
 		t.output = strings.Join(outputs, "\n\n")
 	}
 	if len(outputs) > 1 {
-		t.by = agents.Answerer{} // there are several
+		t.outputBy = agents.Answerer{} // there are several
 	}
 	if err == nil && (total(t.sizes) > maxStateBytes || len(t.sizes) > maxStateKeys) {
 		err = problem.New(problem.Upstream, problem.CodeFlowStateTooLarge,
@@ -92,65 +93,65 @@ func (t *thread) join(forks []*thread) (err error) {
 	return err
 }
 
-// merge takes up what was set in a fork.
+// merge adds the state and the outputs that were set in a fork.
 func (t *thread) merge(fork *thread) {
-	for _, key := range fork.set {
-		t.put(key, fork.state[key], fork.sizes[key])
+	for _, key := range fork.stateKeys {
+		t.setState(key, fork.state[key], fork.sizes[key])
 	}
-	for _, key := range fork.named {
-		t.name(key, fork.outputs[key])
+	for _, key := range fork.outputKeys {
+		t.setOutput(key, fork.outputs[key])
 	}
 }
 
-// put sets a key of the state; size is what it counts, 0 for an output.
-func (t *thread) put(key string, value any, size int) {
+// setState sets a key of the state; size is what it counts, 0 for an output.
+func (t *thread) setState(key string, value any, size int) {
 	if t.state[key] = value; size > 0 {
 		t.sizes[key] = size
 	} else {
 		delete(t.sizes, key)
 	}
-	if !slices.Contains(t.set, key) {
-		t.set = append(t.set, key)
+	if !slices.Contains(t.stateKeys, key) {
+		t.stateKeys = append(t.stateKeys, key)
 	}
 }
 
-func (t *thread) name(key, output string) {
+func (t *thread) setOutput(key, output string) {
 	t.outputs[key] = output
-	if !slices.Contains(t.named, key) {
-		t.named = append(t.named, key)
+	if !slices.Contains(t.outputKeys, key) {
+		t.outputKeys = append(t.outputKeys, key)
 	}
 }
 
-// take takes up what an agent has done, now or in an earlier attempt at the run. After an error nothing is.
-func (t *thread) take(s *agentStep, n agents.Node) error {
-	if err := t.add(section(s.entry.ID, "", n.Output)); err != nil {
+// applyNode adds the result of an agent, of this or of an earlier attempt at the run. After an error nothing is added.
+func (t *thread) applyNode(s *agentStep, n agents.Node) error {
+	if err := t.appendText(section(s.entry.ID, "", n.Output)); err != nil {
 		return err
 	}
-	t.output, t.by = n.Output, n.By
-	t.by.Attempts = nil // they are the node's
-	if s.isAnswer {
-		t.answer, t.answers = t.output, t.by
+	t.output, t.outputBy = n.Output, n.By
+	t.outputBy.Attempts = nil // they are the node's
+	if s.isResponseAgent {
+		t.answer, t.answerBy = t.output, t.outputBy
 	}
-	t.degrade = t.degrade || n.By.Degraded
+	t.degraded = t.degraded || n.By.Degraded
 	for key, value := range n.State {
-		t.put(key, value, sizeOf(key, value))
+		t.setState(key, value, sizeOf(key, value))
 	}
 	if s.key != "" {
 		value := strings.TrimSpace(n.Output)
-		t.put(s.key, value, 0)
-		t.name(s.key, value)
+		t.setState(s.key, value, 0)
+		t.setOutput(s.key, value)
 	}
 	t.leaving = n.LeavesLoop && s.inLoop
 	return nil
 }
 
-// fail takes up a failure that does not end the flow.
-func (t *thread) fail(agent string, err error) error {
+// applyFailure adds a failure that does not end the flow.
+func (t *thread) applyFailure(agent string, err error) error {
 	t.failure = err
-	return t.add(section(agent, " (failed)", problem.Of(err).Detail))
+	return t.appendText(section(agent, " (failed)", problem.Of(err).Detail))
 }
 
-func (t *thread) add(text string) error {
+func (t *thread) appendText(text string) error {
 	if len(t.text)+len(text)-len(t.call.Prompt) > maxAdded {
 		return problem.New(problem.Upstream, problem.CodeFlowOutputTooLarge,
 			"The outputs of the flow's agents are more than %d MiB together. Let its agents answer more briefly.", maxAdded>>20)
@@ -159,8 +160,8 @@ func (t *thread) add(text string) error {
 	return nil
 }
 
-// whyNot tells of the failure that may have left the flow without an answer.
-func (t *thread) whyNot() string {
+// failureSuffix names the failure that may have left the flow without an answer.
+func (t *thread) failureSuffix() string {
 	if t.failure == nil {
 		return ""
 	}

@@ -28,22 +28,22 @@ const (
 	exitLoopSchema = `{"type":"object","properties":{}}`
 )
 
-// desk is what one agent has at hand while it works: a view of the flow's state and its own changes, which become the
-// flow's when it has answered. An agent that fails leaves nothing behind.
-type desk struct {
-	mu      sync.Mutex
-	state   map[string]any
-	sizes   map[string]int
-	changes map[string]any
-	leaves  bool
+// stateTools are the tools of one agent: they read a copy of the flow's state and collect the agent's changes, which go to the
+// flow when it has answered. The changes of an agent that fails are dropped.
+type stateTools struct {
+	mu        sync.Mutex
+	state     map[string]any
+	sizes     map[string]int
+	changes   map[string]any
+	exitsLoop bool
 }
 
-func newDesk(t *thread) *desk {
-	return &desk{state: maps.Clone(t.state), sizes: maps.Clone(t.sizes), changes: map[string]any{}}
+func newStateTools(t *thread) *stateTools {
+	return &stateTools{state: maps.Clone(t.state), sizes: maps.Clone(t.sizes), changes: map[string]any{}}
 }
 
 // tools returns what the agent of a step may use.
-func (d *desk) tools(s *agentStep) []agents.Tool {
+func (d *stateTools) tools(s *agentStep) []agents.Tool {
 	if s.entry.NoTools {
 		return nil
 	}
@@ -58,17 +58,17 @@ func (d *desk) tools(s *agentStep) []agents.Tool {
 	return list
 }
 
-// close returns what the agent has set, nil for nothing, and whether it leaves the loop.
-func (d *desk) close() (changes map[string]any, leaves bool) {
+// result returns what the agent has set, nil for nothing, and whether it leaves the loop.
+func (d *stateTools) result() (changes map[string]any, leaves bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.changes) == 0 {
-		return nil, d.leaves
+		return nil, d.exitsLoop
 	}
-	return maps.Clone(d.changes), d.leaves
+	return maps.Clone(d.changes), d.exitsLoop
 }
 
-func (d *desk) set(_ context.Context, arguments json.RawMessage) (string, error) {
+func (d *stateTools) set(_ context.Context, arguments json.RawMessage) (string, error) {
 	var args struct {
 		Key   string          `json:"key"`
 		Value json.RawMessage `json:"value"`
@@ -98,7 +98,7 @@ func (d *desk) set(_ context.Context, arguments json.RawMessage) (string, error)
 	return "Kept.", nil
 }
 
-func (d *desk) get(_ context.Context, arguments json.RawMessage) (string, error) {
+func (d *stateTools) get(_ context.Context, arguments json.RawMessage) (string, error) {
 	var args struct {
 		Key *string `json:"key"`
 	}
@@ -122,7 +122,7 @@ func (d *desk) get(_ context.Context, arguments json.RawMessage) (string, error)
 }
 
 // keys names some of what is kept.
-func (d *desk) keys() string {
+func (d *stateTools) keys() string {
 	const most = 50
 	keys := slices.Sorted(maps.Keys(d.state))
 	switch {
@@ -134,10 +134,10 @@ func (d *desk) keys() string {
 	return strings.Join(keys, ", ")
 }
 
-func (d *desk) exit(_ context.Context, _ json.RawMessage) (string, error) {
+func (d *stateTools) exit(_ context.Context, _ json.RawMessage) (string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.leaves = true
+	d.exitsLoop = true
 	return "The loop ends when you have answered.", nil
 }
 

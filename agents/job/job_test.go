@@ -392,7 +392,7 @@ func TestWhatIsWrongWithAJob(t *testing.T) {
 		{"request.headers", "Host cannot be set", func(a *agents.Agent) { a.Request.Headers["host"] = "x" }},
 		{"request.headers.X-A", "template", func(a *agents.Agent) { a.Request.Headers["X-A"] = "{{" }},
 		{"poll.until", "is required", func(a *agents.Agent) { a.Poll.Until = "" }},
-		{"poll.until", "= is no comparison", func(a *agents.Agent) { a.Poll.Until = `answer.status = "x"` }},
+		{"poll.until", "= does not compare", func(a *agents.Agent) { a.Poll.Until = `answer.status = "x"` }},
 		{"poll.until", "must be true or false", func(a *agents.Agent) { a.Poll.Until = `"done"` }},
 		{"poll.failed", "there is no status; there is answer", func(a *agents.Agent) { a.Poll.Failed = "status == 1" }},
 		{"poll.url", "is required", func(a *agents.Agent) { a.Poll.URL = "" }},

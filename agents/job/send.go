@@ -19,6 +19,7 @@ import (
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/units"
 )
 
 const (
@@ -121,7 +122,7 @@ func (j *job) exchange(ctx context.Context, c call) (answer, *failure) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return answer{retryAfter: retryAfter}, nil
 	}
-	value, err := agents.ReadJSON(text)
+	value, err := units.ReadJSON(text)
 	if err != nil {
 		return answer{}, upstream(problem.CodeProviderInvalidResponse, "The API of agent %q at %s sent something that is not JSON. Check the agent's URLs.", j.agent, host)
 	}

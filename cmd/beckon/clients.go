@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -23,13 +24,19 @@ type clientsCommand struct {
 	Token  clientsTokenCommand  `cmd:"" help:"Give a client a new token and print it."`
 }
 
-// openEditor returns what the clients commands work on. Its store is theirs to close.
-func (f configFlag) openEditor(ctx context.Context) (*catalog.Editor, error) {
+// withEditor calls fn with what the clients commands work on.
+func (f configFlag) withEditor(fn func(context.Context, *catalog.Editor) error) error {
 	c, err := f.load()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return gateway.OpenEditor(ctx, c)
+	ctx := context.Background()
+	editor, err := gateway.OpenEditor(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer editor.Store.Close()
+	return fn(ctx, editor)
 }
 
 type clientsListCommand struct {
@@ -38,16 +45,16 @@ type clientsListCommand struct {
 }
 
 func (l clientsListCommand) Run(std streams) error {
-	ctx := context.Background()
-	editor, err := l.openEditor(ctx)
-	if err != nil {
-		return err
-	}
-	defer editor.Store.Close()
-	v, err := editor.View(ctx)
-	if err != nil {
-		return err
-	}
+	return l.withEditor(func(ctx context.Context, editor *catalog.Editor) error {
+		v, err := editor.View(ctx)
+		if err != nil {
+			return err
+		}
+		return l.print(std.out, v)
+	})
+}
+
+func (l clientsListCommand) print(out io.Writer, v *catalog.View) error {
 	type shown struct {
 		clients.Client
 		Enabled   bool   `json:"enabled"`
@@ -61,9 +68,9 @@ func (l clientsListCommand) Run(std streams) error {
 		}
 	}
 	if l.JSON {
-		return json.NewEncoder(std.out).Encode(map[string]any{"items": list})
+		return json.NewEncoder(out).Encode(map[string]any{"items": list})
 	}
-	table := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tPROMPT\tAGENTS\tENABLED\tMANAGED BY")
 	for _, c := range list {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%t\t%s\n", c.ID, promptSource(c.Client), strings.Join(c.AllowedAgents, ", "), c.Enabled, c.ManagedBy)
@@ -94,22 +101,18 @@ type clientsCreateCommand struct {
 }
 
 func (k clientsCreateCommand) Run(std streams) error {
-	ctx := context.Background()
-	editor, err := k.openEditor(ctx)
-	if err != nil {
-		return err
-	}
-	defer editor.Store.Close()
-	c := clients.Client{ID: k.ID, Name: k.Name, Passthrough: k.Command == "", CommandID: k.Command, Template: k.Template,
-		AllowedAgents: k.Agent, SyncTimeout: k.SyncTimeout, MaxConcurrent: k.MaxConcurrent}
-	_, token, err := catalog.Of[clients.Client](editor).Create(ctx, commandLineName, c)
-	if p, ok := errors.AsType[*problem.Error](err); ok && p.Code == "already_exists" {
-		return problem.New(p.Kind, p.Code, "%s For a new token: beckon clients token %s", p.Detail, c.ID)
-	}
-	if err != nil {
-		return err
-	}
-	return printToken(std, k.JSON, c.ID, token)
+	return k.withEditor(func(ctx context.Context, editor *catalog.Editor) error {
+		c := clients.Client{ID: k.ID, Name: k.Name, Passthrough: k.Command == "", CommandID: k.Command, Template: k.Template,
+			AllowedAgents: k.Agent, SyncTimeout: k.SyncTimeout, MaxConcurrent: k.MaxConcurrent}
+		_, token, err := catalog.Of[clients.Client](editor).Create(ctx, commandLineName, c)
+		if p, ok := errors.AsType[*problem.Error](err); ok && p.Code == "already_exists" {
+			return problem.New(p.Kind, p.Code, "%s For a new token: beckon clients token %s", p.Detail, c.ID)
+		}
+		if err != nil {
+			return err
+		}
+		return printToken(std, k.JSON, c.ID, token)
+	})
 }
 
 // commandLineName is who the audit list says it was.
@@ -123,17 +126,13 @@ type clientsTokenCommand struct {
 }
 
 func (k clientsTokenCommand) Run(std streams) error {
-	ctx := context.Background()
-	editor, err := k.openEditor(ctx)
-	if err != nil {
-		return err
-	}
-	defer editor.Store.Close()
-	token, err := clients.RotateToken(ctx, catalog.Of[clients.Client](editor), commandLineName, k.ID, time.Duration(k.Overlap))
-	if err != nil {
-		return err
-	}
-	return printToken(std, k.JSON, k.ID, token)
+	return k.withEditor(func(ctx context.Context, editor *catalog.Editor) error {
+		token, err := clients.RotateToken(ctx, catalog.Of[clients.Client](editor), commandLineName, k.ID, time.Duration(k.Overlap))
+		if err != nil {
+			return err
+		}
+		return printToken(std, k.JSON, k.ID, token)
+	})
 }
 
 // printToken prints the token alone on standard output, so that a script can take it.

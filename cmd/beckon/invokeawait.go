@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+
+	"beckon/server"
 )
 
 // await waits for the end of a run that took longer than its client's calls wait, and prints what the call would have
@@ -36,7 +38,7 @@ func (k invokeCommand) printEnded(ctx context.Context, client *gatewayClient, ru
 	if err != nil {
 		return err
 	}
-	var run runDocument
+	var run server.RunDetail
 	if err := answer.read(&run); err != nil {
 		return err
 	}
@@ -44,10 +46,10 @@ func (k invokeCommand) printEnded(ctx context.Context, client *gatewayClient, ru
 	if run.Error != nil {
 		ended["code"], ended["error"] = run.Error.Code, run.Error.Message
 	} else {
-		ended["response"] = run.Output
+		ended["response"] = orEmpty(run.Output)
 	}
-	if run.StartedAt != nil && run.CompletedAt != nil {
-		ended["durationMs"] = run.CompletedAt.Sub(*run.StartedAt).Milliseconds()
+	if run.StartedAt != nil && run.DurationMs != nil {
+		ended["durationMs"] = *run.DurationMs
 	}
 	encoder := json.NewEncoder(std.out)
 	encoder.SetEscapeHTML(false)

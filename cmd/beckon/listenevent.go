@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"beckon/internal/problem"
+	"beckon/runs"
 )
 
 // heard is one event that came in.
@@ -99,7 +100,7 @@ func jsonOfHeard(out io.Writer) func(heard) error {
 	}
 	return func(h heard) error {
 		kind, run := h.what()
-		line := map[string]any{"at": h.at.UTC().Format("2006-01-02T15:04:05.000Z"), "verified": h.err == nil, "id": h.id(), "type": kind, "runId": run,
+		line := map[string]any{"at": h.at.UTC().Format(runs.TimeFormat), "verified": h.err == nil, "id": h.id(), "type": kind, "runId": run,
 			"seenBefore": h.again, "headers": h.selected(), "payload": string(h.body)}
 		if json.Valid(h.body) {
 			line["payload"] = json.RawMessage(bytes.ToValidUTF8(h.body, []byte("\uFFFD")))

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
+
+	"beckon/server"
 )
 
 // exitGoesOn is for a run that has not ended when the command does: it has neither failed nor brought its answer.
@@ -27,40 +29,6 @@ type runsCommand struct {
 	Show   runsShowCommand   `cmd:"" help:"Show a run with its nodes."`
 	Follow runsFollowCommand `cmd:"" help:"Watch a run to its end and print its answer."`
 	Cancel runsCancelCommand `cmd:"" help:"End a run."`
-}
-
-// runDocument is a run as the API shows it.
-type runDocument struct {
-	RunID       string          `json:"runId"`
-	Status      string          `json:"status"`
-	WorkflowID  string          `json:"workflowId"`
-	Source      string          `json:"source"`
-	SessionID   string          `json:"sessionId"`
-	Input       string          `json:"input"`
-	Output      string          `json:"output"`
-	Error       *runFailure     `json:"error"`
-	Metadata    json.RawMessage `json:"metadata"`
-	Usage       runUsage        `json:"usage"`
-	Nodes       []nodeDocument  `json:"nodes"`
-	CreatedAt   *time.Time      `json:"createdAt"`
-	StartedAt   *time.Time      `json:"startedAt"`
-	CompletedAt *time.Time      `json:"completedAt"`
-}
-
-type nodeDocument struct {
-	NodeID      string      `json:"nodeId"`
-	NodeType    string      `json:"nodeType"`
-	Status      string      `json:"status"`
-	Error       *runFailure `json:"error"`
-	Usage       runUsage    `json:"usage"`
-	StartedAt   *time.Time  `json:"startedAt"`
-	CompletedAt *time.Time  `json:"completedAt"`
-}
-
-type runUsage struct {
-	PromptTokens     int `json:"promptTokens"`
-	CompletionTokens int `json:"completionTokens"`
-	TotalTokens      int `json:"totalTokens"`
 }
 
 // interruptible ends when the user or the system wants the command to. The signals stay caught until the program has
@@ -104,7 +72,7 @@ func (g *gatewayClient) ask(ctx context.Context, method string, query url.Values
 }
 
 // run gets a run.
-func (g *gatewayClient) run(ctx context.Context, id string) (run runDocument, err error) {
+func (g *gatewayClient) run(ctx context.Context, id string) (run server.RunDetail, err error) {
 	answer, err := g.ask(ctx, http.MethodGet, nil, "runs", id)
 	if err != nil {
 		return run, err
@@ -201,7 +169,7 @@ func printRuns(out io.Writer, list []json.RawMessage) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tSTATUS\tAGENT\tCREATED\tTOOK\tINPUT")
 	for _, item := range list {
-		var r runDocument
+		var r server.RunDocument
 		if err := json.Unmarshal(item, &r); err != nil {
 			return fmt.Errorf("this is not Beckon: %w", err)
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"beckon/runs"
 )
 
 type runsFollowCommand struct {
@@ -51,7 +53,7 @@ func (e runEvent) outcome(runID string) error {
 	case e.Error == nil:
 		return &exitError{exitFailed, fmt.Errorf("the run did not come to its end (%s), run %s", e.kind, runID)}
 	}
-	return &exitError{exitFailed, errors.New(harmless(fmt.Sprintf("%s (%s), run %s", e.Error.Message, e.Error.Code, runID)))}
+	return &exitError{exitFailed, errors.New(harmless(fmt.Sprintf("%s (%s), run %s", *e.Error, e.Data.ErrorCode, runID)))}
 }
 
 // jsonView prints a line for every event.
@@ -99,9 +101,9 @@ func lineView(out io.Writer) func(runEvent) error {
 		}
 		why := ""
 		if e.Error != nil {
-			why = ": " + e.Error.text()
+			why = ": " + e.failure()
 		}
-		line := fmt.Sprintf("%s %s %s%s", e.CreatedAt.UTC().Format("2006-01-02T15:04:05.000Z"), what, e.Data.Status, why)
+		line := fmt.Sprintf("%s %s %s%s", e.CreatedAt.UTC().Format(runs.TimeFormat), what, e.Data.Status, why)
 		if _, err := fmt.Fprintln(out, harmless(line)); err != nil || e.kind != "run.completed" {
 			return err
 		}

@@ -80,7 +80,7 @@ func (v *liveView) change(e runEvent) {
 		i, v.nodes = len(v.nodes), append(v.nodes, &liveNode{id: e.Data.NodeID})
 	}
 	n := v.nodes[i]
-	n.status, n.why = e.Data.Status, e.Error.text()
+	n.status, n.why = e.Data.Status, e.failure()
 	if e.kind == "node.started" {
 		n.begun = e.CreatedAt
 	} else {

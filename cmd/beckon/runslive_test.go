@@ -80,7 +80,7 @@ func TestALiveView(t *testing.T) {
 	v.notice("the connection ended; trying again")
 	above := []string{started, "the connection ended; trying again"}
 	failed := nodeAt(t, 4, "node.failed", "logs", "FAILED")
-	failed.Error = &runFailure{"provider_error", "No \x1b[31mluck."}
+	failed.Error, failed.Data.ErrorCode = new("No \x1b[31mluck."), "provider_error"
 	above = append(above, "FAILED     logs  3s  provider_error: No [31mluck.", "COMPLETED  metrics  2s")
 	tell(failed, above...)
 	tell(nodeAt(t, 4, "node.started", "writer", "RUNNING"), append(above, "RUNNING    writer")...)

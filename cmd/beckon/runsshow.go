@@ -6,6 +6,10 @@ import (
 	"io"
 	"net/http"
 	"text/tabwriter"
+
+	"beckon/agents"
+	"beckon/artifacts"
+	"beckon/server"
 )
 
 type runsShowCommand struct {
@@ -27,14 +31,14 @@ func (k runsShowCommand) Run(std streams) error {
 	if k.JSON {
 		return answer.print(std.out)
 	}
-	var run runDocument
+	var run server.RunDetail
 	if err := answer.read(&run); err != nil {
 		return err
 	}
 	return printRun(std.out, run)
 }
 
-func printRun(out io.Writer, r runDocument) error {
+func printRun(out io.Writer, r server.RunDetail) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
@@ -42,10 +46,10 @@ func printRun(out io.Writer, r runDocument) error {
 		}
 	}
 	line("Run", r.RunID)
-	line("Status", r.Status)
+	line("Status", string(r.Status))
 	line("Agent", r.WorkflowID)
 	line("Source", r.Source)
-	line("Session", r.SessionID)
+	line("Session", orEmpty(r.SessionID))
 	if string(r.Metadata) != "null" {
 		line("Metadata", string(r.Metadata))
 	}
@@ -54,28 +58,44 @@ func printRun(out io.Writer, r runDocument) error {
 	if r.Usage.TotalTokens > 0 {
 		line("Tokens", fmt.Sprintf("%d (prompt %d, completion %d)", r.Usage.TotalTokens, r.Usage.PromptTokens, r.Usage.CompletionTokens))
 	}
-	line("Error", r.Error.text())
+	line("Error", failureText(r.Error))
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	if err := printNodes(out, r); err != nil {
 		return err
 	}
-	if err := printSection(out, "Input", r.Input); err != nil || r.Output == "" {
+	if err := printArtifacts(out, r.Artifacts); err != nil {
 		return err
 	}
-	return printSection(out, "Output", r.Output)
+	output := orEmpty(r.Output)
+	if err := printSection(out, "Input", r.Input); err != nil || output == "" {
+		return err
+	}
+	return printSection(out, "Output", output)
 }
 
 // printNodes leaves out the one node that the run of an agent is: it would say the same again.
-func printNodes(out io.Writer, r runDocument) error {
+func printNodes(out io.Writer, r server.RunDetail) error {
 	if len(r.Nodes) == 0 || len(r.Nodes) == 1 && r.Nodes[0].NodeID == r.WorkflowID {
 		return nil
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\nNODE\tSTATUS\tTOOK\tTOKENS\tERROR")
 	for _, n := range r.Nodes {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", n.NodeID, n.Status, cmp.Or(took(n.StartedAt, n.CompletedAt), "-"), n.Usage.TotalTokens, cmp.Or(oneLine(n.Error.text(), 200), "-"))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", n.NodeID, n.Status, cmp.Or(took(n.StartedAt, n.CompletedAt), "-"), n.Usage.TotalTokens, cmp.Or(oneLine(failureText(n.Error), 200), "-"))
+	}
+	return table.Flush()
+}
+
+func printArtifacts(out io.Writer, list []artifacts.Linked) error {
+	if len(list) == 0 {
+		return nil
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\nARTIFACT\tTYPE\tBYTES\tMADE BY\tLINK")
+	for _, a := range list {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\n", oneLine(a.Name, 60), harmless(a.MediaType), a.Bytes, harmless(a.NodeID), cmp.Or(harmless(a.URL), "-"))
 	}
 	return table.Flush()
 }
@@ -88,8 +108,8 @@ func printSection(out io.Writer, name, text string) error {
 	return err
 }
 
-// text is empty where there is no failure.
-func (f *runFailure) text() string {
+// failureText is empty where there is no failure.
+func failureText(f *agents.Failure) string {
 	if f == nil {
 		return ""
 	}

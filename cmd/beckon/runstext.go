@@ -99,20 +99,34 @@ func (t *answerText) write(text string) error {
 	return err
 }
 
-// localTime is for people; programs take the JSON.
-func localTime(t *time.Time) string {
-	if t == nil {
+// orEmpty is the text of a member that may be null.
+func orEmpty(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}
+
+// localTime shows a time of the API to people; programs take the JSON.
+func localTime(text *string) string {
+	t, err := time.Parse(time.RFC3339, orEmpty(text))
+	if err != nil {
 		return "-"
 	}
 	return t.Local().Format(time.DateTime)
 }
 
 // took is how long something has taken, or empty while it has not ended.
-func took(from, to *time.Time) string {
-	if from == nil || to == nil {
+func took(from, to *string) string {
+	start, err := time.Parse(time.RFC3339, orEmpty(from))
+	if err != nil {
 		return ""
 	}
-	return duration(to.Sub(*from))
+	end, err := time.Parse(time.RFC3339, orEmpty(to))
+	if err != nil {
+		return ""
+	}
+	return duration(end.Sub(start))
 }
 
 func duration(d time.Duration) string {

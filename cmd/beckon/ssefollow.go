@@ -30,18 +30,21 @@ type runEvent struct {
 	RunID      string `json:"runId"`
 	WorkflowID string `json:"workflowId"`
 	Data       struct {
-		NodeID string `json:"nodeId"`
-		Status string `json:"status"`
-		Output string `json:"output"`
+		NodeID    string `json:"nodeId"`
+		Status    string `json:"status"`
+		Output    string `json:"output"`
+		ErrorCode string `json:"errorCode"`
 	} `json:"data"`
-	Error     *runFailure `json:"error"`
-	CreatedAt time.Time   `json:"createdAt"`
+	Error     *string   `json:"error"` // why a run or a node has no answer
+	CreatedAt time.Time `json:"createdAt"`
 }
 
-// runFailure is why a run or a node has no answer.
-type runFailure struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
+// failure is why a run or a node has no answer, with its code; empty where it has one.
+func (e runEvent) failure() string {
+	if e.Error == nil {
+		return ""
+	}
+	return harmless(e.Data.ErrorCode + ": " + *e.Error)
 }
 
 func (e runEvent) ends() bool {
@@ -197,9 +200,13 @@ func (f *follower) ended(ctx context.Context, tell func(runEvent) error) (e runE
 	if run.CompletedAt == nil {
 		return e, &brokenOff{errors.New("the connection ended before the run did")}
 	}
-	e.kind = "run." + strings.ToLower(run.Status)
+	e.kind = "run." + strings.ToLower(string(run.Status))
+	data, why := map[string]any{"status": run.Status, "output": orEmpty(run.Output)}, any(nil)
+	if run.Error != nil {
+		data["errorCode"], why = run.Error.Code, run.Error.Message
+	}
 	e.data, err = json.Marshal(map[string]any{"success": run.Error == nil, "type": e.kind, "runId": run.RunID, "workflowId": run.WorkflowID,
-		"data": map[string]any{"status": run.Status, "output": run.Output}, "metadata": run.Metadata, "error": run.Error, "createdAt": run.CompletedAt})
+		"data": data, "metadata": run.Metadata, "error": why, "createdAt": run.CompletedAt})
 	if err == nil {
 		err = json.Unmarshal(e.data, &e)
 	}

@@ -83,6 +83,7 @@ type File interface {
 	Items(section string) []Resource   // in the order of the file
 	Line(path string) int              // of "clients[0].token"; 0 where it is unknown
 	Networks() []netip.Prefix          // the private ones that may be reached
+	HTTPSOnly() bool                   // events go over http to those alone
 	Variables() []string               // of the environment, that resources of the database may name
 	Redactor() secret.Redactor         // of the values that no message may show
 	Err(mistakes problem.Fields) error // names the lines of what is wrong, by paths such as "clients[0].token"; nil for none

@@ -21,6 +21,7 @@ const (
 	maxShutdownGrace   = time.Hour
 	leastProxyTimeout  = time.Second
 	maxRetention       = 10 * 365 * 24 * time.Hour
+	maxArtifact        = 4 << 30
 )
 
 // wrong notes what is wrong with a setting, where it was set: in the file or by a variable.
@@ -90,6 +91,13 @@ func (c *Config) checkSettings(found *findings) {
 	c.readTLS(found)
 	c.checkDuration(found, "retention.runs", c.Retention.Runs, maxRetention)
 	c.checkDuration(found, "retention.deliveries", c.Retention.Deliveries, maxRetention)
+	if scheme, _, isURL := strings.Cut(c.Artifacts.URL, "://"); isURL && !slices.Contains([]string{"file", "s3", "gs", "azblob"}, scheme) {
+		c.wrong(found, "artifacts.url", "must be the path of a folder, or a URL that begins with file://, s3://, gs:// or azblob://")
+	}
+	if c.Artifacts.MaxBytes < 1 || c.Artifacts.MaxBytes > maxArtifact {
+		c.wrong(found, "artifacts.maxBytes", "must be between 1 byte and %d GiB", maxArtifact>>30)
+	}
+	c.checkDuration(found, "artifacts.linkTTL", c.Artifacts.LinkTTL, maxRetention)
 }
 
 func (c *Config) checkDuration(found *findings, path string, d units.Duration, limit time.Duration) {

@@ -25,6 +25,9 @@ func TestSettingsAreChecked(t *testing.T) {
 		{"database: {url: 'mysql://a'}", "database.url: must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME"},
 		{"log: {level: INFO}", "log.level: must be debug, info, warn or error"},
 		{"log: {format: xml}", "log.format: must be text or json"},
+		{"artifacts: {url: 'ftp://h/x'}", "artifacts.url: must be the path of a folder, or a URL that begins with file://, s3://, gs:// or azblob://"},
+		{"artifacts: {maxBytes: 0}", "artifacts.maxBytes: must be between 1 byte and 4 GiB"},
+		{"artifacts: {linkTTL: 0s}", "artifacts.linkTTL: must be more than 0 and at most 87600h"},
 		{"retention: {runs: 0s}", "retention.runs: must be more than 0 and at most 87600h"},
 		{"retention: {deliveries: 100000h}", "retention.deliveries: must be more than 0 and at most 87600h"},
 	} {
@@ -41,7 +44,7 @@ const base = `providers: [{id: p, type: template, template: x}, {id: o, type: op
 agents: [{id: a, provider: p}, {id: b, provider: p}]
 `
 
-const builtInEvents = "run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed, endpoint.disabled, delivery.exhausted"
+const builtInEvents = "run.created, run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed, node.canceled, endpoint.disabled, delivery.exhausted"
 
 func TestResourcesAreChecked(t *testing.T) {
 	for _, tt := range []struct {
@@ -73,22 +76,22 @@ func TestResourcesAreChecked(t *testing.T) {
 		{"client without command", "clients:\n  - id: c\n    token: x\n    commandId: gone\n    allowedAgents: [a]\n", []string{`5: clients[0].commandId: there is no usable command "gone"`}},
 		{"command's agent not allowed", "commands: [{id: x, prompt: x, agentId: b}]\nclients:\n  - id: c\n    token: x\n    commandId: x\n    allowedAgents: [a]\n",
 			[]string{`7: clients[0].allowedAgents: must hold "b", which the command "x" runs on`}},
-		{"endpoint to nowhere", "endpoints:\n  - id: e\n    url: http://e\n    signature: standard-ed25519\n    agents: [a, x]\n    clients: [y]\n", []string{
+		{"endpoint to nowhere", "endpoints:\n  - id: e\n    url: https://e\n    signature: standard-ed25519\n    agents: [a, x]\n    clients: [y]\n", []string{
 			`6: endpoints[0].agents[1]: there is no usable agent or flow "x"`,
 			`7: endpoints[0].clients[0]: there is no usable client "y"`}},
-		{"endpoint without secret", "endpoints:\n  - {id: e, url: 'http://e'}\n", []string{"3: endpoints[0].secret: is required: it signs the events, best written as a ${VARIABLE}"}},
-		{"endpoint with headers of ours", "endpoints:\n  - id: e\n    url: http://e\n    signature: standard-ed25519\n    headers:\n      A: b\n      Webhook-Id: x\n",
+		{"endpoint without secret", "endpoints:\n  - {id: e, url: 'https://e'}\n", []string{"3: endpoints[0].secret: is required: it signs the events, best written as a ${VARIABLE}"}},
+		{"endpoint with headers of ours", "endpoints:\n  - id: e\n    url: https://e\n    signature: standard-ed25519\n    headers:\n      A: b\n      Webhook-Id: x\n",
 			[]string{"8: endpoints[0].headers.Webhook-Id: cannot be set: it is part of the signature"}},
-		{"events that are not there", "endpoints:\n  - id: e\n    url: http://e\n    signature: standard-ed25519\n    events:\n      - run.fialed\n      - lead.complete\n      - Run\n      - shipped\n" +
+		{"events that are not there", "endpoints:\n  - id: e\n    url: https://e\n    signature: standard-ed25519\n    events:\n      - run.fialed\n      - lead.complete\n      - Run\n      - shipped\n" +
 			"flows:\n  - {id: f, events: {run.completed: lead.completed}, root: {type: agent, agentId: a}}\n", []string{
 			"7: endpoints[0].events[0]: there is no event \"run.fialed\"; did you mean run.failed?",
 			"8: endpoints[0].events[1]: there is no event \"lead.complete\"; did you mean lead.completed?",
 			"9: endpoints[0].events[2]: must be lower-case words with dots, hyphens or underscores between them, such as lead.completed, and at most 128 characters",
 			"10: endpoints[0].events[3]: there is no event \"shipped\"; there are " + builtInEvents + ", and those that agents and flows name in their events"}},
-		{"events of agents, flows and steps", "endpoints: [{id: e, url: 'http://e', signature: standard-ed25519, events: [run.viewed, endpoint.disabled, x.done, y.done, z.done]}]\n" +
+		{"events of agents, flows and steps", "endpoints: [{id: e, url: 'https://e', signature: standard-ed25519, events: [run.viewed, endpoint.disabled, x.done, y.done, z.done]}]\n" +
 			"flows: [{id: f, events: {node.started: y.done}, root: {type: agent, agentId: a, events: {failed: z.done}}}, {id: g, root: {type: agent, agentId: a}, events: {run.queued: x.done}}]\n", nil},
 		{"renaming what there is not", "flows:\n  - id: f\n    events:\n      run.completed: lead.completed\n      run.done: lead.done\n    root:\n      type: agent\n      agentId: a\n      events:\n        node.failed: x\n", []string{
-			"6: flows[0].events.run.done: there is no such event here; there are run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed",
+			"6: flows[0].events.run.done: there is no such event here; there are run.created, run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed, node.canceled, run.*, node.*",
 			"11: flows[0].root.events.node.failed: there is no such event here; did you mean failed?"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ type Config struct {
 	Log       Log       `yaml:"log"`
 	Egress    Egress    `yaml:"egress"`
 	Retention Retention `yaml:"retention"`
+	Artifacts Artifacts `yaml:"artifacts"`
 
 	nouns    *catalog.Registry
 	declared map[string]reflect.Value // by section, the resources as a slice of their type
@@ -91,6 +93,7 @@ type Log struct {
 // Egress says where events may go, and how receivers are met over TLS.
 type Egress struct {
 	AllowPrivate []string `yaml:"allowPrivate"` // CIDRs of private networks
+	HTTPSOnly    bool     `yaml:"httpsOnly"`    // events go over https, but for those networks
 	ClientCert   string   `yaml:"clientCert"`   // the path of a file, as that of the following
 	ClientKey    string   `yaml:"clientKey"`
 	CA           string   `yaml:"ca"`
@@ -101,6 +104,26 @@ type Retention struct {
 	Runs       units.Duration `yaml:"runs"`
 	Deliveries units.Duration `yaml:"deliveries"`
 }
+
+// Artifacts says where the files are that runs make, and how long the links to them open.
+type Artifacts struct {
+	URL      string         `yaml:"url"` // the path of a folder, or the URL of a bucket; empty: a folder beside the database
+	MaxBytes units.Bytes    `yaml:"maxBytes"`
+	LinkTTL  units.Duration `yaml:"linkTTL"`
+}
+
+// ArtifactsURL returns where the files are that runs make. Where nothing is said, that is the folder artifacts: beside the file
+// of SQLite, or where that would be.
+func (c *Config) ArtifactsURL() string {
+	database := DefaultDatabase
+	if c.Database.isFile() {
+		database = c.Database.URL.Reveal()
+	}
+	return cmp.Or(c.Artifacts.URL, filepath.Join(filepath.Dir(strings.TrimPrefix(database, "sqlite:")), "artifacts"))
+}
+
+// DefaultDatabase is where the data lives when nothing is said.
+const DefaultDatabase = "sqlite:data/beckon.db"
 
 func defaults(nouns *catalog.Registry) *Config {
 	const month = 720 * time.Hour
@@ -113,9 +136,11 @@ func defaults(nouns *catalog.Registry) *Config {
 			MaxQueued:     10_000,
 			ShutdownGrace: units.Duration(30 * time.Second),
 		},
-		Database:  Database{URL: "sqlite:data/beckon.db"},
+		Database:  Database{URL: DefaultDatabase},
+		Egress:    Egress{HTTPSOnly: true},
 		Log:       Log{Level: "info", Format: "text"},
 		Retention: Retention{Runs: units.Duration(month), Deliveries: units.Duration(month)},
+		Artifacts: Artifacts{MaxBytes: 25 << 20, LinkTTL: units.Duration(168 * time.Hour)},
 		nouns:     nouns,
 		declared:  map[string]reflect.Value{},
 		lines:     map[string]int{},
@@ -150,6 +175,9 @@ func (c *Config) Line(path string) int {
 
 // Networks returns the private networks that may be reached.
 func (c *Config) Networks() []netip.Prefix { return c.Egress.Networks() }
+
+// HTTPSOnly reports whether events may go over http to those networks alone.
+func (c *Config) HTTPSOnly() bool { return c.Egress.HTTPSOnly }
 
 // Variables returns those of the environment that resources of the database may name.
 func (c *Config) Variables() []string { return c.Admin.Variables }

@@ -96,9 +96,12 @@ func TestSettings(t *testing.T) {
 		"admin.token =  (default)", "admin.variables =  (default)",
 		"log.level = info (default)",
 		"log.format = text (default)",
-		"egress.allowPrivate =  (default)", "egress.clientCert =  (default)", "egress.clientKey =  (default)", "egress.ca =  (default)",
+		"egress.allowPrivate =  (default)", "egress.httpsOnly = true (default)", "egress.clientCert =  (default)", "egress.clientKey =  (default)", "egress.ca =  (default)",
 		"retention.runs = 720h (default)",
 		"retention.deliveries = 720h (default)",
+		"artifacts.url = data/artifacts (default)",
+		"artifacts.maxBytes = 25MiB (default)",
+		"artifacts.linkTTL = 168h (default)",
 	}, lines)
 
 	// Of the memory it is said how much there is.

@@ -107,7 +107,7 @@ func TestMistakesInAFlow(t *testing.T) {
 		"bad id":             {"root: {type: agent, agentId: a}\nid: A\n", []lineMistake{{2, "id: must be 1 to 63 lower-case letters, digits and hyphens, and not begin with a hyphen"}}},
 		"no root":            {"id: a\n", []lineMistake{{0, `root.type: must be agent, sequential, parallel or loop, not ""`}}},
 		"typing error":       {"id: a\nrooot: {type: agent}\n", []lineMistake{{2, `there is no key "rooot" here; did you mean root?`}}},
-		"another resource":   {"id: a\nprovider: p\nroot: {type: agent, agentId: a}\n", []lineMistake{{2, `there is no key "provider" here; there are id, name, timeout, retryOnCrash, root, events`}}},
+		"another resource":   {"id: a\nprovider: p\nroot: {type: agent, agentId: a}\n", []lineMistake{{2, `there is no key "provider" here; there are id, name, prompt, timeout, retryOnCrash, root, events`}}},
 		"number":             {"id: a\nroot:\n  type: loop\n  maxIterations: many\n  steps: [{type: agent, agentId: a}]\n", []lineMistake{{4, "root.maxIterations: must be a whole number"}}},
 		"duration":           {"id: a\ntimeout: soon\nroot: {type: agent, agentId: a}\n", []lineMistake{{2, "timeout: must be a duration such as 30s, 5m or 720h"}}},
 		"list":               {"id: a\nroot:\n  type: sequential\n  steps: {a: b}\n", []lineMistake{{4, "root.steps: must be a list (lines that begin with -), not a mapping"}}},
@@ -115,7 +115,7 @@ func TestMistakesInAFlow(t *testing.T) {
 			{5, "root.steps[0].agentId: is required in a step of type agent"}, {6, "root.steps[1]: maxIterations and until belong in a step of type loop"}}},
 		"variable":         {"id: a\nname: ${HOME}\nroot: {type: agent, agentId: '$${A}${B:-c}'}\n", []lineMistake{{2, noVariables}, {3, noVariables}}},
 		"variable escaped": {"id: a\nname: $$${HOME}\nroot: {type: agent, agentId: a}\n", nil},
-		"event":            {"id: a\nevents: {run.done: x}\nroot: {type: agent, agentId: a}\n", []lineMistake{{2, "events.run.done: there is no such event here; there are run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed"}}},
+		"event":            {"id: a\nevents: {run.done: x}\nroot: {type: agent, agentId: a}\n", []lineMistake{{2, "events.run.done: there is no such event here; there are run.created, run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed, node.canceled, run.*, node.*"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, mistakes, err := readFlow(row.text)

@@ -64,7 +64,7 @@ func TestMistakesInTheFile(t *testing.T) {
 		{"nothing like it", "log: {colour: yes}\n", []string{`config.yaml:1: log: there is no key "colour" here; there are level, format`}},
 		{"a typing error hides what follows from it", "commands:\n  - {id: x, promt: hello}\n", []string{`config.yaml:2: commands[0]: there is no key "promt" here; did you mean prompt?`}},
 		{"key twice", "log:\n  level: info\n  level: warn\n", []string{`config.yaml:3: log: the key "level" is there twice, first in line 2`}},
-		{"header twice", "endpoints:\n  - id: a\n    url: http://a\n    signature: standard-ed25519\n    headers:\n      X: a\n      X: b\n", []string{`config.yaml:7: endpoints[0].headers: the key "X" is there twice, first in line 6`}},
+		{"header twice", "endpoints:\n  - id: a\n    url: https://a\n    signature: standard-ed25519\n    headers:\n      X: a\n      X: b\n", []string{`config.yaml:7: endpoints[0].headers: the key "X" is there twice, first in line 6`}},
 		{"a list of one", "agents: x\n", []string{"config.yaml:1: agents: must be a list (lines that begin with -), not a single value"}},
 		{"a mapping for a list", "agents:\n  triage: {}\n", []string{"config.yaml:1: agents: must be a list (lines that begin with -), not a mapping"}},
 		{"text for a mapping", "server: localhost\n", []string{"config.yaml:1: server: must be a mapping (lines of key: value), not a single value"}},
@@ -76,7 +76,7 @@ func TestMistakesInTheFile(t *testing.T) {
 		{"number too big", "server: {maxConcurrent: 99999999999999999999}\n", []string{"config.yaml:1: server.maxConcurrent: must be a whole number"}},
 		{"not a number", "agents: [{id: a, provider: p, temperature: .nan}]\nproviders: [{id: p, type: template, template: x}]", []string{"config.yaml:1: agents[0].temperature: must be a number"}},
 		{"yes is not true", "clients: [{id: a, token: tokentoken, passthrough: yes, allowedAgents: [x]}]\nproviders: [{id: p, type: template, template: x}]\nagents: [{id: x, provider: p}]", []string{
-			"config.yaml:1: clients[0].passthrough: must be true or false", "config.yaml:1: clients[0].commandId: is required unless passthrough is true"}},
+			"config.yaml:1: clients[0].passthrough: must be true or false", "config.yaml:1: clients[0].commandId: is required unless passthrough is true or the client has a prompt"}},
 		{"duration without unit", "retention: {runs: 30}\n", []string{"config.yaml:1: retention.runs: must be a duration such as 30s, 5m or 720h"}},
 		{"size", "server: {maxBodyBytes: 1 megabyte}\n", []string{"config.yaml:1: server.maxBodyBytes: must be a size such as 1048576, 512KiB or 1MiB"}},
 		{"retry", "endpoints:\n  - id: a\n    url: http://a\n    signature: standard-ed25519\n    retry:\n      - 5s\n      - soon\n", []string{"config.yaml:7: endpoints[0].retry[1]: must be a duration such as 30s, 5m or 720h"}},

@@ -9,7 +9,8 @@ import (
 // is asked about a URL when one is registered and before each exchange, and about the address itself when a
 // connection is made; that last word is the one that counts, because a name may mean something else at each look-up.
 type Guard struct {
-	allow func() []netip.Prefix
+	allow     func() []netip.Prefix
+	httpsOnly func() bool // nil is never
 }
 
 // NewGuard returns a guard that lets requests go to the networks of allow besides public addresses. allow is asked
@@ -37,9 +38,17 @@ func refuse(host, format string, args ...any) *Refused {
 	return &Refused{host: host, reason: fmt.Sprintf(format, args...)}
 }
 
-// CheckURL finds out whether requests may go to a URL, as far as that can be said without a look-up. The error is a
+// CheckURL finds out whether a URL that is given may be used, as far as that can be said without a look-up. The error is a
 // *Refused.
 func (g *Guard) CheckURL(raw string) error {
+	if err := g.CheckHost(raw); err != nil {
+		return err
+	}
+	return g.CheckPlain(raw)
+}
+
+// CheckHost is CheckURL for a URL that was given earlier: it does not say whether http may be used.
+func (g *Guard) CheckHost(raw string) error {
 	t, err := readTarget(raw)
 	switch {
 	case err != nil:

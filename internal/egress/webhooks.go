@@ -74,8 +74,15 @@ func (w *Webhooks) UseTLS(t *TLS) {
 // nothing. net/http repeats a request by itself only when it knows that the receiver has not seen it: on an idle
 // connection that turned out to be closed before anything was written, or after an HTTP/2 GOAWAY that says so.
 func (w *Webhooks) Post(ctx context.Context, url string, header http.Header, body []byte, timeout time.Duration) (Answer, error) {
-	if err := w.guard.CheckURL(url); err != nil {
+	if err := w.guard.CheckHost(url); err != nil {
 		return Answer{}, err
+	}
+	plain, err := w.guard.checkExchange(ctx, url)
+	if err != nil {
+		return Answer{}, err
+	}
+	if plain {
+		ctx = withPlain(ctx)
 	}
 	within, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -107,12 +114,15 @@ func (w *Webhooks) exchange(req *http.Request) (Answer, error) {
 func (w *Webhooks) Close() { w.route.Load().CloseIdleConnections() }
 
 // control has the last word on an address, after all look-ups and just before the connection is made.
-func (w *Webhooks) control(_ context.Context, _, address string, _ syscall.RawConn) error {
+func (w *Webhooks) control(ctx context.Context, _, address string, _ syscall.RawConn) error {
 	to, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return refuse("", "leads to something that is not an address")
 	}
-	return w.guard.CheckAddress(to)
+	if err := w.guard.CheckAddress(to); err != nil || !plainIn(ctx) {
+		return err
+	}
+	return w.guard.checkPlainAddress(to.Addr())
 }
 
 func (w *Webhooks) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -120,7 +130,7 @@ func (w *Webhooks) dial(ctx context.Context, network, address string) (net.Conn,
 	if err != nil {
 		return nil, err
 	}
-	return &guarded{Conn: conn, guard: w.guard}, nil
+	return &guarded{Conn: conn, guard: w.guard, plain: plainIn(ctx)}, nil
 }
 
 // guarded is a connection that sends nothing any more once its address is not allowed, so that a change of the
@@ -128,6 +138,7 @@ func (w *Webhooks) dial(ctx context.Context, network, address string) (net.Conn,
 type guarded struct {
 	net.Conn
 	guard *Guard
+	plain bool // it is without TLS, and was not given before that was refused
 }
 
 // Write implements net.Conn.
@@ -138,6 +149,11 @@ func (c *guarded) Write(p []byte) (int, error) {
 	}
 	if err := c.guard.CheckAddress(to.AddrPort()); err != nil {
 		return 0, err
+	}
+	if c.plain {
+		if err := c.guard.checkPlainAddress(to.AddrPort().Addr()); err != nil {
+			return 0, err
+		}
 	}
 	return c.Conn.Write(p)
 }

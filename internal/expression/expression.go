@@ -108,12 +108,12 @@ var complaints = [...]struct {
 	isName  bool
 }{
 	{regexp.MustCompile(`^mismatched input '<EOF>'`), "it ends too early", false},
-	{regexp.MustCompile(`^token recognition error at: '= `), "= is no comparison, == is", false},
+	{regexp.MustCompile(`^token recognition error at: '= `), "= does not compare: write ==", false},
 	{regexp.MustCompile(`^token recognition error at: '"`), "a quote is missing", false},
-	{regexp.MustCompile(`^token recognition error at: '(.+)'$`), "%s means nothing here", false},
+	{regexp.MustCompile(`^token recognition error at: '(.+)'$`), "%s is not allowed here", false},
 	{regexp.MustCompile(`^(?:mismatched|extraneous) input '(.+?)' expecting `), "%s does not belong here", false},
 	{regexp.MustCompile(`^no viable alternative at input '(.+?)'`), "%s does not belong here", false},
 	{regexp.MustCompile(`^undeclared reference to '(.+?)'`), "there is no %s", true},
-	{regexp.MustCompile(`^reserved identifier: (.+)$`), "%s is a word of CEL's own", false},
+	{regexp.MustCompile(`^reserved identifier: (.+)$`), "%s is a reserved word of CEL", false},
 	{regexp.MustCompile(`^found no matching overload for '_?(.+?)_?' applied to `), "%s is not for values of these types", false},
 }

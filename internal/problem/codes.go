@@ -48,11 +48,12 @@ const (
 	CodeMemoryFull             = "memory_full"
 
 	// The gateway cannot serve now.
-	CodeShuttingDown       = "shutting_down"
-	CodeStorageUnavailable = "storage_unavailable"
-	CodeSecretsUnavailable = "secrets_unavailable"
-	CodeAgentUnavailable   = "agent_unavailable"
-	CodeCommandUnavailable = "command_unavailable"
+	CodeShuttingDown         = "shutting_down"
+	CodeStorageUnavailable   = "storage_unavailable"
+	CodeSecretsUnavailable   = "secrets_unavailable"
+	CodeAgentUnavailable     = "agent_unavailable"
+	CodeCommandUnavailable   = "command_unavailable"
+	CodeArtifactsUnavailable = "artifacts_unavailable"
 
 	// A run has ended without an answer of its agent.
 	CodeCanceled             = "canceled"
@@ -68,6 +69,7 @@ const (
 	CodeArtifactUnavailable  = "artifact_unavailable"
 	CodeNoSound              = "no_sound"
 	CodeJobFailed            = "job_failed"
+	CodeArtifactTooLarge     = "artifact_too_large"
 
 	// A model's provider has failed, or its answer cannot be used.
 	CodeProviderUnauthorized    = "provider_unauthorized"

@@ -20,6 +20,7 @@ const (
 	NotAllowed      Kind = "not_allowed"     // 405: the route exists, the method doesn't
 	Slow            Kind = "slow"            // 408: the caller took too long to send its request
 	Conflict        Kind = "conflict"        // 409: it clashes with the state of things
+	Gone            Kind = "gone"            // 410: it was there, and is not any more
 	Outdated        Kind = "outdated"        // 412: it has been changed since the caller read it
 	TooLarge        Kind = "too_large"       // 413
 	Unsupported     Kind = "unsupported"     // 415: a media type nothing understands

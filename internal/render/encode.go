@@ -24,6 +24,8 @@ func (x *execution) plain(v any) (any, error) {
 		return v, nil
 	case int:
 		return int64(v), nil
+	case Unknown:
+		return int64(0), nil
 	case time.Time:
 		return v.UTC().Format(timeLayout), nil
 	case fmt.Stringer:

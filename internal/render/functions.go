@@ -12,6 +12,7 @@ import (
 // lt, le, gt, ge, len, index and slice. The value that a pipe brings is the last argument.
 //
 //	json V, yaml V        V as JSON or YAML
+//	fromJson V            what the JSON in the text V says
 //	default F V           V, or F where V is missing, null or an empty text, list or map
 //	truncate N V          the first N characters
 //	join SEP LIST         the elements with SEP between them; anything but a list is taken as a list of one
@@ -44,14 +45,14 @@ func (x *execution) functions() map[string]any {
 	return map[string]any{
 		"json": x.json, "yaml": x.yaml, "default": x.orDefault, "truncate": x.truncate, "join": x.join,
 		"upper": x.upper, "lower": x.lower, "trim": x.trim, "replace": x.replace, "date": x.date,
-		"first": x.first, "list": x.list, "dict": x.dict, "index": x.index,
+		"first": x.first, "list": x.list, "dict": x.dict, "index": x.index, fromJSONName: x.fromJSON,
 		"eq": x.equal, "ne": x.notEqual,
 		"lt":     x.compares("lt", func(order int) bool { return order < 0 }),
 		"le":     x.compares("le", func(order int) bool { return order <= 0 }),
 		"gt":     x.compares("gt", func(order int) bool { return order > 0 }),
 		"ge":     x.compares("ge", func(order int) bool { return order >= 0 }),
 		tickName: x.tick, enterName: x.enter, leaveName: x.leave, printName: x.print,
-		eachValueName: x.eachValue, eachPairName: x.eachPair, lookupName: x.lookup, softIndexName: x.softIndex,
+		eachValueName: x.eachValue, eachPairName: x.eachPair, lookupName: x.lookup, softFromJSONName: x.softFromJSON,
 	}
 }
 
@@ -186,6 +187,8 @@ func timeOf(v any) (time.Time, bool) {
 	switch v := v.(type) {
 	case time.Time:
 		return v, true
+	case Unknown, UnknownText:
+		return time.Unix(0, 0).UTC(), true
 	case string:
 		t, err := time.Parse(time.RFC3339Nano, v)
 		return t, err == nil
@@ -208,6 +211,9 @@ func timeOf(v any) (time.Time, bool) {
 }
 
 func (x *execution) first(v any) (any, error) {
+	if u, ok := v.(Unknown); ok {
+		return u, nil
+	}
 	p, err := x.plain(v)
 	if err != nil || p == nil {
 		return nil, err

@@ -21,21 +21,9 @@ func (x *execution) index(item any, keys ...any) (any, error) {
 	return item, nil
 }
 
-// softIndex is index for a value that may be missing.
-func (x *execution) softIndex(item any, keys ...any) (any, error) {
+// lookup is index, or a chain of fields, for a value that may be missing.
+func (x *execution) lookup(item any, keys ...any) (any, error) {
 	for _, key := range keys {
-		found, ok, err := x.at(item, key)
-		if err != nil || !ok {
-			return nil, err
-		}
-		item = found
-	}
-	return item, nil
-}
-
-// lookup is a chain of fields for a value that may be missing.
-func (x *execution) lookup(item any, path ...string) (any, error) {
-	for _, key := range path {
 		found, ok, err := x.at(item, key)
 		if err != nil || !ok {
 			return nil, err
@@ -56,6 +44,8 @@ func (x *execution) notThere(key any) error {
 // at returns the element of a map or list. A scalar has none.
 func (x *execution) at(item, key any) (found any, ok bool, err error) {
 	switch m := item.(type) {
+	case Unknown:
+		return m, true, nil
 	case map[string]any:
 		if name, isString := key.(string); isString {
 			found, ok = m[name]
@@ -99,6 +89,9 @@ func asInt(v any) (int64, bool) {
 
 // eachValue is what {{range V}} and {{range $v := V}} loop over.
 func (x *execution) eachValue(v any) (any, error) {
+	if u, ok := v.(Unknown); ok {
+		return []any{u}, nil
+	}
 	p, err := x.plain(v)
 	if err != nil {
 		return nil, err
@@ -119,6 +112,9 @@ func (x *execution) eachValue(v any) (any, error) {
 
 // eachPair is what {{range $k, $v := V}} loops over.
 func (x *execution) eachPair(v any) (any, error) {
+	if _, ok := v.(Unknown); ok { // as a list it would have numbers for keys, as a map texts
+		return nil, nil
+	}
 	p, err := x.plain(v)
 	if err != nil {
 		return nil, err

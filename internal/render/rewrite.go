@@ -7,19 +7,21 @@ import (
 	"text/template/parse"
 )
 
+const fromJSONName = "fromJson"
+
 // maxNesting bounds actions and parentheses within each other, and with maxCalls the stack of an execution.
 const maxNesting = 200
 
 // The functions that only the rewriter calls. A template cannot: Parse refuses every name that it doesn't know.
 const (
-	tickName      = "_tick"
-	enterName     = "_enter"
-	leaveName     = "_leave"
-	printName     = "_print"
-	eachValueName = "_value"
-	eachPairName  = "_pair"
-	lookupName    = "_lookup"
-	softIndexName = "_index"
+	tickName         = "_tick"
+	enterName        = "_enter"
+	leaveName        = "_leave"
+	printName        = "_print"
+	eachValueName    = "_value"
+	eachPairName     = "_pair"
+	lookupName       = "_lookup"
+	softFromJSONName = "_fromJson"
 )
 
 // rewriter checks the parse trees of a template and puts the bounds into them: what a loop or a call costs is counted,
@@ -29,6 +31,7 @@ type rewriter struct {
 	allowed  []string
 	mentions mentions
 	literals map[string]bool
+	names    map[string]bool
 	err      *Error // the first
 
 	tree      *parse.Tree // at work on this one
@@ -37,12 +40,13 @@ type rewriter struct {
 
 // mentions are the top-level keys of the data that a template names.
 type mentions struct {
-	all  bool // it uses the data as a whole
-	keys map[string]bool
+	all      bool // it uses the data as a whole
+	keys     map[string]bool
+	fromJSON bool // it calls that function
 }
 
 func newRewriter(trees map[string]*parse.Tree) *rewriter {
-	return &rewriter{trees: trees, allowed: allowedNames(), mentions: mentions{keys: map[string]bool{}}, literals: map[string]bool{}}
+	return &rewriter{trees: trees, allowed: allowedNames(), mentions: mentions{keys: map[string]bool{}}, literals: map[string]bool{}, names: map[string]bool{}}
 }
 
 func (r *rewriter) rewriteAll() error {
@@ -119,8 +123,11 @@ func (r *rewriter) pipe(p *parse.PipeNode, depth int) (weight int) {
 		}
 		if isCall(command, "default") {
 			r.soften(command)
-			if i > 0 {
-				r.soften(p.Cmds[i-1])
+			for before := i - 1; before >= 0; before-- {
+				wasFromJSON := isCall(p.Cmds[before], fromJSONName)
+				if r.soften(p.Cmds[before]); !wasFromJSON || len(p.Cmds[before].Args) > 1 {
+					break
+				}
 			}
 		}
 	}
@@ -132,8 +139,10 @@ func (r *rewriter) argument(n parse.Node, depth int) (weight int) {
 	case *parse.PipeNode:
 		return r.pipe(n, depth+1)
 	case *parse.ChainNode:
+		r.name(n.Field)
 		return r.argument(n.Node, depth+1)
 	case *parse.IdentifierNode:
+		r.mentions.fromJSON = r.mentions.fromJSON || n.Ident == fromJSONName
 		if !slices.Contains(r.allowed, n.Ident) {
 			r.fail(n, "there is no function %q; there are %s", n.Ident, strings.Join(r.allowed, ", "))
 		}
@@ -142,10 +151,12 @@ func (r *rewriter) argument(n parse.Node, depth int) (weight int) {
 	case *parse.DotNode:
 		r.mentions.all = r.mentions.all || r.dotIsData
 	case *parse.FieldNode:
+		r.name(n.Ident)
 		if r.dotIsData {
 			r.mentions.keys[n.Ident[0]] = true
 		}
 	case *parse.VariableNode:
+		r.name(n.Ident[1:])
 		switch {
 		case n.Ident[0] != "$" || r.tree.Name != rootName:
 		case len(n.Ident) == 1:
@@ -155,6 +166,13 @@ func (r *rewriter) argument(n parse.Node, depth int) (weight int) {
 		}
 	}
 	return 0
+}
+
+// name notes names of members.
+func (r *rewriter) name(list []string) {
+	for _, name := range list {
+		r.names[name] = true
+	}
 }
 
 func (r *rewriter) tooDeep(n parse.Node, depth int) bool {

@@ -14,8 +14,13 @@ func (r *rewriter) soften(command *parse.CommandNode) {
 			for i := 1; i < len(command.Args); i++ {
 				command.Args[i] = r.softenArgument(command.Args[i])
 			}
+		case fromJSONName:
+			command.Args[0] = parse.NewIdentifier(softFromJSONName).SetPos(function.Pos).SetTree(r.tree)
+			if len(command.Args) > 1 {
+				command.Args[1] = r.softenArgument(command.Args[1])
+			}
 		case "index":
-			command.Args[0] = parse.NewIdentifier(softIndexName).SetPos(function.Pos).SetTree(r.tree)
+			command.Args[0] = parse.NewIdentifier(lookupName).SetPos(function.Pos).SetTree(r.tree)
 			if len(command.Args) > 1 {
 				command.Args[1] = r.softenArgument(command.Args[1])
 			}

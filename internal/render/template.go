@@ -21,7 +21,8 @@ type Template struct {
 	root     *template.Template
 	mentions mentions
 	literals map[string]bool
-	pool     sync.Pool // of *execution
+	names    map[string]bool // of members, whose ever
+	pool     sync.Pool       // of *execution
 }
 
 // Limits bounds one rendering. Both fields must be set: nothing fits into zero.
@@ -58,7 +59,7 @@ func Parse(text string) (t *Template, err error) {
 	if err := r.rewriteAll(); err != nil {
 		return nil, err
 	}
-	t = &Template{root: template.New(rootName), mentions: r.mentions, literals: r.literals}
+	t = &Template{root: template.New(rootName), mentions: r.mentions, literals: r.literals, names: r.names}
 	t.root.Funcs((&execution{}).functions())
 	for name, tree := range trees {
 		if _, err := t.root.AddParseTree(name, tree); err != nil {
@@ -72,6 +73,9 @@ func Parse(text string) (t *Template, err error) {
 // Mentions reports whether the template may look at the top-level key of its data; what it doesn't mention need not
 // be there.
 func (t *Template) Mentions(key string) bool { return t.mentions.all || t.mentions.keys[key] }
+
+// ReadsJSON reports whether the template reads JSON in texts, with fromJson.
+func (t *Template) ReadsJSON() bool { return t.mentions.fromJSON }
 
 // Render renders the template over data, which is made of what JSON decodes to, of other maps with string keys and
 // slices, and of time.Time. The result is valid UTF-8: a character that the template cut apart is left out. The error

@@ -31,8 +31,8 @@ const (
 // DefaultVendor is the name in the headers of HMACHex when no other is given.
 const DefaultVendor = "Beckon"
 
-// Message is what a signature is made over. ID stays the same over all attempts to deliver it, At is the time of one
-// attempt, in whole seconds.
+// Message is what a signature is made over. ID stays the same over all attempts to deliver it. At is in whole seconds: the
+// time of one attempt, and for HMACHex, which does not sign it, the time of the event.
 type Message struct {
 	ID   string
 	Type string

@@ -18,7 +18,7 @@ function follow(element) {
   on("message.delta", ({ text }) => answer.append(text));
   on("node.started", ({ data }) => (state.textContent = `${data.nodeId} is at work.`));
   on("run.completed", ({ data }) => end("It has answered.", data.output));
-  on("run.failed", ({ error }) => end(`It failed: ${error ? error.message : "the run's page says why."}`));
+  on("run.failed", ({ error }) => end(`It failed: ${error ?? "the run's page says why."}`));
   on("run.canceled", () => end("It was canceled."));
   source.addEventListener("error", () => {
     // Otherwise the browser connects again by itself, and says what it has seen last.

@@ -1,0 +1,21 @@
+// Package alertmanager is Prometheus' Alertmanager, and what sends its document: vmalert, Mimir, Loki.
+package alertmanager
+
+import "beckon/calls/senders"
+
+// Sender posts a group of alerts each time that something in it has changed. It takes a 4xx as final, and repeats after a
+// 5xx: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
+var Sender = &senders.Sender{
+	Name: "alertmanager", Title: "Alertmanager", Group: senders.Alerts, Async: true, Event: event,
+	Prompt: func(e senders.Event) string { return senders.DescribeAlerts("Alertmanager", e) },
+}
+
+func event(d senders.Delivery) senders.Event {
+	o := senders.Parse(d.Body)
+	if !o.Has("alerts") {
+		return senders.Plain("alertmanager", d)
+	}
+	e := senders.NewEvent("alertmanager")
+	e.ReadAlerts(o)
+	return e
+}

@@ -1,0 +1,32 @@
+package deliveries
+
+import (
+	"context"
+	"time"
+
+	"beckon/internal/problem"
+)
+
+// The bounds of what templates read of runs.
+const (
+	maxViews    = 16               // at the same time: each may hold some MiB
+	viewTimeout = 10 * time.Second // for one to be read
+)
+
+// render makes the body of m in a form. A template that uses its run gets it: the row of the run is read for it alone.
+func (s *Service) render(form format, m message) (body []byte, contentType string, err error) {
+	t, ok := form.(templated)
+	if !ok || m.RunID == "" || m.IsSample || s.RunView == nil || !t.template.Mentions("run") {
+		return form.render(m)
+	}
+	within, cancel := context.WithTimeout(s.sending, viewTimeout)
+	defer cancel()
+	if err := s.views.Acquire(within, 1); err != nil {
+		return nil, "", problem.New(problem.Unavailable, "run_unread", "The run could not be read for the endpoint's template: too many are being read. It is tried again.").Because(err)
+	}
+	defer s.views.Release(1)
+	if m.run, err = s.RunView(within, m.RunID); err != nil {
+		return nil, "", err
+	}
+	return form.render(m)
+}

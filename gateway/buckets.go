@@ -1,0 +1,10 @@
+//go:build !nobuckets
+
+package gateway
+
+// The kinds of buckets that artifacts.url may name, besides folders.
+import (
+	_ "gocloud.dev/blob/azureblob" // azblob://
+	_ "gocloud.dev/blob/gcsblob"   // gs://
+	_ "gocloud.dev/blob/s3blob"    // s3://
+)

@@ -1,0 +1,62 @@
+package web
+
+import (
+	"context"
+	"io"
+	"net/http"
+
+	"beckon/agents"
+	"beckon/artifacts"
+	"beckon/calls"
+	"beckon/clients"
+	"beckon/deliveries"
+	"beckon/internal/catalog"
+	"beckon/internal/store"
+	"beckon/runs"
+)
+
+// Backend is what the pages call: the same methods as the admin API calls.
+type Backend struct {
+	Editor *catalog.Editor
+
+	Runs       *runs.Service
+	Artifacts  *artifacts.Service
+	Deliveries *deliveries.Service
+	Refused    RefusedList
+	Settings   Settings
+
+	Calls Calls
+
+	// Models asks a provider, with its key, which models it has. It also tests the connection.
+	Models func(ctx context.Context, p agents.Provider) ([]string, error)
+	// Notes returns what Beckon has learnt of the models of an agent; the func is nil where it learns nothing.
+	Notes func(agentID string) []string
+	// Follow answers with the events of a run, as GET /api/v1/runs/{id}/events does.
+	Follow func(w http.ResponseWriter, r *http.Request, runID string) error
+}
+
+// Calls previews and tries calls; see calls.Service.
+type Calls interface {
+	Preview(client clients.Client, r *calls.Request) (p calls.Prompt, agent string, err error)
+	Try(ctx context.Context, r *calls.Request) (runID string, err error)
+}
+
+// RefusedList is the list of the calls that were refused last; see store.Store.
+type RefusedList interface {
+	RefusedCalls(ctx context.Context, q store.RefusedQuery) (list []store.RefusedCall, next string, err error)
+	RefusedCall(ctx context.Context, id string) (store.RefusedCall, error)
+}
+
+// Setting is one setting of the configuration: its key, its value with secrets masked, and where that comes from.
+type Setting struct {
+	Key, Value, Origin string
+}
+
+// Settings is what is in force.
+type Settings interface {
+	Settings() []Setting
+	// Trouble says why the configuration file as it is now is not in force; empty when it is.
+	Trouble() string
+	// Export writes all of it as a configuration file, without secrets.
+	Export(ctx context.Context, w io.Writer) error
+}
