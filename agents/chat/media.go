@@ -98,7 +98,7 @@ func (m *media) body(call agents.Call, standard func(input any, text string) map
 		value, err := exactJSON(text)
 		if members, _ = value.(map[string]any); err != nil || members == nil {
 			return nil, nil, problem.New(problem.Upstream, problem.CodeTemplateFailed,
-				`The request of agent %q did not become a JSON object. Write texts with json, as in {"prompt": {{ json .input.prompt }}}.`, m.agent)
+				`The request of agent %q did not become a JSON object. Write texts with json, as in {"prompt": {{ json .prompt }}}.`, m.agent)
 		}
 	}
 	if _, isSet := members[memberModel]; !isSet {
