@@ -32,6 +32,11 @@ type textOrList interface {
 	TextOrList() (text *string, list any, what string)
 }
 
+// shortText is a mapping in whose place a file may have a text, which is one of its members.
+type shortText interface {
+	ShortText() *string
+}
+
 func (d *decoder) wrong(n *yaml.Node, path, format string, args ...any) {
 	line := d.lines[path]
 	if line == 0 {
@@ -68,6 +73,10 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 	}
 	if either, ok := out.Addr().Interface().(textOrList); ok {
 		d.textOrList(n, either, path)
+		return
+	}
+	if short, ok := out.Addr().Interface().(shortText); ok && n.Kind == yaml.ScalarNode {
+		*short.ShortText() = n.Value
 		return
 	}
 	switch {
