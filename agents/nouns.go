@@ -30,7 +30,7 @@ func ProviderNoun(factories Factories) catalog.Noun[Provider] {
 			}
 			return next
 		},
-		CheckChange: func(_ *catalog.View, p Provider) problem.Fields { return factories.probe(p) },
+		CheckChange: func(_ *catalog.View, _, p Provider) problem.Fields { return factories.probe(p) },
 	}
 }
 

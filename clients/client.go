@@ -29,24 +29,26 @@ const (
 
 // Client is a caller with a URL and a token of its own.
 type Client struct {
-	ID                 string         `json:"id" yaml:"id"`
-	Since              time.Time      `json:"since,omitzero" yaml:"-"` // when it was made; what was before is of another one that had its id
-	Name               string         `json:"name,omitempty" yaml:"name,omitempty"`
-	Enabled            *bool          `json:"enabled,omitempty" yaml:"enabled,omitempty"` // nil is true
-	Token              secret.String  `json:"-" yaml:"token,omitempty"`                   // from a configuration file only; the database has hashes
-	Passthrough        bool           `json:"passthrough" yaml:"passthrough"`
-	CommandID          string         `json:"commandId,omitempty" yaml:"commandId,omitempty"`
-	Template           string         `json:"template,omitempty" yaml:"template,omitempty"`
-	Prompt             string         `json:"prompt,omitempty" yaml:"prompt,omitempty"`               // for calls that bring none; comes before that of the command, agent or flow
-	Metadata           units.Object   `json:"metadata,omitempty" yaml:"metadata,omitempty"`           // of all its runs, under that of the call
-	WebhookSecret      secret.String  `json:"webhookSecret,omitempty" yaml:"webhookSecret,omitempty"` // signs its callbacks; empty: one that is derived from the token
-	AllowedAgents      []string       `json:"allowedAgents" yaml:"allowedAgents"`                     // agents and flows; the first is the default
-	SyncTimeout        units.Duration `json:"syncTimeout,omitempty" yaml:"syncTimeout,omitempty"`     // how long a call waits; 10 s longer than its agent may take
-	CancelOnDisconnect bool           `json:"cancelOnDisconnect,omitempty" yaml:"cancelOnDisconnect,omitempty"`
-	Share              bool           `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
-	MaxBodyBytes       units.Bytes    `json:"maxBodyBytes,omitempty" yaml:"maxBodyBytes,omitempty"` // 0 is the server's limit
-	RateLimit          *RateLimit     `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"`
-	MaxConcurrent      int            `json:"maxConcurrent,omitempty" yaml:"maxConcurrent,omitempty"` // calls at the same time; 0 is no limit
+	ID            string        `json:"id" yaml:"id"`
+	Since         time.Time     `json:"since,omitzero" yaml:"-"` // when it was made; what was before is of another one that had its id
+	Name          string        `json:"name,omitempty" yaml:"name,omitempty"`
+	Enabled       *bool         `json:"enabled,omitempty" yaml:"enabled,omitempty"` // nil is true
+	Token         secret.String `json:"-" yaml:"token,omitempty"`                   // from a configuration file only; the database has hashes
+	Passthrough   bool          `json:"passthrough" yaml:"passthrough"`
+	CommandID     string        `json:"commandId,omitempty" yaml:"commandId,omitempty"`
+	Template      string        `json:"template,omitempty" yaml:"template,omitempty"`
+	Prompt        string        `json:"prompt,omitempty" yaml:"prompt,omitempty"`               // for calls that bring none; comes before that of the command, agent or flow
+	Metadata      units.Object  `json:"metadata,omitempty" yaml:"metadata,omitempty"`           // of all its runs, under that of the call
+	WebhookSecret secret.String `json:"webhookSecret,omitempty" yaml:"webhookSecret,omitempty"` // signs its callbacks; empty: one that is derived from the token
+	// Retired are the secrets for callbacks that another one has replaced, newest first. An empty one is what follows from the token.
+	Retired            []signature.Retired `json:"retired,omitempty" yaml:"-"`
+	AllowedAgents      []string            `json:"allowedAgents" yaml:"allowedAgents"`                 // agents and flows; the first is the default
+	SyncTimeout        units.Duration      `json:"syncTimeout,omitempty" yaml:"syncTimeout,omitempty"` // how long a call waits; 10 s longer than its agent may take
+	CancelOnDisconnect bool                `json:"cancelOnDisconnect,omitempty" yaml:"cancelOnDisconnect,omitempty"`
+	Share              bool                `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
+	MaxBodyBytes       units.Bytes         `json:"maxBodyBytes,omitempty" yaml:"maxBodyBytes,omitempty"` // 0 is the server's limit
+	RateLimit          *RateLimit          `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"`
+	MaxConcurrent      int                 `json:"maxConcurrent,omitempty" yaml:"maxConcurrent,omitempty"` // calls at the same time; 0 is no limit
 }
 
 // RateLimit allows Requests calls in any span of Per, and as many at once.

@@ -3,14 +3,12 @@ package clients
 import (
 	"encoding/json"
 	"slices"
-	"time"
 
 	"golang.org/x/time/rate"
 
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/render"
-	"beckon/internal/secret"
 )
 
 // Member is a client in force, with everything at hand that a call needs.
@@ -51,22 +49,4 @@ func notAllowed(wanted string) error {
 		return problem.New(problem.Denied, problem.CodeAgentNotAllowed, "This client may not use the agent %q. Its allowedAgents do not name it.", wanted)
 	}
 	return problem.New(problem.Denied, problem.CodeAgentNotAllowed, "This client may not use the agent it asked for. Its allowedAgents do not name it.")
-}
-
-// CallbackSecrets are what sign the callbacks of the client's calls, newest first: its own secret, or what follows from
-// the tokens that are good now.
-func (m *Member) CallbackSecrets() (list []secret.String) {
-	switch m.WebhookSecret {
-	case "":
-	case secret.Lost:
-		return nil
-	default:
-		return []secret.String{m.WebhookSecret}
-	}
-	for _, c := range m.proofs {
-		if c.Expires.IsZero() || time.Now().Before(c.Expires) {
-			list = append(list, CallbackSecret(c.Hash))
-		}
-	}
-	return list
 }

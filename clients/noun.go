@@ -32,8 +32,10 @@ func Noun() catalog.Noun[Client] {
 			if have.ID == "" {
 				return next.Prepared()
 			}
-			next.Since = have.Since
-			return next
+			next.Since, next.Retired = have.Since, have.Retired
+			given := next.WebhookSecret
+			next.WebhookSecret = have.WebhookSecret
+			return next.withWebhookSecret(given, time.Now())
 		},
 		Saved: func(tx store.Tx, c Client, isNew bool) (secret.String, error) {
 			if !isNew {
@@ -105,7 +107,7 @@ func SetOf(v *catalog.View, stored map[string][]Credential, limits *Limits) (*Se
 		case len(r.Warnings) == 0:
 			list = append(list, Declared{Client: c, Credentials: stored[c.ID]})
 		default:
-			rest := Client{ID: c.ID, Since: c.Since, MaxConcurrent: c.MaxConcurrent, WebhookSecret: c.WebhookSecret}
+			rest := Client{ID: c.ID, Since: c.Since, MaxConcurrent: c.MaxConcurrent, WebhookSecret: c.WebhookSecret, Retired: c.Retired}
 			list = append(list, Declared{Client: rest, Credentials: stored[c.ID], Unusable: true})
 		}
 	}

@@ -11,19 +11,27 @@ import (
 	"beckon/internal/units"
 )
 
-// RotateToken gives a client of the database a new token and returns it. The old one ends after overlap, MaxOverlap at
-// most; an older one that was still in its own overlap ends now.
-func RotateToken(ctx context.Context, all catalog.Section[Client], who, id string, overlap time.Duration) (token secret.String, err error) {
+// RotateToken gives a client of the database a new token and returns it, with the secret for callbacks that follows from it
+// unless the client has one of its own. The old token ends after overlap, MaxOverlap at most; an older one that was still in
+// its own overlap ends now.
+func RotateToken(ctx context.Context, all catalog.Section[Client], who, id string, overlap time.Duration) (issued Issued, err error) {
 	if overlap < 0 || overlap > MaxOverlap {
 		var wrong problem.Fields
 		wrong.Add("overlap", "must be from 0s to %s", units.Duration(MaxOverlap))
-		return "", wrong.Err()
+		return Issued{}, wrong.Err()
+	}
+	record, err := all.Get(ctx, id)
+	if err != nil {
+		return Issued{}, err
 	}
 	err = all.Act(ctx, who, "rotate", id, map[string]units.Duration{"overlap": units.Duration(overlap)}, func(tx store.Tx) error {
-		token, err = rotateToken(tx, id, time.Now(), overlap)
+		issued.Token, err = rotateToken(tx, id, time.Now(), overlap)
 		return err
 	})
-	return token, err
+	if err == nil && record.Item.WebhookSecret == "" {
+		issued = record.Item.Issued(issued.Token)
+	}
+	return issued, err
 }
 
 func rotateToken(tx store.Tx, id string, now time.Time, overlap time.Duration) (secret.String, error) {

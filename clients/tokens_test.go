@@ -74,9 +74,9 @@ func TestRotate(t *testing.T) {
 			return hashes
 		}
 		rotate := func(overlap time.Duration) clients.Hash {
-			token, err := clients.RotateToken(t.Context(), all, "mia", "ci", overlap)
+			issued, err := clients.RotateToken(t.Context(), all, "mia", "ci", overlap)
 			require.NoError(t, err)
-			return clients.HashOf(token.Reveal())
+			return clients.HashOf(issued.Token.Reveal())
 		}
 
 		second := rotate(time.Hour)

@@ -27,7 +27,7 @@ type Endpoint struct {
 	Secret  secret.String `json:"secret,omitempty" yaml:"secret,omitempty"`
 	// PreviousSecret signs beside Secret as long as it is there. It is for configuration files; what the database keeps has Retired.
 	PreviousSecret secret.String            `json:"-" yaml:"previousSecret,omitempty"`
-	Retired        []Retired                `json:"retired,omitempty" yaml:"-"` // newest first
+	Retired        []signature.Retired      `json:"retired,omitempty" yaml:"-"` // newest first; an empty secret is the gateway's key
 	Events         []string                 `json:"events,omitempty" yaml:"events,omitempty"`
 	Agents         []string                 `json:"agents,omitempty" yaml:"agents,omitempty"`
 	Clients        []string                 `json:"clients,omitempty" yaml:"clients,omitempty"`
@@ -40,8 +40,6 @@ type Endpoint struct {
 	RateLimit      int                      `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"` // attempts a second; 0 is no limit
 	// Stopped says that it is disabled although it may say otherwise. See Noun's Complete.
 	Stopped bool `json:"-" yaml:"-"`
-
-	keepsURL bool // a change that leaves the URL as it was stored
 }
 
 // Key returns the id.

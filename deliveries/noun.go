@@ -43,9 +43,9 @@ func Noun() catalog.Noun[Endpoint] {
 			return found
 		},
 		Revise: Endpoint.revised,
-		CheckChange: func(v *catalog.View, e Endpoint) problem.Fields {
+		CheckChange: func(v *catalog.View, have, e Endpoint) problem.Fields {
 			check := guardOf(v.File).CheckURL
-			if e.keepsURL {
+			if e.URL == have.URL { // which was given when http was allowed, or by an earlier version
 				check = guardOf(v.File).CheckHost
 			}
 			found := append(checkURL(check, e.URL), e.checkNew()...)

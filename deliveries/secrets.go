@@ -3,7 +3,6 @@ package deliveries
 import (
 	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"beckon/internal/catalog"
@@ -13,35 +12,14 @@ import (
 	"beckon/internal/store"
 )
 
-const (
-	// SecretOverlap is how long a secret still signs after another one has taken its place.
-	SecretOverlap = 24 * time.Hour
-	// maxRetired bounds the secrets that sign beside the newest: each is a signature in every request.
-	maxRetired = 5
-)
-
-// Retired is a secret whose place another one has taken. It still signs until a time. An empty one is the gateway's key.
-type Retired struct {
-	Secret secret.String `json:"secret,omitempty"`
-	Until  time.Time     `json:"until"`
-}
-
 func (e Endpoint) scheme() signature.Scheme {
 	return signature.Scheme(cmp.Or(e.Signature, string(signature.Standard)))
 }
 
-// withSecret returns the endpoint with a new secret; the one before signs beside it for SecretOverlap, and so do those before
-// that one as long as they did.
+// withSecret returns the endpoint with a new secret; the one before signs beside it for signature.Overlap, and so do those
+// before that one as long as they did.
 func (e Endpoint) withSecret(s secret.String, now time.Time) Endpoint {
-	if s == e.Secret {
-		return e
-	}
-	retired := append([]Retired{{e.Secret, now.UTC().Add(SecretOverlap)}}, e.Retired...)
-	e.Secret = s
-	e.Retired = slices.DeleteFunc(retired, func(old Retired) bool {
-		return !now.Before(old.Until) || old.Secret == s || old.Secret == secret.Lost
-	})
-	e.Retired = e.Retired[:min(len(e.Retired), maxRetired)]
+	e.Secret, e.Retired = s, signature.Retire(e.Retired, e.Secret, s, now)
 	return e
 }
 
@@ -73,7 +51,7 @@ func (e Endpoint) prepared() Endpoint {
 }
 
 // revised returns what an endpoint becomes when it is changed to another one; the zero Endpoint, what a new one is. A secret that is left out, or is as it is
-// shown, stays; one that is replaced signs beside the new one for SecretOverlap. A new signature gets a new secret.
+// shown, stays; one that is replaced signs beside the new one for signature.Overlap. A new signature gets a new secret.
 func (e Endpoint) revised(to Endpoint) Endpoint {
 	if e.ID == "" {
 		return to.prepared()
@@ -81,7 +59,7 @@ func (e Endpoint) revised(to Endpoint) Endpoint {
 	if to.Secret == secret.Mask || to.Secret == secret.Removed { // an endpoint always has one
 		to.Secret = ""
 	}
-	to.PreviousSecret, to.Retired, to.keepsURL = "", nil, to.URL == e.URL
+	to.PreviousSecret, to.Retired = "", nil
 	if to.scheme() == e.scheme() {
 		next := e.withSecret(cmp.Or(to.Secret, e.Secret), time.Now())
 		to.Secret, to.Retired = next.Secret, next.Retired
@@ -95,7 +73,7 @@ func (e Endpoint) revised(to Endpoint) Endpoint {
 }
 
 // RotateSecret gives an endpoint of the database a new secret and returns it; for standard-ed25519, what verifies it.
-// Those before it sign beside it for SecretOverlap each. The new one is made unless it is given; an Invalid says what one
+// Those before it sign beside it for signature.Overlap each. The new one is made unless it is given; an Invalid says what one
 // has to look like.
 func RotateSecret(ctx context.Context, all catalog.Section[Endpoint], who, id string, given secret.String) (shown secret.String, err error) {
 	err = all.Act(ctx, who, "rotate", id, nil, func(tx store.Tx) error {

@@ -20,6 +20,8 @@ func (s *Server) registerActions(api huma.API) {
 	conflict := answers(http.StatusOK, http.StatusConflict)
 	route(api, http.MethodPost, "/clients/{id}/token", "rotate-token", "Give a client a new token", s.rotateToken,
 		answers(http.StatusOK, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
+	route(api, http.MethodPost, "/clients/{id}/webhook-secret", "rotate-webhook-secret", "Give a client a new secret for its callbacks; the old one signs beside it for 24 hours",
+		s.rotateCallbackSecret, conflict)
 	s.registerPreview(api)
 	route(api, http.MethodPost, "/endpoints/{id}/secret", "rotate-secret", "Give an endpoint a new secret", s.rotateSecret,
 		answers(http.StatusOK, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
@@ -44,8 +46,9 @@ type tokenInput struct {
 
 type tokenOutput struct {
 	Body struct {
-		ID    string `json:"id"`
-		Token string `json:"token" doc:"Shown this once."`
+		ID             string  `json:"id"`
+		Token          string  `json:"token" doc:"Shown this once."`
+		CallbackSecret *string `json:"callbackSecret" doc:"Signs the webhooks of its calls; it follows from the new token, and is shown this once. Null for a client with a webhookSecret, which stays."`
 	}
 }
 
@@ -57,12 +60,29 @@ func (s *Server) rotateToken(ctx context.Context, in *tokenInput) (*tokenOutput,
 			return nil, wrong.Err()
 		}
 	}
-	token, err := clients.RotateToken(ctx, catalog.Of[clients.Client](s.Admin.Editor), adminName(ctx), in.ID, time.Duration(overlap))
+	issued, err := clients.RotateToken(ctx, catalog.Of[clients.Client](s.Admin.Editor), adminName(ctx), in.ID, time.Duration(overlap))
 	if err != nil {
 		return nil, err
 	}
 	out := &tokenOutput{}
-	out.Body.ID, out.Body.Token = in.ID, token.Reveal()
+	out.Body.ID, out.Body.Token, out.Body.CallbackSecret = in.ID, issued.Token.Reveal(), orNull(issued.CallbackSecret.Reveal())
+	return out, nil
+}
+
+type callbackSecretOutput struct {
+	Body struct {
+		ID             string `json:"id"`
+		CallbackSecret string `json:"callbackSecret" doc:"Signs the webhooks of the client's calls. Shown this once."`
+	}
+}
+
+func (s *Server) rotateCallbackSecret(ctx context.Context, in *idInput) (*callbackSecretOutput, error) {
+	made, err := clients.RotateWebhookSecret(ctx, catalog.Of[clients.Client](s.Admin.Editor), adminName(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &callbackSecretOutput{}
+	out.Body.ID, out.Body.CallbackSecret = in.ID, made.Reveal()
 	return out, nil
 }
 

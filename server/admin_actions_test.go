@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/clients"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 )
@@ -96,6 +97,47 @@ func TestAdminRotatesTokens(t *testing.T) {
 	require.Equal(t, 404, g.admin(http.MethodPost, "/clients/none/token", "").StatusCode)
 	require.Equal(t, 204, g.admin(http.MethodDelete, "/clients/web", "").StatusCode)
 	require.Equal(t, 401, call(third))
+}
+
+// What a receiver has to verify with is shown once: with the client, with a new token, and when a new one is made.
+func TestAdminShowsCallbackSecretsOnce(t *testing.T) {
+	g := newAdminGateway(t, setting{})
+	g.fill()
+	post := func(path, body string, status int) map[string]any {
+		a := g.admin(http.MethodPost, "/clients"+path, body)
+		require.Equal(t, status, a.StatusCode, a.body)
+		return a.json(t)
+	}
+	fromToken := func(token any) string {
+		return clients.CallbackSecret(clients.HashOf(token.(string))).Reveal()
+	}
+	made := post("", `{"name":"Call me","passthrough":true,"allowedAgents":["a"]}`, 201)
+	require.Equal(t, "call-me", made["id"])
+	require.Equal(t, fromToken(made["token"]), made["callbackSecret"])
+	rotated := post("/call-me/token", `{"overlap":"1h"}`, 200)
+	require.Equal(t, fromToken(rotated["token"]), rotated["callbackSecret"])
+
+	replaced := post("/call-me/webhook-secret", "", 200)
+	require.Equal(t, "call-me", replaced["id"])
+	require.Regexp(t, "^whsec_", replaced["callbackSecret"])
+	require.NotEqual(t, rotated["callbackSecret"], replaced["callbackSecret"])
+	require.Nil(t, post("/call-me/token", "", 200)["callbackSecret"], "it stays")
+	shown := g.admin(http.MethodGet, "/clients/call-me", "")
+	require.Equal(t, "•••", shown.json(t)["webhookSecret"])
+	audited := g.admin(http.MethodGet, "/audit?section=clients", "").body
+	for _, secret := range []any{made["callbackSecret"], rotated["callbackSecret"], replaced["callbackSecret"]} {
+		require.NotContains(t, shown.body+audited, secret)
+	}
+	require.Contains(t, audited, `"action":"rotate-secret"`)
+
+	given := post("", `{"id":"given","passthrough":true,"allowedAgents":["a"],"webhookSecret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}`, 201)
+	require.Equal(t, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", given["callbackSecret"])
+	_, fields := problemOf(t, g.admin(http.MethodPost, "/clients", `{"id":"x","passthrough":true,"allowedAgents":["a"],"callbackSecret":"whsec_x"}`))
+	require.Equal(t, []string{"callbackSecret"}, fields)
+	_, fields = problemOf(t, g.admin(http.MethodPost, "/clients", `{"name":"日報","passthrough":true,"allowedAgents":["a"]}`))
+	require.Equal(t, []string{"id"}, fields)
+	require.Equal(t, 409, g.admin(http.MethodPost, "/clients/filed/webhook-secret", "").StatusCode)
+	require.Equal(t, 404, g.admin(http.MethodPost, "/clients/none/webhook-secret", "").StatusCode)
 }
 
 // receiver is an endpoint that answers what the test wants.

@@ -15,7 +15,7 @@ import (
 // The documents of what can be invoked. A value at its default is shown, and not kept: the default may change.
 
 type providerDocument struct {
-	ID         string            `json:"id" doc:"Lower-case letters, digits and hyphens."`
+	ID         string            `json:"id" doc:"Lower-case letters, digits and hyphens. Left out of a POST, it is made from the name."`
 	Name       string            `json:"name" doc:"To display; the id, where there is none."`
 	Type       string            `json:"type" doc:"openai, for everything that speaks OpenAI's chat completions; anthropic, for Anthropic's own API; responses, for OpenAI's Responses API; or template."`
 	URL        *string           `json:"url" doc:"The base URL, without /chat/completions, /messages or /responses. The values of a query are shown as •••, and sent like this they stay while scheme, host and path do."`
@@ -50,7 +50,7 @@ func (d *providerDocument) read(catalog.Kind) (p agents.Provider, wrong problem.
 }
 
 type agentDocument struct {
-	ID           string            `json:"id" doc:"Lower-case letters, digits and hyphens."`
+	ID           string            `json:"id" doc:"Lower-case letters, digits and hyphens. Left out of a POST, it is made from the name."`
 	Name         string            `json:"name" doc:"To display; the id, where there is none."`
 	Kind         string            `json:"kind,omitempty" enum:"chat,image,speech,transcription,http" doc:"What it does; chat. image, speech and transcription need a provider of type openai, http needs none."`
 	Provider     string            `json:"provider,omitempty" doc:"The id of a provider."`
@@ -102,7 +102,7 @@ func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields
 }
 
 type flowDocument struct {
-	ID           string            `json:"id" doc:"Lower-case letters, digits and hyphens."`
+	ID           string            `json:"id" doc:"Lower-case letters, digits and hyphens. Left out of a POST, it is made from the name."`
 	Name         string            `json:"name" doc:"To display; the id, where there is none."`
 	Prompt       *string           `json:"prompt" doc:"What it does when a call brings no prompt; null refuses such calls."`
 	Timeout      string            `json:"timeout" example:"5m" doc:"For the whole flow."`
@@ -125,7 +125,7 @@ func (d *flowDocument) read(catalog.Kind) (f agents.Flow, wrong problem.Fields) 
 }
 
 type commandDocument struct {
-	ID          string  `json:"id" doc:"Lower-case letters, digits and hyphens."`
+	ID          string  `json:"id" doc:"Lower-case letters, digits and hyphens. Left out of a POST, it is made from the name."`
 	Name        string  `json:"name" doc:"To display; the id, where there is none."`
 	Description *string `json:"description"`
 	Prompt      string  `json:"prompt"`

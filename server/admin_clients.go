@@ -21,7 +21,7 @@ import (
 // The documents of who calls, and of who is told.
 
 type clientDocument struct {
-	ID                 string             `json:"id" doc:"Lower-case letters, digits and hyphens; it is in the URL of the webhook."`
+	ID                 string             `json:"id" doc:"Lower-case letters, digits and hyphens; it is in the URL of the webhook. Left out of a POST, it is made from the name."`
 	Name               string             `json:"name" doc:"To display; the id, where there is none."`
 	Enabled            *bool              `json:"enabled" nullable:"false" doc:"true"`
 	Passthrough        bool               `json:"passthrough" doc:"Whether the prompt comes from the request."`
@@ -29,7 +29,7 @@ type clientDocument struct {
 	Template           *string            `json:"template" doc:"Makes the prompt of the request, with passthrough."`
 	Prompt             *string            `json:"prompt" doc:"For calls that bring none; it comes before the prompt of the command, agent or flow."`
 	Metadata           units.Object       `json:"metadata" doc:"Of all its runs, under that of the call."`
-	WebhookSecret      *string            `json:"webhookSecret" doc:"Signs the webhooks of its calls; null is a secret that follows from the token. Shown as •••; left out or sent like this, it stays; an empty text removes it."`
+	WebhookSecret      *string            `json:"webhookSecret" doc:"Signs the webhooks of its calls; null is a secret that follows from the token. Shown as •••; left out or sent like this, it stays; an empty text removes it. One that is replaced or removed signs beside the new one for 24 hours."`
 	AllowedAgents      []string           `json:"allowedAgents" nullable:"false" doc:"Agents and flows; the first is the default."`
 	SyncTimeout        string             `json:"syncTimeout" example:"5m" doc:"How long a call waits for its answer. Unless set, 10 seconds longer than the agent that it calls may take, of which 5m is the default."`
 	CancelOnDisconnect bool               `json:"cancelOnDisconnect"`
@@ -38,6 +38,7 @@ type clientDocument struct {
 	RateLimit          *rateLimitDocument `json:"rateLimit"`
 	MaxConcurrent      *int               `json:"maxConcurrent" doc:"Calls at the same time; null is any number."`
 	Token              *string            `json:"token,omitempty" readOnly:"true" doc:"In the answer that makes the client, and never again. Beckon makes it; one that is given is refused."`
+	CallbackSecret     *string            `json:"callbackSecret,omitempty" readOnly:"true" doc:"Signs the webhooks of its calls. In the answer that makes the client, and never again."`
 	Managed
 }
 
@@ -52,8 +53,12 @@ func (rateLimitDocument) Schema(huma.Registry) *huma.Schema {
 		Properties: map[string]*huma.Schema{"requests": {Type: huma.TypeInteger}, "per": {Type: huma.TypeString, Examples: []any{"1m"}}}}
 }
 
-func (d *clientDocument) idField() *string           { return &d.ID }
-func (d *clientDocument) reveal(token secret.String) { d.Token = orNull(token.Reveal()) }
+func (d *clientDocument) idField() *string { return &d.ID }
+
+func (d *clientDocument) reveal(c clients.Client, token secret.String) {
+	issued := c.Issued(token)
+	d.Token, d.CallbackSecret = orNull(issued.Token.Reveal()), orNull(issued.CallbackSecret.Reveal())
+}
 
 func (d *clientDocument) show(c clients.Client) {
 	enabled := c.IsEnabled()
@@ -80,6 +85,9 @@ func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fie
 	if d.Token != nil {
 		wrong.Add("token", "cannot be given: Beckon makes it, and the answer to the POST that makes the client has it. POST clients/%s/token makes another", cmp.Or(d.ID, "{id}"))
 	}
+	if d.CallbackSecret != nil {
+		wrong.Add("callbackSecret", "cannot be given: it is only shown, when the client is made. To set the secret that signs its callbacks, give webhookSecret")
+	}
 	if d.MaxBodyBytes < 0 {
 		wrong.Add("maxBodyBytes", "must not be negative")
 	}
@@ -90,7 +98,7 @@ func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fie
 }
 
 type endpointDocument struct {
-	ID             string            `json:"id" doc:"Lower-case letters, digits and hyphens."`
+	ID             string            `json:"id" doc:"Lower-case letters, digits and hyphens. Left out of a POST, it is made from the name."`
 	Name           string            `json:"name" doc:"To display; the id, where there is none."`
 	URL            string            `json:"url" doc:"The values of a query are shown as •••, and sent like this they stay while scheme, host and path do."`
 	Enabled        *bool             `json:"enabled" nullable:"false" doc:"true. It is false while its deliveries wait, whatever the reason; true sends them."`
@@ -153,7 +161,9 @@ func (r *retryDocument) UnmarshalJSON(data []byte) error {
 
 func (d *endpointDocument) idField() *string { return &d.ID }
 
-func (d *endpointDocument) reveal(s secret.String) { d.Secret = orNull(s.Reveal()) }
+func (d *endpointDocument) reveal(_ deliveries.Endpoint, s secret.String) {
+	d.Secret = orNull(s.Reveal())
+}
 
 const (
 	defaultFormat    = deliveries.DefaultFormat

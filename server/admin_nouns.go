@@ -60,7 +60,7 @@ type plainDocument struct {
 // Schema says what is known of any noun.
 func (plainDocument) Schema(r huma.Registry) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Properties: map[string]*huma.Schema{
-		"id": {Type: huma.TypeString, Description: "Lower-case letters, digits and hyphens."}}}
+		"id": {Type: huma.TypeString, Description: "Lower-case letters, digits and hyphens. Left out of a POST, it is made from the name."}}}
 	maps.Copy(s.Properties, r.SchemaFromRef(r.Schema(reflect.TypeFor[Managed](), true, "").Ref).Properties)
 	return s
 }

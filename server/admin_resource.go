@@ -32,8 +32,8 @@ type document[T any] interface {
 	manage(Managed)
 }
 
-// revealing is a document that has what is shown only once.
-type revealing interface{ reveal(secret.String) }
+// revealing is a document that has what is shown only once of a T.
+type revealing[T any] interface{ reveal(T, secret.String) }
 
 // noun serves the resources of one noun; D is its document.
 type noun[T catalog.Resource, D any, P interface {
@@ -119,8 +119,8 @@ func (n noun[T, D, P]) create(ctx context.Context, in *createInput[D]) (*documen
 		return nil, err
 	}
 	out.Location = adminPath + "/" + n.all.Section + "/" + *P(&out.Body).idField()
-	if d, ok := any(&out.Body).(revealing); ok {
-		d.reveal(shown)
+	if d, ok := any(&out.Body).(revealing[T]); ok {
+		d.reveal(record.Item, shown)
 	}
 	return out, nil
 }

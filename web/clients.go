@@ -43,7 +43,9 @@ func (w *Web) clientForms() nounPages[clients.Client, clientForm] {
 		},
 		rows: w.clientRows, screen: w.clientScreen, noticeFor: clientNotice, posts: w.clientPosts,
 		afterCreate: func(c echo.Context, item clients.Client, token secret.String) error {
-			return w.showToken(c, clientToken{ID: item.ID, IsNew: true, Token: token.Reveal(), Snippets: snippets(w.PublicURL, item, token)})
+			shown := w.clientTokenOf(item, item.Issued(token))
+			shown.IsNew = true
+			return w.showToken(c, shown)
 		},
 		arrangeErrors: func(f *nounForm[clientForm]) {
 			for i := range f.Errors {

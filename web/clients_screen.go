@@ -55,9 +55,9 @@ func (s clientScreen) Limits() []field {
 
 // WebhookSecret is the field that is always empty.
 func (s clientScreen) WebhookSecret() field {
-	help, kept := "Signs the webhooks that its calls ask for. Empty: one that follows from the token.", ""
+	help, kept := "Signs the webhooks that its calls ask for. Empty: one that follows from the token. The one that it replaces signs on for 24 hours.", ""
 	if s.HasSecret {
-		help, kept = "Signs the webhooks that its calls ask for. Empty: the one that is kept stays.", "kept"
+		help, kept = "Signs the webhooks that its calls ask for. Empty: the one that is kept stays. The one that it replaces signs on for 24 hours.", "kept"
 	}
 	return s.Secret("webhookSecret", "Secret for callbacks", kept, help)
 }

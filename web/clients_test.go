@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -102,7 +103,10 @@ func filled(changes ...string) url.Values {
 	return form
 }
 
-var aToken = regexp.MustCompile(`mgc_[0-9A-Za-z]{43}`)
+var (
+	aToken          = regexp.MustCompile(`mgc_[0-9A-Za-z]{43}`)
+	aCallbackSecret = regexp.MustCompile(`whsec_[^<]+`) // as HTML has it
+)
 
 func TestClientPagesLookTheSame(t *testing.T) {
 	s := newClientSite(t)
@@ -133,7 +137,7 @@ func TestClientPagesLookTheSame(t *testing.T) {
 			require.Equal(t, "text/html; charset=UTF-8", got.Header.Get("Content-Type"))
 			require.NotContains(t, got.body, "ZmlsZS1vZi0zMi1ieXRlcw", "no secret")
 			body := strings.ReplaceAll(got.body, "/admin/assets/missing/", "/admin/assets/FINGERPRINT/")
-			golden(t, name, aToken.ReplaceAllString(body, "mgc_TOKEN"))
+			golden(t, name, aCallbackSecret.ReplaceAllString(aToken.ReplaceAllString(body, "mgc_TOKEN"), "whsec_SECRET"))
 		})
 	}
 }
@@ -316,6 +320,34 @@ func TestNewTokens(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, s.post("/admin/clients/none/token", url.Values{"overlap": {"0"}}).StatusCode)
 }
 
+// The secret for callbacks is shown once: with the token that it follows from, or when a new one is made.
+func TestCallbackSecretsOfClients(t *testing.T) {
+	s := newClientSite(t)
+	created := s.post("/admin/clients/new", filled("id", "", "name", "Alert handler"))
+	require.Equal(t, http.StatusOK, created.StatusCode, created.body)
+	token := aToken.FindString(created.body)
+	require.Contains(t, html.UnescapeString(created.body), clients.CallbackSecret(clients.HashOf(token)).Reveal())
+	require.Contains(t, created.body, `data-copy="callback-secret"`)
+	require.Contains(t, created.body, "The client alert-handler is ready")
+
+	replaced := s.post("/admin/clients/alert-handler/webhook-secret", nil)
+	require.Equal(t, http.StatusOK, replaced.StatusCode, replaced.body)
+	kept := s.saved("alert-handler").Item.WebhookSecret
+	require.NotEmpty(t, kept)
+	require.Contains(t, html.UnescapeString(replaced.body), kept.Reveal())
+	require.Contains(t, replaced.body, "signs beside it for 24 hours")
+	require.NotRegexp(t, aToken, replaced.body)
+	require.NotContains(t, html.UnescapeString(s.get("/admin/clients/alert-handler").body), kept.Reveal(), "it is shown once")
+	require.Equal(t, "/admin/clients/alert-handler", s.get("/admin/clients/alert-handler/webhook-secret").Header.Get("Location"))
+
+	rotated := s.post("/admin/clients/alert-handler/token", url.Values{"overlap": {"0"}})
+	require.Regexp(t, aToken, rotated.body)
+	require.Contains(t, rotated.body, "Its callback secret stays as it is.")
+	refused := s.post("/admin/clients/filed/webhook-secret", nil)
+	require.Equal(t, http.StatusConflict, refused.StatusCode)
+	require.Contains(t, refused.body, "declared in the configuration file")
+}
+
 func newest(list []clients.Credential) clients.Credential {
 	for _, c := range list {
 		if c.Expires.IsZero() {
@@ -365,7 +397,7 @@ func TestClientsAreForAdministrators(t *testing.T) {
 	for _, path := range []string{"", "/new", "/ci"} {
 		require.Equal(t, http.StatusSeeOther, stranger.get("/admin/clients"+path).StatusCode)
 	}
-	for _, path := range []string{"/new", "/new/preview", "/ci", "/ci/preview", "/ci/try", "/ci/token", "/ci/enabled", "/ci/delete"} {
+	for _, path := range []string{"/new", "/new/preview", "/ci", "/ci/preview", "/ci/try", "/ci/token", "/ci/webhook-secret", "/ci/enabled", "/ci/delete"} {
 		got := stranger.post("/admin/clients"+path, filled("version", "1", "overlap", "0"))
 		require.Equal(t, "/admin/login", got.Header.Get("Location"), path)
 		require.Equal(t, http.StatusForbidden, s.post("/admin/clients"+path, filled("version", "1"), "Sec-Fetch-Site", "cross-site").StatusCode, path)

@@ -10,12 +10,14 @@ import (
 	"beckon/internal/problem"
 )
 
-// clientToken is the page that shows a token, this once.
+// clientToken is the page that shows a token and a callback secret, this once.
 type clientToken struct {
 	ID             string
 	IsNew          bool
-	Token          string
+	Token          string // empty where only the callback secret is new, and for a client that has none
+	CallbackSecret string // empty where it stays as it is
 	OldTokenNotice string // how long the old token still works
+	SecretNotice   string // how long the old callback secret still signs
 	Snippets       []snippet
 }
 
@@ -43,7 +45,7 @@ func (w *Web) clientTokenPage() page {
 		return nil, redirect(c, clientToken{ID: idParam(c)}.Address())
 	}
 	return page{path: clientsPath + "/:id/:form", template: "clienttoken", title: "Token", data: back,
-		posts: map[string]echo.HandlerFunc{clientsPath + "/:id/token": w.rotateToken}}
+		posts: map[string]echo.HandlerFunc{clientsPath + "/:id/token": w.rotateToken, clientsPath + "/:id/webhook-secret": w.rotateCallbackSecret}}
 }
 
 func (w *Web) rotateToken(c echo.Context) error {
@@ -61,13 +63,27 @@ func (w *Web) rotateToken(c echo.Context) error {
 		err = problem.New(problem.Invalid, "invalid_overlap", "Choose how long the old token is to stay good.")
 	}
 	if err == nil {
-		token, failed := clients.RotateToken(ctx, resources[clients.Client](w), userOf(c), id, overlap.span)
+		issued, failed := clients.RotateToken(ctx, resources[clients.Client](w), userOf(c), id, overlap.span)
 		if failed == nil {
-			return w.showToken(c, clientToken{ID: id, Token: token.Reveal(), OldTokenNotice: oldTokenNotice(overlap), Snippets: snippets(w.PublicURL, record.Item, token)})
+			shown := w.clientTokenOf(record.Item, issued)
+			shown.OldTokenNotice = oldTokenNotice(overlap)
+			if shown.CallbackSecret != "" && overlap.span > 0 {
+				shown.SecretNotice = "The old one signs beside it as long as the old token is good."
+			}
+			return w.showToken(c, shown)
 		}
 		err = failed
 	}
 	return w.clientForms().refusedTo(c, "given a new token", err)
+}
+
+func (w *Web) rotateCallbackSecret(c echo.Context) error {
+	id := idParam(c)
+	made, err := clients.RotateWebhookSecret(c.Request().Context(), resources[clients.Client](w), userOf(c), id)
+	if err != nil {
+		return w.clientForms().refusedTo(c, "given a new callback secret", err)
+	}
+	return w.showToken(c, clientToken{ID: id, CallbackSecret: made.Reveal(), SecretNotice: "The old one signs beside it for 24 hours, so that the receiver can change over."})
 }
 
 func overlapOf(key string) (tokenOverlap, bool) {
@@ -84,6 +100,11 @@ func oldTokenNotice(o tokenOverlap) string {
 		return "The old token has ended."
 	}
 	return "The old token stays good for " + o.Title + "."
+}
+
+// clientTokenOf is the page of a client that was created or got a new token.
+func (w *Web) clientTokenOf(item clients.Client, issued clients.Issued) clientToken {
+	return clientToken{ID: item.ID, Token: issued.Token.Reveal(), CallbackSecret: issued.CallbackSecret.Reveal(), Snippets: snippets(w.PublicURL, item, issued.Token)}
 }
 
 func (w *Web) showToken(c echo.Context, t clientToken) error {

@@ -227,7 +227,6 @@ func TestAnEndpointsFormSaysWhatIsWrong(t *testing.T) {
 		changes     []string
 		field, says string
 	}{
-		"no id":               {[]string{"id", ""}, "id", "is required"},
 		"an id that is none":  {[]string{"id", "O PS"}, "id", "must be 1 to 63 lower-case letters"},
 		"a taken id":          {[]string{"id", "taken"}, "id", "There is already"},
 		"no URL":              {[]string{"url", ""}, "url", "is required"},

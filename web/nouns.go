@@ -138,17 +138,18 @@ func (p nounPages[T, F]) create(c echo.Context) error {
 	if do := sent.Get("do"); do != "" {
 		return p.handleButton(c, do, f, item, nil, wrong)
 	}
+	var created catalog.Record[T]
 	var shown secret.String
 	if err = p.unreadable(wrong); err == nil {
-		_, shown, err = p.resources().Create(c.Request().Context(), userOf(c), item, wrong...)
+		created, shown, err = p.resources().Create(c.Request().Context(), userOf(c), item, wrong...)
 	}
 	switch {
 	case err != nil:
 		return p.refused(c, f, nil, err)
 	case p.afterCreate != nil:
-		return p.afterCreate(c, item, shown)
+		return p.afterCreate(c, created.Item, shown)
 	}
-	return redirect(c, addressOf(p.path(), item.Key())+"?done=created")
+	return redirect(c, addressOf(p.path(), created.Item.Key())+"?done=created")
 }
 
 func (p nounPages[T, F]) update(c echo.Context) error {

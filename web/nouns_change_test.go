@@ -99,6 +99,7 @@ func TestFormsWithMistakes(t *testing.T) {
 		status int
 	}{
 		{"/admin/commands/new", []string{"id", "Bad id", "prompt", "typed"}, "id", "lower-case letters", 422},
+		{"/admin/commands/new", []string{"name", "日報", "prompt", "typed"}, "id", "cannot be made from the name", 422},
 		{"/admin/commands/new", []string{"id", "empty", "description", "typed"}, "prompt", "is required", 422},
 		{"/admin/commands/new", []string{"id", "daily", "prompt", "typed"}, "", "There is already a command", 409},
 		{"/admin/commands/new", []string{"id", "filed", "prompt", "typed"}, "", "declared in the configuration file", 409},

@@ -14,14 +14,13 @@ import (
 	"beckon/gateway"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
-	"beckon/internal/secret"
 	"beckon/internal/units"
 )
 
 type clientsCommand struct {
 	List   clientsListCommand   `cmd:"" help:"List the clients of the file and of the database."`
-	Create clientsCreateCommand `cmd:"" help:"Make a client and print its token, which is shown this once."`
-	Token  clientsTokenCommand  `cmd:"" help:"Give a client a new token and print it."`
+	Create clientsCreateCommand `cmd:"" help:"Make a client and print its token and callback secret, which are shown this once."`
+	Token  clientsTokenCommand  `cmd:"" help:"Give a client a new token and print it, with the callback secret that follows from it."`
 }
 
 // withEditor calls fn with what the clients commands work on.
@@ -63,7 +62,7 @@ func (l clientsListCommand) print(out io.Writer, v *catalog.View) error {
 	list := []shown{}
 	for _, r := range catalog.Records[clients.Client](v) {
 		if len(r.Warnings) == 0 {
-			r.Item.Since = time.Time{} // as the API does not show it
+			r.Item.Since, r.Item.Retired = time.Time{}, nil // as the API does not show them
 			list = append(list, shown{r.Item, r.Item.IsEnabled(), r.Origin})
 		}
 	}
@@ -90,7 +89,7 @@ func promptSource(c clients.Client) string {
 
 type clientsCreateCommand struct {
 	configFlag
-	ID            string         `arg:"" help:"Lower-case letters, digits and hyphens."`
+	ID            string         `arg:"" optional:"" help:"Lower-case letters, digits and hyphens. Left out, it is made from the name."`
 	Name          string         `help:"A name to display."`
 	Agent         []string       `help:"An agent or flow that it may use; can be given several times. The first is the default." required:"" placeholder:"ID"`
 	Command       string         `help:"The command that it runs. Without it, the prompt is taken from the request." placeholder:"ID"`
@@ -104,14 +103,14 @@ func (k clientsCreateCommand) Run(std streams) error {
 	return k.withEditor(func(ctx context.Context, editor *catalog.Editor) error {
 		c := clients.Client{ID: k.ID, Name: k.Name, Passthrough: k.Command == "", CommandID: k.Command, Template: k.Template,
 			AllowedAgents: k.Agent, SyncTimeout: k.SyncTimeout, MaxConcurrent: k.MaxConcurrent}
-		_, token, err := catalog.Of[clients.Client](editor).Create(ctx, commandLineName, c)
+		created, token, err := catalog.Of[clients.Client](editor).Create(ctx, commandLineName, c)
 		if p, ok := errors.AsType[*problem.Error](err); ok && p.Code == "already_exists" {
 			return problem.New(p.Kind, p.Code, "%s For a new token: beckon clients token %s", p.Detail, c.ID)
 		}
 		if err != nil {
 			return err
 		}
-		return printToken(std, k.JSON, c.ID, token)
+		return printIssued(std, k.JSON, created.Item.ID, created.Item.Issued(token))
 	})
 }
 
@@ -127,20 +126,30 @@ type clientsTokenCommand struct {
 
 func (k clientsTokenCommand) Run(std streams) error {
 	return k.withEditor(func(ctx context.Context, editor *catalog.Editor) error {
-		token, err := clients.RotateToken(ctx, catalog.Of[clients.Client](editor), commandLineName, k.ID, time.Duration(k.Overlap))
+		issued, err := clients.RotateToken(ctx, catalog.Of[clients.Client](editor), commandLineName, k.ID, time.Duration(k.Overlap))
 		if err != nil {
 			return err
 		}
-		return printToken(std, k.JSON, k.ID, token)
+		return printIssued(std, k.JSON, k.ID, issued)
 	})
 }
 
-// printToken prints the token alone on standard output, so that a script can take it.
-func printToken(std streams, asJSON bool, id string, token secret.String) error {
+// printIssued prints the token alone on standard output, so that a script can take it. JSON has the callback secret beside it.
+func printIssued(std streams, asJSON bool, id string, issued clients.Issued) error {
 	if asJSON {
-		return json.NewEncoder(std.out).Encode(map[string]string{"id": id, "token": token.Reveal()})
+		return json.NewEncoder(std.out).Encode(struct {
+			ID             string `json:"id"`
+			Token          string `json:"token,omitempty"`
+			CallbackSecret string `json:"callbackSecret,omitempty"`
+		}{id, issued.Token.Reveal(), issued.CallbackSecret.Reveal()})
+	}
+	if issued.CallbackSecret != "" {
+		fmt.Fprintf(std.err, "The callback secret of %s, which signs the webhooks of its calls, shown this once:\n%s\n", id, issued.CallbackSecret.Reveal())
+	}
+	if issued.Token == "" {
+		return nil
 	}
 	fmt.Fprintf(std.err, "The token of %s, shown this once:\n", id)
-	_, err := fmt.Fprintln(std.out, token.Reveal())
+	_, err := fmt.Fprintln(std.out, issued.Token.Reveal())
 	return err
 }

@@ -22,7 +22,7 @@ type noun struct {
 func (n Noun[T]) declare() *noun {
 	n.Type, n.Group = reflect.TypeFor[T](), cmp.Or(n.Group, n.Section)
 	all := Noun[Resource]{Kind: n.Kind, References: of(n.References), Link: n.Link, Deleted: n.Deleted,
-		CheckFile: n.checkFile, CheckAmong: with(n.CheckAmong), CheckChange: with(n.CheckChange),
+		CheckFile: n.checkFile, CheckAmong: with(n.CheckAmong), CheckChange: n.checkChange,
 		Revise: n.revise, Saved: n.saved, Complete: n.complete, Audited: func(r Resource) Resource { return r }}
 	if n.LookUp != nil {
 		all.LookUp = func(f File, env Env, r Resource) (Resource, problem.Fields, problem.Fields) {
@@ -77,6 +77,14 @@ func (n Noun[T]) checkFile(f File, list []Resource) []problem.Fields {
 	return n.CheckFile(f, items)
 }
 
+func (n Noun[T]) checkChange(v *View, have, item Resource) problem.Fields {
+	if n.CheckChange == nil {
+		return nil
+	}
+	had, _ := have.(T)
+	return n.CheckChange(v, had, item.(T))
+}
+
 func (n Noun[T]) revise(have, next Resource) Resource {
 	if n.Revise == nil {
 		return next
@@ -123,9 +131,10 @@ func (n *noun) checkMove(have, wanted Resource) problem.Fields {
 	return places.checkMove(kept)
 }
 
-func (n *noun) checkChange(v *View, item Resource) problem.Fields {
+// checkGiven finds what a change from have, which is nil for a new one, to item may not have.
+func (n *noun) checkGiven(v *View, have, item Resource) problem.Fields {
 	_, places := n.open(item)
-	return append(places.check(n.LookUp != nil), n.CheckChange(v, item)...)
+	return append(places.check(n.LookUp != nil), n.CheckChange(v, have, item)...)
 }
 
 // lookUp hides what it finds.

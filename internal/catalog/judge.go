@@ -15,7 +15,7 @@ func judge(before, after *View, c *change) error {
 	if e := after.entries[c.key]; e != nil && !c.deletes {
 		own = besides(own, e.Warnings)
 		own = besides(own, after.clash(e, FromDatabase)) // and not: it would break the other one
-		own = besides(own, e.noun.checkChange(after, e.Item))
+		own = besides(own, e.noun.checkGiven(after, before.itemOf(c.key), e.Item))
 		own = besides(own, c.moved)
 		if len(own) > 0 && !e.linked { // so that all of it can be mended at once
 			own = besides(own, after.registry.view(after.File, after.stored, c.key).entries[c.key].Warnings)
@@ -36,6 +36,14 @@ func judge(before, after *View, c *change) error {
 		return nil
 	}
 	return after.wouldBreak(c, broken)
+}
+
+// itemOf returns a resource; nil for one that is not there.
+func (v *View) itemOf(k key) Resource {
+	if e := v.entries[k]; e != nil {
+		return e.Item
+	}
+	return nil
 }
 
 // besides adds to what is wrong with a resource what else is: of a field, what was found first.

@@ -40,7 +40,7 @@ type Kind struct {
 }
 
 // Noun declares one kind of resource. T is a struct: its JSON is the document in the database, its YAML the form in the
-// file. A function that is nil has nothing to do.
+// file, its field ID its id, and its field Name, where it has one, a name that an id can be made from. A function that is nil has nothing to do.
 type Noun[T Resource] struct {
 	Kind
 	Secrets    func(*T) Secrets
@@ -56,8 +56,8 @@ type Noun[T Resource] struct {
 	Link func(v *View, report func(section, id string, found problem.Fields))
 	// CheckAmong finds what is wrong with a resource among the others, besides its References.
 	CheckAmong func(v *View, item T) problem.Fields
-	// CheckChange finds what a file may have, and a change may not.
-	CheckChange func(v *View, item T) problem.Fields
+	// CheckChange finds what a file may have, and a change from have to item may not. have is the zero T for a new one.
+	CheckChange func(v *View, have, item T) problem.Fields
 
 	// Revise completes next, which has its secrets already. have is what it replaces, the zero T for a new one.
 	Revise func(have, next T) T

@@ -3,7 +3,6 @@ package catalog
 import (
 	"fmt"
 	"reflect"
-	"regexp"
 	"strings"
 
 	"beckon/internal/problem"
@@ -86,26 +85,10 @@ func withArticle(noun string) string {
 	return "a " + noun
 }
 
-var slug = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
-
-// ValidID reports whether id can name a resource: lower-case letters, digits and hyphens, 63 at most.
-func ValidID(id string) bool { return slug.MatchString(id) }
-
 // OmitDefault returns the value to keep of a member: empty for its default, such as the id for a name, as the default may change.
 func OmitDefault(value, standard string) string {
 	if value == standard {
 		return ""
 	}
 	return value
-}
-
-// CheckID finds out whether an id can name a resource.
-func CheckID(id string) (found problem.Fields) {
-	switch {
-	case id == "":
-		found.Add("id", "is required")
-	case !ValidID(id):
-		found.Add("id", "must be 1 to 63 lower-case letters, digits and hyphens, and not begin with a hyphen")
-	}
-	return found
 }

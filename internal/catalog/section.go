@@ -87,13 +87,23 @@ func (s Section[T]) Used(item T) (T, error) {
 	return used.(T), wrong.Err()
 }
 
-// Create adds one, and returns with it what can't be had again, such as a client's token. A Conflict "already_exists"
-// says that the id is taken. unreadable is what could not be read of it: then it is not made, and the error has that with
-// all that is wrong besides.
+// Create adds one, and returns with it what can't be had again, such as a client's token. Without an id it gets one that is
+// made from its name. A Conflict "already_exists" says that the id is taken. unreadable is what could not be read of it: then it
+// is not made, and the error has that with all that is wrong besides.
 func (s Section[T]) Create(ctx context.Context, who string, item T, unreadable ...problem.Field) (Record[T], secret.String, error) {
 	next := Record[Resource]{Item: s.noun.revised(nil, item), Version: 1, Origin: FromDatabase}
 	c := &change{who: who, key: key{s.Section, item.Key()}, unreadable: unreadable}
+	made := ""
+	if c.key.id == "" {
+		if made = idFrom(nameOf(item)); made == "" {
+			c.unreadable = append(missingID(nameOf(item)), unreadable...)
+		}
+	}
 	c.plan = func(v *View) (have, _ *Record[Resource], err error) {
+		if made != "" {
+			c.key.id = v.freeID(s.noun, made)
+			next.Item = withID(next.Item, c.key.id)
+		}
 		switch e := v.entries[c.key]; {
 		case e == nil:
 			return nil, &next, nil

@@ -29,8 +29,10 @@ func ReadItem(text string, kind catalog.Kind) (catalog.Resource, []Mistake, erro
 	}
 	item, c, found := readItem(text, kind)
 	if c != nil {
-		fields := catalog.CheckID(item.Key())
-		fields.Under("", item.Check())
+		fields := item.Check()
+		if item.Key() != "" { // else it may get one of its name
+			fields = append(catalog.CheckID(item.Key()), fields...)
+		}
 		for _, f := range fields {
 			if !found.within(f.Path) {
 				c.wrong(found, f.Path, "%s", f.Message)

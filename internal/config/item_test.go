@@ -103,7 +103,6 @@ func TestMistakesInAFlow(t *testing.T) {
 		"two documents":      {"id: a\n---\nid: b\n", []lineMistake{{2, "a second document begins here; one file holds one document (remove the ---)"}}},
 		"tab":                {"id: a\nroot:\n\ttype: agent\n", []lineMistake{{3, "a value cannot start like this: put quotes around it, and indent with spaces, not with tabs"}}},
 		"itself":             {"id: a\nroot: &r\n  type: sequential\n  steps: [*r]\n", []lineMistake{{4, "the anchor that this alias (*name) refers to contains itself"}}},
-		"no id":              {"root: {type: agent, agentId: a}\n", []lineMistake{{0, "id: is required"}}},
 		"bad id":             {"root: {type: agent, agentId: a}\nid: A\n", []lineMistake{{2, "id: must be 1 to 63 lower-case letters, digits and hyphens, and not begin with a hyphen"}}},
 		"no root":            {"id: a\n", []lineMistake{{0, `root.type: must be agent, sequential, parallel or loop, not ""`}}},
 		"typing error":       {"id: a\nrooot: {type: agent}\n", []lineMistake{{2, `there is no key "rooot" here; did you mean root?`}}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -53,4 +54,41 @@ func TestHTTPIsCheckedWhenItIsDialled(t *testing.T) {
 	err := post(egress.WithKeptURL(over), "http://hooks.example.com/")
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "use https://")
+}
+
+// A name that only some network knows may be given with http. Where it leads to is looked at each time that it is dialled.
+func TestANameThatLeadsToAPublicAddress(t *testing.T) {
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close") // so that the next exchange looks the name up
+	}))
+	t.Cleanup(receiver.Close)
+	guard := httpsOnly("127.0.0.0/8")
+	w := egress.NewWebhooks(guard)
+	t.Cleanup(w.Close)
+	dns := fakeDNS(t, "127.0.0.1", "93.184.216.34")
+	w.LookUpWith(dns.resolver())
+	url := dns.urlOf(receiver.URL)
+	require.NoError(t, guard.CheckURL(url))
+	_, err := w.Post(t.Context(), url, nil, nil, patience)
+	require.NoError(t, err)
+	_, err = w.Post(t.Context(), url, nil, nil, patience)
+	require.ErrorContains(t, err, "93.184.216.34 is reached over http")
+}
+
+// What may not be given any more goes on to where it was given.
+func TestAURLThatWasStoredEarlierIsReached(t *testing.T) {
+	asked := make(chan string, 1)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Host }))
+	t.Cleanup(receiver.Close)
+	w := egress.NewWebhooks(httpsOnly("127.0.0.0/8"))
+	t.Cleanup(w.Close)
+	w.LookUpWith(fakeDNS(t, "127.0.0.1").resolver())
+	address, err := url.Parse(receiver.URL)
+	require.NoError(t, err)
+	address.Host = "hooks.example.com:" + address.Port()
+	_, err = w.Post(t.Context(), address.String(), nil, nil, patience)
+	require.ErrorContains(t, err, "use https://")
+	_, err = w.Post(egress.WithKeptURL(t.Context()), address.String(), nil, nil, patience)
+	require.NoError(t, err)
+	require.Equal(t, address.Host, <-asked)
 }
