@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"beckon/calls/senders"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/render"
@@ -19,9 +20,11 @@ type Member struct {
 	Unusable       bool             // something is wrong with it: its calls are refused
 	PromptTemplate *render.Template // parsed from Template; nil without one
 	MetadataJSON   json.RawMessage  // Metadata as a JSON object; nil without any
+	Sender         *senders.Sender  // its source; nil where that is unknown
 	credentials    credentials
-	proofs         []Credential  // as they were given
-	limiter        *rate.Limiter // nil without a rate limit
+	tokens         []Credential    // as they were given
+	proofs, decoys []senders.Proof // see Proofs
+	limiter        *rate.Limiter   // nil without a rate limit
 	underWay       *underWay
 }
 
@@ -54,7 +57,7 @@ func notAllowed(wanted string) error {
 }
 
 // CallbackSecrets are what sign the callbacks of the client's calls, newest first: its own secret, or what follows from
-// the tokens that are good now.
+// the tokens that are good now; without a token, what follows from the secrets that its caller signs with.
 func (m *Member) CallbackSecrets() (list []secret.String) {
 	switch m.WebhookSecret {
 	case "":
@@ -63,10 +66,13 @@ func (m *Member) CallbackSecrets() (list []secret.String) {
 	default:
 		return []secret.String{m.WebhookSecret}
 	}
-	for _, c := range m.proofs {
+	for _, c := range m.tokens {
 		if c.Expires.IsZero() || time.Now().Before(c.Expires) {
 			list = append(list, CallbackSecret(c.Hash))
 		}
+	}
+	if len(list) == 0 {
+		m.signingSecrets(func(_ string, s secret.String) { list = append(list, CallbackSecret(HashOf(s.Reveal()))) })
 	}
 	return list
 }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"fmt"
 	"maps"
 	"net/url"
 	"reflect"
@@ -141,11 +142,15 @@ func lostSecrets(v reflect.Value, path string) (found problem.Fields) {
 		for _, name := range slices.SortedFunc(slices.Values(v.MapKeys()), func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) }) {
 			found = append(found, lostSecrets(v.MapIndex(name), path+"."+name.String())...)
 		}
-	case v.Kind() == reflect.Struct && path == "":
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			found = append(found, lostSecrets(v.Index(i), fmt.Sprintf("%s[%d]", path, i))...)
+		}
+	case v.Kind() == reflect.Struct:
 		for i := range v.NumField() {
 			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-			if name != "" && name != "-" {
-				found = append(found, lostSecrets(v.Field(i), name)...)
+			if name != "" && name != "-" && v.Type().Field(i).IsExported() {
+				found = append(found, lostSecrets(v.Field(i), strings.TrimPrefix(path+"."+name, "."))...)
 			}
 		}
 	}

@@ -77,6 +77,14 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 		target := reflect.New(out.Type().Elem())
 		d.value(n, target.Elem(), path)
 		out.Set(target)
+	case out.Kind() == reflect.Slice && out.Type().Elem() == secretType && n.Kind == yaml.ScalarNode:
+		one := reflect.MakeSlice(out.Type(), 1, 1)
+		d.value(n, one.Index(0), path)
+		out.Set(one)
+	case out.Kind() == reflect.Struct && n.Kind == yaml.ScalarNode && isText(out):
+		if err := setScalar(n, out); err != "" {
+			d.wrong(n, path, "%s", err)
+		}
 	case out.Kind() == reflect.Struct:
 		if d.is(yaml.MappingNode, n, path, "a mapping (lines of key: value)") {
 			d.mapping(n, fieldsOf(out), path)
@@ -207,6 +215,12 @@ func (d *decoder) textOrList(n *yaml.Node, out textOrList, path string) {
 	if d.is(yaml.ScalarNode, n, path, what) {
 		*text = n.Value
 	}
+}
+
+// isText reports whether a value can be read from a text.
+func isText(out reflect.Value) bool {
+	_, ok := out.Addr().Interface().(encoding.TextUnmarshaler)
+	return ok
 }
 
 func scalarName(out reflect.Value) string {
