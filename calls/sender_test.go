@@ -30,7 +30,7 @@ import (
 func signing(key string) *calls.Sender {
 	return &calls.Sender{
 		Source: runs.SourceWebhook,
-		Verify: func(all *clients.Set, r *calls.Request) (*clients.Member, error) {
+		Verify: func(_ context.Context, all *clients.Set, r *calls.Request) (*clients.Member, error) {
 			if err := r.ReadBody(100); err != nil {
 				return nil, err
 			}

@@ -28,10 +28,19 @@ type Member struct {
 	underWay       *underWay
 }
 
+// maxSourceBody is the least that callers which give up may send, in bytes.
+const maxSourceBody = 25 << 20
+
+// GivesUp reports whether the client's caller takes a 4xx as final, or stops calling after a few: an alert source or a git host.
+func (m *Member) GivesUp() bool { return m.HasSource() && m.Sender != nil && m.Sender.GivesUp() }
+
 // BodyLimit returns the largest body in bytes that the client may send, where its own limit comes before the server's.
 func (m *Member) BodyLimit(ofServer int64) int64 {
 	if m.MaxBodyBytes > 0 {
 		return int64(m.MaxBodyBytes)
+	}
+	if m.GivesUp() {
+		return max(ofServer, maxSourceBody)
 	}
 	return ofServer
 }

@@ -63,7 +63,7 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 		}
 		m.limiter, m.underWay = limits.of(m.Client)
 		s.byID[d.ID] = m
-		s.MaxBodyBytes = max(s.MaxBodyBytes, int64(m.MaxBodyBytes))
+		s.MaxBodyBytes = max(s.MaxBodyBytes, m.BodyLimit(0))
 		for _, c := range d.Credentials {
 			s.byHash[c.Hash] = m
 		}

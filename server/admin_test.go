@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/clients"
+	"beckon/internal/catalog"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 	"beckon/server"
