@@ -23,11 +23,12 @@ type Fallback struct {
 // fallbackPath returns the path of the i-th fallback in the agent's document.
 func fallbackPath(i int) string { return fmt.Sprintf("fallbacks[%d]", i) }
 
-// Agent is one model with its instructions.
+// Agent is one model with its instructions, or something else that answers: see Kind.
 type Agent struct {
 	ID           string         `json:"id" yaml:"id"`
 	Name         string         `json:"name,omitempty" yaml:"name,omitempty"`
-	Provider     string         `json:"provider" yaml:"provider"`
+	Kind         string         `json:"kind,omitempty" yaml:"kind,omitempty"`         // one of Kinds; chat
+	Provider     string         `json:"provider,omitempty" yaml:"provider,omitempty"` // none for kind http
 	Model        string         `json:"model,omitempty" yaml:"model,omitempty"`
 	SystemPrompt string         `json:"systemPrompt,omitempty" yaml:"systemPrompt,omitempty"`
 	Prompt       string         `json:"prompt,omitempty" yaml:"prompt,omitempty"`             // what it does when a call brings no prompt
@@ -40,7 +41,11 @@ type Agent struct {
 	Tools        *bool          `json:"tools,omitempty" yaml:"tools,omitempty"`               // false: a flow offers it none, for models that know no tools; true
 	// Fallbacks answer in its place, in order, when its provider does not.
 	Fallbacks []Fallback `json:"fallbacks,omitempty" yaml:"fallbacks,omitempty"`
-	Output    *Output    `json:"output,omitempty" yaml:"output,omitempty"` // what its answer has to be; nil is any text
+	Output    *Output    `json:"output,omitempty" yaml:"output,omitempty"`       // what its answer has to be, or where it is; nil is any text
+	Request   *Request   `json:"request,omitempty" yaml:"request,omitempty"`     // what is sent; of kind image and speech nil is the default
+	Poll      *Poll      `json:"poll,omitempty" yaml:"poll,omitempty"`           // of kind http, where the answer comes later
+	Cancel    *Cancel    `json:"cancel,omitempty" yaml:"cancel,omitempty"`       // of kind http
+	Artifacts string     `json:"artifacts,omitempty" yaml:"artifacts,omitempty"` // of kind http: CEL over answer, to the URLs of its files
 	// Events renames its events as they go out: run.completed to lead.completed.
 	Events map[string]string `json:"events,omitempty" yaml:"events,omitempty"`
 
@@ -65,9 +70,7 @@ func (a Agent) TakesTools() bool { return a.Tools == nil || *a.Tools }
 
 // Check finds what is wrong with the agent on its own.
 func (a Agent) Check() (found problem.Fields) {
-	if a.Provider == "" {
-		found.Add("provider", "is required: the id of a provider")
-	}
+	found = a.checkKind()
 	if a.Temperature != nil && (*a.Temperature < 0 || *a.Temperature > 2) {
 		found.Add("temperature", "must be between 0 and 2")
 	}

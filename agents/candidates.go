@@ -1,6 +1,7 @@
 package agents
 
 import (
+	"fmt"
 	"strings"
 
 	"beckon/internal/problem"
@@ -23,6 +24,13 @@ func (a Agent) servedBy(f Fallback) Agent {
 // invoker makes the invoker of an agent with its fallbacks. The mistakes that it finds are those of the agent or of its provider.
 func (b *builder) invoker(a Agent) (_ Invoker, fields, ofProvider problem.Fields) {
 	fields = a.Check()
+	if a.Kind == KindHTTP {
+		if b.factories.HTTP == nil || len(fields) > 0 {
+			return nil, fields, nil
+		}
+		invoker, fields := b.factories.HTTP(a)
+		return invoker, fields, nil
+	}
 	c := &chain{agent: a.ID}
 	p, ok := b.providers[a.Provider]
 	if a.Provider != "" && !ok {
@@ -51,8 +59,8 @@ func (b *builder) invoker(a Agent) (_ Invoker, fields, ofProvider problem.Fields
 			case strings.HasPrefix(wrong.Path, "provider."):
 				fields.Add(at+".provider", "the provider %q cannot be used: its %s %s",
 					f.Provider, strings.TrimPrefix(wrong.Path, "provider."), wrong.Message)
-			case wrong.Path == "model":
-				fields.Add(at+".model", "%s", wrong.Message)
+			case wrong.Path == "model", wrong.Path == "provider":
+				fields.Add(at+"."+wrong.Path, "%s", wrong.Message)
 			}
 		}
 	}
@@ -70,9 +78,21 @@ func (b *builder) breaker(p Provider) *breaker {
 	return b.set.breakers[p.ID]
 }
 
+// typeOpenAI is the type of the providers that can do more than chat.
+const typeOpenAI = "openai"
+
 // candidate adds a provider to those that may answer for an agent.
 func (b *builder) candidate(c *chain, p Provider, a Agent) problem.Fields {
-	invoker, wrong := b.factories.Providers[p.Type](p, a)
+	newInvoker := b.factories.Providers[p.Type]
+	if kind := a.KindOrChat(); kind != KindChat {
+		if newInvoker = b.factories.Media[kind]; newInvoker == nil {
+			return problem.Fields{{Path: "kind", Message: fmt.Sprintf("%q cannot be used here", kind)}}
+		}
+		if p.Type != typeOpenAI {
+			return problem.Fields{{Path: "provider", Message: fmt.Sprintf("must be of type openai for an agent of kind %s; %q is of type %s", kind, p.ID, p.Type)}}
+		}
+	}
+	invoker, wrong := newInvoker(p, a)
 	one := candidate{provider: p.ID, model: a.Model, invoker: invoker, breaker: b.breaker(p)}
 	if local, ok := invoker.(Local); ok && local.IsLocal() {
 		one.isLocal, one.model = true, "" // it has none

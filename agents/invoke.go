@@ -25,6 +25,7 @@ type Call struct {
 	ClientID   string
 	AgentID    string // the agent or flow that was called
 	Prompt     string
+	Input      string // within a flow: what its step was given; "" is Prompt
 	SessionID  string
 	Metadata   json.RawMessage // a JSON object, or nil
 	ReceivedAt time.Time
@@ -38,6 +39,9 @@ type Call struct {
 	Responses Responses
 	Progress  Progress // keeps the nodes of a flow; nil when nobody does
 	Files     Files    // keeps the files that agents make; nil when nobody does
+	// Artifacts are files that the call came with, or that earlier steps of a flow have made.
+	Artifacts []Artifact
+	Percent   func(percent int) // is told how much of the work is done, from 0 to 100; nil when nobody wants to know
 }
 
 // ReadsAlong reports whether somebody reads the answer while it is written.

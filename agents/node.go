@@ -46,6 +46,8 @@ type Progress interface {
 	Finished(id string) (Node, bool)
 	// Begin notes that a node is RUNNING. It does not wait for the disk.
 	Begin(n Node)
+	// Advance notes how much of a node's work is done, from 0 to 100. It does not wait for the disk.
+	Advance(n Node, percent int)
 	// End records what became of a node, and returns when that is on disk. After an error the flow must not go on.
 	End(ctx context.Context, n Node) error
 }

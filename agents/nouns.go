@@ -74,8 +74,19 @@ func (f Factories) probe(p Provider) (found problem.Fields) {
 func AgentNoun() catalog.Noun[Agent] {
 	return catalog.Noun[Agent]{
 		Kind: catalog.Kind{Section: SectionAgents, One: "agent"},
+		Secrets: func(a *Agent) catalog.Secrets {
+			if a.Request == nil {
+				return catalog.Secrets{}
+			}
+			request := *a.Request // the agent is a copy; what it points to is not
+			a.Request = &request
+			origin := Origin(request.URL)
+			return catalog.Secrets{URL: &origin, Headers: &request.Headers, HeadersPath: "request.headers"}
+		},
 		References: func(a Agent) (list []catalog.Reference) {
-			list = append(list, catalog.Reference{Path: "provider", To: SectionProviders, ID: a.Provider})
+			if a.Provider != "" {
+				list = append(list, catalog.Reference{Path: "provider", To: SectionProviders, ID: a.Provider})
+			}
 			for i, f := range a.Fallbacks {
 				list = append(list, catalog.Reference{Path: fallbackPath(i) + ".provider", To: SectionProviders, ID: f.Provider})
 			}

@@ -23,8 +23,9 @@ const (
 	schemaURL      = "beckon:///output.json"
 )
 
-// Output requires an agent's answer to be JSON of a schema.
+// Output requires an agent's answer to be JSON of a schema. In a file and in JSON a text stands for {text: text}.
 type Output struct {
+	Text   string `json:"text,omitempty" yaml:"text,omitempty"`     // of kind http: CEL over answer; nothing is all of it, or nothing beside artifacts
 	Schema Object `json:"schema,omitempty" yaml:"schema,omitempty"` // JSON Schema; empty is any text
 	Repair *int   `json:"repair,omitempty" yaml:"repair,omitempty"` // how often the model is told what is wrong and asked again; 1
 }

@@ -2,11 +2,21 @@ package agents
 
 import "context"
 
-// Response is an answer that a provider works on by itself: it goes on when nobody waits for it, and can be asked for later.
+// Response is an answer that a provider, or an agent's job API, works on by itself: it goes on when nobody waits for it, and
+// can be asked for later.
 type Response struct {
 	Provider string `json:"provider"`
-	ID       string `json:"id"`       // the provider's
+	ID       string `json:"id"`       // the provider's; of a job the URL by which it is asked for
 	Question string `json:"question"` // a hash of what was asked
+	// Cancel is the request that stops a job; nil where there is none.
+	Cancel *RemoteRequest `json:"cancel,omitempty"`
+}
+
+// RemoteRequest is a request on record. It holds no headers: they are the agent's, and may be secret.
+type RemoteRequest struct {
+	Method string `json:"method"`
+	URL    string `json:"url"`
+	Body   string `json:"body,omitempty"`
 }
 
 // Responses keeps which responses providers work on for a run, so that a run that goes on after a crash, here or on another

@@ -16,6 +16,9 @@ import (
 // provider when they start with "provider.", of the agent otherwise.
 type Factory func(Provider, Agent) (Invoker, problem.Fields)
 
+// AgentFactory makes the invoker of an agent that has no provider.
+type AgentFactory func(Agent) (Invoker, problem.Fields)
+
 // FlowFactory makes the invoker of a flow; lookup returns the entries of its agents and of the flows within it, all
 // of which exist.
 type FlowFactory func(f Flow, lookup func(id string) *Entry) (Invoker, problem.Fields)
@@ -23,6 +26,8 @@ type FlowFactory func(f Flow, lookup func(id string) *Entry) (Invoker, problem.F
 // Factories are the ways of invoking, filled in where the program is wired together.
 type Factories struct {
 	Providers map[string]Factory // by provider type
+	Media     map[string]Factory // by kind of agent: on providers of type openai
+	HTTP      AgentFactory       // of agents of kind http
 	Flow      FlowFactory
 	Breakers  *Breakers // remember from one Set in force to the next which providers fail; nil has each Set begin anew
 }

@@ -52,11 +52,8 @@ type Auth struct {
 	Claims          map[string]string `json:"claims,omitempty" yaml:"claims,omitempty"`
 }
 
-// UnmarshalText reads the name of a scheme.
-func (a *Auth) UnmarshalText(text []byte) error {
-	*a = Auth{Scheme: string(text)}
-	return nil
-}
+// ShortText says that a file may have the scheme alone.
+func (a *Auth) ShortText() *string { return &a.Scheme }
 
 // UnmarshalJSONFrom reads the name of a scheme, or an object.
 func (a *Auth) UnmarshalJSONFrom(in *jsontext.Decoder) error {

@@ -17,6 +17,7 @@ const (
 	RunFailed     = "run.failed"
 	RunCanceled   = "run.canceled"
 	NodeStarted   = "node.started"
+	NodeProgress  = "node.progress" // how much of its work is done, where that is known
 	NodeCompleted = "node.completed"
 	NodeFailed    = "node.failed"
 	NodeCanceled  = "node.canceled" // a node was stopped

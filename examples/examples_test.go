@@ -34,6 +34,8 @@ type nodes struct {
 func (n *nodes) Finished(string) (agents.Node, bool) { return agents.Node{}, false }
 func (n *nodes) Begin(agents.Node)                   {}
 
+func (n *nodes) Advance(agents.Node, int) {}
+
 func (n *nodes) End(_ context.Context, node agents.Node) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()

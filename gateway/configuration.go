@@ -18,13 +18,13 @@ import (
 
 // Load reads a configuration file with the environment over it; an empty path is no file.
 func Load(path string) (*config.Config, error) {
-	return config.Load(path, os.LookupEnv, allNouns(silent, nil))
+	return config.Load(path, os.LookupEnv, allNouns(silent, nil, nil))
 }
 
 // Check finds all that is wrong with a configuration file, and returns what it declares. withDatabase joins that with the
 // resources of its database, which is migrated where it needs to be.
 func Check(ctx context.Context, path string, withDatabase bool) (*catalog.View, error) {
-	nouns := allNouns(silent, nil)
+	nouns := allNouns(silent, nil, nil)
 	join := func(f catalog.File) (*catalog.View, error) { return nouns.View(f), nil }
 	if withDatabase {
 		c, err := Load(path)
@@ -55,7 +55,7 @@ func OpenEditor(ctx context.Context, c *config.Config) (*catalog.Editor, error) 
 	if err != nil {
 		return nil, err
 	}
-	editor := db.newEditor(nil, nil)
+	editor := db.newEditor(nil, nil, nil)
 	if err := editor.Use(ctx, c); err != nil {
 		return nil, errors.Join(err, db.store.Close())
 	}
@@ -67,7 +67,7 @@ func OpenEditor(ctx context.Context, c *config.Config) (*catalog.Editor, error) 
 func joinStored(ctx context.Context, c *config.Config, f catalog.File) (*catalog.View, error) {
 	if path, isFile := strings.CutPrefix(c.Database.URL.Reveal(), "sqlite:"); isFile {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return allNouns(silent, nil).View(f), nil
+			return allNouns(silent, nil, nil).View(f), nil
 		}
 	}
 	db, err := openDatabase(ctx, c, silent)
@@ -75,7 +75,7 @@ func joinStored(ctx context.Context, c *config.Config, f catalog.File) (*catalog
 		return nil, err
 	}
 	defer db.close()
-	return db.newEditor(nil, nil).Join(ctx, f)
+	return db.newEditor(nil, nil, nil).Join(ctx, f)
 }
 
 // silent is the log of the commands, which print what there is to say.
@@ -96,9 +96,9 @@ func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger) (*dat
 	return &database{s, secret.NewSealer(func() (secret.String, error) { return secretsKey(ctx, c, s) }), log}, nil
 }
 
-// newEditor makes what changes the resources. apply puts them in force; nil for nobody. breakers are as for allNouns.
-func (d *database) newEditor(breakers *agents.Breakers, apply func(context.Context, *catalog.View) error) *catalog.Editor {
-	nouns := allNouns(d.log, breakers)
+// newEditor makes what changes the resources. apply puts them in force; nil for nobody. breakers and out are as for allNouns.
+func (d *database) newEditor(breakers *agents.Breakers, out agents.Fetcher, apply func(context.Context, *catalog.View) error) *catalog.Editor {
+	nouns := allNouns(d.log, breakers, out)
 	return catalog.NewEditor(catalog.EditorConfig{Nouns: nouns, Store: d.store, Sealer: d.sealer, Log: d.log, Apply: apply})
 }
 

@@ -166,7 +166,7 @@ func (g *Gateway) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	ensureSecretsKey(ctx, g.Initial, g.store, g.Log)
-	if g.Welcome, err = firstStart(ctx, g.Initial, g.newEditor(nil, nil), g.publicURL()); err != nil {
+	if g.Welcome, err = firstStart(ctx, g.Initial, g.newEditor(nil, nil, nil), g.publicURL()); err != nil {
 		return err
 	}
 	limit := g.Initial.Server.Memory()
@@ -218,6 +218,6 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		Senders: g.newSenders(), Fetch: g.fetch, PublicURL: g.publicURL(), Log: g.Log,
 		MaxBodyBytes: int64(c.MaxBodyBytes), ProxyTimeout: time.Duration(c.ProxyTimeout),
 	})
-	g.editor = g.newEditor(g.breakers, g.apply)
+	g.editor = g.newEditor(g.breakers, g.webhooks, g.apply)
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"beckon/agents"
 	"beckon/agents/chat"
 	"beckon/agents/flow"
+	"beckon/agents/job"
 	"beckon/agents/reply"
 	"beckon/clients"
 	"beckon/commands"
@@ -29,8 +30,9 @@ func Nouns(invoke agents.Factories, env catalog.Env, more ...catalog.Declaration
 	}, more...)...)
 }
 
-// allNouns are those of a gateway, with every way of invoking an agent. breakers are nil where nothing is invoked.
-func allNouns(log *slog.Logger, breakers *agents.Breakers) *catalog.Registry {
+// allNouns are those of a gateway, with every way of invoking an agent. breakers and out, which
+// gets the files that answers name, are nil where nothing is invoked.
+func allNouns(log *slog.Logger, breakers *agents.Breakers, out agents.Fetcher) *catalog.Registry {
 	return Nouns(agents.Factories{
 		Providers: map[string]agents.Factory{
 			"openai":    chat.New(egress.NewProviders(), log),
@@ -38,6 +40,8 @@ func allNouns(log *slog.Logger, breakers *agents.Breakers) *catalog.Registry {
 			"responses": chat.New(egress.NewProviders(), log),
 			"template":  reply.New(),
 		},
+		Media:    chat.NewMedia(egress.NewProviders(), out, log),
+		HTTP:     job.New(egress.NewProviders(), out, log),
 		Flow:     flow.New(),
 		Breakers: breakers,
 	}, os.LookupEnv)

@@ -38,7 +38,7 @@ func (g *Gateway) newSenders() senders.Set {
 
 // fetch gets what an address has that a sender named, by the way out of webhooks.
 func (g *Gateway) fetch(ctx context.Context, url string) ([]byte, error) {
-	answer, err := g.webhooks.Get(ctx, url, fetchTimeout)
+	answer, err := g.webhooks.Fetch(ctx, url, fetchTimeout)
 	if err != nil {
 		return nil, fmt.Errorf("fetch what a sender named: %w", err)
 	}

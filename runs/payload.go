@@ -107,6 +107,16 @@ func nodeEvent(id string, r *Run, n agents.Node) events.Event {
 	})
 }
 
+// progressEvent makes the event that so much of a node's work is done.
+func progressEvent(id string, r *Run, n agents.Node, percent int, at time.Time) events.Event {
+	return newEvent(id, r, events.NodeProgress, n.Names[events.NodeProgress], at, nil, func(text []byte) []byte {
+		text = appendText(append(text, `{"nodeId":`...), n.ID)
+		text = appendText(append(text, `,"nodeType":`...), n.Type)
+		text = append(append(append(text, `,"status":"`...), n.Status...), '"')
+		return append(strconv.AppendInt(append(text, `,"percent":`...), int64(percent), 10), '}')
+	})
+}
+
 // appendErrorCode writes the stable code of a failure, whose message is the event's error.
 func appendErrorCode(text []byte, failure *agents.Failure) []byte {
 	if failure == nil {

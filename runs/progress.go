@@ -49,6 +49,13 @@ func (p *progress) Begin(n agents.Node) {
 		write: func(tx store.Tx) error { return beginNode(tx, p.run.ID, n, place) }})
 }
 
+// Advance implements agents.Progress.
+func (p *progress) Advance(n agents.Node, percent int) {
+	n.Status = agents.NodeRunning
+	at := time.Now()
+	p.journal.add(entry{at: at, event: func(id string) events.Event { return progressEvent(id, p.run, n, percent, at) }})
+}
+
 // End implements agents.Progress.
 func (p *progress) End(_ context.Context, n agents.Node) error {
 	if n.Status != agents.NodeCompleted && p.journal.service.putsBack(p.run) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"beckon/agents"
@@ -16,36 +18,90 @@ var (
 	errCanceled  = errors.New("the run was canceled")
 )
 
-// work is the life of a run from its start to its end. A start that is not on record yet is being committed while the
+// work begins the life of a run, from its start to its end. A start that is not on record yet is being committed while the
 // agent is already being asked; the end is committed before anybody hears of it.
 func (s *Service) work(ctx context.Context, a *Active, entry *agents.Entry, stream bool) {
-	defer s.remove(a)
 	s.Metrics.RunStarted()
-	stop := context.AfterFunc(s.working, func() { a.cancel(errInterrupted) })
-	defer stop()
-	defer a.cancel(nil)
-
+	w := &working{Service: s, active: a, entry: entry, stream: stream, ctx: ctx}
+	w.undo = append(w.undo, context.AfterFunc(s.working, func() { a.cancel(errInterrupted) }))
 	soon := time.AfterFunc(startGrace, a.journal.release)
-	result, failure := s.invoke(ctx, a, entry, stream)
-	soon.Stop()
-	if errors.Is(context.Cause(ctx), errInterrupted) && failure != nil && s.putsBack(&a.run) {
+	w.undo = append(w.undo, soon.Stop)
+	asked, cancel := context.WithTimeoutCause(ctx, entry.Timeout, errAgentTime)
+	w.undo = append(w.undo, func() bool { cancel(); return true })
+	w.goOn(asked, func(ctx context.Context) (agents.Result, error) { return entry.Invoker.Invoke(ctx, w.callOf()) })
+}
+
+// working is the work on a run. While its agent is parked it has no goroutine: two timers of the runtime, of which the first
+// to fire goes on with it, are all that it costs.
+type working struct {
+	*Service
+	active *Active
+	entry  *agents.Entry
+	stream bool
+	ctx    context.Context // of the run
+	undo   []func() bool
+}
+
+// goOn works on the run until it has ended, or its agent parks.
+func (w *working) goOn(asked context.Context, do func(context.Context) (agents.Result, error)) {
+	result, err := callAgent(asked, w.entry.ID, do)
+	if parked, ok := errors.AsType[*agents.Parked](err); ok {
+		w.park(asked, parked)
+		return
+	}
+	if err != nil && asked.Err() != nil {
+		err = explainEnd(context.Cause(asked), w.entry.Timeout, err)
+	}
+	w.end(result, err)
+}
+
+func (w *working) park(asked context.Context, parked *agents.Parked) {
+	var (
+		once  sync.Once
+		timer atomic.Pointer[time.Timer]
+	)
+	resume := func() { once.Do(func() { w.goOn(asked, parked.Resume) }) }
+	forget := context.AfterFunc(asked, func() {
+		if t := timer.Load(); t != nil {
+			t.Stop()
+		}
+		resume()
+	})
+	timer.Store(time.AfterFunc(time.Until(parked.Until), func() {
+		forget()
+		resume()
+	}))
+}
+
+func (w *working) end(result agents.Result, failure error) {
+	s, a := w.Service, w.active
+	defer s.remove(a)
+	defer a.cancel(nil)
+	for _, undo := range w.undo {
+		defer undo()
+	}
+	if errors.Is(context.Cause(w.ctx), errInterrupted) && failure != nil && s.putsBack(&a.run) {
 		s.putBack(a)
 		return
 	}
-	if stream && failure == nil {
+	if w.stream && failure == nil {
 		a.progress.whole(result.Output)
 	}
 	a.setOutcome(result, failure)
 	s.finish(a)
 }
 
-func (s *Service) invoke(ctx context.Context, a *Active, entry *agents.Entry, stream bool) (agents.Result, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, entry.Timeout, errAgentTime)
-	defer cancel()
-	call := agents.Call{RunID: a.ID, ClientID: a.run.ClientID, AgentID: entry.ID, Prompt: a.run.Input, SessionID: a.run.SessionID,
+// callOf is what the agent is asked.
+func (w *working) callOf() agents.Call {
+	s, a := w.Service, w.active
+	call := agents.Call{RunID: a.ID, ClientID: a.run.ClientID, AgentID: w.entry.ID, Prompt: a.run.Input, SessionID: a.run.SessionID,
 		Metadata: a.run.Metadata, ReceivedAt: a.run.ReceivedAt}
-	if entry.IsFlow {
+	if w.entry.IsFlow {
 		call.Progress = a.progress
+	} else {
+		call.Percent = func(percent int) {
+			a.progress.Advance(agents.Node{ID: w.entry.ID, Type: w.entry.ID, Names: a.run.EventNames}, percent)
+		}
 	}
 	if a.run.RetryOnCrash && s.Work != nil { // nobody else picks them up
 		call.Responses = &responses{service: s, active: a}
@@ -54,24 +110,20 @@ func (s *Service) invoke(ctx context.Context, a *Active, entry *agents.Entry, st
 		a.files = files{s, a, ""}
 		call.Files = &a.files
 	}
-	if stream {
+	if w.stream {
 		call.Text, call.Followed = a.progress.write, a.progress.followed
 	}
-	result, err := callAgent(ctx, entry.Invoker, call)
-	if err != nil && ctx.Err() != nil {
-		err = explainEnd(context.Cause(ctx), entry.Timeout, err)
-	}
-	return result, err
+	return call
 }
 
 // callAgent turns a panic of an agent into the failure of its run.
-func callAgent(ctx context.Context, invoker agents.Invoker, call agents.Call) (result agents.Result, err error) {
+func callAgent(ctx context.Context, id string, do func(context.Context) (agents.Result, error)) (result agents.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic in agent %q: %v", call.AgentID, p)
+			err = fmt.Errorf("panic in agent %q: %v", id, p)
 		}
 	}()
-	return invoker.Invoke(ctx, call)
+	return do(ctx)
 }
 
 // explainEnd says why a run's context ended, in place of the error that this caused in the agent.

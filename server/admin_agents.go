@@ -52,7 +52,8 @@ func (d *providerDocument) read(catalog.Kind) (p agents.Provider, wrong problem.
 type agentDocument struct {
 	ID           string            `json:"id" doc:"Lower-case letters, digits and hyphens."`
 	Name         string            `json:"name" doc:"To display; the id, where there is none."`
-	Provider     string            `json:"provider" doc:"The id of a provider."`
+	Kind         string            `json:"kind,omitempty" enum:"chat,image,speech,transcription,http" doc:"What it does; chat. image, speech and transcription need a provider of type openai, http needs none."`
+	Provider     string            `json:"provider,omitempty" doc:"The id of a provider."`
 	Model        *string           `json:"model"`
 	SystemPrompt *string           `json:"systemPrompt" doc:"May be a template."`
 	Prompt       *string           `json:"prompt" doc:"What it does when a call brings no prompt; null refuses such calls."`
@@ -60,7 +61,11 @@ type agentDocument struct {
 	MaxTokens    *int              `json:"maxTokens" doc:"Of the answer; null leaves it to the provider."`
 	Params       agents.Object     `json:"params,omitempty" doc:"Members of the request, over those of the provider; null removes one."`
 	Fallbacks    []agents.Fallback `json:"fallbacks,omitempty" doc:"Who answers when the provider does not, in order."`
-	Output       *agents.Output    `json:"output,omitempty" doc:"What the answer has to be: JSON of a schema."`
+	Output       *agents.Output    `json:"output,omitempty" doc:"What the answer has to be: JSON of a schema. Of kind http, text says where it is: CEL over answer."`
+	Request      *agents.Request   `json:"request,omitempty" doc:"Of kind http: what is sent. Its parts are templates; the values of headers are shown as •••, and sent like this they stay. Of kind image and speech body alone: a template for the provider's JSON."`
+	Poll         *agents.Poll      `json:"poll,omitempty" doc:"Of kind http: how to ask what became of the job."`
+	Cancel       *agents.Cancel    `json:"cancel,omitempty" doc:"Of kind http: the request that stops the job."`
+	Artifacts    string            `json:"artifacts,omitempty" doc:"Of kind http: CEL over answer, to the URLs of the files that are fetched."`
 	Timeout      string            `json:"timeout" example:"5m" doc:"For the whole invocation, retries included."`
 	OutputKey    *string           `json:"outputKey" doc:"Names its output within a flow."`
 	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts is run again, or fails. Null is the default: it is run again."`
@@ -75,7 +80,7 @@ func (d *agentDocument) show(a agents.Agent) {
 	tools := a.TakesTools()
 	*d = agentDocument{ID: a.ID, Name: cmp.Or(a.Name, a.ID), Provider: a.Provider, Model: orNull(a.Model), SystemPrompt: orNull(a.SystemPrompt), Prompt: orNull(a.Prompt), Temperature: a.Temperature,
 		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Tools: &tools, Events: orEmptyMap(a.Events),
-		Params: a.Params, Fallbacks: a.Fallbacks, Output: a.Output}
+		Params: a.Params, Fallbacks: a.Fallbacks, Output: a.Output, Kind: a.KindOrChat(), Request: a.Request, Poll: a.Poll, Cancel: a.Cancel, Artifacts: a.Artifacts}
 	if a.MaxTokens != 0 {
 		d.MaxTokens = &a.MaxTokens
 	}
@@ -84,7 +89,8 @@ func (d *agentDocument) show(a agents.Agent) {
 func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields) {
 	a = agents.Agent{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Provider: d.Provider, Model: deref(d.Model), SystemPrompt: deref(d.SystemPrompt), Prompt: deref(d.Prompt), Temperature: d.Temperature,
 		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout), OutputKey: deref(d.OutputKey), RetryOnCrash: d.RetryOnCrash, Events: d.Events,
-		Params: d.Params, Fallbacks: d.Fallbacks, Output: d.Output}
+		Params: d.Params, Fallbacks: d.Fallbacks, Output: d.Output,
+		Kind: catalog.OmitDefault(d.Kind, agents.KindChat), Request: d.Request, Poll: d.Poll, Cancel: d.Cancel, Artifacts: d.Artifacts}
 	if d.Tools != nil && !*d.Tools {
 		a.Tools = d.Tools
 	}

@@ -21,6 +21,7 @@ import (
 	"beckon/agents"
 	"beckon/agents/chat"
 	"beckon/agents/flow"
+	"beckon/agents/job"
 	"beckon/agents/reply"
 	"beckon/artifacts"
 	"beckon/calls"
@@ -86,7 +87,10 @@ func newGateway(t testing.TB, s setting) *gateway {
 		s.clients = []clients.Client{{ID: "ci", Passthrough: true, AllowedAgents: []string{"triage"}}}
 	}
 	log := slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	how := agents.Factories{Providers: map[string]agents.Factory{"openai": chat.New(egress.NewProviders(), log), "template": reply.New()}, Flow: flow.New()}
+	guard := egress.NewGuard(func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")} })
+	webhooks := egress.NewWebhooks(guard)
+	how := agents.Factories{Providers: map[string]agents.Factory{"openai": chat.New(egress.NewProviders(), log), "template": reply.New()}, Flow: flow.New(),
+		Media: chat.NewMedia(egress.NewProviders(), webhooks, log), HTTP: job.New(egress.NewProviders(), webhooks, log)}
 	maps.Copy(how.Providers, s.invoke)
 	provider := agents.Provider{ID: "model", Type: "openai", URL: g.model.URL + "/v1", APIKey: secret.String("sk-sEcReT-key"),
 		Timeout: units.Duration(s.timeout), MaxRetries: &s.retries}
@@ -114,8 +118,7 @@ func newGateway(t testing.TB, s setting) *gateway {
 	g.kept, err = artifacts.New(context.Background(), artifacts.Config{Store: g.store, Work: instance, Log: log, URL: filepath.Join(t.TempDir(), "artifacts"),
 		MaxBytes: 1 << 20, PublicURL: publicURL, Key: func() (secret.String, error) { return "key", nil }, Now: s.now})
 	require.NoError(t, err)
-	guard := egress.NewGuard(func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")} })
-	g.out = deliveries.New(deliveries.Config{Store: g.store, Work: instance, Log: log, Metrics: metrics, Out: egress.NewWebhooks(guard),
+	g.out = deliveries.New(deliveries.Config{Store: g.store, Work: instance, Log: log, Metrics: metrics, Out: webhooks,
 		Sealer: secret.NewSealer(func() (secret.String, error) { return "key", nil }), CheckURL: guard.CheckURL, EventNames: agentSet.EventNames, Version: "test",
 		Secrets: func(id string) []secret.String { return clientSet.Get(id).CallbackSecrets() }, Source: "https://beckon.example.com",
 		Links: g.kept.Fill})

@@ -93,7 +93,7 @@ func callRefusals(with map[string]*huma.Response) map[string]*huma.Response {
 }
 
 func (d describer) calls() {
-	stream := text("Server-Sent Events: " + strings.Join([]string{events.RunQueued, events.RunStarted, events.MessageDelta, events.NodeStarted, events.NodeCompleted,
+	stream := text("Server-Sent Events: " + strings.Join([]string{events.RunQueued, events.RunStarted, events.MessageDelta, events.NodeStarted, events.NodeProgress, events.NodeCompleted,
 		events.NodeFailed, events.NodeCanceled, events.RunCompleted, events.RunFailed, events.RunCanceled}, ", ") + ". Comments are heartbeats.")
 	started := func() map[string]*huma.Response {
 		return callRefusals(map[string]*huma.Response{

@@ -61,7 +61,7 @@ func TestNobodyWaitsLongerThanTheProxy(t *testing.T) {
 func TestHeartbeat(t *testing.T) {
 	g := newGateway(t, setting{server: func(c *server.Config) { c.Heartbeat = 10 * time.Millisecond }})
 	begin := func(prefer string) (*http.Response, *bufio.Reader) {
-		response, err := http.DefaultTransport.RoundTrip(g.request("/api/v1/webhooks/ci", "x", prefer)) //nolint:bodyclose // end reads it
+		response, err := http.DefaultTransport.RoundTrip(g.request("/api/v1/webhooks/ci", "x", prefer))
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = response.Body.Close() })
 		require.Equal(t, 200, response.StatusCode)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"beckon/agents"
 	"beckon/internal/catalog"
@@ -12,6 +13,7 @@ import (
 
 // agentFields are the fields of the form, in its order.
 var agentFields = []labelled{
+	{"kind", "Kind"},
 	{"provider", "Provider"},
 	{"model", "Model"},
 	{"systemPrompt", "Instructions"},
@@ -21,6 +23,10 @@ var agentFields = []labelled{
 	{"params", "Parameters"},
 	{"fallbacks", "Fallbacks"},
 	{"output", "What the answer has to be"},
+	{"request", "Request"},
+	{"poll", "Asking for the job"},
+	{"cancel", "Stopping the job"},
+	{"artifacts", "Its files"},
 	{"timeout", "Time"},
 	{"retryOnCrash", "Run it again after a crash"},
 	{"outputKey", "Name of its output"},
@@ -33,6 +39,7 @@ type agentForm struct {
 	SystemPrompt, Prompt                       string
 	Temperature, MaxTokens, Timeout, OutputKey string
 	Params, Fallbacks, Output                  string
+	Kind, Request, Poll, Cancel, Artifacts     string
 	RetryOnCrash                               string // yes, no, or empty for the default
 	Tools                                      bool
 	Aliases                                    []alias
@@ -54,7 +61,8 @@ func (w *Web) agentPages() []page {
 func agentFormOf(a agents.Agent) agentForm {
 	f := agentForm{ID: a.ID, Name: a.Name, Provider: a.Provider, Model: a.Model, SystemPrompt: a.SystemPrompt, Prompt: a.Prompt, Timeout: writeDuration(a.Timeout),
 		OutputKey: a.OutputKey, RetryOnCrash: writeYesNo(a.RetryOnCrash), Tools: a.TakesTools(), Aliases: aliasesOf(a.Events, "events", runEvents),
-		Params: writeParams(a.Params), Fallbacks: writeFallbacks(a.Fallbacks), Output: writeJSON(a.Output)}
+		Params: writeParams(a.Params), Fallbacks: writeFallbacks(a.Fallbacks), Output: writeJSON(a.Output),
+		Kind: a.Kind, Request: writeRequest(a), Poll: writeJSON(a.Poll), Cancel: writeJSON(a.Cancel), Artifacts: a.Artifacts}
 	if a.Temperature != nil {
 		f.Temperature = strconv.FormatFloat(*a.Temperature, 'g', -1, 64)
 	}
@@ -68,10 +76,16 @@ func readAgent(sent url.Values, _ agents.Agent) (agentForm, agents.Agent, proble
 	var wrong problem.Fields
 	f := agentForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Provider: trimmed(sent, "provider"), Model: trimmed(sent, "model"), SystemPrompt: sent.Get("systemPrompt"), Prompt: sent.Get("prompt"),
 		Temperature: trimmed(sent, "temperature"), MaxTokens: trimmed(sent, "maxTokens"), Timeout: trimmed(sent, "timeout"), OutputKey: trimmed(sent, "outputKey"),
-		RetryOnCrash: trimmed(sent, "retryOnCrash"), Tools: sent.Has("tools"), Params: sent.Get("params"), Fallbacks: sent.Get("fallbacks"), Output: sent.Get("output")}
+		RetryOnCrash: trimmed(sent, "retryOnCrash"), Tools: sent.Has("tools"), Params: sent.Get("params"), Fallbacks: sent.Get("fallbacks"), Output: sent.Get("output"),
+		Kind: trimmed(sent, "kind"), Request: sent.Get("request"), Poll: sent.Get("poll"), Cancel: sent.Get("cancel"), Artifacts: trimmed(sent, "artifacts")}
 	a := agents.Agent{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), Provider: f.Provider, Model: f.Model, SystemPrompt: f.SystemPrompt, Prompt: f.Prompt, MaxTokens: readCount(&wrong, "maxTokens", f.MaxTokens, 0),
 		Timeout: typedDuration(&wrong, "timeout", f.Timeout), OutputKey: f.OutputKey, RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash), Events: aliasesIn(sent, "events", runEvents),
-		Params: readParams(&wrong, f.Params), Fallbacks: readFallbacks(f.Fallbacks), Output: readJSON[agents.Output](&wrong, "output", f.Output, `{"schema": {"type": "object"}}`)}
+		Params: readParams(&wrong, f.Params), Fallbacks: readFallbacks(f.Fallbacks), Output: readJSON[agents.Output](&wrong, "output", f.Output, `{"schema": {"type": "object"}}`),
+		Kind: catalog.OmitDefault(f.Kind, agents.KindChat), Request: readRequest(&wrong, f.Kind, f.Request), Poll: readJSON[agents.Poll](&wrong, "poll", f.Poll, pollExample),
+		Cancel: readJSON[agents.Cancel](&wrong, "cancel", f.Cancel, cancelExample), Artifacts: f.Artifacts}
+	if a.Request != nil {
+		f.Request = writeRequest(a) // a secret that was typed is not shown again
+	}
 	f.Aliases = aliasesOf(a.Events, "events", runEvents)
 	if f.Temperature != "" {
 		t, err := strconv.ParseFloat(f.Temperature, 64)
@@ -85,6 +99,31 @@ func readAgent(sent url.Values, _ agents.Agent) (agentForm, agents.Agent, proble
 		a.Tools = new(bool)
 	}
 	return f, a, wrong
+}
+
+// Examples of what a job's API wants.
+const (
+	requestExample = `{"method": "POST", "url": "https://api.example.com/v1/jobs", "headers": {"Authorization": "Bearer …"}, "body": "…"}`
+	pollExample    = `{"url": "https://api.example.com/v1/jobs/{{ .answer.id }}", "until": "answer.status == \"completed\"", "every": "5s"}`
+	cancelExample  = `{"method": "DELETE", "url": "https://api.example.com/v1/jobs/{{ .answer.id }}"}`
+)
+
+// writeRequest writes the request of kind http as JSON, with its secrets masked, and any other as the template that it is.
+func writeRequest(a agents.Agent) string {
+	if a.Request == nil || a.KindOrChat() == agents.KindHTTP {
+		return writeJSON(a.Request)
+	}
+	return a.Request.Body
+}
+
+func readRequest(wrong *problem.Fields, kind, text string) *agents.Request {
+	switch {
+	case kind == agents.KindHTTP:
+		return readJSON[agents.Request](wrong, "request", text, requestExample)
+	case strings.TrimSpace(text) == "":
+		return nil
+	}
+	return &agents.Request{Body: text}
 }
 
 // notesOf says what was learnt of the models of an agent.

@@ -68,6 +68,7 @@ var eventMeanings = [...]choiceOf{
 	{Title: "run.canceled", Help: "a run was canceled"},
 	{Title: "run.viewed", Help: "somebody has looked at a run's result for the first time"},
 	{Title: "node.started", Help: "an agent within a flow has begun"},
+	{Title: "node.progress", Help: "so much of an agent's work is done, in percent"},
 	{Title: "node.completed", Help: "an agent within a flow has its answer"},
 	{Title: "node.failed", Help: "an agent within a flow has failed"},
 	{Title: "node.canceled", Help: "an agent within a flow was stopped"},

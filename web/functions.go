@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"beckon/agents"
 )
 
 // functions are what templates can call.
@@ -19,6 +21,7 @@ func functions(files assets) template.FuncMap {
 		"clock":    clock,
 		"stamp":    stamp,
 		"json":     inJSON,
+		"kinds":    agents.Kinds,
 	}
 }
 

@@ -27,7 +27,7 @@ func (m *model) read(c *completion.Completion, usedTools bool) (agents.Result, e
 		result.Output = c.Text
 		return result, problem.New(problem.Upstream, problem.CodeCompletionTruncated,
 			"The answer of agent %q was cut off at its limit of tokens. Raise maxTokens, or ask for less.", m.agent)
-	case !blank || usedTools:
+	case !blank || usedTools || len(c.Images) > 0:
 		result.Output = c.Text
 		return result, nil
 	case len(c.Calls) > 0:

@@ -120,7 +120,7 @@ func (s *sender) await(ctx context.Context, q *question, id string, pause time.D
 	asked.body, asked.stream = nil, false
 	defer func() { q.held, q.passed = asked.held, asked.passed }()
 	for {
-		if pause > 0 && s.pace.wait(ctx, pause) != nil {
+		if pause > 0 && s.pace.Wait(ctx, pause) != nil {
 			return nil, &failure{err: ctx.Err()}
 		}
 		answer, failed := get.read(ctx, &asked)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/internal/egress"
 	"beckon/internal/problem"
 )
 
@@ -21,65 +22,80 @@ import (
 // completions, "anthropic" for Anthropic's Messages API, "responses" for OpenAI's Responses API. They share the transport,
 // which must not follow redirects.
 func New(transport http.RoundTripper, log *slog.Logger) agents.Factory {
-	return newFactory(transport, log, pace{first: firstWait, most: mostWait, wait: wait})
+	return newFactory(transport, log, egress.NewPace())
 }
 
-func newFactory(transport http.RoundTripper, log *slog.Logger, pace pace) agents.Factory {
-	var learnt library
+func newFactory(transport http.RoundTripper, log *slog.Logger, pace egress.Pace) agents.Factory {
+	f := &factory{transport: transport, pace: pace, log: log}
 	return func(p agents.Provider, a agents.Agent) (agents.Invoker, problem.Fields) {
-		var found problem.Fields
-		if a.Model == "" {
-			found.Add("model", "is required: the name of a model of provider %q", p.ID)
-		}
-		wire := wireOf(p)
-		base, headers := address(p, wire, &found)
-		system, err := agents.ParseInstructions(a.SystemPrompt)
-		if err != nil {
-			found.Add("systemPrompt", "%s", err)
-		}
-		for _, name := range wire.reserved {
-			if _, isSet := p.Params[name]; isSet {
-				found.Add("provider.params."+name, "cannot be set: it is made of the prompt")
-			}
-			if _, isSet := a.Params[name]; isSet {
-				found.Add("params."+name, "cannot be set: it is made of the prompt")
-			}
-		}
+		m, found := f.model(wireOf(p), p, a)
 		if len(found) > 0 {
 			return nil, found
 		}
-		target := base.JoinPath(wire.path)
-		log := log.With("agent", a.ID, "provider", p.ID)
-		schema, repairs := schemaOf(a)
-		timeout := p.Timeout.Or(agents.DefaultProviderTimeout)
-		return &model{
-			wire:     wire,
-			agent:    a.ID,
-			provider: p.ID,
-			name:     a.Model,
-			url:      withoutQuery(target),
-			timeout:  timeout,
-			secrets:  secretsOf(p, target),
-			sender: &sender{
-				format:    wire.format,
-				transport: transport,
-				method:    http.MethodPost,
-				url:       target,
-				plain:     headersFor(headers, "application/json"),
-				streaming: headersFor(headers, eventStream),
-				timeout:   timeout,
-				retries:   p.Retries(),
-				pace:      pace,
-				log:       log,
-			},
-			system:       system,
-			schema:       schema,
-			repairs:      repairs,
-			request:      newRequest(wire, p, a, schema, learnt.of(p, a.Model, target)),
-			stream:       strings.TrimPrefix(p.Stream, agents.StreamAuto),
-			keepThoughts: p.Reasoning == agents.ReasoningKeep,
-		}, nil
+		return m, nil
 	}
+}
+
+// factory makes models.
+type factory struct {
+	transport http.RoundTripper
+	pace      egress.Pace
+	log       *slog.Logger
+	learnt    library
+}
+
+func (f *factory) model(wire *wire, p agents.Provider, a agents.Agent) (*model, problem.Fields) {
+	var found problem.Fields
+	if a.Model == "" {
+		found.Add("model", "is required: the name of a model of provider %q", p.ID)
+	}
+	base, headers := address(p, wire, &found)
+	system, err := agents.ParseInstructions(a.SystemPrompt)
+	if err != nil {
+		found.Add("systemPrompt", "%s", err)
+	}
+	for _, name := range wire.reserved {
+		if _, isSet := p.Params[name]; isSet {
+			found.Add("provider.params."+name, "cannot be set: it is made of the prompt")
+		}
+		if _, isSet := a.Params[name]; isSet {
+			found.Add("params."+name, "cannot be set: it is made of the prompt")
+		}
+	}
+	if len(found) > 0 {
+		return nil, found
+	}
+	target := base.JoinPath(wire.path)
+	log := f.log.With("agent", a.ID, "provider", p.ID)
+	schema, repairs := schemaOf(a)
+	timeout := p.Timeout.Or(agents.DefaultProviderTimeout)
+	return &model{
+		wire:     wire,
+		agent:    a.ID,
+		provider: p.ID,
+		name:     a.Model,
+		url:      withoutQuery(target),
+		timeout:  timeout,
+		secrets:  secretsOf(p, target),
+		sender: &sender{
+			format:    wire.format,
+			transport: f.transport,
+			method:    http.MethodPost,
+			url:       target,
+			plain:     headersFor(headers, "application/json"),
+			streaming: headersFor(headers, eventStream),
+			timeout:   timeout,
+			retries:   p.Retries(),
+			pace:      f.pace,
+			log:       log,
+		},
+		system:       system,
+		schema:       schema,
+		repairs:      repairs,
+		request:      newRequest(wire, p, a, schema, f.learnt.of(p, a.Model, target)),
+		stream:       strings.TrimPrefix(p.Stream, agents.StreamAuto),
+		keepThoughts: p.Reasoning == agents.ReasoningKeep,
+	}, nil
 }
 
 // model is one agent on its provider. It is safe for concurrent use.

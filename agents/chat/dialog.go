@@ -49,6 +49,9 @@ func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
 			all := *answer
 			all.Text = d.before + answer.Text
 			result, err = d.read(&all, round > 1)
+			if err == nil {
+				result.Artifacts, err = d.keepImages(ctx, answer)
+			}
 			if err != nil || d.schema == nil {
 				return result, err
 			}
@@ -79,6 +82,26 @@ func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
 		}
 		d.said.told(answer.Calls, texts)
 	}
+}
+
+// keepImages keeps the images of an answer, where somebody keeps files.
+func (d *dialog) keepImages(ctx context.Context, answer *completion.Completion) (list []agents.Artifact, err error) {
+	if d.call.Files == nil {
+		return nil, nil
+	}
+	for _, image := range answer.Images {
+		var artifact agents.Artifact
+		if data, ok := strings.CutPrefix(image.DataURL, "data:"); ok {
+			artifact, err = agents.SaveDataURL(ctx, d.call.Files, d.agent, strings.NewReader(data))
+		} else {
+			artifact, err = agents.SaveBase64(ctx, d.call.Files, d.agent, image.MediaType, strings.NewReader(image.Base64))
+		}
+		if err != nil {
+			return list, err
+		}
+		list = append(list, artifact)
+	}
+	return list, nil
 }
 
 // ask asks once, piece by piece where somebody reads along. What the provider refuses in the request, and says so, is

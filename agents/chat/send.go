@@ -40,7 +40,7 @@ type sender struct {
 	streaming http.Header
 	timeout   time.Duration // of one attempt; of a stream, until the first bytes and between any two
 	retries   int
-	pace      pace
+	pace      egress.Pace
 	log       *slog.Logger
 }
 
@@ -64,28 +64,43 @@ type question struct {
 
 // ask asks until there is an answer that ended as it should, or trying again does not help.
 func (s *sender) ask(ctx context.Context, q *question) (*completion.Completion, *failure) {
-	for count := 1; ; count++ {
+	var answer *completion.Completion
+	failed := s.try(ctx, func() (failed *failure, isNewTrouble bool) {
 		begun := time.Now()
-		answer, failed := s.attempt(ctx, q)
+		answer, failed = s.attempt(ctx, q)
 		q.attempted(begun, answer, failed)
+		isNewTrouble, q.alive = q.alive, false
+		return failed, isNewTrouble
+	}, func(failed *failure) bool { return q.passed || q.teaches(failed) })
+	if failed != nil {
+		return nil, failed
+	}
+	return answer, nil
+}
+
+// try makes attempts until one succeeds, or another one does not help, or the failure is final. An attempt says whether it
+// has failed otherwise than those before it, which are then counted no more.
+func (s *sender) try(ctx context.Context, attempt func() (failed *failure, isNewTrouble bool), isFinal func(*failure) bool) *failure {
+	for count := 1; ; count++ {
+		failed, isNewTrouble := attempt()
 		if failed == nil {
-			return answer, nil
+			return nil
 		}
-		if q.alive { // what follows is not the same trouble
-			count, q.alive = 1, false
+		if isNewTrouble {
+			count = 1
 		}
 		failed.attempts = count
-		if ctx.Err() != nil || count > s.retries || q.passed || !failed.passing() || q.teaches(failed) {
-			return nil, failed
+		if ctx.Err() != nil || count > s.retries || !failed.passing() || isFinal(failed) {
+			return failed
 		}
-		pause := s.pace.after(count, failed.retryAfter)
+		pause := s.pace.After(count, failed.retryAfter)
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < pause {
 			failed.gaveUp = pause
-			return nil, failed
+			return failed
 		}
 		s.log.InfoContext(ctx, "provider failed, trying again", "attempt", count, "reason", failed.Error(), "wait", pause)
-		if s.pace.wait(ctx, pause) != nil {
-			return nil, failed
+		if s.pace.Wait(ctx, pause) != nil {
+			return failed
 		}
 	}
 }
@@ -148,6 +163,20 @@ func ending(answer *completion.Completion, failed *failure) (*completion.Complet
 // exchange sends a request and has a successful answer read, within the time for one attempt.
 func (s *sender) exchange(ctx context.Context, body func() []byte, stream bool,
 	read func(context.Context, *http.Response, *time.Timer) error) *failure {
+	return s.send(ctx, s.request(body, stream), stream, read)
+}
+
+// exchangeBody is exchange with a body that is read once, and an answer that may take its time.
+func (s *sender) exchangeBody(ctx context.Context, body io.ReadCloser, contentType string, length int64,
+	read func(context.Context, *http.Response, *time.Timer) error) *failure {
+	header := s.streaming.Clone()
+	header.Set("Content-Type", contentType)
+	r := &http.Request{Method: s.method, URL: s.url, Host: s.url.Host, Header: header, Body: body, ContentLength: length}
+	return s.send(ctx, r, true, read)
+}
+
+func (s *sender) send(ctx context.Context, request *http.Request, stream bool,
+	read func(context.Context, *http.Response, *time.Timer) error) *failure {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	patience := time.AfterFunc(s.timeout, func() { cancel(errAttemptTimeout) })
@@ -155,7 +184,7 @@ func (s *sender) exchange(ctx context.Context, body func() []byte, stream bool,
 	broken := func(err error) *failure {
 		return &failure{err: err, timedOut: context.Cause(ctx) == errAttemptTimeout}
 	}
-	response, err := s.transport.RoundTrip(s.request(ctx, body, stream))
+	response, err := s.transport.RoundTrip(request.WithContext(ctx))
 	if err != nil {
 		return broken(err)
 	}
@@ -177,7 +206,7 @@ func (s *sender) exchange(ctx context.Context, body func() []byte, stream bool,
 	return nil
 }
 
-func (s *sender) request(ctx context.Context, body func() []byte, stream bool) *http.Request {
+func (s *sender) request(body func() []byte, stream bool) *http.Request {
 	header := s.plain
 	if stream {
 		header = s.streaming
@@ -186,7 +215,7 @@ func (s *sender) request(ctx context.Context, body func() []byte, stream bool) *
 	if body != nil {
 		setBody(r, body)
 	}
-	return r.WithContext(ctx)
+	return r
 }
 
 // patientBody is the body of a stream, which may take any time as long as something comes.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,7 @@ func (s *agentStep) run(ctx context.Context, t *thread) error {
 	if err == nil {
 		var result agents.Result
 		call.Tools = d.tools(s)
+		call.Percent = func(percent int) { t.progress.Advance(n, percent) }
 		result, err = s.ask(ctx, call)
 		n.Output, n.Usage, n.By, n.Artifacts = result.Output, result.Usage, result.By, result.Artifacts
 		t.usage, t.artifacts = t.usage.Add(n.Usage), append(t.artifacts, n.Artifacts...)
@@ -91,6 +93,7 @@ func (s *agentStep) call(t *thread) (agents.Call, error) {
 	if files, ok := call.Files.(agents.NodeFiles); ok {
 		call.Files = files.Node(s.nodeID(t))
 	}
+	call.Artifacts = slices.Concat(call.Artifacts, t.artifacts)
 	call.Outputs, call.State = maps.Clone(t.outputs), maps.Clone(t.state)
 	if !s.streams {
 		call.Text = nil
@@ -103,7 +106,7 @@ func (s *agentStep) call(t *thread) (agents.Call, error) {
 	if err == nil && strings.TrimSpace(prompt) == "" {
 		err = problem.New(problem.Upstream, problem.CodePromptTemplateFailed, "The prompt of its step came out empty. Check its template.")
 	}
-	call.Prompt = prompt
+	call.Prompt, call.Input = prompt, prompt
 	return call, err
 }
 
@@ -114,6 +117,7 @@ func (s *agentStep) ask(ctx context.Context, call agents.Call) (result agents.Re
 	defer cancel()
 	err = guard(func() (err error) {
 		result, err = s.entry.Invoker.Invoke(asked, call)
+		result, err = agents.AwaitParked(asked, result, err)
 		return err
 	})
 	late := context.Cause(asked)

@@ -27,6 +27,8 @@ func (l *labels) Begin(n agents.Node) {
 	l.begun[n.ID] = n.Names
 }
 
+func (l *labels) Advance(agents.Node, int) {}
+
 func (l *labels) End(_ context.Context, n agents.Node) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

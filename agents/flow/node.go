@@ -67,6 +67,10 @@ func (w nestedProgress) Finished(id string) (agents.Node, bool) {
 
 func (w nestedProgress) Begin(n agents.Node) { w.Progress.Begin(w.withPrefix(n)) }
 
+func (w nestedProgress) Advance(n agents.Node, percent int) {
+	w.Progress.Advance(w.withPrefix(n), percent)
+}
+
 func (w nestedProgress) End(ctx context.Context, n agents.Node) error {
 	return w.Progress.End(ctx, w.withPrefix(n))
 }
@@ -87,6 +91,7 @@ type noProgress struct{}
 
 func (noProgress) Finished(string) (agents.Node, bool)    { return agents.Node{}, false }
 func (noProgress) Begin(agents.Node)                      {}
+func (noProgress) Advance(agents.Node, int)               {}
 func (noProgress) End(context.Context, agents.Node) error { return nil }
 
 // unrecorded is the error of a node whose end could not be written: the flow must not go on.

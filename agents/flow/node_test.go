@@ -38,6 +38,8 @@ func (r *record) Begin(n agents.Node) {
 	}
 }
 
+func (r *record) Advance(agents.Node, int) {}
+
 func (r *record) End(ctx context.Context, n agents.Node) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -39,6 +40,7 @@ type thread struct {
 }
 
 func newThread(call agents.Call) *thread {
+	call.Input = cmp.Or(call.Input, call.Prompt)
 	t := &thread{call: call, progress: call.Progress, text: call.Prompt, state: map[string]any{}, sizes: map[string]int{}, outputs: map[string]string{}}
 	if t.progress == nil {
 		t.progress = noProgress{}
@@ -48,7 +50,9 @@ func newThread(call agents.Call) *thread {
 
 // fork returns a thread that begins where t is.
 func (t *thread) fork() *thread {
-	return &thread{call: t.call, progress: t.progress, turn: t.turn, text: t.text,
+	call := t.call
+	call.Artifacts = slices.Concat(call.Artifacts, t.artifacts)
+	return &thread{call: call, progress: t.progress, turn: t.turn, text: t.text,
 		state: maps.Clone(t.state), sizes: maps.Clone(t.sizes), outputs: maps.Clone(t.outputs)}
 }
 

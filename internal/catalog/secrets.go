@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/url"
@@ -18,7 +19,9 @@ import (
 type Secrets struct {
 	URL     *string                   // the values in its query may be secrets
 	Headers *map[string]secret.String // sent to the URL
-	Keys    map[string]*secret.String // by path; sent to the URL, where there is one
+	// HeadersPath is where Headers are; "headers" unless it is set.
+	HeadersPath string
+	Keys        map[string]*secret.String // by path; sent to the URL, where there is one
 }
 
 // Env looks a variable of the environment up, like os.LookupEnv.
@@ -29,9 +32,15 @@ const (
 	onlyShownURL = "must have its values themselves: ••• is only what is shown in the place of one, and stands for it as long as scheme, host and path stay the same"
 	noVariable   = "cannot refer to a variable: that is for the configuration file"
 	doesNotOpen  = "does not open: the secrets key (server.secretsKey, or the file secrets.key beside the database) is missing, or is not the one that sealed it. Restore it, or give the secret again"
-
-	headersPath = "headers."
 )
+
+// headerAt is the path of a header.
+func (s Secrets) headerAt(name string) string { return cmp.Or(s.HeadersPath, "headers") + "." + name }
+
+// isHeader returns the name of the header at a path.
+func (s Secrets) isHeader(path string) (name string, ok bool) {
+	return strings.CutPrefix(path, s.headerAt(""))
+}
 
 // CheckGiven finds out whether a secret that a person gives can be one.
 func CheckGiven(found *problem.Fields, path string, s secret.String) {
@@ -66,7 +75,7 @@ func (s Secrets) given() map[string]secret.String {
 		all[path] = *key
 	}
 	for name, value := range *s.Headers {
-		all[headersPath+name] = value
+		all[s.headerAt(name)] = value
 	}
 	return all
 }
@@ -75,7 +84,8 @@ func (s Secrets) given() map[string]secret.String {
 func (s Secrets) check(mayRefer bool) (found problem.Fields) {
 	given := s.given()
 	for _, path := range slices.Sorted(maps.Keys(given)) {
-		if value := given[path]; !mayRefer || !value.IsReference() || strings.HasPrefix(path, headersPath) {
+		_, isHeader := s.isHeader(path)
+		if value := given[path]; !mayRefer || !value.IsReference() || isHeader {
 			CheckGiven(&found, path, value)
 		}
 	}
@@ -92,7 +102,7 @@ func (s Secrets) checkMove(kept Secrets) (found problem.Fields) {
 	}
 	given := s.given()
 	for _, path := range slices.Sorted(maps.Keys(given)) {
-		name, isHeader := strings.CutPrefix(path, headersPath)
+		name, isHeader := s.isHeader(path)
 		if isHeader && secret.InHeaders(*kept.Headers, name).IsKeptBy(given[path]) {
 			found.Add(path, "must be given again: the kept value is for another address")
 		} else if !isHeader && kept.key(path).IsKeptBy(given[path]) {
@@ -142,6 +152,8 @@ func lostSecrets(v reflect.Value, path string) (found problem.Fields) {
 		for _, name := range slices.SortedFunc(slices.Values(v.MapKeys()), func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) }) {
 			found = append(found, lostSecrets(v.MapIndex(name), path+"."+name.String())...)
 		}
+	case v.Kind() == reflect.Pointer && !v.IsNil():
+		return lostSecrets(v.Elem(), path)
 	case v.Kind() == reflect.Slice:
 		for i := range v.Len() {
 			found = append(found, lostSecrets(v.Index(i), fmt.Sprintf("%s[%d]", path, i))...)
@@ -149,7 +161,7 @@ func lostSecrets(v reflect.Value, path string) (found problem.Fields) {
 	case v.Kind() == reflect.Struct:
 		for i := range v.NumField() {
 			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-			if name != "" && name != "-" && v.Type().Field(i).IsExported() {
+			if name != "" && name != "-" {
 				found = append(found, lostSecrets(v.Field(i), strings.TrimPrefix(path+"."+name, "."))...)
 			}
 		}

@@ -108,6 +108,10 @@ func factories() agents.Factories {
 				return silent{}, fields
 			},
 		},
+		Media: map[string]agents.Factory{
+			agents.KindImage: func(agents.Provider, agents.Agent) (agents.Invoker, problem.Fields) { return silent{}, nil },
+		},
+		HTTP: func(agents.Agent) (agents.Invoker, problem.Fields) { return silent{}, nil },
 		Flow: func(f agents.Flow, lookup func(string) *agents.Entry) (agents.Invoker, problem.Fields) {
 			var fields problem.Fields
 			if f.Root.Until == "bad(" {

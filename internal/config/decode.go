@@ -32,6 +32,11 @@ type textOrList interface {
 	TextOrList() (text *string, list any, what string)
 }
 
+// shortText is a mapping in whose place a file may have a text, which is one of its members.
+type shortText interface {
+	ShortText() *string
+}
+
 func (d *decoder) wrong(n *yaml.Node, path, format string, args ...any) {
 	line := d.lines[path]
 	if line == 0 {
@@ -70,6 +75,10 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 		d.textOrList(n, either, path)
 		return
 	}
+	if short, ok := out.Addr().Interface().(shortText); ok && n.Kind == yaml.ScalarNode {
+		*short.ShortText() = n.Value
+		return
+	}
 	switch {
 	case out.Kind() == reflect.Interface:
 		d.anything(n, out, path)
@@ -81,10 +90,6 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 		one := reflect.MakeSlice(out.Type(), 1, 1)
 		d.value(n, one.Index(0), path)
 		out.Set(one)
-	case out.Kind() == reflect.Struct && n.Kind == yaml.ScalarNode && isText(out):
-		if err := setScalar(n, out); err != "" {
-			d.wrong(n, path, "%s", err)
-		}
 	case out.Kind() == reflect.Struct:
 		if d.is(yaml.MappingNode, n, path, "a mapping (lines of key: value)") {
 			d.mapping(n, fieldsOf(out), path)
@@ -215,12 +220,6 @@ func (d *decoder) textOrList(n *yaml.Node, out textOrList, path string) {
 	if d.is(yaml.ScalarNode, n, path, what) {
 		*text = n.Value
 	}
-}
-
-// isText reports whether a value can be read from a text.
-func isText(out reflect.Value) bool {
-	_, ok := out.Addr().Interface().(encoding.TextUnmarshaler)
-	return ok
 }
 
 func scalarName(out reflect.Value) string {

@@ -191,6 +191,8 @@ func (e *exporter) hide(n *yaml.Node, v reflect.Value, at place) {
 	switch {
 	case at.path == "url" && at.id != "" && n.Kind == yaml.ScalarNode:
 		e.hideInURL(n, at)
+	case v.Kind() == reflect.Pointer:
+		e.hide(n, reflect.New(v.Type().Elem()).Elem(), at)
 	case v.Type() == secretType:
 		if n.Value != "" && !bareReference.MatchString(n.Value) {
 			*n = *scalar("${" + e.ask(at) + "}")

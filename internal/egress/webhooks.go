@@ -77,8 +77,8 @@ func (w *Webhooks) Post(ctx context.Context, url string, header http.Header, bod
 	return w.request(ctx, http.MethodPost, url, header, body, timeout)
 }
 
-// Get is Post by GET.
-func (w *Webhooks) Get(ctx context.Context, url string, timeout time.Duration) (Answer, error) {
+// Fetch is Post by GET: one exchange, of which at most KeptBytes are kept.
+func (w *Webhooks) Fetch(ctx context.Context, url string, timeout time.Duration) (Answer, error) {
 	return w.request(ctx, http.MethodGet, url, nil, nil, timeout)
 }
 

@@ -66,6 +66,9 @@ const (
 	CodeFlowStateTooLarge    = "flow_state_too_large"
 	CodeFlowOutputTooLarge   = "flow_output_too_large"
 	CodeOutputInvalid        = "output_invalid"
+	CodeArtifactUnavailable  = "artifact_unavailable"
+	CodeNoSound              = "no_sound"
+	CodeJobFailed            = "job_failed"
 	CodeArtifactTooLarge     = "artifact_too_large"
 
 	// A model's provider has failed, or its answer cannot be used.

@@ -3,6 +3,7 @@ package units
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,6 +23,19 @@ func (o *Object) UnmarshalJSON(data []byte) error {
 	plain, _ := plainNumbers(members).(map[string]any)
 	*o = plain
 	return nil
+}
+
+// ReadJSON reads JSON as templates and CEL take it, and as it can be written again: whole numbers stay whole.
+func ReadJSON(text []byte) (value any, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		return nil, fmt.Errorf("read JSON: %w", err)
+	}
+	if decoder.More() {
+		return nil, errors.New("read JSON: there is more than one value")
+	}
+	return plainNumbers(value), nil
 }
 
 // plainNumbers replaces each json.Number by the type that YAML reads it as.

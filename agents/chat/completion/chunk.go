@@ -24,6 +24,7 @@ type choice struct {
 type said struct {
 	there                                              bool
 	content, reasoning, refusal, calls, function, echo []byte
+	images                                             []byte
 	members                                            []member // to be sent back, not copied
 }
 
@@ -103,6 +104,8 @@ func (s *said) read(w *walker) {
 			keep(&s.reasoning, w.value())
 		case `"refusal"`:
 			keep(&s.refusal, w.value())
+		case `"images"`:
+			keep(&s.images, w.value())
 		case `"tool_calls"`:
 			keep(&s.calls, w.value())
 		case `"function_call"`:
@@ -191,6 +194,7 @@ func (r *reader) say(s *said) {
 	if kindOf(s.refusal) == '"' {
 		r.addRefusal(s.refusal)
 	}
+	r.addImages(s.images)
 	for _, m := range s.members {
 		r.result.echo = set(r.result.echo, []byte(m.name), m.value)
 	}

@@ -21,12 +21,20 @@ type Completion struct {
 	Usage     agents.Usage
 	Choices   int    // how many choices there were
 	Error     *Error // what the server says went wrong; nil for nothing
+	Images    []Image
 	Stray     string // the beginning of what was no completion, for the log
 	End       End
 
 	echo   []member // of the message, to be sent back beside tool calls
 	format Format
 	blocks []block // of the formats whose answers have some
+}
+
+// Image is one that the model has made: a data URL, or base64.
+type Image struct {
+	DataURL   string
+	Base64    string
+	MediaType string // of Base64, as the server says; "" is unknown
 }
 
 // Format is the API whose answers are read.

@@ -211,6 +211,9 @@ func (r *reader) takeItem(index string, value []byte, isDone bool) {
 		if len(content) > 0 {
 			r.keepMember(b, []byte(`"content"`), content)
 		}
+		if b.kind == "image_generation_call" && isDone {
+			r.addGenerated(b)
+		}
 	}
 }
 

@@ -43,6 +43,8 @@ func (r *reader) addPart(w *walker) {
 			keep(&thinking, w.value())
 		case `"refusal"`:
 			keep(&refusal, w.value())
+		case `"image_url"`:
+			r.addImageURL(w.value())
 		default:
 			w.value()
 		}
