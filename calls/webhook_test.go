@@ -108,3 +108,32 @@ func TestBodiesOfCallersWithoutProofAreBoundedByAddress(t *testing.T) {
 	}
 	require.Equal(t, problem.CodeUnauthorized, call("2001:db8::2", now))
 }
+
+func TestASubscriptionIsConfirmedBeforeTheAnswer(t *testing.T) {
+	set, _ := clients.NewSet([]clients.Declared{{Client: clients.Client{ID: "topic", Source: "sns", AllowedAgents: []string{"a"}},
+		Credentials: []clients.Credential{{Hash: clients.HashOf("t1")}}}}, clients.NewLimits())
+	asked, fails := []string{}, false
+	service := calls.New(calls.Config{Catalog: func() calls.Catalog { return calls.Catalog{Clients: set} }, MaxBodyBytes: 1 << 20,
+		Fetch: func(_ context.Context, address string) ([]byte, error) {
+			asked = append(asked, address)
+			if fails {
+				return nil, context.DeadlineExceeded
+			}
+			return nil, nil
+		}})
+	call := func(host, token string) *calls.Call {
+		body := `{"Type":"SubscriptionConfirmation","MessageId":"1","Token":"x","TopicArn":"arn:aws:sns:eu-west-1:123456789012:alarms","SubscribeURL":"https://` + host + `/?Action=ConfirmSubscription"}`
+		c := service.Start(t.Context(), calls.Webhook, &calls.Request{ClientID: "topic", URL: &url.URL{}, Body: []byte(body), Header: http.Header{"Authorization": {"Bearer " + token}}})
+		c.Close()
+		return c
+	}
+	require.Error(t, call("sns.eu-west-1.amazonaws.com", "wrong").Refused)
+	require.Equal(t, problem.Unprocessable, problem.Of(call("sns.example", "t1").Refused).Kind)
+	require.Empty(t, asked, "only with a proof, and only at Amazon's")
+	good := call("sns.eu-west-1.amazonaws.com", "t1")
+	require.NoError(t, good.Refused)
+	require.Equal(t, 200, good.Answer.Status)
+	require.Len(t, asked, 1)
+	fails = true
+	require.Equal(t, problem.Unavailable, problem.Of(call("sns.eu-west-1.amazonaws.com", "t1").Refused).Kind)
+}
