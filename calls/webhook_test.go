@@ -15,6 +15,7 @@ import (
 	"beckon/clients"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
+	"beckon/runs"
 )
 
 // The time of a refusal must not tell which clients there are, so it is the work that is compared: what is read, how many
@@ -114,6 +115,7 @@ func TestASubscriptionIsConfirmedBeforeTheAnswer(t *testing.T) {
 		Credentials: []clients.Credential{{Hash: clients.HashOf("t1")}}}}, clients.NewLimits())
 	asked, fails := []string{}, false
 	service := calls.New(calls.Config{Catalog: func() calls.Catalog { return calls.Catalog{Clients: set} }, MaxBodyBytes: 1 << 20,
+		Runs: &runs.Service{Config: runs.Config{MaxConcurrent: 5}},
 		Fetch: func(_ context.Context, address string) ([]byte, error) {
 			asked = append(asked, address)
 			if fails {
