@@ -174,6 +174,7 @@ func (c *Call) runRequest() (runs.Request, error) {
 		ReceivedAt: r.ReceivedAt,
 		Priority:   p.Priority,
 		Stream:     r.Stream,
+		Share:      c.Client.Share || entry.Share,
 	}
 	switch {
 	case c.key != "":
