@@ -6,13 +6,14 @@ import (
 	"errors"
 	"time"
 
+	"beckon/calls/senders"
 	"beckon/clients"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/runs"
 )
 
-// Call is a request on its way to a run. Refused, Active, Queued or Original is set; Original also beside Refused, when the
+// Call is a request on its way to a run. Refused, Active, Queued, Original or Answer is set; Original also beside Refused, when the
 // first call with the same key is still running.
 type Call struct {
 	Refused  error           // a problem: why no run was started
@@ -20,7 +21,8 @@ type Call struct {
 	Prefer   Preference
 	Active   *runs.Active // works on the run in this process
 	Queued   *runs.Run
-	Original *runs.Run // the run of the first call with the same Idempotency-Key
+	Original *runs.Run       // the run of the first call with the same Idempotency-Key, or of the same delivery
+	Answer   *senders.Answer // of a call that is about the connection only, and starts no run
 
 	request *Request
 	sender  *Sender
@@ -38,7 +40,8 @@ func (c *Call) Quota() (rate clients.Quota, free int) { return c.lease.Quota, c.
 
 // IsAsync reports whether the run goes through the queue, and the caller comes back for it.
 func (c *Call) IsAsync() bool {
-	return !c.Prefer.HasWait && (c.Prefer.Async || c.sender.Queues && !c.request.Stream)
+	respond := c.sender == Webhook && c.Client.RespondsAsync()
+	return !c.Prefer.HasWait && (c.Prefer.Async || respond || c.sender.Queues && !c.request.Stream)
 }
 
 // RunID returns the id of the call's run, or nothing while it has none.
@@ -63,7 +66,7 @@ func (c *Call) Close() { c.lease.release() }
 // Start verifies a request, admits it and starts its run. Close must follow.
 func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
 	c := &Call{request: r, sender: sender, service: s, catalog: s.Catalog(), lease: newLease(s.Memory), detach: noop}
-	r.held = c.lease.memory
+	r.held, r.service = c.lease.memory, s
 	returned := false
 	defer func() {
 		if c.Active == nil {
@@ -73,14 +76,14 @@ func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
 			c.Close()
 		}
 	}()
-	err := c.admit()
-	if err == nil {
+	err := c.admit(ctx)
+	if err == nil && c.Answer == nil {
 		err = c.start(ctx)
 	}
 	if first, ok := errors.AsType[*runs.Duplicate](err); ok {
 		err = c.findOriginal(ctx, first)
 	}
-	returned, c.Refused = true, err
+	returned, c.Refused = true, c.laterNot4xx(err)
 	return c
 }
 
@@ -88,9 +91,9 @@ func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
 var errUnusable = problem.New(problem.Unavailable, problem.CodeClientUnusable, "This client cannot be used now: its configuration has an error, or something that it needs has. Its page and the log of Beckon name it.").After(time.Minute)
 
 // admit verifies the request and takes the lease.
-func (c *Call) admit() (err error) {
+func (c *Call) admit(ctx context.Context) (err error) {
 	r := c.request
-	if c.Client, err = c.sender.Verify(c.catalog.Clients, r); err != nil {
+	if c.Client, err = c.sender.Verify(ctx, c.catalog.Clients, r); err != nil {
 		return err
 	}
 	if !c.Client.IsEnabled() {
@@ -99,19 +102,23 @@ func (c *Call) admit() (err error) {
 	if c.Client.Unusable {
 		return errUnusable
 	}
-	if c.Prefer, err = readPrefer(r.Header); err != nil {
+	if c.Prefer, err = readPrefer(r.Header); err != nil && !c.isLenient() {
 		return err
 	}
 	if !c.Prefer.Heartbeat { // which shows the proxy that the connection lives
 		c.Prefer.Wait = c.service.behindProxy(c.Prefer.Wait)
 	}
-	if err := c.lease.takeRate(c.Client); err != nil {
+	// The run of a lenient caller waits in the queue where its client has used up its rate.
+	if err := c.lease.takeRate(c.Client); err != nil && (!c.isLenient() || !c.IsAsync()) {
 		return err
 	}
-	if c.key, err = idempotencyKey(r.Header); err != nil {
+	if c.key, err = idempotencyKey(r.Header); err != nil && !c.isLenient() {
 		return err
 	}
 	if err := c.service.readBody(c.Client, r); err != nil {
+		return err
+	}
+	if err := c.shakeHands(ctx); err != nil || c.Answer != nil {
 		return err
 	}
 	return c.lease.takeSlot(c.service.Runs, c.IsAsync())
@@ -169,8 +176,11 @@ func (c *Call) runRequest() (runs.Request, error) {
 		Stream:     r.Stream,
 		Share:      c.Client.Share || entry.Share,
 	}
-	if c.key != "" {
+	switch {
+	case c.key != "":
 		wanted.Idempotency = &runs.Idempotency{Key: c.key, Request: fingerprint(r)}
+	case r.deliveryKey != "" && c.sender == Webhook:
+		wanted.Idempotency = &runs.Idempotency{Key: deliveryPrefix + r.deliveryKey, Request: deliveryPrefix}
 	}
 	// From here on the prompt is held, maybe for minutes, and the body is not.
 	r.Body = nil

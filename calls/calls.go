@@ -16,10 +16,18 @@
 package calls
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"runtime"
 	"time"
 
+	"github.com/coreos/go-oidc/v3/oidc"
+
 	"beckon/agents"
+	"beckon/calls/senders"
+	"beckon/calls/senders/all"
+	"beckon/calls/senders/sns"
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
@@ -42,17 +50,38 @@ type Config struct {
 	Deliveries   *deliveries.Service
 	Memory       *memory.Budget // of the bodies and answers of calls; nil bounds nothing
 	Metrics      *telemetry.Metrics
-	MaxBodyBytes int64         // for clients without a limit of their own
+	MaxBodyBytes int64        // for clients without a limit of their own
+	Senders      senders.Set  // those that calls can prove themselves as; nil is all, without a way out to keys and certificates
+	PublicURL    string       // under which callers reach the gateway
+	Log          *slog.Logger // nil for none
+	// Fetch gets what a URL has, by GET and without following redirects; nil for no way out.
+	Fetch        func(ctx context.Context, url string) ([]byte, error)
 	ProxyTimeout time.Duration // after which a proxy in front cuts a connection in which nothing happens; 0: none does
 }
 
 // Service starts calls. Any number of calls may use it at the same time.
 type Service struct {
 	Config
+	unproved         unproved
 	largePromptSlots chan struct{} // holds one value for each large prompt that is being made
 }
 
 // New returns a Service.
 func New(c Config) *Service {
+	if c.Senders == nil {
+		c.Senders = all.Senders(noKeys, &sns.Certificates{Fetch: noFetch})
+	}
 	return &Service{Config: c, largePromptSlots: make(chan struct{}, runtime.GOMAXPROCS(0))}
 }
+
+var errNoWayOut = errors.New("there is no way out")
+
+func noKeys(string) oidc.KeySet { return noKeySet{} }
+
+func noFetch(context.Context, string) ([]byte, error) { return nil, errNoWayOut }
+
+// noKeySet has no keys.
+type noKeySet struct{}
+
+// VerifySignature implements oidc.KeySet.
+func (noKeySet) VerifySignature(context.Context, string) ([]byte, error) { return nil, errNoWayOut }

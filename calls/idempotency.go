@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"beckon/calls/senders"
 	"beckon/internal/problem"
 	"beckon/runs"
 )
@@ -17,6 +18,8 @@ const (
 	keyHeader     = "Idempotency-Key"
 	maxKeyLength  = 255
 	retryOriginal = 2 * time.Second
+
+	deliveryPrefix = "delivery " // of the keys of deliveries, which their senders have ids for
 )
 
 // idempotencyKey reads the header, a string in quotes (draft-ietf-httpapi-idempotency-key-header) or, as many send it,
@@ -50,6 +53,17 @@ func fingerprint(r *Request) string {
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
+// IsRedelivery reports whether the sender has made this delivery before: Original is the run of the first time.
+func (c *Call) IsRedelivery() bool { return c.Original != nil && c.key == "" }
+
+// Accepted is what the client's source takes for a success, nil where that is the usual answer.
+func (c *Call) Accepted() *senders.Answer {
+	if c.sender == Webhook && c.Client.HasSource() && c.Client.Sender != nil {
+		return c.Client.Sender.Accepted
+	}
+	return nil
+}
+
 // findOriginal finds the run of the first call with this call's key.
 func (c *Call) findOriginal(ctx context.Context, first *runs.Duplicate) (err error) {
 	if !first.Same {
@@ -57,6 +71,9 @@ func (c *Call) findOriginal(ctx context.Context, first *runs.Duplicate) (err err
 	}
 	if c.Original, err = c.service.Runs.Get(ctx, first.RunID); err != nil {
 		return err
+	}
+	if c.IsRedelivery() {
+		return nil
 	}
 	if !c.IsAsync() && !c.request.Stream && !c.Original.Status.Ended() {
 		return problem.New(problem.Conflict, problem.CodeIdempotencyInFlight, "The first call with this Idempotency-Key is still being worked on. Its run is at /api/v1/runs/%s; try again when that has ended.", c.Original.ID).After(retryOriginal)

@@ -16,6 +16,7 @@ func (s *Service) Preview(client clients.Client, r *Request) (p Prompt, agent st
 		return p, "", findings[0].Fields.Err()
 	}
 	member := set.Get(client.ID)
+	r.service = s
 	if err := s.readBody(member, r); err != nil {
 		return p, "", err
 	}

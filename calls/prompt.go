@@ -41,7 +41,11 @@ func (s *Service) prompt(sender *Sender, client *clients.Member, in Catalog, r *
 	if p, err = sender.Prompt(client, in.Commands, r, int(client.BodyLimit(s.MaxBodyBytes))); err != nil {
 		return p, "", err
 	}
-	if agent, err = client.Choose(p.Agent); err != nil {
+	agent, err = client.Choose(p.Agent)
+	if err != nil && client.GivesUp() {
+		agent, err = client.Choose("")
+	}
+	if err != nil {
 		return p, "", err
 	}
 	if isBlank(p.Text) {
@@ -69,7 +73,7 @@ const largeBody = 64 << 10
 func PromptOf(client *clients.Member, all commands.Set, r *Request, maxBytes int) (Prompt, error) {
 	switch {
 	case client.PromptTemplate != nil:
-		return renderPrompt(client.PromptTemplate, client.Client, r, maxBytes)
+		return renderPrompt(client.PromptTemplate, client, r, maxBytes)
 	case client.Passthrough:
 		return ReadPrompt(r)
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"beckon/calls/senders"
 	"beckon/clients"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
@@ -12,6 +13,8 @@ import (
 
 // Request is a call as it came in.
 type Request struct {
+	Method     string // empty is POST
+	Address    string // of the caller
 	ClientID   string // that the address names; empty where it names none
 	Agent      string // the agent or flow that the address names; empty where it names none
 	URL        *url.URL
@@ -26,7 +29,10 @@ type Request struct {
 	// Read reads the body, of at most limit bytes, and reserves in held what it takes. It is called once at most.
 	Read func(limit int64, held *memory.Reservation) ([]byte, error)
 
-	held *memory.Reservation
+	held        *memory.Reservation
+	service     *Service
+	proved      senders.Proved
+	deliveryKey string // see noteDelivery
 }
 
 // ReadBody reads the body into Body, unless that has been done. A larger one than limit is a TooLarge problem.
@@ -50,7 +56,7 @@ func TooLarge(limit int64) error {
 // readBody reads the body. The bodies of one client that are being read at the same time are bounded; they need no place
 // among the client's running calls yet, so that a slow body keeps no other call out.
 func (s *Service) readBody(client *clients.Member, r *Request) error {
-	if client.Passthrough {
+	if client.Passthrough && !client.HasSource() {
 		if err := CheckContentType(r.Header); err != nil {
 			return err
 		}
@@ -63,5 +69,6 @@ func (s *Service) readBody(client *clients.Member, r *Request) error {
 	if err := r.ReadBody(limit); err != nil {
 		return err
 	}
+	r.noteDelivery(client)
 	return r.decodeBody(limit)
 }

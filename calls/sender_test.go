@@ -30,7 +30,7 @@ import (
 func signing(key string) *calls.Sender {
 	return &calls.Sender{
 		Source: runs.SourceWebhook,
-		Verify: func(all *clients.Set, r *calls.Request) (*clients.Member, error) {
+		Verify: func(_ context.Context, all *clients.Set, r *calls.Request) (*clients.Member, error) {
 			if err := r.ReadBody(100); err != nil {
 				return nil, err
 			}
@@ -90,7 +90,7 @@ func TestASenderProvesItselfByItsBody(t *testing.T) {
 	for range 3 {
 		r, reads := signedRequest("hello", signed("another key", []byte("hello")))
 		call := s.Start(t.Context(), signing("key"), r)
-		require.ErrorIs(t, call.Refused, calls.Unauthorized)
+		require.Equal(t, calls.Unauthorized.Detail, problem.Of(call.Refused).Detail)
 		require.Nil(t, call.Client)
 		require.Empty(t, call.RunID())
 		call.Close()
@@ -132,6 +132,6 @@ func TestABearerTokenNeedsNoBody(t *testing.T) {
 	r.Header.Set("Authorization", "Bearer wrong")
 	call := s.Start(t.Context(), calls.Webhook, r)
 	defer call.Close()
-	require.ErrorIs(t, call.Refused, calls.Unauthorized)
+	require.Equal(t, calls.Unauthorized.Detail, problem.Of(call.Refused).Detail)
 	require.Zero(t, *reads)
 }

@@ -19,7 +19,7 @@ const templateTime = 100 * time.Millisecond
 // renderPrompt renders a client's template over a request. The agent may come from ?agent= and nothing from the body, which
 // belongs to the template. The error is a problem: Unprocessable when the template cannot be rendered over this
 // request, else as of ReadPrompt.
-func renderPrompt(t *render.Template, c clients.Client, r *Request, maxBytes int) (Prompt, error) {
+func renderPrompt(t *render.Template, c *clients.Member, r *Request, maxBytes int) (Prompt, error) {
 	kind, err := kindOf(r.Header)
 	if err != nil {
 		return Prompt{}, err
@@ -43,7 +43,7 @@ func renderPrompt(t *render.Template, c clients.Client, r *Request, maxBytes int
 }
 
 // templateData makes what the template mentions. A body that says what it is must be that, mentioned or not.
-func templateData(t *render.Template, c clients.Client, r *Request, kind bodyKind) (map[string]any, error) {
+func templateData(t *render.Template, c *clients.Member, r *Request, kind bodyKind) (map[string]any, error) {
 	raw, kind, err := kind.text(r.Body)
 	if err != nil {
 		return nil, err
@@ -61,10 +61,13 @@ func templateData(t *render.Template, c clients.Client, r *Request, kind bodyKin
 		data["text"] = strings.ToValidUTF8(string(raw), "\uFFFD") // a multipart body may hold files
 	}
 	if t.Mentions("headers") {
-		data["headers"] = safeHeaders(r.Header)
+		data["headers"] = safeHeaders(c, r.Header)
+	}
+	if source := c.Sender; t.Mentions("event") && source != nil {
+		data["event"] = source.Event(r.delivery()).Map()
 	}
 	if t.Mentions("query") {
-		data["query"] = queryData(r.Query)
+		data["query"] = queryData(c, r.Query)
 	}
 	return data, nil
 }
@@ -106,9 +109,12 @@ func formData(fields []field) map[string]any {
 	return data
 }
 
-func queryData(query url.Values) map[string]any {
+func queryData(c *clients.Member, query url.Values) map[string]any {
 	data := make(map[string]any, len(query))
 	for name, values := range query {
+		if c.HidesQuery(name) {
+			continue
+		}
 		for _, value := range values {
 			addValue(data, strings.ToValidUTF8(name, "\uFFFD"), strings.ToValidUTF8(value, "\uFFFD"))
 		}
@@ -129,10 +135,10 @@ func addValue(data map[string]any, name, value string) {
 
 // safeHeaders has the headers by their lower-case names, without those that prove who the caller is. A template's
 // result goes to a model and into the run's record.
-func safeHeaders(header http.Header) map[string]string {
+func safeHeaders(c *clients.Member, header http.Header) map[string]string {
 	safe := make(map[string]string, len(header))
 	for name, values := range header {
-		if !secret.Named(name) {
+		if !secret.Named(name) && !c.Hides(name) {
 			safe[strings.ToLower(name)] = strings.ToValidUTF8(strings.Join(values, ", "), "\uFFFD")
 		}
 	}

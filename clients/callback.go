@@ -57,7 +57,8 @@ func (m *Member) CallbackSecrets() []secret.String {
 	return list
 }
 
-// callbackSecrets returns a secret as a list, and for an empty one those that follow from the tokens.
+// callbackSecrets returns a secret as a list, and for an empty one those that follow from the tokens; without a token, those
+// that follow from the secrets that its caller signs with.
 func (m *Member) callbackSecrets(s secret.String, now time.Time) (list []secret.String) {
 	switch s {
 	case "":
@@ -66,10 +67,13 @@ func (m *Member) callbackSecrets(s secret.String, now time.Time) (list []secret.
 	default:
 		return []secret.String{s}
 	}
-	for _, c := range m.proofs {
+	for _, c := range m.tokens {
 		if c.Expires.IsZero() || now.Before(c.Expires) {
 			list = append(list, CallbackSecret(c.Hash))
 		}
+	}
+	if len(list) == 0 {
+		m.signingSecrets(func(_ string, s secret.String) { list = append(list, CallbackSecret(HashOf(s.Reveal()))) })
 	}
 	return list
 }

@@ -34,6 +34,10 @@ type Client struct {
 	Name          string        `json:"name,omitempty" yaml:"name,omitempty"`
 	Enabled       *bool         `json:"enabled,omitempty" yaml:"enabled,omitempty"` // nil is true
 	Token         secret.String `json:"-" yaml:"token,omitempty"`                   // from a configuration file only; the database has hashes
+	Auth          []Auth        `json:"auth,omitempty" yaml:"auth,omitempty"`       // how callers may prove themselves; empty is [bearer]
+	Source        string        `json:"source,omitempty" yaml:"source,omitempty"`   // the system that calls; empty is generic
+	Secret        Secrets       `json:"secret,omitempty" yaml:"secret,omitempty"`   // that the source signs with
+	Respond       string        `json:"respond,omitempty" yaml:"respond,omitempty"` // sync, async; empty is as the source is used to it
 	Passthrough   bool          `json:"passthrough" yaml:"passthrough"`
 	CommandID     string        `json:"commandId,omitempty" yaml:"commandId,omitempty"`
 	Template      string        `json:"template,omitempty" yaml:"template,omitempty"`
@@ -84,12 +88,13 @@ func (c Client) Check() (found problem.Fields) {
 		}
 		seen[id] = true
 	}
+	found = append(found, c.checkCaller()...)
 	switch {
 	case c.Passthrough && c.CommandID != "":
 		found.Add("commandId", "is for clients with passthrough: false; this one takes the prompt from the request")
-	case !c.Passthrough && c.CommandID == "" && strings.TrimSpace(c.Prompt) == "":
+	case !c.TakesRequest() && c.CommandID == "" && strings.TrimSpace(c.Prompt) == "":
 		found.Add("commandId", "is required unless passthrough is true or the client has a prompt")
-	case !c.Passthrough && c.Template != "":
+	case !c.TakesRequest() && c.Template != "":
 		found.Add("template", "is for clients with passthrough: true; this one runs a command")
 	}
 	if c.WebhookSecret != "" {

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"beckon/calls/senders"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/render"
@@ -17,16 +18,27 @@ type Member struct {
 	Unusable       bool             // something is wrong with it: its calls are refused
 	PromptTemplate *render.Template // parsed from Template; nil without one
 	MetadataJSON   json.RawMessage  // Metadata as a JSON object; nil without any
+	Sender         *senders.Sender  // its source; nil where that is unknown
 	credentials    credentials
-	proofs         []Credential  // as they were given
-	limiter        *rate.Limiter // nil without a rate limit
+	tokens         []Credential    // as they were given
+	proofs, decoys []senders.Proof // see Proofs
+	limiter        *rate.Limiter   // nil without a rate limit
 	underWay       *underWay
 }
+
+// maxSourceBody is the least that callers which give up may send, in bytes.
+const maxSourceBody = 25 << 20
+
+// GivesUp reports whether the client's caller takes a 4xx as final, or stops calling after a few: an alert source or a git host.
+func (m *Member) GivesUp() bool { return m.HasSource() && m.Sender != nil && m.Sender.GivesUp() }
 
 // BodyLimit returns the largest body in bytes that the client may send, where its own limit comes before the server's.
 func (m *Member) BodyLimit(ofServer int64) int64 {
 	if m.MaxBodyBytes > 0 {
 		return int64(m.MaxBodyBytes)
+	}
+	if m.GivesUp() {
+		return max(ofServer, maxSourceBody)
 	}
 	return ofServer
 }

@@ -28,7 +28,12 @@ func Noun() catalog.Noun[Client] {
 		References: references,
 		CheckFile:  checkTokens,
 		CheckAmong: checkAmong,
+		CheckChange: func(_ *catalog.View, _, c Client) (found problem.Fields) {
+			c.signingSecrets(func(path string, s secret.String) { catalog.CheckGiven(&found, path, s) })
+			return found
+		},
 		Revise: func(have, next Client) Client {
+			next.keepSecrets(have)
 			if have.ID == "" {
 				return next.Prepared()
 			}
@@ -70,6 +75,7 @@ func checkTokens(_ catalog.File, list []Client) []problem.Fields {
 	for i, c := range list {
 		found, token := &all[i], c.Token.Reveal()
 		switch other, taken := owner[token]; {
+		case token == "" && !c.needsToken():
 		case token == "":
 			found.Add("token", "is required: the bearer token of this client, best written as a ${VARIABLE}")
 		case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
@@ -103,11 +109,16 @@ func SetOf(v *catalog.View, stored map[string][]Credential, limits *Limits) (*Se
 		c := r.Item
 		switch {
 		case r.Origin == catalog.FromConfig:
-			list = append(list, Declared{Client: c, Credentials: []Credential{{Hash: HashOf(c.Token.Reveal())}}})
+			d := Declared{Client: c}
+			if c.Token != "" {
+				d.Credentials = []Credential{{Hash: HashOf(c.Token.Reveal())}}
+			}
+			list = append(list, d)
 		case len(r.Warnings) == 0:
 			list = append(list, Declared{Client: c, Credentials: stored[c.ID]})
 		default:
-			rest := Client{ID: c.ID, Since: c.Since, MaxConcurrent: c.MaxConcurrent, WebhookSecret: c.WebhookSecret, Retired: c.Retired}
+			rest := Client{ID: c.ID, Since: c.Since, MaxConcurrent: c.MaxConcurrent, WebhookSecret: c.WebhookSecret, Retired: c.Retired,
+				Auth: c.Auth, Source: c.Source, Secret: c.Secret}
 			list = append(list, Declared{Client: rest, Credentials: stored[c.ID], Unusable: true})
 		}
 	}

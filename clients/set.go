@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"cmp"
 	"time"
 
 	"beckon/internal/problem"
@@ -20,6 +21,9 @@ type Declared struct {
 type Set struct {
 	byID   map[string]*Member
 	byHash map[Hash]*Member
+	Proofs Proofs // of all its clients
+	// MaxBodyBytes is the largest limit of a client, 0 where none has one of its own.
+	MaxBodyBytes int64
 }
 
 // NewSet builds a Set on the limits that its clients have been using. What is wrong with a client is reported, and
@@ -28,7 +32,9 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 	s := &Set{byID: make(map[string]*Member, len(list)), byHash: make(map[Hash]*Member, len(list))}
 	var findings []problem.Finding
 	for _, d := range list {
-		m := &Member{Client: d.Client, credentials: newCredentials(d.Credentials), proofs: d.Credentials, Unusable: d.Unusable}
+		m := &Member{Client: d.Client, Sender: Source(cmp.Or(d.Source, "generic")),
+			credentials: newCredentials(d.Credentials), tokens: d.Credentials, Unusable: d.Unusable}
+		m.Passthrough = d.TakesRequest()
 		var fields, shared problem.Fields
 		if !d.Unusable {
 			fields = d.Check()
@@ -57,10 +63,12 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 		}
 		m.limiter, m.underWay = limits.of(m.Client)
 		s.byID[d.ID] = m
+		s.MaxBodyBytes = max(s.MaxBodyBytes, m.BodyLimit(0))
 		for _, c := range d.Credentials {
 			s.byHash[c.Hash] = m
 		}
 	}
+	s.Proofs = newProofs(s.byID)
 	return s, findings
 }
 

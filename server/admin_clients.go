@@ -24,6 +24,10 @@ type clientDocument struct {
 	ID                 string             `json:"id" doc:"Lower-case letters, digits and hyphens; it is in the URL of the webhook. Left out of a POST, it is made from the name."`
 	Name               string             `json:"name" doc:"To display; the id, where there is none."`
 	Enabled            *bool              `json:"enabled" nullable:"false" doc:"true"`
+	Auth               []authDocument     `json:"auth" nullable:"false" doc:"How its callers may prove themselves; one of them suffices. Empty is bearer, or the signature of the source where there is a secret."`
+	Source             string             `json:"source" example:"alertmanager" doc:"The system that calls: what its calls say, and how it is answered. Empty is generic."`
+	Secret             secretsDocument    `json:"secret"`
+	Respond            string             `json:"respond" enum:"sync,async," doc:"async answers each call with 202 at once. Empty is what suits the source."`
 	Passthrough        bool               `json:"passthrough" doc:"Whether the prompt comes from the request."`
 	CommandID          *string            `json:"commandId" doc:"The command that it runs, without passthrough."`
 	Template           *string            `json:"template" doc:"Makes the prompt of the request, with passthrough."`
@@ -62,7 +66,8 @@ func (d *clientDocument) reveal(c clients.Client, token secret.String) {
 
 func (d *clientDocument) show(c clients.Client) {
 	enabled := c.IsEnabled()
-	*d = clientDocument{ID: c.ID, Name: cmp.Or(c.Name, c.ID), Enabled: &enabled, Passthrough: c.Passthrough, CommandID: orNull(c.CommandID), Template: orNull(c.Template),
+	*d = clientDocument{ID: c.ID, Name: cmp.Or(c.Name, c.ID), Enabled: &enabled, Auth: authDocuments(c.Auth),
+		Source: c.Source, Secret: secretsDocument(c.Secret), Respond: c.Respond, Passthrough: c.TakesRequest(), CommandID: orNull(c.CommandID), Template: orNull(c.Template),
 		Prompt: orNull(c.Prompt), Metadata: c.Metadata,
 		WebhookSecret: orNull(c.WebhookSecret.String()), AllowedAgents: orEmpty(c.AllowedAgents), SyncTimeout: shownDuration(c.SyncTimeout, clients.DefaultSyncTimeout),
 		CancelOnDisconnect: c.CancelOnDisconnect, Share: c.Share, MaxBodyBytes: int64(c.MaxBodyBytes)}
@@ -75,10 +80,14 @@ func (d *clientDocument) show(c clients.Client) {
 }
 
 func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fields) {
-	c = clients.Client{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Passthrough: d.Passthrough, CommandID: deref(d.CommandID), Template: deref(d.Template),
+	c = clients.Client{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Source: d.Source, Secret: clients.Secrets(d.Secret), Respond: d.Respond,
+		Passthrough: d.Passthrough, CommandID: deref(d.CommandID), Template: deref(d.Template),
 		Prompt: deref(d.Prompt), Metadata: d.Metadata,
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
 		CancelOnDisconnect: d.CancelOnDisconnect, Share: d.Share, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent)}
+	for _, a := range d.Auth {
+		c.Auth = append(c.Auth, a.Auth)
+	}
 	if d.Enabled != nil && !*d.Enabled {
 		c.Enabled = d.Enabled
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/clients"
+	"beckon/internal/catalog"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 	"beckon/server"
@@ -209,8 +211,8 @@ func TestAdminClientDocument(t *testing.T) {
 	made := g.has("/clients", `{"id":"alert-handler","name":"Alert handler","passthrough":true,"allowedAgents":["a"],"syncTimeout":"5m","maxBodyBytes":1048576,"rateLimit":{"requests":60,"per":"1m"},"maxConcurrent":16}`).json(t)
 	require.Regexp(t, `^mgc_\w{43}$`, made["token"])
 	read := g.admin(http.MethodGet, "/clients/alert-handler", "")
-	require.JSONEq(t, `{"id":"alert-handler","name":"Alert handler","enabled":true,"passthrough":true,"commandId":null,"template":null,"prompt":null,"metadata":null,"webhookSecret":null,"allowedAgents":["a"],"syncTimeout":"5m",
-		"cancelOnDisconnect":false,"maxBodyBytes":1048576,"rateLimit":{"requests":60,"per":"1m"},"maxConcurrent":16,"inForce":true,"managedBy":"database","version":1,"warnings":[]}`, read.body)
+	require.JSONEq(t, `{"id":"alert-handler","name":"Alert handler","enabled":true,"auth":[],"source":"","secret":null,"respond":"","passthrough":true,"commandId":null,"template":null,"prompt":null,
+		"metadata":null,"webhookSecret":null,"allowedAgents":["a"],"syncTimeout":"5m","cancelOnDisconnect":false,"maxBodyBytes":1048576,"rateLimit":{"requests":60,"per":"1m"},"maxConcurrent":16,"inForce":true,"managedBy":"database","version":1,"warnings":[]}`, read.body)
 	plain := g.admin(http.MethodGet, "/clients/web", "").json(t)
 	require.Nil(t, plain["rateLimit"])
 	require.Nil(t, plain["maxConcurrent"])
@@ -219,6 +221,33 @@ func TestAdminClientDocument(t *testing.T) {
 	require.Equal(t, 401, answer.StatusCode, "it is another client's")
 	r := g.request("/api/v1/webhooks/alert-handler", "hi", "Authorization: Bearer "+made["token"].(string), "Content-Type: text/plain")
 	require.Equal(t, 200, g.do(r).StatusCode, "it can call at once")
+}
+
+func TestAdminKeepsSecretsOfProofs(t *testing.T) {
+	g := newAdminGateway(t, setting{})
+	g.fill()
+	g.has("/clients", `{"id":"hub","source":"github","secret":"s3cret-one","allowedAgents":["a"],"auth":["basic",{"scheme":"stripe","secret":["s3cret-two","s3cret-three"]}]}`)
+	read := g.admin(http.MethodGet, "/clients/hub", "")
+	require.NotContains(t, read.body, "s3cret")
+	shown := read.json(t)
+	require.Equal(t, []any{map[string]any{"scheme": "basic"}, map[string]any{"scheme": "stripe", "secret": []any{"•••", "•••"}}}, shown["auth"])
+	require.Equal(t, true, shown["passthrough"], "with a source the prompt comes from the request")
+
+	kept := func() clients.Client {
+		record, err := catalog.Of[clients.Client](g.editor).Get(t.Context(), "hub")
+		require.NoError(t, err)
+		return record.Item
+	}
+	put := func(body string) answer { return g.admin(http.MethodPut, "/clients/hub", body) }
+	require.Equal(t, 200, put(`{"id":"hub","source":"github","allowedAgents":["a"],"auth":[{"scheme":"stripe","secret":["newest","•••"]}]}`).StatusCode)
+	require.Equal(t, clients.Secrets{"s3cret-one"}, kept().Secret, "what is left out stays")
+	require.Equal(t, clients.Secrets{"newest", "s3cret-two"}, kept().Auth[0].Secret, "a secret stays with its scheme, and the first ••• is the first")
+	require.Equal(t, 200, put(`{"id":"hub","source":"github","allowedAgents":["a"],"secret":""}`).StatusCode)
+	require.Empty(t, kept().Secret)
+	wrong := put(`{"id":"hub","source":"github","allowedAgents":["a"],"secret":"•••"}`)
+	require.Equal(t, 400, wrong.StatusCode)
+	require.Contains(t, wrong.body, "is only what is shown")
+	require.Contains(t, put(`{"id":"hub","allowedAgents":["a"],"passthrough":true,"auth":["md5"]}`).body, "is unknown; there are")
 }
 
 func TestAdminRefusesBodies(t *testing.T) {

@@ -110,6 +110,14 @@ func (d describer) calls() {
 			"application/json": {Schema: &huma.Schema{Description: "An object with a string prompt and its siblings; any other JSON is the prompt itself.", AnyOf: []*huma.Schema{d.of(promptBody{}), anything}}},
 			"text/plain":       {Schema: text("The prompt.")}, "application/x-www-form-urlencoded": {Schema: anything}, "multipart/form-data": {Schema: anything}}}
 	})
+	hint := map[string]*huma.Response{"200": d.json("It is there for POST.", map[string]string{}), "405": problemResponse(http.StatusMethodNotAllowed)}
+	d.add(http.MethodGet, "/api/v1/webhooks/{clientID}", "see-webhook", tagCalls, "Learn that webhooks take POST", hint, func(op *huma.Operation) {
+		op.Security = []map[string][]string{}
+	})
+	d.add(http.MethodOptions, "/api/v1/webhooks/{clientID}", "ask-webhook", tagCalls, "Ask whether CloudEvents may be sent",
+		map[string]*huma.Response{"200": {Description: "They may."}, "204": {Description: "The header Allow says what may be done."}}, func(op *huma.Operation) {
+			op.Security = []map[string][]string{}
+		})
 	run := func(op *huma.Operation) {
 		op.Parameters = append(op.Parameters, callParameters()...)
 		op.Description = "/v1/… is the same as /api/v1/… ."

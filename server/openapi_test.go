@@ -83,6 +83,8 @@ func TestDocument(t *testing.T) {
 			case strings.HasPrefix(path, "/api/v1/admin/"):
 				require.Equal(t, []string{"admin", "session"}, schemes, at)
 				require.Contains(t, op["responses"], "401", at)
+			case strings.HasPrefix(path, "/api/v1/webhooks") && method != "post":
+				require.Empty(t, schemes, at) // the same for everybody
 			case strings.HasPrefix(path, "/api/v1/runs"), strings.HasPrefix(path, "/api/v1/webhooks"), strings.HasPrefix(path, "/api/v1/nodes"):
 				require.Equal(t, []string{"client"}, schemes, at)
 				require.Contains(t, op["responses"], "401", at)

@@ -71,6 +71,9 @@ func (s *Server) answerError(err error, c echo.Context) {
 	}
 	if status == http.StatusUnauthorized {
 		header.Set("WWW-Authenticate", "Bearer")
+		if c.Path() == webhookRoute {
+			header.Add("WWW-Authenticate", `Basic realm="Beckon"`)
+		}
 	}
 	body, err := json.Marshal(problemDocumentOf(p, status, header.Get(runIDHeader)))
 	if err == nil {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"beckon/calls"
+	"beckon/calls/senders"
 	"beckon/internal/problem"
 	"beckon/internal/store"
 )
@@ -142,7 +144,11 @@ func (s *Server) noteRefusal(c echo.Context, p *problem.Error, status int) {
 	}
 	s.refusedLog.add(func() store.RefusedCall {
 		r, m := c.Request(), masker{s.Admin.Token, s.Calls.Catalog().Clients}
-		return store.RefusedCall{At: time.Now(), Status: status, Code: p.Code, Reason: plain(p.Detail, maxRefusedText), Method: plain(r.Method, maxRefusedName),
+		reason := p.Detail
+		if why, ok := errors.AsType[senders.Refusal](p); ok { // which callers are not told
+			reason = why.Error()
+		}
+		return store.RefusedCall{At: time.Now(), Status: status, Code: p.Code, Reason: plain(reason, maxRefusedText), Method: plain(r.Method, maxRefusedName),
 			Path: m.path(r.URL), RequestID: c.Response().Header().Get(requestIDHeader), ClientID: m.client(c), Address: plain(c.RealIP(), maxRefusedName), Headers: m.request(r)}
 	})
 }

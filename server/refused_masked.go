@@ -77,7 +77,7 @@ func (m masker) field(name string, values []string) string {
 		switch {
 		case strings.EqualFold(name, "Authorization"):
 			parts[i] = maskCredentials(value)
-		case secret.Named(name):
+		case secret.Named(name), m.clients.Proofs.IsHeader(name):
 			parts[i] = secret.String(value).String()
 		default:
 			parts[i] = m.scrub(value)

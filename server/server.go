@@ -99,6 +99,8 @@ func New(c Config) (*Server, error) {
 	s.echo.GET("/metrics", echo.WrapHandler(c.Calls.Metrics.Handler()))
 	s.echo.GET("/.well-known/webhook-keys.json", s.webhookKeys)
 	s.echo.POST(webhookRoute, s.webhook)
+	s.echo.GET(webhookRoute, s.webhookHint)
+	s.echo.OPTIONS(webhookRoute, s.webhookOptions)
 	for _, prefix := range runPrefixes {
 		s.echo.POST(prefix+"runs", s.createRun)
 		s.echo.GET(prefix+"runs", s.listRuns)

@@ -1,17 +1,22 @@
 package server
 
 import (
+	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"beckon/calls"
+	"beckon/calls/senders"
 	"beckon/internal/problem"
 	"beckon/runs"
 )
 
-const webhookRoute = "/api/v1/webhooks/:clientID"
+const (
+	webhookRoute   = "/api/v1/webhooks/:clientID"
+	webhookMethods = "OPTIONS, GET, POST"
+)
 
 // webhook runs what a client calls for, and answers with what came of it.
 func (s *Server) webhook(c echo.Context) error {
@@ -27,10 +32,43 @@ func (s *Server) createRun(c echo.Context) error {
 	return s.answerCall(c, calls.API, r)
 }
 
+// webhookHint answers GET and HEAD of a webhook, which people and senders try it with, for every id alike.
+func (s *Server) webhookHint(c echo.Context) error {
+	if s.Calls.ShowsProof(s.newRequest(c)) {
+		c.Response().Header().Set(echo.HeaderAllow, "OPTIONS, POST")
+		return echo.ErrMethodNotAllowed
+	}
+	return answerJSON(c, http.StatusOK, map[string]string{"hint": "Send a POST request."})
+}
+
+// webhookOptions answers senders that ask whether they may call.
+func (s *Server) webhookOptions(c echo.Context) error {
+	r := c.Request()
+	if answer := s.Calls.Preflight(senders.Delivery{Method: r.Method, URL: r.URL, Header: r.Header}); answer != nil {
+		return answerAs(c, answer)
+	}
+	c.Response().Header().Set(echo.HeaderAllow, webhookMethods)
+	return c.NoContent(http.StatusNoContent)
+}
+
+// answerAs answers as a sender expects it.
+func answerAs(c echo.Context, a *senders.Answer) error {
+	header := c.Response().Header()
+	for name, values := range a.Header {
+		header[name] = values
+	}
+	if len(a.Body) == 0 {
+		return c.NoContent(a.Status)
+	}
+	return c.Blob(a.Status, header.Get(echo.HeaderContentType), a.Body)
+}
+
 // newRequest returns an HTTP request as a call whose body has not been read.
 func (s *Server) newRequest(c echo.Context) *calls.Request {
 	request := c.Request()
 	return &calls.Request{
+		Method:     request.Method,
+		Address:    c.RealIP(),
 		URL:        request.URL,
 		Header:     request.Header,
 		Query:      c.QueryParams(),
@@ -58,6 +96,13 @@ func (s *Server) answerCall(c echo.Context, sender *calls.Sender, r *calls.Reque
 	}
 	var err error
 	switch {
+	case call.Answer != nil:
+		return answerAs(c, call.Answer)
+	case call.IsRedelivery():
+		header.Set("Idempotency-Replayed", "true")
+		return answerJSON(c, http.StatusOK, acceptedOf(call.Original.ID, call.Original.Status))
+	case call.Queued != nil && call.Accepted() != nil:
+		return answerAs(c, call.Accepted())
 	case call.Original != nil:
 		return s.answerOriginal(c, call, r)
 	case call.Queued != nil:

@@ -36,9 +36,10 @@ func (w *Web) clientForms() nounPages[clients.Client, clientForm] {
 			return clients.Client{Passthrough: true}, nil
 		},
 		formFor: clientFormOf,
-		read: func(sent url.Values, _ clients.Client) (clientForm, clients.Client, problem.Fields) {
+		read: func(sent url.Values, kept clients.Client) (clientForm, clients.Client, problem.Fields) {
 			f := readClientForm(sent)
 			item, wrong := f.client()
+			item.Auth = kept.Auth // which the form does not show
 			return f, item, wrong
 		},
 		rows: w.clientRows, screen: w.clientScreen, noticeFor: clientNotice, posts: w.clientPosts,
@@ -81,9 +82,9 @@ func (w *Web) clientRows(ctx context.Context, list []catalog.Record[clients.Clie
 // Prompt says where the prompt of the client's calls comes from.
 func (r clientRow) Prompt() string {
 	switch {
-	case !r.Item.Passthrough && r.Item.CommandID == "":
+	case !r.Item.TakesRequest() && r.Item.CommandID == "":
 		return "itself"
-	case !r.Item.Passthrough:
+	case !r.Item.TakesRequest():
 		return "the command " + r.Item.CommandID
 	case r.Item.Template != "":
 		return "a template over the request"

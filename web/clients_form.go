@@ -18,6 +18,8 @@ import (
 
 // clientFields are the fields of the form, in its order.
 var clientFields = []labelled{
+	{"source", "Who calls?"},
+	{"secret", "Secret that it signs with"},
 	{"kind", "Where the prompt comes from"},
 	{"template", "Template"},
 	{"commandId", "Command"},
@@ -53,15 +55,17 @@ type clientForm struct {
 	MaxBodyBytes          string
 	RateRequests, RatePer string
 	MaxConcurrent         string
-	webhookSecret         secret.String // never shown again
-	Retype                bool          // a secret was typed, and is not in the form any more
+	Source, Respond       string
+	webhookSecret         secret.String // never shown again, nor is secret
+	secret                secret.String
+	Retype                bool // a secret was typed, and is not in the form any more
 }
 
 // clientFormOf is the form of a client that there is.
 func clientFormOf(item clients.Client) clientForm {
-	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Allowed: item.AllowedAgents,
+	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Source: cmp.Or(item.Source, "generic"), Respond: item.Respond, Allowed: item.AllowedAgents,
 		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share}
-	if item.Passthrough {
+	if item.TakesRequest() {
 		f.Kind = promptOfRequest
 	}
 	if item.Template != "" {
@@ -96,8 +100,11 @@ func readClientForm(sent url.Values) clientForm {
 	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
 		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
-		MaxConcurrent: text("maxConcurrent"), webhookSecret: typedSecret(sent, "webhookSecret")}
-	f.Retype = f.webhookSecret != "" && f.webhookSecret != secret.Removed
+		MaxConcurrent: text("maxConcurrent"), Source: text("source"), Respond: text("respond"),
+		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret")}
+	for _, typed := range []secret.String{f.webhookSecret, f.secret} {
+		f.Retype = f.Retype || typed != "" && typed != secret.Removed
+	}
 	return f
 }
 
@@ -106,7 +113,10 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 
 // client reads what was typed, and says what cannot be read.
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
-	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt}
+	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, Source: catalog.OmitDefault(f.Source, "generic"), Respond: f.Respond, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt}
+	if f.secret != "" {
+		item.Secret = clients.Secrets{f.secret}
+	}
 	if !f.Enabled {
 		item.Enabled = new(bool)
 	}

@@ -19,6 +19,7 @@ type clientScreen struct {
 	nounForm[clientForm]
 	Enabled   bool // as it is saved
 	HasSecret bool
+	Signs     bool // there is a secret that its caller signs with
 	Last      *lastCall
 	Agents    []agentChoice
 	Commands  []commandChoice
@@ -62,6 +63,18 @@ func (s clientScreen) WebhookSecret() field {
 	return s.Secret("webhookSecret", "Secret for callbacks", kept, help)
 }
 
+// Callers are the fields that say who calls.
+func (s clientScreen) Callers() []field {
+	help, kept := "For senders that sign their calls, such as GitHub, Stripe and Slack: the secret that is set there. Others show the client's token.", ""
+	if s.Signs {
+		help, kept = "Empty: the one that is kept stays.", "kept"
+	}
+	return []field{
+		s.Choice("source", "Who calls?", cmp.Or(s.Form.Source, "generic"), "It decides what a call says without a template, and how it is answered. generic is any system.", clients.Sources()),
+		s.Secret("secret", "Secret that it signs with", kept, help),
+	}
+}
+
 // HasNoLimits reports whether the fields that most leave empty have nothing to show.
 func (s clientScreen) HasNoLimits() bool {
 	for _, f := range append(s.Limits(), s.WebhookSecret()) {
@@ -97,6 +110,7 @@ func (w *Web) clientScreenOf(ctx context.Context, f nounForm[clientForm], kept *
 		if s.Last, err = w.lastCallOf(ctx, kept.ID); err != nil {
 			return s, err
 		}
+		s.Signs = len(kept.Secret) > 0
 		s.Enabled, s.HasSecret, s.Overlaps, s.Snippets = kept.IsEnabled(), kept.WebhookSecret != "", overlaps(), snippets(w.PublicURL, *kept, "")
 	}
 	return s, w.addChoices(ctx, &s)

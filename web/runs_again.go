@@ -68,7 +68,7 @@ func (w *Web) whyNotRepeatable(ctx context.Context, run *runs.Run) (why string, 
 		return "", false, err
 	}
 	client := record.Item
-	isCommand = !client.Passthrough
+	isCommand = !client.TakesRequest()
 	switch {
 	case !client.IsEnabled():
 		why = "Its client is disabled."

@@ -55,7 +55,7 @@ func newCallExample(publicURL string, item clients.Client, token string) callExa
 	case item.Template != "":
 		o.mediaType, o.body = "application/json", oneLine(sampleBody(item.Template))
 		o.fields, o.hasForm = formFields(o.body)
-	case item.Passthrough:
+	case item.TakesRequest():
 		o.mediaType, o.body, o.fields = "text/plain", samplePrompt, []string{"prompt"}
 	}
 	return o

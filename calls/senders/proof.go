@@ -50,6 +50,12 @@ func (p Proof) Shown() (header, parameter string) {
 	return cmp.Or(p.Name, p.Header), ""
 }
 
+// Key is the same for proofs that are verified in the same way, whatever their secrets and claims are.
+func (p Proof) Key() string {
+	return digest(p.Scheme, http.CanonicalHeaderKey(p.Name), http.CanonicalHeaderKey(p.Header), p.Prefix, p.Algorithm, p.Encoding, p.Content,
+		http.CanonicalHeaderKey(p.TimestampHeader), http.CanonicalHeaderKey(p.IDHeader), p.Tolerance.String(), p.TopicARN, p.Issuer, p.Audience)
+}
+
 // Proved is what a signature has proved.
 type Proved struct {
 	DeliveryID string    // empty where the scheme has none

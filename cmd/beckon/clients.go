@@ -81,7 +81,7 @@ func promptSource(c clients.Client) string {
 	switch {
 	case c.Template != "":
 		return "template"
-	case c.Passthrough:
+	case c.TakesRequest():
 		return "request"
 	}
 	return "command " + c.CommandID

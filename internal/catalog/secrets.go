@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"net/url"
 	"reflect"
@@ -153,6 +154,10 @@ func lostSecrets(v reflect.Value, path string) (found problem.Fields) {
 		}
 	case v.Kind() == reflect.Pointer && !v.IsNil():
 		return lostSecrets(v.Elem(), path)
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			found = append(found, lostSecrets(v.Index(i), fmt.Sprintf("%s[%d]", path, i))...)
+		}
 	case v.Kind() == reflect.Struct:
 		for i := range v.NumField() {
 			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")

@@ -86,6 +86,10 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 		target := reflect.New(out.Type().Elem())
 		d.value(n, target.Elem(), path)
 		out.Set(target)
+	case out.Kind() == reflect.Slice && out.Type().Elem() == secretType && n.Kind == yaml.ScalarNode:
+		one := reflect.MakeSlice(out.Type(), 1, 1)
+		d.value(n, one.Index(0), path)
+		out.Set(one)
 	case out.Kind() == reflect.Struct:
 		if d.is(yaml.MappingNode, n, path, "a mapping (lines of key: value)") {
 			d.mapping(n, fieldsOf(out), path)

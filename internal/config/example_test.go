@@ -43,7 +43,7 @@ func TestExampleLoadsAndStaysOffline(t *testing.T) {
 	for _, c := range catalog.All[clients.Client](v) {
 		ids = append(ids, c.ID)
 	}
-	require.Equal(t, []string{"ci", "nightly", "alert", "form"}, ids)
+	require.Equal(t, []string{"ci", "nightly", "alert", "shop", "form"}, ids)
 }
 
 func TestExampleHasEveryKey(t *testing.T) {

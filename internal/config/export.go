@@ -197,6 +197,12 @@ func (e *exporter) hide(n *yaml.Node, v reflect.Value, at place) {
 		if n.Value != "" && !bareReference.MatchString(n.Value) {
 			*n = *scalar("${" + e.ask(at) + "}")
 		}
+	case v.Kind() == reflect.Slice && v.Type().Elem() == secretType && n.Kind == yaml.ScalarNode:
+		e.hide(n, reflect.New(secretType).Elem(), at)
+	case v.Kind() == reflect.Slice && n.Kind == yaml.SequenceNode:
+		for i, child := range n.Content {
+			e.hide(child, reflect.New(v.Type().Elem()).Elem(), place{at.kind, at.id, fmt.Sprintf("%s[%d]", at.path, i)})
+		}
 	case v.Kind() == reflect.Map && n.Kind == yaml.MappingNode:
 		for i := 0; i < len(n.Content); i += 2 {
 			e.hide(n.Content[i+1], reflect.New(v.Type().Elem()).Elem(), at.within(n.Content[i].Value))

@@ -74,6 +74,15 @@ func (w *Webhooks) UseTLS(t *TLS) {
 // nothing. net/http repeats a request by itself only when it knows that the receiver has not seen it: on an idle
 // connection that turned out to be closed before anything was written, or after an HTTP/2 GOAWAY that says so.
 func (w *Webhooks) Post(ctx context.Context, url string, header http.Header, body []byte, timeout time.Duration) (Answer, error) {
+	return w.request(ctx, http.MethodPost, url, header, body, timeout)
+}
+
+// Fetch is Post by GET: one exchange, of which at most KeptBytes are kept.
+func (w *Webhooks) Fetch(ctx context.Context, url string, timeout time.Duration) (Answer, error) {
+	return w.request(ctx, http.MethodGet, url, nil, nil, timeout)
+}
+
+func (w *Webhooks) request(ctx context.Context, method, url string, header http.Header, body []byte, timeout time.Duration) (Answer, error) {
 	if err := w.guard.CheckHost(url); err != nil {
 		return Answer{}, err
 	}
@@ -86,7 +95,7 @@ func (w *Webhooks) Post(ctx context.Context, url string, header http.Header, bod
 	}
 	within, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(within, http.MethodPost, url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(within, method, url, bytes.NewReader(body))
 	if err != nil {
 		return Answer{}, fmt.Errorf("make the request: %w", err)
 	}
