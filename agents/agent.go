@@ -39,6 +39,7 @@ type Agent struct {
 	OutputKey    string         `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`       // names its output within a flow
 	RetryOnCrash *bool          `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"` // false: a run that a crash interrupts fails; true
 	Tools        *bool          `json:"tools,omitempty" yaml:"tools,omitempty"`               // false: a flow offers it none, for models that know no tools; true
+	Share        bool           `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
 	// Fallbacks answer in its place, in order, when its provider does not.
 	Fallbacks []Fallback `json:"fallbacks,omitempty" yaml:"fallbacks,omitempty"`
 	Output    *Output    `json:"output,omitempty" yaml:"output,omitempty"`       // what its answer has to be, or where it is; nil is any text

@@ -29,6 +29,7 @@ type Flow struct {
 	Prompt       string         `json:"prompt,omitempty" yaml:"prompt,omitempty"`             // what it does when a call brings no prompt
 	Timeout      units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`           // for the whole flow; 5m
 	RetryOnCrash *bool          `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"` // false: a run that a crash interrupts fails; true
+	Share        bool           `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
 	Root         Step           `json:"root" yaml:"root"`
 	// Events renames its events as they go out, those of its nodes included: run.completed to lead.completed.
 	Events map[string]string `json:"events,omitempty" yaml:"events,omitempty"`

@@ -41,6 +41,7 @@ type Entry struct {
 	OutputKey    string
 	Prompt       string            // what it does when a call brings no prompt; empty: such a call is refused
 	RetryOnCrash bool              // a run that a crash of the gateway interrupts is run again
+	Share        bool              // its runs have pages for recipients
 	NoTools      bool              // it is offered none of a flow's tools
 	Events       map[string]string // what its events are called outside, by type; one that is not in it is called by its type
 	Invoker      Invoker
@@ -135,7 +136,7 @@ func (b *builder) agent(a Agent) {
 		return
 	}
 	b.set.entries[a.ID] = &Entry{ID: a.ID, Name: a.Name, Timeout: a.Timeout.Or(DefaultTimeout), OutputKey: a.OutputKey,
-		Prompt: a.Prompt, RetryOnCrash: a.RetriesOnCrash(), NoTools: !a.TakesTools(), Events: expandNames(a.Events, agentEvents), Invoker: invoker}
+		Prompt: a.Prompt, RetryOnCrash: a.RetriesOnCrash(), Share: a.Share, NoTools: !a.TakesTools(), Events: expandNames(a.Events, agentEvents), Invoker: invoker}
 	b.addEventNames(maps.Values(b.set.entries[a.ID].Events))
 }
 
@@ -171,7 +172,7 @@ func (b *builder) flow(id string, path []string) bool {
 		var invoker Invoker
 		if invoker, fields = b.factories.Flow(f, b.set.Get); len(fields) == 0 {
 			b.set.entries[id] = &Entry{ID: id, Name: f.Name, IsFlow: true, Timeout: f.Timeout.Or(DefaultTimeout), Prompt: f.Prompt,
-				RetryOnCrash: f.RetriesOnCrash(), Events: expandNames(f.Events, agentEvents), Invoker: invoker, depth: deepest}
+				RetryOnCrash: f.RetriesOnCrash(), Share: f.Share, Events: expandNames(f.Events, agentEvents), Invoker: invoker, depth: deepest}
 			b.addEventNames(maps.Values(b.set.entries[id].Events))
 			b.addEventNames(slices.Values(stepNames(f.Root)))
 		}

@@ -17,6 +17,7 @@ import (
 	"beckon/agents"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/signature"
 	"beckon/internal/store"
 	"beckon/internal/work"
 )
@@ -48,7 +49,7 @@ type Service struct {
 	Config
 	storage storage
 	bucket  *bucket
-	signer  *signer
+	links   *signature.Links
 }
 
 // New returns a service. An error says that a bucket cannot be opened; a folder is made when there is something for it.
@@ -66,7 +67,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{Config: c, storage: storage{c.Store}, bucket: bucket, signer: newSigner(c.Key)}
+	s := &Service{Config: c, storage: storage{c.Store}, bucket: bucket, links: signature.NewLinks(linkPurpose, c.Key)}
 	if c.Work != nil {
 		c.Work.Every(removeEvery, "remove the files that nobody needs", s.RemoveUnused)
 	}

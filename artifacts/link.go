@@ -1,58 +1,19 @@
 package artifacts
 
 import (
-	"crypto/hkdf"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
-	"fmt"
+	"errors"
 	"net/url"
-	"strconv"
-	"sync"
 	"time"
 
 	"beckon/internal/problem"
-	"beckon/internal/secret"
+	"beckon/internal/signature"
 )
 
 // Path is the path that links have, in front of the id of their artifact.
 const Path = "/a/"
 
-// The parameters of a link.
-const (
-	expiryParameter    = "expires" // Unix seconds
-	signatureParameter = "signature"
-)
-
-// signer signs links with a key that follows from the gateway's own, so that all replicas open them.
-type signer struct {
-	key func() ([]byte, error)
-}
-
-func newSigner(key func() (secret.String, error)) *signer {
-	return &signer{sync.OnceValues(func() ([]byte, error) {
-		material, err := key()
-		if err != nil {
-			return nil, err
-		}
-		derived, err := hkdf.Key(sha256.New, []byte(material), nil, "beckon artifact links v1", sha256.Size)
-		if err != nil {
-			return nil, fmt.Errorf("derive the key of links: %w", err)
-		}
-		return derived, nil
-	})}
-}
-
-// sign returns what proves that a link to an artifact was made here.
-func (s *signer) sign(id, expires string) ([]byte, error) {
-	key, err := s.key()
-	if err != nil {
-		return nil, err
-	}
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(id + "\n" + expires))
-	return mac.Sum(nil), nil
-}
+// linkPurpose is what the key of links is derived for.
+const linkPurpose = "beckon artifact links v1"
 
 // Link is an address that opens an artifact until a time. The zero one is of a gateway without a key: see Config.
 type Link struct {
@@ -78,36 +39,24 @@ func (s *Service) PathFor(id string) string {
 
 // pathUntil is empty where there is no key.
 func (s *Service) pathUntil(id string, until time.Time) string {
-	expires := strconv.FormatInt(until.Unix(), 10)
-	signature, err := s.signer.sign(id, expires)
+	query, err := s.links.Query(id, until)
 	if err != nil {
 		s.Log.Warn("links to artifacts cannot be signed", "error", err)
 		return ""
 	}
-	return Path + id + "?" + expiryParameter + "=" + expires + "&" + signatureParameter + "=" + base64.RawURLEncoding.EncodeToString(signature)
+	return Path + id + "?" + query
 }
 
 // Check says whether a link may be opened now: a NotFound that it was not made here, a Gone that its time is over. An artifact
 // that was removed has links that pass.
 func (s *Service) Check(id string, query url.Values) error {
-	expires := query.Get(expiryParameter)
-	signature, err := base64.RawURLEncoding.Strict().DecodeString(query.Get(signatureParameter))
-	if err != nil {
+	switch err := s.links.Check(id, query, s.Now()); {
+	case errors.Is(err, signature.ErrNoLink):
 		return errNoLink
-	}
-	wanted, err := s.signer.sign(id, expires)
-	if err != nil {
-		return unavailable(err)
-	}
-	if !hmac.Equal(signature, wanted) {
-		return errNoLink
-	}
-	until, err := strconv.ParseInt(expires, 10, 64)
-	if err != nil {
-		return errNoLink
-	}
-	if !s.Now().Before(time.Unix(until, 0)) {
+	case errors.Is(err, signature.ErrLinkExpired):
 		return errExpired
+	case err != nil:
+		return unavailable(err)
 	}
 	return nil
 }

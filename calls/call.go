@@ -167,6 +167,7 @@ func (c *Call) runRequest() (runs.Request, error) {
 		ReceivedAt: r.ReceivedAt,
 		Priority:   p.Priority,
 		Stream:     r.Stream,
+		Share:      c.Client.Share || entry.Share,
 	}
 	if c.key != "" {
 		wanted.Idempotency = &runs.Idempotency{Key: c.key, Request: fingerprint(r)}

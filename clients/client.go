@@ -43,6 +43,7 @@ type Client struct {
 	AllowedAgents      []string       `json:"allowedAgents" yaml:"allowedAgents"`                     // agents and flows; the first is the default
 	SyncTimeout        units.Duration `json:"syncTimeout,omitempty" yaml:"syncTimeout,omitempty"`     // how long a call waits; 10 s longer than its agent may take
 	CancelOnDisconnect bool           `json:"cancelOnDisconnect,omitempty" yaml:"cancelOnDisconnect,omitempty"`
+	Share              bool           `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
 	MaxBodyBytes       units.Bytes    `json:"maxBodyBytes,omitempty" yaml:"maxBodyBytes,omitempty"` // 0 is the server's limit
 	RateLimit          *RateLimit     `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"`
 	MaxConcurrent      int            `json:"maxConcurrent,omitempty" yaml:"maxConcurrent,omitempty"` // calls at the same time; 0 is no limit

@@ -42,6 +42,7 @@ import (
 	"beckon/internal/work"
 	"beckon/runs"
 	"beckon/server"
+	"beckon/share"
 )
 
 // attemptsGrace is what attempts under way get to end. Those at receivers that take longer are made again after the next
@@ -71,6 +72,7 @@ type Gateway struct {
 	webhooks   *egress.Webhooks
 	deliveries *deliveries.Service
 	artifacts  *artifacts.Service
+	share      *share.Service
 	runs       *runs.Service
 	calls      *calls.Service
 	editor     *catalog.Editor
@@ -189,10 +191,12 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	guard := egress.NewGuard(func() []netip.Prefix { return g.inForce.Load().privateNetworks }).
 		HTTPSOnly(func() bool { return g.inForce.Load().httpsOnly })
 	g.webhooks = egress.NewWebhooks(guard)
+	key := func() (secret.String, error) { return secretsKey(context.WithoutCancel(ctx), g.Initial, g.store) }
+	g.share = share.New(share.Config{Log: g.Log, TTL: time.Duration(g.Initial.Share.TTL), PublicURL: g.publicURL(), Key: key})
 	g.artifacts, err = artifacts.New(ctx, artifacts.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, URL: g.Initial.ArtifactsURL(), MaxBytes: int64(g.Initial.Artifacts.MaxBytes),
 		LinkTTL: time.Duration(g.Initial.Artifacts.LinkTTL), PublicURL: g.publicURL(),
-		Key: func() (secret.String, error) { return secretsKey(context.WithoutCancel(ctx), g.Initial, g.store) },
+		Key: key,
 	})
 	if err != nil {
 		return err

@@ -38,8 +38,16 @@ func (g *Gateway) runView(ctx context.Context, id string) (map[string]any, error
 	return map[string]any{
 		"input": parsedInput(r.Input), "output": textOrNil(r.Output), "outputs": outputsOf(nodes), "nodes": nodeViews(nodes),
 		"client": g.clientView(r.ClientID),
-		"links":  map[string]any{"run": g.publicURL() + "/admin/runs/" + url.PathEscape(r.ID), "share": nil},
+		"links":  map[string]any{"run": g.publicURL() + "/admin/runs/" + url.PathEscape(r.ID), "share": textOrNil(g.shareURL(r))},
 	}, nil
+}
+
+// shareURL is a link to a run's page for recipients; empty where it has none.
+func (g *Gateway) shareURL(r *runs.Run) string {
+	if r.Share != runs.HasPage {
+		return ""
+	}
+	return g.share.Link(r.ID)
 }
 
 // parsedInput is the object that an input is in JSON, or else the text.

@@ -18,6 +18,7 @@ import (
 
 const leadFile = `
 database: {url: %q}
+server: {secretsKey: "a key of this test"}
 egress: {allowPrivate: [127.0.0.1/32]}
 providers:
   - {id: finds, type: template, template: '{"hits": 3}'}
@@ -27,6 +28,7 @@ agents:
   - {id: writer, provider: writes}
 flows:
   - id: lead
+    share: true
     root: {type: sequential, steps: [{type: agent, agentId: researcher}, {type: agent, agentId: writer, outputKey: mail}, {type: agent, agentId: writer}]}
 clients: [{id: crm, name: CRM, token: t0ken, passthrough: true, allowedAgents: [lead, researcher]}]
 endpoints:
@@ -82,19 +84,27 @@ func TestTemplatesSeeTheRun(t *testing.T) {
 		}
 		run := post(`{"workflowId":"lead","input":{"email":"ada@example.com","age":36},"metadata":{"project_id":"p1"}}`)
 		sent := got()
+		page, ok := sent["share"].(string)
+		require.True(t, ok, "%v", sent["share"])
+		require.True(t, strings.HasPrefix(page, g.publicURL()+"/r/"+run+"?expires="), page)
+		opened, err := g.client.Get(page)
+		require.NoError(t, err)
+		require.NoError(t, opened.Body.Close())
+		require.Equal(t, http.StatusOK, opened.StatusCode)
 		require.Equal(t, map[string]any{"event": "run.completed", "project_id": "p1", "lead_id": run, "client": "CRM",
 			"input_data":        map[string]any{"email": "ada@example.com", "age": 36.0},
 			"research_results":  map[string]any{"hits": 3.0},
 			"generated_content": map[string]any{"contentLength": 8.0, "again": "Hello"},
 			"nodes": []any{[]any{"researcher", "researcher", "research", "COMPLETED"}, []any{"writer", "writer", "mail", "COMPLETED"},
 				[]any{"writer-2", "writer", nil, "COMPLETED"}},
-			"page": g.publicURL() + "/admin/runs/" + run, "share": nil, "files": 0.0}, sent)
+			"page": g.publicURL() + "/admin/runs/" + run, "share": page, "files": 0.0}, sent)
 
 		run = post(`{"workflowId":"researcher","input":"ada@example.com","metadata":{"project_id":"p2"}}`)
 		sent = got()
 		require.Equal(t, run, sent["lead_id"])
 		require.Equal(t, "ada@example.com", sent["input_data"])
 		require.Equal(t, map[string]any{"hits": 3.0}, sent["research_results"])
+		require.Nil(t, sent["share"])
 	})
 }
 

@@ -23,7 +23,7 @@ type nodeCount struct{ completed, failed int }
 // runEvent makes the event that r has come into its status.
 func runEvent(id string, r *Run, nodes nodeCount) events.Event {
 	kind, at := cameInto(r)
-	return runEventOf(id, r, kind, at, nodes)
+	return runEventOf(id, r, kind, at, nodes, nil)
 }
 
 // cameInto returns the type of the event that r has come into its status, and when it has.
@@ -60,13 +60,13 @@ func createdOutline(r *Run) events.Event {
 func createdEvent(r *Run) events.Event {
 	accepted := *r
 	accepted.Status, accepted.Output, accepted.Error, accepted.By = Queued, "", nil, agents.Answerer{}
-	event := runEventOf(events.CreatedID(r.ID, r.CreatedAt), &accepted, events.RunCreated, r.CreatedAt, nodeCount{})
+	event := runEventOf(events.CreatedID(r.ID, r.CreatedAt), &accepted, events.RunCreated, r.CreatedAt, nodeCount{}, nil)
 	event.Transient = true
 	return event
 }
 
-// runEventOf makes an event of a type about r as it is.
-func runEventOf(id string, r *Run, kind string, at time.Time, nodes nodeCount) events.Event {
+// runEventOf makes an event of a type about r as it is; view is nil, or how its page was opened.
+func runEventOf(id string, r *Run, kind string, at time.Time, nodes nodeCount, view *View) events.Event {
 	if !r.IsFlow { // one agent is one node
 		nodes.completed, nodes.failed = 0, 0
 		switch r.Status {
@@ -81,7 +81,7 @@ func runEventOf(id string, r *Run, kind string, at time.Time, nodes nodeCount) e
 		text = strconv.AppendInt(append(text, `","completedNodes":`...), int64(nodes.completed), 10)
 		text = strconv.AppendInt(append(text, `,"failedNodes":`...), int64(nodes.failed), 10)
 		text = appendTextOrNull(append(text, `,"output":`...), r.Output)
-		return append(appendArtifacts(appendFallback(appendErrorCode(text, r.Error), r.By), r.Artifacts), '}')
+		return append(appendView(appendArtifacts(appendFallback(appendErrorCode(text, r.Error), r.By), r.Artifacts), view), '}')
 	})
 	event.OnRequest = onRequest(kind, r)
 	return event

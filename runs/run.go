@@ -39,6 +39,16 @@ const (
 	PriorityLast    = 4
 )
 
+// Share says whether a run has a page for recipients.
+type Share int
+
+// The numbers are on record.
+const (
+	NoPage      Share = 0
+	HasPage     Share = 1
+	PageRevoked Share = 2 // it had one, and never has one again
+)
+
 // Run is one invocation on record.
 type Run struct {
 	ID           string
@@ -63,6 +73,8 @@ type Run struct {
 	Claim        int64 // the number of the claim of the process that works on it, or did last; 0 before the first
 	Attempts     int   // how often it was begun
 	Crashes      int   // how often the process that worked on it died
+	Share        Share // whether it has a page for recipients
+	Views        int64 // how often people have opened that page
 	RetryOnCrash bool  // a crash puts it into the queue again
 	ReceivedAt   time.Time
 	CreatedAt    time.Time

@@ -23,6 +23,7 @@ type Request struct {
 	ReceivedAt  time.Time
 	Priority    int          // in the queue; 0 is PriorityDefault
 	Idempotency *Idempotency // nil for a call that is made anew each time
+	Share       bool         // it gets a page for recipients
 	Stream      bool         // somebody reads along: the answer is passed on as it is written
 	OnEnd       func()       // called once, when the run has ended and before anybody hears of it; may be nil
 }
@@ -82,9 +83,13 @@ func newRun(r Request, now time.Time) Run {
 	if priority == 0 {
 		priority = PriorityDefault
 	}
+	share := NoPage
+	if r.Share {
+		share = HasPage
+	}
 	return Run{ID: "run_" + ulid.Make().String(), ClientID: r.ClientID, WorkflowID: r.Entry.ID, IsFlow: r.Entry.IsFlow, Source: r.Source,
 		SessionID: r.SessionID, Input: r.Input, Metadata: r.Metadata, Callback: r.Callback, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
-		ReceivedAt: r.ReceivedAt, CreatedAt: now}
+		Share: share, ReceivedAt: r.ReceivedAt, CreatedAt: now}
 }
 
 // newActive prepares the work on a run whose last event so far is known, and which may take as long as timeout. Its

@@ -43,6 +43,7 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row.Text("answerer", answererText(r.By))
 	row.Number("claim", r.Claim)
 	row.Number("priority", int64(r.Priority))
+	row.Number("share", int64(r.Share))
 	row.Number("prompt_tokens", int64(r.Usage.PromptTokens))
 	row.Number("completion_tokens", int64(r.Usage.CompletionTokens))
 	row.Number("total_tokens", int64(r.Usage.TotalTokens))
@@ -73,12 +74,6 @@ func endFrom(tx store.Tx, r *Run, from Status) (bool, error) {
 		WHERE id = ? AND status = ? AND claim = ?`,
 		string(r.Status), r.Error.Code, r.Error.Message, string(r.ErrorKind), r.CompletedAt.UnixMilli(), r.ID, string(from), r.Claim)
 	return n == 1, err
-}
-
-// noteViewed notes that a run was viewed; first says that it had not been before.
-func noteViewed(tx store.Tx, id string, now time.Time) (first bool, err error) {
-	n, err := tx.ExecCount("UPDATE runs SET viewed_at = ? WHERE id = ? AND viewed_at IS NULL", now.UnixMilli(), id)
-	return n == 1, store.Wrap(err, "note that run %s was viewed", id)
 }
 
 // own returns errEnded when the run is not claimed under that number any more, and keeps others from claiming it before
@@ -116,7 +111,8 @@ type row struct {
 	SessionID, Metadata, Output, ErrorCode, ErrorMessage, ErrorKind *string
 	Callback, Answerer                                              *string
 	PromptTokens, CompletionTokens, TotalTokens                     int
-	Priority, Attempts, Crashes                                     int
+	Priority, Attempts, Crashes, Share                              int
+	Views                                                           int64
 	RetryOnCrash, HasArtifacts                                      bool
 	Claim                                                           int64
 	CreatedAt                                                       int64
@@ -147,7 +143,7 @@ func (w *row) run() *Run {
 	r := &Run{ID: w.ID, Status: Status(w.Status), ClientID: w.ClientID, WorkflowID: w.WorkflowID, IsFlow: w.Kind == kindFlow,
 		Source: w.Source, SessionID: deref(w.SessionID), Input: w.Input, Output: deref(w.Output),
 		Usage: agents.Usage{PromptTokens: w.PromptTokens, CompletionTokens: w.CompletionTokens, TotalTokens: w.TotalTokens},
-		Claim: w.Claim, Priority: w.Priority, Attempts: w.Attempts, Crashes: w.Crashes, RetryOnCrash: w.RetryOnCrash,
+		Claim: w.Claim, Priority: w.Priority, Attempts: w.Attempts, Crashes: w.Crashes, Share: Share(w.Share), Views: w.Views, RetryOnCrash: w.RetryOnCrash,
 		ReceivedAt: timeOf(w.ReceivedAt), CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), StartedAt: timeOf(w.StartedAt),
 		CompletedAt: timeOf(w.CompletedAt), hasArtifacts: w.HasArtifacts, viewed: w.ViewedAt != nil}
 	if w.Metadata != nil {

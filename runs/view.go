@@ -10,10 +10,19 @@ import (
 	"beckon/internal/store"
 )
 
-// Viewed notes that somebody has looked at a run. Those outside who ask for it are told of the first time that this
-// happens to a run that has ended.
+// maxViewEvents is how many times in an hour those outside are told that a run's page was opened: its link may be anywhere.
+const maxViewEvents = 60
+
+// View is how somebody has opened the page of a run.
+type View struct {
+	IP, UserAgent string
+	At            time.Time
+}
+
+// Viewed notes that a client has read a run that has no page for recipients. Those outside who ask for it are told of the first
+// time that this happens to a run that has ended.
 func (s *Service) Viewed(ctx context.Context, r *Run) error {
-	if !r.Status.Ended() || r.viewed {
+	if !r.Status.Ended() || r.viewed || r.Share != NoPage {
 		return nil
 	}
 	r = s.named(r)
@@ -25,8 +34,38 @@ func (s *Service) Viewed(ctx context.Context, r *Run) error {
 		if first, err := noteViewed(tx, r.ID, now); err != nil || !first {
 			return err
 		}
-		event := runEventOf("evt_"+ulid.Make().String(), r, events.RunViewed, now, countNodes(r.Nodes))
-		event.Transient = true
-		return s.Events.Append(tx, r.subject(), []events.Event{event})
+		return s.tellViewed(tx, r, now, nil)
 	})
+}
+
+// Opened notes that a person has opened the page of a run that has ended. Those outside who ask for it are told each time, but
+// not more than maxViewEvents times in an hour; what comes above that is counted only.
+func (s *Service) Opened(ctx context.Context, r *Run, v View) error {
+	if !r.Status.Ended() {
+		return nil
+	}
+	r = s.named(r)
+	return s.Store.Write(ctx, func(tx store.Tx) error {
+		inHour, err := countView(tx, r.ID, v.At)
+		if err != nil || inHour == 0 || inHour > maxViewEvents {
+			return err
+		}
+		return s.tellViewed(tx, r, v.At, &v)
+	})
+}
+
+func (s *Service) tellViewed(tx store.Tx, r *Run, at time.Time, v *View) error {
+	event := runEventOf("evt_"+ulid.Make().String(), r, events.RunViewed, at, countNodes(r.Nodes), v)
+	event.Transient = true
+	return s.Events.Append(tx, r.subject(), []events.Event{event})
+}
+
+// appendView writes who has opened a page, and when.
+func appendView(text []byte, v *View) []byte {
+	if v == nil {
+		return text
+	}
+	text = appendText(append(text, `,"viewerIp":`...), v.IP)
+	text = appendText(append(text, `,"userAgent":`...), v.UserAgent)
+	return append(v.At.UTC().AppendFormat(append(text, `,"viewedAt":"`...), TimeFormat), '"')
 }

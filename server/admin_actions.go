@@ -29,6 +29,8 @@ func (s *Server) registerActions(api huma.API) {
 	route(api, http.MethodPost, "/endpoints/{id}/enable", "enable-endpoint", "Send what has waited for an endpoint that was disabled", s.enableEndpoint, conflict)
 	route(api, http.MethodPost, "/endpoints/{id}/disable", "disable-endpoint", "Have an endpoint's deliveries wait, for 24 hours at most", s.disableEndpoint, conflict)
 	route(api, http.MethodPost, "/deliveries/{id}/resend", "resend-delivery", "Send a delivery again", s.resendDelivery, accepted)
+	route(api, http.MethodDelete, "/runs/{id}/share", "revoke-share", "Take a run's page for recipients away, for good", s.revokeShare,
+		answers(http.StatusNoContent))
 	route(api, http.MethodDelete, "/artifacts/{id}", "delete-artifact", "Delete a file that a run has made: its links lead nowhere any more", s.removeArtifact,
 		answers(http.StatusNoContent))
 }

@@ -69,6 +69,7 @@ type agentDocument struct {
 	Timeout      string            `json:"timeout" example:"5m" doc:"For the whole invocation, retries included."`
 	OutputKey    *string           `json:"outputKey" doc:"Names its output within a flow."`
 	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts is run again, or fails. Null is the default: it is run again."`
+	Share        bool              `json:"share" doc:"Whether its runs have pages for recipients."`
 	Tools        *bool             `json:"tools" nullable:"false" doc:"Whether a flow offers it tools; true."`
 	Events       map[string]string `json:"events" doc:"Renames its events: run.completed to lead.completed, run.* to video.*."`
 	Managed
@@ -79,7 +80,7 @@ func (d *agentDocument) idField() *string { return &d.ID }
 func (d *agentDocument) show(a agents.Agent) {
 	tools := a.TakesTools()
 	*d = agentDocument{ID: a.ID, Name: cmp.Or(a.Name, a.ID), Provider: a.Provider, Model: orNull(a.Model), SystemPrompt: orNull(a.SystemPrompt), Prompt: orNull(a.Prompt), Temperature: a.Temperature,
-		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Tools: &tools, Events: orEmptyMap(a.Events),
+		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Share: a.Share, Tools: &tools, Events: orEmptyMap(a.Events),
 		Params: a.Params, Fallbacks: a.Fallbacks, Output: a.Output, Kind: a.KindOrChat(), Request: a.Request, Poll: a.Poll, Cancel: a.Cancel, Artifacts: a.Artifacts}
 	if a.MaxTokens != 0 {
 		d.MaxTokens = &a.MaxTokens
@@ -88,7 +89,7 @@ func (d *agentDocument) show(a agents.Agent) {
 
 func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields) {
 	a = agents.Agent{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Provider: d.Provider, Model: deref(d.Model), SystemPrompt: deref(d.SystemPrompt), Prompt: deref(d.Prompt), Temperature: d.Temperature,
-		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout), OutputKey: deref(d.OutputKey), RetryOnCrash: d.RetryOnCrash, Events: d.Events,
+		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout), OutputKey: deref(d.OutputKey), RetryOnCrash: d.RetryOnCrash, Share: d.Share, Events: d.Events,
 		Params: d.Params, Fallbacks: d.Fallbacks, Output: d.Output,
 		Kind: catalog.OmitDefault(d.Kind, agents.KindChat), Request: d.Request, Poll: d.Poll, Cancel: d.Cancel, Artifacts: d.Artifacts}
 	if d.Tools != nil && !*d.Tools {
@@ -106,6 +107,7 @@ type flowDocument struct {
 	Prompt       *string           `json:"prompt" doc:"What it does when a call brings no prompt; null refuses such calls."`
 	Timeout      string            `json:"timeout" example:"5m" doc:"For the whole flow."`
 	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts goes on, or fails. Null is the default: it goes on."`
+	Share        bool              `json:"share" doc:"Whether its runs have pages for recipients."`
 	Root         agents.Step       `json:"root" doc:"The first step, and those within it."`
 	Events       map[string]string `json:"events" doc:"Renames its events, those of its nodes included; run.* and node.* are several at once."`
 	Managed
@@ -114,12 +116,12 @@ type flowDocument struct {
 func (d *flowDocument) idField() *string { return &d.ID }
 
 func (d *flowDocument) show(f agents.Flow) {
-	*d = flowDocument{ID: f.ID, Name: cmp.Or(f.Name, f.ID), Prompt: orNull(f.Prompt), Timeout: shownDuration(f.Timeout, agents.DefaultTimeout), RetryOnCrash: f.RetryOnCrash, Root: f.Root, Events: orEmptyMap(f.Events)}
+	*d = flowDocument{ID: f.ID, Name: cmp.Or(f.Name, f.ID), Prompt: orNull(f.Prompt), Timeout: shownDuration(f.Timeout, agents.DefaultTimeout), RetryOnCrash: f.RetryOnCrash, Share: f.Share, Root: f.Root, Events: orEmptyMap(f.Events)}
 }
 
 func (d *flowDocument) read(catalog.Kind) (f agents.Flow, wrong problem.Fields) {
 	return agents.Flow{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Prompt: deref(d.Prompt), Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout),
-		RetryOnCrash: d.RetryOnCrash, Root: d.Root, Events: d.Events}, wrong
+		RetryOnCrash: d.RetryOnCrash, Share: d.Share, Root: d.Root, Events: d.Events}, wrong
 }
 
 type commandDocument struct {

@@ -33,6 +33,7 @@ type clientDocument struct {
 	AllowedAgents      []string           `json:"allowedAgents" nullable:"false" doc:"Agents and flows; the first is the default."`
 	SyncTimeout        string             `json:"syncTimeout" example:"5m" doc:"How long a call waits for its answer. Unless set, 10 seconds longer than the agent that it calls may take, of which 5m is the default."`
 	CancelOnDisconnect bool               `json:"cancelOnDisconnect"`
+	Share              bool               `json:"share" doc:"Whether its runs have pages for recipients."`
 	MaxBodyBytes       int64              `json:"maxBodyBytes" example:"1048576"`
 	RateLimit          *rateLimitDocument `json:"rateLimit"`
 	MaxConcurrent      *int               `json:"maxConcurrent" doc:"Calls at the same time; null is any number."`
@@ -59,7 +60,7 @@ func (d *clientDocument) show(c clients.Client) {
 	*d = clientDocument{ID: c.ID, Name: cmp.Or(c.Name, c.ID), Enabled: &enabled, Passthrough: c.Passthrough, CommandID: orNull(c.CommandID), Template: orNull(c.Template),
 		Prompt: orNull(c.Prompt), Metadata: c.Metadata,
 		WebhookSecret: orNull(c.WebhookSecret.String()), AllowedAgents: orEmpty(c.AllowedAgents), SyncTimeout: shownDuration(c.SyncTimeout, clients.DefaultSyncTimeout),
-		CancelOnDisconnect: c.CancelOnDisconnect, MaxBodyBytes: int64(c.MaxBodyBytes)}
+		CancelOnDisconnect: c.CancelOnDisconnect, Share: c.Share, MaxBodyBytes: int64(c.MaxBodyBytes)}
 	if c.RateLimit != nil {
 		d.RateLimit = &rateLimitDocument{c.RateLimit.Requests, c.RateLimit.Per.String()}
 	}
@@ -72,7 +73,7 @@ func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fie
 	c = clients.Client{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Passthrough: d.Passthrough, CommandID: deref(d.CommandID), Template: deref(d.Template),
 		Prompt: deref(d.Prompt), Metadata: d.Metadata,
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
-		CancelOnDisconnect: d.CancelOnDisconnect, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent)}
+		CancelOnDisconnect: d.CancelOnDisconnect, Share: d.Share, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent)}
 	if d.Enabled != nil && !*d.Enabled {
 		c.Enabled = d.Enabled
 	}

@@ -30,6 +30,7 @@ type callAnswer struct {
 	Provider   string             `json:"provider,omitempty"`
 	Model      string             `json:"model,omitempty"`
 	Artifacts  []artifacts.Linked `json:"artifacts,omitempty" doc:"The files that it has made."`
+	ShareURL   string             `json:"shareUrl,omitempty" doc:"Its page for recipients, where it has one."`
 }
 
 // answerRun answers 200 with a completed run, as its caller wants to be told of it.
@@ -50,7 +51,7 @@ func (s *Server) answerRun(c echo.Context, call *calls.Call, run *runs.Run) erro
 // answerOf returns the document of a completed run.
 func (s *Server) answerOf(run *runs.Run) callAnswer {
 	answer := callAnswer{OK: true, Response: run.Output, RunID: run.ID, Status: run.Status, Agent: run.WorkflowID,
-		Usage: run.Usage, DurationMs: run.Milliseconds()}
+		Usage: run.Usage, DurationMs: run.Milliseconds(), ShareURL: s.shareURL(run)}
 	if run.By.Degraded {
 		answer.Degraded, answer.Provider, answer.Model = true, run.By.Provider, run.By.Model
 	}

@@ -18,6 +18,7 @@ func (s *Server) describe(api huma.API) {
 	d.calls()
 	d.runs()
 	d.artifacts()
+	d.pages()
 	d.operation()
 }
 

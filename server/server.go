@@ -17,6 +17,7 @@ import (
 	"beckon/artifacts"
 	"beckon/calls"
 	"beckon/internal/problem"
+	"beckon/share"
 )
 
 // The times that a caller has to send a request, where Config says nothing else.
@@ -40,6 +41,7 @@ type Config struct {
 	Calls          *calls.Service // with the runs and deliveries that the API shows
 	Database       interface{ Health(context.Context) error }
 	Artifacts      *artifacts.Service // what runs have made; nil for none
+	Share          *share.Service     // the pages of runs for recipients; nil for none
 	Log            *slog.Logger
 	Admin          Admin
 	KeepRefused    KeepRefused   // nil keeps none
@@ -108,6 +110,7 @@ func New(c Config) (*Server, error) {
 	}
 	s.echo.GET("/api/v1/openapi.json", s.openAPI)
 	s.echo.GET(artifacts.Path+":artifact", s.openArtifact)
+	s.echo.GET(share.Path+":run", s.openPage)
 	s.addAdmin()
 	if c.Pages != nil {
 		var err error
@@ -128,10 +131,21 @@ func New(c Config) (*Server, error) {
 // 9.3.2); a stream has no end that it could be answered from.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead && !strings.HasSuffix(r.URL.Path, "/events") {
-		r = r.WithContext(r.Context()) // a shallow copy
+		r = r.WithContext(context.WithValue(r.Context(), askedForHead{}, true)) // a shallow copy
 		r.Method = http.MethodGet
 	}
 	s.echo.ServeHTTP(w, withDecodedPath(r))
+}
+
+// askedForHead is the key of a context under which a request says that it was a HEAD.
+type askedForHead struct{}
+
+// methodOf returns the method that a request came with.
+func methodOf(r *http.Request) string {
+	if r.Context().Value(askedForHead{}) != nil {
+		return http.MethodHead
+	}
+	return r.Method
 }
 
 // Serve answers on l until Shutdown.

@@ -41,7 +41,7 @@ type agentForm struct {
 	Params, Fallbacks, Output                  string
 	Kind, Request, Poll, Cancel, Artifacts     string
 	RetryOnCrash                               string // yes, no, or empty for the default
-	Tools                                      bool
+	Tools, Share                               bool
 	Aliases                                    []alias
 }
 
@@ -60,7 +60,7 @@ func (w *Web) agentPages() []page {
 
 func agentFormOf(a agents.Agent) agentForm {
 	f := agentForm{ID: a.ID, Name: a.Name, Provider: a.Provider, Model: a.Model, SystemPrompt: a.SystemPrompt, Prompt: a.Prompt, Timeout: writeDuration(a.Timeout),
-		OutputKey: a.OutputKey, RetryOnCrash: writeYesNo(a.RetryOnCrash), Tools: a.TakesTools(), Aliases: aliasesOf(a.Events, "events", runEvents),
+		OutputKey: a.OutputKey, RetryOnCrash: writeYesNo(a.RetryOnCrash), Tools: a.TakesTools(), Share: a.Share, Aliases: aliasesOf(a.Events, "events", runEvents),
 		Params: writeParams(a.Params), Fallbacks: writeFallbacks(a.Fallbacks), Output: writeJSON(a.Output),
 		Kind: a.Kind, Request: writeRequest(a), Poll: writeJSON(a.Poll), Cancel: writeJSON(a.Cancel), Artifacts: a.Artifacts}
 	if a.Temperature != nil {
@@ -76,9 +76,9 @@ func readAgent(sent url.Values, _ agents.Agent) (agentForm, agents.Agent, proble
 	var wrong problem.Fields
 	f := agentForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Provider: trimmed(sent, "provider"), Model: trimmed(sent, "model"), SystemPrompt: sent.Get("systemPrompt"), Prompt: sent.Get("prompt"),
 		Temperature: trimmed(sent, "temperature"), MaxTokens: trimmed(sent, "maxTokens"), Timeout: trimmed(sent, "timeout"), OutputKey: trimmed(sent, "outputKey"),
-		RetryOnCrash: trimmed(sent, "retryOnCrash"), Tools: sent.Has("tools"), Params: sent.Get("params"), Fallbacks: sent.Get("fallbacks"), Output: sent.Get("output"),
+		RetryOnCrash: trimmed(sent, "retryOnCrash"), Tools: sent.Has("tools"), Share: sent.Has("share"), Params: sent.Get("params"), Fallbacks: sent.Get("fallbacks"), Output: sent.Get("output"),
 		Kind: trimmed(sent, "kind"), Request: sent.Get("request"), Poll: sent.Get("poll"), Cancel: sent.Get("cancel"), Artifacts: trimmed(sent, "artifacts")}
-	a := agents.Agent{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), Provider: f.Provider, Model: f.Model, SystemPrompt: f.SystemPrompt, Prompt: f.Prompt, MaxTokens: readCount(&wrong, "maxTokens", f.MaxTokens, 0),
+	a := agents.Agent{ID: f.ID, Share: f.Share, Name: catalog.OmitDefault(f.Name, f.ID), Provider: f.Provider, Model: f.Model, SystemPrompt: f.SystemPrompt, Prompt: f.Prompt, MaxTokens: readCount(&wrong, "maxTokens", f.MaxTokens, 0),
 		Timeout: typedDuration(&wrong, "timeout", f.Timeout), OutputKey: f.OutputKey, RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash), Events: aliasesIn(sent, "events", runEvents),
 		Params: readParams(&wrong, f.Params), Fallbacks: readFallbacks(f.Fallbacks), Output: readJSON[agents.Output](&wrong, "output", f.Output, `{"schema": {"type": "object"}}`),
 		Kind: catalog.OmitDefault(f.Kind, agents.KindChat), Request: readRequest(&wrong, f.Kind, f.Request), Poll: readJSON[agents.Poll](&wrong, "poll", f.Poll, pollExample),

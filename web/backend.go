@@ -13,6 +13,7 @@ import (
 	"beckon/internal/catalog"
 	"beckon/internal/store"
 	"beckon/runs"
+	"beckon/share"
 )
 
 // Backend is what the pages call: the same methods as the admin API calls.
@@ -21,6 +22,7 @@ type Backend struct {
 
 	Runs       *runs.Service
 	Artifacts  *artifacts.Service
+	Share      *share.Service
 	Deliveries *deliveries.Service
 	Refused    RefusedList
 	Settings   Settings

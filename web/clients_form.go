@@ -49,6 +49,7 @@ type clientForm struct {
 	Enabled               bool
 	SyncTimeout           string
 	CancelOnDisconnect    bool
+	Share                 bool
 	MaxBodyBytes          string
 	RateRequests, RatePer string
 	MaxConcurrent         string
@@ -59,7 +60,7 @@ type clientForm struct {
 // clientFormOf is the form of a client that there is.
 func clientFormOf(item clients.Client) clientForm {
 	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Allowed: item.AllowedAgents,
-		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect}
+		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share}
 	if item.Passthrough {
 		f.Kind = promptOfRequest
 	}
@@ -94,7 +95,7 @@ func readClientForm(sent url.Values) clientForm {
 	text := func(name string) string { return trimmed(sent, name) }
 	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
-		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
+		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
 		MaxConcurrent: text("maxConcurrent"), webhookSecret: typedSecret(sent, "webhookSecret")}
 	f.Retype = f.webhookSecret != "" && f.webhookSecret != secret.Removed
 	return f
@@ -105,7 +106,7 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 
 // client reads what was typed, and says what cannot be read.
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
-	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, CancelOnDisconnect: f.CancelOnDisconnect, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt}
+	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt}
 	if !f.Enabled {
 		item.Enabled = new(bool)
 	}

@@ -72,7 +72,7 @@ func (s clientScreen) HasNoLimits() bool {
 	if s.Form.Metadata+s.ErrorOf("metadata") != "" {
 		return false
 	}
-	return !s.Form.Retype && s.Form.RateRequests+s.Form.RatePer+s.ErrorOf("rateLimit") == "" && !s.Form.CancelOnDisconnect
+	return !s.Form.Retype && s.Form.RateRequests+s.Form.RatePer+s.ErrorOf("rateLimit") == "" && !s.Form.CancelOnDisconnect && !s.Form.Share
 }
 
 // clientScreen shows a client around its form.

@@ -25,6 +25,7 @@ type runScreen struct {
 	Waited, Took    time.Duration
 	Input, Output   shownText
 	Artifacts       []artifactRow
+	ShareAddress    string // a link to its page for recipients; empty where it has none
 	Metadata        shownText
 	Nodes           []nodeBar
 	Events          []eventRow
@@ -66,6 +67,7 @@ func (w *Web) runPage() page {
 		path + "/again":  w.repeatRun,
 
 		path + "/artifacts/:artifact/remove": w.removeArtifact,
+		path + "/share/revoke":               w.revokeShare,
 	}}
 }
 
@@ -89,6 +91,9 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 	s.Output = texts.show("What it answered", run.Output, "part", "output")
 	s.Metadata = texts.show("Metadata", string(run.Metadata), "part", "metadata")
 	s.Artifacts = w.artifactRows(run.Artifacts)
+	if run.Share == runs.HasPage {
+		s.ShareAddress = w.Backend.Share.Link(run.ID)
+	}
 	s.Nodes = w.nodeBars(run, texts)
 	if s.Events, s.MoreEvents, err = w.eventsOf(ctx, run); err != nil {
 		return s, err
@@ -123,6 +128,7 @@ func runNotice(c echo.Context) string {
 	return map[string]string{
 		"canceled": "The run is canceled. Where another process works on it, that takes a second or two.",
 		"removed":  "The artifact is removed. Links to it lead nowhere any more.",
+		"revoked":  "The page for recipients is gone. Links to it lead nowhere any more.",
 		"again":    "This is the new run. It was started like a call of its client.",
 	}[c.QueryParam("done")]
 }

@@ -32,6 +32,7 @@ import (
 	"beckon/internal/telemetry"
 	"beckon/internal/work"
 	"beckon/runs"
+	"beckon/share"
 	"beckon/web"
 )
 
@@ -60,6 +61,7 @@ type traffic struct {
 	editor     *catalog.Editor
 	runs       *runs.Service
 	artifacts  *artifacts.Service
+	share      *share.Service
 	deliveries *deliveries.Service
 	events     *events.Log
 	tried      []*calls.Request
@@ -79,6 +81,7 @@ func newTraffic(t *testing.T) *traffic {
 	r.artifacts, err = artifacts.New(t.Context(), artifacts.Config{Store: s.store, Log: slog.New(slog.DiscardHandler), URL: filepath.Join(t.TempDir(), "artifacts"),
 		Key: func() (secret.String, error) { return "key", nil }})
 	require.NoError(t, err)
+	r.share = share.New(share.Config{Log: slog.New(slog.DiscardHandler), PublicURL: "http://localhost:8080", Key: func() (secret.String, error) { return "key", nil }})
 	r.runs = runs.New(runs.Config{Store: s.store, Artifacts: r.artifacts, Outlet: r.deliveries, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics("test")})
 	r.events = r.runs.Events
 	t.Cleanup(func() { r.runs.Drain(context.Background()) })
@@ -90,7 +93,7 @@ func newTraffic(t *testing.T) *traffic {
 	}
 	s.serve(func(c *web.Config) {
 		c.PublicURL = "http://localhost:8080/"
-		c.Backend = &web.Backend{Editor: r.editor, Runs: r.runs, Artifacts: r.artifacts, Deliveries: r.deliveries, Calls: r, Follow: r.follow}
+		c.Backend = &web.Backend{Editor: r.editor, Runs: r.runs, Artifacts: r.artifacts, Share: r.share, Deliveries: r.deliveries, Calls: r, Follow: r.follow}
 	})
 	r.browser = s.signedIn()
 	return r

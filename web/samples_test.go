@@ -134,8 +134,8 @@ func sampleRun() runScreen {
 	at := time.Unix(0, 0).UTC()
 	failure := &agents.Failure{Code: "timeout", Message: "It took too long."}
 	text := shownText{Label: "Text", Text: "Hi", Size: 3, Whole: runsPath}
-	return runScreen{Notice: "Done.", Error: "No.", Live: true, Waited: time.Second, Took: time.Second, Input: text, Output: text, Metadata: text,
-		Run: &runs.Run{ID: "run_1", Status: runs.Running, ClientID: "ci", WorkflowID: "triage", CreatedAt: at, StartedAt: at, CompletedAt: at, Error: failure, SessionID: "s", Crashes: 1,
+	return runScreen{Notice: "Done.", Error: "No.", ShareAddress: "http://localhost:8080/r/run_1", Live: true, Waited: time.Second, Took: time.Second, Input: text, Output: text, Metadata: text,
+		Run: &runs.Run{ID: "run_1", Status: runs.Running, ClientID: "ci", WorkflowID: "triage", CreatedAt: at, StartedAt: at, CompletedAt: at, Error: failure, SessionID: "s", Crashes: 1, Share: runs.HasPage, Views: 2,
 			By: agents.Answerer{Provider: "offline", Model: "m", Degraded: true, Attempts: []agents.Attempt{{Provider: "openai", StartedAt: at, Status: 503, Error: failure, Reason: "Overloaded", Finish: "odd"}}}},
 		Artifacts: []artifactRow{{agents.Artifact{ID: "art_1", Name: "a.png", MediaType: "image/png"}, "image", "/a/art_1"}, {agents.Artifact{ID: "art_2"}, "audio", "/a/art_2"},
 			{agents.Artifact{ID: "art_3"}, "video", "/a/art_3"}, {agents.Artifact{ID: "art_4"}, "", ""}},

@@ -98,6 +98,7 @@ func (c *Config) checkSettings(found *findings) {
 		c.wrong(found, "artifacts.maxBytes", "must be between 1 byte and %d GiB", maxArtifact>>30)
 	}
 	c.checkDuration(found, "artifacts.linkTTL", c.Artifacts.LinkTTL, maxRetention)
+	c.checkDuration(found, "share.ttl", c.Share.TTL, maxRetention)
 }
 
 func (c *Config) checkDuration(found *findings, path string, d units.Duration, limit time.Duration) {

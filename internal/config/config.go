@@ -28,6 +28,7 @@ type Config struct {
 	Egress    Egress    `yaml:"egress"`
 	Retention Retention `yaml:"retention"`
 	Artifacts Artifacts `yaml:"artifacts"`
+	Share     Share     `yaml:"share"`
 
 	nouns    *catalog.Registry
 	declared map[string]reflect.Value // by section, the resources as a slice of their type
@@ -122,6 +123,11 @@ func (c *Config) ArtifactsURL() string {
 	return cmp.Or(c.Artifacts.URL, filepath.Join(filepath.Dir(strings.TrimPrefix(database, "sqlite:")), "artifacts"))
 }
 
+// Share says how long the links to pages for recipients open.
+type Share struct {
+	TTL units.Duration `yaml:"ttl"`
+}
+
 // DefaultDatabase is where the data lives when nothing is said.
 const DefaultDatabase = "sqlite:data/beckon.db"
 
@@ -141,6 +147,7 @@ func defaults(nouns *catalog.Registry) *Config {
 		Log:       Log{Level: "info", Format: "text"},
 		Retention: Retention{Runs: units.Duration(month), Deliveries: units.Duration(month)},
 		Artifacts: Artifacts{MaxBytes: 25 << 20, LinkTTL: units.Duration(168 * time.Hour)},
+		Share:     Share{TTL: units.Duration(month)},
 		nouns:     nouns,
 		declared:  map[string]reflect.Value{},
 		lines:     map[string]int{},

@@ -102,6 +102,7 @@ func TestSettings(t *testing.T) {
 		"artifacts.url = data/artifacts (default)",
 		"artifacts.maxBytes = 25MiB (default)",
 		"artifacts.linkTTL = 168h (default)",
+		"share.ttl = 720h (default)",
 	}, lines)
 
 	// Of the memory it is said how much there is.

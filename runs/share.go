@@ -1,0 +1,21 @@
+package runs
+
+import (
+	"context"
+
+	"beckon/internal/problem"
+	"beckon/internal/store"
+)
+
+const codeNoPage = "share_not_found"
+
+// RevokeShare takes a run's page for recipients away, for good. A NotFound says that there is no such run, or that it has no
+// page.
+func (s *Service) RevokeShare(ctx context.Context, id string) error {
+	return s.Store.Write(ctx, func(tx store.Tx) error {
+		if revoked, err := revokePage(tx, id); err != nil || revoked {
+			return err
+		}
+		return problem.New(problem.NotFound, codeNoPage, "There is no such run, or it has no page for recipients, or that was revoked.")
+	})
+}
