@@ -117,7 +117,10 @@ func readCommandBody(body []byte, p *Prompt) error {
 	if err != nil {
 		return nil
 	}
-	return found.readOptions(p)
+	agent := p.Agent
+	err = found.readOptions(p)
+	p.Agent = agent // which the query names
+	return err
 }
 
 // mergeMetadata returns an object with the members of both; a member of over replaces one of base with the same name.
