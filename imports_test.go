@@ -14,11 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The floors of the house (docs/architecture.md): a package imports from lower floors only. A package that is not
-// listed belongs to the floor of the closest folder above it that is.
-const top = 7
-
-var floors = map[string]int{
+// layers has the layers of the packages (docs/architecture.md). A package imports from lower layers only. A package
+// that is not listed belongs to its closest parent folder that is.
+var layers = map[string]int{
 	"cmd":     top,
 	"gateway": 6,
 	"server":  5, "web": 5,
@@ -30,7 +28,9 @@ var floors = map[string]int{
 	"internal/units": 0, "internal/memory": 0, "internal/render": 0, "internal/freeport": 0, "internal/expression": 0, "internal/jsonstream": 0,
 }
 
-// sideways are the arrows within a floor that are allowed, besides those onto words, which everybody uses.
+const top = 7
+
+// sideways has the imports within a layer that are allowed. All packages may import those of words.
 var (
 	sideways = map[string]string{
 		"artifacts": "agents", "clients": "commands", "internal/catalog": "internal/store", "internal/work": "internal/store", "calls/senders/all": "calls/senders",
@@ -59,27 +59,28 @@ func TestImportsPointDown(t *testing.T) {
 }
 
 func allowed(t *testing.T, from, to string) bool {
-	fromRoom, toRoom := room(t, from), room(t, to)
+	fromListed, toListed := listed(t, from), listed(t, to)
 	switch {
-	case fromRoom == toRoom:
-		// Within a noun, its ways of doing things know the noun and their own parts; the noun and the other ways don't know them.
-		return to == toRoom || floors[toRoom] == top || from != fromRoom && strings.HasPrefix(to, from+"/")
-	case slices.Contains(words, toRoom):
-		return !slices.Contains(words, fromRoom)
-	case floors[fromRoom] == floors[toRoom]:
-		return sideways[fromRoom] == toRoom
+	case fromListed == toListed:
+		// agents/chat imports agents and its own subpackages; neither agents nor agents/flow imports agents/chat.
+		return to == toListed || layers[toListed] == top || from != fromListed && strings.HasPrefix(to, from+"/")
+	case slices.Contains(words, toListed):
+		return !slices.Contains(words, fromListed)
+	case layers[fromListed] == layers[toListed]:
+		return sideways[fromListed] == toListed
 	}
-	return floors[fromRoom] > floors[toRoom]
+	return layers[fromListed] > layers[toListed]
 }
 
-func room(t *testing.T, pkg string) string {
-	for r := pkg; ; {
-		if _, ok := floors[r]; ok {
-			return r
+// listed returns the package or parent folder of it that has a layer.
+func listed(t *testing.T, pkg string) string {
+	for p := pkg; ; {
+		if _, ok := layers[p]; ok {
+			return p
 		}
-		i := strings.LastIndex(r, "/")
-		require.Positive(t, i, "%s is in no room of the house: give it a floor", pkg)
-		r = r[:i]
+		i := strings.LastIndex(p, "/")
+		require.Positive(t, i, "%s has no layer: add it to layers, and to docs/architecture.md", pkg)
+		p = p[:i]
 	}
 }
 

@@ -19,7 +19,8 @@ var (
 	typesWithEvents = append([]contenttype.MediaType{eventStream}, replyTypes...)
 )
 
-// WantsEvents reports whether a caller prefers Server-Sent Events to everything else, and names them.
+// WantsEvents reports whether the Accept header prefers text/event-stream to all other types. The header must name the
+// type: a wildcard does not ask for a stream.
 func WantsEvents(h http.Header) bool {
 	accept := h.Get("Accept")
 	if !strings.Contains(accept, "text/event-stream") {
@@ -29,8 +30,9 @@ func WantsEvents(h http.Header) bool {
 	return err == nil && best.Subtype == eventStream.Subtype
 }
 
-// acceptedReply replies with the text alone to callers who prefer that to JSON.
-func acceptedReply(r *Request, run *runs.Run) (contentType, text string) {
+// negotiateReply returns the output of the run as text if the Accept header prefers text to JSON, and else an empty
+// contentType, which stands for the JSON document. See Sender.Reply.
+func negotiateReply(r *Request, run *runs.Run) (contentType, text string) {
 	accept := r.Header.Get("Accept")
 	switch accept {
 	case "", "*/*", "application/json":

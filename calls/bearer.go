@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// BearerToken returns the token of the Authorization header, or nothing when there is none, another scheme, or more
-// than one. The scheme's name is case-insensitive (RFC 9110, section 11.1).
+// BearerToken returns the bearer token of the Authorization header. It returns "" if the header is missing, is there
+// more than once, has another scheme or is malformed. The scheme is case-insensitive (RFC 9110, section 11.1).
 func BearerToken(h http.Header) string {
 	values := h.Values("Authorization")
 	if len(values) != 1 {

@@ -12,11 +12,11 @@ import (
 	"beckon/internal/problem"
 )
 
-// bodyKind is how a body is to be read.
+// bodyKind says how to read a body.
 type bodyKind struct {
 	format   bodyFormat
-	boundary string   // of multipart
-	charset  *charset // of the whole body, or of the parts of a form that declare none
+	boundary string   // of a multipart body
+	charset  *charset // of the body, or of the fields of a form that declare none
 }
 
 type bodyFormat int
@@ -28,16 +28,17 @@ const (
 	multipartFormat
 )
 
-// supportedTypes ends the message of every refused type.
+// supportedTypes is the last sentence of every error about an unsupported type.
 const supportedTypes = "Send application/json, text/plain, application/x-www-form-urlencoded or multipart/form-data."
 
-// CheckContentType refuses what ReadPrompt could not read, before the body has arrived. The error is a problem:
-// Unsupported, or Invalid for a multipart type without a boundary.
+// CheckContentType checks, before the body is read, that ReadPrompt supports its Content-Type and Content-Encoding. The
+// error is a problem: Unsupported, or Invalid for a multipart type without a valid boundary.
 func CheckContentType(header http.Header) error {
 	_, err := kindOf(header)
 	return err
 }
 
+// kindOf returns how to read a body with this header.
 func kindOf(header http.Header) (bodyKind, error) {
 	if _, err := encodingsOf(header.Values("Content-Encoding")); err != nil {
 		return bodyKind{}, err
@@ -60,6 +61,7 @@ func kindOf(header http.Header) (bodyKind, error) {
 	return kind, err
 }
 
+// kindOfType returns how to read a body of a media type; name is in lower case.
 func kindOfType(name string, parameters map[string]string) (bodyKind, error) {
 	switch {
 	case name == "application/json", strings.HasPrefix(name, "application/") && strings.HasSuffix(name, "+json"):
@@ -69,7 +71,7 @@ func kindOfType(name string, parameters map[string]string) (bodyKind, error) {
 	case name == "application/x-www-form-urlencoded":
 		return bodyKind{format: urlencodedFormat}, nil
 	case name != "multipart/form-data":
-		return bodyKind{}, unsupportedType("Beckon does not understand the body's Content-Type.")
+		return bodyKind{}, unsupportedType("Beckon does not support the body's Content-Type.")
 	}
 	boundary := parameters["boundary"]
 	if boundary == "" || len(boundary) > maxBoundary {
@@ -78,7 +80,7 @@ func kindOfType(name string, parameters map[string]string) (bodyKind, error) {
 	return bodyKind{format: multipartFormat, boundary: boundary}, nil
 }
 
-// isTextType reports whether a media type, in lower case, stands for text that is no JSON document.
+// isTextType reports whether a media type is text other than JSON; name is in lower case.
 func isTextType(name string) bool {
 	switch name {
 	case "application/xml", "application/yaml", "application/x-yaml", "application/x-ndjson", "application/ndjson":
@@ -87,8 +89,9 @@ func isTextType(name string) bool {
 	return strings.HasPrefix(name, "text/") || strings.HasPrefix(name, "application/") && strings.HasSuffix(name, "+xml")
 }
 
-// text returns a body as UTF-8 without a byte order mark, and how to read it. A form decodes its fields itself.
-func (k bodyKind) text(body []byte) ([]byte, bodyKind, error) {
+// toUTF8 converts a body to UTF-8 and removes its byte order mark. It also returns how to read the result: a body that
+// is labelled a form may be JSON or text. The fields of a form are converted later, each on its own.
+func (k bodyKind) toUTF8(body []byte) ([]byte, bodyKind, error) {
 	if k.format != urlencodedFormat && k.format != multipartFormat {
 		var err error
 		if body, err = k.charset.decode(body); err != nil {
@@ -98,13 +101,14 @@ func (k bodyKind) text(body []byte) ([]byte, bodyKind, error) {
 	}
 	body = trimBOM(body)
 	if k.format == urlencodedFormat {
-		k.format = labelledFormat(body)
+		k.format = sniffFormat(body)
 	}
 	return body, k, nil
 }
 
-// labelledFormat returns how to read a body that is labelled an urlencoded form. curl, wget and urllib label all bodies so.
-func labelledFormat(body []byte) bodyFormat {
+// sniffFormat returns the format of a body that was sent as application/x-www-form-urlencoded. The content decides,
+// since curl, wget and urllib send bodies of any kind with that type.
+func sniffFormat(body []byte) bodyFormat {
 	trimmed := bytes.TrimSpace(body)
 	if len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[') && checkJSON(trimmed) == nil {
 		return jsonFormat
@@ -123,8 +127,8 @@ func labelledFormat(body []byte) bodyFormat {
 	return urlencodedFormat
 }
 
-// isFormName reports whether a form encoder may have written a name: it writes a space as a plus sign, and letters beyond
-// ASCII, colons, quotes and most brackets by their codes.
+// isFormName reports whether name can be the output of a form encoder, which writes a space as a plus sign, and
+// percent-encodes non-ASCII letters, colons, quotes and most brackets.
 func isFormName(name []byte) bool {
 	for i, c := range name {
 		switch {
@@ -143,12 +147,13 @@ func unsupportedType(why string) error {
 	return problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType, "%s %s", why, supportedTypes)
 }
 
-// isForm reports whether the body has fields.
+// isForm reports whether the body is a form, of either type.
 func (k bodyKind) isForm() bool { return k.format == multipartFormat || k.format == urlencodedFormat }
 
 func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xEF\xBB\xBF")) }
 
-// textOf returns a part of a body as a string. It is not copied, unless it would keep alive a whole that is far larger.
+// textOf returns part, which is a slice of whole, as a string. It copies a part that is less than half of whole, so
+// that the garbage collector can free the rest; a larger part shares its memory with whole.
 func textOf(part, whole []byte) string {
 	if len(part) < len(whole)/2 {
 		return string(part)
@@ -163,7 +168,8 @@ func checkUTF8(body []byte) error {
 	return nil
 }
 
-// lineAndColumn makes a position for people; both count from 1, columns in bytes.
+// lineAndColumn returns a position in body for error messages, such as "line 2, column 5". Both count from 1, columns
+// in bytes.
 func lineAndColumn(body []byte, offset int64) string {
 	before := body[:min(max(offset, 0), int64(len(body)))]
 	return fmt.Sprintf("line %d, column %d", 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n'))

@@ -10,10 +10,11 @@ import (
 	"beckon/internal/problem"
 )
 
-// charset is how the text of a body, or of a part of it, is written; nil is UTF-8.
+// charset is the character encoding of a body or of a part of it. Nil is UTF-8.
 type charset struct{ encoding.Encoding }
 
-// charsetOf finds a charset by its name, as browsers do: ISO-8859-1 is windows-1252.
+// charsetOf finds a charset by the names that browsers use (https://encoding.spec.whatwg.org), where ISO-8859-1 means
+// windows-1252.
 func charsetOf(name string) (*charset, error) {
 	switch name = strings.ToLower(strings.TrimSpace(name)); name {
 	case "", "utf-8", "utf8", "us-ascii", "ascii":
@@ -28,7 +29,8 @@ func charsetOf(name string) (*charset, error) {
 	return &charset{found}, nil
 }
 
-// decode returns the text in UTF-8. What is no character of the charset is an error.
+// decode converts text to UTF-8. Bytes that are not valid in the charset become U+FFFD, as in browsers; the decoders of
+// x/text return no error for them.
 func (c *charset) decode(text []byte) ([]byte, error) {
 	if c == nil {
 		return text, nil

@@ -18,13 +18,13 @@ import (
 	"beckon/internal/problem"
 )
 
-// The bounds of what a body may ask of its decoder.
+// The limits of decoding.
 const (
 	maxEncodings  = 3
 	maxZstdWindow = 8 << 20 // bytes, as RFC 8878 recommends for every decoder
 )
 
-// decoders makes what was encoded readable, by the name in Content-Encoding.
+// decoders maps each Content-Encoding to a function that returns a reader of the decoded bytes.
 var decoders = map[string]func(in io.Reader) (io.Reader, error){
 	"gzip":    func(in io.Reader) (io.Reader, error) { return gzip.NewReader(in) },
 	"x-gzip":  func(in io.Reader) (io.Reader, error) { return gzip.NewReader(in) },
@@ -39,8 +39,8 @@ var decoders = map[string]func(in io.Reader) (io.Reader, error){
 	},
 }
 
-// newDeflateReader reads zlib's format, which the name stands for (RFC 9110, section 8.4.1.2), and bare deflate, which
-// many senders mean by it.
+// newDeflateReader reads "deflate", which is zlib's format (RFC 9110, section 8.4.1.2), and also raw deflate, which many
+// senders send under that name.
 func newDeflateReader(in io.Reader) (io.Reader, error) {
 	buffered := bufio.NewReader(in)
 	head, err := buffered.Peek(2)
@@ -53,14 +53,14 @@ func newDeflateReader(in io.Reader) (io.Reader, error) {
 	return flate.NewReader(buffered), nil
 }
 
-// encodingsOf returns the encodings of a body, in the order in which they were applied.
+// encodingsOf returns the encodings that Content-Encoding lists, in the order in which they were applied.
 func encodingsOf(values []string) (list []string, err error) {
 	for _, value := range values {
 		for name := range strings.SplitSeq(value, ",") {
 			switch name = strings.ToLower(strings.TrimSpace(name)); {
 			case name == "" || name == "identity":
 			case decoders[name] == nil || len(list) == maxEncodings:
-				return nil, problem.New(problem.Unsupported, problem.CodeUnsupportedEncoding, "The body has an encoding that Beckon does not read. Send it as it is, or with Content-Encoding: gzip, deflate, br or zstd.")
+				return nil, problem.New(problem.Unsupported, problem.CodeUnsupportedEncoding, "Beckon does not support the body's Content-Encoding. Send the body uncompressed, or with gzip, deflate, br or zstd, and at most %d of them.", maxEncodings)
 			default:
 				list = append(list, name)
 			}
@@ -69,8 +69,9 @@ func encodingsOf(values []string) (list []string, err error) {
 	return list, nil
 }
 
-// decodeBody decodes a body that was sent with a Content-Encoding; the result has at most limit bytes, for which memory is
-// reserved in held. The body must be read. What a sender has signed is the body as it was before.
+// decodeBody replaces Body by what its Content-Encoding decodes to, which must be at most limit bytes, and adjusts the
+// memory that held reserves. ReadBody must have been called. Signatures cover the body as it was sent: verify them
+// first.
 func (r *Request) decodeBody(limit int64) error {
 	if len(r.Header.Values("Content-Encoding")) == 0 || len(r.Body) == 0 {
 		return nil
@@ -103,5 +104,5 @@ func (r *Request) decodeBody(limit int64) error {
 }
 
 func invalidEncoding(name string, err error) error {
-	return problem.New(problem.Invalid, problem.CodeInvalidEncoding, "The body is not valid %s, or it is cut off. Its Content-Encoding must say how it is encoded.", name).Because(err)
+	return problem.New(problem.Invalid, problem.CodeInvalidEncoding, "The body is not valid %s, or it is cut off. Content-Encoding must name the encoding that the body has.", name).Because(err)
 }

@@ -14,7 +14,7 @@ import (
 	"beckon/internal/problem"
 )
 
-// The bounds of a form.
+// The limits of a form.
 const (
 	maxFields          = 1000
 	maxPartHeaders     = 16
@@ -22,14 +22,14 @@ const (
 	maxBoundary        = 70 // RFC 2046, section 5.1.1
 )
 
-// field is one field of a form, in the order in which they were sent. A file that is text has its text as the value; that
-// of another file says what it was.
+// field is a field of a form. The value of a text file is its content; that of a binary file is a description of it.
 type field struct {
 	name, value string
-	fileName    string // of a text file
-	isFile      bool   // of another type than text
+	fileName    string // of a text file; empty for other fields
+	isBinary    bool   // a binary file
 }
 
+// fields returns the fields of a form, in the order in which they were sent.
 func (k bodyKind) fields(body []byte) ([]field, error) {
 	if k.format == multipartFormat {
 		return multipartFields(body, k.boundary, k.charset)
@@ -37,18 +37,19 @@ func (k bodyKind) fields(body []byte) ([]field, error) {
 	return urlencodedFields(body, k.charset)
 }
 
-// promptOfFields takes the field prompt, and agent and sessionId beside it, or else all fields as lines.
+// promptOfFields reads the fields prompt, agent and sessionId. Without a field prompt, all fields are the prompt, one
+// per line.
 func promptOfFields(fields []field) (Prompt, error) {
 	var p Prompt
 	known := map[string]*string{"prompt": &p.Text, "agent": &p.Agent, "sessionId": &p.SessionID}
-	seen, twice := map[string]bool{}, ""
+	seen, repeated := map[string]bool{}, ""
 	for _, f := range fields {
 		into := known[f.name]
-		if into == nil || f.isFile {
+		if into == nil || f.isBinary {
 			continue
 		}
-		if seen[f.name] && twice == "" {
-			twice = f.name
+		if seen[f.name] && repeated == "" {
+			repeated = f.name
 		}
 		seen[f.name] = true
 		*into = f.value
@@ -56,13 +57,14 @@ func promptOfFields(fields []field) (Prompt, error) {
 	switch {
 	case !seen["prompt"]:
 		return Prompt{Text: linesOf(fields)}, nil
-	case twice != "":
-		return Prompt{}, invalidParameter(twice, "is in the form more than once")
+	case repeated != "":
+		return Prompt{}, invalidParameter(repeated, "is in the form more than once")
 	}
-	p.Agent, p.SessionID = strings.Clone(p.Agent), strings.Clone(p.SessionID) // which are parts of the body
+	p.Agent, p.SessionID = strings.Clone(p.Agent), strings.Clone(p.SessionID) // which share memory with the body
 	return p, checkSessionID(p.SessionID)
 }
 
+// linesOf writes fields as lines "name: value"; a text file is "name: filename" and its content below.
 func linesOf(fields []field) string {
 	size := 0
 	for _, f := range fields {
@@ -85,7 +87,7 @@ func linesOf(fields []field) string {
 	return lines.String()
 }
 
-func urlencodedFields(body []byte, written *charset) ([]field, error) {
+func urlencodedFields(body []byte, cs *charset) ([]field, error) {
 	var fields []field
 	for pair := range strings.SplitSeq(string(bytes.TrimRight(body, "\r\n")), "&") {
 		if pair == "" {
@@ -104,7 +106,7 @@ func urlencodedFields(body []byte, written *charset) ([]field, error) {
 				"To send text as it is, send it with Content-Type: text/plain.")
 		}
 		f := field{name: name, value: value}
-		if err := f.convert(written); err != nil {
+		if err := f.toUTF8(cs); err != nil {
 			return nil, err
 		}
 		fields = append(fields, f)
@@ -112,27 +114,27 @@ func urlencodedFields(body []byte, written *charset) ([]field, error) {
 	return fields, checkFields(fields)
 }
 
-// convert makes UTF-8 of a field in another charset.
-func (f *field) convert(written *charset) error {
-	if written == nil {
+// toUTF8 converts the name and value from a charset.
+func (f *field) toUTF8(cs *charset) error {
+	if cs == nil {
 		return nil
 	}
-	name, err := written.decode([]byte(f.name))
+	name, err := cs.decode([]byte(f.name))
 	if err != nil {
 		return err
 	}
-	value, err := written.decode([]byte(f.value))
+	value, err := cs.decode([]byte(f.value))
 	f.name, f.value = string(name), string(value)
 	return err
 }
 
-// multipartFields reads the parts over the body that is in memory already; a part costs no more than a few objects.
-func multipartFields(body []byte, boundary string, written *charset) ([]field, error) {
+// multipartFields reads the parts of a multipart form. cs is the charset of the parts that declare none.
+func multipartFields(body []byte, boundary string, cs *charset) ([]field, error) {
 	var fields []field
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {
 		part, err := reader.NextPart()
-		if err == io.EOF { // a wrapped one says that the end is missing
+		if err == io.EOF { // not errors.Is: a wrapped io.EOF means that the closing boundary is missing
 			return fields, checkFields(fields)
 		}
 		if err != nil {
@@ -141,7 +143,7 @@ func multipartFields(body []byte, boundary string, written *charset) ([]field, e
 		if len(fields) == maxFields {
 			return nil, tooManyFields()
 		}
-		f, err := readPart(part, written)
+		f, err := readPart(part, cs)
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +151,7 @@ func multipartFields(body []byte, boundary string, written *charset) ([]field, e
 	}
 }
 
-func readPart(part *multipart.Part, written *charset) (field, error) {
+func readPart(part *multipart.Part, cs *charset) (field, error) {
 	count, size := 0, 0
 	for name, values := range part.Header {
 		for _, value := range values {
@@ -158,7 +160,7 @@ func readPart(part *multipart.Part, written *charset) (field, error) {
 		}
 	}
 	if count > maxPartHeaders || size > maxPartHeaderBytes {
-		return field{}, invalidForm("A part of the form has too many or too large headers.")
+		return field{}, invalidForm("A part of the form has too many headers, or headers that are too large.")
 	}
 	f := field{name: part.FormName()}
 	if f.name == "" {
@@ -167,40 +169,40 @@ func readPart(part *multipart.Part, written *charset) (field, error) {
 	mediaType, parameters, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
 	if declared := parameters["charset"]; declared != "" {
 		var err error
-		if written, err = charsetOf(declared); err != nil {
+		if cs, err = charsetOf(declared); err != nil {
 			return field{}, err
 		}
 	}
 	if file := part.FileName(); file != "" {
-		return readFile(f, part, file, cmp.Or(mediaType, "application/octet-stream"), written)
+		return readFile(f, part, file, cmp.Or(mediaType, "application/octet-stream"), cs)
 	}
 	var value bytes.Buffer
 	if _, err := value.ReadFrom(part); err != nil {
 		return field{}, invalidForm("The form is cut off within a field.")
 	}
 	f.value = value.String()
-	return f, f.convert(written)
+	return f, f.toUTF8(cs)
 }
 
-// readFile reads a file of a form. Whether it is text is for its content to say: many programs know no better type than
+// readFile reads a file of a form. The content decides whether a file is text: many programs send text files as
 // application/octet-stream.
-func readFile(f field, part io.Reader, name, mediaType string, written *charset) (field, error) {
+func readFile(f field, part io.Reader, name, mediaType string, cs *charset) (field, error) {
 	var content bytes.Buffer
 	if _, err := content.ReadFrom(part); err != nil {
 		return field{}, invalidForm("The form is cut off within a file.")
 	}
 	if isTextType(mediaType) || strings.HasSuffix(mediaType, "json") || mediaType == "application/octet-stream" {
-		text, err := written.decode(content.Bytes())
+		text, err := cs.decode(content.Bytes())
 		if err == nil && isText(text) {
 			f.value, f.fileName = string(trimBOM(text)), name
 			return f, nil
 		}
 	}
-	f.isFile, f.value = true, fmt.Sprintf("%s (%s, %d bytes)", name, mediaType, content.Len())
+	f.isBinary, f.value = true, fmt.Sprintf("%s (%s, %d bytes)", name, mediaType, content.Len())
 	return f, nil
 }
 
-// isText reports whether people can read it: UTF-8 without control characters other than those of lines and tabs.
+// isText reports whether content is UTF-8 without control characters, except line breaks, form feeds and tabs.
 func isText(content []byte) bool {
 	return utf8.Valid(content) && !bytes.ContainsFunc(content, func(r rune) bool {
 		return r < ' ' && r != '\n' && r != '\r' && r != '\t' && r != '\f' || r == 0x7f

@@ -17,34 +17,35 @@ import (
 	"beckon/internal/render"
 )
 
-// readJSON goes over the body once. What it keeps of it are slices of the body.
+// readJSON reads the prompt from a JSON body: from the members of an object whose prompt is a string; any other JSON is
+// the prompt itself. It reads the body once, and the result shares memory with it.
 func readJSON(body []byte) (Prompt, error) {
 	d := newDecoder(body)
 	if d.PeekKind() != jsontext.KindBeginObject {
-		return wholeJSON(body, d)
+		return jsonAsPrompt(body, d)
 	}
 	found, err := readMembers(body, d, promptMembers)
 	if err != nil {
 		return Prompt{}, err
 	}
-	if found["prompt"].Kind() != jsontext.KindString { // some senders have something else of that name
+	if found["prompt"].Kind() != jsontext.KindString { // some senders have a prompt of another kind
 		return Prompt{Text: textOf(bytes.TrimSpace(body), body)}, nil
 	}
-	return found.read()
+	return found.readPrompt()
 }
 
-// newDecoder reads JSON in which the last of members with the same name counts.
+// newDecoder returns a decoder that accepts members with the same name. Its users keep the last one.
 func newDecoder(body []byte) *jsontext.Decoder {
 	return jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
 }
 
-// members are members of a JSON body by their names, as they were sent.
+// members holds members of a JSON object by name; the values are the JSON text as it was sent.
 type members map[string]jsontext.Value
 
-// promptMembers are those that are read of a webhook's body.
+// promptMembers are the members that a webhook call may have in its JSON body.
 var promptMembers = []string{"prompt", "agent", "sessionId", "metadata", "webhook"}
 
-// readMembers keeps the named members of an object, which is the whole body.
+// readMembers reads a body that is one JSON object, and returns those of its members that names lists.
 func readMembers(body []byte, d *jsontext.Decoder, names []string) (members, error) {
 	found, err := readObject(body, d, names)
 	if err == nil {
@@ -56,6 +57,7 @@ func readMembers(body []byte, d *jsontext.Decoder, names []string) (members, err
 	return found, nil
 }
 
+// readObject reads the object that comes next in d. See readMembers.
 func readObject(body []byte, d *jsontext.Decoder, names []string) (members, error) {
 	if _, err := d.ReadToken(); err != nil {
 		return nil, err
@@ -66,7 +68,7 @@ func readObject(body []byte, d *jsontext.Decoder, names []string) (members, erro
 		if err != nil {
 			return nil, err
 		}
-		i := slices.Index(names, token.String()) // the token is void when the next is read
+		i := slices.Index(names, token.String()) // before the next read, which invalidates token
 		value, err := d.ReadValue()
 		if err != nil {
 			return nil, err
@@ -80,8 +82,8 @@ func readObject(body []byte, d *jsontext.Decoder, names []string) (members, erro
 	return found, err
 }
 
-// wholeJSON is for JSON that is the prompt itself.
-func wholeJSON(body []byte, d *jsontext.Decoder) (Prompt, error) {
+// jsonAsPrompt checks that the body is one JSON document, and returns it as the prompt.
+func jsonAsPrompt(body []byte, d *jsontext.Decoder) (Prompt, error) {
 	text := bytes.TrimSpace(body)
 	if len(text) == 0 {
 		return Prompt{}, nil
@@ -95,7 +97,8 @@ func wholeJSON(body []byte, d *jsontext.Decoder) (Prompt, error) {
 	return Prompt{Text: textOf(text, body)}, nil
 }
 
-func (m members) read() (p Prompt, err error) {
+// readPrompt reads promptMembers.
+func (m members) readPrompt() (p Prompt, err error) {
 	if err := m.readOptions(&p); err != nil {
 		return Prompt{}, err
 	}
@@ -103,9 +106,9 @@ func (m members) read() (p Prompt, err error) {
 	return p, nil
 }
 
-// readBesideCommand reads webhook and metadata from the body of a call that runs a command. Whatever else the body says, or is,
-// does not matter.
-func readBesideCommand(body []byte, p *Prompt) error {
+// readCommandBody reads webhook and metadata from the body of a call whose client has a prompt of its own or a command.
+// All other members are ignored, and so is a body that is not a JSON object.
+func readCommandBody(body []byte, p *Prompt) error {
 	d := newDecoder(body)
 	if d.PeekKind() != jsontext.KindBeginObject {
 		return nil
@@ -114,28 +117,32 @@ func readBesideCommand(body []byte, p *Prompt) error {
 	if err != nil {
 		return nil
 	}
-	return found.readOptions(p)
+	agent := p.Agent
+	err = found.readOptions(p)
+	p.Agent = agent // which the query names
+	return err
 }
 
-// joinMetadata returns the members of two objects; where both have one of a name, it is that of over. Either may be nil.
-func joinMetadata(under, over json.RawMessage) json.RawMessage {
-	if under == nil || over == nil {
-		return slices.Concat(under, over)
+// mergeMetadata returns an object with the members of both; a member of over replaces one of base with the same name.
+// Either may be nil.
+func mergeMetadata(base, over json.RawMessage) json.RawMessage {
+	if base == nil || over == nil {
+		return slices.Concat(base, over)
 	}
-	var all, more map[string]jsontext.Value
+	var merged, more map[string]jsontext.Value
 	asSent := jsontext.AllowDuplicateNames(true)
-	if jsonv2.Unmarshal(under, &all, asSent) != nil || jsonv2.Unmarshal(over, &more, asSent) != nil {
-		return over // both were checked when they came in
+	if jsonv2.Unmarshal(base, &merged, asSent) != nil || jsonv2.Unmarshal(over, &more, asSent) != nil {
+		return over // cannot happen: both were checked when they were read
 	}
-	maps.Copy(all, more)
-	joined, err := jsonv2.Marshal(all, asSent, jsonv2.Deterministic(true))
+	maps.Copy(merged, more)
+	document, err := jsonv2.Marshal(merged, asSent, jsonv2.Deterministic(true))
 	if err != nil {
 		return over
 	}
-	return joined
+	return document
 }
 
-// readOptions reads all but the prompt.
+// readOptions sets agent, sessionId, metadata and webhook of p; those that m does not have become empty.
 func (m members) readOptions(p *Prompt) (err error) {
 	if p.Agent, err = m.text("agent"); err != nil {
 		return err
@@ -156,7 +163,7 @@ func (m members) readOptions(p *Prompt) (err error) {
 	return err
 }
 
-// text reads a string that may be left out or null.
+// text returns a string member. It is "" if the member is missing or null.
 func (m members) text(name string) (string, error) {
 	switch value := m[name]; {
 	case isAbsent(value):
@@ -168,7 +175,7 @@ func (m members) text(name string) (string, error) {
 	}
 }
 
-// object copies an object that may be left out or null.
+// object returns a copy of an object member. It is nil if the member is missing or null.
 func (m members) object(name string) (json.RawMessage, error) {
 	switch value := m[name]; {
 	case isAbsent(value):
@@ -180,6 +187,7 @@ func (m members) object(name string) (json.RawMessage, error) {
 	}
 }
 
+// isAbsent reports whether a member is missing or null.
 func isAbsent(value jsontext.Value) bool {
 	return value == nil || value.Kind() == jsontext.KindNull
 }
@@ -189,13 +197,14 @@ func unquote(value jsontext.Value) string {
 	return textOf(text, text[:cap(text)])
 }
 
-// checkJSON reports what is wrong with JSON that nobody needs decoded.
+// checkJSON checks that the body is one JSON document, without decoding it.
 func checkJSON(body []byte) error {
-	_, err := wholeJSON(body, newDecoder(body))
+	_, err := jsonAsPrompt(body, newDecoder(body))
 	return err
 }
 
-// invalidJSON says what is wrong, and where, without quoting the body.
+// invalidJSON returns the problem of a body that is not valid JSON. It says what is wrong and where, and does not quote
+// the body.
 func invalidJSON(body []byte, err error) error {
 	offset, reason := int64(len(body)), "it is cut off"
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
@@ -208,7 +217,7 @@ func invalidJSON(body []byte, err error) error {
 		case !utf8.Valid(body):
 			reason = "it is not valid UTF-8"
 		default:
-			reason = "there is a mistake, or something behind the end"
+			reason = "there is a syntax error, or text after the end"
 		}
 	}
 	return problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body is not valid JSON: %s (%s).", reason, lineAndColumn(body, offset))

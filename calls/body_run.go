@@ -13,16 +13,20 @@ import (
 	"beckon/runs"
 )
 
-// ReadRunPrompt takes a prompt from a request to the runs API: a JSON object with input (a string, or an object that becomes
-// the prompt as it is) or prompt, agent or workflowId, sessionId, metadata, priority and webhook. Without input and prompt, the
-// other members are the input. A body without any of these brings no prompt. The error is a problem: Unsupported for another
-// type, else Invalid.
+// ReadRunPrompt reads the prompt from the body of a request to the runs API, a JSON object with these members:
+//
+//	input or prompt      a string; input may also be an object, whose JSON is the prompt
+//	agent or workflowId  the ID of an agent or flow
+//	sessionId, metadata, priority, webhook
+//
+// If it has neither input nor prompt, the object of all other members is the prompt. A body that has none of these
+// members, or is empty, brings no prompt. The error is a problem: Unsupported for another Content-Type, else Invalid.
 func ReadRunPrompt(r *Request) (Prompt, error) {
 	kind, err := kindOf(r.Header)
 	if err != nil {
 		return Prompt{}, err
 	}
-	body, kind, err := kind.text(r.Body)
+	body, kind, err := kind.toUTF8(r.Body)
 	if err != nil {
 		return Prompt{}, err
 	}
@@ -31,7 +35,7 @@ func ReadRunPrompt(r *Request) (Prompt, error) {
 	}
 	body = bytes.TrimSpace(body)
 	if len(body) == 0 {
-		return Prompt{Agent: r.Agent}, checkAgent(r.Agent)
+		return Prompt{Agent: r.Agent}, checkAgentID(r.Agent)
 	}
 	d := newDecoder(body)
 	if d.PeekKind() != jsontext.KindBeginObject {
@@ -51,9 +55,10 @@ func ReadRunPrompt(r *Request) (Prompt, error) {
 	return p, checkText(p.Text)
 }
 
-// runMembers are the members that are read of such an object.
+// runMembers are the members that ReadRunPrompt knows.
 var runMembers = append([]string{"input", "workflowId", "priority"}, promptMembers...)
 
+// readRun reads runMembers of a body.
 func (m members) readRun(body []byte) (p Prompt, err error) {
 	if err := m.readOptions(&p); err != nil {
 		return Prompt{}, err
@@ -75,14 +80,14 @@ func (m members) readRun(body []byte) (p Prompt, err error) {
 	return p, err
 }
 
-// input is what the run works on.
+// input returns the prompt of a run: input, or prompt, or without both the object of the members that are not known.
 func (m members) input(body []byte) (string, error) {
 	input, prompt := m["input"], m["prompt"]
 	switch {
 	case !isAbsent(input) && !isAbsent(prompt):
 		return "", invalidParameter("input", "and prompt are both there; send one of them")
 	case isAbsent(input) && isAbsent(prompt):
-		return otherMembers(body), nil
+		return unknownMembers(body), nil
 	case isAbsent(input):
 		if prompt.Kind() != jsontext.KindString {
 			return "", problem.New(problem.Invalid, problem.CodeInvalidPrompt, "prompt must be a string.")
@@ -101,17 +106,18 @@ func (m members) input(body []byte) (string, error) {
 	return "", invalidParameter("input", "must be a string or an object")
 }
 
-// isEmptyObject reports whether an object has no members, so that it says nothing.
+// isEmptyObject reports whether the JSON of an object has no members.
 func isEmptyObject(object jsontext.Value) bool {
 	return len(bytes.TrimSpace(object[1:len(object)-1])) == 0
 }
 
-// otherMembers returns the members of a body that are not understood, as the object that they are; empty without any.
-func otherMembers(body []byte) string {
+// unknownMembers returns the JSON of an object with the members of the body that are not runMembers, or "" if there are
+// none.
+func unknownMembers(body []byte) string {
 	if isEmptyObject(body) {
 		return ""
 	}
-	d := newDecoder(body) // which has read it before without an error
+	d := newDecoder(body) // returns no errors: the body has been read before
 	_, _ = d.ReadToken()
 	object, anyKnown := make([]byte, 0, len(body)), false
 	for d.PeekKind() == jsontext.KindString {

@@ -13,16 +13,16 @@ import (
 	"beckon/runs"
 )
 
-// Call is a request on its way to a run. Refused, Active, Queued, Original or Answer is set; Original also beside Refused, when the
-// first call with the same key is still running.
+// Call is a request and what Start made of it. One of Refused, Active, Queued, Original and Answer is set. Refused and
+// Original are both set if the first call with the same Idempotency-Key is still running.
 type Call struct {
-	Refused  error           // a problem: why no run was started
-	Client   *clients.Member // nil where the request proves no client
+	Refused  error           // the problem that kept a run from being started
+	Client   *clients.Member // nil if the request is not authenticated
 	Prefer   Preference
-	Active   *runs.Active // works on the run in this process
-	Queued   *runs.Run
+	Active   *runs.Active    // the run, if it runs in this process
+	Queued   *runs.Run       // the run, if it was put into the queue
 	Original *runs.Run       // the run of the first call with the same Idempotency-Key, or of the same delivery
-	Answer   *senders.Answer // of a call that is about the connection only, and starts no run
+	Answer   *senders.Answer // the answer to a handshake, which starts no run
 
 	request *Request
 	sender  *Sender
@@ -32,19 +32,20 @@ type Call struct {
 	key     string // Idempotency-Key
 
 	agentTimeout time.Duration // how long the run's agent or flow may take
-	detach       func()        // lets the run go on when its caller leaves
+	detach       func()        // from now on, a caller who disconnects does not cancel the run
 }
 
-// Quota returns what the client has left of its rate, and how many more calls it may run, where that is limited.
+// Quota returns what is left of the client's rate limit, and how many more calls it may run at the same time. Either is
+// zero if the client has no such limit.
 func (c *Call) Quota() (rate clients.Quota, free int) { return c.lease.Quota, c.lease.Free }
 
-// IsAsync reports whether the run goes through the queue, and the caller comes back for it.
+// IsAsync reports whether the run is queued. Then the call is answered 202, and the caller reads the result later.
 func (c *Call) IsAsync() bool {
 	respond := c.sender == Webhook && c.Client.RespondsAsync()
 	return !c.Prefer.HasWait && (c.Prefer.Async || respond || c.sender.Queues && !c.request.Stream)
 }
 
-// RunID returns the id of the call's run, or nothing while it has none.
+// RunID returns the ID of the call's run, or "" if it has none.
 func (c *Call) RunID() string {
 	switch {
 	case c.Active != nil:
@@ -60,10 +61,12 @@ func (c *Call) RunID() string {
 // IsRecorded reports whether the run is known to be on record by now.
 func (c *Call) IsRecorded() bool { return c.Active == nil || c.Active.IsRecorded() }
 
-// Close gives back what the call holds, when its caller has been answered. The run keeps what it needs.
+// Close releases the memory that the call holds. It must be called once the response is written. The run keeps what it
+// needs.
 func (c *Call) Close() { c.lease.release() }
 
-// Start verifies a request, admits it and starts its run. Close must follow.
+// Start takes a request through the steps that the package comment lists, and starts its run. The caller must Close the
+// Call, also a refused one.
 func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
 	c := &Call{request: r, sender: sender, service: s, catalog: s.Catalog(), lease: newLease(s.Memory), detach: noop}
 	r.held, r.service = c.lease.memory, s
@@ -87,10 +90,11 @@ func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
 	return c
 }
 
-// errUnusable answers an authenticated client whose configuration is broken. Another token would change nothing.
-var errUnusable = problem.New(problem.Unavailable, problem.CodeClientUnusable, "This client cannot be used now: its configuration has an error, or something that it needs has. Its page and the log of Beckon name it.").After(time.Minute)
+// errUnusable is for an authenticated client whose configuration has an error. It is not a 401, since the token is
+// right.
+var errUnusable = problem.New(problem.Unavailable, problem.CodeClientUnusable, "This client cannot be used now: its configuration has an error, or that of something it refers to has. The client's page and Beckon's log name it.").After(time.Minute)
 
-// admit verifies the request and takes the lease.
+// admit verifies the request, takes the lease, and reads the headers and the body.
 func (c *Call) admit(ctx context.Context) (err error) {
 	r := c.request
 	if c.Client, err = c.sender.Verify(ctx, c.catalog.Clients, r); err != nil {
@@ -105,8 +109,8 @@ func (c *Call) admit(ctx context.Context) (err error) {
 	if c.Prefer, err = readPrefer(r.Header); err != nil && !c.isLenient() {
 		return err
 	}
-	if !c.Prefer.Heartbeat { // which shows the proxy that the connection lives
-		c.Prefer.Wait = c.service.behindProxy(c.Prefer.Wait)
+	if !c.Prefer.Heartbeat { // with heartbeats a proxy does not time out
+		c.Prefer.Wait = c.service.capForProxy(c.Prefer.Wait)
 	}
 	// The run of a lenient caller waits in the queue where its client has used up its rate.
 	if err := c.lease.takeRate(c.Client); err != nil && (!c.isLenient() || !c.IsAsync()) {
@@ -124,7 +128,7 @@ func (c *Call) admit(ctx context.Context) (err error) {
 	return c.lease.takeSlot(c.service.Runs, c.IsAsync())
 }
 
-// start starts the run, here or in the queue.
+// start starts the run in this process, or puts it into the queue.
 func (c *Call) start(ctx context.Context) error {
 	r, err := c.runRequest()
 	if err != nil {
@@ -139,13 +143,14 @@ func (c *Call) start(ctx context.Context) error {
 		return err
 	}
 	if c.Client.CancelOnDisconnect {
-		stop := context.AfterFunc(ctx, c.Active.Cancel) // which also ends when the call has been answered
+		// ctx also ends when the response is written: a run that is to go on after that needs detach.
+		stop := context.AfterFunc(ctx, c.Active.Cancel)
 		c.detach = func() { stop() }
 	}
 	return nil
 }
 
-// runRequest makes the prompt, and finds the agent or flow that gets it.
+// runRequest makes the prompt, checks the callback, and finds the agent or flow to run.
 func (c *Call) runRequest() (runs.Request, error) {
 	r := c.request
 	p, agent, err := c.service.prompt(c.sender, c.Client, c.catalog, r)
@@ -163,7 +168,7 @@ func (c *Call) runRequest() (runs.Request, error) {
 		return runs.Request{}, problem.New(problem.Unavailable, problem.CodeAgentUnavailable, "The agent %q cannot be used now: its configuration has an error, which the log names.", agent)
 	}
 	c.agentTimeout = entry.Timeout
-	wanted := runs.Request{
+	run := runs.Request{
 		ClientID:   c.Client.ID,
 		Entry:      entry,
 		Source:     c.sender.Source,
@@ -178,12 +183,12 @@ func (c *Call) runRequest() (runs.Request, error) {
 	}
 	switch {
 	case c.key != "":
-		wanted.Idempotency = &runs.Idempotency{Key: c.key, Request: fingerprint(r)}
+		run.Idempotency = &runs.Idempotency{Key: c.key, Request: fingerprint(r)}
 	case r.deliveryKey != "" && c.sender == Webhook:
-		wanted.Idempotency = &runs.Idempotency{Key: deliveryPrefix + r.deliveryKey, Request: deliveryPrefix}
+		run.Idempotency = &runs.Idempotency{Key: deliveryPrefix + r.deliveryKey, Request: deliveryPrefix}
 	}
-	// From here on the prompt is held, maybe for minutes, and the body is not.
+	// The run may take minutes. It needs the memory of the prompt, and not that of the body.
 	r.Body = nil
-	c.lease.memory.Set(int64(len(wanted.Input) + len(wanted.Metadata) + len(wanted.Callback)))
-	return wanted, nil
+	c.lease.memory.Set(int64(len(run.Input) + len(run.Metadata) + len(run.Callback)))
+	return run, nil
 }

@@ -1,18 +1,22 @@
-// Package calls takes one call from whoever makes it to its run and back: proof, admission, prompt, idempotency and
-// waiting. It knows no HTTP server: the webhook, the runs API and the pages make the same Request.
+// Package calls handles a call that asks for a run: it authenticates the caller, applies the limits of the client,
+// makes the prompt, starts the run and waits for its result. It does not depend on an HTTP server: the webhook, the
+// runs API and the pages all make a Request.
 //
 // Start does these steps, in this order:
 //
-//  1. The Sender verifies the request. Before that, nothing is taken from any limit of a client.
-//  2. The call takes its Lease: one call of the client's rate, memory for its body, and a place among the calls that
-//     run, or among those that may be accepted into the queue.
+//  1. The Sender verifies the request. Until then, the call counts against no limit of a client.
+//  2. The call takes its Lease: one call of the client's rate limit, memory for its body, and a slot for a run, or for a
+//     run that is being queued.
 //  3. The Sender makes the prompt, and the client's allowed agents are checked.
-//  4. The run starts in this process, or is written into the queue. For an Idempotency-Key that was used before, the
-//     Call has the first call's run in place of a new one.
+//  4. The run starts in this process, or is put into the queue. If the Idempotency-Key was used before, no run is started,
+//     and the Call has the run of the first call.
 //
-// A Lease has two holders. The call gives its share back when its caller has been answered (Call.Close); the run gives
-// back its own when it has ended, which may be long after the caller left. A call that is refused, or whose step
-// panics, gives both back at once.
+// A Lease has two parts. That of the call is released when the response is written (Call.Close), that of the run when
+// the run ends, which may be long after the caller has disconnected. If no run starts in this process, Start releases
+// the part of the run; if one of its steps panics, it releases both.
+//
+// A Sender of this package is a kind of caller. The vendors of webhooks, such as GitHub and Stripe, are described in
+// calls/senders, which this package does not use yet.
 package calls
 
 import (
@@ -36,7 +40,7 @@ import (
 	"beckon/runs"
 )
 
-// Catalog is the configuration in force at one moment.
+// Catalog is a snapshot of the configuration that calls need.
 type Catalog struct {
 	Clients  *clients.Set
 	Commands commands.Set
@@ -45,25 +49,25 @@ type Catalog struct {
 
 // Config is what a Service is made of.
 type Config struct {
-	Catalog      func() Catalog // asked once for each call
+	Catalog      func() Catalog // returns the configuration in force; called once for each call
 	Runs         *runs.Service
 	Deliveries   *deliveries.Service
-	Memory       *memory.Budget // of the bodies and answers of calls; nil bounds nothing
+	Memory       *memory.Budget // for the bodies and answers of calls; nil is no limit
 	Metrics      *telemetry.Metrics
 	MaxBodyBytes int64        // for clients without a limit of their own
-	Senders      senders.Set  // those that calls can prove themselves as; nil is all, without a way out to keys and certificates
-	PublicURL    string       // under which callers reach the gateway
+	Senders      senders.Set  // the vendors that a call can be verified as; nil is all, without access to keys and certificates
+	PublicURL    string       // the URL at which callers reach the gateway
 	Log          *slog.Logger // nil for none
-	// Fetch gets what a URL has, by GET and without following redirects; nil for no way out.
+	// Fetch gets a URL without following redirects; nil if nothing may be fetched.
 	Fetch        func(ctx context.Context, url string) ([]byte, error)
-	ProxyTimeout time.Duration // after which a proxy in front cuts a connection in which nothing happens; 0: none does
+	ProxyTimeout time.Duration // the idle timeout of a proxy in front of the gateway; 0 without one
 }
 
-// Service starts calls. Any number of calls may use it at the same time.
+// Service starts calls. It is safe for concurrent use.
 type Service struct {
 	Config
 	unproved         unproved
-	largePromptSlots chan struct{} // holds one value for each large prompt that is being made
+	largePromptSlots chan struct{} // a semaphore: one value for each large prompt that is being made
 }
 
 // New returns a Service.

@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	keyHeader     = "Idempotency-Key"
-	maxKeyLength  = 255
-	retryOriginal = 2 * time.Second
+	keyHeader       = "Idempotency-Key"
+	maxKeyLength    = 255
+	retryInProgress = 2 * time.Second // Retry-After while the first call with the same key is running
 
-	deliveryPrefix = "delivery " // of the keys of deliveries, which their senders have ids for
+	deliveryPrefix = "delivery " // of the keys of deliveries that their sender has given an ID
 )
 
-// idempotencyKey reads the header, a string in quotes (draft-ietf-httpapi-idempotency-key-header) or, as many send it,
-// without them. Empty is none.
+// idempotencyKey returns the Idempotency-Key, or "" if there is none. The header is a quoted string
+// (draft-ietf-httpapi-idempotency-key-header); a string without quotes is accepted, since many callers send it so.
 func idempotencyKey(h http.Header) (string, error) {
 	values := h.Values(keyHeader)
 	if len(values) == 0 {
@@ -41,10 +41,10 @@ func idempotencyKey(h http.Header) (string, error) {
 	return key, nil
 }
 
-// fingerprint is a hash of what a call asks for.
+// fingerprint returns a hash of the request, which tells whether two calls with the same key ask for the same.
 func fingerprint(r *Request) string {
 	path := r.URL.Path
-	if strings.HasPrefix(path, "/v1/") { // the same as /api/v1/
+	if strings.HasPrefix(path, "/v1/") { // an alias of /api/v1/
 		path = "/api" + path
 	}
 	hash := sha256.New()
@@ -64,7 +64,8 @@ func (c *Call) Accepted() *senders.Answer {
 	return nil
 }
 
-// findOriginal finds the run of the first call with this call's key.
+// findOriginal sets Original to the run of the first call with this call's key. The error says why the call can't be
+// answered with it.
 func (c *Call) findOriginal(ctx context.Context, first *runs.Duplicate) (err error) {
 	if !first.Same {
 		return problem.New(problem.Unprocessable, problem.CodeIdempotencyKeyReused, "This Idempotency-Key has been used for another request within the last 24 hours. Use a new one for each request.")
@@ -76,7 +77,7 @@ func (c *Call) findOriginal(ctx context.Context, first *runs.Duplicate) (err err
 		return nil
 	}
 	if !c.IsAsync() && !c.request.Stream && !c.Original.Status.Ended() {
-		return problem.New(problem.Conflict, problem.CodeIdempotencyInFlight, "The first call with this Idempotency-Key is still being worked on. Its run is at /api/v1/runs/%s; try again when that has ended.", c.Original.ID).After(retryOriginal)
+		return problem.New(problem.Conflict, problem.CodeIdempotencyInFlight, "The first call with this Idempotency-Key is still running. Its run is at /api/v1/runs/%s; try again when that has ended.", c.Original.ID).After(retryInProgress)
 	}
 	return nil
 }

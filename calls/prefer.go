@@ -10,7 +10,7 @@ import (
 	"beckon/internal/problem"
 )
 
-// maxWait is the longest that a caller can ask to wait.
+// maxWait is the longest wait that a caller may ask for.
 const maxWait = 900 * time.Second
 
 // Preference is what a caller asked for with Prefer (RFC 7240).
@@ -18,18 +18,19 @@ type Preference struct {
 	Wait    time.Duration
 	HasWait bool
 	Async   bool // respond-async
-	// RequireResult has a caller that waited in vain be told so by an error.
+	// RequireResult asks for an error instead of a 202 if the result is not ready in time.
 	RequireResult bool
-	// Heartbeat has the answer begin at once, so that a proxy sees that the connection lives.
+	// Heartbeat asks for a response that begins at once, with blanks until the result is ready, so that no proxy times
+	// out.
 	Heartbeat bool
 }
 
-// readPrefer reads wait=N, respond-async, require-result and heartbeat. Preferences that mean nothing here are ignored, as
-// the RFC wants it; a wait that is no number between 0 and 900 is an error, since to wait for another time would surprise.
+// readPrefer reads wait=N, respond-async, require-result and heartbeat. It ignores other preferences, as the RFC
+// requires. A wait that is not a number from 0 to 900 is an error, since waiting for another time would be a surprise.
 func readPrefer(h http.Header) (p Preference, err error) {
 	for _, line := range h.Values("Prefer") {
 		for part := range strings.SplitSeq(line, ",") {
-			part, _, _ = strings.Cut(part, ";") // a preference's parameters
+			part, _, _ = strings.Cut(part, ";") // without parameters
 			name, value, _ := strings.Cut(part, "=")
 			switch strings.ToLower(strings.TrimSpace(name)) {
 			case "respond-async":
@@ -39,7 +40,7 @@ func readPrefer(h http.Header) (p Preference, err error) {
 			case "heartbeat":
 				p.Heartbeat = true
 			case "wait":
-				if p.HasWait {
+				if p.HasWait { // the first one counts
 					continue
 				}
 				n, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 32)
@@ -53,7 +54,7 @@ func readPrefer(h http.Header) (p Preference, err error) {
 	return p, nil
 }
 
-// Applied is the value of Preference-Applied, empty when nothing was.
+// Applied returns the value of Preference-Applied; it is "" if no preference was applied.
 func (p Preference) Applied() string {
 	var list []string
 	switch {

@@ -8,8 +8,8 @@ import (
 	"beckon/internal/problem"
 )
 
-// Preview makes the prompt of a call, and chooses the agent or flow that would get it, as the webhook does and without
-// asking a model. The client need not be in force, nor saved.
+// Preview returns the prompt that a call of the client's webhook would make, and the agent or flow that would get it.
+// It starts no run. The client need not be saved or in force.
 func (s *Service) Preview(client clients.Client, r *Request) (p Prompt, agent string, err error) {
 	set, findings := clients.NewSet([]clients.Declared{{Client: client}}, clients.NewLimits())
 	if len(findings) > 0 {
@@ -23,15 +23,15 @@ func (s *Service) Preview(client clients.Client, r *Request) (p Prompt, agent st
 	return s.prompt(Webhook, member, s.Catalog(), r)
 }
 
-// Try starts a run as a call of the client's webhook would, within the client's limits, and returns its id as soon as it
-// is on record. The run goes on when ctx ends.
+// Try starts a run as a call of the client's webhook would, within the client's limits, and returns its ID as soon as
+// the run is recorded. The run goes on when ctx ends.
 func (s *Service) Try(ctx context.Context, r *Request) (runID string, err error) {
 	if r.Header = r.Header.Clone(); r.Header == nil {
 		r.Header = http.Header{}
 	}
-	r.Header.Del("Prefer") // the page follows the run, and each try is a new one
+	r.Header.Del("Prefer") // the page follows the run, so there is no waiting; and each try is a new run
 	r.Header.Del(keyHeader)
-	r.Stream = true // so that the model's words come one by one
+	r.Stream = true // so that the page shows the answer while it is written
 	c := s.Start(context.WithoutCancel(ctx), Page, r)
 	defer c.Close()
 	if c.Refused != nil {

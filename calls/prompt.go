@@ -15,7 +15,7 @@ import (
 	"beckon/internal/problem"
 )
 
-// The bounds of what a caller may say beside its prompt.
+// The limits of what a call may have beside its prompt.
 const (
 	maxSessionID = 256 // characters
 	maxAgentID   = 63
@@ -23,22 +23,22 @@ const (
 
 // Prompt is what a request asks for. All but Text may be empty.
 type Prompt struct {
-	Text      string // valid UTF-8; of a call that brings none it is blank until others have been asked for one
-	Agent     string // the agent or flow that the caller wants, well-formed but not yet known to exist
+	Text      string // valid UTF-8; blank if the call brings none, until Service.prompt takes that of the client or agent
+	Agent     string // the ID of the agent or flow that the call asks for; it need not exist
 	SessionID string
 	Metadata  json.RawMessage // a JSON object of at most 16 KiB
 	Priority  int             // in the queue, 1 (first) to 4 (last); 0 is the default
-	Webhook   json.RawMessage // a JSON object; what is in it is for deliveries to check
+	Webhook   json.RawMessage // a JSON object, which deliveries.Service.Accept checks
 }
 
-// prompt makes the prompt of a request whose body has been read, and chooses the agent or flow that gets it. The prompts
-// of large bodies are made a few at a time: a parsed document takes many times the memory of its body.
-func (s *Service) prompt(sender *Sender, client *clients.Member, in Catalog, r *Request) (p Prompt, agent string, err error) {
+// prompt makes the prompt of a request whose body has been read, and chooses the agent or flow that gets it. It makes
+// only a few prompts of large bodies at a time, since a parsed document takes many times the memory of its body.
+func (s *Service) prompt(sender *Sender, client *clients.Member, catalog Catalog, r *Request) (p Prompt, agent string, err error) {
 	if len(r.Body) > largeBody {
 		s.largePromptSlots <- struct{}{}
 		defer func() { <-s.largePromptSlots }()
 	}
-	if p, err = sender.Prompt(client, in.Commands, r, int(client.BodyLimit(s.MaxBodyBytes))); err != nil {
+	if p, err = sender.Prompt(client, catalog.Commands, r, int(client.BodyLimit(s.MaxBodyBytes))); err != nil {
 		return p, "", err
 	}
 	agent, err = client.Choose(p.Agent)
@@ -51,25 +51,26 @@ func (s *Service) prompt(sender *Sender, client *clients.Member, in Catalog, r *
 	if isBlank(p.Text) {
 		p.Text = client.Prompt
 	}
-	if entry := in.Agents.Get(agent); isBlank(p.Text) && entry != nil {
+	if entry := catalog.Agents.Get(agent); isBlank(p.Text) && entry != nil {
 		p.Text = entry.Prompt
 	}
 	if isBlank(p.Text) {
 		return p, "", errNoPrompt
 	}
-	p.Metadata = joinMetadata(client.MetadataJSON, p.Metadata)
+	p.Metadata = mergeMetadata(client.MetadataJSON, p.Metadata)
 	return p, agent, nil
 }
 
-// errNoPrompt answers a call that brings no prompt where nothing else has one.
+// errNoPrompt is for a call without a prompt whose client and agent have none either.
 var errNoPrompt = problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The prompt is empty. Send it as the body, as prompt in a JSON object or a form, or as input of a run. "+
 	"Or give the client or its agent a prompt for calls that bring none.")
 
-// largeBody is the size in bytes above which prompts are made a few at a time.
+// largeBody is the size in bytes above which only a few prompts are made at a time; see Service.prompt.
 const largeBody = 64 << 10
 
-// PromptOf makes the prompt of a call: the client's command, its template rendered over the request, or what the request
-// says itself, which may be nothing. maxBytes bounds what a template may make of it.
+// PromptOf makes the prompt of a webhook call, by what the client has: its template rendered over the request; with
+// passthrough, the text of the request, which may be blank; else the prompt of the client or of its command. maxBytes
+// limits the output of a template.
 func PromptOf(client *clients.Member, all commands.Set, r *Request, maxBytes int) (Prompt, error) {
 	switch {
 	case client.PromptTemplate != nil:
@@ -77,20 +78,21 @@ func PromptOf(client *clients.Member, all commands.Set, r *Request, maxBytes int
 	case client.Passthrough:
 		return ReadPrompt(r)
 	}
-	wanted, err := agentOf(r.Query)
+	agent, err := agentFromQuery(r.Query)
 	if err != nil {
 		return Prompt{}, err
 	}
-	p := Prompt{Agent: wanted}
-	if err := readBesideCommand(trimBOM(r.Body), &p); err != nil {
+	p := Prompt{Agent: agent}
+	if err := readCommandBody(trimBOM(r.Body), &p); err != nil {
 		return Prompt{}, err
 	}
-	err = runCommand(client, all, &p)
+	err = useStoredPrompt(client, all, &p)
 	return p, err
 }
 
-// runCommand sets the prompt to that of a client whose callers give none: its own, or that of its command.
-func runCommand(client *clients.Member, all commands.Set, p *Prompt) error {
+// useStoredPrompt sets the text of p to the prompt of the client, or else of its command. If p names no agent, it takes
+// that of the command.
+func useStoredPrompt(client *clients.Member, all commands.Set, p *Prompt) error {
 	p.Text = client.Prompt
 	if client.CommandID == "" {
 		return nil
@@ -106,40 +108,40 @@ func runCommand(client *clients.Member, all commands.Set, p *Prompt) error {
 	return nil
 }
 
-// ReadPrompt takes the prompt from the body of a request, by its Content-Type:
+// ReadPrompt reads the prompt from the body of a request. Its Content-Type decides how:
 //
-//	application/json, application/*+json   the string prompt of an object, with its promptMembers; any other JSON itself
-//	text/*, or none; XML, YAML, lines of   the text
-//	JSON
-//	application/x-www-form-urlencoded      the field prompt, with its promptMembers; else all fields as "name: value"; a body that
-//	multipart/form-data                    is no form is JSON or text: curl -d and others label all bodies so
+//	JSON       an object with a string prompt: its promptMembers; any other JSON: the JSON itself
+//	text       the text; a missing Content-Type, XML, YAML and lines of JSON count as text
+//	form       with a field prompt: the fields prompt, agent and sessionId; else all fields, as lines "name: value"
 //
-// A body without any text brings no prompt. The error is a problem: Unsupported for a type or encoding that isn't
-// supportedTypes, else Invalid.
+// A body that is labelled application/x-www-form-urlencoded and is no form is read as JSON or text, since curl -d and
+// other programs label all bodies so. A blank body brings no prompt. The error is a problem: Unsupported for another
+// type or for an unknown charset or encoding, else Invalid.
 func ReadPrompt(r *Request) (Prompt, error) {
 	kind, err := kindOf(r.Header)
 	if err != nil {
 		return Prompt{}, err
 	}
-	wanted, err := agentOf(r.Query)
+	agent, err := agentFromQuery(r.Query)
 	if err != nil {
 		return Prompt{}, err
 	}
-	body, kind, err := kind.text(r.Body)
+	body, kind, err := kind.toUTF8(r.Body)
 	if err != nil {
 		return Prompt{}, err
 	}
-	p, err := kind.read(body)
+	p, err := kind.readPrompt(body)
 	if err != nil {
 		return Prompt{}, err
 	}
-	if p.Agent, err = oneAgent(p.Agent, wanted); err != nil {
+	if p.Agent, err = oneAgent(p.Agent, agent); err != nil {
 		return Prompt{}, err
 	}
 	return p, checkText(p.Text)
 }
 
-func (k bodyKind) read(body []byte) (Prompt, error) {
+// readPrompt reads the prompt from a body in UTF-8.
+func (k bodyKind) readPrompt(body []byte) (Prompt, error) {
 	switch {
 	case len(body) == 0:
 		return Prompt{}, nil
@@ -152,10 +154,10 @@ func (k bodyKind) read(body []byte) (Prompt, error) {
 		}
 		return promptOfFields(fields)
 	}
-	return Prompt{Text: memory.Text(body)}, nil // checkText follows
+	return Prompt{Text: memory.Text(body)}, nil // ReadPrompt checks it
 }
 
-// checkText refuses what no agent can answer and no database can keep.
+// checkText refuses text that is not valid UTF-8 or holds a NUL, which PostgreSQL cannot store.
 func checkText(text string) error {
 	switch {
 	case !utf8.ValidString(text):
@@ -172,7 +174,7 @@ func errUTF8() error {
 	return problem.New(problem.Invalid, problem.CodeInvalidUTF8, "The text is not valid UTF-8. Convert it before you send it.")
 }
 
-// invalidParameter names the parameter that is wrong, also in the fields of the problem.
+// invalidParameter returns a problem about one parameter: name and the message make a sentence.
 func invalidParameter(name, format string, args ...any) error {
 	message := fmt.Sprintf(format, args...)
 	e := problem.New(problem.Invalid, problem.CodeInvalidParameter, "%s %s.", name, message)
@@ -180,8 +182,8 @@ func invalidParameter(name, format string, args ...any) error {
 	return e
 }
 
-// agentOf reads ?agent=; an empty one counts as none.
-func agentOf(query url.Values) (string, error) {
+// agentFromQuery reads ?agent=; an empty one counts as none.
+func agentFromQuery(query url.Values) (string, error) {
 	agent := ""
 	for _, a := range query["agent"] {
 		if agent != "" && a != agent {
@@ -189,21 +191,22 @@ func agentOf(query url.Values) (string, error) {
 		}
 		agent = a
 	}
-	return agent, checkAgent(agent)
+	return agent, checkAgentID(agent)
 }
 
-// oneAgent lets the body and the query say the same, or one of them nothing.
-func oneAgent(body, query string) (string, error) {
-	if body != "" && query != "" && body != query {
-		return "", invalidParameter("agent", "differs between the body and the query; name it once")
+// oneAgent returns the agent that the body or the address (its path or query) names. It is an error if they name
+// different ones.
+func oneAgent(body, address string) (string, error) {
+	if body != "" && address != "" && body != address {
+		return "", invalidParameter("agent", "differs between the body and the URL; name it once")
 	}
 	if body != "" {
-		return body, checkAgent(body)
+		return body, checkAgentID(body)
 	}
-	return query, nil
+	return address, nil
 }
 
-func checkAgent(id string) error {
+func checkAgentID(id string) error {
 	for i := range len(id) {
 		c := id[i]
 		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' && i > 0) || i >= maxAgentID {

@@ -11,22 +11,24 @@ import (
 	"beckon/internal/problem"
 )
 
-// Request is a call as it came in.
+// Request is a call as it was received.
 type Request struct {
-	Method     string // empty is POST
-	Address    string // of the caller
-	ClientID   string // that the address names; empty where it names none
-	Agent      string // the agent or flow that the address names; empty where it names none
+	Method     string // "" means POST
+	Address    string // the caller's IP address
+	ClientID   string // in the path; empty if the route has none
+	Agent      string // the ID of an agent or flow in the path; empty if the route has none
 	URL        *url.URL
 	Header     http.Header
 	Query      url.Values // of URL
 	ReceivedAt time.Time
-	Stream     bool // the caller reads the run's events while they happen
+	Stream     bool // the caller asks for a stream of the run's events
 
-	// Body is the whole body: as it was sent until the client is known, and then without its Content-Encoding. Its bytes never
-	// change: prompts may be parts of it. Where Read is set, it is empty until somebody calls ReadBody.
+	// Body is the body. It is empty until ReadBody if Read is set. It is as it was sent while the Sender verifies the
+	// request, and decoded (Content-Encoding) after that. Its bytes are never changed, since prompts share memory with
+	// it.
 	Body []byte
-	// Read reads the body, of at most limit bytes, and reserves in held what it takes. It is called once at most.
+	// Read reads a body of at most limit bytes, and reserves its memory in held. It is called at most once; see
+	// ReadBody.
 	Read func(limit int64, held *memory.Reservation) ([]byte, error)
 
 	held        *memory.Reservation
@@ -35,7 +37,8 @@ type Request struct {
 	deliveryKey string // see noteDelivery
 }
 
-// ReadBody reads the body into Body, unless that has been done. A larger one than limit is a TooLarge problem.
+// ReadBody reads the body into Body, unless it has been read already. A body of more than limit bytes is a TooLarge
+// problem.
 func (r *Request) ReadBody(limit int64) (err error) {
 	if read := r.Read; read != nil {
 		r.Read = nil
@@ -48,13 +51,13 @@ func (r *Request) ReadBody(limit int64) (err error) {
 	return nil
 }
 
-// TooLarge refuses a body of more bytes than the client may send.
+// TooLarge returns the problem of a body of more than limit bytes.
 func TooLarge(limit int64) error {
 	return problem.New(problem.TooLarge, problem.CodeBodyTooLarge, "The body is larger than the %d bytes that this client may send (maxBodyBytes).", limit)
 }
 
-// readBody reads the body. The bodies of one client that are being read at the same time are bounded; they need no place
-// among the client's running calls yet, so that a slow body keeps no other call out.
+// readBody reads and decodes the body. The client may send only so many bodies at the same time. That limit is not
+// maxConcurrent, so a slow body does not take a slot from a run.
 func (s *Service) readBody(client *clients.Member, r *Request) error {
 	if client.Passthrough && !client.HasSource() {
 		if err := CheckContentType(r.Header); err != nil {

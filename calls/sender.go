@@ -9,40 +9,40 @@ import (
 	"beckon/runs"
 )
 
-// Sender is one kind of caller: how it proves who it is, what it asks for, and what it wants to hear.
+// Sender is a kind of caller: how it is authenticated, how its prompt is made, and what it is answered. (A
+// senders.Sender is something else: a vendor of webhooks.)
 type Sender struct {
-	Source string // of its runs: runs.SourceWebhook
-	// Queues says that runs go through the queue unless the caller asks to wait or to read along.
+	Source string // the Source of its runs, such as runs.SourceWebhook
+	// Queues says that runs are queued, unless the caller asks to wait or for a stream.
 	Queues bool
 
-	// Verify returns the client that the request proves to come from, else an error. It may call ReadBody. For callers
-	// without a session it must take the same time, and return the same error, for a client that does not exist and for a
-	// wrong proof.
+	// Verify authenticates the request, and returns its client or an error. It may call ReadBody. A client that does not
+	// exist and wrong credentials must lead to the same error after the same time, unless the caller is signed in.
 	Verify func(ctx context.Context, all *clients.Set, r *Request) (*clients.Member, error)
-	// Prompt makes the prompt of a request whose body has been read. maxBytes bounds what a template may make of it.
+	// Prompt makes the prompt of a request whose body has been read. maxBytes limits the output of a template.
 	Prompt func(client *clients.Member, all commands.Set, r *Request, maxBytes int) (Prompt, error)
-	// Reply says how the caller is told of a completed run: with this text of this Content-Type. An empty Content-Type
-	// means the JSON document of the run.
+	// Reply returns the body of the response for a completed run, and its Content-Type. If that is empty, the response
+	// is the JSON document of the run.
 	Reply func(r *Request, run *runs.Run) (contentType, text string)
 }
 
 // The senders that every gateway has.
 var (
-	// Webhook is for systems that call a client's URL: with a proof that the client takes, and with any body that Beckon or
-	// the client's source understands.
-	Webhook = &Sender{Source: runs.SourceWebhook, Verify: verifyWebhook, Prompt: promptOfWebhook, Reply: acceptedReply}
-	// API is for programs that start runs of the client whose bearer token they have.
-	API = &Sender{Source: runs.SourceAPI, Queues: true, Verify: verifyToken, Prompt: promptForRun, Reply: acceptedReply}
-	// Page is for people who are signed in: they try a client without its token.
-	Page = &Sender{Source: runs.SourcePage, Verify: trustClientID, Prompt: promptOfWebhook, Reply: acceptedReply}
+	// Webhook is for systems that call a client's webhook. The client says how they authenticate (Client.Auth).
+	Webhook = &Sender{Source: runs.SourceWebhook, Verify: verifyWebhook, Prompt: promptOfWebhook, Reply: negotiateReply}
+	// API is for programs that call the runs API with a client's bearer token.
+	API = &Sender{Source: runs.SourceAPI, Queues: true, Verify: verifyToken, Prompt: promptForRun, Reply: negotiateReply}
+	// Page is for people who are signed in and try a client on its page. They need no token of it.
+	Page = &Sender{Source: runs.SourcePage, Verify: trustClientID, Prompt: promptOfWebhook, Reply: negotiateReply}
 )
 
-// Unauthorized is the one answer for all who prove nothing at a client's URL: no token, a wrong one, no such client.
+// Unauthorized refuses a call of a client's webhook. It is the same for a missing token, a wrong one and a client that
+// does not exist, so that nobody finds out which clients there are.
 var Unauthorized = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
 	"The call needs a proof that this client takes, such as its token: Authorization: Bearer mgc_… . Either the client does not exist or the proof is not good. "+
 		"The page Refused says what was tried.")
 
-// InvalidToken is the same where the address names no client.
+// InvalidToken is Unauthorized for routes without a client in their path.
 var InvalidToken = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
 	"The call needs a client's token: Authorization: Bearer mgc_… . None was sent, or it is no client's.")
 
@@ -54,6 +54,7 @@ func verifyToken(_ context.Context, all *clients.Set, r *Request) (*clients.Memb
 	return client, nil
 }
 
+// trustClientID returns the client that the request names, without a proof.
 func trustClientID(_ context.Context, all *clients.Set, r *Request) (*clients.Member, error) {
 	client := all.Get(r.ClientID)
 	if client == nil || client.Unusable {
@@ -62,6 +63,9 @@ func trustClientID(_ context.Context, all *clients.Set, r *Request) (*clients.Me
 	return client, nil
 }
 
+// promptForRun reads the prompt of a request to the runs API. Only a client with passthrough and without a template may
+// bring a prompt. A client with passthrough and a template gets a blank one, since there is no webhook call to render
+// the template over; Service.prompt then takes the client's or the agent's.
 func promptForRun(client *clients.Member, all commands.Set, r *Request, _ int) (Prompt, error) {
 	p, err := ReadRunPrompt(r)
 	switch {
@@ -70,11 +74,11 @@ func promptForRun(client *clients.Member, all commands.Set, r *Request, _ int) (
 	case client.Passthrough && client.PromptTemplate == nil:
 		return p, nil
 	case !isBlank(p.Text):
-		return Prompt{}, problem.New(problem.Denied, problem.CodePromptNotAllowed, "This client's prompts come from its command or its template. Leave input and prompt out, with any members of your own, "+
-			"or call its webhook, with Prefer: respond-async for a run to come back for.")
+		return Prompt{}, problem.New(problem.Denied, problem.CodePromptNotAllowed, "The prompt of this client comes from its command or its template, and a run cannot bring another one. Leave out input, prompt and all members of your own. "+
+			"Or call the client's webhook; with Prefer: respond-async it answers at once, and you read the run later.")
 	case client.Passthrough:
 		return p, nil
 	}
-	err = runCommand(client, all, &p)
+	err = useStoredPrompt(client, all, &p)
 	return p, err
 }

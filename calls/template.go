@@ -13,18 +13,17 @@ import (
 	"beckon/internal/secret"
 )
 
-// templateTime bounds the rendering of a client's template.
+// templateTime limits the time to render a client's template.
 const templateTime = 100 * time.Millisecond
 
-// renderPrompt renders a client's template over a request. The agent may come from ?agent= and nothing from the body, which
-// belongs to the template. The error is a problem: Unprocessable when the template cannot be rendered over this
-// request, else as of ReadPrompt.
+// renderPrompt renders a client's template over a request. The body is data of the template, so only ?agent= can name an
+// agent. The error is a problem: Unprocessable if the template fails on this request, else as in ReadPrompt.
 func renderPrompt(t *render.Template, c *clients.Member, r *Request, maxBytes int) (Prompt, error) {
 	kind, err := kindOf(r.Header)
 	if err != nil {
 		return Prompt{}, err
 	}
-	agent, err := agentOf(r.Query)
+	agent, err := agentFromQuery(r.Query)
 	if err != nil {
 		return Prompt{}, err
 	}
@@ -37,14 +36,15 @@ func renderPrompt(t *render.Template, c *clients.Member, r *Request, maxBytes in
 		return Prompt{}, problem.New(problem.Unprocessable, problem.CodeTemplateFailed, "The client's template cannot be rendered over this request: %v.", err)
 	}
 	if isBlank(text) {
-		return Prompt{}, problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The prompt is empty: the client's template makes nothing of this request.")
+		return Prompt{}, problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The prompt is empty: the client's template produces no text for this request.")
 	}
 	return Prompt{Text: text, Agent: agent}, checkText(text)
 }
 
-// templateData makes what the template mentions. A body that says what it is must be that, mentioned or not.
+// templateData returns the data of the template, without what the template does not mention. A body that is labelled
+// JSON or a form must be valid, whether it is mentioned or not.
 func templateData(t *render.Template, c *clients.Member, r *Request, kind bodyKind) (map[string]any, error) {
-	raw, kind, err := kind.text(r.Body)
+	raw, kind, err := kind.toUTF8(r.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func templateData(t *render.Template, c *clients.Member, r *Request, kind bodyKi
 	return data, nil
 }
 
-// templateBody returns the parsed JSON or form, or nil where there is neither.
+// templateBody returns the parsed JSON or form; nil for any other body, or if the template does not mention it.
 func templateBody(t *render.Template, kind bodyKind, raw []byte) (any, error) {
 	switch {
 	case len(bytes.TrimSpace(raw)) == 0:
@@ -95,12 +95,12 @@ func templateBody(t *render.Template, kind bodyKind, raw []byte) (any, error) {
 	}
 	body, err := render.JSON(raw)
 	if err != nil {
-		return nil, nil // a text, which is in .text
+		return nil, nil // plain text, which templates have as .text
 	}
 	return body, nil
 }
 
-// formData has a string for every field, or a list where a field is repeated.
+// formData returns the value of each field by name: a string, or a list of strings for a repeated field.
 func formData(fields []field) map[string]any {
 	data := make(map[string]any, len(fields))
 	for _, f := range fields {
@@ -109,6 +109,7 @@ func formData(fields []field) map[string]any {
 	return data
 }
 
+// queryData is formData for the parameters of the query.
 func queryData(c *clients.Member, query url.Values) map[string]any {
 	data := make(map[string]any, len(query))
 	for name, values := range query {
@@ -122,6 +123,7 @@ func queryData(c *clients.Member, query url.Values) map[string]any {
 	return data
 }
 
+// addValue adds a value under a name: the second value makes a list of the first.
 func addValue(data map[string]any, name, value string) {
 	switch have := data[name].(type) {
 	case nil:
@@ -133,8 +135,8 @@ func addValue(data map[string]any, name, value string) {
 	}
 }
 
-// safeHeaders has the headers by their lower-case names, without those that prove who the caller is. A template's
-// result goes to a model and into the run's record.
+// safeHeaders returns the headers by lower-case name, without those that may hold credentials: the output of a template
+// goes to a model and into the record of the run.
 func safeHeaders(c *clients.Member, header http.Header) map[string]string {
 	safe := make(map[string]string, len(header))
 	for name, values := range header {

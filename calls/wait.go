@@ -8,11 +8,11 @@ import (
 	"beckon/runs"
 )
 
-// Wait waits for a run of this process as long as its caller wants to, and returns it as it is on record. The error is
-// a problem that says why there is no answer. A nil run without an error means that the run goes on, either because the
-// caller's time is over or because the caller has left, which ends ctx.
+// Wait waits for Active to end, and returns the run as it is recorded. The error is a problem that says why there is
+// no answer. Wait returns nil, nil if the run goes on: the time to wait is over, or the caller has disconnected, which
+// ends ctx.
 func (c *Call) Wait(ctx context.Context) (*runs.Run, error) {
-	deadline := time.NewTimer(c.patience())
+	deadline := time.NewTimer(c.waitTime())
 	defer deadline.Stop()
 	select {
 	case <-c.Active.Done():
@@ -32,35 +32,35 @@ func (c *Call) Wait(ctx context.Context) (*runs.Run, error) {
 	return c.Active.Outcome()
 }
 
-// beyondAgent is how much longer than its agent may take a call waits, so that the caller of an agent that ran out of time
-// is told so.
-const beyondAgent = 10 * time.Second
+// agentGrace is how much longer a call waits than its agent's timeout, so that the caller gets the error of an agent
+// that timed out.
+const agentGrace = 10 * time.Second
 
-// patience is how long the caller waits for its run.
-func (c *Call) patience() time.Duration {
-	wait := c.Client.SyncTimeout.Or(c.agentTimeout + beyondAgent)
+// waitTime returns how long the call waits for its run.
+func (c *Call) waitTime() time.Duration {
+	wait := c.Client.SyncTimeout.Or(c.agentTimeout + agentGrace)
 	switch {
 	case c.Prefer.HasWait:
 		return c.Prefer.Wait
 	case c.Prefer.Heartbeat:
 		return wait
 	}
-	return c.service.behindProxy(wait)
+	return c.service.capForProxy(wait)
 }
 
-// behindProxy shortens a wait, so that the answer is there before a proxy cuts the connection: by a tenth of the proxy's
-// time, and by five seconds at most.
-func (s *Service) behindProxy(wait time.Duration) time.Duration {
+// capForProxy limits a wait, so that the answer is sent before the proxy times out: to ProxyTimeout minus a tenth of it,
+// and minus five seconds at most.
+func (s *Service) capForProxy(wait time.Duration) time.Duration {
 	if s.ProxyTimeout <= 0 {
 		return wait
 	}
 	return min(wait, s.ProxyTimeout-min(s.ProxyTimeout/10, 5*time.Second))
 }
 
-// errNoResult answers a caller that takes nothing but a result.
+// errNoResult is the error of a call with Prefer: require-result whose run goes on.
 func (c *Call) errNoResult() error {
-	return problem.New(problem.Expired, problem.CodeResultNotReady, "The result was not there in time, and the call asked for nothing else (Prefer: require-result). The run goes on: see /api/v1/runs/%s.", c.Active.ID)
+	return problem.New(problem.Expired, problem.CodeResultNotReady, "The result was not ready in time, and the call asked for an error in that case (Prefer: require-result). The run goes on: see /api/v1/runs/%s.", c.Active.ID)
 }
 
-// Reply returns how the caller is told of a completed run; see Sender.
+// Reply returns the response for a completed run; see Sender.Reply.
 func (c *Call) Reply(run *runs.Run) (contentType, text string) { return c.sender.Reply(c.request, run) }

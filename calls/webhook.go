@@ -166,7 +166,7 @@ func promptOfWebhook(client *clients.Member, all commands.Set, r *Request, maxBy
 		return p, err
 	case client.PromptTemplate == nil: // the command is what counts
 		p = Prompt{}
-		return p, runCommand(client, all, &p)
+		return p, useStoredPrompt(client, all, &p)
 	}
 	r.warn("the template of a client cannot be rendered over a call: its source's own prompt is used", client, err)
 	return sourcePrompt(client, r), nil
@@ -175,7 +175,7 @@ func promptOfWebhook(client *clients.Member, all commands.Set, r *Request, maxBy
 // sourcePrompt is what a source makes of a call.
 func sourcePrompt(client *clients.Member, r *Request) Prompt {
 	p := Prompt{Text: senders.Clean(client.Sender.Prompt(client.Sender.Event(r.delivery())))}
-	if agent, err := agentOf(r.Query); err == nil {
+	if agent, err := agentFromQuery(r.Query); err == nil {
 		p.Agent = agent
 	}
 	return p

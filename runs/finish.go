@@ -24,7 +24,7 @@ const (
 // finish commits the end of the run and only then lets its caller know. While the database does not take it, the caller
 // is told so after a while, and the tries go on.
 func (s *Service) finish(a *Active) {
-	a.journal.add(a.last(a.progress.finish(), a.written))
+	a.journal.add(a.last(a.progress.finish(), a.end))
 	a.journal.release()
 	<-a.recorded
 	if a.startErr != nil {
@@ -34,13 +34,13 @@ func (s *Service) finish(a *Active) {
 	soon := time.NewTimer(callerPatience)
 	defer soon.Stop()
 	select {
-	case err := <-a.written:
+	case err := <-a.end:
 		s.finished(a, err)
 	case <-soon.C:
 		a.err = problem.New(problem.Unavailable, problem.CodeStorageUnavailable,
 			"The agent has answered, but the answer could not be recorded yet. Beckon keeps trying; look the run up before you call again.").After(lookUpAfter)
 		a.notifyEnded()
-		s.finishedLate(a, <-a.written)
+		s.finishedLate(a, <-a.end)
 	}
 }
 

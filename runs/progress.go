@@ -17,10 +17,10 @@ const textEvery = 100 * time.Millisecond
 
 // progress keeps what happens while a run's agent works. It is the run's agents.Progress.
 type progress struct {
-	run      *Run // what of it does not change
-	journal  *journal
-	finished map[string]agents.Node // from an earlier attempt
-	read     bool                   // by the caller, from the beginning
+	run         *Run // what of it does not change
+	journal     *journal
+	finished    map[string]agents.Node // from an earlier attempt
+	callerReads bool                   // the caller reads the answer while it is written, from the beginning
 
 	mu        sync.Mutex
 	responses map[string][]agents.Response // by node; "" for the run of an agent
@@ -133,7 +133,9 @@ func (p *progress) finish() nodeCount {
 }
 
 // followed reports whether somebody reads the answer while it is written.
-func (p *progress) followed() bool { return p.read || p.journal.service.Events.Followed(p.run.ID) }
+func (p *progress) followed() bool {
+	return p.callerReads || p.journal.service.Events.Followed(p.run.ID)
+}
 
 // resume takes over what earlier attempts at the run have done.
 func (p *progress) resume(nodes []agents.Node, ofRun []agents.Response) {

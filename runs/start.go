@@ -11,73 +11,74 @@ import (
 	"beckon/events"
 )
 
-// Request is what a run is started with.
+// Request describes a run to start.
 type Request struct {
 	ClientID    string
-	Entry       *agents.Entry
-	Source      string
+	Entry       *agents.Entry // the agent or flow to invoke
+	Source      string        // SourceWebhook, …
 	Input       string
 	SessionID   string
 	Metadata    json.RawMessage
-	Callback    json.RawMessage // see Run
+	Callback    json.RawMessage // see Run.Callback
 	ReceivedAt  time.Time
-	Priority    int          // in the queue; 0 is PriorityDefault
-	Idempotency *Idempotency // nil for a call that is made anew each time
-	Share       bool         // it gets a page for recipients
-	Stream      bool         // somebody reads along: the answer is passed on as it is written
-	OnEnd       func()       // called once, when the run has ended and before anybody hears of it; may be nil
+	Priority    int          // in the queue; 0 means PriorityDefault
+	Idempotency *Idempotency // nil for a call without an Idempotency-Key
+	Share       bool         // the run gets a page for recipients
+	Stream      bool         // the caller reads the answer while it is written
+	OnEnd       func()       // called once, after the end of the run and before Done is closed; may be nil
 }
 
-// Active is a run that this process works on.
+// Active is a run that this process is working on.
 type Active struct {
 	ID       string
 	done     chan struct{}
-	recorded chan struct{} // closed when the start is on record, or cannot be
-	written  chan error    // gets the outcome of writing the end
-	startErr error         // why the start was not recorded; read it after recorded
+	recorded chan struct{} // closed when the start is recorded, or when writing it has failed
+	startErr error         // why writing the start failed; read it only after recorded is closed
+	end      chan error    // receives the result of writing the end
 	cancel   context.CancelCauseFunc
 	onEnd    func()
 	run      Run
-	err      error // set before done is closed; nil when the run has completed
+	err      error // why there is no answer; set before done is closed
 	journal  *journal
 	progress *progress
 	files    files
 }
 
-// startGrace is how long a run may take to end before its start is written on its own. A run that ends within
-// that time is written once, as a whole. Other runs are written when it is over, or when somebody needs the record.
+// startGrace is how long the start of a run is held back. A run that ends within that time is written once, as a whole.
+// The start of any other run is written when the time is over, or earlier if somebody waits for it (Recorded).
 const startGrace = 50 * time.Millisecond
 
-// Start begins a run in this process and returns at once; an Unavailable says that the service is draining, a
-// *Duplicate that the call has been made before. The run does not end with ctx, only its values are used: a caller who
-// hangs up does not lose it.
+// Start begins a run in this process and returns without waiting for its end. The error is an Unavailable problem if
+// the service is draining, and a *Duplicate if the Idempotency-Key was used before. Start uses the values of ctx, and
+// not its cancellation: the run goes on when the caller disconnects.
 func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 	now := time.Now().UTC()
 	run := newRun(r, now)
 	run.Status, run.StartedAt, run.Claim = Running, now, 1
 	ctx = context.WithoutCancel(ctx)
 	a := s.newActive(ctx, run, "", r.Entry.Timeout, r.OnEnd)
-	a.progress.read = r.Stream
+	a.progress.callerReads = r.Stream
 	ctx, a.cancel = context.WithCancelCause(ctx)
 	if err := s.add(a); err != nil {
 		return nil, err
 	}
 	event := func(id string) events.Event { return runEvent(id, &run, nodeCount{}) }
 	if r.Idempotency != nil {
-		// Whether it is the first such call has to be known before the agent is asked.
+		// Write the run now: a repeated call must not ask the agent again.
 		if err := s.record(ctx, r.Idempotency, &run, s.instance, []events.Event{event(a.journal.ids.Next(now))}, nil); err != nil {
 			s.remove(a)
 			return nil, err
 		}
 		close(a.recorded)
 	} else {
-		a.journal.held = true
-		a.journal.add(entry{begin: &run, at: now, event: event, done: a.startWritten})
+		a.journal.held = true // for startGrace; see work
+		a.journal.add(entry{begin: &run, at: now, event: event, done: a.setRecorded})
 	}
 	go s.work(ctx, a, r.Entry, r.Stream)
 	return a, nil
 }
 
+// newRun returns the run that a Request describes, without a status.
 func newRun(r Request, now time.Time) Run {
 	priority := r.Priority
 	if priority == 0 {
@@ -92,30 +93,33 @@ func newRun(r Request, now time.Time) Run {
 		Share: share, ReceivedAt: r.ReceivedAt, CreatedAt: now}
 }
 
-// newActive prepares the work on a run whose last event so far is known, and which may take as long as timeout. Its
-// writes have the values of ctx, which must not end.
+// newActive returns an Active for a run that is new, or that was claimed from the queue. lastEvent is the ID of its
+// last event, or "" for a new run. timeout is that of the agent: the writes of the run are retried for that long and
+// writePatience more. The writes use ctx, which must not be canceled.
 func (s *Service) newActive(ctx context.Context, run Run, lastEvent string, timeout time.Duration, onEnd func()) *Active {
-	a := &Active{ID: run.ID, done: make(chan struct{}), recorded: make(chan struct{}), written: make(chan error, 1), onEnd: onEnd, run: run,
+	a := &Active{ID: run.ID, done: make(chan struct{}), recorded: make(chan struct{}), end: make(chan error, 1), onEnd: onEnd, run: run,
 		journal: &journal{service: s, runID: run.ID, about: run.subject(), ids: events.NewSequence(run.ID, lastEvent),
 			claim: run.Claim, ctx: ctx, until: time.Now().Add(timeout + writePatience)}}
-	snapshot := run
+	snapshot := run // progress reads it while a.run changes
 	a.progress = &progress{run: &snapshot, journal: a.journal}
 	return a
 }
 
-// startWritten takes the outcome of writing the start.
-func (a *Active) startWritten(err error) {
+// setRecorded is called with the result of writing the start.
+func (a *Active) setRecorded(err error) {
 	if err != nil {
 		a.startErr = err
-		a.cancel(err) // an answer that can't be recorded need not be waited for
+		a.cancel(err) // stop the agent: its answer could not be recorded
 	}
 	close(a.recorded)
 }
 
-// Done is closed when the caller can be answered: the end of the run is on record, or it could not be recorded so far.
+// Done returns a channel that is closed when the caller can be answered: the end of the run is recorded, or could not be
+// recorded in time. See Outcome.
 func (a *Active) Done() <-chan struct{} { return a.done }
 
-// Recorded waits until the run is on record, so that it is not lost; an error says that it cannot be recorded.
+// Recorded waits until the start of the run is recorded, so that a crash does not lose it. The error says why it could
+// not be recorded.
 func (a *Active) Recorded(ctx context.Context) error {
 	a.journal.release()
 	select {
@@ -126,7 +130,7 @@ func (a *Active) Recorded(ctx context.Context) error {
 	}
 }
 
-// IsRecorded reports whether the run is known to be on record by now.
+// IsRecorded reports, without waiting, whether the start of the run is recorded.
 func (a *Active) IsRecorded() bool {
 	select {
 	case <-a.recorded:
@@ -136,7 +140,7 @@ func (a *Active) IsRecorded() bool {
 	}
 }
 
-// notifyEnded gives back what the run has taken, and lets those who wait on Done go on.
+// notifyEnded calls onEnd and closes done.
 func (a *Active) notifyEnded() {
 	if a.onEnd != nil {
 		a.onEnd()
@@ -144,9 +148,9 @@ func (a *Active) notifyEnded() {
 	close(a.done)
 }
 
-// Cancel ends the run CANCELED unless it has ended already.
+// Cancel stops the run, which ends CANCELED. It does nothing if the run has ended already.
 func (a *Active) Cancel() { a.cancel(errCanceled) }
 
-// Outcome returns the run after Done. The error is a problem that says why there is no answer: the run failed, was canceled,
-// or could not be recorded so far. Without an error, the run is on record.
+// Outcome returns the run; call it only after Done is closed. The error is a problem that says why there is no answer:
+// the run failed, was canceled, or could not be recorded in time. If it is nil, the run has completed and is recorded.
 func (a *Active) Outcome() (*Run, error) { return &a.run, a.err }

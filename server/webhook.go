@@ -18,18 +18,20 @@ const (
 	webhookMethods = "OPTIONS, GET, POST"
 )
 
-// webhook runs what a client calls for, and answers with what came of it.
+// webhook handles POST /api/v1/webhooks/{clientID}. It starts a run for the client and waits for the result, unless the
+// caller asks not to wait.
 func (s *Server) webhook(c echo.Context) error {
 	r := s.newRequest(c)
 	r.ClientID = c.Param("clientID")
-	return s.answerCall(c, calls.Webhook, r)
+	return s.serveCall(c, calls.Webhook, r)
 }
 
-// createRun starts a run that its caller comes back for, unless the caller asks to wait.
+// createRun handles POST …/runs and …/nodes/{nodeType}/run. It queues a run and returns 202, unless the caller asks to
+// wait.
 func (s *Server) createRun(c echo.Context) error {
 	r := s.newRequest(c)
-	r.Agent = c.Param("nodeType") // the id of an agent or flow
-	return s.answerCall(c, calls.API, r)
+	r.Agent = c.Param("nodeType") // the ID of an agent or flow; empty for …/runs
+	return s.serveCall(c, calls.API, r)
 }
 
 // webhookHint answers GET and HEAD of a webhook, which people and senders try it with, for every id alike.
@@ -63,7 +65,7 @@ func answerAs(c echo.Context, a *senders.Answer) error {
 	return c.Blob(a.Status, header.Get(echo.HeaderContentType), a.Body)
 }
 
-// newRequest returns an HTTP request as a call whose body has not been read.
+// newRequest converts an HTTP request to a calls.Request. The body is not read yet.
 func (s *Server) newRequest(c echo.Context) *calls.Request {
 	request := c.Request()
 	return &calls.Request{
@@ -78,9 +80,9 @@ func (s *Server) newRequest(c echo.Context) *calls.Request {
 	}
 }
 
-// answerCall starts a call and answers it: with its run, with the events of its run, or with the address of a run that
-// goes on.
-func (s *Server) answerCall(c echo.Context, sender *calls.Sender, r *calls.Request) error {
+// serveCall starts a call and writes the response: the result of the run, a stream of its events, or a 202 with the URL
+// of a run that has not ended.
+func (s *Server) serveCall(c echo.Context, sender *calls.Sender, r *calls.Request) error {
 	ctx, header := c.Request().Context(), c.Response().Header()
 	call := s.Calls.Start(ctx, sender, r)
 	defer call.Close()
@@ -119,12 +121,13 @@ func (s *Server) answerCall(c echo.Context, sender *calls.Sender, r *calls.Reque
 		err = s.answerActive(c, call)
 	}
 	if err != nil && !call.IsRecorded() {
-		header.Del(runIDHeader) // nobody would find the run
+		header.Del(runIDHeader) // the run was not recorded, so the ID would lead nowhere
 	}
 	return err
 }
 
-// answerActive waits for the run and answers with it, or at the end of the caller's time with its address.
+// answerActive waits for the run and answers with its result. When the time to wait is over, it answers 202 with the
+// URL of the run.
 func (s *Server) answerActive(c echo.Context, call *calls.Call) error {
 	ctx := c.Request().Context()
 	run, err := call.Wait(ctx)
@@ -142,13 +145,13 @@ func (s *Server) answerActive(c echo.Context, call *calls.Call) error {
 	return answerAccepted(c, call.Active.ID, runs.Running)
 }
 
-// answerOriginal answers a call that has been made before with the run of the first one.
+// answerOriginal answers a call whose Idempotency-Key was used before with the run of the first call.
 func (s *Server) answerOriginal(c echo.Context, call *calls.Call, r *calls.Request) error {
 	run := call.Original
 	c.Response().Header().Set("Idempotency-Replayed", "true")
 	switch {
 	case call.IsAsync():
-		return answerAccepted(c, run.ID, runs.Queued) // as the first caller was told
+		return answerAccepted(c, run.ID, runs.Queued) // the status that the first call was answered with
 	case r.Stream:
 		return s.follow(c, run, "")
 	}
@@ -158,8 +161,8 @@ func (s *Server) answerOriginal(c echo.Context, call *calls.Call, r *calls.Reque
 	return s.answerRun(c, call, run)
 }
 
-// refuseCall counts a refused call and returns why it was refused. Where the first call with its Idempotency-Key is still
-// running, Location names the run of that.
+// refuseCall counts a refused call and returns the reason as an error. If the first call with the same Idempotency-Key
+// is still running, it sets Location to the URL of that call's run.
 func (s *Server) refuseCall(c echo.Context, call *calls.Call) error {
 	code := problem.Of(call.Refused).Code
 	if code == problem.CodeIdempotencyInFlight {
@@ -169,7 +172,8 @@ func (s *Server) refuseCall(c echo.Context, call *calls.Call) error {
 	return call.Refused
 }
 
-// writeLimits writes the RateLimit fields of draft-ietf-httpapi-ratelimit-headers for the limits that the client has.
+// writeLimits sets the RateLimit headers (draft-ietf-httpapi-ratelimit-headers) for the client's rate limit and for
+// maxConcurrent, as far as it has them.
 func writeLimits(c echo.Context, call *calls.Call) {
 	header := c.Response().Header()
 	quota, free := call.Quota()

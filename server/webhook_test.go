@@ -92,6 +92,7 @@ func TestWhichPromptAndWhichAgent(t *testing.T) {
 		{"nightly", "", `{"prompt":"ignored"}`, "other", "Report!"},
 		{"nightly", "", "not even JSON", "other", "Report!"},
 		{"nightly", "?agent=triage", "", "triage", "Report!"},
+		{"nightly", "?agent=triage", `{"metadata":{"build":7},"agent":"other"}`, "triage", "Report!"},
 		{"alerts", "", `{"name":"disk"}`, "triage", "Alert: disk"},
 	} {
 		t.Run(test.client+test.query+test.body, func(t *testing.T) {
