@@ -16,7 +16,7 @@
 // the part of the run; if one of its steps panics, it releases both.
 //
 // A Sender of this package is a kind of caller. The vendors of webhooks, such as GitHub and Stripe, are described in
-// calls/senders, which this package does not use yet.
+// calls/senders. Webhook verifies calls by them.
 package calls
 
 import (
