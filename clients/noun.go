@@ -76,6 +76,8 @@ func checkTokens(_ catalog.File, list []Client) []problem.Fields {
 		found, token := &all[i], c.Token.Reveal()
 		switch other, taken := owner[token]; {
 		case token == "" && !c.needsToken():
+		case token == "" && c.HasSource() && len(c.Auth) == 0:
+			found.Add("secret", "is required: what %s signs with, best written as a ${VARIABLE}; or auth, which lists how its calls prove themselves; or token, for calls with a bearer token", c.Source)
 		case token == "":
 			found.Add("token", "is required: the bearer token of this client, best written as a ${VARIABLE}")
 		case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):

@@ -214,6 +214,24 @@ func TestTheListTellsUnauthorizedCallsApart(t *testing.T) {
 	}
 }
 
+// What a signature or another proof was refused for is said in place of advice on tokens.
+func TestTheListSaysWhyAProofWasRefused(t *testing.T) {
+	for reason, want := range map[string]string{
+		"The signature does not match: the secret is another one, or the body was changed on its way.": "Wrong signature.",
+		"The signature is more than 5m0s old: the call was repeated, or a clock is wrong.":             "Wrong signature.",
+		"The call has no proof; this client takes github.":                                             "Not a proof that the client takes.",
+		"The call proves itself with bearer; this client takes basic.":                                 "Not a proof that the client takes.",
+		"The call has no proof; this client takes bearer.":                                             "No token.",
+	} {
+		call := store.RefusedCall{ID: "ref_1", Status: 401, Code: "unauthorized", Reason: reason, ClientID: "ci"}
+		b := newRecords(t, &records{clients: []string{"ci"}, calls: []store.RefusedCall{call}})
+		require.Contains(t, b.get("/admin/refused").body, "<strong>"+want+"</strong>", reason)
+		if want != "No token." {
+			require.NotContains(t, b.get("/admin/refused/ref_1").body, "Authorization: Bearer", reason)
+		}
+	}
+}
+
 func TestTheListOfRefusedCalls(t *testing.T) {
 	b := newKept(t)
 	var calls []store.RefusedCall

@@ -104,6 +104,10 @@ func explainUnauthorized(call store.RefusedCall, known bool) (why, advice string
 	switch {
 	case call.ClientID != "" && !known: // then no token is right
 		return "No such client", fmt.Sprintf("There is no client %q at present. Compare the address that the caller uses with those of the clients.", call.ClientID)
+	case strings.Contains(call.Reason, "signature"):
+		return "Wrong signature", call.Reason + " Compare the client's secret with the one that the sender signs with, and the clocks of both."
+	case strings.Contains(call.Reason, "this client takes ") && !strings.HasSuffix(call.Reason, "this client takes bearer."):
+		return "Not a proof that the client takes", call.Reason + " Set the sender up to prove itself in one of these ways, or name its way in the client's auth."
 	case header == "":
 		return "No token", "The call had no Authorization header. Send " + right + " – and look whether a redirect or a proxy in between has dropped it."
 	case strings.Contains(header, ", "):

@@ -100,11 +100,11 @@ func (m *model) problemOf(f *failure) *problem.Error {
 	case codeRejected:
 		if name := m.request.rejected(f.diagnose()); name != "" {
 			return problem.New(problem.Upstream, codeParameter, "The provider %q rejected the parameter %q%s. "+
-				"Take it out of the agent's or the provider's settings, or change it; the run and the log have the provider's reason.",
+				"Take it out of the agent's or the provider's settings, or change it; the run's page in the administration has the provider's reason.",
 				id, name, f.withStatus())
 		}
 		return upstream("The provider %q rejected the request%s. Check the provider's url, the agent's model %q and its settings; "+
-			"the run and the log have the provider's reason.", id, f.withStatus(), m.name)
+			"the run's page in the administration has the provider's reason.", id, f.withStatus(), m.name)
 	}
 	switch {
 	case f.redirect:
@@ -114,7 +114,7 @@ func (m *model) problemOf(f *failure) *problem.Error {
 	case f.answer.Error == nil:
 		return upstream("The provider %q ended its answer with %q%s.", id, bounded(f.answer.Finish), f.history())
 	}
-	return upstream("The provider %q answered with an error%s; the run and the log have its reason.", id, f.history())
+	return upstream("The provider %q answered with an error%s; the run's page in the administration has its reason.", id, f.history())
 }
 
 // ended says why ctx did. Whoever set its deadline may have left a problem as the cause, which knows more.

@@ -108,7 +108,7 @@ func (j *job) exchange(ctx context.Context, c call) (answer, *failure) {
 		f := upstream(problem.CodeProviderError, "The API of agent %q at %s failed with status %d.", j.agent, host, status)
 		if f.mayPass = agents.PassingStatus(status); status < 500 && !f.mayPass {
 			f.problem = problem.New(problem.Upstream, problem.CodeProviderRejected,
-				"The API of agent %q at %s rejected the request (status %d). Check the agent's request; the run and the log have the API's reason.", j.agent, host, status)
+				"The API of agent %q at %s rejected the request (status %d). Check the agent's request; the run's page in the administration has the API's reason.", j.agent, host, status)
 		}
 		return answer{}, f
 	case err != nil:
