@@ -31,8 +31,8 @@ type chain struct {
 	candidates []candidate
 }
 
-// Invoke asks the agent's own provider, and its fallbacks where that fails or has failed too often. Once
-// somebody has begun to read the answer, a failure stands: no fallback is asked. Fallbacks begin the work anew, with their tools.
+// Invoke asks the agent's own provider, and the fallbacks if it fails or has failed too often. Once a reader has seen a part of
+// the answer, Invoke returns the failure and asks no fallback. A fallback starts from the prompt, with tools of its own.
 func (c *chain) Invoke(ctx context.Context, call Call) (result Result, err error) {
 	streamed := false
 	if text := call.Text; text != nil && len(c.candidates) > 1 {

@@ -27,7 +27,8 @@ func ParseTemplate(text string) (*Template, error) {
 	return &Template{parsed: parsed}, nil
 }
 
-// Render makes the text; data is that of DataOf, with more perhaps. What is missing in it is a problem of kind Upstream.
+// Render makes the text. data is what DataOf returns, to which the caller may add. A member that the template uses and data
+// lacks is a problem of kind Upstream.
 func (t *Template) Render(agent, what string, data map[string]any) (string, error) {
 	if t.parsed == nil {
 		return t.text, nil

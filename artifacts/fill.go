@@ -38,7 +38,7 @@ func (s *Service) withLink(a agents.Artifact) Linked {
 // listBegins is in every event that names artifacts; within a text its quotes would be escaped.
 var listBegins = []byte(`"artifacts":[{"id":"` + idPrefix)
 
-// Fill returns the payload of an event with links to the artifacts of its data, signed anew; a payload that names none is
+// Fill returns the payload of an event with links to the artifacts of its data, with new signatures. A payload without artifacts is
 // returned as it is.
 func (s *Service) Fill(payload []byte) []byte {
 	if !bytes.Contains(payload, listBegins) {

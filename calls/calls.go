@@ -23,7 +23,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/url"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -67,6 +69,7 @@ type Config struct {
 type Service struct {
 	Config
 	unproved         unproved
+	public           *url.URL      // PublicURL; nil if it is none
 	largePromptSlots chan struct{} // a semaphore: one value for each large prompt that is being made
 }
 
@@ -75,7 +78,11 @@ func New(c Config) *Service {
 	if c.Senders == nil {
 		c.Senders = all.Senders(noKeys, &sns.Certificates{Fetch: noFetch})
 	}
-	return &Service{Config: c, largePromptSlots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	s := &Service{Config: c, largePromptSlots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	if public, err := url.Parse(strings.TrimSuffix(c.PublicURL, "/")); err == nil && public.Host != "" {
+		s.public = public
+	}
+	return s
 }
 
 var errNoWayOut = errors.New("there is no way out")

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -48,22 +47,20 @@ func verifyWebhook(ctx context.Context, all *clients.Set, r *Request) (*clients.
 // delivery is the request as package senders reads it.
 func (r *Request) delivery() senders.Delivery {
 	d := senders.Delivery{Method: cmp.Or(r.Method, http.MethodPost), Header: r.Header, Body: r.Body, ReceivedAt: r.ReceivedAt}
-	d.URL = &url.URL{RawQuery: r.Query.Encode()}
-	if r.URL != nil {
+	switch {
+	case r.URL == nil:
+		d.URL = &url.URL{RawQuery: r.Query.Encode()}
+	case r.service == nil || r.service.public == nil:
 		d.URL = r.URL
-		if public, err := url.Parse(r.service.publicURL() + r.URL.EscapedPath()); err == nil {
-			public.RawQuery = r.URL.RawQuery
-			d.URL = public
+	default:
+		u, base := *r.URL, r.service.public
+		u.Scheme, u.Host, u.Path = base.Scheme, base.Host, base.Path+u.Path
+		if u.RawPath != "" {
+			u.RawPath = base.EscapedPath() + u.RawPath
 		}
+		d.URL = &u
 	}
 	return d
-}
-
-func (s *Service) publicURL() string {
-	if s == nil {
-		return ""
-	}
-	return strings.TrimSuffix(s.PublicURL, "/")
 }
 
 // readUnproved reads the body of a caller that has proved nothing yet.

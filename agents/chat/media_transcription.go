@@ -32,7 +32,7 @@ func (m *transcription) Invoke(ctx context.Context, call agents.Call) (result ag
 		return result, err
 	}
 	result.By.Attempts, err = m.ask(ctx, []string{call.Prompt, call.Input}, func(ctx context.Context) *failure {
-		// It is opened anew for each attempt: it is not held in memory.
+		// Each attempt opens the file again, so that it is never held in memory.
 		file, artifact, err := call.Files.Open(ctx, id)
 		if err != nil {
 			return &failure{err: err}

@@ -55,7 +55,7 @@ var responses = &wire{
 		if d.begin(memberStore) {
 			d.body = strconv.AppendBool(d.body, inBackground || d.params[memberBackground] == true)
 		}
-		// What is not stored has to come along to be sent back.
+		// Without storage at the provider, the answer must contain what the next request sends back.
 		if (hasTools || d.schema != nil) && d.begin(memberInclude) {
 			d.body = append(d.body, `["reasoning.encrypted_content"]`...)
 		}
