@@ -106,6 +106,9 @@ func (c *Call) admit(ctx context.Context) (err error) {
 	if c.Client.Unusable {
 		return errUnusable
 	}
+	if c.sender != Page {
+		c.Client.NoteCall(time.Now())
+	}
 	if c.Prefer, err = readPrefer(r.Header); err != nil && !c.isLenient() {
 		return err
 	}

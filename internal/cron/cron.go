@@ -54,17 +54,17 @@ func Parse(expression string, zone *time.Location) (Schedule, error) {
 		}
 		return s, nil
 	default:
-		return parseEvery(expression)
+		return parseEvery(expression, zone)
 	}
 }
 
 // parseEvery reads @every by itself, because the parser takes whatever is less than a second for one.
-func parseEvery(expression string) (Schedule, error) {
+func parseEvery(expression string, zone *time.Location) (Schedule, error) {
 	every, err := time.ParseDuration(strings.TrimSpace(strings.TrimPrefix(expression, "@every")))
 	if err != nil || every < time.Second {
 		return Schedule{}, fmt.Errorf("must have a duration of at least 1s after @every, such as @every 90m")
 	}
-	return Schedule{every: every.Truncate(time.Second)}, nil
+	return Schedule{every: every.Truncate(time.Second), zone: zone}, nil
 }
 
 // Zone returns the time zone of a name such as Europe/Berlin. The error is a sentence as that of Parse.
@@ -75,6 +75,9 @@ func Zone(name string) (*time.Location, error) {
 	}
 	return zone, nil
 }
+
+// Zone returns the time zone whose clocks the schedule goes by.
+func (s Schedule) Zone() *time.Location { return s.zone }
 
 // isHourly reports whether the schedule is for every hour of the day.
 func (s Schedule) isHourly() bool {
