@@ -324,12 +324,11 @@ func TestAdminSaysAllThatIsWrongAtOnce(t *testing.T) {
 		body   string
 		fields []string
 	}{
-		"/clients?again": {`{"id":"x","prompt":"x","allowedAgents":["a"],"schedule":"at seven","timezone":"Berlin","expectEvery":"often"}`,
-			[]string{"expectEvery", "timezone", "schedule"}},
 		"/clients/web": {`{"passthrough":true,"allowedAgents":["a","none"],"syncTimeout":"soon","maxConcurrent":-1,"template":"{{.x"}`,
 			[]string{"syncTimeout", "maxConcurrent", "template", "allowedAgents[1]"}},
-		"/clients": {`{"id":"A B","passthrough":true,"allowedAgents":["none"],"rateLimit":{"requests":0,"per":"soon"},"maxConcurrent":-1}`,
-			[]string{"id", "rateLimit.per", "rateLimit", "maxConcurrent", "allowedAgents[0]"}},
+		"/clients": {`{"id":"A B","passthrough":true,"allowedAgents":["none"],"rateLimit":{"requests":0,"per":"soon"},"maxConcurrent":-1,
+			"schedule":"at seven","prompt":"x","timezone":"Berlin","expectEvery":"often"}`,
+			[]string{"id", "rateLimit.per", "rateLimit", "maxConcurrent", "allowedAgents[0]", "schedule", "timezone", "expectEvery"}},
 		"/agents":    {`{"id":"A B","provider":"p","temperature":9,"timeout":"soon","systemPrompt":"{{.x"}`, []string{"id", "timeout", "temperature", "model", "systemPrompt"}},
 		"/agents/a":  {`{"provider":"p","temperature":9}`, []string{"temperature", "model"}},
 		"/flows":     {`{"id":"","root":{"type":"loop","until":"((","steps":[{"type":"agent","agentId":"none"}]},"timeout":"soon"}`, []string{"id", "timeout", "root.maxIterations", "root.until", "root.steps[0].agentId"}},
