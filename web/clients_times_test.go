@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/agents"
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/events"
 	"beckon/gateway/gatewaytest"
@@ -42,7 +44,9 @@ func newTimesSite(t *testing.T) *timesSite {
 				return runs.Request{}, errors.New("nothing runs here")
 			},
 			Tell: func(store.Tx, string, events.Subject, problem.Failure, map[string]any) error { return nil }})
-		c.Backend = &web.Backend{Editor: s.editor, Runs: runs.New(runs.Config{Store: c.Store}), Calls: &clientSite{}, Schedules: times}
+		service := runs.New(runs.Config{Store: c.Store})
+		preview := calls.New(calls.Config{Catalog: func() calls.Catalog { return calls.Catalog{Agents: &agents.Set{}} }, Runs: service, MaxBodyBytes: 1 << 20})
+		c.Backend = &web.Backend{Editor: s.editor, Runs: service, Calls: &clientSite{calls: preview}, Schedules: times}
 	})
 	s.browser = site.signedIn()
 	return s
@@ -68,7 +72,7 @@ func (s *timesSite) have(item clients.Client) clients.Client {
 func (s *timesSite) heading(id string) string {
 	page := s.get("/admin/clients/" + id)
 	require.Equal(s.t, 200, page.StatusCode)
-	above, _, found := strings.Cut(page.body, "<form")
+	above, _, found := strings.Cut(page.body, `<form id="client"`)
 	require.True(s.t, found)
 	return above
 }
