@@ -100,14 +100,14 @@ func (c *Call) admit(ctx context.Context) (err error) {
 	if c.Client, err = c.sender.Verify(ctx, c.catalog.Clients, r); err != nil {
 		return err
 	}
+	if c.sender != Page {
+		c.Client.NoteCall(time.Now())
+	}
 	if !c.Client.IsEnabled() {
 		return problem.New(problem.Denied, problem.CodeClientDisabled, "This client is disabled.")
 	}
 	if c.Client.Unusable {
 		return errUnusable
-	}
-	if c.sender != Page {
-		c.Client.NoteCall(time.Now())
 	}
 	if c.Prefer, err = readPrefer(r.Header); err != nil && !c.isLenient() {
 		return err
