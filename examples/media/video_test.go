@@ -1,0 +1,162 @@
+package media_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/examples/internal/exampletest"
+)
+
+var film = []byte("\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + "the film itself")
+
+// studio is a job API with the requests of OpenAI's videos. Its jobs go on until they are told how they end.
+type studio struct {
+	*httptest.Server
+	mu        sync.Mutex
+	submitted []map[string]any // what jobs were asked for
+	state     string           // of the jobs: in_progress, completed or failed
+	progress  int
+	polled    int
+	canceled  []string
+	wrongKeys int
+}
+
+// newStudio also makes it the API of the example.
+func newStudio(t *testing.T) *studio {
+	s := &studio{state: "in_progress"}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/videos", func(w http.ResponseWriter, r *http.Request) {
+		var job map[string]any
+		body, _ := io.ReadAll(r.Body)
+		if json.Unmarshal(body, &job) != nil {
+			http.Error(w, "not JSON", http.StatusBadRequest)
+			return
+		}
+		s.submitted = append(s.submitted, job)
+		_, _ = fmt.Fprintf(w, `{"id":"video_%d","object":"video","status":"queued","progress":0}`, len(s.submitted))
+	})
+	mux.HandleFunc("GET /v1/videos/{id}", func(w http.ResponseWriter, r *http.Request) {
+		s.polled++
+		_, _ = fmt.Fprintf(w, `{"id":%q,"object":"video","status":%q,"progress":%d}`, r.PathValue("id"), s.state, s.progress)
+	})
+	mux.HandleFunc("GET /v1/videos/{id}/content", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(film) })
+	mux.HandleFunc("DELETE /v1/videos/{id}", func(w http.ResponseWriter, r *http.Request) { s.canceled = append(s.canceled, r.PathValue("id")) })
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if r.Header.Get("Authorization") != "Bearer sk-test" {
+			s.wrongKeys++
+			http.Error(w, "who are you?", http.StatusUnauthorized)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	t.Setenv("MEDIA_API", s.URL)
+	t.Setenv("OPENAI_API_KEY", "sk-test")
+	return s
+}
+
+func (s *studio) becomes(state string, progress int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state, s.progress = state, progress
+}
+
+// polls waits until the gateway has asked for jobs so many more times.
+func (s *studio) polls(t *testing.T, times int) {
+	t.Helper()
+	count := func() int {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.polled
+	}
+	before := count()
+	require.Eventually(t, func() bool { return count() >= before+times }, exampletest.Patience, 20*time.Millisecond)
+}
+
+// jobs are what was submitted, and which jobs were canceled.
+func (s *studio) jobs() (submitted []map[string]any, canceled []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append(submitted, s.submitted...), append(canceled, s.canceled...)
+}
+
+// openWithStudio returns the example on an API that is asked more often than the page says.
+func openWithStudio(t *testing.T) (*exampletest.Example, *studio) {
+	s := newStudio(t)
+	return open(t, "every: 5s", "every: 100ms"), s
+}
+
+// A video is submitted, waited for with its progress, and fetched; one that fails and one that is canceled are told of, too.
+func TestAVideo(t *testing.T) {
+	e, s := openWithStudio(t)
+	e.Start("gateway")
+	receiver := e.Start("receiver")
+
+	run := call(t, e, "video")
+	s.polls(t, 1)
+	s.becomes("in_progress", 40)
+	progress := receiver.Events(1, func(e exampletest.Event) bool { return payload(e)["progress"] == 40.0 })[0]
+	require.Equal(t, map[string]any{"type": "video.progress", "payload": map[string]any{"id": run, "status": "rendering", "progress": 40.0}}, sent(progress))
+	requireHeaders(t, progress)
+	s.becomes("completed", 100)
+	found := heard(t, receiver, run, "video.completed")
+	requireStatus(t, found, "video.created", run, "queued")
+	requireStatus(t, found, "video.started", run, "rendering")
+	links := downloads(t, e, found["video.completed"], run, film)
+	answer, _ := get(t, http.MethodGet, links[0], "Range: bytes=0-7")
+	require.Equal(t, http.StatusPartialContent, answer.StatusCode)
+	require.Equal(t, "video/mp4", answer.Header.Get("Content-Type"))
+	submitted, _ := s.jobs()
+	require.Equal(t, []map[string]any{{"model": "sora-2", "prompt": "The lighthouse in a storm", "seconds": "8"}}, submitted)
+
+	s.becomes("failed", 0)
+	run = call(t, e, "video", `"seconds": "8", `, "")
+	requireStatus(t, heard(t, receiver, run, "video.errored"), "video.errored", run, "error")
+	submitted, _ = s.jobs()
+	require.Equal(t, "4", submitted[1]["seconds"], "unless told otherwise")
+
+	s.becomes("in_progress", 0)
+	run = call(t, e, "video")
+	s.polls(t, 1)
+	answer, body := get(t, http.MethodPost, e.URL()+"/v1/runs/"+run+"/cancel", "Authorization: Bearer "+token(t, e))
+	require.Equal(t, http.StatusAccepted, answer.StatusCode, body)
+	requireStatus(t, heard(t, receiver, run, "video.canceled"), "video.canceled", run, "canceled")
+	require.Eventually(t, func() bool {
+		_, canceled := s.jobs()
+		return len(canceled) > 0
+	}, exampletest.Patience, 20*time.Millisecond)
+	_, canceled := s.jobs()
+	require.Equal(t, []string{"video_3"}, canceled)
+	require.Zero(t, s.wrongKeys)
+}
+
+// A gateway that is killed while it waits for a video asks for the same one after its next start, and its receiver is told as ever.
+func TestAVideoOutlivesItsGateway(t *testing.T) {
+	e, s := openWithStudio(t)
+	receiver := e.Start("receiver")
+	gateway := e.Start("gateway")
+	run := call(t, e, "video")
+	for range 2 { // whatever the job's state when the power is cut
+		s.polls(t, 2)
+		gateway.Kill()
+		gateway = e.Start("gateway")
+	}
+	s.polls(t, 1)
+	s.becomes("completed", 100)
+	found := heard(t, receiver, run, "video.completed")
+	downloads(t, e, found["video.completed"], run, film)
+	submitted, canceled := s.jobs()
+	require.Len(t, submitted, 1, "it was submitted once")
+	require.Empty(t, canceled)
+	require.Equal(t, "COMPLETED", read(t, e, run)["status"])
+}
