@@ -1,0 +1,218 @@
+// Package lead_test runs the example as its page says: the gateway, the receiver, a visitor's form, and readers of the page.
+package lead_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/examples/internal/exampletest"
+)
+
+const (
+	adminToken = "admin-token-of-this-test"
+	firefox    = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0" // of the page
+	moment     = "2006-01-02T15:04:05.000Z"
+)
+
+var visitor = map[string]any{"name": "Ada Lovelace", "email": "ada@example.com", "company": "Ada & Daughters", "industry": "bakery"}
+
+// open returns the example with its gateway and its receiver.
+func open(t *testing.T, changes ...string) (e *exampletest.Example, receiver *exampletest.Process) {
+	_, err := exec.LookPath("node")
+	require.NoError(t, err, "Node.js is not installed: run make test, or apt-get install nodejs")
+	t.Setenv("BECKON_ADMIN_TOKEN", adminToken)
+	e = exampletest.Open(t, "lead-magnets", changes...)
+	e.Run("secrets")
+	e.Start("gateway")
+	return e, e.Start("receiver")
+}
+
+func sent(e exampletest.Event) map[string]any {
+	event, _ := e["event"].(map[string]any)
+	return event
+}
+
+// heard waits until the receiver was told n times of what has happened, and returns the events without what all of them have.
+func heard(t *testing.T, receiver *exampletest.Process, n int, kind, lead string) (found []map[string]any) {
+	t.Helper()
+	for _, e := range receiver.Events(n, func(e exampletest.Event) bool { return sent(e)["event"] == kind && sent(e)["lead_id"] == lead }) {
+		requireHeaders(t, e)
+		event := sent(e)
+		at, err := time.Parse(moment, event["timestamp"].(string))
+		require.NoError(t, err)
+		require.WithinDuration(t, time.Now(), at, 10*time.Minute)
+		require.Equal(t, "org_42", event["organization_id"])
+		require.Equal(t, "spring-campaign", event["project_id"])
+		require.Equal(t, visitor, event["input_data"])
+		more := map[string]any{}
+		for name, value := range event {
+			switch name {
+			case "event", "timestamp", "organization_id", "project_id", "lead_id", "input_data":
+			default:
+				more[name] = value
+			}
+		}
+		found = append(found, more)
+	}
+	require.Len(t, found, n)
+	return found
+}
+
+// requireHeaders expects the headers that the page documents. The receiver has verified the signature.
+func requireHeaders(t *testing.T, e exampletest.Event) {
+	t.Helper()
+	headers := e["headers"].(map[string]any)
+	require.Len(t, headers, 5, headers)
+	require.Regexp(t, `^sha256=[0-9a-f]{64}$`, headers["x-magnet-signature"])
+	require.Equal(t, sent(e)["event"], headers["x-magnet-event"])
+	require.Regexp(t, `^evt_`, headers["x-magnet-delivery"])
+	require.Equal(t, "Magnet-Webhooks/1.0", headers["user-agent"])
+	at, err := time.Parse(moment, sent(e)["timestamp"].(string))
+	require.NoError(t, err)
+	require.Equal(t, strconv.FormatInt(at.Unix(), 10), headers["x-magnet-timestamp"])
+}
+
+// request makes a request, and returns the answer with its body.
+func request(t *testing.T, method, url string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequest(method, url, nil)
+	require.NoError(t, err)
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return answer, string(body)
+}
+
+// submit sends the form of the page, and returns the answer.
+func submit(t *testing.T, e *exampletest.Example, changes ...string) (answer struct{ RunID, Status, Agent, Response, ShareURL string }) {
+	t.Helper()
+	body := e.Run("form", changes...)
+	require.NoError(t, json.Unmarshal([]byte(body), &answer), body)
+	require.Equal(t, "COMPLETED", answer.Status)
+	require.Equal(t, "magnet", answer.Agent)
+	require.True(t, strings.HasPrefix(answer.ShareURL, e.URL()+"/r/"+answer.RunID+"?expires="), answer.ShareURL)
+	return answer
+}
+
+func TestALead(t *testing.T) {
+	e, receiver := open(t)
+	lead := submit(t, e)
+	id := lead.RunID
+	findings := []any{"Most bakeries answer within a day.", "Few of them take orders at night."}
+	written := "# Two ideas for Ada & Daughters\n\nDear Ada Lovelace, this is what we found:\n\n- Most bakeries answer within a day.\n- Few of them take orders at night."
+	require.Equal(t, written, lead.Response)
+	require.Equal(t, map[string]any{}, heard(t, receiver, 1, "lead.created", id)[0])
+	require.Equal(t, map[string]any{"research_results": map[string]any{"industry": "bakery", "findings": findings}}, heard(t, receiver, 1, "research.completed", id)[0])
+	require.Equal(t, map[string]any{"generated_content": map[string]any{"contentLength": float64(len(written))}}, heard(t, receiver, 1, "content.generated", id)[0])
+	completed := heard(t, receiver, 1, "lead.completed", id)[0]
+	require.Len(t, completed, 1)
+	page := completed["page_url"].(string)
+	require.True(t, strings.HasPrefix(page, e.URL()+"/r/"+id+"?expires="), page)
+
+	// A person opens it, as the page says.
+	shown := e.Run("view")
+	require.Contains(t, shown, "<h1>Two ideas for Ada &amp; Daughters</h1>")
+	require.NotContains(t, shown, "ada@example.com", "what was asked is not on the page")
+	viewed := heard(t, receiver, 1, "lead.viewed", id)[0]
+	require.Len(t, viewed, 3)
+	require.Equal(t, "198.51.100.7", viewed["viewer_ip"])
+	require.Equal(t, firefox, viewed["user_agent"])
+	at, err := time.Parse(moment, viewed["viewed_at"].(string))
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), at, 10*time.Minute)
+
+	// Who only looks whether there is something is no reader; another reader is one, and each view counts.
+	for _, no := range []struct{ method, header string }{
+		{http.MethodHead, "User-Agent: " + firefox}, {http.MethodGet, "User-Agent: Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"},
+		{http.MethodGet, "User-Agent: WhatsApp/2.23.20.0"}, {http.MethodGet, "Sec-Purpose: prefetch"}, {http.MethodGet, "User-Agent: "},
+	} {
+		answer, _ := request(t, no.method, page, no.header, "X-Forwarded-For: 198.51.100.8")
+		require.Equal(t, http.StatusOK, answer.StatusCode, no)
+	}
+	for _, address := range []string{"203.0.113.9", "2001:db8::7"} {
+		answer, _ := request(t, http.MethodGet, page, "User-Agent: Reader", "X-Forwarded-For: 192.0.2.66, "+address)
+		require.Equal(t, http.StatusOK, answer.StatusCode)
+	}
+	readers := map[any]any{}
+	for _, v := range heard(t, receiver, 3, "lead.viewed", id) {
+		readers[v["viewer_ip"]] = v["user_agent"]
+	}
+	require.Equal(t, map[any]any{"198.51.100.7": firefox, "203.0.113.9": "Reader", "2001:db8::7": "Reader"}, readers)
+
+	// The receiver has all of it on disk, and has reacted.
+	require.Contains(t, receiver.Output(), "Ada Lovelace of Ada & Daughters has opened the page 3 times: write to ada@example.com")
+	text, err := os.ReadFile(filepath.Join(e.Dir, "data", "lead-magnets", "leads.json"))
+	require.NoError(t, err)
+	var kept map[string]struct {
+		Organization, Project string
+		Visitor, Research     map[string]any
+		ContentLength         int
+		Page                  string
+		Views                 []map[string]string
+	}
+	require.NoError(t, json.Unmarshal(text, &kept))
+	require.Equal(t, "org_42", kept[id].Organization)
+	require.Equal(t, "spring-campaign", kept[id].Project)
+	require.Equal(t, visitor, kept[id].Visitor)
+	require.Equal(t, findings, kept[id].Research["findings"])
+	require.Equal(t, len(written), kept[id].ContentLength)
+	require.Equal(t, page, kept[id].Page)
+	require.Len(t, kept[id].Views, 3)
+}
+
+// A link that is not whole opens nothing, nor does one to a page that was revoked; nobody has viewed it.
+func TestLinksThatOpenNothing(t *testing.T) {
+	e, receiver := open(t)
+	lead := submit(t, e)
+	other := submit(t, e)
+	page := lead.ShareURL
+	query := func(url string) string { return url[strings.Index(url, "?"):] }
+	for name, wrong := range map[string]string{"cut short": page[:len(page)-5], "nothing": page[:strings.Index(page, "?")], "later": strings.Replace(page, "expires=", "expires=9", 1),
+		"of another lead": strings.TrimSuffix(page, query(page)) + query(other.ShareURL)} {
+		answer, _ := request(t, http.MethodGet, wrong, "User-Agent: "+firefox)
+		require.Equal(t, http.StatusNotFound, answer.StatusCode, name)
+	}
+	answer, body := request(t, http.MethodDelete, e.URL()+"/api/v1/admin/runs/"+lead.RunID+"/share", "Authorization: Bearer "+adminToken)
+	require.Equal(t, http.StatusNoContent, answer.StatusCode, body)
+	answer, _ = request(t, http.MethodGet, page, "User-Agent: "+firefox)
+	require.Equal(t, http.StatusNotFound, answer.StatusCode, "it was revoked")
+
+	answer, _ = request(t, http.MethodGet, other.ShareURL, "User-Agent: "+firefox)
+	require.Equal(t, http.StatusOK, answer.StatusCode)
+	heard(t, receiver, 1, "lead.viewed", other.RunID)
+	require.NotContains(t, receiver.Output(), `"lead.viewed","timestamp":"`+lead.RunID)
+	require.Empty(t, regexp.MustCompile(`"event":"lead\.viewed"[^\n]*`+lead.RunID).FindString(receiver.Output()))
+}
+
+// Whom nobody has declared a proxy is not believed: the address of the connection counts.
+func TestAForwardedAddressOfNoProxy(t *testing.T) {
+	e, receiver := open(t, `trustedProxies: ["127.0.0.1", "::1"]`, "trustedProxies: [192.0.2.1]")
+	lead := submit(t, e)
+	e.Run("view")
+	viewed := heard(t, receiver, 1, "lead.viewed", lead.RunID)[0]
+	require.Contains(t, []any{"127.0.0.1", "::1"}, viewed["viewer_ip"])
+}
+
+// A form without what the page needs makes no lead.
+func TestAFormThatIsNotWhole(t *testing.T) {
+	e, _ := open(t)
+	require.Contains(t, e.Run("form", "--data-urlencode 'email=ada@example.com'", ""), `"code":"template_failed"`)
+	require.Contains(t, e.Run("form", "--data-urlencode 'industry=bakery'", ""), `"ok":true`)
+}
