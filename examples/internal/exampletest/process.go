@@ -19,7 +19,10 @@ import (
 // Patience is how long to wait for what has to come.
 const Patience = time.Minute
 
-var listening = regexp.MustCompile(`(?i)\blistening\b`)
+var (
+	listening = regexp.MustCompile(`(?i)\blistening\b`)
+	where     = regexp.MustCompile(`http://localhost:\d+`)
+)
 
 // Event is a line of JSON that a receiver has printed.
 type Event = map[string]any
@@ -90,6 +93,9 @@ func (p *Process) Kill() {
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	<-p.ended
 }
+
+// URL is where the process listens, by the first line that says so.
+func (p *Process) URL() string { return where.FindString(p.Output()) }
 
 // Output is what the process has printed until now.
 func (p *Process) Output() string {
