@@ -37,7 +37,7 @@ func aimock(t *testing.T) (program, version string) {
 
 // open returns the example, with its secrets made.
 func open(t *testing.T, changes ...string) *exampletest.Example {
-	require.NoError(t, exec.Command("python3", "-c", "import flask").Run(), "Flask is not installed: run make test, or apt-get install python3-flask")
+	require.NoError(t, exec.Command("/usr/bin/python3", "-c", "import flask").Run(), "Flask is not installed: run make test, or apt-get install python3-flask")
 	t.Setenv("BECKON_ADMIN_TOKEN", adminToken)
 	e := exampletest.Open(t, "media", changes...)
 	e.Run("secrets")
@@ -161,7 +161,7 @@ func get(t *testing.T, method, url string, headers ...string) (*http.Response, s
 
 // token is what the page has made for the caller.
 func token(t *testing.T, e *exampletest.Example) string {
-	text, err := os.ReadFile(filepath.Join(e.Dir, "data", "media.env"))
+	text, err := os.ReadFile(filepath.Join(e.Dir, "secrets.sh"))
 	require.NoError(t, err)
 	_, value, _ := strings.Cut(string(text), "STUDIO_TOKEN=")
 	value, _, _ = strings.Cut(value, " ")
@@ -210,15 +210,8 @@ func TestTheCallsOfThePage(t *testing.T) {
 	require.Equal(t, "video/mp4", answer.Header.Get("Content-Type"))
 
 	// Who has another secret is not believed.
-	answer, body := get(t, http.MethodPost, receiverURL(t, receiver), "X-Studio-Signature: sha256="+strings.Repeat("0", 64), "X-Studio-Delivery: evt_1")
+	answer, body := get(t, http.MethodPost, receiver.URL()+"/media", "X-Studio-Signature: sha256="+strings.Repeat("0", 64), "X-Studio-Delivery: evt_1")
 	require.Equal(t, http.StatusUnauthorized, answer.StatusCode, body)
-}
-
-func receiverURL(t *testing.T, receiver *exampletest.Process) string {
-	line, _, _ := strings.Cut(receiver.Output(), "\n")
-	_, url, found := strings.Cut(line, "Listening on ")
-	require.True(t, found, line)
-	return url
 }
 
 // requireALinkHolds opens a link in the ways that the page promises, and removes its file.
@@ -252,6 +245,49 @@ func requireALinkHolds(t *testing.T, e *exampletest.Example, links []string, con
 	require.Equal(t, http.StatusNotFound, answer.StatusCode, "its file was removed")
 	answer, _ = get(t, http.MethodGet, links[1])
 	require.Equal(t, http.StatusOK, answer.StatusCode, "the other one is still there")
+}
+
+// A download that fails is no event that was taken: the same one comes again, and its links open.
+func TestADownloadThatFails(t *testing.T) {
+	e := openOnMock(t)
+	receiver := e.Start("receiver")
+	folder := filepath.Join(e.Dir, "data", "media", "downloads")
+	require.NoError(t, os.MkdirAll(filepath.Dir(folder), 0o700))
+	require.NoError(t, os.WriteFile(folder, []byte("no folder"), 0o600))
+	run := call(t, e, "speech")
+	attempts := func() (statuses []int) {
+		var list struct{ Items []struct{ ID, Type string } }
+		admin(t, e, "/api/v1/admin/deliveries?run="+run, &list)
+		for _, d := range list.Items {
+			if d.Type != "speech.completed" {
+				continue
+			}
+			var delivery struct{ Attempts []struct{ StatusCode int } }
+			admin(t, e, "/api/v1/admin/deliveries/"+d.ID, &delivery)
+			for _, a := range delivery.Attempts {
+				statuses = append(statuses, a.StatusCode)
+			}
+		}
+		return statuses
+	}
+	require.Eventually(t, func() bool { return len(attempts()) > 0 }, exampletest.Patience, 20*time.Millisecond)
+	require.NoError(t, os.Remove(folder))
+	found := heard(t, receiver, run, "speech.completed")
+	downloads(t, e, found["speech.completed"], run, fixtures(t)["audio"]...)
+	statuses := []int{}
+	require.Eventually(t, func() bool {
+		statuses = attempts()
+		return statuses[len(statuses)-1] == http.StatusNoContent
+	}, exampletest.Patience, 20*time.Millisecond)
+	require.Equal(t, http.StatusServiceUnavailable, statuses[0])
+}
+
+// admin reads a document of the admin API.
+func admin(t *testing.T, e *exampletest.Example, path string, document any) {
+	t.Helper()
+	answer, body := get(t, http.MethodGet, e.URL()+path, "Authorization: Bearer "+adminToken)
+	require.Equal(t, http.StatusOK, answer.StatusCode, body)
+	require.NoError(t, json.Unmarshal([]byte(body), document))
 }
 
 // A link opens until it expires and not after; the run has a new one then.
