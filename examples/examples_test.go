@@ -3,7 +3,6 @@ package examples_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -18,11 +17,13 @@ import (
 	"beckon/agents"
 	"beckon/agents/chat"
 	"beckon/agents/flow"
+	"beckon/agents/job"
 	"beckon/agents/reply"
 	"beckon/clients"
 	"beckon/gateway"
 	"beckon/internal/catalog"
 	"beckon/internal/config"
+	"beckon/internal/signature"
 )
 
 // nodes keeps what ran.
@@ -46,11 +47,14 @@ func (n *nodes) End(_ context.Context, node agents.Node) error {
 func load(t *testing.T, path string) *catalog.View {
 	t.Helper()
 	env := func(name string) (string, bool) {
-		value, ok := map[string]string{"DEMO_TOKEN": "mgc_demo_token_of_this_test", "OPENAI_API_KEY": "sk-test"}[name]
+		value, ok := map[string]string{"DEMO_TOKEN": "mgc_demo_token_of_this_test", "OPENAI_API_KEY": "sk-test",
+			"CI_TOKEN": "mgc_ci_token_of_this_test", "NIGHTLY_TOKEN": "mgc_nightly_token_of_this_test",
+			"WEBHOOK_SECRET": signature.NewSecret(signature.Standard).Reveal()}[name]
 		return value, ok
 	}
 	nouns := gateway.Nouns(agents.Factories{Flow: flow.New(), Providers: map[string]agents.Factory{
-		"template": reply.New(), "openai": chat.New(http.DefaultTransport, slog.New(slog.NewTextHandler(io.Discard, nil)))}}, env)
+		"template": reply.New(), "openai": chat.New(http.DefaultTransport, slog.New(slog.DiscardHandler))},
+		HTTP: job.New(http.DefaultTransport, nil, slog.New(slog.DiscardHandler))}, env)
 	c, err := config.Load(path, env, nouns)
 	require.NoError(t, err)
 	v := nouns.View(c)
@@ -115,7 +119,7 @@ func TestExamplesRunOffline(t *testing.T) {
 func TestExamplesCanAskAModel(t *testing.T) {
 	folders, err := filepath.Glob("*/config.yaml")
 	require.NoError(t, err)
-	require.Len(t, folders, 3)
+	require.Len(t, folders, 5)
 	for _, path := range folders {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
@@ -123,6 +127,7 @@ func TestExamplesCanAskAModel(t *testing.T) {
 		changed := strings.NewReplacer("  # - {id: openai", "  - {id: openai", "provider: offline", "provider: openai").Replace(string(text))
 		real := filepath.Join(t.TempDir(), "config.yaml")
 		require.NoError(t, os.WriteFile(real, []byte(changed), 0o600))
-		require.False(t, slices.ContainsFunc(catalog.All[agents.Agent](load(t, real)), func(a agents.Agent) bool { return a.Provider != "openai" }))
+		other := func(a agents.Agent) bool { return a.Kind != agents.KindHTTP && a.Provider != "openai" }
+		require.False(t, slices.ContainsFunc(catalog.All[agents.Agent](load(t, real)), other))
 	}
 }

@@ -206,35 +206,42 @@ func requireAcme(t *testing.T, e exampletest.Event) {
 }
 
 // What somebody has changed, signed with another secret, or kept for later is refused.
-func TestWorkflowReceiversRefuse(t *testing.T) {
+func TestReceiversOfExamplesRefuse(t *testing.T) {
 	needFastAPI(t)
-	e := exampletest.Open(t, "workflow-webhooks")
-	e.Run("secrets")
-	shared, other := secretOf(t, e), signature.NewSecret(signature.Standard)
+	workflows, pipelines := exampletest.Open(t, "workflow-webhooks"), exampletest.Open(t, "gateway")
 	const body = `{"type":"run.completed","data":{"output":"ü"}}`
-	for path, receiver := range map[string]*exampletest.Process{
-		"/webhooks/runs": e.Start("express"), "/webhooks/jobs": e.Start("fastapi"),
+	for _, r := range []struct {
+		of          *exampletest.Example
+		block, path string
+	}{
+		{workflows, "express", "/webhooks/runs"}, {workflows, "fastapi", "/webhooks/jobs"}, {pipelines, "receiver", "/callback"},
 	} {
-		for name, c := range map[string]struct {
-			secret secret.String
-			age    time.Duration
-			body   string
-			status int
-		}{
-			"good":           {shared, 0, body, http.StatusNoContent},
-			"another secret": {other, 0, body, http.StatusUnauthorized},
-			"another body":   {shared, 0, strings.Replace(body, "ü", "u", 1), http.StatusUnauthorized},
-			"too old":        {shared, 6 * time.Minute, body, http.StatusUnauthorized},
-			"too new":        {shared, -6 * time.Minute, body, http.StatusUnauthorized},
-		} {
-			t.Run(path+", "+name, func(t *testing.T) {
-				h := http.Header{"Content-Type": {"application/json"}}
-				m := signature.Message{ID: "evt_1", At: time.Now().Add(-c.age), Body: []byte(body)}
-				require.NoError(t, signature.Sign(h, signature.Standard, "", []secret.String{c.secret}, m))
-				require.Equal(t, c.status, post(t, receiver.URL()+path, c.body, h))
-				require.Equal(t, http.StatusUnauthorized, post(t, receiver.URL()+path, body, http.Header{"Content-Type": {"application/json"}}), "not signed")
-			})
-		}
+		t.Run(r.block, func(t *testing.T) {
+			r.of.Run("secrets")
+			shared, other := secretOf(t, r.of), signature.NewSecret(signature.Standard)
+			url := r.of.Start(r.block).URL() + r.path
+			for name, c := range map[string]struct {
+				secrets []secret.String
+				age     time.Duration
+				body    string
+				status  int
+			}{
+				"good":               {[]secret.String{shared}, 0, body, http.StatusNoContent},
+				"signed by two":      {[]secret.String{other, shared}, 0, body, http.StatusNoContent},
+				"another secret":     {[]secret.String{other}, 0, body, http.StatusUnauthorized},
+				"another body":       {[]secret.String{shared}, 0, strings.Replace(body, "ü", "u", 1), http.StatusUnauthorized},
+				"too old":            {[]secret.String{shared}, 6 * time.Minute, body, http.StatusUnauthorized},
+				"too new":            {[]secret.String{shared}, -6 * time.Minute, body, http.StatusUnauthorized},
+				"without signatures": {nil, 0, body, http.StatusUnauthorized},
+			} {
+				h := http.Header{}
+				if m := (signature.Message{ID: "evt_1", At: time.Now().Add(-c.age), Body: []byte(body)}); c.secrets != nil {
+					require.NoError(t, signature.Sign(h, signature.Standard, "", c.secrets, m))
+				}
+				h.Set("Content-Type", "application/json")
+				require.Equal(t, c.status, post(t, url, c.body, h), name)
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@
 package exampletest
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
 	"net"
@@ -39,7 +40,10 @@ type Example struct {
 // free, and the pairs of changes are replaced; one that is not found fails the test.
 func Open(t testing.TB, name string, changes ...string) *Example {
 	t.Helper()
-	root := root(t)
+	root, err := root()
+	require.NoError(t, err)
+	bin, err := beckon()
+	require.NoError(t, err)
 	e := &Example{Dir: t.TempDir(), Blocks: map[string]string{}, t: t}
 	from := filepath.Join(root, "examples", name)
 	files := readAll(t, from)
@@ -54,7 +58,7 @@ func Open(t testing.TB, name string, changes ...string) *Example {
 		text = strings.NewReplacer(changes...).Replace(numbers.ReplaceAllStringFunc(text, ports))
 		to := filepath.Join(e.Dir, "examples", name, path)
 		require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o700))
-		require.NoError(t, os.WriteFile(to, []byte(text), 0o600))
+		require.NoError(t, os.WriteFile(to, []byte(text), 0o700)) // some are scripts
 		if filepath.Base(path) == "package.json" {
 			modules := filepath.Join(from, filepath.Dir(path), "node_modules")
 			require.DirExists(t, modules, "what npm installs is not there: run make test, or npm ci --prefix %s", filepath.Dir(modules))
@@ -66,7 +70,7 @@ func Open(t testing.TB, name string, changes ...string) *Example {
 			}
 		}
 	}
-	e.env = append(os.Environ(), "PATH="+beckon(t, root)+string(os.PathListSeparator)+os.Getenv("PATH"), "BECKON_SERVER_ADDRESS=127.0.0.1:"+e.port)
+	e.env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "BECKON_SERVER_ADDRESS=127.0.0.1:"+e.port)
 	return e
 }
 
@@ -74,25 +78,25 @@ func Open(t testing.TB, name string, changes ...string) *Example {
 func (e *Example) URL() string { return "http://localhost:" + e.port }
 
 // root is the folder of the repository.
-func root(t testing.TB) string {
+var root = sync.OnceValues(func() (string, error) {
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
-	require.NoError(t, err)
-	return strings.TrimSpace(string(out))
-}
-
-var building sync.Mutex
+	return strings.TrimSpace(string(out)), err
+})
 
 // beckon builds the command, unless it is built already, and returns its folder.
-func beckon(t testing.TB, root string) string {
-	building.Lock()
-	defer building.Unlock()
+var beckon = sync.OnceValues(func() (string, error) {
+	root, err := root()
+	if err != nil {
+		return "", err
+	}
 	folder := filepath.Join(root, "bin", "examples")
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(folder, "beckon"), "./cmd/beckon")
 	build.Dir = root
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, string(out))
-	return folder
-}
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build beckon: %w: %s", err, out)
+	}
+	return folder, nil
+})
 
 // readAll reads the files of a folder, less what npm has installed.
 func readAll(t testing.TB, folder string) map[string]string {

@@ -37,11 +37,11 @@ type Process struct {
 	lines []string // of its output
 }
 
-// Run runs a block to its end, and returns what it has printed to its standard output. The pairs of changes are replaced in it;
-// one that is not found fails the test.
+// Run runs a block to its end, and returns what it has printed to its standard output; one that fails, fails the test. The pairs
+// of changes are replaced in the block, and have to be there.
 func (e *Example) Run(name string, changes ...string) string {
 	e.t.Helper()
-	cmd := e.command(name, changes...)
+	cmd := e.Command(name, changes...)
 	var errors bytes.Buffer
 	cmd.Stderr = &errors
 	out, err := cmd.Output()
@@ -52,7 +52,7 @@ func (e *Example) Run(name string, changes ...string) string {
 // Start runs a block until the test ends, and returns when it says that it is listening.
 func (e *Example) Start(name string, changes ...string) *Process {
 	e.t.Helper()
-	p := &Process{t: e.t, cmd: e.command(name, changes...), ended: make(chan struct{})}
+	p := &Process{t: e.t, cmd: e.Command(name, changes...), ended: make(chan struct{})}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the shell has children
 	out, err := p.cmd.StdoutPipe()
 	require.NoError(e.t, err)
@@ -76,7 +76,8 @@ func (e *Example) Start(name string, changes ...string) *Process {
 	return p
 }
 
-func (e *Example) command(name string, changes ...string) *exec.Cmd {
+// Command is what runs a block, as Run does.
+func (e *Example) Command(name string, changes ...string) *exec.Cmd {
 	e.t.Helper()
 	script := e.Blocks[name]
 	require.NotEmpty(e.t, script, "the README has no block %q", name)
