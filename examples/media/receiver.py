@@ -2,11 +2,13 @@
 import hashlib
 import hmac
 import json
+import logging
 import mimetypes
 import os
 import pathlib
 import re
 import sys
+import threading
 import urllib.request
 
 from flask import Flask, request
@@ -22,6 +24,7 @@ app.config["MAX_CONTENT_LENGTH"] = 1 << 20
 # What was taken already. One that must survive a restart belongs into the database, in the same transaction as what the
 # event changes there.
 seen = set()
+one_at_a_time = threading.Lock()  # of those who change seen and print
 
 
 def is_signed(body, header):
@@ -55,15 +58,18 @@ def receive():
     except OSError as failure:
         # The gateway sends the event again, with links that are signed anew. Long downloads belong into a queue.
         return {"error": f"a download failed: {failure}"}, 503
-    seen.add(id)
-    headers = {name: value for name, value in request.headers if name.startswith("X-Studio-") or name == "User-Agent"}
-    print(json.dumps({"event": event, "headers": headers, "files": files}), flush=True)
+    with one_at_a_time:
+        if id not in seen:
+            seen.add(id)
+            headers = {name.lower(): value for name, value in request.headers}
+            print(json.dumps({"event": event, "headers": headers, "files": files}), flush=True)
     return "", 204
 
 
 if __name__ == "__main__":
     if len(SECRET) < 16:
         sys.exit("MEDIA_SECRET must be the endpoint's secret, of at least 16 characters")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for each event is enough
     server = make_server("localhost", int(os.environ.get("PORT", "8791")), app, threaded=True)
     print(f"Listening on http://localhost:{server.port}/media", flush=True)
     server.serve_forever()

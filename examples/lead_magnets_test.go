@@ -1,9 +1,7 @@
-// Package lead_test runs the example as its page says: the gateway, the receiver, a visitor's form, and readers of the page.
-package lead_test
+package examples_test
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,43 +17,37 @@ import (
 	"beckon/examples/internal/exampletest"
 )
 
-const (
-	adminToken = "admin-token-of-this-test"
-	firefox    = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0" // of the page
-	moment     = "2006-01-02T15:04:05.000Z"
-)
+const firefox = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0" // on the page of the example
 
-var visitor = map[string]any{"name": "Ada Lovelace", "email": "ada@example.com", "company": "Ada & Daughters", "industry": "bakery"}
+var ada = map[string]any{"name": "Ada Lovelace", "email": "ada@example.com", "company": "Ada & Daughters", "industry": "bakery"}
 
-// open returns the example with its gateway.
-func open(t *testing.T, changes ...string) *exampletest.Example {
+// openLeads is the example lead-magnets with its gateway.
+func openLeads(t *testing.T, changes ...string) *exampletest.Example {
 	t.Helper()
 	_, err := exec.LookPath("node")
 	require.NoError(t, err, "Node.js is not installed: run make test, or apt-get install nodejs")
-	t.Setenv("BECKON_ADMIN_TOKEN", adminToken)
-	e := exampletest.Open(t, "lead-magnets", changes...)
+	e := exampletest.Open(t, "lead-magnets", append(changes, operated...)...)
 	e.Run("secrets")
 	e.Start("gateway")
 	return e
 }
 
-func sent(e exampletest.Event) map[string]any {
-	event, _ := e["event"].(map[string]any)
-	return event
-}
-
-// heard waits until the receiver was told n times of what has happened, and returns the events without what all of them have.
-func heard(t *testing.T, receiver *exampletest.Process, n int, kind, lead string) (found []map[string]any) {
+// leadEvents waits until the receiver was told n times of what has happened, and returns the events without what all of them have.
+func leadEvents(t *testing.T, receiver *exampletest.Process, n int, kind, lead string) (found []map[string]any) {
 	t.Helper()
-	for _, e := range receiver.Events(n, func(e exampletest.Event) bool { return sent(e)["event"] == kind && sent(e)["lead_id"] == lead }) {
-		requireHeaders(t, e)
-		event := sent(e)
-		at, err := time.Parse(moment, event["timestamp"].(string))
+	isWanted := func(e exampletest.Event) bool {
+		event, _ := e["event"].(map[string]any)
+		return event["event"] == kind && event["lead_id"] == lead
+	}
+	for _, e := range receiver.Events(n, isWanted) {
+		requireVendor(t, e, "Magnet", kind)
+		event := e["event"].(map[string]any)
+		at, err := time.Parse(timeLayout, event["timestamp"].(string))
 		require.NoError(t, err)
-		require.WithinDuration(t, time.Now(), at, 10*time.Minute)
+		require.Equal(t, strconv.FormatInt(at.Unix(), 10), e["headers"].(map[string]any)["x-magnet-timestamp"], "it is the event's")
 		require.Equal(t, "org_42", event["organization_id"])
 		require.Equal(t, "spring-campaign", event["project_id"])
-		require.Equal(t, visitor, event["input_data"])
+		require.Equal(t, ada, event["input_data"])
 		more := map[string]any{}
 		for name, value := range event {
 			switch name {
@@ -70,37 +62,6 @@ func heard(t *testing.T, receiver *exampletest.Process, n int, kind, lead string
 	return found
 }
 
-// requireHeaders expects the headers that the page documents. The receiver has verified the signature.
-func requireHeaders(t *testing.T, e exampletest.Event) {
-	t.Helper()
-	headers := e["headers"].(map[string]any)
-	require.Len(t, headers, 5, headers)
-	require.Regexp(t, `^sha256=[0-9a-f]{64}$`, headers["x-magnet-signature"])
-	require.Equal(t, sent(e)["event"], headers["x-magnet-event"])
-	require.Regexp(t, `^evt_`, headers["x-magnet-delivery"])
-	require.Equal(t, "Magnet-Webhooks/1.0", headers["user-agent"])
-	at, err := time.Parse(moment, sent(e)["timestamp"].(string))
-	require.NoError(t, err)
-	require.Equal(t, strconv.FormatInt(at.Unix(), 10), headers["x-magnet-timestamp"])
-}
-
-// request makes a request, and returns the answer with its body.
-func request(t *testing.T, method, url string, headers ...string) (*http.Response, string) {
-	t.Helper()
-	r, err := http.NewRequest(method, url, nil)
-	require.NoError(t, err)
-	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		r.Header.Set(name, value)
-	}
-	answer, err := http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	require.NoError(t, err)
-	return answer, string(body)
-}
-
 // submit sends the form of the page, and returns the answer.
 func submit(t *testing.T, e *exampletest.Example, changes ...string) (answer struct{ RunID, Status, Agent, Response, ShareURL string }) {
 	t.Helper()
@@ -112,18 +73,18 @@ func submit(t *testing.T, e *exampletest.Example, changes ...string) (answer str
 	return answer
 }
 
-func TestALead(t *testing.T) {
-	e := open(t)
+func TestLeadMagnets(t *testing.T) {
+	e := openLeads(t)
 	receiver := e.Start("receiver")
 	lead := submit(t, e)
 	id := lead.RunID
 	findings := []any{"Most bakeries answer within a day.", "Few of them take orders at night."}
 	written := "# Two ideas for Ada & Daughters\n\nDear Ada Lovelace, this is what we found:\n\n- Most bakeries answer within a day.\n- Few of them take orders at night."
 	require.Equal(t, written, lead.Response)
-	require.Equal(t, map[string]any{}, heard(t, receiver, 1, "lead.created", id)[0])
-	require.Equal(t, map[string]any{"research_results": map[string]any{"industry": "bakery", "findings": findings}}, heard(t, receiver, 1, "research.completed", id)[0])
-	require.Equal(t, map[string]any{"generated_content": map[string]any{"contentLength": float64(len(written))}}, heard(t, receiver, 1, "content.generated", id)[0])
-	completed := heard(t, receiver, 1, "lead.completed", id)[0]
+	require.Equal(t, map[string]any{}, leadEvents(t, receiver, 1, "lead.created", id)[0])
+	require.Equal(t, map[string]any{"research_results": map[string]any{"industry": "bakery", "findings": findings}}, leadEvents(t, receiver, 1, "research.completed", id)[0])
+	require.Equal(t, map[string]any{"generated_content": map[string]any{"contentLength": float64(len(written))}}, leadEvents(t, receiver, 1, "content.generated", id)[0])
+	completed := leadEvents(t, receiver, 1, "lead.completed", id)[0]
 	require.Len(t, completed, 1)
 	page := completed["page_url"].(string)
 	require.True(t, strings.HasPrefix(page, e.URL()+"/r/"+id+"?expires="), page)
@@ -132,11 +93,11 @@ func TestALead(t *testing.T) {
 	shown := e.Run("view")
 	require.Contains(t, shown, "<h1>Two ideas for Ada &amp; Daughters</h1>")
 	require.NotContains(t, shown, "ada@example.com", "what was asked is not on the page")
-	viewed := heard(t, receiver, 1, "lead.viewed", id)[0]
+	viewed := leadEvents(t, receiver, 1, "lead.viewed", id)[0]
 	require.Len(t, viewed, 3)
 	require.Equal(t, "198.51.100.7", viewed["viewer_ip"])
 	require.Equal(t, firefox, viewed["user_agent"])
-	at, err := time.Parse(moment, viewed["viewed_at"].(string))
+	at, err := time.Parse(timeLayout, viewed["viewed_at"].(string))
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now(), at, 10*time.Minute)
 
@@ -145,15 +106,13 @@ func TestALead(t *testing.T) {
 		{http.MethodHead, "User-Agent: " + firefox}, {http.MethodGet, "User-Agent: Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"},
 		{http.MethodGet, "User-Agent: WhatsApp/2.23.20.0"}, {http.MethodGet, "Sec-Purpose: prefetch"}, {http.MethodGet, "User-Agent: "},
 	} {
-		answer, _ := request(t, no.method, page, no.header, "X-Forwarded-For: 198.51.100.8")
-		require.Equal(t, http.StatusOK, answer.StatusCode, no)
+		requireStatusOf(t, http.StatusOK, no.method, page, no.header, "X-Forwarded-For: 198.51.100.8")
 	}
 	for _, address := range []string{"203.0.113.9", "2001:db8::7"} {
-		answer, _ := request(t, http.MethodGet, page, "User-Agent: Reader", "X-Forwarded-For: 192.0.2.66, "+address)
-		require.Equal(t, http.StatusOK, answer.StatusCode)
+		requireStatusOf(t, http.StatusOK, http.MethodGet, page, "User-Agent: Reader", "X-Forwarded-For: 192.0.2.66, "+address)
 	}
 	readers := map[any]any{}
-	for _, v := range heard(t, receiver, 3, "lead.viewed", id) {
+	for _, v := range leadEvents(t, receiver, 3, "lead.viewed", id) {
 		readers[v["viewer_ip"]] = v["user_agent"]
 	}
 	require.Equal(t, map[any]any{"198.51.100.7": firefox, "203.0.113.9": "Reader", "2001:db8::7": "Reader"}, readers)
@@ -173,53 +132,29 @@ func TestALead(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &kept))
 	require.Equal(t, "org_42", kept[id].Organization)
 	require.Equal(t, "spring-campaign", kept[id].Project)
-	require.Equal(t, visitor, kept[id].Visitor)
+	require.Equal(t, ada, kept[id].Visitor)
 	require.Equal(t, findings, kept[id].Research["findings"])
 	require.Equal(t, len(written), kept[id].ContentLength)
 	require.Equal(t, page, kept[id].Page)
 	require.Len(t, kept[id].Views, 3)
 
 	// Who has another secret is not believed.
-	answer, _ := request(t, http.MethodPost, receiver.URL()+"/leads", "X-Magnet-Signature: sha256="+strings.Repeat("0", 64), "X-Magnet-Delivery: evt_1")
-	require.Equal(t, http.StatusUnauthorized, answer.StatusCode)
+	requireStatusOf(t, http.StatusUnauthorized, http.MethodPost, receiver.URL()+"/leads", "X-Magnet-Signature: sha256="+strings.Repeat("0", 64), "X-Magnet-Delivery: evt_1")
 }
 
 // views is how often the page of a run was opened, by the run's own account.
 func views(t *testing.T, e *exampletest.Example, run string) int {
 	t.Helper()
 	var document struct{ Views int }
-	admin(t, e, http.MethodGet, "/api/v1/admin/runs/"+run, &document)
+	ask(t, e, http.MethodGet, "/runs/"+run, &document)
 	return document.Views
 }
 
-// admin makes a request to the admin API and reads the answer.
-func admin(t *testing.T, e *exampletest.Example, method, path string, document any) {
-	t.Helper()
-	answer, body := request(t, method, e.URL()+path, "Authorization: Bearer "+adminToken)
-	require.Less(t, answer.StatusCode, 300, body)
-	require.NoError(t, json.Unmarshal([]byte(body), document), body)
-}
-
 // What a receiver missed comes again until it is taken, and what comes twice is taken once.
-func TestAReceiverThatWasAway(t *testing.T) {
-	e := open(t)
+func TestAReceiverOfLeadsThatWasAway(t *testing.T) {
+	e := openLeads(t)
 	lead := submit(t, e)
-	type delivery struct {
-		ID, Type, Status string
-		Attempts         []struct {
-			StatusCode int
-			Reason     string
-		}
-	}
-	deliveries := func() (list []delivery) {
-		var page struct{ Items []delivery }
-		admin(t, e, http.MethodGet, "/api/v1/admin/deliveries?run="+lead.RunID, &page)
-		for _, d := range page.Items {
-			admin(t, e, http.MethodGet, "/api/v1/admin/deliveries/"+d.ID, &d)
-			list = append(list, d)
-		}
-		return list
-	}
+	deliveries := func() []delivery { return deliveriesOf(t, e, lead.RunID) }
 	all := func(is func(delivery) bool) func() bool {
 		return func() bool {
 			list := deliveries()
@@ -229,19 +164,19 @@ func TestAReceiverThatWasAway(t *testing.T) {
 	require.Eventually(t, all(func(d delivery) bool { return len(d.Attempts) > 0 }), exampletest.Patience, 20*time.Millisecond)
 	receiver := e.Start("receiver")
 	for _, kind := range []string{"lead.created", "research.completed", "content.generated", "lead.completed"} {
-		heard(t, receiver, 1, kind, lead.RunID)
+		leadEvents(t, receiver, 1, kind, lead.RunID)
 	}
 	delivered := func(d delivery) bool { return d.Status == "DELIVERED" && len(d.Attempts) > 1 }
 	require.Eventually(t, all(delivered), exampletest.Patience, 20*time.Millisecond)
 
 	e.Run("view")
-	heard(t, receiver, 1, "lead.viewed", lead.RunID)
+	leadEvents(t, receiver, 1, "lead.viewed", lead.RunID)
 	viewed := func() delivery {
 		list := deliveries()
 		return list[slices.IndexFunc(list, func(d delivery) bool { return d.Type == "lead.viewed" })]
 	}
 	require.Eventually(t, func() bool { return viewed().Status == "DELIVERED" }, exampletest.Patience, 20*time.Millisecond)
-	admin(t, e, http.MethodPost, "/api/v1/admin/deliveries/"+viewed().ID+"/resend", &map[string]any{})
+	ask(t, e, http.MethodPost, "/deliveries/"+viewed().ID+"/resend", nil)
 	require.Eventually(t, func() bool {
 		again := viewed()
 		return len(again.Attempts) == 2 && again.Attempts[1].StatusCode == http.StatusNoContent
@@ -252,7 +187,7 @@ func TestAReceiverThatWasAway(t *testing.T) {
 
 // A lead whose page cannot be made is told of, with a sentence that says why.
 func TestALeadWithoutAPage(t *testing.T) {
-	e := open(t, "Dear {{ .input.name }}", "Dear {{ .input.title }}")
+	e := openLeads(t, "Dear {{ .input.name }}", "Dear {{ .input.title }}")
 	receiver := e.Start("receiver")
 	var answer struct {
 		OK          bool
@@ -261,48 +196,44 @@ func TestALeadWithoutAPage(t *testing.T) {
 	body := e.Run("form")
 	require.NoError(t, json.Unmarshal([]byte(body), &answer), body)
 	require.Equal(t, "template_failed", answer.Code)
-	failed := heard(t, receiver, 1, "lead.failed", answer.RunID)[0]
+	failed := leadEvents(t, receiver, 1, "lead.failed", answer.RunID)[0]
 	require.Len(t, failed, 1)
 	require.Contains(t, failed["error"], "could not be rendered")
 }
 
 // A link that is not whole opens nothing, nor does one to a page that was revoked; nobody has viewed it.
-func TestLinksThatOpenNothing(t *testing.T) {
-	e := open(t)
+func TestLeadLinksThatOpenNothing(t *testing.T) {
+	e := openLeads(t)
 	receiver := e.Start("receiver")
 	lead := submit(t, e)
 	other := submit(t, e)
 	page := lead.ShareURL
-	query := func(url string) string { return url[strings.Index(url, "?"):] }
-	for name, wrong := range map[string]string{"cut short": page[:len(page)-5], "nothing": page[:strings.Index(page, "?")], "later": strings.Replace(page, "expires=", "expires=9", 1),
-		"of another lead": strings.TrimSuffix(page, query(page)) + query(other.ShareURL)} {
-		answer, _ := request(t, http.MethodGet, wrong, "User-Agent: "+firefox)
-		require.Equal(t, http.StatusNotFound, answer.StatusCode, name)
+	address, _, _ := strings.Cut(page, "?")
+	_, queryOfOther, _ := strings.Cut(other.ShareURL, "?")
+	for _, wrong := range []string{page[:len(page)-5], address, address + "?" + queryOfOther, strings.Replace(page, "expires=", "expires=9", 1)} {
+		requireStatusOf(t, http.StatusNotFound, http.MethodGet, wrong, "User-Agent: "+firefox)
 	}
-	answer, body := request(t, http.MethodDelete, e.URL()+"/api/v1/admin/runs/"+lead.RunID+"/share", "Authorization: Bearer "+adminToken)
-	require.Equal(t, http.StatusNoContent, answer.StatusCode, body)
-	answer, _ = request(t, http.MethodGet, page, "User-Agent: "+firefox)
-	require.Equal(t, http.StatusNotFound, answer.StatusCode, "it was revoked")
+	ask(t, e, http.MethodDelete, "/runs/"+lead.RunID+"/share", nil)
+	requireStatusOf(t, http.StatusNotFound, http.MethodGet, page, "User-Agent: "+firefox)
 
-	answer, _ = request(t, http.MethodGet, other.ShareURL, "User-Agent: "+firefox)
-	require.Equal(t, http.StatusOK, answer.StatusCode)
-	heard(t, receiver, 1, "lead.viewed", other.RunID)
+	requireStatusOf(t, http.StatusOK, http.MethodGet, other.ShareURL, "User-Agent: "+firefox)
+	leadEvents(t, receiver, 1, "lead.viewed", other.RunID)
 	require.Zero(t, views(t, e, lead.RunID))
 }
 
 // Whom nobody has declared a proxy is not believed: the address of the connection counts.
-func TestAForwardedAddressOfNoProxy(t *testing.T) {
-	e := open(t, `trustedProxies: ["127.0.0.1", "::1"]`, "trustedProxies: [192.0.2.1]")
+func TestALeadBehindNoProxy(t *testing.T) {
+	e := openLeads(t, `trustedProxies: ["127.0.0.1", "::1"]`, "trustedProxies: [192.0.2.1]")
 	receiver := e.Start("receiver")
 	lead := submit(t, e)
 	e.Run("view")
-	viewed := heard(t, receiver, 1, "lead.viewed", lead.RunID)[0]
+	viewed := leadEvents(t, receiver, 1, "lead.viewed", lead.RunID)[0]
 	require.Contains(t, []any{"127.0.0.1", "::1"}, viewed["viewer_ip"])
 }
 
 // A form without what the page needs makes no lead.
-func TestAFormThatIsNotWhole(t *testing.T) {
-	e := open(t)
+func TestALeadFormThatIsNotWhole(t *testing.T) {
+	e := openLeads(t)
 	require.Contains(t, e.Run("form", "--data-urlencode 'email=ada@example.com'", ""), `"code":"template_failed"`)
 	require.Contains(t, e.Run("form", "--data-urlencode 'industry=bakery'", ""), `"ok":true`)
 }

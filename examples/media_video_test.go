@@ -1,4 +1,4 @@
-package media_test
+package examples_test
 
 import (
 	"encoding/json"
@@ -15,7 +15,7 @@ import (
 	"beckon/examples/internal/exampletest"
 )
 
-var film = []byte("\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + "the film itself")
+const film = "\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + "the film itself"
 
 // studio is a job API with the requests of OpenAI's videos. Its jobs go on until they are told how they end.
 type studio struct {
@@ -47,7 +47,7 @@ func newStudio(t *testing.T) *studio {
 		s.polled++
 		_, _ = fmt.Fprintf(w, `{"id":%q,"object":"video","status":%q,"progress":%d}`, r.PathValue("id"), s.state, s.progress)
 	})
-	mux.HandleFunc("GET /v1/videos/{id}/content", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(film) })
+	mux.HandleFunc("GET /v1/videos/{id}/content", func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, film) })
 	mux.HandleFunc("DELETE /v1/videos/{id}", func(w http.ResponseWriter, r *http.Request) { s.canceled = append(s.canceled, r.PathValue("id")) })
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
@@ -90,47 +90,50 @@ func (s *studio) jobs() (submitted []map[string]any, canceled []string) {
 	return append(submitted, s.submitted...), append(canceled, s.canceled...)
 }
 
-// openWithStudio returns the example on an API that is asked more often than the page says.
-func openWithStudio(t *testing.T) (*exampletest.Example, *studio) {
+// openMediaWithStudio returns the example on an API that is asked more often than the page says.
+func openMediaWithStudio(t *testing.T) (*mediaExample, *studio) {
 	s := newStudio(t)
-	return open(t, "every: 5s", "every: 100ms"), s
+	return openMedia(t, "every: 5s", "every: 100ms"), s
 }
 
 // A video is submitted, waited for with its progress, and fetched; one that fails and one that is canceled are told of, too.
-func TestAVideo(t *testing.T) {
-	e, s := openWithStudio(t)
+func TestAMediaVideo(t *testing.T) {
+	e, s := openMediaWithStudio(t)
 	e.Start("gateway")
 	receiver := e.Start("receiver")
 
-	run := call(t, e, "video")
+	run := accepted(t, e.Run("video"))
 	s.polls(t, 1)
 	s.becomes("in_progress", 40)
-	progress := receiver.Events(1, func(e exampletest.Event) bool { return payload(e)["progress"] == 40.0 })[0]
-	require.Equal(t, map[string]any{"type": "video.progress", "payload": map[string]any{"id": run, "status": "rendering", "progress": 40.0}}, sent(progress))
-	requireHeaders(t, progress)
+	progress := receiver.Events(1, func(e exampletest.Event) bool {
+		_, payload := mediaEvent(e)
+		return payload["progress"] == 40.0
+	})[0]
+	require.Equal(t, map[string]any{"type": "video.progress", "payload": map[string]any{"id": run, "status": "rendering", "progress": 40.0}}, progress["event"])
+	requireVendor(t, progress, "Studio", "video.progress")
 	s.becomes("completed", 100)
-	found := heard(t, receiver, run, "video.completed")
-	requireStatus(t, found, "video.created", run, "queued")
-	requireStatus(t, found, "video.started", run, "rendering")
-	links := downloads(t, e, found["video.completed"], run, film)
-	answer, _ := get(t, http.MethodGet, links[0], "Range: bytes=0-7")
+	found := mediaEvents(t, receiver, run, "video.completed")
+	requireStage(t, found, "video.created", run, "queued")
+	requireStage(t, found, "video.started", run, "rendering")
+	links := e.requireDownloads(found["video.completed"], run, film)
+	answer, _ := send(t, http.MethodGet, links[0], "Range: bytes=0-7")
 	require.Equal(t, http.StatusPartialContent, answer.StatusCode)
 	require.Equal(t, "video/mp4", answer.Header.Get("Content-Type"))
 	submitted, _ := s.jobs()
 	require.Equal(t, []map[string]any{{"model": "sora-2", "prompt": "The lighthouse in a storm", "seconds": "8"}}, submitted)
 
 	s.becomes("failed", 0)
-	run = call(t, e, "video", `"seconds": "8", `, "")
-	requireStatus(t, heard(t, receiver, run, "video.errored"), "video.errored", run, "error")
+	run = accepted(t, e.Run("video", `"seconds": "8", `, ""))
+	requireStage(t, mediaEvents(t, receiver, run, "video.errored"), "video.errored", run, "error")
 	submitted, _ = s.jobs()
 	require.Equal(t, "4", submitted[1]["seconds"], "unless told otherwise")
 
 	s.becomes("in_progress", 0)
-	run = call(t, e, "video")
+	run = accepted(t, e.Run("video"))
 	s.polls(t, 1)
-	answer, body := get(t, http.MethodPost, e.URL()+"/v1/runs/"+run+"/cancel", "Authorization: Bearer "+token(t, e))
+	answer, body := send(t, http.MethodPost, e.URL()+"/v1/runs/"+run+"/cancel", "Authorization: Bearer "+e.token)
 	require.Equal(t, http.StatusAccepted, answer.StatusCode, body)
-	requireStatus(t, heard(t, receiver, run, "video.canceled"), "video.canceled", run, "canceled")
+	requireStage(t, mediaEvents(t, receiver, run, "video.canceled"), "video.canceled", run, "canceled")
 	require.Eventually(t, func() bool {
 		_, canceled := s.jobs()
 		return len(canceled) > 0
@@ -141,11 +144,11 @@ func TestAVideo(t *testing.T) {
 }
 
 // A gateway that is killed while it waits for a video asks for the same one after its next start, and its receiver is told as ever.
-func TestAVideoOutlivesItsGateway(t *testing.T) {
-	e, s := openWithStudio(t)
+func TestAMediaVideoOutlivesItsGateway(t *testing.T) {
+	e, s := openMediaWithStudio(t)
 	receiver := e.Start("receiver")
 	gateway := e.Start("gateway")
-	run := call(t, e, "video")
+	run := accepted(t, e.Run("video"))
 	for range 2 { // whatever the job's state when the power is cut
 		s.polls(t, 2)
 		gateway.Kill()
@@ -153,10 +156,10 @@ func TestAVideoOutlivesItsGateway(t *testing.T) {
 	}
 	s.polls(t, 1)
 	s.becomes("completed", 100)
-	found := heard(t, receiver, run, "video.completed")
-	downloads(t, e, found["video.completed"], run, film)
+	found := mediaEvents(t, receiver, run, "video.completed")
+	e.requireDownloads(found["video.completed"], run, film)
 	submitted, canceled := s.jobs()
 	require.Len(t, submitted, 1, "it was submitted once")
 	require.Empty(t, canceled)
-	require.Equal(t, "COMPLETED", read(t, e, run)["status"])
+	require.Equal(t, "COMPLETED", e.read(run)["status"])
 }
