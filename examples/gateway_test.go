@@ -68,7 +68,7 @@ func TestGatewayForPipelines(t *testing.T) {
 		run, pipeline := accepted(t, e.Run("callback")), `{"pipeline":4711}`
 		events := told(t, receiver, 3, "", run)
 		requireBodies(t, []string{
-			event("triage", "run.created", `{"status":"QUEUED","completedNodes":0,"failedNodes":0,"output":null}`, pipeline, "null"),
+			event("triage", "run.created", queued, pipeline, "null"),
 			event("triage", "run.started", begun, pipeline, "null"),
 			shown.FindString(string(page)),
 		}, events)

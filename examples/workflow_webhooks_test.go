@@ -45,6 +45,7 @@ func event(workflow, kind, data, metadata, err string) string {
 }
 
 const (
+	queued      = `{"status":"QUEUED","completedNodes":0,"failedNodes":0,"output":null}`
 	begun       = `{"status":"RUNNING","completedNodes":0,"failedNodes":0,"output":null}`
 	outlined    = `{"nodeId":"outline","nodeType":"outline","status":"COMPLETED","output":"1. Why. 2. How."}`
 	notReviewed = `{"nodeId":"review","nodeType":"review","status":"FAILED","output":null,"errorCode":"template_failed"}`
@@ -70,6 +71,11 @@ func TestWorkflowWebhooks(t *testing.T) {
 			examples[0],
 		}, events)
 		require.Len(t, attempts(t, e.Run("deliveries")), 5, "others are on their way")
+		e.Run("read")
+		e.Run("read")
+		requireBodies(t, []string{event("article", "run.viewed", `{"status":"COMPLETED","completedNodes":3,"failedNodes":0,"output":"Webhooks: first why, then how."}`, order, "null")},
+			told(t, express, 6, "", run)[5:])
+		require.Len(t, attempts(t, e.Run("deliveries")), 6, "it is viewed for the first time once")
 		for _, e := range events {
 			requireStandard(t, e)
 		}
@@ -100,17 +106,18 @@ func TestWorkflowWebhooks(t *testing.T) {
 
 	t.Run("canceled", func(t *testing.T) {
 		run := accepted(t, e.Run("video"))
-		told(t, express, 5, "", run) // up to node.started of render
+		told(t, express, 6, "", run) // up to node.started of render
 		require.JSONEq(t, `{"ok":true,"runId":"`+run+`","status":"RUNNING","url":"/api/v1/runs/`+run+`"}`, e.Run("cancel"))
 		requireBodies(t, []string{
-			event("video", "run.created", `{"status":"QUEUED","completedNodes":0,"failedNodes":0,"output":null}`, "null", "null"),
+			event("video", "run.created", queued, "null", "null"),
+			event("video", "run.queued", queued, "null", "null"),
 			event("video", "run.started", begun, "null", "null"),
 			event("video", "node.started", `{"nodeId":"outline","nodeType":"outline","status":"RUNNING","output":null}`, "null", "null"),
 			event("video", "node.completed", outlined, "null", "null"),
 			event("video", "node.started", `{"nodeId":"render","nodeType":"render","status":"RUNNING","output":null}`, "null", "null"),
 			event("video", "node.canceled", `{"nodeId":"render","nodeType":"render","status":"CANCELED","output":null,"errorCode":"canceled"}`, "null", `"It was stopped before it had answered."`),
 			event("video", "run.canceled", `{"status":"CANCELED","completedNodes":1,"failedNodes":0,"output":"1. Why. 2. How.","errorCode":"canceled"}`, "null", `"The run was canceled."`),
-		}, told(t, express, 7, "", run))
+		}, told(t, express, 8, "", run))
 		requireBodies(t, jobs("run", "queued", "rendering", "canceled"), told(t, fastapi, 3, "/webhooks/jobs", run))
 	})
 
@@ -233,6 +240,7 @@ func TestReceiversOfExamplesRefuse(t *testing.T) {
 				"too old":            {[]secret.String{shared}, 6 * time.Minute, body, http.StatusUnauthorized},
 				"too new":            {[]secret.String{shared}, -6 * time.Minute, body, http.StatusUnauthorized},
 				"without signatures": {nil, 0, body, http.StatusUnauthorized},
+				"too large":          {[]secret.String{shared}, 0, strings.Repeat(" ", 1<<20+1), http.StatusRequestEntityTooLarge},
 			} {
 				h := http.Header{}
 				if m := (signature.Message{ID: "evt_1", At: time.Now().Add(-c.age), Body: []byte(body)}); c.secrets != nil {

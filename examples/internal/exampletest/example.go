@@ -70,7 +70,8 @@ func Open(t testing.TB, name string, changes ...string) *Example {
 			}
 		}
 	}
-	e.env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "BECKON_SERVER_ADDRESS=127.0.0.1:"+e.port)
+	ours := func(variable string) bool { return strings.HasPrefix(variable, "BECKON_") } // of who runs the tests
+	e.env = append(slices.DeleteFunc(os.Environ(), ours), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "BECKON_SERVER_ADDRESS=127.0.0.1:"+e.port)
 	return e
 }
 

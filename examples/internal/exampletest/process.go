@@ -60,8 +60,8 @@ func (e *Example) Start(name string, changes ...string) *Process {
 	require.NoError(e.t, p.cmd.Start())
 	go func() {
 		defer close(p.ended)
-		for scanner := bufio.NewReader(out); ; {
-			line, err := scanner.ReadString('\n')
+		for reader := bufio.NewReader(out); ; {
+			line, err := reader.ReadString('\n')
 			if err != nil {
 				break
 			}

@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 
 SECRET = os.environ.get("WEBHOOK_SECRET", "")
+MAX_BODY = 1 << 20  # bytes
 TOLERANCE = 300  # seconds; an older request is somebody's replay
 
 try:
@@ -46,8 +47,20 @@ def is_signed_by_acme(headers, body):
     return hmac.compare_digest(want.encode(), headers.get("x-acme-signature", "").encode())
 
 
+async def read(request):
+    """The body as it came: parsed and written anew, it would be another text. None if it is too large."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY:
+            return None
+    return body
+
+
 async def take(request, id, is_ours):
-    body = await request.body()  # as it came: parsed and written anew, it would be another text
+    body = await read(request)
+    if body is None:
+        return Response(status_code=413)
     if not is_ours(request.headers, body):
         print(json.dumps({"refused": request.url.path}), flush=True)
         return Response(status_code=401)
