@@ -21,11 +21,11 @@ import (
 // timeLayout is how documents write times.
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
-// aimock is the program that the page runs as a mock of OpenAI, and its version.
+// aimock is the program that the page runs as a mock of OpenAI, llmock of the package aimock, and its version.
 func aimock(t *testing.T) (program, version string) {
 	folder, err := filepath.Abs("../agents/chat/testdata/aimock")
 	require.NoError(t, err)
-	program = filepath.Join(folder, "node_modules", "@copilotkit", "aimock", "dist", "cli.js")
+	program = filepath.Join(folder, "node_modules", ".bin", "llmock")
 	require.FileExists(t, program, "aimock is not installed: run make test, or npm ci --prefix agents/chat/testdata/aimock")
 	text, err := os.ReadFile(filepath.Join(folder, "package.json"))
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ func openMediaOnMock(t *testing.T, changes ...string) *mediaExample {
 	t.Helper()
 	program, version := aimock(t)
 	e := openMedia(t, changes...)
-	e.Start("mock", "npx -y @copilotkit/aimock@"+version, "node "+program)
+	e.Start("mock", "npx -y -p @copilotkit/aimock@"+version+" llmock", program)
 	e.Start("gateway-on-mock")
 	return e
 }

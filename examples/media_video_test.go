@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -83,11 +84,13 @@ func (s *studio) polls(t *testing.T, times int) {
 	require.Eventually(t, func() bool { return count() >= before+times }, exampletest.Patience, 20*time.Millisecond)
 }
 
-// jobs are what was submitted, and which jobs were canceled.
-func (s *studio) jobs() (submitted []map[string]any, canceled []string) {
+// jobs are what was submitted, and which jobs were canceled. Whoever has asked had the key.
+func (s *studio) jobs(t *testing.T) (submitted []map[string]any, canceled []string) {
+	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append(submitted, s.submitted...), append(canceled, s.canceled...)
+	require.Zero(t, s.wrongKeys)
+	return slices.Clone(s.submitted), slices.Clone(s.canceled)
 }
 
 // openMediaWithStudio returns the example on an API that is asked more often than the page says.
@@ -119,13 +122,13 @@ func TestAMediaVideo(t *testing.T) {
 	answer, _ := send(t, http.MethodGet, links[0], "Range: bytes=0-7")
 	require.Equal(t, http.StatusPartialContent, answer.StatusCode)
 	require.Equal(t, "video/mp4", answer.Header.Get("Content-Type"))
-	submitted, _ := s.jobs()
+	submitted, _ := s.jobs(t)
 	require.Equal(t, []map[string]any{{"model": "sora-2", "prompt": "The lighthouse in a storm", "seconds": "8"}}, submitted)
 
 	s.becomes("failed", 0)
 	run = accepted(t, e.Run("video", `"seconds": "8", `, ""))
 	requireStage(t, mediaEvents(t, receiver, run, "video.errored"), "video.errored", run, "error")
-	submitted, _ = s.jobs()
+	submitted, _ = s.jobs(t)
 	require.Equal(t, "4", submitted[1]["seconds"], "unless told otherwise")
 
 	s.becomes("in_progress", 0)
@@ -135,12 +138,11 @@ func TestAMediaVideo(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, answer.StatusCode, body)
 	requireStage(t, mediaEvents(t, receiver, run, "video.canceled"), "video.canceled", run, "canceled")
 	require.Eventually(t, func() bool {
-		_, canceled := s.jobs()
+		_, canceled := s.jobs(t)
 		return len(canceled) > 0
 	}, exampletest.Patience, 20*time.Millisecond)
-	_, canceled := s.jobs()
+	_, canceled := s.jobs(t)
 	require.Equal(t, []string{"video_3"}, canceled)
-	require.Zero(t, s.wrongKeys)
 }
 
 // A gateway that is killed while it waits for a video asks for the same one after its next start, and its receiver is told as ever.
@@ -158,7 +160,7 @@ func TestAMediaVideoOutlivesItsGateway(t *testing.T) {
 	s.becomes("completed", 100)
 	found := mediaEvents(t, receiver, run, "video.completed")
 	e.requireDownloads(found["video.completed"], run, film)
-	submitted, canceled := s.jobs()
+	submitted, canceled := s.jobs(t)
 	require.Len(t, submitted, 1, "it was submitted once")
 	require.Empty(t, canceled)
 	require.Equal(t, "COMPLETED", e.read(run)["status"])
