@@ -32,7 +32,8 @@ func openLeads(t *testing.T, changes ...string) *exampletest.Example {
 	return e
 }
 
-// leadEvents waits until the receiver was told n times of what has happened, and returns the events without what all of them have.
+// leadEvents waits until the receiver has n events of a kind about a lead. It checks the members that all events have, and returns
+// the others.
 func leadEvents(t *testing.T, receiver *exampletest.Process, n int, kind, lead string) (found []map[string]any) {
 	t.Helper()
 	isWanted := func(e exampletest.Event) bool {
@@ -101,7 +102,7 @@ func TestLeadMagnets(t *testing.T) {
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now(), at, 10*time.Minute)
 
-	// Who only looks whether there is something is no reader; another reader is one, and each view counts.
+	// HEAD, prefetches and previews of links are no views; every other reader is one.
 	for _, no := range []struct{ method, header string }{
 		{http.MethodHead, "User-Agent: " + firefox}, {http.MethodGet, "User-Agent: Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"},
 		{http.MethodGet, "User-Agent: WhatsApp/2.23.20.0"}, {http.MethodGet, "Sec-Purpose: prefetch"}, {http.MethodGet, "User-Agent: "},
@@ -138,7 +139,7 @@ func TestLeadMagnets(t *testing.T) {
 	require.Equal(t, page, kept[id].Page)
 	require.Len(t, kept[id].Views, 3)
 
-	// Who has another secret is not believed.
+	// A wrong signature is refused.
 	requireStatusOf(t, http.StatusUnauthorized, http.MethodPost, receiver.URL()+"/leads", "X-Magnet-Signature: sha256="+strings.Repeat("0", 64), "X-Magnet-Delivery: evt_1")
 }
 
@@ -150,7 +151,7 @@ func views(t *testing.T, e *exampletest.Example, run string) int {
 	return document.Views
 }
 
-// What a receiver missed comes again until it is taken, and what comes twice is taken once.
+// Events that a receiver has missed are sent again until it accepts them; one that arrives twice counts once.
 func TestAReceiverOfLeadsThatWasAway(t *testing.T) {
 	e := openLeads(t)
 	lead := submit(t, e)
@@ -185,7 +186,7 @@ func TestAReceiverOfLeadsThatWasAway(t *testing.T) {
 	require.Equal(t, 1, strings.Count(receiver.Output(), "has opened the page"))
 }
 
-// A lead whose page cannot be made is told of, with a sentence that says why.
+// When a page cannot be made, lead.failed says why in a sentence.
 func TestALeadWithoutAPage(t *testing.T) {
 	e := openLeads(t, "Dear {{ .input.name }}", "Dear {{ .input.title }}")
 	receiver := e.Start("receiver")
@@ -201,7 +202,7 @@ func TestALeadWithoutAPage(t *testing.T) {
 	require.Contains(t, failed["error"], "could not be rendered")
 }
 
-// A link that is not whole opens nothing, nor does one to a page that was revoked; nobody has viewed it.
+// A link that was changed or cut short answers 404, and so does one to a page that was revoked. Neither is a view.
 func TestLeadLinksThatOpenNothing(t *testing.T) {
 	e := openLeads(t)
 	receiver := e.Start("receiver")
@@ -221,7 +222,7 @@ func TestLeadLinksThatOpenNothing(t *testing.T) {
 	require.Zero(t, views(t, e, lead.RunID))
 }
 
-// Whom nobody has declared a proxy is not believed: the address of the connection counts.
+// X-Forwarded-For of an address that is no trusted proxy is ignored: the viewer is who has connected.
 func TestALeadBehindNoProxy(t *testing.T) {
 	e := openLeads(t, `trustedProxies: ["127.0.0.1", "::1"]`, "trustedProxies: [192.0.2.1]")
 	receiver := e.Start("receiver")
@@ -231,7 +232,7 @@ func TestALeadBehindNoProxy(t *testing.T) {
 	require.Contains(t, []any{"127.0.0.1", "::1"}, viewed["viewer_ip"])
 }
 
-// A form without what the page needs makes no lead.
+// A form that lacks a required field is refused; an optional one may be left out.
 func TestALeadFormThatIsNotWhole(t *testing.T) {
 	e := openLeads(t)
 	require.Contains(t, e.Run("form", "--data-urlencode 'email=ada@example.com'", ""), `"code":"template_failed"`)

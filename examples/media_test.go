@@ -186,7 +186,7 @@ func (e *mediaExample) requireLinksHold(links []string, content string) {
 	requireStatusOf(e.t, http.StatusOK, http.MethodGet, links[1])
 }
 
-// An event whose downloads fail was not taken: it comes again, and its links open.
+// When a download fails, the receiver answers 503, the event is sent again, and its links open.
 func TestAMediaDownloadThatFails(t *testing.T) {
 	e := openMediaOnMock(t)
 	receiver := e.Start("receiver")

@@ -84,7 +84,7 @@ func (s *studio) polls(t *testing.T, times int) {
 	require.Eventually(t, func() bool { return count() >= before+times }, exampletest.Patience, 20*time.Millisecond)
 }
 
-// jobs are what was submitted, and which jobs were canceled. Whoever has asked had the key.
+// jobs returns what was submitted, and which jobs were canceled. Every request so far had the key.
 func (s *studio) jobs(t *testing.T) (submitted []map[string]any, canceled []string) {
 	t.Helper()
 	s.mu.Lock()
@@ -99,7 +99,7 @@ func openMediaWithStudio(t *testing.T) (*mediaExample, *studio) {
 	return openMedia(t, "every: 5s", "every: 100ms"), s
 }
 
-// A video is submitted, waited for with its progress, and fetched; one that fails and one that is canceled are told of, too.
+// A video is submitted, polled with its progress, and fetched; failed and canceled ones have their events, too.
 func TestAMediaVideo(t *testing.T) {
 	e, s := openMediaWithStudio(t)
 	e.Start("gateway")
@@ -145,7 +145,7 @@ func TestAMediaVideo(t *testing.T) {
 	require.Equal(t, []string{"video_3"}, canceled)
 }
 
-// A gateway that is killed while it waits for a video asks for the same one after its next start, and its receiver is told as ever.
+// A gateway that is killed while it polls a job polls the same job after its next start, submits no second one, and sends the events.
 func TestAMediaVideoOutlivesItsGateway(t *testing.T) {
 	e, s := openMediaWithStudio(t)
 	receiver := e.Start("receiver")

@@ -12,7 +12,7 @@ if (secret.length < 16) {
   process.exit(2);
 }
 
-// What is known of each lead, with the ids of the deliveries that it is known from: an event may come twice.
+// The leads by id. Each keeps the ids of the deliveries that it was made of, since an event may come twice.
 const leads = load();
 
 function load() {

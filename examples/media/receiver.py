@@ -24,7 +24,7 @@ app.config["MAX_CONTENT_LENGTH"] = 1 << 20
 # What was taken already. One that must survive a restart belongs into the database, in the same transaction as what the
 # event changes there.
 seen = set()
-one_at_a_time = threading.Lock()  # of those who change seen and print
+lock = threading.Lock()  # guards seen, and keeps printed lines whole
 
 
 def is_signed(body, header):
@@ -58,7 +58,7 @@ def receive():
     except OSError as failure:
         # The gateway sends the event again, with links that are signed anew. Long downloads belong into a queue.
         return {"error": f"a download failed: {failure}"}, 503
-    with one_at_a_time:
+    with lock:
         if id not in seen:
             seen.add(id)
             headers = {name.lower(): value for name, value in request.headers}
