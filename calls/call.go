@@ -100,6 +100,9 @@ func (c *Call) admit(ctx context.Context) (err error) {
 	if c.Client, err = c.sender.Verify(ctx, c.catalog.Clients, r); err != nil {
 		return err
 	}
+	if c.sender != Page {
+		c.Client.NoteCall(time.Now())
+	}
 	if !c.Client.IsEnabled() {
 		return problem.New(problem.Denied, problem.CodeClientDisabled, "This client is disabled.")
 	}

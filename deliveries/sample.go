@@ -137,6 +137,9 @@ func samplesOf(kind, name, agent, at string) (list []message) {
 	case EndpointDisabled:
 		data, run = map[string]any{"endpointId": "ops", "reason": DisabledGone, "disabledAt": at}, nil
 		failed()
+	case events.ClientSilent:
+		data, run = map[string]any{"clientId": "backup", "expectEvery": "24h", "lastCallAt": at, "errorCode": "client_silent"}, nil
+		failure = `The client "backup" has not called since ` + at + ", and is expected to every 24h."
 	case DeliveryExhausted:
 		data = map[string]any{"deliveryId": "dlv_1", "endpointId": "ops", "eventId": "evt_1", "eventType": events.RunCompleted, "attempts": 6}
 		failed()

@@ -27,9 +27,10 @@ func (s Status) Ended() bool { return s == Completed || s == Failed || s == Canc
 
 // Where a run came from.
 const (
-	SourceWebhook = "webhook" // a call of a client's webhook
-	SourceAPI     = "api"     // a call of the runs API
-	SourcePage    = "page"    // somebody tried a client in the admin page
+	SourceWebhook  = "webhook"  // a call of a client's webhook
+	SourceAPI      = "api"      // a call of the runs API
+	SourcePage     = "page"     // somebody tried a client in the admin page
+	SourceSchedule = "schedule" // a client's schedule
 )
 
 // The priorities of a run in the queue.

@@ -9,6 +9,7 @@ import (
 
 	"beckon/agents"
 	"beckon/events"
+	"beckon/internal/store"
 )
 
 // Request describes a run to start.
@@ -25,7 +26,10 @@ type Request struct {
 	Idempotency *Idempotency // nil for a call without an Idempotency-Key
 	Share       bool         // the run gets a page for recipients
 	Stream      bool         // the caller reads the answer while it is written
-	OnEnd       func()       // called once, after the end of the run and before Done is closed; may be nil
+	// Also is written in the transaction that puts the run into the queue; its error leaves the run out. nil for nothing. It
+	// may be called twice.
+	Also  func(tx store.Tx, runID string) error
+	OnEnd func() // called once, after the end of the run and before Done is closed; may be nil
 }
 
 // Active is a run that this process is working on.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"beckon/internal/cron"
 	"beckon/internal/memory"
 	"beckon/internal/units"
 )
@@ -50,6 +51,9 @@ func (c *Config) checkSettings(found *findings) {
 		if _, err := netip.ParsePrefix(proxy); err != nil && !isAddress(proxy) {
 			c.wrong(found, fmt.Sprintf("server.trustedProxies[%d]", i), "must be an IP address or a CIDR such as 10.0.0.0/8")
 		}
+	}
+	if _, err := cron.Zone(s.Timezone); err != nil {
+		c.wrong(found, "server.timezone", "%s", err)
 	}
 	if s.ProxyTimeout != 0 && time.Duration(s.ProxyTimeout) < leastProxyTimeout {
 		c.wrong(found, "server.proxyTimeout", "must be at least %s, or 0 where no proxy cuts connections", leastProxyTimeout)
