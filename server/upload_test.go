@@ -77,7 +77,7 @@ func TestCallsBringSound(t *testing.T) {
 		{"body, compressed", webhook, "ci", zipped(wav), []string{"Content-Type: audio/x-wav", "Content-Encoding: gzip"}, "artifact.wav is true", ""},
 		{"body for a node", node, "ci", wav, []string{"Content-Type: audio/mpeg", "Prefer: wait=10"}, "artifact.wav is true", ""},
 		{"body for a run", created + "?agent=ear", "ci", wav, []string{"Content-Type: audio/mpeg", "Prefer: wait=10"}, "artifact.wav is true", ""},
-		{"flow", webhook + "?agent=minutes", "ci", wav, []string{"Content-Type: audio/wav"}, "re: artifact.wav is true", ""},
+		{"flow", webhook + "?agent=minutes", "ci", wav, []string{"Content-Type: audio/wav"}, "re: === ear ===\nartifact.wav is true", ""},
 		{"command", "/api/v1/webhooks/desk", "desk", soundForm(wav, `metadata={"order":7}`), []string{formHeader}, "call 1.wav is true", "What was said?"},
 		{"command, body", "/api/v1/webhooks/desk", "desk", wav, []string{"Content-Type: audio/wav"}, "artifact.wav is true", "What was said?"},
 	} {
