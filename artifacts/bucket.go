@@ -84,7 +84,8 @@ func (b *bucket) writer(ctx context.Context, key, mediaType string) (*blob.Write
 	if err != nil {
 		return nil, err
 	}
-	return opened.NewWriter(ctx, key, &blob.WriterOptions{ContentType: mediaType, DisableContentTypeDetection: true, BufferSize: partSize, MaxConcurrency: 1})
+	return opened.NewWriter(ctx, key, &blob.WriterOptions{ContentType: mediaType, DisableContentTypeDetection: true, BufferSize: partSize, MaxConcurrency: 1,
+		BeforeWrite: sendInParts(opened)})
 }
 
 // reader reads a file from an offset on.
