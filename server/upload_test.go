@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"beckon/agents"
+	"beckon/artifacts"
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/internal/store/storetest"
@@ -245,5 +247,40 @@ func TestAFileThatStopsArriving(t *testing.T) {
 	_ = out.Close()
 	require.Equal(t, 408, a.StatusCode, a.body)
 	require.Equal(t, "body_timeout", a.json(t)["code"])
+	requireFileCount(t, g, 0)
+}
+
+// silence is a file of so many bytes that was never in memory.
+type silence struct{ left int64 }
+
+func (s *silence) Read(p []byte) (int, error) {
+	if s.left == 0 {
+		return 0, io.EOF
+	}
+	n := min(int64(len(p)), s.left)
+	s.left -= n
+	return int(n), nil
+}
+
+// A file of a call is stored as it arrives.
+func TestFilesOfCallsAreNeverInMemory(t *testing.T) {
+	g := newEarGateway(t)
+	g.kept.MaxBytes = artifacts.DefaultMaxBytes
+	before, after := strings.TrimSuffix(soundForm("", "agent=none"), "\r\n--b--\r\n"), "\r\n--b--\r\n"
+	for contentType, body := range map[string]io.Reader{
+		formHeader:                io.MultiReader(strings.NewReader(before), &silence{artifacts.DefaultMaxBytes}, strings.NewReader(after)),
+		"Content-Type: audio/wav": &silence{artifacts.DefaultMaxBytes},
+	} {
+		r := g.request("/api/v1/webhooks/ci?agent=none", "", contentType)
+		r.Body, r.ContentLength = io.NopCloser(body), -1
+		var start, end runtime.MemStats
+		runtime.ReadMemStats(&start)
+		a := g.do(r)
+		runtime.ReadMemStats(&end)
+		require.Equal(t, 403, a.StatusCode, a.body) // once it has been stored
+		allocated := int64(end.TotalAlloc - start.TotalAlloc)
+		t.Logf("%s: allocated in all %d KiB", contentType, allocated>>10)
+		require.Less(t, allocated, int64(10<<20))
+	}
 	requireFileCount(t, g, 0)
 }
