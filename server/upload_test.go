@@ -79,6 +79,7 @@ func TestCallsBringSound(t *testing.T) {
 		{"body, compressed", webhook, "ci", zipped(wav), []string{"Content-Type: audio/x-wav", "Content-Encoding: gzip"}, "artifact.wav is true", ""},
 		{"body for a node", node, "ci", wav, []string{"Content-Type: audio/mpeg", "Prefer: wait=10"}, "artifact.wav is true", ""},
 		{"body for a run", created + "?agent=ear", "ci", wav, []string{"Content-Type: audio/mpeg", "Prefer: wait=10"}, "artifact.wav is true", ""},
+		{"sound of an unknown type", webhook, "ci", "\x01\x02\xff\xfe", []string{"Content-Type: audio/amr"}, "artifact is false", ""},
 		{"flow", webhook + "?agent=minutes", "ci", wav, []string{"Content-Type: audio/wav"}, "re: === ear ===\nartifact.wav is true", ""},
 		{"command", "/api/v1/webhooks/desk", "desk", soundForm(wav, `metadata={"order":7}`), []string{formHeader}, "call 1.wav is true", "What was said?"},
 		{"command, body", "/api/v1/webhooks/desk", "desk", wav, []string{"Content-Type: audio/wav"}, "artifact.wav is true", "What was said?"},
@@ -95,6 +96,10 @@ func TestCallsBringSound(t *testing.T) {
 			require.Equal(t, tt.input, run.Input)
 			require.Empty(t, run.Artifacts)
 			require.Len(t, run.Uploads, 1)
+			if tt.name == "sound of an unknown type" {
+				require.Equal(t, "application/octet-stream", run.Uploads[0].MediaType)
+				return
+			}
 			require.Equal(t, "audio/wav", run.Uploads[0].MediaType, "by its content")
 			read := g.do(g.reading(tt.client, run.ID)).json(t)
 			upload := read["uploads"].([]any)[0].(map[string]any)
