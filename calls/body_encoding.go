@@ -80,26 +80,24 @@ func (r *Request) decodeBody(limit int64) error {
 	if err != nil || len(encodings) == 0 {
 		return err
 	}
-	decoded, err := decodedReader(io.NopCloser(bytes.NewReader(r.Body)), encodings)
+	decoded, err := decodedReader(io.NopCloser(bytes.NewReader(r.Body)), encodings, limit)
 	if err != nil {
 		return err
 	}
 	defer decoded.Close()
-	body, err := memory.ReadAll(io.LimitReader(decoded, limit+1), -1, r.held.Body)
-	switch {
-	case err != nil:
+	body, err := memory.ReadAll(decoded, -1, r.held.Body)
+	if err != nil {
 		return err
-	case int64(len(body)) > limit:
-		return TooLarge(limit)
 	}
 	r.held.Set(int64(cap(body)))
 	r.Body = body
 	return nil
 }
 
-// decodedReader reads a body that has encodings. Closing it closes the body.
-func decodedReader(body io.ReadCloser, encodings []string) (io.ReadCloser, error) {
-	d := &decodedBody{Reader: body, source: body, encodings: strings.Join(encodings, ", "), closers: []io.Closer{body}}
+// decodedReader reads a body that has encodings, and at most limit bytes of what it decodes to; more are a TooLarge problem.
+// Closing it closes the body.
+func decodedReader(body io.ReadCloser, encodings []string, limit int64) (io.ReadCloser, error) {
+	d := &decodedBody{Reader: body, source: body, limit: limit, left: limit, encodings: strings.Join(encodings, ", "), closers: []io.Closer{body}}
 	for _, name := range slices.Backward(encodings) {
 		next, err := decoders[name](d.Reader)
 		if err != nil {
@@ -118,12 +116,17 @@ func decodedReader(body io.ReadCloser, encodings []string) (io.ReadCloser, error
 type decodedBody struct {
 	io.Reader
 	source    io.Reader
+	limit     int64
+	left      int64 // of limit
 	encodings string
 	closers   []io.Closer
 }
 
 func (d *decodedBody) Read(p []byte) (int, error) {
 	n, err := d.Reader.Read(p)
+	if d.left -= int64(n); d.left < 0 {
+		return n, TooLarge(d.limit)
+	}
 	if err == io.EOF {
 		return n, drain(d.source)
 	}

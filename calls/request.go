@@ -78,7 +78,7 @@ func (r *Request) open(maxFile, maxText int64) (io.ReadCloser, error) {
 	if len(encodings) == 0 {
 		return body, nil
 	}
-	return decodedReader(body, encodings)
+	return decodedReader(body, encodings, limit+1) // a file that is too large by one byte is refused as such
 }
 
 // TooLarge returns the problem of a body of more than limit bytes.

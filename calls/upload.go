@@ -59,6 +59,7 @@ func (c *Call) readBody(ctx context.Context) error {
 		return err
 	}
 	defer c.Client.EndBody()
+	r.noteDelivery(c.Client)
 	r.upload = &upload{runID: runs.NewID()}
 	if isSound(mediaType) {
 		return c.readSound(ctx, mediaType)

@@ -55,15 +55,16 @@ func soundForm(content string, fields ...string) (form string) {
 
 const formHeader = "Content-Type: multipart/form-data; boundary=b"
 
+func zipped(text string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = io.WriteString(w, text)
+	_ = w.Close()
+	return b.String()
+}
+
 func TestCallsBringSound(t *testing.T) {
 	const webhook, created, node = "/api/v1/webhooks/ci", "/api/v1/runs", "/api/v1/nodes/ear/run"
-	zipped := func(text string) string {
-		var b bytes.Buffer
-		w := gzip.NewWriter(&b)
-		_, _ = io.WriteString(w, text)
-		_ = w.Close()
-		return b.String()
-	}
 	for _, tt := range []struct {
 		name, path, client, body string
 		headers                  []string
@@ -154,6 +155,8 @@ func TestRefusedFiles(t *testing.T) {
 		{"too large", "/api/v1/webhooks/ci", soundForm(large), []string{formHeader}, 413, "artifact_too_large", "larger than the 1MiB"},
 		{"too large, body", "/api/v1/webhooks/ci", large, []string{"Content-Type: audio/wav"}, 413, "artifact_too_large", "artifacts.maxBytes"},
 		{"too large for all", "/api/v1/webhooks/ci", strings.Repeat("x", 14<<20), []string{formHeader}, 413, "artifact_too_large", "artifacts.maxBytes"},
+		{"too large, compressed", "/api/v1/webhooks/ci", zipped(large), []string{"Content-Type: audio/wav", "Content-Encoding: gzip"}, 413, "artifact_too_large", "larger than the 1MiB"},
+		{"much too large, compressed", "/api/v1/webhooks/ci", zipped(soundForm(wav) + strings.Repeat("x", 20<<20)), []string{formHeader, "Content-Encoding: gzip"}, 413, "body_too_large", ""},
 		{"text too large", "/api/v1/webhooks/ci", soundForm(wav, "prompt="+large), []string{formHeader}, 413, "body_too_large", "maxBodyBytes"},
 		{"empty", "/api/v1/webhooks/ci", soundForm(""), []string{formHeader}, 400, "empty_prompt", "The file is empty"},
 		{"empty body", "/api/v1/webhooks/ci", "", []string{"Content-Type: audio/wav"}, 400, "empty_prompt", "The file is empty"},
