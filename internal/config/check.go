@@ -95,8 +95,8 @@ func (c *Config) checkSettings(found *findings) {
 	c.readTLS(found)
 	c.checkDuration(found, "retention.runs", c.Retention.Runs, maxRetention)
 	c.checkDuration(found, "retention.deliveries", c.Retention.Deliveries, maxRetention)
-	if scheme, _, isURL := strings.Cut(c.Artifacts.URL, "://"); isURL && !slices.Contains([]string{"file", "s3", "gs", "azblob"}, scheme) {
-		c.wrong(found, "artifacts.url", "must be the path of a folder, or a URL that begins with file://, s3://, gs:// or azblob://")
+	if mistake := artifactsURLMistake(c.Artifacts.URL, hasBuckets); mistake != "" {
+		c.wrong(found, "artifacts.url", "%s", mistake)
 	}
 	if c.Artifacts.MaxBytes < 1 || c.Artifacts.MaxBytes > maxArtifact {
 		c.wrong(found, "artifacts.maxBytes", "must be between 1 byte and %d GiB", maxArtifact>>30)
