@@ -29,6 +29,7 @@ var clientFields = []labelled{
 	{"maxBodyBytes", "Largest request"},
 	{"maxConcurrent", "Calls at the same time"},
 	{"rateLimit", "Rate limit"},
+	{"cors", "Origins of pages that may call"},
 	{"metadata", "Metadata"},
 	{"webhookSecret", "Secret for callbacks"},
 }
@@ -55,6 +56,7 @@ type clientForm struct {
 	MaxBodyBytes          string
 	RateRequests, RatePer string
 	MaxConcurrent         string
+	CORS                  string // an origin a line
 	Source, Respond       string
 	webhookSecret         secret.String // never shown again, nor is secret
 	secret                secret.String
@@ -64,7 +66,8 @@ type clientForm struct {
 // clientFormOf is the form of a client that there is.
 func clientFormOf(item clients.Client) clientForm {
 	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Source: cmp.Or(item.Source, "generic"), Respond: item.Respond, Allowed: item.AllowedAgents,
-		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share}
+		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share,
+		CORS: strings.Join(item.CORS, "\n")}
 	if item.TakesRequest() {
 		f.Kind = promptOfRequest
 	}
@@ -100,7 +103,7 @@ func readClientForm(sent url.Values) clientForm {
 	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
 		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
-		MaxConcurrent: text("maxConcurrent"), Source: text("source"), Respond: text("respond"),
+		MaxConcurrent: text("maxConcurrent"), CORS: sent.Get("cors"), Source: text("source"), Respond: text("respond"),
 		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret")}
 	for _, typed := range []secret.String{f.webhookSecret, f.secret} {
 		f.Retype = f.Retype || typed != "" && typed != secret.Removed
@@ -113,7 +116,8 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 
 // client reads what was typed, and says what cannot be read.
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
-	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, Source: catalog.OmitDefault(f.Source, "generic"), Respond: f.Respond, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt}
+	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, Source: catalog.OmitDefault(f.Source, "generic"), Respond: f.Respond, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt,
+		CORS: strings.Fields(f.CORS)}
 	if f.secret != "" {
 		item.Secret = clients.Secrets{f.secret}
 	}
