@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/cookiejar"
@@ -210,5 +211,25 @@ func TestBehindAProxyWithAPath(t *testing.T) {
 			response, _ = p.do(http.MethodGet, "admin/runs", "", "HX-Request", "true", "HX-Current-URL", p.origin+outsidePath+"/admin/runs?x=1")
 			require.Equal(t, outsidePath+"/admin/login?next=%2Fadmin%2Fruns%3Fx%3D1", response.Header.Get("HX-Redirect"))
 		})
+	}
+}
+
+// Twilio signs the URL that it calls: a gateway that does not know it says so at its start.
+func TestSendersThatSignTheirURLNeedThePublicOne(t *testing.T) {
+	for settings, warns := range map[string]bool{"": true, "server: {publicURL: https://beckon.example.com}\n": false} {
+		c := load(t, settings+fmt.Sprintf(`
+database: {url: %q}
+admin: {password: "a password"}
+providers: [{id: offline, type: template, template: "re: {{.prompt}}"}]
+agents: [{id: a, provider: offline}]
+clients: [{id: phone, source: twilio, secret: "an auth token", allowedAgents: [a]}]
+`, sqliteIn(t.TempDir())))
+		var log strings.Builder
+		of := quiet(c, listen(t).Addr())
+		of.Log = slog.New(slog.NewTextHandler(&log, nil))
+		g, err := Open(t.Context(), of)
+		require.NoError(t, err)
+		require.NoError(t, g.Close())
+		require.Equal(t, warns, strings.Contains(log.String(), "server.publicURL is not set") && strings.Contains(log.String(), "client=phone"), log.String())
 	}
 }

@@ -46,6 +46,7 @@ type Config struct {
 	Log            *slog.Logger
 	Admin          Admin
 	KeepRefused    KeepRefused   // nil keeps none
+	Refused        RefusedCalls  // those that are kept; nil for none
 	PublicURL      string        // the URL at which callers reach the gateway; its path is put in front of links
 	Version        string        // of the gateway, for the OpenAPI document
 	TrustedProxies []*net.IPNet  // whose X-Forwarded-For is believed
