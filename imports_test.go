@@ -17,7 +17,7 @@ import (
 // layers has the layers of the packages (docs/architecture.md). A package imports from lower layers only. A package
 // that is not listed belongs to its closest parent folder that is.
 var layers = map[string]int{
-	"cmd":     top,
+	"cmd": top, "examples": top,
 	"gateway": 6,
 	"server":  5, "web": 5,
 	"calls": 4, "internal/config": 4,
