@@ -156,6 +156,9 @@ func samplesOf(kind, name, agent, at string) (list []message) {
 			outputs, data["artifacts"] = sampleOutputs, sampleArtifacts(agent)
 		case "viewed":
 			outputs, data["viewerIp"], data["userAgent"], data["viewedAt"] = sampleOutputs, "192.0.2.1", "Mozilla/5.0", at
+		case "progress":
+			delete(data, "output")
+			data["percent"] = 42
 		case "failed", "canceled":
 			failed()
 		}
@@ -181,7 +184,7 @@ func samplesOf(kind, name, agent, at string) (list []message) {
 // sampleStatus is the status that a run or a node has at what happens to it.
 func sampleStatus(what string) string {
 	switch what {
-	case "started":
+	case "started", "progress":
 		return "RUNNING"
 	case "created":
 		return "QUEUED"

@@ -66,6 +66,7 @@ type Run struct {
 	ErrorKind    problem.Kind    // of Error
 	Usage        agents.Usage
 	By           agents.Answerer   // who answered; of a run that failed, who was asked last
+	Uploads      []agents.Artifact // the files that its call brought; nil where they were not asked for
 	Artifacts    []agents.Artifact // what it has made; nil where it was not asked for
 	Nodes        []agents.Node     // the turns of a flow's agents in the order in which they began; nil where they were not asked for
 	Callback     json.RawMessage   // whom its caller wants to be told of it, as events.Subject has it; nil is nobody

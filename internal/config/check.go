@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"beckon/internal/basepath"
 	"beckon/internal/cron"
 	"beckon/internal/memory"
 	"beckon/internal/units"
@@ -46,6 +47,11 @@ func (c *Config) checkSettings(found *findings) {
 	u, err := url.Parse(s.PublicURL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		c.wrong(found, "server.publicURL", "must be an http or https URL, such as https://beckon.example.com")
+	}
+	if err == nil {
+		if err := basepath.Check(u); err != nil {
+			c.wrong(found, "server.publicURL", "%v", err)
+		}
 	}
 	for i, proxy := range s.TrustedProxies {
 		if _, err := netip.ParsePrefix(proxy); err != nil && !isAddress(proxy) {
@@ -95,8 +101,8 @@ func (c *Config) checkSettings(found *findings) {
 	c.readTLS(found)
 	c.checkDuration(found, "retention.runs", c.Retention.Runs, maxRetention)
 	c.checkDuration(found, "retention.deliveries", c.Retention.Deliveries, maxRetention)
-	if scheme, _, isURL := strings.Cut(c.Artifacts.URL, "://"); isURL && !slices.Contains([]string{"file", "s3", "gs", "azblob"}, scheme) {
-		c.wrong(found, "artifacts.url", "must be the path of a folder, or a URL that begins with file://, s3://, gs:// or azblob://")
+	if mistake := artifactsURLMistake(c.Artifacts.URL, hasBuckets); mistake != "" {
+		c.wrong(found, "artifacts.url", "%s", mistake)
 	}
 	if c.Artifacts.MaxBytes < 1 || c.Artifacts.MaxBytes > maxArtifact {
 		c.wrong(found, "artifacts.maxBytes", "must be between 1 byte and %d GiB", maxArtifact>>30)
