@@ -13,7 +13,7 @@ import (
 	"beckon/runs"
 )
 
-// Call is a request and what Start made of it. One of Refused, Active, Queued, Original and Answer is set. Refused and
+// Call is a request and what Start made of it. One of Refused, Active, Queued, Original, Answer and Skipped is set. Refused and
 // Original are both set if the first call with the same Idempotency-Key is still running.
 type Call struct {
 	Refused  error           // the problem that kept a run from being started
@@ -23,6 +23,7 @@ type Call struct {
 	Queued   *runs.Run       // the run, if it was put into the queue
 	Original *runs.Run       // the run of the first call with the same Idempotency-Key, or of the same delivery
 	Answer   *senders.Answer // the answer to a handshake, which starts no run
+	Skipped  string          // why the call starts no run although nothing is wrong with it: SkippedByFilter, …
 
 	request *Request
 	sender  *Sender
@@ -131,7 +132,7 @@ func (c *Call) admit(ctx context.Context) (err error) {
 // start starts the run in this process, or puts it into the queue.
 func (c *Call) start(ctx context.Context) error {
 	r, err := c.runRequest()
-	if err != nil {
+	if err != nil || c.Skipped != "" {
 		return err
 	}
 	if c.IsAsync() {
@@ -154,7 +155,8 @@ func (c *Call) start(ctx context.Context) error {
 func (c *Call) runRequest() (runs.Request, error) {
 	r := c.request
 	p, agent, err := c.service.prompt(c.sender, c.Client, c.catalog, r)
-	if err != nil {
+	if err != nil || p.Skipped != "" {
+		c.Skipped = p.Skipped
 		return runs.Request{}, err
 	}
 	var callback json.RawMessage
@@ -178,6 +180,7 @@ func (c *Call) runRequest() (runs.Request, error) {
 		Callback:   callback,
 		ReceivedAt: r.ReceivedAt,
 		Priority:   p.Priority,
+		Warnings:   r.warnings,
 		Stream:     r.Stream,
 		Share:      c.Client.Share || entry.Share,
 	}

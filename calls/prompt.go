@@ -29,6 +29,7 @@ type Prompt struct {
 	Metadata  json.RawMessage // a JSON object of at most 16 KiB
 	Priority  int             // in the queue, 1 (first) to 4 (last); 0 is the default
 	Webhook   json.RawMessage // a JSON object, which deliveries.Service.Accept checks
+	Skipped   string          // SkippedByFilter, …: the call starts no run; empty for one that does
 }
 
 // prompt makes the prompt of a request whose body has been read, and chooses the agent or flow that gets it. It makes
@@ -40,6 +41,9 @@ func (s *Service) prompt(sender *Sender, client *clients.Member, catalog Catalog
 	}
 	if p, err = sender.Prompt(client, catalog.Commands, r, int(client.BodyLimit(s.MaxBodyBytes))); err != nil {
 		return p, "", err
+	}
+	if p.Skipped != "" {
+		return p, "", nil
 	}
 	agent, err = client.Choose(p.Agent)
 	if err != nil && client.GivesUp() {

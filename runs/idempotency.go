@@ -40,6 +40,9 @@ func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instanc
 		if err := s.storage.insert(tx, r, instance); err != nil {
 			return err
 		}
+		if err := addNotes(tx, r); err != nil {
+			return err
+		}
 		if err := s.appendFirst(tx, r, list); err != nil || more == nil {
 			return err
 		}

@@ -119,7 +119,10 @@ func (s *Service) Get(ctx context.Context, id string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return run, s.addArtifacts(s.Store.Read(ctx), run)
+	if err := s.addArtifacts(s.Store.Read(ctx), run); err != nil {
+		return nil, err
+	}
+	return run, s.addAnnotations(ctx, run)
 }
 
 // Slot takes one of the places for runs of this process, without waiting; with queued, one of as many for calls that are

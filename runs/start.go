@@ -24,6 +24,7 @@ type Request struct {
 	Priority    int          // in the queue; 0 means PriorityDefault
 	Idempotency *Idempotency // nil for a call without an Idempotency-Key
 	Share       bool         // the run gets a page for recipients
+	Warnings    []string     // why the call was let through although something went wrong
 	Stream      bool         // the caller reads the answer while it is written
 	OnEnd       func()       // called once, after the end of the run and before Done is closed; may be nil
 }
@@ -72,7 +73,7 @@ func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 		close(a.recorded)
 	} else {
 		a.journal.held = true // for startGrace; see work
-		a.journal.add(entry{begin: &run, at: now, event: event, done: a.setRecorded})
+		a.journal.add(entry{begin: &run, at: now, event: event, write: writeNotes(&run), done: a.setRecorded})
 	}
 	go s.work(ctx, a, r.Entry, r.Stream)
 	return a, nil
@@ -88,9 +89,13 @@ func newRun(r Request, now time.Time) Run {
 	if r.Share {
 		share = HasPage
 	}
+	var notes []Note
+	for _, text := range r.Warnings {
+		notes = append(notes, Note{At: now, Kind: NoteWarning, Text: text})
+	}
 	return Run{ID: "run_" + ulid.Make().String(), ClientID: r.ClientID, WorkflowID: r.Entry.ID, IsFlow: r.Entry.IsFlow, Source: r.Source,
 		SessionID: r.SessionID, Input: r.Input, Metadata: r.Metadata, Callback: r.Callback, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
-		Share: share, ReceivedAt: r.ReceivedAt, CreatedAt: now}
+		Share: share, Notes: notes, annotated: notes != nil, ReceivedAt: r.ReceivedAt, CreatedAt: now}
 }
 
 // newActive returns an Active for a run that is new, or that was claimed from the queue. lastEvent is the ID of its
