@@ -48,6 +48,7 @@ assets: $(ASSETS) ## get the files of other projects that the pages use, by web/
 needs: $(ASSETS) $(AIMOCK)/node_modules/.package-lock.json
 	./scripts/need postgresql /usr/lib/postgresql/*/bin/initdb
 	./scripts/need chromium /usr/bin/chromium
+	./scripts/need prometheus-alertmanager /usr/bin/prometheus-alertmanager
 
 $(AIMOCK)/node_modules/.package-lock.json: $(AIMOCK)/package-lock.json
 	./scripts/need npm "$$(command -v npm)" /usr/bin/npm

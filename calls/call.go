@@ -42,6 +42,9 @@ func (c *Call) Quota() (rate clients.Quota, free int) { return c.lease.Quota, c.
 
 // IsAsync reports whether the run is queued. Then the call is answered 202, and the caller reads the result later.
 func (c *Call) IsAsync() bool {
+	if c.coalesces() {
+		return true
+	}
 	respond := c.sender == Webhook && c.Client.RespondsAsync()
 	return !c.Prefer.HasWait && (c.Prefer.Async || respond || c.sender.Queues && !c.request.Stream)
 }
@@ -110,6 +113,9 @@ func (c *Call) admit(ctx context.Context) (err error) {
 	if c.Prefer, err = readPrefer(r.Header); err != nil && !c.isLenient() {
 		return err
 	}
+	if c.coalesces() {
+		c.Prefer = Preference{} // its run may be that of other calls
+	}
 	if !c.Prefer.Heartbeat { // with heartbeats a proxy does not time out
 		c.Prefer.Wait = c.service.capForProxy(c.Prefer.Wait)
 	}
@@ -137,6 +143,9 @@ func (c *Call) start(ctx context.Context) error {
 	}
 	if c.IsAsync() {
 		c.Queued, err = c.service.Runs.Enqueue(ctx, r)
+		if err == nil && c.Queued == nil {
+			c.Skipped = SkippedResolved
+		}
 		return err
 	}
 	r.OnEnd = c.lease.releaseRun
@@ -180,7 +189,6 @@ func (c *Call) runRequest() (runs.Request, error) {
 		Callback:   callback,
 		ReceivedAt: r.ReceivedAt,
 		Priority:   p.Priority,
-		Warnings:   r.warnings,
 		Stream:     r.Stream,
 		Share:      c.Client.Share || entry.Share,
 	}
@@ -190,8 +198,16 @@ func (c *Call) runRequest() (runs.Request, error) {
 	case r.deliveryKey != "" && c.sender == Webhook:
 		run.Idempotency = &runs.Idempotency{Key: deliveryPrefix + r.deliveryKey, Request: deliveryPrefix}
 	}
-	// The run may take minutes. It needs the memory of the prompt, and not that of the body.
+	if run.Admit, err = c.coalesce(p); err != nil {
+		return runs.Request{}, err
+	}
+	run.Warnings = r.warnings
 	r.Body = nil
+	if run.Admit != nil {
+		return run, nil // the event needs the memory of the body
+	}
+	// The run may take minutes. It needs the memory of the prompt, and not that of the body.
+	r.said = nil
 	c.lease.memory.Set(int64(len(run.Input) + len(run.Metadata) + len(run.Callback)))
 	return run, nil
 }

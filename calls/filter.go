@@ -19,20 +19,27 @@ const filterTime = 500 * time.Millisecond
 const (
 	SkippedByFilter = "filter"       // the client's filter does not let it through
 	SkippedEmpty    = "empty_prompt" // the client's template makes no text of it
+	SkippedResolved = "resolved"     // it says that something is resolved of which no run knows
 )
 
 // SkipReason says in a sentence why a call was skipped.
 func SkipReason(skipped string) string {
-	if skipped == SkippedEmpty {
+	switch skipped {
+	case SkippedEmpty:
 		return "The client's template makes no text of this call."
+	case SkippedResolved:
+		return "What the call says to be resolved is not known here, or was resolved before."
 	}
 	return "The client's filter does not let this call through."
 }
 
 // SkipCode is the code under which a skipped call is listed with those that are refused.
 func SkipCode(skipped string) string {
-	if skipped == SkippedEmpty {
+	switch skipped {
+	case SkippedEmpty:
 		return problem.CodeSkippedEmpty
+	case SkippedResolved:
+		return problem.CodeSkippedResolved
 	}
 	return problem.CodeSkippedByFilter
 }

@@ -29,6 +29,7 @@ type Prompt struct {
 	Metadata  json.RawMessage // a JSON object of at most 16 KiB
 	Priority  int             // in the queue, 1 (first) to 4 (last); 0 is the default
 	Webhook   json.RawMessage // a JSON object, which deliveries.Service.Accept checks
+	ofSource  bool            // the client's source made Text of the event
 	Skipped   string          // SkippedByFilter, …: the call starts no run; empty for one that does
 }
 

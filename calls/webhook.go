@@ -198,7 +198,7 @@ func (r *Request) event(client *clients.Member) senders.Event {
 
 // sourcePrompt is what a source makes of a call.
 func sourcePrompt(client *clients.Member, r *Request) Prompt {
-	p := Prompt{Text: senders.Clean(client.Sender.Prompt(r.event(client)))}
+	p := Prompt{ofSource: true, Text: senders.Clean(client.Sender.Prompt(r.event(client)))}
 	if agent, err := agentFromQuery(r.Query); err == nil {
 		p.Agent = agent
 	}

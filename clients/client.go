@@ -42,6 +42,7 @@ type Client struct {
 	CommandID     string        `json:"commandId,omitempty" yaml:"commandId,omitempty"`
 	Template      string        `json:"template,omitempty" yaml:"template,omitempty"`
 	Filter        string        `json:"filter,omitempty" yaml:"filter,omitempty"`               // CEL: the calls that are let through; empty is all
+	Coalesce      *Coalesce     `json:"coalesce,omitempty" yaml:"coalesce,omitempty"`           // nil: those of alert sources
 	Prompt        string        `json:"prompt,omitempty" yaml:"prompt,omitempty"`               // for calls that bring none; comes before that of the command, agent or flow
 	Metadata      units.Object  `json:"metadata,omitempty" yaml:"metadata,omitempty"`           // of all its runs, under that of the call
 	WebhookSecret secret.String `json:"webhookSecret,omitempty" yaml:"webhookSecret,omitempty"` // signs its callbacks; empty: one that is derived from the token
@@ -101,6 +102,12 @@ func (c Client) Check() (found problem.Fields) {
 	if c.Filter != "" {
 		if _, err := compileFilter(c.Filter); err != nil {
 			found.Add("filter", "%v", err)
+		}
+	}
+	if c.Coalesce != nil {
+		c.Coalesce.check(&found)
+		if c.Coalesce.Mode != CoalesceOff && c.Respond == RespondSync {
+			found.Add("coalesce", "answers each call at once, so that respond: sync is not for this client")
 		}
 	}
 	if c.WebhookSecret != "" {

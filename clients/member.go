@@ -19,6 +19,7 @@ type Member struct {
 	Unusable       bool                   // something is wrong with it: its calls are refused
 	PromptTemplate *render.Template       // parsed from Template; nil without one
 	Condition      *expression.Expression // compiled from Filter; nil without one
+	Coalescing     *Coalescing            // nil where each call starts a run of its own
 	MetadataJSON   json.RawMessage        // Metadata as a JSON object; nil without any
 	Sender         *senders.Sender        // its source; nil where that is unknown
 	credentials    credentials

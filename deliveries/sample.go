@@ -137,6 +137,9 @@ func samplesOf(kind, name, agent, at string) (list []message) {
 	case EndpointDisabled:
 		data, run = map[string]any{"endpointId": "ops", "reason": DisabledGone, "disabledAt": at}, nil
 		failed()
+	case events.EventResolved:
+		data = map[string]any{"key": "disk", "title": "The disk is full", "resolvedAt": at, "runId": run,
+			"items": []any{map[string]any{"key": "disk", "fingerprint": "1f2e3d4c5b6a7988", "startsAt": at, "state": "resolved"}}}
 	case DeliveryExhausted:
 		data = map[string]any{"deliveryId": "dlv_1", "endpointId": "ops", "eventId": "evt_1", "eventType": events.RunCompleted, "attempts": 6}
 		failed()

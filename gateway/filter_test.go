@@ -20,7 +20,7 @@ const filteringClients = `
   - {id: form, token: f0rm, passthrough: true, allowedAgents: [a], filter: 'body.amount > 10.00 && body.tags.exists(t, t == "urgent")'}
   - {id: text, token: t3xt, passthrough: true, allowedAgents: [a], filter: 'body.contains("please")'}
   - {id: loop, token: l00p, passthrough: true, allowedAgents: [a], filter: 'body.n.exists(a, body.n.exists(b, body.n.exists(c, body.n.exists(d, a + b + c + d < 0))))'}
-  - {id: alerts, token: al3rt, source: alertmanager, allowedAgents: [a], template: "own {{ .event.title }}", filter: 'headers["x-cluster"] == "prod" && event.severity != "info"'}
+  - {id: alerts, token: al3rt, source: alertmanager, coalesce: off, allowedAgents: [a], template: "own {{ .event.title }}", filter: 'headers["x-cluster"] == "prod" && event.severity != "info"'}
   - {id: blank, token: bl4nk, source: gitlab, auth: [bearer], allowedAgents: [a], template: "{{ if eq .event.type \"push\" }}pushed{{ end }}"}
   - {id: empty, token: 3mpty, passthrough: true, allowedAgents: [a], template: "{{ if .body.x }}x{{ end }}"}
   - {id: guarded, token: gu4rded, passthrough: true, allowedAgents: [a], template: "{{ if .body.x }}x{{ end }}", filter: 'has(body.x)'}

@@ -2,8 +2,12 @@ package runs
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
+	"beckon/events"
 	"beckon/internal/store"
 )
 
@@ -26,6 +30,25 @@ type Input struct {
 	Fingerprint string `json:"fingerprint"`
 	StartsAt    string `json:"startsAt"`
 	State       string `json:"state"`
+}
+
+// Admit decides, in the transaction that would queue a run, whether another run answers for the call. It may change the Input and
+// NotBefore of the run, and may be called twice.
+type Admit func(tx store.Tx, r *Run) (Admission, error)
+
+// Admission is what Admit has decided; the zero value starts the run.
+type Admission struct {
+	RunID string // another run answers for the call
+	None  bool   // nothing does
+}
+
+// Tell tells those outside, within a transaction, of an event that is no step of a run. about is a run of the same client and agent.
+func (s *Service) Tell(tx store.Tx, about Run, runID, kind string, at time.Time, data json.RawMessage) error {
+	subject := about.subject()
+	about.ID = runID
+	event := newEvent("evt_"+ulid.Make().String(), &about, kind, "", at, nil, func(text []byte) []byte { return append(text, data...) })
+	event.Transient, event.OnRequest = true, true
+	return s.Events.Append(tx, subject, []events.Event{event})
 }
 
 // addNotes writes the notes that a run begins with.

@@ -25,6 +25,7 @@ type Request struct {
 	Idempotency *Idempotency // nil for a call without an Idempotency-Key
 	Share       bool         // the run gets a page for recipients
 	Warnings    []string     // why the call was let through although something went wrong
+	Admit       Admit        // decides, when the run would be queued, whether it is; nil queues it
 	Stream      bool         // the caller reads the answer while it is written
 	OnEnd       func()       // called once, after the end of the run and before Done is closed; may be nil
 }
@@ -95,7 +96,7 @@ func newRun(r Request, now time.Time) Run {
 	}
 	return Run{ID: "run_" + ulid.Make().String(), ClientID: r.ClientID, WorkflowID: r.Entry.ID, IsFlow: r.Entry.IsFlow, Source: r.Source,
 		SessionID: r.SessionID, Input: r.Input, Metadata: r.Metadata, Callback: r.Callback, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
-		Share: share, Notes: notes, annotated: notes != nil, ReceivedAt: r.ReceivedAt, CreatedAt: now}
+		Share: share, Notes: notes, annotated: notes != nil || r.Admit != nil, ReceivedAt: r.ReceivedAt, CreatedAt: now}
 }
 
 // newActive returns an Active for a run that is new, or that was claimed from the queue. lastEvent is the ID of its

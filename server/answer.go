@@ -88,7 +88,7 @@ const acceptedRetry = 2 * time.Second
 // skippedAnswer is the body of a call that starts no run.
 type skippedAnswer struct {
 	OK      bool   `json:"ok"`
-	Skipped string `json:"skipped" enum:"filter,empty_prompt" doc:"Why no run was started."`
+	Skipped string `json:"skipped" enum:"filter,empty_prompt,resolved" doc:"Why no run was started."`
 }
 
 // acceptedAnswer is the body of a call whose run goes on.

@@ -38,6 +38,7 @@ type RunDetail struct {
 	Attempts  []ModelAttempt     `json:"attempts" doc:"All that were made, where one of them failed; those of a flow are its nodes'."`
 	Nodes     []NodeDocument     `json:"nodes"`
 	Artifacts []artifacts.Linked `json:"artifacts" doc:"The files that it has made."`
+	Inputs    []runs.Input       `json:"inputs,omitempty" doc:"What it answers for, where calls are coalesced; left out elsewhere."`
 	Notes     []NoteDocument     `json:"notes,omitempty" doc:"What is to be known beside the answer; left out where there is nothing."`
 	ShareURL  *string            `json:"shareUrl" doc:"Opens its page for recipients, for whoever has it; null where it has none, or it was revoked."`
 	Views     int64              `json:"views" doc:"How often people have opened that page."`
@@ -102,6 +103,7 @@ func (s *Server) detailOf(r *runs.Run, forAdmin bool) RunDetail {
 			Provider: orNull(n.By.Provider), Model: orNull(n.By.Model), Degraded: n.By.Degraded, Attempts: attemptsOf(n.By, forAdmin),
 			StartedAt: timeOrNull(n.StartedAt), CompletedAt: timeOrNull(n.CompletedAt)})
 	}
+	document.Inputs = r.Inputs
 	for _, n := range r.Notes {
 		document.Notes = append(document.Notes, NoteDocument{At: timeOrNull(n.At), Kind: n.Kind, Text: n.Text})
 	}

@@ -33,6 +33,7 @@ const (
 	CodeFilterFailed          = "filter_failed"
 	CodeSkippedByFilter       = "skipped_by_filter"
 	CodeSkippedEmpty          = "skipped_empty_prompt"
+	CodeSkippedResolved       = "skipped_resolved"
 
 	// The request clashes with an earlier one, or with how things are.
 	CodeIdempotencyInFlight  = "idempotency_in_flight"

@@ -64,6 +64,6 @@ CREATE TABLE coalesce_calls (
     run_id TEXT COLLATE "C" NOT NULL,
     place  BIGINT NOT NULL,
     event  TEXT    NOT NULL, -- JSON
-    prompt TEXT,             -- null where the source makes it of the event
+    prompt TEXT    NOT NULL, -- empty where the source makes it of the event
     PRIMARY KEY (run_id, place)
 );
