@@ -13,7 +13,7 @@ import (
 
 // Coalesce says how calls about the same thing share runs. In files and JSON "off" alone turns it off.
 type Coalesce struct {
-	Mode       string         `json:"mode,omitempty" yaml:"mode,omitempty"`     // off, or empty
+	Mode       string         `json:"mode,omitempty" yaml:"-"`                  // off, or empty
 	By         string         `json:"by,omitempty" yaml:"by,omitempty"`         // CEL: the key that calls share; event.key
 	Window     units.Duration `json:"window,omitempty" yaml:"window,omitempty"` // 30s
 	MaxRuns    int            `json:"maxRuns,omitempty" yaml:"maxRuns,omitempty"`
@@ -56,7 +56,7 @@ func (c *Coalesce) UnmarshalJSON(text []byte) error {
 
 // MarshalYAML writes one that is off as that.
 func (c Coalesce) MarshalYAML() (any, error) {
-	if c == (Coalesce{Mode: CoalesceOff}) {
+	if c.Mode == CoalesceOff {
 		return CoalesceOff, nil
 	}
 	type plain Coalesce

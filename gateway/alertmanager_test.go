@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/internal/freeport"
 	"beckon/runs"
 )
 
@@ -42,9 +43,8 @@ receivers:
   - name: beckon
     webhook_configs: [{url: %q, http_config: {basic_auth: {username: beckon, password: %q}}}]
 `, webhook, token), 0o600))
-	l := listen(t)
-	address := l.Addr().String()
-	require.NoError(t, l.Close())
+	address, err := freeport.Address()
+	require.NoError(t, err)
 	var log bytes.Buffer
 	command := exec.Command(alertmanagerBinary, "--config.file="+file, "--storage.path="+folder, "--web.listen-address="+address,
 		"--cluster.listen-address=", "--log.level=warn")

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/calls/coalesce"
+	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 	"beckon/runs"
 )
@@ -322,4 +324,50 @@ func requireOnce(t *testing.T, c *coalescing, want int) {
 		}
 	}
 	require.Len(t, seen, want)
+}
+
+// A key without a call for a day is over: it fires anew.
+func TestAKeyWithoutNewsIsOver(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, address string) {
+		c := newCoalescing(t, address, false)
+		first := c.fire("many", alerts("one", "disk"))
+		c.awaitEnd(first)
+		aged := func(life time.Duration) {
+			require.NoError(t, c.store.Write(t.Context(), func(tx store.Tx) error {
+				return tx.Exec("UPDATE coalesce_keys SET seen_at = ?", time.Now().Add(-life).UnixMilli())
+			}))
+		}
+		aged(coalesce.Life - time.Minute)
+		require.Equal(t, first, c.fire("many", alerts("one", "disk")))
+		aged(coalesce.Life)
+		require.NotEqual(t, first, c.fire("many", alerts("one", "disk")))
+	})
+}
+
+// What is large or odd is taken all the same, with everything in it.
+func TestLargeAndOddAlerts(t *testing.T) {
+	c := newCoalescing(t, sqliteIn(t.TempDir()), false)
+	names := make([]string, 3336)
+	for i := range names {
+		names[i] = fmt.Sprint("alert-", i)
+	}
+	large := c.fire("many", alerts("large", names...))
+	require.Len(t, c.get(large).Inputs, len(names))
+	require.Less(t, len(c.get(large).Input), 14_000)
+	require.Contains(t, c.get(large).Input, "3336 firing")
+	require.Equal(t, large, c.fire("many", alerts("large", names...)))
+
+	key := strings.Repeat("k", 10_000)
+	long := c.fire("many", alerts(key, "a"))
+	require.Equal(t, long, c.fire("many", alerts(key, "a")))
+	require.Len(t, c.get(long).Inputs[0].Key, len("sha256:")+64)
+	for _, bomb := range []string{
+		`{"alerts":` + strings.Repeat("[", 200_000) + strings.Repeat("]", 200_000) + `}`,
+		`{"alerts":[{"labels":` + strings.Repeat(`{"a":`, 100_000) + `1` + strings.Repeat("}", 100_000) + `}]}`,
+		`{"alerts":[{"labels":{` + strings.Repeat(`"l":"v",`, 100_000) + `"l":"v"}}]}`, `{"alerts":[{}]}`, `{`, "\x00\xff",
+	} {
+		began := time.Now()
+		require.NotEmpty(t, c.fire("many", bomb))
+		require.Less(t, time.Since(began), patience/2)
+	}
 }

@@ -24,6 +24,7 @@ var clientFields = []labelled{
 	{"template", "Template"},
 	{"commandId", "Command"},
 	{"filter", "Filter"},
+	{"coalesce", "Calls that share a run"},
 	{"prompt", "Work without a prompt"},
 	{"allowedAgents", "Which agents and flows may answer"},
 	{"syncTimeout", "How long a call waits for its answer"},
@@ -46,7 +47,7 @@ type clientForm struct {
 	ID, Name              string
 	Kind                  string
 	CommandID, Template   string
-	Filter                string
+	Filter, Coalesce      string
 	Prompt, Metadata      string
 	Allowed               []string // agents and flows
 	Default               string   // one of them
@@ -65,7 +66,7 @@ type clientForm struct {
 
 // clientFormOf is the form of a client that there is.
 func clientFormOf(item clients.Client) clientForm {
-	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Filter: item.Filter, Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Source: cmp.Or(item.Source, "generic"), Respond: item.Respond, Allowed: item.AllowedAgents,
+	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Filter: item.Filter, Coalesce: writeJSON(item.Coalesce), Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Source: cmp.Or(item.Source, "generic"), Respond: item.Respond, Allowed: item.AllowedAgents,
 		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share}
 	if item.TakesRequest() {
 		f.Kind = promptOfRequest
@@ -99,7 +100,7 @@ func writeBytes(b units.Bytes) string {
 // readClientForm takes a form as it was sent.
 func readClientForm(sent url.Values) clientForm {
 	text := func(name string) string { return trimmed(sent, name) }
-	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Filter: text("filter"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
+	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Filter: text("filter"), Coalesce: sent.Get("coalesce"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
 		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
 		MaxConcurrent: text("maxConcurrent"), Source: text("source"), Respond: text("respond"),
@@ -125,6 +126,7 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	if metadata := readJSON[units.Object](&wrong, "metadata", f.Metadata, `{"team": "web"}`); metadata != nil {
 		item.Metadata = *metadata
 	}
+	item.Coalesce = readJSON[clients.Coalesce](&wrong, "coalesce", f.Coalesce, `{"by": "event.key", "window": "30s"}`)
 	f.readKind(&item, &wrong)
 	readInto(&wrong, "syncTimeout", f.SyncTimeout, &item.SyncTimeout)
 	readInto(&wrong, "maxBodyBytes", f.MaxBodyBytes, &item.MaxBodyBytes)
