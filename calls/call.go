@@ -78,6 +78,9 @@ func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
 	defer func() {
 		if c.Active == nil {
 			c.lease.releaseRun()
+			if c.Queued == nil {
+				c.discardFiles(ctx)
+			}
 		}
 		if !returned { // a step has panicked: nobody gets the call to close it
 			c.Close()
@@ -104,6 +107,9 @@ func (c *Call) admit(ctx context.Context) (err error) {
 	if c.Client, err = c.sender.Verify(ctx, c.catalog.Clients, r); err != nil {
 		return err
 	}
+	if c.sender != Page {
+		c.Client.NoteCall(time.Now())
+	}
 	if !c.Client.IsEnabled() {
 		return problem.New(problem.Denied, problem.CodeClientDisabled, "This client is disabled.")
 	}
@@ -126,7 +132,7 @@ func (c *Call) admit(ctx context.Context) (err error) {
 	if c.key, err = idempotencyKey(r.Header); err != nil && !c.isLenient() {
 		return err
 	}
-	if err := c.service.readBody(c.Client, r); err != nil {
+	if err := c.readBody(ctx); err != nil {
 		return err
 	}
 	if err := c.shakeHands(ctx); err != nil || c.Answer != nil {
@@ -191,6 +197,9 @@ func (c *Call) runRequest() (runs.Request, error) {
 		Priority:   p.Priority,
 		Stream:     r.Stream,
 		Share:      c.Client.Share || entry.Share,
+	}
+	if r.hasFiles() {
+		run.ID, run.Uploads = r.upload.runID, r.upload.files
 	}
 	switch {
 	case c.key != "":

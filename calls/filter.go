@@ -65,22 +65,11 @@ func (r *Request) passes(client *clients.Member) (bool, error) {
 func (r *Request) callData(client *clients.Member, e *expression.Expression) (map[string]any, error) {
 	data := map[string]any{"event": nil, "body": nil, "headers": nil, "query": nil}
 	if e.Mentions("body") {
-		kind, err := kindOf(r.Header)
+		body, err := r.bodyForCEL()
 		if err != nil {
 			return nil, err
 		}
-		raw, kind, err := kind.toUTF8(r.Body)
-		if err != nil {
-			return nil, err
-		}
-		body, err := parseBody(kind, raw)
-		if err != nil {
-			return nil, err
-		}
-		if body == nil && len(raw) > 0 && kind.format != jsonFormat {
-			body = strings.ToValidUTF8(string(raw), "\uFFFD")
-		}
-		data["body"] = celValue(body)
+		data["body"] = body
 	}
 	if e.Mentions("event") && client.Sender != nil {
 		data["event"] = r.event(client).Map()
@@ -92,6 +81,29 @@ func (r *Request) callData(client *clients.Member, e *expression.Expression) (ma
 		data["query"] = queryData(client, r.Query)
 	}
 	return data, nil
+}
+
+// bodyForCEL returns the parsed JSON or form, or the text.
+func (r *Request) bodyForCEL() (any, error) {
+	if r.upload != nil {
+		return formData(r.upload.fields), nil
+	}
+	kind, err := kindOf(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	raw, kind, err := kind.toUTF8(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	body, err := parseBody(kind, raw)
+	if err != nil {
+		return nil, err
+	}
+	if body == nil && len(raw) > 0 && kind.format != jsonFormat {
+		return strings.ToValidUTF8(string(raw), "\uFFFD"), nil
+	}
+	return celValue(body), nil
 }
 
 // celValue changes a value as templates have it into one that CEL knows: numbers that keep their digits become floats.

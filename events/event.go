@@ -24,6 +24,7 @@ const (
 	MessageDelta  = "message.delta" // a piece of the answer; removed soon after the run has ended
 	EventResolved = "event.resolved" // not in the log: what a run is about is resolved
 	RunViewed     = "run.viewed"    // not in the log: an ended run was looked at for the first time
+	ClientSilent  = "client.silent" // not in the log, and about no run: a client was expected to call, and has not
 )
 
 // Event is one entry of the log.

@@ -53,6 +53,11 @@ func (s *Service) write(tx store.Tx, once *Idempotency, r *Run, instance string,
 	if err := s.storage.insert(tx, r, instance); err != nil {
 		return err
 	}
+	if len(r.Uploads) > 0 {
+		if err := s.Artifacts.RecordUploads(tx, r.ID, r.Uploads); err != nil {
+			return err
+		}
+	}
 	if err := addNotes(tx, r); err != nil {
 		return err
 	}

@@ -59,12 +59,15 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 
 // recordQueued writes a run into the queue, unless another one answers for its call.
 func (s *Service) recordQueued(ctx context.Context, r Request, run *Run, queued []events.Event) (admission Admission, err error) {
-	ring := func(tx store.Tx) error {
+	also := func(tx store.Tx) error {
 		tx.AfterCommit(s.bell.Ring)
-		return nil
+		if r.Also == nil {
+			return nil
+		}
+		return r.Also(tx, run.ID)
 	}
 	if r.Admit == nil {
-		return Admission{}, s.record(ctx, r.Idempotency, run, "", queued, ring)
+		return Admission{}, s.record(ctx, r.Idempotency, run, "", queued, also)
 	}
 	asked := *run
 	err = s.Store.Write(context.WithoutCancel(ctx), func(tx store.Tx) (err error) {
@@ -81,7 +84,7 @@ func (s *Service) recordQueued(ctx context.Context, r Request, run *Run, queued 
 		if err := s.write(tx, r.Idempotency, run, "", queued); err != nil {
 			return err
 		}
-		return ring(tx)
+		return also(tx)
 	})
 	if err == nil && admission == (Admission{}) {
 		s.Events.Publish(queued)
