@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"beckon/internal/gate"
 	"beckon/internal/problem"
 	"beckon/internal/render"
 )
@@ -43,6 +44,9 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 				if m.PromptTemplate, err = render.Parse(d.Template); err != nil {
 					fields.Add("template", "%v", err)
 				}
+			}
+			if d.Gate != "" {
+				m.AnswerGate, _ = gate.Parse(d.Gate) // Check reports what is wrong with it
 			}
 			m.MetadataJSON, _ = d.metadata() // Check reports what is wrong with it
 			m.Unusable = len(fields) > 0

@@ -14,6 +14,7 @@ import (
 	"beckon/agents"
 	"beckon/artifacts"
 	"beckon/events"
+	"beckon/internal/gate"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/store"
@@ -47,6 +48,9 @@ type Config struct {
 	// Limit tells how many runs a client may have at the same time, 0 for any number, and counts one more of them; the
 	// function that it returns counts it off. nil limits nobody.
 	Limit func(clientID string) (most int, startRun func() (endRun func()))
+
+	// Gate returns the gate of a client, or nil; nil is for a service whose clients have none.
+	Gate func(clientID string) *gate.Gate
 
 	// Retention is how long runs that have ended are kept; nil is for ever.
 	Retention func() time.Duration

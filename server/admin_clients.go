@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"time"
 
@@ -39,6 +40,8 @@ type clientDocument struct {
 	CancelOnDisconnect bool               `json:"cancelOnDisconnect"`
 	Share              bool               `json:"share" doc:"Whether its runs have pages for recipients."`
 	MaxBodyBytes       int64              `json:"maxBodyBytes" example:"1048576"`
+	Gate               *string            `json:"gate" doc:"CEL over data, such as data.findings.all(f, f.severity != \"high\"): whether an answer passes. Null is no gate."`
+	GateStatus         int                `json:"gateStatus" doc:"The status of an answer that does not pass a gate: 200 or 422."`
 	RateLimit          *rateLimitDocument `json:"rateLimit"`
 	MaxConcurrent      *int               `json:"maxConcurrent" doc:"Calls at the same time; null is any number."`
 	Token              *string            `json:"token,omitempty" readOnly:"true" doc:"In the answer that makes the client, and never again. Beckon makes it; one that is given is refused."`
@@ -70,7 +73,7 @@ func (d *clientDocument) show(c clients.Client) {
 		Source: c.Source, Secret: secretsDocument(c.Secret), Respond: c.Respond, Passthrough: c.TakesRequest(), CommandID: orNull(c.CommandID), Template: orNull(c.Template),
 		Prompt: orNull(c.Prompt), Metadata: c.Metadata,
 		WebhookSecret: orNull(c.WebhookSecret.String()), AllowedAgents: orEmpty(c.AllowedAgents), SyncTimeout: shownDuration(c.SyncTimeout, clients.DefaultSyncTimeout),
-		CancelOnDisconnect: c.CancelOnDisconnect, Share: c.Share, MaxBodyBytes: int64(c.MaxBodyBytes)}
+		CancelOnDisconnect: c.CancelOnDisconnect, Share: c.Share, Gate: orNull(c.Gate), GateStatus: cmp.Or(c.GateStatus, http.StatusOK), MaxBodyBytes: int64(c.MaxBodyBytes)}
 	if c.RateLimit != nil {
 		d.RateLimit = &rateLimitDocument{c.RateLimit.Requests, c.RateLimit.Per.String()}
 	}
@@ -84,9 +87,12 @@ func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fie
 		Passthrough: d.Passthrough, CommandID: deref(d.CommandID), Template: deref(d.Template),
 		Prompt: deref(d.Prompt), Metadata: d.Metadata,
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
-		CancelOnDisconnect: d.CancelOnDisconnect, Share: d.Share, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent)}
+		CancelOnDisconnect: d.CancelOnDisconnect, Share: d.Share, Gate: deref(d.Gate), GateStatus: d.GateStatus, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent)}
 	for _, a := range d.Auth {
 		c.Auth = append(c.Auth, a.Auth)
+	}
+	if c.GateStatus == http.StatusOK {
+		c.GateStatus = 0
 	}
 	if d.Enabled != nil && !*d.Enabled {
 		c.Enabled = d.Enabled

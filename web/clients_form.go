@@ -29,6 +29,8 @@ var clientFields = []labelled{
 	{"maxBodyBytes", "Largest request"},
 	{"maxConcurrent", "Calls at the same time"},
 	{"rateLimit", "Rate limit"},
+	{"gate", "Gate"},
+	{"gateStatus", "Status of an answer that does not pass"},
 	{"metadata", "Metadata"},
 	{"webhookSecret", "Secret for callbacks"},
 }
@@ -52,6 +54,7 @@ type clientForm struct {
 	SyncTimeout           string
 	CancelOnDisconnect    bool
 	Share                 bool
+	Gate, GateStatus      string
 	MaxBodyBytes          string
 	RateRequests, RatePer string
 	MaxConcurrent         string
@@ -64,7 +67,10 @@ type clientForm struct {
 // clientFormOf is the form of a client that there is.
 func clientFormOf(item clients.Client) clientForm {
 	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Source: cmp.Or(item.Source, "generic"), Respond: item.Respond, Allowed: item.AllowedAgents,
-		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share}
+		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share, Gate: item.Gate}
+	if item.GateStatus != 0 {
+		f.GateStatus = strconv.Itoa(item.GateStatus)
+	}
 	if item.TakesRequest() {
 		f.Kind = promptOfRequest
 	}
@@ -99,7 +105,7 @@ func readClientForm(sent url.Values) clientForm {
 	text := func(name string) string { return trimmed(sent, name) }
 	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
-		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
+		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), Gate: text("gate"), GateStatus: text("gateStatus"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
 		MaxConcurrent: text("maxConcurrent"), Source: text("source"), Respond: text("respond"),
 		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret")}
 	for _, typed := range []secret.String{f.webhookSecret, f.secret} {
@@ -113,7 +119,7 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 
 // client reads what was typed, and says what cannot be read.
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
-	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, Source: catalog.OmitDefault(f.Source, "generic"), Respond: f.Respond, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt}
+	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, Source: catalog.OmitDefault(f.Source, "generic"), Respond: f.Respond, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt, Gate: f.Gate}
 	if f.secret != "" {
 		item.Secret = clients.Secrets{f.secret}
 	}
@@ -127,6 +133,7 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	readInto(&wrong, "syncTimeout", f.SyncTimeout, &item.SyncTimeout)
 	readInto(&wrong, "maxBodyBytes", f.MaxBodyBytes, &item.MaxBodyBytes)
 	item.MaxConcurrent = readCount(&wrong, "maxConcurrent", f.MaxConcurrent, 0)
+	item.GateStatus = readCount(&wrong, "gateStatus", f.GateStatus, 0)
 	item.RateLimit = f.rateLimit(&wrong)
 	return item, wrong
 }
