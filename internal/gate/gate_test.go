@@ -50,8 +50,8 @@ func TestAnEndlessGateFails(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	for text, says := range map[string]string{
 		`data.findings.all(f, `: "it ends too early",
-		`finding.ok`:             `there is no finding; there is data, as in data.verdict == "pass"`,
-		`"yes"`:                  `must be true or false, not string`,
+		`finding.ok`:            `there is no finding; there is data, as in data.verdict == "pass"`,
+		`"yes"`:                 `must be true or false, not string`,
 	} {
 		_, err := gate.Parse(text)
 		require.ErrorContains(t, err, says, text)
