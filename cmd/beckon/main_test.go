@@ -40,6 +40,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"beckon": mai
 //	heldmodel          starts one that begins its answer at once, and ends it when there is a file "go"
 //	issuer             starts a platform whose jobs have identity tokens, and puts its URL into $ISSUER
 //	action, component  run the integrations as the runners of GitHub and GitLab do; what is printed goes to "log" and "last"
+//	workflow FILE, include FILE   run a workflow of GitHub with the action, and a pipeline of GitLab with the component
 //	model              starts a model server that answers what it was sent, and puts its URL into $MODEL_URL
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -49,7 +50,7 @@ func TestScripts(t *testing.T) {
 			"guide": unpackGuide, "model": startModel, "heldmodel": startHeldModel,
 			"gateway": startGateway, "shutdown": stopGateway, "crash": crashGateway, "eventually": eventually, "promptly": promptly, "pasted": pasted,
 			"answered_are_kept": answeredAreKept,
-			"issuer":            startIssuer, "action": runAction, "component": runComponent,
+			"issuer":            startIssuer, "action": runAction, "component": runComponent, "workflow": runWorkflow, "include": runInclude,
 			"postgres": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("POSTGRES", storetest.Postgres(t)) },
 		},
 	})
