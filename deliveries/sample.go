@@ -208,7 +208,7 @@ func sampleRun(m message, unknown render.Unknown) map[string]any {
 		"nodes": []any{map[string]any{"nodeId": agent, "nodeType": agent, "outputKey": nil, "status": "COMPLETED", "output": unknown.Text(), "error": nil,
 			"startedAt": sampleTime, "completedAt": sampleTime}},
 		"verdict": "pass", "verdictReason": "The gate is met.", "client": map[string]any{"id": "demo", "name": "Demo", "metadata": unknown},
-		"links":  map[string]any{"run": "https://beckon.example.com/admin/runs/" + sampleRunID, "share": "https://beckon.example.com/r/" + sampleRunID}}
+		"links": map[string]any{"run": "https://beckon.example.com/admin/runs/" + sampleRunID, "share": "https://beckon.example.com/r/" + sampleRunID}}
 }
 
 const (

@@ -38,7 +38,7 @@ func (g *Gateway) runView(ctx context.Context, id string) (map[string]any, error
 	return map[string]any{
 		"input": parsedInput(r.Input), "output": textOrNil(r.Output), "outputs": outputsOf(nodes), "nodes": nodeViews(nodes),
 		"verdict": textOrNil(r.Verdict), "verdictReason": textOrNil(r.Reason), "client": g.clientView(r.ClientID),
-		"links":  map[string]any{"run": g.publicURL() + "/admin/runs/" + url.PathEscape(r.ID), "share": textOrNil(g.shareURL(r))},
+		"links": map[string]any{"run": g.publicURL() + "/admin/runs/" + url.PathEscape(r.ID), "share": textOrNil(g.shareURL(r))},
 	}, nil
 }
 
