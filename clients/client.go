@@ -51,6 +51,7 @@ type Client struct {
 	AllowedAgents      []string            `json:"allowedAgents" yaml:"allowedAgents"`                 // agents and flows; the first is the default
 	SyncTimeout        units.Duration      `json:"syncTimeout,omitempty" yaml:"syncTimeout,omitempty"` // how long a call waits; 10 s longer than its agent may take
 	CancelOnDisconnect bool                `json:"cancelOnDisconnect,omitempty" yaml:"cancelOnDisconnect,omitempty"`
+	CORS               []string            `json:"cors,omitempty" yaml:"cors,omitempty"`                 // origins whose pages may call it from a browser
 	Share              bool                `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
 	MaxBodyBytes       units.Bytes         `json:"maxBodyBytes,omitempty" yaml:"maxBodyBytes,omitempty"` // 0 is the server's limit
 	Gate               string              `json:"gate,omitempty" yaml:"gate,omitempty"`                 // CEL over data: whether an answer passes; see gate.Gate
@@ -98,6 +99,7 @@ func (c Client) Check() (found problem.Fields) {
 	}
 	found = append(found, c.checkCaller()...)
 	found = append(found, c.checkSchedule()...)
+	found = append(found, c.checkCORS()...)
 	switch {
 	case c.Passthrough && c.CommandID != "":
 		found.Add("commandId", "is for clients with passthrough: false; this one takes the prompt from the request")

@@ -22,9 +22,10 @@ type Declared struct {
 // Set holds the clients of one moment, in memory: to authenticate a call costs no query. It never changes; a new
 // configuration makes a new Set.
 type Set struct {
-	byID   map[string]*Member
-	byHash map[Hash]*Member
-	Proofs Proofs // of all its clients
+	byID    map[string]*Member
+	byHash  map[Hash]*Member
+	Proofs  Proofs          // of all its clients
+	origins map[string]bool // of all its clients; see Client.CORS
 	// MaxBodyBytes is the largest limit of a client, 0 where none has one of its own.
 	MaxBodyBytes int64
 }
@@ -32,7 +33,7 @@ type Set struct {
 // NewSet builds a Set on the limits that its clients have been using. What is wrong with a client is reported, and
 // the client unusable; without a token of its own it is left out.
 func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
-	s := &Set{byID: make(map[string]*Member, len(list)), byHash: make(map[Hash]*Member, len(list))}
+	s := &Set{byID: make(map[string]*Member, len(list)), byHash: make(map[Hash]*Member, len(list)), origins: map[string]bool{}}
 	var findings []problem.Finding
 	for _, d := range list {
 		m := &Member{Client: d.Client, Sender: Source(cmp.Or(d.Source, "generic")),
@@ -69,6 +70,9 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 		}
 		m.limiter, m.underWay = limits.of(m.Client)
 		s.byID[d.ID] = m
+		for _, origin := range m.CORS {
+			s.origins[origin] = true
+		}
 		s.MaxBodyBytes = max(s.MaxBodyBytes, m.BodyLimit(0))
 		for _, c := range d.Credentials {
 			s.byHash[c.Hash] = m

@@ -33,6 +33,7 @@ var clientFields = []labelled{
 	{"maxBodyBytes", "Largest request"},
 	{"maxConcurrent", "Calls at the same time"},
 	{"rateLimit", "Rate limit"},
+	{"cors", "Origins of pages that may call"},
 	{"gate", "Gate"},
 	{"gateStatus", "Status of an answer that does not pass"},
 	{"metadata", "Metadata"},
@@ -62,6 +63,7 @@ type clientForm struct {
 	MaxBodyBytes          string
 	RateRequests, RatePer string
 	MaxConcurrent         string
+	CORS                  string // an origin a line
 	Source, Respond       string
 	Schedule, Timezone    string
 	Missed, ExpectEvery   string
@@ -73,7 +75,8 @@ type clientForm struct {
 // clientFormOf is the form of a client that there is.
 func clientFormOf(item clients.Client) clientForm {
 	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Source: cmp.Or(item.Source, "generic"), Respond: item.Respond, Allowed: item.AllowedAgents,
-		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share, Gate: item.Gate}
+		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share,
+		CORS: strings.Join(item.CORS, "\n"), Gate: item.Gate}
 	if item.GateStatus != 0 {
 		f.GateStatus = strconv.Itoa(item.GateStatus)
 	}
@@ -115,8 +118,8 @@ func readClientForm(sent url.Values) clientForm {
 	text := func(name string) string { return trimmed(sent, name) }
 	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
-		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), Gate: text("gate"), GateStatus: text("gateStatus"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
-		MaxConcurrent: text("maxConcurrent"), Source: text("source"), Respond: text("respond"),
+		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
+		MaxConcurrent: text("maxConcurrent"), CORS: sent.Get("cors"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"),
 		Schedule: text("schedule"), Timezone: text("timezone"), Missed: text("missed"), ExpectEvery: text("expectEvery"),
 		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret")}
 	for _, typed := range []secret.String{f.webhookSecret, f.secret} {
@@ -130,8 +133,9 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 
 // client reads what was typed, and says what cannot be read.
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
-	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, Source: catalog.OmitDefault(f.Source, "generic"), Respond: f.Respond, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt, Gate: f.Gate,
-		Schedule: f.Schedule, Timezone: f.Timezone, Missed: catalog.OmitDefault(f.Missed, clients.MissedOnce)}
+	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, Source: catalog.OmitDefault(f.Source, "generic"), Respond: f.Respond, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt,
+		Schedule: f.Schedule, Timezone: f.Timezone, Missed: catalog.OmitDefault(f.Missed, clients.MissedOnce),
+		CORS: strings.Fields(f.CORS), Gate: f.Gate}
 	if f.secret != "" {
 		item.Secret = clients.Secrets{f.secret}
 	}

@@ -92,7 +92,7 @@ func (s clientScreen) HasNoLimits() bool {
 			return false
 		}
 	}
-	if s.Form.Metadata+s.ErrorOf("metadata") != "" {
+	if s.Form.Metadata+s.ErrorOf("metadata")+s.Form.CORS+s.ErrorOf("cors") != "" {
 		return false
 	}
 	return !s.Form.Retype && s.Form.RateRequests+s.Form.RatePer+s.ErrorOf("rateLimit") == "" && !s.Form.CancelOnDisconnect && !s.Form.Share

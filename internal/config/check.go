@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"beckon/internal/basepath"
 	"beckon/internal/cron"
 	"beckon/internal/memory"
 	"beckon/internal/units"
@@ -46,6 +47,11 @@ func (c *Config) checkSettings(found *findings) {
 	u, err := url.Parse(s.PublicURL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		c.wrong(found, "server.publicURL", "must be an http or https URL, such as https://beckon.example.com")
+	}
+	if err == nil {
+		if err := basepath.Check(u); err != nil {
+			c.wrong(found, "server.publicURL", "%v", err)
+		}
 	}
 	for i, proxy := range s.TrustedProxies {
 		if _, err := netip.ParsePrefix(proxy); err != nil && !isAddress(proxy) {
