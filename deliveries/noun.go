@@ -21,18 +21,18 @@ const section = "endpoints"
 func Noun() catalog.Noun[Endpoint] {
 	return catalog.Noun[Endpoint]{
 		Kind:       catalog.Kind{Section: section, One: "endpoint"},
-		Secrets:    func(e *Endpoint) catalog.Secrets { return catalog.Secrets{URL: &e.URL, Headers: &e.Headers} },
+		Secrets:    secretsIn,
 		References: references,
 		LookUp: func(f catalog.File, _ catalog.Env, e Endpoint) (_ Endpoint, _, caution problem.Fields) {
-			caution = cautionPlain(f, e.URL)
-			caution.Under("headers", checkReserved(e.Headers, e.Vendor, "is not sent. Take it out"))
+			caution = cautionPlain(f, e.address())
+			caution.Under("headers", e.checkReserved("is not sent. Take it out"))
 			return e, nil, caution
 		},
 		CheckFile: func(f catalog.File, list []Endpoint) []problem.Fields {
 			all := make([]problem.Fields, len(list))
 			for i, e := range list {
 				if len(e.Check()) == 0 { // else its URL may be what is wrong
-					all[i] = checkURL(guardOf(f).CheckURL, e.URL)
+					all[i] = checkURL(guardOf(f).CheckURL, e.address())
 				}
 				all[i] = append(all[i], e.checkNew()...)
 			}
@@ -48,11 +48,11 @@ func Noun() catalog.Noun[Endpoint] {
 			if e.URL == have.URL { // which was given when http was allowed, or by an earlier version
 				check = guardOf(v.File).CheckHost
 			}
-			found := append(checkURL(check, e.URL), e.checkNew()...)
+			found := append(checkURL(check, e.address()), e.checkNew()...)
 			catalog.CheckGiven(&found, "secret", e.Secret)
 			return found
 		},
-		Saved: func(tx store.Tx, e Endpoint, _ bool) (secret.String, error) { return e.Secret, enableIn(tx, e) },
+		Saved: func(tx store.Tx, e Endpoint, _ bool) (secret.String, error) { return e.ownSecret(), enableIn(tx, e) },
 		Deleted: func(tx store.Tx, id string) error {
 			// What is pending for it waits for 24 hours, in case that it comes back, and fails then.
 			return deleteState(tx, id)
