@@ -10,6 +10,7 @@ import (
 
 	"beckon/deliveries/destinations"
 	"beckon/internal/egress"
+	"beckon/internal/mail"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
@@ -22,6 +23,7 @@ type exchange struct {
 	header  http.Header
 	own     []string // the names of the header fields that whoever registered the receiver has given
 	body    []byte
+	mail    *mail.Mail // in the place of a request
 	timeout time.Duration
 	retry   Retry
 	to      *destinations.Receiver   // nil for what is no destination
@@ -78,6 +80,10 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 		return o
 	}
 	o.RequestHeaders = shown(x)
+	if x.mail != nil {
+		s.mail(x, &o)
+		return o
+	}
 	sending := s.sending
 	if d.EndpointID != nil { // what may not be given any more was refused then
 		sending = egress.WithKeptURL(sending)

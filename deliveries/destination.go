@@ -1,10 +1,12 @@
 package deliveries
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
 
@@ -12,6 +14,7 @@ import (
 	"beckon/deliveries/destinations/all"
 	"beckon/internal/catalog"
 	"beckon/internal/egress"
+	"beckon/internal/mail"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
@@ -37,6 +40,9 @@ func (e Endpoint) destination() *destinations.Destination { return all.Destinati
 // IsDestination reports whether the endpoint's events are messages for people.
 func (e Endpoint) IsDestination() bool { return e.destination() != nil }
 
+// SignatureInUse is the endpoint's signature, also where it says nothing of it.
+func (e Endpoint) SignatureInUse() string { return string(e.scheme()) }
+
 // address is where the endpoint's events go: its own URL, or that of its destination.
 func (e Endpoint) address() string {
 	if d := e.destination(); e.URL == "" && d != nil {
@@ -47,7 +53,7 @@ func (e Endpoint) address() string {
 
 // ShownURL is the endpoint's URL as it may be shown. The path of a destination's may be a key.
 func (e Endpoint) ShownURL() string {
-	if e.IsDestination() && e.URL != "" {
+	if e.IsDestination() && e.URL != "" && !e.isMail() {
 		return secret.ShownOrigin(e.URL)
 	}
 	return secret.ShownURL(e.URL)
@@ -71,8 +77,11 @@ func (e Endpoint) ownSecret() secret.String {
 }
 
 func (e Endpoint) settings() destinations.Settings {
-	return destinations.Settings{URL: e.address(), Secret: e.Secret, Headers: e.Headers, To: e.To, Method: e.Method, Path: e.Path, Body: e.Body}
+	return destinations.Settings{URL: e.address(), Secret: e.Secret, Headers: e.Headers, To: e.To, Method: e.Method, Path: e.Path, Body: e.Body, Subject: e.Subject, ReplyTo: e.ReplyTo}
 }
+
+// isMail reports whether the endpoint's URL is an address of mail.
+func (e Endpoint) isMail() bool { return e.IsDestination() && e.destination().IsMail }
 
 // checkDestination finds what its destination does not take.
 func (e Endpoint) checkDestination() (found problem.Fields) {
@@ -95,7 +104,7 @@ func (e Endpoint) checkUnused() (found problem.Fields) {
 	for _, f := range []struct {
 		name string
 		set  bool
-	}{{"to", e.To != ""}, {"method", e.Method != ""}, {"path", e.Path != ""}, {"body", e.Body != ""}, {"secret", e.Secret != "" && d != nil}} {
+	}{{"to", e.To != ""}, {"method", e.Method != ""}, {"path", e.Path != ""}, {"body", e.Body != ""}, {"subject", e.Subject != ""}, {"replyTo", e.ReplyTo != ""}, {"secret", e.Secret != "" && d != nil}} {
 		if f.set && (d == nil || !d.Uses(f.name)) {
 			found.Add(f.name, "means nothing to this format: it is for %s", all.Destinations.Users(f.name))
 		}
@@ -118,11 +127,15 @@ func (s *Service) prepareDestination(x exchange, t *target, m message) (exchange
 			return err
 		}
 		request, err := t.receiver.Request(told)
-		x.method, x.url, x.header, x.body = request.Method, request.URL, request.Header, request.Body
+		x.method, x.url, x.header, x.body, x.mail = request.Method, request.URL, request.Header, request.Body, request.Mail
 		return err
 	})
 	if err != nil {
 		return x, err
+	}
+	if x.mail != nil {
+		x.url = t.URL
+		return x, nil
 	}
 	x.shown = t.cleaner(x.url)
 	for name := range x.header {
@@ -190,6 +203,27 @@ func errorText(value []byte) (text string) {
 	return text
 }
 
+// Mailer hands mails to a server; see mail.Server. The error is a *problem.Error.
+type Mailer interface {
+	Send(ctx context.Context, m mail.Mail, timeout time.Duration) error
+}
+
+// mail sends the mail of an exchange.
+func (s *Service) mail(x exchange, o *outcome) {
+	err := error(problem.New(problem.Unavailable, "no_mail_server", "There is no mail server: set smtp.url and smtp.from in the configuration file, and start the gateway again."))
+	if s.Mail != nil {
+		err = s.Mail.Send(s.sending, *x.mail, x.timeout)
+	}
+	if err != nil {
+		p := problem.Of(err)
+		o.Error, o.final = &problem.Failure{Code: p.Code, Message: p.Detail}, p.Kind == problem.Unprocessable
+		return
+	}
+	o.StatusCode = mailTaken
+}
+
+const mailTaken = 250 // RFC 5321, section 4.2.3
+
 // judge writes what a destination's answer means into an outcome.
 func (s *Service) judge(x exchange, answer egress.Answer, o *outcome) {
 	judge := x.to.Judge
@@ -214,7 +248,7 @@ func (s *Service) judge(x exchange, answer egress.Answer, o *outcome) {
 
 // shownURL is where an exchange goes, as it may be kept.
 func (x exchange) shownURL() string {
-	if x.to != nil {
+	if x.to != nil && x.mail == nil {
 		return secret.ShownOrigin(x.url)
 	}
 	return secret.ShownURL(x.url)

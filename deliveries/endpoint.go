@@ -36,6 +36,8 @@ type Endpoint struct {
 	Vendor         string              `json:"vendor,omitempty" yaml:"vendor,omitempty"`
 	// What destinations need besides; each says which.
 	To        string                   `json:"to,omitempty" yaml:"to,omitempty"`
+	Subject   string                   `json:"subject,omitempty" yaml:"subject,omitempty"`
+	ReplyTo   string                   `json:"replyTo,omitempty" yaml:"replyTo,omitempty"`
 	Method    string                   `json:"method,omitempty" yaml:"method,omitempty"`
 	Path      string                   `json:"path,omitempty" yaml:"path,omitempty"`
 	Body      string                   `json:"body,omitempty" yaml:"body,omitempty"`
@@ -79,7 +81,7 @@ var vendorToken = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
 func (e Endpoint) Check() (found problem.Fields) {
 	if e.address() == "" {
 		found.Add("url", "is required")
-	} else if err := egress.CheckShape(e.address()); err != nil {
+	} else if err := egress.CheckShape(e.address()); err != nil && !e.isMail() {
 		found.Add("url", "%s", reason(err))
 	}
 	if e.destination() != nil {

@@ -27,6 +27,7 @@ type Config struct {
 	Log       *slog.Logger
 	Metrics   *telemetry.Metrics
 	Out       Sender         // the way out
+	Mail      Mailer         // hands mails in; nil where no server is known
 	Sealer    *secret.Sealer // for the secrets of callbacks, and for the gateway's own key
 	Version   string         // of the gateway, for User-Agent
 	Source    string         // the gateway's public URL

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"beckon/internal/mail"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 )
@@ -20,10 +21,12 @@ type Destination struct {
 	Name  string // as endpoints name it in their format
 	Title string // for people
 	Help  string // what an endpoint needs for it, in one line
-	// Fields are those of an endpoint that mean something to it, besides url and headers: secret, to, method, path, body.
+	// Fields are those of an endpoint that mean something to it, besides url and headers: secret, to, method, path, body, subject, replyTo.
 	Fields []string
 	// URL is where it is when an endpoint has no url; empty where it has to have one.
 	URL string
+	// IsMail says that it makes mails: its URL is mailto:, and no request is made.
+	IsMail bool
 	// Open makes a receiver of an endpoint's settings. found is what is wrong with them: there is no receiver then.
 	Open func(s Settings) (r Receiver, found problem.Fields)
 }
@@ -37,6 +40,8 @@ type Settings struct {
 	Method  string
 	Path    string
 	Body    string
+	Subject string
+	ReplyTo string
 }
 
 // Receiver makes the requests to one endpoint. It may be used by several goroutines.
@@ -55,6 +60,7 @@ type Request struct {
 	URL    string
 	Header http.Header
 	Body   []byte
+	Mail   *mail.Mail // in the place of all the others, where the destination makes mails
 }
 
 // Answer is what came back.

@@ -41,7 +41,7 @@ const keptAt = "\x01"
 func same(text string) string                  { return text }
 func sameHeading(_ int, written string) string { return written }
 func runes16(text string) int                  { return len(utf16.Encode([]rune(text))) }
-func bytes(text string) int                    { return len(text) }
+func size8(text string) int                    { return len(text) }
 func isItsURL(plain, url string) bool {
 	return strings.TrimSuffix(plain, "/") == strings.TrimSuffix(url, "/")
 }
@@ -73,7 +73,7 @@ var slackText = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 // GoogleChat is the text of its messages (developers.google.com/workspace/chat/format-messages). It has no escapes: what would
 // begin a link or call somebody gets another bracket.
 var GoogleChat = &Dialect{
-	Measure: bytes, escape: googleText,
+	Measure: size8, escape: googleText,
 	inCode: func(code string) string { return "`" + googleText(strings.ReplaceAll(code, "`", "'")) + "`" },
 	pre: func(code string) string {
 		return "```\n" + googleText(strings.ReplaceAll(code, "```", "'''")) + "\n```"
@@ -131,7 +131,7 @@ var GitHub = &Dialect{
 // Card is the text of an Adaptive Card (learn.microsoft.com, Text features): emphasis, lists and links, and no more. A block of
 // code is for an element of its own.
 var Card = &Dialect{
-	Measure: bytes, escape: escapeMarkdown,
+	Measure: size8, escape: escapeMarkdown,
 	inCode:  escapeMarkdown,
 	pre:     same,
 	link:    markdownLink,
@@ -142,7 +142,7 @@ var Card = &Dialect{
 
 // Plain is text without marks.
 var Plain = &Dialect{
-	Measure: bytes, escape: same, inCode: same, pre: same,
+	Measure: size8, escape: same, inCode: same, pre: same,
 	link: func(written, plain, url string) string {
 		if isItsURL(plain, url) {
 			return url

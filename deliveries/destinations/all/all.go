@@ -4,6 +4,7 @@ package all
 import (
 	"beckon/deliveries/destinations"
 	"beckon/deliveries/destinations/discord"
+	"beckon/deliveries/destinations/email"
 	"beckon/deliveries/destinations/googlechat"
 	"beckon/deliveries/destinations/http"
 	"beckon/deliveries/destinations/mattermost"
@@ -22,5 +23,6 @@ var Destinations = destinations.Set{
 	googlechat.Destination,
 	telegram.Destination,
 	ntfy.Destination,
+	email.Destination,
 	http.Destination,
 }
