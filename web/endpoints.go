@@ -53,7 +53,7 @@ func (w *Web) endpointForms() nounPages[deliveries.Endpoint, endpointForm] {
 			return w.endpointScreenOf(c.Request().Context(), f, kept)
 		},
 		afterCreate: func(c echo.Context, e deliveries.Endpoint, shown secret.String) error {
-			if shown == "" { // nothing is signed
+			if e.IsDestination() { // nothing is signed
 				return redirect(c, addressOf(endpointsPath, e.ID)+"?done=saved")
 			}
 			return w.showSecret(c, e.ID, shownSecret{Value: shown.Reveal(), IsNew: true})

@@ -59,7 +59,7 @@ func HTML(source string) template.HTML { return htmlBy(toMail, Clean(source)) }
 var toMail = goldmark.New(
 	goldmark.WithExtensions(extension.Linkify, extension.Strikethrough, extension.TaskList,
 		extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
-	goldmark.WithParserOptions(goldparser.WithASTTransformers(util.Prioritized(imagesAsLinks{}, 0), util.Prioritized(hostsOfLinks{}, 1))),
+	goldmark.WithParserOptions(goldparser.WithASTTransformers(util.Prioritized(imagesAsLinks{}, 0), util.Prioritized(hostsOfLinks{}, 1), util.Prioritized(withoutAnchors{}, 2))),
 	goldmark.WithRendererOptions(html.WithUnsafe()),
 )
 
@@ -78,6 +78,31 @@ func Preformatted(text string) template.HTML {
 
 // EscapeHTML is a text in HTML.
 func EscapeHTML(text string) string { return template.HTMLEscapeString(Clean(text)) }
+
+// withoutAnchors takes the links out that are written in HTML, whose text may hide where they lead. Of a block of HTML its text
+// stays.
+type withoutAnchors struct{}
+
+var anchor = regexp.MustCompile(`(?i)^</?a[\s/>]`)
+
+func (withoutAnchors) Transform(document *ast.Document, reader text.Reader, _ goldparser.Context) {
+	w := writer{Dialect: Plain, source: reader.Source()}
+	var found []ast.Node
+	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if raw, ok := n.(*ast.RawHTML); entering && (ok && anchor.MatchString(rawOf(raw, w.source)) || n.Kind() == ast.KindHTMLBlock) {
+			found = append(found, n)
+		}
+		return ast.WalkContinue, nil
+	})
+	for _, n := range found {
+		if n.Kind() == ast.KindHTMLBlock {
+			paragraph := ast.NewParagraph()
+			paragraph.AppendChild(paragraph, ast.NewString([]byte(withoutTags(w.lines(n)))))
+			n.Parent().InsertBefore(n.Parent(), n, paragraph)
+		}
+		n.Parent().RemoveChild(n.Parent(), n)
+	}
+}
 
 // hostsOfLinks puts the host behind a link whose text looks like another.
 type hostsOfLinks struct{}

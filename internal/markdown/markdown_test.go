@@ -168,3 +168,21 @@ func TestHostileMarkdownTakesNoTime(t *testing.T) {
 		}
 	}
 }
+
+func TestHTMLOfMailsHidesNoURL(t *testing.T) {
+	for source, want := range map[string]string{
+		"[bank.example](https://evil.example)":                         "(evil.example)",
+		`hi <a href="https://evil.example">bank.example</a> there`:     "<p>hi bank.example there</p>",
+		"<div><a href=\"https://evil.example\">bank.example</a></div>": "bank.example",
+		"a<br>b H<sub>2</sub>O":                                        "a<br>b H<sub>2</sub>O",
+		"![](https://evil.example/p.gif)":                              "https://evil.example/p.gif</a>",
+		"[x](javascript:alert(1))":                                     "<p>x</p>",
+	} {
+		written := string(markdown.HTML(source))
+		require.Contains(t, written, want)
+		require.NotContains(t, written, "<img")
+		if strings.Contains(source, "<a ") {
+			require.NotContains(t, written, "evil.example")
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"beckon/deliveries/destinations/http"
 	"beckon/deliveries/destinations/mattermost"
 	"beckon/deliveries/destinations/ntfy"
+	"beckon/deliveries/destinations/pagerduty"
 	"beckon/deliveries/destinations/slack"
 	"beckon/deliveries/destinations/teams"
 	"beckon/deliveries/destinations/telegram"
@@ -23,6 +24,7 @@ var Destinations = destinations.Set{
 	googlechat.Destination,
 	telegram.Destination,
 	ntfy.Destination,
+	pagerduty.Destination,
 	email.Destination,
 	http.Destination,
 }

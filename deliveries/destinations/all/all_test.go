@@ -30,6 +30,7 @@ var settings = map[string]destinations.Settings{
 	"google-chat": {URL: "https://chat.googleapis.com/v1/spaces/A/messages?key=k&token=s3cret"},
 	"telegram":    {URL: "https://api.telegram.org", Secret: "123456:ABC-DEF_1234567890", To: "-100123"},
 	"ntfy":        {URL: "https://ntfy.sh", Secret: "tk_s3cret", To: "ops"},
+	"pagerduty":   {URL: "https://events.pagerduty.com/v2/enqueue", Secret: "0123456789abcdef0123456789abcdef"},
 	"http": {URL: "https://api.example.com/v2?v=1", Method: "PUT", Path: "runs/{{.runId}}", Body: `{"text": {{json .data.output}}}`,
 		Headers: map[string]secret.String{"X-Run": "{{.runId}}", "Authorization": "Bearer s3cret"}},
 }
@@ -112,6 +113,7 @@ func TestLongAnswersFitAndLinkToTheRun(t *testing.T) {
 				}
 				Embeds  []struct{ Title, Description string }
 				Message string
+				Payload struct{ Summary string }
 			}
 			require.NoError(t, json.Unmarshal(q.Body, &sent), name)
 			switch name {
@@ -133,6 +135,9 @@ func TestLongAnswersFitAndLinkToTheRun(t *testing.T) {
 				require.LessOrEqual(t, len(sent.Text), 4096)
 			case "telegram":
 				require.LessOrEqual(t, length(sent.Text), 4096)
+			case "pagerduty":
+				require.LessOrEqual(t, length(sent.Payload.Summary), 1024)
+				require.LessOrEqual(t, len(q.Body), 512<<10)
 			case "ntfy":
 				require.LessOrEqual(t, len(sent.Message), 4096)
 			}
@@ -165,16 +170,17 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 		name string
 		destinations.Settings
 	}{
-		"url is required":    {"slack", destinations.Settings{URL: "https://slack.com/api/chat.postMessage"}},
-		"to is required":     {"slack", destinations.Settings{URL: "https://slack.com/api/chat.postMessage", Secret: "xoxb-1"}},
-		"to is for a bot":    {"slack", destinations.Settings{URL: "https://hooks.slack.com/services/x", To: "#ops"}},
-		"to is required: ":   {"telegram", destinations.Settings{Secret: settings["telegram"].Secret}},
-		"secret must be the": {"telegram", destinations.Settings{To: "1"}},
-		"to must be the":     {"ntfy", destinations.Settings{To: "a b"}},
-		"method must be one": {"http", destinations.Settings{Method: "BREW"}},
-		"body is not sent":   {"http", destinations.Settings{Method: "GET", Body: "x"}},
-		"body ":              {"http", destinations.Settings{Body: "{{.x"}},
-		"headers.X-A ":       {"http", destinations.Settings{Headers: map[string]secret.String{"X-A": "{{env `X`}}"}}},
+		"url is required":      {"slack", destinations.Settings{URL: "https://slack.com/api/chat.postMessage"}},
+		"to is required":       {"slack", destinations.Settings{URL: "https://slack.com/api/chat.postMessage", Secret: "xoxb-1"}},
+		"to is for a bot":      {"slack", destinations.Settings{URL: "https://hooks.slack.com/services/x", To: "#ops"}},
+		"to is required: ":     {"telegram", destinations.Settings{Secret: settings["telegram"].Secret}},
+		"secret must be the":   {"telegram", destinations.Settings{To: "1"}},
+		"to must be the":       {"ntfy", destinations.Settings{To: "a b"}},
+		"secret must be the i": {"pagerduty", destinations.Settings{Secret: "x"}},
+		"method must be one":   {"http", destinations.Settings{Method: "BREW"}},
+		"body is not sent":     {"http", destinations.Settings{Method: "GET", Body: "x"}},
+		"body ":                {"http", destinations.Settings{Body: "{{.x"}},
+		"headers.X-A ":         {"http", destinations.Settings{Headers: map[string]secret.String{"X-A": "{{env `X`}}"}}},
 	} {
 		_, found := all.Destinations.Named(s.name).Open(s.Settings)
 		var lines []string
@@ -187,7 +193,7 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 
 // A delivery to a destination costs this much more than one in the default format, which is beside it in package deliveries.
 func BenchmarkRequest(b *testing.B) {
-	for _, name := range []string{"slack", "discord", "teams", "mattermost", "google-chat", "telegram", "ntfy"} {
+	for _, name := range []string{"slack", "discord", "teams", "mattermost", "google-chat", "telegram", "ntfy", "pagerduty"} {
 		b.Run(name, func(b *testing.B) {
 			r, m := open(b, name), message("run.completed")
 			for b.Loop() {
