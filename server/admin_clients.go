@@ -201,6 +201,9 @@ func (d *endpointDocument) read(catalog.Kind) (e deliveries.Endpoint, wrong prob
 		Format: catalog.OmitDefault(string(d.Format), defaultFormat), Signature: catalog.OmitDefault(d.Signature, defaultSignature), Vendor: catalog.OmitDefault(d.Vendor, signature.DefaultVendor), Retry: d.Retry.Retry,
 		Headers: readHeaders(d.Headers), Timeout: readDuration(&wrong, "timeout", d.Timeout, deliveries.DefaultTimeout), RateLimit: d.RateLimit,
 		To: d.To, Subject: d.Subject, ReplyTo: d.ReplyTo, Method: d.Method, Path: d.Path, Body: d.Body}
+	if e.IsDestination() && d.Secret != nil && *d.Secret == "" {
+		e.Secret = secret.Removed
+	}
 	if e.Retry.Policy == deliveries.RetrySvix {
 		e.Retry.Policy = ""
 	}

@@ -286,6 +286,11 @@ func TestAdminHidesTheURLsOfDestinations(t *testing.T) {
 	require.Equal(t, 200, a.StatusCode, a.body)
 	bot, _ = g.endpoint("bot")
 	require.Nil(t, bot["secret"], "what one receiver was given is not for another")
+	g.has("/endpoints", `{"id":"topic","format":"ntfy","secret":"tk_b0t-key","to":"ops"}`)
+	topic, _ := g.endpoint("topic")
+	require.Equal(t, 200, g.put("/endpoints/topic", topic, nil, "secret", "").StatusCode)
+	topic, _ = g.endpoint("topic")
+	require.Nil(t, topic["secret"], "an empty one takes it away")
 	for _, path := range []string{"/endpoints", "/deliveries", "/audit"} {
 		g.admin(http.MethodGet, path, "")
 	}

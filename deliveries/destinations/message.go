@@ -141,14 +141,19 @@ func (m Message) OpenRun(d *markdown.Dialect) string {
 	return d.Link("Open the run", m.Link)
 }
 
-// Brief is the message in one line of text, for notifications and lists.
-func (m Message) Brief(limit int) string {
-	text, _ := markdown.Plain.Fit(m.Markdown(), limit, "…")
-	brief := markdown.Plain.Text(m.Headline())
-	if text = strings.Join(strings.Fields(text), " "); text != "" {
-		brief += ": " + text
+// Brief is the message in one line of text, for notifications and lists. blocks are its Markdown in any dialect.
+func (m Message) Brief(blocks []markdown.Block, limit int) string {
+	words := strings.Fields(m.Headline() + ":")
+	size := 0
+	for _, b := range blocks {
+		if size > limit {
+			break
+		}
+		plain := b.Plain()
+		size += len(plain)
+		words = append(words, strings.Fields(plain)...)
 	}
-	return Cut(brief, limit)
+	return Cut(markdown.Plain.Text(strings.TrimSuffix(strings.Join(words, " "), ":")), limit)
 }
 
 // Cut ends a text after so many characters, and takes out what nobody sees.

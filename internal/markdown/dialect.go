@@ -3,7 +3,6 @@ package markdown
 import (
 	"regexp"
 	"strings"
-	"unicode/utf16"
 )
 
 // Dialect is how one kind of receiver marks a text up.
@@ -40,11 +39,21 @@ const keptAt = "\x01"
 
 func same(text string) string                  { return text }
 func sameHeading(_ int, written string) string { return written }
-func runes16(text string) int                  { return len(utf16.Encode([]rune(text))) }
 func size8(text string) int                    { return len(text) }
 func isItsURL(plain, url string) bool {
 	return strings.TrimSuffix(plain, "/") == strings.TrimSuffix(url, "/")
 }
+
+// runes16 counts the UTF-16 units of a text, without making them.
+func runes16(text string) (n int) {
+	for _, r := range text {
+		if n++; r > 0xFFFF {
+			n++
+		}
+	}
+	return n
+}
+
 func strongHeading(d *[2]string) func(int, string) string {
 	return func(_ int, written string) string { return marked(*d, written) }
 }

@@ -72,7 +72,7 @@ func (d *Dialect) Pieces(b Block, limit, most int) (pieces []string) {
 	if d.Measure(b.Text) <= limit {
 		return []string{b.Text}
 	}
-	write, plain := d.Text, b.plain
+	write, plain := d.Text, b.Plain()
 	if b.Code {
 		write = d.pre
 	}

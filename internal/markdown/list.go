@@ -23,7 +23,7 @@ func (w *writer) items(list *ast.List, depth int, prefix string) {
 			if kind := n.Kind(); !begun && (kind == ast.KindTextBlock || kind == ast.KindParagraph) {
 				tight := !first || levelOf(list) > 0
 				written := quoted(prefix, indent+mark+strings.ReplaceAll(w.inline(n, 0), "\n", "\n"+indent+"  "))
-				w.add(Block{Text: written, plain: indent + mark + w.plainOf(n), tight: tight})
+				w.add(Block{Text: written, mark: indent + mark, node: n, from: w, tight: tight})
 			} else if !begun {
 				w.add(Block{Text: quoted(prefix, indent+mark), plain: indent + mark, tight: !first})
 				w.nested(n, depth, prefix)

@@ -28,7 +28,10 @@ type Block struct {
 	Level int    // of a heading; 0 for anything else
 	Code  bool   // it is shown as it is, in letters of one width
 	tight bool   // it follows the one before it without an empty line
-	plain string // its text without marks
+	plain string // its text without marks; where it is empty, that of node
+	node  ast.Node
+	mark  string // of an item of a list, before its text
+	from  *writer
 }
 
 // Blocks reads a text of which about so many bytes are of use, and writes it in the dialect.
@@ -52,6 +55,14 @@ func shorten(source string, most int) string {
 		}
 	}
 	return source
+}
+
+// Plain is the block's text without marks.
+func (b Block) Plain() string {
+	if b.plain == "" && b.node != nil {
+		return b.mark + b.from.plainOf(b.node)
+	}
+	return b.plain
 }
 
 // shallow takes out of each line what would begin more quotes and lists than are shown: the parser takes a time for each of
@@ -103,7 +114,7 @@ func (w *writer) blocks(parent ast.Node, depth int, prefix string) {
 func (w *writer) block(n ast.Node, depth int, prefix string) {
 	switch n := n.(type) {
 	case *ast.Heading:
-		w.add(Block{Text: quoted(prefix, w.heading(n.Level, w.inline(n, 0))), plain: w.plainOf(n), Level: n.Level})
+		w.add(Block{Text: quoted(prefix, w.heading(n.Level, w.inline(n, 0))), node: n, from: w, Level: n.Level})
 	case *ast.Blockquote:
 		if depth >= maxDepth {
 			prefix = w.quote
@@ -134,7 +145,7 @@ func (w *writer) block(n ast.Node, depth int, prefix string) {
 }
 
 func (w *writer) text(written string, n ast.Node, prefix string) {
-	w.add(Block{Text: quoted(prefix, written), plain: w.plainOf(n)})
+	w.add(Block{Text: quoted(prefix, written), node: n, from: w})
 }
 
 func (w *writer) codeBlock(code string) {

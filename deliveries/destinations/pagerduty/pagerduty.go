@@ -66,7 +66,7 @@ func eventOf(m destinations.Message, key string) event {
 	severity := map[destinations.State]string{destinations.Bad: "error", destinations.Good: "info", destinations.Neutral: "info"}[m.State()]
 	plain := m
 	plain.Link = ""
-	e.Payload = &payload{Summary: m.Brief(maxSummary), Source: cmp.Or(m.Agent, "beckon"), Severity: severity,
+	e.Payload = &payload{Summary: m.Brief(markdown.Plain.Blocks(m.Markdown(), maxDetails), maxSummary), Source: cmp.Or(m.Agent, "beckon"), Severity: severity,
 		Details: map[string]string{"text": plain.Fit(markdown.Plain, maxDetails), "event": m.Type}}
 	if m.Link != "" {
 		e.Links = []link{{m.Link, "Open the run"}}

@@ -16,7 +16,8 @@ import (
 const (
 	maxSection  = 3000
 	maxSections = 4
-	maxText     = 300 // of the notification
+	maxText     = 300                          // of the notification
+	most        = 4 * maxSection * maxSections // bytes of Markdown that are read
 )
 
 // api is where bots send.
@@ -75,7 +76,9 @@ func mrkdwn(written string) text { return text{"mrkdwn", written, true} }
 func messageOf(m destinations.Message, channel string) message {
 	d := markdown.Slack
 	mark := map[destinations.State]string{destinations.Good: ":white_check_mark: ", destinations.Bad: ":x: "}[m.State()]
-	out := message{Channel: channel, Text: d.Text(m.Brief(maxText))}
+	source := m.Markdown()
+	blocks := d.Blocks(source, most)
+	out := message{Channel: channel, Text: d.Text(m.Brief(blocks, maxText))}
 	add := func(written string) {
 		if written = strings.TrimSpace(written); written != "" {
 			t := mrkdwn(written)
@@ -83,7 +86,8 @@ func messageOf(m destinations.Message, channel string) message {
 		}
 	}
 	add(mark + d.Strong(destinations.Cut(m.Headline(), 200)))
-	sections, cut := sections(d, m.Markdown())
+	sections, cut := sections(d, blocks)
+	cut = cut || len(source) > most
 	for _, section := range sections {
 		add(section)
 	}
@@ -100,9 +104,9 @@ func messageOf(m destinations.Message, channel string) message {
 }
 
 // sections packs the paragraphs of a text into blocks.
-func sections(d *markdown.Dialect, source string) (list []string, cut bool) {
+func sections(d *markdown.Dialect, blocks []markdown.Block) (list []string, cut bool) {
 	current := ""
-	for _, b := range d.Blocks(source, 4*maxSection*maxSections) {
+	for _, b := range blocks {
 		for _, piece := range d.Pieces(b, maxSection, maxSections+1) {
 			joined := strings.TrimLeft(current+b.Separator()+piece, "\n")
 			if d.Measure(joined) <= maxSection {
@@ -117,7 +121,7 @@ func sections(d *markdown.Dialect, source string) (list []string, cut bool) {
 	if current != "" {
 		list = append(list, current)
 	}
-	return list, len(source) > 4*maxSection*maxSections
+	return list, false
 }
 
 // Words that Slack answers when it will never take a message as it is.
