@@ -1,7 +1,7 @@
 # Everything a developer of Beckon types. `make` alone lists it.
 LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ASSETS := web/assets/vendor/.stamp
-AIMOCK := agents/chat/testdata/aimock
+MODULES := agents/chat/testdata/aimock/node_modules/.package-lock.json examples/workflow-webhooks/express/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .PHONY: help run build fmt check test race cover bench assets
@@ -45,13 +45,17 @@ bench: build ## measure the gateway beside its floors; writes docs/performance.m
 assets: $(ASSETS) ## get the files of other projects that the pages use, by web/package-lock.json
 
 .PHONY: needs
-needs: $(ASSETS) $(AIMOCK)/node_modules/.package-lock.json
+needs: $(ASSETS) $(MODULES)
 	./scripts/need postgresql /usr/lib/postgresql/*/bin/initdb
 	./scripts/need chromium /usr/bin/chromium
+	./scripts/need jq "$$(command -v jq)" /usr/bin/jq
+	./scripts/need python3-fastapi /usr/lib/python3/dist-packages/fastapi
+	./scripts/need python3-uvicorn /usr/lib/python3/dist-packages/uvicorn
+	./scripts/need python3-flask /usr/lib/python3/dist-packages/flask
 
-$(AIMOCK)/node_modules/.package-lock.json: $(AIMOCK)/package-lock.json
+%/node_modules/.package-lock.json: %/package-lock.json
 	./scripts/need npm "$$(command -v npm)" /usr/bin/npm
-	npm ci --prefix $(AIMOCK) --no-progress --loglevel=error && touch $@
+	npm ci --prefix $* --no-progress --loglevel=error && touch $@
 
 $(ASSETS): web/package.json web/package-lock.json web/.npmrc scripts/assets
 	./scripts/assets

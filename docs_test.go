@@ -19,6 +19,9 @@ var link = regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
 func TestLinksLeadSomewhere(t *testing.T) {
 	links := 0
 	pages := []string{"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
+	examples, err := filepath.Glob("examples/*/README.md")
+	require.NoError(t, err)
+	pages = append(pages, examples...)
 	require.NoError(t, filepath.WalkDir("docs", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, ".md") {
 			pages = append(pages, path)

@@ -39,7 +39,7 @@ func (s *Service) prompt(sender *Sender, client *clients.Member, catalog Catalog
 		defer func() { <-s.largePromptSlots }()
 	}
 	if p, err = sender.Prompt(client, catalog.Commands, r, int(client.BodyLimit(s.MaxBodyBytes))); err != nil {
-		return p, "", err
+		return p, "", r.hintAtGzip(err)
 	}
 	agent, err = client.Choose(p.Agent)
 	if err != nil && client.GivesUp() {
@@ -51,19 +51,28 @@ func (s *Service) prompt(sender *Sender, client *clients.Member, catalog Catalog
 	if isBlank(p.Text) {
 		p.Text = client.Prompt
 	}
-	if entry := catalog.Agents.Get(agent); isBlank(p.Text) && entry != nil {
+	entry := catalog.Agents.Get(agent)
+	if isBlank(p.Text) && entry != nil {
 		p.Text = entry.Prompt
 	}
-	if isBlank(p.Text) {
-		return p, "", errNoPrompt
+	if r.hasFiles() && entry != nil && !entry.TakesFiles {
+		return p, "", errTakesNoFiles(agent)
+	}
+	if isBlank(p.Text) && !r.hasFiles() {
+		return p, "", errNoPrompt(sender, client)
 	}
 	p.Metadata = mergeMetadata(client.MetadataJSON, p.Metadata)
 	return p, agent, nil
 }
 
-// errNoPrompt is for a call without a prompt whose client and agent have none either.
-var errNoPrompt = problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The prompt is empty. Send it as the body, as prompt in a JSON object or a form, or as input of a run. "+
-	"Or give the client or its agent a prompt for calls that bring none.")
+// errNoPrompt returns the problem of a call without a prompt whose client and agent have none either.
+func errNoPrompt(sender *Sender, client *clients.Member) error {
+	todo := "Send it as the body, as prompt in a JSON object or a form, or as input of a run."
+	if sender == API && client.PromptTemplate != nil {
+		todo = callWebhook
+	}
+	return problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The prompt is empty. %s Or give the client or its agent a prompt for calls that bring none.", todo)
+}
 
 // largeBody is the size in bytes above which only a few prompts are made at a time; see Service.prompt.
 const largeBody = 64 << 10
@@ -118,19 +127,11 @@ func useStoredPrompt(client *clients.Member, all commands.Set, p *Prompt) error 
 // other programs label all bodies so. A blank body brings no prompt. The error is a problem: Unsupported for another
 // type or for an unknown charset or encoding, else Invalid.
 func ReadPrompt(r *Request) (Prompt, error) {
-	kind, err := kindOf(r.Header)
-	if err != nil {
-		return Prompt{}, err
-	}
 	agent, err := agentFromQuery(r.Query)
 	if err != nil {
 		return Prompt{}, err
 	}
-	body, kind, err := kind.toUTF8(r.Body)
-	if err != nil {
-		return Prompt{}, err
-	}
-	p, err := kind.readPrompt(body)
+	p, err := r.readPrompt()
 	if err != nil {
 		return Prompt{}, err
 	}
@@ -138,6 +139,25 @@ func ReadPrompt(r *Request) (Prompt, error) {
 		return Prompt{}, err
 	}
 	return p, checkText(p.Text)
+}
+
+// readPrompt reads the prompt from the body alone.
+func (r *Request) readPrompt() (Prompt, error) {
+	switch {
+	case r.hasFiles():
+		return readFilesPrompt(r.Body)
+	case r.upload != nil:
+		return promptOfFields(r.upload.fields)
+	}
+	kind, err := kindOf(r.Header)
+	if err != nil {
+		return Prompt{}, err
+	}
+	body, kind, err := kind.toUTF8(r.Body)
+	if err != nil {
+		return Prompt{}, err
+	}
+	return kind.readPrompt(body)
 }
 
 // readPrompt reads the prompt from a body in UTF-8.

@@ -110,8 +110,10 @@ func (c *Call) laterNot4xx(err error) error {
 	if err == nil || !c.isLenient() {
 		return err
 	}
-	switch p := problem.Of(err); p.Kind {
-	case problem.Upstream, problem.Unavailable, problem.Expired, problem.Internal:
+	switch p := problem.Of(err); {
+	case p.Code == problem.CodeClientDisabled: // on purpose: it is not to come again
+		return err
+	case p.Kind == problem.Upstream, p.Kind == problem.Unavailable, p.Kind == problem.Expired, p.Kind == problem.Internal:
 		return err
 	default:
 		later := problem.New(problem.Unavailable, p.Code, "%s", p.Detail).Because(p)

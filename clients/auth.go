@@ -188,6 +188,17 @@ func (c Client) needsToken() bool {
 	})
 }
 
+// callsItselfOnly reports whether nobody has to call the client but its schedule.
+func (c Client) callsItselfOnly() bool { return c.Schedule != "" && len(c.Auth) == 0 && !c.HasSource() }
+
+// SignsURL reports whether one of the proofs covers the URL of the call, so that server.publicURL has to be right.
+func (c Client) SignsURL() bool {
+	return slices.ContainsFunc(c.Proofs(), func(p senders.Proof) bool {
+		scheme := known.Scheme(p.Scheme)
+		return scheme != nil && scheme.SignsURL
+	})
+}
+
 // HasSource reports whether the client's caller is a system that Beckon knows.
 func (c Client) HasSource() bool { return c.Source != "" && c.Source != "generic" }
 

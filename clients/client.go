@@ -49,10 +49,15 @@ type Client struct {
 	AllowedAgents      []string            `json:"allowedAgents" yaml:"allowedAgents"`                 // agents and flows; the first is the default
 	SyncTimeout        units.Duration      `json:"syncTimeout,omitempty" yaml:"syncTimeout,omitempty"` // how long a call waits; 10 s longer than its agent may take
 	CancelOnDisconnect bool                `json:"cancelOnDisconnect,omitempty" yaml:"cancelOnDisconnect,omitempty"`
+	CORS               []string            `json:"cors,omitempty" yaml:"cors,omitempty"`                 // origins whose pages may call it from a browser
 	Share              bool                `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
 	MaxBodyBytes       units.Bytes         `json:"maxBodyBytes,omitempty" yaml:"maxBodyBytes,omitempty"` // 0 is the server's limit
 	RateLimit          *RateLimit          `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"`
 	MaxConcurrent      int                 `json:"maxConcurrent,omitempty" yaml:"maxConcurrent,omitempty"` // calls at the same time; 0 is no limit
+	Schedule           string              `json:"schedule,omitempty" yaml:"schedule,omitempty"`           // when the client calls itself, as package cron reads it
+	Timezone           string              `json:"timezone,omitempty" yaml:"timezone,omitempty"`           // of the schedule; empty is the server's
+	Missed             string              `json:"missed,omitempty" yaml:"missed,omitempty"`               // once, skip; empty is once
+	ExpectEvery        units.Duration      `json:"expectEvery,omitempty" yaml:"expectEvery,omitempty"`     // without a call for so long it is silent; 0 expects none
 }
 
 // RateLimit allows Requests calls in any span of Per, and as many at once.
@@ -89,6 +94,8 @@ func (c Client) Check() (found problem.Fields) {
 		seen[id] = true
 	}
 	found = append(found, c.checkCaller()...)
+	found = append(found, c.checkSchedule()...)
+	found = append(found, c.checkCORS()...)
 	switch {
 	case c.Passthrough && c.CommandID != "":
 		found.Add("commandId", "is for clients with passthrough: false; this one takes the prompt from the request")

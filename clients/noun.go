@@ -75,7 +75,7 @@ func checkTokens(_ catalog.File, list []Client) []problem.Fields {
 	for i, c := range list {
 		found, token := &all[i], c.Token.Reveal()
 		switch other, taken := owner[token]; {
-		case token == "" && !c.needsToken():
+		case token == "" && (!c.needsToken() || c.callsItselfOnly()):
 		case token == "" && c.HasSource() && len(c.Auth) == 0:
 			found.Add("secret", "is required: what %s signs with, best written as a ${VARIABLE}; or auth, which lists how its calls prove themselves; or token, for calls with a bearer token", c.Source)
 		case token == "":
@@ -120,7 +120,7 @@ func SetOf(v *catalog.View, stored map[string][]Credential, limits *Limits) (*Se
 			list = append(list, Declared{Client: c, Credentials: stored[c.ID]})
 		default:
 			rest := Client{ID: c.ID, Since: c.Since, MaxConcurrent: c.MaxConcurrent, WebhookSecret: c.WebhookSecret, Retired: c.Retired,
-				Auth: c.Auth, Source: c.Source, Secret: c.Secret}
+				Auth: c.Auth, Source: c.Source, Secret: c.Secret, CORS: c.CORS}
 			list = append(list, Declared{Client: rest, Credentials: stored[c.ID], Unusable: true})
 		}
 	}

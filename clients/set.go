@@ -2,6 +2,8 @@ package clients
 
 import (
 	"cmp"
+	"iter"
+	"maps"
 	"time"
 
 	"beckon/internal/problem"
@@ -19,9 +21,10 @@ type Declared struct {
 // Set holds the clients of one moment, in memory: to authenticate a call costs no query. It never changes; a new
 // configuration makes a new Set.
 type Set struct {
-	byID   map[string]*Member
-	byHash map[Hash]*Member
-	Proofs Proofs // of all its clients
+	byID    map[string]*Member
+	byHash  map[Hash]*Member
+	Proofs  Proofs          // of all its clients
+	origins map[string]bool // of all its clients; see Client.CORS
 	// MaxBodyBytes is the largest limit of a client, 0 where none has one of its own.
 	MaxBodyBytes int64
 }
@@ -29,7 +32,7 @@ type Set struct {
 // NewSet builds a Set on the limits that its clients have been using. What is wrong with a client is reported, and
 // the client unusable; without a token of its own it is left out.
 func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
-	s := &Set{byID: make(map[string]*Member, len(list)), byHash: make(map[Hash]*Member, len(list))}
+	s := &Set{byID: make(map[string]*Member, len(list)), byHash: make(map[Hash]*Member, len(list)), origins: map[string]bool{}}
 	var findings []problem.Finding
 	for _, d := range list {
 		m := &Member{Client: d.Client, Sender: Source(cmp.Or(d.Source, "generic")),
@@ -63,6 +66,9 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 		}
 		m.limiter, m.underWay = limits.of(m.Client)
 		s.byID[d.ID] = m
+		for _, origin := range m.CORS {
+			s.origins[origin] = true
+		}
 		s.MaxBodyBytes = max(s.MaxBodyBytes, m.BodyLimit(0))
 		for _, c := range d.Credentials {
 			s.byHash[c.Hash] = m
@@ -102,3 +108,6 @@ func (s *Set) ByToken(token string) *Member {
 
 // Get returns the client of that id, or nil.
 func (s *Set) Get(id string) *Member { return s.byID[id] }
+
+// All returns the clients, in no order.
+func (s *Set) All() iter.Seq[*Member] { return maps.Values(s.byID) }

@@ -38,7 +38,7 @@ clients: [{id: ci, token: t0ken, passthrough: true, allowedAgents: [a]}]
 )
 
 // load loads a configuration file of this test.
-func load(t *testing.T, text string) *config.Config {
+func load(t testing.TB, text string) *config.Config {
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	c, err := Load(path)
@@ -48,7 +48,7 @@ func load(t *testing.T, text string) *config.Config {
 
 func sqliteIn(folder string) string { return "sqlite:" + filepath.Join(folder, "beckon.db") }
 
-func listen(t *testing.T) net.Listener {
+func listen(t testing.TB) net.Listener {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
@@ -62,14 +62,14 @@ func quiet(c *config.Config, address net.Addr) Config {
 // started is a gateway that answers.
 type started struct {
 	*Gateway
-	t      *testing.T
+	t      testing.TB
 	url    string
 	client *http.Client
 	stop   context.CancelFunc
 	ended  chan error // what Run has returned
 }
 
-func start(t *testing.T, c *config.Config) *started {
+func start(t testing.TB, c *config.Config) *started {
 	l := listen(t)
 	g, err := Open(t.Context(), quiet(c, l.Addr()))
 	require.NoError(t, err)

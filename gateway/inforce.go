@@ -43,6 +43,14 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 		g.Log.Warn("a resource should be changed", "section", f.Section, "id", f.ID, "why", f.Fields.Err())
 	}
 	c := v.File.(*config.Config)
+	if g.Initial.OriginOf("server.publicURL") == (config.Origin{}) {
+		for _, client := range catalog.All[clients.Client](v) {
+			if client.SignsURL() {
+				g.Log.Warn("the caller of a client signs the URL that it calls, and server.publicURL is not set: set it to the URL that the caller knows, or its calls are refused",
+					"client", client.ID, "publicURL", g.publicURL())
+			}
+		}
+	}
 	if err := g.Level.UnmarshalText([]byte(c.Log.Level)); err != nil {
 		return fmt.Errorf("log.level: %w", err)
 	}

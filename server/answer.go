@@ -94,16 +94,17 @@ type acceptedAnswer struct {
 }
 
 // answerAccepted answers 202: the run is on disk, and the caller finds it at its URL.
-func answerAccepted(c echo.Context, runID string, status runs.Status) error {
+func (s *Server) answerAccepted(c echo.Context, runID string, status runs.Status) error {
 	header := c.Response().Header()
 	header.Set(runIDHeader, runID)
-	header.Set(echo.HeaderLocation, runURL(runID))
+	header.Set(echo.HeaderLocation, s.runURL(runID))
 	header.Set("Retry-After", strconv.Itoa(wholeSeconds(acceptedRetry)))
-	return answerJSON(c, http.StatusAccepted, acceptedOf(runID, status))
+	return answerJSON(c, http.StatusAccepted, s.acceptedOf(runID, status))
 }
 
-func acceptedOf(runID string, status runs.Status) acceptedAnswer {
-	return acceptedAnswer{OK: true, RunID: runID, Status: status, URL: runURL(runID)}
+func (s *Server) acceptedOf(runID string, status runs.Status) acceptedAnswer {
+	return acceptedAnswer{OK: true, RunID: runID, Status: status, URL: s.runURL(runID)}
 }
 
-func runURL(id string) string { return "/api/v1/runs/" + id }
+// runURL is the path of a run, as callers reach it.
+func (s *Server) runURL(id string) string { return s.base.Join("/api/v1/runs/" + id) }

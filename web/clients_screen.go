@@ -21,6 +21,7 @@ type clientScreen struct {
 	HasSecret bool
 	Signs     bool // there is a secret that its caller signs with
 	Last      *lastCall
+	Times     clientTimes
 	Agents    []agentChoice
 	Commands  []commandChoice
 	Call      sampleCall
@@ -82,7 +83,7 @@ func (s clientScreen) HasNoLimits() bool {
 			return false
 		}
 	}
-	if s.Form.Metadata+s.ErrorOf("metadata") != "" {
+	if s.Form.Metadata+s.ErrorOf("metadata")+s.Form.CORS+s.ErrorOf("cors") != "" {
 		return false
 	}
 	return !s.Form.Retype && s.Form.RateRequests+s.Form.RatePer+s.ErrorOf("rateLimit") == "" && !s.Form.CancelOnDisconnect && !s.Form.Share
@@ -108,6 +109,9 @@ func (w *Web) clientScreenOf(ctx context.Context, f nounForm[clientForm], kept *
 	s = clientScreen{nounForm: f, Call: sampleFor(f.Form)}
 	if kept != nil {
 		if s.Last, err = w.lastCallOf(ctx, kept.ID); err != nil {
+			return s, err
+		}
+		if s.Times, err = w.clientTimes(ctx, *kept); err != nil {
 			return s, err
 		}
 		s.Signs = len(kept.Secret) > 0

@@ -36,11 +36,17 @@ func object(r gjson.Result) Object {
 	if !r.IsObject() {
 		return nil
 	}
-	o := make(Object, 0, 8)
-	r.ForEach(func(name, value gjson.Result) bool {
-		o = append(o, member{name.Str, value})
-		return true
-	})
+	return make(Object, 0, 8).read(r)
+}
+
+// read appends the members of an object.
+func (o Object) read(r gjson.Result) Object {
+	if r.IsObject() {
+		r.ForEach(func(name, value gjson.Result) bool {
+			o = append(o, member{name.Str, value})
+			return true
+		})
+	}
 	return o
 }
 
@@ -70,6 +76,20 @@ func (o Object) Object(name string) Object { return object(o.value(name)) }
 
 // Objects returns the objects of a list.
 func (o Object) Objects(name string) []Object { return objects(o.value(name)) }
+
+// Each calls read with the objects of a list, one after the other in the same memory, which read must not keep.
+func (o Object) Each(name string, read func(Object)) {
+	reused := make(Object, 0, 16)
+	if r := o.value(name); r.IsArray() {
+		r.ForEach(func(_, value gjson.Result) bool {
+			if value.IsObject() {
+				reused = reused[:0].read(value)
+				read(reused)
+			}
+			return true
+		})
+	}
+}
 
 // Has reports whether there is a member of that name, null or not.
 func (o Object) Has(name string) bool { return o.value(name).Exists() }
@@ -209,6 +229,9 @@ func Time(text string) string {
 	if text == "" || len(text) > 64 {
 		return ""
 	}
+	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return rfc3339(t)
+	}
 	if n, err := strconv.ParseFloat(text, 64); err == nil {
 		if n > 1e11 {
 			n /= 1000 // milliseconds
@@ -218,9 +241,6 @@ func Time(text string) string {
 		}
 		seconds, part := math.Modf(n)
 		return rfc3339(time.Unix(int64(seconds), int64(math.Round(part*1e6))*1000))
-	}
-	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
-		return rfc3339(t)
 	}
 	for _, layout := range layouts {
 		if t, err := time.Parse(layout, text); err == nil {

@@ -11,11 +11,11 @@ func (e *Event) ReadAlerts(o Object) {
 	e.Type, e.Key, e.URL = "alert", o.String("groupKey"), o.String("externalURL")
 	e.Action = o.String("status")
 	e.Subject = pairs(o.Strings("groupLabels"), nil)
-	alerts := o.Objects("alerts")
-	e.Items = make([]Item, len(alerts))
-	for i, alert := range alerts {
-		e.readAlert(&e.Items[i], alert)
-	}
+	annotations := make(Object, 0, 16)
+	o.Each("alerts", func(alert Object) {
+		annotations = annotations[:0].read(alert.value("annotations"))
+		e.Items = append(e.Items, e.readAlert(alert, annotations))
+	})
 	if len(e.Items) == 0 {
 		e.State = alertState(o.String("status"))
 		e.Labels = o.Strings("commonLabels")
@@ -30,7 +30,7 @@ func (e *Event) ReadAlerts(o Object) {
 // truncatedAlerts is a label with the number of alerts that the sender has left out.
 const truncatedAlerts = "truncatedAlerts"
 
-func (e *Event) readAlert(item *Item, alert Object) {
+func (e *Event) readAlert(alert, annotations Object) (item Item) {
 	item.Source, item.Type, item.Key = e.Source, e.Type, e.Key
 	item.Labels = alert.Strings("labels")
 	if item.Fingerprint = alert.String("fingerprint"); item.Fingerprint == "" {
@@ -45,7 +45,6 @@ func (e *Event) readAlert(item *Item, alert Object) {
 	if item.State == Resolved {
 		item.OccurredAt = cmp.Or(alert.Time("endsAt"), item.StartsAt)
 	}
-	annotations := alert.Object("annotations")
 	title, summary := annotations.first("summary", "title")
 	text, description := annotations.first("description", "message")
 	item.Title, item.Text = cmp.Or(title, item.Labels["alertname"]), Body(text)
@@ -57,6 +56,7 @@ func (e *Event) readAlert(item *Item, alert Object) {
 	if alert.Has("values") {
 		item.Label("values", pairs(alert.Strings("values"), nil))
 	}
+	return item
 }
 
 // first returns the first of these members that has a text, and its name.

@@ -22,7 +22,9 @@ func (s serveCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	log, level := telemetry.NewLogger(std.err, c.Log.Format)
+	lines := telemetry.NewBuffer(std.err)
+	defer lines.Flush()
+	log, level := telemetry.NewLogger(lines, c.Log.Format)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once

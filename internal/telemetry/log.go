@@ -6,12 +6,16 @@ import (
 )
 
 // NewLogger returns a logger that writes to w as text or as JSON ("json"), and the level that can be changed while it
-// is in use.
+// is in use. Behind a *Buffer, warnings and errors are written at once.
 func NewLogger(w io.Writer, format string) (*slog.Logger, *slog.LevelVar) {
 	level := new(slog.LevelVar)
 	options := &slog.HandlerOptions{Level: level}
+	var handler slog.Handler = slog.NewTextHandler(w, options)
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options)), level
+		handler = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(w, options)), level
+	if buffer, ok := w.(*Buffer); ok {
+		handler = flushing{handler, buffer}
+	}
+	return slog.New(handler), level
 }
