@@ -29,6 +29,8 @@ type Prompt struct {
 	Metadata  json.RawMessage // a JSON object of at most 16 KiB
 	Priority  int             // in the queue, 1 (first) to 4 (last); 0 is the default
 	Webhook   json.RawMessage // a JSON object, which deliveries.Service.Accept checks
+	ofSource  bool            // the client's source made Text of the event
+	Skipped   string          // SkippedByFilter, …: the call starts no run; empty for one that does
 }
 
 // prompt makes the prompt of a request whose body has been read, and chooses the agent or flow that gets it. It makes
@@ -40,6 +42,9 @@ func (s *Service) prompt(sender *Sender, client *clients.Member, catalog Catalog
 	}
 	if p, err = sender.Prompt(client, catalog.Commands, r, int(client.BodyLimit(s.MaxBodyBytes))); err != nil {
 		return p, "", r.hintAtGzip(err)
+	}
+	if p.Skipped != "" {
+		return p, "", nil
 	}
 	agent, err = client.Choose(p.Agent)
 	if err != nil && client.GivesUp() {

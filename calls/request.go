@@ -41,7 +41,9 @@ type Request struct {
 	upload      *upload // nil unless the body was read piece by piece
 	service     *Service
 	proved      senders.Proved
-	deliveryKey string // see noteDelivery
+	deliveryKey string         // see noteDelivery
+	said        *senders.Event // see event
+	warnings    []string       // of the run
 }
 
 // ReadBody reads the body into Body, unless it has been read already. A body of more than limit bytes is a TooLarge

@@ -210,7 +210,7 @@ func (c Client) TakesRequest() bool {
 // RespondsAsync reports whether calls are answered before their runs end: as the client says, or as its source is used to it.
 func (c Client) RespondsAsync() bool {
 	source := known.Source(c.Source)
-	return c.Respond == RespondAsync || c.Respond == "" && source != nil && source.Async
+	return c.Respond == RespondAsync || c.coalescing() != nil || c.Respond == "" && source != nil && source.Async
 }
 
 // checkCaller finds what is wrong with how callers prove themselves and are answered.

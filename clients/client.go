@@ -41,6 +41,8 @@ type Client struct {
 	Passthrough   bool          `json:"passthrough" yaml:"passthrough"`
 	CommandID     string        `json:"commandId,omitempty" yaml:"commandId,omitempty"`
 	Template      string        `json:"template,omitempty" yaml:"template,omitempty"`
+	Filter        string        `json:"filter,omitempty" yaml:"filter,omitempty"`               // CEL: the calls that are let through; empty is all
+	Coalesce      *Coalesce     `json:"coalesce,omitempty" yaml:"coalesce,omitempty"`           // nil: those of alert sources
 	Prompt        string        `json:"prompt,omitempty" yaml:"prompt,omitempty"`               // for calls that bring none; comes before that of the command, agent or flow
 	Metadata      units.Object  `json:"metadata,omitempty" yaml:"metadata,omitempty"`           // of all its runs, under that of the call
 	WebhookSecret secret.String `json:"webhookSecret,omitempty" yaml:"webhookSecret,omitempty"` // signs its callbacks; empty: one that is derived from the token
@@ -103,6 +105,17 @@ func (c Client) Check() (found problem.Fields) {
 		found.Add("commandId", "is required unless passthrough is true or the client has a prompt")
 	case !c.TakesRequest() && c.Template != "":
 		found.Add("template", "is for clients with passthrough: true; this one runs a command")
+	}
+	if c.Filter != "" {
+		if _, err := compileFilter(c.Filter); err != nil {
+			found.Add("filter", "%v", err)
+		}
+	}
+	if c.Coalesce != nil {
+		c.Coalesce.check(&found)
+		if c.Coalesce.Mode != CoalesceOff && c.Respond == RespondSync {
+			found.Add("coalesce", "answers each call at once, so that respond: sync is not for this client")
+		}
 	}
 	if c.WebhookSecret != "" {
 		if err := signature.Check(signature.Standard, c.WebhookSecret); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"beckon/calls/senders"
 	"beckon/internal/catalog"
+	"beckon/internal/expression"
 	"beckon/internal/problem"
 	"beckon/internal/render"
 )
@@ -15,10 +16,12 @@ import (
 // Member is a client in force, with everything at hand that a call needs.
 type Member struct {
 	Client
-	Unusable       bool             // something is wrong with it: its calls are refused
-	PromptTemplate *render.Template // parsed from Template; nil without one
-	MetadataJSON   json.RawMessage  // Metadata as a JSON object; nil without any
-	Sender         *senders.Sender  // its source; nil where that is unknown
+	Unusable       bool                   // something is wrong with it: its calls are refused
+	PromptTemplate *render.Template       // parsed from Template; nil without one
+	Condition      *expression.Expression // compiled from Filter; nil without one
+	Coalescing     *Coalescing            // nil where each call starts a run of its own
+	MetadataJSON   json.RawMessage        // Metadata as a JSON object; nil without any
+	Sender         *senders.Sender        // its source; nil where that is unknown
 	credentials    credentials
 	tokens         []Credential    // as they were given
 	proofs, decoys []senders.Proof // see Proofs

@@ -47,6 +47,12 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 					fields.Add("template", "%v", err)
 				}
 			}
+			if d.Filter != "" {
+				m.Condition, _ = compileFilter(d.Filter) // Check reports what is wrong with it
+			}
+			if c := d.coalescing(); c != nil {
+				m.Coalescing = c.compile() // Check reports what is wrong with it
+			}
 			m.MetadataJSON, _ = d.metadata() // Check reports what is wrong with it
 			m.Unusable = len(fields) > 0
 		}

@@ -137,6 +137,9 @@ func samplesOf(kind, name, agent, at string) (list []message) {
 	case EndpointDisabled:
 		data, run = map[string]any{"endpointId": "ops", "reason": DisabledGone, "disabledAt": at}, nil
 		failed()
+	case events.EventResolved:
+		data = map[string]any{"key": "disk", "title": "The disk is full", "resolvedAt": at, "runId": run,
+			"items": []any{map[string]any{"key": "disk", "fingerprint": "1f2e3d4c5b6a7988", "startsAt": at, "state": "resolved"}}}
 	case events.ClientSilent:
 		data, run = map[string]any{"clientId": "backup", "expectEvery": "24h", "lastCallAt": at, "errorCode": "client_silent"}, nil
 		failure = `The client "backup" has not called since ` + at + ", and is expected to every 24h."

@@ -30,6 +30,7 @@ import (
 	"beckon/agents"
 	"beckon/artifacts"
 	"beckon/calls"
+	"beckon/calls/coalesce"
 	"beckon/clients"
 	"beckon/deliveries"
 	"beckon/internal/catalog"
@@ -213,14 +214,17 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		EventType:  func(name string) string { return g.catalog().Agents.EventType(name) },
 		RunView:    g.runView,
 	})
+	coalescing := &coalesce.Service{Store: g.store, Runs: func() *runs.Service { return g.runs }}
 	g.runs = runs.New(runs.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
 		MaxConcurrent: int64(c.MaxConcurrent), MaxQueued: int64(c.MaxQueued), Limit: g.limit,
 		Retention: func() time.Duration { return g.inForce.Load().runRetention },
 		Entry:     func(id string) *agents.Entry { return g.catalog().Agents.Get(id) },
+		Prompt:    coalescing.Prompt,
 	})
+	coalescing.Register(g.instance)
 	g.calls = calls.New(calls.Config{
-		Catalog: g.catalog, Runs: g.runs, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
+		Catalog: g.catalog, Runs: g.runs, Coalesce: coalescing, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
 		Senders: g.newSenders(), Fetch: g.fetch, PublicURL: g.publicURL(), Log: g.Log,
 		MaxBodyBytes: int64(c.MaxBodyBytes), ProxyTimeout: time.Duration(c.ProxyTimeout),
 	})

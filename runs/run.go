@@ -82,8 +82,12 @@ type Run struct {
 	CreatedAt    time.Time
 	StartedAt    time.Time // zero while it is queued
 	CompletedAt  time.Time // zero until it has ended
+	NotBefore    time.Time // it leaves the queue then at the earliest; zero for at once
+	Notes        []Note    // nil where they were not asked for
+	Inputs       []Input   // what it answers for, where calls are coalesced; nil where they were not asked for
 
 	hasArtifacts bool // there may be some on record
+	annotated    bool // it has notes or inputs
 	viewed       bool // somebody has looked at it since
 }
 

@@ -48,6 +48,10 @@ type Config struct {
 	// function that it returns counts it off. nil limits nobody.
 	Limit func(clientID string) (most int, startRun func() (endRun func()))
 
+	// Prompt returns the prompt of an annotated run that leaves the queue for the first time; empty, it keeps the one that it has. nil
+	// is for a service without such runs.
+	Prompt func(tx store.Tx, r *Run) (string, error)
+
 	// Retention is how long runs that have ended are kept; nil is for ever.
 	Retention func() time.Duration
 
@@ -119,7 +123,10 @@ func (s *Service) Get(ctx context.Context, id string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return run, s.addArtifacts(s.Store.Read(ctx), run)
+	if err := s.addArtifacts(s.Store.Read(ctx), run); err != nil {
+		return nil, err
+	}
+	return run, s.addAnnotations(ctx, run)
 }
 
 // Slot takes one of the places for runs of this process, without waiting; with queued, one of as many for calls that are

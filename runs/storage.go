@@ -54,6 +54,12 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row.Time("created_at", r.CreatedAt)
 	row.Time("started_at", r.StartedAt)
 	row.Time("completed_at", r.CompletedAt)
+	if r.annotated {
+		row.Value("annotated", true)
+	}
+	if !r.NotBefore.IsZero() {
+		row.Time("not_before", r.NotBefore)
+	}
 	return row.Insert()
 }
 
@@ -116,10 +122,11 @@ type row struct {
 	PromptTokens, CompletionTokens, TotalTokens                     int
 	Priority, Attempts, Crashes, Share                              int
 	Views                                                           int64
-	RetryOnCrash, HasArtifacts                                      bool
+	RetryOnCrash, HasArtifacts, Annotated                           bool
 	Claim                                                           int64
 	CreatedAt                                                       int64
 	ReceivedAt, StartedAt, CompletedAt, CancelRequestedAt, ViewedAt *int64
+	NotBefore                                                       *int64
 }
 
 func (s storage) get(ctx context.Context, id string) (*Run, error) {
@@ -148,7 +155,7 @@ func (w *row) run() *Run {
 		Usage: agents.Usage{PromptTokens: w.PromptTokens, CompletionTokens: w.CompletionTokens, TotalTokens: w.TotalTokens},
 		Claim: w.Claim, Priority: w.Priority, Attempts: w.Attempts, Crashes: w.Crashes, Share: Share(w.Share), Views: w.Views, RetryOnCrash: w.RetryOnCrash,
 		ReceivedAt: timeOf(w.ReceivedAt), CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), StartedAt: timeOf(w.StartedAt),
-		CompletedAt: timeOf(w.CompletedAt), hasArtifacts: w.HasArtifacts, viewed: w.ViewedAt != nil}
+		CompletedAt: timeOf(w.CompletedAt), NotBefore: timeOf(w.NotBefore), hasArtifacts: w.HasArtifacts, annotated: w.Annotated, viewed: w.ViewedAt != nil}
 	if w.Metadata != nil {
 		r.Metadata = []byte(*w.Metadata)
 	}

@@ -85,6 +85,12 @@ func encodeJSON(document any) ([]byte, error) {
 // acceptedRetry is when the caller of a run that goes on should look for it again.
 const acceptedRetry = 2 * time.Second
 
+// skippedAnswer is the body of a call that starts no run.
+type skippedAnswer struct {
+	OK      bool   `json:"ok"`
+	Skipped string `json:"skipped" enum:"filter,empty_prompt,resolved" doc:"Why no run was started."`
+}
+
 // acceptedAnswer is the body of a call whose run goes on.
 type acceptedAnswer struct {
 	OK     bool        `json:"ok"`

@@ -98,7 +98,7 @@ func (d describer) calls() {
 		events.NodeFailed, events.NodeCanceled, events.RunCompleted, events.RunFailed, events.RunCanceled}, ", ") + ". Comments are heartbeats.")
 	started := func() map[string]*huma.Response {
 		return callRefusals(map[string]*huma.Response{
-			"200": d.answer("The run has completed.", map[string]*huma.Schema{"application/json": d.of(callAnswer{}), "text/plain": text("The response alone."),
+			"200": d.answer("The run has completed, or the call was skipped.", map[string]*huma.Schema{"application/json": {OneOf: []*huma.Schema{d.of(callAnswer{}), d.of(skippedAnswer{})}}, "text/plain": text("The response alone."),
 				"text/markdown": text("The response alone."), "text/event-stream": stream}, runIDHeader, "Preference-Applied", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy"),
 			"202": d.json("The run goes on.", acceptedAnswer{}, runIDHeader, "Location", "Retry-After", "Preference-Applied"),
 		})

@@ -39,8 +39,17 @@ type RunDetail struct {
 	Nodes     []NodeDocument     `json:"nodes"`
 	Uploads   []artifacts.Linked `json:"uploads,omitempty" doc:"The files that its call brought; missing where it brought none."`
 	Artifacts []artifacts.Linked `json:"artifacts" doc:"The files that it has made."`
+	Inputs    []runs.Input       `json:"inputs,omitempty" doc:"What it answers for, where calls are coalesced; left out elsewhere."`
+	Notes     []NoteDocument     `json:"notes,omitempty" doc:"What is to be known beside the answer; left out where there is nothing."`
 	ShareURL  *string            `json:"shareUrl" doc:"Opens its page for recipients, for whoever has it; null where it has none, or it was revoked."`
 	Views     int64              `json:"views" doc:"How often people have opened that page."`
+}
+
+// NoteDocument says something about a run beside its answer.
+type NoteDocument struct {
+	At   *string `json:"at"`
+	Kind string  `json:"kind" enum:"warning,resolved"`
+	Text string  `json:"text"`
 }
 
 // ModelAttempt is one request to a provider.
@@ -97,6 +106,10 @@ func (s *Server) detailOf(r *runs.Run, forAdmin bool) RunDetail {
 		document.Nodes = append(document.Nodes, NodeDocument{NodeID: n.ID, NodeType: n.Type, Status: n.Status, Output: orNull(n.Output), Error: n.Error, Usage: n.Usage,
 			Provider: orNull(n.By.Provider), Model: orNull(n.By.Model), Degraded: n.By.Degraded, Attempts: attemptsOf(n.By, forAdmin),
 			StartedAt: timeOrNull(n.StartedAt), CompletedAt: timeOrNull(n.CompletedAt)})
+	}
+	document.Inputs = r.Inputs
+	for _, n := range r.Notes {
+		document.Notes = append(document.Notes, NoteDocument{At: timeOrNull(n.At), Kind: n.Kind, Text: n.Text})
 	}
 	return document
 }

@@ -10,6 +10,7 @@ import (
 	"beckon/calls"
 	"beckon/calls/senders"
 	"beckon/internal/problem"
+	"beckon/internal/store"
 	"beckon/runs"
 )
 
@@ -101,6 +102,8 @@ func (s *Server) serveCall(c echo.Context, sender *calls.Sender, r *calls.Reques
 	switch {
 	case call.Answer != nil:
 		return answerAs(c, call.Answer)
+	case call.Skipped != "":
+		return s.answerSkipped(c, call.Skipped)
 	case call.IsRedelivery():
 		header.Set("Idempotency-Replayed", "true")
 		return answerJSON(c, http.StatusOK, s.acceptedOf(call.Original.ID, call.Original.Status))
@@ -171,6 +174,15 @@ func (s *Server) refuseCall(c echo.Context, call *calls.Call) error {
 	}
 	s.Calls.Metrics.Refused(code)
 	return call.Refused
+}
+
+// answerSkipped answers a call that starts no run although nothing is wrong with it: senders take anything but a 200 for a failure.
+func (s *Server) answerSkipped(c echo.Context, skipped string) error {
+	s.Calls.Metrics.Skipped(skipped)
+	s.refusedLog.add(func() store.RefusedCall {
+		return s.describeCall(c, http.StatusOK, calls.SkipCode(skipped), calls.SkipReason(skipped))
+	})
+	return answerJSON(c, http.StatusOK, skippedAnswer{OK: true, Skipped: skipped})
 }
 
 // writeLimits sets the RateLimit headers (draft-ietf-httpapi-ratelimit-headers) for the client's rate limit and for

@@ -23,6 +23,8 @@ var clientFields = []labelled{
 	{"kind", "Where the prompt comes from"},
 	{"template", "Template"},
 	{"commandId", "Command"},
+	{"filter", "Filter"},
+	{"coalesce", "Calls that share a run"},
 	{"prompt", "Work without a prompt"},
 	{"allowedAgents", "Which agents and flows may answer"},
 	{"schedule", "Runs by itself"},
@@ -50,6 +52,7 @@ type clientForm struct {
 	ID, Name              string
 	Kind                  string
 	CommandID, Template   string
+	Filter, Coalesce      string
 	Prompt, Metadata      string
 	Allowed               []string // agents and flows
 	Default               string   // one of them
@@ -71,7 +74,7 @@ type clientForm struct {
 
 // clientFormOf is the form of a client that there is.
 func clientFormOf(item clients.Client) clientForm {
-	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Source: cmp.Or(item.Source, "generic"), Respond: item.Respond, Allowed: item.AllowedAgents,
+	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Filter: item.Filter, Coalesce: writeJSON(item.Coalesce), Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Source: cmp.Or(item.Source, "generic"), Respond: item.Respond, Allowed: item.AllowedAgents,
 		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share,
 		CORS: strings.Join(item.CORS, "\n")}
 	if item.TakesRequest() {
@@ -110,7 +113,7 @@ func writeBytes(b units.Bytes) string {
 // readClientForm takes a form as it was sent.
 func readClientForm(sent url.Values) clientForm {
 	text := func(name string) string { return trimmed(sent, name) }
-	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
+	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Filter: text("filter"), Coalesce: sent.Get("coalesce"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
 		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
 		MaxConcurrent: text("maxConcurrent"), CORS: sent.Get("cors"), Source: text("source"), Respond: text("respond"),
@@ -127,7 +130,7 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 
 // client reads what was typed, and says what cannot be read.
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
-	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, Source: catalog.OmitDefault(f.Source, "generic"), Respond: f.Respond, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt,
+	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, Source: catalog.OmitDefault(f.Source, "generic"), Respond: f.Respond, Filter: f.Filter, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt,
 		Schedule: f.Schedule, Timezone: f.Timezone, Missed: catalog.OmitDefault(f.Missed, clients.MissedOnce),
 		CORS: strings.Fields(f.CORS)}
 	if f.secret != "" {
@@ -139,6 +142,7 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	if metadata := readJSON[units.Object](&wrong, "metadata", f.Metadata, `{"team": "web"}`); metadata != nil {
 		item.Metadata = *metadata
 	}
+	item.Coalesce = readJSON[clients.Coalesce](&wrong, "coalesce", f.Coalesce, `{"by": "event.key", "window": "30s"}`)
 	f.readKind(&item, &wrong)
 	readInto(&wrong, "expectEvery", f.ExpectEvery, &item.ExpectEvery)
 	readInto(&wrong, "syncTimeout", f.SyncTimeout, &item.SyncTimeout)

@@ -67,6 +67,7 @@ var eventMeanings = [...]choiceOf{
 	{Title: "run.failed", Help: "a run has failed"},
 	{Title: "run.canceled", Help: "a run was canceled"},
 	{Title: "run.viewed", Help: "somebody has looked at a run's result for the first time"},
+	{Title: "event.resolved", Help: "what a run is about is resolved, such as an alert"},
 	{Title: "node.started", Help: "an agent within a flow has begun"},
 	{Title: "node.progress", Help: "so much of an agent's work is done, in percent"},
 	{Title: "node.completed", Help: "an agent within a flow has its answer"},
