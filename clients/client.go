@@ -7,11 +7,13 @@ package clients
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
 
+	"beckon/internal/gate"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
@@ -54,6 +56,8 @@ type Client struct {
 	CORS               []string            `json:"cors,omitempty" yaml:"cors,omitempty"`                 // origins whose pages may call it from a browser
 	Share              bool                `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
 	MaxBodyBytes       units.Bytes         `json:"maxBodyBytes,omitempty" yaml:"maxBodyBytes,omitempty"` // 0 is the server's limit
+	Gate               string              `json:"gate,omitempty" yaml:"gate,omitempty"`                 // CEL over data: whether an answer passes; see gate.Gate
+	GateStatus         int                 `json:"gateStatus,omitempty" yaml:"gateStatus,omitempty"`     // of an answer that does not pass: 200 or 422; 200
 	RateLimit          *RateLimit          `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"`
 	MaxConcurrent      int                 `json:"maxConcurrent,omitempty" yaml:"maxConcurrent,omitempty"` // calls at the same time; 0 is no limit
 	Schedule           string              `json:"schedule,omitempty" yaml:"schedule,omitempty"`           // when the client calls itself, as package cron reads it
@@ -132,6 +136,14 @@ func (c Client) Check() (found problem.Fields) {
 	}
 	if c.MaxBodyBytes > MaxBodyBytes {
 		found.Add("maxBodyBytes", "must be at most %d", MaxBodyBytes)
+	}
+	if c.Gate != "" {
+		if _, err := gate.Parse(c.Gate); err != nil {
+			found.Add("gate", "%s", err)
+		}
+	}
+	if c.GateStatus != 0 && c.GateStatus != http.StatusOK && c.GateStatus != http.StatusUnprocessableEntity {
+		found.Add("gateStatus", "must be 200 or 422")
 	}
 	if c.MaxConcurrent < 0 {
 		found.Add("maxConcurrent", "must not be negative")

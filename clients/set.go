@@ -6,6 +6,7 @@ import (
 	"maps"
 	"time"
 
+	"beckon/internal/gate"
 	"beckon/internal/problem"
 	"beckon/internal/render"
 )
@@ -52,6 +53,9 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 			}
 			if c := d.coalescing(); c != nil {
 				m.Coalescing = c.compile() // Check reports what is wrong with it
+			}
+			if d.Gate != "" {
+				m.AnswerGate, _ = gate.Parse(d.Gate) // Check reports what is wrong with it
 			}
 			m.MetadataJSON, _ = d.metadata() // Check reports what is wrong with it
 			m.Unusable = len(fields) > 0

@@ -210,8 +210,8 @@ func sampleRun(m message, unknown render.Unknown) map[string]any {
 	return map[string]any{"input": unknown, "output": unknown.Text(), "outputs": unknown, "artifacts": sampleArtifacts(agent),
 		"nodes": []any{map[string]any{"nodeId": agent, "nodeType": agent, "outputKey": nil, "status": "COMPLETED", "output": unknown.Text(), "error": nil,
 			"startedAt": sampleTime, "completedAt": sampleTime}},
-		"client": map[string]any{"id": "demo", "name": "Demo", "metadata": unknown},
-		"links":  map[string]any{"run": "https://beckon.example.com/admin/runs/" + sampleRunID, "share": "https://beckon.example.com/r/" + sampleRunID}}
+		"verdict": "pass", "verdictReason": "The gate is met.", "client": map[string]any{"id": "demo", "name": "Demo", "metadata": unknown},
+		"links": map[string]any{"run": "https://beckon.example.com/admin/runs/" + sampleRunID, "share": "https://beckon.example.com/r/" + sampleRunID}}
 }
 
 const (

@@ -16,6 +16,7 @@ import (
 	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/config"
+	"beckon/internal/gate"
 	"beckon/internal/secret"
 )
 
@@ -90,6 +91,14 @@ func (g *Gateway) limit(clientID string) (most int, startRun func() (endRun func
 		client.StartQueuedRun()
 		return client.EndRun
 	}
+}
+
+// gate is that of a client; nil where it has none.
+func (g *Gateway) gate(clientID string) *gate.Gate {
+	if client := g.catalog().Clients.Get(clientID); client != nil {
+		return client.AnswerGate
+	}
+	return nil
 }
 
 // callbackSecrets are what signs the callbacks of a client.

@@ -65,6 +65,8 @@ type Run struct {
 	Error        *agents.Failure // nil unless it failed or was canceled
 	ErrorKind    problem.Kind    // of Error
 	Usage        agents.Usage
+	Verdict      string            // gate.Pass or gate.Fail of a run that has completed; empty without a gate
+	Reason       string            // why the verdict is what it is
 	By           agents.Answerer   // who answered; of a run that failed, who was asked last
 	Uploads      []agents.Artifact // the files that its call brought; nil where they were not asked for
 	Artifacts    []agents.Artifact // what it has made; nil where it was not asked for

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"time"
 
@@ -42,6 +43,8 @@ type clientDocument struct {
 	CORS               []string           `json:"cors" nullable:"false" example:"[\"https://app.example.com\"]" doc:"Origins whose pages may call the client from a browser, with its token. Empty is none."`
 	Share              bool               `json:"share" doc:"Whether its runs have pages for recipients."`
 	MaxBodyBytes       int64              `json:"maxBodyBytes" example:"1048576"`
+	Gate               *string            `json:"gate" doc:"CEL over data, such as data.findings.all(f, f.severity != \"high\"): whether an answer passes. Null is no gate."`
+	GateStatus         int                `json:"gateStatus" doc:"The status of an answer that does not pass a gate: 200 or 422."`
 	RateLimit          *rateLimitDocument `json:"rateLimit"`
 	MaxConcurrent      *int               `json:"maxConcurrent" doc:"Calls at the same time; null is any number."`
 	Schedule           *string            `json:"schedule" example:"0 7 * * 1-5" doc:"When the client calls itself: cron's five fields, @daily or @every 90m. Its command or prompt runs then."`
@@ -82,7 +85,7 @@ func (d *clientDocument) show(c clients.Client) {
 		Source: c.Source, Secret: secretsDocument(c.Secret), Respond: c.Respond, Passthrough: c.TakesRequest(), CommandID: orNull(c.CommandID), Template: orNull(c.Template),
 		Filter: orNull(c.Filter), Coalesce: c.Coalesce, Prompt: orNull(c.Prompt), Metadata: c.Metadata,
 		WebhookSecret: orNull(c.WebhookSecret.String()), AllowedAgents: orEmpty(c.AllowedAgents), SyncTimeout: shownDuration(c.SyncTimeout, clients.DefaultSyncTimeout),
-		CancelOnDisconnect: c.CancelOnDisconnect, CORS: orEmpty(c.CORS), Share: c.Share, MaxBodyBytes: int64(c.MaxBodyBytes),
+		CancelOnDisconnect: c.CancelOnDisconnect, CORS: orEmpty(c.CORS), Share: c.Share, Gate: orNull(c.Gate), GateStatus: cmp.Or(c.GateStatus, http.StatusOK), MaxBodyBytes: int64(c.MaxBodyBytes),
 		Schedule: orNull(c.Schedule), Timezone: orNull(c.Timezone), Missed: cmp.Or(c.Missed, clients.MissedOnce)}
 	if c.ExpectEvery != 0 {
 		d.ExpectEvery = orNull(c.ExpectEvery.String())
@@ -100,11 +103,14 @@ func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fie
 		Passthrough: d.Passthrough, CommandID: deref(d.CommandID), Template: deref(d.Template),
 		Filter: deref(d.Filter), Coalesce: d.Coalesce, Prompt: deref(d.Prompt), Metadata: d.Metadata,
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
-		CancelOnDisconnect: d.CancelOnDisconnect, CORS: d.CORS, Share: d.Share, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent),
+		CancelOnDisconnect: d.CancelOnDisconnect, CORS: d.CORS, Share: d.Share, Gate: deref(d.Gate), GateStatus: d.GateStatus, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent),
 		Schedule: deref(d.Schedule), Timezone: deref(d.Timezone), Missed: catalog.OmitDefault(d.Missed, clients.MissedOnce),
 		ExpectEvery: readDuration(&wrong, "expectEvery", deref(d.ExpectEvery), 0)}
 	for _, a := range d.Auth {
 		c.Auth = append(c.Auth, a.Auth)
+	}
+	if c.GateStatus == http.StatusOK {
+		c.GateStatus = 0
 	}
 	if d.Enabled != nil && !*d.Enabled {
 		c.Enabled = d.Enabled

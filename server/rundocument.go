@@ -29,6 +29,8 @@ type RunDocument struct {
 	StartedAt   *string         `json:"startedAt"`
 	CompletedAt *string         `json:"completedAt"`
 	DurationMs  *int64          `json:"durationMs"`
+	Verdict     *string         `json:"verdict" enum:"pass,fail" doc:"What the gate of the client or flow says of the answer; null without one."`
+	Reason      *string         `json:"verdictReason" doc:"Why the verdict is what it is."`
 }
 
 // RunDetail is a run with its nodes.
@@ -84,7 +86,7 @@ func documentOf(r *runs.Run) RunDocument {
 	d := RunDocument{RunID: r.ID, Status: r.Status, ClientID: r.ClientID, WorkflowID: r.WorkflowID, Source: r.Source, SessionID: orNull(r.SessionID),
 		Input: r.Input, Output: orNull(r.Output), Error: r.Error, Metadata: r.Metadata, Usage: r.Usage,
 		Provider: orNull(r.By.Provider), Model: orNull(r.By.Model), Degraded: r.By.Degraded, CreatedAt: timeOrNull(r.CreatedAt), StartedAt: timeOrNull(r.StartedAt),
-		CompletedAt: timeOrNull(r.CompletedAt)}
+		CompletedAt: timeOrNull(r.CompletedAt), Verdict: orNull(r.Verdict), Reason: orNull(r.Reason)}
 	if r.Status == runs.Completed {
 		d.Output = &r.Output
 	}

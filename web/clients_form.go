@@ -38,6 +38,8 @@ var clientFields = []labelled{
 	{"maxConcurrent", "Calls at the same time"},
 	{"rateLimit", "Rate limit"},
 	{"cors", "Origins of pages that may call"},
+	{"gate", "Gate"},
+	{"gateStatus", "Status of an answer that does not pass"},
 	{"metadata", "Metadata"},
 	{"webhookSecret", "Secret for callbacks"},
 }
@@ -62,6 +64,7 @@ type clientForm struct {
 	SyncTimeout           string
 	CancelOnDisconnect    bool
 	Share                 bool
+	Gate, GateStatus      string
 	MaxBodyBytes          string
 	RateRequests, RatePer string
 	MaxConcurrent         string
@@ -80,7 +83,10 @@ type clientForm struct {
 func clientFormOf(item clients.Client) clientForm {
 	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Filter: item.Filter, Coalesce: writeJSON(item.Coalesce), Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Source: cmp.Or(item.Source, "generic"), Respond: item.Respond, Allowed: item.AllowedAgents,
 		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share,
-		CORS: strings.Join(item.CORS, "\n")}
+		CORS: strings.Join(item.CORS, "\n"), Gate: item.Gate}
+	if item.GateStatus != 0 {
+		f.GateStatus = strconv.Itoa(item.GateStatus)
+	}
 	if item.TakesRequest() {
 		f.Kind = promptOfRequest
 	}
@@ -121,7 +127,7 @@ func readClientForm(sent url.Values) clientForm {
 	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Filter: text("filter"), Coalesce: sent.Get("coalesce"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
 		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
-		MaxConcurrent: text("maxConcurrent"), CORS: sent.Get("cors"), Source: text("source"), Respond: text("respond"),
+		MaxConcurrent: text("maxConcurrent"), CORS: sent.Get("cors"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"),
 		Schedule: text("schedule"), Timezone: text("timezone"), Missed: text("missed"), ExpectEvery: text("expectEvery"),
 		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret")}
 	f.Caller = text("caller")
@@ -143,7 +149,7 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, Source: catalog.OmitDefault(f.Source, "generic"), Respond: f.Respond, Filter: f.Filter, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt,
 		Schedule: f.Schedule, Timezone: f.Timezone, Missed: catalog.OmitDefault(f.Missed, clients.MissedOnce),
-		CORS: strings.Fields(f.CORS)}
+		CORS: strings.Fields(f.CORS), Gate: f.Gate}
 	if f.secret != "" {
 		item.Secret = clients.Secrets{f.secret}
 	}
@@ -162,6 +168,7 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	readInto(&wrong, "syncTimeout", f.SyncTimeout, &item.SyncTimeout)
 	readInto(&wrong, "maxBodyBytes", f.MaxBodyBytes, &item.MaxBodyBytes)
 	item.MaxConcurrent = readCount(&wrong, "maxConcurrent", f.MaxConcurrent, 0)
+	item.GateStatus = readCount(&wrong, "gateStatus", f.GateStatus, 0)
 	item.RateLimit = f.rateLimit(&wrong)
 	return item, wrong
 }

@@ -187,11 +187,10 @@ func TestPagesOfNounsLookTheSame(t *testing.T) {
 func TestLabelsAreThoseOfTheFields(t *testing.T) {
 	n, calls, traffic := newNouns(t), newClientSite(t), newTraffic(t)
 	for one, site := range map[string]*browser{"provider": n.browser, "agent": n.browser, "command": n.browser, "flow": n.browser, "client": calls.browser, "endpoint": traffic.browser} {
-		address := "/admin/" + one + "s/new"
-		if one == "client" { // a new one has its caller's settings only
-			address = "/admin/clients/filed"
+		page := site.get("/admin/" + one + "s/new").body
+		if one == "client" { // for a known caller it has that one's settings only
+			page = calls.post("/admin/clients/new", filled("id", "No slug")).body
 		}
-		page := site.get(address).body
 		for name, label := range web.LabelsOf(one) {
 			if name == "yaml" || name == "since" { // they are on other pages
 				continue
