@@ -44,7 +44,7 @@ func callerGroups() []callerGroup {
 		{"Payments and shops", callersOf(senders.Payments)},
 		{"Chats and tickets", callersOf(senders.Chats)},
 		{"Cloud events", callersOf(senders.Cloud)},
-		{"Nobody: a schedule", []caller{
+		{"By itself", []caller{
 			{Key: "schedule", Title: "A schedule", About: "It runs by itself, such as each morning at seven", IsSchedule: true},
 		}},
 		{"Anything else", append(othersOf(senders.Events),
