@@ -227,7 +227,7 @@ func TestWhatArrivedElsewhereIsShownByItsRun(t *testing.T) {
 		return tx.Exec(`INSERT INTO runs (id, status, client_id, workflow_id, source, input, output, total_tokens, created_at, started_at) VALUES ('run_b', 'RUNNING', 'hub', 'triage', 'webhook', 'What is new?', '', 0, ?, ?)`, at, at)
 	}))
 	page := s.get("/admin/clients/hub/arrival").body
-	require.Contains(t, page, "call arrived.")
+	require.Contains(t, page, "<strong>A call arrived</strong>.")
 	require.Contains(t, page, "What is new?")
 	require.Contains(t, page, "data-refresh", "the run goes on")
 }
