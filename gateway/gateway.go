@@ -205,6 +205,10 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		return err
 	}
 	g.started.addWithin(loopGrace, func(context.Context) error { return g.artifacts.Close() })
+	mailer, err := newMailer(g.Initial.SMTP)
+	if err != nil {
+		return err
+	}
 	g.deliveries = deliveries.New(deliveries.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Sealer: g.sealer, Version: g.Version,
 		Out: g.webhooks, CheckURL: guard.CheckURL, Source: c.PublicURL, Secrets: g.callbackSecrets,
@@ -213,6 +217,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		EventNames: func() []string { return g.catalog().Agents.EventNames() },
 		EventType:  func(name string) string { return g.catalog().Agents.EventType(name) },
 		RunView:    g.runView,
+		Mail:       mailer,
 	})
 	coalescing := &coalesce.Service{Store: g.store, Runs: func() *runs.Service { return g.runs }}
 	g.runs = runs.New(runs.Config{

@@ -133,15 +133,21 @@ func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fie
 type endpointDocument struct {
 	ID             string            `json:"id" doc:"Lower-case letters, digits and hyphens. Left out of a POST, it is made from the name."`
 	Name           string            `json:"name" doc:"To display; the id, where there is none."`
-	URL            string            `json:"url" doc:"The values of a query are shown as •••, and sent like this they stay while scheme, host and path do."`
+	URL            string            `json:"url" doc:"The values of a query are shown as •••, and so is all of the path where the format is a destination; sent like this they stay while scheme, host and path do."`
 	Enabled        *bool             `json:"enabled" nullable:"false" doc:"true. It is false while its deliveries wait, whatever the reason; true sends them."`
 	Secret         *string           `json:"secret" doc:"Signs the events; left out, one is made. Shown as •••, but in the answer that makes the endpoint; left out or sent like this, it stays. One that is replaced signs beside the new one for 24 hours."`
 	Events         []string          `json:"events" nullable:"false" doc:"Empty is run.started, run.completed, run.failed, node.completed, node.failed, and run.canceled of flows."`
 	Agents         []string          `json:"agents" nullable:"false" doc:"Empty is all."`
 	Clients        []string          `json:"clients" nullable:"false" doc:"Empty is all."`
 	Format         formatName        `json:"format"`
-	Signature      string            `json:"signature" doc:"standard, standard-ed25519 or hmac-sha256-hex."`
+	Signature      string            `json:"signature" doc:"standard, standard-ed25519 or hmac-sha256-hex; none, and nothing else, for a format that is a destination."`
 	Vendor         string            `json:"vendor" doc:"In the names of the headers of hmac-sha256-hex."`
+	To             string            `json:"to" doc:"Whom a destination tells: a channel, a chat, a topic."`
+	Subject        string            `json:"subject" doc:"Of a mail: a template. Empty, it is the agent."`
+	ReplyTo        string            `json:"replyTo" doc:"Of a mail: a template that makes an address."`
+	Method         string            `json:"method" doc:"Of the format http: POST unless it is set."`
+	Path           string            `json:"path" doc:"Of the format http: a template, behind the url."`
+	Body           string            `json:"body" doc:"Of the format http: a template. Empty, it is the event in the format run."`
 	Retry          retryDocument     `json:"retry"`
 	Headers        map[string]string `json:"headers" doc:"Sent with every event. The values are shown as •••, and sent like this they stay."`
 	Timeout        string            `json:"timeout" example:"30s"`
@@ -206,7 +212,8 @@ const (
 func (d *endpointDocument) show(e deliveries.Endpoint) {
 	enabled := e.IsEnabled()
 	*d = endpointDocument{ID: e.ID, Name: cmp.Or(e.Name, e.ID), URL: e.URL, Enabled: &enabled, Secret: orNull(e.Secret.String()), Events: orEmpty(e.Events), Agents: orEmpty(e.Agents),
-		Clients: orEmpty(e.Clients), Format: formatName(cmp.Or(e.Format, defaultFormat)), Signature: cmp.Or(e.Signature, defaultSignature), Vendor: cmp.Or(e.Vendor, signature.DefaultVendor),
+		Clients: orEmpty(e.Clients), Format: formatName(cmp.Or(e.Format, defaultFormat)), Signature: e.SignatureInUse(), Vendor: cmp.Or(e.Vendor, signature.DefaultVendor),
+		To: e.To, Subject: e.Subject, ReplyTo: e.ReplyTo, Method: e.Method, Path: e.Path, Body: e.Body,
 		Retry: retryDocument{e.Retry}, Headers: shownHeaders(e.Headers), Timeout: shownDuration(e.Timeout, deliveries.DefaultTimeout), RateLimit: e.RateLimit}
 	if until := e.OverlapUntil(); time.Now().Before(until) {
 		d.PreviousUntil = timeOrNull(until)
@@ -216,7 +223,11 @@ func (d *endpointDocument) show(e deliveries.Endpoint) {
 func (d *endpointDocument) read(catalog.Kind) (e deliveries.Endpoint, wrong problem.Fields) {
 	e = deliveries.Endpoint{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), URL: d.URL, Secret: secret.String(deref(d.Secret)), Events: d.Events, Agents: d.Agents, Clients: d.Clients,
 		Format: catalog.OmitDefault(string(d.Format), defaultFormat), Signature: catalog.OmitDefault(d.Signature, defaultSignature), Vendor: catalog.OmitDefault(d.Vendor, signature.DefaultVendor), Retry: d.Retry.Retry,
-		Headers: readHeaders(d.Headers), Timeout: readDuration(&wrong, "timeout", d.Timeout, deliveries.DefaultTimeout), RateLimit: d.RateLimit}
+		Headers: readHeaders(d.Headers), Timeout: readDuration(&wrong, "timeout", d.Timeout, deliveries.DefaultTimeout), RateLimit: d.RateLimit,
+		To: d.To, Subject: d.Subject, ReplyTo: d.ReplyTo, Method: d.Method, Path: d.Path, Body: d.Body}
+	if e.IsDestination() && d.Secret != nil && *d.Secret == "" {
+		e.Secret = secret.Removed
+	}
 	if e.Retry.Policy == deliveries.RetrySvix {
 		e.Retry.Policy = ""
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 
 	"beckon/internal/basepath"
 	"beckon/internal/cron"
+	"beckon/internal/mail"
 	"beckon/internal/memory"
 	"beckon/internal/units"
 )
@@ -109,6 +111,13 @@ func (c *Config) checkSettings(found *findings) {
 	}
 	c.checkDuration(found, "artifacts.linkTTL", c.Artifacts.LinkTTL, maxRetention)
 	c.checkDuration(found, "share.ttl", c.Share.TTL, maxRetention)
+	if c.SMTP.URL != "" {
+		if _, err := mail.New(c.SMTP.URL, c.SMTP.From); errors.Is(err, mail.ErrFrom) {
+			c.wrong(found, "smtp.from", "%v", err)
+		} else if err != nil {
+			c.wrong(found, "smtp.url", "%v", err)
+		}
+	}
 }
 
 func (c *Config) checkDuration(found *findings, path string, d units.Duration, limit time.Duration) {

@@ -27,6 +27,8 @@ func TestSettingsAreChecked(t *testing.T) {
 		{"log: {format: xml}", "log.format: must be text or json"},
 		{"artifacts: {url: 'ftp://h/x'}", "artifacts.url: must be the path of a folder, or a URL that begins with file://, s3://, gs:// or azblob://"},
 		{"artifacts: {maxBytes: 0}", "artifacts.maxBytes: must be between 1 byte and 4 GiB"},
+		{"smtp: {url: 'https://mail.example.com', from: 'a@example.com'}", "smtp.url: must be a URL such as smtps://user:password@mail.example.com:465, or smtp://… for STARTTLS"},
+		{"smtp: {url: 'smtp://mail.example.com'}", "smtp.from: must be the sender's address, such as Beckon <beckon@example.com>"},
 		{"artifacts: {linkTTL: 0s}", "artifacts.linkTTL: must be more than 0 and at most 87600h"},
 		{"retention: {runs: 0s}", "retention.runs: must be more than 0 and at most 87600h"},
 		{"retention: {deliveries: 100000h}", "retention.deliveries: must be more than 0 and at most 87600h"},
