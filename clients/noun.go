@@ -23,7 +23,7 @@ func Noun() catalog.Noun[Client] {
 		Kind: catalog.Kind{Section: section, One: "client",
 			FileSecrets: map[string]string{"token": "the one that its callers have, or another for them"}},
 		Secrets: func(c *Client) catalog.Secrets {
-			return catalog.Secrets{Keys: map[string]*secret.String{"webhookSecret": &c.WebhookSecret}}
+			return catalog.Secrets{Keys: map[string]*secret.String{"webhookSecret": &c.WebhookSecret, "form.secret": &c.Form.Secret}}
 		},
 		References: references,
 		CheckFile:  checkTokens,
@@ -34,6 +34,7 @@ func Noun() catalog.Noun[Client] {
 		},
 		Revise: func(have, next Client) Client {
 			next.keepSecrets(have)
+			next = next.withFormKey(have.Form)
 			if have.ID == "" {
 				return next.Prepared()
 			}
@@ -95,6 +96,7 @@ func checkAmong(v *catalog.View, c Client) (found problem.Fields) {
 	if _, err := render.Parse(c.Template); c.Template != "" && err != nil {
 		found.Add("template", "%s", err)
 	}
+	found = append(found, sharedFormKey(v, c)...)
 	command, ok := catalog.Find[commands.Command](v, c.CommandID)
 	if ok && command.AgentID != "" && !slices.Contains(c.AllowedAgents, command.AgentID) {
 		found.Add("allowedAgents", "must hold %q, which the command %q runs on", command.AgentID, c.CommandID)
@@ -105,12 +107,17 @@ func checkAmong(v *catalog.View, c Client) (found problem.Fields) {
 // SetOf returns the clients of a view with what proves each: the token of the file, or what the database has; see
 // Credentials. A client of the database that is not in force is in the set, and unusable: who proves to be it is told
 // so, and what it has under way goes on within its limits and is signed with its secret.
-func SetOf(v *catalog.View, stored map[string][]Credential, limits *Limits) (*Set, []problem.Finding) {
+//
+// formKey returns the key of a form that the file declares without one; where it returns none, the form cannot be sent.
+func SetOf(v *catalog.View, stored map[string][]Credential, limits *Limits, formKey func(clientID string) string) (*Set, []problem.Finding) {
 	var list []Declared
 	for _, r := range catalog.Records[Client](v) {
 		c := r.Item
 		switch {
 		case r.Origin == catalog.FromConfig:
+			if c.IsForm() && c.Form.Key == "" {
+				c.Form.Key = formKey(c.ID)
+			}
 			d := Declared{Client: c}
 			if c.Token != "" {
 				d.Credentials = []Credential{{Hash: HashOf(c.Token.Reveal())}}
@@ -120,7 +127,7 @@ func SetOf(v *catalog.View, stored map[string][]Credential, limits *Limits) (*Se
 			list = append(list, Declared{Client: c, Credentials: stored[c.ID]})
 		default:
 			rest := Client{ID: c.ID, Since: c.Since, MaxConcurrent: c.MaxConcurrent, WebhookSecret: c.WebhookSecret, Retired: c.Retired,
-				Auth: c.Auth, Source: c.Source, Secret: c.Secret}
+				Auth: c.Auth, Source: c.Source, Secret: c.Secret, Form: c.Form}
 			list = append(list, Declared{Client: rest, Credentials: stored[c.ID], Unusable: true})
 		}
 	}

@@ -219,7 +219,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	})
 	g.calls = calls.New(calls.Config{
 		Catalog: g.catalog, Runs: g.runs, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
-		Senders: g.newSenders(), Fetch: g.fetch, PublicURL: g.publicURL(), Log: g.Log,
+		Senders: g.newSenders(), Challenges: g.newChallenges(key), Fetch: g.fetch, PublicURL: g.publicURL(), Log: g.Log,
 		MaxBodyBytes: int64(c.MaxBodyBytes), ProxyTimeout: time.Duration(c.ProxyTimeout),
 	})
 	g.editor = g.newEditor(g.breakers, g.webhooks, g.apply)

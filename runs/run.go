@@ -30,6 +30,7 @@ const (
 	SourceWebhook = "webhook" // a call of a client's webhook
 	SourceAPI     = "api"     // a call of the runs API
 	SourcePage    = "page"    // somebody tried a client in the admin page
+	SourceForm    = "form"    // a visitor sent the form of a web page
 )
 
 // The priorities of a run in the queue.
