@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"beckon/calls/forms"
 	"beckon/commands"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
@@ -34,10 +35,10 @@ func Noun() catalog.Noun[Client] {
 		},
 		Revise: func(have, next Client) Client {
 			next.keepSecrets(have)
-			next = next.withFormKey(have.Form)
 			if have.ID == "" {
 				return next.Prepared()
 			}
+			next = next.withFormKey(have.Form)
 			next.Since, next.Retired = have.Since, have.Retired
 			given := next.WebhookSecret
 			next.WebhookSecret = have.WebhookSecret
@@ -59,7 +60,7 @@ func Noun() catalog.Noun[Client] {
 // Prepared returns a client that begins now.
 func (c Client) Prepared() Client {
 	c.Since = time.Now().UTC().Truncate(time.Millisecond) // as JSON keeps it
-	return c
+	return c.withFormKey(forms.Form{})
 }
 
 func references(c Client) []catalog.Reference {
