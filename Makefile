@@ -51,6 +51,7 @@ needs: $(ASSETS) $(MODULES)
 	./scripts/need jq "$$(command -v jq)" /usr/bin/jq
 	./scripts/need python3-fastapi /usr/lib/python3/dist-packages/fastapi
 	./scripts/need python3-uvicorn /usr/lib/python3/dist-packages/uvicorn
+	./scripts/need python3-flask /usr/lib/python3/dist-packages/flask
 
 %/node_modules/.package-lock.json: %/package-lock.json
 	./scripts/need npm "$$(command -v npm)" /usr/bin/npm

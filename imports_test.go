@@ -20,12 +20,12 @@ var layers = map[string]int{
 	"cmd": top, "examples": top,
 	"gateway": 6,
 	"server":  5, "web": 5,
-	"calls": 4, "internal/config": 4,
+	"calls": 4, "schedules": 4, "internal/config": 4,
 	"runs": 3, "deliveries": 3,
 	"clients": 2, "commands": 2, "agents": 2, "artifacts": 2, "share": 2, "events": 2,
 	"internal/catalog": 1, "internal/work": 1, "internal/store": 1, "calls/senders": 1, "calls/senders/all": 1, "calls/forms": 1,
 	"internal/problem": 0, "internal/secret": 0, "internal/signature": 0, "internal/egress": 0, "internal/telemetry": 0,
-	"internal/units": 0, "internal/memory": 0, "internal/render": 0, "internal/freeport": 0, "internal/expression": 0, "internal/jsonstream": 0,
+	"internal/units": 0, "internal/memory": 0, "internal/render": 0, "internal/freeport": 0, "internal/expression": 0, "internal/cron": 0, "internal/jsonstream": 0,
 }
 
 const top = 7

@@ -5,14 +5,14 @@ import (
 	"io"
 )
 
-// Artifact is a file that a run has made. It is kept with the run.
+// Artifact is a file that a run has made, or that its call has brought. It is kept with the run.
 type Artifact struct {
 	ID        string `json:"id"` // art_ and a ULID
 	Name      string `json:"name"`
 	MediaType string `json:"mediaType"` // by its content, not by what its maker says
 	Bytes     int64  `json:"bytes"`
 	SHA256    string `json:"sha256"`           // lower-case hex
-	NodeID    string `json:"nodeId,omitempty"` // the agent that made it
+	NodeID    string `json:"nodeId,omitempty"` // the agent that made it; empty for a file that the call brought
 }
 
 // Files keeps what agents make, and opens it again within the same run.

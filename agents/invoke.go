@@ -39,7 +39,7 @@ type Call struct {
 	Responses Responses
 	Progress  Progress // keeps the nodes of a flow; nil when nobody does
 	Files     Files    // keeps the files that agents make; nil when nobody does
-	// Artifacts are files that earlier steps of a flow have made.
+	// Artifacts are the files that the call brought, and those that earlier steps of a flow have made.
 	Artifacts []Artifact
 	Percent   func(percent int) // is told how much of the work is done, from 0 to 100; nil when nobody wants to know
 }

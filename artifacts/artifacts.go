@@ -5,7 +5,7 @@
 //
 //   - SAVING: the file is being written
 //   - SAVED: it is there, and nobody has named it yet
-//   - KEPT: the run or node that made it has ended and names it, which is written in the same transaction
+//   - KEPT: the run or node that made it has ended and names it, or its call brought it; which is written in the same transaction
 //   - REMOVED: nobody gets it any more; the file is deleted, and then the row
 package artifacts
 
@@ -100,17 +100,13 @@ const codeNotFound = "artifact_not_found"
 
 var errNone = problem.New(problem.NotFound, codeNotFound, "There is no such artifact.")
 
-// Of returns what a run has made, in the order in which it was saved.
+// Of returns the files of a run, those that its call brought and those that it has made, in the order in which they were saved.
 func (s *Service) Of(tx store.Tx, runID string) ([]agents.Artifact, error) { return keptOf(tx, runID) }
 
 // Keep notes that a run or a node names artifacts of its run, which are saved. It belongs into the transaction that ends the
 // run or the node.
 func (s *Service) Keep(tx store.Tx, runID string, list []agents.Artifact) error {
-	ids := make([]string, len(list))
-	for i, a := range list {
-		ids[i] = a.ID
-	}
-	return keep(tx, runID, ids)
+	return keep(tx, runID, idsOf(list))
 }
 
 // RemoveOf removes what some runs have made. It belongs into the transaction that deletes the runs.

@@ -17,17 +17,18 @@ import (
 )
 
 const (
-	// partSize is how much of a file a bucket's client holds in memory at a time, and uploads how many files are sent to a
-	// bucket at once.
+	// partSize is how much of a file a bucket's client holds in memory at a time.
 	partSize = 5 << 20
-	uploads  = 8
+	// placesEach is how many files that agents make are sent to a bucket at once, and how many that calls bring: callers who
+	// send slowly must not keep agents waiting.
+	placesEach = 4
 )
 
 // bucket is where files are. A folder is made when it is first needed.
 type bucket struct {
-	folder string // "" for a bucket of a cloud
-	opened func() (*blob.Bucket, error)
-	places chan struct{} // for what is being sent; nil does not limit it
+	folder              string // "" for a bucket of a cloud
+	opened              func() (*blob.Bucket, error)
+	forAgents, forCalls places
 }
 
 func newBucket(ctx context.Context, url string) (*bucket, error) {
@@ -42,7 +43,7 @@ func newBucket(ctx context.Context, url string) (*bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open artifacts.url: %w", err)
 	}
-	return &bucket{opened: func() (*blob.Bucket, error) { return opened, nil }, places: make(chan struct{}, uploads)}, nil
+	return &bucket{opened: func() (*blob.Bucket, error) { return opened, nil }, forAgents: make(places, placesEach), forCalls: make(places, placesEach)}, nil
 }
 
 // Folder returns the folder that a URL names: one without a scheme, or with that of a file. ok is false for a bucket.
@@ -61,14 +62,17 @@ func (b *bucket) close() error {
 	return errors.Join(err, opened.Close())
 }
 
+// places bounds how many files are sent at once; nil does not limit them.
+type places chan struct{}
+
 // enter waits for a place to send a file from.
-func (b *bucket) enter(ctx context.Context) (leave func(), err error) {
-	if b.places == nil {
+func (p places) enter(ctx context.Context) (leave func(), err error) {
+	if p == nil {
 		return func() {}, nil
 	}
 	select {
-	case b.places <- struct{}{}:
-		return func() { <-b.places }, nil
+	case p <- struct{}{}:
+		return func() { <-p }, nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
@@ -80,7 +84,8 @@ func (b *bucket) writer(ctx context.Context, key, mediaType string) (*blob.Write
 	if err != nil {
 		return nil, err
 	}
-	return opened.NewWriter(ctx, key, &blob.WriterOptions{ContentType: mediaType, DisableContentTypeDetection: true, BufferSize: partSize, MaxConcurrency: 1})
+	return opened.NewWriter(ctx, key, &blob.WriterOptions{ContentType: mediaType, DisableContentTypeDetection: true, BufferSize: partSize, MaxConcurrency: 1,
+		BeforeWrite: sendInParts(opened)})
 }
 
 // reader reads a file from an offset on.

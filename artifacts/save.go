@@ -33,12 +33,17 @@ type Maker struct{ RunID, ClientID, NodeID string }
 
 // Save stores what content has, as agents.Files says. The run has to be on record.
 func (s *Service) Save(ctx context.Context, by Maker, name, mediaType string, content io.Reader) (agents.Artifact, error) {
+	return s.save(ctx, s.bucket.forAgents, by, name, mediaType, content)
+}
+
+// save waits for one of the places to write a file from.
+func (s *Service) save(ctx context.Context, places places, by Maker, name, mediaType string, content io.Reader) (agents.Artifact, error) {
 	ctx, cancel := context.WithTimeout(ctx, saveTime)
 	defer cancel()
 	a := &Artifact{Artifact: agents.Artifact{ID: idPrefix + ulid.Make().String(), NodeID: by.NodeID},
 		RunID: by.RunID, ClientID: by.ClientID, CreatedAt: s.Now().UTC()}
 	a.key = keyOf(a.ID)
-	leave, err := s.bucket.enter(ctx)
+	leave, err := places.enter(ctx)
 	if err != nil {
 		return agents.Artifact{}, err
 	}
@@ -65,7 +70,7 @@ func (s *Service) write(ctx context.Context, a *Artifact, name, mediaType string
 	head := make([]byte, sniffed)
 	n, err := io.ReadFull(content, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("read what an agent has made: %w", err)
+		return fmt.Errorf("read the content of an artifact: %w", err)
 	}
 	kind, extension := typeOf(head[:n], mediaType)
 	a.MediaType, a.Name = kind, plainName(name, extension)
@@ -80,8 +85,7 @@ func (s *Service) write(ctx context.Context, a *Artifact, name, mediaType string
 	counted := &counter{from: io.LimitReader(io.MultiReader(bytes.NewReader(head[:n]), content), s.MaxBytes+1)}
 	_, err = io.CopyBuffer(io.MultiWriter(w, hash), counted, make([]byte, 32<<10))
 	if err == nil && counted.n > s.MaxBytes {
-		err = problem.New(problem.Unprocessable, problem.CodeArtifactTooLarge,
-			"What the agent made is larger than the %s that an artifact may have. Ask for less, or raise artifacts.maxBytes.", sizeText(s.MaxBytes))
+		err = s.tooLarge(a)
 	}
 	if err != nil {
 		abort()
@@ -98,12 +102,22 @@ func (s *Service) write(ctx context.Context, a *Artifact, name, mediaType string
 	return nil
 }
 
+// tooLarge is the problem of an artifact that has more than MaxBytes.
+func (s *Service) tooLarge(a *Artifact) error {
+	if a.NodeID == "" {
+		return problem.New(problem.TooLarge, problem.CodeArtifactTooLarge,
+			"The file is larger than the %s that a file of a call may have (artifacts.maxBytes).", sizeText(s.MaxBytes))
+	}
+	return problem.New(problem.Unprocessable, problem.CodeArtifactTooLarge,
+		"What the agent made is larger than the %s that an artifact may have. Ask for less, or raise artifacts.maxBytes.", sizeText(s.MaxBytes))
+}
+
 // whyUnwritten tells what the storage refuses from what its reader, read, or its caller ended.
 func whyUnwritten(ctx context.Context, err, read error) error {
 	switch {
 	case read != nil:
-		return fmt.Errorf("read what an agent has made: %w", read)
-	case problem.Is(err, problem.Unprocessable):
+		return fmt.Errorf("read the content of an artifact: %w", read)
+	case problem.Is(err, problem.Unprocessable), problem.Is(err, problem.TooLarge):
 		return err
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

@@ -32,10 +32,16 @@ func saved(tx store.Tx, a *Artifact) error {
 
 // keep notes that a run names artifacts. One that an administrator has removed meanwhile stays removed.
 func keep(tx store.Tx, runID string, ids []string) error {
-	if err := tx.Exec("UPDATE artifacts SET state = 'KEPT' WHERE run_id = ? AND id IN (?) AND state = 'SAVED'", runID, ids); err != nil {
-		return store.Wrap(err, "keep the artifacts of run %s", runID)
+	if _, err := keepSaved(tx, runID, ids); err != nil {
+		return err
 	}
 	return store.Wrap(tx.Exec("UPDATE runs SET has_artifacts = ? WHERE id = ?", true, runID), "note that run %s has artifacts", runID)
+}
+
+// keepSaved keeps those of the artifacts that are saved, and returns how many they are.
+func keepSaved(tx store.Tx, runID string, ids []string) (int64, error) {
+	n, err := tx.ExecCount("UPDATE artifacts SET state = 'KEPT' WHERE run_id = ? AND id IN (?) AND state = 'SAVED'", runID, ids)
+	return n, store.Wrap(err, "keep the artifacts of run %s", runID)
 }
 
 // row is an artifact as the table has it.
@@ -90,17 +96,24 @@ func revoke(tx store.Tx, id string) (one unused, found bool, err error) {
 	return list[0], true, nil
 }
 
+// discard removes those of the artifacts that no run names, and returns them.
+func discard(tx store.Tx, ids []string) ([]unused, error) {
+	list, err := store.Rows[unused](tx, "UPDATE artifacts SET state = 'REMOVED' WHERE id IN (?) AND state = 'SAVED' RETURNING id, storage_key", ids)
+	return list, store.Wrap(err, "remove the files of a call")
+}
+
 func removeOf(tx store.Tx, runIDs []string) error {
 	return store.Wrap(tx.Exec("UPDATE artifacts SET state = 'REMOVED' WHERE run_id IN (?)", runIDs), "remove the artifacts of runs")
 }
 
-// unused returns artifacts that nobody needs, behind an id: those that were removed, those that a save has left which began
-// before a time, and those of runs that have ended without naming them.
+// unused returns artifacts that nobody needs, behind an id: those that were removed, those of runs that have ended without naming
+// them, and of those that began before a time the ones that are not saved yet or whose run is not on record. A call's file is saved
+// before its run is on record.
 func (s storage) unused(ctx context.Context, after string, savingSince time.Time, limit int) ([]unused, error) {
 	list, err := store.Rows[unused](s.store.Read(ctx), `SELECT a.id, a.storage_key FROM artifacts a LEFT JOIN runs r ON r.id = a.run_id
 		WHERE a.state <> 'KEPT' AND a.id > ?
-			AND (a.state = 'REMOVED' OR a.state = 'SAVING' AND a.created_at < ?
-				OR a.state = 'SAVED' AND (r.id IS NULL OR r.completed_at IS NOT NULL))
+			AND (a.state = 'REMOVED' OR (a.state = 'SAVING' OR r.id IS NULL) AND a.created_at < ?
+				OR a.state = 'SAVED' AND r.completed_at IS NOT NULL)
 		ORDER BY a.id LIMIT ?`, after, savingSince.UnixMilli(), limit)
 	return list, store.Wrap(err, "look for artifacts that nobody needs")
 }

@@ -80,27 +80,85 @@ func (r *Request) decodeBody(limit int64) error {
 	if err != nil || len(encodings) == 0 {
 		return err
 	}
-	var decoded io.Reader = bytes.NewReader(r.Body)
-	for _, name := range slices.Backward(encodings) {
-		if decoded, err = decoders[name](decoded); err != nil {
-			return invalidEncoding(name, err)
-		}
-		if c, ok := decoded.(io.Closer); ok {
-			defer c.Close()
-		}
-	}
-	body, err := memory.ReadAll(io.LimitReader(decoded, limit+1), -1, r.held.Body)
-	switch {
-	case errors.Is(err, memory.ErrFull):
+	decoded, err := decodedReader(io.NopCloser(bytes.NewReader(r.Body)), encodings, limit)
+	if err != nil {
 		return err
-	case err != nil:
-		return invalidEncoding(strings.Join(encodings, ", "), err)
-	case int64(len(body)) > limit:
-		return TooLarge(limit)
+	}
+	defer decoded.Close()
+	body, err := memory.ReadAll(decoded, -1, r.held.Body)
+	if err != nil {
+		return err
 	}
 	r.held.Set(int64(cap(body)))
 	r.Body = body
 	return nil
+}
+
+// decodedReader reads a body that has encodings, and at most limit bytes of what it decodes to; more are a TooLarge problem.
+// Closing it closes the body.
+func decodedReader(body io.ReadCloser, encodings []string, limit int64) (io.ReadCloser, error) {
+	d := &decodedBody{Reader: body, source: body, limit: limit, left: limit, encodings: strings.Join(encodings, ", "), closers: []io.Closer{body}}
+	for _, name := range slices.Backward(encodings) {
+		next, err := decoders[name](d.Reader)
+		if err != nil {
+			_ = d.Close()
+			return nil, decodingError(name, err)
+		}
+		d.Reader = next
+		if c, ok := next.(io.Closer); ok {
+			d.closers = append(d.closers, c)
+		}
+	}
+	return d, nil
+}
+
+// decodedBody is what a body decodes to.
+type decodedBody struct {
+	io.Reader
+	source    io.Reader
+	limit     int64
+	left      int64 // of limit
+	encodings string
+	closers   []io.Closer
+}
+
+func (d *decodedBody) Read(p []byte) (int, error) {
+	n, err := d.Reader.Read(p)
+	if d.left -= int64(n); d.left < 0 {
+		return n, TooLarge(d.limit)
+	}
+	if err == io.EOF {
+		return n, drain(d.source)
+	}
+	if err != nil {
+		err = decodingError(d.encodings, err)
+	}
+	return n, err
+}
+
+// drain reads what is left, and returns io.EOF at the end. Some formats have an end of their own: what reads a body has to know
+// that it has arrived.
+func drain(in io.Reader) error {
+	if _, err := io.Copy(io.Discard, in); err != nil {
+		return err
+	}
+	return io.EOF
+}
+
+// Close closes the decoders and the body.
+func (d *decodedBody) Close() (err error) {
+	for _, c := range slices.Backward(d.closers) {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}
+
+// decodingError is invalidEncoding, unless the body could not be read in the first place.
+func decodingError(encodings string, err error) error {
+	if isProblem(err) {
+		return err
+	}
+	return invalidEncoding(encodings, err)
 }
 
 func invalidEncoding(name string, err error) error {

@@ -2,11 +2,7 @@ package calls
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
-	"io"
-	"mime"
-	"mime/multipart"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -14,25 +10,22 @@ import (
 	"beckon/internal/problem"
 )
 
-// The limits of a form.
-const (
-	maxFields          = 1000
-	maxPartHeaders     = 16
-	maxPartHeaderBytes = 8 << 10
-	maxBoundary        = 70 // RFC 2046, section 5.1.1
-)
+// maxFields limits a form.
+const maxFields = 1000
 
 // field is a field of a form. The value of a text file is its content; that of a binary file is a description of it.
 type field struct {
 	name, value string
 	fileName    string // of a text file; empty for other fields
 	isBinary    bool   // a binary file
+	sha256      string // of a binary file that was stored
 }
 
 // fields returns the fields of a form, in the order in which they were sent.
 func (k bodyKind) fields(body []byte) ([]field, error) {
 	if k.format == multipartFormat {
-		return multipartFields(body, k.boundary, k.charset)
+		form := &formReader{charset: k.charset, limit: int64(len(body)), file: describeFile}
+		return form.read(bytes.NewReader(body), k.boundary)
 	}
 	return urlencodedFields(body, k.charset)
 }
@@ -126,80 +119,6 @@ func (f *field) toUTF8(cs *charset) error {
 	value, err := cs.decode([]byte(f.value))
 	f.name, f.value = string(name), string(value)
 	return err
-}
-
-// multipartFields reads the parts of a multipart form. cs is the charset of the parts that declare none.
-func multipartFields(body []byte, boundary string, cs *charset) ([]field, error) {
-	var fields []field
-	reader := multipart.NewReader(bytes.NewReader(body), boundary)
-	for {
-		part, err := reader.NextPart()
-		if err == io.EOF { // not errors.Is: a wrapped io.EOF means that the closing boundary is missing
-			return fields, checkFields(fields)
-		}
-		if err != nil {
-			return nil, invalidForm("The form is not valid multipart/form-data, or it is cut off.")
-		}
-		if len(fields) == maxFields {
-			return nil, tooManyFields()
-		}
-		f, err := readPart(part, cs)
-		if err != nil {
-			return nil, err
-		}
-		fields = append(fields, f)
-	}
-}
-
-func readPart(part *multipart.Part, cs *charset) (field, error) {
-	count, size := 0, 0
-	for name, values := range part.Header {
-		for _, value := range values {
-			count++
-			size += len(name) + len(value)
-		}
-	}
-	if count > maxPartHeaders || size > maxPartHeaderBytes {
-		return field{}, invalidForm("A part of the form has too many headers, or headers that are too large.")
-	}
-	f := field{name: part.FormName()}
-	if f.name == "" {
-		return field{}, invalidForm("A part of the form has no name.")
-	}
-	mediaType, parameters, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
-	if declared := parameters["charset"]; declared != "" {
-		var err error
-		if cs, err = charsetOf(declared); err != nil {
-			return field{}, err
-		}
-	}
-	if file := part.FileName(); file != "" {
-		return readFile(f, part, file, cmp.Or(mediaType, "application/octet-stream"), cs)
-	}
-	var value bytes.Buffer
-	if _, err := value.ReadFrom(part); err != nil {
-		return field{}, invalidForm("The form is cut off within a field.")
-	}
-	f.value = value.String()
-	return f, f.toUTF8(cs)
-}
-
-// readFile reads a file of a form. The content decides whether a file is text: many programs send text files as
-// application/octet-stream.
-func readFile(f field, part io.Reader, name, mediaType string, cs *charset) (field, error) {
-	var content bytes.Buffer
-	if _, err := content.ReadFrom(part); err != nil {
-		return field{}, invalidForm("The form is cut off within a file.")
-	}
-	if isTextType(mediaType) || strings.HasSuffix(mediaType, "json") || mediaType == "application/octet-stream" {
-		text, err := cs.decode(content.Bytes())
-		if err == nil && isText(text) {
-			f.value, f.fileName = string(trimBOM(text)), name
-			return f, nil
-		}
-	}
-	f.isBinary, f.value = true, fmt.Sprintf("%s (%s, %d bytes)", name, mediaType, content.Len())
-	return f, nil
 }
 
 // isText reports whether content is UTF-8 without control characters, except line breaks, form feeds and tabs.

@@ -22,20 +22,16 @@ import (
 // If it has neither input nor prompt, the object of all other members is the prompt. A body that has none of these
 // members, or is empty, brings no prompt. The error is a problem: Unsupported for another Content-Type, else Invalid.
 func ReadRunPrompt(r *Request) (Prompt, error) {
-	kind, err := kindOf(r.Header)
+	address := r.Agent
+	body, err := r.runDocument()
+	if err == nil && address == "" && r.hasFiles() { // a body of sound cannot name it
+		address, err = agentFromQuery(r.Query)
+	}
 	if err != nil {
 		return Prompt{}, err
 	}
-	body, kind, err := kind.toUTF8(r.Body)
-	if err != nil {
-		return Prompt{}, err
-	}
-	if kind.format != jsonFormat && r.Header.Get("Content-Type") != "" {
-		return Prompt{}, problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType, "Send the run as JSON, with Content-Type: application/json.")
-	}
-	body = bytes.TrimSpace(body)
 	if len(body) == 0 {
-		return Prompt{Agent: r.Agent}, checkAgentID(r.Agent)
+		return Prompt{Agent: address}, checkAgentID(address)
 	}
 	d := newDecoder(body)
 	if d.PeekKind() != jsontext.KindBeginObject {
@@ -49,10 +45,29 @@ func ReadRunPrompt(r *Request) (Prompt, error) {
 	if err != nil {
 		return Prompt{}, err
 	}
-	if p.Agent, err = oneAgent(p.Agent, r.Agent); err != nil {
+	if p.Agent, err = oneAgent(p.Agent, address); err != nil {
 		return Prompt{}, err
 	}
 	return p, checkText(p.Text)
+}
+
+// runDocument returns the JSON of a request to the runs API: its body, or beside files the other fields of its form.
+func (r *Request) runDocument() ([]byte, error) {
+	if r.hasFiles() {
+		return r.Body, nil
+	}
+	kind, err := kindOf(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	body, kind, err := kind.toUTF8(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if kind.format != jsonFormat && r.Header.Get("Content-Type") != "" {
+		return nil, problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType, "Send the run as JSON, with Content-Type: application/json.")
+	}
+	return bytes.TrimSpace(body), nil
 }
 
 // runMembers are the members that ReadRunPrompt knows.
@@ -87,7 +102,7 @@ func (m members) input(body []byte) (string, error) {
 	case !isAbsent(input) && !isAbsent(prompt):
 		return "", invalidParameter("input", "and prompt are both there; send one of them")
 	case isAbsent(input) && isAbsent(prompt):
-		return unknownMembers(body), nil
+		return otherMembers(body, runMembers), nil
 	case isAbsent(input):
 		if prompt.Kind() != jsontext.KindString {
 			return "", problem.New(problem.Invalid, problem.CodeInvalidPrompt, "prompt must be a string.")
@@ -111,9 +126,8 @@ func isEmptyObject(object jsontext.Value) bool {
 	return len(bytes.TrimSpace(object[1:len(object)-1])) == 0
 }
 
-// unknownMembers returns the JSON of an object with the members of the body that are not runMembers, or "" if there are
-// none.
-func unknownMembers(body []byte) string {
+// otherMembers returns the JSON of an object with the members of the body that known does not list, or "" if there are none.
+func otherMembers(body []byte, known []string) string {
 	if isEmptyObject(body) {
 		return ""
 	}
@@ -124,7 +138,7 @@ func unknownMembers(body []byte) string {
 		name, _ := d.ReadValue()
 		start := len(object)
 		object = append(append(append(object, ','), name...), ':')
-		isKnown := slices.Contains(runMembers, unquote(name))
+		isKnown := slices.Contains(known, unquote(name))
 		value, _ := d.ReadValue()
 		if object = append(object, value...); isKnown {
 			object, anyKnown = object[:start], true

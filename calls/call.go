@@ -78,6 +78,9 @@ func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
 	defer func() {
 		if c.Active == nil {
 			c.lease.releaseRun()
+			if c.Queued == nil {
+				c.discardFiles(ctx)
+			}
 		}
 		if !returned { // a step has panicked: nobody gets the call to close it
 			c.Close()
@@ -104,6 +107,9 @@ func (c *Call) admit(ctx context.Context) (err error) {
 	if c.Client, err = c.sender.Verify(ctx, c.catalog.Clients, r); err != nil {
 		return err
 	}
+	if c.sender != Page {
+		c.Client.NoteCall(time.Now())
+	}
 	if !c.Client.IsEnabled() {
 		return problem.New(problem.Denied, problem.CodeClientDisabled, "This client is disabled.")
 	}
@@ -123,7 +129,7 @@ func (c *Call) admit(ctx context.Context) (err error) {
 	if c.key, err = idempotencyKey(r.Header); err != nil && !c.isLenient() {
 		return err
 	}
-	if err := c.service.readBody(c.Client, r); err != nil {
+	if err := c.readBody(ctx); err != nil {
 		return err
 	}
 	if c.sender.Check != nil {
@@ -190,6 +196,9 @@ func (c *Call) runRequest() (runs.Request, error) {
 		Stream:     r.Stream,
 		Share:      c.Client.Share || entry.Share,
 	}
+	if r.hasFiles() {
+		run.ID, run.Uploads = r.upload.runID, r.upload.files
+	}
 	switch {
 	case c.key != "":
 		run.Idempotency = &runs.Idempotency{Key: c.key, Request: fingerprint(r)}
@@ -198,6 +207,9 @@ func (c *Call) runRequest() (runs.Request, error) {
 	}
 	// The run may take minutes. It needs the memory of the prompt, and not that of the body.
 	r.Body = nil
+	if r.upload != nil {
+		r.upload.fields = nil
+	}
 	c.lease.memory.Set(int64(len(run.Input) + len(run.Metadata) + len(run.Callback)))
 	return run, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -48,8 +49,16 @@ func fingerprint(r *Request) string {
 		path = "/api" + path
 	}
 	hash := sha256.New()
-	fmt.Fprintf(hash, "%s\n%s\n%s\n", path, r.URL.RawQuery, r.Header.Get("Content-Type"))
-	hash.Write(r.Body)
+	contentType := r.Header.Get("Content-Type")
+	if r.upload != nil { // a form has another boundary each time
+		contentType, _, _ = mime.ParseMediaType(contentType)
+	}
+	fmt.Fprintf(hash, "%s\n%s\n%s\n", path, r.URL.RawQuery, contentType)
+	if r.upload != nil {
+		fmt.Fprint(hash, r.upload.digest())
+	} else {
+		hash.Write(r.Body)
+	}
 	return hex.EncodeToString(hash.Sum(nil))
 }
 

@@ -51,10 +51,14 @@ func (s *Service) prompt(sender *Sender, client *clients.Member, catalog Catalog
 	if isBlank(p.Text) {
 		p.Text = client.Prompt
 	}
-	if entry := catalog.Agents.Get(agent); isBlank(p.Text) && entry != nil {
+	entry := catalog.Agents.Get(agent)
+	if isBlank(p.Text) && entry != nil {
 		p.Text = entry.Prompt
 	}
-	if isBlank(p.Text) {
+	if r.hasFiles() && entry != nil && !entry.TakesFiles {
+		return p, "", errTakesNoFiles(agent)
+	}
+	if isBlank(p.Text) && !r.hasFiles() {
 		return p, "", errNoPrompt
 	}
 	p.Metadata = mergeMetadata(client.MetadataJSON, p.Metadata)
@@ -118,19 +122,11 @@ func useStoredPrompt(client *clients.Member, all commands.Set, p *Prompt) error 
 // other programs label all bodies so. A blank body brings no prompt. The error is a problem: Unsupported for another
 // type or for an unknown charset or encoding, else Invalid.
 func ReadPrompt(r *Request) (Prompt, error) {
-	kind, err := kindOf(r.Header)
-	if err != nil {
-		return Prompt{}, err
-	}
 	agent, err := agentFromQuery(r.Query)
 	if err != nil {
 		return Prompt{}, err
 	}
-	body, kind, err := kind.toUTF8(r.Body)
-	if err != nil {
-		return Prompt{}, err
-	}
-	p, err := kind.readPrompt(body)
+	p, err := r.readPrompt()
 	if err != nil {
 		return Prompt{}, err
 	}
@@ -138,6 +134,25 @@ func ReadPrompt(r *Request) (Prompt, error) {
 		return Prompt{}, err
 	}
 	return p, checkText(p.Text)
+}
+
+// readPrompt reads the prompt from the body alone.
+func (r *Request) readPrompt() (Prompt, error) {
+	switch {
+	case r.hasFiles():
+		return readFilesPrompt(r.Body)
+	case r.upload != nil:
+		return promptOfFields(r.upload.fields)
+	}
+	kind, err := kindOf(r.Header)
+	if err != nil {
+		return Prompt{}, err
+	}
+	body, kind, err := kind.toUTF8(r.Body)
+	if err != nil {
+		return Prompt{}, err
+	}
+	return kind.readPrompt(body)
 }
 
 // readPrompt reads the prompt from a body in UTF-8.

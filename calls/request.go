@@ -1,6 +1,8 @@
 package calls
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -32,7 +34,12 @@ type Request struct {
 	// ReadBody.
 	Read func(limit int64, held *memory.Reservation) ([]byte, error)
 
+	// Open opens a body of at most limit bytes, to be read piece by piece; its errors are problems. It is called at most once, in
+	// place of Read.
+	Open func(limit int64) (io.ReadCloser, error)
+
 	held        *memory.Reservation
+	upload      *upload // nil unless the body was read piece by piece
 	service     *Service
 	proved      senders.Proved
 	deliveryKey string // see noteDelivery
@@ -50,6 +57,29 @@ func (r *Request) ReadBody(limit int64) (err error) {
 		return TooLarge(limit)
 	}
 	return nil
+}
+
+// open opens the body to be read piece by piece, decoded, with the limits of its files and of all else.
+func (r *Request) open(maxFile, maxText int64) (io.ReadCloser, error) {
+	limit := maxFile
+	if maxText > 0 {
+		limit = maxFiles*maxFile + maxText + maxFields*maxPartHeaderBytes
+	}
+	encodings, err := encodingsOf(r.Header.Values("Content-Encoding"))
+	if err != nil {
+		return nil, err
+	}
+	var body io.ReadCloser = io.NopCloser(bytes.NewReader(r.Body))
+	if r.Read != nil && r.Open != nil {
+		r.Read = nil
+		if body, err = r.Open(limit); err != nil {
+			return nil, err
+		}
+	}
+	if len(encodings) == 0 {
+		return body, nil
+	}
+	return decodedReader(body, encodings, limit+1) // a file that is too large by one byte is refused as such
 }
 
 // TooLarge returns the problem of a body of more than limit bytes.

@@ -191,6 +191,9 @@ func (c Client) needsToken() bool {
 	})
 }
 
+// callsItselfOnly reports whether nobody has to call the client but its schedule.
+func (c Client) callsItselfOnly() bool { return c.Schedule != "" && len(c.Auth) == 0 && !c.HasSource() }
+
 // HasSource reports whether the client's caller is a system that Beckon knows.
 func (c Client) HasSource() bool { return c.Source != "" && c.Source != "generic" }
 

@@ -55,6 +55,10 @@ type Client struct {
 	MaxBodyBytes       units.Bytes         `json:"maxBodyBytes,omitempty" yaml:"maxBodyBytes,omitempty"` // 0 is the server's limit
 	RateLimit          *RateLimit          `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"`
 	MaxConcurrent      int                 `json:"maxConcurrent,omitempty" yaml:"maxConcurrent,omitempty"` // calls at the same time; 0 is no limit
+	Schedule           string              `json:"schedule,omitempty" yaml:"schedule,omitempty"`           // when the client calls itself, as package cron reads it
+	Timezone           string              `json:"timezone,omitempty" yaml:"timezone,omitempty"`           // of the schedule; empty is the server's
+	Missed             string              `json:"missed,omitempty" yaml:"missed,omitempty"`               // once, skip; empty is once
+	ExpectEvery        units.Duration      `json:"expectEvery,omitempty" yaml:"expectEvery,omitempty"`     // without a call for so long it is silent; 0 expects none
 }
 
 // RateLimit allows Requests calls in any span of Per, and as many at once.
@@ -91,6 +95,7 @@ func (c Client) Check() (found problem.Fields) {
 		seen[id] = true
 	}
 	found = append(found, c.checkCaller()...)
+	found = append(found, c.checkSchedule()...)
 	switch {
 	case c.Passthrough && c.CommandID != "":
 		found.Add("commandId", "is for clients with passthrough: false; this one takes the prompt from the request")

@@ -32,7 +32,10 @@ type limit struct {
 }
 
 // underWay counts the calls of a client: those that run, and those whose body is being read.
-type underWay struct{ running, reading atomic.Int64 }
+type underWay struct {
+	running, reading atomic.Int64
+	lastCall         atomic.Int64 // when it called this process last, in milliseconds; 0: it has not
+}
 
 // of returns the client's limiter, nil when its rate is not limited, its count of calls, and that of the addresses of its form.
 func (l *Limits) of(c Client) (*rate.Limiter, *underWay, *forms.Addresses) {
@@ -88,6 +91,17 @@ func (m *Member) StartRun() error {
 
 // StartQueuedRun counts a run that has left the queue; EndRun must follow. Package runs bounds how many there may be.
 func (m *Member) StartQueuedRun() { m.underWay.running.Add(1) }
+
+// NoteCall notes that somebody has called who proved to be the client.
+func (m *Member) NoteCall(at time.Time) { m.underWay.lastCall.Store(at.UnixMilli()) }
+
+// LastCall returns when the client has called this process last. It is zero if it has not.
+func (m *Member) LastCall() time.Time {
+	if at := m.underWay.lastCall.Load(); at != 0 {
+		return time.UnixMilli(at)
+	}
+	return time.Time{}
+}
 
 // EndRun counts a run off that has ended.
 func (m *Member) EndRun() { m.underWay.running.Add(-1) }

@@ -77,7 +77,7 @@ func checkTokens(_ catalog.File, list []Client) []problem.Fields {
 	for i, c := range list {
 		found, token := &all[i], c.Token.Reveal()
 		switch other, taken := owner[token]; {
-		case token == "" && !c.needsToken():
+		case token == "" && (!c.needsToken() || c.callsItselfOnly()):
 		case token == "" && c.HasSource() && len(c.Auth) == 0:
 			found.Add("secret", "is required: what %s signs with, best written as a ${VARIABLE}; or auth, which lists how its calls prove themselves; or token, for calls with a bearer token", c.Source)
 		case token == "":

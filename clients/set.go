@@ -2,6 +2,8 @@ package clients
 
 import (
 	"cmp"
+	"iter"
+	"maps"
 	"time"
 
 	"beckon/internal/problem"
@@ -111,3 +113,6 @@ func (s *Set) ByToken(token string) *Member {
 
 // Get returns the client of that id, or nil.
 func (s *Set) Get(id string) *Member { return s.byID[id] }
+
+// All returns the clients, in no order.
+func (s *Set) All() iter.Seq[*Member] { return maps.Values(s.byID) }

@@ -57,7 +57,8 @@ const (
 // EventNames returns the names that filters may hold, besides those that agents and flows give to their events.
 func EventNames() []string {
 	return []string{events.RunCreated, events.RunQueued, events.RunStarted, events.RunCompleted, events.RunFailed, events.RunCanceled, events.RunViewed,
-		events.NodeStarted, events.NodeProgress, events.NodeCompleted, events.NodeFailed, events.NodeCanceled, EndpointDisabled, DeliveryExhausted}
+		events.NodeStarted, events.NodeProgress, events.NodeCompleted, events.NodeFailed, events.NodeCanceled,
+		events.ClientSilent, EndpointDisabled, DeliveryExhausted}
 }
 
 // The bounds of an endpoint.

@@ -55,7 +55,7 @@ func TestATemplateNeedNotFitEveryEvent(t *testing.T) {
 		`{"node": {{json .data.nodeId}}}`, `{"text": {{json .metadata.orderId}}}`, `{{with .metadata}}{"text": {{json .orderId}}}{{end}}`,
 		`{"result": {{.data.output}}}`, `{"text": "{{.data.output}}"}`, `{{.data.output}}`,
 		`{{if eq .workflowId "other"}}{"text": "x"}{{end}}`, `{"text": {{if eq .workflowId "writer"}}1{{end}}}`, `{{if eq .type "lead.won"}}{"won": true}{{else}}none{{end}}`,
-		`{{define "a"}}{"text": {{json .type}}}{{end}}{{template "a" .}}`,
+		`{{define "a"}}{"text": {{json .type}}}{{end}}{{template "a" .}}`, `{"percent": {{.data.percent}}}`,
 	} {
 		e := deliveries.Endpoint{ID: "ops", URL: "https://example.com", Secret: key, Format: text, Events: []string{"lead.won"}, Agents: []string{"writer"}}
 		require.Empty(t, e.Check(), text)

@@ -137,6 +137,11 @@ func (s *Service) exhausted(tx store.Tx, d *claimed, o outcome) error {
 	return s.tell(tx, DeliveryExhausted, deref(d.RunID), about, o.Error, s.Now(), data)
 }
 
+// Tell carries an event that is about no run, with what has failed.
+func (s *Service) Tell(tx store.Tx, kind string, about events.Subject, failure problem.Failure, data map[string]any) error {
+	return s.tell(tx, kind, "", about, &failure, s.Now(), data)
+}
+
 // tell carries an event of our own.
 func (s *Service) tell(tx store.Tx, kind, runID string, about events.Subject, failure *problem.Failure, now time.Time, data map[string]any) error {
 	var message *string

@@ -137,6 +137,9 @@ func samplesOf(kind, name, agent, at string) (list []message) {
 	case EndpointDisabled:
 		data, run = map[string]any{"endpointId": "ops", "reason": DisabledGone, "disabledAt": at}, nil
 		failed()
+	case events.ClientSilent:
+		data, run = map[string]any{"clientId": "backup", "expectEvery": "24h", "lastCallAt": at, "errorCode": "client_silent"}, nil
+		failure = `The client "backup" has not called since ` + at + ", and is expected to every 24h."
 	case DeliveryExhausted:
 		data = map[string]any{"deliveryId": "dlv_1", "endpointId": "ops", "eventId": "evt_1", "eventType": events.RunCompleted, "attempts": 6}
 		failed()
@@ -153,6 +156,9 @@ func samplesOf(kind, name, agent, at string) (list []message) {
 			outputs, data["artifacts"] = sampleOutputs, sampleArtifacts(agent)
 		case "viewed":
 			outputs, data["viewerIp"], data["userAgent"], data["viewedAt"] = sampleOutputs, "192.0.2.1", "Mozilla/5.0", at
+		case "progress":
+			delete(data, "output")
+			data["percent"] = 42
 		case "failed", "canceled":
 			failed()
 		}
@@ -178,7 +184,7 @@ func samplesOf(kind, name, agent, at string) (list []message) {
 // sampleStatus is the status that a run or a node has at what happens to it.
 func sampleStatus(what string) string {
 	switch what {
-	case "started":
+	case "started", "progress":
 		return "RUNNING"
 	case "created":
 		return "QUEUED"

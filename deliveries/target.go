@@ -55,14 +55,14 @@ type endpointSet struct {
 	byID map[string]*target
 }
 
-// interested reports whether the endpoint takes events about the subject at all. What is about no client is for everybody
-// who asks for it.
+// interested reports whether the endpoint takes events about the subject at all. What is about no client or no agent is for
+// everybody who asks for it.
 func (t *target) interested(about events.Subject) bool {
-	return about.ClientID == "" || takesAny(t.Clients, about.ClientID) && takesAny(t.Agents, about.WorkflowID)
+	return takesAny(t.Clients, about.ClientID) && takesAny(t.Agents, about.WorkflowID)
 }
 
 func takesAny(filter []string, value string) bool {
-	return len(filter) == 0 || slices.Contains(filter, value)
+	return len(filter) == 0 || value == "" || slices.Contains(filter, value)
 }
 
 // takes reports whether the endpoint takes an event about something that it is interested in.

@@ -23,6 +23,7 @@ const (
 	NodeCanceled  = "node.canceled" // a node was stopped
 	MessageDelta  = "message.delta" // a piece of the answer; removed soon after the run has ended
 	RunViewed     = "run.viewed"    // not in the log: an ended run was looked at for the first time
+	ClientSilent  = "client.silent" // not in the log, and about no run: a client was expected to call, and has not
 )
 
 // Event is one entry of the log.

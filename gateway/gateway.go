@@ -41,6 +41,7 @@ import (
 	"beckon/internal/units"
 	"beckon/internal/work"
 	"beckon/runs"
+	"beckon/schedules"
 	"beckon/server"
 	"beckon/share"
 )
@@ -75,6 +76,7 @@ type Gateway struct {
 	share      *share.Service
 	runs       *runs.Service
 	calls      *calls.Service
+	schedules  *schedules.Service
 	editor     *catalog.Editor
 	server     *server.Server
 
@@ -221,6 +223,10 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		Catalog: g.catalog, Runs: g.runs, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
 		Senders: g.newSenders(), Challenges: g.newChallenges(key), Fetch: g.fetch, PublicURL: g.publicURL(), Log: g.Log,
 		MaxBodyBytes: int64(c.MaxBodyBytes), ProxyTimeout: time.Duration(c.ProxyTimeout),
+	})
+	g.schedules = schedules.New(schedules.Config{
+		Store: g.store, Work: g.instance, Log: g.Log, Zone: c.Zone(), Clients: func() *clients.Set { return g.catalog().Clients },
+		Run: g.calls.ScheduledRun, Enqueue: g.runs.Enqueue, Tell: g.deliveries.Tell,
 	})
 	g.editor = g.newEditor(g.breakers, g.webhooks, g.apply)
 	return nil

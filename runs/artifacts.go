@@ -52,13 +52,32 @@ func (s *Service) endNode(tx store.Tx, runID string, n agents.Node) error {
 	return s.keepArtifacts(tx, runID, n.Artifacts)
 }
 
-// addArtifacts reads what a run has made, if it has made anything.
+// Upload stores a file that a call of a client brings, for the run that it asks for. The Request of that run has to name it in
+// Uploads; else Discard removes it.
+func (s *Service) Upload(ctx context.Context, runID, clientID, name, mediaType string, content io.Reader) (agents.Artifact, error) {
+	return s.Artifacts.Upload(ctx, runID, clientID, name, mediaType, content)
+}
+
+// Discard removes files of a call that has started no run.
+func (s *Service) Discard(ctx context.Context, uploads []agents.Artifact) {
+	s.Artifacts.Discard(ctx, uploads)
+}
+
+// addArtifacts reads the files of a run, if it has any.
 func (s *Service) addArtifacts(tx store.Tx, r *Run) (err error) {
 	if !r.hasArtifacts || s.Artifacts == nil {
 		return nil
 	}
-	if r.Artifacts, err = s.Artifacts.Of(tx, r.ID); err != nil {
+	all, err := s.Artifacts.Of(tx, r.ID)
+	if err != nil {
 		return err
+	}
+	for _, a := range all {
+		if a.NodeID == "" {
+			r.Uploads = append(r.Uploads, a)
+		} else {
+			r.Artifacts = append(r.Artifacts, a)
+		}
 	}
 	for i := range r.Nodes {
 		for _, a := range r.Artifacts {

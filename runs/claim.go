@@ -72,7 +72,7 @@ func (s *Service) begin(tx store.Tx, r *Run) (c *claim, err error) {
 		id := events.NewSequence(r.ID, events.FirstID(r.ID, r.CreatedAt)).Next(r.StartedAt)
 		c.events = []events.Event{runEvent(id, r, nodeCount{})}
 		c.last = c.events[0].ID
-		return c, nil
+		return c, s.addArtifacts(tx, r)
 	}
 	if c.last, err = events.Last(tx, r.ID); err == nil && r.IsFlow {
 		r.Nodes, err = nodesOf(tx, r.ID)

@@ -40,6 +40,11 @@ func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instanc
 		if err := s.storage.insert(tx, r, instance); err != nil {
 			return err
 		}
+		if len(r.Uploads) > 0 {
+			if err := s.Artifacts.RecordUploads(tx, r.ID, r.Uploads); err != nil {
+				return err
+			}
+		}
 		if err := s.appendFirst(tx, r, list); err != nil || more == nil {
 			return err
 		}

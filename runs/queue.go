@@ -42,7 +42,10 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 	queued := []events.Event{runEvent(events.FirstID(run.ID, run.CreatedAt), &run, nodeCount{})}
 	err := s.record(ctx, r.Idempotency, &run, "", queued, func(tx store.Tx) error {
 		tx.AfterCommit(s.bell.Ring)
-		return nil
+		if r.Also == nil {
+			return nil
+		}
+		return r.Also(tx, run.ID)
 	})
 	if err != nil {
 		s.waiting.Add(-1)

@@ -27,10 +27,11 @@ func (s Status) Ended() bool { return s == Completed || s == Failed || s == Canc
 
 // Where a run came from.
 const (
-	SourceWebhook = "webhook" // a call of a client's webhook
-	SourceAPI     = "api"     // a call of the runs API
-	SourcePage    = "page"    // somebody tried a client in the admin page
-	SourceForm    = "form"    // a visitor sent the form of a web page
+	SourceWebhook  = "webhook"  // a call of a client's webhook
+	SourceAPI      = "api"      // a call of the runs API
+	SourcePage     = "page"     // somebody tried a client in the admin page
+	SourceSchedule = "schedule" // a client's schedule
+	SourceForm     = "form"     // a visitor sent the form of a web page
 )
 
 // The priorities of a run in the queue.
@@ -66,6 +67,7 @@ type Run struct {
 	ErrorKind    problem.Kind    // of Error
 	Usage        agents.Usage
 	By           agents.Answerer   // who answered; of a run that failed, who was asked last
+	Uploads      []agents.Artifact // the files that its call brought; nil where they were not asked for
 	Artifacts    []agents.Artifact // what it has made; nil where it was not asked for
 	Nodes        []agents.Node     // the turns of a flow's agents in the order in which they began; nil where they were not asked for
 	Callback     json.RawMessage   // whom its caller wants to be told of it, as events.Subject has it; nil is nobody

@@ -9,10 +9,12 @@ import (
 
 	"beckon/agents"
 	"beckon/events"
+	"beckon/internal/store"
 )
 
 // Request describes a run to start.
 type Request struct {
+	ID          string // from NewID; "" makes one
 	ClientID    string
 	Entry       *agents.Entry // the agent or flow to invoke
 	Source      string        // SourceWebhook, …
@@ -21,11 +23,15 @@ type Request struct {
 	Metadata    json.RawMessage
 	Callback    json.RawMessage // see Run.Callback
 	ReceivedAt  time.Time
-	Priority    int          // in the queue; 0 means PriorityDefault
-	Idempotency *Idempotency // nil for a call without an Idempotency-Key
-	Share       bool         // the run gets a page for recipients
-	Stream      bool         // the caller reads the answer while it is written
-	OnEnd       func()       // called once, after the end of the run and before Done is closed; may be nil
+	Priority    int               // in the queue; 0 means PriorityDefault
+	Idempotency *Idempotency      // nil for a call without an Idempotency-Key
+	Uploads     []agents.Artifact // the files that the call brought: see Upload
+	Share       bool              // the run gets a page for recipients
+	Stream      bool              // the caller reads the answer while it is written
+	// Also is written in the transaction that puts the run into the queue; its error leaves the run out. nil for nothing. It
+	// may be called twice.
+	Also  func(tx store.Tx, runID string) error
+	OnEnd func() // called once, after the end of the run and before Done is closed; may be nil
 }
 
 // Active is a run that this process is working on.
@@ -63,8 +69,8 @@ func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 		return nil, err
 	}
 	event := func(id string) events.Event { return runEvent(id, &run, nodeCount{}) }
-	if r.Idempotency != nil {
-		// Write the run now: a repeated call must not ask the agent again.
+	if r.Idempotency != nil || len(r.Uploads) > 0 {
+		// Write the run now: a repeated call must not ask the agent again, and no file may be without a run for long.
 		if err := s.record(ctx, r.Idempotency, &run, s.instance, []events.Event{event(a.journal.ids.Next(now))}, nil); err != nil {
 			s.remove(a)
 			return nil, err
@@ -78,19 +84,26 @@ func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 	return a, nil
 }
 
+// NewID returns the ID of a run that is going to be started.
+func NewID() string { return "run_" + ulid.Make().String() }
+
 // newRun returns the run that a Request describes, without a status.
 func newRun(r Request, now time.Time) Run {
 	priority := r.Priority
 	if priority == 0 {
 		priority = PriorityDefault
 	}
+	id := r.ID
+	if id == "" {
+		id = NewID()
+	}
 	share := NoPage
 	if r.Share {
 		share = HasPage
 	}
-	return Run{ID: "run_" + ulid.Make().String(), ClientID: r.ClientID, WorkflowID: r.Entry.ID, IsFlow: r.Entry.IsFlow, Source: r.Source,
+	return Run{ID: id, ClientID: r.ClientID, WorkflowID: r.Entry.ID, IsFlow: r.Entry.IsFlow, Source: r.Source,
 		SessionID: r.SessionID, Input: r.Input, Metadata: r.Metadata, Callback: r.Callback, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
-		Share: share, ReceivedAt: r.ReceivedAt, CreatedAt: now}
+		Share: share, Uploads: r.Uploads, hasArtifacts: len(r.Uploads) > 0, ReceivedAt: r.ReceivedAt, CreatedAt: now}
 }
 
 // newActive returns an Active for a run that is new, or that was claimed from the queue. lastEvent is the ID of its

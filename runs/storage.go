@@ -44,6 +44,9 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row.Number("claim", r.Claim)
 	row.Number("priority", int64(r.Priority))
 	row.Number("share", int64(r.Share))
+	if r.hasArtifacts { // else its default, without a value to bind
+		row.Value("has_artifacts", true)
+	}
 	row.Number("prompt_tokens", int64(r.Usage.PromptTokens))
 	row.Number("completion_tokens", int64(r.Usage.CompletionTokens))
 	row.Number("total_tokens", int64(r.Usage.TotalTokens))

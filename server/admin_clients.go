@@ -41,6 +41,15 @@ type clientDocument struct {
 	MaxBodyBytes       int64              `json:"maxBodyBytes" example:"1048576"`
 	RateLimit          *rateLimitDocument `json:"rateLimit"`
 	MaxConcurrent      *int               `json:"maxConcurrent" doc:"Calls at the same time; null is any number."`
+	Schedule           *string            `json:"schedule" example:"0 7 * * 1-5" doc:"When the client calls itself: cron's five fields, @daily or @every 90m. Its command or prompt runs then."`
+	Timezone           *string            `json:"timezone" example:"Europe/Berlin" doc:"The time zone of the schedule, by its IANA name; null is server.timezone."`
+	Missed             string             `json:"missed" enum:"once,skip," doc:"What follows when times of the schedule have passed while no gateway was running: once starts one run for all of them, skip none. Empty is once."`
+	ExpectEvery        *string            `json:"expectEvery" example:"15m" doc:"Without a call for so long the event client.silent goes out, once; null expects none."`
+	NextRunAt          *string            `json:"nextRunAt" readOnly:"true" doc:"When the schedule comes next."`
+	LastRunAt          *string            `json:"lastRunAt" readOnly:"true" doc:"When the schedule started its last run."`
+	LastRunID          *string            `json:"lastRunId" readOnly:"true" doc:"That run."`
+	LastCallAt         *string            `json:"lastCallAt" readOnly:"true" doc:"The last call that proved itself, where calls are expected."`
+	SilentSince        *string            `json:"silentSince" readOnly:"true" doc:"When client.silent was sent; null when there has been a call since."`
 	Token              *string            `json:"token,omitempty" readOnly:"true" doc:"In the answer that makes the client, and never again. Beckon makes it; one that is given is refused."`
 	CallbackSecret     *string            `json:"callbackSecret,omitempty" readOnly:"true" doc:"Signs the webhooks of its calls. In the answer that makes the client, and never again."`
 	Managed
@@ -70,7 +79,11 @@ func (d *clientDocument) show(c clients.Client) {
 		Source: c.Source, Secret: secretsDocument(c.Secret), Respond: c.Respond, Passthrough: c.TakesRequest(), CommandID: orNull(c.CommandID), Template: orNull(c.Template),
 		Prompt: orNull(c.Prompt), Metadata: c.Metadata,
 		WebhookSecret: orNull(c.WebhookSecret.String()), AllowedAgents: orEmpty(c.AllowedAgents), SyncTimeout: shownDuration(c.SyncTimeout, clients.DefaultSyncTimeout),
-		CancelOnDisconnect: c.CancelOnDisconnect, Share: c.Share, MaxBodyBytes: int64(c.MaxBodyBytes)}
+		CancelOnDisconnect: c.CancelOnDisconnect, Share: c.Share, MaxBodyBytes: int64(c.MaxBodyBytes),
+		Schedule: orNull(c.Schedule), Timezone: orNull(c.Timezone), Missed: cmp.Or(c.Missed, clients.MissedOnce)}
+	if c.ExpectEvery != 0 {
+		d.ExpectEvery = orNull(c.ExpectEvery.String())
+	}
 	if c.RateLimit != nil {
 		d.RateLimit = &rateLimitDocument{c.RateLimit.Requests, c.RateLimit.Per.String()}
 	}
@@ -84,7 +97,9 @@ func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fie
 		Passthrough: d.Passthrough, CommandID: deref(d.CommandID), Template: deref(d.Template),
 		Prompt: deref(d.Prompt), Metadata: d.Metadata,
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
-		CancelOnDisconnect: d.CancelOnDisconnect, Share: d.Share, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent)}
+		CancelOnDisconnect: d.CancelOnDisconnect, Share: d.Share, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent),
+		Schedule: deref(d.Schedule), Timezone: deref(d.Timezone), Missed: catalog.OmitDefault(d.Missed, clients.MissedOnce),
+		ExpectEvery: readDuration(&wrong, "expectEvery", deref(d.ExpectEvery), 0)}
 	for _, a := range d.Auth {
 		c.Auth = append(c.Auth, a.Auth)
 	}
@@ -225,10 +240,26 @@ func (s *Server) omitDefaultLimit(c *clients.Client) {
 	}
 }
 
-// showDefaultLimit shows what the server allows to a client that has no limit of its own.
-func (s *Server) showDefaultLimit(_ context.Context, list []*clientDocument) error {
+// completeClients shows what the server allows to clients that have no limit of their own, and when they run and have called.
+func (s *Server) completeClients(ctx context.Context, list []*clientDocument) error {
+	var timed []string
 	for _, d := range list {
 		d.MaxBodyBytes = cmp.Or(d.MaxBodyBytes, s.Calls.MaxBodyBytes)
+		if d.Schedule != nil || d.ExpectEvery != nil {
+			timed = append(timed, d.ID)
+		}
+	}
+	if s.Schedules == nil || len(timed) == 0 {
+		return nil
+	}
+	states, err := s.Schedules.States(ctx, timed)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		state := states[d.ID]
+		d.NextRunAt, d.LastRunAt, d.LastRunID = timeOrNull(state.NextRun), timeOrNull(state.LastRun), orNull(state.LastRunID)
+		d.LastCallAt, d.SilentSince = timeOrNull(state.LastCall), timeOrNull(state.SilentSince)
 	}
 	return nil
 }

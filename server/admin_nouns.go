@@ -28,7 +28,7 @@ func (s *Server) addNouns(api huma.API) {
 		noun[agents.Agent, agentDocument, *agentDocument]{all: catalog.Of[agents.Agent](editor)},
 		noun[agents.Flow, flowDocument, *flowDocument]{all: catalog.Of[agents.Flow](editor)},
 		noun[commands.Command, commandDocument, *commandDocument]{all: catalog.Of[commands.Command](editor)},
-		noun[clients.Client, clientDocument, *clientDocument]{all: catalog.Of[clients.Client](editor), complete: s.showDefaultLimit, omitDefaults: s.omitDefaultLimit},
+		noun[clients.Client, clientDocument, *clientDocument]{all: catalog.Of[clients.Client](editor), complete: s.completeClients, omitDefaults: s.omitDefaultLimit},
 		s.endpoints(),
 	}
 	for _, all := range editor.Sections() {

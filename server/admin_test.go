@@ -212,7 +212,9 @@ func TestAdminClientDocument(t *testing.T) {
 	require.Regexp(t, `^mgc_\w{43}$`, made["token"])
 	read := g.admin(http.MethodGet, "/clients/alert-handler", "")
 	require.JSONEq(t, `{"id":"alert-handler","name":"Alert handler","enabled":true,"auth":[],"source":"","secret":null,"respond":"","passthrough":true,"commandId":null,"template":null,"prompt":null,
-		"metadata":null,"webhookSecret":null,"allowedAgents":["a"],"syncTimeout":"5m","cancelOnDisconnect":false,"share":false,"maxBodyBytes":1048576,"rateLimit":{"requests":60,"per":"1m"},"maxConcurrent":16,"inForce":true,"managedBy":"database","version":1,"warnings":[]}`, read.body)
+		"metadata":null,"webhookSecret":null,"allowedAgents":["a"],"syncTimeout":"5m","cancelOnDisconnect":false,"share":false,"maxBodyBytes":1048576,"rateLimit":{"requests":60,"per":"1m"},"maxConcurrent":16,
+		"schedule":null,"timezone":null,"missed":"once","expectEvery":null,"nextRunAt":null,"lastRunAt":null,"lastRunId":null,"lastCallAt":null,"silentSince":null,
+		"inForce":true,"managedBy":"database","version":1,"warnings":[]}`, read.body)
 	plain := g.admin(http.MethodGet, "/clients/web", "").json(t)
 	require.Nil(t, plain["rateLimit"])
 	require.Nil(t, plain["maxConcurrent"])
@@ -324,8 +326,9 @@ func TestAdminSaysAllThatIsWrongAtOnce(t *testing.T) {
 	}{
 		"/clients/web": {`{"passthrough":true,"allowedAgents":["a","none"],"syncTimeout":"soon","maxConcurrent":-1,"template":"{{.x"}`,
 			[]string{"syncTimeout", "maxConcurrent", "template", "allowedAgents[1]"}},
-		"/clients": {`{"id":"A B","passthrough":true,"allowedAgents":["none"],"rateLimit":{"requests":0,"per":"soon"},"maxConcurrent":-1}`,
-			[]string{"id", "rateLimit.per", "rateLimit", "maxConcurrent", "allowedAgents[0]"}},
+		"/clients": {`{"id":"A B","passthrough":true,"allowedAgents":["none"],"rateLimit":{"requests":0,"per":"soon"},"maxConcurrent":-1,
+			"schedule":"at seven","prompt":"x","timezone":"Berlin","expectEvery":"often"}`,
+			[]string{"id", "rateLimit.per", "rateLimit", "maxConcurrent", "allowedAgents[0]", "schedule", "timezone", "expectEvery"}},
 		"/agents":    {`{"id":"A B","provider":"p","temperature":9,"timeout":"soon","systemPrompt":"{{.x"}`, []string{"id", "timeout", "temperature", "model", "systemPrompt"}},
 		"/agents/a":  {`{"provider":"p","temperature":9}`, []string{"temperature", "model"}},
 		"/flows":     {`{"id":"","root":{"type":"loop","until":"((","steps":[{"type":"agent","agentId":"none"}]},"timeout":"soon"}`, []string{"id", "timeout", "root.maxIterations", "root.until", "root.steps[0].agentId"}},

@@ -49,20 +49,25 @@ func readBody(c echo.Context, limit int64, patience time.Duration, held *memory.
 		_ = http.NewResponseController(c.Response().Writer).SetReadDeadline(time.Time{})
 		return body, nil
 	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, tooLarge(c, limit)
-	}
 	if errors.Is(err, memory.ErrFull) {
 		return nil, outOfMemory(c, 0, 0)
 	}
+	return nil, bodyError(c, err, limit, patience)
+}
+
+// bodyError says why a body could not be read.
+func bodyError(c echo.Context, err error, limit int64, patience time.Duration) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return tooLarge(c, limit)
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.Response().Header().Set("Connection", "close")
-		return nil, problem.New(problem.Slow, problem.CodeBodyTimeout, "The body did not arrive within %s.", patience).Because(err)
+		return problem.New(problem.Slow, problem.CodeBodyTimeout, "The body did not arrive within %s.", patience).Because(err)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, problem.New(problem.Invalid, problem.CodeBodyCutOff, "The body ended before it was complete.").Because(err)
+		return problem.New(problem.Invalid, problem.CodeBodyCutOff, "The body ended before it was complete.").Because(err)
 	}
-	return nil, problem.New(problem.Invalid, problem.CodeBodyUnreadable, "The body could not be read.").Because(err)
+	return problem.New(problem.Invalid, problem.CodeBodyUnreadable, "The body could not be read.").Because(err)
 }
 
 // outOfMemory refuses a body before it has been read, and closes the connection, as for a body that is too large.

@@ -104,11 +104,12 @@ func (d describer) calls() {
 		})
 	}
 	anything := &huma.Schema{}
+	sound := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "A file to transcribe, where an agent of the client reads files."}}
 	d.add(http.MethodPost, "/api/v1/webhooks/{clientID}", "call-webhook", tagCalls, "Run what the client is for, and get the answer", started(), func(op *huma.Operation) {
 		op.Parameters = append(append(op.Parameters, query("agent", "One of the client's allowedAgents, for bodies that cannot say it.")), callParameters()...)
 		op.RequestBody = &huma.RequestBody{Description: "The prompt. Of a client that runs a command, webhook and metadata of a JSON object are read. Nothing is needed where the client or its agent has a prompt.", Content: map[string]*huma.MediaType{
 			"application/json": {Schema: &huma.Schema{Description: "An object with a string prompt and its siblings; any other JSON is the prompt itself.", AnyOf: []*huma.Schema{d.of(promptBody{}), anything}}},
-			"text/plain":       {Schema: text("The prompt.")}, "application/x-www-form-urlencoded": {Schema: anything}, "multipart/form-data": {Schema: anything}}}
+			"text/plain":       {Schema: text("The prompt.")}, "application/x-www-form-urlencoded": {Schema: anything}, "multipart/form-data": {Schema: anything}, "audio/*": sound}}
 	})
 	hint := map[string]*huma.Response{"200": d.json("It is there for POST.", map[string]string{}), "405": problemResponse(http.StatusMethodNotAllowed)}
 	d.add(http.MethodGet, "/api/v1/webhooks/{clientID}", "see-webhook", tagCalls, "Learn that webhooks take POST", hint, func(op *huma.Operation) {
@@ -121,7 +122,9 @@ func (d describer) calls() {
 	run := func(op *huma.Operation) {
 		op.Parameters = append(op.Parameters, callParameters()...)
 		op.Description = "/v1/… is the same as /api/v1/… ."
-		op.RequestBody = &huma.RequestBody{Description: "Without input and prompt, the members that are not known here are the input. Without those, the run does what the client, its command, or the agent or flow has as its prompt.", Content: map[string]*huma.MediaType{"application/json": {Schema: d.of(runBody{})}}}
+		op.RequestBody = &huma.RequestBody{Description: "Without input and prompt, the members that are not known here are the input. Without those, the run does what the client, its command, or the agent or flow has as its prompt.", Content: map[string]*huma.MediaType{
+			"application/json":    {Schema: d.of(runBody{})},
+			"multipart/form-data": {Schema: &huma.Schema{Description: "The members as fields, with a file for an agent that reads files."}}, "audio/*": sound}}
 	}
 	d.add(http.MethodPost, "/api/v1/runs", "create-run", tagCalls, "Start a run to come back for", started(), run)
 	d.add(http.MethodPost, "/api/v1/nodes/{nodeType}/run", "run-node", tagCalls, "Start a run of one agent", started(), run)

@@ -37,6 +37,7 @@ type RunDetail struct {
 	Data      json.RawMessage    `json:"data" doc:"The output as JSON, where the agent's output has a schema."`
 	Attempts  []ModelAttempt     `json:"attempts" doc:"All that were made, where one of them failed; those of a flow are its nodes'."`
 	Nodes     []NodeDocument     `json:"nodes"`
+	Uploads   []artifacts.Linked `json:"uploads,omitempty" doc:"The files that its call brought; missing where it brought none."`
 	Artifacts []artifacts.Linked `json:"artifacts" doc:"The files that it has made."`
 	ShareURL  *string            `json:"shareUrl" doc:"Opens its page for recipients, for whoever has it; null where it has none, or it was revoked."`
 	Views     int64              `json:"views" doc:"How often people have opened that page."`
@@ -89,6 +90,9 @@ func documentOf(r *runs.Run) RunDocument {
 func (s *Server) detailOf(r *runs.Run, forAdmin bool) RunDetail {
 	document := RunDetail{RunDocument: documentOf(r), Data: r.Data(), Attempts: attemptsOf(r.By, forAdmin), Nodes: []NodeDocument{}, Artifacts: s.artifactsOf(r.Artifacts),
 		ShareURL: orNull(s.shareURL(r)), Views: r.Views}
+	if len(r.Uploads) > 0 {
+		document.Uploads = s.artifactsOf(r.Uploads)
+	}
 	for _, n := range r.AllNodes() {
 		document.Nodes = append(document.Nodes, NodeDocument{NodeID: n.ID, NodeType: n.Type, Status: n.Status, Output: orNull(n.Output), Error: n.Error, Usage: n.Usage,
 			Provider: orNull(n.By.Provider), Model: orNull(n.By.Model), Degraded: n.By.Degraded, Attempts: attemptsOf(n.By, forAdmin),

@@ -17,6 +17,7 @@ import (
 	"beckon/artifacts"
 	"beckon/calls"
 	"beckon/internal/problem"
+	"beckon/schedules"
 	"beckon/share"
 )
 
@@ -42,6 +43,7 @@ type Config struct {
 	Database       interface{ Health(context.Context) error }
 	Artifacts      *artifacts.Service // what runs have made; nil for none
 	Share          *share.Service     // the pages of runs for recipients; nil for none
+	Schedules      *schedules.Service // when clients run and have called; nil for never
 	Log            *slog.Logger
 	Admin          Admin
 	KeepRefused    KeepRefused   // nil keeps none

@@ -77,6 +77,7 @@ func (s *Server) newRequest(c echo.Context) *calls.Request {
 		ReceivedAt: time.Now(),
 		Stream:     calls.WantsEvents(request.Header),
 		Read:       s.bodyReader(c),
+		Open:       s.bodyOpener(c),
 	}
 }
 

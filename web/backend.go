@@ -13,6 +13,7 @@ import (
 	"beckon/internal/catalog"
 	"beckon/internal/store"
 	"beckon/runs"
+	"beckon/schedules"
 	"beckon/share"
 )
 
@@ -27,7 +28,8 @@ type Backend struct {
 	Refused    RefusedList
 	Settings   Settings
 
-	Calls Calls
+	Calls     Calls
+	Schedules *schedules.Service // when clients run and have called; nil for never
 
 	// Models asks a provider, with its key, which models it has. It also tests the connection.
 	Models func(ctx context.Context, p agents.Provider) ([]string, error)

@@ -25,6 +25,10 @@ var clientFields = []labelled{
 	{"commandId", "Command"},
 	{"prompt", "Work without a prompt"},
 	{"allowedAgents", "Which agents and flows may answer"},
+	{"schedule", "Runs by itself"},
+	{"timezone", "Time zone"},
+	{"missed", "Times that were missed"},
+	{"expectEvery", "Is expected to call every"},
 	{"syncTimeout", "How long a call waits for its answer"},
 	{"maxBodyBytes", "Largest request"},
 	{"maxConcurrent", "Calls at the same time"},
@@ -56,6 +60,8 @@ type clientForm struct {
 	RateRequests, RatePer string
 	MaxConcurrent         string
 	Source, Respond       string
+	Schedule, Timezone    string
+	Missed, ExpectEvery   string
 	webhookSecret         secret.String // never shown again, nor is secret
 	secret                secret.String
 	Retype                bool // a secret was typed, and is not in the form any more
@@ -86,6 +92,10 @@ func clientFormOf(item clients.Client) clientForm {
 	if item.MaxConcurrent != 0 {
 		f.MaxConcurrent = strconv.Itoa(item.MaxConcurrent)
 	}
+	f.Schedule, f.Timezone, f.Missed = item.Schedule, item.Timezone, item.Missed
+	if item.ExpectEvery != 0 {
+		f.ExpectEvery = item.ExpectEvery.String()
+	}
 	return f
 }
 
@@ -101,6 +111,7 @@ func readClientForm(sent url.Values) clientForm {
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
 		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
 		MaxConcurrent: text("maxConcurrent"), Source: text("source"), Respond: text("respond"),
+		Schedule: text("schedule"), Timezone: text("timezone"), Missed: text("missed"), ExpectEvery: text("expectEvery"),
 		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret")}
 	for _, typed := range []secret.String{f.webhookSecret, f.secret} {
 		f.Retype = f.Retype || typed != "" && typed != secret.Removed
@@ -113,7 +124,8 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 
 // client reads what was typed, and says what cannot be read.
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
-	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, Source: catalog.OmitDefault(f.Source, "generic"), Respond: f.Respond, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt}
+	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, Source: catalog.OmitDefault(f.Source, "generic"), Respond: f.Respond, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt,
+		Schedule: f.Schedule, Timezone: f.Timezone, Missed: catalog.OmitDefault(f.Missed, clients.MissedOnce)}
 	if f.secret != "" {
 		item.Secret = clients.Secrets{f.secret}
 	}
@@ -124,6 +136,7 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 		item.Metadata = *metadata
 	}
 	f.readKind(&item, &wrong)
+	readInto(&wrong, "expectEvery", f.ExpectEvery, &item.ExpectEvery)
 	readInto(&wrong, "syncTimeout", f.SyncTimeout, &item.SyncTimeout)
 	readInto(&wrong, "maxBodyBytes", f.MaxBodyBytes, &item.MaxBodyBytes)
 	item.MaxConcurrent = readCount(&wrong, "maxConcurrent", f.MaxConcurrent, 0)

@@ -21,6 +21,7 @@ type clientScreen struct {
 	HasSecret bool
 	Signs     bool // there is a secret that its caller signs with
 	Last      *lastCall
+	Times     clientTimes
 	Agents    []agentChoice
 	Commands  []commandChoice
 	Call      sampleCall
@@ -108,6 +109,9 @@ func (w *Web) clientScreenOf(ctx context.Context, f nounForm[clientForm], kept *
 	s = clientScreen{nounForm: f, Call: sampleFor(f.Form)}
 	if kept != nil {
 		if s.Last, err = w.lastCallOf(ctx, kept.ID); err != nil {
+			return s, err
+		}
+		if s.Times, err = w.clientTimes(ctx, *kept); err != nil {
 			return s, err
 		}
 		s.Signs = len(kept.Secret) > 0

@@ -188,6 +188,10 @@ func TestFormsThatAreWrongKeepWhatWasTyped(t *testing.T) {
 		"the other":     {[]string{"ratePer", "1m"}, "rateLimit", "needs both: how many calls, and in which time"},
 		"no calls":      {[]string{"rateRequests", "0", "ratePer", "1m"}, "rateLimit", "calls must be a whole number, 1 or more"},
 		"no time":       {[]string{"rateRequests", "5", "ratePer", "0s"}, "rateLimit", "the time must be longer than 0"},
+		"schedule":      {[]string{"schedule", "at seven", "prompt", "work"}, "schedule", "Write five fields"},
+		"no work":       {[]string{"schedule", "@daily"}, "schedule", "needs work to do"},
+		"time zone":     {[]string{"timezone", "Berlin"}, "timezone", "such as Europe/Berlin"},
+		"expected":      {[]string{"expectEvery", "often"}, "expectEvery", "is not a duration"},
 		"secret":        {[]string{"webhookSecret", "hunter2"}, "webhookSecret", "type them again before you save"},
 		"besides":       {[]string{"webhookSecret", "whsec_c2VjcmV0LW9mLXRoZS1maWxlLW9mLTMyLWJ5dGVz", "syncTimeout", "soon"}, "syncTimeout", "type them again before you save"},
 	} {

@@ -9,17 +9,20 @@ import (
 	"beckon/artifacts"
 )
 
-// artifactRow is a file that a run has made.
+// artifactRow is a file of a run.
 type artifactRow struct {
 	agents.Artifact
 	Shows   string // how the page shows it: image, audio, video; empty where it is downloaded only
 	Address string // a link to it; empty where none can be signed
+
+	RemoveAddress string // where its removal is posted
 }
 
-func (w *Web) artifactRows(list []agents.Artifact) []artifactRow {
+// artifactRows are files of the run whose page is at a path.
+func (w *Web) artifactRows(path string, list []agents.Artifact) []artifactRow {
 	rows := make([]artifactRow, len(list))
 	for i, a := range list {
-		rows[i] = artifactRow{Artifact: a, Address: w.Backend.Artifacts.PathFor(a.ID)}
+		rows[i] = artifactRow{Artifact: a, Address: w.Backend.Artifacts.PathFor(a.ID), RemoveAddress: path + "/artifacts/" + a.ID + "/remove"}
 		if artifacts.IsShown(a.MediaType) {
 			rows[i].Shows, _, _ = strings.Cut(a.MediaType, "/")
 		}

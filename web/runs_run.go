@@ -24,6 +24,7 @@ type runScreen struct {
 	Live            bool   // something may still happen to it
 	Waited, Took    time.Duration
 	Input, Output   shownText
+	Uploads         []artifactRow // the files that its call brought
 	Artifacts       []artifactRow
 	ShareAddress    string // a link to its page for recipients; empty where it has none
 	Metadata        shownText
@@ -90,7 +91,7 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 	s.Input = texts.show("What it was asked", run.Input, "part", "input")
 	s.Output = texts.show("What it answered", run.Output, "part", "output")
 	s.Metadata = texts.show("Metadata", string(run.Metadata), "part", "metadata")
-	s.Artifacts = w.artifactRows(run.Artifacts)
+	s.Uploads, s.Artifacts = w.artifactRows(s.Path(), run.Uploads), w.artifactRows(s.Path(), run.Artifacts)
 	if run.Share == runs.HasPage {
 		s.ShareAddress = w.Backend.Share.Link(run.ID)
 	}

@@ -137,10 +137,11 @@ func sampleRun() runScreen {
 	return runScreen{Notice: "Done.", Error: "No.", ShareAddress: "http://localhost:8080/r/run_1", Live: true, Waited: time.Second, Took: time.Second, Input: text, Output: text, Metadata: text,
 		Run: &runs.Run{ID: "run_1", Status: runs.Running, ClientID: "ci", WorkflowID: "triage", CreatedAt: at, StartedAt: at, CompletedAt: at, Error: failure, SessionID: "s", Crashes: 1, Share: runs.HasPage, Views: 2,
 			By: agents.Answerer{Provider: "offline", Model: "m", Degraded: true, Attempts: []agents.Attempt{{Provider: "openai", StartedAt: at, Status: 503, Error: failure, Reason: "Overloaded", Finish: "odd"}}}},
-		Artifacts: []artifactRow{{agents.Artifact{ID: "art_1", Name: "a.png", MediaType: "image/png"}, "image", "/a/art_1"}, {agents.Artifact{ID: "art_2"}, "audio", "/a/art_2"},
-			{agents.Artifact{ID: "art_3"}, "video", "/a/art_3"}, {agents.Artifact{ID: "art_4"}, "", ""}},
-		Nodes:  []nodeBar{{ID: "triage", Type: "triage", Status: "FAILED", Width: barWidth, Took: time.Second, StartedAt: at, Output: text, Error: failure}},
-		Events: []eventRow{{Type: "node.failed", Node: "triage", Status: "FAILED", At: at, Address: runsPath}}, MoreEvents: true,
+		Artifacts: []artifactRow{{agents.Artifact{ID: "art_1", Name: "a.png", MediaType: "image/png", NodeID: "painter"}, "image", "/a/art_1", "/x"}, {agents.Artifact{ID: "art_2"}, "audio", "/a/art_2", "/x"},
+			{agents.Artifact{ID: "art_3"}, "video", "/a/art_3", "/x"}, {agents.Artifact{ID: "art_4"}, "", "", "/x"}},
+		Uploads: []artifactRow{{agents.Artifact{ID: "art_5", Name: "call.wav", MediaType: "audio/wav"}, "audio", "/a/art_5", "/x"}},
+		Nodes:   []nodeBar{{ID: "triage", Type: "triage", Status: "FAILED", Width: barWidth, Took: time.Second, StartedAt: at, Output: text, Error: failure}},
+		Events:  []eventRow{{Type: "node.failed", Node: "triage", Status: "FAILED", At: at, Address: runsPath}}, MoreEvents: true,
 		Deliveries: []deliveryRow{sampleDeliveryRow()}, MoreDeliveries: deliveriesPath, Advice: advice{[]string{"Ask for less."}, []link{{"/admin/agents/triage", "Agent triage"}}}}
 }
 

@@ -63,8 +63,8 @@ func (m *transcription) Invoke(ctx context.Context, call agents.Call) (result ag
 	return result, err
 }
 
-// source is the id of the sound: the one that the input names, else the last that an earlier step
-// of the flow has made.
+// source is the id of the sound: the one that the input names, else the last that an earlier step of the flow has made or that
+// the call has brought. A file of the call whose type nobody knows may be one, too: the provider finds out.
 func (m *transcription) source(call agents.Call) (string, error) {
 	if input, ok := agents.InputOf(call).(map[string]any); ok {
 		if id, ok := input["artifact"].(string); ok && id != "" {
@@ -76,8 +76,13 @@ func (m *transcription) source(call agents.Call) (string, error) {
 			return a.ID, nil
 		}
 	}
+	for _, a := range slices.Backward(call.Artifacts) {
+		if a.NodeID == "" {
+			return a.ID, nil
+		}
+	}
 	return "", problem.New(problem.Upstream, problem.CodeNoSound,
-		`The agent %q was given no sound. Name an artifact as in {"artifact": "art_…"}, or put a step in front of it that makes one.`, m.agent)
+		`The agent %q was given no sound. Send a file with the call, name an artifact as in {"artifact": "art_…"}, or put a step in front of it that makes one.`, m.agent)
 }
 
 // form is the body of the request: the members of it, and the file as it is read.

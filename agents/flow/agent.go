@@ -100,6 +100,9 @@ func (s *agentStep) call(t *thread) (agents.Call, error) {
 	}
 	if s.prompt == nil {
 		call.Prompt = t.text
+		if t.call.Prompt == "" { // the call has brought files only
+			call.Prompt = strings.TrimLeft(t.text, "\n")
+		}
 		return call, nil
 	}
 	prompt, err := s.prompt.Render(call)

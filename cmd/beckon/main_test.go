@@ -103,7 +103,7 @@ func startGateway(ts *testscript.TestScript, neg bool, args []string) {
 // environ is what a script has set; the variables that a first start looks for are not inherited.
 func environ(ts *testscript.TestScript) (env []string) {
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "BECKON_SERVER_ADDRESS", "BECKON_DATABASE_URL", "BECKON_SERVER_SHUTDOWN_GRACE", "BECKON_LOG_FORMAT", "BECKON_ADMIN_TOKEN", "BECKON_ADMIN_VARIABLES",
-		"OPENAI_API_KEY", "CI_TOKEN", "CONTACT_TOKEN", "ALERTMANAGER_TOKEN", "ADMIN_TOKEN"} {
+		"OPENAI_API_KEY", "CI_TOKEN", "CONTACT_TOKEN", "ALERTMANAGER_TOKEN", "ADMIN_TOKEN", "BACKUP_TOKEN", "OPS_SECRET"} {
 		if value := ts.Getenv(name); value != "" {
 			env = append(env, name+"="+value)
 		}

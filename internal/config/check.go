@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"beckon/internal/cron"
 	"beckon/internal/memory"
 	"beckon/internal/units"
 )
@@ -51,6 +52,9 @@ func (c *Config) checkSettings(found *findings) {
 			c.wrong(found, fmt.Sprintf("server.trustedProxies[%d]", i), "must be an IP address or a CIDR such as 10.0.0.0/8")
 		}
 	}
+	if _, err := cron.Zone(s.Timezone); err != nil {
+		c.wrong(found, "server.timezone", "%s", err)
+	}
 	if s.ProxyTimeout != 0 && time.Duration(s.ProxyTimeout) < leastProxyTimeout {
 		c.wrong(found, "server.proxyTimeout", "must be at least %s, or 0 where no proxy cuts connections", leastProxyTimeout)
 	}
@@ -91,8 +95,8 @@ func (c *Config) checkSettings(found *findings) {
 	c.readTLS(found)
 	c.checkDuration(found, "retention.runs", c.Retention.Runs, maxRetention)
 	c.checkDuration(found, "retention.deliveries", c.Retention.Deliveries, maxRetention)
-	if scheme, _, isURL := strings.Cut(c.Artifacts.URL, "://"); isURL && !slices.Contains([]string{"file", "s3", "gs", "azblob"}, scheme) {
-		c.wrong(found, "artifacts.url", "must be the path of a folder, or a URL that begins with file://, s3://, gs:// or azblob://")
+	if mistake := artifactsURLMistake(c.Artifacts.URL, hasBuckets); mistake != "" {
+		c.wrong(found, "artifacts.url", "%s", mistake)
 	}
 	if c.Artifacts.MaxBytes < 1 || c.Artifacts.MaxBytes > maxArtifact {
 		c.wrong(found, "artifacts.maxBytes", "must be between 1 byte and %d GiB", maxArtifact>>30)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"beckon/internal/catalog"
+	"beckon/internal/cron"
 	"beckon/internal/egress"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
@@ -53,7 +54,17 @@ type Server struct {
 	MaxQueued      int            `yaml:"maxQueued"`     // runs that wait in the queue, of all clients together
 	MaxMemory      units.Bytes    `yaml:"maxMemory"`     // what the process may use; 0 is half of what there is
 	ShutdownGrace  units.Duration `yaml:"shutdownGrace"`
+	Timezone       string         `yaml:"timezone"`   // of schedules that name none, such as Europe/Berlin
 	SecretsKey     secret.String  `yaml:"secretsKey"` // empty: made at first start, beside the database
+}
+
+// Zone returns the time zone of schedules that name none.
+func (s Server) Zone() *time.Location {
+	zone, err := cron.Zone(s.Timezone)
+	if err != nil { // it was checked when it was loaded
+		return time.UTC
+	}
+	return zone
 }
 
 // Memory returns how many bytes of memory the process may use.
@@ -141,6 +152,7 @@ func defaults(nouns *catalog.Registry) *Config {
 			MaxConcurrent: 1024,
 			MaxQueued:     10_000,
 			ShutdownGrace: units.Duration(30 * time.Second),
+			Timezone:      "UTC",
 		},
 		Database:  Database{URL: DefaultDatabase},
 		Egress:    Egress{HTTPSOnly: true},

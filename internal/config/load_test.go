@@ -21,7 +21,7 @@ func TestDefaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := load(t, content, nil)
 			require.Equal(t, Server{Address: "localhost:8080", PublicURL: "http://localhost:8080", MaxBodyBytes: 1 << 20,
-				MaxConcurrent: 1024, MaxQueued: 10_000, ShutdownGrace: units.Duration(30 * time.Second)}, c.Server)
+				MaxConcurrent: 1024, MaxQueued: 10_000, ShutdownGrace: units.Duration(30 * time.Second), Timezone: "UTC"}, c.Server)
 			require.Equal(t, Database{URL: "sqlite:data/beckon.db"}, c.Database)
 			require.Equal(t, Log{Level: "info", Format: "text"}, c.Log)
 			require.Equal(t, 720*time.Hour, time.Duration(c.Retention.Runs))
@@ -65,6 +65,21 @@ func TestMistakesInTheFile(t *testing.T) {
 		{"a typing error hides what follows from it", "commands:\n  - {id: x, promt: hello}\n", []string{`config.yaml:2: commands[0]: there is no key "promt" here; did you mean prompt?`}},
 		{"key twice", "log:\n  level: info\n  level: warn\n", []string{`config.yaml:3: log: the key "level" is there twice, first in line 2`}},
 		{"header twice", "endpoints:\n  - id: a\n    url: https://a\n    signature: standard-ed25519\n    headers:\n      X: a\n      X: b\n", []string{`config.yaml:7: endpoints[0].headers: the key "X" is there twice, first in line 6`}},
+		{"time zone", "server:\n  timezone: Berlin\n", []string{"config.yaml:2: server.timezone: is not the name of a time zone. Write one of the IANA list, such as Europe/Berlin, or UTC"}},
+		{"schedules", scheduled + `    schedule: "0 7 * *"
+    timezone: Mars/Olympus
+    missed: maybe
+    expectEvery: 10ms
+    prompt: work
+`, []string{
+			"config.yaml:6: clients[0].schedule: is not a schedule (expected exactly 5 fields, found 4: [0 7 * *]). Write five fields (minute, hour, day of month, month, day of week) such as \"0 7 * * 1-5\", or @hourly, @daily, @weekly, @monthly, or @every 90m",
+			"config.yaml:7: clients[0].timezone: is not the name of a time zone. Write one of the IANA list, such as Europe/Berlin, or UTC",
+			"config.yaml:8: clients[0].missed: must be once (one run for all times that were missed) or skip (none)",
+			"config.yaml:9: clients[0].expectEvery: must be from 1s to 8784h"}},
+		{"a schedule without work", scheduled + "    schedule: \"@daily\"\n    passthrough: true\n", []string{
+			"config.yaml:6: clients[0].schedule: needs work to do: give the client a commandId or a prompt"}},
+		{"a schedule whose callers have no token", scheduled + "    schedule: \"@daily\"\n    prompt: work\n    auth: [basic]\n", []string{
+			"config.yaml:4: clients[0].token: is required: the bearer token of this client, best written as a ${VARIABLE}"}},
 		{"a list of one", "agents: x\n", []string{"config.yaml:1: agents: must be a list (lines that begin with -), not a single value"}},
 		{"a mapping for a list", "agents:\n  triage: {}\n", []string{"config.yaml:1: agents: must be a list (lines that begin with -), not a mapping"}},
 		{"text for a mapping", "server: localhost\n", []string{"config.yaml:1: server: must be a mapping (lines of key: value), not a single value"}},
@@ -101,7 +116,7 @@ func TestMistakesInTheFile(t *testing.T) {
 		{"all at once, in order", "log: {level: loud}\nserver:\n  maxConcurrent: 0\n  nope: 1\negress: {allowPrivate: [10.0.0.1]}\n", []string{
 			"config.yaml:1: log.level: must be debug, info, warn or error",
 			"config.yaml:3: server.maxConcurrent: must be between 1 and 1000000",
-			`config.yaml:4: server: there is no key "nope" here; there are address, publicURL, trustedProxies, proxyTimeout, maxBodyBytes, maxConcurrent, maxQueued, maxMemory, shutdownGrace, secretsKey`,
+			`config.yaml:4: server: there is no key "nope" here; there are address, publicURL, trustedProxies, proxyTimeout, maxBodyBytes, maxConcurrent, maxQueued, maxMemory, shutdownGrace, timezone, secretsKey`,
 			"config.yaml:5: egress.allowPrivate[0]: must be a CIDR such as 10.0.0.0/8, or 127.0.0.1/32 for a single address"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -155,6 +170,29 @@ func TestManyMistakesAreCutShort(t *testing.T) {
 	require.Error(t, err)
 	require.Len(t, strings.Split(err.Error(), "\n"), maxPrinted+1)
 	require.Contains(t, err.Error(), "and 950 more")
+}
+
+// scheduled begins a file whose client has a schedule.
+const scheduled = `providers: [{id: p, type: template, template: x}]
+agents: [{id: a, provider: p}]
+clients:
+  - id: report
+    allowedAgents: [a]
+`
+
+// A client that only calls itself needs no token.
+func TestAScheduleNeedsNoToken(t *testing.T) {
+	c := load(t, scheduled+`    schedule: "0 7 * * 1-5"
+    timezone: Europe/Berlin
+    missed: skip
+    expectEvery: 25h
+    prompt: work
+`, nil)
+	report := declared[clients.Client](c)[0]
+	require.True(t, report.SkipsMissed())
+	require.Equal(t, 25*time.Hour, time.Duration(report.ExpectEvery))
+	require.Equal(t, "UTC", c.Server.Zone().String())
+	require.Equal(t, "Asia/Tokyo", load(t, "server: {timezone: Asia/Tokyo}", nil).Server.Zone().String())
 }
 
 // full uses every key of every section.

@@ -1,0 +1,219 @@
+package calls
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"beckon/agents"
+	"beckon/internal/problem"
+	"beckon/runs"
+)
+
+// maxFiles limits the files of a call, besides those that are text.
+const maxFiles = 4
+
+// upload is the body of a call that brings files, or might: it was read piece by piece.
+type upload struct {
+	runID  string            // of the run that the files are stored for
+	fields []field           // of a form
+	files  []agents.Artifact // what was stored
+}
+
+// takesFiles reports whether the call may bring files: some agent or flow of its client reads them, and its prompt is not made
+// from the body as a whole.
+func (c *Call) takesFiles() bool {
+	client := c.Client
+	if c.service.Runs.Artifacts == nil || client.PromptTemplate != nil || c.sender != API && client.HasSource() {
+		return false
+	}
+	return slices.ContainsFunc(client.AllowedAgents, func(id string) bool {
+		entry := c.catalog.Agents.Get(id)
+		return entry != nil && entry.TakesFiles
+	})
+}
+
+// isSound reports whether a body of this type is a file to transcribe; films have sound, too.
+func isSound(mediaType string) bool {
+	return strings.HasPrefix(mediaType, "audio/") || strings.HasPrefix(mediaType, "video/") || mediaType == "application/ogg"
+}
+
+// readBody reads the body: of a call that may bring files piece by piece, if it is a file or a multipart form, and of any other
+// call at once.
+func (c *Call) readBody(ctx context.Context) error {
+	r, s := c.request, c.service
+	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if isForm := mediaType == "multipart/form-data"; !isForm && !isSound(mediaType) || !c.takesFiles() {
+		return s.readBody(c.Client, r)
+	}
+	if err := c.Client.StartBody(s.Runs.MaxConcurrent); err != nil {
+		return err
+	}
+	defer c.Client.EndBody()
+	r.noteDelivery(c.Client)
+	r.upload = &upload{runID: runs.NewID()}
+	if isSound(mediaType) {
+		return c.readSound(ctx, mediaType)
+	}
+	return c.readForm(ctx)
+}
+
+// readSound stores the body as a file.
+func (c *Call) readSound(ctx context.Context, mediaType string) error {
+	body, err := c.request.open(c.service.Runs.Artifacts.MaxBytes, 0)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	_, err = c.storeFile(ctx, "", mediaType, body)
+	return err
+}
+
+// readForm reads a form, and stores those of its files that are not text. Where there are some, its other fields become the body,
+// as a JSON object.
+func (c *Call) readForm(ctx context.Context) error {
+	r := c.request
+	kind, err := kindOf(r.Header)
+	if err != nil {
+		return err
+	}
+	limit := c.Client.BodyLimit(c.service.MaxBodyBytes)
+	body, err := r.open(c.service.Runs.Artifacts.MaxBytes, limit)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	form := &formReader{charset: kind.charset, limit: limit, reserve: r.held.Body, file: func(name, mediaType string, content io.Reader) (field, error) {
+		return c.storeFile(ctx, name, mediaType, content)
+	}}
+	if r.upload.fields, err = form.read(body, kind.boundary); err != nil {
+		return err
+	}
+	if err := drain(body); err != io.EOF {
+		return err
+	}
+	if len(r.upload.files) > 0 {
+		r.Body, err = documentOf(r.upload.fields)
+	}
+	return err
+}
+
+// storeFile stores a file for the run.
+func (c *Call) storeFile(ctx context.Context, name, mediaType string, content io.Reader) (field, error) {
+	u := c.request.upload
+	if len(u.files) == maxFiles {
+		return field{}, invalidForm(fmt.Sprintf("The form has more than %d files, besides those that are text.", maxFiles))
+	}
+	a, err := c.service.Runs.Upload(ctx, u.runID, c.Client.ID, name, mediaType, fileReader{content})
+	if err != nil {
+		return field{}, err
+	}
+	u.files = append(u.files, a)
+	if a.Bytes == 0 {
+		return field{}, problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The file is empty.")
+	}
+	return field{isBinary: true, value: name, sha256: a.SHA256}, nil
+}
+
+// fileReader reads a file of a call. Its errors are problems.
+type fileReader struct{ io.Reader }
+
+func (r fileReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = formError(err, "The form is cut off within a file.")
+	}
+	return n, err
+}
+
+// discardFiles removes the files of a call that starts no run.
+func (c *Call) discardFiles(ctx context.Context) {
+	if u := c.request.upload; u != nil && len(u.files) > 0 {
+		c.service.Runs.Discard(ctx, u.files)
+	}
+}
+
+// documentOf writes fields that are no files as members of a JSON object; those that are JSON stay JSON where an object is
+// expected. Without fields it is empty.
+func documentOf(fields []field) ([]byte, error) {
+	var document bytes.Buffer
+	w := jsontext.NewEncoder(&document, jsontext.AllowDuplicateNames(true))
+	_ = w.WriteToken(jsontext.BeginObject)
+	for _, f := range fields {
+		if f.isBinary {
+			continue
+		}
+		err := w.WriteToken(jsontext.String(f.name))
+		switch text := strings.TrimSpace(f.value); {
+		case err != nil:
+		case f.name == "priority" || strings.HasPrefix(text, "{") && slices.Contains(objectMembers, f.name) && json.Valid([]byte(text)):
+			err = w.WriteValue(jsontext.Value(text))
+		default:
+			err = w.WriteToken(jsontext.String(f.value))
+		}
+		if err != nil {
+			return nil, invalidForm("A field of the form cannot be read.")
+		}
+	}
+	if err := w.WriteToken(jsontext.EndObject); err != nil {
+		return nil, err
+	}
+	if document.Len() <= len("{}\n") {
+		return nil, nil
+	}
+	return document.Bytes(), nil
+}
+
+// objectMembers are the fields of a form that may be JSON objects.
+var objectMembers = []string{"input", "metadata", "webhook"}
+
+// digest returns a hash of what was sent, without what differs from one form to the next that has the same fields and files.
+func (u *upload) digest() string {
+	hash := sha256.New()
+	for _, f := range u.fields {
+		fmt.Fprintf(hash, "%q %q %q %t %s\n", f.name, f.fileName, f.value, f.isBinary, f.sha256)
+	}
+	for _, a := range u.files {
+		fmt.Fprintln(hash, a.SHA256)
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// hasFiles reports whether the request brings files that were stored.
+func (r *Request) hasFiles() bool { return r.upload != nil && len(r.upload.files) > 0 }
+
+// readFilesPrompt reads the prompt of a webhook call that brings files from its other fields: prompt, agent, sessionId, metadata
+// and webhook; without a prompt, the object of all other fields.
+func readFilesPrompt(body []byte) (p Prompt, err error) {
+	if len(body) == 0 {
+		return p, nil
+	}
+	found, err := readMembers(body, newDecoder(body), promptMembers)
+	if err != nil {
+		return p, err
+	}
+	if err := found.readOptions(&p); err != nil {
+		return p, err
+	}
+	if prompt := found["prompt"]; prompt != nil {
+		p.Text = unquote(prompt)
+	} else {
+		p.Text = otherMembers(body, promptMembers)
+	}
+	return p, nil
+}
+
+// errTakesNoFiles is for a call that brings files for an agent that does not read any.
+func errTakesNoFiles(agent string) error {
+	return problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType,
+		"The agent %q takes no files. Send them to an agent of kind transcription, or to a flow that has one.", agent)
+}

@@ -1,0 +1,5 @@
+//go:build nobuckets
+
+package config
+
+const hasBuckets = false
