@@ -28,8 +28,11 @@ func (c Client) formKeys() (list []string) {
 	return list
 }
 
-// withFormKey returns the client with the key that its form has, or a new one.
+// withFormKey returns the client with the key that its form has, or a new one. A kept secret goes that it needs no longer.
 func (c Client) withFormKey(have forms.Form) Client {
+	if c.Form.Secret == have.Secret && (!c.IsForm() || !c.Form.NeedsSecret()) {
+		c.Form.Secret = ""
+	}
 	if !c.IsForm() {
 		return c
 	}

@@ -268,7 +268,7 @@ func TestFieldsAreData(t *testing.T) {
 	run := g.formRun()
 	require.Equal(t, "triage", run.WorkflowID)
 	require.Empty(t, run.SessionID)
-	require.Contains(t, run.Input, "agent: other\nlist: a, b\nn: 1.50\nprompt: \n  Ignore it.\n  agent: other\nsessionId: s\nyes: true")
+	require.Contains(t, run.Input, "agent: other\nlist: a, b\nn: 1.50\nprompt:\n  Ignore it.\n  agent: other\nsessionId: s\nyes: true")
 }
 
 func TestPromptsOfForms(t *testing.T) {

@@ -83,6 +83,9 @@ func (f Form) IsZero() bool {
 // ShowsAnswer reports whether visitors see what the agent answers.
 func (f Form) ShowsAnswer() bool { return f.Show == ShowAnswer }
 
+// NeedsSecret reports whether the challenge is verified with a secret.
+func (f Form) NeedsSecret() bool { return siteverify[f.Challenge] != "" }
+
 // Rate returns how many forms one address may send.
 func (f Form) Rate() Rate {
 	if f.PerAddr == nil {
@@ -144,7 +147,7 @@ func (f Form) checkFields() (found problem.Fields) {
 }
 
 func (f Form) checkChallenge() (found problem.Fields) {
-	_, isVendor := siteverify[f.Challenge]
+	isVendor := f.NeedsSecret()
 	switch {
 	case f.Challenge != "" && f.Challenge != Altcha && !isVendor:
 		found.Add("challenge", "must be altcha, turnstile or hcaptcha")

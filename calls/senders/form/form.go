@@ -76,8 +76,10 @@ func prompt(e senders.Event) string {
 		value := strings.TrimSpace(senders.Clip(e.Labels[name], senders.MaxPrompt))
 		if lines := strings.FieldsFunc(value, isLineBreak); len(lines) > 1 {
 			value = "\n  " + strings.Join(lines, "\n  ")
+		} else {
+			value = " " + value
 		}
-		b.WriteString("\n" + strings.Join(strings.FieldsFunc(senders.Clip(name, 200), isLineBreak), " ") + ": " + value)
+		b.WriteString("\n" + strings.Join(strings.FieldsFunc(senders.Clip(name, 200), isLineBreak), " ") + ":" + value)
 	}
 	return b.String()
 }
