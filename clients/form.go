@@ -46,6 +46,19 @@ func (c Client) withFormKey(have forms.Form) Client {
 	return c
 }
 
+// SetFormKeys gives keys to the forms that have none: those of the configuration file. Where keyOf returns no key, the form has no
+// address. It must be called before the Set is used.
+func (s *Set) SetFormKeys(keyOf func(clientID string) string) {
+	for id, m := range s.byID {
+		if !m.IsForm() || m.Form.Key != "" {
+			continue
+		}
+		if key := keyOf(id); key != "" && s.byForm[key] == nil {
+			m.Form.Key, s.byForm[key] = key, m
+		}
+	}
+}
+
 // ByFormKey returns the client whose form has this key, or nil.
 func (s *Set) ByFormKey(key string, now time.Time) *Member {
 	m := s.byForm[key]

@@ -76,3 +76,16 @@ func TestTheKeyOfAFormIsMadeKeptAndReplaced(t *testing.T) {
 		require.Empty(t, rotated.Item.Form.OldKeys, "without an overlap the old ones end at once")
 	})
 }
+
+func TestFormsOfTheFileGetKeys(t *testing.T) {
+	const given = "pk_0123456789abcdefghij"
+	own, none := formClient(func(f *forms.Form) { f.Key = given }), formClient(nil)
+	none.ID = "none"
+	set, findings := clients.NewSet([]clients.Declared{{Client: own}, {Client: none}, {Client: clients.Client{ID: "ci", Passthrough: true, AllowedAgents: []string{"a"}}}}, clients.NewLimits())
+	require.Empty(t, findings)
+	set.SetFormKeys(func(id string) string { return "pk_made0123456789" + id })
+	require.Equal(t, "contact", set.ByFormKey(given, time.Now()).ID)
+	require.Equal(t, "none", set.ByFormKey("pk_made0123456789none", time.Now()).ID)
+	require.Nil(t, set.ByFormKey("pk_made0123456789ci", time.Now()))
+	require.Nil(t, set.ByFormKey("", time.Now()))
+}

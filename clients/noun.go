@@ -108,17 +108,12 @@ func checkAmong(v *catalog.View, c Client) (found problem.Fields) {
 // SetOf returns the clients of a view with what proves each: the token of the file, or what the database has; see
 // Credentials. A client of the database that is not in force is in the set, and unusable: who proves to be it is told
 // so, and what it has under way goes on within its limits and is signed with its secret.
-//
-// formKey returns the key of a form that the file declares without one; where it returns none, the form cannot be sent.
-func SetOf(v *catalog.View, stored map[string][]Credential, limits *Limits, formKey func(clientID string) string) (*Set, []problem.Finding) {
+func SetOf(v *catalog.View, stored map[string][]Credential, limits *Limits) (*Set, []problem.Finding) {
 	var list []Declared
 	for _, r := range catalog.Records[Client](v) {
 		c := r.Item
 		switch {
 		case r.Origin == catalog.FromConfig:
-			if c.IsForm() && c.Form.Key == "" {
-				c.Form.Key = formKey(c.ID)
-			}
 			d := Declared{Client: c}
 			if c.Token != "" {
 				d.Credentials = []Credential{{Hash: HashOf(c.Token.Reveal())}}

@@ -25,6 +25,14 @@ func (g *Gateway) formKey(ctx context.Context) func(clientID string) string {
 	}
 }
 
+// formKeyInForce returns the key of a client's form; empty for none.
+func (g *Gateway) formKeyInForce(clientID string) string {
+	if client := g.catalog().Clients.Get(clientID); client != nil && client.IsForm() {
+		return client.Form.Key
+	}
+	return ""
+}
+
 // newChallenges returns the challenges of forms. Solutions are verified at vendors by the way out of webhooks.
 func (g *Gateway) newChallenges(key func() (secret.String, error)) *forms.Challenges {
 	return &forms.Challenges{Store: g.store, Key: key, Post: func(ctx context.Context, at string, form url.Values) ([]byte, error) {

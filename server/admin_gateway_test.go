@@ -49,7 +49,7 @@ func newAdminGateway(t *testing.T, s setting) *adminGateway {
 	g.editor = gatewaytest.Editor(t, s.store, gatewaytest.Setup{File: adminFile + s.file, Nouns: s.nouns, Apply: func(ctx context.Context, v *catalog.View) error {
 		credentials, err := clients.Credentials(s.store.Read(ctx))
 		require.NoError(t, err)
-		set, findings := clients.SetOf(v, credentials, limits, func(id string) string { return "pk_0000000000000000" + id })
+		set, findings := clients.SetOf(v, credentials, limits)
 		require.Empty(t, findings)
 		current.Store(&calls.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: agents.SetOf(v)})
 		if g.gateway == nil {

@@ -40,6 +40,7 @@ func (w *Web) clientForms() nounPages[clients.Client, clientForm] {
 			f := readClientForm(sent)
 			item, wrong := f.client()
 			item.Auth = kept.Auth // which the form does not show
+			f.keepForm(&item, kept)
 			return f, item, wrong
 		},
 		rows: w.clientRows, screen: w.clientScreen, noticeFor: clientNotice, posts: w.clientPosts,

@@ -22,13 +22,16 @@ type clientScreen struct {
 	Signs     bool // there is a secret that its caller signs with
 	Last      *lastCall
 	Times     clientTimes
-	Agents    []agentChoice
-	Commands  []commandChoice
-	Call      sampleCall
-	Preview   clientPreview
-	Try       clientTry
-	Overlaps  []tokenOverlap
-	Snippets  []snippet
+	FormURL   string // of the form that visitors send; empty for other clients
+
+	HasFormSecret bool
+	Agents        []agentChoice
+	Commands      []commandChoice
+	Call          sampleCall
+	Preview       clientPreview
+	Try           clientTry
+	Overlaps      []tokenOverlap
+	Snippets      []snippet
 }
 
 // agentChoice is an agent or flow that a client may be allowed.
@@ -114,8 +117,8 @@ func (w *Web) clientScreenOf(ctx context.Context, f nounForm[clientForm], kept *
 		if s.Times, err = w.clientTimes(ctx, *kept); err != nil {
 			return s, err
 		}
-		s.Signs = len(kept.Secret) > 0
-		s.Enabled, s.HasSecret, s.Overlaps, s.Snippets = kept.IsEnabled(), kept.WebhookSecret != "", overlaps(), snippets(w.PublicURL, *kept, "")
+		s.Signs, s.HasFormSecret, s.FormURL = len(kept.Secret) > 0, kept.Form.Secret != "", w.formURL(*kept)
+		s.Enabled, s.HasSecret, s.Overlaps, s.Snippets = kept.IsEnabled(), kept.WebhookSecret != "", overlaps(), w.snippetsOf(*kept, "")
 	}
 	return s, w.addChoices(ctx, &s)
 }

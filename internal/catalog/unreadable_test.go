@@ -108,7 +108,7 @@ func TestWhatIsLeftOfADocument(t *testing.T) {
 		require.NoError(t, err)
 		credentials, err := clients.Credentials(b.Store.Read(ctx))
 		require.NoError(t, err)
-		set, _ := clients.SetOf(v, credentials, clients.NewLimits(), func(id string) string { return "pk_0000000000000000" + id })
+		set, _ := clients.SetOf(v, credentials, clients.NewLimits())
 		require.True(t, set.Authenticate("c", token.Reveal()).Unusable)
 		_, err = clients.RotateToken(ctx, b.clients(), "mia", "c", 0)
 		require.NoError(t, err, "a token is no part of it")
