@@ -19,13 +19,10 @@ import (
 // The problems of forms that their callers can tell apart.
 var (
 	// ErrNoForm is for a key that no client has.
-	ErrNoForm = problem.New(problem.NotFound, "form_not_found", "There is no form at this address. Its key may have been replaced.")
-	errOrigin = problem.New(problem.Denied, "origin_not_allowed",
+	ErrNoForm = problem.New(problem.NotFound, problem.CodeFormNotFound, "There is no form at this address. Its key may have been replaced.")
+	errOrigin = problem.New(problem.Denied, problem.CodeOriginNotAllowed,
 		"The form was sent from a page whose origin the client does not list (form.origins), or that does not say its origin.")
 )
-
-// CodeInvalidFields is for a form with fields that are not good. The problem names each.
-const CodeInvalidFields = "invalid_fields"
 
 // verifyForm returns the client whose form has the key, if the request comes from a page and an address that may send it.
 func verifyForm(_ context.Context, all *clients.Set, r *Request) (*clients.Member, error) {
@@ -56,13 +53,13 @@ func checkForm(ctx context.Context, c *Call) error {
 		return nil
 	}
 	if len(wrong) > 0 {
-		p := problem.New(problem.Unprocessable, CodeInvalidFields, "Some fields of the form are not good: errors names them.")
+		p := problem.New(problem.Unprocessable, problem.CodeInvalidFields, "Some fields of the form are not good: errors names them.")
 		p.Fields = wrong
 		return p
 	}
 	if form.Challenge != "" {
 		if c.service.Challenges == nil {
-			return problem.New(problem.Unavailable, "challenge_unavailable", "Challenges of forms cannot be verified.")
+			return problem.New(problem.Unavailable, problem.CodeChallengeUnavailable, "Challenges of forms cannot be verified.")
 		}
 		if err := c.service.Challenges.Use(ctx, form, c.Client.ID, submission.Solution, r.Address); err != nil {
 			return err

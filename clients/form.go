@@ -97,7 +97,7 @@ func RotateFormKey(ctx context.Context, all catalog.Section[Client], who, id str
 	err = all.Act(ctx, who, "rotate-form-key", id, nil, func(tx store.Tx) error {
 		return all.Change(tx, id, func(c *Client) error {
 			if !c.IsForm() {
-				return problem.New(problem.Conflict, "no_form", "The client %q has no form: set its source to form first.", id)
+				return problem.New(problem.Conflict, problem.CodeFormNotFound, "The client %q has no form: set its source to form first.", id)
 			}
 			c.Form = c.Form.WithKey(key, overlap, time.Now())
 			return nil

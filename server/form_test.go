@@ -24,6 +24,7 @@ import (
 	"beckon/calls/forms"
 	"beckon/clients"
 	"beckon/commands"
+	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store/storetest"
 	"beckon/internal/units"
@@ -385,7 +386,7 @@ func TestAChallengeIsGoodOnce(t *testing.T) {
 	require.Equal(t, http.StatusOK, g.send(goodForm("altcha", solution)).StatusCode)
 	replayed := g.send(goodForm("altcha", solution))
 	require.Equal(t, http.StatusForbidden, replayed.StatusCode)
-	require.Equal(t, forms.CodeChallenge, replayed.json(t)["code"])
+	require.Equal(t, problem.CodeChallengeFailed, replayed.json(t)["code"])
 	for name, change := range map[string]func(map[string]any){
 		"another salt":      func(c map[string]any) { c["salt"] = "00" + c["salt"].(string) },
 		"another signature": func(c map[string]any) { c["signature"] = strings.Repeat("0", 64) },

@@ -25,9 +25,6 @@ const (
 	HCaptcha  = "hcaptcha"
 )
 
-// CodeChallenge is for forms that do not prove that a person has sent them.
-const CodeChallenge = "challenge_failed"
-
 // solutionField is the field in which each widget puts its solution.
 var solutionField = map[string]string{Altcha: "altcha", Turnstile: "cf-turnstile-response", HCaptcha: "h-captcha-response"}
 
@@ -119,7 +116,7 @@ func (c *Challenges) askVendor(ctx context.Context, f Form, solution, address st
 	if other := c.Siteverify[f.Challenge]; other != "" {
 		at = other
 	}
-	later := problem.New(problem.Unavailable, "challenge_unavailable", "The solution of the challenge cannot be verified now: %s does not answer. Try again later.", f.Challenge).After(time.Minute)
+	later := problem.New(problem.Unavailable, problem.CodeChallengeUnavailable, "The solution of the challenge cannot be verified now: %s does not answer. Try again later.", f.Challenge).After(time.Minute)
 	if c.Post == nil {
 		return later
 	}
@@ -145,5 +142,5 @@ func (c *Challenges) askVendor(ctx context.Context, f Form, solution, address st
 }
 
 func failed(format string, args ...any) error {
-	return problem.New(problem.Denied, CodeChallenge, format, args...)
+	return problem.New(problem.Denied, problem.CodeChallengeFailed, format, args...)
 }

@@ -81,7 +81,7 @@ func (w Words) of(message string, limit int) string {
 // Refusal says why a form was refused, as far as it concerns its visitor.
 func (w Words) Refusal(p *problem.Error) string {
 	switch {
-	case p.Code == CodeChallenge:
+	case p.Code == problem.CodeChallengeFailed:
 		return w.table[refusedProof]
 	case p.Kind == problem.NotFound:
 		return w.table[refusedGone]
