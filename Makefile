@@ -48,6 +48,7 @@ assets: $(ASSETS) ## get the files of other projects that the pages use, by web/
 needs: $(ASSETS) $(MODULES)
 	./scripts/need postgresql /usr/lib/postgresql/*/bin/initdb
 	./scripts/need chromium /usr/bin/chromium
+	./scripts/need prometheus-alertmanager /usr/bin/prometheus-alertmanager
 	./scripts/need jq "$$(command -v jq)" /usr/bin/jq
 	./scripts/need python3-fastapi /usr/lib/python3/dist-packages/fastapi
 	./scripts/need python3-uvicorn /usr/lib/python3/dist-packages/uvicorn

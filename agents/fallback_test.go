@@ -279,7 +279,7 @@ func TestFallbacksThatCannotBe(t *testing.T) {
 
 // The answer of an invoker that knows of no schema is checked too.
 func TestOutputOfATemplate(t *testing.T) {
-	schema := &agents.Output{Schema: agents.Object{"type": "object", "required": []any{"ok"}}}
+	schema := &agents.Output{Schema: agents.OutputSchema{"type": "object", "required": []any{"ok"}}}
 	for answer, want := range map[string]string{`{"ok": true}`: `p0 {"ok": true}`, "no": "p0 output_invalid [p0 output_invalid]", `{"no":1}`: "p0 output_invalid [p0 output_invalid]"} {
 		result, err := newCast(t, map[string]agents.Invoker{"p0": local{says(answer)}}).agent(func(a *agents.Agent) { a.Output = schema }, "p0").Invoke(t.Context(), agents.Call{})
 		require.Equal(t, want, outcome(result, err))

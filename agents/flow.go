@@ -3,6 +3,7 @@ package agents
 import (
 	"fmt"
 
+	"beckon/internal/gate"
 	"beckon/internal/problem"
 	"beckon/internal/units"
 )
@@ -30,6 +31,7 @@ type Flow struct {
 	Timeout      units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`           // for the whole flow; 5m
 	RetryOnCrash *bool          `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"` // false: a run that a crash interrupts fails; true
 	Share        bool           `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
+	Gate         string         `json:"gate,omitempty" yaml:"gate,omitempty"`                 // CEL over data: whether an answer passes; see gate.Gate
 	Root         Step           `json:"root" yaml:"root"`
 	// Events renames its events as they go out, those of its nodes included: run.completed to lead.completed.
 	Events map[string]string `json:"events,omitempty" yaml:"events,omitempty"`
@@ -59,6 +61,11 @@ func (f Flow) RetriesOnCrash() bool { return retriesOnCrash(f.RetryOnCrash) }
 // Check finds what is wrong with the flow's shape; whether its agents exist is for NewSet to say.
 func (f Flow) Check() (found problem.Fields) {
 	found.Under("events", checkEvents(f.Events, agentEvents, agentWildcards))
+	if f.Gate != "" {
+		if _, err := gate.Parse(f.Gate); err != nil {
+			found.Add("gate", "%s", err)
+		}
+	}
 	steps := 0
 	found.Under("root", f.Root.check(1, &steps))
 	if steps > MaxFlowSteps {

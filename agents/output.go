@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 
+	"beckon/internal/findings"
 	"beckon/internal/problem"
 )
 
@@ -25,9 +26,9 @@ const (
 
 // Output requires an agent's answer to be JSON of a schema. In a file and in JSON a text stands for {text: text}.
 type Output struct {
-	Text   string `json:"text,omitempty" yaml:"text,omitempty"`     // of kind http: CEL over answer; nothing is all of it, or nothing beside artifacts
-	Schema Object `json:"schema,omitempty" yaml:"schema,omitempty"` // JSON Schema; empty is any text
-	Repair *int   `json:"repair,omitempty" yaml:"repair,omitempty"` // how often the model is told what is wrong and asked again; 1
+	Text   string       `json:"text,omitempty" yaml:"text,omitempty"`     // of kind http: CEL over answer; nothing is all of it, or nothing beside artifacts
+	Schema OutputSchema `json:"schema,omitempty" yaml:"schema,omitempty"` // JSON Schema, or the name of a built-in one; empty is any text
+	Repair *int         `json:"repair,omitempty" yaml:"repair,omitempty"` // how often the model is told what is wrong and asked again; 1
 }
 
 // Repairs returns how often the model is asked again.
@@ -55,11 +56,35 @@ type Schema struct {
 	compiled *jsonschema.Schema
 }
 
-// NewSchema reads a JSON Schema, which may not refer to anything outside of itself. It returns nil for an empty one.
-func NewSchema(o Object) (*Schema, error) {
-	if len(o) == 0 {
+// NewSchema reads a JSON Schema, which may not refer to anything outside of itself, or takes the built-in one of a name. It returns
+// nil for an empty one.
+func NewSchema(o OutputSchema) (*Schema, error) {
+	switch name := o.Name(); {
+	case len(o) == 0:
 		return nil, nil
+	case name == findings.SchemaName:
+		return newFindingsSchema()
+	case name != "":
+		return nil, fmt.Errorf("%q is not the name of a built-in schema: write %s, or a JSON Schema", problem.Shorten(name), findings.SchemaName)
 	}
+	return compileSchema(o)
+}
+
+// newFindingsSchema returns the schema of findings: the model is told of a stricter one than is checked.
+func newFindingsSchema() (*Schema, error) {
+	checked, err := compileSchema(findings.CheckedSchema())
+	if err != nil {
+		return nil, err
+	}
+	told := findings.Schema()
+	if checked.Text, err = json.Marshal(told); err != nil {
+		return nil, errors.New("cannot be written as JSON")
+	}
+	checked.IsStrict = isStrict(told)
+	return checked, nil
+}
+
+func compileSchema(o map[string]any) (*Schema, error) {
 	text, err := json.Marshal(o)
 	if err != nil {
 		return nil, errors.New("cannot be written as JSON")
@@ -80,7 +105,7 @@ func NewSchema(o Object) (*Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("is not a JSON Schema that can be used: %s", describeInvalid(err))
 	}
-	return &Schema{Text: text, IsStrict: isStrict(map[string]any(o)), compiled: compiled}, nil
+	return &Schema{Text: text, IsStrict: isStrict(o), compiled: compiled}, nil
 }
 
 // noLoader loads nothing from anywhere.

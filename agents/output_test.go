@@ -10,7 +10,7 @@ import (
 )
 
 func TestSchemas(t *testing.T) {
-	s, err := agents.NewSchema(agents.Object{"type": "object", "additionalProperties": false, "required": []any{"severity", "lines"}, "properties": map[string]any{
+	s, err := agents.NewSchema(agents.OutputSchema{"type": "object", "additionalProperties": false, "required": []any{"severity", "lines"}, "properties": map[string]any{
 		"severity": map[string]any{"enum": []any{"low", "high"}},
 		"lines":    map[string]any{"type": "array", "items": map[string]any{"type": "integer"}}}})
 	require.NoError(t, err)
@@ -45,15 +45,16 @@ func TestSchemas(t *testing.T) {
 
 func TestSchemasThatCannotBe(t *testing.T) {
 	for name, c := range map[string]struct {
-		schema agents.Object
+		schema agents.OutputSchema
 		says   string
 	}{
-		"no schema":      {agents.Object{"type": 7}, "is not a JSON Schema"},
-		"a remote part":  {agents.Object{"$ref": "https://example.com/s.json"}, "not a part of it"},
-		"a file":         {agents.Object{"$ref": "file:///etc/passwd"}, "not a part of it"},
-		"a missing part": {agents.Object{"$ref": "#/$defs/x"}, "is not a JSON Schema"},
-		"too large":      {agents.Object{"description": strings.Repeat("x", 70000)}, "bytes"},
-		"no JSON":        {agents.Object{"const": func() {}}, "cannot be written as JSON"},
+		"no schema":      {agents.OutputSchema{"type": 7}, "is not a JSON Schema"},
+		"a remote part":  {agents.OutputSchema{"$ref": "https://example.com/s.json"}, "not a part of it"},
+		"a file":         {agents.OutputSchema{"$ref": "file:///etc/passwd"}, "not a part of it"},
+		"a missing part": {agents.OutputSchema{"$ref": "#/$defs/x"}, "is not a JSON Schema"},
+		"too large":      {agents.OutputSchema{"description": strings.Repeat("x", 70000)}, "bytes"},
+		"no such name":   {agents.OutputSchema{"$ref": "finding"}, `"finding" is not the name of a built-in schema: write findings, or a JSON Schema`},
+		"no JSON":        {agents.OutputSchema{"const": func() {}}, "cannot be written as JSON"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := agents.Agent{Provider: "p", Output: &agents.Output{Schema: c.schema}}.Check()
@@ -63,7 +64,7 @@ func TestSchemasThatCannotBe(t *testing.T) {
 		})
 	}
 	require.Empty(t, agents.Agent{Provider: "p", Output: &agents.Output{}}.Check(), "any text")
-	found := agents.Agent{Provider: "p", Output: &agents.Output{Schema: agents.Object{"type": "object"}, Repair: new(9)}}.Check()
+	found := agents.Agent{Provider: "p", Output: &agents.Output{Schema: agents.OutputSchema{"type": "object"}, Repair: new(9)}}.Check()
 	require.Equal(t, "output.repair", found[0].Path)
 }
 

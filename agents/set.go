@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"beckon/internal/gate"
 	"beckon/internal/problem"
 )
 
@@ -42,6 +43,7 @@ type Entry struct {
 	Prompt       string            // what it does when a call brings no prompt; empty: such a call is refused
 	RetryOnCrash bool              // a run that a crash of the gateway interrupts is run again
 	Share        bool              // its runs have pages for recipients
+	Gate         *gate.Gate        // of a flow: whether an answer passes; nil without one
 	NoTools      bool              // it is offered none of a flow's tools
 	TakesFiles   bool              // it reads the files that a call brings; of a flow, one of its agents does
 	Events       map[string]string // what its events are called outside, by type; one that is not in it is called by its type
@@ -174,7 +176,7 @@ func (b *builder) flow(id string, path []string) bool {
 		var invoker Invoker
 		if invoker, fields = b.factories.Flow(f, b.set.Get); len(fields) == 0 {
 			b.set.entries[id] = &Entry{ID: id, Name: f.Name, IsFlow: true, Timeout: f.Timeout.Or(DefaultTimeout), Prompt: f.Prompt,
-				RetryOnCrash: f.RetriesOnCrash(), Share: f.Share, TakesFiles: takesFiles, Events: expandNames(f.Events, agentEvents), Invoker: invoker,
+				RetryOnCrash: f.RetriesOnCrash(), Share: f.Share, Gate: gateOf(f), TakesFiles: takesFiles, Events: expandNames(f.Events, agentEvents), Invoker: invoker,
 				depth: deepest}
 			b.addEventNames(maps.Values(b.set.entries[id].Events))
 			b.addEventNames(slices.Values(stepNames(f.Root)))
@@ -182,6 +184,15 @@ func (b *builder) flow(id string, path []string) bool {
 	}
 	delete(b.flows, id)
 	return !b.report(SectionFlows, id, fields)
+}
+
+// gateOf returns the gate of a flow that has been checked, or nil.
+func gateOf(f Flow) *gate.Gate {
+	if f.Gate == "" {
+		return nil
+	}
+	g, _ := gate.Parse(f.Gate) // Flow.Check says what is wrong with it
+	return g
 }
 
 // withOtherMistakes adds the errors that building the flow finds to those found before, so that all can be corrected at once.

@@ -148,3 +148,11 @@ func lines(verdicts []report.Verdict) []string {
 	}
 	return all
 }
+
+func TestConfigOfTheFloodedGatewayIsValid(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "beckon.yaml")
+	config := append(gatewayConfig("127.0.0.1:9000", "sqlite:data/beckon.db", "http://127.0.0.1:9001/v1", "mgc_"+strings.Repeat("0", 52)), floodedConfig...)
+	require.NoError(t, os.WriteFile(path, config, 0o600))
+	_, err := beckon.Load(path)
+	require.NoError(t, err)
+}

@@ -27,6 +27,7 @@ func sections(folder string) []section {
 		{"deliveries", deliver},
 		{"hanging", hanging},
 		{"followers", followers},
+		{"refused", refused},
 		{"recovery", recovery},
 		{"tabs", func(ctx context.Context, l *lab) (report.Section, error) {
 			return withTabs(ctx, l, filepath.Join(folder, "tabs"))

@@ -6,18 +6,27 @@ import (
 
 	"github.com/elnormous/contenttype"
 
+	"beckon/internal/findings"
 	"beckon/runs"
 )
 
 var (
-	eventStream = contenttype.NewMediaType("text/event-stream")
-	replyTypes  = []contenttype.MediaType{
-		contenttype.NewMediaType("application/json"),
-		contenttype.NewMediaType("text/plain"),
-		contenttype.NewMediaType("text/markdown"),
-	}
+	eventStream     = contenttype.NewMediaType("text/event-stream")
+	formats         = findings.Formats()
+	replyTypes      = newReplyTypes()
 	typesWithEvents = append([]contenttype.MediaType{eventStream}, replyTypes...)
 )
+
+// plainText is the media type of the response alone.
+const plainText = "text/plain"
+
+func newReplyTypes() []contenttype.MediaType {
+	types := []contenttype.MediaType{contenttype.NewMediaType("application/json"), contenttype.NewMediaType(plainText)}
+	for _, f := range formats {
+		types = append(types, contenttype.NewMediaType(f.MediaType))
+	}
+	return types
+}
 
 // WantsEvents reports whether the Accept header prefers text/event-stream to all other types. The header must name the
 // type: a wildcard does not ask for a stream.
@@ -30,8 +39,8 @@ func WantsEvents(h http.Header) bool {
 	return err == nil && best.Subtype == eventStream.Subtype
 }
 
-// negotiateReply returns the output of the run as text if the Accept header prefers text to JSON, and else an empty
-// contentType, which stands for the JSON document. See Sender.Reply.
+// negotiateReply returns the output of the run as text, or the run in a format of package findings, if the Accept header prefers
+// one of these to JSON. An empty contentType stands for the JSON document. See Sender.Reply.
 func negotiateReply(r *Request, run *runs.Run) (contentType, text string) {
 	accept := r.Header.Get("Accept")
 	switch accept {
@@ -39,8 +48,27 @@ func negotiateReply(r *Request, run *runs.Run) (contentType, text string) {
 		return "", ""
 	}
 	best, _, err := contenttype.GetAcceptableMediaTypeFromHeader(accept, replyTypes)
-	if err != nil || best.Type != "text" {
+	if err != nil {
 		return "", ""
 	}
-	return best.Type + "/" + best.Subtype + "; charset=utf-8", run.Output
+	mediaType := best.Type + "/" + best.Subtype
+	contentType = mediaType
+	if best.Type == "text" {
+		contentType += "; charset=utf-8"
+	}
+	if mediaType == plainText {
+		return contentType, run.Output
+	}
+	for _, f := range formats {
+		if f.MediaType == mediaType {
+			return contentType, string(f.Render(findingsOf(run)))
+		}
+	}
+	return "", ""
+}
+
+// findingsOf is a completed run as package findings renders it.
+func findingsOf(run *runs.Run) findings.Answer {
+	report, ok := findings.Read(run.Data())
+	return findings.Answer{RunID: run.ID, Agent: run.WorkflowID, Text: run.Output, Verdict: run.Verdict, Reason: run.Reason, Report: report, HasReport: ok}
 }

@@ -161,6 +161,16 @@ func decodingError(encodings string, err error) error {
 	return invalidEncoding(encodings, err)
 }
 
+// hintAtGzip returns the problem of a body that cannot be read. It says so where that is gzip without the header for it.
+func (r *Request) hintAtGzip(err error) error {
+	unreadable := []string{problem.CodeInvalidUTF8, problem.CodeInvalidJSON, problem.CodeInvalidForm, problem.CodeInvalidText}
+	p := problem.Of(err)
+	if !bytes.HasPrefix(r.Body, []byte("\x1f\x8b")) || r.Header.Get("Content-Encoding") != "" || !slices.Contains(unreadable, p.Code) {
+		return err
+	}
+	return problem.New(p.Kind, p.Code, "The body looks like gzip. Set Content-Encoding: gzip, or send it uncompressed.")
+}
+
 func invalidEncoding(name string, err error) error {
 	return problem.New(problem.Invalid, problem.CodeInvalidEncoding, "The body is not valid %s, or it is cut off. Content-Encoding must name the encoding that the body has.", name).Because(err)
 }

@@ -13,7 +13,7 @@ import (
 	"beckon/runs"
 )
 
-// Call is a request and what Start made of it. One of Refused, Active, Queued, Original and Answer is set. Refused and
+// Call is a request and what Start made of it. One of Refused, Active, Queued, Original, Answer and Skipped is set. Refused and
 // Original are both set if the first call with the same Idempotency-Key is still running.
 type Call struct {
 	Refused  error           // the problem that kept a run from being started
@@ -24,6 +24,7 @@ type Call struct {
 	Original *runs.Run       // the run of the first call with the same Idempotency-Key, or of the same delivery
 	Answer   *senders.Answer // the answer to a handshake, or to a form that is no person's: neither starts a run
 	Redirect string          // where the visitor of a form goes on; empty is the page of thanks
+	Skipped  string          // why the call starts no run although nothing is wrong with it: SkippedByFilter, …
 
 	request *Request
 	sender  *Sender
@@ -42,6 +43,9 @@ func (c *Call) Quota() (rate clients.Quota, free int) { return c.lease.Quota, c.
 
 // IsAsync reports whether the run is queued. Then the call is answered 202, and the caller reads the result later.
 func (c *Call) IsAsync() bool {
+	if c.coalesces() {
+		return true
+	}
 	if c.sender == Form && c.Client.Form.ShowsAnswer() {
 		return false
 	}
@@ -119,6 +123,9 @@ func (c *Call) admit(ctx context.Context) (err error) {
 	if c.Prefer, err = readPrefer(r.Header); err != nil && !c.isLenient() {
 		return err
 	}
+	if c.coalesces() {
+		c.Prefer = Preference{} // its run may be that of other calls
+	}
 	if !c.Prefer.Heartbeat { // with heartbeats a proxy does not time out
 		c.Prefer.Wait = c.service.capForProxy(c.Prefer.Wait)
 	}
@@ -146,11 +153,14 @@ func (c *Call) admit(ctx context.Context) (err error) {
 // start starts the run in this process, or puts it into the queue.
 func (c *Call) start(ctx context.Context) error {
 	r, err := c.runRequest()
-	if err != nil {
+	if err != nil || c.Skipped != "" {
 		return err
 	}
 	if c.IsAsync() {
 		c.Queued, err = c.service.Runs.Enqueue(ctx, r)
+		if err == nil && c.Queued == nil {
+			c.Skipped = SkippedResolved
+		}
 		return err
 	}
 	r.OnEnd = c.lease.releaseRun
@@ -169,7 +179,8 @@ func (c *Call) start(ctx context.Context) error {
 func (c *Call) runRequest() (runs.Request, error) {
 	r := c.request
 	p, agent, err := c.service.prompt(c.sender, c.Client, c.catalog, r)
-	if err != nil {
+	if err != nil || p.Skipped != "" {
+		c.Skipped = p.Skipped
 		return runs.Request{}, err
 	}
 	var callback json.RawMessage
@@ -205,11 +216,16 @@ func (c *Call) runRequest() (runs.Request, error) {
 	case r.deliveryKey != "" && c.sender == Webhook:
 		run.Idempotency = &runs.Idempotency{Key: deliveryPrefix + r.deliveryKey, Request: deliveryPrefix}
 	}
-	// The run may take minutes. It needs the memory of the prompt, and not that of the body.
-	r.Body = nil
-	if r.upload != nil {
-		r.upload.fields = nil
+	if run.Admit, err = c.coalesce(p); err != nil {
+		return runs.Request{}, err
 	}
+	run.Warnings = r.warnings
+	r.Body = nil
+	if run.Admit != nil {
+		return run, nil // the event needs the memory of the body
+	}
+	// The run may take minutes. It needs the memory of the prompt, and not that of the body.
+	r.said = nil
 	c.lease.memory.Set(int64(len(run.Input) + len(run.Metadata) + len(run.Callback)))
 	return run, nil
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 
 	"beckon/agents"
+	"beckon/calls/coalesce"
 	"beckon/calls/forms"
 	"beckon/calls/senders"
 	"beckon/calls/senders/all"
@@ -55,7 +56,8 @@ type Config struct {
 	Catalog      func() Catalog // returns the configuration in force; called once for each call
 	Runs         *runs.Service
 	Deliveries   *deliveries.Service
-	Memory       *memory.Budget // for the bodies and answers of calls; nil is no limit
+	Memory       *memory.Budget    // for the bodies and answers of calls; nil is no limit
+	Coalesce     *coalesce.Service // nil: each call starts a run of its own
 	Metrics      *telemetry.Metrics
 	MaxBodyBytes int64        // for clients without a limit of their own
 	Senders      senders.Set  // the vendors that a call can be verified as; nil is all, without access to keys and certificates

@@ -130,6 +130,13 @@ func jsonValues(body []byte) (values []forms.Value, err error) {
 // promptOfForm makes the prompt of the fields. The client's template is rendered over them; else its prompt, or that of its
 // command, comes first, and the fields below it. Nothing that a visitor sends chooses an agent, a session or a callback.
 func promptOfForm(client *clients.Member, all commands.Set, r *Request, maxBytes int) (p Prompt, err error) {
+	passes, err := r.passes(client)
+	switch {
+	case err != nil:
+		return Prompt{}, err
+	case !passes:
+		return Prompt{Skipped: SkippedByFilter}, nil
+	}
 	if client.PromptTemplate != nil {
 		p, err = renderPrompt(client.PromptTemplate, client, r, maxBytes)
 	} else if err = useStoredPrompt(client, all, &p); err == nil {

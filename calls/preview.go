@@ -9,7 +9,7 @@ import (
 )
 
 // Preview returns the prompt that a call of the client's webhook would make, and the agent or flow that would get it.
-// It starts no run. The client need not be saved or in force.
+// It starts no run, and p.Skipped says where a call would not either. The client need not be saved or in force.
 func (s *Service) Preview(client clients.Client, r *Request) (p Prompt, agent string, err error) {
 	set, findings := clients.NewSet([]clients.Declared{{Client: client}}, clients.NewLimits())
 	if len(findings) > 0 {
@@ -36,6 +36,9 @@ func (s *Service) Try(ctx context.Context, r *Request) (runID string, err error)
 	defer c.Close()
 	if c.Refused != nil {
 		return "", c.Refused
+	}
+	if c.Skipped != "" {
+		return "", problem.New(problem.Unprocessable, SkipCode(c.Skipped), "%s", SkipReason(c.Skipped))
 	}
 	if err := c.Active.Recorded(ctx); err != nil {
 		return "", problem.Of(err)

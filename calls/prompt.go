@@ -29,6 +29,8 @@ type Prompt struct {
 	Metadata  json.RawMessage // a JSON object of at most 16 KiB
 	Priority  int             // in the queue, 1 (first) to 4 (last); 0 is the default
 	Webhook   json.RawMessage // a JSON object, which deliveries.Service.Accept checks
+	ofSource  bool            // the client's source made Text of the event
+	Skipped   string          // SkippedByFilter, …: the call starts no run; empty for one that does
 }
 
 // prompt makes the prompt of a request whose body has been read, and chooses the agent or flow that gets it. It makes
@@ -39,7 +41,10 @@ func (s *Service) prompt(sender *Sender, client *clients.Member, catalog Catalog
 		defer func() { <-s.largePromptSlots }()
 	}
 	if p, err = sender.Prompt(client, catalog.Commands, r, int(client.BodyLimit(s.MaxBodyBytes))); err != nil {
-		return p, "", err
+		return p, "", r.hintAtGzip(err)
+	}
+	if p.Skipped != "" {
+		return p, "", nil
 	}
 	agent, err = client.Choose(p.Agent)
 	if err != nil && client.GivesUp() {
@@ -59,15 +64,20 @@ func (s *Service) prompt(sender *Sender, client *clients.Member, catalog Catalog
 		return p, "", errTakesNoFiles(agent)
 	}
 	if isBlank(p.Text) && !r.hasFiles() {
-		return p, "", errNoPrompt
+		return p, "", errNoPrompt(sender, client)
 	}
 	p.Metadata = mergeMetadata(client.MetadataJSON, p.Metadata)
 	return p, agent, nil
 }
 
-// errNoPrompt is for a call without a prompt whose client and agent have none either.
-var errNoPrompt = problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The prompt is empty. Send it as the body, as prompt in a JSON object or a form, or as input of a run. "+
-	"Or give the client or its agent a prompt for calls that bring none.")
+// errNoPrompt returns the problem of a call without a prompt whose client and agent have none either.
+func errNoPrompt(sender *Sender, client *clients.Member) error {
+	todo := "Send it as the body, as prompt in a JSON object or a form, or as input of a run."
+	if sender == API && client.PromptTemplate != nil {
+		todo = callWebhook
+	}
+	return problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The prompt is empty. %s Or give the client or its agent a prompt for calls that bring none.", todo)
+}
 
 // largeBody is the size in bytes above which only a few prompts are made at a time; see Service.prompt.
 const largeBody = 64 << 10

@@ -42,7 +42,9 @@ type Request struct {
 	upload      *upload // nil unless the body was read piece by piece
 	service     *Service
 	proved      senders.Proved
-	deliveryKey string // see noteDelivery
+	deliveryKey string         // see noteDelivery
+	said        *senders.Event // see event
+	warnings    []string       // of the run
 }
 
 // ReadBody reads the body into Body, unless it has been read already. A body of more than limit bytes is a TooLarge
@@ -69,7 +71,7 @@ func (r *Request) open(maxFile, maxText int64) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	var body io.ReadCloser = io.NopCloser(bytes.NewReader(r.Body))
+	body := io.NopCloser(bytes.NewReader(r.Body))
 	if r.Read != nil && r.Open != nil {
 		r.Read = nil
 		if body, err = r.Open(limit); err != nil {

@@ -43,7 +43,7 @@ var (
 // Unauthorized refuses a call of a client's webhook. It is the same for a missing token, a wrong one and a client that
 // does not exist, so that nobody finds out which clients there are.
 var Unauthorized = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
-	"The call needs a proof that this client takes, such as its token: Authorization: Bearer mgc_… . Either the client does not exist or the proof is not good. "+
+	"The call did not prove itself in a way that the settings of its client demand (auth; a bearer token, unless they say otherwise), or there is no such client. "+
 		"The page Refused says what was tried.")
 
 // InvalidToken is Unauthorized for routes without a client in their path.
@@ -67,6 +67,9 @@ func trustClientID(_ context.Context, all *clients.Set, r *Request) (*clients.Me
 	return client, nil
 }
 
+// callWebhook is what to do where the template of a client makes its prompts.
+const callWebhook = "Call the client's webhook, over whose body the template is rendered: with Prefer: respond-async it answers at once, and you read the run later."
+
 // promptForRun reads the prompt of a request to the runs API. Only a client with passthrough and without a template may
 // bring a prompt. A client with passthrough and a template gets a blank one, since there is no webhook call to render
 // the template over; Service.prompt then takes the client's or the agent's.
@@ -77,9 +80,11 @@ func promptForRun(client *clients.Member, all commands.Set, r *Request, _ int) (
 		return Prompt{}, err
 	case client.Passthrough && client.PromptTemplate == nil:
 		return p, nil
+	case !isBlank(p.Text) && client.Passthrough:
+		return Prompt{}, problem.New(problem.Denied, problem.CodePromptNotAllowed, "The prompt of this client comes from its template, and a run cannot bring another one. "+callWebhook)
 	case !isBlank(p.Text):
-		return Prompt{}, problem.New(problem.Denied, problem.CodePromptNotAllowed, "The prompt of this client comes from its command or its template, and a run cannot bring another one. Leave out input, prompt and all members of your own. "+
-			"Or call the client's webhook; with Prefer: respond-async it answers at once, and you read the run later.")
+		return Prompt{}, problem.New(problem.Denied, problem.CodePromptNotAllowed, "The prompt of this client comes from its command or its own prompt, and a run cannot bring another one. "+
+			"Leave out input, prompt and all members of your own.")
 	case client.Passthrough:
 		return p, nil
 	}

@@ -63,8 +63,8 @@ func templateData(t *render.Template, c *clients.Member, r *Request, kind bodyKi
 	if t.Mentions("headers") {
 		data["headers"] = safeHeaders(c, r.Header)
 	}
-	if source := c.Sender; t.Mentions("event") && source != nil {
-		data["event"] = source.Event(r.delivery()).Map()
+	if t.Mentions("event") && c.Sender != nil {
+		data["event"] = r.event(c).Map()
 	}
 	if t.Mentions("query") {
 		data["query"] = queryData(c, r.Query)
@@ -74,13 +74,27 @@ func templateData(t *render.Template, c *clients.Member, r *Request, kind bodyKi
 
 // templateBody returns the parsed JSON or form; nil for any other body, or if the template does not mention it.
 func templateBody(t *render.Template, kind bodyKind, raw []byte) (any, error) {
+	if t.Mentions("body") {
+		return parseBody(kind, raw)
+	}
 	switch {
 	case len(bytes.TrimSpace(raw)) == 0:
 		return nil, nil
 	case kind.format == jsonFormat:
-		if !t.Mentions("body") {
-			return nil, checkJSON(raw)
-		}
+		return nil, checkJSON(raw)
+	case kind.isForm():
+		_, err := kind.fields(raw)
+		return nil, err
+	}
+	return nil, checkUTF8(raw)
+}
+
+// parseBody returns the parsed JSON or form; nil for any other body.
+func parseBody(kind bodyKind, raw []byte) (any, error) {
+	switch {
+	case len(bytes.TrimSpace(raw)) == 0:
+		return nil, nil
+	case kind.format == jsonFormat:
 		body, err := render.JSON(raw)
 		if err != nil {
 			return nil, invalidJSON(raw, err)
@@ -90,7 +104,7 @@ func templateBody(t *render.Template, kind bodyKind, raw []byte) (any, error) {
 		fields, err := kind.fields(raw)
 		return formData(fields), err
 	}
-	if err := checkUTF8(raw); err != nil || !t.Mentions("body") {
+	if err := checkUTF8(raw); err != nil {
 		return nil, err
 	}
 	body, err := render.JSON(raw)

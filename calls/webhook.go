@@ -110,8 +110,10 @@ func (c *Call) laterNot4xx(err error) error {
 	if err == nil || !c.isLenient() {
 		return err
 	}
-	switch p := problem.Of(err); p.Kind {
-	case problem.Upstream, problem.Unavailable, problem.Expired, problem.Internal:
+	switch p := problem.Of(err); {
+	case p.Code == problem.CodeClientDisabled: // on purpose: it is not to come again
+		return err
+	case p.Kind == problem.Upstream, p.Kind == problem.Unavailable, p.Kind == problem.Expired, p.Kind == problem.Internal:
 		return err
 	default:
 		later := problem.New(problem.Unavailable, p.Code, "%s", p.Detail).Because(p)
@@ -153,36 +155,64 @@ func promptOfWebhook(client *clients.Member, all commands.Set, r *Request, maxBy
 	if client.IsForm() {
 		return promptOfForm(client, all, r, maxBytes)
 	}
-	source := client.Sender
-	if !client.HasSource() || source == nil || source.Prompt == nil {
-		return PromptOf(client, all, r, maxBytes)
+	passes, err := r.passes(client)
+	switch {
+	case err != nil && client.GivesUp():
+		r.warn("The client's filter could not be evaluated over the call, which was let through.", client, err)
+		return promptWhatever(client, all, r)
+	case err != nil:
+		return Prompt{}, err
+	case !passes:
+		return Prompt{Skipped: SkippedByFilter}, nil
 	}
-	if client.PromptTemplate == nil && client.Passthrough {
+	source := client.Sender
+	if source != nil && client.HasSource() && source.Prompt != nil && client.PromptTemplate == nil && client.Passthrough {
 		return sourcePrompt(client, r), nil
 	}
 	p, err := PromptOf(client, all, r, maxBytes)
 	switch {
+	case err != nil && client.PromptTemplate != nil && (client.HasSource() || client.Filter != "") && problem.Of(err).Code == problem.CodeEmptyPrompt:
+		return Prompt{Skipped: SkippedEmpty}, nil
 	case err == nil || !client.GivesUp():
 		return p, err
-	case client.PromptTemplate == nil: // the command is what counts
-		p = Prompt{}
-		return p, useStoredPrompt(client, all, &p)
 	}
-	r.warn("the template of a client cannot be rendered over a call: its source's own prompt is used", client, err)
+	if client.PromptTemplate != nil {
+		r.warn("The client's template could not be rendered over the call, and the source's own prompt was used.", client, err)
+	}
+	return promptWhatever(client, all, r)
+}
+
+// promptWhatever is the prompt of a call that is let through whatever it says: that of the client's command, or its source's own.
+func promptWhatever(client *clients.Member, all commands.Set, r *Request) (Prompt, error) {
+	if client.PromptTemplate == nil && !client.Passthrough {
+		var p Prompt
+		err := useStoredPrompt(client, all, &p)
+		return p, err
+	}
 	return sourcePrompt(client, r), nil
+}
+
+// event is what the client's source makes of the call.
+func (r *Request) event(client *clients.Member) senders.Event {
+	if r.said == nil {
+		said := client.Sender.Event(r.delivery())
+		r.said = &said
+	}
+	return *r.said
 }
 
 // sourcePrompt is what a source makes of a call.
 func sourcePrompt(client *clients.Member, r *Request) Prompt {
-	p := Prompt{Text: senders.Clean(client.Sender.Prompt(client.Sender.Event(r.delivery())))}
+	p := Prompt{ofSource: true, Text: senders.Clean(client.Sender.Prompt(r.event(client)))}
 	if agent, err := agentFromQuery(r.Query); err == nil {
 		p.Agent = agent
 	}
 	return p
 }
 
-// warn logs what went wrong with a call that was let through all the same.
+// warn notes on the run, and in the log, what went wrong with a call that was let through all the same.
 func (r *Request) warn(message string, client *clients.Member, err error) {
+	r.warnings = append(r.warnings, message+" "+problem.Of(err).Detail)
 	if r.service != nil && r.service.Log != nil {
 		r.service.Log.Warn(message, slog.String("client", client.ID), slog.Any("error", err))
 	}

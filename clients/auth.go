@@ -194,6 +194,14 @@ func (c Client) needsToken() bool {
 // callsItselfOnly reports whether nobody has to call the client but its schedule.
 func (c Client) callsItselfOnly() bool { return c.Schedule != "" && len(c.Auth) == 0 && !c.HasSource() }
 
+// SignsURL reports whether one of the proofs covers the URL of the call, so that server.publicURL has to be right.
+func (c Client) SignsURL() bool {
+	return slices.ContainsFunc(c.Proofs(), func(p senders.Proof) bool {
+		scheme := known.Scheme(p.Scheme)
+		return scheme != nil && scheme.SignsURL
+	})
+}
+
 // HasSource reports whether the client's caller is a system that Beckon knows.
 func (c Client) HasSource() bool { return c.Source != "" && c.Source != "generic" }
 
@@ -205,7 +213,7 @@ func (c Client) TakesRequest() bool {
 // RespondsAsync reports whether calls are answered before their runs end: as the client says, or as its source is used to it.
 func (c Client) RespondsAsync() bool {
 	source := known.Source(c.Source)
-	return c.Respond == RespondAsync || c.Respond == "" && source != nil && source.Async
+	return c.Respond == RespondAsync || c.coalescing() != nil || c.Respond == "" && source != nil && source.Async
 }
 
 // checkCaller finds what is wrong with how callers prove themselves and are answered.

@@ -7,12 +7,14 @@ package clients
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
 
 	"beckon/calls/forms"
+	"beckon/internal/gate"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
@@ -43,6 +45,8 @@ type Client struct {
 	Passthrough   bool          `json:"passthrough" yaml:"passthrough"`
 	CommandID     string        `json:"commandId,omitempty" yaml:"commandId,omitempty"`
 	Template      string        `json:"template,omitempty" yaml:"template,omitempty"`
+	Filter        string        `json:"filter,omitempty" yaml:"filter,omitempty"`               // CEL: the calls that are let through; empty is all
+	Coalesce      *Coalesce     `json:"coalesce,omitempty" yaml:"coalesce,omitempty"`           // nil: those of alert sources
 	Prompt        string        `json:"prompt,omitempty" yaml:"prompt,omitempty"`               // for calls that bring none; comes before that of the command, agent or flow
 	Metadata      units.Object  `json:"metadata,omitempty" yaml:"metadata,omitempty"`           // of all its runs, under that of the call
 	WebhookSecret secret.String `json:"webhookSecret,omitempty" yaml:"webhookSecret,omitempty"` // signs its callbacks; empty: one that is derived from the token
@@ -51,8 +55,11 @@ type Client struct {
 	AllowedAgents      []string            `json:"allowedAgents" yaml:"allowedAgents"`                 // agents and flows; the first is the default
 	SyncTimeout        units.Duration      `json:"syncTimeout,omitempty" yaml:"syncTimeout,omitempty"` // how long a call waits; 10 s longer than its agent may take
 	CancelOnDisconnect bool                `json:"cancelOnDisconnect,omitempty" yaml:"cancelOnDisconnect,omitempty"`
+	CORS               []string            `json:"cors,omitempty" yaml:"cors,omitempty"`                 // origins whose pages may call it from a browser
 	Share              bool                `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
 	MaxBodyBytes       units.Bytes         `json:"maxBodyBytes,omitempty" yaml:"maxBodyBytes,omitempty"` // 0 is the server's limit
+	Gate               string              `json:"gate,omitempty" yaml:"gate,omitempty"`                 // CEL over data: whether an answer passes; see gate.Gate
+	GateStatus         int                 `json:"gateStatus,omitempty" yaml:"gateStatus,omitempty"`     // of an answer that does not pass: 200 or 422; 200
 	RateLimit          *RateLimit          `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"`
 	MaxConcurrent      int                 `json:"maxConcurrent,omitempty" yaml:"maxConcurrent,omitempty"` // calls at the same time; 0 is no limit
 	Schedule           string              `json:"schedule,omitempty" yaml:"schedule,omitempty"`           // when the client calls itself, as package cron reads it
@@ -96,6 +103,7 @@ func (c Client) Check() (found problem.Fields) {
 	}
 	found = append(found, c.checkCaller()...)
 	found = append(found, c.checkSchedule()...)
+	found = append(found, c.checkCORS()...)
 	switch {
 	case c.Passthrough && c.CommandID != "":
 		found.Add("commandId", "is for clients with passthrough: false; this one takes the prompt from the request")
@@ -103,6 +111,17 @@ func (c Client) Check() (found problem.Fields) {
 		found.Add("commandId", "is required unless passthrough is true or the client has a prompt")
 	case !c.TakesRequest() && c.Template != "":
 		found.Add("template", "is for clients with passthrough: true; this one runs a command")
+	}
+	if c.Filter != "" {
+		if _, err := compileFilter(c.Filter); err != nil {
+			found.Add("filter", "%v", err)
+		}
+	}
+	if c.Coalesce != nil {
+		c.Coalesce.check(&found)
+		if c.Coalesce.Mode != CoalesceOff && c.Respond == RespondSync {
+			found.Add("coalesce", "answers each call at once, so that respond: sync is not for this client")
+		}
 	}
 	if c.WebhookSecret != "" {
 		if err := signature.Check(signature.Standard, c.WebhookSecret); err != nil {
@@ -119,6 +138,14 @@ func (c Client) Check() (found problem.Fields) {
 	}
 	if c.MaxBodyBytes > MaxBodyBytes {
 		found.Add("maxBodyBytes", "must be at most %d", MaxBodyBytes)
+	}
+	if c.Gate != "" {
+		if _, err := gate.Parse(c.Gate); err != nil {
+			found.Add("gate", "%s", err)
+		}
+	}
+	if c.GateStatus != 0 && c.GateStatus != http.StatusOK && c.GateStatus != http.StatusUnprocessableEntity {
+		found.Add("gateStatus", "must be 200 or 422")
 	}
 	if c.MaxConcurrent < 0 {
 		found.Add("maxConcurrent", "must not be negative")

@@ -1,7 +1,9 @@
 package clients
 
 import (
+	"cmp"
 	"encoding/json"
+	"net/http"
 	"slices"
 
 	"golang.org/x/time/rate"
@@ -9,6 +11,8 @@ import (
 	"beckon/calls/forms"
 	"beckon/calls/senders"
 	"beckon/internal/catalog"
+	"beckon/internal/expression"
+	"beckon/internal/gate"
 	"beckon/internal/problem"
 	"beckon/internal/render"
 )
@@ -16,10 +20,13 @@ import (
 // Member is a client in force, with everything at hand that a call needs.
 type Member struct {
 	Client
-	Unusable       bool             // something is wrong with it: its calls are refused
-	PromptTemplate *render.Template // parsed from Template; nil without one
-	MetadataJSON   json.RawMessage  // Metadata as a JSON object; nil without any
-	Sender         *senders.Sender  // its source; nil where that is unknown
+	Unusable       bool                   // something is wrong with it: its calls are refused
+	PromptTemplate *render.Template       // parsed from Template; nil without one
+	Condition      *expression.Expression // compiled from Filter; nil without one
+	AnswerGate     *gate.Gate             // parsed from Gate; nil without one
+	Coalescing     *Coalescing            // nil where each call starts a run of its own
+	MetadataJSON   json.RawMessage        // Metadata as a JSON object; nil without any
+	Sender         *senders.Sender        // its source; nil where that is unknown
 	credentials    credentials
 	tokens         []Credential    // as they were given
 	proofs, decoys []senders.Proof // see Proofs
@@ -44,6 +51,9 @@ func (m *Member) BodyLimit(ofServer int64) int64 {
 	}
 	return ofServer
 }
+
+// FailStatus returns the status with which an answer goes out that does not pass a gate.
+func (m *Member) FailStatus() int { return cmp.Or(m.GateStatus, http.StatusOK) }
 
 // Choose returns the agent or flow that a call runs on: the wanted one when the client may use it, the client's first
 // when none is wanted.

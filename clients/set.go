@@ -6,6 +6,7 @@ import (
 	"maps"
 	"time"
 
+	"beckon/internal/gate"
 	"beckon/internal/problem"
 	"beckon/internal/render"
 )
@@ -21,10 +22,11 @@ type Declared struct {
 // Set holds the clients of one moment, in memory: to authenticate a call costs no query. It never changes; a new
 // configuration makes a new Set.
 type Set struct {
-	byID   map[string]*Member
-	byHash map[Hash]*Member
-	byForm map[string]*Member // the key of a form, also one that was replaced and is still good
-	Proofs Proofs             // of all its clients
+	byID    map[string]*Member
+	byHash  map[Hash]*Member
+	byForm  map[string]*Member // the key of a form, also one that was replaced and is still good
+	Proofs  Proofs             // of all its clients
+	origins map[string]bool    // of all its clients; see Client.CORS
 	// MaxBodyBytes is the largest limit of a client, 0 where none has one of its own.
 	MaxBodyBytes int64
 }
@@ -32,7 +34,7 @@ type Set struct {
 // NewSet builds a Set on the limits that its clients have been using. What is wrong with a client is reported, and
 // the client unusable; without a token of its own it is left out.
 func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
-	s := &Set{byID: make(map[string]*Member, len(list)), byHash: make(map[Hash]*Member, len(list)), byForm: map[string]*Member{}}
+	s := &Set{byID: make(map[string]*Member, len(list)), byHash: make(map[Hash]*Member, len(list)), byForm: map[string]*Member{}, origins: map[string]bool{}}
 	var findings []problem.Finding
 	for _, d := range list {
 		m := &Member{Client: d.Client, Sender: Source(cmp.Or(d.Source, "generic")),
@@ -46,6 +48,15 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 				if m.PromptTemplate, err = render.Parse(d.Template); err != nil {
 					fields.Add("template", "%v", err)
 				}
+			}
+			if d.Filter != "" {
+				m.Condition, _ = compileFilter(d.Filter) // Check reports what is wrong with it
+			}
+			if c := d.coalescing(); c != nil {
+				m.Coalescing = c.compile() // Check reports what is wrong with it
+			}
+			if d.Gate != "" {
+				m.AnswerGate, _ = gate.Parse(d.Gate) // Check reports what is wrong with it
 			}
 			m.MetadataJSON, _ = d.metadata() // Check reports what is wrong with it
 			m.Unusable = len(fields) > 0
@@ -71,6 +82,9 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 		}
 		m.limiter, m.underWay, m.addresses = limits.of(m.Client)
 		s.byID[d.ID] = m
+		for _, origin := range m.CORS {
+			s.origins[origin] = true
+		}
 		s.MaxBodyBytes = max(s.MaxBodyBytes, m.BodyLimit(0))
 		for _, c := range d.Credentials {
 			s.byHash[c.Hash] = m

@@ -58,8 +58,12 @@ func Credentials(tx store.Tx) (map[string][]Credential, error) {
 	return all, nil
 }
 
-// forgetKeys forgets the idempotency keys of a client, which may be those of another one of that id.
+// forgetKeys forgets the idempotency keys and the alerts of a client, which may be those of another one of that id.
 func forgetKeys(tx store.Tx, id string) error {
-	err := tx.Exec("DELETE FROM idempotency_keys WHERE client_id = ?", id)
-	return store.Wrap(err, "forget the idempotency keys of the last %q", id)
+	for _, table := range []string{"idempotency_keys", "coalesce_keys", "coalesce_items"} {
+		if err := tx.Exec("DELETE FROM "+table+" WHERE client_id = ?", id); err != nil {
+			return fmt.Errorf("forget the keys of the last %q: %w", id, err)
+		}
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package deliveries
 
 import (
-	"cmp"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -9,7 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"beckon/deliveries/destinations"
 	"beckon/internal/egress"
+	"beckon/internal/mail"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
@@ -17,12 +18,16 @@ import (
 
 // exchange is what is posted to whom in one attempt.
 type exchange struct {
+	method  string
 	url     string
 	header  http.Header
 	own     []string // the names of the header fields that whoever registered the receiver has given
 	body    []byte
+	mail    *mail.Mail // in the place of a request
 	timeout time.Duration
 	retry   Retry
+	to      *destinations.Receiver   // nil for what is no destination
+	shown   func(text string) string // takes its secrets out of a text
 }
 
 // outcome is what came of an attempt, and what follows.
@@ -67,7 +72,7 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 	started := time.Now()
 	defer func() { o.Duration = time.Since(started) }()
 	x, err := s.prepare(d, begun)
-	o.URL, o.retry = secret.ShownURL(x.url), x.retry
+	o.URL, o.retry = x.shownURL(), x.retry
 	if err != nil {
 		p := problem.Of(err)
 		o.Error = &problem.Failure{Code: p.Code, Message: p.Detail}
@@ -75,13 +80,22 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 		return o
 	}
 	o.RequestHeaders = shown(x)
+	if x.mail != nil {
+		s.mail(x, &o)
+		return o
+	}
 	sending := s.sending
 	if d.EndpointID != nil { // what may not be given any more was refused then
 		sending = egress.WithKeptURL(sending)
 	}
-	answer, err := s.Out.Post(sending, x.url, x.header, x.body, x.timeout)
+	answer, err := s.Out.Send(sending, x.method, x.url, x.header, x.body, x.timeout)
 	o.StatusCode, o.ResponseBody, o.Truncated = answer.Status, strings.ToValidUTF8(strings.ReplaceAll(string(answer.Body), "\x00", ""), "\uFFFD"), answer.Truncated
+	if x.to != nil {
+		o.ResponseBody = x.shown(o.ResponseBody)
+	}
 	switch {
+	case x.to != nil && answer.Status != 0 && err == nil:
+		s.judge(x, answer, &o)
 	case answer.Status != 0 && (answer.Status < 200 || answer.Status > 299):
 		o.Error = refusal(answer)
 		o.gone = answer.Status == http.StatusGone
@@ -96,6 +110,7 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 // prepare makes what is posted. A NotFound says that it never can be.
 func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), Payload: d.event.Payload, Source: s.Source, IsSample: d.Reason == ReasonTest}
+	x.method = http.MethodPost
 	scheme, vendor, agent := signature.Standard, "", "Beckon/"+s.Version
 	var form format = formats[0]
 	var own map[string]secret.String
@@ -106,7 +121,10 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 			return x, problem.New(problem.Unavailable, "endpoint_gone", "There is no endpoint %q any more.", *d.EndpointID)
 		}
 		x.url, x.timeout, x.retry, form, own = t.URL, t.Timeout.Or(DefaultTimeout), t.Retry, t.format, t.Headers
-		scheme, vendor = signature.Scheme(cmp.Or(t.Signature, string(signature.Standard))), t.Vendor
+		if t.receiver != nil {
+			return s.prepareDestination(x, t, m)
+		}
+		scheme, vendor = t.scheme(), t.Vendor
 		if secrets, err = s.secretsOf(t, now); err != nil {
 			return x, err
 		}
@@ -121,7 +139,7 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 		}
 	}
 	if m.Payload == nil {
-		return x, problem.New(problem.NotFound, "event_gone", "The event is not on record any more: its run was deleted.")
+		return x, eventGone()
 	}
 	if s.Links != nil {
 		m.Payload = s.Links(m.Payload) // anew for each attempt: links expire
@@ -149,6 +167,10 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 	}
 	err = signature.Sign(x.header, scheme, vendor, secrets, signature.Message{ID: m.ID, Type: m.Type, At: at, Body: x.body})
 	return x, err
+}
+
+func eventGone() error {
+	return problem.New(problem.NotFound, "event_gone", "The event is not on record any more: its run was deleted.")
 }
 
 // shown are the header fields of an exchange as they may be kept: what the receiver's owner has put there may be secret.

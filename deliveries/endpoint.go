@@ -26,18 +26,25 @@ type Endpoint struct {
 	Enabled *bool         `json:"enabled,omitempty" yaml:"enabled,omitempty"` // nil is true
 	Secret  secret.String `json:"secret,omitempty" yaml:"secret,omitempty"`
 	// PreviousSecret signs beside Secret as long as it is there. It is for configuration files; what the database keeps has Retired.
-	PreviousSecret secret.String            `json:"-" yaml:"previousSecret,omitempty"`
-	Retired        []signature.Retired      `json:"retired,omitempty" yaml:"-"` // newest first; an empty secret is the gateway's key
-	Events         []string                 `json:"events,omitempty" yaml:"events,omitempty"`
-	Agents         []string                 `json:"agents,omitempty" yaml:"agents,omitempty"`
-	Clients        []string                 `json:"clients,omitempty" yaml:"clients,omitempty"`
-	Format         string                   `json:"format,omitempty" yaml:"format,omitempty"` // the name of one of the Formats, or a template that makes JSON
-	Signature      string                   `json:"signature,omitempty" yaml:"signature,omitempty"`
-	Vendor         string                   `json:"vendor,omitempty" yaml:"vendor,omitempty"`
-	Retry          Retry                    `json:"retry,omitzero" yaml:"retry,omitempty"`
-	Headers        map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`
-	Timeout        units.Duration           `json:"timeout,omitempty" yaml:"timeout,omitempty"`
-	RateLimit      int                      `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"` // attempts a second; 0 is no limit
+	PreviousSecret secret.String       `json:"-" yaml:"previousSecret,omitempty"`
+	Retired        []signature.Retired `json:"retired,omitempty" yaml:"-"` // newest first; an empty secret is the gateway's key
+	Events         []string            `json:"events,omitempty" yaml:"events,omitempty"`
+	Agents         []string            `json:"agents,omitempty" yaml:"agents,omitempty"`
+	Clients        []string            `json:"clients,omitempty" yaml:"clients,omitempty"`
+	Format         string              `json:"format,omitempty" yaml:"format,omitempty"` // the name of one of the Formats, or a template that makes JSON
+	Signature      string              `json:"signature,omitempty" yaml:"signature,omitempty"`
+	Vendor         string              `json:"vendor,omitempty" yaml:"vendor,omitempty"`
+	// What destinations need besides; each says which.
+	To        string                   `json:"to,omitempty" yaml:"to,omitempty"`
+	Subject   string                   `json:"subject,omitempty" yaml:"subject,omitempty"`
+	ReplyTo   string                   `json:"replyTo,omitempty" yaml:"replyTo,omitempty"`
+	Method    string                   `json:"method,omitempty" yaml:"method,omitempty"`
+	Path      string                   `json:"path,omitempty" yaml:"path,omitempty"`
+	Body      string                   `json:"body,omitempty" yaml:"body,omitempty"`
+	Retry     Retry                    `json:"retry,omitzero" yaml:"retry,omitempty"`
+	Headers   map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`
+	Timeout   units.Duration           `json:"timeout,omitempty" yaml:"timeout,omitempty"`
+	RateLimit int                      `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"` // attempts a second; 0 is no limit
 	// Stopped says that it is disabled although it may say otherwise. See Noun's Complete.
 	Stopped bool `json:"-" yaml:"-"`
 }
@@ -56,7 +63,7 @@ const (
 
 // EventNames returns the names that filters may hold, besides those that agents and flows give to their events.
 func EventNames() []string {
-	return []string{events.RunCreated, events.RunQueued, events.RunStarted, events.RunCompleted, events.RunFailed, events.RunCanceled, events.RunViewed,
+	return []string{events.RunCreated, events.RunQueued, events.RunStarted, events.RunCompleted, events.RunFailed, events.RunCanceled, events.RunViewed, events.EventResolved,
 		events.NodeStarted, events.NodeProgress, events.NodeCompleted, events.NodeFailed, events.NodeCanceled,
 		events.ClientSilent, EndpointDisabled, DeliveryExhausted}
 }
@@ -73,12 +80,17 @@ var vendorToken = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
 
 // Check finds what is wrong with the endpoint on its own.
 func (e Endpoint) Check() (found problem.Fields) {
-	if e.URL == "" {
+	if e.address() == "" {
 		found.Add("url", "is required")
-	} else if err := egress.CheckShape(e.URL); err != nil {
+	} else if err := egress.CheckShape(e.address()); err != nil && !e.isMail() {
 		found.Add("url", "%s", reason(err))
 	}
-	e.checkSignature(&found)
+	if e.destination() != nil {
+		found = append(found, e.checkDestination()...)
+	} else {
+		e.checkSignature(&found)
+	}
+	found = append(found, e.checkUnused()...)
 	if err := e.checkFormat(); err != nil {
 		found.Add("format", "%s", reason(err))
 	}
@@ -96,7 +108,7 @@ func (e Endpoint) Check() (found problem.Fields) {
 
 // checkNew finds what an endpoint may not have that is given now, although one that was given earlier goes on with it.
 func (e Endpoint) checkNew() (found problem.Fields) {
-	found.Under("headers", checkReserved(e.Headers, e.Vendor, "cannot be set"))
+	found.Under("headers", e.checkReserved("cannot be set"))
 	return found
 }
 

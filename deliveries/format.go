@@ -9,6 +9,7 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"beckon/deliveries/destinations"
 	"beckon/internal/problem"
 )
 
@@ -31,14 +32,16 @@ type Format struct {
 	Help  string // what is sent, in one line
 	// Events are what an endpoint with this format takes that names no events.
 	Events []string
-	// encode writes p, the payload of m, as it is sent.
+	// Destination is set where it is a receiver that people read; see package destinations.
+	Destination *destinations.Destination
+	// encode writes p, the payload of m, as it is sent; nil for a destination, which makes a request.
 	encode func(m message, p payload) (body []byte, contentType string, err error)
 }
 
 // DefaultFormat is the name of the format of endpoints that name none, and of the webhooks of single calls.
 const DefaultFormat = "run"
 
-var formats = []Format{
+var formats = append([]Format{
 	{Name: DefaultFormat, Title: "run", Events: unasked, encode: runFormat,
 		Help: `{"success", "type", "runId", "workflowId", "data", "metadata", "error", "createdAt"}: all there is to say.`},
 	{Name: "payload", Title: "payload", Events: unasked, encode: payloadFormat,
@@ -47,7 +50,7 @@ var formats = []Format{
 		Help: `{"event", "timestamp", "run_id", "data"}`},
 	{Name: "cloudevents", Title: "CloudEvents 1.0", Events: unasked, encode: cloudEvent,
 		Help: "In structured mode; its data is what run sends."},
-}
+}, ofDestinations()...)
 
 // Formats returns all formats but templates, the default first.
 func Formats() []Format { return slices.Clone(formats) }

@@ -125,6 +125,9 @@ func TestEveryFormatIsKnownByItsName(t *testing.T) {
 		require.NotEmpty(t, f.Help, f.Name)
 		require.NotEmpty(t, f.Events, f.Name)
 		require.Contains(t, FormatNames(), f.Name)
+		if f.Destination != nil {
+			continue // each needs something of its own: see package all
+		}
 		e := Endpoint{ID: "ops", URL: "https://example.com", Secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", Format: f.Name}
 		require.Empty(t, e.Check())
 		require.Equal(t, f.Events, e.eventsByDefault())
@@ -134,9 +137,9 @@ func TestEveryFormatIsKnownByItsName(t *testing.T) {
 
 func TestUnknownFormatsAreRefused(t *testing.T) {
 	for spec, says := range map[string]string{
-		"Run":            "must be run, payload, event, cloudevents, or a template",
-		"xml":            "must be run, payload, event, cloudevents, or a template",
-		`{"text":"x"}`:   "must be run, payload, event, cloudevents, or a template",
+		"Run":            "must be run, payload, event, cloudevents, slack, ",
+		"xml":            "must be run, payload, event, cloudevents, slack, ",
+		`{"text":"x"}`:   "must be run, payload, event, cloudevents, slack, ",
 		"{{ .data":       "unclosed action",
 		"{{ env `HOME`}": "line 1",
 		"{{ env `X` }}":  "env",

@@ -77,6 +77,19 @@ func checkReserved(headers map[string]secret.String, vendor, follows string) (fo
 	return found
 }
 
+// checkReserved finds the endpoint's headers that cannot be set. A destination's signs nothing, and has a content of its own.
+func (e Endpoint) checkReserved(follows string) (found problem.Fields) {
+	if e.destination() == nil {
+		return checkReserved(e.Headers, e.Vendor, follows)
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
+		if why := reserved[plainName(name)]; why == ofConnection || why == ofAnswer {
+			found.Add(name, "%s: it %s", follows, why)
+		}
+	}
+	return found
+}
+
 // whyReserved says why a header cannot be set; empty when it can.
 func whyReserved(name, vendor string) string {
 	name = plainName(name)

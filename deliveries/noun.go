@@ -20,19 +20,22 @@ const section = "endpoints"
 // Noun declares endpoints.
 func Noun() catalog.Noun[Endpoint] {
 	return catalog.Noun[Endpoint]{
-		Kind:       catalog.Kind{Section: section, One: "endpoint"},
-		Secrets:    func(e *Endpoint) catalog.Secrets { return catalog.Secrets{URL: &e.URL, Headers: &e.Headers} },
+		Kind: catalog.Kind{Section: section, One: "endpoint",
+			HidesURL: func(field func(string) string) bool { return Endpoint{Format: field("format")}.IsDestination() }},
+		Secrets:    secretsIn,
 		References: references,
 		LookUp: func(f catalog.File, _ catalog.Env, e Endpoint) (_ Endpoint, _, caution problem.Fields) {
-			caution = cautionPlain(f, e.URL)
-			caution.Under("headers", checkReserved(e.Headers, e.Vendor, "is not sent. Take it out"))
+			if !e.isMail() {
+				caution = cautionPlain(f, e.address())
+			}
+			caution.Under("headers", e.checkReserved("is not sent. Take it out"))
 			return e, nil, caution
 		},
 		CheckFile: func(f catalog.File, list []Endpoint) []problem.Fields {
 			all := make([]problem.Fields, len(list))
 			for i, e := range list {
 				if len(e.Check()) == 0 { // else its URL may be what is wrong
-					all[i] = checkURL(guardOf(f).CheckURL, e.URL)
+					all[i] = e.checkAddress(guardOf(f).CheckURL)
 				}
 				all[i] = append(all[i], e.checkNew()...)
 			}
@@ -48,11 +51,11 @@ func Noun() catalog.Noun[Endpoint] {
 			if e.URL == have.URL { // which was given when http was allowed, or by an earlier version
 				check = guardOf(v.File).CheckHost
 			}
-			found := append(checkURL(check, e.URL), e.checkNew()...)
+			found := append(e.checkAddress(check), e.checkNew()...)
 			catalog.CheckGiven(&found, "secret", e.Secret)
 			return found
 		},
-		Saved: func(tx store.Tx, e Endpoint, _ bool) (secret.String, error) { return e.Secret, enableIn(tx, e) },
+		Saved: func(tx store.Tx, e Endpoint, _ bool) (secret.String, error) { return e.ownSecret(), enableIn(tx, e) },
 		Deleted: func(tx store.Tx, id string) error {
 			// What is pending for it waits for 24 hours, in case that it comes back, and fails then.
 			return deleteState(tx, id)
@@ -83,8 +86,12 @@ func references(e Endpoint) (list []catalog.Reference) {
 	return list
 }
 
-func checkURL(check func(url string) error, url string) (found problem.Fields) {
-	if err := check(url); err != nil {
+// checkAddress finds out whether events may go where the endpoint says. Where mails go is for the mail server.
+func (e Endpoint) checkAddress(check func(url string) error) (found problem.Fields) {
+	if e.isMail() {
+		return nil
+	}
+	if err := check(e.address()); err != nil {
 		found.Add("url", "%v", err)
 	}
 	return found

@@ -137,6 +137,9 @@ func samplesOf(kind, name, agent, at string) (list []message) {
 	case EndpointDisabled:
 		data, run = map[string]any{"endpointId": "ops", "reason": DisabledGone, "disabledAt": at}, nil
 		failed()
+	case events.EventResolved:
+		data = map[string]any{"key": "disk", "title": "The disk is full", "resolvedAt": at, "runId": run,
+			"items": []any{map[string]any{"key": "disk", "fingerprint": "1f2e3d4c5b6a7988", "startsAt": at, "state": "resolved"}}}
 	case events.ClientSilent:
 		data, run = map[string]any{"clientId": "backup", "expectEvery": "24h", "lastCallAt": at, "errorCode": "client_silent"}, nil
 		failure = `The client "backup" has not called since ` + at + ", and is expected to every 24h."
@@ -207,8 +210,8 @@ func sampleRun(m message, unknown render.Unknown) map[string]any {
 	return map[string]any{"input": unknown, "output": unknown.Text(), "outputs": unknown, "artifacts": sampleArtifacts(agent),
 		"nodes": []any{map[string]any{"nodeId": agent, "nodeType": agent, "outputKey": nil, "status": "COMPLETED", "output": unknown.Text(), "error": nil,
 			"startedAt": sampleTime, "completedAt": sampleTime}},
-		"client": map[string]any{"id": "demo", "name": "Demo", "metadata": unknown},
-		"links":  map[string]any{"run": "https://beckon.example.com/admin/runs/" + sampleRunID, "share": "https://beckon.example.com/r/" + sampleRunID}}
+		"verdict": "pass", "verdictReason": "The gate is met.", "client": map[string]any{"id": "demo", "name": "Demo", "metadata": unknown},
+		"links": map[string]any{"run": "https://beckon.example.com/admin/runs/" + sampleRunID, "share": "https://beckon.example.com/r/" + sampleRunID}}
 }
 
 const (

@@ -13,6 +13,9 @@ import (
 )
 
 func (e Endpoint) scheme() signature.Scheme {
+	if e.destination() != nil {
+		return unsigned
+	}
 	return signature.Scheme(cmp.Or(e.Signature, string(signature.Standard)))
 }
 
@@ -60,7 +63,11 @@ func (e Endpoint) revised(to Endpoint) Endpoint {
 		to.Secret = ""
 	}
 	to.PreviousSecret, to.Retired = "", nil
-	if to.scheme() == e.scheme() {
+	if to.destination() != nil {
+		if to.Format != e.Format && to.Secret == e.Secret { // what one receiver was given is not for another
+			to.Secret = ""
+		}
+	} else if to.scheme() == e.scheme() {
 		next := e.withSecret(cmp.Or(to.Secret, e.Secret), time.Now())
 		to.Secret, to.Retired = next.Secret, next.Retired
 	} else {
@@ -86,6 +93,9 @@ func RotateSecret(ctx context.Context, all catalog.Section[Endpoint], who, id st
 }
 
 func (e *Endpoint) rotate(given secret.String) (shown secret.String, err error) {
+	if e.destination() != nil {
+		return "", problem.New(problem.Invalid, "unsigned", "Nothing is signed for %s: change the endpoint's secret as any other setting.", e.destination().Title)
+	}
 	next := cmp.Or(given, signature.NewSecret(e.scheme()))
 	var found problem.Fields
 	if err := signature.Check(e.scheme(), next); err != nil {

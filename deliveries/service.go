@@ -26,7 +26,8 @@ type Config struct {
 	Retention func() time.Duration
 	Log       *slog.Logger
 	Metrics   *telemetry.Metrics
-	Out       Poster         // the way out
+	Out       Sender         // the way out
+	Mail      Mailer         // hands mails in; nil where no server is known
 	Sealer    *secret.Sealer // for the secrets of callbacks, and for the gateway's own key
 	Version   string         // of the gateway, for User-Agent
 	Source    string         // the gateway's public URL
@@ -36,7 +37,7 @@ type Config struct {
 	EventNames func() []string        // what agents call their events, where that is not the usual
 	// EventType returns the type of the events that agents call by one of the EventNames.
 	EventType func(name string) string
-	// RunView returns what templates know as .run, but for its artifacts: input, output, outputs, nodes, client and links, of
+	// RunView returns what templates know as .run, but for its artifacts: input, output, outputs, nodes, verdict, verdictReason, client and links, of
 	// the types that package render knows. A NotFound says that there is no such run any more. It is asked only where a
 	// template uses it.
 	RunView func(ctx context.Context, runID string) (map[string]any, error)
@@ -46,9 +47,9 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Poster makes an exchange with a receiver; see egress.Webhooks.
-type Poster interface {
-	Post(ctx context.Context, url string, header http.Header, body []byte, timeout time.Duration) (egress.Answer, error)
+// Sender makes an exchange with a receiver; see egress.Webhooks.
+type Sender interface {
+	Send(ctx context.Context, method, url string, header http.Header, body []byte, timeout time.Duration) (egress.Answer, error)
 }
 
 // Service sends events to their receivers.

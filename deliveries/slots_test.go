@@ -21,16 +21,16 @@ import (
 
 // hanging is a way out on which hosts of the domain hang.example accept and never answer.
 type hanging struct {
-	deliveries.Poster
+	deliveries.Sender
 	mu      sync.Mutex
 	under   map[string]int // attempts under way, by what the URL ends in
 	release chan struct{}
 }
 
-func (h *hanging) Post(ctx context.Context, url string, header http.Header, body []byte, timeout time.Duration) (egress.Answer, error) {
+func (h *hanging) Send(ctx context.Context, method, url string, header http.Header, body []byte, timeout time.Duration) (egress.Answer, error) {
 	_, client, ok := strings.Cut(url, ".hang.example/")
 	if !ok {
-		return h.Poster.Post(ctx, url, header, body, timeout)
+		return h.Sender.Send(ctx, method, url, header, body, timeout)
 	}
 	h.mu.Lock()
 	h.under[client]++
@@ -57,7 +57,7 @@ func TestCallbacksThatHangLeaveRoom(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	r := newReceiver(t, nil)
 	p := newPlant(t, s, endpoint("ops", r, func(e *deliveries.Endpoint) { e.Clients = []string{"quiet"} }))
-	h := &hanging{Poster: p.Out, under: map[string]int{}, release: make(chan struct{})}
+	h := &hanging{Sender: p.Out, under: map[string]int{}, release: make(chan struct{})}
 	p.Out = h
 	greedy := func(client string) {
 		require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"beckon/deliveries/destinations"
 	"beckon/events"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
@@ -19,8 +20,9 @@ var unasked = []string{events.RunStarted, events.RunCompleted, events.RunFailed,
 type target struct {
 	Endpoint
 	format    format
-	byDefault []string  // the events that it takes when it names none
-	disabled  *disabled // nil when it takes deliveries
+	receiver  *destinations.Receiver // nil for what is no destination
+	byDefault []string               // the events that it takes when it names none
+	disabled  *disabled              // nil when it takes deliveries
 }
 
 // disabled says since when and why an endpoint takes no deliveries.
@@ -111,6 +113,13 @@ func (s *Service) use(ctx context.Context, list []Endpoint) error {
 		t := &target{Endpoint: e, byDefault: e.eventsByDefault()}
 		if t.format, err = parseFormat(e.Format); err != nil {
 			return fmt.Errorf("endpoint %q: %w", e.ID, err)
+		}
+		if d := e.destination(); d != nil {
+			receiver, found := d.Open(e.settings())
+			if err := found.Err(); err != nil {
+				return fmt.Errorf("endpoint %q: %w", e.ID, err)
+			}
+			t.receiver = &receiver
 		}
 		state := states[e.ID]
 		switch {

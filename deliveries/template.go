@@ -49,13 +49,16 @@ func (t templated) render(m message) ([]byte, string, error) {
 }
 
 // data is what the template sees of a message.
-func (t templated) data(m message) (map[string]any, error) {
+func (t templated) data(m message) (map[string]any, error) { return m.dataFor(t.template) }
+
+// dataFor is what a template sees of the message.
+func (m message) dataFor(t *render.Template) (map[string]any, error) {
 	data, err := m.data()
 	switch {
 	case err != nil:
 		return nil, err
 	case m.IsSample:
-		unknown := t.template.Unknown()
+		unknown := t.Unknown()
 		if data["metadata"] = unknown; m.RunID != "" {
 			data["run"] = sampleRun(m, unknown)
 		}

@@ -20,10 +20,11 @@ const (
 	NodeProgress  = "node.progress" // how much of its work is done, where that is known
 	NodeCompleted = "node.completed"
 	NodeFailed    = "node.failed"
-	NodeCanceled  = "node.canceled" // a node was stopped
-	MessageDelta  = "message.delta" // a piece of the answer; removed soon after the run has ended
-	RunViewed     = "run.viewed"    // not in the log: an ended run was looked at for the first time
-	ClientSilent  = "client.silent" // not in the log, and about no run: a client was expected to call, and has not
+	NodeCanceled  = "node.canceled"  // a node was stopped
+	MessageDelta  = "message.delta"  // a piece of the answer; removed soon after the run has ended
+	EventResolved = "event.resolved" // not in the log: what a run is about is resolved
+	RunViewed     = "run.viewed"     // not in the log: an ended run was looked at for the first time
+	ClientSilent  = "client.silent"  // not in the log, and about no run: a client was expected to call, and has not
 )
 
 // Event is one entry of the log.

@@ -30,6 +30,7 @@ import (
 	"beckon/agents"
 	"beckon/artifacts"
 	"beckon/calls"
+	"beckon/calls/coalesce"
 	"beckon/clients"
 	"beckon/deliveries"
 	"beckon/internal/catalog"
@@ -204,6 +205,10 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		return err
 	}
 	g.started.addWithin(loopGrace, func(context.Context) error { return g.artifacts.Close() })
+	mailer, err := newMailer(g.Initial.SMTP)
+	if err != nil {
+		return err
+	}
 	g.deliveries = deliveries.New(deliveries.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Sealer: g.sealer, Version: g.Version,
 		Out: g.webhooks, CheckURL: guard.CheckURL, Source: c.PublicURL, Secrets: g.callbackSecrets,
@@ -212,15 +217,19 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		EventNames: func() []string { return g.catalog().Agents.EventNames() },
 		EventType:  func(name string) string { return g.catalog().Agents.EventType(name) },
 		RunView:    g.runView,
+		Mail:       mailer,
 	})
+	coalescing := &coalesce.Service{Store: g.store, Runs: func() *runs.Service { return g.runs }}
 	g.runs = runs.New(runs.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
-		MaxConcurrent: int64(c.MaxConcurrent), MaxQueued: int64(c.MaxQueued), Limit: g.limit,
+		MaxConcurrent: int64(c.MaxConcurrent), MaxQueued: int64(c.MaxQueued), Limit: g.limit, Gate: g.gate,
 		Retention: func() time.Duration { return g.inForce.Load().runRetention },
 		Entry:     func(id string) *agents.Entry { return g.catalog().Agents.Get(id) },
+		Prompt:    coalescing.Prompt,
 	})
+	coalescing.Register(g.instance)
 	g.calls = calls.New(calls.Config{
-		Catalog: g.catalog, Runs: g.runs, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
+		Catalog: g.catalog, Runs: g.runs, Coalesce: coalescing, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
 		Senders: g.newSenders(), Challenges: g.newChallenges(key), Fetch: g.fetch, PublicURL: g.publicURL(), Log: g.Log,
 		MaxBodyBytes: int64(c.MaxBodyBytes), ProxyTimeout: time.Duration(c.ProxyTimeout),
 	})

@@ -16,6 +16,7 @@ import (
 	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/config"
+	"beckon/internal/gate"
 	"beckon/internal/secret"
 )
 
@@ -44,6 +45,14 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 		g.Log.Warn("a resource should be changed", "section", f.Section, "id", f.ID, "why", f.Fields.Err())
 	}
 	c := v.File.(*config.Config)
+	if g.Initial.OriginOf("server.publicURL") == (config.Origin{}) {
+		for _, client := range catalog.All[clients.Client](v) {
+			if client.SignsURL() {
+				g.Log.Warn("the caller of a client signs the URL that it calls, and server.publicURL is not set: set it to the URL that the caller knows, or its calls are refused",
+					"client", client.ID, "publicURL", g.publicURL())
+			}
+		}
+	}
 	if err := g.Level.UnmarshalText([]byte(c.Log.Level)); err != nil {
 		return fmt.Errorf("log.level: %w", err)
 	}
@@ -83,6 +92,14 @@ func (g *Gateway) limit(clientID string) (most int, startRun func() (endRun func
 		client.StartQueuedRun()
 		return client.EndRun
 	}
+}
+
+// gate is that of a client; nil where it has none.
+func (g *Gateway) gate(clientID string) *gate.Gate {
+	if client := g.catalog().Clients.Get(clientID); client != nil {
+		return client.AnswerGate
+	}
+	return nil
 }
 
 // callbackSecrets are what signs the callbacks of a client.

@@ -37,8 +37,8 @@ func (g *Gateway) runView(ctx context.Context, id string) (map[string]any, error
 	}
 	return map[string]any{
 		"input": parsedInput(r.Input), "output": textOrNil(r.Output), "outputs": outputsOf(nodes), "nodes": nodeViews(nodes),
-		"client": g.clientView(r.ClientID),
-		"links":  map[string]any{"run": g.publicURL() + "/admin/runs/" + url.PathEscape(r.ID), "share": textOrNil(g.shareURL(r))},
+		"verdict": textOrNil(r.Verdict), "verdictReason": textOrNil(r.Reason), "client": g.clientView(r.ClientID),
+		"links": map[string]any{"run": g.publicURL() + "/admin/runs/" + url.PathEscape(r.ID), "share": textOrNil(g.shareURL(r))},
 	}, nil
 }
 

@@ -34,6 +34,7 @@ func (s *Service) claim(ctx context.Context, most int, room *room) (claimed []*c
 		if err != nil {
 			return err
 		}
+		slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.ID, b.ID) }) // as all do who lock several
 		for i := range rows {
 			c, err := s.begin(tx, s.named(rows[i].run()))
 			if err != nil {
@@ -69,6 +70,9 @@ func (s *Service) named(r *Run) *Run {
 func (s *Service) begin(tx store.Tx, r *Run) (c *claim, err error) {
 	c = &claim{run: r}
 	if r.Attempts == 1 {
+		if err := s.makePrompt(tx, r); err != nil {
+			return nil, err
+		}
 		id := events.NewSequence(r.ID, events.FirstID(r.ID, r.CreatedAt)).Next(r.StartedAt)
 		c.events = []events.Event{runEvent(id, r, nodeCount{})}
 		c.last = c.events[0].ID
@@ -81,6 +85,19 @@ func (s *Service) begin(tx store.Tx, r *Run) (c *claim, err error) {
 		err = s.addArtifacts(tx, r)
 	}
 	return c, err
+}
+
+// makePrompt makes the prompt of a run that leaves the queue anew, where its calls were coalesced.
+func (s *Service) makePrompt(tx store.Tx, r *Run) error {
+	if !r.annotated || s.Prompt == nil {
+		return nil
+	}
+	prompt, err := s.Prompt(tx, r)
+	if err != nil || prompt == "" {
+		return err
+	}
+	r.Input = prompt
+	return setInput(tx, r)
 }
 
 // claimable returns up to most queued runs whose clients may have one more and that there is room for, those with the

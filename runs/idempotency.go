@@ -32,20 +32,7 @@ func (d *Duplicate) Error() string {
 func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instance string, list []events.Event, more func(tx store.Tx) error) error {
 	// A caller who leaves must not leave a run behind of which nobody knows whether it is on record.
 	err := s.Store.Write(context.WithoutCancel(ctx), func(tx store.Tx) error {
-		if once != nil {
-			if err := reserve(tx, r.ClientID, *once, r.ID, r.CreatedAt); err != nil {
-				return err
-			}
-		}
-		if err := s.storage.insert(tx, r, instance); err != nil {
-			return err
-		}
-		if len(r.Uploads) > 0 {
-			if err := s.Artifacts.RecordUploads(tx, r.ID, r.Uploads); err != nil {
-				return err
-			}
-		}
-		if err := s.appendFirst(tx, r, list); err != nil || more == nil {
+		if err := s.write(tx, once, r, instance, list); err != nil || more == nil {
 			return err
 		}
 		return more(tx)
@@ -54,4 +41,25 @@ func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instanc
 		s.Events.Publish(list)
 	}
 	return err
+}
+
+// write writes a run that is not in the table yet, with what belongs to it.
+func (s *Service) write(tx store.Tx, once *Idempotency, r *Run, instance string, list []events.Event) error {
+	if once != nil {
+		if err := reserve(tx, r.ClientID, *once, r.ID, r.CreatedAt); err != nil {
+			return err
+		}
+	}
+	if err := s.storage.insert(tx, r, instance); err != nil {
+		return err
+	}
+	if len(r.Uploads) > 0 {
+		if err := s.Artifacts.RecordUploads(tx, r.ID, r.Uploads); err != nil {
+			return err
+		}
+	}
+	if err := addNotes(tx, r); err != nil {
+		return err
+	}
+	return s.appendFirst(tx, r, list)
 }

@@ -153,7 +153,7 @@ func (j *journal) flush() {
 // can be computed from it, unless somebody outside is to be told of them.
 func (j *journal) apply(tx store.Tx, batch []entry) error {
 	s, first, last := j.service, batch[0], batch[len(batch)-1]
-	whole := first.begin != nil && last.end != nil && len(batch) == 2 && last.write == nil
+	whole := first.begin != nil && last.end != nil && len(batch) == 2 && first.write == nil && last.write == nil
 	if whole && !s.Events.Wanted(j.about, createdOutline(first.begin), outline(first.begin), outline(last.end)) {
 		return s.storage.insert(tx, last.end, s.instance)
 	}

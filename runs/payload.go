@@ -81,7 +81,8 @@ func runEventOf(id string, r *Run, kind string, at time.Time, nodes nodeCount, v
 		text = strconv.AppendInt(append(text, `","completedNodes":`...), int64(nodes.completed), 10)
 		text = strconv.AppendInt(append(text, `,"failedNodes":`...), int64(nodes.failed), 10)
 		text = appendTextOrNull(append(text, `,"output":`...), r.Output)
-		return append(appendView(appendArtifacts(appendFallback(appendErrorCode(text, r.Error), r.By), r.Artifacts), view), '}')
+		text = appendVerdict(appendFallback(appendErrorCode(text, r.Error), r.By), r)
+		return append(appendView(appendArtifacts(text, r.Artifacts), view), '}')
 	})
 	event.OnRequest = onRequest(kind, r)
 	return event

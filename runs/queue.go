@@ -27,31 +27,69 @@ const queueFullWait = 10 * time.Second
 // gauge counts the runs that wait, about: what other processes do is seen a second later.
 type gauge struct{ atomic.Int64 }
 
-// Enqueue puts a run into the queue, from which some process takes it up. When it returns, the run is on disk. An
+// Enqueue puts a run into the queue, from which some process takes it up. When it returns, the run is on disk. Where Admit has
+// another run answer for the call, it returns the ID and status of that one, and nil where nothing does. An
 // Unavailable says that the queue is full or the service is draining, a *Duplicate that the call has been made before.
 func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 	if s.draining() {
 		return nil, errDraining
 	}
-	if s.waiting.Load() >= s.MaxQueued {
+	if r.Admit == nil && s.waiting.Load() >= s.MaxQueued { // Admit bounds how many it starts
 		return nil, problem.New(problem.Unavailable, problem.CodeQueueFull, "%d runs wait already, which is as many as may. Try again when some of them have been worked off.", s.MaxQueued).After(queueFullWait)
 	}
 	run := newRun(r, time.Now().UTC())
 	run.Status = Queued
 	s.waiting.Add(1)
 	queued := []events.Event{runEvent(events.FirstID(run.ID, run.CreatedAt), &run, nodeCount{})}
-	err := s.record(ctx, r.Idempotency, &run, "", queued, func(tx store.Tx) error {
+	admission, err := s.recordQueued(ctx, r, &run, queued)
+	switch {
+	case err != nil:
+		s.waiting.Add(-1)
+		return nil, err
+	case admission.None:
+		s.waiting.Add(-1)
+		return nil, nil
+	case admission.RunID != "":
+		s.waiting.Add(-1)
+		status, err := s.storage.status(ctx, admission.RunID)
+		return &Run{ID: admission.RunID, Status: status}, err
+	}
+	return &run, nil
+}
+
+// recordQueued writes a run into the queue, unless another one answers for its call.
+func (s *Service) recordQueued(ctx context.Context, r Request, run *Run, queued []events.Event) (admission Admission, err error) {
+	also := func(tx store.Tx) error {
 		tx.AfterCommit(s.bell.Ring)
 		if r.Also == nil {
 			return nil
 		}
 		return r.Also(tx, run.ID)
-	})
-	if err != nil {
-		s.waiting.Add(-1)
-		return nil, err
 	}
-	return &run, nil
+	if r.Admit == nil {
+		return Admission{}, s.record(ctx, r.Idempotency, run, "", queued, also)
+	}
+	asked := *run
+	err = s.Store.Write(context.WithoutCancel(ctx), func(tx store.Tx) (err error) {
+		*run = asked
+		if admission, err = r.Admit(tx, run); err != nil {
+			return err
+		}
+		if admission != (Admission{}) {
+			if r.Idempotency == nil || admission.None {
+				return nil
+			}
+			return reserve(tx, run.ClientID, *r.Idempotency, admission.RunID, run.CreatedAt)
+		}
+		if err := s.write(tx, r.Idempotency, run, "", queued); err != nil {
+			return err
+		}
+		return also(tx)
+	})
+	if err == nil && admission == (Admission{}) {
+		s.Events.Publish(queued)
+	}
+	return admission, err
 }
 
 // dispatch takes runs out of the queue, as soon as there are places for them, until the service drains.

@@ -66,6 +66,8 @@ type Run struct {
 	Error        *agents.Failure // nil unless it failed or was canceled
 	ErrorKind    problem.Kind    // of Error
 	Usage        agents.Usage
+	Verdict      string            // gate.Pass or gate.Fail of a run that has completed; empty without a gate
+	Reason       string            // why the verdict is what it is
 	By           agents.Answerer   // who answered; of a run that failed, who was asked last
 	Uploads      []agents.Artifact // the files that its call brought; nil where they were not asked for
 	Artifacts    []agents.Artifact // what it has made; nil where it was not asked for
@@ -83,8 +85,12 @@ type Run struct {
 	CreatedAt    time.Time
 	StartedAt    time.Time // zero while it is queued
 	CompletedAt  time.Time // zero until it has ended
+	NotBefore    time.Time // it leaves the queue then at the earliest; zero for at once
+	Notes        []Note    // nil where they were not asked for
+	Inputs       []Input   // what it answers for, where calls are coalesced; nil where they were not asked for
 
 	hasArtifacts bool // there may be some on record
+	annotated    bool // it has notes or inputs
 	viewed       bool // somebody has looked at it since
 }
 

@@ -14,6 +14,7 @@ import (
 	"beckon/agents"
 	"beckon/artifacts"
 	"beckon/events"
+	"beckon/internal/gate"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/store"
@@ -47,6 +48,13 @@ type Config struct {
 	// Limit tells how many runs a client may have at the same time, 0 for any number, and counts one more of them; the
 	// function that it returns counts it off. nil limits nobody.
 	Limit func(clientID string) (most int, startRun func() (endRun func()))
+
+	// Prompt returns the prompt of an annotated run that leaves the queue for the first time; empty, it keeps the one that it has. nil
+	// is for a service without such runs.
+	Prompt func(tx store.Tx, r *Run) (string, error)
+
+	// Gate returns the gate of a client, or nil; nil is for a service whose clients have none.
+	Gate func(clientID string) *gate.Gate
 
 	// Retention is how long runs that have ended are kept; nil is for ever.
 	Retention func() time.Duration
@@ -119,7 +127,10 @@ func (s *Service) Get(ctx context.Context, id string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return run, s.addArtifacts(s.Store.Read(ctx), run)
+	if err := s.addArtifacts(s.Store.Read(ctx), run); err != nil {
+		return nil, err
+	}
+	return run, s.addAnnotations(ctx, run)
 }
 
 // Slot takes one of the places for runs of this process, without waiting; with queued, one of as many for calls that are

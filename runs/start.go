@@ -27,6 +27,8 @@ type Request struct {
 	Idempotency *Idempotency      // nil for a call without an Idempotency-Key
 	Uploads     []agents.Artifact // the files that the call brought: see Upload
 	Share       bool              // the run gets a page for recipients
+	Warnings    []string          // why the call was let through although something went wrong
+	Admit       Admit             // decides, when the run would be queued, whether it is; nil queues it
 	Stream      bool              // the caller reads the answer while it is written
 	// Also is written in the transaction that puts the run into the queue; its error leaves the run out. nil for nothing. It
 	// may be called twice.
@@ -78,7 +80,7 @@ func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 		close(a.recorded)
 	} else {
 		a.journal.held = true // for startGrace; see work
-		a.journal.add(entry{begin: &run, at: now, event: event, done: a.setRecorded})
+		a.journal.add(entry{begin: &run, at: now, event: event, write: writeNotes(&run), done: a.setRecorded})
 	}
 	go s.work(ctx, a, r.Entry, r.Stream)
 	return a, nil
@@ -101,9 +103,13 @@ func newRun(r Request, now time.Time) Run {
 	if r.Share {
 		share = HasPage
 	}
+	var notes []Note
+	for _, text := range r.Warnings {
+		notes = append(notes, Note{At: now, Kind: NoteWarning, Text: text})
+	}
 	return Run{ID: id, ClientID: r.ClientID, WorkflowID: r.Entry.ID, IsFlow: r.Entry.IsFlow, Source: r.Source,
 		SessionID: r.SessionID, Input: r.Input, Metadata: r.Metadata, Callback: r.Callback, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
-		Share: share, Uploads: r.Uploads, hasArtifacts: len(r.Uploads) > 0, ReceivedAt: r.ReceivedAt, CreatedAt: now}
+		Share: share, Uploads: r.Uploads, hasArtifacts: len(r.Uploads) > 0, Notes: notes, annotated: notes != nil || r.Admit != nil, ReceivedAt: r.ReceivedAt, CreatedAt: now}
 }
 
 // newActive returns an Active for a run that is new, or that was claimed from the queue. lastEvent is the ID of its

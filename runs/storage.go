@@ -41,6 +41,8 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row.Value("retry_on_crash", r.RetryOnCrash)
 	row.Text("callback", string(r.Callback))
 	row.Text("answerer", answererText(r.By))
+	row.Text("verdict", r.Verdict)
+	row.Text("verdict_reason", storable(r.Reason))
 	row.Number("claim", r.Claim)
 	row.Number("priority", int64(r.Priority))
 	row.Number("share", int64(r.Share))
@@ -54,6 +56,12 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row.Time("created_at", r.CreatedAt)
 	row.Time("started_at", r.StartedAt)
 	row.Time("completed_at", r.CompletedAt)
+	if r.annotated {
+		row.Value("annotated", true)
+	}
+	if !r.NotBefore.IsZero() {
+		row.Time("not_before", r.NotBefore)
+	}
 	return row.Insert()
 }
 
@@ -61,10 +69,10 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 func endRun(tx store.Tx, r *Run) error {
 	code, message, kind := failureColumns(r)
 	n, err := tx.ExecCount(`UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, error_kind = ?,
-			prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, answerer = ?, completed_at = ?
+			prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, answerer = ?, verdict = ?, verdict_reason = ?, completed_at = ?
 		WHERE id = ? AND status = 'RUNNING' AND claim = ?`,
 		string(r.Status), storable(r.Output), code, message, kind, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
-		textOrNull(answererText(r.By)), r.CompletedAt.UnixMilli(), r.ID, r.Claim)
+		textOrNull(answererText(r.By)), textOrNull(r.Verdict), textOrNull(storable(r.Reason)), r.CompletedAt.UnixMilli(), r.ID, r.Claim)
 	if err == nil && n != 1 {
 		return errEnded
 	}
@@ -112,14 +120,15 @@ func (r *Run) kind() string {
 type row struct {
 	ID, Status, ClientID, WorkflowID, Kind, Source, Input           string
 	SessionID, Metadata, Output, ErrorCode, ErrorMessage, ErrorKind *string
-	Callback, Answerer                                              *string
+	Callback, Answerer, Verdict, VerdictReason                      *string
 	PromptTokens, CompletionTokens, TotalTokens                     int
 	Priority, Attempts, Crashes, Share                              int
 	Views                                                           int64
-	RetryOnCrash, HasArtifacts                                      bool
+	RetryOnCrash, HasArtifacts, Annotated                           bool
 	Claim                                                           int64
 	CreatedAt                                                       int64
 	ReceivedAt, StartedAt, CompletedAt, CancelRequestedAt, ViewedAt *int64
+	NotBefore                                                       *int64
 }
 
 func (s storage) get(ctx context.Context, id string) (*Run, error) {
@@ -144,11 +153,11 @@ func errNoRun() error {
 
 func (w *row) run() *Run {
 	r := &Run{ID: w.ID, Status: Status(w.Status), ClientID: w.ClientID, WorkflowID: w.WorkflowID, IsFlow: w.Kind == kindFlow,
-		Source: w.Source, SessionID: deref(w.SessionID), Input: w.Input, Output: deref(w.Output),
+		Source: w.Source, SessionID: deref(w.SessionID), Input: w.Input, Output: deref(w.Output), Verdict: deref(w.Verdict), Reason: deref(w.VerdictReason),
 		Usage: agents.Usage{PromptTokens: w.PromptTokens, CompletionTokens: w.CompletionTokens, TotalTokens: w.TotalTokens},
 		Claim: w.Claim, Priority: w.Priority, Attempts: w.Attempts, Crashes: w.Crashes, Share: Share(w.Share), Views: w.Views, RetryOnCrash: w.RetryOnCrash,
 		ReceivedAt: timeOf(w.ReceivedAt), CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), StartedAt: timeOf(w.StartedAt),
-		CompletedAt: timeOf(w.CompletedAt), hasArtifacts: w.HasArtifacts, viewed: w.ViewedAt != nil}
+		CompletedAt: timeOf(w.CompletedAt), NotBefore: timeOf(w.NotBefore), hasArtifacts: w.HasArtifacts, annotated: w.Annotated, viewed: w.ViewedAt != nil}
 	if w.Metadata != nil {
 		r.Metadata = []byte(*w.Metadata)
 	}

@@ -17,11 +17,11 @@ type queuedRun struct {
 // queued returns the first runs in the queue, but for those of some clients and some others.
 func (s storage) queued(tx store.Tx, butOf, but []string, most int) (list []queuedRun, err error) {
 	query := `SELECT id, client_id, octet_length(input) AS size FROM runs
-		WHERE status = 'QUEUED' AND client_id NOT IN (?) AND id NOT IN (?) ORDER BY priority, id LIMIT ?`
+		WHERE status = 'QUEUED' AND (not_before IS NULL OR not_before <= ?) AND client_id NOT IN (?) AND id NOT IN (?) ORDER BY priority, id LIMIT ?`
 	if s.store.Shared() {
 		query += " FOR UPDATE SKIP LOCKED"
 	}
-	list, err = store.Rows[queuedRun](tx, query, butOf, append([]string{""}, but...), most)
+	list, err = store.Rows[queuedRun](tx, query, time.Now().UnixMilli(), butOf, append([]string{""}, but...), most)
 	return list, store.Wrap(err, "look for queued runs")
 }
 
@@ -31,9 +31,9 @@ func (s storage) countQueued(ctx context.Context) (n int64, err error) {
 	return n, err
 }
 
-// anyQueued reports whether the queue is not empty.
+// anyQueued reports whether a run may leave the queue.
 func (s storage) anyQueued(ctx context.Context) (any bool, err error) {
-	any, _, err = store.Row[bool](s.store.Read(ctx), "SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'QUEUED')")
+	any, _, err = store.Row[bool](s.store.Read(ctx), "SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'QUEUED' AND (not_before IS NULL OR not_before <= ?))", time.Now().UnixMilli())
 	return any, err
 }
 
@@ -54,6 +54,20 @@ func (s storage) claim(tx store.Tx, ids []string, instance string) ([]row, error
 	rows, err := store.Rows[row](tx, `UPDATE runs SET status = 'RUNNING', instance_id = ?, claim = claim + 1, started_at = ?
 		WHERE id IN (?) AND status = 'QUEUED' RETURNING *`, instance, time.Now().UnixMilli(), ids)
 	return rows, store.Wrap(err, "claim runs")
+}
+
+// status returns the status of a run; of one that is not on record any more, that it has ended.
+func (s storage) status(ctx context.Context, id string) (Status, error) {
+	status, found, err := store.Row[string](s.store.Read(ctx), "SELECT status FROM runs WHERE id = ?", id)
+	if err != nil || !found {
+		return Completed, store.Wrap(err, "read the status of run %s", id)
+	}
+	return Status(status), nil
+}
+
+// setInput changes what a claimed run asks.
+func setInput(tx store.Tx, r *Run) error {
+	return store.Wrap(tx.Exec("UPDATE runs SET input = ? WHERE id = ?", storable(r.Input), r.ID), "change the input of run %s", r.ID)
 }
 
 // backToQueue lets a run be claimed again that was claimed under that number, ahead of others.

@@ -88,6 +88,7 @@ func (w *working) end(result agents.Result, failure error) {
 		a.progress.whole(result.Output)
 	}
 	a.setOutcome(result, failure)
+	s.judge(a.journal.ctx, &a.run, w.entry)
 	s.finish(a)
 }
 

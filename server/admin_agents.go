@@ -61,7 +61,7 @@ type agentDocument struct {
 	MaxTokens    *int              `json:"maxTokens" doc:"Of the answer; null leaves it to the provider."`
 	Params       agents.Object     `json:"params,omitempty" doc:"Members of the request, over those of the provider; null removes one."`
 	Fallbacks    []agents.Fallback `json:"fallbacks,omitempty" doc:"Who answers when the provider does not, in order."`
-	Output       *agents.Output    `json:"output,omitempty" doc:"What the answer has to be: JSON of a schema. Of kind http, text says where it is: CEL over answer."`
+	Output       *agents.Output    `json:"output,omitempty" doc:"What the answer has to be: JSON of a schema, which may be the name of a built-in one: findings. Of kind http, text says where it is: CEL over answer."`
 	Request      *agents.Request   `json:"request,omitempty" doc:"Of kind http: what is sent. Its parts are templates; the values of headers are shown as •••, and sent like this they stay. Of kind image and speech body alone: a template for the provider's JSON."`
 	Poll         *agents.Poll      `json:"poll,omitempty" doc:"Of kind http: how to ask what became of the job."`
 	Cancel       *agents.Cancel    `json:"cancel,omitempty" doc:"Of kind http: the request that stops the job."`
@@ -108,6 +108,7 @@ type flowDocument struct {
 	Timeout      string            `json:"timeout" example:"5m" doc:"For the whole flow."`
 	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts goes on, or fails. Null is the default: it goes on."`
 	Share        bool              `json:"share" doc:"Whether its runs have pages for recipients."`
+	Gate         *string           `json:"gate" doc:"CEL over data: whether an answer passes. Null is no gate."`
 	Root         agents.Step       `json:"root" doc:"The first step, and those within it."`
 	Events       map[string]string `json:"events" doc:"Renames its events, those of its nodes included; run.* and node.* are several at once."`
 	Managed
@@ -116,12 +117,12 @@ type flowDocument struct {
 func (d *flowDocument) idField() *string { return &d.ID }
 
 func (d *flowDocument) show(f agents.Flow) {
-	*d = flowDocument{ID: f.ID, Name: cmp.Or(f.Name, f.ID), Prompt: orNull(f.Prompt), Timeout: shownDuration(f.Timeout, agents.DefaultTimeout), RetryOnCrash: f.RetryOnCrash, Share: f.Share, Root: f.Root, Events: orEmptyMap(f.Events)}
+	*d = flowDocument{ID: f.ID, Name: cmp.Or(f.Name, f.ID), Prompt: orNull(f.Prompt), Timeout: shownDuration(f.Timeout, agents.DefaultTimeout), RetryOnCrash: f.RetryOnCrash, Share: f.Share, Gate: orNull(f.Gate), Root: f.Root, Events: orEmptyMap(f.Events)}
 }
 
 func (d *flowDocument) read(catalog.Kind) (f agents.Flow, wrong problem.Fields) {
 	return agents.Flow{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Prompt: deref(d.Prompt), Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout),
-		RetryOnCrash: d.RetryOnCrash, Share: d.Share, Root: d.Root, Events: d.Events}, wrong
+		RetryOnCrash: d.RetryOnCrash, Share: d.Share, Gate: deref(d.Gate), Root: d.Root, Events: d.Events}, wrong
 }
 
 type commandDocument struct {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"time"
 
@@ -32,14 +33,19 @@ type clientDocument struct {
 	Passthrough        bool               `json:"passthrough" doc:"Whether the prompt comes from the request."`
 	CommandID          *string            `json:"commandId" doc:"The command that it runs, without passthrough."`
 	Template           *string            `json:"template" doc:"Makes the prompt of the request, with passthrough."`
+	Filter             *string            `json:"filter" doc:"A CEL expression over event, body, headers and query: the calls of its webhook for which it is true start a run, others are answered 200 and skipped. null is all calls."`
+	Coalesce           *clients.Coalesce  `json:"coalesce" doc:"How calls about the same thing share runs. null is the default: those of alert sources do. {\"mode\":\"off\"}: each starts a run of its own."`
 	Prompt             *string            `json:"prompt" doc:"For calls that bring none; it comes before the prompt of the command, agent or flow."`
 	Metadata           units.Object       `json:"metadata" doc:"Of all its runs, under that of the call."`
 	WebhookSecret      *string            `json:"webhookSecret" doc:"Signs the webhooks of its calls; null is a secret that follows from the token. Shown as •••; left out or sent like this, it stays; an empty text removes it. One that is replaced or removed signs beside the new one for 24 hours."`
 	AllowedAgents      []string           `json:"allowedAgents" nullable:"false" doc:"Agents and flows; the first is the default."`
 	SyncTimeout        string             `json:"syncTimeout" example:"5m" doc:"How long a call waits for its answer. Unless set, 10 seconds longer than the agent that it calls may take, of which 5m is the default."`
 	CancelOnDisconnect bool               `json:"cancelOnDisconnect"`
+	CORS               []string           `json:"cors" nullable:"false" example:"[\"https://app.example.com\"]" doc:"Origins whose pages may call the client from a browser, with its token. Empty is none."`
 	Share              bool               `json:"share" doc:"Whether its runs have pages for recipients."`
 	MaxBodyBytes       int64              `json:"maxBodyBytes" example:"1048576"`
+	Gate               *string            `json:"gate" doc:"CEL over data, such as data.findings.all(f, f.severity != \"high\"): whether an answer passes. Null is no gate."`
+	GateStatus         int                `json:"gateStatus" doc:"The status of an answer that does not pass a gate: 200 or 422."`
 	RateLimit          *rateLimitDocument `json:"rateLimit"`
 	MaxConcurrent      *int               `json:"maxConcurrent" doc:"Calls at the same time; null is any number."`
 	Schedule           *string            `json:"schedule" example:"0 7 * * 1-5" doc:"When the client calls itself: cron's five fields, @daily or @every 90m. Its command or prompt runs then."`
@@ -78,9 +84,9 @@ func (d *clientDocument) show(c clients.Client) {
 	enabled := c.IsEnabled()
 	*d = clientDocument{ID: c.ID, Name: cmp.Or(c.Name, c.ID), Enabled: &enabled, Auth: authDocuments(c.Auth),
 		Source: c.Source, Secret: secretsDocument(c.Secret), Form: formDocumentOf(c), Respond: c.Respond, Passthrough: c.TakesRequest(), CommandID: orNull(c.CommandID), Template: orNull(c.Template),
-		Prompt: orNull(c.Prompt), Metadata: c.Metadata,
+		Filter: orNull(c.Filter), Coalesce: c.Coalesce, Prompt: orNull(c.Prompt), Metadata: c.Metadata,
 		WebhookSecret: orNull(c.WebhookSecret.String()), AllowedAgents: orEmpty(c.AllowedAgents), SyncTimeout: shownDuration(c.SyncTimeout, clients.DefaultSyncTimeout),
-		CancelOnDisconnect: c.CancelOnDisconnect, Share: c.Share, MaxBodyBytes: int64(c.MaxBodyBytes),
+		CancelOnDisconnect: c.CancelOnDisconnect, CORS: orEmpty(c.CORS), Share: c.Share, Gate: orNull(c.Gate), GateStatus: cmp.Or(c.GateStatus, http.StatusOK), MaxBodyBytes: int64(c.MaxBodyBytes),
 		Schedule: orNull(c.Schedule), Timezone: orNull(c.Timezone), Missed: cmp.Or(c.Missed, clients.MissedOnce)}
 	if c.ExpectEvery != 0 {
 		d.ExpectEvery = orNull(c.ExpectEvery.String())
@@ -96,13 +102,16 @@ func (d *clientDocument) show(c clients.Client) {
 func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fields) {
 	c = clients.Client{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Source: d.Source, Secret: clients.Secrets(d.Secret), Form: d.Form.form(), Respond: d.Respond,
 		Passthrough: d.Passthrough, CommandID: deref(d.CommandID), Template: deref(d.Template),
-		Prompt: deref(d.Prompt), Metadata: d.Metadata,
+		Filter: deref(d.Filter), Coalesce: d.Coalesce, Prompt: deref(d.Prompt), Metadata: d.Metadata,
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
-		CancelOnDisconnect: d.CancelOnDisconnect, Share: d.Share, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent),
+		CancelOnDisconnect: d.CancelOnDisconnect, CORS: d.CORS, Share: d.Share, Gate: deref(d.Gate), GateStatus: d.GateStatus, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent),
 		Schedule: deref(d.Schedule), Timezone: deref(d.Timezone), Missed: catalog.OmitDefault(d.Missed, clients.MissedOnce),
 		ExpectEvery: readDuration(&wrong, "expectEvery", deref(d.ExpectEvery), 0)}
 	for _, a := range d.Auth {
 		c.Auth = append(c.Auth, a.Auth)
+	}
+	if c.GateStatus == http.StatusOK {
+		c.GateStatus = 0
 	}
 	if d.Enabled != nil && !*d.Enabled {
 		c.Enabled = d.Enabled
@@ -125,15 +134,21 @@ func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fie
 type endpointDocument struct {
 	ID             string            `json:"id" doc:"Lower-case letters, digits and hyphens. Left out of a POST, it is made from the name."`
 	Name           string            `json:"name" doc:"To display; the id, where there is none."`
-	URL            string            `json:"url" doc:"The values of a query are shown as •••, and sent like this they stay while scheme, host and path do."`
+	URL            string            `json:"url" doc:"The values of a query are shown as •••, and so is all of the path where the format is a destination; sent like this they stay while scheme, host and path do."`
 	Enabled        *bool             `json:"enabled" nullable:"false" doc:"true. It is false while its deliveries wait, whatever the reason; true sends them."`
 	Secret         *string           `json:"secret" doc:"Signs the events; left out, one is made. Shown as •••, but in the answer that makes the endpoint; left out or sent like this, it stays. One that is replaced signs beside the new one for 24 hours."`
 	Events         []string          `json:"events" nullable:"false" doc:"Empty is run.started, run.completed, run.failed, node.completed, node.failed, and run.canceled of flows."`
 	Agents         []string          `json:"agents" nullable:"false" doc:"Empty is all."`
 	Clients        []string          `json:"clients" nullable:"false" doc:"Empty is all."`
 	Format         formatName        `json:"format"`
-	Signature      string            `json:"signature" doc:"standard, standard-ed25519 or hmac-sha256-hex."`
+	Signature      string            `json:"signature" doc:"standard, standard-ed25519 or hmac-sha256-hex; none, and nothing else, for a format that is a destination."`
 	Vendor         string            `json:"vendor" doc:"In the names of the headers of hmac-sha256-hex."`
+	To             string            `json:"to" doc:"Whom a destination tells: a channel, a chat, a topic."`
+	Subject        string            `json:"subject" doc:"Of a mail: a template. Empty, it is the agent."`
+	ReplyTo        string            `json:"replyTo" doc:"Of a mail: a template that makes an address."`
+	Method         string            `json:"method" doc:"Of the format http: POST unless it is set."`
+	Path           string            `json:"path" doc:"Of the format http: a template, behind the url."`
+	Body           string            `json:"body" doc:"Of the format http: a template. Empty, it is the event in the format run."`
 	Retry          retryDocument     `json:"retry"`
 	Headers        map[string]string `json:"headers" doc:"Sent with every event. The values are shown as •••, and sent like this they stay."`
 	Timeout        string            `json:"timeout" example:"30s"`
@@ -198,7 +213,8 @@ const (
 func (d *endpointDocument) show(e deliveries.Endpoint) {
 	enabled := e.IsEnabled()
 	*d = endpointDocument{ID: e.ID, Name: cmp.Or(e.Name, e.ID), URL: e.URL, Enabled: &enabled, Secret: orNull(e.Secret.String()), Events: orEmpty(e.Events), Agents: orEmpty(e.Agents),
-		Clients: orEmpty(e.Clients), Format: formatName(cmp.Or(e.Format, defaultFormat)), Signature: cmp.Or(e.Signature, defaultSignature), Vendor: cmp.Or(e.Vendor, signature.DefaultVendor),
+		Clients: orEmpty(e.Clients), Format: formatName(cmp.Or(e.Format, defaultFormat)), Signature: e.SignatureInUse(), Vendor: cmp.Or(e.Vendor, signature.DefaultVendor),
+		To: e.To, Subject: e.Subject, ReplyTo: e.ReplyTo, Method: e.Method, Path: e.Path, Body: e.Body,
 		Retry: retryDocument{e.Retry}, Headers: shownHeaders(e.Headers), Timeout: shownDuration(e.Timeout, deliveries.DefaultTimeout), RateLimit: e.RateLimit}
 	if until := e.OverlapUntil(); time.Now().Before(until) {
 		d.PreviousUntil = timeOrNull(until)
@@ -208,7 +224,11 @@ func (d *endpointDocument) show(e deliveries.Endpoint) {
 func (d *endpointDocument) read(catalog.Kind) (e deliveries.Endpoint, wrong problem.Fields) {
 	e = deliveries.Endpoint{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), URL: d.URL, Secret: secret.String(deref(d.Secret)), Events: d.Events, Agents: d.Agents, Clients: d.Clients,
 		Format: catalog.OmitDefault(string(d.Format), defaultFormat), Signature: catalog.OmitDefault(d.Signature, defaultSignature), Vendor: catalog.OmitDefault(d.Vendor, signature.DefaultVendor), Retry: d.Retry.Retry,
-		Headers: readHeaders(d.Headers), Timeout: readDuration(&wrong, "timeout", d.Timeout, deliveries.DefaultTimeout), RateLimit: d.RateLimit}
+		Headers: readHeaders(d.Headers), Timeout: readDuration(&wrong, "timeout", d.Timeout, deliveries.DefaultTimeout), RateLimit: d.RateLimit,
+		To: d.To, Subject: d.Subject, ReplyTo: d.ReplyTo, Method: d.Method, Path: d.Path, Body: d.Body}
+	if e.IsDestination() && d.Secret != nil && *d.Secret == "" {
+		e.Secret = secret.Removed
+	}
 	if e.Retry.Policy == deliveries.RetrySvix {
 		e.Retry.Policy = ""
 	}

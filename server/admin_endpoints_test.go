@@ -253,3 +253,46 @@ func TestAClientSeesNothingOfItsPredecessor(t *testing.T) {
 		require.Equal(t, a.Header.Get("Beckon-Run-Id"), list[0].(map[string]any)["runId"])
 	})
 }
+
+// All of a destination's URL but its host may be a key, and what it needs besides is not signed with.
+func TestAdminHidesTheURLsOfDestinations(t *testing.T) {
+	g := newAdminGateway(t, setting{})
+	g.fill()
+	address, _, got := newReceiver(t)
+	made := g.admin(http.MethodPost, "/endpoints", `{"id":"chat","url":"`+address+`/services/h00k-key","format":"slack"}`)
+	require.Equal(t, 201, made.StatusCode, made.body)
+	document, _ := g.endpoint("chat")
+	require.Equal(t, address+"/•••", document["url"])
+	require.Equal(t, "none", document["signature"])
+	require.Nil(t, document["secret"], "nothing is made that signs")
+	a := g.put("/endpoints/chat", document, nil, "name", "Chat")
+	require.Equal(t, 200, a.StatusCode, a.body)
+	require.Equal(t, 200, g.admin(http.MethodPost, "/endpoints/chat/test", `{"event":"run.completed"}`).StatusCode)
+	require.Equal(t, "/services/h00k-key", (<-got).URL.Path, "what came back as it was shown stays")
+
+	for name, value := range map[string]string{"format": "run", "url": "https://example.com/•••"} {
+		document, _ := g.endpoint("chat")
+		require.Equal(t, 400, g.put("/endpoints/chat", document, nil, name, value).StatusCode, "%s: what is masked is not shown otherwise, nor sent elsewhere", name)
+	}
+	require.Equal(t, 400, g.admin(http.MethodPost, "/endpoints/chat/secret", "").StatusCode)
+
+	g.has("/endpoints", `{"id":"bot","format":"telegram","secret":"123456:b0t-key-b0t-key","to":"42"}`)
+	bot, _ := g.endpoint("bot")
+	require.Equal(t, "•••", bot["secret"])
+	require.Equal(t, 200, g.put("/endpoints/bot", bot, nil, "to", "43").StatusCode)
+	require.Equal(t, 400, g.put("/endpoints/bot", bot, nil, "url", address).StatusCode, "the kept token is for Telegram")
+	bot, _ = g.endpoint("bot")
+	a = g.put("/endpoints/bot", bot, nil, "format", "ntfy")
+	require.Equal(t, 200, a.StatusCode, a.body)
+	bot, _ = g.endpoint("bot")
+	require.Nil(t, bot["secret"], "what one receiver was given is not for another")
+	g.has("/endpoints", `{"id":"topic","format":"ntfy","secret":"tk_b0t-key","to":"ops"}`)
+	topic, _ := g.endpoint("topic")
+	require.Equal(t, 200, g.put("/endpoints/topic", topic, nil, "secret", "").StatusCode)
+	topic, _ = g.endpoint("topic")
+	require.Nil(t, topic["secret"], "an empty one takes it away")
+	for _, path := range []string{"/endpoints", "/deliveries", "/audit"} {
+		g.admin(http.MethodGet, path, "")
+	}
+	hasNone(t, g.said, "h00k-key", "b0t-key")
+}

@@ -121,7 +121,7 @@ func TestAdminResources(t *testing.T) {
 			{"agents", `{"id":"x","provider":"p","model":"m"}`, `{"provider":"p","model":"m2","prompt":"Look."}`, "prompt", "Look.", `{"provider":"none","model":"m"}`, "provider", true},
 			{"flows", `{"id":"x","root":{"type":"agent","agentId":"a"}}`, `{"root":{"type":"agent","agentId":"b"},"timeout":"1m","prompt":"Begin."}`, "prompt", "Begin.", `{"root":{"type":"loop"}}`, "root.steps", false},
 			{"commands", `{"id":"x","prompt":"Go"}`, `{"prompt":"Go on","agentId":"f"}`, "agentId", "f", `{"prompt":"Go","agentId":"none"}`, "agentId", false},
-			{"clients", `{"id":"x","passthrough":true,"allowedAgents":["a"]}`, `{"prompt":"Go","allowedAgents":["a"],"metadata":{"team":"web"}}`, "metadata", map[string]any{"team": "web"}, `{"passthrough":true,"allowedAgents":["a","none"]}`, "allowedAgents[1]", true},
+			{"clients", `{"id":"x","passthrough":true,"allowedAgents":["a"]}`, `{"prompt":"Go","filter":"event.type != \"\"","coalesce":{"by":"body.id","window":"10s","maxRuns":2},"allowedAgents":["a"],"metadata":{"team":"web"}}`, "metadata", map[string]any{"team": "web"}, `{"passthrough":true,"allowedAgents":["a","none"]}`, "allowedAgents[1]", true},
 			{"endpoints", `{"id":"x","url":"https://example.com/x"}`, `{"url":"https://example.com/y","retry":["1s","5m"]}`, "url", "https://example.com/y", `{"url":"https://example.com","retry":["soon"]}`, "retry[0]", false},
 		} {
 			t.Run(test.section, func(t *testing.T) {
@@ -211,8 +211,8 @@ func TestAdminClientDocument(t *testing.T) {
 	made := g.has("/clients", `{"id":"alert-handler","name":"Alert handler","passthrough":true,"allowedAgents":["a"],"syncTimeout":"5m","maxBodyBytes":1048576,"rateLimit":{"requests":60,"per":"1m"},"maxConcurrent":16}`).json(t)
 	require.Regexp(t, `^mgc_\w{43}$`, made["token"])
 	read := g.admin(http.MethodGet, "/clients/alert-handler", "")
-	require.JSONEq(t, `{"id":"alert-handler","name":"Alert handler","enabled":true,"auth":[],"source":"","secret":null,"form":null,"respond":"","passthrough":true,"commandId":null,"template":null,"prompt":null,
-		"metadata":null,"webhookSecret":null,"allowedAgents":["a"],"syncTimeout":"5m","cancelOnDisconnect":false,"share":false,"maxBodyBytes":1048576,"rateLimit":{"requests":60,"per":"1m"},"maxConcurrent":16,
+	require.JSONEq(t, `{"id":"alert-handler","name":"Alert handler","enabled":true,"auth":[],"source":"","secret":null,"form":null,"respond":"","passthrough":true,"commandId":null,"template":null,"filter":null,"coalesce":null,"prompt":null,
+		"metadata":null,"webhookSecret":null,"allowedAgents":["a"],"syncTimeout":"5m","cancelOnDisconnect":false,"cors":[],"share":false,"maxBodyBytes":1048576,"gate":null,"gateStatus":200,"rateLimit":{"requests":60,"per":"1m"},"maxConcurrent":16,
 		"schedule":null,"timezone":null,"missed":"once","expectEvery":null,"nextRunAt":null,"lastRunAt":null,"lastRunId":null,"lastCallAt":null,"silentSince":null,
 		"inForce":true,"managedBy":"database","version":1,"warnings":[]}`, read.body)
 	plain := g.admin(http.MethodGet, "/clients/web", "").json(t)

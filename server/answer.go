@@ -12,6 +12,7 @@ import (
 	"beckon/agents"
 	"beckon/artifacts"
 	"beckon/calls"
+	"beckon/internal/gate"
 	"beckon/internal/memory"
 	"beckon/runs"
 )
@@ -25,6 +26,8 @@ type callAnswer struct {
 	Agent      string             `json:"agent"`
 	Usage      agents.Usage       `json:"usage"`
 	DurationMs int64              `json:"durationMs"`
+	Verdict    string             `json:"verdict,omitempty" enum:"pass,fail" doc:"What the gate of the client or flow says of the answer, where there is one."`
+	Reason     string             `json:"verdictReason,omitempty" doc:"Why the verdict is what it is."`
 	Data       any                `json:"data,omitempty" doc:"The response as JSON, where the agent's output has a schema."`
 	Degraded   bool               `json:"degraded,omitempty" doc:"A fallback answered: provider and model say which."`
 	Provider   string             `json:"provider,omitempty"`
@@ -33,25 +36,34 @@ type callAnswer struct {
 	ShareURL   string             `json:"shareUrl,omitempty" doc:"Its page for recipients, where it has one."`
 }
 
-// answerRun answers 200 with a completed run, as its caller wants to be told of it.
+// verdictHeader has the verdict of a run with a gate, for callers that do not read JSON.
+const verdictHeader = "Beckon-Verdict"
+
+// answerRun answers with a completed run, as its caller wants to be told of it: 200, or the client's gateStatus where a gate fails.
 func (s *Server) answerRun(c echo.Context, call *calls.Call, run *runs.Run) error {
-	header := c.Response().Header()
+	header, status := c.Response().Header(), http.StatusOK
 	header.Add("Vary", "Accept")
+	if run.Verdict != "" {
+		header.Set(verdictHeader, run.Verdict)
+	}
+	if run.Verdict == gate.Fail {
+		status = call.Client.FailStatus()
+	}
 	if contentType, text := call.Reply(run); contentType != "" {
 		header.Set(echo.HeaderContentLength, strconv.Itoa(len(text)))
-		return c.Blob(http.StatusOK, contentType, memory.Bytes(text))
+		return c.Blob(status, contentType, memory.Bytes(text))
 	}
 	answer := s.answerOf(run)
 	if len(run.Output) >= longText {
-		return answerLong(c, answer)
+		return answerLong(c, status, answer)
 	}
-	return answerJSON(c, http.StatusOK, answer)
+	return answerJSON(c, status, answer)
 }
 
 // answerOf returns the document of a completed run.
 func (s *Server) answerOf(run *runs.Run) callAnswer {
 	answer := callAnswer{OK: true, Response: run.Output, RunID: run.ID, Status: run.Status, Agent: run.WorkflowID,
-		Usage: run.Usage, DurationMs: run.Milliseconds(), ShareURL: s.shareURL(run)}
+		Usage: run.Usage, DurationMs: run.Milliseconds(), Verdict: run.Verdict, Reason: run.Reason, ShareURL: s.shareURL(run)}
 	if run.By.Degraded {
 		answer.Degraded, answer.Provider, answer.Model = true, run.By.Provider, run.By.Model
 	}
@@ -85,6 +97,12 @@ func encodeJSON(document any) ([]byte, error) {
 // acceptedRetry is when the caller of a run that goes on should look for it again.
 const acceptedRetry = 2 * time.Second
 
+// skippedAnswer is the body of a call that starts no run.
+type skippedAnswer struct {
+	OK      bool   `json:"ok"`
+	Skipped string `json:"skipped" enum:"filter,empty_prompt,resolved" doc:"Why no run was started."`
+}
+
 // acceptedAnswer is the body of a call whose run goes on.
 type acceptedAnswer struct {
 	OK     bool        `json:"ok"`
@@ -94,16 +112,17 @@ type acceptedAnswer struct {
 }
 
 // answerAccepted answers 202: the run is on disk, and the caller finds it at its URL.
-func answerAccepted(c echo.Context, runID string, status runs.Status) error {
+func (s *Server) answerAccepted(c echo.Context, runID string, status runs.Status) error {
 	header := c.Response().Header()
 	header.Set(runIDHeader, runID)
-	header.Set(echo.HeaderLocation, runURL(runID))
+	header.Set(echo.HeaderLocation, s.runURL(runID))
 	header.Set("Retry-After", strconv.Itoa(wholeSeconds(acceptedRetry)))
-	return answerJSON(c, http.StatusAccepted, acceptedOf(runID, status))
+	return answerJSON(c, http.StatusAccepted, s.acceptedOf(runID, status))
 }
 
-func acceptedOf(runID string, status runs.Status) acceptedAnswer {
-	return acceptedAnswer{OK: true, RunID: runID, Status: status, URL: runURL(runID)}
+func (s *Server) acceptedOf(runID string, status runs.Status) acceptedAnswer {
+	return acceptedAnswer{OK: true, RunID: runID, Status: status, URL: s.runURL(runID)}
 }
 
-func runURL(id string) string { return "/api/v1/runs/" + id }
+// runURL is the path of a run, as callers reach it.
+func (s *Server) runURL(id string) string { return s.base.Join("/api/v1/runs/" + id) }

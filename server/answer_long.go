@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"net/http"
 	"strconv"
 	"unicode/utf8"
 
@@ -23,8 +22,8 @@ const (
 // emptyResponse is where the text belongs in an answer without it.
 var emptyResponse = []byte(`"response":""`)
 
-// answerLong answers 200 with a, whose response is a long text.
-func answerLong(c echo.Context, a callAnswer) error {
+// answerLong answers with a, whose response is a long text.
+func answerLong(c echo.Context, status int, a callAnswer) error {
 	text := a.Response
 	a.Response = ""
 	document, err := encodeJSON(a)
@@ -39,7 +38,7 @@ func answerLong(c echo.Context, a callAnswer) error {
 	response := c.Response()
 	response.Header().Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
 	response.Header().Set(echo.HeaderContentLength, strconv.Itoa(size))
-	response.WriteHeader(http.StatusOK)
+	response.WriteHeader(status)
 	if _, err = response.Write(before); err != nil {
 		return err
 	}

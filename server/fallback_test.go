@@ -79,7 +79,7 @@ func TestAFallbackAnswers(t *testing.T) {
 
 func TestAnAnswerThatIsData(t *testing.T) {
 	g := newGateway(t, setting{
-		agents:  []agents.Agent{{ID: "judge", Provider: "model", Model: "m", Output: &agents.Output{Schema: agents.Object{"type": "object", "required": []any{"big"}}}}},
+		agents:  []agents.Agent{{ID: "judge", Provider: "model", Model: "m", Output: &agents.Output{Schema: agents.OutputSchema{"type": "object", "required": []any{"big"}}}}},
 		clients: []clients.Client{{ID: "ci", Passthrough: true, AllowedAgents: []string{"judge"}}},
 	})
 	g.model.does(func(w http.ResponseWriter, _ *http.Request, _ string) {

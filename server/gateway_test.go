@@ -31,6 +31,7 @@ import (
 	"beckon/gateway/gatewaytest"
 	"beckon/internal/catalog"
 	"beckon/internal/egress"
+	"beckon/internal/gate"
 	"beckon/internal/secret"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
@@ -123,7 +124,13 @@ func newGateway(t testing.TB, s setting) *gateway {
 		Sealer: secret.NewSealer(func() (secret.String, error) { return "key", nil }), CheckURL: guard.CheckURL, EventNames: agentSet.EventNames, Version: "test",
 		Secrets: func(id string) []secret.String { return clientSet.Get(id).CallbackSecrets() }, Source: "https://beckon.example.com",
 		Links: g.kept.Fill})
-	ofRuns := runs.Config{Store: g.store, Outlet: g.out, Work: instance, Log: log, Metrics: metrics, Entry: agentSet.Get, Limit: members, Artifacts: g.kept}
+	ofRuns := runs.Config{Store: g.store, Outlet: g.out, Work: instance, Log: log, Metrics: metrics, Entry: agentSet.Get, Limit: members, Artifacts: g.kept,
+		Gate: func(id string) *gate.Gate {
+			if client := clientSet.Get(id); client != nil {
+				return client.AnswerGate
+			}
+			return nil
+		}}
 	if s.runs != nil {
 		s.runs(&ofRuns)
 	}

@@ -25,6 +25,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		header.Set(requestIDHeader, requestID(c.Request()))
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Cache-Control", "no-store")
+		if s.base != "" {
+			c.Response().Before(func() { s.base.Header(header) })
+		}
 		limitBodyTime(c, s.BodyTimeout)
 		c.Response().Writer = &timeoutWriter{ResponseWriter: c.Response().Writer, perMiB: s.AnswerTimeout}
 		s.proxies.watch(c.Request(), s.Log)

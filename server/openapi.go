@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -29,7 +30,7 @@ func (s *Server) newDocument(schemas huma.Registry) *huma.OpenAPI {
 	return &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info:    &huma.Info{Title: "Beckon", Version: s.Version, Description: "HTTP webhooks in, AI agent answers out."},
-		Servers: []*huma.Server{{URL: "/"}},
+		Servers: []*huma.Server{{URL: cmp.Or(string(s.base), "/")}},
 		Tags: []*huma.Tag{{Name: tagCalls, Description: "Call agents and flows. A client's token opens these."},
 			{Name: tagAdmin, Description: "Configure, and see what happened."}, {Name: tagHealth, Description: "Whether it works."}},
 		Components: &huma.Components{Schemas: schemas, SecuritySchemes: map[string]*huma.SecurityScheme{

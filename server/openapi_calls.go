@@ -81,7 +81,7 @@ func callParameters() []*huma.Param {
 	return []*huma.Param{
 		header("Prefer", "wait=N waits N seconds, 0 to 900; respond-async answers at once with 202."),
 		header("Idempotency-Key", "The first call's answer again for 24 hours."),
-		header("Accept", "text/event-stream for the run's events; text/plain or text/markdown for the response alone."),
+		header("Accept", "text/event-stream for the run's events; text/plain for the response alone; text/markdown, application/sarif+json, application/junit+xml or text/x-github for its findings."),
 	}
 }
 
@@ -97,10 +97,15 @@ func callRefusals(with map[string]*huma.Response) map[string]*huma.Response {
 func (d describer) calls() {
 	stream := text("Server-Sent Events: " + strings.Join([]string{events.RunQueued, events.RunStarted, events.MessageDelta, events.NodeStarted, events.NodeProgress, events.NodeCompleted,
 		events.NodeFailed, events.NodeCanceled, events.RunCompleted, events.RunFailed, events.RunCanceled}, ", ") + ". Comments are heartbeats.")
+	completed := map[string]*huma.Schema{"application/json": {OneOf: []*huma.Schema{d.of(callAnswer{}), d.of(skippedAnswer{})}}, "text/plain": text("The response alone."), "text/event-stream": stream,
+		"text/markdown":          text("The findings as a table; the response alone where there are none."),
+		"application/sarif+json": {Type: huma.TypeObject, Description: "The findings as a SARIF 2.1.0 log."},
+		"application/junit+xml":  text("The findings as JUnit XML."),
+		"text/x-github":          text("The findings as workflow commands of GitHub Actions.")}
 	started := func() map[string]*huma.Response {
 		return callRefusals(map[string]*huma.Response{
-			"200": d.answer("The run has completed.", map[string]*huma.Schema{"application/json": d.of(callAnswer{}), "text/plain": text("The response alone."),
-				"text/markdown": text("The response alone."), "text/event-stream": stream}, runIDHeader, "Preference-Applied", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy"),
+			"200": d.answer("The run has completed, or the call was skipped.", completed, runIDHeader, verdictHeader, "Preference-Applied",
+				"Idempotency-Replayed", "RateLimit", "RateLimit-Policy"),
 			"202": d.json("The run goes on.", acceptedAnswer{}, runIDHeader, "Location", "Retry-After", "Preference-Applied"),
 		})
 	}

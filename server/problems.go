@@ -57,12 +57,16 @@ func (s *Server) answerError(err error, c echo.Context) {
 	p := problemOf(err)
 	status := statusOf[p.Kind]
 	header := c.Response().Header()
+	ofPages := s.pages != nil && s.pages.Owns(c.Request().URL.Path)
+	if p.Code == problem.CodeRouteNotFound && !ofPages {
+		p = problem.New(p.Kind, p.Code, "%s The API's addresses are listed at %s, and shown at %s.", p.Detail, s.base.Join("/api/v1/openapi.json"), s.base.Join("/docs"))
+	}
 	s.logRefusal(c, p, status)
 	s.noteRefusal(c, p, status)
 	if p.RetryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(wholeSeconds(p.RetryAfter)))
 	}
-	if s.pages != nil && s.pages.Owns(c.Request().URL.Path) {
+	if ofPages {
 		err := s.pages.AnswerProblem(c, p, status)
 		if err == nil || c.Response().Committed {
 			return

@@ -143,14 +143,19 @@ func (s *Server) noteRefusal(c echo.Context, p *problem.Error, status int) {
 		return
 	}
 	s.refusedLog.add(func() store.RefusedCall {
-		r, m := c.Request(), masker{s.Admin.Token, s.Calls.Catalog().Clients}
 		reason := p.Detail
 		if why, ok := errors.AsType[senders.Refusal](p); ok { // which callers are not told
 			reason = why.Error()
 		}
-		return store.RefusedCall{At: time.Now(), Status: status, Code: p.Code, Reason: plain(reason, maxRefusedText), Method: plain(r.Method, maxRefusedName),
-			Path: m.path(r.URL), RequestID: c.Response().Header().Get(requestIDHeader), ClientID: m.client(c), Address: plain(c.RealIP(), maxRefusedName), Headers: m.request(r)}
+		return s.describeCall(c, status, p.Code, reason)
 	})
+}
+
+// describeCall is what is kept of a call that started no run, without secrets.
+func (s *Server) describeCall(c echo.Context, status int, code, reason string) store.RefusedCall {
+	r, m := c.Request(), masker{s.Admin.Token, s.Calls.Catalog().Clients}
+	return store.RefusedCall{At: time.Now(), Status: status, Code: code, Reason: plain(reason, maxRefusedText), Method: plain(r.Method, maxRefusedName),
+		Path: m.path(r.URL), RequestID: c.Response().Header().Get(requestIDHeader), ClientID: m.client(c), Address: plain(c.RealIP(), maxRefusedName), Headers: m.request(r)}
 }
 
 // client returns the id that the address names, whether there is such a client or not, or the id of the client whose

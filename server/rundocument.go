@@ -29,6 +29,8 @@ type RunDocument struct {
 	StartedAt   *string         `json:"startedAt"`
 	CompletedAt *string         `json:"completedAt"`
 	DurationMs  *int64          `json:"durationMs"`
+	Verdict     *string         `json:"verdict" enum:"pass,fail" doc:"What the gate of the client or flow says of the answer; null without one."`
+	Reason      *string         `json:"verdictReason" doc:"Why the verdict is what it is."`
 }
 
 // RunDetail is a run with its nodes.
@@ -39,8 +41,17 @@ type RunDetail struct {
 	Nodes     []NodeDocument     `json:"nodes"`
 	Uploads   []artifacts.Linked `json:"uploads,omitempty" doc:"The files that its call brought; missing where it brought none."`
 	Artifacts []artifacts.Linked `json:"artifacts" doc:"The files that it has made."`
+	Inputs    []runs.Input       `json:"inputs,omitempty" doc:"What it answers for, where calls are coalesced; left out elsewhere."`
+	Notes     []NoteDocument     `json:"notes,omitempty" doc:"What is to be known beside the answer; left out where there is nothing."`
 	ShareURL  *string            `json:"shareUrl" doc:"Opens its page for recipients, for whoever has it; null where it has none, or it was revoked."`
 	Views     int64              `json:"views" doc:"How often people have opened that page."`
+}
+
+// NoteDocument says something about a run beside its answer.
+type NoteDocument struct {
+	At   *string `json:"at"`
+	Kind string  `json:"kind" enum:"warning,resolved"`
+	Text string  `json:"text"`
 }
 
 // ModelAttempt is one request to a provider.
@@ -75,7 +86,7 @@ func documentOf(r *runs.Run) RunDocument {
 	d := RunDocument{RunID: r.ID, Status: r.Status, ClientID: r.ClientID, WorkflowID: r.WorkflowID, Source: r.Source, SessionID: orNull(r.SessionID),
 		Input: r.Input, Output: orNull(r.Output), Error: r.Error, Metadata: r.Metadata, Usage: r.Usage,
 		Provider: orNull(r.By.Provider), Model: orNull(r.By.Model), Degraded: r.By.Degraded, CreatedAt: timeOrNull(r.CreatedAt), StartedAt: timeOrNull(r.StartedAt),
-		CompletedAt: timeOrNull(r.CompletedAt)}
+		CompletedAt: timeOrNull(r.CompletedAt), Verdict: orNull(r.Verdict), Reason: orNull(r.Reason)}
 	if r.Status == runs.Completed {
 		d.Output = &r.Output
 	}
@@ -97,6 +108,10 @@ func (s *Server) detailOf(r *runs.Run, forAdmin bool) RunDetail {
 		document.Nodes = append(document.Nodes, NodeDocument{NodeID: n.ID, NodeType: n.Type, Status: n.Status, Output: orNull(n.Output), Error: n.Error, Usage: n.Usage,
 			Provider: orNull(n.By.Provider), Model: orNull(n.By.Model), Degraded: n.By.Degraded, Attempts: attemptsOf(n.By, forAdmin),
 			StartedAt: timeOrNull(n.StartedAt), CompletedAt: timeOrNull(n.CompletedAt)})
+	}
+	document.Inputs = r.Inputs
+	for _, n := range r.Notes {
+		document.Notes = append(document.Notes, NoteDocument{At: timeOrNull(n.At), Kind: n.Kind, Text: n.Text})
 	}
 	return document
 }

@@ -81,7 +81,7 @@ func (s *Server) cancelRun(c echo.Context) error {
 	if run, err = s.Calls.Runs.Get(c.Request().Context(), run.ID); err != nil {
 		return err
 	}
-	return answerAccepted(c, run.ID, run.Status)
+	return s.answerAccepted(c, run.ID, run.Status)
 }
 
 // followRun answers with the events of a run, those that were and those that come.

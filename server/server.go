@@ -16,6 +16,7 @@ import (
 
 	"beckon/artifacts"
 	"beckon/calls"
+	"beckon/internal/basepath"
 	"beckon/internal/problem"
 	"beckon/schedules"
 	"beckon/share"
@@ -47,6 +48,8 @@ type Config struct {
 	Log            *slog.Logger
 	Admin          Admin
 	KeepRefused    KeepRefused   // nil keeps none
+	Refused        RefusedCalls  // those that are kept; nil for none
+	PublicURL      string        // the URL at which callers reach the gateway; its path is put in front of links
 	Version        string        // of the gateway, for the OpenAPI document
 	TrustedProxies []*net.IPNet  // whose X-Forwarded-For is believed
 	HeaderTimeout  time.Duration // for the request line and the header fields; 10s
@@ -71,6 +74,7 @@ type Pages interface {
 type Server struct {
 	Config
 	echo       *echo.Echo
+	base       basepath.Path
 	pages      Pages // nil for none
 	proxies    proxies
 	followers  followers
@@ -88,14 +92,14 @@ func New(c Config) (*Server, error) {
 	c.HeaderTimeout, c.BodyTimeout = cmp.Or(c.HeaderTimeout, defaultHeaderTimeout), cmp.Or(c.BodyTimeout, defaultBodyTimeout)
 	c.AnswerTimeout, c.Heartbeat = cmp.Or(c.AnswerTimeout, defaultAnswerTimeout), cmp.Or(c.Heartbeat, defaultHeartbeat)
 	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections())
-	s := &Server{Config: c, echo: echo.New(), proxies: proxies{trusted: c.TrustedProxies},
+	s := &Server{Config: c, echo: echo.New(), base: basepath.Of(c.PublicURL), proxies: proxies{trusted: c.TrustedProxies},
 		followers: followers{limit: min(max(c.MaxConnections/2, 1), maxFollowers), open: map[string]int{}}}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.unused.closing = s.closing
 	s.refusedLog = newRefusedLog(c.KeepRefused, c.Calls.Metrics.RefusedForgotten, c.Log)
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.IPExtractor = s.proxies.extractor()
-	s.echo.Use(decodeParams, s.observe, s.requireAdmin, requireText)
+	s.echo.Use(decodeParams, s.observe, s.allowOrigins, s.requireAdmin, requireText)
 	s.echo.GET("/healthz", s.health)
 	s.echo.GET("/readyz", s.ready)
 	s.echo.GET("/metrics", echo.WrapHandler(c.Calls.Metrics.Handler()))
@@ -139,7 +143,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(context.WithValue(r.Context(), askedForHead{}, true)) // a shallow copy
 		r.Method = http.MethodGet
 	}
-	s.echo.ServeHTTP(w, withDecodedPath(r))
+	s.echo.ServeHTTP(w, s.base.Request(withDecodedPath(r)))
 }
 
 // askedForHead is the key of a context under which a request says that it was a HEAD.

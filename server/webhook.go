@@ -10,6 +10,7 @@ import (
 	"beckon/calls"
 	"beckon/calls/senders"
 	"beckon/internal/problem"
+	"beckon/internal/store"
 	"beckon/runs"
 )
 
@@ -101,15 +102,17 @@ func (s *Server) serveCall(c echo.Context, sender *calls.Sender, r *calls.Reques
 	switch {
 	case call.Answer != nil:
 		return answerAs(c, call.Answer)
+	case call.Skipped != "":
+		return s.answerSkipped(c, call.Skipped)
 	case call.IsRedelivery():
 		header.Set("Idempotency-Replayed", "true")
-		return answerJSON(c, http.StatusOK, acceptedOf(call.Original.ID, call.Original.Status))
+		return answerJSON(c, http.StatusOK, s.acceptedOf(call.Original.ID, call.Original.Status))
 	case call.Queued != nil && call.Accepted() != nil:
 		return answerAs(c, call.Accepted())
 	case call.Original != nil:
 		return s.answerOriginal(c, call, r)
 	case call.Queued != nil:
-		return answerAccepted(c, call.Queued.ID, call.Queued.Status)
+		return s.answerAccepted(c, call.Queued.ID, call.Queued.Status)
 	case r.Stream:
 		err = call.Active.Recorded(ctx)
 		if err == nil {
@@ -134,7 +137,7 @@ func (s *Server) answerActive(c echo.Context, call *calls.Call) error {
 	run, err := call.Wait(ctx)
 	switch {
 	case err != nil && problem.Of(err).Code == problem.CodeResultNotReady:
-		c.Response().Header().Set(echo.HeaderLocation, runURL(call.Active.ID))
+		c.Response().Header().Set(echo.HeaderLocation, s.runURL(call.Active.ID))
 		return err
 	case err != nil:
 		return err
@@ -143,7 +146,7 @@ func (s *Server) answerActive(c echo.Context, call *calls.Call) error {
 	case ctx.Err() != nil:
 		return nil // the caller has left
 	}
-	return answerAccepted(c, call.Active.ID, runs.Running)
+	return s.answerAccepted(c, call.Active.ID, runs.Running)
 }
 
 // answerOriginal answers a call whose Idempotency-Key was used before with the run of the first call.
@@ -152,7 +155,7 @@ func (s *Server) answerOriginal(c echo.Context, call *calls.Call, r *calls.Reque
 	c.Response().Header().Set("Idempotency-Replayed", "true")
 	switch {
 	case call.IsAsync():
-		return answerAccepted(c, run.ID, runs.Queued) // the status that the first call was answered with
+		return s.answerAccepted(c, run.ID, runs.Queued) // the status that the first call was answered with
 	case r.Stream:
 		return s.follow(c, run, "")
 	}
@@ -167,10 +170,19 @@ func (s *Server) answerOriginal(c echo.Context, call *calls.Call, r *calls.Reque
 func (s *Server) refuseCall(c echo.Context, call *calls.Call) error {
 	code := problem.Of(call.Refused).Code
 	if code == problem.CodeIdempotencyInFlight {
-		c.Response().Header().Set(echo.HeaderLocation, runURL(call.Original.ID))
+		c.Response().Header().Set(echo.HeaderLocation, s.runURL(call.Original.ID))
 	}
 	s.Calls.Metrics.Refused(code)
 	return call.Refused
+}
+
+// answerSkipped answers a call that starts no run although nothing is wrong with it: senders take anything but a 200 for a failure.
+func (s *Server) answerSkipped(c echo.Context, skipped string) error {
+	s.Calls.Metrics.Skipped(skipped)
+	s.refusedLog.add(func() store.RefusedCall {
+		return s.describeCall(c, http.StatusOK, calls.SkipCode(skipped), calls.SkipReason(skipped))
+	})
+	return answerJSON(c, http.StatusOK, skippedAnswer{OK: true, Skipped: skipped})
 }
 
 // writeLimits sets the RateLimit headers (draft-ietf-httpapi-ratelimit-headers) for the client's rate limit and for

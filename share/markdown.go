@@ -4,91 +4,18 @@ import (
 	"bytes"
 	"encoding/json"
 	"html/template"
-	"regexp"
 
-	"github.com/microcosm-cc/bluemonday"
-	"github.com/yuin/goldmark"
-	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/parser"
-	"github.com/yuin/goldmark/renderer/html"
-	"github.com/yuin/goldmark/text"
-	"github.com/yuin/goldmark/util"
+	"beckon/internal/markdown"
 )
-
-// maxMarkdown bounds the texts that are read as Markdown: some texts take a time that grows faster than they do. Longer ones are
-// shown as they are.
-const maxMarkdown = 256 << 10
-
-// markdown passes HTML in Markdown on: models write <br> and <sub>. What of it may be on a page is for policy to say.
-var markdown = goldmark.New(
-	goldmark.WithExtensions(extension.Linkify, extension.Strikethrough, extension.TaskList,
-		extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
-	goldmark.WithParserOptions(parser.WithASTTransformers(util.Prioritized(imagesAsLinks{}, 0))),
-	goldmark.WithRendererOptions(html.WithUnsafe()),
-)
-
-// policy is all HTML that an answer may have on a page: nothing that runs, loads, or looks like something of ours.
-var policy = newPolicy()
-
-func newPolicy() *bluemonday.Policy {
-	p := bluemonday.NewPolicy()
-	p.AllowElements("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "code", "kbd", "samp", "var",
-		"em", "strong", "b", "i", "u", "s", "del", "ins", "mark", "small", "sub", "sup", "abbr", "cite", "q",
-		"ul", "ol", "li", "dl", "dt", "dd", "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "details", "summary")
-	p.AllowAttrs("start").Matching(bluemonday.Integer).OnElements("ol")
-	p.AllowAttrs("align").Matching(regexp.MustCompile(`^(left|center|right)$`)).OnElements("th", "td")
-	p.AllowAttrs("colspan", "rowspan").Matching(regexp.MustCompile(`^[1-9]\d?$`)).OnElements("th", "td")
-	p.AllowAttrs("type").Matching(regexp.MustCompile(`^checkbox$`)).OnElements("input") // of task lists
-	p.AllowAttrs("checked", "disabled").Matching(regexp.MustCompile(`^$`)).OnElements("input")
-	p.AllowAttrs("href").OnElements("a")
-	p.AllowURLSchemes("http", "https", "mailto")
-	p.RequireParseableURLs(true)
-	p.AllowRelativeURLs(false) // they would lead to the gateway
-	p.RequireNoFollowOnLinks(true)
-	p.RequireNoReferrerOnLinks(true)
-	return p
-}
 
 // SafeHTML makes the HTML of an answer: of Markdown, or, where it is data, of the JSON as it is.
 func SafeHTML(answer string, isData bool) template.HTML {
+	if !isData {
+		return markdown.SafeHTML(answer)
+	}
 	var out bytes.Buffer
-	if isData {
-		if json.Indent(&out, []byte(answer), "", "  ") == nil {
-			return preformatted(out.String())
-		}
-		return preformatted(answer)
+	if json.Indent(&out, []byte(answer), "", "  ") == nil {
+		return markdown.Preformatted(out.String())
 	}
-	if len(answer) > maxMarkdown || markdown.Convert([]byte(answer), &out) != nil {
-		return preformatted(answer)
-	}
-	return template.HTML(policy.SanitizeBytes(out.Bytes()))
-}
-
-func preformatted(text string) template.HTML {
-	return "<pre>" + template.HTML(template.HTMLEscapeString(text)) + "</pre>"
-}
-
-// imagesAsLinks makes links of images, whose servers would learn who opens the page, and when.
-type imagesAsLinks struct{}
-
-func (imagesAsLinks) Transform(document *ast.Document, _ text.Reader, _ parser.Context) {
-	var images []*ast.Image
-	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if image, ok := n.(*ast.Image); ok && entering {
-			images = append(images, image)
-		}
-		return ast.WalkContinue, nil
-	})
-	for _, image := range images {
-		link := ast.NewLink()
-		link.Destination = image.Destination
-		for child := image.FirstChild(); child != nil; child = image.FirstChild() {
-			link.AppendChild(link, child)
-		}
-		if !link.HasChildren() {
-			link.AppendChild(link, ast.NewString(image.Destination))
-		}
-		image.Parent().ReplaceChild(image.Parent(), image, link)
-	}
+	return markdown.Preformatted(answer)
 }

@@ -23,6 +23,8 @@ var clientFields = []labelled{
 	{"kind", "Where the prompt comes from"},
 	{"template", "Template"},
 	{"commandId", "Command"},
+	{"filter", "Filter"},
+	{"coalesce", "Calls that share a run"},
 	{"prompt", "Work without a prompt"},
 	{"allowedAgents", "Which agents and flows may answer"},
 	{"form.origins", "Pages that have the form"},
@@ -44,6 +46,9 @@ var clientFields = []labelled{
 	{"maxBodyBytes", "Largest request"},
 	{"maxConcurrent", "Calls at the same time"},
 	{"rateLimit", "Rate limit"},
+	{"cors", "Origins of pages that may call"},
+	{"gate", "Gate"},
+	{"gateStatus", "Status of an answer that does not pass"},
 	{"metadata", "Metadata"},
 	{"webhookSecret", "Secret for callbacks"},
 }
@@ -60,6 +65,7 @@ type clientForm struct {
 	ID, Name              string
 	Kind                  string
 	CommandID, Template   string
+	Filter, Coalesce      string
 	Prompt, Metadata      string
 	Allowed               []string // agents and flows
 	Default               string   // one of them
@@ -67,9 +73,11 @@ type clientForm struct {
 	SyncTimeout           string
 	CancelOnDisconnect    bool
 	Share                 bool
+	Gate, GateStatus      string
 	MaxBodyBytes          string
 	RateRequests, RatePer string
 	MaxConcurrent         string
+	CORS                  string // an origin a line
 	Source, Respond       string
 	Schedule, Timezone    string
 	Missed, ExpectEvery   string
@@ -81,8 +89,12 @@ type clientForm struct {
 
 // clientFormOf is the form of a client that there is.
 func clientFormOf(item clients.Client) clientForm {
-	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Source: cmp.Or(item.Source, "generic"), Respond: item.Respond, Allowed: item.AllowedAgents,
-		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share}
+	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Filter: item.Filter, Coalesce: writeJSON(item.Coalesce), Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Source: cmp.Or(item.Source, "generic"), Respond: item.Respond, Allowed: item.AllowedAgents,
+		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share,
+		CORS: strings.Join(item.CORS, "\n"), Gate: item.Gate}
+	if item.GateStatus != 0 {
+		f.GateStatus = strconv.Itoa(item.GateStatus)
+	}
 	if item.TakesRequest() {
 		f.Kind = promptOfRequest
 	}
@@ -120,10 +132,10 @@ func writeBytes(b units.Bytes) string {
 // readClientForm takes a form as it was sent.
 func readClientForm(sent url.Values) clientForm {
 	text := func(name string) string { return trimmed(sent, name) }
-	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
+	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Filter: text("filter"), Coalesce: sent.Get("coalesce"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
 		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
-		MaxConcurrent: text("maxConcurrent"), Source: text("source"), Respond: text("respond"),
+		MaxConcurrent: text("maxConcurrent"), CORS: sent.Get("cors"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"),
 		Schedule: text("schedule"), Timezone: text("timezone"), Missed: text("missed"), ExpectEvery: text("expectEvery"),
 		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret"), Visitors: readVisitorForm(sent)}
 	for _, typed := range []secret.String{f.webhookSecret, f.secret, f.Visitors.secret} {
@@ -137,8 +149,9 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 
 // client reads what was typed, and says what cannot be read.
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
-	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, Source: catalog.OmitDefault(f.Source, "generic"), Respond: f.Respond, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt,
-		Schedule: f.Schedule, Timezone: f.Timezone, Missed: catalog.OmitDefault(f.Missed, clients.MissedOnce)}
+	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, Source: catalog.OmitDefault(f.Source, "generic"), Respond: f.Respond, Filter: f.Filter, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt,
+		Schedule: f.Schedule, Timezone: f.Timezone, Missed: catalog.OmitDefault(f.Missed, clients.MissedOnce),
+		CORS: strings.Fields(f.CORS), Gate: f.Gate}
 	if f.secret != "" {
 		item.Secret = clients.Secrets{f.secret}
 	}
@@ -149,11 +162,13 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 		item.Metadata = *metadata
 	}
 	item.Form = f.Visitors.form(&wrong)
+	item.Coalesce = readJSON[clients.Coalesce](&wrong, "coalesce", f.Coalesce, `{"by": "event.key", "window": "30s"}`)
 	f.readKind(&item, &wrong)
 	readInto(&wrong, "expectEvery", f.ExpectEvery, &item.ExpectEvery)
 	readInto(&wrong, "syncTimeout", f.SyncTimeout, &item.SyncTimeout)
 	readInto(&wrong, "maxBodyBytes", f.MaxBodyBytes, &item.MaxBodyBytes)
 	item.MaxConcurrent = readCount(&wrong, "maxConcurrent", f.MaxConcurrent, 0)
+	item.GateStatus = readCount(&wrong, "gateStatus", f.GateStatus, 0)
 	item.RateLimit = f.rateLimit(&wrong)
 	return item, wrong
 }

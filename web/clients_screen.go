@@ -79,14 +79,23 @@ func (s clientScreen) Callers() []field {
 	}
 }
 
+// Gates are the fields that say which answers pass.
+func (s clientScreen) Gates() []field {
+	return []field{
+		s.Text("gate", "Gate", s.Form.Gate, "CEL over data, the answer as JSON: the verdict of a run is pass where it is true, and fail elsewhere. Empty: no verdict.").
+			WithPlaceholder(`data.findings.all(f, f.severity != "high")`),
+		s.Text("gateStatus", "Status of an answer that does not pass", s.Form.GateStatus, "422, for callers that read statuses only. Empty: 200."),
+	}
+}
+
 // HasNoLimits reports whether the fields that most leave empty have nothing to show.
 func (s clientScreen) HasNoLimits() bool {
-	for _, f := range append(s.Limits(), s.WebhookSecret()) {
+	for _, f := range slices.Concat(s.Limits(), s.Gates(), []field{s.WebhookSecret()}) {
 		if f.Value != "" || f.Error != "" {
 			return false
 		}
 	}
-	if s.Form.Metadata+s.ErrorOf("metadata") != "" {
+	if s.Form.Metadata+s.ErrorOf("metadata")+s.Form.CORS+s.ErrorOf("cors") != "" {
 		return false
 	}
 	return !s.Form.Retype && s.Form.RateRequests+s.Form.RatePer+s.ErrorOf("rateLimit") == "" && !s.Form.CancelOnDisconnect && !s.Form.Share

@@ -145,14 +145,16 @@ func TestClientPagesLookTheSame(t *testing.T) {
 func TestMakeAClient(t *testing.T) {
 	s := newClientSite(t)
 	got := s.post("/admin/clients/new", filled("name", "CI", "kind", "template", "template", "{{.body.a}}\r\nend", "commandId", "daily", "allowedAgents", "triage,incident,writer", "default", "incident",
-		"syncTimeout", "90s", "maxBodyBytes", "256KiB", "maxConcurrent", "4", "rateRequests", "60", "ratePer", "1m", "cancelOnDisconnect", "true", "enabled", "true"))
+		"syncTimeout", "90s", "maxBodyBytes", "256KiB", "maxConcurrent", "4", "rateRequests", "60", "ratePer", "1m", "cors", "https://app.example.com\r\n\r\nhttp://localhost:5173\r\n", "cancelOnDisconnect", "true", "enabled", "true"))
 	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
 	require.Equal(t, "no-store", got.Header.Get("Cache-Control"))
 	token := aToken.FindString(got.body)
 	require.NotEmpty(t, token)
 	item := s.saved("ci").Item
 	require.Equal(t, clients.Client{ID: "ci", Since: item.Since, Name: "CI", Passthrough: true, Template: "{{.body.a}}\nend", AllowedAgents: []string{"incident", "triage", "writer"}, SyncTimeout: 90e9, MaxBodyBytes: 256 << 10,
-		MaxConcurrent: 4, RateLimit: &clients.RateLimit{Requests: 60, Per: 60e9}, CancelOnDisconnect: true}, item)
+		MaxConcurrent: 4, RateLimit: &clients.RateLimit{Requests: 60, Per: 60e9}, CancelOnDisconnect: true,
+		CORS: []string{"https://app.example.com", "http://localhost:5173"}}, item)
+	require.Contains(t, s.get("/admin/clients/ci").body, "\nhttps://app.example.com\nhttp://localhost:5173</textarea>")
 	require.NotContains(t, s.get("/admin/clients/ci").body+s.get("/admin/clients").body, token, "it is shown once")
 	require.Equal(t, "/admin/clients/ci", s.get("/admin/clients/ci/token").Header.Get("Location"))
 

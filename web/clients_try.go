@@ -109,6 +109,9 @@ func (w *Web) preview(form clientForm, item clients.Client, call sampleCall) cli
 	if err != nil {
 		return clientPreview{Made: true, Error: problem.Of(err).Detail}
 	}
+	if prompt.Skipped != "" {
+		return clientPreview{Made: true, Error: calls.SkipReason(prompt.Skipped)}
+	}
 	return clientPreview{Made: true, Text: prompt.Text, Agent: agent}
 }
 

@@ -13,7 +13,6 @@ import (
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
-	"beckon/internal/signature"
 )
 
 const endpointsPath = "/admin/endpoints"
@@ -54,10 +53,13 @@ func (w *Web) endpointForms() nounPages[deliveries.Endpoint, endpointForm] {
 			return w.endpointScreenOf(c.Request().Context(), f, kept)
 		},
 		afterCreate: func(c echo.Context, e deliveries.Endpoint, shown secret.String) error {
+			if e.IsDestination() { // nothing is signed
+				return redirect(c, addressOf(endpointsPath, e.ID)+"?done=saved")
+			}
 			return w.showSecret(c, e.ID, shownSecret{Value: shown.Reveal(), IsNew: true})
 		},
 		doneAfterUpdate: func(have, e deliveries.Endpoint) string {
-			if signatureOf(have) != signatureOf(e) {
+			if signatureOf(have) != signatureOf(e) && !e.IsDestination() {
 				return "signature"
 			}
 			return "saved"
@@ -68,9 +70,7 @@ func (w *Web) endpointForms() nounPages[deliveries.Endpoint, endpointForm] {
 	}
 }
 
-func signatureOf(e deliveries.Endpoint) string {
-	return cmp.Or(e.Signature, string(signature.Standard))
-}
+func signatureOf(e deliveries.Endpoint) string { return e.SignatureInUse() }
 
 func (w *Web) endpointPages() []page {
 	return append(w.endpointForms().pages(), w.endpointSecretPage())
@@ -103,11 +103,18 @@ func (w *Web) endpointRows(ctx context.Context, list []catalog.Record[deliveries
 	rows := make([]endpointRow, len(list))
 	for i, record := range list {
 		e := record.Item
-		rows[i] = endpointRow{ID: e.ID, Name: cmp.Or(e.Name, e.ID), Address: addressOf(endpointsPath, e.ID), URL: hostOf(e.URL),
-			Events:  cmp.Or(strings.Join(e.Events, ", "), "what a run and its nodes do"),
+		rows[i] = endpointRow{ID: e.ID, Name: cmp.Or(e.Name, e.ID), Address: addressOf(endpointsPath, e.ID), URL: cmp.Or(hostOf(e.URL), e.Format),
+			Events:  cmp.Or(strings.Join(e.Events, ", "), takenByDefault(e)),
 			Managed: isDeclared(record.Origin), State: stateOf(record, troubles[e.ID]), Waiting: waiting[e.ID]}
 	}
 	return rows, err
+}
+
+func takenByDefault(e deliveries.Endpoint) string {
+	if e.IsDestination() {
+		return "how a run ended"
+	}
+	return "what a run and its nodes do"
 }
 
 // hostOf is as much of a URL as is nobody's secret.

@@ -26,6 +26,12 @@ var endpointFields = []labelled{
 	{"template", "Template"},
 	{"headers", "Headers"},
 	{"signature", "Signature"},
+	{"to", "To"},
+	{"subject", "Subject"},
+	{"replyTo", "Reply to"},
+	{"method", "Method"},
+	{"path", "Path"},
+	{"body", "Body"},
 	{"vendor", "Vendor"},
 	{"secret", "Secret"},
 	{"retry", "When to try again"},
@@ -49,6 +55,9 @@ type endpointForm struct {
 	OtherEvents        string
 	Agents, Clients    string
 	Format, Template   string
+	To, Method         string
+	Subject, ReplyTo   string
+	Path, Body         string
 	Signature, Vendor  string
 	Retry, Waits       string
 	Headers            []headerLine
@@ -61,8 +70,9 @@ type endpointForm struct {
 
 // endpointFormOf is the form of an endpoint that there is.
 func endpointFormOf(e deliveries.Endpoint) endpointForm {
-	f := endpointForm{ID: e.ID, Name: e.Name, URL: secret.ShownURL(e.URL), Enabled: e.IsEnabled(), Agents: strings.Join(e.Agents, ", "), Clients: strings.Join(e.Clients, ", "),
-		Format: e.Format, Signature: e.Signature, Vendor: e.Vendor, Retry: e.Retry.Policy, Headers: headerLines(e.Headers)}
+	f := endpointForm{ID: e.ID, Name: e.Name, URL: e.ShownURL(), Enabled: e.IsEnabled(), Agents: strings.Join(e.Agents, ", "), Clients: strings.Join(e.Clients, ", "),
+		Format: e.Format, Signature: e.Signature, Vendor: e.Vendor, Retry: e.Retry.Policy, Headers: headerLines(e.Headers),
+		To: e.To, Subject: e.Subject, ReplyTo: e.ReplyTo, Method: e.Method, Path: e.Path, Body: e.Body}
 	var others []string
 	for _, name := range e.Events {
 		if slices.Contains(deliveries.EventNames(), name) {
@@ -91,12 +101,17 @@ func endpointFormOf(e deliveries.Endpoint) endpointForm {
 	return f
 }
 
+// IsDestination reports whether the form is that of a receiver that people read.
+func (f endpointForm) IsDestination() bool {
+	return deliveries.Endpoint{Format: f.Format}.IsDestination()
+}
+
 // readEndpointForm takes a form as it was sent. have is what is kept, or the zero Endpoint.
 func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
 	f := endpointForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), URL: trimmed(sent, "url"), Enabled: sent.Has("enabled"), Events: sent["events"],
 		OtherEvents: trimmed(sent, "otherEvents"), Agents: trimmed(sent, "agents"), Clients: trimmed(sent, "clients"), Format: trimmed(sent, "format"), Template: trimmed(sent, "template"),
 		Signature: trimmed(sent, "signature"), Vendor: trimmed(sent, "vendor"), Retry: trimmed(sent, "retry"), Waits: trimmed(sent, "waits"), Timeout: trimmed(sent, "timeout"),
-		RateLimit: trimmed(sent, "rateLimit"), secret: secret.String(trimmed(sent, "secret"))}
+		RateLimit: trimmed(sent, "rateLimit"), To: trimmed(sent, "to"), Subject: trimmed(sent, "subject"), ReplyTo: trimmed(sent, "replyTo"), Method: trimmed(sent, "method"), Path: trimmed(sent, "path"), Body: trimmed(sent, "body"), secret: secret.String(trimmed(sent, "secret"))}
 	f.Headers, f.headers, f.typedSecrets = typedHeaders(sent, have.Headers, &f.wrongHeaders)
 	f.typedSecrets = f.typedSecrets || f.secret != ""
 	return f
@@ -106,7 +121,10 @@ func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
 func (f endpointForm) endpoint(have deliveries.Endpoint) (e deliveries.Endpoint, wrong problem.Fields) {
 	e = deliveries.Endpoint{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), URL: f.URL, Secret: f.secret, Events: append(slices.Clone(f.Events), splitList(f.OtherEvents)...),
 		Agents: splitList(f.Agents), Clients: splitList(f.Clients), Format: catalog.OmitDefault(f.Format, deliveries.DefaultFormat), Signature: catalog.OmitDefault(f.Signature, string(signature.Standard)),
-		Vendor: catalog.OmitDefault(f.Vendor, signature.DefaultVendor), Headers: f.headers}
+		Vendor: catalog.OmitDefault(f.Vendor, signature.DefaultVendor), Headers: f.headers, To: f.To, Subject: f.Subject, ReplyTo: f.ReplyTo, Method: f.Method, Path: f.Path, Body: f.Body}
+	if e.IsDestination() { // which hides what is chosen for the others
+		e.Signature, e.Vendor = "", ""
+	}
 	if !f.Enabled {
 		e.Enabled = new(bool)
 	}

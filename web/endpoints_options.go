@@ -21,6 +21,7 @@ type choiceGroup struct {
 type choiceOf struct {
 	Value, Title, Help string
 	Chosen             bool
+	Takes              string // the parts of the form that it needs, for the style sheet
 }
 
 // oneOf marks the one that is chosen; the first is the default.
@@ -35,10 +36,24 @@ func (s endpointScreen) oneOf(path, legend, chosen string, all ...choiceOf) choi
 func (s endpointScreen) Formats() choiceGroup {
 	var all []choiceOf
 	for _, f := range deliveries.Formats() {
-		all = append(all, choiceOf{Value: f.Name, Title: f.Title, Help: f.Help})
+		all = append(all, choiceOf{Value: f.Name, Title: f.Title, Help: f.Help, Takes: partsFor(f)})
 	}
 	all = append(all, choiceOf{Value: formatTemplate, Title: "a template", Help: "Your own JSON, as a chat or a ticket system expects it. It is written below."})
 	return s.oneOf("format", "What an event looks like", s.Form.Format, all...)
+}
+
+// partsFor names the parts of the form that a format needs besides those of all.
+func partsFor(f deliveries.Format) string {
+	if f.Destination == nil {
+		return ""
+	}
+	parts := []string{"destination"}
+	for _, field := range []string{"to", "method", "subject"} {
+		if f.Destination.Uses(field) {
+			parts = append(parts, field)
+		}
+	}
+	return strings.Join(parts, " ")
 }
 
 // Signatures are the ways to sign.
@@ -67,6 +82,7 @@ var eventMeanings = [...]choiceOf{
 	{Title: "run.failed", Help: "a run has failed"},
 	{Title: "run.canceled", Help: "a run was canceled"},
 	{Title: "run.viewed", Help: "somebody has looked at a run's result for the first time"},
+	{Title: "event.resolved", Help: "what a run is about is resolved, such as an alert"},
 	{Title: "node.started", Help: "an agent within a flow has begun"},
 	{Title: "node.progress", Help: "so much of an agent's work is done, in percent"},
 	{Title: "node.completed", Help: "an agent within a flow has its answer"},
@@ -124,9 +140,12 @@ func (s *endpointScreen) useEvents(own []string) {
 
 // SecretField is for a secret that the receiver has made.
 func (s endpointScreen) SecretField() field {
-	help := "Only where the receiver gives you one: whsec_… for Standard Webhooks, whsk_… for a key pair. Empty: Beckon makes one, and shows it once."
+	help := "Only where the receiver gives you one: whsec_… for Standard Webhooks, whsk_… for a key pair; for a chat, the token of the bot. Empty: Beckon makes one that signs, and shows it once."
 	shown := s.nounForm.Secret("secret", "Secret", "", help)
 	if s.ID != "" {
+		if shown.Help = "The bot's token, where it needs one. Empty: what is kept stays."; s.Form.IsDestination() {
+			return shown
+		}
 		shown.Help = "To take over one that the receiver gives you. The one before signs beside it for 24 hours. Empty: it stays."
 		shown.Placeholder = secret.Mask + " one is kept"
 	}

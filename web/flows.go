@@ -16,6 +16,7 @@ var flowFields = []labelled{
 	{"prompt", "Work without a prompt"},
 	{"timeout", "Time"},
 	{"retryOnCrash", "Run it again after a crash"},
+	{"gate", "Gate"},
 	{"events", "Names of its events"},
 	{"yaml", "The flow"},
 }
@@ -28,6 +29,7 @@ type flowForm struct {
 	Aliases           []alias
 	Root              stepForm
 	Share             bool
+	Gate              string
 	TooLarge          bool // for a form; it is edited as YAML
 }
 
@@ -56,7 +58,7 @@ func (w *Web) blankFlow(ctx context.Context, asked url.Values) (agents.Flow, err
 }
 
 func flowFormOf(f agents.Flow) flowForm {
-	form := flowForm{ID: f.ID, Name: f.Name, Prompt: f.Prompt, Timeout: writeDuration(f.Timeout), RetryOnCrash: writeYesNo(f.RetryOnCrash), Share: f.Share, Aliases: aliasesOf(f.Events, "events", runEvents),
+	form := flowForm{ID: f.ID, Name: f.Name, Prompt: f.Prompt, Timeout: writeDuration(f.Timeout), RetryOnCrash: writeYesNo(f.RetryOnCrash), Share: f.Share, Gate: f.Gate, Aliases: aliasesOf(f.Events, "events", runEvents),
 		Root: stepFormOf(f.Root)}
 	form.Root.place("root")
 	form.TooLarge = form.Root.count() > maxFormSteps
@@ -65,14 +67,14 @@ func flowFormOf(f agents.Flow) flowForm {
 
 func readFlow(sent url.Values, _ agents.Flow) (flowForm, agents.Flow, problem.Fields) {
 	var wrong problem.Fields
-	f := flowForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Prompt: sent.Get("prompt"), Timeout: trimmed(sent, "timeout"), RetryOnCrash: trimmed(sent, "retryOnCrash"), Share: sent.Has("share")}
+	f := flowForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Prompt: sent.Get("prompt"), Timeout: trimmed(sent, "timeout"), RetryOnCrash: trimmed(sent, "retryOnCrash"), Share: sent.Has("share"), Gate: trimmed(sent, "gate")}
 	left := maxFormSteps
 	if f.Root = readStep(sent, "root", &left); left < 0 {
 		wrong.Add("root", "has more than %d steps, which are too many for a form: edit it as YAML", maxFormSteps)
 	}
 	f.Root.place("root")
 	flow := agents.Flow{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), Prompt: f.Prompt, Timeout: typedDuration(&wrong, "timeout", f.Timeout), RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash),
-		Share: f.Share, Events: aliasesIn(sent, "events", runEvents), Root: f.Root.step(&wrong)}
+		Share: f.Share, Gate: f.Gate, Events: aliasesIn(sent, "events", runEvents), Root: f.Root.step(&wrong)}
 	f.Aliases = aliasesOf(flow.Events, "events", runEvents)
 	return f, flow, wrong
 }

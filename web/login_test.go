@@ -21,20 +21,20 @@ import (
 
 func TestCookieOfASession(t *testing.T) {
 	for url, want := range map[string]struct {
-		name   string
-		secure bool
+		name, path string
+		secure     bool
 	}{
-		"http://localhost:8080":    {"beckon_session", false},
-		"https://beckon.example":   {"__Host-beckon_session", true},
-		"HTTPS://beckon.example/x": {"__Host-beckon_session", true},
+		"http://localhost:8080":    {"beckon_session", "/", false},
+		"HTTPS://beckon.example":   {"__Host-beckon_session", "/", true},
+		"https://beckon.example/x": {"__Secure-beckon_session", "/x", true},
 	} {
 		t.Run(url, func(t *testing.T) {
-			b := newSite(t, func(c *web.Config) { c.PublicURL = url }).signedIn()
+			b := newSite(t, func(c *web.Config) { c.PublicURL = url }).signedIn() // sends every cookie to any path
 			require.Equal(t, want.name, b.cookie.Name)
 			require.Equal(t, want.secure, b.cookie.Secure)
 			require.True(t, b.cookie.HttpOnly)
 			require.Equal(t, http.SameSiteLaxMode, b.cookie.SameSite)
-			require.Equal(t, "/", b.cookie.Path)
+			require.Equal(t, want.path, b.cookie.Path)
 			require.Empty(t, b.cookie.Domain)
 			require.True(t, b.knows())
 		})

@@ -23,7 +23,7 @@ func TestFormsKeepParameters(t *testing.T) {
 	require.NoError(t, err)
 	want := agents.Agent{ID: "full", Provider: "acme", Model: "m", Prompt: "Look\naround.", Events: map[string]string{"run.*": "full.*", "node.canceled": "full.over"}, Params: agents.Object{"top_p": 0.9, "stop": []any{"<b>"}, "temperature": nil},
 		Fallbacks: []agents.Fallback{{Provider: "acme", Model: "n o"}, {Provider: "filed"}},
-		Output:    &agents.Output{Schema: agents.Object{"type": "object", "required": []any{"a"}}, Repair: new(2)}}
+		Output:    &agents.Output{Schema: agents.OutputSchema{"type": "object", "required": []any{"a"}}, Repair: new(2)}}
 	_, _, err = catalog.Of[agents.Agent](n.editor).Create(ctx, "mia", want)
 	require.NoError(t, err)
 

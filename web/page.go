@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/labstack/echo/v4"
+
+	"beckon/internal/basepath"
 )
 
 // A template is templates/NAME.html. It defines "content", which templates/layout.html puts into its frame.
@@ -43,12 +45,13 @@ type view struct {
 // screens are the templates.
 type screens struct {
 	version   string
+	base      basepath.Path
 	templates map[string]func() (*template.Template, error)
 	packers   sync.Pool
 }
 
-func newScreens(version string, files assets, pages []page) *screens {
-	s := &screens{version: version, templates: map[string]func() (*template.Template, error){}}
+func newScreens(version string, base basepath.Path, files assets, pages []page) *screens {
+	s := &screens{version: version, base: base, templates: map[string]func() (*template.Template, error){}}
 	layout := sync.OnceValues(func() (*template.Template, error) {
 		return template.New("layout.html").Funcs(functions(files)).ParseFS(templateFiles, "templates/layout.html", "templates/parts/*.html")
 	})
@@ -102,7 +105,7 @@ func (s *screens) draw(c echo.Context, status int, p page, data any) error {
 	header := c.Response().Header()
 	protect(header)
 	header.Set("Vary", "Accept-Encoding, Cookie, HX-Request")
-	html := body.Bytes()
+	html := s.base.HTML(body.Bytes())
 	if takesGzip(c.Request()) {
 		var err error
 		if html, err = s.pack(html); err != nil {

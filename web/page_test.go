@@ -15,7 +15,7 @@ func TestEveryPageDrawsItsSamples(t *testing.T) {
 	all, err := loadAssets(files)
 	require.NoError(t, err)
 	pages := append((&Web{}).pages(), errorPage())
-	s := newScreens("1.2.3", all, pages)
+	s := newScreens("1.2.3", "", all, pages)
 	known := samples()
 	for _, p := range pages {
 		require.NotEmpty(t, known[p.template], p.template)

@@ -144,7 +144,7 @@ func (w *Web) showRefusedCall(c echo.Context) (any, error) {
 
 // newRefusedCall explains a call; client is the one that it names, as it is now, or nil.
 func newRefusedCall(call store.RefusedCall, client *clients.Client) refusedCall {
-	shown := refusedCall{refusedRow: refusedRow{RefusedCall: call}, Status: statusText(call.Status), ClientExists: client != nil}
+	shown := refusedCall{refusedRow: refusedRow{RefusedCall: call}, Status: statusText(call), ClientExists: client != nil}
 	if call.Status == http.StatusUnauthorized {
 		shown.Why, _ = explainUnauthorized(call, shown.ClientExists)
 	}
@@ -155,6 +155,9 @@ func newRefusedCall(call store.RefusedCall, client *clients.Client) refusedCall 
 	return shown
 }
 
-func statusText(status int) string {
-	return cmp.Or(http.StatusText(status), "refused")
+func statusText(call store.RefusedCall) string {
+	if call.IsSkipped() {
+		return "skipped"
+	}
+	return cmp.Or(http.StatusText(call.Status), "refused")
 }

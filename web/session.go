@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 	"github.com/labstack/echo/v4"
 
+	"beckon/internal/basepath"
 	"beckon/internal/store"
 )
 
@@ -29,15 +31,19 @@ type sessions struct {
 }
 
 // newSessions makes the cookie Secure when the page is served over TLS. The prefix of its name then keeps other hosts
-// of the domain from setting it (RFC 6265bis, section 4.1.3.2).
-func newSessions(s *store.Store, p *password, secure bool, now func() time.Time) *sessions {
+// of the domain from setting it, as far as the page's URL has no path (RFC 6265bis, section 4.1.3).
+func newSessions(s *store.Store, p *password, publicURL string, now func() time.Time) *sessions {
 	rows := &sessionStore{s, now}
+	secure, base := isTLS(publicURL), basepath.Of(publicURL)
 	// Not scs.New: it starts a loop over sessions in memory, which nothing ends.
 	m := &scs.SessionManager{Store: rows, Codec: scs.GobCodec{}, Lifetime: absoluteTime, HashTokenInStore: true, Cookie: scs.SessionCookie{
-		Name: "beckon_session", Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode, Persist: true,
+		Name: "beckon_session", Path: cmp.Or(string(base), "/"), HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode, Persist: true,
 	}}
-	if secure {
+	switch {
+	case secure && base == "":
 		m.Cookie.Name = "__Host-beckon_session"
+	case secure:
+		m.Cookie.Name = "__Secure-beckon_session"
 	}
 	return &sessions{m, rows, p}
 }

@@ -41,7 +41,9 @@ func snippets(publicURL string, item clients.Client, token secret.String) []snip
 
 // callExample is what all snippets of a client have in common: the call that they make.
 type callExample struct {
-	url, id, token  string
+	base, url       string // of the gateway, and of the webhook
+	id, token       string
+	audience        string   // of the tokens of CI jobs; empty where the client takes none
 	mediaType, body string   // both empty where the client's prompt is a command's
 	fields          []string // of the body as a form
 	hasForm         bool
@@ -49,8 +51,14 @@ type callExample struct {
 }
 
 func newCallExample(publicURL string, item clients.Client, token string) callExample {
-	o := callExample{url: strings.TrimRight(publicURL, "/") + "/api/v1/webhooks/" + item.ID, id: item.ID, token: token, hasForm: true,
+	base := strings.TrimRight(publicURL, "/")
+	o := callExample{base: base, url: base + "/api/v1/webhooks/" + item.ID, id: item.ID, token: token, hasForm: true,
 		maxTime: int(item.SyncTimeout.Or(clients.DefaultSyncTimeout)/time.Second) + 30}
+	for _, a := range item.Auth {
+		if a.Scheme == "oidc" {
+			o.audience = a.Audience
+		}
+	}
 	switch {
 	case item.Template != "":
 		o.mediaType, o.body = "application/json", oneLine(sampleBody(item.Template))
@@ -111,13 +119,30 @@ func (o callExample) onlyWithToken(text string) string {
 	return text
 }
 
-// jobOptions are curl's options in a CI job: an error fails the job, and a passing failure is retried.
-func (o callExample) jobOptions() string {
-	return "--fail-with-body --retry 3 --max-time " + strconv.Itoa(o.maxTime)
+// inputs are what the action of GitHub and the component of GitLab are given, as lines of YAML; prompt is as they take it.
+func (o callExample) inputs(prompt, indent string) string {
+	lines := []string{"url: " + strconv.Quote(o.base), "client: " + o.id}
+	if prompt != "" {
+		lines = append(lines, "prompt: "+singleQuoted(prompt))
+	}
+	if o.mediaType == "application/json" {
+		lines = append(lines, "content-type: application/json")
+	}
+	if o.audience != "" && o.audience != "beckon" {
+		lines = append(lines, "audience: "+strconv.Quote(o.audience))
+	}
+	return indent + strings.Join(lines, "\n"+indent)
 }
 
+// singleQuoted quotes a text of one line in YAML.
+func singleQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
 func (o callExample) githubActions() snippet {
-	return snippet{Key: "github", Title: "GitHub Actions", Note: "The token is a secret of the repository: BECKON_TOKEN. The workflow goes into .github/workflows/beckon.yml.",
+	note, proof, permission := "The token is a secret of the repository: BECKON_TOKEN.", "\n          token: ${{ secrets.BECKON_TOKEN }}", ""
+	if o.audience != "" {
+		note, proof, permission = "The job proves itself by the token that GitHub gives it.", "", "\n      id-token: write"
+	}
+	return snippet{Key: "github", Title: "GitHub Actions", Note: note + " The folder integrations/github-action of Beckon's repository goes into .github/actions/beckon. The step waits for the answer, and fails without one, or where a gate says so.",
 		Parts: []snippetPart{
 			{Label: "Once, in your repository", Text: o.onlyWithToken("gh secret set BECKON_TOKEN --body " + shell(o.token))},
 			{Label: ".github/workflows/beckon.yml", Text: `name: Ask Beckon
@@ -125,26 +150,28 @@ on: push
 jobs:
   ask:
     runs-on: ubuntu-latest
+    permissions:
+      contents: read` + permission + `
     steps:
-      - name: Ask
-        env:
-          BECKON_TOKEN: ${{ secrets.BECKON_TOKEN }}
-        run: |
-` + o.call(o.jobOptions(), fromVariable, "          ")},
+      - uses: actions/checkout@v4
+      - uses: ./.github/actions/beckon
+        with:
+` + o.inputs(o.body, "          ") + proof},
 		}}
 }
 
 func (o callExample) gitlabCI() snippet {
-	return snippet{Key: "gitlab", Title: "GitLab CI", Note: "The token is a masked variable of the project: BECKON_TOKEN, under Settings, CI/CD, Variables.",
+	note := "The token is a masked variable of the project: BECKON_TOKEN, under Settings, CI/CD, Variables."
+	if o.audience != "" {
+		note = "The job proves itself by the token that GitLab gives it."
+	}
+	return snippet{Key: "gitlab", Title: "GitLab CI", Note: note + " The file integrations/gitlab/templates/beckon.yml of Beckon's repository goes to ci/beckon.yml. The job waits for the answer, and fails without one, or where a gate says so.",
 		Parts: []snippetPart{
 			{Label: "Once, in your repository", Text: o.onlyWithToken("glab variable set BECKON_TOKEN " + shell(o.token) + " --masked")},
-			{Label: ".gitlab-ci.yml", Text: `ask-beckon:
-  image:
-    name: curlimages/curl
-    entrypoint: [""]
-  script:
-    - |
-` + o.call(o.jobOptions(), fromVariable, "      ")},
+			{Label: ".gitlab-ci.yml", Text: `include:
+  - local: /ci/beckon.yml
+    inputs:
+` + o.inputs(strings.ReplaceAll(o.body, "$", "$$"), "      ")},
 		}}
 }
 

@@ -1,11 +1,16 @@
 package web_test
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,55 +96,77 @@ func promptFrom(t *testing.T, item clients.Client, header http.Header, body []by
 	return prompt.Text
 }
 
-// Pipelines run the same line, in YAML that says what it should.
-func TestPipelinesRunTheLine(t *testing.T) {
-	for _, item := range []clients.Client{ofCommand, ofRequest, ofTemplate, ofAlerts} {
+// jobs have the token of the platform, and no secret.
+var ofJobs = clients.Client{ID: "jobs", Passthrough: true, Auth: []clients.Auth{{Scheme: "oidc", Issuer: "https://gitlab.example", Audience: "beckon.example", Claims: map[string]string{"project_path": "acme/shop"}}}}
+
+// The pipelines of a client have inputs that the action and the component know, and prompts that arrive as they are; cmd/beckon
+// runs such pipelines.
+func TestPipelinesOfAClient(t *testing.T) {
+	known := knownInputs(t, "../integrations/github-action/action.yml", "inputs")
+	inSpec := knownInputs(t, "../integrations/gitlab/templates/beckon.yml", "spec", "inputs")
+	for _, item := range []clients.Client{ofCommand, ofRequest, ofTemplate, ofAlerts, ofJobs} {
 		var github struct {
 			Name string
 			On   string
 			Jobs map[string]struct {
-				RunsOn string `yaml:"runs-on"`
-				Steps  []struct {
-					Name, Run string
-					Env       map[string]string
+				RunsOn      string `yaml:"runs-on"`
+				Permissions map[string]string
+				Steps       []struct {
+					Uses string
+					With map[string]string
 				}
 			}
 		}
 		readYAML(t, parts(t, "https://beckon.example", item, "", "github")[".github/workflows/beckon.yml"], &github)
-		step := github.Jobs["ask"].Steps[0]
-		require.Equal(t, "push", github.On)
-		require.Equal(t, "${{ secrets.BECKON_TOKEN }}", step.Env["BECKON_TOKEN"])
-		checkLine(t, item, step.Run)
+		step := github.Jobs["ask"].Steps[1]
+		require.Equal(t, []string{"push", "./.github/actions/beckon"}, []string{github.On, step.Uses})
+		checkInputs(t, item, step.With, known)
+		token, permission := "${{ secrets.BECKON_TOKEN }}", ""
+		if item.ID == ofJobs.ID {
+			token, permission = "", "write"
+		}
+		require.Equal(t, []string{token, permission}, []string{step.With["token"], github.Jobs["ask"].Permissions["id-token"]})
 
-		var gitlab map[string]struct {
-			Image struct {
-				Name       string
-				Entrypoint []string
+		var gitlab struct {
+			Include []struct {
+				Local  string
+				Inputs map[string]string
 			}
-			Script []string
 		}
 		readYAML(t, parts(t, "https://beckon.example", item, "", "gitlab")[".gitlab-ci.yml"], &gitlab)
-		require.Len(t, gitlab["ask-beckon"].Script, 1)
-		checkLine(t, item, gitlab["ask-beckon"].Script[0])
+		inputs := gitlab.Include[0].Inputs
+		if prompt, ok := inputs["prompt"]; ok {
+			inputs["prompt"] = strings.ReplaceAll(prompt, "$$", "$")
+		}
+		checkInputs(t, item, inputs, inSpec)
 	}
 }
 
-// checkLine has a shell take the line apart, with a curl that says what it was given.
-func checkLine(t *testing.T, item clients.Client, line string) {
-	shell := exec.Command("sh", "-c", `curl() { printf '%s\n' "$@"; }; `+line)
-	shell.Env = append(shell.Environ(), "BECKON_TOKEN="+snippetToken)
-	out, err := shell.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	words := strings.Split(string(out), "\n")
-	require.Contains(t, words, "https://beckon.example/api/v1/webhooks/"+item.ID)
-	require.Contains(t, words, "Authorization: Bearer "+snippetToken)
-	require.Contains(t, words, "--fail-with-body")
-	wait := "330"
-	if item.ID == ofRequest.ID {
-		wait = "90"
+func checkInputs(t *testing.T, item clients.Client, inputs map[string]string, known []string) {
+	for name := range inputs {
+		require.Contains(t, known, name)
 	}
-	require.Contains(t, strings.Join(words, " "), "--max-time "+wait)
-	require.Equal(t, item.Passthrough, strings.Contains(line, "--data-binary"))
+	require.Equal(t, []string{"https://beckon.example", item.ID}, []string{inputs["url"], inputs["client"]})
+	require.Equal(t, item.Passthrough, inputs["prompt"] != "")
+	if item.ID == ofJobs.ID {
+		require.Equal(t, "beckon.example", inputs["audience"])
+		return
+	}
+	want := map[string]string{"nightly": "", "ci": "Why did the build fail?", "form": `example says "example", now`, "alerts": "example"}[item.ID]
+	header := http.Header{"Content-Type": {cmp.Or(inputs["content-type"], "text/plain")}}
+	require.Equal(t, want, promptFrom(t, item, header, []byte(inputs["prompt"])))
+}
+
+// knownInputs are those that the first document of a file declares.
+func knownInputs(t *testing.T, file string, path ...string) []string {
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var document map[string]any
+	require.NoError(t, yaml.NewDecoder(bytes.NewReader(text)).Decode(&document))
+	for _, name := range path {
+		document = document[name].(map[string]any)
+	}
+	return slices.Collect(maps.Keys(document))
 }
 
 func TestAlertmanagerSnippet(t *testing.T) {

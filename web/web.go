@@ -14,6 +14,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/internal/basepath"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/store"
@@ -31,7 +32,7 @@ const (
 type Config struct {
 	Store      *store.Store  // for sessions and the password
 	Password   secret.String // the configured one; empty: the one that EnsurePassword has made
-	PublicURL  string        // under https the session's cookie is for TLS only
+	PublicURL  string        // its path is put in front of links; under https the session's cookie is for TLS only
 	Version    string
 	Statistics Statistics
 	Backend    *Backend
@@ -43,6 +44,7 @@ type Config struct {
 type Web struct {
 	Config
 	assets   assets
+	base     basepath.Path
 	screens  *screens
 	sessions *sessions
 	password *password
@@ -63,19 +65,19 @@ func newWeb(c Config, files fs.FS) (*Web, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	w := &Web{Config: c, attempts: newAttempts(c.Now), origin: http.NewCrossOriginProtection()}
+	w := &Web{Config: c, base: basepath.Of(c.PublicURL), attempts: newAttempts(c.Now), origin: http.NewCrossOriginProtection()}
 	var err error
 	if w.password, err = newPassword(context.Background(), c.Store, c.Password); err != nil {
 		return nil, err
 	}
-	w.sessions = newSessions(c.Store, w.password, isTLS(c.PublicURL), c.Now)
+	w.sessions = newSessions(c.Store, w.password, c.PublicURL, c.Now)
 	if w.assets, err = loadAssets(files); err != nil {
 		return nil, err
 	}
 	if missing := w.assets.missing(); len(missing) > 0 {
 		c.Log.Warn("the pages lack assets, and look plain: build with make, which gets them", slog.Any("missing", missing))
 	}
-	w.screens = newScreens(c.Version, w.assets, append(w.pages(), errorPage()))
+	w.screens = newScreens(c.Version, w.base, w.assets, append(w.pages(), errorPage()))
 	return w, nil
 }
 
@@ -162,6 +164,9 @@ func (w *Web) requireLogin(next echo.HandlerFunc) echo.HandlerFunc {
 		if r.Header.Get("HX-Request") != "" {
 			// What htmx asked for is a part of a page; the login belongs in its place as a whole.
 			current, _ := url.Parse(r.Header.Get("HX-Current-URL"))
+			if current != nil {
+				current.Path = w.base.Strip(current.Path)
+			}
 			c.Response().Header().Set("HX-Redirect", loginFor(current))
 			return c.NoContent(http.StatusNoContent)
 		}

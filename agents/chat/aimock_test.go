@@ -55,7 +55,7 @@ func TestAimock(t *testing.T) {
 		"work":  {output: "Done.", used: []string{`{"a":1}`, `{"b":2}`}},
 		"cut":   {output: "All is", code: "completion_truncated"},
 		"busy":  {code: "provider_rate_limited"},
-		"json":  {output: `{"ok":true}`, agent: agents.Agent{Output: &agents.Output{Schema: agents.Object{"type": "object", "required": []any{"ok"}}}}},
+		"json":  {output: `{"ok":true}`, agent: agents.Agent{Output: &agents.Output{Schema: agents.OutputSchema{"type": "object", "required": []any{"ok"}}}}},
 		"what?": {code: "provider_rejected"},
 	} {
 		for _, streamed := range []bool{false, true} {

@@ -73,7 +73,7 @@ func answered(status int, body string) *http.Response {
 // A provider that refuses whatever it is sent is not asked without end.
 func TestLearningHasAnEnd(t *testing.T) {
 	p := serve(t, reply(400, `{"error":{"message":"Unsupported: max_tokens, max_completion_tokens, temperature, stream_options, tools, response_format, system role, developer role"}}`))
-	agent := p.agent(t, agents.Agent{MaxTokens: 7, Temperature: new(0.1), SystemPrompt: "x", Output: &agents.Output{Schema: agents.Object{"type": "object"}}})
+	agent := p.agent(t, agents.Agent{MaxTokens: 7, Temperature: new(0.1), SystemPrompt: "x", Output: &agents.Output{Schema: agents.OutputSchema{"type": "object"}}})
 	var used []string
 	_, err := agent.Invoke(t.Context(), agents.Call{Prompt: prompt, Tools: []agents.Tool{note(&used)}})
 	require.Equal(t, problem.Upstream, problem.Of(err).Kind)

@@ -169,7 +169,7 @@ func TestOneRequest(t *testing.T) {
 		{agents.Agent{Request: &agents.Request{URL: a.URL + "/v1/quotes/{{ .input }}"}}, `{"n":2,"quote":{"text":"Hi"}}`, 0},
 		{agents.Agent{Request: &agents.Request{URL: a.URL + "/v1/quotes/{{ .input }}"}, Output: &agents.Output{Text: "answer.quote"}}, `{"text":"Hi"}`, 0},
 		{agents.Agent{Request: &agents.Request{URL: a.URL + "/v1/quotes", Body: "{}"}, Artifacts: "answer.image"}, "", 1},
-		{agents.Agent{Request: &agents.Request{URL: a.URL + "/v1/quotes/blue"}, Output: &agents.Output{Schema: agents.Object{"type": "object", "required": []any{"n"}}}}, `{"n":2,"quote":{"text":"Hi"}}`, 0},
+		{agents.Agent{Request: &agents.Request{URL: a.URL + "/v1/quotes/blue"}, Output: &agents.Output{Schema: agents.OutputSchema{"type": "object", "required": []any{"n"}}}}, `{"n":2,"quote":{"text":"Hi"}}`, 0},
 	} {
 		c.agent.ID, c.agent.Kind = "quotes", agents.KindHTTP
 		result, err := invoke(t.Context(), invokerOf(t, c.agent, io.Discard), agents.Call{Prompt: "blue", Files: &agentstest.Files{}})
@@ -311,7 +311,7 @@ func TestJobsThatFail(t *testing.T) {
 		{"a poll elsewhere", map[string][]http.HandlerFunc{submit: script(reply(200, `{"id":"v7","next":"http://10.0.0.1/poll"}`))},
 			func(a *agents.Agent) { a.Poll.URL = "{{ .answer.next }}" }, nil, "provider_unreachable", "private network", 1},
 		{"not of its schema", map[string][]http.HandlerFunc{submit: begun, poll: done(`[]`)},
-			func(a *agents.Agent) { a.Output.Schema = agents.Object{"type": "object"} }, nil, "output_invalid", "not JSON", 2},
+			func(a *agents.Agent) { a.Output.Schema = agents.OutputSchema{"type": "object"} }, nil, "output_invalid", "not JSON", 2},
 		{"no such metadata", nil, nil, func(c *agents.Call) { c.Metadata = nil }, "template_failed", "body of agent", 0},
 		{"a line break in a header", nil, func(a *agents.Agent) { a.Request.Headers["X-Team"] = "{{ .metadata.team }}" },
 			func(c *agents.Call) { c.Metadata = []byte(`{"team":"a\r\nX-Evil: 1"}`) }, "template_failed", "line break", 0},

@@ -22,10 +22,12 @@ const (
 
 // Target is the request to send.
 type Target struct {
-	URL   string
-	Token string // sent as a bearer token, when there is one
-	Body  string // JSON
-	Async bool   // the answer is a 202 at once
+	URL     string
+	Token   string // sent as a bearer token, when there is one
+	Header  string // another one to send, such as "X-Name: value"
+	Body    string // JSON
+	Async   bool   // the answer is a 202 at once
+	Refused bool   // the answers are 4xx, all of them
 }
 
 // Amount is how much to send: for a time, or a number of requests.
@@ -50,12 +52,15 @@ func Build(ctx context.Context, path string) (*Generator, error) {
 }
 
 // Send keeps as many requests under way as there are connections until the amount is reached, and waits for the last
-// answers. Anything but answers with a status of 2xx is an error.
+// answers. Anything but answers with a status of 2xx, or of 4xx where the target refuses, is an error.
 func (g *Generator) Send(ctx context.Context, to Target, connections int, amount Amount) (Result, error) {
 	args := []string{"--format=json", "--print=result", "--latencies", "--fasthttp", "--method=POST", "--timeout=" + requestTimeout.String(),
 		"--connections=" + strconv.Itoa(connections), "--body=" + to.Body, "--header=Content-Type: application/json"}
 	if to.Token != "" {
 		args = append(args, "--header=Authorization: Bearer "+to.Token)
+	}
+	if to.Header != "" {
+		args = append(args, "--header="+to.Header)
 	}
 	if to.Async {
 		args = append(args, "--header=Prefer: respond-async")
@@ -78,5 +83,5 @@ func (g *Generator) Send(ctx context.Context, to Target, connections int, amount
 		}
 		return Result{}, fmt.Errorf("the load generator failed: %w: %s", err, bytes.TrimSpace(out)) // where it prints its errors too
 	}
-	return parse(out)
+	return parse(out, to.Refused)
 }

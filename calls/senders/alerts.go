@@ -131,6 +131,9 @@ func same(a, b string) string {
 	return ""
 }
 
+// Complete reports whether the event tells of all that its key has: the sender has left out nothing.
+func (e Event) Complete() bool { return e.Labels[truncatedAlerts] == "" }
+
 func countAlerts(firing, resolved int) string {
 	switch {
 	case resolved == 0:

@@ -35,6 +35,8 @@ type Sender struct {
 	Check func(p Proof) error
 	// Verify returns nil if the delivery proves that it was made by somebody with one of the secrets, else a Refusal.
 	Verify Verify
+	// SignsURL says that the signature covers the URL of the call, as the sender knows it.
+	SignsURL bool
 	// Keyless says that Verify takes no secret: it knows the sender by a public key.
 	Keyless bool
 	// Token is for the schemes whose proof is the client's own token: it returns the token that the delivery shows, or a

@@ -86,6 +86,8 @@ type gatewayAnswer struct {
 	RunID  string `json:"runId"`
 	Detail string `json:"detail"`
 	Code   string `json:"code"`
+	// Verdict is "pass" or "fail" in an answer that a gate has looked at.
+	Verdict string `json:"verdict"`
 }
 
 // readAnswer reads and closes the body. What is no JSON has not come from a gateway.
@@ -96,7 +98,7 @@ func readAnswer(response *http.Response) (*gatewayAnswer, error) {
 		return nil, fmt.Errorf("the answer broke off: %w", err)
 	}
 	a := &gatewayAnswer{status: response.StatusCode, header: response.Header, body: bytes.TrimSpace(body)}
-	if err := json.Unmarshal(body, a); err != nil || a.status >= http.StatusMultipleChoices && a.Code == "" {
+	if err := json.Unmarshal(body, a); err != nil || a.status >= http.StatusMultipleChoices && a.Code == "" && a.Verdict == "" {
 		return nil, fmt.Errorf("this is not Beckon: it answers with status %d and not with what Beckon would say", a.status)
 	}
 	return a, nil

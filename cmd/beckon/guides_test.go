@@ -15,7 +15,6 @@ import (
 	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"gopkg.in/yaml.v3"
 )
 
 // A block of a page that a reader is to save or to run has a comment in front of it that says so. What is run in several
@@ -25,7 +24,8 @@ var block = regexp.MustCompile("(?s)<!-- (run|file)(?:: ([a-z.-]+))? -->\n```[a-
 func unpackGuide(ts *testscript.TestScript, neg bool, args []string) {
 	page, err := os.ReadFile(filepath.Join("..", "..", args[0]))
 	ts.Check(err)
-	here := strings.NewReplacer("http://localhost:8080", ts.Getenv("BECKON_URL"), "https://api.openai.com/v1", ts.Getenv("MODEL_URL"), "localhost:8788", ts.Getenv("LISTEN"))
+	here := strings.NewReplacer("http://localhost:8080", ts.Getenv("BECKON_URL"), "https://api.openai.com/v1", ts.Getenv("MODEL_URL"), "localhost:8788", ts.Getenv("LISTEN"),
+		"https://token.actions.githubusercontent.com", ts.Getenv("ISSUER"), "https://gitlab.example.com", ts.Getenv("ISSUER"), "https://beckon.example.com", ts.Getenv("BECKON_URL"))
 	found := block.FindAllStringSubmatch(string(page), -1)
 	if len(found) == 0 {
 		ts.Fatalf("%s shows nothing to save or to run", args[0])
@@ -37,29 +37,7 @@ func unpackGuide(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		text := here.Replace(b[3]) + "\n"
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
-		if name == "release-notes.yml" {
-			ts.Check(os.WriteFile(ts.MkAbs("step.sh"), []byte(scriptOfStep(ts, text)), 0o600))
-		}
 	}
-}
-
-// scriptOfStep returns what the workflow's step that calls Beckon runs.
-func scriptOfStep(ts *testscript.TestScript, workflow string) string {
-	var w struct {
-		Jobs map[string]struct {
-			Steps []struct{ Run string }
-		}
-	}
-	ts.Check(yaml.Unmarshal([]byte(workflow), &w))
-	for _, job := range w.Jobs {
-		for _, step := range job.Steps {
-			if strings.Contains(step.Run, "/api/v1/webhooks/") {
-				return step.Run
-			}
-		}
-	}
-	ts.Fatalf("no step calls a webhook")
-	return ""
 }
 
 // openTerminal runs what a page says to run in a terminal of its own, which stays open: what is printed goes to NAME.txt.
@@ -100,13 +78,21 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 func startModel(ts *testscript.TestScript, neg bool, _ []string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var request struct {
-			Messages []struct{ Role, Content string }
+			Messages       []struct{ Role, Content string }
+			ResponseFormat any `json:"response_format"`
 		}
 		if err := json.NewDecoder(r.Body).Decode(&request); err != nil || r.Header.Get("Authorization") != "Bearer sk-test" {
 			http.Error(w, "what?", http.StatusBadRequest)
 			return
 		}
 		said := request.Messages[0].Role + " and " + request.Messages[len(request.Messages)-1].Content
+		if request.ResponseFormat != nil { // findings: one, which is high where a password is in the text
+			severity := "low"
+			if strings.Contains(said, "password") {
+				severity = "high"
+			}
+			said = `{"summary":"One thing.","verdict":"fail","findings":[{"severity":"` + severity + `","title":"Look at this","detail":"","file":"config.txt","line":1}]}`
+		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"choices": []any{map[string]any{
 			"finish_reason": "stop", "message": map[string]string{"role": "assistant", "content": said}}}})
 	}))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,12 +18,16 @@ type invokeCommand struct {
 	Async  bool    `help:"Don't wait: print the id of the run." xor:"waiting"`
 	Stream bool    `help:"Print the answer as it is written." xor:"waiting"`
 	JSON   bool    `help:"Print the whole answer as JSON; with --stream, every event as a line of it."`
+	pipelineFlags
 	gatewayFlags
 }
 
 // Run prints the text of the answer. When the gateway has answered that the run goes on, it waits for its end.
 func (k invokeCommand) Run(std streams) error {
 	ctx := interruptible()
+	if k.Async && k.isUsed() {
+		return &exitError{exitUsage, errors.New("--async does not wait for the answer that --gate, --summary, --junit and --sarif are about")}
+	}
 	client, err := k.client()
 	if err != nil {
 		return err
@@ -40,10 +45,16 @@ func (k invokeCommand) Run(std streams) error {
 		return left("")
 	case err != nil:
 		return err
-	case answer.status == http.StatusAccepted && !k.Async:
+	case !k.Async && (answer.status == http.StatusAccepted || answer.isInFlight()):
 		return k.await(ctx, client, answer.RunID, std)
 	}
-	return k.show(std.out, answer)
+	if err := k.show(std.out, answer); err != nil {
+		return k.failed(answer.RunID, err)
+	}
+	if k.Async {
+		return nil
+	}
+	return k.concludeAnswer(answer)
 }
 
 func (k invokeCommand) request(ctx context.Context, client *gatewayClient, in io.Reader) (*http.Request, error) {
@@ -64,6 +75,9 @@ func (k invokeCommand) request(ctx context.Context, client *gatewayClient, in io
 	}
 	if k.Async {
 		request.Header.Set("Prefer", "respond-async")
+	}
+	if k.IdempotencyKey != "" {
+		request.Header.Set("Idempotency-Key", `"`+k.IdempotencyKey+`"`)
 	}
 	return request, nil
 }
@@ -103,7 +117,7 @@ func (k invokeCommand) follow(ctx context.Context, client *gatewayClient, reques
 	if err != nil {
 		return err
 	}
-	return last.outcome(f.runID)
+	return k.concludeRun(ctx, client, f.runID, last)
 }
 
 // show prints the answer, or makes the error that tells why there is none.
@@ -119,7 +133,7 @@ func (k invokeCommand) show(out io.Writer, answer *gatewayAnswer) error {
 	case answer.status == http.StatusAccepted && k.Async:
 		_, err := fmt.Fprintln(out, answer.RunID)
 		return err
-	case answer.status != http.StatusOK:
+	case answer.status != http.StatusOK && answer.Verdict == "": // a gate's 422 has the answer
 		refusal := answer.refusal()
 		if answer.RunID != "" {
 			refusal.code = exitFailed // it was taken, and failed

@@ -29,7 +29,7 @@ func (k invokeCommand) await(ctx context.Context, client *gatewayClient, runID s
 			return err
 		}
 	}
-	return last.outcome(runID)
+	return k.concludeRun(ctx, client, runID, last)
 }
 
 // printEnded prints a run that has ended as the answer to a call.
@@ -47,6 +47,12 @@ func (k invokeCommand) printEnded(ctx context.Context, client *gatewayClient, ru
 		ended["code"], ended["error"] = run.Error.Code, run.Error.Message
 	} else {
 		ended["response"] = orEmpty(run.Output)
+	}
+	if run.Verdict != nil {
+		ended["verdict"], ended["verdictReason"] = *run.Verdict, orEmpty(run.Reason)
+	}
+	if hasData(run.Data) {
+		ended["data"] = run.Data
 	}
 	if run.StartedAt != nil && run.DurationMs != nil {
 		ended["durationMs"] = *run.DurationMs

@@ -18,6 +18,7 @@ const (
 	exitFailed  = 1 // what was asked for was tried, and did not work
 	exitUsage   = 2 // the command line makes no sense
 	exitRefused = 3 // the gateway did not let the caller in, or did not take the request
+	exitGate    = 5 // the answer does not pass the gate
 )
 
 type commandLine struct {

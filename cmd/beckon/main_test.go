@@ -38,6 +38,9 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"beckon": mai
 //	guide FILE         writes the files that a page of the documentation shows, and what it says to run as run.sh,
 //	                   with this test's addresses in place of localhost:8080 and OpenAI's
 //	heldmodel          starts one that begins its answer at once, and ends it when there is a file "go"
+//	issuer             starts a platform whose jobs have identity tokens, and puts its URL into $ISSUER
+//	action, component  run the integrations as the runners of GitHub and GitLab do; what is printed goes to "log" and "last"
+//	workflow FILE, include FILE   run a workflow of GitHub with the action, and a pipeline of GitLab with the component
 //	model              starts a model server that answers what it was sent, and puts its URL into $MODEL_URL
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -47,7 +50,8 @@ func TestScripts(t *testing.T) {
 			"guide": unpackGuide, "model": startModel, "heldmodel": startHeldModel,
 			"gateway": startGateway, "shutdown": stopGateway, "crash": crashGateway, "eventually": eventually, "promptly": promptly, "pasted": pasted,
 			"answered_are_kept": answeredAreKept,
-			"postgres":          func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("POSTGRES", storetest.Postgres(t)) },
+			"issuer":            startIssuer, "action": runAction, "component": runComponent, "workflow": runWorkflow, "include": runInclude,
+			"postgres": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("POSTGRES", storetest.Postgres(t)) },
 		},
 	})
 }

@@ -34,6 +34,7 @@ type runEvent struct {
 		Status    string `json:"status"`
 		Output    string `json:"output"`
 		ErrorCode string `json:"errorCode"`
+		Verdict   string `json:"verdict"`
 	} `json:"data"`
 	Error     *string   `json:"error"` // why a run or a node has no answer
 	CreatedAt time.Time `json:"createdAt"`

@@ -103,7 +103,7 @@ func TestAChangeIsInForceAsItIsKept(t *testing.T) {
 		_, err := b.endpoints().Update(ctx, "mia", deliveries.Endpoint{ID: "e", URL: "https://example.com/hook", Agents: []string{}, Clients: []string{"c"}, Events: []string{}}, 0)
 		require.NoError(t, err)
 		_, err = b.agents().Update(ctx, "mia", agents.Agent{ID: "a", Provider: "p", Model: "m", Params: agents.Object{"seed": 9007199254740993, "top_p": 1.0, "user": nil},
-			Fallbacks: []agents.Fallback{}, Output: &agents.Output{Schema: agents.Object{"type": []any{"object"}, "maxProperties": 2.0}}}, 0)
+			Fallbacks: []agents.Fallback{}, Output: &agents.Output{Schema: agents.OutputSchema{"type": []any{"object"}, "maxProperties": 2.0}}}, 0)
 		require.NoError(t, err)
 		at, err := b.View(ctx)
 		require.NoError(t, err)

@@ -35,6 +35,8 @@ type Kind struct {
 	// FileSecrets are secrets that a file has to give and the database does not have, by path, with what an export says
 	// of them.
 	FileSecrets map[string]string
+	// HidesURL reports whether all of a resource's url may be a secret, by its other fields; nil is never.
+	HidesURL func(field func(name string) string) bool
 
 	Type reflect.Type // of the resources; NewRegistry sets it
 }

@@ -17,8 +17,10 @@ import (
 // shown, stays as it is kept; and what is sent to an address goes to no other one unless it is given again, or whoever
 // may change the address could have it sent to one of their own.
 type Secrets struct {
-	URL     *string                   // the values in its query may be secrets
-	Headers *map[string]secret.String // sent to the URL
+	URL *string // the values in its query may be secrets
+	// HidesPath says that the path of the URL may be a secret as well.
+	HidesPath bool
+	Headers   *map[string]secret.String // sent to the URL
 	// HeadersPath is where Headers are; "headers" unless it is set.
 	HeadersPath string
 	Keys        map[string]*secret.String // by path; sent to the URL, where there is one
@@ -54,7 +56,11 @@ func CheckGiven(found *problem.Fields, path string, s secret.String) {
 
 // keep puts in the secrets of kept that are left as they are.
 func (s Secrets) keep(kept Secrets) {
-	*s.URL = secret.RevisedURL(*kept.URL, *s.URL)
+	if s.HidesPath && kept.HidesPath && *s.URL == kept.shownURL() {
+		*s.URL = *kept.URL
+	} else {
+		*s.URL = secret.RevisedURL(*kept.URL, *s.URL)
+	}
 	*s.Headers = secret.RevisedHeaders(*kept.Headers, *s.Headers)
 	for path, key := range s.Keys {
 		*key = kept.key(path).Revised(*key)
@@ -130,10 +136,17 @@ func sameOrigin(a, b string) bool {
 	return ok && fine && x == y
 }
 
+func (s Secrets) shownURL() string {
+	if s.HidesPath && *s.URL != "" {
+		return secret.ShownOrigin(*s.URL)
+	}
+	return secret.ShownURL(*s.URL)
+}
+
 // show masks the URL, and marks it where only what is masked has changed since was.
 func (s Secrets) show(was Secrets) {
-	shown := secret.ShownURL(*s.URL)
-	if *was.URL != "" && *was.URL != *s.URL && secret.ShownURL(*was.URL) == shown {
+	shown := s.shownURL()
+	if *was.URL != "" && *was.URL != *s.URL && was.shownURL() == shown {
 		shown += " (new)"
 	}
 	*s.URL = shown

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -10,7 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"beckon/internal/basepath"
 	"beckon/internal/cron"
+	"beckon/internal/mail"
 	"beckon/internal/memory"
 	"beckon/internal/units"
 )
@@ -46,6 +49,11 @@ func (c *Config) checkSettings(found *findings) {
 	u, err := url.Parse(s.PublicURL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		c.wrong(found, "server.publicURL", "must be an http or https URL, such as https://beckon.example.com")
+	}
+	if err == nil {
+		if err := basepath.Check(u); err != nil {
+			c.wrong(found, "server.publicURL", "%v", err)
+		}
 	}
 	for i, proxy := range s.TrustedProxies {
 		if _, err := netip.ParsePrefix(proxy); err != nil && !isAddress(proxy) {
@@ -103,6 +111,13 @@ func (c *Config) checkSettings(found *findings) {
 	}
 	c.checkDuration(found, "artifacts.linkTTL", c.Artifacts.LinkTTL, maxRetention)
 	c.checkDuration(found, "share.ttl", c.Share.TTL, maxRetention)
+	if c.SMTP.URL != "" {
+		if _, err := mail.New(c.SMTP.URL, c.SMTP.From); errors.Is(err, mail.ErrFrom) {
+			c.wrong(found, "smtp.from", "%v", err)
+		} else if err != nil {
+			c.wrong(found, "smtp.url", "%v", err)
+		}
+	}
 }
 
 func (c *Config) checkDuration(found *findings, path string, d units.Duration, limit time.Duration) {

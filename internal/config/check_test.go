@@ -27,6 +27,8 @@ func TestSettingsAreChecked(t *testing.T) {
 		{"log: {format: xml}", "log.format: must be text or json"},
 		{"artifacts: {url: 'ftp://h/x'}", "artifacts.url: must be the path of a folder, or a URL that begins with file://, s3://, gs:// or azblob://"},
 		{"artifacts: {maxBytes: 0}", "artifacts.maxBytes: must be between 1 byte and 4 GiB"},
+		{"smtp: {url: 'https://mail.example.com', from: 'a@example.com'}", "smtp.url: must be a URL such as smtps://user:password@mail.example.com:465, or smtp://… for STARTTLS"},
+		{"smtp: {url: 'smtp://mail.example.com'}", "smtp.from: must be the sender's address, such as Beckon <beckon@example.com>"},
 		{"artifacts: {linkTTL: 0s}", "artifacts.linkTTL: must be more than 0 and at most 87600h"},
 		{"retention: {runs: 0s}", "retention.runs: must be more than 0 and at most 87600h"},
 		{"retention: {deliveries: 100000h}", "retention.deliveries: must be more than 0 and at most 87600h"},
@@ -44,7 +46,7 @@ const base = `providers: [{id: p, type: template, template: x}, {id: o, type: op
 agents: [{id: a, provider: p}, {id: b, provider: p}]
 `
 
-const builtInEvents = "run.created, run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed, node.canceled, client.silent, endpoint.disabled, delivery.exhausted"
+const builtInEvents = "run.created, run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, event.resolved, node.started, node.progress, node.completed, node.failed, node.canceled, client.silent, endpoint.disabled, delivery.exhausted"
 
 func TestResourcesAreChecked(t *testing.T) {
 	for _, tt := range []struct {
@@ -73,6 +75,13 @@ func TestResourcesAreChecked(t *testing.T) {
 			[]string{`4: clients[1].token: is also the token of client "c": every client needs its own`}},
 		{"client to nowhere", "clients:\n  - id: c\n    token: x\n    passthrough: true\n    allowedAgents:\n      - a\n      - nobody\n", []string{`8: clients[0].allowedAgents[1]: there is no usable agent or flow "nobody"`}},
 		{"template", "clients:\n  - id: c\n    token: x\n    passthrough: true\n    template: |\n      {{ if }}\n    allowedAgents: [a]\n", []string{"6: clients[0].template: line 1: missing value for if"}},
+		{"filter", "clients:\n  - id: c\n    token: x\n    passthrough: true\n    filter: event.state = 1\n    allowedAgents: [a]\n", []string{"6: clients[0].filter: is not a CEL expression: = does not compare: write == (column 13)"}},
+		{"filter of nothing", "clients:\n  - {id: c, token: x, passthrough: true, filter: state == 1, allowedAgents: [a]}\n", []string{"3: clients[0].filter: is not a CEL expression: there is no state; there are event, body, headers and query, as in event.state (column 1)"}},
+		{"filter, no condition", "clients:\n  - {id: c, token: x, passthrough: true, filter: event.state, allowedAgents: [a]}\n", []string{`3: clients[0].filter: must be true or false, not dyn: compare it, as in event.state == "firing"`}},
+		{"coalesce", "clients:\n  - id: c\n    token: x\n    passthrough: true\n    coalesce:\n      by: event.key ==\n      onResolved: tell\n      maxRuns: -1\n    allowedAgents: [a]\n", []string{
+			"7: clients[0].coalesce.by: is not a CEL expression: it ends too early (column 13)", "8: clients[0].coalesce.onResolved: must be note, run or ignore", "9: clients[0].coalesce.maxRuns: must be from 1 to 1000"}},
+		{"coalesce, no such word", "clients:\n  - {id: c, token: x, passthrough: true, coalesce: on, allowedAgents: [a]}\n", []string{"3: clients[0].coalesce: must be off, or have by, window, maxRuns, per and onResolved"}},
+		{"coalesce, but sync", "clients:\n  - {id: c, token: x, source: sentry, respond: sync, coalesce: {by: event.key}, allowedAgents: [a]}\n", []string{"3: clients[0].coalesce: answers each call at once, so that respond: sync is not for this client"}},
 		{"client without command", "clients:\n  - id: c\n    token: x\n    commandId: gone\n    allowedAgents: [a]\n", []string{`5: clients[0].commandId: there is no usable command "gone"`}},
 		{"command's agent not allowed", "commands: [{id: x, prompt: x, agentId: b}]\nclients:\n  - id: c\n    token: x\n    commandId: x\n    allowedAgents: [a]\n",
 			[]string{`7: clients[0].allowedAgents: must hold "b", which the command "x" runs on`}},

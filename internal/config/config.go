@@ -30,6 +30,7 @@ type Config struct {
 	Retention Retention `yaml:"retention"`
 	Artifacts Artifacts `yaml:"artifacts"`
 	Share     Share     `yaml:"share"`
+	SMTP      SMTP      `yaml:"smtp"`
 
 	nouns    *catalog.Registry
 	declared map[string]reflect.Value // by section, the resources as a slice of their type
@@ -137,6 +138,12 @@ func (c *Config) ArtifactsURL() string {
 // Share says how long the links to pages for recipients open.
 type Share struct {
 	TTL units.Duration `yaml:"ttl"`
+}
+
+// SMTP is the server that mails are handed to; see mail.New.
+type SMTP struct {
+	URL  secret.String `yaml:"url"` // it may hold a password
+	From string        `yaml:"from"`
 }
 
 // DefaultDatabase is where the data lives when nothing is said.

@@ -37,6 +37,11 @@ type shortText interface {
 	ShortText() *string
 }
 
+// nameable is a mapping in whose place a file may have a name.
+type nameable interface {
+	UseName(name string)
+}
+
 func (d *decoder) wrong(n *yaml.Node, path, format string, args ...any) {
 	line := d.lines[path]
 	if line == 0 {
@@ -77,6 +82,10 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 	}
 	if short, ok := out.Addr().Interface().(shortText); ok && n.Kind == yaml.ScalarNode {
 		*short.ShortText() = n.Value
+		return
+	}
+	if named, ok := out.Addr().Interface().(nameable); ok && n.Kind == yaml.ScalarNode {
+		named.UseName(n.Value)
 		return
 	}
 	switch {

@@ -17,7 +17,7 @@ import (
 const maxSecretFileBytes = 1 << 20
 
 // The sections whose keys can be set in the environment. Egress and retention can't, nor can resources.
-var overridable = []string{"server", "database", "admin", "log", "artifacts", "share"}
+var overridable = []string{"server", "database", "admin", "log", "artifacts", "share", "smtp"}
 
 // override lays BECKON_SERVER_ADDRESS and its like over what the file said. Variables that name no setting are left
 // alone: Kubernetes puts BECKON_SERVER_PORT into every pod beside a service of that name.

@@ -119,7 +119,7 @@ func (e *exporter) resources(root *yaml.Node, v *catalog.View) error {
 		if declared := lookUp(e.config.tree.root, kind.Section); declared != nil {
 			for _, item := range declared.Content {
 				n := e.restore(item)
-				e.hide(n, reflect.New(kind.Type).Elem(), place{kind, lookUp(item, "id").Value, ""})
+				e.hideItem(n, place{kind, lookUp(item, "id").Value, ""})
 				list.Content = append(list.Content, n)
 			}
 		}
@@ -158,8 +158,22 @@ func (e *exporter) stored(kind catalog.Kind, item catalog.Resource) (*yaml.Node,
 			put(n, path, scalar(secret.Mask))
 		}
 	}
-	e.hide(n, reflect.New(kind.Type).Elem(), place{kind, item.Key(), ""})
+	e.hideItem(n, place{kind, item.Key(), ""})
 	return n, nil
+}
+
+// hideItem replaces the secrets in a resource.
+func (e *exporter) hideItem(n *yaml.Node, at place) {
+	field := func(name string) string {
+		if value := lookUp(n, name); value != nil {
+			return value.Value
+		}
+		return ""
+	}
+	if url := lookUp(n, "url"); url != nil && url.Value != "" && at.kind.HidesURL != nil && at.kind.HidesURL(field) && !bareReference.MatchString(url.Value) {
+		*url = *scalar("${" + e.ask(at.within("url")) + "}")
+	}
+	e.hide(n, reflect.New(at.kind.Type).Elem(), at)
 }
 
 // restore copies a node of the file with its values as they were written.

@@ -164,3 +164,20 @@ endpoints:
 	}
 	require.Contains(t, text, "#   BECKON_PROVIDER_P_URL_API_VERSION   url.api-version of provider p\n")
 }
+
+// All of a destination's URL may be a key.
+func TestExportHidesTheURLsOfDestinations(t *testing.T) {
+	const file = `
+smtp: {url: "smtps://u:s3cret-mail@mail.example.com", from: "a@example.com"}
+endpoints:
+  - {id: chat, format: slack, url: "https://hooks.slack.com/services/s3cret-path"}
+  - {id: other, format: slack, url: "${HOOK}"}
+  - {id: plain, url: "https://example.com/path", secret: "${PLAIN}"}
+`
+	text := export(t, file, vars{"HOOK": "https://hooks.slack.com/services/x", "PLAIN": "whsec_c3RvcmVkc3RvcmVkc3RvcmVkc3RvcmVk"},
+		deliveries.Endpoint{ID: "stored", Format: "discord", URL: "https://discord.com/api/webhooks/1/s3cret-stored"})
+	require.NotContains(t, text, "s3cret")
+	for _, kept := range []string{"${BECKON_ENDPOINT_CHAT_URL}", "${BECKON_ENDPOINT_STORED_URL}", "${HOOK}", "https://example.com/path", "${BECKON_SMTP_URL}"} {
+		require.Contains(t, text, kept)
+	}
+}

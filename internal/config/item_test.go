@@ -106,7 +106,7 @@ func TestMistakesInAFlow(t *testing.T) {
 		"bad id":             {"root: {type: agent, agentId: a}\nid: A\n", []lineMistake{{2, "id: must be 1 to 63 lower-case letters, digits and hyphens, and not begin with a hyphen"}}},
 		"no root":            {"id: a\n", []lineMistake{{0, `root.type: must be agent, sequential, parallel or loop, not ""`}}},
 		"typing error":       {"id: a\nrooot: {type: agent}\n", []lineMistake{{2, `there is no key "rooot" here; did you mean root?`}}},
-		"another resource":   {"id: a\nprovider: p\nroot: {type: agent, agentId: a}\n", []lineMistake{{2, `there is no key "provider" here; there are id, name, prompt, timeout, retryOnCrash, share, root, events`}}},
+		"another resource":   {"id: a\nprovider: p\nroot: {type: agent, agentId: a}\n", []lineMistake{{2, `there is no key "provider" here; there are id, name, prompt, timeout, retryOnCrash, share, gate, root, events`}}},
 		"number":             {"id: a\nroot:\n  type: loop\n  maxIterations: many\n  steps: [{type: agent, agentId: a}]\n", []lineMistake{{4, "root.maxIterations: must be a whole number"}}},
 		"duration":           {"id: a\ntimeout: soon\nroot: {type: agent, agentId: a}\n", []lineMistake{{2, "timeout: must be a duration such as 30s, 5m or 720h"}}},
 		"list":               {"id: a\nroot:\n  type: sequential\n  steps: {a: b}\n", []lineMistake{{4, "root.steps: must be a list (lines that begin with -), not a mapping"}}},

@@ -41,7 +41,7 @@ func TestParameters(t *testing.T) {
 	a := declared[agents.Agent](c)[0]
 	require.Equal(t, agents.Object{"stop": []any{"a", 1, 1.5}, "nested": map[string]any{"deep": map[string]any{"on": true, "when": "2026-02-18"}}, "temperature": nil}, a.Params)
 	require.Equal(t, []agents.Fallback{{Provider: "other", Model: "n"}, {Provider: "openai"}}, a.Fallbacks)
-	require.Equal(t, &agents.Output{Schema: agents.Object{"type": "object", "required": []any{"a"}}, Repair: new(0)}, a.Output)
+	require.Equal(t, &agents.Output{Schema: agents.OutputSchema{"type": "object", "required": []any{"a"}}, Repair: new(0)}, a.Output)
 
 	exported := export(t, paramsFile, env)
 	again := load(t, exported, env)

@@ -77,6 +77,11 @@ func (w *Webhooks) Post(ctx context.Context, url string, header http.Header, bod
 	return w.request(ctx, http.MethodPost, url, header, body, timeout)
 }
 
+// Send is Post by another method.
+func (w *Webhooks) Send(ctx context.Context, method, url string, header http.Header, body []byte, timeout time.Duration) (Answer, error) {
+	return w.request(ctx, method, url, header, body, timeout)
+}
+
 // Fetch is Post by GET: one exchange, of which at most KeptBytes are kept.
 func (w *Webhooks) Fetch(ctx context.Context, url string, timeout time.Duration) (Answer, error) {
 	return w.request(ctx, http.MethodGet, url, nil, nil, timeout)

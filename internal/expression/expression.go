@@ -29,6 +29,7 @@ var jsonValue = reflect.TypeFor[*structpb.Value]()
 type Expression struct {
 	program cel.Program
 	output  *cel.Type
+	uses    map[string]bool // the variables that stand in it
 }
 
 // Compile reads an expression over variables. hint is put behind the complaint about a variable that does not exist: it
@@ -46,11 +47,20 @@ func Compile(text, hint string, variables ...cel.EnvOption) (*Expression, error)
 	if err != nil {
 		return nil, fmt.Errorf("is not an expression that can be evaluated: %w", err)
 	}
-	return &Expression{program, ast.OutputType()}, nil
+	uses := map[string]bool{}
+	for _, reference := range ast.NativeRep().ReferenceMap() {
+		if reference.Name != "" {
+			uses[reference.Name] = true
+		}
+	}
+	return &Expression{program, ast.OutputType(), uses}, nil
 }
 
 // IsCondition reports whether the expression is known to be true or false.
 func (e *Expression) IsCondition() bool { return e.output.IsExactType(cel.BoolType) }
+
+// Mentions reports whether the expression uses a variable.
+func (e *Expression) Mentions(variable string) bool { return e.uses[variable] }
 
 // Type names the type of its values.
 func (e *Expression) Type() string { return e.output.String() }
@@ -58,13 +68,22 @@ func (e *Expression) Type() string { return e.output.String() }
 // Holds reports whether a condition is true. A key that does not exist, values that cannot be compared and an evaluation
 // beyond the limits count as false.
 func (e *Expression) Holds(ctx context.Context, data map[string]any) bool {
-	value, err := e.evaluate(ctx, data)
-	return err == nil && value.Value() == true
+	holds, err := e.Decide(ctx, data, maxEvaluation)
+	return err == nil && holds
+}
+
+// Decide is Holds for those who want to know why a condition cannot be evaluated, within a time of their own.
+func (e *Expression) Decide(ctx context.Context, data map[string]any, within time.Duration) (bool, error) {
+	value, err := e.evaluate(ctx, data, within)
+	if err != nil {
+		return false, err
+	}
+	return value.Value() == true, nil
 }
 
 // Value evaluates the expression to what JSON decodes to: nil, bool, float64, string, []any or map[string]any.
 func (e *Expression) Value(ctx context.Context, data map[string]any) (any, error) {
-	value, err := e.evaluate(ctx, data)
+	value, err := e.evaluate(ctx, data, maxEvaluation)
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +94,8 @@ func (e *Expression) Value(ctx context.Context, data map[string]any) (any, error
 	return plain.(*structpb.Value).AsInterface(), nil
 }
 
-func (e *Expression) evaluate(ctx context.Context, data map[string]any) (ref.Val, error) {
-	ctx, cancel := context.WithTimeout(ctx, maxEvaluation)
+func (e *Expression) evaluate(ctx context.Context, data map[string]any, within time.Duration) (ref.Val, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	value, _, err := e.program.ContextEval(ctx, data)
 	return value, err

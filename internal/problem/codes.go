@@ -37,6 +37,10 @@ const (
 	CodeInvalidEventID        = "invalid_event_id"
 	CodeInvalidIdempotencyKey = "invalid_idempotency_key"
 	CodeTemplateFailed        = "template_failed"
+	CodeFilterFailed          = "filter_failed"
+	CodeSkippedByFilter       = "skipped_by_filter"
+	CodeSkippedEmpty          = "skipped_empty_prompt"
+	CodeSkippedResolved       = "skipped_resolved"
 
 	// The request clashes with an earlier one, or with how things are.
 	CodeIdempotencyInFlight  = "idempotency_in_flight"

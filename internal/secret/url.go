@@ -19,6 +19,19 @@ func ShownURL(raw string) string {
 	return before + "?" + strings.Join(pairs, "&") + after
 }
 
+// ShownOrigin is a URL whose path may be a key as well: its scheme and host.
+func ShownOrigin(raw string) string {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		return ShownURL(raw)
+	}
+	host := rest
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		host = rest[:i]
+	}
+	return maskUser(scheme+"://"+host) + "/" + Mask
+}
+
 // RevisedURL is what a kept URL becomes when a change gives wanted for it: each value that wanted has masked is the one that
 // was kept under its name, if both lead to the same place. A mask that stands for nothing stays.
 func RevisedURL(have, wanted string) string {

@@ -19,12 +19,12 @@ const (
 
 const refusedPrefix = "ref_"
 
-// RefusedCall is a request that was turned away. Its body is not kept.
+// RefusedCall is a request that was turned away, or skipped. Its body is not kept.
 type RefusedCall struct {
 	ID        string // ref_ and a ULID
 	At        time.Time
-	Status    int
-	Code      string // of the problem that was answered
+	Status    int    // 200 of one that was skipped
+	Code      string // of the problem that was answered, or why it was skipped
 	Reason    string // its detail
 	Method    string
 	Path      string
@@ -42,7 +42,10 @@ type RefusedQuery struct {
 	Cursor   string // of the page before; empty for the first
 }
 
-// Refuse keeps refused calls, and deletes all but the last thousand.
+// IsSkipped reports whether nothing was wrong with the call: it started no run because its client wants none for it.
+func (c RefusedCall) IsSkipped() bool { return c.Status < 400 }
+
+// Refuse keeps refused calls, and deletes all but the last thousand of those that were refused and of those that were skipped.
 func Refuse(tx Tx, list []RefusedCall) error {
 	for _, c := range list {
 		headers, err := json.Marshal(c.Headers)
@@ -65,7 +68,13 @@ func Refuse(tx Tx, list []RefusedCall) error {
 			return err
 		}
 	}
-	return tx.Exec("DELETE FROM refused_calls WHERE id <= (SELECT id FROM refused_calls ORDER BY id DESC LIMIT 1 OFFSET ?)", keptRefused)
+	for _, which := range []string{"status >= 400", "status < 400"} {
+		err := tx.Exec("DELETE FROM refused_calls WHERE "+which+" AND id <= (SELECT id FROM refused_calls WHERE "+which+" ORDER BY id DESC LIMIT 1 OFFSET ?)", keptRefused)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // RefusedCalls returns a page of refused calls and the cursor of the next; no cursor says that there is none.
@@ -96,7 +105,7 @@ func (s *Store) RefusedCalls(ctx context.Context, q RefusedQuery) (list []Refuse
 
 // RefusedSince counts the refused calls since a time; more says that there may have been others, which are not kept any more.
 func (s *Store) RefusedSince(ctx context.Context, since time.Time) (n int64, more bool, err error) {
-	if n, _, err = Row[int64](s.Read(ctx), "SELECT COUNT(*) FROM refused_calls WHERE at >= ?", since.UnixMilli()); err != nil {
+	if n, _, err = Row[int64](s.Read(ctx), "SELECT COUNT(*) FROM refused_calls WHERE at >= ? AND status >= 400", since.UnixMilli()); err != nil {
 		return 0, false, fmt.Errorf("count the refused calls: %w", err)
 	}
 	return n, n >= keptRefused, nil

@@ -104,3 +104,24 @@ func TestTheLastThousandRefusedCallsAreKept(t *testing.T) {
 		require.Equal(t, "40", seen[999])
 	})
 }
+
+// However many calls are skipped, those that were refused stay in the list.
+func TestSkippedCallsCrowdNobodyOut(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		ctx, at := context.Background(), time.UnixMilli(1_700_000_000_000)
+		list := []store.RefusedCall{{At: at, Status: 401, Code: "unauthorized", Path: "/", Method: "POST"}}
+		for range 1005 {
+			list = append(list, store.RefusedCall{At: at, Status: 200, Code: "skipped_by_filter", Path: "/", Method: "POST"})
+		}
+		require.NoError(t, s.Write(ctx, func(tx store.Tx) error { return store.Refuse(tx, list) }))
+		require.NoError(t, s.Write(ctx, func(tx store.Tx) error { return store.Refuse(tx, nil) }))
+		for code, want := range map[string]int{"unauthorized": 1, "skipped_by_filter": 1000} {
+			kept, _, err := s.RefusedCalls(ctx, store.RefusedQuery{Code: code, Limit: 2000})
+			require.NoError(t, err)
+			require.Len(t, kept, want, code)
+		}
+		n, _, err := s.RefusedSince(ctx, at)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n)
+	})
+}

@@ -22,6 +22,7 @@ type Metrics struct {
 	duration prometheus.Histogram
 	tokens   *prometheus.CounterVec
 	refused  *prometheus.CounterVec
+	skipped  *prometheus.CounterVec
 	forgot   prometheus.Counter
 	reloads  *prometheus.CounterVec
 	attempts *prometheus.CounterVec
@@ -43,6 +44,7 @@ func NewMetrics(version string) *Metrics {
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "beckon_run_duration_seconds", Help: "Time from the start of a run to its end on record.", Buckets: seconds}),
 		tokens:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_model_tokens_total", Help: "Tokens that providers counted."}, []string{"kind"}),
 		refused:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_calls_refused_total", Help: "Webhook calls that started no run, by the code of the error."}, []string{"code"}),
+		skipped:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_calls_skipped_total", Help: "Webhook calls that were answered 200 and started no run, by the reason."}, []string{"reason"}),
 		reloads:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_config_reloads_total", Help: "Configurations that were put in force or refused."}, []string{"result"}),
 	}
 	m.attempts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_delivery_attempts_total", Help: "Attempts to deliver an event, by what came of them."}, []string{"result"})
@@ -51,7 +53,7 @@ func NewMetrics(version string) *Metrics {
 	m.forgot = prometheus.NewCounter(prometheus.CounterOpts{Name: "beckon_refused_calls_forgotten_total", Help: "Refused calls that the list of them lacks, because they came faster than it is written."})
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "beckon_build_info", Help: "Always 1; the label has the version.", ConstLabels: prometheus.Labels{"version": version}})
 	info.Set(1)
-	m.registry.MustRegister(m.requests, m.latency, m.runs, m.running, m.queued, m.duration, m.tokens, m.refused, m.forgot, m.reloads, m.attempts, m.attempt, m.pending, info,
+	m.registry.MustRegister(m.requests, m.latency, m.runs, m.running, m.queued, m.duration, m.tokens, m.refused, m.skipped, m.forgot, m.reloads, m.attempts, m.attempt, m.pending, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -93,6 +95,9 @@ func (m *Metrics) Webhook(took time.Duration) { m.latency.Observe(took.Seconds()
 
 // Refused counts a call that started no run.
 func (m *Metrics) Refused(code string) { m.refused.WithLabelValues(code).Inc() }
+
+// Skipped counts a call that was answered 200 and started no run.
+func (m *Metrics) Skipped(reason string) { m.skipped.WithLabelValues(reason).Inc() }
 
 // RefusedForgotten counts refused calls that the list of them lacks.
 func (m *Metrics) RefusedForgotten(n int) { m.forgot.Add(float64(n)) }

@@ -6,4 +6,4 @@ const paint = () => document.documentElement.classList.toggle("dark-mode", dark.
 paint();
 dark.addEventListener("change", paint);
 
-SwaggerUIBundle({ url: "/api/v1/openapi.json", dom_id: "#api", deepLinking: true, validatorUrl: null });
+SwaggerUIBundle({ url: document.querySelector("#api a").href, dom_id: "#api", deepLinking: true, validatorUrl: null });

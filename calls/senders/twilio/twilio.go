@@ -22,7 +22,7 @@ const signatureHeader = "X-Twilio-Signature"
 // Sender is documented at https://www.twilio.com/docs/usage/security. It reads an answer as TwiML: an empty one says nothing
 // to whoever called or wrote.
 var Sender = &senders.Sender{
-	Name: "twilio", Title: "Twilio", Group: senders.Events, Async: true, Verify: verify, Event: event,
+	Name: "twilio", Title: "Twilio", Group: senders.Events, Async: true, Verify: verify, SignsURL: true, Event: event,
 	Shows:      senders.Header(signatureHeader),
 	Prompt:     func(e senders.Event) string { return senders.Describe("Twilio", e) },
 	DeliveryID: deliveryID,

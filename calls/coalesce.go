@@ -1,0 +1,59 @@
+package calls
+
+import (
+	"context"
+	"strconv"
+
+	"beckon/calls/coalesce"
+	"beckon/clients"
+	"beckon/internal/problem"
+	"beckon/runs"
+)
+
+// coalesces reports whether the call may share a run with others.
+func (c *Call) coalesces() bool {
+	return c.sender == Webhook && c.service.Coalesce != nil && c.Client.Coalescing != nil
+}
+
+// coalesce returns what decides which run answers for the call, whose prompt is p; nil where it has a run of its own.
+func (c *Call) coalesce(p Prompt) (runs.Admit, error) {
+	if !c.coalesces() {
+		return nil, nil
+	}
+	r, client := c.request, c.Client
+	key, err := r.coalesceKey(client)
+	if err != nil {
+		if !c.isLenient() {
+			return nil, err
+		}
+		r.warn("The key of the call could not be found out; that of its event was used.", client, err)
+		key = r.event(client).Key
+	}
+	rules := coalesce.Rules{Window: client.Coalescing.Window, MaxRuns: client.Coalescing.MaxRuns, Per: client.Coalescing.Per, OnResolved: client.Coalescing.OnResolved}
+	a := coalesce.Arrival{Rules: rules, Key: key, Event: r.event(client), Source: client.Sender}
+	if !p.ofSource {
+		a.Prompt = p.Text
+	}
+	return c.service.Coalesce.Admit(a), nil
+}
+
+// coalesceKey is what the client's calls are coalesced by. The error is a problem.
+func (r *Request) coalesceKey(client *clients.Member) (string, error) {
+	data, err := r.callData(client, client.Coalescing.Key)
+	if err != nil {
+		return "", err
+	}
+	value, err := client.Coalescing.Key.Value(context.Background(), data)
+	switch v := value.(type) {
+	case string:
+		return v, nil
+	case float64:
+		return strconv.FormatFloat(v, 'g', -1, 64), nil
+	case bool:
+		return strconv.FormatBool(v), nil
+	}
+	if err != nil {
+		return "", problem.New(problem.Unprocessable, problem.CodeFilterFailed, "What the client's calls are coalesced by cannot be evaluated over this call: %v.", err)
+	}
+	return "", problem.New(problem.Unprocessable, problem.CodeFilterFailed, "What the client's calls are coalesced by is no text, number or boolean in this call.")
+}

@@ -1,0 +1,129 @@
+// Package email sends mails: as plain text, and as HTML.
+package email
+
+import (
+	"net/mail"
+	"net/url"
+	"strings"
+	"time"
+
+	"beckon/deliveries/destinations"
+	beckonmail "beckon/internal/mail"
+	"beckon/internal/markdown"
+	"beckon/internal/problem"
+	"beckon/internal/render"
+)
+
+// The bounds of a mail.
+const (
+	maxText       = 200_000 // bytes; what is longer is a link
+	maxSubject    = 200     // characters
+	maxRecipients = 20
+	maxRendered   = 16 << 10
+	renderFor     = 100 * time.Millisecond
+)
+
+// Destination is email.
+var Destination = &destinations.Destination{Name: "email", Title: "email", Fields: []string{"subject", "replyTo"}, IsMail: true, Open: open,
+	Help: "mailto: and the address as URL, and smtp in the configuration file. subject and replyTo may be templates."}
+
+type templates struct {
+	to               []string
+	subject, replyTo *render.Template
+}
+
+func open(s destinations.Settings) (r destinations.Receiver, found problem.Fields) {
+	var t templates
+	if t.to = recipients(s.URL); t.to == nil {
+		found.Add("url", "must be mailto: and an address, such as mailto:ops@example.com; several are separated by commas")
+	}
+	parse := func(field, text string) *render.Template {
+		if text == "" {
+			return nil
+		}
+		parsed, err := render.Parse(text)
+		if err != nil {
+			found.Add(field, "%s", err)
+			return nil
+		}
+		r.ReadsRun = r.ReadsRun || parsed.Mentions("run")
+		return parsed
+	}
+	t.subject, t.replyTo = parse("subject", s.Subject), parse("replyTo", s.ReplyTo)
+	r.Request = t.request
+	return r, found
+}
+
+// recipients reads mailto:a@example.com,b@example.com; nil when it is not that.
+func recipients(raw string) (list []string) {
+	written, ok := strings.CutPrefix(raw, "mailto:")
+	if written, err := url.PathUnescape(written); ok && err == nil && !strings.ContainsAny(written, "?\r\n") {
+		addresses, err := mail.ParseAddressList(written)
+		if err != nil || len(addresses) > maxRecipients {
+			return nil
+		}
+		for _, a := range addresses {
+			list = append(list, a.Address)
+		}
+	}
+	return list
+}
+
+func (t templates) request(m destinations.Message) (q destinations.Request, err error) {
+	subject := m.Headline()
+	if t.subject != nil {
+		if subject, err = rendered("subject", t.subject, m); err != nil {
+			return q, err
+		}
+	}
+	out := &beckonmail.Mail{ID: m.ID, To: t.to, Subject: destinations.Cut(strings.Join(strings.Fields(subject), " "), maxSubject)}
+	if t.replyTo != nil {
+		address, err := rendered("replyTo", t.replyTo, m)
+		if err != nil {
+			return q, err
+		}
+		if one, err := beckonmail.ParseAddress(strings.TrimSpace(address)); err == nil { // what a stranger has typed may be none
+			out.ReplyTo = one.String()
+		}
+	}
+	out.Plain = markdown.Plain.Text(m.Headline()) + "\n\n" + m.Fit(markdown.Plain, maxText) + "\n"
+	out.HTML = htmlOf(m)
+	return destinations.Request{Mail: out}, nil
+}
+
+// htmlOf is a mail as a page: its Markdown as safe HTML, in which nothing is loaded from elsewhere.
+func htmlOf(m destinations.Message) string {
+	source, more := m.Markdown(), ""
+	if len(source) > maxText {
+		source, more = source[:strings.LastIndexByte(source[:maxText], '\n')+1], "<p>"+linkOf("… Read the rest", m.Link)+"</p>"
+	}
+	var b strings.Builder
+	b.WriteString("<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"></head><body style=\"font-family:sans-serif;line-height:1.5;max-width:42em\">\n<h2>" +
+		markdown.EscapeHTML(m.Headline()) + "</h2>\n" + string(markdown.HTML(source)) + more)
+	for _, f := range m.Files {
+		b.WriteString("<p>" + linkOf(f.Name, f.URL) + "</p>\n")
+	}
+	if more == "" && m.Link != "" {
+		b.WriteString("<p>" + linkOf("Open the run", m.Link) + "</p>\n")
+	}
+	return b.String() + "</body></html>\n"
+}
+
+func linkOf(text, to string) string {
+	if to, _, ok := markdown.SafeURL(to); ok {
+		return `<a href="` + markdown.EscapeHTML(to) + `">` + markdown.EscapeHTML(text) + "</a>"
+	}
+	return markdown.EscapeHTML(text)
+}
+
+func rendered(what string, t *render.Template, m destinations.Message) (string, error) {
+	data, err := m.Data(t)
+	if err != nil {
+		return "", err
+	}
+	text, err := t.Render(data, render.Limits{MaxBytes: maxRendered, Time: renderFor})
+	if err != nil {
+		return "", problem.New(problem.Unprocessable, problem.CodeTemplateFailed, "The endpoint's %s cannot be made of this event: %s. Correct its template.", what, strings.TrimSuffix(err.Error(), "."))
+	}
+	return text, nil
+}

@@ -1,0 +1,48 @@
+// Package mattermost sends messages to Mattermost by an incoming webhook.
+package mattermost
+
+import (
+	"net/http"
+
+	"beckon/deliveries/destinations"
+	"beckon/internal/markdown"
+	"beckon/internal/problem"
+)
+
+// maxText is what a post may have (docs.mattermost.com): 16,383 characters.
+const maxText = 16_000
+
+// Destination is Mattermost.
+var Destination = &destinations.Destination{Name: "mattermost", Title: "Mattermost", Fields: []string{"to"}, Open: open,
+	Help: "The URL of an incoming webhook; to names another channel than its own, where it may post to one."}
+
+type message struct {
+	Channel string `json:"channel,omitempty"`
+	Text    string `json:"text"`
+}
+
+func open(s destinations.Settings) (r destinations.Receiver, found problem.Fields) {
+	r.Request = func(m destinations.Message) (destinations.Request, error) {
+		d := markdown.GitHub
+		mark := map[destinations.State]string{destinations.Good: ":white_check_mark: ", destinations.Bad: ":x: "}[m.State()]
+		head := mark + d.Strong(destinations.Cut(m.Headline(), 200))
+		return destinations.JSON(s.URL, nil, message{s.To, head + "\n\n" + m.Fit(d, maxText-1000)})
+	}
+	r.Judge = judge
+	return r, nil
+}
+
+func judge(a destinations.Answer) destinations.Verdict {
+	if a.OK() {
+		return destinations.Verdict{}
+	}
+	var said struct {
+		Message string `json:"message"`
+	}
+	if a.Into(&said); a.Status == http.StatusTooManyRequests {
+		return destinations.RateLimited("Mattermost", a.Wait())
+	} else if said.Message != "" && a.Status < 500 {
+		return destinations.Verdict{Reason: destinations.Refused("Mattermost", said.Message, "Look at the webhook in Mattermost's integrations."), Wait: a.Wait()}
+	}
+	return destinations.Plain(a)
+}

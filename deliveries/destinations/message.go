@@ -1,0 +1,166 @@
+package destinations
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"strings"
+
+	"beckon/internal/markdown"
+	"beckon/internal/render"
+)
+
+// Message is an event on its way to people.
+type Message struct {
+	ID     string // the event's
+	Kind   string // what it is: run.completed
+	Type   string // what it is called outside
+	RunID  string
+	Agent  string // the agent or flow; empty for what is about none
+	Output string // the answer, in Markdown
+	Error  string // why it failed
+	Key    string // the same for all events about the same thing; empty where none is known
+	Title  string // of what is resolved
+	Note   string // what an event of another kind says
+	Link   string // to the run, for people; empty where there is none
+	Files  []File
+	// Data is what a template sees of the event, and of its run where the receiver reads that.
+	Data func(t *render.Template) (map[string]any, error)
+	// Document is the event in the format run.
+	Document func() ([]byte, error)
+}
+
+// File is something that a run has made.
+type File struct{ Name, URL string }
+
+// State says how good the news of a message is.
+type State int
+
+// States.
+const (
+	Neutral State = iota
+	Good
+	Bad
+)
+
+// Kinds of events that a message is written differently for.
+const (
+	runCompleted  = "run.completed"
+	runFailed     = "run.failed"
+	eventResolved = "event.resolved"
+)
+
+// Events are those that a destination takes when an endpoint names none.
+func Events() []string { return []string{runCompleted, runFailed, eventResolved} }
+
+// State is that of the message.
+func (m Message) State() State {
+	switch {
+	case m.Error != "":
+		return Bad
+	case m.Kind == runCompleted || m.Kind == eventResolved:
+		return Good
+	}
+	return Neutral
+}
+
+// Headline is the message in a few words, as a text that nobody has escaped yet.
+func (m Message) Headline() string {
+	switch {
+	case m.Kind == eventResolved:
+		return "Resolved: " + cmp.Or(m.Title, m.Key, "what was reported")
+	case m.Kind == runCompleted:
+		return cmp.Or(m.Agent, "Beckon")
+	case m.Kind == runFailed:
+		return strings.TrimSpace(m.Agent + " failed")
+	}
+	return strings.TrimPrefix(m.Agent+": "+m.Type, ": ")
+}
+
+// Markdown is what the message says below its headline. JSON is shown as it is, in lines.
+func (m Message) Markdown() string {
+	if m.Error != "" {
+		return markdown.Escape(m.Error)
+	}
+	text := cmp.Or(m.Output, markdown.Escape(m.Note))
+	if trimmed := strings.TrimSpace(text); strings.HasPrefix(trimmed, "{") || strings.HasPrefix(trimmed, "[") {
+		var out bytes.Buffer
+		if json.Indent(&out, []byte(trimmed), "", "  ") == nil {
+			return "~~~~json\n" + strings.ReplaceAll(out.String(), "~~~~", `~~~\u007e`) + "\n~~~~"
+		}
+	}
+	return text
+}
+
+// Bounds of what is named below a message.
+const (
+	maxFiles    = 10
+	maxFileName = 80
+)
+
+// FileLinks are links to the files in a dialect, one a line.
+func (m Message) FileLinks(d *markdown.Dialect) string {
+	var lines []string
+	for i, f := range m.Files {
+		if i == maxFiles {
+			lines = append(lines, d.Text("and more"))
+			break
+		}
+		lines = append(lines, d.Link(Cut(f.Name, maxFileName), f.URL))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// More is what stands at the end of a text that was cut.
+func (m Message) More(d *markdown.Dialect) string {
+	if m.Link == "" {
+		return d.Text("… It goes on, but this message ends here.")
+	}
+	return d.Link("… Read the rest", m.Link)
+}
+
+// Fit writes the message's text in a dialect, within a limit, with the links to its files and its run below it.
+func (m Message) Fit(d *markdown.Dialect, limit int) string {
+	tail := m.FileLinks(d)
+	text, cut := d.Fit(m.Markdown(), limit-d.Measure("\n\n"+tail)-d.Measure("\n\n"+m.OpenRun(d)), m.More(d))
+	parts := []string{text}
+	if tail != "" {
+		parts = append(parts, tail)
+	}
+	if !cut && m.Link != "" {
+		parts = append(parts, m.OpenRun(d))
+	}
+	return strings.TrimSpace(strings.Join(parts, "\n\n"))
+}
+
+// OpenRun is the link to the run; empty where there is none.
+func (m Message) OpenRun(d *markdown.Dialect) string {
+	if m.Link == "" {
+		return ""
+	}
+	return d.Link("Open the run", m.Link)
+}
+
+// Brief is the message in one line of text, for notifications and lists. blocks are its Markdown in any dialect.
+func (m Message) Brief(blocks []markdown.Block, limit int) string {
+	words := strings.Fields(m.Headline() + ":")
+	size := 0
+	for _, b := range blocks {
+		if size > limit {
+			break
+		}
+		plain := b.Plain()
+		size += len(plain)
+		words = append(words, strings.Fields(plain)...)
+	}
+	return Cut(markdown.Plain.Text(strings.TrimSuffix(strings.Join(words, " "), ":")), limit)
+}
+
+// Cut ends a text after so many characters, and takes out what nobody sees.
+func Cut(text string, limit int) string {
+	r := []rune(markdown.Clean(text))
+	if len(r) <= limit {
+		return string(r)
+	}
+	return string(r[:limit-1]) + "…"
+}

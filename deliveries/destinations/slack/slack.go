@@ -1,0 +1,176 @@
+// Package slack sends messages to Slack: by an incoming webhook, or by a bot with a token.
+package slack
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"beckon/deliveries/destinations"
+	"beckon/internal/markdown"
+	"beckon/internal/problem"
+)
+
+// The bounds of a message (docs.slack.dev/reference/block-kit/blocks): characters in a section, and how many of those we send.
+const (
+	maxSection  = 3000
+	maxSections = 4
+	maxText     = 300                          // of the notification
+	most        = 4 * maxSection * maxSections // bytes of Markdown that are read
+)
+
+// api is where bots send.
+const api = "https://slack.com/api/chat.postMessage"
+
+// Destination is Slack.
+var Destination = &destinations.Destination{
+	Name: "slack", Title: "Slack", Fields: []string{"secret", "to"}, URL: api, Open: open,
+	Help: "The URL of an incoming webhook; or, without a URL, a bot token (xoxb-…) as secret and the channel in to.",
+}
+
+func open(s destinations.Settings) (r destinations.Receiver, found problem.Fields) {
+	own := s.URL != api
+	switch {
+	case s.Secret == "" && !own:
+		found.Add("url", "is required: the URL of an incoming webhook. Or give a bot token as secret, and the channel in to")
+	case s.Secret == "" && s.To != "":
+		found.Add("to", "is for a bot token as secret: an incoming webhook has its channel already")
+	case s.Secret != "" && s.To == "":
+		found.Add("to", "is required with a bot token: the channel, such as C024BE91L or #ops")
+	}
+	r.Request = func(m destinations.Message) (destinations.Request, error) {
+		header := http.Header{}
+		if s.Secret != "" {
+			header.Set("Authorization", "Bearer "+s.Secret.Reveal())
+		}
+		return destinations.JSON(s.URL, header, messageOf(m, s.To))
+	}
+	r.Judge = judge
+	return r, found
+}
+
+type message struct {
+	Channel     string  `json:"channel,omitempty"`
+	Text        string  `json:"text"`
+	Blocks      []block `json:"blocks"`
+	UnfurlLinks bool    `json:"unfurl_links"` // false: to show what a link leads to would be to open it
+	UnfurlMedia bool    `json:"unfurl_media"`
+}
+
+type block struct {
+	Type     string `json:"type"`
+	Text     *text  `json:"text,omitempty"`
+	Elements []text `json:"elements,omitempty"`
+}
+
+// text is mrkdwn. Verbatim, names of people and channels in it are text.
+type text struct {
+	Type     string `json:"type"`
+	Text     string `json:"text"`
+	Verbatim bool   `json:"verbatim"`
+}
+
+func mrkdwn(written string) text { return text{"mrkdwn", written, true} }
+
+func messageOf(m destinations.Message, channel string) message {
+	d := markdown.Slack
+	mark := map[destinations.State]string{destinations.Good: ":white_check_mark: ", destinations.Bad: ":x: "}[m.State()]
+	source := m.Markdown()
+	blocks := d.Blocks(source, most)
+	out := message{Channel: channel, Text: d.Text(m.Brief(blocks, maxText))}
+	add := func(written string) {
+		if written = strings.TrimSpace(written); written != "" {
+			t := mrkdwn(written)
+			out.Blocks = append(out.Blocks, block{Type: "section", Text: &t})
+		}
+	}
+	add(mark + d.Strong(destinations.Cut(m.Headline(), 200)))
+	sections, cut := sections(d, blocks)
+	cut = cut || len(source) > most
+	for _, section := range sections {
+		add(section)
+	}
+	files, _ := d.Fit(m.FileLinks(markdown.GitHub), maxSection, "")
+	add(files)
+	link := m.OpenRun(d)
+	if cut {
+		link = m.More(d)
+	}
+	if link != "" {
+		out.Blocks = append(out.Blocks, block{Type: "context", Elements: []text{mrkdwn(link)}})
+	}
+	return out
+}
+
+// sections packs the paragraphs of a text into blocks.
+func sections(d *markdown.Dialect, blocks []markdown.Block) (list []string, cut bool) {
+	current := ""
+	for _, b := range blocks {
+		for _, piece := range d.Pieces(b, maxSection, maxSections+1) {
+			joined := strings.TrimLeft(current+b.Separator()+piece, "\n")
+			if d.Measure(joined) <= maxSection {
+				current = joined
+				continue
+			}
+			if list, current = append(list, current), piece; len(list) == maxSections {
+				return list, true
+			}
+		}
+	}
+	if current != "" {
+		list = append(list, current)
+	}
+	return list, false
+}
+
+// Words that Slack answers when it will never take a message as it is.
+var never = []string{"invalid_payload", "invalid_blocks", "invalid_blocks_format", "invalid_arguments", "msg_too_long", "msg_blocks_too_long", "no_text", "too_many_attachments"}
+
+// todo says what to do about a word of Slack's.
+var todo = map[string]string{
+	"no_service":                        "Its webhook was removed: make a new one, and give its URL.",
+	"no_team":                           "Its webhook was removed: make a new one, and give its URL.",
+	"no_active_hooks":                   "Its webhook was removed: make a new one, and give its URL.",
+	"invalid_token":                     "The URL is not that of a webhook any more: make a new one.",
+	"channel_not_found":                 "Look at the channel in to, and invite the bot to it.",
+	"not_in_channel":                    "Invite the bot to the channel.",
+	"channel_is_archived":               "The channel is archived: choose another one.",
+	"is_archived":                       "The channel is archived: choose another one.",
+	"action_prohibited":                 "An admin of the workspace does not allow it.",
+	"posting_to_general_channel_denied": "An admin of the workspace does not allow it.",
+	"invalid_auth":                      "Look at the bot token in secret.",
+	"not_authed":                        "Look at the bot token in secret.",
+	"account_inactive":                  "The bot was removed: install it again, and give its new token.",
+	"token_revoked":                     "The token was revoked: install the app again, and give its new token.",
+	"missing_scope":                     "Give the app the scope chat:write, and install it again.",
+}
+
+var word = regexp.MustCompile(`^[a-z]+(_[a-z]+)+$`)
+
+// judge reads what Slack answers: the word ok or an error for a webhook, {"ok": …} for a bot, both with 200 perhaps.
+func judge(a destinations.Answer) destinations.Verdict {
+	var said struct {
+		OK    *bool  `json:"ok"`
+		Error string `json:"error"`
+	}
+	words := strings.TrimSpace(string(a.Body))
+	switch {
+	case a.Into(&said) && said.OK != nil:
+		if *said.OK && a.OK() {
+			return destinations.Verdict{}
+		}
+		words = said.Error
+	case a.OK() && !word.MatchString(words):
+		return destinations.Verdict{}
+	case !word.MatchString(words):
+		words = ""
+	}
+	if a.Status == http.StatusTooManyRequests || words == "ratelimited" || words == "rate_limited" {
+		return destinations.RateLimited("Slack", a.Wait())
+	}
+	if words == "" {
+		return destinations.Plain(a)
+	}
+	return destinations.Verdict{Reason: destinations.Refused("Slack", words, todo[words]), Final: slices.Contains(never, words), Wait: a.Wait()}
+}

@@ -1,0 +1,21 @@
+package gateway
+
+import (
+	"fmt"
+
+	"beckon/deliveries"
+	"beckon/internal/config"
+	"beckon/internal/mail"
+)
+
+// newMailer returns what hands mails in; nil where the configuration names no server.
+func newMailer(c config.SMTP) (deliveries.Mailer, error) {
+	if c.URL == "" {
+		return nil, nil
+	}
+	server, err := mail.New(c.URL, c.From)
+	if err != nil {
+		return nil, fmt.Errorf("smtp: %w", err)
+	}
+	return server, nil
+}

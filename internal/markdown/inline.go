@@ -1,0 +1,172 @@
+package markdown
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/yuin/goldmark/ast"
+	east "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/util"
+)
+
+// inline writes what is in a paragraph, a heading or a cell.
+func (w *writer) inline(parent ast.Node, depth int) string {
+	var b strings.Builder
+	if depth > maxDepth {
+		return w.escaped(w.plainOf(parent))
+	}
+	for n := parent.FirstChild(); n != nil; n = n.NextSibling() {
+		b.WriteString(w.span(n, depth))
+	}
+	return b.String()
+}
+
+func (w *writer) span(n ast.Node, depth int) string {
+	switch n := n.(type) {
+	case *ast.Text:
+		return w.escaped(resolved(n.Value(w.source))) + lineEnd(n)
+	case *ast.String:
+		return w.escaped(resolved(n.Value))
+	case *ast.CodeSpan:
+		return w.code(Clean(w.plainOf(n)))
+	case *ast.Emphasis:
+		if n.Level == 1 {
+			return marked(w.emphasis, w.inline(n, depth+1))
+		}
+		return marked(w.strong, w.inline(n, depth+1))
+	case *east.Strikethrough:
+		return marked(w.strike, w.inline(n, depth+1))
+	case *east.TaskCheckBox:
+		return checkBox(n)
+	case *ast.AutoLink:
+		return w.linked(w.escaped(string(n.Label(w.source))), string(n.Label(w.source)), autoURL(n, w.source))
+	case *ast.Link:
+		return w.linked(w.inline(n, depth+1), w.plainOf(n), resolved(n.Destination))
+	case *ast.Image:
+		plain := w.plainOf(n)
+		if strings.TrimSpace(plain) == "" {
+			plain = "image"
+		}
+		return w.linked(w.escaped(plain), plain, resolved(n.Destination))
+	case *ast.RawHTML:
+		return w.escaped(withoutTags(rawOf(n, w.source)))
+	}
+	return w.inline(n, depth+1)
+}
+
+// linked writes a link, or only its text where it leads nowhere that may be opened.
+func (w *writer) linked(written, plain, destination string) string {
+	url, host, ok := SafeURL(destination)
+	if !ok {
+		return written
+	}
+	if strings.TrimSpace(plain) == "" {
+		written, plain = w.escaped(url), url
+	}
+	written = w.link(written, plain, url)
+	if !w.unmarked && looksElsewhere(plain, host) {
+		written += w.escaped(" (" + host + ")")
+	}
+	return written
+}
+
+// plainOf is the text of a node without any marks.
+func (w *writer) plainOf(n ast.Node) string {
+	var b strings.Builder
+	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			if n.Type() == ast.TypeBlock && n.NextSibling() != nil {
+				b.WriteByte('\n')
+			}
+			return ast.WalkContinue, nil
+		}
+		switch n := n.(type) {
+		case *ast.Text:
+			if n.Parent().Kind() == ast.KindCodeSpan {
+				b.Write(n.Value(w.source))
+			} else {
+				b.WriteString(resolved(n.Value(w.source)))
+			}
+			b.WriteString(lineEnd(n))
+		case *ast.String:
+			b.Write(n.Value)
+		case *ast.AutoLink:
+			b.Write(n.Label(w.source))
+		case *ast.RawHTML:
+			b.WriteString(withoutTags(rawOf(n, w.source)))
+		case *east.TaskCheckBox:
+			b.WriteString(checkBox(n))
+		case *ast.FencedCodeBlock, *ast.CodeBlock:
+			b.WriteString(w.lines(n))
+		case *ast.HTMLBlock:
+			b.WriteString(withoutTags(w.lines(n)))
+		}
+		return ast.WalkContinue, nil
+	})
+	return Clean(b.String())
+}
+
+func lineEnd(n *ast.Text) string {
+	if n.HardLineBreak() || n.SoftLineBreak() {
+		return "\n"
+	}
+	return ""
+}
+
+func checkBox(n *east.TaskCheckBox) string {
+	if n.IsChecked {
+		return "☑ "
+	}
+	return "☐ "
+}
+
+// marked puts the spaces at the ends of a text outside its marks: inside, no dialect takes them for marks.
+func marked(marks [2]string, written string) string {
+	inner := strings.TrimSpace(written)
+	if inner == "" || marks[0] == "" {
+		return written
+	}
+	before, after, _ := strings.Cut(written, inner)
+	return before + marks[0] + inner + marks[1] + after
+}
+
+// resolved is what a text of the source stands for: references such as &lt; and escapes such as \* are what they mean.
+func resolved(value []byte) string {
+	if strings.ContainsAny(string(value), `&\`) {
+		value = util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations(value)))
+		return Clean(string(value))
+	}
+	return string(value)
+}
+
+func autoURL(n *ast.AutoLink, source []byte) string {
+	url := string(n.URL(source))
+	if n.AutoLinkType == ast.AutoLinkEmail && !strings.HasPrefix(strings.ToLower(url), "mailto:") {
+		return "mailto:" + url
+	}
+	return url
+}
+
+func rawOf(n *ast.RawHTML, source []byte) string {
+	var b strings.Builder
+	for i := range n.Segments.Len() {
+		at := n.Segments.At(i)
+		b.Write(at.Value(source))
+	}
+	return b.String()
+}
+
+var (
+	breaks = regexp.MustCompile(`(?i)<br\s*/?>|</(p|div|tr|li|h[1-6]|table|summary)\s*>`)
+	cells  = regexp.MustCompile(`(?i)</t[dh]\s*>`)
+	tags   = regexp.MustCompile(`(?i)</?(a|abbr|b|big|blockquote|body|br|caption|center|cite|code|dd|del|details|div|dl|dt|em|font|h[1-6]|head|hr|html|i|iframe|img|ins|kbd|li|` +
+		`mark|math|meta|object|ol|p|path|picture|pre|q|s|samp|script|small|source|span|strong|style|sub|summary|sup|svg|table|tbody|td|tfoot|th|thead|tr|u|ul|var|video)(\s[^<>]*)?/?>`)
+)
+
+// withoutTags takes the tags of HTML out of a text. What is no tag that HTML knows, such as List<String>, stays.
+func withoutTags(raw string) string {
+	if strings.IndexByte(raw, '<') < 0 {
+		return raw
+	}
+	return tags.ReplaceAllString(cells.ReplaceAllString(breaks.ReplaceAllString(raw, "\n"), " "), "")
+}

@@ -1,0 +1,69 @@
+-- +goose Up
+-- What is to be known of a run beside its answer: a warning about its call, or that what it is about is resolved.
+CREATE TABLE run_notes (
+    run_id TEXT    NOT NULL,
+    id     TEXT    NOT NULL, -- a ULID
+    at     INTEGER NOT NULL,
+    kind   TEXT    NOT NULL, -- warning, resolved
+    text   TEXT    NOT NULL,
+    PRIMARY KEY (run_id, id)
+) WITHOUT ROWID;
+
+-- The items that a run answers for, where calls are coalesced.
+CREATE TABLE run_inputs (
+    run_id      TEXT    NOT NULL,
+    key         TEXT    NOT NULL,
+    fingerprint TEXT    NOT NULL,
+    starts_at   TEXT    NOT NULL, -- as the sender says it; empty where it does not
+    state       TEXT    NOT NULL,
+    place       INTEGER NOT NULL, -- the inputs of a run in the order in which they came
+    PRIMARY KEY (run_id, key, fingerprint, starts_at)
+) WITHOUT ROWID;
+
+ALTER TABLE runs ADD COLUMN annotated INTEGER NOT NULL DEFAULT 0; -- whether it has notes or inputs: most have none
+ALTER TABLE runs ADD COLUMN not_before INTEGER; -- it leaves the queue then at the earliest; null for at once
+
+-- What alerts are about, as long as they go on. A key that is closed is kept for a day, so that a repeated call is known.
+CREATE TABLE coalesce_keys (
+    client_id TEXT    NOT NULL,
+    key       TEXT    NOT NULL, -- at most 1 KB
+    run_id    TEXT    NOT NULL, -- the last one that was started for it
+    closed    INTEGER NOT NULL,
+    seen_at   INTEGER NOT NULL, -- its last call
+    PRIMARY KEY (client_id, key)
+) WITHOUT ROWID;
+CREATE INDEX coalesce_keys_by_seen ON coalesce_keys (seen_at);
+
+-- The alerts of a key. Each is in one run.
+CREATE TABLE coalesce_items (
+    client_id   TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    starts_at   TEXT NOT NULL,
+    state       TEXT NOT NULL,
+    run_id      TEXT NOT NULL,
+    PRIMARY KEY (client_id, key, fingerprint, starts_at)
+) WITHOUT ROWID;
+
+-- The runs that were started for keys.
+CREATE TABLE coalesce_runs (
+    run_id      TEXT    NOT NULL PRIMARY KEY,
+    client_id   TEXT    NOT NULL,
+    storm       INTEGER NOT NULL, -- it gathers what came above the client's maxRuns
+    accepted_at INTEGER NOT NULL,
+    due_at      INTEGER NOT NULL, -- when it may leave the queue
+    gathering   INTEGER NOT NULL, -- its model has not been asked, and it may take more
+    calls       INTEGER NOT NULL,
+    items       INTEGER NOT NULL,
+    bytes       INTEGER NOT NULL -- of its calls
+) WITHOUT ROWID;
+CREATE INDEX coalesce_runs_by_client ON coalesce_runs (client_id, due_at);
+
+-- What the calls of a gathering run said. Its prompt is made of them when it leaves the queue.
+CREATE TABLE coalesce_calls (
+    run_id TEXT    NOT NULL,
+    place  INTEGER NOT NULL,
+    event  TEXT    NOT NULL, -- JSON
+    prompt TEXT    NOT NULL, -- empty where the source makes it of the event
+    PRIMARY KEY (run_id, place)
+) WITHOUT ROWID;
