@@ -140,7 +140,7 @@ func promptOfForm(client *clients.Member, all commands.Set, r *Request, maxBytes
 	if client.PromptTemplate != nil {
 		p, err = renderPrompt(client.PromptTemplate, client, r, maxBytes)
 	} else if err = useStoredPrompt(client, all, &p); err == nil {
-		fields := senders.Clean(client.Sender.Prompt(client.Sender.Event(r.delivery())))
+		fields := senders.Clean(client.Sender.Prompt(r.event(client)))
 		p.Text = strings.TrimSpace(p.Text + "\n\n" + fields)
 	}
 	if metadata, tooLarge := json.Marshal(map[string]jsontext.Value{"form": r.Body}); tooLarge == nil && len(metadata) <= clients.MaxMetadataBytes/2 {

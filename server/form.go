@@ -79,6 +79,9 @@ func (s *Server) sendForm(c echo.Context) error {
 		s.Calls.Metrics.Refused(problem.Of(call.Refused).Code)
 		return v.refuse(s, call.Refused)
 	}
+	if call.Skipped != "" {
+		s.noteSkipped(c, call.Skipped)
+	}
 	answer := ""
 	if call.Active != nil {
 		run, err := call.Wait(c.Request().Context())

@@ -253,6 +253,14 @@ func TestAFilledHoneypotStartsNothing(t *testing.T) {
 	require.EqualValues(t, 1, g.countRuns())
 }
 
+func TestAFilterOfAForm(t *testing.T) {
+	g := formGateway(t, func(c *clients.Client) { c.Filter = `body.email != "spam@example.com" && event.text != ""` })
+	require.Equal(t, "{\"ok\":true}\n", g.send(goodForm("email", "spam@example.com")).body, "the visitor is not told")
+	require.Zero(t, g.countRuns())
+	require.Equal(t, http.StatusOK, g.send(goodForm()).StatusCode)
+	require.EqualValues(t, 1, g.countRuns())
+}
+
 // What a visitor sends chooses neither an agent nor a session, a callback or how long the call waits, and proves nothing.
 func TestFieldsAreData(t *testing.T) {
 	g := formGateway(t, func(c *clients.Client) {

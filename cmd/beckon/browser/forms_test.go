@@ -50,14 +50,14 @@ const solver = `(async () => {
   return false;
 })()`
 
-// site is a web page of another origin.
-type site struct {
+// formPage is a web page of another origin.
+type formPage struct {
 	*httptest.Server
 	page atomic.Pointer[string]
 }
 
-func newSite(t *testing.T) *site {
-	s := &site{}
+func newFormPage(t *testing.T) *formPage {
+	s := &formPage{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		switch r.URL.Path {
@@ -106,7 +106,7 @@ func (g *gateway) formAddress(client string) string {
 
 // A visitor of a page of another origin sends a form, in the ways that there are. The HTML and the script are those of the client's page.
 func TestFormsOfWebPages(t *testing.T) {
-	pages := newSite(t)
+	pages := newFormPage(t)
 	g := start(t, strings.ReplaceAll(formsConfig, "ORIGIN", pages.URL))
 	b := open(t, g)
 	b.login("a-password-of-this-test")
@@ -209,7 +209,7 @@ func TestFormsOfWebPages(t *testing.T) {
 		require.Equal(t, 1, g.runsOf("solved"))
 	})
 	t.Run("a page that is not listed", func(t *testing.T) {
-		other := newSite(t)
+		other := newFormPage(t)
 		other.page.Store(&pasted)
 		goTo(other.URL)
 		write()
