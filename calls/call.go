@@ -22,7 +22,8 @@ type Call struct {
 	Active   *runs.Active    // the run, if it runs in this process
 	Queued   *runs.Run       // the run, if it was put into the queue
 	Original *runs.Run       // the run of the first call with the same Idempotency-Key, or of the same delivery
-	Answer   *senders.Answer // the answer to a handshake, which starts no run
+	Answer   *senders.Answer // the answer to a handshake, or to a form that is no person's: neither starts a run
+	Redirect string          // where the visitor of a form goes on; empty is the page of thanks
 	Skipped  string          // why the call starts no run although nothing is wrong with it: SkippedByFilter, …
 
 	request *Request
@@ -45,6 +46,9 @@ func (c *Call) Quota() (rate clients.Quota, free int) { return c.lease.Quota, c.
 func (c *Call) IsAsync() bool {
 	if c.coalesces() {
 		return true
+	}
+	if c.sender == Form && c.Client.Form.ShowsAnswer() {
+		return false
 	}
 	respond := c.sender == Webhook && c.Client.RespondsAsync()
 	return !c.Prefer.HasWait && (c.Prefer.Async || respond || c.sender.Queues && !c.request.Stream)
@@ -136,6 +140,11 @@ func (c *Call) admit(ctx context.Context) (err error) {
 	}
 	if err := c.readBody(ctx); err != nil {
 		return err
+	}
+	if c.sender.Check != nil {
+		if err := c.sender.Check(ctx, c); err != nil || c.Answer != nil {
+			return err
+		}
 	}
 	if err := c.shakeHands(ctx); err != nil || c.Answer != nil {
 		return err

@@ -32,6 +32,7 @@ import (
 
 	"beckon/agents"
 	"beckon/calls/coalesce"
+	"beckon/calls/forms"
 	"beckon/calls/senders"
 	"beckon/calls/senders/all"
 	"beckon/calls/senders/sns"
@@ -64,7 +65,8 @@ type Config struct {
 	Log          *slog.Logger // nil for none
 	// Fetch gets a URL without following redirects; nil if nothing may be fetched.
 	Fetch        func(ctx context.Context, url string) ([]byte, error)
-	ProxyTimeout time.Duration // the idle timeout of a proxy in front of the gateway; 0 without one
+	Challenges   *forms.Challenges // of forms; nil refuses forms that have one
+	ProxyTimeout time.Duration     // the idle timeout of a proxy in front of the gateway; 0 without one
 }
 
 // Service starts calls. It is safe for concurrent use.

@@ -18,6 +18,7 @@ type Request struct {
 	Method     string // "" means POST
 	Address    string // the caller's IP address
 	ClientID   string // in the path; empty if the route has none
+	FormKey    string // of a form, in the path; empty if the route has none
 	Agent      string // the ID of an agent or flow in the path; empty if the route has none
 	URL        *url.URL
 	Header     http.Header

@@ -19,6 +19,8 @@ type Sender struct {
 	// Verify authenticates the request, and returns its client or an error. It may call ReadBody. A client that does not
 	// exist and wrong credentials must lead to the same error after the same time, unless the caller is signed in.
 	Verify func(ctx context.Context, all *clients.Set, r *Request) (*clients.Member, error)
+	// Check looks at a request whose body has been read, and may set the Answer of one that starts no run. Nil checks nothing.
+	Check func(ctx context.Context, c *Call) error
 	// Prompt makes the prompt of a request whose body has been read. maxBytes limits the output of a template.
 	Prompt func(client *clients.Member, all commands.Set, r *Request, maxBytes int) (Prompt, error)
 	// Reply returns the body of the response for a completed run, and its Content-Type. If that is empty, the response
@@ -34,6 +36,8 @@ var (
 	API = &Sender{Source: runs.SourceAPI, Queues: true, Verify: verifyToken, Prompt: promptForRun, Reply: negotiateReply}
 	// Page is for people who are signed in and try a client on its page. They need no token of it.
 	Page = &Sender{Source: runs.SourcePage, Verify: trustClientID, Prompt: promptOfWebhook, Reply: negotiateReply}
+	// Form is for visitors of web pages, who send a client's form. They prove nothing but that they know its public key.
+	Form = &Sender{Source: runs.SourceForm, Queues: true, Verify: verifyForm, Check: checkForm, Prompt: promptOfForm, Reply: negotiateReply}
 )
 
 // Unauthorized refuses a call of a client's webhook. It is the same for a missing token, a wrong one and a client that

@@ -152,6 +152,9 @@ var errNotConfirmed = problem.New(problem.Unavailable, problem.CodeInvalidParame
 // promptOfWebhook is PromptOf, with what the client's source makes of a call without a template. Nothing that its caller sends keeps an
 // alert or a push from being let through.
 func promptOfWebhook(client *clients.Member, all commands.Set, r *Request, maxBytes int) (Prompt, error) {
+	if client.IsForm() {
+		return promptOfForm(client, all, r, maxBytes)
+	}
 	passes, err := r.passes(client)
 	switch {
 	case err != nil && client.GivesUp():

@@ -205,8 +205,11 @@ func (c Client) Proofs() []senders.Proof {
 	return list
 }
 
-// NeedsToken reports whether one of the proofs is the client's token.
+// NeedsToken reports whether one of the proofs is the client's token. Visitors of a form have none.
 func (c Client) NeedsToken() bool {
+	if c.IsForm() && len(c.Auth) == 0 {
+		return false
+	}
 	return slices.ContainsFunc(c.Proofs(), func(p senders.Proof) bool {
 		scheme := known.Scheme(p.Scheme)
 		return scheme != nil && scheme.Token != nil
@@ -250,6 +253,12 @@ func (c Client) checkCaller() (found problem.Fields) {
 	}
 	for i, a := range c.Auth {
 		checkProof(&found, fmt.Sprintf("auth[%d]", i), a.proof())
+	}
+	switch {
+	case c.IsForm():
+		found.Under("form", c.Form.Check())
+	case !c.Form.IsZero():
+		found.Add("form", "is for clients with source: form")
 	}
 	if c.Respond != "" && c.Respond != RespondSync && c.Respond != RespondAsync {
 		found.Add("respond", "must be sync or async")

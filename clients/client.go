@@ -13,6 +13,7 @@ import (
 
 	jsonv2 "github.com/go-json-experiment/json"
 
+	"beckon/calls/forms"
 	"beckon/internal/gate"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -39,6 +40,7 @@ type Client struct {
 	Auth          []Auth        `json:"auth,omitempty" yaml:"auth,omitempty"`       // how callers may prove themselves; empty is [bearer]
 	Source        string        `json:"source,omitempty" yaml:"source,omitempty"`   // the system that calls; empty is generic
 	Secret        Secrets       `json:"secret,omitempty" yaml:"secret,omitempty"`   // that the source signs with
+	Form          forms.Form    `json:"form,omitzero" yaml:"form,omitempty"`        // of source form
 	Respond       string        `json:"respond,omitempty" yaml:"respond,omitempty"` // sync, async; empty is as the source is used to it
 	Passthrough   bool          `json:"passthrough" yaml:"passthrough"`
 	CommandID     string        `json:"commandId,omitempty" yaml:"commandId,omitempty"`

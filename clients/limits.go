@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"beckon/calls/forms"
 	"beckon/internal/problem"
 )
 
@@ -26,6 +27,8 @@ type limit struct {
 	settings RateLimit
 	limiter  *rate.Limiter
 	underWay underWay
+	// addresses are those that have sent the client's form.
+	addresses forms.Addresses
 }
 
 // underWay counts the calls of a client: those that run, and those whose body is being read.
@@ -34,8 +37,8 @@ type underWay struct {
 	lastCall         atomic.Int64 // when it called this process last, in milliseconds; 0: it has not
 }
 
-// of returns the client's limiter, nil when its rate is not limited, and its count of calls.
-func (l *Limits) of(c Client) (*rate.Limiter, *underWay) {
+// of returns the client's limiter, nil when its rate is not limited, its count of calls, and that of the addresses of its form.
+func (l *Limits) of(c Client) (*rate.Limiter, *underWay, *forms.Addresses) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	have := l.byID[c.ID]
@@ -44,12 +47,12 @@ func (l *Limits) of(c Client) (*rate.Limiter, *underWay) {
 		l.byID[c.ID] = have
 	}
 	if c.RateLimit == nil {
-		return nil, &have.underWay
+		return nil, &have.underWay, &have.addresses
 	}
 	if r := *c.RateLimit; have.limiter == nil || have.settings != r {
 		have.settings, have.limiter = r, rate.NewLimiter(rate.Every(time.Duration(r.Per)/time.Duration(r.Requests)), r.Requests)
 	}
-	return have.limiter, &have.underWay
+	return have.limiter, &have.underWay, &have.addresses
 }
 
 // Quota is what a client has left of its rate, in the terms of the RateLimit header fields

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"beckon/calls/forms"
 	"beckon/calls/senders"
 	"beckon/internal/catalog"
 	"beckon/internal/expression"
@@ -31,6 +32,7 @@ type Member struct {
 	proofs, decoys []senders.Proof // see Proofs
 	limiter        *rate.Limiter   // nil without a rate limit
 	underWay       *underWay
+	addresses      *forms.Addresses // that have sent its form
 }
 
 // maxSourceBody is the least that callers which give up may send, in bytes.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"beckon/calls/forms"
 	"beckon/commands"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
@@ -23,7 +24,7 @@ func Noun() catalog.Noun[Client] {
 		Kind: catalog.Kind{Section: section, One: "client",
 			FileSecrets: map[string]string{"token": "the one that its callers have, or another for them"}},
 		Secrets: func(c *Client) catalog.Secrets {
-			return catalog.Secrets{Keys: map[string]*secret.String{"webhookSecret": &c.WebhookSecret}}
+			return catalog.Secrets{Keys: map[string]*secret.String{"webhookSecret": &c.WebhookSecret, "form.secret": &c.Form.Secret}}
 		},
 		References: references,
 		CheckFile:  checkTokens,
@@ -37,6 +38,7 @@ func Noun() catalog.Noun[Client] {
 			if have.ID == "" {
 				return next.Prepared()
 			}
+			next = next.withFormKey(have.Form)
 			next.Since, next.Retired = have.Since, have.Retired
 			given := next.WebhookSecret
 			next.WebhookSecret = have.WebhookSecret
@@ -58,7 +60,7 @@ func Noun() catalog.Noun[Client] {
 // Prepared returns a client that begins now.
 func (c Client) Prepared() Client {
 	c.Since = time.Now().UTC().Truncate(time.Millisecond) // as JSON keeps it
-	return c
+	return c.withFormKey(forms.Form{})
 }
 
 func references(c Client) []catalog.Reference {
@@ -95,6 +97,7 @@ func checkAmong(v *catalog.View, c Client) (found problem.Fields) {
 	if _, err := render.Parse(c.Template); c.Template != "" && err != nil {
 		found.Add("template", "%s", err)
 	}
+	found = append(found, sharedFormKey(v, c)...)
 	command, ok := catalog.Find[commands.Command](v, c.CommandID)
 	if ok && command.AgentID != "" && !slices.Contains(c.AllowedAgents, command.AgentID) {
 		found.Add("allowedAgents", "must hold %q, which the command %q runs on", command.AgentID, c.CommandID)
@@ -120,7 +123,7 @@ func SetOf(v *catalog.View, stored map[string][]Credential, limits *Limits) (*Se
 			list = append(list, Declared{Client: c, Credentials: stored[c.ID]})
 		default:
 			rest := Client{ID: c.ID, Since: c.Since, MaxConcurrent: c.MaxConcurrent, WebhookSecret: c.WebhookSecret, Retired: c.Retired,
-				Auth: c.Auth, Source: c.Source, Secret: c.Secret, CORS: c.CORS}
+				Auth: c.Auth, Source: c.Source, Secret: c.Secret, CORS: c.CORS, Form: c.Form}
 			list = append(list, Declared{Client: rest, Credentials: stored[c.ID], Unusable: true})
 		}
 	}

@@ -24,8 +24,9 @@ type Declared struct {
 type Set struct {
 	byID    map[string]*Member
 	byHash  map[Hash]*Member
-	Proofs  Proofs          // of all its clients
-	origins map[string]bool // of all its clients; see Client.CORS
+	byForm  map[string]*Member // the key of a form, also one that was replaced and is still good
+	Proofs  Proofs             // of all its clients
+	origins map[string]bool    // of all its clients; see Client.CORS
 	// MaxBodyBytes is the largest limit of a client, 0 where none has one of its own.
 	MaxBodyBytes int64
 }
@@ -33,7 +34,7 @@ type Set struct {
 // NewSet builds a Set on the limits that its clients have been using. What is wrong with a client is reported, and
 // the client unusable; without a token of its own it is left out.
 func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
-	s := &Set{byID: make(map[string]*Member, len(list)), byHash: make(map[Hash]*Member, len(list)), origins: map[string]bool{}}
+	s := &Set{byID: make(map[string]*Member, len(list)), byHash: make(map[Hash]*Member, len(list)), byForm: map[string]*Member{}, origins: map[string]bool{}}
 	var findings []problem.Finding
 	for _, d := range list {
 		m := &Member{Client: d.Client, Sender: Source(cmp.Or(d.Source, "generic")),
@@ -65,6 +66,11 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 				shared.Add("token", "is also the token of client %q; every client needs one of its own", other.ID)
 			}
 		}
+		for _, key := range d.formKeys() {
+			if other := s.byForm[key]; other != nil {
+				shared.Add("form.key", "is also the key of client %q; every form needs one of its own", other.ID)
+			}
+		}
 		if all := append(fields, shared...); len(all) > 0 {
 			findings = append(findings, problem.Finding{Section: "clients", ID: d.ID, Fields: all})
 		}
@@ -74,7 +80,7 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 		if m.Unusable { // its rate may be what is wrong, and nothing is taken off it
 			m.RateLimit = nil
 		}
-		m.limiter, m.underWay = limits.of(m.Client)
+		m.limiter, m.underWay, m.addresses = limits.of(m.Client)
 		s.byID[d.ID] = m
 		for _, origin := range m.CORS {
 			s.origins[origin] = true
@@ -82,6 +88,9 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 		s.MaxBodyBytes = max(s.MaxBodyBytes, m.BodyLimit(0))
 		for _, c := range d.Credentials {
 			s.byHash[c.Hash] = m
+		}
+		for _, key := range d.formKeys() {
+			s.byForm[key] = m
 		}
 	}
 	s.Proofs = newProofs(s.byID)

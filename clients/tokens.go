@@ -15,10 +15,8 @@ import (
 // unless the client has one of its own. The old token ends after overlap, MaxOverlap at most; an older one that was still in
 // its own overlap ends now.
 func RotateToken(ctx context.Context, all catalog.Section[Client], who, id string, overlap time.Duration) (issued Issued, err error) {
-	if overlap < 0 || overlap > MaxOverlap {
-		var wrong problem.Fields
-		wrong.Add("overlap", "must be from 0s to %s", units.Duration(MaxOverlap))
-		return Issued{}, wrong.Err()
+	if err := checkOverlap(overlap); err != nil {
+		return Issued{}, err
 	}
 	record, err := all.Get(ctx, id)
 	if err != nil {
@@ -43,4 +41,13 @@ func rotateToken(tx store.Tx, id string, now time.Time, overlap time.Duration) (
 		return "", err
 	}
 	return token, catalog.Touch(tx)
+}
+
+// checkOverlap checks how long an old token or key is to stay good beside a new one.
+func checkOverlap(overlap time.Duration) error {
+	var wrong problem.Fields
+	if overlap < 0 || overlap > MaxOverlap {
+		wrong.Add("overlap", "must be from 0s to %s", units.Duration(MaxOverlap))
+	}
+	return wrong.Err()
 }

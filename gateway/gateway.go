@@ -230,7 +230,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	coalescing.Register(g.instance)
 	g.calls = calls.New(calls.Config{
 		Catalog: g.catalog, Runs: g.runs, Coalesce: coalescing, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
-		Senders: g.newSenders(), Fetch: g.fetch, PublicURL: g.publicURL(), Log: g.Log,
+		Senders: g.newSenders(), Challenges: g.newChallenges(key), Fetch: g.fetch, PublicURL: g.publicURL(), Log: g.Log,
 		MaxBodyBytes: int64(c.MaxBodyBytes), ProxyTimeout: time.Duration(c.ProxyTimeout),
 	})
 	g.schedules = schedules.New(schedules.Config{

@@ -37,6 +37,7 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 		return err
 	}
 	set, findings := clients.SetOf(v, credentials, g.limits)
+	set.SetFormKeys(g.formKey(ctx))
 	for _, f := range append(v.Warnings(), findings...) {
 		g.Log.Warn("a resource is left out until it is mended", "section", f.Section, "id", f.ID, "error", f.Fields.Err())
 	}

@@ -31,6 +31,7 @@ const (
 	SourceAPI      = "api"      // a call of the runs API
 	SourcePage     = "page"     // somebody tried a client in the admin page
 	SourceSchedule = "schedule" // a client's schedule
+	SourceForm     = "form"     // a visitor sent the form of a web page
 )
 
 // The priorities of a run in the queue.

@@ -12,13 +12,14 @@ import (
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
-	"beckon/internal/units"
 )
 
 func (s *Server) registerActions(api huma.API) {
 	accepted := answers(http.StatusAccepted, http.StatusConflict)
 	conflict := answers(http.StatusOK, http.StatusConflict)
 	route(api, http.MethodPost, "/clients/{id}/token", "rotate-token", "Give a client a new token", s.rotateToken,
+		answers(http.StatusOK, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
+	route(api, http.MethodPost, "/clients/{id}/form-key", "rotate-form-key", "Give the form of a client a new public key", s.rotateFormKey,
 		answers(http.StatusOK, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
 	route(api, http.MethodPost, "/clients/{id}/webhook-secret", "rotate-webhook-secret", "Give a client a new secret for its callbacks; the old one signs beside it for 24 hours",
 		s.rotateCallbackSecret, conflict)
@@ -40,7 +41,7 @@ func (s *Server) registerActions(api huma.API) {
 type tokenInput struct {
 	ID   string `path:"id"`
 	Body *struct {
-		Overlap string `json:"overlap" example:"24h" doc:"How long the old token stays good beside the new one, 720h at most; 0s."`
+		Overlap string `json:"overlap" example:"24h" doc:"How long the old one stays good beside the new one, 720h at most; 0s."`
 	}
 }
 
@@ -53,14 +54,11 @@ type tokenOutput struct {
 }
 
 func (s *Server) rotateToken(ctx context.Context, in *tokenInput) (*tokenOutput, error) {
-	var overlap units.Duration
-	if in.Body != nil {
-		var wrong problem.Fields
-		if overlap = readDuration(&wrong, "overlap", in.Body.Overlap, 0); len(wrong) > 0 {
-			return nil, wrong.Err()
-		}
+	overlap, err := in.overlap()
+	if err != nil {
+		return nil, err
 	}
-	issued, err := clients.RotateToken(ctx, catalog.Of[clients.Client](s.Admin.Editor), adminName(ctx), in.ID, time.Duration(overlap))
+	issued, err := clients.RotateToken(ctx, catalog.Of[clients.Client](s.Admin.Editor), adminName(ctx), in.ID, overlap)
 	if err != nil {
 		return nil, err
 	}

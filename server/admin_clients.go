@@ -28,6 +28,7 @@ type clientDocument struct {
 	Auth               []authDocument     `json:"auth" nullable:"false" doc:"How its callers may prove themselves; one of them suffices. Empty is bearer, or the signature of the source where there is a secret."`
 	Source             string             `json:"source" example:"alertmanager" doc:"The system that calls: what its calls say, and how it is answered. Empty is generic."`
 	Secret             secretsDocument    `json:"secret"`
+	Form               *formDocument      `json:"form"`
 	Respond            string             `json:"respond" enum:"sync,async," doc:"async answers each call with 202 at once. Empty is what suits the source."`
 	Passthrough        bool               `json:"passthrough" doc:"Whether the prompt comes from the request."`
 	CommandID          *string            `json:"commandId" doc:"The command that it runs, without passthrough."`
@@ -82,7 +83,7 @@ func (d *clientDocument) reveal(c clients.Client, token secret.String) {
 func (d *clientDocument) show(c clients.Client) {
 	enabled := c.IsEnabled()
 	*d = clientDocument{ID: c.ID, Name: cmp.Or(c.Name, c.ID), Enabled: &enabled, Auth: authDocuments(c.Auth),
-		Source: c.Source, Secret: secretsDocument(c.Secret), Respond: c.Respond, Passthrough: c.TakesRequest(), CommandID: orNull(c.CommandID), Template: orNull(c.Template),
+		Source: c.Source, Secret: secretsDocument(c.Secret), Form: formDocumentOf(c), Respond: c.Respond, Passthrough: c.TakesRequest(), CommandID: orNull(c.CommandID), Template: orNull(c.Template),
 		Filter: orNull(c.Filter), Coalesce: c.Coalesce, Prompt: orNull(c.Prompt), Metadata: c.Metadata,
 		WebhookSecret: orNull(c.WebhookSecret.String()), AllowedAgents: orEmpty(c.AllowedAgents), SyncTimeout: shownDuration(c.SyncTimeout, clients.DefaultSyncTimeout),
 		CancelOnDisconnect: c.CancelOnDisconnect, CORS: orEmpty(c.CORS), Share: c.Share, Gate: orNull(c.Gate), GateStatus: cmp.Or(c.GateStatus, http.StatusOK), MaxBodyBytes: int64(c.MaxBodyBytes),
@@ -99,7 +100,7 @@ func (d *clientDocument) show(c clients.Client) {
 }
 
 func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fields) {
-	c = clients.Client{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Source: d.Source, Secret: clients.Secrets(d.Secret), Respond: d.Respond,
+	c = clients.Client{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Source: d.Source, Secret: clients.Secrets(d.Secret), Form: d.Form.form(), Respond: d.Respond,
 		Passthrough: d.Passthrough, CommandID: deref(d.CommandID), Template: deref(d.Template),
 		Filter: deref(d.Filter), Coalesce: d.Coalesce, Prompt: deref(d.Prompt), Metadata: d.Metadata,
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
@@ -262,6 +263,7 @@ func (s *Server) omitDefaultLimit(c *clients.Client) {
 
 // completeClients shows what the server allows to clients that have no limit of their own, and when they run and have called.
 func (s *Server) completeClients(ctx context.Context, list []*clientDocument) error {
+	s.showFormKeys(list)
 	var timed []string
 	for _, d := range list {
 		d.MaxBodyBytes = cmp.Or(d.MaxBodyBytes, s.Calls.MaxBodyBytes)

@@ -19,6 +19,7 @@ func (s *Server) describe(api huma.API) {
 	d.runs()
 	d.artifacts()
 	d.pages()
+	d.forms()
 	d.operation()
 }
 

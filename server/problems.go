@@ -79,15 +79,19 @@ func (s *Server) answerError(err error, c echo.Context) {
 			header.Add("WWW-Authenticate", `Basic realm="Beckon"`)
 		}
 	}
-	body, err := json.Marshal(problemDocumentOf(p, status, header.Get(runIDHeader)))
-	if err == nil {
-		body = append(body, '\n')
-		header.Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
-		err = c.Blob(status, "application/problem+json", body)
-	}
-	if err != nil {
+	if err := answerAsProblem(c, status, problemDocumentOf(p, status, header.Get(runIDHeader))); err != nil {
 		s.Log.Debug("an error could not be answered", slog.Any("error", err))
 	}
+}
+
+func answerAsProblem(c echo.Context, status int, document problemDocument) error {
+	body, err := json.Marshal(document)
+	if err != nil {
+		return err
+	}
+	body = append(body, '\n')
+	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
+	return c.Blob(status, "application/problem+json", body)
 }
 
 func problemDocumentOf(p *problem.Error, status int, runID string) problemDocument {

@@ -135,7 +135,7 @@ func (r *refusedLog) save(batch []store.RefusedCall) {
 // administration are not calls.
 func (s *Server) noteRefusal(c echo.Context, p *problem.Error, status int) {
 	path := c.Request().URL.Path
-	isCall := slices.ContainsFunc(runPrefixes, func(prefix string) bool { return strings.HasPrefix(path, prefix) }) && !isAdminPath(path)
+	isCall := slices.ContainsFunc(runPrefixes, func(prefix string) bool { return strings.HasPrefix(path, prefix) }) && !isAdminPath(path) || c.Path() == formRoute
 	turnedAway := status >= 400 && status < 500 || status == http.StatusServiceUnavailable
 	// The refusal of a key that is in use names the run of another call.
 	hasRun := c.Response().Header().Get(runIDHeader) != "" && p.Code != problem.CodeIdempotencyInFlight
@@ -161,6 +161,9 @@ func (s *Server) describeCall(c echo.Context, status int, code, reason string) s
 // client returns the id that the address names, whether there is such a client or not, or the id of the client whose
 // token was sent.
 func (m masker) client(c echo.Context) string {
+	if client := m.clients.ByFormKey(c.Param("key"), time.Now()); client != nil {
+		return client.ID
+	}
 	if id := c.Param("clientID"); id != "" {
 		return plain(m.scrub(id), maxRefusedName)
 	}

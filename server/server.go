@@ -119,6 +119,7 @@ func New(c Config) (*Server, error) {
 	s.echo.GET("/api/v1/openapi.json", s.openAPI)
 	s.echo.GET(artifacts.Path+":artifact", s.openArtifact)
 	s.echo.GET(share.Path+":run", s.openPage)
+	s.addForms()
 	s.addAdmin()
 	if c.Pages != nil {
 		var err error

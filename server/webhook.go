@@ -178,11 +178,16 @@ func (s *Server) refuseCall(c echo.Context, call *calls.Call) error {
 
 // answerSkipped answers a call that starts no run although nothing is wrong with it: senders take anything but a 200 for a failure.
 func (s *Server) answerSkipped(c echo.Context, skipped string) error {
+	s.noteSkipped(c, skipped)
+	return answerJSON(c, http.StatusOK, skippedAnswer{OK: true, Skipped: skipped})
+}
+
+// noteSkipped counts a call that starts no run, and keeps it for the page Refused.
+func (s *Server) noteSkipped(c echo.Context, skipped string) {
 	s.Calls.Metrics.Skipped(skipped)
 	s.refusedLog.add(func() store.RefusedCall {
 		return s.describeCall(c, http.StatusOK, calls.SkipCode(skipped), calls.SkipReason(skipped))
 	})
-	return answerJSON(c, http.StatusOK, skippedAnswer{OK: true, Skipped: skipped})
 }
 
 // writeLimits sets the RateLimit headers (draft-ietf-httpapi-ratelimit-headers) for the client's rate limit and for

@@ -31,6 +31,8 @@ type Backend struct {
 	Calls     Calls
 	Schedules *schedules.Service // when clients run and have called; nil for never
 
+	// FormKey returns the key of a client's form that is in force; empty for none. The func may be nil.
+	FormKey func(clientID string) string
 	// Models asks a provider, with its key, which models it has. It also tests the connection.
 	Models func(ctx context.Context, p agents.Provider) ([]string, error)
 	// Notes returns what Beckon has learnt of the models of an agent; the func is nil where it learns nothing.

@@ -47,6 +47,7 @@ func (w *Web) clientForms() nounPages[clients.Client, clientForm] {
 			if kept.ID == "" {
 				f.makeSecret(&item)
 			}
+			f.keepForm(&item, kept)
 			return f, item, wrong
 		},
 		rows: w.clientRows, screen: w.clientScreen, noticeFor: clientNotice, posts: w.clientPosts,

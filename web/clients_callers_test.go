@@ -96,7 +96,8 @@ func TestASecretThatTheSenderMakesIsGivenAfterwards(t *testing.T) {
 
 func TestAClientOfEverySourceIsMadeByItsForm(t *testing.T) {
 	more := map[string][]string{"sns": {"auth-0-topicArn", "arn:aws:sns:eu-west-1:123456789012:alarms"}, "ci": {"auth-0-claims", "repository=acme/shop\nref=refs/heads/*"},
-		"hmac": {"auth-0-header", "X-Sum"}, "schedule": {"kind", "command", "prompt", "Report.", "schedule", "0 7 * * *"}}
+		"hmac": {"auth-0-header", "X-Sum"}, "schedule": {"kind", "command", "prompt", "Report.", "schedule", "0 7 * * *"},
+		"form": {"form.origins", "https://acme.example"}}
 	for _, source := range append(clients.Sources(), "ci", "schedule", "hmac", "header", "query") {
 		t.Run(source, func(t *testing.T) {
 			s := newClientSite(t)
@@ -112,6 +113,8 @@ func TestAClientOfEverySourceIsMadeByItsForm(t *testing.T) {
 				require.Equal(t, []clients.Auth{{Scheme: "basic"}}, kept.Item.Auth)
 			case "eventgrid":
 				require.Regexp(t, `<code id="url">https://beckon.example/api/v1/webhooks/one\?key=mgc_`, got.body)
+			case "form":
+				require.Regexp(t, `<code id="url">https://beckon.example/f/pk_`, got.body)
 			case "hmac":
 				require.Contains(t, got.body, `<code id="secret">`+kept.Item.Auth[0].Secret[0].Reveal()+`</code>`)
 			case "ci":

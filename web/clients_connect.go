@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 
@@ -30,7 +31,7 @@ func (w *Web) connectOf(item clients.Client, token, made secret.String) *clientC
 	}
 	s := sender.Setup
 	return &clientConnect{
-		Title: sender.Title, URL: w.webhookURL(item, token), Place: s.Place, Steps: s.Steps,
+		Title: sender.Title, URL: cmp.Or(w.formURL(item), w.webhookURL(item, token)), Place: s.Place, Steps: s.Steps,
 		SecretLabel: s.Secret, Secret: made.Reveal(), SecretFrom: s.SecretFrom,
 		AsksSecret: sender.Signs() && s.MakesSecret && len(item.Secret) == 0 && len(item.Auth) == 0,
 		UsesToken:  item.NeedsToken() && !(sender.Signs() && len(item.Auth) == 0),

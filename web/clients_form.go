@@ -29,6 +29,17 @@ var clientFields = []labelled{
 	{"coalesce", "Calls that share a run"},
 	{"prompt", "Work without a prompt"},
 	{"allowedAgents", "Which agents and flows may answer"},
+	{"form.origins", "Pages that have the form"},
+	{"form.redirect", "Where visitors go on"},
+	{"form.fields", "Fields of the form"},
+	{"form.honeypot", "Field that people do not see"},
+	{"form.perAddress", "Forms of one address"},
+	{"form.challenge", "Challenge"},
+	{"form.siteKey", "Site key"},
+	{"form.secret", "Secret of the challenge"},
+	{"form.show", "What visitors see"},
+	{"form.language", "Language of its pages"},
+	{"form.thanks", "Words of thanks"},
 	{"schedule", "Runs by itself"},
 	{"timezone", "Time zone"},
 	{"missed", "Times that were missed"},
@@ -74,6 +85,7 @@ type clientForm struct {
 	Proofs                []proofForm // how its caller may prove itself
 	Schedule, Timezone    string
 	Missed, ExpectEvery   string
+	Visitors              visitorForm
 	webhookSecret         secret.String // never shown again, nor is secret
 	secret                secret.String
 	Retype                bool // a secret was typed, and is not in the form any more
@@ -109,6 +121,7 @@ func clientFormOf(item clients.Client) clientForm {
 		f.MaxConcurrent = strconv.Itoa(item.MaxConcurrent)
 	}
 	f.Proofs = proofFormsOf(item.Auth)
+	f.Visitors = visitorFormOf(item.Form)
 	f.Schedule, f.Timezone, f.Missed = item.Schedule, item.Timezone, item.Missed
 	if item.ExpectEvery != 0 {
 		f.ExpectEvery = item.ExpectEvery.String()
@@ -129,10 +142,10 @@ func readClientForm(sent url.Values) clientForm {
 		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
 		MaxConcurrent: text("maxConcurrent"), CORS: sent.Get("cors"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"),
 		Schedule: text("schedule"), Timezone: text("timezone"), Missed: text("missed"), ExpectEvery: text("expectEvery"),
-		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret")}
+		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret"), Visitors: readVisitorForm(sent)}
 	f.Caller = text("caller")
 	f.Proofs, _ = readProofForms(sent)
-	typed := []secret.String{f.webhookSecret, f.secret}
+	typed := []secret.String{f.webhookSecret, f.secret, f.Visitors.secret}
 	for _, proof := range f.Proofs {
 		typed = append(typed, proof.typed)
 	}
@@ -162,6 +175,7 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	if metadata := readJSON[units.Object](&wrong, "metadata", f.Metadata, `{"team": "web"}`); metadata != nil {
 		item.Metadata = *metadata
 	}
+	item.Form = f.Visitors.form(&wrong)
 	item.Coalesce = readJSON[clients.Coalesce](&wrong, "coalesce", f.Coalesce, `{"by": "event.key", "window": "30s"}`)
 	f.readKind(&item, &wrong)
 	readInto(&wrong, "expectEvery", f.ExpectEvery, &item.ExpectEvery)
@@ -258,8 +272,12 @@ func readCount(wrong *problem.Fields, path, text string, least int) int {
 	return n
 }
 
-// fieldOf returns the field of a form that a path belongs to: "allowedAgents" for "allowedAgents[1]".
+// fieldOf returns the field of a form that a path belongs to: "allowedAgents" for "allowedAgents[1]", and of what visitors send
+// "form.fields" for "form.fields.email.type".
 func fieldOf(path string) string {
+	if rest, ok := strings.CutPrefix(path, "form."); ok {
+		return "form." + fieldOf(rest)
+	}
 	if end := strings.IndexAny(path, "[."); end >= 0 {
 		return path[:end]
 	}

@@ -24,13 +24,16 @@ type clientScreen struct {
 	Signs     bool // there is a secret that its caller signs with
 	Last      *lastCall
 	Times     clientTimes
-	Agents    []agentChoice
-	Commands  []commandChoice
-	Call      sampleCall
-	Preview   clientPreview
-	Try       clientTry
-	Overlaps  []tokenOverlap
-	Snippets  []snippet
+	FormURL   string // of the form that visitors send; empty for other clients
+
+	HasFormSecret bool
+	Agents        []agentChoice
+	Commands      []commandChoice
+	Call          sampleCall
+	Preview       clientPreview
+	Try           clientTry
+	Overlaps      []tokenOverlap
+	Snippets      []snippet
 }
 
 // agentChoice is an agent or flow that a client may be allowed.
@@ -131,14 +134,14 @@ func (w *Web) clientScreenOf(ctx context.Context, f nounForm[clientForm], kept *
 		if s.Times, err = w.clientTimes(ctx, *kept); err != nil {
 			return s, err
 		}
-		s.Signs = len(kept.Secret) > 0
+		s.Signs, s.HasFormSecret, s.FormURL = len(kept.Secret) > 0, kept.Form.Secret != "", w.formURL(*kept)
 		s.addKeptSecrets(*kept)
 		arrival, err := w.arrivalOf(ctx, *kept)
 		if err != nil {
 			return s, err
 		}
 		s.Arrival = &arrival
-		s.Enabled, s.HasSecret, s.Overlaps, s.Snippets = kept.IsEnabled(), kept.WebhookSecret != "", overlaps(), snippets(w.PublicURL, *kept, "")
+		s.Enabled, s.HasSecret, s.Overlaps, s.Snippets = kept.IsEnabled(), kept.WebhookSecret != "", overlaps(), w.snippetsOf(*kept, "")
 	}
 	return s, w.addChoices(ctx, &s)
 }

@@ -107,7 +107,7 @@ func oldTokenNotice(o tokenOverlap) string {
 
 // clientTokenOf is the page of a client that was created or got a new token.
 func (w *Web) clientTokenOf(item clients.Client, issued clients.Issued) clientToken {
-	return clientToken{ID: item.ID, Token: issued.Token.Reveal(), CallbackSecret: issued.CallbackSecret.Reveal(), Snippets: snippets(w.PublicURL, item, issued.Token)}
+	return clientToken{ID: item.ID, Token: issued.Token.Reveal(), CallbackSecret: issued.CallbackSecret.Reveal(), Snippets: w.snippetsOf(item, issued.Token)}
 }
 
 func (w *Web) showToken(c echo.Context, t clientToken) error {

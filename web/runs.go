@@ -90,7 +90,7 @@ func (w *Web) showRuns(c echo.Context) (any, error) {
 func newRunList(f runFilter) runList {
 	return runList{Filter: f, Address: f.address(f.Cursor), Error: f.wrong,
 		Statuses: []string{string(runs.Queued), string(runs.Running), string(runs.Completed), string(runs.Failed), string(runs.Canceled)},
-		Sources:  []string{runs.SourceWebhook, runs.SourceAPI, runs.SourcePage, runs.SourceSchedule}}
+		Sources:  []string{runs.SourceWebhook, runs.SourceAPI, runs.SourceForm, runs.SourcePage, runs.SourceSchedule}}
 }
 
 func (w *Web) newRunRow(r *runs.Run) runRow {

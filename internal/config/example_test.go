@@ -22,7 +22,7 @@ const examplePath = "../../config.example.yaml"
 
 func example(t *testing.T) (*Config, *catalog.View) {
 	t.Helper()
-	env := vars{"CI_TOKEN": "one", "NIGHTLY_TOKEN": "two", "ALERT_TOKEN": "three", "FORM_TOKEN": "four", "OPS_SECRET": "whsec_ZXhhbXBsZWV4YW1wbGVleGFtcGxlZXhh"}
+	env := vars{"CI_TOKEN": "one", "NIGHTLY_TOKEN": "two", "ALERT_TOKEN": "three", "OPS_SECRET": "whsec_ZXhhbXBsZWV4YW1wbGVleGFtcGxlZXhh"}
 	c, err := Load(examplePath, env.get, nouns(env))
 	require.NoError(t, err)
 	return c, view(t, c, env)
@@ -82,7 +82,7 @@ func TestExampleTemplatesRender(t *testing.T) {
 			{"labels":{"alertname":"DiskFull","instance":"db-1","severity":"critical"},"annotations":{"summary":"95 % used"}},
 			{"labels":{"alertname":"Down"}, "annotations":{}}]}`,
 			"FIRING: 2 alert(s), received 09:30.\n- DiskFull on db-1 (critical):\n  95 % used\n- Down on an unknown host (no severity):\n  no summary\n\n"},
-		"form": {"application/x-www-form-urlencoded", "name=Ada&message=Hello%0Athere", "Ada (no address) wrote:\nHello\nthere\n"},
+		"form": {"application/json", `{"name":"Ada","email":"","message":"Hello\nthere"}`, "Ada (no address) wrote:\nHello\nthere\n"},
 	} {
 		client, ok := catalog.Find[clients.Client](v, id)
 		require.True(t, ok)
@@ -100,7 +100,7 @@ func TestExampleNamesItsVariables(t *testing.T) {
 	text, err := os.ReadFile(examplePath)
 	require.NoError(t, err)
 	_, err = Load(examplePath, vars{}.get, nouns(nil))
-	for _, name := range []string{"CI_TOKEN", "NIGHTLY_TOKEN", "ALERT_TOKEN", "FORM_TOKEN", "OPS_SECRET"} {
+	for _, name := range []string{"CI_TOKEN", "NIGHTLY_TOKEN", "ALERT_TOKEN", "OPS_SECRET"} {
 		require.ErrorContains(t, err, "${"+name+"} is not set")
 		require.Contains(t, string(text), "${"+name+"}")
 	}

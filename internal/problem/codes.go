@@ -10,6 +10,13 @@ const (
 	CodeAgentNotAllowed  = "agent_not_allowed"
 	CodePromptNotAllowed = "prompt_not_allowed"
 
+	// A form of a web page is not taken.
+	CodeFormNotFound         = "form_not_found"
+	CodeOriginNotAllowed     = "origin_not_allowed"
+	CodeInvalidFields        = "invalid_fields"
+	CodeChallengeFailed      = "challenge_failed"
+	CodeChallengeUnavailable = "challenge_unavailable"
+
 	// The request cannot be read.
 	CodeBodyCutOff            = "body_cut_off"
 	CodeBodyUnreadable        = "body_unreadable"

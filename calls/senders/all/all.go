@@ -6,6 +6,7 @@ import (
 	"beckon/calls/senders/alertmanager"
 	"beckon/calls/senders/bitbucket"
 	"beckon/calls/senders/cloudevents"
+	"beckon/calls/senders/form"
 	"beckon/calls/senders/generic"
 	"beckon/calls/senders/github"
 	"beckon/calls/senders/gitlab"
@@ -51,6 +52,7 @@ func Senders(keys oidc.Keys, certificates *sns.Certificates) senders.Set {
 		shopify.Sender,
 
 		generic.Sender,
+		form.Sender,
 		standardwebhooks.Sender,
 		cloudevents.Sender,
 		cloudevents.EventGrid,

@@ -22,7 +22,7 @@ func post(header http.Header, query, body string) senders.Delivery {
 }
 
 func TestTheSendersOfTheContract(t *testing.T) {
-	require.Equal(t, []string{"alertmanager", "bitbucket", "cloudevents", "eventgrid", "generic", "gitea", "github", "gitlab", "grafana", "jira", "linear", "pagerduty",
+	require.Equal(t, []string{"alertmanager", "bitbucket", "cloudevents", "eventgrid", "form", "generic", "gitea", "github", "gitlab", "grafana", "jira", "linear", "pagerduty",
 		"sentry", "shopify", "slack", "sns", "standard-webhooks", "stripe", "twilio", "uptime-kuma"}, known.Sources())
 	require.Equal(t, []string{"basic", "bearer", "bitbucket", "gitea", "github", "gitlab", "grafana", "header", "hmac", "jira", "linear", "oidc", "pagerduty", "query",
 		"sentry", "shopify", "slack", "sns", "standard-webhooks", "stripe", "twilio"}, known.Schemes())

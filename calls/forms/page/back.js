@@ -1,0 +1,1 @@
+document.getElementById("back")?.addEventListener("click", (e) => { if (history.length > 1) { e.preventDefault(); history.back(); } });

@@ -1,0 +1,122 @@
+package web
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+
+	publicforms "beckon/calls/forms"
+	"beckon/clients"
+	"beckon/internal/problem"
+	"beckon/internal/secret"
+)
+
+// fieldsExample shows how the fields of a form are written.
+const fieldsExample = `{"email": {"type": "email", "required": true, "max": 200}, "message": {"required": true}}`
+
+// visitorForm is the form that a client's visitors send, as it was typed, right or wrong.
+type visitorForm struct {
+	Origins, Redirect, Fields, Honeypot string
+	PerAddress, Challenge, SiteKey      string
+	Show, Language, Thanks              string
+	secret                              secret.String // never shown again
+}
+
+func visitorFormOf(form publicforms.Form) visitorForm {
+	f := visitorForm{Origins: strings.Join(form.Origins, "\n"), Redirect: form.Redirect, Honeypot: form.Honeypot, Challenge: form.Challenge, SiteKey: form.SiteKey,
+		Show: form.Show, Language: form.Language}
+	if len(form.Fields) > 0 {
+		text, _ := json.MarshalIndent(form.Fields, "", "  ") // texts and numbers never fail
+		f.Fields = string(text)
+	}
+	if form.PerAddr != nil {
+		text, _ := json.Marshal(form.PerAddr)
+		f.PerAddress = string(text)
+	}
+	if form.Thanks != nil {
+		text, _ := json.Marshal(form.Thanks)
+		f.Thanks = string(text)
+	}
+	return f
+}
+
+func readVisitorForm(sent url.Values) visitorForm {
+	text := func(name string) string { return trimmed(sent, "form."+name) }
+	return visitorForm{Origins: text("origins"), Redirect: text("redirect"), Fields: text("fields"), Honeypot: text("honeypot"), PerAddress: text("perAddress"),
+		Challenge: text("challenge"), SiteKey: text("siteKey"), Show: text("show"), Language: text("language"), Thanks: text("thanks"), secret: typedSecret(sent, "form.secret")}
+}
+
+// form reads what was typed, and says what cannot be read.
+func (f visitorForm) form(wrong *problem.Fields) publicforms.Form {
+	form := publicforms.Form{Origins: strings.Fields(f.Origins), Redirect: f.Redirect, Honeypot: f.Honeypot, Challenge: f.Challenge, SiteKey: f.SiteKey, Secret: f.secret,
+		Show: f.Show, Language: f.Language}
+	if fields := readJSON[map[string]publicforms.Field](wrong, "form.fields", f.Fields, fieldsExample); fields != nil {
+		form.Fields = *fields
+	}
+	form.PerAddr = readJSON[publicforms.Rate](wrong, "form.perAddress", f.PerAddress, `{"requests": 5, "per": "1m"}`)
+	form.Thanks = readJSON[publicforms.Thanks](wrong, "form.thanks", f.Thanks, `{"title": "Thank you", "text": "We reply within a day."}`)
+	return form
+}
+
+// keepForm keeps the key, which the page does not change.
+func (f clientForm) keepForm(item *clients.Client, kept clients.Client) {
+	if item.IsForm() {
+		item.Form.Key = kept.Form.Key
+	}
+}
+
+// Visitors are the fields of the form that visitors send.
+func (s clientScreen) Visitors() []field {
+	f, kept := s.Form.Visitors, ""
+	if s.HasFormSecret {
+		kept = "kept"
+	}
+	return []field{
+		s.Area("form.origins", "Pages that have the form", f.Origins, 2, "Their origins, one a line, such as https://acme.example; null for pages that are opened from disk."),
+		s.Object("form.fields", "Fields of the form", f.Fields, 4, "JSON: "+fieldsExample+". Types: "+strings.Join(publicforms.Types(), ", ")+". Empty: any field is taken."),
+		s.Text("form.redirect", "Where visitors go on", f.Redirect, "A URL of yours. Empty: a page of thanks in the visitor's language.").WithPlaceholder("https://acme.example/thanks"),
+		s.Object("form.thanks", "Words of thanks", f.Thanks, 2, `JSON for that page: {"title": "Thank you", "text": "We reply within a day."}. Empty: those of the language.`),
+		s.Choice("form.language", "Language of its pages", f.Language, "", publicforms.Languages()).WithPlaceholder("Default: the visitor's"),
+		s.Choice("form.show", "What visitors see", f.Show, "answer: they wait for the agent, and see what it answers.", []string{publicforms.ShowNothing, publicforms.ShowAnswer}).WithPlaceholder("Default: nothing"),
+		s.Text("form.honeypot", "Field that people do not see", f.Honeypot, "A form that fills it is a program's: it is thanked, and starts nothing.").WithPlaceholder("website"),
+		s.Text("form.perAddress", "Forms of one address", f.PerAddress, "JSON. More get a 429. Empty: "+rateText(publicforms.DefaultRate)+".").WithPlaceholder(`{"requests": 5, "per": "1m"}`),
+		s.Choice("form.challenge", "Challenge", f.Challenge, "What a visitor's browser has to solve.", []string{publicforms.Altcha, publicforms.Turnstile, publicforms.HCaptcha}).WithPlaceholder("Default: none"),
+		s.Text("form.siteKey", "Site key", f.SiteKey, "Of Turnstile and hCaptcha."),
+		s.Secret("form.secret", "Secret of the challenge", kept, "Of Turnstile and hCaptcha. Empty: the one that is kept stays."),
+	}
+}
+
+func rateText(r publicforms.Rate) string {
+	text, _ := json.Marshal(r)
+	return string(text)
+}
+
+// HasNoForm reports whether these fields have nothing to show.
+func (s clientScreen) HasNoForm() bool {
+	for _, f := range s.Visitors() {
+		if f.Value != "" || f.Error != "" {
+			return false
+		}
+	}
+	return s.Form.Source != publicforms.Source
+}
+
+// formURL is the public address of a client's form.
+func (w *Web) formURL(item clients.Client) string {
+	key := item.Form.Key
+	if item.IsForm() && key == "" && w.Backend.FormKey != nil {
+		key = w.Backend.FormKey(item.ID) // of a form in the file, which has none there
+	}
+	if !item.IsForm() || key == "" {
+		return ""
+	}
+	return strings.TrimRight(w.PublicURL, "/") + publicforms.Path + key
+}
+
+// snippetsOf are the ways to call a client: of a form, those of its pages.
+func (w *Web) snippetsOf(item clients.Client, token secret.String) []snippet {
+	if address := w.formURL(item); address != "" {
+		return formSnippets(address, item.Form)
+	}
+	return snippets(w.PublicURL, item, token)
+}
