@@ -37,7 +37,7 @@ type Config struct {
 	EventNames func() []string        // what agents call their events, where that is not the usual
 	// EventType returns the type of the events that agents call by one of the EventNames.
 	EventType func(name string) string
-	// RunView returns what templates know as .run, but for its artifacts: input, output, outputs, nodes, verdict, verdictReason, client and links, of
+	// RunView returns what templates know as .run, but for its artifacts: event, input, output, outputs, nodes, verdict, verdictReason, client and links, of
 	// the types that package render knows. A NotFound says that there is no such run any more. It is asked only where a
 	// template uses it.
 	RunView func(ctx context.Context, runID string) (map[string]any, error)
