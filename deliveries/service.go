@@ -41,6 +41,8 @@ type Config struct {
 	// the types that package render knows. A NotFound says that there is no such run any more. It is asked only where a
 	// template uses it.
 	RunView func(ctx context.Context, runID string) (map[string]any, error)
+	// Origin returns what the call of a run has told, an events.Origin in JSON; nil where that is not on record.
+	Origin func(ctx context.Context, runID string) ([]byte, error)
 	// Links signs the links to artifacts in the payload of an event; nil leaves it as it is.
 	Links func(payload []byte) []byte
 	// Now is the clock; nil is the system's.
@@ -68,6 +70,7 @@ type Service struct {
 	sending context.Context     // ends when attempts have to
 	abandon context.CancelFunc
 
+	threads  threads
 	held     work.Held // deliveries that are being claimed, wait in a lane, are sent or are being recorded
 	arrivals arrivals  // deliveries that have just become due
 }
