@@ -70,7 +70,7 @@ func (r *Request) open(maxFile, maxText int64) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	var body io.ReadCloser = io.NopCloser(bytes.NewReader(r.Body))
+	body := io.NopCloser(bytes.NewReader(r.Body))
 	if r.Read != nil && r.Open != nil {
 		r.Read = nil
 		if body, err = r.Open(limit); err != nil {

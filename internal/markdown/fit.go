@@ -14,17 +14,12 @@ func (d *Dialect) enough(limit int) int { return 4*limit + 1024 }
 // Join writes blocks as Fit does.
 func (d *Dialect) Join(blocks []Block, limit int, more string) (written string, cut bool) {
 	var b strings.Builder
-	used, room := 0, limit
+	used, room := 0, limit-d.Measure("\n\n"+more)
 	for i, block := range blocks {
 		text := separator(b.Len() > 0, block) + block.Text
 		size := d.Measure(text)
-		rest := i+1 < len(blocks)
-		if rest {
-			room = limit - d.Measure("\n\n"+more)
-		} else {
-			room = limit
-		}
-		if used+size > room && used+size > limit || rest && used+size > room && !d.restFits(blocks[i:], limit-used) {
+		last := i+1 == len(blocks)
+		if used+size > limit || !last && used+size > room && !d.restFits(blocks[i:], limit-used) {
 			if left := limit - used - d.Measure("\n\n\n\n"+more); left > limit/2 {
 				b.WriteString(separator(b.Len() > 0, block) + d.head(block, left))
 			}
