@@ -8,6 +8,8 @@ import (
 	"mime"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -41,7 +43,6 @@ type slack struct {
 	mu     sync.Mutex
 	taken  []posting // those that it has taken
 	stamps []string  // of them
-	lost   bool      // it answers that there is no such thread, once
 }
 
 func newSlack(t *testing.T) *slack {
@@ -50,7 +51,12 @@ func newSlack(t *testing.T) *slack {
 		body, _ := io.ReadAll(r.Body)
 		ts, refused := s.take(r, body)
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		_ = json.NewEncoder(w).Encode(map[string]any{"ok": refused == "", "error": refused, "channel": "C024BE91L", "ts": ts})
+		if refused != "" {
+			_ = json.NewEncoder(w).Encode(map[string]any{"ok": false, "error": refused})
+			return
+		}
+		// It repeats what it makes of the message, which is longer than what is read of an answer.
+		_, _ = fmt.Fprintf(w, `{"ok":true,"channel":"C024BE91L","ts":%q,"message":{"type":"message","text":%q}}`, ts, strings.Repeat("x", 20<<10))
 	}))
 	t.Cleanup(s.Close)
 	return s
@@ -84,15 +90,8 @@ func (s *slack) take(r *http.Request, body []byte) (ts, refused string) {
 			return "", "invalid_blocks"
 		}
 	}
-	if p.Thread != "" {
-		known := false
-		for _, stamp := range s.stamps {
-			known = known || stamp == p.Thread
-		}
-		if lost := s.lost; lost || !known {
-			s.lost = false
-			return "", "thread_not_found"
-		}
+	if p.Thread != "" && !slices.Contains(s.stamps, p.Thread) {
+		return "", "thread_not_found"
 	}
 	ts = fmt.Sprintf("1715675308.%06d", len(s.stamps)+1)
 	s.taken, s.stamps = append(s.taken, p), append(s.stamps, ts)
@@ -106,7 +105,7 @@ func (s *slack) await(t *testing.T, n int) []posting {
 	require.Eventually(t, func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		list = append([]posting{}, s.taken...)
+		list = slices.Clone(s.taken)
 		return len(list) >= n
 	}, patience, 20*time.Millisecond)
 	require.Len(t, list, n)

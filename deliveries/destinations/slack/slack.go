@@ -2,6 +2,8 @@
 package slack
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"slices"
@@ -53,13 +55,24 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 	return r, found
 }
 
-// timestamp is what Slack calls a message of a bot.
+// timestamp is what Slack calls a message of a bot. The answer repeats the message behind it, and may be cut there.
 func timestamp(a destinations.Answer) string {
-	var said struct {
-		Timestamp string `json:"ts"`
+	d := json.NewDecoder(bytes.NewReader(a.Body))
+	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
+		return ""
 	}
-	a.Into(&said)
-	return said.Timestamp
+	for d.More() {
+		name, err := d.Token()
+		var value any
+		if err != nil || d.Decode(&value) != nil {
+			return ""
+		}
+		if name == "ts" {
+			ts, _ := value.(string)
+			return ts
+		}
+	}
+	return ""
 }
 
 type message struct {
