@@ -222,13 +222,13 @@ func (c *Call) runRequest() (runs.Request, error) {
 	if run.Admit, err = c.coalesce(p); err != nil {
 		return runs.Request{}, err
 	}
-	run.Warnings = r.warnings
+	run.Warnings, run.Origin = r.warnings, c.origin()
 	r.Body = nil
 	if run.Admit != nil {
 		return run, nil // the event needs the memory of the body
 	}
 	// The run may take minutes. It needs the memory of the prompt, and not that of the body.
 	r.said = nil
-	c.lease.memory.Set(int64(len(run.Input) + len(run.Metadata) + len(run.Callback)))
+	c.lease.memory.Set(int64(len(run.Input) + len(run.Metadata) + len(run.Callback) + len(run.Origin)))
 	return run, nil
 }

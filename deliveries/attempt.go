@@ -28,6 +28,7 @@ type exchange struct {
 	retry   Retry
 	to      *destinations.Receiver   // nil for what is no destination
 	shown   func(text string) string // takes its secrets out of a text
+	thread  *thread                  // that the message belongs to; nil where it belongs to none
 }
 
 // outcome is what came of an attempt, and what follows.
@@ -37,6 +38,8 @@ type outcome struct {
 	wait  time.Duration // what the receiver asks for before the next
 	final bool          // no other attempt would do better
 	gone  bool          // the receiver says that it does not exist any more
+
+	thread *thread // as that of the exchange
 }
 
 // attempt makes one attempt at a delivery that this process has claimed, when there is room for it, its lane is open, and the
@@ -58,6 +61,7 @@ func (s *Service) attempt(d *claimed, open func() bool) (o outcome, made bool) {
 func (s *Service) attemptNow(d *claimed) (o outcome, made bool) {
 	o = s.exchange(d)
 	if s.sending.Err() != nil && o.StatusCode == 0 {
+		o.thread.leave()
 		return o, false
 	}
 	s.Metrics.Attempted(o.Error == nil, o.Duration)
@@ -72,7 +76,7 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 	started := time.Now()
 	defer func() { o.Duration = time.Since(started) }()
 	x, err := s.prepare(d, begun)
-	o.URL, o.retry = x.shownURL(), x.retry
+	o.URL, o.retry, o.thread = x.shownURL(), x.retry, x.thread
 	if err != nil {
 		p := problem.Of(err)
 		o.Error = &problem.Failure{Code: p.Code, Message: p.Detail}

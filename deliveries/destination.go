@@ -126,6 +126,9 @@ func (s *Service) prepareDestination(x exchange, t *target, m message) (exchange
 		if err != nil {
 			return err
 		}
+		if x.thread, err = s.enterThread(t, m, &told); err != nil {
+			return err
+		}
 		request, err := t.receiver.Request(told)
 		x.method, x.url, x.header, x.body, x.mail = request.Method, request.URL, request.Header, request.Body, request.Mail
 		return err
@@ -231,8 +234,14 @@ func (s *Service) judge(x exchange, answer egress.Answer, o *outcome) {
 		judge = destinations.Plain
 	}
 	verdict := judge(destinations.Answer{Status: answer.Status, Header: answer.Header, Body: answer.Body})
+	if x.thread != nil {
+		x.thread.lost = verdict.Lost
+	}
 	switch verdict.Reason {
 	case "":
+		if x.thread != nil {
+			x.thread.taken = x.to.Ref(destinations.Answer{Status: answer.Status, Header: answer.Header, Body: answer.Body})
+		}
 		return
 	case destinations.ByStatus:
 		o.Error = refusal(answer)

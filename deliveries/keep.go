@@ -100,16 +100,22 @@ func (s *Service) count(ctx context.Context) error {
 	return err
 }
 
-// retain deletes the deliveries that are older than a time and have ended, with their attempts.
+// retain deletes the deliveries that are older than a time and have ended, with their attempts, and the threads that have had no
+// message since.
 func (s *Service) retain(ctx context.Context, before time.Time) error {
 	limit := idPrefix + oldest(before)
-	for n := retainBatch; n == retainBatch; {
-		err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
-			n, err = s.storage.deleteEnded(tx, limit, retainBatch)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("delete old deliveries: %w", err)
+	for _, remove := range []func(tx store.Tx) (int, error){
+		func(tx store.Tx) (int, error) { return s.storage.deleteEnded(tx, limit, retainBatch) },
+		func(tx store.Tx) (int, error) { return s.storage.forgetThreads(tx, before, retainBatch) },
+	} {
+		for n := retainBatch; n == retainBatch; {
+			err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
+				n, err = remove(tx)
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("delete old deliveries: %w", err)
+			}
 		}
 	}
 	return nil

@@ -29,6 +29,7 @@ func (s *Service) record(d *claimed, o outcome) {
 		defer s.lanes.halt(d.Lane)() // a retry of another delivery may be due before this is on record
 	}
 	defer s.held.Drop(d.ID)
+	defer o.thread.leave()
 	var disabled bool
 	err := s.Store.WriteUntil(s.sending, func(tx store.Tx) (err error) {
 		disabled, err = s.recordIn(tx, d, o, at, again)
@@ -69,6 +70,9 @@ func (s *Service) recordIn(tx store.Tx, d *claimed, o outcome, at time.Time, aga
 		return false, err // somebody else makes the attempt, and records it: this process was taken for dead
 	}
 	if err := s.storage.insertAttempt(tx, d.ID, o.Attempt); err != nil {
+		return false, err
+	}
+	if err := keepThread(tx, o.thread, now); err != nil {
 		return false, err
 	}
 	if d.Reason == ReasonTest {

@@ -207,7 +207,9 @@ func sampleRun(m message, unknown render.Unknown) map[string]any {
 	p, _ := m.payload() // it has been made here
 	agent := "triage"
 	_ = json.Unmarshal(p.WorkflowID, &agent)
-	return map[string]any{"input": unknown, "output": unknown.Text(), "outputs": unknown, "artifacts": sampleArtifacts(agent),
+	event := map[string]any{"source": "alertmanager", "type": "alert", "action": "", "key": "disk", "state": "firing", "title": "The disk is full",
+		"url": "https://alerts.example.com/1", "subject": "db-1", "labels": unknown, "signed": false}
+	return map[string]any{"event": event, "input": unknown, "output": unknown.Text(), "outputs": unknown, "artifacts": sampleArtifacts(agent),
 		"nodes": []any{map[string]any{"nodeId": agent, "nodeType": agent, "outputKey": nil, "status": "COMPLETED", "output": unknown.Text(), "error": nil,
 			"startedAt": sampleTime, "completedAt": sampleTime}},
 		"verdict": "pass", "verdictReason": "The gate is met.", "client": map[string]any{"id": "demo", "name": "Demo", "metadata": unknown},

@@ -37,10 +37,12 @@ type Config struct {
 	EventNames func() []string        // what agents call their events, where that is not the usual
 	// EventType returns the type of the events that agents call by one of the EventNames.
 	EventType func(name string) string
-	// RunView returns what templates know as .run, but for its artifacts: input, output, outputs, nodes, verdict, verdictReason, client and links, of
+	// RunView returns what templates know as .run, but for its artifacts: event, input, output, outputs, nodes, verdict, verdictReason, client and links, of
 	// the types that package render knows. A NotFound says that there is no such run any more. It is asked only where a
 	// template uses it.
 	RunView func(ctx context.Context, runID string) (map[string]any, error)
+	// Origin returns what the call of a run has told, an events.Origin in JSON; nil where that is not on record.
+	Origin func(ctx context.Context, runID string) ([]byte, error)
 	// Links signs the links to artifacts in the payload of an event; nil leaves it as it is.
 	Links func(payload []byte) []byte
 	// Now is the clock; nil is the system's.
@@ -68,6 +70,7 @@ type Service struct {
 	sending context.Context     // ends when attempts have to
 	abandon context.CancelFunc
 
+	threads  threads
 	held     work.Held // deliveries that are being claimed, wait in a lane, are sent or are being recorded
 	arrivals arrivals  // deliveries that have just become due
 }

@@ -217,6 +217,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		EventNames: func() []string { return g.catalog().Agents.EventNames() },
 		EventType:  func(name string) string { return g.catalog().Agents.EventType(name) },
 		RunView:    g.runView,
+		Origin:     func(ctx context.Context, runID string) ([]byte, error) { return g.runs.Origin(ctx, runID) },
 		Mail:       mailer,
 	})
 	coalescing := &coalesce.Service{Store: g.store, Runs: func() *runs.Service { return g.runs }}

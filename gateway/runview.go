@@ -35,11 +35,23 @@ func (g *Gateway) runView(ctx context.Context, id string) (map[string]any, error
 		return nil, problem.New(problem.Unprocessable, "run_too_large",
 			"The run's input and outputs have %d bytes together; the template of an endpoint may read %d of them. Leave .run out of the template, or have the agents write less.", size, int(maxRunView))
 	}
+	origin, err := originView(r.Origin)
+	if err != nil {
+		return nil, err
+	}
 	return map[string]any{
-		"input": parsedInput(r.Input), "output": textOrNil(r.Output), "outputs": outputsOf(nodes), "nodes": nodeViews(nodes),
+		"event": origin, "input": parsedInput(r.Input), "output": textOrNil(r.Output), "outputs": outputsOf(nodes), "nodes": nodeViews(nodes),
 		"verdict": textOrNil(r.Verdict), "verdictReason": textOrNil(r.Reason), "client": g.clientView(r.ClientID),
 		"links": map[string]any{"run": g.publicURL() + "/admin/runs/" + url.PathEscape(r.ID), "share": textOrNil(g.shareURL(r))},
 	}, nil
+}
+
+// originView is what a template sees of what the call of a run has told; nil where that is not on record.
+func originView(origin []byte) (any, error) {
+	if origin == nil {
+		return nil, nil
+	}
+	return render.JSON(origin)
 }
 
 // shareURL is a link to a run's page for recipients; empty where it has none.

@@ -47,7 +47,7 @@ func (s *Service) Tell(tx store.Tx, about Run, runID, kind string, at time.Time,
 	subject := about.subject()
 	about.ID = runID
 	event := newEvent("evt_"+ulid.Make().String(), &about, kind, "", at, nil, func(text []byte) []byte { return append(text, data...) })
-	event.Transient, event.OnRequest = true, true
+	event.Transient = true
 	return s.Events.Append(tx, subject, []events.Event{event})
 }
 

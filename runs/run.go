@@ -73,6 +73,7 @@ type Run struct {
 	Artifacts    []agents.Artifact // what it has made; nil where it was not asked for
 	Nodes        []agents.Node     // the turns of a flow's agents in the order in which they began; nil where they were not asked for
 	Callback     json.RawMessage   // whom its caller wants to be told of it, as events.Subject has it; nil is nobody
+	Origin       json.RawMessage   // what its call has told, as events.Origin has it; nil for a client without a source
 	EventNames   map[string]string // what its events are called outside, by type; not kept on record
 	Priority     int
 	Claim        int64 // the number of the claim of the process that works on it, or did last; 0 before the first

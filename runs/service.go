@@ -121,6 +121,11 @@ func New(c Config) *Service {
 	return s
 }
 
+// Origin returns what the call of a run has told, an events.Origin in JSON; nil where that, or the run, is not on record.
+func (s *Service) Origin(ctx context.Context, id string) ([]byte, error) {
+	return s.storage.origin(ctx, id)
+}
+
 // Get returns a run with its nodes and artifacts. A NotFound says that there is none of that id.
 func (s *Service) Get(ctx context.Context, id string) (*Run, error) {
 	run, err := s.storage.get(ctx, id)

@@ -22,6 +22,7 @@ type Request struct {
 	SessionID   string
 	Metadata    json.RawMessage
 	Callback    json.RawMessage // see Run.Callback
+	Origin      json.RawMessage // see Run.Origin
 	ReceivedAt  time.Time
 	Priority    int               // in the queue; 0 means PriorityDefault
 	Idempotency *Idempotency      // nil for a call without an Idempotency-Key
@@ -108,7 +109,7 @@ func newRun(r Request, now time.Time) Run {
 		notes = append(notes, Note{At: now, Kind: NoteWarning, Text: text})
 	}
 	return Run{ID: id, ClientID: r.ClientID, WorkflowID: r.Entry.ID, IsFlow: r.Entry.IsFlow, Source: r.Source,
-		SessionID: r.SessionID, Input: r.Input, Metadata: r.Metadata, Callback: r.Callback, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
+		SessionID: r.SessionID, Input: r.Input, Metadata: r.Metadata, Callback: r.Callback, Origin: r.Origin, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
 		Share: share, Uploads: r.Uploads, hasArtifacts: len(r.Uploads) > 0, Notes: notes, annotated: notes != nil || r.Admit != nil, ReceivedAt: r.ReceivedAt, CreatedAt: now}
 }
 

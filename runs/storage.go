@@ -40,6 +40,7 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row.Text("instance_id", instance)
 	row.Value("retry_on_crash", r.RetryOnCrash)
 	row.Text("callback", string(r.Callback))
+	row.Text("origin", storable(string(r.Origin)))
 	row.Text("answerer", answererText(r.By))
 	row.Text("verdict", r.Verdict)
 	row.Text("verdict_reason", storable(r.Reason))
@@ -120,7 +121,7 @@ func (r *Run) kind() string {
 type row struct {
 	ID, Status, ClientID, WorkflowID, Kind, Source, Input           string
 	SessionID, Metadata, Output, ErrorCode, ErrorMessage, ErrorKind *string
-	Callback, Answerer, Verdict, VerdictReason                      *string
+	Callback, Origin, Answerer, Verdict, VerdictReason              *string
 	PromptTokens, CompletionTokens, TotalTokens                     int
 	Priority, Attempts, Crashes, Share                              int
 	Views                                                           int64
@@ -147,6 +148,15 @@ func (s storage) get(ctx context.Context, id string) (*Run, error) {
 	return run, err
 }
 
+// origin returns what the call of a run has told; nil where that is not on record.
+func (s storage) origin(ctx context.Context, id string) ([]byte, error) {
+	text, _, err := store.Row[*string](s.store.Read(ctx), "SELECT origin FROM runs WHERE id = ?", id)
+	if err != nil || text == nil {
+		return nil, store.Wrap(err, "read what the call of run %s has told", id)
+	}
+	return []byte(*text), nil
+}
+
 func errNoRun() error {
 	return problem.New(problem.NotFound, problem.CodeRunNotFound, "There is no such run.")
 }
@@ -163,6 +173,9 @@ func (w *row) run() *Run {
 	}
 	if w.Callback != nil {
 		r.Callback = []byte(*w.Callback)
+	}
+	if w.Origin != nil {
+		r.Origin = []byte(*w.Origin)
 	}
 	r.By, _ = answererOf(w.Answerer) // what cannot be read is no reason to lose the run
 	if w.ErrorCode != nil {

@@ -52,6 +52,11 @@ type Receiver struct {
 	Judge func(a Answer) Verdict
 	// ReadsRun says that Request reads the run of a message.
 	ReadsRun bool
+	// ReadsKey says that Request uses the Key of messages about runs, which is read for it.
+	ReadsKey bool
+	// Ref says what the receiver calls a message that it has taken, by its answer. The next message with the same Key has that as
+	// its First. nil keeps nothing.
+	Ref func(a Answer) string
 }
 
 // Request is what goes to a receiver. Its URL and its headers may be secret.
@@ -75,6 +80,7 @@ type Verdict struct {
 	Reason string        // why it does not, and what to do, for people; empty when it does
 	Wait   time.Duration // how long it wants to be left alone
 	Final  bool          // it will never take this message
+	Lost   bool          // it knows the First of the message no more: the next attempt has none
 }
 
 // Set is all destinations that there are.

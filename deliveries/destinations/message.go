@@ -20,6 +20,7 @@ type Message struct {
 	Output string // the answer, in Markdown
 	Error  string // why it failed
 	Key    string // the same for all events about the same thing; empty where none is known
+	First  string // what the receiver calls the first message with this Key; empty for that one
 	Title  string // of what is resolved
 	Note   string // what an event of another kind says
 	Link   string // to the run, for people; empty where there is none

@@ -38,7 +38,7 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 		}
 		return destinations.JSON(to, nil, out)
 	}
-	r.Judge = judge
+	r.Judge, r.ReadsKey = judge, true
 	return r, nil
 }
 

@@ -53,7 +53,7 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 	r.Request = func(m destinations.Message) (destinations.Request, error) {
 		return destinations.JSON(s.URL, nil, eventOf(m, s.Secret.Reveal()))
 	}
-	r.Judge = judge
+	r.Judge, r.ReadsKey = judge, true
 	return r, found
 }
 

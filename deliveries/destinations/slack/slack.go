@@ -2,6 +2,8 @@
 package slack
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"slices"
@@ -47,11 +49,35 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 		return destinations.JSON(s.URL, header, messageOf(m, s.To))
 	}
 	r.Judge = judge
+	if s.Secret != "" { // an incoming webhook does not say what its messages are called
+		r.ReadsKey, r.Ref = true, timestamp
+	}
 	return r, found
+}
+
+// timestamp is what Slack calls a message of a bot. The answer repeats the message behind it, and may be cut there.
+func timestamp(a destinations.Answer) string {
+	d := json.NewDecoder(bytes.NewReader(a.Body))
+	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
+		return ""
+	}
+	for d.More() {
+		name, err := d.Token()
+		var value any
+		if err != nil || d.Decode(&value) != nil {
+			return ""
+		}
+		if name == "ts" {
+			ts, _ := value.(string)
+			return ts
+		}
+	}
+	return ""
 }
 
 type message struct {
 	Channel     string  `json:"channel,omitempty"`
+	Thread      string  `json:"thread_ts,omitempty"`
 	Text        string  `json:"text"`
 	Blocks      []block `json:"blocks"`
 	UnfurlLinks bool    `json:"unfurl_links"` // false: to show what a link leads to would be to open it
@@ -78,7 +104,7 @@ func messageOf(m destinations.Message, channel string) message {
 	mark := map[destinations.State]string{destinations.Good: ":white_check_mark: ", destinations.Bad: ":x: "}[m.State()]
 	source := m.Markdown()
 	blocks := d.Blocks(source, most)
-	out := message{Channel: channel, Text: d.Text(m.Brief(blocks, maxText))}
+	out := message{Channel: channel, Thread: m.First, Text: d.Text(m.Brief(blocks, maxText))}
 	add := func(written string) {
 		if written = strings.TrimSpace(written); written != "" {
 			t := mrkdwn(written)
@@ -127,6 +153,9 @@ func sections(d *markdown.Dialect, blocks []markdown.Block) (list []string, cut 
 // Words that Slack answers when it will never take a message as it is.
 var never = []string{"invalid_payload", "invalid_blocks", "invalid_blocks_format", "invalid_arguments", "msg_too_long", "msg_blocks_too_long", "no_text", "too_many_attachments"}
 
+// Words that Slack answers when nothing can be put into a thread any more.
+var noThread = []string{"thread_not_found", "cannot_reply_to_message", "message_not_found", "restricted_action_thread_locked"}
+
 // todo says what to do about a word of Slack's.
 var todo = map[string]string{
 	"no_service":                        "Its webhook was removed: make a new one, and give its URL.",
@@ -171,6 +200,9 @@ func judge(a destinations.Answer) destinations.Verdict {
 	}
 	if words == "" {
 		return destinations.Plain(a)
+	}
+	if slices.Contains(noThread, words) {
+		return destinations.Verdict{Reason: destinations.Refused("Slack", words, "The message is sent again, outside of the thread."), Lost: true}
 	}
 	return destinations.Verdict{Reason: destinations.Refused("Slack", words, todo[words]), Final: slices.Contains(never, words), Wait: a.Wait()}
 }

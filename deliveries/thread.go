@@ -1,0 +1,111 @@
+package deliveries
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"beckon/deliveries/destinations"
+	"beckon/events"
+	"beckon/internal/problem"
+)
+
+// thread is the messages that one endpoint's receiver gets about one key. The first of them is on record.
+type thread struct {
+	id    string // in the table
+	first string // what the receiver calls the first message; empty before there is one
+	taken string // what it calls the message that it has just taken
+	lost  bool   // it does not know the first one any more
+	exit  func()
+}
+
+// leave lets the next message of the thread be sent.
+func (t *thread) leave() {
+	if t != nil {
+		t.exit()
+	}
+}
+
+// threads lets one message of a thread be sent after the other, so that two do not both begin it. Other processes may: then both
+// messages stand alone, and the next ones follow the one that was on record first.
+type threads struct {
+	mu   sync.Mutex
+	busy map[string]chan struct{}
+}
+
+// enter waits until no other message of the thread is on its way, and returns what ends that for this one.
+func (t *threads) enter(ctx context.Context, id string) (exit func(), err error) {
+	for {
+		t.mu.Lock()
+		other, busy := t.busy[id]
+		if !busy {
+			if t.busy == nil {
+				t.busy = map[string]chan struct{}{}
+			}
+			own := make(chan struct{})
+			t.busy[id] = own
+			t.mu.Unlock()
+			return sync.OnceFunc(func() {
+				t.mu.Lock()
+				defer t.mu.Unlock()
+				delete(t.busy, id)
+				close(own)
+			}), nil
+		}
+		t.mu.Unlock()
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// enterThread reads the key of a message where its receiver uses it, and the first message with the same key. The thread is nil where
+// the message belongs to none.
+func (s *Service) enterThread(t *target, m message, told *destinations.Message) (*thread, error) {
+	if !t.receiver.ReadsKey || m.IsSample {
+		return nil, nil
+	}
+	if m.RunID != "" && s.Origin != nil {
+		text, err := s.Origin(s.sending, m.RunID)
+		if err != nil {
+			return nil, errThreadUnread(err)
+		}
+		var o events.Origin
+		if text != nil && json.Unmarshal(text, &o) == nil && o.Key != "" { // what is resolved is told where the run's answer is
+			told.Key = o.Key
+		}
+	}
+	if t.receiver.Ref == nil || told.Key == "" {
+		return nil, nil
+	}
+	own := &thread{id: threadID(t, told.Key)}
+	exit, err := s.threads.enter(s.sending, own.id)
+	if err != nil {
+		return nil, errThreadUnread(err)
+	}
+	own.exit = exit
+	if own.first, err = s.storage.firstOf(s.sending, own.id); err != nil {
+		exit()
+		return nil, errThreadUnread(err)
+	}
+	told.First = own.first
+	return own, nil
+}
+
+func errThreadUnread(err error) error {
+	return problem.New(problem.Unavailable, "thread_unread", "What was sent before about the same thing could not be read. It is tried again.").Because(err)
+}
+
+// threadID is another one for an endpoint that sends elsewhere since.
+func threadID(t *target, key string) string {
+	h := sha256.New()
+	for _, part := range []string{t.ID, t.Format, t.address(), t.To, key} {
+		fmt.Fprintf(h, "%d:%s,", len(part), part)
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}
