@@ -76,7 +76,9 @@ func newFormPage(t *testing.T) *formPage {
 
 // runsOf returns how many runs a client has.
 func (g *gateway) runsOf(client string) int {
-	var list struct{ Items []struct{ ClientID, Source string } }
+	var list struct {
+		Items []struct{ ClientID, Source string }
+	}
 	g.admin("/runs?limit=100", &list)
 	count := 0
 	for _, run := range list.Items {
