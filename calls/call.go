@@ -33,6 +33,7 @@ type Call struct {
 	lease   *Lease
 	key     string // Idempotency-Key
 
+	arrived      *ArrivedEvent // what the call said; nil for one without a source
 	agentTimeout time.Duration // how long the run's agent or flow may take
 	detach       func()        // from now on, a caller who disconnects does not cancel the run
 }
@@ -98,6 +99,7 @@ func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
 		err = c.findOriginal(ctx, first)
 	}
 	returned, c.Refused = true, c.laterNot4xx(err)
+	c.noteArrival()
 	return c
 }
 
@@ -178,6 +180,7 @@ func (c *Call) start(ctx context.Context) error {
 // runRequest makes the prompt, checks the callback, and finds the agent or flow to run.
 func (c *Call) runRequest() (runs.Request, error) {
 	r := c.request
+	c.keepEvent()
 	p, agent, err := c.service.prompt(c.sender, c.Client, c.catalog, r)
 	if err != nil || p.Skipped != "" {
 		c.Skipped = p.Skipped

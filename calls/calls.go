@@ -73,6 +73,7 @@ type Config struct {
 type Service struct {
 	Config
 	unproved         unproved
+	arrivals         arrivals
 	public           *url.URL      // PublicURL; nil if it is none
 	largePromptSlots chan struct{} // a semaphore: one value for each large prompt that is being made
 }

@@ -2,6 +2,8 @@ package clients
 
 import (
 	"bytes"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,6 +34,29 @@ func Sources() []string { return known.Sources() }
 
 // Source returns what is known of a source, or nil.
 func Source(name string) *senders.Sender { return known.Source(name) }
+
+// Schemes returns the names of the schemes that a client's auth can have.
+func Schemes() []string { return known.Schemes() }
+
+// Scheme returns what is known of a scheme, or nil.
+func Scheme(name string) *senders.Sender { return known.Scheme(name) }
+
+// Senders returns the sources of a group, in the order in which they are listed for people.
+func Senders(group senders.Group) (list []*senders.Sender) {
+	for _, one := range known {
+		if one.Group == group && one.Event != nil {
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+// NewSigningSecret makes a secret for a sender that takes any text: 32 random bytes in hexadecimal.
+func NewSigningSecret() secret.String {
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw) // never fails
+	return secret.String(hex.EncodeToString(raw))
+}
 
 // Auth is one way in which a caller may prove itself. In files and JSON one that has only a scheme may be written as that.
 type Auth struct {
@@ -180,8 +205,8 @@ func (c Client) Proofs() []senders.Proof {
 	return list
 }
 
-// needsToken reports whether one of the proofs is the client's token. Visitors of a form have none.
-func (c Client) needsToken() bool {
+// NeedsToken reports whether one of the proofs is the client's token. Visitors of a form have none.
+func (c Client) NeedsToken() bool {
 	if c.IsForm() && len(c.Auth) == 0 {
 		return false
 	}

@@ -78,8 +78,8 @@ func checkTokens(_ catalog.File, list []Client) []problem.Fields {
 	for i, c := range list {
 		found, token := &all[i], c.Token.Reveal()
 		switch other, taken := owner[token]; {
-		case token == "" && (!c.needsToken() || c.callsItselfOnly()):
-		case token == "" && c.HasSource() && len(c.Auth) == 0:
+		case token == "" && (!c.NeedsToken() || c.callsItselfOnly()):
+		case token == "" && c.HasSource() && known.Scheme(c.Source) != nil && len(c.Auth) == 0:
 			found.Add("secret", "is required: what %s signs with, best written as a ${VARIABLE}; or auth, which lists how its calls prove themselves; or token, for calls with a bearer token", c.Source)
 		case token == "":
 			found.Add("token", "is required: the bearer token of this client, best written as a ${VARIABLE}")

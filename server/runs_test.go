@@ -134,7 +134,7 @@ func TestARunInTheQueue(t *testing.T) {
 		require.NoError(t, err)
 		require.JSONEq(t, `{"runId":"`+id+`","status":"COMPLETED","clientId":"ci","workflowId":"triage","source":"api","sessionId":"s",
 			"input":"{\"why\":\"<x>\"}","output":"re: {\"why\":\"<x>\"}","error":null,"metadata":{"order":7},"artifacts":[],"shareUrl":null,"views":0,
-			"usage":{"promptTokens":12,"completionTokens":6,"totalTokens":18},"provider":"model","model":"m","degraded":false,"attempts":[],"data":null}`, string(rest))
+			"usage":{"promptTokens":12,"completionTokens":6,"totalTokens":18},"provider":"model","model":"m","degraded":false,"attempts":[],"data":null,"verdict":null,"verdictReason":null}`, string(rest))
 
 		list := g.follow(g.eventsRequest(id))
 		require.Equal(t, []string{"run.started", "run.completed"}, kinds(list))

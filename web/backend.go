@@ -41,8 +41,9 @@ type Backend struct {
 	Follow func(w http.ResponseWriter, r *http.Request, runID string) error
 }
 
-// Calls previews and tries calls; see calls.Service.
+// Calls previews and tries calls, and knows the last ones; see calls.Service.
 type Calls interface {
+	LastArrival(clientID string) (calls.Arrival, bool)
 	Preview(client clients.Client, r *calls.Request) (p calls.Prompt, agent string, err error)
 	Try(ctx context.Context, r *calls.Request) (runID string, err error)
 }

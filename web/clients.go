@@ -32,14 +32,21 @@ type lastCall struct {
 func (w *Web) clientForms() nounPages[clients.Client, clientForm] {
 	return nounPages[clients.Client, clientForm]{
 		form: formOf("clients"), web: w,
-		newItem: func(context.Context, url.Values) (clients.Client, error) {
-			return clients.Client{Passthrough: true}, nil
+		newItem: func(_ context.Context, asked url.Values) (clients.Client, error) {
+			return newClient(asked), nil
 		},
 		formFor: clientFormOf,
 		read: func(sent url.Values, kept clients.Client) (clientForm, clients.Client, problem.Fields) {
 			f := readClientForm(sent)
 			item, wrong := f.client()
-			item.Auth = kept.Auth // which the form does not show
+			if _, shown := readProofForms(sent); shown {
+				keepSecrets(item.Auth, f.Proofs, kept.Auth)
+			} else {
+				item.Auth = kept.Auth
+			}
+			if kept.ID == "" {
+				f.makeSecret(&item)
+			}
 			f.keepForm(&item, kept)
 			return f, item, wrong
 		},
@@ -47,6 +54,15 @@ func (w *Web) clientForms() nounPages[clients.Client, clientForm] {
 		afterCreate: func(c echo.Context, item clients.Client, token secret.String) error {
 			shown := w.clientTokenOf(item, item.Issued(token))
 			shown.IsNew = true
+			made := madeSecret(item, c.Request().PostForm)
+			if shown.Connect = w.connectOf(item, token, made); shown.Connect == nil {
+				shown.SigningSecret = made.Reveal()
+			}
+			arrival, err := w.arrivalOf(c.Request().Context(), item)
+			if err != nil {
+				return err
+			}
+			shown.Arrival = &arrival
 			return w.showToken(c, shown)
 		},
 		arrangeErrors: func(f *nounForm[clientForm]) {
@@ -57,13 +73,17 @@ func (w *Web) clientForms() nounPages[clients.Client, clientForm] {
 	}
 }
 
-func (w *Web) clientPages() []page { return append(w.clientForms().pages(), w.clientTokenPage()) }
+func (w *Web) clientPages() []page {
+	list := w.clientForms()
+	pages := append([]page{list.listPage(), list.pageOf("x"), w.clientTokenPage(), w.clientArrivalPage()}, w.newClientPages(list.pageOf(""))...)
+	return pages
+}
 
 // clientPosts are the forms of the page of a client, besides those that every noun has.
 func (w *Web) clientPosts(id string) map[string]echo.HandlerFunc {
 	posts := map[string]echo.HandlerFunc{"/preview": w.previewClient}
 	if id != "" {
-		posts["/try"], posts["/enabled"] = w.tryClient, w.enableClient
+		posts["/try"], posts["/enabled"], posts["/secret"] = w.tryClient, w.enableClient, w.setClientSecret
 	}
 	return posts
 }

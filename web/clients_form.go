@@ -23,6 +23,8 @@ var clientFields = []labelled{
 	{"kind", "Where the prompt comes from"},
 	{"template", "Template"},
 	{"commandId", "Command"},
+	{"auth", "How it proves itself"},
+	{"respond", "When calls are answered"},
 	{"filter", "Filter"},
 	{"coalesce", "Calls that share a run"},
 	{"prompt", "Work without a prompt"},
@@ -79,6 +81,8 @@ type clientForm struct {
 	MaxConcurrent         string
 	CORS                  string // an origin a line
 	Source, Respond       string
+	Caller                string      // the answer to "Who calls?" that a new client began with; empty for one that is kept
+	Proofs                []proofForm // how its caller may prove itself
 	Schedule, Timezone    string
 	Missed, ExpectEvery   string
 	Visitors              visitorForm
@@ -117,6 +121,7 @@ func clientFormOf(item clients.Client) clientForm {
 		f.MaxConcurrent = strconv.Itoa(item.MaxConcurrent)
 	}
 	f.Visitors = visitorFormOf(item.Form)
+	f.Proofs = proofFormsOf(item.Auth)
 	f.Schedule, f.Timezone, f.Missed = item.Schedule, item.Timezone, item.Missed
 	if item.ExpectEvery != 0 {
 		f.ExpectEvery = item.ExpectEvery.String()
@@ -138,8 +143,14 @@ func readClientForm(sent url.Values) clientForm {
 		MaxConcurrent: text("maxConcurrent"), CORS: sent.Get("cors"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"),
 		Schedule: text("schedule"), Timezone: text("timezone"), Missed: text("missed"), ExpectEvery: text("expectEvery"),
 		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret"), Visitors: readVisitorForm(sent)}
-	for _, typed := range []secret.String{f.webhookSecret, f.secret, f.Visitors.secret} {
-		f.Retype = f.Retype || typed != "" && typed != secret.Removed
+	f.Caller = text("caller")
+	f.Proofs, _ = readProofForms(sent)
+	typed := []secret.String{f.webhookSecret, f.secret, f.Visitors.secret}
+	for _, proof := range f.Proofs {
+		typed = append(typed, proof.typed)
+	}
+	for _, one := range typed {
+		f.Retype = f.Retype || one != "" && one != secret.Removed
 	}
 	return f
 }
@@ -154,6 +165,9 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 		CORS: strings.Fields(f.CORS), Gate: f.Gate}
 	if f.secret != "" {
 		item.Secret = clients.Secrets{f.secret}
+	}
+	for _, proof := range f.Proofs {
+		item.Auth = append(item.Auth, proof.auth(&wrong))
 	}
 	if !f.Enabled {
 		item.Enabled = new(bool)

@@ -17,6 +17,8 @@ import (
 // clientScreen is what client.html shows: the form of a client, and what can be tried with it.
 type clientScreen struct {
 	nounForm[clientForm]
+	Caller    *caller // that a new client is for; nil for one that is kept, and where nobody has asked
+	Arrival   *clientArrival
 	Enabled   bool // as it is saved
 	HasSecret bool
 	Signs     bool // there is a secret that its caller signs with
@@ -103,6 +105,9 @@ func (s clientScreen) HasNoLimits() bool {
 
 // clientScreen shows a client around its form.
 func (w *Web) clientScreen(c echo.Context, f nounForm[clientForm], kept *clients.Client) (_ any, err error) {
+	if f.ID == "" && c.Request().Method == http.MethodGet {
+		f.Form.Caller = c.QueryParam("source")
+	}
 	s, err := w.clientScreenOf(c.Request().Context(), f, kept)
 	switch sent := c.Request().PostForm; {
 	case err != nil:
@@ -119,6 +124,9 @@ func (w *Web) clientScreen(c echo.Context, f nounForm[clientForm], kept *clients
 
 func (w *Web) clientScreenOf(ctx context.Context, f nounForm[clientForm], kept *clients.Client) (s clientScreen, err error) {
 	s = clientScreen{nounForm: f, Call: sampleFor(f.Form)}
+	if f.ID == "" {
+		s.Caller = callerOf(f.Form.Caller)
+	}
 	if kept != nil {
 		if s.Last, err = w.lastCallOf(ctx, kept.ID); err != nil {
 			return s, err
@@ -127,9 +135,24 @@ func (w *Web) clientScreenOf(ctx context.Context, f nounForm[clientForm], kept *
 			return s, err
 		}
 		s.Signs, s.HasFormSecret, s.FormURL = len(kept.Secret) > 0, kept.Form.Secret != "", w.formURL(*kept)
+		s.addKeptSecrets(*kept)
+		arrival, err := w.arrivalOf(ctx, *kept)
+		if err != nil {
+			return s, err
+		}
+		s.Arrival = &arrival
 		s.Enabled, s.HasSecret, s.Overlaps, s.Snippets = kept.IsEnabled(), kept.WebhookSecret != "", overlaps(), w.snippetsOf(*kept, "")
 	}
 	return s, w.addChoices(ctx, &s)
+}
+
+// addKeptSecrets says in a form that was sent which proofs have a saved secret.
+func (s *clientScreen) addKeptSecrets(kept clients.Client) {
+	for i, f := range s.Form.Proofs {
+		if saved := f.saved(kept.Auth); saved != nil {
+			s.Form.Proofs[i].kept = keptSecret(saved.Secret)
+		}
+	}
 }
 
 // addChoices lists what the form can choose from: what is chosen comes first, in its order, whether it exists or not.

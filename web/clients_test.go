@@ -40,6 +40,8 @@ type clientSite struct {
 	calls  *calls.Service
 	tried  []*calls.Request
 	refuse error // what comes of the next try
+	// arrivals are the last calls that proved themselves.
+	arrivals map[string]calls.Arrival
 }
 
 func newClientSite(t *testing.T) *clientSite {
@@ -51,7 +53,7 @@ func newClientSite(t *testing.T) *clientSite {
 		inForce := calls.Catalog{Agents: &agents.Set{}, Commands: commands.NewSet(catalog.All[commands.Command](v))}
 		service := runs.New(runs.Config{Store: c.Store})
 		s.calls = calls.New(calls.Config{Catalog: func() calls.Catalog { return inForce }, Runs: service, MaxBodyBytes: 1 << 20})
-		c.Backend = &web.Backend{Editor: s.editor, Runs: service, Calls: s}
+		c.Backend = &web.Backend{Editor: s.editor, Runs: service, Calls: s, Refused: c.Store}
 		c.PublicURL = "https://beckon.example/"
 	})
 	s.browser = site.signedIn()
@@ -60,6 +62,11 @@ func newClientSite(t *testing.T) *clientSite {
 
 func (s *clientSite) Preview(item clients.Client, r *calls.Request) (calls.Prompt, string, error) {
 	return s.calls.Preview(item, r)
+}
+
+func (s *clientSite) LastArrival(id string) (calls.Arrival, bool) {
+	a, ok := s.arrivals[id]
+	return a, ok
 }
 
 func (s *clientSite) Try(_ context.Context, r *calls.Request) (string, error) {
@@ -111,7 +118,9 @@ var (
 func TestClientPagesLookTheSame(t *testing.T) {
 	s := newClientSite(t)
 	for name, page := range map[string]func() answer{
-		"client-new":     func() answer { return s.get("/admin/clients/new") },
+		"client-callers": func() answer { return s.get("/admin/clients/new") },
+		"client-new":     func() answer { return s.get("/admin/clients/new?source=generic") },
+		"client-github":  func() answer { return s.get("/admin/clients/new?source=github") },
 		"client-managed": func() answer { return s.get("/admin/clients/filed") },
 		"client-wrong": func() answer {
 			return s.post("/admin/clients/new", filled("id", "CI", "name", "<b>CI</b>", "kind", "command", "allowedAgents", "triage,gone", "syncTimeout", "soon", "rateRequests", "x", "sample", "<i>"))

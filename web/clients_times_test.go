@@ -46,7 +46,7 @@ func newTimesSite(t *testing.T) *timesSite {
 			Tell: func(store.Tx, string, events.Subject, problem.Failure, map[string]any) error { return nil }})
 		service := runs.New(runs.Config{Store: c.Store})
 		preview := calls.New(calls.Config{Catalog: func() calls.Catalog { return calls.Catalog{Agents: &agents.Set{}} }, Runs: service, MaxBodyBytes: 1 << 20})
-		c.Backend = &web.Backend{Editor: s.editor, Runs: service, Calls: &clientSite{calls: preview}, Schedules: times}
+		c.Backend = &web.Backend{Editor: s.editor, Runs: service, Calls: &clientSite{calls: preview}, Schedules: times, Refused: c.Store}
 	})
 	s.browser = site.signedIn()
 	return s

@@ -19,6 +19,9 @@ type clientToken struct {
 	OldTokenNotice string // how long the old token still works
 	SecretNotice   string // how long the old callback secret still signs
 	Snippets       []snippet
+	SigningSecret  string         // that was made for a sender of which nothing else is known
+	Connect        *clientConnect // how to connect the sender of a new client; nil for one of which nothing is known
+	Arrival        *clientArrival // of a new client
 }
 
 // Address is the address of the client's page.

@@ -117,6 +117,8 @@ func (r *traffic) startDeliveries(t *testing.T, s *store.Store, sealer *secret.S
 }
 
 // Try notes the call that a page makes.
+func (*traffic) LastArrival(string) (calls.Arrival, bool) { return calls.Arrival{}, false }
+
 func (r *traffic) Try(_ context.Context, call *calls.Request) (string, error) {
 	if r.refuse != nil {
 		return "", r.refuse

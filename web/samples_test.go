@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/calls"
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
@@ -25,36 +26,41 @@ func samples() map[string][]any {
 	command := commands.Command{ID: "daily-report", Prompt: "Report.", AgentID: "triage", Description: "For the morning."}
 	entry := catalog.AuditEntry{Who: "admin", Action: "update", Section: "clients", ResourceID: "ci", Before: []byte(`{"name":"a"}`), After: []byte(`{"name":"b"}`)}
 	made := catalog.AuditEntry{Who: "admin", Action: "create", Section: "clients", ResourceID: "ci", After: []byte(`{"name":"b"}`)}
-	token := clientToken{ID: "ci", IsNew: true, Token: "mgc_x", OldTokenNotice: "Gone.", Snippets: snippets("http://localhost:8080", clients.Client{ID: "ci", Passthrough: true}, "mgc_x")}
+	token := clientToken{ID: "ci", IsNew: true, Token: "mgc_x", OldTokenNotice: "Gone.", Snippets: snippets("http://localhost:8080", clients.Client{ID: "ci", Passthrough: true}, "mgc_x"), SigningSecret: "x",
+		Connect: &clientConnect{Title: "GitHub", Steps: []string{"Paste it."}, Secret: "x", AsksSecret: true, UsesToken: true}}
+	named := sampleArrival()
+	token.Arrival = &named
 	refused := store.RefusedCall{ID: "ref_1", Status: 401, Code: "unauthorized", Method: "POST", Path: "/api/v1/webhooks/ci", ClientID: "ci", RequestID: "req_1",
 		Headers: map[string]string{"Host": "localhost"}}
 	return map[string][]any{
-		"login":       {loginForm{"/admin", "Wrong."}},
-		"error":       {errorView{"Not Found", "There is nothing at this address.", "req_1"}},
-		"docs":        {nil},
-		"overview":    {sampleOverview()},
-		"agents":      {sampleList("agents", agent)},
-		"agent":       sampleForms("agent", agentFormOf(agent)),
-		"providers":   {sampleList("providers", provider)},
-		"provider":    sampleForms("provider", providerFormOf(provider)),
-		"flows":       {sampleList("flows", flow)},
-		"flow":        sampleForms("flow", flowFormOf(flow)),
-		"flow-yaml":   sampleForms("flow", (&Web{}).flowTextOf(flow)),
-		"commands":    {sampleList("commands", command)},
-		"command":     sampleForms("command", command),
-		"clients":     {nounList{Path: clientsPath, Notice: "Done.", Next: clientsPath, NotFirst: true, Rows: sampleClientRows()}},
-		"client":      {sampleClient(""), sampleClient("ci")},
-		"clienttoken": {token},
-		"endpoints":   {nounList{Path: endpointsPath, Notice: "Done.", Next: endpointsPath, NotFirst: true, Rows: sampleEndpointRows()}},
-		"endpoint":    {sampleEndpoint(""), sampleEndpoint("ops")},
-		"runs":        {sampleRuns()},
-		"run":         {sampleRun()},
-		"deliveries":  {sampleDeliveries()},
-		"delivery":    {sampleDelivery()},
-		"refused":     {refusedList{Client: "ci", Code: "unauthorized", Codes: refusedCodes(), Calls: []refusedRow{{refused, "No such client"}}, Next: refusedPath, NotFirst: true}},
-		"refusedcall": {newRefusedCall(refused, &clients.Client{ID: "ci"})},
-		"settings":    {settingsView{Sections: []settingsSection{{"log", []Setting{{"log.level", "", "default"}, {"log.format", "text", "config.yaml:1"}}}}}},
-		"audit":       {auditList{Section: "clients", ID: "ci", Sections: auditSections(), Rows: []auditRow{newAuditRow(entry), newAuditRow(made)}, Next: auditPath, NotFirst: true}},
+		"login":         {loginForm{"/admin", "Wrong."}},
+		"error":         {errorView{"Not Found", "There is nothing at this address.", "req_1"}},
+		"docs":          {nil},
+		"overview":      {sampleOverview()},
+		"agents":        {sampleList("agents", agent)},
+		"agent":         sampleForms("agent", agentFormOf(agent)),
+		"providers":     {sampleList("providers", provider)},
+		"provider":      sampleForms("provider", providerFormOf(provider)),
+		"flows":         {sampleList("flows", flow)},
+		"flow":          sampleForms("flow", flowFormOf(flow)),
+		"flow-yaml":     sampleForms("flow", (&Web{}).flowTextOf(flow)),
+		"commands":      {sampleList("commands", command)},
+		"command":       sampleForms("command", command),
+		"clients":       {nounList{Path: clientsPath, Notice: "Done.", Next: clientsPath, NotFirst: true, Rows: sampleClientRows()}},
+		"client":        {sampleClient(""), sampleClient("ci")},
+		"clienttoken":   {token},
+		"callers":       {callersScreen{Groups: callerGroups()}},
+		"clientarrival": {clientArrival{ID: "ci", IsNew: true, Live: true}, sampleArrival()},
+		"endpoints":     {nounList{Path: endpointsPath, Notice: "Done.", Next: endpointsPath, NotFirst: true, Rows: sampleEndpointRows()}},
+		"endpoint":      {sampleEndpoint(""), sampleEndpoint("ops")},
+		"runs":          {sampleRuns()},
+		"run":           {sampleRun()},
+		"deliveries":    {sampleDeliveries()},
+		"delivery":      {sampleDelivery()},
+		"refused":       {refusedList{Client: "ci", Code: "unauthorized", Codes: refusedCodes(), Calls: []refusedRow{{refused, "No such client"}}, Next: refusedPath, NotFirst: true}},
+		"refusedcall":   {newRefusedCall(refused, &clients.Client{ID: "ci"})},
+		"settings":      {settingsView{Sections: []settingsSection{{"log", []Setting{{"log.level", "", "default"}, {"log.format", "text", "config.yaml:1"}}}}}},
+		"audit":         {auditList{Section: "clients", ID: "ci", Sections: auditSections(), Rows: []auditRow{newAuditRow(entry), newAuditRow(made)}, Next: auditPath, NotFirst: true}},
 	}
 }
 
@@ -102,6 +108,13 @@ func sampleClient(id string) clientScreen {
 		Agents: []agentChoice{{"triage", "agent", true, true}}, Commands: []commandChoice{{"daily", "Daily", true}},
 		Call: sampleFor(form), Preview: clientPreview{Made: true, Text: "hi", Agent: "triage"}, Try: clientTry{RunID: "run_1", Error: "No."}, Overlaps: overlaps(),
 		Snippets: snippets("http://localhost:8080", item, "")}
+}
+
+func sampleArrival() clientArrival {
+	at := time.Unix(0, 0)
+	return clientArrival{ID: "ci", Live: true, At: at, Proof: "by the signature of GitHub", Repeated: true, Note: "It works.", RunID: "run_1", Status: "FAILED", Prompt: "Hi", Error: "No.",
+		Event:   &calls.ArrivedEvent{Type: "push", Action: "created", Title: "A push", State: "open", Severity: "high"},
+		Refused: &arrivalRefused{At: at, ID: "ref_1", Why: "Wrong signature", Meaning: "It does not match.", Advice: []string{"Compare the secrets."}}}
 }
 
 func sampleEndpointRows() []endpointRow {

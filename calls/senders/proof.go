@@ -58,6 +58,7 @@ func (p Proof) Key() string {
 
 // Proved is what a signature has proved.
 type Proved struct {
+	Scheme     string    // which proof was good; Prove sets it
 	DeliveryID string    // empty where the scheme has none
 	Signed     bool      // the signature covers DeliveryID
 	Signature  string    // the one that was good; empty for a token

@@ -29,6 +29,7 @@ type Sender struct {
 	Name  string // in source and auth
 	Title string // as its vendor writes it
 	Group Group
+	Setup Setup
 
 	// Check returns what is wrong with the configuration of a proof, in a sentence for whoever wrote it. Nil where any
 	// secret will do.
@@ -72,6 +73,8 @@ const (
 	Alerts   Group = "alerts"
 	Git      Group = "git"
 	Payments Group = "payments"
+	Chats    Group = "chats"
+	Cloud    Group = "cloud"
 	Events   Group = "events"
 	Proofs   Group = "proofs" // schemes that belong to no vendor
 )

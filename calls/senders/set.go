@@ -75,6 +75,7 @@ func (s Set) Prove(ctx context.Context, proofs []Proof, d Delivery, now time.Tim
 		}
 		got, err := one.prove(ctx, p, d, now, isToken)
 		if err == nil && proved == nil {
+			got.Scheme = p.Scheme
 			proved = &got
 		}
 		if err != nil && one.Shows(p, d) {

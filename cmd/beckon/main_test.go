@@ -107,7 +107,9 @@ func startGateway(ts *testscript.TestScript, neg bool, args []string) {
 // environ is what a script has set; the variables that a first start looks for are not inherited.
 func environ(ts *testscript.TestScript) (env []string) {
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "BECKON_SERVER_ADDRESS", "BECKON_DATABASE_URL", "BECKON_SERVER_SHUTDOWN_GRACE", "BECKON_LOG_FORMAT", "BECKON_ADMIN_TOKEN", "BECKON_ADMIN_VARIABLES",
-		"OPENAI_API_KEY", "CI_TOKEN", "CONTACT_TOKEN", "ALERTMANAGER_TOKEN", "ADMIN_TOKEN", "BACKUP_TOKEN", "OPS_SECRET"} {
+		"OPENAI_API_KEY", "CI_TOKEN", "CONTACT_TOKEN", "ALERTMANAGER_TOKEN", "ADMIN_TOKEN", "BACKUP_TOKEN", "OPS_SECRET", "GRAFANA_SECRET", "PAGERDUTY_SECRET", "SENTRY_SECRET", "KUMA_TOKEN",
+		"GITHUB_SECRET", "GITLAB_SECRET", "GITEA_SECRET", "BITBUCKET_SECRET", "STRIPE_SECRET", "SHOPIFY_SECRET", "SLACK_SECRET", "LINEAR_SECRET", "JIRA_SECRET", "TWILIO_AUTH_TOKEN",
+		"EVENTS_TOKEN", "AZURE_TOKEN"} {
 		if value := ts.Getenv(name); value != "" {
 			env = append(env, name+"="+value)
 		}

@@ -7,6 +7,16 @@ import "beckon/calls/senders"
 // 5xx: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 var Sender = &senders.Sender{
 	Name: "alertmanager", Title: "Alertmanager", Group: senders.Alerts, Async: true, Event: event,
+	Setup: senders.Setup{
+		About: "Alerts of Prometheus, Mimir and Loki",
+		Place: "the receivers of alertmanager.yml",
+		Steps: []string{
+			"Add a webhook_configs entry with the URL as its url to a receiver.",
+			"Under its http_config, set basic_auth with any username, and the token as password (or password_file).",
+			"Have a route name that receiver, and reload Alertmanager.",
+		},
+		Proof: &senders.Proof{Scheme: "basic"},
+	},
 	Prompt: func(e senders.Event) string { return senders.DescribeAlerts("Alertmanager", e) },
 }
 

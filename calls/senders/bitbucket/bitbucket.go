@@ -15,6 +15,16 @@ const signatureHeader = "X-Hub-Signature"
 // https://confluence.atlassian.com/bitbucketserver/event-payload-938025882.html
 var Sender = &senders.Sender{
 	Name: "bitbucket", Title: "Bitbucket", Group: senders.Git, Async: true, Event: event,
+	Setup: senders.Setup{
+		About: "Pushes, pull requests, issues",
+		Place: "Repository settings, Webhooks",
+		Steps: []string{
+			"Press Add webhook, and paste the URL.",
+			"Paste the secret as Secret.",
+			"Choose the triggers, and save it.",
+		},
+		Secret: "Secret",
+	},
 	Verify: senders.BodySignature(signatureHeader, "sha256=", deliveryID),
 	Shows: func(_ senders.Proof, d senders.Delivery) bool {
 		return d.Header.Get(signatureHeader) != "" && d.Value("X-Event-Key") != ""

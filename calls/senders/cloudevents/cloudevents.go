@@ -17,7 +17,15 @@ import (
 // Sender is by the HTTP binding (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md)
 // and the webhook specification beside it, which has the handshake.
 var Sender = &senders.Sender{
-	Name: "cloudevents", Title: "CloudEvents", Group: senders.Events, Event: event, DeliveryID: deliveryID, Preflight: Preflight,
+	Name: "cloudevents", Title: "CloudEvents", Group: senders.Cloud, Event: event, DeliveryID: deliveryID, Preflight: Preflight,
+	Setup: senders.Setup{
+		About: "Knative, Dapr, and all that send CloudEvents",
+		Place: "the subscription or sink of the service",
+		Steps: []string{
+			"Set the URL as the address that events are sent to.",
+			"Have it send the header Authorization: Bearer … with the token.",
+		},
+	},
 	Prompt: func(e senders.Event) string { return senders.DescribeEach("CloudEvents", e) },
 }
 

@@ -11,7 +11,17 @@ import (
 // EventGrid is Azure Event Grid, which sends lists in a schema of its own, or CloudEvents:
 // https://learn.microsoft.com/azure/event-grid/end-point-validation-event-grid-events-schema
 var EventGrid = &senders.Sender{
-	Name: "eventgrid", Title: "Azure Event Grid", Group: senders.Events, Async: true, Event: gridEvent, Handshake: validate,
+	Name: "eventgrid", Title: "Azure Event Grid", Group: senders.Cloud, Async: true, Event: gridEvent, Handshake: validate,
+	Setup: senders.Setup{
+		About: "Azure's events",
+		Place: "Event Subscriptions, of a topic or resource",
+		Steps: []string{
+			"Add an event subscription with the endpoint type Web Hook, and paste the URL.",
+			"It has the token in its query already: Event Grid can send no header while it validates an endpoint.",
+			"Create it: Azure calls the URL at once to validate it.",
+		},
+		Proof: &senders.Proof{Scheme: "query", Name: "key"},
+	},
 	Preflight: Preflight,
 	Prompt:    func(e senders.Event) string { return senders.DescribeEach("Azure Event Grid", e) },
 	DeliveryID: func(d senders.Delivery) string {

@@ -8,7 +8,14 @@ import (
 )
 
 // Sender has no prompt of its own: a call of a generic client says it by the rules of bodies.
-var Sender = &senders.Sender{Name: "generic", Title: "Any system", Group: senders.Events, Event: event, DeliveryID: deliveryID}
+var Sender = &senders.Sender{
+	Name: "generic", Title: "Any system", Group: senders.Events, Event: event, DeliveryID: deliveryID,
+	Setup: senders.Setup{
+		About: "Whatever can make an HTTP call",
+		Place: "the system that calls",
+		Steps: []string{"Have it send a POST to the URL, with the text as the body, or JSON with a prompt.", "Have it send the header Authorization: Bearer … with the token."},
+	},
+}
 
 var deliveryID = senders.FromHeader("Webhook-Id", "Svix-Id")
 

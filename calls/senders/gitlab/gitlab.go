@@ -18,6 +18,16 @@ import (
 // in a row.
 var Sender = &senders.Sender{
 	Name: "gitlab", Title: "GitLab", Group: senders.Git, Async: true, Verify: verify, Event: event,
+	Setup: senders.Setup{
+		About: "Pushes, merge requests, issues, pipelines",
+		Place: "Settings, Webhooks, of a project or group",
+		Steps: []string{
+			"Press Add new webhook, and paste the URL.",
+			"Paste the secret as Secret token.",
+			"Choose the triggers, add the webhook, and press Test.",
+		},
+		Secret: "Secret token",
+	},
 	Shows:      senders.Header(tokenHeader, "Webhook-Signature"),
 	Prompt:     func(e senders.Event) string { return senders.Describe("GitLab", e) },
 	DeliveryID: deliveryID,

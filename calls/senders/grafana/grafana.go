@@ -15,6 +15,16 @@ const signatureHeader = "X-Grafana-Alerting-Signature"
 // https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/
 var Sender = &senders.Sender{
 	Name: "grafana", Title: "Grafana", Group: senders.Alerts, Async: true, Event: event, Verify: verify,
+	Setup: senders.Setup{
+		About: "Alert rules of Grafana Alerting",
+		Place: "Alerting, Contact points",
+		Steps: []string{
+			"Add a contact point with the integration Webhook, and paste the URL.",
+			"Under HMAC signature, paste the secret. (Older versions have no such field: choose bearer as the proof of this client, and paste the token under Authorization header credentials.)",
+			"Press Test, then use the contact point in a notification policy.",
+		},
+		Secret: "Secret (HMAC signature)",
+	},
 	Prompt: func(e senders.Event) string { return senders.DescribeAlerts("Grafana", e) },
 	Shows: func(p senders.Proof, d senders.Delivery) bool {
 		return d.Header.Get(cmp.Or(p.Header, signatureHeader)) != ""

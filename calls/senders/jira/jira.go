@@ -14,7 +14,17 @@ const signatureHeader = "X-Hub-Signature"
 
 // Sender is documented at https://developer.atlassian.com/server/jira/platform/webhooks/
 var Sender = &senders.Sender{
-	Name: "jira", Title: "Jira", Group: senders.Events, Async: true, Event: event,
+	Name: "jira", Title: "Jira", Group: senders.Chats, Async: true, Event: event,
+	Setup: senders.Setup{
+		About: "Issues and comments",
+		Place: "Settings, System, WebHooks",
+		Steps: []string{
+			"Press Create a WebHook, and paste the URL.",
+			"Paste the secret as Secret.",
+			"Choose the events, and create it.",
+		},
+		Secret: "Secret",
+	},
 	Verify: senders.BodySignature(signatureHeader, "sha256=", deliveryID),
 	Shows: func(_ senders.Proof, d senders.Delivery) bool {
 		return d.Header.Get(signatureHeader) != "" && d.Header.Get("X-Atlassian-Webhook-Identifier") != ""

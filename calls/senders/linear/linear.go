@@ -16,7 +16,19 @@ const signatureHeader = "Linear-Signature"
 
 // Sender is documented at https://linear.app/developers/webhooks. It takes nothing but a 200 for a success.
 var Sender = &senders.Sender{
-	Name: "linear", Title: "Linear", Group: senders.Events, Async: true, Verify: verify, Event: event,
+	Name: "linear", Title: "Linear", Group: senders.Chats, Async: true, Verify: verify, Event: event,
+	Setup: senders.Setup{
+		About: "Issues, comments, projects",
+		Place: "Settings, API, Webhooks",
+		Steps: []string{
+			"Press New webhook, and paste the URL.",
+			"Choose the kinds of changes, and create it.",
+			"Copy its signing secret.",
+		},
+		Secret:      "Signing secret",
+		MakesSecret: true,
+		SecretFrom:  "Linear shows it on the page of the webhook.",
+	},
 	Shows:      senders.Header(signatureHeader),
 	Prompt:     func(e senders.Event) string { return senders.Describe("Linear", e) },
 	DeliveryID: deliveryID,

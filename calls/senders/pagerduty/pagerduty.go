@@ -17,6 +17,18 @@ const signatureHeader = "X-PagerDuty-Signature"
 // Sender is documented at https://developer.pagerduty.com/docs/webhooks-overview
 var Sender = &senders.Sender{
 	Name: "pagerduty", Title: "PagerDuty", Group: senders.Alerts, Async: true, Verify: verify, Event: event,
+	Setup: senders.Setup{
+		About: "Incidents: triggered, acknowledged, resolved",
+		Place: "Integrations, Generic Webhooks (v3)",
+		Steps: []string{
+			"Press New Webhook, and paste the URL.",
+			"Choose a service, team or account, and the incident events.",
+			"Save it, and copy the signing secret that is shown once.",
+		},
+		Secret:      "Signing secret",
+		MakesSecret: true,
+		SecretFrom:  "PagerDuty shows it once, when the webhook is added.",
+	},
 	Shows:      senders.Header(signatureHeader),
 	Prompt:     func(e senders.Event) string { return senders.DescribeAlert("PagerDuty", e) },
 	DeliveryID: func(d senders.Delivery) string { return senders.Member(d.Body, "event.id") },

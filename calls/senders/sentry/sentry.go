@@ -14,6 +14,18 @@ const signatureHeader = "Sentry-Hook-Signature"
 // (Sentry-Hook-Timestamp) is not signed and proves nothing.
 var Sender = &senders.Sender{
 	Name: "sentry", Title: "Sentry", Group: senders.Alerts, Async: true, Event: event,
+	Setup: senders.Setup{
+		About: "Issues and metric alerts",
+		Place: "Settings, Custom Integrations",
+		Steps: []string{
+			"Create a new internal integration, and paste the URL as its Webhook URL.",
+			"Switch on Alert Rule Action, or the webhooks for issues, and save it.",
+			"Copy its Client Secret.",
+		},
+		Secret:      "Client Secret",
+		MakesSecret: true,
+		SecretFrom:  "Sentry shows it on the page of the integration, under Credentials.",
+	},
 	Verify:     senders.BodySignature(signatureHeader, "", deliveryID),
 	Shows:      senders.Header(signatureHeader),
 	Prompt:     func(e senders.Event) string { return senders.DescribeAlert("Sentry", e) },

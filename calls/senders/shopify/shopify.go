@@ -16,6 +16,17 @@ const signatureHeader = "X-Shopify-Hmac-Sha256"
 // Sender is documented at https://shopify.dev/docs/apps/build/webhooks. It takes nothing but a 200 for a success.
 var Sender = &senders.Sender{
 	Name: "shopify", Title: "Shopify", Group: senders.Payments, Async: true, Verify: verify, Event: event,
+	Setup: senders.Setup{
+		About: "Orders, customers, products",
+		Place: "Settings, Notifications, Webhooks",
+		Steps: []string{
+			"Press Create webhook, choose the event and the format JSON, and paste the URL.",
+			"Below the list of webhooks, copy the key that they are signed with. For the webhooks of an app it is the app's client secret.",
+		},
+		Secret:      "Signing key",
+		MakesSecret: true,
+		SecretFrom:  "Shopify shows it below the list of webhooks. For an app it is the client secret.",
+	},
 	Shows:      senders.Header(signatureHeader),
 	Prompt:     func(e senders.Event) string { return senders.Describe("Shopify", e) },
 	DeliveryID: deliveryID,

@@ -17,7 +17,19 @@ const signatureHeader = "X-Slack-Signature"
 // Sender is documented at https://docs.slack.dev/authentication/verifying-requests-from-slack. It waits 3 s, and shows people
 // whatever an answer to a command says: so the answer is empty.
 var Sender = &senders.Sender{
-	Name: "slack", Title: "Slack", Group: senders.Events, Async: true, Verify: verify, Event: event,
+	Name: "slack", Title: "Slack", Group: senders.Chats, Async: true, Verify: verify, Event: event,
+	Setup: senders.Setup{
+		About: "Events, slash commands, buttons",
+		Place: "api.slack.com/apps, your app",
+		Steps: []string{
+			"Under Basic Information, copy the Signing Secret, and give it to Beckon first.",
+			"Under Event Subscriptions, switch events on and paste the URL as Request URL: Slack calls it at once.",
+			"Subscribe to the bot events that you want, and install the app anew. Slash Commands and Interactivity take the same URL.",
+		},
+		Secret:      "Signing Secret",
+		MakesSecret: true,
+		SecretFrom:  "Slack shows it under Basic Information of the app.",
+	},
 	Shows:      senders.Header(signatureHeader),
 	Prompt:     func(e senders.Event) string { return senders.Describe("Slack", e) },
 	DeliveryID: deliveryID,

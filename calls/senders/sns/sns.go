@@ -17,7 +17,17 @@ import (
 // returns those that messages are signed with.
 func Sender(certificates *Certificates) *senders.Sender {
 	return &senders.Sender{
-		Name: "sns", Title: "Amazon SNS", Group: senders.Events, Async: true, Event: event, Check: check, Handshake: handshake, Keyless: true,
+		Name: "sns", Title: "Amazon SNS", Group: senders.Cloud, Async: true, Event: event, Check: check, Handshake: handshake, Keyless: true,
+		Setup: senders.Setup{
+			About: "CloudWatch alarms, and what else AWS tells",
+			Place: "SNS, Topics, your topic",
+			Steps: []string{
+				"Press Create subscription, and choose the protocol HTTPS.",
+				"Paste the URL as Endpoint, and leave raw message delivery off.",
+				"Create it: Beckon confirms the subscription by itself.",
+			},
+			Proof: &senders.Proof{Scheme: "sns"},
+		},
 		Verify: func(ctx context.Context, p senders.Proof, d senders.Delivery, now time.Time) (senders.Proved, error) {
 			return verify(ctx, certificates, p, d, now)
 		},

@@ -17,6 +17,17 @@ import (
 // Sender takes both families of headers, and secrets as well as public keys.
 var Sender = &senders.Sender{
 	Name: "standard-webhooks", Title: "Standard Webhooks", Group: senders.Events, Check: check, Verify: verify, Event: event,
+	Setup: senders.Setup{
+		About: "Every service that follows standardwebhooks.com, or uses Svix",
+		Place: "the webhooks of the service",
+		Steps: []string{
+			"Add an endpoint, and paste the URL.",
+			"Copy its signing secret (whsec_…).",
+		},
+		Secret:      "Signing secret",
+		MakesSecret: true,
+		SecretFrom:  "The service shows it on the page of the endpoint: whsec_…",
+	},
 	Shows:      senders.Header("Webhook-Signature", "Svix-Signature"),
 	Prompt:     func(e senders.Event) string { return senders.Describe("Webhook", e) },
 	DeliveryID: deliveryID,

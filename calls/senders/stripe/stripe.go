@@ -18,6 +18,18 @@ const signatureHeader = "Stripe-Signature"
 // Sender is documented at https://docs.stripe.com/webhooks
 var Sender = &senders.Sender{
 	Name: "stripe", Title: "Stripe", Group: senders.Payments, Async: true, Verify: verify, Event: event,
+	Setup: senders.Setup{
+		About: "Payments, invoices, subscriptions",
+		Place: "Workbench, Webhooks (Developers, Webhooks)",
+		Steps: []string{
+			"Add a destination of the type Webhook endpoint, and choose the events.",
+			"Paste the URL as Endpoint URL, and create the destination.",
+			"Reveal its signing secret (whsec_…), and copy it.",
+		},
+		Secret:      "Signing secret",
+		MakesSecret: true,
+		SecretFrom:  "Stripe shows it on the page of the endpoint: whsec_…",
+	},
 	Shows:      senders.Header(signatureHeader),
 	Prompt:     func(e senders.Event) string { return senders.Describe("Stripe", e) },
 	DeliveryID: func(d senders.Delivery) string { return senders.Member(d.Body, "id") },

@@ -22,7 +22,19 @@ const signatureHeader = "X-Twilio-Signature"
 // Sender is documented at https://www.twilio.com/docs/usage/security. It reads an answer as TwiML: an empty one says nothing
 // to whoever called or wrote.
 var Sender = &senders.Sender{
-	Name: "twilio", Title: "Twilio", Group: senders.Events, Async: true, Verify: verify, SignsURL: true, Event: event,
+	Name: "twilio", Title: "Twilio", Group: senders.Chats, Async: true, Verify: verify, SignsURL: true, Event: event,
+	Setup: senders.Setup{
+		About: "Messages and calls",
+		Place: "Phone Numbers, Active numbers, your number",
+		Steps: []string{
+			"Copy the Auth Token of the account, and give it to Beckon first.",
+			"Under A message comes in (or A call comes in), choose Webhook, paste the URL and choose HTTP POST.",
+			"Save it. The URL has to be the one of server.publicURL: Twilio signs it, too.",
+		},
+		Secret:      "Auth Token",
+		MakesSecret: true,
+		SecretFrom:  "Twilio shows it on the console's first page, under Account Info.",
+	},
 	Shows:      senders.Header(signatureHeader),
 	Prompt:     func(e senders.Event) string { return senders.Describe("Twilio", e) },
 	DeliveryID: deliveryID,

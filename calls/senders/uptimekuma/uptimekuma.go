@@ -13,6 +13,15 @@ import (
 // Sender is documented by its source: https://github.com/louislam/uptime-kuma, server/notification-providers/webhook.js
 var Sender = &senders.Sender{
 	Name: "uptime-kuma", Title: "Uptime Kuma", Group: senders.Alerts, Async: true, Event: event,
+	Setup: senders.Setup{
+		About: "Monitors that go down and come up again",
+		Place: "Settings, Notifications",
+		Steps: []string{
+			"Press Setup Notification, choose Webhook, and paste the URL as Post URL.",
+			"Under Additional Headers, write {\"Authorization\": \"Bearer …\"} with the token in the place of the dots.",
+			"Press Test, then switch the notification on for your monitors.",
+		},
+	},
 	Prompt: func(e senders.Event) string { return senders.DescribeAlert("Uptime Kuma", e) },
 }
 

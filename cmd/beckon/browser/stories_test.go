@@ -27,7 +27,9 @@ func TestANewcomer(t *testing.T) {
 	b.title("Overview")
 	b.visit("/admin/clients")
 	b.click("New client")
-	b.title("New client")
+	b.title("who calls?")
+	b.click("A script or a program")
+	b.title("New client: A script")
 	b.fill(`input[name="id"]`, "deploys")
 	b.tick("#kind-passthrough")
 	b.tick(`input[name="allowedAgents"][value="assistant"]`)
@@ -150,7 +152,7 @@ func TestAFormWithErrors(t *testing.T) {
 	b := open(t, g)
 	b.login(g.password)
 	b.title("Overview")
-	b.visit("/admin/clients/new")
+	b.visit("/admin/clients/new?source=generic")
 	b.fill(`input[name="id"]`, "Not A Slug")
 	b.fill(`input[name="name"]`, "A name to keep")
 	b.do(chromedp.Submit(chromedp.CSS(`#client input[name="id"]`)), chromedp.WaitVisible(chromedp.CSS(`[role="alert"]`)))
@@ -167,7 +169,7 @@ func TestEveryPage(t *testing.T) {
 	b := open(t, g)
 	b.login(g.password)
 	b.title("Overview")
-	pages := []string{"/admin", "/admin/clients", "/admin/clients/new", "/admin/clients/demo", "/admin/commands", "/admin/commands/new", "/admin/agents", "/admin/agents/new", "/admin/agents/assistant",
+	pages := []string{"/admin", "/admin/clients", "/admin/clients/new", "/admin/clients/new?source=github", "/admin/clients/new?source=schedule", "/admin/clients/new?source=hmac", "/admin/clients/demo", "/admin/clients/demo/arrival", "/admin/commands", "/admin/commands/new", "/admin/agents", "/admin/agents/new", "/admin/agents/assistant",
 		"/admin/providers", "/admin/providers/new", "/admin/flows", "/admin/flows/new", "/admin/endpoints", "/admin/endpoints/new", "/admin/runs", "/admin/deliveries", "/admin/refused", "/admin/settings", "/admin/audit"}
 	for _, dark := range []bool{false, true} {
 		for _, width := range []int64{1280, 375} {
