@@ -36,7 +36,7 @@ const top = 7
 var (
 	sideways = map[string]string{
 		"calls": "calls/coalesce", "artifacts": "agents", "clients": "commands", "internal/catalog": "internal/store", "internal/work": "internal/store", "calls/senders/all": "calls/senders",
-		"calls/forms": "internal/store",
+		"calls/forms":                 "internal/store",
 		"deliveries/destinations/all": "deliveries/destinations",
 	}
 	words = []string{"internal/problem", "internal/secret", "internal/units"}

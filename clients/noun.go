@@ -29,7 +29,8 @@ func Noun() catalog.Noun[Client] {
 		References: references,
 		CheckFile:  checkTokens,
 		CheckAmong: checkAmong,
-		CheckChange: func(_ *catalog.View, _, c Client) (found problem.Fields) {
+		CheckChange: func(v *catalog.View, _, c Client) (found problem.Fields) {
+			found = append(found, sharedFormKey(v, c)...)
 			c.signingSecrets(func(path string, s secret.String) { catalog.CheckGiven(&found, path, s) })
 			return found
 		},
@@ -97,7 +98,6 @@ func checkAmong(v *catalog.View, c Client) (found problem.Fields) {
 	if _, err := render.Parse(c.Template); c.Template != "" && err != nil {
 		found.Add("template", "%s", err)
 	}
-	found = append(found, sharedFormKey(v, c)...)
 	command, ok := catalog.Find[commands.Command](v, c.CommandID)
 	if ok && command.AgentID != "" && !slices.Contains(c.AllowedAgents, command.AgentID) {
 		found.Add("allowedAgents", "must hold %q, which the command %q runs on", command.AgentID, c.CommandID)
