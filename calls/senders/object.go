@@ -230,6 +230,9 @@ func Time(text string) string {
 		return ""
 	}
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		if t.Year() > 1 && len(text) == len("2006-01-02T15:04:05Z") && text[len(text)-1] == 'Z' {
+			return text // as it would be written
+		}
 		return rfc3339(t)
 	}
 	if n, err := strconv.ParseFloat(text, 64); err == nil {
