@@ -10,9 +10,10 @@ import (
 // An alertScanner reads the alerts of a document in one pass over their JSON, without a list of the members of each: a storm has
 // hundreds of alerts. It takes what Alertmanager sends, objects of texts, and fails at anything else, which readAlerts takes.
 type alertScanner struct {
-	text string
-	at   int
-	bad  bool
+	text   string
+	at     int
+	escape int // position of the next backslash, or before at where that is not known yet
+	bad    bool
 }
 
 // scanAlerts calls take with each alert of a JSON array, which must not keep the annotations. It reports whether it could read
@@ -21,7 +22,7 @@ func scanAlerts(array string, take func(*alert)) bool {
 	if !utf8.ValidString(array) || strings.IndexByte(array, 0) >= 0 {
 		return false
 	}
-	s := alertScanner{text: array}
+	s := alertScanner{text: array, escape: -1}
 	var a alert
 	s.list('[', ']', func() {
 		a = alert{annotations: a.annotations[:0]}
@@ -126,10 +127,15 @@ func (s *alertScanner) string() string {
 		s.bad = true
 		return ""
 	}
-	text := s.text[from : from+end]
-	if strings.IndexByte(text, '\\') < 0 {
+	if s.escape < from {
+		s.escape = len(s.text)
+		if n := strings.IndexByte(s.text[from:], '\\'); n >= 0 {
+			s.escape = from + n
+		}
+	}
+	if from+end < s.escape {
 		s.at = from + end + 1
-		return text
+		return s.text[from : from+end]
 	}
 	for at := from; at < len(s.text); at++ {
 		switch s.text[at] {

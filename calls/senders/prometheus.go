@@ -12,7 +12,7 @@ func (e *Event) ReadAlerts(o Object) {
 	e.Action = o.String("status")
 	e.Subject = pairs(o.Strings("groupLabels"), nil)
 	array := o.Raw("alerts")
-	e.Items = make([]Item, 0, min(strings.Count(array, `"labels"`), 500))
+	e.Items = make([]Item, 0, min(len(array)/300, 500)) // about as many as there are
 	add := func(a *alert) { e.Items = append(e.Items, e.item(a)) }
 	if !scanAlerts(array, add) {
 		e.Items = e.Items[:0]
