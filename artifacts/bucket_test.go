@@ -119,7 +119,7 @@ func TestABucket(t *testing.T) {
 	require.EqualValues(t, 12<<20, large.Bytes)
 	require.EqualValues(t, 3, bucket.parts.Load())
 
-	// What is larger than it may be is not there afterwards, and neither is what nobody needs any more.
+	// A file over the limit leaves no object behind, and neither does the file of a removed run.
 	_, err = service.Save(t.Context(), maker, "too large", "", &endless{artifacts.DefaultMaxBytes + 1})
 	require.Equal(t, problem.CodeArtifactTooLarge, problem.Of(err).Code)
 	require.Len(t, bucket.keys(t), 1)

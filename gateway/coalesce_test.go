@@ -214,7 +214,7 @@ func TestResolvedClosesAKey(t *testing.T) {
 		require.False(t, event.Data.ResolvedAt.IsZero())
 		require.Len(t, event.Data.Items, 2)
 		again := c.fire("many", alerts("one", "disk"))
-		require.NotEqual(t, first, again, "a closed key fires anew")
+		require.NotEqual(t, first, again, "a closed key that fires again starts a run")
 		require.Equal(t, again, c.fire("many", alerts("one", "disk")))
 		require.Equal(t, again, c.fire("many", alerts("one", "disk!")))
 		require.Contains(t, <-c.events, again)

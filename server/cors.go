@@ -20,7 +20,7 @@ func (s *Server) allowOrigins(next echo.HandlerFunc) echo.HandlerFunc {
 	headers := cors.New(cors.Options{
 		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (bool, []string) { return s.allowsOrigin(r, origin), nil },
 		AllowedHeaders:             []string{"*"}, // a client's proof may be in any header
-		ExposedHeaders: []string{runIDHeader, requestIDHeader, "Location", "Retry-After", "Preference-Applied", "Idempotency-Replayed",
+		ExposedHeaders: []string{runIDHeader, requestIDHeader, verdictHeader, "Location", "Retry-After", "Preference-Applied", "Idempotency-Replayed",
 			"RateLimit", "RateLimit-Policy", "WWW-Authenticate", "Allow"},
 		MaxAge: int(preflightAge.Seconds()),
 	})

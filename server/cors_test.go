@@ -89,6 +89,7 @@ func TestOriginsOfCalls(t *testing.T) {
 	require.Equal(t, 200, a.StatusCode)
 	require.Equal(t, listed, allowed(a))
 	require.Contains(t, a.Header.Get("Access-Control-Expose-Headers"), "Beckon-Run-Id")
+	require.Contains(t, a.Header.Get("Access-Control-Expose-Headers"), "Beckon-Verdict")
 	require.Contains(t, a.Header.Values("Vary"), "Origin")
 	require.Empty(t, a.Header.Get("Access-Control-Allow-Credentials"))
 	run := "/api/v1/runs/" + a.Header.Get("Beckon-Run-Id")

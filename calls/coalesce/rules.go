@@ -89,7 +89,7 @@ func (r Rules) Decide(now time.Time, call Call, known Known) Decision {
 	anyFires := false
 	for i, item := range call.Items {
 		wasResolved, isKnown := known.Items[item.identity()]
-		isKnown = isKnown && (known.Open || item.Resolved) // a closed key fires anew
+		isKnown = isKnown && (known.Open || item.Resolved) // an item of a closed key that fires again is new
 		switch {
 		case item.Resolved && !isKnown:
 			resolved = append(resolved, i)

@@ -67,7 +67,7 @@ func TestDecide(t *testing.T) {
 		"the last of a part does":               {known: open(resolved("a"), fires("b")), call: []Item{resolved("b")}, part: true, want: Decision{RunID: "run_1", Resolved: []int{0}, Closes: true, Tells: true}},
 		"the whole, whatever is known":          {known: open(fires("a"), fires("b")), call: []Item{resolved("a")}, want: Decision{RunID: "run_1", Resolved: []int{0}, Closes: true, Tells: true}},
 		"ignored, it closes":                    {rules: Rules{Window: 1, MaxRuns: 2, Per: time.Minute, OnResolved: Ignore}, known: open(fires("a")), call: []Item{resolved("a")}, want: Decision{RunID: "run_1", Resolved: []int{0}, Closes: true}},
-		"a closed key fires anew":               {known: closed, call: []Item{fires("a")}, want: Decision{Starts: true, At: t0, Taken: []int{0}}},
+		"a closed key that fires again is new":  {known: closed, call: []Item{fires("a")}, want: Decision{Starts: true, At: t0, Taken: []int{0}}},
 		"also while its run gathers still":      {known: gathers(closed, t0), call: []Item{fires("a")}, want: Decision{Starts: true, At: t0, Taken: []int{0}}},
 		"an old firing after its end":           {known: open(resolved("a"), fires("b")), call: []Item{fires("a")}, want: Decision{RunID: "run_1"}},
 		"without a time it is a new firing":     {known: open(timeless("a", true), fires("b")), call: []Item{timeless("a", false)}, want: Decision{Starts: true, At: t0, Taken: []int{0}}},

@@ -186,7 +186,7 @@ func (s storage) resolve(key string, inputs []runs.Input, which []int) error {
 	return nil
 }
 
-// keep writes the key as it is after a call. A closed key that fires anew forgets what it knew.
+// keep writes the state of the key after a call. A closed key that fires again loses its known items.
 func (s storage) keep(key, runID string, inputs []runs.Input, d Decision, now time.Time) error {
 	reopens := len(d.Taken) > 0 && !d.Closes
 	if reopens {

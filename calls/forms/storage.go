@@ -7,7 +7,7 @@ import (
 	"beckon/internal/store"
 )
 
-// use notes that a challenge is used up, and reports whether it was unused. What has expired since is removed.
+// use records that a challenge was used, and reports whether this was its first use. It also deletes expired challenges.
 func use(ctx context.Context, s *store.Store, challenge string, now time.Time, ttl time.Duration) (unused bool, err error) {
 	err = s.Write(ctx, func(tx store.Tx) error {
 		if err := tx.Exec("DELETE FROM used_challenges WHERE expires_at < ?", now.UnixMilli()); err != nil {
