@@ -41,7 +41,7 @@ type Field struct {
 	Type     string   `json:"type,omitempty" yaml:"type,omitempty"`
 	Required bool     `json:"required,omitempty" yaml:"required,omitempty"`
 	Min      int      `json:"min,omitempty" yaml:"min,omitempty"`         // characters; of a number its value
-	Max      int      `json:"max,omitempty" yaml:"max,omitempty"`         // characters; of a number its value
+	Max      int      `json:"max,omitempty" yaml:"max,omitempty"`         // characters; of a number its value, of a file bytes
 	Options  []string `json:"options,omitempty" yaml:"options,omitempty"` // of a choice
 	Multiple bool     `json:"multiple,omitempty" yaml:"multiple,omitempty"`
 }
