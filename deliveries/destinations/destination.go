@@ -54,6 +54,8 @@ type Receiver struct {
 	ReadsRun bool
 	// ReadsKey says that Request uses the Key of messages about runs, which is read for it.
 	ReadsKey bool
+	// ReadsForm says that Request uses the Form of messages about runs, which is read for it.
+	ReadsForm bool
 	// Ref says what the receiver calls a message that it has taken, by its answer. The next message with the same Key has that as
 	// its First. nil keeps nothing.
 	Ref func(a Answer) string
