@@ -245,14 +245,14 @@ func TestFormsOfWebPages(t *testing.T) {
 		b.do(chromedp.Submit(chromedp.CSS("[name=note]")))
 		b.title("Thank you")
 		type upload struct{ Name, MediaType, URL string }
-		var list struct{ Items []struct{ ID string } }
+		var list struct{ Items []struct{ RunID string } }
 		var run struct {
 			Input   string
 			Uploads []upload
 		}
-		g.admin("/runs?clientId=filed", &list)
+		g.admin("/runs?client=filed", &list)
 		require.Len(t, list.Items, 1)
-		g.admin("/runs/"+list.Items[0].ID, &run)
+		g.admin("/runs/"+list.Items[0].RunID, &run)
 		require.Len(t, run.Uploads, 2)
 		require.Equal(t, upload{"shed.png", "image/png", run.Uploads[0].URL}, run.Uploads[0])
 		require.Contains(t, run.Input, "papers: shed.png (image/png, 16 bytes), plan.txt (text/plain, 9 bytes)\n\nThe text of the file plan.txt (papers):\n  One shed.")
