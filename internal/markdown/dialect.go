@@ -179,10 +179,28 @@ var (
 
 // escapeMarkdown has a text shown as it is in Markdown.
 func escapeMarkdown(text string) string {
-	return lineBegin.ReplaceAllStringFunc(entity.ReplaceAllString(special.Replace(text), `\&$1`), func(begin string) string {
+	text = special.Replace(text)
+	if strings.IndexByte(text, '&') >= 0 {
+		text = entity.ReplaceAllString(text, `\&$1`)
+	}
+	if !mayBeginList(text) {
+		return text
+	}
+	return lineBegin.ReplaceAllStringFunc(text, func(begin string) string {
 		last := len(begin) - 1
 		return begin[:last] + `\` + begin[last:]
 	})
+}
+
+// mayBeginList reports whether a line of a text begins with what lineBegin looks for. Few do.
+func mayBeginList(text string) bool {
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimLeft(line, " \t")
+		if line != "" && strings.IndexByte("-+=0123456789", line[0]) >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // fenced puts a fence around code that is longer than any in it.
