@@ -32,7 +32,7 @@ func OpenHost(s Settings, title string, sources ...string) (h Host, found proble
 	if s.As != "" && s.As != AsComment && s.As != AsStatus {
 		found.Add("as", "must be %s or %s", AsComment, AsStatus)
 	}
-	wrong := -1
+	var wrong int
 	if len(s.Repositories) == 0 {
 		found.Add("repositories", "is required: the repositories that may be written to, such as acme/app or acme/*")
 	} else if h.Patterns, wrong = repository.Parse(s.Repositories); wrong >= 0 {
