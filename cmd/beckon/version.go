@@ -18,10 +18,10 @@ var released string
 
 func recordedVersion() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	if !ok || info.Main.Version == "(devel)" {
 		return ""
 	}
-	return strings.Trim(strings.TrimPrefix(info.Main.Version, "v"), "()")
+	return strings.TrimPrefix(info.Main.Version, "v")
 }
 
 type versionCommand struct {
