@@ -32,6 +32,7 @@ type commandLine struct {
 	Backup     backupCommand     `cmd:"" help:"Write all that the database holds into one file, while the gateway runs."`
 	Restore    restoreCommand    `cmd:"" help:"Put a backup in the place of the database. No gateway may be working on it."`
 	Migrate    migrateCommand    `cmd:"" help:"Copy the database into another one, such as from SQLite to PostgreSQL."`
+	Doctor     doctorCommand     `cmd:"" help:"Look whether the installation is well: configuration, database, disk, clock, limits, providers, endpoints."`
 	Health     healthCommand     `cmd:"" help:"Ask a gateway whether it takes calls. Exits with 1 when it does not."`
 	Completion completionCommand `cmd:"" help:"Print what makes a shell complete command lines of beckon."`
 	Man        manCommand        `cmd:"" hidden:"" help:"Print the manual page."`
