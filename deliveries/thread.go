@@ -1,6 +1,7 @@
 package deliveries
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -78,8 +79,9 @@ func (s *Service) readOrigin(t *target, m message, told *destinations.Message) e
 	if text == nil || json.Unmarshal(text, &o) != nil {
 		return nil
 	}
-	if t.receiver.ReadsKey && o.Key != "" { // what is resolved is told where the run's answer is
-		told.Key = o.Key
+	if t.receiver.ReadsKey {
+		told.Key = cmp.Or(o.Key, told.Key) // what is resolved is told where the run's answer is
+		told.Origin = &destinations.Origin{Source: o.Source, Signed: o.Signed, Place: o.Place}
 	}
 	if o.Source == forms.Source {
 		told.Form = &destinations.Form{Name: o.Subject, Title: o.Title, ReplyTo: o.ReplyTo, Fields: o.Labels}
@@ -92,7 +94,11 @@ func (s *Service) enterThread(t *target, m message, told *destinations.Message) 
 	if m.IsSample || t.receiver.Ref == nil || told.Key == "" {
 		return nil, nil
 	}
-	own := &thread{id: threadID(t, told.Key)}
+	key := told.Key
+	if t.receiver.KeyOf != nil {
+		key = t.receiver.KeyOf(*told)
+	}
+	own := &thread{id: threadID(t, key)}
 	exit, err := s.threads.enter(s.sending, own.id)
 	if err != nil {
 		return nil, errThreadUnread(err)
