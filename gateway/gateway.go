@@ -29,6 +29,7 @@ import (
 
 	"beckon/agents"
 	"beckon/artifacts"
+	"beckon/budgets"
 	"beckon/calls"
 	"beckon/calls/coalesce"
 	"beckon/clients"
@@ -38,6 +39,7 @@ import (
 	"beckon/internal/egress"
 	"beckon/internal/memory"
 	"beckon/internal/secret"
+	"beckon/internal/spend"
 	"beckon/internal/telemetry"
 	"beckon/internal/units"
 	"beckon/internal/work"
@@ -73,6 +75,7 @@ type Gateway struct {
 	instance   *work.Instance
 	webhooks   *egress.Webhooks
 	deliveries *deliveries.Service
+	budgets    *budgets.Service
 	artifacts  *artifacts.Service
 	share      *share.Service
 	runs       *runs.Service
@@ -220,6 +223,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		Origin:     func(ctx context.Context, runID string) ([]byte, error) { return g.runs.Origin(ctx, runID) },
 		Mail:       mailer,
 	})
+	g.budgets = budgets.New(budgets.Config{Metrics: g.metrics, Prices: func() *spend.Prices { return g.inForce.Load().prices }})
 	coalescing := &coalesce.Service{Store: g.store, Runs: func() *runs.Service { return g.runs }}
 	g.runs = runs.New(runs.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
@@ -227,6 +231,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		Retention: func() time.Duration { return g.inForce.Load().runRetention },
 		Entry:     func(id string) *agents.Entry { return g.catalog().Agents.Get(id) },
 		Prompt:    coalescing.Prompt,
+		Spend:     g.budgets.Of,
 	})
 	coalescing.Register(g.instance)
 	g.calls = calls.New(calls.Config{

@@ -18,6 +18,7 @@ import (
 	"beckon/internal/config"
 	"beckon/internal/gate"
 	"beckon/internal/secret"
+	"beckon/internal/spend"
 )
 
 // snapshot is the configuration in force at one moment, as calls, runs and deliveries ask for it. It never changes: what
@@ -26,7 +27,8 @@ type snapshot struct {
 	calls.Catalog
 	privateNetworks   []netip.Prefix // egress.allowPrivate
 	httpsOnly         bool           // egress.httpsOnly
-	runRetention      time.Duration  // 0 is for ever, here and below
+	prices            *spend.Prices
+	runRetention      time.Duration // 0 is for ever, here and below
 	deliveryRetention time.Duration
 }
 
@@ -62,6 +64,7 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 		Catalog:           calls.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: invoked},
 		privateNetworks:   c.Networks(),
 		httpsOnly:         c.HTTPSOnly(),
+		prices:            spend.NewPrices(c.Prices),
 		runRetention:      c.Retention.Runs.Or(0),
 		deliveryRetention: c.Retention.Deliveries.Or(0),
 	})

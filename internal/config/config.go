@@ -17,6 +17,7 @@ import (
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/spend"
 	"beckon/internal/units"
 )
 
@@ -31,6 +32,8 @@ type Config struct {
 	Artifacts Artifacts `yaml:"artifacts"`
 	Share     Share     `yaml:"share"`
 	SMTP      SMTP      `yaml:"smtp"`
+	// Prices are those of models that differ from the shipped ones.
+	Prices []spend.Price `yaml:"prices"`
 
 	nouns    *catalog.Registry
 	declared map[string]reflect.Value // by section, the resources as a slice of their type

@@ -13,6 +13,7 @@ import (
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/spend"
 	"beckon/internal/units"
 )
 
@@ -235,6 +236,8 @@ func scalarName(out reflect.Value) string {
 	switch out.Interface().(type) {
 	case units.Duration:
 		return "a duration such as 30s, 5m or 720h"
+	case spend.Amount:
+		return "an amount of USD such as 0.25"
 	case units.Bytes:
 		return "a size such as 1048576, 512KiB or 1MiB"
 	}
