@@ -17,9 +17,10 @@ type Spend interface {
 type ModelRequest struct {
 	Agent string
 	Model string
-	// Most is what it may use at most. Where the output is 0, nothing bounds it yet: Expense.MaxTokens has to. It is called where a
-	// budget holds.
+	// Most is what it may use at most. It is called where a budget holds.
 	Most func() spend.Use
+	// IsText says that it is answered with a text. Where Most has no output, nothing bounds that yet, and Expense.MaxTokens does.
+	IsText bool
 }
 
 // Expense is what one request to a model costs. End is called once.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/budgets"
 	"beckon/calls"
 	"beckon/clients"
 	"beckon/commands"
@@ -28,6 +29,8 @@ type snapshot struct {
 	privateNetworks   []netip.Prefix // egress.allowPrivate
 	httpsOnly         bool           // egress.httpsOnly
 	prices            *spend.Prices
+	budget            spend.Budget // server.budget
+	ownedBudgets      []budgets.Owned
 	runRetention      time.Duration // 0 is for ever, here and below
 	deliveryRetention time.Duration
 }
@@ -58,13 +61,16 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 	if err := g.Level.UnmarshalText([]byte(c.Log.Level)); err != nil {
 		return fmt.Errorf("log.level: %w", err)
 	}
-	invoked := agents.SetOf(v)
+	invoked, prices := agents.SetOf(v), spend.NewPrices(c.Prices)
+	g.warnOfPrices(v, &c.Server.Budget, prices)
 	g.breakers.Use(invoked)
 	g.inForce.Store(&snapshot{
 		Catalog:           calls.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: invoked},
 		privateNetworks:   c.Networks(),
 		httpsOnly:         c.HTTPSOnly(),
-		prices:            spend.NewPrices(c.Prices),
+		prices:            prices,
+		budget:            c.Server.Budget,
+		ownedBudgets:      ownedBudgets(v, &c.Server.Budget),
 		runRetention:      c.Retention.Runs.Or(0),
 		deliveryRetention: c.Retention.Deliveries.Or(0),
 	})

@@ -25,7 +25,7 @@ func (d *dialog) begin(ctx context.Context, mode *askMode, known *lessons) (most
 		return 0, nil
 	}
 	answers := d.request.answers()
-	expense, err := d.call.Spend.Begin(ctx, agents.ModelRequest{Agent: d.agent, Model: d.name, Most: func() spend.Use {
+	expense, err := d.call.Spend.Begin(ctx, agents.ModelRequest{Agent: d.agent, Model: d.name, IsText: true, Most: func() spend.Use {
 		asked := *mode
 		asked.tokens = math.MaxInt32 // it takes as many bytes as any
 		return spend.Use{Input: int64(len(d.request.body(d.said, d.declared, asked, known))), Output: d.request.most * answers}

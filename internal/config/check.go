@@ -64,6 +64,9 @@ func (c *Config) checkSettings(found *findings) {
 	if _, err := cron.Zone(s.Timezone); err != nil {
 		c.wrong(found, "server.timezone", "%s", err)
 	}
+	for _, f := range s.Budget.Check() {
+		c.wrong(found, "server.budget."+f.Path, "%s", f.Message)
+	}
 	if s.ProxyTimeout != 0 && time.Duration(s.ProxyTimeout) < leastProxyTimeout {
 		c.wrong(found, "server.proxyTimeout", "must be at least %s, or 0 where no proxy cuts connections", leastProxyTimeout)
 	}

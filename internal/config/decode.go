@@ -38,6 +38,12 @@ type shortText interface {
 	ShortText() *string
 }
 
+// textOrMapping is what a file has either as one value or as a mapping, which is decoded into into, before done is called.
+type textOrMapping interface {
+	encoding.TextUnmarshaler
+	Mapping() (into any, done func())
+}
+
 // nameable is a mapping in whose place a file may have a name.
 type nameable interface {
 	UseName(name string)
@@ -87,6 +93,19 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 	}
 	if named, ok := out.Addr().Interface().(nameable); ok && n.Kind == yaml.ScalarNode {
 		named.UseName(n.Value)
+		return
+	}
+	if either, ok := out.Addr().Interface().(textOrMapping); ok && n.Kind == yaml.MappingNode {
+		into, done := either.Mapping()
+		d.mapping(n, fieldsOf(reflect.ValueOf(into).Elem()), path)
+		done()
+		return
+	} else if ok && d.is(yaml.ScalarNode, n, path, scalarName(out)) {
+		if wrong := setScalar(d.unquoted(n, out), out); wrong != "" {
+			d.wrong(n, path, "%s", wrong)
+		}
+		return
+	} else if ok {
 		return
 	}
 	switch {
@@ -236,6 +255,8 @@ func scalarName(out reflect.Value) string {
 	switch out.Interface().(type) {
 	case units.Duration:
 		return "a duration such as 30s, 5m or 720h"
+	case spend.Limit:
+		return "an amount of USD such as 5, or tokens such as {tokens: 200000}"
 	case spend.Amount:
 		return "an amount of USD such as 0.25"
 	case units.Bytes:

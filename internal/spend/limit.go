@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -68,7 +69,7 @@ type Limit struct {
 
 // inTokens is how a limit of tokens is written.
 type inTokens struct {
-	Tokens int64 `json:"tokens" yaml:"tokens"`
+	Tokens int `json:"tokens" yaml:"tokens"`
 }
 
 var errLimit = errors.New("must be an amount of USD such as 5, or tokens such as {tokens: 200000}")
@@ -86,7 +87,7 @@ func (l *Limit) UnmarshalText(text []byte) error {
 // Mapping is what a file may have in place of an amount.
 func (l *Limit) Mapping() (into any, done func()) {
 	var t inTokens
-	return &t, func() { *l = Limit{Most: t.Tokens, InTokens: true} }
+	return &t, func() { *l = Limit{Most: int64(t.Tokens), InTokens: true} }
 }
 
 // UnmarshalJSON reads an amount of USD, or {"tokens": 200000}.
@@ -109,7 +110,7 @@ func (l *Limit) UnmarshalJSON(data []byte) error {
 // MarshalJSON writes what UnmarshalJSON reads.
 func (l Limit) MarshalJSON() ([]byte, error) {
 	if l.InTokens {
-		return json.Marshal(inTokens{l.Most})
+		return json.Marshal(inTokens{int(l.Most)})
 	}
 	return json.Marshal(Amount(l.Most))
 }
@@ -117,7 +118,7 @@ func (l Limit) MarshalJSON() ([]byte, error) {
 // MarshalYAML writes what a file may have.
 func (l Limit) MarshalYAML() (any, error) {
 	if l.InTokens {
-		return inTokens{l.Most}, nil
+		return inTokens{int(l.Most)}, nil
 	}
 	return Amount(l.Most).MarshalYAML()
 }
@@ -133,6 +134,13 @@ func (l *Limit) UnmarshalYAML(n *yaml.Node) error {
 	}
 	done()
 	return nil
+}
+
+// String writes the limits for people: "perDay $5.00, perMonth 200000 tokens".
+func (b Budget) String() string {
+	var parts []string
+	b.Each(func(period string, l Limit) { parts = append(parts, period+" "+l.String()) })
+	return strings.Join(parts, ", ")
 }
 
 // String writes the limit for people: "$5.00", "200000 tokens".
