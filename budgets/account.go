@@ -42,6 +42,7 @@ type reservation struct {
 	windows   []window
 	amounts   map[string]int64 // by the id of the window
 	output    int64            // tokens that the answer may have
+	from      *ahead           // what it was borrowed from; nil for one that is on record itself
 
 	use        spend.Use // that is fixed: without an output, where that is what is left
 	price      *spend.Price

@@ -9,6 +9,8 @@
 //     it, so that it is settled once: the process that made it, or another one when that is dead.
 //   - Of what a dead process had reserved nobody knows whether it was sent. It counts as used.
 //
+// What is reserved ahead (type ahead) is one more reservation, from which requests borrow in memory.
+//
 // One write at a time is under way. What comes meanwhile goes into the next one, all together: the cost of a commit is shared
 // by all who wait. Where no budget holds a request, the database is not asked.
 package budgets
@@ -60,6 +62,10 @@ type Service struct {
 	mu      sync.Mutex
 	waiting []*operation
 	writing bool
+	closing bool
+	soon    bool             // a write comes soon
+	look    bool             // a look comes whether ahead is used
+	ahead   *ahead           // nil for nothing
 	known   map[string]known // the windows of days and months as this process has seen them last
 }
 
@@ -80,9 +86,17 @@ func New(c Config) *Service {
 	return s
 }
 
-// Close writes what is left to be settled, as long as ctx lasts. What it cannot write counts as used.
+// Close writes what is left to be settled, and gives back what is reserved ahead, as long as ctx lasts. What it cannot write counts
+// as used. Nothing is reserved any more.
 func (s *Service) Close(ctx context.Context) error {
 	defer context.AfterFunc(ctx, s.stop)()
+	s.mu.Lock()
+	s.closing = true
+	hasAhead := s.ahead != nil
+	s.mu.Unlock()
+	if hasAhead {
+		s.submit(&operation{done: func(error) {}})
+	}
 	s.idle.Wait()
 	s.stop()
 	return nil

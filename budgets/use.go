@@ -90,6 +90,9 @@ func (s *Service) Check(ctx context.Context, clientID, agentID string) error {
 	s.mu.Lock()
 	for i := range windows {
 		w := &windows[i]
+		if s.ahead != nil && s.ahead.free[w.id] > 0 {
+			continue
+		}
 		if k, seen := s.known[w.id]; !seen || k.taken >= w.limit.Most {
 			doubtful = append(doubtful, w.id)
 		}

@@ -13,13 +13,18 @@ import (
 
 // operation is one reservation that is to be made or settled.
 type operation struct {
-	reservation *reservation
-	used        *used // nil for one that is to be made
+	reservation *reservation // nil for a write of what was borrowed
+	used        *used        // nil for one that is to be made
+	waits       *bool        // is true until the write has begun; may be nil
+	isLook      bool         // it gives back what is reserved ahead, if nobody uses that
 	done        func(err error)
 }
 
 // reserve makes a reservation. An OverBudget says that a window has no room for it.
 func (s *Service) reserve(ctx context.Context, r *reservation) error {
+	if s.borrow(r) {
+		return nil
+	}
 	s.held.Hold(r.id)
 	outcome := make(chan error, 1)
 	s.submit(&operation{reservation: r, done: func(err error) {
@@ -58,6 +63,10 @@ var errUnrecorded = problem.New(problem.Unavailable, problem.CodeStorageUnavaila
 
 // settle puts what was used in the place of what was reserved. It does not wait.
 func (s *Service) settle(r *reservation, u used) {
+	if r.from != nil {
+		s.giveBack(r, u)
+		return
+	}
 	s.submit(&operation{reservation: r, used: &u, done: func(err error) {
 		if err != nil { // it is held until this process ends, and counts as used then
 			s.Log.Error("what a request has used of its budgets could not be recorded", "run_id", r.runID, "error", err)
@@ -82,21 +91,32 @@ func (s *Service) submit(o *operation) {
 // flush writes what waits, and then what has come meanwhile.
 func (s *Service) flush() {
 	var batch []*operation
-	var seen map[string]known
+	var w *write
+	fresh := newAhead()
+	s.held.Hold(fresh.id)
 	s.Store.GoUntil(s.ctx, func(tx store.Tx) (err error) {
 		// The later a batch is closed the more is written at once. This may be called twice with the same batch.
 		s.mu.Lock()
 		batch, s.waiting = append(batch, s.waiting...), nil
+		w = &write{Service: s, share: s.beginShare(batch, fresh), windows: map[string]*window{}}
 		s.mu.Unlock()
-		seen, err = s.apply(tx, batch)
-		return err
+		return w.apply(tx, batch)
 	}, func(err error) {
 		s.mu.Lock()
 		if err != nil && batch == nil { // it did not even begin
 			batch, s.waiting = s.waiting, nil
 		}
 		if err == nil {
-			maps.Copy(s.known, seen)
+			w.note()
+		}
+		before := s.ahead
+		if w != nil {
+			s.endShare(w.share, w.windows, err)
+		}
+		for _, a := range []*ahead{before, fresh} {
+			if a != nil && a != s.ahead {
+				s.held.Drop(a.id)
+			}
 		}
 		s.mu.Unlock()
 		for _, o := range batch {
@@ -113,68 +133,107 @@ func (s *Service) flush() {
 	})
 }
 
+// write is one transaction.
+type write struct {
+	*Service
+	share   *share
+	windows map[string]*window
+	all     map[string]*taken
+}
+
 // apply settles and makes the reservations of a batch.
-func (s *Service) apply(tx store.Tx, batch []*operation) (map[string]known, error) {
-	var ended []string
-	windows := map[string]*window{}
+func (w *write) apply(tx store.Tx, batch []*operation) error {
+	ended := w.involve(batch)
+	there, err := w.storage.remove(tx, ended)
+	if err != nil {
+		return err
+	}
+	w.share.lost = !w.share.isNew && !there[w.share.ahead.id]
+	ids := slices.Sorted(maps.Keys(w.windows))
+	list := make([]*window, len(ids))
+	for i, id := range ids {
+		list[i] = w.windows[id]
+	}
+	if w.all, err = w.storage.lock(tx, list); err != nil {
+		return err
+	}
+	w.share.settleIn(w.all)
 	for _, o := range batch {
+		if o.used != nil && there[o.reservation.id] {
+			o.reservation.settleIn(w.all, *o.used)
+		}
+	}
+	full, hasRefused, err := w.make(tx, batch)
+	if err != nil {
+		return err
+	}
+	if left := w.share.reserve(w.all, w.windows, hasRefused); len(left) > 0 {
+		if err := w.storage.add(tx, &reservation{id: w.share.ahead.id, amounts: left}, w.instance()); err != nil {
+			return err
+		}
+	}
+	if err := w.tell(tx, list, w.all, full); err != nil {
+		return err
+	}
+	return w.storage.put(tx, ids, w.all)
+}
+
+// involve gathers the windows that the write is about, and the ids of the reservations that it ends.
+func (w *write) involve(batch []*operation) (ended []string) {
+	maps.Copy(w.windows, w.share.windows)
+	if !w.share.isNew {
+		ended = append(ended, w.share.ahead.id) // it is written anew
+	}
+	for _, o := range batch {
+		if o.reservation == nil {
+			continue
+		}
 		if o.used != nil {
 			ended = append(ended, o.reservation.id)
 		}
 		for i := range o.reservation.windows {
-			w := &o.reservation.windows[i]
-			windows[w.id] = w
+			one := &o.reservation.windows[i]
+			w.windows[one.id] = one
 		}
 	}
-	there, err := s.storage.remove(tx, ended)
-	if err != nil {
-		return nil, err
-	}
-	ids := slices.Sorted(maps.Keys(windows))
-	list := make([]*window, len(ids))
-	for i, id := range ids {
-		list[i] = windows[id]
-	}
-	all, err := s.storage.lock(tx, list)
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range batch {
-		if o.used != nil && there[o.reservation.id] {
-			o.reservation.settleIn(all, *o.used)
-		}
-	}
-	now := s.Now()
-	refused := map[string]bool{} // windows that had no room, not even without what others have reserved
+	return ended
+}
+
+// make makes reservations where there is room. full are the windows that have none, not even without what others have reserved.
+func (w *write) make(tx store.Tx, batch []*operation) (full map[string]bool, hasRefused bool, err error) {
+	now := w.Now()
+	full = map[string]bool{}
 	for _, o := range batch {
 		r := o.reservation
-		if o.used != nil {
+		if r == nil || o.used != nil {
 			continue
 		}
 		if r.refused = nil; r.state.Load() == isAbandoned {
 			r.refused = errUnrecorded
 			continue
 		}
-		if r.refuse(all, now, refused) {
+		if r.refuse(w.all, now, full) {
+			hasRefused = true
 			continue
 		}
 		for id, amount := range r.amounts {
-			all[id].reserved += amount
+			w.all[id].reserved += amount
 		}
-		if err := s.storage.add(tx, r, s.instance()); err != nil {
-			return nil, err
-		}
-	}
-	if err := s.tell(tx, list, all, refused); err != nil {
-		return nil, err
-	}
-	seen := map[string]known{}
-	for _, w := range list {
-		if w.runID == "" {
-			seen[w.id] = known{all[w.id].sum(), w.endsAt.UnixMilli()}
+		w.share.note(r)
+		if err := w.storage.add(tx, r, w.instance()); err != nil {
+			return full, hasRefused, err
 		}
 	}
-	return seen, s.storage.put(tx, ids, all)
+	return full, hasRefused, nil
+}
+
+// note keeps what the windows of days and months have. It is called with mu held.
+func (w *write) note() {
+	for id, one := range w.windows {
+		if one.runID == "" {
+			w.known[id] = known{w.all[id].sum(), one.endsAt.UnixMilli()}
+		}
+	}
 }
 
 func (s *Service) instance() string {

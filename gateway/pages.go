@@ -13,6 +13,7 @@ import (
 	"beckon/internal/config"
 	"beckon/internal/egress"
 	"beckon/internal/secret"
+	"beckon/internal/spend"
 	"beckon/internal/store"
 	"beckon/server"
 	"beckon/web"
@@ -41,6 +42,7 @@ func (g *Gateway) newPages(s *server.Server) (server.Pages, error) {
 		Backend: &web.Backend{
 			Editor: g.editor, Runs: g.runs, Artifacts: g.artifacts, Share: g.share, Deliveries: g.deliveries, Refused: g.store, Settings: settings{g},
 			Calls: g.calls, Schedules: g.schedules, Follow: s.Follow, Notes: g.notes, FormKey: g.formKeyInForce,
+			Budgets: g.budgets.Uses, ServerBudget: func() *spend.Budget { return &g.inForce.Load().budget },
 			Models: func(ctx context.Context, p agents.Provider) ([]string, error) { return chat.Models(ctx, transport, p) },
 		},
 	})

@@ -27,7 +27,7 @@ CREATE INDEX budget_windows_by_run ON budget_windows (run_id) WHERE run_id IS NO
 CREATE TABLE budget_reservations (
     id          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     instance_id TEXT COLLATE "C" NOT NULL, -- the process that makes the request
-    run_id      TEXT COLLATE "C" NOT NULL,
+    run_id      TEXT COLLATE "C", -- null for what the process has reserved ahead
     claim       BIGINT  NOT NULL, -- of the run
     amounts     TEXT NOT NULL  -- by the id of the window, a JSON object
 );
