@@ -54,6 +54,7 @@ type Service struct {
 	Config
 	storage storage
 	held    work.Held // the reservations that this process has made
+	lasting sync.Map  // the windows of days and months that last, by whose they are
 
 	ctx  context.Context // of the writes; ends when Close gives up
 	stop context.CancelFunc

@@ -17,13 +17,13 @@ const (
 
 // window is one limit of one budget, in one day, month or run.
 type window struct {
-	id     string // of its row
-	scope  string
-	of     string // the id of the client or agent; "" for the server
-	period string // spend.PerRun, …
-	limit  spend.Limit
-	runID  string    // of a run's window
-	endsAt time.Time // of a day's or month's
+	id              string // of its row
+	scope           string
+	of              string // the id of the client or agent; "" for the server
+	period          string // spend.PerRun, …
+	limit           spend.Limit
+	runID           string    // of a run's window
+	beganAt, endsAt time.Time // of a day's or month's
 }
 
 // windowsOf returns the windows that hold the requests of an agent for a client; runID is "" outside a run.
@@ -43,15 +43,33 @@ func (s *Service) windowsOf(budgets InForce, clientID, agentID, runID string) (l
 
 // window returns the window of a limit that lasts now.
 func (s *Service) window(scope, of, period string, limit spend.Limit, runID string) window {
+	now := s.Now()
+	if runID != "" && period == spend.PerRun {
+		return s.newWindow(now, scope, of, period, limit, runID)
+	}
+	key := [3]string{scope, of, period}
+	if last, ok := s.lasting.Load(key); ok { // to name a day costs more than all else here
+		if w := last.(*window); w.limit == limit && now.Before(w.endsAt) && !now.Before(w.beganAt) {
+			return *w
+		}
+	}
+	w := s.newWindow(now, scope, of, period, limit, "")
+	s.lasting.Store(key, &w)
+	return w
+}
+
+func (s *Service) newWindow(now time.Time, scope, of, period string, limit spend.Limit, runID string) window {
 	w := window{scope: scope, of: of, period: period, limit: limit}
-	now := s.Now().In(s.Zone)
+	now = now.In(s.Zone)
 	name := ""
 	switch period {
 	case spend.PerDay:
 		name = now.Format(time.DateOnly)
+		w.beganAt = time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, s.Zone)
 		w.endsAt = time.Date(now.Year(), now.Month(), now.Day()+1, 0, 0, 0, 0, s.Zone)
 	case spend.PerMonth:
 		name = now.Format("2006-01")
+		w.beganAt = time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, s.Zone)
 		w.endsAt = time.Date(now.Year(), now.Month()+1, 1, 0, 0, 0, 0, s.Zone)
 	default:
 		name, w.runID = runID, runID

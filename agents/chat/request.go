@@ -35,6 +35,7 @@ type request struct {
 	params  agents.Object // what the configuration says itself: it is sent as it stands, and nothing that is learnt changes it
 	lenient bool          // but for a fallback: there, params that the provider refuses are left out
 	tokens  bool          // the limit of tokens is ours, because the API wants one and nobody has set it
+	answers int64         // that are asked for: each of them is paid
 	most    int64         // the limit of tokens that somebody has set, or thoughts need; 0 for none
 	format  []byte        // what holds the model to a schema; nil for none
 	schema  *agents.Schema
@@ -74,7 +75,7 @@ func newRequest(w *wire, p agents.Provider, a agents.Agent, schema *agents.Schem
 	if limit > 0 && !r.isSet(memberMaxCompletion) {
 		r.add(w.tokens, strconv.AppendInt(nil, limit, 10))
 	}
-	r.most = r.limitOf(limit)
+	r.most, r.answers = r.limitOf(limit), max(numberOf(r.params["n"]), 1)
 	for _, name := range r.params.Names() {
 		if value := r.params[name]; value != nil {
 			text, _ := json.Marshal(value)

@@ -24,7 +24,7 @@ func (d *dialog) begin(ctx context.Context, mode *askMode, known *lessons) (most
 	if d.call.Spend == nil {
 		return 0, nil
 	}
-	answers := d.request.answers()
+	answers := d.request.answers
 	expense, err := d.call.Spend.Begin(ctx, agents.ModelRequest{Agent: d.agent, Model: d.name, IsText: true, Most: func() spend.Use {
 		asked := *mode
 		asked.tokens = math.MaxInt32 // it takes as many bytes as any
@@ -105,11 +105,6 @@ func (r *request) limitOf(set int64) int64 {
 		return 0
 	}
 	return set
-}
-
-// answers returns how many answers the parameters ask for: each of them is paid.
-func (r *request) answers() int64 {
-	return max(numberOf(r.params["n"]), 1)
 }
 
 // numberOf returns a whole number of the configuration; 0 for anything else.
