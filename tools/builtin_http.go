@@ -1,0 +1,4 @@
+package tools
+
+// Getter gets what a URL leads to, for http.get.
+type Getter interface{}
