@@ -20,8 +20,9 @@ import (
 // Options are what a Toolbox is made of.
 type Options struct {
 	Log     *slog.Logger
-	Version string // of Beckon, as servers are told
-	Get     Getter // for http.get; nil where there is none
+	Version string                // of Beckon, as servers are told
+	HTTP    Getter                // for http.get; nil where there is none
+	Allowed func() egress.Allowed // the URLs that http.get may get
 }
 
 // Toolbox is the Box of a gateway: it has the tools that are built in, and those of the servers that Use was given last. Close it
@@ -47,7 +48,10 @@ func New(o Options) *Toolbox {
 		builtIn: map[string]*builtIn{}, options: o, route: egress.NewProviders(),
 		connections: map[string]*connection{}, leaving: map[*connection]bool{},
 	}
-	for _, tool := range []*builtIn{newClock(time.Now)} {
+	if o.Allowed == nil {
+		o.Allowed = func() egress.Allowed { return nil }
+	}
+	for _, tool := range []*builtIn{newClock(time.Now), newGet(o.HTTP, o.Allowed), newNote(), newArtifactWrite(), newArtifactRead()} {
 		b.builtIn[tool.Name] = tool
 	}
 	return b

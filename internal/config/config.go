@@ -214,6 +214,12 @@ func (c *Config) Variables() []string { return c.Admin.Variables }
 // Commands reports whether resources of the database may name programs to start.
 func (c *Config) Commands() bool { return c.Admin.Commands }
 
+// HTTPGet returns the URLs that the tool http.get may get. It is none where Load has refused one.
+func (c *Config) HTTPGet() egress.Allowed {
+	allowed, _, _ := egress.ParseAllowed(c.Egress.HTTPGet)
+	return allowed
+}
+
 // Redactor holds the secrets of the file and of the variables that it names.
 func (c *Config) Redactor() secret.Redactor { return c.hidden }
 
