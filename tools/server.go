@@ -50,6 +50,9 @@ func (s Server) Key() string { return s.ID }
 // IsProgram reports whether it is started here.
 func (s Server) IsProgram() bool { return len(s.Command) > 0 }
 
+// ShownURL is the URL without what may be a secret.
+func (s Server) ShownURL() string { return secret.ShownURL(s.URL) }
+
 // Check finds what is wrong with the server on its own.
 func (s Server) Check() (found problem.Fields) {
 	if names.IsReserved(s.ID) {

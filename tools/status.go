@@ -2,8 +2,13 @@ package tools
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"slices"
+	"strings"
 	"time"
+
+	"beckon/internal/problem"
 )
 
 // The states of a connection to a server.
@@ -28,7 +33,7 @@ type Status struct {
 	Notes     []Note    // what has happened, the last first
 }
 
-// Status says how a server is; the zero Status for one that is not in force.
+// Status says how a server is; the zero Status for one that is not in force, and of a nil Toolbox.
 func (b *Toolbox) Status(id string) Status {
 	c := b.connection(id)
 	if c == nil {
@@ -76,4 +81,26 @@ func (c *connection) status() Status {
 		s.State = StateIdle
 	}
 	return s
+}
+
+// NameIn returns the name of a tool of a server that somebody has given with or without the server's id.
+func NameIn(server, given string) string {
+	if strings.HasPrefix(given, server+".") {
+		return given
+	}
+	return server + "." + given
+}
+
+// Try calls a tool as people try one: what is wrong with the arguments is a *problem.Error as well, and no files are kept.
+func (b *Toolbox) Try(ctx context.Context, tool string, arguments json.RawMessage) (Result, error) {
+	if b == nil {
+		return Result{}, unknownTool(tool)
+	}
+	result, err := b.Call(ctx, Use{Tool: tool, Arguments: arguments})
+	if wrong, ok := errors.AsType[*ArgumentError](err); ok {
+		var fields problem.Fields
+		fields.Add("arguments", "%s", wrong.Reason)
+		return result, fields.Err()
+	}
+	return result, err
 }

@@ -110,6 +110,9 @@ func (b *Toolbox) Close() {
 
 // connection returns that of a server; nil for none.
 func (b *Toolbox) connection(id string) *connection {
+	if b == nil {
+		return nil
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.connections[id]
