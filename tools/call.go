@@ -110,6 +110,7 @@ func (c *connection) failed(ctx, within context.Context, x *session, use Use, er
 	case ctx.Err() != nil:
 		return Result{Unknown: true}, nil, ctx.Err()
 	case within.Err() != nil:
+		c.note("%s has not answered within %s", use.Tool, c.timeout())
 		if c.server.IsProgram() {
 			c.suspect(x)
 		} else {

@@ -1,7 +1,7 @@
 package tools
 
 import (
-	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -87,15 +87,6 @@ const (
 
 // outcomeOf says what the error of a session's call means. hasSession says that the request was part of a session of HTTP.
 func outcomeOf(err error, hasSession bool) outcome {
-	if wire, ok := errors.AsType[*jsonrpc.Error](err); ok {
-		switch wire.Code {
-		case codeUnreadable:
-			return outcome{failedAnswer, wire.Message}
-		case codeLost:
-			return outcome{failedUnknown, wire.Message}
-		}
-		return outcome{failedByServer, fmt.Sprintf("%s (error %d)", wire.Message, wire.Code)}
-	}
 	if answer, ok := errors.AsType[*refused](err); ok {
 		switch status := answer.status; {
 		case status == http.StatusNotFound, status == http.StatusBadRequest && hasSession:
@@ -119,7 +110,17 @@ func outcomeOf(err error, hasSession bool) outcome {
 		return outcome{failedElsewhere, "the session is not known to the server any more"}
 	case errors.Is(err, mcp.ErrConnectionClosed):
 		return outcome{failedBefore, "the connection was closed"}
-	case isDecoding(err):
+	}
+	if wire, ok := errors.AsType[*jsonrpc.Error](err); ok { // after ours, which the SDK wraps in one of its own
+		switch wire.Code {
+		case codeUnreadable:
+			return outcome{failedAnswer, wire.Message}
+		case codeLost:
+			return outcome{failedUnknown, wire.Message}
+		}
+		return outcome{failedByServer, fmt.Sprintf("%s (error %d)", wire.Message, wire.Code)}
+	}
+	if isDecoding(err) {
 		return outcome{failedAnswer, "the answer is no result of a tool: " + shorten(err.Error(), maxWhy)}
 	}
 	return outcome{failedUnknown, shorten(err.Error(), maxWhy)}
@@ -127,11 +128,9 @@ func outcomeOf(err error, hasSession bool) outcome {
 
 // isDecoding reports whether an answer has come, and is not of the form that it should have.
 func isDecoding(err error) bool {
-	return errors.As(err, new(*json.SyntaxError)) || errors.As(err, new(*json.UnmarshalTypeError)) || strings.Contains(err.Error(), "content")
+	return errors.As(err, new(*json.SyntaxError)) || errors.As(err, new(*json.UnmarshalTypeError)) || errors.As(err, new(base64.CorruptInputError)) ||
+		strings.Contains(err.Error(), "content")
 }
-
-// isOver reports whether a context has ended because of its time, and not because its owner has.
-func isOver(parent, within context.Context) bool { return parent.Err() == nil && within.Err() != nil }
 
 const maxWhy = 500 // bytes of what is wrong
 

@@ -62,7 +62,10 @@ func (t *httpRoute) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	switch media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media {
 	case "application/json":
-		return resp, readWhole(resp, id)
+		if err := readWhole(resp, id); err != nil {
+			return nil, err
+		}
+		return resp, nil
 	case "text/event-stream":
 		resp.Body = newEventFilter(resp.Body, id, t.note)
 		return resp, nil

@@ -15,7 +15,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"beckon/agents"
 	"beckon/agents/agentstest"
@@ -23,8 +22,6 @@ import (
 	"beckon/internal/secret"
 	"beckon/tools"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // open returns a Toolbox with servers, which ends with the test.
 func open(t *testing.T, servers ...tools.Server) *tools.Toolbox {

@@ -162,6 +162,17 @@ func (p *process) end() error {
 	return &lost{p.state}
 }
 
+// stop has it end. The error says how it had ended before; it is nil where it had not.
+func (p *process) stop() (err error) {
+	select {
+	case <-p.ended:
+		err = p.end()
+	default:
+	}
+	_ = p.Close()
+	return err
+}
+
 // Write writes to its standard input.
 func (p *process) Write(b []byte) (int, error) {
 	_ = p.stdin.SetWriteDeadline(time.Now().Add(writePatience))

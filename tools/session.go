@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,13 +61,12 @@ func openSession(ctx context.Context, s Server, route http.RoundTripper, version
 	select {
 	case o := <-done:
 		if o.err != nil {
-			end()
-			return nil, o.err
+			return nil, cmp.Or(end(), o.err)
 		}
 		x.ClientSession = o.session
 		return x, nil
 	case <-ctx.Done():
-		end()
+		_ = end()
 		if o := <-done; o.err == nil {
 			_ = o.session.Close()
 		}
@@ -74,18 +74,19 @@ func openSession(ctx context.Context, s Server, route http.RoundTripper, version
 	}
 }
 
-// transportTo returns the transport to a server, and what ends it where no session comes of it.
-func transportTo(s Server, route http.RoundTripper, h hooks) (_ mcp.Transport, end func(), err error) {
+// transportTo returns the transport to a server, and what ends it where no session comes of it: its error says how a program has
+// ended by itself.
+func transportTo(s Server, route http.RoundTripper, h hooks) (_ mcp.Transport, end func() error, err error) {
 	if !s.IsProgram() {
 		r := &httpRoute{base: route, headers: s.Headers, note: h.note}
-		return &mcp.StreamableClientTransport{Endpoint: s.URL, HTTPClient: r.client(), MaxEventSize: 2 * maxMessage}, func() {}, nil
+		return &mcp.StreamableClientTransport{Endpoint: s.URL, HTTPClient: r.client(), MaxEventSize: 2 * maxMessage}, func() error { return nil }, nil
 	}
 	p, err := startProcess(s, h.stderr)
 	if err != nil {
 		return nil, nil, err
 	}
 	in := limited{Reader: newFrames(p.stdout, p.end, h.note), Closer: p}
-	return &mcp.IOTransport{Reader: in, Writer: p, MaxLineLength: 2 * maxMessage}, func() { _ = p.Close() }, nil
+	return &mcp.IOTransport{Reader: in, Writer: p, MaxLineLength: 2 * maxMessage}, p.stop, nil
 }
 
 // discoveryPatience is how long a server may take to answer a question that older versions of the protocol do not have. Some do not
