@@ -17,9 +17,11 @@ import (
 	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/config"
+	"beckon/internal/egress"
 	"beckon/internal/gate"
 	"beckon/internal/secret"
 	"beckon/internal/spend"
+	"beckon/tools"
 )
 
 // snapshot is the configuration in force at one moment, as calls, runs and deliveries ask for it. It never changes: what
@@ -31,7 +33,8 @@ type snapshot struct {
 	prices            *spend.Prices
 	budget            spend.Budget // server.budget
 	ownedBudgets      []budgets.Owned
-	runRetention      time.Duration // 0 is for ever, here and below
+	httpGet           egress.Allowed // egress.httpGet
+	runRetention      time.Duration  // 0 is for ever, here and below
 	deliveryRetention time.Duration
 }
 
@@ -71,10 +74,12 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 		prices:            prices,
 		budget:            c.Server.Budget,
 		ownedBudgets:      ownedBudgets(v, &c.Server.Budget),
+		httpGet:           c.HTTPGet(),
 		runRetention:      c.Retention.Runs.Or(0),
 		deliveryRetention: c.Retention.Deliveries.Or(0),
 	})
 	g.webhooks.UseTLS(c.TLS())
+	g.tools.Use(catalog.All[tools.Server](v))
 	return g.deliveries.Use(ctx, deliveries.InForce(v))
 }
 
