@@ -1,7 +1,6 @@
 package agents
 
 import (
-	"fmt"
 	"iter"
 	"log/slog"
 	"maps"
@@ -216,14 +215,11 @@ func (b *builder) withOtherMistakes(f Flow, found problem.Fields) problem.Fields
 	return found
 }
 
-// StepPath returns the path of the i-th step within the one at parent.
-func StepPath(parent string, i int) string { return fmt.Sprintf("%s.steps[%d]", parent, i) }
-
 func walkAgents(s Step, field string, depth int, visit func(field string, depth int, agentID string)) {
 	if s.Type == StepAgent {
 		visit(field+".agentId", depth, s.AgentID)
 	}
-	for i, child := range s.Steps {
-		walkAgents(child, StepPath(field, i), depth+1, visit)
+	for path, child := range s.Within(field) {
+		walkAgents(child, path, depth+1, visit)
 	}
 }
