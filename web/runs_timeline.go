@@ -27,7 +27,7 @@ const (
 type nodeBar struct {
 	ID, Type, Status string
 	Via              string // why routers have come to it
-	X, Width         int // of barWidth
+	X, Width         int    // of barWidth
 	After, Took      time.Duration
 	StartedAt        time.Time
 	Usage            agents.Usage

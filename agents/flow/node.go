@@ -47,6 +47,22 @@ func (n nodeNames) next(agentID string) string {
 	return id
 }
 
+// StepIDs returns the ids of the agent steps below a root, by their paths: what the ids of their nodes begin with.
+func StepIDs(root agents.Step) map[string]string {
+	names, ids := newNodeNames(root), map[string]string{}
+	var walk func(s agents.Step, path string)
+	walk = func(s agents.Step, path string) {
+		if s.Type == agents.StepAgent {
+			ids[path] = names.next(s.AgentID)
+		}
+		for within, child := range s.Within(path) {
+			walk(child, within)
+		}
+	}
+	walk(root, "root")
+	return ids
+}
+
 // nestedTurn is what stands behind the ids of the nodes in the i-th turn of a loop, from 1: "#2", in a loop within
 // that "#2.1".
 func nestedTurn(outer string, i int) string {
