@@ -52,6 +52,7 @@ func (a Agent) checkKind() (found problem.Fields) {
 		{"maxTokens", a.MaxTokens != 0, []string{KindChat}},
 		{"params", len(a.Params) > 0, []string{KindChat, KindImage, KindSpeech, KindTranscription}},
 		{"fallbacks", len(a.Fallbacks) > 0, []string{KindChat, KindImage, KindSpeech, KindTranscription}},
+		{"skills", len(a.Skills) > 0, []string{KindChat}},
 		{"output", a.Output != nil, []string{KindChat, KindHTTP}},
 		{"request", a.Request != nil, []string{KindImage, KindSpeech, KindHTTP}},
 		{"poll", a.Poll != nil, []string{KindHTTP}},

@@ -10,6 +10,7 @@ import (
 
 	"beckon/internal/gate"
 	"beckon/internal/problem"
+	"beckon/internal/skills"
 )
 
 // Factory makes the invoker of one agent on one provider. An error of type problem.Fields names fields of the
@@ -29,7 +30,8 @@ type Factories struct {
 	Media     map[string]Factory // by kind of agent: on providers of type openai
 	HTTP      AgentFactory       // of agents of kind http
 	Flow      FlowFactory
-	Breakers  *Breakers // remember from one Set in force to the next which providers fail; nil has each Set begin anew
+	Skills    *skills.Library // what agents may load; nil is none
+	Breakers  *Breakers       // remember from one Set in force to the next which providers fail; nil has each Set begin anew
 }
 
 // Entry is something that can be invoked.

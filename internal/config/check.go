@@ -101,6 +101,7 @@ func (c *Config) checkSettings(found *findings) {
 		}
 	}
 	c.readTLS(found)
+	c.readSkills(found)
 	c.checkDuration(found, "retention.runs", c.Retention.Runs, maxRetention)
 	c.checkDuration(found, "retention.deliveries", c.Retention.Deliveries, maxRetention)
 	if mistake := artifactsURLMistake(c.Artifacts.URL, hasBuckets); mistake != "" {

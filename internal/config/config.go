@@ -17,6 +17,7 @@ import (
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/skills"
 	"beckon/internal/units"
 )
 
@@ -31,6 +32,7 @@ type Config struct {
 	Artifacts Artifacts `yaml:"artifacts"`
 	Share     Share     `yaml:"share"`
 	SMTP      SMTP      `yaml:"smtp"`
+	Skills    Skills    `yaml:"skills"`
 
 	nouns    *catalog.Registry
 	declared map[string]reflect.Value // by section, the resources as a slice of their type
@@ -42,6 +44,8 @@ type Config struct {
 	sources map[string]Origin // by path, for the scalars that are not at their default
 	hidden  secret.Redactor   // what no message may show: see findings
 	tls     *egress.TLS       // what the files of Egress hold
+	skills  *skills.Library
+	print   string // of the folder of skills when it was read
 }
 
 // Server says how the gateway listens and what it bears.
