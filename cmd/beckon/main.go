@@ -28,6 +28,7 @@ type commandLine struct {
 	Clients clientsCommand `cmd:"" help:"List and make clients, and give them tokens. Works on the database, whether the gateway runs or not."`
 	Listen  listenCommand  `cmd:"" help:"Receive events on this machine: verify them and print them."`
 	Config  configCommand  `cmd:"" help:"Check or export the configuration."`
+	Import  importCommand  `cmd:"" help:"Write what another product has as a configuration of Beckon."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
