@@ -7,6 +7,7 @@ import (
 
 	"beckon/calls/senders"
 	"beckon/events"
+	"beckon/internal/repository"
 )
 
 // The most bytes that are kept with a run of what its call has told.
@@ -38,6 +39,9 @@ func (c *Call) origin() json.RawMessage {
 		if value := e.Labels[name]; value != "" {
 			o.Labels[name] = originText(value)
 		}
+	}
+	if p := e.Place; p != (repository.Place{}) {
+		o.Place = &repository.Place{Repository: originText(p.Repository), Thing: originText(p.Thing), Number: originText(p.Number), Commit: originText(p.Commit)}
 	}
 	text, err := json.Marshal(o)
 	if err != nil {

@@ -1,6 +1,7 @@
 package deliveries
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -76,14 +77,19 @@ func (s *Service) enterThread(t *target, m message, told *destinations.Message) 
 			return nil, errThreadUnread(err)
 		}
 		var o events.Origin
-		if text != nil && json.Unmarshal(text, &o) == nil && o.Key != "" { // what is resolved is told where the run's answer is
-			told.Key = o.Key
+		if text != nil && json.Unmarshal(text, &o) == nil {
+			told.Key = cmp.Or(o.Key, told.Key) // what is resolved is told where the run's answer is
+			told.Origin = &destinations.Origin{Source: o.Source, Signed: o.Signed, Place: o.Place}
 		}
 	}
 	if t.receiver.Ref == nil || told.Key == "" {
 		return nil, nil
 	}
-	own := &thread{id: threadID(t, told.Key)}
+	key := told.Key
+	if t.receiver.KeyOf != nil {
+		key = t.receiver.KeyOf(*told)
+	}
+	own := &thread{id: threadID(t, key)}
 	exit, err := s.threads.enter(s.sending, own.id)
 	if err != nil {
 		return nil, errThreadUnread(err)

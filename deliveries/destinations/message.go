@@ -8,6 +8,7 @@ import (
 
 	"beckon/internal/markdown"
 	"beckon/internal/render"
+	"beckon/internal/repository"
 )
 
 // Message is an event on its way to people.
@@ -25,10 +26,24 @@ type Message struct {
 	Note   string // what an event of another kind says
 	Link   string // to the run, for people; empty where there is none
 	Files  []File
+	// GateFailed says that the answer does not meet the gate of its run, and Reason why it does or does not.
+	GateFailed bool
+	Reason     string
+	// Origin is nil where the call of the run has told of none, and for what is about no run.
+	Origin *Origin
+	// IsSample says that the message is made up: there is no run.
+	IsSample bool
 	// Data is what a template sees of the event, and of its run where the receiver reads that.
 	Data func(t *render.Template) (map[string]any, error)
 	// Document is the event in the format run.
 	Document func() ([]byte, error)
+}
+
+// Origin is where a run's call came from.
+type Origin struct {
+	Source string // of its client, such as github
+	Signed bool   // a signature over the call's body proved its sender
+	Place  *repository.Place
 }
 
 // File is something that a run has made.
@@ -57,7 +72,7 @@ func Events() []string { return []string{runCompleted, runFailed, eventResolved}
 // State is that of the message.
 func (m Message) State() State {
 	switch {
-	case m.Error != "":
+	case m.Error != "" || m.GateFailed:
 		return Bad
 	case m.Kind == runCompleted || m.Kind == eventResolved:
 		return Good
@@ -155,6 +170,17 @@ func (m Message) Brief(blocks []markdown.Block, limit int) string {
 		words = append(words, strings.Fields(plain)...)
 	}
 	return Cut(markdown.Plain.Text(strings.TrimSuffix(strings.Join(words, " "), ":")), limit)
+}
+
+// Short is why the message says what it says, or the beginning of its text, in one line.
+func (m Message) Short(limit int) string {
+	text := cmp.Or(m.Error, m.Reason)
+	if text == "" {
+		for _, b := range markdown.Plain.Blocks(m.Markdown(), 4*limit) {
+			text += b.Plain() + " "
+		}
+	}
+	return Cut(strings.Join(strings.Fields(text), " "), limit)
 }
 
 // Cut ends a text after so many characters, and takes out what nobody sees.
