@@ -128,6 +128,9 @@ func (s *Service) prepareDestination(x exchange, t *target, m message) (exchange
 		if err != nil {
 			return err
 		}
+		if err = s.readOrigin(t, m, &told); err != nil {
+			return err
+		}
 		if x.thread, err = s.enterThread(t, m, &told); err != nil {
 			return err
 		}

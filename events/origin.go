@@ -12,8 +12,9 @@ type Origin struct {
 	State   string            `json:"state"`
 	Title   string            `json:"title"`
 	URL     string            `json:"url"`
-	Subject string            `json:"subject"` // such as a repository
-	Labels  map[string]string `json:"labels"`  // never nil
-	Signed  bool              `json:"signed"`  // the call proved by a signature over its body who has sent it
-	Place   *repository.Place `json:"place"`   // where in a repository it happened; nil where it did not
+	Subject string            `json:"subject"`           // such as a repository
+	Labels  map[string]string `json:"labels"`            // never nil; of a form its fields
+	ReplyTo string            `json:"replyTo,omitempty"` // one address of mail, without a name: whom an answer is for, as a visitor of a form has typed it
+	Signed  bool              `json:"signed"`            // the call proved by a signature over its body who has sent it
+	Place   *repository.Place `json:"place"`             // where in a repository it happened; nil where it did not
 }

@@ -63,6 +63,8 @@ type Receiver struct {
 	KeyOf func(m Message) string
 	// PublicPaths says that no URL of its requests has a key in it, so that its path may be shown.
 	PublicPaths bool
+	// ReadsForm says that Request uses the Form of messages about runs, which is read for it.
+	ReadsForm bool
 	// Ref says what the receiver calls a message that it has taken, by its answer. The next message with the same Key has that as
 	// its First. nil keeps nothing.
 	Ref func(a Answer) string

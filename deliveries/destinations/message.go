@@ -33,6 +33,7 @@ type Message struct {
 	Origin *Origin
 	// IsSample says that the message is made up: there is no run.
 	IsSample bool
+	Form     *Form // what a visitor of a web page has sent, where the run is about that
 	// Data is what a template sees of the event, and of its run where the receiver reads that.
 	Data func(t *render.Template) (map[string]any, error)
 	// Document is the event in the format run.
@@ -48,6 +49,14 @@ type Origin struct {
 
 // File is something that a run has made.
 type File struct{ Name, URL string }
+
+// Form is a form that a visitor of a web page has sent. All of it but Name is what a stranger has typed.
+type Form struct {
+	Name    string            // of the client
+	Title   string            // what it is about, where the visitor says that
+	ReplyTo string            // the visitor's address, and nothing else; empty where it is not known
+	Fields  map[string]string // what they have sent
+}
 
 // State says how good the news of a message is.
 type State int
