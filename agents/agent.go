@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"beckon/internal/problem"
+	"beckon/internal/spend"
 	"beckon/internal/units"
 )
 
@@ -40,6 +41,7 @@ type Agent struct {
 	RetryOnCrash *bool          `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"` // false: a run that a crash interrupts fails; true
 	Tools        *bool          `json:"tools,omitempty" yaml:"tools,omitempty"`               // false: a flow offers it none, for models that know no tools; true
 	Share        bool           `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
+	Budget       *spend.Budget  `json:"budget,omitempty" yaml:"budget,omitempty"`             // of its requests to models; nil is none
 	// Skills are the names of those that it may load while it works; see Factories.
 	Skills []string `json:"skills,omitempty" yaml:"skills,omitempty"`
 	// Fallbacks answer in its place, in order, when its provider does not.
@@ -88,6 +90,7 @@ func (a Agent) Check() (found problem.Fields) {
 	if len(a.Fallbacks) > maxFallbacks {
 		found.Add("fallbacks", "has %d providers; %d are allowed", len(a.Fallbacks), maxFallbacks)
 	}
+	found.Under("budget", a.Budget.Check())
 	if a.Output != nil {
 		found.Under("output", a.Output.check())
 	}

@@ -89,3 +89,8 @@ func (f Flow) Check() (found problem.Fields) {
 	}
 	return found
 }
+
+// EachAgent calls each for every agent and flow that the steps name.
+func (f Flow) EachAgent(each func(id string)) {
+	walkAgents(f.Root, "root", 1, func(_ string, _ int, id string) { each(id) })
+}
