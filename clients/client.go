@@ -90,6 +90,10 @@ func (c Client) IsTrusted() bool {
 	return !c.HasSource() && c.Template == ""
 }
 
+// NamesCallbacks reports whether a call of the client's webhook may name a webhook of its own: where a source or a template reads the
+// request, such a member means nothing.
+func (c Client) NamesCallbacks() bool { return !c.HasSource() && c.Template == "" }
+
 // metadata returns the metadata as JSON; nil is none.
 func (c Client) metadata() (json.RawMessage, error) {
 	if len(c.Metadata) == 0 {
