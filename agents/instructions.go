@@ -59,7 +59,7 @@ func (i *Instructions) RenderText(call Call) (fence.Text, error) {
 		return fence.Text{}, problem.New(problem.Upstream, instructionsFailed, "The prompt of agent %q could not be rendered: %s. Outputs and state exist within a flow, once an earlier step has made them.",
 			call.AgentID, strings.TrimSuffix(err.Error(), "."))
 	}
-	return fence.Text{Text: text, Spans: spans}.Expand(call.Asked()), nil
+	return fence.Text{Text: text, Spans: spans}.Expand(call.PromptText()), nil
 }
 
 // DataOf returns what templates see of a call. Outputs, state and metadata are empty where there are none.

@@ -42,7 +42,7 @@ type thread struct {
 
 func newThread(call agents.Call) *thread {
 	call.Input = cmp.Or(call.Input, call.Prompt)
-	t := &thread{call: call, progress: call.Progress, text: call.Asked(), state: map[string]any{}, sizes: map[string]int{}, outputs: map[string]string{}}
+	t := &thread{call: call, progress: call.Progress, text: call.PromptText(), state: map[string]any{}, sizes: map[string]int{}, outputs: map[string]string{}}
 	if t.progress == nil {
 		t.progress = noProgress{}
 	}

@@ -34,8 +34,8 @@ func (c *Call) Ask(instructions fence.Text) Question {
 	return Question{Instructions: own.String(), Line: c.Fence.Explain(), Prompt: values.String() + c.Fence.Mark(c.Prompt)}
 }
 
-// Asked is the prompt of the call, with the parts that third parties have written.
-func (c *Call) Asked() fence.Text {
+// PromptText is the prompt of the call, with the parts that third parties have written.
+func (c *Call) PromptText() fence.Text {
 	if c.Fence == nil {
 		return fence.Text{Text: c.Prompt}
 	}
