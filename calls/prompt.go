@@ -73,7 +73,7 @@ func (s *Service) prompt(sender *Sender, client *clients.Member, catalog Catalog
 	if !client.IsTrusted() && sender != schedule {
 		p.Fence = fence.New(p.spans)
 	}
-	if r.hasFiles() && entry != nil && !entry.TakesFiles {
+	if r.hasFiles() && sender != Form && entry != nil && !entry.TakesFiles {
 		return p, "", errTakesNoFiles(agent)
 	}
 	if isBlank(p.Text) && !r.hasFiles() {

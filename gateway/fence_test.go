@@ -93,7 +93,7 @@ func (m *fenceModel) of(t *testing.T, word string) (system, user, rest string) {
 	m.mu.Lock()
 	body := m.asked[word]
 	m.mu.Unlock()
-	require.NotEmpty(t, body, "the model was not asked")
+	require.NotEmpty(t, body, "the model was not asked about %s", word)
 	return messagesOf(t, body)
 }
 

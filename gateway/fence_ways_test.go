@@ -101,6 +101,13 @@ func fenceWays(t *testing.T, stolen string) map[string]way {
 				return post("/f/"+key+"?agent=other", "application/x-www-form-urlencoded", fields.Encode(), "Origin", "https://acme.example", "Accept", "application/json")
 			}}
 	}
+	const key = "pk_formfile0123456789abcdef"
+	plain := strings.NewReplacer("\b", "", "\x1b", "") // a file with these is none of text, and the model is not shown it
+	ways["form-file"] = way{outside: "||", client: `source: form, ` + both + `, form: {key: ` + key + `, show: answer, origins: ["https://acme.example"], perAddress: {requests: 10000, per: 1m}}`,
+		request: func(text string) *http.Request {
+			body := "--sep\r\nContent-Disposition: form-data; name=\"file\"; filename=\"notes.txt\"\r\nContent-Type: text/plain\r\n\r\n" + plain.Replace(text[:min(len(text), 9000)]) + "\r\n--sep--\r\n"
+			return post("/f/"+key, "multipart/form-data; boundary=sep", body, "Origin", "https://acme.example", "Accept", "application/json")
+		}}
 	addSources(t, ways, steering)
 	return ways
 }
