@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/budgets"
 	"beckon/calls"
 	"beckon/clients"
 	"beckon/commands"
@@ -18,6 +19,7 @@ import (
 	"beckon/internal/config"
 	"beckon/internal/gate"
 	"beckon/internal/secret"
+	"beckon/internal/spend"
 )
 
 // snapshot is the configuration in force at one moment, as calls, runs and deliveries ask for it. It never changes: what
@@ -26,7 +28,10 @@ type snapshot struct {
 	calls.Catalog
 	privateNetworks   []netip.Prefix // egress.allowPrivate
 	httpsOnly         bool           // egress.httpsOnly
-	runRetention      time.Duration  // 0 is for ever, here and below
+	prices            *spend.Prices
+	budget            spend.Budget // server.budget
+	ownedBudgets      []budgets.Owned
+	runRetention      time.Duration // 0 is for ever, here and below
 	deliveryRetention time.Duration
 }
 
@@ -56,12 +61,16 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 	if err := g.Level.UnmarshalText([]byte(c.Log.Level)); err != nil {
 		return fmt.Errorf("log.level: %w", err)
 	}
-	invoked := agents.SetOf(v)
+	invoked, prices := agents.SetOf(v), spend.NewPrices(c.Prices)
+	g.warnOfPrices(v, &c.Server.Budget, prices)
 	g.breakers.Use(invoked)
 	g.inForce.Store(&snapshot{
 		Catalog:           calls.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: invoked},
 		privateNetworks:   c.Networks(),
 		httpsOnly:         c.HTTPSOnly(),
+		prices:            prices,
+		budget:            c.Server.Budget,
+		ownedBudgets:      ownedBudgets(v, &c.Server.Budget),
 		runRetention:      c.Retention.Runs.Or(0),
 		deliveryRetention: c.Retention.Deliveries.Or(0),
 	})
