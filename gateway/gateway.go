@@ -5,6 +5,7 @@
 //   - the database, with the claim on it. Then come the secrets key, the first start, the bounds of memory and the first
 //     load of the configuration, of which nothing has to be stopped.
 //   - the connections to the receivers of events
+//   - the connections to tool servers, with the programs behind them
 //   - the instance. It owns every loop over the database, so that waiting runs and deliveries are worked on from here on.
 //     It stops after all that claims rows: until then other processes have to see that it is alive.
 //   - the budgets; stopping them writes what requests have used
@@ -48,6 +49,7 @@ import (
 	"beckon/schedules"
 	"beckon/server"
 	"beckon/share"
+	"beckon/tools"
 )
 
 // attemptsGrace is what attempts under way get to end. Those at receivers that take longer are made again after the next
@@ -75,6 +77,7 @@ type Gateway struct {
 	breakers   *agents.Breakers
 	instance   *work.Instance
 	webhooks   *egress.Webhooks
+	tools      *tools.Toolbox
 	deliveries *deliveries.Service
 	budgets    *budgets.Service
 	artifacts  *artifacts.Service
@@ -149,6 +152,7 @@ func (g *Gateway) start(ctx context.Context) error {
 		return err
 	}
 	g.started.add(g.webhooks.Close)
+	g.started.add(g.tools.Close)
 	if err := g.editor.Use(ctx, g.Initial); err != nil {
 		return err
 	}
@@ -199,6 +203,9 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	guard := egress.NewGuard(func() []netip.Prefix { return g.inForce.Load().privateNetworks }).
 		HTTPSOnly(func() bool { return g.inForce.Load().httpsOnly })
 	g.webhooks = egress.NewWebhooks(guard)
+	g.tools = tools.New(tools.Options{
+		Log: g.Log, Version: g.Version, HTTP: g.webhooks, Allowed: func() egress.Allowed { return g.inForce.Load().httpGet },
+	})
 	key := func() (secret.String, error) { return secretsKey(context.WithoutCancel(ctx), g.Initial, g.store) }
 	g.share = share.New(share.Config{Log: g.Log, TTL: time.Duration(g.Initial.Share.TTL), PublicURL: g.publicURL(), Key: key})
 	g.artifacts, err = artifacts.New(ctx, artifacts.Config{

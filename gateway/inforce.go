@@ -17,9 +17,11 @@ import (
 	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/config"
+	"beckon/internal/egress"
 	"beckon/internal/gate"
 	"beckon/internal/secret"
 	"beckon/internal/spend"
+	"beckon/tools"
 )
 
 // snapshot is the configuration in force at one moment, as calls, runs and deliveries ask for it. It never changes: what
@@ -31,7 +33,8 @@ type snapshot struct {
 	prices            *spend.Prices
 	budget            spend.Budget // server.budget
 	ownedBudgets      []budgets.Owned
-	runRetention      time.Duration // 0 is for ever, here and below
+	httpGet           egress.Allowed // egress.httpGet
+	runRetention      time.Duration  // 0 is for ever, here and below
 	deliveryRetention time.Duration
 }
 
@@ -71,10 +74,12 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 		prices:            prices,
 		budget:            c.Server.Budget,
 		ownedBudgets:      ownedBudgets(v, &c.Server.Budget),
+		httpGet:           c.HTTPGet(),
 		runRetention:      c.Retention.Runs.Or(0),
 		deliveryRetention: c.Retention.Deliveries.Or(0),
 	})
 	g.webhooks.UseTLS(c.TLS())
+	g.tools.Use(catalog.All[tools.Server](v))
 	return g.deliveries.Use(ctx, deliveries.InForce(v))
 }
 
@@ -154,7 +159,7 @@ func (g *Gateway) watch(ctx context.Context, revision int64) {
 		return strconv.FormatInt(now, 10), err
 	}}}
 	if g.file().File() != "" {
-		sources = append(sources, config.FileSource(g.file()), config.TLSSource(g.file))
+		sources = append(sources, config.FileSource(g.file()), config.TLSSource(g.file), config.SkillsSource(g.file))
 	}
 	config.Watch(ctx, config.PollInterval, g.Log, g.reload, sources...)
 }

@@ -17,6 +17,7 @@ import (
 	"beckon/runs"
 	"beckon/schedules"
 	"beckon/share"
+	"beckon/tools"
 )
 
 // Backend is what the pages call: the same methods as the admin API calls.
@@ -32,6 +33,7 @@ type Backend struct {
 
 	Calls     Calls
 	Schedules *schedules.Service // when clients run and have called; nil for never
+	Tools     *tools.Toolbox     // the connections to tool servers; nil for none
 
 	// Budgets returns how much of budgets is used up; the func may be nil.
 	Budgets func(ctx context.Context, list []budgets.Owned) ([]budgets.Use, error)

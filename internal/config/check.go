@@ -13,6 +13,7 @@ import (
 
 	"beckon/internal/basepath"
 	"beckon/internal/cron"
+	"beckon/internal/egress"
 	"beckon/internal/mail"
 	"beckon/internal/memory"
 	"beckon/internal/spend"
@@ -107,7 +108,11 @@ func (c *Config) checkSettings(found *findings) {
 	for _, f := range spend.Check(c.Prices) {
 		c.wrong(found, "prices"+f.Path, "%s", f.Message)
 	}
+	if _, at, err := egress.ParseAllowed(c.Egress.HTTPGet); err != nil {
+		c.wrong(found, fmt.Sprintf("egress.httpGet[%d]", at), "%v", err)
+	}
 	c.readTLS(found)
+	c.readSkills(found)
 	c.checkDuration(found, "retention.runs", c.Retention.Runs, maxRetention)
 	c.checkDuration(found, "retention.deliveries", c.Retention.Deliveries, maxRetention)
 	if mistake := artifactsURLMistake(c.Artifacts.URL, hasBuckets); mistake != "" {

@@ -93,16 +93,16 @@ func TestSettings(t *testing.T) {
 		"server.secretsKey =  (default)",
 		"database.url = postgres://db:5/beckon (BECKON_DATABASE_URL)",
 		"admin.password = ••• (" + path + ":5)",
-		"admin.token =  (default)", "admin.variables =  (default)",
+		"admin.token =  (default)", "admin.variables =  (default)", "admin.commands = true (default)",
 		"log.level = info (default)",
 		"log.format = text (default)",
-		"egress.allowPrivate =  (default)", "egress.httpsOnly = true (default)", "egress.clientCert =  (default)", "egress.clientKey =  (default)", "egress.ca =  (default)",
+		"egress.allowPrivate =  (default)", "egress.httpsOnly = true (default)", "egress.httpGet =  (default)", "egress.clientCert =  (default)", "egress.clientKey =  (default)", "egress.ca =  (default)",
 		"retention.runs = 720h (default)",
 		"retention.deliveries = 720h (default)",
 		"artifacts.url = data/artifacts (default)",
 		"artifacts.maxBytes = 25MiB (default)",
 		"artifacts.linkTTL = 168h (default)",
-		"share.ttl = 720h (default)", "smtp.url =  (default)", "smtp.from =  (default)",
+		"share.ttl = 720h (default)", "smtp.url =  (default)", "smtp.from =  (default)", "skills.path =  (default)",
 	}, lines)
 
 	// Of the memory it is said how much there is.
