@@ -93,10 +93,10 @@ func (s *Service) makePrompt(tx store.Tx, r *Run) error {
 		return nil
 	}
 	prompt, err := s.Prompt(tx, r)
-	if err != nil || prompt == "" {
+	if err != nil || prompt.Text == "" {
 		return err
 	}
-	r.Input = prompt
+	r.Input, r.Fence = prompt.Text, r.Fence.With(prompt.Spans)
 	return setInput(tx, r)
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"beckon/calls/senders"
+	"beckon/internal/fence"
 	"beckon/internal/store"
 	"beckon/runs"
 )
@@ -118,13 +119,13 @@ func (k Known) gatheringOf(runID string) *Gathering {
 // addCall keeps what a call says for the prompt of its run. joined is nil for a run that starts with it.
 func (s storage) addCall(r *runs.Run, a *Arrival, d Decision, joined *Gathering, runID string, part senders.Event, items int) error {
 	text := []byte("{}")
-	if a.Prompt == "" {
+	if a.Prompt.Text == "" {
 		var err error
 		if text, err = json.Marshal(part); err != nil {
 			return fmt.Errorf("encode an event: %w", err)
 		}
 	}
-	size, gathers := len(text)+len(a.Prompt), true
+	size, gathers := len(text)+len(a.Prompt.Text), true
 	if joined == nil {
 		gathers = size < maxBytes // one that is larger has its prompt already
 		r.NotBefore = time.Time{}
@@ -142,8 +143,13 @@ func (s storage) addCall(r *runs.Run, a *Arrival, d Decision, joined *Gathering,
 	if !gathers {
 		return nil
 	}
-	return s.tx.Exec(`INSERT INTO coalesce_calls (run_id, place, event, prompt)
-		SELECT ?, COALESCE(MAX(place), 0) + 1, ?, ? FROM coalesce_calls WHERE run_id = ?`, runID, string(text), senders.Clean(a.Prompt), runID)
+	prompt := a.Prompt.Map(senders.Clean)
+	spans, err := json.Marshal(prompt.Spans)
+	if err != nil {
+		return fmt.Errorf("encode the spans of a prompt: %w", err)
+	}
+	return s.tx.Exec(`INSERT INTO coalesce_calls (run_id, place, event, prompt, spans)
+		SELECT ?, COALESCE(MAX(place), 0) + 1, ?, ?, ? FROM coalesce_calls WHERE run_id = ?`, runID, string(text), prompt.Text, string(spans), runID)
 }
 
 // addInputs lists items that a run answers for. An item that it has already keeps its place.
@@ -242,7 +248,19 @@ func (s storage) insert(head string, columns int, tail string, items []int, row 
 }
 
 // said is what a call of a run says.
-type said struct{ Event, Prompt string }
+type said struct {
+	Event, Prompt string
+	Spans         *string
+}
+
+// prompt is the prompt with its parts. Where these cannot be read, all of it is data.
+func (s said) prompt() fence.Text {
+	text := fence.Text{Text: s.Prompt}
+	if s.Spans == nil || json.Unmarshal([]byte(*s.Spans), &text.Spans) != nil {
+		return fence.Data(s.Prompt)
+	}
+	return text
+}
 
 // ask lets a run take no more, and returns what its calls say where they are several.
 func (s storage) ask(runID string) (list []said, err error) {
@@ -251,7 +269,7 @@ func (s storage) ask(runID string) (list []said, err error) {
 		return nil, fmt.Errorf("let a run gather no more: %w", err)
 	}
 	if calls > 1 {
-		if list, err = store.Rows[said](s.tx, "SELECT event, prompt FROM coalesce_calls WHERE run_id = ? ORDER BY place", runID); err != nil {
+		if list, err = store.Rows[said](s.tx, "SELECT event, prompt, spans FROM coalesce_calls WHERE run_id = ? ORDER BY place", runID); err != nil {
 			return nil, fmt.Errorf("read the calls of run %s: %w", runID, err)
 		}
 	}
