@@ -53,6 +53,8 @@ func (a Agent) checkKind() (found problem.Fields) {
 		{"params", len(a.Params) > 0, []string{KindChat, KindImage, KindSpeech, KindTranscription}},
 		{"fallbacks", len(a.Fallbacks) > 0, []string{KindChat, KindImage, KindSpeech, KindTranscription}},
 		{"output", a.Output != nil, []string{KindChat, KindHTTP}},
+		{"tools", len(a.Tools) > 0, []string{KindChat}},
+		{"approve", len(a.Approve) > 0, []string{KindChat}},
 		{"request", a.Request != nil, []string{KindImage, KindSpeech, KindHTTP}},
 		{"poll", a.Poll != nil, []string{KindHTTP}},
 		{"cancel", a.Cancel != nil, []string{KindHTTP}},

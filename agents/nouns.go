@@ -83,6 +83,7 @@ func AgentNoun() catalog.Noun[Agent] {
 			origin := Origin(request.URL)
 			return catalog.Secrets{URL: &origin, Headers: &request.Headers, HeadersPath: "request.headers"}
 		},
+		Cautions: Agent.cautions,
 		References: func(a Agent) (list []catalog.Reference) {
 			if a.Provider != "" {
 				list = append(list, catalog.Reference{Path: "provider", To: SectionProviders, ID: a.Provider})

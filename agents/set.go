@@ -139,7 +139,7 @@ func (b *builder) agent(a Agent) {
 		return
 	}
 	b.set.entries[a.ID] = &Entry{ID: a.ID, Name: a.Name, Timeout: a.Timeout.Or(DefaultTimeout), OutputKey: a.OutputKey,
-		Prompt: a.Prompt, RetryOnCrash: a.RetriesOnCrash(), Share: a.Share, NoTools: !a.TakesTools(), TakesFiles: a.Kind == KindTranscription,
+		Prompt: a.Prompt, RetryOnCrash: a.RetriesOnCrash(), Share: a.Share, NoTools: !a.TakesFlowTools(), TakesFiles: a.Kind == KindTranscription,
 		Events: expandNames(a.Events, agentEvents), Invoker: invoker}
 	b.addEventNames(maps.Values(b.set.entries[a.ID].Events))
 }
