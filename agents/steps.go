@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"beckon/internal/problem"
-	"beckon/internal/toolname"
+	"beckon/tools/names"
 )
 
 // The defaults and bounds of how an agent uses tools.
@@ -20,8 +20,8 @@ const (
 func (a Agent) Steps() int { return cmp.Or(a.MaxSteps, DefaultMaxSteps) }
 
 func (a Agent) checkTools() (found problem.Fields) {
-	found.Under("tools", toolname.Check(a.Tools))
-	found.Under("approve", toolname.Check(a.Approve))
+	found.Under("tools", names.Check(a.Tools))
+	found.Under("approve", names.Check(a.Approve))
 	if a.MaxSteps < 0 || a.MaxSteps > MaxSteps {
 		found.Add("maxSteps", "must be between 1 and %d", MaxSteps)
 	}

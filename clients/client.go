@@ -18,8 +18,8 @@ import (
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
-	"beckon/internal/toolname"
 	"beckon/internal/units"
+	"beckon/tools/names"
 )
 
 // The defaults and bounds of a client.
@@ -141,7 +141,7 @@ func (c Client) Check() (found problem.Fields) {
 	if c.MaxBodyBytes > MaxBodyBytes {
 		found.Add("maxBodyBytes", "must be at most %d", MaxBodyBytes)
 	}
-	found.Under("tools", toolname.Check(c.Tools))
+	found.Under("tools", names.Check(c.Tools))
 	if c.Gate != "" {
 		if _, err := gate.Parse(c.Gate); err != nil {
 			found.Add("gate", "%s", err)
