@@ -65,6 +65,7 @@ const (
 func EventNames() []string {
 	return []string{events.RunCreated, events.RunQueued, events.RunStarted, events.RunCompleted, events.RunFailed, events.RunCanceled, events.RunViewed, events.EventResolved,
 		events.NodeStarted, events.NodeProgress, events.NodeCompleted, events.NodeFailed, events.NodeCanceled,
+		events.ToolStarted, events.ToolCompleted,
 		events.ClientSilent, EndpointDisabled, DeliveryExhausted}
 }
 

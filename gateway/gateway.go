@@ -45,6 +45,7 @@ import (
 	"beckon/schedules"
 	"beckon/server"
 	"beckon/share"
+	"beckon/tools"
 )
 
 // attemptsGrace is what attempts under way get to end. Those at receivers that take longer are made again after the next
@@ -224,6 +225,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	g.runs = runs.New(runs.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
 		MaxConcurrent: int64(c.MaxConcurrent), MaxQueued: int64(c.MaxQueued), Limit: g.limit, Gate: g.gate,
+		Tools: tools.New(), ClientTools: g.clientTools,
 		Retention: func() time.Duration { return g.inForce.Load().runRetention },
 		Entry:     func(id string) *agents.Entry { return g.catalog().Agents.Get(id) },
 		Prompt:    coalescing.Prompt,

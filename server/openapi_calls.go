@@ -96,7 +96,7 @@ func callRefusals(with map[string]*huma.Response) map[string]*huma.Response {
 
 func (d describer) calls() {
 	stream := text("Server-Sent Events: " + strings.Join([]string{events.RunQueued, events.RunStarted, events.MessageDelta, events.NodeStarted, events.NodeProgress, events.NodeCompleted,
-		events.NodeFailed, events.NodeCanceled, events.RunCompleted, events.RunFailed, events.RunCanceled}, ", ") + ". Comments are heartbeats.")
+		events.NodeFailed, events.NodeCanceled, events.ToolStarted, events.ToolCompleted, events.RunCompleted, events.RunFailed, events.RunCanceled}, ", ") + ". Comments are heartbeats.")
 	completed := map[string]*huma.Schema{"application/json": {OneOf: []*huma.Schema{d.of(callAnswer{}), d.of(skippedAnswer{})}}, "text/plain": text("The response alone."), "text/event-stream": stream,
 		"text/markdown":          text("The findings as a table; the response alone where there are none."),
 		"application/sarif+json": {Type: huma.TypeObject, Description: "The findings as a SARIF 2.1.0 log."},

@@ -88,6 +88,8 @@ var eventMeanings = [...]choiceOf{
 	{Title: "node.completed", Help: "an agent within a flow has its answer"},
 	{Title: "node.failed", Help: "an agent within a flow has failed"},
 	{Title: "node.canceled", Help: "an agent within a flow was stopped"},
+	{Title: "tool.started", Help: "an agent uses a tool"},
+	{Title: "tool.completed", Help: "a tool has given its result, or has failed"},
 	{Title: "endpoint.disabled", Help: "an endpoint was disabled, because it failed for five days or answered 410"},
 	{Title: "delivery.exhausted", Help: "a delivery was given up after its last retry"},
 }

@@ -40,7 +40,7 @@ var messages = &wire{
 		return map[string]any{"format": map[string]any{"type": "json_schema", "schema": s.Text}}
 	},
 	write: writeMessages,
-	told: func(messages []byte, calls []completion.Call, told []string) []byte {
+	told: func(messages []byte, calls []agents.RoundCall, told []string) []byte {
 		messages = append(messages, `,{"role":"user","content":[`...)
 		for i := range calls {
 			if i > 0 {

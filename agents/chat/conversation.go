@@ -6,7 +6,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/sashabaranov/go-openai"
 
-	"beckon/agents/chat/completion"
+	"beckon/agents"
 )
 
 // conversation is what is said to a model and what it has answered. What a model has answered goes back as it came,
@@ -35,12 +35,12 @@ func (c *conversation) systemWith(order string) string {
 	return strings.TrimPrefix(c.system+"\n\n"+order, "\n\n")
 }
 
-// answered adds an answer that wants to use tools.
-func (c *conversation) answered(answer *completion.Completion) {
-	c.later = append(append(c.later, ','), answer.Message()...)
-	c.said = append(c.said, answer.Text)
-	for _, call := range answer.Calls {
-		c.said = append(c.said, call.Arguments)
+// answered adds an answer after which the model is asked again.
+func (c *conversation) answered(r *agents.Round) {
+	c.later = append(append(c.later, ','), r.Message...)
+	c.said = append(c.said, r.Text)
+	for i := range r.Calls {
+		c.said = append(c.said, r.Calls[i].Arguments)
 	}
 }
 
@@ -50,9 +50,16 @@ func (c *conversation) ask(text string) {
 }
 
 // told adds what the tools have told, in the order of the calls.
-func (c *conversation) told(calls []completion.Call, texts []string) {
+func (c *conversation) told(calls []agents.RoundCall) {
+	texts := make([]string, len(calls))
+	for i := range calls {
+		texts[i] = calls[i].Told
+		c.said = append(c.said, texts[i])
+		if calls[i].IsData {
+			texts[i] = framed(calls[i].Name, texts[i])
+		}
+	}
 	c.later = c.wire.told(c.later, calls, texts)
-	c.said = append(c.said, texts...)
 }
 
 // appendMessage begins a message. It replaces invalid UTF-8 in the text.

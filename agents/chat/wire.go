@@ -36,11 +36,11 @@ type wire struct {
 	optional      []string // members of our own that a server may not take
 
 	authorize func(h http.Header, key string)
-	declare   func(t agents.Tool) any                                                    // as it is told of a tool
-	hold      func(s *agents.Schema) any                                                 // the value of schema; nil where it can hold to no such
-	write     func(d *draft, said *conversation, order string)                           // the conversation; order belongs to the system prompt
-	finish    func(d *draft, mode askMode, hasTools bool)                                // writes what else it wants; may be nil
-	told      func(messages []byte, calls []completion.Call, told []string) (all []byte) // adds what tools have told
+	declare   func(t agents.Tool) any                                                     // as it is told of a tool
+	hold      func(s *agents.Schema) any                                                  // the value of schema; nil where it can hold to no such
+	write     func(d *draft, said *conversation, order string)                            // the conversation; order belongs to the system prompt
+	finish    func(d *draft, mode askMode, hasTools bool)                                 // writes what else it wants; may be nil
+	told      func(messages []byte, calls []agents.RoundCall, told []string) (all []byte) // adds what tools have told
 }
 
 // wireOf is the API of a provider.
@@ -71,7 +71,7 @@ var chatCompletions = &wire{
 			JSONSchema: &openai.ChatCompletionResponseFormatJSONSchema{Name: "answer", Schema: s.Text, Strict: s.IsStrict}}
 	},
 	write: writeChat,
-	told: func(messages []byte, calls []completion.Call, told []string) []byte {
+	told: func(messages []byte, calls []agents.RoundCall, told []string) []byte {
 		for i := range calls {
 			messages = appendMessage(append(messages, ','), openai.ChatMessageRoleTool, told[i])
 			messages, _ = jsontext.AppendQuote(append(messages, `,"tool_call_id":`...), calls[i].ID)

@@ -7,6 +7,9 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
+
+	"beckon/agents"
 )
 
 // step is what a flow does at one place of its tree. It ends when ctx does, and has stopped all that it started.
@@ -26,7 +29,7 @@ func (s sequence) run(ctx context.Context, t *thread) error {
 	return nil
 }
 
-// parallel runs its steps at the same time; the first that fails stops the others.
+// parallel runs its steps at the same time; the first that fails stops the others. One that waits for a person does not.
 type parallel []step
 
 func (s parallel) run(ctx context.Context, t *thread) error {
@@ -37,12 +40,17 @@ func (s parallel) run(ctx context.Context, t *thread) error {
 		group   sync.WaitGroup
 		once    sync.Once
 		failure error
+		waits   atomic.Bool
 	)
 	for i, child := range s {
 		forks[i] = t.fork()
 		group.Go(func() {
 			// No caller up the stack could take care of a panic, as the goroutine is the flow's own.
-			if err := guard(func() error { return child.run(ctx, forks[i]) }); err != nil {
+			err := guard(func() error { return child.run(ctx, forks[i]) })
+			switch {
+			case errors.Is(err, agents.ErrWaiting):
+				waits.Store(true)
+			case err != nil:
 				once.Do(func() { failure = err; cancel(&siblingFailed{err}) })
 			}
 		})
@@ -50,6 +58,9 @@ func (s parallel) run(ctx context.Context, t *thread) error {
 	group.Wait()
 	if err := t.join(forks); failure == nil {
 		failure = err
+	}
+	if failure == nil && waits.Load() {
+		return agents.ErrWaiting
 	}
 	return failure
 }
@@ -100,7 +111,7 @@ type continueOnError struct{ step }
 
 func (s continueOnError) run(ctx context.Context, t *thread) error {
 	err := s.step.run(ctx, t)
-	if err == nil || ctx.Err() != nil || isUnrecorded(err) {
+	if err == nil || ctx.Err() != nil || isUnrecorded(err) || errors.Is(err, agents.ErrWaiting) {
 		return err
 	}
 	agent := "step"
