@@ -1,7 +1,10 @@
 package agents
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"time"
@@ -109,6 +112,16 @@ func (c ToolCall) Duration() time.Duration {
 		return 0
 	}
 	return c.CompletedAt.Sub(c.StartedAt)
+}
+
+// Digest is a hash of what is called, and with what. It is the same for arguments that are laid out differently.
+func (c ToolCall) Digest() string {
+	var line bytes.Buffer
+	if json.Compact(&line, c.ArgumentsJSON()) != nil {
+		line.WriteString(c.Arguments)
+	}
+	sum := sha256.Sum256([]byte(c.Tool + "\n" + line.String()))
+	return hex.EncodeToString(sum[:])
 }
 
 // ArgumentsJSON returns the arguments as JSON, also where the model has written none.

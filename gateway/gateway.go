@@ -213,8 +213,9 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	g.deliveries = deliveries.New(deliveries.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Sealer: g.sealer, Version: g.Version,
 		Out: g.webhooks, CheckURL: guard.CheckURL, Source: c.PublicURL, Secrets: g.callbackSecrets,
-		Retention:  func() time.Duration { return g.inForce.Load().deliveryRetention },
-		Links:      g.artifacts.Fill,
+		Retention:     func() time.Duration { return g.inForce.Load().deliveryRetention },
+		Links:         g.artifacts.Fill,
+		ApprovalLinks: g.share.FillApprovals, HideLinks: share.HideApprovals,
 		EventNames: func() []string { return g.catalog().Agents.EventNames() },
 		EventType:  func(name string) string { return g.catalog().Agents.EventType(name) },
 		RunView:    g.runView,

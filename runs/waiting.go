@@ -2,12 +2,14 @@ package runs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"beckon/agents"
 	"beckon/events"
+	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/store"
 )
@@ -120,17 +122,20 @@ func (s *Service) Approval(ctx context.Context, runID, callID string) (agents.To
 	return call, err
 }
 
-// Decide decides on a call, once; the run goes on when nothing is left to decide. also is written in the same transaction; nil is
-// nothing. A NotFound says that there is no such call that has to be allowed, a Conflict that it is decided already, and how, a Gone that
-// it is too late.
-func (s *Service) Decide(ctx context.Context, runID, callID string, d agents.Decision, also func(tx store.Tx, call agents.ToolCall) error) error {
-	return s.Store.Write(context.WithoutCancel(ctx), func(tx store.Tx) error {
-		call, err := s.decide(tx, runID, callID, d)
-		if err != nil || also == nil {
+// Decide decides on a call, once, with an entry in the audit list; the run goes on when nothing is left to decide. A NotFound says that
+// there is no such call that has to be allowed, a Conflict that it is decided already, and how, a Gone that it is too late.
+func (s *Service) Decide(ctx context.Context, runID, callID string, d agents.Decision) (call agents.ToolCall, err error) {
+	err = s.Store.Write(context.WithoutCancel(ctx), func(tx store.Tx) error {
+		if call, err = s.decide(tx, runID, callID, d); err != nil {
 			return err
 		}
-		return also(tx, call)
+		what, err := json.Marshal(map[string]any{"call": call.ID, "tool": call.Tool, "arguments": call.ArgumentsJSON(), "allow": d.Allowed})
+		if err != nil {
+			return err
+		}
+		return catalog.Audit(tx, catalog.AuditEntry{Who: d.By, Action: "decide", Section: "runs", ResourceID: runID, After: what})
 	})
+	return call, err
 }
 
 // decide locks the run before it looks: it may be put away at the same time.

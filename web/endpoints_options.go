@@ -78,6 +78,7 @@ var eventMeanings = [...]choiceOf{
 	{Title: "run.created", Help: "a run was accepted, however its caller waits"},
 	{Title: "run.queued", Help: "a run waits for its turn"},
 	{Title: "run.started", Help: "a run has begun"},
+	{Title: "run.waiting", Help: "a person has to allow a call of a tool; the links in it decide"},
 	{Title: "run.completed", Help: "a run has its answer"},
 	{Title: "run.failed", Help: "a run has failed"},
 	{Title: "run.canceled", Help: "a run was canceled"},

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -77,12 +78,24 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 
 func startModel(ts *testscript.TestScript, neg bool, _ []string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/hook" { // a receiver of events, too
+			body, _ := io.ReadAll(r.Body)
+			_ = os.WriteFile(ts.MkAbs("received"), body, 0o600)
+			_, _ = w.Write(body)
+			return
+		}
 		var request struct {
+			Tools          []struct{ Function struct{ Name string } }
 			Messages       []struct{ Role, Content string }
 			ResponseFormat any `json:"response_format"`
 		}
 		if err := json.NewDecoder(r.Body).Decode(&request); err != nil || r.Header.Get("Authorization") != "Bearer sk-test" {
 			http.Error(w, "what?", http.StatusBadRequest)
+			return
+		}
+		if last := request.Messages[len(request.Messages)-1]; len(request.Tools) > 0 && strings.Contains(request.Tools[0].Function.Name, "__") && last.Role != "tool" {
+			_ = json.NewEncoder(w).Encode(map[string]any{"choices": []any{map[string]any{"finish_reason": "tool_calls", "message": map[string]any{"role": "assistant", "content": nil,
+				"tool_calls": []any{map[string]any{"id": "1", "type": "function", "function": map[string]string{"name": request.Tools[0].Function.Name, "arguments": "{}"}}}}}}})
 			return
 		}
 		said := request.Messages[0].Role + " and " + request.Messages[len(request.Messages)-1].Content

@@ -74,6 +74,7 @@ const (
 	CodeApprovalNotFound     = "approval_not_found"
 	CodeAlreadyDecided       = "already_decided"
 	CodeApprovalExpired      = "approval_expired"
+	CodeNotApprover          = "not_approver"
 	CodePromptTemplateFailed = "prompt_template_failed"
 	CodeToolLimit            = "tool_limit"
 	CodeFlowNoAnswer         = "flow_no_answer"
