@@ -84,7 +84,7 @@ func TestWildcardsInNamesOfEvents(t *testing.T) {
 	set, findings := agents.NewSet(factories(), []agents.Provider{{ID: "p", Type: "echo"}},
 		[]agents.Agent{{ID: "a", Provider: "p", Events: map[string]string{"node.started": "a.begins"}}, {ID: "b", Provider: "p"}}, []agents.Flow{named})
 	require.Empty(t, findings)
-	require.Equal(t, map[string]string{"run.created": "video.created", "run.queued": "video.queued", "run.started": "video.started", "run.completed": "video.completed",
+	require.Equal(t, map[string]string{"run.created": "video.created", "run.queued": "video.queued", "run.started": "video.started", "run.waiting": "video.waiting", "run.completed": "video.completed",
 		"run.failed": "video.errored", "run.canceled": "video.canceled", "run.viewed": "video.viewed", "node.started": "part-started.done",
 		"node.progress": "part-progress.done", "node.completed": "part-completed.done", "node.failed": "part-failed.done", "node.canceled": "part-canceled.done"}, set.Get("f").Events)
 	require.Equal(t, map[string]string{"node.started": "a.begins", "node.progress": "part-progress.done", "node.completed": "part-completed.done", "node.failed": "part-failed.done", "node.canceled": "part-canceled.done"},
