@@ -5,6 +5,7 @@
 //   - the database, with the claim on it. Then come the secrets key, the first start, the bounds of memory and the first
 //     load of the configuration, of which nothing has to be stopped.
 //   - the connections to the receivers of events
+//   - the connections to tool servers, with the programs behind them
 //   - the instance. It owns every loop over the database, so that waiting runs and deliveries are worked on from here on.
 //     It stops after all that claims rows: until then other processes have to see that it is alive.
 //   - the loop that gives memory back
@@ -73,6 +74,7 @@ type Gateway struct {
 	breakers   *agents.Breakers
 	instance   *work.Instance
 	webhooks   *egress.Webhooks
+	tools      *tools.Toolbox
 	deliveries *deliveries.Service
 	artifacts  *artifacts.Service
 	share      *share.Service
@@ -146,6 +148,7 @@ func (g *Gateway) start(ctx context.Context) error {
 		return err
 	}
 	g.started.add(g.webhooks.Close)
+	g.started.add(g.tools.Close)
 	if err := g.editor.Use(ctx, g.Initial); err != nil {
 		return err
 	}
@@ -195,6 +198,9 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	guard := egress.NewGuard(func() []netip.Prefix { return g.inForce.Load().privateNetworks }).
 		HTTPSOnly(func() bool { return g.inForce.Load().httpsOnly })
 	g.webhooks = egress.NewWebhooks(guard)
+	g.tools = tools.New(tools.Options{
+		Log: g.Log, Version: g.Version, HTTP: g.webhooks, Allowed: func() egress.Allowed { return g.inForce.Load().httpGet },
+	})
 	key := func() (secret.String, error) { return secretsKey(context.WithoutCancel(ctx), g.Initial, g.store) }
 	g.share = share.New(share.Config{Log: g.Log, TTL: time.Duration(g.Initial.Share.TTL), PublicURL: g.publicURL(), Key: key})
 	g.artifacts, err = artifacts.New(ctx, artifacts.Config{
@@ -231,7 +237,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	g.runs = runs.New(runs.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
 		MaxConcurrent: int64(c.MaxConcurrent), MaxQueued: int64(c.MaxQueued), Limit: g.limit, Gate: g.gate,
-		Tools: tools.New(), ClientTools: g.clientTools,
+		Tools: g.tools, ClientTools: g.clientTools,
 		Retention: func() time.Duration { return g.inForce.Load().runRetention },
 		Entry:     func(id string) *agents.Entry { return g.catalog().Agents.Get(id) },
 		Prompt:    coalescing.Prompt,

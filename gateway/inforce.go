@@ -16,8 +16,10 @@ import (
 	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/config"
+	"beckon/internal/egress"
 	"beckon/internal/gate"
 	"beckon/internal/secret"
+	"beckon/tools"
 )
 
 // snapshot is the configuration in force at one moment, as calls, runs and deliveries ask for it. It never changes: what
@@ -26,6 +28,7 @@ type snapshot struct {
 	calls.Catalog
 	privateNetworks   []netip.Prefix // egress.allowPrivate
 	httpsOnly         bool           // egress.httpsOnly
+	httpGet           egress.Allowed // egress.httpGet
 	runRetention      time.Duration  // 0 is for ever, here and below
 	deliveryRetention time.Duration
 }
@@ -62,10 +65,12 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 		Catalog:           calls.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: invoked},
 		privateNetworks:   c.Networks(),
 		httpsOnly:         c.HTTPSOnly(),
+		httpGet:           c.HTTPGet(),
 		runRetention:      c.Retention.Runs.Or(0),
 		deliveryRetention: c.Retention.Deliveries.Or(0),
 	})
 	g.webhooks.UseTLS(c.TLS())
+	g.tools.Use(catalog.All[tools.Server](v))
 	return g.deliveries.Use(ctx, deliveries.InForce(v))
 }
 

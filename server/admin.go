@@ -44,6 +44,7 @@ func (s *Server) addAdmin() {
 	api := s.newAPI()
 	s.addNouns(api)
 	s.registerActions(api)
+	s.registerTools(api)
 	s.registerRecords(api)
 	s.describe(api)
 	s.finishDocument(api)

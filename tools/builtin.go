@@ -11,8 +11,9 @@ import (
 // builtIn is a tool of Beckon's own.
 type builtIn struct {
 	Tool
-	schema *agents.Schema
-	call   func(ctx context.Context, use Use) (Result, error)
+	schema    *agents.Schema
+	call      func(ctx context.Context, use Use) (Result, error)
+	isOffered func() bool // nil is always
 }
 
 // newBuiltIn panics for a schema that cannot be used, since it is written here.
@@ -25,7 +26,7 @@ func newBuiltIn(tool Tool, call func(context.Context, Use) (Result, error)) *bui
 	if err != nil {
 		panic(fmt.Sprintf("the schema of %s %v", tool.Name, err))
 	}
-	return &builtIn{tool, schema, call}
+	return &builtIn{Tool: tool, schema: schema, call: call}
 }
 
 func (b *builtIn) use(ctx context.Context, use Use) (Result, error) {

@@ -13,7 +13,7 @@ import (
 )
 
 func TestOnlyWhatBothListsNameIsOffered(t *testing.T) {
-	box := tools.New()
+	box := tools.New(tools.Options{})
 	for _, c := range []struct {
 		agent, client []string
 		want          int
@@ -32,7 +32,7 @@ func TestOnlyWhatBothListsNameIsOffered(t *testing.T) {
 }
 
 func TestTimeIsTold(t *testing.T) {
-	box := tools.New()
+	box := tools.New(tools.Options{})
 	result, err := box.Call(t.Context(), tools.Use{Tool: "time.now", Arguments: json.RawMessage(`{"timezone":"Asia/Tokyo"}`)})
 	require.NoError(t, err)
 	at, err := time.Parse(time.RFC3339, strings.Split(result.Text, ",")[0])
@@ -54,6 +54,6 @@ func TestTimeIsTold(t *testing.T) {
 }
 
 func TestAnUnknownToolIsNotCalled(t *testing.T) {
-	_, err := tools.New().Call(t.Context(), tools.Use{Tool: "docs.search"})
+	_, err := tools.New(tools.Options{}).Call(t.Context(), tools.Use{Tool: "docs.search"})
 	require.True(t, problem.Is(err, problem.NotFound))
 }

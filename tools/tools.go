@@ -29,7 +29,7 @@ type Tool struct {
 	Title       string // for people; "" where it has none
 	Description string
 	Schema      json.RawMessage // JSON Schema of its arguments, an object
-	ReadOnly    bool            // it changes nothing, says its server (readOnlyHint): it may be called again after a crash
+	ReadOnly    bool            // it may be called again after a crash: it changes nothing, says its server (readOnlyHint)
 }
 
 // ProviderName is what the tool is called at providers of models, whose names have no dots: "docs__search". No two tools of one Box

@@ -15,6 +15,7 @@ import (
 	"beckon/runs"
 	"beckon/schedules"
 	"beckon/share"
+	"beckon/tools"
 )
 
 // Backend is what the pages call: the same methods as the admin API calls.
@@ -30,6 +31,7 @@ type Backend struct {
 
 	Calls     Calls
 	Schedules *schedules.Service // when clients run and have called; nil for never
+	Tools     *tools.Toolbox     // the connections to tool servers; nil for none
 
 	// FormKey returns the key of a client's form that is in force; empty for none. The func may be nil.
 	FormKey func(clientID string) string

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -21,6 +22,7 @@ func functions(files assets) template.FuncMap {
 		"clock":    clock,
 		"stamp":    stamp,
 		"json":     inJSON,
+		"pretty":   inLines,
 		"kinds":    agents.Kinds,
 	}
 }
@@ -80,6 +82,13 @@ func duration(d time.Duration) string {
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// inLines lays JSON out in lines.
+func inLines(value json.RawMessage) (string, error) {
+	var lines bytes.Buffer
+	err := json.Indent(&lines, value, "", "  ")
+	return lines.String(), err
+}
 
 func inJSON(value any) (string, error) {
 	text, err := json.Marshal(value)

@@ -13,6 +13,7 @@ import (
 
 	"beckon/internal/basepath"
 	"beckon/internal/cron"
+	"beckon/internal/egress"
 	"beckon/internal/mail"
 	"beckon/internal/memory"
 	"beckon/internal/units"
@@ -99,6 +100,9 @@ func (c *Config) checkSettings(found *findings) {
 		if _, err := netip.ParsePrefix(network); err != nil {
 			c.wrong(found, fmt.Sprintf("egress.allowPrivate[%d]", i), "must be a CIDR such as 10.0.0.0/8, or 127.0.0.1/32 for a single address")
 		}
+	}
+	if _, at, err := egress.ParseAllowed(c.Egress.HTTPGet); err != nil {
+		c.wrong(found, fmt.Sprintf("egress.httpGet[%d]", at), "%v", err)
 	}
 	c.readTLS(found)
 	c.checkDuration(found, "retention.runs", c.Retention.Runs, maxRetention)

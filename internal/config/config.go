@@ -95,6 +95,7 @@ type Admin struct {
 	Password  secret.String `yaml:"password"`  // empty: one is made at first start
 	Token     secret.String `yaml:"token"`     // empty: the admin API takes the page's session only
 	Variables []string      `yaml:"variables"` // the environment variables that page and API may refer to as ${NAME}
+	Commands  bool          `yaml:"commands"`  // page and API may set the command of a tool server
 }
 
 // Log says what is logged (debug, info, warn, error) and how (text, json).
@@ -107,6 +108,7 @@ type Log struct {
 type Egress struct {
 	AllowPrivate []string `yaml:"allowPrivate"` // CIDRs of private networks
 	HTTPSOnly    bool     `yaml:"httpsOnly"`    // events go over https, but for those networks
+	HTTPGet      []string `yaml:"httpGet"`      // the URLs that agents may get by the tool http.get: see egress.ParseAllowed
 	ClientCert   string   `yaml:"clientCert"`   // the path of a file, as that of the following
 	ClientKey    string   `yaml:"clientKey"`
 	CA           string   `yaml:"ca"`
@@ -162,6 +164,7 @@ func defaults(nouns *catalog.Registry) *Config {
 			Timezone:      "UTC",
 		},
 		Database:  Database{URL: DefaultDatabase},
+		Admin:     Admin{Commands: true},
 		Egress:    Egress{HTTPSOnly: true},
 		Log:       Log{Level: "info", Format: "text"},
 		Retention: Retention{Runs: units.Duration(month), Deliveries: units.Duration(month)},
@@ -207,6 +210,15 @@ func (c *Config) HTTPSOnly() bool { return c.Egress.HTTPSOnly }
 
 // Variables returns those of the environment that resources of the database may name.
 func (c *Config) Variables() []string { return c.Admin.Variables }
+
+// Commands reports whether resources of the database may name programs to start.
+func (c *Config) Commands() bool { return c.Admin.Commands }
+
+// HTTPGet returns the URLs that the tool http.get may get. It is none where Load has refused one.
+func (c *Config) HTTPGet() egress.Allowed {
+	allowed, _, _ := egress.ParseAllowed(c.Egress.HTTPGet)
+	return allowed
+}
 
 // Redactor holds the secrets of the file and of the variables that it names.
 func (c *Config) Redactor() secret.Redactor { return c.hidden }
