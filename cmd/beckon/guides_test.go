@@ -93,9 +93,15 @@ func startModel(ts *testscript.TestScript, neg bool, _ []string) {
 			http.Error(w, "what?", http.StatusBadRequest)
 			return
 		}
-		if last := request.Messages[len(request.Messages)-1]; len(request.Tools) > 0 && strings.Contains(request.Tools[0].Function.Name, "__") && last.Role != "tool" {
+		use := ""
+		for _, tool := range request.Tools {
+			if strings.Contains(tool.Function.Name, "__") {
+				use = tool.Function.Name
+			}
+		}
+		if use != "" && request.Messages[len(request.Messages)-1].Role != "tool" {
 			_ = json.NewEncoder(w).Encode(map[string]any{"choices": []any{map[string]any{"finish_reason": "tool_calls", "message": map[string]any{"role": "assistant", "content": nil,
-				"tool_calls": []any{map[string]any{"id": "1", "type": "function", "function": map[string]string{"name": request.Tools[0].Function.Name, "arguments": "{}"}}}}}}})
+				"tool_calls": []any{map[string]any{"id": "1", "type": "function", "function": map[string]string{"name": use, "arguments": "{}"}}}}}}})
 			return
 		}
 		said := request.Messages[0].Role + " and " + request.Messages[len(request.Messages)-1].Content
