@@ -300,7 +300,7 @@ func TestAdminRefusesBodies(t *testing.T) {
 		}
 	}
 	for query, says := range map[string]string{"limit=201": "limit: must be a number from 1 to 200", "limit=x": "limit: must be a number from 1 to 200",
-		"status=DONE": "status: must be one of QUEUED, RUNNING, COMPLETED, FAILED, CANCELED"} {
+		"status=DONE": "status: must be one of QUEUED, RUNNING, WAITING, COMPLETED, FAILED, CANCELED"} {
 		require.Equal(t, says, g.admin(http.MethodGet, "/runs?"+query, "").json(t)["detail"], query)
 	}
 	for _, wrong := range [][2]string{{`"id":7`, "id: must be a text"}, {`"agents":"x"`, "agents: must be a list"}, {`"rateLimit":0.5`, "rateLimit: must be a whole number"},
