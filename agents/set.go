@@ -1,7 +1,6 @@
 package agents
 
 import (
-	"fmt"
 	"iter"
 	"log/slog"
 	"maps"
@@ -11,6 +10,8 @@ import (
 
 	"beckon/internal/gate"
 	"beckon/internal/problem"
+	"beckon/internal/skills"
+	"beckon/internal/spend"
 )
 
 // Factory makes the invoker of one agent on one provider. An error of type problem.Fields names fields of the
@@ -30,7 +31,8 @@ type Factories struct {
 	Media     map[string]Factory // by kind of agent: on providers of type openai
 	HTTP      AgentFactory       // of agents of kind http
 	Flow      FlowFactory
-	Breakers  *Breakers // remember from one Set in force to the next which providers fail; nil has each Set begin anew
+	Skills    *skills.Library // what agents may load; nil is none
+	Breakers  *Breakers       // remember from one Set in force to the next which providers fail; nil has each Set begin anew
 }
 
 // Entry is something that can be invoked.
@@ -46,6 +48,7 @@ type Entry struct {
 	Gate         *gate.Gate        // of a flow: whether an answer passes; nil without one
 	UsesTools    bool              // it may use tools of servers; of a flow, one of its agents may
 	NoTools      bool              // it is offered none of a flow's tools
+	Budget       *spend.Budget     // of its requests to models; nil without one
 	TakesFiles   bool              // it reads the files that a call brings; of a flow, one of its agents does
 	Events       map[string]string // what its events are called outside, by type; one that is not in it is called by its type
 	Invoker      Invoker
@@ -140,7 +143,7 @@ func (b *builder) agent(a Agent) {
 		return
 	}
 	b.set.entries[a.ID] = &Entry{ID: a.ID, Name: a.Name, Timeout: a.Timeout.Or(DefaultTimeout), OutputKey: a.OutputKey,
-		Prompt: a.Prompt, RetryOnCrash: a.RetriesOnCrash(), Share: a.Share, UsesTools: len(a.Tools) > 0, NoTools: !a.TakesFlowTools(), TakesFiles: a.Kind == KindTranscription,
+		Prompt: a.Prompt, RetryOnCrash: a.RetriesOnCrash(), Share: a.Share, UsesTools: len(a.Tools) > 0, NoTools: !a.TakesFlowTools(), Budget: a.Budget, TakesFiles: a.Kind == KindTranscription,
 		Events: expandNames(a.Events, agentEvents), Invoker: invoker}
 	b.addEventNames(maps.Values(b.set.entries[a.ID].Events))
 }
@@ -218,14 +221,11 @@ func (b *builder) withOtherMistakes(f Flow, found problem.Fields) problem.Fields
 	return found
 }
 
-// StepPath returns the path of the i-th step within the one at parent.
-func StepPath(parent string, i int) string { return fmt.Sprintf("%s.steps[%d]", parent, i) }
-
 func walkAgents(s Step, field string, depth int, visit func(field string, depth int, agentID string)) {
 	if s.Type == StepAgent {
 		visit(field+".agentId", depth, s.AgentID)
 	}
-	for i, child := range s.Steps {
-		walkAgents(child, StepPath(field, i), depth+1, visit)
+	for path, child := range s.Within(field) {
+		walkAgents(child, path, depth+1, visit)
 	}
 }

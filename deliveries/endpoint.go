@@ -70,7 +70,7 @@ func EventNames() []string {
 	return []string{events.RunCreated, events.RunQueued, events.RunStarted, events.RunWaiting, events.RunCompleted, events.RunFailed, events.RunCanceled, events.RunViewed, events.EventResolved,
 		events.NodeStarted, events.NodeProgress, events.NodeCompleted, events.NodeFailed, events.NodeCanceled,
 		events.ToolStarted, events.ToolCompleted,
-		events.ClientSilent, EndpointDisabled, DeliveryExhausted}
+		events.ClientSilent, events.BudgetWarning, events.BudgetExhausted, EndpointDisabled, DeliveryExhausted}
 }
 
 // The bounds of an endpoint.

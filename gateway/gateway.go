@@ -8,6 +8,7 @@
 //   - the connections to tool servers, with the programs behind them
 //   - the instance. It owns every loop over the database, so that waiting runs and deliveries are worked on from here on.
 //     It stops after all that claims rows: until then other processes have to see that it is alive.
+//   - the budgets; stopping them writes what requests have used
 //   - the loop that gives memory back
 //   - deliveries; stopping them ends the attempts under way
 //   - the server, which accepts no connection before Run; stopping it gives the calls and runs under way their grace
@@ -30,6 +31,7 @@ import (
 
 	"beckon/agents"
 	"beckon/artifacts"
+	"beckon/budgets"
 	"beckon/calls"
 	"beckon/calls/coalesce"
 	"beckon/clients"
@@ -39,6 +41,7 @@ import (
 	"beckon/internal/egress"
 	"beckon/internal/memory"
 	"beckon/internal/secret"
+	"beckon/internal/spend"
 	"beckon/internal/telemetry"
 	"beckon/internal/units"
 	"beckon/internal/work"
@@ -76,6 +79,7 @@ type Gateway struct {
 	webhooks   *egress.Webhooks
 	tools      *tools.Toolbox
 	deliveries *deliveries.Service
+	budgets    *budgets.Service
 	artifacts  *artifacts.Service
 	share      *share.Service
 	runs       *runs.Service
@@ -159,6 +163,7 @@ func (g *Gateway) start(ctx context.Context) error {
 		return err
 	}
 	g.started.add(g.instance.Stop)
+	g.started.addWithin(loopGrace, g.budgets.Close)
 	g.started.addLoop("the return of memory", g.memory.Keep)
 	g.started.addWithin(attemptsGrace, func(ctx context.Context) error {
 		g.deliveries.Drain(ctx)
@@ -233,6 +238,10 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		Origin:     func(ctx context.Context, runID string) ([]byte, error) { return g.runs.Origin(ctx, runID) },
 		Mail:       mailer,
 	})
+	g.budgets = budgets.New(budgets.Config{
+		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Zone: c.Zone(), Tell: g.deliveries.Tell,
+		Prices: func() *spend.Prices { return g.inForce.Load().prices }, Budgets: g.budgetsOf,
+	})
 	coalescing := &coalesce.Service{Store: g.store, Runs: func() *runs.Service { return g.runs }}
 	g.runs = runs.New(runs.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
@@ -241,12 +250,13 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		Retention: func() time.Duration { return g.inForce.Load().runRetention },
 		Entry:     func(id string) *agents.Entry { return g.catalog().Agents.Get(id) },
 		Prompt:    coalescing.Prompt,
+		Spend:     g.budgets.Of,
 	})
 	coalescing.Register(g.instance)
 	g.calls = calls.New(calls.Config{
 		Catalog: g.catalog, Runs: g.runs, Coalesce: coalescing, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
 		Senders: g.newSenders(), Challenges: g.newChallenges(key), Fetch: g.fetch, PublicURL: g.publicURL(), Log: g.Log,
-		MaxBodyBytes: int64(c.MaxBodyBytes), ProxyTimeout: time.Duration(c.ProxyTimeout),
+		Budget: g.budgets.Check, MaxBodyBytes: int64(c.MaxBodyBytes), ProxyTimeout: time.Duration(c.ProxyTimeout),
 	})
 	g.schedules = schedules.New(schedules.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Zone: c.Zone(), Clients: func() *clients.Set { return g.catalog().Clients },

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/budgets"
 	"beckon/calls"
 	"beckon/clients"
 	"beckon/commands"
@@ -19,6 +20,7 @@ import (
 	"beckon/internal/egress"
 	"beckon/internal/gate"
 	"beckon/internal/secret"
+	"beckon/internal/spend"
 	"beckon/tools"
 )
 
@@ -28,6 +30,9 @@ type snapshot struct {
 	calls.Catalog
 	privateNetworks   []netip.Prefix // egress.allowPrivate
 	httpsOnly         bool           // egress.httpsOnly
+	prices            *spend.Prices
+	budget            spend.Budget // server.budget
+	ownedBudgets      []budgets.Owned
 	httpGet           egress.Allowed // egress.httpGet
 	runRetention      time.Duration  // 0 is for ever, here and below
 	deliveryRetention time.Duration
@@ -59,12 +64,16 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 	if err := g.Level.UnmarshalText([]byte(c.Log.Level)); err != nil {
 		return fmt.Errorf("log.level: %w", err)
 	}
-	invoked := agents.SetOf(v)
+	invoked, prices := agents.SetOf(v), spend.NewPrices(c.Prices)
+	g.warnOfPrices(v, &c.Server.Budget, prices)
 	g.breakers.Use(invoked)
 	g.inForce.Store(&snapshot{
 		Catalog:           calls.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: invoked},
 		privateNetworks:   c.Networks(),
 		httpsOnly:         c.HTTPSOnly(),
+		prices:            prices,
+		budget:            c.Server.Budget,
+		ownedBudgets:      ownedBudgets(v, &c.Server.Budget),
 		httpGet:           c.HTTPGet(),
 		runRetention:      c.Retention.Runs.Or(0),
 		deliveryRetention: c.Retention.Deliveries.Or(0),
@@ -158,7 +167,7 @@ func (g *Gateway) watch(ctx context.Context, revision int64) {
 		return strconv.FormatInt(now, 10), err
 	}}}
 	if g.file().File() != "" {
-		sources = append(sources, config.FileSource(g.file()), config.TLSSource(g.file))
+		sources = append(sources, config.FileSource(g.file()), config.TLSSource(g.file), config.SkillsSource(g.file))
 	}
 	config.Watch(ctx, config.PollInterval, g.Log, g.reload, sources...)
 }

@@ -11,10 +11,10 @@ import (
 
 // beginNode writes that a node is RUNNING, also when an earlier attempt at the run got as far as that.
 func beginNode(tx store.Tx, runID string, n agents.Node, place int) error {
-	return tx.Exec(`INSERT INTO nodes (run_id, node_id, node_type, place, status, started_at, answerer) VALUES (?, ?, ?, ?, 'RUNNING', ?, ?)
-		ON CONFLICT (run_id, node_id) DO UPDATE SET status = 'RUNNING', place = excluded.place, started_at = excluded.started_at,
+	return tx.Exec(`INSERT INTO nodes (run_id, node_id, node_type, via, place, status, started_at, answerer) VALUES (?, ?, ?, ?, ?, 'RUNNING', ?, ?)
+		ON CONFLICT (run_id, node_id) DO UPDATE SET status = 'RUNNING', via = excluded.via, place = excluded.place, started_at = excluded.started_at,
 			completed_at = NULL, output = NULL, answerer = excluded.answerer, error_code = NULL, error_message = NULL`,
-		runID, n.ID, n.Type, place, n.StartedAt.UnixMilli(), textOrNull(answererText(n.By)))
+		runID, n.ID, n.Type, textOrNull(n.Via), place, n.StartedAt.UnixMilli(), textOrNull(answererText(n.By)))
 }
 
 func endNode(tx store.Tx, runID string, n agents.Node) error {
@@ -30,10 +30,10 @@ func endNode(tx store.Tx, runID string, n agents.Node) error {
 		code, message = n.Error.Code, n.Error.Message
 	}
 	count, err := tx.ExecCount(`UPDATE nodes SET status = ?, output = ?, error_code = ?, error_message = ?, state = ?, output_key = ?, leaves_loop = ?,
-			prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, answerer = ?, completed_at = ?
+			prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, cost = ?, usage_details = ?, answerer = ?, completed_at = ?
 		WHERE run_id = ? AND node_id = ?`,
 		string(n.Status), storable(n.Output), code, message, state, textOrNull(n.OutputKey), n.LeavesLoop, n.Usage.PromptTokens, n.Usage.CompletionTokens, n.Usage.TotalTokens,
-		textOrNull(answererText(n.By)), n.CompletedAt.UnixMilli(), runID, n.ID)
+		costOrNull(n.Usage), detailsText(n.Usage), textOrNull(answererText(n.By)), n.CompletedAt.UnixMilli(), runID, n.ID)
 	if err == nil && count != 1 {
 		return fmt.Errorf("the start of node %q is not on record", n.ID)
 	}
@@ -60,7 +60,8 @@ func stopNodes(tx store.Tx, runID string, why agents.Failure, at time.Time) erro
 type nodeRow struct {
 	NodeID, NodeType, Status                    string
 	Output, ErrorCode, ErrorMessage, State      *string
-	Answerer, OutputKey                         *string
+	Answerer, OutputKey, UsageDetails, Via      *string
+	Cost                                        *int64
 	LeavesLoop                                  bool
 	PromptTokens, CompletionTokens, TotalTokens int
 	StartedAt                                   int64
@@ -75,8 +76,8 @@ func nodesOf(tx store.Tx, runID string) ([]agents.Node, error) {
 	}
 	nodes := make([]agents.Node, len(rows))
 	for i, w := range rows {
-		n := agents.Node{ID: w.NodeID, Type: w.NodeType, Status: agents.NodeStatus(w.Status), Output: deref(w.Output), OutputKey: deref(w.OutputKey), LeavesLoop: w.LeavesLoop,
-			Usage:     agents.Usage{PromptTokens: w.PromptTokens, CompletionTokens: w.CompletionTokens, TotalTokens: w.TotalTokens},
+		n := agents.Node{ID: w.NodeID, Type: w.NodeType, Via: deref(w.Via), Status: agents.NodeStatus(w.Status), Output: deref(w.Output), OutputKey: deref(w.OutputKey), LeavesLoop: w.LeavesLoop,
+			Usage:     usageOf(w.PromptTokens, w.CompletionTokens, w.TotalTokens, w.Cost, w.UsageDetails),
 			StartedAt: time.UnixMilli(w.StartedAt).UTC(), CompletedAt: timeOf(w.CompletedAt)}
 		n.By, _ = answererOf(w.Answerer)
 		if w.ErrorCode != nil {

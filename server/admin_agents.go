@@ -58,6 +58,7 @@ type agentDocument struct {
 	SystemPrompt  *string           `json:"systemPrompt" doc:"May be a template."`
 	Prompt        *string           `json:"prompt" doc:"What it does when a call brings no prompt; null refuses such calls."`
 	Temperature   *float64          `json:"temperature" doc:"0 to 2; null leaves it to the provider."`
+	Budget        *budgetDocument   `json:"budget" doc:"What its requests to models may cost at most; null is no limit."`
 	MaxTokens     *int              `json:"maxTokens" doc:"Of the answer; null leaves it to the provider."`
 	Params        agents.Object     `json:"params,omitempty" doc:"Members of the request, over those of the provider; null removes one."`
 	Fallbacks     []agents.Fallback `json:"fallbacks,omitempty" doc:"Who answers when the provider does not, in order."`
@@ -75,6 +76,7 @@ type agentDocument struct {
 	Approve       []string          `json:"approve" nullable:"false" doc:"The tools of which a person has to allow each call."`
 	ApproveWithin string            `json:"approveWithin" example:"24h" doc:"How long a call waits for that; then it is denied."`
 	MaxSteps      int               `json:"maxSteps" doc:"How often its model is asked in one turn; 20."`
+	Skills        []string          `json:"skills,omitempty" doc:"The names of the skills that it may load: folders of skills.path in the configuration file."`
 	Events        map[string]string `json:"events" doc:"Renames its events: run.completed to lead.completed, run.* to video.*."`
 	Managed
 }
@@ -85,8 +87,9 @@ func (d *agentDocument) show(a agents.Agent) {
 	flowTools := a.TakesFlowTools()
 	*d = agentDocument{ID: a.ID, Name: cmp.Or(a.Name, a.ID), Provider: a.Provider, Model: orNull(a.Model), SystemPrompt: orNull(a.SystemPrompt), Prompt: orNull(a.Prompt), Temperature: a.Temperature,
 		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Share: a.Share, FlowTools: &flowTools, Events: orEmptyMap(a.Events),
-		Params: a.Params, Fallbacks: a.Fallbacks, Output: a.Output, Kind: a.KindOrChat(), Request: a.Request, Poll: a.Poll, Cancel: a.Cancel, Artifacts: a.Artifacts,
+		Params: a.Params, Fallbacks: a.Fallbacks, Output: a.Output, Kind: a.KindOrChat(), Request: a.Request, Poll: a.Poll, Cancel: a.Cancel, Artifacts: a.Artifacts, Skills: a.Skills,
 		Tools: orEmpty(a.Tools), Approve: orEmpty(a.Approve), ApproveWithin: shownDuration(a.ApproveWithin, agents.DefaultApproveWithin), MaxSteps: a.Steps()}
+	d.Budget = budgetDocumentOf(a.Budget)
 	if a.MaxTokens != 0 {
 		d.MaxTokens = &a.MaxTokens
 	}
@@ -96,7 +99,7 @@ func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields
 	a = agents.Agent{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Provider: d.Provider, Model: deref(d.Model), SystemPrompt: deref(d.SystemPrompt), Prompt: deref(d.Prompt), Temperature: d.Temperature,
 		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout), OutputKey: deref(d.OutputKey), RetryOnCrash: d.RetryOnCrash, Share: d.Share, Events: d.Events,
 		Params: d.Params, Fallbacks: d.Fallbacks, Output: d.Output,
-		Kind: catalog.OmitDefault(d.Kind, agents.KindChat), Request: d.Request, Poll: d.Poll, Cancel: d.Cancel, Artifacts: d.Artifacts,
+		Kind: catalog.OmitDefault(d.Kind, agents.KindChat), Request: d.Request, Poll: d.Poll, Cancel: d.Cancel, Artifacts: d.Artifacts, Skills: d.Skills,
 		Tools: d.Tools, Approve: d.Approve, ApproveWithin: readDuration(&wrong, "approveWithin", d.ApproveWithin, agents.DefaultApproveWithin),
 		MaxSteps: d.MaxSteps}
 	if a.MaxSteps == agents.DefaultMaxSteps {
@@ -105,6 +108,7 @@ func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields
 	if d.FlowTools != nil && !*d.FlowTools {
 		a.FlowTools = d.FlowTools
 	}
+	a.Budget = d.Budget.read()
 	if d.MaxTokens != nil {
 		a.MaxTokens = *d.MaxTokens
 	}

@@ -188,7 +188,7 @@ func rawProgram(t *testing.T) rawServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rawServer{nil, tools.Server{ID: "raw", Command: []string{program, "-test.run=^$"}, Timeout: units.Duration(5 * time.Second),
+	return rawServer{nil, tools.Server{ID: "raw", Command: []string{program, "-test.run=^$"}, Timeout: units.Duration(time.Minute),
 		Env: map[string]secret.String{programVariable: "1", "TOKEN": "hunter2hunter2"}}}
 }
 
@@ -231,5 +231,5 @@ func rawHTTP(t *testing.T, asEvents bool) rawServer {
 	}))
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { close(x.done) })
-	return rawServer{x, tools.Server{ID: "raw", URL: server.URL, Timeout: units.Duration(5 * time.Second), Headers: map[string]secret.String{"Authorization": "Bearer hunter2hunter2"}}}
+	return rawServer{x, tools.Server{ID: "raw", URL: server.URL, Timeout: units.Duration(time.Minute), Headers: map[string]secret.String{"Authorization": "Bearer hunter2hunter2"}}}
 }

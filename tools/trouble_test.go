@@ -33,7 +33,7 @@ func TestTroubleEndsOneCall(t *testing.T) {
 					s.Timeout = units.Duration(want.limit)
 				}
 				box := open(t, s.Server)
-				require.Equal(t, "fine", call(t, box, "raw.ok", "").Text)
+				goesWell(t, box)
 				waited := make(chan string, 1)
 				if s.raw != nil && want.limit == 0 {
 					go func() {
@@ -49,7 +49,7 @@ func TestTroubleEndsOneCall(t *testing.T) {
 				require.Equal(t, want.code, problem.Of(err).Code, "%v", err)
 				require.Contains(t, err.Error(), want.says)
 				require.Equal(t, want.unknown, result.Unknown)
-				require.Equal(t, "fine", call(t, box, "raw.ok", "").Text)
+				goesWell(t, box)
 				if s.raw != nil {
 					close(s.released)
 				}
@@ -60,6 +60,15 @@ func TestTroubleEndsOneCall(t *testing.T) {
 			})
 		}
 	}
+}
+
+// goesWell waits for a call that goes well: with a short time for calls, a machine that is busy may need several.
+func goesWell(t *testing.T, box *tools.Toolbox) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		result, err := box.Call(t.Context(), tools.Use{Tool: "raw.ok"})
+		return err == nil && result.Text == "fine"
+	}, time.Minute, time.Millisecond)
 }
 
 func errorText(err error) string {
@@ -125,9 +134,10 @@ func TestAnswersToOtherCalls(t *testing.T) {
 			s := rawServers[transport](t)
 			s.Timeout = units.Duration(time.Second)
 			box := open(t, s.Server)
+			goesWell(t, box)
 			_, err := box.Call(t.Context(), tools.Use{Tool: "raw.other"})
 			require.ErrorContains(t, err, says)
-			require.Equal(t, "fine", call(t, box, "raw.ok", "").Text)
+			goesWell(t, box)
 		})
 	}
 }

@@ -7,10 +7,12 @@ import (
 
 	"beckon/agents"
 	"beckon/artifacts"
+	"beckon/budgets"
 	"beckon/calls"
 	"beckon/clients"
 	"beckon/deliveries"
 	"beckon/internal/catalog"
+	"beckon/internal/spend"
 	"beckon/internal/store"
 	"beckon/runs"
 	"beckon/schedules"
@@ -33,6 +35,10 @@ type Backend struct {
 	Schedules *schedules.Service // when clients run and have called; nil for never
 	Tools     *tools.Toolbox     // the connections to tool servers; nil for none
 
+	// Budgets returns how much of budgets is used up; the func may be nil.
+	Budgets func(ctx context.Context, list []budgets.Owned) ([]budgets.Use, error)
+	// ServerBudget returns server.budget; the func may be nil.
+	ServerBudget func() *spend.Budget
 	// FormKey returns the key of a client's form that is in force; empty for none. The func may be nil.
 	FormKey func(clientID string) string
 	// Models asks a provider, with its key, which models it has. It also tests the connection.

@@ -49,6 +49,9 @@ var clientFields = []labelled{
 	{"maxConcurrent", "Calls at the same time"},
 	{"rateLimit", "Rate limit"},
 	{"tools", "Tools that its runs may use"},
+	{"budget.perRun", "Budget of a run"},
+	{"budget.perDay", "Budget of a day"},
+	{"budget.perMonth", "Budget of a month"},
 	{"cors", "Origins of pages that may call"},
 	{"gate", "Gate"},
 	{"gateStatus", "Status of an answer that does not pass"},
@@ -80,6 +83,7 @@ type clientForm struct {
 	MaxBodyBytes          string
 	RateRequests, RatePer string
 	MaxConcurrent         string
+	Budget                budgetForm
 	CORS                  string // an origin a line
 	Tools                 string // a pattern a line
 	Source, Respond       string
@@ -122,7 +126,7 @@ func clientFormOf(item clients.Client) clientForm {
 	if item.MaxConcurrent != 0 {
 		f.MaxConcurrent = strconv.Itoa(item.MaxConcurrent)
 	}
-	f.Proofs = proofFormsOf(item.Auth)
+	f.Proofs, f.Budget = proofFormsOf(item.Auth), budgetFormOf(item.Budget)
 	f.Visitors = visitorFormOf(item.Form)
 	f.Schedule, f.Timezone, f.Missed = item.Schedule, item.Timezone, item.Missed
 	if item.ExpectEvery != 0 {
@@ -142,7 +146,7 @@ func readClientForm(sent url.Values) clientForm {
 	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Filter: text("filter"), Coalesce: sent.Get("coalesce"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
 		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
-		MaxConcurrent: text("maxConcurrent"), CORS: sent.Get("cors"), Tools: sent.Get("tools"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"),
+		MaxConcurrent: text("maxConcurrent"), Budget: readBudgetForm(sent), CORS: sent.Get("cors"), Tools: sent.Get("tools"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"),
 		Schedule: text("schedule"), Timezone: text("timezone"), Missed: text("missed"), ExpectEvery: text("expectEvery"),
 		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret"), Visitors: readVisitorForm(sent)}
 	f.Caller = text("caller")
@@ -185,7 +189,7 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	readInto(&wrong, "maxBodyBytes", f.MaxBodyBytes, &item.MaxBodyBytes)
 	item.MaxConcurrent = readCount(&wrong, "maxConcurrent", f.MaxConcurrent, 0)
 	item.GateStatus = readCount(&wrong, "gateStatus", f.GateStatus, 0)
-	item.RateLimit = f.rateLimit(&wrong)
+	item.RateLimit, item.Budget = f.rateLimit(&wrong), f.Budget.budget(&wrong)
 	return item, wrong
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/internal/spend"
 )
 
 // functions are what templates can call.
@@ -17,6 +18,7 @@ func functions(files assets) template.FuncMap {
 	return template.FuncMap{
 		"asset":    files.url,
 		"number":   number,
+		"cost":     costText,
 		"models":   countModels,
 		"duration": duration,
 		"clock":    clock,
@@ -40,6 +42,14 @@ func number(n int64) string {
 		digits = digits[:len(digits)-3]
 	}
 	return sign + strings.Join(append([]string{digits}, groups...), ",")
+}
+
+// costText writes a cost; empty where nothing has a price.
+func costText(c spend.Cost) string {
+	if !c.IsKnown {
+		return ""
+	}
+	return c.Amount.String()
 }
 
 // countModels says "1 model" or "2 models".

@@ -27,12 +27,12 @@ type runList struct {
 	Clients, Agents   []string // ids to choose from
 	Rows              []runRow
 	Approvals         []approvalRow // the calls of all runs that wait for a person
-	Address           string // of this page
-	Live              bool   // it shows the newest, and keeps up with them
-	Next              string // the address of the next page; empty on the last
-	Looked            int64  // how many runs were looked at for a search that goes on; 0 when it has seen all
-	Short             bool   // there may be more of them than are shown, for which nobody has looked yet
-	Error             string // what is wrong with the search
+	Address           string        // of this page
+	Live              bool          // it shows the newest, and keeps up with them
+	Next              string        // the address of the next page; empty on the last
+	Looked            int64         // how many runs were looked at for a search that goes on; 0 when it has seen all
+	Short             bool          // there may be more of them than are shown, for which nobody has looked yet
+	Error             string        // what is wrong with the search
 }
 
 // runRow is a run in the list.
@@ -41,6 +41,7 @@ type runRow struct {
 	At                                time.Time
 	Took                              time.Duration
 	Tokens                            int64
+	Cost                              string // empty where no model has a price
 	Input                             string // how it begins
 	Error                             string
 }
@@ -97,7 +98,7 @@ func newRunList(f runFilter) runList {
 
 func (w *Web) newRunRow(r *runs.Run) runRow {
 	row := runRow{ID: r.ID, Status: string(r.Status), Client: r.ClientID, Agent: r.WorkflowID, Source: r.Source, At: r.CreatedAt, Took: w.timeTaken(r),
-		Tokens: int64(r.Usage.TotalTokens), Input: firstCharacters(r.Input, maxExcerpt)}
+		Tokens: int64(r.Usage.TotalTokens), Cost: costText(r.Usage.Cost), Input: firstCharacters(r.Input, maxExcerpt)}
 	if r.Error != nil {
 		row.Error = r.Error.Message
 	}

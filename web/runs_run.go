@@ -29,6 +29,7 @@ type runScreen struct {
 	ShareAddress    string // a link to its page for recipients; empty where it has none
 	Metadata        shownText
 	Nodes           []nodeBar
+	Flow            *stepForm // its flow, with what has become of the steps; nil where it is none
 	Events          []eventRow
 	MoreEvents      bool
 	Deliveries      []deliveryRow
@@ -60,6 +61,9 @@ func (s runScreen) Tokens() tokens {
 	u := s.Run.Usage
 	return tokens{int64(u.TotalTokens), int64(u.PromptTokens), int64(u.CompletionTokens)}
 }
+
+// Cost is what it has cost; empty where no model has a price.
+func (s runScreen) Cost() string { return costText(s.Run.Usage.Cost) }
 
 func (w *Web) runPage() page {
 	path := runsPath + "/:id"
@@ -97,6 +101,9 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 		s.ShareAddress = w.Backend.Share.Link(run.ID)
 	}
 	s.Nodes = w.nodeBars(run, texts)
+	if s.Flow, err = w.progressOf(ctx, run); err != nil {
+		return s, err
+	}
 	if s.Events, s.MoreEvents, err = w.eventsOf(ctx, run); err != nil {
 		return s, err
 	}

@@ -17,6 +17,8 @@ import (
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/skills"
+	"beckon/internal/spend"
 	"beckon/internal/units"
 )
 
@@ -31,6 +33,9 @@ type Config struct {
 	Artifacts Artifacts `yaml:"artifacts"`
 	Share     Share     `yaml:"share"`
 	SMTP      SMTP      `yaml:"smtp"`
+	Skills    Skills    `yaml:"skills"`
+	// Prices are those of models that differ from the shipped ones.
+	Prices []spend.Price `yaml:"prices"`
 
 	nouns    *catalog.Registry
 	declared map[string]reflect.Value // by section, the resources as a slice of their type
@@ -42,6 +47,8 @@ type Config struct {
 	sources map[string]Origin // by path, for the scalars that are not at their default
 	hidden  secret.Redactor   // what no message may show: see findings
 	tls     *egress.TLS       // what the files of Egress hold
+	skills  *skills.Library
+	print   string // of the folder of skills when it was read
 }
 
 // Server says how the gateway listens and what it bears.
@@ -55,11 +62,12 @@ type Server struct {
 	MaxQueued      int            `yaml:"maxQueued"`     // runs that wait in the queue, of all clients together
 	MaxMemory      units.Bytes    `yaml:"maxMemory"`     // what the process may use; 0 is half of what there is
 	ShutdownGrace  units.Duration `yaml:"shutdownGrace"`
-	Timezone       string         `yaml:"timezone"`   // of schedules that name none, such as Europe/Berlin
+	Timezone       string         `yaml:"timezone"`   // of schedules that name none and of budgets, such as Europe/Berlin
+	Budget         spend.Budget   `yaml:"budget"`     // of all requests to models together
 	SecretsKey     secret.String  `yaml:"secretsKey"` // empty: made at first start, beside the database
 }
 
-// Zone returns the time zone of schedules that name none.
+// Zone returns the time zone of schedules that name none, and of budgets.
 func (s Server) Zone() *time.Location {
 	zone, err := cron.Zone(s.Timezone)
 	if err != nil { // it was checked when it was loaded

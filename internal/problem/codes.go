@@ -57,6 +57,8 @@ const (
 	CodeGatewayFull            = "gateway_full"
 	CodeQueueFull              = "queue_full"
 	CodeMemoryFull             = "memory_full"
+	CodeBudgetExhausted        = "budget_exhausted"
+	CodeNoPrice                = "no_price"
 
 	// The gateway cannot serve now.
 	CodeShuttingDown         = "shutting_down"
@@ -80,6 +82,7 @@ const (
 	CodeFlowNoAnswer         = "flow_no_answer"
 	CodeFlowStateTooLarge    = "flow_state_too_large"
 	CodeFlowOutputTooLarge   = "flow_output_too_large"
+	CodeFlowExpressionFailed = "flow_expression_failed"
 	CodeOutputInvalid        = "output_invalid"
 	CodeArtifactUnavailable  = "artifact_unavailable"
 	CodeNoSound              = "no_sound"
