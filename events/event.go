@@ -21,7 +21,7 @@ const (
 	NodeProgress  = "node.progress" // how much of its work is done, where that is known
 	NodeCompleted = "node.completed"
 	NodeFailed    = "node.failed"
-	NodeCanceled  = "node.canceled"  // a node was stopped
+	NodeCanceled  = "node.canceled" // a node was stopped
 	ToolStarted   = "tool.started"
 	ToolCompleted = "tool.completed" // it has ended, whatever became of it
 	MessageDelta  = "message.delta"  // a piece of the answer; removed soon after the run has ended
