@@ -35,7 +35,7 @@ const top = 7
 // sideways has the imports within a layer that are allowed. All packages may import those of words.
 var (
 	sideways = map[string]string{
-		"calls": "calls/coalesce", "artifacts": "agents", "tools": "agents", "tools/names": "internal/catalog", "clients": "commands", "internal/catalog": "internal/store", "internal/work": "internal/store", "budgets": "runs", "calls/senders/all": "calls/senders",
+		"calls": "calls/coalesce", "artifacts": "agents", "share": "agents", "tools": "agents", "tools/names": "internal/catalog", "clients": "commands", "internal/catalog": "internal/store", "internal/work": "internal/store", "budgets": "runs", "calls/senders/all": "calls/senders",
 		"calls/forms":                 "internal/store",
 		"deliveries/destinations/all": "deliveries/destinations",
 	}

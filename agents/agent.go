@@ -39,7 +39,7 @@ type Agent struct {
 	Timeout      units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`           // for the whole invocation, retries included; 5m
 	OutputKey    string         `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`       // names its output within a flow
 	RetryOnCrash *bool          `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"` // false: a run that a crash interrupts fails; true
-	Tools        *bool          `json:"tools,omitempty" yaml:"tools,omitempty"`               // false: a flow offers it none, for models that know no tools; true
+	FlowTools    *bool          `json:"flowTools,omitempty" yaml:"flowTools,omitempty"`       // false: a flow offers it none of its tools, for models that know none; true
 	Share        bool           `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
 	Budget       *spend.Budget  `json:"budget,omitempty" yaml:"budget,omitempty"`             // of its requests to models; nil is none
 	// Skills are the names of those that it may load while it works; see Factories.
@@ -51,10 +51,16 @@ type Agent struct {
 	Poll      *Poll      `json:"poll,omitempty" yaml:"poll,omitempty"`           // of kind http, where the answer comes later
 	Cancel    *Cancel    `json:"cancel,omitempty" yaml:"cancel,omitempty"`       // of kind http
 	Artifacts string     `json:"artifacts,omitempty" yaml:"artifacts,omitempty"` // of kind http: CEL over answer, to the URLs of its files
+	// Tools are what it may use, where the client of the run allows them too: "docs.search", "docs.*". Empty is none.
+	Tools         []string       `json:"tools,omitempty" yaml:"tools,omitempty"`
+	Approve       []string       `json:"approve,omitempty" yaml:"approve,omitempty"`             // the tools of which a person has to allow each call
+	ApproveWithin units.Duration `json:"approveWithin,omitempty" yaml:"approveWithin,omitempty"` // how long a call waits for that; 24h
+	MaxSteps      int            `json:"maxSteps,omitempty" yaml:"maxSteps,omitempty"`           // how often its model is asked in one turn; 20
 	// Events renames its events as they go out: run.completed to lead.completed.
 	Events map[string]string `json:"events,omitempty" yaml:"events,omitempty"`
 
-	isFallback bool
+	isFallback    bool
+	hadFormerKeys bool // it was read from a document of 0.1
 }
 
 // IsFallback reports whether this is the agent as another provider answers for it: what its params say of its own model may
@@ -70,8 +76,25 @@ func (a Agent) RetriesOnCrash() bool { return retriesOnCrash(a.RetryOnCrash) }
 // retriesOnCrash is true by default: nothing that an agent uses has side effects.
 func retriesOnCrash(set *bool) bool { return set == nil || *set }
 
-// TakesTools reports whether a flow offers its tools to the agent.
-func (a Agent) TakesTools() bool { return a.Tools == nil || *a.Tools }
+// TakesFlowTools reports whether a flow offers its tools to the agent.
+func (a Agent) TakesFlowTools() bool { return a.FlowTools == nil || *a.FlowTools }
+
+// FormerKey implements catalog.Former: in 0.1 tools was what flowTools is now, a boolean.
+func (a *Agent) FormerKey(key string, isBoolean bool) (now string) {
+	if key != "tools" || !isBoolean {
+		return key
+	}
+	a.hadFormerKeys = true
+	return "flowTools"
+}
+
+// cautions says what should be changed about the agent although it can be used.
+func (a Agent) cautions() (found problem.Fields) {
+	if a.hadFormerKeys {
+		found.Add("tools", "lists the tools that the agent may use; true or false is called flowTools now, and is read as that. Rename it")
+	}
+	return found
+}
 
 // Check finds what is wrong with the agent on its own.
 func (a Agent) Check() (found problem.Fields) {
@@ -94,6 +117,7 @@ func (a Agent) Check() (found problem.Fields) {
 	if a.Output != nil {
 		found.Under("output", a.Output.check())
 	}
+	found = append(found, a.checkTools()...)
 	found.Under("params", checkParams(a.Params))
 	found.Under("events", checkEvents(a.Events, agentEvents, agentWildcards))
 	return found

@@ -27,7 +27,7 @@ func ValidEventName(name string) bool {
 
 // What can be renamed. The names are those of the package events; a step has nodes alone, and leaves the "node." out.
 var (
-	agentEvents = []string{"run.created", "run.queued", "run.started", "run.completed", "run.failed", "run.canceled", "run.viewed",
+	agentEvents = []string{"run.created", "run.queued", "run.started", "run.waiting", "run.completed", "run.failed", "run.canceled", "run.viewed",
 		nodePrefix + "started", nodePrefix + "progress", nodePrefix + "completed", nodePrefix + "failed", nodePrefix + "canceled"}
 	stepEvents = []string{"started", "progress", "completed", "failed", "canceled"}
 

@@ -30,16 +30,16 @@ func TestEventsAreChecked(t *testing.T) {
 	}{
 		"all":           {events: all},
 		"all of a step": {events: step, ofStep: true},
-		"typing error":  {events: map[string]string{"run.complete": "x"}, want: problem.Fields{{Path: "events.run.complete", Message: "there is no such event here; there are run.created, run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed, node.canceled, run.*, node.*"}}},
+		"typing error":  {events: map[string]string{"run.complete": "x"}, want: problem.Fields{{Path: "events.run.complete", Message: "there is no such event here; there are run.created, run.queued, run.started, run.waiting, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed, node.canceled, run.*, node.*"}}},
 		"as in a step":  {events: map[string]string{"completed": "x"}, want: problem.Fields{{Path: "events.completed", Message: "there is no such event here; did you mean run.completed or node.completed?"}}},
 		"other case":    {events: map[string]string{"run.Viewed": "x"}, want: problem.Fields{{Path: "events.run.Viewed", Message: "there is no such event here; did you mean run.viewed?"}}},
-		"piece of text": {events: map[string]string{"message.delta": "x"}, want: problem.Fields{{Path: "events.message.delta", Message: "there is no such event here; there are run.created, run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed, node.canceled, run.*, node.*"}}},
+		"piece of text": {events: map[string]string{"message.delta": "x"}, want: problem.Fields{{Path: "events.message.delta", Message: "there is no such event here; there are run.created, run.queued, run.started, run.waiting, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed, node.canceled, run.*, node.*"}}},
 		"bad name":      {events: map[string]string{"run.failed": "Lead failed"}, want: problem.Fields{{Path: "events.run.failed", Message: agents.EventNameForm}}},
 		"no star":       {events: map[string]string{"run.*": "video"}, want: problem.Fields{{Path: "events.run.*", Message: agents.WildcardNameForm}}},
 		"two stars":     {events: map[string]string{"node.*": "*.*"}, want: problem.Fields{{Path: "events.node.*", Message: agents.WildcardNameForm}}},
 		"bad wildcard":  {events: map[string]string{"run.*": "Video *"}, want: problem.Fields{{Path: "events.run.*", Message: agents.WildcardNameForm}}},
 		"star of one":   {events: map[string]string{"run.failed": "video.*"}, want: problem.Fields{{Path: "events.run.failed", Message: agents.EventNameForm}}},
-		"other star":    {events: map[string]string{"*": "video.*", "run.c*": "x"}, want: problem.Fields{{Path: "events.*", Message: "there is no such event here; did you mean run.* or node.*?"}, {Path: "events.run.c*", Message: "there is no such event here; there are run.created, run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed, node.canceled, run.*, node.*"}}},
+		"other star":    {events: map[string]string{"*": "video.*", "run.c*": "x"}, want: problem.Fields{{Path: "events.*", Message: "there is no such event here; did you mean run.* or node.*?"}, {Path: "events.run.c*", Message: "there is no such event here; there are run.created, run.queued, run.started, run.waiting, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed, node.canceled, run.*, node.*"}}},
 		"run of a star": {events: map[string]string{"run.*": "video.*"}, ofStep: true, want: problem.Fields{{Path: "events.run.*", Message: "there is no such event here; did you mean *?"}}},
 		"no name":       {events: map[string]string{"run.failed": ""}, want: problem.Fields{{Path: "events.run.failed", Message: agents.EventNameForm}}},
 		"as in a flow":  {events: map[string]string{"node.completed": "x"}, ofStep: true, want: problem.Fields{{Path: "events.node.completed", Message: "there is no such event here; did you mean completed?"}}},
@@ -84,7 +84,7 @@ func TestWildcardsInNamesOfEvents(t *testing.T) {
 	set, findings := agents.NewSet(factories(), []agents.Provider{{ID: "p", Type: "echo"}},
 		[]agents.Agent{{ID: "a", Provider: "p", Events: map[string]string{"node.started": "a.begins"}}, {ID: "b", Provider: "p"}}, []agents.Flow{named})
 	require.Empty(t, findings)
-	require.Equal(t, map[string]string{"run.created": "video.created", "run.queued": "video.queued", "run.started": "video.started", "run.completed": "video.completed",
+	require.Equal(t, map[string]string{"run.created": "video.created", "run.queued": "video.queued", "run.started": "video.started", "run.waiting": "video.waiting", "run.completed": "video.completed",
 		"run.failed": "video.errored", "run.canceled": "video.canceled", "run.viewed": "video.viewed", "node.started": "part-started.done",
 		"node.progress": "part-progress.done", "node.completed": "part-completed.done", "node.failed": "part-failed.done", "node.canceled": "part-canceled.done"}, set.Get("f").Events)
 	require.Equal(t, map[string]string{"node.started": "a.begins", "node.progress": "part-progress.done", "node.completed": "part-completed.done", "node.failed": "part-failed.done", "node.canceled": "part-canceled.done"},

@@ -51,8 +51,12 @@ func (c *chain) Invoke(ctx context.Context, call Call) (result Result, err error
 		}
 		begun := time.Now()
 		result, err = c.ask(ctx, one, i, call)
-		one.tellBreaker(ctx, err, allowed)
-		log.add(one, begun, result, err)
+		failure := err
+		if errors.Is(err, ErrWaiting) { // the provider has answered
+			failure = nil
+		}
+		one.tellBreaker(ctx, failure, allowed)
+		log.add(one, begun, result, failure)
 		result.Usage = log.used
 		result.By = Answerer{Provider: one.provider, Model: one.model, Degraded: i > 0 && err == nil, IsData: result.By.IsData}
 		if err == nil || streamed || ctx.Err() != nil || !fallbackMayHelp(err) {

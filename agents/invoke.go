@@ -45,6 +45,7 @@ type Call struct {
 	// Responses keeps what providers work on by themselves; nil when nobody does, or when the run is not retried after a crash.
 	Responses Responses
 	Progress  Progress // keeps the nodes of a flow; nil when nobody does
+	Turns     Turns    // gives agents their tools; nil where none of them has any
 	Files     Files    // keeps the files that agents make; nil when nobody does
 	// Artifacts are the files that the call brought, and those that earlier steps of a flow have made.
 	Artifacts []Artifact

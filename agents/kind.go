@@ -55,6 +55,8 @@ func (a Agent) checkKind() (found problem.Fields) {
 		{"fallbacks", len(a.Fallbacks) > 0, []string{KindChat, KindImage, KindSpeech, KindTranscription}},
 		{"skills", len(a.Skills) > 0, []string{KindChat}},
 		{"output", a.Output != nil, []string{KindChat, KindHTTP}},
+		{"tools", len(a.Tools) > 0, []string{KindChat}},
+		{"approve", len(a.Approve) > 0, []string{KindChat}},
 		{"request", a.Request != nil, []string{KindImage, KindSpeech, KindHTTP}},
 		{"poll", a.Poll != nil, []string{KindHTTP}},
 		{"cancel", a.Cancel != nil, []string{KindHTTP}},

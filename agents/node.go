@@ -30,6 +30,7 @@ type Node struct {
 	Usage       Usage
 	By          Answerer
 	Artifacts   []Artifact        // what it has made
+	ToolCalls   []ToolCall        // in the order in which the model has asked for them; nil where they were not asked for
 	State       map[string]any    // what the node put into the flow's state, as JSON decodes it; nil for nothing
 	LeavesLoop  bool              // the agent asked to leave the loop around it
 	Names       map[string]string // what its events are called outside, by type: node.started, …; one that is not in it is called by its type

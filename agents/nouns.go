@@ -7,6 +7,7 @@ import (
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/tools/names"
 )
 
 // The sections of the nouns of this package. What can be invoked, agents and flows alike, is a group of that name.
@@ -83,10 +84,13 @@ func AgentNoun() catalog.Noun[Agent] {
 			origin := Origin(request.URL)
 			return catalog.Secrets{URL: &origin, Headers: &request.Headers, HeadersPath: "request.headers"}
 		},
+		Cautions: Agent.cautions,
 		References: func(a Agent) (list []catalog.Reference) {
 			if a.Provider != "" {
 				list = append(list, catalog.Reference{Path: "provider", To: SectionProviders, ID: a.Provider})
 			}
+			list = append(list, names.References("tools", a.Tools)...)
+			list = append(list, names.References("approve", a.Approve)...)
 			for i, f := range a.Fallbacks {
 				list = append(list, catalog.Reference{Path: fallbackPath(i) + ".provider", To: SectionProviders, ID: f.Provider})
 			}

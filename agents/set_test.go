@@ -201,10 +201,10 @@ func TestRunsAreRetriedOnCrashUnlessToldOtherwise(t *testing.T) {
 	}
 }
 
-func TestToolsOfAnAgent(t *testing.T) {
+func TestFlowToolsOfAnAgent(t *testing.T) {
 	no, yes := false, true
 	set, findings := agents.NewSet(factories(), []agents.Provider{{ID: "p", Type: "echo"}},
-		[]agents.Agent{{ID: "a", Provider: "p"}, {ID: "b", Provider: "p", Tools: &yes}, {ID: "c", Provider: "p", Tools: &no}}, nil)
+		[]agents.Agent{{ID: "a", Provider: "p"}, {ID: "b", Provider: "p", FlowTools: &yes}, {ID: "c", Provider: "p", FlowTools: &no}}, nil)
 	require.Empty(t, findings)
 	require.Equal(t, []bool{false, false, true}, []bool{set.Get("a").NoTools, set.Get("b").NoTools, set.Get("c").NoTools})
 }

@@ -24,7 +24,7 @@ func (c *Call) Wait(ctx context.Context) (*runs.Run, error) {
 		}
 		c.detach()
 		if c.Prefer.RequireResult {
-			return nil, c.errNoResult()
+			return nil, c.NoResult()
 		}
 		return nil, nil
 	}
@@ -57,8 +57,8 @@ func (s *Service) capForProxy(wait time.Duration) time.Duration {
 	return min(wait, s.ProxyTimeout-min(s.ProxyTimeout/10, 5*time.Second))
 }
 
-// errNoResult is the error of a call with Prefer: require-result whose run goes on.
-func (c *Call) errNoResult() error {
+// NoResult is the error of a call with Prefer: require-result whose run goes on.
+func (c *Call) NoResult() error {
 	return problem.New(problem.Expired, problem.CodeResultNotReady, "The result was not ready in time, and the call asked for an error in that case (Prefer: require-result). The run goes on: see /api/v1/runs/%s.", c.Active.ID)
 }
 

@@ -20,6 +20,7 @@ import (
 	"beckon/internal/signature"
 	"beckon/internal/spend"
 	"beckon/internal/units"
+	"beckon/tools/names"
 )
 
 // The defaults and bounds of a client.
@@ -58,6 +59,7 @@ type Client struct {
 	SyncTimeout        units.Duration      `json:"syncTimeout,omitempty" yaml:"syncTimeout,omitempty"` // how long a call waits; 10 s longer than its agent may take
 	CancelOnDisconnect bool                `json:"cancelOnDisconnect,omitempty" yaml:"cancelOnDisconnect,omitempty"`
 	CORS               []string            `json:"cors,omitempty" yaml:"cors,omitempty"`                 // origins whose pages may call it from a browser
+	Tools              []string            `json:"tools,omitempty" yaml:"tools,omitempty"`               // that its runs may use at most: "docs.*"; empty is none
 	Share              bool                `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
 	MaxBodyBytes       units.Bytes         `json:"maxBodyBytes,omitempty" yaml:"maxBodyBytes,omitempty"` // 0 is the server's limit
 	Gate               string              `json:"gate,omitempty" yaml:"gate,omitempty"`                 // CEL over data: whether an answer passes; see gate.Gate
@@ -155,6 +157,7 @@ func (c Client) Check() (found problem.Fields) {
 	if c.MaxBodyBytes > MaxBodyBytes {
 		found.Add("maxBodyBytes", "must be at most %d", MaxBodyBytes)
 	}
+	found.Under("tools", names.Check(c.Tools))
 	if c.Gate != "" {
 		if _, err := gate.Parse(c.Gate); err != nil {
 			found.Add("gate", "%s", err)

@@ -13,6 +13,7 @@ import (
 	"beckon/internal/render"
 	"beckon/internal/secret"
 	"beckon/internal/store"
+	"beckon/tools/names"
 )
 
 // section is that of clients.
@@ -69,7 +70,7 @@ func references(c Client) []catalog.Reference {
 	for i, id := range c.AllowedAgents {
 		list = append(list, catalog.Reference{Path: fmt.Sprintf("allowedAgents[%d]", i), To: "agents", ID: id})
 	}
-	return list
+	return append(list, names.References("tools", c.Tools)...)
 }
 
 // checkTokens finds what is wrong with the tokens that a file gives.

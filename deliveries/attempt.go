@@ -100,6 +100,9 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 	if x.to != nil {
 		o.ResponseBody = x.shown(o.ResponseBody)
 	}
+	if s.HideLinks != nil {
+		o.ResponseBody = s.HideLinks(o.ResponseBody)
+	}
 	switch {
 	case x.to != nil && answer.Status != 0 && err == nil:
 		s.judge(x, answer, &o)
@@ -126,6 +129,9 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 		t := s.endpoints.Load().byID[*d.EndpointID]
 		if t == nil {
 			return x, problem.New(problem.Unavailable, "endpoint_gone", "There is no endpoint %q any more.", *d.EndpointID)
+		}
+		if s.ApprovalLinks != nil && !m.IsSample {
+			m.Payload = s.ApprovalLinks(m.Payload)
 		}
 		x.url, x.timeout, x.retry, form, own = t.URL, t.Timeout.Or(DefaultTimeout), t.Retry, t.format, t.Headers
 		if t.receiver != nil {

@@ -170,13 +170,14 @@ func (s *Service) told(m message) (told destinations.Message, err error) {
 		return told, err
 	}
 	var data struct {
-		Output    any    `json:"output"`
-		Message   string `json:"message"`
-		Reason    string `json:"reason"`
-		Key       string `json:"key"`
-		Title     string `json:"title"`
-		Verdict   string `json:"verdict"`
-		Why       string `json:"verdictReason"`
+		Output    any        `json:"output"`
+		Message   string     `json:"message"`
+		Reason    string     `json:"reason"`
+		Key       string     `json:"key"`
+		Title     string     `json:"title"`
+		Verdict   string     `json:"verdict"`
+		Why       string     `json:"verdictReason"`
+		Approvals []approval `json:"approvals"`
 		Artifacts []struct {
 			Name string `json:"name"`
 			URL  string `json:"url"`
@@ -189,6 +190,9 @@ func (s *Service) told(m message) (told destinations.Message, err error) {
 		told.Note = data.Reason
 	}
 	told.Output, _ = data.Output.(string)
+	if len(data.Approvals) > 0 {
+		told.Output = approvalsText(data.Approvals)
+	}
 	_ = json.Unmarshal(p.WorkflowID, &told.Agent)
 	told.Error = errorText(p.Error)
 	for _, file := range data.Artifacts {

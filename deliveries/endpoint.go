@@ -72,8 +72,9 @@ const (
 
 // EventNames returns the names that filters may hold, besides those that agents and flows give to their events.
 func EventNames() []string {
-	return []string{events.RunCreated, events.RunQueued, events.RunStarted, events.RunCompleted, events.RunFailed, events.RunCanceled, events.RunViewed, events.EventResolved,
+	return []string{events.RunCreated, events.RunQueued, events.RunStarted, events.RunWaiting, events.RunCompleted, events.RunFailed, events.RunCanceled, events.RunViewed, events.EventResolved,
 		events.NodeStarted, events.NodeProgress, events.NodeCompleted, events.NodeFailed, events.NodeCanceled,
+		events.ToolStarted, events.ToolCompleted,
 		events.ClientSilent, events.BudgetWarning, events.BudgetExhausted, EndpointDisabled, DeliveryExhausted}
 }
 

@@ -45,6 +45,11 @@ type Config struct {
 	Origin func(ctx context.Context, runID string) ([]byte, error)
 	// Links signs the links to artifacts in the payload of an event; nil leaves it as it is.
 	Links func(payload []byte) []byte
+	// ApprovalLinks signs the links to calls that wait for a person in the payload of an event; nil leaves it as it is. Only endpoints
+	// get them.
+	ApprovalLinks func(payload []byte) []byte
+	// HideLinks takes such links out of what a receiver has answered; nil leaves it as it is.
+	HideLinks func(text string) string
 	// Now is the clock; nil is the system's.
 	Now func() time.Time
 }

@@ -13,6 +13,7 @@ const (
 	RunCreated    = "run.created" // not in the log: a run was accepted
 	RunQueued     = "run.queued"
 	RunStarted    = "run.started"
+	RunWaiting    = "run.waiting" // a person has to decide on a call of a tool
 	RunCompleted  = "run.completed"
 	RunFailed     = "run.failed"
 	RunCanceled   = "run.canceled"
@@ -20,7 +21,9 @@ const (
 	NodeProgress  = "node.progress" // how much of its work is done, where that is known
 	NodeCompleted = "node.completed"
 	NodeFailed    = "node.failed"
-	NodeCanceled  = "node.canceled"  // a node was stopped
+	NodeCanceled  = "node.canceled" // a node was stopped
+	ToolStarted   = "tool.started"
+	ToolCompleted = "tool.completed" // it has ended, whatever became of it
 	MessageDelta  = "message.delta"  // a piece of the answer; removed soon after the run has ended
 	EventResolved = "event.resolved" // not in the log: what a run is about is resolved
 	RunViewed     = "run.viewed"     // not in the log: an ended run was looked at for the first time

@@ -229,8 +229,9 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	g.deliveries = deliveries.New(deliveries.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Sealer: g.sealer, Version: g.Version,
 		Out: g.webhooks, CheckURL: guard.CheckURL, Source: c.PublicURL, Secrets: g.callbackSecrets,
-		Retention:  func() time.Duration { return g.inForce.Load().deliveryRetention },
-		Links:      g.artifacts.Fill,
+		Retention:     func() time.Duration { return g.inForce.Load().deliveryRetention },
+		Links:         g.artifacts.Fill,
+		ApprovalLinks: g.share.FillApprovals, HideLinks: share.HideApprovals,
 		EventNames: func() []string { return g.catalog().Agents.EventNames() },
 		EventType:  func(name string) string { return g.catalog().Agents.EventType(name) },
 		RunView:    g.runView,
@@ -245,6 +246,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	g.runs = runs.New(runs.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
 		MaxConcurrent: int64(c.MaxConcurrent), MaxQueued: int64(c.MaxQueued), Limit: g.limit, Gate: g.gate,
+		Tools: g.tools, ClientTools: g.clientTools,
 		Retention: func() time.Duration { return g.inForce.Load().runRetention },
 		Entry:     func(id string) *agents.Entry { return g.catalog().Agents.Get(id) },
 		Prompt:    coalescing.Prompt,

@@ -108,6 +108,14 @@ func (g *Gateway) limit(clientID string) (most int, startRun func() (endRun func
 	}
 }
 
+// clientTools are the patterns of the tools that the runs of a client may use; nil is none.
+func (g *Gateway) clientTools(clientID string) []string {
+	if client := g.catalog().Clients.Get(clientID); client != nil {
+		return client.Tools
+	}
+	return nil
+}
+
 // gate is that of a client; nil where it has none.
 func (g *Gateway) gate(clientID string) *gate.Gate {
 	if client := g.catalog().Clients.Get(clientID); client != nil {

@@ -14,13 +14,14 @@ import (
 // Note says something about a run beside its answer.
 type Note struct {
 	At   time.Time
-	Kind string // NoteWarning, NoteResolved
+	Kind string // NoteWarning, …
 	Text string
 }
 
 // The kinds of notes.
 const (
 	NoteWarning  = "warning"  // its call was let through although something went wrong
+	NoteAgent    = "note"     // its agent has said it, by the tool run.note
 	NoteResolved = "resolved" // what it is about is resolved
 )
 

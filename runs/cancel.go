@@ -10,15 +10,16 @@ import (
 	"beckon/internal/store"
 )
 
-// Cancel ends a run CANCELED: at once when it waits or runs here, else within two seconds, when the process that works
+// Cancel ends a run CANCELED: at once when it waits, in the queue or for a person, or runs here, else within two seconds, when the process that works
 // on it has seen what is written on the run. A Conflict says that it has ended already; to cancel twice is no error.
 func (s *Service) Cancel(ctx context.Context, id string) error {
 	var (
-		list []events.Event
-		last *Run // set when it was ended here, in the queue
+		list      []events.Event
+		last      *Run // set when it was ended here: nobody worked on it
+		wasQueued bool
 	)
 	err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
-		list, last, err = s.cancelIn(tx, id)
+		list, last, wasQueued, err = s.cancelIn(tx, id)
 		return err
 	})
 	if err != nil {
@@ -26,7 +27,9 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 	}
 	s.Events.Publish(list)
 	if last != nil {
-		s.waiting.Add(-1)
+		if wasQueued {
+			s.waiting.Add(-1)
+		}
 		s.tellEnd(ctx, last)
 		s.cancelResponses(last)
 	}
@@ -43,23 +46,23 @@ func (s *Service) cancelOrphans(ctx context.Context, ids []string) error {
 	return s.releaseOrphans(ctx, ids)
 }
 
-func (s *Service) cancelIn(tx store.Tx, id string) ([]events.Event, *Run, error) {
+func (s *Service) cancelIn(tx store.Tx, id string) (list []events.Event, ended *Run, wasQueued bool, err error) {
 	now := time.Now().UTC()
 	w, found, err := s.storage.requestCancel(tx, id, now)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	if !found {
-		return nil, nil, problem.New(problem.Conflict, problem.CodeRunEnded, "The run has ended already.")
+		return nil, nil, false, problem.New(problem.Conflict, problem.CodeRunEnded, "The run has ended already.")
 	}
 	if Status(w.Status) == Running {
-		return nil, nil, nil // whoever works on it sees it
+		return nil, nil, false, nil // whoever works on it sees it
 	}
 	run := w.run()
 	run.CompletedAt = now
 	run.fail(canceled)
-	list, err := s.endUnworked(tx, run, Queued)
-	return list, run, err
+	list, err = s.endUnworked(tx, run, Status(w.Status))
+	return list, run, Status(w.Status) == Queued, err
 }
 
 // lookForCancels cancels the runs of this process that were canceled in another.

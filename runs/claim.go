@@ -12,8 +12,9 @@ import (
 // claim is a run that has just been taken out of the queue.
 type claim struct {
 	run    *Run
-	last   string         // its last event
-	events []events.Event // that it has started; nothing when it is resumed
+	last   string                  // its last event
+	events []events.Event          // that it has started; nothing when it is resumed
+	rounds map[string][]*keptRound // of a run that goes on, by node
 }
 
 // claim claims up to most queued runs for this process, those with the highest priority first. It leaves out those whose
@@ -80,6 +81,9 @@ func (s *Service) begin(tx store.Tx, r *Run) (c *claim, err error) {
 	}
 	if c.last, err = events.Last(tx, r.ID); err == nil && r.IsFlow {
 		r.Nodes, err = nodesOf(tx, r.ID)
+	}
+	if err == nil && r.acts {
+		c.rounds, err = roundsOf(tx, r.ID)
 	}
 	if err == nil {
 		err = s.addArtifacts(tx, r)

@@ -49,13 +49,27 @@ func (a *Active) last(nodes nodeCount, written chan<- error) entry {
 	outcome := a.run
 	last := entry{end: &outcome, at: outcome.CompletedAt, done: func(err error) { written <- err },
 		event: func(id string) events.Event { return runEvent(id, &outcome, nodes) }}
+	acts := a.progress.acts.Load()
 	switch {
-	case outcome.IsFlow && outcome.Error != nil:
-		last.write = func(tx store.Tx) error { return stopNodes(tx, a.ID, *outcome.Error, outcome.CompletedAt) }
+	case outcome.Error != nil && (outcome.IsFlow || acts):
+		last.write = func(tx store.Tx) error { return a.journal.service.stopWork(tx, &outcome, acts) }
 	case !outcome.IsFlow && len(outcome.Artifacts) > 0: // a flow's nodes keep theirs
 		last.write = func(tx store.Tx) error { return a.journal.service.keepArtifacts(tx, a.ID, outcome.Artifacts) }
 	}
 	return last
+}
+
+// stopWork ends what had not ended when a run failed or was canceled.
+func (s *Service) stopWork(tx store.Tx, r *Run, acts bool) error {
+	if acts {
+		if err := endCalls(tx, r.ID, *r.Error, r.CompletedAt); err != nil {
+			return err
+		}
+	}
+	if r.IsFlow {
+		return stopNodes(tx, r.ID, *r.Error, r.CompletedAt)
+	}
+	return s.keepArtifacts(tx, r.ID, r.Artifacts)
 }
 
 // finished takes the outcome of writing the end, for which the caller has waited.
@@ -165,9 +179,11 @@ func (s *Service) endUnworked(tx store.Tx, r *Run, from Status) ([]events.Event,
 		if r.Nodes, err = nodesOf(tx, r.ID); err != nil {
 			return nil, err
 		}
-		if err := stopNodes(tx, r.ID, *r.Error, r.CompletedAt); err != nil {
-			return nil, err
-		}
+	}
+	if err := s.stopWork(tx, r, r.acts); err != nil {
+		return nil, err
+	}
+	if r.IsFlow {
 		for i := range r.Nodes {
 			n := &r.Nodes[i]
 			if n.Status != agents.NodeRunning {

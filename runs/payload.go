@@ -2,6 +2,7 @@ package runs
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -105,6 +106,54 @@ func nodeEvent(id string, r *Run, n agents.Node) events.Event {
 		text = append(append(append(text, `,"status":"`...), n.Status...), '"')
 		text = appendTextOrNull(append(text, `,"output":`...), n.Output)
 		return append(appendArtifacts(appendFallback(appendErrorCode(text, n.Error), n.By), n.Artifacts), '}')
+	})
+}
+
+// waitingEvent makes the event that a run waits for a person to decide on some calls.
+func waitingEvent(id string, r *Run, nodes nodeCount, calls []agents.ToolCall, at time.Time) events.Event {
+	return newEvent(id, r, events.RunWaiting, r.EventNames[events.RunWaiting], at, nil, func(text []byte) []byte {
+		text = append(append(text, `{"status":"`...), r.Status...)
+		text = strconv.AppendInt(append(text, `","completedNodes":`...), int64(nodes.completed), 10)
+		text = strconv.AppendInt(append(text, `,"failedNodes":`...), int64(nodes.failed), 10)
+		text = append(text, `,"output":null,"approvals":[`...)
+		for i, c := range calls {
+			if i > 0 {
+				text = append(text, ',')
+			}
+			text = appendText(append(text, `{"id":`...), c.ID)
+			text = appendText(append(text, `,"nodeId":`...), cmp.Or(c.NodeID, r.WorkflowID))
+			text = appendText(append(text, `,"tool":`...), c.Tool)
+			text = append(append(text, `,"arguments":`...), compact(c.ArgumentsJSON())...)
+			text = append(c.ExpiresAt.UTC().AppendFormat(append(text, `,"expiresAt":"`...), TimeFormat), `","url":"•••"}`...)
+		}
+		return append(text, "]}"...)
+	})
+}
+
+// maxToldResult bounds how much of what a tool gave is in an event, in bytes. All of it is in the run.
+const maxToldResult = 4 << 10
+
+// toolEvent makes the event that a call of a tool has come into its status.
+func toolEvent(id string, r *Run, c agents.ToolCall, at time.Time) events.Event {
+	kind := events.ToolStarted
+	if c.Status.Ended() {
+		kind = events.ToolCompleted
+	}
+	return newEvent(id, r, kind, "", at, c.Error, func(text []byte) []byte {
+		text = appendText(append(text, `{"nodeId":`...), cmp.Or(c.NodeID, r.WorkflowID))
+		text = appendText(append(text, `,"id":`...), c.ID)
+		text = appendText(append(text, `,"tool":`...), c.Tool)
+		text = append(append(text, `,"arguments":`...), compact(c.ArgumentsJSON())...)
+		text = append(append(append(text, `,"status":"`...), c.Status...), '"')
+		if c.Status.Ended() {
+			result := c.Result
+			if len(result) > maxToldResult {
+				result = result[:maxToldResult] + "…"
+			}
+			text = appendTextOrNull(append(text, `,"result":`...), result)
+			text = strconv.AppendInt(append(text, `,"durationMs":`...), c.Duration().Milliseconds(), 10)
+		}
+		return append(appendErrorCode(text, c.Error), '}')
 	})
 }
 

@@ -1,10 +1,12 @@
 package runs
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"beckon/agents"
@@ -22,7 +24,12 @@ type progress struct {
 	finished    map[string]agents.Node // from an earlier attempt
 	callerReads bool                   // the caller reads the answer while it is written, from the beginning
 
+	acts      atomic.Bool       // there are rounds of the run on record
+	artifacts []agents.Artifact // of earlier attempts
+
 	mu        sync.Mutex
+	turns     map[string]*turn             // by node
+	rounds    map[string][]*keptRound      // of earlier attempts, by node
 	responses map[string][]agents.Response // by node; "" for the run of an agent
 	nodes     nodeCount
 	begun     int             // nodes, in earlier attempts too
@@ -147,6 +154,27 @@ func (p *progress) resume(nodes []agents.Node, ofRun []agents.Response) {
 		}
 	}
 	p.nodes, p.begun = nodeCount{completed: len(p.finished)}, len(nodes)
+}
+
+// turnOf returns the turn of an agent; one that has none yet goes on where earlier attempts were.
+func (p *progress) turnOf(of *turns) *turn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.turns == nil {
+		p.turns = map[string]*turn{}
+	}
+	one := p.turns[of.node]
+	if one == nil {
+		one = &turn{turns: *of, rounds: p.rounds[of.node], reused: map[string]bool{}}
+		maker := cmp.Or(of.node, p.run.WorkflowID)
+		for _, a := range p.artifacts {
+			if a.NodeID == maker {
+				one.artifacts = append(one.artifacts, a)
+			}
+		}
+		p.turns[of.node] = one
+	}
+	return one
 }
 
 // countNodes says how many nodes of a run have ended, and how.

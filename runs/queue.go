@@ -177,7 +177,7 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 		_, startRun := s.Limit(c.run.ClientID)
 		release = startRun()
 	}
-	nodes := c.run.Nodes
+	nodes, artifacts := c.run.Nodes, c.run.Artifacts
 	c.run.Nodes, c.run.Artifacts = nil, nil
 	entry := s.Entry(c.run.WorkflowID)
 	var timeout time.Duration
@@ -188,6 +188,8 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 	a := s.newActive(ctx, *c.run, c.last, timeout, func() { release(); s.leavePlaces(1); held.Release() })
 	close(a.recorded)
 	a.progress.resume(nodes, c.run.By.Responses)
+	a.progress.rounds, a.progress.artifacts = c.rounds, artifacts
+	a.progress.acts.Store(c.run.acts)
 	ctx, a.cancel = context.WithCancelCause(ctx)
 	if err := s.add(a); err != nil {
 		// The process began to end meanwhile. Nobody has worked on the run, so that it may go on in any case.

@@ -132,6 +132,11 @@ func die(t *testing.T, s *store.Store, id string) {
 	}))
 }
 
+// forgetInstance lets die be called again.
+func forgetInstance(t *testing.T, s *store.Store) {
+	require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error { return tx.Exec("DELETE FROM instances WHERE id = 'ins_dead'") }))
+}
+
 // A run whose process is killed picks up in the next one what the provider has worked on meanwhile: it is asked, and paid, once.
 func TestACrashDoesNotPayTwice(t *testing.T) {
 	for _, of := range []string{"a", "f"} {

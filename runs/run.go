@@ -14,10 +14,12 @@ import (
 // Status is where a run is in its life.
 type Status string
 
-// A run is QUEUED when it waits for somebody to work on it, then RUNNING, and ends in one of the other three.
+// A run is QUEUED when it waits for somebody to work on it, then RUNNING, and ends in one of the last three. It is WAITING while a
+// person has to decide on a call of a tool; then it is QUEUED again.
 const (
 	Queued    Status = "QUEUED"
 	Running   Status = "RUNNING"
+	Waiting   Status = "WAITING"
 	Completed Status = "COMPLETED"
 	Failed    Status = "FAILED"
 	Canceled  Status = "CANCELED"
@@ -86,14 +88,16 @@ type Run struct {
 	RetryOnCrash bool  // a crash puts it into the queue again
 	ReceivedAt   time.Time
 	CreatedAt    time.Time
-	StartedAt    time.Time // zero while it is queued
-	CompletedAt  time.Time // zero until it has ended
-	NotBefore    time.Time // it leaves the queue then at the earliest; zero for at once
-	Notes        []Note    // nil where they were not asked for
-	Inputs       []Input   // what it answers for, where calls are coalesced; nil where they were not asked for
+	StartedAt    time.Time         // zero while it is queued
+	CompletedAt  time.Time         // zero until it has ended
+	NotBefore    time.Time         // it leaves the queue then at the earliest; zero for at once
+	ToolCalls    []agents.ToolCall // of the run of an agent; those of a flow are its nodes'
+	Notes        []Note            // nil where they were not asked for
+	Inputs       []Input           // what it answers for, where calls are coalesced; nil where they were not asked for
 
 	hasArtifacts bool // there may be some on record
 	annotated    bool // it has notes or inputs
+	acts         bool // its agents have used tools
 	viewed       bool // somebody has looked at it since
 }
 
@@ -144,5 +148,5 @@ func (r *Run) AllNodes() []agents.Node {
 		return r.Nodes
 	}
 	return []agents.Node{{ID: r.WorkflowID, Type: r.WorkflowID, Status: agents.NodeStatus(r.Status), Output: r.Output, Error: r.Error, Usage: r.Usage, By: r.By,
-		Artifacts: r.Artifacts, StartedAt: r.StartedAt, CompletedAt: r.CompletedAt}}
+		Artifacts: r.Artifacts, ToolCalls: r.ToolCalls, StartedAt: r.StartedAt, CompletedAt: r.CompletedAt}}
 }

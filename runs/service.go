@@ -21,6 +21,7 @@ import (
 	"beckon/internal/store"
 	"beckon/internal/telemetry"
 	"beckon/internal/work"
+	"beckon/tools"
 )
 
 // The limits of a service, where Config says nothing else.
@@ -44,6 +45,10 @@ type Config struct {
 	Memory  *memory.Budget // of runs that come out of the queue; nil bounds nothing
 	// Entry finds the agent or flow of a run that comes out of the queue; nil when it is gone.
 	Entry func(id string) *agents.Entry
+	// Tools are what agents may use; nil has none.
+	Tools tools.Box
+	// ClientTools returns the patterns of the tools that the runs of a client may use at most.
+	ClientTools func(clientID string) []string
 	// Artifacts keeps what agents make; nil keeps nothing.
 	Artifacts *artifacts.Service
 	// Limit tells how many runs a client may have at the same time, 0 for any number, and counts one more of them; the

@@ -36,7 +36,7 @@ func (t Tally) Count(statuses ...Status) (n int64) {
 }
 
 // Runs is how many there are in all.
-func (t Tally) Runs() int64 { return t.Count(Queued, Running, Completed, Failed, Canceled) }
+func (t Tally) Runs() int64 { return t.Count(Queued, Running, Waiting, Completed, Failed, Canceled) }
 
 // SuccessRate is the share of the runs that completed, among those that completed or failed; ok is false when there
 // are none. A canceled run is no failure.
@@ -142,7 +142,7 @@ func (s *Statistics) keep(hours map[int64]*count, from, last int64) {
 		if c == nil {
 			c = newCount()
 		}
-		if c.byStatus[Queued]+c.byStatus[Running] > 0 {
+		if c.byStatus[Queued]+c.byStatus[Running]+c.byStatus[Waiting] > 0 {
 			break
 		}
 		s.finalHours[h] = c

@@ -138,7 +138,7 @@ type row struct {
 	PromptTokens, CompletionTokens, TotalTokens                     int
 	Priority, Attempts, Crashes, Share                              int
 	Views                                                           int64
-	RetryOnCrash, HasArtifacts, Annotated                           bool
+	RetryOnCrash, HasArtifacts, Annotated, Acts                     bool
 	Claim                                                           int64
 	CreatedAt                                                       int64
 	ReceivedAt, StartedAt, CompletedAt, CancelRequestedAt, ViewedAt *int64
@@ -157,6 +157,9 @@ func (s storage) get(ctx context.Context, id string) (*Run, error) {
 	run := w.run()
 	if run.IsFlow {
 		run.Nodes, err = nodesOf(tx, id)
+	}
+	if err == nil && run.acts {
+		err = addToolCalls(tx, run)
 	}
 	return run, err
 }
@@ -180,7 +183,7 @@ func (w *row) run() *Run {
 		Usage: usageOf(w.PromptTokens, w.CompletionTokens, w.TotalTokens, w.Cost, w.UsageDetails),
 		Claim: w.Claim, Priority: w.Priority, Attempts: w.Attempts, Crashes: w.Crashes, Share: Share(w.Share), Views: w.Views, RetryOnCrash: w.RetryOnCrash,
 		ReceivedAt: timeOf(w.ReceivedAt), CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), StartedAt: timeOf(w.StartedAt),
-		CompletedAt: timeOf(w.CompletedAt), NotBefore: timeOf(w.NotBefore), hasArtifacts: w.HasArtifacts, annotated: w.Annotated, viewed: w.ViewedAt != nil}
+		CompletedAt: timeOf(w.CompletedAt), NotBefore: timeOf(w.NotBefore), hasArtifacts: w.HasArtifacts, annotated: w.Annotated, acts: w.Acts, viewed: w.ViewedAt != nil}
 	if w.Metadata != nil {
 		r.Metadata = []byte(*w.Metadata)
 	}

@@ -15,6 +15,14 @@ func AddNote(tx store.Tx, runID string, n Note) error {
 	return store.Wrap(err, "add a note to run %s", runID)
 }
 
+// addLateNote adds a note to any run.
+func addLateNote(tx store.Tx, runID string, n Note) error {
+	if err := tx.Exec("UPDATE runs SET annotated = ? WHERE id = ?", true, runID); err != nil {
+		return store.Wrap(err, "note that run %s has notes", runID)
+	}
+	return AddNote(tx, runID, n)
+}
+
 func notesOf(tx store.Tx, runID string) ([]Note, error) {
 	rows, err := store.Rows[struct {
 		At         int64

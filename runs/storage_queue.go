@@ -49,9 +49,9 @@ func (s storage) countRunning(tx store.Tx, clientID string) (n int, err error) {
 	return n, store.Wrap(err, "count the runs of a client")
 }
 
-// claim claims those of the runs that are still in the queue.
+// claim claims those of the runs that are still in the queue. One that has waited for a person has its start already.
 func (s storage) claim(tx store.Tx, ids []string, instance string) ([]row, error) {
-	rows, err := store.Rows[row](tx, `UPDATE runs SET status = 'RUNNING', instance_id = ?, claim = claim + 1, started_at = ?
+	rows, err := store.Rows[row](tx, `UPDATE runs SET status = 'RUNNING', instance_id = ?, claim = claim + 1, started_at = COALESCE(started_at, ?)
 		WHERE id IN (?) AND status = 'QUEUED' RETURNING *`, instance, time.Now().UnixMilli(), ids)
 	return rows, store.Wrap(err, "claim runs")
 }
@@ -85,7 +85,7 @@ func backToQueue(tx store.Tx, id string, claim int64, crashes int) error {
 // requestCancel writes on a run that has not ended that it is to be canceled, and returns it; false says that it has ended.
 func (s storage) requestCancel(tx store.Tx, id string, now time.Time) (w row, found bool, err error) {
 	w, found, err = store.Row[row](tx, `UPDATE runs SET cancel_requested_at = COALESCE(cancel_requested_at, ?)
-		WHERE id = ? AND status IN ('QUEUED', 'RUNNING') RETURNING *`, now.UnixMilli(), id)
+		WHERE id = ? AND status IN ('QUEUED', 'RUNNING', 'WAITING') RETURNING *`, now.UnixMilli(), id)
 	return w, found, store.Wrap(err, "cancel run %s", id)
 }
 

@@ -49,6 +49,10 @@ func (w *working) goOn(asked context.Context, do func(context.Context) (agents.R
 		w.park(asked, parked)
 		return
 	}
+	if errors.Is(err, agents.ErrWaiting) && asked.Err() == nil {
+		w.putAway()
+		return
+	}
 	if err != nil && asked.Err() != nil {
 		err = explainEnd(context.Cause(asked), w.entry.Timeout, err)
 	}
@@ -109,6 +113,9 @@ func (w *working) callOf() agents.Call {
 	}
 	if a.run.RetryOnCrash && s.Work != nil { // nobody else picks them up
 		call.Responses = &responses{service: s, active: a}
+	}
+	if w.entry.UsesTools && s.Tools != nil {
+		call.Turns = &turns{s, a, ""}
 	}
 	if s.Artifacts != nil {
 		a.files = files{s, a, ""}

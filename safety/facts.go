@@ -15,6 +15,7 @@ func Of(v *catalog.View, c clients.Client) Legs { return Judge(factsOf(v, c)) }
 func factsOf(v *catalog.View, c clients.Client) Facts {
 	f := Facts{Untrusted: untrusted(c)}
 	for _, agent := range reached(v, c.AllowedAgents) {
+		f.AddTools(Tools{AgentID: agent.ID, Agent: agent.Tools, Client: c.Tools, Approve: agent.Approve})
 		if agent.Kind == agents.KindHTTP {
 			f.Effects = append(f.Effects, Effect{What: fmt.Sprintf("the API that agent %s calls", agent.ID)})
 		}
@@ -52,15 +53,6 @@ func untrusted(c clients.Client) string {
 func reached(v *catalog.View, ids []string) (list []agents.Agent) {
 	seen := map[string]bool{}
 	var visit func(id string)
-	var steps func(s agents.Step)
-	steps = func(s agents.Step) {
-		if s.AgentID != "" {
-			visit(s.AgentID)
-		}
-		for _, child := range s.Steps {
-			steps(child)
-		}
-	}
 	visit = func(id string) {
 		if seen[id] {
 			return
@@ -69,7 +61,7 @@ func reached(v *catalog.View, ids []string) (list []agents.Agent) {
 		if agent, ok := catalog.Find[agents.Agent](v, id); ok {
 			list = append(list, agent)
 		} else if flow, ok := catalog.Find[agents.Flow](v, id); ok {
-			steps(flow.Root)
+			flow.EachAgent(visit)
 		}
 	}
 	for _, id := range ids {

@@ -306,7 +306,7 @@ func TestAdminRunsAndStats(t *testing.T) {
 		ofRuns := stats["runs"].(map[string]any)
 		require.EqualValues(t, 4, ofRuns["total"])
 		require.EqualValues(t, 0.75, ofRuns["successRate"])
-		require.Equal(t, map[string]any{"QUEUED": 0.0, "RUNNING": 0.0, "COMPLETED": 3.0, "FAILED": 1.0, "CANCELED": 0.0}, ofRuns["byStatus"])
+		require.Equal(t, map[string]any{"QUEUED": 0.0, "RUNNING": 0.0, "WAITING": 0.0, "COMPLETED": 3.0, "FAILED": 1.0, "CANCELED": 0.0}, ofRuns["byStatus"])
 		require.Greater(t, ofRuns["tokens"], 0.0)
 		require.Len(t, stats["hours"], 25)
 		last := stats["lastFailures"].([]any)

@@ -50,40 +50,45 @@ func (d *providerDocument) read(catalog.Kind) (p agents.Provider, wrong problem.
 }
 
 type agentDocument struct {
-	ID           string            `json:"id" doc:"Lower-case letters, digits and hyphens. Left out of a POST, it is made from the name."`
-	Name         string            `json:"name" doc:"To display; the id, where there is none."`
-	Kind         string            `json:"kind,omitempty" enum:"chat,image,speech,transcription,http" doc:"What it does; chat. image, speech and transcription need a provider of type openai, http needs none."`
-	Provider     string            `json:"provider,omitempty" doc:"The id of a provider."`
-	Model        *string           `json:"model"`
-	SystemPrompt *string           `json:"systemPrompt" doc:"May be a template."`
-	Prompt       *string           `json:"prompt" doc:"What it does when a call brings no prompt; null refuses such calls."`
-	Temperature  *float64          `json:"temperature" doc:"0 to 2; null leaves it to the provider."`
-	Budget       *budgetDocument   `json:"budget" doc:"What its requests to models may cost at most; null is no limit."`
-	MaxTokens    *int              `json:"maxTokens" doc:"Of the answer; null leaves it to the provider."`
-	Params       agents.Object     `json:"params,omitempty" doc:"Members of the request, over those of the provider; null removes one."`
-	Fallbacks    []agents.Fallback `json:"fallbacks,omitempty" doc:"Who answers when the provider does not, in order."`
-	Output       *agents.Output    `json:"output,omitempty" doc:"What the answer has to be: JSON of a schema, which may be the name of a built-in one: findings. Of kind http, text says where it is: CEL over answer."`
-	Request      *agents.Request   `json:"request,omitempty" doc:"Of kind http: what is sent. Its parts are templates; the values of headers are shown as •••, and sent like this they stay. Of kind image and speech body alone: a template for the provider's JSON."`
-	Poll         *agents.Poll      `json:"poll,omitempty" doc:"Of kind http: how to ask what became of the job."`
-	Cancel       *agents.Cancel    `json:"cancel,omitempty" doc:"Of kind http: the request that stops the job."`
-	Artifacts    string            `json:"artifacts,omitempty" doc:"Of kind http: CEL over answer, to the URLs of the files that are fetched."`
-	Timeout      string            `json:"timeout" example:"5m" doc:"For the whole invocation, retries included."`
-	OutputKey    *string           `json:"outputKey" doc:"Names its output within a flow."`
-	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts is run again, or fails. Null is the default: it is run again."`
-	Share        bool              `json:"share" doc:"Whether its runs have pages for recipients."`
-	Tools        *bool             `json:"tools" nullable:"false" doc:"Whether a flow offers it tools; true."`
-	Skills       []string          `json:"skills,omitempty" doc:"The names of the skills that it may load: folders of skills.path in the configuration file."`
-	Events       map[string]string `json:"events" doc:"Renames its events: run.completed to lead.completed, run.* to video.*."`
+	ID            string            `json:"id" doc:"Lower-case letters, digits and hyphens. Left out of a POST, it is made from the name."`
+	Name          string            `json:"name" doc:"To display; the id, where there is none."`
+	Kind          string            `json:"kind,omitempty" enum:"chat,image,speech,transcription,http" doc:"What it does; chat. image, speech and transcription need a provider of type openai, http needs none."`
+	Provider      string            `json:"provider,omitempty" doc:"The id of a provider."`
+	Model         *string           `json:"model"`
+	SystemPrompt  *string           `json:"systemPrompt" doc:"May be a template."`
+	Prompt        *string           `json:"prompt" doc:"What it does when a call brings no prompt; null refuses such calls."`
+	Temperature   *float64          `json:"temperature" doc:"0 to 2; null leaves it to the provider."`
+	Budget        *budgetDocument   `json:"budget" doc:"What its requests to models may cost at most; null is no limit."`
+	MaxTokens     *int              `json:"maxTokens" doc:"Of the answer; null leaves it to the provider."`
+	Params        agents.Object     `json:"params,omitempty" doc:"Members of the request, over those of the provider; null removes one."`
+	Fallbacks     []agents.Fallback `json:"fallbacks,omitempty" doc:"Who answers when the provider does not, in order."`
+	Output        *agents.Output    `json:"output,omitempty" doc:"What the answer has to be: JSON of a schema, which may be the name of a built-in one: findings. Of kind http, text says where it is: CEL over answer."`
+	Request       *agents.Request   `json:"request,omitempty" doc:"Of kind http: what is sent. Its parts are templates; the values of headers are shown as •••, and sent like this they stay. Of kind image and speech body alone: a template for the provider's JSON."`
+	Poll          *agents.Poll      `json:"poll,omitempty" doc:"Of kind http: how to ask what became of the job."`
+	Cancel        *agents.Cancel    `json:"cancel,omitempty" doc:"Of kind http: the request that stops the job."`
+	Artifacts     string            `json:"artifacts,omitempty" doc:"Of kind http: CEL over answer, to the URLs of the files that are fetched."`
+	Timeout       string            `json:"timeout" example:"5m" doc:"For the whole invocation, retries included."`
+	OutputKey     *string           `json:"outputKey" doc:"Names its output within a flow."`
+	RetryOnCrash  *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts is run again, or fails. Null is the default: it is run again."`
+	Share         bool              `json:"share" doc:"Whether its runs have pages for recipients."`
+	Tools         []string          `json:"tools" nullable:"false" example:"[\"docs.*\", \"deploy.status\"]" doc:"The tools that it may use where the client allows them too. Empty is none."`
+	FlowTools     *bool             `json:"flowTools" nullable:"false" doc:"Whether a flow offers it tools of its own; true."`
+	Approve       []string          `json:"approve" nullable:"false" doc:"The tools of which a person has to allow each call."`
+	ApproveWithin string            `json:"approveWithin" example:"24h" doc:"How long a call waits for that; then it is denied."`
+	MaxSteps      int               `json:"maxSteps" doc:"How often its model is asked in one turn; 20."`
+	Skills        []string          `json:"skills,omitempty" doc:"The names of the skills that it may load: folders of skills.path in the configuration file."`
+	Events        map[string]string `json:"events" doc:"Renames its events: run.completed to lead.completed, run.* to video.*."`
 	Managed
 }
 
 func (d *agentDocument) idField() *string { return &d.ID }
 
 func (d *agentDocument) show(a agents.Agent) {
-	tools := a.TakesTools()
+	flowTools := a.TakesFlowTools()
 	*d = agentDocument{ID: a.ID, Name: cmp.Or(a.Name, a.ID), Provider: a.Provider, Model: orNull(a.Model), SystemPrompt: orNull(a.SystemPrompt), Prompt: orNull(a.Prompt), Temperature: a.Temperature,
-		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Share: a.Share, Tools: &tools, Events: orEmptyMap(a.Events),
-		Params: a.Params, Fallbacks: a.Fallbacks, Output: a.Output, Kind: a.KindOrChat(), Request: a.Request, Poll: a.Poll, Cancel: a.Cancel, Artifacts: a.Artifacts, Skills: a.Skills}
+		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Share: a.Share, FlowTools: &flowTools, Events: orEmptyMap(a.Events),
+		Params: a.Params, Fallbacks: a.Fallbacks, Output: a.Output, Kind: a.KindOrChat(), Request: a.Request, Poll: a.Poll, Cancel: a.Cancel, Artifacts: a.Artifacts, Skills: a.Skills,
+		Tools: orEmpty(a.Tools), Approve: orEmpty(a.Approve), ApproveWithin: shownDuration(a.ApproveWithin, agents.DefaultApproveWithin), MaxSteps: a.Steps()}
 	d.Budget = budgetDocumentOf(a.Budget)
 	if a.MaxTokens != 0 {
 		d.MaxTokens = &a.MaxTokens
@@ -94,9 +99,14 @@ func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields
 	a = agents.Agent{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Provider: d.Provider, Model: deref(d.Model), SystemPrompt: deref(d.SystemPrompt), Prompt: deref(d.Prompt), Temperature: d.Temperature,
 		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout), OutputKey: deref(d.OutputKey), RetryOnCrash: d.RetryOnCrash, Share: d.Share, Events: d.Events,
 		Params: d.Params, Fallbacks: d.Fallbacks, Output: d.Output,
-		Kind: catalog.OmitDefault(d.Kind, agents.KindChat), Request: d.Request, Poll: d.Poll, Cancel: d.Cancel, Artifacts: d.Artifacts, Skills: d.Skills}
-	if d.Tools != nil && !*d.Tools {
-		a.Tools = d.Tools
+		Kind: catalog.OmitDefault(d.Kind, agents.KindChat), Request: d.Request, Poll: d.Poll, Cancel: d.Cancel, Artifacts: d.Artifacts, Skills: d.Skills,
+		Tools: d.Tools, Approve: d.Approve, ApproveWithin: readDuration(&wrong, "approveWithin", d.ApproveWithin, agents.DefaultApproveWithin),
+		MaxSteps: d.MaxSteps}
+	if a.MaxSteps == agents.DefaultMaxSteps {
+		a.MaxSteps = 0
+	}
+	if d.FlowTools != nil && !*d.FlowTools {
+		a.FlowTools = d.FlowTools
 	}
 	a.Budget = d.Budget.read()
 	if d.MaxTokens != nil {

@@ -43,6 +43,7 @@ type clientDocument struct {
 	SyncTimeout        string             `json:"syncTimeout" example:"5m" doc:"How long a call waits for its answer. Unless set, 10 seconds longer than the agent that it calls may take, of which 5m is the default."`
 	CancelOnDisconnect bool               `json:"cancelOnDisconnect"`
 	CORS               []string           `json:"cors" nullable:"false" example:"[\"https://app.example.com\"]" doc:"Origins whose pages may call the client from a browser, with its token. Empty is none."`
+	Tools              []string           `json:"tools" nullable:"false" example:"[\"docs.*\"]" doc:"The tools that its runs may use at most, where the agent has them too. Empty is none."`
 	Share              bool               `json:"share" doc:"Whether its runs have pages for recipients."`
 	MaxBodyBytes       int64              `json:"maxBodyBytes" example:"1048576"`
 	Gate               *string            `json:"gate" doc:"CEL over data, such as data.findings.all(f, f.severity != \"high\"): whether an answer passes. Null is no gate."`
@@ -88,7 +89,7 @@ func (d *clientDocument) show(c clients.Client) {
 		Source: c.Source, Secret: secretsDocument(c.Secret), Form: formDocumentOf(c), Respond: c.Respond, Passthrough: c.TakesRequest(), CommandID: orNull(c.CommandID), Template: orNull(c.Template),
 		Trusted: c.Trusted, Filter: orNull(c.Filter), Coalesce: c.Coalesce, Prompt: orNull(c.Prompt), Metadata: c.Metadata,
 		WebhookSecret: orNull(c.WebhookSecret.String()), AllowedAgents: orEmpty(c.AllowedAgents), SyncTimeout: shownDuration(c.SyncTimeout, clients.DefaultSyncTimeout),
-		CancelOnDisconnect: c.CancelOnDisconnect, CORS: orEmpty(c.CORS), Share: c.Share, Gate: orNull(c.Gate), GateStatus: cmp.Or(c.GateStatus, http.StatusOK), MaxBodyBytes: int64(c.MaxBodyBytes),
+		CancelOnDisconnect: c.CancelOnDisconnect, CORS: orEmpty(c.CORS), Tools: orEmpty(c.Tools), Share: c.Share, Gate: orNull(c.Gate), GateStatus: cmp.Or(c.GateStatus, http.StatusOK), MaxBodyBytes: int64(c.MaxBodyBytes),
 		Schedule: orNull(c.Schedule), Timezone: orNull(c.Timezone), Missed: cmp.Or(c.Missed, clients.MissedOnce)}
 	if c.ExpectEvery != 0 {
 		d.ExpectEvery = orNull(c.ExpectEvery.String())
@@ -107,7 +108,7 @@ func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fie
 		Passthrough: d.Passthrough, CommandID: deref(d.CommandID), Template: deref(d.Template),
 		Trusted: d.Trusted, Filter: deref(d.Filter), Coalesce: d.Coalesce, Prompt: deref(d.Prompt), Metadata: d.Metadata,
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
-		CancelOnDisconnect: d.CancelOnDisconnect, CORS: d.CORS, Share: d.Share, Gate: deref(d.Gate), GateStatus: d.GateStatus, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent),
+		CancelOnDisconnect: d.CancelOnDisconnect, CORS: d.CORS, Tools: d.Tools, Share: d.Share, Gate: deref(d.Gate), GateStatus: d.GateStatus, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent),
 		Schedule: deref(d.Schedule), Timezone: deref(d.Timezone), Missed: catalog.OmitDefault(d.Missed, clients.MissedOnce),
 		ExpectEvery: readDuration(&wrong, "expectEvery", deref(d.ExpectEvery), 0)}
 	for _, a := range d.Auth {

@@ -28,7 +28,7 @@ func (s *Server) registerRecords(api huma.API) {
 type runsInput struct {
 	Client string `query:"client" doc:"The id of a client."`
 	Agent  string `query:"agent" doc:"The id of an agent or flow."`
-	Status string `query:"status" enum:"QUEUED,RUNNING,COMPLETED,FAILED,CANCELED"`
+	Status string `query:"status" enum:"QUEUED,RUNNING,WAITING,COMPLETED,FAILED,CANCELED"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 	Cursor string `query:"cursor" doc:"The nextCursor of the page before."`
 }

@@ -125,7 +125,7 @@ func readTime(text string, now time.Time) (at time.Time, ok bool) {
 
 func tallyOf(t runs.Tally) tallyDocument {
 	d := tallyDocument{Total: t.Runs(), ByStatus: map[runs.Status]int64{}, Tokens: t.Tokens, Cost: usd(t.Cost.OrNil())}
-	for _, status := range []runs.Status{runs.Queued, runs.Running, runs.Completed, runs.Failed, runs.Canceled} {
+	for _, status := range []runs.Status{runs.Queued, runs.Running, runs.Waiting, runs.Completed, runs.Failed, runs.Canceled} {
 		d.ByStatus[status] = t.Count(status)
 	}
 	if rate, ok := t.SuccessRate(); ok {

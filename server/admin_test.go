@@ -213,7 +213,7 @@ func TestAdminClientDocument(t *testing.T) {
 	read := g.admin(http.MethodGet, "/clients/alert-handler", "")
 	require.JSONEq(t, `{"id":"alert-handler","name":"Alert handler","enabled":true,"auth":[],"source":"","secret":null,"form":null,"respond":"","passthrough":true,"commandId":null,"template":null,"trusted":null,"filter":null,"coalesce":null,"prompt":null,
 		"metadata":null,"webhookSecret":null,"allowedAgents":["a"],"syncTimeout":"5m","cancelOnDisconnect":false,"cors":[],"share":false,"maxBodyBytes":1048576,"gate":null,"gateStatus":200,"budget":null,"rateLimit":{"requests":60,"per":"1m"},"maxConcurrent":16,
-		"schedule":null,"timezone":null,"missed":"once","expectEvery":null,"nextRunAt":null,"lastRunAt":null,"lastRunId":null,"lastCallAt":null,"silentSince":null,
+		"schedule":null,"timezone":null,"tools":[],"missed":"once","expectEvery":null,"nextRunAt":null,"lastRunAt":null,"lastRunId":null,"lastCallAt":null,"silentSince":null,
 		"inForce":true,"managedBy":"database","version":1,"warnings":[]}`, read.body)
 	plain := g.admin(http.MethodGet, "/clients/web", "").json(t)
 	require.Nil(t, plain["rateLimit"])
@@ -300,7 +300,7 @@ func TestAdminRefusesBodies(t *testing.T) {
 		}
 	}
 	for query, says := range map[string]string{"limit=201": "limit: must be a number from 1 to 200", "limit=x": "limit: must be a number from 1 to 200",
-		"status=DONE": "status: must be one of QUEUED, RUNNING, COMPLETED, FAILED, CANCELED"} {
+		"status=DONE": "status: must be one of QUEUED, RUNNING, WAITING, COMPLETED, FAILED, CANCELED"} {
 		require.Equal(t, says, g.admin(http.MethodGet, "/runs?"+query, "").json(t)["detail"], query)
 	}
 	for _, wrong := range [][2]string{{`"id":7`, "id: must be a text"}, {`"agents":"x"`, "agents: must be a list"}, {`"rateLimit":0.5`, "rateLimit: must be a whole number"},

@@ -45,6 +45,8 @@ func (s *Server) answerWithHeartbeat(c echo.Context, call *calls.Call) error {
 		s.logRefusal(c, p, statusOf[p.Kind])
 		s.noteRefusal(c, p, statusOf[p.Kind])
 		document = problemDocumentOf(p, statusOf[p.Kind], call.Active.ID)
+	case run != nil && run.Status == runs.Waiting:
+		document = s.acceptedOf(run.ID, run.Status)
 	case run != nil:
 		document = s.answerOf(run)
 	case ctx.Err() != nil:

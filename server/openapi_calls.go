@@ -96,7 +96,7 @@ func callRefusals(with map[string]*huma.Response) map[string]*huma.Response {
 
 func (d describer) calls() {
 	stream := text("Server-Sent Events: " + strings.Join([]string{events.RunQueued, events.RunStarted, events.MessageDelta, events.NodeStarted, events.NodeProgress, events.NodeCompleted,
-		events.NodeFailed, events.NodeCanceled, events.RunCompleted, events.RunFailed, events.RunCanceled}, ", ") + ". Comments are heartbeats.")
+		events.NodeFailed, events.NodeCanceled, events.ToolStarted, events.ToolCompleted, events.RunWaiting, events.RunCompleted, events.RunFailed, events.RunCanceled}, ", ") + ". Comments are heartbeats.")
 	completed := map[string]*huma.Schema{"application/json": {OneOf: []*huma.Schema{d.of(callAnswer{}), d.of(skippedAnswer{})}}, "text/plain": text("The response alone."), "text/event-stream": stream,
 		"text/markdown":          text("The findings as a table; the response alone where there are none."),
 		"application/sarif+json": {Type: huma.TypeObject, Description: "The findings as a SARIF 2.1.0 log."},
@@ -149,7 +149,7 @@ func (d describer) runs() {
 	}
 	d.add(http.MethodGet, "/api/v1/runs", "list-runs", tagCalls, "List the client's runs, newest first", refused("200", d.json("A page of runs.", page[RunDocument]{}), http.StatusBadRequest), func(op *huma.Operation) {
 		status := query("status", "")
-		status.Schema.Enum = []any{runs.Queued, runs.Running, runs.Completed, runs.Failed, runs.Canceled}
+		status.Schema.Enum = []any{runs.Queued, runs.Running, runs.Waiting, runs.Completed, runs.Failed, runs.Canceled}
 		low, high := 1.0, float64(runs.MaxPage)
 		limit := &huma.Param{Name: "limit", In: "query", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &low, Maximum: &high, Default: runs.DefaultPage}}
 		op.Parameters = append(op.Parameters, status, query("agent", "The id of an agent or flow."), limit, query("cursor", "The nextCursor of the page before."))
@@ -161,6 +161,11 @@ func (d describer) runs() {
 			limit := &huma.Param{Name: "limit", In: "query", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &low, Maximum: &high, Default: maxRunDeliveries}}
 			op.Parameters = append(op.Parameters, limit, query("cursor", "The nextCursor of the page before."))
 		})
+	decided := refused("200", d.json("It is decided, and the run goes on.", approvalAnswer{}, runIDHeader), http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusGone)
+	d.add(http.MethodPost, "/api/v1/runs/{id}/approvals/{call}", "decide-call", tagCalls, "Allow or deny a call of a tool, with the admin token", decided, func(op *huma.Operation) {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: d.of(approvalBody{})}}}
+		op.Security = []map[string][]string{{schemeAdmin: {}}, {schemeSession: {}}}
+	})
 	d.add(http.MethodPost, "/api/v1/runs/{id}/cancel", "cancel-run", tagCalls, "Cancel a run", refused("202", d.json("It ends CANCELED within 2 seconds.", acceptedAnswer{}, runIDHeader), http.StatusNotFound, http.StatusConflict), nil)
 }
 

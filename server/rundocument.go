@@ -52,7 +52,7 @@ type RunDetail struct {
 // NoteDocument says something about a run beside its answer.
 type NoteDocument struct {
 	At   *string `json:"at"`
-	Kind string  `json:"kind" enum:"warning,resolved"`
+	Kind string  `json:"kind" enum:"warning,note,resolved"`
 	Text string  `json:"text"`
 }
 
@@ -71,20 +71,49 @@ type ModelAttempt struct {
 
 // NodeDocument is a node as the API shows it.
 type NodeDocument struct {
-	NodeID      string            `json:"nodeId"`
-	NodeType    string            `json:"nodeType"`
-	Via         string            `json:"via,omitempty" doc:"The conditions by which the routers of a flow have come to it; left out without routers."`
-	Status      agents.NodeStatus `json:"status"`
-	Output      *string           `json:"output"`
+	NodeID      string             `json:"nodeId"`
+	NodeType    string             `json:"nodeType"`
+	Via         string             `json:"via,omitempty" doc:"The conditions by which the routers of a flow have come to it; left out without routers."`
+	Status      agents.NodeStatus  `json:"status"`
+	Output      *string            `json:"output"`
+	Error       *agents.Failure    `json:"error"`
+	Usage       agents.Usage       `json:"usage"`
+	Cost        *float64           `json:"cost,omitempty" doc:"In USD; missing where no model has a price."`
+	Provider    *string            `json:"provider"`
+	Model       *string            `json:"model"`
+	Degraded    bool               `json:"degraded"`
+	Attempts    []ModelAttempt     `json:"attempts"`
+	StartedAt   *string            `json:"startedAt"`
+	CompletedAt *string            `json:"completedAt"`
+	ToolCalls   []ToolCallDocument `json:"toolCalls,omitempty" doc:"The tools that it has used, in order; left out where there are none."`
+}
+
+// ToolCallDocument is a call of a tool as the API shows it.
+type ToolCallDocument struct {
+	ID          string            `json:"id"`
+	Tool        string            `json:"tool" example:"docs.search"`
+	Arguments   any               `json:"arguments" doc:"JSON, as the model gave it. A secret is a placeholder."`
+	Status      agents.ToolStatus `json:"status" enum:"WAITING,RUNNING,COMPLETED,FAILED,DENIED"`
+	Result      *string           `json:"result" doc:"What the tool gave; null until it has ended."`
 	Error       *agents.Failure   `json:"error"`
-	Usage       agents.Usage      `json:"usage"`
-	Cost        *float64          `json:"cost,omitempty" doc:"In USD; missing where no model has a price."`
-	Provider    *string           `json:"provider"`
-	Model       *string           `json:"model"`
-	Degraded    bool              `json:"degraded"`
-	Attempts    []ModelAttempt    `json:"attempts"`
-	StartedAt   *string           `json:"startedAt"`
+	StartedAt   *string           `json:"startedAt" doc:"Null until it is made."`
 	CompletedAt *string           `json:"completedAt"`
+	DurationMs  *int64            `json:"durationMs"`
+}
+
+func toolCallsOf(list []agents.ToolCall) (documents []ToolCallDocument) {
+	for _, c := range list {
+		d := ToolCallDocument{ID: c.ID, Tool: c.Tool, Arguments: c.ArgumentsJSON(), Status: c.Status, Error: c.Error, StartedAt: timeOrNull(c.StartedAt), CompletedAt: timeOrNull(c.CompletedAt)}
+		if c.Status == agents.ToolCompleted || c.Result != "" {
+			d.Result = &c.Result
+		}
+		if c.Status.Ended() {
+			ms := c.Duration().Milliseconds()
+			d.DurationMs = &ms
+		}
+		documents = append(documents, d)
+	}
+	return documents
 }
 
 func documentOf(r *runs.Run) RunDocument {
@@ -112,7 +141,7 @@ func (s *Server) detailOf(r *runs.Run, forAdmin bool) RunDetail {
 	for _, n := range r.AllNodes() {
 		document.Nodes = append(document.Nodes, NodeDocument{NodeID: n.ID, NodeType: n.Type, Via: n.Via, Status: n.Status, Output: orNull(n.Output), Error: n.Error, Usage: n.Usage, Cost: usd(n.Usage.Cost.OrNil()),
 			Provider: orNull(n.By.Provider), Model: orNull(n.By.Model), Degraded: n.By.Degraded, Attempts: attemptsOf(n.By, forAdmin),
-			StartedAt: timeOrNull(n.StartedAt), CompletedAt: timeOrNull(n.CompletedAt)})
+			StartedAt: timeOrNull(n.StartedAt), CompletedAt: timeOrNull(n.CompletedAt), ToolCalls: toolCallsOf(n.ToolCalls)})
 	}
 	document.Inputs = r.Inputs
 	for _, n := range r.Notes {

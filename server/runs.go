@@ -55,9 +55,9 @@ func readQuery(c echo.Context, clientID string) (runs.Query, error) {
 	}
 	q := runs.Query{ClientID: clientID, Status: runs.Status(c.QueryParam("status")), Agent: c.QueryParam("agent"), Limit: runs.DefaultPage, Cursor: c.QueryParam("cursor")}
 	switch q.Status {
-	case "", runs.Queued, runs.Running, runs.Completed, runs.Failed, runs.Canceled:
+	case "", runs.Queued, runs.Running, runs.Waiting, runs.Completed, runs.Failed, runs.Canceled:
 	default:
-		return q, problem.New(problem.Invalid, problem.CodeInvalidParameter, "status must be QUEUED, RUNNING, COMPLETED, FAILED or CANCELED.")
+		return q, problem.New(problem.Invalid, problem.CodeInvalidParameter, "status must be QUEUED, RUNNING, WAITING, COMPLETED, FAILED or CANCELED.")
 	}
 	if given := c.QueryParam("limit"); given != "" {
 		n, err := strconv.Atoi(given)

@@ -115,6 +115,7 @@ func New(c Config) (*Server, error) {
 		s.echo.GET(prefix+"runs", s.listRuns)
 		s.echo.GET(prefix+"runs/:id", s.getRun)
 		s.echo.POST(prefix+"runs/:id/cancel", s.cancelRun)
+		s.echo.POST(prefix+"runs/:id/approvals/:call", s.decideCall)
 		s.echo.GET(prefix+"runs/:id/deliveries", s.listRunDeliveries)
 		s.echo.GET(prefix+"runs/:id/events", s.followRun)
 		s.echo.POST(prefix+"nodes/:nodeType/run", s.createRun)
@@ -122,6 +123,8 @@ func New(c Config) (*Server, error) {
 	s.echo.GET("/api/v1/openapi.json", s.openAPI)
 	s.echo.GET(artifacts.Path+":artifact", s.openArtifact)
 	s.echo.GET(share.Path+":run", s.openPage)
+	s.echo.GET(share.ApprovalPath+":id/:call", s.showApproval)
+	s.echo.POST(share.ApprovalPath+":id/:call", s.decideByLink)
 	s.addForms()
 	s.addAdmin()
 	if c.Pages != nil {

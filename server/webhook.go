@@ -141,6 +141,12 @@ func (s *Server) answerActive(c echo.Context, call *calls.Call) error {
 		return err
 	case err != nil:
 		return err
+	case run != nil && run.Status == runs.Waiting:
+		if call.Prefer.RequireResult {
+			c.Response().Header().Set(echo.HeaderLocation, s.runURL(run.ID))
+			return call.NoResult()
+		}
+		return s.answerAccepted(c, run.ID, run.Status)
 	case run != nil:
 		return s.answerRun(c, call, run)
 	case ctx.Err() != nil:

@@ -21,7 +21,9 @@ var (
 
 	// contentPolicy lets a page show what is of this origin and styled by itself, and do nothing.
 	contentPolicy = "default-src 'none'; style-src 'sha256-" + hashOf(string(style)) + "'; img-src 'self'; media-src 'self'; " +
-		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+		"base-uri 'none'; frame-ancestors 'none'; form-action "
+	resultPolicy   = contentPolicy + "'none'"
+	approvalPolicy = contentPolicy + "'self'"
 )
 
 func read(name string) string {
@@ -87,13 +89,17 @@ func (r Refusal) Write(w http.ResponseWriter, status int) error {
 }
 
 func write(w http.ResponseWriter, status int, name string, data any) error {
+	return writeWith(w, status, name, data, resultPolicy)
+}
+
+func writeWith(w http.ResponseWriter, status int, name string, data any, policy string) error {
 	var out bytes.Buffer
 	if err := pages.ExecuteTemplate(&out, name, data); err != nil {
 		return err
 	}
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Security-Policy", contentPolicy)
+	header.Set("Content-Security-Policy", policy)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("X-Frame-Options", "DENY")
 	header.Set("X-Robots-Tag", "noindex, nofollow, noarchive")

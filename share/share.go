@@ -36,7 +36,8 @@ type Config struct {
 // Service signs the links to pages and checks them.
 type Service struct {
 	Config
-	links *signature.Links
+	links     *signature.Links
+	approvals *signature.Links
 }
 
 // New returns a service.
@@ -47,7 +48,7 @@ func New(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{c, signature.NewLinks(linkPurpose, c.Key)}
+	return &Service{c, signature.NewLinks(linkPurpose, c.Key), signature.NewLinks(approvalPurpose, c.Key)}
 }
 
 // Link signs a link to the page of a run, which whoever has it may open for TTL. It is empty where there is no key.

@@ -49,6 +49,7 @@ var clientFields = []labelled{
 	{"maxBodyBytes", "Largest request"},
 	{"maxConcurrent", "Calls at the same time"},
 	{"rateLimit", "Rate limit"},
+	{"tools", "Tools that its runs may use"},
 	{"budget.perRun", "Budget of a run"},
 	{"budget.perDay", "Budget of a day"},
 	{"budget.perMonth", "Budget of a month"},
@@ -85,6 +86,7 @@ type clientForm struct {
 	MaxConcurrent         string
 	Budget                budgetForm
 	CORS                  string // an origin a line
+	Tools                 string // a pattern a line
 	Source, Respond       string
 	Trusted               string      // true, false; empty is the default
 	Caller                string      // the answer to "Who calls?" that a new client began with; empty for one that is kept
@@ -101,7 +103,7 @@ type clientForm struct {
 func clientFormOf(item clients.Client) clientForm {
 	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Filter: item.Filter, Coalesce: writeJSON(item.Coalesce), Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Source: cmp.Or(item.Source, "generic"), Respond: item.Respond, Allowed: item.AllowedAgents,
 		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share,
-		CORS: strings.Join(item.CORS, "\n"), Gate: item.Gate}
+		CORS: strings.Join(item.CORS, "\n"), Tools: strings.Join(item.Tools, "\n"), Gate: item.Gate}
 	if item.Trusted != nil {
 		f.Trusted = strconv.FormatBool(*item.Trusted)
 	}
@@ -149,7 +151,7 @@ func readClientForm(sent url.Values) clientForm {
 	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Filter: text("filter"), Coalesce: sent.Get("coalesce"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
 		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
-		MaxConcurrent: text("maxConcurrent"), Budget: readBudgetForm(sent), CORS: sent.Get("cors"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"), Trusted: text("trusted"),
+		MaxConcurrent: text("maxConcurrent"), Budget: readBudgetForm(sent), CORS: sent.Get("cors"), Tools: sent.Get("tools"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"), Trusted: text("trusted"),
 		Schedule: text("schedule"), Timezone: text("timezone"), Missed: text("missed"), ExpectEvery: text("expectEvery"),
 		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret"), Visitors: readVisitorForm(sent)}
 	f.Caller = text("caller")
@@ -171,7 +173,7 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, Source: catalog.OmitDefault(f.Source, "generic"), Respond: f.Respond, Filter: f.Filter, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt,
 		Schedule: f.Schedule, Timezone: f.Timezone, Missed: catalog.OmitDefault(f.Missed, clients.MissedOnce),
-		CORS: strings.Fields(f.CORS), Gate: f.Gate}
+		CORS: strings.Fields(f.CORS), Tools: strings.Fields(f.Tools), Gate: f.Gate}
 	if f.secret != "" {
 		item.Secret = clients.Secrets{f.secret}
 	}

@@ -59,6 +59,7 @@ func (s clientScreen) Limits() []field {
 			"Such as 30s or 5m. Then the caller gets a 202 with the run's address, and the run goes on. Empty: 10 seconds longer than the agent may take.").WithPlaceholder("5m"),
 		s.Text("maxBodyBytes", "Largest request", s.Form.MaxBodyBytes, "Such as 256KiB or 1MiB. What is larger gets a 413. Empty: the server's limit."),
 		s.Text("maxConcurrent", "Calls at the same time", s.Form.MaxConcurrent, "More get a 429, to come again. Empty: any number."),
+		s.Area("tools", "Tools that its runs may use", s.Form.Tools, 2, "One a line: docs.search, or docs.* for all tools of a server. A tool runs only where the agent names it too. Empty: none."),
 	}
 }
 

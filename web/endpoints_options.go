@@ -84,6 +84,7 @@ var eventMeanings = [...]choiceOf{
 	{Title: "run.created", Help: "a run was accepted, however its caller waits"},
 	{Title: "run.queued", Help: "a run waits for its turn"},
 	{Title: "run.started", Help: "a run has begun"},
+	{Title: "run.waiting", Help: "a person has to allow a call of a tool; the links in it decide"},
 	{Title: "run.completed", Help: "a run has its answer"},
 	{Title: "run.failed", Help: "a run has failed"},
 	{Title: "run.canceled", Help: "a run was canceled"},
@@ -94,6 +95,8 @@ var eventMeanings = [...]choiceOf{
 	{Title: "node.completed", Help: "an agent within a flow has its answer"},
 	{Title: "node.failed", Help: "an agent within a flow has failed"},
 	{Title: "node.canceled", Help: "an agent within a flow was stopped"},
+	{Title: "tool.started", Help: "an agent uses a tool"},
+	{Title: "tool.completed", Help: "a tool has given its result, or has failed"},
 	{Title: "endpoint.disabled", Help: "an endpoint was disabled, because it failed for five days or answered 410"},
 	{Title: "delivery.exhausted", Help: "a delivery was given up after its last retry"},
 }

@@ -52,7 +52,7 @@ func (w *Web) showOverview(c echo.Context) (any, error) {
 }
 
 func newOverview(stats Stats, spans []span, chosen span) overview {
-	o := overview{Stats: stats, Spans: spans, Span: chosen, Open: stats.Total.Count(runs.Queued, runs.Running), Rate: "–", Charts: charts(stats.Hours)}
+	o := overview{Stats: stats, Spans: spans, Span: chosen, Open: stats.Total.Count(runs.Queued, runs.Running, runs.Waiting), Rate: "–", Charts: charts(stats.Hours)}
 	if rate, ok := stats.Total.SuccessRate(); ok {
 		o.Rate = percent(rate)
 	}

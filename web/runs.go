@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"time"
 	"unicode/utf8"
@@ -25,12 +26,13 @@ type runList struct {
 	Statuses, Sources []string
 	Clients, Agents   []string // ids to choose from
 	Rows              []runRow
-	Address           string // of this page
-	Live              bool   // it shows the newest, and keeps up with them
-	Next              string // the address of the next page; empty on the last
-	Looked            int64  // how many runs were looked at for a search that goes on; 0 when it has seen all
-	Short             bool   // there may be more of them than are shown, for which nobody has looked yet
-	Error             string // what is wrong with the search
+	Approvals         []approvalRow // the calls of all runs that wait for a person
+	Address           string        // of this page
+	Live              bool          // it shows the newest, and keeps up with them
+	Next              string        // the address of the next page; empty on the last
+	Looked            int64         // how many runs were looked at for a search that goes on; 0 when it has seen all
+	Short             bool          // there may be more of them than are shown, for which nobody has looked yet
+	Error             string        // what is wrong with the search
 }
 
 // runRow is a run in the list.
@@ -85,12 +87,12 @@ func (w *Web) showRuns(c echo.Context) (any, error) {
 	if c.Request().Header.Get("HX-Request") != "" {
 		return list, nil // which asks for the rows alone
 	}
-	return list, w.addRunChoices(ctx, &list)
+	return list, errors.Join(w.addApprovals(ctx, &list), w.addRunChoices(ctx, &list))
 }
 
 func newRunList(f runFilter) runList {
 	return runList{Filter: f, Address: f.address(f.Cursor), Error: f.wrong,
-		Statuses: []string{string(runs.Queued), string(runs.Running), string(runs.Completed), string(runs.Failed), string(runs.Canceled)},
+		Statuses: []string{string(runs.Queued), string(runs.Running), string(runs.Waiting), string(runs.Completed), string(runs.Failed), string(runs.Canceled)},
 		Sources:  []string{runs.SourceWebhook, runs.SourceAPI, runs.SourceForm, runs.SourcePage, runs.SourceSchedule}}
 }
 

@@ -70,6 +70,7 @@ func (w *Web) runPage() page {
 	return page{path: path, template: "run", title: "Run", data: w.showRun, posts: map[string]echo.HandlerFunc{
 		path + "/cancel": w.cancelRun,
 		path + "/again":  w.repeatRun,
+		path + "/decide": w.decideCall,
 
 		path + "/artifacts/:artifact/remove": w.removeArtifact,
 		path + "/share/revoke":               w.revokeShare,
@@ -135,6 +136,7 @@ func (w *Web) runEventsPage() page {
 func runNotice(c echo.Context) string {
 	return map[string]string{
 		"canceled": "The run is canceled. Where another process works on it, that takes a second or two.",
+		"decided":  "It is decided, and the run goes on.",
 		"removed":  "The artifact is removed. Links to it lead nowhere any more.",
 		"revoked":  "The page for recipients is gone. Links to it lead nowhere any more.",
 		"again":    "This is the new run. It was started like a call of its client.",

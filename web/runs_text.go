@@ -73,6 +73,16 @@ func (w *Web) textOf(ctx context.Context, run *runs.Run, asked url.Values) (stri
 		}
 		return "", errNoText()
 	}
+	for _, n := range run.AllNodes() {
+		for _, c := range n.ToolCalls {
+			switch c.ID {
+			case asked.Get("arguments"):
+				return string(c.ArgumentsJSON()), nil
+			case asked.Get("result"):
+				return c.Result, nil
+			}
+		}
+	}
 	switch asked.Get("part") {
 	case "input":
 		return run.Input, nil

@@ -34,6 +34,13 @@ type nodeBar struct {
 	Output           shownText
 	Error            *agents.Failure
 	Attempts         []agents.Attempt
+	ToolCalls        []toolRow
+}
+
+// toolRow is a call of a tool on the timeline.
+type toolRow struct {
+	agents.ToolCall
+	Arguments, Result shownText
 }
 
 // Tokens are those that the node has used.
@@ -62,6 +69,10 @@ func (w *Web) nodeBars(run *runs.Run, shown *texts) []nodeBar {
 		b.X, b.Width = barPosition(b.After, b.Took, to.Sub(from))
 		if run.IsFlow { // the one node of an agent's run has the run's own output
 			b.Output = shown.show("What "+n.ID+" answered", n.Output, "node", n.ID)
+		}
+		for _, c := range n.ToolCalls {
+			b.ToolCalls = append(b.ToolCalls, toolRow{c, shown.show("Arguments of "+c.Tool, string(c.ArgumentsJSON()), "arguments", c.ID),
+				shown.show("What "+c.Tool+" gave", c.Result, "result", c.ID)})
 		}
 		bars[i] = b
 	}

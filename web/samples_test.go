@@ -19,7 +19,7 @@ import (
 
 // samples are what each template may have to show, with something of everything.
 func samples() map[string][]any {
-	agent := agents.Agent{ID: "triage", Provider: "openai", Model: "gpt-5-mini", Params: agents.Object{"top_p": 0.9}, Fallbacks: []agents.Fallback{{Provider: "offline"}},
+	agent := agents.Agent{ID: "triage", Provider: "openai", Model: "gpt-5-mini", Params: agents.Object{"top_p": 0.9}, Tools: []string{"docs.*", "deploy.rollback"}, Approve: []string{"deploy.rollback"}, Fallbacks: []agents.Fallback{{Provider: "offline"}},
 		Output: &agents.Output{Schema: agents.OutputSchema{"type": "object"}}, Events: map[string]string{"run.completed": "triage.completed"}}
 	provider := agents.Provider{ID: "openai", Type: providerOpenAI, APIKey: "${OPENAI_API_KEY}", Headers: map[string]secret.String{"X-Key": "x"}, Params: agents.Object{"top_p": 0.9}}
 	flow := agents.Flow{ID: "incident", Root: agents.Step{Type: agents.StepLoop, MaxIterations: 3, Until: "state.done", Steps: []agents.Step{

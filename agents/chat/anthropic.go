@@ -44,7 +44,7 @@ var messages = &wire{
 		list = append(append(list, `{"type":"image","source":{"type":"base64","media_type":"`...), i.mediaType...)
 		return append(append(append(list, `","data":"`...), i.base64...), `"}}`...)
 	},
-	told: func(messages []byte, calls []completion.Call, told []string) []byte {
+	told: func(messages []byte, calls []agents.RoundCall, told []string) []byte {
 		messages = append(messages, `,{"role":"user","content":[`...)
 		for i := range calls {
 			if i > 0 {

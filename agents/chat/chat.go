@@ -92,6 +92,8 @@ func (f *factory) model(wire *wire, p agents.Provider, a agents.Agent) (*model, 
 		system:       system,
 		schema:       schema,
 		repairs:      repairs,
+		acting:       a.Acting(),
+		maxSteps:     a.Steps(),
 		request:      newRequest(wire, p, a, schema, f.learnt.of(p, a.Model, target)),
 		stream:       strings.TrimPrefix(p.Stream, agents.StreamAuto),
 		keepThoughts: p.Reasoning == agents.ReasoningKeep,
@@ -110,6 +112,8 @@ type model struct {
 	sender       *sender
 	system       *agents.Instructions
 	schema       *agents.Schema // of the answer; nil for any text
+	acting       agents.Acting  // what it may do with tools
+	maxSteps     int            // how often the model is asked within one call
 	repairs      int            // how often the model is told that its answer is not of the schema
 	request      *request
 	stream       string // agents.StreamNever or StreamAlways; "" is by who reads along
@@ -134,14 +138,15 @@ func (m *model) Invoke(ctx context.Context, call agents.Call) (agents.Result, er
 	if m.wire.hasBackground {
 		d.background = newBackground(m.provider, call.Responses)
 	}
-	if len(call.Tools) > 0 {
-		d.tools = make(map[string]agents.Tool, len(call.Tools))
-		for _, t := range call.Tools {
-			d.tools[t.Name] = t
-		}
-		if d.declared, err = declare(m.wire, call.Tools); err != nil {
+	if call.Turns != nil && len(m.acting.Tools) > 0 {
+		acting := m.acting
+		acting.Artifacts = call.Artifacts
+		if d.turn, err = call.Turns.Open(ctx, acting); err != nil {
 			return agents.Result{}, err
 		}
+	}
+	if err := d.offerTools(); err != nil {
+		return agents.Result{}, err
 	}
 	return d.run(ctx)
 }

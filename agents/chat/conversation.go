@@ -5,7 +5,6 @@ import (
 	"github.com/sashabaranov/go-openai"
 
 	"beckon/agents"
-	"beckon/agents/chat/completion"
 )
 
 // conversation is what is said to a model and what it has answered. What a model has answered goes back as it came,
@@ -50,12 +49,12 @@ func paragraphs(first, second string) string {
 	return first + "\n\n" + second
 }
 
-// answered adds an answer that wants to use tools.
-func (c *conversation) answered(answer *completion.Completion) {
-	c.later = append(append(c.later, ','), answer.Message()...)
-	c.said = append(c.said, answer.Text)
-	for _, call := range answer.Calls {
-		c.said = append(c.said, call.Arguments)
+// answered adds an answer after which the model is asked again.
+func (c *conversation) answered(r *agents.Round) {
+	c.later = append(append(c.later, ','), r.Message...)
+	c.said = append(c.said, r.Text)
+	for i := range r.Calls {
+		c.said = append(c.said, r.Calls[i].Arguments)
 	}
 }
 
@@ -65,9 +64,16 @@ func (c *conversation) ask(text string) {
 }
 
 // told adds what the tools have told, in the order of the calls.
-func (c *conversation) told(calls []completion.Call, texts []string) {
+func (c *conversation) told(calls []agents.RoundCall) {
+	texts := make([]string, len(calls))
+	for i := range calls {
+		texts[i] = calls[i].Told
+		c.said = append(c.said, texts[i])
+		if calls[i].IsData {
+			texts[i] = framed(calls[i].Name, texts[i])
+		}
+	}
 	c.later = c.wire.told(c.later, calls, texts)
-	c.said = append(c.said, texts...)
 }
 
 // appendPrompt adds the user's message: its text, or its text and images as parts.

@@ -11,19 +11,16 @@ import (
 	"beckon/internal/problem"
 )
 
-// maxRounds bounds how often a model is asked within one call: every round but the last is for the tools that it wants
-// to use, and each costs money.
-const maxRounds = 16
-
 // dialog is one call of an agent: what is said, with which tools, and what it took.
 type dialog struct {
 	*model
 	call     *agents.Call
 	said     *conversation
-	tools    map[string]agents.Tool
-	declared []byte // the tools, as the provider is told of them
-	before   string // of the answer, from rounds in which the model paused
-	repairs  int    // how often the model may still be told that its answer is not of the schema
+	tools    map[string]agents.Tool // those of the call
+	turn     agents.Turn            // what is done with the tools of servers; nil where there are none
+	declared []byte                 // the tools, as the provider is told of them
+	before   string                 // of the answer, from rounds in which the model paused
+	repairs  int                    // how often the model may still be told that its answer is not of the schema
 	used     agents.Usage
 	attempts []agents.Attempt
 	expense  agents.Expense // of the attempt that is being made; nil where nobody counts
@@ -32,10 +29,27 @@ type dialog struct {
 }
 
 // run asks the model, uses the tools that it calls, and asks again, until it answers. The usage is that of all rounds, the
-// answer the text of the last.
+// answer the text of the last. Rounds that are on record are not asked for again.
 func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
-	defer func() { result.Usage, result.By.Attempts = d.used, d.attempts }()
-	for round := 1; ; round++ {
+	var images []agents.Artifact
+	defer func() {
+		result.Usage, result.By.Attempts = d.used, d.attempts
+		if d.turn != nil {
+			images = append(d.turn.Artifacts(), images...)
+		}
+		result.Artifacts = images
+	}()
+	round := 1
+	if d.turn != nil {
+		for _, r := range d.turn.Recorded(d.recordedAs()) {
+			d.used = d.used.Add(r.Usage)
+			if err := d.take(ctx, r); err != nil {
+				return result, err
+			}
+			round++
+		}
+	}
+	for ; ; round++ {
 		answer, failed := d.ask(ctx)
 		if failed != nil {
 			if partial := failed.answer; partial != nil {
@@ -45,13 +59,13 @@ func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
 			return result, d.explain(ctx, failed, d.said.said)
 		}
 		isPaused := answer.End == completion.Paused
-		usesTools := answer.End == completion.Whole && len(answer.Calls) > 0 && len(d.tools) > 0
+		usesTools := answer.End == completion.Whole && len(answer.Calls) > 0 && len(d.declared) > 0
 		if !isPaused && !usesTools {
 			all := *answer
 			all.Text = d.before + answer.Text
 			result, err = d.read(&all, round > 1)
 			if err == nil {
-				result.Artifacts, err = d.keepImages(ctx, answer)
+				images, err = d.keepImages(ctx, answer)
 			}
 			if err != nil || d.schema == nil {
 				return result, err
@@ -61,27 +75,19 @@ func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
 				result.Output, result.By.IsData = string(data), true
 				return result, nil
 			}
-			if d.repairs == 0 || round == maxRounds {
+			if d.repairs == 0 || round >= d.maxSteps {
 				return result, agents.OutputInvalid(d.agent, wrong)
 			}
 			d.repair(answer, wrong)
 			continue
 		}
-		if round == maxRounds {
-			return agents.Result{}, problem.New(problem.Upstream, problem.CodeToolLimit,
-				"The model of agent %q used its tools %d times without an answer. Tell it in its prompt when to stop.", d.agent, maxRounds-1)
+		if round >= d.maxSteps {
+			return result, problem.New(problem.Upstream, problem.CodeToolLimit,
+				"The model of agent %q was asked %d times, and wants to use its tools once more. Tell it in its prompt when to stop, or raise maxSteps.", d.agent, d.maxSteps)
 		}
-		d.said.answered(answer)
-		if isPaused { // it goes on where it is
-			d.before += answer.Text
-			continue
+		if err := d.take(ctx, d.roundOf(answer, isPaused)); err != nil {
+			return result, err
 		}
-		d.before = ""
-		texts := make([]string, len(answer.Calls))
-		for i := range answer.Calls {
-			texts[i] = use(ctx, d.tools, &answer.Calls[i])
-		}
-		d.said.told(answer.Calls, texts)
 	}
 }
 
@@ -190,7 +196,7 @@ func (d *dialog) repair(answer *completion.Completion, wrong error) {
 		next.schemaInPrompt = true
 		d.learn(known, &next)
 	}
-	d.said.answered(answer)
+	d.said.answered(d.roundOf(answer, true))
 	d.said.ask("Your answer is not what was asked for: " + d.call.Fence.Wrap(wrong.Error()) + ".\n\n" + d.request.schemaText())
 }
 

@@ -63,7 +63,7 @@ var responses = &wire{
 			d.body = append(d.body, `["reasoning.encrypted_content"]`...)
 		}
 	},
-	told: func(items []byte, calls []completion.Call, told []string) []byte {
+	told: func(items []byte, calls []agents.RoundCall, told []string) []byte {
 		for i := range calls {
 			items, _ = jsontext.AppendQuote(append(items, `,{"type":"function_call_output","call_id":`...), calls[i].ID)
 			items, _ = jsontext.AppendQuote(append(items, `,"output":`...), told[i])

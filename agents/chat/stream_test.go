@@ -217,8 +217,8 @@ func TestToolsHaveAnEnd(t *testing.T) {
 	p := serve(t, reply(200, calls("1", "note", `{}`)))
 	_, err := p.agent(t, agents.Agent{}).Invoke(t.Context(), agents.Call{Prompt: prompt, Tools: []agents.Tool{note(&given)}})
 	require.Equal(t, "tool_limit", problem.Of(err).Code)
-	require.Len(t, p.seen(), 16)
-	require.Len(t, given, 15)
+	require.Len(t, p.seen(), 20)
+	require.Len(t, given, 19)
 
 	p = serve(t, reply(200, calls("1", "note", `{}`)), reply(200, answer("")))
 	result, err := p.agent(t, agents.Agent{}).Invoke(t.Context(), agents.Call{Prompt: prompt, Tools: []agents.Tool{note(&given)}})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"beckon/agents"
-	"beckon/agents/chat/completion"
 )
 
 // declare writes the tools as the provider is told of them.
@@ -23,7 +22,7 @@ func declare(w *wire, tools []agents.Tool) ([]byte, error) {
 }
 
 // use does what the model wants, and returns what it is told. What goes wrong is for the model to mend.
-func use(ctx context.Context, tools map[string]agents.Tool, call *completion.Call) string {
+func use(ctx context.Context, tools map[string]agents.Tool, call *agents.RoundCall) string {
 	tool, ok := tools[call.Name]
 	if !ok {
 		return fmt.Sprintf("error: there is no tool %q", call.Name)

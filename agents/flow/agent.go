@@ -91,6 +91,9 @@ func (s *agentStep) call(t *thread) (agents.Call, error) {
 	if call.Responses != nil {
 		call.Responses = call.Responses.Node(s.nodeID(t))
 	}
+	if call.Turns != nil {
+		call.Turns = call.Turns.Node(s.nodeID(t))
+	}
 	if files, ok := call.Files.(agents.NodeFiles); ok {
 		call.Files = files.Node(s.nodeID(t))
 	}
@@ -134,6 +137,9 @@ func (s *agentStep) ask(ctx context.Context, call agents.Call) (result agents.Re
 
 // end records what became of a node, also when the run was stopped meanwhile.
 func (s *agentStep) end(ctx context.Context, t *thread, n agents.Node, err error) error {
+	if errors.Is(err, agents.ErrWaiting) { // it goes on later
+		return err
+	}
 	n.Status, n.CompletedAt = agents.NodeCompleted, time.Now().UTC()
 	if err != nil {
 		n.Status, n.Error = outcome(ctx, err)
@@ -146,7 +152,7 @@ func (s *agentStep) end(ctx context.Context, t *thread, n agents.Node, err error
 
 // explain names the agent in what its caller may see.
 func (s *agentStep) explain(err error) error {
-	if err == nil || isUnrecorded(err) {
+	if err == nil || isUnrecorded(err) || errors.Is(err, agents.ErrWaiting) {
 		return err
 	}
 	p, ok := errors.AsType[*problem.Error](err)

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"beckon/agents"
 	"beckon/internal/expression"
@@ -95,6 +97,7 @@ func (s *foreach) runItems(ctx context.Context, t *thread, list []any) ([]*threa
 		group   sync.WaitGroup
 		once    sync.Once
 		failure error
+		waits   atomic.Bool
 		places  = make(chan struct{}, s.atOnce)
 	)
 	for i, item := range list {
@@ -107,13 +110,20 @@ func (s *foreach) runItems(ctx context.Context, t *thread, list []any) ([]*threa
 		forks = append(forks, fork)
 		group.Go(func() {
 			defer func() { <-places }()
-			if err := guard(func() error { return s.runItem(ctx, fork, i+1, item) }); err != nil {
+			err := guard(func() error { return s.runItem(ctx, fork, i+1, item) })
+			switch {
+			case errors.Is(err, agents.ErrWaiting): // it does not stop the others
+				waits.Store(true)
+			case err != nil:
 				once.Do(func() { failure = err; cancel(&siblingFailed{err}) })
 			}
 			fork.compact(len(t.text.Text))
 		})
 	}
 	group.Wait()
+	if failure == nil && waits.Load() {
+		failure = agents.ErrWaiting
+	}
 	return forks, failure
 }
 
@@ -132,7 +142,7 @@ func (s *foreach) runItem(ctx context.Context, fork *thread, number int, item an
 		fork.result = valueOf(fork.output, fork.outputBy)
 		return nil
 	}
-	if !s.lenient || ctx.Err() != nil || isUnrecorded(err) {
+	if !s.lenient || ctx.Err() != nil || isUnrecorded(err) || errors.Is(err, agents.ErrWaiting) {
 		return err
 	}
 	return fork.applyFailure(failedAgent(err), err)

@@ -7,7 +7,9 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 
+	"beckon/agents"
 	"beckon/internal/problem"
 )
 
@@ -28,7 +30,7 @@ func (s sequence) run(ctx context.Context, t *thread) error {
 	return nil
 }
 
-// parallel runs its steps at the same time; the first that fails stops the others.
+// parallel runs its steps at the same time; the first that fails stops the others. One that waits for a person does not.
 type parallel []step
 
 func (s parallel) run(ctx context.Context, t *thread) error {
@@ -39,12 +41,17 @@ func (s parallel) run(ctx context.Context, t *thread) error {
 		group   sync.WaitGroup
 		once    sync.Once
 		failure error
+		waits   atomic.Bool
 	)
 	for i, child := range s {
 		forks[i] = t.fork()
 		group.Go(func() {
 			// No caller up the stack could take care of a panic, as the goroutine is the flow's own.
-			if err := guard(func() error { return child.run(ctx, forks[i]) }); err != nil {
+			err := guard(func() error { return child.run(ctx, forks[i]) })
+			switch {
+			case errors.Is(err, agents.ErrWaiting):
+				waits.Store(true)
+			case err != nil:
 				once.Do(func() { failure = err; cancel(&siblingFailed{err}) })
 			}
 		})
@@ -52,6 +59,9 @@ func (s parallel) run(ctx context.Context, t *thread) error {
 	group.Wait()
 	if err := t.join(forks); failure == nil {
 		failure = err
+	}
+	if failure == nil && waits.Load() {
+		return agents.ErrWaiting
 	}
 	return failure
 }
@@ -102,7 +112,7 @@ type continueOnError struct{ step }
 
 func (s continueOnError) run(ctx context.Context, t *thread) error {
 	err := s.step.run(ctx, t)
-	if err == nil || ctx.Err() != nil || isUnrecorded(err) {
+	if err == nil || ctx.Err() != nil || isUnrecorded(err) || errors.Is(err, agents.ErrWaiting) {
 		return err
 	}
 	return t.applyFailure(failedAgent(err), err)

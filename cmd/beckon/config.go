@@ -84,7 +84,7 @@ func (k checkCommand) Run(std streams) error {
 			std.notice(fmt.Sprintf("the database's %s %q is not in force: %v", strings.TrimSuffix(w.Section, "s"), w.ID, w.Fields.Err()))
 		}
 		for _, w := range cautions {
-			std.notice(fmt.Sprintf("the database's %s %q should be changed: %v", strings.TrimSuffix(w.Section, "s"), w.ID, w.Fields.Err()))
+			std.notice(fmt.Sprintf("the %s %q should be changed: %v", strings.TrimSuffix(w.Section, "s"), w.ID, w.Fields.Err()))
 		}
 		if k.Safety && err == nil {
 			legs := legsOf(v)

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -77,12 +78,30 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 
 func startModel(ts *testscript.TestScript, neg bool, _ []string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/hook" { // a receiver of events, too
+			body, _ := io.ReadAll(r.Body)
+			_ = os.WriteFile(ts.MkAbs("received"), body, 0o600)
+			_, _ = w.Write(body)
+			return
+		}
 		var request struct {
+			Tools          []struct{ Function struct{ Name string } }
 			Messages       []struct{ Role, Content string }
 			ResponseFormat any `json:"response_format"`
 		}
 		if err := json.NewDecoder(r.Body).Decode(&request); err != nil || r.Header.Get("Authorization") != "Bearer sk-test" {
 			http.Error(w, "what?", http.StatusBadRequest)
+			return
+		}
+		use := ""
+		for _, tool := range request.Tools {
+			if strings.Contains(tool.Function.Name, "__") {
+				use = tool.Function.Name
+			}
+		}
+		if use != "" && request.Messages[len(request.Messages)-1].Role != "tool" {
+			_ = json.NewEncoder(w).Encode(map[string]any{"choices": []any{map[string]any{"finish_reason": "tool_calls", "message": map[string]any{"role": "assistant", "content": nil,
+				"tool_calls": []any{map[string]any{"id": "1", "type": "function", "function": map[string]string{"name": use, "arguments": "{}"}}}}}}})
 			return
 		}
 		said := request.Messages[0].Role + " and " + request.Messages[len(request.Messages)-1].Content

@@ -89,7 +89,7 @@ func (a *gatewayAnswer) read(document any) error {
 
 type runsListCommand struct {
 	gatewayFlags
-	Status string `help:"Only those that are QUEUED, RUNNING, COMPLETED, FAILED or CANCELED." placeholder:"STATUS"`
+	Status string `help:"Only those that are QUEUED, RUNNING, WAITING, COMPLETED, FAILED or CANCELED." placeholder:"STATUS"`
 	Agent  string `help:"Only those of this agent or flow." placeholder:"ID"`
 	Limit  *int   `help:"How many, at most; 50." xor:"many" placeholder:"N"`
 	All    bool   `help:"All of them." xor:"many"`

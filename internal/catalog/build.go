@@ -26,7 +26,7 @@ func (r *Registry) view(file File, stored storedResources, trusted key) *View {
 		sections: map[string][]*entry{}, entries: map[key]*entry{}, kept: map[reflect.Type]any{}}
 	for _, n := range r.nouns {
 		for i, item := range file.Items(n.Section) {
-			v.add(&entry{Record: Record[Resource]{Item: item, Origin: FromConfig}, noun: n, path: pathInFile(n.Section, i), used: item, linked: true})
+			v.add(&entry{Record: Record[Resource]{Item: item, Origin: FromConfig, Cautions: n.Cautions(item)}, noun: n, path: pathInFile(n.Section, i), used: item, linked: true})
 		}
 	}
 	hidden := maps.Clone(file.Redactor())
@@ -39,6 +39,7 @@ func (r *Registry) view(file File, stored storedResources, trusted key) *View {
 			}
 			if len(e.Warnings) == 0 {
 				e.used, e.Warnings, e.Cautions = n.lookUp(file, r.env, record.Item, hidden)
+				e.Cautions = append(e.Cautions, n.Cautions(record.Item)...)
 			}
 			e.linked = len(e.Warnings) == 0 || isTrusted
 			v.add(e)

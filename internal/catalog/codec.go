@@ -64,11 +64,25 @@ func (d *Documents[T]) decode(id, spec string) (item T, unread problem.Fields) {
 		unread.Add("", "cannot be read: what the database has of it is no JSON object. Save it again, or delete it")
 		clear(members)
 	}
+	empty := reflect.New(d.typ)
+	if former, ok := empty.Interface().(Former); ok {
+		members = renamed(members, former)
+	}
 	members["id"], _ = jsontext.AppendQuote(nil, id) // which is valid UTF-8
-	filled := fill(d.typ, members, func(member string, err error) {
+	filled := fill(empty.Elem(), members, func(member string, err error) {
 		unread.Add(memberOf(err, member), "cannot be read as it is stored; give it again")
 	}, open)
 	return filled.Interface().(T), unread
+}
+
+// renamed returns the members of a document by what they are called now.
+func renamed(members map[string]jsontext.Value, former Former) map[string]jsontext.Value {
+	now := make(map[string]jsontext.Value, len(members))
+	for name, value := range members {
+		kind := value.Kind()
+		now[former.FormerKey(name, kind == 't' || kind == 'f')] = value
+	}
+	return now
 }
 
 // asKept returns a resource as it will be when it is read from the database.
@@ -88,7 +102,7 @@ func asKept(r Record[Resource]) (Record[Resource], error) {
 
 // Decode reads the members of a resource that somebody has sent, and says what is wrong with those that cannot be read.
 func (k Kind) Decode(members map[string]jsontext.Value) (item Resource, wrong problem.Fields) {
-	filled := fill(k.Type, members, func(member string, err error) {
+	filled := fill(reflect.New(k.Type).Elem(), members, func(member string, err error) {
 		if errors.Is(err, json.ErrUnknownName) {
 			wrong.Add(problem.Shorten(member), "is not known here")
 		} else {
@@ -98,11 +112,10 @@ func (k Kind) Decode(members map[string]jsontext.Value) (item Resource, wrong pr
 	return filled.Interface().(Resource), wrong
 }
 
-// fill decodes members one by one into a value of a type, and leaves out those that fail.
-func fill(t reflect.Type, members map[string]jsontext.Value, failed func(member string, err error), how json.Options) reflect.Value {
-	into := reflect.New(t).Elem()
+// fill decodes members one by one into a value, and leaves out those that fail.
+func fill(into reflect.Value, members map[string]jsontext.Value, failed func(member string, err error), how json.Options) reflect.Value {
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		next := reflect.New(t)
+		next := reflect.New(into.Type())
 		next.Elem().Set(into)
 		alone, err := json.Marshal(map[string]jsontext.Value{name: members[name]})
 		if err == nil {

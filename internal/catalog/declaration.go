@@ -21,7 +21,7 @@ type noun struct {
 
 func (n Noun[T]) declare() *noun {
 	n.Type, n.Group = reflect.TypeFor[T](), cmp.Or(n.Group, n.Section)
-	all := Noun[Resource]{Kind: n.Kind, References: of(n.References), Link: n.Link, Deleted: n.Deleted,
+	all := Noun[Resource]{Kind: n.Kind, References: of(n.References), Cautions: of(n.Cautions), Link: n.Link, Deleted: n.Deleted,
 		CheckFile: n.checkFile, CheckAmong: with(n.CheckAmong), CheckChange: n.checkChange,
 		Revise: n.revise, Saved: n.saved, Complete: n.complete, Audited: func(r Resource) Resource { return r }}
 	if n.LookUp != nil {

@@ -26,6 +26,13 @@ type Resource interface {
 	Check() problem.Fields // what is wrong with it on its own
 }
 
+// Former is a resource whose documents had other keys in earlier versions, where what a key means follows from the kind of its
+// value. It is implemented by pointers: the resource may remember that it was read like this.
+type Former interface {
+	// FormerKey returns what a key of a document is called now.
+	FormerKey(key string, isBoolean bool) (now string)
+}
+
 // Kind is what is known of every noun.
 type Kind struct {
 	Section string // "clients": the key in the file, the kind in the database, the path in the API
@@ -51,6 +58,8 @@ type Noun[T Resource] struct {
 	// LookUp looks up what a resource of the database names in the environment. caution is what should be changed about it
 	// although it can be used.
 	LookUp func(f File, env Env, item T) (used T, wrong, caution problem.Fields)
+	// Cautions says what should be changed about a resource although it can be used.
+	Cautions func(T) problem.Fields
 	// CheckFile finds what is wrong with the file's resources besides what Check finds: one Fields for each.
 	CheckFile func(f File, list []T) []problem.Fields
 	// Link makes what is used at run time of the resources of a View, and keeps it there; see Keep. It reports what cannot

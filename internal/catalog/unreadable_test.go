@@ -25,6 +25,24 @@ func (b *editorBench) damage(ctx context.Context, section, id, old, now string) 
 	require.NoError(b.t, b.Refresh(ctx))
 }
 
+// A document that an older gateway has written beside this one is read like one of the file.
+func TestFormerKeysOfADocument(t *testing.T) {
+	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
+		b.fill(ctx)
+		b.damage(ctx, "agents", "a", `"model":"m"`, `"model":"m","tools":false`)
+		v, err := b.View(ctx)
+		require.NoError(t, err)
+		require.Empty(t, v.Warnings())
+		require.Len(t, v.Cautions(), 1)
+		require.Equal(t, "a", v.Cautions()[0].ID)
+		require.Contains(t, v.Cautions()[0].Fields.Err().Error(), "flowTools")
+		a, ok := catalog.Find[agents.Agent](v, "a")
+		require.True(t, ok)
+		require.False(t, a.TakesFlowTools())
+		require.Empty(t, a.Tools)
+	})
+}
+
 // A document of which a member cannot be read, as another version may have written it, is not in force. It says why, and
 // nothing else suffers.
 func TestADocumentThatCannotBeReadStopsNothing(t *testing.T) {

@@ -100,7 +100,7 @@ func (v *View) Warnings() (list []problem.Finding) {
 	return append(list, v.hidden...)
 }
 
-// Cautions says which of the database's resources are in force and should be changed nevertheless, and why.
+// Cautions says which resources are in force and should be changed nevertheless, and why.
 func (v *View) Cautions() (list []problem.Finding) {
 	for e := range v.all() {
 		if len(e.Cautions) > 0 && len(e.Warnings) == 0 {

@@ -46,7 +46,7 @@ const base = `providers: [{id: p, type: template, template: x}, {id: o, type: op
 agents: [{id: a, provider: p}, {id: b, provider: p}]
 `
 
-const builtInEvents = "run.created, run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, event.resolved, node.started, node.progress, node.completed, node.failed, node.canceled, client.silent, budget.warning, budget.exhausted, endpoint.disabled, delivery.exhausted"
+const builtInEvents = "run.created, run.queued, run.started, run.waiting, run.completed, run.failed, run.canceled, run.viewed, event.resolved, node.started, node.progress, node.completed, node.failed, node.canceled, tool.started, tool.completed, client.silent, budget.warning, budget.exhausted, endpoint.disabled, delivery.exhausted"
 
 func TestResourcesAreChecked(t *testing.T) {
 	for _, tt := range []struct {
@@ -100,7 +100,7 @@ func TestResourcesAreChecked(t *testing.T) {
 		{"events of agents, flows and steps", "endpoints: [{id: e, url: 'https://e', signature: standard-ed25519, events: [run.viewed, endpoint.disabled, x.done, y.done, z.done]}]\n" +
 			"flows: [{id: f, events: {node.started: y.done}, root: {type: agent, agentId: a, events: {failed: z.done}}}, {id: g, root: {type: agent, agentId: a}, events: {run.queued: x.done}}]\n", nil},
 		{"renaming what there is not", "flows:\n  - id: f\n    events:\n      run.completed: lead.completed\n      run.done: lead.done\n    root:\n      type: agent\n      agentId: a\n      events:\n        node.failed: x\n", []string{
-			"6: flows[0].events.run.done: there is no such event here; there are run.created, run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed, node.canceled, run.*, node.*",
+			"6: flows[0].events.run.done: there is no such event here; there are run.created, run.queued, run.started, run.waiting, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed, node.canceled, run.*, node.*",
 			"11: flows[0].root.events.node.failed: there is no such event here; did you mean failed?"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

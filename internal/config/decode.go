@@ -121,6 +121,9 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 		out.Set(one)
 	case out.Kind() == reflect.Struct:
 		if d.is(yaml.MappingNode, n, path, "a mapping (lines of key: value)") {
+			if former, ok := out.Addr().Interface().(catalog.Former); ok {
+				renameKeys(n, former)
+			}
 			d.mapping(n, fieldsOf(out), path)
 		}
 	case out.Kind() == reflect.Map:
@@ -167,6 +170,14 @@ func (d *decoder) mapping(n *yaml.Node, fields fieldSet, path string) {
 		}
 		d.lines[child] = key.Line
 		d.value(value, field, child)
+	}
+}
+
+// renameKeys gives the keys of a mapping the names that they have now.
+func renameKeys(n *yaml.Node, former catalog.Former) {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		key.Value = former.FormerKey(key.Value, value.Kind == yaml.ScalarNode && value.ShortTag() == "!!bool")
 	}
 }
 

@@ -114,7 +114,7 @@ func TestMistakesInAFlow(t *testing.T) {
 			{5, "root.steps[0].agentId: is required in a step of type agent"}, {6, "root.steps[1].until: does not belong in a step of type agent, but in one of type loop"}}},
 		"variable":         {"id: a\nname: ${HOME}\nroot: {type: agent, agentId: '$${A}${B:-c}'}\n", []lineMistake{{2, noVariables}, {3, noVariables}}},
 		"variable escaped": {"id: a\nname: $$${HOME}\nroot: {type: agent, agentId: a}\n", nil},
-		"event":            {"id: a\nevents: {run.done: x}\nroot: {type: agent, agentId: a}\n", []lineMistake{{2, "events.run.done: there is no such event here; there are run.created, run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed, node.canceled, run.*, node.*"}}},
+		"event":            {"id: a\nevents: {run.done: x}\nroot: {type: agent, agentId: a}\n", []lineMistake{{2, "events.run.done: there is no such event here; there are run.created, run.queued, run.started, run.waiting, run.completed, run.failed, run.canceled, run.viewed, node.started, node.progress, node.completed, node.failed, node.canceled, run.*, node.*"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, mistakes, err := readFlow(row.text)

@@ -19,8 +19,10 @@ func TestDocumentsOfEarlierVersionsAreMigrated(t *testing.T) {
 		db, err := store.MigrateTo(ctx, url, 5)
 		require.NoError(t, err)
 		documents := map[string]struct{ kind, before, after string }{
-			"unset": {"agents", `{"id":"unset","provider":"p","maxTokens":0,"retryOnCrash":false,"tools":true}`, `{"id":"unset","provider":"p","maxTokens":0,"tools":true}`},
+			"unset": {"agents", `{"id":"unset","provider":"p","maxTokens":0,"retryOnCrash":false,"tools":true}`, `{"id":"unset","provider":"p","maxTokens":0,"flowTools":true}`},
 			"set":   {"agents", `{"id":"set","provider":"p","retryOnCrash":true}`, `{"id":"set","provider":"p","retryOnCrash":true}`},
+			"plain": {"agents", `{"id":"plain","provider":"p","tools":false}`, `{"id":"plain","provider":"p","flowTools":false}`},
+			"newer": {"agents", `{"id":"newer","params":{"a":1,"tools":false}}`, `{"id":"newer","params":{"a":1,"tools":false}}`},
 			"last":  {"flows", `{"id":"last","retryOnCrash":false}`, `{"id":"last"}`},
 			"quoted": {"agents", `{"id":"quoted","systemPrompt":"{\"a\":1,\"retryOnCrash\":false}\u0000","retryOnCrash":false}`,
 				`{"id":"quoted","systemPrompt":"{\"a\":1,\"retryOnCrash\":false}\u0000"}`},

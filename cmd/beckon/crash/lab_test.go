@@ -106,7 +106,7 @@ providers: [{id: model, type: openai, url: %q, apiKey: k, timeout: 50s}]
 agents:
 `, url, l.model.URL+"/v1")
 	for _, id := range agents {
-		fmt.Fprintf(&text, "  - {id: %s, provider: model, model: %s, tools: false, retryOnCrash: true}\n", id, id)
+		fmt.Fprintf(&text, "  - {id: %s, provider: model, model: %s, flowTools: false, retryOnCrash: true}\n", id, id)
 	}
 	fmt.Fprintf(&text, `flows:
   - id: relay

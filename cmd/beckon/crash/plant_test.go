@@ -77,7 +77,7 @@ func newPlant(t testing.TB, database string) *plant {
 		fmt.Sprintf("providers: [{id: model, type: openai, url: %q, apiKey: k, timeout: 50s}, {id: echo, type: template, template: \"{{ .prompt }}\"}]\nagents:\n  - {id: echo, provider: echo}\n", p.model.URL+"/v1")
 	allowed := []string{"echo"}
 	for _, id := range []string{"one", "two", "three"} {
-		text += fmt.Sprintf("  - {id: %s, provider: model, model: %s, tools: false, retryOnCrash: false}\n", id, id)
+		text += fmt.Sprintf("  - {id: %s, provider: model, model: %s, flowTools: false, retryOnCrash: false}\n", id, id)
 		text += fmt.Sprintf("  - {id: %s-retried, provider: model, model: %s}\n", id, id)
 		allowed = append(allowed, id, id+"-retried")
 	}

@@ -1,0 +1,134 @@
+package agents
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// ErrWaiting is the error of an Invoker that can go on only when a person has decided on a call of a tool. The run is put away
+// meanwhile, and the Invoker is called anew after the decision.
+var ErrWaiting = errors.New("a call of a tool waits for a person to allow it")
+
+// Acting is what the configuration of an agent says of its tools.
+type Acting struct {
+	Tools         []string      // the patterns of those that it may use
+	Approve       []string      // the patterns of those of which a person has to allow each call
+	ApproveWithin time.Duration // how long a call waits for that
+	Artifacts     []Artifact    // the files of the run that its tools may read
+}
+
+// Acting returns what is said of the agent's tools.
+func (a Agent) Acting() Acting {
+	return Acting{Tools: a.Tools, Approve: a.Approve, ApproveWithin: a.ApproveWithin.Or(DefaultApproveWithin)}
+}
+
+// Turns give the agents of a run their tools, and keep what they do with these on record.
+type Turns interface {
+	// Node returns those of a node of a flow.
+	Node(id string) Turns
+	// Open begins the turn of an agent, or goes on with the one that is on record. It returns nil where the agent may use no tool.
+	Open(ctx context.Context, a Acting) (Turn, error)
+}
+
+// Turn is what one agent does with tools until it has answered.
+type Turn interface {
+	// Tools returns those that the agent may use. Their Use is nil: Make makes the calls.
+	Tools() []Tool
+	// Recorded returns the rounds that are on record of a provider, in order.
+	Recorded(provider string) []*Round
+	// Make makes the calls of a round, all at the same time, and fills in what the model is told. It returns when that is on
+	// record. Calls that are on record as finished are not made again. What goes wrong with a call is for the model to mend; an
+	// error ends the turn: ErrWaiting, a problem, or that of ctx.
+	Make(ctx context.Context, r *Round) error
+	// Artifacts returns the files that the tools have made.
+	Artifacts() []Artifact
+}
+
+// Round is an answer of a model after which it is asked again.
+type Round struct {
+	Number   int    // from 1; 0 before Make has recorded it
+	Provider string // who has answered, and by which API
+	Message  []byte // the answer as it goes back to the provider
+	Text     string // of the answer
+	Usage    Usage
+	Calls    []RoundCall
+}
+
+// RoundCall is a tool that the model wants to use in a round.
+type RoundCall struct {
+	ID        string // the provider's
+	Name      string // as the provider knows the tool
+	Arguments string
+	IsLocal   bool   // it is a tool of Call.Tools, and no matter of the turn
+	Told      string // what the model is told
+	IsData    bool   // Told comes from the tool, and not from Beckon
+}
+
+// ToolStatus is where a call of a tool is in its life.
+type ToolStatus string
+
+// A call may be WAITING for a person; it is RUNNING until it ends in one of the other three.
+const (
+	ToolWaiting   ToolStatus = "WAITING"
+	ToolRunning   ToolStatus = "RUNNING"
+	ToolCompleted ToolStatus = "COMPLETED"
+	ToolFailed    ToolStatus = "FAILED"
+	ToolDenied    ToolStatus = "DENIED"
+)
+
+// Ended reports whether nothing more will happen to a call of that status.
+func (s ToolStatus) Ended() bool { return s == ToolCompleted || s == ToolFailed || s == ToolDenied }
+
+// ToolCall is a call of a tool on record.
+type ToolCall struct {
+	ID          string // call_ and a ULID
+	NodeID      string // of a flow; "" for the run of an agent
+	Tool        string // "docs.search"
+	Arguments   string // JSON, if the model kept to it
+	Status      ToolStatus
+	Result      string
+	Error       *Failure  // nil unless FAILED or DENIED
+	StartedAt   time.Time // zero until it is made
+	CompletedAt time.Time // zero until it has ended
+	ExpiresAt   time.Time // of a call that a person has to allow: when it is denied
+	Decision    Decision
+}
+
+// Decision is what was decided on a call that a person has to allow.
+type Decision struct {
+	Allowed bool
+	By      string // "" for nobody: it was not decided in time
+	At      time.Time
+}
+
+// Duration is how long the call took, in milliseconds by what is on record; 0 while it goes on.
+func (c ToolCall) Duration() time.Duration {
+	if c.StartedAt.IsZero() || c.CompletedAt.IsZero() {
+		return 0
+	}
+	return c.CompletedAt.Sub(c.StartedAt)
+}
+
+// Digest is a hash of what is called, and with what. It is the same for arguments that are laid out differently.
+func (c ToolCall) Digest() string {
+	var line bytes.Buffer
+	if json.Compact(&line, c.ArgumentsJSON()) != nil {
+		line.WriteString(c.Arguments)
+	}
+	sum := sha256.Sum256([]byte(c.Tool + "\n" + line.String()))
+	return hex.EncodeToString(sum[:])
+}
+
+// ArgumentsJSON returns the arguments as JSON, also where the model has written none.
+func (c ToolCall) ArgumentsJSON() json.RawMessage {
+	if json.Valid([]byte(c.Arguments)) {
+		return json.RawMessage(c.Arguments)
+	}
+	text, _ := json.Marshal(c.Arguments) // a string always can be
+	return text
+}
