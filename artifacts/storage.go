@@ -106,6 +106,11 @@ func removeOf(tx store.Tx, runIDs []string) error {
 	return store.Wrap(tx.Exec("UPDATE artifacts SET state = 'REMOVED' WHERE run_id IN (?)", runIDs), "remove the artifacts of runs")
 }
 
+func removeUploadsOf(tx store.Tx, runID string) error {
+	err := tx.Exec("UPDATE artifacts SET state = 'REMOVED', name = '' WHERE run_id = ? AND node_id = ''", runID)
+	return store.Wrap(err, "remove the files of the call of run %s", runID)
+}
+
 // unused returns artifacts that nobody needs, behind an id: those that were removed, those of runs that have ended without naming
 // them, and of those that began before a time the ones that are not saved yet or whose run is not on record. A call's file is saved
 // before its run is on record.

@@ -18,6 +18,7 @@ import (
 	"beckon/internal/config"
 	"beckon/internal/gate"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 )
 
 // snapshot is the configuration in force at one moment, as calls, runs and deliveries ask for it. It never changes: what
@@ -100,6 +101,14 @@ func (g *Gateway) gate(clientID string) *gate.Gate {
 		return client.AnswerGate
 	}
 	return nil
+}
+
+// onErase has everybody forget the content of a run.
+func (g *Gateway) onErase(tx store.Tx, runID string, byAdmin bool) error {
+	if byAdmin {
+		return g.deliveries.Erase(tx, runID)
+	}
+	return g.deliveries.Forget(tx, runID)
 }
 
 // callbackSecrets are what signs the callbacks of a client.

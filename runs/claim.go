@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"beckon/events"
+	"beckon/internal/problem"
 	"beckon/internal/store"
 )
 
@@ -14,6 +15,7 @@ type claim struct {
 	run    *Run
 	last   string         // its last event
 	events []events.Event // that it has started; nothing when it is resumed
+	failed *problem.Error // why it cannot be worked on; nil where it can
 }
 
 // claim claims up to most queued runs for this process, those with the highest priority first. It leaves out those whose
@@ -70,8 +72,15 @@ func (s *Service) named(r *Run) *Run {
 func (s *Service) begin(tx store.Tx, r *Run) (c *claim, err error) {
 	c = &claim{run: r}
 	if r.Attempts == 1 {
+		if err := s.unseal(tx, r); err != nil {
+			if c.failed = unreadable(err); c.failed == nil {
+				return nil, err
+			}
+		}
 		if err := s.makePrompt(tx, r); err != nil {
-			return nil, err
+			if c.failed = unreadable(err); c.failed == nil {
+				return nil, err
+			}
 		}
 		id := events.NewSequence(r.ID, events.FirstID(r.ID, r.CreatedAt)).Next(r.StartedAt)
 		c.events = []events.Event{runEvent(id, r, nodeCount{})}
@@ -80,6 +89,11 @@ func (s *Service) begin(tx store.Tx, r *Run) (c *claim, err error) {
 	}
 	if c.last, err = events.Last(tx, r.ID); err == nil && r.IsFlow {
 		r.Nodes, err = nodesOf(tx, r.ID)
+	}
+	if err == nil {
+		if err = s.unseal(tx, r); err != nil && unreadable(err) != nil {
+			c.failed, err = unreadable(err), nil
+		}
 	}
 	if err == nil {
 		err = s.addArtifacts(tx, r)
@@ -96,7 +110,14 @@ func (s *Service) makePrompt(tx store.Tx, r *Run) error {
 	if err != nil || prompt == "" {
 		return err
 	}
-	r.Input = prompt
+	if r.Input = prompt; r.Rules != nil {
+		if r.Rules.Model {
+			r.Input = r.Rules.Text(prompt)
+		}
+		if err := s.seal(tx, r); err != nil {
+			return err
+		}
+	}
 	return setInput(tx, r)
 }
 

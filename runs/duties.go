@@ -21,6 +21,7 @@ func (s *Service) register(w *work.Instance) {
 	w.Claims(s)
 	w.Go(s.dispatch)
 	w.Every(countEvery, "count the runs that wait", s.countQueue)
+	w.Every(sealedEvery, "drop the content that nobody needs", s.dropSealed)
 	w.Every(trimEvery, "remove the streamed text of ended runs", s.trim)
 	if s.Retention != nil {
 		w.Every(retainEvery, "delete old runs", func(ctx context.Context) error {

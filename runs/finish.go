@@ -51,7 +51,7 @@ func (a *Active) last(nodes nodeCount, written chan<- error) entry {
 		event: func(id string) events.Event { return runEvent(id, &outcome, nodes) }}
 	switch {
 	case outcome.IsFlow && outcome.Error != nil:
-		last.write = func(tx store.Tx) error { return stopNodes(tx, a.ID, *outcome.Error, outcome.CompletedAt) }
+		last.write = func(tx store.Tx) error { return stopNodes(tx, a.ID, *outcome.kept().Error, outcome.CompletedAt) }
 	case !outcome.IsFlow && len(outcome.Artifacts) > 0: // a flow's nodes keep theirs
 		last.write = func(tx store.Tx) error { return a.journal.service.keepArtifacts(tx, a.ID, outcome.Artifacts) }
 	}
@@ -133,6 +133,11 @@ func (s *Service) count(r *Run) {
 
 // report is the one line that the log has of every run.
 func (s *Service) report(ctx context.Context, r *Run, why error) {
+	if r.Rules != nil {
+		if r = r.kept(); r.Error != nil {
+			why = errors.New(r.Error.Message)
+		}
+	}
 	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("run_id", r.ID), slog.String("status", string(r.Status)), slog.String("client", r.ClientID),
 		slog.String("agent", r.WorkflowID), slog.Duration("duration", r.Duration()), slog.Int("tokens", r.Usage.TotalTokens)}
 	if r.Error != nil {
@@ -181,5 +186,9 @@ func (s *Service) endUnworked(tx store.Tx, r *Run, from Status) ([]events.Event,
 		return nil, err
 	}
 	list = append(list, runEvent(ids.Next(r.CompletedAt), r, countNodes(r.Nodes)))
-	return list, s.Events.Append(tx, r.subject(), list)
+	wanted := s.Events.Wanted(r.subject(), list...)
+	if err := s.Events.Append(tx, r.subject(), list); err != nil {
+		return nil, err
+	}
+	return list, s.settle(tx, r, wanted)
 }

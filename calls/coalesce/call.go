@@ -9,6 +9,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"beckon/calls/senders"
+	"beckon/internal/redact"
 	"beckon/runs"
 )
 
@@ -26,6 +27,9 @@ type Arrival struct {
 	Event  senders.Event // what it says
 	Prompt string        // nothing where the source makes it of the event
 	Source *senders.Sender
+
+	ClientID string
+	Content  *redact.Rules // how what it says is kept; nil is as it is
 
 	inputs []runs.Input
 }

@@ -1,7 +1,6 @@
 package coalesce
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -116,15 +115,8 @@ func (k Known) gatheringOf(runID string) *Gathering {
 }
 
 // addCall keeps what a call says for the prompt of its run. joined is nil for a run that starts with it.
-func (s storage) addCall(r *runs.Run, a *Arrival, d Decision, joined *Gathering, runID string, part senders.Event, items int) error {
-	text := []byte("{}")
-	if a.Prompt == "" {
-		var err error
-		if text, err = json.Marshal(part); err != nil {
-			return fmt.Errorf("encode an event: %w", err)
-		}
-	}
-	size, gathers := len(text)+len(a.Prompt), true
+func (s storage) addCall(r *runs.Run, a *Arrival, d Decision, joined *Gathering, runID string, kept said, size, items int) error {
+	gathers := true
 	if joined == nil {
 		gathers = size < maxBytes // one that is larger has its prompt already
 		r.NotBefore = time.Time{}
@@ -143,7 +135,7 @@ func (s storage) addCall(r *runs.Run, a *Arrival, d Decision, joined *Gathering,
 		return nil
 	}
 	return s.tx.Exec(`INSERT INTO coalesce_calls (run_id, place, event, prompt)
-		SELECT ?, COALESCE(MAX(place), 0) + 1, ?, ? FROM coalesce_calls WHERE run_id = ?`, runID, string(text), senders.Clean(a.Prompt), runID)
+		SELECT ?, COALESCE(MAX(place), 0) + 1, ?, ? FROM coalesce_calls WHERE run_id = ?`, runID, kept.Event, kept.Prompt, runID)
 }
 
 // addInputs lists items that a run answers for. An item that it has already keeps its place.

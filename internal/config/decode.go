@@ -37,6 +37,11 @@ type shortText interface {
 	ShortText() *string
 }
 
+// shortList is a mapping in whose place a file may have a list, which is one of its members.
+type shortList interface {
+	ShortList() *[]string
+}
+
 // nameable is a mapping in whose place a file may have a name.
 type nameable interface {
 	UseName(name string)
@@ -82,6 +87,10 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 	}
 	if short, ok := out.Addr().Interface().(shortText); ok && n.Kind == yaml.ScalarNode {
 		*short.ShortText() = n.Value
+		return
+	}
+	if short, ok := out.Addr().Interface().(shortList); ok && n.Kind == yaml.SequenceNode {
+		d.value(n, reflect.ValueOf(short.ShortList()).Elem(), path)
 		return
 	}
 	if named, ok := out.Addr().Interface().(nameable); ok && n.Kind == yaml.ScalarNode {

@@ -69,6 +69,8 @@ const (
 	// A run has ended without an answer of its agent.
 	CodeCanceled             = "canceled"
 	CodeInterrupted          = "interrupted"
+	CodeContentUnreadable    = "content_unreadable"
+	CodeContentErased        = "content_erased"
 	CodeAgentTimeout         = "agent_timeout"
 	CodeResultNotReady       = "result_not_ready"
 	CodePromptTemplateFailed = "prompt_template_failed"

@@ -64,6 +64,12 @@ func (r *Rules) compile() error {
 	return err
 }
 
+// Strictest are the rules of content that it is not known of how it is to be treated.
+func Strictest() *Rules {
+	r, _ := New(Kinds(), nil, true, true) // which fails for wrong patterns only
+	return r
+}
+
 // CheckKind refuses what is no kind.
 func CheckKind(kind string) error {
 	if slices.Contains(Kinds(), kind) {
