@@ -103,7 +103,7 @@ func discard(tx store.Tx, ids []string) ([]unused, error) {
 }
 
 func removeOf(tx store.Tx, runIDs []string) error {
-	return store.Wrap(tx.Exec("UPDATE artifacts SET state = 'REMOVED' WHERE run_id IN (?)", runIDs), "remove the artifacts of runs")
+	return store.Wrap(tx.Exec("UPDATE artifacts SET state = 'REMOVED', name = '' WHERE run_id IN (?)", runIDs), "remove the artifacts of runs")
 }
 
 func removeUploadsOf(tx store.Tx, runID string) error {

@@ -62,6 +62,9 @@ func (s storage) insert(tx store.Tx, w *row) error {
 	row.Number("first_at", w.FirstAt)
 	row.Number("due_at", w.DueAt)
 	row.Number("created_at", w.CreatedAt)
+	if w.Rules != nil { // the end of another delivery may be in the same transaction, and has to know that this one waits
+		return row.InsertNow()
+	}
 	return row.Insert()
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"beckon/agents"
 	"beckon/calls"
+	"beckon/calls/coalesce"
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
@@ -106,7 +107,7 @@ func (g *Gateway) gate(clientID string) *gate.Gate {
 // onErase has everybody forget the content of a run.
 func (g *Gateway) onErase(tx store.Tx, runID string, byAdmin bool) error {
 	if byAdmin {
-		return g.deliveries.Erase(tx, runID)
+		return errors.Join(coalesce.Erase(tx, runID), g.deliveries.Erase(tx, runID))
 	}
 	return g.deliveries.Forget(tx, runID)
 }

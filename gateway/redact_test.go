@@ -41,6 +41,7 @@ agents:
 flows:
   - {id: both-ways, root: {type: sequential, steps: [{type: agent, agentId: a, outputKey: first}, {type: agent, agentId: b}]}}
 clients:
+  - {id: plain, token: pl4in, passthrough: true, allowedAgents: [a, both-ways]}
   - {id: black, token: bl4ck, passthrough: true, allowedAgents: [a, both-ways], redact: [email, card]}
   - {id: nothing, token: n0thing, passthrough: true, allowedAgents: [a, both-ways], storeContent: false}
   - {id: neither, token: n3ither, passthrough: true, allowedAgents: [a, both-ways], storeContent: false, redact: {kinds: [email, card], patterns: ["pays"]}}
@@ -201,7 +202,7 @@ func dumpOf(t *testing.T, database string) string {
 	return all.String()
 }
 
-var redactingTokens = map[string]string{"black": "bl4ck", "nothing": "n0thing", "neither": "n3ither", "alerts": "al3rts", "model": "m0del"}
+var redactingTokens = map[string]string{"plain": "pl4in", "black": "bl4ck", "nothing": "n0thing", "neither": "n3ither", "alerts": "al3rts", "model": "m0del"}
 
 func (c *redacting) ask(client, body string, header ...string) (*http.Response, string) {
 	c.t.Helper()
@@ -213,10 +214,9 @@ func (c *redacting) awaitEnd(id string) *runs.Run {
 	c.t.Helper()
 	var run *runs.Run
 	require.Eventually(c.t, func() bool {
-		var err error
-		run, err = c.runs.Get(c.t.Context(), id)
-		require.NoError(c.t, err)
 		pending, err := c.deliveries.Pending(c.store.Read(c.t.Context()), []string{id})
+		require.NoError(c.t, err)
+		run, err = c.runs.Get(c.t.Context(), id)
 		require.NoError(c.t, err)
 		return run.Status.Ended() && len(pending) == 0
 	}, patience, 10*time.Millisecond)

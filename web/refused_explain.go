@@ -69,8 +69,10 @@ var refusalsByCode = map[string]refusal{
 	problem.CodeShuttingDown:           {"The gateway was being stopped.", []string{"Callers that honour Retry-After reach it when it has started again."}},
 	problem.CodeTooManyStreams:         {"The client had as many event streams open as it may.", []string{"Look for a caller that opens streams and does not close them. Reading a run with GET /api/v1/runs/ID needs no stream."}},
 	problem.CodeRunEnded:               {"The caller wanted to cancel a run that had already ended.", []string{"Nothing is wrong when the run ended in that moment. Otherwise have the caller look at the run's status first."}},
+	problem.CodeRunGoesOn:              {"The content of a run was to be erased that had not ended.", []string{"Cancel the run, or wait until it has ended."}},
+	problem.CodeContentErased:          {"The call was repeated under the Idempotency-Key of one that was answered, and the answer is not kept.", []string{"Its client has storeContent: false, or an administrator has erased the run. A new key asks again."}},
 	problem.CodeInvalidEventID:         {"The caller wanted the events after one that is not an event of this run.", []string{"Send the id of the last event of the same run as Last-Event-ID, or leave the header out to get all of them."}},
-	problem.CodeSecretsUnavailable:     {"The call's webhook has headers with secrets, and the gateway has no key to seal them with.", []string{"Set server.secretsKey, or have the caller leave out webhook.headers."}},
+	problem.CodeSecretsUnavailable:     {"The call's webhook has headers with secrets, or its client redacts or keeps no content, and the gateway has no key to seal what it needs with.", []string{"Set server.secretsKey. Without it, callers have to leave out webhook.headers, and clients redact and storeContent."}},
 	problem.CodeStorageUnavailable:     {"The database did not take the call: it was full, locked or out of reach.", []string{"Look at the disk's free space and at the log."}},
 }
 

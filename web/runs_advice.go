@@ -55,6 +55,7 @@ var adviceByCode = map[string]failureAdvice{
 	problem.CodeArtifactTooLarge:        {[]string{"Ask for a smaller file: fewer pixels, a shorter text to speak. Or raise artifacts.maxBytes."}, true, false},
 	problem.CodeArtifactsUnavailable:    {[]string{"Look at the log, and at the folder or bucket that artifacts.url names: its free space, and whether Beckon may write there. Then run it again."}, false, false},
 	problem.CodeInterrupted:             {[]string{"Run it again: nothing is wrong with it. Beckon was stopped, or its process ended, while the agent was working.", "Beckon retries such a run by itself, at most twice, unless the agent or flow says retryOnCrash: false; its page shows that."}, true, false},
+	problem.CodeContentUnreadable:       {[]string{"Set server.secretsKey to the key that the run was accepted under, and have the call sent again: what was sealed for its work does not open with this one."}, false, false},
 	problem.CodeMemoryFull:              {[]string{"Run it again. There was no memory for the answer for half a minute: raise server.maxMemory if it happens often, or have callers and agents write less."}, false, false},
 	problem.CodeShuttingDown:            {[]string{"Run it again: Beckon was being stopped."}, false, false},
 	problem.CodeStorageUnavailable:      {[]string{"Look at the disk's free space and at the log, then run it again."}, false, false},

@@ -29,6 +29,18 @@ type gatheringRow struct {
 	Items, Bytes int
 }
 
+// Erase forgets what was known of the alerts that a run answers for. Those that go on are new when they come again.
+func Erase(tx store.Tx, runID string) error {
+	for _, statement := range []string{
+		"DELETE FROM coalesce_keys WHERE run_id = ?", "DELETE FROM coalesce_items WHERE run_id = ?", "DELETE FROM coalesce_calls WHERE run_id = ?",
+	} {
+		if err := tx.Exec(statement, runID); err != nil {
+			return fmt.Errorf("forget the alerts of run %s: %w", runID, err)
+		}
+	}
+	return nil
+}
+
 // known reads what is on record before a call, and lets no other call of the client in until the commit.
 func (s storage) known(key string, rules Rules, now time.Time) (k Known, err error) {
 	if s.shared {

@@ -46,6 +46,7 @@ const (
 	CodeIdempotencyInFlight  = "idempotency_in_flight"
 	CodeIdempotencyKeyReused = "idempotency_key_reused"
 	CodeRunEnded             = "run_ended"
+	CodeRunGoesOn            = "run_goes_on"
 	CodeRouteNotFound        = "route_not_found"
 	CodeRunNotFound          = "run_not_found"
 	CodeMethodNotAllowed     = "method_not_allowed"
