@@ -4,7 +4,7 @@ ASSETS := web/assets/vendor/.stamp
 MODULES := agents/chat/testdata/aimock/node_modules/.package-lock.json examples/workflow-webhooks/express/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help run build fmt check test race cover bench assets
+.PHONY: help run build fmt check test race cover bench assets packages ship-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +13,8 @@ run: build ## build and serve, with data/ for the data
 	./bin/beckon serve
 
 build: $(ASSETS) ## build bin/beckon
-	go build -trimpath -o bin/beckon ./cmd/beckon
+	@test -x bin/beckon || echo "Building Beckon. The first time this compiles its libraries too, which takes a minute or two."
+	go build -trimpath -ldflags "-s -w" -o bin/beckon ./cmd/beckon
 
 fmt: ## format the code
 	gofmt -w .
@@ -41,6 +42,12 @@ bench: build ## measure the gateway beside its floors; writes docs/performance.m
 	./scripts/need nginx /usr/sbin/nginx
 	go build -C bench -o ../bin/bench .
 	./bin/bench
+
+packages: $(ASSETS) ## build a .deb and an .rpm in dist/
+	./scripts/packages
+
+ship-check: $(ASSETS) ## build what a release has, and try each of it: packages, image, unit, chart, alerts
+	./scripts/ship-check
 
 assets: $(ASSETS) ## get the files of other projects that the pages use, by web/package-lock.json
 

@@ -28,6 +28,7 @@ func sections(folder string) []section {
 		{"hanging", hanging},
 		{"followers", followers},
 		{"refused", refused},
+		{"forms", forms},
 		{"recovery", recovery},
 		{"tabs", func(ctx context.Context, l *lab) (report.Section, error) {
 			return withTabs(ctx, l, filepath.Join(folder, "tabs"))

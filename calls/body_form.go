@@ -18,7 +18,8 @@ type field struct {
 	name, value string
 	fileName    string // of a text file; empty for other fields
 	isBinary    bool   // a binary file
-	sha256      string // of a binary file that was stored
+	sha256      string // of a file that was stored
+	bytes       int64  // of a file that was stored
 }
 
 // fields returns the fields of a form, in the order in which they were sent.

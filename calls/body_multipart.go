@@ -31,16 +31,30 @@ type formReader struct {
 	charset *charset // of the parts that declare none
 	limit   int64    // how many bytes of text the form may have
 	reserve func(bytes int64) error
-	file    func(name, mediaType string, content io.Reader) (field, error)
+	file    func(f sentFile) (field, error)
+	all     bool // text files are given to file too
+}
+
+// sentFile is a file of a form, as it is read.
+type sentFile struct {
+	field     string // its name in the form
+	name      string
+	mediaType string // as its sender says
+	content   io.Reader
 }
 
 // describeFile makes a description of a file that is not text.
-func describeFile(name, mediaType string, content io.Reader) (field, error) {
-	size, err := io.Copy(io.Discard, content)
+func describeFile(f sentFile) (field, error) {
+	size, err := io.Copy(io.Discard, f.content)
 	if err != nil {
 		return field{}, invalidForm("The form is cut off within a file.")
 	}
-	return field{isBinary: true, value: fmt.Sprintf("%s (%s, %d bytes)", name, mediaType, size)}, nil
+	return field{isBinary: true, value: description(f.name, f.mediaType, size)}, nil
+}
+
+// description names a file for those who do not get its content.
+func description(name, mediaType string, bytes int64) string {
+	return fmt.Sprintf("%s (%s, %d bytes)", name, mediaType, bytes)
 }
 
 // read returns the fields of the form, in the order in which they were sent.
@@ -102,7 +116,7 @@ func (f *formReader) readPart(part *multipart.Part, left *int64) (field, error) 
 		}
 	}
 	if fileName := part.FileName(); fileName != "" {
-		one, err := f.readFile(part, fileName, cmp.Or(mediaType, "application/octet-stream"), cs, left)
+		one, err := f.readFile(sentFile{name, fileName, cmp.Or(mediaType, "application/octet-stream"), part}, cs, left)
 		one.name = name
 		return one, err
 	}
@@ -132,9 +146,12 @@ func (f *formReader) readText(in io.Reader, left *int64) ([]byte, error) {
 
 // readFile reads a file of a form. The content decides whether a file is text: many programs send text files as
 // application/octet-stream.
-func (f *formReader) readFile(part io.Reader, name, mediaType string, cs *charset, left *int64) (field, error) {
-	content := bufio.NewReaderSize(part, textHead)
-	if isTextType(mediaType) || strings.HasSuffix(mediaType, "json") || mediaType == "application/octet-stream" {
+func (f *formReader) readFile(sent sentFile, cs *charset, left *int64) (field, error) {
+	if f.all {
+		return f.file(sent)
+	}
+	content := bufio.NewReaderSize(sent.content, textHead)
+	if isTextType(sent.mediaType) || strings.HasSuffix(sent.mediaType, "json") || sent.mediaType == "application/octet-stream" {
 		head, _ := content.Peek(textHead) // an error comes again with the rest
 		if cs != nil || isText(wholeRunes(head)) {
 			all, err := f.readText(content, left)
@@ -143,12 +160,13 @@ func (f *formReader) readFile(part io.Reader, name, mediaType string, cs *charse
 			}
 			text, err := cs.decode(all)
 			if err == nil && isText(text) {
-				return field{value: string(trimBOM(text)), fileName: name}, nil
+				return field{value: string(trimBOM(text)), fileName: sent.name}, nil
 			}
 			content = bufio.NewReader(bytes.NewReader(all))
 		}
 	}
-	return f.file(name, mediaType, content)
+	sent.content = content
+	return f.file(sent)
 }
 
 // wholeRunes returns text without the beginning of a character at its end.

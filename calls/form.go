@@ -78,6 +78,8 @@ func formValues(r *Request) (values []forms.Value, err error) {
 	switch {
 	case err != nil:
 		return nil, err
+	case r.upload != nil:
+		values = valuesOf(r.upload.fields)
 	case kind.format == jsonFormat:
 		values, err = jsonValues(r.Body)
 	case kind.isForm():
@@ -85,9 +87,7 @@ func formValues(r *Request) (values []forms.Value, err error) {
 		if fields, err = kind.fields(r.Body); err != nil {
 			return nil, err
 		}
-		for _, f := range fields {
-			values = append(values, forms.Value{Name: f.name, Text: f.value, IsFile: f.isBinary || f.fileName != ""})
-		}
+		values = valuesOf(fields)
 	default:
 		return nil, problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType,
 			"Send a form: application/x-www-form-urlencoded, multipart/form-data, or a JSON object as application/json.")
@@ -96,6 +96,13 @@ func formValues(r *Request) (values []forms.Value, err error) {
 		return nil, invalidForm("The form has more fields than a form may have.")
 	}
 	return values, err
+}
+
+func valuesOf(fields []field) (values []forms.Value) {
+	for _, f := range fields {
+		values = append(values, forms.Value{Name: f.name, Text: f.value, IsFile: f.isBinary || f.fileName != "", Bytes: f.bytes})
+	}
+	return values
 }
 
 // jsonValues reads the members of an object: texts, numbers, true and false, and lists of texts. A member that is null or false
@@ -142,6 +149,9 @@ func promptOfForm(client *clients.Member, all commands.Set, r *Request, maxBytes
 	} else if err = useStoredPrompt(client, all, &p); err == nil {
 		fields := senders.Clean(client.Sender.Prompt(r.event(client)))
 		p.Text = strings.TrimSpace(p.Text + "\n\n" + fields)
+	}
+	if r.upload != nil && (client.PromptTemplate == nil || !client.PromptTemplate.Mentions("files")) {
+		p.Text += r.upload.textOfFiles()
 	}
 	if metadata, tooLarge := json.Marshal(map[string]jsontext.Value{"form": r.Body}); tooLarge == nil && len(metadata) <= clients.MaxMetadataBytes/2 {
 		p.Metadata = metadata

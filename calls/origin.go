@@ -1,12 +1,16 @@
 package calls
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"beckon/calls/senders"
 	"beckon/events"
+	"beckon/internal/repository"
 )
 
 // The most bytes that are kept with a run of what its call has told.
@@ -14,6 +18,7 @@ const (
 	maxOriginKey  = 1 << 10
 	maxOriginURL  = 1 << 10
 	maxOriginText = 400
+	maxOriginForm = 12 << 10 // of all fields of a form together
 )
 
 // originLabels are the labels that are kept: those by which an issue, a pull request or a commit is found again.
@@ -21,7 +26,7 @@ var originLabels = []string{"number", "commit", "after", "ref", "branch", "into"
 
 // origin returns what is kept with the run of what its call has told; nil for a client without a source.
 func (c *Call) origin() json.RawMessage {
-	if !c.Client.HasSource() || c.Client.Sender == nil || c.sender != Webhook && c.sender != Page {
+	if !c.Client.HasSource() || c.Client.Sender == nil || c.sender != Webhook && c.sender != Page && c.sender != Form {
 		return nil
 	}
 	e := c.request.event(c.Client)
@@ -34,16 +39,48 @@ func (c *Call) origin() json.RawMessage {
 	if len(e.URL) <= maxOriginURL { // the beginning of one leads elsewhere
 		o.URL = senders.Clean(e.URL)
 	}
+	if c.Client.IsForm() {
+		form := c.Client.Form
+		o.Subject, o.ReplyTo, o.Labels = originText(cmp.Or(c.Client.Name, c.Client.ID)), form.ReplyTo(e.Labels), formLabels(e.Labels)
+	}
 	for _, name := range originLabels {
-		if value := e.Labels[name]; value != "" {
+		if value := e.Labels[name]; value != "" && !c.Client.IsForm() {
 			o.Labels[name] = originText(value)
 		}
+	}
+	if p := e.Place; p != (repository.Place{}) {
+		o.Place = &repository.Place{Repository: originText(p.Repository), Thing: originText(p.Thing), Number: originText(p.Number), Commit: originText(p.Commit)}
 	}
 	text, err := json.Marshal(o)
 	if err != nil {
 		return nil // texts never fail
 	}
 	return text
+}
+
+// formLabels are the fields of a form. The longest ones are cut where all of them are too long.
+func formLabels(fields map[string]string) map[string]string {
+	most := maxOriginForm
+	for most > maxOriginText && sizeOf(fields, most) > maxOriginForm {
+		most /= 2
+	}
+	kept, left := map[string]string{}, maxOriginForm
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		value := senders.Clip(fields[name], most)
+		if left -= len(name) + len(value); left < 0 {
+			break
+		}
+		kept[name] = value
+	}
+	return kept
+}
+
+// sizeOf is how many bytes fields have, of whose values no more than most are kept.
+func sizeOf(fields map[string]string, most int) (size int) {
+	for name, value := range fields {
+		size += len(name) + min(len(value), most)
+	}
+	return size
 }
 
 func originText(text string) string { return senders.Clip(senders.Clean(text), maxOriginText) }

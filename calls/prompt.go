@@ -60,7 +60,7 @@ func (s *Service) prompt(sender *Sender, client *clients.Member, catalog Catalog
 	if isBlank(p.Text) && entry != nil {
 		p.Text = entry.Prompt
 	}
-	if r.hasFiles() && entry != nil && !entry.TakesFiles {
+	if r.hasFiles() && sender != Form && entry != nil && !entry.TakesFiles {
 		return p, "", errTakesNoFiles(agent)
 	}
 	if isBlank(p.Text) && !r.hasFiles() {

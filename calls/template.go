@@ -63,6 +63,9 @@ func templateData(t *render.Template, c *clients.Member, r *Request, kind bodyKi
 	if t.Mentions("headers") {
 		data["headers"] = safeHeaders(c, r.Header)
 	}
+	if t.Mentions("files") {
+		data["files"] = r.filesData()
+	}
 	if t.Mentions("event") && c.Sender != nil {
 		data["event"] = r.event(c).Map()
 	}

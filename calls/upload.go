@@ -27,12 +27,16 @@ type upload struct {
 	runID  string            // of the run that the files are stored for
 	fields []field           // of a form
 	files  []agents.Artifact // what was stored
+	sent   []formFile        // the same, of a client's form
 }
 
 // takesFiles reports whether the call may bring files: some agent or flow of its client reads them, and its prompt is not made
 // from the body as a whole.
 func (c *Call) takesFiles() bool {
 	client := c.Client
+	if c.sender == Form {
+		return c.service.Runs.Artifacts != nil && client.Form.TakesFiles()
+	}
 	if c.service.Runs.Artifacts == nil || client.PromptTemplate != nil || c.sender != API && client.HasSource() {
 		return false
 	}
@@ -52,7 +56,8 @@ func isSound(mediaType string) bool {
 func (c *Call) readBody(ctx context.Context) error {
 	r, s := c.request, c.service
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if isForm := mediaType == "multipart/form-data"; !isForm && !isSound(mediaType) || !c.takesFiles() {
+	isForm := mediaType == "multipart/form-data"
+	if !isForm && (!isSound(mediaType) || c.sender == Form) || !c.takesFiles() {
 		return s.readBody(c.Client, r)
 	}
 	if err := c.Client.StartBody(s.Runs.MaxConcurrent); err != nil {
@@ -92,16 +97,19 @@ func (c *Call) readForm(ctx context.Context) error {
 		return err
 	}
 	defer body.Close()
-	form := &formReader{charset: kind.charset, limit: limit, reserve: r.held.Body, file: func(name, mediaType string, content io.Reader) (field, error) {
-		return c.storeFile(ctx, name, mediaType, content)
+	form := &formReader{charset: kind.charset, limit: limit, reserve: r.held.Body, file: func(f sentFile) (field, error) {
+		return c.storeFile(ctx, f.name, f.mediaType, f.content)
 	}}
+	if c.sender == Form {
+		form.all, form.file = true, func(f sentFile) (field, error) { return c.storeFormFile(ctx, f) }
+	}
 	if r.upload.fields, err = form.read(body, kind.boundary); err != nil {
 		return err
 	}
 	if err := drain(body); err != io.EOF {
 		return err
 	}
-	if len(r.upload.files) > 0 {
+	if len(r.upload.files) > 0 && c.sender != Form {
 		r.Body, err = documentOf(r.upload.fields)
 	}
 	return err

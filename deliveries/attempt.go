@@ -38,6 +38,8 @@ type outcome struct {
 	wait  time.Duration // what the receiver asks for before the next
 	final bool          // no other attempt would do better
 	gone  bool          // the receiver says that it does not exist any more
+	// unfit says that there is nothing to send of this event, which tells nothing of the receiver.
+	unfit bool
 
 	thread *thread // as that of the exchange
 	toldBy bool    // Error has the words of the receiver
@@ -82,6 +84,7 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 		p := problem.Of(err)
 		o.Error = &problem.Failure{Code: p.Code, Message: p.Detail}
 		o.final = p.Kind == problem.NotFound
+		o.unfit = o.final
 		return o
 	}
 	o.RequestHeaders = shown(x)

@@ -14,6 +14,7 @@ import (
 	"beckon/deliveries/destinations/all"
 	"beckon/internal/catalog"
 	"beckon/internal/egress"
+	"beckon/internal/gate"
 	"beckon/internal/mail"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -77,7 +78,8 @@ func (e Endpoint) ownSecret() secret.String {
 }
 
 func (e Endpoint) settings() destinations.Settings {
-	return destinations.Settings{URL: e.address(), Secret: e.Secret, Headers: e.Headers, To: e.To, Method: e.Method, Path: e.Path, Body: e.Body, Subject: e.Subject, ReplyTo: e.ReplyTo}
+	return destinations.Settings{URL: e.address(), Secret: e.Secret, Headers: e.Headers, To: e.To, Method: e.Method, Path: e.Path, Body: e.Body, Subject: e.Subject, ReplyTo: e.ReplyTo,
+		From: e.From, As: e.As, Repositories: e.Repositories}
 }
 
 // isMail reports whether the endpoint's URL is an address of mail.
@@ -104,7 +106,7 @@ func (e Endpoint) checkUnused() (found problem.Fields) {
 	for _, f := range []struct {
 		name string
 		set  bool
-	}{{"to", e.To != ""}, {"method", e.Method != ""}, {"path", e.Path != ""}, {"body", e.Body != ""}, {"subject", e.Subject != ""}, {"replyTo", e.ReplyTo != ""}, {"secret", e.Secret != "" && d != nil}} {
+	}{{"to", e.To != ""}, {"from", e.From != ""}, {"as", e.As != ""}, {"repositories", len(e.Repositories) > 0}, {"method", e.Method != ""}, {"path", e.Path != ""}, {"body", e.Body != ""}, {"subject", e.Subject != ""}, {"replyTo", e.ReplyTo != ""}, {"secret", e.Secret != "" && d != nil}} {
 		if f.set && (d == nil || !d.Uses(f.name)) {
 			found.Add(f.name, "means nothing to this format: it is for %s", all.Destinations.Users(f.name))
 		}
@@ -124,6 +126,9 @@ func (s *Service) prepareDestination(x exchange, t *target, m message) (exchange
 	err := s.withRun(m, t.receiver.ReadsRun, func(m message) error {
 		told, err := s.told(m)
 		if err != nil {
+			return err
+		}
+		if err = s.readOrigin(t, m, &told); err != nil {
 			return err
 		}
 		if x.thread, err = s.enterThread(t, m, &told); err != nil {
@@ -170,13 +175,16 @@ func (s *Service) told(m message) (told destinations.Message, err error) {
 		Reason    string `json:"reason"`
 		Key       string `json:"key"`
 		Title     string `json:"title"`
+		Verdict   string `json:"verdict"`
+		Why       string `json:"verdictReason"`
 		Artifacts []struct {
 			Name string `json:"name"`
 			URL  string `json:"url"`
 		} `json:"artifacts"`
 	}
 	_ = jsonv2.Unmarshal(p.Data, &data, asItIs) // what has another shape says nothing here
-	told = destinations.Message{ID: m.ID, Kind: p.kind, Type: p.Type, RunID: m.RunID, Key: data.Key, Title: data.Title, Note: data.Message}
+	told = destinations.Message{ID: m.ID, Kind: p.kind, Type: p.Type, RunID: m.RunID, Key: data.Key, Title: data.Title, Note: data.Message,
+		GateFailed: data.Verdict == gate.Fail, Reason: data.Why, IsSample: m.IsSample}
 	if told.Note == "" {
 		told.Note = data.Reason
 	}
@@ -233,14 +241,18 @@ func (s *Service) judge(x exchange, answer egress.Answer, o *outcome) {
 	if judge == nil {
 		judge = destinations.Plain
 	}
-	verdict := judge(destinations.Answer{Status: answer.Status, Header: answer.Header, Body: answer.Body})
+	said := destinations.Answer{Status: answer.Status, Header: answer.Header, Body: answer.Body}
+	if x.thread != nil {
+		said.First = x.thread.first
+	}
+	verdict := judge(said)
 	if x.thread != nil {
 		x.thread.lost = verdict.Lost
 	}
 	switch verdict.Reason {
 	case "":
 		if x.thread != nil {
-			x.thread.taken = x.to.Ref(destinations.Answer{Status: answer.Status, Header: answer.Header, Body: answer.Body})
+			x.thread.taken = x.to.Ref(said)
 		}
 		return
 	case destinations.ByStatus:
@@ -257,7 +269,7 @@ func (s *Service) judge(x exchange, answer egress.Answer, o *outcome) {
 
 // shownURL is where an exchange goes, as it may be kept.
 func (x exchange) shownURL() string {
-	if x.to != nil && x.mail == nil {
+	if x.to != nil && x.mail == nil && !x.to.PublicPaths {
 		return secret.ShownOrigin(x.url)
 	}
 	return secret.ShownURL(x.url)
@@ -271,6 +283,9 @@ func (t *target) cleaner(requested string) func(text string) string {
 		hidden.Hide(value.Reveal(), secret.Mask)
 	}
 	for _, raw := range []string{t.URL, requested} {
+		if t.receiver.PublicPaths {
+			break
+		}
 		u, err := url.Parse(raw)
 		if err != nil {
 			continue

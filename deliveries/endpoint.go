@@ -35,16 +35,20 @@ type Endpoint struct {
 	Signature      string              `json:"signature,omitempty" yaml:"signature,omitempty"`
 	Vendor         string              `json:"vendor,omitempty" yaml:"vendor,omitempty"`
 	// What destinations need besides; each says which.
-	To        string                   `json:"to,omitempty" yaml:"to,omitempty"`
-	Subject   string                   `json:"subject,omitempty" yaml:"subject,omitempty"`
-	ReplyTo   string                   `json:"replyTo,omitempty" yaml:"replyTo,omitempty"`
-	Method    string                   `json:"method,omitempty" yaml:"method,omitempty"`
-	Path      string                   `json:"path,omitempty" yaml:"path,omitempty"`
-	Body      string                   `json:"body,omitempty" yaml:"body,omitempty"`
-	Retry     Retry                    `json:"retry,omitzero" yaml:"retry,omitempty"`
-	Headers   map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`
-	Timeout   units.Duration           `json:"timeout,omitempty" yaml:"timeout,omitempty"`
-	RateLimit int                      `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"` // attempts a second; 0 is no limit
+	To   string `json:"to,omitempty" yaml:"to,omitempty"`
+	From string `json:"from,omitempty" yaml:"from,omitempty"`
+	As   string `json:"as,omitempty" yaml:"as,omitempty"`
+	// Repositories are those that may be written to: acme/app, acme/*, acme/**.
+	Repositories []string                 `json:"repositories,omitempty" yaml:"repositories,omitempty"`
+	Subject      string                   `json:"subject,omitempty" yaml:"subject,omitempty"`
+	ReplyTo      string                   `json:"replyTo,omitempty" yaml:"replyTo,omitempty"`
+	Method       string                   `json:"method,omitempty" yaml:"method,omitempty"`
+	Path         string                   `json:"path,omitempty" yaml:"path,omitempty"`
+	Body         string                   `json:"body,omitempty" yaml:"body,omitempty"`
+	Retry        Retry                    `json:"retry,omitzero" yaml:"retry,omitempty"`
+	Headers      map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`
+	Timeout      units.Duration           `json:"timeout,omitempty" yaml:"timeout,omitempty"`
+	RateLimit    int                      `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"` // attempts a second; 0 is no limit
 	// Stopped says that it is disabled although it may say otherwise. See Noun's Complete.
 	Stopped bool `json:"-" yaml:"-"`
 }

@@ -1,6 +1,7 @@
 package deliveries_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -55,6 +56,16 @@ type plant struct {
 	log   *events.Log
 	store *store.Store
 	clock *clock
+
+	mu     sync.Mutex
+	origin []byte // of all runs
+}
+
+// comesFrom has the calls of all runs told of this.
+func (p *plant) comesFrom(origin string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.origin = []byte(origin)
 }
 
 func newPlant(t testing.TB, s *store.Store, endpoints ...deliveries.Endpoint) *plant {
@@ -71,7 +82,11 @@ func newPlant(t testing.TB, s *store.Store, endpoints ...deliveries.Endpoint) *p
 				return nil
 			}
 			return []secret.String{testSecret}
-		}, Now: p.clock.Now})
+		}, Now: p.clock.Now, Origin: func(context.Context, string) ([]byte, error) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return p.origin, nil
+		}})
 	p.log = events.NewLog(events.Config{Store: s, Outlet: p.Service})
 	require.NoError(t, p.Use(t.Context(), endpoints))
 	require.NoError(t, instance.Start(t.Context()))
@@ -151,6 +166,7 @@ func newReceiver(t testing.TB, answer http.HandlerFunc) *receiver {
 	r := &receiver{answer: answer}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		body, _ := io.ReadAll(request.Body)
+		request.Body = io.NopCloser(bytes.NewReader(body))
 		r.mu.Lock()
 		r.posts = append(r.posts, post{time.Now(), request.URL.Path, request.Header.Clone(), string(body)})
 		answer := r.answer

@@ -22,7 +22,7 @@ const (
 // acceptance that is not on record would have the receiver told again.
 func (s *Service) record(d *claimed, o outcome) {
 	at, again := s.next(d, o)
-	if o.Error != nil && d.EndpointID != nil {
+	if o.Error != nil && d.EndpointID != nil && !o.unfit {
 		s.failing.Store(*d.EndpointID, true) // before it is written: who succeeds meanwhile writes so
 	}
 	if o.gone && d.EndpointID != nil {
@@ -81,7 +81,7 @@ func (s *Service) recordIn(tx store.Tx, d *claimed, o outcome, at time.Time, aga
 		}
 		return false, nil
 	}
-	if d.EndpointID != nil {
+	if d.EndpointID != nil && !o.unfit {
 		if disabled, err = s.noteHealth(tx, *d.EndpointID, o, now); err != nil {
 			return false, err
 		}

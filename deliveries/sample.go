@@ -208,7 +208,8 @@ func sampleRun(m message, unknown render.Unknown) map[string]any {
 	agent := "triage"
 	_ = json.Unmarshal(p.WorkflowID, &agent)
 	event := map[string]any{"source": "alertmanager", "type": "alert", "action": "", "key": "disk", "state": "firing", "title": "The disk is full",
-		"url": "https://alerts.example.com/1", "subject": "db-1", "labels": unknown, "signed": false}
+		"url": "https://alerts.example.com/1", "subject": "db-1", "labels": unknown, "signed": false,
+		"place": map[string]any{"repository": "acme/shop", "thing": "issue", "number": "7", "commit": strings.Repeat("0", 40)}}
 	return map[string]any{"event": event, "input": unknown, "output": unknown.Text(), "outputs": unknown, "artifacts": sampleArtifacts(agent),
 		"nodes": []any{map[string]any{"nodeId": agent, "nodeType": agent, "outputKey": nil, "status": "COMPLETED", "output": unknown.Text(), "error": nil,
 			"startedAt": sampleTime, "completedAt": sampleTime}},

@@ -1,6 +1,7 @@
 package deliveries
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"sync"
 
+	"beckon/calls/forms"
 	"beckon/deliveries/destinations"
 	"beckon/events"
 	"beckon/internal/problem"
@@ -64,26 +66,39 @@ func (t *threads) enter(ctx context.Context, id string) (exit func(), err error)
 	}
 }
 
-// enterThread reads the key of a message where its receiver uses it, and the first message with the same key. The thread is nil where
-// the message belongs to none.
+// readOrigin reads what the call of a message's run has told, where its receiver uses that.
+func (s *Service) readOrigin(t *target, m message, told *destinations.Message) error {
+	if !t.receiver.ReadsKey && !t.receiver.ReadsForm || m.IsSample || m.RunID == "" || s.Origin == nil {
+		return nil
+	}
+	text, err := s.Origin(s.sending, m.RunID)
+	if err != nil {
+		return errThreadUnread(err)
+	}
+	var o events.Origin
+	if text == nil || json.Unmarshal(text, &o) != nil {
+		return nil
+	}
+	if t.receiver.ReadsKey {
+		told.Key = cmp.Or(o.Key, told.Key) // what is resolved is told where the run's answer is
+		told.Origin = &destinations.Origin{Source: o.Source, Signed: o.Signed, Place: o.Place}
+	}
+	if o.Source == forms.Source {
+		told.Form = &destinations.Form{Name: o.Subject, Title: o.Title, ReplyTo: o.ReplyTo, Fields: o.Labels}
+	}
+	return nil
+}
+
+// enterThread finds the first message with the same key. The thread is nil where the message belongs to none.
 func (s *Service) enterThread(t *target, m message, told *destinations.Message) (*thread, error) {
-	if !t.receiver.ReadsKey || m.IsSample {
+	if m.IsSample || t.receiver.Ref == nil || told.Key == "" {
 		return nil, nil
 	}
-	if m.RunID != "" && s.Origin != nil {
-		text, err := s.Origin(s.sending, m.RunID)
-		if err != nil {
-			return nil, errThreadUnread(err)
-		}
-		var o events.Origin
-		if text != nil && json.Unmarshal(text, &o) == nil && o.Key != "" { // what is resolved is told where the run's answer is
-			told.Key = o.Key
-		}
+	key := told.Key
+	if t.receiver.KeyOf != nil {
+		key = t.receiver.KeyOf(*told)
 	}
-	if t.receiver.Ref == nil || told.Key == "" {
-		return nil, nil
-	}
-	own := &thread{id: threadID(t, told.Key)}
+	own := &thread{id: threadID(t, key)}
 	exit, err := s.threads.enter(s.sending, own.id)
 	if err != nil {
 		return nil, errThreadUnread(err)

@@ -206,9 +206,14 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		return err
 	}
 	g.started.addWithin(loopGrace, func(context.Context) error { return g.artifacts.Close() })
-	mailer, err := newMailer(g.Initial.SMTP)
+	var mailer deliveries.Mailer
+	server, err := newMailer(g.Initial.SMTP)
 	if err != nil {
 		return err
+	}
+	if server != nil {
+		mailer = server
+		g.started.add(server.Close)
 	}
 	g.deliveries = deliveries.New(deliveries.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Sealer: g.sealer, Version: g.Version,

@@ -3,13 +3,12 @@ package gateway
 import (
 	"fmt"
 
-	"beckon/deliveries"
 	"beckon/internal/config"
 	"beckon/internal/mail"
 )
 
 // newMailer returns what hands mails in; nil where the configuration names no server.
-func newMailer(c config.SMTP) (deliveries.Mailer, error) {
+func newMailer(c config.SMTP) (*mail.Server, error) {
 	if c.URL == "" {
 		return nil, nil
 	}

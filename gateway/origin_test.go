@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"beckon/events"
+	"beckon/internal/repository"
 	"beckon/internal/store/storetest"
 	"beckon/runs"
 )
@@ -49,6 +50,7 @@ func TestARunKeepsWhatItsCallHasTold(t *testing.T) {
 		require.True(t, o.Signed)
 		require.Equal(t, []string{"github", "issues", "opened", "acme/shop#12", "acme/shop", "12", "https://github.com/acme/shop/issues/12"},
 			[]string{o.Source, o.Type, o.Action, o.Key, o.Subject, o.Labels["number"], o.URL})
+		require.Equal(t, &repository.Place{Repository: "acme/shop", Thing: repository.Issue, Number: "12"}, o.Place)
 		require.JSONEq(t, `{"event": ["github", "acme/shop#12", "12", true]}`, <-sent)
 
 		r, text = c.post("shown", told("A bug"), "X-Pass: sh0wn", "X-GitHub-Event: issues", asJSON)

@@ -149,6 +149,9 @@ type endpointDocument struct {
 	Signature      string            `json:"signature" doc:"standard, standard-ed25519 or hmac-sha256-hex; none, and nothing else, for a format that is a destination."`
 	Vendor         string            `json:"vendor" doc:"In the names of the headers of hmac-sha256-hex."`
 	To             string            `json:"to" doc:"Whom a destination tells: a channel, a chat, a topic."`
+	From           string            `json:"from" doc:"Of pagerduty with a REST token: the user's address of mail in whose name the note is written."`
+	As             string            `json:"as" doc:"Of github and gitlab: comment or status. Empty is comment."`
+	Repositories   []string          `json:"repositories" nullable:"false" doc:"Of github and gitlab: the repositories that may be written to, such as acme/app, acme/* or acme/**."`
 	Subject        string            `json:"subject" doc:"Of a mail: a template. Empty, it is the agent."`
 	ReplyTo        string            `json:"replyTo" doc:"Of a mail: a template that makes an address."`
 	Method         string            `json:"method" doc:"Of the format http: POST unless it is set."`
@@ -219,7 +222,7 @@ func (d *endpointDocument) show(e deliveries.Endpoint) {
 	enabled := e.IsEnabled()
 	*d = endpointDocument{ID: e.ID, Name: cmp.Or(e.Name, e.ID), URL: e.URL, Enabled: &enabled, Secret: orNull(e.Secret.String()), Events: orEmpty(e.Events), Agents: orEmpty(e.Agents),
 		Clients: orEmpty(e.Clients), Format: formatName(cmp.Or(e.Format, defaultFormat)), Signature: e.SignatureInUse(), Vendor: cmp.Or(e.Vendor, signature.DefaultVendor),
-		To: e.To, Subject: e.Subject, ReplyTo: e.ReplyTo, Method: e.Method, Path: e.Path, Body: e.Body,
+		To: e.To, From: e.From, As: e.As, Repositories: orEmpty(e.Repositories), Subject: e.Subject, ReplyTo: e.ReplyTo, Method: e.Method, Path: e.Path, Body: e.Body,
 		Retry: retryDocument{e.Retry}, Headers: shownHeaders(e.Headers), Timeout: shownDuration(e.Timeout, deliveries.DefaultTimeout), RateLimit: e.RateLimit}
 	if until := e.OverlapUntil(); time.Now().Before(until) {
 		d.PreviousUntil = timeOrNull(until)
@@ -230,7 +233,7 @@ func (d *endpointDocument) read(catalog.Kind) (e deliveries.Endpoint, wrong prob
 	e = deliveries.Endpoint{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), URL: d.URL, Secret: secret.String(deref(d.Secret)), Events: d.Events, Agents: d.Agents, Clients: d.Clients,
 		Format: catalog.OmitDefault(string(d.Format), defaultFormat), Signature: catalog.OmitDefault(d.Signature, defaultSignature), Vendor: catalog.OmitDefault(d.Vendor, signature.DefaultVendor), Retry: d.Retry.Retry,
 		Headers: readHeaders(d.Headers), Timeout: readDuration(&wrong, "timeout", d.Timeout, deliveries.DefaultTimeout), RateLimit: d.RateLimit,
-		To: d.To, Subject: d.Subject, ReplyTo: d.ReplyTo, Method: d.Method, Path: d.Path, Body: d.Body}
+		To: d.To, From: d.From, As: d.As, Repositories: d.Repositories, Subject: d.Subject, ReplyTo: d.ReplyTo, Method: d.Method, Path: d.Path, Body: d.Body}
 	if e.IsDestination() && d.Secret != nil && *d.Secret == "" {
 		e.Secret = secret.Removed
 	}

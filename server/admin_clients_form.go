@@ -66,7 +66,7 @@ func (formDocument) Schema(huma.Registry) *huma.Schema {
 		kind.Enum = append(kind.Enum, name)
 	}
 	field := object("What a field may hold.", map[string]*huma.Schema{
-		"type": kind, "required": flag(""), "min": number("Characters; of a number its value."), "max": number("Characters; of a number its value."),
+		"type": kind, "required": flag(""), "min": number("Characters; of a number its value."), "max": number("Characters; of a number its value, of a file its bytes."),
 		"options": texts("The values of a choice."), "multiple": flag("Whether a choice or a file may be there several times."),
 	})
 	form := object("Of a client with source form: what a page's visitors may send. Null for other clients.", map[string]*huma.Schema{

@@ -220,6 +220,7 @@ type model struct {
 	*httptest.Server
 	handle  atomic.Pointer[modelFunc] // nil answers
 	asked   chan string               // takes the prompts, as far as there is room
+	shown   chan string               // takes the images beside them, as far as there is room
 	release chan struct{}
 }
 
@@ -235,16 +236,19 @@ func (m *model) does(f modelFunc) {
 }
 
 func newModel(t testing.TB) *model {
-	m := &model{asked: make(chan string, 1000), release: make(chan struct{})}
+	m := &model{asked: make(chan string, 1000), shown: make(chan string, 100), release: make(chan struct{})}
 	m.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var request struct {
-			Messages []struct{ Role, Content string }
+			Messages []struct {
+				Role    string
+				Content any
+			}
 		}
 		if err := json.NewDecoder(r.Body).Decode(&request); err != nil || len(request.Messages) == 0 {
 			http.Error(w, "what?", http.StatusBadRequest)
 			return
 		}
-		prompt := request.Messages[len(request.Messages)-1].Content
+		prompt := m.look(request.Messages[len(request.Messages)-1].Content)
 		select {
 		case m.asked <- prompt:
 		default:
@@ -257,6 +261,26 @@ func newModel(t testing.TB) *model {
 	}))
 	t.Cleanup(m.Close)
 	return m
+}
+
+// look returns the text of a message, and notes its images.
+func (m *model) look(content any) (prompt string) {
+	parts, _ := content.([]any)
+	for _, part := range parts {
+		part := part.(map[string]any)
+		if part["type"] == "text" {
+			prompt = part["text"].(string)
+			continue
+		}
+		select {
+		case m.shown <- part["image_url"].(map[string]any)["url"].(string):
+		default:
+		}
+	}
+	if parts == nil {
+		prompt, _ = content.(string)
+	}
+	return prompt
 }
 
 func say(w http.ResponseWriter, text string) {

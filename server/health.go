@@ -24,10 +24,18 @@ func (s *Server) health(c echo.Context) error {
 
 // ready says that calls will be taken: the database can be read and written, and the process is not about to end.
 func (s *Server) ready(c echo.Context) error {
+	if err := s.readiness(c.Request().Context()); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]string{"status": "ready"})
+}
+
+// readiness returns why calls cannot be taken now; nil when they can.
+func (s *Server) readiness(ctx context.Context) error {
 	if s.draining.Load() {
 		return problem.New(problem.Unavailable, problem.CodeShuttingDown, "Beckon is shutting down.").After(probeAgain)
 	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	switch err := s.Database.Health(ctx); {
 	case problem.Is(err, problem.Unavailable):
@@ -35,5 +43,5 @@ func (s *Server) ready(c echo.Context) error {
 	case err != nil:
 		return problem.New(problem.Unavailable, problem.CodeStorageUnavailable, "The database does not answer.").After(probeAgain).Because(err)
 	}
-	return c.JSON(http.StatusOK, map[string]string{"status": "ready"})
+	return nil
 }

@@ -102,6 +102,7 @@ func New(c Config) (*Server, error) {
 	s.echo.Use(decodeParams, s.observe, s.allowOrigins, s.requireAdmin, requireText)
 	s.echo.GET("/healthz", s.health)
 	s.echo.GET("/readyz", s.ready)
+	c.Calls.Metrics.Ready(func() bool { return s.readiness(context.Background()) == nil })
 	s.echo.GET("/metrics", echo.WrapHandler(c.Calls.Metrics.Handler()))
 	s.echo.GET("/.well-known/webhook-keys.json", s.webhookKeys)
 	s.echo.POST(webhookRoute, s.webhook)

@@ -58,6 +58,7 @@ func TestADeletedDatabaseIsNotReady(t *testing.T) {
 	require.NoError(t, g.store.Claim())
 	run := g.call("x").Header.Get("Beckon-Run-Id")
 	require.Equal(t, 200, g.get("/readyz").StatusCode)
+	require.Contains(t, g.get("/metrics").body, "beckon_ready 1\n")
 	require.NoError(t, os.Rename(path, path+".away"))
 	require.Eventually(t, func() bool { return g.get("/readyz").StatusCode == 503 }, patience, 10*time.Millisecond)
 	ready := g.get("/readyz")

@@ -84,6 +84,7 @@ func (w *Web) clientPosts(id string) map[string]echo.HandlerFunc {
 	posts := map[string]echo.HandlerFunc{"/preview": w.previewClient}
 	if id != "" {
 		posts["/try"], posts["/enabled"], posts["/secret"] = w.tryClient, w.enableClient, w.setClientSecret
+		posts["/form-key"] = w.rotateFormKey
 	}
 	return posts
 }
@@ -154,6 +155,8 @@ func clientNotice(c echo.Context) string {
 		return "The client is enabled: its calls are answered."
 	case "disabled":
 		return "The client is disabled: its calls are refused with 403."
+	case "form-key":
+		return "The form has a new address. The old one does not work any more: put the new one into your pages."
 	case "deleted":
 		return "The client is deleted, and its token is good for nothing. Its runs are kept."
 	default:

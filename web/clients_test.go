@@ -14,6 +14,7 @@ import (
 
 	"beckon/agents"
 	"beckon/calls"
+	"beckon/calls/forms"
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/gateway/gatewaytest"
@@ -361,6 +362,40 @@ func TestCallbackSecretsOfClients(t *testing.T) {
 	refused := s.post("/admin/clients/filed/webhook-secret", nil)
 	require.Equal(t, http.StatusConflict, refused.StatusCode)
 	require.Contains(t, refused.body, "declared in the configuration file")
+}
+
+// A new key of a form is asked for twice, and ends the old one at once.
+func TestANewFormKey(t *testing.T) {
+	s := newClientSite(t)
+	created := s.post("/admin/clients/new", filled("id", "contact", "name", "Contact", "source", "form", "form.origins", "https://acme.example"))
+	require.Less(t, created.StatusCode, 400, created.body)
+	key := s.saved("contact").Item.Form.Key
+	page := s.get("/admin/clients/contact").body
+	require.Contains(t, page, `action="/admin/clients/contact/form-key"`)
+	require.Contains(t, page, key)
+
+	refused := s.post("/admin/clients/contact/form-key", nil)
+	require.Equal(t, http.StatusUnprocessableEntity, refused.StatusCode)
+	require.Contains(t, refused.body, "Confirm that your pages may stop")
+	require.Equal(t, key, s.saved("contact").Item.Form.Key)
+
+	made := s.post("/admin/clients/contact/form-key", url.Values{"sure": {"true"}})
+	require.Equal(t, http.StatusSeeOther, made.StatusCode, made.body)
+	form := s.saved("contact").Item.Form
+	require.True(t, forms.ValidKey(form.Key))
+	require.NotEqual(t, key, form.Key)
+	require.False(t, form.HasKey(key, time.Now()), "the old one stops at once")
+	after := s.get(made.Header.Get("Location")).body
+	require.Contains(t, after, "The form has a new address.")
+	require.Contains(t, after, form.Key)
+	require.NotContains(t, after, key)
+	list, _, err := s.editor.AuditEntries(t.Context(), catalog.AuditQuery{Limit: 1})
+	require.NoError(t, err)
+	require.Equal(t, []string{"rotate-form-key", "contact"}, []string{list[0].Action, list[0].ResourceID})
+
+	require.Equal(t, http.StatusOK, s.post("/admin/clients/new", filled("id", "ci", "name", "CI")).StatusCode)
+	require.NotContains(t, s.get("/admin/clients/ci").body, "/form-key", "it has no form")
+	require.Equal(t, http.StatusConflict, s.post("/admin/clients/ci/form-key", url.Values{"sure": {"true"}}).StatusCode)
 }
 
 func newest(list []clients.Credential) clients.Credential {

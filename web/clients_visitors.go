@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/labstack/echo/v4"
+
 	publicforms "beckon/calls/forms"
 	"beckon/clients"
 	"beckon/internal/problem"
@@ -99,6 +101,24 @@ func (s clientScreen) HasNoForm() bool {
 		}
 	}
 	return s.Form.Source != publicforms.Source
+}
+
+// rotateFormKey gives a form another key. The one before stops at once.
+func (w *Web) rotateFormKey(c echo.Context) error {
+	sent, err := postedForm(c)
+	if err != nil {
+		return err
+	}
+	id := idParam(c)
+	if !sent.Has("sure") {
+		err = problem.New(problem.Invalid, "not_confirmed", "Confirm that your pages may stop sending the form until they have its new address.")
+	} else {
+		_, err = clients.RotateFormKey(c.Request().Context(), resources[clients.Client](w), userOf(c), id, 0)
+	}
+	if err != nil {
+		return w.clientForms().refusedTo(c, "given a new form key", err)
+	}
+	return redirect(c, addressOf(clientsPath, id)+"?done=form-key")
 }
 
 // formURL is the public address of a client's form.

@@ -27,6 +27,9 @@ var endpointFields = []labelled{
 	{"headers", "Headers"},
 	{"signature", "Signature"},
 	{"to", "To"},
+	{"from", "From"},
+	{"as", "Written as"},
+	{"repositories", "Repositories"},
 	{"subject", "Subject"},
 	{"replyTo", "Reply to"},
 	{"method", "Method"},
@@ -56,6 +59,8 @@ type endpointForm struct {
 	Agents, Clients    string
 	Format, Template   string
 	To, Method         string
+	From, As           string
+	Repositories       string
 	Subject, ReplyTo   string
 	Path, Body         string
 	Signature, Vendor  string
@@ -72,7 +77,7 @@ type endpointForm struct {
 func endpointFormOf(e deliveries.Endpoint) endpointForm {
 	f := endpointForm{ID: e.ID, Name: e.Name, URL: e.ShownURL(), Enabled: e.IsEnabled(), Agents: strings.Join(e.Agents, ", "), Clients: strings.Join(e.Clients, ", "),
 		Format: e.Format, Signature: e.Signature, Vendor: e.Vendor, Retry: e.Retry.Policy, Headers: headerLines(e.Headers),
-		To: e.To, Subject: e.Subject, ReplyTo: e.ReplyTo, Method: e.Method, Path: e.Path, Body: e.Body}
+		To: e.To, From: e.From, As: e.As, Repositories: strings.Join(e.Repositories, ", "), Subject: e.Subject, ReplyTo: e.ReplyTo, Method: e.Method, Path: e.Path, Body: e.Body}
 	var others []string
 	for _, name := range e.Events {
 		if slices.Contains(deliveries.EventNames(), name) {
@@ -111,7 +116,8 @@ func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
 	f := endpointForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), URL: trimmed(sent, "url"), Enabled: sent.Has("enabled"), Events: sent["events"],
 		OtherEvents: trimmed(sent, "otherEvents"), Agents: trimmed(sent, "agents"), Clients: trimmed(sent, "clients"), Format: trimmed(sent, "format"), Template: trimmed(sent, "template"),
 		Signature: trimmed(sent, "signature"), Vendor: trimmed(sent, "vendor"), Retry: trimmed(sent, "retry"), Waits: trimmed(sent, "waits"), Timeout: trimmed(sent, "timeout"),
-		RateLimit: trimmed(sent, "rateLimit"), To: trimmed(sent, "to"), Subject: trimmed(sent, "subject"), ReplyTo: trimmed(sent, "replyTo"), Method: trimmed(sent, "method"), Path: trimmed(sent, "path"), Body: trimmed(sent, "body"), secret: secret.String(trimmed(sent, "secret"))}
+		RateLimit: trimmed(sent, "rateLimit"), To: trimmed(sent, "to"), From: trimmed(sent, "from"), As: trimmed(sent, "as"), Repositories: trimmed(sent, "repositories"),
+		Subject: trimmed(sent, "subject"), ReplyTo: trimmed(sent, "replyTo"), Method: trimmed(sent, "method"), Path: trimmed(sent, "path"), Body: trimmed(sent, "body"), secret: secret.String(trimmed(sent, "secret"))}
 	f.Headers, f.headers, f.typedSecrets = typedHeaders(sent, have.Headers, &f.wrongHeaders)
 	f.typedSecrets = f.typedSecrets || f.secret != ""
 	return f
@@ -121,7 +127,8 @@ func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
 func (f endpointForm) endpoint(have deliveries.Endpoint) (e deliveries.Endpoint, wrong problem.Fields) {
 	e = deliveries.Endpoint{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), URL: f.URL, Secret: f.secret, Events: append(slices.Clone(f.Events), splitList(f.OtherEvents)...),
 		Agents: splitList(f.Agents), Clients: splitList(f.Clients), Format: catalog.OmitDefault(f.Format, deliveries.DefaultFormat), Signature: catalog.OmitDefault(f.Signature, string(signature.Standard)),
-		Vendor: catalog.OmitDefault(f.Vendor, signature.DefaultVendor), Headers: f.headers, To: f.To, Subject: f.Subject, ReplyTo: f.ReplyTo, Method: f.Method, Path: f.Path, Body: f.Body}
+		Vendor: catalog.OmitDefault(f.Vendor, signature.DefaultVendor), Headers: f.headers, To: f.To, From: f.From, As: f.As, Repositories: splitList(f.Repositories),
+		Subject: f.Subject, ReplyTo: f.ReplyTo, Method: f.Method, Path: f.Path, Body: f.Body}
 	if e.IsDestination() { // which hides what is chosen for the others
 		e.Signature, e.Vendor = "", ""
 	}

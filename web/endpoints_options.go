@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"beckon/deliveries"
+	"beckon/deliveries/destinations"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
 )
@@ -48,12 +49,17 @@ func partsFor(f deliveries.Format) string {
 		return ""
 	}
 	parts := []string{"destination"}
-	for _, field := range []string{"to", "method", "subject"} {
+	for _, field := range []string{"to", "from", "as", "method", "subject"} {
 		if f.Destination.Uses(field) {
 			parts = append(parts, field)
 		}
 	}
 	return strings.Join(parts, " ")
+}
+
+// WrittenAs is what a host of repositories makes of an answer.
+func (s endpointScreen) WrittenAs() []string {
+	return []string{destinations.AsComment, destinations.AsStatus}
 }
 
 // Signatures are the ways to sign.
@@ -140,10 +146,10 @@ func (s *endpointScreen) useEvents(own []string) {
 
 // SecretField is for a secret that the receiver has made.
 func (s endpointScreen) SecretField() field {
-	help := "Only where the receiver gives you one: whsec_… for Standard Webhooks, whsk_… for a key pair; for a chat, the token of the bot. Empty: Beckon makes one that signs, and shows it once."
+	help := "Only where the receiver gives you one: whsec_… for Standard Webhooks, whsk_… for a key pair; for a chat, the token of the bot; for a host of repositories, an access token. Empty: Beckon makes one that signs, and shows it once."
 	shown := s.nounForm.Secret("secret", "Secret", "", help)
 	if s.ID != "" {
-		if shown.Help = "The bot's token, where it needs one. Empty: what is kept stays."; s.Form.IsDestination() {
+		if shown.Help = "The token that its receiver has given, where it needs one. Empty: what is kept stays."; s.Form.IsDestination() {
 			return shown
 		}
 		shown.Help = "To take over one that the receiver gives you. The one before signs beside it for 24 hours. Empty: it stays."

@@ -298,6 +298,7 @@ func TestChangesInWords(t *testing.T) {
 	for want, e := range map[string]catalog.AuditEntry{
 		"gave a new token to clients/":           {Action: "rotate", Section: "clients", ResourceID: "ci"},
 		"gave a new callback secret to clients/": {Action: "rotate-secret", Section: "clients", ResourceID: "ci"},
+		"gave a new form key to clients/":        {Action: "rotate-form-key", Section: "clients", ResourceID: "contact"},
 		"gave a new secret to endpoints/":        {Action: "rotate", Section: "endpoints", ResourceID: "ci"},
 		"ran again runs/":                        {Action: "repeat", Section: "runs", ResourceID: "run_1"},
 		"logged in from 192.0.2.7":               {Action: "login", Section: "sessions", ResourceID: "192.0.2.7"},

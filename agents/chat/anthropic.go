@@ -23,7 +23,7 @@ const (
 var messages = &wire{
 	format: completion.Messages, answer: "a message of Anthropic's API", check: " and type",
 	url: "https://api.anthropic.com/v1", path: "/messages", list: "limit=1000",
-	tokens: memberMaxTokens, needsTokens: true, schema: memberOutputConfig, optional: []string{memberCacheControl},
+	tokens: memberMaxTokens, needsTokens: true, schema: memberOutputConfig, optional: []string{memberCacheControl}, text: "text",
 	authorize: func(h http.Header, key string) {
 		h["Anthropic-Version"] = []string{anthropicVersion}
 		if key != "" {
@@ -40,6 +40,10 @@ var messages = &wire{
 		return map[string]any{"format": map[string]any{"type": "json_schema", "schema": s.Text}}
 	},
 	write: writeMessages,
+	image: func(list []byte, i shown) []byte {
+		list = append(append(list, `{"type":"image","source":{"type":"base64","media_type":"`...), i.mediaType...)
+		return append(append(append(list, `","data":"`...), i.base64...), `"}}`...)
+	},
 	told: func(messages []byte, calls []completion.Call, told []string) []byte {
 		messages = append(messages, `,{"role":"user","content":[`...)
 		for i := range calls {
@@ -64,7 +68,7 @@ func writeMessages(d *draft, said *conversation, order string) {
 		d.body = append(d.body, "}]"...)
 	}
 	d.begin(memberMessages)
-	d.body = append(appendMessage(append(d.body, '['), "user", said.prompt), '}')
+	d.body = said.appendPrompt(append(d.body, '['), said.prompt)
 	d.body = append(append(d.body, said.later...), ']')
 }
 

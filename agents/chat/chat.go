@@ -128,6 +128,9 @@ func (m *model) Invoke(ctx context.Context, call agents.Call) (agents.Result, er
 		return agents.Result{}, err
 	}
 	d := &dialog{model: m, call: &call, said: newConversation(m.wire, system, m.system.IsTemplate(), call.Prompt), repairs: m.repairs}
+	if d.said.images, err = imagesOf(ctx, &call); err != nil {
+		return agents.Result{}, err
+	}
 	if m.wire.hasBackground {
 		d.background = newBackground(m.provider, call.Responses)
 	}

@@ -16,6 +16,7 @@ type conversation struct {
 	system string
 	varies bool // every call has another system prompt
 	prompt string
+	images []shown  // that stand beside the prompt
 	later  []byte   // the messages behind the prompt, each with a comma in front
 	said   []string // what the log must not have
 }
@@ -25,7 +26,13 @@ func newConversation(w *wire, system string, varies bool, prompt string) *conver
 }
 
 // size is about how long the messages are.
-func (c *conversation) size() int { return len(c.system) + len(c.prompt) + len(c.later) + 96 }
+func (c *conversation) size() int {
+	size := len(c.system) + len(c.prompt) + len(c.later) + 96
+	for _, i := range c.images {
+		size += len(i.base64) + 96
+	}
+	return size
+}
 
 // systemWith is the system prompt with something added; "" for nothing.
 func (c *conversation) systemWith(order string) string {
@@ -53,6 +60,20 @@ func (c *conversation) ask(text string) {
 func (c *conversation) told(calls []completion.Call, texts []string) {
 	c.later = c.wire.told(c.later, calls, texts)
 	c.said = append(c.said, texts...)
+}
+
+// appendPrompt adds the user's message: its text, or its text and images as parts.
+func (c *conversation) appendPrompt(list []byte, prompt string) []byte {
+	if len(c.images) == 0 {
+		return append(appendMessage(list, openai.ChatMessageRoleUser, prompt), '}')
+	}
+	list = append(append(list, `{"role":"user","content":[{"type":"`...), c.wire.text...)
+	list, _ = jsontext.AppendQuote(append(list, `","text":`...), prompt)
+	list = append(list, '}')
+	for _, i := range c.images {
+		list = c.wire.image(append(list, ','), i)
+	}
+	return append(list, "]}"...)
 }
 
 // appendMessage begins a message. It replaces invalid UTF-8 in the text.

@@ -127,11 +127,15 @@ func (d *dialog) ask(ctx context.Context) (*completion.Completion, *failure) {
 		var next *lessons
 		q.teaches = func(f *failure) bool {
 			next = d.request.learnFrom(f, had, known)
-			return next != nil
+			return next != nil || d.refusesImages(f)
 		}
 		answer, failed := d.sender.ask(ctx, q)
 		if failed == nil || q.passed || lesson == maxLessons || !q.teaches(failed) {
 			return answer, failed
+		}
+		if next == nil {
+			d.dropImages()
+			continue
 		}
 		d.learn(known, next)
 	}

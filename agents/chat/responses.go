@@ -30,7 +30,7 @@ type responseTool struct {
 var responses = &wire{
 	format: completion.Responses, answer: "an answer of OpenAI's Responses API", check: " and type",
 	url: chatCompletions.url, path: "/responses",
-	tokens: "max_output_tokens", schema: memberText,
+	tokens: "max_output_tokens", schema: memberText, text: "input_text",
 	reserved: []string{"input"}, optional: []string{memberBackground, memberInclude, memberStore}, hasBackground: true,
 	authorize: bearer,
 	declare: func(t agents.Tool) any {
@@ -44,8 +44,11 @@ var responses = &wire{
 			d.body, _ = jsontext.AppendQuote(d.body, system)
 		}
 		d.begin("input")
-		d.body = append(appendMessage(append(d.body, '['), openai.ChatMessageRoleUser, said.prompt), '}')
+		d.body = said.appendPrompt(append(d.body, '['), said.prompt)
 		d.body = append(append(d.body, said.later...), ']')
+	},
+	image: func(list []byte, i shown) []byte {
+		return append(i.appendURL(append(list, `{"type":"input_image","image_url":"`...)), `"}`...)
 	},
 	finish: func(d *draft, mode askMode, hasTools bool) {
 		inBackground := mode.background && d.begin(memberBackground)

@@ -32,6 +32,7 @@ type wire struct {
 	schema        string   // the member that holds an answer to a schema
 	hasBackground bool     // answers can be asked for later, by their id
 	hasRoles      bool     // the system prompt is a message with a role, max_tokens has two names, streams have options
+	text          string   // the type of a part that is text
 	reserved      []string // members that params cannot set: the conversation
 	optional      []string // members of our own that a server may not take
 
@@ -39,6 +40,7 @@ type wire struct {
 	declare   func(t agents.Tool) any                                                    // as it is told of a tool
 	hold      func(s *agents.Schema) any                                                 // the value of schema; nil where it can hold to no such
 	write     func(d *draft, said *conversation, order string)                           // the conversation; order belongs to the system prompt
+	image     func(list []byte, i shown) []byte                                          // adds a part that is an image
 	finish    func(d *draft, mode askMode, hasTools bool)                                // writes what else it wants; may be nil
 	told      func(messages []byte, calls []completion.Call, told []string) (all []byte) // adds what tools have told
 }
@@ -60,7 +62,7 @@ const openAIHost = "api.openai.com"
 var chatCompletions = &wire{
 	format: completion.ChatCompletions, answer: "a chat completion",
 	url: "https://" + openAIHost + "/v1", path: "/chat/completions",
-	tokens: memberMaxTokens, schema: memberFormat, hasRoles: true,
+	tokens: memberMaxTokens, schema: memberFormat, hasRoles: true, text: "text",
 	authorize: bearer,
 	declare: func(t agents.Tool) any {
 		return openai.Tool{Type: openai.ToolTypeFunction,
@@ -71,6 +73,9 @@ var chatCompletions = &wire{
 			JSONSchema: &openai.ChatCompletionResponseFormatJSONSchema{Name: "answer", Schema: s.Text, Strict: s.IsStrict}}
 	},
 	write: writeChat,
+	image: func(list []byte, i shown) []byte {
+		return append(i.appendURL(append(list, `{"type":"image_url","image_url":{"url":"`...)), `"}}`...)
+	},
 	told: func(messages []byte, calls []completion.Call, told []string) []byte {
 		for i := range calls {
 			messages = appendMessage(append(messages, ','), openai.ChatMessageRoleTool, told[i])
@@ -99,6 +104,6 @@ func writeChat(d *draft, said *conversation, order string) {
 	default:
 		list = append(appendMessage(list, cmp.Or(d.after.systemRole, openai.ChatMessageRoleSystem), system), "},"...)
 	}
-	list = append(appendMessage(list, openai.ChatMessageRoleUser, prompt), '}')
+	list = said.appendPrompt(list, prompt)
 	d.body = append(append(list, said.later...), ']')
 }

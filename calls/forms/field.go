@@ -1,6 +1,7 @@
 package forms
 
 import (
+	"maps"
 	"net/mail"
 	"slices"
 	"strconv"
@@ -41,7 +42,7 @@ type Field struct {
 	Type     string   `json:"type,omitempty" yaml:"type,omitempty"`
 	Required bool     `json:"required,omitempty" yaml:"required,omitempty"`
 	Min      int      `json:"min,omitempty" yaml:"min,omitempty"`         // characters; of a number its value
-	Max      int      `json:"max,omitempty" yaml:"max,omitempty"`         // characters; of a number its value
+	Max      int      `json:"max,omitempty" yaml:"max,omitempty"`         // characters; of a number its value, of a file bytes
 	Options  []string `json:"options,omitempty" yaml:"options,omitempty"` // of a choice
 	Multiple bool     `json:"multiple,omitempty" yaml:"multiple,omitempty"`
 }
@@ -122,6 +123,26 @@ func isEmail(text string) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(`"(),:;<>[]\`, r)
 	}) &&
 		strings.Contains(host, ".")
+}
+
+// ReplyTo returns the address that a visitor has typed, of the values of a form by name: that of the first field of the type email,
+// or of one that is named so where the form declares no fields. It is empty where there is none, or none that every mail server
+// and every mail program reads as that one address.
+func (f Form) ReplyTo(values map[string]string) string {
+	names := []string{"email", "e-mail", "mail"}
+	if len(f.Fields) > 0 {
+		names = slices.Sorted(maps.Keys(f.Fields))
+	}
+	for _, name := range names {
+		address := strings.TrimSpace(values[name])
+		if (len(f.Fields) == 0 || f.Fields[name].Type == Email) && address != "" && isEmail(address) {
+			if strings.Contains(address, "=?") || strings.ContainsFunc(address, func(r rune) bool { return r > unicode.MaxASCII }) {
+				return "" // it may be shown as another one
+			}
+			return address
+		}
+	}
+	return ""
 }
 
 func isTel(text string) bool {

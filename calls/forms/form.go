@@ -80,6 +80,21 @@ func (f Form) IsZero() bool {
 		f.SiteKey == "" && f.Secret == "" && f.Show == "" && f.Language == "" && f.Thanks == nil
 }
 
+// TakesFiles reports whether visitors may send files with the form.
+func (f Form) TakesFiles() bool {
+	for _, field := range f.Fields {
+		if field.Type == File {
+			return true
+		}
+	}
+	return len(f.Fields) == 0
+}
+
+// TakesFile reports whether a field of the form may be a file.
+func (f Form) TakesFile(field string) bool {
+	return len(f.Fields) == 0 && !isReserved(field) && field != f.Honeypot || f.Fields[field].Type == File
+}
+
 // ShowsAnswer reports whether visitors see what the agent answers.
 func (f Form) ShowsAnswer() bool { return f.Show == ShowAnswer }
 

@@ -3,7 +3,8 @@ package forms
 var english = map[string]string{
 	required: "Please fill in this field.", tooLong: "Please use at most %d characters.", tooShort: "Please use at least %d characters.",
 	tooLarge: "Please enter at most %d.", tooSmall: "Please enter at least %d.", several: "Please give one value only.", notText: "This value cannot be read.",
-	"not_email": "Please enter an e-mail address, such as ada@example.com.", "not_url": "Please enter an address that begins with https://.",
+	fileTooLarge: "Please choose a file of at most %d bytes.",
+	"not_email":  "Please enter an e-mail address, such as ada@example.com.", "not_url": "Please enter an address that begins with https://.",
 	"not_tel": "Please enter a phone number.", "not_number": "Please enter a number.", "not_date": "Please enter a date.", "not_choice": "Please choose one of the values.",
 
 	thanksTitle: "Thank you", thanksText: "Your message has arrived.", backToPage: "Back to the page",
@@ -20,7 +21,8 @@ var english = map[string]string{
 var german = map[string]string{
 	required: "Bitte füllen Sie dieses Feld aus.", tooLong: "Bitte höchstens %d Zeichen.", tooShort: "Bitte mindestens %d Zeichen.",
 	tooLarge: "Bitte höchstens %d.", tooSmall: "Bitte mindestens %d.", several: "Bitte nur einen Wert angeben.", notText: "Dieser Wert ist nicht lesbar.",
-	"not_email": "Bitte eine E-Mail-Adresse angeben, etwa ada@example.com.", "not_url": "Bitte eine Adresse angeben, die mit https:// beginnt.",
+	fileTooLarge: "Bitte eine Datei von höchstens %d Bytes wählen.",
+	"not_email":  "Bitte eine E-Mail-Adresse angeben, etwa ada@example.com.", "not_url": "Bitte eine Adresse angeben, die mit https:// beginnt.",
 	"not_tel": "Bitte eine Telefonnummer angeben.", "not_number": "Bitte eine Zahl angeben.", "not_date": "Bitte ein Datum angeben.", "not_choice": "Bitte einen der Werte wählen.",
 
 	thanksTitle: "Vielen Dank", thanksText: "Ihre Nachricht ist angekommen.", backToPage: "Zurück zur Seite",
@@ -37,7 +39,8 @@ var german = map[string]string{
 var french = map[string]string{
 	required: "Veuillez remplir ce champ.", tooLong: "%d caractères au maximum.", tooShort: "%d caractères au minimum.",
 	tooLarge: "%d au maximum.", tooSmall: "%d au minimum.", several: "Veuillez donner une seule valeur.", notText: "Cette valeur est illisible.",
-	"not_email": "Veuillez saisir une adresse e-mail, par exemple ada@example.com.", "not_url": "Veuillez saisir une adresse qui commence par https://.",
+	fileTooLarge: "Veuillez choisir un fichier de %d octets au maximum.",
+	"not_email":  "Veuillez saisir une adresse e-mail, par exemple ada@example.com.", "not_url": "Veuillez saisir une adresse qui commence par https://.",
 	"not_tel": "Veuillez saisir un numéro de téléphone.", "not_number": "Veuillez saisir un nombre.", "not_date": "Veuillez saisir une date.", "not_choice": "Veuillez choisir l’une des valeurs.",
 
 	thanksTitle: "Merci", thanksText: "Votre message est bien arrivé.", backToPage: "Retour à la page",
@@ -54,7 +57,8 @@ var french = map[string]string{
 var spanish = map[string]string{
 	required: "Rellene este campo.", tooLong: "Use como máximo %d caracteres.", tooShort: "Use como mínimo %d caracteres.",
 	tooLarge: "Como máximo %d.", tooSmall: "Como mínimo %d.", several: "Indique un solo valor.", notText: "Este valor no se puede leer.",
-	"not_email": "Escriba una dirección de correo, como ada@example.com.", "not_url": "Escriba una dirección que empiece por https://.",
+	fileTooLarge: "Elija un archivo de %d bytes como máximo.",
+	"not_email":  "Escriba una dirección de correo, como ada@example.com.", "not_url": "Escriba una dirección que empiece por https://.",
 	"not_tel": "Escriba un número de teléfono.", "not_number": "Escriba un número.", "not_date": "Escriba una fecha.", "not_choice": "Elija uno de los valores.",
 
 	thanksTitle: "Gracias", thanksText: "Su mensaje ha llegado.", backToPage: "Volver a la página",

@@ -30,7 +30,8 @@ func isReserved(name string) bool {
 // Value is a field as it was sent.
 type Value struct {
 	Name, Text string
-	IsFile     bool // Text is its content, or says what it is
+	IsFile     bool  // Text is its content, or says what it is
+	Bytes      int64 // of a file that is stored
 }
 
 // Submission is a form that a visitor has sent.
@@ -76,6 +77,9 @@ func (f Form) readAny(s *Submission, lists map[string][]Value, words Words) (wro
 			continue
 		}
 		one := Field{Multiple: true}
+		if lists[name][0].IsFile {
+			one.Type = File
+		}
 		if message := one.read(s, name, lists[name], words); message != "" {
 			wrong.Add(name, "%s", message)
 		}
@@ -94,10 +98,14 @@ func (f Field) read(s *Submission, name string, sent []Value, words Words) (mess
 		if text == "" {
 			continue
 		}
-		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) || v.IsFile != (f.Type == File) && f.Type != "" {
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) || v.IsFile != (f.Type == File) {
 			return words.of(notText, 0)
 		}
-		if message, limit := f.wrong(text); message != "" && f.Type != Checkbox && !v.IsFile {
+		if v.IsFile {
+			if f.Max > 0 && v.Bytes > int64(f.Max) {
+				return words.of(fileTooLarge, f.Max)
+			}
+		} else if message, limit := f.wrong(text); message != "" && f.Type != Checkbox {
 			return words.of(message, limit)
 		}
 		values = append(values, text)

@@ -11,13 +11,14 @@ import (
 
 // What visitors are told. Messages about a field have their limit in place of %d.
 const (
-	required = "required"
-	tooLong  = "too_long"
-	tooShort = "too_short"
-	tooLarge = "too_large"
-	tooSmall = "too_small"
-	several  = "several"
-	notText  = "not_text"
+	required     = "required"
+	tooLong      = "too_long"
+	tooShort     = "too_short"
+	tooLarge     = "too_large"
+	tooSmall     = "too_small"
+	several      = "several"
+	notText      = "not_text"
+	fileTooLarge = "file_too_large"
 
 	thanksTitle  = "thanks_title"
 	thanksText   = "thanks_text"

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"beckon/internal/repository"
 )
 
 // Event is what a delivery says, in one shape for all senders. Texts that a sender does not give are empty; Labels and Items
@@ -14,6 +16,8 @@ import (
 type Event struct {
 	Fact
 	Items []Item `json:"items"`
+	// Place is where in a repository it happened. No template or filter sees it; it is kept with the run, for answers.
+	Place repository.Place `json:"-"`
 }
 
 // Fact is what is said of an event, and of each item of one that tells of several.
@@ -82,6 +86,24 @@ func Plain(source string, d Delivery) Event {
 	e := NewEvent(source)
 	e.Text = Clip(Clean(strings.TrimSpace(string(d.Body))), maxText)
 	return e
+}
+
+// At sets the place of an event: its repository, and the first hash that is one.
+func (e *Event) At(repo string, hashes ...string) {
+	e.Place.Repository = repo
+	for _, hash := range hashes {
+		if strings.Trim(hash, "0") != "" {
+			e.Place.Commit = hash
+			return
+		}
+	}
+}
+
+// Numbered says what thing the event is about, and its number. Empty, its number is none that people know.
+func (e *Event) Numbered(thing, number string) {
+	if thing != "" && number != "" {
+		e.Place.Thing, e.Place.Number = thing, number
+	}
 }
 
 // Map returns the event as templates and filters read it.

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
+	"github.com/willabides/kongplete"
 
 	"beckon/internal/config"
 	"beckon/internal/problem"
@@ -22,13 +23,20 @@ const (
 )
 
 type commandLine struct {
-	Serve   serveCommand   `cmd:"" help:"Run the gateway."`
-	Invoke  invokeCommand  `cmd:"" help:"Call a client's webhook and print the answer."`
-	Runs    runsCommand    `cmd:"" help:"List, show, follow and cancel runs."`
-	Clients clientsCommand `cmd:"" help:"List and make clients, and give them tokens. Works on the database, whether the gateway runs or not."`
-	Listen  listenCommand  `cmd:"" help:"Receive events on this machine: verify them and print them."`
-	Config  configCommand  `cmd:"" help:"Check or export the configuration."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve      serveCommand      `cmd:"" help:"Run the gateway."`
+	Invoke     invokeCommand     `cmd:"" help:"Call a client's webhook and print the answer."`
+	Runs       runsCommand       `cmd:"" help:"List, show, follow and cancel runs."`
+	Clients    clientsCommand    `cmd:"" help:"List and make clients, and give them tokens. Works on the database, whether the gateway runs or not."`
+	Listen     listenCommand     `cmd:"" help:"Receive events on this machine: verify them and print them."`
+	Config     configCommand     `cmd:"" help:"Check or export the configuration."`
+	Backup     backupCommand     `cmd:"" help:"Write all that the database holds into one file, while the gateway runs."`
+	Restore    restoreCommand    `cmd:"" help:"Put a backup in the place of the database. No gateway may be working on it."`
+	Migrate    migrateCommand    `cmd:"" help:"Copy the database into another one, such as from SQLite to PostgreSQL."`
+	Doctor     doctorCommand     `cmd:"" help:"Look whether the installation is well: configuration, database, disk, clock, limits, providers, endpoints."`
+	Health     healthCommand     `cmd:"" help:"Ask a gateway whether it takes calls. Exits with 1 when it does not."`
+	Completion completionCommand `cmd:"" help:"Print what makes a shell complete command lines of beckon."`
+	Man        manCommand        `cmd:"" hidden:"" help:"Print the manual page."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
 // streams are what a command reads and writes.
@@ -59,6 +67,7 @@ func run(args []string, std streams) int {
 	if err != nil {
 		panic(err) // the struct above is wrong, which no input can cause
 	}
+	kongplete.Complete(parser)                                           // ends the process when a shell asks for completions
 	if len(args) == 1 && (args[0] == "--version" || args[0] == "help") { // what people type before they have read anything
 		args = []string{map[string]string{"--version": "version", "help": "--help"}[args[0]]}
 	}

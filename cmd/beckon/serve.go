@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os/signal"
 	"syscall"
+
+	"github.com/coreos/go-systemd/v22/daemon"
 
 	"beckon/gateway"
 	"beckon/internal/telemetry"
@@ -41,7 +44,16 @@ func (s serveCommand) Run(std streams) error {
 	}
 	log.Info("listening", "address", listener.Addr().String(), "version", version, "config", c.File(), "database", c.Database.Shown())
 	fmt.Fprint(std.out, g.Welcome)
+	notify(log, daemon.SdNotifyReady)
+	context.AfterFunc(ctx, func() { notify(log, daemon.SdNotifyStopping) })
 	return g.Run(ctx, listener)
+}
+
+// notify tells systemd how far the service is, where systemd has started it.
+func notify(log *slog.Logger, state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		log.Warn("cannot tell systemd about the state of the service", "state", state, "error", err)
+	}
 }
 
 func listen(address string) (net.Listener, error) {

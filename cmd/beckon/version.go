@@ -1,14 +1,28 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 )
 
-// version is set when a release is built: -ldflags "-X main.version=1.2.3".
-var version = "0.1.0-dev"
+// version is that of the release: -ldflags "-X main.released=1.2.3" sets it. Without that it is the one that Go has recorded of the
+// tag that the build was made from.
+var version = cmp.Or(released, recordedVersion(), "0.0.0-dev")
+
+// released is set when a release is built.
+var released string
+
+func recordedVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "(devel)" {
+		return ""
+	}
+	return strings.TrimPrefix(info.Main.Version, "v")
+}
 
 type versionCommand struct {
 	JSON bool `help:"Print JSON."`

@@ -21,7 +21,8 @@ type Destination struct {
 	Name  string // as endpoints name it in their format
 	Title string // for people
 	Help  string // what an endpoint needs for it, in one line
-	// Fields are those of an endpoint that mean something to it, besides url and headers: secret, to, method, path, body, subject, replyTo.
+	// Fields are those of an endpoint that mean something to it, besides url and headers: secret, to, from, as, repositories, method,
+	// path, body, subject, replyTo.
 	Fields []string
 	// URL is where it is when an endpoint has no url; empty where it has to have one.
 	URL string
@@ -42,6 +43,10 @@ type Settings struct {
 	Body    string
 	Subject string
 	ReplyTo string
+	From    string
+	As      string
+	// Repositories are patterns; see package repository.
+	Repositories []string
 }
 
 // Receiver makes the requests to one endpoint. It may be used by several goroutines.
@@ -52,8 +57,14 @@ type Receiver struct {
 	Judge func(a Answer) Verdict
 	// ReadsRun says that Request reads the run of a message.
 	ReadsRun bool
-	// ReadsKey says that Request uses the Key of messages about runs, which is read for it.
+	// ReadsKey says that Request uses the Key or the Origin of messages about runs, which are read for it.
 	ReadsKey bool
+	// KeyOf is the Key under which a message's Ref is kept, where more than that of the event belongs to it.
+	KeyOf func(m Message) string
+	// PublicPaths says that no URL of its requests has a key in it, so that its path may be shown.
+	PublicPaths bool
+	// ReadsForm says that Request uses the Form of messages about runs, which is read for it.
+	ReadsForm bool
 	// Ref says what the receiver calls a message that it has taken, by its answer. The next message with the same Key has that as
 	// its First. nil keeps nothing.
 	Ref func(a Answer) string
@@ -73,6 +84,7 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte // its first 16 KiB
+	First  string // that of the message
 }
 
 // Verdict says what an answer means. The zero Verdict is that the receiver has the message.

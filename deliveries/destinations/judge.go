@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tidwall/gjson"
 
 	"beckon/internal/egress"
 	"beckon/internal/markdown"
@@ -41,6 +44,21 @@ func Refused(who, words, todo string) string {
 
 // Wait is how long an answer asks to be left alone, by its headers.
 func (a Answer) Wait() time.Duration { return egress.RetryAfter(a.Header, time.Now()) }
+
+// WaitUntil is Wait, or the time until a header's, which is in seconds since 1970, where the answer has no Retry-After.
+func (a Answer) WaitUntil(header string) time.Duration {
+	if wait := a.Wait(); wait > 0 {
+		return wait
+	}
+	at, err := strconv.ParseInt(a.Header.Get(header), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return Seconds(float64(at) - float64(time.Now().UnixMilli())/1000)
+}
+
+// Member is a member of the answer's JSON as a text, also where the answer was cut behind it; empty when it has none.
+func (a Answer) Member(path string) string { return gjson.GetBytes(a.Body, path).String() }
 
 // Into reads the answer's JSON; false when it has none.
 func (a Answer) Into(v any) bool { return json.Unmarshal(a.Body, v) == nil }

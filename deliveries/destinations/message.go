@@ -8,6 +8,7 @@ import (
 
 	"beckon/internal/markdown"
 	"beckon/internal/render"
+	"beckon/internal/repository"
 )
 
 // Message is an event on its way to people.
@@ -25,14 +26,37 @@ type Message struct {
 	Note   string // what an event of another kind says
 	Link   string // to the run, for people; empty where there is none
 	Files  []File
+	// GateFailed says that the answer does not meet the gate of its run, and Reason why it does or does not.
+	GateFailed bool
+	Reason     string
+	// Origin is nil where the call of the run has told of none, and for what is about no run.
+	Origin *Origin
+	// IsSample says that the message is made up: there is no run.
+	IsSample bool
+	Form     *Form // what a visitor of a web page has sent, where the run is about that
 	// Data is what a template sees of the event, and of its run where the receiver reads that.
 	Data func(t *render.Template) (map[string]any, error)
 	// Document is the event in the format run.
 	Document func() ([]byte, error)
 }
 
+// Origin is where a run's call came from.
+type Origin struct {
+	Source string // of its client, such as github
+	Signed bool   // a signature over the call's body proved its sender
+	Place  *repository.Place
+}
+
 // File is something that a run has made.
 type File struct{ Name, URL string }
+
+// Form is a form that a visitor of a web page has sent. All of it but Name is what a stranger has typed.
+type Form struct {
+	Name    string            // of the client
+	Title   string            // what it is about, where the visitor says that
+	ReplyTo string            // the visitor's address, and nothing else; empty where it is not known
+	Fields  map[string]string // what they have sent
+}
 
 // State says how good the news of a message is.
 type State int
@@ -57,7 +81,7 @@ func Events() []string { return []string{runCompleted, runFailed, eventResolved}
 // State is that of the message.
 func (m Message) State() State {
 	switch {
-	case m.Error != "":
+	case m.Error != "" || m.GateFailed:
 		return Bad
 	case m.Kind == runCompleted || m.Kind == eventResolved:
 		return Good
@@ -155,6 +179,17 @@ func (m Message) Brief(blocks []markdown.Block, limit int) string {
 		words = append(words, strings.Fields(plain)...)
 	}
 	return Cut(markdown.Plain.Text(strings.TrimSuffix(strings.Join(words, " "), ":")), limit)
+}
+
+// Short is why the message says what it says, or the beginning of its text, in one line.
+func (m Message) Short(limit int) string {
+	text := cmp.Or(m.Error, m.Reason)
+	if text == "" {
+		for _, b := range markdown.Plain.Blocks(m.Markdown(), 4*limit) {
+			text += b.Plain() + " "
+		}
+	}
+	return Cut(strings.Join(strings.Fields(text), " "), limit)
 }
 
 // Cut ends a text after so many characters, and takes out what nobody sees.

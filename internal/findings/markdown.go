@@ -59,4 +59,10 @@ var markdownMarks = strings.NewReplacer(
 	"<", "&lt;", ">", "&gt;", "&", "&amp;", "@", "@\u2060", "://", ":\u2060//", "www.", "www\u2060.")
 
 // plain writes a text on one line so that Markdown shows it as it is.
-func plain(text string) string { return markdownMarks.Replace(visible(text)) }
+func plain(text string) string {
+	text = visible(text)
+	if !strings.ContainsAny(text, "\\`*_[]|#~!$<>&@") && !strings.Contains(text, "://") && !strings.Contains(text, "www.") {
+		return text
+	}
+	return markdownMarks.Replace(text)
+}

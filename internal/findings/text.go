@@ -8,6 +8,9 @@ import (
 // visible puts a text on one line. Control characters, and those that turn the direction of a text around, are left out: a reader is
 // to see what stands there.
 func visible(text string) string {
+	if text = strings.Trim(text, " "); isPlainLine(text) {
+		return text
+	}
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\r' || r == '\t':
@@ -20,4 +23,15 @@ func visible(text string) string {
 		return r
 	}, text)
 	return strings.Join(strings.Fields(text), " ")
+}
+
+// isPlainLine reports whether a text, which neither begins nor ends with a space, is one line of ASCII without anything to leave
+// out, as most are.
+func isPlainLine(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == ' ' && text[i-1] == ' ' {
+			return false
+		}
+	}
+	return true
 }

@@ -40,6 +40,8 @@ type Server struct {
 	from     *mail.Address
 	// Trusted are the authorities that may sign its certificate; nil is those of this machine.
 	Trusted *x509.CertPool
+
+	connections connections
 }
 
 // The ports where nothing is said.
@@ -55,7 +57,7 @@ func New(rawURL secret.String, from string) (*Server, error) {
 	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		return nil, errors.New("must be a URL such as smtps://user:password@mail.example.com:465, or smtp://… for STARTTLS")
 	}
-	s := &Server{host: u.Hostname(), implicit: u.Scheme == "smtps", port: portSTARTTLS}
+	s := &Server{host: u.Hostname(), implicit: u.Scheme == "smtps", port: portSTARTTLS, connections: connections{slots: make(chan struct{}, maxConnections), idleFor: idleFor}}
 	if s.implicit {
 		s.port = portImplicit
 	}
@@ -84,7 +86,7 @@ func ParseAddress(text string) (*mail.Address, error) {
 	return mail.ParseAddress(text)
 }
 
-// Send hands a mail in. An error is a *problem.Error that says what to do; its kind is Unprocessable where this mail is never
+// Send hands a mail in. It keeps the connection for a while for those that follow. An error is a *problem.Error that says what to do; its kind is Unprocessable where this mail is never
 // taken, and Unavailable where it may be later.
 func (s *Server) Send(ctx context.Context, m Mail, timeout time.Duration) error {
 	message, err := s.message(m)
@@ -93,15 +95,14 @@ func (s *Server) Send(ctx context.Context, m Mail, timeout time.Duration) error 
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	client, err := s.client(timeout)
-	if err == nil {
-		err = client.DialAndSendWithContext(ctx, message)
-	}
-	if err != nil {
+	if err := s.hand(ctx, message, timeout); err != nil {
 		return s.explain(err)
 	}
 	return nil
 }
+
+// Close ends the connections to the server.
+func (s *Server) Close() { s.connections.close() }
 
 func (s *Server) client(timeout time.Duration) (*gomail.Client, error) {
 	options := []gomail.Option{gomail.WithPort(s.port), gomail.WithTimeout(timeout), gomail.WithTLSPolicy(gomail.TLSMandatory),
@@ -160,6 +161,8 @@ func (s *Server) explain(err error) error {
 	}
 	text := strings.ToLower(err.Error())
 	switch {
+	case errors.Is(err, errBusy):
+		return failed(problem.Unavailable, "The mail server %s takes so long for other mails that this one's time is over. It is tried again.", place)
 	case strings.Contains(text, "starttls"):
 		return failed(problem.Unavailable, "The mail server %s offers no STARTTLS. Use smtps:// where it has TLS from the beginning.", place)
 	case strings.Contains(text, "certificate") || strings.Contains(text, "x509") || strings.Contains(text, "tls:"):

@@ -36,15 +36,60 @@ type mailbox struct {
 	logins  int
 	refuses *smtp.SMTPError
 	address string
+
+	connections, open int
+	closeAfter        int // mails, after which it closes a connection; 0 never does
+	busyAfter         int // mails of a connection, after which it says 421; 0 never does
+}
+
+// counted counts the connections of a listener.
+type counted struct {
+	net.Listener
+	b *mailbox
+}
+
+func (c counted) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	c.b.mu.Lock()
+	defer c.b.mu.Unlock()
+	c.b.connections++
+	c.b.open++
+	return &closing{Conn: conn, b: c.b}, nil
+}
+
+type closing struct {
+	net.Conn
+	b    *mailbox
+	once sync.Once
+}
+
+func (c *closing) Close() error {
+	c.once.Do(func() {
+		c.b.mu.Lock()
+		defer c.b.mu.Unlock()
+		c.b.open--
+	})
+	return c.Conn.Close()
+}
+
+// counts are the connections that it has had, those that are open, and its mails.
+func (b *mailbox) counts() (connections, open, mails int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.connections, b.open, len(b.mails)
 }
 
 func newMailbox(t *testing.T, config *tls.Config, implicit bool) *mailbox {
 	b := &mailbox{}
-	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{b: b}, nil }))
+	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &session{b: b, c: c}, nil }))
 	server.Domain, server.TLSConfig, server.AllowInsecureAuth = "localhost", config, config == nil
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	b.address = listener.Addr().String()
+	listener = counted{listener, b}
 	if implicit {
 		listener = tls.NewListener(listener, config)
 	}
@@ -60,7 +105,11 @@ func newMailbox(t *testing.T, config *tls.Config, implicit bool) *mailbox {
 	return b
 }
 
-type session struct{ b *mailbox }
+type session struct {
+	b     *mailbox
+	c     *smtp.Conn
+	mails int
+}
 
 func (s *session) AuthMechanisms() []string { return []string{sasl.Plain} }
 
@@ -76,7 +125,14 @@ func (s *session) Auth(string) (sasl.Server, error) {
 	}), nil
 }
 
-func (s *session) Mail(string, *smtp.MailOptions) error { return nil }
+func (s *session) Mail(string, *smtp.MailOptions) error {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	if s.b.busyAfter > 0 && s.mails >= s.b.busyAfter {
+		return &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: "too many mails"}
+	}
+	return nil
+}
 
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.b.mu.Lock()
@@ -93,10 +149,18 @@ func (s *session) Data(r io.Reader) error {
 	s.b.mu.Lock()
 	defer s.b.mu.Unlock()
 	s.b.mails = append(s.b.mails, string(text))
+	s.mails++
 	return err
 }
 
-func (s *session) Reset()        {}
+// Reset is called when a mail was taken.
+func (s *session) Reset() {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	if s.b.closeAfter > 0 && s.mails >= s.b.closeAfter {
+		_ = s.c.Conn().SetDeadline(time.Now())
+	}
+}
 func (s *session) Logout() error { return nil }
 
 func (b *mailbox) server(t *testing.T, before string) *mail.Server {

@@ -19,8 +19,11 @@ type Dialect struct {
 	strong, emphasis, strike [2]string
 	quote, bullet, point     string
 	rule                     string
-	tables                   bool // it has tables of its own
-	unmarked                 bool // it has no marks: code is text like any other, and a link shows its URL
+	silence                  func(string) string // has nobody called; nil is silent
+	indent                   string              // of a list in a list; empty is two spaces
+	references               *regexp.Regexp      // what its receiver would read as a reference; nil where it reads none
+	tables                   bool                // it has tables of its own
+	unmarked                 bool                // it has no marks: code is text like any other, and a link shows its URL
 }
 
 func (w *writer) escaped(text string) string { return w.escape(text) }
@@ -126,8 +129,8 @@ var Discord = &Dialect{
 	quote: "> ", bullet: "- ", point: ".", rule: "———",
 }
 
-// GitHub is Markdown with tables, as Mattermost, GitHub and GitLab show it.
-var GitHub = &Dialect{
+// Mattermost is Markdown with tables, as Mattermost shows it.
+var Mattermost = &Dialect{
 	Measure: runes16, escape: escapeMarkdown,
 	inCode:  fencedSpan,
 	pre:     fenced,
@@ -176,10 +179,28 @@ var (
 
 // escapeMarkdown has a text shown as it is in Markdown.
 func escapeMarkdown(text string) string {
-	return lineBegin.ReplaceAllStringFunc(entity.ReplaceAllString(special.Replace(text), `\&$1`), func(begin string) string {
+	text = special.Replace(text)
+	if strings.IndexByte(text, '&') >= 0 {
+		text = entity.ReplaceAllString(text, `\&$1`)
+	}
+	if !mayBeginList(text) {
+		return text
+	}
+	return lineBegin.ReplaceAllStringFunc(text, func(begin string) string {
 		last := len(begin) - 1
 		return begin[:last] + `\` + begin[last:]
 	})
+}
+
+// mayBeginList reports whether a line of a text begins with what lineBegin looks for. Few do.
+func mayBeginList(text string) bool {
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimLeft(line, " \t")
+		if line != "" && strings.IndexByte("-+=0123456789", line[0]) >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // fenced puts a fence around code that is longer than any in it.
@@ -206,7 +227,15 @@ func fencedSpan(code string) string {
 func Escape(text string) string { return escapeMarkdown(Clean(text)) }
 
 // Text writes a text as it is.
-func (d *Dialect) Text(text string) string { return silent(d.escape(Clean(text))) }
+func (d *Dialect) Text(text string) string { return d.silent(d.escape(Clean(text))) }
+
+// silent has nobody called by what is written.
+func (d *Dialect) silent(written string) string {
+	if d.silence != nil {
+		return d.silence(written)
+	}
+	return silent(written)
+}
 
 // Strong writes a text as it is, in bold letters.
 func (d *Dialect) Strong(text string) string { return marked(d.strong, d.Text(text)) }

@@ -24,7 +24,11 @@ func (w *writer) inline(parent ast.Node, depth int) string {
 func (w *writer) span(n ast.Node, depth int) string {
 	switch n := n.(type) {
 	case *ast.Text:
-		return w.escaped(resolved(n.Value(w.source))) + lineEnd(n)
+		written := w.escaped(resolved(n.Value(w.source)))
+		if next := n.NextSibling(); next != nil && next.Kind() == ast.KindRawHTML {
+			written = w.endsApart(written)
+		}
+		return written + lineEnd(n)
 	case *ast.String:
 		return w.escaped(resolved(n.Value))
 	case *ast.CodeSpan:

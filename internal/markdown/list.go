@@ -1,6 +1,7 @@
 package markdown
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 // items writes a list: each item is a block, and so is what is in one besides its first paragraph.
 func (w *writer) items(list *ast.List, depth int, prefix string) {
 	number, first := list.Start, true
-	indent := strings.Repeat("  ", min(levelOf(list), maxDepth))
+	indent := strings.Repeat(cmp.Or(w.indent, "  "), min(levelOf(list), maxDepth))
 	for item := list.FirstChild(); item != nil; item = item.NextSibling() {
 		mark := w.bullet
 		if list.IsOrdered() {
@@ -84,7 +85,7 @@ func (w *writer) table(n ast.Node) {
 			b.WriteString(strings.Repeat("|---", len(row)) + "|\n")
 		}
 	}
-	w.add(Block{Text: silent(strings.TrimSuffix(b.String(), "\n")), plain: aligned, Code: true})
+	w.add(Block{Text: w.silent(strings.TrimSuffix(b.String(), "\n")), plain: aligned, Code: true})
 }
 
 const maxColumn = 40 // characters to which the cells of a column are padded

@@ -98,7 +98,7 @@ func (w *writer) add(b Block) {
 		return
 	}
 	if !b.Code || w.unmarked {
-		b.Text = silent(b.Text)
+		b.Text = w.silent(b.Text)
 	}
 	b.Text = strings.ReplaceAll(b.Text, keptAt, "@")
 	w.list = append(w.list, b)

@@ -63,9 +63,7 @@ func SafeURL(raw string) (written, host string, ok bool) {
 		if host = strings.ToLower(u.Hostname()); host == "" {
 			return "", "", false
 		}
-		if ascii, err := idna.Lookup.ToASCII(host); err == nil {
-			host = ascii
-		}
+		host = inASCII(host)
 	case "mailto":
 		if host = strings.ToLower(u.Opaque); host == "" {
 			return "", "", false
@@ -82,12 +80,26 @@ func SafeURL(raw string) (written, host string, ok bool) {
 var escapeURL = strings.NewReplacer("<", "%3C", ">", "%3E", "|", "%7C", `"`, "%22", "'", "%27", "(", "%28", ")", "%29", "`", "%60", `\`, "%5C", " ", "%20", "\n", "", "\t", "",
 	"*", "%2A", "[", "%5B", "]", "%5D", "{", "%7B", "}", "%7D")
 
+// inASCII is a host as look-ups have it, where it can be written so.
+func inASCII(host string) string {
+	if strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-") == "" {
+		return host
+	}
+	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+		return ascii
+	}
+	return host
+}
+
 var hostLike = regexp.MustCompile(`(?:[\p{L}\p{N}_-]+[.。．｡])+[\p{L}\p{N}-]+`)
 
 // looksElsewhere reports whether the text of a link names a host, and not the one that the link leads to.
 func looksElsewhere(text, host string) bool {
 	if _, domain, isMail := strings.Cut(host, "@"); isMail {
 		host = domain
+	}
+	if !strings.ContainsAny(text, ".。．｡") {
+		return false
 	}
 	host = strings.TrimPrefix(host, "www.")
 	for _, name := range hostLike.FindAllString(text, 8) {
@@ -97,9 +109,7 @@ func looksElsewhere(text, host string) bool {
 		if !isName && strings.Count(name, ".") != 3 {
 			continue // a version, a number
 		}
-		if ascii, err := idna.Lookup.ToASCII(name); err == nil {
-			name = ascii
-		}
+		name = inASCII(name)
 		if name = strings.TrimPrefix(name, "www."); name != host && !strings.HasSuffix(host, "."+name) {
 			return !slices.Contains([]string{"e.g", "i.e"}, name)
 		}

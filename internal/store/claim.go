@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/gofrs/flock"
@@ -35,6 +36,22 @@ func (s *Store) claimFile() error {
 	}
 	if !free {
 		return fmt.Errorf("another Beckon serves %s already: end it, or use PostgreSQL for several of them", s.file.path)
+	}
+	return nil
+}
+
+// ClaimIdle keeps gateways from the database until Close where that can be done, which is SQLite, and returns ErrInUse when one works on
+// it now.
+func (s *Store) ClaimIdle(ctx context.Context) error {
+	if s.Shared() {
+		served, err := isServedPostgres(ctx, s.read)
+		if err == nil && served {
+			err = ErrInUse
+		}
+		return err
+	}
+	if err := s.claimFile(); err != nil {
+		return ErrInUse
 	}
 	return nil
 }

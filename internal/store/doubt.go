@@ -92,6 +92,10 @@ func begin(ctx context.Context, conn *sql.Conn, m mark) error {
 
 // forgetMarks deletes what processes have left that are long gone.
 func forgetMarks(ctx context.Context, pool *sql.DB) error {
+	var exists bool // in a database that has not been migrated yet they do not
+	if err := pool.QueryRowContext(ctx, "SELECT to_regclass('commit_marks') IS NOT NULL").Scan(&exists); err != nil || !exists {
+		return err
+	}
 	_, err := pool.ExecContext(ctx, "DELETE FROM commit_marks WHERE at < now() - INTERVAL '1 day'")
 	return err
 }

@@ -38,7 +38,7 @@ func MigrateTo(ctx context.Context, url string, version int64) (*sql.DB, error) 
 	if err != nil {
 		return nil, err
 	}
-	files, err := fs.Sub(migrations, dir)
+	files, err := fs.Sub(migrationFiles, dir)
 	if err != nil {
 		return nil, err
 	}

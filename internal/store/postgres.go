@@ -101,7 +101,7 @@ func (w plainWriter) try(ctx context.Context, t *transaction, m mark, fn func(tx
 	return committing, commit(ctx, conn)
 }
 
-func openPostgres(ctx context.Context, url string, logger *slog.Logger) (*Store, error) {
+func openPostgres(ctx context.Context, url string, logger *slog.Logger, prepare prepare) (*Store, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("open the PostgreSQL database: %w", redactURL(err, url))
@@ -119,7 +119,7 @@ func openPostgres(ctx context.Context, url string, logger *slog.Logger) (*Store,
 		_ = s.Close()
 		return nil, fmt.Errorf("open the PostgreSQL database: %w", redactURL(err, url))
 	}
-	if err := migratePostgres(ctx, pool, logger); err != nil {
+	if err := migratePostgres(ctx, pool, logger, prepare); err != nil {
 		_ = s.Close()
 		return nil, redactURL(err, url)
 	}

@@ -18,7 +18,7 @@ const (
 	sqliteReaders = 8
 )
 
-func openSQLite(ctx context.Context, path string, logger *slog.Logger) (_ *Store, err error) {
+func openSQLite(ctx context.Context, path string, logger *slog.Logger, prepare prepare) (_ *Store, err error) {
 	if path == "" || strings.ContainsAny(path, "?#\x00") {
 		return nil, fmt.Errorf("database.url: %q is not a file name that SQLite can take", path)
 	}
@@ -43,7 +43,7 @@ func openSQLite(ctx context.Context, path string, logger *slog.Logger) (_ *Store
 	}
 	s.closers = append(s.closers, writes.Close)
 	writes.SetMaxOpenConns(1)
-	if err := migrateSQLite(ctx, writes, f.path, logger); err != nil {
+	if err := migrateSQLite(ctx, writes, f.path, logger, prepare); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	grouped, err := newGroupedWriter(ctx, writes, s)

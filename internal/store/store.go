@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync/atomic"
 
@@ -51,11 +52,26 @@ type writer interface {
 // Open opens the database of a URL, "sqlite:PATH" or "postgres://…", and migrates it. Several processes may open the
 // same database at once.
 func Open(ctx context.Context, url string, logger *slog.Logger) (s *Store, err error) {
+	return open(ctx, url, logger, migrateUp)
+}
+
+// OpenAsIs is Open of a database that is there, without migrating it. One that a newer Beckon has migrated is refused.
+func OpenAsIs(ctx context.Context, url string, logger *slog.Logger) (*Store, error) {
+	if path, isSQLite := strings.CutPrefix(url, "sqlite:"); isSQLite {
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("there is no database: %w", err)
+		}
+	}
+	return open(ctx, url, logger, refuseNewer)
+}
+
+// open opens a database and has prepare do with its tables what is to be done.
+func open(ctx context.Context, url string, logger *slog.Logger, prepare prepare) (s *Store, err error) {
 	switch path, isSQLite := strings.CutPrefix(url, "sqlite:"); {
 	case isSQLite:
-		s, err = openSQLite(ctx, path, logger)
+		s, err = openSQLite(ctx, path, logger, prepare)
 	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
-		s, err = openPostgres(ctx, url, logger)
+		s, err = openPostgres(ctx, url, logger, prepare)
 	default:
 		err = errors.New("database.url must start with sqlite: or postgres://")
 	}

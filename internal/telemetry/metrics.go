@@ -128,6 +128,16 @@ func (m *Metrics) Memory(held func() int64, limit int64) {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "beckon_memory_limit_bytes", Help: "Bytes that they may hold: half of server.maxMemory."}, func() float64 { return float64(limit) }))
 }
 
+// Ready says whether calls are taken, looked up when somebody asks.
+func (m *Metrics) Ready(isReady func() bool) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "beckon_ready", Help: "1 while this process takes calls, as GET /readyz says."}, func() float64 {
+		if isReady() {
+			return 1
+		}
+		return 0
+	}))
+}
+
 // Pending says how many deliveries wait.
 func (m *Metrics) Pending(n int64) { m.pending.Set(float64(n)) }
 

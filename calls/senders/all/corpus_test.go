@@ -21,6 +21,7 @@ import (
 
 	"beckon/calls/senders"
 	"beckon/calls/senders/all"
+	"beckon/internal/repository"
 	"beckon/internal/secret"
 )
 
@@ -68,6 +69,9 @@ func TestEventAndPromptOfEverySource(t *testing.T) {
 		document, err := json.MarshalIndent(e, "", "  ")
 		require.NoError(t, err)
 		got := fmt.Sprintf("%s\n\n==== event\n%s\n", prompt, document)
+		if e.Place != (repository.Place{}) {
+			got += fmt.Sprintf("\n==== place\n%s %s %s %s\n", e.Place.Repository, e.Place.Thing, e.Place.Number, e.Place.Commit)
+		}
 		golden := strings.TrimSuffix(path, ".http") + ".golden"
 		if *update {
 			require.NoError(t, os.WriteFile(golden, []byte(got), 0o644))

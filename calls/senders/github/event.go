@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"beckon/calls/senders"
+	"beckon/internal/repository"
 )
 
 // members are where the events of a type tell of what happened, unless it is in the member of the type's own name.
@@ -30,6 +31,7 @@ func event(source, kind, id string, d senders.Delivery) senders.Event {
 	e.Type, e.Action, e.ID = kind, o.String("action"), id
 	e.Actor = o.String("sender.login", "pusher.name")
 	e.Subject = o.String("repository.full_name", "organization.login", "enterprise.slug", "installation.account.login")
+	e.At(o.String("repository.full_name"))
 	switch kind {
 	case "push":
 		push(&e, o)
@@ -85,6 +87,20 @@ func title(e *senders.Event, o, main, about senders.Object) {
 	}
 	e.Title = senders.First(e.Title)
 	e.Label("number", number)
+	e.Numbered(thingOf(e.Type, o), number)
+}
+
+// thingOf is what the number of an event counts. Alerts and milestones have numbers of their own.
+func thingOf(kind string, o senders.Object) string {
+	switch {
+	case strings.HasPrefix(kind, "pull_request") || o.Object("issue").Has("pull_request"): // to a comment, a pull request is an issue
+		return repository.PullRequest
+	case kind == "issues" || kind == "issue_comment":
+		return repository.Issue
+	case strings.HasPrefix(kind, "discussion"):
+		return repository.Discussion
+	}
+	return ""
 }
 
 func text(main senders.Object) string {
@@ -117,7 +133,9 @@ func labels(e *senders.Event, o, main, about senders.Object) {
 	}
 	e.Label("branch", change.String("head.ref", "head_branch", "check_suite.head_branch"))
 	e.Label("into", change.String("base.ref"))
-	e.Label("commit", senders.Short(change.String("head.sha", "head_sha", "sha", "commit_id")))
+	commit := change.String("head.sha", "head_sha", "sha", "commit_id")
+	e.Label("commit", senders.Short(commit))
+	e.At(e.Place.Repository, commit, o.String("deployment.sha", "commit_oid"))
 	e.Label("author", about.String("user.login"))
 	if change.Has("changed_files") {
 		e.Label("size", fmt.Sprintf("%s in %s, +%d −%d lines", senders.Count(int(change.Int("commits")), "commit"),
@@ -188,6 +206,7 @@ func push(e *senders.Event, o senders.Object) {
 	e.Label("ref", ref)
 	e.Label("before", senders.Short(o.String("before")))
 	e.Label("after", senders.Short(o.String("after")))
+	e.At(e.Place.Repository, o.String("head_commit.id"), o.String("after")) // after is the tag's own where that has a message
 	e.Label("pusher", o.String("pusher.name", "pusher.login"))
 	e.Text = senders.Body(senders.Commits(commits))
 }
@@ -197,6 +216,7 @@ func status(e *senders.Event, o senders.Object) {
 	e.URL, e.OccurredAt = o.String("target_url", "commit.html_url"), o.Time("updated_at", "created_at")
 	e.Key = e.Subject + "@" + o.String("sha")
 	e.Label("commit", senders.Short(o.String("sha")))
+	e.At(e.Place.Repository, o.String("sha"))
 	e.Label("message", senders.First(o.String("commit.commit.message")))
 	e.Label("branches", senders.Joined(o.Texts("branches", "name"), 10))
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"beckon/calls/senders"
+	"beckon/internal/repository"
 	"beckon/internal/secret"
 )
 
@@ -108,6 +109,7 @@ func event(d senders.Delivery) senders.Event {
 	e.Actor = o.String("user.name", "user_name", "user.username", "user_username")
 	e.Subject = o.String("project.path_with_namespace", "project_path", "project_name", "group.full_path", "path_with_namespace")
 	e.URL = o.String("project.web_url", "project.homepage")
+	e.At(o.String("project.path_with_namespace", "path_with_namespace"))
 	attributes := o.Object("object_attributes")
 	switch e.Type {
 	case "push", "tag_push":
@@ -134,9 +136,12 @@ func object(e *senders.Event, o, attributes senders.Object) {
 			break
 		}
 	}
-	mark := "#"
-	if e.Type == "merge_request" || e.Type == "note" && o.Has("merge_request") {
-		mark = "!"
+	mark, thing := "#", ""
+	switch {
+	case e.Type == "merge_request" || e.Type == "note" && o.Has("merge_request"):
+		mark, thing = "!", repository.MergeRequest
+	case e.Type == "issue" || e.Type == "work_item" || e.Type == "note" && o.Has("issue"):
+		thing = repository.Issue
 	}
 	e.Action = attributes.String("action")
 	e.State = attributes.String("state", "status")
@@ -154,10 +159,13 @@ func object(e *senders.Event, o, attributes senders.Object) {
 	if number := about.String("iid"); number != "" {
 		e.Title, e.Key = mark+number+" "+e.Title, e.Subject+mark+number
 		e.Label("number", number)
+		e.Numbered(thing, number)
 	}
 	e.Label("branch", about.String("source_branch"))
 	e.Label("into", about.String("target_branch"))
-	e.Label("commit", senders.Short(about.String("last_commit.id", "id_of_commit", "sha")))
+	commit := about.String("last_commit.id", "id_of_commit", "sha")
+	e.Label("commit", senders.Short(commit))
+	e.At(e.Place.Repository, commit, o.String("commit.id"))
 	e.Label("merge status", about.String("detailed_merge_status"))
 	if about.True("draft") || about.True("work_in_progress") {
 		e.Label("draft", "true")
@@ -213,6 +221,7 @@ func push(e *senders.Event, o senders.Object) {
 	e.Label("ref", ref)
 	e.Label("before", senders.Short(o.String("before")))
 	e.Label("after", senders.Short(o.String("after")))
+	e.At(e.Place.Repository, o.String("checkout_sha"), o.String("after")) // after is the tag's own where that has a message
 }
 
 func pipeline(e *senders.Event, o, attributes senders.Object) {
@@ -223,6 +232,7 @@ func pipeline(e *senders.Event, o, attributes senders.Object) {
 	e.OccurredAt = attributes.Time("finished_at", "created_at")
 	e.Label("ref", attributes.String("ref"))
 	e.Label("commit", senders.Short(attributes.String("sha")))
+	e.At(e.Place.Repository, attributes.String("sha"))
 	e.Label("message", senders.First(o.String("commit.title", "commit.message")))
 	e.Label("author", o.String("commit.author.name"))
 	e.Label("trigger", attributes.String("source"))
@@ -253,6 +263,7 @@ func job(e *senders.Event, o senders.Object) {
 	e.Text = strings.ReplaceAll(o.String("build_failure_reason"), "_", " ")
 	e.Label("ref", o.String("ref"))
 	e.Label("commit", senders.Short(o.String("sha")))
+	e.At(e.Place.Repository, o.String("sha"))
 	e.Label("message", senders.First(o.String("commit.message")))
 	e.Label("pipeline", o.String("pipeline_id"))
 	e.Label("duration", o.String("build_duration"))

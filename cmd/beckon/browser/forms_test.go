@@ -36,6 +36,10 @@ clients:
     source: form
     allowedAgents: [clerk]
     form: {origins: ["ORIGIN"], challenge: altcha}
+  - id: filed
+    source: form
+    allowedAgents: [clerk]
+    form: {origins: ["ORIGIN"], fields: {note: {max: 100}, papers: {type: file, multiple: true}}}
 `
 
 // solver solves a challenge as altcha's widget does.
@@ -62,6 +66,9 @@ func newFormPage(t *testing.T) *formPage {
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		switch r.URL.Path {
+		case "/altcha.js":
+			w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+			_, _ = io.WriteString(w, module(t, "altcha/dist/altcha.js"))
 		case "/thanks":
 			_, _ = io.WriteString(w, "<h1>Our own thanks</h1>")
 		case "/":
@@ -209,6 +216,52 @@ func TestFormsOfWebPages(t *testing.T) {
 		write()
 		b.title("Thank you")
 		require.Equal(t, 1, g.runsOf("solved"))
+	})
+	t.Run("the widget of altcha", func(t *testing.T) {
+		b.visit("/admin/clients/solved")
+		solved := snippet("form-1") + `<script type="module" src="/altcha.js"></script>`
+		pages.page.Store(&solved)
+		goTo(pages.URL)
+		b.fill("[name=email]", "ada@example.com")
+		b.do(chromedp.SendKeys(chromedp.CSS("[name=message]"), "Do you build sheds?"))
+		b.press("altcha-widget input[type=checkbox]")
+		b.until(`document.querySelector("input[name=altcha]")?.value`)
+		b.do(chromedp.Click(chromedp.CSS("form > button")))
+		b.title("Thank you")
+		require.Equal(t, 2, g.runsOf("solved"))
+	})
+	t.Run("files", func(t *testing.T) {
+		folder := t.TempDir()
+		photo, plan := filepath.Join(folder, "shed.png"), filepath.Join(folder, "plan.txt")
+		require.NoError(t, os.WriteFile(photo, []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), 0o600))
+		require.NoError(t, os.WriteFile(plan, []byte("One shed."), 0o600))
+		b.visit("/admin/clients/filed")
+		filed := snippet("form-1")
+		require.Contains(t, filed, `enctype="multipart/form-data"`)
+		pages.page.Store(&filed)
+		goTo(pages.URL)
+		b.do(chromedp.SetUploadFiles(chromedp.CSS("[name=papers]"), []string{photo, plan}))
+		b.do(chromedp.SendKeys(chromedp.CSS("[name=note]"), "Look at this."))
+		b.do(chromedp.Submit(chromedp.CSS("[name=note]")))
+		b.title("Thank you")
+		type upload struct{ Name, MediaType, URL string }
+		var list struct{ Items []struct{ RunID string } }
+		var run struct {
+			Input   string
+			Uploads []upload
+		}
+		g.admin("/runs?client=filed", &list)
+		require.Len(t, list.Items, 1)
+		g.admin("/runs/"+list.Items[0].RunID, &run)
+		require.Len(t, run.Uploads, 2)
+		require.Equal(t, upload{"shed.png", "image/png", run.Uploads[0].URL}, run.Uploads[0])
+		require.Contains(t, run.Input, "papers: shed.png (image/png, 16 bytes), plan.txt (text/plain, 9 bytes)\n\nThe text of the file plan.txt (papers):\n  One shed.")
+		response, err := http.Get(run.Uploads[1].URL)
+		require.NoError(t, err)
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.Equal(t, "One shed.", string(text))
 	})
 	t.Run("a page that is not listed", func(t *testing.T) {
 		other := newFormPage(t)

@@ -50,8 +50,8 @@ var built = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// axe is the checker of accessibility, as package-lock.json has it.
-var axe = sync.OnceValues(func() (string, error) {
+// modules is where npm has put what the pages of the tests need, as package-lock.json has it.
+var modules = sync.OnceValues(func() (string, error) {
 	for _, name := range []string{"package.json", "package-lock.json", ".npmrc"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
@@ -64,9 +64,17 @@ var axe = sync.OnceValues(func() (string, error) {
 	if out, err := exec.Command("npm", "ci", "--prefix", workshop, "--no-progress", "--loglevel=error").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("npm ci: %w: %s", err, out)
 	}
-	text, err := os.ReadFile(filepath.Join(workshop, "node_modules/axe-core/axe.min.js"))
-	return string(text), err
+	return filepath.Join(workshop, "node_modules"), nil
 })
+
+// module returns a file that npm has put there.
+func module(t testing.TB, path string) string {
+	folder, err := modules()
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(path)))
+	require.NoError(t, err)
+	return string(text)
+}
 
 // gateway is the real binary.
 type gateway struct {

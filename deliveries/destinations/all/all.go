@@ -5,6 +5,8 @@ import (
 	"beckon/deliveries/destinations"
 	"beckon/deliveries/destinations/discord"
 	"beckon/deliveries/destinations/email"
+	"beckon/deliveries/destinations/github"
+	"beckon/deliveries/destinations/gitlab"
 	"beckon/deliveries/destinations/googlechat"
 	"beckon/deliveries/destinations/http"
 	"beckon/deliveries/destinations/mattermost"
@@ -25,6 +27,8 @@ var Destinations = destinations.Set{
 	telegram.Destination,
 	ntfy.Destination,
 	pagerduty.Destination,
+	github.Destination,
+	gitlab.Destination,
 	email.Destination,
 	http.Destination,
 }

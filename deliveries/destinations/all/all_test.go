@@ -9,12 +9,14 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
 	"beckon/deliveries/destinations"
 	"beckon/deliveries/destinations/all"
 	"beckon/internal/render"
+	"beckon/internal/repository"
 	"beckon/internal/secret"
 )
 
@@ -22,21 +24,29 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // settings are what an endpoint of each destination says.
 var settings = map[string]destinations.Settings{
-	"slack":       {URL: "https://hooks.slack.com/services/T0/B0/s3cret"},
-	"slack-bot":   {URL: "https://slack.com/api/chat.postMessage", Secret: "xoxb-s3cret", To: "C024BE91L"},
-	"discord":     {URL: "https://discord.com/api/webhooks/1/s3cret"},
-	"teams":       {URL: "https://prod.logic.azure.com/workflows/1?sig=s3cret"},
-	"mattermost":  {URL: "https://chat.example.com/hooks/s3cret", To: "ops"},
-	"google-chat": {URL: "https://chat.googleapis.com/v1/spaces/A/messages?key=k&token=s3cret"},
-	"telegram":    {URL: "https://api.telegram.org", Secret: "123456:ABC-DEF_1234567890", To: "-100123"},
-	"ntfy":        {URL: "https://ntfy.sh", Secret: "tk_s3cret", To: "ops"},
-	"pagerduty":   {URL: "https://events.pagerduty.com/v2/enqueue", Secret: "0123456789abcdef0123456789abcdef"},
+	"slack":          {URL: "https://hooks.slack.com/services/T0/B0/s3cret"},
+	"slack-bot":      {URL: "https://slack.com/api/chat.postMessage", Secret: "xoxb-s3cret", To: "C024BE91L"},
+	"discord":        {URL: "https://discord.com/api/webhooks/1/s3cret"},
+	"teams":          {URL: "https://prod.logic.azure.com/workflows/1?sig=s3cret"},
+	"mattermost":     {URL: "https://chat.example.com/hooks/s3cret", To: "ops"},
+	"google-chat":    {URL: "https://chat.googleapis.com/v1/spaces/A/messages?key=k&token=s3cret"},
+	"telegram":       {URL: "https://api.telegram.org", Secret: "123456:ABC-DEF_1234567890", To: "-100123"},
+	"ntfy":           {URL: "https://ntfy.sh", Secret: "tk_s3cret", To: "ops"},
+	"pagerduty":      {URL: "https://events.pagerduty.com/v2/enqueue", Secret: "0123456789abcdef0123456789abcdef"},
+	"pagerduty-note": {URL: "https://events.pagerduty.com/v2/enqueue", Secret: "u+s3cret", From: "ops@example.com"},
+	"github":         {URL: "https://api.github.com", Secret: "ghp_s3cret", Repositories: []string{"acme/*"}},
+	"github-status":  {URL: "https://github.example.com/api/v3/", Secret: "ghp_s3cret", As: "status", Repositories: []string{"acme/shop"}},
+	"gitlab":         {URL: "https://gitlab.com", Secret: "glpat-s3cret", Repositories: []string{"acme/**"}},
+	"gitlab-status":  {URL: "https://git.example.com/api/v4", Secret: "glpat-s3cret", As: "status", Repositories: []string{"acme/*"}},
 	"http": {URL: "https://api.example.com/v2?v=1", Method: "PUT", Path: "runs/{{.runId}}", Body: `{"text": {{json .data.output}}}`,
 		Headers: map[string]secret.String{"X-Run": "{{.runId}}", "Authorization": "Bearer s3cret"}},
 }
 
 func open(t testing.TB, name string) destinations.Receiver {
-	d := all.Destinations.Named(strings.TrimSuffix(name, "-bot"))
+	d := all.Destinations.Named(name)
+	if d == nil { // another way of a destination
+		d = all.Destinations.Named(name[:strings.LastIndexByte(name, '-')])
+	}
 	require.NotNil(t, d, name)
 	r, found := d.Open(settings[name])
 	require.Empty(t, found, name)
@@ -65,12 +75,30 @@ func message(kind string) destinations.Message {
 	return m
 }
 
+// commit is the one that the events of origins are about.
+const commit = "ec26c3e57ca3a959ca5aad62de7213c562f8c821"
+
+// origins are where the calls of runs came from whose answers go to repositories.
+var origins = map[string]*destinations.Origin{
+	"github":         {Source: "github", Signed: true, Place: &repository.Place{Repository: "acme/shop", Thing: repository.PullRequest, Number: "7", Commit: commit}},
+	"pagerduty-note": {Source: "pagerduty", Signed: true},
+	"gitlab":         {Source: "gitlab", Signed: true, Place: &repository.Place{Repository: "acme/shop", Thing: repository.MergeRequest, Number: "7", Commit: commit}},
+}
+
+func comesFrom(m *destinations.Message, name string) {
+	if m.Origin = origins[strings.TrimSuffix(name, "-status")]; name == "pagerduty-note" {
+		m.Key = "Q2LAR4ADCXC8IB"
+	}
+}
+
 // What goes out to each destination, as a file to look at.
 func TestRequests(t *testing.T) {
 	for name := range settings {
 		for _, kind := range []string{"run.completed", "run.failed", "event.resolved"} {
 			t.Run(name+"-"+kind, func(t *testing.T) {
-				q, err := open(t, name).Request(message(kind))
+				m := message(kind)
+				comesFrom(&m, name)
+				q, err := open(t, name).Request(m)
 				require.NoError(t, err)
 				var body bytes.Buffer
 				require.NoError(t, json.Indent(&body, q.Body, "", "  "))
@@ -103,11 +131,15 @@ func TestLongAnswersFitAndLinkToTheRun(t *testing.T) {
 		for name := range settings {
 			m := message("run.completed")
 			m.Output = text
+			comesFrom(&m, name)
 			q, err := open(t, name).Request(m)
 			require.NoError(t, err)
 			var sent struct {
-				Text   string
-				Blocks []struct {
+				Text        string
+				Note        struct{ Content string }
+				Body        string
+				Description string
+				Blocks      []struct {
 					Text     struct{ Text string }
 					Elements []struct{ Text string }
 				}
@@ -135,9 +167,17 @@ func TestLongAnswersFitAndLinkToTheRun(t *testing.T) {
 				require.LessOrEqual(t, len(sent.Text), 4096)
 			case "telegram":
 				require.LessOrEqual(t, length(sent.Text), 4096)
+			case "pagerduty-note":
+				require.LessOrEqual(t, length(sent.Note.Content), 25_000)
 			case "pagerduty":
 				require.LessOrEqual(t, length(sent.Payload.Summary), 1024)
 				require.LessOrEqual(t, len(q.Body), 512<<10)
+			case "github", "gitlab":
+				require.LessOrEqual(t, length(sent.Body), 65_536)
+			case "github-status":
+				require.LessOrEqual(t, utf8.RuneCountInString(sent.Description), 140)
+			case "gitlab-status":
+				require.LessOrEqual(t, utf8.RuneCountInString(sent.Description), 255)
 			case "ntfy":
 				require.LessOrEqual(t, len(sent.Message), 4096)
 			}
@@ -177,7 +217,13 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 		"secret must be the":   {"telegram", destinations.Settings{To: "1"}},
 		"to must be the":       {"ntfy", destinations.Settings{To: "a b"}},
 		"secret must be the i": {"pagerduty", destinations.Settings{Secret: "x"}},
+		"from must be the add": {"pagerduty", destinations.Settings{URL: "https://events.pagerduty.com/v2/enqueue", Secret: "x", From: "Ops <ops@example.com>"}},
 		"method must be one":   {"http", destinations.Settings{Method: "BREW"}},
+		"secret is required":   {"github", destinations.Settings{URL: "https://api.github.com", Repositories: []string{"acme/*"}}},
+		"repositories is requ": {"gitlab", destinations.Settings{URL: "https://gitlab.com", Secret: "x"}},
+		"repositories[1] must": {"gitlab", destinations.Settings{URL: "https://gitlab.com", Secret: "x", Repositories: []string{"acme/*", "acme"}}},
+		"as must be comment o": {"github", destinations.Settings{URL: "https://api.github.com", Secret: "x", As: "note", Repositories: []string{"acme/*"}}},
+		"url must be that of ": {"github", destinations.Settings{URL: "https://github.com/acme", Secret: "x", Repositories: []string{"acme/*"}}},
 		"body is not sent":     {"http", destinations.Settings{Method: "GET", Body: "x"}},
 		"body ":                {"http", destinations.Settings{Body: "{{.x"}},
 		"headers.X-A ":         {"http", destinations.Settings{Headers: map[string]secret.String{"X-A": "{{env `X`}}"}}},

@@ -50,7 +50,7 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 		return parsed
 	}
 	t.subject, t.replyTo = parse("subject", s.Subject), parse("replyTo", s.ReplyTo)
-	r.Request = t.request
+	r.Request, r.ReadsForm = t.request, true
 	return r, found
 }
 
@@ -70,7 +70,7 @@ func recipients(raw string) (list []string) {
 }
 
 func (t templates) request(m destinations.Message) (q destinations.Request, err error) {
-	subject := m.Headline()
+	subject := headlineOf(m)
 	if t.subject != nil {
 		if subject, err = rendered("subject", t.subject, m); err != nil {
 			return q, err
@@ -83,10 +83,15 @@ func (t templates) request(m destinations.Message) (q destinations.Request, err 
 			return q, err
 		}
 		if one, err := beckonmail.ParseAddress(strings.TrimSpace(address)); err == nil { // what a stranger has typed may be none
-			out.ReplyTo = one.String()
+			out.ReplyTo = one.Address // a name may be made to look like another address
 		}
+	} else if m.Form != nil {
+		out.ReplyTo = m.Form.ReplyTo
 	}
-	out.Plain = markdown.Plain.Text(m.Headline()) + "\n\n" + m.Fit(markdown.Plain, maxText) + "\n"
+	if m.Form != nil {
+		m.Output = answerOf(m)
+	}
+	out.Plain = markdown.Plain.Text(headlineOf(m)) + "\n\n" + plainOfForm(m) + m.Fit(markdown.Plain, maxText) + "\n"
 	out.HTML = htmlOf(m)
 	return destinations.Request{Mail: out}, nil
 }
@@ -99,7 +104,7 @@ func htmlOf(m destinations.Message) string {
 	}
 	var b strings.Builder
 	b.WriteString("<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"></head><body style=\"font-family:sans-serif;line-height:1.5;max-width:42em\">\n<h2>" +
-		markdown.EscapeHTML(m.Headline()) + "</h2>\n" + string(markdown.HTML(source)) + more)
+		markdown.EscapeHTML(headlineOf(m)) + "</h2>\n" + htmlOfForm(m) + string(markdown.HTML(source)) + more)
 	for _, f := range m.Files {
 		b.WriteString("<p>" + linkOf(f.Name, f.URL) + "</p>\n")
 	}

@@ -23,7 +23,7 @@ type message struct {
 
 func open(s destinations.Settings) (r destinations.Receiver, found problem.Fields) {
 	r.Request = func(m destinations.Message) (destinations.Request, error) {
-		d := markdown.GitHub
+		d := markdown.Mattermost
 		mark := map[destinations.State]string{destinations.Good: ":white_check_mark: ", destinations.Bad: ":x: "}[m.State()]
 		head := mark + d.Strong(destinations.Cut(m.Headline(), 200))
 		return destinations.JSON(s.URL, nil, message{s.To, head + "\n\n" + m.Fit(d, maxText-1000)})

@@ -1,4 +1,4 @@
-// Package pagerduty raises and resolves alerts by PagerDuty's Events API v2.
+// Package pagerduty raises and resolves alerts by PagerDuty's Events API v2, or writes notes on incidents by its REST API.
 package pagerduty
 
 import (
@@ -19,9 +19,12 @@ const (
 	maxDetails = 16_000
 )
 
+const eventsURL = "https://events.pagerduty.com/v2/enqueue"
+
 // Destination is PagerDuty.
-var Destination = &destinations.Destination{Name: "pagerduty", Title: "PagerDuty", Fields: []string{"secret"}, URL: "https://events.pagerduty.com/v2/enqueue", Open: open,
-	Help: "The integration key of a service (Events API v2) as secret. A failed run is an alert, an answer is one of severity info, and what is resolved resolves it."}
+var Destination = &destinations.Destination{Name: "pagerduty", Title: "PagerDuty", Fields: []string{"secret", "from"}, URL: eventsURL, Open: open,
+	Help: "The integration key of a service (Events API v2) as secret. A failed run is an alert, an answer is one of severity info, and what is resolved resolves it. " +
+		"Or a key of the REST API as secret, and a user's address in from: the answer is a note on the incident that a webhook of PagerDuty told of."}
 
 var routingKey = regexp.MustCompile(`^[A-Za-z0-9]{32}$`)
 
@@ -47,8 +50,11 @@ type link struct {
 }
 
 func open(s destinations.Settings) (r destinations.Receiver, found problem.Fields) {
+	if s.From != "" {
+		return openNotes(s)
+	}
 	if !routingKey.MatchString(s.Secret.Reveal()) {
-		found.Add("secret", "must be the integration key of a service, 32 letters and digits, best written as a ${VARIABLE}")
+		found.Add("secret", "must be the integration key of a service, 32 letters and digits, best written as a ${VARIABLE}; a key of the REST API needs from beside it")
 	}
 	r.Request = func(m destinations.Message) (destinations.Request, error) {
 		return destinations.JSON(s.URL, nil, eventOf(m, s.Secret.Reveal()))

@@ -117,7 +117,7 @@ func messageOf(m destinations.Message, channel string) message {
 	for _, section := range sections {
 		add(section)
 	}
-	files, _ := d.Fit(m.FileLinks(markdown.GitHub), maxSection, "")
+	files, _ := d.Fit(m.FileLinks(markdown.Mattermost), maxSection, "")
 	add(files)
 	link := m.OpenRun(d)
 	if cut {

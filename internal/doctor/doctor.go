@@ -1,0 +1,78 @@
+// Package doctor looks whether an installation is well. It runs checks, each within a time of its own, and collects what they find.
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Status says how well something is.
+type Status string
+
+// A check ends in one of these.
+const (
+	Good    Status = "good"
+	Warning Status = "warning" // it works, and may not for long
+	Bad     Status = "bad"     // something does not work
+	Skipped Status = "skipped" // it was not looked at
+)
+
+// Finding is what a check has found.
+type Finding struct {
+	Check  string `json:"check"` // what was looked at: "database", "provider openai"
+	Status Status `json:"status"`
+	Says   string `json:"says"`           // what was found
+	Todo   string `json:"todo,omitempty"` // what to do; empty for Good
+}
+
+// Check is one thing to look at.
+type Check struct {
+	Name    string
+	Network bool // it reaches other hosts
+	Look    func(ctx context.Context) Finding
+}
+
+// limit is how long one check may take.
+const limit = 10 * time.Second
+
+// Examine runs the checks one after the other, and tells of each finding as it is made. Without network it skips those that reach other hosts.
+func Examine(ctx context.Context, checks []Check, network bool, tell func(Finding)) {
+	for _, c := range checks {
+		if c.Network && !network {
+			tell(Finding{c.Name, Skipped, "It would reach another host.", ""})
+			continue
+		}
+		tell(c.run(ctx))
+	}
+}
+
+func (c Check) run(ctx context.Context) Finding {
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	done := make(chan Finding, 1)
+	go func() { done <- c.Look(within) }()
+	select {
+	case f := <-done:
+		f.Check = c.Name
+		return f
+	case <-within.Done():
+		return Finding{c.Name, Bad, fmt.Sprintf("There was no answer within %s.", limit), "See whether it hangs or cannot be reached."}
+	}
+}
+
+// Well says that all is well.
+func Well(format string, args ...any) Finding {
+	return Finding{Status: Good, Says: fmt.Sprintf(format, args...)}
+}
+
+// Worst is the worst status of several findings.
+func Worst(list []Finding) Status {
+	worst := Good
+	for _, f := range list {
+		if f.Status == Bad || f.Status == Warning && worst == Good {
+			worst = f.Status
+		}
+	}
+	return worst
+}
