@@ -78,7 +78,7 @@ type clientForm struct {
 	CancelOnDisconnect    bool
 	Share                 bool
 	Redact                string
-	StoreContent          bool
+	StoreContent          string // yes, no, or empty for the default
 	Gate, GateStatus      string
 	MaxBodyBytes          string
 	RateRequests, RatePer string
@@ -98,7 +98,7 @@ type clientForm struct {
 // clientFormOf is the form of a client that there is.
 func clientFormOf(item clients.Client) clientForm {
 	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Filter: item.Filter, Coalesce: writeJSON(item.Coalesce), Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Source: cmp.Or(item.Source, "generic"), Respond: item.Respond, Allowed: item.AllowedAgents,
-		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share, Redact: writeJSON(item.Redact), StoreContent: item.StoresContent(),
+		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share, Redact: writeJSON(item.Redact), StoreContent: writeYesNo(item.StoreContent),
 		CORS: strings.Join(item.CORS, "\n"), Gate: item.Gate}
 	if item.GateStatus != 0 {
 		f.GateStatus = strconv.Itoa(item.GateStatus)
@@ -143,7 +143,7 @@ func readClientForm(sent url.Values) clientForm {
 	text := func(name string) string { return trimmed(sent, name) }
 	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Filter: text("filter"), Coalesce: sent.Get("coalesce"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
-		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), Redact: sent.Get("redact"), StoreContent: sent.Has("storeContent"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
+		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), Redact: sent.Get("redact"), StoreContent: text("storeContent"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
 		MaxConcurrent: text("maxConcurrent"), CORS: sent.Get("cors"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"),
 		Schedule: text("schedule"), Timezone: text("timezone"), Missed: text("missed"), ExpectEvery: text("expectEvery"),
 		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret"), Visitors: readVisitorForm(sent)}
@@ -182,9 +182,7 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	item.Form = f.Visitors.form(&wrong)
 	item.Coalesce = readJSON[clients.Coalesce](&wrong, "coalesce", f.Coalesce, `{"by": "event.key", "window": "30s"}`)
 	item.Redact = readJSON[clients.Redact](&wrong, "redact", f.Redact, `["email", "card"]`)
-	if !f.StoreContent {
-		item.StoreContent = new(bool)
-	}
+	item.StoreContent = typedYesNo(&wrong, "storeContent", f.StoreContent)
 	f.readKind(&item, &wrong)
 	readInto(&wrong, "expectEvery", f.ExpectEvery, &item.ExpectEvery)
 	readInto(&wrong, "syncTimeout", f.SyncTimeout, &item.SyncTimeout)

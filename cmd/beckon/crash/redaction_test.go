@@ -75,11 +75,11 @@ func noContentOfAKilledGateway(t *testing.T, url string) {
 		require.Equal(t, 202, status, answer)
 		return answer["runId"].(string)
 	}
-	release := p.model.hold("three-retried")
+	release := p.model.hold("three")
 	first := p.start()
 	flow := call(first, "discreet")
 	queued := call(first, "one-retried") // which waits: the client may have one run at a time
-	p.model.await(t, "three-retried", prompt)
+	p.model.await(t, "three", prompt)
 	first.kill() // in the middle of a flow
 	requireNothingOf(t, url)
 
@@ -91,7 +91,7 @@ func noContentOfAKilledGateway(t *testing.T, url string) {
 			return run["completedAt"] != nil
 		}, patience, 20*time.Millisecond)
 	}
-	require.Equal(t, 1, p.model.count("two-retried", prompt), "the first step was not run again")
+	require.Equal(t, 1, p.model.count("two", prompt), "the first step was not run again")
 	second.kill() // before its deliveries were taken
 	requireNothingOf(t, url)
 
@@ -112,8 +112,8 @@ func noContentOfAKilledGateway(t *testing.T, url string) {
 	mu.Lock()
 	all := strings.Join(told, "\n")
 	mu.Unlock()
-	require.Contains(t, all, "three-retried answers pay with "+secretCard+" for [email]")
-	require.Contains(t, all, "one-retried answers pay with "+secretCard+" for [email]")
+	require.Contains(t, all, "three answers pay with "+secretCard+" for [email]")
+	require.Contains(t, all, "one answers pay with "+secretCard+" for [email]")
 	require.NotContains(t, all, secretMail)
 	third.kill()
 	requireNothingOf(t, url)
