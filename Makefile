@@ -1,7 +1,7 @@
 # Everything a developer of Beckon types. `make` alone lists it.
 LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ASSETS := web/assets/vendor/.stamp
-MODULES := agents/chat/testdata/aimock/node_modules/.package-lock.json examples/workflow-webhooks/express/node_modules/.package-lock.json
+MODULES := agents/chat/testdata/aimock/node_modules/.package-lock.json tools/testdata/servers/node_modules/.package-lock.json examples/workflow-webhooks/express/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .PHONY: help run build fmt check test race cover bench assets packages ship-check

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"beckon/internal/problem"
+	"beckon/internal/spend"
 	"beckon/internal/units"
 )
 
@@ -40,6 +41,7 @@ type Agent struct {
 	RetryOnCrash *bool          `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"` // false: a run that a crash interrupts fails; true
 	Tools        *bool          `json:"tools,omitempty" yaml:"tools,omitempty"`               // false: a flow offers it none, for models that know no tools; true
 	Share        bool           `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
+	Budget       *spend.Budget  `json:"budget,omitempty" yaml:"budget,omitempty"`             // of its requests to models; nil is none
 	// Fallbacks answer in its place, in order, when its provider does not.
 	Fallbacks []Fallback `json:"fallbacks,omitempty" yaml:"fallbacks,omitempty"`
 	Output    *Output    `json:"output,omitempty" yaml:"output,omitempty"`       // what its answer has to be, or where it is; nil is any text
@@ -86,6 +88,7 @@ func (a Agent) Check() (found problem.Fields) {
 	if len(a.Fallbacks) > maxFallbacks {
 		found.Add("fallbacks", "has %d providers; %d are allowed", len(a.Fallbacks), maxFallbacks)
 	}
+	found.Under("budget", a.Budget.Check())
 	if a.Output != nil {
 		found.Under("output", a.Output.check())
 	}

@@ -158,7 +158,7 @@ func (o *candidate) tellBreaker(ctx context.Context, err error, allowed bool) {
 // agent's own settings.
 func fallbackMayHelp(err error) bool {
 	p, ok := errors.AsType[*problem.Error](err)
-	return ok && p.Kind == problem.Upstream && p.Code != instructionsFailed
+	return ok && (p.Kind == problem.Upstream && p.Code != instructionsFailed || p.Kind == problem.OverBudget)
 }
 
 // Notes implements Noted: what was learnt of the agent's providers.

@@ -74,6 +74,11 @@ func (f Flow) Check() (found problem.Fields) {
 	return found
 }
 
+// EachAgent calls each for every agent and flow that the steps name.
+func (f Flow) EachAgent(each func(id string)) {
+	walkAgents(f.Root, "root", 1, func(_ string, _ int, id string) { each(id) })
+}
+
 func (s Step) check(depth int, steps *int) (found problem.Fields) {
 	if *steps++; depth > MaxFlowDepth {
 		found.Add("", "is nested more than %d levels deep", MaxFlowDepth)

@@ -4,7 +4,10 @@ package agents
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"time"
+
+	"beckon/internal/spend"
 )
 
 // Invoker is one way of getting an answer: a chat model, a template, a flow of other agents. Invoke ends when ctx
@@ -42,6 +45,7 @@ type Call struct {
 	// Artifacts are the files that the call brought, and those that earlier steps of a flow have made.
 	Artifacts []Artifact
 	Percent   func(percent int) // is told how much of the work is done, from 0 to 100; nil when nobody wants to know
+	Spend     Spend             // what requests to models cost; nil where nobody counts it
 }
 
 // ReadsAlong reports whether somebody reads the answer while it is written.
@@ -73,6 +77,7 @@ type Attempt struct {
 	Duration  time.Duration `json:"duration"`
 	Status    int           `json:"status,omitempty"` // of HTTP; 0 where there was none
 	Error     *Failure      `json:"error,omitempty"`  // nil for an answer
+	Cost      *spend.Amount `json:"cost,omitempty"`   // nil for a model without a price
 	Finish    string        `json:"finish,omitempty"` // a finish reason that is not known
 	// Reason is what the provider said itself, without secrets and without anything of the conversation. It is for whoever
 	// runs the gateway.
@@ -87,11 +92,49 @@ type Usage struct {
 	PromptTokens     int `json:"promptTokens"`
 	CompletionTokens int `json:"completionTokens"`
 	TotalTokens      int `json:"totalTokens"`
+	UsageDetails
+	Cost spend.Cost `json:"-"`
+}
+
+// UsageDetails are what only some providers report, or some models use.
+type UsageDetails struct {
+	CachedTokens     int     `json:"cachedTokens,omitempty" doc:"Of the prompt, those that the provider had in its cache."`
+	CacheWriteTokens int     `json:"cacheWriteTokens,omitempty" doc:"Of the prompt, those that the provider has put into its cache."`
+	ReasoningTokens  int     `json:"reasoningTokens,omitempty" doc:"Of the completion, those that the model has thought with."`
+	Images           int     `json:"images,omitempty" doc:"That were made."`
+	AudioSeconds     float64 `json:"audioSeconds,omitempty" doc:"Of sound that was transcribed."`
+	Characters       int     `json:"characters,omitempty" doc:"Of text that was spoken."`
 }
 
 // Add returns the sum of both.
 func (u Usage) Add(v Usage) Usage {
-	return Usage{u.PromptTokens + v.PromptTokens, u.CompletionTokens + v.CompletionTokens, u.TotalTokens + v.TotalTokens}
+	return Usage{
+		PromptTokens:     u.PromptTokens + v.PromptTokens,
+		CompletionTokens: u.CompletionTokens + v.CompletionTokens,
+		TotalTokens:      u.TotalTokens + v.TotalTokens,
+		UsageDetails: UsageDetails{
+			CachedTokens:     u.CachedTokens + v.CachedTokens,
+			CacheWriteTokens: u.CacheWriteTokens + v.CacheWriteTokens,
+			ReasoningTokens:  u.ReasoningTokens + v.ReasoningTokens,
+			Images:           u.Images + v.Images,
+			AudioSeconds:     u.AudioSeconds + v.AudioSeconds,
+			Characters:       u.Characters + v.Characters,
+		},
+		Cost: u.Cost.Plus(v.Cost),
+	}
+}
+
+// Use returns what the usage is paid by. Some providers count what a model has thought with in the total alone: it is paid as
+// output is.
+func (u Usage) Use() spend.Use {
+	return spend.Use{
+		Input:        int64(u.PromptTokens + u.Characters),
+		Output:       int64(max(u.CompletionTokens, u.TotalTokens-u.PromptTokens)),
+		CachedInput:  int64(u.CachedTokens),
+		CacheWrite:   int64(u.CacheWriteTokens),
+		Images:       int64(u.Images),
+		Milliseconds: int64(math.Ceil(u.AudioSeconds * 1000)),
+	}
 }
 
 // Tool is something that an agent can do beside writing its answer.

@@ -50,6 +50,7 @@ func (a Agent) checkKind() (found problem.Fields) {
 		{"systemPrompt", a.SystemPrompt != "", []string{KindChat}},
 		{"temperature", a.Temperature != nil, []string{KindChat}},
 		{"maxTokens", a.MaxTokens != 0, []string{KindChat}},
+		{"budget", a.Budget != nil, []string{KindChat, KindImage, KindSpeech, KindTranscription}},
 		{"params", len(a.Params) > 0, []string{KindChat, KindImage, KindSpeech, KindTranscription}},
 		{"fallbacks", len(a.Fallbacks) > 0, []string{KindChat, KindImage, KindSpeech, KindTranscription}},
 		{"output", a.Output != nil, []string{KindChat, KindHTTP}},

@@ -11,6 +11,7 @@ import (
 
 	"beckon/internal/gate"
 	"beckon/internal/problem"
+	"beckon/internal/spend"
 )
 
 // Factory makes the invoker of one agent on one provider. An error of type problem.Fields names fields of the
@@ -45,6 +46,7 @@ type Entry struct {
 	Share        bool              // its runs have pages for recipients
 	Gate         *gate.Gate        // of a flow: whether an answer passes; nil without one
 	NoTools      bool              // it is offered none of a flow's tools
+	Budget       *spend.Budget     // of its requests to models; nil without one
 	TakesFiles   bool              // it reads the files that a call brings; of a flow, one of its agents does
 	Events       map[string]string // what its events are called outside, by type; one that is not in it is called by its type
 	Invoker      Invoker
@@ -139,7 +141,7 @@ func (b *builder) agent(a Agent) {
 		return
 	}
 	b.set.entries[a.ID] = &Entry{ID: a.ID, Name: a.Name, Timeout: a.Timeout.Or(DefaultTimeout), OutputKey: a.OutputKey,
-		Prompt: a.Prompt, RetryOnCrash: a.RetriesOnCrash(), Share: a.Share, NoTools: !a.TakesTools(), TakesFiles: a.Kind == KindTranscription,
+		Prompt: a.Prompt, RetryOnCrash: a.RetriesOnCrash(), Share: a.Share, NoTools: !a.TakesTools(), Budget: a.Budget, TakesFiles: a.Kind == KindTranscription,
 		Events: expandNames(a.Events, agentEvents), Invoker: invoker}
 	b.addEventNames(maps.Values(b.set.entries[a.ID].Events))
 }

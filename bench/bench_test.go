@@ -156,3 +156,12 @@ func TestConfigOfTheFloodedGatewayIsValid(t *testing.T) {
 	_, err := beckon.Load(path)
 	require.NoError(t, err)
 }
+
+func TestToolsAreCalledBothWays(t *testing.T) {
+	l := &lab{}
+	l.rounds = 1
+	found, err := callTools(t.Context(), l)
+	require.NoError(t, err)
+	require.Len(t, found.Rows, 3)
+	require.Len(t, found.Verdicts, 1)
+}

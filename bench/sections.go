@@ -34,6 +34,7 @@ func sections(folder string) []section {
 			return withTabs(ctx, l, filepath.Join(folder, "tabs"))
 		}},
 		{"pages", func(ctx context.Context, l *lab) (report.Section, error) { return pages(ctx, l, used) }},
+		{"tools", callTools},
 		{"startup", func(ctx context.Context, l *lab) (report.Section, error) { return startup(ctx, l, used) }},
 	}
 }

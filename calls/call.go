@@ -1,6 +1,7 @@
 package calls
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -163,6 +164,9 @@ func (c *Call) start(ctx context.Context) error {
 	if err != nil || c.Skipped != "" {
 		return err
 	}
+	if err := c.checkBudget(ctx, &r); err != nil {
+		return err
+	}
 	if c.IsAsync() {
 		c.Queued, err = c.service.Runs.Enqueue(ctx, r)
 		if err == nil && c.Queued == nil {
@@ -180,6 +184,22 @@ func (c *Call) start(ctx context.Context) error {
 		c.detach = func() { stop() }
 	}
 	return nil
+}
+
+// checkBudget refuses a run for which a budget has nothing left. A call that was made before has its answer already.
+func (c *Call) checkBudget(ctx context.Context, r *runs.Request) error {
+	if c.service.Budget == nil || c.isLenient() {
+		return nil
+	}
+	agentID := ""
+	if !r.Entry.IsFlow {
+		agentID = r.Entry.ID
+	}
+	err := c.service.Budget(ctx, c.Client.ID, agentID)
+	if err == nil || r.Idempotency == nil {
+		return err
+	}
+	return cmp.Or(c.service.Runs.FindDuplicate(ctx, c.Client.ID, *r.Idempotency), err)
 }
 
 // runRequest makes the prompt, checks the callback, and finds the agent or flow to run.

@@ -66,7 +66,9 @@ type Config struct {
 	// Fetch gets a URL without following redirects; nil if nothing may be fetched.
 	Fetch        func(ctx context.Context, url string) ([]byte, error)
 	Challenges   *forms.Challenges // of forms; nil refuses forms that have one
-	ProxyTimeout time.Duration     // the idle timeout of a proxy in front of the gateway; 0 without one
+	// Budget reports whether a budget that holds the runs of an agent for a client is used up; agentID is "" for a flow. nil holds nothing.
+	Budget       func(ctx context.Context, clientID, agentID string) error
+	ProxyTimeout time.Duration // the idle timeout of a proxy in front of the gateway; 0 without one
 }
 
 // Service starts calls. It is safe for concurrent use.

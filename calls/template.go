@@ -63,7 +63,7 @@ func templateData(t *render.Template, c *clients.Member, r *Request, kind bodyKi
 	if t.Mentions("headers") {
 		data["headers"] = safeHeaders(c, r.Header)
 	}
-	if t.Mentions("files") {
+	if c.IsForm() && t.Mentions("files") {
 		data["files"] = r.filesData()
 	}
 	if t.Mentions("event") && c.Sender != nil {

@@ -18,6 +18,7 @@ import (
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
+	"beckon/internal/spend"
 	"beckon/internal/units"
 )
 
@@ -60,6 +61,7 @@ type Client struct {
 	MaxBodyBytes       units.Bytes         `json:"maxBodyBytes,omitempty" yaml:"maxBodyBytes,omitempty"` // 0 is the server's limit
 	Gate               string              `json:"gate,omitempty" yaml:"gate,omitempty"`                 // CEL over data: whether an answer passes; see gate.Gate
 	GateStatus         int                 `json:"gateStatus,omitempty" yaml:"gateStatus,omitempty"`     // of an answer that does not pass: 200 or 422; 200
+	Budget             *spend.Budget       `json:"budget,omitempty" yaml:"budget,omitempty"`             // of its calls' runs; nil is none
 	RateLimit          *RateLimit          `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"`
 	MaxConcurrent      int                 `json:"maxConcurrent,omitempty" yaml:"maxConcurrent,omitempty"` // calls at the same time; 0 is no limit
 	Schedule           string              `json:"schedule,omitempty" yaml:"schedule,omitempty"`           // when the client calls itself, as package cron reads it
@@ -150,6 +152,7 @@ func (c Client) Check() (found problem.Fields) {
 	if c.GateStatus != 0 && c.GateStatus != http.StatusOK && c.GateStatus != http.StatusUnprocessableEntity {
 		found.Add("gateStatus", "must be 200 or 422")
 	}
+	found.Under("budget", c.Budget.Check())
 	if c.MaxConcurrent < 0 {
 		found.Add("maxConcurrent", "must not be negative")
 	}

@@ -69,7 +69,7 @@ const (
 func EventNames() []string {
 	return []string{events.RunCreated, events.RunQueued, events.RunStarted, events.RunCompleted, events.RunFailed, events.RunCanceled, events.RunViewed, events.EventResolved,
 		events.NodeStarted, events.NodeProgress, events.NodeCompleted, events.NodeFailed, events.NodeCanceled,
-		events.ClientSilent, EndpointDisabled, DeliveryExhausted}
+		events.ClientSilent, events.BudgetWarning, events.BudgetExhausted, EndpointDisabled, DeliveryExhausted}
 }
 
 // The bounds of an endpoint.

@@ -27,6 +27,12 @@ const (
 	ClientSilent  = "client.silent"  // not in the log, and about no run: a client was expected to call, and has not
 )
 
+// Of budgets: not in the log, and about no run but where one has used up its own.
+const (
+	BudgetWarning   = "budget.warning"   // most of it is used up
+	BudgetExhausted = "budget.exhausted" // all of it is, or a request does not fit into what is left
+)
+
 // Event is one entry of the log.
 type Event struct {
 	ID        string // evt_ and a ULID; within a run in the order of what happened

@@ -25,8 +25,8 @@ func modelAnswers(w http.ResponseWriter, r *http.Request) {
 		`{"role":"assistant","content":"hello"},"finish_reason":"stop"}],`+usage+`}`)
 }
 
-// BenchmarkCalls is the work of a busy gateway, over HTTP, on SQLite: calls that wait, queued ones, and such with a webhook
-// that is delivered. `make pgo` compiles by its profile.
+// BenchmarkCalls is the work of a busy gateway, over HTTP, on SQLite: calls that wait, the same within budgets, queued ones, and
+// such with a webhook that is delivered. `make pgo` compiles by its profile.
 func BenchmarkCalls(b *testing.B) {
 	model := httptest.NewServer(http.HandlerFunc(modelAnswers))
 	b.Cleanup(model.Close)
@@ -41,24 +41,28 @@ admin: {password: "a password"}
 egress: {allowPrivate: [127.0.0.0/8]}
 providers: [{id: p, type: openai, url: "%s/v1", apiKey: k}]
 agents: [{id: a, provider: p, model: m}]
-clients: [{id: ci, token: t0ken, passthrough: true, allowedAgents: [a]}]
+prices: [{model: m, input: 1, output: 2}]
+clients:
+  - {id: ci, token: t0ken, passthrough: true, allowedAgents: [a]}
+  - {id: budgeted, token: t0ken2, passthrough: true, allowedAgents: [a], budget: {perDay: 1000000, perMonth: {tokens: 1000000000000}}}
 `, sqliteIn(b.TempDir()), model.URL)))
 	s.client.Transport = &http.Transport{MaxIdleConnsPerHost: 64}
 	for _, kind := range []struct {
-		name, prefer, body string
-		status             int
+		name, client, token, prefer, body string
+		status                            int
 	}{
-		{"waiting", "", `{"prompt":"hi"}`, http.StatusOK},
-		{"queued", "respond-async", `{"prompt":"hi"}`, http.StatusAccepted},
-		{"with a webhook", "", fmt.Sprintf(`{"prompt":"hi","webhook":{"url":"%s/x"}}`, receiver.URL), http.StatusOK},
+		{"waiting", "ci", "t0ken", "", `{"prompt":"hi"}`, http.StatusOK},
+		{"within budgets", "budgeted", "t0ken2", "", `{"prompt":"hi"}`, http.StatusOK},
+		{"queued", "ci", "t0ken", "respond-async", `{"prompt":"hi"}`, http.StatusAccepted},
+		{"with a webhook", "ci", "t0ken", "", fmt.Sprintf(`{"prompt":"hi","webhook":{"url":"%s/x"}}`, receiver.URL), http.StatusOK},
 	} {
 		b.Run(kind.name, func(b *testing.B) {
 			b.SetParallelism(16)
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					r, err := http.NewRequest(http.MethodPost, s.url+"/api/v1/webhooks/ci", strings.NewReader(kind.body))
+					r, err := http.NewRequest(http.MethodPost, s.url+"/api/v1/webhooks/"+kind.client, strings.NewReader(kind.body))
 					require.NoError(b, err)
-					r.Header.Set("Authorization", "Bearer t0ken")
+					r.Header.Set("Authorization", "Bearer "+kind.token)
 					r.Header.Set("Content-Type", "application/json")
 					r.Header.Set("Prefer", kind.prefer)
 					response, err := s.client.Do(r)

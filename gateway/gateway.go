@@ -5,8 +5,10 @@
 //   - the database, with the claim on it. Then come the secrets key, the first start, the bounds of memory and the first
 //     load of the configuration, of which nothing has to be stopped.
 //   - the connections to the receivers of events
+//   - the connections to tool servers, with the programs behind them
 //   - the instance. It owns every loop over the database, so that waiting runs and deliveries are worked on from here on.
 //     It stops after all that claims rows: until then other processes have to see that it is alive.
+//   - the budgets; stopping them writes what requests have used
 //   - the loop that gives memory back
 //   - deliveries; stopping them ends the attempts under way
 //   - the server, which accepts no connection before Run; stopping it gives the calls and runs under way their grace
@@ -29,6 +31,7 @@ import (
 
 	"beckon/agents"
 	"beckon/artifacts"
+	"beckon/budgets"
 	"beckon/calls"
 	"beckon/calls/coalesce"
 	"beckon/clients"
@@ -38,6 +41,7 @@ import (
 	"beckon/internal/egress"
 	"beckon/internal/memory"
 	"beckon/internal/secret"
+	"beckon/internal/spend"
 	"beckon/internal/store"
 	"beckon/internal/telemetry"
 	"beckon/internal/units"
@@ -46,6 +50,7 @@ import (
 	"beckon/schedules"
 	"beckon/server"
 	"beckon/share"
+	"beckon/tools"
 )
 
 // attemptsGrace is what attempts under way get to end. Those at receivers that take longer are made again after the next
@@ -73,7 +78,9 @@ type Gateway struct {
 	breakers   *agents.Breakers
 	instance   *work.Instance
 	webhooks   *egress.Webhooks
+	tools      *tools.Toolbox
 	deliveries *deliveries.Service
+	budgets    *budgets.Service
 	artifacts  *artifacts.Service
 	share      *share.Service
 	runs       *runs.Service
@@ -146,6 +153,7 @@ func (g *Gateway) start(ctx context.Context) error {
 		return err
 	}
 	g.started.add(g.webhooks.Close)
+	g.started.add(g.tools.Close)
 	if err := g.editor.Use(ctx, g.Initial); err != nil {
 		return err
 	}
@@ -156,6 +164,7 @@ func (g *Gateway) start(ctx context.Context) error {
 		return err
 	}
 	g.started.add(g.instance.Stop)
+	g.started.addWithin(loopGrace, g.budgets.Close)
 	g.started.addLoop("the return of memory", g.memory.Keep)
 	g.started.addWithin(attemptsGrace, func(ctx context.Context) error {
 		g.deliveries.Drain(ctx)
@@ -195,6 +204,9 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	guard := egress.NewGuard(func() []netip.Prefix { return g.inForce.Load().privateNetworks }).
 		HTTPSOnly(func() bool { return g.inForce.Load().httpsOnly })
 	g.webhooks = egress.NewWebhooks(guard)
+	g.tools = tools.New(tools.Options{
+		Log: g.Log, Version: g.Version, HTTP: g.webhooks, Allowed: func() egress.Allowed { return g.inForce.Load().httpGet },
+	})
 	key := func() (secret.String, error) { return secretsKey(context.WithoutCancel(ctx), g.Initial, g.store) }
 	g.share = share.New(share.Config{Log: g.Log, TTL: time.Duration(g.Initial.Share.TTL), PublicURL: g.publicURL(), Key: key})
 	g.artifacts, err = artifacts.New(ctx, artifacts.Config{
@@ -227,6 +239,10 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		Origin:     func(ctx context.Context, runID string) ([]byte, error) { return g.runs.Origin(ctx, runID) },
 		Mail:       mailer,
 	})
+	g.budgets = budgets.New(budgets.Config{
+		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Zone: c.Zone(), Tell: g.deliveries.Tell,
+		Prices: func() *spend.Prices { return g.inForce.Load().prices }, Budgets: g.budgetsOf,
+	})
 	coalescing := &coalesce.Service{Store: g.store, Sealer: g.sealer, Runs: func() *runs.Service { return g.runs }}
 	g.runs = runs.New(runs.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
@@ -236,12 +252,13 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		Prompt:    coalescing.Prompt,
 		Sealer:    g.sealer,
 		OnErase:   g.onErase,
+		Spend:     g.budgets.Of,
 	})
 	coalescing.Register(g.instance)
 	g.calls = calls.New(calls.Config{
 		Catalog: g.catalog, Runs: g.runs, Coalesce: coalescing, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
 		Senders: g.newSenders(), Challenges: g.newChallenges(key), Fetch: g.fetch, PublicURL: g.publicURL(), Log: g.Log,
-		MaxBodyBytes: int64(c.MaxBodyBytes), ProxyTimeout: time.Duration(c.ProxyTimeout),
+		Budget: g.budgets.Check, MaxBodyBytes: int64(c.MaxBodyBytes), ProxyTimeout: time.Duration(c.ProxyTimeout),
 	})
 	g.schedules = schedules.New(schedules.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Zone: c.Zone(), Clients: func() *clients.Set { return g.catalog().Clients },

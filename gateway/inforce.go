@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/budgets"
 	"beckon/calls"
 	"beckon/calls/coalesce"
 	"beckon/clients"
@@ -17,9 +18,12 @@ import (
 	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/config"
+	"beckon/internal/egress"
 	"beckon/internal/gate"
 	"beckon/internal/secret"
+	"beckon/internal/spend"
 	"beckon/internal/store"
+	"beckon/tools"
 )
 
 // snapshot is the configuration in force at one moment, as calls, runs and deliveries ask for it. It never changes: what
@@ -28,6 +32,10 @@ type snapshot struct {
 	calls.Catalog
 	privateNetworks   []netip.Prefix // egress.allowPrivate
 	httpsOnly         bool           // egress.httpsOnly
+	prices            *spend.Prices
+	budget            spend.Budget // server.budget
+	ownedBudgets      []budgets.Owned
+	httpGet           egress.Allowed // egress.httpGet
 	runRetention      time.Duration  // 0 is for ever, here and below
 	deliveryRetention time.Duration
 }
@@ -58,16 +66,22 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 	if err := g.Level.UnmarshalText([]byte(c.Log.Level)); err != nil {
 		return fmt.Errorf("log.level: %w", err)
 	}
-	invoked := agents.SetOf(v)
+	invoked, prices := agents.SetOf(v), spend.NewPrices(c.Prices)
+	g.warnOfPrices(v, &c.Server.Budget, prices)
 	g.breakers.Use(invoked)
 	g.inForce.Store(&snapshot{
 		Catalog:           calls.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: invoked},
 		privateNetworks:   c.Networks(),
 		httpsOnly:         c.HTTPSOnly(),
+		prices:            prices,
+		budget:            c.Server.Budget,
+		ownedBudgets:      ownedBudgets(v, &c.Server.Budget),
+		httpGet:           c.HTTPGet(),
 		runRetention:      c.Retention.Runs.Or(0),
 		deliveryRetention: c.Retention.Deliveries.Or(0),
 	})
 	g.webhooks.UseTLS(c.TLS())
+	g.tools.Use(catalog.All[tools.Server](v))
 	return g.deliveries.Use(ctx, deliveries.InForce(v))
 }
 

@@ -14,6 +14,7 @@ import (
 	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/egress"
+	"beckon/tools"
 )
 
 // Nouns returns the registry of all that people can name. To add a noun, write its package, and its form in web; then
@@ -21,6 +22,7 @@ import (
 // up; more are nouns besides.
 func Nouns(invoke agents.Factories, env catalog.Env, more ...catalog.Declaration) *catalog.Registry {
 	return catalog.NewRegistry(env, append([]catalog.Declaration{
+		tools.Noun(),
 		agents.ProviderNoun(invoke),
 		agents.AgentNoun(),
 		agents.FlowNoun(invoke),

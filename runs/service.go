@@ -54,6 +54,9 @@ type Config struct {
 	// is for a service without such runs.
 	Prompt func(tx store.Tx, r *Run) (string, error)
 
+	// Spend returns what counts the requests of a run to models, and holds them within budgets; nil counts nothing.
+	Spend func(r *Run) agents.Spend
+
 	// Gate returns the gate of a client, or nil; nil is for a service whose clients have none.
 	Gate func(clientID string) *gate.Gate
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/internal/spend"
 	"beckon/internal/store"
 )
 
@@ -22,6 +23,7 @@ const (
 type Tally struct {
 	ByStatus map[Status]int64
 	Tokens   int64
+	Cost     spend.Cost    // of those whose models have a price
 	P50, P95 time.Duration // of the completed ones, to two digits; 0 when there are none
 }
 
@@ -121,7 +123,7 @@ func (s *Statistics) count(ctx context.Context, first, last int64) (map[int64]*c
 		if hours[c.hour] == nil {
 			hours[c.hour] = newCount()
 		}
-		hours[c.hour].note(Status(c.status), c.latency, c.n, c.tokens)
+		hours[c.hour].note(c)
 	})
 	if err != nil {
 		return nil, err
@@ -170,16 +172,19 @@ func (s *Statistics) failures(ctx context.Context, since time.Time) ([]FailedRun
 type count struct {
 	byStatus map[Status]int64
 	tokens   int64
+	cost     spend.Cost
 	latency  map[int64]int64 // how many completed runs took so many milliseconds
 }
 
 func newCount() *count { return &count{byStatus: map[Status]int64{}, latency: map[int64]int64{}} }
 
-func (c *count) note(status Status, latency *int64, n, tokens int64) {
-	c.byStatus[status] += n
-	c.tokens += tokens
-	if status == Completed && latency != nil {
-		c.latency[max(*latency, 0)] += n
+func (c *count) note(of runCount) {
+	status := Status(of.status)
+	c.byStatus[status] += of.n
+	c.tokens += of.tokens
+	c.cost = c.cost.Plus(spend.CostOf((*spend.Amount)(of.cost)))
+	if status == Completed && of.latency != nil {
+		c.latency[max(*of.latency, 0)] += of.n
 	}
 }
 
@@ -191,10 +196,11 @@ func (c *count) add(other *count) {
 		c.latency[latency] += n
 	}
 	c.tokens += other.tokens
+	c.cost = c.cost.Plus(other.cost)
 }
 
 func (c *count) tally() Tally {
-	return Tally{ByStatus: c.byStatus, Tokens: c.tokens, P50: c.percentile(50), P95: c.percentile(95)}
+	return Tally{ByStatus: c.byStatus, Tokens: c.tokens, Cost: c.cost, P50: c.percentile(50), P95: c.percentile(95)}
 }
 
 // percentile is the nearest rank.

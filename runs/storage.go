@@ -54,6 +54,14 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row.Number("prompt_tokens", int64(r.Usage.PromptTokens))
 	row.Number("completion_tokens", int64(r.Usage.CompletionTokens))
 	row.Number("total_tokens", int64(r.Usage.TotalTokens))
+	if cost := r.Usage.Cost; cost.IsKnown {
+		row.Number("cost", int64(cost.Amount))
+	} else {
+		row.Null("cost")
+	}
+	if details := detailsText(r.Usage); details != nil { // else its default
+		row.Value("usage_details", details)
+	}
 	row.Time("received_at", r.ReceivedAt)
 	row.Time("created_at", r.CreatedAt)
 	row.Time("started_at", r.StartedAt)
@@ -76,10 +84,10 @@ func endRun(tx store.Tx, r *Run) error {
 	r = r.kept()
 	code, message, kind := failureColumns(r)
 	n, err := tx.ExecCount(`UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, error_kind = ?,
-			prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, answerer = ?, verdict = ?, verdict_reason = ?, completed_at = ?
+			prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, cost = ?, usage_details = ?, answerer = ?, verdict = ?, verdict_reason = ?, completed_at = ?
 		WHERE id = ? AND status = 'RUNNING' AND claim = ?`,
 		string(r.Status), storable(r.Output), code, message, kind, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
-		textOrNull(answererText(r.By)), textOrNull(r.Verdict), textOrNull(storable(r.Reason)), r.CompletedAt.UnixMilli(), r.ID, r.Claim)
+		costOrNull(r.Usage), detailsText(r.Usage), textOrNull(answererText(r.By)), textOrNull(r.Verdict), textOrNull(storable(r.Reason)), r.CompletedAt.UnixMilli(), r.ID, r.Claim)
 	if err == nil && n != 1 {
 		return errEnded
 	}
@@ -129,6 +137,8 @@ type row struct {
 	SessionID, Metadata, Output, ErrorCode, ErrorMessage, ErrorKind *string
 	Callback, Origin, Answerer, Verdict, VerdictReason              *string
 	Rules, Erased                                                   *string
+	UsageDetails                                                    *string
+	Cost                                                            *int64
 	PromptTokens, CompletionTokens, TotalTokens                     int
 	Priority, Attempts, Crashes, Share                              int
 	Views                                                           int64
@@ -175,7 +185,7 @@ func errNoRun() error {
 func (w *row) run() *Run {
 	r := &Run{ID: w.ID, Status: Status(w.Status), ClientID: w.ClientID, WorkflowID: w.WorkflowID, IsFlow: w.Kind == kindFlow,
 		Source: w.Source, SessionID: deref(w.SessionID), Input: w.Input, Output: deref(w.Output), Verdict: deref(w.Verdict), Reason: deref(w.VerdictReason),
-		Usage: agents.Usage{PromptTokens: w.PromptTokens, CompletionTokens: w.CompletionTokens, TotalTokens: w.TotalTokens},
+		Usage: usageOf(w.PromptTokens, w.CompletionTokens, w.TotalTokens, w.Cost, w.UsageDetails),
 		Claim: w.Claim, Priority: w.Priority, Attempts: w.Attempts, Crashes: w.Crashes, Share: Share(w.Share), Views: w.Views, RetryOnCrash: w.RetryOnCrash,
 		ReceivedAt: timeOf(w.ReceivedAt), CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), StartedAt: timeOf(w.StartedAt),
 		CompletedAt: timeOf(w.CompletedAt), NotBefore: timeOf(w.NotBefore), hasArtifacts: w.HasArtifacts, annotated: w.Annotated, viewed: w.ViewedAt != nil}

@@ -30,10 +30,10 @@ func endNode(tx store.Tx, runID string, n agents.Node) error {
 		code, message = n.Error.Code, n.Error.Message
 	}
 	count, err := tx.ExecCount(`UPDATE nodes SET status = ?, output = ?, error_code = ?, error_message = ?, state = ?, output_key = ?, leaves_loop = ?,
-			prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, answerer = ?, completed_at = ?
+			prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, cost = ?, usage_details = ?, answerer = ?, completed_at = ?
 		WHERE run_id = ? AND node_id = ?`,
 		string(n.Status), storable(n.Output), code, message, state, textOrNull(n.OutputKey), n.LeavesLoop, n.Usage.PromptTokens, n.Usage.CompletionTokens, n.Usage.TotalTokens,
-		textOrNull(answererText(n.By)), n.CompletedAt.UnixMilli(), runID, n.ID)
+		costOrNull(n.Usage), detailsText(n.Usage), textOrNull(answererText(n.By)), n.CompletedAt.UnixMilli(), runID, n.ID)
 	if err == nil && count != 1 {
 		return fmt.Errorf("the start of node %q is not on record", n.ID)
 	}
@@ -60,7 +60,8 @@ func stopNodes(tx store.Tx, runID string, why agents.Failure, at time.Time) erro
 type nodeRow struct {
 	NodeID, NodeType, Status                    string
 	Output, ErrorCode, ErrorMessage, State      *string
-	Answerer, OutputKey                         *string
+	Answerer, OutputKey, UsageDetails           *string
+	Cost                                        *int64
 	LeavesLoop                                  bool
 	PromptTokens, CompletionTokens, TotalTokens int
 	StartedAt                                   int64
@@ -76,7 +77,7 @@ func nodesOf(tx store.Tx, runID string) ([]agents.Node, error) {
 	nodes := make([]agents.Node, len(rows))
 	for i, w := range rows {
 		n := agents.Node{ID: w.NodeID, Type: w.NodeType, Status: agents.NodeStatus(w.Status), Output: deref(w.Output), OutputKey: deref(w.OutputKey), LeavesLoop: w.LeavesLoop,
-			Usage:     agents.Usage{PromptTokens: w.PromptTokens, CompletionTokens: w.CompletionTokens, TotalTokens: w.TotalTokens},
+			Usage:     usageOf(w.PromptTokens, w.CompletionTokens, w.TotalTokens, w.Cost, w.UsageDetails),
 			StartedAt: time.UnixMilli(w.StartedAt).UTC(), CompletedAt: timeOf(w.CompletedAt)}
 		n.By, _ = answererOf(w.Answerer)
 		if w.ErrorCode != nil {

@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -28,6 +29,16 @@ func reserve(tx store.Tx, clientID string, once Idempotency, runID string, now t
 	}
 	if !found {
 		return errors.New("an idempotency key is neither free nor taken")
+	}
+	return &Duplicate{RunID: first.RunID, Same: first.Request == once.Request}
+}
+
+// findDuplicate returns a *Duplicate where a key is taken.
+func (s storage) findDuplicate(ctx context.Context, clientID string, once Idempotency, now time.Time) error {
+	first, found, err := store.Row[struct{ Request, RunID string }](s.store.Read(ctx),
+		"SELECT request, run_id FROM idempotency_keys WHERE client_id = ? AND key = ? AND expires_at > ?", clientID, once.Key, now.UnixMilli())
+	if err != nil || !found {
+		return store.Wrap(err, "look up an idempotency key")
 	}
 	return &Duplicate{RunID: first.RunID, Same: first.Request == once.Request}
 }

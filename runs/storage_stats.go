@@ -10,7 +10,7 @@ import (
 type runCount struct {
 	hour, n, tokens int64
 	status          string
-	latency         *int64
+	latency, cost   *int64
 }
 
 // countByHour counts the runs since an hour. It reads the index runs_by_hour in its order; on PostgreSQL that alone, once the
@@ -18,12 +18,12 @@ type runCount struct {
 func (s storage) countByHour(ctx context.Context, from int64, each func(runCount)) error {
 	err := s.store.Read(ctx).Each(func(scan func(into ...any) error) error {
 		var c runCount
-		if err := scan(&c.hour, &c.status, &c.latency, &c.n, &c.tokens); err != nil {
+		if err := scan(&c.hour, &c.status, &c.latency, &c.n, &c.tokens, &c.cost); err != nil {
 			return err
 		}
 		each(c)
 		return nil
-	}, "SELECT hour, status, latency, COUNT(*), SUM(total_tokens) FROM runs WHERE hour >= ? GROUP BY hour, status, latency", from)
+	}, "SELECT hour, status, latency, COUNT(*), SUM(total_tokens), CAST(SUM(cost) AS BIGINT) FROM runs WHERE hour >= ? GROUP BY hour, status, latency", from)
 	return store.Wrap(err, "count runs")
 }
 

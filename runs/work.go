@@ -97,6 +97,9 @@ func (w *working) callOf() agents.Call {
 	s, a := w.Service, w.active
 	call := agents.Call{RunID: a.ID, ClientID: a.run.ClientID, AgentID: w.entry.ID, Prompt: a.run.Input, SessionID: a.run.SessionID,
 		Metadata: a.run.Metadata, Artifacts: a.run.Uploads, ReceivedAt: a.run.ReceivedAt}
+	if s.Spend != nil {
+		call.Spend = s.Spend(&a.run)
+	}
 	if w.entry.IsFlow {
 		call.Progress = a.progress
 	} else {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/budgets"
 	"beckon/calls"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
@@ -25,6 +26,7 @@ type Admin struct {
 	Token    secret.String // authenticates programs; empty: no program has access
 	Sessions Sessions      // authenticates users of the page; nil: no user has access
 	Editor   *catalog.Editor
+	Budgets  func(ctx context.Context) ([]budgets.Use, error) // all that are set; nil for none
 }
 
 const (
@@ -44,6 +46,7 @@ func (s *Server) addAdmin() {
 	api := s.newAPI()
 	s.addNouns(api)
 	s.registerActions(api)
+	s.registerTools(api)
 	s.registerRecords(api)
 	s.describe(api)
 	s.finishDocument(api)

@@ -58,6 +58,7 @@ type agentDocument struct {
 	SystemPrompt *string           `json:"systemPrompt" doc:"May be a template."`
 	Prompt       *string           `json:"prompt" doc:"What it does when a call brings no prompt; null refuses such calls."`
 	Temperature  *float64          `json:"temperature" doc:"0 to 2; null leaves it to the provider."`
+	Budget       *budgetDocument   `json:"budget" doc:"What its requests to models may cost at most; null is no limit."`
 	MaxTokens    *int              `json:"maxTokens" doc:"Of the answer; null leaves it to the provider."`
 	Params       agents.Object     `json:"params,omitempty" doc:"Members of the request, over those of the provider; null removes one."`
 	Fallbacks    []agents.Fallback `json:"fallbacks,omitempty" doc:"Who answers when the provider does not, in order."`
@@ -82,6 +83,7 @@ func (d *agentDocument) show(a agents.Agent) {
 	*d = agentDocument{ID: a.ID, Name: cmp.Or(a.Name, a.ID), Provider: a.Provider, Model: orNull(a.Model), SystemPrompt: orNull(a.SystemPrompt), Prompt: orNull(a.Prompt), Temperature: a.Temperature,
 		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Share: a.Share, Tools: &tools, Events: orEmptyMap(a.Events),
 		Params: a.Params, Fallbacks: a.Fallbacks, Output: a.Output, Kind: a.KindOrChat(), Request: a.Request, Poll: a.Poll, Cancel: a.Cancel, Artifacts: a.Artifacts}
+	d.Budget = budgetDocumentOf(a.Budget)
 	if a.MaxTokens != 0 {
 		d.MaxTokens = &a.MaxTokens
 	}
@@ -95,6 +97,7 @@ func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields
 	if d.Tools != nil && !*d.Tools {
 		a.Tools = d.Tools
 	}
+	a.Budget = d.Budget.read()
 	if d.MaxTokens != nil {
 		a.MaxTokens = *d.MaxTokens
 	}

@@ -46,6 +46,7 @@ type clientDocument struct {
 	MaxBodyBytes       int64              `json:"maxBodyBytes" example:"1048576"`
 	Gate               *string            `json:"gate" doc:"CEL over data, such as data.findings.all(f, f.severity != \"high\"): whether an answer passes. Null is no gate."`
 	GateStatus         int                `json:"gateStatus" doc:"The status of an answer that does not pass a gate: 200 or 422."`
+	Budget             *budgetDocument    `json:"budget" doc:"What its calls' runs may cost at most; null is no limit."`
 	RateLimit          *rateLimitDocument `json:"rateLimit"`
 	MaxConcurrent      *int               `json:"maxConcurrent" doc:"Calls at the same time; null is any number."`
 	Schedule           *string            `json:"schedule" example:"0 7 * * 1-5" doc:"When the client calls itself: cron's five fields, @daily or @every 90m. Its command or prompt runs then."`
@@ -93,6 +94,7 @@ func (d *clientDocument) show(c clients.Client) {
 	if c.ExpectEvery != 0 {
 		d.ExpectEvery = orNull(c.ExpectEvery.String())
 	}
+	d.Budget = budgetDocumentOf(c.Budget)
 	if c.RateLimit != nil {
 		d.RateLimit = &rateLimitDocument{c.RateLimit.Requests, c.RateLimit.Per.String()}
 	}
@@ -130,6 +132,7 @@ func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fie
 	if d.MaxBodyBytes < 0 {
 		wrong.Add("maxBodyBytes", "must not be negative")
 	}
+	c.Budget = d.Budget.read()
 	if d.RateLimit != nil {
 		c.RateLimit = &clients.RateLimit{Requests: d.RateLimit.Requests, Per: readDuration(&wrong, "rateLimit.per", d.RateLimit.Per, 0)}
 	}

@@ -30,6 +30,7 @@ func (s *Server) addNouns(api huma.API) {
 		noun[commands.Command, commandDocument, *commandDocument]{all: catalog.Of[commands.Command](editor)},
 		noun[clients.Client, clientDocument, *clientDocument]{all: catalog.Of[clients.Client](editor), complete: s.completeClients, omitDefaults: s.omitDefaultLimit},
 		s.endpoints(),
+		s.toolServers(),
 	}
 	for _, all := range editor.Sections() {
 		if i := slices.IndexFunc(documented, func(n registered) bool { return n.kind().Section == all.Section }); i >= 0 {

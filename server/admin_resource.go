@@ -74,13 +74,13 @@ func (n noun[T, D, P]) kind() catalog.Kind { return n.all.Kind }
 
 // register adds the five routes of the noun.
 func (n noun[T, D, P]) register(api huma.API) {
-	path := "/" + n.all.Section
+	path, one := "/"+n.all.Section, strings.ReplaceAll(n.all.One, " ", "-")
 	route(api, http.MethodGet, path, "list-"+n.all.Section, "List the "+n.all.Section, n.list)
-	route(api, http.MethodPost, path, "create-"+n.all.One, "Make one of the "+n.all.Section, n.create, answers(http.StatusCreated, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
-	route(api, http.MethodGet, path+"/{id}", "get-"+n.all.One, "Read one of the "+n.all.Section, n.get)
-	route(api, http.MethodPut, path+"/{id}", "update-"+n.all.One, "Change one of the "+n.all.Section+"; what is left out goes back to its default, and secrets stay", n.update,
+	route(api, http.MethodPost, path, "create-"+one, "Make one of the "+n.all.Section, n.create, answers(http.StatusCreated, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
+	route(api, http.MethodGet, path+"/{id}", "get-"+one, "Read one of the "+n.all.Section, n.get)
+	route(api, http.MethodPut, path+"/{id}", "update-"+one, "Change one of the "+n.all.Section+"; what is left out goes back to its default, and secrets stay", n.update,
 		answers(http.StatusOK, http.StatusConflict, http.StatusPreconditionFailed, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
-	route(api, http.MethodDelete, path+"/{id}", "delete-"+n.all.One, "Delete one of the "+n.all.Section, n.delete, answers(http.StatusNoContent, http.StatusConflict, http.StatusPreconditionFailed))
+	route(api, http.MethodDelete, path+"/{id}", "delete-"+one, "Delete one of the "+n.all.Section, n.delete, answers(http.StatusNoContent, http.StatusConflict, http.StatusPreconditionFailed))
 }
 
 func (n noun[T, D, P]) list(ctx context.Context, in *listInput) (*listOutput[D], error) {

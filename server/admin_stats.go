@@ -22,7 +22,8 @@ type tallyDocument struct {
 		P50 int64 `json:"p50"`
 		P95 int64 `json:"p95"`
 	} `json:"latencyMs" doc:"Of the completed ones, to two digits."`
-	Tokens int64 `json:"tokens"`
+	Tokens int64    `json:"tokens"`
+	Cost   *float64 `json:"cost,omitempty" doc:"In USD; missing where no model has a price."`
 }
 
 type hourDocument struct {
@@ -123,7 +124,7 @@ func readTime(text string, now time.Time) (at time.Time, ok bool) {
 }
 
 func tallyOf(t runs.Tally) tallyDocument {
-	d := tallyDocument{Total: t.Runs(), ByStatus: map[runs.Status]int64{}, Tokens: t.Tokens}
+	d := tallyDocument{Total: t.Runs(), ByStatus: map[runs.Status]int64{}, Tokens: t.Tokens, Cost: usd(t.Cost.OrNil())}
 	for _, status := range []runs.Status{runs.Queued, runs.Running, runs.Completed, runs.Failed, runs.Canceled} {
 		d.ByStatus[status] = t.Count(status)
 	}

@@ -25,6 +25,7 @@ type callAnswer struct {
 	Status     runs.Status        `json:"status"`
 	Agent      string             `json:"agent"`
 	Usage      agents.Usage       `json:"usage"`
+	Cost       *float64           `json:"cost,omitempty" doc:"In USD, by the prices of its time; missing where no model has a price."`
 	DurationMs int64              `json:"durationMs"`
 	Verdict    string             `json:"verdict,omitempty" enum:"pass,fail" doc:"What the gate of the client or flow says of the answer, where there is one."`
 	Reason     string             `json:"verdictReason,omitempty" doc:"Why the verdict is what it is."`
@@ -63,7 +64,7 @@ func (s *Server) answerRun(c echo.Context, call *calls.Call, run *runs.Run) erro
 // answerOf returns the document of a completed run.
 func (s *Server) answerOf(run *runs.Run) callAnswer {
 	answer := callAnswer{OK: true, Response: run.Output, RunID: run.ID, Status: run.Status, Agent: run.WorkflowID,
-		Usage: run.Usage, DurationMs: run.Milliseconds(), Verdict: run.Verdict, Reason: run.Reason, ShareURL: s.shareURL(run)}
+		Usage: run.Usage, Cost: usd(run.Usage.Cost.OrNil()), DurationMs: run.Milliseconds(), Verdict: run.Verdict, Reason: run.Reason, ShareURL: s.shareURL(run)}
 	if run.By.Degraded {
 		answer.Degraded, answer.Provider, answer.Model = true, run.By.Provider, run.By.Model
 	}

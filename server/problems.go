@@ -17,6 +17,7 @@ import (
 var statusOf = map[problem.Kind]int{
 	problem.Invalid:         http.StatusBadRequest,
 	problem.Unauthenticated: http.StatusUnauthorized,
+	problem.OverBudget:      http.StatusPaymentRequired,
 	problem.Denied:          http.StatusForbidden,
 	problem.NotFound:        http.StatusNotFound,
 	problem.NotAllowed:      http.StatusMethodNotAllowed,

@@ -6,6 +6,7 @@ import (
 
 	"beckon/agents"
 	"beckon/artifacts"
+	"beckon/internal/spend"
 	"beckon/runs"
 )
 
@@ -22,6 +23,7 @@ type RunDocument struct {
 	Error       *agents.Failure `json:"error"`
 	Metadata    json.RawMessage `json:"metadata"`
 	Usage       agents.Usage    `json:"usage"`
+	Cost        *float64        `json:"cost,omitempty" doc:"In USD, by the prices of its time; missing where no model has a price."`
 	Provider    *string         `json:"provider" doc:"Whose model answered, or was asked last; null where it was several."`
 	Model       *string         `json:"model"`
 	Degraded    bool            `json:"degraded" doc:"A fallback answered."`
@@ -64,6 +66,7 @@ type ModelAttempt struct {
 	DurationMs int64           `json:"durationMs"`
 	Status     *int            `json:"status" doc:"Of HTTP, where it is not a success."`
 	Error      *agents.Failure `json:"error"`
+	Cost       *float64        `json:"cost,omitempty" doc:"In USD."`
 	Finish     string          `json:"finish,omitempty" doc:"A finish reason that is not known."`
 	Reason     string          `json:"reason,omitempty" doc:"What the provider said itself; for administrators."`
 }
@@ -76,6 +79,7 @@ type NodeDocument struct {
 	Output      *string           `json:"output"`
 	Error       *agents.Failure   `json:"error"`
 	Usage       agents.Usage      `json:"usage"`
+	Cost        *float64          `json:"cost,omitempty" doc:"In USD; missing where no model has a price."`
 	Provider    *string           `json:"provider"`
 	Model       *string           `json:"model"`
 	Degraded    bool              `json:"degraded"`
@@ -86,7 +90,7 @@ type NodeDocument struct {
 
 func documentOf(r *runs.Run) RunDocument {
 	d := RunDocument{RunID: r.ID, Status: r.Status, ClientID: r.ClientID, WorkflowID: r.WorkflowID, Source: r.Source, SessionID: orNull(r.SessionID),
-		Input: r.Input, Output: orNull(r.Output), Error: r.Error, Metadata: r.Metadata, Usage: r.Usage,
+		Input: r.Input, Output: orNull(r.Output), Error: r.Error, Metadata: r.Metadata, Usage: r.Usage, Cost: usd(r.Usage.Cost.OrNil()),
 		Provider: orNull(r.By.Provider), Model: orNull(r.By.Model), Degraded: r.By.Degraded, CreatedAt: timeOrNull(r.CreatedAt), StartedAt: timeOrNull(r.StartedAt),
 		CompletedAt: timeOrNull(r.CompletedAt), Verdict: orNull(r.Verdict), Reason: orNull(r.Reason)}
 	d.Erased, d.ContentNote = r.Erased != "", r.ContentNote()
@@ -108,7 +112,7 @@ func (s *Server) detailOf(r *runs.Run, forAdmin bool) RunDetail {
 		document.Uploads = s.artifactsOf(r.Uploads)
 	}
 	for _, n := range r.AllNodes() {
-		document.Nodes = append(document.Nodes, NodeDocument{NodeID: n.ID, NodeType: n.Type, Status: n.Status, Output: orNull(n.Output), Error: n.Error, Usage: n.Usage,
+		document.Nodes = append(document.Nodes, NodeDocument{NodeID: n.ID, NodeType: n.Type, Status: n.Status, Output: orNull(n.Output), Error: n.Error, Usage: n.Usage, Cost: usd(n.Usage.Cost.OrNil()),
 			Provider: orNull(n.By.Provider), Model: orNull(n.By.Model), Degraded: n.By.Degraded, Attempts: attemptsOf(n.By, forAdmin),
 			StartedAt: timeOrNull(n.StartedAt), CompletedAt: timeOrNull(n.CompletedAt)})
 	}
@@ -122,7 +126,7 @@ func (s *Server) detailOf(r *runs.Run, forAdmin bool) RunDetail {
 func attemptsOf(by agents.Answerer, forAdmin bool) []ModelAttempt {
 	list := make([]ModelAttempt, len(by.Attempts))
 	for i, a := range by.Attempts {
-		list[i] = ModelAttempt{Provider: a.Provider, Model: orNull(a.Model), StartedAt: timeOrNull(a.StartedAt), DurationMs: a.Duration.Milliseconds(), Error: a.Error, Finish: a.Finish}
+		list[i] = ModelAttempt{Provider: a.Provider, Model: orNull(a.Model), StartedAt: timeOrNull(a.StartedAt), DurationMs: a.Duration.Milliseconds(), Error: a.Error, Cost: usd(a.Cost), Finish: a.Finish}
 		if a.Status != 0 {
 			list[i].Status = &a.Status
 		}
@@ -131,6 +135,15 @@ func attemptsOf(by agents.Answerer, forAdmin bool) []ModelAttempt {
 		}
 	}
 	return list
+}
+
+// usd is an amount as JSON has it; nil for none.
+func usd(a *spend.Amount) *float64 {
+	if a == nil {
+		return nil
+	}
+	dollars := a.Float()
+	return &dollars
 }
 
 func orNull(text string) *string {

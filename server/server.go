@@ -20,6 +20,7 @@ import (
 	"beckon/internal/problem"
 	"beckon/schedules"
 	"beckon/share"
+	"beckon/tools"
 )
 
 // The times that a caller has to send a request, where Config says nothing else.
@@ -45,6 +46,7 @@ type Config struct {
 	Artifacts      *artifacts.Service // what runs have made; nil for none
 	Share          *share.Service     // the pages of runs for recipients; nil for none
 	Schedules      *schedules.Service // when clients run and have called; nil for never
+	Tools          *tools.Toolbox     // the connections to tool servers; nil for none
 	Log            *slog.Logger
 	Admin          Admin
 	KeepRefused    KeepRefused   // nil keeps none

@@ -9,6 +9,7 @@ import (
 	"beckon/agents"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
+	"beckon/internal/spend"
 )
 
 // agentFields are the fields of the form, in its order.
@@ -20,6 +21,9 @@ var agentFields = []labelled{
 	{"prompt", "Work without a prompt"},
 	{"temperature", "Temperature"},
 	{"maxTokens", "Most tokens of an answer"},
+	{"budget.perRun", "Budget of a run"},
+	{"budget.perDay", "Budget of a day"},
+	{"budget.perMonth", "Budget of a month"},
 	{"params", "Parameters"},
 	{"fallbacks", "Fallbacks"},
 	{"output", "What the answer has to be"},
@@ -42,6 +46,7 @@ type agentForm struct {
 	Kind, Request, Poll, Cancel, Artifacts     string
 	RetryOnCrash                               string // yes, no, or empty for the default
 	Tools, Share                               bool
+	Budget                                     budgetForm
 	Aliases                                    []alias
 }
 
@@ -55,6 +60,7 @@ func (w *Web) agentPages() []page {
 		choices:   func(ctx context.Context) ([]string, error) { return idsOf[agents.Provider](ctx, w) },
 		onButton:  w.listModels,
 		pageNotes: w.notesOf,
+		budget:    func(a agents.Agent) *spend.Budget { return a.Budget },
 	}.pages()
 }
 
@@ -62,7 +68,7 @@ func agentFormOf(a agents.Agent) agentForm {
 	f := agentForm{ID: a.ID, Name: a.Name, Provider: a.Provider, Model: a.Model, SystemPrompt: a.SystemPrompt, Prompt: a.Prompt, Timeout: writeDuration(a.Timeout),
 		OutputKey: a.OutputKey, RetryOnCrash: writeYesNo(a.RetryOnCrash), Tools: a.TakesTools(), Share: a.Share, Aliases: aliasesOf(a.Events, "events", runEvents),
 		Params: writeParams(a.Params), Fallbacks: writeFallbacks(a.Fallbacks), Output: writeJSON(a.Output),
-		Kind: a.Kind, Request: writeRequest(a), Poll: writeJSON(a.Poll), Cancel: writeJSON(a.Cancel), Artifacts: a.Artifacts}
+		Budget: budgetFormOf(a.Budget), Kind: a.Kind, Request: writeRequest(a), Poll: writeJSON(a.Poll), Cancel: writeJSON(a.Cancel), Artifacts: a.Artifacts}
 	if a.Temperature != nil {
 		f.Temperature = strconv.FormatFloat(*a.Temperature, 'g', -1, 64)
 	}
@@ -77,11 +83,11 @@ func readAgent(sent url.Values, _ agents.Agent) (agentForm, agents.Agent, proble
 	f := agentForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Provider: trimmed(sent, "provider"), Model: trimmed(sent, "model"), SystemPrompt: sent.Get("systemPrompt"), Prompt: sent.Get("prompt"),
 		Temperature: trimmed(sent, "temperature"), MaxTokens: trimmed(sent, "maxTokens"), Timeout: trimmed(sent, "timeout"), OutputKey: trimmed(sent, "outputKey"),
 		RetryOnCrash: trimmed(sent, "retryOnCrash"), Tools: sent.Has("tools"), Share: sent.Has("share"), Params: sent.Get("params"), Fallbacks: sent.Get("fallbacks"), Output: sent.Get("output"),
-		Kind: trimmed(sent, "kind"), Request: sent.Get("request"), Poll: sent.Get("poll"), Cancel: sent.Get("cancel"), Artifacts: trimmed(sent, "artifacts")}
+		Budget: readBudgetForm(sent), Kind: trimmed(sent, "kind"), Request: sent.Get("request"), Poll: sent.Get("poll"), Cancel: sent.Get("cancel"), Artifacts: trimmed(sent, "artifacts")}
 	a := agents.Agent{ID: f.ID, Share: f.Share, Name: catalog.OmitDefault(f.Name, f.ID), Provider: f.Provider, Model: f.Model, SystemPrompt: f.SystemPrompt, Prompt: f.Prompt, MaxTokens: readCount(&wrong, "maxTokens", f.MaxTokens, 0),
 		Timeout: typedDuration(&wrong, "timeout", f.Timeout), OutputKey: f.OutputKey, RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash), Events: aliasesIn(sent, "events", runEvents),
 		Params: readParams(&wrong, f.Params), Fallbacks: readFallbacks(f.Fallbacks), Output: readJSON[agents.Output](&wrong, "output", f.Output, `{"schema": {"type": "object"}}`),
-		Kind: catalog.OmitDefault(f.Kind, agents.KindChat), Request: readRequest(&wrong, f.Kind, f.Request), Poll: readJSON[agents.Poll](&wrong, "poll", f.Poll, pollExample),
+		Budget: f.Budget.budget(&wrong), Kind: catalog.OmitDefault(f.Kind, agents.KindChat), Request: readRequest(&wrong, f.Kind, f.Request), Poll: readJSON[agents.Poll](&wrong, "poll", f.Poll, pollExample),
 		Cancel: readJSON[agents.Cancel](&wrong, "cancel", f.Cancel, cancelExample), Artifacts: f.Artifacts}
 	if a.Request != nil {
 		f.Request = writeRequest(a) // a secret that was typed is not shown again

@@ -7,14 +7,17 @@ import (
 
 	"beckon/agents"
 	"beckon/artifacts"
+	"beckon/budgets"
 	"beckon/calls"
 	"beckon/clients"
 	"beckon/deliveries"
 	"beckon/internal/catalog"
+	"beckon/internal/spend"
 	"beckon/internal/store"
 	"beckon/runs"
 	"beckon/schedules"
 	"beckon/share"
+	"beckon/tools"
 )
 
 // Backend is what the pages call: the same methods as the admin API calls.
@@ -30,7 +33,12 @@ type Backend struct {
 
 	Calls     Calls
 	Schedules *schedules.Service // when clients run and have called; nil for never
+	Tools     *tools.Toolbox     // the connections to tool servers; nil for none
 
+	// Budgets returns how much of budgets is used up; the func may be nil.
+	Budgets func(ctx context.Context, list []budgets.Owned) ([]budgets.Use, error)
+	// ServerBudget returns server.budget; the func may be nil.
+	ServerBudget func() *spend.Budget
 	// FormKey returns the key of a client's form that is in force; empty for none. The func may be nil.
 	FormKey func(clientID string) string
 	// Models asks a provider, with its key, which models it has. It also tests the connection.

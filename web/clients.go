@@ -11,6 +11,7 @@ import (
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/spend"
 	"beckon/runs"
 )
 
@@ -36,6 +37,7 @@ func (w *Web) clientForms() nounPages[clients.Client, clientForm] {
 			return newClient(asked), nil
 		},
 		formFor: clientFormOf,
+		budget:  func(item clients.Client) *spend.Budget { return item.Budget },
 		read: func(sent url.Values, kept clients.Client) (clientForm, clients.Client, problem.Fields) {
 			f := readClientForm(sent)
 			item, wrong := f.client()

@@ -48,6 +48,9 @@ var clientFields = []labelled{
 	{"maxBodyBytes", "Largest request"},
 	{"maxConcurrent", "Calls at the same time"},
 	{"rateLimit", "Rate limit"},
+	{"budget.perRun", "Budget of a run"},
+	{"budget.perDay", "Budget of a day"},
+	{"budget.perMonth", "Budget of a month"},
 	{"cors", "Origins of pages that may call"},
 	{"gate", "Gate"},
 	{"gateStatus", "Status of an answer that does not pass"},
@@ -83,6 +86,7 @@ type clientForm struct {
 	MaxBodyBytes          string
 	RateRequests, RatePer string
 	MaxConcurrent         string
+	Budget                budgetForm
 	CORS                  string // an origin a line
 	Source, Respond       string
 	Caller                string      // the answer to "Who calls?" that a new client began with; empty for one that is kept
@@ -124,7 +128,7 @@ func clientFormOf(item clients.Client) clientForm {
 	if item.MaxConcurrent != 0 {
 		f.MaxConcurrent = strconv.Itoa(item.MaxConcurrent)
 	}
-	f.Proofs = proofFormsOf(item.Auth)
+	f.Proofs, f.Budget = proofFormsOf(item.Auth), budgetFormOf(item.Budget)
 	f.Visitors = visitorFormOf(item.Form)
 	f.Schedule, f.Timezone, f.Missed = item.Schedule, item.Timezone, item.Missed
 	if item.ExpectEvery != 0 {
@@ -144,7 +148,7 @@ func readClientForm(sent url.Values) clientForm {
 	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Filter: text("filter"), Coalesce: sent.Get("coalesce"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
 		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), Redact: sent.Get("redact"), StoreContent: text("storeContent"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
-		MaxConcurrent: text("maxConcurrent"), CORS: sent.Get("cors"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"),
+		MaxConcurrent: text("maxConcurrent"), Budget: readBudgetForm(sent), CORS: sent.Get("cors"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"),
 		Schedule: text("schedule"), Timezone: text("timezone"), Missed: text("missed"), ExpectEvery: text("expectEvery"),
 		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret"), Visitors: readVisitorForm(sent)}
 	f.Caller = text("caller")
@@ -189,7 +193,7 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	readInto(&wrong, "maxBodyBytes", f.MaxBodyBytes, &item.MaxBodyBytes)
 	item.MaxConcurrent = readCount(&wrong, "maxConcurrent", f.MaxConcurrent, 0)
 	item.GateStatus = readCount(&wrong, "gateStatus", f.GateStatus, 0)
-	item.RateLimit = f.rateLimit(&wrong)
+	item.RateLimit, item.Budget = f.rateLimit(&wrong), f.Budget.budget(&wrong)
 	return item, wrong
 }
 

@@ -92,7 +92,7 @@ func (s clientScreen) Gates() []field {
 
 // HasNoLimits reports whether the fields that most leave empty have nothing to show.
 func (s clientScreen) HasNoLimits() bool {
-	for _, f := range slices.Concat(s.Limits(), s.Gates(), []field{s.WebhookSecret()}) {
+	for _, f := range slices.Concat(s.Limits(), s.Gates(), s.Budget(s.Form.Budget), []field{s.WebhookSecret()}) {
 		if f.Value != "" || f.Error != "" {
 			return false
 		}

@@ -22,6 +22,7 @@ func forms() []form {
 		{"agents", "agent", "Agents", (*Web).agentPages, agentFields},
 		{"providers", "provider", "Providers", (*Web).providerPages, providerFields},
 		{"flows", "flow", "Flows", (*Web).flowPages, flowFields},
+		{"toolServers", "tool server", "Tool servers", (*Web).toolServerPages, toolServerFields},
 		{"endpoints", "endpoint", "Endpoints", (*Web).endpointPages, endpointFields},
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"beckon/agents"
+	"beckon/internal/spend"
 )
 
 // functions are what templates can call.
@@ -16,11 +18,13 @@ func functions(files assets) template.FuncMap {
 	return template.FuncMap{
 		"asset":    files.url,
 		"number":   number,
+		"cost":     costText,
 		"models":   countModels,
 		"duration": duration,
 		"clock":    clock,
 		"stamp":    stamp,
 		"json":     inJSON,
+		"pretty":   inLines,
 		"kinds":    agents.Kinds,
 	}
 }
@@ -38,6 +42,14 @@ func number(n int64) string {
 		digits = digits[:len(digits)-3]
 	}
 	return sign + strings.Join(append([]string{digits}, groups...), ",")
+}
+
+// costText writes a cost; empty where nothing has a price.
+func costText(c spend.Cost) string {
+	if !c.IsKnown {
+		return ""
+	}
+	return c.Amount.String()
 }
 
 // countModels says "1 model" or "2 models".
@@ -80,6 +92,13 @@ func duration(d time.Duration) string {
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// inLines lays JSON out in lines.
+func inLines(value json.RawMessage) (string, error) {
+	var lines bytes.Buffer
+	err := json.Indent(&lines, value, "", "  ")
+	return lines.String(), err
+}
 
 func inJSON(value any) (string, error) {
 	text, err := json.Marshal(value)

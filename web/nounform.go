@@ -20,6 +20,7 @@ type nounForm[F any] struct {
 	Managed bool
 	Notice  string
 	Notes   []string // what is known of it besides
+	Budgets []budgetLine
 	// Warnings say why the saved resource is not in force, Cautions what should be changed although it is in force, Errors why
 	// the form was not saved.
 	Warnings, Cautions, Errors problem.Fields

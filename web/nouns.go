@@ -13,6 +13,7 @@ import (
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/spend"
 )
 
 // nounPages are the pages of a noun: a list, and a form to make, change and delete one. F is the noun as a form has it.
@@ -42,8 +43,9 @@ type nounPages[T catalog.Resource, F any] struct {
 	onButton func(ctx context.Context, do string, f *nounForm[F], item, have T) error
 	// switchPage answers with another page that shows what was typed; done is false when the button does not ask for that.
 	switchPage    func(c echo.Context, do string, f nounForm[F], item T, wrong problem.Fields) (done bool, err error)
-	arrangeErrors func(f *nounForm[F])     // moves errors to their fields
-	pageNotes     func(id string) []string // notes on the page of one
+	arrangeErrors func(f *nounForm[F])       // moves errors to their fields
+	pageNotes     func(id string) []string   // notes on the page of one
+	budget        func(item T) *spend.Budget // whose use its page shows; nil for nouns without budgets
 }
 
 func (p nounPages[T, F]) resources() catalog.Section[T] { return resources[T](p.web) }
@@ -103,7 +105,10 @@ func (p nounPages[T, F]) savedForm(ctx context.Context, id string) (f nounForm[F
 	if p.pageNotes != nil {
 		f.Notes = p.pageNotes(f.ID)
 	}
-	return f, record.Item, nil
+	if p.budget != nil {
+		f.Budgets, err = p.web.budgetLines(ctx, p.one, f.ID, p.budget(record.Item))
+	}
+	return f, record.Item, err
 }
 
 // screenData is what the template gets.

@@ -64,6 +64,7 @@ var refusalsByCode = map[string]refusal{
 	problem.CodeAgentUnavailable:       {"The agent's configuration has an error, so that it cannot be used.", []string{"The agent's page and the log name it."}},
 	problem.CodeCommandUnavailable:     {"The client's command has an error, so that it cannot be used.", []string{"The command's page and the log name it."}},
 	problem.CodeGatewayFull:            {"As many calls as this gateway takes at the same time were running.", []string{"Callers that honour Retry-After lose nothing. If it happens often, raise server.maxConcurrent or find out why answers take long."}},
+	problem.CodeBudgetExhausted:        {"A budget of the client, its agent or the server had nothing left.", []string{"Callers that honour Retry-After come again when it is there again. Raise the budget, if it is to pay for more."}},
 	problem.CodeMemoryFull:             {"The bodies and answers of the calls under way held as much memory as they may.", []string{"Callers that honour Retry-After lose nothing. If it happens often, raise server.maxMemory, or have callers send less: only the end of a log, for example."}},
 	problem.CodeQueueFull:              {"As many runs as may wait were waiting.", []string{"Look on the overview why runs take long. server.maxQueued says how many may wait."}},
 	problem.CodeShuttingDown:           {"The gateway was being stopped.", []string{"Callers that honour Retry-After reach it when it has started again."}},

@@ -39,6 +39,7 @@ type runRow struct {
 	At                                time.Time
 	Took                              time.Duration
 	Tokens                            int64
+	Cost                              string // empty where no model has a price
 	Input                             string // how it begins
 	Error                             string
 }
@@ -95,7 +96,7 @@ func newRunList(f runFilter) runList {
 
 func (w *Web) newRunRow(r *runs.Run) runRow {
 	row := runRow{ID: r.ID, Status: string(r.Status), Client: r.ClientID, Agent: r.WorkflowID, Source: r.Source, At: r.CreatedAt, Took: w.timeTaken(r),
-		Tokens: int64(r.Usage.TotalTokens), Input: firstCharacters(r.Input, maxExcerpt)}
+		Tokens: int64(r.Usage.TotalTokens), Cost: costText(r.Usage.Cost), Input: firstCharacters(r.Input, maxExcerpt)}
 	if r.Error != nil {
 		row.Error = r.Error.Message
 	}

@@ -64,6 +64,9 @@ func (s runScreen) Tokens() tokens {
 	return tokens{int64(u.TotalTokens), int64(u.PromptTokens), int64(u.CompletionTokens)}
 }
 
+// Cost is what it has cost; empty where no model has a price.
+func (s runScreen) Cost() string { return costText(s.Run.Usage.Cost) }
+
 func (w *Web) runPage() page {
 	path := runsPath + "/:id"
 	return page{path: path, template: "run", title: "Run", data: w.showRun, posts: map[string]echo.HandlerFunc{

@@ -14,6 +14,7 @@ import (
 	"beckon/internal/signature"
 	"beckon/internal/store"
 	"beckon/runs"
+	"beckon/tools"
 )
 
 // samples are what each template may have to show, with something of everything.
@@ -24,6 +25,8 @@ func samples() map[string][]any {
 	flow := agents.Flow{ID: "incident", Root: agents.Step{Type: agents.StepLoop, MaxIterations: 3, Until: "state.done", Steps: []agents.Step{
 		{Type: agents.StepParallel, Steps: []agents.Step{{Type: agents.StepAgent, AgentID: "logs", OnError: "continue"}}}, {Type: agents.StepAgent, AgentID: "summary", ResponseAgent: true}}}}
 	command := commands.Command{ID: "daily-report", Prompt: "Report.", AgentID: "triage", Description: "For the morning."}
+	toolServer := tools.Server{ID: "docs", Name: "Documents", Command: []string{"mcp-docs", "--root", "/srv/docs"}, Env: map[string]secret.String{"TOKEN": "x"},
+		Secrets: map[string]secret.String{"KEY": "x"}}
 	entry := catalog.AuditEntry{Who: "admin", Action: "update", Section: "clients", ResourceID: "ci", Before: []byte(`{"name":"a"}`), After: []byte(`{"name":"b"}`)}
 	made := catalog.AuditEntry{Who: "admin", Action: "create", Section: "clients", ResourceID: "ci", After: []byte(`{"name":"b"}`)}
 	token := clientToken{ID: "ci", IsNew: true, Token: "mgc_x", OldTokenNotice: "Gone.", Snippets: snippets("http://localhost:8080", clients.Client{ID: "ci", Passthrough: true}, "mgc_x"), SigningSecret: "x",
@@ -53,6 +56,8 @@ func samples() map[string][]any {
 		"clientarrival": {clientArrival{ID: "ci", IsNew: true, Live: true}, sampleArrival()},
 		"endpoints":     {nounList{Path: endpointsPath, Notice: "Done.", Next: endpointsPath, NotFirst: true, Rows: sampleEndpointRows()}},
 		"endpoint":      {sampleEndpoint(""), sampleEndpoint("ops")},
+		"toolServers":   {sampleList("toolServers", toolServer)},
+		"toolserver":    sampleToolServers(toolServer),
 		"runs":          {sampleRuns()},
 		"run":           {sampleRun()},
 		"deliveries":    {sampleDeliveries()},
@@ -62,6 +67,21 @@ func samples() map[string][]any {
 		"settings":      {settingsView{Sections: []settingsSection{{"log", []Setting{{"log.level", "", "default"}, {"log.format", "text", "config.yaml:1"}}}}}},
 		"audit":         {auditList{Section: "clients", ID: "ci", Sections: auditSections(), Rows: []auditRow{newAuditRow(entry), newAuditRow(made)}, Next: auditPath, NotFirst: true}},
 	}
+}
+
+// sampleToolServers are a new one, one that is connected, and one that cannot be used.
+func sampleToolServers(s tools.Server) []any {
+	typed := toolServerFormOf(s)
+	typed.Retype = true
+	kept := nounForm[toolServerForm]{Path: formOf("toolServers").path(), One: "tool server", ID: "docs", Version: 1, Notice: "Done.", Form: typed,
+		Errors: problem.Fields{{Path: "env.TOKEN", Message: "is bad"}, {Path: "secrets", Message: "is bad"}}}
+	notes := []tools.Note{{At: time.Unix(0, 0), Text: "The session was lost."}}
+	connected := toolServerScreen{nounForm: kept, State: "connected", Status: tools.Status{State: tools.StateConnected, Since: time.Unix(0, 0), Server: "docs 1.0", HasListed: true,
+		Tools:   []tools.Tool{{Name: "docs.search", Title: "Search", Description: "Finds.", Schema: []byte(`{"type":"object"}`), ReadOnly: true}},
+		LeftOut: []string{"x is left out."}, Notes: notes}, Try: toolTry{Tool: "docs.search", Arguments: "{}", IsDone: true, Text: "Found.", IsError: true}}
+	failed := toolServerScreen{nounForm: kept, State: "cannot be used", Status: tools.Status{State: tools.StateFailed, Failure: "It cannot.", NextTry: time.Unix(0, 0), HasListed: true, Notes: notes},
+		Try: toolTry{IsDone: true, Error: "It cannot."}}
+	return []any{toolServerScreen{nounForm: nounForm[toolServerForm]{Path: kept.Path, One: kept.One}}, connected, failed}
 }
 
 // sampleForms are the form of a new one, and that of one that is kept and has mistakes.

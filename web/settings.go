@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+
+	"beckon/budgets"
 )
 
 const settingsPath = "/admin/settings"
@@ -14,6 +16,8 @@ const settingsPath = "/admin/settings"
 type settingsView struct {
 	URL      string // how the outside reaches Beckon
 	Sections []settingsSection
+	Budgets  []budgetLine // of server.budget
+	Managed  bool         // it is changed in the file
 }
 
 // settingsSection are the settings that begin with the same word.
@@ -31,8 +35,12 @@ func (w *Web) exportPage() page {
 	return page{path: settingsPath + "/export.yaml", template: "settings", title: "Settings", data: w.export}
 }
 
-func (w *Web) showSettings(echo.Context) (any, error) {
-	return settingsView{URL: w.PublicURL, Sections: bySection(w.Backend.Settings.Settings())}, nil
+func (w *Web) showSettings(c echo.Context) (_ any, err error) {
+	view := settingsView{URL: w.PublicURL, Sections: bySection(w.Backend.Settings.Settings()), Managed: true}
+	if w.Backend.ServerBudget != nil {
+		view.Budgets, err = w.budgetLines(c.Request().Context(), budgets.ScopeServer, "", w.Backend.ServerBudget())
+	}
+	return view, err
 }
 
 func bySection(list []Setting) (sections []settingsSection) {

@@ -55,6 +55,8 @@ func (f *failure) diagnose() *diagnosis {
 
 func (f *failure) findOut() *diagnosis {
 	switch {
+	case f.own != nil:
+		return &diagnosis{code: f.own.Code}
 	case f.timedOut:
 		return &diagnosis{code: codeTimeout, passes: true}
 	case errors.Is(f.err, completion.ErrTooLarge):

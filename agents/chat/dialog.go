@@ -26,6 +26,7 @@ type dialog struct {
 	repairs  int    // how often the model may still be told that its answer is not of the schema
 	used     agents.Usage
 	attempts []agents.Attempt
+	expense  agents.Expense // of the attempt that is being made; nil where nobody counts
 	// background is what the provider works on by itself; nil for an API that has no such.
 	background *background
 }
@@ -115,6 +116,10 @@ func (d *dialog) ask(ctx context.Context) (*completion.Completion, *failure) {
 		q := &question{keepThoughts: d.keepThoughts, attempted: d.note}
 		q.stream, q.text = d.streams(known)
 		mode := askMode{stream: q.stream}
+		q.begin = func(ctx context.Context) (failed *failure) {
+			q.mostTokens, failed = d.begin(ctx, &mode, known)
+			return failed
+		}
 		if b := d.background; b != nil {
 			mode.background = b.kept != nil && d.request.inBackground(known)
 			q.background, q.isKept = b, mode.background
@@ -126,6 +131,7 @@ func (d *dialog) ask(ctx context.Context) (*completion.Completion, *failure) {
 		had := asked{stream: q.stream, tools: len(d.declared) > 0, system: d.said.system != ""}
 		var next *lessons
 		q.teaches = func(f *failure) bool {
+			had.limited = mode.tokens > 0
 			next = d.request.learnFrom(f, had, known)
 			return next != nil || d.refusesImages(f)
 		}
@@ -165,6 +171,7 @@ func (d *dialog) note(begun time.Time, answer *completion.Completion, f *failure
 		attempt.Status, attempt.Reason = f.status, d.reason(f, d.said.said)
 		answer = f.answer
 	}
+	d.used.Cost = d.used.Cost.Plus(d.pay(&attempt, answer, f))
 	if answer != nil {
 		d.used = d.used.Add(answer.Usage)
 		if answer.Unknown() {

@@ -27,6 +27,7 @@ type failure struct {
 	answer     *completion.Completion // what there was of one; nil for nothing
 	attempts   int                    // how many there were
 	gaveUp     time.Duration          // the wait for which there was no time left
+	own        *problem.Error         // what we have against it ourselves; nil for nothing
 
 	found *diagnosis // see diagnose
 }
@@ -34,6 +35,8 @@ type failure struct {
 // Error implements error. It is safe to log: it has nothing of the body, and none of the transport's words.
 func (f *failure) Error() string {
 	switch {
+	case f.own != nil:
+		return f.own.Code
 	case f.status != 0:
 		return fmt.Sprintf("status %d", f.status)
 	case f.timedOut:
@@ -58,11 +61,17 @@ func (m *model) explain(ctx context.Context, f *failure, said []string) error {
 	if errors.Is(f.err, memory.ErrFull) {
 		return memory.ErrFull
 	}
+	if f.own != nil {
+		return f.own
+	}
 	return m.problemOf(f).After(f.retryAfter).Because(m.cause(f, said))
 }
 
 // problemOf says what a failure means, and what to do.
 func (m *model) problemOf(f *failure) *problem.Error {
+	if f.own != nil {
+		return f.own
+	}
 	id, code := m.provider, f.diagnose().code
 	upstream := func(format string, args ...any) *problem.Error {
 		return problem.New(problem.Upstream, code, format, args...)

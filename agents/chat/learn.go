@@ -122,6 +122,7 @@ var teaches = []int{
 // asked is what a request had that a provider may not take.
 type asked struct {
 	stream, tools, system bool
+	limited               bool // a budget limits the tokens
 }
 
 // learnFrom returns what a failure teaches in addition to what was known when the request was made; nil for nothing. What the
@@ -140,7 +141,7 @@ func (r *request) learnFrom(f *failure, had asked, known *lessons) *lessons {
 			return known.without(name)
 		}
 	}
-	switch tokens := r.tokensName(known); {
+	switch tokens := r.tokensName(known, had.limited); {
 	case r.tokens && known.mostTokens == 0 && saysMostTokens.MatchString(d.words):
 		next.mostTokens, _ = strconv.ParseInt(saysMostTokens.FindStringSubmatch(d.words)[1], 10, 64)
 		return &next
@@ -179,9 +180,9 @@ func (r *request) learnFrom(f *failure, had asked, known *lessons) *lessons {
 }
 
 // tokensName is the name under which the limit of tokens is sent; "" for no limit.
-func (r *request) tokensName(known *lessons) string {
+func (r *request) tokensName(known *lessons, limited bool) string {
 	switch {
-	case !r.has(r.wire.tokens):
+	case !limited && !r.has(r.wire.tokens):
 		return ""
 	case known.renamesTokens:
 		return memberMaxCompletion

@@ -16,6 +16,7 @@ import (
 	"beckon/agents/chat/completion"
 	"beckon/internal/egress"
 	"beckon/internal/problem"
+	"beckon/internal/spend"
 )
 
 // NewMedia makes invokers of the kinds image, speech and transcription, on providers that speak OpenAI's API. They send,
@@ -113,18 +114,39 @@ func (m *media) body(call agents.Call, standard func(input any, text string) map
 	return body, []string{call.Prompt, call.Input}, err
 }
 
+// mediaCall is one call of an agent that makes or reads files.
+type mediaCall struct {
+	spend  agents.Spend
+	most   func() spend.Use // that one request may use
+	said   []string
+	result *agents.Result // what send adds to
+}
+
 // ask sends a request until there is an answer, which read reads. What read returns as an error of its own by refuse ends
 // the call; isFinal says that something of the answer was kept, so that it is not asked for again.
-func (m *media) ask(ctx context.Context, said []string, send func(ctx context.Context) *failure, isFinal func() bool) ([]agents.Attempt, error) {
+func (m *media) ask(ctx context.Context, call mediaCall, send func(ctx context.Context) *failure, isFinal func() bool) ([]agents.Attempt, error) {
 	var attempts []agents.Attempt
+	said, used := call.said, &call.result.Usage
 	failed := m.sender.try(ctx, func() (*failure, bool) {
+		var expense agents.Expense
+		if call.spend != nil {
+			var err error
+			if expense, err = call.spend.Begin(ctx, agents.ModelRequest{Agent: m.agent, Model: m.name, Most: call.most}); err != nil {
+				return &failure{own: problem.Of(err)}, false
+			}
+		}
 		begun := time.Now()
+		*used = agents.Usage{Cost: used.Cost} // an attempt that has failed has used nothing that it told of
 		f := send(ctx)
 		attempt := agents.Attempt{Provider: m.provider, Model: m.name, StartedAt: begun.UTC(), Duration: time.Since(begun)}
 		if f != nil {
 			p := m.problemOfMedia(f)
 			attempt.Error = &agents.Failure{Code: p.Code, Message: p.Detail}
 			attempt.Status, attempt.Reason = f.status, m.reason(f, said)
+		}
+		if expense != nil {
+			cost := expense.End(*used, endOf(*used, f))
+			attempt.Cost, used.Cost = cost.OrNil(), used.Cost.Plus(cost)
 		}
 		attempts = append(attempts, attempt)
 		return f, false
@@ -141,7 +163,7 @@ func (m *media) ask(ctx context.Context, said []string, send func(ctx context.Co
 // isOwn reports whether a failure says itself what it is: a file that is too large, or that could not be fetched.
 func isOwn(f *failure) bool {
 	_, ok := errors.AsType[*problem.Error](f.err)
-	return ok
+	return ok || f.own != nil
 }
 
 func (m *media) problemOfMedia(f *failure) *problem.Error {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"beckon/agents"
 	"beckon/agents/chat/completion"
 	"beckon/internal/jsonstream"
+	"beckon/internal/spend"
 )
 
 const (
@@ -32,15 +34,31 @@ func (m *image) Invoke(ctx context.Context, call agents.Call) (result agents.Res
 	if err != nil {
 		return result, err
 	}
-	result.By.Attempts, err = m.ask(ctx, said, func(ctx context.Context) *failure {
+	most := func() spend.Use {
+		n := imagesAskedFor(body)
+		return spend.Use{Input: int64(len(body)), Output: n * tokensOfImage, Images: n}
+	}
+	result.By.Attempts, err = m.ask(ctx, mediaCall{call.Spend, most, said, &result}, func(ctx context.Context) *failure {
 		return m.exchange(ctx, body, func(ctx context.Context, r *http.Response) error {
-			return m.read(ctx, call.Files, r, &result)
+			err := m.read(ctx, call.Files, r, &result)
+			result.Usage.Images = len(result.Artifacts)
+			return err
 		})
 	}, func() bool { return len(result.Artifacts) > 0 })
 	if err == nil && len(result.Artifacts) == 0 {
 		err = m.empty("there was no image in it")
 	}
 	return result, err
+}
+
+// tokensOfImage is more than any image has, where providers count them in tokens.
+const tokensOfImage = 8192
+
+// imagesAskedFor is how many images a request asks for.
+func imagesAskedFor(body []byte) int64 {
+	var asked struct{ N int64 }
+	_ = json.Unmarshal(body, &asked) // one that is no number is refused by the provider
+	return min(max(asked.N, 1), maxImages)
 }
 
 // standardImage is the request of an agent without a template.

@@ -3,12 +3,15 @@ package chat
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"beckon/agents"
 	"beckon/agents/chat/completion"
+	"beckon/internal/spend"
 )
 
 // defaultVoice is for an agent whose params name none: OpenAI wants one.
@@ -28,7 +31,8 @@ func (m *voice) Invoke(ctx context.Context, call agents.Call) (result agents.Res
 	if err != nil {
 		return result, err
 	}
-	result.By.Attempts, err = m.ask(ctx, said, func(ctx context.Context) *failure {
+	most := func() spend.Use { return spend.Use{Input: int64(len(body))} }
+	result.By.Attempts, err = m.ask(ctx, mediaCall{call.Spend, most, said, &result}, func(ctx context.Context) *failure {
 		return m.exchange(ctx, body, func(ctx context.Context, r *http.Response) error {
 			begin, err := firstBytes(r.Body)
 			if err != nil {
@@ -45,6 +49,7 @@ func (m *voice) Invoke(ctx context.Context, call agents.Call) (result agents.Res
 			}
 			mediaType := r.Header.Get("Content-Type")
 			artifact, err := call.Files.Save(ctx, "speech"+extensionOf(mediaType), mediaType, io.MultiReader(bytes.NewReader(begin), r.Body))
+			result.Usage.Characters = charactersOf(body)
 			if err == nil {
 				result.Artifacts = append(result.Artifacts, artifact)
 			}
@@ -55,6 +60,13 @@ func (m *voice) Invoke(ctx context.Context, call agents.Call) (result agents.Res
 		err = m.empty("there was no sound in it")
 	}
 	return result, err
+}
+
+// charactersOf counts the text that a request has spoken: no provider says what it has used.
+func charactersOf(body []byte) int {
+	var asked struct{ Input string }
+	_ = json.Unmarshal(body, &asked) // a provider that takes another member is not asked for a count
+	return utf8.RuneCountInString(asked.Input)
 }
 
 // extensionOf is the end of a file's name, for the formats that OpenAI knows.

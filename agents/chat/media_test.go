@@ -69,7 +69,7 @@ func TestImages(t *testing.T) {
 		Invoke(t.Context(), agents.Call{Prompt: `{"image_count":3,"style":{"prompt":"a cat in oil"}}`, Files: files})
 	require.NoError(t, err)
 	require.Empty(t, result.Output)
-	require.Equal(t, agents.Usage{PromptTokens: 3, CompletionTokens: 4, TotalTokens: 7}, result.Usage)
+	require.Equal(t, agents.Usage{PromptTokens: 3, CompletionTokens: 4, TotalTokens: 7, UsageDetails: agents.UsageDetails{Images: 3}}, result.Usage)
 	require.Len(t, result.Artifacts, 3)
 	for i, end := range []string{"1", "3", ""} { // what is fetched comes behind what the answer holds
 		require.Equal(t, png+end, files.Content(result.Artifacts[i].ID))

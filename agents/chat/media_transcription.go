@@ -17,6 +17,7 @@ import (
 	"beckon/agents/chat/completion"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
+	"beckon/internal/spend"
 )
 
 // transcription makes a text of sound: https://platform.openai.com/docs/api-reference/audio/createTranscription
@@ -31,7 +32,8 @@ func (m *transcription) Invoke(ctx context.Context, call agents.Call) (result ag
 	if err != nil {
 		return result, err
 	}
-	result.By.Attempts, err = m.ask(ctx, []string{call.Prompt, call.Input}, func(ctx context.Context) *failure {
+	most := func() spend.Use { return mostOfSound(ctx, call.Files, id) }
+	result.By.Attempts, err = m.ask(ctx, mediaCall{call.Spend, most, []string{call.Prompt, call.Input}, &result}, func(ctx context.Context) *failure {
 		// Each attempt opens the file again, so that it is never held in memory.
 		file, artifact, err := call.Files.Open(ctx, id)
 		if err != nil {
@@ -49,6 +51,7 @@ func (m *transcription) Invoke(ctx context.Context, call agents.Call) (result ag
 		return m.settle(m.sender.exchangeBody(ctx, body, contentType, length, func(ctx context.Context, r *http.Response, _ *time.Timer) error {
 			text, usage, err := readTranscription(ctx, r.Body)
 			if err == nil {
+				usage.Cost = result.Usage.Cost
 				result.Output, result.Usage = text, usage
 			}
 			return err
@@ -61,6 +64,18 @@ func (m *transcription) Invoke(ctx context.Context, call agents.Call) (result ag
 		call.Text(result.Output)
 	}
 	return result, err
+}
+
+// mostOfSound is what a transcription may use at most: sound has 8 kbit/s at least, and its seconds no more than 50 tokens.
+func mostOfSound(ctx context.Context, files agents.Files, id string) spend.Use {
+	file, artifact, err := files.Open(ctx, id)
+	if err != nil {
+		return spend.Use{} // the request fails of it, too
+	}
+	_ = file.Close()
+	const perSecond, tokensPerSecond = 1000, 50
+	tokens := artifact.Bytes*tokensPerSecond/perSecond + tokensPerSecond
+	return spend.Use{Milliseconds: artifact.Bytes * 1000 / perSecond, Input: tokens, Output: tokens}
 }
 
 // source is the id of the sound: the one that the input names, else the last that an earlier step of the flow has made or that
@@ -143,11 +158,13 @@ func readTranscription(ctx context.Context, body io.Reader) (text string, usage 
 		return strings.ToValidUTF8(string(all), "\uFFFD"), usage, nil
 	}
 	var answer struct {
-		Text  *string
-		Usage struct {
-			Input  int `json:"input_tokens"`
-			Output int `json:"output_tokens"`
-			Total  int `json:"total_tokens"`
+		Text     *string
+		Duration float64 // of verbose_json
+		Usage    struct {
+			Input   int     `json:"input_tokens"`
+			Output  int     `json:"output_tokens"`
+			Total   int     `json:"total_tokens"`
+			Seconds float64 `json:"seconds"`
 		}
 	}
 	if wrong := json.Unmarshal(trimmed, &answer); answer.Text == nil || errors.As(wrong, new(*json.SyntaxError)) {
@@ -157,5 +174,6 @@ func readTranscription(ctx context.Context, body io.Reader) (text string, usage 
 		return "", usage, unreadable(trimmed)
 	}
 	usage = agents.Usage{PromptTokens: answer.Usage.Input, CompletionTokens: answer.Usage.Output, TotalTokens: answer.Usage.Total}
+	usage.AudioSeconds = max(answer.Usage.Seconds, answer.Duration, 0)
 	return *answer.Text, usage, nil
 }

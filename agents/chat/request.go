@@ -35,6 +35,8 @@ type request struct {
 	params  agents.Object // what the configuration says itself: it is sent as it stands, and nothing that is learnt changes it
 	lenient bool          // but for a fallback: there, params that the provider refuses are left out
 	tokens  bool          // the limit of tokens is ours, because the API wants one and nobody has set it
+	answers int64         // that are asked for: each of them is paid
+	most    int64         // the limit of tokens that somebody has set, or thoughts need; 0 for none
 	format  []byte        // what holds the model to a schema; nil for none
 	schema  *agents.Schema
 	known   *knowledge
@@ -73,6 +75,7 @@ func newRequest(w *wire, p agents.Provider, a agents.Agent, schema *agents.Schem
 	if limit > 0 && !r.isSet(memberMaxCompletion) {
 		r.add(w.tokens, strconv.AppendInt(nil, limit, 10))
 	}
+	r.most, r.answers = r.limitOf(limit), max(numberOf(r.params["n"]), 1)
 	for _, name := range r.params.Names() {
 		if value := r.params[name]; value != nil {
 			text, _ := json.Marshal(value)
@@ -105,15 +108,18 @@ func (r *request) schemaText() string {
 	return "Answer with nothing but JSON that is valid under this JSON Schema:\n" + string(r.schema.Text)
 }
 
-// head returns the beginning of the request, with at least one member.
-func (r *request) head(after *lessons) []byte {
-	if h := r.cached.Load(); h != nil && h.after == after {
+// head returns the beginning of the request, with at least one member. Where a budget limits the tokens, it has no limit of our own.
+func (r *request) head(after *lessons, limited bool) []byte {
+	if h := r.cached.Load(); h != nil && h.after == after && !limited {
 		return h.text
 	}
 	text := []byte{'{'}
 	for _, m := range r.members {
 		name := m.name
 		isSet := r.isSet(name)
+		if limited && !isSet && name == r.wire.tokens {
+			continue
+		}
 		if !isSet && name == memberMaxTokens && after.renamesTokens {
 			name = memberMaxCompletion
 		}
@@ -130,7 +136,9 @@ func (r *request) head(after *lessons) []byte {
 		text, _ = jsontext.AppendQuote(text, name)
 		text = append(append(text, ':'), value...)
 	}
-	r.cached.Store(&head{after, text})
+	if !limited {
+		r.cached.Store(&head{after, text})
+	}
 	return text
 }
 
@@ -159,7 +167,8 @@ func (d *draft) sends(name string) bool { return !d.isSet(name) && !d.after.leav
 // askMode is how a question is asked.
 type askMode struct {
 	stream     bool
-	background bool // the provider works on it by itself
+	background bool  // the provider works on it by itself
+	tokens     int64 // that a budget allows the answer; 0 for no budget
 }
 
 // inBackground reports whether a question may be asked so: what is not stored cannot be picked up.
@@ -172,9 +181,17 @@ func (r *request) inBackground(after *lessons) bool {
 
 // body writes a request as it is after the lessons.
 func (r *request) body(said *conversation, tools []byte, mode askMode, after *lessons) []byte {
-	start := r.head(after)
+	limited := mode.tokens > 0 && r.paramsLimit() == 0
+	start := r.head(after, limited)
 	d := &draft{request: r, after: after, body: make([]byte, 0, len(start)+said.size()+len(tools)+128)}
 	d.body = append(d.body, start...)
+	if limited {
+		name := r.wire.tokens
+		if name == memberMaxTokens && after.renamesTokens {
+			name = memberMaxCompletion
+		}
+		d.body = strconv.AppendInt(append(append(append(d.body, `,"`...), name...), `":`...), mode.tokens, 10)
+	}
 	order := ""
 	if r.schemaIsInPrompt(after) {
 		order = r.schemaText()

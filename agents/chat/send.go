@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -46,7 +47,8 @@ type sender struct {
 
 // question is one request, which may take several attempts.
 type question struct {
-	body         func() []byte // writes it, for each attempt anew
+	begin        func(ctx context.Context) *failure // is called before each attempt; its failure is final
+	body         func() []byte                      // writes it, for each attempt anew
 	stream       bool
 	text         func(piece string) // as completion.Options has it
 	keepThoughts bool
@@ -54,6 +56,7 @@ type question struct {
 	attempted    func(begun time.Time, answer *completion.Completion, f *failure)
 	teaches      func(*failure) bool // whether the request is to be changed before it is sent again
 	held         int64               // bytes of answers that the call holds memory for
+	mostTokens   int64               // that an answer may have; a stream that goes on is cut. 0 for any number
 
 	background *background     // nil for an answer that is waited for
 	isKept     bool            // it is worked on in the background, and its id is kept
@@ -66,6 +69,9 @@ type question struct {
 func (s *sender) ask(ctx context.Context, q *question) (*completion.Completion, *failure) {
 	var answer *completion.Completion
 	failed := s.try(ctx, func() (failed *failure, isNewTrouble bool) {
+		if failed = q.begin(ctx); failed != nil {
+			return failed, false
+		}
 		begun := time.Now()
 		answer, failed = s.attempt(ctx, q)
 		q.attempted(begun, answer, failed)
@@ -130,6 +136,9 @@ func (s *sender) read(ctx context.Context, q *question) (answer *completion.Comp
 				return held.Answer(ctx, more)
 			}
 		}
+		if q.mostTokens > 0 && q.stream {
+			options.MostPieces = int(min(q.mostTokens, math.MaxInt32))
+		}
 		if q.text != nil {
 			options.Text = func(piece string) { q.passed = true; q.text(piece) }
 		}
@@ -141,6 +150,9 @@ func (s *sender) read(ctx context.Context, q *question) (answer *completion.Comp
 		answer, err = completion.Read(response.Body, options)
 		return err
 	})
+	if failed != nil && errors.Is(failed.err, completion.ErrTooLong) {
+		failed.own, answer.End = errCut, completion.Broken
+	}
 	return answer, failed
 }
 

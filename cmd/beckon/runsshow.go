@@ -58,6 +58,9 @@ func printRun(out io.Writer, r server.RunDetail) error {
 	if r.Usage.TotalTokens > 0 {
 		line("Tokens", fmt.Sprintf("%d (prompt %d, completion %d)", r.Usage.TotalTokens, r.Usage.PromptTokens, r.Usage.CompletionTokens))
 	}
+	if r.Cost != nil {
+		line("Cost", fmt.Sprintf("$%g", *r.Cost))
+	}
 	line("Error", failureText(r.Error))
 	if err := table.Flush(); err != nil {
 		return err

@@ -87,6 +87,7 @@ type File interface {
 	Networks() []netip.Prefix          // the private ones that may be reached
 	HTTPSOnly() bool                   // events go over http to those alone
 	Variables() []string               // of the environment, that resources of the database may name
+	Commands() bool                    // resources of the database may name programs to start
 	Redactor() secret.Redactor         // of the values that no message may show
 	Err(mistakes problem.Fields) error // names the lines of what is wrong, by paths such as "clients[0].token"; nil for none
 }

@@ -23,7 +23,8 @@ type Secrets struct {
 	Headers   *map[string]secret.String // sent to the URL
 	// HeadersPath is where Headers are; "headers" unless it is set.
 	HeadersPath string
-	Keys        map[string]*secret.String // by path; sent to the URL, where there is one
+	Maps        map[string]*map[string]secret.String // by path, of values that have names; sent to the URL, where there is one
+	Keys        map[string]*secret.String            // by path; sent to the URL, where there is one
 }
 
 // Env looks a variable of the environment up, like os.LookupEnv.
@@ -62,6 +63,9 @@ func (s Secrets) keep(kept Secrets) {
 		*s.URL = secret.RevisedURL(*kept.URL, *s.URL)
 	}
 	*s.Headers = secret.RevisedHeaders(*kept.Headers, *s.Headers)
+	for path, values := range s.Maps {
+		*values = secret.RevisedMap(kept.values(path), *values)
+	}
 	for path, key := range s.Keys {
 		*key = kept.key(path).Revised(*key)
 	}
@@ -74,7 +78,14 @@ func (s Secrets) key(path string) (value secret.String) {
 	return value
 }
 
-// given returns the secrets by their paths: the keys, and the values of the headers.
+func (s Secrets) values(path string) map[string]secret.String {
+	if at := s.Maps[path]; at != nil {
+		return *at
+	}
+	return nil
+}
+
+// given returns the secrets by their paths: the keys, and the values of the headers and the maps.
 func (s Secrets) given() map[string]secret.String {
 	all := map[string]secret.String{}
 	for path, key := range s.Keys {
@@ -83,6 +94,11 @@ func (s Secrets) given() map[string]secret.String {
 	for name, value := range *s.Headers {
 		all[s.headerAt(name)] = value
 	}
+	for path, values := range s.Maps {
+		for name, value := range *values {
+			all[path+"."+name] = value
+		}
+	}
 	return all
 }
 
@@ -90,8 +106,7 @@ func (s Secrets) given() map[string]secret.String {
 func (s Secrets) check(mayRefer bool) (found problem.Fields) {
 	given := s.given()
 	for _, path := range slices.Sorted(maps.Keys(given)) {
-		_, isHeader := s.isHeader(path)
-		if value := given[path]; !mayRefer || !value.IsReference() || isHeader {
+		if value := given[path]; !mayRefer || !value.IsReference() || s.Keys[path] == nil {
 			CheckGiven(&found, path, value)
 		}
 	}
@@ -111,7 +126,7 @@ func (s Secrets) checkMove(kept Secrets) (found problem.Fields) {
 		name, isHeader := s.isHeader(path)
 		if isHeader && secret.InHeaders(*kept.Headers, name).IsKeptBy(given[path]) {
 			found.Add(path, "must be given again: the kept value is for another address")
-		} else if !isHeader && kept.key(path).IsKeptBy(given[path]) {
+		} else if !isHeader && kept.given()[path].IsKeptBy(given[path]) {
 			found.Add(path, "must be given again: the kept one is for another address")
 		}
 	}

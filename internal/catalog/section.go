@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"reflect"
+	"strings"
 
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -203,7 +204,7 @@ func (s Section[T]) Change(tx store.Tx, id string, change func(*T) error) error 
 }
 
 func (s Section[T]) notFound(id string) error {
-	return problem.New(problem.NotFound, s.One+"_not_found", "There is no %s %q.", s.One, problem.Shorten(id))
+	return problem.New(problem.NotFound, strings.ReplaceAll(s.One, " ", "_")+"_not_found", "There is no %s %q.", s.One, problem.Shorten(id))
 }
 
 func (s Section[T]) managedByConfig(id string) error {

@@ -112,7 +112,7 @@ const base = `providers: [{id: p, type: template, template: x}, {id: o, type: op
 agents: [{id: a, provider: p}, {id: b, provider: p}]
 `
 
-const builtInEvents = "run.created, run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, event.resolved, node.started, node.progress, node.completed, node.failed, node.canceled, client.silent, endpoint.disabled, delivery.exhausted"
+const builtInEvents = "run.created, run.queued, run.started, run.completed, run.failed, run.canceled, run.viewed, event.resolved, node.started, node.progress, node.completed, node.failed, node.canceled, client.silent, budget.warning, budget.exhausted, endpoint.disabled, delivery.exhausted"
 
 func TestViewJoinsFileAndDatabase(t *testing.T) {
 	v := joined(t, base+"clients: [{id: c, token: x, passthrough: true, allowedAgents: [a, stored]}]", nil,

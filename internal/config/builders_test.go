@@ -14,6 +14,7 @@ import (
 	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
+	"beckon/tools"
 )
 
 // vars is an environment.
@@ -61,7 +62,7 @@ func complaints(t *testing.T, content string, env vars, database ...catalog.Reso
 // nouns are those of the gateway.
 func nouns(env vars) *catalog.Registry {
 	how := factories()
-	return catalog.NewRegistry(env.get, agents.ProviderNoun(how), agents.AgentNoun(), agents.FlowNoun(how), commands.Noun(), clients.Noun(), deliveries.Noun())
+	return catalog.NewRegistry(env.get, tools.Noun(), agents.ProviderNoun(how), agents.AgentNoun(), agents.FlowNoun(how), commands.Noun(), clients.Noun(), deliveries.Noun())
 }
 
 // declared are the resources of one noun in a file.

@@ -13,8 +13,10 @@ import (
 
 	"beckon/internal/basepath"
 	"beckon/internal/cron"
+	"beckon/internal/egress"
 	"beckon/internal/mail"
 	"beckon/internal/memory"
+	"beckon/internal/spend"
 	"beckon/internal/units"
 )
 
@@ -63,6 +65,9 @@ func (c *Config) checkSettings(found *findings) {
 	if _, err := cron.Zone(s.Timezone); err != nil {
 		c.wrong(found, "server.timezone", "%s", err)
 	}
+	for _, f := range s.Budget.Check() {
+		c.wrong(found, "server.budget."+f.Path, "%s", f.Message)
+	}
 	if s.ProxyTimeout != 0 && time.Duration(s.ProxyTimeout) < leastProxyTimeout {
 		c.wrong(found, "server.proxyTimeout", "must be at least %s, or 0 where no proxy cuts connections", leastProxyTimeout)
 	}
@@ -99,6 +104,12 @@ func (c *Config) checkSettings(found *findings) {
 		if _, err := netip.ParsePrefix(network); err != nil {
 			c.wrong(found, fmt.Sprintf("egress.allowPrivate[%d]", i), "must be a CIDR such as 10.0.0.0/8, or 127.0.0.1/32 for a single address")
 		}
+	}
+	for _, f := range spend.Check(c.Prices) {
+		c.wrong(found, "prices"+f.Path, "%s", f.Message)
+	}
+	if _, at, err := egress.ParseAllowed(c.Egress.HTTPGet); err != nil {
+		c.wrong(found, fmt.Sprintf("egress.httpGet[%d]", at), "%v", err)
 	}
 	c.readTLS(found)
 	c.checkDuration(found, "retention.runs", c.Retention.Runs, maxRetention)

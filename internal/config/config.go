@@ -17,6 +17,7 @@ import (
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/spend"
 	"beckon/internal/units"
 )
 
@@ -31,6 +32,8 @@ type Config struct {
 	Artifacts Artifacts `yaml:"artifacts"`
 	Share     Share     `yaml:"share"`
 	SMTP      SMTP      `yaml:"smtp"`
+	// Prices are those of models that differ from the shipped ones.
+	Prices []spend.Price `yaml:"prices"`
 
 	nouns    *catalog.Registry
 	declared map[string]reflect.Value // by section, the resources as a slice of their type
@@ -55,11 +58,12 @@ type Server struct {
 	MaxQueued      int            `yaml:"maxQueued"`     // runs that wait in the queue, of all clients together
 	MaxMemory      units.Bytes    `yaml:"maxMemory"`     // what the process may use; 0 is half of what there is
 	ShutdownGrace  units.Duration `yaml:"shutdownGrace"`
-	Timezone       string         `yaml:"timezone"`   // of schedules that name none, such as Europe/Berlin
+	Timezone       string         `yaml:"timezone"`   // of schedules that name none and of budgets, such as Europe/Berlin
+	Budget         spend.Budget   `yaml:"budget"`     // of all requests to models together
 	SecretsKey     secret.String  `yaml:"secretsKey"` // empty: made at first start, beside the database
 }
 
-// Zone returns the time zone of schedules that name none.
+// Zone returns the time zone of schedules that name none, and of budgets.
 func (s Server) Zone() *time.Location {
 	zone, err := cron.Zone(s.Timezone)
 	if err != nil { // it was checked when it was loaded
@@ -95,6 +99,7 @@ type Admin struct {
 	Password  secret.String `yaml:"password"`  // empty: one is made at first start
 	Token     secret.String `yaml:"token"`     // empty: the admin API takes the page's session only
 	Variables []string      `yaml:"variables"` // the environment variables that page and API may refer to as ${NAME}
+	Commands  bool          `yaml:"commands"`  // page and API may set the command of a tool server
 }
 
 // Log says what is logged (debug, info, warn, error) and how (text, json).
@@ -107,6 +112,7 @@ type Log struct {
 type Egress struct {
 	AllowPrivate []string `yaml:"allowPrivate"` // CIDRs of private networks
 	HTTPSOnly    bool     `yaml:"httpsOnly"`    // events go over https, but for those networks
+	HTTPGet      []string `yaml:"httpGet"`      // the URLs that agents may get by the tool http.get: see egress.ParseAllowed
 	ClientCert   string   `yaml:"clientCert"`   // the path of a file, as that of the following
 	ClientKey    string   `yaml:"clientKey"`
 	CA           string   `yaml:"ca"`
@@ -162,6 +168,7 @@ func defaults(nouns *catalog.Registry) *Config {
 			Timezone:      "UTC",
 		},
 		Database:  Database{URL: DefaultDatabase},
+		Admin:     Admin{Commands: true},
 		Egress:    Egress{HTTPSOnly: true},
 		Log:       Log{Level: "info", Format: "text"},
 		Retention: Retention{Runs: units.Duration(month), Deliveries: units.Duration(month)},
@@ -207,6 +214,15 @@ func (c *Config) HTTPSOnly() bool { return c.Egress.HTTPSOnly }
 
 // Variables returns those of the environment that resources of the database may name.
 func (c *Config) Variables() []string { return c.Admin.Variables }
+
+// Commands reports whether resources of the database may name programs to start.
+func (c *Config) Commands() bool { return c.Admin.Commands }
+
+// HTTPGet returns the URLs that the tool http.get may get. It is none where Load has refused one.
+func (c *Config) HTTPGet() egress.Allowed {
+	allowed, _, _ := egress.ParseAllowed(c.Egress.HTTPGet)
+	return allowed
+}
 
 // Redactor holds the secrets of the file and of the variables that it names.
 func (c *Config) Redactor() secret.Redactor { return c.hidden }

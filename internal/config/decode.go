@@ -13,6 +13,7 @@ import (
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/spend"
 	"beckon/internal/units"
 )
 
@@ -40,6 +41,12 @@ type shortText interface {
 // shortList is a mapping in whose place a file may have a list, which is one of its members.
 type shortList interface {
 	ShortList() *[]string
+}
+
+// textOrMapping is what a file has either as one value or as a mapping, which is decoded into into, before done is called.
+type textOrMapping interface {
+	encoding.TextUnmarshaler
+	Mapping() (into any, done func())
 }
 
 // nameable is a mapping in whose place a file may have a name.
@@ -95,6 +102,19 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 	}
 	if named, ok := out.Addr().Interface().(nameable); ok && n.Kind == yaml.ScalarNode {
 		named.UseName(n.Value)
+		return
+	}
+	if either, ok := out.Addr().Interface().(textOrMapping); ok && n.Kind == yaml.MappingNode {
+		into, done := either.Mapping()
+		d.mapping(n, fieldsOf(reflect.ValueOf(into).Elem()), path)
+		done()
+		return
+	} else if ok && d.is(yaml.ScalarNode, n, path, scalarName(out)) {
+		if wrong := setScalar(d.unquoted(n, out), out); wrong != "" {
+			d.wrong(n, path, "%s", wrong)
+		}
+		return
+	} else if ok {
 		return
 	}
 	switch {
@@ -244,6 +264,10 @@ func scalarName(out reflect.Value) string {
 	switch out.Interface().(type) {
 	case units.Duration:
 		return "a duration such as 30s, 5m or 720h"
+	case spend.Limit:
+		return "an amount of USD such as 5, or tokens such as {tokens: 200000}"
+	case spend.Amount:
+		return "an amount of USD such as 0.25"
 	case units.Bytes:
 		return "a size such as 1048576, 512KiB or 1MiB"
 	}

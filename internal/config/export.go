@@ -110,6 +110,9 @@ func (e *exporter) settings(root *yaml.Node) error {
 		}
 		put(at, name, n)
 	}
+	if prices := lookUp(e.config.tree.root, "prices"); prices != nil {
+		put(root, "prices", e.restore(prices))
+	}
 	return nil
 }
 

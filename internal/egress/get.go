@@ -17,7 +17,19 @@ const (
 // Get asks for what a URL leads to, without credentials. It follows redirects, each of which has to lead where the guard
 // allows. The caller closes the answer's body, whatever its status is. Errors are those of Post.
 func (w *Webhooks) Get(ctx context.Context, url string) (*http.Response, error) {
+	return w.get(ctx, url, func(string) error { return nil })
+}
+
+// GetAllowed is Get for those URLs alone that are allowed, also behind redirects.
+func (w *Webhooks) GetAllowed(ctx context.Context, url string, allowed Allowed) (*http.Response, error) {
+	return w.get(ctx, url, allowed.Check)
+}
+
+func (w *Webhooks) get(ctx context.Context, url string, check func(url string) error) (*http.Response, error) {
 	for range maxRedirects + 1 {
+		if err := check(url); err != nil {
+			return nil, err
+		}
 		response, err := w.getOnce(ctx, url)
 		if err != nil || !IsRedirect(response.StatusCode, response.Header) {
 			return response, err

@@ -58,6 +58,8 @@ const (
 	CodeGatewayFull            = "gateway_full"
 	CodeQueueFull              = "queue_full"
 	CodeMemoryFull             = "memory_full"
+	CodeBudgetExhausted        = "budget_exhausted"
+	CodeNoPrice                = "no_price"
 
 	// The gateway cannot serve now.
 	CodeShuttingDown         = "shutting_down"

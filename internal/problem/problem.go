@@ -15,6 +15,7 @@ type Kind string
 const (
 	Invalid         Kind = "invalid"         // 400: the request is malformed
 	Unauthenticated Kind = "unauthenticated" // 401: no valid credentials, or nobody by that name
+	OverBudget      Kind = "over_budget"     // 402: a budget does not pay for it
 	Denied          Kind = "denied"          // 403: known, but not allowed
 	NotFound        Kind = "not_found"       // 404
 	NotAllowed      Kind = "not_allowed"     // 405: the route exists, the method doesn't

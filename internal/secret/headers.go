@@ -27,3 +27,12 @@ func RevisedHeaders(have, wanted map[string]String) map[string]String {
 	}
 	return wanted
 }
+
+// RevisedMap is RevisedHeaders for names in which upper and lower case differ.
+func RevisedMap(have, wanted map[string]String) map[string]String {
+	wanted = maps.Clone(wanted)
+	for name, value := range wanted {
+		wanted[name] = have[name].Revised(value)
+	}
+	return wanted
+}

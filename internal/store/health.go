@@ -43,6 +43,9 @@ func (s *Store) Health(ctx context.Context) error {
 	return s.Read(ctx).Exec("SELECT 1")
 }
 
+// Failing returns why the database cannot be used, nil where nothing is known against it. It does not ask the database.
+func (s *Store) Failing() error { return s.failure() }
+
 // failure is why the database cannot be used, from what is known without asking it.
 func (s *Store) failure() error {
 	if s.file != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics are the numbers that Prometheus collects. Their labels are bounded, and name no client: the page that shows
-// them needs no login.
+// Metrics are the numbers that Prometheus collects. Their labels are bounded. The page that shows them needs no login: only what
+// models cost names clients, agents and models.
 type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
@@ -21,6 +21,7 @@ type Metrics struct {
 	queued   prometheus.Gauge
 	duration prometheus.Histogram
 	tokens   *prometheus.CounterVec
+	cost     *prometheus.CounterVec
 	refused  *prometheus.CounterVec
 	skipped  *prometheus.CounterVec
 	forgot   prometheus.Counter
@@ -47,13 +48,14 @@ func NewMetrics(version string) *Metrics {
 		skipped:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_calls_skipped_total", Help: "Webhook calls that were answered 200 and started no run, by the reason."}, []string{"reason"}),
 		reloads:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_config_reloads_total", Help: "Configurations that were put in force or refused."}, []string{"result"}),
 	}
+	m.cost = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_cost_usd_total", Help: "What requests to models with a price have cost, in USD."}, []string{"client", "agent", "model"})
 	m.attempts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_delivery_attempts_total", Help: "Attempts to deliver an event, by what came of them."}, []string{"result"})
 	m.attempt = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "beckon_delivery_attempt_duration_seconds", Help: "Time of an attempt, from the look-up of the receiver's name to the end of its answer.", Buckets: seconds})
 	m.pending = prometheus.NewGauge(prometheus.GaugeOpts{Name: "beckon_deliveries_pending", Help: "Deliveries that wait, for their first attempt, a retry or a disabled endpoint."})
 	m.forgot = prometheus.NewCounter(prometheus.CounterOpts{Name: "beckon_refused_calls_forgotten_total", Help: "Refused calls that the list of them lacks, because they came faster than it is written."})
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "beckon_build_info", Help: "Always 1; the label has the version.", ConstLabels: prometheus.Labels{"version": version}})
 	info.Set(1)
-	m.registry.MustRegister(m.requests, m.latency, m.runs, m.running, m.queued, m.duration, m.tokens, m.refused, m.skipped, m.forgot, m.reloads, m.attempts, m.attempt, m.pending, info,
+	m.registry.MustRegister(m.requests, m.latency, m.runs, m.running, m.queued, m.duration, m.tokens, m.cost, m.refused, m.skipped, m.forgot, m.reloads, m.attempts, m.attempt, m.pending, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -146,6 +148,11 @@ func (m *Metrics) RunStarted() { m.running.Inc() }
 
 // Queued says how many runs wait.
 func (m *Metrics) Queued(n int64) { m.queued.Set(float64(n)) }
+
+// Cost counts what a request to a model has cost.
+func (m *Metrics) Cost(client, agent, model string, usd float64) {
+	m.cost.WithLabelValues(client, agent, model).Add(usd)
+}
 
 // RunEnded counts a run as ended, with what it used.
 func (m *Metrics) RunEnded(status string, took time.Duration, promptTokens, completionTokens int) {

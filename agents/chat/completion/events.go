@@ -16,7 +16,13 @@ func (r *reader) events(err error) error {
 		i := bytes.IndexByte(r.buffer[scanned:], '\n')
 		switch {
 		case i >= 0:
+			before := r.kept
 			r.lines(&event, r.buffer[begin:scanned+i])
+			if r.kept > before {
+				if r.pieces++; r.pieces > r.options.MostPieces && r.options.MostPieces > 0 {
+					return ErrTooLong
+				}
+			}
 			begin, scanned = scanned+i+1, scanned+i+1
 		case err != nil:
 			if last := r.buffer[begin:]; errors.Is(err, io.EOF) && len(last) > 0 {

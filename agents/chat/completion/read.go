@@ -21,6 +21,9 @@ const (
 // ErrTooLarge is an answer that is larger than it may be.
 var ErrTooLarge = errors.New("the answer is larger than 16 MiB")
 
+// ErrTooLong is a stream that goes on after Options.MostPieces.
+var ErrTooLong = errors.New("the stream goes on after the tokens that it was allowed")
+
 // Options say how an answer is read.
 type Options struct {
 	Format       Format
@@ -31,8 +34,9 @@ type Options struct {
 	SizeHint     int                // how many bytes there will be, about
 	// Hold is asked before bytes of an answer are kept: those of a document, and of a stream those of its text. An error of
 	// its own ends the reading. It may be nil.
-	Hold     func(bytes int64) error
-	IsStream bool // the server says that it streams: no events at all are a broken stream
+	Hold       func(bytes int64) error
+	IsStream   bool // the server says that it streams: no events at all are a broken stream
+	MostPieces int  // that a stream may come in, each of which is a token at least; 0 is any number
 }
 
 // Read reads an answer to its end: the end of the body, or the [DONE] of a stream. An error is the body's own or
@@ -92,6 +96,7 @@ type reader struct {
 	open          bool // the response has not ended
 	kept          int  // bytes of text, thoughts and arguments
 	held          int  // bytes that Options.Hold was asked for
+	pieces        int  // events of a stream that have brought something
 }
 
 func (r *reader) free() {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"beckon/agents"
 	"beckon/internal/memory"
 )
 
@@ -147,6 +148,10 @@ func (r *reader) count(value []byte) {
 	within(value, func(w *walker) {
 		w.object(func(name []byte) {
 			member := w.value()
+			if kindOf(member) == '{' {
+				countDetails(&usage.UsageDetails, member)
+				return
+			}
 			n, ok := numberOf(member)
 			if !ok || n <= 0 || n > 1e15 { // some servers end with a usage of nothing
 				return
@@ -162,16 +167,38 @@ func (r *reader) count(value []byte) {
 				usage.CompletionTokens = int(n)
 			case `"total_tokens"`, `"totalTokens"`:
 				usage.TotalTokens = int(n)
+			case `"prompt_cache_hit_tokens"`, `"cached_tokens"`: // of DeepSeek, of Moonshot
+				usage.CachedTokens = int(n)
 			}
 		})
 	})
 	if r.options.Format == Messages { // which counts apart what it takes from its cache
 		usage.PromptTokens = r.input + r.cached[0] + r.cached[1]
+		usage.CacheWriteTokens, usage.CachedTokens = r.cached[0], r.cached[1]
 	}
 	if usage.TotalTokens == 0 {
 		usage.TotalTokens = usage.PromptTokens + usage.CompletionTokens
 	}
 	r.result.Usage = usage
+}
+
+// countDetails takes up what a part of the tokens was: prompt_tokens_details, completion_tokens_details, or the same of input and
+// output.
+func countDetails(details *agents.UsageDetails, value []byte) {
+	within(value, func(w *walker) {
+		w.object(func(name []byte) {
+			n, ok := numberOf(w.value())
+			if !ok || n <= 0 || n > 1e15 {
+				return
+			}
+			switch string(name) {
+			case `"cached_tokens"`:
+				details.CachedTokens = int(n)
+			case `"reasoning_tokens"`:
+				details.ReasoningTokens = int(n)
+			}
+		})
+	})
 }
 
 // complete puts the answer together.
