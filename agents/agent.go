@@ -42,6 +42,8 @@ type Agent struct {
 	Tools        *bool          `json:"tools,omitempty" yaml:"tools,omitempty"`               // false: a flow offers it none, for models that know no tools; true
 	Share        bool           `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
 	Budget       *spend.Budget  `json:"budget,omitempty" yaml:"budget,omitempty"`             // of its requests to models; nil is none
+	// Skills are the names of those that it may load while it works; see Factories.
+	Skills []string `json:"skills,omitempty" yaml:"skills,omitempty"`
 	// Fallbacks answer in its place, in order, when its provider does not.
 	Fallbacks []Fallback `json:"fallbacks,omitempty" yaml:"fallbacks,omitempty"`
 	Output    *Output    `json:"output,omitempty" yaml:"output,omitempty"`       // what its answer has to be, or where it is; nil is any text

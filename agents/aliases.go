@@ -126,7 +126,7 @@ func knownEvents(event string, known []string) string {
 // stepNames returns the new names that the steps of a flow give to events.
 func stepNames(s Step) []string {
 	names := slices.Collect(maps.Values(expandNames(s.Events, stepEvents)))
-	for _, child := range s.Steps {
+	for _, child := range s.Within("") {
 		names = append(names, stepNames(child)...)
 	}
 	return names

@@ -57,7 +57,7 @@ func TestEventsAreChecked(t *testing.T) {
 		})
 	}
 	found := agents.Flow{Root: agents.Step{Type: "sequential", Events: step, Steps: []agents.Step{{Type: "agent", AgentID: "a"}}}}.Check()
-	require.Equal(t, problem.Fields{{Path: "root", Message: "agentId, prompt, outputKey, responseAgent and events belong in a step of type agent, not sequential"}}, found)
+	require.Equal(t, problem.Fields{{Path: "root.events", Message: "does not belong in a step of type sequential, but in one of type agent"}}, found)
 }
 
 func TestTheSetKnowsAllNamesOfEvents(t *testing.T) {

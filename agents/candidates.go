@@ -31,6 +31,12 @@ func (b *builder) invoker(a Agent) (_ Invoker, fields, ofProvider problem.Fields
 		invoker, fields := b.factories.HTTP(a)
 		return invoker, fields, nil
 	}
+	wrong := checkSkills(a, b.factories.Skills)
+	fields = append(fields, wrong...)
+	hasSkills := len(a.Skills) > 0 && len(wrong) == 0
+	if hasSkills {
+		a = a.withSkills(b.factories.Skills)
+	}
 	c := &chain{agent: a.ID}
 	p, ok := b.providers[a.Provider]
 	if a.Provider != "" && !ok {
@@ -66,6 +72,9 @@ func (b *builder) invoker(a Agent) (_ Invoker, fields, ofProvider problem.Fields
 	}
 	if a.Output != nil && len(fields) == 0 {
 		c.schema, _ = NewSchema(a.Output.Schema) // it was checked
+	}
+	if hasSkills {
+		return newSkilled(c, a, b.factories.Skills), fields, ofProvider
 	}
 	return c, fields, ofProvider
 }

@@ -1,8 +1,6 @@
 package agents
 
 import (
-	"fmt"
-
 	"beckon/internal/gate"
 	"beckon/internal/problem"
 	"beckon/internal/units"
@@ -13,7 +11,12 @@ const (
 	MaxFlowDepth      = 32 // levels of steps, with those of the flows within it
 	MaxFlowSteps      = 1000
 	MaxLoopIterations = 1000
+	MaxForeachItems   = 1000
+	MaxForeachAtOnce  = 100
 )
+
+// DefaultForeachItems is how long the list of a step of type foreach may be unless it says otherwise.
+const DefaultForeachItems = 100
 
 // The types of a flow's steps.
 const (
@@ -21,6 +24,9 @@ const (
 	StepSequential = "sequential"
 	StepParallel   = "parallel"
 	StepLoop       = "loop"
+	StepRouter     = "router"
+	StepForeach    = "foreach"
+	StepSet        = "set"
 )
 
 // Flow is a tree of steps whose leaves are agents or other flows.
@@ -37,17 +43,27 @@ type Flow struct {
 	Events map[string]string `json:"events,omitempty" yaml:"events,omitempty"`
 }
 
-// Step is one node of the tree: an agent, or steps that run in order, at the same time, or again and again.
+// Step is one node of the tree: an agent, or steps that run in order, at the same time, again and again, once for each item
+// of a list, or of which one is chosen.
 type Step struct {
 	Type          string `json:"type" yaml:"type"`
 	AgentID       string `json:"agentId,omitempty" yaml:"agentId,omitempty"`             // type agent: an agent or a flow
 	Prompt        string `json:"prompt,omitempty" yaml:"prompt,omitempty"`               // type agent: a template in place of what came before
-	OutputKey     string `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`         // type agent: names the output
+	OutputKey     string `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`         // type agent: names the output; foreach: the list of outputs
 	ResponseAgent bool   `json:"responseAgent,omitempty" yaml:"responseAgent,omitempty"` // type agent: its output is the flow's answer
 	OnError       string `json:"onError,omitempty" yaml:"onError,omitempty"`             // "continue", or empty to fail
 	MaxIterations int    `json:"maxIterations,omitempty" yaml:"maxIterations,omitempty"` // type loop
 	Until         string `json:"until,omitempty" yaml:"until,omitempty"`                 // type loop: CEL over state
+	Over          string `json:"over,omitempty" yaml:"over,omitempty"`                   // type foreach: CEL, a list
+	As            string `json:"as,omitempty" yaml:"as,omitempty"`                       // type foreach: another name of its item
+	MaxItems      int    `json:"maxItems,omitempty" yaml:"maxItems,omitempty"`           // type foreach: of the list; 100
+	MaxParallel   int    `json:"maxParallel,omitempty" yaml:"maxParallel,omitempty"`     // type foreach: items at the same time; 1
+	When          string `json:"when,omitempty" yaml:"when,omitempty"`                   // within a router: CEL, whether it is chosen
 	Steps         []Step `json:"steps,omitempty" yaml:"steps,omitempty"`
+	// Otherwise, of type router, runs when none of its steps is chosen.
+	Otherwise *Step `json:"otherwise,omitempty" yaml:"otherwise,omitempty"`
+	// Set, of type set, puts values into the state by their keys: CEL over what is there.
+	Set map[string]string `json:"set,omitempty" yaml:"set,omitempty"`
 	// Events, of type agent, renames the events of its nodes as they go out: completed to research.completed.
 	Events map[string]string `json:"events,omitempty" yaml:"events,omitempty"`
 }
@@ -67,7 +83,7 @@ func (f Flow) Check() (found problem.Fields) {
 		}
 	}
 	steps := 0
-	found.Under("root", f.Root.check(1, &steps))
+	found.Under("root", f.Root.check(Step{}, 1, &steps))
 	if steps > MaxFlowSteps {
 		found.Add("root", "has %d steps; %d are allowed", steps, MaxFlowSteps)
 	}
@@ -77,44 +93,4 @@ func (f Flow) Check() (found problem.Fields) {
 // EachAgent calls each for every agent and flow that the steps name.
 func (f Flow) EachAgent(each func(id string)) {
 	walkAgents(f.Root, "root", 1, func(_ string, _ int, id string) { each(id) })
-}
-
-func (s Step) check(depth int, steps *int) (found problem.Fields) {
-	if *steps++; depth > MaxFlowDepth {
-		found.Add("", "is nested more than %d levels deep", MaxFlowDepth)
-		return found
-	}
-	switch s.Type {
-	case StepAgent:
-		if s.AgentID == "" {
-			found.Add("agentId", "is required in a step of type agent")
-		}
-		if len(s.Steps) > 0 {
-			found.Add("steps", "do not belong in a step of type agent")
-		}
-		found.Under("events", checkEvents(s.Events, stepEvents, stepWildcards))
-	case StepSequential, StepParallel, StepLoop:
-		if s.AgentID != "" || s.ResponseAgent || s.OutputKey != "" || s.Prompt != "" || len(s.Events) > 0 {
-			found.Add("", "agentId, prompt, outputKey, responseAgent and events belong in a step of type agent, not %s", s.Type)
-		}
-		if len(s.Steps) == 0 {
-			found.Add("steps", "must not be empty")
-		}
-	default:
-		found.Add("type", "must be agent, sequential, parallel or loop, not %q", s.Type)
-		return found
-	}
-	if s.Type == StepLoop && (s.MaxIterations < 1 || s.MaxIterations > MaxLoopIterations) {
-		found.Add("maxIterations", "must be between 1 and %d", MaxLoopIterations)
-	}
-	if s.Type != StepLoop && (s.MaxIterations != 0 || s.Until != "") {
-		found.Add("", "maxIterations and until belong in a step of type loop")
-	}
-	if s.OnError != "" && s.OnError != "continue" {
-		found.Add("onError", "must be continue or left out")
-	}
-	for i, child := range s.Steps {
-		found.Under(fmt.Sprintf("steps[%d]", i), child.check(depth+1, steps))
-	}
-	return found
 }

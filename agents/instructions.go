@@ -1,6 +1,7 @@
 package agents
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -16,7 +17,8 @@ const (
 )
 
 // Instructions are a text for a model, which may be a template: {{ .outputs.research }}. Besides outputs and state, it
-// knows prompt, input, metadata, agent, client, runId, sessionId and receivedAt. They are safe for concurrent use.
+// knows prompt, input, metadata, agent, client, runId, sessionId and receivedAt, and within a step of type foreach its
+// item. They are safe for concurrent use.
 type Instructions struct {
 	text   string
 	parsed *render.Template // nil when the text has no "{{" in it, and is what it is
@@ -75,6 +77,8 @@ func DataOf(call Call) (map[string]any, error) {
 	if state == nil {
 		state = map[string]any{}
 	}
-	return map[string]any{"prompt": call.Prompt, "input": InputOf(call), "outputs": outputs, "state": state, "metadata": metadata, "agent": call.AgentID, "client": call.ClientID,
-		"runId": call.RunID, "sessionId": call.SessionID, "receivedAt": call.ReceivedAt.UTC()}, nil
+	data := map[string]any{"prompt": call.Prompt, "input": InputOf(call), "outputs": outputs, "state": state, "metadata": metadata, "agent": call.AgentID, "client": call.ClientID,
+		"runId": call.RunID, "sessionId": call.SessionID, "receivedAt": call.ReceivedAt.UTC()}
+	maps.Copy(data, call.Items)
+	return data, nil
 }

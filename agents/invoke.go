@@ -35,6 +35,7 @@ type Call struct {
 
 	Outputs  map[string]string  // within a flow: the named outputs so far
 	State    map[string]any     // within a flow: what its agents keep, as JSON decodes it
+	Items    map[string]any     // within a step of type foreach: what prompts know of the item, by name: item, index and others
 	Tools    []Tool             // what the agent may call while it works
 	Text     func(piece string) // takes the answer piece by piece as it is written; nil when nobody reads along
 	Followed func() bool        // whether somebody reads what Text takes, now; nil is always

@@ -53,6 +53,7 @@ func (a Agent) checkKind() (found problem.Fields) {
 		{"budget", a.Budget != nil, []string{KindChat, KindImage, KindSpeech, KindTranscription}},
 		{"params", len(a.Params) > 0, []string{KindChat, KindImage, KindSpeech, KindTranscription}},
 		{"fallbacks", len(a.Fallbacks) > 0, []string{KindChat, KindImage, KindSpeech, KindTranscription}},
+		{"skills", len(a.Skills) > 0, []string{KindChat}},
 		{"output", a.Output != nil, []string{KindChat, KindHTTP}},
 		{"request", a.Request != nil, []string{KindImage, KindSpeech, KindHTTP}},
 		{"poll", a.Poll != nil, []string{KindHTTP}},

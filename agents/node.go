@@ -23,6 +23,7 @@ type Node struct {
 	ID          string // unique within the run, and the same when the run is resumed after a crash: "writer", "writer#2"
 	Type        string // the agent's id
 	OutputKey   string // what its output is called within the flow; empty where it has no name
+	Via         string // the conditions by which routers have come to it, in order: "state.kind == 'bug' → otherwise"; empty without routers
 	Status      NodeStatus
 	Output      string
 	Error       *Failure // nil unless FAILED or CANCELED

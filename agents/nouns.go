@@ -106,6 +106,8 @@ func FlowNoun(factories Factories) catalog.Noun[Flow] {
 			return list
 		},
 		Link: func(v *catalog.View, report func(section, id string, found problem.Fields)) {
+			factories := factories
+			factories.Skills = skillsOf(v.File)
 			set, findings := NewSet(factories, catalog.All[Provider](v), catalog.All[Agent](v), catalog.All[Flow](v))
 			catalog.Keep(v, set)
 			for _, f := range findings {

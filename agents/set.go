@@ -1,7 +1,6 @@
 package agents
 
 import (
-	"fmt"
 	"iter"
 	"log/slog"
 	"maps"
@@ -11,6 +10,7 @@ import (
 
 	"beckon/internal/gate"
 	"beckon/internal/problem"
+	"beckon/internal/skills"
 	"beckon/internal/spend"
 )
 
@@ -31,7 +31,8 @@ type Factories struct {
 	Media     map[string]Factory // by kind of agent: on providers of type openai
 	HTTP      AgentFactory       // of agents of kind http
 	Flow      FlowFactory
-	Breakers  *Breakers // remember from one Set in force to the next which providers fail; nil has each Set begin anew
+	Skills    *skills.Library // what agents may load; nil is none
+	Breakers  *Breakers       // remember from one Set in force to the next which providers fail; nil has each Set begin anew
 }
 
 // Entry is something that can be invoked.
@@ -218,14 +219,11 @@ func (b *builder) withOtherMistakes(f Flow, found problem.Fields) problem.Fields
 	return found
 }
 
-// StepPath returns the path of the i-th step within the one at parent.
-func StepPath(parent string, i int) string { return fmt.Sprintf("%s.steps[%d]", parent, i) }
-
 func walkAgents(s Step, field string, depth int, visit func(field string, depth int, agentID string)) {
 	if s.Type == StepAgent {
 		visit(field+".agentId", depth, s.AgentID)
 	}
-	for i, child := range s.Steps {
-		walkAgents(child, StepPath(field, i), depth+1, visit)
+	for path, child := range s.Within(field) {
+		walkAgents(child, path, depth+1, visit)
 	}
 }

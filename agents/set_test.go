@@ -108,7 +108,7 @@ func TestNewSetReportsAndLeavesOut(t *testing.T) {
 		{"the factory refuses the flow", good, one, []agents.Flow{{ID: "f", Root: agents.Step{Type: "loop", MaxIterations: 1, Until: "refused", Steps: flow("", "a").Root.Steps}}},
 			[]string{"flows f root.until: is refused"}, []string{"a"}},
 		{"a malformed flow", good, one, []agents.Flow{{ID: "f", Root: agents.Step{Type: "x"}}, flow("g", "f")}, []string{
-			`flows f root.type: must be agent, sequential, parallel or loop, not "x"`,
+			`flows f root.type: must be agent, sequential, parallel, loop, router, foreach or set, not "x"`,
 			`flows g root.steps[0].agentId: there is no usable agent or flow "f"`}, []string{"a"}},
 		{"an agent and a flow of one id", good, one, []agents.Flow{flow("a", "a")}, []string{`flows a id: "a" is already the id of an agent`}, []string{"a"}},
 		{"nobody, deep within", good, one, []agents.Flow{{ID: "f", Root: agents.Step{Type: "parallel", Steps: []agents.Step{flow("", "a").Root, flow("", "a", "x").Root}}}},
@@ -145,15 +145,15 @@ func TestFlowsAreBounded(t *testing.T) {
 		wide.Root.Steps[i].AgentID = "a"
 	}
 	for want, f := range map[string]agents.Flow{
-		"is nested more than 32 levels deep":                    {ID: "deep", Root: deep},
-		"has 1001 steps; 1000 are allowed":                      wide,
-		"must be between 1 and 1000":                            {ID: "endless", Root: agents.Step{Type: "loop", MaxIterations: 1001, Steps: flow("", "a").Root.Steps}},
-		"must not be empty":                                     {ID: "empty", Root: agents.Step{Type: "parallel"}},
-		"must be continue or left out":                          {ID: "x", Root: agents.Step{Type: "agent", AgentID: "a", OnError: "ignore"}},
-		"is required in a step of type agent":                   {ID: "x", Root: agents.Step{Type: "agent"}},
-		"do not belong in a step of type agent":                 {ID: "x", Root: agents.Step{Type: "agent", AgentID: "a", Steps: flow("", "a").Root.Steps}},
-		"maxIterations and until belong in a step of type loop": {ID: "x", Root: agents.Step{Type: "agent", AgentID: "a", Until: "true"}},
-		"agentId, prompt, outputKey, responseAgent and events belong in a step of type agent, not loop": {ID: "x", Root: agents.Step{Type: "loop", MaxIterations: 1, AgentID: "a", Steps: flow("", "a").Root.Steps}},
+		"is nested more than 32 levels deep":  {ID: "deep", Root: deep},
+		"has 1001 steps; 1000 are allowed":    wide,
+		"must be between 1 and 1000":          {ID: "endless", Root: agents.Step{Type: "loop", MaxIterations: 1001, Steps: flow("", "a").Root.Steps}},
+		"must not be empty":                   {ID: "empty", Root: agents.Step{Type: "parallel"}},
+		"must be continue or left out":        {ID: "x", Root: agents.Step{Type: "agent", AgentID: "a", OnError: "ignore"}},
+		"is required in a step of type agent": {ID: "x", Root: agents.Step{Type: "agent"}},
+		"does not belong in a step of type agent, but in one of type sequential, parallel, loop, router, foreach": {ID: "x", Root: agents.Step{Type: "agent", AgentID: "a", Steps: flow("", "a").Root.Steps}},
+		"does not belong in a step of type agent, but in one of type loop":                                        {ID: "x", Root: agents.Step{Type: "agent", AgentID: "a", Until: "true"}},
+		"does not belong in a step of type loop, but in one of type agent":                                        {ID: "x", Root: agents.Step{Type: "loop", MaxIterations: 1, AgentID: "a", Steps: flow("", "a").Root.Steps}},
 	} {
 		found := f.Check()
 		require.Len(t, found, 1, want)

@@ -64,8 +64,8 @@ type Config struct {
 	PublicURL    string       // the URL at which callers reach the gateway
 	Log          *slog.Logger // nil for none
 	// Fetch gets a URL without following redirects; nil if nothing may be fetched.
-	Fetch        func(ctx context.Context, url string) ([]byte, error)
-	Challenges   *forms.Challenges // of forms; nil refuses forms that have one
+	Fetch      func(ctx context.Context, url string) ([]byte, error)
+	Challenges *forms.Challenges // of forms; nil refuses forms that have one
 	// Budget reports whether a budget that holds the runs of an agent for a client is used up; agentID is "" for a flow. nil holds nothing.
 	Budget       func(ctx context.Context, clientID, agentID string) error
 	ProxyTimeout time.Duration // the idle timeout of a proxy in front of the gateway; 0 without one

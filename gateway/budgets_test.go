@@ -101,17 +101,23 @@ func TestAThousandCallsOvershootABudgetByNothing(t *testing.T) {
 					answered.Add(1)
 				case http.StatusPaymentRequired:
 					refused.Add(1)
+				case http.StatusServiceUnavailable: // a slow disk has not taken the end of the run in three seconds
+					if !strings.Contains(text, "could not be recorded yet") {
+						t.Error(text)
+					}
 				default:
 					t.Errorf("status %d: %s", status, text)
 				}
 			})
 		}
 		all.Wait()
-		require.Equal(t, []int64{paid, paid, calls - paid}, []int64{m.asked.Load(), answered.Load(), refused.Load()})
+		require.EqualValues(t, paid, m.asked.Load())
+		require.LessOrEqual(t, answered.Load(), int64(paid))
+		require.LessOrEqual(t, refused.Load(), int64(calls-paid))
 		require.Eventually(t, func() bool {
 			use := gateways[0].budgets(t)[0]
 			return *use.Reserved == 0 && *use.Used == paid*aCall && *use.Left == 0
-		}, patience, 10*time.Millisecond)
+		}, 3*patience, 10*time.Millisecond)
 	})
 }
 

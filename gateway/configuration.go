@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"beckon/agents"
@@ -19,6 +20,11 @@ import (
 // Load reads a configuration file with the environment over it; an empty path is no file.
 func Load(path string) (*config.Config, error) {
 	return config.Load(path, os.LookupEnv, allNouns(silent, nil, nil))
+}
+
+// Knows reports whether a configuration may have resources of a section.
+func Knows(section string) bool {
+	return slices.ContainsFunc(allNouns(silent, nil, nil).Kinds(), func(k catalog.Kind) bool { return k.Section == section })
 }
 
 // Check finds all that is wrong with a configuration file, and returns what it declares. withDatabase joins that with the

@@ -196,12 +196,12 @@ func checkClock(ctx context.Context, c *config.Config) doctor.Finding {
 		return doctor.Well("It is %s; the database has the clock of this machine.", time.Now().UTC().Format(time.RFC3339))
 	}
 	begun := time.Now()
-	millis, _, err := store.Row[int64](s.Read(ctx), "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+	now, err := s.ServerTime(ctx)
 	if err != nil {
 		return doctor.Finding{Status: doctor.Skipped, Says: "The database does not say what time it is."}
 	}
 	middle := begun.Add(time.Since(begun) / 2)
-	if off := time.UnixMilli(millis).Sub(middle).Abs(); off > clockDrift {
+	if off := now.Sub(middle).Abs(); off > clockDrift {
 		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("This machine and the database differ by %s.", off.Round(time.Millisecond)), Todo: "Have both follow a time server (NTP): signatures and retries go by the clock."}
 	}
 	return doctor.Well("This machine and the database agree.")

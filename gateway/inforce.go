@@ -169,7 +169,7 @@ func (g *Gateway) watch(ctx context.Context, revision int64) {
 		return strconv.FormatInt(now, 10), err
 	}}}
 	if g.file().File() != "" {
-		sources = append(sources, config.FileSource(g.file()), config.TLSSource(g.file))
+		sources = append(sources, config.FileSource(g.file()), config.TLSSource(g.file), config.SkillsSource(g.file))
 	}
 	config.Watch(ctx, config.PollInterval, g.Log, g.reload, sources...)
 }

@@ -96,7 +96,7 @@ func TestShutdownTellsOfNoNode(t *testing.T) {
 	s := storetest.Open(t, storetest.Default(t))
 	relay := func(answer agent) *agents.Entry {
 		return &agents.Entry{ID: "f", IsFlow: true, Timeout: time.Minute, RetryOnCrash: true, Invoker: agent(func(ctx context.Context, call agents.Call) (agents.Result, error) {
-			node := agents.Node{ID: "n", Type: "n", Status: agents.NodeRunning, StartedAt: time.Now()}
+			node := agents.Node{ID: "n", Type: "n", Via: "state.n > 1", Status: agents.NodeRunning, StartedAt: time.Now()}
 			call.Progress.Begin(node)
 			result, failure := answer(ctx, call)
 			node.Status, node.CompletedAt = agents.NodeCompleted, time.Now()
@@ -240,7 +240,7 @@ func TestTheJournal(t *testing.T) {
 			done := make(chan error, 4)
 			for n := range 4 { // at the same time, as parallel steps do
 				go func() {
-					node := agents.Node{ID: fmt.Sprint("n", n), Type: "n", Status: agents.NodeRunning, StartedAt: time.Now()}
+					node := agents.Node{ID: fmt.Sprint("n", n), Type: "n", Via: "state.n > 1", Status: agents.NodeRunning, StartedAt: time.Now()}
 					call.Progress.Begin(node)
 					for range 50 {
 						call.Text("piece ")
@@ -291,6 +291,7 @@ func TestTheJournal(t *testing.T) {
 		// One for each node that has ended, and ten a second: a busy machine may take its time in between.
 		require.LessOrEqual(t, counts[events.MessageDelta], 6+int(10*run.Duration().Seconds()), "pieces are written together")
 		require.Len(t, run.Nodes, 4)
+		require.Equal(t, "state.n > 1", run.Nodes[0].Via)
 		require.Contains(t, string(stored[len(stored)-1].Payload), `"completedNodes":4`)
 
 		set(t, s, id, "completed_at = 1")

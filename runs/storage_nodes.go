@@ -11,10 +11,10 @@ import (
 
 // beginNode writes that a node is RUNNING, also when an earlier attempt at the run got as far as that.
 func beginNode(tx store.Tx, runID string, n agents.Node, place int) error {
-	return tx.Exec(`INSERT INTO nodes (run_id, node_id, node_type, place, status, started_at, answerer) VALUES (?, ?, ?, ?, 'RUNNING', ?, ?)
-		ON CONFLICT (run_id, node_id) DO UPDATE SET status = 'RUNNING', place = excluded.place, started_at = excluded.started_at,
+	return tx.Exec(`INSERT INTO nodes (run_id, node_id, node_type, via, place, status, started_at, answerer) VALUES (?, ?, ?, ?, ?, 'RUNNING', ?, ?)
+		ON CONFLICT (run_id, node_id) DO UPDATE SET status = 'RUNNING', via = excluded.via, place = excluded.place, started_at = excluded.started_at,
 			completed_at = NULL, output = NULL, answerer = excluded.answerer, error_code = NULL, error_message = NULL`,
-		runID, n.ID, n.Type, place, n.StartedAt.UnixMilli(), textOrNull(answererText(n.By)))
+		runID, n.ID, n.Type, textOrNull(n.Via), place, n.StartedAt.UnixMilli(), textOrNull(answererText(n.By)))
 }
 
 func endNode(tx store.Tx, runID string, n agents.Node) error {
@@ -60,7 +60,7 @@ func stopNodes(tx store.Tx, runID string, why agents.Failure, at time.Time) erro
 type nodeRow struct {
 	NodeID, NodeType, Status                    string
 	Output, ErrorCode, ErrorMessage, State      *string
-	Answerer, OutputKey, UsageDetails           *string
+	Answerer, OutputKey, UsageDetails, Via      *string
 	Cost                                        *int64
 	LeavesLoop                                  bool
 	PromptTokens, CompletionTokens, TotalTokens int
@@ -76,7 +76,7 @@ func nodesOf(tx store.Tx, runID string) ([]agents.Node, error) {
 	}
 	nodes := make([]agents.Node, len(rows))
 	for i, w := range rows {
-		n := agents.Node{ID: w.NodeID, Type: w.NodeType, Status: agents.NodeStatus(w.Status), Output: deref(w.Output), OutputKey: deref(w.OutputKey), LeavesLoop: w.LeavesLoop,
+		n := agents.Node{ID: w.NodeID, Type: w.NodeType, Via: deref(w.Via), Status: agents.NodeStatus(w.Status), Output: deref(w.Output), OutputKey: deref(w.OutputKey), LeavesLoop: w.LeavesLoop,
 			Usage:     usageOf(w.PromptTokens, w.CompletionTokens, w.TotalTokens, w.Cost, w.UsageDetails),
 			StartedAt: time.UnixMilli(w.StartedAt).UTC(), CompletedAt: timeOf(w.CompletedAt)}
 		n.By, _ = answererOf(w.Answerer)

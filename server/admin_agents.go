@@ -72,6 +72,7 @@ type agentDocument struct {
 	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts is run again, or fails. Null is the default: it is run again."`
 	Share        bool              `json:"share" doc:"Whether its runs have pages for recipients."`
 	Tools        *bool             `json:"tools" nullable:"false" doc:"Whether a flow offers it tools; true."`
+	Skills       []string          `json:"skills,omitempty" doc:"The names of the skills that it may load: folders of skills.path in the configuration file."`
 	Events       map[string]string `json:"events" doc:"Renames its events: run.completed to lead.completed, run.* to video.*."`
 	Managed
 }
@@ -82,7 +83,7 @@ func (d *agentDocument) show(a agents.Agent) {
 	tools := a.TakesTools()
 	*d = agentDocument{ID: a.ID, Name: cmp.Or(a.Name, a.ID), Provider: a.Provider, Model: orNull(a.Model), SystemPrompt: orNull(a.SystemPrompt), Prompt: orNull(a.Prompt), Temperature: a.Temperature,
 		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Share: a.Share, Tools: &tools, Events: orEmptyMap(a.Events),
-		Params: a.Params, Fallbacks: a.Fallbacks, Output: a.Output, Kind: a.KindOrChat(), Request: a.Request, Poll: a.Poll, Cancel: a.Cancel, Artifacts: a.Artifacts}
+		Params: a.Params, Fallbacks: a.Fallbacks, Output: a.Output, Kind: a.KindOrChat(), Request: a.Request, Poll: a.Poll, Cancel: a.Cancel, Artifacts: a.Artifacts, Skills: a.Skills}
 	d.Budget = budgetDocumentOf(a.Budget)
 	if a.MaxTokens != 0 {
 		d.MaxTokens = &a.MaxTokens
@@ -93,7 +94,7 @@ func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields
 	a = agents.Agent{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Provider: d.Provider, Model: deref(d.Model), SystemPrompt: deref(d.SystemPrompt), Prompt: deref(d.Prompt), Temperature: d.Temperature,
 		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout), OutputKey: deref(d.OutputKey), RetryOnCrash: d.RetryOnCrash, Share: d.Share, Events: d.Events,
 		Params: d.Params, Fallbacks: d.Fallbacks, Output: d.Output,
-		Kind: catalog.OmitDefault(d.Kind, agents.KindChat), Request: d.Request, Poll: d.Poll, Cancel: d.Cancel, Artifacts: d.Artifacts}
+		Kind: catalog.OmitDefault(d.Kind, agents.KindChat), Request: d.Request, Poll: d.Poll, Cancel: d.Cancel, Artifacts: d.Artifacts, Skills: d.Skills}
 	if d.Tools != nil && !*d.Tools {
 		a.Tools = d.Tools
 	}

@@ -75,6 +75,7 @@ type ModelAttempt struct {
 type NodeDocument struct {
 	NodeID      string            `json:"nodeId"`
 	NodeType    string            `json:"nodeType"`
+	Via         string            `json:"via,omitempty" doc:"The conditions by which the routers of a flow have come to it; left out without routers."`
 	Status      agents.NodeStatus `json:"status"`
 	Output      *string           `json:"output"`
 	Error       *agents.Failure   `json:"error"`
@@ -112,7 +113,7 @@ func (s *Server) detailOf(r *runs.Run, forAdmin bool) RunDetail {
 		document.Uploads = s.artifactsOf(r.Uploads)
 	}
 	for _, n := range r.AllNodes() {
-		document.Nodes = append(document.Nodes, NodeDocument{NodeID: n.ID, NodeType: n.Type, Status: n.Status, Output: orNull(n.Output), Error: n.Error, Usage: n.Usage, Cost: usd(n.Usage.Cost.OrNil()),
+		document.Nodes = append(document.Nodes, NodeDocument{NodeID: n.ID, NodeType: n.Type, Via: n.Via, Status: n.Status, Output: orNull(n.Output), Error: n.Error, Usage: n.Usage, Cost: usd(n.Usage.Cost.OrNil()),
 			Provider: orNull(n.By.Provider), Model: orNull(n.By.Model), Degraded: n.By.Degraded, Attempts: attemptsOf(n.By, forAdmin),
 			StartedAt: timeOrNull(n.StartedAt), CompletedAt: timeOrNull(n.CompletedAt)})
 	}

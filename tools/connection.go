@@ -116,9 +116,9 @@ func (c *connection) use(ctx context.Context) (x *session, giveBack func(), err 
 			c.mu.Unlock()
 			return x, func() { c.giveBack(x) }, nil
 		case c.opening == nil:
-			if wait := time.Until(c.retryAt); wait > longestWait && c.failure != nil {
+			if wait := time.Until(c.retryAt); wait > longestWait {
 				defer c.mu.Unlock()
-				return nil, nil, fmt.Errorf("%w (the next attempt is in %s)", c.failure, wait.Round(time.Second))
+				return nil, nil, fmt.Errorf("%w (the next attempt is in %s)", c.whyNot(), wait.Round(time.Second))
 			}
 			c.opening = make(chan struct{})
 			c.wg.Go(c.open)
@@ -137,6 +137,14 @@ func (c *connection) use(ctx context.Context) (x *session, giveBack func(), err 
 			return nil, nil, err
 		}
 	}
+}
+
+// whyNot says why nobody connects before the next attempt is due.
+func (c *connection) whyNot() error {
+	if c.failure != nil {
+		return c.failure
+	}
+	return fmt.Errorf("the last sessions with the tool server %s have ended soon after they began", c.server.ID)
 }
 
 // giveBack counts a call down, and closes a session that takes no more when its last call has ended.

@@ -80,6 +80,9 @@ func (c *connection) status() Status {
 	default:
 		s.State = StateIdle
 	}
+	if s.State == StateIdle && time.Now().Before(c.retryAt) {
+		s.State, s.NextTry, s.Failure = StateFailed, c.retryAt, c.whyNot().Error()
+	}
 	return s
 }
 

@@ -191,3 +191,14 @@ func TestServersThatAreTakenOutEnd(t *testing.T) {
 	require.ErrorContains(t, err, "disabled")
 	require.Equal(t, tools.StateDisabled, box.Status("raw").State)
 }
+
+// A server that dies with each call is left alone for longer and longer, and calls do not wait for that.
+func TestAServerThatKeepsDyingIsLeftAlone(t *testing.T) {
+	box := open(t, rawProgram(t).Server)
+	require.Eventually(t, func() bool {
+		_, err := box.Call(t.Context(), tools.Use{Tool: "raw.die"})
+		return problem.Of(err).Code == tools.CodeToolUnavailable && strings.Contains(err.Error(), "have ended soon after they began (the next attempt is in ")
+	}, time.Minute, time.Millisecond)
+	require.False(t, box.Status("raw").NextTry.IsZero())
+	require.Equal(t, tools.StateConnected, box.Connect(t.Context(), "raw").State, "somebody who asks is not told to wait")
+}

@@ -31,6 +31,7 @@ var agentFields = []labelled{
 	{"poll", "Asking for the job"},
 	{"cancel", "Stopping the job"},
 	{"artifacts", "Its files"},
+	{"skills", "Skills"},
 	{"timeout", "Time"},
 	{"retryOnCrash", "Run it again after a crash"},
 	{"outputKey", "Name of its output"},
@@ -44,6 +45,7 @@ type agentForm struct {
 	Temperature, MaxTokens, Timeout, OutputKey string
 	Params, Fallbacks, Output                  string
 	Kind, Request, Poll, Cancel, Artifacts     string
+	Skills                                     string // a name a line
 	RetryOnCrash                               string // yes, no, or empty for the default
 	Tools, Share                               bool
 	Budget                                     budgetForm
@@ -68,7 +70,7 @@ func agentFormOf(a agents.Agent) agentForm {
 	f := agentForm{ID: a.ID, Name: a.Name, Provider: a.Provider, Model: a.Model, SystemPrompt: a.SystemPrompt, Prompt: a.Prompt, Timeout: writeDuration(a.Timeout),
 		OutputKey: a.OutputKey, RetryOnCrash: writeYesNo(a.RetryOnCrash), Tools: a.TakesTools(), Share: a.Share, Aliases: aliasesOf(a.Events, "events", runEvents),
 		Params: writeParams(a.Params), Fallbacks: writeFallbacks(a.Fallbacks), Output: writeJSON(a.Output),
-		Budget: budgetFormOf(a.Budget), Kind: a.Kind, Request: writeRequest(a), Poll: writeJSON(a.Poll), Cancel: writeJSON(a.Cancel), Artifacts: a.Artifacts}
+		Budget: budgetFormOf(a.Budget), Kind: a.Kind, Request: writeRequest(a), Poll: writeJSON(a.Poll), Cancel: writeJSON(a.Cancel), Artifacts: a.Artifacts, Skills: strings.Join(a.Skills, "\n")}
 	if a.Temperature != nil {
 		f.Temperature = strconv.FormatFloat(*a.Temperature, 'g', -1, 64)
 	}
@@ -83,12 +85,12 @@ func readAgent(sent url.Values, _ agents.Agent) (agentForm, agents.Agent, proble
 	f := agentForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Provider: trimmed(sent, "provider"), Model: trimmed(sent, "model"), SystemPrompt: sent.Get("systemPrompt"), Prompt: sent.Get("prompt"),
 		Temperature: trimmed(sent, "temperature"), MaxTokens: trimmed(sent, "maxTokens"), Timeout: trimmed(sent, "timeout"), OutputKey: trimmed(sent, "outputKey"),
 		RetryOnCrash: trimmed(sent, "retryOnCrash"), Tools: sent.Has("tools"), Share: sent.Has("share"), Params: sent.Get("params"), Fallbacks: sent.Get("fallbacks"), Output: sent.Get("output"),
-		Budget: readBudgetForm(sent), Kind: trimmed(sent, "kind"), Request: sent.Get("request"), Poll: sent.Get("poll"), Cancel: sent.Get("cancel"), Artifacts: trimmed(sent, "artifacts")}
+		Budget: readBudgetForm(sent), Kind: trimmed(sent, "kind"), Request: sent.Get("request"), Poll: sent.Get("poll"), Cancel: sent.Get("cancel"), Artifacts: trimmed(sent, "artifacts"), Skills: sent.Get("skills")}
 	a := agents.Agent{ID: f.ID, Share: f.Share, Name: catalog.OmitDefault(f.Name, f.ID), Provider: f.Provider, Model: f.Model, SystemPrompt: f.SystemPrompt, Prompt: f.Prompt, MaxTokens: readCount(&wrong, "maxTokens", f.MaxTokens, 0),
 		Timeout: typedDuration(&wrong, "timeout", f.Timeout), OutputKey: f.OutputKey, RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash), Events: aliasesIn(sent, "events", runEvents),
 		Params: readParams(&wrong, f.Params), Fallbacks: readFallbacks(f.Fallbacks), Output: readJSON[agents.Output](&wrong, "output", f.Output, `{"schema": {"type": "object"}}`),
 		Budget: f.Budget.budget(&wrong), Kind: catalog.OmitDefault(f.Kind, agents.KindChat), Request: readRequest(&wrong, f.Kind, f.Request), Poll: readJSON[agents.Poll](&wrong, "poll", f.Poll, pollExample),
-		Cancel: readJSON[agents.Cancel](&wrong, "cancel", f.Cancel, cancelExample), Artifacts: f.Artifacts}
+		Cancel: readJSON[agents.Cancel](&wrong, "cancel", f.Cancel, cancelExample), Artifacts: f.Artifacts, Skills: strings.Fields(f.Skills)}
 	if a.Request != nil {
 		f.Request = writeRequest(a) // a secret that was typed is not shown again
 	}

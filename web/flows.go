@@ -89,6 +89,10 @@ func editFlow(_ context.Context, do string, f *nounForm[flowForm], _, _ agents.F
 		if at := root.at(path); at != nil && root.count() < maxFormSteps {
 			at.Steps = append(at.Steps, stepForm{Type: agents.StepAgent})
 		}
+	case "otherwise":
+		if at := root.at(path); at != nil && at.Otherwise == nil && root.count() < maxFormSteps {
+			at.Otherwise = &stepForm{Type: agents.StepAgent}
+		}
 	case "remove":
 		root.remove(path)
 	case "up":
@@ -108,7 +112,7 @@ func agentsOf(f agents.Flow) string {
 		if s.AgentID != "" && !slices.Contains(ids, s.AgentID) {
 			ids = append(ids, s.AgentID)
 		}
-		for _, child := range s.Steps {
+		for _, child := range s.Within("") {
 			walk(child)
 		}
 	}

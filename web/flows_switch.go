@@ -74,6 +74,9 @@ func (w *Web) withDefaults(ctx context.Context, flow agents.Flow) (agents.Flow, 
 		for i := range s.Steps {
 			fill(&s.Steps[i])
 		}
+		if s.Otherwise != nil {
+			fill(s.Otherwise)
+		}
 	}
 	fill(&flow.Root)
 	return flow, err
@@ -85,9 +88,15 @@ func unreadTexts(f flowForm, wrong problem.Fields) map[string]string {
 	for _, e := range wrong {
 		if e.Path == "timeout" {
 			typed[e.Path] = f.Timeout
-		} else if step, ok := strings.CutSuffix(e.Path, ".maxIterations"); ok {
-			if at := f.Root.at(step); at != nil {
-				typed[e.Path] = at.MaxIterations
+		}
+		last := strings.LastIndex(e.Path, ".")
+		if last < 0 {
+			continue
+		}
+		if at := f.Root.at(e.Path[:last]); at != nil {
+			counts := map[string]string{"maxIterations": at.MaxIterations, "maxItems": at.MaxItems, "maxParallel": at.MaxParallel}
+			if text, ok := counts[e.Path[last+1:]]; ok {
+				typed[e.Path] = text
 			}
 		}
 	}

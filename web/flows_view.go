@@ -1,6 +1,8 @@
 package web
 
 import (
+	"slices"
+
 	"beckon/agents"
 )
 
@@ -18,8 +20,9 @@ func (f nounForm[F]) Tree(root stepForm) stepView {
 
 // Children are the steps within it.
 func (v stepView) Children() []stepView {
-	list := make([]stepView, len(v.Steps))
-	for i, child := range v.Steps {
+	within := v.Within()
+	list := make([]stepView, len(within))
+	for i, child := range within {
 		list[i] = stepView{child, v.form, v.Address}
 	}
 	return list
@@ -29,6 +32,19 @@ func (v stepView) Children() []stepView {
 func (v stepView) IsAgent() bool { return v.Type == agents.StepAgent }
 
 func (v stepView) IsLoop() bool { return v.Type == agents.StepLoop }
+
+func (v stepView) IsForeach() bool { return v.Type == agents.StepForeach }
+
+func (v stepView) IsSet() bool { return v.Type == agents.StepSet }
+
+// IsGroup reports whether it has steps of its own.
+func (v stepView) IsGroup() bool { return !v.IsAgent() && !v.IsSet() }
+
+// MayHaveOtherwise reports whether it is a router to which what it does otherwise can be added.
+func (v stepView) MayHaveOtherwise() bool { return v.Type == agents.StepRouter && v.Otherwise == nil }
+
+// Assignments are the lines of a step of type set, and one to fill in.
+func (v stepView) Assignments() []setLine { return append(slices.Clone(v.Set), setLine{}) }
 
 func (v stepView) IsRoot() bool { return v.Path == "root" }
 
@@ -71,6 +87,9 @@ func (v stepView) Types() []stepType {
 		{Type: agents.StepSequential, Title: "runs its steps one after the other"},
 		{Type: agents.StepParallel, Title: "runs its steps at the same time"},
 		{Type: agents.StepLoop, Title: "runs its steps again and again"},
+		{Type: agents.StepRouter, Title: "chooses one of its steps"},
+		{Type: agents.StepForeach, Title: "runs its steps for each item of a list"},
+		{Type: agents.StepSet, Title: "puts values into the state"},
 	}
 	for i := range list {
 		list[i].Chosen = list[i].Type == v.Type

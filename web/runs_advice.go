@@ -50,6 +50,7 @@ var adviceByCode = map[string]failureAdvice{
 	problem.CodePromptTemplateFailed:    {[]string{"The message above says where. Correct the prompt of that step on the flow's page; an output that may be missing needs a default."}, false, false},
 	problem.CodeToolLimit:               {[]string{"The model called tools again and again. Say in the agent's instructions when to stop, or give it a model that is better with tools."}, true, false},
 	problem.CodeFlowNoAnswer:            {[]string{"Mark the step that gives the answer as the flow's answer, and look at the timeline for nodes that did not complete."}, false, false},
+	problem.CodeFlowExpressionFailed:    {[]string{"The message names the step and its expression. Ask with has() for what may not be there, or look at what the steps before it have answered."}, false, false},
 	problem.CodeFlowStateTooLarge:       {[]string{"Have the flow's agents keep less: shorter answers, or fewer rounds of a loop."}, false, false},
 	problem.CodeFlowOutputTooLarge:      {[]string{"Have the flow's agents write less: shorter answers, or fewer rounds of a loop."}, false, false},
 	problem.CodeArtifactTooLarge:        {[]string{"Ask for a smaller file: fewer pixels, a shorter text to speak. Or raise artifacts.maxBytes."}, true, false},

@@ -29,6 +29,7 @@ type runScreen struct {
 	ShareAddress    string // a link to its page for recipients; empty where it has none
 	Metadata        shownText
 	Nodes           []nodeBar
+	Flow            *stepForm // its flow, with what has become of the steps; nil where it is none
 	Events          []eventRow
 	MoreEvents      bool
 	Deliveries      []deliveryRow
@@ -103,6 +104,9 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 		s.ShareAddress = w.Backend.Share.Link(run.ID)
 	}
 	s.Nodes = w.nodeBars(run, texts)
+	if s.Flow, err = w.progressOf(ctx, run); err != nil {
+		return s, err
+	}
 	if s.Events, s.MoreEvents, err = w.eventsOf(ctx, run); err != nil {
 		return s, err
 	}

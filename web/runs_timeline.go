@@ -26,7 +26,8 @@ const (
 // nodeBar is a node of a run on its timeline.
 type nodeBar struct {
 	ID, Type, Status string
-	X, Width         int // of barWidth
+	Via              string // why routers have come to it
+	X, Width         int    // of barWidth
 	After, Took      time.Duration
 	StartedAt        time.Time
 	Usage            agents.Usage
@@ -56,7 +57,7 @@ func (w *Web) nodeBars(run *runs.Run, shown *texts) []nodeBar {
 		if end.IsZero() {
 			end = to
 		}
-		b := nodeBar{ID: n.ID, Type: n.Type, Status: string(n.Status), After: max(n.StartedAt.Sub(from), 0), Took: max(end.Sub(n.StartedAt), 0),
+		b := nodeBar{ID: n.ID, Type: n.Type, Via: n.Via, Status: string(n.Status), After: max(n.StartedAt.Sub(from), 0), Took: max(end.Sub(n.StartedAt), 0),
 			StartedAt: n.StartedAt, Usage: n.Usage, Error: n.Error, Attempts: n.By.Attempts}
 		b.X, b.Width = barPosition(b.After, b.Took, to.Sub(from))
 		if run.IsFlow { // the one node of an agent's run has the run's own output

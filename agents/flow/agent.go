@@ -30,6 +30,7 @@ func (s *agentStep) run(ctx context.Context, t *thread) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	t.responseAgentAsked = t.responseAgentAsked || s.isResponseAgent
 	if s.entry.IsFlow {
 		return s.runFlow(ctx, t)
 	}
@@ -38,7 +39,7 @@ func (s *agentStep) run(ctx context.Context, t *thread) error {
 		t.usage, t.artifacts = t.usage.Add(n.Usage), append(t.artifacts, n.Artifacts...)
 		return s.explain(t.applyNode(s, n))
 	}
-	n := agents.Node{ID: id, Type: s.entry.ID, OutputKey: s.key, Status: agents.NodeRunning, Names: s.names, StartedAt: time.Now().UTC()}
+	n := agents.Node{ID: id, Type: s.entry.ID, OutputKey: s.key, Via: t.via, Status: agents.NodeRunning, Names: s.names, StartedAt: time.Now().UTC()}
 	t.progress.Begin(n)
 	d := newStateTools(t)
 	call, err := s.call(t)
@@ -66,7 +67,7 @@ func (s *agentStep) runFlow(ctx context.Context, t *thread) error {
 	if err != nil {
 		return s.explain(err)
 	}
-	call.Progress = nestedProgress{t.progress, s.nodeID(t), s.names}
+	call.Progress = nestedProgress{t.progress, s.nodeID(t), s.names, t.via}
 	result, err := s.ask(ctx, call)
 	t.usage, t.artifacts = t.usage.Add(result.Usage), append(t.artifacts, result.Artifacts...)
 	if err == nil {

@@ -12,16 +12,17 @@ type builder struct {
 	flow          agents.Flow
 	lookup        func(id string) *agents.Entry
 	names         nodeNames
-	responseAgent string // the path of the response agent
-	finalStep     string // the path of the step that answers where there is no response agent, if it is one step
-	loops         int    // around the step that is being built
+	responseAgent string   // the path of the response agent
+	finalSteps    []string // the paths of the steps of which one answers where there is no response agent
+	loops         int      // around the step that is being built
+	items         []string // the names of the items of the foreach steps around it
 	found         problem.Fields
 }
 
 func newBuilder(f agents.Flow, lookup func(id string) *agents.Entry) *builder {
 	b := &builder{flow: f, lookup: lookup, names: newNodeNames(f.Root)}
-	if b.finalStep = lastAgent(f.Root, "root"); hasResponseAgent(f.Root) {
-		b.finalStep = ""
+	if !hasResponseAgent(f.Root) {
+		b.finalSteps = lastAgents(f.Root, "root")
 	}
 	return b
 }
@@ -37,12 +38,15 @@ func (b *builder) build(s agents.Step, path string) (built step) {
 		l := &loop{body: b.children(s, path), maxTurns: s.MaxIterations}
 		b.loops--
 		if s.Until != "" {
-			var err error
-			if l.until, err = compile(s.Until); err != nil {
-				b.found.Add(path+".until", "%s", err)
-			}
+			l.until = b.condition(s.Until, path+".until")
 		}
 		built = l
+	case agents.StepRouter:
+		built = b.router(s, path)
+	case agents.StepForeach:
+		built = b.foreach(s, path)
+	case agents.StepSet:
+		built = b.set(s, path)
 	default:
 		built = sequence(b.children(s, path))
 	}
@@ -80,7 +84,7 @@ func (b *builder) agent(s agents.Step, path string) step {
 		b.found.Add(path+".events", "have no effect here: %q is a flow, whose own steps make the nodes; rename their events there, or in this flow's events", s.AgentID)
 	}
 	built := &agentStep{id: b.names.next(s.AgentID), entry: entry, key: key, isResponseAgent: s.ResponseAgent,
-		streams: s.ResponseAgent || path == b.finalStep, inLoop: b.loops > 0, names: agents.NodeNames(s, entry, b.flow)}
+		streams: s.ResponseAgent || slices.Contains(b.finalSteps, path), inLoop: b.loops > 0, names: agents.NodeNames(s, entry, b.flow)}
 	if s.Prompt != "" {
 		var err error
 		if built.prompt, err = agents.ParseInstructions(s.Prompt); err != nil {
@@ -90,18 +94,37 @@ func (b *builder) agent(s agents.Step, path string) step {
 	return built
 }
 
-// lastAgent returns the path of the agent step that ends s; "" when steps in parallel do.
-func lastAgent(s agents.Step, path string) string {
-	switch {
-	case s.Type == agents.StepAgent:
-		return path
-	case s.Type == agents.StepParallel || len(s.Steps) == 0:
-		return ""
+// condition compiles a condition of a step.
+func (b *builder) condition(text, path string) *condition {
+	compiled, err := compileCondition(text, b.items)
+	if err != nil {
+		b.found.Add(path, "%s", err)
 	}
-	last := len(s.Steps) - 1
-	return lastAgent(s.Steps[last], agents.StepPath(path, last))
+	return compiled
+}
+
+// lastAgents returns the paths of the agent steps of which one ends s; none when several do at the same time.
+func lastAgents(s agents.Step, path string) (paths []string) {
+	switch s.Type {
+	case agents.StepAgent:
+		return []string{path}
+	case agents.StepRouter:
+		for within, child := range s.Within(path) {
+			paths = append(paths, lastAgents(child, within)...)
+		}
+	case agents.StepSequential, agents.StepLoop:
+		if last := len(s.Steps) - 1; last >= 0 {
+			return lastAgents(s.Steps[last], agents.StepPath(path, last))
+		}
+	}
+	return paths
 }
 
 func hasResponseAgent(s agents.Step) bool {
-	return s.ResponseAgent || slices.ContainsFunc(s.Steps, hasResponseAgent)
+	for _, child := range s.Within("") {
+		if hasResponseAgent(child) {
+			return true
+		}
+	}
+	return s.ResponseAgent
 }

@@ -41,19 +41,18 @@ func New() agents.FlowFactory {
 		if len(b.found) > 0 {
 			return nil, b.found
 		}
-		return &flow{id: f.ID, root: root, hasResponseAgent: b.responseAgent != ""}, nil
+		return &flow{id: f.ID, root: root}, nil
 	}
 }
 
 // flow is safe for concurrent use: what changes during an invocation is in its thread.
 type flow struct {
-	id               string
-	root             step
-	hasResponseAgent bool // one of the steps is the response agent
+	id   string
+	root step
 }
 
-// Invoke runs the steps. The answer is the output of the response agent (of its last turn, in a loop), without one that
-// of the last step; steps in parallel answer with their outputs one below the other. A failed step ends the flow with an
+// Invoke runs the steps. The answer is the output of the response agent (of its last turn, in a loop); without one, or where
+// a router has gone another way, that of the last step; steps in parallel answer with their outputs one below the other. A failed step ends the flow with an
 // error of the same kind and code. All goroutines have ended when Invoke returns, and the usage and the artifacts are those
 // of all calls.
 func (f *flow) Invoke(ctx context.Context, call agents.Call) (agents.Result, error) {
@@ -64,7 +63,7 @@ func (f *flow) Invoke(ctx context.Context, call agents.Call) (agents.Result, err
 	t := newThread(call)
 	err := f.root.run(ctx, t)
 	result := agents.Result{Output: t.output, Usage: t.usage, By: t.outputBy, Artifacts: t.artifacts}
-	if f.hasResponseAgent {
+	if t.responseAgentAsked {
 		result.Output, result.By = t.answer, t.answerBy
 	}
 	result.By.Degraded = t.degraded

@@ -91,6 +91,22 @@ func repeat(times int, until string, list ...agents.Step) agents.Step {
 	return agents.Step{Type: agents.StepLoop, MaxIterations: times, Until: until, Steps: list}
 }
 
+func when(condition string, s agents.Step) agents.Step { s.When = condition; return s }
+
+func otherwise(s agents.Step) agents.Step { return agents.Step{Otherwise: &s} }
+
+func choose(other agents.Step, routes ...agents.Step) agents.Step {
+	return agents.Step{Type: agents.StepRouter, Steps: routes, Otherwise: other.Otherwise}
+}
+
+func each(over string, atOnce int, list ...agents.Step) agents.Step {
+	return agents.Step{Type: agents.StepForeach, Over: over, MaxParallel: atOnce, OutputKey: "list", Steps: list}
+}
+
+func assign(pairs ...string) agents.Step {
+	return agents.Step{Type: agents.StepSet, Set: events(pairs...)}
+}
+
 func lenient(s agents.Step) agents.Step { s.OnError = "continue"; return s }
 func response(s *agents.Step)           { s.ResponseAgent = true }
 func prompt(text string) func(*agents.Step) {

@@ -6,15 +6,17 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 
 	"beckon/agents"
 	"beckon/internal/problem"
 )
 
 // nodeNames gives every agent step of a flow an id: that of its agent, with -2, -3 and so on behind it where the same agent
-// stands at further places. The ids come from the tree alone. They hold neither / nor #, which are for the path of a
+// stands at further places. The ids come from the tree alone. They hold none of /, # and [, which are for the path of a
 // node: "review#2/critic#1.3" is the agent critic in the third turn of a loop in the first turn of the loop around
-// it, within the flow review, in the second turn of the loop around that.
+// it, within the flow review, in the second turn of the loop around that. "writer[2]#1" is the agent writer in the first
+// turn of a loop for the second item of a list.
 type nodeNames map[string]bool
 
 // newNodeNames reserves the plain ids: an agent may be called writer-2.
@@ -28,7 +30,7 @@ func (n nodeNames) reserve(s agents.Step) {
 	if s.Type == agents.StepAgent {
 		n[s.AgentID] = false
 	}
-	for _, child := range s.Steps {
+	for _, child := range s.Within("") {
 		n.reserve(child)
 	}
 }
@@ -45,20 +47,41 @@ func (n nodeNames) next(agentID string) string {
 	return id
 }
 
+// StepIDs returns the ids of the agent steps below a root, by their paths: what the ids of their nodes begin with.
+func StepIDs(root agents.Step) map[string]string {
+	names, ids := newNodeNames(root), map[string]string{}
+	var walk func(s agents.Step, path string)
+	walk = func(s agents.Step, path string) {
+		if s.Type == agents.StepAgent {
+			ids[path] = names.next(s.AgentID)
+		}
+		for within, child := range s.Within(path) {
+			walk(child, within)
+		}
+	}
+	walk(root, "root")
+	return ids
+}
+
 // nestedTurn is what stands behind the ids of the nodes in the i-th turn of a loop, from 1: "#2", in a loop within
 // that "#2.1".
 func nestedTurn(outer string, i int) string {
-	if outer == "" {
-		return "#" + strconv.Itoa(i)
+	separator := "."
+	if outer == "" || strings.HasSuffix(outer, "]") {
+		separator = "#"
 	}
-	return outer + "." + strconv.Itoa(i)
+	return outer + separator + strconv.Itoa(i)
 }
+
+// nestedItem is the same for the i-th item of a list, from 1: "[3]", in a loop "#2[3]".
+func nestedItem(outer string, i int) string { return outer + "[" + strconv.Itoa(i) + "]" }
 
 // nestedProgress is the progress of a flow within a flow.
 type nestedProgress struct {
 	agents.Progress
 	prefix string
 	names  map[string]string // of events that the flow within does not name itself
+	via    string            // what routers around the flow have chosen
 }
 
 func (w nestedProgress) Finished(id string) (agents.Node, bool) {
@@ -78,6 +101,7 @@ func (w nestedProgress) End(ctx context.Context, n agents.Node) error {
 // withPrefix is what a node of the flow within looks like from without.
 func (w nestedProgress) withPrefix(n agents.Node) agents.Node {
 	n.ID = w.prefix + n.ID
+	n.Via = nestedVia(w.via, n.Via)
 	if len(w.names) > 0 { // the maps belong to all nodes of their steps
 		names := maps.Clone(w.names)
 		maps.Copy(names, n.Names)

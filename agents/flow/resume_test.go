@@ -126,6 +126,11 @@ func TestResume(t *testing.T) {
 		"until":         repeat(20, "has(state.k1) && state.k1 > 1.0", agent("a"), agent("b")),
 		"outputs":       repeat(20, "outputs.x.startsWith('0') || outputs.x.startsWith('5')", agent("a", key("x"))),
 		"loops in loop": repeat(3, "size(state) > 2", repeat(2, "", agent("a")), par(agent("a"), repeat(2, "", agent("b")))),
+		"router":        seq(agent("a", key("x")), repeat(3, "", agent("b"), choose(otherwise(agent("d")), when("has(state.k1)", seq(agent("a"), agent("c", key("x")))), when("outputs.x < '8'", agent("c"))))),
+		"foreach":       seq(agent("a", key("x")), each("[outputs.x, prompt, 3, {'b': 1, 'a': outputs.x}]", 3, agent("b", key("y")), repeat(2, "", agent("c"))), agent("d", prompt("{{ json .state }}{{ .outputs.list }}"))),
+		"of a map":      seq(repeat(6, "", agent("a")), each("state.map(k, {k: state[k], 'all': state})", 2, choose(agents.Step{}, when("size(item) > 1", agent("b", prompt("{{ json .item }} {{ .index }}")))))),
+		"set":           seq(agent("a", key("x")), assign("n", "size(outputs.x)", "was", "state"), repeat(4, "state.n > 10.0", agent("b"), assign("n", "state.n + 1.0")), each("state.was.map(k, k)", 1, assign("k", "item"), agent("c"))),
+		"in each other": repeat(2, "", each("[1, 2]", 2, each("['p', 'q']", 2, repeat(2, "", agent("a"), agent("inner", prompt("{{ .item }}")))), agent("b"))),
 		"a flow":        seq(agent("a"), agent("inner"), repeat(2, "", agent("inner", key("x")))),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -152,9 +157,14 @@ func TestResumeOfAnyFlow(t *testing.T) {
 func anyStep(t *rapid.T, names []string, depth int) agents.Step {
 	kind := "agent"
 	if depth > 0 {
-		kind = rapid.SampledFrom([]string{"agent", "sequential", "parallel", "loop"}).Draw(t, "kind")
+		kind = rapid.SampledFrom([]string{"agent", "sequential", "parallel", "loop", "router", "foreach", "set"}).Draw(t, "kind")
 	}
 	s := agents.Step{Type: kind}
+	if kind == "set" {
+		s.Set = map[string]string{"k0": rapid.SampledFrom([]string{"1", "state.map(k, k)", "outputs", "size(state)"}).Draw(t, "value")}
+		// A flow needs an answer.
+		return agents.Step{Type: "sequential", Steps: []agents.Step{s, {Type: "agent", AgentID: rapid.SampledFrom(names).Draw(t, "agent")}}}
+	}
 	if kind == "agent" {
 		s.AgentID = rapid.SampledFrom(names).Draw(t, "agent")
 		s.OutputKey = rapid.SampledFrom([]string{"", "", "k0", "out"}).Draw(t, "key")
@@ -165,8 +175,20 @@ func anyStep(t *rapid.T, names []string, depth int) agents.Step {
 		s.MaxIterations = rapid.IntRange(1, 3).Draw(t, "iterations")
 		s.Until = rapid.SampledFrom([]string{"", "has(state.k1)", "state.k2 > 1.0", "'out' in outputs"}).Draw(t, "until")
 	}
+	if kind == "foreach" {
+		s.Over = rapid.SampledFrom([]string{"['x', 2]", "[prompt] + state.map(k, state[k])", "outputs.map(k, dyn(k)) + [dyn(1), true, 3]"}).Draw(t, "over")
+		s.MaxParallel = rapid.IntRange(0, 3).Draw(t, "at once")
+		s.OutputKey = rapid.SampledFrom([]string{"", "k0", "out"}).Draw(t, "key")
+	}
 	for range rapid.IntRange(1, 3).Draw(t, "steps") {
 		s.Steps = append(s.Steps, anyStep(t, names, depth-1))
+	}
+	if kind == "router" {
+		for i := range s.Steps {
+			s.Steps[i].When = rapid.SampledFrom([]string{"has(state.k1)", "state.k2 > 1.0", "'out' in outputs", "size(state) > 1"}).Draw(t, "when")
+		}
+		other := anyStep(t, names, depth-1)
+		s.Otherwise = &other
 	}
 	return s
 }

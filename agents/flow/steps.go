@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+
+	"beckon/internal/problem"
 )
 
 // step is what a flow does at one place of its tree. It ends when ctx does, and has stopped all that it started.
@@ -103,9 +105,24 @@ func (s continueOnError) run(ctx context.Context, t *thread) error {
 	if err == nil || ctx.Err() != nil || isUnrecorded(err) {
 		return err
 	}
-	agent := "step"
+	return t.applyFailure(failedAgent(err), err)
+}
+
+// failedAgent names the step that an error comes from.
+func failedAgent(err error) string {
 	if f, ok := errors.AsType[*stepError](err); ok {
-		agent = f.agent
+		return f.agent
 	}
-	return t.applyFailure(agent, err)
+	return "step"
+}
+
+// explainStep names the step that has failed without asking an agent.
+func explainStep(kind, place string, err error) error {
+	p, ok := errors.AsType[*problem.Error](err)
+	if !ok {
+		return &stepError{kind, err}
+	}
+	named := *p
+	named.Detail = fmt.Sprintf("The step %s (%s) failed: %s", place, kind, p.Detail)
+	return &stepError{kind, &named}
 }

@@ -119,7 +119,7 @@ func TestWhatIsWrongWithAConditionIsSaidToPeople(t *testing.T) {
 		"state.approved == true)":    ") does not belong here (column 23)",
 		"state.approved = true":      "= does not compare: write == (column 16)",
 		"state.n > 3 and state.b":    "and does not belong here (column 13)",
-		"approved == true":           "there is no approved; there are state and outputs, as in state.approved (column 1)",
+		"approved == true":           "there is no approved; there are state, outputs, prompt, input and metadata, as in state.approved (column 1)",
 		"state.x == \"abc":           "a quote is missing (column 12)",
 		"outputs.a == 1":             "== is not for values of these types (column 11)",
 		"outputs.writer.contains(3)": "contains is not for values of these types (column 24)",

@@ -19,7 +19,8 @@ const maxAdded = 4 << 20
 type thread struct {
 	call     agents.Call
 	progress agents.Progress
-	turn     string // of the loops around, as node ids have it
+	turn     string // of the loops and lists around, as node ids have it
+	via      string // what the routers around have chosen
 	leaving  bool   // an agent has asked to end the loop around it
 
 	text       string          // the prompt, and a section for every agent that has answered
@@ -37,6 +38,9 @@ type thread struct {
 	// artifacts are what the agents have made, also those that have failed.
 	artifacts []agents.Artifact
 	failure   error // the last one that did not end the flow
+
+	result             any // of an item of a list
+	responseAgentAsked bool
 }
 
 func newThread(call agents.Call) *thread {
@@ -52,13 +56,15 @@ func newThread(call agents.Call) *thread {
 func (t *thread) fork() *thread {
 	call := t.call
 	call.Artifacts = slices.Concat(call.Artifacts, t.artifacts)
-	return &thread{call: call, progress: t.progress, turn: t.turn, text: t.text,
+	return &thread{call: call, progress: t.progress, turn: t.turn, via: t.via, text: t.text,
 		state: maps.Clone(t.state), sizes: maps.Clone(t.sizes), outputs: maps.Clone(t.outputs)}
 }
 
 // join adds the results of the forks, in their order. After an error it goes on, because the usage counts in any case.
-func (t *thread) join(forks []*thread) (err error) {
-	begin := len(t.text)
+func (t *thread) join(forks []*thread) (err error) { return t.joinFrom(len(t.text), forks) }
+
+// joinFrom is join for forks whose own text begins elsewhere.
+func (t *thread) joinFrom(begin int, forks []*thread) (err error) {
 	var outputs []string
 	for _, fork := range forks {
 		t.usage = t.usage.Add(fork.usage)
@@ -74,6 +80,7 @@ func (t *thread) join(forks []*thread) (err error) {
 			t.answer, t.answerBy = fork.answer, fork.answerBy
 		}
 		t.degraded = t.degraded || fork.degraded
+		t.responseAgentAsked = t.responseAgentAsked || fork.responseAgentAsked
 		if fork.failure != nil {
 			t.failure = fork.failure
 		}
@@ -137,9 +144,8 @@ func (t *thread) applyNode(s *agentStep, n agents.Node) error {
 		t.setState(key, value, sizeOf(key, value))
 	}
 	if s.key != "" {
-		value := strings.TrimSpace(n.Output)
-		t.setState(s.key, value, 0)
-		t.setOutput(s.key, value)
+		t.setState(s.key, valueOf(n.Output, n.By), 0)
+		t.setOutput(s.key, strings.TrimSpace(n.Output))
 	}
 	t.leaving = n.LeavesLoop && s.inLoop
 	return nil

@@ -15,7 +15,7 @@ import (
 
 // The limits of what the agents of a flow may keep by set_state.
 const (
-	maxStateKey   = 128 // bytes of a key
+	maxStateKey   = agents.MaxStateKey
 	maxStateKeys  = 1000
 	maxStateBytes = 1 << 20 // of all keys and values, as JSON
 )

@@ -29,6 +29,7 @@ type commandLine struct {
 	Clients    clientsCommand    `cmd:"" help:"List and make clients, and give them tokens. Works on the database, whether the gateway runs or not."`
 	Listen     listenCommand     `cmd:"" help:"Receive events on this machine: verify them and print them."`
 	Config     configCommand     `cmd:"" help:"Check or export the configuration."`
+	Import     importCommand     `cmd:"" help:"Write what another product has as a configuration of Beckon."`
 	Backup     backupCommand     `cmd:"" help:"Write all that the database holds into one file, while the gateway runs."`
 	Restore    restoreCommand    `cmd:"" help:"Put a backup in the place of the database. No gateway may be working on it."`
 	Migrate    migrateCommand    `cmd:"" help:"Copy the database into another one, such as from SQLite to PostgreSQL."`

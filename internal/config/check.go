@@ -112,6 +112,7 @@ func (c *Config) checkSettings(found *findings) {
 		c.wrong(found, fmt.Sprintf("egress.httpGet[%d]", at), "%v", err)
 	}
 	c.readTLS(found)
+	c.readSkills(found)
 	c.checkDuration(found, "retention.runs", c.Retention.Runs, maxRetention)
 	c.checkDuration(found, "retention.deliveries", c.Retention.Deliveries, maxRetention)
 	if mistake := artifactsURLMistake(c.Artifacts.URL, hasBuckets); mistake != "" {

@@ -17,6 +17,7 @@ import (
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/skills"
 	"beckon/internal/spend"
 	"beckon/internal/units"
 )
@@ -32,6 +33,7 @@ type Config struct {
 	Artifacts Artifacts `yaml:"artifacts"`
 	Share     Share     `yaml:"share"`
 	SMTP      SMTP      `yaml:"smtp"`
+	Skills    Skills    `yaml:"skills"`
 	// Prices are those of models that differ from the shipped ones.
 	Prices []spend.Price `yaml:"prices"`
 
@@ -45,6 +47,8 @@ type Config struct {
 	sources map[string]Origin // by path, for the scalars that are not at their default
 	hidden  secret.Redactor   // what no message may show: see findings
 	tls     *egress.TLS       // what the files of Egress hold
+	skills  *skills.Library
+	print   string // of the folder of skills when it was read
 }
 
 // Server says how the gateway listens and what it bears.

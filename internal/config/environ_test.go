@@ -102,7 +102,7 @@ func TestSettings(t *testing.T) {
 		"artifacts.url = data/artifacts (default)",
 		"artifacts.maxBytes = 25MiB (default)",
 		"artifacts.linkTTL = 168h (default)",
-		"share.ttl = 720h (default)", "smtp.url =  (default)", "smtp.from =  (default)",
+		"share.ttl = 720h (default)", "smtp.url =  (default)", "smtp.from =  (default)", "skills.path =  (default)",
 	}, lines)
 
 	// Of the memory it is said how much there is.

@@ -87,7 +87,7 @@ clients:
 }
 
 func TestKeysAreNotExpanded(t *testing.T) {
-	require.Equal(t, []string{`config.yaml:1: there is no key "${A}" here; there are server, database, admin, log, egress, retention, artifacts, share, smtp, prices, toolServers, providers, agents, flows, commands, clients, endpoints`},
+	require.Equal(t, []string{`config.yaml:1: there is no key "${A}" here; there are server, database, admin, log, egress, retention, artifacts, share, smtp, skills, prices, toolServers, providers, agents, flows, commands, clients, endpoints`},
 		complaints(t, `"${A}": {}`, vars{"A": "log"}))
 }
 

@@ -24,12 +24,12 @@ func Load(path string, env catalog.Env, nouns *catalog.Registry) (*Config, error
 	return c, nil
 }
 
-// Reload reads the same file again. When neither it nor the files of egress have changed, it returns c itself.
+// Reload reads the same file again. When neither it nor the files of egress nor the skills have changed, it returns c itself.
 func (c *Config) Reload(env catalog.Env) (*Config, error) {
 	if c.file == "" {
 		return c, nil
 	}
-	if data, err := readLimited(c.file, maxFileBytes); err == nil && hashOf(data) == c.hash && !c.tlsChanged() {
+	if data, err := readLimited(c.file, maxFileBytes); err == nil && hashOf(data) == c.hash && !c.tlsChanged() && !c.skillsChanged() {
 		return c, nil
 	}
 	return Load(c.file, env, c.nouns)

@@ -35,7 +35,7 @@ type Expression struct {
 // Compile reads an expression over variables. hint is put behind the complaint about a variable that does not exist: it
 // names those that do.
 func Compile(text, hint string, variables ...cel.EnvOption) (*Expression, error) {
-	env, err := cel.NewEnv(append(variables, cel.ParserExpressionSizeLimit(maxExpression))...)
+	env, err := cel.NewEnv(append(variables, cel.ParserExpressionSizeLimit(maxExpression), cel.CustomTypeAdapter(values))...)
 	if err != nil {
 		return nil, fmt.Errorf("set up CEL: %w", err)
 	}
@@ -43,7 +43,7 @@ func Compile(text, hint string, variables ...cel.EnvOption) (*Expression, error)
 	if issues.Err() != nil {
 		return nil, explain(issues, hint)
 	}
-	program, err := env.Program(ast, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(checkEvery))
+	program, err := env.Program(ast, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(checkEvery), cel.CustomDecoratorV2(orderLiterals))
 	if err != nil {
 		return nil, fmt.Errorf("is not an expression that can be evaluated: %w", err)
 	}
@@ -59,11 +59,21 @@ func Compile(text, hint string, variables ...cel.EnvOption) (*Expression, error)
 // IsCondition reports whether the expression is known to be true or false.
 func (e *Expression) IsCondition() bool { return e.output.IsExactType(cel.BoolType) }
 
+// IsList reports whether the expression may be a list.
+func (e *Expression) IsList() bool {
+	return e.output.Kind() == cel.ListKind || e.output.Kind() == cel.DynKind
+}
+
 // Mentions reports whether the expression uses a variable.
 func (e *Expression) Mentions(variable string) bool { return e.uses[variable] }
 
 // Type names the type of its values.
 func (e *Expression) Type() string { return e.output.String() }
+
+// TookTooLong reports whether an error is that of an evaluation beyond its time: at another moment it may have a value.
+func TookTooLong(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
 
 // Holds reports whether a condition is true. A key that does not exist, values that cannot be compared and an evaluation
 // beyond the limits count as false.

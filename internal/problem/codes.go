@@ -81,6 +81,7 @@ const (
 	CodeFlowNoAnswer         = "flow_no_answer"
 	CodeFlowStateTooLarge    = "flow_state_too_large"
 	CodeFlowOutputTooLarge   = "flow_output_too_large"
+	CodeFlowExpressionFailed = "flow_expression_failed"
 	CodeOutputInvalid        = "output_invalid"
 	CodeArtifactUnavailable  = "artifact_unavailable"
 	CodeNoSound              = "no_sound"

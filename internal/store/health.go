@@ -171,3 +171,9 @@ func (s *Store) logChange(down time.Time) time.Time {
 	}
 	return down
 }
+
+// ServerTime is what time it is for the server of PostgreSQL.
+func (s *Store) ServerTime(ctx context.Context) (time.Time, error) {
+	millis, _, err := Row[int64](s.Read(ctx), "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+	return time.UnixMilli(millis), Wrap(err, "ask the database for the time")
+}
