@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"beckon/internal/fence"
 	"beckon/internal/problem"
 	"beckon/internal/render"
 )
@@ -29,7 +30,7 @@ func ParseInstructions(text string) (*Instructions, error) {
 	if !strings.Contains(text, "{{") {
 		return &Instructions{text: text}, nil
 	}
-	parsed, err := render.Parse(text)
+	parsed, err := render.Parse(text, "agent", "client", "runId", "receivedAt")
 	if err != nil {
 		return nil, err
 	}
@@ -42,19 +43,25 @@ func (i *Instructions) IsTemplate() bool { return i.parsed != nil }
 // Render makes the text for one call. What is missing in it is a problem of kind Upstream: it is the configuration's
 // fault, not the caller's.
 func (i *Instructions) Render(call Call) (string, error) {
+	text, err := i.RenderText(call)
+	return text.Text, err
+}
+
+// RenderText is Render. What the template prints is data, but for what Beckon knows of the call itself.
+func (i *Instructions) RenderText(call Call) (fence.Text, error) {
 	if i.parsed == nil {
-		return i.text, nil
+		return fence.Text{Text: i.text}, nil
 	}
 	data, err := DataOf(call)
 	if err != nil {
-		return "", err
+		return fence.Text{}, err
 	}
-	text, err := i.parsed.Render(data, render.Limits{MaxBytes: maxInstructions, Time: instructionsTime})
+	text, spans, err := i.parsed.RenderSpans(data, render.Limits{MaxBytes: maxInstructions, Time: instructionsTime})
 	if err != nil {
-		return "", problem.New(problem.Upstream, instructionsFailed, "The prompt of agent %q could not be rendered: %s. Outputs and state exist within a flow, once an earlier step has made them.",
+		return fence.Text{}, problem.New(problem.Upstream, instructionsFailed, "The prompt of agent %q could not be rendered: %s. Outputs and state exist within a flow, once an earlier step has made them.",
 			call.AgentID, strings.TrimSuffix(err.Error(), "."))
 	}
-	return text, nil
+	return fence.Text{Text: text, Spans: spans}.Expand(call.PromptText()), nil
 }
 
 // DataOf returns what templates see of a call. Outputs, state and metadata are empty where there are none.

@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"beckon/internal/fence"
 	"beckon/internal/spend"
 )
 
@@ -24,11 +25,13 @@ type Noted interface {
 
 // Call is what an agent is asked.
 type Call struct {
-	RunID      string
-	ClientID   string
-	AgentID    string // the agent or flow that was called
-	Prompt     string
-	Input      string // within a flow: what its step was given; "" is Prompt
+	RunID    string
+	ClientID string
+	AgentID  string // the agent or flow that was called
+	Prompt   string
+	Input    string // within a flow: what its step was given; "" is Prompt
+	// Fence marks what third parties have written, where a model is asked: its spans are those of Prompt. Nil is nothing.
+	Fence      *fence.Fence
 	SessionID  string
 	Metadata   json.RawMessage // a JSON object, or nil
 	ReceivedAt time.Time

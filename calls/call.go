@@ -227,6 +227,7 @@ func (c *Call) runRequest() (runs.Request, error) {
 		Entry:      entry,
 		Source:     c.sender.Source,
 		Input:      p.Text,
+		Fence:      p.Fence,
 		SessionID:  p.SessionID,
 		Metadata:   p.Metadata,
 		Callback:   callback,

@@ -6,6 +6,7 @@ import (
 
 	"beckon/calls/coalesce"
 	"beckon/clients"
+	"beckon/internal/fence"
 	"beckon/internal/problem"
 	"beckon/runs"
 )
@@ -32,7 +33,7 @@ func (c *Call) coalesce(p Prompt) (runs.Admit, error) {
 	rules := coalesce.Rules{Window: client.Coalescing.Window, MaxRuns: client.Coalescing.MaxRuns, Per: client.Coalescing.Per, OnResolved: client.Coalescing.OnResolved}
 	a := coalesce.Arrival{Rules: rules, Key: key, Event: r.event(client), Source: client.Sender, ClientID: client.ID, Content: client.Content}
 	if !p.ofSource {
-		a.Prompt = p.Text
+		a.Prompt = fence.Text{Text: p.Text, Spans: p.spans}
 	}
 	return c.service.Coalesce.Admit(a), nil
 }

@@ -3,7 +3,6 @@ package calls
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -13,6 +12,7 @@ import (
 	"beckon/calls/senders"
 	"beckon/clients"
 	"beckon/commands"
+	"beckon/internal/fence"
 	"beckon/internal/problem"
 )
 
@@ -146,12 +146,17 @@ func promptOfForm(client *clients.Member, all commands.Set, r *Request, maxBytes
 	}
 	if client.PromptTemplate != nil {
 		p, err = renderPrompt(client.PromptTemplate, client, r, maxBytes)
+		p.Agent = ""
 	} else if err = useStoredPrompt(client, all, &p); err == nil {
-		fields := senders.Clean(client.Sender.Prompt(r.event(client)))
-		p.Text = strings.TrimSpace(p.Text + "\n\n" + fields)
+		text := fence.Text{Text: p.Text + "\n\n"}
+		text.AddData(senders.Clean(client.Sender.Prompt(r.event(client))))
+		text = text.TrimSpace()
+		p.Text, p.spans = text.Text, text.Spans
 	}
 	if r.upload != nil && (client.PromptTemplate == nil || !client.PromptTemplate.Mentions("files")) {
-		p.Text += r.upload.textOfFiles()
+		text := fence.Text{Text: p.Text, Spans: p.spans}
+		text.AddData(r.upload.textOfFiles())
+		p.Text, p.spans = text.Text, text.Spans
 	}
 	if metadata, tooLarge := json.Marshal(map[string]jsontext.Value{"form": r.Body}); tooLarge == nil && len(metadata) <= clients.MaxMetadataBytes/2 {
 		p.Metadata = metadata

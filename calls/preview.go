@@ -9,7 +9,7 @@ import (
 )
 
 // Preview returns the prompt that a call of the client's webhook would make, and the agent or flow that would get it.
-// It starts no run, and p.Skipped says where a call would not either. The client need not be saved or in force.
+// Its Fence has the marker of no run. It starts none, and p.Skipped says where a call would not either. The client need not be saved or in force.
 func (s *Service) Preview(client clients.Client, r *Request) (p Prompt, agent string, err error) {
 	set, findings := clients.NewSet([]clients.Declared{{Client: client}}, clients.NewLimits())
 	if len(findings) > 0 {

@@ -11,6 +11,7 @@ import (
 
 	"beckon/clients"
 	"beckon/commands"
+	"beckon/internal/fence"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 )
@@ -30,8 +31,14 @@ type Prompt struct {
 	Priority  int             // in the queue, 1 (first) to 4 (last); 0 is the default
 	Webhook   json.RawMessage // a JSON object, which deliveries.Service.Accept checks
 	ofSource  bool            // the client's source made Text of the event
+	isOwn     bool            // Text is its owner's but for spans; else all of it is data
+	spans     fence.Spans     // the parts of Text that are data
+	Fence     *fence.Fence    // marks them where a model is asked; nil where the client is trusted
 	Skipped   string          // SkippedByFilter, …: the call starts no run; empty for one that does
 }
+
+// Marked is the text as a model is asked it, with what third parties have written in markers.
+func (p Prompt) Marked() string { return p.Fence.Mark(p.Text) }
 
 // prompt makes the prompt of a request whose body has been read, and chooses the agent or flow that gets it. It makes
 // only a few prompts of large bodies at a time, since a parsed document takes many times the memory of its body.
@@ -46,6 +53,9 @@ func (s *Service) prompt(sender *Sender, client *clients.Member, catalog Catalog
 	if p.Skipped != "" {
 		return p, "", nil
 	}
+	if !p.isOwn {
+		p.spans = fence.All(p.Text)
+	}
 	agent, err = client.Choose(p.Agent)
 	if err != nil && client.GivesUp() {
 		agent, err = client.Choose("")
@@ -54,11 +64,14 @@ func (s *Service) prompt(sender *Sender, client *clients.Member, catalog Catalog
 		return p, "", err
 	}
 	if isBlank(p.Text) {
-		p.Text = client.Prompt
+		p.Text, p.spans = client.Prompt, nil
 	}
 	entry := catalog.Agents.Get(agent)
 	if isBlank(p.Text) && entry != nil {
 		p.Text = entry.Prompt
+	}
+	if !client.IsTrusted() && sender != schedule {
+		p.Fence = fence.New(p.spans)
 	}
 	if r.hasFiles() && sender != Form && entry != nil && !entry.TakesFiles {
 		return p, "", errTakesNoFiles(agent)
@@ -97,8 +110,10 @@ func PromptOf(client *clients.Member, all commands.Set, r *Request, maxBytes int
 		return Prompt{}, err
 	}
 	p := Prompt{Agent: agent}
-	if err := readCommandBody(trimBOM(r.Body), &p); err != nil {
-		return Prompt{}, err
+	if !client.HasSource() { // members of what a sender sends are its own
+		if err := readCommandBody(trimBOM(r.Body), &p); err != nil {
+			return Prompt{}, err
+		}
 	}
 	err = useStoredPrompt(client, all, &p)
 	return p, err
@@ -107,7 +122,7 @@ func PromptOf(client *clients.Member, all commands.Set, r *Request, maxBytes int
 // useStoredPrompt sets the text of p to the prompt of the client, or else of its command. If p names no agent, it takes
 // that of the command.
 func useStoredPrompt(client *clients.Member, all commands.Set, p *Prompt) error {
-	p.Text = client.Prompt
+	p.Text, p.isOwn = client.Prompt, true
 	if client.CommandID == "" {
 		return nil
 	}

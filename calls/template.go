@@ -31,14 +31,14 @@ func renderPrompt(t *render.Template, c *clients.Member, r *Request, maxBytes in
 	if err != nil {
 		return Prompt{}, err
 	}
-	text, err := t.Render(data, render.Limits{MaxBytes: maxBytes, Time: templateTime})
+	text, spans, err := t.RenderSpans(data, render.Limits{MaxBytes: maxBytes, Time: templateTime})
 	if err != nil {
 		return Prompt{}, problem.New(problem.Unprocessable, problem.CodeTemplateFailed, "The client's template cannot be rendered over this request: %v.", err)
 	}
 	if isBlank(text) {
 		return Prompt{}, problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The prompt is empty: the client's template produces no text for this request.")
 	}
-	return Prompt{Text: text, Agent: agent}, checkText(text)
+	return Prompt{Text: text, Agent: agent, isOwn: true, spans: spans}, checkText(text)
 }
 
 // templateData returns the data of the template, without what the template does not mention. A body that is labelled

@@ -83,7 +83,8 @@ func TestTemplatePrompt(t *testing.T) {
 			r.ReceivedAt = time.Date(2026, 2, 18, 12, 0, 0, 7_654_321, time.FixedZone("", 3600))
 			got, err := parseTemplate(t, c.template).Prompt(clients.Client{ID: "ci"}, r, 1<<20)
 			require.NoError(t, err)
-			require.Equal(t, calls.Prompt{Text: c.want, Agent: r.Query.Get("agent")}, got)
+			require.Equal(t, c.want, got.Text)
+			require.Equal(t, r.Query.Get("agent"), got.Agent)
 		})
 	}
 	got, err := parseTemplate(t, "{{.client.name}}").Prompt(clients.Client{ID: "ci", Name: "CI"}, &calls.Request{}, 100)

@@ -46,7 +46,7 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 			fields = d.Check()
 			if d.Template != "" {
 				var err error
-				if m.PromptTemplate, err = render.Parse(d.Template); err != nil {
+				if m.PromptTemplate, err = render.Parse(d.Template, "client", "receivedAt"); err != nil {
 					fields.Add("template", "%v", err)
 				}
 			}

@@ -59,6 +59,11 @@ func (e Endpoint) Key() string { return e.ID }
 // IsEnabled reports whether the endpoint is switched on.
 func (e Endpoint) IsEnabled() bool { return !e.Stopped && (e.Enabled == nil || *e.Enabled) }
 
+// TakesRunsOf reports whether the endpoint may be told of the runs of a client that has these agents and flows.
+func (e Endpoint) TakesRunsOf(clientID string, agents []string) bool {
+	return takesAny(e.Clients, clientID) && (len(e.Agents) == 0 || slices.ContainsFunc(agents, func(id string) bool { return slices.Contains(e.Agents, id) }))
+}
+
 // The events that are about the delivering itself.
 const (
 	EndpointDisabled  = "endpoint.disabled"

@@ -7,14 +7,16 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"slices"
+	"reflect"
 	"strings"
 
 	"beckon/agents"
 	"beckon/internal/catalog"
 	"beckon/internal/config"
+	"beckon/internal/magec"
 	"beckon/internal/secret"
 	"beckon/internal/store"
+	"beckon/tools/names"
 )
 
 // Load reads a configuration file with the environment over it; an empty path is no file.
@@ -22,9 +24,16 @@ func Load(path string) (*config.Config, error) {
 	return config.Load(path, os.LookupEnv, allNouns(silent, nil, nil))
 }
 
-// Knows reports whether a configuration may have resources of a section.
-func Knows(section string) bool {
-	return slices.ContainsFunc(allNouns(silent, nil, nil).Kinds(), func(k catalog.Kind) bool { return k.Section == section })
+// ImportOptions say what a configuration that is made of that of another product may use.
+func ImportOptions() magec.Options {
+	o := magec.Options{IsReserved: names.IsReserved}
+	for _, k := range allNouns(silent, nil, nil).Kinds() {
+		o.ToolServers = o.ToolServers || k.Section == names.Section
+		if field, ok := k.Type.FieldByName("Tools"); ok && k.Section == "clients" {
+			o.Tools = field.Type.Kind() == reflect.Slice
+		}
+	}
+	return o
 }
 
 // Check finds all that is wrong with a configuration file, and returns what it declares. withDatabase joins that with the

@@ -107,13 +107,11 @@ func (s *Service) makePrompt(tx store.Tx, r *Run) error {
 		return nil
 	}
 	prompt, err := s.Prompt(tx, r)
-	if err != nil || prompt == "" {
+	if err != nil || prompt.Text == "" {
 		return err
 	}
-	if r.Input = prompt; r.Rules != nil {
-		if r.Rules.Model {
-			r.Input = r.Rules.Text(prompt)
-		}
+	if r.Input, r.Fence = prompt.Text, r.Fence.With(prompt.Spans); r.Rules != nil {
+		r.blackOutPrompt()
 		if err := s.seal(tx, r); err != nil {
 			return err
 		}

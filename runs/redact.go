@@ -7,6 +7,7 @@ import (
 
 	"beckon/agents"
 	"beckon/events"
+	"beckon/internal/fence"
 	"beckon/internal/problem"
 	"beckon/internal/redact"
 	"beckon/internal/sealed"
@@ -68,11 +69,23 @@ func (s *Service) prepare(r *Run) (err error) {
 		return nil
 	}
 	r.texts = &texts{}
-	if r.Rules.Model {
-		r.Input, r.Metadata = r.Rules.Text(r.Input), r.Rules.JSON(r.Metadata)
-	}
+	r.blackOutPrompt()
 	r.Origin, err = s.keptOrigin(r)
 	return err
+}
+
+// blackOutPrompt blacks out what models see, where the rules say so. What third parties have written stays marked.
+func (r *Run) blackOutPrompt() {
+	if !r.Rules.Model {
+		return
+	}
+	r.Metadata = r.Rules.JSON(r.Metadata)
+	if r.Fence == nil {
+		r.Input = r.Rules.Text(r.Input)
+		return
+	}
+	prompt := fence.Text{Text: r.Input, Spans: r.Fence.Spans}.Map(r.Rules.Text)
+	r.Input, r.Fence = prompt.Text, r.Fence.With(prompt.Spans)
 }
 
 // keptOrigin is what is kept of what the call of a run has told. Its key stays one by which the same thing is found again.
@@ -119,6 +132,9 @@ func (r *Run) sent() *Run {
 		quoted, _ := json.Marshal(s.Output) // texts never fail
 		s.Output = string(quoted)
 	}
+	if s.Input != r.Input { // its places are those of the original, which is sealed with it
+		s.Fence = nil
+	}
 	s.Metadata = r.Rules.JSON(r.Metadata)
 	s.Error, s.By = r.failure(r.Error), r.answerer(r.By)
 	s.Notes = slices.Clone(r.Notes)
@@ -135,7 +151,7 @@ func (r *Run) kept() *Run {
 		return s
 	}
 	k := *s
-	k.Input, k.Output, k.Reason, k.Origin = "", "", "", nil
+	k.Input, k.Output, k.Reason, k.Origin, k.Fence = "", "", "", nil, nil
 	k.Error = withoutAnswer(k.Error)
 	k.By.IsData, k.isEmptied = false, true
 	return &k

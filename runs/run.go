@@ -7,6 +7,7 @@ import (
 
 	"beckon/agents"
 	"beckon/events"
+	"beckon/internal/fence"
 	"beckon/internal/problem"
 	"beckon/internal/redact"
 )
@@ -62,6 +63,7 @@ type Run struct {
 	Source       string
 	SessionID    string
 	Input        string
+	Fence        *fence.Fence    // which parts of Input third parties have written, and what marks them; nil where its client is trusted
 	Metadata     json.RawMessage // a JSON object, or nil
 	Output       string
 	Error        *agents.Failure // nil unless it failed or was canceled

@@ -17,6 +17,7 @@ import (
 // sealedRun is what a run needs of its content besides what is kept of it.
 type sealedRun struct {
 	Input     string          `json:"input"`
+	Fence     string          `json:"fence,omitempty"`
 	SessionID string          `json:"sessionId,omitempty"`
 	Metadata  json.RawMessage `json:"metadata,omitempty"`
 	Origin    json.RawMessage `json:"origin,omitempty"`
@@ -44,7 +45,7 @@ func (s *Service) seal(tx store.Tx, r *Run) error {
 	if k.Input == r.Input && k.SessionID == r.SessionID && string(k.Metadata) == string(r.Metadata) && k.Output == r.Output && string(k.Origin) == string(r.Origin) {
 		return nil
 	}
-	return s.box().Put(tx, r.ID, placeOfRun, sealedRun{Input: storable(r.Input), SessionID: r.SessionID, Metadata: r.Metadata, Origin: r.Origin,
+	return s.box().Put(tx, r.ID, placeOfRun, sealedRun{Input: storable(r.Input), Fence: fenceText(r.Fence), SessionID: r.SessionID, Metadata: r.Metadata, Origin: r.Origin,
 		Output: storable(r.Output), Reason: storable(r.Reason), IsData: r.By.IsData})
 }
 
@@ -62,6 +63,9 @@ func (s *Service) unseal(tx store.Tx, r *Run) error {
 	if found {
 		r.Input, r.SessionID, r.Metadata, r.Origin = c.Input, c.SessionID, c.Metadata, c.Origin
 		r.Output, r.Reason, r.By.IsData = c.Output, c.Reason, c.IsData
+		if c.Fence != "" {
+			r.Fence = fenceOf(c.Fence, r.Input)
+		}
 	}
 	for i := range r.Nodes {
 		n := &r.Nodes[i]

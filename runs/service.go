@@ -14,6 +14,7 @@ import (
 	"beckon/agents"
 	"beckon/artifacts"
 	"beckon/events"
+	"beckon/internal/fence"
 	"beckon/internal/gate"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
@@ -52,7 +53,7 @@ type Config struct {
 
 	// Prompt returns the prompt of an annotated run that leaves the queue for the first time; empty, it keeps the one that it has. nil
 	// is for a service without such runs.
-	Prompt func(tx store.Tx, r *Run) (string, error)
+	Prompt func(tx store.Tx, r *Run) (fence.Text, error)
 
 	// Spend returns what counts the requests of a run to models, and holds them within budgets; nil counts nothing.
 	Spend func(r *Run) agents.Spend

@@ -9,6 +9,7 @@ import (
 
 	"beckon/agents"
 	"beckon/events"
+	"beckon/internal/fence"
 	"beckon/internal/redact"
 	"beckon/internal/store"
 )
@@ -20,6 +21,7 @@ type Request struct {
 	Entry       *agents.Entry // the agent or flow to invoke
 	Source      string        // SourceWebhook, …
 	Input       string
+	Fence       *fence.Fence // see Run.Fence
 	SessionID   string
 	Metadata    json.RawMessage
 	Callback    json.RawMessage // see Run.Callback
@@ -121,7 +123,7 @@ func newRun(r Request, now time.Time) Run {
 		notes = append(notes, Note{At: now, Kind: NoteWarning, Text: text})
 	}
 	return Run{ID: id, ClientID: r.ClientID, WorkflowID: r.Entry.ID, IsFlow: r.Entry.IsFlow, Source: r.Source,
-		SessionID: r.SessionID, Input: r.Input, Metadata: r.Metadata, Callback: r.Callback, Origin: r.Origin, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
+		SessionID: r.SessionID, Input: r.Input, Fence: r.Fence, Metadata: r.Metadata, Callback: r.Callback, Origin: r.Origin, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
 		Share: share, Uploads: r.Uploads, Rules: r.Rules, hasArtifacts: len(r.Uploads) > 0, Notes: notes, annotated: notes != nil || r.Admit != nil, ReceivedAt: r.ReceivedAt, CreatedAt: now}
 }
 

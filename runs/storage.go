@@ -2,11 +2,13 @@ package runs
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
 	"beckon/agents"
+	"beckon/internal/fence"
 	"beckon/internal/problem"
 	"beckon/internal/redact"
 	"beckon/internal/store"
@@ -33,6 +35,7 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row.Text("source", r.Source)
 	row.Text("session_id", r.SessionID)
 	row.Value("input", storable(r.Input)) // never null
+	row.Text("fence", fenceText(r.Fence))
 	row.Text("metadata", string(r.Metadata))
 	row.Text("output", output)
 	row.Text("error_code", code)
@@ -135,7 +138,7 @@ func (r *Run) kind() string {
 type row struct {
 	ID, Status, ClientID, WorkflowID, Kind, Source, Input           string
 	SessionID, Metadata, Output, ErrorCode, ErrorMessage, ErrorKind *string
-	Callback, Origin, Answerer, Verdict, VerdictReason              *string
+	Callback, Origin, Answerer, Verdict, VerdictReason, Fence       *string
 	Rules, Erased                                                   *string
 	UsageDetails                                                    *string
 	Cost                                                            *int64
@@ -198,6 +201,9 @@ func (w *row) run() *Run {
 	if w.Origin != nil {
 		r.Origin = []byte(*w.Origin)
 	}
+	if w.Fence != nil {
+		r.Fence = fenceOf(*w.Fence, r.Input)
+	}
 	r.By, _ = answererOf(w.Answerer) // what cannot be read is no reason to lose the run
 	if r.Erased = deref(w.Erased); w.Rules != nil {
 		r.isKept = true
@@ -209,6 +215,24 @@ func (w *row) run() *Run {
 		r.Error, r.ErrorKind = &agents.Failure{Code: *w.ErrorCode, Message: deref(w.ErrorMessage)}, problem.Kind(deref(w.ErrorKind))
 	}
 	return r
+}
+
+// fenceText is a fence as the table has it; empty for none.
+func fenceText(f *fence.Fence) string {
+	if f == nil {
+		return ""
+	}
+	text, _ := json.Marshal(f) // texts and numbers never fail
+	return string(text)
+}
+
+// fenceOf reads a fence. Where it cannot be read, all of the input is data.
+func fenceOf(text, input string) *fence.Fence {
+	var f fence.Fence
+	if json.Unmarshal([]byte(text), &f) != nil || f.Marker == "" {
+		return fence.New(fence.All(input))
+	}
+	return &f
 }
 
 // storable takes out what PostgreSQL can't keep in a text: NUL, and what is not UTF-8.

@@ -69,7 +69,7 @@ func (s storage) status(ctx context.Context, id string) (Status, error) {
 // setInput changes what a claimed run asks.
 func setInput(tx store.Tx, r *Run) error {
 	r = r.kept()
-	return store.Wrap(tx.Exec("UPDATE runs SET input = ? WHERE id = ?", storable(r.Input), r.ID), "change the input of run %s", r.ID)
+	return store.Wrap(tx.Exec("UPDATE runs SET input = ?, fence = ? WHERE id = ?", storable(r.Input), textOrNull(fenceText(r.Fence)), r.ID), "change the input of run %s", r.ID)
 }
 
 // backToQueue lets a run be claimed again that was claimed under that number, ahead of others.

@@ -95,7 +95,7 @@ func (w *working) end(result agents.Result, failure error) {
 // callOf is what the agent is asked.
 func (w *working) callOf() agents.Call {
 	s, a := w.Service, w.active
-	call := agents.Call{RunID: a.ID, ClientID: a.run.ClientID, AgentID: w.entry.ID, Prompt: a.run.Input, SessionID: a.run.SessionID,
+	call := agents.Call{RunID: a.ID, ClientID: a.run.ClientID, AgentID: w.entry.ID, Prompt: a.run.Input, Fence: a.run.Fence, SessionID: a.run.SessionID,
 		Metadata: a.run.Metadata, Artifacts: a.run.Uploads, ReceivedAt: a.run.ReceivedAt}
 	if s.Spend != nil {
 		call.Spend = s.Spend(&a.run)

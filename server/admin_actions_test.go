@@ -20,6 +20,9 @@ import (
 	"beckon/internal/store/storetest"
 )
 
+// marked is what third parties have written, in its markers.
+var marked = regexp.MustCompile(`<untrusted-[a-z2-7]{26}>(.*?)</untrusted-[a-z2-7]{26}>`)
+
 func TestAdminPreview(t *testing.T) {
 	g := newAdminGateway(t, setting{})
 	g.fill()
@@ -36,7 +39,7 @@ func TestAdminPreview(t *testing.T) {
 		"JSON without a prompt":    {"web", `{"body":{"n":1.50}}`, 200, `{"n":1.50}`, "a"},
 		"a form":                   {"web", `{"contentType":"application/x-www-form-urlencoded","body":"name=Mia&age=7"}`, 200, "name: Mia\nage: 7", "a"},
 		"an agent of the query":    {"web", `{"body":"Hi","query":{"agent":"f"}}`, 200, "Hi", "f"},
-		"a template":               {"alerts", `{"body":{"title":"Disk full"},"headers":{"X-From":"prometheus"},"query":{"page":"2"}}`, 200, "Disk full from prometheus 2", "a"},
+		"a template":               {"alerts", `{"body":{"title":"Disk full"},"headers":{"X-From":"prometheus"},"query":{"page":"2"}}`, 200, "[Disk full] from [prometheus] [2]", "a"},
 		"a command":                {"nightly", `{"body":"whatever"}`, 200, "Report.", "a"},
 		"what the file has":        {"filed", `{"body":"Hi"}`, 200, "Hi", "filed"},
 		"an empty prompt":          {"web", `{"body":""}`, 400, "", "empty_prompt"},
@@ -61,7 +64,9 @@ func TestAdminPreview(t *testing.T) {
 				require.Equal(t, test.agent, code)
 				return
 			}
-			require.Equal(t, map[string]any{"prompt": test.prompt, "agent": test.agent}, a.json(t))
+			shown := a.json(t)
+			shown["prompt"] = marked.ReplaceAllString(shown["prompt"].(string), "[$1]")
+			require.Equal(t, map[string]any{"prompt": test.prompt, "agent": test.agent}, shown)
 		})
 	}
 	a := g.admin(http.MethodPost, "/clients/web/preview", "a=1&b=2", "Content-Type: application/x-www-form-urlencoded")

@@ -33,6 +33,7 @@ type clientDocument struct {
 	Passthrough        bool               `json:"passthrough" doc:"Whether the prompt comes from the request."`
 	CommandID          *string            `json:"commandId" doc:"The command that it runs, without passthrough."`
 	Template           *string            `json:"template" doc:"Makes the prompt of the request, with passthrough."`
+	Trusted            *bool              `json:"trusted" doc:"Whether what its calls say is an instruction to the agent, and not data in markers that the model is told not to obey. null is false with a source, a form or a template, else true."`
 	Filter             *string            `json:"filter" doc:"A CEL expression over event, body, headers and query: the calls of its webhook for which it is true start a run, others are answered 200 and skipped. null is all calls."`
 	Coalesce           *clients.Coalesce  `json:"coalesce" doc:"How calls about the same thing share runs. null is the default: those of alert sources do. {\"mode\":\"off\"}: each starts a run of its own."`
 	Prompt             *string            `json:"prompt" doc:"For calls that bring none; it comes before the prompt of the command, agent or flow."`
@@ -87,7 +88,7 @@ func (d *clientDocument) show(c clients.Client) {
 	enabled, storesContent := c.IsEnabled(), c.StoresContent()
 	*d = clientDocument{ID: c.ID, Name: cmp.Or(c.Name, c.ID), Enabled: &enabled, Auth: authDocuments(c.Auth),
 		Source: c.Source, Secret: secretsDocument(c.Secret), Form: formDocumentOf(c), Respond: c.Respond, Passthrough: c.TakesRequest(), CommandID: orNull(c.CommandID), Template: orNull(c.Template),
-		Filter: orNull(c.Filter), Coalesce: c.Coalesce, Prompt: orNull(c.Prompt), Metadata: c.Metadata,
+		Trusted: c.Trusted, Filter: orNull(c.Filter), Coalesce: c.Coalesce, Prompt: orNull(c.Prompt), Metadata: c.Metadata,
 		WebhookSecret: orNull(c.WebhookSecret.String()), AllowedAgents: orEmpty(c.AllowedAgents), SyncTimeout: shownDuration(c.SyncTimeout, clients.DefaultSyncTimeout),
 		CancelOnDisconnect: c.CancelOnDisconnect, CORS: orEmpty(c.CORS), Share: c.Share, Gate: orNull(c.Gate), GateStatus: cmp.Or(c.GateStatus, http.StatusOK), MaxBodyBytes: int64(c.MaxBodyBytes),
 		Redact: c.Redact, StoreContent: &storesContent, Schedule: orNull(c.Schedule), Timezone: orNull(c.Timezone), Missed: cmp.Or(c.Missed, clients.MissedOnce)}
@@ -106,7 +107,7 @@ func (d *clientDocument) show(c clients.Client) {
 func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fields) {
 	c = clients.Client{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Source: d.Source, Secret: clients.Secrets(d.Secret), Form: d.Form.form(), Respond: d.Respond,
 		Passthrough: d.Passthrough, CommandID: deref(d.CommandID), Template: deref(d.Template),
-		Filter: deref(d.Filter), Coalesce: d.Coalesce, Prompt: deref(d.Prompt), Metadata: d.Metadata,
+		Trusted: d.Trusted, Filter: deref(d.Filter), Coalesce: d.Coalesce, Prompt: deref(d.Prompt), Metadata: d.Metadata,
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
 		CancelOnDisconnect: d.CancelOnDisconnect, CORS: d.CORS, Share: d.Share, Gate: deref(d.Gate), GateStatus: d.GateStatus, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent),
 		Redact: d.Redact, Schedule: deref(d.Schedule), Timezone: deref(d.Timezone), Missed: catalog.OmitDefault(d.Missed, clients.MissedOnce),

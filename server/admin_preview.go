@@ -36,7 +36,7 @@ type previewBody struct {
 
 type previewOutput struct {
 	Body struct {
-		Prompt  string `json:"prompt" doc:"What the agent would be asked."`
+		Prompt  string `json:"prompt" doc:"What a model would be asked. What third parties have written stands in markers, which are others for each run."`
 		Agent   string `json:"agent" doc:"The agent or flow that would be asked."`
 		Skipped string `json:"skipped,omitempty" enum:"filter,empty_prompt" doc:"Why the call would start no run; then prompt and agent are empty."`
 	}
@@ -70,7 +70,7 @@ func (s *Server) preview(ctx context.Context, in *previewInput) (*previewOutput,
 		return nil, err
 	}
 	out := &previewOutput{}
-	out.Body.Prompt, out.Body.Agent, out.Body.Skipped = p.Text, agent, p.Skipped
+	out.Body.Prompt, out.Body.Agent, out.Body.Skipped = p.Marked(), agent, p.Skipped
 	return out, nil
 }
 

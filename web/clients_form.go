@@ -26,6 +26,7 @@ var clientFields = []labelled{
 	{"auth", "How it proves itself"},
 	{"respond", "When calls are answered"},
 	{"filter", "Filter"},
+	{"trusted", "Trusted"},
 	{"coalesce", "Calls that share a run"},
 	{"prompt", "Work without a prompt"},
 	{"allowedAgents", "Which agents and flows may answer"},
@@ -89,6 +90,7 @@ type clientForm struct {
 	Budget                budgetForm
 	CORS                  string // an origin a line
 	Source, Respond       string
+	Trusted               string      // true, false; empty is the default
 	Caller                string      // the answer to "Who calls?" that a new client began with; empty for one that is kept
 	Proofs                []proofForm // how its caller may prove itself
 	Schedule, Timezone    string
@@ -104,6 +106,9 @@ func clientFormOf(item clients.Client) clientForm {
 	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Filter: item.Filter, Coalesce: writeJSON(item.Coalesce), Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Source: cmp.Or(item.Source, "generic"), Respond: item.Respond, Allowed: item.AllowedAgents,
 		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share, Redact: writeJSON(item.Redact), StoreContent: writeYesNo(item.StoreContent),
 		CORS: strings.Join(item.CORS, "\n"), Gate: item.Gate}
+	if item.Trusted != nil {
+		f.Trusted = strconv.FormatBool(*item.Trusted)
+	}
 	if item.GateStatus != 0 {
 		f.GateStatus = strconv.Itoa(item.GateStatus)
 	}
@@ -148,7 +153,7 @@ func readClientForm(sent url.Values) clientForm {
 	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Filter: text("filter"), Coalesce: sent.Get("coalesce"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
 		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), Redact: sent.Get("redact"), StoreContent: text("storeContent"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
-		MaxConcurrent: text("maxConcurrent"), Budget: readBudgetForm(sent), CORS: sent.Get("cors"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"),
+		MaxConcurrent: text("maxConcurrent"), Budget: readBudgetForm(sent), CORS: sent.Get("cors"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"), Trusted: text("trusted"),
 		Schedule: text("schedule"), Timezone: text("timezone"), Missed: text("missed"), ExpectEvery: text("expectEvery"),
 		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret"), Visitors: readVisitorForm(sent)}
 	f.Caller = text("caller")
@@ -179,6 +184,12 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	}
 	if !f.Enabled {
 		item.Enabled = new(bool)
+	}
+	if f.Trusted != "" {
+		trusted, err := strconv.ParseBool(f.Trusted)
+		if item.Trusted = &trusted; err != nil {
+			wrong.Add("trusted", "must be true or false")
+		}
 	}
 	if metadata := readJSON[units.Object](&wrong, "metadata", f.Metadata, `{"team": "web"}`); metadata != nil {
 		item.Metadata = *metadata

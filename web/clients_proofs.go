@@ -226,10 +226,18 @@ func (s clientScreen) Respond() field {
 		WithPlaceholder("Default: as its sender expects it")
 }
 
+// Trusted is the field that says whose word it is what calls say.
+func (s clientScreen) Trusted() field {
+	return s.Choice("trusted", "Trusted", s.Form.Trusted,
+		"Whether what its calls say is an instruction to the agent. false: it is data, which the model is told not to obey. "+
+			"The default is false for clients with a source, a form or a template, since third parties write what these send, and true for others.",
+		[]string{"true", "false"}).WithPlaceholder("Default")
+}
+
 // HasNoHandling reports whether what says how calls are proved and answered has nothing to show.
 func (s clientScreen) HasNoHandling() bool {
-	shown := s.Form.Respond + s.Form.Filter + s.Form.Coalesce
-	for _, path := range []string{"auth", "respond", "filter", "coalesce"} {
+	shown := s.Form.Respond + s.Form.Filter + s.Form.Coalesce + s.Form.Trusted
+	for _, path := range []string{"auth", "respond", "filter", "coalesce", "trusted"} {
 		shown += s.ErrorOf(path)
 	}
 	return shown == "" && (len(s.Form.Proofs) == 0 || s.Caller != nil)

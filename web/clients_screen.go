@@ -12,6 +12,7 @@ import (
 	"beckon/agents"
 	"beckon/clients"
 	"beckon/commands"
+	"beckon/safety"
 )
 
 // clientScreen is what client.html shows: the form of a client, and what can be tried with it.
@@ -24,7 +25,8 @@ type clientScreen struct {
 	Signs     bool // there is a secret that its caller signs with
 	Last      *lastCall
 	Times     clientTimes
-	FormURL   string // of the form that visitors send; empty for other clients
+	Legs      *safety.Legs // how far its calls reach; nil for a new one
+	FormURL   string       // of the form that visitors send; empty for other clients
 
 	HasFormSecret bool
 	Agents        []agentChoice
@@ -144,6 +146,9 @@ func (w *Web) clientScreenOf(ctx context.Context, f nounForm[clientForm], kept *
 			return s, err
 		}
 		s.Arrival = &arrival
+		if s.Legs, err = w.legsOf(ctx, *kept); err != nil {
+			return s, err
+		}
 		s.Enabled, s.HasSecret, s.Overlaps, s.Snippets = kept.IsEnabled(), kept.WebhookSecret != "", overlaps(), w.snippetsOf(*kept, "")
 	}
 	return s, w.addChoices(ctx, &s)

@@ -113,6 +113,7 @@ func filled(changes ...string) url.Values {
 
 var (
 	aToken          = regexp.MustCompile(`mgc_[0-9A-Za-z]{43}`)
+	aMarker         = regexp.MustCompile(`untrusted-[a-z2-7]{26}`)
 	aCallbackSecret = regexp.MustCompile(`whsec_[^<]+`) // as HTML has it
 )
 
@@ -146,7 +147,7 @@ func TestClientPagesLookTheSame(t *testing.T) {
 			got := page()
 			require.Equal(t, "text/html; charset=UTF-8", got.Header.Get("Content-Type"))
 			require.NotContains(t, got.body, "ZmlsZS1vZi0zMi1ieXRlcw", "no secret")
-			body := strings.ReplaceAll(got.body, "/admin/assets/missing/", "/admin/assets/FINGERPRINT/")
+			body := aMarker.ReplaceAllString(strings.ReplaceAll(got.body, "/admin/assets/missing/", "/admin/assets/FINGERPRINT/"), "untrusted-MARKER")
 			golden(t, name, aCallbackSecret.ReplaceAllString(aToken.ReplaceAllString(body, "mgc_TOKEN"), "whsec_SECRET"))
 		})
 	}
@@ -155,14 +156,14 @@ func TestClientPagesLookTheSame(t *testing.T) {
 func TestMakeAClient(t *testing.T) {
 	s := newClientSite(t)
 	got := s.post("/admin/clients/new", filled("name", "CI", "kind", "template", "template", "{{.body.a}}\r\nend", "commandId", "daily", "allowedAgents", "triage,incident,writer", "default", "incident",
-		"syncTimeout", "90s", "maxBodyBytes", "256KiB", "maxConcurrent", "4", "rateRequests", "60", "ratePer", "1m", "cors", "https://app.example.com\r\n\r\nhttp://localhost:5173\r\n", "cancelOnDisconnect", "true", "enabled", "true"))
+		"syncTimeout", "90s", "maxBodyBytes", "256KiB", "maxConcurrent", "4", "rateRequests", "60", "ratePer", "1m", "cors", "https://app.example.com\r\n\r\nhttp://localhost:5173\r\n", "cancelOnDisconnect", "true", "enabled", "true", "trusted", "false"))
 	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
 	require.Equal(t, "no-store", got.Header.Get("Cache-Control"))
 	token := aToken.FindString(got.body)
 	require.NotEmpty(t, token)
 	item := s.saved("ci").Item
 	require.Equal(t, clients.Client{ID: "ci", Since: item.Since, Name: "CI", Passthrough: true, Template: "{{.body.a}}\nend", AllowedAgents: []string{"incident", "triage", "writer"}, SyncTimeout: 90e9, MaxBodyBytes: 256 << 10,
-		MaxConcurrent: 4, RateLimit: &clients.RateLimit{Requests: 60, Per: 60e9}, CancelOnDisconnect: true,
+		MaxConcurrent: 4, RateLimit: &clients.RateLimit{Requests: 60, Per: 60e9}, CancelOnDisconnect: true, Trusted: new(bool),
 		CORS: []string{"https://app.example.com", "http://localhost:5173"}}, item)
 	require.Contains(t, s.get("/admin/clients/ci").body, "\nhttps://app.example.com\nhttp://localhost:5173</textarea>")
 	require.NotContains(t, s.get("/admin/clients/ci").body+s.get("/admin/clients").body, token, "it is shown once")

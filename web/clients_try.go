@@ -26,6 +26,7 @@ func (s sampleCall) ContentTypes() []string {
 // clientPreview is the prompt that a sample call gives, or why it gives none.
 type clientPreview struct {
 	Made        bool
+	Fenced      bool // what third parties have written stands in markers
 	Text, Agent string
 	Error       string
 }
@@ -112,7 +113,7 @@ func (w *Web) preview(form clientForm, item clients.Client, call sampleCall) cli
 	if prompt.Skipped != "" {
 		return clientPreview{Made: true, Error: calls.SkipReason(prompt.Skipped)}
 	}
-	return clientPreview{Made: true, Text: prompt.Text, Agent: agent}
+	return clientPreview{Made: true, Text: prompt.Marked(), Fenced: prompt.Fence != nil, Agent: agent}
 }
 
 // tryClient starts a real run. A page with scripts stays, and follows it; one without goes to the run's own page.

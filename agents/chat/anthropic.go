@@ -58,14 +58,23 @@ var messages = &wire{
 	},
 }
 
-// writeMessages writes a conversation, with its system prompt apart. The cache keeps that, unless every call has another one.
+// writeMessages writes a conversation, with its system prompt apart. The cache keeps that, unless every call has another one;
+// its line, which every run has another of, stands behind what is kept.
 func writeMessages(d *draft, said *conversation, order string) {
-	if system := said.systemWith(order); system != "" && d.begin("system") {
-		d.body, _ = jsontext.AppendQuote(append(d.body, `[{"type":"text","text":`...), system)
-		if !said.varies && d.sends(memberCacheControl) {
-			d.body = append(d.body, ","+cacheControl...)
+	if system := said.constant(order); system+said.line != "" && d.begin("system") {
+		d.body = append(d.body, '[')
+		if system != "" {
+			d.body, _ = jsontext.AppendQuote(append(d.body, `{"type":"text","text":`...), system)
+			if !said.varies && d.sends(memberCacheControl) {
+				d.body = append(d.body, ","+cacheControl...)
+			}
+			d.body = append(d.body, "},"...)
 		}
-		d.body = append(d.body, "}]"...)
+		if said.line != "" {
+			d.body, _ = jsontext.AppendQuote(append(d.body, `{"type":"text","text":`...), said.line)
+			d.body = append(d.body, "},"...)
+		}
+		d.body[len(d.body)-1] = ']'
 	}
 	d.begin(memberMessages)
 	d.body = said.appendPrompt(append(d.body, '['), said.prompt)

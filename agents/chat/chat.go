@@ -123,11 +123,11 @@ func (m *model) Invoke(ctx context.Context, call agents.Call) (agents.Result, er
 	if ctx.Err() != nil {
 		return agents.Result{}, m.ended(ctx)
 	}
-	system, err := m.system.Render(call)
+	system, err := m.system.RenderText(call)
 	if err != nil {
 		return agents.Result{}, err
 	}
-	d := &dialog{model: m, call: &call, said: newConversation(m.wire, system, m.system.IsTemplate(), call.Prompt), repairs: m.repairs}
+	d := &dialog{model: m, call: &call, said: newConversation(m.wire, call.Ask(system), m.system.IsTemplate()), repairs: m.repairs}
 	if d.said.images, err = imagesOf(ctx, &call); err != nil {
 		return agents.Result{}, err
 	}

@@ -1,11 +1,10 @@
 package chat
 
 import (
-	"strings"
-
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/sashabaranov/go-openai"
 
+	"beckon/agents"
 	"beckon/agents/chat/completion"
 )
 
@@ -14,32 +13,41 @@ import (
 type conversation struct {
 	wire   *wire
 	system string
-	varies bool // every call has another system prompt
+	line   string // of the system prompt, and another one for every run; empty for none
+	varies bool   // every call has another system prompt, whatever its line
 	prompt string
 	images []shown  // that stand beside the prompt
 	later  []byte   // the messages behind the prompt, each with a comma in front
 	said   []string // what the log must not have
 }
 
-func newConversation(w *wire, system string, varies bool, prompt string) *conversation {
-	return &conversation{wire: w, system: system, varies: varies, prompt: prompt, said: []string{system, prompt}}
+func newConversation(w *wire, q agents.Question, varies bool) *conversation {
+	return &conversation{wire: w, system: q.Instructions, line: q.Line, varies: varies, prompt: q.Prompt, said: []string{q.Instructions, q.Prompt}}
 }
 
 // size is about how long the messages are.
 func (c *conversation) size() int {
-	size := len(c.system) + len(c.prompt) + len(c.later) + 96
+	size := len(c.system) + len(c.line) + len(c.prompt) + len(c.later) + 96
 	for _, i := range c.images {
 		size += len(i.base64) + 96
 	}
 	return size
 }
 
+// constant is the system prompt without its line, and with something added; "" for nothing.
+func (c *conversation) constant(order string) string { return paragraphs(c.system, order) }
+
 // systemWith is the system prompt with something added; "" for nothing.
 func (c *conversation) systemWith(order string) string {
-	if order == "" {
-		return c.system
+	return paragraphs(c.constant(order), c.line)
+}
+
+// paragraphs joins two texts, of which each may be empty.
+func paragraphs(first, second string) string {
+	if first == "" || second == "" {
+		return first + second
 	}
-	return strings.TrimPrefix(c.system+"\n\n"+order, "\n\n")
+	return first + "\n\n" + second
 }
 
 // answered adds an answer that wants to use tools.

@@ -128,7 +128,7 @@ func (d *dialog) ask(ctx context.Context) (*completion.Completion, *failure) {
 			}
 		}
 		q.body = func() []byte { return d.request.body(d.said, d.declared, mode, known) }
-		had := asked{stream: q.stream, tools: len(d.declared) > 0, system: d.said.system != ""}
+		had := asked{stream: q.stream, tools: len(d.declared) > 0, system: d.said.system+d.said.line != ""}
 		var next *lessons
 		q.teaches = func(f *failure) bool {
 			had.limited = mode.tokens > 0
@@ -191,7 +191,7 @@ func (d *dialog) repair(answer *completion.Completion, wrong error) {
 		d.learn(known, &next)
 	}
 	d.said.answered(answer)
-	d.said.ask("Your answer is not what was asked for: " + wrong.Error() + ".\n\n" + d.request.schemaText())
+	d.said.ask("Your answer is not what was asked for: " + d.call.Fence.Wrap(wrong.Error()) + ".\n\n" + d.request.schemaText())
 }
 
 func (d *dialog) learn(last, next *lessons) {

@@ -100,17 +100,18 @@ func (s *agentStep) call(t *thread) (agents.Call, error) {
 		call.Text = nil
 	}
 	if s.prompt == nil {
-		call.Prompt = t.text
+		text := t.text
 		if t.call.Prompt == "" { // the call has brought files only
-			call.Prompt = strings.TrimLeft(t.text, "\n")
+			text = text.TrimSpace()
 		}
+		call.Prompt, call.Fence = text.Text, call.Fence.With(text.Spans)
 		return call, nil
 	}
-	prompt, err := s.prompt.Render(call)
-	if err == nil && strings.TrimSpace(prompt) == "" {
+	prompt, err := s.prompt.RenderText(call)
+	if err == nil && strings.TrimSpace(prompt.Text) == "" {
 		err = problem.New(problem.Upstream, problem.CodePromptTemplateFailed, "The prompt of its step came out empty. Check its template.")
 	}
-	call.Prompt, call.Input = prompt, prompt
+	call.Prompt, call.Input, call.Fence = prompt.Text, prompt.Text, call.Fence.With(prompt.Spans)
 	return call, err
 }
 

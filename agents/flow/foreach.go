@@ -110,7 +110,7 @@ func (s *foreach) runItems(ctx context.Context, t *thread, list []any) ([]*threa
 			if err := guard(func() error { return s.runItem(ctx, fork, i+1, item) }); err != nil {
 				once.Do(func() { failure = err; cancel(&siblingFailed{err}) })
 			}
-			fork.compact(len(t.text))
+			fork.compact(len(t.text.Text))
 		})
 	}
 	group.Wait()
@@ -140,7 +140,8 @@ func (s *foreach) runItem(ctx context.Context, fork *thread, number int, item an
 
 // compact drops what a thread that has ended shares with the one from which it was forked, whose text was so long.
 func (t *thread) compact(begin int) {
-	t.text = strings.Clone(t.text[begin:])
+	t.text = t.text.From(begin)
+	t.text.Text = strings.Clone(t.text.Text)
 	state, outputs := map[string]any{}, map[string]string{}
 	for _, key := range t.stateKeys {
 		state[key] = t.state[key]

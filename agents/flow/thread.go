@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"beckon/agents"
+	"beckon/internal/fence"
 	"beckon/internal/problem"
 )
 
@@ -23,7 +24,7 @@ type thread struct {
 	via      string // what the routers around have chosen
 	leaving  bool   // an agent has asked to end the loop around it
 
-	text       string          // the prompt, and a section for every agent that has answered
+	text       fence.Text      // the prompt, and a section for every agent that has answered
 	output     string          // of the last step that didn't fail
 	answer     string          // of the response agent
 	outputBy   agents.Answerer // of output
@@ -45,7 +46,7 @@ type thread struct {
 
 func newThread(call agents.Call) *thread {
 	call.Input = cmp.Or(call.Input, call.Prompt)
-	t := &thread{call: call, progress: call.Progress, text: call.Prompt, state: map[string]any{}, sizes: map[string]int{}, outputs: map[string]string{}}
+	t := &thread{call: call, progress: call.Progress, text: call.PromptText(), state: map[string]any{}, sizes: map[string]int{}, outputs: map[string]string{}}
 	if t.progress == nil {
 		t.progress = noProgress{}
 	}
@@ -61,7 +62,7 @@ func (t *thread) fork() *thread {
 }
 
 // join adds the results of the forks, in their order. After an error it goes on, because the usage counts in any case.
-func (t *thread) join(forks []*thread) (err error) { return t.joinFrom(len(t.text), forks) }
+func (t *thread) join(forks []*thread) (err error) { return t.joinFrom(len(t.text.Text), forks) }
 
 // joinFrom is join for forks whose own text begins elsewhere.
 func (t *thread) joinFrom(begin int, forks []*thread) (err error) {
@@ -70,7 +71,7 @@ func (t *thread) joinFrom(begin int, forks []*thread) (err error) {
 		t.usage = t.usage.Add(fork.usage)
 		t.artifacts = append(t.artifacts, fork.artifacts...)
 		if err == nil {
-			err = t.appendText(fork.text[begin:])
+			err = t.appendText(fork.text.From(begin))
 		}
 		if fork.output != "" {
 			outputs = append(outputs, fork.output)
@@ -157,12 +158,12 @@ func (t *thread) applyFailure(agent string, err error) error {
 	return t.appendText(section(agent, " (failed)", problem.Of(err).Detail))
 }
 
-func (t *thread) appendText(text string) error {
-	if len(t.text)+len(text)-len(t.call.Prompt) > maxAdded {
+func (t *thread) appendText(text fence.Text) error {
+	if len(t.text.Text)+len(text.Text)-len(t.call.Prompt) > maxAdded {
 		return problem.New(problem.Upstream, problem.CodeFlowOutputTooLarge,
 			"The outputs of the flow's agents are more than %d MiB together. Let its agents answer more briefly.", maxAdded>>20)
 	}
-	t.text += text
+	t.text.Add(text)
 	return nil
 }
 
@@ -174,6 +175,9 @@ func (t *thread) failureSuffix() string {
 	return ": " + strings.TrimSuffix(problem.Of(t.failure).Detail, ".")
 }
 
-func section(agent, mark, text string) string {
-	return fmt.Sprintf("\n\n=== %s%s ===\n%s", agent, mark, strings.TrimSpace(text))
+// section is what the next agents are told of one that has answered, or failed. Its words may be those of third parties.
+func section(agent, mark, text string) fence.Text {
+	s := fence.Text{Text: fmt.Sprintf("\n\n=== %s%s ===\n", agent, mark)}
+	s.AddData(strings.TrimSpace(text))
+	return s
 }

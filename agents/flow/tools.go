@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"beckon/agents"
+	"beckon/internal/fence"
 )
 
 // The limits of what the agents of a flow may keep by set_state.
@@ -36,10 +37,11 @@ type stateTools struct {
 	sizes     map[string]int
 	changes   map[string]any
 	exitsLoop bool
+	fence     *fence.Fence // marks what agents have kept, which may be the words of third parties; nil marks nothing
 }
 
 func newStateTools(t *thread) *stateTools {
-	return &stateTools{state: maps.Clone(t.state), sizes: maps.Clone(t.sizes), changes: map[string]any{}}
+	return &stateTools{state: maps.Clone(t.state), sizes: maps.Clone(t.sizes), changes: map[string]any{}, fence: t.call.Fence}
 }
 
 // tools returns what the agent of a step may use.
@@ -118,7 +120,7 @@ func (d *stateTools) get(_ context.Context, arguments json.RawMessage) (string, 
 	if err != nil {
 		return "", fmt.Errorf("the value cannot be shown: %w", err)
 	}
-	return string(text), nil
+	return d.fence.Wrap(string(text)), nil
 }
 
 // keys names some of what is kept.

@@ -9,6 +9,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"beckon/calls/senders"
+	"beckon/internal/fence"
 	"beckon/internal/redact"
 	"beckon/runs"
 )
@@ -25,7 +26,7 @@ type Arrival struct {
 	Rules  Rules
 	Key    string        // by which the client's calls are coalesced
 	Event  senders.Event // what it says
-	Prompt string        // nothing where the source makes it of the event
+	Prompt fence.Text    // nothing where the source makes it of the event
 	Source *senders.Sender
 
 	ClientID string

@@ -3,27 +3,27 @@ package coalesce
 import (
 	"fmt"
 	"slices"
-	"strings"
+
+	"beckon/internal/fence"
 )
 
 // maxPrompts is about how many bytes the prompts of several calls have together.
 const maxPrompts = 48_000
 
 // joinPrompts writes the prompts of several calls below each other, each once, and counts those that do not fit.
-func joinPrompts(prompts []string) string {
-	var b strings.Builder
+func joinPrompts(prompts []fence.Text) (all fence.Text) {
 	for i, prompt := range prompts {
-		if slices.Contains(prompts[:i], prompt) {
+		if slices.ContainsFunc(prompts[:i], func(before fence.Text) bool { return before.Text == prompt.Text }) {
 			continue
 		}
-		if i > 0 && b.Len()+len(prompt) > maxPrompts {
-			fmt.Fprintf(&b, "\n\n%d more calls are not shown.", len(prompts)-i)
+		if i > 0 && len(all.Text)+len(prompt.Text) > maxPrompts {
+			all.AddOwn(fmt.Sprintf("\n\n%d more calls are not shown.", len(prompts)-i))
 			break
 		}
-		if b.Len() > 0 {
-			b.WriteString("\n\n---\n\n")
+		if all.Text != "" {
+			all.AddOwn("\n\n---\n\n")
 		}
-		b.WriteString(prompt)
+		all.Add(prompt)
 	}
-	return b.String()
+	return all
 }

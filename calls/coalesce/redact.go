@@ -39,8 +39,14 @@ func (s *Service) prepare(a *Arrival) (call Call, err error) {
 // addCall keeps what a call says for the prompt of its run, sealed where the client has rules. joined is nil for a run that starts
 // with it.
 func (s *Service) addCall(st storage, r *runs.Run, a *Arrival, d Decision, joined *Gathering, runID string, part senders.Event, items int) error {
-	kept := said{Event: "{}", Prompt: senders.Clean(a.Prompt)}
-	if a.Prompt == "" {
+	prompt := a.Prompt.Map(senders.Clean)
+	spans, err := json.Marshal(prompt.Spans)
+	if err != nil {
+		return fmt.Errorf("encode the spans of a prompt: %w", err)
+	}
+	places := string(spans)
+	kept := said{Event: "{}", Prompt: prompt.Text, Spans: &places}
+	if a.Prompt.Text == "" {
 		text, err := json.Marshal(part)
 		if err != nil {
 			return fmt.Errorf("encode an event: %w", err)

@@ -10,6 +10,7 @@ import (
 	"beckon/calls/senders"
 	"beckon/clients"
 	"beckon/events"
+	"beckon/internal/fence"
 	"beckon/internal/secret"
 	"beckon/internal/store"
 	"beckon/internal/work"
@@ -86,8 +87,9 @@ func (s *Service) gather(st storage, r *runs.Run, a *Arrival, d Decision, answer
 			tells = slices.Concat(taken, d.Resolved) // its model has not been asked yet, and is told
 		}
 		part := a.said(tells)
-		if d.Starts && a.Prompt == "" && len(taken) < len(a.Event.Items) && a.Source != nil && a.Source.Prompt != nil {
+		if d.Starts && a.Prompt.Text == "" && len(taken) < len(a.Event.Items) && a.Source != nil && a.Source.Prompt != nil {
 			r.Input = senders.Clean(a.Source.Prompt(part))
+			r.Fence = r.Fence.With(fence.All(r.Input))
 		}
 		if len(tells) > 0 {
 			if err := s.addCall(st, r, a, d, joined, answers, part, len(taken)); err != nil {
@@ -123,32 +125,32 @@ func (s *Service) tell(tx store.Tx, r *runs.Run, a *Arrival, runID string, now t
 
 // Prompt returns the prompt of a run that leaves the queue, made of all its calls, and lets it take no more. It is empty where the
 // run keeps the one that it has.
-func (s *Service) Prompt(tx store.Tx, r *runs.Run) (string, error) {
+func (s *Service) Prompt(tx store.Tx, r *runs.Run) (fence.Text, error) {
 	st := storage{tx, s.Store.Shared(), r.ClientID}
 	said, err := st.ask(r.ID)
 	if err != nil || len(said) < 2 {
-		return "", err
+		return fence.Text{}, err
 	}
 	var list []senders.Event
-	var prompts []string
+	var prompts []fence.Text
 	for _, one := range said {
 		if one, err = s.opened(r, one); err != nil {
-			return "", err
+			return fence.Text{}, err
 		}
 		if one.Prompt != "" {
-			prompts = append(prompts, one.Prompt)
+			prompts = append(prompts, one.prompt())
 			continue
 		}
 		var e senders.Event
 		if err := json.Unmarshal([]byte(one.Event), &e); err != nil {
-			return "", fmt.Errorf("decode what a call of run %s says: %w", r.ID, err)
+			return fence.Text{}, fmt.Errorf("decode what a call of run %s says: %w", r.ID, err)
 		}
 		list = append(list, e)
 	}
 	if len(list) > 0 {
 		if source := clients.Source(list[0].Source); source != nil && source.Prompt != nil {
-			prompts = append([]string{source.Prompt(senders.Merge(list...))}, prompts...)
+			prompts = append([]fence.Text{fence.Data(source.Prompt(senders.Merge(list...)))}, prompts...)
 		}
 	}
-	return senders.Clean(joinPrompts(prompts)), nil
+	return joinPrompts(prompts).Map(senders.Clean), nil
 }

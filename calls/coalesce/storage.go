@@ -1,12 +1,14 @@
 package coalesce
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"beckon/calls/senders"
+	"beckon/internal/fence"
 	"beckon/internal/store"
 	"beckon/runs"
 )
@@ -146,8 +148,8 @@ func (s storage) addCall(r *runs.Run, a *Arrival, d Decision, joined *Gathering,
 	if !gathers {
 		return nil
 	}
-	return s.tx.Exec(`INSERT INTO coalesce_calls (run_id, place, event, prompt)
-		SELECT ?, COALESCE(MAX(place), 0) + 1, ?, ? FROM coalesce_calls WHERE run_id = ?`, runID, kept.Event, kept.Prompt, runID)
+	return s.tx.Exec(`INSERT INTO coalesce_calls (run_id, place, event, prompt, spans)
+		SELECT ?, COALESCE(MAX(place), 0) + 1, ?, ?, ? FROM coalesce_calls WHERE run_id = ?`, runID, kept.Event, kept.Prompt, kept.Spans, runID)
 }
 
 // addInputs lists items that a run answers for. An item that it has already keeps its place.
@@ -246,7 +248,19 @@ func (s storage) insert(head string, columns int, tail string, items []int, row 
 }
 
 // said is what a call of a run says.
-type said struct{ Event, Prompt string }
+type said struct {
+	Event, Prompt string
+	Spans         *string
+}
+
+// prompt is the prompt with its parts. Where these cannot be read, all of it is data.
+func (s said) prompt() fence.Text {
+	text := fence.Text{Text: s.Prompt}
+	if s.Spans == nil || json.Unmarshal([]byte(*s.Spans), &text.Spans) != nil {
+		return fence.Data(s.Prompt)
+	}
+	return text
+}
 
 // ask lets a run take no more, and returns what its calls say where they are several.
 func (s storage) ask(runID string) (list []said, err error) {
@@ -255,7 +269,7 @@ func (s storage) ask(runID string) (list []said, err error) {
 		return nil, fmt.Errorf("let a run gather no more: %w", err)
 	}
 	if calls > 1 {
-		if list, err = store.Rows[said](s.tx, "SELECT event, prompt FROM coalesce_calls WHERE run_id = ? ORDER BY place", runID); err != nil {
+		if list, err = store.Rows[said](s.tx, "SELECT event, prompt, spans FROM coalesce_calls WHERE run_id = ? ORDER BY place", runID); err != nil {
 			return nil, fmt.Errorf("read the calls of run %s: %w", runID, err)
 		}
 	}

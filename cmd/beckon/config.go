@@ -55,6 +55,7 @@ type configCommand struct {
 type checkCommand struct {
 	configFlag
 	Database bool `help:"Look at the database too: the file may refer to what is in it, and what is wrong with that is told."`
+	Safety   bool `help:"Say of each client whether third parties write what its calls say, whether its agents know private data, and whether they act outside; fail where all three stand without approval."`
 	JSON     bool `help:"Print JSON."`
 }
 
@@ -72,7 +73,11 @@ func (k checkCommand) Run(std streams) error {
 	}
 	switch {
 	case k.JSON && (err == nil || mistakes != nil):
-		return printMistakes(std, mistakes, warnings, cautions)
+		var legs []clientLegs
+		if k.Safety && err == nil {
+			legs = legsOf(v)
+		}
+		return printMistakes(std, mistakes, warnings, cautions, legs)
 	case err == nil:
 		_, err = fmt.Fprintf(std.out, "%s is good\n", cmp.Or(path, "the configuration without a file"))
 		for _, w := range warnings {
@@ -81,11 +86,19 @@ func (k checkCommand) Run(std streams) error {
 		for _, w := range cautions {
 			std.notice(fmt.Sprintf("the database's %s %q should be changed: %v", strings.TrimSuffix(w.Section, "s"), w.ID, w.Fields.Err()))
 		}
+		if k.Safety && err == nil {
+			legs := legsOf(v)
+			if err := printLegs(std.out, legs); err != nil {
+				return err
+			}
+			return unsafe(legs)
+		}
 	}
 	return err
 }
 
-func printMistakes(std streams, found *config.Error, left, cautions []problem.Finding) error {
+// printMistakes prints JSON. legs is nil where they were not asked for.
+func printMistakes(std streams, found *config.Error, left, cautions []problem.Finding, legs []clientLegs) error {
 	list, warnings := []config.Mistake{}, []map[string]any{}
 	for i, w := range slices.Concat(left, cautions) {
 		warnings = append(warnings, map[string]any{"section": w.Section, "id": w.ID, "inForce": i >= len(left), "errors": w.Fields})
@@ -93,13 +106,17 @@ func printMistakes(std streams, found *config.Error, left, cautions []problem.Fi
 	if found != nil {
 		list = found.Mistakes
 	}
-	if err := json.NewEncoder(std.out).Encode(map[string]any{"ok": found == nil, "mistakes": list, "warnings": warnings}); err != nil {
+	document := map[string]any{"ok": found == nil, "mistakes": list, "warnings": warnings}
+	if legs != nil {
+		document["safety"] = legs
+	}
+	if err := json.NewEncoder(std.out).Encode(document); err != nil {
 		return err
 	}
 	if found != nil {
 		return &exitError{exitFailed, fmt.Errorf("the configuration has mistakes: %d", len(list))}
 	}
-	return nil
+	return unsafe(legs)
 }
 
 type exportCommand struct {

@@ -27,7 +27,7 @@ func (i importMagecCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	result, err := magec.Convert(text, magec.Options{ToolServers: gateway.Knows("toolServers")})
+	result, err := magec.Convert(text, gateway.ImportOptions())
 	if err != nil {
 		return fmt.Errorf("%s cannot be imported: %w", i.File, err)
 	}

@@ -20,6 +20,7 @@ const (
 	exitUsage   = 2 // the command line makes no sense
 	exitRefused = 3 // the gateway did not let the caller in, or did not take the request
 	exitGate    = 5 // the answer does not pass the gate
+	exitUnsafe  = 6 // a client has all three legs; see package safety
 )
 
 type commandLine struct {

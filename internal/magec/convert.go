@@ -19,7 +19,9 @@ type Result struct {
 
 // Options say what the configuration may use.
 type Options struct {
-	ToolServers bool // it knows toolServers, and the tools of agents and clients
+	ToolServers bool                 // it knows toolServers
+	Tools       bool                 // agents and clients have lists of tools
+	IsReserved  func(id string) bool // no tool server may have the id; nil for none
 }
 
 // Convert reads the data of Magec, and writes it as a configuration.
@@ -110,9 +112,14 @@ type names map[string]string
 var notInID = regexp.MustCompile(`[^a-z0-9]+`)
 
 // add makes an id of a name, which none of those in taken has.
-func (n names) add(d described, one string) string {
+func (n names) add(d described, one string, reserved ...func(string) bool) string {
 	base := strings.Trim(notInID.ReplaceAllString(strings.ToLower(cmp.Or(d.Name, d.ID)), "-"), "-")
 	base = cmp.Or(strings.Trim(base[:min(len(base), 50)], "-"), one)
+	for _, is := range reserved {
+		if is != nil && is(base) {
+			base += "-tools"
+		}
+	}
 	id := base
 	for i := 2; slices.Contains(slices.Collect(maps.Values(n)), id); i++ {
 		id = base + "-" + strconv.Itoa(i)

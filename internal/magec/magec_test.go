@@ -176,7 +176,7 @@ clients:
 `
 
 func TestConvert(t *testing.T) {
-	r, err := magec.Convert([]byte(sample), magec.Options{ToolServers: true})
+	r, err := magec.Convert([]byte(sample), magec.Options{ToolServers: true, Tools: true})
 	require.NoError(t, err)
 	require.Equal(t, converted, r.YAML)
 	require.NotContains(t, r.YAML, "literal")
@@ -217,6 +217,15 @@ func TestWithoutToolServers(t *testing.T) {
 	require.NotContains(t, r.YAML, "tools:")
 	require.NotContains(t, r.Variables, "DOCS_TOKEN")
 	require.Contains(t, r.Missing, `MCP server "Docs": this version of Beckon has no tool servers.`)
+}
+
+// A server whose id is kept for built-in tools gets another one, and lists of tools are left out where there are none.
+func TestToolServersAlone(t *testing.T) {
+	r, err := magec.Convert([]byte(sample), magec.Options{ToolServers: true, IsReserved: func(id string) bool { return id == "docs" }})
+	require.NoError(t, err)
+	require.Contains(t, r.YAML, "toolServers:\n  - id: docs-tools\n")
+	require.NotContains(t, r.YAML, "tools:")
+	require.Contains(t, r.Missing, `Agent "Writer": this version of Beckon has no lists of tools, and offers it none of those of its MCP servers.`)
 }
 
 // The file may be YAML too, with the same members.

@@ -47,7 +47,7 @@ func (c *converter) toolServers() (list []object) {
 			c.miss("MCP server %q: it has neither an endpoint nor a command.", s.label())
 			continue
 		}
-		id := c.servers.add(s.described, "tools")
+		id := c.servers.add(s.described, "tools", c.options.IsReserved)
 		var o object
 		o.add("id", id)
 		o.add("name", nameUnlessID(s.described, id))
@@ -84,8 +84,11 @@ func (c *converter) allAgents() (list []object) {
 			continue
 		}
 		id := c.agents.add(a.described, "agent")
+		if !c.options.Tools && len(a.MCPServers) > 0 {
+			c.miss("Agent %q: this version of Beckon has no lists of tools, and offers it none of those of its MCP servers.", a.label())
+		}
 		for _, server := range a.MCPServers {
-			if name := c.servers[server]; name != "" {
+			if name := c.servers[server]; name != "" && c.options.Tools {
 				c.tools[a.ID] = append(c.tools[a.ID], name+".*")
 			}
 		}

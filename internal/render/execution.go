@@ -4,6 +4,7 @@ import (
 	"strings"
 	"text/template"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -17,6 +18,7 @@ type execution struct {
 	template *template.Template // a clone with the functions of this execution
 	literals map[string]bool    // the strings that the template itself writes
 	out      strings.Builder
+	data     [][2]int // the parts of out that printData has written
 	limits   Limits
 	deadline time.Time
 	steps    int
@@ -28,7 +30,10 @@ func (x *execution) begin(limits Limits) {
 	x.steps, x.calls = 0, 0
 }
 
-func (x *execution) end() { x.out.Reset() }
+func (x *execution) end() {
+	x.out.Reset()
+	x.data = nil
+}
 
 // step counts work and looks at the clock when enough has come together. A step is around a tenth of a microsecond.
 func (x *execution) step(n int) error {
@@ -74,7 +79,7 @@ func (x *execution) leave() bool {
 	return false
 }
 
-// print ends every pipeline whose value is printed. It writes the value itself, and text/template writes the empty
+// print ends every pipeline whose value is printed, unless printData does. It writes the value itself, and text/template writes the empty
 // text that it returns.
 func (x *execution) print(v any) (string, error) {
 	text, err := x.text(v)
@@ -85,6 +90,40 @@ func (x *execution) print(v any) (string, error) {
 		x.out.WriteString(text)
 	}
 	return "", err
+}
+
+// printData is print for a value that is not only the owner's.
+func (x *execution) printData(v any) (string, error) {
+	begin := x.out.Len()
+	text, err := x.print(v)
+	if end := x.out.Len(); err == nil && end > begin {
+		if last := len(x.data) - 1; last >= 0 && x.data[last][1] == begin {
+			x.data[last][1] = end
+		} else {
+			x.data = append(x.data, [2]int{begin, end})
+		}
+	}
+	return text, err
+}
+
+// validSpans takes what is not UTF-8 out of a text, and returns where its parts are then. No character is partly in one.
+func validSpans(text string, spans [][2]int) (string, [][2]int) {
+	if utf8.ValidString(text) {
+		return text, spans
+	}
+	var b strings.Builder
+	moved, at := make([][2]int, 0, len(spans)), 0
+	for _, span := range spans {
+		b.WriteString(strings.ToValidUTF8(text[at:span[0]], ""))
+		begin := b.Len()
+		b.WriteString(strings.ToValidUTF8(text[span[0]:span[1]], ""))
+		if b.Len() > begin {
+			moved = append(moved, [2]int{begin, b.Len()})
+		}
+		at = span[1]
+	}
+	b.WriteString(strings.ToValidUTF8(text[at:], ""))
+	return b.String(), moved
 }
 
 // admit counts the work of writing n more bytes, and refuses them when they don't fit.

@@ -51,7 +51,7 @@ func (x *execution) functions() map[string]any {
 		"le":     x.compares("le", func(order int) bool { return order <= 0 }),
 		"gt":     x.compares("gt", func(order int) bool { return order > 0 }),
 		"ge":     x.compares("ge", func(order int) bool { return order >= 0 }),
-		tickName: x.tick, enterName: x.enter, leaveName: x.leave, printName: x.print,
+		tickName: x.tick, enterName: x.enter, leaveName: x.leave, printName: x.print, printDataName: x.printData,
 		eachValueName: x.eachValue, eachPairName: x.eachPair, lookupName: x.lookup, softFromJSONName: x.softFromJSON,
 	}
 }

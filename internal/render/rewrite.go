@@ -18,6 +18,7 @@ const (
 	enterName        = "_enter"
 	leaveName        = "_leave"
 	printName        = "_print"
+	printDataName    = "_printData"
 	eachValueName    = "_value"
 	eachPairName     = "_pair"
 	lookupName       = "_lookup"
@@ -36,6 +37,8 @@ type rewriter struct {
 
 	tree      *parse.Tree // at work on this one
 	dotIsData bool        // "." is all of the data here, and not a part of it
+	dotIsOwn  bool        // "." is made of nothing but what the template's owner has written
+	own       []string    // the top-level keys of the data whose values the owner has written
 }
 
 // mentions are the top-level keys of the data that a template names.
@@ -45,13 +48,13 @@ type mentions struct {
 	fromJSON bool // it calls that function
 }
 
-func newRewriter(trees map[string]*parse.Tree) *rewriter {
-	return &rewriter{trees: trees, allowed: allowedNames(), mentions: mentions{keys: map[string]bool{}}, literals: map[string]bool{}, names: map[string]bool{}}
+func newRewriter(trees map[string]*parse.Tree, own []string) *rewriter {
+	return &rewriter{trees: trees, own: own, allowed: allowedNames(), mentions: mentions{keys: map[string]bool{}}, literals: map[string]bool{}, names: map[string]bool{}}
 }
 
 func (r *rewriter) rewriteAll() error {
 	for name, tree := range r.trees {
-		r.tree, r.dotIsData = tree, name == rootName
+		r.tree, r.dotIsData, r.dotIsOwn = tree, name == rootName, false
 		weight := r.list(tree.Root, 0)
 		pos := tree.Root.Pos
 		tree.Root.Nodes = slices.Concat([]parse.Node{r.guard(pos, enterName, number(pos, weight))}, tree.Root.Nodes,
@@ -77,17 +80,23 @@ func (r *rewriter) list(l *parse.ListNode, depth int) (weight int) {
 func (r *rewriter) node(n parse.Node, depth int) (weight int) {
 	switch n := n.(type) {
 	case *parse.ActionNode:
+		print := printDataName
+		if r.isOwn(n.Pipe) {
+			print = printName
+		}
 		weight = r.pipe(n.Pipe, depth)
 		if len(n.Pipe.Decl) == 0 {
-			n.Pipe.Cmds = append(n.Pipe.Cmds, r.call(n.Pos, printName))
+			n.Pipe.Cmds = append(n.Pipe.Cmds, r.call(n.Pos, print))
 		}
 	case *parse.IfNode:
 		return r.pipe(n.Pipe, depth) + r.list(n.List, depth) + r.list(n.ElseList, depth)
 	case *parse.WithNode:
-		return r.pipe(n.Pipe, depth) + r.inner(n.List, depth) + r.list(n.ElseList, depth)
+		isOwn := r.isOwn(n.Pipe)
+		return r.pipe(n.Pipe, depth) + r.inner(n.List, isOwn, depth) + r.list(n.ElseList, depth)
 	case *parse.RangeNode:
+		isOwn := r.isOwn(n.Pipe)
 		weight = r.pipe(n.Pipe, depth) + r.list(n.ElseList, depth)
-		body := r.inner(n.List, depth)
+		body := r.inner(n.List, isOwn, depth)
 		n.List.Nodes = slices.Insert(n.List.Nodes, 0, parse.Node(r.guard(n.Pos, tickName, number(n.Pos, 1+body))))
 		each := eachValueName
 		if len(n.Pipe.Decl) > 1 {
@@ -106,10 +115,10 @@ func (r *rewriter) node(n parse.Node, depth int) (weight int) {
 }
 
 // inner is list for a body with a dot of its own.
-func (r *rewriter) inner(l *parse.ListNode, depth int) int {
-	outer := r.dotIsData
-	r.dotIsData = false
-	defer func() { r.dotIsData = outer }()
+func (r *rewriter) inner(l *parse.ListNode, isOwn bool, depth int) int {
+	outerIsData, outerIsOwn := r.dotIsData, r.dotIsOwn
+	r.dotIsData, r.dotIsOwn = false, isOwn
+	defer func() { r.dotIsData, r.dotIsOwn = outerIsData, outerIsOwn }()
 	return r.list(l, depth)
 }
 

@@ -38,7 +38,9 @@ type Limits struct {
 //
 // Null counts as missing there, and so does an empty text, list or map. Printing a null prints nothing; printing a list
 // or a map prints JSON. The error is an *Error.
-func Parse(text string) (t *Template, err error) {
+//
+// own are the top-level keys of the data whose values the template's owner has written; see RenderSpans.
+func Parse(text string, own ...string) (t *Template, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			t, err = nil, failf(Syntax, "the template cannot be parsed")
@@ -55,7 +57,7 @@ func Parse(text string) (t *Template, err error) {
 		found.Message = strings.ReplaceAll(found.locate(err.Error()), rootName+":", "line ")
 		return nil, found
 	}
-	r := newRewriter(trees)
+	r := newRewriter(trees, own)
 	if err := r.rewriteAll(); err != nil {
 		return nil, err
 	}
@@ -81,10 +83,17 @@ func (t *Template) ReadsJSON() bool { return t.mentions.fromJSON }
 // slices, and of time.Time. The result is valid UTF-8: a character that the template cut apart is left out. The error
 // is an *Error.
 func (t *Template) Render(data map[string]any, limits Limits) (text string, err error) {
+	text, _, err = t.RenderSpans(data, limits)
+	return text, err
+}
+
+// RenderSpans is Render. spans are the parts of the text, from and to in bytes, which the template has printed and which are made of
+// more than what its owner has written. They are in order, and do not touch.
+func (t *Template) RenderSpans(data map[string]any, limits Limits) (text string, spans [][2]int, err error) {
 	x := t.pool.Get().(*execution)
 	defer func() {
 		if p := recover(); p != nil {
-			text, err = "", failf(Failed, "the template cannot be rendered")
+			text, spans, err = "", nil, failf(Failed, "the template cannot be rendered")
 			return // x stays out of the pool: who knows what state it is in
 		}
 		x.end()
@@ -92,9 +101,10 @@ func (t *Template) Render(data map[string]any, limits Limits) (text string, err 
 	}()
 	x.begin(limits)
 	if err := x.template.Execute(x, data); err != nil {
-		return "", explain(err)
+		return "", nil, explain(err)
 	}
-	return strings.ToValidUTF8(x.out.String(), ""), nil
+	text, spans = validSpans(x.out.String(), x.data)
+	return text, spans, nil
 }
 
 // newExecution binds the functions to a state of their own. The clone shares the trees, which are never changed again.
