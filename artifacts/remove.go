@@ -33,6 +33,9 @@ func (s *Service) Remove(ctx context.Context, id string) error {
 	return nil
 }
 
+// RemoveUploadsOf has the files removed that the call of a run brought. The files themselves are deleted later.
+func (s *Service) RemoveUploadsOf(tx store.Tx, runID string) error { return removeUploadsOf(tx, runID) }
+
 // RemoveUnused deletes the files of artifacts that were removed, that no run names, and that a process has left which died
 // while it saved them.
 func (s *Service) RemoveUnused(ctx context.Context) error {

@@ -103,7 +103,12 @@ func discard(tx store.Tx, ids []string) ([]unused, error) {
 }
 
 func removeOf(tx store.Tx, runIDs []string) error {
-	return store.Wrap(tx.Exec("UPDATE artifacts SET state = 'REMOVED' WHERE run_id IN (?)", runIDs), "remove the artifacts of runs")
+	return store.Wrap(tx.Exec("UPDATE artifacts SET state = 'REMOVED', name = '' WHERE run_id IN (?)", runIDs), "remove the artifacts of runs")
+}
+
+func removeUploadsOf(tx store.Tx, runID string) error {
+	err := tx.Exec("UPDATE artifacts SET state = 'REMOVED', name = '' WHERE run_id = ? AND node_id = ''", runID)
+	return store.Wrap(err, "remove the files of the call of run %s", runID)
 }
 
 // unused returns artifacts that nobody needs, behind an id: those that were removed, those of runs that have ended without naming

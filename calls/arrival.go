@@ -76,6 +76,10 @@ func (c *Call) keepEvent() {
 		return
 	}
 	e := c.request.event(c.Client)
-	short := func(text string) string { return strings.Clone(senders.Clip(text, maxArrivalText)) } // the body is large
+	rules := c.Client.Content
+	short := func(text string) string { return strings.Clone(senders.Clip(rules.Text(text), maxArrivalText)) } // the body is large
+	if rules.Discarding() {
+		e.Title = ""
+	}
 	c.arrived = &ArrivedEvent{Type: short(e.Type), Action: short(e.Action), Title: short(e.Title), Severity: short(e.Severity), State: short(e.State)}
 }

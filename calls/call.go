@@ -73,7 +73,12 @@ func (c *Call) IsRecorded() bool { return c.Active == nil || c.Active.IsRecorded
 
 // Close releases the memory that the call holds. It must be called once the response is written. The run keeps what it
 // needs.
-func (c *Call) Close() { c.lease.release() }
+func (c *Call) Close() {
+	if c.Active != nil {
+		c.Active.CloseOwn()
+	}
+	c.lease.release()
+}
 
 // Start takes a request through the steps that the package comment lists, and starts its run. The caller must Close the
 // Call, also a refused one.
@@ -208,7 +213,7 @@ func (c *Call) runRequest() (runs.Request, error) {
 	}
 	var callback json.RawMessage
 	if p.Webhook != nil {
-		if callback, err = c.service.Deliveries.Accept(c.Client.ID, p.Webhook); err != nil {
+		if callback, err = c.service.Deliveries.Accept(c.Client.ID, c.Client.Content, p.Webhook); err != nil {
 			return runs.Request{}, err
 		}
 	}
@@ -229,7 +234,8 @@ func (c *Call) runRequest() (runs.Request, error) {
 		ReceivedAt: r.ReceivedAt,
 		Priority:   p.Priority,
 		Stream:     r.Stream,
-		Share:      c.Client.Share || entry.Share,
+		Rules:      c.Client.Content,
+		Share:      (c.Client.Share || entry.Share) && !c.Client.Content.Discarding(),
 	}
 	if r.hasFiles() {
 		run.ID, run.Uploads = r.upload.runID, r.upload.files

@@ -31,7 +31,7 @@ func (c *Call) coalesce(p Prompt) (runs.Admit, error) {
 		key = r.event(client).Key
 	}
 	rules := coalesce.Rules{Window: client.Coalescing.Window, MaxRuns: client.Coalescing.MaxRuns, Per: client.Coalescing.Per, OnResolved: client.Coalescing.OnResolved}
-	a := coalesce.Arrival{Rules: rules, Key: key, Event: r.event(client), Source: client.Sender}
+	a := coalesce.Arrival{Rules: rules, Key: key, Event: r.event(client), Source: client.Sender, ClientID: client.ID, Content: client.Content}
 	if !p.ofSource {
 		a.Prompt = fence.Text{Text: p.Text, Spans: p.spans}
 	}

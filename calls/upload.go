@@ -121,7 +121,7 @@ func (c *Call) storeFile(ctx context.Context, name, mediaType string, content io
 	if len(u.files) == maxFiles {
 		return field{}, invalidForm(fmt.Sprintf("The form has more than %d files, besides those that are text.", maxFiles))
 	}
-	a, err := c.service.Runs.Upload(ctx, u.runID, c.Client.ID, name, mediaType, fileReader{content})
+	a, err := c.service.Runs.Upload(ctx, u.runID, c.Client.ID, c.Client.Content, name, mediaType, fileReader{content})
 	if err != nil {
 		return field{}, err
 	}

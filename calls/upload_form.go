@@ -36,7 +36,7 @@ func (c *Call) storeFormFile(ctx context.Context, f sentFile) (field, error) {
 		return field{}, problem.New(problem.TooLarge, problem.CodeInvalidForm, "The form has more than %d files.", maxFormFiles)
 	}
 	head := &limitedBuffer{limit: maxFileText - u.textBytes()}
-	a, err := c.service.Runs.Upload(ctx, u.runID, c.Client.ID, f.name, f.mediaType, io.TeeReader(fileReader{f.content}, head))
+	a, err := c.service.Runs.Upload(ctx, u.runID, c.Client.ID, c.Client.Content, f.name, f.mediaType, io.TeeReader(fileReader{f.content}, head))
 	if err != nil {
 		return field{}, err
 	}

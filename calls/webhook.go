@@ -214,7 +214,7 @@ func sourcePrompt(client *clients.Member, r *Request) Prompt {
 func (r *Request) warn(message string, client *clients.Member, err error) {
 	r.warnings = append(r.warnings, message+" "+problem.Of(err).Detail)
 	if r.service != nil && r.service.Log != nil {
-		r.service.Log.Warn(message, slog.String("client", client.ID), slog.Any("error", err))
+		r.service.Log.Warn(message, slog.String("client", client.ID), slog.String("error", client.Content.Text(err.Error())))
 	}
 }
 

@@ -70,6 +70,8 @@ type Client struct {
 	Schedule           string              `json:"schedule,omitempty" yaml:"schedule,omitempty"`           // when the client calls itself, as package cron reads it
 	Timezone           string              `json:"timezone,omitempty" yaml:"timezone,omitempty"`           // of the schedule; empty is the server's
 	Missed             string              `json:"missed,omitempty" yaml:"missed,omitempty"`               // once, skip; empty is once
+	Redact             *Redact             `json:"redact,omitempty" yaml:"redact,omitempty"`               // what is blacked out of its runs
+	StoreContent       *bool               `json:"storeContent,omitempty" yaml:"storeContent,omitempty"`   // nil is true; false: neither input nor output is kept
 	ExpectEvery        units.Duration      `json:"expectEvery,omitempty" yaml:"expectEvery,omitempty"`     // without a call for so long it is silent; 0 expects none
 }
 
@@ -119,9 +121,13 @@ func (c Client) Check() (found problem.Fields) {
 		}
 		seen[id] = true
 	}
+	if len(c.Tools) > 0 && (c.Redact != nil || c.StoreContent != nil && !*c.StoreContent) {
+		found.Add("tools", "cannot be used with redact or storeContent: false, since what tools are given and give is kept as it is")
+	}
 	found = append(found, c.checkCaller()...)
 	found = append(found, c.checkSchedule()...)
 	found = append(found, c.checkCORS()...)
+	c.checkContent(&found)
 	switch {
 	case c.Passthrough && c.CommandID != "":
 		found.Add("commandId", "is for clients with passthrough: false; this one takes the prompt from the request")

@@ -14,6 +14,7 @@ import (
 	"beckon/internal/expression"
 	"beckon/internal/gate"
 	"beckon/internal/problem"
+	"beckon/internal/redact"
 	"beckon/internal/render"
 )
 
@@ -26,6 +27,7 @@ type Member struct {
 	AnswerGate     *gate.Gate             // parsed from Gate; nil without one
 	Coalescing     *Coalescing            // nil where each call starts a run of its own
 	MetadataJSON   json.RawMessage        // Metadata as a JSON object; nil without any
+	Content        *redact.Rules          // how the content of its runs is treated; nil keeps it as it is
 	Sender         *senders.Sender        // its source; nil where that is unknown
 	credentials    credentials
 	tokens         []Credential    // as they were given

@@ -124,7 +124,7 @@ func SetOf(v *catalog.View, stored map[string][]Credential, limits *Limits) (*Se
 			list = append(list, Declared{Client: c, Credentials: stored[c.ID]})
 		default:
 			rest := Client{ID: c.ID, Since: c.Since, MaxConcurrent: c.MaxConcurrent, WebhookSecret: c.WebhookSecret, Retired: c.Retired,
-				Auth: c.Auth, Source: c.Source, Secret: c.Secret, CORS: c.CORS, Form: c.Form}
+				Auth: c.Auth, Source: c.Source, Secret: c.Secret, CORS: c.CORS, Form: c.Form, Redact: c.Redact, StoreContent: c.StoreContent}
 			list = append(list, Declared{Client: rest, Credentials: stored[c.ID], Unusable: true})
 		}
 	}

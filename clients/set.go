@@ -40,6 +40,7 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 		m := &Member{Client: d.Client, Sender: Source(cmp.Or(d.Source, "generic")),
 			credentials: newCredentials(d.Credentials), tokens: d.Credentials, Unusable: d.Unusable}
 		m.Passthrough = d.TakesRequest()
+		m.Content = d.content()
 		var fields, shared problem.Fields
 		if !d.Unusable {
 			fields = d.Check()

@@ -7,15 +7,17 @@ import (
 	"strings"
 
 	"beckon/internal/problem"
+	"beckon/internal/redact"
 )
 
 // Accept reads the webhook of a client's call and returns the form in which its run keeps it. An Invalid says what is
 // wrong with it, an Unavailable that the secrets in its headers cannot be kept.
-func (s *Service) Accept(clientID string, object json.RawMessage) (json.RawMessage, error) {
+func (s *Service) Accept(clientID string, rules *redact.Rules, object json.RawMessage) (json.RawMessage, error) {
 	c, err := ReadCallback(object, s.CheckURL)
 	if err != nil {
 		return nil, err
 	}
+	c.Metadata = rules.JSON(c.Metadata)
 	var found problem.Fields
 	usual := EventNames()
 	known := append(slices.Clone(usual), s.EventNames()...)

@@ -42,6 +42,7 @@ type outcome struct {
 	unfit bool
 
 	thread *thread // as that of the exchange
+	toldBy bool    // Error has the words of the receiver
 }
 
 // attempt makes one attempt at a delivery that this process has claimed, when there is room for it, its lane is open, and the
@@ -61,7 +62,7 @@ func (s *Service) attempt(d *claimed, open func() bool) (o outcome, made bool) {
 
 // attemptNow makes one attempt, whatever else is being sent.
 func (s *Service) attemptNow(d *claimed) (o outcome, made bool) {
-	o = s.exchange(d)
+	o = d.redacted(s.exchange(d))
 	if s.sending.Err() != nil && o.StatusCode == 0 {
 		o.thread.leave()
 		return o, false
@@ -122,6 +123,9 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), Payload: d.event.Payload, Source: s.Source, IsSample: d.Reason == ReasonTest}
 	x.method = http.MethodPost
 	scheme, vendor, agent := signature.Standard, "", "Beckon/"+s.Version
+	if d.unreadable != nil {
+		return x, d.unreadable
+	}
 	var form format = formats[0]
 	var own map[string]secret.String
 	var secrets []secret.String

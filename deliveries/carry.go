@@ -43,7 +43,7 @@ func (s *Service) Carry(tx store.Tx, about events.Subject, list []events.Event) 
 			if !t.interested(about) || !t.takes(e) {
 				continue
 			}
-			if err := s.put(tx, newRow(e, about, endpointLane(t.ID), t.ID, now), t.disabled == nil); err != nil {
+			if err := s.put(tx, e, newRow(e, about, endpointLane(t.ID), t.ID, now), t.disabled == nil); err != nil {
 				return err
 			}
 		}
@@ -53,15 +53,20 @@ func (s *Service) Carry(tx store.Tx, about events.Subject, list []events.Event) 
 		w := newRow(e, about, callbackLane(about.ClientID, callback.URL), "", now)
 		callback := string(about.Callback)
 		w.Callback = &callback
-		if err := s.put(tx, w, true); err != nil {
+		if err := s.put(tx, e, w, true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// put writes a new delivery, and has it sent after the commit when it can be sent now.
-func (s *Service) put(tx store.Tx, w *row, now bool) error {
+// put writes a new delivery of an event, and has it sent after the commit when it can be sent now.
+func (s *Service) put(tx store.Tx, e events.Event, w *row, now bool) error {
+	if e.Sent != nil {
+		if err := s.box().Put(tx, e.RunID, placeOf(e.ID), json.RawMessage(e.Sent)); err != nil {
+			return err
+		}
+	}
 	if err := s.storage.insert(tx, w); err != nil || !now {
 		return err
 	}

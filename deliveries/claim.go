@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"beckon/events"
+	"beckon/internal/problem"
+	"beckon/internal/redact"
 	"beckon/internal/store"
 )
 
@@ -15,6 +17,9 @@ type claimed struct {
 	row
 	event events.Event // an empty one when it is gone
 	at    time.Time    // when it was claimed
+
+	rules      *redact.Rules  // of the run that it is about; nil keeps all as it is
+	unreadable *problem.Error // why what it has to tell cannot be told; nil where it can
 }
 
 // claimDue claims deliveries of a lane that are due, the longest-waiting first; more says that there are others.
@@ -85,7 +90,10 @@ func (s *Service) withEvents(ctx context.Context, rows []row) ([]*claimed, error
 	var refs []events.Ref
 	for i, w := range rows {
 		list[i] = &claimed{row: w}
-		if w.Payload == nil {
+		if err := s.openContent(ctx, list[i]); err != nil {
+			return nil, err
+		}
+		if w.Payload == nil && list[i].event.Payload == nil && list[i].unreadable == nil {
 			refs = append(refs, events.Ref{RunID: deref(w.RunID), ID: w.EventID})
 		}
 	}
@@ -94,6 +102,9 @@ func (s *Service) withEvents(ctx context.Context, rows []row) ([]*claimed, error
 		return nil, err
 	}
 	for _, d := range list {
+		if d.event.Payload != nil || d.unreadable != nil {
+			continue
+		}
 		if d.Payload != nil {
 			d.event = events.Event{ID: d.EventID, RunID: deref(d.RunID), Payload: events.Current([]byte(*d.Payload))}
 		} else {

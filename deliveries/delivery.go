@@ -47,6 +47,7 @@ type Delivery struct {
 	Error       *problem.Failure // of the last attempt; nil when it succeeded, or before the first
 	CreatedAt   time.Time
 	CompletedAt time.Time // zero until it has ended
+	Erased      bool      // what it had to tell is gone
 }
 
 // Attempt is one exchange with a receiver.

@@ -263,7 +263,7 @@ func (s *Service) judge(x exchange, answer egress.Answer, o *outcome) {
 		o.Error = refusal(answer)
 		o.gone = answer.Status == http.StatusGone
 	default:
-		o.Error = &problem.Failure{Code: "status", Message: x.shown(verdict.Reason)}
+		o.Error, o.toldBy = &problem.Failure{Code: "status", Message: x.shown(verdict.Reason)}, true
 		if answer.Status >= 200 && answer.Status <= 299 {
 			o.Error.Code = "refused"
 		}

@@ -77,6 +77,9 @@ func (s *Service) expire(ctx context.Context, lane string) error {
 			}
 			for i := range rows {
 				why.Number = rows[i].Attempts
+				if err := s.contentEnds(tx, rows[i]); err != nil {
+					return err
+				}
 				if err := s.exhausted(tx, &claimed{row: rows[i]}, why); err != nil {
 					return err
 				}

@@ -95,6 +95,9 @@ func (s *Service) Resend(ctx context.Context, id string) error {
 			return problem.New(problem.Conflict, "endpoint_disabled", "The endpoint %q is disabled. Enable it first.", d.EndpointID)
 		}
 	}
+	if d.Erased {
+		return problem.New(problem.Conflict, problem.CodeContentErased, "There is nothing to send again: the content of the delivery's run was erased.")
+	}
 	return s.Store.Write(ctx, func(tx store.Tx) error {
 		n, err := s.again(tx, []string{id}, ReasonResend)
 		if err == nil && n == 0 {

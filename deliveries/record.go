@@ -91,7 +91,12 @@ func (s *Service) recordIn(tx store.Tx, d *claimed, o outcome, at time.Time, aga
 		wait := at.Sub(now)
 		tx.AfterCommit(func() { s.sendIn(wait, waiting{d.ID, d.Lane}) })
 	case Failed:
+		if err := s.contentEnds(tx, d.row); err != nil {
+			return disabled, err
+		}
 		return disabled, s.exhausted(tx, d, o)
+	case Delivered:
+		return disabled, s.contentEnds(tx, d.row)
 	}
 	return disabled, nil
 }
@@ -137,7 +142,7 @@ func (s *Service) exhausted(tx store.Tx, d *claimed, o outcome) error {
 		return nil
 	}
 	data := map[string]any{"deliveryId": d.ID, "endpointId": d.EndpointID, "eventId": d.EventID, "eventType": d.Type, "attempts": o.Number}
-	about := events.Subject{ClientID: deref(d.ClientID), WorkflowID: deref(d.WorkflowID)}
+	about := events.Subject{ClientID: deref(d.ClientID), WorkflowID: deref(d.WorkflowID), Rules: d.rules}
 	return s.tell(tx, DeliveryExhausted, deref(d.RunID), about, o.Error, s.Now(), data)
 }
 

@@ -94,9 +94,9 @@ func TestACallersEventsAreItsOwn(t *testing.T) {
 	s := storetest.Open(t, storetest.SQLite(t))
 	p := newPlant(t, s)
 	p.EventNames = func() []string { return []string{"acquisition.found"} }
-	_, err := p.Accept("ci", []byte(`{"url":"http://127.0.0.1:9999/","events":["run.ended"]}`))
+	_, err := p.Accept("ci", nil, []byte(`{"url":"http://127.0.0.1:9999/","events":["run.ended"]}`))
 	require.ErrorContains(t, err, "run.completed")
 	require.NotContains(t, err.Error(), "acquisition")
-	_, err = p.Accept("ci", []byte(`{"url":"http://127.0.0.1:9999/","events":["acquisition.found"]}`))
+	_, err = p.Accept("ci", nil, []byte(`{"url":"http://127.0.0.1:9999/","events":["acquisition.found"]}`))
 	require.NoError(t, err)
 }

@@ -43,6 +43,8 @@ type Config struct {
 	RunView func(ctx context.Context, runID string) (map[string]any, error)
 	// Origin returns what the call of a run has told, an events.Origin in JSON; nil where that is not on record.
 	Origin func(ctx context.Context, runID string) ([]byte, error)
+	// Ended is told, in the transaction that ends it, of a delivery about a run whose client keeps no content; nil is nobody.
+	Ended func(tx store.Tx, runID string) error
 	// Links signs the links to artifacts in the payload of an event; nil leaves it as it is.
 	Links func(payload []byte) []byte
 	// ApprovalLinks signs the links to calls that wait for a person in the payload of an event; nil leaves it as it is. Only endpoints

@@ -17,6 +17,8 @@ type storage struct{ store *store.Store }
 type row struct {
 	ID, Lane, EventID, Type, Status, Reason string
 	EndpointID, Callback, RunID, Payload    *string
+	Rules                                   *string
+	Erased                                  bool
 	ClientID, WorkflowID, InstanceID        *string
 	Attempts, Tries                         int
 	Claim                                   int64
@@ -31,6 +33,7 @@ func newRow(e events.Event, about events.Subject, lane, endpointID string, now t
 	w := &row{ID: newID(now), Lane: lane, EventID: e.ID, Type: e.OutsideName(), Status: string(Pending), Reason: ReasonFirst,
 		EndpointID: orNull(endpointID), RunID: orNull(e.RunID), ClientID: orNull(about.ClientID), WorkflowID: orNull(about.WorkflowID),
 		FirstAt: now.UnixMilli(), DueAt: now.UnixMilli(), CreatedAt: now.UnixMilli()}
+	w.Rules = orNull(about.Rules.String())
 	if e.Transient {
 		w.Payload = orNull(string(e.Payload))
 	}
@@ -52,17 +55,23 @@ func (s storage) insert(tx store.Tx, w *row) error {
 	row.Text("client_id", deref(w.ClientID))
 	row.Text("workflow_id", deref(w.WorkflowID))
 	row.Text("instance_id", deref(w.InstanceID))
+	if w.Rules != nil {
+		row.Text("rules", *w.Rules)
+	}
 	row.Number("claim", w.Claim)
 	row.Number("first_at", w.FirstAt)
 	row.Number("due_at", w.DueAt)
 	row.Number("created_at", w.CreatedAt)
+	if w.Rules != nil { // the end of another delivery may be in the same transaction, and has to know that this one waits
+		return row.InsertNow()
+	}
 	return row.Insert()
 }
 
 func (w *row) delivery() *Delivery {
 	d := &Delivery{ID: w.ID, EndpointID: deref(w.EndpointID), RunID: deref(w.RunID), EventID: w.EventID, Type: w.Type, ClientID: deref(w.ClientID),
 		WorkflowID: deref(w.WorkflowID), Status: Status(w.Status), Reason: w.Reason, Attempts: w.Attempts, DueAt: time.UnixMilli(w.DueAt).UTC(),
-		CreatedAt: time.UnixMilli(w.CreatedAt).UTC()}
+		CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), Erased: w.Erased}
 	if w.StatusCode != nil {
 		d.StatusCode = *w.StatusCode
 	}

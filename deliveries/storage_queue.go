@@ -73,7 +73,7 @@ func (s storage) sendAgain(tx store.Tx, ids []string, reason string, now time.Ti
 // failedSince returns the ids of deliveries to an endpoint that were made since a time and have failed until another one.
 func (s storage) failedSince(tx store.Tx, endpointID string, since, until time.Time, limit int) ([]string, error) {
 	return store.Rows[string](tx, `SELECT id FROM deliveries WHERE endpoint_id = ? AND status = 'FAILED'
-			AND id >= ? AND created_at >= ? AND completed_at <= ? AND reason <> 'test'
+			AND id >= ? AND created_at >= ? AND completed_at <= ? AND reason <> 'test' AND NOT erased
 		ORDER BY id LIMIT ?`,
 		endpointID, firstID(since), since.UnixMilli(), until.UnixMilli(), limit)
 }

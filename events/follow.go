@@ -14,15 +14,28 @@ type Follower struct {
 	runID string
 	last  string // the id of the last event that Next returned
 
+	isOwn bool // it is the caller's: it reads what is not in the log, and so nothing from there
+
 	mu      sync.Mutex
 	pending []Event
 	behind  bool // events have to be read from the log
+	ended   bool // nothing comes any more
 	wake    chan struct{}
 }
 
 // Follow begins behind the event with the id after; an empty one is the beginning.
 func (l *Log) Follow(runID, after string) *Follower {
-	f := &Follower{log: l, runID: runID, last: after, behind: true, wake: make(chan struct{}, 1)}
+	return l.follow(&Follower{log: l, runID: runID, last: after, behind: true, wake: make(chan struct{}, 1)})
+}
+
+// FollowOwn is for the caller of a run whose content is redacted in the log: it reads events as they are. It has to begin before the
+// first of them, and ends with End.
+func (l *Log) FollowOwn(runID string) *Follower {
+	return l.follow(&Follower{log: l, runID: runID, isOwn: true, wake: make(chan struct{}, 1)})
+}
+
+func (l *Log) follow(f *Follower) *Follower {
+	runID := f.runID
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t := l.topics[runID]
@@ -32,6 +45,14 @@ func (l *Log) Follow(runID, after string) *Follower {
 	}
 	t.followers[f] = struct{}{}
 	return f
+}
+
+// End has Next return nothing when all is read that has come.
+func (f *Follower) End() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = true
+	f.rouse()
 }
 
 // Close ends the following.
@@ -48,11 +69,15 @@ func (f *Follower) Close() {
 	}
 }
 
-// Next waits for the next events and returns them in their order. It ends with ctx's error when ctx does.
+// Next waits for the next events and returns them in their order; none when nothing comes any more. It ends with ctx's error when
+// ctx does.
 func (f *Follower) Next(ctx context.Context) ([]Event, error) {
 	for {
+		f.mu.Lock()
+		ended := f.ended // before what has come is taken
+		f.mu.Unlock()
 		list, err := f.take(ctx)
-		if err != nil || len(list) > 0 {
+		if err != nil || len(list) > 0 || ended {
 			return list, err
 		}
 		select {
@@ -130,11 +155,33 @@ func (f *Follower) caughtUp(page []Event) {
 func (f *Follower) push(list []Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.behind && len(f.pending)+len(list) <= maxPending {
-		f.pending = append(f.pending, list...)
-	} else {
+	switch {
+	case f.isOwn: // which are as long as the answer together, and that is in memory as well
+		f.pending = appendOwn(f.pending, list)
+	case !f.behind && len(f.pending)+len(list) <= maxPending:
+		for _, e := range list {
+			if e.Payload != nil {
+				f.pending = append(f.pending, e)
+			}
+		}
+	default:
 		f.behind, f.pending = true, nil
 	}
+	f.rouse()
+}
+
+// appendOwn appends events as the caller of their run reads them.
+func appendOwn(pending, list []Event) []Event {
+	for _, e := range list {
+		if e.Own != nil {
+			e.Payload = e.Own
+		}
+		pending = append(pending, e)
+	}
+	return pending
+}
+
+func (f *Follower) rouse() {
 	select {
 	case f.wake <- struct{}{}:
 	default:

@@ -82,7 +82,10 @@ func (l *Log) Followed(runID string) bool {
 }
 
 // Publish tells the followers in this process of events of one run that are committed.
-func (l *Log) Publish(list []Event) {
+func (l *Log) Publish(list []Event) { l.publish(list, true) }
+
+// publish is Publish; where the events come from the log, they are not what the caller of the run reads.
+func (l *Log) publish(list []Event, asTheyAre bool) {
 	if len(list) == 0 {
 		return
 	}
@@ -94,7 +97,9 @@ func (l *Log) Publish(list []Event) {
 	}
 	t.last = max(t.last, list[len(list)-1].ID)
 	for f := range t.followers {
-		f.push(list)
+		if asTheyAre || !f.isOwn {
+			f.push(list)
+		}
 	}
 }
 
@@ -111,7 +116,7 @@ func (l *Log) Look(ctx context.Context) error {
 			for end < len(list) && list[end].RunID == list[begin].RunID {
 				end++
 			}
-			l.Publish(list[begin:end])
+			l.publish(list[begin:end], false)
 			begin = end
 		}
 	}

@@ -3,6 +3,7 @@ package events
 import (
 	"encoding/json"
 
+	"beckon/internal/redact"
 	"beckon/internal/store"
 )
 
@@ -11,6 +12,7 @@ type Subject struct {
 	ClientID   string
 	WorkflowID string          // the agent or flow
 	Callback   json.RawMessage // whom the caller wants to be told besides, in the form of whoever carries events out; nil is nobody
+	Rules      *redact.Rules   // how the content of the run is treated; nil keeps it as it is
 }
 
 // Outlet carries events out of the house.

@@ -42,6 +42,7 @@ import (
 	"beckon/internal/memory"
 	"beckon/internal/secret"
 	"beckon/internal/spend"
+	"beckon/internal/store"
 	"beckon/internal/telemetry"
 	"beckon/internal/units"
 	"beckon/internal/work"
@@ -235,6 +236,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		EventNames: func() []string { return g.catalog().Agents.EventNames() },
 		EventType:  func(name string) string { return g.catalog().Agents.EventType(name) },
 		RunView:    g.runView,
+		Ended:      func(tx store.Tx, runID string) error { return g.runs.DeliveryEnded(tx, runID) },
 		Origin:     func(ctx context.Context, runID string) ([]byte, error) { return g.runs.Origin(ctx, runID) },
 		Mail:       mailer,
 	})
@@ -242,7 +244,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Zone: c.Zone(), Tell: g.deliveries.Tell,
 		Prices: func() *spend.Prices { return g.inForce.Load().prices }, Budgets: g.budgetsOf,
 	})
-	coalescing := &coalesce.Service{Store: g.store, Runs: func() *runs.Service { return g.runs }}
+	coalescing := &coalesce.Service{Store: g.store, Sealer: g.sealer, Runs: func() *runs.Service { return g.runs }}
 	g.runs = runs.New(runs.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
 		MaxConcurrent: int64(c.MaxConcurrent), MaxQueued: int64(c.MaxQueued), Limit: g.limit, Gate: g.gate,
@@ -250,6 +252,8 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		Retention: func() time.Duration { return g.inForce.Load().runRetention },
 		Entry:     func(id string) *agents.Entry { return g.catalog().Agents.Get(id) },
 		Prompt:    coalescing.Prompt,
+		Sealer:    g.sealer,
+		OnErase:   g.onErase,
 		Spend:     g.budgets.Of,
 	})
 	coalescing.Register(g.instance)

@@ -12,6 +12,7 @@ import (
 	"beckon/agents"
 	"beckon/budgets"
 	"beckon/calls"
+	"beckon/calls/coalesce"
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
@@ -21,6 +22,7 @@ import (
 	"beckon/internal/gate"
 	"beckon/internal/secret"
 	"beckon/internal/spend"
+	"beckon/internal/store"
 	"beckon/tools"
 )
 
@@ -122,6 +124,14 @@ func (g *Gateway) gate(clientID string) *gate.Gate {
 		return client.AnswerGate
 	}
 	return nil
+}
+
+// onErase has everybody forget the content of a run.
+func (g *Gateway) onErase(tx store.Tx, runID string, byAdmin bool) error {
+	if byAdmin {
+		return errors.Join(coalesce.Erase(tx, runID), g.deliveries.Erase(tx, runID))
+	}
+	return g.deliveries.Forget(tx, runID)
 }
 
 // callbackSecrets are what signs the callbacks of a client.

@@ -19,7 +19,7 @@ const maxRunView units.Bytes = 4 << 20
 
 // runView is what the templates of endpoints know as .run; see deliveries.Config.
 func (g *Gateway) runView(ctx context.Context, id string) (map[string]any, error) {
-	r, err := g.runs.Get(ctx, id)
+	r, err := g.runs.View(ctx, id)
 	if err != nil {
 		return nil, err
 	}

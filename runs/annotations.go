@@ -47,13 +47,21 @@ type Admission struct {
 func (s *Service) Tell(tx store.Tx, about Run, runID, kind string, at time.Time, data json.RawMessage) error {
 	subject := about.subject()
 	about.ID = runID
-	event := newEvent("evt_"+ulid.Make().String(), &about, kind, "", at, nil, func(text []byte) []byte { return append(text, data...) })
+	eventID := "evt_" + ulid.Make().String()
+	event := told(&about, func(r *Run) events.Event {
+		data := r.Rules.JSON(data)
+		if r.Rules.Discarding() && r.isEmptied {
+			data = json.RawMessage("{}")
+		}
+		return newEvent(eventID, r, kind, "", at, nil, func(text []byte) []byte { return append(text, data...) })
+	})
 	event.Transient = true
 	return s.Events.Append(tx, subject, []events.Event{event})
 }
 
 // addNotes writes the notes that a run begins with.
 func addNotes(tx store.Tx, r *Run) error {
+	r = r.kept()
 	for _, note := range r.Notes {
 		if err := AddNote(tx, r.ID, note); err != nil {
 			return err

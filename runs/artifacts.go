@@ -7,6 +7,7 @@ import (
 
 	"beckon/agents"
 	"beckon/artifacts"
+	"beckon/internal/redact"
 	"beckon/internal/store"
 )
 
@@ -29,7 +30,7 @@ func (f *files) Save(ctx context.Context, name, mediaType string, content io.Rea
 	if by.NodeID == "" {
 		by.NodeID = f.active.run.WorkflowID
 	}
-	return f.service.Artifacts.Save(ctx, by, name, mediaType, content)
+	return f.service.Artifacts.Save(ctx, by, keptName(f.active.run.Rules, name), mediaType, content)
 }
 
 func (f *files) Open(ctx context.Context, id string) (io.ReadCloser, agents.Artifact, error) {
@@ -44,18 +45,10 @@ func (s *Service) keepArtifacts(tx store.Tx, runID string, list []agents.Artifac
 	return s.Artifacts.Keep(tx, runID, list)
 }
 
-// endNode writes what became of a node.
-func (s *Service) endNode(tx store.Tx, runID string, n agents.Node) error {
-	if err := endNode(tx, runID, n); err != nil {
-		return err
-	}
-	return s.keepArtifacts(tx, runID, n.Artifacts)
-}
-
 // Upload stores a file that a call of a client brings, for the run that it asks for. The Request of that run has to name it in
 // Uploads; else Discard removes it.
-func (s *Service) Upload(ctx context.Context, runID, clientID, name, mediaType string, content io.Reader) (agents.Artifact, error) {
-	return s.Artifacts.Upload(ctx, runID, clientID, name, mediaType, content)
+func (s *Service) Upload(ctx context.Context, runID, clientID string, rules *redact.Rules, name, mediaType string, content io.Reader) (agents.Artifact, error) {
+	return s.Artifacts.Upload(ctx, runID, clientID, keptName(rules, name), mediaType, content)
 }
 
 // Discard removes files of a call that has started no run.

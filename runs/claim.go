@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"beckon/events"
+	"beckon/internal/problem"
 	"beckon/internal/store"
 )
 
@@ -15,6 +16,7 @@ type claim struct {
 	last   string                  // its last event
 	events []events.Event          // that it has started; nothing when it is resumed
 	rounds map[string][]*keptRound // of a run that goes on, by node
+	failed *problem.Error          // why it cannot be worked on; nil where it can
 }
 
 // claim claims up to most queued runs for this process, those with the highest priority first. It leaves out those whose
@@ -71,8 +73,15 @@ func (s *Service) named(r *Run) *Run {
 func (s *Service) begin(tx store.Tx, r *Run) (c *claim, err error) {
 	c = &claim{run: r}
 	if r.Attempts == 1 {
+		if err := s.unseal(tx, r); err != nil {
+			if c.failed = unreadable(err); c.failed == nil {
+				return nil, err
+			}
+		}
 		if err := s.makePrompt(tx, r); err != nil {
-			return nil, err
+			if c.failed = unreadable(err); c.failed == nil {
+				return nil, err
+			}
 		}
 		id := events.NewSequence(r.ID, events.FirstID(r.ID, r.CreatedAt)).Next(r.StartedAt)
 		c.events = []events.Event{runEvent(id, r, nodeCount{})}
@@ -84,6 +93,11 @@ func (s *Service) begin(tx store.Tx, r *Run) (c *claim, err error) {
 	}
 	if err == nil && r.acts {
 		c.rounds, err = roundsOf(tx, r.ID)
+	}
+	if err == nil {
+		if err = s.unseal(tx, r); err != nil && unreadable(err) != nil {
+			c.failed, err = unreadable(err), nil
+		}
 	}
 	if err == nil {
 		err = s.addArtifacts(tx, r)
@@ -100,7 +114,12 @@ func (s *Service) makePrompt(tx store.Tx, r *Run) error {
 	if err != nil || prompt.Text == "" {
 		return err
 	}
-	r.Input, r.Fence = prompt.Text, r.Fence.With(prompt.Spans)
+	if r.Input, r.Fence = prompt.Text, r.Fence.With(prompt.Spans); r.Rules != nil {
+		r.blackOutPrompt()
+		if err := s.seal(tx, r); err != nil {
+			return err
+		}
+	}
 	return setInput(tx, r)
 }
 

@@ -22,6 +22,7 @@ func (s *Service) register(w *work.Instance) {
 	w.Go(s.dispatch)
 	w.Every(countEvery, "count the runs that wait", s.countQueue)
 	w.Every(expireEvery, "deny calls that nobody has allowed in time", s.expireApprovals)
+	w.Every(sealedEvery, "drop the content that nobody needs", s.dropSealed)
 	w.Every(trimEvery, "remove the streamed text of ended runs", s.trim)
 	if s.Retention != nil {
 		w.Every(retainEvery, "delete old runs", func(ctx context.Context) error {

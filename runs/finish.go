@@ -61,13 +61,14 @@ func (a *Active) last(nodes nodeCount, written chan<- error) entry {
 
 // stopWork ends what had not ended when a run failed or was canceled.
 func (s *Service) stopWork(tx store.Tx, r *Run, acts bool) error {
+	failure := *r.kept().Error
 	if acts {
-		if err := endCalls(tx, r.ID, *r.Error, r.CompletedAt); err != nil {
+		if err := endCalls(tx, r.ID, failure, r.CompletedAt); err != nil {
 			return err
 		}
 	}
 	if r.IsFlow {
-		return stopNodes(tx, r.ID, *r.Error, r.CompletedAt)
+		return stopNodes(tx, r.ID, failure, r.CompletedAt)
 	}
 	return s.keepArtifacts(tx, r.ID, r.Artifacts)
 }
@@ -147,6 +148,11 @@ func (s *Service) count(r *Run) {
 
 // report is the one line that the log has of every run.
 func (s *Service) report(ctx context.Context, r *Run, why error) {
+	if r.Rules != nil {
+		if r = r.kept(); r.Error != nil {
+			why = errors.New(r.Error.Message)
+		}
+	}
 	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("run_id", r.ID), slog.String("status", string(r.Status)), slog.String("client", r.ClientID),
 		slog.String("agent", r.WorkflowID), slog.Duration("duration", r.Duration()), slog.Int("tokens", r.Usage.TotalTokens)}
 	if r.Error != nil {
@@ -197,5 +203,9 @@ func (s *Service) endUnworked(tx store.Tx, r *Run, from Status) ([]events.Event,
 		return nil, err
 	}
 	list = append(list, runEvent(ids.Next(r.CompletedAt), r, countNodes(r.Nodes)))
-	return list, s.Events.Append(tx, r.subject(), list)
+	wanted := s.Events.Wanted(r.subject(), list...)
+	if err := s.Events.Append(tx, r.subject(), list); err != nil {
+		return nil, err
+	}
+	return list, s.settle(tx, r, wanted)
 }

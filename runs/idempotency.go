@@ -50,12 +50,15 @@ func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instanc
 
 // write writes a run that is not in the table yet, with what belongs to it.
 func (s *Service) write(tx store.Tx, once *Idempotency, r *Run, instance string, list []events.Event) error {
+	if r.Rules != nil && r.Rules.Model { // Admit may have changed it
+		r.blackOutPrompt()
+	}
 	if once != nil {
 		if err := reserve(tx, r.ClientID, *once, r.ID, r.CreatedAt); err != nil {
 			return err
 		}
 	}
-	if err := s.storage.insert(tx, r, instance); err != nil {
+	if err := s.insert(tx, r, instance); err != nil {
 		return err
 	}
 	if len(r.Uploads) > 0 {

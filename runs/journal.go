@@ -9,6 +9,7 @@ import (
 	"beckon/agents"
 	"beckon/events"
 	"beckon/internal/problem"
+	"beckon/internal/sealed"
 	"beckon/internal/store"
 )
 
@@ -153,17 +154,44 @@ func (j *journal) flush() {
 // can be computed from it, unless somebody outside is to be told of them.
 func (j *journal) apply(tx store.Tx, batch []entry) error {
 	s, first, last := j.service, batch[0], batch[len(batch)-1]
+	if last.end != nil && last.end.Rules != nil {
+		return j.applyTreated(tx, batch)
+	}
 	whole := first.begin != nil && last.end != nil && len(batch) == 2 && first.write == nil && last.write == nil
 	if whole && !s.Events.Wanted(j.about, createdOutline(first.begin), outline(first.begin), outline(last.end)) {
-		return s.storage.insert(tx, last.end, s.instance)
+		return s.insert(tx, last.end, s.instance)
 	}
+	return j.applyAll(tx, batch)
+}
+
+// applyTreated is apply for the last batch of a run whose content is not kept as it is.
+func (j *journal) applyTreated(tx store.Tx, batch []entry) error {
+	s, last := j.service, batch[len(batch)-1].end
+	if batch[0].begin != nil {
+		last.Erased = "" // this may be called twice
+		s.settleNew(last, eventsOf(batch))
+		if err := j.applyAll(tx, batch); err != nil || last.Rules.Discarding() && last.Erased == "" {
+			return err
+		}
+		return sealed.Drop(tx, j.runID) // of its nodes
+	}
+	wanted := s.Events.Wanted(j.about, eventsOf(batch)...)
+	if err := j.applyAll(tx, batch); err != nil {
+		return err
+	}
+	return s.settle(tx, last, wanted || s.Events.Wanted(j.about, eventsOf(batch)...))
+}
+
+// applyAll writes a batch with its events.
+func (j *journal) applyAll(tx store.Tx, batch []entry) error {
+	s, first, last := j.service, batch[0], batch[len(batch)-1]
 	switch {
 	case first.begin != nil && last.end != nil:
-		if err := s.storage.insert(tx, last.end, s.instance); err != nil {
+		if err := s.insert(tx, last.end, s.instance); err != nil {
 			return err
 		}
 	case first.begin != nil:
-		if err := s.storage.insert(tx, first.begin, s.instance); err != nil {
+		if err := s.insert(tx, first.begin, s.instance); err != nil {
 			return err
 		}
 	case last.end == nil:

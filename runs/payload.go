@@ -24,7 +24,7 @@ type nodeCount struct{ completed, failed int }
 // runEvent makes the event that r has come into its status.
 func runEvent(id string, r *Run, nodes nodeCount) events.Event {
 	kind, at := cameInto(r)
-	return runEventOf(id, r, kind, at, nodes, nil)
+	return told(r, func(r *Run) events.Event { return runEventOf(id, r, kind, at, nodes, nil) })
 }
 
 // cameInto returns the type of the event that r has come into its status, and when it has.
@@ -61,7 +61,9 @@ func createdOutline(r *Run) events.Event {
 func createdEvent(r *Run) events.Event {
 	accepted := *r
 	accepted.Status, accepted.Output, accepted.Error, accepted.By = Queued, "", nil, agents.Answerer{}
-	event := runEventOf(events.CreatedID(r.ID, r.CreatedAt), &accepted, events.RunCreated, r.CreatedAt, nodeCount{}, nil)
+	event := told(&accepted, func(r *Run) events.Event {
+		return runEventOf(events.CreatedID(r.ID, r.CreatedAt), r, events.RunCreated, r.CreatedAt, nodeCount{}, nil)
+	})
 	event.Transient = true
 	return event
 }
@@ -100,12 +102,14 @@ func nodeEvent(id string, r *Run, n agents.Node) events.Event {
 	case agents.NodeCanceled:
 		kind, at = events.NodeCanceled, n.CompletedAt
 	}
-	return newEvent(id, r, kind, n.Names[kind], at, n.Error, func(text []byte) []byte {
-		text = appendText(append(text, `{"nodeId":`...), n.ID)
-		text = appendText(append(text, `,"nodeType":`...), n.Type)
-		text = append(append(append(text, `,"status":"`...), n.Status...), '"')
-		text = appendTextOrNull(append(text, `,"output":`...), n.Output)
-		return append(appendArtifacts(appendFallback(appendErrorCode(text, n.Error), n.By), n.Artifacts), '}')
+	return toldNode(r, n, func(r *Run, n agents.Node) events.Event {
+		return newEvent(id, r, kind, n.Names[kind], at, n.Error, func(text []byte) []byte {
+			text = appendText(append(text, `{"nodeId":`...), n.ID)
+			text = appendText(append(text, `,"nodeType":`...), n.Type)
+			text = append(append(append(text, `,"status":"`...), n.Status...), '"')
+			text = appendTextOrNull(append(text, `,"output":`...), n.Output)
+			return append(appendArtifacts(appendFallback(appendErrorCode(text, n.Error), n.By), n.Artifacts), '}')
+		})
 	})
 }
 
@@ -159,11 +163,13 @@ func toolEvent(id string, r *Run, c agents.ToolCall, at time.Time) events.Event 
 
 // progressEvent makes the event that so much of a node's work is done.
 func progressEvent(id string, r *Run, n agents.Node, percent int, at time.Time) events.Event {
-	return newEvent(id, r, events.NodeProgress, n.Names[events.NodeProgress], at, nil, func(text []byte) []byte {
-		text = appendText(append(text, `{"nodeId":`...), n.ID)
-		text = appendText(append(text, `,"nodeType":`...), n.Type)
-		text = append(append(append(text, `,"status":"`...), n.Status...), '"')
-		return append(strconv.AppendInt(append(text, `,"percent":`...), int64(percent), 10), '}')
+	return toldNode(r, n, func(r *Run, n agents.Node) events.Event {
+		return newEvent(id, r, events.NodeProgress, n.Names[events.NodeProgress], at, nil, func(text []byte) []byte {
+			text = appendText(append(text, `{"nodeId":`...), n.ID)
+			text = appendText(append(text, `,"nodeType":`...), n.Type)
+			text = append(append(append(text, `,"status":"`...), n.Status...), '"')
+			return append(strconv.AppendInt(append(text, `,"percent":`...), int64(percent), 10), '}')
+		})
 	})
 }
 
@@ -195,8 +201,14 @@ func newEvent(id string, r *Run, kind, name string, at time.Time, failure *agent
 	return events.Event{ID: id, RunID: r.ID, Type: kind, Payload: text, Name: name}
 }
 
-func deltaEvent(id, runID, text string) events.Event {
-	return events.Event{ID: id, RunID: runID, Type: events.MessageDelta, Payload: append(appendText([]byte(`{"text":`), text), '}')}
+// deltaEvent makes the event of a piece of the answer. Where what is kept is redacted, the caller alone reads pieces: a secret may be
+// cut in two by them.
+func deltaEvent(id string, r *Run, text string) events.Event {
+	payload := append(appendText([]byte(`{"text":`), text), '}')
+	if r.Rules != nil {
+		return events.Event{ID: id, RunID: r.ID, Type: events.MessageDelta, Own: payload, Transient: true}
+	}
+	return events.Event{ID: id, RunID: r.ID, Type: events.MessageDelta, Payload: payload}
 }
 
 // compact puts metadata, which its caller may have laid out, on one line.

@@ -80,7 +80,7 @@ func (p *progress) End(_ context.Context, n agents.Node) error {
 	p.flushText()
 	outcome := make(chan error, 1)
 	p.journal.add(entry{at: n.CompletedAt, event: func(id string) events.Event { return nodeEvent(id, p.run, n) },
-		write: func(tx store.Tx) error { return p.journal.service.endNode(tx, p.run.ID, n) }, done: func(err error) { outcome <- err }})
+		write: func(tx store.Tx) error { return p.journal.service.endNode(tx, p.run, n) }, done: func(err error) { outcome <- err }})
 	return <-outcome // also when the database is away meanwhile: a node that has ended is not run again
 }
 
@@ -110,7 +110,11 @@ func (p *progress) flushText() {
 	}
 	p.written = true
 	text := p.text.String()
-	p.journal.add(entry{at: time.Now(), event: func(id string) events.Event { return deltaEvent(id, p.run.ID, text) }})
+	if p.run.Rules != nil && !p.run.ownStream {
+		p.text.Reset()
+		return
+	}
+	p.journal.add(entry{at: time.Now(), event: func(id string) events.Event { return deltaEvent(id, p.run, text) }})
 	p.text.Reset()
 }
 
@@ -141,6 +145,9 @@ func (p *progress) finish() nodeCount {
 
 // followed reports whether somebody reads the answer while it is written.
 func (p *progress) followed() bool {
+	if p.run.Rules != nil {
+		return p.callerReads
+	}
 	return p.callerReads || p.journal.service.Events.Followed(p.run.ID)
 }
 

@@ -39,6 +39,9 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 	}
 	run := newRun(r, time.Now().UTC())
 	run.Status = Queued
+	if err := s.prepare(&run); err != nil {
+		return nil, err
+	}
 	s.waiting.Add(1)
 	queued := []events.Event{runEvent(events.FirstID(run.ID, run.CreatedAt), &run, nodeCount{})}
 	admission, err := s.recordQueued(ctx, r, &run, queued)
@@ -201,20 +204,24 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 		return
 	}
 	go func() {
-		if entry == nil {
-			s.refuse(a)
+		switch {
+		case c.failed != nil:
+			s.refuse(a, c.failed)
+			return
+		case entry == nil:
+			s.refuse(a, problem.New(problem.Unavailable, problem.CodeAgentUnavailable,
+				"The agent %q of this run is not there any more, or its configuration has an error, which the log names.", a.run.WorkflowID))
 			return
 		}
 		s.work(ctx, a, entry, true)
 	}()
 }
 
-// refuse ends a run whose agent is gone.
-func (s *Service) refuse(a *Active) {
+// refuse ends a run that cannot be worked on.
+func (s *Service) refuse(a *Active, why error) {
 	defer s.remove(a)
 	s.Metrics.RunStarted()
-	a.setOutcome(agents.Result{}, problem.New(problem.Unavailable, problem.CodeAgentUnavailable,
-		"The agent %q of this run is not there any more, or its configuration has an error, which the log names.", a.run.WorkflowID))
+	a.setOutcome(agents.Result{}, why)
 	s.finish(a)
 }
 

@@ -9,6 +9,7 @@ import (
 	"beckon/events"
 	"beckon/internal/fence"
 	"beckon/internal/problem"
+	"beckon/internal/redact"
 )
 
 // Status is where a run is in its life.
@@ -95,10 +96,17 @@ type Run struct {
 	Notes        []Note            // nil where they were not asked for
 	Inputs       []Input           // what it answers for, where calls are coalesced; nil where they were not asked for
 
-	hasArtifacts bool // there may be some on record
-	annotated    bool // it has notes or inputs
-	acts         bool // its agents have used tools
-	viewed       bool // somebody has looked at it since
+	Rules  *redact.Rules // how its content is treated; nil keeps it as it is
+	Erased string        // ErasedByClient, ErasedByAdmin, or empty where its content is not gone
+
+	texts        *texts // of a run with rules
+	isKept       bool   // its content is what is kept of it
+	isEmptied    bool   // it is one whose client keeps no content, as it is kept
+	ownStream    bool   // its caller reads its events, which is not what is kept
+	hasArtifacts bool   // there may be some on record
+	annotated    bool   // it has notes or inputs
+	acts         bool   // its agents have used tools
+	viewed       bool   // somebody has looked at it since
 }
 
 // Duration is from the start to the end, or zero while the run goes on.
@@ -127,7 +135,7 @@ func (r *Run) Data() json.RawMessage {
 
 // subject is what its events are about.
 func (r *Run) subject() events.Subject {
-	return events.Subject{ClientID: r.ClientID, WorkflowID: r.WorkflowID, Callback: r.Callback}
+	return events.Subject{ClientID: r.ClientID, WorkflowID: r.WorkflowID, Callback: r.Callback, Rules: r.Rules}
 }
 
 // Problem says why an ended run has no answer, as its first caller was told; nil for a completed one.

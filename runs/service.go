@@ -18,6 +18,7 @@ import (
 	"beckon/internal/gate"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
+	"beckon/internal/secret"
 	"beckon/internal/store"
 	"beckon/internal/telemetry"
 	"beckon/internal/work"
@@ -64,6 +65,13 @@ type Config struct {
 
 	// Gate returns the gate of a client, or nil; nil is for a service whose clients have none.
 	Gate func(clientID string) *gate.Gate
+
+	// Sealer seals what runs with rules need of their content; nil is for a service without such runs.
+	Sealer *secret.Sealer
+
+	// OnErase is called in the transaction that drops the content of a run whose client keeps none, or that an administrator has
+	// erased; nil does nothing.
+	OnErase func(tx store.Tx, runID string, byAdmin bool) error
 
 	// Retention is how long runs that have ended are kept; nil is for ever.
 	Retention func() time.Duration
@@ -128,11 +136,6 @@ func New(c Config) *Service {
 		s.register(c.Work)
 	}
 	return s
-}
-
-// Origin returns what the call of a run has told, an events.Origin in JSON; nil where that, or the run, is not on record.
-func (s *Service) Origin(ctx context.Context, id string) ([]byte, error) {
-	return s.storage.origin(ctx, id)
 }
 
 // Get returns a run with its nodes and artifacts. A NotFound says that there is none of that id.

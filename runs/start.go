@@ -10,6 +10,7 @@ import (
 	"beckon/agents"
 	"beckon/events"
 	"beckon/internal/fence"
+	"beckon/internal/redact"
 	"beckon/internal/store"
 )
 
@@ -33,6 +34,7 @@ type Request struct {
 	Warnings    []string          // why the call was let through although something went wrong
 	Admit       Admit             // decides, when the run would be queued, whether it is; nil queues it
 	Stream      bool              // the caller reads the answer while it is written
+	Rules       *redact.Rules     // how its content is treated; nil keeps it as it is
 	// Also is written in the transaction that puts the run into the queue; its error leaves the run out. nil for nothing. It
 	// may be called twice.
 	Also  func(tx store.Tx, runID string) error
@@ -53,6 +55,7 @@ type Active struct {
 	journal  *journal
 	progress *progress
 	files    files
+	own      *events.Follower // of the caller, where what is kept is not what it reads; else nil
 }
 
 // startGrace is how long the start of a run is held back. A run that ends within that time is written once, as a whole.
@@ -65,12 +68,20 @@ const startGrace = 50 * time.Millisecond
 func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 	now := time.Now().UTC()
 	run := newRun(r, now)
+	if err := s.prepare(&run); err != nil {
+		return nil, err
+	}
+	run.ownStream = r.Stream && r.Rules != nil
 	run.Status, run.StartedAt, run.Claim = Running, now, 1
 	ctx = context.WithoutCancel(ctx)
 	a := s.newActive(ctx, run, "", r.Entry.Timeout, r.OnEnd)
 	a.progress.callerReads = r.Stream
+	if run.ownStream {
+		a.own = s.Events.FollowOwn(run.ID)
+	}
 	ctx, a.cancel = context.WithCancelCause(ctx)
 	if err := s.add(a); err != nil {
+		a.CloseOwn()
 		return nil, err
 	}
 	event := func(id string) events.Event { return runEvent(id, &run, nodeCount{}) }
@@ -78,6 +89,7 @@ func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 		// Write the run now: a repeated call must not ask the agent again, and no file may be without a run for long.
 		if err := s.record(ctx, r.Idempotency, &run, s.instance, []events.Event{event(a.journal.ids.Next(now))}, nil); err != nil {
 			s.remove(a)
+			a.CloseOwn()
 			return nil, err
 		}
 		close(a.recorded)
@@ -112,7 +124,7 @@ func newRun(r Request, now time.Time) Run {
 	}
 	return Run{ID: id, ClientID: r.ClientID, WorkflowID: r.Entry.ID, IsFlow: r.Entry.IsFlow, Source: r.Source,
 		SessionID: r.SessionID, Input: r.Input, Fence: r.Fence, Metadata: r.Metadata, Callback: r.Callback, Origin: r.Origin, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
-		Share: share, Uploads: r.Uploads, hasArtifacts: len(r.Uploads) > 0, Notes: notes, annotated: notes != nil || r.Admit != nil, ReceivedAt: r.ReceivedAt, CreatedAt: now}
+		Share: share, Uploads: r.Uploads, Rules: r.Rules, hasArtifacts: len(r.Uploads) > 0, Notes: notes, annotated: notes != nil || r.Admit != nil, ReceivedAt: r.ReceivedAt, CreatedAt: now}
 }
 
 // newActive returns an Active for a run that is new, or that was claimed from the queue. lastEvent is the ID of its
@@ -167,7 +179,20 @@ func (a *Active) notifyEnded() {
 	if a.onEnd != nil {
 		a.onEnd()
 	}
+	if a.own != nil {
+		a.own.End()
+	}
 	close(a.done)
+}
+
+// Own returns what its caller reads the run's events from, which are not what is kept of them; nil where they are the same.
+func (a *Active) Own() *events.Follower { return a.own }
+
+// CloseOwn ends the following of Own.
+func (a *Active) CloseOwn() {
+	if a.own != nil {
+		a.own.Close()
+	}
 }
 
 // Cancel stops the run, which ends CANCELED. It does nothing if the run has ended already.

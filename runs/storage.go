@@ -10,6 +10,7 @@ import (
 	"beckon/agents"
 	"beckon/internal/fence"
 	"beckon/internal/problem"
+	"beckon/internal/redact"
 	"beckon/internal/store"
 )
 
@@ -74,11 +75,16 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	if !r.NotBefore.IsZero() {
 		row.Time("not_before", r.NotBefore)
 	}
+	if r.Rules != nil {
+		row.Text("rules", r.Rules.String())
+		row.Text("erased", r.Erased)
+	}
 	return row.Insert()
 }
 
 // endRun writes how a run ended, and returns errEnded when it is not claimed under r.Claim any more.
 func endRun(tx store.Tx, r *Run) error {
+	r = r.kept()
 	code, message, kind := failureColumns(r)
 	n, err := tx.ExecCount(`UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, error_kind = ?,
 			prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, cost = ?, usage_details = ?, answerer = ?, verdict = ?, verdict_reason = ?, completed_at = ?
@@ -133,6 +139,7 @@ type row struct {
 	ID, Status, ClientID, WorkflowID, Kind, Source, Input           string
 	SessionID, Metadata, Output, ErrorCode, ErrorMessage, ErrorKind *string
 	Callback, Origin, Answerer, Verdict, VerdictReason, Fence       *string
+	Rules, Erased                                                   *string
 	UsageDetails                                                    *string
 	Cost                                                            *int64
 	PromptTokens, CompletionTokens, TotalTokens                     int
@@ -164,13 +171,17 @@ func (s storage) get(ctx context.Context, id string) (*Run, error) {
 	return run, err
 }
 
-// origin returns what the call of a run has told; nil where that is not on record.
-func (s storage) origin(ctx context.Context, id string) ([]byte, error) {
-	text, _, err := store.Row[*string](s.store.Read(ctx), "SELECT origin FROM runs WHERE id = ?", id)
-	if err != nil || text == nil {
-		return nil, store.Wrap(err, "read what the call of run %s has told", id)
+// origin returns what is kept of what the call of a run has told, nil where that is nothing, and how its content is treated.
+func (s storage) origin(ctx context.Context, id string) ([]byte, *redact.Rules, error) {
+	w, _, err := store.Row[struct{ Origin, Rules *string }](s.store.Read(ctx), "SELECT origin, rules FROM runs WHERE id = ?", id)
+	if err != nil {
+		return nil, nil, store.Wrap(err, "read what the call of run %s has told", id)
 	}
-	return []byte(*text), nil
+	rules, err := redact.Read(deref(w.Rules))
+	if w.Origin == nil {
+		return nil, rules, err
+	}
+	return []byte(*w.Origin), rules, err
 }
 
 func errNoRun() error {
@@ -197,6 +208,12 @@ func (w *row) run() *Run {
 		r.Fence = fenceOf(*w.Fence, r.Input)
 	}
 	r.By, _ = answererOf(w.Answerer) // what cannot be read is no reason to lose the run
+	if r.Erased = deref(w.Erased); w.Rules != nil {
+		r.isKept = true
+		if r.Rules, _ = redact.Read(*w.Rules); r.Rules == nil { // what cannot be read is treated with the most care
+			r.Rules = redact.Strictest()
+		}
+	}
 	if w.ErrorCode != nil {
 		r.Error, r.ErrorKind = &agents.Failure{Code: *w.ErrorCode, Message: deref(w.ErrorMessage)}, problem.Kind(deref(w.ErrorKind))
 	}

@@ -16,7 +16,8 @@ type queuedRun struct {
 
 // queued returns the first runs in the queue, but for those of some clients and some others.
 func (s storage) queued(tx store.Tx, butOf, but []string, most int) (list []queuedRun, err error) {
-	query := `SELECT id, client_id, octet_length(input) AS size FROM runs
+	query := `SELECT id, client_id, octet_length(input) + CASE WHEN rules IS NULL THEN 0 ELSE
+			COALESCE((SELECT octet_length(content) FROM sealed_content WHERE run_id = runs.id AND place = 'run'), 0) END AS size FROM runs
 		WHERE status = 'QUEUED' AND (not_before IS NULL OR not_before <= ?) AND client_id NOT IN (?) AND id NOT IN (?) ORDER BY priority, id LIMIT ?`
 	if s.store.Shared() {
 		query += " FOR UPDATE SKIP LOCKED"
@@ -67,6 +68,7 @@ func (s storage) status(ctx context.Context, id string) (Status, error) {
 
 // setInput changes what a claimed run asks.
 func setInput(tx store.Tx, r *Run) error {
+	r = r.kept()
 	return store.Wrap(tx.Exec("UPDATE runs SET input = ?, fence = ? WHERE id = ?", storable(r.Input), textOrNull(fenceText(r.Fence)), r.ID), "change the input of run %s", r.ID)
 }
 

@@ -64,7 +64,7 @@ func endedBetween(tx store.Tx, after, before string, limit int) ([]string, error
 
 // deleteRuns deletes runs with all that belongs to them.
 func deleteRuns(tx store.Tx, ids []string) error {
-	for _, table := range []string{"events WHERE run_id", "nodes WHERE run_id", "rounds WHERE run_id", "tool_calls WHERE run_id", "run_notes WHERE run_id", "run_inputs WHERE run_id", "runs WHERE id"} {
+	for _, table := range []string{"events WHERE run_id", "nodes WHERE run_id", "rounds WHERE run_id", "tool_calls WHERE run_id", "run_notes WHERE run_id", "run_inputs WHERE run_id", "sealed_content WHERE run_id", "runs WHERE id"} {
 		if err := tx.Exec("DELETE FROM "+table+" IN (?)", ids); err != nil {
 			return err
 		}

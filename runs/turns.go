@@ -21,6 +21,9 @@ func (t *turns) Node(id string) agents.Turns { return &turns{t.service, t.active
 
 // Open implements agents.Turns. A fallback goes on with the turn that the provider before it has begun.
 func (t *turns) Open(ctx context.Context, a agents.Acting) (agents.Turn, error) {
+	if t.active.run.Rules != nil { // what tools are given and give is kept as it is
+		return nil, nil
+	}
 	var allowed []string
 	if t.service.ClientTools != nil {
 		allowed = t.service.ClientTools(t.active.run.ClientID)

@@ -34,7 +34,7 @@ func hear(ctx context.Context, call agents.Call) (agents.Result, error) {
 func withUpload(t *testing.T, s *runs.Service, a agent) runs.Request {
 	r := request(a)
 	r.Entry.RetryOnCrash, r.Input, r.ID = true, "", runs.NewID()
-	file, err := s.Upload(t.Context(), r.ID, r.ClientID, "call.wav", "audio/wav", strings.NewReader("hello"))
+	file, err := s.Upload(t.Context(), r.ID, r.ClientID, nil, "call.wav", "audio/wav", strings.NewReader("hello"))
 	require.NoError(t, err)
 	r.Uploads = []agents.Artifact{file}
 	return r

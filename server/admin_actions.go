@@ -34,6 +34,8 @@ func (s *Server) registerActions(api huma.API) {
 	route(api, http.MethodPost, "/deliveries/{id}/resend", "resend-delivery", "Send a delivery again", s.resendDelivery, accepted)
 	route(api, http.MethodDelete, "/runs/{id}/share", "revoke-share", "Take a run's page for recipients away, for good", s.revokeShare,
 		answers(http.StatusNoContent))
+	route(api, http.MethodDelete, "/runs/{id}/content", "erase-content", "Erase what a run was asked and has answered, everywhere, for good", s.eraseContent,
+		answers(http.StatusNoContent, http.StatusConflict))
 	route(api, http.MethodDelete, "/artifacts/{id}", "delete-artifact", "Delete a file that a run has made: its links lead nowhere any more", s.removeArtifact,
 		answers(http.StatusNoContent))
 }
@@ -193,6 +195,13 @@ func (s *Server) resendDelivery(ctx context.Context, in *endpointInput) (*delive
 		return nil, err
 	}
 	return s.getDelivery(ctx, &idInput{ID: in.ID})
+}
+
+func (s *Server) eraseContent(ctx context.Context, in *idInput) (*struct{}, error) {
+	if err := s.Calls.Runs.Erase(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return nil, s.note(ctx, "erase", "runs", in.ID, map[string]any{"content": "erased"})
 }
 
 func (s *Server) note(ctx context.Context, action, section, id string, what any) error {

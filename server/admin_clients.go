@@ -54,6 +54,8 @@ type clientDocument struct {
 	Schedule           *string            `json:"schedule" example:"0 7 * * 1-5" doc:"When the client calls itself: cron's five fields, @daily or @every 90m. Its command or prompt runs then."`
 	Timezone           *string            `json:"timezone" example:"Europe/Berlin" doc:"The time zone of the schedule, by its IANA name; null is server.timezone."`
 	Missed             string             `json:"missed" enum:"once,skip," doc:"What follows when times of the schedule have passed while no gateway was running: once starts one run for all of them, skip none. Empty is once."`
+	Redact             *clients.Redact    `json:"redact" doc:"What is blacked out of its runs before it is kept or sent out: kinds (email, phone, card, iban, jwt, key), patterns (RE2), and model, whether models see it blacked out too. The list of kinds alone will do. null is nothing. The caller's own answer stays as it is."`
+	StoreContent       *bool              `json:"storeContent" nullable:"false" doc:"false: neither input nor output of its runs is kept. They are sealed until the run and its deliveries have ended, and then gone. true"`
 	ExpectEvery        *string            `json:"expectEvery" example:"15m" doc:"Without a call for so long the event client.silent goes out, once; null expects none."`
 	NextRunAt          *string            `json:"nextRunAt" readOnly:"true" doc:"When the schedule comes next."`
 	LastRunAt          *string            `json:"lastRunAt" readOnly:"true" doc:"When the schedule started its last run."`
@@ -84,13 +86,13 @@ func (d *clientDocument) reveal(c clients.Client, token secret.String) {
 }
 
 func (d *clientDocument) show(c clients.Client) {
-	enabled := c.IsEnabled()
+	enabled, storesContent := c.IsEnabled(), c.StoresContent()
 	*d = clientDocument{ID: c.ID, Name: cmp.Or(c.Name, c.ID), Enabled: &enabled, Auth: authDocuments(c.Auth),
 		Source: c.Source, Secret: secretsDocument(c.Secret), Form: formDocumentOf(c), Respond: c.Respond, Passthrough: c.TakesRequest(), CommandID: orNull(c.CommandID), Template: orNull(c.Template),
 		Trusted: c.Trusted, Filter: orNull(c.Filter), Coalesce: c.Coalesce, Prompt: orNull(c.Prompt), Metadata: c.Metadata,
 		WebhookSecret: orNull(c.WebhookSecret.String()), AllowedAgents: orEmpty(c.AllowedAgents), SyncTimeout: shownDuration(c.SyncTimeout, clients.DefaultSyncTimeout),
 		CancelOnDisconnect: c.CancelOnDisconnect, CORS: orEmpty(c.CORS), Tools: orEmpty(c.Tools), Share: c.Share, Gate: orNull(c.Gate), GateStatus: cmp.Or(c.GateStatus, http.StatusOK), MaxBodyBytes: int64(c.MaxBodyBytes),
-		Schedule: orNull(c.Schedule), Timezone: orNull(c.Timezone), Missed: cmp.Or(c.Missed, clients.MissedOnce)}
+		Redact: c.Redact, StoreContent: &storesContent, Schedule: orNull(c.Schedule), Timezone: orNull(c.Timezone), Missed: cmp.Or(c.Missed, clients.MissedOnce)}
 	if c.ExpectEvery != 0 {
 		d.ExpectEvery = orNull(c.ExpectEvery.String())
 	}
@@ -109,7 +111,7 @@ func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fie
 		Trusted: d.Trusted, Filter: deref(d.Filter), Coalesce: d.Coalesce, Prompt: deref(d.Prompt), Metadata: d.Metadata,
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
 		CancelOnDisconnect: d.CancelOnDisconnect, CORS: d.CORS, Tools: d.Tools, Share: d.Share, Gate: deref(d.Gate), GateStatus: d.GateStatus, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent),
-		Schedule: deref(d.Schedule), Timezone: deref(d.Timezone), Missed: catalog.OmitDefault(d.Missed, clients.MissedOnce),
+		Redact: d.Redact, Schedule: deref(d.Schedule), Timezone: deref(d.Timezone), Missed: catalog.OmitDefault(d.Missed, clients.MissedOnce),
 		ExpectEvery: readDuration(&wrong, "expectEvery", deref(d.ExpectEvery), 0)}
 	for _, a := range d.Auth {
 		c.Auth = append(c.Auth, a.Auth)
@@ -119,6 +121,9 @@ func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fie
 	}
 	if d.Enabled != nil && !*d.Enabled {
 		c.Enabled = d.Enabled
+	}
+	if d.StoreContent != nil && !*d.StoreContent {
+		c.StoreContent = d.StoreContent
 	}
 	if d.Token != nil {
 		wrong.Add("token", "cannot be given: Beckon makes it, and the answer to the POST that makes the client has it. POST clients/%s/token makes another", cmp.Or(d.ID, "{id}"))

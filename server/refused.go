@@ -15,6 +15,8 @@ import (
 	"beckon/calls"
 	"beckon/calls/senders"
 	"beckon/internal/problem"
+	"beckon/internal/redact"
+	"beckon/internal/secret"
 	"beckon/internal/store"
 )
 
@@ -154,8 +156,26 @@ func (s *Server) noteRefusal(c echo.Context, p *problem.Error, status int) {
 // describeCall is what is kept of a call that started no run, without secrets.
 func (s *Server) describeCall(c echo.Context, status int, code, reason string) store.RefusedCall {
 	r, m := c.Request(), masker{s.Admin.Token, s.Calls.Catalog().Clients}
-	return store.RefusedCall{At: time.Now(), Status: status, Code: code, Reason: plain(reason, maxRefusedText), Method: plain(r.Method, maxRefusedName),
+	call := store.RefusedCall{At: time.Now(), Status: status, Code: code, Reason: plain(reason, maxRefusedText), Method: plain(r.Method, maxRefusedName),
 		Path: m.path(r.URL), RequestID: c.Response().Header().Get(requestIDHeader), ClientID: m.client(c), Address: plain(c.RealIP(), maxRefusedName), Headers: m.request(r)}
+	if client := m.clients.Get(call.ClientID); client != nil && client.Content != nil {
+		treat(&call, client.Content)
+	}
+	return call
+}
+
+// plainHeaders say nothing of what is called about.
+var plainHeaders = []string{"Accept", "Accept-Encoding", "Authorization", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Host", "Prefer", "User-Agent"}
+
+// treat blacks out what is kept of a call that started no run, as its client wants it of its runs.
+func treat(call *store.RefusedCall, rules *redact.Rules) {
+	call.Reason, call.Path = rules.Text(call.Reason), rules.Text(call.Path)
+	for name, value := range call.Headers {
+		if rules.Discarding() && !slices.Contains(plainHeaders, name) {
+			value = secret.Mask
+		}
+		call.Headers[name] = rules.Text(value)
+	}
 }
 
 // client returns the id that the address names, whether there is such a client or not, or the id of the client whose

@@ -31,7 +31,11 @@ func (s *Server) stream(c echo.Context, runID, after string, ended bool, allowed
 			return err
 		}
 	}
-	follower := s.Calls.Runs.Events.Follow(runID, after)
+	return s.streamFrom(c, s.Calls.Runs.Events.Follow(runID, after), runID, ended, allowed)
+}
+
+// streamFrom is stream from a follower, which it closes.
+func (s *Server) streamFrom(c echo.Context, follower *events.Follower, runID string, ended bool, allowed func() bool) error {
 	defer follower.Close()
 	ctx, cancel := context.WithCancel(c.Request().Context())
 	defer cancel()

@@ -116,7 +116,11 @@ func (s *Server) serveCall(c echo.Context, sender *calls.Sender, r *calls.Reques
 	case r.Stream:
 		err = call.Active.Recorded(ctx)
 		if err == nil {
-			return s.stream(c, call.Active.ID, "", false, s.stillAllowed(c.Request(), call.Client.ID))
+			follower := call.Active.Own()
+			if follower == nil {
+				follower = s.Calls.Runs.Events.Follow(call.Active.ID, "")
+			}
+			return s.streamFrom(c, follower, call.Active.ID, false, s.stillAllowed(c.Request(), call.Client.ID))
 		}
 		err = problem.Of(err)
 	case call.Prefer.Heartbeat:
@@ -168,8 +172,14 @@ func (s *Server) answerOriginal(c echo.Context, call *calls.Call, r *calls.Reque
 	if err := run.Problem(); err != nil {
 		return err
 	}
+	if !run.HasContent() {
+		return errContentErased
+	}
 	return s.answerRun(c, call, run)
 }
+
+var errContentErased = problem.New(problem.Gone, problem.CodeContentErased,
+	"This call has been made before, and was answered. The answer is not there any more: its client keeps no content, or an administrator has erased it. Use a new Idempotency-Key to ask again.")
 
 // refuseCall counts a refused call and returns the reason as an error. If the first call with the same Idempotency-Key
 // is still running, it sets Location to the URL of that call's run.

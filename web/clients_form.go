@@ -56,6 +56,8 @@ var clientFields = []labelled{
 	{"cors", "Origins of pages that may call"},
 	{"gate", "Gate"},
 	{"gateStatus", "Status of an answer that does not pass"},
+	{"redact", "Black out"},
+	{"storeContent", "Keep what is asked and answered"},
 	{"metadata", "Metadata"},
 	{"webhookSecret", "Secret for callbacks"},
 }
@@ -80,6 +82,8 @@ type clientForm struct {
 	SyncTimeout           string
 	CancelOnDisconnect    bool
 	Share                 bool
+	Redact                string
+	StoreContent          string // yes, no, or empty for the default
 	Gate, GateStatus      string
 	MaxBodyBytes          string
 	RateRequests, RatePer string
@@ -102,7 +106,7 @@ type clientForm struct {
 // clientFormOf is the form of a client that there is.
 func clientFormOf(item clients.Client) clientForm {
 	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Filter: item.Filter, Coalesce: writeJSON(item.Coalesce), Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Source: cmp.Or(item.Source, "generic"), Respond: item.Respond, Allowed: item.AllowedAgents,
-		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share,
+		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share, Redact: writeJSON(item.Redact), StoreContent: writeYesNo(item.StoreContent),
 		CORS: strings.Join(item.CORS, "\n"), Tools: strings.Join(item.Tools, "\n"), Gate: item.Gate}
 	if item.Trusted != nil {
 		f.Trusted = strconv.FormatBool(*item.Trusted)
@@ -150,7 +154,7 @@ func readClientForm(sent url.Values) clientForm {
 	text := func(name string) string { return trimmed(sent, name) }
 	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Filter: text("filter"), Coalesce: sent.Get("coalesce"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
-		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
+		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), Redact: sent.Get("redact"), StoreContent: text("storeContent"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
 		MaxConcurrent: text("maxConcurrent"), Budget: readBudgetForm(sent), CORS: sent.Get("cors"), Tools: sent.Get("tools"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"), Trusted: text("trusted"),
 		Schedule: text("schedule"), Timezone: text("timezone"), Missed: text("missed"), ExpectEvery: text("expectEvery"),
 		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret"), Visitors: readVisitorForm(sent)}
@@ -194,6 +198,8 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	}
 	item.Form = f.Visitors.form(&wrong)
 	item.Coalesce = readJSON[clients.Coalesce](&wrong, "coalesce", f.Coalesce, `{"by": "event.key", "window": "30s"}`)
+	item.Redact = readJSON[clients.Redact](&wrong, "redact", f.Redact, `["email", "card"]`)
+	item.StoreContent = typedYesNo(&wrong, "storeContent", f.StoreContent)
 	f.readKind(&item, &wrong)
 	readInto(&wrong, "expectEvery", f.ExpectEvery, &item.ExpectEvery)
 	readInto(&wrong, "syncTimeout", f.SyncTimeout, &item.SyncTimeout)

@@ -100,6 +100,9 @@ func (s clientScreen) HasNoLimits() bool {
 			return false
 		}
 	}
+	if s.Form.Redact+s.Form.StoreContent+s.ErrorOf("redact")+s.ErrorOf("storeContent") != "" {
+		return false
+	}
 	if s.Form.Metadata+s.ErrorOf("metadata")+s.Form.CORS+s.ErrorOf("cors") != "" {
 		return false
 	}

@@ -74,8 +74,10 @@ var refusalsByCode = map[string]refusal{
 	problem.CodeAlreadyDecided:         {"Somebody wanted to decide on a call of a tool that was decided already.", []string{"Nothing is wrong: the first decision counts. The run's page shows it."}},
 	problem.CodeApprovalExpired:        {"Somebody wanted to decide on a call of a tool after its time.", []string{"The call was denied, and the model was told. Raise the agent's approveWithin if people need longer."}},
 	problem.CodeNotApprover:            {"A client wanted to decide on a call of its own run.", []string{"Decide with the admin token, on the page, or by the link that an endpoint got which names run.waiting in its events."}},
+	problem.CodeRunGoesOn:              {"The content of a run was to be erased that had not ended.", []string{"Cancel the run, or wait until it has ended."}},
+	problem.CodeContentErased:          {"The call was repeated under the Idempotency-Key of one that was answered, and the answer is not kept.", []string{"Its client has storeContent: false, or an administrator has erased the run. A new key asks again."}},
 	problem.CodeInvalidEventID:         {"The caller wanted the events after one that is not an event of this run.", []string{"Send the id of the last event of the same run as Last-Event-ID, or leave the header out to get all of them."}},
-	problem.CodeSecretsUnavailable:     {"The call's webhook has headers with secrets, and the gateway has no key to seal them with.", []string{"Set server.secretsKey, or have the caller leave out webhook.headers."}},
+	problem.CodeSecretsUnavailable:     {"The call's webhook has headers with secrets, or its client redacts or keeps no content, and the gateway has no key to seal what it needs with.", []string{"Set server.secretsKey. Without it, callers have to leave out webhook.headers, and clients redact and storeContent."}},
 	problem.CodeStorageUnavailable:     {"The database did not take the call: it was full, locked or out of reach.", []string{"Look at the disk's free space and at the log."}},
 }
 

@@ -80,6 +80,10 @@ func (w *Web) whyNotRepeatable(ctx context.Context, run *runs.Run) (why string, 
 		why = "Its client makes the prompt from the request by a template, and requests are not kept. Send the request again, or try it on the client's page."
 	case isCommand && run.Source == runs.SourceAPI:
 		why = "Its client runs a command, and this run was asked something else through the API. Send it there again."
+	case !isCommand && run.Erased != "", !isCommand && run.Rules.Discarding():
+		why = "What it was asked is not on record."
+	case !isCommand && run.Rules.Blacks():
+		why = "What it was asked is blacked out on record. Send the call again."
 	case len(run.Uploads) > 0:
 		why = "Its call brought files. Send the call again with them."
 	case !isCommand && run.Input == "":

@@ -56,6 +56,9 @@ func (s runScreen) AgentAddress() string {
 // tokens are what a run has used.
 type tokens struct{ Total, Prompt, Completion int64 }
 
+// CanErase reports whether there is content that may be erased.
+func (s runScreen) CanErase() bool { return !s.Live && s.Run.Erased != runs.ErasedByAdmin }
+
 // Tokens are those of the run.
 func (s runScreen) Tokens() tokens {
 	u := s.Run.Usage
@@ -74,6 +77,7 @@ func (w *Web) runPage() page {
 
 		path + "/artifacts/:artifact/remove": w.removeArtifact,
 		path + "/share/revoke":               w.revokeShare,
+		path + "/content/erase":              w.eraseContent,
 	}}
 }
 
@@ -138,6 +142,7 @@ func runNotice(c echo.Context) string {
 		"canceled": "The run is canceled. Where another process works on it, that takes a second or two.",
 		"decided":  "It is decided, and the run goes on.",
 		"removed":  "The artifact is removed. Links to it lead nowhere any more.",
+		"erased":   "The content of the run is erased. Its files are deleted within a minute.",
 		"revoked":  "The page for recipients is gone. Links to it lead nowhere any more.",
 		"again":    "This is the new run. It was started like a call of its client.",
 	}[c.QueryParam("done")]

@@ -10,6 +10,7 @@ import (
 
 	"beckon/calls/senders"
 	"beckon/internal/fence"
+	"beckon/internal/redact"
 	"beckon/runs"
 )
 
@@ -27,6 +28,9 @@ type Arrival struct {
 	Event  senders.Event // what it says
 	Prompt fence.Text    // nothing where the source makes it of the event
 	Source *senders.Sender
+
+	ClientID string
+	Content  *redact.Rules // how what it says is kept; nil is as it is
 
 	inputs []runs.Input
 }

@@ -11,6 +11,7 @@ import (
 	"beckon/clients"
 	"beckon/events"
 	"beckon/internal/fence"
+	"beckon/internal/secret"
 	"beckon/internal/store"
 	"beckon/internal/work"
 	"beckon/runs"
@@ -18,8 +19,9 @@ import (
 
 // Service decides which runs answer for calls, and makes their prompts.
 type Service struct {
-	Store *store.Store
-	Runs  func() *runs.Service
+	Store  *store.Store
+	Sealer *secret.Sealer // for what is kept of calls whose clients have rules
+	Runs   func() *runs.Service
 }
 
 // tidyEvery is how often what is over is removed.
@@ -34,8 +36,13 @@ func (s *Service) Register(w *work.Instance) {
 
 // Admit returns what decides, in the transaction that would queue a run, which run answers for a call.
 func (s *Service) Admit(a Arrival) runs.Admit {
-	call := a.prepare()
-	return func(tx store.Tx, r *runs.Run) (runs.Admission, error) { return s.admit(tx, r, &a, call) }
+	call, err := s.prepare(&a)
+	return func(tx store.Tx, r *runs.Run) (runs.Admission, error) {
+		if err != nil {
+			return runs.Admission{}, err
+		}
+		return s.admit(tx, r, &a, call)
+	}
 }
 
 func (s *Service) admit(tx store.Tx, r *runs.Run, a *Arrival, call Call) (runs.Admission, error) {
@@ -85,7 +92,7 @@ func (s *Service) gather(st storage, r *runs.Run, a *Arrival, d Decision, answer
 			r.Fence = r.Fence.With(fence.All(r.Input))
 		}
 		if len(tells) > 0 {
-			if err := st.addCall(r, a, d, joined, answers, part, len(taken)); err != nil {
+			if err := s.addCall(st, r, a, d, joined, answers, part, len(taken)); err != nil {
 				return err
 			}
 		}
@@ -103,7 +110,7 @@ func (s *Service) gather(st storage, r *runs.Run, a *Arrival, d Decision, answer
 func (s *Service) tell(tx store.Tx, r *runs.Run, a *Arrival, runID string, now time.Time) error {
 	at := a.resolvedAt(now)
 	title := senders.Clip(a.Event.Title, 500)
-	note := runs.Note{At: now, Kind: runs.NoteResolved, Text: fmt.Sprintf("Resolved at %s: %s", at.UTC().Format(runs.TimeFormat), title)}
+	note := runs.Note{At: now, Kind: runs.NoteResolved, Text: fmt.Sprintf("Resolved at %s: %s", at.UTC().Format(runs.TimeFormat), keptTitle(r.Rules, title))}
 	if err := runs.AddNote(tx, runID, note); err != nil {
 		return err
 	}
@@ -127,6 +134,9 @@ func (s *Service) Prompt(tx store.Tx, r *runs.Run) (fence.Text, error) {
 	var list []senders.Event
 	var prompts []fence.Text
 	for _, one := range said {
+		if one, err = s.opened(r, one); err != nil {
+			return fence.Text{}, err
+		}
 		if one.Prompt != "" {
 			prompts = append(prompts, one.prompt())
 			continue

@@ -31,6 +31,18 @@ type gatheringRow struct {
 	Items, Bytes int
 }
 
+// Erase forgets what was known of the alerts that a run answers for. Those that go on are new when they come again.
+func Erase(tx store.Tx, runID string) error {
+	for _, statement := range []string{
+		"DELETE FROM coalesce_keys WHERE run_id = ?", "DELETE FROM coalesce_items WHERE run_id = ?", "DELETE FROM coalesce_calls WHERE run_id = ?",
+	} {
+		if err := tx.Exec(statement, runID); err != nil {
+			return fmt.Errorf("forget the alerts of run %s: %w", runID, err)
+		}
+	}
+	return nil
+}
+
 // known reads what is on record before a call, and lets no other call of the client in until the commit.
 func (s storage) known(key string, rules Rules, now time.Time) (k Known, err error) {
 	if s.shared {
@@ -117,15 +129,8 @@ func (k Known) gatheringOf(runID string) *Gathering {
 }
 
 // addCall keeps what a call says for the prompt of its run. joined is nil for a run that starts with it.
-func (s storage) addCall(r *runs.Run, a *Arrival, d Decision, joined *Gathering, runID string, part senders.Event, items int) error {
-	text := []byte("{}")
-	if a.Prompt.Text == "" {
-		var err error
-		if text, err = json.Marshal(part); err != nil {
-			return fmt.Errorf("encode an event: %w", err)
-		}
-	}
-	size, gathers := len(text)+len(a.Prompt.Text), true
+func (s storage) addCall(r *runs.Run, a *Arrival, d Decision, joined *Gathering, runID string, kept said, size, items int) error {
+	gathers := true
 	if joined == nil {
 		gathers = size < maxBytes // one that is larger has its prompt already
 		r.NotBefore = time.Time{}
@@ -143,13 +148,8 @@ func (s storage) addCall(r *runs.Run, a *Arrival, d Decision, joined *Gathering,
 	if !gathers {
 		return nil
 	}
-	prompt := a.Prompt.Map(senders.Clean)
-	spans, err := json.Marshal(prompt.Spans)
-	if err != nil {
-		return fmt.Errorf("encode the spans of a prompt: %w", err)
-	}
 	return s.tx.Exec(`INSERT INTO coalesce_calls (run_id, place, event, prompt, spans)
-		SELECT ?, COALESCE(MAX(place), 0) + 1, ?, ?, ? FROM coalesce_calls WHERE run_id = ?`, runID, string(text), prompt.Text, string(spans), runID)
+		SELECT ?, COALESCE(MAX(place), 0) + 1, ?, ?, ? FROM coalesce_calls WHERE run_id = ?`, runID, kept.Event, kept.Prompt, kept.Spans, runID)
 }
 
 // addInputs lists items that a run answers for. An item that it has already keeps its place.

@@ -38,6 +38,11 @@ type shortText interface {
 	ShortText() *string
 }
 
+// shortList is a mapping in whose place a file may have a list, which is one of its members.
+type shortList interface {
+	ShortList() *[]string
+}
+
 // textOrMapping is what a file has either as one value or as a mapping, which is decoded into into, before done is called.
 type textOrMapping interface {
 	encoding.TextUnmarshaler
@@ -89,6 +94,10 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 	}
 	if short, ok := out.Addr().Interface().(shortText); ok && n.Kind == yaml.ScalarNode {
 		*short.ShortText() = n.Value
+		return
+	}
+	if short, ok := out.Addr().Interface().(shortList); ok && n.Kind == yaml.SequenceNode {
+		d.value(n, reflect.ValueOf(short.ShortList()).Elem(), path)
 		return
 	}
 	if named, ok := out.Addr().Interface().(nameable); ok && n.Kind == yaml.ScalarNode {

@@ -46,6 +46,7 @@ const (
 	CodeIdempotencyInFlight  = "idempotency_in_flight"
 	CodeIdempotencyKeyReused = "idempotency_key_reused"
 	CodeRunEnded             = "run_ended"
+	CodeRunGoesOn            = "run_goes_on"
 	CodeRouteNotFound        = "route_not_found"
 	CodeRunNotFound          = "run_not_found"
 	CodeMethodNotAllowed     = "method_not_allowed"
@@ -71,6 +72,8 @@ const (
 	// A run has ended without an answer of its agent.
 	CodeCanceled             = "canceled"
 	CodeInterrupted          = "interrupted"
+	CodeContentUnreadable    = "content_unreadable"
+	CodeContentErased        = "content_erased"
 	CodeAgentTimeout         = "agent_timeout"
 	CodeResultNotReady       = "result_not_ready"
 	CodeApprovalNotFound     = "approval_not_found"

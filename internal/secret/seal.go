@@ -4,9 +4,11 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
@@ -41,27 +43,51 @@ func (s String) Shown() string {
 
 // Sealer encrypts secrets for the database with AES-256-GCM.
 type Sealer struct {
-	aead func() (cipher.AEAD, error)
+	aead   func() (cipher.AEAD, error)
+	digest func() ([]byte, error) // the key of Digest
 }
 
 // NewSealer returns a sealer whose key is derived from what key returns. key is called once, and only when there is
 // something to seal or to open.
 func NewSealer(key func() (String, error)) *Sealer {
-	return &Sealer{aead: sync.OnceValues(func() (cipher.AEAD, error) {
+	key = sync.OnceValues(key)
+	derive := func(use string) ([]byte, error) {
 		material, err := key()
 		if err != nil {
 			return nil, err
 		}
-		derived, err := hkdf.Key(sha256.New, []byte(material), nil, "beckon secrets v1", 32)
+		derived, err := hkdf.Key(sha256.New, []byte(material), nil, use, 32)
 		if err != nil {
 			return nil, fmt.Errorf("derive the secrets key: %w", err)
 		}
-		block, err := aes.NewCipher(derived)
-		if err != nil {
-			return nil, fmt.Errorf("derive the secrets key: %w", err)
-		}
-		return cipher.NewGCM(block)
-	})}
+		return derived, nil
+	}
+	return &Sealer{
+		aead: sync.OnceValues(func() (cipher.AEAD, error) {
+			derived, err := derive("beckon secrets v1")
+			if err != nil {
+				return nil, err
+			}
+			block, err := aes.NewCipher(derived)
+			if err != nil {
+				return nil, fmt.Errorf("derive the secrets key: %w", err)
+			}
+			return cipher.NewGCM(block)
+		}),
+		digest: sync.OnceValues(func() ([]byte, error) { return derive("beckon digests v1") }),
+	}
+}
+
+// Digest returns what a text may be known by that is not kept: the same for the same text and context, and telling nothing of it
+// without the key.
+func (x *Sealer) Digest(text, context string) (string, error) {
+	key, err := x.digest()
+	if err != nil {
+		return "", err
+	}
+	mac := hmac.New(sha256.New, key)
+	fmt.Fprintf(mac, "%d:%s%s", len(context), context, text)
+	return hex.EncodeToString(mac.Sum(nil)), nil
 }
 
 // Seal returns the form of s that may be stored. context binds it to its place, so that a sealed value copied to

@@ -70,6 +70,19 @@ func TestSeal(t *testing.T) {
 	}
 }
 
+func TestDigest(t *testing.T) {
+	digest := func(x *secret.Sealer, text, context string) string {
+		d, err := x.Digest(text, context)
+		require.NoError(t, err)
+		return d
+	}
+	one := digest(sealer("k1"), "ada@example.com", "ci")
+	require.Equal(t, one, digest(sealer("k1"), "ada@example.com", "ci"))
+	for _, other := range []string{digest(sealer("k2"), "ada@example.com", "ci"), digest(sealer("k1"), "bob@example.com", "ci"), digest(sealer("k1"), "ada@example.com", "web")} {
+		require.NotEqual(t, one, other)
+	}
+}
+
 func TestReferencesNeedNoKey(t *testing.T) {
 	x := secret.NewSealer(func() (secret.String, error) { return "", errors.New("no key") })
 	for _, s := range []secret.String{"", "${OPENAI_API_KEY}"} {

@@ -88,11 +88,16 @@ func (r *NewRow) Null(column string) { r.add(column, "NULL") }
 // when such a statement fails, all Writes of the transaction fail.
 func (r *NewRow) Insert() error {
 	if !r.tx.write.sqlite {
-		defer r.release()
-		return r.tx.insert([]*NewRow{r})
+		return r.InsertNow()
 	}
 	r.tx.write.rows = append(r.tx.write.rows, r)
 	return nil
+}
+
+// InsertNow writes the row at once, so that statements of the same transaction find it.
+func (r *NewRow) InsertNow() error {
+	defer r.release()
+	return r.tx.insert([]*NewRow{r})
 }
 
 // insertRows inserts what the transaction has gathered, in the order in which the tables came up.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"slices"
 
@@ -53,6 +54,18 @@ func (tx Tx) ExecCount(statement string, args ...any) (int64, error) {
 		return 0, tx.classified(err)
 	}
 	return result.RowsAffected()
+}
+
+// Scrub runs fn of a Write, so that what it deletes or replaces is overwritten in SQLite's file, and not just space to be used again.
+// PostgreSQL gives such space back by VACUUM.
+func (tx Tx) Scrub(fn func() error) error {
+	if tx.store.Shared() {
+		return fn()
+	}
+	if err := tx.Exec("PRAGMA secure_delete = ON"); err != nil {
+		return err
+	}
+	return errors.Join(fn(), tx.Exec("PRAGMA secure_delete = OFF"))
 }
 
 func isList(arg any) bool {
