@@ -65,7 +65,7 @@ func withoutContent(payload string) (string, error) {
 	}
 	var data map[string]json.RawMessage
 	if json.Unmarshal(members["data"], &data) == nil && data != nil {
-		for _, name := range []string{"output", "artifacts", "verdictReason"} {
+		for _, name := range []string{"output", "artifacts", "verdictReason", "arguments", "result", "approvals"} {
 			if data[name] != nil {
 				data[name] = json.RawMessage("null")
 			}
