@@ -63,7 +63,7 @@ func (s *Service) Carry(tx store.Tx, about events.Subject, list []events.Event) 
 // put writes a new delivery of an event, and has it sent after the commit when it can be sent now.
 func (s *Service) put(tx store.Tx, e events.Event, w *row, now bool) error {
 	if e.Sent != nil {
-		if err := s.box().Put(tx, e.RunID, placeOf(e.ID), json.RawMessage(e.Sent)); err != nil {
+		if err := s.box().Put(tx, e.RunID, placeOf(e.ID), e.Sent); err != nil {
 			return err
 		}
 	}

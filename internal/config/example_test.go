@@ -15,8 +15,8 @@ import (
 	"beckon/calls"
 	"beckon/clients"
 	"beckon/internal/catalog"
-	"beckon/internal/spend"
 	"beckon/internal/render"
+	"beckon/internal/spend"
 )
 
 const examplePath = "../../config.example.yaml"
