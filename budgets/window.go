@@ -98,12 +98,16 @@ func (w *window) exhausted(now time.Time, taken taken, needed int64) *problem.Er
 	}
 	switch {
 	case needed > w.limit.Most:
-		return over("A request of this agent can cost up to %s, and the budget %s of %s is %s. Raise the budget, or lower the agent's maxTokens or its prompt.",
-			w.limit.Shown(needed), w.period, w.owner(), w.limit).After(w.wait(now))
+		return over("A request of this agent can cost up to %s, and the budget %s of %s is %s. Raise the budget, set or lower the agent's maxTokens, or shorten its prompt.",
+			w.limit.Shown(needed), w.period, w.owner(), w.limit)
 	case w.runID != "" && taken.used+needed > w.limit.Most:
 		return over("The run has used up its budget: %s of %s is %s. Raise it, or ask for less.", w.period, w.owner(), w.limit)
 	case taken.used+max(needed, 1) <= w.limit.Most:
 		return over("The budget %s of %s (%s) is reserved by requests that are under way. Try again in a moment.", w.period, w.owner(), w.limit).After(retryReserved)
+	}
+	if left := w.limit.Most - taken.used; left > 0 {
+		return over("Of the budget %s of %s (%s), %s is left, and this request can cost up to %s. It is there again at %s, or when it is raised.",
+			w.period, w.owner(), w.limit, w.limit.Shown(left), w.limit.Shown(needed), w.endsAt.Format("2006-01-02 15:04 MST")).After(w.wait(now))
 	}
 	return over("The budget %s of %s (%s) is used up. It is there again at %s, or when it is raised.",
 		w.period, w.owner(), w.limit, w.endsAt.Format("2006-01-02 15:04 MST")).After(w.wait(now))

@@ -261,7 +261,7 @@ func (r *reservation) refuse(all map[string]*taken, now time.Time, refused map[s
 	}
 	has := *all[none.id]
 	r.refused = none.exhausted(now, has, needed)
-	if has.used+needed > none.limit.Most {
+	if has.used+needed > none.limit.Most && needed <= none.limit.Most { // what never fits says nothing of what is left
 		refused[none.id] = true
 	}
 	return true

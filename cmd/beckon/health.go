@@ -1,17 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 )
 
 type healthCommand struct {
-	URL     string        `help:"Where the gateway is." env:"BECKON_URL" default:"http://localhost:8080" name:"url"`
+	URL     string        `help:"Where the gateway is. Without it, the port of BECKON_SERVER_ADDRESS on this machine, else http://localhost:8080. The configuration file is not read." env:"BECKON_URL" name:"url"`
 	Live    bool          `help:"Ask whether the process lives, in place of whether it takes calls."`
 	Timeout time.Duration `help:"How long to wait for the answer." default:"5s"`
 }
@@ -27,7 +30,7 @@ func (h healthCommand) Run(std streams) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), h.Timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(h.URL, "/")+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(cmp.Or(h.URL, ownURL()), "/")+path, nil)
 	if err != nil || request.URL.Host == "" {
 		return &exitError{exitUsage, errors.New("--url must be an http or https URL")}
 	}
@@ -42,4 +45,16 @@ func (h healthCommand) Run(std streams) error {
 	}
 	_, err = fmt.Fprintln(std.out, strings.TrimSpace(string(text)))
 	return err
+}
+
+// ownURL is where a gateway with the environment of this process listens.
+func ownURL() string {
+	host, port, err := net.SplitHostPort(os.Getenv("BECKON_SERVER_ADDRESS"))
+	if err != nil {
+		return "http://localhost:8080"
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }
