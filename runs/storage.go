@@ -35,7 +35,9 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row.Text("source", r.Source)
 	row.Text("session_id", r.SessionID)
 	row.Value("input", storable(r.Input)) // never null
-	row.Text("fence", fenceText(r.Fence))
+	if r.Fence != nil { // what a run has not is left to the column's default: each value of an insert costs
+		row.Text("fence", fenceText(r.Fence))
+	}
 	row.Text("metadata", string(r.Metadata))
 	row.Text("output", output)
 	row.Text("error_code", code)
@@ -59,8 +61,6 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row.Number("total_tokens", int64(r.Usage.TotalTokens))
 	if cost := r.Usage.Cost; cost.IsKnown {
 		row.Number("cost", int64(cost.Amount))
-	} else {
-		row.Null("cost")
 	}
 	if details := detailsText(r.Usage); details != nil { // else its default
 		row.Value("usage_details", details)
