@@ -35,7 +35,7 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row.Text("source", r.Source)
 	row.Text("session_id", r.SessionID)
 	row.Value("input", storable(r.Input)) // never null
-	if r.Fence != nil { // what a run has not is left to the column's default: each value of an insert costs
+	if r.Fence != nil {                   // what a run has not is left to the column's default: each value of an insert costs
 		row.Text("fence", fenceText(r.Fence))
 	}
 	row.Text("metadata", string(r.Metadata))
