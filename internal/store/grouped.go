@@ -155,7 +155,7 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 			}
 		}
 	}
-	if err := w.tx(context.Background()).insertRows(); err != nil {
+	if err := w.insertRows(); err != nil {
 		return w.rollback(err)
 	}
 	if err := w.exec("COMMIT"); err != nil {
