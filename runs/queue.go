@@ -203,7 +203,7 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 		a.journal.stop()
 		return
 	}
-	go func() {
+	s.goroutines.do(func() {
 		switch {
 		case c.failed != nil:
 			s.refuse(a, c.failed)
@@ -214,7 +214,7 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 			return
 		}
 		s.work(ctx, a, entry, true)
-	}()
+	})
 }
 
 // refuse ends a run that cannot be worked on.

@@ -92,6 +92,7 @@ type Service struct {
 	fromQueue  *semaphore.Weighted // those of slots that runs out of the queue may have
 	waiting    gauge               // runs in the queue
 	bell       work.Bell           // wakes dispatch
+	goroutines *goroutines
 
 	held    work.Held // the runs of byID, and those that are being claimed
 	doubted work.Held // runs that a claim may have claimed, whose commit was never confirmed
@@ -128,6 +129,7 @@ func New(c Config) *Service {
 		byID:       map[string]*Active{},
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
+	s.goroutines = newGoroutines(s.closing)
 	s.working, s.abandon = context.WithCancelCause(context.Background())
 	s.writing, s.stopWriting = context.WithCancel(context.Background())
 	s.Events = events.NewLog(events.Config{Store: c.Store, Computed: s.computed, Outlet: c.Outlet})

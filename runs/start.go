@@ -97,7 +97,7 @@ func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 		a.journal.held = true // for startGrace; see work
 		a.journal.add(entry{begin: &run, at: now, event: event, write: writeNotes(&run), done: a.setRecorded})
 	}
-	go s.work(ctx, a, r.Entry, r.Stream)
+	s.goroutines.do(func() { s.work(ctx, a, r.Entry, r.Stream) })
 	return a, nil
 }
 

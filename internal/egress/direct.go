@@ -2,6 +2,7 @@ package egress
 
 import (
 	"bufio"
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -89,6 +90,12 @@ func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
 		return response, nil
 	}
 	response.Body = body
+	if response.Header.Get("Content-Encoding") == "gzip" { // nobody asked for it, but some servers always do
+		response.Body = &unzipped{ReadCloser: body}
+		response.Header.Del("Content-Encoding")
+		response.Header.Del("Content-Length")
+		response.ContentLength, response.Uncompressed = -1, true
+	}
 	return response, nil
 }
 
@@ -238,4 +245,22 @@ func (b *directBody) Read(p []byte) (int, error) {
 func (b *directBody) Close() error {
 	b.end(false)
 	return nil
+}
+
+// unzipped is the body of an answer that came compressed.
+type unzipped struct {
+	io.ReadCloser
+	reader *gzip.Reader
+}
+
+// Read implements io.Reader.
+func (u *unzipped) Read(p []byte) (int, error) {
+	if u.reader == nil {
+		reader, err := gzip.NewReader(u.ReadCloser)
+		if err != nil {
+			return 0, err
+		}
+		u.reader = reader
+	}
+	return u.reader.Read(p)
 }

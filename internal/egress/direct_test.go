@@ -2,6 +2,7 @@ package egress_test
 
 import (
 	"bufio"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -235,4 +236,21 @@ func TestARefusalBeforeTheRequestIsRead(t *testing.T) {
 	text, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	require.Equal(t, "long", string(text))
+}
+
+// Some servers compress whatever the request says.
+func TestAnAnswerThatIsCompressed(t *testing.T) {
+	url := raw(t, func(_ int, conn net.Conn, r *bufio.Reader) {
+		_, _ = readRequest(r)
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n")
+		w := gzip.NewWriter(conn)
+		_, _ = io.WriteString(w, "the answer")
+		_ = w.Close()
+	})
+	response, err := post(t.Context(), t, egress.NewProviders(), url, "hello")
+	require.NoError(t, err)
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, "the answer", string(text))
+	require.Empty(t, response.Header.Get("Content-Encoding"))
 }
