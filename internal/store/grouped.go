@@ -133,7 +133,7 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 	defer w.forgetRows()
 	w.afterCommit = w.afterCommit[:0]
 	for _, p := range group {
-		rows, afterCommit := len(w.rows), len(w.afterCommit)
+		rows, afterCommit, ifUndone := len(w.rows), len(w.afterCommit), len(w.ifUndone)
 		if savepoints {
 			if err := w.exec("SAVEPOINT one"); err != nil {
 				return w.rollback(err)
@@ -145,6 +145,7 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 		}
 		if p.err != nil {
 			w.rows, w.afterCommit = w.rows[:rows], w.afterCommit[:afterCommit]
+			w.undo(ifUndone)
 			if err := w.exec("ROLLBACK TO one"); err != nil {
 				return w.rollback(p.err) // the database gave up on the whole transaction, as it does when the disk is full
 			}
@@ -161,12 +162,14 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 	if err := w.exec("COMMIT"); err != nil {
 		return w.rollback(fmt.Errorf("commit: %w", err))
 	}
+	w.ifUndone = w.ifUndone[:0]
 	return nil
 }
 
 // rollback ends the transaction and returns err. SQLite may have ended it by itself, so its own error says nothing.
 func (w *groupedWriter) rollback(err error) error {
 	w.afterCommit = w.afterCommit[:0]
+	w.undo(0)
 	_ = w.exec("ROLLBACK")
 	return err
 }

@@ -70,6 +70,7 @@ func (w plainWriter) transact(ctx context.Context, fn func(tx Tx) error) error {
 		w.marks.giveBack(m)
 	}
 	if err != nil {
+		t.undo(0)
 		return err
 	}
 	for _, f := range t.afterCommit {

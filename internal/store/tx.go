@@ -27,6 +27,16 @@ type transaction struct {
 	sqlite      bool
 	rows        []*NewRow // of SQLite, to be inserted at its end
 	afterCommit []func()
+	ifUndone    []func()
+}
+
+// undo calls what is to follow a transaction that was not committed, as far as it was added behind from.
+func (t *transaction) undo(from int) {
+	for _, fn := range t.ifUndone[from:] {
+		fn()
+	}
+	clear(t.ifUndone[from:])
+	t.ifUndone = t.ifUndone[:from]
 }
 
 // Context has the values of the caller of the Write or Read, such as a trace.
@@ -119,6 +129,10 @@ func (tx Tx) classified(err error) error {
 
 // AfterCommit calls fn when the transaction has been committed, before the Write returns. fn must not block.
 func (tx Tx) AfterCommit(fn func()) { tx.write.afterCommit = append(tx.write.afterCommit, fn) }
+
+// IfUndone calls fn when what the transaction has changed is undone, also when the function of its Write is going to be called again
+// for that. fn must not block.
+func (tx Tx) IfUndone(fn func()) { tx.write.ifUndone = append(tx.write.ifUndone, fn) }
 
 // Watch has fn told of every statement from now on, with its question marks and what fills them, in place of the last fn. It
 // is for tests.
