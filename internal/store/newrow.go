@@ -62,10 +62,10 @@ func (r *NewRow) Time(column string, t time.Time) {
 // Null sets a column to null.
 func (r *NewRow) Null(column string) { r.Value(column, nil) }
 
-// Insert writes the row. On SQLite it is written at the end of the transaction, and when that fails, all Writes of the transaction
-// fail. The row of a Write that fails is left out.
+// Insert writes the row at the end of the transaction, and on PostgreSQL at once when there were other statements. The row of a Write
+// that fails is left out.
 func (r *NewRow) Insert() error {
-	if !r.tx.write.sqlite {
+	if r.tx.write.begun {
 		return r.InsertNow()
 	}
 	r.tx.write.rows = append(r.tx.write.rows, r)
