@@ -78,9 +78,12 @@ func (r *NewRow) InsertNow() error {
 	return r.insert()
 }
 
+func (r *NewRow) statement() string {
+	return "INSERT INTO " + r.table + " (" + strings.Join(r.columns, ", ") + ") VALUES (" + strings.Repeat(", ?", len(r.columns))[2:] + ")"
+}
+
 func (r *NewRow) insert() error {
-	marks := strings.Repeat(", ?", len(r.columns))[2:]
-	statement := "INSERT INTO " + r.table + " (" + strings.Join(r.columns, ", ") + ") VALUES (" + marks + ")"
+	statement := r.statement()
 	if conn, ok := r.tx.conn.(*sql.Conn); ok && r.tx.write.sqlite {
 		r.tx.store.tellWatcher(statement, r.values)
 		return insertPrepared(conn, statement, r.values)

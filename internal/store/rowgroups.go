@@ -56,6 +56,11 @@ func (g *rowGroups) close() error {
 
 // insert inserts the rows of a Write, and returns when they are durable. An error says that they were not inserted, except errInDoubt.
 func (g *rowGroups) insert(ctx context.Context, rows []*NewRow) error {
+	if rows[0].tx.store.watcher.Load() != nil {
+		for _, r := range rows {
+			r.tx.store.tellWatcher(r.statement(), r.values)
+		}
+	}
 	one := &rowGroup{ctx, rows, make(chan error, 1)}
 	g.mu.RLock()
 	if g.closed {

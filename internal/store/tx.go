@@ -153,6 +153,7 @@ func (tx Tx) IfUndone(fn func()) { tx.write.ifUndone = append(tx.write.ifUndone,
 // is for tests.
 func (s *Store) Watch(fn func(statement string, args []any)) { s.watcher.Store(&fn) }
 
+// tellWatcher tells the fn of Watch, if there is one.
 func (s *Store) tellWatcher(statement string, args []any) {
 	if fn := s.watcher.Load(); fn != nil {
 		(*fn)(statement, args)
