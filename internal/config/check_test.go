@@ -22,6 +22,8 @@ func TestSettingsAreChecked(t *testing.T) {
 		{"server: {maxMemory: 64MiB, maxBodyBytes: 32MiB}", "server.maxMemory: must be at least three times server.maxBodyBytes: a body of that size does not fit"},
 		{"server: {maxMemory: half}", "server.maxMemory: must be a size such as 1048576, 512KiB or 1MiB"},
 		{"server: {shutdownGrace: 2h}", "server.shutdownGrace: must be more than 0 and at most 1h"},
+		{"database: {readURL: 'postgres://u:p@h/b'}", "database.readURL: must be postgres://USER:PASSWORD@HOST/NAME, the URL of a read replica of the PostgreSQL database in database.url"},
+		{"database: {url: 'postgres://a/b', maxConnections: 3}", "database.maxConnections: must be between 4 and 1000, or 0 to go by the number of processors"},
 		{"database: {url: 'mysql://a'}", "database.url: must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME"},
 		{"log: {level: INFO}", "log.level: must be debug, info, warn or error"},
 		{"log: {format: xml}", "log.format: must be text or json"},

@@ -81,7 +81,9 @@ func (s Server) Memory() int64 { return cmp.Or(int64(s.MaxMemory), memory.Defaul
 
 // Database says where the data lives: sqlite:PATH or postgres://…, which may hold a password.
 type Database struct {
-	URL secret.String `yaml:"url"`
+	URL            secret.String `yaml:"url"`
+	ReadURL        secret.String `yaml:"readURL"`        // of a read replica of PostgreSQL, for lists and statistics; empty for none
+	MaxConnections int           `yaml:"maxConnections"` // to PostgreSQL; 0: by the number of processors
 }
 
 // Shown returns the URL without what may be a secret.
@@ -89,7 +91,12 @@ func (d Database) Shown() string {
 	if d.isFile() {
 		return d.URL.Reveal()
 	}
-	u, err := url.Parse(d.URL.Reveal())
+	return shownURL(d.URL)
+}
+
+// shownURL is the URL of a database without what may be a secret.
+func shownURL(of secret.String) string {
+	u, err := url.Parse(of.Reveal())
 	if err != nil {
 		return secret.Mask
 	}

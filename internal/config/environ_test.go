@@ -92,6 +92,8 @@ func TestSettings(t *testing.T) {
 		"server.shutdownGrace = 30s (default)", "server.timezone = UTC (default)", "server.budget =  (default)",
 		"server.secretsKey =  (default)",
 		"database.url = postgres://db:5/beckon (BECKON_DATABASE_URL)",
+		"database.readURL =  (default)",
+		"database.maxConnections = 0 (default)",
 		"admin.password = ••• (" + path + ":5)",
 		"admin.token =  (default)", "admin.variables =  (default)", "admin.commands = true (default)",
 		"log.level = info (default)",

@@ -64,6 +64,9 @@ func (c *Config) shown(key string, value any) string {
 	if key == "database.url" {
 		return c.Database.Shown()
 	}
+	if key == "database.readURL" && c.Database.ReadURL != "" {
+		return shownURL(c.Database.ReadURL)
+	}
 	return fmt.Sprint(value)
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,8 +18,9 @@ import (
 )
 
 const (
-	postgresConns    = 32
-	postgresIdleTime = 5 * time.Minute
+	// How many connections there are where nothing is said.
+	fewestConns, connsPerProcessor, mostConns = 16, 8, 64
+	postgresIdleTime                          = 5 * time.Minute
 
 	// transactionTimeout ends a transaction on a connection over which nothing comes any more.
 	transactionTimeout = 30 * time.Second
@@ -147,7 +149,7 @@ func (o *opening) close() {
 	}
 }
 
-func openPostgres(ctx context.Context, url string, logger *slog.Logger, prepare prepare) (*Store, error) {
+func postgresConfig(url string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("open the PostgreSQL database: %w", redactURL(err, url))
@@ -155,10 +157,26 @@ func openPostgres(ctx context.Context, url string, logger *slog.Logger, prepare 
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
-	pool := stdlib.OpenDB(*config)
-	pool.SetMaxOpenConns(postgresConns)
-	pool.SetMaxIdleConns(postgresConns)
+	return config, nil
+}
+
+// setConnections bounds the connections of a pool; 0 goes by the number of processors.
+func setConnections(pool *sql.DB, most int) {
+	if most == 0 {
+		most = min(max(fewestConns, connsPerProcessor*runtime.GOMAXPROCS(0)), mostConns)
+	}
+	pool.SetMaxOpenConns(most)
+	pool.SetMaxIdleConns(most)
 	pool.SetConnMaxIdleTime(postgresIdleTime)
+}
+
+func openPostgres(ctx context.Context, url string, logger *slog.Logger, prepare prepare) (*Store, error) {
+	config, err := postgresConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	pool := stdlib.OpenDB(*config)
+	setConnections(pool, 0)
 	s := &Store{read: pool, closers: []func() error{pool.Close}}
 	marks := &marks{process: ulid.Make().String()}
 	groups := newRowGroups(pool, marks)
