@@ -61,7 +61,7 @@ type Config struct {
 	Prompt func(tx store.Tx, r *Run) (fence.Text, error)
 
 	// Spend returns what counts the requests of a run to models, and holds them within budgets; nil counts nothing.
-	Spend func(r *Run) agents.Spend
+	Spend func(r *Run) Account
 
 	// Gate returns the gate of a client, or nil; nil is for a service whose clients have none.
 	Gate func(clientID string) *gate.Gate
