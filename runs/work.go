@@ -104,6 +104,11 @@ func (w *working) end(result agents.Result, failure error) {
 		s.putBack(a)
 		return
 	}
+	if p := s.usedUp(a, failure); p != nil && !a.run.IsFlow {
+		w.closeAccount(false)
+		s.waitForBudget(a, p)
+		return
+	}
 	if w.stream && failure == nil {
 		a.progress.whole(result.Output)
 	}
@@ -118,6 +123,9 @@ func (w *working) callOf() agents.Call {
 	s, a := w.Service, w.active
 	call := agents.Call{RunID: a.ID, ClientID: a.run.ClientID, AgentID: w.entry.ID, Prompt: a.run.Input, Fence: a.run.Fence, SessionID: a.run.SessionID,
 		Metadata: a.run.Metadata, Artifacts: a.run.Uploads, ReceivedAt: a.run.ReceivedAt}
+	if a.run.Rules != nil && a.run.Rules.Model {
+		call.Redact = a.run.Rules
+	}
 	if s.Spend != nil {
 		w.spend = s.Spend(&a.run)
 		call.Spend = w.spend
