@@ -32,7 +32,7 @@ const (
 	aheadTimes  = 2 // as much as is needed at the same time
 	aheadShare  = 8 // a part of the limit
 	aheadLeast  = 4 // requests have to fit into that
-	writeSoon   = 50 * time.Millisecond
+	writeSoon   = 250 * time.Millisecond
 	lookIfIdle  = time.Second
 	aheadPrefix = "ahead_"
 )

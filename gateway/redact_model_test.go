@@ -25,9 +25,9 @@ providers:
   - {id: crm, type: template, template: "The customer is ada.planted@example.com and pays with 4111 1111 1111 1111."}
 agents:
   - {id: lookup, provider: crm}
-  - {id: openai, provider: openai, model: m, system: %[3]q}
-  - {id: anthropic, provider: anthropic, model: m, system: %[3]q}
-  - {id: responses, provider: responses, model: m, system: %[3]q}
+  - {id: openai, provider: openai, model: m, systemPrompt: %[3]q}
+  - {id: anthropic, provider: anthropic, model: m, systemPrompt: %[3]q}
+  - {id: responses, provider: responses, model: m, systemPrompt: %[3]q}
   - {id: image, kind: image, provider: openai, model: m, request: '{"prompt": {{ json .outputs.crm }}, "by": {{ json .metadata.by }}, "n": {{ json .prompt }}}'}
   - {id: speech, kind: speech, provider: openai, model: m}
 flows: [%[4]s]
