@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"beckon/internal/fence"
+	"beckon/internal/redact"
 	"beckon/internal/spend"
 )
 
@@ -31,9 +32,11 @@ type Call struct {
 	Prompt   string
 	Input    string // within a flow: what its step was given; "" is Prompt
 	// Fence marks what third parties have written, where a model is asked: its spans are those of Prompt. Nil is nothing.
-	Fence      *fence.Fence
-	SessionID  string
-	Metadata   json.RawMessage // a JSON object, or nil
+	Fence     *fence.Fence
+	SessionID string
+	Metadata  json.RawMessage // a JSON object, or nil
+	// Redact blacks out what models see; nil lets them see all. Invokers that ask models call ForModel.
+	Redact     *redact.Rules
 	ReceivedAt time.Time
 
 	Outputs  map[string]string  // within a flow: the named outputs so far

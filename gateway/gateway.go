@@ -255,6 +255,11 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		Sealer:    g.sealer,
 		OnErase:   g.onErase,
 		Spend:     g.budgets.Of,
+		Budget:    g.budgets.Check,
+		Waits: func(clientID string) bool {
+			client := g.catalog().Clients.Get(clientID)
+			return client != nil && client.GivesUp()
+		},
 	})
 	coalescing.Register(g.instance)
 	g.calls = calls.New(calls.Config{

@@ -116,7 +116,7 @@ func (s *Service) release(tx store.Tx, w *row) (r released, err error) {
 	}
 	retried := crashes == 0 || run.RetryOnCrash && run.Crashes+1 < maxCrashes
 	if w.CancelRequestedAt == nil && retried && s.Work != nil {
-		if err := backToQueue(tx, run.ID, run.Claim, crashes); err != nil {
+		if err := backToQueue(tx, run.ID, run.Claim, crashes, 0); err != nil {
 			return r, err
 		}
 		// The next attempt writes the answer from its beginning.

@@ -61,7 +61,12 @@ type Config struct {
 	Prompt func(tx store.Tx, r *Run) (fence.Text, error)
 
 	// Spend returns what counts the requests of a run to models, and holds them within budgets; nil counts nothing.
-	Spend func(r *Run) agents.Spend
+	Spend func(r *Run) Account
+
+	// Waits reports whether queued runs of a client go back into the queue where a budget is used up, until it is there again, and
+	// Budget reports that it is, before they begin; agentID is "" for a flow. nil has such runs fail.
+	Waits  func(clientID string) bool
+	Budget func(ctx context.Context, clientID, agentID string) error
 
 	// Gate returns the gate of a client, or nil; nil is for a service whose clients have none.
 	Gate func(clientID string) *gate.Gate

@@ -55,6 +55,7 @@ type Active struct {
 	journal  *journal
 	progress *progress
 	files    files
+	isQueued bool             // it came from the queue
 	own      *events.Follower // of the caller, where what is kept is not what it reads; else nil
 }
 

@@ -72,12 +72,16 @@ func setInput(tx store.Tx, r *Run) error {
 	return store.Wrap(tx.Exec("UPDATE runs SET input = ?, fence = ? WHERE id = ?", storable(r.Input), textOrNull(fenceText(r.Fence)), r.ID), "change the input of run %s", r.ID)
 }
 
-// backToQueue lets a run be claimed again that was claimed under that number, ahead of others.
-func backToQueue(tx store.Tx, id string, claim int64, crashes int) error {
+// backToQueue lets a run be claimed again that was claimed under that number, ahead of others; after a time, where that is not 0.
+func backToQueue(tx store.Tx, id string, claim int64, crashes int, after time.Duration) error {
+	var notBefore any
+	if after > 0 {
+		notBefore = time.Now().Add(after).UnixMilli()
+	}
 	n, err := tx.ExecCount(`UPDATE runs SET status = 'QUEUED', priority = ?, instance_id = NULL, started_at = NULL,
-			attempts = attempts + 1, crashes = crashes + ?
+			attempts = attempts + 1, crashes = crashes + ?, not_before = ?
 		WHERE id = ? AND status = 'RUNNING' AND claim = ?`,
-		PriorityFirst, crashes, id, claim)
+		PriorityFirst, crashes, notBefore, id, claim)
 	if err == nil && n != 1 {
 		return errEnded
 	}

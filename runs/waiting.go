@@ -39,6 +39,7 @@ func (w *working) putAway() {
 	for _, undo := range w.undo {
 		defer undo()
 	}
+	w.closeAccount(false)
 	nodes := a.progress.finish()
 	err := a.Recorded(context.Background())
 	if err == nil {

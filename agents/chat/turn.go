@@ -54,6 +54,9 @@ func (d *dialog) take(ctx context.Context, r *agents.Round) error {
 	for i := range r.Calls {
 		if call := &r.Calls[i]; call.IsLocal {
 			call.Told = use(ctx, d.tools, call)
+			if d.call.Redact != nil {
+				call.Told = d.call.Redact.Text(call.Told)
+			}
 		}
 	}
 	if d.turn != nil {

@@ -69,7 +69,7 @@ func (k checkCommand) Run(std streams) error {
 	mistakes, _ := errors.AsType[*config.Error](err)
 	var warnings, cautions []problem.Finding
 	if err == nil {
-		warnings, cautions = v.Warnings(), v.Cautions()
+		warnings, cautions = v.Warnings(), slices.Concat(v.Cautions(), gateway.Unpriced(v))
 	}
 	switch {
 	case k.JSON && (err == nil || mistakes != nil):
