@@ -236,6 +236,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		EventNames: func() []string { return g.catalog().Agents.EventNames() },
 		EventType:  func(name string) string { return g.catalog().Agents.EventType(name) },
 		RunView:    g.runView,
+		ShareLink:  g.shareLink,
 		Ended:      func(tx store.Tx, runID string) error { return g.runs.DeliveryEnded(tx, runID) },
 		Origin:     func(ctx context.Context, runID string) ([]byte, error) { return g.runs.Origin(ctx, runID) },
 		Mail:       mailer,

@@ -97,6 +97,9 @@ var eventMeanings = [...]choiceOf{
 	{Title: "node.canceled", Help: "an agent within a flow was stopped"},
 	{Title: "tool.started", Help: "an agent uses a tool"},
 	{Title: "tool.completed", Help: "a tool has given its result, or has failed"},
+	{Title: "client.silent", Help: "a client has not called for as long as its expectEvery says"},
+	{Title: "budget.warning", Help: "80 % of a budget are used up"},
+	{Title: "budget.exhausted", Help: "a budget is used up: runs are refused until it begins anew"},
 	{Title: "endpoint.disabled", Help: "an endpoint was disabled, because it failed for five days or answered 410"},
 	{Title: "delivery.exhausted", Help: "a delivery was given up after its last retry"},
 }
@@ -120,10 +123,19 @@ func (s endpointScreen) Events() choiceGroup {
 func (s endpointScreen) ByDefault() string {
 	for _, f := range deliveries.Formats() {
 		if f.Name == cmp.Or(s.Form.Format, deliveries.DefaultFormat) {
-			return strings.Join(f.Events, ", ")
+			return takenBy(f)
 		}
 	}
-	return strings.Join(deliveries.Formats()[0].Events, ", ")
+	return takenBy(deliveries.Formats()[0])
+}
+
+// takenBy says what a format takes, and what the destinations do where it is none: the form does not change with what is chosen.
+func takenBy(f deliveries.Format) string {
+	taken := strings.Join(f.Events, ", ")
+	if f.Destination != nil {
+		return taken
+	}
+	return taken + "; with a receiver that people read, such as Slack or email, " + strings.Join(destinations.Events(), ", ")
 }
 
 // useEvents lists the names of events that are in use as boxes. The form's others are those that are not.
@@ -149,7 +161,7 @@ func (s *endpointScreen) useEvents(own []string) {
 
 // SecretField is for a secret that the receiver has made.
 func (s endpointScreen) SecretField() field {
-	help := "Only where the receiver gives you one: whsec_… for Standard Webhooks, whsk_… for a key pair; for a chat, the token of the bot; for a host of repositories, an access token. Empty: Beckon makes one that signs, and shows it once."
+	help := "Only where the receiver gives you one: whsec_… for Standard Webhooks, whsk_… for a key pair; the token of a bot of Slack or Telegram, the key of PagerDuty, the access token of GitHub, GitLab or ntfy. Empty, where events are signed: Beckon makes one, and shows it once."
 	shown := s.nounForm.Secret("secret", "Secret", "", help)
 	if s.ID != "" {
 		if shown.Help = "The token that its receiver has given, where it needs one. Empty: what is kept stays."; s.Form.IsDestination() {

@@ -97,11 +97,12 @@ type text struct {
 	Verbatim bool   `json:"verbatim"`
 }
 
+var marks = map[destinations.State]string{destinations.Good: ":white_check_mark: ", destinations.Bad: ":x: "}
+
 func mrkdwn(written string) text { return text{"mrkdwn", written, true} }
 
 func messageOf(m destinations.Message, channel string) message {
 	d := markdown.Slack
-	mark := map[destinations.State]string{destinations.Good: ":white_check_mark: ", destinations.Bad: ":x: "}[m.State()]
 	source := m.Markdown()
 	blocks := d.Blocks(source, most)
 	out := message{Channel: channel, Thread: m.First, Text: d.Text(m.Brief(blocks, maxText))}
@@ -111,14 +112,16 @@ func messageOf(m destinations.Message, channel string) message {
 			out.Blocks = append(out.Blocks, block{Type: "section", Text: &t})
 		}
 	}
-	add(mark + d.Strong(destinations.Cut(m.Headline(), 200)))
+	add(marks[m.State()] + d.Strong(destinations.Cut(m.Headline(), 200)))
 	sections, cut := sections(d, blocks)
 	cut = cut || len(source) > most
 	for _, section := range sections {
 		add(section)
 	}
-	files, _ := d.Fit(m.FileLinks(markdown.Mattermost), maxSection, "")
-	add(files)
+	if len(m.Files) > 0 {
+		files, _ := d.Fit(m.FileLinks(markdown.Mattermost), maxSection, "")
+		add(files)
+	}
 	link := m.OpenRun(d)
 	if cut {
 		link = m.More(d)
@@ -131,21 +134,31 @@ func messageOf(m destinations.Message, channel string) message {
 
 // sections packs the paragraphs of a text into blocks.
 func sections(d *markdown.Dialect, blocks []markdown.Block) (list []string, cut bool) {
-	current := ""
+	var current strings.Builder
+	size := 0
 	for _, b := range blocks {
 		for _, piece := range d.Pieces(b, maxSection, maxSections+1) {
-			joined := strings.TrimLeft(current+b.Separator()+piece, "\n")
-			if d.Measure(joined) <= maxSection {
-				current = joined
+			between := b.Separator()
+			if size == 0 {
+				between = ""
+			}
+			length := d.Measure(piece)
+			if size+len(between)+length <= maxSection {
+				current.WriteString(between)
+				current.WriteString(piece)
+				size += len(between) + length
 				continue
 			}
-			if list, current = append(list, current), piece; len(list) == maxSections {
+			if list = append(list, current.String()); len(list) == maxSections {
 				return list, true
 			}
+			current.Reset()
+			current.WriteString(piece)
+			size = length
 		}
 	}
-	if current != "" {
-		list = append(list, current)
+	if size > 0 {
+		list = append(list, current.String())
 	}
 	return list, false
 }

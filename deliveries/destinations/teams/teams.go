@@ -65,6 +65,8 @@ type action struct {
 	URL   string `json:"url"`
 }
 
+var colors = map[destinations.State]string{destinations.Good: "Good", destinations.Bad: "Attention"}
+
 func open(s destinations.Settings) (r destinations.Receiver, found problem.Fields) {
 	r.Request = func(m destinations.Message) (destinations.Request, error) {
 		for limit := maxText; ; limit /= 2 {
@@ -89,8 +91,7 @@ func cardOf(m destinations.Message, limit int) card {
 // body has an element for each paragraph: in the text of one there are neither headings nor code.
 func body(m destinations.Message, limit int) []element {
 	d := markdown.Card
-	color := map[destinations.State]string{destinations.Good: "Good", destinations.Bad: "Attention"}[m.State()]
-	list := []element{{Type: "TextBlock", Text: d.Text(destinations.Cut(m.Headline(), maxTitle)), Wrap: true, Weight: "Bolder", Size: "Large", Color: color}}
+	list := []element{{Type: "TextBlock", Text: d.Text(destinations.Cut(m.Headline(), maxTitle)), Wrap: true, Weight: "Bolder", Size: "Large", Color: colors[m.State()]}}
 	used := 0
 	for _, b := range d.Blocks(m.Markdown(), 4*limit) {
 		room := limit - used
