@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 )
 
@@ -30,13 +31,14 @@ agents:
   - {id: a, provider: model, model: m, session: {window: 3, ttl: 30d}, retryOnCrash: true}
   - {id: short, provider: model, model: m, session: {maxTokens: 20}}
   - {id: sums, provider: model, model: m, systemPrompt: "You help.", session: {window: 4, summarize: true}}
+  - {id: all, provider: model, model: m, session: {window: 100}}
   - {id: plain, provider: model, model: m}
   - {id: anthropic, provider: claude, model: m, session: {}}
   - {id: responses, provider: new, model: m, session: {}}
 flows:
   - {id: f, root: {type: sequential, steps: [{type: agent, agentId: a}, {type: agent, agentId: plain}]}}
 clients:
-  - {id: ci, token: t0ken, passthrough: true, allowedAgents: [a, short, sums, plain, anthropic, responses, f]}
+  - {id: ci, token: t0ken, passthrough: true, allowedAgents: [a, short, sums, all, plain, anthropic, responses, f]}
   - {id: cd, token: 0ther, passthrough: true, allowedAgents: [a]}
   - {id: web, token: w3b, passthrough: true, trusted: false, allowedAgents: [a]}
   - {id: red, token: r3d, passthrough: true, allowedAgents: [a], redact: [email]}
@@ -338,4 +340,152 @@ func TestSessionsAndPrivacy(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, status)
 	require.Equal(t, "session_not_kept", refused["code"])
 	s.mustSay("n0ne", "plain", "s", "one")
+}
+
+// Calls of one session run one after the other, in the order in which they were accepted, also when they come at the same time, to two
+// gateways. Each of them sees all before it. Those of other sessions do not wait.
+func TestCallsOfASessionInOrder(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		m := newTalker(t)
+		gateways := []*started{start(t, load(t, fmt.Sprintf(sessionsFile, url, m.URL)))}
+		if strings.HasPrefix(url, "postgres") {
+			gateways = append(gateways, start(t, load(t, fmt.Sprintf(sessionsFile, url, m.URL))))
+		}
+		const calls = 20
+		runs := make([]string, calls)
+		var group sync.WaitGroup
+		for n := range calls {
+			group.Go(func() {
+				s := gateways[n%len(gateways)]
+				if n%5 == 4 { // and some that nobody waits for
+					body := fmt.Sprintf(`{"prompt":"say %d","agent":"all","sessionId":"s"}`, n)
+					_, answer := s.send(http.MethodPost, "/api/v1/webhooks/ci", "t0ken", []byte(body), "Prefer", "respond-async")
+					runs[n] = answer["runId"].(string)
+					return
+				}
+				runs[n] = s.mustSay("t0ken", "all", "s", fmt.Sprintf("say %d", n))
+			})
+		}
+		group.Wait()
+		s := gateways[0]
+		turns := func() []any {
+			_, session := s.send(http.MethodGet, "/api/v1/sessions/s", "t0ken", nil)
+			list, _ := session["turns"].([]any)
+			return list
+		}
+		require.Eventually(t, func() bool { return len(turns()) == calls }, patience, 20*time.Millisecond)
+		require.Equal(t, 1, m.most, "one at a time")
+		seen := map[string]bool{}
+		for n, one := range turns() {
+			turn := one.(map[string]any)
+			require.False(t, seen[turn["prompt"].(string)])
+			seen[turn["prompt"].(string)] = true
+			require.Equal(t, fmt.Sprintf("answer %d", n+1), turn["response"])
+			require.Len(t, m.asked[n], 2*n+1, "it was told all turns before")
+			_, run := s.send(http.MethodGet, "/api/v1/runs/"+turn["runId"].(string), "t0ken", nil)
+			require.Equal(t, "COMPLETED", run["status"])
+			require.Len(t, run["session"].(map[string]any)["turns"], n)
+			require.Contains(t, runs, turn["runId"])
+		}
+
+		// While one is held up, the next waits, is canceled, and lets the one behind it go on; a caller waits as long as it wants to.
+		m.hold = make(chan struct{})
+		var first sync.WaitGroup
+		first.Go(func() { s.mustSay("t0ken", "all", "held", "one") })
+		require.Eventually(t, func() bool { m.mu.Lock(); defer m.mu.Unlock(); return m.atOnce == 1 }, patience, 5*time.Millisecond)
+		wait := func(prompt string) (status int, answer map[string]any) {
+			return s.send(http.MethodPost, "/api/v1/webhooks/ci", "t0ken", []byte(`{"prompt":"`+prompt+`","agent":"all","sessionId":"held"}`), "Prefer", "wait=0")
+		}
+		status, second := wait("two")
+		require.Equal(t, http.StatusAccepted, status)
+		require.Equal(t, "QUEUED", second["status"])
+		_, third := wait("three")
+		status, _ = s.send(http.MethodPost, "/api/v1/runs/"+second["runId"].(string)+"/cancel", "t0ken", nil)
+		require.Equal(t, http.StatusAccepted, status)
+		_, run := s.send(http.MethodGet, "/api/v1/runs/"+third["runId"].(string), "t0ken", nil)
+		require.Equal(t, "QUEUED", run["status"])
+		close(m.hold)
+		first.Wait()
+		require.Eventually(t, func() bool {
+			_, run := s.send(http.MethodGet, "/api/v1/runs/"+third["runId"].(string), "t0ken", nil)
+			return run["status"] == "COMPLETED"
+		}, patience, 20*time.Millisecond)
+		require.Equal(t, "user: one\nassistant: answer 21\nuser: three", m.last())
+	})
+}
+
+// A session of 10,000 turns costs a call no more than a short one: what is asked of the database reads no more than the window.
+func TestLongSession(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		m := newTalker(t)
+		s := start(t, load(t, fmt.Sprintf(sessionsFile, url, m.URL)))
+		s.mustSay("t0ken", "a", "s", "one")
+		require.NoError(t, s.store.Write(t.Context(), func(tx store.Tx) error {
+			return tx.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+				INSERT INTO session_turns (client_id, session_id, agent_id, number, node_id, run_id, prompt, answer, is_data, tokens, counts, created_at, expires_at)
+				SELECT client_id, session_id, agent_id, number - i, node_id, run_id, prompt, answer, is_data, tokens, counts, created_at, expires_at FROM session_turns, n`)
+		}))
+		if s.store.Shared() {
+			require.NoError(t, s.store.Write(t.Context(), func(tx store.Tx) error { return tx.Exec("ANALYZE session_turns") }))
+		}
+		asked := storetest.Record(s.store)
+		s.mustSay("t0ken", "a", "s", "two")
+		s.send(http.MethodGet, "/api/v1/sessions/s", "t0ken", nil)
+		require.Empty(t, asked.Costly(t))
+		require.Len(t, m.asked[1], 7)
+	})
+}
+
+// Calls without a session, and agents without one, ask the database for nothing more.
+func TestNoSessionCostsNothing(t *testing.T) {
+	m := newTalker(t)
+	s := start(t, load(t, fmt.Sprintf(sessionsFile, storetest.Default(t), m.URL)))
+	var mu sync.Mutex
+	var statements []string
+	s.store.Watch(func(statement string, _ []any) {
+		mu.Lock()
+		defer mu.Unlock()
+		statements = append(statements, statement)
+	})
+	s.mustSay("t0ken", "plain", "s", "one")
+	s.mustSay("t0ken", "a", "", "two")
+	mu.Lock()
+	defer mu.Unlock()
+	for _, statement := range statements {
+		require.NotRegexp(t, "(INTO|FROM|UPDATE|TABLE) (agent_sessions|session_)", statement)
+	}
+}
+
+// A sync caller whose run waits for an earlier one takes no place of its client, and reads the stream of its run like any other.
+func TestWaitingCallsTakeNoPlace(t *testing.T) {
+	m := newTalker(t)
+	m.hold = make(chan struct{})
+	s := start(t, load(t, strings.Replace(fmt.Sprintf(sessionsFile, storetest.Default(t), m.URL), "allowedAgents: [a, short", "maxConcurrent: 2, allowedAgents: [a, short", 1)))
+	var group sync.WaitGroup
+	group.Go(func() { s.mustSay("t0ken", "a", "s", "one") })
+	require.Eventually(t, func() bool { m.mu.Lock(); defer m.mu.Unlock(); return m.atOnce == 1 }, patience, 5*time.Millisecond)
+	var texts []string
+	for n := range 3 {
+		body := fmt.Sprintf(`{"prompt":"next %d","agent":"a","sessionId":"s"}`, n)
+		r, err := http.NewRequest(http.MethodPost, s.url+"/api/v1/webhooks/ci", strings.NewReader(body))
+		require.NoError(t, err)
+		r.Header = http.Header{"Authorization": {"Bearer t0ken"}, "Content-Type": {"application/json"}, "Accept": {"text/event-stream"}}
+		response, err := s.client.Do(r)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, response.StatusCode)
+		group.Go(func() {
+			defer response.Body.Close()
+			text, _ := io.ReadAll(response.Body)
+			m.mu.Lock()
+			texts = append(texts, string(text))
+			m.mu.Unlock()
+		})
+	}
+	close(m.hold)
+	group.Wait()
+	for _, text := range texts {
+		require.Contains(t, text, "event: run.started")
+		require.Contains(t, text, "event: run.completed")
+	}
+	require.Equal(t, 1, m.most)
 }
