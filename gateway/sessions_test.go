@@ -209,7 +209,7 @@ func TestSessions(t *testing.T) {
 		status, _ = s.send(http.MethodGet, "/api/v1/admin/clients/ci/sessions/s%201%2F%C3%A9", "adm1n", nil)
 		require.Equal(t, http.StatusNotFound, status)
 		_, audit := s.send(http.MethodGet, "/api/v1/admin/audit?section=clients&id=ci", "adm1n", nil)
-		require.Equal(t, "delete session", audit["items"].([]any)[0].(map[string]any)["action"])
+		require.Equal(t, "delete-session", audit["items"].([]any)[0].(map[string]any)["action"])
 		s.mustSay("t0ken", "a", "s 1/é", "five")
 		require.Equal(t, "user: five", m.last())
 		status, _ = s.send(http.MethodDelete, path, "t0ken", nil)

@@ -4,6 +4,7 @@ package sessions
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"beckon/internal/catalog"
@@ -92,7 +93,8 @@ func (s *Service) Delete(ctx context.Context, clientID, id, by string) error {
 		if err := tx.Scrub(func() error { return deleteSession(tx, clientID, id) }); err != nil || by == "" {
 			return err
 		}
-		return catalog.Audit(tx, catalog.AuditEntry{Who: by, Action: "delete session", Section: "clients", ResourceID: clientID})
+		what, _ := json.Marshal(map[string]string{"session": id}) // texts never fail
+		return catalog.Audit(tx, catalog.AuditEntry{Who: by, Action: "delete-session", Section: "clients", ResourceID: clientID, Before: what})
 	})
 }
 
