@@ -112,9 +112,6 @@ func (h *History) HasData() bool {
 	return false
 }
 
-// isEmpty reports whether nothing was said before.
-func (h *History) isEmpty() bool { return len(h.Turns) == 0 && h.Summary.Text == "" }
-
 // text is the history as something to be summed up.
 func (h *History) text() (text fence.Text) {
 	text.AddOwn("Sum up this conversation.\n")

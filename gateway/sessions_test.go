@@ -15,8 +15,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/clients"
+	"beckon/internal/catalog"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
+	"beckon/safety"
 )
 
 const sessionsFile = `
@@ -488,4 +491,16 @@ func TestWaitingCallsTakeNoPlace(t *testing.T) {
 		require.Contains(t, text, "event: run.completed")
 	}
 	require.Equal(t, 1, m.most)
+}
+
+// A client whose agents keep conversations knows what was said in them.
+func TestSessionsArePrivateData(t *testing.T) {
+	s := start(t, load(t, fmt.Sprintf(sessionsFile, storetest.Default(t), "http://127.0.0.1:9")))
+	v, err := s.editor.View(t.Context())
+	require.NoError(t, err)
+	client, ok := catalog.Find[clients.Client](v, "web")
+	require.True(t, ok)
+	require.Contains(t, safety.Of(v, client).Private.Says, "the conversations of agent a")
+	client.AllowedAgents = []string{"plain"}
+	require.False(t, safety.Of(v, client).Private.Stands)
 }

@@ -134,17 +134,15 @@ func (s *Service) await(a *Active) {
 		stop()
 		a.follow(by)
 	case run := <-ended:
-		select { // what this process knows may be more than what is kept
-		case by := <-a.awaited.taken:
-			a.follow(by)
-			return
-		default:
+		if !a.followTaken() { // what this process knows may be more than what is kept
+			a.run, a.err = *run, run.Problem()
+			close(a.done)
 		}
-		a.run, a.err = *run, run.Problem()
-		close(a.done)
 	case <-s.closing.Done():
-		a.err = errGoesOn
-		close(a.done)
+		if !a.followTaken() { // what is under way may end
+			a.err = errGoesOn
+			close(a.done)
+		}
 	case <-a.awaited.left.Done():
 		a.err = errGoesOn // nobody hears it
 		close(a.done)
@@ -152,6 +150,17 @@ func (s *Service) await(a *Active) {
 }
 
 var errGoesOn = problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped while the run waited for an earlier one of its session. It goes on when Beckon is back.").After(errDraining.RetryAfter)
+
+// followTaken is follow where this process has taken the run up; false says that it has not.
+func (a *Active) followTaken() bool {
+	select {
+	case by := <-a.awaited.taken:
+		a.follow(by)
+		return true
+	default:
+		return false
+	}
+}
 
 // follow ends as the work on the run in this process does.
 func (a *Active) follow(by *Active) {
