@@ -49,7 +49,10 @@ type Call struct {
 	Responses Responses
 	Progress  Progress // keeps the nodes of a flow; nil when nobody does
 	Turns     Turns    // gives agents their tools; nil where none of them has any
-	Files     Files    // keeps the files that agents make; nil when nobody does
+	// Conversation knows what was said before in the session of the run; nil for a run without one. History is what the agent is told of it.
+	Conversation Conversation
+	History      *History
+	Files        Files // keeps the files that agents make; nil when nobody does
 	// Artifacts are the files that the call brought, and those that earlier steps of a flow have made.
 	Artifacts []Artifact
 	Percent   func(percent int) // is told how much of the work is done, from 0 to 100; nil when nobody wants to know

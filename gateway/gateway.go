@@ -49,6 +49,7 @@ import (
 	"beckon/runs"
 	"beckon/schedules"
 	"beckon/server"
+	"beckon/sessions"
 	"beckon/share"
 	"beckon/tools"
 )
@@ -86,6 +87,7 @@ type Gateway struct {
 	runs       *runs.Service
 	calls      *calls.Service
 	schedules  *schedules.Service
+	sessions   *sessions.Service
 	editor     *catalog.Editor
 	server     *server.Server
 
@@ -263,6 +265,8 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		},
 	})
 	coalescing.Register(g.instance)
+	g.sessions = &sessions.Service{Store: g.store}
+	g.sessions.Register(g.instance)
 	g.calls = calls.New(calls.Config{
 		Catalog: g.catalog, Runs: g.runs, Coalesce: coalescing, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
 		Senders: g.newSenders(), Challenges: g.newChallenges(key), Fetch: g.fetch, PublicURL: g.publicURL(), Log: g.Log,

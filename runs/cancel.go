@@ -27,6 +27,7 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 	}
 	s.Events.Publish(list)
 	if last != nil {
+		s.bell.Ring() // the next run of its session waits for it
 		if wasQueued {
 			s.waiting.Add(-1)
 		}

@@ -8,6 +8,7 @@ import (
 	"beckon/internal/problem"
 	"beckon/internal/sealed"
 	"beckon/internal/store"
+	"beckon/sessions"
 )
 
 // erasedMessage is what is left of the message of an error.
@@ -30,6 +31,9 @@ func (s *Service) Erase(ctx context.Context, id string) error {
 }
 
 func (s *Service) erase(tx store.Tx, id string) error {
+	if err := sessions.Erase(tx, id); err != nil {
+		return err
+	}
 	if err := eraseRun(tx, id); err != nil {
 		return err
 	}

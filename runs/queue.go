@@ -34,8 +34,10 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 	if s.draining() {
 		return nil, errDraining
 	}
-	if r.Admit == nil && s.waiting.Load() >= s.MaxQueued { // Admit bounds how many it starts
-		return nil, problem.New(problem.Unavailable, problem.CodeQueueFull, "%d runs wait already, which is as many as may. Try again when some of them have been worked off.", s.MaxQueued).After(queueFullWait)
+	if r.Admit == nil { // which bounds how many it starts
+		if err := s.checkQueue(); err != nil {
+			return nil, err
+		}
 	}
 	run := newRun(r, time.Now().UTC())
 	run.Status = Queued
@@ -194,6 +196,9 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 	a.progress.resume(nodes, c.run.By.Responses)
 	a.progress.rounds, a.progress.artifacts = c.rounds, artifacts
 	a.progress.acts.Store(c.run.acts)
+	if entry != nil {
+		a.run.sessionTTL = entry.SessionTTL
+	}
 	ctx, a.cancel = context.WithCancelCause(ctx)
 	if err := s.add(a); err != nil {
 		// The process began to end meanwhile. Nobody has worked on the run, so that it may go on in any case.
@@ -204,6 +209,7 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 		a.journal.stop()
 		return
 	}
+	s.handOver(a)
 	s.goroutines.do(func() {
 		switch {
 		case c.failed != nil:

@@ -108,7 +108,8 @@ type Service struct {
 	mu      sync.Mutex
 	closed  bool // as closing
 	byID    map[string]*Active
-	active  sync.WaitGroup // one for each run that is not on record yet, and one for dispatch
+	awaited map[string]*awaited // the runs in the queue for which callers wait
+	active  sync.WaitGroup      // one for each run that is not on record yet, and one for dispatch
 	working context.Context
 	abandon context.CancelCauseFunc // ends the runs that are still going
 
@@ -132,6 +133,7 @@ func New(c Config) *Service {
 		fromQueue:  semaphore.NewWeighted(max(c.MaxConcurrent*shareOfQueue/4, 1)),
 		bell:       work.NewBell(),
 		byID:       map[string]*Active{},
+		awaited:    map[string]*awaited{},
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.goroutines = newGoroutines(s.closing)

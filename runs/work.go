@@ -143,6 +143,10 @@ func (w *working) callOf() agents.Call {
 	if w.entry.UsesTools && s.Tools != nil {
 		call.Turns = &turns{s, a, ""}
 	}
+	if a.run.Session != "" {
+		a.progress.conversation = newConversation(a)
+		call.Conversation = &conversation{a.progress.conversation, s, a, ""}
+	}
 	if s.Artifacts != nil {
 		a.files = files{s, a, ""}
 		call.Files = &a.files

@@ -76,6 +76,7 @@ type agentDocument struct {
 	Approve       []string          `json:"approve" nullable:"false" doc:"The tools of which a person has to allow each call."`
 	ApproveWithin string            `json:"approveWithin" example:"24h" doc:"How long a call waits for that; then it is denied."`
 	MaxSteps      int               `json:"maxSteps" doc:"How often its model is asked in one turn; 20."`
+	Session       *agents.Session   `json:"session" doc:"How it takes part in conversations; null knows each call alone. {} has the defaults."`
 	Skills        []string          `json:"skills,omitempty" doc:"The names of the skills that it may load: folders of skills.path in the configuration file."`
 	Events        map[string]string `json:"events" doc:"Renames its events: run.completed to lead.completed, run.* to video.*."`
 	Managed
@@ -88,7 +89,7 @@ func (d *agentDocument) show(a agents.Agent) {
 	*d = agentDocument{ID: a.ID, Name: cmp.Or(a.Name, a.ID), Provider: a.Provider, Model: orNull(a.Model), SystemPrompt: orNull(a.SystemPrompt), Prompt: orNull(a.Prompt), Temperature: a.Temperature,
 		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Share: a.Share, FlowTools: &flowTools, Events: orEmptyMap(a.Events),
 		Params: a.Params, Fallbacks: a.Fallbacks, Output: a.Output, Kind: a.KindOrChat(), Request: a.Request, Poll: a.Poll, Cancel: a.Cancel, Artifacts: a.Artifacts, Skills: a.Skills,
-		Tools: orEmpty(a.Tools), Approve: orEmpty(a.Approve), ApproveWithin: shownDuration(a.ApproveWithin, agents.DefaultApproveWithin), MaxSteps: a.Steps()}
+		Tools: orEmpty(a.Tools), Approve: orEmpty(a.Approve), ApproveWithin: shownDuration(a.ApproveWithin, agents.DefaultApproveWithin), MaxSteps: a.Steps(), Session: a.Session}
 	d.Budget = budgetDocumentOf(a.Budget)
 	if a.MaxTokens != 0 {
 		d.MaxTokens = &a.MaxTokens
@@ -101,7 +102,7 @@ func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields
 		Params: d.Params, Fallbacks: d.Fallbacks, Output: d.Output,
 		Kind: catalog.OmitDefault(d.Kind, agents.KindChat), Request: d.Request, Poll: d.Poll, Cancel: d.Cancel, Artifacts: d.Artifacts, Skills: d.Skills,
 		Tools: d.Tools, Approve: d.Approve, ApproveWithin: readDuration(&wrong, "approveWithin", d.ApproveWithin, agents.DefaultApproveWithin),
-		MaxSteps: d.MaxSteps}
+		MaxSteps: d.MaxSteps, Session: d.Session}
 	if a.MaxSteps == agents.DefaultMaxSteps {
 		a.MaxSteps = 0
 	}

@@ -38,7 +38,7 @@ func (s *Server) answerWithHeartbeat(c echo.Context, call *calls.Call) error {
 	run, err := call.Wait(ctx)
 	stop()
 	beats.Wait()
-	document := any(s.acceptedOf(call.Active.ID, runs.Running))
+	document := any(s.acceptedOf(call.Active.ID, statusOfActive(call.Active)))
 	switch {
 	case err != nil:
 		p := problem.Of(err)

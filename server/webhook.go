@@ -156,7 +156,15 @@ func (s *Server) answerActive(c echo.Context, call *calls.Call) error {
 	case ctx.Err() != nil:
 		return nil // the caller has left
 	}
-	return s.answerAccepted(c, call.Active.ID, runs.Running)
+	return s.answerAccepted(c, call.Active.ID, statusOfActive(call.Active))
+}
+
+// statusOfActive is what became of a run that a caller waits for no more.
+func statusOfActive(a *runs.Active) runs.Status {
+	if a.IsQueued() {
+		return runs.Queued
+	}
+	return runs.Running
 }
 
 // answerOriginal answers a call whose Idempotency-Key was used before with the run of the first call.

@@ -49,7 +49,7 @@ func auditSections() []string {
 // auditWords are the actions in words; another is shown as it is.
 var auditWords = map[string]string{
 	"create": "made", "update": "changed", "delete": "deleted", "rotate": "gave a new secret to", "rotate-secret": "gave a new callback secret to", "rotate-form-key": "gave a new form key to", "test": "tested", "enable": "enabled", "disable": "disabled",
-	"resend": "sent again", "recover": "sent what had failed again to", "cancel": "canceled", "repeat": "ran again", "revoke": "revoked the page of",
+	"resend": "sent again", "recover": "sent what had failed again to", "cancel": "canceled", "repeat": "ran again", "revoke": "revoked the page of", "delete-session": "deleted a conversation of",
 	actionLogin: "logged in from", actionLockout: "was kept from logging in after too many wrong passwords from", actionLogoutAll: "logged out everywhere from",
 }
 
