@@ -35,7 +35,7 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 		return nil, errDraining
 	}
 	if r.Admit == nil && s.waiting.Load() >= s.MaxQueued { // Admit bounds how many it starts
-		return nil, problem.New(problem.Unavailable, problem.CodeQueueFull, "%d runs wait already, which is as many as may. Try again when some of them have been worked off.", s.MaxQueued).After(queueFullWait)
+		return nil, problem.New(problem.Unavailable, problem.CodeQueueFull, "The queue is full: %d runs are waiting. Try again later.", s.MaxQueued).After(queueFullWait)
 	}
 	run := newRun(r, time.Now().UTC())
 	run.Status = Queued
