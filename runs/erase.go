@@ -58,7 +58,7 @@ func (s *Service) whyNotErased(tx store.Tx, id string) error {
 	case len(going) == 0:
 		return errNoRun()
 	}
-	return problem.New(problem.Conflict, problem.CodeRunGoesOn, "The run goes on, and needs its content. Cancel it, or wait until it has ended.")
+	return problem.New(problem.Conflict, problem.CodeRunGoesOn, "The run is still running and needs its content. Cancel it, or wait until it has ended.")
 }
 
 // withoutContent is the payload of an event with nothing in it of what the run was asked or has answered.

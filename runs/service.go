@@ -171,7 +171,7 @@ func (s *Service) Slot(queued bool) (release func(), err error) {
 		places = s.entrance
 	}
 	if !places.TryAcquire(1) {
-		return nil, problem.New(problem.Unavailable, problem.CodeGatewayFull, "Beckon is working on as many calls as it may. Try again in a moment.").After(time.Second)
+		return nil, problem.New(problem.Unavailable, problem.CodeGatewayFull, "Beckon is working on the maximum number of calls. Try again in a moment.").After(time.Second)
 	}
 	return func() { places.Release(1) }, nil
 }

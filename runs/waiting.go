@@ -156,9 +156,9 @@ func (s *Service) decide(tx store.Tx, runID, callID string, d agents.Decision) (
 	case !call.Decision.At.IsZero():
 		return call, errDecided(call)
 	case call.Status != agents.ToolWaiting:
-		return call, problem.New(problem.Conflict, problem.CodeRunEnded, "The run has ended meanwhile: there is nothing to decide any more.")
+		return call, problem.New(problem.Conflict, problem.CodeRunEnded, "The run has already ended: there is nothing left to decide.")
 	case d.By != "" && !d.At.Before(call.ExpiresAt):
-		return call, problem.New(problem.Gone, problem.CodeApprovalExpired, "It is too late: the call had to be allowed by %s, and is denied.", call.ExpiresAt.Format(time.RFC3339))
+		return call, problem.New(problem.Gone, problem.CodeApprovalExpired, "The approval expired at %s, and the call is denied.", call.ExpiresAt.Format(time.RFC3339))
 	}
 	if ok, err := decideCall(tx, callID, d); err != nil || !ok {
 		return call, err
@@ -193,7 +193,7 @@ func (s *Service) expireApprovals(ctx context.Context) error {
 }
 
 func errNoApproval() error {
-	return problem.New(problem.NotFound, problem.CodeApprovalNotFound, "There is no such call that a person has to allow.")
+	return problem.New(problem.NotFound, problem.CodeApprovalNotFound, "There is no such approval.")
 }
 
 // errDecided says how a call was decided first.

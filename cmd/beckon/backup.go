@@ -170,7 +170,7 @@ func (b bucketReader) Close() error { return errors.Join(b.Reader.Close(), b.buc
 type migrateCommand struct {
 	configFlag
 	To     string `help:"The database to copy the configured one into, such as postgres://beckon@db/beckon." placeholder:"URL" required:"" xor:"what"`
-	DryRun bool   `help:"List the migrations that the next start makes, and make none." required:"" xor:"what"`
+	DryRun bool   `help:"List the migrations that the next start will run, and run none." required:"" xor:"what"`
 }
 
 // Run copies the database into one of the other kind, or says what a start would do to it.
