@@ -206,5 +206,5 @@ func (s *Service) checkQueue() error {
 	if s.waiting.Load() < s.MaxQueued {
 		return nil
 	}
-	return problem.New(problem.Unavailable, problem.CodeQueueFull, "%d runs wait already, which is as many as may. Try again when some of them have been worked off.", s.MaxQueued).After(queueFullWait)
+	return problem.New(problem.Unavailable, problem.CodeQueueFull, "The queue is full: %d runs are waiting. Try again later.", s.MaxQueued).After(queueFullWait)
 }
