@@ -28,7 +28,7 @@ const (
 type Session struct {
 	Window    int            `json:"window,omitempty" yaml:"window,omitempty" doc:"How many of the last turns the agent is told; 20."`
 	MaxTokens int            `json:"maxTokens,omitempty" yaml:"maxTokens,omitempty" doc:"How long these are at most, at about four bytes a token; 8000."`
-	TTL       units.Duration `json:"ttl,omitempty" yaml:"ttl,omitempty" doc:"How long a turn is kept; 720h, which is 30d."`
+	TTL       units.Duration `json:"ttl,omitempty" yaml:"ttl,omitempty" doc:"How long a turn is kept; retention.sessions, which is 720h."`
 	Summarize bool           `json:"summarize,omitempty" yaml:"summarize,omitempty" doc:"The agent's model sums up the turns that no longer fit; else they are left out."`
 }
 
@@ -48,15 +48,34 @@ func (s *Session) Tokens() int {
 	return s.MaxTokens
 }
 
-// Life is how long a turn is kept.
-func (s *Session) Life() time.Duration { return s.TTL.Or(DefaultSessionTTL) }
+// Retention is how long conversations are kept.
+type Retention struct {
+	Stated    time.Duration // the longest time that an agent states
+	IsDefault bool          // an agent states none, and keeps them for retention.sessions
+}
 
-// sessionTTL is how long the agent's conversations are kept; 0 for none.
-func (a Agent) sessionTTL() time.Duration {
-	if a.Session == nil {
-		return 0
+// IsKept reports whether there are conversations.
+func (r Retention) IsKept() bool { return r != Retention{} }
+
+// Or is how long they are kept where retention.sessions is other.
+func (r Retention) Or(other time.Duration) time.Duration {
+	if r.IsDefault {
+		return max(r.Stated, other)
 	}
-	return a.Session.Life()
+	return r.Stated
+}
+
+// longer joins those of two agents.
+func (r Retention) longer(other Retention) Retention {
+	return Retention{max(r.Stated, other.Stated), r.IsDefault || other.IsDefault}
+}
+
+// Retention is how long the session's turns are kept; nil keeps none.
+func (s *Session) Retention() Retention {
+	if s == nil {
+		return Retention{}
+	}
+	return Retention{s.TTL.Or(0), s.TTL.Or(0) == 0}
 }
 
 func (s *Session) check() (found problem.Fields) {
@@ -69,7 +88,7 @@ func (s *Session) check() (found problem.Fields) {
 	if s.MaxTokens < 0 || s.MaxTokens > maxSessionTokens {
 		found.Add("maxTokens", "must be between 1 and %d", maxSessionTokens)
 	}
-	if life := s.Life(); life < minSessionTTL || life > maxSessionTTL {
+	if life := s.TTL.Or(DefaultSessionTTL); life < minSessionTTL || life > maxSessionTTL {
 		found.Add("ttl", "must be between 1m and 87600h")
 	}
 	return found

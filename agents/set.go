@@ -47,7 +47,7 @@ type Entry struct {
 	Share        bool              // its runs have pages for recipients
 	Gate         *gate.Gate        // of a flow: whether an answer passes; nil without one
 	UsesTools    bool              // it may use tools of servers; of a flow, one of its agents may
-	SessionTTL   time.Duration     // how long its conversations are kept; of a flow, the longest of its agents; 0 for none
+	Sessions     Retention         // of its conversations; of a flow, the longest of its agents
 	NoTools      bool              // it is offered none of a flow's tools
 	Budget       *spend.Budget     // of its requests to models; nil without one
 	TakesFiles   bool              // it reads the files that a call brings; of a flow, one of its agents does
@@ -144,7 +144,7 @@ func (b *builder) agent(a Agent) {
 		return
 	}
 	b.set.entries[a.ID] = &Entry{ID: a.ID, Name: a.Name, Timeout: a.Timeout.Or(DefaultTimeout), OutputKey: a.OutputKey,
-		Prompt: a.Prompt, RetryOnCrash: a.RetriesOnCrash(), Share: a.Share, UsesTools: len(a.Tools) > 0, SessionTTL: a.sessionTTL(), NoTools: !a.TakesFlowTools(), Budget: a.Budget, TakesFiles: a.Kind == KindTranscription,
+		Prompt: a.Prompt, RetryOnCrash: a.RetriesOnCrash(), Share: a.Share, UsesTools: len(a.Tools) > 0, Sessions: a.Session.Retention(), NoTools: !a.TakesFlowTools(), Budget: a.Budget, TakesFiles: a.Kind == KindTranscription,
 		Events: expandNames(a.Events, agentEvents), Invoker: invoker}
 	b.addEventNames(maps.Values(b.set.entries[a.ID].Events))
 }
@@ -160,7 +160,7 @@ func (b *builder) flow(id string, path []string) bool {
 	}
 	var fields problem.Fields
 	path = append(path, id)
-	deepest, takesFiles, usesTools, sessionTTL := 0, false, false, time.Duration(0)
+	deepest, takesFiles, usesTools, kept := 0, false, false, Retention{}
 	walkAgents(f.Root, "root", 1, func(field string, depth int, ref string) {
 		switch {
 		case slices.Contains(path, ref):
@@ -175,7 +175,7 @@ func (b *builder) flow(id string, path []string) bool {
 		}
 		deepest, takesFiles = max(deepest, depth), takesFiles || b.set.entries[ref].TakesFiles
 		usesTools = usesTools || b.set.entries[ref].UsesTools
-		sessionTTL = max(sessionTTL, b.set.entries[ref].SessionTTL)
+		kept = kept.longer(b.set.entries[ref].Sessions)
 	})
 	if len(fields) > 0 {
 		fields = b.withOtherMistakes(f, fields)
@@ -183,7 +183,7 @@ func (b *builder) flow(id string, path []string) bool {
 		var invoker Invoker
 		if invoker, fields = b.factories.Flow(f, b.set.Get); len(fields) == 0 {
 			b.set.entries[id] = &Entry{ID: id, Name: f.Name, IsFlow: true, Timeout: f.Timeout.Or(DefaultTimeout), Prompt: f.Prompt,
-				RetryOnCrash: f.RetriesOnCrash(), Share: f.Share, Gate: gateOf(f), TakesFiles: takesFiles, UsesTools: usesTools, SessionTTL: sessionTTL, Events: expandNames(f.Events, agentEvents), Invoker: invoker,
+				RetryOnCrash: f.RetriesOnCrash(), Share: f.Share, Gate: gateOf(f), TakesFiles: takesFiles, UsesTools: usesTools, Sessions: kept, Events: expandNames(f.Events, agentEvents), Invoker: invoker,
 				depth: deepest}
 			b.addEventNames(maps.Values(b.set.entries[id].Events))
 			b.addEventNames(slices.Values(stepNames(f.Root)))

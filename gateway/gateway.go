@@ -252,13 +252,14 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
 		MaxConcurrent: int64(c.MaxConcurrent), MaxQueued: int64(c.MaxQueued), Limit: g.limit, Gate: g.gate,
 		Tools: g.tools, ClientTools: g.clientTools,
-		Retention: func() time.Duration { return g.inForce.Load().runRetention },
-		Entry:     func(id string) *agents.Entry { return g.catalog().Agents.Get(id) },
-		Prompt:    coalescing.Prompt,
-		Sealer:    g.sealer,
-		OnErase:   g.onErase,
-		Spend:     g.budgets.Of,
-		Budget:    g.budgets.Check,
+		Retention:        func() time.Duration { return g.inForce.Load().runRetention },
+		SessionRetention: func() time.Duration { return g.inForce.Load().sessionRetention },
+		Entry:            func(id string) *agents.Entry { return g.catalog().Agents.Get(id) },
+		Prompt:           coalescing.Prompt,
+		Sealer:           g.sealer,
+		OnErase:          g.onErase,
+		Spend:            g.budgets.Of,
+		Budget:           g.budgets.Check,
 		Waits: func(clientID string) bool {
 			client := g.catalog().Clients.Get(clientID)
 			return client != nil && client.GivesUp()

@@ -63,7 +63,7 @@ func (c *conversation) Recall(ctx context.Context, call *agents.Call, s *agents.
 	if err != nil {
 		return history, fmt.Errorf("recall the session of run %s: %w", c.active.ID, err)
 	}
-	c.note(&history, askedNode{call.AgentID, call.PromptText(), call.Fence != nil || history.HasData(), s.Life()})
+	c.note(&history, askedNode{call.AgentID, call.PromptText(), call.Fence != nil || history.HasData(), s.Retention().Or(c.service.sessionRetention())})
 	return history, nil
 }
 
@@ -111,7 +111,7 @@ func (s *Service) endInSession(tx store.Tx, r *Run, c *conversationState) error 
 			return err
 		}
 	}
-	return r.call().End(tx, r.ID, r.Status == Completed, r.CompletedAt, r.sessionTTL)
+	return r.call().End(tx, r.ID, r.Status == Completed, r.CompletedAt, r.sessions.Or(s.sessionRetention()))
 }
 
 // recall finds out what an agent is told.

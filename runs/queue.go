@@ -197,7 +197,7 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 	a.progress.rounds, a.progress.artifacts = c.rounds, artifacts
 	a.progress.acts.Store(c.run.acts)
 	if entry != nil {
-		a.run.sessionTTL = entry.SessionTTL
+		a.run.sessions = entry.Sessions
 	}
 	ctx, a.cancel = context.WithCancelCause(ctx)
 	if err := s.add(a); err != nil {

@@ -101,8 +101,8 @@ type Run struct {
 	Rules  *redact.Rules // how its content is treated; nil keeps it as it is
 	Erased string        // ErasedByClient, ErasedByAdmin, or empty where its content is not gone
 
-	SessionNumber int64         // of its call in the session
-	sessionTTL    time.Duration // how long the session lives without another call
+	SessionNumber int64            // of its call in the session
+	sessions      agents.Retention // how long the session lives without another call
 
 	texts        *texts // of a run with rules
 	isKept       bool   // its content is what is kept of it

@@ -78,6 +78,9 @@ type Config struct {
 	// erased; nil does nothing.
 	OnErase func(tx store.Tx, runID string, byAdmin bool) error
 
+	// SessionRetention is how long sessions are kept of whose agents none says so; nil is for agents.DefaultSessionTTL.
+	SessionRetention func() time.Duration
+
 	// Retention is how long runs that have ended are kept; nil is for ever.
 	Retention func() time.Duration
 

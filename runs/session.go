@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"beckon/agents"
 	"beckon/events"
 	"beckon/internal/problem"
 	"beckon/internal/store"
@@ -20,12 +21,20 @@ func (r *Run) call() sessions.Key {
 
 // joinSession adds a new run to its session. next says that it may begin at once.
 func (s *Service) joinSession(tx store.Tx, r *Run) (next bool, err error) {
-	key, err := sessions.Join(tx, r.ClientID, r.Session, r.CreatedAt, r.sessionTTL)
+	key, err := sessions.Join(tx, r.ClientID, r.Session, r.CreatedAt, r.sessions.Or(s.sessionRetention()))
 	if err != nil {
 		return false, err
 	}
 	r.SessionNumber = key.Number
 	return s.storage.isNext(tx, r)
+}
+
+// sessionRetention is how long sessions are kept of whose agents none says so.
+func (s *Service) sessionRetention() time.Duration {
+	if s.SessionRetention == nil {
+		return agents.DefaultSessionTTL
+	}
+	return s.SessionRetention()
 }
 
 // recordInSession writes the start of a run of a session. Where earlier runs of it have not ended, it becomes QUEUED.

@@ -135,7 +135,7 @@ func newRun(r Request, now time.Time) Run {
 		share = HasPage
 	}
 	session := ""
-	if r.Entry.SessionTTL > 0 && !r.Rules.Discarding() { // else the id is a label
+	if r.Entry.Sessions.IsKept() && !r.Rules.Discarding() { // else the id is a label
 		session = r.SessionID
 	}
 	var notes []Note
@@ -143,7 +143,7 @@ func newRun(r Request, now time.Time) Run {
 		notes = append(notes, Note{At: now, Kind: NoteWarning, Text: text})
 	}
 	return Run{ID: id, ClientID: r.ClientID, WorkflowID: r.Entry.ID, IsFlow: r.Entry.IsFlow, Source: r.Source,
-		SessionID: r.SessionID, Session: session, sessionTTL: r.Entry.SessionTTL, Input: r.Input, Fence: r.Fence, Metadata: r.Metadata, Callback: r.Callback, Origin: r.Origin, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
+		SessionID: r.SessionID, Session: session, sessions: r.Entry.Sessions, Input: r.Input, Fence: r.Fence, Metadata: r.Metadata, Callback: r.Callback, Origin: r.Origin, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
 		Share: share, Uploads: r.Uploads, Rules: r.Rules, hasArtifacts: len(r.Uploads) > 0, Notes: notes, annotated: notes != nil || r.Admit != nil, ReceivedAt: r.ReceivedAt, CreatedAt: now}
 }
 

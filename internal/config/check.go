@@ -129,6 +129,7 @@ func (c *Config) checkSettings(found *findings) {
 	if c.Artifacts.MaxBytes < 1 || c.Artifacts.MaxBytes > maxArtifact {
 		c.wrong(found, "artifacts.maxBytes", "must be between 1 byte and %d GiB", maxArtifact>>30)
 	}
+	c.checkDuration(found, "retention.sessions", c.Retention.Sessions, maxRetention)
 	c.checkDuration(found, "artifacts.linkTTL", c.Artifacts.LinkTTL, maxRetention)
 	c.checkDuration(found, "share.ttl", c.Share.TTL, maxRetention)
 	if c.SMTP.URL != "" {

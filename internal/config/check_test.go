@@ -33,6 +33,7 @@ func TestSettingsAreChecked(t *testing.T) {
 		{"smtp: {url: 'smtp://mail.example.com'}", "smtp.from: must be the sender's address, such as Beckon <beckon@example.com>"},
 		{"artifacts: {linkTTL: 0s}", "artifacts.linkTTL: must be more than 0 and at most 87600h"},
 		{"retention: {runs: 0s}", "retention.runs: must be more than 0 and at most 87600h"},
+		{"retention: {sessions: 0s}", "retention.sessions: must be more than 0 and at most 87600h"},
 		{"retention: {deliveries: 100000h}", "retention.deliveries: must be more than 0 and at most 87600h"},
 	} {
 		require.Equal(t, []string{"config.yaml:1: " + tt.want}, complaints(t, tt.content, nil), tt.content)

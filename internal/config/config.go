@@ -133,6 +133,7 @@ type Egress struct {
 type Retention struct {
 	Runs       units.Duration `yaml:"runs"`
 	Deliveries units.Duration `yaml:"deliveries"`
+	Sessions   units.Duration `yaml:"sessions"` // of agents whose session has no ttl
 }
 
 // Artifacts says where the files are that runs make, and how long the links to them open.
@@ -182,7 +183,7 @@ func defaults(nouns *catalog.Registry) *Config {
 		Admin:     Admin{Commands: true},
 		Egress:    Egress{HTTPSOnly: true},
 		Log:       Log{Level: "info", Format: "text"},
-		Retention: Retention{Runs: units.Duration(month), Deliveries: units.Duration(month)},
+		Retention: Retention{Runs: units.Duration(month), Deliveries: units.Duration(month), Sessions: units.Duration(month)},
 		Artifacts: Artifacts{MaxBytes: 25 << 20, LinkTTL: units.Duration(168 * time.Hour)},
 		Share:     Share{TTL: units.Duration(month)},
 		nouns:     nouns,

@@ -101,6 +101,7 @@ func TestSettings(t *testing.T) {
 		"egress.allowPrivate =  (default)", "egress.httpsOnly = true (default)", "egress.httpGet =  (default)", "egress.clientCert =  (default)", "egress.clientKey =  (default)", "egress.ca =  (default)",
 		"retention.runs = 720h (default)",
 		"retention.deliveries = 720h (default)",
+		"retention.sessions = 720h (default)",
 		"artifacts.url = data/artifacts (default)",
 		"artifacts.maxBytes = 25MiB (default)",
 		"artifacts.linkTTL = 168h (default)",
