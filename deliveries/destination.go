@@ -124,7 +124,7 @@ func (s *Service) prepareDestination(x exchange, t *target, m message) (exchange
 		m.Payload = s.Links(m.Payload)
 	}
 	err := s.withRun(m, t.receiver.ReadsRun, func(m message) error {
-		told, err := s.told(m)
+		told, err := s.told(m, t.receiver.MaxButtons)
 		if err != nil {
 			return err
 		}
@@ -163,8 +163,8 @@ func (s *Service) prepareDestination(x exchange, t *target, m message) (exchange
 	return x, nil
 }
 
-// told is what a destination is given of an event.
-func (s *Service) told(m message) (told destinations.Message, err error) {
+// told is what a destination is given of an event, with so many buttons at most.
+func (s *Service) told(m message, maxButtons int) (told destinations.Message, err error) {
 	p, err := m.payload()
 	if err != nil {
 		return told, err
@@ -191,7 +191,7 @@ func (s *Service) told(m message) (told destinations.Message, err error) {
 	}
 	told.Output, _ = data.Output.(string)
 	if len(data.Approvals) > 0 {
-		told.Output = approvalsText(data.Approvals)
+		told.Output, told.Buttons = askFor(data.Approvals, maxButtons)
 	}
 	_ = json.Unmarshal(p.WorkflowID, &told.Agent)
 	told.Error = errorText(p.Error)
