@@ -121,7 +121,7 @@ func (t *turn) makeCalls(ctx context.Context, r *keptRound) error {
 	for i, c := range r.calls {
 		switch {
 		case c.Status.Ended():
-		case c.Status == agents.ToolWaiting && c.Decision.At.IsZero():
+		case c.AwaitsDecision():
 			waits = true
 		case c.Status == agents.ToolRunning && !c.isFresh && !c.isReadOnly:
 			failures[i] = outcomeUnknown(c)
