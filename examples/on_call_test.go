@@ -78,7 +78,9 @@ func TestOnCall(t *testing.T) {
 
 	var document struct {
 		Status string
-		Nodes  []struct{ ToolCalls []struct{ Tool, Status string } }
+		Nodes  []struct {
+			ToolCalls []struct{ Tool, Status string }
+		}
 	}
 	ask(t, e.Example, http.MethodGet, "/runs/"+run, &document)
 	require.Equal(t, "COMPLETED", document.Status)

@@ -114,7 +114,9 @@ func (c callers) decide(t *testing.T, path string) int {
 func TestReplicasShareToolsAndApprovals(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		deploy, model := newDeployer(t), newDeployingModel(t)
-		open := func() callers { return callers{start(t, load(t, fmt.Sprintf(approvalsFile, url, deploy.URL, model.URL)))} }
+		open := func() callers {
+			return callers{start(t, load(t, fmt.Sprintf(approvalsFile, url, deploy.URL, model.URL)))}
+		}
 		first := open()
 		second := first
 		if strings.HasPrefix(url, "postgres") {

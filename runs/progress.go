@@ -25,6 +25,7 @@ type progress struct {
 	callerReads bool                   // the caller reads the answer while it is written, from the beginning
 
 	acts      atomic.Bool       // there are rounds of the run on record
+	mayChange atomic.Bool       // one of its agents has tools that may change something, and nothing says that a crash does not matter
 	artifacts []agents.Artifact // of earlier attempts
 
 	mu        sync.Mutex

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"beckon/events"
+	"beckon/internal/problem"
 	"beckon/internal/store"
 )
 
@@ -126,11 +127,32 @@ func (s *Service) release(tx store.Tx, w *row) (r released, err error) {
 	if w.CancelRequestedAt != nil {
 		run.fail(canceled)
 	} else {
-		run.fail(interrupted)
+		why, err := s.whyInterrupted(tx, run)
+		if err != nil {
+			return r, err
+		}
+		run.fail(why)
 	}
 	r.run = run
 	r.events, err = s.endUnworked(tx, run, Running)
 	return r, err
+}
+
+// whyInterrupted says why a crash ends a run, and names the call of a tool that may have changed something.
+func (s *Service) whyInterrupted(tx store.Tx, r *Run) (*problem.Error, error) {
+	if r.acts {
+		call, found, err := unknownCall(tx, r.ID)
+		if err != nil || found {
+			return outcomeUnknown(call), err
+		}
+	}
+	if s.Entry == nil || r.RetryOnCrash {
+		return interrupted, nil
+	}
+	if entry := s.Entry(r.WorkflowID); entry == nil || entry.RetryIsSet {
+		return interrupted, nil
+	}
+	return mayHaveActed, nil
 }
 
 // recorded returns the runs of this process whose start is on record.

@@ -43,6 +43,17 @@ func insertRound(tx store.Tx, runID, nodeID string, r *keptRound) error {
 	return store.Wrap(tx.Exec("UPDATE runs SET acts = ? WHERE id = ?", true, runID), "note that run %s uses tools", runID)
 }
 
+// endOnCrash notes that a run is not run again after a crash.
+func endOnCrash(tx store.Tx, runID string) error {
+	return store.Wrap(tx.Exec("UPDATE runs SET retry_on_crash = ? WHERE id = ?", false, runID), "note that a crash ends run %s", runID)
+}
+
+// unknownCall returns a call that was made when its process died, and that may have changed something.
+func unknownCall(tx store.Tx, runID string) (c agents.ToolCall, found bool, err error) {
+	w, found, err := store.Row[callRow](tx, "SELECT * FROM tool_calls WHERE run_id = ? AND status = 'RUNNING' AND read_only = ? ORDER BY started_at, id LIMIT 1", runID, false)
+	return w.call(), found, store.Wrap(err, "look for what run %s was doing", runID)
+}
+
 // updateCall writes what has become of a call that has not ended.
 func updateCall(tx store.Tx, c agents.ToolCall) error {
 	code, message := errorColumns(c.Error)
