@@ -308,7 +308,7 @@ func aTurnThatWaits(t *testing.T, s *store.Store, of string, m *model, b *bench,
 	require.Eventually(t, func() bool {
 		run, err := first.Get(t.Context(), id)
 		return err == nil && len(run.AllNodes()) == 1 && until(run)
-	}, 10*time.Second, 2*time.Millisecond)
+	}, 30*time.Second, 2*time.Millisecond)
 	die(t, s, id)
 	require.NoError(t, first.Reconcile(t.Context()))
 	stop(t, first)
