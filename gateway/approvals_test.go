@@ -51,7 +51,8 @@ func newDeployer(t *testing.T) *deployer {
 	add("status", true, &d.reads)
 	add("rollback", false, &d.rollbacks)
 	d.Server = httptest.NewServer(mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, nil))
-	t.Cleanup(d.CloseClientConnections)
+	t.Cleanup(d.Close)
+	t.Cleanup(d.CloseClientConnections) // first: a stream would keep Close waiting
 	return d
 }
 
