@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"beckon/events"
@@ -40,10 +42,10 @@ func (s *Service) Reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var orphans []string
+	orphans := map[string]int64{} // their claims, by id
 	for _, w := range rows {
 		if !s.held.Has(w.ID) {
-			orphans = append(orphans, w.ID)
+			orphans[w.ID] = w.Claim
 		}
 		if a := held[w.ID]; a != nil && a.run.Claim == w.Claim {
 			delete(held, w.ID)
@@ -52,19 +54,22 @@ func (s *Service) Reconcile(ctx context.Context) error {
 	for _, a := range held {
 		a.cancel(errEnded) // which does nothing to one that has just ended
 	}
-	if err := s.releaseOrphans(ctx, orphans); err != nil {
+	// One that was claimed anew since is none: it was put away meanwhile for a person, who has decided.
+	claimedAnew := func(w row) bool { return w.Claim != orphans[w.ID] }
+	if err := s.releaseOrphans(ctx, slices.Collect(maps.Keys(orphans)), claimedAnew); err != nil {
 		return err
 	}
 	s.doubted.Drop(doubted...)
 	return nil
 }
 
-// releaseOrphans releases runs that this process has claimed and does not hold.
-func (s *Service) releaseOrphans(ctx context.Context, ids []string) error {
+// releaseOrphans releases runs that this process has claimed and does not hold, but those that are excepted.
+func (s *Service) releaseOrphans(ctx context.Context, ids []string, except func(row) bool) error {
 	if len(ids) == 0 {
 		return nil
 	}
 	rows, err := s.storage.claimedAmong(ctx, ids, s.instance)
+	rows = slices.DeleteFunc(rows, except)
 	if err != nil || len(rows) == 0 {
 		return err
 	}

@@ -341,6 +341,7 @@ func TestACrashRepeatsNoFinishedCall(t *testing.T) {
 			require.Equal(t, 15, run.Usage.TotalTokens)
 			require.Len(t, again.seen(), 2, "the first answer is not asked for again")
 			require.Contains(t, again.seen()[0], `result of {\"n\":1}`)
+			stop(t, second)
 			forgetInstance(t, s)
 		}
 	})
