@@ -71,10 +71,10 @@ func (a Agent) IsFallback() bool { return a.isFallback }
 // Key returns the id.
 func (a Agent) Key() string { return a.ID }
 
-// RetriesOnCrash reports whether a run that a crash of the gateway interrupts is run again.
+// RetriesOnCrash reports whether a run that a crash of the gateway interrupts is run again. Where the configuration does not say, it is
+// true until an agent begins whose tools may change something; see Entry.RetryIsSet.
 func (a Agent) RetriesOnCrash() bool { return retriesOnCrash(a.RetryOnCrash) }
 
-// retriesOnCrash is true by default: nothing that an agent uses has side effects.
 func retriesOnCrash(set *bool) bool { return set == nil || *set }
 
 // TakesFlowTools reports whether a flow offers its tools to the agent.

@@ -119,7 +119,7 @@ func (s *Service) prepareDestination(x exchange, t *target, m message) (exchange
 		m.Payload = s.Links(m.Payload)
 	}
 	err := s.withRun(m, t.receiver.ReadsRun, func(m message) error {
-		told, err := s.told(m)
+		told, err := s.told(m, t.receiver.MaxButtons)
 		if err != nil {
 			return err
 		}

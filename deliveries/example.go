@@ -33,7 +33,7 @@ func (s *Service) Example(id string) (Example, error) {
 		body, _, err := s.render(t.format, m)
 		return Example{Method: http.MethodPost, URL: t.ShownURL(), Body: inLines(body)}, err
 	}
-	told, err := s.told(m)
+	told, err := s.told(m, t.receiver.MaxButtons)
 	if err != nil {
 		return Example{}, err
 	}

@@ -14,8 +14,8 @@ import (
 	"beckon/internal/problem"
 )
 
-// told is what a destination is given of an event. What has another shape than an event's says nothing.
-func (s *Service) told(m message) (told destinations.Message, err error) {
+// told is what a destination is given of an event, with so many buttons at most. What has another shape than an event's says nothing.
+func (s *Service) told(m message, maxButtons int) (told destinations.Message, err error) {
 	if !gjson.ValidBytes(m.Payload) {
 		_, err := m.payload()
 		return told, err
@@ -38,7 +38,7 @@ func (s *Service) told(m message) (told destinations.Message, err error) {
 			told.Error = errorText(value)
 		case "data":
 			value.ForEach(func(name, value gjson.Result) bool {
-				tellOf(&told, name.Str, value)
+				tellOf(&told, name.Str, value, maxButtons)
 				return true
 			})
 		}
@@ -64,7 +64,7 @@ func (s *Service) linkToPage(m message, told *destinations.Message) error {
 }
 
 // tellOf writes a member of an event's data into what is told.
-func tellOf(told *destinations.Message, name string, value gjson.Result) {
+func tellOf(told *destinations.Message, name string, value gjson.Result, maxButtons int) {
 	switch name {
 	case "output":
 		if told.Output == "" { // else there are approvals
@@ -85,7 +85,7 @@ func tellOf(told *destinations.Message, name string, value gjson.Result) {
 	case "approvals":
 		var list []approval
 		if _ = jsonv2.Unmarshal([]byte(value.Raw), &list, asItIs); len(list) > 0 {
-			told.Output = approvalsText(list)
+			told.Output, told.Buttons = askFor(list, maxButtons)
 		}
 	case "artifacts":
 		var list []struct {

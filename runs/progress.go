@@ -27,6 +27,7 @@ type progress struct {
 	conversation *conversationState // of its session; nil without one
 
 	acts      atomic.Bool       // there are rounds of the run on record
+	mayChange atomic.Bool       // one of its agents has tools that may change something, and nothing says that a crash does not matter
 	artifacts []agents.Artifact // of earlier attempts
 
 	mu        sync.Mutex

@@ -188,6 +188,8 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 	var timeout time.Duration
 	if entry != nil {
 		timeout = entry.Timeout
+		// A process that is told to end is no crash: another one goes on with what is on record.
+		c.run.RetryOnCrash = c.run.RetryOnCrash || !entry.RetryIsSet
 	}
 	ctx := memory.With(context.Background(), held)
 	a := s.newActive(ctx, *c.run, c.last, timeout, func() { release(); s.leavePlaces(1); held.Release() })

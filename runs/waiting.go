@@ -80,7 +80,11 @@ func (s *Service) writeWaiting(a *Active, nodes nodeCount) error {
 			return err
 		case isCanceled:
 			return errCanceledMeanwhile
-		case isDue:
+		}
+		if err := keepUsage(tx, &waiting); err != nil {
+			return err
+		}
+		if isDue {
 			s.afterRequeue(tx)
 			return nil
 		}
@@ -112,6 +116,11 @@ func (s *Service) Approvals(ctx context.Context) ([]Approval, error) {
 		list[i] = Approval{rows[i].RunID, rows[i].call()}
 	}
 	return list, err
+}
+
+// ApprovalsOf returns the calls of a run on which a person has to decide.
+func (s *Service) ApprovalsOf(ctx context.Context, runID string) ([]agents.ToolCall, error) {
+	return undecidedOf(s.Store.Read(ctx), runID)
 }
 
 // Approval returns a call of a run that waits for a person, or did. A NotFound says that there is none.

@@ -141,7 +141,7 @@ func (w *working) callOf() agents.Call {
 		call.Responses = &responses{service: s, active: a}
 	}
 	if w.entry.UsesTools && s.Tools != nil {
-		call.Turns = &turns{s, a, ""}
+		call.Turns = &turns{s, a, "", w.entry.RetryIsSet}
 	}
 	if a.run.Session != "" {
 		a.progress.conversation = newConversation(a)
@@ -185,7 +185,9 @@ func explainEnd(cause error, timeout time.Duration, err error) error {
 const retryInterrupted = 5 * time.Second
 
 var (
-	canceled    = problem.New(problem.Conflict, problem.CodeCanceled, "The run was canceled.")
+	canceled     = problem.New(problem.Conflict, problem.CodeCanceled, "The run was canceled.")
+	mayHaveActed = problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped before the agent had answered. It does not run it again by itself, because the agent has tools that may change something. "+
+		"Look at the calls of the run before you call again; retryOnCrash: true on the agent or flow has such runs go on.")
 	interrupted = problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped before the agent had answered. Call again, with a new Idempotency-Key where there was one. Beckon runs it again by itself unless retryOnCrash is false, at most twice.").After(retryInterrupted)
 )
 

@@ -69,7 +69,7 @@ type agentDocument struct {
 	Artifacts     string            `json:"artifacts,omitempty" doc:"Of kind http: CEL over answer, to the URLs of the files that are fetched."`
 	Timeout       string            `json:"timeout" example:"5m" doc:"For the whole invocation, retries included."`
 	OutputKey     *string           `json:"outputKey" doc:"Names its output within a flow."`
-	RetryOnCrash  *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts is run again, or fails. Null is the default: it is run again."`
+	RetryOnCrash  *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts is run again, or fails. Null is the default: it is run again where all its tools only read."`
 	Share         bool              `json:"share" doc:"Whether its runs have pages for recipients."`
 	Tools         []string          `json:"tools" nullable:"false" example:"[\"docs.*\", \"deploy.status\"]" doc:"The tools that it may use where the client allows them too. Empty is none."`
 	FlowTools     *bool             `json:"flowTools" nullable:"false" doc:"Whether a flow offers it tools of its own; true."`
@@ -121,7 +121,7 @@ type flowDocument struct {
 	Name         string            `json:"name" doc:"To display; the id, where there is none."`
 	Prompt       *string           `json:"prompt" doc:"What it does when a call brings no prompt; null refuses such calls."`
 	Timeout      string            `json:"timeout" example:"5m" doc:"For the whole flow."`
-	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts goes on, or fails. Null is the default: it goes on."`
+	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts goes on, or fails. Null is the default: it goes on where all tools of its agents only read."`
 	Share        bool              `json:"share" doc:"Whether its runs have pages for recipients."`
 	Gate         *string           `json:"gate" doc:"CEL over data: whether an answer passes. Null is no gate."`
 	Root         agents.Step       `json:"root" doc:"The first step, and those within it."`

@@ -108,6 +108,7 @@ type ToolCallDocument struct {
 	StartedAt   *string           `json:"startedAt" doc:"Null until it is made."`
 	CompletedAt *string           `json:"completedAt"`
 	DurationMs  *int64            `json:"durationMs"`
+	ExpiresAt   *string           `json:"expiresAt,omitempty" doc:"Of a call that waits for a person: when it is denied."`
 }
 
 func toolCallsOf(list []agents.ToolCall) (documents []ToolCallDocument) {
@@ -119,6 +120,9 @@ func toolCallsOf(list []agents.ToolCall) (documents []ToolCallDocument) {
 		if c.Status.Ended() {
 			ms := c.Duration().Milliseconds()
 			d.DurationMs = &ms
+		}
+		if c.AwaitsDecision() {
+			d.ExpiresAt = timeOrNull(c.ExpiresAt)
 		}
 		documents = append(documents, d)
 	}

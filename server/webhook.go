@@ -106,7 +106,7 @@ func (s *Server) serveCall(c echo.Context, sender *calls.Sender, r *calls.Reques
 		return s.answerSkipped(c, call.Skipped)
 	case call.IsRedelivery():
 		header.Set("Idempotency-Replayed", "true")
-		return answerJSON(c, http.StatusOK, s.acceptedOf(call.Original.ID, call.Original.Status))
+		return answerJSON(c, http.StatusOK, s.acceptedOf(c, call.Original.ID, call.Original.Status))
 	case call.Queued != nil && call.Accepted() != nil:
 		return answerAs(c, call.Accepted())
 	case call.Original != nil:

@@ -5,6 +5,7 @@ import (
 	"github.com/sashabaranov/go-openai"
 
 	"beckon/agents"
+	"beckon/internal/fence"
 )
 
 // conversation is what is said to a model and what it has answered. What a model has answered goes back as it came,
@@ -71,13 +72,17 @@ func (c *conversation) ask(text string) {
 	c.later = append(appendMessage(append(c.later, ','), openai.ChatMessageRoleUser, text), '}')
 }
 
-// told adds what the tools have told, in the order of the calls.
-func (c *conversation) told(calls []agents.RoundCall) {
+// told adds what the tools have told, in the order of the calls. What comes from a tool is marked as data: in the markers of the run's
+// fence, which the system prompt explains, or in a frame of its own where there is no fence.
+func (c *conversation) told(calls []agents.RoundCall, f *fence.Fence) {
 	texts := make([]string, len(calls))
 	for i := range calls {
 		texts[i] = calls[i].Told
 		c.said = append(c.said, texts[i])
-		if calls[i].IsData {
+		switch {
+		case calls[i].IsData && f != nil:
+			texts[i] = f.Wrap(texts[i])
+		case calls[i].IsData:
 			texts[i] = framed(calls[i].Name, texts[i])
 		}
 	}

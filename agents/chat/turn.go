@@ -5,6 +5,7 @@ import (
 
 	"beckon/agents"
 	"beckon/agents/chat/completion"
+	"beckon/internal/spend"
 )
 
 // offerTools notes which tools the model may use: those of the call, and those of the turn.
@@ -60,12 +61,15 @@ func (d *dialog) take(ctx context.Context, r *agents.Round) error {
 		}
 	}
 	if d.turn != nil {
+		if r.Number == 0 { // what has failed before it is paid, too
+			r.Usage.Cost, d.cost = d.cost, spend.Cost{}
+		}
 		if err := d.turn.Make(ctx, r); err != nil {
 			return err
 		}
 	}
 	if len(r.Calls) > 0 {
-		d.said.told(r.Calls)
+		d.said.told(r.Calls, d.call.Fence)
 	}
 	return nil
 }

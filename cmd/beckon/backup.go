@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -64,6 +65,9 @@ func writeWhole(ctx context.Context, name string, out io.Writer, write func(io.W
 			return errors.Join(err, ignoreCanceled(w.Close()))
 		}
 		return w.Close()
+	}
+	if _, err := os.Stat(filepath.Dir(name)); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the folder %s does not exist: create it, or name another one", filepath.Dir(name))
 	}
 	f, err := os.OpenFile(name+".partial", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

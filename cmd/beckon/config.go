@@ -14,6 +14,7 @@ import (
 	"beckon/gateway"
 	"beckon/internal/config"
 	"beckon/internal/problem"
+	"beckon/safety"
 )
 
 const defaultConfigFile = "config.yaml"
@@ -69,7 +70,7 @@ func (k checkCommand) Run(std streams) error {
 	mistakes, _ := errors.AsType[*config.Error](err)
 	var warnings, cautions []problem.Finding
 	if err == nil {
-		warnings, cautions = v.Warnings(), slices.Concat(v.Cautions(), gateway.Unpriced(v))
+		warnings, cautions = v.Warnings(), slices.Concat(v.Cautions(), gateway.Unpriced(v), safety.UnusedTools(v))
 	}
 	switch {
 	case k.JSON && (err == nil || mistakes != nil):

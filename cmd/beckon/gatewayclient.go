@@ -88,6 +88,8 @@ type gatewayAnswer struct {
 	Code   string `json:"code"`
 	// Verdict is "pass" or "fail" in an answer that a gate has looked at.
 	Verdict string `json:"verdict"`
+	// WaitingFor has the tools whose calls a person has to allow before the run goes on.
+	WaitingFor []struct{ Tool string } `json:"waitingFor"`
 }
 
 // readAnswer reads and closes the body. What is no JSON has not come from a gateway.

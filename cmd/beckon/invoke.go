@@ -46,7 +46,7 @@ func (k invokeCommand) Run(std streams) error {
 	case err != nil:
 		return err
 	case !k.Async && (answer.status == http.StatusAccepted || answer.isInFlight()):
-		return k.await(ctx, client, answer.RunID, std)
+		return k.await(ctx, client, answer, std)
 	}
 	if err := k.show(std.out, answer); err != nil {
 		return k.failed(answer.RunID, err)

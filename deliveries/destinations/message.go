@@ -27,6 +27,9 @@ type Message struct {
 	Note   string // what an event of another kind says
 	Link   string // to the run, for people; empty where there is none
 	Files  []File
+	// Buttons open pages where people decide. The text has links in their place where the receiver shows no buttons; see
+	// Receiver.MaxButtons.
+	Buttons []Button
 	// GateFailed says that the answer does not meet the gate of its run, and Reason why it does or does not.
 	GateFailed bool
 	Reason     string
@@ -51,6 +54,9 @@ type Origin struct {
 // File is something that a run has made.
 type File struct{ Name, URL string }
 
+// Button opens a page.
+type Button struct{ Label, URL string }
+
 // Form is a form that a visitor of a web page has sent. All of it but Name is what a stranger has typed.
 type Form struct {
 	Name    string            // of the client
@@ -73,6 +79,7 @@ const (
 const (
 	runCompleted  = "run.completed"
 	runFailed     = "run.failed"
+	runWaiting    = "run.waiting"
 	eventResolved = "event.resolved"
 )
 
@@ -99,6 +106,8 @@ func (m Message) Headline() string {
 		return cmp.Or(m.Agent, "Beckon")
 	case m.Kind == runFailed:
 		return strings.TrimSpace(m.Agent + " failed")
+	case m.Kind == runWaiting:
+		return cmp.Or(m.Agent, "A run") + " waits for a decision"
 	}
 	return strings.TrimPrefix(m.Agent+": "+m.Type, ": ")
 }

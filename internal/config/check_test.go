@@ -68,8 +68,8 @@ func TestResourcesAreChecked(t *testing.T) {
 		{"what the factory says", "flows:\n  - id: f\n    root:\n      type: loop\n      maxIterations: 2\n      until: bad(\n      steps: [{type: agent, agentId: a}]\n",
 			[]string{"7: flows[0].root.until: is not a condition"}},
 		{"flows in a circle", "flows:\n  - {id: f, root: {type: agent, agentId: g}}\n  - {id: g, root: {type: agent, agentId: f}}\n", []string{
-			`3: flows[0].root.agentId: there is no usable agent or flow "g"`,
-			"4: flows[1].root.agentId: makes a cycle: f → g → f"}},
+			"4: flows[1].root.agentId: makes a cycle: f → g → f",
+			`3: flows[0].root.agentId: there is no usable agent or flow "g"`}},
 		{"command to nowhere", "commands:\n  - id: x\n    prompt: x\n    agentId: nobody\n", []string{`5: commands[0].agentId: there is no usable agent or flow "nobody"`}},
 		{"no token", "clients:\n  - {id: c, passthrough: true, allowedAgents: [a]}\n", []string{"3: clients[0].token: is required: the bearer token of this client, best written as a ${VARIABLE}"}},
 		{"empty token", "clients:\n  - {id: c, token: '${NONE:-}', passthrough: true, allowedAgents: [a]}\n", []string{"3: clients[0].token: is required: the bearer token of this client, best written as a ${VARIABLE}"}},
@@ -120,11 +120,11 @@ func TestProvidersAndAgentsAreChecked(t *testing.T) {
 	require.Equal(t, []string{
 		`config.yaml:3: providers[0].type: must be openai or template, not "magic"`,
 		`config.yaml:4: providers[1].template: is required`,
-		`config.yaml:7: agents[0].provider: there is no usable provider "none"`,
 		`config.yaml:8: agents[1].temperature: must be between 0 and 2`,
 		`config.yaml:8: agents[1].model: is required`,
-		`config.yaml:9: agents[2].provider: there is no usable provider "bare"`,
 		`config.yaml:10: agents[3].model: is required`,
+		`config.yaml:7: agents[0].provider: there is no usable provider "none"`,
+		`config.yaml:9: agents[2].provider: there is no usable provider "bare"`,
 	}, complaints(t, `
 providers:
   - {id: magic, type: magic}

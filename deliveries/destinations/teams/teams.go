@@ -16,6 +16,8 @@ const (
 	maxText  = 12_000
 	maxCode  = 4000
 	maxTitle = 200
+	// maxButtons leaves a place to the button that opens the run: a card has six.
+	maxButtons = 5
 )
 
 // Destination is Microsoft Teams.
@@ -76,14 +78,17 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 			}
 		}
 	}
-	r.Judge = judge
+	r.Judge, r.MaxButtons = judge, maxButtons
 	return r, nil
 }
 
 func cardOf(m destinations.Message, limit int) card {
 	c := card{Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4", Teams: map[string]any{"width": "Full"}, Body: body(m, limit)}
+	for _, b := range m.Buttons {
+		c.Actions = append(c.Actions, action{"Action.OpenUrl", destinations.Cut(b.Label, maxTitle), b.URL})
+	}
 	if m.Link != "" {
-		c.Actions = []action{{"Action.OpenUrl", "Open the run", m.Link}}
+		c.Actions = append(c.Actions, action{"Action.OpenUrl", "Open the run", m.Link})
 	}
 	return c
 }
