@@ -5,7 +5,7 @@
 // writes it into docs/performance.md. It fails when a measurement is not valid; a target that was missed is reported,
 // and with -strict fails too.
 //
-//	bench [-quick] [-strict] [-only throughput,memory,async,deliveries,hanging,followers,refused,forms,recovery,tabs,pages,tools,startup]
+//	bench [-quick] [-strict] [-only throughput,cpu,memory,async,deliveries,hanging,followers,refused,forms,recovery,tabs,pages,tools,startup]
 //	bench stub -address 127.0.0.1:9000 [-delay 200ms]              a model server to try things with
 //	bench bare -address 127.0.0.1:9001 -model http://127.0.0.1:9000/v1
 package main

@@ -103,3 +103,11 @@ func TestResident(t *testing.T) {
 	_, err = resident([]byte("VmRSS:\t lots kB\n"))
 	require.ErrorContains(t, err, "read VmRSS")
 }
+
+func TestCPUOf(t *testing.T) {
+	took, err := cpuOf([]byte("4711 (bec) kon) S 1 4711 4711 0 -1 4194560 1 0 0 0 250 50 7 8 20 0 9 0 100 1 1"))
+	require.NoError(t, err)
+	require.Equal(t, 3*time.Second, took)
+	_, err = cpuOf([]byte("4711 (beckon) S 1"))
+	require.Error(t, err)
+}
