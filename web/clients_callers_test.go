@@ -201,7 +201,7 @@ func TestWhatArrivedIsShown(t *testing.T) {
 	require.NotContains(t, arrival(), "signature of GitHub", "it was of another client that had the id")
 	s.arrivals["hub"] = calls.Arrival{At: since.Add(2 * time.Second), Scheme: "github", Handshake: true}
 	require.Contains(t, arrival(), "authenticated by the signature of GitHub")
-	require.Contains(t, arrival(), "about the connection only")
+	require.Contains(t, arrival(), "only tested the connection")
 	require.NotContains(t, arrival(), "A call was refused")
 	require.Contains(t, arrival(), "data-refresh")
 

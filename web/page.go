@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"io"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/labstack/echo/v4"
@@ -112,7 +113,7 @@ func (s *screens) view(p page, path, who string, data any) view {
 func (s *screens) draw(c echo.Context, status int, p page, data any) error {
 	var body bytes.Buffer
 	v := s.view(p, c.Request().URL.Path, userOf(c), data)
-	if v.Menu != nil && s.banner != nil {
+	if v.Menu != nil && s.banner != nil && !saysItself(c.Request().URL.Path) {
 		v.Banner = s.banner(c.Request().Context())
 	}
 	if err := s.execute(p, &body, v); err != nil {
@@ -131,6 +132,11 @@ func (s *screens) draw(c echo.Context, status int, p page, data any) error {
 	}
 	header.Set("Content-Length", strconv.Itoa(len(html)))
 	return c.HTMLBlob(status, html)
+}
+
+// saysItself reports whether a page is where a model is connected.
+func saysItself(path string) bool {
+	return path == homePath || strings.HasPrefix(path, homePath+"/providers")
 }
 
 func (s *screens) pack(page []byte) ([]byte, error) {

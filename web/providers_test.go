@@ -145,9 +145,9 @@ func TestConnectionOfAProvider(t *testing.T) {
 	require.NotContains(t, n.typed("/admin/providers/acme", "do", "models").body, "<script>alert")
 	n.models = `nonsense`
 	require.Contains(t, n.typed("/admin/providers/acme", "do", "models").body, "but not with a list of models")
-	require.Contains(t, n.typed("/admin/providers/new", "type", "template", "do", "models").body, "there is no connection to test")
+	require.Contains(t, n.typed("/admin/providers/new", "type", "template", "do", "models").body, "There is no connection to test")
 	declared := n.post("/admin/providers/filed", url.Values{"do": {"models"}, "version": {"0"}}).body
-	require.Contains(t, declared, "there is no connection to test")
+	require.Contains(t, declared, "There is no connection to test")
 	require.Contains(t, declared, "hi</textarea>", "what the file declares is still shown")
 	require.Equal(t, n.origin, n.provider("acme").URL, "a test changes nothing")
 }

@@ -59,6 +59,7 @@ func samples() map[string][]any {
 		"toolServers":   {sampleList("toolServers", toolServer)},
 		"toolserver":    sampleToolServers(toolServer),
 		"search":        {searchResults{Query: "x"}, searchResults{Query: "ci", Groups: []foundGroup{{"Names", []found{{"ci", "client ci", "plug", clientsPath}}}}}},
+		"design":        {newDesign()},
 		"runs":          {sampleRuns()},
 		"run":           {sampleRun()},
 		"deliveries":    {sampleDeliveries()},
