@@ -43,15 +43,16 @@ if (palette && window.htmx) {
   });
   palette.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) {
-      event.preventDefault();
-      move(step);
-    } else if (event.key === "Enter") {
-      const chosen = palette.querySelector(".results a.on") ?? palette.querySelector(".results a");
-      if (!chosen) return;
-      event.preventDefault();
-      location.href = chosen.href;
-    }
+    if (!step) return;
+    event.preventDefault();
+    move(step);
+  });
+  // Enter opens what is chosen, or the first result.
+  palette.querySelector("form").addEventListener("submit", (event) => {
+    const chosen = palette.querySelector(".results a.on") ?? palette.querySelector(".results a");
+    if (!chosen) return;
+    event.preventDefault();
+    location.href = chosen.href;
   });
   for (const dialog of [palette, keys]) {
     dialog.addEventListener("click", (event) => {
