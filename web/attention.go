@@ -22,11 +22,9 @@ type attention struct {
 // needsAttention lists what is wrong now, the worst first.
 func needsAttention(o overview) (list []attention) {
 	for _, n := range o.NotInForce {
-		what := n.What
+		what := "The configuration file"
 		if n.ID != "" {
 			what = fmt.Sprintf("The %s “%s”", n.What, n.ID)
-		} else {
-			what = "The configuration file"
 		}
 		list = append(list, attention{Bad: true, Title: what + " is not in force", Text: n.Why, Address: n.Address, Act: "Fix"})
 	}

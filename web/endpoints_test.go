@@ -357,7 +357,7 @@ func TestEnableDisableAndRecover(t *testing.T) {
 	require.Contains(t, r.get("/admin/endpoints/ops?done=recovered&n=2").body, "2 deliveries are sent again.")
 	require.Eventually(t, func() bool { _, _, count := to.got(); return count == 2 }, patience, 5*time.Millisecond)
 	require.Equal(t, []string{"recover endpoints/ops", "enable endpoints/ops", "disable endpoints/ops"}, r.audited())
-	for query, says := range map[string]string{"n=0": "Nothing has failed since then", "n=1": "1 delivery is sent again", "n=1234": "1,234 deliveries", "n=%3Cb%3E": "", "n=-1": ""} {
+	for query, says := range map[string]string{"n=0": "No delivery has failed since then", "n=1": "1 delivery is sent again", "n=1234": "1,234 deliveries", "n=%3Cb%3E": "", "n=-1": ""} {
 		page := r.get("/admin/endpoints/ops?done=recovered&" + query).body
 		require.Contains(t, page, says)
 		require.NotContains(t, page, "<b>")
@@ -366,7 +366,7 @@ func TestEnableDisableAndRecover(t *testing.T) {
 	off := false
 	r.endpoint(deliveries.Endpoint{ID: "off", URL: to.URL, Enabled: &off})
 	page = r.get("/admin/endpoints/off").body
-	require.Contains(t, page, "Its configuration says so.")
+	require.Contains(t, page, "It is disabled in the configuration.")
 	require.NotContains(t, page, "/admin/endpoints/off/enable")
 	require.Equal(t, http.StatusConflict, r.post("/admin/endpoints/off/enable", nil).StatusCode)
 }

@@ -219,8 +219,8 @@ func TestTheListSaysWhyAProofWasRefused(t *testing.T) {
 	for reason, want := range map[string]string{
 		"The signature does not match: the secret is another one, or the body was changed on its way.": "Wrong signature.",
 		"The signature is more than 5m0s old: the call was repeated, or a clock is wrong.":             "Wrong signature.",
-		"The call has no proof; this client takes github.":                                             "Not a proof that the client takes.",
-		"The call proves itself with bearer; this client takes basic.":                                 "Not a proof that the client takes.",
+		"The call has no proof; this client takes github.":                                             "Authentication not accepted.",
+		"The call proves itself with bearer; this client takes basic.":                                 "Authentication not accepted.",
 		"The call has no proof; this client takes bearer.":                                             "No token.",
 	} {
 		call := store.RefusedCall{ID: "ref_1", Status: 401, Code: "unauthorized", Reason: reason, ClientID: "ci"}
