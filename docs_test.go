@@ -13,9 +13,27 @@ import (
 	"beckon/deliveries"
 )
 
-var link = regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
+var (
+	link     = regexp.MustCompile(`\]\(([^)#]*)(#[^)]*)?\)`)
+	fence    = regexp.MustCompile("(?s)```.*?```")
+	heading  = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	dropped  = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
+	linkText = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
+)
 
-// Links between the pages lead to files that are there.
+// anchors returns the anchors that GitHub gives the headings of a page.
+func anchors(t *testing.T, page string) map[string]bool {
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	found := map[string]bool{}
+	for _, m := range heading.FindAllStringSubmatch(fence.ReplaceAllString(string(text), ""), -1) {
+		plain := dropped.ReplaceAllString(strings.ToLower(linkText.ReplaceAllString(m[1], "$1")), "")
+		found["#"+strings.ReplaceAll(plain, " ", "-")] = true
+	}
+	return found
+}
+
+// Links between the pages lead to files and sections that exist.
 func TestLinksLeadSomewhere(t *testing.T) {
 	links := 0
 	pages := []string{"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
@@ -36,8 +54,15 @@ func TestLinksLeadSomewhere(t *testing.T) {
 				continue
 			}
 			links++
-			_, err := os.Stat(filepath.Join(filepath.Dir(page), m[1]))
+			target := page
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(page), m[1])
+			}
+			_, err := os.Stat(target)
 			require.NoError(t, err, "%s links to %s", page, m[1])
+			if m[2] != "" && strings.HasSuffix(target, ".md") {
+				require.True(t, anchors(t, target)[m[2]], "%s links to %s%s, a section that does not exist", page, m[1], m[2])
+			}
 		}
 	}
 	require.NotZero(t, links)

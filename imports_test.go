@@ -22,7 +22,7 @@ var layers = map[string]int{
 	"server":  5, "web": 5,
 	"calls": 4, "calls/coalesce": 4, "schedules": 4, "safety": 4, "internal/config": 4,
 	"runs": 3, "deliveries": 3, "budgets": 3,
-	"clients": 2, "commands": 2, "agents": 2, "artifacts": 2, "share": 2, "events": 2, "tools": 2,
+	"clients": 2, "commands": 2, "agents": 2, "artifacts": 2, "share": 2, "events": 2, "tools": 2, "sessions": 2,
 	"internal/catalog": 1, "internal/work": 1, "internal/store": 1, "internal/sealed": 1, "internal/gate": 1, "internal/magec": 1, "calls/senders": 1, "calls/senders/all": 1, "calls/forms": 1, "tools/names": 1,
 	"deliveries/destinations": 1, "deliveries/destinations/all": 1,
 	"internal/problem": 0, "internal/secret": 0, "internal/signature": 0, "internal/egress": 0, "internal/telemetry": 0,

@@ -56,6 +56,7 @@ type Agent struct {
 	Approve       []string       `json:"approve,omitempty" yaml:"approve,omitempty"`             // the tools of which a person has to allow each call
 	ApproveWithin units.Duration `json:"approveWithin,omitempty" yaml:"approveWithin,omitempty"` // how long a call waits for that; 24h
 	MaxSteps      int            `json:"maxSteps,omitempty" yaml:"maxSteps,omitempty"`           // how often its model is asked in one turn; 20
+	Session       *Session       `json:"session,omitempty" yaml:"session,omitempty"`             // it takes part in conversations; nil knows each call alone
 	// Events renames its events as they go out: run.completed to lead.completed.
 	Events map[string]string `json:"events,omitempty" yaml:"events,omitempty"`
 
@@ -70,10 +71,10 @@ func (a Agent) IsFallback() bool { return a.isFallback }
 // Key returns the id.
 func (a Agent) Key() string { return a.ID }
 
-// RetriesOnCrash reports whether a run that a crash of the gateway interrupts is run again.
+// RetriesOnCrash reports whether a run that a crash of the gateway interrupts is run again. Where the configuration does not say, it is
+// true until an agent begins whose tools may change something; see Entry.RetryIsSet.
 func (a Agent) RetriesOnCrash() bool { return retriesOnCrash(a.RetryOnCrash) }
 
-// retriesOnCrash is true by default: nothing that an agent uses has side effects.
 func retriesOnCrash(set *bool) bool { return set == nil || *set }
 
 // TakesFlowTools reports whether a flow offers its tools to the agent.
@@ -114,6 +115,7 @@ func (a Agent) Check() (found problem.Fields) {
 		found.Add("fallbacks", "has %d providers; %d are allowed", len(a.Fallbacks), maxFallbacks)
 	}
 	found.Under("budget", a.Budget.Check())
+	found.Under("session", a.Session.check())
 	if a.Output != nil {
 		found.Under("output", a.Output.check())
 	}

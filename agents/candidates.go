@@ -43,7 +43,8 @@ func (b *builder) invoker(a Agent) (_ Invoker, fields, ofProvider problem.Fields
 		fields.Add("provider", "there is no usable provider %q", a.Provider)
 	}
 	if ok {
-		for _, f := range b.candidate(c, p, a) {
+		c.session = a.Session
+		for _, f := range append(b.candidate(c, p, a), b.summarizer(c, p, a)...) {
 			if path, ok := strings.CutPrefix(f.Path, "provider."); ok {
 				ofProvider = append(ofProvider, problem.Field{Path: path, Message: f.Message})
 			} else {
@@ -77,6 +78,23 @@ func (b *builder) invoker(a Agent) (_ Invoker, fields, ofProvider problem.Fields
 		return newSkilled(c, a, b.factories.Skills), fields, ofProvider
 	}
 	return c, fields, ofProvider
+}
+
+// summarizer has the agent's own model sum up what no longer fits of its conversations.
+func (b *builder) summarizer(c *chain, p Provider, a Agent) (found problem.Fields) {
+	if a.Session == nil || !a.Session.Summarize || a.KindOrChat() != KindChat {
+		return nil
+	}
+	invoker, wrong := b.factories.Providers[p.Type](p, a.summarizer())
+	if len(wrong) > 0 {
+		return nil // the agent's own invoker has the same mistakes
+	}
+	if local, ok := invoker.(Local); ok && local.IsLocal() {
+		found.Add("session.summarize", "needs a model, which the provider %q is not", p.ID)
+		return found
+	}
+	c.summarizer = invoker
+	return nil
 }
 
 // breaker is that of a provider, for all agents of the Set.

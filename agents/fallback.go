@@ -27,7 +27,9 @@ type candidate struct {
 // chain asks the providers of an agent, one after the other, until one answers. It is safe for concurrent use.
 type chain struct {
 	agent      string
-	schema     *Schema // nil unless the agent's output has one
+	schema     *Schema  // nil unless the agent's output has one
+	session    *Session // nil unless it takes part in conversations
+	summarizer Invoker  // nil unless what no longer fits of these is summed up
 	candidates []candidate
 }
 
@@ -42,6 +44,11 @@ func (c *chain) Invoke(ctx context.Context, call Call) (result Result, err error
 		}
 	}
 	var log callLog
+	if c.session != nil && call.Conversation != nil {
+		if err := c.recall(ctx, &call, &log); err != nil {
+			return Result{Usage: log.used, By: Answerer{Attempts: log.reportable()}}, err
+		}
+	}
 	for i := range c.candidates {
 		one, isLast := &c.candidates[i], i == len(c.candidates)-1
 		allowed := one.breaker.enter()

@@ -84,8 +84,12 @@ func DataOf(call Call) (map[string]any, error) {
 	if state == nil {
 		state = map[string]any{}
 	}
+	sessionID := call.SessionID
+	if call.Redact != nil {
+		sessionID = call.Redact.Text(sessionID)
+	}
 	data := map[string]any{"prompt": call.Prompt, "input": InputOf(call), "outputs": outputs, "state": state, "metadata": metadata, "agent": call.AgentID, "client": call.ClientID,
-		"runId": call.RunID, "sessionId": call.SessionID, "receivedAt": call.ReceivedAt.UTC()}
+		"runId": call.RunID, "sessionId": sessionID, "receivedAt": call.ReceivedAt.UTC()}
 	maps.Copy(data, call.Items)
 	return data, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"beckon/internal/fence"
+	"beckon/internal/redact"
 	"beckon/internal/spend"
 )
 
@@ -31,9 +32,11 @@ type Call struct {
 	Prompt   string
 	Input    string // within a flow: what its step was given; "" is Prompt
 	// Fence marks what third parties have written, where a model is asked: its spans are those of Prompt. Nil is nothing.
-	Fence      *fence.Fence
-	SessionID  string
-	Metadata   json.RawMessage // a JSON object, or nil
+	Fence     *fence.Fence
+	SessionID string
+	Metadata  json.RawMessage // a JSON object, or nil
+	// Redact blacks out what models see; nil lets them see all. Invokers that ask models call ForModel.
+	Redact     *redact.Rules
 	ReceivedAt time.Time
 
 	Outputs  map[string]string  // within a flow: the named outputs so far
@@ -46,7 +49,10 @@ type Call struct {
 	Responses Responses
 	Progress  Progress // keeps the nodes of a flow; nil when nobody does
 	Turns     Turns    // gives agents their tools; nil where none of them has any
-	Files     Files    // keeps the files that agents make; nil when nobody does
+	// Conversation knows what was said before in the session of the run; nil for a run without one. History is what the agent is told of it.
+	Conversation Conversation
+	History      *History
+	Files        Files // keeps the files that agents make; nil when nobody does
 	// Artifacts are the files that the call brought, and those that earlier steps of a flow have made.
 	Artifacts []Artifact
 	Percent   func(percent int) // is told how much of the work is done, from 0 to 100; nil when nobody wants to know

@@ -57,6 +57,7 @@ func (a Agent) checkKind() (found problem.Fields) {
 		{"output", a.Output != nil, []string{KindChat, KindHTTP}},
 		{"tools", len(a.Tools) > 0, []string{KindChat}},
 		{"approve", len(a.Approve) > 0, []string{KindChat}},
+		{"session", a.Session != nil, []string{KindChat}},
 		{"request", a.Request != nil, []string{KindImage, KindSpeech, KindHTTP}},
 		{"poll", a.Poll != nil, []string{KindHTTP}},
 		{"cancel", a.Cancel != nil, []string{KindHTTP}},

@@ -44,9 +44,11 @@ type Entry struct {
 	OutputKey    string
 	Prompt       string            // what it does when a call brings no prompt; empty: such a call is refused
 	RetryOnCrash bool              // a run that a crash of the gateway interrupts is run again
+	RetryIsSet   bool              // the configuration says so; else it is not once an agent of the run has tools that may change something
 	Share        bool              // its runs have pages for recipients
 	Gate         *gate.Gate        // of a flow: whether an answer passes; nil without one
 	UsesTools    bool              // it may use tools of servers; of a flow, one of its agents may
+	Sessions     Retention         // of its conversations; of a flow, the longest of its agents
 	NoTools      bool              // it is offered none of a flow's tools
 	Budget       *spend.Budget     // of its requests to models; nil without one
 	TakesFiles   bool              // it reads the files that a call brings; of a flow, one of its agents does
@@ -143,7 +145,8 @@ func (b *builder) agent(a Agent) {
 		return
 	}
 	b.set.entries[a.ID] = &Entry{ID: a.ID, Name: a.Name, Timeout: a.Timeout.Or(DefaultTimeout), OutputKey: a.OutputKey,
-		Prompt: a.Prompt, RetryOnCrash: a.RetriesOnCrash(), Share: a.Share, UsesTools: len(a.Tools) > 0, NoTools: !a.TakesFlowTools(), Budget: a.Budget, TakesFiles: a.Kind == KindTranscription,
+		Prompt: a.Prompt, RetryOnCrash: a.RetriesOnCrash(), RetryIsSet: a.RetryOnCrash != nil, Share: a.Share, UsesTools: len(a.Tools) > 0, Sessions: a.Session.Retention(), NoTools: !a.TakesFlowTools(),
+		Budget: a.Budget, TakesFiles: a.Kind == KindTranscription,
 		Events: expandNames(a.Events, agentEvents), Invoker: invoker}
 	b.addEventNames(maps.Values(b.set.entries[a.ID].Events))
 }
@@ -159,7 +162,7 @@ func (b *builder) flow(id string, path []string) bool {
 	}
 	var fields problem.Fields
 	path = append(path, id)
-	deepest, takesFiles, usesTools := 0, false, false
+	deepest, takesFiles, usesTools, kept := 0, false, false, Retention{}
 	walkAgents(f.Root, "root", 1, func(field string, depth int, ref string) {
 		switch {
 		case slices.Contains(path, ref):
@@ -174,6 +177,7 @@ func (b *builder) flow(id string, path []string) bool {
 		}
 		deepest, takesFiles = max(deepest, depth), takesFiles || b.set.entries[ref].TakesFiles
 		usesTools = usesTools || b.set.entries[ref].UsesTools
+		kept = kept.longer(b.set.entries[ref].Sessions)
 	})
 	if len(fields) > 0 {
 		fields = b.withOtherMistakes(f, fields)
@@ -181,7 +185,8 @@ func (b *builder) flow(id string, path []string) bool {
 		var invoker Invoker
 		if invoker, fields = b.factories.Flow(f, b.set.Get); len(fields) == 0 {
 			b.set.entries[id] = &Entry{ID: id, Name: f.Name, IsFlow: true, Timeout: f.Timeout.Or(DefaultTimeout), Prompt: f.Prompt,
-				RetryOnCrash: f.RetriesOnCrash(), Share: f.Share, Gate: gateOf(f), TakesFiles: takesFiles, UsesTools: usesTools, Events: expandNames(f.Events, agentEvents), Invoker: invoker,
+				RetryOnCrash: f.RetriesOnCrash(), RetryIsSet: f.RetryOnCrash != nil, Share: f.Share, Gate: gateOf(f), TakesFiles: takesFiles, UsesTools: usesTools, Sessions: kept,
+				Events: expandNames(f.Events, agentEvents), Invoker: invoker,
 				depth: deepest}
 			b.addEventNames(maps.Values(b.set.entries[id].Events))
 			b.addEventNames(slices.Values(stepNames(f.Root)))

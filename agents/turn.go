@@ -106,6 +106,9 @@ type Decision struct {
 	At      time.Time
 }
 
+// AwaitsDecision reports whether a person has to decide on the call, and nobody has.
+func (c ToolCall) AwaitsDecision() bool { return c.Status == ToolWaiting && c.Decision.At.IsZero() }
+
 // Duration is how long the call took, in milliseconds by what is on record; 0 while it goes on.
 func (c ToolCall) Duration() time.Duration {
 	if c.StartedAt.IsZero() || c.CompletedAt.IsZero() {

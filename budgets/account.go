@@ -25,6 +25,8 @@ type account struct {
 	service         *Service
 	runID, clientID string
 	claim           int64
+	isRetried       bool // its process has died once
+	run             runUse
 }
 
 // expense is what one request costs.
@@ -42,7 +44,10 @@ type reservation struct {
 	windows   []window
 	amounts   map[string]int64 // by the id of the window
 	output    int64            // tokens that the answer may have
-	from      *ahead           // what it was borrowed from; nil for one that is on record itself
+	run       *runUse          // of its run
+	// isBorrowed says that it is in memory only: borrowed from what is reserved ahead (from), from what its run has, or both.
+	isBorrowed bool
+	from       *ahead
 
 	use        spend.Use // that is fixed: without an output, where that is what is left
 	price      *spend.Price
@@ -67,8 +72,13 @@ func (a *account) Begin(ctx context.Context, r agents.ModelRequest) (agents.Expe
 		return e, nil
 	}
 	e.reservation = &reservation{id: "res_" + ulid.Make().String(), runID: a.runID, claim: a.claim,
-		windows: s.windowsOf(budgets, a.clientID, r.Agent, a.runID), use: r.Most(), price: e.price}
+		windows: s.windowsOf(budgets, a.clientID, r.Agent, a.runID), use: r.Most(), price: e.price, run: &a.run}
 	res := e.reservation
+	for i := range res.windows {
+		if w := &res.windows[i]; w.runID != "" && a.isRetried {
+			w.unknown = w.limit.Most / runShare
+		}
+	}
 	res.isFlexible = r.IsText && res.use.Output == 0
 	if err := res.check(r); err != nil {
 		return nil, err
@@ -139,12 +149,15 @@ func (e *expense) End(u agents.Usage, how agents.ExpenseEnd) (cost spend.Cost) {
 // used is what a request has used.
 type used struct {
 	usd, tokens       int64
-	allUSD, allTokens bool // all that was reserved
+	allUSD, allTokens bool             // all that was reserved
+	each              map[string]int64 // by the id of the window, in place of all else; nil without it
 }
 
 // of returns how much of a window is used, of which so much was reserved.
 func (u used) of(w *window, reserved int64) int64 {
 	switch {
+	case u.each != nil:
+		return u.each[w.id]
 	case w.limit.InTokens && u.allTokens, !w.limit.InTokens && u.allUSD:
 		return reserved
 	case w.limit.InTokens:

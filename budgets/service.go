@@ -9,7 +9,8 @@
 //     it, so that it is settled once: the process that made it, or another one when that is dead.
 //   - Of what a dead process had reserved nobody knows whether it was sent. It counts as used.
 //
-// What is reserved ahead (type ahead) is one more reservation, from which requests borrow in memory.
+// What is reserved ahead (type ahead) is one more reservation, from which requests borrow in memory. What one run has of its own
+// limits is in memory too at first (type runUse).
 //
 // One write at a time is under way. What comes meanwhile goes into the next one, all together: the cost of a commit is shared
 // by all who wait. Where no budget holds a request, the database is not asked.
@@ -21,7 +22,6 @@ import (
 	"sync"
 	"time"
 
-	"beckon/agents"
 	"beckon/events"
 	"beckon/internal/problem"
 	"beckon/internal/spend"
@@ -104,6 +104,8 @@ func (s *Service) Close(ctx context.Context) error {
 }
 
 // Of returns what counts the requests of a run.
-func (s *Service) Of(r *runs.Run) agents.Spend {
-	return &account{service: s, runID: r.ID, clientID: r.ClientID, claim: r.Claim}
+func (s *Service) Of(r *runs.Run) runs.Account {
+	a := &account{service: s, runID: r.ID, clientID: r.ClientID, claim: r.Claim, isRetried: r.Crashes > 0}
+	a.run.account, a.run.isInMemory = a, r.Claim <= 1 && r.Crashes == 0
+	return a
 }

@@ -164,7 +164,7 @@ func TestOwnersAreToldOnce(t *testing.T) {
 }
 
 func TestARequestBelongsToAllItsBudgetsOrNone(t *testing.T) {
-	h := newHouse(t, storetest.Open(t, storetest.SQLite(t)), `{perRun: 0.001, perDay: 1, perMonth: {tokens: 1000}}`)
+	h := newHouse(t, storetest.Open(t, storetest.SQLite(t)), `{perRun: 0.001, perDay: 0.01, perMonth: {tokens: 1000}}`)
 	e, err := h.begin("run_1")
 	require.NoError(t, err)
 	_, err = h.begin("run_1")
@@ -232,4 +232,119 @@ func TestAReservationThatNobodyHolds(t *testing.T) {
 	h.held.Drop(e.(*expense).reservation.id)
 	require.NoError(t, h.Reconcile(t.Context()))
 	require.Equal(t, taken{}, h.window("perDay"))
+}
+
+// The limits of a run that ends at once are held in memory; one that lasts is on record, and so is one that is put away.
+func TestTheLimitsOfARun(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		h := newHouse(t, s, `{perRun: 0.004}`)
+		begin := func(a runs.Account) (agents.Expense, error) {
+			return a.Begin(t.Context(), agents.ModelRequest{Agent: "a", Model: "m", IsText: true, Most: func() spend.Use { return spend.Use{Input: 10, Output: 100} }})
+		}
+		run := func(id string, crashes int) runs.Account {
+			return h.Of(&runs.Run{ID: id, ClientID: "ci", Claim: int64(1 + crashes), Crashes: crashes})
+		}
+		rows := func() []windowRow {
+			return storetest.Rows[windowRow](t, s, "SELECT id, used, reserved FROM budget_windows ORDER BY id")
+		}
+
+		short := run("run_1", 0)
+		for range 2 {
+			e, err := begin(short)
+			require.NoError(t, err)
+			e.End(tokensOf(100), agents.UsageKnown)
+		}
+		short.Close(true)
+		require.Empty(t, rows())
+
+		long := run("run_2", 0)
+		first, err := begin(long)
+		require.NoError(t, err)
+		require.Eventually(t, func() bool { return len(rows()) == 1 && rows()[0].Reserved == 1_000_000 }, 20*time.Second, 5*time.Millisecond)
+		first.End(tokensOf(50), agents.UsageKnown)
+		h.awaitSettled("perRun", 500_000)
+		for range 3 {
+			e, err := begin(long)
+			require.NoError(t, err)
+			e.End(tokensOf(100), agents.UsageKnown)
+		}
+		_, err = begin(long)
+		require.Contains(t, requireExhausted(t, err).Detail, "The run has used up its budget")
+		h.awaitSettled("perRun", 3_500_000)
+
+		put := run("run_3", 0)
+		var all []agents.Expense
+		for range 4 {
+			e, err := begin(put)
+			require.NoError(t, err)
+			all = append(all, e)
+		}
+		_, err = begin(put)
+		requireExhausted(t, err)
+		for _, e := range all {
+			e.End(tokensOf(100), agents.UsageKnown)
+		}
+		put.Close(false)
+		h.awaitSettled("perRun", 7_500_000)
+
+		away := run("run_4", 0)
+		e, err := begin(away)
+		require.NoError(t, err)
+		e.End(tokensOf(100), agents.UsageKnown)
+		away.Close(false)
+		require.Len(t, rows(), 3, "what a run that is put away has used is on record")
+		away.Close(false)
+	})
+}
+
+// A process that died has perhaps not written what a run had reserved: half of the limit counts as used when the run is retried.
+func TestARunThatIsRetriedAfterACrash(t *testing.T) {
+	h := newHouse(t, storetest.Open(t, storetest.SQLite(t)), `{perRun: 0.004}`)
+	retried := h.Of(&runs.Run{ID: "run_1", ClientID: "ci", Claim: 2, Crashes: 1})
+	for range 2 {
+		_, err := retried.Begin(t.Context(), agents.ModelRequest{Agent: "a", Model: "m", Most: func() spend.Use { return spend.Use{Output: 100} }})
+		require.NoError(t, err)
+	}
+	_, err := retried.Begin(t.Context(), agents.ModelRequest{Agent: "a", Model: "m", Most: func() spend.Use { return spend.Use{Output: 100} }})
+	requireExhausted(t, err)
+	require.Equal(t, taken{used: 2_000_000, reserved: 2_000_000}, h.window("perRun"))
+}
+
+// What a process has reserved ahead comes back when a budget gets scarce: another one gets all that is left, to the last request.
+func TestWhatIsReservedAheadComesBackWhenLittleIsLeft(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		const budget = `{perDay: 0.1}`
+		first, second := newHouse(t, s, budget), newHouse(t, s, budget)
+		var kept []agents.Expense
+		for int64(len(kept))*1_000_000 == first.window("perDay").reserved { // the first of them lets the process reserve ahead
+			e, err := first.begin("run_1")
+			require.NoError(t, err)
+			kept = append(kept, e)
+		}
+		require.Less(t, len(kept), 8)
+		most, paid := 100-len(kept), 0
+		for ; paid < most; paid++ {
+			e, err := second.begin("run_2")
+			if err != nil {
+				break
+			}
+			e.End(tokensOf(100), agents.UsageKnown)
+		}
+		for _, e := range kept {
+			e.End(tokensOf(100), agents.UsageKnown)
+		}
+		require.Eventually(t, func() bool { // what the first has ahead is given back when nobody uses it
+			e, err := second.begin("run_3")
+			if err == nil {
+				e.End(tokensOf(100), agents.UsageKnown)
+				paid++
+			}
+			return paid == most
+		}, 20*time.Second, time.Millisecond, "%d", paid)
+		_, err := second.begin("run_4")
+		requireExhausted(t, err)
+		_, err = first.begin("run_4")
+		requireExhausted(t, err)
+		first.awaitSettled("perDay", 100_000_000)
+	})
 }

@@ -36,10 +36,10 @@ func (storage) lock(tx store.Tx, windows []*window) (map[string]*taken, error) {
 	for some := range slices.Chunk(windows, rowsTogether) {
 		var args []any
 		for _, w := range some {
-			args = append(args, w.id, textOrNull(w.runID), millisOrNull(w))
+			args = append(args, w.id, w.unknown, textOrNull(w.runID), millisOrNull(w))
 		}
 		rows, err := store.Rows[windowRow](tx, `INSERT INTO budget_windows (id, used, reserved, run_id, ends_at) VALUES `+
-			strings.Repeat("(?, 0, 0, ?, ?), ", len(some)-1)+`(?, 0, 0, ?, ?)
+			strings.Repeat("(?, ?, 0, ?, ?), ", len(some)-1)+`(?, ?, 0, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET used = budget_windows.used RETURNING id, used, reserved, warned, exhausted`, args...)
 		if err != nil {
 			return nil, store.Wrap(err, "lock the windows of budgets")

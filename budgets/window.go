@@ -24,6 +24,7 @@ type window struct {
 	limit           spend.Limit
 	runID           string    // of a run's window
 	beganAt, endsAt time.Time // of a day's or month's
+	unknown         int64     // what counts as used where it is not on record
 }
 
 // windowsOf returns the windows that hold the requests of an agent for a client; runID is "" outside a run.
@@ -78,7 +79,7 @@ func (s *Service) newWindow(now time.Time, scope, of, period string, limit spend
 	if limit.InTokens {
 		unit = "tokens"
 	}
-	w.id = fmt.Sprintf("%s/%s/%s/%s/%s", scope, of, period, name, unit)
+	w.id = scope + "/" + of + "/" + period + "/" + name + "/" + unit
 	return w
 }
 

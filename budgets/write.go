@@ -16,7 +16,9 @@ type operation struct {
 	reservation *reservation // nil for a write of what was borrowed
 	used        *used        // nil for one that is to be made
 	waits       *bool        // is true until the write has begun; may be nil
-	isLook      bool         // it gives back what is reserved ahead, if nobody uses that
+	isLook      bool         // it gives back what is reserved ahead and not used
+	isBorrowed  bool         // the reservation was made in memory, and is put on record
+	again       bool         // a write has left it to the next one, which gives back what is reserved ahead
 	done        func(err error)
 }
 
@@ -24,6 +26,9 @@ type operation struct {
 func (s *Service) reserve(ctx context.Context, r *reservation) error {
 	if s.borrow(r) {
 		return nil
+	}
+	if slices.ContainsFunc(r.windows, func(w window) bool { return w.runID != "" }) {
+		r.run.putOnRecord(s, nil)
 	}
 	s.held.Hold(r.id)
 	outcome := make(chan error, 1)
@@ -63,29 +68,39 @@ var errUnrecorded = problem.New(problem.Unavailable, problem.CodeStorageUnavaila
 
 // settle puts what was used in the place of what was reserved. It does not wait.
 func (s *Service) settle(r *reservation, u used) {
-	if r.from != nil {
+	if r.isBorrowed {
 		s.giveBack(r, u)
 		return
 	}
-	s.submit(&operation{reservation: r, used: &u, done: func(err error) {
+	s.submit(s.settling(r, u))
+}
+
+func (s *Service) settling(r *reservation, u used) *operation {
+	return &operation{reservation: r, used: &u, done: func(err error) {
 		if err != nil { // it is held until this process ends, and counts as used then
 			s.Log.Error("what a request has used of its budgets could not be recorded", "run_id", r.runID, "error", err)
 			return
 		}
 		s.held.Drop(r.id)
-	}})
+	}}
 }
 
 func (s *Service) submit(o *operation) {
-	s.idle.Add(1)
 	s.mu.Lock()
-	s.waiting = append(s.waiting, o)
-	idle := !s.writing
-	s.writing = true
+	isFirst := s.enqueue(o)
 	s.mu.Unlock()
-	if idle {
+	if isFirst {
 		s.flush()
 	}
+}
+
+// enqueue has the next write take an operation. Where it reports true the caller has to flush. It is called with mu held.
+func (s *Service) enqueue(o *operation) (isFirst bool) {
+	s.idle.Add(1)
+	s.waiting = append(s.waiting, o)
+	isFirst = !s.writing
+	s.writing = true
+	return isFirst
 }
 
 // flush writes what waits, and then what has come meanwhile.
@@ -120,10 +135,16 @@ func (s *Service) flush() {
 		}
 		s.mu.Unlock()
 		for _, o := range batch {
+			if err == nil && slices.Contains(w.again, o) {
+				continue
+			}
 			o.done(err)
 			s.idle.Done()
 		}
 		s.mu.Lock()
+		if err == nil {
+			s.waiting = append(w.again, s.waiting...)
+		}
 		more := len(s.waiting) > 0
 		s.writing = more
 		s.mu.Unlock()
@@ -139,6 +160,7 @@ type write struct {
 	share   *share
 	windows map[string]*window
 	all     map[string]*taken
+	again   []*operation // left to the next write
 }
 
 // apply settles and makes the reservations of a batch.
@@ -212,9 +234,18 @@ func (w *write) make(tx store.Tx, batch []*operation) (full map[string]bool, has
 			r.refused = errUnrecorded
 			continue
 		}
-		if r.refuse(w.all, now, full) {
-			hasRefused = true
-			continue
+		if !o.isBorrowed {
+			none, needed := r.fit(w.all)
+			if none != nil && w.share.keeps(none, *w.all[none.id], needed) {
+				o.again, hasRefused = true, true
+				w.again = append(w.again, o)
+				continue
+			}
+			if none != nil {
+				r.refuse(none, needed, *w.all[none.id], now, full)
+				hasRefused = true
+				continue
+			}
 		}
 		for id, amount := range r.amounts {
 			w.all[id].reserved += amount
@@ -253,18 +284,12 @@ func (r *reservation) settleIn(all map[string]*taken, u used) {
 	}
 }
 
-// refuse reports whether a window has no room for the reservation.
-func (r *reservation) refuse(all map[string]*taken, now time.Time, refused map[string]bool) bool {
-	none, needed := r.fit(all)
-	if none == nil {
-		return false
-	}
-	has := *all[none.id]
+// refuse notes that a window, which has so much, leaves too little room for the reservation.
+func (r *reservation) refuse(none *window, needed int64, has taken, now time.Time, refused map[string]bool) {
 	r.refused = none.exhausted(now, has, needed)
 	if has.used+needed > none.limit.Most && needed <= none.limit.Most { // what never fits says nothing of what is left
 		refused[none.id] = true
 	}
-	return true
 }
 
 // warnAt is the share of a limit at which its owner is warned, in percent.

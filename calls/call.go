@@ -221,6 +221,10 @@ func (c *Call) runRequest() (runs.Request, error) {
 	if entry == nil {
 		return runs.Request{}, problem.New(problem.Unavailable, problem.CodeAgentUnavailable, "The agent %q cannot be used now: its configuration has an error, which the log names.", agent)
 	}
+	if entry.Sessions.IsKept() && p.SessionID != "" && c.Client.Content.Discarding() {
+		return runs.Request{}, problem.New(problem.Unprocessable, problem.CodeSessionNotKept,
+			"This client keeps no content (storeContent: false), and so no conversation either. Leave sessionId out, or call an agent without session.")
+	}
 	c.agentTimeout = entry.Timeout
 	run := runs.Request{
 		ClientID:   c.Client.ID,

@@ -54,7 +54,7 @@ func (r *Request) coalesceKey(client *clients.Member) (string, error) {
 		return strconv.FormatBool(v), nil
 	}
 	if err != nil {
-		return "", problem.New(problem.Unprocessable, problem.CodeFilterFailed, "What the client's calls are coalesced by cannot be evaluated over this call: %v.", err)
+		return "", problem.New(problem.Unprocessable, problem.CodeFilterFailed, "The client's coalesce.by cannot be evaluated for this call: %v.", err)
 	}
-	return "", problem.New(problem.Unprocessable, problem.CodeFilterFailed, "What the client's calls are coalesced by is no text, number or boolean in this call.")
+	return "", problem.New(problem.Unprocessable, problem.CodeFilterFailed, "The client's coalesce.by is not a text, number or boolean for this call.")
 }

@@ -56,7 +56,7 @@ func (r *Request) passes(client *clients.Member) (bool, error) {
 	}
 	passes, err := client.Condition.Decide(context.Background(), data, filterTime)
 	if err != nil {
-		return false, problem.New(problem.Unprocessable, problem.CodeFilterFailed, "The client's filter cannot be evaluated over this call: %v.", err)
+		return false, problem.New(problem.Unprocessable, problem.CodeFilterFailed, "The client's filter cannot be evaluated for this call: %v.", err)
 	}
 	return passes, nil
 }

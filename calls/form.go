@@ -53,7 +53,7 @@ func checkForm(ctx context.Context, c *Call) error {
 		return nil
 	}
 	if len(wrong) > 0 {
-		p := problem.New(problem.Unprocessable, problem.CodeInvalidFields, "Some fields of the form are not good: errors names them.")
+		p := problem.New(problem.Unprocessable, problem.CodeInvalidFields, "Some fields of the form are not valid: errors lists them.")
 		p.Fields = wrong
 		return p
 	}

@@ -257,7 +257,7 @@ func checkAgentID(id string) error {
 }
 
 func checkSessionID(id string) error {
-	if utf8.RuneCountInString(id) > maxSessionID || strings.ContainsFunc(id, unicode.IsControl) {
+	if !utf8.ValidString(id) || utf8.RuneCountInString(id) > maxSessionID || strings.ContainsFunc(id, unicode.IsControl) {
 		return invalidParameter("sessionId", "must be at most %d characters, without control characters", maxSessionID)
 	}
 	return nil

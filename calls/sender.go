@@ -43,12 +43,12 @@ var (
 // Unauthorized refuses a call of a client's webhook. It is the same for a missing token, a wrong one and a client that
 // does not exist, so that nobody finds out which clients there are.
 var Unauthorized = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
-	"The call did not prove itself in a way that the settings of its client demand (auth; a bearer token, unless they say otherwise), or there is no such client. "+
-		"The page Refused says what was tried.")
+	"The call is not authenticated as the settings of its client require (auth; a bearer token by default), or there is no such client. "+
+		"The page Refused shows what was tried.")
 
 // InvalidToken is Unauthorized for routes without a client in their path.
 var InvalidToken = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
-	"The call needs a client's token: Authorization: Bearer mgc_… . None was sent, or it is no client's.")
+	"The call needs a client's token: Authorization: Bearer mgc_… . None was sent, or it does not belong to a client.")
 
 func verifyToken(_ context.Context, all *clients.Set, r *Request) (*clients.Member, error) {
 	client := all.ByToken(BearerToken(r.Header))

@@ -33,7 +33,7 @@ func renderPrompt(t *render.Template, c *clients.Member, r *Request, maxBytes in
 	}
 	text, spans, err := t.RenderSpans(data, render.Limits{MaxBytes: maxBytes, Time: templateTime})
 	if err != nil {
-		return Prompt{}, problem.New(problem.Unprocessable, problem.CodeTemplateFailed, "The client's template cannot be rendered over this request: %v.", err)
+		return Prompt{}, problem.New(problem.Unprocessable, problem.CodeTemplateFailed, "The client's template cannot be rendered with this request: %v.", err)
 	}
 	if isBlank(text) {
 		return Prompt{}, problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The prompt is empty: the client's template produces no text for this request.")

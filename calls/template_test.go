@@ -99,7 +99,7 @@ func TestTemplatePromptRefuses(t *testing.T) {
 		kind                                     problem.Kind
 		code, detail                             string
 	}{
-		{"missing key", "a\n{{.body.a.b}}", jsonType, "", `{"a":{"c":"secret"}}`, problem.Unprocessable, "template_failed", `over this request: line 2, column 8: there is no "b"`},
+		{"missing key", "a\n{{.body.a.b}}", jsonType, "", `{"a":{"c":"secret"}}`, problem.Unprocessable, "template_failed", `with this request: line 2, column 8: there is no "b"`},
 		{"no body", "{{.body.a}}", jsonType, "", ``, problem.Unprocessable, "template_failed", `there is no "a"`},
 		{"text as body", "{{.body.a}}", "text/plain", "", `Hi`, problem.Unprocessable, "template_failed", `there is no "a"`},
 		{"missing header", "{{.headers.nope}}", "", "", `Hi`, problem.Unprocessable, "template_failed", `there is no "nope"`},

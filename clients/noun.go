@@ -55,7 +55,7 @@ func Noun() catalog.Noun[Client] {
 			}
 			return addToken(tx, c.ID, time.Now())
 		},
-		Deleted: deleteTokens,
+		Deleted: deleteOwned,
 	}
 }
 

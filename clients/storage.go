@@ -31,6 +31,21 @@ func deleteTokens(tx store.Tx, id string) error {
 	return store.Wrap(err, "delete the tokens of %q", id)
 }
 
+// deleteOwned deletes what belongs to a client alone: its tokens, and its conversations.
+func deleteOwned(tx store.Tx, id string) error {
+	if err := deleteTokens(tx, id); err != nil {
+		return err
+	}
+	return tx.Scrub(func() error {
+		for _, table := range []string{"agent_sessions", "session_turns", "session_summaries"} {
+			if err := tx.Exec("DELETE FROM "+table+" WHERE client_id = ?", id); err != nil {
+				return fmt.Errorf("delete the sessions of %q: %w", id, err)
+			}
+		}
+		return nil
+	})
+}
+
 type tokenRow struct {
 	Hash, ClientID string
 	ExpiresAt      *int64
@@ -58,9 +73,9 @@ func Credentials(tx store.Tx) (map[string][]Credential, error) {
 	return all, nil
 }
 
-// forgetKeys forgets the idempotency keys and the alerts of a client, which may be those of another one of that id.
+// forgetKeys forgets the idempotency keys, the alerts and the conversations of a client, which may be those of another one of that id.
 func forgetKeys(tx store.Tx, id string) error {
-	for _, table := range []string{"idempotency_keys", "coalesce_keys", "coalesce_items"} {
+	for _, table := range []string{"idempotency_keys", "coalesce_keys", "coalesce_items", "agent_sessions", "session_turns", "session_summaries"} {
 		if err := tx.Exec("DELETE FROM "+table+" WHERE client_id = ?", id); err != nil {
 			return fmt.Errorf("forget the keys of the last %q: %w", id, err)
 		}

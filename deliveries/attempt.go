@@ -26,9 +26,9 @@ type exchange struct {
 	mail    *mail.Mail // in the place of a request
 	timeout time.Duration
 	retry   Retry
-	to      *destinations.Receiver   // nil for what is no destination
-	shown   func(text string) string // takes its secrets out of a text
-	thread  *thread                  // that the message belongs to; nil where it belongs to none
+	to      *destinations.Receiver // nil for what is no destination
+	clean   *cleaner               // takes its secrets out of a text; nil for what is no destination
+	thread  *thread                // that the message belongs to; nil where it belongs to none
 }
 
 // outcome is what came of an attempt, and what follows.
@@ -99,7 +99,7 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 	answer, err := s.Out.Send(sending, x.method, x.url, x.header, x.body, x.timeout)
 	o.StatusCode, o.ResponseBody, o.Truncated = answer.Status, strings.ToValidUTF8(strings.ReplaceAll(string(answer.Body), "\x00", ""), "\uFFFD"), answer.Truncated
 	if x.to != nil {
-		o.ResponseBody = x.shown(o.ResponseBody)
+		o.ResponseBody = x.clean.text(x.url, o.ResponseBody)
 	}
 	if s.HideLinks != nil {
 		o.ResponseBody = s.HideLinks(o.ResponseBody)

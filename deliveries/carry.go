@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"time"
 
 	"beckon/events"
 	"beckon/internal/store"
@@ -67,11 +68,30 @@ func (s *Service) put(tx store.Tx, e events.Event, w *row, now bool) error {
 			return err
 		}
 	}
+	if now && e.Sent == nil && w.Rules == nil && s.lanes.reserveOne(w.Lane) {
+		return s.putClaimed(tx, e, w)
+	}
 	if err := s.storage.insert(tx, w); err != nil || !now {
 		return err
 	}
 	s.sendAfter(tx, waiting{w.ID, w.Lane})
 	return nil
+}
+
+// putClaimed writes a new delivery as one that this process sends, for which its lane has reserved room. So nobody has to claim it, or
+// to look up its event.
+func (s *Service) putClaimed(tx store.Tx, e events.Event, w *row) error {
+	instance := s.Work.ID()
+	w.Status, w.InstanceID, w.Claim = string(Sending), &instance, 1
+	s.held.Hold(w.ID)
+	tx.IfUndone(func() {
+		s.held.Drop(w.ID)
+		s.lanes.fill([]waiting{{w.ID, w.Lane}}, nil)
+	})
+	tx.AfterCommit(func() {
+		s.lanes.fill([]waiting{{w.ID, w.Lane}}, []*claimed{{row: *w, event: e, at: time.Now()}})
+	})
+	return s.storage.insert(tx, w)
 }
 
 // Pending implements events.Outlet.

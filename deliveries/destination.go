@@ -2,19 +2,14 @@ package deliveries
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
-
-	jsonv2 "github.com/go-json-experiment/json"
 
 	"beckon/deliveries/destinations"
 	"beckon/deliveries/destinations/all"
 	"beckon/internal/catalog"
 	"beckon/internal/egress"
-	"beckon/internal/gate"
 	"beckon/internal/mail"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -116,7 +111,7 @@ func (e Endpoint) checkUnused() (found problem.Fields) {
 
 // prepareDestination makes the request for an endpoint whose receiver people read.
 func (s *Service) prepareDestination(x exchange, t *target, m message) (exchange, error) {
-	x.to, x.shown = t.receiver, t.cleaner("")
+	x.to, x.clean = t.receiver, t.clean
 	if m.Payload == nil {
 		return x, eventGone()
 	}
@@ -124,8 +119,11 @@ func (s *Service) prepareDestination(x exchange, t *target, m message) (exchange
 		m.Payload = s.Links(m.Payload)
 	}
 	err := s.withRun(m, t.receiver.ReadsRun, func(m message) error {
-		told, err := s.told(m)
+		told, err := s.told(m, t.receiver.MaxButtons)
 		if err != nil {
+			return err
+		}
+		if err = s.linkToPage(m, &told); err != nil {
 			return err
 		}
 		if err = s.readOrigin(t, m, &told); err != nil {
@@ -145,7 +143,6 @@ func (s *Service) prepareDestination(x exchange, t *target, m message) (exchange
 		x.url = t.URL
 		return x, nil
 	}
-	x.shown = t.cleaner(x.url)
 	for name := range x.header {
 		if name != "Content-Type" {
 			x.own = append(x.own, name)
@@ -161,61 +158,6 @@ func (s *Service) prepareDestination(x exchange, t *target, m message) (exchange
 		x.header.Set("User-Agent", "Beckon/"+s.Version)
 	}
 	return x, nil
-}
-
-// told is what a destination is given of an event.
-func (s *Service) told(m message) (told destinations.Message, err error) {
-	p, err := m.payload()
-	if err != nil {
-		return told, err
-	}
-	var data struct {
-		Output    any        `json:"output"`
-		Message   string     `json:"message"`
-		Reason    string     `json:"reason"`
-		Key       string     `json:"key"`
-		Title     string     `json:"title"`
-		Verdict   string     `json:"verdict"`
-		Why       string     `json:"verdictReason"`
-		Approvals []approval `json:"approvals"`
-		Artifacts []struct {
-			Name string `json:"name"`
-			URL  string `json:"url"`
-		} `json:"artifacts"`
-	}
-	_ = jsonv2.Unmarshal(p.Data, &data, asItIs) // what has another shape says nothing here
-	told = destinations.Message{ID: m.ID, Kind: p.kind, Type: p.Type, RunID: m.RunID, Key: data.Key, Title: data.Title, Note: data.Message,
-		GateFailed: data.Verdict == gate.Fail, Reason: data.Why, IsSample: m.IsSample}
-	if told.Note == "" {
-		told.Note = data.Reason
-	}
-	told.Output, _ = data.Output.(string)
-	if len(data.Approvals) > 0 {
-		told.Output = approvalsText(data.Approvals)
-	}
-	_ = json.Unmarshal(p.WorkflowID, &told.Agent)
-	told.Error = errorText(p.Error)
-	for _, file := range data.Artifacts {
-		told.Files = append(told.Files, destinations.File{Name: file.Name, URL: file.URL})
-	}
-	if m.RunID != "" && m.Source != "" {
-		told.Link = strings.TrimSuffix(m.Source, "/") + "/admin/runs/" + url.PathEscape(m.RunID)
-	}
-	told.Data = m.dataFor
-	told.Document = func() ([]byte, error) { return encode(p) }
-	return told, nil
-}
-
-// errorText is the message of an error, which once was an object.
-func errorText(value []byte) (text string) {
-	if json.Unmarshal(value, &text) != nil {
-		var object struct {
-			Message string `json:"message"`
-		}
-		_ = json.Unmarshal(value, &object)
-		return object.Message
-	}
-	return text
 }
 
 // Mailer hands mails to a server; see mail.Server. The error is a *problem.Error.
@@ -263,7 +205,7 @@ func (s *Service) judge(x exchange, answer egress.Answer, o *outcome) {
 		o.Error = refusal(answer)
 		o.gone = answer.Status == http.StatusGone
 	default:
-		o.Error, o.toldBy = &problem.Failure{Code: "status", Message: x.shown(verdict.Reason)}, true
+		o.Error, o.toldBy = &problem.Failure{Code: "status", Message: x.clean.text(x.url, verdict.Reason)}, true
 		if answer.Status >= 200 && answer.Status <= 299 {
 			o.Error.Code = "refused"
 		}
@@ -277,28 +219,4 @@ func (x exchange) shownURL() string {
 		return secret.ShownOrigin(x.url)
 	}
 	return secret.ShownURL(x.url)
-}
-
-// cleaner takes out of a text what may be a key of the endpoint: receivers repeat what they were asked for.
-func (t *target) cleaner(requested string) func(text string) string {
-	hidden := secret.Redactor{}
-	hidden.Hide(t.Secret.Reveal(), secret.Mask)
-	for _, value := range t.Headers {
-		hidden.Hide(value.Reveal(), secret.Mask)
-	}
-	for _, raw := range []string{t.URL, requested} {
-		if t.receiver.PublicPaths {
-			break
-		}
-		u, err := url.Parse(raw)
-		if err != nil {
-			continue
-		}
-		for _, part := range []string{u.RequestURI(), u.Path, u.RawQuery, u.Path[strings.LastIndexByte(u.Path, '/')+1:]} {
-			if len(part) > len("/api/") {
-				hidden.Hide(part, secret.Mask)
-			}
-		}
-	}
-	return hidden.Cleaner()
 }

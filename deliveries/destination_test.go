@@ -51,6 +51,28 @@ func TestADestinationGetsTwoEventsUnlessItNamesOthers(t *testing.T) {
 	}
 }
 
+// People in a chat have no login: where the run has a page for recipients, its link leads there, and is signed anew at each attempt.
+func TestAMessageLinksToThePageForRecipients(t *testing.T) {
+	p := newPlant(t, storetest.Open(t, storetest.SQLite(t)))
+	r := newReceiver(t, nil)
+	r.change(func(w http.ResponseWriter, _ *http.Request) {
+		p.hasPage("https://beckon.example.com/r/run_1?sig=second")
+		r.change(say(200, "ok"))
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	require.NoError(t, p.Use(t.Context(), []deliveries.Endpoint{telling("chat", "slack", r, func(e *deliveries.Endpoint) { e.Retry = waits(time.Millisecond) })}))
+	p.hasPage("https://beckon.example.com/r/run_1?sig=first")
+	p.happens(ofTriage, "run.completed")
+	first := r.gets(t, 1)[0]
+	require.Contains(t, first.body, "https://beckon.example.com/r/run_1?sig=first")
+	require.NotContains(t, first.body, "/admin/")
+	p.settled("chat", deliveries.Delivered, 1)
+	require.Contains(t, r.gets(t, 2)[1].body, "https://beckon.example.com/r/run_1?sig=second")
+	p.hasPage("")
+	p.happens(ofTriage, "run.completed")
+	require.Contains(t, r.gets(t, 3)[2].body, "https://beckon.example.com/admin/runs/run_")
+}
+
 func TestAnAnswerOf200MayBeAFailure(t *testing.T) {
 	r := newReceiver(t, say(200, "invalid_payload"))
 	p := newPlant(t, storetest.Open(t, storetest.SQLite(t)), telling("chat", "slack", r))

@@ -2,8 +2,13 @@ package deliveries
 
 import (
 	"context"
+	"encoding/json"
+	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
+	"beckon/deliveries/destinations"
 	"beckon/internal/problem"
 )
 
@@ -18,3 +23,10 @@ func (e Endpoint) Revised(to Endpoint) Endpoint { return e.revised(to) }
 
 // CheckNew finds what an endpoint cannot be given any more.
 func (e Endpoint) CheckNew() problem.Fields { return e.checkNew() }
+
+// AskFor asks people to decide on the calls of an event.
+func AskFor(t testing.TB, approvals []byte, maxButtons int) (string, []destinations.Button) {
+	var list []approval
+	require.NoError(t, json.Unmarshal(approvals, &list))
+	return askFor(list, maxButtons)
+}

@@ -103,6 +103,21 @@ func (ls *lanes) reserve(due []waiting) (reserved []waiting) {
 	return reserved
 }
 
+// reserveOne takes room for one delivery in a lane, where it is open and nothing else waits for room.
+func (ls *lanes) reserveOne(key string) bool {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if !ls.open(key) {
+		return false
+	}
+	l := ls.lane(key)
+	if l.room >= laneRoom || l.more || l.refilling {
+		return false
+	}
+	l.room++
+	return true
+}
+
 // fill puts claimed deliveries into the room that was reserved for them, and gives back the room that is left.
 func (ls *lanes) fill(reserved []waiting, list []*claimed) {
 	ls.mu.Lock()

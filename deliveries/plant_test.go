@@ -59,6 +59,14 @@ type plant struct {
 
 	mu     sync.Mutex
 	origin []byte // of all runs
+	page   string // for recipients, of all runs
+}
+
+// hasPage has all runs get this page for recipients.
+func (p *plant) hasPage(link string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.page = link
 }
 
 // comesFrom has the calls of all runs told of this.
@@ -86,6 +94,10 @@ func newPlant(t testing.TB, s *store.Store, endpoints ...deliveries.Endpoint) *p
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			return p.origin, nil
+		}, ShareLink: func(context.Context, string) (string, error) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return p.page, nil
 		}})
 	p.log = events.NewLog(events.Config{Store: s, Outlet: p.Service})
 	require.NoError(t, p.Use(t.Context(), endpoints))

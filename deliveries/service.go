@@ -43,6 +43,8 @@ type Config struct {
 	RunView func(ctx context.Context, runID string) (map[string]any, error)
 	// Origin returns what the call of a run has told, an events.Origin in JSON; nil where that is not on record.
 	Origin func(ctx context.Context, runID string) ([]byte, error)
+	// ShareLink signs a link to the page of a run for recipients; empty where the run has none. nil is that no run has one.
+	ShareLink func(ctx context.Context, runID string) (string, error)
 	// Ended is told, in the transaction that ends it, of a delivery about a run whose client keeps no content; nil is nobody.
 	Ended func(tx store.Tx, runID string) error
 	// Links signs the links to artifacts in the payload of an event; nil leaves it as it is.

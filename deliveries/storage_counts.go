@@ -28,7 +28,7 @@ func (s storage) countByStatus(ctx context.Context, since time.Time) (map[Status
 		{Delivered, "status = 'DELIVERED' AND created_at >= ?", []any{from}},
 		{Failed, "status = 'FAILED' AND id >= ? AND created_at >= ?", []any{firstID(since), from}},
 	} {
-		n, _, err := store.Row[int64](s.store.Read(ctx), "SELECT COUNT(*) FROM deliveries WHERE "+part.where, part.values...)
+		n, _, err := store.Row[int64](s.store.ReadLate(ctx), "SELECT COUNT(*) FROM deliveries WHERE "+part.where, part.values...)
 		if err != nil {
 			return nil, fmt.Errorf("count deliveries: %w", err)
 		}
@@ -45,14 +45,14 @@ type counted struct {
 
 // countWaiting counts the deliveries that wait in some lanes, by lane: their index begins with it.
 func (s storage) countWaiting(ctx context.Context, lanes []string) ([]counted, error) {
-	rows, err := store.Rows[counted](s.store.Read(ctx), `SELECT lane AS "by", COUNT(*) AS n FROM deliveries
+	rows, err := store.Rows[counted](s.store.ReadLate(ctx), `SELECT lane AS "by", COUNT(*) AS n FROM deliveries
 		WHERE status = 'PENDING' AND lane IN (?) GROUP BY lane`, lanes)
 	return rows, store.Wrap(err, "count the deliveries that wait")
 }
 
 // countFailed counts the deliveries that were made since a time and have failed, by endpoint.
 func (s storage) countFailed(ctx context.Context, since time.Time) ([]counted, error) {
-	rows, err := store.Rows[counted](s.store.Read(ctx), `SELECT endpoint_id AS "by", COUNT(*) AS n FROM deliveries
+	rows, err := store.Rows[counted](s.store.ReadLate(ctx), `SELECT endpoint_id AS "by", COUNT(*) AS n FROM deliveries
 		WHERE status = 'FAILED' AND id >= ? AND created_at >= ? AND type <> ? GROUP BY endpoint_id`,
 		firstID(since), since.UnixMilli(), EndpointTest)
 	return rows, store.Wrap(err, "count the deliveries that have failed")

@@ -27,7 +27,7 @@ func (s storage) list(ctx context.Context, q Query, below string) (list []*Deliv
 	if err != nil {
 		return nil, "", err
 	}
-	stop, err = store.Page(s.store.Read(ctx), w, "*", q.Limit, func(w row) (string, bool) {
+	stop, err = store.Page(s.store.ReadLate(ctx), w, "*", q.Limit, func(w row) (string, bool) {
 		list = append(list, w.delivery())
 		return w.ID, false
 	})

@@ -21,6 +21,7 @@ type target struct {
 	Endpoint
 	format    format
 	receiver  *destinations.Receiver // nil for what is no destination
+	clean     *cleaner               // takes its secrets out of what a destination answers
 	byDefault []string               // the events that it takes when it names none
 	disabled  *disabled              // nil when it takes deliveries
 }
@@ -119,7 +120,7 @@ func (s *Service) use(ctx context.Context, list []Endpoint) error {
 			if err := found.Err(); err != nil {
 				return fmt.Errorf("endpoint %q: %w", e.ID, err)
 			}
-			t.receiver = &receiver
+			t.receiver, t.clean = &receiver, newCleaner(e, receiver.PublicPaths)
 		}
 		state := states[e.ID]
 		switch {

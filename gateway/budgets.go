@@ -7,6 +7,8 @@ import (
 	"beckon/budgets"
 	"beckon/clients"
 	"beckon/internal/catalog"
+	"beckon/internal/config"
+	"beckon/internal/problem"
 	"beckon/internal/spend"
 )
 
@@ -53,6 +55,20 @@ func (g *Gateway) warnOfPrices(v *catalog.View, server *spend.Budget, prices *sp
 		g.Log.Warn("a model has no price, and a budget is in USD: requests to it are refused. Give it a price in prices, which may be 0, or the budget tokens",
 			"agent", c.agent, "model", c.model)
 	}
+}
+
+// Unpriced are the agents of a view whose requests a budget in USD refuses, because their models have no price.
+func Unpriced(v *catalog.View) (list []problem.Finding) {
+	c, ok := v.File.(*config.Config)
+	if !ok {
+		return nil
+	}
+	for _, u := range withoutPrice(v, &c.Server.Budget, spend.NewPrices(c.Prices)) {
+		f := problem.Finding{Section: "agents", ID: u.agent}
+		f.Fields.Add("model", "%q has no price, and a budget is in USD: requests to it are refused. Give it a price in prices, which may be 0, or the budget tokens", u.model)
+		list = append(list, f)
+	}
+	return list
 }
 
 type unpriced struct{ agent, model string }

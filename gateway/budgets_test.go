@@ -14,7 +14,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/internal/store"
 	"beckon/internal/store/storetest"
+	"beckon/runs"
 )
 
 // payingModel is a model whose answers cost as much as they may: 100 tokens.
@@ -220,4 +222,63 @@ func TestAFallbackThatCostsNothing(t *testing.T) {
 	require.Equal(t, http.StatusOK, status, text)
 	require.Contains(t, text, `"degraded":true`)
 	require.Zero(t, m.asked.Load())
+}
+
+// The runs of an alert source wait for a used-up budget in the queue, and start when it is there again; a template does not wait.
+func TestAlertsWaitForTheirBudget(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		m := newPayingModel(t)
+		s := callers{start(t, load(t, fmt.Sprintf(`
+database: {url: %q}
+admin: {password: "a password", token: adm1n}
+prices: [{model: m, input: 0, output: 10}]
+providers: [{id: p, type: openai, url: "%s/v1", apiKey: k}, {id: offline, type: template, template: "re: {{.prompt}}"}]
+agents:
+  - {id: a, provider: p, model: m, maxTokens: 100}
+  - {id: saved, provider: p, model: m, maxTokens: 100, fallbacks: [{provider: offline}]}
+flows: [{id: once, root: {type: agent, agentId: a}}]
+clients:
+  - {id: alerts, token: al3rts, source: alertmanager, allowedAgents: [a], coalesce: "off", budget: {perDay: 0.001}}
+  - {id: flows, token: fl0ws, source: alertmanager, allowedAgents: [once], coalesce: "off", budget: {perDay: 0.001}}
+  - {id: saved, token: s4ved, source: alertmanager, allowedAgents: [saved], coalesce: "off", budget: {perDay: 0.0001}}
+`, url, m.URL)))}
+		var clock atomic.Int64
+		s.Gateway.budgets.Now = func() time.Time { return time.Now().Add(time.Duration(clock.Load())) }
+		alert := func(client, token, name string) string {
+			r, text := s.post(client, `{"version":"4","status":"firing","alerts":[{"status":"firing","fingerprint":"`+name+`","startsAt":"2026-01-01T00:00:00Z","labels":{"alertname":"`+name+`"}}]}`,
+				"Authorization: Bearer "+token, asJSON)
+			require.Less(t, r.StatusCode, 300, text)
+			var answer struct{ RunID string }
+			require.NoError(t, json.Unmarshal([]byte(text), &answer), text)
+			return answer.RunID
+		}
+		awaits := func(id string, status runs.Status, attempts int) (run *runs.Run) {
+			t.Helper()
+			require.Eventually(t, func() (ok bool) {
+				var err error
+				run, err = s.runs.Get(t.Context(), id)
+				require.NoError(t, err)
+				return run.Status == status && run.Attempts >= attempts
+			}, patience, 10*time.Millisecond)
+			return run
+		}
+		var waiting []string
+		for client, token := range map[string]string{"alerts": "al3rts", "flows": "fl0ws"} {
+			awaits(alert(client, token, "first"), runs.Completed, 1)
+			second := alert(client, token, "second")
+			awaits(second, runs.Queued, 2)
+			waiting = append(waiting, second)
+		}
+		require.EqualValues(t, 2, m.asked.Load())
+		require.True(t, awaits(alert("saved", "s4ved", "third"), runs.Completed, 1).By.Degraded)
+
+		clock.Store(int64(25 * time.Hour))
+		require.NoError(t, s.store.Write(t.Context(), func(tx store.Tx) error { // a minute passes
+			return tx.Exec("UPDATE runs SET not_before = NULL WHERE status = 'QUEUED'")
+		}))
+		for _, id := range waiting {
+			awaits(id, runs.Completed, 2)
+		}
+		require.EqualValues(t, 4, m.asked.Load())
+	})
 }

@@ -104,7 +104,8 @@ type database struct {
 }
 
 func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger) (*database, error) {
-	s, err := store.Open(ctx, c.Database.URL.Reveal(), log)
+	s, err := store.OpenWith(ctx, c.Database.URL.Reveal(),
+		store.Options{ReadURL: c.Database.ReadURL.Reveal(), MaxConnections: c.Database.MaxConnections}, log)
 	if err != nil {
 		return nil, err
 	}

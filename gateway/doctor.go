@@ -231,7 +231,7 @@ func checkPublicURL(c *config.Config) doctor.Finding {
 	case isLocal && public.Port() != port && len(c.Server.TrustedProxies) == 0:
 		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("server.publicURL is %s, and Beckon listens on port %s.", c.Server.PublicURL, port), Todo: "Set server.publicURL to how callers reach Beckon: links and snippets have it."}
 	case !isLocal && public.Scheme == "http":
-		return doctor.Finding{Status: doctor.Warning, Says: "Callers send their tokens to " + c.Server.PublicURL + " unencrypted.", Todo: "Put a proxy with TLS in front: docs/deploying.md."}
+		return doctor.Finding{Status: doctor.Warning, Says: "Callers send their tokens to " + c.Server.PublicURL + " unencrypted.", Todo: "Put a proxy with TLS in front: docs/proxy.md."}
 	}
 	return doctor.Well("Callers reach it at %s.", c.Server.PublicURL)
 }

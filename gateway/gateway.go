@@ -49,6 +49,7 @@ import (
 	"beckon/runs"
 	"beckon/schedules"
 	"beckon/server"
+	"beckon/sessions"
 	"beckon/share"
 	"beckon/tools"
 )
@@ -86,6 +87,7 @@ type Gateway struct {
 	runs       *runs.Service
 	calls      *calls.Service
 	schedules  *schedules.Service
+	sessions   *sessions.Service
 	editor     *catalog.Editor
 	server     *server.Server
 
@@ -236,6 +238,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		EventNames: func() []string { return g.catalog().Agents.EventNames() },
 		EventType:  func(name string) string { return g.catalog().Agents.EventType(name) },
 		RunView:    g.runView,
+		ShareLink:  g.shareLink,
 		Ended:      func(tx store.Tx, runID string) error { return g.runs.DeliveryEnded(tx, runID) },
 		Origin:     func(ctx context.Context, runID string) ([]byte, error) { return g.runs.Origin(ctx, runID) },
 		Mail:       mailer,
@@ -249,14 +252,22 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
 		MaxConcurrent: int64(c.MaxConcurrent), MaxQueued: int64(c.MaxQueued), Limit: g.limit, Gate: g.gate,
 		Tools: g.tools, ClientTools: g.clientTools,
-		Retention: func() time.Duration { return g.inForce.Load().runRetention },
-		Entry:     func(id string) *agents.Entry { return g.catalog().Agents.Get(id) },
-		Prompt:    coalescing.Prompt,
-		Sealer:    g.sealer,
-		OnErase:   g.onErase,
-		Spend:     g.budgets.Of,
+		Retention:        func() time.Duration { return g.inForce.Load().runRetention },
+		SessionRetention: func() time.Duration { return g.inForce.Load().sessionRetention },
+		Entry:            func(id string) *agents.Entry { return g.catalog().Agents.Get(id) },
+		Prompt:           coalescing.Prompt,
+		Sealer:           g.sealer,
+		OnErase:          g.onErase,
+		Spend:            g.budgets.Of,
+		Budget:           g.budgets.Check,
+		Waits: func(clientID string) bool {
+			client := g.catalog().Clients.Get(clientID)
+			return client != nil && client.GivesUp()
+		},
 	})
 	coalescing.Register(g.instance)
+	g.sessions = &sessions.Service{Store: g.store}
+	g.sessions.Register(g.instance)
 	g.calls = calls.New(calls.Config{
 		Catalog: g.catalog, Runs: g.runs, Coalesce: coalescing, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
 		Senders: g.newSenders(), Challenges: g.newChallenges(key), Fetch: g.fetch, PublicURL: g.publicURL(), Log: g.Log,

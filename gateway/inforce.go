@@ -38,6 +38,7 @@ type snapshot struct {
 	httpGet           egress.Allowed // egress.httpGet
 	runRetention      time.Duration  // 0 is for ever, here and below
 	deliveryRetention time.Duration
+	sessionRetention  time.Duration
 }
 
 // apply puts a view in force, and logs what is wrong in it.
@@ -79,6 +80,7 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 		httpGet:           c.HTTPGet(),
 		runRetention:      c.Retention.Runs.Or(0),
 		deliveryRetention: c.Retention.Deliveries.Or(0),
+		sessionRetention:  c.Retention.Sessions.Or(agents.DefaultSessionTTL),
 	})
 	g.webhooks.UseTLS(c.TLS())
 	g.tools.Use(catalog.All[tools.Server](v))

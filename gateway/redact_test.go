@@ -46,6 +46,8 @@ clients:
   - {id: nothing, token: n0thing, passthrough: true, allowedAgents: [a, both-ways], storeContent: false}
   - {id: neither, token: n3ither, passthrough: true, allowedAgents: [a, both-ways], storeContent: false, redact: {kinds: [email, card], patterns: ["pays"]}}
   - {id: alerts, token: al3rts, source: alertmanager, allowedAgents: [a], storeContent: false}
+  - {id: storm, token: st0rm, source: alertmanager, allowedAgents: [a], redact: [email, card], coalesce: {maxRuns: 1, per: 1h}}
+  - {id: storm-blind, token: st0rmblind, source: alertmanager, allowedAgents: [a], redact: {kinds: [email, card], model: true}, coalesce: {maxRuns: 1, per: 1h}}
   - {id: model, token: m0del, passthrough: true, allowedAgents: [a], redact: {kinds: [email, card], model: true}}
 endpoints:
   - {id: ops, url: %q, secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, retry: ["10ms"], clients: [black, nothing, neither, model],
@@ -202,7 +204,7 @@ func dumpOf(t *testing.T, database string) string {
 	return all.String()
 }
 
-var redactingTokens = map[string]string{"plain": "pl4in", "black": "bl4ck", "nothing": "n0thing", "neither": "n3ither", "alerts": "al3rts", "model": "m0del"}
+var redactingTokens = map[string]string{"plain": "pl4in", "black": "bl4ck", "nothing": "n0thing", "neither": "n3ither", "alerts": "al3rts", "model": "m0del", "storm": "st0rm", "storm-blind": "st0rmblind"}
 
 func (c *redacting) ask(client, body string, header ...string) (*http.Response, string) {
 	c.t.Helper()

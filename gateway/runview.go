@@ -62,6 +62,15 @@ func (g *Gateway) shareURL(r *runs.Run) string {
 	return g.share.Link(r.ID)
 }
 
+// shareLink is shareURL of the run with that id.
+func (g *Gateway) shareLink(ctx context.Context, runID string) (string, error) {
+	has, err := g.runs.HasSharePage(ctx, runID)
+	if err != nil || !has {
+		return "", err
+	}
+	return g.share.Link(runID), nil
+}
+
 // parsedInput is the object that an input is in JSON, or else the text.
 func parsedInput(input string) any {
 	if strings.HasPrefix(strings.TrimSpace(input), "{") {

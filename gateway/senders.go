@@ -50,7 +50,7 @@ func (g *Gateway) fetch(ctx context.Context, url string) ([]byte, error) {
 
 // limited bounds how often a transport is used.
 type limited struct {
-	next    *http.Transport
+	next    *egress.Providers
 	limiter *rate.Limiter
 }
 

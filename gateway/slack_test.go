@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -157,4 +158,42 @@ func TestAlertsInAThreadOfSlack(t *testing.T) {
 	am.post(other)
 	require.Empty(t, s.await(t, 4)[3].Thread, "another group has its own")
 	am.requireNoneFailed()
+}
+
+const shareFile = `
+database: {url: %q}
+egress: {allowPrivate: ["127.0.0.0/8"]}
+providers: [{id: says, type: template, template: "Delete **old** logs."}]
+agents: [{id: shared, provider: says, share: true}, {id: own, provider: says}]
+clients: [{id: ci, token: mgc_share0000000000000000000000000000000000000000, passthrough: true, allowedAgents: [shared, own]}]
+endpoints: [{id: ops, url: %q, format: slack, secret: xoxb-t0ken, to: C024BE91L}]
+`
+
+// The link of a message opens for those who read it, where the agent shares its runs; else it leads to the run's page for admins.
+func TestTheLinkOfAMessageOpens(t *testing.T) {
+	s := newSlack(t)
+	g := start(t, load(t, fmt.Sprintf(shareFile, sqliteIn(t.TempDir()), s.URL+"/api/chat.postMessage")))
+	link := regexp.MustCompile(`<http[^|]+/(r|admin/runs)/run_[^|]+\|Open the run>`)
+	for i, agent := range []string{"shared", "own"} {
+		r, err := http.NewRequest(http.MethodPost, g.url+"/api/v1/runs", strings.NewReader(`{"agent": "`+agent+`", "prompt": "x"}`))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer mgc_share0000000000000000000000000000000000000000")
+		answer, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		require.Equal(t, http.StatusAccepted, answer.StatusCode)
+		blocks := s.await(t, i+1)[i].Blocks
+		found := link.FindStringSubmatch(blocks[len(blocks)-1].Elements[0].Text)
+		require.NotNil(t, found, "%v", blocks)
+		require.Equal(t, map[string]string{"shared": "r", "own": "admin/runs"}[agent], found[1])
+		if agent == "shared" {
+			opened, err := http.Get(strings.ReplaceAll(strings.TrimSuffix(strings.TrimPrefix(found[0], "<"), "|Open the run>"), "&amp;", "&"))
+			require.NoError(t, err)
+			page, err := io.ReadAll(opened.Body)
+			require.NoError(t, err)
+			require.NoError(t, opened.Body.Close())
+			require.Contains(t, string(page), "Delete <strong>old</strong> logs.")
+		}
+	}
 }

@@ -27,6 +27,7 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 	}
 	s.Events.Publish(list)
 	if last != nil {
+		s.bell.Ring() // the next run of its session waits for it
 		if wasQueued {
 			s.waiting.Add(-1)
 		}
@@ -43,7 +44,7 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 // cancelOrphans ends those of the canceled runs that this process owns on record and does not hold.
 func (s *Service) cancelOrphans(ctx context.Context, ids []string) error {
 	ids = slices.DeleteFunc(ids, s.held.Has)
-	return s.releaseOrphans(ctx, ids)
+	return s.releaseOrphans(ctx, ids, func(row) bool { return false })
 }
 
 func (s *Service) cancelIn(tx store.Tx, id string) (list []events.Event, ended *Run, wasQueued bool, err error) {

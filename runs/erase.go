@@ -8,6 +8,7 @@ import (
 	"beckon/internal/problem"
 	"beckon/internal/sealed"
 	"beckon/internal/store"
+	"beckon/sessions"
 )
 
 // erasedMessage is what is left of the message of an error.
@@ -30,6 +31,9 @@ func (s *Service) Erase(ctx context.Context, id string) error {
 }
 
 func (s *Service) erase(tx store.Tx, id string) error {
+	if err := sessions.Erase(tx, id); err != nil {
+		return err
+	}
 	if err := eraseRun(tx, id); err != nil {
 		return err
 	}
@@ -54,7 +58,7 @@ func (s *Service) whyNotErased(tx store.Tx, id string) error {
 	case len(going) == 0:
 		return errNoRun()
 	}
-	return problem.New(problem.Conflict, problem.CodeRunGoesOn, "The run goes on, and needs its content. Cancel it, or wait until it has ended.")
+	return problem.New(problem.Conflict, problem.CodeRunGoesOn, "The run is still running and needs its content. Cancel it, or wait until it has ended.")
 }
 
 // withoutContent is the payload of an event with nothing in it of what the run was asked or has answered.

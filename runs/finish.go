@@ -56,6 +56,16 @@ func (a *Active) last(nodes nodeCount, written chan<- error) entry {
 	case !outcome.IsFlow && len(outcome.Artifacts) > 0: // a flow's nodes keep theirs
 		last.write = func(tx store.Tx) error { return a.journal.service.keepArtifacts(tx, a.ID, outcome.Artifacts) }
 	}
+	if write := last.write; outcome.Session != "" {
+		last.write = func(tx store.Tx) error {
+			if write != nil {
+				if err := write(tx); err != nil {
+					return err
+				}
+			}
+			return a.journal.service.endInSession(tx, &outcome, a.progress.conversation)
+		}
+	}
 	return last
 }
 
@@ -99,9 +109,9 @@ func (s *Service) finishedLate(a *Active, err error) {
 	s.Log.Error("the end of a run could not be recorded", "run_id", a.ID, "client", outcome.ClientID, "agent", outcome.WorkflowID, "error", err)
 }
 
-// leavesPlace looks for the next run of a client that may have only so many at once.
+// leavesPlace looks for the next run of a client that may have only so many at once, or of the same session.
 func (s *Service) leavesPlace(a *Active) {
-	if s.mostOf(a.run.ClientID) > 0 {
+	if a.run.Session != "" || s.mostOf(a.run.ClientID) > 0 {
 		s.bell.Ring()
 	}
 }
@@ -187,6 +197,9 @@ func (s *Service) endUnworked(tx store.Tx, r *Run, from Status) ([]events.Event,
 		}
 	}
 	if err := s.stopWork(tx, r, r.acts); err != nil {
+		return nil, err
+	}
+	if err := s.endInSession(tx, r, nil); err != nil {
 		return nil, err
 	}
 	if r.IsFlow {

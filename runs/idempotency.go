@@ -50,6 +50,16 @@ func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instanc
 
 // write writes a run that is not in the table yet, with what belongs to it.
 func (s *Service) write(tx store.Tx, once *Idempotency, r *Run, instance string, list []events.Event) error {
+	if r.Session != "" {
+		if _, err := s.joinSession(tx, r); err != nil {
+			return err
+		}
+	}
+	return s.writeJoined(tx, once, r, instance, list)
+}
+
+// writeJoined is write for a run that has joined its session, if it has one.
+func (s *Service) writeJoined(tx store.Tx, once *Idempotency, r *Run, instance string, list []events.Event) error {
 	if r.Rules != nil && r.Rules.Model { // Admit may have changed it
 		r.blackOutPrompt()
 	}

@@ -24,7 +24,10 @@ type progress struct {
 	finished    map[string]agents.Node // from an earlier attempt
 	callerReads bool                   // the caller reads the answer while it is written, from the beginning
 
+	conversation *conversationState // of its session; nil without one
+
 	acts      atomic.Bool       // there are rounds of the run on record
+	mayChange atomic.Bool       // one of its agents has tools that may change something, and nothing says that a crash does not matter
 	artifacts []agents.Artifact // of earlier attempts
 
 	mu        sync.Mutex
@@ -80,8 +83,16 @@ func (p *progress) End(_ context.Context, n agents.Node) error {
 	p.flushText()
 	outcome := make(chan error, 1)
 	p.journal.add(entry{at: n.CompletedAt, event: func(id string) events.Event { return nodeEvent(id, p.run, n) },
-		write: func(tx store.Tx) error { return p.journal.service.endNode(tx, p.run, n) }, done: func(err error) { outcome <- err }})
+		write: func(tx store.Tx) error { return p.writeEnd(tx, n) }, done: func(err error) { outcome <- err }})
 	return <-outcome // also when the database is away meanwhile: a node that has ended is not run again
+}
+
+// writeEnd writes what became of a node, with its turn in the session.
+func (p *progress) writeEnd(tx store.Tx, n agents.Node) error {
+	if err := p.journal.service.endNode(tx, p.run, n); err != nil || n.Status != agents.NodeCompleted {
+		return err
+	}
+	return p.conversation.keep(tx, p.run, n.ID, n.Output)
 }
 
 // write takes a piece of the answer, and has it written together with those that follow soon.

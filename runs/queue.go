@@ -34,8 +34,10 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 	if s.draining() {
 		return nil, errDraining
 	}
-	if r.Admit == nil && s.waiting.Load() >= s.MaxQueued { // Admit bounds how many it starts
-		return nil, problem.New(problem.Unavailable, problem.CodeQueueFull, "%d runs wait already, which is as many as may. Try again when some of them have been worked off.", s.MaxQueued).After(queueFullWait)
+	if r.Admit == nil { // which bounds how many it starts
+		if err := s.checkQueue(); err != nil {
+			return nil, err
+		}
 	}
 	run := newRun(r, time.Now().UTC())
 	run.Status = Queued
@@ -186,24 +188,31 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 	var timeout time.Duration
 	if entry != nil {
 		timeout = entry.Timeout
+		// A process that is told to end is no crash: another one goes on with what is on record.
+		c.run.RetryOnCrash = c.run.RetryOnCrash || !entry.RetryIsSet
 	}
 	ctx := memory.With(context.Background(), held)
 	a := s.newActive(ctx, *c.run, c.last, timeout, func() { release(); s.leavePlaces(1); held.Release() })
+	a.isQueued = true
 	close(a.recorded)
 	a.progress.resume(nodes, c.run.By.Responses)
 	a.progress.rounds, a.progress.artifacts = c.rounds, artifacts
 	a.progress.acts.Store(c.run.acts)
+	if entry != nil {
+		a.run.sessions = entry.Sessions
+	}
 	ctx, a.cancel = context.WithCancelCause(ctx)
 	if err := s.add(a); err != nil {
 		// The process began to end meanwhile. Nobody has worked on the run, so that it may go on in any case.
 		a.onEnd()
-		if err := s.requeue(a); err != nil {
+		if err := s.requeue(a, 0); err != nil {
 			s.Log.Error("a run could not be put back into the queue; it is recovered when this process has ended", "run_id", a.ID, "error", err)
 		}
 		a.journal.stop()
 		return
 	}
-	go func() {
+	s.handOver(a)
+	s.goroutines.do(func() {
 		switch {
 		case c.failed != nil:
 			s.refuse(a, c.failed)
@@ -213,8 +222,15 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 				"The agent %q of this run is not there any more, or its configuration has an error, which the log names.", a.run.WorkflowID))
 			return
 		}
+		if p := s.flowWaits(ctx, a); p != nil {
+			defer s.remove(a)
+			defer a.cancel(nil)
+			s.Metrics.RunStarted()
+			s.waitForBudget(a, p)
+			return
+		}
 		s.work(ctx, a, entry, true)
-	}()
+	})
 }
 
 // refuse ends a run that cannot be worked on.
@@ -240,13 +256,18 @@ func (s *Service) putsBack(r *Run) bool {
 
 // putBack ends the work on a run that this process can't go on with, and lets another one go on.
 func (s *Service) putBack(a *Active) {
-	if err := s.requeue(a); err != nil {
+	s.leave(a, 0, problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped before the agent had answered. The run goes on when it is back.").After(errDraining.RetryAfter))
+}
+
+// leave puts a run back into the queue, for why, and lets it be claimed again after a time.
+func (s *Service) leave(a *Active, after time.Duration, why *problem.Error) {
+	if err := s.requeue(a, after); err != nil {
 		a.setOutcome(agents.Result{}, interrupted.Because(err))
 		s.finish(a)
 		return
 	}
-	a.err = problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped before the agent had answered. The run goes on when it is back.").After(errDraining.RetryAfter)
-	s.Log.Info("run put back into the queue", "run_id", a.ID, "client", a.run.ClientID, "agent", a.run.WorkflowID)
+	a.err = why
+	s.Log.Info("run put back into the queue", "run_id", a.ID, "why", why.Code, "client", a.run.ClientID, "agent", a.run.WorkflowID)
 	a.notifyEnded()
 	lost := a.run
 	lost.Status = Queued
@@ -254,13 +275,13 @@ func (s *Service) putBack(a *Active) {
 }
 
 // requeue puts a run of this process back into the queue.
-func (s *Service) requeue(a *Active) error {
+func (s *Service) requeue(a *Active, after time.Duration) error {
 	// Rows are inserted at the end of their transaction: in the same one the update below would not find a new run.
 	if err := a.Recorded(context.Background()); err != nil {
 		return err
 	}
 	outcome := make(chan error, 1)
-	a.journal.add(entry{write: func(tx store.Tx) error { return backToQueue(tx, a.ID, a.run.Claim, 0) }, done: func(err error) { outcome <- err }})
+	a.journal.add(entry{write: func(tx store.Tx) error { return backToQueue(tx, a.ID, a.run.Claim, 0, after) }, done: func(err error) { outcome <- err }})
 	a.journal.release()
 	return <-outcome
 }

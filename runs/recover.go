@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"beckon/events"
+	"beckon/internal/problem"
 	"beckon/internal/store"
 )
 
@@ -39,10 +42,10 @@ func (s *Service) Reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var orphans []string
+	orphans := map[string]int64{} // their claims, by id
 	for _, w := range rows {
 		if !s.held.Has(w.ID) {
-			orphans = append(orphans, w.ID)
+			orphans[w.ID] = w.Claim
 		}
 		if a := held[w.ID]; a != nil && a.run.Claim == w.Claim {
 			delete(held, w.ID)
@@ -51,19 +54,22 @@ func (s *Service) Reconcile(ctx context.Context) error {
 	for _, a := range held {
 		a.cancel(errEnded) // which does nothing to one that has just ended
 	}
-	if err := s.releaseOrphans(ctx, orphans); err != nil {
+	// One that was claimed anew since is none: it was put away meanwhile for a person, who has decided.
+	claimedAnew := func(w row) bool { return w.Claim != orphans[w.ID] }
+	if err := s.releaseOrphans(ctx, slices.Collect(maps.Keys(orphans)), claimedAnew); err != nil {
 		return err
 	}
 	s.doubted.Drop(doubted...)
 	return nil
 }
 
-// releaseOrphans releases runs that this process has claimed and does not hold.
-func (s *Service) releaseOrphans(ctx context.Context, ids []string) error {
+// releaseOrphans releases runs that this process has claimed and does not hold, but those that are excepted.
+func (s *Service) releaseOrphans(ctx context.Context, ids []string, except func(row) bool) error {
 	if len(ids) == 0 {
 		return nil
 	}
 	rows, err := s.storage.claimedAmong(ctx, ids, s.instance)
+	rows = slices.DeleteFunc(rows, except)
 	if err != nil || len(rows) == 0 {
 		return err
 	}
@@ -116,7 +122,7 @@ func (s *Service) release(tx store.Tx, w *row) (r released, err error) {
 	}
 	retried := crashes == 0 || run.RetryOnCrash && run.Crashes+1 < maxCrashes
 	if w.CancelRequestedAt == nil && retried && s.Work != nil {
-		if err := backToQueue(tx, run.ID, run.Claim, crashes); err != nil {
+		if err := backToQueue(tx, run.ID, run.Claim, crashes, 0); err != nil {
 			return r, err
 		}
 		// The next attempt writes the answer from its beginning.
@@ -126,11 +132,32 @@ func (s *Service) release(tx store.Tx, w *row) (r released, err error) {
 	if w.CancelRequestedAt != nil {
 		run.fail(canceled)
 	} else {
-		run.fail(interrupted)
+		why, err := s.whyInterrupted(tx, run)
+		if err != nil {
+			return r, err
+		}
+		run.fail(why)
 	}
 	r.run = run
 	r.events, err = s.endUnworked(tx, run, Running)
 	return r, err
+}
+
+// whyInterrupted says why a crash ends a run, and names the call of a tool that may have changed something.
+func (s *Service) whyInterrupted(tx store.Tx, r *Run) (*problem.Error, error) {
+	if r.acts {
+		call, found, err := unknownCall(tx, r.ID)
+		if err != nil || found {
+			return outcomeUnknown(call), err
+		}
+	}
+	if s.Entry == nil || r.RetryOnCrash {
+		return interrupted, nil
+	}
+	if entry := s.Entry(r.WorkflowID); entry == nil || entry.RetryIsSet {
+		return interrupted, nil
+	}
+	return mayHaveActed, nil
 }
 
 // recorded returns the runs of this process whose start is on record.

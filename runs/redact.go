@@ -70,6 +70,9 @@ func (s *Service) prepare(r *Run) (err error) {
 	}
 	r.texts = &texts{}
 	r.blackOutPrompt()
+	if r.Session, err = KeptKey(s.Sealer, r.Rules, r.ClientID, r.Session); err != nil {
+		return sealed.NoKey(err)
+	}
 	r.Origin, err = s.keptOrigin(r)
 	return err
 }

@@ -186,6 +186,7 @@ func stop(t *testing.T, s *runs.Service) {
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	s.Drain(over)
+	s.Work.Stop() // one process alone may have a database that is not shared: it takes any other for dead
 }
 
 // A process that is told to end leaves what the provider works on to the next one.

@@ -64,6 +64,8 @@ type Run struct {
 	IsFlow       bool
 	Source       string
 	SessionID    string
+	Session      string   // the session that it belongs to, as that is kept; empty where its SessionID is a label
+	SessionTurns []string // the runs whose turns its agents were told, in order
 	Input        string
 	Fence        *fence.Fence    // which parts of Input third parties have written, and what marks them; nil where its client is trusted
 	Metadata     json.RawMessage // a JSON object, or nil
@@ -98,6 +100,9 @@ type Run struct {
 
 	Rules  *redact.Rules // how its content is treated; nil keeps it as it is
 	Erased string        // ErasedByClient, ErasedByAdmin, or empty where its content is not gone
+
+	SessionNumber int64            // of its call in the session
+	sessions      agents.Retention // how long the session lives without another call
 
 	texts        *texts // of a run with rules
 	isKept       bool   // its content is what is kept of it

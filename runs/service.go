@@ -61,7 +61,12 @@ type Config struct {
 	Prompt func(tx store.Tx, r *Run) (fence.Text, error)
 
 	// Spend returns what counts the requests of a run to models, and holds them within budgets; nil counts nothing.
-	Spend func(r *Run) agents.Spend
+	Spend func(r *Run) Account
+
+	// Waits reports whether queued runs of a client go back into the queue where a budget is used up, until it is there again, and
+	// Budget reports that it is, before they begin; agentID is "" for a flow. nil has such runs fail.
+	Waits  func(clientID string) bool
+	Budget func(ctx context.Context, clientID, agentID string) error
 
 	// Gate returns the gate of a client, or nil; nil is for a service whose clients have none.
 	Gate func(clientID string) *gate.Gate
@@ -72,6 +77,9 @@ type Config struct {
 	// OnErase is called in the transaction that drops the content of a run whose client keeps none, or that an administrator has
 	// erased; nil does nothing.
 	OnErase func(tx store.Tx, runID string, byAdmin bool) error
+
+	// SessionRetention is how long sessions are kept of whose agents none says so; nil is for agents.DefaultSessionTTL.
+	SessionRetention func() time.Duration
 
 	// Retention is how long runs that have ended are kept; nil is for ever.
 	Retention func() time.Duration
@@ -92,6 +100,7 @@ type Service struct {
 	fromQueue  *semaphore.Weighted // those of slots that runs out of the queue may have
 	waiting    gauge               // runs in the queue
 	bell       work.Bell           // wakes dispatch
+	goroutines *goroutines
 
 	held    work.Held // the runs of byID, and those that are being claimed
 	doubted work.Held // runs that a claim may have claimed, whose commit was never confirmed
@@ -102,7 +111,8 @@ type Service struct {
 	mu      sync.Mutex
 	closed  bool // as closing
 	byID    map[string]*Active
-	active  sync.WaitGroup // one for each run that is not on record yet, and one for dispatch
+	awaited map[string]*awaited // the runs in the queue for which callers wait
+	active  sync.WaitGroup      // one for each run that is not on record yet, and one for dispatch
 	working context.Context
 	abandon context.CancelCauseFunc // ends the runs that are still going
 
@@ -126,8 +136,10 @@ func New(c Config) *Service {
 		fromQueue:  semaphore.NewWeighted(max(c.MaxConcurrent*shareOfQueue/4, 1)),
 		bell:       work.NewBell(),
 		byID:       map[string]*Active{},
+		awaited:    map[string]*awaited{},
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
+	s.goroutines = newGoroutines(s.closing)
 	s.working, s.abandon = context.WithCancelCause(context.Background())
 	s.writing, s.stopWriting = context.WithCancel(context.Background())
 	s.Events = events.NewLog(events.Config{Store: c.Store, Computed: s.computed, Outlet: c.Outlet})
@@ -162,7 +174,7 @@ func (s *Service) Slot(queued bool) (release func(), err error) {
 		places = s.entrance
 	}
 	if !places.TryAcquire(1) {
-		return nil, problem.New(problem.Unavailable, problem.CodeGatewayFull, "Beckon is working on as many calls as it may. Try again in a moment.").After(time.Second)
+		return nil, problem.New(problem.Unavailable, problem.CodeGatewayFull, "Beckon is working on the maximum number of calls. Try again in a moment.").After(time.Second)
 	}
 	return func() { places.Release(1) }, nil
 }

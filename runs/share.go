@@ -9,6 +9,11 @@ import (
 
 const codeNoPage = "share_not_found"
 
+// HasSharePage reports whether a run has a page for recipients.
+func (s *Service) HasSharePage(ctx context.Context, id string) (bool, error) {
+	return s.storage.hasPage(ctx, id)
+}
+
 // RevokeShare takes a run's page for recipients away, for good. A NotFound says that there is no such run, or that it has no
 // page.
 func (s *Service) RevokeShare(ctx context.Context, id string) error {

@@ -55,7 +55,9 @@ type Active struct {
 	journal  *journal
 	progress *progress
 	files    files
+	isQueued bool             // it came from the queue
 	own      *events.Follower // of the caller, where what is kept is not what it reads; else nil
+	awaited  *awaited         // of a run that waits in the queue; nil for one that this process works on
 }
 
 // startGrace is how long the start of a run is held back. A run that ends within that time is written once, as a whole.
@@ -85,7 +87,21 @@ func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 		return nil, err
 	}
 	event := func(id string) events.Event { return runEvent(id, &run, nodeCount{}) }
-	if r.Idempotency != nil || len(r.Uploads) > 0 {
+	switch {
+	case run.Session != "":
+		if err := s.recordInSession(ctx, r, &run); err != nil || run.Status == Queued {
+			s.remove(a)
+			a.CloseOwn()
+			if err != nil {
+				return nil, err
+			}
+			if r.OnEnd != nil {
+				r.OnEnd() // its place is for others until it leaves the queue
+			}
+			return s.awaitQueued(run), nil
+		}
+		a.begunInSession(&run)
+	case r.Idempotency != nil || len(r.Uploads) > 0:
 		// Write the run now: a repeated call must not ask the agent again, and no file may be without a run for long.
 		if err := s.record(ctx, r.Idempotency, &run, s.instance, []events.Event{event(a.journal.ids.Next(now))}, nil); err != nil {
 			s.remove(a)
@@ -93,11 +109,11 @@ func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 			return nil, err
 		}
 		close(a.recorded)
-	} else {
+	default:
 		a.journal.held = true // for startGrace; see work
 		a.journal.add(entry{begin: &run, at: now, event: event, write: writeNotes(&run), done: a.setRecorded})
 	}
-	go s.work(ctx, a, r.Entry, r.Stream)
+	s.goroutines.do(func() { s.work(ctx, a, r.Entry, r.Stream) })
 	return a, nil
 }
 
@@ -118,12 +134,16 @@ func newRun(r Request, now time.Time) Run {
 	if r.Share {
 		share = HasPage
 	}
+	session := ""
+	if r.Entry.Sessions.IsKept() && !r.Rules.Discarding() { // else the id is a label
+		session = r.SessionID
+	}
 	var notes []Note
 	for _, text := range r.Warnings {
 		notes = append(notes, Note{At: now, Kind: NoteWarning, Text: text})
 	}
 	return Run{ID: id, ClientID: r.ClientID, WorkflowID: r.Entry.ID, IsFlow: r.Entry.IsFlow, Source: r.Source,
-		SessionID: r.SessionID, Input: r.Input, Fence: r.Fence, Metadata: r.Metadata, Callback: r.Callback, Origin: r.Origin, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
+		SessionID: r.SessionID, Session: session, sessions: r.Entry.Sessions, Input: r.Input, Fence: r.Fence, Metadata: r.Metadata, Callback: r.Callback, Origin: r.Origin, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
 		Share: share, Uploads: r.Uploads, Rules: r.Rules, hasArtifacts: len(r.Uploads) > 0, Notes: notes, annotated: notes != nil || r.Admit != nil, ReceivedAt: r.ReceivedAt, CreatedAt: now}
 }
 
@@ -155,6 +175,9 @@ func (a *Active) Done() <-chan struct{} { return a.done }
 // Recorded waits until the start of the run is recorded, so that a crash does not lose it. The error says why it could
 // not be recorded.
 func (a *Active) Recorded(ctx context.Context) error {
+	if a.awaited != nil {
+		return nil
+	}
 	a.journal.release()
 	select {
 	case <-a.recorded:
@@ -188,12 +211,18 @@ func (a *Active) notifyEnded() {
 // Own returns what its caller reads the run's events from, which are not what is kept of them; nil where they are the same.
 func (a *Active) Own() *events.Follower { return a.own }
 
-// CloseOwn ends the following of Own.
+// CloseOwn ends the following of Own, and of a run that waits in the queue.
 func (a *Active) CloseOwn() {
+	if a.awaited != nil {
+		a.awaited.leave()
+	}
 	if a.own != nil {
 		a.own.Close()
 	}
 }
+
+// IsQueued reports whether the run was put into the queue, behind an earlier one of its session.
+func (a *Active) IsQueued() bool { return a.awaited != nil }
 
 // Cancel stops the run, which ends CANCELED. It does nothing if the run has ended already.
 func (a *Active) Cancel() { a.cancel(errCanceled) }

@@ -30,6 +30,10 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row.Text("id", r.ID)
 	row.Text("status", string(r.Status))
 	row.Text("client_id", r.ClientID)
+	if r.Session != "" {
+		row.Text("session", r.Session)
+		row.Number("session_number", r.SessionNumber)
+	}
 	row.Text("workflow_id", r.WorkflowID)
 	row.Text("kind", r.kind())
 	row.Text("source", r.Source)
@@ -78,6 +82,9 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	if r.Rules != nil {
 		row.Text("rules", r.Rules.String())
 		row.Text("erased", r.Erased)
+	}
+	if r.Session != "" {
+		return row.InsertNow() // the next call of the session has to see it
 	}
 	return row.Insert()
 }
@@ -147,6 +154,8 @@ type row struct {
 	Views                                                           int64
 	RetryOnCrash, HasArtifacts, Annotated, Acts                     bool
 	Claim                                                           int64
+	Session, SessionTurns                                           *string
+	SessionNumber                                                   *int64
 	CreatedAt                                                       int64
 	ReceivedAt, StartedAt, CompletedAt, CancelRequestedAt, ViewedAt *int64
 	NotBefore                                                       *int64
@@ -195,6 +204,10 @@ func (w *row) run() *Run {
 		Claim: w.Claim, Priority: w.Priority, Attempts: w.Attempts, Crashes: w.Crashes, Share: Share(w.Share), Views: w.Views, RetryOnCrash: w.RetryOnCrash,
 		ReceivedAt: timeOf(w.ReceivedAt), CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), StartedAt: timeOf(w.StartedAt),
 		CompletedAt: timeOf(w.CompletedAt), NotBefore: timeOf(w.NotBefore), hasArtifacts: w.HasArtifacts, annotated: w.Annotated, acts: w.Acts, viewed: w.ViewedAt != nil}
+	if w.Session != nil {
+		r.Session, r.SessionNumber = *w.Session, *w.SessionNumber
+		_ = json.Unmarshal([]byte(deref(w.SessionTurns)), &r.SessionTurns) // none, where it cannot be read
+	}
 	if w.Metadata != nil {
 		r.Metadata = []byte(*w.Metadata)
 	}

@@ -9,7 +9,7 @@ import (
 // eraseRun erases the content of a run in the tables that are of runs alone.
 func eraseRun(tx store.Tx, id string) error {
 	for _, statement := range []string{
-		`UPDATE runs SET input = '', output = NULL, metadata = NULL, session_id = NULL, origin = NULL, callback = NULL, verdict_reason = NULL,
+		`UPDATE runs SET input = '', output = NULL, metadata = NULL, session_id = NULL, session = NULL, session_number = NULL, session_turns = NULL, origin = NULL, callback = NULL, verdict_reason = NULL,
 			error_message = CASE WHEN error_code IS NULL THEN NULL ELSE '` + erasedMessage + `' END, has_artifacts = FALSE, erased = '` + ErasedByAdmin + `' WHERE id = ?`,
 		`UPDATE runs SET share = 2 WHERE id = ? AND share = 1`,
 		`UPDATE nodes SET output = NULL, state = NULL, error_message = CASE WHEN error_code IS NULL THEN NULL ELSE '` + erasedMessage + `' END WHERE run_id = ?`,

@@ -11,12 +11,20 @@ import (
 // list returns the runs of a page, and what the ids of the next one are less than; see store.Page.
 func (s storage) list(ctx context.Context, q Query, below string) (list []*Run, stop string, err error) {
 	size := 0
-	stop, err = store.Page(s.store.Read(ctx), q.walk(below), q.columns(), q.Limit, func(w row) (string, bool) {
+	stop, err = store.Page(s.lists(ctx, q), q.walk(below), q.columns(), q.Limit, func(w row) (string, bool) {
 		size += len(w.Input) + len(deref(w.Output))
 		list = append(list, w.run())
 		return w.ID, size > maxPageBytes
 	})
 	return list, stop, store.Wrap(err, "list runs")
+}
+
+// lists is where a list is read. What a page shows may be a little behind; a client finds what it has just started.
+func (s storage) lists(ctx context.Context, q Query) store.Tx {
+	if q.Brief {
+		return s.store.ReadLate(ctx)
+	}
+	return s.store.Read(ctx)
 }
 
 // walk takes the index that knows most of what is asked for. Few runs have not completed, and they have indexes of their own.

@@ -18,7 +18,7 @@ type queuedRun struct {
 func (s storage) queued(tx store.Tx, butOf, but []string, most int) (list []queuedRun, err error) {
 	query := `SELECT id, client_id, octet_length(input) + CASE WHEN rules IS NULL THEN 0 ELSE
 			COALESCE((SELECT octet_length(content) FROM sealed_content WHERE run_id = runs.id AND place = 'run'), 0) END AS size FROM runs
-		WHERE status = 'QUEUED' AND (not_before IS NULL OR not_before <= ?) AND client_id NOT IN (?) AND id NOT IN (?) ORDER BY priority, id LIMIT ?`
+		WHERE status = 'QUEUED' AND (not_before IS NULL OR not_before <= ?) AND ` + itsTurn + ` AND client_id NOT IN (?) AND id NOT IN (?) ORDER BY priority, id LIMIT ?`
 	if s.store.Shared() {
 		query += " FOR UPDATE SKIP LOCKED"
 	}
@@ -34,7 +34,7 @@ func (s storage) countQueued(ctx context.Context) (n int64, err error) {
 
 // anyQueued reports whether a run may leave the queue.
 func (s storage) anyQueued(ctx context.Context) (any bool, err error) {
-	any, _, err = store.Row[bool](s.store.Read(ctx), "SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'QUEUED' AND (not_before IS NULL OR not_before <= ?))", time.Now().UnixMilli())
+	any, _, err = store.Row[bool](s.store.Read(ctx), "SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'QUEUED' AND (not_before IS NULL OR not_before <= ?) AND "+itsTurn+")", time.Now().UnixMilli())
 	return any, err
 }
 
@@ -72,12 +72,16 @@ func setInput(tx store.Tx, r *Run) error {
 	return store.Wrap(tx.Exec("UPDATE runs SET input = ?, fence = ? WHERE id = ?", storable(r.Input), textOrNull(fenceText(r.Fence)), r.ID), "change the input of run %s", r.ID)
 }
 
-// backToQueue lets a run be claimed again that was claimed under that number, ahead of others.
-func backToQueue(tx store.Tx, id string, claim int64, crashes int) error {
+// backToQueue lets a run be claimed again that was claimed under that number, ahead of others; after a time, where that is not 0.
+func backToQueue(tx store.Tx, id string, claim int64, crashes int, after time.Duration) error {
+	var notBefore any
+	if after > 0 {
+		notBefore = time.Now().Add(after).UnixMilli()
+	}
 	n, err := tx.ExecCount(`UPDATE runs SET status = 'QUEUED', priority = ?, instance_id = NULL, started_at = NULL,
-			attempts = attempts + 1, crashes = crashes + ?
+			attempts = attempts + 1, crashes = crashes + ?, not_before = ?
 		WHERE id = ? AND status = 'RUNNING' AND claim = ?`,
-		PriorityFirst, crashes, id, claim)
+		PriorityFirst, crashes, notBefore, id, claim)
 	if err == nil && n != 1 {
 		return errEnded
 	}

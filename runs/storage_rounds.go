@@ -24,9 +24,10 @@ type keptRound struct {
 
 // insertRound writes a round with its calls.
 func insertRound(tx store.Tx, runID, nodeID string, r *keptRound) error {
-	if err := tx.Exec(`INSERT INTO rounds (run_id, node_id, number, provider, message, text, prompt_tokens, completion_tokens, total_tokens)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		runID, nodeID, r.Number, r.Provider, storable(string(r.Message)), storable(r.Text), r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens); err != nil {
+	if err := tx.Exec(`INSERT INTO rounds (run_id, node_id, number, provider, message, text, prompt_tokens, completion_tokens, total_tokens, cost, usage_details)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		runID, nodeID, r.Number, r.Provider, storable(string(r.Message)), storable(r.Text), r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
+		costOrNull(r.Usage), detailsText(r.Usage)); err != nil {
 		return store.Wrap(err, "record a round of run %s", runID)
 	}
 	for place, c := range r.calls {
@@ -40,6 +41,17 @@ func insertRound(tx store.Tx, runID, nodeID string, r *keptRound) error {
 		}
 	}
 	return store.Wrap(tx.Exec("UPDATE runs SET acts = ? WHERE id = ?", true, runID), "note that run %s uses tools", runID)
+}
+
+// endOnCrash notes that a run is not run again after a crash.
+func endOnCrash(tx store.Tx, runID string) error {
+	return store.Wrap(tx.Exec("UPDATE runs SET retry_on_crash = ? WHERE id = ?", false, runID), "note that a crash ends run %s", runID)
+}
+
+// unknownCall returns a call that was made when its process died, and that may have changed something.
+func unknownCall(tx store.Tx, runID string) (c agents.ToolCall, found bool, err error) {
+	w, found, err := store.Row[callRow](tx, "SELECT * FROM tool_calls WHERE run_id = ? AND status = 'RUNNING' AND read_only = ? ORDER BY started_at, id LIMIT 1", runID, false)
+	return w.call(), found, store.Wrap(err, "look for what run %s was doing", runID)
 }
 
 // updateCall writes what has become of a call that has not ended.
@@ -116,15 +128,29 @@ func addToolCalls(tx store.Tx, r *Run) error {
 	return err
 }
 
+// roundRow is a round as the table has it.
+type roundRow struct {
+	NodeID, Provider, Message, Text             string
+	Number                                      int
+	PromptTokens, CompletionTokens, TotalTokens int
+	Cost                                        *int64
+	UsageDetails                                *string
+}
+
+func (w *roundRow) usage() agents.Usage {
+	return usageOf(w.PromptTokens, w.CompletionTokens, w.TotalTokens, w.Cost, w.UsageDetails)
+}
+
+func roundRowsOf(tx store.Tx, runID string) ([]roundRow, error) {
+	rows, err := store.Rows[roundRow](tx, "SELECT * FROM rounds WHERE run_id = ? ORDER BY node_id, number", runID)
+	return rows, store.Wrap(err, "read the rounds of run %s", runID)
+}
+
 // roundsOf returns the rounds of a run, by node.
 func roundsOf(tx store.Tx, runID string) (map[string][]*keptRound, error) {
-	rows, err := store.Rows[struct {
-		NodeID, Provider, Message, Text             string
-		Number                                      int
-		PromptTokens, CompletionTokens, TotalTokens int
-	}](tx, "SELECT * FROM rounds WHERE run_id = ? ORDER BY node_id, number", runID)
+	rows, err := roundRowsOf(tx, runID)
 	if err != nil {
-		return nil, store.Wrap(err, "read the rounds of run %s", runID)
+		return nil, err
 	}
 	calls, err := callsOf(tx, runID)
 	if err != nil {
@@ -132,8 +158,7 @@ func roundsOf(tx store.Tx, runID string) (map[string][]*keptRound, error) {
 	}
 	all := map[string][]*keptRound{}
 	for _, w := range rows {
-		r := &keptRound{Round: agents.Round{Number: w.Number, Provider: w.Provider, Message: []byte(w.Message), Text: w.Text,
-			Usage: agents.Usage{PromptTokens: w.PromptTokens, CompletionTokens: w.CompletionTokens, TotalTokens: w.TotalTokens}}}
+		r := &keptRound{Round: agents.Round{Number: w.Number, Provider: w.Provider, Message: []byte(w.Message), Text: w.Text, Usage: w.usage()}}
 		for i := range calls {
 			c := &calls[i]
 			if c.NodeID != w.NodeID || c.Number != w.Number {

@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"context"
 	"time"
 
 	"beckon/internal/store"
@@ -19,6 +20,12 @@ func countView(tx store.Tx, id string, at time.Time) (inHour int64, err error) {
 			views_in_hour = CASE WHEN views_hour = ? THEN views_in_hour + 1 ELSE 1 END, views_hour = ?
 		WHERE id = ? AND share = 1 RETURNING views_in_hour`, hour, hour, id)
 	return inHour, store.Wrap(err, "count that run %s was viewed", id)
+}
+
+// hasPage reports whether there is a run with a page for recipients.
+func (s storage) hasPage(ctx context.Context, id string) (bool, error) {
+	share, _, err := store.Row[int](s.store.Read(ctx), "SELECT share FROM runs WHERE id = ?", id)
+	return Share(share) == HasPage, store.Wrap(err, "look for the page of run %s", id)
 }
 
 // revokePage takes the page of a run away; false says that it had none.

@@ -16,7 +16,7 @@ type runCount struct {
 // countByHour counts the runs since an hour. It reads the index runs_by_hour in its order; on PostgreSQL that alone, once the
 // table has been vacuumed.
 func (s storage) countByHour(ctx context.Context, from int64, each func(runCount)) error {
-	err := s.store.Read(ctx).Each(func(scan func(into ...any) error) error {
+	err := s.store.ReadLate(ctx).Each(func(scan func(into ...any) error) error {
 		var c runCount
 		if err := scan(&c.hour, &c.status, &c.latency, &c.n, &c.tokens, &c.cost); err != nil {
 			return err
@@ -29,7 +29,7 @@ func (s storage) countByHour(ctx context.Context, from int64, each func(runCount
 
 // lastFailed returns the last runs that failed, without their texts.
 func (s storage) lastFailed(ctx context.Context, limit int) ([]row, error) {
-	rows, err := store.Rows[row](s.store.Read(ctx), `SELECT id, client_id, workflow_id, error_code, error_message, created_at FROM runs
+	rows, err := store.Rows[row](s.store.ReadLate(ctx), `SELECT id, client_id, workflow_id, error_code, error_message, created_at FROM runs
 		WHERE status = 'FAILED' AND status <> 'COMPLETED' ORDER BY id DESC LIMIT ?`, limit)
 	return rows, store.Wrap(err, "look for failed runs")
 }

@@ -34,6 +34,37 @@ func requeueDecided(tx store.Tx, id string) (bool, error) {
 	return n == 1, store.Wrap(err, "put run %s back into the queue", id)
 }
 
+// keepUsage writes what a run that is put away has used until now. What its agents use later is added to that: see roundsOf.
+func keepUsage(tx store.Tx, r *Run) error {
+	rows, err := roundRowsOf(tx, r.ID)
+	if err != nil {
+		return err
+	}
+	used := map[string]agents.Usage{} // by node
+	for i := range rows {
+		used[rows[i].NodeID] = used[rows[i].NodeID].Add(rows[i].usage())
+	}
+	total := used[""]
+	if r.IsFlow {
+		nodes, err := nodesOf(tx, r.ID)
+		if err != nil {
+			return err
+		}
+		for _, n := range nodes {
+			if u, isKnown := used[n.ID]; isKnown && n.Status == agents.NodeRunning {
+				n.Usage = u
+				if err := tx.Exec("UPDATE nodes SET prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, cost = ?, usage_details = ? WHERE run_id = ? AND node_id = ?",
+					u.PromptTokens, u.CompletionTokens, u.TotalTokens, costOrNull(u), detailsText(u), r.ID, n.ID); err != nil {
+					return store.Wrap(err, "keep what node %s of run %s has used", n.ID, r.ID)
+				}
+			}
+			total = total.Add(n.Usage)
+		}
+	}
+	return store.Wrap(tx.Exec("UPDATE runs SET prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, cost = ?, usage_details = ? WHERE id = ?",
+		total.PromptTokens, total.CompletionTokens, total.TotalTokens, costOrNull(total), detailsText(total), r.ID), "keep what run %s has used", r.ID)
+}
+
 // lockRun keeps others from changing a run until the commit; false says that there is none.
 func lockRun(tx store.Tx, id string) (bool, error) {
 	n, err := tx.ExecCount("UPDATE runs SET attempts = attempts WHERE id = ?", id)
@@ -64,7 +95,7 @@ func undecided(tx store.Tx, until time.Time, limit int) ([]callRow, error) {
 func undecidedOf(tx store.Tx, runID string) (list []agents.ToolCall, err error) {
 	rows, err := callsOf(tx, runID)
 	for i := range rows {
-		if c := rows[i].call(); c.Status == agents.ToolWaiting && c.Decision.At.IsZero() {
+		if c := rows[i].call(); c.AwaitsDecision() {
 			list = append(list, c)
 		}
 	}

@@ -35,6 +35,9 @@ const (
 	codeDenied         = "denied"
 )
 
+// quotesServer are the codes of failures whose messages may have words of the server in them.
+var quotesServer = []string{tools.CodeToolFailed, tools.CodeToolOutcome, tools.CodeToolUnavailable}
+
 // localPrefix is what the tools of a flow itself are called on record.
 const localPrefix = "flow."
 
@@ -47,6 +50,8 @@ func (c *keptCall) told() (text string, isData bool) {
 		return c.Result, true
 	case c.Error.Code == codeToolError:
 		return "The tool has failed. It says:\n" + c.Result, true
+	case slices.Contains(quotesServer, c.Error.Code):
+		return "error: " + c.Error.Message, true
 	}
 	return "error: " + c.Error.Message, false
 }

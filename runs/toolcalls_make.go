@@ -139,7 +139,7 @@ func (t *turn) note(text string) {
 }
 
 // outcomeUnknown is the problem of a call that a crash has interrupted, and that may have changed something.
-func outcomeUnknown(c *keptCall) error {
+func outcomeUnknown(c agents.ToolCall) *problem.Error {
 	return problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped while the tool %q was called (%s). Whether it has done its work is not known, and it is "+
 		"not called again, because it may change something. Look at what it has done before you call again.", c.Tool, c.ID)
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"beckon/agents"
+	"beckon/internal/store"
 	"beckon/tools"
 )
 
@@ -14,10 +15,14 @@ type turns struct {
 	service *Service
 	active  *Active
 	node    string // "" for the run of an agent; of a flow within the flow, what the ids of its nodes begin with
+	// keepsRetry says that the configuration says whether a crash ends the run: its tools change nothing about that.
+	keepsRetry bool
 }
 
 // Node implements agents.Turns.
-func (t *turns) Node(id string) agents.Turns { return &turns{t.service, t.active, t.node + id} }
+func (t *turns) Node(id string) agents.Turns {
+	return &turns{t.service, t.active, t.node + id, t.keepsRetry}
+}
 
 // Open implements agents.Turns. A fallback goes on with the turn that the provider before it has begun.
 func (t *turns) Open(ctx context.Context, a agents.Acting) (agents.Turn, error) {
@@ -36,6 +41,11 @@ func (t *turns) Open(ctx context.Context, a agents.Acting) (agents.Turn, error) 
 	if len(list) == 0 && len(one.rounds) == 0 {
 		return nil, nil
 	}
+	if !t.keepsRetry && slices.ContainsFunc(list, func(tool tools.Tool) bool { return !tool.ReadOnly }) {
+		if err := t.active.endsOnCrash(ctx); err != nil {
+			return nil, err
+		}
+	}
 	one.acting = a
 	one.byName = make(map[string]tools.Tool, len(list))
 	one.offered = make([]agents.Tool, len(list))
@@ -44,6 +54,19 @@ func (t *turns) Open(ctx context.Context, a agents.Acting) (agents.Turn, error) 
 		one.offered[i] = agents.Tool{Name: tool.ProviderName(), Description: tool.Description, Parameters: tool.Schema}
 	}
 	return one, nil
+}
+
+// endsOnCrash notes that the run is not run again after a crash. It does not wait for that to be on disk: calls of tools are recorded
+// after it.
+func (a *Active) endsOnCrash(ctx context.Context) error {
+	if a.progress.mayChange.Swap(true) {
+		return nil
+	}
+	if err := a.Recorded(ctx); err != nil {
+		return err
+	}
+	a.journal.add(entry{write: func(tx store.Tx) error { return endOnCrash(tx, a.ID) }})
+	return nil
 }
 
 // turn is what an agent does with tools, in this attempt at the run and in those before it. One goroutine uses it, which waits
@@ -121,10 +144,10 @@ func (t *turn) makeCalls(ctx context.Context, r *keptRound) error {
 	for i, c := range r.calls {
 		switch {
 		case c.Status.Ended():
-		case c.Status == agents.ToolWaiting && c.Decision.At.IsZero():
+		case c.AwaitsDecision():
 			waits = true
 		case c.Status == agents.ToolRunning && !c.isFresh && !c.isReadOnly:
-			failures[i] = outcomeUnknown(c)
+			failures[i] = outcomeUnknown(c.ToolCall)
 		default:
 			group.Go(func() { failures[i] = t.goOn(ctx, c) })
 		}

@@ -39,7 +39,9 @@ type model struct {
 	script [][]call
 	asked  []string
 	held   chan struct{} // an answer waits for it; nil does not
-	fails  bool          // the provider acme, from its second answer on
+	// holdsFirst says that the first answer of a turn waits, too.
+	holdsFirst bool
+	fails      bool // the provider acme, from its second answer on
 }
 
 func (m *model) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -71,7 +73,7 @@ func (m *model) RoundTrip(r *http.Request) (*http.Response, error) {
 		out.WriteHeader(http.StatusUnauthorized)
 		return out.Result(), nil
 	}
-	if held != nil && rounds > 0 {
+	if held != nil && (rounds > 0 || m.holdsFirst) {
 		select {
 		case <-held:
 		case <-r.Context().Done():
@@ -140,7 +142,7 @@ func actors(t *testing.T, m *model, change func(*agents.Agent)) *agents.Set {
 	plain := agents.Agent{ID: "plain", Provider: "acme", Model: "m"}
 	providers := []agents.Provider{{ID: "acme", Type: chat.TypeOpenAI, URL: "http://acme.example/v1", MaxRetries: new(int)}, {ID: "other", Type: chat.TypeOpenAI, URL: "http://other.example/v1", MaxRetries: new(int)}}
 	set, found := agents.NewSet(how, providers, []agents.Agent{a, plain},
-		[]agents.Flow{{ID: "f", Root: agents.Step{Type: agents.StepAgent, AgentID: "a"}}})
+		[]agents.Flow{{ID: "f", RetryOnCrash: a.RetryOnCrash, Root: agents.Step{Type: agents.StepAgent, AgentID: "a"}}})
 	require.Empty(t, found)
 	return set
 }
@@ -294,16 +296,19 @@ func TestAFallbackDoesNotRepeatWhatIsDone(t *testing.T) {
 	require.Contains(t, asked[len(asked)-1], `result of {\"n\":1}`)
 }
 
+// retried is an agent whose runs go on after a crash, although its tools may change something.
+func retried(a *agents.Agent) { a.RetryOnCrash = new(true) }
+
 // aTurnThatWaits is a run whose process has died while its agent used tools: order and price are being called, or the model is
 // asked what to do with their results.
-func aTurnThatWaits(t *testing.T, s *store.Store, of string, m *model, b *bench, until func(run *runs.Run) bool) (id string) {
-	entries := actors(t, m, nil)
+func aTurnThatWaits(t *testing.T, s *store.Store, of string, m *model, b *bench, change func(*agents.Agent), until func(run *runs.Run) bool) (id string) {
+	entries := actors(t, m, change)
 	first := shop(t, s, entries, b)
 	id = enqueue(t, first, entries.Get(of))
 	require.Eventually(t, func() bool {
 		run, err := first.Get(t.Context(), id)
 		return err == nil && len(run.AllNodes()) == 1 && until(run)
-	}, 10*time.Second, 2*time.Millisecond)
+	}, 30*time.Second, 2*time.Millisecond)
 	die(t, s, id)
 	require.NoError(t, first.Reconcile(t.Context()))
 	stop(t, first)
@@ -324,10 +329,10 @@ func TestACrashRepeatsNoFinishedCall(t *testing.T) {
 		for _, of := range []string{"a", "f"} {
 			script := [][]call{{{"shop__order", `{"n":1}`}, {"shop__price", `{}`}}, {{"shop__order", `{"n":2}`}}}
 			m, b := &model{script: script, held: make(chan struct{})}, &bench{}
-			id := aTurnThatWaits(t, s, of, m, b, func(run *runs.Run) bool { return endedCalls(run.AllNodes()[0].ToolCalls) == 2 && len(m.seen()) == 2 })
+			id := aTurnThatWaits(t, s, of, m, b, retried, func(run *runs.Run) bool { return endedCalls(run.AllNodes()[0].ToolCalls) == 2 && len(m.seen()) == 2 })
 
 			again := &model{script: script}
-			second := shop(t, s, actors(t, again, nil), b)
+			second := shop(t, s, actors(t, again, retried), b)
 			require.NoError(t, second.RecoverFrom(t.Context(), "ins_dead", func(store.Tx) error { return nil }))
 			run := awaitStatus(t, second, id, runs.Completed)
 			require.Contains(t, run.Output, `result of {"n":2}`)
@@ -336,6 +341,7 @@ func TestACrashRepeatsNoFinishedCall(t *testing.T) {
 			require.Equal(t, 15, run.Usage.TotalTokens)
 			require.Len(t, again.seen(), 2, "the first answer is not asked for again")
 			require.Contains(t, again.seen()[0], `result of {\"n\":1}`)
+			stop(t, second)
 			forgetInstance(t, s)
 		}
 	})
@@ -351,9 +357,9 @@ func TestACrashWithinACall(t *testing.T) {
 				<-ctx.Done()
 				return tools.Result{Unknown: true}, ctx.Err()
 			}}
-			id := aTurnThatWaits(t, s, "f", &model{script: script}, b, func(*runs.Run) bool { return len(b.made()) == 1 })
+			id := aTurnThatWaits(t, s, "f", &model{script: script}, b, retried, func(*runs.Run) bool { return len(b.made()) == 1 })
 			later := &bench{}
-			second := shop(t, s, actors(t, &model{script: script}, nil), later)
+			second := shop(t, s, actors(t, &model{script: script}, retried), later)
 			require.NoError(t, second.RecoverFrom(t.Context(), "ins_dead", func(store.Tx) error { return nil }))
 			run := awaitStatus(t, second, id, status)
 			call := run.AllNodes()[0].ToolCalls[0]
@@ -369,6 +375,79 @@ func TestACrashWithinACall(t *testing.T) {
 			require.Empty(t, later.made())
 		})
 	}
+}
+
+// Whether a crash ends a run is what its agent or flow says. Where they do not say, it does once an agent has tools that may change something.
+func TestACrashEndsWhatMayChangeSomething(t *testing.T) {
+	const goesOn, ends, named = "it goes on", "it ends", "it ends, and names the call"
+	within := func(ctx context.Context, use tools.Use) (tools.Result, error) { // the process dies within a call
+		<-ctx.Done()
+		return tools.Result{Unknown: true}, ctx.Err()
+	}
+	for name, test := range map[string]struct {
+		tools string
+		set   *bool
+		call  string // that the model asks for
+		use   func(context.Context, tools.Use) (tools.Result, error)
+		want  string
+	}{
+		"tools that read":                         {"shop.price", nil, "shop__price", nil, goesOn},
+		"within a call that reads":                {"shop.price", nil, "shop__price", within, goesOn},
+		"one tool may change something":           {"shop.*", nil, "shop__price", nil, ends},
+		"something was changed":                   {"shop.*", nil, "shop__order", nil, ends},
+		"within a call that may change something": {"shop.*", nil, "shop__order", within, named},
+		"within it, and false":                    {"shop.*", new(false), "shop__order", within, named},
+		"true":                                    {"shop.*", new(true), "shop__order", nil, goesOn},
+		"false":                                   {"shop.price", new(false), "shop__price", nil, ends},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := storetest.Open(t, storetest.Default(t))
+			change := func(a *agents.Agent) { a.Tools, a.RetryOnCrash = []string{test.tools}, test.set }
+			for _, of := range []string{"a", "f"} {
+				script := [][]call{{{test.call, `{}`}}}
+				m, b := &model{script: script, held: make(chan struct{})}, &bench{use: test.use}
+				id := aTurnThatWaits(t, s, of, m, b, change, func(*runs.Run) bool { return len(b.made()) == 1 && (test.use != nil || len(m.seen()) == 2) })
+				later := &bench{}
+				second := shop(t, s, actors(t, &model{script: script}, change), later)
+				require.NoError(t, second.RecoverFrom(t.Context(), "ins_dead", func(store.Tx) error { return nil }))
+				if test.want == goesOn {
+					awaitStatus(t, second, id, runs.Completed)
+					require.Len(t, later.made(), map[bool]int{true: 1, false: 0}[test.use != nil], "what has finished is not made again")
+				} else {
+					run := awaitStatus(t, second, id, runs.Failed)
+					require.Equal(t, problem.CodeInterrupted, run.Error.Code)
+					require.Equal(t, test.want == named, strings.Contains(run.Error.Message, run.AllNodes()[0].ToolCalls[0].ID), run.Error.Message)
+					require.Equal(t, test.want == ends && test.set == nil, strings.Contains(run.Error.Message, "tools that may change something"), run.Error.Message)
+					require.Empty(t, later.made())
+				}
+				stop(t, second)
+				forgetInstance(t, s)
+			}
+		})
+	}
+}
+
+// A crash before the model has asked for anything ends such a run, too: its tools are known by then.
+func TestACrashBeforeTheFirstCall(t *testing.T) {
+	s := storetest.Open(t, storetest.Default(t))
+	m := &model{held: make(chan struct{}), holdsFirst: true}
+	id := aTurnThatIsAsked(t, s, m)
+	second := shop(t, s, actors(t, &model{}, nil), &bench{})
+	require.NoError(t, second.RecoverFrom(t.Context(), "ins_dead", func(store.Tx) error { return nil }))
+	require.Equal(t, problem.CodeInterrupted, awaitStatus(t, second, id, runs.Failed).Error.Code)
+}
+
+// aTurnThatIsAsked is a run whose process has died while its model was asked for the first time.
+func aTurnThatIsAsked(t *testing.T, s *store.Store, m *model) string {
+	first := shop(t, s, actors(t, m, nil), &bench{})
+	id := enqueue(t, first, actors(t, m, nil).Get("a"))
+	require.Eventually(t, func() bool {
+		return len(m.seen()) == 1 && storetest.Row[int64](t, s, "SELECT COUNT(*) FROM runs WHERE NOT retry_on_crash") == 1
+	}, 10*time.Second, 2*time.Millisecond)
+	die(t, s, id)
+	require.NoError(t, first.Reconcile(t.Context()))
+	stop(t, first)
+	return id
 }
 
 // A process that is told to end leaves a turn to the next one.

@@ -39,6 +39,7 @@ func (w *working) putAway() {
 	for _, undo := range w.undo {
 		defer undo()
 	}
+	w.closeAccount(false)
 	nodes := a.progress.finish()
 	err := a.Recorded(context.Background())
 	if err == nil {
@@ -79,7 +80,11 @@ func (s *Service) writeWaiting(a *Active, nodes nodeCount) error {
 			return err
 		case isCanceled:
 			return errCanceledMeanwhile
-		case isDue:
+		}
+		if err := keepUsage(tx, &waiting); err != nil {
+			return err
+		}
+		if isDue {
 			s.afterRequeue(tx)
 			return nil
 		}
@@ -111,6 +116,11 @@ func (s *Service) Approvals(ctx context.Context) ([]Approval, error) {
 		list[i] = Approval{rows[i].RunID, rows[i].call()}
 	}
 	return list, err
+}
+
+// ApprovalsOf returns the calls of a run on which a person has to decide.
+func (s *Service) ApprovalsOf(ctx context.Context, runID string) ([]agents.ToolCall, error) {
+	return undecidedOf(s.Store.Read(ctx), runID)
 }
 
 // Approval returns a call of a run that waits for a person, or did. A NotFound says that there is none.
@@ -155,9 +165,9 @@ func (s *Service) decide(tx store.Tx, runID, callID string, d agents.Decision) (
 	case !call.Decision.At.IsZero():
 		return call, errDecided(call)
 	case call.Status != agents.ToolWaiting:
-		return call, problem.New(problem.Conflict, problem.CodeRunEnded, "The run has ended meanwhile: there is nothing to decide any more.")
+		return call, problem.New(problem.Conflict, problem.CodeRunEnded, "The run has already ended: there is nothing left to decide.")
 	case d.By != "" && !d.At.Before(call.ExpiresAt):
-		return call, problem.New(problem.Gone, problem.CodeApprovalExpired, "It is too late: the call had to be allowed by %s, and is denied.", call.ExpiresAt.Format(time.RFC3339))
+		return call, problem.New(problem.Gone, problem.CodeApprovalExpired, "The approval expired at %s, and the call is denied.", call.ExpiresAt.Format(time.RFC3339))
 	}
 	if ok, err := decideCall(tx, callID, d); err != nil || !ok {
 		return call, err
@@ -192,7 +202,7 @@ func (s *Service) expireApprovals(ctx context.Context) error {
 }
 
 func errNoApproval() error {
-	return problem.New(problem.NotFound, problem.CodeApprovalNotFound, "There is no such call that a person has to allow.")
+	return problem.New(problem.NotFound, problem.CodeApprovalNotFound, "There is no such approval.")
 }
 
 // errDecided says how a call was decided first.

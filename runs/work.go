@@ -40,6 +40,21 @@ type working struct {
 	stream bool
 	ctx    context.Context // of the run
 	undo   []func() bool
+	spend  Account // nil where nobody counts
+}
+
+// Account counts what the requests of one run to models cost, as long as this process works on it.
+type Account interface {
+	agents.Spend
+	// Close is called when the run is over, or is put away and may go on under another claim. Then it returns when what was spent
+	// is on record.
+	Close(isOver bool)
+}
+
+func (w *working) closeAccount(isOver bool) {
+	if w.spend != nil {
+		w.spend.Close(isOver)
+	}
 }
 
 // goOn works on the run until it has ended, or its agent parks.
@@ -85,12 +100,19 @@ func (w *working) end(result agents.Result, failure error) {
 		defer undo()
 	}
 	if errors.Is(context.Cause(w.ctx), errInterrupted) && failure != nil && s.putsBack(&a.run) {
+		w.closeAccount(false)
 		s.putBack(a)
+		return
+	}
+	if p := s.usedUp(a, failure); p != nil && !a.run.IsFlow {
+		w.closeAccount(false)
+		s.waitForBudget(a, p)
 		return
 	}
 	if w.stream && failure == nil {
 		a.progress.whole(result.Output)
 	}
+	w.closeAccount(true)
 	a.setOutcome(result, failure)
 	s.judge(a.journal.ctx, &a.run, w.entry)
 	s.finish(a)
@@ -101,8 +123,12 @@ func (w *working) callOf() agents.Call {
 	s, a := w.Service, w.active
 	call := agents.Call{RunID: a.ID, ClientID: a.run.ClientID, AgentID: w.entry.ID, Prompt: a.run.Input, Fence: a.run.Fence, SessionID: a.run.SessionID,
 		Metadata: a.run.Metadata, Artifacts: a.run.Uploads, ReceivedAt: a.run.ReceivedAt}
+	if a.run.Rules != nil && a.run.Rules.Model {
+		call.Redact = a.run.Rules
+	}
 	if s.Spend != nil {
-		call.Spend = s.Spend(&a.run)
+		w.spend = s.Spend(&a.run)
+		call.Spend = w.spend
 	}
 	if w.entry.IsFlow {
 		call.Progress = a.progress
@@ -115,7 +141,11 @@ func (w *working) callOf() agents.Call {
 		call.Responses = &responses{service: s, active: a}
 	}
 	if w.entry.UsesTools && s.Tools != nil {
-		call.Turns = &turns{s, a, ""}
+		call.Turns = &turns{s, a, "", w.entry.RetryIsSet}
+	}
+	if a.run.Session != "" {
+		a.progress.conversation = newConversation(a)
+		call.Conversation = &conversation{a.progress.conversation, s, a, ""}
 	}
 	if s.Artifacts != nil {
 		a.files = files{s, a, ""}
@@ -155,7 +185,9 @@ func explainEnd(cause error, timeout time.Duration, err error) error {
 const retryInterrupted = 5 * time.Second
 
 var (
-	canceled    = problem.New(problem.Conflict, problem.CodeCanceled, "The run was canceled.")
+	canceled     = problem.New(problem.Conflict, problem.CodeCanceled, "The run was canceled.")
+	mayHaveActed = problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped before the agent had answered. It does not run it again by itself, because the agent has tools that may change something. "+
+		"Look at the calls of the run before you call again; retryOnCrash: true on the agent or flow has such runs go on.")
 	interrupted = problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped before the agent had answered. Call again, with a new Idempotency-Key where there was one. Beckon runs it again by itself unless retryOnCrash is false, at most twice.").After(retryInterrupted)
 )
 

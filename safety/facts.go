@@ -16,6 +16,9 @@ func factsOf(v *catalog.View, c clients.Client) Facts {
 	f := Facts{Untrusted: untrusted(c)}
 	for _, agent := range reached(v, c.AllowedAgents) {
 		f.AddTools(Tools{AgentID: agent.ID, Agent: agent.Tools, Client: c.Tools, Approve: agent.Approve})
+		if agent.Session != nil && !c.IsForm() {
+			f.Private = append(f.Private, "the conversations of agent "+agent.ID)
+		}
 		if agent.Kind == agents.KindHTTP {
 			f.Effects = append(f.Effects, Effect{What: fmt.Sprintf("the API that agent %s calls", agent.ID)})
 		}

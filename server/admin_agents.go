@@ -69,13 +69,14 @@ type agentDocument struct {
 	Artifacts     string            `json:"artifacts,omitempty" doc:"Of kind http: CEL over answer, to the URLs of the files that are fetched."`
 	Timeout       string            `json:"timeout" example:"5m" doc:"For the whole invocation, retries included."`
 	OutputKey     *string           `json:"outputKey" doc:"Names its output within a flow."`
-	RetryOnCrash  *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts is run again, or fails. Null is the default: it is run again."`
+	RetryOnCrash  *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts is run again, or fails. Null is the default: it is run again where all its tools only read."`
 	Share         bool              `json:"share" doc:"Whether its runs have pages for recipients."`
 	Tools         []string          `json:"tools" nullable:"false" example:"[\"docs.*\", \"deploy.status\"]" doc:"The tools that it may use where the client allows them too. Empty is none."`
 	FlowTools     *bool             `json:"flowTools" nullable:"false" doc:"Whether a flow offers it tools of its own; true."`
 	Approve       []string          `json:"approve" nullable:"false" doc:"The tools of which a person has to allow each call."`
 	ApproveWithin string            `json:"approveWithin" example:"24h" doc:"How long a call waits for that; then it is denied."`
 	MaxSteps      int               `json:"maxSteps" doc:"How often its model is asked in one turn; 20."`
+	Session       *agents.Session   `json:"session" doc:"How it takes part in conversations; null knows each call alone. {} has the defaults."`
 	Skills        []string          `json:"skills,omitempty" doc:"The names of the skills that it may load: folders of skills.path in the configuration file."`
 	Events        map[string]string `json:"events" doc:"Renames its events: run.completed to lead.completed, run.* to video.*."`
 	Managed
@@ -88,7 +89,7 @@ func (d *agentDocument) show(a agents.Agent) {
 	*d = agentDocument{ID: a.ID, Name: cmp.Or(a.Name, a.ID), Provider: a.Provider, Model: orNull(a.Model), SystemPrompt: orNull(a.SystemPrompt), Prompt: orNull(a.Prompt), Temperature: a.Temperature,
 		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Share: a.Share, FlowTools: &flowTools, Events: orEmptyMap(a.Events),
 		Params: a.Params, Fallbacks: a.Fallbacks, Output: a.Output, Kind: a.KindOrChat(), Request: a.Request, Poll: a.Poll, Cancel: a.Cancel, Artifacts: a.Artifacts, Skills: a.Skills,
-		Tools: orEmpty(a.Tools), Approve: orEmpty(a.Approve), ApproveWithin: shownDuration(a.ApproveWithin, agents.DefaultApproveWithin), MaxSteps: a.Steps()}
+		Tools: orEmpty(a.Tools), Approve: orEmpty(a.Approve), ApproveWithin: shownDuration(a.ApproveWithin, agents.DefaultApproveWithin), MaxSteps: a.Steps(), Session: a.Session}
 	d.Budget = budgetDocumentOf(a.Budget)
 	if a.MaxTokens != 0 {
 		d.MaxTokens = &a.MaxTokens
@@ -101,7 +102,7 @@ func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields
 		Params: d.Params, Fallbacks: d.Fallbacks, Output: d.Output,
 		Kind: catalog.OmitDefault(d.Kind, agents.KindChat), Request: d.Request, Poll: d.Poll, Cancel: d.Cancel, Artifacts: d.Artifacts, Skills: d.Skills,
 		Tools: d.Tools, Approve: d.Approve, ApproveWithin: readDuration(&wrong, "approveWithin", d.ApproveWithin, agents.DefaultApproveWithin),
-		MaxSteps: d.MaxSteps}
+		MaxSteps: d.MaxSteps, Session: d.Session}
 	if a.MaxSteps == agents.DefaultMaxSteps {
 		a.MaxSteps = 0
 	}
@@ -120,7 +121,7 @@ type flowDocument struct {
 	Name         string            `json:"name" doc:"To display; the id, where there is none."`
 	Prompt       *string           `json:"prompt" doc:"What it does when a call brings no prompt; null refuses such calls."`
 	Timeout      string            `json:"timeout" example:"5m" doc:"For the whole flow."`
-	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts goes on, or fails. Null is the default: it goes on."`
+	RetryOnCrash *bool             `json:"retryOnCrash" doc:"Whether a run that a crash of the gateway interrupts goes on, or fails. Null is the default: it goes on where all tools of its agents only read."`
 	Share        bool              `json:"share" doc:"Whether its runs have pages for recipients."`
 	Gate         *string           `json:"gate" doc:"CEL over data: whether an answer passes. Null is no gate."`
 	Root         agents.Step       `json:"root" doc:"The first step, and those within it."`

@@ -34,7 +34,7 @@ func pageAfter[T catalog.Resource](list []catalog.Record[T], in listInput) (part
 func afterCursor[T catalog.Resource](list []catalog.Record[T], cursor string) ([]catalog.Record[T], error) {
 	id, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil || !catalog.ValidID(string(id)) {
-		return nil, problem.New(problem.Invalid, problem.CodeInvalidCursor, "The cursor is not one that a page of this list gave. Begin without one.")
+		return nil, problem.New(problem.Invalid, problem.CodeInvalidCursor, "The cursor does not belong to this list. Start without one.")
 	}
 	if i := slices.IndexFunc(list, func(r catalog.Record[T]) bool { return r.Item.Key() == string(id) }); i >= 0 {
 		return list[i+1:], nil

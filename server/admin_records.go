@@ -20,6 +20,7 @@ func (s *Server) registerRecords(api huma.API) {
 	route(api, http.MethodGet, "/deliveries", "list-deliveries", "List the deliveries, newest first", s.listDeliveries)
 	route(api, http.MethodGet, "/deliveries/{id}", "get-delivery", "Read a delivery with its attempts", s.getDelivery)
 	route(api, http.MethodGet, "/stats", "get-stats", "Count what happened", s.getStats)
+	s.registerExports(api)
 	route(api, http.MethodGet, "/budgets", "list-budgets", "Show what budgets have used, reserved and left", s.getBudgets)
 	route(api, http.MethodGet, "/refused", "list-refused", "List the calls that were turned away before a run was started, newest first", s.listRefused)
 	route(api, http.MethodGet, "/audit", "list-audit", "List what was changed by whom, newest first", s.listAudit)

@@ -14,6 +14,7 @@ import (
 	"beckon/calls"
 	"beckon/internal/gate"
 	"beckon/internal/memory"
+	"beckon/internal/problem"
 	"beckon/runs"
 )
 
@@ -110,7 +111,21 @@ type acceptedAnswer struct {
 	RunID  string      `json:"runId"`
 	Status runs.Status `json:"status"`
 	URL    string      `json:"url"`
+	// WaitingFor is nil for a run that waits for nobody.
+	WaitingFor []waitingCall `json:"waitingFor,omitempty" doc:"The calls of tools on which a person has to decide before the run goes on; left out where it waits for none."`
 }
+
+// waitingCall is a call of a tool on which a person has to decide.
+type waitingCall struct {
+	ID        string  `json:"id"`
+	Tool      string  `json:"tool" example:"deploy.rollback"`
+	Arguments string  `json:"arguments" doc:"The beginning of the arguments, as text. The run has all of them."`
+	ExpiresAt *string `json:"expiresAt" doc:"When it is denied."`
+	DecideAt  string  `json:"decideAt" doc:"Takes {\"allow\": true} or false as POST, with the admin token."`
+}
+
+// maxShownArguments is how much of the arguments of a call an answer has, in characters. The run has all of them.
+const maxShownArguments = 200
 
 // answerAccepted answers 202: the run is on disk, and the caller finds it at its URL.
 func (s *Server) answerAccepted(c echo.Context, runID string, status runs.Status) error {
@@ -118,11 +133,24 @@ func (s *Server) answerAccepted(c echo.Context, runID string, status runs.Status
 	header.Set(runIDHeader, runID)
 	header.Set(echo.HeaderLocation, s.runURL(runID))
 	header.Set("Retry-After", strconv.Itoa(wholeSeconds(acceptedRetry)))
-	return answerJSON(c, http.StatusAccepted, s.acceptedOf(runID, status))
+	return answerJSON(c, http.StatusAccepted, s.acceptedOf(c, runID, status))
 }
 
-func (s *Server) acceptedOf(runID string, status runs.Status) acceptedAnswer {
-	return acceptedAnswer{OK: true, RunID: runID, Status: status, URL: s.runURL(runID)}
+// acceptedOf is the body of an answer about a run that has not ended. Of one that waits for a person it says for what.
+func (s *Server) acceptedOf(c echo.Context, runID string, status runs.Status) acceptedAnswer {
+	answer := acceptedAnswer{OK: true, RunID: runID, Status: status, URL: s.runURL(runID)}
+	if status != runs.Waiting {
+		return answer
+	}
+	calls, err := s.Calls.Runs.ApprovalsOf(c.Request().Context(), runID)
+	if err != nil {
+		s.Log.Warn("the calls that a run waits for cannot be read", "run_id", runID, "error", err)
+	}
+	for _, call := range calls {
+		answer.WaitingFor = append(answer.WaitingFor, waitingCall{ID: call.ID, Tool: call.Tool, Arguments: problem.ShortenTo(call.Arguments, maxShownArguments),
+			ExpiresAt: timeOrNull(call.ExpiresAt), DecideAt: answer.URL + "/approvals/" + call.ID})
+	}
+	return answer
 }
 
 // runURL is the path of a run, as callers reach it.

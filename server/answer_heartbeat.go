@@ -38,7 +38,7 @@ func (s *Server) answerWithHeartbeat(c echo.Context, call *calls.Call) error {
 	run, err := call.Wait(ctx)
 	stop()
 	beats.Wait()
-	document := any(s.acceptedOf(call.Active.ID, runs.Running))
+	document := any(s.acceptedOf(c, call.Active.ID, statusOfActive(call.Active)))
 	switch {
 	case err != nil:
 		p := problem.Of(err)
@@ -46,7 +46,7 @@ func (s *Server) answerWithHeartbeat(c echo.Context, call *calls.Call) error {
 		s.noteRefusal(c, p, statusOf[p.Kind])
 		document = problemDocumentOf(p, statusOf[p.Kind], call.Active.ID)
 	case run != nil && run.Status == runs.Waiting:
-		document = s.acceptedOf(run.ID, run.Status)
+		document = s.acceptedOf(c, run.ID, run.Status)
 	case run != nil:
 		document = s.answerOf(run)
 	case ctx.Err() != nil:

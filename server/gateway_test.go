@@ -40,6 +40,7 @@ import (
 	"beckon/internal/work"
 	"beckon/runs"
 	"beckon/server"
+	"beckon/sessions"
 	"beckon/share"
 )
 
@@ -141,7 +142,7 @@ func newGateway(t testing.TB, s setting) *gateway {
 	catalog := calls.Catalog{Clients: clientSet, Commands: commands.NewSet(s.commands), Agents: agentSet}
 	service := calls.New(calls.Config{Catalog: func() calls.Catalog { return catalog }, Runs: g.runs, Deliveries: g.out, Metrics: metrics, MaxBodyBytes: 1 << 20})
 	pages := share.New(share.Config{Log: log, PublicURL: publicURL, Key: func() (secret.String, error) { return "key", nil }, Now: s.now})
-	config := server.Config{Calls: service, Database: g.store, Artifacts: g.kept, Share: pages, Log: log, Admin: server.Admin{Editor: gatewaytest.Editor(t, g.store, gatewaytest.Setup{})}}
+	config := server.Config{Calls: service, Database: g.store, Artifacts: g.kept, Share: pages, Conversations: &sessions.Service{Store: g.store}, Log: log, Admin: server.Admin{Editor: gatewaytest.Editor(t, g.store, gatewaytest.Setup{})}}
 	if s.server != nil {
 		s.server(&config)
 	}

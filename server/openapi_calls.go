@@ -10,6 +10,7 @@ import (
 
 	"beckon/events"
 	"beckon/runs"
+	"beckon/sessions"
 )
 
 // describe puts the routes that are plain handlers into the document.
@@ -17,6 +18,7 @@ func (s *Server) describe(api huma.API) {
 	d := describer{api.OpenAPI(), api.OpenAPI().Components.Schemas}
 	d.calls()
 	d.runs()
+	d.sessions()
 	d.artifacts()
 	d.pages()
 	d.forms()
@@ -167,6 +169,22 @@ func (d describer) runs() {
 		op.Security = []map[string][]string{{schemeAdmin: {}}, {schemeSession: {}}}
 	})
 	d.add(http.MethodPost, "/api/v1/runs/{id}/cancel", "cancel-run", tagCalls, "Cancel a run", refused("202", d.json("It ends CANCELED within 2 seconds.", acceptedAnswer{}, runIDHeader), http.StatusNotFound, http.StatusConflict), nil)
+}
+
+func (d describer) sessions() {
+	refused := func(more ...int) map[string]*huma.Response {
+		return problemResponses(d.schemas, append(more, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable)...)
+	}
+	read := refused(http.StatusBadRequest)
+	read["200"] = d.json("The session, with a page of its turns.", sessionDetail{})
+	d.add(http.MethodGet, "/api/v1/sessions/{id}", "get-session", tagCalls, "Read a conversation of the client", read, func(op *huma.Operation) {
+		low, high := 1.0, float64(sessions.MaxPage)
+		limit := &huma.Param{Name: "limit", In: "query", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &low, Maximum: &high, Default: sessions.DefaultPage}}
+		op.Parameters = append(op.Parameters, limit, query("cursor", "The nextCursor of the page before."))
+	})
+	deleted := refused()
+	deleted["204"] = &huma.Response{Description: "It is deleted, with all that was said in it."}
+	d.add(http.MethodDelete, "/api/v1/sessions/{id}", "delete-session", tagCalls, "Delete a conversation of the client", deleted, nil)
 }
 
 func (d describer) operation() {

@@ -91,7 +91,7 @@ func TestDocument(t *testing.T) {
 				require.Empty(t, schemes, at) // the same for everybody
 			case strings.HasPrefix(path, "/f/"):
 				require.Empty(t, schemes, at)
-			case strings.HasPrefix(path, "/api/v1/runs"), strings.HasPrefix(path, "/api/v1/webhooks"), strings.HasPrefix(path, "/api/v1/nodes"):
+			case strings.HasPrefix(path, "/api/v1/runs"), strings.HasPrefix(path, "/api/v1/webhooks"), strings.HasPrefix(path, "/api/v1/nodes"), strings.HasPrefix(path, "/api/v1/sessions"):
 				require.Equal(t, []string{"client"}, schemes, at)
 				require.Contains(t, op["responses"], "401", at)
 			default:

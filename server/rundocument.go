@@ -45,10 +45,17 @@ type RunDetail struct {
 	Nodes     []NodeDocument     `json:"nodes"`
 	Uploads   []artifacts.Linked `json:"uploads,omitempty" doc:"The files that its call brought; missing where it brought none."`
 	Artifacts []artifacts.Linked `json:"artifacts" doc:"The files that it has made."`
+	Session   *RunSession        `json:"session,omitempty" doc:"The conversation that it is a call of; left out where its sessionId is a label."`
 	Inputs    []runs.Input       `json:"inputs,omitempty" doc:"What it answers for, where calls are coalesced; left out elsewhere."`
 	Notes     []NoteDocument     `json:"notes,omitempty" doc:"What is to be known beside the answer; left out where there is nothing."`
 	ShareURL  *string            `json:"shareUrl" doc:"Opens its page for recipients, for whoever has it; null where it has none, or it was revoked."`
 	Views     int64              `json:"views" doc:"How often people have opened that page."`
+}
+
+// RunSession is the session of a run.
+type RunSession struct {
+	ID    string   `json:"id" doc:"As it is kept: see GET /api/v1/sessions/{id}."`
+	Turns []string `json:"turns" doc:"The runs whose turns its agents were told, in order."`
 }
 
 // NoteDocument says something about a run beside its answer.
@@ -101,6 +108,7 @@ type ToolCallDocument struct {
 	StartedAt   *string           `json:"startedAt" doc:"Null until it is made."`
 	CompletedAt *string           `json:"completedAt"`
 	DurationMs  *int64            `json:"durationMs"`
+	ExpiresAt   *string           `json:"expiresAt,omitempty" doc:"Of a call that waits for a person: when it is denied."`
 }
 
 func toolCallsOf(list []agents.ToolCall) (documents []ToolCallDocument) {
@@ -112,6 +120,9 @@ func toolCallsOf(list []agents.ToolCall) (documents []ToolCallDocument) {
 		if c.Status.Ended() {
 			ms := c.Duration().Milliseconds()
 			d.DurationMs = &ms
+		}
+		if c.AwaitsDecision() {
+			d.ExpiresAt = timeOrNull(c.ExpiresAt)
 		}
 		documents = append(documents, d)
 	}
@@ -145,6 +156,9 @@ func (s *Server) detailOf(r *runs.Run, forAdmin bool) RunDetail {
 		document.Nodes = append(document.Nodes, NodeDocument{NodeID: n.ID, NodeType: n.Type, Via: n.Via, Status: n.Status, Output: orNull(n.Output), Error: n.Error, Usage: n.Usage, Cost: usd(n.Usage.Cost.OrNil()),
 			Provider: orNull(n.By.Provider), Model: orNull(n.By.Model), Degraded: n.By.Degraded, Attempts: attemptsOf(n.By, forAdmin),
 			StartedAt: timeOrNull(n.StartedAt), CompletedAt: timeOrNull(n.CompletedAt), ToolCalls: toolCallsOf(n.ToolCalls)})
+	}
+	if r.Session != "" {
+		document.Session = &RunSession{r.Session, orEmpty(r.SessionTurns)}
 	}
 	document.Inputs = r.Inputs
 	for _, n := range r.Notes {

@@ -50,7 +50,7 @@ var queryParameters = []string{"status", "agent", "limit", "cursor"}
 func readQuery(c echo.Context, clientID string) (runs.Query, error) {
 	for name := range c.QueryParams() {
 		if !slices.Contains(queryParameters, name) {
-			return runs.Query{}, problem.New(problem.Invalid, problem.CodeInvalidParameter, "There is a parameter that means nothing here. There are %s.", strings.Join(queryParameters, ", "))
+			return runs.Query{}, problem.New(problem.Invalid, problem.CodeInvalidParameter, "Unknown parameter. This list takes %s.", strings.Join(queryParameters, ", "))
 		}
 	}
 	q := runs.Query{ClientID: clientID, Status: runs.Status(c.QueryParam("status")), Agent: c.QueryParam("agent"), Limit: runs.DefaultPage, Cursor: c.QueryParam("cursor")}

@@ -19,6 +19,7 @@ import (
 	"beckon/internal/basepath"
 	"beckon/internal/problem"
 	"beckon/schedules"
+	"beckon/sessions"
 	"beckon/share"
 	"beckon/tools"
 )
@@ -45,6 +46,7 @@ type Config struct {
 	Database       interface{ Health(context.Context) error }
 	Artifacts      *artifacts.Service // what runs have made; nil for none
 	Share          *share.Service     // the pages of runs for recipients; nil for none
+	Conversations  *sessions.Service  // what clients and agents have said to each other
 	Schedules      *schedules.Service // when clients run and have called; nil for never
 	Tools          *tools.Toolbox     // the connections to tool servers; nil for none
 	Log            *slog.Logger
@@ -119,6 +121,8 @@ func New(c Config) (*Server, error) {
 		s.echo.GET(prefix+"runs/:id/deliveries", s.listRunDeliveries)
 		s.echo.GET(prefix+"runs/:id/events", s.followRun)
 		s.echo.POST(prefix+"nodes/:nodeType/run", s.createRun)
+		s.echo.GET(prefix+"sessions/:id", s.getSession)
+		s.echo.DELETE(prefix+"sessions/:id", s.deleteSession)
 	}
 	s.echo.GET("/api/v1/openapi.json", s.openAPI)
 	s.echo.GET(artifacts.Path+":artifact", s.openArtifact)

@@ -106,7 +106,7 @@ func (s *Server) serveCall(c echo.Context, sender *calls.Sender, r *calls.Reques
 		return s.answerSkipped(c, call.Skipped)
 	case call.IsRedelivery():
 		header.Set("Idempotency-Replayed", "true")
-		return answerJSON(c, http.StatusOK, s.acceptedOf(call.Original.ID, call.Original.Status))
+		return answerJSON(c, http.StatusOK, s.acceptedOf(c, call.Original.ID, call.Original.Status))
 	case call.Queued != nil && call.Accepted() != nil:
 		return answerAs(c, call.Accepted())
 	case call.Original != nil:
@@ -156,7 +156,15 @@ func (s *Server) answerActive(c echo.Context, call *calls.Call) error {
 	case ctx.Err() != nil:
 		return nil // the caller has left
 	}
-	return s.answerAccepted(c, call.Active.ID, runs.Running)
+	return s.answerAccepted(c, call.Active.ID, statusOfActive(call.Active))
+}
+
+// statusOfActive is what became of a run that a caller waits for no more.
+func statusOfActive(a *runs.Active) runs.Status {
+	if a.IsQueued() {
+		return runs.Queued
+	}
+	return runs.Running
 }
 
 // answerOriginal answers a call whose Idempotency-Key was used before with the run of the first call.

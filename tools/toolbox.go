@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -30,7 +29,7 @@ type Options struct {
 type Toolbox struct {
 	builtIn map[string]*builtIn
 	options Options
-	route   *http.Transport
+	route   *egress.Providers
 
 	mu          sync.Mutex
 	connections map[string]*connection

@@ -47,7 +47,7 @@ type agentForm struct {
 	ID, Name, Provider, Model                  string
 	SystemPrompt, Prompt                       string
 	Temperature, MaxTokens, Timeout, OutputKey string
-	Params, Fallbacks, Output                  string
+	Params, Fallbacks, Output, Session         string
 	Kind, Request, Poll, Cancel, Artifacts     string
 	Skills                                     string // a name a line
 	RetryOnCrash                               string // yes, no, or empty for the default
@@ -76,7 +76,7 @@ func agentFormOf(a agents.Agent) agentForm {
 	f := agentForm{ID: a.ID, Name: a.Name, Provider: a.Provider, Model: a.Model, SystemPrompt: a.SystemPrompt, Prompt: a.Prompt, Timeout: writeDuration(a.Timeout),
 		OutputKey: a.OutputKey, RetryOnCrash: writeYesNo(a.RetryOnCrash), FlowTools: a.TakesFlowTools(), Share: a.Share, Aliases: aliasesOf(a.Events, "events", runEvents),
 		Params: writeParams(a.Params), Fallbacks: writeFallbacks(a.Fallbacks), Output: writeJSON(a.Output),
-		Budget: budgetFormOf(a.Budget), Kind: a.Kind, Request: writeRequest(a), Poll: writeJSON(a.Poll), Cancel: writeJSON(a.Cancel), Artifacts: a.Artifacts, Skills: strings.Join(a.Skills, "\n"),
+		Budget: budgetFormOf(a.Budget), Kind: a.Kind, Request: writeRequest(a), Poll: writeJSON(a.Poll), Cancel: writeJSON(a.Cancel), Artifacts: a.Artifacts, Skills: strings.Join(a.Skills, "\n"), Session: writeJSON(a.Session),
 		Tools: strings.Join(a.Tools, "\n"), Approve: strings.Join(a.Approve, "\n"), ApproveWithin: writeDuration(a.ApproveWithin)}
 	if a.MaxSteps != 0 {
 		f.MaxSteps = strconv.Itoa(a.MaxSteps)
@@ -95,13 +95,13 @@ func readAgent(sent url.Values, _ agents.Agent) (agentForm, agents.Agent, proble
 	f := agentForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Provider: trimmed(sent, "provider"), Model: trimmed(sent, "model"), SystemPrompt: sent.Get("systemPrompt"), Prompt: sent.Get("prompt"),
 		Temperature: trimmed(sent, "temperature"), MaxTokens: trimmed(sent, "maxTokens"), Timeout: trimmed(sent, "timeout"), OutputKey: trimmed(sent, "outputKey"),
 		RetryOnCrash: trimmed(sent, "retryOnCrash"), FlowTools: sent.Has("flowTools"), Share: sent.Has("share"), Params: sent.Get("params"), Fallbacks: sent.Get("fallbacks"), Output: sent.Get("output"),
-		Budget: readBudgetForm(sent), Kind: trimmed(sent, "kind"), Request: sent.Get("request"), Poll: sent.Get("poll"), Cancel: sent.Get("cancel"), Artifacts: trimmed(sent, "artifacts"), Skills: sent.Get("skills"),
+		Budget: readBudgetForm(sent), Kind: trimmed(sent, "kind"), Request: sent.Get("request"), Poll: sent.Get("poll"), Cancel: sent.Get("cancel"), Artifacts: trimmed(sent, "artifacts"), Skills: sent.Get("skills"), Session: sent.Get("session"),
 		Tools: sent.Get("tools"), Approve: sent.Get("approve"), ApproveWithin: trimmed(sent, "approveWithin"), MaxSteps: trimmed(sent, "maxSteps")}
 	a := agents.Agent{ID: f.ID, Share: f.Share, Name: catalog.OmitDefault(f.Name, f.ID), Provider: f.Provider, Model: f.Model, SystemPrompt: f.SystemPrompt, Prompt: f.Prompt, MaxTokens: readCount(&wrong, "maxTokens", f.MaxTokens, 0),
 		Timeout: typedDuration(&wrong, "timeout", f.Timeout), OutputKey: f.OutputKey, RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash), Events: aliasesIn(sent, "events", runEvents),
 		Params: readParams(&wrong, f.Params), Fallbacks: readFallbacks(f.Fallbacks), Output: readJSON[agents.Output](&wrong, "output", f.Output, `{"schema": {"type": "object"}}`),
 		Budget: f.Budget.budget(&wrong), Kind: catalog.OmitDefault(f.Kind, agents.KindChat), Request: readRequest(&wrong, f.Kind, f.Request), Poll: readJSON[agents.Poll](&wrong, "poll", f.Poll, pollExample),
-		Cancel: readJSON[agents.Cancel](&wrong, "cancel", f.Cancel, cancelExample), Artifacts: f.Artifacts, Skills: strings.Fields(f.Skills),
+		Cancel: readJSON[agents.Cancel](&wrong, "cancel", f.Cancel, cancelExample), Artifacts: f.Artifacts, Skills: strings.Fields(f.Skills), Session: readJSON[agents.Session](&wrong, "session", f.Session, sessionExample),
 		Tools: strings.Fields(f.Tools), Approve: strings.Fields(f.Approve), ApproveWithin: typedDuration(&wrong, "approveWithin", f.ApproveWithin),
 		MaxSteps: readCount(&wrong, "maxSteps", f.MaxSteps, 1)}
 	if a.Request != nil {
@@ -121,6 +121,8 @@ func readAgent(sent url.Values, _ agents.Agent) (agentForm, agents.Agent, proble
 	}
 	return f, a, wrong
 }
+
+const sessionExample = `{"window": 20, "maxTokens": 8000, "ttl": "720h"}`
 
 // Examples of what a job's API wants.
 const (

@@ -16,6 +16,7 @@ import (
 	"beckon/internal/store"
 	"beckon/runs"
 	"beckon/schedules"
+	conversations "beckon/sessions"
 	"beckon/share"
 	"beckon/tools"
 )
@@ -24,12 +25,14 @@ import (
 type Backend struct {
 	Editor *catalog.Editor
 
-	Runs       *runs.Service
-	Artifacts  *artifacts.Service
-	Share      *share.Service
-	Deliveries *deliveries.Service
-	Refused    RefusedList
-	Settings   Settings
+	Runs *runs.Service
+	// Conversations are what clients and agents have said to each other.
+	Conversations *conversations.Service
+	Artifacts     *artifacts.Service
+	Share         *share.Service
+	Deliveries    *deliveries.Service
+	Refused       RefusedList
+	Settings      Settings
 
 	Calls     Calls
 	Schedules *schedules.Service // when clients run and have called; nil for never

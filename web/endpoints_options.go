@@ -120,10 +120,19 @@ func (s endpointScreen) Events() choiceGroup {
 func (s endpointScreen) ByDefault() string {
 	for _, f := range deliveries.Formats() {
 		if f.Name == cmp.Or(s.Form.Format, deliveries.DefaultFormat) {
-			return strings.Join(f.Events, ", ")
+			return takenBy(f)
 		}
 	}
-	return strings.Join(deliveries.Formats()[0].Events, ", ")
+	return takenBy(deliveries.Formats()[0])
+}
+
+// takenBy says what a format takes, and what the destinations do where it is none: the form does not change with what is chosen.
+func takenBy(f deliveries.Format) string {
+	taken := strings.Join(f.Events, ", ")
+	if f.Destination != nil {
+		return taken
+	}
+	return taken + "; with a receiver that people read, such as Slack or email, " + strings.Join(destinations.Events(), ", ")
 }
 
 // useEvents lists the names of events that are in use as boxes. The form's others are those that are not.

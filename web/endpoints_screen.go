@@ -12,6 +12,7 @@ import (
 	"beckon/clients"
 	"beckon/deliveries"
 	"beckon/internal/catalog"
+	"beckon/internal/problem"
 	"beckon/internal/signature"
 )
 

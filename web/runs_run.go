@@ -87,6 +87,14 @@ func (s runScreen) AgentAddress() string {
 	return addressOf("/admin/agents", s.Run.WorkflowID)
 }
 
+// Conversation is the page of its session; empty where it has none.
+func (s runScreen) Conversation() string {
+	if s.Run.Session == "" {
+		return ""
+	}
+	return conversationAddress(s.Run.ClientID, s.Run.Session)
+}
+
 // tokens are what a run has used.
 type tokens struct{ Total, Prompt, Completion int64 }
 

@@ -32,6 +32,7 @@ import (
 	"beckon/internal/telemetry"
 	"beckon/internal/work"
 	"beckon/runs"
+	conversations "beckon/sessions"
 	"beckon/share"
 	"beckon/web"
 )
@@ -93,7 +94,7 @@ func newTraffic(t *testing.T) *traffic {
 	}
 	s.serve(func(c *web.Config) {
 		c.PublicURL = "http://localhost:8080/"
-		c.Backend = &web.Backend{Editor: r.editor, Runs: r.runs, Artifacts: r.artifacts, Share: r.share, Deliveries: r.deliveries, Calls: r, Follow: r.follow}
+		c.Backend = &web.Backend{Editor: r.editor, Runs: r.runs, Conversations: &conversations.Service{Store: s.store}, Artifacts: r.artifacts, Share: r.share, Deliveries: r.deliveries, Calls: r, Follow: r.follow}
 	})
 	r.browser = s.signedIn()
 	return r

@@ -14,6 +14,7 @@ import (
 	"beckon/internal/signature"
 	"beckon/internal/store"
 	"beckon/runs"
+	conversations "beckon/sessions"
 	"beckon/tools"
 )
 
@@ -49,6 +50,9 @@ func samples() map[string][]any {
 		"flow-yaml":     sampleForms("flow", (&Web{}).flowTextOf(flow)),
 		"commands":      {sampleList("commands", command)},
 		"command":       sampleForms("command", command),
+		"conversations": {conversationList{ClientID: "ci", Notice: "Done.", Sessions: []conversationRow{{conversations.Session{ID: "s", UpdatedAt: time.Now()}, "/admin"}}, Next: clientsPath, NotFirst: true}, conversationList{}},
+		"conversation": {conversationScreen{ID: "s", ClientID: "ci", Error: "No.", Summaries: []summaryRow{{"triage", shownText{Text: "So far."}}},
+			Turns: []turnRow{{conversations.Turn{RunID: "run_1", AgentID: "triage", NodeID: "n", Tokens: 3}, shownText{Text: "Hi."}, shownText{Text: "Hello."}}}, Next: clientsPath}},
 		"clients":       {nounList{Path: clientsPath, Notice: "Done.", Next: clientsPath, NotFirst: true, Rows: sampleClientRows()}},
 		"client":        {sampleClient(""), sampleClient("ci")},
 		"clienttoken":   {token},

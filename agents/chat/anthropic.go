@@ -77,8 +77,7 @@ func writeMessages(d *draft, said *conversation, order string) {
 		d.body[len(d.body)-1] = ']'
 	}
 	d.begin(memberMessages)
-	d.body = said.appendPrompt(append(d.body, '['), said.prompt)
-	d.body = append(append(d.body, said.later...), ']')
+	d.body = append(said.appendMessages(append(d.body, '['), ""), ']')
 }
 
 // thinkingBudget is how many tokens of an answer the parameters leave for thoughts, which come on top of its text.

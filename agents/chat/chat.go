@@ -127,6 +127,7 @@ func (m *model) Invoke(ctx context.Context, call agents.Call) (agents.Result, er
 	if ctx.Err() != nil {
 		return agents.Result{}, m.ended(ctx)
 	}
+	call = call.ForModel()
 	system, err := m.system.RenderText(call)
 	if err != nil {
 		return agents.Result{}, err

@@ -9,6 +9,7 @@ import (
 	"beckon/agents"
 	"beckon/agents/chat/completion"
 	"beckon/internal/problem"
+	"beckon/internal/spend"
 )
 
 // dialog is one call of an agent: what is said, with which tools, and what it took.
@@ -22,6 +23,7 @@ type dialog struct {
 	before   string                 // of the answer, from rounds in which the model paused
 	repairs  int                    // how often the model may still be told that its answer is not of the schema
 	used     agents.Usage
+	cost     spend.Cost // of the attempts since the last round
 	attempts []agents.Attempt
 	expense  agents.Expense // of the attempt that is being made; nil where nobody counts
 	// background is what the provider works on by itself; nil for an API that has no such.
@@ -177,7 +179,8 @@ func (d *dialog) note(begun time.Time, answer *completion.Completion, f *failure
 		attempt.Status, attempt.Reason = f.status, d.reason(f, d.said.said)
 		answer = f.answer
 	}
-	d.used.Cost = d.used.Cost.Plus(d.pay(&attempt, answer, f))
+	cost := d.pay(&attempt, answer, f)
+	d.used.Cost, d.cost = d.used.Cost.Plus(cost), d.cost.Plus(cost)
 	if answer != nil {
 		d.used = d.used.Add(answer.Usage)
 		if answer.Unknown() {

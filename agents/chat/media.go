@@ -83,6 +83,7 @@ func (m *media) ready(ctx context.Context, call agents.Call) error {
 
 // body writes the request: that of the template or the standard one, with the model and the params over it.
 func (m *media) body(call agents.Call, standard func(input any, text string) map[string]any) (body []byte, said []string, err error) {
+	call = call.ForModel()
 	call.AgentID = m.agent
 	var members map[string]any
 	if m.template == nil {

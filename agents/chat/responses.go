@@ -44,8 +44,7 @@ var responses = &wire{
 			d.body, _ = jsontext.AppendQuote(d.body, system)
 		}
 		d.begin("input")
-		d.body = said.appendPrompt(append(d.body, '['), said.prompt)
-		d.body = append(append(d.body, said.later...), ']')
+		d.body = append(said.appendMessages(append(d.body, '['), ""), ']')
 	},
 	image: func(list []byte, i shown) []byte {
 		return append(i.appendURL(append(list, `{"type":"input_image","image_url":"`...)), `"}`...)

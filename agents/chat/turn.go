@@ -5,6 +5,7 @@ import (
 
 	"beckon/agents"
 	"beckon/agents/chat/completion"
+	"beckon/internal/spend"
 )
 
 // offerTools notes which tools the model may use: those of the call, and those of the turn.
@@ -54,15 +55,21 @@ func (d *dialog) take(ctx context.Context, r *agents.Round) error {
 	for i := range r.Calls {
 		if call := &r.Calls[i]; call.IsLocal {
 			call.Told = use(ctx, d.tools, call)
+			if d.call.Redact != nil {
+				call.Told = d.call.Redact.Text(call.Told)
+			}
 		}
 	}
 	if d.turn != nil {
+		if r.Number == 0 { // what has failed before it is paid, too
+			r.Usage.Cost, d.cost = d.cost, spend.Cost{}
+		}
 		if err := d.turn.Make(ctx, r); err != nil {
 			return err
 		}
 	}
 	if len(r.Calls) > 0 {
-		d.said.told(r.Calls)
+		d.said.told(r.Calls, d.call.Fence)
 	}
 	return nil
 }

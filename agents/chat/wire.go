@@ -92,18 +92,17 @@ func bearer(h http.Header, key string) {
 	}
 }
 
-// writeChat writes a conversation as messages. The system prompt is the first of them, or stands in front of the prompt.
+// writeChat writes a conversation as messages. The system prompt is the first of them, or stands in front of the first message.
 func writeChat(d *draft, said *conversation, order string) {
 	d.begin(memberMessages)
 	list := append(d.body, '[')
-	prompt, system := said.prompt, said.systemWith(order)
+	before, system := "", said.systemWith(order)
 	switch {
 	case system == "":
 	case d.after.systemRole == openai.ChatMessageRoleUser:
-		prompt = system + "\n\n" + prompt
+		before = system + "\n\n"
 	default:
 		list = append(appendMessage(list, cmp.Or(d.after.systemRole, openai.ChatMessageRoleSystem), system), "},"...)
 	}
-	list = said.appendPrompt(list, prompt)
-	d.body = append(append(list, said.later...), ']')
+	d.body = append(said.appendMessages(list, before), ']')
 }

@@ -94,6 +94,9 @@ func (s *agentStep) call(t *thread) (agents.Call, error) {
 	if call.Turns != nil {
 		call.Turns = call.Turns.Node(s.nodeID(t))
 	}
+	if call.Conversation != nil {
+		call.Conversation = call.Conversation.Node(s.nodeID(t))
+	}
 	if files, ok := call.Files.(agents.NodeFiles); ok {
 		call.Files = files.Node(s.nodeID(t))
 	}

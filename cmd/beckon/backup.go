@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -64,6 +65,9 @@ func writeWhole(ctx context.Context, name string, out io.Writer, write func(io.W
 			return errors.Join(err, ignoreCanceled(w.Close()))
 		}
 		return w.Close()
+	}
+	if _, err := os.Stat(filepath.Dir(name)); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the folder %s does not exist: create it, or name another one", filepath.Dir(name))
 	}
 	f, err := os.OpenFile(name+".partial", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -170,7 +174,7 @@ func (b bucketReader) Close() error { return errors.Join(b.Reader.Close(), b.buc
 type migrateCommand struct {
 	configFlag
 	To     string `help:"The database to copy the configured one into, such as postgres://beckon@db/beckon." placeholder:"URL" required:"" xor:"what"`
-	DryRun bool   `help:"List the migrations that the next start makes, and make none." required:"" xor:"what"`
+	DryRun bool   `help:"List the migrations that the next start will run, and run none." required:"" xor:"what"`
 }
 
 // Run copies the database into one of the other kind, or says what a start would do to it.

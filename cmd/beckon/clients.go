@@ -18,9 +18,9 @@ import (
 )
 
 type clientsCommand struct {
-	List   clientsListCommand   `cmd:"" help:"List the clients of the file and of the database."`
-	Create clientsCreateCommand `cmd:"" help:"Make a client and print its token and callback secret, which are shown this once."`
-	Token  clientsTokenCommand  `cmd:"" help:"Give a client a new token and print it, with the callback secret that follows from it."`
+	List   clientsListCommand   `cmd:"" help:"List the clients of the file and the database."`
+	Create clientsCreateCommand `cmd:"" help:"Create a client, and print its token and callback secret. They are shown only once."`
+	Token  clientsTokenCommand  `cmd:"" help:"Create a new token for a client, and print it with the callback secret derived from it."`
 }
 
 // withEditor calls fn with what the clients commands work on.
@@ -89,13 +89,13 @@ func promptSource(c clients.Client) string {
 
 type clientsCreateCommand struct {
 	configFlag
-	ID            string         `arg:"" optional:"" help:"Lower-case letters, digits and hyphens. Left out, it is made from the name."`
+	ID            string         `arg:"" optional:"" help:"Lower-case letters, digits and hyphens. Without it, the id is derived from the name."`
 	Name          string         `help:"A name to display."`
 	Agent         []string       `help:"An agent or flow that it may use; can be given several times. The first is the default." required:"" placeholder:"ID"`
 	Command       string         `help:"The command that it runs. Without it, the prompt is taken from the request." placeholder:"ID"`
-	Template      string         `help:"A Go template that makes the prompt of the request."`
+	Template      string         `help:"A Go template that renders the prompt from the request."`
 	SyncTimeout   units.Duration `help:"How long a call waits for its answer." placeholder:"5m"`
-	MaxConcurrent int            `help:"How many calls it may have at the same time."`
+	MaxConcurrent int            `help:"The number of calls at the same time."`
 	JSON          bool           `help:"Print JSON."`
 }
 
@@ -120,7 +120,7 @@ const commandLineName = "command line"
 type clientsTokenCommand struct {
 	configFlag
 	ID      string         `arg:"" help:"The client."`
-	Overlap units.Duration `help:"How long the old token stays good beside the new one." default:"0s"`
+	Overlap units.Duration `help:"How long the old token stays valid beside the new one." default:"0s"`
 	JSON    bool           `help:"Print JSON."`
 }
 

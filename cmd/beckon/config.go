@@ -14,13 +14,14 @@ import (
 	"beckon/gateway"
 	"beckon/internal/config"
 	"beckon/internal/problem"
+	"beckon/safety"
 )
 
 const defaultConfigFile = "config.yaml"
 
 // configFlag says where the configuration is.
 type configFlag struct {
-	Config string `help:"The configuration file. Without it, config.yaml where it exists, else none." placeholder:"FILE" type:"path"`
+	Config string `help:"The configuration file. The default is config.yaml if it exists." placeholder:"FILE" type:"path"`
 }
 
 // path is the file to read; empty is none.
@@ -48,14 +49,14 @@ func (f configFlag) load() (*config.Config, error) {
 }
 
 type configCommand struct {
-	Check  checkCommand  `cmd:"" help:"Check the configuration file and say all that is wrong with it."`
-	Export exportCommand `cmd:"" help:"Print what is in force, of the file and of the database, as a configuration file without secrets."`
+	Check  checkCommand  `cmd:"" help:"Check the configuration file and list all mistakes."`
+	Export exportCommand `cmd:"" help:"Print the configuration in force, from the file and the database, as a file without secrets."`
 }
 
 type checkCommand struct {
 	configFlag
-	Database bool `help:"Look at the database too: the file may refer to what is in it, and what is wrong with that is told."`
-	Safety   bool `help:"Say of each client whether third parties write what its calls say, whether its agents know private data, and whether they act outside; fail where all three stand without approval."`
+	Database bool `help:"Check the database too: the file may refer to its resources, and their mistakes are listed."`
+	Safety   bool `help:"Show for each client whether its input is untrusted, its agents see private data, and they can act outside; fail if one has all three without approval."`
 	JSON     bool `help:"Print JSON."`
 }
 
@@ -69,7 +70,7 @@ func (k checkCommand) Run(std streams) error {
 	mistakes, _ := errors.AsType[*config.Error](err)
 	var warnings, cautions []problem.Finding
 	if err == nil {
-		warnings, cautions = v.Warnings(), v.Cautions()
+		warnings, cautions = v.Warnings(), slices.Concat(v.Cautions(), gateway.Unpriced(v), safety.UnusedTools(v))
 	}
 	switch {
 	case k.JSON && (err == nil || mistakes != nil):

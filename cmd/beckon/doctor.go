@@ -14,7 +14,7 @@ import (
 
 type doctorCommand struct {
 	configFlag
-	Offline bool `help:"Leave out what reaches other hosts: providers and endpoints."`
+	Offline bool `help:"Skip checks that connect to other hosts: providers and endpoints."`
 	JSON    bool `help:"Print JSON."`
 }
 

@@ -15,8 +15,8 @@ import (
 
 // gatewayFlags are for the commands that speak to a gateway over HTTP.
 type gatewayFlags struct {
-	URL   string `help:"Where the gateway is." env:"BECKON_URL" default:"http://localhost:8080" name:"url"`
-	Token string `help:"The client's token. Better in the variable, where no list of processes shows it." env:"BECKON_TOKEN"`
+	URL   string `help:"The gateway's URL." env:"BECKON_URL" default:"http://localhost:8080" name:"url"`
+	Token string `help:"The client's token. Prefer the variable, because process lists show the flag." env:"BECKON_TOKEN"`
 }
 
 // maxAnswer bounds what is read of an answer.
@@ -88,6 +88,8 @@ type gatewayAnswer struct {
 	Code   string `json:"code"`
 	// Verdict is "pass" or "fail" in an answer that a gate has looked at.
 	Verdict string `json:"verdict"`
+	// WaitingFor has the tools whose calls a person has to allow before the run goes on.
+	WaitingFor []struct{ Tool string } `json:"waitingFor"`
 }
 
 // readAnswer reads and closes the body. What is no JSON has not come from a gateway.

@@ -14,8 +14,8 @@ import (
 )
 
 type healthCommand struct {
-	URL     string        `help:"Where the gateway is. Without it, the port of BECKON_SERVER_ADDRESS on this machine, else http://localhost:8080. The configuration file is not read." env:"BECKON_URL" name:"url"`
-	Live    bool          `help:"Ask whether the process lives, in place of whether it takes calls."`
+	URL     string        `help:"The gateway's URL. The default is the port of BECKON_SERVER_ADDRESS on this machine, or http://localhost:8080. The configuration file is not read." env:"BECKON_URL" name:"url"`
+	Live    bool          `help:"Ask whether the process is running, instead of whether it accepts calls."`
 	Timeout time.Duration `help:"How long to wait for the answer." default:"5s"`
 }
 

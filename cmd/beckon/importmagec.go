@@ -13,12 +13,12 @@ import (
 const maxImport = 32 << 20
 
 type importCommand struct {
-	Magec importMagecCommand `cmd:"" help:"Write the data of Magec as a configuration of Beckon."`
+	Magec importMagecCommand `cmd:"" help:"Convert the data of Magec into a configuration file."`
 }
 
 type importMagecCommand struct {
 	File   string `arg:"" help:"The data of Magec, such as data/store.json; - is standard input."`
-	Output string `help:"Write to this file, which must not exist yet, in place of standard output." placeholder:"FILE" type:"path"`
+	Output string `help:"Write to this file, which must not exist yet, instead of standard output." placeholder:"FILE" type:"path"`
 }
 
 // Run writes the configuration, and on standard error what it has no place for and which variables it needs.

@@ -14,10 +14,10 @@ import (
 type invokeCommand struct {
 	Client string  `arg:"" help:"The client whose webhook is called."`
 	Prompt *string `arg:"" optional:"" help:"The prompt, or - to read it from standard input. JSON is sent as JSON. Leave it out for a client that runs a command."`
-	Agent  string  `help:"The agent or flow to use, where the client may use several." placeholder:"ID"`
+	Agent  string  `help:"The agent or flow to use, if the client may use several." placeholder:"ID"`
 	Async  bool    `help:"Don't wait: print the id of the run." xor:"waiting"`
 	Stream bool    `help:"Print the answer as it is written." xor:"waiting"`
-	JSON   bool    `help:"Print the whole answer as JSON; with --stream, every event as a line of it."`
+	JSON   bool    `help:"Print the whole response as JSON; with --stream, every event as a line of it."`
 	pipelineFlags
 	gatewayFlags
 }
@@ -46,7 +46,7 @@ func (k invokeCommand) Run(std streams) error {
 	case err != nil:
 		return err
 	case !k.Async && (answer.status == http.StatusAccepted || answer.isInFlight()):
-		return k.await(ctx, client, answer.RunID, std)
+		return k.await(ctx, client, answer, std)
 	}
 	if err := k.show(std.out, answer); err != nil {
 		return k.failed(answer.RunID, err)

@@ -11,8 +11,13 @@ import (
 
 // await waits for the end of a run that took longer than its client's calls wait, and prints what the call would have
 // brought.
-func (k invokeCommand) await(ctx context.Context, client *gatewayClient, runID string, std streams) error {
-	std.notice(fmt.Sprintf("it takes longer than the client's calls wait; waiting for run %s", runID))
+func (k invokeCommand) await(ctx context.Context, client *gatewayClient, answer *gatewayAnswer, std streams) error {
+	runID := answer.RunID
+	if len(answer.WaitingFor) > 0 {
+		std.notice(fmt.Sprintf("run %s waits for a person to allow %s: beckon runs show %[1]s says how", runID, harmless(answer.WaitingFor[0].Tool)))
+	} else {
+		std.notice(fmt.Sprintf("it takes longer than the client's calls wait; waiting for run %s", runID))
+	}
 	f := client.follower(runID, std.notice)
 	last, err := f.follow(ctx, nil, func(e runEvent) error {
 		if k.JSON || e.kind != "run.completed" {

@@ -16,11 +16,11 @@ import (
 
 // pipelineFlags are for calls from a pipeline.
 type pipelineFlags struct {
-	Gate           bool   `help:"Fail unless the run has a verdict. Whenever the verdict is fail, the exit code is 5, with or without it."`
+	Gate           bool   `help:"Fail unless the run has a verdict. If the verdict is fail, the exit code is 5, also without this flag."`
 	Summary        string `help:"Append the answer as Markdown to a file, such as $GITHUB_STEP_SUMMARY." placeholder:"FILE"`
 	JUnit          string `name:"junit" help:"Write the findings of the answer as JUnit XML." placeholder:"FILE"`
 	SARIF          string `name:"sarif" help:"Write the findings of the answer as SARIF." placeholder:"FILE"`
-	IdempotencyKey string `help:"A call that repeats one with the same key within 24 hours gets its answer, and starts no run." placeholder:"KEY"`
+	IdempotencyKey string `help:"A call with the same key within 24 hours gets the same answer, and starts no run." placeholder:"KEY"`
 }
 
 // isUsed reports whether the answer is for a pipeline, for which there has to be one.

@@ -33,10 +33,10 @@ const (
 
 type listenCommand struct {
 	Address string        `help:"Where to listen." default:"localhost:8788"`
-	Forward string        `help:"Send on what verifies to this URL, and answer what it answers." placeholder:"URL"`
-	Secret  secret.String `help:"What the sender signs with, or its public key whpk_…. Without it, what follows from BECKON_TOKEN; without that, a new one is made and printed." env:"BECKON_WEBHOOK_SECRET" placeholder:"whsec_…"`
+	Forward string        `help:"Forward verified events to this URL, and return its response." placeholder:"URL"`
+	Secret  secret.String `help:"The signing secret, or the public key whpk_…. The default is derived from BECKON_TOKEN; without that, a new secret is created and printed." env:"BECKON_WEBHOOK_SECRET" placeholder:"whsec_…"`
 	Vendor  string        `help:"The name in the headers of hmac-sha256-hex." default:"Beckon"`
-	Verbose bool          `help:"Print the payloads, too, where nobody looks at a terminal."`
+	Verbose bool          `help:"Print the payloads even if the output is not a terminal."`
 	JSON    bool          `help:"Print a line of JSON for every event."`
 }
 

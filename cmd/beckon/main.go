@@ -27,16 +27,16 @@ type commandLine struct {
 	Serve      serveCommand      `cmd:"" help:"Run the gateway."`
 	Invoke     invokeCommand     `cmd:"" help:"Call a client's webhook and print the answer."`
 	Runs       runsCommand       `cmd:"" help:"List, show, follow and cancel runs."`
-	Clients    clientsCommand    `cmd:"" help:"List and make clients, and give them tokens. Works on the database, whether the gateway runs or not."`
-	Listen     listenCommand     `cmd:"" help:"Receive events on this machine: verify them and print them."`
+	Clients    clientsCommand    `cmd:"" help:"List and create clients, and create tokens. Works on the database, whether or not the gateway runs."`
+	Listen     listenCommand     `cmd:"" help:"Receive events on this machine, verify them and print them."`
 	Config     configCommand     `cmd:"" help:"Check or export the configuration."`
-	Import     importCommand     `cmd:"" help:"Write what another product has as a configuration of Beckon."`
-	Backup     backupCommand     `cmd:"" help:"Write all that the database holds into one file, while the gateway runs."`
-	Restore    restoreCommand    `cmd:"" help:"Put a backup in the place of the database. No gateway may be working on it."`
+	Import     importCommand     `cmd:"" help:"Convert the data of another product into a configuration file."`
+	Backup     backupCommand     `cmd:"" help:"Write the whole database into one file, while the gateway runs."`
+	Restore    restoreCommand    `cmd:"" help:"Replace the database with a backup. Stop all gateways first."`
 	Migrate    migrateCommand    `cmd:"" help:"Copy the database into another one, such as from SQLite to PostgreSQL."`
-	Doctor     doctorCommand     `cmd:"" help:"Look whether the installation is well: configuration, database, disk, clock, limits, providers, endpoints."`
-	Health     healthCommand     `cmd:"" help:"Ask a gateway whether it takes calls. Exits with 1 when it does not."`
-	Completion completionCommand `cmd:"" help:"Print what makes a shell complete command lines of beckon."`
+	Doctor     doctorCommand     `cmd:"" help:"Check the installation: configuration, database, disk, clock, limits, providers, endpoints."`
+	Health     healthCommand     `cmd:"" help:"Ask a gateway whether it accepts calls. Exits with 1 if not."`
+	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`
 	Man        manCommand        `cmd:"" hidden:"" help:"Print the manual page."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }

@@ -27,8 +27,8 @@ const exitGoesOn = 4
 type runsCommand struct {
 	List   runsListCommand   `cmd:"" help:"List the client's runs, newest first."`
 	Show   runsShowCommand   `cmd:"" help:"Show a run with its nodes."`
-	Follow runsFollowCommand `cmd:"" help:"Watch a run to its end and print its answer."`
-	Cancel runsCancelCommand `cmd:"" help:"End a run."`
+	Follow runsFollowCommand `cmd:"" help:"Follow a run until it ends and print its answer."`
+	Cancel runsCancelCommand `cmd:"" help:"Cancel a run."`
 }
 
 // interruptible ends when the user or the system wants the command to. The signals stay caught until the program has
@@ -89,9 +89,9 @@ func (a *gatewayAnswer) read(document any) error {
 
 type runsListCommand struct {
 	gatewayFlags
-	Status string `help:"Only those that are QUEUED, RUNNING, WAITING, COMPLETED, FAILED or CANCELED." placeholder:"STATUS"`
-	Agent  string `help:"Only those of this agent or flow." placeholder:"ID"`
-	Limit  *int   `help:"How many, at most; 50." xor:"many" placeholder:"N"`
+	Status string `help:"Only runs that are QUEUED, RUNNING, WAITING, COMPLETED, FAILED or CANCELED." placeholder:"STATUS"`
+	Agent  string `help:"Only runs of this agent or flow." placeholder:"ID"`
+	Limit  *int   `help:"The maximum number; 50 by default." xor:"many" placeholder:"N"`
 	All    bool   `help:"All of them." xor:"many"`
 	JSON   bool   `help:"Print JSON."`
 }
@@ -180,7 +180,7 @@ func printRuns(out io.Writer, list []json.RawMessage) error {
 
 type runsCancelCommand struct {
 	runFlags
-	JSON bool `help:"Print the whole answer as JSON."`
+	JSON bool `help:"Print the whole response as JSON."`
 }
 
 // Run returns when the run's end is certain; it may be two seconds away.

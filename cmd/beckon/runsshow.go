@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -68,6 +69,9 @@ func printRun(out io.Writer, r server.RunDetail) error {
 	if err := printNodes(out, r); err != nil {
 		return err
 	}
+	if err := printApprovals(out, r); err != nil {
+		return err
+	}
 	if err := printArtifacts(out, r.Artifacts); err != nil {
 		return err
 	}
@@ -89,6 +93,33 @@ func printNodes(out io.Writer, r server.RunDetail) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", n.NodeID, n.Status, cmp.Or(took(n.StartedAt, n.CompletedAt), "-"), n.Usage.TotalTokens, cmp.Or(oneLine(failureText(n.Error), 200), "-"))
 	}
 	return table.Flush()
+}
+
+// printApprovals says on which calls of tools a person has to decide, and how.
+func printApprovals(out io.Writer, r server.RunDetail) error {
+	table, waits := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0), false
+	for _, n := range r.Nodes {
+		for _, c := range n.ToolCalls {
+			if c.ExpiresAt == nil {
+				continue
+			}
+			if !waits {
+				fmt.Fprintln(table, "\nWAITS FOR\tARGUMENTS\tUNTIL\tCALL")
+			}
+			waits = true
+			arguments, _ := json.Marshal(c.Arguments) // it was JSON
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", harmless(c.Tool), oneLine(string(arguments), 80), localTime(c.ExpiresAt), harmless(c.ID))
+		}
+	}
+	if !waits {
+		return nil
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\nA person has to allow that: on the page /admin/runs/%[1]s, by the link that endpoints with run.waiting are sent,\n"+
+		"or with the admin token by POST /api/v1/runs/%[1]s/approvals/CALL and {\"allow\": true}.\n", harmless(r.RunID))
+	return err
 }
 
 func printArtifacts(out io.Writer, list []artifacts.Linked) error {

@@ -65,6 +65,8 @@ type Receiver struct {
 	PublicPaths bool
 	// ReadsForm says that Request uses the Form of messages about runs, which is read for it.
 	ReadsForm bool
+	// MaxButtons is how many buttons a message may have; 0 is none.
+	MaxButtons int
 	// Ref says what the receiver calls a message that it has taken, by its answer. The next message with the same Key has that as
 	// its First. nil keeps nothing.
 	Ref func(a Answer) string

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"strings"
+	"unicode/utf8"
 
 	"beckon/internal/markdown"
 	"beckon/internal/render"
@@ -26,6 +27,9 @@ type Message struct {
 	Note   string // what an event of another kind says
 	Link   string // to the run, for people; empty where there is none
 	Files  []File
+	// Buttons open pages where people decide. The text has links in their place where the receiver shows no buttons; see
+	// Receiver.MaxButtons.
+	Buttons []Button
 	// GateFailed says that the answer does not meet the gate of its run, and Reason why it does or does not.
 	GateFailed bool
 	Reason     string
@@ -50,6 +54,9 @@ type Origin struct {
 // File is something that a run has made.
 type File struct{ Name, URL string }
 
+// Button opens a page.
+type Button struct{ Label, URL string }
+
 // Form is a form that a visitor of a web page has sent. All of it but Name is what a stranger has typed.
 type Form struct {
 	Name    string            // of the client
@@ -72,6 +79,7 @@ const (
 const (
 	runCompleted  = "run.completed"
 	runFailed     = "run.failed"
+	runWaiting    = "run.waiting"
 	eventResolved = "event.resolved"
 )
 
@@ -98,6 +106,8 @@ func (m Message) Headline() string {
 		return cmp.Or(m.Agent, "Beckon")
 	case m.Kind == runFailed:
 		return strings.TrimSpace(m.Agent + " failed")
+	case m.Kind == runWaiting:
+		return cmp.Or(m.Agent, "A run") + " waits for a decision"
 	}
 	return strings.TrimPrefix(m.Agent+": "+m.Type, ": ")
 }
@@ -146,16 +156,25 @@ func (m Message) More(d *markdown.Dialect) string {
 
 // Fit writes the message's text in a dialect, within a limit, with the links to its files and its run below it.
 func (m Message) Fit(d *markdown.Dialect, limit int) string {
-	tail := m.FileLinks(d)
-	text, cut := d.Fit(m.Markdown(), limit-d.Measure("\n\n"+tail)-d.Measure("\n\n"+m.OpenRun(d)), m.More(d))
-	parts := []string{text}
-	if tail != "" {
-		parts = append(parts, tail)
+	return m.FitBlocks(d, limit, m.Blocks(d, limit))
+}
+
+// Blocks are the parts of the message's text, or as many as say all that is shown within a limit.
+func (m Message) Blocks(d *markdown.Dialect, limit int) []markdown.Block {
+	return d.Blocks(m.Markdown(), d.Enough(limit))
+}
+
+// FitBlocks is Fit for a text that was read already, by Blocks with the same limit.
+func (m Message) FitBlocks(d *markdown.Dialect, limit int, blocks []markdown.Block) string {
+	files, open := m.FileLinks(d), m.OpenRun(d)
+	text, cut := d.Join(blocks, limit-2*len("\n\n")-d.Measure(files)-d.Measure(open), m.More(d))
+	if files != "" {
+		text += "\n\n" + files
 	}
 	if !cut && m.Link != "" {
-		parts = append(parts, m.OpenRun(d))
+		text += "\n\n" + open
 	}
-	return strings.TrimSpace(strings.Join(parts, "\n\n"))
+	return strings.TrimSpace(text)
 }
 
 // OpenRun is the link to the run; empty where there is none.
@@ -168,7 +187,9 @@ func (m Message) OpenRun(d *markdown.Dialect) string {
 
 // Brief is the message in one line of text, for notifications and lists. blocks are its Markdown in any dialect.
 func (m Message) Brief(blocks []markdown.Block, limit int) string {
-	words := strings.Fields(m.Headline() + ":")
+	var line strings.Builder
+	line.Grow(2 * limit)
+	addWords(&line, m.Headline()+":")
 	size := 0
 	for _, b := range blocks {
 		if size > limit {
@@ -176,27 +197,46 @@ func (m Message) Brief(blocks []markdown.Block, limit int) string {
 		}
 		plain := b.Plain()
 		size += len(plain)
-		words = append(words, strings.Fields(plain)...)
+		addWords(&line, plain)
 	}
-	return Cut(markdown.Plain.Text(strings.TrimSuffix(strings.Join(words, " "), ":")), limit)
+	return Cut(markdown.Plain.Text(strings.TrimSuffix(line.String(), ":")), limit)
+}
+
+// addWords writes the words of a text behind a line, with one space between them.
+func addWords(line *strings.Builder, text string) {
+	for word := range strings.FieldsSeq(text) {
+		if line.Len() > 0 {
+			line.WriteByte(' ')
+		}
+		line.WriteString(word)
+	}
 }
 
 // Short is why the message says what it says, or the beginning of its text, in one line.
 func (m Message) Short(limit int) string {
-	text := cmp.Or(m.Error, m.Reason)
-	if text == "" {
+	var line strings.Builder
+	if text := cmp.Or(m.Error, m.Reason); text != "" {
+		addWords(&line, text)
+	} else {
 		for _, b := range markdown.Plain.Blocks(m.Markdown(), 4*limit) {
-			text += b.Plain() + " "
+			addWords(&line, b.Plain())
 		}
 	}
-	return Cut(strings.Join(strings.Fields(text), " "), limit)
+	return Cut(line.String(), limit)
 }
 
 // Cut ends a text after so many characters, and takes out what nobody sees.
 func Cut(text string, limit int) string {
-	r := []rune(markdown.Clean(text))
-	if len(r) <= limit {
-		return string(r)
+	text = markdown.Clean(text)
+	if len(text) <= limit || utf8.RuneCountInString(text) <= limit {
+		return text
 	}
-	return string(r[:limit-1]) + "…"
+	n := 0
+	for i := range text {
+		if n == limit-1 {
+			return text[:i] + "…"
+		}
+		n++
+	}
+	return text
 }

@@ -26,6 +26,8 @@ const (
 	maxConcurrentLimit = 1_000_000
 	maxShutdownGrace   = time.Hour
 	leastProxyTimeout  = time.Second
+	leastConnections   = 4
+	mostConnections    = 1000
 	maxRetention       = 10 * 365 * 24 * time.Hour
 	maxArtifact        = 4 << 30
 )
@@ -89,6 +91,12 @@ func (c *Config) checkSettings(found *findings) {
 	if !isDatabaseURL(c.Database.URL.Reveal()) {
 		c.wrong(found, "database.url", "must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
 	}
+	if c.Database.ReadURL != "" && (c.Database.isFile() || !isDatabaseURL(c.Database.ReadURL.Reveal()) || strings.HasPrefix(c.Database.ReadURL.Reveal(), "sqlite:")) {
+		c.wrong(found, "database.readURL", "must be postgres://USER:PASSWORD@HOST/NAME, the URL of a read replica of the PostgreSQL database in database.url")
+	}
+	if c.Database.MaxConnections != 0 && (c.Database.MaxConnections < leastConnections || c.Database.MaxConnections > mostConnections) {
+		c.wrong(found, "database.maxConnections", "must be between %d and %d, or 0 to go by the number of processors", leastConnections, mostConnections)
+	}
 	for i, name := range c.Admin.Variables {
 		if !variableName.MatchString(name) {
 			c.wrong(found, fmt.Sprintf("admin.variables[%d]", i), "must be the name of an environment variable such as OPENAI_API_KEY, without ${ }")
@@ -121,6 +129,7 @@ func (c *Config) checkSettings(found *findings) {
 	if c.Artifacts.MaxBytes < 1 || c.Artifacts.MaxBytes > maxArtifact {
 		c.wrong(found, "artifacts.maxBytes", "must be between 1 byte and %d GiB", maxArtifact>>30)
 	}
+	c.checkDuration(found, "retention.sessions", c.Retention.Sessions, maxRetention)
 	c.checkDuration(found, "artifacts.linkTTL", c.Artifacts.LinkTTL, maxRetention)
 	c.checkDuration(found, "share.ttl", c.Share.TTL, maxRetention)
 	if c.SMTP.URL != "" {

@@ -22,6 +22,8 @@ func TestSettingsAreChecked(t *testing.T) {
 		{"server: {maxMemory: 64MiB, maxBodyBytes: 32MiB}", "server.maxMemory: must be at least three times server.maxBodyBytes: a body of that size does not fit"},
 		{"server: {maxMemory: half}", "server.maxMemory: must be a size such as 1048576, 512KiB or 1MiB"},
 		{"server: {shutdownGrace: 2h}", "server.shutdownGrace: must be more than 0 and at most 1h"},
+		{"database: {readURL: 'postgres://u:p@h/b'}", "database.readURL: must be postgres://USER:PASSWORD@HOST/NAME, the URL of a read replica of the PostgreSQL database in database.url"},
+		{"database: {url: 'postgres://a/b', maxConnections: 3}", "database.maxConnections: must be between 4 and 1000, or 0 to go by the number of processors"},
 		{"database: {url: 'mysql://a'}", "database.url: must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME"},
 		{"log: {level: INFO}", "log.level: must be debug, info, warn or error"},
 		{"log: {format: xml}", "log.format: must be text or json"},
@@ -31,6 +33,7 @@ func TestSettingsAreChecked(t *testing.T) {
 		{"smtp: {url: 'smtp://mail.example.com'}", "smtp.from: must be the sender's address, such as Beckon <beckon@example.com>"},
 		{"artifacts: {linkTTL: 0s}", "artifacts.linkTTL: must be more than 0 and at most 87600h"},
 		{"retention: {runs: 0s}", "retention.runs: must be more than 0 and at most 87600h"},
+		{"retention: {sessions: 0s}", "retention.sessions: must be more than 0 and at most 87600h"},
 		{"retention: {deliveries: 100000h}", "retention.deliveries: must be more than 0 and at most 87600h"},
 	} {
 		require.Equal(t, []string{"config.yaml:1: " + tt.want}, complaints(t, tt.content, nil), tt.content)
@@ -65,8 +68,8 @@ func TestResourcesAreChecked(t *testing.T) {
 		{"what the factory says", "flows:\n  - id: f\n    root:\n      type: loop\n      maxIterations: 2\n      until: bad(\n      steps: [{type: agent, agentId: a}]\n",
 			[]string{"7: flows[0].root.until: is not a condition"}},
 		{"flows in a circle", "flows:\n  - {id: f, root: {type: agent, agentId: g}}\n  - {id: g, root: {type: agent, agentId: f}}\n", []string{
-			`3: flows[0].root.agentId: there is no usable agent or flow "g"`,
-			"4: flows[1].root.agentId: makes a cycle: f → g → f"}},
+			"4: flows[1].root.agentId: makes a cycle: f → g → f",
+			`3: flows[0].root.agentId: there is no usable agent or flow "g"`}},
 		{"command to nowhere", "commands:\n  - id: x\n    prompt: x\n    agentId: nobody\n", []string{`5: commands[0].agentId: there is no usable agent or flow "nobody"`}},
 		{"no token", "clients:\n  - {id: c, passthrough: true, allowedAgents: [a]}\n", []string{"3: clients[0].token: is required: the bearer token of this client, best written as a ${VARIABLE}"}},
 		{"empty token", "clients:\n  - {id: c, token: '${NONE:-}', passthrough: true, allowedAgents: [a]}\n", []string{"3: clients[0].token: is required: the bearer token of this client, best written as a ${VARIABLE}"}},
@@ -117,11 +120,11 @@ func TestProvidersAndAgentsAreChecked(t *testing.T) {
 	require.Equal(t, []string{
 		`config.yaml:3: providers[0].type: must be openai or template, not "magic"`,
 		`config.yaml:4: providers[1].template: is required`,
-		`config.yaml:7: agents[0].provider: there is no usable provider "none"`,
 		`config.yaml:8: agents[1].temperature: must be between 0 and 2`,
 		`config.yaml:8: agents[1].model: is required`,
-		`config.yaml:9: agents[2].provider: there is no usable provider "bare"`,
 		`config.yaml:10: agents[3].model: is required`,
+		`config.yaml:7: agents[0].provider: there is no usable provider "none"`,
+		`config.yaml:9: agents[2].provider: there is no usable provider "bare"`,
 	}, complaints(t, `
 providers:
   - {id: magic, type: magic}

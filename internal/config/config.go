@@ -81,7 +81,9 @@ func (s Server) Memory() int64 { return cmp.Or(int64(s.MaxMemory), memory.Defaul
 
 // Database says where the data lives: sqlite:PATH or postgres://…, which may hold a password.
 type Database struct {
-	URL secret.String `yaml:"url"`
+	URL            secret.String `yaml:"url"`
+	ReadURL        secret.String `yaml:"readURL"`        // of a read replica of PostgreSQL, for lists and statistics; empty for none
+	MaxConnections int           `yaml:"maxConnections"` // to PostgreSQL; 0: by the number of processors
 }
 
 // Shown returns the URL without what may be a secret.
@@ -89,7 +91,12 @@ func (d Database) Shown() string {
 	if d.isFile() {
 		return d.URL.Reveal()
 	}
-	u, err := url.Parse(d.URL.Reveal())
+	return shownURL(d.URL)
+}
+
+// shownURL is the URL of a database without what may be a secret.
+func shownURL(of secret.String) string {
+	u, err := url.Parse(of.Reveal())
 	if err != nil {
 		return secret.Mask
 	}
@@ -126,6 +133,7 @@ type Egress struct {
 type Retention struct {
 	Runs       units.Duration `yaml:"runs"`
 	Deliveries units.Duration `yaml:"deliveries"`
+	Sessions   units.Duration `yaml:"sessions"` // of agents whose session has no ttl
 }
 
 // Artifacts says where the files are that runs make, and how long the links to them open.
@@ -175,7 +183,7 @@ func defaults(nouns *catalog.Registry) *Config {
 		Admin:     Admin{Commands: true},
 		Egress:    Egress{HTTPSOnly: true},
 		Log:       Log{Level: "info", Format: "text"},
-		Retention: Retention{Runs: units.Duration(month), Deliveries: units.Duration(month)},
+		Retention: Retention{Runs: units.Duration(month), Deliveries: units.Duration(month), Sessions: units.Duration(month)},
 		Artifacts: Artifacts{MaxBytes: 25 << 20, LinkTTL: units.Duration(168 * time.Hour)},
 		Share:     Share{TTL: units.Duration(month)},
 		nouns:     nouns,

@@ -99,6 +99,9 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 	if short, ok := out.Addr().Interface().(shortList); ok && n.Kind == yaml.SequenceNode {
 		d.value(n, reflect.ValueOf(short.ShortList()).Elem(), path)
 		return
+	} else if ok && n.Kind == yaml.ScalarNode {
+		d.wrong(n, path, "must be a list, such as [%s], or a mapping (lines of key: value), not a single value", problem.Shorten(n.Value))
+		return
 	}
 	if named, ok := out.Addr().Interface().(nameable); ok && n.Kind == yaml.ScalarNode {
 		named.UseName(n.Value)
@@ -173,7 +176,7 @@ func (d *decoder) mapping(n *yaml.Node, fields fieldSet, path string) {
 		field, known := fields.byName[key.Value]
 		if !known {
 			meant := problem.Nearest(key.Value, fields.names)
-			d.found.add(key.Line, path, "%s", unknownKey(key.Value, meant, fields.names))
+			d.found.add(key.Line, path, "%s", unknownKey(key.Value, meant, fields.names)+hintOf(fields, key.Value, value.Value))
 			d.found.broken[join(path, meant)] = true
 			continue
 		}
@@ -345,14 +348,34 @@ func unknownKey(key, meant string, known []string) string {
 	return fmt.Sprintf("there is no key %q here; there are %s", problem.Shorten(key), strings.Join(known, ", "))
 }
 
+// hinting is something that can say what is meant by a key that does not exist; "" where it cannot.
+type hinting interface {
+	KeyHint(key, value string) string
+}
+
+// hintOf is what is added to a message about a key that does not exist.
+func hintOf(fields fieldSet, key, value string) string {
+	if fields.hints == nil {
+		return ""
+	}
+	if hint := fields.hints.KeyHint(key, value); hint != "" {
+		return "; " + hint
+	}
+	return ""
+}
+
 // fieldSet is a struct's fields by their key in the file.
 type fieldSet struct {
 	names  []string
 	byName map[string]reflect.Value
+	hints  hinting // nil gives none
 }
 
 func fieldsOf(v reflect.Value) fieldSet {
 	set := fieldSet{byName: map[string]reflect.Value{}}
+	if v.CanAddr() {
+		set.hints, _ = v.Addr().Interface().(hinting)
+	}
 	for _, f := range reflect.VisibleFields(v.Type()) {
 		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if f.IsExported() && !f.Anonymous && name != "" && name != "-" {

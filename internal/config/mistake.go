@@ -83,6 +83,14 @@ func (f *findings) put(m Mistake) {
 	}
 }
 
+// mayFollow is 1 for a mistake that may come from another one: what is wrong itself cannot be used by others. Those are listed last.
+func (m Mistake) mayFollow() int {
+	if strings.HasPrefix(m.Text, "there is no usable ") {
+		return 1
+	}
+	return 0
+}
+
 // err returns nil when nothing was found.
 func (f *findings) err() error {
 	if len(f.list) == 0 {
@@ -96,6 +104,8 @@ func (f *findings) err() error {
 			list = append(list, m)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
+	slices.SortStableFunc(list, func(a, b Mistake) int {
+		return cmp.Or(cmp.Compare(a.mayFollow(), b.mayFollow()), cmp.Compare(a.Line, b.Line))
+	})
 	return &Error{Mistakes: list}
 }

@@ -22,12 +22,34 @@ const (
 	pingTimeout    = 15 * time.Second
 )
 
-// NewProviders returns the transport that all model providers share: many idle connections to few hosts, HTTP/2 where
-// it is spoken, and the proxy that the environment names. A transport answers a redirect as it came, so an API call and
-// its key never follow one. CloseIdleConnections lets go of what is pooled.
-func NewProviders() *http.Transport {
+// Providers is the way to model providers: many idle connections to few hosts, HTTP/2 where it is spoken, and the proxy that the
+// environment names. It answers a redirect as it came, so an API call and its key never follow one.
+type Providers struct {
+	*http.Transport
+	direct direct
+}
+
+// RoundTrip implements http.RoundTripper.
+func (p *Providers) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !p.direct.takes(r) {
+		return p.Transport.RoundTrip(r)
+	}
+	if proxy, err := p.Proxy(r); proxy != nil || err != nil {
+		return p.Transport.RoundTrip(r)
+	}
+	return p.direct.RoundTrip(r)
+}
+
+// CloseIdleConnections closes the connections that no exchange has.
+func (p *Providers) CloseIdleConnections() {
+	p.Transport.CloseIdleConnections()
+	p.direct.close(time.Now().Add(time.Second))
+}
+
+// NewProviders returns a way to model providers that is for all of them.
+func NewProviders() *Providers {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
-	return &http.Transport{
+	return &Providers{direct: direct{dial: dialer.DialContext}, Transport: &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
@@ -39,5 +61,5 @@ func NewProviders() *http.Transport {
 		IdleConnTimeout:        idleTimeout,
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: maxHeaderBytes,
-	}
+	}}
 }

@@ -3,6 +3,7 @@ package markdown
 import (
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // Dialect is how one kind of receiver marks a text up.
@@ -49,6 +50,15 @@ func isItsURL(plain, url string) bool {
 
 // runes16 counts the UTF-16 units of a text, without making them.
 func runes16(text string) (n int) {
+	for i := 0; ; i++ {
+		if i == len(text) {
+			return i
+		}
+		if text[i] >= utf8.RuneSelf {
+			n, text = i, text[i:]
+			break
+		}
+	}
 	for _, r := range text {
 		if n++; r > 0xFFFF {
 			n++
@@ -94,16 +104,24 @@ var GoogleChat = &Dialect{
 		if isItsURL(plain, url) {
 			return url
 		}
-		return "<" + url + "|" + strings.NewReplacer(">", "›", "|", "¦").Replace(oneLine(written)) + ">"
+		return "<" + url + "|" + endsOfLink.Replace(oneLine(written)) + ">"
 	},
 	heading: strongHeading(&[2]string{"*", "*"}),
 	strong:  [2]string{"*", "*"}, emphasis: [2]string{"_", "_"}, strike: [2]string{"~", "~"},
 	quote: "> ", bullet: "• ", point: ".", rule: "———",
 }
 
-var opening = regexp.MustCompile(`<(\S)`)
+var (
+	opening    = regexp.MustCompile(`<(\S)`)
+	endsOfLink = strings.NewReplacer(">", "›", "|", "¦")
+)
 
-func googleText(text string) string { return opening.ReplaceAllString(text, "‹$1") }
+func googleText(text string) string {
+	if strings.IndexByte(text, '<') < 0 {
+		return text
+	}
+	return opening.ReplaceAllString(text, "‹$1")
+}
 
 // Telegram is the HTML of its Bot API (core.telegram.org/bots/api#html-style).
 var Telegram = &Dialect{
@@ -196,7 +214,11 @@ func escapeMarkdown(text string) string {
 func mayBeginList(text string) bool {
 	for line := range strings.SplitSeq(text, "\n") {
 		line = strings.TrimLeft(line, " \t")
-		if line != "" && strings.IndexByte("-+=0123456789", line[0]) >= 0 {
+		if rest := strings.TrimLeft(line, "0123456789"); rest != line {
+			if rest != "" && (rest[0] == '.' || rest[0] == ')') {
+				return true
+			}
+		} else if line != "" && strings.IndexByte("-+=", line[0]) >= 0 {
 			return true
 		}
 	}

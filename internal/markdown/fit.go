@@ -5,27 +5,28 @@ import "strings"
 // Fit writes a text in at most limit, as the dialect measures it. Where there is more it ends at a paragraph with more, which
 // is written already; one paragraph that is too long ends at a word or a line.
 func (d *Dialect) Fit(source string, limit int, more string) (written string, cut bool) {
-	return d.Join(d.Blocks(source, d.enough(limit)), limit, more)
+	return d.Join(d.Blocks(source, d.Enough(limit)), limit, more)
 }
 
-// enough is how much of a source says all that is shown within a limit: marks and references take more than what they stand for.
-func (d *Dialect) enough(limit int) int { return 4*limit + 1024 }
+// Enough is how much of a source says all that is shown within a limit: marks and references take more than what they stand for.
+func (d *Dialect) Enough(limit int) int { return 4*limit + 1024 }
 
 // Join writes blocks as Fit does.
 func (d *Dialect) Join(blocks []Block, limit int, more string) (written string, cut bool) {
 	var b strings.Builder
-	used, room := 0, limit-d.Measure("\n\n"+more)
+	used, room := 0, limit-len("\n\n")-d.Measure(more)
 	for i, block := range blocks {
-		text := separator(b.Len() > 0, block) + block.Text
-		size := d.Measure(text)
+		between := separator(b.Len() > 0, block)
+		size := len(between) + d.Measure(block.Text)
 		last := i+1 == len(blocks)
 		if used+size > limit || !last && used+size > room && !d.restFits(blocks[i:], limit-used) {
 			if left := limit - used - d.Measure("\n\n\n\n"+more); left > limit/2 {
-				b.WriteString(separator(b.Len() > 0, block) + d.head(block, left))
+				b.WriteString(between + d.head(block, left))
 			}
 			return strings.TrimSpace(b.String() + "\n\n" + more), true
 		}
-		b.WriteString(text)
+		b.WriteString(between)
+		b.WriteString(block.Text)
 		used += size
 	}
 	return b.String(), false
@@ -33,7 +34,7 @@ func (d *Dialect) Join(blocks []Block, limit int, more string) (written string, 
 
 func (d *Dialect) restFits(blocks []Block, room int) bool {
 	for _, block := range blocks {
-		if room -= d.Measure(separator(true, block) + block.Text); room < 0 {
+		if room -= len(separator(true, block)) + d.Measure(block.Text); room < 0 {
 			return false
 		}
 	}

@@ -15,10 +15,21 @@ var (
 func hosted(references *regexp.Regexp) *Dialect {
 	d := *Mattermost
 	d.escape = func(text string) string {
-		return references.ReplaceAllStringFunc(command.ReplaceAllString(escapeMarkdown(text), `${1}\/`), look.Replace)
+		if text = escapeMarkdown(text); mayBeginCommand(text) {
+			text = command.ReplaceAllString(text, `${1}\/`)
+		}
+		if !mayRefer(text) {
+			return text
+		}
+		return references.ReplaceAllStringFunc(text, look.Replace)
 	}
 	d.inCode = func(code string) string { return fencedSpan(strings.ReplaceAll(code, "\n", " ")) }
-	d.pre = func(code string) string { return fenced(commandInCode.ReplaceAllString(code, " $0")) }
+	d.pre = func(code string) string {
+		if mayBeginCommand(code) {
+			code = commandInCode.ReplaceAllString(code, " $0")
+		}
+		return fenced(code)
+	}
 	d.references, d.silence = references, quiet
 	d.indent = "    " // below "- ", "1. " and "10. " alike
 	return &d
@@ -30,6 +41,16 @@ var (
 	referencesOfGitLab = regexp.MustCompile(`\\?[#!&][0-9]|(?i:\bGL)-[0-9]`)
 	lastMark           = regexp.MustCompile(`\\?[#!&-]$`)
 )
+
+// mayRefer reports whether a text has a mark before a digit. Few have.
+func mayRefer(text string) bool {
+	for i := 1; i < len(text); i++ {
+		if text[i] >= '0' && text[i] <= '9' && strings.IndexByte("#!&-", text[i-1]) >= 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // look has the marks of references look the same, and mean nothing.
 var look = strings.NewReplacer(`\`, "", "#", "＃", "!", "！", "&", "＆", "-", "‑")
@@ -47,6 +68,16 @@ var (
 	command       = regexp.MustCompile(`(?m)^([ \t]*)/`)
 	commandInCode = regexp.MustCompile(`(?m)^/[A-Za-z_-]+([ \t\r]|$)`)
 )
+
+// mayBeginCommand reports whether a line of a text begins with a slash. Few do.
+func mayBeginCommand(text string) bool {
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.HasPrefix(strings.TrimLeft(line, " \t"), "/") {
+			return true
+		}
+	}
+	return false
+}
 
 // called is an @ that the hosts may read as the beginning of a name: one behind anything but a letter or digit of ASCII.
 var called = regexp.MustCompile(`(^|[^A-Za-z0-9_])@`)

@@ -19,12 +19,15 @@ import (
 // shown as they are.
 const maxMarkdown = 256 << 10
 
+var alignedTable = extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))
+
 // toHTML passes HTML in Markdown on: models write <br> and <sub>. What of it may be in a page is for policy to say.
-var toHTML = goldmark.New(
-	goldmark.WithExtensions(extension.Linkify, extension.Strikethrough, extension.TaskList,
-		extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
-	goldmark.WithParserOptions(goldparser.WithASTTransformers(util.Prioritized(imagesAsLinks{}, 0))),
-	goldmark.WithRendererOptions(html.WithUnsafe()),
+var toHTML = goldmark.New(goldmark.WithExtensions(extension.Strikethrough, extension.TaskList, alignedTable), goldmark.WithRendererOptions(html.WithUnsafe())).Renderer()
+
+var (
+	forPages = newReader(alignedTable, goldparser.WithASTTransformers(util.Prioritized(imagesAsLinks{}, 0)))
+	// forMails has links that show their hosts.
+	forMails = newReader(alignedTable, goldparser.WithASTTransformers(util.Prioritized(imagesAsLinks{}, 0), util.Prioritized(hostsOfLinks{}, 1), util.Prioritized(withoutAnchors{}, 2)))
 )
 
 // policy is all HTML that an answer may have on a page: nothing that runs, loads, or looks like something of ours.
@@ -50,22 +53,17 @@ func newPolicy() *bluemonday.Policy {
 }
 
 // SafeHTML makes the HTML of Markdown: nothing in it runs or loads anything.
-func SafeHTML(source string) template.HTML { return htmlBy(toHTML, source) }
+func SafeHTML(source string) template.HTML { return htmlBy(forPages, source) }
 
 // HTML is SafeHTML for those who do not expect a stranger's text: its links show where they lead, and nothing in it is unseen.
-func HTML(source string) template.HTML { return htmlBy(toMail, Clean(source)) }
+func HTML(source string) template.HTML { return htmlBy(forMails, Clean(source)) }
 
-// toMail is toHTML with links that show their hosts.
-var toMail = goldmark.New(
-	goldmark.WithExtensions(extension.Linkify, extension.Strikethrough, extension.TaskList,
-		extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
-	goldmark.WithParserOptions(goldparser.WithASTTransformers(util.Prioritized(imagesAsLinks{}, 0), util.Prioritized(hostsOfLinks{}, 1), util.Prioritized(withoutAnchors{}, 2))),
-	goldmark.WithRendererOptions(html.WithUnsafe()),
-)
-
-func htmlBy(m goldmark.Markdown, source string) template.HTML {
+func htmlBy(r reader, source string) template.HTML {
+	if len(source) > maxMarkdown {
+		return Preformatted(source)
+	}
 	var out bytes.Buffer
-	if len(source) > maxMarkdown || m.Convert([]byte(source), &out) != nil {
+	if read := []byte(source); toHTML.Render(&out, read, r.parse(read)) != nil {
 		return Preformatted(source)
 	}
 	return template.HTML(policy.SanitizeBytes(out.Bytes()))
@@ -86,7 +84,7 @@ type withoutAnchors struct{}
 var anchor = regexp.MustCompile(`(?i)^</?a[\s/>]`)
 
 func (withoutAnchors) Transform(document *ast.Document, reader text.Reader, _ goldparser.Context) {
-	w := writer{Dialect: Plain, source: reader.Source()}
+	w := newWriter(Plain, string(reader.Source()))
 	var found []ast.Node
 	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if raw, ok := n.(*ast.RawHTML); entering && (ok && anchor.MatchString(rawOf(raw, w.source)) || n.Kind() == ast.KindHTMLBlock) {
@@ -108,7 +106,7 @@ func (withoutAnchors) Transform(document *ast.Document, reader text.Reader, _ go
 type hostsOfLinks struct{}
 
 func (hostsOfLinks) Transform(document *ast.Document, reader text.Reader, _ goldparser.Context) {
-	w := writer{Dialect: Plain, source: reader.Source()}
+	w := newWriter(Plain, string(reader.Source()))
 	var links []*ast.Link
 	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if link, ok := n.(*ast.Link); ok && entering {
@@ -117,7 +115,7 @@ func (hostsOfLinks) Transform(document *ast.Document, reader text.Reader, _ gold
 		return ast.WalkContinue, nil
 	})
 	for _, link := range links {
-		if _, host, ok := SafeURL(resolved(link.Destination)); ok && looksElsewhere(w.plainOf(link), host) {
+		if _, host, ok := SafeURL(resolved(string(link.Destination))); ok && looksElsewhere(w.plainOf(link), host) {
 			link.Parent().InsertAfter(link.Parent(), link, ast.NewString([]byte(" ("+host+")")))
 		}
 	}

@@ -6,31 +6,69 @@ import (
 
 	"github.com/yuin/goldmark/ast"
 	east "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
 )
 
 // inline writes what is in a paragraph, a heading or a cell.
 func (w *writer) inline(parent ast.Node, depth int) string {
-	var b strings.Builder
 	if depth > maxDepth {
 		return w.escaped(w.plainOf(parent))
 	}
-	for n := parent.FirstChild(); n != nil; n = n.NextSibling() {
-		b.WriteString(w.span(n, depth))
+	first := parent.FirstChild()
+	if first == nil {
+		return ""
+	}
+	written, next := w.span(first, depth)
+	if next == nil {
+		return written
+	}
+	var b strings.Builder
+	b.Grow(2 * w.lengthOf(parent))
+	b.WriteString(written)
+	for next != nil {
+		written, next = w.span(next, depth)
+		b.WriteString(written)
 	}
 	return b.String()
 }
 
-func (w *writer) span(n ast.Node, depth int) string {
-	switch n := n.(type) {
-	case *ast.Text:
-		written := w.escaped(resolved(n.Value(w.source)))
-		if next := n.NextSibling(); next != nil && next.Kind() == ast.KindRawHTML {
+// lengthOf is about how much of the source a node takes up; 0 where that is not known.
+func (w *writer) lengthOf(n ast.Node) (length int) {
+	if n.Type() == ast.TypeBlock {
+		for i := range n.Lines().Len() {
+			line := n.Lines().At(i)
+			length += line.Len()
+		}
+	}
+	return length
+}
+
+// span writes a node and returns the next one. Texts that follow each other in the source are one text.
+func (w *writer) span(n ast.Node, depth int) (written string, next ast.Node) {
+	if text, ok := n.(*ast.Text); ok {
+		at := text.Segment
+		for next = text.NextSibling(); next != nil && lineEnd(text) == ""; next = text.NextSibling() {
+			more, ok := next.(*ast.Text)
+			if !ok || more.Segment.Start != at.Stop || at.Padding+more.Segment.Padding > 0 {
+				break
+			}
+			text, at.Stop = more, more.Segment.Stop
+		}
+		written = w.escaped(resolved(w.value(at)))
+		if next != nil && next.Kind() == ast.KindRawHTML {
 			written = w.endsApart(written)
 		}
-		return written + lineEnd(n)
+		return written + lineEnd(text), next
+	}
+	return w.marked(n, depth), n.NextSibling()
+}
+
+// marked writes a node that is not merely text.
+func (w *writer) marked(n ast.Node, depth int) string {
+	switch n := n.(type) {
 	case *ast.String:
-		return w.escaped(resolved(n.Value))
+		return w.escaped(resolved(string(n.Value)))
 	case *ast.CodeSpan:
 		return w.code(Clean(w.plainOf(n)))
 	case *ast.Emphasis:
@@ -45,13 +83,13 @@ func (w *writer) span(n ast.Node, depth int) string {
 	case *ast.AutoLink:
 		return w.linked(w.escaped(string(n.Label(w.source))), string(n.Label(w.source)), autoURL(n, w.source))
 	case *ast.Link:
-		return w.linked(w.inline(n, depth+1), w.plainOf(n), resolved(n.Destination))
+		return w.linked(w.inline(n, depth+1), w.plainOf(n), resolved(string(n.Destination)))
 	case *ast.Image:
 		plain := w.plainOf(n)
 		if strings.TrimSpace(plain) == "" {
 			plain = "image"
 		}
-		return w.linked(w.escaped(plain), plain, resolved(n.Destination))
+		return w.linked(w.escaped(plain), plain, resolved(string(n.Destination)))
 	case *ast.RawHTML:
 		return w.escaped(withoutTags(rawOf(n, w.source)))
 	}
@@ -76,38 +114,54 @@ func (w *writer) linked(written, plain, destination string) string {
 
 // plainOf is the text of a node without any marks.
 func (w *writer) plainOf(n ast.Node) string {
+	if only, ok := n.FirstChild().(*ast.Text); ok && only.NextSibling() == nil && n.Type() == ast.TypeInline {
+		return Clean(w.plainText(only) + lineEnd(only))
+	}
 	var b strings.Builder
-	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if !entering {
-			if n.Type() == ast.TypeBlock && n.NextSibling() != nil {
-				b.WriteByte('\n')
-			}
-			return ast.WalkContinue, nil
-		}
-		switch n := n.(type) {
-		case *ast.Text:
-			if n.Parent().Kind() == ast.KindCodeSpan {
-				b.Write(n.Value(w.source))
-			} else {
-				b.WriteString(resolved(n.Value(w.source)))
-			}
-			b.WriteString(lineEnd(n))
-		case *ast.String:
-			b.Write(n.Value)
-		case *ast.AutoLink:
-			b.Write(n.Label(w.source))
-		case *ast.RawHTML:
-			b.WriteString(withoutTags(rawOf(n, w.source)))
-		case *east.TaskCheckBox:
-			b.WriteString(checkBox(n))
-		case *ast.FencedCodeBlock, *ast.CodeBlock:
-			b.WriteString(w.lines(n))
-		case *ast.HTMLBlock:
-			b.WriteString(withoutTags(w.lines(n)))
-		}
-		return ast.WalkContinue, nil
-	})
+	b.Grow(w.lengthOf(n))
+	w.addPlain(&b, n)
 	return Clean(b.String())
+}
+
+func (w *writer) plainText(n *ast.Text) string {
+	if n.Parent().Kind() == ast.KindCodeSpan {
+		return w.value(n.Segment)
+	}
+	return resolved(w.value(n.Segment))
+}
+
+func (w *writer) addPlain(b *strings.Builder, n ast.Node) {
+	switch n := n.(type) {
+	case *ast.Text:
+		b.WriteString(w.plainText(n))
+		b.WriteString(lineEnd(n))
+	case *ast.String:
+		b.Write(n.Value)
+	case *ast.AutoLink:
+		b.Write(n.Label(w.source))
+	case *ast.RawHTML:
+		b.WriteString(withoutTags(rawOf(n, w.source)))
+	case *east.TaskCheckBox:
+		b.WriteString(checkBox(n))
+	case *ast.FencedCodeBlock, *ast.CodeBlock:
+		b.WriteString(w.lines(n))
+	case *ast.HTMLBlock:
+		b.WriteString(withoutTags(w.lines(n)))
+	}
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		w.addPlain(b, c)
+	}
+	if n.Type() == ast.TypeBlock && n.NextSibling() != nil {
+		b.WriteByte('\n')
+	}
+}
+
+// value is a part of the source.
+func (w *writer) value(at text.Segment) string {
+	if at.Padding == 0 && !at.ForceNewline {
+		return w.whole[at.Start:at.Stop]
+	}
+	return string(at.Value(w.source))
 }
 
 func lineEnd(n *ast.Text) string {
@@ -130,17 +184,19 @@ func marked(marks [2]string, written string) string {
 	if inner == "" || marks[0] == "" {
 		return written
 	}
+	if len(inner) == len(written) {
+		return marks[0] + inner + marks[1]
+	}
 	before, after, _ := strings.Cut(written, inner)
 	return before + marks[0] + inner + marks[1] + after
 }
 
 // resolved is what a text of the source stands for: references such as &lt; and escapes such as \* are what they mean.
-func resolved(value []byte) string {
-	if strings.ContainsAny(string(value), `&\`) {
-		value = util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations(value)))
-		return Clean(string(value))
+func resolved(value string) string {
+	if strings.IndexByte(value, '&') < 0 && strings.IndexByte(value, '\\') < 0 {
+		return value
 	}
-	return string(value)
+	return Clean(string(util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations([]byte(value))))))
 }
 
 func autoURL(n *ast.AutoLink, source []byte) string {

@@ -11,13 +11,11 @@ package markdown
 import (
 	"strings"
 
-	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/text"
 )
 
-var parser = goldmark.New(goldmark.WithExtensions(extension.Linkify, extension.Strikethrough, extension.TaskList, extension.Table)).Parser()
+var forDialects = newReader(extension.Table)
 
 // maxDepth bounds how deep quotes, lists and emphasis are followed. What is deeper is text.
 const maxDepth = 12
@@ -36,9 +34,9 @@ type Block struct {
 
 // Blocks reads a text of which about so many bytes are of use, and writes it in the dialect.
 func (d *Dialect) Blocks(source string, most int) []Block {
-	source = shallow(Clean(shorten(source, most)))
-	w := writer{Dialect: d, source: []byte(source)}
-	w.blocks(parser.Parse(text.NewReader(w.source)), 0, "")
+	w := newWriter(d, shallow(Clean(shorten(source, most))))
+	w.list = make([]Block, 0, 16)
+	w.blocks(forDialects.parse(w.source), 0, "")
 	return w.list
 }
 
@@ -69,20 +67,29 @@ func (b Block) Plain() string {
 // them at each line.
 func shallow(source string) string {
 	var b strings.Builder
-	for line := range strings.Lines(source) {
-		marks, end := 0, 0
-		for end < len(line) && strings.IndexByte(" \t>-*+.)0123456789", line[end]) >= 0 {
-			if strings.IndexByte(">-*+.)", line[end]) >= 0 {
+	kept := 0 // up to where the source is in b
+	for at := 0; at < len(source); {
+		marks, end := 0, at
+		for end < len(source) && strings.IndexByte(" \t>-*+.)0123456789", source[end]) >= 0 {
+			if strings.IndexByte(">-*+.)", source[end]) >= 0 {
 				marks++
 			}
 			if end++; marks == 2*maxDepth {
-				rest := strings.TrimLeft(line[end:], " \t>-*+.)0123456789")
-				line = line[:end] + rest
+				b.WriteString(source[kept:end])
+				kept = len(source) - len(strings.TrimLeft(source[end:], " \t>-*+.)0123456789"))
 				break
 			}
 		}
-		b.WriteString(line)
+		next := strings.IndexByte(source[end:], '\n') + 1
+		if next == 0 {
+			break
+		}
+		at = end + next
 	}
+	if kept == 0 {
+		return source
+	}
+	b.WriteString(source[kept:])
 	return b.String()
 }
 
@@ -90,7 +97,12 @@ func shallow(source string) string {
 type writer struct {
 	*Dialect
 	source []byte
+	whole  string // is source
 	list   []Block
+}
+
+func newWriter(d *Dialect, source string) *writer {
+	return &writer{Dialect: d, source: []byte(source), whole: source}
 }
 
 func (w *writer) add(b Block) {
@@ -155,9 +167,9 @@ func (w *writer) codeBlock(code string) {
 
 func (w *writer) lines(n ast.Node) string {
 	var b strings.Builder
+	b.Grow(w.lengthOf(n))
 	for i := range n.Lines().Len() {
-		line := n.Lines().At(i)
-		b.Write(line.Value(w.source))
+		b.WriteString(w.value(n.Lines().At(i)))
 	}
 	return b.String()
 }

@@ -14,10 +14,10 @@ import (
 // Clean takes out of a text what nobody sees: zero-width and control characters, and those that turn its direction, but for
 // line ends and tabs. What joins the parts of an emoji stays.
 func Clean(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if strings.IndexFunc(s, isUnseen) < 0 {
+	if isClean(s) {
 		return s
 	}
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	var b strings.Builder
 	before := rune(0)
 	for i, r := range s {
@@ -33,6 +33,25 @@ func Clean(s string) string {
 		before = r
 	}
 	return b.String()
+}
+
+// isClean reports whether there is nothing in a text to take out. There is not in most.
+func isClean(s string) bool {
+	for i := 0; i < len(s); {
+		if c := s[i]; c < utf8.RuneSelf {
+			if c < ' ' && c != '\n' && c != '\t' || c == 0x7F {
+				return false
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 || isUnseen(r) {
+			return false
+		}
+		i += size
+	}
+	return true
 }
 
 func isUnseen(r rune) bool {
@@ -54,6 +73,9 @@ func isEmoji(r rune) bool {
 // SafeURL returns a URL that may be opened, with nothing in it that ends a link in any dialect, and the host that it leads
 // to, or the address that a mail goes to.
 func SafeURL(raw string) (written, host string, ok bool) {
+	if host = plainHost(raw); host != "" {
+		return raw, host, true
+	}
 	u, err := url.Parse(strings.TrimSpace(Clean(raw)))
 	if err != nil {
 		return "", "", false
@@ -75,6 +97,39 @@ func SafeURL(raw string) (written, host string, ok bool) {
 		return escapeURL.Replace(u.String()), host, true
 	}
 	return strings.ReplaceAll(escapeURL.Replace(u.String()), "@", "%40"), host, true
+}
+
+// plainHost is the host of a URL of which nothing is written in another way; empty where that has to be found out. Most are like it.
+func plainHost(raw string) string {
+	rest, found := strings.CutPrefix(raw, "https://")
+	if !found {
+		if rest, found = strings.CutPrefix(raw, "http://"); !found {
+			return ""
+		}
+	}
+	path := strings.TrimLeft(rest, "abcdefghijklmnopqrstuvwxyz0123456789.-")
+	host := rest[:len(rest)-len(path)]
+	if port, found := strings.CutPrefix(path, ":"); found {
+		if path = strings.TrimLeft(port, "0123456789"); path == port {
+			return ""
+		}
+	}
+	if path != "" && path[0] != '/' {
+		return ""
+	}
+	if before, fragment, found := strings.Cut(path, "#"); found && (fragment == "" || !isPlainPath(fragment)) || !isPlainPath(before) {
+		return ""
+	}
+	return host
+}
+
+func isPlainPath(path string) bool {
+	for i := range len(path) {
+		if c := path[i]; (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && strings.IndexByte("/._~-=&+,:;?", c) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 var escapeURL = strings.NewReplacer("<", "%3C", ">", "%3E", "|", "%7C", `"`, "%22", "'", "%27", "(", "%28", ")", "%29", "`", "%60", `\`, "%5C", " ", "%20", "\n", "", "\t", "",

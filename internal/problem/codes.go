@@ -49,6 +49,8 @@ const (
 	CodeRunGoesOn            = "run_goes_on"
 	CodeRouteNotFound        = "route_not_found"
 	CodeRunNotFound          = "run_not_found"
+	CodeSessionNotFound      = "session_not_found"
+	CodeSessionNotKept       = "session_not_kept"
 	CodeMethodNotAllowed     = "method_not_allowed"
 
 	// A limit of the client or of the gateway is used up.

@@ -50,9 +50,12 @@ func distance(a, b string) int {
 }
 
 // Shorten cuts a text that somebody has given, so that it can be part of a sentence.
-func Shorten(s string) string {
-	if r := []rune(s); len(r) > 40 {
-		return string(r[:40]) + "…"
+func Shorten(s string) string { return ShortenTo(s, 40) }
+
+// ShortenTo cuts a text to so many characters and an ellipsis.
+func ShortenTo(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n]) + "…"
 	}
 	return s
 }

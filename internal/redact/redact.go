@@ -36,35 +36,41 @@ var newFinders = []struct {
 	{IBAN, func() finder { return findIBAN }}, {Card, func() finder { return findCard }}, {Phone, func() finder { return findPhone }},
 }
 
-// plain blacks out one text that is not JSON.
+// plain blacks out one text that is not JSON. Where it has escapes of JSON in it, it is looked at as they read, too.
 func (r *Rules) plain(text string, deadline time.Time) string {
-	for _, f := range newFinders {
-		if slices.Contains(r.Kinds, f.kind) {
-			text = replace(text, "["+f.kind+"]", f.of())
+	for times := min(escapedTimes(text), maxNested); times >= 0; times-- {
+		for _, f := range newFinders {
+			if slices.Contains(r.Kinds, f.kind) {
+				text = replace(text, times, "["+f.kind+"]", f.of())
+			}
 		}
-	}
-	for _, p := range r.patterns {
-		found, inTime := matcher(p, deadline)
-		if text = replace(text, other, found); !*inTime {
-			return other // it is not known what else is in it
+		for _, p := range r.patterns {
+			found, inTime := matcher(p, deadline)
+			if text = replace(text, times, other, found); !*inTime {
+				return other // it is not known what else is in it
+			}
 		}
 	}
 	return text
 }
 
-// replace writes instead in the place of everything that find finds.
-func replace(text, instead string, find finder) string {
-	start, end := find(text, 0)
+// replace writes instead in the place of everything that find finds in a text, unescaped so many times.
+func replace(text string, times int, instead string, find finder) string {
+	read, at := text, func(i int) int { return i }
+	if times > 0 {
+		read, at = unescaped(text, times)
+	}
+	start, end := find(read, 0)
 	if start < 0 {
 		return text
 	}
 	var b strings.Builder
 	done := 0
 	for start >= 0 {
-		b.WriteString(text[done:start])
+		b.WriteString(text[done:at(start)])
 		b.WriteString(instead)
-		done = end
-		start, end = find(text, end)
+		done = at(end)
+		start, end = find(read, end)
 	}
 	b.WriteString(text[done:])
 	return b.String()

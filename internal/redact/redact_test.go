@@ -225,3 +225,23 @@ func FuzzText(f *testing.F) {
 		require.NotContains(t, planted, "4111111111111111", "%q", text)
 	})
 }
+
+func TestEscapesOfJSONInOtherText(t *testing.T) {
+	rules, err := redact.New([]string{redact.Email, redact.Phone, redact.Card, redact.Key}, []string{"acme-[0-9]+"}, false, false)
+	require.NoError(t, err)
+	for text, want := range map[string]string{
+		`the body was {"email":"ada@example.com"}`:                      `the body was {"email":"[email]"}`,
+		`the body was "{\"email\":\"ada@example.com\"}"`:                `the body was "{\"email\":\"[email]\"}"`,
+		`mail ada\u0040example.com now`:                                 `mail [email] now`,
+		`mail \u0061da\u0040example\u002ecom now`:                       `mail [email] now`,
+		`it said \nada@example.com\nand left`:                           `it said \n[email]\nand left`,
+		`in it "{\"a\":\"{\\\"b\\\":\\\"ada\\u0040example.com\\\"}\"}"`: `in it "{\"a\":\"{\\\"b\\\":\\\"[email]\\\"}\"}"`,
+		`paid with 4111\u00201111\u00201111\u00201111.`:                 `paid with [card].`,
+		`call +49\/30\/1234567`:                                         `call [phone]`,
+		`C:\users\ada and \u00e9t\u00e9 \uZZZZ \`:                       `C:\users\ada and \u00e9t\u00e9 \uZZZZ \`,
+		`order acme\u002d17`:                                            `order [redacted]`,
+	} {
+		require.Equal(t, want, rules.Text(text))
+		require.Equal(t, want, rules.Text(want), "what was blacked out once stays as it is")
+	}
+}

@@ -24,12 +24,18 @@ func (r Redactor) Cleaner() func(text string) string {
 	hidden := maps.Clone(r)
 	// The longest first: one secret may be the beginning of another.
 	values := slices.SortedFunc(maps.Keys(hidden), func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
+	quoted := make([]string, len(values)) // as a text in quotes repeats them
+	for i, v := range values {
+		q := strconv.Quote(v)
+		quoted[i] = q[1 : len(q)-1]
+	}
 	return func(text string) string {
-		for _, v := range values {
+		for i, v := range values {
 			if len(v) <= len(text) {
-				quoted := strconv.Quote(v)
 				text = strings.ReplaceAll(text, v, hidden[v])
-				text = strings.ReplaceAll(text, quoted[1:len(quoted)-1], hidden[v])
+				if quoted[i] != v {
+					text = strings.ReplaceAll(text, quoted[i], hidden[v])
+				}
 			}
 		}
 		return text

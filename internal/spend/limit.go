@@ -1,6 +1,7 @@
 package spend
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -16,6 +17,17 @@ type Budget struct {
 	PerRun   *Limit `json:"perRun,omitempty" yaml:"perRun,omitempty"`
 	PerDay   *Limit `json:"perDay,omitempty" yaml:"perDay,omitempty"`
 	PerMonth *Limit `json:"perMonth,omitempty" yaml:"perMonth,omitempty"`
+}
+
+// KeyHint says how an amount is written that is not given for a period.
+func (b *Budget) KeyHint(key, value string) string {
+	switch strings.ToLower(key) {
+	case "usd", "dollars", "amount", "limit", "max", "cost":
+		return "an amount is in USD and for a period, such as perDay: " + cmp.Or(value, "5")
+	case "tokens":
+		return "tokens are for a period, such as perDay: {tokens: " + cmp.Or(value, "200000") + "}"
+	}
+	return ""
 }
 
 // The periods of a budget, as the configuration names them.

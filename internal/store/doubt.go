@@ -134,7 +134,7 @@ func rollBack(ctx context.Context, conn *sql.Conn, err error) error {
 }
 
 // lookUpCommit returns nil when the transaction whose COMMIT failed with cause was committed after all.
-func (w plainWriter) lookUpCommit(ctx context.Context, m mark, cause error) error {
+func lookUpCommit(ctx context.Context, pool *sql.DB, m mark, cause error) error {
 	if errors.Is(cause, errRolledBack) || refusedCommit(cause) {
 		return cause
 	}
@@ -146,7 +146,7 @@ func (w plainWriter) lookUpCommit(ctx context.Context, m mark, cause error) erro
 	for wait := doubtFirstWait; ; wait = min(2*wait, doubtMaxWait) {
 		// FOR UPDATE waits for the transaction, should it still be under way.
 		var number int64
-		err := w.pool.QueryRowContext(ctx, "SELECT number FROM commit_marks WHERE owner = $1 FOR UPDATE", m.row).Scan(&number)
+		err := pool.QueryRowContext(ctx, "SELECT number FROM commit_marks WHERE owner = $1 FOR UPDATE", m.row).Scan(&number)
 		switch {
 		case err == nil && number == m.number:
 			return nil

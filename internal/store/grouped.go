@@ -125,7 +125,7 @@ func (w *groupedWriter) commit(group []*pendingWrite) {
 }
 
 // transact runs the group in one transaction. Without savepoints it stops at the first write that fails, and nothing
-// is committed; the failure is in the write's err.
+// is committed; the failure is in a write's err.
 func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("begin: %w", err)
@@ -133,18 +133,24 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 	defer w.forgetRows()
 	w.afterCommit = w.afterCommit[:0]
 	for _, p := range group {
-		rows, afterCommit := len(w.rows), len(w.afterCommit)
+		afterCommit, ifUndone := len(w.afterCommit), len(w.ifUndone)
 		if savepoints {
 			if err := w.exec("SAVEPOINT one"); err != nil {
 				return w.rollback(err)
 			}
 		}
 		p.err = call(p.fn, w.tx(p.ctx))
+		if p.err == nil && savepoints {
+			p.err = w.insertRows()
+			w.forgetRows()
+		}
 		if p.err != nil && !savepoints {
 			return w.rollback(nil)
 		}
 		if p.err != nil {
-			w.rows, w.afterCommit = w.rows[:rows], w.afterCommit[:afterCommit]
+			w.forgetRows()
+			w.afterCommit = w.afterCommit[:afterCommit]
+			w.undo(ifUndone)
 			if err := w.exec("ROLLBACK TO one"); err != nil {
 				return w.rollback(p.err) // the database gave up on the whole transaction, as it does when the disk is full
 			}
@@ -155,18 +161,21 @@ func (w *groupedWriter) transact(group []*pendingWrite, savepoints bool) error {
 			}
 		}
 	}
-	if err := w.tx(context.Background()).insertRows(); err != nil {
-		return w.rollback(err)
+	if err := w.insertRows(); err != nil {
+		group[0].err = err // of whichever write it is: they are done again, each by itself
+		return w.rollback(nil)
 	}
 	if err := w.exec("COMMIT"); err != nil {
 		return w.rollback(fmt.Errorf("commit: %w", err))
 	}
+	w.ifUndone = w.ifUndone[:0]
 	return nil
 }
 
 // rollback ends the transaction and returns err. SQLite may have ended it by itself, so its own error says nothing.
 func (w *groupedWriter) rollback(err error) error {
 	w.afterCommit = w.afterCommit[:0]
+	w.undo(0)
 	_ = w.exec("ROLLBACK")
 	return err
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 
+	"github.com/glebarez/sqlite"
 	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -18,12 +20,18 @@ var migrationFiles embed.FS
 
 // migrateSQLite brings the file up to date. Two processes that start at once take turns by a lock file beside it:
 // SQLite's own locks would let both read the version before either writes it.
-func migrateSQLite(ctx context.Context, db *sql.DB, path string, logger *slog.Logger, prepare prepare) error {
+func migrateSQLite(ctx context.Context, path string, logger *slog.Logger, prepare prepare) (err error) {
 	guard := flock.New(path + ".lock")
 	if err := guard.Lock(); err != nil {
 		return fmt.Errorf("lock %s.lock: %w", path, err)
 	}
 	defer func() { _ = guard.Close() }()
+	db, err := sql.Open(sqlite.DriverName, path+sqlitePragmas)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1)
 	return prepare(ctx, goose.DialectSQLite3, db, logger)
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -98,5 +101,68 @@ func TestColumnsAndTheirValues(t *testing.T) {
 		require.Equal(t, at.UnixMilli(), got.CreatedAt)
 		require.Nil(t, got.StartedAt)
 		require.Nil(t, got.Output)
+	})
+}
+
+// Writes that do nothing but insert share a transaction, and one of them that cannot be done takes none of the others along.
+func TestARowThatCannotBeInserted(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		insert := func(token string) (undone bool, err error) {
+			err = s.Write(t.Context(), func(tx store.Tx) error {
+				undone = false
+				tx.IfUndone(func() { undone = true })
+				row := tx.NewRow("sessions")
+				row.Text("token", token)
+				row.Value("data", []byte("x"))
+				row.Number("expiry", 1)
+				return row.Insert()
+			})
+			return undone, err
+		}
+		_, err := insert("taken")
+		require.NoError(t, err)
+		const many = 200
+		var wg sync.WaitGroup
+		var failed atomic.Int32
+		for i := range many {
+			wg.Go(func() {
+				token := strconv.Itoa(i)
+				if i%10 == 0 {
+					token = "taken"
+				}
+				undone, err := insert(token)
+				if err != nil {
+					failed.Add(1)
+				}
+				if undone != (err != nil) || (err != nil) != (token == "taken") {
+					t.Errorf("token %s: error %v, undone %v", token, err, undone)
+				}
+			})
+		}
+		wg.Wait()
+		require.EqualValues(t, many/10, failed.Load())
+		n, _, err := store.Row[int](s.Read(t.Context()), "SELECT COUNT(*) FROM sessions")
+		require.NoError(t, err)
+		require.Equal(t, many-many/10+1, n)
+	})
+}
+
+// Rows that wait are there for the statements that follow in the same Write, on PostgreSQL.
+func TestRowsBeforeAStatement(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		err := s.Write(t.Context(), func(tx store.Tx) error {
+			row := tx.NewRow("sessions")
+			row.Text("token", "a")
+			row.Value("data", []byte("x"))
+			row.Number("expiry", 1)
+			if err := row.InsertNow(); err != nil {
+				return err
+			}
+			return tx.Exec("UPDATE sessions SET expiry = 2 WHERE token = 'a'")
+		})
+		require.NoError(t, err)
+		expiry, _, err := store.Row[int](s.Read(t.Context()), "SELECT expiry FROM sessions")
+		require.NoError(t, err)
+		require.Equal(t, 2, expiry)
 	})
 }

@@ -84,7 +84,7 @@ func (s *Store) RefusedCalls(ctx context.Context, q RefusedQuery) (list []Refuse
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := Rows[refusedRow](s.Read(ctx), `SELECT * FROM refused_calls
+	rows, err := Rows[refusedRow](s.ReadLate(ctx), `SELECT * FROM refused_calls
 		WHERE id < ? AND (? = '' OR client_id = ?) AND (? = '' OR code = ?) ORDER BY id DESC LIMIT ?`,
 		below, q.ClientID, q.ClientID, q.Code, q.Code, q.Limit+1)
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *Store) RefusedCalls(ctx context.Context, q RefusedQuery) (list []Refuse
 
 // RefusedSince counts the refused calls since a time; more says that there may have been others, which are not kept any more.
 func (s *Store) RefusedSince(ctx context.Context, since time.Time) (n int64, more bool, err error) {
-	if n, _, err = Row[int64](s.Read(ctx), "SELECT COUNT(*) FROM refused_calls WHERE at >= ? AND status >= 400", since.UnixMilli()); err != nil {
+	if n, _, err = Row[int64](s.ReadLate(ctx), "SELECT COUNT(*) FROM refused_calls WHERE at >= ? AND status >= 400", since.UnixMilli()); err != nil {
 		return 0, false, fmt.Errorf("count the refused calls: %w", err)
 	}
 	return n, n >= keptRefused, nil

@@ -8,11 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/glebarez/sqlite"
 )
 
 const (
+	busyTimeout = 5 * time.Second
 	// In WAL mode every commit is synced, so that what was acknowledged survives a power cut.
 	sqlitePragmas = "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)"
 	sqliteReaders = 8
@@ -37,15 +39,15 @@ func openSQLite(ctx context.Context, path string, logger *slog.Logger, prepare p
 	}()
 
 	warnOfLostCommits(f.path, logger)
-	writes, err := sql.Open(sqlite.DriverName, path+sqlitePragmas)
+	if err := migrateSQLite(ctx, f.path, logger, prepare); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	prepared, err := openPrepared(f.path)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
+	writes := sql.OpenDB(connectorOf{prepared})
 	s.closers = append(s.closers, writes.Close)
-	writes.SetMaxOpenConns(1)
-	if err := migrateSQLite(ctx, writes, f.path, logger, prepare); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
 	grouped, err := newGroupedWriter(ctx, writes, s)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)

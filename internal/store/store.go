@@ -35,6 +35,7 @@ import (
 type Store struct {
 	gorm    *gorm.DB // completes statements and scans rows
 	read    *sql.DB
+	replica *replica // of PostgreSQL, where one is configured
 	writer  writer
 	file    *file // of SQLite
 	health  health
@@ -53,6 +54,30 @@ type writer interface {
 // same database at once.
 func Open(ctx context.Context, url string, logger *slog.Logger) (s *Store, err error) {
 	return open(ctx, url, logger, migrateUp)
+}
+
+// Options are what a PostgreSQL database may be used with. The zero Options are for any database.
+type Options struct {
+	ReadURL        string // of a read replica, for what may be a little behind; empty for none
+	MaxConnections int    // to each of the two; 0 goes by the number of processors
+}
+
+// OpenWith is Open with options.
+func OpenWith(ctx context.Context, url string, o Options, logger *slog.Logger) (*Store, error) {
+	s, err := open(ctx, url, logger, migrateUp)
+	if err != nil || !s.Shared() {
+		return s, err
+	}
+	setConnections(s.read, o.MaxConnections)
+	if o.ReadURL == "" {
+		return s, nil
+	}
+	if s.replica, err = openReplica(o.ReadURL, logger); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	setConnections(s.replica.pool, o.MaxConnections)
+	s.closers = append(s.closers, s.replica.pool.Close)
+	return s, nil
 }
 
 // OpenAsIs is Open of a database that is there, without migrating it. One that a newer Beckon has migrated is refused.

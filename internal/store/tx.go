@@ -25,8 +25,20 @@ type Tx struct {
 // functions of its Writes.
 type transaction struct {
 	sqlite      bool
-	rows        []*NewRow // of SQLite, to be inserted at its end
+	rows        []*NewRow                     // to be inserted at its end, or on PostgreSQL before its first statement
+	begin       func() (gorm.ConnPool, error) // of PostgreSQL: returns its connection, on which it begins when that is first asked for
+	begun       bool                          // of PostgreSQL: begin has been called
 	afterCommit []func()
+	ifUndone    []func()
+}
+
+// undo calls what is to follow a transaction that was not committed, as far as it was added behind from.
+func (t *transaction) undo(from int) {
+	for _, fn := range t.ifUndone[from:] {
+		fn()
+	}
+	clear(t.ifUndone[from:])
+	t.ifUndone = t.ifUndone[:from]
 }
 
 // Context has the values of the caller of the Write or Read, such as a trace.
@@ -49,11 +61,23 @@ func (tx Tx) ExecCount(statement string, args ...any) (int64, error) {
 		completed := tx.store.gorm.Raw(statement, args...).Statement
 		statement, args = completed.SQL.String(), completed.Vars
 	}
-	result, err := tx.conn.ExecContext(tx.ctx, statement, args...)
+	conn, err := tx.connection()
+	if err != nil {
+		return 0, tx.classified(err)
+	}
+	result, err := conn.ExecContext(tx.ctx, statement, args...)
 	if err != nil {
 		return 0, tx.classified(err)
 	}
 	return result.RowsAffected()
+}
+
+// connection is what the next statement runs on.
+func (tx Tx) connection() (gorm.ConnPool, error) {
+	if tx.write == nil || tx.write.begin == nil {
+		return tx.conn, tx.err
+	}
+	return tx.write.begin()
 }
 
 // Scrub runs fn of a Write, so that what it deletes or replaces is overwritten in SQLite's file, and not just space to be used again.
@@ -105,7 +129,8 @@ func (tx Tx) Each(each func(scan func(into ...any) error) error, statement strin
 func (tx Tx) query(statement string, args []any) *gorm.DB {
 	tx.store.tellWatcher(statement, args)
 	query := tx.store.gorm.Raw(statement, args...)
-	query.Statement.ConnPool, query.Statement.Context, query.Error = tx.conn, tx.ctx, tx.err
+	query.Statement.Context = tx.ctx
+	query.Statement.ConnPool, query.Error = tx.connection()
 	return query
 }
 
@@ -120,10 +145,15 @@ func (tx Tx) classified(err error) error {
 // AfterCommit calls fn when the transaction has been committed, before the Write returns. fn must not block.
 func (tx Tx) AfterCommit(fn func()) { tx.write.afterCommit = append(tx.write.afterCommit, fn) }
 
+// IfUndone calls fn when what the transaction has changed is undone, also when the function of its Write is going to be called again
+// for that. fn must not block.
+func (tx Tx) IfUndone(fn func()) { tx.write.ifUndone = append(tx.write.ifUndone, fn) }
+
 // Watch has fn told of every statement from now on, with its question marks and what fills them, in place of the last fn. It
 // is for tests.
 func (s *Store) Watch(fn func(statement string, args []any)) { s.watcher.Store(&fn) }
 
+// tellWatcher tells the fn of Watch, if there is one.
 func (s *Store) tellWatcher(statement string, args []any) {
 	if fn := s.watcher.Load(); fn != nil {
 		(*fn)(statement, args)

@@ -14,6 +14,7 @@ import (
 	gosqlite "github.com/glebarez/go-sqlite"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	zombiezen "zombiezen.com/go/sqlite"
 
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -83,6 +84,9 @@ func trouble(err error) string {
 	}
 	if e, ok := errors.AsType[*gosqlite.Error](err); ok {
 		return sqliteTroubles[e.Code()&0xff]
+	}
+	if why := sqliteTroubles[int(zombiezen.ErrCode(err).ToPrimary())]; why != "" {
+		return why
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && len(e.Code) == 5 {
 		return postgresTroubles[e.Code[:2]]

@@ -3,6 +3,7 @@ package units
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,15 +32,40 @@ func (d Duration) String() string {
 	return s
 }
 
+const (
+	day     = 24 * time.Hour
+	maxDays = 100 * 365 // what fits into a Duration, and makes sense
+)
+
+func parse(text string) (time.Duration, error) {
+	days, rest, hasDays := strings.Cut(text, "d")
+	if !hasDays {
+		return time.ParseDuration(text)
+	}
+	n, err := strconv.ParseUint(days, 10, 32)
+	if err != nil || n > maxDays {
+		return 0, fmt.Errorf("%q is no number of days", days)
+	}
+	t := time.Duration(n) * day
+	if rest == "" {
+		return t, nil
+	}
+	more, err := time.ParseDuration(rest)
+	if more < 0 {
+		return more, err
+	}
+	return t + more, err
+}
+
 // MarshalText is the form of JSON and of text.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // MarshalYAML is the form of YAML.
 func (d Duration) MarshalYAML() (any, error) { return d.String(), nil }
 
-// UnmarshalText reads Go's duration syntax; negative durations are refused.
+// UnmarshalText reads Go's duration syntax, with days of 24 hours in front of it: 30d, 1d12h. Negative durations are refused.
 func (d *Duration) UnmarshalText(text []byte) error {
-	t, err := time.ParseDuration(string(text))
+	t, err := parse(string(text))
 	if err != nil || t < 0 {
 		return fmt.Errorf("%q is not a duration: write it like 30s, 5m or 720h", text)
 	}

@@ -36,8 +36,16 @@ func TestDuration(t *testing.T) {
 	require.Equal(t, time.Second, units.Duration(time.Second).Or(time.Minute))
 }
 
+func TestDays(t *testing.T) {
+	for written, want := range map[string]string{"30d": "720h", "1d12h": "36h", "0d": "0s", "1d0h1m": "24h1m"} {
+		var d units.Duration
+		require.NoError(t, d.UnmarshalText([]byte(written)))
+		require.Equal(t, want, d.String(), written)
+	}
+}
+
 func TestDurationRefuses(t *testing.T) {
-	for _, written := range []string{"", "30", "-1s", "soon", "1d", "9999999h", "[1s]", "{a: 1s}"} {
+	for _, written := range []string{"", "30", "-1s", "soon", "d", "1.5d", "-1d", "1d-1h", "1d2d", "99999999999d", "9999999h", "[1s]", "{a: 1s}"} {
 		d := units.Duration(7)
 		require.Error(t, yaml.Unmarshal([]byte("'"+written+"'"), &d), written)
 		require.Error(t, d.UnmarshalText([]byte(written)), written)

@@ -3,6 +3,7 @@ package discord
 
 import (
 	"net/http"
+	"regexp"
 
 	"beckon/deliveries/destinations"
 	"beckon/internal/markdown"
@@ -39,12 +40,24 @@ var colors = map[destinations.State]int{destinations.Good: 0x2E7D32, destination
 func open(s destinations.Settings) (r destinations.Receiver, found problem.Fields) {
 	r.Request = func(m destinations.Message) (destinations.Request, error) {
 		d := markdown.Discord
-		title, _ := d.Fit(markdown.Escape(destinations.Cut(m.Headline(), maxTitle/2)), maxTitle, "")
 		return destinations.JSON(s.URL, nil, message{AllowedMentions: mentions{Parse: []string{}},
-			Embeds: []embed{{title, m.Fit(d, maxDescription), colors[m.State()]}}})
+			Embeds: []embed{{titleOf(m.Headline()), m.Fit(d, maxDescription), colors[m.State()]}}})
 	}
 	r.Judge = judge
 	return r, nil
+}
+
+var words = regexp.MustCompile(`^[A-Za-z0-9_-]+( [A-Za-z0-9_-]+)*$`)
+
+// titleOf escapes a title. Only what has more than words in it may have a link.
+func titleOf(headline string) string {
+	d := markdown.Discord
+	headline = destinations.Cut(headline, maxTitle/2)
+	if words.MatchString(headline) {
+		return d.Text(headline)
+	}
+	title, _ := d.Fit(markdown.Escape(headline), maxTitle, "")
+	return title
 }
 
 // Codes of Discord's errors (docs.discord.com/developers/topics/opcodes-and-status-codes).

@@ -27,11 +27,12 @@ type thread struct {
 	Key string `json:"threadKey"`
 }
 
+var marks = map[destinations.State]string{destinations.Good: "✅ ", destinations.Bad: "❌ "}
+
 func open(s destinations.Settings) (r destinations.Receiver, found problem.Fields) {
 	r.Request = func(m destinations.Message) (destinations.Request, error) {
 		d := markdown.GoogleChat
-		mark := map[destinations.State]string{destinations.Good: "✅ ", destinations.Bad: "❌ "}[m.State()]
-		head := mark + d.Strong(destinations.Cut(m.Headline(), 200))
+		head := marks[m.State()] + d.Strong(destinations.Cut(m.Headline(), 200))
 		out, to := message{Text: head + "\n\n" + m.Fit(d, maxText-len(head)-2)}, s.URL
 		if m.Key != "" {
 			out.Thread, to = &thread{destinations.Cut(m.Key, 1000)}, inThread(to)

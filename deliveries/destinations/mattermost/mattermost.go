@@ -21,11 +21,12 @@ type message struct {
 	Text    string `json:"text"`
 }
 
+var marks = map[destinations.State]string{destinations.Good: ":white_check_mark: ", destinations.Bad: ":x: "}
+
 func open(s destinations.Settings) (r destinations.Receiver, found problem.Fields) {
 	r.Request = func(m destinations.Message) (destinations.Request, error) {
 		d := markdown.Mattermost
-		mark := map[destinations.State]string{destinations.Good: ":white_check_mark: ", destinations.Bad: ":x: "}[m.State()]
-		head := mark + d.Strong(destinations.Cut(m.Headline(), 200))
+		head := marks[m.State()] + d.Strong(destinations.Cut(m.Headline(), 200))
 		return destinations.JSON(s.URL, nil, message{s.To, head + "\n\n" + m.Fit(d, maxText-1000)})
 	}
 	r.Judge = judge

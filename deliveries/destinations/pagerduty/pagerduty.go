@@ -63,17 +63,19 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 	return r, found
 }
 
+var severities = map[destinations.State]string{destinations.Bad: "error", destinations.Good: "info", destinations.Neutral: "info"}
+
 func eventOf(m destinations.Message, key string) event {
 	e := event{RoutingKey: key, Action: "trigger", Key: destinations.Cut(cmp.Or(m.Key, m.RunID, m.ID), maxKey), Client: "Beckon"}
 	if m.Kind == "event.resolved" {
 		e.Action = "resolve"
 		return e
 	}
-	severity := map[destinations.State]string{destinations.Bad: "error", destinations.Good: "info", destinations.Neutral: "info"}[m.State()]
 	plain := m
 	plain.Link = ""
-	e.Payload = &payload{Summary: m.Brief(markdown.Plain.Blocks(m.Markdown(), maxDetails), maxSummary), Source: cmp.Or(m.Agent, "beckon"), Severity: severity,
-		Details: map[string]string{"text": plain.Fit(markdown.Plain, maxDetails), "event": m.Type}}
+	blocks := m.Blocks(markdown.Plain, maxDetails)
+	e.Payload = &payload{Summary: m.Brief(blocks, maxSummary), Source: cmp.Or(m.Agent, "beckon"), Severity: severities[m.State()],
+		Details: map[string]string{"text": plain.FitBlocks(markdown.Plain, maxDetails, blocks), "event": m.Type}}
 	if m.Link != "" {
 		e.Links = []link{{m.Link, "Open the run"}}
 	}

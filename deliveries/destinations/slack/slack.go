@@ -20,6 +20,8 @@ const (
 	maxSections = 4
 	maxText     = 300                          // of the notification
 	most        = 4 * maxSection * maxSections // bytes of Markdown that are read
+	maxButtons  = 25                           // in a block of actions
+	maxLabel    = 75                           // of a button
 )
 
 // api is where bots send.
@@ -48,7 +50,7 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 		}
 		return destinations.JSON(s.URL, header, messageOf(m, s.To))
 	}
-	r.Judge = judge
+	r.Judge, r.MaxButtons = judge, maxButtons
 	if s.Secret != "" { // an incoming webhook does not say what its messages are called
 		r.ReadsKey, r.Ref = true, timestamp
 	}
@@ -87,7 +89,23 @@ type message struct {
 type block struct {
 	Type     string `json:"type"`
 	Text     *text  `json:"text,omitempty"`
-	Elements []text `json:"elements,omitempty"`
+	Elements []any  `json:"elements,omitempty"` // texts of a context, buttons of actions
+}
+
+// button opens its URL, which needs no app that Slack tells of it: an incoming webhook may have buttons, too.
+type button struct {
+	Type string `json:"type"`
+	Text struct {
+		Type string `json:"type"`
+		Text string `json:"text"`
+	} `json:"text"`
+	URL string `json:"url"`
+}
+
+func newButton(b destinations.Button) (made button) {
+	made.Type, made.URL = "button", b.URL
+	made.Text.Type, made.Text.Text = "plain_text", destinations.Cut(b.Label, maxLabel)
+	return made
 }
 
 // text is mrkdwn. Verbatim, names of people and channels in it are text.
@@ -97,11 +115,12 @@ type text struct {
 	Verbatim bool   `json:"verbatim"`
 }
 
+var marks = map[destinations.State]string{destinations.Good: ":white_check_mark: ", destinations.Bad: ":x: "}
+
 func mrkdwn(written string) text { return text{"mrkdwn", written, true} }
 
 func messageOf(m destinations.Message, channel string) message {
 	d := markdown.Slack
-	mark := map[destinations.State]string{destinations.Good: ":white_check_mark: ", destinations.Bad: ":x: "}[m.State()]
 	source := m.Markdown()
 	blocks := d.Blocks(source, most)
 	out := message{Channel: channel, Thread: m.First, Text: d.Text(m.Brief(blocks, maxText))}
@@ -111,41 +130,60 @@ func messageOf(m destinations.Message, channel string) message {
 			out.Blocks = append(out.Blocks, block{Type: "section", Text: &t})
 		}
 	}
-	add(mark + d.Strong(destinations.Cut(m.Headline(), 200)))
+	add(marks[m.State()] + d.Strong(destinations.Cut(m.Headline(), 200)))
 	sections, cut := sections(d, blocks)
 	cut = cut || len(source) > most
 	for _, section := range sections {
 		add(section)
 	}
-	files, _ := d.Fit(m.FileLinks(markdown.Mattermost), maxSection, "")
-	add(files)
+	if len(m.Files) > 0 {
+		files, _ := d.Fit(m.FileLinks(markdown.Mattermost), maxSection, "")
+		add(files)
+	}
+	if len(m.Buttons) > 0 {
+		actions := block{Type: "actions"}
+		for _, b := range m.Buttons {
+			actions.Elements = append(actions.Elements, newButton(b))
+		}
+		out.Blocks = append(out.Blocks, actions)
+	}
 	link := m.OpenRun(d)
 	if cut {
 		link = m.More(d)
 	}
 	if link != "" {
-		out.Blocks = append(out.Blocks, block{Type: "context", Elements: []text{mrkdwn(link)}})
+		out.Blocks = append(out.Blocks, block{Type: "context", Elements: []any{mrkdwn(link)}})
 	}
 	return out
 }
 
 // sections packs the paragraphs of a text into blocks.
 func sections(d *markdown.Dialect, blocks []markdown.Block) (list []string, cut bool) {
-	current := ""
+	var current strings.Builder
+	size := 0
 	for _, b := range blocks {
 		for _, piece := range d.Pieces(b, maxSection, maxSections+1) {
-			joined := strings.TrimLeft(current+b.Separator()+piece, "\n")
-			if d.Measure(joined) <= maxSection {
-				current = joined
+			between := b.Separator()
+			if size == 0 {
+				between = ""
+			}
+			length := d.Measure(piece)
+			if size+len(between)+length <= maxSection {
+				current.WriteString(between)
+				current.WriteString(piece)
+				size += len(between) + length
 				continue
 			}
-			if list, current = append(list, current), piece; len(list) == maxSections {
+			if list = append(list, current.String()); len(list) == maxSections {
 				return list, true
 			}
+			current.Reset()
+			current.WriteString(piece)
+			size = length
 		}
 	}
-	if current != "" {
-		list = append(list, current)
+	if size > 0 {
+		list = append(list, current.String())
 	}
 	return list, false
 }

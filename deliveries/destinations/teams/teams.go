@@ -16,6 +16,8 @@ const (
 	maxText  = 12_000
 	maxCode  = 4000
 	maxTitle = 200
+	// maxButtons leaves a place to the button that opens the run: a card has six.
+	maxButtons = 5
 )
 
 // Destination is Microsoft Teams.
@@ -65,6 +67,8 @@ type action struct {
 	URL   string `json:"url"`
 }
 
+var colors = map[destinations.State]string{destinations.Good: "Good", destinations.Bad: "Attention"}
+
 func open(s destinations.Settings) (r destinations.Receiver, found problem.Fields) {
 	r.Request = func(m destinations.Message) (destinations.Request, error) {
 		for limit := maxText; ; limit /= 2 {
@@ -74,14 +78,17 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 			}
 		}
 	}
-	r.Judge = judge
+	r.Judge, r.MaxButtons = judge, maxButtons
 	return r, nil
 }
 
 func cardOf(m destinations.Message, limit int) card {
 	c := card{Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4", Teams: map[string]any{"width": "Full"}, Body: body(m, limit)}
+	for _, b := range m.Buttons {
+		c.Actions = append(c.Actions, action{"Action.OpenUrl", destinations.Cut(b.Label, maxTitle), b.URL})
+	}
 	if m.Link != "" {
-		c.Actions = []action{{"Action.OpenUrl", "Open the run", m.Link}}
+		c.Actions = append(c.Actions, action{"Action.OpenUrl", "Open the run", m.Link})
 	}
 	return c
 }
@@ -89,8 +96,7 @@ func cardOf(m destinations.Message, limit int) card {
 // body has an element for each paragraph: in the text of one there are neither headings nor code.
 func body(m destinations.Message, limit int) []element {
 	d := markdown.Card
-	color := map[destinations.State]string{destinations.Good: "Good", destinations.Bad: "Attention"}[m.State()]
-	list := []element{{Type: "TextBlock", Text: d.Text(destinations.Cut(m.Headline(), maxTitle)), Wrap: true, Weight: "Bolder", Size: "Large", Color: color}}
+	list := []element{{Type: "TextBlock", Text: d.Text(destinations.Cut(m.Headline(), maxTitle)), Wrap: true, Weight: "Bolder", Size: "Large", Color: colors[m.State()]}}
 	used := 0
 	for _, b := range d.Blocks(m.Markdown(), 4*limit) {
 		room := limit - used

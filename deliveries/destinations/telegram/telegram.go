@@ -32,6 +32,8 @@ type preview struct {
 	IsDisabled bool `json:"is_disabled"`
 }
 
+var marks = map[destinations.State]string{destinations.Good: "✅ ", destinations.Bad: "❌ "}
+
 func open(s destinations.Settings) (r destinations.Receiver, found problem.Fields) {
 	if s.To == "" {
 		found.Add("to", "is required: the number of the chat, or @name of a channel")
@@ -41,8 +43,7 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 	}
 	r.Request = func(m destinations.Message) (destinations.Request, error) {
 		d := markdown.Telegram
-		mark := map[destinations.State]string{destinations.Good: "✅ ", destinations.Bad: "❌ "}[m.State()]
-		head := mark + d.Strong(destinations.Cut(m.Headline(), 200))
+		head := marks[m.State()] + d.Strong(destinations.Cut(m.Headline(), 200))
 		return destinations.JSON(strings.TrimSuffix(s.URL, "/")+"/bot"+s.Secret.Reveal()+"/sendMessage", nil,
 			message{s.To, head + "\n\n" + m.Fit(d, maxText-d.Measure(head)-2), "HTML", preview{true}})
 	}
