@@ -33,6 +33,7 @@ var agentFields = []labelled{
 	{"budget.perMonth", "Budget per month"},
 	{"timeout", "Timeout"},
 	{"retryOnCrash", "Retry after a crash"},
+	{"session", "Conversations"},
 	{"request", "Request"},
 	{"poll", "Poll request"},
 	{"cancel", "Cancel request"},

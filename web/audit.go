@@ -49,7 +49,7 @@ func auditSections() []string {
 // auditWords are the actions in words; another is shown as it is.
 var auditWords = map[string]string{
 	"create": "created", "update": "changed", "delete": "deleted", "rotate": "replaced the secret of", "rotate-secret": "replaced the webhook secret of", "rotate-form-key": "replaced the form key of", "test": "tested", "enable": "enabled", "disable": "disabled",
-	"resend": "sent again", "recover": "resent failed deliveries to", "cancel": "canceled", "repeat": "ran again", "revoke": "revoked the page of",
+	"resend": "sent again", "recover": "resent failed deliveries to", "cancel": "canceled", "repeat": "ran again", "revoke": "revoked the page of", "delete-session": "deleted a conversation of",
 	actionLogin: "logged in from", actionLockout: "locked out after too many wrong passwords from", actionLogoutAll: "logged out everywhere from",
 }
 

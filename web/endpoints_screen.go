@@ -26,6 +26,8 @@ type endpointScreen struct {
 	PublicKey string      // what verifies its deliveries; empty where that is the secret
 	KeysURL   string      // where the public keys are
 	Recent    []deliveryRow
+	Example   *deliveries.Example // of what it is sent; nil where it is not in force
+	NoExample string              // why there is none
 	Success   *deliveryShare // of the newest deliveries; nil where none has ended
 	// EventsInUse are the names of events that an endpoint may take, the built-in ones first.
 	EventsInUse []string
@@ -157,6 +159,13 @@ func (w *Web) addHealth(ctx context.Context, s *endpointScreen, e deliveries.End
 			return err
 		}
 		s.KeysURL = strings.TrimSuffix(w.PublicURL, "/") + "/.well-known/webhook-keys.json"
+	}
+	if len(s.Warnings) == 0 {
+		if example, err := w.Backend.Deliveries.Example(e.ID); err != nil {
+			s.NoExample = problem.Of(err).Detail
+		} else {
+			s.Example = &example
+		}
 	}
 	list, _, err := w.Backend.Deliveries.List(ctx, deliveries.Query{EndpointID: e.ID, Limit: countedDeliveries})
 	if err != nil {
