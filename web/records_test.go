@@ -257,7 +257,7 @@ func TestTheListOfRefusedCalls(t *testing.T) {
 	require.Contains(t, filtered.body, `hx-get="/admin/refused?client=c%26d&amp;code=unauthorized"`)
 	require.Contains(t, b.get("/admin/refused?code=route_not_found").body, "No calls match")
 	require.Contains(t, b.get("/admin/refused?code=other_code").body, "<option selected>other_code</option>")
-	require.Contains(t, b.get("/admin/refused?cursor=nonsense").body, "Begin without one")
+	require.Contains(t, b.get("/admin/refused?cursor=nonsense").body, "Start without one")
 }
 
 // next is where a page's link to the next one leads.
