@@ -25,6 +25,7 @@ type Query struct {
 	Limit    int       // 1 to MaxPage
 	Cursor   string    // of the page before; empty for the first
 	Since    time.Time // zero for those of all times
+	Until    time.Time // those that were made before; zero for those of all times
 	Prefix   string    // of their ids; empty for any
 	Brief    bool      // the beginning of the input is enough, and the output is not needed
 }

@@ -52,6 +52,7 @@ func (t Tally) SuccessRate() (rate float64, ok bool) {
 type Stats struct {
 	Since    time.Time // the full hour
 	Total    Tally
+	Before   *Tally // of as many hours before; nil where they reach back too far
 	Hours    []Hour // all of them, the oldest first
 	Failures []FailedRun
 }
@@ -90,11 +91,19 @@ func NewStatistics(s *store.Store, now func() time.Time) *Statistics {
 func (s *Statistics) Since(ctx context.Context, since time.Time) (*Stats, error) {
 	now := s.now().UTC()
 	first, last := hourOf(latest(since, now.Add(-MaxStats))), hourOf(now)
-	hours, err := s.count(ctx, first, last)
+	from := first - (last - first + 1)
+	isKnown := !timeOfHour(from).Before(now.Add(-MaxStats))
+	if !isKnown {
+		from = first
+	}
+	hours, err := s.count(ctx, from, last)
 	if err != nil {
 		return nil, err
 	}
 	stats := &Stats{Since: timeOfHour(first)}
+	if isKnown {
+		stats.Before = tallyOf(hours, from, first)
+	}
 	total := newCount()
 	for h := first; h <= last; h++ {
 		c := hours[h]
@@ -107,6 +116,18 @@ func (s *Statistics) Since(ctx context.Context, since time.Time) (*Stats, error)
 	stats.Total = total.tally()
 	stats.Failures, err = s.failures(ctx, stats.Since)
 	return stats, err
+}
+
+// tallyOf counts the runs of the hours from one to before another.
+func tallyOf(hours map[int64]*count, from, to int64) *Tally {
+	total := newCount()
+	for h := from; h < to; h++ {
+		if hours[h] != nil {
+			total.add(hours[h])
+		}
+	}
+	t := total.tally()
+	return &t
 }
 
 // count asks the database for the hours that are not finalHours yet.

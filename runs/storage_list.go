@@ -36,6 +36,9 @@ func (q Query) walk(below string) store.Walk {
 	if !q.Since.IsZero() {
 		w.From = max(w.From, "run_"+oldest(q.Since))
 	}
+	if !q.Until.IsZero() {
+		w.Below = min(w.Below, "run_"+oldest(q.Until))
+	}
 	index := []store.Equal{{Column: "client_id", Value: q.ClientID}, {Column: "workflow_id", Value: q.Agent}}
 	rest := store.Equal{Column: "status", Value: string(q.Status)}
 	if q.Status != "" && q.Status != Completed {

@@ -27,7 +27,7 @@ var assetFiles embed.FS
 const assetsPath = "/admin/assets/"
 
 // needed are the assets of others that pages ask for.
-var needed = []string{"pico.css", "htmx.js", "uplot.css", "uplot.js", "swagger-ui.css", "swagger-ui.js", "licenses.txt"}
+var needed = []string{"icons.svg", "htmx.js", "swagger-ui.css", "swagger-ui.js", "licenses.txt"}
 
 // A type that is missing here is a mistake: the system's own table isn't asked, for it differs between machines.
 var assetTypes = map[string]string{

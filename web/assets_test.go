@@ -20,7 +20,7 @@ func TestAssetsAreKeptForGood(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
 	for name, mediaType := range map[string]string{
-		"pico.css": "text/css; charset=utf-8", "htmx.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml", "licenses.txt": "text/plain; charset=utf-8",
+		"beckon.css": "text/css; charset=utf-8", "htmx.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml", "licenses.txt": "text/plain; charset=utf-8",
 	} {
 		address := regexp.MustCompile(`/admin/assets/[0-9a-f]{12}/` + regexp.QuoteMeta(name)).FindString(b.get("/admin/login").body)
 		require.NotEmpty(t, address, name)
@@ -38,7 +38,7 @@ func TestAssetsAreKeptForGood(t *testing.T) {
 		require.Equal(t, "this is "+name, other.body, "a page of another version finds it")
 		require.Equal(t, "no-store", other.Header.Get("Cache-Control"), "but nobody keeps it under that address")
 	}
-	for _, nothing := range []string{"/admin/assets/0/secret.txt", "/admin/assets/0/..%2fweb.go", "/admin/assets/pico.css"} {
+	for _, nothing := range []string{"/admin/assets/0/secret.txt", "/admin/assets/0/..%2fweb.go", "/admin/assets/beckon.css"} {
 		require.Equal(t, http.StatusNotFound, b.get(nothing).StatusCode, nothing)
 	}
 }
@@ -48,10 +48,10 @@ func TestAFingerprintChangesWithTheFile(t *testing.T) {
 	address := func(name string) string {
 		return regexp.MustCompile(`/admin/assets/[0-9a-f]{12}/` + name).FindString(s.browser().get("/admin/login").body)
 	}
-	css, js := address("pico.css"), address("htmx.js")
-	s.files["pico.css"] = &fstest.MapFile{Data: []byte("changed")}
+	css, js := address("beckon.css"), address("htmx.js")
+	s.files["beckon.css"] = &fstest.MapFile{Data: []byte("changed")}
 	s.serve()
-	require.NotEqual(t, css, address("pico.css"))
+	require.NotEqual(t, css, address("beckon.css"))
 	require.NotEmpty(t, js)
 	require.Equal(t, js, address("htmx.js"))
 }

@@ -48,9 +48,9 @@ func auditSections() []string {
 
 // auditWords are the actions in words; another is shown as it is.
 var auditWords = map[string]string{
-	"create": "made", "update": "changed", "delete": "deleted", "rotate": "gave a new secret to", "rotate-secret": "gave a new callback secret to", "rotate-form-key": "gave a new form key to", "test": "tested", "enable": "enabled", "disable": "disabled",
-	"resend": "sent again", "recover": "sent what had failed again to", "cancel": "canceled", "repeat": "ran again", "revoke": "revoked the page of", "delete-session": "deleted a conversation of",
-	actionLogin: "logged in from", actionLockout: "was kept from logging in after too many wrong passwords from", actionLogoutAll: "logged out everywhere from",
+	"create": "created", "update": "changed", "delete": "deleted", "rotate": "replaced the secret of", "rotate-secret": "replaced the webhook secret of", "rotate-form-key": "replaced the form key of", "test": "tested", "enable": "enabled", "disable": "disabled",
+	"resend": "sent again", "recover": "resent failed deliveries to", "cancel": "canceled", "repeat": "ran again", "revoke": "revoked the page of", "delete-session": "deleted a conversation of",
+	actionLogin: "logged in from", actionLockout: "locked out after too many wrong passwords from", actionLogoutAll: "logged out everywhere from",
 }
 
 // IsSession reports whether it is about who has logged in, and from where.
@@ -92,7 +92,7 @@ func newAuditRow(e catalog.AuditEntry) auditRow {
 		row.What = words
 	}
 	if e.Action == "rotate" && e.Section == "clients" {
-		row.What = "gave a new token to"
+		row.What = "replaced the token of"
 	}
 	if e.Action != "delete" && e.Section != sessionsSection && slices.Contains(auditSections(), e.Section) {
 		row.Address = "/admin/" + e.Section + "/" + url.PathEscape(e.ResourceID)

@@ -66,9 +66,9 @@ func (f budgetForm) limit(wrong *problem.Fields, period string) *spend.Limit {
 // Budget are the fields of a budget.
 func (f nounForm[F]) Budget(b budgetForm) []field {
 	return []field{
-		f.Text("budget.perRun", "Budget of a run", b.PerRun, "USD such as 0.20, or tokens such as 20000 tokens. A run that needs more fails. Empty: no limit.").WithPlaceholder("0.20"),
-		f.Text("budget.perDay", "Budget of a day", b.PerDay, "What is used up today stays used up: a higher budget is there at once.").WithPlaceholder("5"),
-		f.Text("budget.perMonth", "Budget of a month", b.PerMonth, "Days and months are those of server.timezone.").WithPlaceholder("50"),
+		f.Text("budget.perRun", "Budget per run", b.PerRun, "In USD, such as 0.20, or in tokens, such as 20000 tokens. A run that needs more fails. Empty: no limit.").WithPlaceholder("0.20"),
+		f.Text("budget.perDay", "Budget per day", b.PerDay, "Raising it takes effect at once; what was used today stays counted.").WithPlaceholder("5"),
+		f.Text("budget.perMonth", "Budget per month", b.PerMonth, "Days and months follow server.timezone.").WithPlaceholder("50"),
 	}
 }
 
@@ -96,7 +96,7 @@ func (w *Web) budgetLines(ctx context.Context, scope, id string, b *spend.Budget
 			}
 			return spend.Amount(n * float64(spend.USD)).String()
 		}
-		line := budgetLine{Period: map[string]string{spend.PerDay: "Today", spend.PerMonth: "This month"}[u.Period],
+		line := budgetLine{Period: map[string]string{spend.PerDay: "today", spend.PerMonth: "this month"}[u.Period],
 			Limit: shown(u.Limit), Used: shown(*u.Used), Reserved: shown(*u.Reserved), Left: shown(*u.Left)}
 		if u.Unit == tokensUnit {
 			line.Limit += " " + tokensUnit

@@ -107,13 +107,13 @@ func (w *Web) clientRows(ctx context.Context, list []catalog.Record[clients.Clie
 func (r clientRow) Prompt() string {
 	switch {
 	case !r.Item.TakesRequest() && r.Item.CommandID == "":
-		return "itself"
+		return "Default prompt"
 	case !r.Item.TakesRequest():
-		return "the command " + r.Item.CommandID
+		return "Command " + r.Item.CommandID
 	case r.Item.Template != "":
-		return "a template over the request"
+		return "Template"
 	}
-	return "the request"
+	return "Request"
 }
 
 // lastCallOf finds the newest run of a client; nil when there is none.
@@ -154,13 +154,13 @@ func (w *Web) enableClient(c echo.Context) error {
 func clientNotice(c echo.Context) string {
 	switch done := c.QueryParam("done"); done {
 	case "enabled":
-		return "The client is enabled: its calls are answered."
+		return "The client is enabled."
 	case "disabled":
-		return "The client is disabled: its calls are refused with 403."
+		return "The client is disabled. Its calls are refused with 403."
 	case "form-key":
-		return "The form has a new address. The old one does not work any more: put the new one into your pages."
+		return "The form has a new address. The previous one no longer works: put the new one into your pages."
 	case "deleted":
-		return "The client is deleted, and its token is good for nothing. Its runs are kept."
+		return "The client is deleted, and its token no longer works. Its runs are kept."
 	default:
 		return noticeOf("client", done)
 	}

@@ -66,7 +66,7 @@ func (w *Web) arrivalOf(ctx context.Context, item clients.Client) (a clientArriv
 		a.At, a.Proof, a.Repeated, a.Event, a.RunID = last.At, proofInWords(last.Scheme), last.Repeated, last.Event, last.RunID
 		switch {
 		case last.Handshake:
-			a.Note = "It was about the connection only, which works. Beckon has answered it without a run."
+			a.Note = "This call only tested the connection, which works. No run was started."
 		case last.Skipped != "":
 			a.Note = calls.SkipReason(last.Skipped)
 		}

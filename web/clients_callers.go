@@ -34,9 +34,9 @@ func callerGroups() []callerGroup {
 		return caller{Key: key, Title: title, About: about, AsksProof: true, Client: clients.Client{Passthrough: true, Auth: []clients.Auth{a}}}
 	}
 	return []callerGroup{
-		{"A pipeline or a script", []caller{
+		{"Pipelines and scripts", []caller{
 			{Key: generic.Name, Title: "A script or a program", About: "curl, a pipeline with a secret, your own code", Client: clients.Client{Passthrough: true}},
-			proof("ci", "A CI job without a secret", "GitHub Actions, GitLab CI: by the token of their platform",
+			proof("ci", "A CI job without a secret", "GitHub Actions and GitLab CI, with the token of their platform",
 				clients.Auth{Scheme: "oidc", Issuer: "https://token.actions.githubusercontent.com", Audience: "beckon"}),
 		}},
 		{"Alerts", callersOf(senders.Alerts)},
@@ -44,13 +44,13 @@ func callerGroups() []callerGroup {
 		{"Payments and shops", callersOf(senders.Payments)},
 		{"Chats and tickets", callersOf(senders.Chats)},
 		{"Cloud events", callersOf(senders.Cloud)},
-		{"By itself", []caller{
-			{Key: "schedule", Title: "A schedule", About: "It runs by itself, such as each morning at seven", IsSchedule: true},
+		{"On a schedule", []caller{
+			{Key: "schedule", Title: "A schedule", About: "Runs by itself, such as every morning at seven", IsSchedule: true},
 		}},
 		{"Anything else", append(othersOf(senders.Events),
-			proof("hmac", "It signs with an HMAC", "A system of your own, or one that is not listed", clients.Auth{Scheme: "hmac"}),
-			proof("header", "It sends a token in a header", "Such as X-Token: …", clients.Auth{Scheme: "header", Name: "X-Token"}),
-			proof("query", "It can only take a URL", "The token stands in the URL", clients.Auth{Scheme: "query", Name: "token"}),
+			proof("hmac", "HMAC signature", "Your own system, or one that is not listed", clients.Auth{Scheme: "hmac"}),
+			proof("header", "Token in a header", "Such as X-Token: …", clients.Auth{Scheme: "header", Name: "X-Token"}),
+			proof("query", "Token in the URL", "For systems that can only take a URL", clients.Auth{Scheme: "query", Name: "token"}),
 		)},
 	}
 }
@@ -159,15 +159,15 @@ func (s clientScreen) ProofInWords() string {
 	case s.Caller == nil || s.Caller.IsSchedule || s.Caller.AsksProof || sender != nil && sender.Signs():
 		return ""
 	case len(s.Caller.Client.Auth) > 0 && s.Caller.Client.Auth[0].Scheme == "basic":
-		return "It proves itself with HTTP Basic: any user name, and a token as the password. Beckon makes the token, and shows it once."
+		return "Uses HTTP Basic with any user name, and a token as the password. Beckon creates the token and shows it once."
 	}
-	return "It proves itself with a bearer token. Beckon makes the token, and shows it once."
+	return "Uses a bearer token. Beckon creates the token and shows it once."
 }
 
 // PromptOfSource says what the prompt of a call is where its source makes it.
 func (s clientScreen) PromptOfSource() string {
 	if sender := clients.Source(s.Form.Source); s.Form.Source != "generic" && sender != nil && sender.Prompt != nil {
-		return "Beckon writes what a person would need to know of each call of " + sender.Title + "."
+		return "Beckon writes a prompt with what matters in each call from " + sender.Title + "."
 	}
 	return ""
 }

@@ -200,8 +200,8 @@ func TestWhatArrivedIsShown(t *testing.T) {
 	s.arrivals = map[string]calls.Arrival{"hub": {At: since.Add(-time.Minute), Scheme: "github", Handshake: true}}
 	require.NotContains(t, arrival(), "signature of GitHub", "it was of another client that had the id")
 	s.arrivals["hub"] = calls.Arrival{At: since.Add(2 * time.Second), Scheme: "github", Handshake: true}
-	require.Contains(t, arrival(), "proved itself by the signature of GitHub")
-	require.Contains(t, arrival(), "about the connection only")
+	require.Contains(t, arrival(), "authenticated by the signature of GitHub")
+	require.Contains(t, arrival(), "only tested the connection")
 	require.NotContains(t, arrival(), "A call was refused")
 	require.Contains(t, arrival(), "data-refresh")
 
@@ -215,7 +215,7 @@ func TestWhatArrivedIsShown(t *testing.T) {
 	}
 	refuse(since.Add(4 * time.Second))
 	require.Contains(t, arrival(), "A call was refused")
-	require.Contains(t, arrival(), "Before that a call arrived")
+	require.Contains(t, arrival(), "An earlier call arrived")
 	require.Contains(t, arrival(), "data-refresh")
 	require.Equal(t, http.StatusNotFound, s.get("/admin/clients/nobody/arrival").StatusCode)
 }

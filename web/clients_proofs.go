@@ -221,16 +221,16 @@ func (s clientScreen) proofSetting(i int, f proofForm, setting proofSetting) fie
 
 // Respond is the field that says when calls are answered.
 func (s clientScreen) Respond() field {
-	return s.Choice("respond", "When calls are answered", s.Form.Respond,
-		"sync: when the run has ended, with its answer. async: at once, with the run's address.", []string{clients.RespondSync, clients.RespondAsync}).
-		WithPlaceholder("Default: as its sender expects it")
+	return s.Choice("respond", "Response", s.Form.Respond,
+		"sync: answer when the run has ended. async: answer at once, with the run's address.", []string{clients.RespondSync, clients.RespondAsync}).
+		WithPlaceholder("Default: what the sender expects")
 }
 
 // Trusted is the field that says whose word it is what calls say.
 func (s clientScreen) Trusted() field {
 	return s.Choice("trusted", "Trusted", s.Form.Trusted,
-		"Whether what its calls say is an instruction to the agent. false: it is data, which the model is told not to obey. "+
-			"The default is false for clients with a source, a form or a template, since third parties write what these send, and true for others.",
+		"Whether the agent may follow instructions in its calls. false: the content is data that the model is told not to obey. "+
+			"Default: false for clients with a source, a form or a template, because third parties write what these send; true for others.",
 		[]string{"true", "false"}).WithPlaceholder("Default")
 }
 

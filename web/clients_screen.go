@@ -49,47 +49,44 @@ type commandChoice struct {
 	Chosen          bool
 }
 
-// ErrorOf is what is wrong with a field; empty when nothing is.
-func (s clientScreen) ErrorOf(path string) string { return s.Text(path, "", "", "").Error }
-
 // Limits are the fields that most clients leave empty.
 func (s clientScreen) Limits() []field {
 	return []field{
-		s.Text("syncTimeout", "How long a call waits for its answer", s.Form.SyncTimeout,
-			"Such as 30s or 5m. Then the caller gets a 202 with the run's address, and the run goes on. Empty: 10 seconds longer than the agent may take.").WithPlaceholder("5m"),
-		s.Text("maxBodyBytes", "Largest request", s.Form.MaxBodyBytes, "Such as 256KiB or 1MiB. What is larger gets a 413. Empty: the server's limit."),
-		s.Text("maxConcurrent", "Calls at the same time", s.Form.MaxConcurrent, "More get a 429, to come again. Empty: any number."),
-		s.Area("tools", "Tools that its runs may use", s.Form.Tools, 2, "One a line: docs.search, or docs.* for all tools of a server. A tool runs only where the agent names it too. Empty: none."),
+		s.Text("syncTimeout", "Timeout for callers", s.Form.SyncTimeout,
+			"How long a call waits for its answer, such as 30s or 5m. After that, the caller gets a 202 with the run's address, and the run continues. Empty: 10 seconds longer than the agent's timeout.").WithPlaceholder("5m"),
+		s.Text("maxBodyBytes", "Max request size", s.Form.MaxBodyBytes, "Such as 256KiB or 1MiB. Larger requests get 413. Empty: the server's limit."),
+		s.Text("maxConcurrent", "Max concurrent calls", s.Form.MaxConcurrent, "More calls get 429 with Retry-After. Empty: no limit."),
+		s.Area("tools", "Allowed tools", s.Form.Tools, 2, "One per line: docs.search, or docs.* for all tools of a server. A tool runs only if the agent lists it too. Empty: none."),
 	}
 }
 
 // WebhookSecret is the field that is always empty.
 func (s clientScreen) WebhookSecret() field {
-	help, kept := "Signs the webhooks that its calls ask for. Empty: one that follows from the token. The one that it replaces signs on for 24 hours.", ""
+	help, kept := "Signs the webhooks that calls ask for. Empty: derived from the token. A replaced secret stays valid for 24 hours.", ""
 	if s.HasSecret {
-		help, kept = "Signs the webhooks that its calls ask for. Empty: the one that is kept stays. The one that it replaces signs on for 24 hours.", "kept"
+		help, kept = "Signs the webhooks that calls ask for. Leave it empty to keep the saved one. A replaced secret stays valid for 24 hours.", "kept"
 	}
-	return s.Secret("webhookSecret", "Secret for callbacks", kept, help)
+	return s.Secret("webhookSecret", "Webhook secret", kept, help)
 }
 
 // Callers are the fields that say who calls.
 func (s clientScreen) Callers() []field {
-	help, kept := "For senders that sign their calls, such as GitHub, Stripe and Slack: the secret that is set there. Others show the client's token.", ""
+	help, kept := "For senders that sign their calls, such as GitHub, Stripe and Slack: the secret set there. Others use the client's token.", ""
 	if s.Signs {
-		help, kept = "Empty: the one that is kept stays.", "kept"
+		help, kept = "Leave it empty to keep the saved one.", "kept"
 	}
 	return []field{
-		s.Choice("source", "Who calls?", cmp.Or(s.Form.Source, "generic"), "It decides what a call says without a template, and how it is answered. generic is any system.", clients.Sources()),
-		s.Secret("secret", "Secret that it signs with", kept, help),
+		s.Choice("source", "Who calls?", cmp.Or(s.Form.Source, "generic"), "Determines how calls are read and answered. generic is any system.", clients.Sources()),
+		s.Secret("secret", "Signing secret", kept, help),
 	}
 }
 
 // Gates are the fields that say which answers pass.
 func (s clientScreen) Gates() []field {
 	return []field{
-		s.Text("gate", "Gate", s.Form.Gate, "CEL over data, the answer as JSON: the verdict of a run is pass where it is true, and fail elsewhere. Empty: no verdict.").
+		s.Text("gate", "Gate", s.Form.Gate, "A CEL condition over data, the answer as JSON. The run's verdict is pass if it is true, else fail. Empty: no verdict.").
 			WithPlaceholder(`data.findings.all(f, f.severity != "high")`),
-		s.Text("gateStatus", "Status of an answer that does not pass", s.Form.GateStatus, "422, for callers that read statuses only. Empty: 200."),
+		s.Text("gateStatus", "Status when the gate fails", s.Form.GateStatus, "422, for callers that only check the status. Empty: 200."),
 	}
 }
 

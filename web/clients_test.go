@@ -172,7 +172,7 @@ func TestMakeAClient(t *testing.T) {
 	again := s.post("/admin/clients/new", filled("name", "Mine"))
 	require.Equal(t, http.StatusConflict, again.StatusCode)
 	require.Contains(t, again.body, "There is already a client &#34;ci&#34;.")
-	require.Contains(t, again.body, `<a href="#field-id">Id</a>`)
+	require.Contains(t, again.body, `<a href="#field-id">ID</a>`)
 	require.Contains(t, again.body, `value="Mine"`)
 }
 
@@ -205,8 +205,8 @@ func TestFormsThatAreWrongKeepWhatWasTyped(t *testing.T) {
 		"no work":       {[]string{"schedule", "@daily"}, "schedule", "needs work to do"},
 		"time zone":     {[]string{"timezone", "Berlin"}, "timezone", "such as Europe/Berlin"},
 		"expected":      {[]string{"expectEvery", "often"}, "expectEvery", "is not a duration"},
-		"secret":        {[]string{"webhookSecret", "hunter2"}, "webhookSecret", "type them again before you save"},
-		"besides":       {[]string{"webhookSecret", "whsec_c2VjcmV0LW9mLXRoZS1maWxlLW9mLTMyLWJ5dGVz", "syncTimeout", "soon"}, "syncTimeout", "type them again before you save"},
+		"secret":        {[]string{"webhookSecret", "hunter2"}, "webhookSecret", "Type them again before you save"},
+		"besides":       {[]string{"webhookSecret", "whsec_c2VjcmV0LW9mLXRoZS1maWxlLW9mLTMyLWJ5dGVz", "syncTimeout", "soon"}, "syncTimeout", "Type them again before you save"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			form := filled(append([]string{"id", "fresh", "name", "Typed <here>"}, row.changes...)...)
@@ -248,7 +248,7 @@ func TestWorkOfAClient(t *testing.T) {
 	page := s.get("/admin/clients/ci").body
 	require.Contains(t, page, "Do\nit.</textarea>")
 	require.Contains(t, page, "{\n  &#34;n&#34;: 9007199254740993\n}</textarea>")
-	require.Contains(t, s.get("/admin/clients").body, "<td>itself</td>")
+	require.Contains(t, s.get("/admin/clients").body, ">Default prompt</td>")
 	got = s.post("/admin/clients/ci", filled("metadata", `[1]`, "version", "2"))
 	require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode)
 	require.Contains(t, got.body, "must be a JSON object such as")
@@ -262,13 +262,13 @@ func TestChangeAClient(t *testing.T) {
 	require.Equal(t, "/admin/clients/ci?done=saved", got.Header.Get("Location"))
 	require.Equal(t, "Mine", s.saved("ci").Item.Name)
 	require.NotEmpty(t, s.saved("ci").Item.WebhookSecret, "what is not typed stays")
-	require.Contains(t, s.get("/admin/clients/ci?done=saved").body, "Saved.")
+	require.Contains(t, s.get("/admin/clients/ci?done=saved").body, "Saved and in force.")
 	require.NotContains(t, s.get("/admin/clients/ci?done=<script>").body, "<script>")
 
 	for _, stale := range []string{"1", "", "-7", "x"} {
 		got = s.post("/admin/clients/ci", filled("name", "Theirs", "version", stale))
 		require.Equal(t, http.StatusConflict, got.StatusCode, stale)
-		require.Contains(t, got.body, "Somebody else has changed this")
+		require.Contains(t, got.body, "Someone else saved this")
 		require.Contains(t, got.body, `value="Theirs"`)
 		require.Contains(t, got.body, `name="version" value="2"`, "to save again is to overwrite")
 		require.Equal(t, "Mine", s.saved("ci").Item.Name)
@@ -283,7 +283,7 @@ func TestPauseAndEndAClient(t *testing.T) {
 	got := s.post("/admin/clients/ci/enabled", url.Values{"enabled": {"false"}, "version": {"1"}})
 	require.Equal(t, "/admin/clients/ci?done=disabled", got.Header.Get("Location"))
 	require.False(t, s.saved("ci").Item.IsEnabled())
-	require.Contains(t, s.get("/admin/clients").body, "<strong>disabled</strong>")
+	require.Contains(t, s.get("/admin/clients").body, ">Disabled</span> <small>calls are refused")
 	require.Equal(t, http.StatusConflict, s.post("/admin/clients/ci/enabled", url.Values{"enabled": {"true"}, "version": {"1"}}).StatusCode)
 	got = s.post("/admin/clients/ci/enabled", url.Values{"enabled": {"true"}, "version": {"2"}})
 	require.Equal(t, "/admin/clients/ci?done=enabled", got.Header.Get("Location"))
@@ -345,21 +345,21 @@ func TestCallbackSecretsOfClients(t *testing.T) {
 	token := aToken.FindString(created.body)
 	require.Contains(t, html.UnescapeString(created.body), clients.CallbackSecret(clients.HashOf(token)).Reveal())
 	require.Contains(t, created.body, `data-copy="callback-secret"`)
-	require.Contains(t, created.body, "The client alert-handler is ready")
+	require.Contains(t, created.body, "Client alert-handler is ready")
 
 	replaced := s.post("/admin/clients/alert-handler/webhook-secret", nil)
 	require.Equal(t, http.StatusOK, replaced.StatusCode, replaced.body)
 	kept := s.saved("alert-handler").Item.WebhookSecret
 	require.NotEmpty(t, kept)
 	require.Contains(t, html.UnescapeString(replaced.body), kept.Reveal())
-	require.Contains(t, replaced.body, "signs beside it for 24 hours")
+	require.Contains(t, replaced.body, "stays valid for 24 hours")
 	require.NotRegexp(t, aToken, replaced.body)
 	require.NotContains(t, html.UnescapeString(s.get("/admin/clients/alert-handler").body), kept.Reveal(), "it is shown once")
 	require.Equal(t, "/admin/clients/alert-handler", s.get("/admin/clients/alert-handler/webhook-secret").Header.Get("Location"))
 
 	rotated := s.post("/admin/clients/alert-handler/token", url.Values{"overlap": {"0"}})
 	require.Regexp(t, aToken, rotated.body)
-	require.Contains(t, rotated.body, "Its callback secret stays as it is.")
+	require.Contains(t, rotated.body, "The webhook secret has not changed.")
 	refused := s.post("/admin/clients/filed/webhook-secret", nil)
 	require.Equal(t, http.StatusConflict, refused.StatusCode)
 	require.Contains(t, refused.body, "declared in the configuration file")
@@ -386,7 +386,7 @@ func TestANewFormKey(t *testing.T) {
 	require.True(t, forms.ValidKey(form.Key))
 	require.NotEqual(t, key, form.Key)
 	require.False(t, form.HasKey(key, time.Now()), "the old one stops at once")
-	after := s.get(made.Header.Get("Location")).body
+	after, _, _ := strings.Cut(s.get(made.Header.Get("Location")).body, `data-panel="audit"`) // which has what was before
 	require.Contains(t, after, "The form has a new address.")
 	require.Contains(t, after, form.Key)
 	require.NotContains(t, after, key)
@@ -433,10 +433,10 @@ func TestManyClients(t *testing.T) {
 		s.have(clients.Client{ID: "c" + string(rune('a'+i/10)) + string(rune('0'+i%10))})
 	}
 	first := s.get("/admin/clients").body
-	require.Equal(t, 50, strings.Count(first, "<tr><th scope=\"row\">"))
+	require.Equal(t, 50, strings.Count(first, "<tr><th scope=\"row\" class=\"first\">"))
 	require.Contains(t, first, `href="/admin/clients?after=ce9"`)
 	second := s.get("/admin/clients?after=ce9").body
-	require.Equal(t, 11, strings.Count(second, "<tr><th scope=\"row\">"))
+	require.Equal(t, 11, strings.Count(second, "<tr><th scope=\"row\" class=\"first\">"))
 	require.NotContains(t, second, "?after=")
 	require.Contains(t, second, `href="/admin/clients"`)
 }

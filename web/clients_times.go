@@ -68,14 +68,14 @@ func ago(d time.Duration) string {
 // Schedule are the fields that say when a client runs by itself, and when others are expected to call.
 func (s clientScreen) Schedule() []field {
 	return []field{
-		s.Text("schedule", "Runs by itself", s.Form.Schedule,
-			"Cron's five fields (minute, hour, day of month, month, day of week), @daily, or @every 90m. The command or the prompt above runs then. Empty: only when it is called.").
+		s.Text("schedule", "Schedule", s.Form.Schedule,
+			"When to run the command or the default prompt. Five cron fields (minute, hour, day of month, month, day of week), @daily, or @every 90m. Empty: only when called.").
 			WithPlaceholder("0 7 * * 1-5"),
-		s.Text("timezone", "Time zone", s.Form.Timezone, "Of the schedule, such as Europe/Berlin. Empty: that of the server (server.timezone).").WithPlaceholder("Europe/Berlin"),
-		s.Choice("missed", "Times that were missed", s.Form.Missed, "What follows when the gateway was stopped at times of the schedule: once starts one run for all of them, skip none.",
+		s.Text("timezone", "Time zone", s.Form.Timezone, "For the schedule, such as Europe/Berlin. Empty: server.timezone.").WithPlaceholder("Europe/Berlin"),
+		s.Choice("missed", "Missed runs", s.Form.Missed, "If Beckon was not running at scheduled times: once starts one run for all of them, skip starts none.",
 			[]string{clients.MissedOnce, clients.MissedSkip}).WithPlaceholder("Default: once"),
-		s.Text("expectEvery", "Is expected to call every", s.Form.ExpectEvery,
-			"Such as 15m or 25h. Without a call for so long the event client.silent goes out, once. Empty: no call is expected.").WithPlaceholder("15m"),
+		s.Text("expectEvery", "Expect a call every", s.Form.ExpectEvery,
+			"Such as 15m or 25h. If no call comes in that time, the event client.silent is sent once. Empty: no check.").WithPlaceholder("15m"),
 	}
 }
 

@@ -80,7 +80,7 @@ func (s *timesSite) heading(id string) string {
 func TestThePageSaysWhenAClientRunsByItself(t *testing.T) {
 	s := newTimesSite(t)
 	report := s.have(clients.Client{ID: "report", Schedule: "0 7 * * *", Timezone: "Europe/Berlin", Prompt: "work"})
-	require.Regexp(t, `Next run by itself: <strong>\w+day \d+ \w+ \d{4} 07:00:00 CES?T \(Europe/Berlin\)</strong>. Last: none yet.`, s.heading("report"))
+	require.Regexp(t, `Next scheduled run: <strong>\w+day \d+ \w+ \d{4} 07:00:00 CES?T \(Europe/Berlin\)</strong>. Last: none yet.`, s.heading("report"))
 
 	at := time.Date(2026, 1, 2, 6, 0, 0, 0, time.UTC).UnixMilli()
 	require.NoError(t, s.store.Write(t.Context(), func(tx store.Tx) error {
@@ -93,13 +93,13 @@ func TestThePageSaysWhenAClientRunsByItself(t *testing.T) {
 		require.Contains(t, form, kept)
 	}
 	s.have(clients.Client{ID: "other", Passthrough: true})
-	require.NotContains(t, s.heading("other"), "by itself")
+	require.NotContains(t, s.heading("other"), "scheduled run")
 }
 
 func TestThePageSaysWhenAClientHasCalled(t *testing.T) {
 	s := newTimesSite(t)
 	s.have(clients.Client{ID: "backup", Passthrough: true, ExpectEvery: units.Duration(15 * time.Minute)})
-	require.Contains(t, s.heading("backup"), "It has not called yet, expected every 15m.")
+	require.Contains(t, s.heading("backup"), "No call yet, expected every 15m.")
 
 	require.NoError(t, s.instance.Start(t.Context()))
 	t.Cleanup(s.instance.Stop)

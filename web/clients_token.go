@@ -38,7 +38,7 @@ func overlaps() []tokenOverlap {
 		{"24h", "24 hours", 24 * time.Hour},
 		{"1h", "1 hour", time.Hour},
 		{"7d", "7 days", 7 * 24 * time.Hour},
-		{"0", "Not at all: it ends now", 0},
+		{"0", "no time: it stops working now", 0},
 	}
 }
 
@@ -63,7 +63,7 @@ func (w *Web) rotateToken(c echo.Context) error {
 	}
 	overlap, ok := overlapOf(sent.Get("overlap"))
 	if !ok {
-		err = problem.New(problem.Invalid, "invalid_overlap", "Choose how long the old token is to stay good.")
+		err = problem.New(problem.Invalid, "invalid_overlap", "Choose how long the current token stays valid.")
 	}
 	if err == nil {
 		issued, failed := clients.RotateToken(ctx, resources[clients.Client](w), userOf(c), id, overlap.span)
@@ -71,7 +71,7 @@ func (w *Web) rotateToken(c echo.Context) error {
 			shown := w.clientTokenOf(record.Item, issued)
 			shown.OldTokenNotice = oldTokenNotice(overlap)
 			if shown.CallbackSecret != "" && overlap.span > 0 {
-				shown.SecretNotice = "The old one signs beside it as long as the old token is good."
+				shown.SecretNotice = "The previous one stays valid as long as the previous token."
 			}
 			return w.showToken(c, shown)
 		}
@@ -86,7 +86,7 @@ func (w *Web) rotateCallbackSecret(c echo.Context) error {
 	if err != nil {
 		return w.clientForms().refusedTo(c, "given a new callback secret", err)
 	}
-	return w.showToken(c, clientToken{ID: id, CallbackSecret: made.Reveal(), SecretNotice: "The old one signs beside it for 24 hours, so that the receiver can change over."})
+	return w.showToken(c, clientToken{ID: id, CallbackSecret: made.Reveal(), SecretNotice: "The previous one stays valid for 24 hours, so the receiver has time to switch."})
 }
 
 func overlapOf(key string) (tokenOverlap, bool) {
@@ -100,9 +100,9 @@ func overlapOf(key string) (tokenOverlap, bool) {
 
 func oldTokenNotice(o tokenOverlap) string {
 	if o.span == 0 {
-		return "The old token has ended."
+		return "The previous token has stopped working."
 	}
-	return "The old token stays good for " + o.Title + "."
+	return "The previous token stays valid for " + o.Title + "."
 }
 
 // clientTokenOf is the page of a client that was created or got a new token.

@@ -22,7 +22,7 @@ func TestPreview(t *testing.T) {
 	}{
 		"what is sent":                 {"new", filled("sample", `{"prompt":"a < b","agent":"triage"}`, "sampleType", "application/json"), `a &lt; b</pre>`},
 		"not saved yet":                {"ci", filled("kind", "template", "template", "{{.body.x | upper}}!", "sample", `{"x":"hey"}`, "sampleType", "application/json"), "&gt;HEY&lt;/untrusted-"},
-		"a query":                      {"ci", filled("allowedAgents", "triage,writer", "sample", "hi", "sampleType", "text/plain", "sampleQuery", "?agent=writer"), "<code>writer</code> would be asked"},
+		"a query":                      {"ci", filled("allowedAgents", "triage,writer", "sample", "hi", "sampleType", "text/plain", "sampleQuery", "?agent=writer"), "Prompt for <code>writer</code>"},
 		"a command":                    {"ci", filled("kind", "command", "commandId", "daily", "allowedAgents", "writer", "default", "writer"), "Write the &lt;daily&gt; report.</pre>"},
 		"of the file":                  {"filed", url.Values{"sample": {"hi there"}, "sampleType": {"text/plain"}}, "hi there</pre>"},
 		"no agent":                     {"new", url.Values{"kind": {"passthrough"}, "sample": {"hi"}}, "Choose an agent first."},

@@ -74,17 +74,17 @@ func (s clientScreen) Visitors() []field {
 		kept = "kept"
 	}
 	return []field{
-		s.Area("form.origins", "Pages that have the form", f.Origins, 2, "Their origins, one a line, such as https://acme.example; null for pages that are opened from disk."),
-		s.Object("form.fields", "Fields of the form", f.Fields, 4, "JSON: "+fieldsExample+". Types: "+strings.Join(publicforms.Types(), ", ")+". Empty: any field is taken."),
-		s.Text("form.redirect", "Where visitors go on", f.Redirect, "A URL of yours. Empty: a page of thanks in the visitor's language.").WithPlaceholder("https://acme.example/thanks"),
-		s.Object("form.thanks", "Words of thanks", f.Thanks, 2, `JSON for that page: {"title": "Thank you", "text": "We reply within a day."}. Empty: those of the language.`),
-		s.Choice("form.language", "Language of its pages", f.Language, "", publicforms.Languages()).WithPlaceholder("Default: the visitor's"),
-		s.Choice("form.show", "What visitors see", f.Show, "answer: they wait for the agent, and see what it answers.", []string{publicforms.ShowNothing, publicforms.ShowAnswer}).WithPlaceholder("Default: nothing"),
-		s.Text("form.honeypot", "Field that people do not see", f.Honeypot, "A form that fills it is a program's: it is thanked, and starts nothing.").WithPlaceholder("website"),
-		s.Text("form.perAddress", "Forms of one address", f.PerAddress, "JSON. More get a 429. Empty: "+rateText(publicforms.DefaultRate)+".").WithPlaceholder(`{"requests": 5, "per": "1m"}`),
-		s.Choice("form.challenge", "Challenge", f.Challenge, "What a visitor's browser has to solve.", []string{publicforms.Altcha, publicforms.Turnstile, publicforms.HCaptcha}).WithPlaceholder("Default: none"),
-		s.Text("form.siteKey", "Site key", f.SiteKey, "Of Turnstile and hCaptcha."),
-		s.Secret("form.secret", "Secret of the challenge", kept, "Of Turnstile and hCaptcha. Empty: the one that is kept stays."),
+		s.Area("form.origins", "Origins", f.Origins, 2, "Of the pages with the form, one per line, such as https://acme.example. null allows pages opened from disk."),
+		s.Object("form.fields", "Fields", f.Fields, 4, "JSON: "+fieldsExample+". Types: "+strings.Join(publicforms.Types(), ", ")+". Empty: any field."),
+		s.Text("form.redirect", "Redirect", f.Redirect, "Where visitors go after sending. Empty: a thank-you page in their language.").WithPlaceholder("https://acme.example/thanks"),
+		s.Object("form.thanks", "Thank-you message", f.Thanks, 2, `JSON: {"title": "Thank you", "text": "We reply within a day."}. Empty: a standard text in the visitor's language.`),
+		s.Choice("form.language", "Language", f.Language, "", publicforms.Languages()).WithPlaceholder("Default: the visitor's"),
+		s.Choice("form.show", "Visitors see", f.Show, "answer: visitors wait and see the agent's answer.", []string{publicforms.ShowNothing, publicforms.ShowAnswer}).WithPlaceholder("Default: nothing"),
+		s.Text("form.honeypot", "Honeypot field", f.Honeypot, "A hidden field that only bots fill. Such forms get the thank-you page but start no run.").WithPlaceholder("website"),
+		s.Text("form.perAddress", "Rate limit per address", f.PerAddress, "JSON. More forms from one IP address get 429. Empty: "+rateText(publicforms.DefaultRate)+".").WithPlaceholder(`{"requests": 5, "per": "1m"}`),
+		s.Choice("form.challenge", "Challenge", f.Challenge, "A challenge that the visitor's browser solves, against bots.", []string{publicforms.Altcha, publicforms.Turnstile, publicforms.HCaptcha}).WithPlaceholder("Default: none"),
+		s.Text("form.siteKey", "Site key", f.SiteKey, "For Turnstile and hCaptcha."),
+		s.Secret("form.secret", "Challenge secret", kept, "For Turnstile and hCaptcha. Leave it empty to keep the saved one."),
 	}
 }
 

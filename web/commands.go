@@ -14,7 +14,7 @@ import (
 
 // commandFields are the fields of the form, in its order.
 var commandFields = []labelled{
-	{"description", "What it is for"},
+	{"description", "Description"},
 	{"prompt", "Prompt"},
 	{"agentId", "Agent or flow"},
 }

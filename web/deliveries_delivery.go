@@ -47,6 +47,9 @@ type attemptRow struct {
 
 type sentHeader struct{ Name, Value string }
 
+// Crumb is its place below the list.
+func (s deliveryScreen) Crumb() string { return s.ID }
+
 // Path is the address of the delivery's page.
 func (s deliveryScreen) Path() string { return deliveryAddress(s.ID, "") }
 
@@ -156,7 +159,7 @@ func deliveryAddress(id, done string) string {
 // deliveryNotice says what the last action has done. The address only names the action, so that nobody can put words on the page.
 func deliveryNotice(c echo.Context) string {
 	return map[string]string{
-		"resent": "It is being sent again, with all its retries. The receiver sees the same event id as before.",
-		"tested": "The test was sent. This is what came of it; a test is not tried again.",
+		"resent": "It is being sent again, with all retries. The event keeps its ID.",
+		"tested": "The test was sent. This is the result; a test is not retried.",
 	}[c.QueryParam("done")]
 }

@@ -39,7 +39,7 @@ func TestDeliveryPagesLookTheSame(t *testing.T) {
 	golden(t, "delivery-callback", callback)
 }
 
-var linkedDelivery = regexp.MustCompile(`<a href="/admin/deliveries/(dlv_[^"/]+)"><time`)
+var linkedDelivery = regexp.MustCompile(`<a class="main" href="/admin/deliveries/(dlv_[^"/]+)">`)
 
 func listedDeliveries(page string) string {
 	var list []string
@@ -157,7 +157,7 @@ func TestDeliveriesThatWaitForAnEndpoint(t *testing.T) {
 	until := at.Add(24 * time.Hour).UTC().Format("2006-01-02 15:")
 	for _, path := range []string{"/admin/deliveries?endpoint=filed", "/admin/endpoints/filed"} {
 		list := r.get(path).body
-		require.Contains(t, list, "It waits, as the endpoint is disabled, until", path)
+		require.Contains(t, list, "Waiting because the endpoint is disabled, until", path)
 		require.Contains(t, list, until, path)
 		require.NotContains(t, list, "Next attempt", path)
 	}

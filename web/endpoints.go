@@ -154,9 +154,9 @@ func stateOf(record catalog.Record[deliveries.Endpoint], h deliveries.Health) en
 	case !h.DisabledAt.IsZero():
 		return endpointState{Word: "disabled", Class: stateBad, Why: deliveries.WhyDisabled(h.DisabledReason), Since: h.DisabledAt, Disabled: true}
 	case !record.Item.IsEnabled():
-		return endpointState{Word: "disabled", Class: stateBad, Why: "Its configuration says so.", Disabled: true, ByConfiguration: true}
+		return endpointState{Word: "disabled", Class: stateBad, Why: "It is disabled in the configuration.", Disabled: true, ByConfiguration: true}
 	case !h.FailingSince.IsZero():
-		return endpointState{Word: "failing", Class: stateWarn, Why: "No attempt has succeeded since.", Since: h.FailingSince}
+		return endpointState{Word: "failing", Class: stateWarn, Why: "No attempt has succeeded since then.", Since: h.FailingSince}
 	}
 	return endpointState{Word: "taking deliveries", Class: stateGood}
 }

@@ -98,17 +98,17 @@ func endpointNotice(c echo.Context) string {
 		case err != nil:
 			return ""
 		case n == 0:
-			return "Nothing has failed since then: nothing is sent again."
+			return "No delivery has failed since then, so nothing is sent again."
 		case n == 1:
 			return "1 delivery is sent again."
 		}
 		return number(int64(n)) + " deliveries are sent again."
 	}
 	return map[string]string{
-		"saved":     "Saved. It is in force from now on.",
-		"signature": "Saved. The new signature has a new secret: make one below that you can see, and give it to the receiver.",
-		"enabled":   "The endpoint is enabled. What has waited for it is sent now.",
-		"disabled":  "The endpoint is disabled. Its deliveries wait, for 24 hours at most.",
-		"deleted":   "The endpoint is deleted. What waits for it fails after 24 hours.",
+		"saved":     "Saved and in force.",
+		"signature": "Saved. The new signature has a new secret. Create one in the danger zone to see it, and give it to the receiver.",
+		"enabled":   "The endpoint is enabled. Waiting deliveries are sent now.",
+		"disabled":  "The endpoint is disabled. Its deliveries wait for at most 24 hours.",
+		"deleted":   "The endpoint is deleted. Its waiting deliveries fail after 24 hours.",
 	}[done]
 }

@@ -39,8 +39,8 @@ func (s endpointScreen) Formats() choiceGroup {
 	for _, f := range deliveries.Formats() {
 		all = append(all, choiceOf{Value: f.Name, Title: f.Title, Help: f.Help, Takes: partsFor(f)})
 	}
-	all = append(all, choiceOf{Value: formatTemplate, Title: "a template", Help: "Your own JSON, as a chat or a ticket system expects it. It is written below."})
-	return s.oneOf("format", "What an event looks like", s.Form.Format, all...)
+	all = append(all, choiceOf{Value: formatTemplate, Title: "Template", Help: "Your own JSON, for a chat or ticket system. Write it below."})
+	return s.oneOf("format", "Format", s.Form.Format, all...)
 }
 
 // partsFor names the parts of the form that a format needs besides those of all.
@@ -65,50 +65,50 @@ func (s endpointScreen) WrittenAs() []string {
 // Signatures are the ways to sign.
 func (s endpointScreen) Signatures() choiceGroup {
 	return s.oneOf("signature", "Signature", s.Form.Signature,
-		choiceOf{Value: string(signature.Standard), Title: "Standard Webhooks, with a shared secret", Help: "The headers webhook-id, webhook-timestamp and webhook-signature, and the same as svix-…. Libraries for it exist in most languages."},
-		choiceOf{Value: string(signature.Ed25519), Title: "Standard Webhooks, with a key pair", Help: "The same headers with an ed25519 signature. The receiver needs only the public key, and no secret."},
-		choiceOf{Value: string(signature.HMACHex), Title: "HMAC-SHA256 of the body", Help: "The header X-Vendor-Signature: sha256=…, as many older receivers know it. Only the body is signed."})
+		choiceOf{Value: string(signature.Standard), Title: "Standard Webhooks, with a shared secret", Help: "Headers webhook-id, webhook-timestamp and webhook-signature, also as svix-…. Most languages have a library for it."},
+		choiceOf{Value: string(signature.Ed25519), Title: "Standard Webhooks, with a key pair", Help: "The same headers with an ed25519 signature. The receiver needs only the public key."},
+		choiceOf{Value: string(signature.HMACHex), Title: "HMAC-SHA256 of the body", Help: "Header X-Vendor-Signature: sha256=…, for older receivers. Signs only the body."})
 }
 
 // Retries are the ways to try again.
 func (s endpointScreen) Retries() choiceGroup {
-	return s.oneOf("retry", "When to try again", s.Form.Retry,
-		choiceOf{Value: deliveries.RetrySvix, Title: "svix", Help: "After 5 s, 5 min, 30 min, 2 h and 8 h: six attempts in about 11 hours."},
-		choiceOf{Value: deliveries.RetryExponential, Title: "exponential", Help: "After 1 s, 2 s, 4 s, 8 s and so on, for 24 hours."},
-		choiceOf{Value: deliveries.RetryFast, Title: "fast", Help: "After 1 s, 2 s, 4 s … and 30 s at most: ten attempts in about three minutes."},
-		choiceOf{Value: retryList, Title: "my own", Help: "The waits that are written below."})
+	return s.oneOf("retry", "Retries", s.Form.Retry,
+		choiceOf{Value: deliveries.RetrySvix, Title: "Six attempts over 11 hours", Help: "svix: after 5 s, 5 min, 30 min, 2 h and 8 h."},
+		choiceOf{Value: deliveries.RetryExponential, Title: "Many attempts over 24 hours", Help: "exponential: after 1 s, 2 s, 4 s, 8 s and so on."},
+		choiceOf{Value: deliveries.RetryFast, Title: "Ten attempts in three minutes", Help: "fast: after 1 s, 2 s, 4 s and so on, at most 30 s apart."},
+		choiceOf{Value: retryList, Title: "Custom schedule", Help: "The waits that you enter below."})
 }
 
 // eventMeanings says what the events are, in the order in which a form has them.
 var eventMeanings = [...]choiceOf{
-	{Title: "run.created", Help: "a run was accepted, however its caller waits"},
-	{Title: "run.queued", Help: "a run waits for its turn"},
-	{Title: "run.started", Help: "a run has begun"},
-	{Title: "run.waiting", Help: "a person has to allow a call of a tool; the links in it decide"},
+	{Title: "run.created", Help: "a run was accepted"},
+	{Title: "run.queued", Help: "a run waits in the queue"},
+	{Title: "run.started", Help: "a run has started"},
+	{Title: "run.waiting", Help: "a tool call needs approval; the event has the links"},
 	{Title: "run.completed", Help: "a run has its answer"},
 	{Title: "run.failed", Help: "a run has failed"},
 	{Title: "run.canceled", Help: "a run was canceled"},
-	{Title: "run.viewed", Help: "somebody has looked at a run's result for the first time"},
-	{Title: "event.resolved", Help: "what a run is about is resolved, such as an alert"},
-	{Title: "node.started", Help: "an agent within a flow has begun"},
-	{Title: "node.progress", Help: "so much of an agent's work is done, in percent"},
+	{Title: "run.viewed", Help: "someone opened a run's result page for the first time"},
+	{Title: "event.resolved", Help: "the alert or issue behind a run is resolved"},
+	{Title: "node.started", Help: "an agent within a flow has started"},
+	{Title: "node.progress", Help: "the progress of an agent, in percent"},
 	{Title: "node.completed", Help: "an agent within a flow has its answer"},
 	{Title: "node.failed", Help: "an agent within a flow has failed"},
-	{Title: "node.canceled", Help: "an agent within a flow was stopped"},
-	{Title: "tool.started", Help: "an agent uses a tool"},
-	{Title: "tool.completed", Help: "a tool has given its result, or has failed"},
+	{Title: "node.canceled", Help: "an agent within a flow was canceled"},
+	{Title: "tool.started", Help: "an agent calls a tool"},
+	{Title: "tool.completed", Help: "a tool call has returned or failed"},
 	{Title: "client.silent", Help: "a client has not called for as long as its expectEvery says"},
-	{Title: "budget.warning", Help: "80 % of a budget are used up"},
-	{Title: "budget.exhausted", Help: "a budget is used up: runs are refused until it begins anew"},
-	{Title: "endpoint.disabled", Help: "an endpoint was disabled, because it failed for five days or answered 410"},
-	{Title: "delivery.exhausted", Help: "a delivery was given up after its last retry"},
+	{Title: "budget.warning", Help: "80 % of a budget is used up"},
+	{Title: "budget.exhausted", Help: "a budget is used up; runs are refused until it resets"},
+	{Title: "endpoint.disabled", Help: "an endpoint was disabled after five days of failures or a 410"},
+	{Title: "delivery.exhausted", Help: "a delivery failed after its last retry"},
 }
 
 // Events are those to take: all that there are, and behind them those that agents and flows have named.
 func (s endpointScreen) Events() choiceGroup {
 	var list []choiceOf
 	for _, name := range s.EventsInUse {
-		c := choiceOf{Value: name, Title: name, Help: "a name of your own", Chosen: slices.Contains(s.Form.Events, name)}
+		c := choiceOf{Value: name, Title: name, Help: "a name you defined", Chosen: slices.Contains(s.Form.Events, name)}
 		for _, known := range eventMeanings {
 			if known.Title == name {
 				c.Help = known.Help
@@ -161,14 +161,14 @@ func (s *endpointScreen) useEvents(own []string) {
 
 // SecretField is for a secret that the receiver has made.
 func (s endpointScreen) SecretField() field {
-	help := "Only where the receiver gives you one: whsec_… for Standard Webhooks, whsk_… for a key pair; the token of a bot of Slack or Telegram, the key of PagerDuty, the access token of GitHub, GitLab or ntfy. Empty, where events are signed: Beckon makes one, and shows it once."
+	help := "Only if the receiver gives you one: whsec_… for Standard Webhooks, whsk_… for a key pair; the bot token of Slack or Telegram, the key of PagerDuty, the access token of GitHub, GitLab or ntfy. Empty, where events are signed: Beckon creates one and shows it once."
 	shown := s.nounForm.Secret("secret", "Secret", "", help)
 	if s.ID != "" {
-		if shown.Help = "The token that its receiver has given, where it needs one. Empty: what is kept stays."; s.Form.IsDestination() {
+		if shown.Help = "The token from the receiver, if it needs one. Leave it empty to keep the saved one."; s.Form.IsDestination() {
 			return shown
 		}
-		shown.Help = "To take over one that the receiver gives you. The one before signs beside it for 24 hours. Empty: it stays."
-		shown.Placeholder = secret.Mask + " one is kept"
+		shown.Help = "Only if the receiver gives you a new one. The current one stays valid for 24 hours. Leave it empty to keep it."
+		shown.Placeholder = secret.Mask + " saved"
 	}
 	return shown
 }
@@ -183,5 +183,5 @@ func hint(what string, ids []string) string {
 	if len(ids) > most {
 		names += ", …"
 	}
-	return "Their ids, separated by commas. Empty: all " + what + ". There are: " + names + "."
+	return "IDs, separated by commas. Empty: all " + what + ". Available: " + names + "."
 }

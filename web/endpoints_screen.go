@@ -28,6 +28,7 @@ type endpointScreen struct {
 	Recent    []deliveryRow
 	Example   *deliveries.Example // of what it is sent; nil where it is not in force
 	NoExample string              // why there is none
+	Success   *deliveryShare // of the newest deliveries; nil where none has ended
 	// EventsInUse are the names of events that an endpoint may take, the built-in ones first.
 	EventsInUse []string
 	AgentHint   string
@@ -51,16 +52,39 @@ func (s endpointScreen) Action(name string) string { return s.Address() + "/" + 
 // Deliveries is the list of those to the endpoint.
 func (s endpointScreen) Deliveries() string { return filtered(deliveriesPath, "endpoint", s.ID) }
 
-// Error is what is wrong with a field; empty when nothing is.
-func (s endpointScreen) ErrorOf(path string) string { return s.field("", path, "", "", "").Error }
-
 // SecretsLost reports whether secrets were typed that have to be typed again.
 func (s endpointScreen) SecretsLost() bool {
 	return s.Form.typedSecrets && (len(s.Errors) > 0 || s.Outdated)
 }
 
+// deliveryShare is how many of the newest deliveries were delivered.
+type deliveryShare struct {
+	Of    int64 // that have ended
+	Share string
+}
+
+// shareOf counts those that have ended.
+func shareOf(list []*deliveries.Delivery) *deliveryShare {
+	var ended, delivered int64
+	for _, d := range list {
+		switch d.Status {
+		case deliveries.Delivered:
+			delivered++
+			ended++
+		case deliveries.Failed:
+			ended++
+		}
+	}
+	if ended == 0 {
+		return nil
+	}
+	return &deliveryShare{ended, percent(float64(delivered) / float64(ended))}
+}
+
 const (
-	recentDeliveries = 5
+	recentDeliveries = 10
+	// countedDeliveries is how many deliveries the success rate of an endpoint is made from.
+	countedDeliveries = 100
 	// inputTime is how browsers write a time that was typed.
 	inputTime = "2006-01-02T15:04"
 )
@@ -143,11 +167,12 @@ func (w *Web) addHealth(ctx context.Context, s *endpointScreen, e deliveries.End
 			s.Example = &example
 		}
 	}
-	list, _, err := w.Backend.Deliveries.List(ctx, deliveries.Query{EndpointID: e.ID, Limit: recentDeliveries})
+	list, _, err := w.Backend.Deliveries.List(ctx, deliveries.Query{EndpointID: e.ID, Limit: countedDeliveries})
 	if err != nil {
 		return err
 	}
-	s.Recent, err = w.deliveryRows(ctx, list)
+	s.Success = shareOf(list)
+	s.Recent, err = w.deliveryRows(ctx, list[:min(len(list), recentDeliveries)])
 	return err
 }
 

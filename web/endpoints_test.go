@@ -72,10 +72,10 @@ func TestNoEndpoints(t *testing.T) {
 		r.endpoint(deliveries.Endpoint{ID: fmt.Sprintf("e%02d", i), URL: "https://203.0.113.7/hook"})
 	}
 	first := r.get("/admin/endpoints")
-	require.Equal(t, 50, strings.Count(first.body, `<th scope="row">`))
+	require.Equal(t, 50, strings.Count(first.body, `<th scope="row" class="first">`))
 	require.Contains(t, first.body, `href="/admin/endpoints?after=e49"`)
 	second := r.get("/admin/endpoints?after=e49")
-	require.Equal(t, 11, strings.Count(second.body, `<th scope="row">`))
+	require.Equal(t, 11, strings.Count(second.body, `<th scope="row" class="first">`))
 	require.Contains(t, second.body, "/admin/endpoints/filed")
 }
 
@@ -97,7 +97,7 @@ func TestTheSecretOfAnEndpointIsShownOnce(t *testing.T) {
 		require.Equal(t, http.StatusSeeOther, got.StatusCode)
 		require.Contains(t, got.Header.Get("Location"), "?done=tested")
 		page := r.get(got.Header.Get("Location")).body
-		require.Contains(t, page, "The receiver has accepted it.")
+		require.Contains(t, page, "The receiver accepted it.")
 		require.Contains(t, page, "endpoint.test")
 		require.NotContains(t, page, "h3ader")
 		header, body, _ := to.got()
@@ -112,7 +112,7 @@ func TestTheSecretOfAnEndpointIsShownOnce(t *testing.T) {
 	second := aWhsec.FindString(html.UnescapeString(rotated.body))
 	require.NotEmpty(t, second)
 	require.NotEqual(t, first, second)
-	require.Contains(t, rotated.body, "The one before signs beside it until")
+	require.Contains(t, rotated.body, "The previous one stays valid until")
 	require.True(t, verified(second))
 	require.True(t, verified(first), "for a day")
 
@@ -159,7 +159,7 @@ func TestAnEndpointWithAKeyPair(t *testing.T) {
 	made := r.post("/admin/endpoints/new", endpointForm("url", to.URL, "signature", "standard-ed25519"))
 	gateway := aKey.FindString(html.UnescapeString(made.body))
 	require.NotEmpty(t, gateway)
-	require.Contains(t, made.body, "It is no secret, and stays on this page.")
+	require.Contains(t, made.body, "It is not secret and stays on this page.")
 	require.Contains(t, made.body, "http://localhost:8080/.well-known/webhook-keys.json")
 	require.Contains(t, html.UnescapeString(r.get("/admin/endpoints/ops").body), gateway)
 	own := aKey.FindString(html.UnescapeString(r.post("/admin/endpoints/ops/secret", nil).body))
@@ -209,9 +209,9 @@ func TestTheSecretsBeforeThisOne(t *testing.T) {
 	r := newTraffic(t)
 	r.endpoint(deliveries.Endpoint{ID: "ops", URL: "https://203.0.113.7/hook"})
 	require.NotContains(t, r.get("/admin/endpoints/ops").body, "before this one")
-	require.Contains(t, r.post("/admin/endpoints/ops/secret", nil).body, "<dt>Secret before this one</dt><dd>signs too until <time")
+	require.Contains(t, r.post("/admin/endpoints/ops/secret", nil).body, "<dt>Previous secret</dt><dd>valid until <time")
 	page := r.post("/admin/endpoints/ops/secret", nil).body
-	require.Regexp(t, `<dt>Secrets before this one</dt><dd>the last one signs too until <time[^\n]*<br>one before it signs too until <time`, page)
+	require.Regexp(t, `<dt>Previous secrets</dt><dd>valid until <time[^\n]*<br>valid until <time`, page)
 	e, _ := r.kept("ops")
 	require.Len(t, e.Retired, 2)
 	for _, old := range e.Retired {
@@ -274,7 +274,7 @@ func TestAnEndpointsFormSaysWhatIsWrong(t *testing.T) {
 				require.Contains(t, got.body, ` id="field-`+row.field+`"`, "the summary leads to the field")
 			}
 			if strings.Contains(strings.Join(row.changes, " "), "secret") {
-				require.Contains(t, got.body, "type them again before you save")
+				require.Contains(t, got.body, "Type them again before you save")
 			}
 		})
 	}
@@ -293,7 +293,7 @@ func TestSomebodyElseChangedTheEndpoint(t *testing.T) {
 	for _, stale := range []string{"1", "", "x", "-5"} {
 		got := r.post("/admin/endpoints/ops", endpointForm("name", "Mine", "version", stale))
 		require.Equal(t, http.StatusConflict, got.StatusCode, stale)
-		require.Contains(t, got.body, "Somebody else has changed this")
+		require.Contains(t, got.body, "Someone else saved this")
 		require.Contains(t, got.body, `value="Mine"`)
 		require.Contains(t, got.body, `name="version" value="2"`, "who has read that may go on")
 	}
@@ -302,7 +302,7 @@ func TestSomebodyElseChangedTheEndpoint(t *testing.T) {
 	require.Equal(t, "Theirs", now.Name)
 	got := r.post("/admin/endpoints/ops", endpointForm("name", "Mine", "version", "2"))
 	require.Equal(t, "/admin/endpoints/ops?done=saved", got.Header.Get("Location"))
-	require.Contains(t, r.get("/admin/endpoints/ops?done=saved").body, "Saved.")
+	require.Contains(t, r.get("/admin/endpoints/ops?done=saved").body, "Saved and in force.")
 	got = r.post("/admin/endpoints/ops", endpointForm("version", "3", "signature", "hmac-sha256-hex"))
 	require.Equal(t, "/admin/endpoints/ops?done=signature", got.Header.Get("Location"))
 	require.Contains(t, r.get("/admin/endpoints/ops?done=signature").body, "The new signature has a new secret")
@@ -314,7 +314,7 @@ func TestSomebodyElseChangedTheEndpoint(t *testing.T) {
 func TestAnEndpointOfTheFile(t *testing.T) {
 	r := newTraffic(t)
 	page := r.get("/admin/endpoints/filed").body
-	require.Contains(t, page, "This is declared in the configuration file")
+	require.Contains(t, page, "This is defined in the configuration file")
 	require.NotContains(t, page, "/admin/endpoints/filed/delete")
 	require.NotContains(t, page, "/admin/endpoints/filed/secret")
 	require.NotContains(t, r.get("/admin/endpoints").body, "s3cret", "a list shows hosts alone")
@@ -357,7 +357,7 @@ func TestEnableDisableAndRecover(t *testing.T) {
 	require.Contains(t, r.get("/admin/endpoints/ops?done=recovered&n=2").body, "2 deliveries are sent again.")
 	require.Eventually(t, func() bool { _, _, count := to.got(); return count == 2 }, patience, 5*time.Millisecond)
 	require.Equal(t, []string{"recover endpoints/ops", "enable endpoints/ops", "disable endpoints/ops"}, r.audited())
-	for query, says := range map[string]string{"n=0": "Nothing has failed since then", "n=1": "1 delivery is sent again", "n=1234": "1,234 deliveries", "n=%3Cb%3E": "", "n=-1": ""} {
+	for query, says := range map[string]string{"n=0": "No delivery has failed since then", "n=1": "1 delivery is sent again", "n=1234": "1,234 deliveries", "n=%3Cb%3E": "", "n=-1": ""} {
 		page := r.get("/admin/endpoints/ops?done=recovered&" + query).body
 		require.Contains(t, page, says)
 		require.NotContains(t, page, "<b>")
@@ -366,7 +366,7 @@ func TestEnableDisableAndRecover(t *testing.T) {
 	off := false
 	r.endpoint(deliveries.Endpoint{ID: "off", URL: to.URL, Enabled: &off})
 	page = r.get("/admin/endpoints/off").body
-	require.Contains(t, page, "Its configuration says so.")
+	require.Contains(t, page, "It is disabled in the configuration.")
 	require.NotContains(t, page, "/admin/endpoints/off/enable")
 	require.Equal(t, http.StatusConflict, r.post("/admin/endpoints/off/enable", nil).StatusCode)
 }
@@ -383,7 +383,7 @@ func TestAnEndpointThatIsNotInForce(t *testing.T) {
 	}))
 	require.Contains(t, r.get("/admin/endpoints").body, "not in force")
 	page := r.get("/admin/endpoints/ops").body
-	require.Contains(t, page, "This is saved, and not in force:")
+	require.Contains(t, page, "This is saved but not in force:")
 	require.NotContains(t, page, "/admin/endpoints/ops/test")
 	require.NotContains(t, page, "/admin/endpoints/ops/recover")
 	require.Equal(t, http.StatusSeeOther, r.post("/admin/endpoints/ops", endpointForm("version", "1", "agents", "triage")).StatusCode)
@@ -394,7 +394,7 @@ func TestAnEndpointCalledNew(t *testing.T) {
 	r := newTraffic(t)
 	r.post("/admin/endpoints/new", endpointForm("id", "new"))
 	require.Contains(t, r.get("/admin/endpoints").body, `href="/admin/endpoints/-new"`)
-	require.Contains(t, r.get("/admin/endpoints/-new").body, "Endpoint new")
+	require.Contains(t, r.get("/admin/endpoints/-new").body, "<h1>new")
 	got := r.post("/admin/endpoints/-new", endpointForm("version", "1", "name", "New"))
 	require.Equal(t, "/admin/endpoints/-new?done=saved", got.Header.Get("Location"))
 }

@@ -13,11 +13,11 @@ import (
 
 // flowFields are the fields of the form, in its order.
 var flowFields = []labelled{
-	{"prompt", "Work without a prompt"},
-	{"timeout", "Time"},
-	{"retryOnCrash", "Run it again after a crash"},
+	{"prompt", "Default prompt"},
+	{"timeout", "Timeout"},
+	{"retryOnCrash", "Retry after a crash"},
 	{"gate", "Gate"},
-	{"events", "Names of its events"},
+	{"events", "Event names"},
 	{"yaml", "The flow"},
 }
 

@@ -107,8 +107,8 @@ func TestTheDrawingShowsHowFarARunIs(t *testing.T) {
 		boxes = append(boxes, box[1]+": "+html.UnescapeString(text))
 	}
 	require.Equal(t, []string{"below: one after the other", "below: ↻ for each ticket of input", "beside: ◇ the first that holds",
-		"asks RUNNING: when ticket.kind == 'bug' triage RUNNING COMPLETED 2 times", "asks COMPLETED: otherwise writer COMPLETED",
-		"asks FAILED: triage FAILED", "asks COMPLETED: incident COMPLETED", "asks: writer"}, boxes)
-	require.Contains(t, body, "because <code>ticket.kind == &#39;bug&#39;</code>")
+		"asks RUNNING: when ticket.kind == 'bug' triage Running Completed 2 times", "asks COMPLETED: otherwise writer Completed",
+		"asks FAILED: triage Failed", "asks COMPLETED: incident Completed", "asks: writer"}, boxes)
+	require.Contains(t, body, "<dt>Chosen by</dt><dd><code>ticket.kind == &#39;bug&#39;</code>")
 	require.Contains(t, r.get("/admin/flows/tickets").body, `<p class="cap">The call</p>`)
 }

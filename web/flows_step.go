@@ -13,7 +13,7 @@ import (
 )
 
 // maxFormSteps is how many steps a form can have; the page would be too large with more.
-const maxFormSteps = 90
+const maxFormSteps = 70
 
 // stepForm is a step as its form has it, and as it is drawn.
 type stepForm struct {

@@ -160,7 +160,7 @@ func TestTheFormOfTheWholeFlow(t *testing.T) {
 	page := n.get(path).body
 	require.NotContains(t, page, "root.onError")
 	require.Contains(t, page, `id="field-root.steps[0].onError"`)
-	require.Contains(t, page, "<legend>Names of its events</legend>")
+	require.Contains(t, page, "<legend>Event names</legend>")
 	lenient := n.flow("incident")
 	lenient.Root.OnError = "continue"
 	_, err := catalog.Of[agents.Flow](n.editor).Update(t.Context(), "mia", lenient, 0)
@@ -218,12 +218,12 @@ func TestMistakesInYAMLAreAtTheirLines(t *testing.T) {
 				got := n.typed("/admin/flows/incident/yaml", "yaml", row.text, "do", do)
 				if do == "" {
 					require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode)
-					require.Contains(t, got.body, "Nothing has been changed.")
+					require.Contains(t, got.body, "Nothing has changed.")
 					require.Contains(t, got.body, `<a href="#field-yaml">`)
 				} else if strings.HasPrefix(name, "no such") || strings.HasPrefix(name, "bad") {
 					continue // what only the rest of the configuration knows is found when it is saved
 				} else {
-					require.Contains(t, got.body, map[string]string{"preview": "This could not be drawn.", "form": "This could not be shown as a form."}[do]+" Nothing has been changed.")
+					require.Contains(t, got.body, map[string]string{"preview": "This could not be drawn.", "form": "This could not be shown as a form."}[do]+" Nothing has changed.")
 				}
 				require.Contains(t, got.body, row.says)
 				require.NotContains(t, got.body, "<script>:")
@@ -311,7 +311,7 @@ func TestRetryOnCrashHasADefault(t *testing.T) {
 		}
 		got := n.post(path, filledIn(formIn(t, n.get(path).body), "retryOnCrash", "maybe"))
 		require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode)
-		require.Contains(t, got.body, "must be yes or no, or left to the default")
+		require.Contains(t, got.body, "must be yes or no, or left at the default")
 		require.Equal(t, new(true), kept())
 	}
 }

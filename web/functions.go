@@ -17,6 +17,8 @@ import (
 func functions(files assets) template.FuncMap {
 	return template.FuncMap{
 		"asset":    files.url,
+		"icon":     files.icon,
+		"word":     word,
 		"number":   number,
 		"cost":     costText,
 		"models":   countModels,
@@ -27,6 +29,20 @@ func functions(files assets) template.FuncMap {
 		"pretty":   inLines,
 		"kinds":    agents.Kinds,
 	}
+}
+
+// icon draws an icon of the vendor's sheet; words stand beside it, or its button has a label.
+func (a assets) icon(name string) template.HTML {
+	return template.HTML(`<svg class="i" aria-hidden="true"><use href="` + template.HTMLEscapeString(a.url("icons.svg")+"#"+name) + `"></use></svg>`)
+}
+
+// word writes a status as a word: "Completed" for COMPLETED.
+func word(status any) string {
+	text := fmt.Sprint(status)
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + strings.ToLower(text[1:])
 }
 
 // number writes 1234567 as 1,234,567.

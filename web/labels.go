@@ -13,7 +13,7 @@ import (
 // labelled is the path of a field and its label.
 type labelled struct{ path, label string }
 
-// Label returns the label of the field with a path: "How long a call waits for its answer" for "syncTimeout". A path without
+// Label returns the label of the field with a path: "Timeout for callers" for "syncTimeout". A path without
 // a field is its own label.
 func (f nounForm[F]) Label(path string) string { return labelOf(f.One, path) }
 
@@ -52,7 +52,7 @@ func labelsOf(one string) map[string]string {
 
 // fieldsOf returns the fields of a noun's form, in order.
 func fieldsOf(one string) []labelled {
-	return append([]labelled{{"id", "Id"}, {"name", "Name"}}, formOf(one).fields...)
+	return append([]labelled{{"id", "ID"}, {"name", "Name"}}, formOf(one).fields...)
 }
 
 var (
@@ -78,7 +78,7 @@ func stepLabel(path string) string {
 	if m[2] == "" {
 		return step
 	}
-	names := map[string]string{"type": "what it does", "agentId": "agent or flow", "prompt": "prompt", "outputKey": "name of its output", "maxIterations": "how often at most",
-		"until": "until", "onError": "go on when it fails", "steps": "steps", "events": "names of its events", "responseAgent": "its output is the flow's answer"}
+	names := map[string]string{"type": "type", "agentId": "agent or flow", "prompt": "prompt", "outputKey": "output name", "maxIterations": "max rounds",
+		"until": "until", "onError": "continue if this step fails", "steps": "steps", "events": "event names", "responseAgent": "use its output as the answer"}
 	return fmt.Sprintf("%s, %s", step, cmp.Or(names[m[2]], m[2]))
 }

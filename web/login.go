@@ -64,7 +64,7 @@ func (w *Web) login(c echo.Context) error {
 	}
 	if !right {
 		w.Log.Warn("wrong password at the login", slog.String("address", address))
-		return w.screens.draw(c, http.StatusUnauthorized, w.loginPage(), loginForm{next, "That is not the password."})
+		return w.screens.draw(c, http.StatusUnauthorized, w.loginPage(), loginForm{next, "Wrong password."})
 	}
 	w.attempts.forget(address)
 	if err := w.sessions.begin(c.Response(), c.Request(), hash); err != nil {
@@ -84,7 +84,7 @@ func (w *Web) refuseLogin(c echo.Context, next string, wait time.Duration) error
 	}
 	c.Response().Header().Set("Retry-After", seconds)
 	return w.screens.draw(c, http.StatusTooManyRequests, w.loginPage(),
-		loginForm{next, "Too many wrong passwords came from your address. Wait " + seconds + " s and try again."})
+		loginForm{next, "Too many wrong passwords from your address. Wait " + seconds + " s and try again."})
 }
 
 // logout ends the session of this browser, or those of all.

@@ -47,7 +47,7 @@ func TestWrongPassword(t *testing.T) {
 	for _, wrong := range []string{"", "wrong", password + " "} {
 		got := b.post("/admin/login", url.Values{"password": {wrong}, "next": {"/admin/runs?status=FAILED"}})
 		require.Equal(t, http.StatusUnauthorized, got.StatusCode)
-		require.Contains(t, got.body, "That is not the password.")
+		require.Contains(t, got.body, "Wrong password.")
 		require.Contains(t, got.body, `value="/admin/runs?status=FAILED"`)
 		require.Empty(t, got.Header.Get("Set-Cookie"))
 		if wrong != "" {

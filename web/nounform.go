@@ -19,8 +19,11 @@ type nounForm[F any] struct {
 	Version int64
 	Managed bool
 	Notice  string
+	Tab     string   // the part of the page that is shown
 	Notes   []string // what is known of it besides
 	Budgets []budgetLine
+	// Activity is what has happened with it.
+	Activity activity
 	// Warnings say why the saved resource is not in force, Cautions what should be changed although it is in force, Errors why
 	// the form was not saved.
 	Warnings, Cautions, Errors problem.Fields
@@ -36,6 +39,12 @@ type modelList struct {
 	Names []string
 	Error string
 }
+
+// ErrorOf is what is wrong with a field; empty when nothing is.
+func (f nounForm[F]) ErrorOf(path string) string { return f.field("", path, "", "", "").Error }
+
+// Crumb is its place below the list.
+func (f nounForm[F]) Crumb() string { return cmp.Or(f.ID, "New "+f.One) }
 
 // RefusedAction names the action that the Errors are about: saved, deleted …
 func (f nounForm[F]) RefusedAction() string { return cmp.Or(f.Refused, "saved") }
@@ -68,7 +77,7 @@ func (f nounForm[F]) Secret(path, label, value, help string) field {
 	case s.IsReference():
 		shown.Type, shown.Value = "text", value
 	case value != "":
-		shown.Placeholder, shown.Removable = secret.Mask+" one is kept", !f.Managed
+		shown.Placeholder, shown.Removable = secret.Mask+" saved", !f.Managed
 	}
 	return shown
 }
@@ -118,7 +127,7 @@ func typedYesNo(wrong *problem.Fields, path, text string) *bool {
 	case text == "":
 		return nil
 	case !yes && text != "no":
-		wrong.Add(path, "must be yes or no, or left to the default")
+		wrong.Add(path, "must be yes or no, or left at the default")
 	}
 	return &yes
 }

@@ -102,6 +102,9 @@ func (p nounPages[T, F]) savedForm(ctx context.Context, id string) (f nounForm[F
 	}
 	f = nounForm[F]{Path: p.path(), One: p.one, Form: p.formFor(record.Item)}
 	fillFromSaved(&f, record)
+	if f.Activity, err = p.web.activityOf(ctx, p.form, f.ID); err != nil {
+		return f, have, err
+	}
 	if p.pageNotes != nil {
 		f.Notes = p.pageNotes(f.ID)
 	}
@@ -113,6 +116,7 @@ func (p nounPages[T, F]) savedForm(ctx context.Context, id string) (f nounForm[F
 
 // screenData is what the template gets.
 func (p nounPages[T, F]) screenData(c echo.Context, f nounForm[F], have *T) (_ any, err error) {
+	f.Tab = chosenTab(c, p.one)
 	if p.choices != nil {
 		if f.Choices, err = p.choices(c.Request().Context()); err != nil {
 			return nil, err
@@ -267,8 +271,8 @@ func (p nounPages[T, F]) notice(c echo.Context) string {
 
 func noticeOf(one, done string) string {
 	return map[string]string{
-		"created": "The " + one + " is made and in force.",
-		"saved":   "Saved. It is in force from now on.",
+		"created": "The " + one + " is created and in force.",
+		"saved":   "Saved and in force.",
 		"deleted": "The " + one + " is deleted.",
 	}[done]
 }

@@ -49,7 +49,7 @@ func TestNounsAreMadeChangedAndDeleted(t *testing.T) {
 			require.Equal(t, http.StatusSeeOther, made.StatusCode, made.body)
 			at, done, _ := strings.Cut(made.Header.Get("Location"), "?")
 			require.Equal(t, "done=created", done)
-			require.Contains(t, n.get(at+"?done=created").body, "is made and in force.")
+			require.Contains(t, n.get(at+"?done=created").body, "is created and in force.")
 			require.Contains(t, n.get(path).body, `href="`+at+`"`)
 
 			saved := n.typed(at, row.field, "https://changed.example")
@@ -61,7 +61,7 @@ func TestNounsAreMadeChangedAndDeleted(t *testing.T) {
 
 			late := n.post(at+"/delete", url.Values{"version": {"1"}})
 			require.Equal(t, http.StatusConflict, late.StatusCode, "another version has been seen")
-			require.Contains(t, late.body, "Somebody else has changed this")
+			require.Contains(t, late.body, "Someone else saved this")
 			for _, none := range []string{"", "0", "-1", "x"} {
 				require.Equal(t, http.StatusConflict, n.post(at+"/delete", url.Values{"version": {none}}).StatusCode, "no version is not any")
 			}
@@ -126,7 +126,7 @@ func TestFormsWithMistakes(t *testing.T) {
 		t.Run(row.says, func(t *testing.T) {
 			got := n.typed(row.path, row.typed...)
 			require.Equal(t, row.status, got.StatusCode, got.body)
-			require.Contains(t, got.body, "Nothing has been changed.")
+			require.Contains(t, got.body, "Nothing has changed.")
 			require.Contains(t, got.body, row.says)
 			require.Contains(t, got.body, "typed")
 			if row.field != "" {
@@ -150,7 +150,7 @@ func TestMistakesStandAsTheFieldsDo(t *testing.T) {
 		want  []string
 	}{
 		{"/admin/providers/new", []string{"id", "Bad id", "url", "ftp://x", "headerName", "X-A", "timeout", "soon", "maxRetries", "-1"},
-			[]string{"id", "url", "headers.X-A", "timeout", "maxRetries"}},
+			[]string{"id", "url", "timeout", "maxRetries", "headers.X-A"}},
 		{"/admin/flows/incident", []string{"timeout", "soon", "root.steps[0].steps[1].agentId", "nobody", "root.steps[1].maxIterations", "many", "root.steps[1].steps[0].agentId", ""},
 			[]string{"timeout", "root.steps[0].steps[1].agentId", "root.steps[1].maxIterations", "root.steps[1].steps[0].agentId"}},
 	} {
@@ -174,7 +174,7 @@ func TestSomebodyElseWasFaster(t *testing.T) {
 	require.NoError(t, err)
 	got := n.post("/admin/commands/daily", filledIn(form, "prompt", "Mine"))
 	require.Equal(t, http.StatusConflict, got.StatusCode)
-	require.Contains(t, got.body, "Somebody else has changed this while you were at it.")
+	require.Contains(t, got.body, "Someone else saved this while you were editing.")
 	require.Contains(t, got.body, "Mine</textarea>")
 	again := n.post("/admin/commands/daily", formIn(t, got.body))
 	require.Equal(t, http.StatusSeeOther, again.StatusCode, "to save again is meant")
@@ -198,7 +198,7 @@ func TestWhatIsUsedOrDeclaredStays(t *testing.T) {
 	}
 	for _, path := range []string{"/admin/commands/filed", "/admin/agents/filed", "/admin/providers/filed", "/admin/flows/filed-flow", "/admin/flows/filed-flow/yaml"} {
 		body := n.get(path).body
-		require.Contains(t, body, "This is declared in the configuration file")
+		require.Contains(t, body, "This is defined in the configuration file")
 		require.NotContains(t, body, "<button>Save")
 		require.NotContains(t, body, "/delete")
 		got := n.post(path, url.Values{"prompt": {"x"}, "type": {"template"}, "provider": {"filed"}, "root.type": {"agent"}, "root.agentId": {"filed"},
@@ -218,8 +218,8 @@ func TestWhatIsNotInForce(t *testing.T) {
 		}
 		return catalog.Touch(tx)
 	}))
-	require.Contains(t, n.get("/admin/providers").body, "<strong>not in force</strong>: API key: the variable NO_API_KEY is not set")
-	require.Contains(t, n.get("/admin/providers/p").body, "This is saved, and not in force:")
+	require.Contains(t, n.get("/admin/providers").body, "<small>API key: the variable NO_API_KEY is not set")
+	require.Contains(t, n.get("/admin/providers/p").body, "This is saved but not in force:")
 	require.Contains(t, n.get("/admin/providers/p").body, `value="${NO_API_KEY}"`, "the name of a variable is no secret")
 }
 
@@ -230,10 +230,10 @@ func TestLongListsHavePages(t *testing.T) {
 		require.NoError(t, err)
 	}
 	first := n.get("/admin/commands").body
-	require.Equal(t, 100, strings.Count(first, `<th scope="row">`))
+	require.Equal(t, 100, strings.Count(first, `<th scope="row" class="first">`))
 	require.Contains(t, first, `href="/admin/commands?after=c099"`)
 	second := n.get("/admin/commands?after=c099").body
-	require.Equal(t, 51, strings.Count(second, `<th scope="row">`))
+	require.Equal(t, 51, strings.Count(second, `<th scope="row" class="first">`))
 	require.NotContains(t, second, `rel="next"`)
 	require.Contains(t, n.get("/admin/commands?after=z").body, "There are no more.")
 }

@@ -206,7 +206,7 @@ func TestLabelsAreThoseOfTheFields(t *testing.T) {
 		}
 	}
 	for path, label := range map[string]string{"root": "The flow", "root.steps": "The flow, steps", "root.steps[0].agentId": "Step 1, agent or flow",
-		"root.steps[2].steps[0].maxIterations": "Step 3.1, how often at most", "root.steps[0].events.completed": "Step 1, names of its events", "timeout": "Time", "nothing": "nothing"} {
+		"root.steps[2].steps[0].maxIterations": "Step 3.1, max rounds", "root.steps[0].events.completed": "Step 1, event names", "timeout": "Timeout", "nothing": "nothing"} {
 		require.Equal(t, label, web.FlowLabel(path))
 	}
 }

@@ -3,11 +3,13 @@ package web
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"embed"
 	"fmt"
 	"html/template"
 	"io"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/labstack/echo/v4"
@@ -37,15 +39,22 @@ type page struct {
 // view is what every template gets.
 type view struct {
 	Title   string
-	Menu    []entry // empty when nobody is signed in
+	Crumb   string  // what of the section it is about, such as the id of a client; empty for its list
+	Section *entry  // the entry of the menu that it belongs to; nil for none
+	Menu    []group // empty when nobody is signed in
+	Banner  string  // a warning above every page; empty for none
 	Version string
 	Data    any
 }
+
+// about is the data of a page that is about one of a section.
+type about interface{ Crumb() string }
 
 // screens are the templates.
 type screens struct {
 	version   string
 	base      basepath.Path
+	banner    func(ctx context.Context) string // what to warn of on every page; nil for nothing
 	templates map[string]func() (*template.Template, error)
 	packers   sync.Pool
 }
@@ -90,8 +99,12 @@ func (s *screens) execute(p page, to io.Writer, v view) error {
 
 func (s *screens) view(p page, path, who string, data any) view {
 	v := view{Title: p.title, Version: s.version, Data: data}
-	if who != "" {
-		v.Menu = menu(path)
+	if who == "" {
+		return v
+	}
+	v.Menu, v.Section = menu(path)
+	if one, ok := data.(about); ok {
+		v.Crumb = one.Crumb()
 	}
 	return v
 }
@@ -99,7 +112,11 @@ func (s *screens) view(p page, path, who string, data any) view {
 // draw answers with a page. It is whole before its first byte is sent, so that a failure is answered as one.
 func (s *screens) draw(c echo.Context, status int, p page, data any) error {
 	var body bytes.Buffer
-	if err := s.execute(p, &body, s.view(p, c.Request().URL.Path, userOf(c), data)); err != nil {
+	v := s.view(p, c.Request().URL.Path, userOf(c), data)
+	if v.Menu != nil && s.banner != nil && !saysItself(c.Request().URL.Path) {
+		v.Banner = s.banner(c.Request().Context())
+	}
+	if err := s.execute(p, &body, v); err != nil {
 		return err
 	}
 	header := c.Response().Header()
@@ -115,6 +132,11 @@ func (s *screens) draw(c echo.Context, status int, p page, data any) error {
 	}
 	header.Set("Content-Length", strconv.Itoa(len(html)))
 	return c.HTMLBlob(status, html)
+}
+
+// saysItself reports whether a page is where a model is connected.
+func saysItself(path string) bool {
+	return path == homePath || strings.HasPrefix(path, homePath+"/providers")
 }
 
 func (s *screens) pack(page []byte) ([]byte, error) {

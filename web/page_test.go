@@ -14,7 +14,7 @@ func TestEveryPageDrawsItsSamples(t *testing.T) {
 	require.NoError(t, err)
 	all, err := loadAssets(files)
 	require.NoError(t, err)
-	pages := append((&Web{}).pages(), errorPage())
+	pages := append((&Web{Config: Config{Version: "0.0.0-dev"}}).pages(), errorPage())
 	s := newScreens("1.2.3", "", all, pages)
 	known := samples()
 	for _, p := range pages {

@@ -17,12 +17,12 @@ var providerFields = []labelled{
 	{"type", "Type"},
 	{"url", "URL"},
 	{"apiKey", "API key"},
-	{"headers", "Headers"},
-	{"timeout", "Time for one attempt"},
-	{"maxRetries", "Attempts after the first"},
-	{"stream", "Streams"},
-	{"reasoning", "Thoughts in the answer"},
+	{"timeout", "Timeout per attempt"},
+	{"maxRetries", "Retries"},
+	{"stream", "Streaming"},
+	{"reasoning", "Reasoning in the answer"},
 	{"params", "Parameters"},
+	{"headers", "Headers"},
 	{"template", "Template"},
 }
 
@@ -46,6 +46,9 @@ func (providerForm) Streams() []string {
 	return []string{agents.StreamAuto, agents.StreamNever, agents.StreamAlways}
 }
 
+// Vendors are those whose providers the form can begin with.
+func (providerForm) Vendors() []vendor { return vendors() }
+
 // Reasonings are the choices of what becomes of the thoughts in an answer.
 func (providerForm) Reasonings() []string {
 	return []string{agents.ReasoningStrip, agents.ReasoningKeep}
@@ -54,8 +57,8 @@ func (providerForm) Reasonings() []string {
 func (w *Web) providerPages() []page {
 	return nounPages[agents.Provider, providerForm]{
 		form: formOf("providers"), web: w,
-		newItem: func(context.Context, url.Values) (agents.Provider, error) {
-			return agents.Provider{Type: providerOpenAI}, nil
+		newItem: func(_ context.Context, asked url.Values) (agents.Provider, error) {
+			return blankProvider(asked.Get("vendor")), nil
 		},
 		formFor: providerFormOf, read: readProvider, onButton: w.testConnection,
 		choices: func(context.Context) ([]string, error) { return w.Backend.Editor.File().Variables(), nil },
@@ -103,7 +106,7 @@ func (w *Web) testConnection(ctx context.Context, _ string, f *nounForm[provider
 		withKept = withKept || secret.InHeaders(have.Headers, name).IsKeptBy(value)
 	}
 	if withKept && revised.URL != have.URL {
-		f.Models = &modelList{Error: "The url is not the one that the secrets are kept for. Type the API key and the headers' values again to test it, or save first."}
+		f.Models = &modelList{Error: "The secrets were saved for another URL. Type the API key and header values again to test this one, or save first."}
 		return nil
 	}
 	f.Models = w.askForModels(ctx, revised)
@@ -113,7 +116,7 @@ func (w *Web) testConnection(ctx context.Context, _ string, f *nounForm[provider
 // askForModels asks a provider which models it has, and shows what came of it.
 func (w *Web) askForModels(ctx context.Context, p agents.Provider) *modelList {
 	if p.Type == providerTemplate {
-		return &modelList{Error: "This provider answers from its template: there is no connection to test, and there are no models to choose from."}
+		return &modelList{Error: "This provider answers from its template. There is no connection to test, and no models to list."}
 	}
 	p, err := resources[agents.Provider](w).Used(p)
 	var names []string

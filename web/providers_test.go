@@ -54,7 +54,7 @@ func TestSecretsOfProvidersStay(t *testing.T) {
 	for _, hidden := range []string{"sk-other", "sk-s3cret", "h3ader", "n3w"} {
 		require.NotContains(t, body, hidden)
 	}
-	require.Contains(t, body, "••• one is kept")
+	require.Contains(t, body, "••• saved")
 	require.Contains(t, n.typed("/admin/providers/acme", "url", "https://other.example").body, "must be given again")
 	require.Equal(t, http.StatusSeeOther, n.typed("/admin/providers/acme", "remove-apiKey", "true").StatusCode)
 	require.Empty(t, n.provider("acme").APIKey)
@@ -67,7 +67,7 @@ func TestTypedSecretsAreNotEchoed(t *testing.T) {
 		form := formIn(t, n.get("/admin/providers/new").body)
 		form["headerName"], form["headerValue"] = []string{"X-New"}, []string{"n3w-header"}
 		got := n.post("/admin/providers/new", filledIn(form, "id", "Bad", "url", "ftp://typed", "apiKey", "sk-typed", "do", do))
-		require.Contains(t, got.body, "Secrets that you typed are not in this form any more")
+		require.Contains(t, got.body, "Secrets you typed were cleared")
 		require.NotContains(t, got.body, "sk-typed")
 		require.NotContains(t, got.body, "n3w-header")
 		require.Contains(t, got.body, `value="X-New"`)
@@ -78,7 +78,7 @@ func TestTypedSecretsAreNotEchoed(t *testing.T) {
 	require.NotContains(t, got.body, "are not in this form any more")
 	got = n.typed("/admin/providers/new", "id", "good", "apiKey", "${HOME}")
 	require.Contains(t, got.body, "admin.variables does not list the variable HOME", "no other variable can be read")
-	require.Contains(t, got.body, "these variables of Beckon's environment can be named: <code>${GOOD_API_KEY}</code>, <code>${NO_API_KEY}</code>.")
+	require.Contains(t, got.body, "use a variable of Beckon’s environment: <code>${GOOD_API_KEY}</code>, <code>${NO_API_KEY}</code>.")
 }
 
 func TestConnectionOfAProvider(t *testing.T) {
@@ -89,7 +89,7 @@ func TestConnectionOfAProvider(t *testing.T) {
 
 	got := n.typed("/admin/providers/acme", "do", "models")
 	require.Equal(t, http.StatusOK, got.StatusCode)
-	require.Contains(t, got.body, "It works: 2 models.")
+	require.Contains(t, got.body, "Connected: 2 models.")
 	require.Contains(t, got.body, "<code>large</code>")
 	require.Equal(t, "/v1/models", n.asked.URL.Path)
 	require.Equal(t, "Bearer sk-s3cret", n.asked.Header.Get("Authorization"), "what is kept is used for where it was kept for")
@@ -101,7 +101,7 @@ func TestConnectionOfAProvider(t *testing.T) {
 
 	n.asked = nil
 	got = n.typed("/admin/providers/acme", "do", "models", "url", n.origin+"/elsewhere")
-	require.Contains(t, got.body, "The url is not the one that the secrets are kept for.")
+	require.Contains(t, got.body, "The secrets were saved for another URL.")
 	require.Nil(t, n.asked, "and goes nowhere else")
 	for _, mask := range [][]string{{"apiKey", secret.Mask}, {"headerValue", secret.Mask}} { // which stands for what is kept
 		form := formIn(t, n.get("/admin/providers/acme").body)
@@ -111,14 +111,14 @@ func TestConnectionOfAProvider(t *testing.T) {
 			delete(form, "headerName")
 		}
 		got = n.post("/admin/providers/acme", filledIn(form, append([]string{"do", "models", "url", n.origin + "/elsewhere"}, mask...)...))
-		require.Contains(t, got.body, "The url is not the one that the secrets are kept for.")
+		require.Contains(t, got.body, "The secrets were saved for another URL.")
 		require.Nil(t, n.asked, mask[0])
 	}
 
 	form = formIn(t, n.get("/admin/providers/acme").body)
 	delete(form, "headerName")
 	got = n.post("/admin/providers/acme", filledIn(form, "do", "models", "url", n.origin+"/elsewhere", "apiKey", "sk-typed"))
-	require.Contains(t, got.body, "It works: 2 models.")
+	require.Contains(t, got.body, "Connected: 2 models.")
 	require.Equal(t, "Bearer sk-typed", n.asked.Header.Get("Authorization"))
 	require.Equal(t, "/v1/elsewhere/models", n.asked.URL.Path)
 
@@ -135,7 +135,7 @@ func TestConnectionOfAProvider(t *testing.T) {
 		n.typed("/admin/providers/acme", "do", "models", "url", n.origin+"/elsewhere", "apiKey", key)
 	}
 	require.Nil(t, n.asked, "a variable that is not listed goes nowhere else")
-	require.Contains(t, n.get("/admin/providers/acme").body, "This is in force, and should be changed:")
+	require.Contains(t, n.get("/admin/providers/acme").body, "This is in force, but you should change it:")
 	n.typed("/admin/providers/acme", "do", "models")
 	require.Equal(t, "Bearer sk-hidden", n.asked.Header.Get("Authorization"))
 	exempt.APIKey, exempt.Exempt = "sk-plain", ""
@@ -145,9 +145,9 @@ func TestConnectionOfAProvider(t *testing.T) {
 	require.NotContains(t, n.typed("/admin/providers/acme", "do", "models").body, "<script>alert")
 	n.models = `nonsense`
 	require.Contains(t, n.typed("/admin/providers/acme", "do", "models").body, "but not with a list of models")
-	require.Contains(t, n.typed("/admin/providers/new", "type", "template", "do", "models").body, "there is no connection to test")
+	require.Contains(t, n.typed("/admin/providers/new", "type", "template", "do", "models").body, "There is no connection to test")
 	declared := n.post("/admin/providers/filed", url.Values{"do": {"models"}, "version": {"0"}}).body
-	require.Contains(t, declared, "there is no connection to test")
+	require.Contains(t, declared, "There is no connection to test")
 	require.Contains(t, declared, "hi</textarea>", "what the file declares is still shown")
 	require.Equal(t, n.origin, n.provider("acme").URL, "a test changes nothing")
 }
@@ -160,7 +160,7 @@ func TestTheKeyInTheURLOfAProviderStays(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, n.get("/admin/providers/acme").body, "s3cret")
 	got := n.typed("/admin/providers/acme", "do", "models")
-	require.Contains(t, got.body, "It works")
+	require.Contains(t, got.body, "Connected")
 	require.Equal(t, "s3cret", n.asked.URL.Query().Get("key"))
 	require.NotContains(t, got.body, "s3cret")
 	require.Equal(t, http.StatusSeeOther, n.typed("/admin/providers/acme", "name", "Acme").StatusCode)

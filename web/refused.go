@@ -48,6 +48,9 @@ type refusedCall struct {
 	ClientExists bool // there is a client of that id
 }
 
+// Crumb is its place below the list.
+func (c refusedCall) Crumb() string { return c.ID }
+
 // OfClient is the list of the calls of the same client.
 func (c refusedCall) OfClient() string { return filtered(refusedPath, "client", c.ClientID) }
 

@@ -66,7 +66,7 @@ func (w *Web) showRuns(c echo.Context) (any, error) {
 		} else if !problem.Is(err, problem.NotFound) {
 			return nil, err
 		}
-		list.Error = "There is no run of that id. Those that are older than the retention are deleted."
+		list.Error = "No run has this ID. Runs older than the retention time are deleted."
 	}
 	if list.Error == "" {
 		found, err := w.findRuns(ctx, f)

@@ -73,7 +73,7 @@ func (w *Web) whyNotRepeatable(ctx context.Context, run *runs.Run) (why string, 
 	case !client.IsEnabled():
 		why = "Its client is disabled."
 	case len(record.Warnings) > 0:
-		why = "Its client is not in force. The client's page says why."
+		why = "Its client is not in force; its page says why."
 	case !slices.Contains(client.AllowedAgents, run.WorkflowID):
 		why = fmt.Sprintf("Its client may not use %q any more.", run.WorkflowID)
 	case client.Template != "":
@@ -81,9 +81,9 @@ func (w *Web) whyNotRepeatable(ctx context.Context, run *runs.Run) (why string, 
 	case isCommand && run.Source == runs.SourceAPI:
 		why = "Its client runs a command, and this run was asked something else through the API. Send it there again."
 	case !isCommand && run.Erased != "", !isCommand && run.Rules.Discarding():
-		why = "What it was asked is not on record."
+		why = "Its input was not stored."
 	case !isCommand && run.Rules.Blacks():
-		why = "What it was asked is blacked out on record. Send the call again."
+		why = "Its input was redacted. Send the call again."
 	case len(run.Uploads) > 0:
 		why = "Its call brought files. Send the call again with them."
 	case !isCommand && run.Input == "":

@@ -66,7 +66,7 @@ func TestThePageShowsWhatARunHasMade(t *testing.T) {
 	require.Equal(t, path+"?done=removed", got.Header.Get("Location"))
 	page = r.get(path + "?done=removed")
 	require.NotContains(t, page.body, removed.SHA256)
-	require.Contains(t, page.body, "The artifact is removed.")
+	require.Contains(t, page.body, "The file is removed.")
 	require.Contains(t, r.audited(), "delete artifacts/"+removed.ID)
 	require.Equal(t, http.StatusNotFound, r.post(path+"/artifacts/"+removed.ID+"/remove", nil).StatusCode)
 }

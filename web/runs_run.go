@@ -1,9 +1,12 @@
 package web
 
 import (
+	"cmp"
 	"context"
+	"html/template"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -11,6 +14,7 @@ import (
 	"beckon/deliveries"
 	"beckon/internal/problem"
 	"beckon/runs"
+	"beckon/share"
 )
 
 // maxRunDeliveries is how many deliveries the page of a run has.
@@ -24,6 +28,8 @@ type runScreen struct {
 	Live            bool   // something may still happen to it
 	Waited, Took    time.Duration
 	Input, Output   shownText
+	Rendered        template.HTML // the answer, or how it begins, as Markdown shows it
+	Ticks           []time.Duration
 	Uploads         []artifactRow // the files that its call brought
 	Artifacts       []artifactRow
 	ShareAddress    string // a link to its page for recipients; empty where it has none
@@ -37,6 +43,34 @@ type runScreen struct {
 	NotRepeatable   string // why it cannot be run again; empty when it can
 	RepeatsACommand bool   // the command's prompt as it is today
 	Advice          advice // on what has failed
+}
+
+// maxTitle is how much of its input is the title of a run.
+const maxTitle = 80
+
+// Heading is what the run is called: how its input begins.
+func (s runScreen) Heading() string {
+	first, _, _ := strings.Cut(strings.TrimSpace(s.Run.Input), "\n")
+	return cmp.Or(firstCharacters(strings.TrimSpace(first), maxTitle), "Run")
+}
+
+// Crumb is its place below the list.
+func (s runScreen) Crumb() string {
+	if s.Run == nil {
+		return "" // the run could not be read
+	}
+	return s.Heading()
+}
+
+// ticks are the times that are written above the timeline.
+func ticks(whole time.Duration) (list []time.Duration) {
+	if whole <= 0 {
+		return nil
+	}
+	for i := range 5 {
+		list = append(list, whole*time.Duration(i)/4)
+	}
+	return list
 }
 
 // Path is the address of the run's page.
@@ -105,8 +139,12 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 		s.Waited = max(run.StartedAt.Sub(run.CreatedAt), 0)
 	}
 	texts := newTexts(s.Path() + "/text")
-	s.Input = texts.show("What it was asked", run.Input, "part", "input")
-	s.Output = texts.show("What it answered", run.Output, "part", "output")
+	s.Input = texts.show("Input", run.Input, "part", "input")
+	s.Output = texts.show("Answer", run.Output, "part", "output")
+	if s.Output.Size > 0 {
+		s.Rendered = balanced(share.SafeHTML(s.Output.Text, run.By.IsData))
+	}
+	s.Ticks = ticks(s.Took)
 	s.Metadata = texts.show("Metadata", string(run.Metadata), "part", "metadata")
 	s.Uploads, s.Artifacts = w.artifactRows(s.Path(), run.Uploads), w.artifactRows(s.Path(), run.Artifacts)
 	if run.Share == runs.HasPage {
@@ -147,12 +185,12 @@ func (w *Web) runEventsPage() page {
 // runNotice says what the last action has done. The address only names the action, so that nobody can put words on the page.
 func runNotice(c echo.Context) string {
 	return map[string]string{
-		"canceled": "The run is canceled. Where another process works on it, that takes a second or two.",
-		"decided":  "It is decided, and the run goes on.",
-		"removed":  "The artifact is removed. Links to it lead nowhere any more.",
+		"canceled": "The run is being canceled. This can take a second or two.",
+		"decided":  "Your decision is saved, and the run continues.",
+		"removed":  "The file is removed. Links to it no longer work.",
 		"erased":   "The content of the run is erased. Its files are deleted within a minute.",
-		"revoked":  "The page for recipients is gone. Links to it lead nowhere any more.",
-		"again":    "This is the new run. It was started like a call of its client.",
+		"revoked":  "The result page is revoked. Links to it no longer work.",
+		"again":    "This is the new run. It counts as a call of its client.",
 	}[c.QueryParam("done")]
 }
 

@@ -22,11 +22,14 @@ const (
 type runFilter struct {
 	Client, Agent, Status, Source string
 	Search                        string // as it was typed
+	Since, Until                  string // times of RFC 3339, as links from charts have them
 	Cursor                        string
 
 	prefix      string // of the ids that are searched for
 	name, value string // of the metadata that is searched for
 	wrong       string
+
+	since, until time.Time
 }
 
 // A run's id has the 26 characters of a ULID behind run_, the first of which is at most 7.
@@ -37,7 +40,8 @@ var (
 
 func readRunFilter(asked url.Values) runFilter {
 	text := func(name string) string { return strings.TrimSpace(asked.Get(name)) }
-	f := runFilter{Client: text("client"), Agent: text("agent"), Status: text("status"), Source: text("source"), Search: text("q"), Cursor: asked.Get("cursor")}
+	f := runFilter{Client: text("client"), Agent: text("agent"), Status: text("status"), Source: text("source"), Search: text("q"), Since: text("since"), Until: text("until"), Cursor: asked.Get("cursor")}
+	f.since, f.until = timeInAddress(f.Since), timeInAddress(f.Until)
 	name, value, isPair := strings.Cut(f.Search, "=")
 	switch {
 	case f.Search == "":
@@ -47,7 +51,7 @@ func readRunFilter(asked url.Values) runFilter {
 		rest := strings.ToUpper(f.Search)
 		f.prefix = "run_" + strings.TrimPrefix(rest, "RUN_")
 	default:
-		f.wrong = "That is neither the beginning of a run's id, such as run_01KA, nor a name and value of its metadata, such as orderId=order_456. Texts are not searched."
+		f.wrong = "Search for the beginning of a run's ID, such as run_01KA, or for a metadata name and value, such as orderId=order_456. Texts are not searched."
 	}
 	return f
 }
@@ -60,12 +64,12 @@ func (f runFilter) needsReading() bool { return f.Source != "" || f.name != "" }
 
 // Any reports whether the list leaves anything out.
 func (f runFilter) Any() bool {
-	return f.Client != "" || f.Agent != "" || f.Status != "" || f.Source != "" || f.Search != ""
+	return f.Client != "" || f.Agent != "" || f.Status != "" || f.Source != "" || f.Search != "" || f.Since != "" || f.Until != ""
 }
 
 // address is a page of the list.
 func (f runFilter) address(cursor string) string {
-	return filtered(runsPath, "client", f.Client, "agent", f.Agent, "status", f.Status, "source", f.Source, "q", f.Search, "cursor", cursor)
+	return filtered(runsPath, "client", f.Client, "agent", f.Agent, "status", f.Status, "source", f.Source, "q", f.Search, "since", f.Since, "until", f.Until, "cursor", cursor)
 }
 
 // filtered is an address with those of the parameters that say something.
@@ -116,7 +120,7 @@ type foundRuns struct {
 
 // findRuns looks for a page of runs. What the database can't tell it reads, newest first, as many as there is time for.
 func (w *Web) findRuns(ctx context.Context, f runFilter) (found foundRuns, err error) {
-	q := runs.Query{ClientID: f.Client, Agent: f.Agent, Status: runs.Status(f.Status), Prefix: f.prefix, Limit: runs.DefaultPage, Cursor: f.Cursor, Brief: true}
+	q := runs.Query{ClientID: f.Client, Agent: f.Agent, Status: runs.Status(f.Status), Prefix: f.prefix, Since: f.since, Until: f.until, Limit: runs.DefaultPage, Cursor: f.Cursor, Brief: true}
 	until := w.Now().Add(maxLookTime)
 	for {
 		var list []*runs.Run

@@ -20,12 +20,12 @@ func TestThePageForRecipientsIsRevokedOnTheRunsPage(t *testing.T) {
 	path := "/admin/runs/" + active.ID
 	page := r.get(path)
 	require.Contains(t, page.body, `<a href="http://localhost:8080/r/`+active.ID+`?expires=`)
-	require.Contains(t, page.body, "Nobody has opened it.")
+	require.Contains(t, page.body, "Nobody has opened it yet.")
 
 	got := r.post(path+"/share/revoke", nil)
 	require.Equal(t, path+"?done=revoked", got.Header.Get("Location"))
 	page = r.get(path + "?done=revoked")
-	require.Contains(t, page.body, "The page for recipients is gone.")
+	require.Contains(t, page.body, "The result page is revoked.")
 	require.NotContains(t, page.body, "/r/"+active.ID)
 	require.NotContains(t, page.body, "/share/revoke")
 	require.Contains(t, r.audited(), "revoke runs/"+active.ID)

@@ -60,7 +60,7 @@ func TestRunPagesLookTheSame(t *testing.T) {
 	golden(t, "run-queued", r.get("/admin/runs/"+runID(4)).body)
 }
 
-var linkedRun = regexp.MustCompile(`<a href="/admin/runs/(run_[^"/]+)"><time`)
+var linkedRun = regexp.MustCompile(`<a class="main" href="/admin/runs/(run_[^"/]+)">`)
 
 // listed are the last characters of the runs that a page lists.
 func listedRuns(page string) string {
@@ -90,7 +90,7 @@ func TestRunsAreFilteredAndFound(t *testing.T) {
 		require.NotContains(t, got.body, "<script>", query)
 	}
 	require.Contains(t, r.get("/admin/runs?q=hello").body, "Texts are not searched.")
-	require.Contains(t, r.get("/admin/runs?q="+runID(9)).body, "There is no run of that id.")
+	require.Contains(t, r.get("/admin/runs?q="+runID(9)).body, "No run has this ID.")
 	for _, id := range []string{runID(2), strings.ToLower(runID(2)), strings.TrimPrefix(runID(2), "run_")} {
 		got := r.get("/admin/runs?q=" + id)
 		require.Equal(t, http.StatusSeeOther, got.StatusCode, id)
@@ -140,11 +140,11 @@ func TestASearchIsBounded(t *testing.T) {
 	}))
 	first := r.get("/admin/runs?source=api")
 	require.Empty(t, listedRuns(first.body))
-	require.Contains(t, first.body, "2,000 runs were looked at for this.")
+	require.Contains(t, first.body, "2,000 runs were searched.")
 	next := regexp.MustCompile(`<a href="([^"]+)" rel="next"`).FindStringSubmatch(first.body)
 	second := r.get(strings.ReplaceAll(next[1], "&amp;", "&"))
 	require.Equal(t, "3", listedRuns(second.body))
-	require.NotContains(t, second.body, "looked at")
+	require.NotContains(t, second.body, "were searched")
 }
 
 func TestCancelFromThePage(t *testing.T) {
@@ -158,9 +158,9 @@ func TestCancelFromThePage(t *testing.T) {
 	require.Equal(t, path+"?done=canceled", got.Header.Get("Location"))
 	<-active.Done()
 	page := r.get(path + "?done=canceled").body
-	require.Contains(t, page, "The run is canceled.")
+	require.Contains(t, page, "The run is being canceled.")
 	require.Contains(t, page, `<span class="state CANCELED">`)
-	require.Contains(t, page, `<div class="errors"><p><strong>The run was canceled.</strong></p></div>`)
+	require.Contains(t, page, `<p class="note">The run was canceled.</p>`)
 	require.NotContains(t, page, "data-refresh", "nothing more happens to it")
 	require.NotContains(t, page, "data-follow")
 	require.Equal(t, []string{"cancel runs/" + active.ID}, r.audited())
@@ -218,7 +218,7 @@ func TestRunAgain(t *testing.T) {
 	for i, source := range []string{"webhook", "page"} { // page: somebody has tried it
 		id := runID(20 + i)
 		r.run(id, map[string]any{"client_id": "nightly", "workflow_id": "writer", "source": source})
-		require.Contains(t, r.get("/admin/runs/"+id).body, "command is asked as it is today", source)
+		require.Contains(t, r.get("/admin/runs/"+id).body, "Uses the command as it is now", source)
 		r.tried = nil
 		r.post("/admin/runs/"+id+"/again", nil)
 		require.Empty(t, r.tried[0].Body, "a command has its own prompt")
@@ -246,9 +246,12 @@ func TestLongTextsAreElsewhere(t *testing.T) {
 	r.run(runID(1), map[string]any{"input": long, "output": long, "metadata": `{"a":"` + strings.Repeat("x", 9000) + `"}`})
 	page := r.get("/admin/runs/" + runID(1))
 	require.Less(t, len(page.body), 60_000)
-	require.NotContains(t, page.body, "<b>", "a text is no HTML")
+	beside, answer, _ := strings.Cut(page.body, `<div class="prose rendered">`)
+	answer, rest, _ := strings.Cut(answer, "</div>")
+	require.NotContains(t, beside+rest, "<b>", "a text is no HTML")
+	require.Equal(t, strings.Count(answer, "<b>"), strings.Count(answer, "</b>"), "what an answer opens ends with it")
 	require.NotContains(t, page.body, "\ufffd", "no letter is cut")
-	require.Contains(t, page.body, "All of it, 50,000 bytes")
+	require.Contains(t, page.body, "Show all 50,000 bytes")
 	path := "/admin/runs/" + runID(1) + "/text"
 	event := events.FirstID(runID(2), atMidnight)
 	for address, want := range map[string]string{
@@ -297,12 +300,12 @@ func TestFollowingARun(t *testing.T) {
 func TestARunKnowsItsDeliveries(t *testing.T) {
 	r := newTraffic(t)
 	r.run(runID(1), nil)
-	require.Contains(t, r.get("/admin/runs/"+runID(1)).body, "Nobody was to be told of this run")
+	require.Contains(t, r.get("/admin/runs/"+runID(1)).body, "Nothing was delivered")
 	for i := range 21 {
 		r.delivery(fmt.Sprintf("dlv_01KHQ5V8J0000000000000%04d", i), map[string]any{"run_id": runID(1), "status": string(deliveries.Delivered)})
 	}
 	page := r.get("/admin/runs/" + runID(1)).body
-	require.Equal(t, 20, strings.Count(page, `<a href="/admin/deliveries/dlv_`))
+	require.Equal(t, 20, strings.Count(page, `<a class="main" href="/admin/deliveries/dlv_`))
 	require.Contains(t, page, `/admin/deliveries?run=`+runID(1))
 }
 
@@ -331,7 +334,7 @@ func TestAdviceOnFailedRuns(t *testing.T) {
 		columns := map[string]any{"status": "FAILED", "error_code": row.code, "error_message": "No.", "error_kind": "upstream"}
 		maps.Copy(columns, row.more)
 		r.run(runID(i+1), columns)
-		body := r.get("/admin/runs/" + runID(i+1)).body
+		body := strings.ReplaceAll(r.get("/admin/runs/"+runID(i+1)).body, "/admin/providers/new", "") // of the banner
 		for _, text := range row.want {
 			require.Contains(t, body, text, row.code)
 		}

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,19 +28,51 @@ const (
 type nodeBar struct {
 	ID, Type, Status string
 	Via              string // why routers have come to it
-	X, Width         int    // of barWidth
-	After, Took      time.Duration
-	StartedAt        time.Time
-	Usage            agents.Usage
-	Output           shownText
-	Error            *agents.Failure
-	Attempts         []agents.Attempt
-	ToolCalls        []toolRow
+	lane
+	After, Took time.Duration
+	StartedAt   time.Time
+	Usage       agents.Usage
+	Output      shownText
+	Error       *agents.Failure
+	Attempts    []attemptBar
+	ToolCalls   []toolRow
+}
+
+// lane is where a bar lies on its line.
+type lane struct{ X, Width int } // of barWidth
+
+// Left is where the bar begins, as an attribute of SVG.
+func (l lane) Left() string { return share10(l.X) }
+
+// Size is how wide the bar is, as an attribute of SVG.
+func (l lane) Size() string { return share10(l.Width) }
+
+// share10 writes thousandths as a percentage.
+func share10(n int) string { return strconv.FormatFloat(float64(n)/10, 'f', -1, 64) + "%" }
+
+// attemptBar is an attempt at a provider on the timeline.
+type attemptBar struct {
+	agents.Attempt
+	lane
+}
+
+// IsWorthALine reports whether the attempts of a node say more than the node itself.
+func (b nodeBar) IsWorthALine() bool {
+	return len(b.Attempts) > 1 || len(b.Attempts) == 1 && b.Attempts[0].Error != nil
+}
+
+// Icon is that of what the node is.
+func (b nodeBar) Icon() string {
+	if len(b.ToolCalls) > 0 {
+		return "wrench"
+	}
+	return "bot"
 }
 
 // toolRow is a call of a tool on the timeline.
 type toolRow struct {
 	agents.ToolCall
+	lane
 	Arguments, Result shownText
 }
 
@@ -65,14 +98,21 @@ func (w *Web) nodeBars(run *runs.Run, shown *texts) []nodeBar {
 			end = to
 		}
 		b := nodeBar{ID: n.ID, Type: n.Type, Via: n.Via, Status: string(n.Status), After: max(n.StartedAt.Sub(from), 0), Took: max(end.Sub(n.StartedAt), 0),
-			StartedAt: n.StartedAt, Usage: n.Usage, Error: n.Error, Attempts: n.By.Attempts}
+			StartedAt: n.StartedAt, Usage: n.Usage, Error: n.Error}
+		place := func(at time.Time, took time.Duration) (l lane) {
+			l.X, l.Width = barPosition(max(at.Sub(from), 0), took, to.Sub(from))
+			return l
+		}
+		for _, a := range n.By.Attempts {
+			b.Attempts = append(b.Attempts, attemptBar{a, place(a.StartedAt, a.Duration)})
+		}
 		b.X, b.Width = barPosition(b.After, b.Took, to.Sub(from))
 		if run.IsFlow { // the one node of an agent's run has the run's own output
-			b.Output = shown.show("What "+n.ID+" answered", n.Output, "node", n.ID)
+			b.Output = shown.show("Output of "+n.ID, n.Output, "node", n.ID)
 		}
 		for _, c := range n.ToolCalls {
-			b.ToolCalls = append(b.ToolCalls, toolRow{c, shown.show("Arguments of "+c.Tool, string(c.ArgumentsJSON()), "arguments", c.ID),
-				shown.show("What "+c.Tool+" gave", c.Result, "result", c.ID)})
+			b.ToolCalls = append(b.ToolCalls, toolRow{c, place(c.StartedAt, c.Duration()), shown.show("Arguments of "+c.Tool, string(c.ArgumentsJSON()), "arguments", c.ID),
+				shown.show("Result of "+c.Tool, c.Result, "result", c.ID)})
 		}
 		bars[i] = b
 	}

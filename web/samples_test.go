@@ -62,6 +62,8 @@ func samples() map[string][]any {
 		"endpoint":      {sampleEndpoint(""), sampleEndpoint("ops")},
 		"toolServers":   {sampleList("toolServers", toolServer)},
 		"toolserver":    sampleToolServers(toolServer),
+		"search":        {searchResults{Query: "x"}, searchResults{Query: "ci", Groups: []foundGroup{{"Names", []found{{"ci", "client ci", "plug", clientsPath}}}}}},
+		"design":        {newDesign()},
 		"runs":          {sampleRuns()},
 		"run":           {sampleRun()},
 		"deliveries":    {sampleDeliveries()},
@@ -177,7 +179,7 @@ func sampleRun() runScreen {
 		Artifacts: []artifactRow{{agents.Artifact{ID: "art_1", Name: "a.png", MediaType: "image/png", NodeID: "painter"}, "image", "/a/art_1", "/x"}, {agents.Artifact{ID: "art_2"}, "audio", "/a/art_2", "/x"},
 			{agents.Artifact{ID: "art_3"}, "video", "/a/art_3", "/x"}, {agents.Artifact{ID: "art_4"}, "", "", "/x"}},
 		Uploads: []artifactRow{{agents.Artifact{ID: "art_5", Name: "call.wav", MediaType: "audio/wav"}, "audio", "/a/art_5", "/x"}},
-		Nodes:   []nodeBar{{ID: "triage", Type: "triage", Status: "FAILED", Width: barWidth, Took: time.Second, StartedAt: at, Output: text, Error: failure}},
+		Nodes:   []nodeBar{{ID: "triage", Type: "triage", Status: "FAILED", lane: lane{0, barWidth}, Took: time.Second, StartedAt: at, Output: text, Error: failure}},
 		Events:  []eventRow{{Type: "node.failed", Node: "triage", Status: "FAILED", At: at, Address: runsPath}}, MoreEvents: true,
 		Deliveries: []deliveryRow{sampleDeliveryRow()}, MoreDeliveries: deliveriesPath, Advice: advice{[]string{"Ask for less."}, []link{{"/admin/agents/triage", "Agent triage"}}}}
 }

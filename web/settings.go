@@ -2,7 +2,9 @@ package web
 
 import (
 	"bytes"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -24,6 +26,16 @@ type settingsView struct {
 type settingsSection struct {
 	Name     string // "server"
 	Settings []Setting
+}
+
+// IsLocal reports whether the address is one that only this machine can use.
+func (v settingsView) IsLocal() bool {
+	u, err := url.Parse(v.URL)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func (w *Web) settingsPage() page {

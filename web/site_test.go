@@ -143,7 +143,7 @@ func (s *site) noted() (list []string) {
 // someAssets stand for those that `make assets` gets, so that pages don't change with them.
 func someAssets() fstest.MapFS {
 	files := fstest.MapFS{}
-	for _, name := range append(web.Needed(), "beckon.css", "nouns.css", "records.css", "beckon.js", "charts.js", "docs.css", "docs.js", "icon.svg") {
+	for _, name := range append(web.Needed(), "tokens.css", "theme.js", "times.js", "search.js", "beckon.css", "nouns.css", "records.css", "beckon.js", "docs.css", "docs.js", "icon.svg") {
 		files[name] = &fstest.MapFile{Data: []byte("this is " + name)}
 	}
 	return files

@@ -18,14 +18,14 @@ import (
 
 // toolServerFields are the fields of the form, in its order.
 var toolServerFields = []labelled{
+	{"timeout", "Timeout"},
+	{"disabled", "Disabled"},
 	{"command", "Program and arguments"},
 	{"env", "Environment"},
-	{"maxMemory", "Memory of each process"},
+	{"maxMemory", "Memory limit"},
 	{"url", "URL"},
 	{"headers", "Headers"},
 	{"secrets", "Secrets"},
-	{"timeout", "Time for one call"},
-	{"disabled", "Disabled"},
 }
 
 // toolServerForm is a tool server as its form has it. None of its secrets is in it.

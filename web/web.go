@@ -78,6 +78,7 @@ func newWeb(c Config, files fs.FS) (*Web, error) {
 		c.Log.Warn("the pages lack assets, and look plain: build with make, which gets them", slog.Any("missing", missing))
 	}
 	w.screens = newScreens(c.Version, w.base, w.assets, append(w.pages(), errorPage()))
+	w.screens.banner = w.noModel
 	return w, nil
 }
 
@@ -87,7 +88,7 @@ func (w *Web) pages() []page {
 	for _, f := range forms() {
 		all = append(all, f.pages(w)...)
 	}
-	return slices.Concat(all, w.runPages(), w.conversationPages(), w.deliveryPages(), w.recordPages())
+	return slices.Concat(all, []page{w.searchPage()}, w.designPages(), w.runPages(), w.conversationPages(), w.deliveryPages(), w.recordPages())
 }
 
 // Register puts the pages and their assets on e.

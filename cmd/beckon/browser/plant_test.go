@@ -316,6 +316,12 @@ func (b *browser) title(text string) {
 	b.until(fmt.Sprintf("document.readyState === 'complete' && document.querySelector('h1') && document.querySelector('h1').innerText.includes(%q)", text))
 }
 
+// onRun waits for the page of a run, which is called by what was asked.
+func (b *browser) onRun() {
+	b.t.Helper()
+	b.until(`document.readyState === "complete" && document.querySelector("#run .heading .id")`)
+}
+
 // requireQuiet fails when a page has printed something on the console.
 func (b *browser) requireQuiet() {
 	b.t.Helper()

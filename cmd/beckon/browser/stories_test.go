@@ -50,16 +50,16 @@ func TestANewcomer(t *testing.T) {
 	require.NoError(t, err, "%s", curl)
 	require.NotEmpty(t, out)
 
-	b.visit("/admin/clients/deploys")
+	b.visit("/admin/clients/deploys?tab=try")
 	require.NotContains(t, get(b, chromedp.OuterHTML(chromedp.CSS("html"))), token, "it is shown once")
 	b.fill("#sample-body", "Is everything in order?")
 	b.until(`document.querySelector("#preview").innerText.includes("Is everything in order?")`) // it moves the button
 	b.press(`button[formaction$="/try"]`)
 	b.until(`document.querySelector("[data-answer]") && document.querySelector("[data-answer]").innerText.includes("Is everything in order?")`)
 	b.screenshot("client")
-	b.click("See the run")
-	b.title("Run")
-	b.shows("COMPLETED")
+	b.press(`#answer a[href*="/admin/runs/"]`)
+	b.onRun()
+	b.shows("Completed")
 	b.shows("Is everything in order?")
 	b.screenshot("run")
 	b.requireQuiet()
@@ -102,8 +102,8 @@ endpoints:
 	b.shows("triage")
 	b.screenshot("overview")
 	b.press(`main a[href^="/admin/runs/run_"]`)
-	b.title("Run")
-	b.shows("FAILED")
+	b.onRun()
+	b.shows("Failed")
 	b.shows("DiskFull on db-1")
 	b.shows("provider")
 	b.visit("/admin/refused")
@@ -139,6 +139,7 @@ func TestLogin(t *testing.T) {
 	require.Len(t, cookies, 1)
 	require.True(t, cookies[0].HTTPOnly)
 	require.Equal(t, network.CookieSameSiteLax, cookies[0].SameSite)
+	b.press("button.account")
 	b.press(`form[action="/admin/logout"] button`)
 	b.do(chromedp.WaitVisible(chromedp.CSS("#password")))
 	b.visit("/admin/runs")
@@ -169,7 +170,7 @@ func TestEveryPage(t *testing.T) {
 	b.login(g.password)
 	b.title("Overview")
 	pages := []string{"/admin", "/admin/clients", "/admin/clients/new", "/admin/clients/new?source=github", "/admin/clients/new?source=schedule", "/admin/clients/new?source=hmac", "/admin/clients/demo", "/admin/clients/demo/arrival", "/admin/commands", "/admin/commands/new", "/admin/agents", "/admin/agents/new", "/admin/agents/assistant",
-		"/admin/providers", "/admin/providers/new", "/admin/flows", "/admin/flows/new", "/admin/endpoints", "/admin/endpoints/new", "/admin/runs", "/admin/deliveries", "/admin/refused", "/admin/settings", "/admin/audit"}
+		"/admin/providers", "/admin/providers/new", "/admin/flows", "/admin/flows/new", "/admin/endpoints", "/admin/endpoints/new", "/admin/runs", "/admin/deliveries", "/admin/refused", "/admin/settings", "/admin/audit", "/admin/search?q=demo", "/admin/clients/demo?tab=try", "/admin/clients/demo?tab=settings", "/admin/clients/demo?tab=snippets", "/admin/agents/assistant?tab=settings"}
 	for _, dark := range []bool{false, true} {
 		for _, width := range []int64{1280, 375} {
 			b.dark(dark)

@@ -1,0 +1,97 @@
+package web
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"beckon/internal/catalog"
+	"beckon/runs"
+)
+
+const (
+	// maxCounted is how many runs the key figures of a page are made from.
+	maxCounted = 100
+	// maxShown is how many of the newest runs and changes such a page lists.
+	maxShown = 10
+)
+
+// activity is what has happened with one resource: its runs of the last 24 hours in figures, the newest of them, and its changes.
+type activity struct {
+	HasRuns   bool // runs are of it, so that there are figures
+	Calls     string
+	Rate      string // of success; empty where nothing has ended
+	P95       time.Duration
+	Cost      string
+	Last      *runRow
+	Runs      []runRow
+	AllRuns   string // the address of the list of its runs
+	Changes   []auditRow
+	AllAudits string
+}
+
+// activityOf looks up what has happened with a resource.
+func (w *Web) activityOf(ctx context.Context, f form, id string) (a activity, err error) {
+	entries, _, err := w.Backend.Editor.AuditEntries(ctx, catalog.AuditQuery{Section: f.section, ResourceID: id, Limit: maxShown})
+	if err != nil {
+		return a, err
+	}
+	for _, e := range entries {
+		a.Changes = append(a.Changes, newAuditRow(e))
+	}
+	a.AllAudits = filtered(auditPath, "section", f.section, "id", id)
+	q := runs.Query{Limit: maxCounted, Brief: true}
+	switch f.one {
+	case "client":
+		q.ClientID, a.AllRuns = id, filtered(runsPath, "client", id)
+	case "agent", "flow":
+		q.Agent, a.AllRuns = id, filtered(runsPath, "agent", id)
+	default:
+		return a, nil
+	}
+	if w.Backend.Runs == nil {
+		return a, nil
+	}
+	list, _, err := w.Backend.Runs.List(ctx, q)
+	if err != nil {
+		return a, err
+	}
+	a.HasRuns = true
+	for _, r := range list[:min(len(list), maxShown)] {
+		a.Runs = append(a.Runs, w.newRunRow(r))
+	}
+	if len(a.Runs) > 0 {
+		a.Last = &a.Runs[0]
+	}
+	a.count(list, w.Now().Add(-24*time.Hour))
+	return a, nil
+}
+
+// count makes the key figures from the newest runs, of which those before a time are left out.
+func (a *activity) count(list []*runs.Run, since time.Time) {
+	var total runs.Tally
+	total.ByStatus = map[runs.Status]int64{}
+	var took []time.Duration
+	for _, r := range list {
+		if r.CreatedAt.Before(since) {
+			break
+		}
+		total.ByStatus[r.Status]++
+		total.Cost = total.Cost.Plus(r.Usage.Cost)
+		if r.Status == runs.Completed {
+			took = append(took, r.CompletedAt.Sub(r.CreatedAt))
+		}
+	}
+	n := total.Runs()
+	if a.Calls = number(n); n == maxCounted {
+		a.Calls += "+"
+	}
+	if rate, ok := total.SuccessRate(); ok {
+		a.Rate = percent(rate)
+	}
+	if a.P95 = unknown; len(took) > 0 {
+		slices.Sort(took)
+		a.P95 = took[(len(took)*95-1)/100]
+	}
+	a.Cost = costText(total.Cost)
+}

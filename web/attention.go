@@ -1,0 +1,170 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"beckon/agents"
+	"beckon/internal/catalog"
+	"beckon/runs"
+)
+
+// attention is something that somebody should look at.
+type attention struct {
+	Bad          bool // else it only warns
+	Title        string
+	Text         string
+	Since, Until time.Time // zero for unknown
+	Address, Act string    // where to, and what the link says
+}
+
+// needsAttention lists what is wrong now, the worst first.
+func needsAttention(o overview) (list []attention) {
+	for _, n := range o.NotInForce {
+		what := "The configuration file"
+		if n.ID != "" {
+			what = fmt.Sprintf("The %s “%s”", n.What, n.ID)
+		}
+		list = append(list, attention{Bad: true, Title: what + " is not in force", Text: n.Why, Address: n.Address, Act: "Fix"})
+	}
+	for _, e := range o.Troubled {
+		state := "is failing"
+		if e.Disabled() {
+			state = "is disabled"
+		}
+		text := e.Reason
+		if e.Pending > 0 {
+			text += " " + number(e.Pending) + " deliveries are waiting."
+		}
+		if e.Failed > 0 {
+			text += " " + number(e.Failed) + " have failed."
+		}
+		list = append(list, attention{Bad: true, Title: "The endpoint “" + e.EndpointID + "” " + state, Text: text, Since: e.FailingSince, Address: addressOf(endpointsPath, e.EndpointID), Act: "Open endpoint"})
+	}
+	for _, p := range o.Failing {
+		list = append(list, attention{Title: "The provider “" + p.Provider + "” is failing", Text: "Last error: " + p.Code + ". Agents with a fallback use it meanwhile.", Until: p.Until, Address: "/admin/providers/" + p.Provider, Act: "Open provider"})
+	}
+	return list
+}
+
+// setup is how far somebody is with the first steps.
+type setup struct {
+	Model, Agent, Caller, Call, Outbound bool
+	Vendors                              []vendor
+	Demo                                 string // the address of a client to try; empty for none
+}
+
+// Done reports whether the steps that everybody has to take are taken.
+func (s setup) Done() bool { return s.Model && s.Agent && s.Caller && s.Call }
+
+// Count is how many of the five steps are taken.
+func (s setup) Count() (n int) {
+	for _, done := range []bool{s.Model, s.Agent, s.Caller, s.Call, s.Outbound} {
+		if done {
+			n++
+		}
+	}
+	return n
+}
+
+// Now is the number of the first step that is not taken.
+func (s setup) Now() int {
+	for i, done := range []bool{s.Model, s.Agent, s.Caller, s.Call, s.Outbound} {
+		if !done {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// setupOf looks how far somebody is.
+func (w *Web) setupOf(ctx context.Context) (s setup, err error) {
+	v, err := w.Backend.Editor.View(ctx)
+	if err != nil {
+		return s, err
+	}
+	real := map[string]bool{}
+	for _, p := range catalog.Records[agents.Provider](v) {
+		if p.Item.Type != providerTemplate {
+			real[p.Item.ID], s.Model = true, true
+		}
+	}
+	for _, a := range catalog.Records[agents.Agent](v) {
+		s.Agent = s.Agent || real[a.Item.Provider] || a.Item.KindOrChat() == agents.KindHTTP
+	}
+	s.Model = s.Model || s.Agent
+	for _, c := range v.RecordsOf("clients") {
+		if c.Item.Key() == demoClient {
+			s.Demo = addressOf(clientsPath, demoClient)
+		} else {
+			s.Caller = true
+		}
+	}
+	s.Outbound = len(v.RecordsOf("endpoints")) > 0
+	s.Vendors = vendors()
+	if w.Backend.Runs == nil {
+		return s, nil
+	}
+	list, _, err := w.Backend.Runs.List(ctx, runs.Query{Limit: 1, Brief: true})
+	s.Call = len(list) > 0
+	return s, err
+}
+
+// demoClient is the client that the first start makes.
+const demoClient = "demo"
+
+// noModel says what follows while no model is connected; empty where one is.
+func (w *Web) noModel(ctx context.Context) string {
+	v, err := w.Backend.Editor.View(ctx)
+	if err != nil {
+		return "" // the page itself says what is wrong
+	}
+	list := catalog.Records[agents.Provider](v)
+	for _, p := range list {
+		if p.Item.Type != providerTemplate {
+			return ""
+		}
+	}
+	for _, a := range catalog.Records[agents.Agent](v) {
+		if a.Item.KindOrChat() == agents.KindHTTP {
+			return ""
+		}
+	}
+	if len(list) > 0 {
+		return "Agents answer from templates until you connect one."
+	}
+	return "Calls are refused until you connect one."
+}
+
+// vendor is where models can be had, with what its provider begins with.
+type vendor struct {
+	Key, Title, About, Glyph string
+	provider                 agents.Provider
+}
+
+// Address is the form of a new provider of the vendor.
+func (v vendor) Address() string { return filtered("/admin/providers/new", "vendor", v.Key) }
+
+func vendors() []vendor {
+	return []vendor{
+		{"openai", "OpenAI", "GPT models", "OA", agents.Provider{ID: "openai", Type: providerOpenAI, URL: "https://api.openai.com/v1"}},
+		{"anthropic", "Anthropic", "Claude models", "An", agents.Provider{ID: "anthropic", Type: "anthropic", URL: "https://api.anthropic.com/v1"}},
+		{"gemini", "Google", "Gemini models", "Ge", agents.Provider{ID: "gemini", Type: providerOpenAI, URL: "https://generativelanguage.googleapis.com/v1beta/openai"}},
+		{"azure", "Azure", "OpenAI on Azure", "Az", agents.Provider{ID: "azure", Type: providerOpenAI, URL: "https://YOUR-RESOURCE.openai.azure.com/openai/v1"}},
+		{"ollama", "Ollama", "On your machine", "Ol", agents.Provider{ID: "ollama", Type: providerOpenAI, URL: "http://localhost:11434/v1"}},
+		{"vllm", "vLLM", "Your own server", "vL", agents.Provider{ID: "vllm", Type: providerOpenAI, URL: "http://localhost:8000/v1"}},
+		{"other", "Other", "Compatible API", "+", agents.Provider{Type: providerOpenAI}},
+		{"template", "Test model", "No key needed", "T", agents.Provider{ID: "test", Type: providerTemplate, Template: "You asked: {{ .prompt }}"}},
+	}
+}
+
+// blankProvider is what the form of a new provider begins with.
+func blankProvider(key string) agents.Provider {
+	for _, v := range vendors() {
+		if v.Key == key {
+			return v.provider
+		}
+	}
+	return agents.Provider{Type: providerOpenAI}
+}
