@@ -84,7 +84,7 @@ func runCells(r *runs.Run) []string {
 		strconv.Itoa(u.ReasoningTokens), strconv.Itoa(u.Images), strconv.FormatFloat(u.AudioSeconds, 'f', -1, 64), strconv.Itoa(u.Characters), costCell(u.Cost), code, r.Verdict}
 }
 
-var statColumns = []string{"hour", "runs", "queued", "running", "waiting", "completed", "failed", "canceled", "latencyP50Ms", "latencyP95Ms", "tokens", "costUSD"}
+var statColumns = strings.Split("hour,runs,queued,running,waiting,completed,failed,canceled,latencyP50Ms,latencyP95Ms,tokens,costUSD", ",")
 
 func (s *Server) exportStats(ctx context.Context, in *statsInput) (*huma.StreamResponse, error) {
 	since, err := readSince(in.Since)
