@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,15 +48,18 @@ func Noun() catalog.Noun[Client] {
 			return next.withWebhookSecret(given, time.Now())
 		},
 		Saved: func(tx store.Tx, c Client, isNew bool) (secret.String, error) {
-			if !isNew {
+			if !isNew && c.KeepRequests > 0 {
 				return "", nil
+			}
+			if !isNew {
+				return "", forgetRequests(tx, c.ID)
 			}
 			if err := forgetKeys(tx, c.ID); err != nil {
 				return "", err
 			}
 			return addToken(tx, c.ID, time.Now())
 		},
-		Deleted: deleteTokens,
+		Deleted: func(tx store.Tx, id string) error { return errors.Join(deleteTokens(tx, id), forgetRequests(tx, id)) },
 	}
 }
 

@@ -58,9 +58,14 @@ func Credentials(tx store.Tx) (map[string][]Credential, error) {
 	return all, nil
 }
 
+// forgetRequests deletes the kept requests of a client; see package kept.
+func forgetRequests(tx store.Tx, id string) error {
+	return store.Wrap(tx.Exec("DELETE FROM kept_requests WHERE client_id = ?", id), "delete the kept requests of %q", id)
+}
+
 // forgetKeys forgets the idempotency keys and the alerts of a client, which may be those of another one of that id.
 func forgetKeys(tx store.Tx, id string) error {
-	for _, table := range []string{"idempotency_keys", "coalesce_keys", "coalesce_items"} {
+	for _, table := range []string{"idempotency_keys", "coalesce_keys", "coalesce_items", "kept_requests"} {
 		if err := tx.Exec("DELETE FROM "+table+" WHERE client_id = ?", id); err != nil {
 			return fmt.Errorf("forget the keys of the last %q: %w", id, err)
 		}

@@ -48,6 +48,7 @@ func (s *Server) addAdmin() {
 	s.registerActions(api)
 	s.registerTools(api)
 	s.registerRecords(api)
+	s.registerRequests(api)
 	s.describe(api)
 	s.finishDocument(api)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -36,6 +37,7 @@ type runScreen struct {
 	MoreDeliveries  string // the address of all of them; empty when they are here
 	NotRepeatable   string // why it cannot be run again; empty when it can
 	RepeatsACommand bool   // the command's prompt as it is today
+	Replayable      bool   // its request is kept
 	Advice          advice // on what has failed
 }
 
@@ -51,6 +53,14 @@ func (s runScreen) AgentAddress() string {
 		return addressOf("/admin/flows", s.Run.WorkflowID)
 	}
 	return addressOf("/admin/agents", s.Run.WorkflowID)
+}
+
+// ReplayedAddress is the page of the run that it repeats; empty where that is none.
+func (s runScreen) ReplayedAddress() string {
+	if !strings.HasPrefix(s.Run.ReplayOf, "run_") {
+		return ""
+	}
+	return runAddress(s.Run.ReplayOf, "")
 }
 
 // tokens are what a run has used.
@@ -73,6 +83,7 @@ func (w *Web) runPage() page {
 	return page{path: path, template: "run", title: "Run", data: w.showRun, posts: map[string]echo.HandlerFunc{
 		path + "/cancel": w.cancelRun,
 		path + "/again":  w.repeatRun,
+		path + "/replay": w.replayRun,
 		path + "/decide": w.decideCall,
 
 		path + "/artifacts/:artifact/remove": w.removeArtifact,
@@ -124,6 +135,11 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 	if s.Advice, err = w.adviseOnRun(ctx, run); err != nil {
 		return s, err
 	}
+	request, err := w.keptOfRun(ctx, run)
+	if err != nil {
+		return s, err
+	}
+	s.Replayable = request != nil && !s.Live
 	s.NotRepeatable, s.RepeatsACommand, err = w.whyNotRepeatable(ctx, run)
 	return s, err
 }

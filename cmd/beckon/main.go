@@ -27,6 +27,7 @@ type commandLine struct {
 	Serve      serveCommand      `cmd:"" help:"Run the gateway."`
 	Invoke     invokeCommand     `cmd:"" help:"Call a client's webhook and print the answer."`
 	Runs       runsCommand       `cmd:"" help:"List, show, follow and cancel runs."`
+	Replay     replayCommand     `cmd:"" help:"Run a run's kept request again, as its client is now. Needs the admin token."`
 	Clients    clientsCommand    `cmd:"" help:"List and make clients, and give them tokens. Works on the database, whether the gateway runs or not."`
 	Listen     listenCommand     `cmd:"" help:"Receive events on this machine: verify them and print them."`
 	Config     configCommand     `cmd:"" help:"Check or export the configuration."`
