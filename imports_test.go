@@ -20,7 +20,7 @@ var layers = map[string]int{
 	"cmd": top, "examples": top,
 	"gateway": 6,
 	"server":  5, "web": 5,
-	"calls": 4, "calls/coalesce": 4, "schedules": 4, "safety": 4, "internal/config": 4,
+	"calls": 4, "calls/coalesce": 4, "calls/kept": 2, "schedules": 4, "safety": 4, "internal/config": 4,
 	"runs": 3, "deliveries": 3, "budgets": 3,
 	"clients": 2, "commands": 2, "agents": 2, "artifacts": 2, "share": 2, "events": 2, "tools": 2, "sessions": 2,
 	"internal/catalog": 1, "internal/work": 1, "internal/store": 1, "internal/sealed": 1, "internal/gate": 1, "internal/magec": 1, "calls/senders": 1, "calls/senders/all": 1, "calls/forms": 1, "tools/names": 1,

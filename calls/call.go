@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"beckon/calls/kept"
 	"beckon/calls/senders"
 	"beckon/clients"
 	"beckon/internal/memory"
@@ -34,6 +35,7 @@ type Call struct {
 	lease   *Lease
 	key     string // Idempotency-Key
 
+	held         *kept.Request // what is kept of the request; nil for nothing
 	arrived      *ArrivedEvent // what the call said; nil for one without a source
 	agentTimeout time.Duration // how long the run's agent or flow may take
 	detach       func()        // from now on, a caller who disconnects does not cancel the run
@@ -106,6 +108,7 @@ func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
 	}
 	returned, c.Refused = true, c.laterNot4xx(err)
 	c.noteArrival()
+	c.keepRequest()
 	return c
 }
 
@@ -119,7 +122,7 @@ func (c *Call) admit(ctx context.Context) (err error) {
 	if c.Client, err = c.sender.Verify(ctx, c.catalog.Clients, r); err != nil {
 		return err
 	}
-	if c.sender != Page {
+	if !c.isByAdmin() {
 		c.Client.NoteCall(time.Now())
 	}
 	if !c.Client.IsEnabled() {
@@ -155,6 +158,7 @@ func (c *Call) admit(ctx context.Context) (err error) {
 	if err := c.shakeHands(ctx); err != nil || c.Answer != nil {
 		return err
 	}
+	c.holdRequest()
 	return c.lease.takeSlot(c.service.Runs, c.IsAsync())
 }
 
@@ -212,7 +216,7 @@ func (c *Call) runRequest() (runs.Request, error) {
 		return runs.Request{}, err
 	}
 	var callback json.RawMessage
-	if p.Webhook != nil {
+	if p.Webhook != nil && r.replayOf == "" { // its caller has been told of the first run
 		if callback, err = c.service.Deliveries.Accept(c.Client.ID, c.Client.Content, p.Webhook); err != nil {
 			return runs.Request{}, err
 		}
@@ -239,6 +243,7 @@ func (c *Call) runRequest() (runs.Request, error) {
 		Priority:   p.Priority,
 		Stream:     r.Stream,
 		Rules:      c.Client.Content,
+		ReplayOf:   r.replayOf,
 		Share:      (c.Client.Share || entry.Share) && !c.Client.Content.Discarding(),
 	}
 	if r.hasFiles() {

@@ -33,6 +33,7 @@ import (
 	"beckon/agents"
 	"beckon/calls/coalesce"
 	"beckon/calls/forms"
+	"beckon/calls/kept"
 	"beckon/calls/senders"
 	"beckon/calls/senders/all"
 	"beckon/calls/senders/sns"
@@ -58,6 +59,7 @@ type Config struct {
 	Deliveries   *deliveries.Service
 	Memory       *memory.Budget    // for the bodies and answers of calls; nil is no limit
 	Coalesce     *coalesce.Service // nil: each call starts a run of its own
+	Kept         *kept.Service     // the latest requests of clients that keep them; nil keeps none
 	Metrics      *telemetry.Metrics
 	MaxBodyBytes int64        // for clients without a limit of their own
 	Senders      senders.Set  // the vendors that a call can be verified as; nil is all, without access to keys and certificates

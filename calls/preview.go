@@ -26,13 +26,17 @@ func (s *Service) Preview(client clients.Client, r *Request) (p Prompt, agent st
 // Try starts a run as a call of the client's webhook would, within the client's limits, and returns its ID as soon as
 // the run is recorded. The run goes on when ctx ends.
 func (s *Service) Try(ctx context.Context, r *Request) (runID string, err error) {
+	return s.try(ctx, Page, r)
+}
+
+func (s *Service) try(ctx context.Context, sender *Sender, r *Request) (runID string, err error) {
 	if r.Header = r.Header.Clone(); r.Header == nil {
 		r.Header = http.Header{}
 	}
 	r.Header.Del("Prefer") // the page follows the run, so there is no waiting; and each try is a new run
 	r.Header.Del(keyHeader)
 	r.Stream = true // so that the page shows the answer while it is written
-	c := s.Start(context.WithoutCancel(ctx), Page, r)
+	c := s.Start(context.WithoutCancel(ctx), sender, r)
 	defer c.Close()
 	if c.Refused != nil {
 		return "", c.Refused

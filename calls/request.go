@@ -38,6 +38,8 @@ type Request struct {
 	// place of Read.
 	Open func(limit int64) (io.ReadCloser, error)
 
+	RequestID string // X-Request-Id of the answer
+
 	held        *memory.Reservation
 	upload      *upload // nil unless the body was read piece by piece
 	service     *Service
@@ -45,6 +47,7 @@ type Request struct {
 	deliveryKey string         // see noteDelivery
 	said        *senders.Event // see event
 	warnings    []string       // of the run
+	replayOf    string         // the ID of the run or the kept request that it repeats; empty for a call
 }
 
 // ReadBody reads the body into Body, unless it has been read already. A body of more than limit bytes is a TooLarge

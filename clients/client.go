@@ -29,6 +29,7 @@ const (
 	MaxSyncTimeout     = 24 * time.Hour
 	MaxBodyBytes       = 64 << 20            // what a client may at most be allowed
 	MaxMetadataBytes   = 16 << 10            // of a client and of a call, as JSON
+	MaxKeptRequests    = 1000                // that a client may at most have kept
 	MaxOverlap         = 30 * 24 * time.Hour // how long an old token may stay good beside a new one
 )
 
@@ -72,6 +73,7 @@ type Client struct {
 	Missed             string              `json:"missed,omitempty" yaml:"missed,omitempty"`               // once, skip; empty is once
 	Redact             *Redact             `json:"redact,omitempty" yaml:"redact,omitempty"`               // what is blacked out of its runs
 	StoreContent       *bool               `json:"storeContent,omitempty" yaml:"storeContent,omitempty"`   // nil is true; false: neither input nor output is kept
+	KeepRequests       int                 `json:"keepRequests,omitempty" yaml:"keepRequests,omitempty"`   // how many of its latest requests are kept, to be replayed; 0 is none
 	ExpectEvery        units.Duration      `json:"expectEvery,omitempty" yaml:"expectEvery,omitempty"`     // without a call for so long it is silent; 0 expects none
 }
 

@@ -47,8 +47,11 @@ func Noun() catalog.Noun[Client] {
 			return next.withWebhookSecret(given, time.Now())
 		},
 		Saved: func(tx store.Tx, c Client, isNew bool) (secret.String, error) {
-			if !isNew {
+			if !isNew && c.KeepRequests > 0 {
 				return "", nil
+			}
+			if !isNew {
+				return "", forgetRequests(tx, c.ID)
 			}
 			if err := forgetKeys(tx, c.ID); err != nil {
 				return "", err

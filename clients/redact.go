@@ -81,6 +81,12 @@ func (c Client) checkContent(found *problem.Fields) {
 	if c.Redact != nil {
 		c.Redact.check(found)
 	}
+	switch {
+	case c.KeepRequests < 0 || c.KeepRequests > MaxKeptRequests:
+		found.Add("keepRequests", "must be from 0 to %d", MaxKeptRequests)
+	case c.KeepRequests > 0 && (c.Redact != nil || !c.StoresContent()):
+		found.Add("keepRequests", "cannot be used with redact or storeContent: false, since requests are kept as they came")
+	}
 	if !c.StoresContent() && c.Share {
 		found.Add("share", "is for clients whose content is kept: with storeContent: false there is nothing for a page to show")
 	}

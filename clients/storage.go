@@ -36,6 +36,9 @@ func deleteOwned(tx store.Tx, id string) error {
 	if err := deleteTokens(tx, id); err != nil {
 		return err
 	}
+	if err := forgetRequests(tx, id); err != nil {
+		return err
+	}
 	return tx.Scrub(func() error {
 		for _, table := range []string{"agent_sessions", "session_turns", "session_summaries"} {
 			if err := tx.Exec("DELETE FROM "+table+" WHERE client_id = ?", id); err != nil {
@@ -73,9 +76,14 @@ func Credentials(tx store.Tx) (map[string][]Credential, error) {
 	return all, nil
 }
 
+// forgetRequests deletes the kept requests of a client; see package kept.
+func forgetRequests(tx store.Tx, id string) error {
+	return store.Wrap(tx.Exec("DELETE FROM kept_requests WHERE client_id = ?", id), "delete the kept requests of %q", id)
+}
+
 // forgetKeys forgets the idempotency keys, the alerts and the conversations of a client, which may be those of another one of that id.
 func forgetKeys(tx store.Tx, id string) error {
-	for _, table := range []string{"idempotency_keys", "coalesce_keys", "coalesce_items", "agent_sessions", "session_turns", "session_summaries"} {
+	for _, table := range []string{"idempotency_keys", "coalesce_keys", "coalesce_items", "agent_sessions", "session_turns", "session_summaries", "kept_requests"} {
 		if err := tx.Exec("DELETE FROM "+table+" WHERE client_id = ?", id); err != nil {
 			return fmt.Errorf("forget the keys of the last %q: %w", id, err)
 		}

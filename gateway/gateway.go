@@ -34,6 +34,7 @@ import (
 	"beckon/budgets"
 	"beckon/calls"
 	"beckon/calls/coalesce"
+	"beckon/calls/kept"
 	"beckon/clients"
 	"beckon/deliveries"
 	"beckon/internal/catalog"
@@ -268,8 +269,11 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	coalescing.Register(g.instance)
 	g.sessions = &sessions.Service{Store: g.store}
 	g.sessions.Register(g.instance)
+	requests := kept.New(kept.Config{Store: g.store, Log: g.Log, Keeps: g.keptRequests, Retention: func() time.Duration { return g.inForce.Load().runRetention }})
+	requests.Register(g.instance)
+	g.started.addWithin(loopGrace, requests.Close)
 	g.calls = calls.New(calls.Config{
-		Catalog: g.catalog, Runs: g.runs, Coalesce: coalescing, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
+		Catalog: g.catalog, Runs: g.runs, Kept: requests, Coalesce: coalescing, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
 		Senders: g.newSenders(), Challenges: g.newChallenges(key), Fetch: g.fetch, PublicURL: g.publicURL(), Log: g.Log,
 		Budget: g.budgets.Check, MaxBodyBytes: int64(c.MaxBodyBytes), ProxyTimeout: time.Duration(c.ProxyTimeout),
 	})

@@ -13,6 +13,7 @@ import (
 	"beckon/budgets"
 	"beckon/calls"
 	"beckon/calls/coalesce"
+	"beckon/calls/kept"
 	"beckon/clients"
 	"beckon/commands"
 	"beckon/deliveries"
@@ -131,9 +132,20 @@ func (g *Gateway) gate(clientID string) *gate.Gate {
 // onErase has everybody forget the content of a run.
 func (g *Gateway) onErase(tx store.Tx, runID string, byAdmin bool) error {
 	if byAdmin {
-		return errors.Join(coalesce.Erase(tx, runID), g.deliveries.Erase(tx, runID))
+		return errors.Join(coalesce.Erase(tx, runID), kept.Erase(tx, runID), g.deliveries.Erase(tx, runID))
 	}
 	return g.deliveries.Forget(tx, runID)
+}
+
+// keptRequests are how many requests are kept of each client that wants some.
+func (g *Gateway) keptRequests() map[string]int {
+	keeps := map[string]int{}
+	for client := range g.catalog().Clients.All() {
+		if client.KeepRequests > 0 {
+			keeps[client.ID] = client.KeepRequests
+		}
+	}
+	return keeps
 }
 
 // callbackSecrets are what signs the callbacks of a client.

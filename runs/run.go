@@ -82,6 +82,7 @@ type Run struct {
 	Callback     json.RawMessage   // whom its caller wants to be told of it, as events.Subject has it; nil is nobody
 	Origin       json.RawMessage   // what its call has told, as events.Origin has it; nil for a client without a source
 	EventNames   map[string]string // what its events are called outside, by type; not kept on record
+	ReplayOf     string            // the run or the kept request that it repeats; empty for a call of its own
 	Priority     int
 	Claim        int64 // the number of the claim of the process that works on it, or did last; 0 before the first
 	Attempts     int   // how often it was begun

@@ -34,6 +34,7 @@ type Request struct {
 	Warnings    []string          // why the call was let through although something went wrong
 	Admit       Admit             // decides, when the run would be queued, whether it is; nil queues it
 	Stream      bool              // the caller reads the answer while it is written
+	ReplayOf    string            // see Run.ReplayOf
 	Rules       *redact.Rules     // how its content is treated; nil keeps it as it is
 	// Also is written in the transaction that puts the run into the queue; its error leaves the run out. nil for nothing. It
 	// may be called twice.
@@ -144,7 +145,7 @@ func newRun(r Request, now time.Time) Run {
 	}
 	return Run{ID: id, ClientID: r.ClientID, WorkflowID: r.Entry.ID, IsFlow: r.Entry.IsFlow, Source: r.Source,
 		SessionID: r.SessionID, Session: session, sessions: r.Entry.Sessions, Input: r.Input, Fence: r.Fence, Metadata: r.Metadata, Callback: r.Callback, Origin: r.Origin, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
-		Share: share, Uploads: r.Uploads, Rules: r.Rules, hasArtifacts: len(r.Uploads) > 0, Notes: notes, annotated: notes != nil || r.Admit != nil, ReceivedAt: r.ReceivedAt, CreatedAt: now}
+		Share: share, Uploads: r.Uploads, ReplayOf: r.ReplayOf, Rules: r.Rules, hasArtifacts: len(r.Uploads) > 0, Notes: notes, annotated: notes != nil || r.Admit != nil, ReceivedAt: r.ReceivedAt, CreatedAt: now}
 }
 
 // newActive returns an Active for a run that is new, or that was claimed from the queue. lastEvent is the ID of its

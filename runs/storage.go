@@ -42,6 +42,9 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	if r.Fence != nil {                   // what a run has not is left to the column's default: each value of an insert costs
 		row.Text("fence", fenceText(r.Fence))
 	}
+	if r.ReplayOf != "" {
+		row.Text("replay_of", r.ReplayOf)
+	}
 	row.Text("metadata", string(r.Metadata))
 	row.Text("output", output)
 	row.Text("error_code", code)
@@ -146,7 +149,7 @@ type row struct {
 	ID, Status, ClientID, WorkflowID, Kind, Source, Input           string
 	SessionID, Metadata, Output, ErrorCode, ErrorMessage, ErrorKind *string
 	Callback, Origin, Answerer, Verdict, VerdictReason, Fence       *string
-	Rules, Erased                                                   *string
+	Rules, Erased, ReplayOf                                         *string
 	UsageDetails                                                    *string
 	Cost                                                            *int64
 	PromptTokens, CompletionTokens, TotalTokens                     int
@@ -217,6 +220,7 @@ func (w *row) run() *Run {
 	if w.Origin != nil {
 		r.Origin = []byte(*w.Origin)
 	}
+	r.ReplayOf = deref(w.ReplayOf)
 	if w.Fence != nil {
 		r.Fence = fenceOf(*w.Fence, r.Input)
 	}

@@ -56,6 +56,7 @@ type clientDocument struct {
 	Missed             string             `json:"missed" enum:"once,skip," doc:"What follows when times of the schedule have passed while no gateway was running: once starts one run for all of them, skip none. Empty is once."`
 	Redact             *clients.Redact    `json:"redact" doc:"What is blacked out of its runs before it is kept or sent out: kinds (email, phone, card, iban, jwt, key), patterns (RE2), and model, whether models see it blacked out too. The list of kinds alone will do. null is nothing. The caller's own answer stays as it is."`
 	StoreContent       *bool              `json:"storeContent" nullable:"false" doc:"false: neither input nor output of its runs is kept. They are sealed until the run and its deliveries have ended, and then gone. true"`
+	KeepRequests       int                `json:"keepRequests" minimum:"0" maximum:"1000" doc:"How many of its latest requests are kept, so that they can be replayed. They are kept as they came, without what proves who called. 0 is none."`
 	ExpectEvery        *string            `json:"expectEvery" example:"15m" doc:"Without a call for so long the event client.silent goes out, once; null expects none."`
 	NextRunAt          *string            `json:"nextRunAt" readOnly:"true" doc:"When the schedule comes next."`
 	LastRunAt          *string            `json:"lastRunAt" readOnly:"true" doc:"When the schedule started its last run."`
@@ -92,7 +93,7 @@ func (d *clientDocument) show(c clients.Client) {
 		Trusted: c.Trusted, Filter: orNull(c.Filter), Coalesce: c.Coalesce, Prompt: orNull(c.Prompt), Metadata: c.Metadata,
 		WebhookSecret: orNull(c.WebhookSecret.String()), AllowedAgents: orEmpty(c.AllowedAgents), SyncTimeout: shownDuration(c.SyncTimeout, clients.DefaultSyncTimeout),
 		CancelOnDisconnect: c.CancelOnDisconnect, CORS: orEmpty(c.CORS), Tools: orEmpty(c.Tools), Share: c.Share, Gate: orNull(c.Gate), GateStatus: cmp.Or(c.GateStatus, http.StatusOK), MaxBodyBytes: int64(c.MaxBodyBytes),
-		Redact: c.Redact, StoreContent: &storesContent, Schedule: orNull(c.Schedule), Timezone: orNull(c.Timezone), Missed: cmp.Or(c.Missed, clients.MissedOnce)}
+		Redact: c.Redact, StoreContent: &storesContent, KeepRequests: c.KeepRequests, Schedule: orNull(c.Schedule), Timezone: orNull(c.Timezone), Missed: cmp.Or(c.Missed, clients.MissedOnce)}
 	if c.ExpectEvery != 0 {
 		d.ExpectEvery = orNull(c.ExpectEvery.String())
 	}
@@ -111,7 +112,7 @@ func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fie
 		Trusted: d.Trusted, Filter: deref(d.Filter), Coalesce: d.Coalesce, Prompt: deref(d.Prompt), Metadata: d.Metadata,
 		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
 		CancelOnDisconnect: d.CancelOnDisconnect, CORS: d.CORS, Tools: d.Tools, Share: d.Share, Gate: deref(d.Gate), GateStatus: d.GateStatus, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent),
-		Redact: d.Redact, Schedule: deref(d.Schedule), Timezone: deref(d.Timezone), Missed: catalog.OmitDefault(d.Missed, clients.MissedOnce),
+		Redact: d.Redact, KeepRequests: d.KeepRequests, Schedule: deref(d.Schedule), Timezone: deref(d.Timezone), Missed: catalog.OmitDefault(d.Missed, clients.MissedOnce),
 		ExpectEvery: readDuration(&wrong, "expectEvery", deref(d.ExpectEvery), 0)}
 	for _, a := range d.Auth {
 		c.Auth = append(c.Auth, a.Auth)

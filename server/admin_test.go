@@ -213,7 +213,7 @@ func TestAdminClientDocument(t *testing.T) {
 	read := g.admin(http.MethodGet, "/clients/alert-handler", "")
 	require.JSONEq(t, `{"id":"alert-handler","name":"Alert handler","enabled":true,"auth":[],"source":"","secret":null,"form":null,"respond":"","passthrough":true,"commandId":null,"template":null,"trusted":null,"filter":null,"coalesce":null,"prompt":null,
 		"metadata":null,"webhookSecret":null,"allowedAgents":["a"],"syncTimeout":"5m","cancelOnDisconnect":false,"cors":[],"share":false,"maxBodyBytes":1048576,"gate":null,"gateStatus":200,"budget":null,"rateLimit":{"requests":60,"per":"1m"},"maxConcurrent":16,
-		"schedule":null,"timezone":null,"tools":[],"missed":"once","expectEvery":null,"nextRunAt":null,"lastRunAt":null,"lastRunId":null,"redact":null,"storeContent":true,"lastCallAt":null,"silentSince":null,
+		"schedule":null,"timezone":null,"tools":[],"missed":"once","expectEvery":null,"nextRunAt":null,"lastRunAt":null,"lastRunId":null,"redact":null,"storeContent":true,"keepRequests":0,"lastCallAt":null,"silentSince":null,
 		"inForce":true,"managedBy":"database","version":1,"warnings":[]}`, read.body)
 	plain := g.admin(http.MethodGet, "/clients/web", "").json(t)
 	require.Nil(t, plain["rateLimit"])

@@ -34,6 +34,7 @@ type RunDocument struct {
 	Verdict     *string         `json:"verdict" enum:"pass,fail" doc:"What the gate of the client or flow says of the answer; null without one."`
 	Reason      *string         `json:"verdictReason" doc:"Why the verdict is what it is."`
 	Erased      bool            `json:"contentErased,omitempty" doc:"Its input and output are not on record any more."`
+	ReplayOf    *string         `json:"replayOf,omitempty" doc:"The run that this one repeats, or the kept request of a call that started none; left out where it is a call of its own."`
 	ContentNote string          `json:"contentNote,omitempty" doc:"What was done to its content, where that is not kept as it was."`
 }
 
@@ -134,6 +135,7 @@ func documentOf(r *runs.Run) RunDocument {
 		Input: r.Input, Output: orNull(r.Output), Error: r.Error, Metadata: r.Metadata, Usage: r.Usage, Cost: usd(r.Usage.Cost.OrNil()),
 		Provider: orNull(r.By.Provider), Model: orNull(r.By.Model), Degraded: r.By.Degraded, CreatedAt: timeOrNull(r.CreatedAt), StartedAt: timeOrNull(r.StartedAt),
 		CompletedAt: timeOrNull(r.CompletedAt), Verdict: orNull(r.Verdict), Reason: orNull(r.Reason)}
+	d.ReplayOf = orNull(r.ReplayOf)
 	d.Erased, d.ContentNote = r.Erased != "", r.ContentNote()
 	if r.Status == runs.Completed && r.HasContent() {
 		d.Output = &r.Output

@@ -76,6 +76,7 @@ func (s *Server) newRequest(c echo.Context) *calls.Request {
 		Header:     request.Header,
 		Query:      c.QueryParams(),
 		ReceivedAt: time.Now(),
+		RequestID:  c.Response().Header().Get(requestIDHeader),
 		Stream:     calls.WantsEvents(request.Header),
 		Read:       s.bodyReader(c),
 		Open:       s.bodyOpener(c),

@@ -35,6 +35,7 @@ type Backend struct {
 	Settings      Settings
 
 	Calls     Calls
+	Replays   *calls.Service     // replays kept requests; nil for none
 	Schedules *schedules.Service // when clients run and have called; nil for never
 	Tools     *tools.Toolbox     // the connections to tool servers; nil for none
 

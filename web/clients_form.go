@@ -58,6 +58,7 @@ var clientFields = []labelled{
 	{"gateStatus", "Status when the gate fails"},
 	{"redact", "Redact"},
 	{"storeContent", "Store prompts and answers"},
+	{"keepRequests", "Requests to keep"},
 	{"metadata", "Metadata"},
 	{"webhookSecret", "Webhook secret"},
 }
@@ -83,6 +84,7 @@ type clientForm struct {
 	CancelOnDisconnect    bool
 	Share                 bool
 	Redact                string
+	KeepRequests          string
 	StoreContent          string // yes, no, or empty for the default
 	Gate, GateStatus      string
 	MaxBodyBytes          string
@@ -132,6 +134,9 @@ func clientFormOf(item clients.Client) clientForm {
 	if r := item.RateLimit; r != nil {
 		f.RateRequests, f.RatePer = strconv.Itoa(r.Requests), r.Per.String()
 	}
+	if item.KeepRequests != 0 {
+		f.KeepRequests = strconv.Itoa(item.KeepRequests)
+	}
 	if item.MaxConcurrent != 0 {
 		f.MaxConcurrent = strconv.Itoa(item.MaxConcurrent)
 	}
@@ -154,7 +159,7 @@ func readClientForm(sent url.Values) clientForm {
 	text := func(name string) string { return trimmed(sent, name) }
 	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Filter: text("filter"), Coalesce: sent.Get("coalesce"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
 		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
-		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), Redact: sent.Get("redact"), StoreContent: text("storeContent"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
+		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), Redact: sent.Get("redact"), StoreContent: text("storeContent"), KeepRequests: text("keepRequests"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
 		MaxConcurrent: text("maxConcurrent"), Budget: readBudgetForm(sent), CORS: sent.Get("cors"), Tools: sent.Get("tools"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"), Trusted: text("trusted"),
 		Schedule: text("schedule"), Timezone: text("timezone"), Missed: text("missed"), ExpectEvery: text("expectEvery"),
 		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret"), Visitors: readVisitorForm(sent)}
@@ -205,6 +210,7 @@ func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
 	readInto(&wrong, "syncTimeout", f.SyncTimeout, &item.SyncTimeout)
 	readInto(&wrong, "maxBodyBytes", f.MaxBodyBytes, &item.MaxBodyBytes)
 	item.MaxConcurrent = readCount(&wrong, "maxConcurrent", f.MaxConcurrent, 0)
+	item.KeepRequests = readCount(&wrong, "keepRequests", f.KeepRequests, 0)
 	item.GateStatus = readCount(&wrong, "gateStatus", f.GateStatus, 0)
 	item.RateLimit, item.Budget = f.rateLimit(&wrong), f.Budget.budget(&wrong)
 	return item, wrong

@@ -97,7 +97,7 @@ func (s clientScreen) HasNoLimits() bool {
 			return false
 		}
 	}
-	if s.Form.Redact+s.Form.StoreContent+s.ErrorOf("redact")+s.ErrorOf("storeContent") != "" {
+	if s.Form.KeepRequests+s.ErrorOf("keepRequests")+s.Form.Redact+s.Form.StoreContent+s.ErrorOf("redact")+s.ErrorOf("storeContent") != "" {
 		return false
 	}
 	if s.Form.Metadata+s.ErrorOf("metadata")+s.Form.CORS+s.ErrorOf("cors") != "" {
@@ -120,6 +120,13 @@ func (w *Web) clientScreen(c echo.Context, f nounForm[clientForm], kept *clients
 	case f.ID == "" && c.Request().Method == http.MethodGet && len(s.Agents) == 1:
 		s.Agents[0].Allowed, s.Agents[0].Default = true, true // there is nothing to choose
 	case f.ID != "" && c.Request().Method == http.MethodGet:
+		call, ok, err := w.keptCall(c.Request().Context(), f.ID, c.QueryParam("request"))
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			s.Call = call
+		}
 		s.Preview = w.preview(s.Form, *kept, s.Call)
 	}
 	return s, nil

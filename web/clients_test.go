@@ -51,10 +51,10 @@ func newClientSite(t *testing.T) *clientSite {
 		s.editor = gatewaytest.Editor(t, c.Store, gatewaytest.Setup{File: fileOfClients})
 		v, err := s.editor.View(t.Context())
 		require.NoError(t, err)
-		inForce := calls.Catalog{Agents: &agents.Set{}, Commands: commands.NewSet(catalog.All[commands.Command](v))}
+		inForce := calls.Catalog{Clients: &clients.Set{}, Agents: &agents.Set{}, Commands: commands.NewSet(catalog.All[commands.Command](v))}
 		service := runs.New(runs.Config{Store: c.Store})
-		s.calls = calls.New(calls.Config{Catalog: func() calls.Catalog { return inForce }, Runs: service, MaxBodyBytes: 1 << 20})
-		c.Backend = &web.Backend{Editor: s.editor, Runs: service, Calls: s, Refused: c.Store}
+		s.calls = calls.New(calls.Config{Catalog: func() calls.Catalog { return inForce }, Runs: service, MaxBodyBytes: 1 << 20, Kept: keeping(t, c.Store)})
+		c.Backend = &web.Backend{Editor: s.editor, Runs: service, Calls: s, Replays: s.calls, Refused: c.Store}
 		c.PublicURL = "https://beckon.example/"
 	})
 	s.browser = site.signedIn()

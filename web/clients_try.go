@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -20,7 +21,11 @@ type sampleCall struct {
 
 // ContentTypes are those to choose from.
 func (s sampleCall) ContentTypes() []string {
-	return []string{"application/json", "text/plain", "application/x-www-form-urlencoded"}
+	types := []string{"application/json", "text/plain", "application/x-www-form-urlencoded"}
+	if s.ContentType != "" && !slices.Contains(types, s.ContentType) {
+		types = append(types, s.ContentType)
+	}
+	return types
 }
 
 // clientPreview is the prompt that a sample call gives, or why it gives none.

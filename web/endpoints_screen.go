@@ -28,7 +28,7 @@ type endpointScreen struct {
 	Recent    []deliveryRow
 	Example   *deliveries.Example // of what it is sent; nil where it is not in force
 	NoExample string              // why there is none
-	Success   *deliveryShare // of the newest deliveries; nil where none has ended
+	Success   *deliveryShare      // of the newest deliveries; nil where none has ended
 	// EventsInUse are the names of events that an endpoint may take, the built-in ones first.
 	EventsInUse []string
 	AgentHint   string

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"beckon/calls/kept"
 	"beckon/clients"
 	"beckon/internal/problem"
 	"beckon/internal/store"
@@ -45,7 +46,14 @@ type refusedCall struct {
 	Headers      []headerField
 	Meaning      string
 	Advice       []string
-	ClientExists bool // there is a client of that id
+	ClientExists bool          // there is a client of that id
+	Request      *kept.Request // what is kept of it; nil for nothing
+	Error        string        // why it was not replayed
+}
+
+// TryAddress is the page of the client with the kept request to try.
+func (c refusedCall) TryAddress() string {
+	return filtered(addressOf(clientsPath, c.ClientID), "request", c.Request.ID) + "#sample"
 }
 
 // Crumb is its place below the list.
@@ -64,7 +72,9 @@ func (w *Web) refusedPage() page {
 }
 
 func (w *Web) refusedCallPage() page {
-	return page{path: refusedPath + "/:id", template: "refusedcall", title: "Refused call", data: w.showRefusedCall}
+	path := refusedPath + "/:id"
+	return page{path: path, template: "refusedcall", title: "Refused call", data: w.showRefusedCall,
+		posts: map[string]echo.HandlerFunc{path + "/replay": w.replayRefused}}
 }
 
 func (w *Web) showRefused(c echo.Context) (any, error) {
@@ -132,6 +142,10 @@ func (w *Web) showRefusedCall(c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return w.refusedCallOf(ctx, call)
+}
+
+func (w *Web) refusedCallOf(ctx context.Context, call store.RefusedCall) (shown refusedCall, err error) {
 	var client *clients.Client
 	if call.ClientID != "" {
 		record, err := resources[clients.Client](w).Get(ctx, call.ClientID)
@@ -139,10 +153,14 @@ func (w *Web) showRefusedCall(c echo.Context) (any, error) {
 		case err == nil:
 			client = &record.Item
 		case !problem.Is(err, problem.NotFound):
-			return nil, err
+			return shown, err
 		}
 	}
-	return newRefusedCall(call, client), nil
+	shown = newRefusedCall(call, client)
+	if client != nil {
+		shown.Request, err = w.keptOfRefused(ctx, call)
+	}
+	return shown, err
 }
 
 // newRefusedCall explains a call; client is the one that it names, as it is now, or nil.

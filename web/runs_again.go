@@ -77,7 +77,7 @@ func (w *Web) whyNotRepeatable(ctx context.Context, run *runs.Run) (why string, 
 	case !slices.Contains(client.AllowedAgents, run.WorkflowID):
 		why = fmt.Sprintf("Its client may not use %q any more.", run.WorkflowID)
 	case client.Template != "":
-		why = "Its client makes the prompt from the request by a template, and requests are not kept. Send the request again, or try it on the client's page."
+		why = "Its client makes the prompt from the request by a template, and its request is not kept. Send the request again, or set keepRequests on the client, so that the calls from then on can be run again."
 	case isCommand && run.Source == runs.SourceAPI:
 		why = "Its client runs a command, and this run was asked something else through the API. Send it there again."
 	case !isCommand && run.Erased != "", !isCommand && run.Rules.Discarding():

@@ -42,6 +42,7 @@ type runScreen struct {
 	MoreDeliveries  string // the address of all of them; empty when they are here
 	NotRepeatable   string // why it cannot be run again; empty when it can
 	RepeatsACommand bool   // the command's prompt as it is today
+	Replayable      bool   // its request is kept
 	Advice          advice // on what has failed
 }
 
@@ -95,6 +96,14 @@ func (s runScreen) Conversation() string {
 	return conversationAddress(s.Run.ClientID, s.Run.Session)
 }
 
+// ReplayedAddress is the page of the run that it repeats; empty where that is none.
+func (s runScreen) ReplayedAddress() string {
+	if !strings.HasPrefix(s.Run.ReplayOf, "run_") {
+		return ""
+	}
+	return runAddress(s.Run.ReplayOf, "")
+}
+
 // tokens are what a run has used.
 type tokens struct{ Total, Prompt, Completion int64 }
 
@@ -115,6 +124,7 @@ func (w *Web) runPage() page {
 	return page{path: path, template: "run", title: "Run", data: w.showRun, posts: map[string]echo.HandlerFunc{
 		path + "/cancel": w.cancelRun,
 		path + "/again":  w.repeatRun,
+		path + "/replay": w.replayRun,
 		path + "/decide": w.decideCall,
 
 		path + "/artifacts/:artifact/remove": w.removeArtifact,
@@ -170,6 +180,11 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 	if s.Advice, err = w.adviseOnRun(ctx, run); err != nil {
 		return s, err
 	}
+	request, err := w.keptOfRun(ctx, run)
+	if err != nil {
+		return s, err
+	}
+	s.Replayable = request != nil && !s.Live
 	s.NotRepeatable, s.RepeatsACommand, err = w.whyNotRepeatable(ctx, run)
 	return s, err
 }

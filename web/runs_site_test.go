@@ -61,6 +61,7 @@ type traffic struct {
 	*browser
 	editor     *catalog.Editor
 	runs       *runs.Service
+	replays    *calls.Service
 	artifacts  *artifacts.Service
 	share      *share.Service
 	deliveries *deliveries.Service
@@ -92,9 +93,11 @@ func newTraffic(t *testing.T) *traffic {
 	for _, name := range []string{"nouns.css", "records.css", "try.js", "copy.js"} {
 		s.files[name] = &fstest.MapFile{Data: []byte("this is " + name)}
 	}
+	inForce := calls.Catalog{Clients: &clients.Set{}}
+	r.replays = calls.New(calls.Config{Catalog: func() calls.Catalog { return inForce }, Runs: r.runs, Kept: keeping(t, s.store)})
 	s.serve(func(c *web.Config) {
 		c.PublicURL = "http://localhost:8080/"
-		c.Backend = &web.Backend{Editor: r.editor, Runs: r.runs, Conversations: &conversations.Service{Store: s.store}, Artifacts: r.artifacts, Share: r.share, Deliveries: r.deliveries, Calls: r, Follow: r.follow}
+		c.Backend = &web.Backend{Editor: r.editor, Runs: r.runs, Conversations: &conversations.Service{Store: s.store}, Artifacts: r.artifacts, Share: r.share, Deliveries: r.deliveries, Calls: r, Replays: r.replays, Follow: r.follow}
 	})
 	r.browser = s.signedIn()
 	return r

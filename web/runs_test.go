@@ -190,7 +190,7 @@ func TestRunAgain(t *testing.T) {
 		{map[string]any{"workflow_id": "writer"}, "", "may not use &#34;writer&#34; any more"},
 		{map[string]any{"client_id": "gone"}, "", "Its client was deleted"},
 		{map[string]any{"client_id": "off"}, "", "Its client is disabled."},
-		{map[string]any{"client_id": "alerts"}, "", "requests are not kept"},
+		{map[string]any{"client_id": "alerts"}, "", "its request is not kept"},
 		{map[string]any{"client_id": "nightly", "workflow_id": "writer", "source": "api"}, "", "through the API"},
 		{map[string]any{"status": "RUNNING", "completed_at": nil}, "", "It is still running."},
 	} {

@@ -27,6 +27,7 @@ type commandLine struct {
 	Serve      serveCommand      `cmd:"" help:"Run the gateway."`
 	Invoke     invokeCommand     `cmd:"" help:"Call a client's webhook and print the answer."`
 	Runs       runsCommand       `cmd:"" help:"List, show, follow and cancel runs."`
+	Replay     replayCommand     `cmd:"" help:"Run the kept request of a run again, with its client as it is now. Needs the admin token."`
 	Clients    clientsCommand    `cmd:"" help:"List and create clients, and create tokens. Works on the database, whether or not the gateway runs."`
 	Listen     listenCommand     `cmd:"" help:"Receive events on this machine, verify them and print them."`
 	Config     configCommand     `cmd:"" help:"Check or export the configuration."`
