@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,8 +46,9 @@ endpoints: [{id: e, url: %q, secret: ` + signingKey + `, events: [run.completed]
 
 // collector is an OpenTelemetry collector.
 type collector struct {
-	mu    sync.Mutex
-	spans map[string][]*otlp.Span // by name
+	mu       sync.Mutex
+	spans    map[string][]*otlp.Span // by name
+	resource string
 }
 
 func newCollector(t *testing.T) *collector {
@@ -61,6 +63,7 @@ func newCollector(t *testing.T) *collector {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, resource := range request.ResourceSpans {
+			c.resource = resource.Resource.String()
 			for _, scope := range resource.ScopeSpans {
 				for _, span := range scope.Spans {
 					c.spans[span.Name] = append(c.spans[span.Name], span)
@@ -204,6 +207,7 @@ func TestOneTraceFromTheCallThroughTheQueueToTheDelivery(t *testing.T) {
 		require.Equal(t, traceparentOf(delivery), delivered.next(t).Get("traceparent"))
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		require.Contains(t, c.resource, `"beckon"`)
 		for name, spans := range c.spans {
 			require.NotContains(t, fmt.Sprint(spans), "secret prompt", name)
 			require.NotContains(t, fmt.Sprint(spans), "an answer", name)
@@ -226,6 +230,31 @@ func TestASynchronousCallAndItsFailureAreTraced(t *testing.T) {
 	require.Equal(t, "provider_unauthorized", attributeOf(request, "error.type"))
 	require.Equal(t, "provider_unauthorized", attributeOf(run, "error.type"))
 	require.Equal(t, otlp.Status_STATUS_CODE_ERROR, request.Status.Code)
+}
+
+func TestCallsOfToolsAreTraced(t *testing.T) {
+	c := newCollector(t)
+	var asked atomic.Int32
+	models := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		message := `{"content":"It is late"}`
+		if asked.Add(1) == 1 {
+			message = `{"tool_calls":[{"id":"1","type":"function","function":{"name":"time__now","arguments":"{}"}}]}`
+		}
+		_, _ = io.WriteString(w, `{"choices":[{"message":`+message+`}]}`)
+	}))
+	t.Cleanup(models.Close)
+	g := startTraced(t, slog.New(slog.DiscardHandler), fmt.Sprintf(`
+database: {url: %q}
+providers: [{id: models, type: openai, url: %q, apiKey: k3y}]
+agents: [{id: helper, provider: models, model: small, tools: [time.now]}]
+clients: [{id: ci, token: t0ken, passthrough: true, allowedAgents: [helper], tools: [time.now]}]
+`, sqliteIn(t.TempDir()), models.URL))
+	require.Equal(t, http.StatusOK, g.post("/api/v1/webhooks/ci", nil))
+	run, tool := c.find(t, "invoke_agent helper"), c.find(t, "execute_tool time.now")
+	require.Equal(t, run.SpanId, tool.ParentSpanId)
+	require.Equal(t, "time.now", attributeOf(tool, "gen_ai.tool.name"))
+	require.EqualValues(t, 2, asked.Load())
 }
 
 func TestWithoutTracingOnlyACallersTraceIsPassedOn(t *testing.T) {

@@ -24,7 +24,7 @@ func (s *sender) traced(ctx context.Context, q *question) (*completion.Completio
 	switch {
 	case answer != nil:
 		used = answer.Usage
-	case failed.answer != nil:
+	case failed != nil && failed.answer != nil:
 		used = failed.answer.Usage
 	}
 	endSpan(span, used, failed)
@@ -45,12 +45,12 @@ func endSpan(span *telemetry.Span, used agents.Usage, failed *failure) {
 		return
 	}
 	span.Tokens(used.PromptTokens, used.CompletionTokens)
-	code := ""
-	if failed != nil {
-		code = failed.diagnose().code
-		if failed.own != nil {
-			code = failed.own.Code
-		}
+	switch {
+	case failed == nil:
+		span.End("")
+	case failed.own != nil:
+		span.End(failed.own.Code)
+	default:
+		span.End(failed.diagnose().code)
 	}
-	span.End(code)
 }

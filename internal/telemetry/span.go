@@ -102,7 +102,7 @@ func Start(ctx context.Context, kind trace.SpanKind, operation, name string) (co
 	return ctx, &Span{span}
 }
 
-// Operation sets the attributes of GenAI that say what is done: chat, invoke_agent and so on.
+// Operation sets the attribute of the GenAI conventions that says what is done: chat, invoke_agent and so on.
 func (s *Span) Operation(operation string) { s.Text("gen_ai.operation.name", operation) }
 
 // Text sets an attribute. It must be nothing of what callers, models or tools say, and no secret.
@@ -142,6 +142,7 @@ func (s *Span) End(failure string) {
 // traced adds the ids of the trace to the lines of a log that are written within one.
 type traced struct{ slog.Handler }
 
+// Handle implements slog.Handler.
 func (h traced) Handle(ctx context.Context, r slog.Record) error {
 	if at := trace.SpanContextFromContext(ctx); at.IsValid() {
 		r = r.Clone()
@@ -150,8 +151,8 @@ func (h traced) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-func (h traced) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return traced{h.Handler.WithAttrs(attrs)}
-}
+// WithAttrs implements slog.Handler.
+func (h traced) WithAttrs(attrs []slog.Attr) slog.Handler { return traced{h.Handler.WithAttrs(attrs)} }
 
+// WithGroup implements slog.Handler.
 func (h traced) WithGroup(name string) slog.Handler { return traced{h.Handler.WithGroup(name)} }
