@@ -1,6 +1,7 @@
 package deliveries
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -62,18 +63,20 @@ func (s *Service) attempt(d *claimed, open func() bool) (o outcome, made bool) {
 
 // attemptNow makes one attempt, whatever else is being sent.
 func (s *Service) attemptNow(d *claimed) (o outcome, made bool) {
-	o = d.redacted(s.exchange(d))
+	ctx, span := s.startSpan(d)
+	o = d.redacted(s.exchange(ctx, d))
+	endSpan(span, o)
 	if s.sending.Err() != nil && o.StatusCode == 0 {
 		o.thread.leave()
 		return o, false
 	}
 	s.Metrics.Attempted(o.Error == nil, o.Duration)
-	s.report(d, o)
+	s.report(ctx, d, o)
 	return o, true
 }
 
 // exchange signs and posts what d has to tell.
-func (s *Service) exchange(d *claimed) (o outcome) {
+func (s *Service) exchange(ctx context.Context, d *claimed) (o outcome) {
 	begun := s.Now()
 	o.Attempt = Attempt{Number: d.Attempts + 1, Reason: d.Reason, StartedAt: begun.UTC(), RequestHeaders: map[string]string{}}
 	started := time.Now()
@@ -87,16 +90,18 @@ func (s *Service) exchange(d *claimed) (o outcome) {
 		o.unfit = o.final
 		return o
 	}
+	if x.to == nil {
+		addTrace(ctx, x.header)
+	}
 	o.RequestHeaders = shown(x)
 	if x.mail != nil {
 		s.mail(x, &o)
 		return o
 	}
-	sending := s.sending
 	if d.EndpointID != nil { // what may not be given any more was refused then
-		sending = egress.WithKeptURL(sending)
+		ctx = egress.WithKeptURL(ctx)
 	}
-	answer, err := s.Out.Send(sending, x.method, x.url, x.header, x.body, x.timeout)
+	answer, err := s.Out.Send(ctx, x.method, x.url, x.header, x.body, x.timeout)
 	o.StatusCode, o.ResponseBody, o.Truncated = answer.Status, strings.ToValidUTF8(strings.ReplaceAll(string(answer.Body), "\x00", ""), "\uFFFD"), answer.Truncated
 	if x.to != nil {
 		o.ResponseBody = x.clean.text(x.url, o.ResponseBody)
@@ -237,7 +242,7 @@ func (s *Service) next(d *claimed, o outcome) (at time.Time, again bool) {
 }
 
 // report is the one line that the log has of every attempt.
-func (s *Service) report(d *claimed, o outcome) {
+func (s *Service) report(ctx context.Context, d *claimed, o outcome) {
 	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("delivery_id", d.ID), slog.Int("attempt", o.Number), slog.String("event", d.EventID),
 		slog.String("type", d.Type), slog.String("run_id", deref(d.RunID)), slog.String("endpoint", deref(d.EndpointID)),
 		slog.Int("status", o.StatusCode), slog.Duration("duration", o.Duration)}
@@ -245,5 +250,5 @@ func (s *Service) report(d *claimed, o outcome) {
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.String("code", o.Error.Code), slog.String("error", o.Error.Message))
 	}
-	s.Log.LogAttrs(s.sending, level, "delivery attempted", attrs...)
+	s.Log.LogAttrs(ctx, level, "delivery attempted", attrs...)
 }

@@ -90,7 +90,7 @@ func BenchmarkExchange(b *testing.B) {
 			b.ReportAllocs()
 			before := processorTime(b)
 			for b.Loop() {
-				if o := s.exchange(d); o.Error != nil {
+				if o := s.exchange(b.Context(), d); o.Error != nil {
 					b.Fatal(o.Error.Message)
 				}
 			}

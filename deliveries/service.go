@@ -26,11 +26,12 @@ type Config struct {
 	Retention func() time.Duration
 	Log       *slog.Logger
 	Metrics   *telemetry.Metrics
-	Out       Sender         // the way out
-	Mail      Mailer         // hands mails in; nil where no server is known
-	Sealer    *secret.Sealer // for the secrets of callbacks, and for the gateway's own key
-	Version   string         // of the gateway, for User-Agent
-	Source    string         // the gateway's public URL
+	Tracing   *telemetry.Tracing // nil is off
+	Out       Sender             // the way out
+	Mail      Mailer             // hands mails in; nil where no server is known
+	Sealer    *secret.Sealer     // for the secrets of callbacks, and for the gateway's own key
+	Version   string             // of the gateway, for User-Agent
+	Source    string             // the gateway's public URL
 	// Secrets returns what signs the callbacks of a client, newest first; nothing when there is no such client.
 	Secrets    func(clientID string) []secret.String
 	CheckURL   func(url string) error // refuses what nothing may be sent to; see egress.Guard

@@ -17,7 +17,7 @@ type storage struct{ store *store.Store }
 type row struct {
 	ID, Lane, EventID, Type, Status, Reason string
 	EndpointID, Callback, RunID, Payload    *string
-	Rules                                   *string
+	Rules, Trace                            *string
 	Erased                                  bool
 	ClientID, WorkflowID, InstanceID        *string
 	Attempts, Tries                         int
@@ -33,7 +33,7 @@ func newRow(e events.Event, about events.Subject, lane, endpointID string, now t
 	w := &row{ID: newID(now), Lane: lane, EventID: e.ID, Type: e.OutsideName(), Status: string(Pending), Reason: ReasonFirst,
 		EndpointID: orNull(endpointID), RunID: orNull(e.RunID), ClientID: orNull(about.ClientID), WorkflowID: orNull(about.WorkflowID),
 		FirstAt: now.UnixMilli(), DueAt: now.UnixMilli(), CreatedAt: now.UnixMilli()}
-	w.Rules = orNull(about.Rules.String())
+	w.Rules, w.Trace = orNull(about.Rules.String()), orNull(about.Trace)
 	if e.Transient {
 		w.Payload = orNull(string(e.Payload))
 	}
@@ -57,6 +57,9 @@ func (s storage) insert(tx store.Tx, w *row) error {
 	row.Text("instance_id", deref(w.InstanceID))
 	if w.Rules != nil {
 		row.Text("rules", *w.Rules)
+	}
+	if w.Trace != nil {
+		row.Text("trace", *w.Trace)
 	}
 	row.Number("claim", w.Claim)
 	row.Number("first_at", w.FirstAt)

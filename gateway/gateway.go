@@ -65,7 +65,8 @@ type Config struct {
 	Address net.Addr       // where it is going to listen
 	Version string
 	Log     *slog.Logger
-	Level   *slog.LevelVar // of Log; follows log.level
+	Level   *slog.LevelVar     // of Log; follows log.level
+	Tracing *telemetry.Tracing // nil is off; Close leaves it open
 }
 
 // Gateway is a Beckon that works on one database.
@@ -231,7 +232,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		g.started.add(server.Close)
 	}
 	g.deliveries = deliveries.New(deliveries.Config{
-		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Sealer: g.sealer, Version: g.Version,
+		Store: g.store, Work: g.instance, Log: g.Log, Tracing: g.Tracing, Metrics: g.metrics, Sealer: g.sealer, Version: g.Version,
 		Out: g.webhooks, CheckURL: guard.CheckURL, Source: c.PublicURL, Secrets: g.callbackSecrets,
 		Retention:     func() time.Duration { return g.inForce.Load().deliveryRetention },
 		Links:         g.artifacts.Fill,
@@ -250,7 +251,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	})
 	coalescing := &coalesce.Service{Store: g.store, Sealer: g.sealer, Runs: func() *runs.Service { return g.runs }}
 	g.runs = runs.New(runs.Config{
-		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
+		Store: g.store, Work: g.instance, Log: g.Log, Tracing: g.Tracing, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
 		MaxConcurrent: int64(c.MaxConcurrent), MaxQueued: int64(c.MaxQueued), Limit: g.limit, Gate: g.gate,
 		Tools: g.tools, ClientTools: g.clientTools,
 		Retention:        func() time.Duration { return g.inForce.Load().runRetention },

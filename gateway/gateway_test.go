@@ -70,8 +70,15 @@ type started struct {
 }
 
 func start(t testing.TB, c *config.Config) *started {
+	return startWith(t, c, func(*Config) {})
+}
+
+// startWith is start of a gateway that change has changed.
+func startWith(t testing.TB, c *config.Config, change func(*Config)) *started {
 	l := listen(t)
-	g, err := Open(t.Context(), quiet(c, l.Addr()))
+	made := quiet(c, l.Addr())
+	change(&made)
+	g, err := Open(t.Context(), made)
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	s := &started{Gateway: g, t: t, url: "http://" + l.Addr().String(), stop: stop, ended: make(chan error, 1),

@@ -24,7 +24,7 @@ func (g *Gateway) newServer() (*server.Server, error) {
 	c := g.Initial
 	return server.New(server.Config{
 		Calls: g.calls, Database: g.store, Artifacts: g.artifacts, Share: g.share, Conversations: g.sessions, Schedules: g.schedules, Tools: g.tools, Log: g.Log,
-		PublicURL: g.publicURL(), Version: g.Version, TrustedProxies: c.Server.ProxyNetworks(),
+		Tracing: g.Tracing, PublicURL: g.publicURL(), Version: g.Version, TrustedProxies: c.Server.ProxyNetworks(),
 		Admin: server.Admin{Token: c.Admin.Token, Editor: g.editor, Budgets: g.budgetUses}, Pages: g.newPages,
 		Refused: g.store,
 		KeepRefused: func(ctx context.Context, list []store.RefusedCall) error {

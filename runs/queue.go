@@ -10,6 +10,7 @@ import (
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/store"
+	"beckon/internal/telemetry"
 	"beckon/internal/work"
 )
 
@@ -30,7 +31,7 @@ type gauge struct{ atomic.Int64 }
 // Enqueue puts a run into the queue, from which some process takes it up. When it returns, the run is on disk. Where Admit has
 // another run answer for the call, it returns the ID and status of that one, and nil where nothing does. An
 // Unavailable says that the queue is full or the service is draining, a *Duplicate that the call has been made before.
-func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
+func (s *Service) Enqueue(ctx context.Context, r Request) (_ *Run, err error) {
 	if s.draining() {
 		return nil, errDraining
 	}
@@ -39,7 +40,10 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (*Run, error) {
 			return nil, err
 		}
 	}
+	ctx, span := telemetry.Start(s.Tracing.Continue(ctx, ""), telemetry.Producer, "enqueue", r.Entry.ID)
+	defer func() { span.End(problem.CodeOf(err)) }()
 	run := newRun(r, time.Now().UTC())
+	run.Trace = telemetry.Record(ctx)
 	run.Status = Queued
 	if err := s.prepare(&run); err != nil {
 		return nil, err
@@ -191,7 +195,7 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 		// A process that is told to end is no crash: another one goes on with what is on record.
 		c.run.RetryOnCrash = c.run.RetryOnCrash || !entry.RetryIsSet
 	}
-	ctx := memory.With(context.Background(), held)
+	ctx := memory.With(s.Tracing.Continue(context.Background(), c.run.Trace), held)
 	a := s.newActive(ctx, *c.run, c.last, timeout, func() { release(); s.leavePlaces(1); held.Release() })
 	a.isQueued = true
 	close(a.recorded)

@@ -81,6 +81,7 @@ type Run struct {
 	Nodes        []agents.Node     // the turns of a flow's agents in the order in which they began; nil where they were not asked for
 	Callback     json.RawMessage   // whom its caller wants to be told of it, as events.Subject has it; nil is nobody
 	Origin       json.RawMessage   // what its call has told, as events.Origin has it; nil for a client without a source
+	Trace        string            // that it belongs to, as telemetry.Record has it; empty for none
 	EventNames   map[string]string // what its events are called outside, by type; not kept on record
 	ReplayOf     string            // the run or the kept request that it repeats; empty for a call of its own
 	Priority     int
@@ -141,7 +142,7 @@ func (r *Run) Data() json.RawMessage {
 
 // subject is what its events are about.
 func (r *Run) subject() events.Subject {
-	return events.Subject{ClientID: r.ClientID, WorkflowID: r.WorkflowID, Callback: r.Callback, Rules: r.Rules}
+	return events.Subject{ClientID: r.ClientID, WorkflowID: r.WorkflowID, Callback: r.Callback, Rules: r.Rules, Trace: r.Trace}
 }
 
 // Problem says why an ended run has no answer, as its first caller was told; nil for a completed one.

@@ -43,7 +43,8 @@ type Config struct {
 	Work    *work.Instance
 	Log     *slog.Logger
 	Metrics *telemetry.Metrics
-	Memory  *memory.Budget // of runs that come out of the queue; nil bounds nothing
+	Tracing *telemetry.Tracing // nil is off
+	Memory  *memory.Budget     // of runs that come out of the queue; nil bounds nothing
 	// Entry finds the agent or flow of a run that comes out of the queue; nil when it is gone.
 	Entry func(id string) *agents.Entry
 	// Tools are what agents may use; nil has none.

@@ -12,6 +12,7 @@ import (
 	"beckon/internal/fence"
 	"beckon/internal/redact"
 	"beckon/internal/store"
+	"beckon/internal/telemetry"
 )
 
 // Request describes a run to start.
@@ -71,6 +72,7 @@ const startGrace = 50 * time.Millisecond
 func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 	now := time.Now().UTC()
 	run := newRun(r, now)
+	run.Trace = telemetry.Record(ctx)
 	if err := s.prepare(&run); err != nil {
 		return nil, err
 	}

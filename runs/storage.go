@@ -76,6 +76,9 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row.Time("created_at", r.CreatedAt)
 	row.Time("started_at", r.StartedAt)
 	row.Time("completed_at", r.CompletedAt)
+	if r.Trace != "" {
+		row.Text("trace", r.Trace)
+	}
 	if r.annotated {
 		row.Value("annotated", true)
 	}
@@ -149,7 +152,7 @@ type row struct {
 	ID, Status, ClientID, WorkflowID, Kind, Source, Input           string
 	SessionID, Metadata, Output, ErrorCode, ErrorMessage, ErrorKind *string
 	Callback, Origin, Answerer, Verdict, VerdictReason, Fence       *string
-	Rules, Erased, ReplayOf                                         *string
+	Rules, Erased, ReplayOf, Trace                                  *string
 	UsageDetails                                                    *string
 	Cost                                                            *int64
 	PromptTokens, CompletionTokens, TotalTokens                     int
@@ -201,7 +204,7 @@ func errNoRun() error {
 }
 
 func (w *row) run() *Run {
-	r := &Run{ID: w.ID, Status: Status(w.Status), ClientID: w.ClientID, WorkflowID: w.WorkflowID, IsFlow: w.Kind == kindFlow,
+	r := &Run{ID: w.ID, Status: Status(w.Status), Trace: deref(w.Trace), ClientID: w.ClientID, WorkflowID: w.WorkflowID, IsFlow: w.Kind == kindFlow,
 		Source: w.Source, SessionID: deref(w.SessionID), Input: w.Input, Output: deref(w.Output), Verdict: deref(w.Verdict), Reason: deref(w.VerdictReason),
 		Usage: usageOf(w.PromptTokens, w.CompletionTokens, w.TotalTokens, w.Cost, w.UsageDetails),
 		Claim: w.Claim, Priority: w.Priority, Attempts: w.Attempts, Crashes: w.Crashes, Share: Share(w.Share), Views: w.Views, RetryOnCrash: w.RetryOnCrash,

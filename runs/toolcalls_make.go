@@ -11,6 +11,7 @@ import (
 	"beckon/events"
 	"beckon/internal/problem"
 	"beckon/internal/store"
+	"beckon/internal/telemetry"
 	"beckon/internal/units"
 	"beckon/tools"
 )
@@ -80,8 +81,13 @@ func (t *turn) goOn(ctx context.Context, c *keptCall) error {
 			return err
 		}
 	}
-	result, err := t.call(ctx, c)
+	within, span := telemetry.Start(ctx, telemetry.Internal, "execute_tool", c.Tool)
+	span.Operation("execute_tool")
+	span.Text("gen_ai.tool.name", c.Tool)
+	span.Text("gen_ai.tool.call.id", c.ID)
+	result, err := t.call(within, c)
 	if ctx.Err() != nil {
+		span.End(problem.CodeCanceled)
 		return context.Cause(ctx)
 	}
 	c.Result, c.Status, c.CompletedAt = result.Text, agents.ToolCompleted, time.Now().UTC()
@@ -94,6 +100,11 @@ func (t *turn) goOn(ctx context.Context, c *keptCall) error {
 	case result.IsError:
 		_ = c.fail(codeToolError, "The tool itself says that it has failed.")
 	}
+	failed := ""
+	if c.Error != nil {
+		failed = c.Error.Code
+	}
+	span.End(failed)
 	t.mu.Lock()
 	t.artifacts = append(t.artifacts, result.Artifacts...)
 	t.mu.Unlock()

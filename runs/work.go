@@ -10,6 +10,7 @@ import (
 
 	"beckon/agents"
 	"beckon/internal/problem"
+	"beckon/internal/telemetry"
 	"beckon/internal/units"
 )
 
@@ -22,7 +23,8 @@ var (
 // agent is already being asked; the end is committed before anybody hears of it.
 func (s *Service) work(ctx context.Context, a *Active, entry *agents.Entry, stream bool) {
 	s.Metrics.RunStarted()
-	w := &working{Service: s, active: a, entry: entry, stream: stream, ctx: ctx}
+	ctx, span := startSpan(ctx, a)
+	w := &working{Service: s, active: a, entry: entry, stream: stream, ctx: ctx, span: span}
 	w.undo = append(w.undo, context.AfterFunc(s.working, func() { a.cancel(errInterrupted) }))
 	soon := time.AfterFunc(startGrace, a.journal.release)
 	w.undo = append(w.undo, soon.Stop)
@@ -40,7 +42,8 @@ type working struct {
 	stream bool
 	ctx    context.Context // of the run
 	undo   []func() bool
-	spend  Account // nil where nobody counts
+	spend  Account         // nil where nobody counts
+	span   *telemetry.Span // nil where traces are off
 }
 
 // Account counts what the requests of one run to models cost, as long as this process works on it.
@@ -65,6 +68,7 @@ func (w *working) goOn(asked context.Context, do func(context.Context) (agents.R
 		return
 	}
 	if errors.Is(err, agents.ErrWaiting) && asked.Err() == nil {
+		w.endSpan(Waiting, result.Usage, "")
 		w.putAway()
 		return
 	}
@@ -101,11 +105,13 @@ func (w *working) end(result agents.Result, failure error) {
 	}
 	if errors.Is(context.Cause(w.ctx), errInterrupted) && failure != nil && s.putsBack(&a.run) {
 		w.closeAccount(false)
+		w.endSpan(Queued, result.Usage, interrupted.Code)
 		s.putBack(a)
 		return
 	}
 	if p := s.usedUp(a, failure); p != nil && !a.run.IsFlow {
 		w.closeAccount(false)
+		w.endSpan(Queued, result.Usage, p.Code)
 		s.waitForBudget(a, p)
 		return
 	}
@@ -115,6 +121,7 @@ func (w *working) end(result agents.Result, failure error) {
 	w.closeAccount(true)
 	a.setOutcome(result, failure)
 	s.judge(a.journal.ctx, &a.run, w.entry)
+	w.endSpan(a.run.Status, a.run.Usage, problem.CodeOf(failure))
 	s.finish(a)
 }
 

@@ -31,9 +31,11 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		limitBodyTime(c, s.BodyTimeout)
 		c.Response().Writer = &timeoutWriter{ResponseWriter: c.Response().Writer, perMiB: s.AnswerTimeout}
 		s.proxies.watch(c.Request(), s.Log)
+		span := s.trace(c)
 		if err := s.recovered(next, c); err != nil {
 			c.Error(err)
 		}
+		endTrace(span, c.Response().Status)
 		s.Calls.Metrics.Request(routeOf(c), strconv.Itoa(c.Response().Status))
 		return nil
 	}

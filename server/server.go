@@ -18,6 +18,7 @@ import (
 	"beckon/calls"
 	"beckon/internal/basepath"
 	"beckon/internal/problem"
+	"beckon/internal/telemetry"
 	"beckon/schedules"
 	"beckon/sessions"
 	"beckon/share"
@@ -50,6 +51,7 @@ type Config struct {
 	Schedules      *schedules.Service // when clients run and have called; nil for never
 	Tools          *tools.Toolbox     // the connections to tool servers; nil for none
 	Log            *slog.Logger
+	Tracing        *telemetry.Tracing // nil is off
 	Admin          Admin
 	KeepRefused    KeepRefused   // nil keeps none
 	Refused        RefusedCalls  // those that are kept; nil for none

@@ -16,6 +16,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 
 	"beckon/internal/secret"
+	"beckon/internal/telemetry"
 )
 
 // listenPatience is how long a server may take to say whether it has a stream of its own messages. The client waits for that
@@ -43,6 +44,7 @@ func (t *httpRoute) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	req = req.Clone(req.Context())
+	telemetry.Inject(req.Context(), req.Header)
 	for name, value := range t.headers {
 		req.Header.Set(name, value.Reveal())
 	}

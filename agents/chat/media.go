@@ -138,7 +138,9 @@ func (m *media) ask(ctx context.Context, call mediaCall, send func(ctx context.C
 		}
 		begun := time.Now()
 		*used = agents.Usage{Cost: used.Cost} // an attempt that has failed has used nothing that it told of
-		f := send(ctx)
+		within, span := m.sender.startSpan(ctx, "generate_content")
+		f := send(within)
+		endSpan(span, *used, f)
 		attempt := agents.Attempt{Provider: m.provider, Model: m.name, StartedAt: begun.UTC(), Duration: time.Since(begun)}
 		if f != nil {
 			p := m.problemOfMedia(f)

@@ -14,6 +14,7 @@ import (
 	"beckon/agents/chat/completion"
 	"beckon/internal/egress"
 	"beckon/internal/memory"
+	"beckon/internal/telemetry"
 )
 
 const (
@@ -43,6 +44,9 @@ type sender struct {
 	retries   int
 	pace      egress.Pace
 	log       *slog.Logger
+	api       string // of the provider, as traces call it
+	provider  string
+	model     string
 }
 
 // question is one request, which may take several attempts.
@@ -73,7 +77,7 @@ func (s *sender) ask(ctx context.Context, q *question) (*completion.Completion, 
 			return failed, false
 		}
 		begun := time.Now()
-		answer, failed = s.attempt(ctx, q)
+		answer, failed = s.traced(ctx, q)
 		q.attempted(begun, answer, failed)
 		isNewTrouble, q.alive = q.alive, false
 		return failed, isNewTrouble
@@ -196,6 +200,7 @@ func (s *sender) send(ctx context.Context, request *http.Request, stream bool,
 	broken := func(err error) *failure {
 		return &failure{err: err, timedOut: context.Cause(ctx) == errAttemptTimeout}
 	}
+	request.Header = telemetry.WithTrace(ctx, request.Header)
 	response, err := s.transport.RoundTrip(request.WithContext(ctx))
 	if err != nil {
 		return broken(err)

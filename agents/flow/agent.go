@@ -11,6 +11,7 @@ import (
 
 	"beckon/agents"
 	"beckon/internal/problem"
+	"beckon/internal/telemetry"
 	"beckon/internal/units"
 )
 
@@ -47,7 +48,13 @@ func (s *agentStep) run(ctx context.Context, t *thread) error {
 		var result agents.Result
 		call.Tools = d.tools(s)
 		call.Percent = func(percent int) { t.progress.Advance(n, percent) }
-		result, err = s.ask(ctx, call)
+		within, span := telemetry.Start(ctx, telemetry.Internal, "invoke_agent", n.Type)
+		span.Operation("invoke_agent")
+		span.Text("gen_ai.agent.name", n.Type)
+		span.Text("beckon.node.id", n.ID)
+		result, err = s.ask(within, call)
+		span.Tokens(result.Usage.PromptTokens, result.Usage.CompletionTokens)
+		span.End(problem.CodeOf(err))
 		n.Output, n.Usage, n.By, n.Artifacts = result.Output, result.Usage, result.By, result.Artifacts
 		t.usage, t.artifacts = t.usage.Add(n.Usage), append(t.artifacts, n.Artifacts...)
 	}

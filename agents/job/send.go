@@ -19,6 +19,7 @@ import (
 	"beckon/internal/memory"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
+	"beckon/internal/telemetry"
 	"beckon/internal/units"
 )
 
@@ -145,6 +146,7 @@ func (j *job) do(ctx context.Context, c call) (*http.Response, error) {
 		return nil, errors.New("the request cannot be made") // whose text would show the URL
 	}
 	request.Header = c.header.Clone()
+	telemetry.Inject(ctx, request.Header)
 	if c.body == "" {
 		request.Body, request.GetBody, request.ContentLength = nil, nil, 0
 		request.Header.Del("Content-Type")

@@ -38,7 +38,9 @@ func (s serveCommand) Run(std streams) error {
 		return err
 	}
 	defer listener.Close()
-	g, err := gateway.Open(ctx, gateway.Config{Initial: c, Address: listener.Addr(), Version: version, Log: log, Level: level})
+	tracing := telemetry.NewTracing(ctx, version, log)
+	defer func() { tracing.Close(context.WithoutCancel(ctx)) }()
+	g, err := gateway.Open(ctx, gateway.Config{Initial: c, Address: listener.Addr(), Version: version, Log: log, Level: level, Tracing: tracing})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,14 @@ type Failure struct {
 	Message string `json:"message"` // for a person: what happened and what to do
 }
 
+// CodeOf is the code of an error; empty for nil.
+func CodeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return Of(err).Code
+}
+
 // FailureOf returns what is kept and shown of an error.
 func FailureOf(err error) *Failure {
 	p := Of(err)

@@ -6,7 +6,8 @@ import (
 )
 
 // NewLogger returns a logger that writes to w as text or as JSON ("json"), and the level that can be changed while it
-// is in use. Behind a *Buffer, warnings and errors are written at once.
+// is in use. Behind a *Buffer, warnings and errors are written at once. Lines
+// within a trace have its ids.
 func NewLogger(w io.Writer, format string) (*slog.Logger, *slog.LevelVar) {
 	level := new(slog.LevelVar)
 	options := &slog.HandlerOptions{Level: level}
@@ -14,6 +15,7 @@ func NewLogger(w io.Writer, format string) (*slog.Logger, *slog.LevelVar) {
 	if format == "json" {
 		handler = slog.NewJSONHandler(w, options)
 	}
+	handler = traced{handler}
 	if buffer, ok := w.(*Buffer); ok {
 		handler = flushing{handler, buffer}
 	}

@@ -1,4 +1,4 @@
-// Package telemetry gives the rest of the house its logs and metrics.
+// Package telemetry gives the rest of the house its logs, metrics and traces.
 package telemetry
 
 import (
