@@ -65,7 +65,7 @@ const (
 func (w plainWriter) transact(ctx context.Context, fn func(tx Tx) error) error {
 	m := w.marks.newMark()
 	t, at, err := w.try(ctx, m, fn)
-	for n := 0; n < maxStale && at == beginning && errors.Is(err, driver.ErrBadConn) && ctx.Err() == nil; n++ {
+	for n := 0; n < maxStale && at == beginning && errors.Is(err, driver.ErrBadConn) && !errors.Is(err, errInDoubt) && ctx.Err() == nil; n++ {
 		t.undo(0)
 		t, at, err = w.try(ctx, m, fn) // the connection had waited in the pool, and broke there
 	}
@@ -103,7 +103,7 @@ func (w plainWriter) try(ctx context.Context, m mark, fn func(tx Tx) error) (t *
 	err = call(fn, Tx{store: w.store, ctx: bounded, write: t})
 	switch {
 	case err == nil && !t.begun && len(t.rows) > 0:
-		return t, beginning, w.groups.insert(bounded, t.rows)
+		return t, beginning, w.groups.insert(ctx, t.rows)
 	case err == nil && !t.begun:
 		return t, working, nil
 	case o.conn == nil:

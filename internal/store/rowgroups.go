@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,11 +27,18 @@ type rowGroups struct {
 	closed bool         // so is the queue
 }
 
-// rowGroup are rows that are inserted together or not at all: those of one Write, or of several.
+// rowGroup are the rows of one Write.
 type rowGroup struct {
 	ctx  context.Context
 	rows []*NewRow
-	done chan error
+	done chan groupOutcome
+}
+
+// groupOutcome is what became of a transaction. Where that is in doubt, its mark says whether it was committed.
+type groupOutcome struct {
+	err       error
+	isInDoubt bool
+	mark      mark
 }
 
 func newRowGroups(pool *sql.DB, marks *marks) *rowGroups {
@@ -61,7 +67,7 @@ func (g *rowGroups) insert(ctx context.Context, rows []*NewRow) error {
 			r.tx.store.tellWatcher(r.statement(), r.values)
 		}
 	}
-	one := &rowGroup{ctx, rows, make(chan error, 1)}
+	one := &rowGroup{ctx, rows, make(chan groupOutcome, 1)}
 	g.mu.RLock()
 	if g.closed {
 		g.mu.RUnlock()
@@ -69,7 +75,11 @@ func (g *rowGroups) insert(ctx context.Context, rows []*NewRow) error {
 	}
 	g.queue <- one
 	g.mu.RUnlock()
-	return <-one.done
+	o := <-one.done
+	if o.isInDoubt { // each Write asks for itself: some wait for the answer longer than others
+		return lookUpCommit(ctx, g.pool, o.mark, o.err)
+	}
+	return o.err
 }
 
 func (g *rowGroups) run() {
@@ -91,37 +101,31 @@ func (g *rowGroups) run() {
 	}
 }
 
-// write inserts what several Writes have, and each of them alone when that fails.
+// write inserts what several Writes have, and each of them alone when PostgreSQL refuses something of it.
 func (g *rowGroups) write(list []*rowGroup) {
-	if len(list) > 1 {
-		var all []*NewRow
+	var all []*NewRow
+	for _, one := range list {
+		all = append(all, one.rows...)
+	}
+	o := g.insertAll(list[0].ctx, all)
+	if len(list) > 1 && refusedCommit(o.err) {
 		for _, one := range list {
-			all = append(all, one.rows...)
+			one.done <- g.insertAll(one.ctx, one.rows)
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(list[0].ctx), transactionTimeout)
-		err := g.insertAll(ctx, all)
-		cancel()
-		if err == nil || errors.Is(err, errInDoubt) {
-			for _, one := range list {
-				one.done <- err
-			}
-			return
-		}
+		return
 	}
 	for _, one := range list {
-		err := context.Cause(one.ctx)
-		if err == nil {
-			err = g.insertAll(one.ctx, one.rows)
-		}
-		one.done <- err
+		one.done <- o
 	}
 }
 
-// insertAll inserts rows in one transaction, with one round trip.
-func (g *rowGroups) insertAll(ctx context.Context, rows []*NewRow) error {
+// insertAll inserts rows in one transaction, with one round trip. It uses the values of ctx, and does not end with it.
+func (g *rowGroups) insertAll(ctx context.Context, rows []*NewRow) groupOutcome {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionTimeout)
+	defer cancel()
 	conn, err := g.pool.Conn(ctx)
 	if err != nil {
-		return err
+		return groupOutcome{err: err}
 	}
 	defer func() { _ = conn.Close() }()
 	m := g.marks.newMark()
@@ -132,13 +136,11 @@ func (g *rowGroups) insertAll(ctx context.Context, rows []*NewRow) error {
 		batch.Queue(r.numbered(), r.values...)
 	}
 	err = onDriver(conn, func(c *pgx.Conn) error { return c.SendBatch(ctx, batch).Close() })
-	if err != nil {
-		err = lookUpCommit(ctx, g.pool, m, rollBack(ctx, conn, err))
-	}
-	if !errors.Is(err, errInDoubt) {
+	if err == nil || refusedCommit(err) {
 		g.marks.giveBack(m)
+		return groupOutcome{err: err}
 	}
-	return err
+	return groupOutcome{rollBack(ctx, conn, err), true, m} // the mark's row is not used again
 }
 
 // numbered is the statement of a row with PostgreSQL's own placeholders.

@@ -14,7 +14,7 @@ import (
 // claimOfRun and the others say what a statement looks like, with its values, whose commit is to be lost.
 const (
 	claimOfRun      = `(?s)UPDATE runs SET status = 'RUNNING'`
-	claimOfDelivery = `(?s)UPDATE deliveries SET status = 'SENDING'`
+	claimOfDelivery = `(?s)INSERT INTO deliveries .*SENDING`
 )
 
 var labCommits = []struct{ what, statement string }{

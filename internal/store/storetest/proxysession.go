@@ -53,6 +53,10 @@ func (s *session) request(kind byte, message []byte) ([]byte, error) {
 		if !s.execute(s.names[bind.PreparedStatement], values) {
 			return nil, nil
 		}
+	case 'S':
+		if s.chosen && !s.begun && s.proxy.take(s.client, loseRequest) { // it would commit a batch
+			return nil, nil
+		}
 	case 'Q':
 		var query pgproto3.Query
 		if err := query.Decode(message[header:]); err != nil {
