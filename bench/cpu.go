@@ -28,9 +28,9 @@ type cpuCase struct {
 	rates       []float64
 }
 
-// processorTime measures what a call costs the gateway's processor, with models that take longer than a stub. A real one is never as
+// costOfCalls measures what a call costs the gateway's processor, with models that take longer than a stub. A real one is never as
 // fast as the stub, and a call that waits must not cost more than one that is answered at once.
-func processorTime(ctx context.Context, l *lab) (found report.Section, err error) {
+func costOfCalls(ctx context.Context, l *lab) (found report.Section, err error) {
 	cases := []*cpuCase{{0, cpuConnections, nil, nil, nil}, {slowModel, cpuConnections, nil, nil, nil}, {slowestModel, slowestAtOnce, nil, nil, nil}}
 	for i, c := range cases {
 		model, stop, err := l.modelThatTakes(ctx, c.model)

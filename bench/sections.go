@@ -22,7 +22,7 @@ func sections(folder string) []section {
 	used := filepath.Join(folder, "used")
 	return []section{
 		{"throughput", throughput},
-		{"cpu", processorTime},
+		{"cpu", costOfCalls},
 		{"memory", func(ctx context.Context, l *lab) (report.Section, error) { return memory(ctx, l, used) }},
 		{"async", async},
 		{"deliveries", deliver},
