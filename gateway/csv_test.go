@@ -41,6 +41,8 @@ func TestExportsOfRunsAndStatistics(t *testing.T) {
 		require.Len(t, rows, 2)
 		require.Equal(t, []string{"unknown", "", "110"}, []string{rows[0]["workflowId"], rows[0]["costUSD"], rows[0]["totalTokens"]})
 		require.Equal(t, []string{"a", "0.001", "100", "COMPLETED"}, []string{rows[1]["workflowId"], rows[1]["costUSD"], rows[1]["completionTokens"], rows[1]["status"]})
+		require.NotEmpty(t, rows[1]["provider"])
+		require.NotEmpty(t, rows[1]["model"])
 		_, rows = read("runs.csv?agent=a&since=1h")
 		require.Len(t, rows, 1)
 		_, rows = read("stats.csv?since=1h")
@@ -52,7 +54,7 @@ func TestExportsOfRunsAndStatistics(t *testing.T) {
 
 		require.NoError(t, s.store.Write(t.Context(), func(tx store.Tx) error {
 			for i := range 450 {
-				err := tx.Exec(`INSERT INTO runs (id, status, client_id, workflow_id, source, input, model, created_at) VALUES (?, 'COMPLETED', 'many', 'a', 'api', '', '=1+1', ?)`,
+				err := tx.Exec(`INSERT INTO runs (id, status, client_id, workflow_id, source, input, verdict, created_at) VALUES (?, 'COMPLETED', 'many', 'a', 'api', '', '=1+1', ?)`,
 					fmt.Sprintf("run_01KA%022d", i), time.Now().UnixMilli())
 				if err != nil {
 					return err
@@ -62,6 +64,6 @@ func TestExportsOfRunsAndStatistics(t *testing.T) {
 		}))
 		_, rows = read("runs.csv?client=many")
 		require.Len(t, rows, 450)
-		require.Equal(t, "'=1+1", rows[0]["model"])
+		require.Equal(t, "'=1+1", rows[0]["verdict"])
 	})
 }

@@ -60,6 +60,6 @@ func (q Query) columns() string {
 		return "*"
 	}
 	return fmt.Sprintf(`id, status, client_id, workflow_id, kind, source, session_id, metadata, error_code, error_message, error_kind,
-		prompt_tokens, completion_tokens, total_tokens, cost, usage_details, priority, attempts, crashes,
+		prompt_tokens, completion_tokens, total_tokens, cost, usage_details, answerer, verdict, priority, attempts, crashes,
 		created_at, received_at, started_at, completed_at, substr(input, 1, %d) AS input`, briefInput)
 }
