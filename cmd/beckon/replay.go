@@ -17,7 +17,7 @@ const replayPause = 500 * time.Millisecond
 type replayCommand struct {
 	ID    string `arg:"" help:"The run whose request is replayed. Its client must have keepRequests." placeholder:"RUN"`
 	URL   string `help:"Where the gateway is." env:"BECKON_URL" default:"http://localhost:8080" name:"url"`
-	Token string `help:"The admin token (admin.token). Better in the variable, where no list of processes shows it." env:"BECKON_ADMIN_TOKEN"`
+	Token string `help:"The admin token (admin.token). Better in the variable, where no list of processes shows it." env:"BECKON_ADMIN_TOKEN,BECKON_TOKEN"`
 	Wait  bool   `help:"Wait for the end of the new run and print its answer."`
 	JSON  bool   `help:"Print the whole answer as JSON; with --wait, the new run."`
 }
@@ -26,7 +26,7 @@ type replayCommand struct {
 func (k replayCommand) Run(std streams) error {
 	ctx := interruptible()
 	if k.Token == "" {
-		return &exitError{exitUsage, errors.New("the admin token is needed: set BECKON_ADMIN_TOKEN or give --token")}
+		return &exitError{exitUsage, errors.New("the admin token is needed: set BECKON_ADMIN_TOKEN or BECKON_TOKEN, or give --token")}
 	}
 	client, err := runFlags{gatewayFlags{URL: k.URL, Token: k.Token}, k.ID}.client()
 	if err != nil {
