@@ -6,8 +6,9 @@ import (
 	"beckon/internal/render"
 )
 
-// ForModel returns the call as a model may see it: where its client has what models see blacked out, so is all that the call and
-// the earlier steps of its flow have brought. What is the owner's, such as the words of a template, stays.
+// ForModel returns the call as a model may see it. If the client has redact with model: true, personal data is blacked out in
+// everything that comes from the call or from earlier steps of the flow. Text that the owner wrote, such as that of a template,
+// is not changed.
 func (c Call) ForModel() Call {
 	if c.Redact == nil {
 		return c

@@ -145,7 +145,8 @@ func (b *builder) agent(a Agent) {
 		return
 	}
 	b.set.entries[a.ID] = &Entry{ID: a.ID, Name: a.Name, Timeout: a.Timeout.Or(DefaultTimeout), OutputKey: a.OutputKey,
-		Prompt: a.Prompt, RetryOnCrash: a.RetriesOnCrash(), RetryIsSet: a.RetryOnCrash != nil, Share: a.Share, UsesTools: len(a.Tools) > 0, Sessions: a.Session.Retention(), NoTools: !a.TakesFlowTools(),
+		Prompt: a.Prompt, RetryOnCrash: a.RetriesOnCrash(), RetryIsSet: a.RetryOnCrash != nil, Share: a.Share,
+		UsesTools: len(a.Tools) > 0, Sessions: a.Session.Retention(), NoTools: !a.TakesFlowTools(),
 		Budget: a.Budget, TakesFiles: a.Kind == KindTranscription,
 		Events: expandNames(a.Events, agentEvents), Invoker: invoker}
 	b.addEventNames(maps.Values(b.set.entries[a.ID].Events))
@@ -185,7 +186,8 @@ func (b *builder) flow(id string, path []string) bool {
 		var invoker Invoker
 		if invoker, fields = b.factories.Flow(f, b.set.Get); len(fields) == 0 {
 			b.set.entries[id] = &Entry{ID: id, Name: f.Name, IsFlow: true, Timeout: f.Timeout.Or(DefaultTimeout), Prompt: f.Prompt,
-				RetryOnCrash: f.RetriesOnCrash(), RetryIsSet: f.RetryOnCrash != nil, Share: f.Share, Gate: gateOf(f), TakesFiles: takesFiles, UsesTools: usesTools, Sessions: kept,
+				RetryOnCrash: f.RetriesOnCrash(), RetryIsSet: f.RetryOnCrash != nil, Share: f.Share, Gate: gateOf(f),
+				TakesFiles: takesFiles, UsesTools: usesTools, Sessions: kept,
 				Events: expandNames(f.Events, agentEvents), Invoker: invoker,
 				depth: deepest}
 			b.addEventNames(maps.Values(b.set.entries[id].Events))

@@ -52,7 +52,8 @@ func costOfCalls(ctx context.Context, l *lab) (found report.Section, err error) 
 		}
 	}
 	found = report.Section{Title: "Processor time of a call",
-		Text:   "The processor time of the gateway itself, without the stub's and the load generator's, over all calls of a round. A model that takes its time is the stub with a pause.",
+		Text: "The processor time of the gateway alone, without the stub and the load generator, over all calls of a round. A slower model is\n" +
+			"the stub with a pause.",
 		Header: []string{"model takes", "connections", "calls/s", "processor time a call"}}
 	for _, c := range cases {
 		found.Rows = append(found.Rows, []string{c.model.String(), fmt.Sprint(c.connections), report.Thousands(report.Median(c.rates)), microseconds(report.Median(c.perCall))})

@@ -22,7 +22,7 @@ type runUse struct {
 	isOnRecord bool         // record is committed
 }
 
-// runWindow is one limit of a run, of which requests under way have borrowed, and others have used so much.
+// runWindow is one limit of a run. lent is the amount reserved by requests in flight, used the amount that finished requests cost.
 type runWindow struct {
 	window
 	lent, used int64
@@ -113,7 +113,7 @@ func (u *runUse) enqueueRecord(s *Service, done func()) (flush bool) {
 	}})
 }
 
-// settleIfDone puts what was used in the place of what was reserved, when no request is under way any more. It is called with mu held.
+// settleIfDone replaces the reserved amount with the used amount once no request is in flight. The caller holds mu.
 func (u *runUse) settleIfDone(s *Service) {
 	if !u.isOnRecord {
 		return

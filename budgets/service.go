@@ -9,11 +9,11 @@
 //     it, so that it is settled once: the process that made it, or another one when that is dead.
 //   - Of what a dead process had reserved nobody knows whether it was sent. It counts as used.
 //
-// What is reserved ahead (type ahead) is one more reservation, from which requests borrow in memory. What one run has of its own
-// limits is in memory too at first (type runUse).
+// A process also reserves a block ahead of its requests (type ahead), and requests borrow from the block in memory. The limits of a
+// single run are tracked in memory at first as well (type runUse).
 //
-// One write at a time is under way. What comes meanwhile goes into the next one, all together: the cost of a commit is shared
-// by all who wait. Where no budget holds a request, the database is not asked.
+// There is one write at a time. Requests that arrive meanwhile share the next write, and so the cost of its commit. A request that
+// no budget applies to does not use the database.
 package budgets
 
 import (

@@ -146,7 +146,8 @@ func newRun(r Request, now time.Time) Run {
 		notes = append(notes, Note{At: now, Kind: NoteWarning, Text: text})
 	}
 	return Run{ID: id, ClientID: r.ClientID, WorkflowID: r.Entry.ID, IsFlow: r.Entry.IsFlow, Source: r.Source,
-		SessionID: r.SessionID, Session: session, sessions: r.Entry.Sessions, Input: r.Input, Fence: r.Fence, Metadata: r.Metadata, Callback: r.Callback, Origin: r.Origin, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
+		SessionID: r.SessionID, Session: session, sessions: r.Entry.Sessions, Input: r.Input, Fence: r.Fence,
+		Metadata: r.Metadata, Callback: r.Callback, Origin: r.Origin, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
 		Share: share, Uploads: r.Uploads, ReplayOf: r.ReplayOf, Rules: r.Rules, hasArtifacts: len(r.Uploads) > 0, Notes: notes, annotated: notes != nil || r.Admit != nil, ReceivedAt: r.ReceivedAt, CreatedAt: now}
 }
 

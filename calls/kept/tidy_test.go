@@ -13,7 +13,7 @@ import (
 	"beckon/internal/store/storetest"
 )
 
-// What is too old goes, and what clients do not keep any more.
+// Tidying deletes requests that are too old, and those of clients that no longer keep any.
 func TestTidy(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, db *store.Store) {
 		keeps := map[string]int{"two": 2, "many": 100}

@@ -130,8 +130,8 @@ func (g *rowGroups) insertAll(ctx context.Context, rows []*NewRow) groupOutcome 
 	defer func() { _ = conn.Close() }()
 	m := g.marks.newMark()
 	batch := &pgx.Batch{}
-	batch.Queue("INSERT INTO commit_marks (owner, number, at) VALUES ($1, $2, now()) ON CONFLICT (owner) DO UPDATE SET number = excluded.number, at = excluded.at",
-		m.row, m.number)
+	batch.Queue("INSERT INTO commit_marks (owner, number, at) VALUES ($1, $2, now()) "+
+		"ON CONFLICT (owner) DO UPDATE SET number = excluded.number, at = excluded.at", m.row, m.number)
 	for _, r := range rows {
 		batch.Queue(r.numbered(), r.values...)
 	}

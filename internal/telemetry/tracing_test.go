@@ -115,7 +115,7 @@ func TestComplaintsAreLoggedOnceAMinute(t *testing.T) {
 			c.Handle(context.DeadlineExceeded)
 		}
 		require.Equal(t, 1, strings.Count(lines.String(), "no answer in time"))
-		time.Sleep(exportLogs)
+		time.Sleep(exportLogs) // on the clock of synctest, which does not wait
 		c.Handle(context.DeadlineExceeded)
 		require.Equal(t, 2, strings.Count(lines.String(), "no answer in time"))
 	})

@@ -24,7 +24,7 @@ func TestSearchByKeyboard(t *testing.T) {
 	b.requireQuiet()
 }
 
-// What is typed in one tab is still there after a look at another, and the bar that saves says so.
+// Text typed in one tab survives a visit to another tab, and the save bar shows that there are unsaved changes.
 func TestTabsKeepWhatIsTyped(t *testing.T) {
 	g := start(t, "")
 	b := open(t, g)
