@@ -45,7 +45,7 @@ func costOfCalls(ctx context.Context, l *lab) (found report.Section, err error) 
 	for round := range l.rounds {
 		for i := range cases {
 			c := cases[(i+round)%len(cases)]
-			if err := l.measureCPU(ctx, c); err != nil {
+			if _, err := l.measureCPU(ctx, c); err != nil {
 				return found, err
 			}
 			note("model that takes %s, round %d of %d: %.0f µs a call", c.model, round+1, l.rounds, c.perCall[len(c.perCall)-1])
@@ -76,25 +76,25 @@ func (l *lab) modelThatTakes(ctx context.Context, pause time.Duration) (model *s
 	return model, func() { _ = model.Stop() }, nil
 }
 
-func (l *lab) measureCPU(ctx context.Context, c *cpuCase) error {
+// measureCPU makes calls for a while, and notes what each has cost the gateway.
+func (l *lab) measureCPU(ctx context.Context, c *cpuCase) (result load.Result, err error) {
 	if _, err := l.send(ctx, c.gateway.server, c.connections, load.Amount{Requests: c.connections + warmUp}); err != nil {
-		return err
+		return result, err
 	}
 	before, err := c.gateway.CPU()
 	if err != nil {
-		return err
+		return result, err
 	}
-	result, err := l.send(ctx, c.gateway.server, c.connections, load.Amount{For: max(l.length, 3*c.model)})
-	if err != nil {
-		return err
+	if result, err = l.send(ctx, c.gateway.server, c.connections, load.Amount{For: max(l.length, 3*c.model)}); err != nil {
+		return result, err
 	}
 	after, err := c.gateway.CPU()
 	if err != nil {
-		return err
+		return result, err
 	}
 	c.perCall = append(c.perCall, float64((after-before).Microseconds())/float64(result.Requests))
 	c.rates = append(c.rates, result.Rate())
-	return nil
+	return result, nil
 }
 
 func microseconds(v float64) string { return fmt.Sprintf("%.0f µs", v) }

@@ -17,7 +17,7 @@ import (
 // gateway is a Beckon with a folder of its own.
 type gateway struct {
 	*server
-	database string // the file
+	database string // the file, or the URL of a PostgreSQL database
 }
 
 // gatewayConfig is the least that can be configured; the rest is as it is by default.
@@ -46,6 +46,11 @@ func (l *lab) startGatewayOn(ctx context.Context, folder string, model *server) 
 
 // startGatewayWith starts a gateway with more in its configuration.
 func (l *lab) startGatewayWith(ctx context.Context, folder string, model *server, more string) (*gateway, error) {
+	return l.startGatewayOver(ctx, folder, "", model, more)
+}
+
+// startGatewayOver starts a gateway over a database, by its URL. "" is SQLite's file in folder.
+func (l *lab) startGatewayOver(ctx context.Context, folder, database string, model *server, more string) (*gateway, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
@@ -53,9 +58,13 @@ func (l *lab) startGatewayWith(ctx context.Context, folder string, model *server
 	if err != nil {
 		return nil, err
 	}
-	database, config := filepath.Join(folder, "beckon.db"), filepath.Join(folder, "beckon.yaml")
+	config, url := filepath.Join(folder, "beckon.yaml"), database
+	if database == "" {
+		database = filepath.Join(folder, "beckon.db")
+		url = "sqlite:" + database
+	}
 	token := "mgc_" + strings.ToLower(rand.Text()+rand.Text())
-	if err := os.WriteFile(config, append(gatewayConfig(address, "sqlite:"+database, modelURL(model), token), more...), 0o600); err != nil {
+	if err := os.WriteFile(config, append(gatewayConfig(address, url, modelURL(model), token), more...), 0o600); err != nil {
 		return nil, err
 	}
 	command := process.Command{Name: gatewayName, Path: l.beckon, Args: []string{"serve", "--config", config},

@@ -22,6 +22,7 @@ type pace struct {
 	length time.Duration // of a measurement
 	calls  int           // for the sections that want many
 	starts int
+	growth []int // runs on record
 }
 
 // lab has what all sections use.

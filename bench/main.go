@@ -5,7 +5,8 @@
 // writes it into docs/performance.md. It fails when a measurement is not valid; a target that was missed is reported,
 // and with -strict fails too.
 //
-//	bench [-quick] [-strict] [-only throughput,cpu,memory,async,deliveries,hanging,followers,refused,forms,recovery,tabs,pages,tools,startup]
+//	bench [-quick] [-strict] [-only throughput,cpu,postgres,memory,async,deliveries,capacity,hanging,followers,refused,forms,recovery,tabs,pages,tools,startup]
+//	bench -only growth [-growth 100000,1000000,4000000]            with many runs on record; takes long
 //	bench stub -address 127.0.0.1:9000 [-delay 200ms]              a model server to try things with
 //	bench bare -address 127.0.0.1:9001 -model http://127.0.0.1:9000/v1
 package main
@@ -94,6 +95,7 @@ func parse(args []string) (options, error) {
 	only := f.String("only", "", "the sections to measure, with commas between; writes no page")
 	strict := f.Bool("strict", false, "fail when a target is missed")
 	beckon := f.String("beckon", "bin/beckon", "the gateway's binary")
+	growth := f.String("growth", "100000,1000000,4000000", "the numbers of runs that the section growth puts on record")
 	page := f.String("page", "docs/performance.md", "the page that takes the results")
 	if err := f.Parse(args); err != nil {
 		return options{}, err
@@ -103,13 +105,18 @@ func parse(args []string) (options, error) {
 	}
 	o := options{strict: *strict, beckon: *beckon, page: *page,
 		pace: pace{rounds: 5, length: 2500 * time.Millisecond, calls: 100_000, starts: 7}}
+	sizes, err := parseGrowth(*growth)
+	if err != nil {
+		return options{}, err
+	}
+	o.pace.growth = sizes
 	if *quick {
-		o.pace, o.page = pace{rounds: 2, length: time.Second, calls: 20_000, starts: 3}, ""
+		o.pace, o.page = pace{rounds: 2, length: time.Second, calls: 20_000, starts: 3, growth: sizes}, ""
 	}
 	if *only != "" {
 		o.only, o.page = strings.Split(*only, ","), ""
 		for _, name := range o.only {
-			if !slices.ContainsFunc(sections(""), func(s section) bool { return s.name == name }) {
+			if !slices.ContainsFunc(append(sections(""), byName), func(s section) bool { return s.name == name }) {
 				return options{}, fmt.Errorf("there is no section %q", name)
 			}
 		}

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	maxMemory = 100e6 // bytes, after all calls
-	maxGrowth = 1e6   // bytes in the second half of the calls: what looking at it varies by, and 20 bytes a call at most
-	legs      = 10    // parts of the calls; the memory of each is its highest
+	maxMemory = 60e6 // bytes, after all calls
+	maxGrowth = 1e6  // bytes in the second half of the calls: what looking at it varies by, and 20 bytes a call at most
+	legs      = 10   // parts of the calls; the memory of each is its highest
 )
 
 // memory makes many calls on a gateway whose data are in folder, and leaves its data there.

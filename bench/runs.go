@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"fmt"
 	"net/url"
+	"strings"
 
-	_ "github.com/glebarez/go-sqlite" // the driver "sqlite"
+	_ "github.com/glebarez/go-sqlite"  // the driver "sqlite"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 )
 
 // checkRuns returns an error unless the database has want runs, all of them completed: an answer that was sent before
@@ -72,8 +74,16 @@ func outcomesOf(ctx context.Context, database string) (map[string]outcome, error
 	return outcomes, err
 }
 
+// openDatabase opens a PostgreSQL database by its URL, or SQLite's file for reading.
+func openDatabase(database string) (*sql.DB, error) {
+	if strings.HasPrefix(database, "postgres:") {
+		return sql.Open("pgx", database)
+	}
+	return sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: url.PathEscape(database), RawQuery: "mode=ro"}).String())
+}
+
 func query(ctx context.Context, database, statement string, row func(*sql.Rows) error, values ...any) error {
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: url.PathEscape(database), RawQuery: "mode=ro"}).String())
+	db, err := openDatabase(database)
 	if err != nil {
 		return err
 	}

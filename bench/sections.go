@@ -23,9 +23,11 @@ func sections(folder string) []section {
 	return []section{
 		{"throughput", throughput},
 		{"cpu", costOfCalls},
+		{"postgres", postgres},
 		{"memory", func(ctx context.Context, l *lab) (report.Section, error) { return memory(ctx, l, used) }},
 		{"async", async},
 		{"deliveries", deliver},
+		{"capacity", capacity},
 		{"hanging", hanging},
 		{"followers", followers},
 		{"refused", refused},
@@ -40,6 +42,9 @@ func sections(folder string) []section {
 	}
 }
 
+// byName is measured only when it is asked for.
+var byName = section{"growth", growing}
+
 // measureAll measures the sections that are asked for.
 func measureAll(ctx context.Context, o options) (found []report.Section, err error) {
 	// Beside the binary rather than in the system's temporary folder, which may be in memory: there, syncing costs nothing.
@@ -53,8 +58,8 @@ func measureAll(ctx context.Context, o options) (found []report.Section, err err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
-	for _, s := range sections(folder) {
-		if len(o.only) > 0 && !slices.Contains(o.only, s.name) {
+	for _, s := range append(sections(folder), byName) {
+		if !slices.Contains(o.only, s.name) && (len(o.only) > 0 || s.name == byName.name) {
 			continue
 		}
 		result, err := s.measure(ctx, l)

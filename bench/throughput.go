@@ -13,10 +13,10 @@ import (
 
 // What the gateway is judged by.
 const (
-	minOfNginx   = 0.15 // of nginx's rate, with 32 connections
+	minOfNginx   = 0.25 // of nginx's rate, with 32 connections
 	minOfBare    = 0.40 // of the bare handler's rate, with 32 connections
-	maxOfP99     = 5    // times nginx's p99, with 32 connections
-	maxOnTop     = 0.7  // ms that a call costs on top of the stub's p50, with one connection
+	maxOfP99     = 3    // times nginx's p99, with 32 connections
+	maxOnTop     = 0.45 // ms that a call costs on top of the stub's p50, with one connection
 	judgedAt     = 32
 	fewest       = 1
 	nginxName    = "nginx"

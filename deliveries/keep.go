@@ -112,10 +112,14 @@ func (s *Service) retain(ctx context.Context, before time.Time) error {
 		func(tx store.Tx) (int, error) { return s.storage.forgetThreads(tx, before, retainBatch) },
 	} {
 		for n := retainBatch; n == retainBatch; {
+			began := time.Now()
 			err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
 				n, err = remove(tx)
 				return err
 			})
+			if err == nil {
+				err = work.Rest(ctx, time.Since(began))
+			}
 			if err != nil {
 				return fmt.Errorf("delete old deliveries: %w", err)
 			}

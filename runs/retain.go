@@ -8,11 +8,12 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"beckon/internal/store"
+	"beckon/internal/work"
 )
 
 const (
 	// retainBatch bounds what one transaction deletes, so that calls don't wait for it.
-	retainBatch = 200
+	retainBatch = 50
 	// deltaLife is how long pieces of text are kept behind the end of their run, for followers that are behind.
 	deltaLife = 30 * time.Second
 	// oldestPieces bounds the runs whose pieces one transaction removes.
@@ -38,6 +39,7 @@ func (s *Service) trim(ctx context.Context) error {
 func (s *Service) retain(ctx context.Context, before time.Time) error {
 	limit := "run_" + oldest(before)
 	for after, last, n := "", "", retainBatch; n == retainBatch; after = last {
+		began := time.Now()
 		err := s.Store.Write(ctx, func(tx store.Tx) error {
 			ids, err := endedBetween(tx, after, limit, retainBatch)
 			if n = len(ids); err != nil || n == 0 {
@@ -54,11 +56,17 @@ func (s *Service) retain(ctx context.Context, before time.Time) error {
 			}
 			return s.delete(tx, ids)
 		})
+		if err == nil {
+			err = work.Rest(ctx, time.Since(began))
+		}
 		if err != nil {
 			return err
 		}
 	}
-	return s.Store.Write(ctx, func(tx store.Tx) error { return deleteKeys(tx, time.Now()) })
+	if err := s.Store.Write(ctx, func(tx store.Tx) error { return deleteKeys(tx, time.Now()) }); err != nil {
+		return err
+	}
+	return s.Store.GiveSpaceBack(ctx, work.Rest)
 }
 
 // oldest is the smallest ULID of a moment.

@@ -14,18 +14,26 @@ const (
 	worthwhile = 16 << 20
 )
 
-// Keep gives memory back to the operating system when the process has been noCollection for some seconds, until ctx ends. Go
-// collects garbage when as much new has been made as there is: a gateway that waits for models, or has become idle, makes
-// none, and would keep what a burst of calls has needed for minutes.
+// Keep gives memory back to the operating system until ctx ends: after some seconds what only the start needed, and whenever no
+// garbage was collected for some seconds. Go collects garbage when as much new has been made as there is: a gateway that waits
+// for models, or has become idle, makes none, and would keep what a burst of calls has needed for minutes.
 func (b *Budget) Keep(ctx context.Context) {
 	ticker := time.NewTicker(keepEvery)
 	defer ticker.Stop()
+	started := false
 	k := newKeeper(b.Used, heap, giveBack)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			if !started {
+				giveBack()
+				_ = unmapBinary() // what cannot be given back stays
+				k.measure()
+				started = true
+				continue
+			}
 			k.keep()
 		}
 	}

@@ -64,7 +64,7 @@ func loadSQLite(ctx context.Context, path string, schema int64, logger *slog.Log
 	}
 	defer f.Close()
 	// Until it is renamed nobody reads it: one sync at the end does.
-	db, err := sql.Open(sqlite.DriverName, fresh+"?_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)&_pragma=foreign_keys(OFF)")
+	db, err := sql.Open(sqlite.DriverName, fresh+"?"+newFilePragma+"&_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)&_pragma=foreign_keys(OFF)")
 	if err != nil {
 		return "", err
 	}

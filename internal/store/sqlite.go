@@ -16,7 +16,9 @@ import (
 const (
 	busyTimeout = 5 * time.Second
 	// In WAL mode every commit is synced, so that what was acknowledged survives a power cut.
-	sqlitePragmas = "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)"
+	sqlitePragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)"
+	// A file that is new gives space back (see GiveSpaceBack). This has to come before anything is written to it.
+	newFilePragma = "_pragma=auto_vacuum(INCREMENTAL)"
 	sqliteReaders = 8
 )
 
@@ -55,7 +57,7 @@ func openSQLite(ctx context.Context, path string, logger *slog.Logger, prepare p
 	s.writer = grouped
 	s.closers = append([]func() error{grouped.close}, s.closers...)
 
-	reads, err := sql.Open(sqlite.DriverName, path+sqlitePragmas+"&_pragma=query_only(ON)")
+	reads, err := sql.Open(sqlite.DriverName, path+"?"+sqlitePragmas+"&_pragma=query_only(ON)")
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}

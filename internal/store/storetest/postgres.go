@@ -32,7 +32,7 @@ func (c *cluster) pattern() (string, error) {
 			c.err = err
 			return
 		}
-		c.server, c.err = startServer(address)
+		c.server, c.err = startServer(address, "", unsynced)
 	})
 	if c.err != nil {
 		return "", c.err

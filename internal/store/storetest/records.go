@@ -28,41 +28,56 @@ const (
 // fillSpan is how far back the records of Fill reach.
 const fillSpan = 29 * 24 * time.Hour
 
+// fillAtOnce bounds the runs of one transaction.
+const fillAtOnce = 200_000
+
 // Fill puts runs on record as a busy gateway leaves them in a month: nine of ten have completed, 20 wait, 20 are running. There
 // are two events, a node and an audit entry for each of them, and three deliveries and a key for ten.
 func Fill(t testing.TB, s *store.Store, runs int) {
-	statements := []string{fillRuns, fillNodes, fillKeys, fillEvents, fillDeliveries, fillAttempts, fillAudit}
+	require.NoError(t, fill(context.Background(), s, runs, 1))
+}
+
+// FillEnded is Fill with all runs and deliveries ended, so that a gateway that starts on them has nothing to do.
+func FillEnded(ctx context.Context, s *store.Store, runs int) error { return fill(ctx, s, runs, 0) }
+
+// fill puts runs on record, the last of which have not ended where open is 1.
+func fill(ctx context.Context, s *store.Store, runs, open int) error {
 	hex := "printf('%016X', i)"
 	if s.Shared() {
 		hex = "lpad(upper(to_hex(CAST(i AS BIGINT))), 16, '0')"
-		statements = append(statements, "ANALYZE")
 	}
 	step := max(fillSpan.Milliseconds()/int64(max(runs, 1)), 1)
+	first := time.Now().Add(-fillSpan).UnixMilli()
 	ulid := ""
 	for shift := 45; shift >= 0; shift -= 5 {
 		ulid += fmt.Sprintf("substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 1 + CAST((at >> %d) & 31 AS INTEGER), 1) || ", shift)
 	}
-	numbers := fmt.Sprintf(fillNumbers, runs, time.Now().Add(-fillSpan).UnixMilli(), step, ulid+hex)
-	for _, statement := range statements[:min(len(statements), runs*len(statements))] {
-		if statement != "ANALYZE" {
-			statement = fmt.Sprintf(statement, numbers)
+	for from := 0; from < runs; from += fillAtOnce {
+		numbers := fmt.Sprintf(fillNumbers, runs, first, step, ulid+hex, open, from, min(from+fillAtOnce, runs))
+		for _, statement := range []string{fillRuns, fillNodes, fillKeys, fillEvents, fillDeliveries, fillAttempts, fillAudit} {
+			if err := s.Write(ctx, func(tx store.Tx) error { return tx.Exec(fmt.Sprintf(statement, numbers)) }); err != nil {
+				return err
+			}
 		}
-		require.NoError(t, s.Write(context.Background(), func(tx store.Tx) error { return tx.Exec(statement) }))
 	}
+	if s.Shared() {
+		return s.Write(ctx, func(tx store.Tx) error { return tx.Exec("ANALYZE") })
+	}
+	return nil
 }
 
 const (
 	// Multiplying by primes scatters; squares are small more often than not.
-	fillNumbers = `WITH RECURSIVE numbers (i) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT i + 1 FROM numbers WHERE i < %[1]d - 1),
+	fillNumbers = `WITH RECURSIVE numbers (i) AS (SELECT CAST(%[6]d AS BIGINT) UNION ALL SELECT i + 1 FROM numbers WHERE i < %[7]d - 1),
 		times AS (SELECT i, %[2]d + i * %[3]d AS at, i * 7919 %% 1000 AS x, i * 104729 %% 997 AS y, i * 31 %% 100 AS z,
 			i * 10 < %[1]d AND i %% 4 = 0 AS idle, %[1]d - i AS left_over FROM numbers),
 		made AS (SELECT i, at, left_over, idle, %[4]s AS ulid,
 			CASE WHEN idle THEN 'idle' ELSE 'client-' || CAST(10 + x * x * 40 / 1000000 AS TEXT) END AS client,
 			CASE WHEN i %% 50 = 7 THEN 'broken' WHEN idle THEN 'idle' ELSE 'agent-' || CAST(10 + y * y * 60 / 994009 AS TEXT) END AS agent,
-			CASE WHEN left_over <= 20 THEN 'QUEUED' WHEN left_over <= 40 THEN 'RUNNING' WHEN i %% 50 = 7 OR z < 5 THEN 'FAILED' WHEN z = 99 THEN 'CANCELED'
+			CASE WHEN left_over <= 20 * %[5]d THEN 'QUEUED' WHEN left_over <= 40 * %[5]d THEN 'RUNNING' WHEN i %% 50 = 7 OR z < 5 THEN 'FAILED' WHEN z = 99 THEN 'CANCELED'
 				ELSE 'COMPLETED' END AS status,
 			'endpoint-' || CAST(10 + x * x * 10 / 1000000 AS TEXT) AS endpoint,
-			CASE WHEN left_over * 100 <= %[1]d THEN 'PENDING' WHEN z < 6 THEN 'FAILED' ELSE 'DELIVERED' END AS delivery FROM times) `
+			CASE WHEN left_over * 100 <= %[1]d * %[5]d THEN 'PENDING' WHEN z < 6 THEN 'FAILED' ELSE 'DELIVERED' END AS delivery FROM times) `
 
 	fillRuns = `INSERT INTO runs (id, status, client_id, workflow_id, source, session_id, input, metadata, output, error_code, error_message, error_kind,
 			instance_id, total_tokens, created_at, started_at, completed_at) %s
@@ -72,7 +87,7 @@ const (
 			CASE WHEN status = 'COMPLETED' THEN 'A test has timed out because the database that it needs was not started. Start it in the step before, and wait until it is ready.' END,
 			CASE WHEN status = 'FAILED' THEN 'provider_failed' END, CASE WHEN status = 'FAILED' THEN 'The provider answered 500.' END,
 			CASE WHEN status = 'FAILED' THEN 'upstream' END, CASE WHEN status <> 'QUEUED' THEN 'ins_gone' END, 500 + i %% 1000, at,
-			CASE WHEN status <> 'QUEUED' THEN at END, CASE WHEN left_over > 40 THEN at + 200 + i %% 8000 END FROM made`
+			CASE WHEN status <> 'QUEUED' THEN at END, CASE WHEN status NOT IN ('QUEUED', 'RUNNING') THEN at + 200 + i %% 8000 END FROM made`
 
 	fillNodes = `INSERT INTO nodes (run_id, node_id, node_type, place, status, started_at, completed_at) %s
 		SELECT 'run_' || ulid, 'writer', 'writer', 1, 'COMPLETED', at, at FROM made`

@@ -37,13 +37,20 @@ rm -rf "$2"`
 // NewServer starts a PostgreSQL server for one test. It listens on a socket in its folder, which nobody can take from it
 // while it is restarted.
 func NewServer(t testing.TB) *Server {
-	s, err := startServer("")
+	s, err := startServer("", "", unsynced)
 	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = s.stdin.Close()
-		<-s.ended
-	})
+	t.Cleanup(s.Stop)
 	return s
+}
+
+// StartServer starts a PostgreSQL server that syncs to disk, as one in use does, with its data in a new folder within folder.
+// Whoever starts it stops it.
+func StartServer(folder string) (*Server, error) { return startServer("", folder, "") }
+
+// Stop ends the server and removes its data.
+func (s *Server) Stop() {
+	_ = s.stdin.Close()
+	<-s.ended
 }
 
 // URL returns the URL of an empty database.
@@ -90,13 +97,17 @@ func (s *Server) Signal(signal syscall.Signal) error {
 	return nil
 }
 
-// startServer starts a server that listens on a TCP address or, without one, on a socket in its folder.
-func startServer(address string) (*Server, error) {
+// unsynced is for tests: they are about Beckon's promises, not about PostgreSQL's disk, and syncing it would only slow them down.
+const unsynced = "fsync=off\nfull_page_writes=off\n"
+
+// startServer starts a server that listens on a TCP address or, without one, on a socket in its folder, which is a new one in
+// within. settings are lines of its configuration.
+func startServer(address, within, settings string) (*Server, error) {
 	bin, err := findBinaries()
 	if err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp("", "beckon-postgres-")
+	folder, err := os.MkdirTemp(within, "beckon-postgres-")
 	if err != nil {
 		return nil, err
 	}
@@ -117,8 +128,7 @@ func startServer(address string) (*Server, error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	// The tests are about Beckon's promises, not about PostgreSQL's disk: syncing it would only slow them down.
-	conf := "fsync=off\nfull_page_writes=off\nmax_connections=400\n"
+	conf := settings + "max_connections=400\n"
 	if address == "" {
 		conf += fmt.Sprintf("listen_addresses=''\nunix_socket_directories='%s'\n", folder)
 		s.pattern = "postgres://beckon@/%s?host=" + folder

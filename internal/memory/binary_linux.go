@@ -1,0 +1,37 @@
+package memory
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// unmapBinary gives back the pages of the program file that the start has read: its packages are initialized once, and most of
+// that is never looked at again. Linux reads a page again when the program needs it, usually from the page cache. Pages that the
+// program may have written to stay.
+func unmapBinary() error {
+	binary, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		return err
+	}
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return err
+	}
+	for line := range bytes.Lines(maps) {
+		var from, to uintptr
+		var access, offset, device, inode, path string
+		if n, _ := fmt.Sscanf(string(line), "%x-%x %s %s %s %s %s", &from, &to, &access, &offset, &device, &inode, &path); n < 7 ||
+			path != binary || access[1] == 'w' {
+			continue
+		}
+		pages := unsafe.Slice((*byte)(unsafe.Add(nil, from)), to-from)
+		if err := unix.Madvise(pages, unix.MADV_DONTNEED); err != nil {
+			return err
+		}
+	}
+	return nil
+}
