@@ -206,12 +206,13 @@ type plantModel struct {
 
 	mu    sync.Mutex
 	asked map[string][]time.Time // by model and the prompt's first line
+	sent  map[string]int         // answers that have been written, by model
 	held  map[string]chan struct{}
 	seen  *sync.Cond
 }
 
 func newPlantModel(t testing.TB) *plantModel {
-	m := &plantModel{asked: map[string][]time.Time{}, held: map[string]chan struct{}{}}
+	m := &plantModel{asked: map[string][]time.Time{}, sent: map[string]int{}, held: map[string]chan struct{}{}}
 	m.seen = sync.NewCond(&m.mu)
 	m.Server = httptest.NewServer(http.HandlerFunc(m.answer))
 	t.Cleanup(func() {
@@ -253,6 +254,7 @@ func (m *plantModel) answer(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	defer m.noteSent(request.Model)
 	text, _ := json.Marshal(request.Model + " answers " + prompt)
 	if request.Stream {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -283,15 +285,32 @@ func (m *plantModel) count(model, prompt string) int {
 	return len(m.asked[model+" "+prompt])
 }
 
+// noteSent counts an answer.
+func (m *plantModel) noteSent(model string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sent[model]++
+	m.seen.Broadcast()
+}
+
 // await waits until a model has been asked with a prompt.
 func (m *plantModel) await(t testing.TB, model, prompt string) {
+	m.until(t, func() bool { return len(m.asked[model+" "+prompt]) > 0 }, "%s was not asked %q", model, prompt)
+}
+
+// awaitAnswers waits until a model has written so many answers.
+func (m *plantModel) awaitAnswers(t testing.TB, model string, n int) {
+	m.until(t, func() bool { return m.sent[model] >= n }, "%s did not answer %d times", model, n)
+}
+
+func (m *plantModel) until(t testing.TB, done func() bool, message string, args ...any) {
 	deadline := time.Now().Add(patience)
 	stop := time.AfterFunc(patience, func() { m.seen.Broadcast() })
 	defer stop.Stop()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for len(m.asked[model+" "+prompt]) == 0 {
-		require.True(t, time.Now().Before(deadline), "%s was not asked %q", model, prompt)
+	for !done() {
+		require.True(t, time.Now().Before(deadline), append([]any{message}, args...)...)
 		m.seen.Wait()
 	}
 }
