@@ -4,7 +4,8 @@ package gateway
 
 // The kinds of buckets that artifacts.url may name, besides folders.
 import (
-	_ "gocloud.dev/blob/azureblob" // azblob://
-	_ "gocloud.dev/blob/gcsblob"   // gs://
-	_ "gocloud.dev/blob/s3blob"    // s3://
+	_ "gocloud.dev/blob/s3blob" // s3://
+
+	_ "beckon/internal/azblob" // azblob://
+	_ "beckon/internal/gcs"    // gs://
 )

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"time"
 
@@ -26,7 +25,7 @@ const (
 )
 
 // responseID is what an id has to look like to be a part of a path.
-var responseID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,200}$`)
+var responseID = anyOf(`^[A-Za-z0-9_-]{1,200}$`)
 
 // background is what the provider works on by itself for one call.
 type background struct {

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 
 	"beckon/agents"
@@ -63,7 +62,7 @@ func readFile(ctx context.Context, files agents.Files, a agents.Artifact) ([]byt
 }
 
 // saysImages is how providers complain of an image, or of a model that reads none. Some only say that the content is no text.
-var saysImages = regexp.MustCompile(`image|vision|modal|content.{0,40}string`)
+var saysImages = anyOf(`image|vision|modal|content.{0,40}string`)
 
 // refusesImages reports whether a request may have failed because of its images: the model reads none, or one is broken.
 func (d *dialog) refusesImages(f *failure) bool {

@@ -3,6 +3,7 @@ package chat
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // The words by which providers say what is wrong. They are looked for, in lower case, in a failure's message, type, code
@@ -60,7 +61,14 @@ var (
 		`'(system|developer)'`)
 )
 
-func anyOf(patterns ...string) *regexp.Regexp { return regexp.MustCompile(strings.Join(patterns, "|")) }
+// expression is a regular expression that is compiled when it is first needed. Most processes never need most of them.
+type expression func() *regexp.Regexp
+
+func (e expression) MatchString(text string) bool { return e().MatchString(text) }
+
+func anyOf(patterns ...string) expression {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(strings.Join(patterns, "|")) })
+}
 
 // mentions reports whether a word stands in a text by itself: max_tokens is none in max_tokens_to_sample.
 func mentions(text, word string) bool {

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"html/template"
 	"regexp"
+	"sync"
 
 	"github.com/microcosm-cc/bluemonday"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
 	goldparser "github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/renderer"
 	"github.com/yuin/goldmark/renderer/html"
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
@@ -22,7 +24,10 @@ const maxMarkdown = 256 << 10
 var alignedTable = extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))
 
 // toHTML passes HTML in Markdown on: models write <br> and <sub>. What of it may be in a page is for policy to say.
-var toHTML = goldmark.New(goldmark.WithExtensions(extension.Strikethrough, extension.TaskList, alignedTable), goldmark.WithRendererOptions(html.WithUnsafe())).Renderer()
+var toHTML = sync.OnceValue(func() renderer.Renderer {
+	return goldmark.New(goldmark.WithExtensions(extension.Strikethrough, extension.TaskList, alignedTable),
+		goldmark.WithRendererOptions(html.WithUnsafe())).Renderer()
+})
 
 var (
 	forPages = newReader(alignedTable, goldparser.WithASTTransformers(util.Prioritized(imagesAsLinks{}, 0)))
@@ -31,7 +36,7 @@ var (
 )
 
 // policy is all HTML that an answer may have on a page: nothing that runs, loads, or looks like something of ours.
-var policy = newPolicy()
+var policy = sync.OnceValue(newPolicy)
 
 func newPolicy() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
@@ -63,10 +68,10 @@ func htmlBy(r reader, source string) template.HTML {
 		return Preformatted(source)
 	}
 	var out bytes.Buffer
-	if read := []byte(source); toHTML.Render(&out, read, r.parse(read)) != nil {
+	if read := []byte(source); toHTML().Render(&out, read, r.parse(read)) != nil {
 		return Preformatted(source)
 	}
-	return template.HTML(policy.SanitizeBytes(out.Bytes()))
+	return template.HTML(policy().SanitizeBytes(out.Bytes()))
 }
 
 // Preformatted shows a text as it is.

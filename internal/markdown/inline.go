@@ -1,7 +1,6 @@
 package markdown
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/yuin/goldmark/ast"
@@ -217,9 +216,9 @@ func rawOf(n *ast.RawHTML, source []byte) string {
 }
 
 var (
-	breaks = regexp.MustCompile(`(?i)<br\s*/?>|</(p|div|tr|li|h[1-6]|table|summary)\s*>`)
-	cells  = regexp.MustCompile(`(?i)</t[dh]\s*>`)
-	tags   = regexp.MustCompile(`(?i)</?(a|abbr|b|big|blockquote|body|br|caption|center|cite|code|dd|del|details|div|dl|dt|em|font|h[1-6]|head|hr|html|i|iframe|img|ins|kbd|li|` +
+	breaks = lazily(`(?i)<br\s*/?>|</(p|div|tr|li|h[1-6]|table|summary)\s*>`)
+	cells  = lazily(`(?i)</t[dh]\s*>`)
+	tags   = lazily(`(?i)</?(a|abbr|b|big|blockquote|body|br|caption|center|cite|code|dd|del|details|div|dl|dt|em|font|h[1-6]|head|hr|html|i|iframe|img|ins|kbd|li|` +
 		`mark|math|meta|object|ol|p|path|picture|pre|q|s|samp|script|small|source|span|strong|style|sub|summary|sup|svg|table|tbody|td|tfoot|th|thead|tr|u|ul|var|video)(\s[^<>]*)?/?>`)
 )
 
@@ -228,5 +227,5 @@ func withoutTags(raw string) string {
 	if strings.IndexByte(raw, '<') < 0 {
 		return raw
 	}
-	return tags.ReplaceAllString(cells.ReplaceAllString(breaks.ReplaceAllString(raw, "\n"), " "), "")
+	return tags().ReplaceAllString(cells().ReplaceAllString(breaks().ReplaceAllString(raw, "\n"), " "), "")
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -146,7 +147,7 @@ func inASCII(host string) string {
 	return host
 }
 
-var hostLike = regexp.MustCompile(`(?:[\p{L}\p{N}_-]+[.。．｡])+[\p{L}\p{N}-]+`)
+var hostLike = lazily(`(?:[\p{L}\p{N}_-]+[.。．｡])+[\p{L}\p{N}-]+`)
 
 // looksElsewhere reports whether the text of a link names a host, and not the one that the link leads to.
 func looksElsewhere(text, host string) bool {
@@ -157,7 +158,7 @@ func looksElsewhere(text, host string) bool {
 		return false
 	}
 	host = strings.TrimPrefix(host, "www.")
-	for _, name := range hostLike.FindAllString(text, 8) {
+	for _, name := range hostLike().FindAllString(text, 8) {
 		name = strings.Trim(strings.ToLower(dots.Replace(name)), "-_")
 		last := name[strings.LastIndexByte(name, '.')+1:]
 		isName := len(last) > 1 && strings.Trim(last, "0123456789") != ""
@@ -173,12 +174,17 @@ func looksElsewhere(text, host string) bool {
 	return false
 }
 
+// lazily compiles an expression when it is first needed.
+func lazily(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
+
 var dots = strings.NewReplacer("。", ".", "．", ".", "｡", ".")
 
 // mention finds where chats would call somebody: an @ at the beginning of a word.
 var (
-	mention   = regexp.MustCompile(`(^|[^\p{L}\p{N}_.@/-])@([\p{L}\p{N}_])`)
-	broadcast = regexp.MustCompile(`(?i)(^|[^\p{L}\p{N}])@(channel|here|everyone|all|group)\b`)
+	mention   = lazily(`(^|[^\p{L}\p{N}_.@/-])@([\p{L}\p{N}_])`)
+	broadcast = lazily(`(?i)(^|[^\p{L}\p{N}])@(channel|here|everyone|all|group)\b`)
 )
 
 // atSign looks like an @, and calls nobody.
@@ -189,6 +195,6 @@ func silent(s string) string {
 	if strings.IndexByte(s, '@') < 0 {
 		return s
 	}
-	s = broadcast.ReplaceAllString(s, "${1}"+atSign+"$2")
-	return mention.ReplaceAllString(s, "${1}"+atSign+"$2")
+	s = broadcast().ReplaceAllString(s, "${1}"+atSign+"$2")
+	return mention().ReplaceAllString(s, "${1}"+atSign+"$2")
 }

@@ -49,9 +49,15 @@ const (
 // What may stand in a header. An id without a full stop is what keeps "id.timestamp.body" unambiguous.
 var (
 	vendorForm = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
-	idForm     = regexp.MustCompile(`^[!-\-/-~]{1,256}$`)
-	typeForm   = regexp.MustCompile(`^[!-~]{0,256}$`)
+	idForm     = regexp.MustCompile(`^[!-\-/-~]+$`)
+	typeForm   = regexp.MustCompile(`^[!-~]*$`)
 )
+
+// longest is how many bytes an id or a type may have. Such a number within an expression makes it large.
+const longest = 256
+
+func isID(id string) bool     { return len(id) <= longest && idForm.MatchString(id) }
+func isType(name string) bool { return len(name) <= longest && typeForm.MatchString(name) }
 
 // Sign sets the headers of a scheme in h, or returns an error and leaves h alone. Several secrets, the newest first,
 // sign beside each other while a receiver changes from one to the next:
@@ -73,7 +79,7 @@ func Sign(h http.Header, scheme Scheme, vendor string, secrets []secret.String, 
 	if err != nil {
 		return err
 	}
-	if !idForm.MatchString(m.ID) || !typeForm.MatchString(m.Type) || m.At.Unix() <= 0 {
+	if !isID(m.ID) || !isType(m.Type) || m.At.Unix() <= 0 {
 		return problem.New(problem.Invalid, "invalid_message", "A message that is signed needs a time, an id of visible characters without a full stop, and a type of visible characters.")
 	}
 	if scheme == HMACHex {

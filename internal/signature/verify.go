@@ -56,7 +56,7 @@ func verifyStandard(h http.Header, family string, body []byte, k key, now time.T
 	}
 	id, timestamp := h.Get(family+"Id"), h.Get(family+"Timestamp")
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
-	if !idForm.MatchString(id) || err != nil || strconv.FormatInt(seconds, 10) != timestamp {
+	if !isID(id) || err != nil || strconv.FormatInt(seconds, 10) != timestamp {
 		name := strings.ToLower(family)
 		return m, refusal(CodeMissing, "The message is signed, but it has no good %sid and %stimestamp (seconds since 1970).", name, name)
 	}
