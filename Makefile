@@ -4,10 +4,10 @@ ASSETS := web/assets/vendor/.stamp
 MODULES := agents/chat/testdata/aimock/node_modules/.package-lock.json tools/testdata/servers/node_modules/.package-lock.json examples/workflow-webhooks/express/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help run build fmt check test race cover bench assets packages ship-check
+.PHONY: help run build fmt check test race cover bench bench-failover assets packages ship-check
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build and serve, with data/ for the data
 	./bin/beckon serve
@@ -42,6 +42,16 @@ bench: build ## measure the gateway beside its floors; writes docs/performance.m
 	./scripts/need nginx /usr/sbin/nginx
 	go build -C bench -o ../bin/bench .
 	./bin/bench
+
+KILLS ?= 20
+bench-failover: build ## kill primaries and gateways under load; writes docs/reliability.md (KILLS=2 is short, and writes nothing)
+	./scripts/need postgresql /usr/lib/postgresql/*/bin/initdb
+	./scripts/need patroni /usr/bin/patroni
+	./scripts/need python3-etcd /usr/lib/python3/dist-packages/etcd
+	./scripts/need etcd-server /usr/bin/etcd
+	./scripts/need haproxy /usr/sbin/haproxy
+	go build -C bench -o ../bin/failover ./failover
+	./bin/failover -kills $(KILLS) $(if $(filter 20,$(KILLS)),-page docs/reliability.md)
 
 packages: $(ASSETS) ## build a .deb and an .rpm in dist/
 	./scripts/packages
