@@ -64,6 +64,7 @@ assets: $(ASSETS) ## get the files of other projects that the pages use, by web/
 .PHONY: needs
 needs: $(ASSETS) $(MODULES)
 	./scripts/need postgresql /usr/lib/postgresql/*/bin/initdb
+	./scripts/need pgbouncer /usr/sbin/pgbouncer
 	./scripts/need chromium /usr/bin/chromium
 	./scripts/need prometheus-alertmanager /usr/bin/prometheus-alertmanager
 	./scripts/need jq "$$(command -v jq)" /usr/bin/jq
