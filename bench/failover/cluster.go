@@ -2,29 +2,22 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
 	"beckon/bench/process"
 	"beckon/internal/freeport"
 )
 
 const (
-	nodes = 3
-	// clusterPatience is how long the cluster may take to be complete again. A node that returns may have to copy the
-	// database.
-	clusterPatience = 3 * time.Minute
+	nodes   = 3
+	haproxy = "/usr/sbin/haproxy"
 )
 
 // cluster is PostgreSQL on three nodes: Patroni on each, one etcd, and HAProxy, which leads to the primary.
@@ -36,12 +29,6 @@ type cluster struct {
 	user    *user.User // who runs PostgreSQL; nil is the user of this process
 	nodes   []*node
 	support []*process.Process // etcd and HAProxy
-}
-
-// node is one PostgreSQL server with its Patroni.
-type node struct {
-	name, database, api string // addresses
-	patroni             *process.Process
 }
 
 // URL is that of the database, on whichever node is the primary.
@@ -96,7 +83,7 @@ func (c *cluster) find() error {
 		return errors.New("PostgreSQL's server is not installed: apt-get install postgresql")
 	}
 	c.bin = filepath.Dir(found[len(found)-1])
-	for _, program := range []string{"patroni", "etcd", "/usr/sbin/haproxy", "setpriv"} {
+	for _, program := range []string{"patroni", "etcd", haproxy, "setpriv"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return fmt.Errorf("%w: apt-get install patroni python3-etcd etcd-server haproxy", err)
 		}
@@ -162,170 +149,12 @@ func (c *cluster) startProxy(ctx context.Context) error {
 	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
 		return err
 	}
-	p, err := process.Start(ctx, process.Command{Name: "HAProxy", Path: "/usr/sbin/haproxy", Args: []string{"-db", "-f", path}, Log: c.log("haproxy")})
+	command := process.Command{Name: "HAProxy", Path: haproxy, Args: []string{"-db", "-f", path}, Log: c.log("haproxy")}
+	p, err := process.Start(ctx, command)
 	if err != nil {
 		return err
 	}
 	c.support = append(c.support, p)
-	return nil
-}
-
-const nodeConfig = `scope: beckon
-name: %[1]s
-restapi: {listen: "%[3]s", connect_address: "%[3]s"}
-etcd3: {host: "%[4]s"}
-bootstrap:
-  dcs:
-    ttl: 20
-    loop_wait: 5
-    retry_timeout: 5
-    synchronous_mode: true
-    maximum_lag_on_failover: 1048576
-    postgresql:
-      use_pg_rewind: true
-      parameters: {max_connections: 300, shared_buffers: 64MB, wal_keep_size: 256MB}
-  initdb: [{encoding: UTF8}, {locale: C.UTF-8}, data-checksums]
-  pg_hba: ["host all all 127.0.0.1/32 md5", "host replication all 127.0.0.1/32 md5"]
-postgresql:
-  listen: "%[2]s"
-  connect_address: "%[2]s"
-  data_dir: %[5]s/data
-  bin_dir: %[6]s
-  pgpass: %[5]s/pgpass
-  parameters: {unix_socket_directories: %[5]s}
-  authentication:
-    superuser: {username: postgres, password: postgres}
-    replication: {username: replicator, password: replicator}
-    rewind: {username: rewind, password: rewind}
-`
-
-// startNode starts the Patroni of a node, which starts its PostgreSQL.
-func (c *cluster) startNode(ctx context.Context, n *node) error {
-	folder := filepath.Join(c.folder, n.name)
-	config := filepath.Join(folder, "patroni.yaml")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
-	}
-	text := fmt.Sprintf(nodeConfig, n.name, n.database, n.api, c.etcd, folder, c.bin)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		return err
-	}
-	if c.user != nil {
-		uid, _ := strconv.Atoi(c.user.Uid) // on Linux they are numbers
-		gid, _ := strconv.Atoi(c.user.Gid)
-		for _, path := range []string{c.folder, folder, config} {
-			if err := os.Chown(path, uid, gid); err != nil {
-				return err
-			}
-		}
-	}
-	var err error
-	n.patroni, err = process.Start(ctx, c.asUser(process.Command{Name: "Patroni of " + n.name, Path: "patroni", Args: []string{config}, Log: c.log(n.name)}))
-	return err
-}
-
-// kill ends a node as a power cut would: its Patroni and all processes of its PostgreSQL.
-func (c *cluster) kill(n *node) error {
-	text, err := os.ReadFile(filepath.Join(c.folder, n.name, "data", "postmaster.pid"))
-	if err != nil {
-		return err
-	}
-	first, _, _ := strings.Cut(string(text), "\n")
-	postmaster, err := strconv.Atoi(first)
-	if err != nil {
-		return err
-	}
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", postmaster, postmaster))
-	if err != nil {
-		return err
-	}
-	n.patroni.Kill()
-	if err := syscall.Kill(postmaster, syscall.SIGKILL); err != nil {
-		return err
-	}
-	for child := range strings.FieldsSeq(string(children)) {
-		pid, err := strconv.Atoi(child)
-		if err != nil {
-			return err
-		}
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return err
-		}
-	}
-	return nil
-}
-
-// member is what Patroni says of a node.
-type member struct {
-	Name, Role, State string
-	Lag               any // bytes, or "unknown"
-}
-
-// members asks one node after the other.
-func (c *cluster) members(ctx context.Context) (list []member, err error) {
-	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	for _, n := range c.nodes {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.api+"/cluster", nil)
-		if err != nil {
-			return nil, err
-		}
-		response, err := client.Do(request)
-		if err != nil {
-			continue
-		}
-		var answer struct{ Members []member }
-		err = json.NewDecoder(response.Body).Decode(&answer)
-		_ = response.Body.Close()
-		if err == nil {
-			return answer.Members, nil
-		}
-	}
-	return nil, errors.New("no Patroni answers")
-}
-
-// awaitPrimary waits until a node other than before is the primary.
-func (c *cluster) awaitPrimary(ctx context.Context, before *node) (primary *node, err error) {
-	err = eventually(ctx, clusterPatience, "there is no primary", func() bool {
-		list, err := c.members(ctx)
-		if err != nil {
-			return false
-		}
-		for _, m := range list {
-			for _, n := range c.nodes {
-				if n.name == m.Name && n != before && m.Role == "leader" && m.State == "running" {
-					primary = n
-				}
-			}
-		}
-		return primary != nil
-	})
-	return primary, err
-}
-
-// awaitComplete waits until all nodes are there, none of them behind, and one of them a synchronous standby.
-func (c *cluster) awaitComplete(ctx context.Context) error {
-	var last []member
-	err := eventually(ctx, clusterPatience, "the cluster is not complete", func() bool {
-		list, err := c.members(ctx)
-		if err != nil {
-			return false
-		}
-		last = list
-		roles := map[string]int{}
-		for _, m := range list {
-			if m.State != "running" && m.State != "streaming" {
-				return false
-			}
-			if lag, isNumber := m.Lag.(float64); m.Role != "leader" && (!isNumber || lag > 1<<20) {
-				return false
-			}
-			roles[m.Role]++
-		}
-		return len(list) == nodes && roles["leader"] == 1 && roles["sync_standby"] == 1
-	})
-	if err != nil {
-		return fmt.Errorf("%w: %+v", err, last)
-	}
 	return nil
 }
 
@@ -340,20 +169,4 @@ func (c *cluster) stop() (err error) {
 		err = errors.Join(err, p.Stop())
 	}
 	return err
-}
-
-// eventually asks ten times a second whether something is so.
-func eventually(ctx context.Context, patience time.Duration, otherwise string, isSo func() bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("%s after %s", otherwise, patience))
-	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for !isSo() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	return nil
 }

@@ -97,7 +97,9 @@ func startFleet(ctx context.Context, o options, folder, database string, n int) 
 // start starts the process of a gateway, and returns when it is ready.
 func (f *fleet) start(ctx context.Context, g *gateway) error {
 	environ := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "BECKON_") })
-	p, err := process.Start(ctx, process.Command{Name: "Beckon at " + g.address, Path: f.beckon, Args: []string{"serve", "--config", g.config}, Env: environ, Log: g.log})
+	p, err := process.Start(ctx, process.Command{
+		Name: "Beckon at " + g.address, Path: f.beckon, Args: []string{"serve", "--config", g.config}, Env: environ, Log: g.log,
+	})
 	if err != nil {
 		return err
 	}

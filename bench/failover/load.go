@@ -124,7 +124,8 @@ func (l *load) try(ctx context.Context, g *gateway, c call, key string) bool {
 		prompt = stub.Slowly
 	}
 	began := time.Now()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+g.address+c.path, strings.NewReader(fmt.Sprintf(`{"agent":%q,"prompt":%q}`, c.agent, prompt)))
+	body := fmt.Sprintf(`{"agent":%q,"prompt":%q}`, c.agent, prompt)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+g.address+c.path, strings.NewReader(body))
 	if err != nil {
 		return false
 	}
@@ -152,7 +153,9 @@ func (l *load) try(ctx context.Context, g *gateway, c call, key string) bool {
 			if response.StatusCode == http.StatusOK && answer.Response != stub.Text {
 				l.wrong["200 with another answer"]++
 			}
-		case response.StatusCode == http.StatusServiceUnavailable && response.Header.Get("Retry-After") != "", response.StatusCode == http.StatusConflict && key != "":
+		case response.StatusCode == http.StatusServiceUnavailable && response.Header.Get("Retry-After") != "":
+			l.refused++
+		case response.StatusCode == http.StatusConflict && key != "": // the call is under way at another gateway
 			l.refused++
 		default:
 			l.wrong[fmt.Sprintf("%d %s", response.StatusCode, answer.Code)]++
@@ -203,7 +206,7 @@ func (l *load) answersSince(at time.Time) bool {
 	return true
 }
 
-// runs returns the ids of all runs that were accepted before a time.
+// runsBefore returns the ids of all runs that were accepted before a time.
 func (l *load) runsBefore(at time.Time) (ids []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -127,7 +127,8 @@ func experiment(ctx context.Context, o options, f *fleet, r *record, v verdict, 
 			return v, fmt.Errorf("after kill %d of %s: %w", i+1, v.what, err)
 		}
 		last := len(v.recovery) - 1
-		say("%s, kill %d: calls are answered again after %.1f s, and what was accepted before has ended after %.1f s", v.what, i+1, v.recovery[last], v.settled[last])
+		say("%s, kill %d: calls are answered again after %.1f s, and what was accepted before has ended after %.1f s",
+			v.what, i+1, v.recovery[last], v.settled[last])
 	}
 	l.stop()
 	if err := r.awaitEnd(ctx); err != nil {

@@ -45,7 +45,9 @@ func (r *record) outcomes(ctx context.Context, openOnly bool) (map[string]outcom
 
 // endedTwice returns the runs with two ends in the log of events.
 func (r *record) endedTwice(ctx context.Context) (runs []string, err error) {
-	err = r.each(ctx, "SELECT run_id FROM events WHERE type IN ('run.completed', 'run.failed', 'run.canceled') GROUP BY run_id HAVING COUNT(*) > 1", func(rows *sql.Rows) error {
+	const statement = `SELECT run_id FROM events WHERE type IN ('run.completed', 'run.failed', 'run.canceled')
+		GROUP BY run_id HAVING COUNT(*) > 1`
+	err = r.each(ctx, statement, func(rows *sql.Rows) error {
 		var id string
 		if err := rows.Scan(&id); err != nil {
 			return err

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -96,7 +95,7 @@ func markdown(verdicts []verdict) string {
 	var rows [][]string
 	for _, v := range verdicts {
 		failed := 0
-		for _, n := range maps.All(v.failed) {
+		for _, n := range v.failed {
 			failed += n
 		}
 		row := []string{v.what, v.database}
@@ -105,7 +104,10 @@ func markdown(verdicts []verdict) string {
 		}
 		rows = append(rows, append(row, seconds(v.recovery), seconds(v.settled)))
 	}
-	return report.Table([]string{"killed", "database", "times", "accepted", "ended", "FAILED", "lost", "twice", "refused", "answers again after", "all ended after"}, rows)
+	header := []string{
+		"killed", "database", "times", "accepted", "ended", "FAILED", "lost", "twice", "refused", "answers again after", "all ended after",
+	}
+	return report.Table(header, rows)
 }
 
 // seconds are the median of some times, and the longest.
