@@ -4,10 +4,10 @@ ASSETS := web/assets/vendor/.stamp
 MODULES := agents/chat/testdata/aimock/node_modules/.package-lock.json tools/testdata/servers/node_modules/.package-lock.json examples/workflow-webhooks/express/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help run build fmt check test race cover bench bench-growth assets packages ship-check
+.PHONY: help run build fmt check test race cover bench bench-growth bench-failover assets packages ship-check
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build and serve, with data/ for the data
 	./bin/beckon serve
@@ -47,6 +47,16 @@ bench-growth: build ## measure the gateway with up to 4 million runs on record; 
 	go build -C bench -o ../bin/bench .
 	./bin/bench -only growth
 
+KILLS ?= 20
+bench-failover: build ## kill primaries and gateways under load; writes docs/reliability.md (KILLS=2 is short, and writes nothing)
+	./scripts/need postgresql /usr/lib/postgresql/*/bin/initdb
+	./scripts/need patroni /usr/bin/patroni
+	./scripts/need python3-etcd /usr/lib/python3/dist-packages/etcd
+	./scripts/need etcd-server /usr/bin/etcd
+	./scripts/need haproxy /usr/sbin/haproxy
+	go build -C bench -o ../bin/failover ./failover
+	./bin/failover -kills $(KILLS) $(if $(filter 20,$(KILLS)),-page docs/reliability.md)
+
 packages: $(ASSETS) ## build a .deb and an .rpm in dist/
 	./scripts/packages
 
@@ -58,6 +68,7 @@ assets: $(ASSETS) ## get the files of other projects that the pages use, by web/
 .PHONY: needs
 needs: $(ASSETS) $(MODULES)
 	./scripts/need postgresql /usr/lib/postgresql/*/bin/initdb
+	./scripts/need pgbouncer /usr/sbin/pgbouncer
 	./scripts/need chromium /usr/bin/chromium
 	./scripts/need prometheus-alertmanager /usr/bin/prometheus-alertmanager
 	./scripts/need jq "$$(command -v jq)" /usr/bin/jq

@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	fmt.Print(text)
 	if o.page != "" {
-		if err := report.WritePage(o.page, introduction, text); err != nil {
+		if err := report.WritePage(o.page, "bench", introduction, text); err != nil {
 			return err
 		}
 	}

@@ -41,6 +41,9 @@ func (a *arrivals) take() []waiting {
 
 // sendAfter has deliveries sent when the transaction that makes them due has been committed.
 func (s *Service) sendAfter(tx store.Tx, due ...waiting) {
+	if s.SendsNothing {
+		return // others find it in the table
+	}
 	tx.AfterCommit(func() { s.arrivals.add(due...) })
 }
 

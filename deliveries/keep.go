@@ -23,12 +23,14 @@ const (
 // register has the instance take up what is due, and delete what is old.
 func (s *Service) register(w *work.Instance) {
 	w.Claims(s)
-	w.Go(s.sendArrivals)
-	w.Go(s.sweepWhenWoken)
-	w.Every(sweepEvery, "take up the deliveries that are due", func(ctx context.Context) error {
-		s.lanes.forgetIdle()
-		return s.sweep(ctx)
-	})
+	if !s.SendsNothing {
+		w.Go(s.sendArrivals)
+		w.Go(s.sweepWhenWoken)
+		w.Every(sweepEvery, "take up the deliveries that are due", func(ctx context.Context) error {
+			s.lanes.forgetIdle()
+			return s.sweep(ctx)
+		})
+	}
 	w.Every(countEvery, "count the deliveries that wait", s.count)
 	if s.Retention != nil {
 		w.Every(retainEvery, "delete old deliveries", func(ctx context.Context) error {

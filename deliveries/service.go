@@ -22,6 +22,8 @@ import (
 type Config struct {
 	Store *store.Store
 	Work  *work.Instance // this process, among all that work on the store
+	// SendsNothing is that other processes make all attempts, but for tests of endpoints.
+	SendsNothing bool
 	// Retention is how long deliveries that have ended are kept; nil is for ever.
 	Retention func() time.Duration
 	Log       *slog.Logger
@@ -97,6 +99,7 @@ func New(c Config) *Service {
 		s.Log.Error("due deliveries could not be claimed; it is tried again", "lane", key, "error", err)
 	})
 	s.endpoints.Store(&endpointSet{})
+	s.lanes.closed = c.SendsNothing
 	s.register(c.Work)
 	return s
 }

@@ -232,7 +232,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		g.started.add(server.Close)
 	}
 	g.deliveries = deliveries.New(deliveries.Config{
-		Store: g.store, Work: g.instance, Log: g.Log, Tracing: g.Tracing, Metrics: g.metrics, Sealer: g.sealer, Version: g.Version,
+		Store: g.store, Work: g.instance, SendsNothing: !c.Has(config.RoleDeliveries), Log: g.Log, Tracing: g.Tracing, Metrics: g.metrics, Sealer: g.sealer, Version: g.Version,
 		Out: g.webhooks, CheckURL: guard.CheckURL, Source: c.PublicURL, Secrets: g.callbackSecrets,
 		Retention:     func() time.Duration { return g.inForce.Load().deliveryRetention },
 		Links:         g.artifacts.Fill,
@@ -251,7 +251,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	})
 	coalescing := &coalesce.Service{Store: g.store, Sealer: g.sealer, Runs: func() *runs.Service { return g.runs }}
 	g.runs = runs.New(runs.Config{
-		Store: g.store, Work: g.instance, Log: g.Log, Tracing: g.Tracing, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
+		Store: g.store, Work: g.instance, LeavesQueue: !c.Has(config.RoleWorker), Log: g.Log, Tracing: g.Tracing, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
 		MaxConcurrent: int64(c.MaxConcurrent), MaxQueued: int64(c.MaxQueued), Limit: g.limit, Gate: g.gate,
 		Tools: g.tools, ClientTools: g.clientTools,
 		Retention:        func() time.Duration { return g.inForce.Load().runRetention },
@@ -279,7 +279,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		Budget: g.budgets.Check, MaxBodyBytes: int64(c.MaxBodyBytes), ProxyTimeout: time.Duration(c.ProxyTimeout),
 	})
 	g.schedules = schedules.New(schedules.Config{
-		Store: g.store, Work: g.instance, Log: g.Log, Zone: c.Zone(), Clients: func() *clients.Set { return g.catalog().Clients },
+		Store: g.store, Work: g.instance, Idle: !c.Has(config.RoleSchedules), Log: g.Log, Zone: c.Zone(), Clients: func() *clients.Set { return g.catalog().Clients },
 		Run: g.calls.ScheduledRun, Enqueue: g.runs.Enqueue, Tell: g.deliveries.Tell,
 	})
 	g.editor = g.newEditor(g.breakers, g.webhooks, g.apply)

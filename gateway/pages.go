@@ -26,7 +26,7 @@ func (g *Gateway) newServer() (*server.Server, error) {
 		Calls: g.calls, Database: g.store, Artifacts: g.artifacts, Share: g.share, Conversations: g.sessions, Schedules: g.schedules, Tools: g.tools, Log: g.Log,
 		Tracing: g.Tracing, PublicURL: g.publicURL(), Version: g.Version, TrustedProxies: c.Server.ProxyNetworks(),
 		Admin: server.Admin{Token: c.Admin.Token, Editor: g.editor, Budgets: g.budgetUses}, Pages: g.newPages,
-		Refused: g.store,
+		Refused: g.store, ProbesOnly: !c.Server.Has(config.RoleAPI),
 		KeepRefused: func(ctx context.Context, list []store.RefusedCall) error {
 			return g.store.Write(ctx, func(tx store.Tx) error { return store.Refuse(tx, list) })
 		},

@@ -19,7 +19,9 @@ const (
 // register has the instance do what outlives single runs.
 func (s *Service) register(w *work.Instance) {
 	w.Claims(s)
-	w.Go(s.dispatch)
+	if !s.LeavesQueue {
+		w.Go(s.dispatch)
+	}
 	w.Every(countEvery, "count the runs that wait", s.countQueue)
 	w.Every(expireEvery, "deny calls that nobody has allowed in time", s.expireApprovals)
 	w.Every(sealedEvery, "drop the content that nobody needs", s.dropSealed)

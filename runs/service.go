@@ -40,11 +40,13 @@ type Config struct {
 	Outlet events.Outlet // carries the events of runs out of the house; nil carries none
 	// Work is this process among all that work on the store. nil is for a service that only runs what is waited for:
 	// nothing takes its runs out of the queue, and nothing recovers them.
-	Work    *work.Instance
-	Log     *slog.Logger
-	Metrics *telemetry.Metrics
-	Tracing *telemetry.Tracing // nil is off
-	Memory  *memory.Budget     // of runs that come out of the queue; nil bounds nothing
+	Work *work.Instance
+	// LeavesQueue is that other processes take the runs out of the queue.
+	LeavesQueue bool
+	Log         *slog.Logger
+	Metrics     *telemetry.Metrics
+	Tracing     *telemetry.Tracing // nil is off
+	Memory      *memory.Budget     // of runs that come out of the queue; nil bounds nothing
 	// Entry finds the agent or flow of a run that comes out of the queue; nil when it is gone.
 	Entry func(id string) *agents.Entry
 	// Tools are what agents may use; nil has none.

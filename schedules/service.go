@@ -37,7 +37,9 @@ const lookEvery = time.Second
 type Config struct {
 	Store *store.Store
 	Work  *work.Instance // this process, among all that work on the store
-	Log   *slog.Logger
+	// Idle is that other gateways start runs and tell of silence. This one keeps the times of its calls on record.
+	Idle bool
+	Log  *slog.Logger
 	// Clients returns the clients in force.
 	Clients func() *clients.Set
 	// Zone is the time zone of schedules that name none.
@@ -116,6 +118,9 @@ func (s *Service) look(ctx context.Context) error {
 			return err
 		}
 		s.seen = set
+	}
+	if s.Idle {
+		return s.tellOfSilence(ctx)
 	}
 	return errors.Join(s.startDue(ctx), s.tellOfSilence(ctx))
 }

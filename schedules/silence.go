@@ -81,7 +81,7 @@ func (s *Service) watch(ctx context.Context, w watch, row watchRow) error {
 		at := called.UnixMilli()
 		row.CalledAt, row.SilentAt = &at, nil
 	}
-	if row.SilentAt != nil || now.Before(s.silentFrom(w, row, called)) {
+	if s.Idle || row.SilentAt != nil || now.Before(s.silentFrom(w, row, called)) {
 		return nil
 	}
 	return s.tell(ctx, w, row)

@@ -30,6 +30,20 @@ func (s *Server) ready(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]string{"status": "ready"})
 }
 
+// refuseCalls keeps calls from a gateway that takes none.
+func (s *Server) refuseCalls(next echo.HandlerFunc) echo.HandlerFunc {
+	if !s.ProbesOnly {
+		return next
+	}
+	return func(c echo.Context) error {
+		switch c.Path() {
+		case "/healthz", "/readyz", "/metrics":
+			return next(c)
+		}
+		return problem.New(problem.NotFound, "not_an_api_gateway", "This gateway takes no calls: its server.roles lack api. Call one that has this role.")
+	}
+}
+
 // readiness returns why calls cannot be taken now; nil when they can.
 func (s *Server) readiness(ctx context.Context) error {
 	if s.draining.Load() {

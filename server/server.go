@@ -63,6 +63,7 @@ type Config struct {
 	AnswerTimeout  time.Duration // to take an answer, from its first byte on, and as long again for each of its MiB; 30s
 	Heartbeat      time.Duration // between two of a stream in which nothing happens; 15s
 	MaxConnections int           // at the same time; DefaultMaxConnections
+	ProbesOnly     bool          // answers /healthz, /readyz and /metrics, and refuses all else
 
 	// Pages makes the pages, which use the server that they are part of. New calls it once; nil makes none.
 	Pages func(*Server) (Pages, error)
@@ -105,7 +106,7 @@ func New(c Config) (*Server, error) {
 	s.refusedLog = newRefusedLog(c.KeepRefused, c.Calls.Metrics.RefusedForgotten, c.Log)
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.IPExtractor = s.proxies.extractor()
-	s.echo.Use(decodeParams, s.observe, s.allowOrigins, s.requireAdmin, requireText)
+	s.echo.Use(decodeParams, s.observe, s.allowOrigins, s.refuseCalls, s.requireAdmin, requireText)
 	s.echo.GET("/healthz", s.health)
 	s.echo.GET("/readyz", s.ready)
 	c.Calls.Metrics.Ready(func() bool { return s.readiness(context.Background()) == nil })

@@ -7,14 +7,9 @@ import (
 	"strings"
 )
 
-const (
-	begin = "<!-- bench:begin -->"
-	end   = "<!-- bench:end -->"
-)
-
-// WritePage puts text between the markers of the page at path. A page that is not there yet begins with introduction; one
-// without markers gets them at its end.
-func WritePage(path, introduction, text string) error {
+// WritePage puts text between the markers of a name in the page at path, <!-- bench:begin --> and <!-- bench:end -->. A page
+// that is not there yet begins with introduction; one without markers gets them at its end.
+func WritePage(path, name, introduction, text string) error {
 	page, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		page, err = []byte(introduction), nil
@@ -22,7 +17,7 @@ func WritePage(path, introduction, text string) error {
 	if err != nil {
 		return fmt.Errorf("read the page of results: %w", err)
 	}
-	spliced, err := splice(string(page), text)
+	spliced, err := splice(string(page), name, text)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -32,7 +27,8 @@ func WritePage(path, introduction, text string) error {
 	return nil
 }
 
-func splice(page, text string) (string, error) {
+func splice(page, name, text string) (string, error) {
+	begin, end := "<!-- "+name+":begin -->", "<!-- "+name+":end -->"
 	block := begin + "\n" + strings.TrimSpace(text) + "\n" + end
 	switch strings.Count(page, begin) + strings.Count(page, end) {
 	case 0:

@@ -72,6 +72,8 @@ What was done.
 `, s.Markdown())
 }
 
+const begin, end = "<!-- bench:begin -->", "<!-- bench:end -->"
+
 func TestSplice(t *testing.T) {
 	for name, test := range map[string]struct{ page, want string }{
 		"replaces":   {"# T\n\nBefore.\n" + begin + "\nold\n" + end + "\nAfter.\n", "# T\n\nBefore.\n" + begin + "\nnew\n" + end + "\nAfter.\n"},
@@ -79,30 +81,30 @@ func TestSplice(t *testing.T) {
 		"first time": {begin + end, begin + "\nnew\n" + end},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := splice(test.page, "\nnew\n\n")
+			got, err := splice(test.page, "bench", "\nnew\n\n")
 			require.NoError(t, err)
 			require.Equal(t, test.want, got)
-			again, err := splice(got, "new")
+			again, err := splice(got, "bench", "new")
 			require.NoError(t, err)
 			require.Equal(t, got, again)
 		})
 	}
 	for _, page := range []string{begin, end, end + begin, begin + begin, begin + end + begin + end} {
-		_, err := splice(page, "new")
+		_, err := splice(page, "bench", "new")
 		require.ErrorContains(t, err, "put them right", page)
 	}
 }
 
 func TestWritePage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "performance.md")
-	require.NoError(t, WritePage(path, "# How fast\n", "one"))
-	require.NoError(t, WritePage(path, "# Not used\n", "two"))
+	require.NoError(t, WritePage(path, "bench", "# How fast\n", "one"))
+	require.NoError(t, WritePage(path, "bench", "# Not used\n", "two"))
 	page, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, "# How fast\n\n"+begin+"\ntwo\n"+end+"\n", string(page))
 
 	require.NoError(t, os.WriteFile(path, []byte("mine "+end), 0o600))
-	require.Error(t, WritePage(path, "", "three"))
+	require.Error(t, WritePage(path, "bench", "", "three"))
 	page, err = os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, "mine "+end, string(page), "a page that cannot take the results stays as it is")

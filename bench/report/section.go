@@ -20,7 +20,7 @@ type Section struct {
 // Markdown is the section as a part of a page.
 func (s Section) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s\n\n%s\n\n%s", s.Title, s.Text, table(s.Header, s.Rows))
+	fmt.Fprintf(&b, "### %s\n\n%s\n\n%s", s.Title, s.Text, Table(s.Header, s.Rows))
 	if len(s.Verdicts) == 0 {
 		return b.String()
 	}
@@ -28,7 +28,7 @@ func (s Section) Markdown() string {
 	for _, v := range s.Verdicts {
 		rows = append(rows, []string{v.What, v.Value, v.Target, v.Result()})
 	}
-	b.WriteString("\n" + table([]string{"promise", "measured", "target", ""}, rows))
+	b.WriteString("\n" + Table([]string{"promise", "measured", "target", ""}, rows))
 	return b.String()
 }
 
@@ -45,9 +45,9 @@ func Missed(sections []Section) []Verdict {
 	return missed
 }
 
-// table is in Markdown, with columns of equal width, so that it reads well in a terminal too. Columns of numbers are
+// Table is in Markdown, with columns of equal width, so that it reads well in a terminal too. Columns of numbers are
 // aligned to the right.
-func table(header []string, rows [][]string) string {
+func Table(header []string, rows [][]string) string {
 	widths := make([]int, len(header))
 	for _, row := range append([][]string{header}, rows...) {
 		for i, cell := range row {

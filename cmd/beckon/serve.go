@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"os/signal"
 	"syscall"
 
@@ -17,10 +18,16 @@ import (
 
 type serveCommand struct {
 	configFlag
+	Roles string `help:"What this gateway does, with commas between: api, worker, deliveries, schedules. Overrides server.roles." placeholder:"ROLES"`
 }
 
 // Run serves until it is told to end, by SIGTERM or SIGINT, and by then has let the calls under way end.
 func (s serveCommand) Run(std streams) error {
+	if s.Roles != "" { // as a variable it also holds when the file is read again
+		if err := os.Setenv("BECKON_SERVER_ROLES", s.Roles); err != nil {
+			return err
+		}
+	}
 	c, err := s.load()
 	if err != nil {
 		return err

@@ -64,6 +64,14 @@ func (c *Config) checkSettings(found *findings) {
 			c.wrong(found, fmt.Sprintf("server.trustedProxies[%d]", i), "must be an IP address or a CIDR such as 10.0.0.0/8")
 		}
 	}
+	for i, role := range s.Roles {
+		if !slices.Contains(roles, role) {
+			c.wrong(found, fmt.Sprintf("server.roles[%d]", i), "must be one of %s", strings.Join(roles, ", "))
+		}
+	}
+	if c.Database.isFile() && slices.ContainsFunc(roles, func(role string) bool { return !s.Has(role) }) {
+		c.wrong(found, "server.roles", "needs PostgreSQL: a SQLite file has one gateway, which does everything")
+	}
 	if _, err := cron.Zone(s.Timezone); err != nil {
 		c.wrong(found, "server.timezone", "%s", err)
 	}

@@ -24,6 +24,8 @@ func TestSettingsAreChecked(t *testing.T) {
 		{"server: {shutdownGrace: 2h}", "server.shutdownGrace: must be more than 0 and at most 1h"},
 		{"database: {readURL: 'postgres://u:p@h/b'}", "database.readURL: must be postgres://USER:PASSWORD@HOST/NAME, the URL of a read replica of the PostgreSQL database in database.url"},
 		{"database: {url: 'postgres://a/b', maxConnections: 3}", "database.maxConnections: must be between 4 and 1000, or 0 to go by the number of processors"},
+		{"{server: {roles: [cook]}, database: {url: 'postgres://a/b'}}", "server.roles[0]: must be one of api, worker, deliveries, schedules"},
+		{"server: {roles: [api]}", "server.roles: needs PostgreSQL: a SQLite file has one gateway, which does everything"},
 		{"database: {url: 'mysql://a'}", "database.url: must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME"},
 		{"log: {level: INFO}", "log.level: must be debug, info, warn or error"},
 		{"log: {format: xml}", "log.format: must be text or json"},
@@ -39,7 +41,8 @@ func TestSettingsAreChecked(t *testing.T) {
 		require.Equal(t, []string{"config.yaml:1: " + tt.want}, complaints(t, tt.content, nil), tt.content)
 	}
 	for _, content := range []string{"database: {url: 'postgresql://a/b'}", "server: {address: '[::1]:0', trustedProxies: ['::1']}", "server: {publicURL: 'https://a/b'}",
-		"server: {maxMemory: 64MiB}", "server: {maxMemory: 0, maxBodyBytes: 64MiB}", "server: {maxMemory: 192MiB, maxBodyBytes: 64MiB}"} {
+		"server: {maxMemory: 64MiB}", "server: {maxMemory: 0, maxBodyBytes: 64MiB}", "server: {maxMemory: 192MiB, maxBodyBytes: 64MiB}",
+		"server: {roles: [schedules, worker, deliveries, api]}", "{server: {roles: [api, worker]}, database: {url: 'postgres://a/b'}}"} {
 		require.Empty(t, complaints(t, content, nil), content)
 	}
 }

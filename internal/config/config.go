@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,10 +63,24 @@ type Server struct {
 	MaxQueued      int            `yaml:"maxQueued"`     // runs that wait in the queue, of all clients together
 	MaxMemory      units.Bytes    `yaml:"maxMemory"`     // what the process may use; 0 is half of what there is
 	ShutdownGrace  units.Duration `yaml:"shutdownGrace"`
+	Roles          []string       `yaml:"roles"`      // what this gateway does, such as RoleAPI; empty is everything
 	Timezone       string         `yaml:"timezone"`   // of schedules that name none and of budgets, such as Europe/Berlin
 	Budget         spend.Budget   `yaml:"budget"`     // of all requests to models together
 	SecretsKey     secret.String  `yaml:"secretsKey"` // empty: made at first start, beside the database
 }
+
+// What a gateway does, where several share the work on PostgreSQL.
+const (
+	RoleAPI        = "api"        // answers calls, the API and the pages; runs whose callers wait are worked on where they arrive
+	RoleWorker     = "worker"     // works on queued runs
+	RoleDeliveries = "deliveries" // sends events
+	RoleSchedules  = "schedules"  // starts scheduled runs, and reports clients that no longer call
+)
+
+var roles = []string{RoleAPI, RoleWorker, RoleDeliveries, RoleSchedules}
+
+// Has reports whether this gateway has a role.
+func (s Server) Has(role string) bool { return len(s.Roles) == 0 || slices.Contains(s.Roles, role) }
 
 // Zone returns the time zone of schedules that name none, and of budgets.
 func (s Server) Zone() *time.Location {

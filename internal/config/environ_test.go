@@ -89,7 +89,7 @@ func TestSettings(t *testing.T) {
 		"server.maxConcurrent = 1024 (default)",
 		"server.maxQueued = 10000 (default)",
 		"server.maxMemory = 512MiB (BECKON_SERVER_MAX_MEMORY)",
-		"server.shutdownGrace = 30s (default)", "server.timezone = UTC (default)", "server.budget =  (default)",
+		"server.shutdownGrace = 30s (default)", "server.roles =  (default)", "server.timezone = UTC (default)", "server.budget =  (default)",
 		"server.secretsKey =  (default)",
 		"database.url = postgres://db:5/beckon (BECKON_DATABASE_URL)",
 		"database.readURL =  (default)",

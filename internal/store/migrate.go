@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"github.com/glebarez/sqlite"
 	"github.com/gofrs/flock"
@@ -35,37 +36,56 @@ func migrateSQLite(ctx context.Context, path string, logger *slog.Logger, prepar
 	return prepare(ctx, goose.DialectSQLite3, db, logger)
 }
 
-// migratePostgres does the same under an advisory lock, which goes away with the connection.
-func migratePostgres(ctx context.Context, db *sql.DB, logger *slog.Logger, prepare prepare) error {
-	// Poll twice a second for five minutes: another replica's migration may take that long.
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
+// migrationLock is the advisory lock that goose takes by default: Beckon 0.1 holds it while it migrates.
+const migrationLock = lock.DefaultLockID
+
+// migrationPatience is how long a start waits while another process migrates the database.
+const migrationPatience = 5 * time.Minute
+
+// lockMigrations lets one process at a time migrate a PostgreSQL database, until release is called or the connection ends. The lock
+// belongs to a transaction, not to a session: PgBouncer gives a session another connection for each transaction.
+func lockMigrations(ctx context.Context, db *sql.DB) (release func(), err error) {
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("prepare the migration lock: %w", err)
+		return nil, err
 	}
-	return prepare(ctx, goose.DialectPostgres, db, logger, goose.WithSessionLocker(locker))
+	waiting, cancel := context.WithTimeout(ctx, migrationPatience)
+	defer cancel()
+	if _, err := tx.ExecContext(waiting, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
+		_ = tx.Rollback()
+		return nil, fmt.Errorf("wait for another process that migrates the database: %w", err)
+	}
+	return func() { _ = tx.Rollback() }, nil // it has changed nothing
 }
 
 // newProvider makes what migrates a database of one kind.
-func newProvider(dialect goose.Dialect, db *sql.DB, options ...goose.ProviderOption) (*goose.Provider, error) {
+func newProvider(dialect goose.Dialect, db *sql.DB) (*goose.Provider, error) {
 	folder := map[goose.Dialect]string{goose.DialectSQLite3: "migrations/sqlite", goose.DialectPostgres: "migrations/postgres"}[dialect]
 	files, err := fs.Sub(migrationFiles, folder)
 	if err != nil {
 		return nil, fmt.Errorf("open the embedded migrations: %w", err)
 	}
-	provider, err := goose.NewProvider(dialect, db, files, append(options, goose.WithDisableGlobalRegistry(true))...)
+	provider, err := goose.NewProvider(dialect, db, files, goose.WithDisableGlobalRegistry(true))
 	return provider, Wrap(err, "read the embedded migrations")
 }
 
 // prepare sees to the tables of a database that is being opened.
-type prepare func(ctx context.Context, dialect goose.Dialect, db *sql.DB, logger *slog.Logger, options ...goose.ProviderOption) error
+type prepare func(ctx context.Context, dialect goose.Dialect, db *sql.DB, logger *slog.Logger) error
 
-func refuseNewer(ctx context.Context, dialect goose.Dialect, db *sql.DB, _ *slog.Logger, options ...goose.ProviderOption) error {
-	_, err := migrations(ctx, dialect, db, options...)
+func refuseNewer(ctx context.Context, dialect goose.Dialect, db *sql.DB, _ *slog.Logger) error {
+	_, err := migrations(ctx, dialect, db)
 	return err
 }
 
-func migrateUp(ctx context.Context, dialect goose.Dialect, db *sql.DB, logger *slog.Logger, options ...goose.ProviderOption) error {
-	provider, err := migrations(ctx, dialect, db, options...)
+func migrateUp(ctx context.Context, dialect goose.Dialect, db *sql.DB, logger *slog.Logger) error {
+	if dialect == goose.DialectPostgres {
+		release, err := lockMigrations(ctx, db)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	provider, err := migrations(ctx, dialect, db)
 	if err != nil {
 		return err
 	}
@@ -80,8 +100,8 @@ func migrateUp(ctx context.Context, dialect goose.Dialect, db *sql.DB, logger *s
 }
 
 // migrations returns what migrates a database, unless a newer Beckon has done so.
-func migrations(ctx context.Context, dialect goose.Dialect, db *sql.DB, options ...goose.ProviderOption) (*goose.Provider, error) {
-	provider, err := newProvider(dialect, db, options...)
+func migrations(ctx context.Context, dialect goose.Dialect, db *sql.DB) (*goose.Provider, error) {
+	provider, err := newProvider(dialect, db)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/oklog/ulid/v2"
+	"github.com/pressly/goose/v3"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 )
@@ -186,13 +187,13 @@ func openPostgres(ctx context.Context, url string, logger *slog.Logger, prepare 
 		_ = s.Close()
 		return nil, fmt.Errorf("open the PostgreSQL database: %w", redactURL(err, url))
 	}
-	if err := migratePostgres(ctx, pool, logger, prepare); err != nil {
-		_ = s.Close()
-		return nil, redactURL(err, url)
+	err = prepare(ctx, goose.DialectPostgres, pool, logger)
+	if err == nil {
+		err = Wrap(forgetMarks(ctx, pool), "delete the marks of earlier processes")
 	}
-	if err := forgetMarks(ctx, pool); err != nil {
+	if err != nil {
 		_ = s.Close()
-		return nil, fmt.Errorf("delete the marks of earlier processes: %w", err)
+		return nil, redactURL(explainPooler(err), url)
 	}
 	return s, nil
 }

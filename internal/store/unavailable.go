@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -28,6 +29,9 @@ const (
 	retryStorage = 5 * time.Second
 
 	connectionFailed = "the connection failed"
+	unkeptStatements = "a connection pooler in front of it does not keep prepared statements; add default_query_exec_mode=cache_describe to database.url"
+	// duplicateStatement is the SQLSTATE of a name that another client of the pooler has prepared.
+	duplicateStatement = "42P05"
 )
 
 // sqliteTroubles are the primary result codes that speak of the file or its disk, not of the statement:
@@ -41,7 +45,7 @@ var sqliteTroubles = map[int]string{
 // postgresTroubles are the classes of SQLSTATE that speak of the server, not of the statement:
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 var postgresTroubles = map[string]string{
-	"08": connectionFailed, "25": "it is read-only", "40": "it gave up a transaction that clashed with another",
+	"08": connectionFailed, "26": unkeptStatements, "25": "it is read-only", "40": "it gave up a transaction that clashed with another",
 	"53": "it is out of resources", "57": "it is shutting down", "58": "its disk failed",
 }
 
@@ -89,6 +93,9 @@ func trouble(err error) string {
 		return why
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && len(e.Code) == 5 {
+		if e.Code == duplicateStatement {
+			return unkeptStatements
+		}
 		return postgresTroubles[e.Code[:2]]
 	}
 	if connectionBroke(err) {
@@ -103,6 +110,14 @@ func connectionBroke(err error) bool {
 	}
 	return slices.ContainsFunc(connectionErrors, func(known error) bool { return errors.Is(err, known) }) ||
 		slices.ContainsFunc(connectionTexts, func(text string) bool { return strings.HasSuffix(err.Error(), text) })
+}
+
+// explainPooler says what to set where a database cannot be opened because a pooler does not keep prepared statements.
+func explainPooler(err error) error {
+	if trouble(err) != unkeptStatements {
+		return err
+	}
+	return fmt.Errorf("the database cannot be used: %s: %w", unkeptStatements, err)
 }
 
 // redactURL keeps a password in the database's URL out of an error.

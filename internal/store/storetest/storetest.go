@@ -34,15 +34,17 @@ func EachStore(t *testing.T, test func(t *testing.T, s *store.Store)) {
 }
 
 // Default returns the URL of an empty database of the kind that BECKON_TEST_DATABASE names: sqlite, as it is without
-// it, or postgres. Tests that are about something else than the database use it, and make test runs them on both.
+// it, postgres, or pgbouncer for PostgreSQL behind PgBouncer in transaction mode. Tests that are about something else than the database use it, and make test runs them on both.
 func Default(t testing.TB) string {
 	switch kind := os.Getenv("BECKON_TEST_DATABASE"); kind {
 	case "", "sqlite":
 		return SQLite(t)
 	case "postgres":
 		return Postgres(t)
+	case "pgbouncer":
+		return PgBouncer(t, Postgres(t))
 	default:
-		t.Fatalf("BECKON_TEST_DATABASE is sqlite or postgres, not %q", kind)
+		t.Fatalf("BECKON_TEST_DATABASE is sqlite, postgres or pgbouncer, not %q", kind)
 		return ""
 	}
 }
