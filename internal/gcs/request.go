@@ -21,19 +21,19 @@ import (
 const attempts = 5
 
 // retried calls attempt until it succeeds, or fails with what another attempt would not change.
-func (b *bucket) retried(ctx context.Context, attempt func() (*http.Response, error)) (*http.Response, error) {
-	return backoff.Retry(ctx, func() (*http.Response, error) {
-		res, err := attempt()
+func retried[T any](ctx context.Context, b *bucket, attempt func() (T, error)) (T, error) {
+	return backoff.Retry(ctx, func() (T, error) {
+		result, err := attempt()
 		if err != nil && !retryable(err) {
 			err = backoff.Permanent(err)
 		}
-		return res, err
+		return result, err
 	}, backoff.WithBackOff(b.backOff()), backoff.WithMaxTries(attempts))
 }
 
 // call makes a request, with retries. All of Beckon's may be repeated: the same object is written, read or deleted again.
 func (b *bucket) call(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, error) {
-	return b.retried(ctx, func() (*http.Response, error) { return b.send(ctx, method, address, header, body) })
+	return retried(ctx, b, func() (*http.Response, error) { return b.send(ctx, method, address, header, body) })
 }
 
 // send makes a request once. Its error is a *refusal when Google answered with one.

@@ -131,7 +131,7 @@ func (w *writer) sendPart(last bool) error {
 	}
 	w.ending = last
 	unsure := false
-	_, err := w.bucket.retried(w.ctx, func() (*http.Response, error) {
+	_, err := retried(w.ctx, w.bucket, func() (struct{}, error) {
 		for {
 			body, contentRange := w.part, w.contentRange(last)
 			if unsure {
@@ -143,11 +143,11 @@ func (w *writer) sendPart(last bool) error {
 			case err != nil:
 				unsure = true
 				w.part = slices.Clone(w.part) // the request may still be read from
-				return nil, err
+				return struct{}{}, err
 			case whole || !last && len(w.part) == 0:
-				return nil, nil
+				return struct{}{}, nil
 			case !unsure && w.sent == before:
-				return nil, errors.New("gs:// took nothing of a part")
+				return struct{}{}, errors.New("gs:// took nothing of a part")
 			}
 			unsure = false
 		}
