@@ -51,7 +51,7 @@ func lockMigrations(ctx context.Context, db *sql.DB) (release func(), err error)
 	}
 	waiting, cancel := context.WithTimeout(ctx, migrationPatience)
 	defer cancel()
-	if _, err := tx.ExecContext(waiting, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
+	if _, err := tx.ExecContext(waiting, "SELECT pg_advisory_xact_lock($1)", migrationLock); err != nil {
 		_ = tx.Rollback()
 		return nil, fmt.Errorf("wait for another process that migrates the database: %w", err)
 	}

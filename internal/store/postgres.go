@@ -193,7 +193,7 @@ func openPostgres(ctx context.Context, url string, logger *slog.Logger, prepare 
 	}
 	if err != nil {
 		_ = s.Close()
-		return nil, redactURL(explainPooler(err), url)
+		return nil, redactURL(explainOpen(err), url)
 	}
 	return s, nil
 }

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"log/slog"
 	"testing"
 	"time"
 
@@ -31,4 +32,13 @@ func TestADatabaseThatTakesNoWritesIsNotReady(t *testing.T) {
 	after, err := catalog.Revision(t.Context(), s)
 	require.NoError(t, err)
 	require.Equal(t, before, after, "the watch leaves nothing behind")
+}
+
+// Who has named a standby is told so at the start.
+func TestAStandbyIsNoDatabase(t *testing.T) {
+	url := storetest.Postgres(t)
+	storetest.Open(t, url)
+	defer storetest.ReadOnly(t, url)()
+	_, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "database.url must lead to the primary, not to a standby")
 }
