@@ -14,10 +14,15 @@ func (d *Dialect) Enough(limit int) int { return 4*limit + 1024 }
 // Join writes blocks as Fit does.
 func (d *Dialect) Join(blocks []Block, limit int, more string) (written string, cut bool) {
 	var b strings.Builder
+	size := 0
+	for _, block := range blocks {
+		size += len(block.Text) + len("\n\n")
+	}
+	b.Grow(min(size, 4*limit) + len(more))
 	used, room := 0, limit-len("\n\n")-d.Measure(more)
 	for i, block := range blocks {
 		between := separator(b.Len() > 0, block)
-		size := len(between) + d.Measure(block.Text)
+		size = len(between) + d.Measure(block.Text)
 		last := i+1 == len(blocks)
 		if used+size > limit || !last && used+size > room && !d.restFits(blocks[i:], limit-used) {
 			if left := limit - used - d.Measure("\n\n\n\n"+more); left > limit/2 {

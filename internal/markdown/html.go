@@ -9,10 +9,7 @@ import (
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
-	goldparser "github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/renderer/html"
-	"github.com/yuin/goldmark/text"
-	"github.com/yuin/goldmark/util"
 )
 
 // maxMarkdown bounds the texts that are read as Markdown: some texts take a time that grows faster than they do. Longer ones are
@@ -25,9 +22,9 @@ var alignedTable = extension.NewTable(extension.WithTableCellAlignMethod(extensi
 var toHTML = goldmark.New(goldmark.WithExtensions(extension.Strikethrough, extension.TaskList, alignedTable), goldmark.WithRendererOptions(html.WithUnsafe())).Renderer()
 
 var (
-	forPages = newReader(alignedTable, goldparser.WithASTTransformers(util.Prioritized(imagesAsLinks{}, 0)))
+	forPages = newReader(alignedTable, imagesAsLinks)
 	// forMails has links that show their hosts.
-	forMails = newReader(alignedTable, goldparser.WithASTTransformers(util.Prioritized(imagesAsLinks{}, 0), util.Prioritized(hostsOfLinks{}, 1), util.Prioritized(withoutAnchors{}, 2)))
+	forMails = newReader(alignedTable, imagesAsLinks, hostsOfLinks, withoutAnchors)
 )
 
 // policy is all HTML that an answer may have on a page: nothing that runs, loads, or looks like something of ours.
@@ -62,9 +59,20 @@ func htmlBy(r reader, source string) template.HTML {
 	if len(source) > maxMarkdown {
 		return Preformatted(source)
 	}
+	document, read := r.parse(source)
+	if read == nil {
+		if html, ok := fastHTML(document, source); ok {
+			return html
+		}
+		read = []byte(source)
+	}
+	return slowHTML(document, read)
+}
+
+func slowHTML(document ast.Node, source []byte) template.HTML {
 	var out bytes.Buffer
-	if read := []byte(source); toHTML.Render(&out, read, r.parse(read)) != nil {
-		return Preformatted(source)
+	if toHTML.Render(&out, source, document) != nil {
+		return Preformatted(string(source))
 	}
 	return template.HTML(policy.SanitizeBytes(out.Bytes()))
 }
@@ -79,12 +87,7 @@ func EscapeHTML(text string) string { return template.HTMLEscapeString(Clean(tex
 
 // withoutAnchors takes the links out that are written in HTML, whose text may hide where they lead. Of a block of HTML its text
 // stays.
-type withoutAnchors struct{}
-
-var anchor = regexp.MustCompile(`(?i)^</?a[\s/>]`)
-
-func (withoutAnchors) Transform(document *ast.Document, reader text.Reader, _ goldparser.Context) {
-	w := newWriter(Plain, string(reader.Source()))
+func withoutAnchors(document ast.Node, w *writer) {
 	var found []ast.Node
 	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if raw, ok := n.(*ast.RawHTML); entering && (ok && anchor.MatchString(rawOf(raw, w.source)) || n.Kind() == ast.KindHTMLBlock) {
@@ -102,11 +105,10 @@ func (withoutAnchors) Transform(document *ast.Document, reader text.Reader, _ go
 	}
 }
 
-// hostsOfLinks puts the host behind a link whose text looks like another.
-type hostsOfLinks struct{}
+var anchor = regexp.MustCompile(`(?i)^</?a[\s/>]`)
 
-func (hostsOfLinks) Transform(document *ast.Document, reader text.Reader, _ goldparser.Context) {
-	w := newWriter(Plain, string(reader.Source()))
+// hostsOfLinks puts the host behind a link whose text looks like another.
+func hostsOfLinks(document ast.Node, w *writer) {
 	var links []*ast.Link
 	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if link, ok := n.(*ast.Link); ok && entering {
@@ -122,9 +124,7 @@ func (hostsOfLinks) Transform(document *ast.Document, reader text.Reader, _ gold
 }
 
 // imagesAsLinks makes links of images, whose servers would learn who opens the page, and when.
-type imagesAsLinks struct{}
-
-func (imagesAsLinks) Transform(document *ast.Document, _ text.Reader, _ goldparser.Context) {
+func imagesAsLinks(document ast.Node, _ *writer) {
 	var images []*ast.Image
 	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if image, ok := n.(*ast.Image); ok && entering {
