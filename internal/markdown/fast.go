@@ -23,10 +23,26 @@ func parseFast(source string) ast.Node {
 type fastParser struct {
 	source   string
 	document *ast.Document
-	texts    []ast.Text // that the next ones are taken from
-	open     span       // the paragraph that the line before belongs to; empty where it belongs to none
-	list     *ast.List  // the list that is open
-	items    []span     // of list
+	open     span      // the paragraph that the line before belongs to; empty where it belongs to none
+	list     *ast.List // the list that is open
+	items    []span    // of list
+
+	// Nodes that the next ones are taken from.
+	texts     []ast.Text
+	codes     []ast.CodeSpan
+	emphases  []ast.Emphasis
+	listItems []ast.ListItem
+	lines     []ast.TextBlock
+}
+
+// take takes a node of several that are made at once.
+func take[T any](nodes *[]T) *T {
+	if len(*nodes) == 0 {
+		*nodes = make([]T, 8)
+	}
+	n := &(*nodes)[0]
+	*nodes = (*nodes)[1:]
+	return n
 }
 
 // span is the text of a paragraph or an item. Its lines but the first begin with so many spaces.
@@ -177,11 +193,14 @@ func (p *fastParser) closeList() bool {
 	p.list = nil
 	p.document.AppendChild(p.document, list)
 	for _, s := range p.items {
-		var n ast.Node = ast.NewTextBlock()
-		if !list.IsTight {
+		var n ast.Node
+		if list.IsTight {
+			n = take(&p.lines)
+		} else {
 			n = ast.NewParagraph()
 		}
-		item := ast.NewListItem(s.indent)
+		item := take(&p.listItems)
+		item.Offset = s.indent
 		item.AppendChild(item, n)
 		list.AppendChild(list, item)
 		if !p.inline(n, s) {

@@ -10,12 +10,13 @@ import (
 )
 
 // fastHTML writes the HTML of a document that parseFast has made, as goldmark and the policy do. It is false where they do more than
-// to escape it: at references such as &amp; and at URLs that are not in order.
-func fastHTML(document ast.Node, source string) (template.HTML, bool) {
-	if strings.IndexByte(source, '&') >= 0 {
+// to escape it: at references such as &amp; and at URLs that are not in order. With showsHosts, the host stands behind a link whose text
+// looks like another.
+func fastHTML(document ast.Node, source string, showsHosts bool) (template.HTML, bool) {
+	if document == nil || strings.IndexByte(source, '&') >= 0 {
 		return "", false
 	}
-	w := htmlWriter{source: source}
+	w := htmlWriter{source: source, showsHosts: showsHosts}
 	w.Grow(2 * len(source))
 	ok := w.children(document)
 	return template.HTML(w.String()), ok
@@ -23,7 +24,8 @@ func fastHTML(document ast.Node, source string) (template.HTML, bool) {
 
 type htmlWriter struct {
 	strings.Builder
-	source string
+	source     string
+	showsHosts bool
 }
 
 func (w *htmlWriter) children(parent ast.Node) bool {
@@ -51,9 +53,6 @@ func (w *htmlWriter) node(n ast.Node) bool {
 			w.WriteByte('\n')
 		}
 		return true
-	case *ast.String: // of hostsOfLinks
-		w.WriteString(html.EscapeString(string(n.Value)))
-		return true
 	case *ast.CodeSpan:
 		return w.within("<code>", n, "</code>")
 	case *ast.Emphasis:
@@ -62,8 +61,7 @@ func (w *htmlWriter) node(n ast.Node) bool {
 		}
 		return w.within("<strong>", n, "</strong>")
 	case *ast.Link:
-		url := string(n.Destination)
-		return plainHost(url) != "" && w.within(`<a href="`+url+`" rel="nofollow noreferrer">`, n, "</a>")
+		return w.link(n)
 	case *ast.Heading:
 		level := strconv.Itoa(n.Level)
 		return w.within("<h"+level+">", n, "</h"+level+">\n")
@@ -94,4 +92,16 @@ func (w *htmlWriter) node(n ast.Node) bool {
 		return true
 	}
 	return false
+}
+
+func (w *htmlWriter) link(n *ast.Link) bool {
+	url := string(n.Destination)
+	host := plainHost(url)
+	if host == "" || !w.within(`<a href="`+url+`" rel="nofollow noreferrer">`, n, "</a>") {
+		return false
+	}
+	if w.showsHosts && looksElsewhere(newWriter(Plain, w.source, nil).plainOf(n), host) {
+		w.WriteString(" (" + host + ")")
+	}
+	return true
 }

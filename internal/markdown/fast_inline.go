@@ -44,7 +44,7 @@ func (p *fastParser) inline(parent ast.Node, s span) bool {
 				return false
 			}
 			p.text(parent, from, i, false)
-			span := ast.NewCodeSpan()
+			span := take(&p.codes)
 			parent.AppendChild(parent, span)
 			p.text(span, i+1, end-1, false)
 			i, from = end, end
@@ -61,7 +61,8 @@ func (p *fastParser) inline(parent ast.Node, s span) bool {
 				return false
 			case opens:
 				p.text(parent, from, i, false)
-				n := ast.NewEmphasis(length)
+				n := take(&p.emphases)
+				n.Level = length
 				parent.AppendChild(parent, n)
 				open, parent, from = append(open, fastMark{n, parent, length}), n, i+length
 			case closes:
@@ -180,11 +181,7 @@ func (p *fastParser) text(parent ast.Node, start, stop int, ends bool) {
 	if start == stop && !ends {
 		return
 	}
-	if len(p.texts) == 0 {
-		p.texts = make([]ast.Text, 16)
-	}
-	t := &p.texts[0]
-	p.texts = p.texts[1:]
+	t := take(&p.texts)
 	t.Segment = text.NewSegment(start, stop)
 	t.SetSoftLineBreak(ends)
 	parent.AppendChild(parent, t)

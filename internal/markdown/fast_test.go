@@ -52,9 +52,10 @@ func equalsGoldmark(t *testing.T, source string) {
 	if hasScheme(fast, source) {
 		return
 	}
-	for _, r := range []reader{forPages, forMails} {
-		if html, ok := fastHTML(r.parseFast(source), source); ok {
-			require.Equal(t, string(slowHTML(r.withoutBare.Parse(text.NewReader([]byte(source))), []byte(source))), string(html), "%q", source)
+	for r, showsHosts := range map[*reader]bool{&forPages: false, &forMails: true} {
+		if html, ok := fastHTML(fast, source, showsHosts); ok {
+			bytes := []byte(source)
+			require.Equal(t, string(renderHTML(r.withoutBare.Parse(text.NewReader(bytes)), bytes)), string(html), "%q", source)
 		}
 	}
 }
@@ -138,12 +139,12 @@ func TestFastPathReadsDocumentsAsGoldmark(t *testing.T) {
 	files, err := filepath.Glob("../../docs/decisions/*.md")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
-	for _, name := range files[:10] {
+	for _, name := range files[:4] {
 		source, err := os.ReadFile(name)
 		require.NoError(t, err)
 		for paragraph := range strings.SplitSeq(string(source), "\n\n") {
 			equalsGoldmark(t, paragraph)
-			for end := 1; end < min(len(paragraph), 200); end++ {
+			for end := 1; end < min(len(paragraph), 120); end++ {
 				equalsGoldmark(t, paragraph[:end])
 			}
 		}

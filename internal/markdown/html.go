@@ -9,7 +9,10 @@ import (
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
+	goldparser "github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/renderer/html"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
 )
 
 // maxMarkdown bounds the texts that are read as Markdown: some texts take a time that grows faster than they do. Longer ones are
@@ -22,9 +25,9 @@ var alignedTable = extension.NewTable(extension.WithTableCellAlignMethod(extensi
 var toHTML = goldmark.New(goldmark.WithExtensions(extension.Strikethrough, extension.TaskList, alignedTable), goldmark.WithRendererOptions(html.WithUnsafe())).Renderer()
 
 var (
-	forPages = newReader(alignedTable, imagesAsLinks)
+	forPages = newReader(alignedTable, goldparser.WithASTTransformers(util.Prioritized(imagesAsLinks{}, 0)))
 	// forMails has links that show their hosts.
-	forMails = newReader(alignedTable, imagesAsLinks, hostsOfLinks, withoutAnchors)
+	forMails = newReader(alignedTable, goldparser.WithASTTransformers(util.Prioritized(imagesAsLinks{}, 0), util.Prioritized(hostsOfLinks{}, 1), util.Prioritized(withoutAnchors{}, 2)))
 )
 
 // policy is all HTML that an answer may have on a page: nothing that runs, loads, or looks like something of ours.
@@ -50,26 +53,45 @@ func newPolicy() *bluemonday.Policy {
 }
 
 // SafeHTML makes the HTML of Markdown: nothing in it runs or loads anything.
-func SafeHTML(source string) template.HTML { return htmlBy(forPages, source) }
-
-// HTML is SafeHTML for those who do not expect a stranger's text: its links show where they lead, and nothing in it is unseen.
-func HTML(source string) template.HTML { return htmlBy(forMails, Clean(source)) }
-
-func htmlBy(r reader, source string) template.HTML {
+func SafeHTML(source string) template.HTML {
 	if len(source) > maxMarkdown {
 		return Preformatted(source)
 	}
-	document, read := r.parse(source)
-	if read == nil {
-		if html, ok := fastHTML(document, source); ok {
+	if isClean(source) {
+		if html, ok := fastHTML(parseCommon(source), source, false); ok {
 			return html
 		}
-		read = []byte(source)
 	}
-	return slowHTML(document, read)
+	return forPages.html(source)
 }
 
-func slowHTML(document ast.Node, source []byte) template.HTML {
+// HTML is SafeHTML for those who do not expect a stranger's text: its links show where they lead, and nothing in it is unseen.
+func HTML(source string) template.HTML {
+	if len(source) > maxMarkdown {
+		return Preformatted(source)
+	}
+	return Read(source, maxMarkdown).HTML()
+}
+
+// HTML is what HTML makes of the text.
+func (t *Text) HTML() template.HTML {
+	if t.bytes == nil {
+		if html, ok := fastHTML(t.document, t.source, true); ok {
+			return html
+		}
+	}
+	return forMails.html(t.source)
+}
+
+func (r reader) html(source string) template.HTML {
+	if len(source) > maxMarkdown {
+		return Preformatted(source)
+	}
+	bytes := []byte(source)
+	return renderHTML(r.parseSlowly(source, bytes), bytes)
+}
+
+func renderHTML(document ast.Node, source []byte) template.HTML {
 	var out bytes.Buffer
 	if toHTML.Render(&out, source, document) != nil {
 		return Preformatted(string(source))
@@ -87,7 +109,12 @@ func EscapeHTML(text string) string { return template.HTMLEscapeString(Clean(tex
 
 // withoutAnchors takes the links out that are written in HTML, whose text may hide where they lead. Of a block of HTML its text
 // stays.
-func withoutAnchors(document ast.Node, w *writer) {
+type withoutAnchors struct{}
+
+var anchor = regexp.MustCompile(`(?i)^</?a[\s/>]`)
+
+func (withoutAnchors) Transform(document *ast.Document, reader text.Reader, _ goldparser.Context) {
+	w := newWriter(Plain, string(reader.Source()), reader.Source())
 	var found []ast.Node
 	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if raw, ok := n.(*ast.RawHTML); entering && (ok && anchor.MatchString(rawOf(raw, w.source)) || n.Kind() == ast.KindHTMLBlock) {
@@ -105,10 +132,11 @@ func withoutAnchors(document ast.Node, w *writer) {
 	}
 }
 
-var anchor = regexp.MustCompile(`(?i)^</?a[\s/>]`)
-
 // hostsOfLinks puts the host behind a link whose text looks like another.
-func hostsOfLinks(document ast.Node, w *writer) {
+type hostsOfLinks struct{}
+
+func (hostsOfLinks) Transform(document *ast.Document, reader text.Reader, _ goldparser.Context) {
+	w := newWriter(Plain, string(reader.Source()), reader.Source())
 	var links []*ast.Link
 	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if link, ok := n.(*ast.Link); ok && entering {
@@ -124,7 +152,9 @@ func hostsOfLinks(document ast.Node, w *writer) {
 }
 
 // imagesAsLinks makes links of images, whose servers would learn who opens the page, and when.
-func imagesAsLinks(document ast.Node, _ *writer) {
+type imagesAsLinks struct{}
+
+func (imagesAsLinks) Transform(document *ast.Document, _ text.Reader, _ goldparser.Context) {
 	var images []*ast.Image
 	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if image, ok := n.(*ast.Image); ok && entering {

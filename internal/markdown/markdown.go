@@ -32,13 +32,28 @@ type Block struct {
 	from  *writer
 }
 
+// Text is a text that was read.
+type Text struct {
+	source   string
+	document ast.Node
+	bytes    []byte // source, where goldmark has read it
+}
+
+// Read reads a text of which about so many bytes are of use.
+func Read(source string, most int) *Text {
+	t := &Text{source: shallow(Clean(shorten(source, most)))}
+	t.document, t.bytes = forDialects.parse(t.source)
+	return t
+}
+
 // Blocks reads a text of which about so many bytes are of use, and writes it in the dialect.
-func (d *Dialect) Blocks(source string, most int) []Block {
-	source = shallow(Clean(shorten(source, most)))
-	document, bytes := forDialects.parse(source)
-	w := newWriter(d, source, bytes)
+func (d *Dialect) Blocks(source string, most int) []Block { return Read(source, most).Blocks(d) }
+
+// Blocks writes the text in a dialect.
+func (t *Text) Blocks(d *Dialect) []Block {
+	w := newWriter(d, t.source, t.bytes)
 	w.list = make([]Block, 0, 16)
-	w.blocks(document, 0, "")
+	w.blocks(t.document, 0, "")
 	return w.list
 }
 
@@ -99,7 +114,7 @@ func shallow(source string) string {
 type writer struct {
 	*Dialect
 	whole  string
-	source []byte // is whole; nil where parseFast has read it
+	source []byte // is whole; nil where parseCommon has read it
 	list   []Block
 	// scratch is what the texts are put together in that are being written. Each of them takes its own out at its end.
 	scratch []byte

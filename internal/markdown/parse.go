@@ -8,62 +8,53 @@ import (
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
-	"github.com/yuin/goldmark/util"
 )
 
-// reader reads Markdown: what is common by parseFast, anything else by goldmark. To look for links that stand in a text without any
+// reader reads Markdown: what is common by parseCommon, anything else by goldmark. To look for links that stand in a text without any
 // marks takes a third of goldmark's time, and most texts have none.
-type reader struct {
-	all, withoutBare parser.Parser
-	changes          []change
-}
-
-// change changes a document that was read. The writer is for its source.
-type change func(document ast.Node, w *writer)
-
-// Transform implements parser.ASTTransformer.
-func (c change) Transform(document *ast.Document, reader text.Reader, _ parser.Context) {
-	c(document, newWriter(Plain, string(reader.Source()), reader.Source()))
-}
+type reader struct{ all, withoutBare parser.Parser }
 
 // newReader returns a reader with what all of ours read.
-func newReader(table goldmark.Extender, changes ...change) reader {
-	var options []parser.Option
-	for i, c := range changes {
-		options = append(options, parser.WithASTTransformers(util.Prioritized(c, i)))
-	}
+func newReader(table goldmark.Extender, options ...parser.Option) reader {
 	made := func(more ...goldmark.Extender) parser.Parser {
 		extensions := append([]goldmark.Extender{extension.Strikethrough, extension.TaskList, table}, more...)
 		return goldmark.New(goldmark.WithExtensions(extensions...), goldmark.WithParserOptions(options...)).Parser()
 	}
-	return reader{made(extension.Linkify), made(), changes}
+	return reader{made(extension.Linkify), made()}
 }
 
-// parse reads a text. bytes is what goldmark's nodes are about; nil where parseFast has read it, whose nodes need none.
+// parse reads a text. bytes is the text as goldmark's nodes need it; nil where parseCommon has read it.
 func (r reader) parse(source string) (document ast.Node, bytes []byte) {
-	marked, bare := findLinks(source)
-	if !bare {
-		if document = r.parseFast(source); document == nil {
-			bytes = []byte(source)
-			document = r.withoutBare.Parse(text.NewReader(bytes))
-		}
-		if !marked || !hasScheme(document, source) { // else what looked like the mark of a link was none
-			return document, bytes
-		}
+	if document = parseCommon(source); document != nil {
+		return document, nil
 	}
 	bytes = []byte(source)
-	return r.all.Parse(text.NewReader(bytes)), bytes
+	return r.parseSlowly(source, bytes), bytes
 }
 
-func (r reader) parseFast(source string) ast.Node {
-	document := parseFast(source)
-	if document == nil {
+// parseCommon is parseFast for a text that perhaps has links without marks, for which it returns nil.
+func parseCommon(source string) ast.Node {
+	marked, bare := findLinks(source)
+	if bare {
 		return nil
 	}
-	for _, change := range r.changes {
-		change(document, newWriter(Plain, source, nil))
+	document := parseFast(source)
+	if document == nil || marked && hasScheme(document, source) {
+		return nil
 	}
 	return document
+}
+
+// parseSlowly has goldmark read a text.
+func (r reader) parseSlowly(source string, bytes []byte) ast.Node {
+	marked, bare := findLinks(source)
+	if !bare {
+		document := r.withoutBare.Parse(text.NewReader(bytes))
+		if !marked || !hasScheme(document, source) { // else what looked like the mark of a link was none
+			return document
+		}
+	}
+	return r.all.Parse(text.NewReader(bytes))
 }
 
 // findLinks tells whether a source has URLs behind the marks of a link, and whether it has any that may stand alone.
