@@ -166,15 +166,33 @@ func (m Message) Blocks(d *markdown.Dialect, limit int) []markdown.Block {
 
 // FitBlocks is Fit for a text that was read already, by Blocks with the same limit.
 func (m Message) FitBlocks(d *markdown.Dialect, limit int, blocks []markdown.Block) string {
+	return m.fitBelow("", d, limit, blocks)
+}
+
+// FitBelow is Fit with a head and an empty line before it, which do not count.
+func (m Message) FitBelow(head string, d *markdown.Dialect, limit int) string {
+	return m.fitBelow(head+"\n\n", d, limit, m.Blocks(d, limit))
+}
+
+func (m Message) fitBelow(head string, d *markdown.Dialect, limit int, blocks []markdown.Block) string {
 	files, open := m.FileLinks(d), m.OpenRun(d)
-	text, cut := d.Join(blocks, limit-2*len("\n\n")-d.Measure(files)-d.Measure(open), m.More(d))
+	var b strings.Builder
+	b.Grow(len(head) + len(files) + len(open) + 2*len("\n\n") + d.Size(blocks, limit))
+	b.WriteString(head)
+	cut := d.JoinBelow(&b, blocks, limit-2*len("\n\n")-d.Measure(files)-d.Measure(open), m.More(d))
 	if files != "" {
-		text += "\n\n" + files
+		b.WriteString("\n\n")
+		b.WriteString(files)
 	}
 	if !cut && m.Link != "" {
-		text += "\n\n" + open
+		b.WriteString("\n\n")
+		b.WriteString(open)
 	}
-	return strings.TrimSpace(text)
+	text := b.String()
+	if body := strings.TrimSpace(text[len(head):]); len(body) < len(text)-len(head) {
+		return head + body
+	}
+	return text
 }
 
 // OpenRun is the link to the run; empty where there is none.

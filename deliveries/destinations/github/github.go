@@ -91,7 +91,7 @@ func (r receiver) look() destinations.Request {
 }
 
 func commentOf(m destinations.Message) string {
-	return markdown.GitHub.Strong(destinations.Cut(m.Headline(), maxHeadline)) + "\n\n" + m.Fit(markdown.GitHub, maxComment)
+	return m.FitBelow(markdown.GitHub.Strong(destinations.Cut(m.Headline(), maxHeadline)), markdown.GitHub, maxComment)
 }
 
 type status struct {

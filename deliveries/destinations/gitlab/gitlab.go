@@ -94,7 +94,7 @@ func (r receiver) look() destinations.Request {
 }
 
 func commentOf(m destinations.Message) string {
-	return markdown.GitLab.Strong(destinations.Cut(m.Headline(), maxHeadline)) + "\n\n" + m.Fit(markdown.GitLab, maxComment)
+	return m.FitBelow(markdown.GitLab.Strong(destinations.Cut(m.Headline(), maxHeadline)), markdown.GitLab, maxComment)
 }
 
 type status struct {

@@ -33,7 +33,7 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 	r.Request = func(m destinations.Message) (destinations.Request, error) {
 		d := markdown.GoogleChat
 		head := marks[m.State()] + d.Strong(destinations.Cut(m.Headline(), 200))
-		out, to := message{Text: head + "\n\n" + m.Fit(d, maxText-len(head)-2)}, s.URL
+		out, to := message{Text: m.FitBelow(head, d, maxText-len(head)-2)}, s.URL
 		if m.Key != "" {
 			out.Thread, to = &thread{destinations.Cut(m.Key, 1000)}, inThread(to)
 		}

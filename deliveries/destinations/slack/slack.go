@@ -160,6 +160,7 @@ func messageOf(m destinations.Message, channel string) message {
 // sections packs the paragraphs of a text into blocks.
 func sections(d *markdown.Dialect, blocks []markdown.Block) (list []string, cut bool) {
 	var current strings.Builder
+	current.Grow(d.Size(blocks, maxSection))
 	size := 0
 	for _, b := range blocks {
 		for _, piece := range d.Pieces(b, maxSection, maxSections+1) {
