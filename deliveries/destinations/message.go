@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"beckon/internal/markdown"
@@ -37,7 +38,11 @@ type Message struct {
 	Origin *Origin
 	// IsSample says that the message is made up: there is no run.
 	IsSample bool
-	Form     *Form // what a visitor of a web page has sent, where the run is about that
+	// Series is the same for all attempts to send it, until somebody asks for it again.
+	Series string
+	// Since is when the first attempt may have been made, where an earlier one may have succeeded unnoticed; else zero.
+	Since time.Time
+	Form  *Form // what a visitor of a web page has sent, where the run is about that
 	// Data is what a template sees of the event, and of its run where the receiver reads that.
 	Data func(t *render.Template) (map[string]any, error)
 	// Document is the event in the format run.
