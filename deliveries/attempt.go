@@ -130,10 +130,7 @@ func (s *Service) exchange(ctx context.Context, d *claimed) (o outcome) {
 
 // prepare makes what is posted. A NotFound says that it never can be.
 func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
-	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), Payload: d.event.Payload, Source: s.Source, IsSample: d.Reason == ReasonTest, Series: d.series()}
-	if d.isInDoubt() {
-		m.Since = time.UnixMilli(d.CreatedAt)
-	}
+	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), Payload: d.event.Payload, Source: s.Source, IsSample: d.Reason == ReasonTest}
 	x.method = http.MethodPost
 	scheme, vendor, agent := signature.Standard, "", "Beckon/"+s.Version
 	if d.unreadable != nil {
@@ -152,6 +149,9 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 		}
 		x.url, x.timeout, x.retry, form, own = t.URL, t.Timeout.Or(DefaultTimeout), t.Retry, t.format, t.Headers
 		if t.receiver != nil {
+			if m.Series = d.series(); d.isInDoubt() {
+				m.Since = time.UnixMilli(d.CreatedAt)
+			}
 			return s.prepareDestination(x, t, m)
 		}
 		scheme, vendor = t.scheme(), t.Vendor

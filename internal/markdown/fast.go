@@ -57,7 +57,7 @@ func (p *fastParser) blocks() bool {
 		}
 		line := p.source[at:end]
 		next = end + 1
-		ok := true
+		var ok bool
 		switch {
 		case line == "":
 			ok = p.closeParagraph()
