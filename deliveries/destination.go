@@ -132,8 +132,11 @@ func (s *Service) prepareDestination(x exchange, t *target, m message) (exchange
 		if x.thread, err = s.enterThread(t, m, &told); err != nil {
 			return err
 		}
+		if t.receiver.Find != nil && x.thread != nil && told.First == "" && !told.Since.IsZero() {
+			x.doubted = &told
+		}
 		request, err := t.receiver.Request(told)
-		x.method, x.url, x.header, x.body, x.mail = request.Method, request.URL, request.Header, request.Body, request.Mail
+		x.method, x.url, x.query, x.header, x.body, x.mail = request.Method, request.URL, request.PublicQuery, request.Header, request.Body, request.Mail
 		return err
 	})
 	if err != nil {

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +18,7 @@ import (
 	"beckon/deliveries"
 	"beckon/events"
 	"beckon/internal/secret"
+	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 )
 
@@ -26,6 +30,9 @@ type comments struct {
 	next    int
 	bodies  map[string]string // of comments, by the addresses at which they are edited
 	refused []string
+	asked   int  // for a list
+	silent  bool // it writes the next comment, and does not say so
+	failing bool // it does not show the next list
 }
 
 func newComments() *comments { return &comments{bodies: map[string]string{}} }
@@ -47,6 +54,9 @@ func (c *comments) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !isGitLab && (r.Header.Get("Accept") != "application/vnd.github+json" || r.Header.Get("X-GitHub-Api-Version") != "2022-11-28" || r.Header.Get("User-Agent") == ""):
 		refuse(400, "headers")
 		return
+	case r.Method == http.MethodGet && strings.HasPrefix(path[strings.LastIndexByte(path, '/'):], "/comments") || r.Method == http.MethodGet && strings.HasSuffix(path, "/notes"):
+		c.list(w, r, isGitLab)
+		return
 	case json.NewDecoder(r.Body).Decode(&body) != nil || body.Body == "" || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
 		refuse(422, "no body")
 		return
@@ -64,7 +74,47 @@ func (c *comments) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.bodies[edited] = body.Body
-	_, _ = fmt.Fprintf(w, `{"id":%s,"body":%q}`, edited[strings.LastIndexByte(edited, '/')+1:], body.Body)
+	if c.silent {
+		c.silent = false
+		panic(http.ErrAbortHandler)
+	}
+	_, _ = fmt.Fprintf(w, `{"id":%s,"body":%s}`, edited[strings.LastIndexByte(edited, '/')+1:], quote(body.Body))
+}
+
+// list shows a page of one comment: GitHub's by age, and GitLab's the newest first.
+func (c *comments) list(w http.ResponseWriter, r *http.Request, isGitLab bool) {
+	query := r.URL.Query()
+	if c.asked++; c.failing {
+		c.failing = false
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	if query.Get("per_page") != "1" || isGitLab && query.Get("sort")+query.Get("order_by") != "desccreated_at" || !isGitLab && query.Get("since") == "" {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	paths := slices.SortedFunc(maps.Keys(c.bodies), func(a, b string) int { return len(a) - len(b) + strings.Compare(a, b) })
+	if isGitLab {
+		slices.Reverse(paths)
+	}
+	page, _ := strconv.Atoi(query.Get("page"))
+	if page < 1 || page > len(paths) {
+		_, _ = io.WriteString(w, "[]")
+		return
+	}
+	path := paths[page-1]
+	_, _ = fmt.Fprintf(w, `[{"id":%s,"user":{"id":1},"body":%s}]`, path[strings.LastIndexByte(path, '/')+1:], quote(c.bodies[path]))
+}
+
+func quote(text string) string {
+	quoted, _ := json.Marshal(text)
+	return string(quoted)
+}
+
+func (c *comments) set(change func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change()
 }
 
 func (c *comments) all() map[string]string {
@@ -72,7 +122,7 @@ func (c *comments) all() map[string]string {
 	defer c.mu.Unlock()
 	all := map[string]string{}
 	for path, body := range c.bodies {
-		all[path[strings.LastIndexByte(path, '/')+1:]] = strings.SplitN(body, "\n", 4)[2]
+		all[path[strings.LastIndexByte(path, '/')+1:]] = strings.SplitN(body, "\n", 5)[3]
 	}
 	return all
 }
@@ -196,4 +246,72 @@ func TestHostsHaveTheirFields(t *testing.T) {
 	require.Contains(t, strings.Join(lines, "\n"), "as means nothing to this format: it is for github, gitlab")
 	require.Contains(t, strings.Join(lines, "\n"), "repositories means nothing")
 	require.Contains(t, strings.Join(lines, "\n"), "from means nothing")
+}
+
+// A host that has written a comment and could not say so is asked before another one is written.
+func TestACommentIsWrittenOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		for _, format := range []string{"github", "gitlab"} {
+			c := newComments()
+			e := host(format, format, newReceiver(t, c.ServeHTTP))
+			e.Retry = waits(time.Millisecond, time.Millisecond)
+			p := newPlant(t, storetest.Open(t, url), e)
+			p.comesFrom(originAt(format, "acme/shop#7", true))
+			c.set(func() {
+				c.silent, c.failing = true, true
+				for i := range 3 { // of others
+					c.next++
+					c.bodies[fmt.Sprintf("/x/issues/comments/%d", c.next)] = fmt.Sprintf("a\n\nb\nof others %d "+strings.Repeat("x", 30_000), i)
+				}
+			})
+			p.happens(ofTriage, "run.completed", answering("first"))
+			attempts := p.attempts(p.settled(format, deliveries.Delivered, 1)[0].ID)
+			require.Len(t, attempts, 3)
+			require.Equal(t, "not_found_out", attempts[1].Error.Code)
+			require.Contains(t, attempts[1].Error.Message, "the receiver answered 502. It is tried again.")
+			require.Nil(t, attempts[2].Error)
+			require.Equal(t, 4, c.next)
+			require.Equal(t, "first", c.all()["4"])
+
+			c.set(func() { c.asked = 0 })
+			p.happens(ofTriage, "run.completed", answering("second"))
+			p.settled(format, deliveries.Delivered, 2)
+			require.Equal(t, "second", c.all()["4"], "it is known to be ours")
+			p.comesFrom(originAt(format, "acme/shop#7/other", true))
+			p.happens(ofTriage, "run.completed", answering("third"))
+			p.settled(format, deliveries.Delivered, 3)
+			require.Equal(t, "third", c.all()["5"])
+			require.Zero(t, c.asked, "nothing is looked for where nothing is in doubt")
+			require.Empty(t, c.refused)
+		}
+	})
+}
+
+// What was claimed by a process that died is in doubt, and so is what ended without an answer.
+func TestACommentOfADeadProcessIsFound(t *testing.T) {
+	c := newComments()
+	r := newReceiver(t, c.ServeHTTP)
+	s := storetest.Open(t, storetest.SQLite(t))
+	p := newPlant(t, s, host("hub", "github", r))
+	p.comesFrom(originAt("github", "acme/shop#7", true))
+	p.happens(ofTriage, "run.completed", answering("first"))
+	d := p.settled("hub", deliveries.Delivered, 1)[0]
+	require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error { // as if the process had died before it wrote what came of the attempt
+		for _, statement := range []string{"DELETE FROM attempts", "DELETE FROM delivery_threads",
+			"UPDATE deliveries SET status = 'SENDING', instance_id = 'dead', attempts = 0, tries = 0, status_code = NULL, completed_at = NULL"} {
+			if err := tx.Exec(statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	require.NoError(t, p.RecoverFrom(t.Context(), "dead", func(store.Tx) error { return nil }))
+	require.Eventually(t, func() bool { return len(p.attempts(d.ID)) == 1 }, patience, time.Millisecond)
+	attempt := p.attempts(d.ID)[0]
+	require.Nil(t, attempt.Error)
+	require.Equal(t, http.StatusOK, attempt.StatusCode)
+	require.Equal(t, 1, c.next)
+	p.happens(ofTriage, "run.completed", answering("second"))
+	p.settled("hub", deliveries.Delivered, 2)
+	require.Equal(t, map[string]string{"1": "second"}, c.all())
 }

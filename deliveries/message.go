@@ -21,6 +21,10 @@ type message struct {
 	Source   string          // the gateway's public URL
 	// IsSample says that the event is made up: a template finds there whatever it names of what callers choose.
 	IsSample bool
+	// Series is the same for all attempts to send it, until somebody asks for it again.
+	Series string
+	// Since is when the first attempt may have been made, where an earlier one may have succeeded without being on record; else zero.
+	Since time.Time
 
 	run map[string]any // what templates know as .run; nil where none uses it, or there is no run
 }

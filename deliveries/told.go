@@ -20,7 +20,7 @@ func (s *Service) told(m message, maxButtons int) (told destinations.Message, er
 		_, err := m.payload()
 		return told, err
 	}
-	told = destinations.Message{ID: m.ID, Type: m.Type, RunID: m.RunID, IsSample: m.IsSample, Data: m.dataFor}
+	told = destinations.Message{ID: m.ID, Type: m.Type, RunID: m.RunID, IsSample: m.IsSample, Series: m.Series, Since: m.Since, Data: m.dataFor}
 	told.Document = func() ([]byte, error) {
 		p, err := m.payload()
 		if err != nil {

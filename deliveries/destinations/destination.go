@@ -70,15 +70,21 @@ type Receiver struct {
 	// Ref says what the receiver calls a message that it has taken, by its answer. The next message with the same Key has that as
 	// its First. nil keeps nothing.
 	Ref func(a Answer) string
+	// Find makes the request for a page of the messages that there are since m.Since, and Found looks in its answer for what an earlier
+	// attempt at m has written: ref is what Ref says of it, and more that it may be on the next page. nil cannot be asked.
+	Find  func(m Message, page int) (Request, error)
+	Found func(m Message, a Answer) (ref string, more bool)
 }
 
 // Request is what goes to a receiver. Its URL and its headers may be secret.
 type Request struct {
 	Method string
 	URL    string
-	Header http.Header
-	Body   []byte
-	Mail   *mail.Mail // in the place of all the others, where the destination makes mails
+	// PublicQuery is sent behind URL. Nothing in it is secret.
+	PublicQuery string
+	Header      http.Header
+	Body        []byte
+	Mail        *mail.Mail // in the place of all the others, where the destination makes mails
 }
 
 // Answer is what came back.

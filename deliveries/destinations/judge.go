@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -17,8 +18,10 @@ import (
 
 // JSON makes a POST of a document.
 func JSON(url string, header http.Header, document any) (Request, error) {
-	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
+	body := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(body)
+	body.Reset()
+	encoder := json.NewEncoder(body)
 	encoder.SetEscapeHTML(false) // which would make three or six bytes of one
 	if err := encoder.Encode(document); err != nil {
 		return Request{}, problem.New(problem.Internal, "invalid_payload", "The message cannot be written as JSON.").Because(err)
@@ -27,8 +30,11 @@ func JSON(url string, header http.Header, document any) (Request, error) {
 		header = http.Header{}
 	}
 	header.Set("Content-Type", "application/json; charset=utf-8")
-	return Request{Method: http.MethodPost, URL: url, Header: header, Body: bytes.TrimSpace(body.Bytes())}, nil
+	return Request{Method: http.MethodPost, URL: url, Header: header, Body: bytes.Clone(bytes.TrimSpace(body.Bytes()))}, nil
 }
+
+// buffers are those that documents are written in.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // Refused says in what a receiver's own words are why it has not taken a message.
 func Refused(who, words, todo string) string {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"beckon/internal/markdown"
@@ -37,7 +38,11 @@ type Message struct {
 	Origin *Origin
 	// IsSample says that the message is made up: there is no run.
 	IsSample bool
-	Form     *Form // what a visitor of a web page has sent, where the run is about that
+	// Series is the same for all attempts to send it, until somebody asks for it again.
+	Series string
+	// Since is when the first attempt may have been made, where an earlier one may have succeeded unnoticed; else zero.
+	Since time.Time
+	Form  *Form // what a visitor of a web page has sent, where the run is about that
 	// Data is what a template sees of the event, and of its run where the receiver reads that.
 	Data func(t *render.Template) (map[string]any, error)
 	// Document is the event in the format run.
@@ -166,15 +171,33 @@ func (m Message) Blocks(d *markdown.Dialect, limit int) []markdown.Block {
 
 // FitBlocks is Fit for a text that was read already, by Blocks with the same limit.
 func (m Message) FitBlocks(d *markdown.Dialect, limit int, blocks []markdown.Block) string {
+	return m.fitBelow("", d, limit, blocks)
+}
+
+// FitBelow is Fit with a head and an empty line before it, which do not count.
+func (m Message) FitBelow(head string, d *markdown.Dialect, limit int) string {
+	return m.fitBelow(head+"\n\n", d, limit, m.Blocks(d, limit))
+}
+
+func (m Message) fitBelow(head string, d *markdown.Dialect, limit int, blocks []markdown.Block) string {
 	files, open := m.FileLinks(d), m.OpenRun(d)
-	text, cut := d.Join(blocks, limit-2*len("\n\n")-d.Measure(files)-d.Measure(open), m.More(d))
+	var b strings.Builder
+	b.Grow(len(head) + len(files) + len(open) + 2*len("\n\n") + d.Size(blocks, limit))
+	b.WriteString(head)
+	cut := d.JoinBelow(&b, blocks, limit-2*len("\n\n")-d.Measure(files)-d.Measure(open), m.More(d))
 	if files != "" {
-		text += "\n\n" + files
+		b.WriteString("\n\n")
+		b.WriteString(files)
 	}
 	if !cut && m.Link != "" {
-		text += "\n\n" + open
+		b.WriteString("\n\n")
+		b.WriteString(open)
 	}
-	return strings.TrimSpace(text)
+	text := b.String()
+	if body := strings.TrimSpace(text[len(head):]); len(body) < len(text)-len(head) {
+		return head + body
+	}
+	return text
 }
 
 // OpenRun is the link to the run; empty where there is none.

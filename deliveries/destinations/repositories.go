@@ -1,12 +1,19 @@
 package destinations
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/tidwall/gjson"
 
 	"beckon/internal/problem"
 	"beckon/internal/repository"
+	"beckon/internal/secret"
 )
 
 // What a destination that hosts repositories makes of a message.
@@ -21,11 +28,12 @@ type Host struct {
 	Sources  []string // whose events may have an answer
 	Patterns repository.Patterns
 	AsStatus bool
+	secret   secret.String
 }
 
 // OpenHost reads the settings of a host.
 func OpenHost(s Settings, title string, sources ...string) (h Host, found problem.Fields) {
-	h = Host{Title: title, Sources: sources, AsStatus: s.As == AsStatus}
+	h = Host{Title: title, Sources: sources, AsStatus: s.As == AsStatus, secret: s.Secret}
 	if s.Secret == "" {
 		found.Add("secret", "is required: the access token that %s is written to with, best written as a ${VARIABLE}", title)
 	}
@@ -39,6 +47,34 @@ func OpenHost(s Settings, title string, sources ...string) (h Host, found proble
 		found.Add(fmt.Sprintf("repositories[%d]", wrong), "%s", repository.PatternForm)
 	}
 	return h, found
+}
+
+// Mark is the first line of a message's comment, which the hosts do not show. By it the comment is found again. Nobody can write it before
+// the host has it: it is made with the access token.
+func (h Host) Mark(m Message) string {
+	return "<!-- beckon:" + h.digest(m) + " -->\n"
+}
+
+func (h Host) digest(m Message) string {
+	mac := hmac.New(sha256.New, []byte(h.secret.Reveal()))
+	mac.Write([]byte(m.ID))
+	return hex.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// Found looks for a message's comment in a page of comments, of which the host was asked for one at a time: answers are cut. textAt is
+// where a comment has its text.
+func (h Host) Found(m Message, page Answer, textAt string, refOf func(Answer) string) (ref string, more bool) {
+	n := 0
+	for ; ; n++ {
+		one := gjson.GetBytes(page.Body, strconv.Itoa(n))
+		if !one.Exists() {
+			return "", n == 1
+		}
+		text := one.Get(textAt)
+		if strings.HasPrefix(text.Str, h.Mark(m)) || !text.Exists() && strings.Contains(one.Raw, h.digest(m)) { // a text that is cut is none
+			return refOf(Answer{Status: page.Status, Body: []byte(one.Raw)}), false
+		}
+	}
 }
 
 // Place is where the answer to a message's event belongs. An error says why there is no such place, for good.

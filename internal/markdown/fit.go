@@ -14,22 +14,41 @@ func (d *Dialect) Enough(limit int) int { return 4*limit + 1024 }
 // Join writes blocks as Fit does.
 func (d *Dialect) Join(blocks []Block, limit int, more string) (written string, cut bool) {
 	var b strings.Builder
+	if d.JoinBelow(&b, blocks, limit, more) {
+		return strings.TrimSpace(b.String()), true
+	}
+	return b.String(), false
+}
+
+// JoinBelow is Join, below what is in b already.
+func (d *Dialect) JoinBelow(b *strings.Builder, blocks []Block, limit int, more string) (cut bool) {
+	begin := b.Len()
+	b.Grow(d.Size(blocks, limit) + len("\n\n") + len(more))
 	used, room := 0, limit-len("\n\n")-d.Measure(more)
 	for i, block := range blocks {
-		between := separator(b.Len() > 0, block)
+		between := separator(b.Len() > begin, block)
 		size := len(between) + d.Measure(block.Text)
 		last := i+1 == len(blocks)
 		if used+size > limit || !last && used+size > room && !d.restFits(blocks[i:], limit-used) {
 			if left := limit - used - d.Measure("\n\n\n\n"+more); left > limit/2 {
 				b.WriteString(between + d.head(block, left))
 			}
-			return strings.TrimSpace(b.String() + "\n\n" + more), true
+			b.WriteString("\n\n" + more)
+			return true
 		}
 		b.WriteString(between)
 		b.WriteString(block.Text)
 		used += size
 	}
-	return b.String(), false
+	return false
+}
+
+// Size is about how many bytes blocks take up within a limit.
+func (d *Dialect) Size(blocks []Block, limit int) (size int) {
+	for _, block := range blocks {
+		size += len(block.Text) + len("\n\n")
+	}
+	return min(size, 4*max(limit, 0))
 }
 
 func (d *Dialect) restFits(blocks []Block, room int) bool {

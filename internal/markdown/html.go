@@ -58,18 +58,48 @@ func newPolicy() *bluemonday.Policy {
 }
 
 // SafeHTML makes the HTML of Markdown: nothing in it runs or loads anything.
-func SafeHTML(source string) template.HTML { return htmlBy(forPages, source) }
-
-// HTML is SafeHTML for those who do not expect a stranger's text: its links show where they lead, and nothing in it is unseen.
-func HTML(source string) template.HTML { return htmlBy(forMails, Clean(source)) }
-
-func htmlBy(r reader, source string) template.HTML {
+func SafeHTML(source string) template.HTML {
 	if len(source) > maxMarkdown {
 		return Preformatted(source)
 	}
-	var out bytes.Buffer
-	if read := []byte(source); toHTML().Render(&out, read, r.parse(read)) != nil {
+	if isClean(source) {
+		if html, ok := fastHTML(parseCommon(source), source, false); ok {
+			return html
+		}
+	}
+	return forPages.html(source)
+}
+
+// HTML is SafeHTML for those who do not expect a stranger's text: its links show where they lead, and nothing in it is unseen.
+func HTML(source string) template.HTML {
+	if len(source) > maxMarkdown {
 		return Preformatted(source)
+	}
+	return Read(source, maxMarkdown).HTML()
+}
+
+// HTML is what HTML makes of the text.
+func (t *Text) HTML() template.HTML {
+	if t.bytes == nil {
+		if html, ok := fastHTML(t.document, t.source, true); ok {
+			return html
+		}
+	}
+	return forMails.html(t.source)
+}
+
+func (r reader) html(source string) template.HTML {
+	if len(source) > maxMarkdown {
+		return Preformatted(source)
+	}
+	bytes := []byte(source)
+	return renderHTML(r.parseSlowly(source, bytes), bytes)
+}
+
+func renderHTML(document ast.Node, source []byte) template.HTML {
+	var out bytes.Buffer
+	if toHTML().Render(&out, source, document) != nil {
+		return Preformatted(string(source))
 	}
 	return template.HTML(policy().SanitizeBytes(out.Bytes()))
 }
@@ -89,7 +119,7 @@ type withoutAnchors struct{}
 var anchor = regexp.MustCompile(`(?i)^</?a[\s/>]`)
 
 func (withoutAnchors) Transform(document *ast.Document, reader text.Reader, _ goldparser.Context) {
-	w := newWriter(Plain, string(reader.Source()))
+	w := newWriter(Plain, string(reader.Source()), reader.Source())
 	var found []ast.Node
 	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if raw, ok := n.(*ast.RawHTML); entering && (ok && anchor.MatchString(rawOf(raw, w.source)) || n.Kind() == ast.KindHTMLBlock) {
@@ -111,7 +141,7 @@ func (withoutAnchors) Transform(document *ast.Document, reader text.Reader, _ go
 type hostsOfLinks struct{}
 
 func (hostsOfLinks) Transform(document *ast.Document, reader text.Reader, _ goldparser.Context) {
-	w := newWriter(Plain, string(reader.Source()))
+	w := newWriter(Plain, string(reader.Source()), reader.Source())
 	var links []*ast.Link
 	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if link, ok := n.(*ast.Link); ok && entering {

@@ -22,25 +22,20 @@ func (w *writer) inline(parent ast.Node, depth int) string {
 	if next == nil {
 		return written
 	}
-	var b strings.Builder
-	b.Grow(2 * w.lengthOf(parent))
-	b.WriteString(written)
+	start := len(w.scratch)
+	w.scratch = append(w.scratch, written...)
 	for next != nil {
 		written, next = w.span(next, depth)
-		b.WriteString(written)
+		w.scratch = append(w.scratch, written...)
 	}
-	return b.String()
+	return w.cutScratch(start)
 }
 
-// lengthOf is about how much of the source a node takes up; 0 where that is not known.
-func (w *writer) lengthOf(n ast.Node) (length int) {
-	if n.Type() == ast.TypeBlock {
-		for i := range n.Lines().Len() {
-			line := n.Lines().At(i)
-			length += line.Len()
-		}
-	}
-	return length
+// cutScratch takes what was written since start out of scratch.
+func (w *writer) cutScratch(start int) string {
+	written := string(w.scratch[start:])
+	w.scratch = w.scratch[:start]
+	return written
 }
 
 // span writes a node and returns the next one. Texts that follow each other in the source are one text.
@@ -116,10 +111,9 @@ func (w *writer) plainOf(n ast.Node) string {
 	if only, ok := n.FirstChild().(*ast.Text); ok && only.NextSibling() == nil && n.Type() == ast.TypeInline {
 		return Clean(w.plainText(only) + lineEnd(only))
 	}
-	var b strings.Builder
-	b.Grow(w.lengthOf(n))
-	w.addPlain(&b, n)
-	return Clean(b.String())
+	start := len(w.scratch)
+	w.addPlain(n)
+	return Clean(w.cutScratch(start))
 }
 
 func (w *writer) plainText(n *ast.Text) string {
@@ -129,35 +123,34 @@ func (w *writer) plainText(n *ast.Text) string {
 	return resolved(w.value(n.Segment))
 }
 
-func (w *writer) addPlain(b *strings.Builder, n ast.Node) {
+func (w *writer) addPlain(n ast.Node) {
 	switch n := n.(type) {
 	case *ast.Text:
-		b.WriteString(w.plainText(n))
-		b.WriteString(lineEnd(n))
+		w.scratch = append(append(w.scratch, w.plainText(n)...), lineEnd(n)...)
 	case *ast.String:
-		b.Write(n.Value)
+		w.scratch = append(w.scratch, n.Value...)
 	case *ast.AutoLink:
-		b.Write(n.Label(w.source))
+		w.scratch = append(w.scratch, n.Label(w.source)...)
 	case *ast.RawHTML:
-		b.WriteString(withoutTags(rawOf(n, w.source)))
+		w.scratch = append(w.scratch, withoutTags(rawOf(n, w.source))...)
 	case *east.TaskCheckBox:
-		b.WriteString(checkBox(n))
+		w.scratch = append(w.scratch, checkBox(n)...)
 	case *ast.FencedCodeBlock, *ast.CodeBlock:
-		b.WriteString(w.lines(n))
+		w.scratch = append(w.scratch, w.lines(n)...)
 	case *ast.HTMLBlock:
-		b.WriteString(withoutTags(w.lines(n)))
+		w.scratch = append(w.scratch, withoutTags(w.lines(n))...)
 	}
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
-		w.addPlain(b, c)
+		w.addPlain(c)
 	}
 	if n.Type() == ast.TypeBlock && n.NextSibling() != nil {
-		b.WriteByte('\n')
+		w.scratch = append(w.scratch, '\n')
 	}
 }
 
 // value is a part of the source.
 func (w *writer) value(at text.Segment) string {
-	if at.Padding == 0 && !at.ForceNewline {
+	if at.Padding == 0 && (!at.ForceNewline || strings.HasSuffix(w.whole[:at.Stop], "\n")) {
 		return w.whole[at.Start:at.Stop]
 	}
 	return string(at.Value(w.source))

@@ -32,11 +32,28 @@ type Block struct {
 	from  *writer
 }
 
+// Text is a text that was read.
+type Text struct {
+	source   string
+	document ast.Node
+	bytes    []byte // source, where goldmark has read it
+}
+
+// Read reads a text of which about so many bytes are of use.
+func Read(source string, most int) *Text {
+	t := &Text{source: shallow(Clean(shorten(source, most)))}
+	t.document, t.bytes = forDialects.parse(t.source)
+	return t
+}
+
 // Blocks reads a text of which about so many bytes are of use, and writes it in the dialect.
-func (d *Dialect) Blocks(source string, most int) []Block {
-	w := newWriter(d, shallow(Clean(shorten(source, most))))
+func (d *Dialect) Blocks(source string, most int) []Block { return Read(source, most).Blocks(d) }
+
+// Blocks writes the text in a dialect.
+func (t *Text) Blocks(d *Dialect) []Block {
+	w := newWriter(d, t.source, t.bytes)
 	w.list = make([]Block, 0, 16)
-	w.blocks(forDialects.parse(w.source), 0, "")
+	w.blocks(t.document, 0, "")
 	return w.list
 }
 
@@ -96,13 +113,15 @@ func shallow(source string) string {
 // writer walks a document.
 type writer struct {
 	*Dialect
-	source []byte
-	whole  string // is source
+	whole  string
+	source []byte // is whole; nil where parseCommon has read it
 	list   []Block
+	// scratch is what the texts are put together in that are being written. Each of them takes its own out at its end.
+	scratch []byte
 }
 
-func newWriter(d *Dialect, source string) *writer {
-	return &writer{Dialect: d, source: []byte(source), whole: source}
+func newWriter(d *Dialect, whole string, source []byte) *writer {
+	return &writer{Dialect: d, whole: whole, source: source}
 }
 
 func (w *writer) add(b Block) {
@@ -166,8 +185,10 @@ func (w *writer) codeBlock(code string) {
 }
 
 func (w *writer) lines(n ast.Node) string {
+	if n.Lines().Len() == 1 {
+		return w.value(n.Lines().At(0))
+	}
 	var b strings.Builder
-	b.Grow(w.lengthOf(n))
 	for i := range n.Lines().Len() {
 		b.WriteString(w.value(n.Lines().At(i)))
 	}

@@ -1,7 +1,7 @@
 package markdown
 
 import (
-	"bytes"
+	"strings"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
@@ -10,8 +10,8 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// reader reads Markdown. To look for links that stand in a text without any marks takes a third of the time, and most texts have
-// none.
+// reader reads Markdown: what is common by parseCommon, anything else by goldmark. To look for links that stand in a text without any
+// marks takes a third of goldmark's time, and most texts have none.
 type reader struct{ all, withoutBare parser.Parser }
 
 // newReader returns a reader with what all of ours read.
@@ -23,30 +23,52 @@ func newReader(table goldmark.Extender, options ...parser.Option) reader {
 	return reader{made(extension.Linkify), made()}
 }
 
-func (r reader) parse(source []byte) ast.Node {
+// parse reads a text. bytes is the text as goldmark's nodes need it; nil where parseCommon has read it.
+func (r reader) parse(source string) (document ast.Node, bytes []byte) {
+	if document = parseCommon(source); document != nil {
+		return document, nil
+	}
+	bytes = []byte(source)
+	return r.parseSlowly(source, bytes), bytes
+}
+
+// parseCommon is parseFast for a text that perhaps has links without marks, for which it returns nil.
+func parseCommon(source string) ast.Node {
 	marked, bare := findLinks(source)
 	if bare {
-		return r.all.Parse(text.NewReader(source))
+		return nil
 	}
-	document := r.withoutBare.Parse(text.NewReader(source))
-	if marked && hasScheme(document, source) { // what looked like the mark of a link was none
-		return r.all.Parse(text.NewReader(source))
+	document := parseFast(source)
+	if document == nil || marked && hasScheme(document, source) {
+		return nil
 	}
 	return document
 }
 
+// parseSlowly has goldmark read a text.
+func (r reader) parseSlowly(source string, bytes []byte) ast.Node {
+	marked, bare := findLinks(source)
+	if !bare {
+		document := r.withoutBare.Parse(text.NewReader(bytes))
+		if !marked || !hasScheme(document, source) { // else what looked like the mark of a link was none
+			return document
+		}
+	}
+	return r.all.Parse(text.NewReader(bytes))
+}
+
 // findLinks tells whether a source has URLs behind the marks of a link, and whether it has any that may stand alone.
-func findLinks(source []byte) (marked, bare bool) {
-	if bytes.IndexByte(source, '@') >= 0 || bytes.Contains(source, []byte("www.")) {
+func findLinks(source string) (marked, bare bool) {
+	if strings.IndexByte(source, '@') >= 0 || strings.Contains(source, "www.") {
 		return false, true
 	}
 	for rest := source; ; {
-		i := bytes.Index(rest, []byte("://"))
+		i := strings.Index(rest, "://")
 		if i < 0 {
 			return marked, false
 		}
-		before := bytes.TrimSuffix(rest[:i], []byte("s"))
-		if !bytes.HasSuffix(before, []byte("](http")) && !bytes.HasSuffix(before, []byte("<http")) {
+		before := strings.TrimSuffix(rest[:i], "s")
+		if !strings.HasSuffix(before, "](http") && !strings.HasSuffix(before, "<http") {
 			return false, true
 		}
 		marked, rest = true, rest[i+3:]
@@ -54,9 +76,9 @@ func findLinks(source []byte) (marked, bare bool) {
 }
 
 // hasScheme reports whether a text of a document, which is neither code nor a link, has the scheme of a URL.
-func hasScheme(n ast.Node, source []byte) bool {
+func hasScheme(n ast.Node, source string) bool {
 	if n, ok := n.(*ast.Text); ok {
-		return bytes.Contains(n.Value(source), []byte("http"))
+		return strings.Contains(source[n.Segment.Start:n.Segment.Stop], "http")
 	}
 	if n.Kind() == ast.KindCodeSpan {
 		return false

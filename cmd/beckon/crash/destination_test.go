@@ -1,6 +1,10 @@
 package crash_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -114,5 +118,89 @@ func TestKilledBetweenAnAlertAndItsMessage(t *testing.T) {
 
 		p.start()
 		require.Eventually(t, func() bool { return chat.count() == alerts }, patience, 20*time.Millisecond, "some alerts have no message")
+	})
+}
+
+// host is a stand-in for the comments of an issue on GitHub. It does not answer the first one that it writes.
+type host struct {
+	*httptest.Server
+	mu      sync.Mutex
+	texts   []string
+	holding chan struct{} // a comment is written, and nobody knows
+}
+
+func newHost(t testing.TB) *host {
+	h := &host{holding: make(chan struct{})}
+	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var comment struct {
+			ID   int    `json:"id"`
+			Body string `json:"body"`
+		}
+		h.mu.Lock()
+		if r.Method == http.MethodGet {
+			defer h.mu.Unlock()
+			list := []any{}
+			for i, text := range h.texts {
+				comment.ID, comment.Body = i+1, text
+				list = append(list, comment)
+			}
+			_ = json.NewEncoder(w).Encode(list)
+			return
+		}
+		_ = json.NewDecoder(r.Body).Decode(&comment)
+		h.texts = append(h.texts, comment.Body)
+		comment.ID = len(h.texts)
+		h.mu.Unlock()
+		if comment.ID == 1 {
+			close(h.holding)
+			<-r.Context().Done()
+			return
+		}
+		w.WriteHeader(http.StatusCreated)
+		_ = json.NewEncoder(w).Encode(comment)
+	}))
+	t.Cleanup(h.Close)
+	return h
+}
+
+// A kill -9 between a host's comment and its record: the comment is there once.
+func TestKilledBetweenACommentAndItsRecord(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		p := newPlant(t, url)
+		h := newHost(t)
+		config, err := os.ReadFile(p.config)
+		require.NoError(t, err)
+		text := strings.Replace(string(config), "clients: [", "clients: [{id: issues, source: github, secret: s3cret-s3cret-s3cret, allowedAgents: [echo]}, ", 1) +
+			fmt.Sprintf("endpoints: [{id: comments, format: github, url: %q, secret: t0ken, repositories: [acme/*], clients: [issues], retry: [100ms, 100ms, 100ms]}]\n", h.URL)
+		require.NoError(t, os.WriteFile(p.config, []byte(text), 0o600))
+		g := p.start()
+		issue := `{"action":"opened","issue":{"number":7,"title":"Disk full","html_url":"https://github.com/acme/shop/issues/7","user":{"login":"ada"}},
+			"repository":{"full_name":"acme/shop","html_url":"https://github.com/acme/shop"},"sender":{"login":"ada"}}`
+		mac := hmac.New(sha256.New, []byte("s3cret-s3cret-s3cret"))
+		mac.Write([]byte(issue))
+		r, err := http.NewRequest(http.MethodPost, g.url+"/api/v1/webhooks/issues", strings.NewReader(issue))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("X-GitHub-Event", "issues")
+		r.Header.Set("X-GitHub-Delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958")
+		r.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+		answer, err := web.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		require.Equal(t, http.StatusAccepted, answer.StatusCode)
+		select {
+		case <-h.holding:
+		case <-time.After(patience):
+			require.Fail(t, "no comment came", g.log.String())
+		}
+		g.kill()
+
+		g = p.start()
+		require.Eventually(t, func() bool { return strings.Contains(g.log.String(), `"msg":"delivery attempted"`) }, patience, 20*time.Millisecond)
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		require.Len(t, h.texts, 1, g.log.String())
+		require.Contains(t, h.texts[0], "<!-- beckon:")
 	})
 }

@@ -144,6 +144,62 @@ func TestWhatACommentIsCalled(t *testing.T) {
 	require.Nil(t, open(t, "github-status").Ref)
 }
 
+// A page is cut where it is long, and a comment that is not ours may be on it.
+func TestAWrittenCommentIsFound(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		place repository.Place
+		page  string // %s is where the text of the comment is
+		ref   string
+		where string
+	}{
+		{"github", issue, `[{"url":"https://x","id":42,"user":{"id":1},"body":%s}]`, "42", "https://api.github.com/repos/acme/shop/issues/7/comments?page=2&per_page=1&since=2026-02-18T11%3A55%3A00Z"},
+		{"github", issue, `[{"id":41,"body":"x"},{"id":42,"body":%s}]`, "42", "https://api.github.com/repos/acme/shop/issues/7/comments?page=2&per_page=1&since=2026-02-18T11%3A55%3A00Z"}, // Gitea has no pages
+		{"gitlab", issue, `[{"id":42,"body":%s}]`, "42", "https://gitlab.com/api/v4/projects/acme%2Fshop/issues/7/notes?order_by=created_at&page=2&per_page=1&sort=desc"},
+		{"gitlab", pushed, `[{"id":"d1","notes":[{"id":42,"body":%s}]}]`, "d1/42",
+			"https://gitlab.com/api/v4/projects/acme%2Fgroup%2Fshop/repository/commits/" + commit + "/discussions?order_by=created_at&page=2&per_page=1&sort=desc"},
+	} {
+		r, m := open(t, tt.name), hosted(tt.name, true, tt.place)
+		m.Since = time.Date(2026, 2, 18, 12, 0, 0, 0, time.UTC)
+		q, err := r.Find(m, 2)
+		require.NoError(t, err)
+		require.Equal(t, "GET "+tt.where, q.Method+" "+q.URL)
+		written, err := r.Request(m)
+		require.NoError(t, err)
+		var comment struct{ Body string }
+		require.NoError(t, json.Unmarshal(written.Body, &comment))
+		text, err := json.Marshal(comment.Body + strings.Repeat("x", 30_000))
+		require.NoError(t, err)
+		whole := fmt.Sprintf(tt.page, text)
+		for _, body := range []string{whole, whole[:16<<10]} {
+			ref, _ := r.Found(m, destinations.Answer{Status: 200, Body: []byte(body)})
+			require.Equal(t, tt.ref, ref)
+			other := m
+			other.ID = "evt_other"
+			ref, more := r.Found(other, destinations.Answer{Status: 200, Body: []byte(body)})
+			require.Empty(t, ref)
+			require.Equal(t, !strings.Contains(tt.page, `"x"`), more)
+		}
+		ref, more := r.Found(m, destinations.Answer{Status: 200, Body: []byte("[]")})
+		require.Empty(t, ref)
+		require.False(t, more)
+	}
+	require.Nil(t, open(t, "github-status").Find, "a status is the same twice")
+}
+
+// Google Chat makes one message of all attempts; one that somebody asks for again is another one.
+func TestAMessageOfGoogleChatIsMadeOnce(t *testing.T) {
+	m := message("run.completed")
+	m.Series = "evt_1-m5x2"
+	q, err := open(t, "google-chat").Request(m)
+	require.NoError(t, err)
+	require.Equal(t, "&requestId=evt_1-m5x2", q.PublicQuery)
+	m.IsSample = true
+	q, err = open(t, "google-chat").Request(m)
+	require.NoError(t, err)
+	require.Empty(t, q.PublicQuery)
+}
+
 // Commits of one branch have one key, and each its own comment.
 func TestEachCommitHasItsComment(t *testing.T) {
 	key := open(t, "github").KeyOf

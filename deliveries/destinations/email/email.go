@@ -91,24 +91,34 @@ func (t templates) request(m destinations.Message) (q destinations.Request, err 
 	if m.Form != nil {
 		m.Output = answerOf(m)
 	}
-	out.Plain = markdown.Plain.Text(headlineOf(m)) + "\n\n" + plainOfForm(m) + m.Fit(markdown.Plain, maxText) + "\n"
-	out.HTML = htmlOf(m)
+	source, isCut := m.Markdown(), false
+	if len(source) > maxText {
+		source, isCut = source[:strings.LastIndexByte(source[:maxText], '\n')+1], true
+	}
+	text := markdown.Read(source, maxText)
+	plain := ""
+	if isCut {
+		plain = m.Fit(markdown.Plain, maxText)
+	} else {
+		plain = m.FitBlocks(markdown.Plain, maxText, text.Blocks(markdown.Plain))
+	}
+	out.Plain = markdown.Plain.Text(headlineOf(m)) + "\n\n" + plainOfForm(m) + plain + "\n"
+	out.HTML = htmlOf(m, text, isCut)
 	return destinations.Request{Mail: out}, nil
 }
 
 // htmlOf is a mail as a page: its Markdown as safe HTML, in which nothing is loaded from elsewhere.
-func htmlOf(m destinations.Message) string {
-	source, more := m.Markdown(), ""
-	if len(source) > maxText {
-		source, more = source[:strings.LastIndexByte(source[:maxText], '\n')+1], "<p>"+linkOf("… Read the rest", m.Link)+"</p>"
-	}
+func htmlOf(m destinations.Message, text *markdown.Text, isCut bool) string {
 	var b strings.Builder
 	b.WriteString("<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"></head><body style=\"font-family:sans-serif;line-height:1.5;max-width:42em\">\n<h2>" +
-		markdown.EscapeHTML(headlineOf(m)) + "</h2>\n" + htmlOfForm(m) + string(markdown.HTML(source)) + more)
+		markdown.EscapeHTML(headlineOf(m)) + "</h2>\n" + htmlOfForm(m) + string(text.HTML()))
+	if isCut {
+		b.WriteString("<p>" + linkOf("… Read the rest", m.Link) + "</p>")
+	}
 	for _, f := range m.Files {
 		b.WriteString("<p>" + linkOf(f.Name, f.URL) + "</p>\n")
 	}
-	if more == "" && m.Link != "" {
+	if !isCut && m.Link != "" {
 		b.WriteString("<p>" + linkOf("Open the run", m.Link) + "</p>\n")
 	}
 	return b.String() + "</body></html>\n"

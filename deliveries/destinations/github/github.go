@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,6 +47,7 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 	r = destinations.Receiver{Request: own.request, Judge: judge, ReadsKey: true, PublicPaths: true}
 	if !host.AsStatus {
 		r.Ref, r.KeyOf = commentID, destinations.KeyAt
+		r.Find, r.Found = own.find, own.found
 	}
 	return r, found
 }
@@ -66,19 +68,39 @@ func (r receiver) request(m destinations.Message) (q destinations.Request, err e
 	if r.host.AsStatus {
 		return destinations.JSON(base+"/statuses/"+p.Commit, r.header(), statusOf(m))
 	}
-	list, one := base+"/commits/"+p.Commit+"/comments", base+"/comments/"
-	if p.HasNumber() {
-		list, one = base+"/issues/"+p.Number+"/comments", base+"/issues/comments/"
-	}
+	list, one := comments(base, p)
 	comment := struct {
 		Body string `json:"body"`
-	}{commentOf(m)}
+	}{r.host.Mark(m) + commentOf(m)}
 	if m.First == "" {
 		return destinations.JSON(list, r.header(), comment)
 	}
 	q, err = destinations.JSON(one+url.PathEscape(m.First), r.header(), comment)
 	q.Method = http.MethodPatch
 	return q, err
+}
+
+// comments are where those at a place are listed, and where one of them is edited.
+func comments(base string, p repository.Place) (list, one string) {
+	if p.HasNumber() {
+		return base + "/issues/" + p.Number + "/comments", base + "/issues/comments/"
+	}
+	return base + "/commits/" + p.Commit + "/comments", base + "/comments/"
+}
+
+// find asks for a comment at the place of a message: since is for those on issues and changes.
+func (r receiver) find(m destinations.Message, page int) (q destinations.Request, err error) {
+	p, err := r.host.Place(m)
+	list, _ := comments(r.URL+"/repos/"+p.Repository, p)
+	query := url.Values{"per_page": {"1"}, "page": {strconv.Itoa(page)}, "since": {m.Since.Add(-clocksApart).UTC().Format(time.RFC3339)}}
+	return destinations.Request{Method: http.MethodGet, URL: list + "?" + query.Encode()}, err
+}
+
+// clocksApart is how far the clock of a host may be from ours.
+const clocksApart = 5 * time.Minute
+
+func (r receiver) found(m destinations.Message, a destinations.Answer) (ref string, more bool) {
+	return r.host.Found(m, a, "body", commentID)
 }
 
 // look asks whether the token is good, and writes nothing.
@@ -91,7 +113,7 @@ func (r receiver) look() destinations.Request {
 }
 
 func commentOf(m destinations.Message) string {
-	return markdown.GitHub.Strong(destinations.Cut(m.Headline(), maxHeadline)) + "\n\n" + m.Fit(markdown.GitHub, maxComment)
+	return m.FitBelow(markdown.GitHub.Strong(destinations.Cut(m.Headline(), maxHeadline)), markdown.GitHub, maxComment)
 }
 
 type status struct {

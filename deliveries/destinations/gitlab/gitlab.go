@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"beckon/deliveries/destinations"
@@ -35,6 +36,7 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 	r = destinations.Receiver{Request: own.request, Judge: judge, ReadsKey: true, PublicPaths: true}
 	if !host.AsStatus {
 		r.Ref, r.KeyOf = noteID, destinations.KeyAt
+		r.Find, r.Found = own.find, own.found
 	}
 	return r, found
 }
@@ -55,31 +57,45 @@ func (r receiver) request(m destinations.Message) (q destinations.Request, err e
 	if r.host.AsStatus {
 		return destinations.JSON(project+"/statuses/"+p.Commit, r.header(), statusOf(m))
 	}
-	discussion, note, _ := strings.Cut(m.First, "/")
-	address := project
-	switch {
-	case p.HasNumber() && p.Thing == repository.MergeRequest:
-		address += "/merge_requests/" + p.Number + "/notes"
-		note = m.First
-	case p.HasNumber():
-		address += "/issues/" + p.Number + "/notes"
-		note = m.First
-	default: // a plain comment on a commit has no id by which to edit it
-		address += "/repository/commits/" + p.Commit + "/discussions"
-		if m.First != "" {
-			address += "/" + url.PathEscape(discussion) + "/notes"
-		}
-	}
-	if m.First != "" {
-		address += "/" + url.PathEscape(note)
+	address := project + comments(p)
+	if discussion, note, ok := strings.Cut(m.First, "/"); ok && !p.HasNumber() {
+		address += "/" + url.PathEscape(discussion) + "/notes/" + url.PathEscape(note)
+	} else if m.First != "" {
+		address += "/" + url.PathEscape(m.First)
 	}
 	q, err = destinations.JSON(address, r.header(), struct {
 		Body string `json:"body"`
-	}{commentOf(m)})
+	}{r.host.Mark(m) + commentOf(m)})
 	if m.First != "" {
 		q.Method = http.MethodPut
 	}
 	return q, err
+}
+
+// comments are where those at a place are, in its project.
+func comments(p repository.Place) string {
+	switch {
+	case p.HasNumber() && p.Thing == repository.MergeRequest:
+		return "/merge_requests/" + p.Number + "/notes"
+	case p.HasNumber():
+		return "/issues/" + p.Number + "/notes"
+	}
+	return "/repository/commits/" + p.Commit + "/discussions" // a plain comment on a commit has no id by which to edit it
+}
+
+// find asks for a comment at the place of a message, the newest first; discussions of commits come by age.
+func (r receiver) find(m destinations.Message, page int) (q destinations.Request, err error) {
+	p, err := r.host.Place(m)
+	query := url.Values{"per_page": {"1"}, "page": {strconv.Itoa(page)}, "order_by": {"created_at"}, "sort": {"desc"}}
+	return destinations.Request{Method: http.MethodGet, URL: r.project(p.Repository) + comments(p) + "?" + query.Encode()}, err
+}
+
+func (r receiver) found(m destinations.Message, a destinations.Answer) (ref string, more bool) {
+	textAt := "body"
+	if p, err := r.host.Place(m); err == nil && !p.HasNumber() {
+		textAt = "notes.0.body"
+	}
+	return r.host.Found(m, a, textAt, noteID)
 }
 
 func (r receiver) project(name string) string { return r.URL + "/projects/" + url.PathEscape(name) }
@@ -94,7 +110,7 @@ func (r receiver) look() destinations.Request {
 }
 
 func commentOf(m destinations.Message) string {
-	return markdown.GitLab.Strong(destinations.Cut(m.Headline(), maxHeadline)) + "\n\n" + m.Fit(markdown.GitLab, maxComment)
+	return m.FitBelow(markdown.GitLab.Strong(destinations.Cut(m.Headline(), maxHeadline)), markdown.GitLab, maxComment)
 }
 
 type status struct {

@@ -4,6 +4,7 @@ package googlechat
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"beckon/deliveries/destinations"
 	"beckon/internal/markdown"
@@ -33,11 +34,13 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 	r.Request = func(m destinations.Message) (destinations.Request, error) {
 		d := markdown.GoogleChat
 		head := marks[m.State()] + d.Strong(destinations.Cut(m.Headline(), 200))
-		out, to := message{Text: head + "\n\n" + m.Fit(d, maxText-len(head)-2)}, s.URL
+		out, to := message{Text: m.FitBelow(head, d, maxText-len(head)-2)}, s.URL
 		if m.Key != "" {
 			out.Thread, to = &thread{destinations.Cut(m.Key, 1000)}, inThread(to)
 		}
-		return destinations.JSON(to, nil, out)
+		q, err := destinations.JSON(to, nil, out)
+		q.PublicQuery = once(to, m)
+		return q, err
 	}
 	r.Judge, r.ReadsKey = judge, true
 	return r, nil
@@ -53,6 +56,14 @@ func inThread(to string) string {
 	query.Set("messageReplyOption", "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD")
 	u.RawQuery = query.Encode()
 	return u.String()
+}
+
+// once has Google Chat make one message of several attempts to send it.
+func once(to string, m destinations.Message) string {
+	if m.Series == "" || m.IsSample || !strings.Contains(to, "?") {
+		return ""
+	}
+	return "&requestId=" + url.QueryEscape(m.Series)
 }
 
 func judge(a destinations.Answer) destinations.Verdict {

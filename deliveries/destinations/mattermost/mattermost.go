@@ -27,7 +27,7 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 	r.Request = func(m destinations.Message) (destinations.Request, error) {
 		d := markdown.Mattermost
 		head := marks[m.State()] + d.Strong(destinations.Cut(m.Headline(), 200))
-		return destinations.JSON(s.URL, nil, message{s.To, head + "\n\n" + m.Fit(d, maxText-1000)})
+		return destinations.JSON(s.URL, nil, message{s.To, m.FitBelow(head, d, maxText-1000)})
 	}
 	r.Judge = judge
 	return r, nil

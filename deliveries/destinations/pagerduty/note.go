@@ -43,7 +43,7 @@ func openNotes(s destinations.Settings) (r destinations.Receiver, found problem.
 		type note struct {
 			Content string `json:"content"`
 		}
-		text := markdown.Plain.Text(destinations.Cut(m.Headline(), 200)) + "\n\n" + m.Fit(markdown.Plain, maxNote)
+		text := m.FitBelow(markdown.Plain.Text(destinations.Cut(m.Headline(), 200)), markdown.Plain, maxNote)
 		return destinations.JSON(s.URL+"/incidents/"+m.Key+"/notes", header, struct {
 			Note note `json:"note"`
 		}{note{strings.TrimSpace(text)}})

@@ -38,10 +38,15 @@ type event struct {
 }
 
 type payload struct {
-	Summary  string            `json:"summary"`
-	Source   string            `json:"source"`
-	Severity string            `json:"severity"`
-	Details  map[string]string `json:"custom_details,omitempty"`
+	Summary  string  `json:"summary"`
+	Source   string  `json:"source"`
+	Severity string  `json:"severity"`
+	Details  details `json:"custom_details"`
+}
+
+type details struct {
+	Event string `json:"event"`
+	Text  string `json:"text"`
 }
 
 type link struct {
@@ -75,7 +80,7 @@ func eventOf(m destinations.Message, key string) event {
 	plain.Link = ""
 	blocks := m.Blocks(markdown.Plain, maxDetails)
 	e.Payload = &payload{Summary: m.Brief(blocks, maxSummary), Source: cmp.Or(m.Agent, "beckon"), Severity: severities[m.State()],
-		Details: map[string]string{"text": plain.FitBlocks(markdown.Plain, maxDetails, blocks), "event": m.Type}}
+		Details: details{m.Type, plain.FitBlocks(markdown.Plain, maxDetails, blocks)}}
 	if m.Link != "" {
 		e.Links = []link{{m.Link, "Open the run"}}
 	}

@@ -160,9 +160,14 @@ func messageOf(m destinations.Message, channel string) message {
 // sections packs the paragraphs of a text into blocks.
 func sections(d *markdown.Dialect, blocks []markdown.Block) (list []string, cut bool) {
 	var current strings.Builder
+	current.Grow(d.Size(blocks, maxSection))
 	size := 0
 	for _, b := range blocks {
-		for _, piece := range d.Pieces(b, maxSection, maxSections+1) {
+		pieces := []string{b.Text}
+		if d.Measure(b.Text) > maxSection {
+			pieces = d.Pieces(b, maxSection, maxSections+1)
+		}
+		for _, piece := range pieces {
 			between := b.Separator()
 			if size == 0 {
 				between = ""
@@ -223,6 +228,8 @@ func judge(a destinations.Answer) destinations.Verdict {
 	}
 	words := strings.TrimSpace(string(a.Body))
 	switch {
+	case words == "ok" && a.OK():
+		return destinations.Verdict{}
 	case a.Into(&said) && said.OK != nil:
 		if *said.OK && a.OK() {
 			return destinations.Verdict{}

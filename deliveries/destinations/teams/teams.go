@@ -3,6 +3,7 @@ package teams
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"beckon/deliveries/destinations"
@@ -97,8 +98,9 @@ func cardOf(m destinations.Message, limit int) card {
 func body(m destinations.Message, limit int) []element {
 	d := markdown.Card
 	list := []element{{Type: "TextBlock", Text: d.Text(destinations.Cut(m.Headline(), maxTitle)), Wrap: true, Weight: "Bolder", Size: "Large", Color: colors[m.State()]}}
-	used := 0
-	for _, b := range d.Blocks(m.Markdown(), 4*limit) {
+	used, blocks := 0, d.Blocks(m.Markdown(), 4*limit)
+	list = slices.Grow(list, len(blocks)+2)
+	for _, b := range blocks {
 		room := limit - used
 		if b.Code {
 			room = min(room, maxCode)

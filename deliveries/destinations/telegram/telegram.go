@@ -45,7 +45,7 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 		d := markdown.Telegram
 		head := marks[m.State()] + d.Strong(destinations.Cut(m.Headline(), 200))
 		return destinations.JSON(strings.TrimSuffix(s.URL, "/")+"/bot"+s.Secret.Reveal()+"/sendMessage", nil,
-			message{s.To, head + "\n\n" + m.Fit(d, maxText-d.Measure(head)-2), "HTML", preview{true}})
+			message{s.To, m.FitBelow(head, d, maxText-d.Measure(head)-2), "HTML", preview{true}})
 	}
 	r.Judge = judge
 	return r, found
