@@ -17,11 +17,10 @@ const mostOpen = 300
 
 // call is one way to call.
 type call struct {
-	agent   string
-	path    string
-	headers map[string]string
-	slow    bool
-	once    bool // with an Idempotency-Key, and made again until it is accepted
+	agent string
+	path  string
+	slow  bool
+	once  bool // with an Idempotency-Key, and made again until it is accepted
 }
 
 // Callers who wait for the answer, and those who put runs into the queue.
