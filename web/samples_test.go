@@ -40,6 +40,8 @@ func samples() map[string][]any {
 		"login":         {loginForm{"/admin", "Wrong."}},
 		"error":         {errorView{"Not Found", "There is nothing at this address.", "req_1"}},
 		"docs":          {nil},
+		"guide":         {&guide{Name: "runs", Title: "Runs", HTML: "<p>x</p>", Sections: []guideSection{{"States", "states", "", 2}}}},
+		"guides":        {guideList{Query: "x", Found: []found{{"States", "Runs", "book-open", "/docs/runs#states"}}, Guides: []*guide{{Name: "guides/alerts", Title: "Alerts", Lead: "x"}}, Reference: []*guide{{Name: "runs", Title: "Runs"}}}, guideList{Query: "y"}},
 		"overview":      {sampleOverview()},
 		"agents":        {sampleList("agents", agent)},
 		"agent":         sampleForms("agent", agentFormOf(agent)),

@@ -124,7 +124,7 @@ if (editor) {
   });
   editor.addEventListener("reset", (event) => {
     event.preventDefault();
-    location.reload(); // to the saved steps
+    location.assign(`${location.pathname}?tab=steps`); // to what is saved
   });
 
   editor.addEventListener("dragstart", (event) => {
