@@ -25,7 +25,7 @@ var layers = map[string]int{
 	"clients": 2, "commands": 2, "agents": 2, "artifacts": 2, "share": 2, "events": 2, "tools": 2, "sessions": 2,
 	"internal/catalog": 1, "internal/work": 1, "internal/store": 1, "internal/sealed": 1, "internal/gate": 1, "internal/magec": 1, "calls/senders": 1, "calls/senders/all": 1, "calls/forms": 1, "tools/names": 1,
 	"deliveries/destinations": 1, "deliveries/destinations/all": 1,
-	"internal/problem": 0, "internal/secret": 0, "internal/signature": 0, "internal/egress": 0, "internal/telemetry": 0,
+	"docs": 0, "internal/problem": 0, "internal/secret": 0, "internal/signature": 0, "internal/egress": 0, "internal/telemetry": 0,
 	"internal/units": 0, "internal/memory": 0, "internal/render": 0, "internal/freeport": 0, "internal/expression": 0, "internal/cron": 0,
 	"internal/jsonstream": 0, "internal/basepath": 0, "internal/findings": 0, "internal/backup": 0, "internal/doctor": 0, "internal/markdown": 0, "internal/repository": 0, "internal/mail": 0, "internal/redact": 0, "internal/gcs": 0, "internal/azblob": 0, "internal/fence": 0, "internal/spend": 0, "internal/skills": 0,
 }

@@ -18,6 +18,7 @@ const deliveriesPath = "/admin/deliveries"
 
 // deliveryList is what the list shows.
 type deliveryList struct {
+	Views     views
 	Filter    deliveryFilter
 	Statuses  []string
 	Endpoints []string // ids to choose from
@@ -91,7 +92,7 @@ func (w *Web) deliveryPages() []page {
 }
 
 func (w *Web) deliveriesPage() page {
-	return page{path: deliveriesPath, template: "deliveries", title: "Deliveries", data: w.showDeliveries}
+	return page{path: deliveriesPath, template: "deliveries", title: "Deliveries", data: w.showDeliveries, posts: w.viewPosts(deliveriesPath)}
 }
 
 func (w *Web) showDeliveries(c echo.Context) (any, error) {
@@ -113,6 +114,9 @@ func (w *Web) showDeliveries(c echo.Context) (any, error) {
 		list.Next = f.address(next)
 	}
 	if c.Request().Header.Get("HX-Request") == "" { // which asks for the rows alone
+		if list.Views, err = w.viewsOf(ctx, deliveriesPath, list.Address); err != nil {
+			return nil, err
+		}
 		err = w.addDeliveryChoices(ctx, &list)
 	}
 	return list, err

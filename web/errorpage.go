@@ -21,7 +21,7 @@ func errorPage() page {
 
 // Owns reports whether an address is a page's, whose errors are for people.
 func (w *Web) Owns(path string) bool {
-	return path == homePath || strings.HasPrefix(path, homePath+"/")
+	return path == homePath || strings.HasPrefix(path, homePath+"/") || strings.HasPrefix(path, "/docs/")
 }
 
 // AnswerProblem draws an error, with the menu for those who are signed in. The caller has logged it, and says which status

@@ -18,7 +18,7 @@ var flowFields = []labelled{
 	{"retryOnCrash", "Retry after a crash"},
 	{"gate", "Gate"},
 	{"events", "Event names"},
-	{"yaml", "The flow"},
+	{"yaml", "YAML"},
 }
 
 // flowForm is a flow as its form has it.
@@ -31,13 +31,16 @@ type flowForm struct {
 	Share             bool
 	Gate              string
 	TooLarge          bool // for a form; it is edited as YAML
+	Events            map[string]string
+	Chosen            string // the path of the step whose fields are shown
+	YAML              flowYAML
 }
 
 // flowPages are those of the flows: each is drawn as boxes, and edited as a form or as YAML.
 func (w *Web) flowPages() []page {
 	form := nounPages[agents.Flow, flowForm]{
 		form: formOf("flows"), web: w,
-		newItem: w.blankFlow, formFor: flowFormOf, read: readFlow, choices: w.invocables, onButton: editFlow, listNote: agentsOf,
+		newItem: w.blankFlow, formFor: flowFormOf, read: w.readFlow, choices: w.invocables, onButton: editFlow, screen: w.flowScreen, listNote: agentsOf,
 	}
 	text := nounPages[agents.Flow, flowText]{
 		form: form.form, web: w, template: "flow-yaml", suffix: "/yaml",
@@ -58,50 +61,35 @@ func (w *Web) blankFlow(ctx context.Context, asked url.Values) (agents.Flow, err
 }
 
 func flowFormOf(f agents.Flow) flowForm {
-	form := flowForm{ID: f.ID, Name: f.Name, Prompt: f.Prompt, Timeout: writeDuration(f.Timeout), RetryOnCrash: writeYesNo(f.RetryOnCrash), Share: f.Share, Gate: f.Gate, Aliases: aliasesOf(f.Events, "events", runEvents),
+	form := flowForm{ID: f.ID, Name: f.Name, Prompt: f.Prompt, Timeout: writeDuration(f.Timeout), RetryOnCrash: writeYesNo(f.RetryOnCrash), Share: f.Share, Gate: f.Gate, Events: f.Events, Aliases: aliasesOf(f.Events, "events", runEvents),
 		Root: stepFormOf(f.Root)}
 	form.Root.place("root")
 	form.TooLarge = form.Root.count() > maxFormSteps
 	return form
 }
 
-func readFlow(sent url.Values, _ agents.Flow) (flowForm, agents.Flow, problem.Fields) {
+// readFlow reads the form. The YAML beside it counts where somebody has changed that since it was drawn.
+func (w *Web) readFlow(sent url.Values, have agents.Flow) (flowForm, agents.Flow, problem.Fields) {
 	var wrong problem.Fields
-	f := flowForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Prompt: sent.Get("prompt"), Timeout: trimmed(sent, "timeout"), RetryOnCrash: trimmed(sent, "retryOnCrash"), Share: sent.Has("share"), Gate: trimmed(sent, "gate")}
+	f := flowForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Prompt: sent.Get("prompt"), Timeout: trimmed(sent, "timeout"), RetryOnCrash: trimmed(sent, "retryOnCrash"), Share: sent.Has("share"), Gate: trimmed(sent, "gate"),
+		Events: aliasesIn(sent, "events", runEvents), Chosen: trimmed(sent, "step")}
 	left := maxFormSteps
 	if f.Root = readStep(sent, "root", &left); left < 0 {
 		wrong.Add("root", "has more than %d steps, which are too many for a form: edit it as YAML", maxFormSteps)
 	}
 	f.Root.place("root")
-	flow := agents.Flow{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), Prompt: f.Prompt, Timeout: typedDuration(&wrong, "timeout", f.Timeout), RetryOnCrash: typedYesNo(&wrong, "retryOnCrash", f.RetryOnCrash),
-		Share: f.Share, Gate: f.Gate, Events: aliasesIn(sent, "events", runEvents), Root: f.Root.step(&wrong)}
-	f.Aliases = aliasesOf(flow.Events, "events", runEvents)
+	f.Aliases = aliasesOf(f.Events, "events", runEvents)
+	if sent.Has("yaml") && digest(sent.Get("yaml")) != sent.Get("yamlWas") {
+		return w.readFlowBeside(sent, have, f)
+	}
+	flow := f.flow(&wrong)
 	return f, flow, wrong
 }
 
-// editFlow changes the steps as a button says: "add root", "up root.steps[1]". Whatever else it says only draws the form
-// again.
-func editFlow(_ context.Context, do string, f *nounForm[flowForm], _, _ agents.Flow) error {
-	what, path, _ := strings.Cut(do, " ")
-	root := &f.Form.Root
-	switch what {
-	case "add":
-		if at := root.at(path); at != nil && root.count() < maxFormSteps {
-			at.Steps = append(at.Steps, stepForm{Type: agents.StepAgent})
-		}
-	case "otherwise":
-		if at := root.at(path); at != nil && at.Otherwise == nil && root.count() < maxFormSteps {
-			at.Otherwise = &stepForm{Type: agents.StepAgent}
-		}
-	case "remove":
-		root.remove(path)
-	case "up":
-		root.move(path, -1)
-	case "down":
-		root.move(path, 1)
-	}
-	root.place("root")
-	return nil
+// flow is what the form says.
+func (f flowForm) flow(wrong *problem.Fields) agents.Flow {
+	return agents.Flow{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), Prompt: f.Prompt, Timeout: typedDuration(wrong, "timeout", f.Timeout), RetryOnCrash: typedYesNo(wrong, "retryOnCrash", f.RetryOnCrash),
+		Share: f.Share, Gate: f.Gate, Events: f.Events, Root: f.Root.step(wrong)}
 }
 
 // agentsOf names what a flow asks, each once, in the order of the steps.

@@ -13,7 +13,7 @@ import (
 )
 
 // maxFormSteps is how many steps a form can have; the page would be too large with more.
-const maxFormSteps = 70
+const maxFormSteps = 60
 
 // stepForm is a step as its form has it, and as it is drawn.
 type stepForm struct {
@@ -32,6 +32,7 @@ type stepForm struct {
 	First, Last                bool   // among its siblings
 	Parent                     string // the type of the step around it
 	States                     []stepState
+	picked, leaves             bool // while a button is handled: it is to be chosen, or goes from here
 }
 
 func stepFormOf(s agents.Step) stepForm {
@@ -100,12 +101,11 @@ func readStep(sent url.Values, path string, left *int) stepForm {
 // retyped keeps what was typed when a step gets another type: an agent becomes the first step of the group, the only
 // agent of a group takes its place, and what a router does otherwise becomes the last step of another group.
 func (f stepForm) retyped(was string) stepForm {
-	isGroup := f.Type != agents.StepAgent && f.Type != agents.StepSet
 	if was == agents.StepRouter && f.Type != was && f.Otherwise != nil {
 		f.Steps, f.Otherwise = append(f.Steps, *f.Otherwise), nil
 	}
 	switch {
-	case was == agents.StepAgent && isGroup && len(f.Steps) == 0:
+	case was == agents.StepAgent && f.isGroup() && len(f.Steps) == 0:
 		child := f
 		child.Type, child.When = agents.StepAgent, ""
 		return stepForm{Type: f.Type, When: f.When, Steps: []stepForm{child}}
@@ -132,6 +132,9 @@ func (f *stepForm) place(path string) {
 		f.Otherwise.place(agents.OtherwisePath(path))
 	}
 }
+
+// isGroup reports whether it has steps of its own.
+func (f stepForm) isGroup() bool { return f.Type != agents.StepAgent && f.Type != agents.StepSet }
 
 // IsChoice reports whether it is one of the steps of a router, with a condition.
 func (f stepForm) IsChoice() bool { return f.Parent == agents.StepRouter && !f.IsOtherwise() }
@@ -180,34 +183,4 @@ func (f *stepForm) at(path string) *stepForm {
 		f = &f.Steps[i]
 	}
 	return f
-}
-
-// siblings finds the steps that a step is among, and its place there; nil for the root and for what a router does otherwise.
-func (f *stepForm) siblings(path string) (parent *stepForm, i int) {
-	cut := strings.LastIndex(path, ".")
-	if cut < 0 || f.at(path) == nil {
-		return nil, 0
-	}
-	i, err := strconv.Atoi(stepIndex.FindStringSubmatch(path[cut:])[1]) // at has read it
-	if err != nil {
-		return nil, 0
-	}
-	return f.at(path[:cut]), i
-}
-
-func (f *stepForm) remove(path string) {
-	if parent := f.at(strings.TrimSuffix(path, ".otherwise")); parent != nil && strings.HasSuffix(path, ".otherwise") {
-		parent.Otherwise = nil
-		return
-	}
-	if parent, i := f.siblings(path); parent != nil {
-		parent.Steps = append(parent.Steps[:i:i], parent.Steps[i+1:]...)
-	}
-}
-
-func (f *stepForm) move(path string, by int) {
-	parent, i := f.siblings(path)
-	if parent != nil && i+by >= 0 && i+by < len(parent.Steps) {
-		parent.Steps[i], parent.Steps[i+by] = parent.Steps[i+by], parent.Steps[i]
-	}
 }

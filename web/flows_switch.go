@@ -29,6 +29,9 @@ func (w *Web) switchToYAML(text nounPages[agents.Flow, flowText]) func(echo.Cont
 			}
 		}
 		written := w.writeFlow(flow, unreadTexts(f.Form, wrong))
+		if len(f.Form.YAML.Mistakes) > 0 {
+			written = f.Form.YAML.Text // as it was typed
+		}
 		to := nounForm[flowText]{Path: f.Path, One: f.One, ID: f.ID, Version: f.Version, Managed: f.Managed, Warnings: f.Warnings}
 		to.Form, _, _ = w.readFlowText(url.Values{"yaml": {written}}, agents.Flow{ID: f.ID})
 		return true, text.draw(c, http.StatusOK, to, nil)

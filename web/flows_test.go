@@ -57,6 +57,11 @@ func TestStepsAreAddedMovedAndRemoved(t *testing.T) {
 		{"down root.steps[0].steps[0]", nil, "seq(par(filed logs) loo(writer))"},
 		{"remove root.steps[0].steps[0]", nil, "seq(par(filed) loo(writer))"},
 		{"remove root.steps[0]", nil, "seq(loo(writer))"},
+		{"copy root.steps[0]", nil, "seq(par(logs filed) par(logs filed) loo(writer))"},
+		{"copy root.steps[0].steps[0]", nil, "seq(par(logs logs filed) loo(writer))"},
+		{"move root.steps[0].steps[1] root.steps[0].steps[0]", nil, "seq(par(filed logs) loo(writer))"},
+		{"move root.steps[0].steps[0] root.steps[1].steps[9999]", nil, "seq(par(filed) loo(writer logs))"},
+		{"move root.steps[1] root.steps[0].steps[1]", nil, "seq(par(logs loo(writer) filed))"},
 		{"draw", []string{"root.type", "parallel"}, "par(par(logs filed) loo(writer))"},
 		{"draw", []string{"root.steps[1].steps[0].type", "parallel"}, "seq(par(logs filed) loo(par(writer)))"},
 		{"draw", []string{"root.steps[1].type", "agent"}, "seq(par(logs filed) writer)"},
@@ -65,6 +70,11 @@ func TestStepsAreAddedMovedAndRemoved(t *testing.T) {
 		{"up root.steps[0]", nil, "seq(par(logs filed) loo(writer))"},
 		{"down root.steps[1]", nil, "seq(par(logs filed) loo(writer))"},
 		{"remove root", nil, "seq(par(logs filed) loo(writer))"},
+		{"copy root", nil, "seq(par(logs filed) loo(writer))"},
+		{"move root.steps[0] root.steps[0].steps[0]", nil, "seq(par(logs filed) loo(writer))"},
+		{"move root root.steps[0].steps[0]", nil, "seq(par(logs filed) loo(writer))"},
+		{"move root.steps[0] root.steps[1].steps[0].steps[0]", nil, "seq(par(logs filed) loo(writer))"},
+		{"move root.steps[0] nowhere", nil, "seq(par(logs filed) loo(writer))"},
 		{"remove root.steps[9]", nil, "seq(par(logs filed) loo(writer))"},
 		{"add root.steps[0].steps[x]", nil, "seq(par(logs filed) loo(writer))"},
 		{"up root.steps[99999999999999999999]", nil, "seq(par(logs filed) loo(writer))"},
@@ -136,7 +146,7 @@ func TestALargeFlowIsNoForm(t *testing.T) {
 	fits := n.get("/admin/flows/fits", "Accept-Encoding", "gzip")
 	require.LessOrEqual(t, len(fits.body), 20_000)
 	full := n.typed("/admin/flows/fits", "do", "add root")
-	require.Equal(t, web.MaxFormSteps, strings.Count(full.body, `<fieldset class="step"`))
+	require.Equal(t, web.MaxFormSteps, strings.Count(full.body, `<fieldset class="step`))
 
 	large := n.get("/admin/flows/large").body
 	require.Contains(t, large, "too many steps for a form")
@@ -160,7 +170,7 @@ func TestTheFormOfTheWholeFlow(t *testing.T) {
 	page := n.get(path).body
 	require.NotContains(t, page, "root.onError")
 	require.Contains(t, page, `id="field-root.steps[0].onError"`)
-	require.Contains(t, page, "<legend>Event names</legend>")
+	require.Contains(t, page, "<summary>Event names</summary>")
 	lenient := n.flow("incident")
 	lenient.Root.OnError = "continue"
 	_, err := catalog.Of[agents.Flow](n.editor).Update(t.Context(), "mia", lenient, 0)

@@ -1,21 +1,24 @@
 package web
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"beckon/agents"
 )
 
-// stepView is a step for the template that draws its fields and, within it, those of its steps.
+// stepView is a step for the templates of the editor: its place in the tree, and its fields.
 type stepView struct {
 	stepForm
 	form    nounForm[flowForm]
 	Address string
 }
 
-// Tree is the form of all the steps.
-func (f nounForm[F]) Tree(root stepForm) stepView {
-	return stepView{root, nounForm[flowForm]{Path: f.Path, ID: f.ID, Errors: f.Errors}, f.Address()}
+// Tree is the step that all others are in.
+func (f nounForm[F]) Tree(root stepForm, chosen string, yaml flowYAML) stepView {
+	known := slices.Concat(f.Errors, yaml.Problems, f.Warnings)
+	return stepView{root, nounForm[flowForm]{Path: f.Path, ID: f.ID, Managed: f.Managed, Errors: known, Form: flowForm{Chosen: chosen, YAML: yaml}}, f.Address()}
 }
 
 // Children are the steps within it.
@@ -28,6 +31,72 @@ func (v stepView) Children() []stepView {
 	return list
 }
 
+// All are the step and those below it, each with its fields, in the order of the tree.
+func (v stepView) All() []stepView {
+	list := []stepView{v}
+	for _, child := range v.Children() {
+		list = append(list, child.All()...)
+	}
+	return list
+}
+
+// IsChosen reports whether its fields are shown.
+func (v stepView) IsChosen() bool { return v.Path == v.form.Form.Chosen }
+
+// Line is where it begins in the YAML; 0 where that is not known.
+func (v stepView) Line() int { return v.form.Form.YAML.Line(v.Path) }
+
+// Managed reports whether the flow is in the configuration file.
+func (v stepView) Managed() bool { return v.form.Managed }
+
+// Problems are what is wrong with the step itself, and not with those within it.
+func (v stepView) Problems() (list []string) {
+	for _, e := range v.form.Errors {
+		field, ok := strings.CutPrefix(e.Path, v.Path)
+		if !ok || stepIndex.MatchString(field) {
+			continue
+		}
+		text := e.Message
+		if field = strings.TrimPrefix(field, "."); field != "" {
+			text = stepFieldLabel(field) + " " + text
+		}
+		if text = strings.ToUpper(text[:1]) + text[1:]; !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	return list
+}
+
+// Trouble says how many steps have problems.
+func (v stepView) Trouble() string {
+	n := 0
+	for _, step := range v.All() {
+		n += len(step.Problems())
+	}
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 problem"
+	}
+	return number(int64(n)) + " problems"
+}
+
+// Icon is that of its type.
+func (v stepView) Icon() string {
+	return map[string]string{agents.StepAgent: "bot", agents.StepSequential: "arrow-down", agents.StepParallel: "columns-3", agents.StepLoop: "repeat", agents.StepRouter: "git-branch",
+		agents.StepForeach: "rows-3", agents.StepSet: "braces"}[v.Type]
+}
+
+// Heading is what the panel of its fields is called.
+func (v stepView) Heading() string {
+	if v.IsAgent() {
+		return cmp.Or(v.AgentID, "Agent or flow")
+	}
+	return map[string]string{agents.StepSequential: "One after the other", agents.StepParallel: "In parallel", agents.StepLoop: "Repeat", agents.StepRouter: "Choose one", agents.StepForeach: "For each item",
+		agents.StepSet: "Set values"}[v.Type]
+}
+
 // IsAgent, IsLoop and IsRoot are for the template.
 func (v stepView) IsAgent() bool { return v.Type == agents.StepAgent }
 
@@ -38,7 +107,12 @@ func (v stepView) IsForeach() bool { return v.Type == agents.StepForeach }
 func (v stepView) IsSet() bool { return v.Type == agents.StepSet }
 
 // IsGroup reports whether it has steps of its own.
-func (v stepView) IsGroup() bool { return !v.IsAgent() && !v.IsSet() }
+func (v stepView) IsGroup() bool { return v.isGroup() }
+
+// IsBeside reports whether its steps are drawn side by side: all of them, or one of them, run at the same time.
+func (v stepView) IsBeside() bool {
+	return v.Type == agents.StepParallel || v.Type == agents.StepRouter
+}
 
 // MayHaveOtherwise reports whether it is a router to which what it does otherwise can be added.
 func (v stepView) MayHaveOtherwise() bool { return v.Type == agents.StepRouter && v.Otherwise == nil }
@@ -76,8 +150,7 @@ func (v stepView) Names() aliasLines {
 
 // HasFoldedValues reports whether one of the fields that are folded up says something.
 func (v stepView) HasFoldedValues() bool {
-	names := v.Names()
-	return v.Prompt != "" || v.OutputKey != "" || names.Open || v.ErrorOf("prompt") != "" || v.ErrorOf("outputKey") != "" || v.ErrorOf("events") != ""
+	return v.Names().Open || v.ErrorOf("events") != ""
 }
 
 // Types are what a step can be.

@@ -78,7 +78,12 @@ func stepLabel(path string) string {
 	if m[2] == "" {
 		return step
 	}
+	return fmt.Sprintf("%s, %s", step, stepFieldLabel(m[2]))
+}
+
+// stepFieldLabel is the label of a step's field within a sentence.
+func stepFieldLabel(field string) string {
 	names := map[string]string{"type": "type", "agentId": "agent or flow", "prompt": "prompt", "outputKey": "output name", "maxIterations": "max rounds",
 		"until": "until", "onError": "continue if this step fails", "steps": "steps", "events": "event names", "responseAgent": "use its output as the answer"}
-	return fmt.Sprintf("%s, %s", step, cmp.Or(names[m[2]], m[2]))
+	return cmp.Or(names[field], field)
 }

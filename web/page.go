@@ -42,6 +42,7 @@ type view struct {
 	Crumb   string  // what of the section it is about, such as the id of a client; empty for its list
 	Section *entry  // the entry of the menu that it belongs to; nil for none
 	Menu    []group // empty when nobody is signed in
+	Help    string  // the page of the documentation about it
 	Banner  string  // a warning above every page; empty for none
 	Version string
 	Data    any
@@ -103,6 +104,7 @@ func (s *screens) view(p page, path, who string, data any) view {
 		return v
 	}
 	v.Menu, v.Section = menu(path)
+	v.Help = helpFor(path)
 	if one, ok := data.(about); ok {
 		v.Crumb = one.Crumb()
 	}

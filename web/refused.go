@@ -25,6 +25,7 @@ func (w *Web) recordPages() []page {
 
 // refusedList is what the list of refused calls shows.
 type refusedList struct {
+	Views        views
 	Client, Code string // asked for; empty for all
 	Codes        []string
 	Calls        []refusedRow
@@ -68,7 +69,7 @@ func (c refusedCall) OfCode() string { return filtered(refusedPath, "code", c.Co
 type headerField struct{ Name, Value string }
 
 func (w *Web) refusedPage() page {
-	return page{path: refusedPath, template: "refused", title: "Refused calls", data: w.showRefused}
+	return page{path: refusedPath, template: "refused", title: "Refused calls", data: w.showRefused, posts: w.viewPosts(refusedPath)}
 }
 
 func (w *Web) refusedCallPage() page {
@@ -99,7 +100,8 @@ func (w *Web) showRefused(c echo.Context) (any, error) {
 	if next != "" {
 		list.Next = listAddress(refusedPath, asked, next)
 	}
-	return list, nil
+	list.Views, err = w.viewsOf(c.Request().Context(), refusedPath, list.Address)
+	return list, err
 }
 
 // refusedRows tells the operator apart what is all the same to callers: whose call it was and what its token lacked.

@@ -22,6 +22,7 @@ const (
 
 // runList is what the list shows.
 type runList struct {
+	Views             views
 	Filter            runFilter
 	Statuses, Sources []string
 	Clients, Agents   []string // ids to choose from
@@ -44,15 +45,16 @@ type runRow struct {
 	Cost                              string // empty where no model has a price
 	Input                             string // how it begins
 	Error                             string
+	Picks                             bool // it can be picked, to be compared with another one
 }
 
 // runPages are those of the runs.
 func (w *Web) runPages() []page {
-	return []page{w.runsPage(), w.runPage(), w.runTextPage(), w.runEventsPage()}
+	return []page{w.runsPage(), w.comparePage(), w.runPage(), w.runTextPage(), w.runEventsPage()}
 }
 
 func (w *Web) runsPage() page {
-	return page{path: runsPath, template: "runs", title: "Runs", data: w.showRuns}
+	return page{path: runsPath, template: "runs", title: "Runs", data: w.showRuns, posts: w.viewPosts(runsPath)}
 }
 
 func (w *Web) showRuns(c echo.Context) (any, error) {
@@ -81,11 +83,17 @@ func (w *Web) showRuns(c echo.Context) (any, error) {
 		}
 		list.Short = found.next != "" && len(found.list) < runs.DefaultPage
 		for _, r := range found.list {
-			list.Rows = append(list.Rows, w.newRunRow(r))
+			row := w.newRunRow(r)
+			row.Picks = true
+			list.Rows = append(list.Rows, row)
 		}
 	}
 	if c.Request().Header.Get("HX-Request") != "" {
 		return list, nil // which asks for the rows alone
+	}
+	var err error
+	if list.Views, err = w.viewsOf(ctx, runsPath, list.Address); err != nil {
+		return nil, err
 	}
 	return list, errors.Join(w.addApprovals(ctx, &list), w.addRunChoices(ctx, &list))
 }

@@ -39,11 +39,12 @@ type runScreen struct {
 	Events          []eventRow
 	MoreEvents      bool
 	Deliveries      []deliveryRow
-	MoreDeliveries  string // the address of all of them; empty when they are here
-	NotRepeatable   string // why it cannot be run again; empty when it can
-	RepeatsACommand bool   // the command's prompt as it is today
-	Replayable      bool   // its request is kept
-	Advice          advice // on what has failed
+	Sent            []deliveryBar // the same on the timeline
+	MoreDeliveries  string        // the address of all of them; empty when they are here
+	NotRepeatable   string        // why it cannot be run again; empty when it can
+	RepeatsACommand bool          // the command's prompt as it is today
+	Replayable      bool          // its request is kept
+	Advice          advice        // on what has failed
 }
 
 // maxTitle is how much of its input is the title of a run.
@@ -154,13 +155,11 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 	if s.Output.Size > 0 {
 		s.Rendered = balanced(share.SafeHTML(s.Output.Text, run.By.IsData))
 	}
-	s.Ticks = ticks(s.Took)
 	s.Metadata = texts.show("Metadata", string(run.Metadata), "part", "metadata")
 	s.Uploads, s.Artifacts = w.artifactRows(s.Path(), run.Uploads), w.artifactRows(s.Path(), run.Artifacts)
 	if run.Share == runs.HasPage {
 		s.ShareAddress = w.Backend.Share.Link(run.ID)
 	}
-	s.Nodes = w.nodeBars(run, texts)
 	if s.Flow, err = w.progressOf(ctx, run); err != nil {
 		return s, err
 	}
@@ -173,6 +172,14 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 	}
 	if s.Deliveries, err = w.deliveryRows(ctx, list); err != nil {
 		return s, err
+	}
+	line := w.timelineOf(run)
+	if s.Sent, err = w.deliveryBars(ctx, &line, list, s.Deliveries); err != nil {
+		return s, err
+	}
+	s.Nodes = w.nodeBars(run, line, texts)
+	if !run.StartedAt.IsZero() {
+		s.Ticks = ticks(line.whole())
 	}
 	if next != "" {
 		s.MoreDeliveries = filtered(deliveriesPath, "run", run.ID)

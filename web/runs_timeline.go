@@ -79,39 +79,26 @@ type toolRow struct {
 // Tokens are those that the node has used.
 func (b nodeBar) Tokens() int64 { return int64(b.Usage.TotalTokens) }
 
-// nodeBars puts the nodes of a run on a line from its start to its end, or to now.
-func (w *Web) nodeBars(run *runs.Run, shown *texts) []nodeBar {
-	nodes, now := run.AllNodes(), w.Now()
-	from, to := run.StartedAt, run.CompletedAt
-	if to.IsZero() {
-		to = now
-	}
-	for _, n := range nodes {
-		if n.StartedAt.Before(from) { // in an attempt before this one
-			from = n.StartedAt
-		}
-	}
+// nodeBars puts the nodes of a run on its timeline.
+func (w *Web) nodeBars(run *runs.Run, t timeline, shown *texts) []nodeBar {
+	nodes := run.AllNodes()
 	bars := make([]nodeBar, len(nodes))
 	for i, n := range nodes {
 		end := n.CompletedAt
 		if end.IsZero() {
-			end = to
+			end = t.end
 		}
-		b := nodeBar{ID: n.ID, Type: n.Type, Via: n.Via, Status: string(n.Status), After: max(n.StartedAt.Sub(from), 0), Took: max(end.Sub(n.StartedAt), 0),
+		b := nodeBar{ID: n.ID, Type: n.Type, Via: n.Via, Status: string(n.Status), After: t.after(n.StartedAt), Took: max(end.Sub(n.StartedAt), 0),
 			StartedAt: n.StartedAt, Usage: n.Usage, Error: n.Error}
-		place := func(at time.Time, took time.Duration) (l lane) {
-			l.X, l.Width = barPosition(max(at.Sub(from), 0), took, to.Sub(from))
-			return l
-		}
 		for _, a := range n.By.Attempts {
-			b.Attempts = append(b.Attempts, attemptBar{a, place(a.StartedAt, a.Duration)})
+			b.Attempts = append(b.Attempts, attemptBar{a, t.place(a.StartedAt, a.Duration)})
 		}
-		b.X, b.Width = barPosition(b.After, b.Took, to.Sub(from))
+		b.lane = t.place(n.StartedAt, b.Took)
 		if run.IsFlow { // the one node of an agent's run has the run's own output
 			b.Output = shown.show("Output of "+n.ID, n.Output, "node", n.ID)
 		}
 		for _, c := range n.ToolCalls {
-			b.ToolCalls = append(b.ToolCalls, toolRow{c, place(c.StartedAt, c.Duration()), shown.show("Arguments of "+c.Tool, string(c.ArgumentsJSON()), "arguments", c.ID),
+			b.ToolCalls = append(b.ToolCalls, toolRow{c, t.place(c.StartedAt, c.Duration()), shown.show("Arguments of "+c.Tool, string(c.ArgumentsJSON()), "arguments", c.ID),
 				shown.show("Result of "+c.Tool, c.Result, "result", c.ID)})
 		}
 		bars[i] = b

@@ -40,6 +40,8 @@ func samples() map[string][]any {
 		"login":         {loginForm{"/admin", "Wrong."}},
 		"error":         {errorView{"Not Found", "There is nothing at this address.", "req_1"}},
 		"docs":          {nil},
+		"guide":         {&guide{Name: "runs", Title: "Runs", HTML: "<p>x</p>", Sections: []guideSection{{"States", "states", "", 2}}}},
+		"guides":        {guideList{Query: "x", Found: []found{{"States", "Runs", "book-open", "/docs/runs#states"}}, Guides: []*guide{{Name: "guides/alerts", Title: "Alerts", Lead: "x"}}, Reference: []*guide{{Name: "runs", Title: "Runs"}}}, guideList{Query: "y"}},
 		"overview":      {sampleOverview()},
 		"agents":        {sampleList("agents", agent)},
 		"agent":         sampleForms("agent", agentFormOf(agent)),
@@ -66,6 +68,7 @@ func samples() map[string][]any {
 		"design":        {newDesign()},
 		"runs":          {sampleRuns()},
 		"run":           {sampleRun()},
+		"compare":       {comparison{A: sampleRun().Run, Error: "No.", Candidates: []candidate{{runRow{ID: "run_2"}, runsPath}}}, comparison{A: sampleRun().Run, B: sampleRun().Run, Facts: []comparedFact{{"Tokens", "1", "2", "+1"}}, Texts: []comparedText{compareTexts("Answer", "one", "two", "output", "run_1", "run_2")}}},
 		"deliveries":    {sampleDeliveries()},
 		"delivery":      {sampleDelivery()},
 		"refused":       {refusedList{Client: "ci", Code: "unauthorized", Codes: refusedCodes(), Calls: []refusedRow{{refused, "No such client"}}, Next: refusedPath, NotFirst: true}},
@@ -181,7 +184,7 @@ func sampleRun() runScreen {
 		Uploads: []artifactRow{{agents.Artifact{ID: "art_5", Name: "call.wav", MediaType: "audio/wav"}, "audio", "/a/art_5", "/x"}},
 		Nodes:   []nodeBar{{ID: "triage", Type: "triage", Status: "FAILED", lane: lane{0, barWidth}, Took: time.Second, StartedAt: at, Output: text, Error: failure}},
 		Events:  []eventRow{{Type: "node.failed", Node: "triage", Status: "FAILED", At: at, Address: runsPath}}, MoreEvents: true,
-		Deliveries: []deliveryRow{sampleDeliveryRow()}, MoreDeliveries: deliveriesPath, Advice: advice{[]string{"Ask for less."}, []link{{"/admin/agents/triage", "Agent triage"}}}}
+		Deliveries: []deliveryRow{sampleDeliveryRow()}, Sent: []deliveryBar{{sampleDeliveryRow(), []sentBar{{lane{0, barWidth}, 1, 500, failure, time.Second, time.Second}}}, {deliveryRow: sampleDeliveryRow()}}, MoreDeliveries: deliveriesPath, Advice: advice{[]string{"Ask for less."}, []link{{"/admin/agents/triage", "Agent triage"}}}}
 }
 
 func sampleDeliveries() deliveryList {

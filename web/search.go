@@ -53,6 +53,7 @@ func (w *Web) search(c echo.Context) (any, error) {
 	}
 	s.add("Names", named)
 	s.add("Pages", findPages(query))
+	s.add("Guides", findGuides(query, maxFound))
 	return s, nil
 }
 

@@ -18,13 +18,15 @@ type tab struct {
 }
 
 // tabTitles are the parts that pages of nouns may have.
-var tabTitles = map[string]string{"overview": "Overview", "try": "Try", "settings": "Settings", "snippets": "Snippets", "audit": "Audit"}
+var tabTitles = map[string]string{"overview": "Overview", "try": "Try", "steps": "Steps", "settings": "Settings", "snippets": "Snippets", "audit": "Audit"}
 
 // tabsOf returns the keys of the parts that the page of a noun has; the first is shown first.
 func tabsOf(one string) []string {
 	switch one {
 	case "client":
 		return []string{"overview", "try", "settings", "snippets", "audit"}
+	case "flow":
+		return []string{"overview", "steps", "settings", "audit"}
 	case "tool server":
 		return []string{"overview", "try", "settings", "audit"}
 	}

@@ -88,7 +88,7 @@ func (w *Web) pages() []page {
 	for _, f := range forms() {
 		all = append(all, f.pages(w)...)
 	}
-	return slices.Concat(all, []page{w.searchPage()}, w.designPages(), w.runPages(), w.conversationPages(), w.deliveryPages(), w.recordPages())
+	return slices.Concat(all, []page{w.searchPage()}, w.guidePages(), w.designPages(), w.runPages(), w.conversationPages(), w.deliveryPages(), w.recordPages())
 }
 
 // Register puts the pages and their assets on e.

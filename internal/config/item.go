@@ -49,14 +49,17 @@ func ReadItem(text string, kind catalog.Kind) (catalog.Resource, []Mistake, erro
 // LineOfItem returns the line of a resource's text that a field's path leads to, such as "root.steps[0].until", or that of
 // what it is within; 0 where the text doesn't say.
 func LineOfItem(text string, kind catalog.Kind, path string) int {
-	if len(text) > maxItemText {
-		return 0
+	return LinesOfItem(text, kind)(path)
+}
+
+// LinesOfItem returns what finds the lines of many paths of one text, as LineOfItem finds that of one.
+func LinesOfItem(text string, kind catalog.Kind) func(path string) int {
+	if len(text) <= maxItemText {
+		if _, c, _ := readItem(text, kind); c != nil {
+			return c.Line
+		}
 	}
-	_, c, _ := readItem(text, kind)
-	if c == nil {
-		return 0
-	}
-	return c.Line(path)
+	return func(string) int { return 0 }
 }
 
 // WriteItem writes a resource as ReadItem reads it, and as a configuration file can have it below its section: as an item

@@ -2,10 +2,10 @@
 "use strict";
 
 // An element with data-refresh="30" gets the event "refresh" every 30 s: while somebody sees it, and neither points at it, nor
-// reads something below its beginning or in it that would move, fold up or lose its focus.
+// reads something below its beginning or in it that would move, fold up, lose its focus or what is ticked.
 function refresh(element) {
   const reads = element.matches(":hover") || element.getBoundingClientRect().top < 0;
-  const busy = document.hidden || reads || element.contains(document.activeElement) || element.querySelector("details[open]");
+  const busy = document.hidden || reads || element.contains(document.activeElement) || element.querySelector("details[open], :checked");
   if (!busy) htmx.trigger(element, "refresh");
 }
 
@@ -44,7 +44,7 @@ document.addEventListener("click", (event) => {
     return;
   }
   // A link to what stands in another tab opens that first.
-  const target = event.target.closest('a[href^="#"]') && document.getElementById(event.target.closest("a").hash.slice(1));
+  const target = event.target.closest('a[href^="#"]') && document.getElementById(decodeURIComponent(event.target.closest("a").hash.slice(1)));
   const panel = target?.closest("[data-panel][hidden]");
   if (panel) openTab(panel.dataset.panel.split(" ").at(-1));
   for (let fold = target?.closest("details:not([open])"); fold; fold = fold.parentElement.closest("details:not([open])")) fold.open = true;
