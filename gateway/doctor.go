@@ -128,6 +128,9 @@ func checkDatabase(ctx context.Context, c *config.Config) doctor.Finding {
 	if err != nil {
 		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "See whether its user may read and write the tables."}
 	}
+	if err := s.CheckWritable(ctx); err != nil {
+		return doctor.Finding{Status: doctor.Bad, Says: "It can be read, but takes no writes.", Todo: err.Error()}
+	}
 	if len(pending) > 0 {
 		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("It is at version %d, and %d migrations are to be made.", version, len(pending)),
 			Todo: "Make a backup (`beckon backup`); the next start migrates it."}

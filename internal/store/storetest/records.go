@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"testing"
 	"time"
@@ -31,24 +32,41 @@ const fillSpan = 29 * 24 * time.Hour
 // Fill puts runs on record as a busy gateway leaves them in a month: nine of ten have completed, 20 wait, 20 are running. There
 // are two events, a node and an audit entry for each of them, and three deliveries and a key for ten.
 func Fill(t testing.TB, s *store.Store, runs int) {
+	for _, statement := range fillStatements(runs, s.Shared()) {
+		require.NoError(t, s.Write(context.Background(), func(tx store.Tx) error { return tx.Exec(statement) }))
+	}
+}
+
+// FillEarlier is Fill of a database that an earlier version has made: Fill names only columns that 0.1 had.
+func FillEarlier(t testing.TB, db *sql.DB, isPostgres bool, runs int) {
+	for _, statement := range fillStatements(runs, isPostgres) {
+		_, err := db.ExecContext(context.Background(), statement)
+		require.NoError(t, err)
+	}
+}
+
+func fillStatements(runs int, isPostgres bool) []string {
+	if runs == 0 {
+		return nil
+	}
 	statements := []string{fillRuns, fillNodes, fillKeys, fillEvents, fillDeliveries, fillAttempts, fillAudit}
 	hex := "printf('%016X', i)"
-	if s.Shared() {
+	if isPostgres {
 		hex = "lpad(upper(to_hex(CAST(i AS BIGINT))), 16, '0')"
-		statements = append(statements, "ANALYZE")
 	}
-	step := max(fillSpan.Milliseconds()/int64(max(runs, 1)), 1)
+	step := max(fillSpan.Milliseconds()/int64(runs), 1)
 	ulid := ""
 	for shift := 45; shift >= 0; shift -= 5 {
 		ulid += fmt.Sprintf("substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 1 + CAST((at >> %d) & 31 AS INTEGER), 1) || ", shift)
 	}
 	numbers := fmt.Sprintf(fillNumbers, runs, time.Now().Add(-fillSpan).UnixMilli(), step, ulid+hex)
-	for _, statement := range statements[:min(len(statements), runs*len(statements))] {
-		if statement != "ANALYZE" {
-			statement = fmt.Sprintf(statement, numbers)
-		}
-		require.NoError(t, s.Write(context.Background(), func(tx store.Tx) error { return tx.Exec(statement) }))
+	for i, statement := range statements {
+		statements[i] = fmt.Sprintf(statement, numbers)
 	}
+	if isPostgres {
+		statements = append(statements, "ANALYZE")
+	}
+	return statements
 }
 
 const (
