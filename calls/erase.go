@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"beckon/internal/catalog"
-	"beckon/internal/problem"
 	"beckon/runs"
 )
 
@@ -61,16 +60,4 @@ func (s *Service) EraseNoted(ctx context.Context, editor *catalog.Editor, who st
 		section, id = "visitors", VisitorName
 	}
 	return erased, errors.Join(err, editor.Note(ctx, who, "erase", section, id, erased))
-}
-
-// CheckClient returns a NotFound for a client that neither exists nor has any run on record.
-func (s *Service) CheckClient(ctx context.Context, id string) error {
-	if s.Catalog().Clients.Get(id) != nil {
-		return nil
-	}
-	list, _, err := s.Runs.List(ctx, runs.Query{ClientID: id, Limit: 1, Brief: true})
-	if err == nil && len(list) == 0 {
-		err = problem.New(problem.NotFound, "resource_not_found", "There is no client %q, and no run of one on record.", problem.Shorten(id))
-	}
-	return err
 }

@@ -42,7 +42,7 @@ type visitorInput struct {
 type erasedOutput struct{ Body calls.Erased }
 
 func (s *Server) exportClient(ctx context.Context, in *idInput) (*huma.StreamResponse, error) {
-	if err := s.Calls.CheckClient(ctx, in.ID); err != nil {
+	if err := s.checkClient(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	if err := s.note(ctx, "export", "clients", in.ID, map[string]any{"data": "exported"}); err != nil {
@@ -63,7 +63,7 @@ func (s *Server) exportVisitor(ctx context.Context, in *visitorInput) (*huma.Str
 }
 
 func (s *Server) eraseClient(ctx context.Context, in *idInput) (*erasedOutput, error) {
-	if err := s.Calls.CheckClient(ctx, in.ID); err != nil {
+	if err := s.checkClient(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	return s.eraseData(ctx, runs.DataSubject{ClientID: in.ID})
@@ -71,6 +71,18 @@ func (s *Server) eraseClient(ctx context.Context, in *idInput) (*erasedOutput, e
 
 func (s *Server) eraseVisitor(ctx context.Context, in *visitorInput) (*erasedOutput, error) {
 	return s.eraseData(ctx, runs.DataSubject{Visitor: in.Body.Address})
+}
+
+// checkClient returns a NotFound for a client that neither exists nor has any run on record.
+func (s *Server) checkClient(ctx context.Context, id string) error {
+	if s.Calls.Catalog().Clients.Get(id) != nil {
+		return nil
+	}
+	list, _, err := s.Calls.Runs.List(ctx, runs.Query{ClientID: id, Limit: 1, Brief: true})
+	if err == nil && len(list) == 0 {
+		err = problem.New(problem.NotFound, "resource_not_found", "There is no client %q, and no run of one on record.", problem.Shorten(id))
+	}
+	return err
 }
 
 func (s *Server) eraseData(ctx context.Context, d runs.DataSubject) (*erasedOutput, error) {
