@@ -43,6 +43,7 @@ import (
 	"beckon/internal/memory"
 	"beckon/internal/telemetry"
 	"beckon/runs"
+	"beckon/sessions"
 )
 
 // Catalog is a snapshot of the configuration that calls need.
@@ -59,6 +60,7 @@ type Config struct {
 	Deliveries   *deliveries.Service
 	Memory       *memory.Budget    // for the bodies and answers of calls; nil is no limit
 	Coalesce     *coalesce.Service // nil: each call starts a run of its own
+	Sessions     *sessions.Service // of clients with agents that remember; nil for none
 	Kept         *kept.Service     // the latest requests of clients that keep them; nil keeps none
 	Metrics      *telemetry.Metrics
 	MaxBodyBytes int64        // for clients without a limit of their own

@@ -28,7 +28,7 @@ func (c *Call) Wait(ctx context.Context) (*runs.Run, error) {
 		}
 		return nil, nil
 	}
-	c.service.Metrics.Webhook(time.Since(c.request.ReceivedAt))
+	c.service.Metrics.Webhook(ctx, time.Since(c.request.ReceivedAt))
 	return c.Active.Outcome()
 }
 

@@ -103,13 +103,27 @@ type database struct {
 	log    *slog.Logger
 }
 
+// openAsIs is openDatabase without migrating it.
+func openAsIs(ctx context.Context, c *config.Config) (*database, error) {
+	s, err := store.OpenAsIs(ctx, c.Database.URL.Reveal(), silent)
+	if err != nil {
+		return nil, err
+	}
+	return newDatabase(ctx, c, s, silent), nil
+}
+
 func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger) (*database, error) {
 	s, err := store.OpenWith(ctx, c.Database.URL.Reveal(),
 		store.Options{ReadURL: c.Database.ReadURL.Reveal(), MaxConnections: c.Database.MaxConnections}, log)
 	if err != nil {
 		return nil, err
 	}
-	return &database{s, secret.NewSealer(func() (secret.String, error) { return secretsKey(ctx, c, s) }), log}, nil
+	return newDatabase(ctx, c, s, log), nil
+}
+
+func newDatabase(ctx context.Context, c *config.Config, s *store.Store, log *slog.Logger) *database {
+	sealer := secret.NewSealer(func() (secret.String, error) { return secretsKey(ctx, c, s) })
+	return &database{s, sealer.WithPrevious(c.Server.PreviousSecretsKey), log}
 }
 
 // newEditor makes what changes the resources. apply puts them in force; nil for nobody. breakers and out are as for allNouns.

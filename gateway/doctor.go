@@ -26,6 +26,7 @@ import (
 	"beckon/internal/egress"
 	"beckon/internal/memory"
 	"beckon/internal/problem"
+	"beckon/internal/sealed"
 	"beckon/internal/store"
 )
 
@@ -128,6 +129,9 @@ func checkDatabase(ctx context.Context, c *config.Config) doctor.Finding {
 	if err != nil {
 		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "See whether its user may read and write the tables."}
 	}
+	if err := s.CheckWritable(ctx); err != nil {
+		return doctor.Finding{Status: doctor.Bad, Says: "It can be read, but takes no writes.", Todo: err.Error()}
+	}
 	if len(pending) > 0 {
 		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("It is at version %d, and %d migrations are to be made.", version, len(pending)),
 			Todo: "Make a backup (`beckon backup`); the next start migrates it."}
@@ -154,7 +158,27 @@ func checkSecrets(ctx context.Context, c *config.Config) doctor.Finding {
 			return doctor.Finding{Status: doctor.Warning, Says: "Others than its owner may read " + path + ".", Todo: "chmod 600 " + path}
 		}
 	}
+	if c.Server.PreviousSecretsKey != "" {
+		return checkRotation(ctx, c)
+	}
 	return doctor.Well("All stored secrets open.")
+}
+
+// checkRotation looks how far a change of the secrets key has come.
+func checkRotation(ctx context.Context, c *config.Config) doctor.Finding {
+	db, err := openAsIs(ctx, c)
+	if err != nil {
+		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "See what is said of the database."}
+	}
+	defer db.close()
+	r, err := sealed.Reseal(ctx, db.store, db.sealer, true)
+	switch {
+	case err != nil:
+		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "Set server.secretsKey."}
+	case r.Changed > 0:
+		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("%d rows have secrets that the previous key has sealed.", r.Changed), Todo: "Run `beckon secrets rotate`."}
+	}
+	return doctor.Finding{Status: doctor.Warning, Says: "Nothing needs the previous key any more.", Todo: "Remove server.previousSecretsKey."}
 }
 
 func checkDisk(c *config.Config) doctor.Finding {

@@ -274,7 +274,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	requests.Register(g.instance)
 	g.started.addWithin(loopGrace, requests.Close)
 	g.calls = calls.New(calls.Config{
-		Catalog: g.catalog, Runs: g.runs, Kept: requests, Coalesce: coalescing, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
+		Catalog: g.catalog, Runs: g.runs, Sessions: g.sessions, Kept: requests, Coalesce: coalescing, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
 		Senders: g.newSenders(), Challenges: g.newChallenges(key), Fetch: g.fetch, PublicURL: g.publicURL(), Log: g.Log,
 		Budget: g.budgets.Check, MaxBodyBytes: int64(c.MaxBodyBytes), ProxyTimeout: time.Duration(c.ProxyTimeout),
 	})

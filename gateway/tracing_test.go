@@ -54,6 +54,9 @@ type collector struct {
 func newCollector(t *testing.T) *collector {
 	c := &collector{spans: map[string][]*otlp.Span{}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/traces" {
+			return
+		}
 		body, err := io.ReadAll(r.Body)
 		var request collected.ExportTraceServiceRequest
 		if err != nil || proto.Unmarshal(body, &request) != nil {

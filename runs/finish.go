@@ -99,13 +99,13 @@ func (s *Service) finished(a *Active, err error) {
 func (s *Service) finishedLate(a *Active, err error) {
 	outcome := a.run
 	if err == nil {
-		s.count(&outcome)
+		s.count(a.journal.ctx, &outcome)
 		s.report(a.journal.ctx, &outcome, a.err)
 		s.leavesPlace(a)
 		return
 	}
 	outcome.Status = unrecorded
-	s.count(&outcome)
+	s.count(a.journal.ctx, &outcome)
 	s.Log.Error("the end of a run could not be recorded", "run_id", a.ID, "client", outcome.ClientID, "agent", outcome.WorkflowID, "error", err)
 }
 
@@ -130,7 +130,7 @@ func (s *Service) giveUp(a *Active) {
 	a.err = problem.Of(a.startErr)
 	lost := a.run
 	lost.Status = unrecorded
-	s.count(&lost)
+	s.count(a.journal.ctx, &lost)
 	s.Log.Error("run could not be recorded", "run_id", a.ID, "client", a.run.ClientID, "agent", a.run.WorkflowID, "error", a.startErr)
 	a.notifyEnded()
 }
@@ -140,7 +140,7 @@ const unrecorded Status = "UNRECORDED"
 
 // tell lets everybody know of a run whose end is on record. Its caller does not wait for the log.
 func (s *Service) tell(a *Active) {
-	s.count(&a.run)
+	s.count(a.journal.ctx, &a.run)
 	a.notifyEnded()
 	s.report(a.journal.ctx, &a.run, a.err)
 }
@@ -148,12 +148,12 @@ func (s *Service) tell(a *Active) {
 // tellEnd counts and logs a run that ended without being worked on here.
 func (s *Service) tellEnd(ctx context.Context, r *Run) {
 	s.Metrics.RunStarted()
-	s.count(r)
+	s.count(ctx, r)
 	s.report(ctx, r, r.Problem())
 }
 
-func (s *Service) count(r *Run) {
-	s.Metrics.RunEnded(string(r.Status), r.Duration(), r.Usage.PromptTokens, r.Usage.CompletionTokens)
+func (s *Service) count(ctx context.Context, r *Run) {
+	s.Metrics.RunEnded(ctx, string(r.Status), r.Duration(), r.Usage.PromptTokens, r.Usage.CompletionTokens)
 }
 
 // report is the one line that the log has of every run.

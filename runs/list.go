@@ -28,6 +28,7 @@ type Query struct {
 	Until    time.Time // those that were made before; zero for those of all times
 	Prefix   string    // of their ids; empty for any
 	Brief    bool      // the beginning of the input is enough, and the output is not needed
+	source   string    // empty for any
 }
 
 // List returns a page of runs, without their nodes, and the cursor of the next; no cursor says that there is none. A page

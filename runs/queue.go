@@ -275,7 +275,7 @@ func (s *Service) leave(a *Active, after time.Duration, why *problem.Error) {
 	a.notifyEnded()
 	lost := a.run
 	lost.Status = Queued
-	s.count(&lost)
+	s.count(a.journal.ctx, &lost)
 }
 
 // requeue puts a run of this process back into the queue.

@@ -52,6 +52,9 @@ func (q Query) walk(below string) store.Walk {
 	if rest.Value != "" {
 		w.Only = []store.Equal{rest}
 	}
+	if q.source != "" {
+		w.Only = append(w.Only, store.Equal{Column: "source", Value: q.source})
+	}
 	return w
 }
 

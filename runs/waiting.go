@@ -62,7 +62,7 @@ func (w *working) putAway() {
 	a.notifyEnded()
 	lost := a.run
 	lost.Status = Waiting
-	s.count(&lost)
+	s.count(a.journal.ctx, &lost)
 	s.leavesPlace(a)
 }
 

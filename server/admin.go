@@ -49,6 +49,7 @@ func (s *Server) addAdmin() {
 	s.registerTools(api)
 	s.registerRecords(api)
 	s.registerSessions(api)
+	s.registerData(api)
 	s.registerRequests(api)
 	s.describe(api)
 	s.finishDocument(api)

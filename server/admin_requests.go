@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"net/http"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -81,11 +80,7 @@ func (s *Server) getRequest(ctx context.Context, in *requestInput) (*requestOutp
 	if err != nil {
 		return nil, err
 	}
-	detail := keptRequestDetail{KeptRequestDocument: requestOf(k)}
-	if text := string(k.Body); k.Omitted == "" && utf8.ValidString(text) {
-		detail.Body = &text
-	}
-	return &requestOutput{detail}, nil
+	return &requestOutput{detailOfRequest(k)}, nil
 }
 
 func requestOf(k kept.Request) KeptRequestDocument {

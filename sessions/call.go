@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"context"
 	"time"
 
 	"beckon/internal/store"
@@ -83,3 +84,14 @@ func (k Key) Summarize(tx store.Tx, s Summary) error { return putSummary(tx, k, 
 
 // Erase drops the turns of a run, and the summaries that may quote them.
 func Erase(tx store.Tx, runID string) error { return eraseTurns(tx, runID) }
+
+// EraseClient deletes all sessions of a client, and returns how many there were.
+func (s *Service) EraseClient(ctx context.Context, clientID string) (n int64, err error) {
+	err = s.Store.Write(ctx, func(tx store.Tx) error {
+		return tx.Scrub(func() (err error) {
+			n, err = deleteAllOf(tx, clientID)
+			return err
+		})
+	})
+	return n, err
+}

@@ -59,6 +59,15 @@ func deleteSession(tx store.Tx, clientID, id string) error {
 	return nil
 }
 
+func deleteAllOf(tx store.Tx, clientID string) (n int64, err error) {
+	for _, table := range []string{"session_turns", "session_summaries", "agent_sessions"} {
+		if n, err = tx.ExecCount("DELETE FROM "+table+" WHERE client_id = ?", clientID); err != nil {
+			return 0, fmt.Errorf("delete the sessions of client %s: %w", clientID, err)
+		}
+	}
+	return n, nil
+}
+
 func listSessions(tx store.Tx, clientID string, below position, now time.Time, limit int) ([]Session, error) {
 	rows, err := store.Rows[sessionRow](tx, `SELECT * FROM agent_sessions WHERE client_id = ? AND (updated_at, id) < (?, ?) AND expires_at > ?
 		ORDER BY updated_at DESC, id DESC LIMIT ?`, clientID, below.number, below.text, now.UnixMilli(), limit)

@@ -49,6 +49,8 @@ type Backend struct {
 	Models func(ctx context.Context, p agents.Provider) ([]string, error)
 	// Notes returns what Beckon has learnt of the models of an agent; the func is nil where it learns nothing.
 	Notes func(agentID string) []string
+	// ExportData writes what is on record of a client or a visitor, one JSON object a line.
+	ExportData func(ctx context.Context, d runs.DataSubject, to io.Writer) error
 	// Follow answers with the events of a run, as GET /api/v1/runs/{id}/events does.
 	Follow func(w http.ResponseWriter, r *http.Request, runID string) error
 }

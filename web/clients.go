@@ -87,6 +87,7 @@ func (w *Web) clientPosts(id string) map[string]echo.HandlerFunc {
 	if id != "" {
 		posts["/try"], posts["/enabled"], posts["/secret"] = w.tryClient, w.enableClient, w.setClientSecret
 		posts["/form-key"] = w.rotateFormKey
+		posts["/data/export"], posts["/data/erase"], posts["/visitor"] = w.exportData, w.eraseData, w.visitorData
 	}
 	return posts
 }
@@ -159,6 +160,8 @@ func clientNotice(c echo.Context) string {
 		return "The client is disabled. Its calls are refused with 403."
 	case "form-key":
 		return "The form has a new address. The previous one no longer works: put the new one into your pages."
+	case "data-erased":
+		return dataNotice(c)
 	case "deleted":
 		return "The client is deleted, and its token no longer works. Its runs are kept."
 	default:

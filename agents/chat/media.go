@@ -140,7 +140,7 @@ func (m *media) ask(ctx context.Context, call mediaCall, send func(ctx context.C
 		*used = agents.Usage{Cost: used.Cost} // an attempt that has failed has used nothing that it told of
 		within, span := m.sender.startSpan(ctx, "generate_content")
 		f := send(within)
-		endSpan(span, *used, f)
+		m.sender.endSpan(within, span, "generate_content", begun, *used, f)
 		attempt := agents.Attempt{Provider: m.provider, Model: m.name, StartedAt: begun.UTC(), Duration: time.Since(begun)}
 		if f != nil {
 			p := m.problemOfMedia(f)

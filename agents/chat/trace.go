@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"time"
 
 	"beckon/agents"
 	"beckon/agents/chat/completion"
@@ -19,6 +20,7 @@ func apiOf(providerType string) string {
 // traced makes one attempt, in a span of its own.
 func (s *sender) traced(ctx context.Context, q *question) (*completion.Completion, *failure) {
 	ctx, span := s.startSpan(ctx, "chat")
+	begun := time.Now()
 	answer, failed := s.attempt(ctx, q)
 	var used agents.Usage
 	switch {
@@ -27,7 +29,7 @@ func (s *sender) traced(ctx context.Context, q *question) (*completion.Completio
 	case failed != nil && failed.answer != nil:
 		used = failed.answer.Usage
 	}
-	endSpan(span, used, failed)
+	s.endSpan(ctx, span, "chat", begun, used, failed)
 	return answer, failed
 }
 
@@ -40,17 +42,18 @@ func (s *sender) startSpan(ctx context.Context, operation string) (context.Conte
 	return ctx, span
 }
 
-func endSpan(span *telemetry.Span, used agents.Usage, failed *failure) {
-	if span == nil {
-		return
-	}
-	span.Tokens(used.PromptTokens, used.CompletionTokens)
+// endSpan ends the span of a request that was begun at a time, and measures it.
+func (s *sender) endSpan(ctx context.Context, span *telemetry.Span, operation string, begun time.Time, used agents.Usage, failed *failure) {
+	failure := ""
 	switch {
 	case failed == nil:
-		span.End("")
 	case failed.own != nil:
-		span.End(failed.own.Code)
+		failure = failed.own.Code
 	default:
-		span.End(failed.diagnose().code)
+		failure = failed.diagnose().code
 	}
+	telemetry.Measure(ctx, telemetry.Request{Operation: operation, API: s.api, Model: s.model, Failure: failure, Took: time.Since(begun),
+		Input: used.PromptTokens, Output: used.CompletionTokens})
+	span.Tokens(used.PromptTokens, used.CompletionTokens)
+	span.End(failure)
 }

@@ -3,6 +3,8 @@ package kept
 import (
 	"context"
 	"log/slog"
+	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -187,3 +189,71 @@ func (s *Service) tidy(ctx context.Context) error {
 
 // Erase deletes the requests of a run.
 func Erase(tx store.Tx, runID string) error { return deleteOfRun(tx, runID) }
+
+// EraseClient deletes the requests of a client, and returns how many there were.
+func (s *Service) EraseClient(ctx context.Context, clientID string) (n int64, err error) {
+	if s == nil {
+		return 0, nil
+	}
+	if err := s.flush(ctx); err != nil {
+		return 0, err
+	}
+	err = s.Store.Write(ctx, func(tx store.Tx) error {
+		return tx.Scrub(func() (err error) {
+			n, err = deleteOfClient(tx, clientID)
+			return err
+		})
+	})
+	return n, err
+}
+
+// ByVisitor returns the requests of forms that started no run and whose body has a visitor's mail address.
+func (s *Service) ByVisitor(ctx context.Context, address string) (list []Request, err error) {
+	if s == nil {
+		return nil, nil
+	}
+	if err := s.flush(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := formsWithoutRun(s.Store.Read(ctx))
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range rows {
+		if !has(w.Body, address) {
+			continue
+		}
+		r, err := w.request()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, r)
+	}
+	return list, nil
+}
+
+// has reports whether the body of a form has a mail address, as it is or as forms encode it.
+func has(body []byte, address string) bool {
+	text := strings.ToLower(string(body))
+	address = strings.ToLower(address)
+	return strings.Contains(text, address) || strings.Contains(text, strings.ToLower(url.QueryEscape(address)))
+}
+
+// EraseByVisitor deletes what ByVisitor returns.
+func (s *Service) EraseByVisitor(ctx context.Context, address string) (n int64, err error) {
+	list, err := s.ByVisitor(ctx, address)
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	err = s.Store.Write(ctx, func(tx store.Tx) error {
+		return tx.Scrub(func() error {
+			for _, r := range list {
+				if err := deleteOne(tx, r.ID); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	return int64(len(list)), err
+}

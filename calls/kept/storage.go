@@ -61,6 +61,21 @@ func deleteOfRun(tx store.Tx, runID string) error {
 	return store.Wrap(tx.Exec("DELETE FROM kept_requests WHERE run_id = ?", runID), "delete the kept requests of run %s", runID)
 }
 
+func deleteOfClient(tx store.Tx, clientID string) (int64, error) {
+	n, err := tx.ExecCount("DELETE FROM kept_requests WHERE client_id = ?", clientID)
+	return n, store.Wrap(err, "delete the kept requests of %q", clientID)
+}
+
+func deleteOne(tx store.Tx, id string) error {
+	return store.Wrap(tx.Exec("DELETE FROM kept_requests WHERE id = ?", id), "delete a kept request")
+}
+
+// formsWithoutRun are as many at most as all forms keep.
+func formsWithoutRun(tx store.Tx) ([]row, error) {
+	rows, err := store.Rows[row](tx, "SELECT * FROM kept_requests WHERE run_id IS NULL AND source = 'form'")
+	return rows, store.Wrap(err, "look for kept requests of forms")
+}
+
 // row is a request as the table has it.
 type row struct {
 	ID, ClientID, RequestID, Source, Agent, Method, Query, Headers, Omitted, Code string

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,4 +39,23 @@ func TestBackupsInBuckets(t *testing.T) {
 	}), full)
 	require.Equal(t, map[string]string{"of/today.zst": content}, bucket.Content())
 	require.Zero(t, bucket.Open())
+}
+
+// A disk that fills leaves the backup that was there before, and nothing beside it.
+func TestAFullDiskLeavesTheBackupBefore(t *testing.T) {
+	folder := t.TempDir()
+	name := filepath.Join(folder, "copy.zst")
+	require.NoError(t, os.WriteFile(name, []byte("before"), 0o600))
+	err := writeWhole(context.Background(), name, nil, func(to io.Writer) error {
+		_, err := to.Write([]byte("a part"))
+		require.NoError(t, err)
+		return syscall.ENOSPC
+	})
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	kept, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.Equal(t, "before", string(kept))
+	left, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Len(t, left, 1)
 }

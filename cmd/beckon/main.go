@@ -28,6 +28,8 @@ type commandLine struct {
 	Invoke     invokeCommand     `cmd:"" help:"Call a client's webhook and print the answer."`
 	Runs       runsCommand       `cmd:"" help:"List, show, follow and cancel runs."`
 	Replay     replayCommand     `cmd:"" help:"Run the kept request of a run again, with its client as it is now. Needs the admin token."`
+	Export     exportDataCommand `cmd:"" help:"Export what is on record of a client or a visitor. Needs the admin token."`
+	Erase      eraseDataCommand  `cmd:"" help:"Erase what is on record of a client or a visitor, for good. Needs the admin token."`
 	Clients    clientsCommand    `cmd:"" help:"List and create clients, and create tokens. Works on the database, whether or not the gateway runs."`
 	Listen     listenCommand     `cmd:"" help:"Receive events on this machine, verify them and print them."`
 	Config     configCommand     `cmd:"" help:"Check or export the configuration."`
@@ -35,6 +37,7 @@ type commandLine struct {
 	Backup     backupCommand     `cmd:"" help:"Write the whole database into one file, while the gateway runs."`
 	Restore    restoreCommand    `cmd:"" help:"Replace the database with a backup. Stop all gateways first."`
 	Migrate    migrateCommand    `cmd:"" help:"Copy the database into another one, such as from SQLite to PostgreSQL."`
+	Secrets    secretsCommand    `cmd:"" help:"Change the key that seals the stored secrets."`
 	Doctor     doctorCommand     `cmd:"" help:"Check the installation: configuration, database, disk, clock, limits, providers, endpoints."`
 	Health     healthCommand     `cmd:"" help:"Ask a gateway whether it accepts calls. Exits with 1 if not."`
 	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`

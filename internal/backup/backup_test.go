@@ -2,10 +2,13 @@ package backup_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
+	"syscall"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
 	"beckon/internal/backup"
@@ -91,4 +94,46 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 	}
 	_, _, err := read([]byte("SQLite format 3\x00"))
 	require.ErrorContains(t, err, "no backup of Beckon")
+}
+
+// A format of a later version is refused by name of the version that can read it.
+func TestALaterFormatIsRefused(t *testing.T) {
+	var file bytes.Buffer
+	packed, err := zstd.NewWriter(&file)
+	require.NoError(t, err)
+	_, err = packed.Write([]byte(`{"beckon":"backup","format":2,"version":"9.1.0","schema":24}` + "\n"))
+	require.NoError(t, err)
+	require.NoError(t, packed.Close())
+	_, _, err = read(file.Bytes())
+	require.ErrorContains(t, err, "made by Beckon 9.1.0 in a newer format: restore it with that version")
+}
+
+// fullDisk takes so many bytes.
+type fullDisk int
+
+func (d *fullDisk) Write(p []byte) (int, error) {
+	if len(p) > int(*d) {
+		return 0, syscall.ENOSPC
+	}
+	*d -= fullDisk(len(p))
+	return len(p), nil
+}
+
+// Whenever the disk fills, the one who makes the backup hears of it.
+func TestADiskThatFills(t *testing.T) {
+	whole := len(written(t))
+	for size := 0; size < whole; size += 17 {
+		disk := fullDisk(size)
+		w, err := backup.NewWriter(&disk, backup.Header{Version: "0.2.0", Schema: 24, Database: "sqlite"})
+		if err == nil {
+			err = w.Table("runs", []string{"id", "n", "x"})
+		}
+		for _, row := range rows {
+			err = errors.Join(err, w.Row(row))
+		}
+		err = errors.Join(err, w.Table("empty", []string{"id"}))
+		err = errors.Join(err, w.File("art/1", strings.NewReader(strings.Repeat("x", 300_000))), w.File("art/2", strings.NewReader("")))
+		_, closing := w.Close()
+		require.ErrorIs(t, errors.Join(err, closing), syscall.ENOSPC, "after %d bytes", size)
+	}
 }

@@ -67,6 +67,8 @@ type Server struct {
 	Timezone       string         `yaml:"timezone"`   // of schedules that name none and of budgets, such as Europe/Berlin
 	Budget         spend.Budget   `yaml:"budget"`     // of all requests to models together
 	SecretsKey     secret.String  `yaml:"secretsKey"` // empty: made at first start, beside the database
+	// PreviousSecretsKey opens what was sealed before SecretsKey was changed, until `beckon secrets rotate` has sealed all of it anew.
+	PreviousSecretsKey secret.String `yaml:"previousSecretsKey"`
 }
 
 // What a gateway does, where several share the work on PostgreSQL.

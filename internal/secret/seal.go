@@ -43,8 +43,42 @@ func (s String) Shown() string {
 
 // Sealer encrypts secrets for the database with AES-256-GCM.
 type Sealer struct {
-	aead   func() (cipher.AEAD, error)
-	digest func() ([]byte, error) // the key of Digest
+	aead     func() (cipher.AEAD, error)
+	digest   func() ([]byte, error) // the key of Digest
+	previous *Sealer                // opens what the key of before has sealed; nil for none
+}
+
+// WithPrevious returns a sealer that also opens what the key before a change has sealed; an empty one is none.
+func (x *Sealer) WithPrevious(key String) *Sealer {
+	if key == "" {
+		return x
+	}
+	return &Sealer{x.aead, x.digest, NewSealer(func() (String, error) { return key, nil })}
+}
+
+var sealedText = regexp.MustCompile(regexp.QuoteMeta(SealedPrefix) + `[A-Za-z0-9+/]+`)
+
+// Reseal seals everything anew that is sealed in a text, as far as it is sealed with the previous key, and leaves all else as it is.
+// lost counts what opens with neither key.
+func (x *Sealer) Reseal(text, context string) (resealed string, lost int, err error) {
+	current := &Sealer{aead: x.aead}
+	resealed = sealedText.ReplaceAllStringFunc(text, func(sealed string) string {
+		if _, failed := current.Open(sealed, context); failed == nil {
+			return sealed
+		}
+		plain, failed := x.Open(sealed, context)
+		if failed != nil {
+			lost++
+			return sealed
+		}
+		anew, failed := current.Seal(plain, context)
+		if failed != nil {
+			err = failed
+			return sealed
+		}
+		return anew
+	})
+	return resealed, lost, err
 }
 
 // NewSealer returns a sealer whose key is derived from what key returns. key is called once, and only when there is
@@ -126,6 +160,9 @@ func (x *Sealer) Open(stored, context string) (String, error) {
 		return "", errors.New("a stored secret is cut off")
 	}
 	plain, err := aead.Open(nil, data[:aead.NonceSize()], data[aead.NonceSize():], []byte(context))
+	if err != nil && x.previous != nil {
+		return x.previous.Open(stored, context)
+	}
 	if err != nil {
 		return "", errors.New("a stored secret does not open with this secrets key: is server.secretsKey the one it was sealed with?")
 	}

@@ -90,10 +90,12 @@ func begin(ctx context.Context, conn *sql.Conn, m mark) error {
 	})
 }
 
-// forgetMarks deletes what processes have left that are long gone.
+// forgetMarks deletes what processes have left that are long gone. A database that has not been migrated yet has none, and on a
+// standby the primary deletes them.
 func forgetMarks(ctx context.Context, pool *sql.DB) error {
-	var exists bool // in a database that has not been migrated yet they do not
-	if err := pool.QueryRowContext(ctx, "SELECT to_regclass('commit_marks') IS NOT NULL").Scan(&exists); err != nil || !exists {
+	var exists bool
+	const ask = "SELECT to_regclass('commit_marks') IS NOT NULL AND current_setting('transaction_read_only') = 'off'"
+	if err := pool.QueryRowContext(ctx, ask).Scan(&exists); err != nil || !exists {
 		return err
 	}
 	_, err := pool.ExecContext(ctx, "DELETE FROM commit_marks WHERE at < now() - INTERVAL '1 day'")

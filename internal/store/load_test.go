@@ -139,9 +139,7 @@ func TestOpenAsIs(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.NoFileExists(t, path)
 	storetest.Each(t, func(t *testing.T, url string) {
-		db, err := store.MigrateTo(t.Context(), url, 5)
-		require.NoError(t, err)
-		require.NoError(t, db.Close())
+		require.NoError(t, storetest.MigrateTo(t, url, 5).Close())
 		s, err := store.OpenAsIs(t.Context(), url, silent)
 		require.NoError(t, err)
 		defer s.Close()

@@ -77,8 +77,15 @@ func refuseNewer(ctx context.Context, dialect goose.Dialect, db *sql.DB, _ *slog
 	return err
 }
 
+// errStandby is the error of a PostgreSQL server that takes no writes, as a gateway needs them.
+var errStandby = errors.New("database.url names a PostgreSQL server that takes no writes, such as a standby: name the primary. " +
+	"A URL that names all servers and ends in target_session_attrs=read-write finds it, such as postgres://beckon@db1,db2/beckon?target_session_attrs=read-write")
+
 func migrateUp(ctx context.Context, dialect goose.Dialect, db *sql.DB, logger *slog.Logger) error {
 	if dialect == goose.DialectPostgres {
+		if standby, err := isReadOnly(ctx, db); err == nil && standby { // an error of asking comes again with what is done next
+			return errStandby
+		}
 		release, err := lockMigrations(ctx, db)
 		if err != nil {
 			return err
@@ -132,4 +139,22 @@ func (s *Store) Pending(ctx context.Context) (names []string, err error) {
 		}
 	}
 	return names, nil
+}
+
+// isReadOnly reports whether a PostgreSQL server takes no writes: a standby, or a database that is set so.
+func isReadOnly(ctx context.Context, db *sql.DB) (readOnly bool, err error) {
+	err = db.QueryRowContext(ctx, "SELECT current_setting('transaction_read_only') = 'on'").Scan(&readOnly)
+	return readOnly, err
+}
+
+// CheckWritable returns an error that says what to do when the database takes no writes.
+func (s *Store) CheckWritable(ctx context.Context) error {
+	if !s.Shared() {
+		return nil
+	}
+	standby, err := isReadOnly(ctx, s.read)
+	if standby {
+		err = errStandby
+	}
+	return classify(err)
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"beckon/internal/store"
 	"beckon/internal/store/storetest"
 )
 
@@ -16,8 +15,7 @@ import (
 func TestDocumentsOfEarlierVersionsAreMigrated(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		ctx := context.Background()
-		db, err := store.MigrateTo(ctx, url, 5)
-		require.NoError(t, err)
+		db := storetest.MigrateTo(t, url, 5)
 		documents := map[string]struct{ kind, before, after string }{
 			"unset": {"agents", `{"id":"unset","provider":"p","maxTokens":0,"retryOnCrash":false,"tools":true}`, `{"id":"unset","provider":"p","maxTokens":0,"flowTools":true}`},
 			"set":   {"agents", `{"id":"set","provider":"p","retryOnCrash":true}`, `{"id":"set","provider":"p","retryOnCrash":true}`},

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/oklog/ulid/v2"
 	"github.com/pressly/goose/v3"
 	"gorm.io/driver/postgres"
@@ -45,7 +44,7 @@ func (w plainWriter) write(ctx context.Context, fn func(tx Tx) error, done func(
 	go func() {
 		var err error
 		for range maxConflicts {
-			if err = w.transact(ctx, fn); !isConflict(err) {
+			if err = w.transact(ctx, fn); !isConflict(err) && !w.store.plans.outdated(err) {
 				break
 			}
 		}
@@ -176,9 +175,10 @@ func openPostgres(ctx context.Context, url string, logger *slog.Logger, prepare 
 	if err != nil {
 		return nil, err
 	}
-	pool := stdlib.OpenDB(*config)
+	plans := &plans{}
+	pool := plans.openPool(config)
 	setConnections(pool, 0)
-	s := &Store{read: pool, closers: []func() error{pool.Close}}
+	s := &Store{read: pool, plans: plans, closers: []func() error{pool.Close}}
 	marks := &marks{process: ulid.Make().String()}
 	groups := newRowGroups(pool, marks)
 	s.writer = plainWriter{s, pool, marks, groups}
@@ -193,7 +193,7 @@ func openPostgres(ctx context.Context, url string, logger *slog.Logger, prepare 
 	}
 	if err != nil {
 		_ = s.Close()
-		return nil, redactURL(explainOpen(err), url)
+		return nil, redactURL(explainPooler(err), url)
 	}
 	return s, nil
 }

@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"log/slog"
 	"testing"
 	"time"
 
@@ -34,11 +33,33 @@ func TestADatabaseThatTakesNoWritesIsNotReady(t *testing.T) {
 	require.Equal(t, before, after, "the watch leaves nothing behind")
 }
 
-// Who has named a standby is told so at the start.
-func TestAStandbyIsNoDatabase(t *testing.T) {
+// A standby as database.url is refused with what to do. What only reads works there, such as a backup.
+func TestAStandbyIsRefused(t *testing.T) {
 	url := storetest.Postgres(t)
-	storetest.Open(t, url)
+	s, err := store.Open(t.Context(), url, silent)
+	require.NoError(t, err)
+	fillTables(t, s)
+	require.NoError(t, s.CheckWritable(t.Context()))
+	require.NoError(t, s.Close())
 	defer storetest.ReadOnly(t, url)()
-	_, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
-	require.ErrorContains(t, err, "database.url must lead to the primary, not to a standby")
+	_, err = store.Open(t.Context(), url, silent)
+	require.ErrorContains(t, err, "takes no writes, such as a standby: name the primary")
+	require.ErrorContains(t, err, "target_session_attrs=read-write")
+
+	s, err = store.OpenAsIs(t.Context(), url, silent)
+	require.NoError(t, err)
+	defer s.Close()
+	require.ErrorContains(t, s.CheckWritable(t.Context()), "name the primary")
+	rows := &rowCounter{}
+	require.NoError(t, s.Dump(t.Context(), rows))
+	require.NotZero(t, rows.n)
+}
+
+type rowCounter struct{ n int }
+
+func (*rowCounter) Table(string, []string) error { return nil }
+
+func (c *rowCounter) Row([]any) error {
+	c.n++
+	return nil
 }

@@ -103,6 +103,15 @@ func (s *Store) RefusedCalls(ctx context.Context, q RefusedQuery) (list []Refuse
 	return list, next, nil
 }
 
+// EraseRefused deletes the refused calls of a client.
+func (s *Store) EraseRefused(ctx context.Context, clientID string) error {
+	return s.Write(ctx, func(tx Tx) error {
+		return tx.Scrub(func() error {
+			return Wrap(tx.Exec("DELETE FROM refused_calls WHERE client_id = ?", clientID), "delete the refused calls of %q", clientID)
+		})
+	})
+}
+
 // RefusedSince counts the refused calls since a time; more says that there may have been others, which are not kept any more.
 func (s *Store) RefusedSince(ctx context.Context, since time.Time) (n int64, more bool, err error) {
 	if n, _, err = Row[int64](s.ReadLate(ctx), "SELECT COUNT(*) FROM refused_calls WHERE at >= ? AND status >= 400", since.UnixMilli()); err != nil {

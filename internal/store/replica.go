@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
-
-	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // replicaPause is how long a replica is left alone that did not answer.
@@ -21,12 +19,12 @@ type replica struct {
 	log    *slog.Logger
 }
 
-func openReplica(url string, logger *slog.Logger) (*replica, error) {
+func openReplica(url string, plans *plans, logger *slog.Logger) (*replica, error) {
 	config, err := postgresConfig(url)
 	if err != nil {
 		return nil, err
 	}
-	return &replica{pool: stdlib.OpenDB(*config), log: logger}, nil
+	return &replica{pool: plans.openPool(config), log: logger}, nil
 }
 
 // works reports whether the replica may be asked. It has to answer within a second first.
@@ -50,5 +48,5 @@ func (s *Store) ReadLate(ctx context.Context) Tx {
 	if s.replica == nil || !s.replica.works(ctx) {
 		return s.Read(ctx)
 	}
-	return Tx{store: s, ctx: ctx, conn: s.replica.pool}
+	return Tx{store: s, ctx: ctx, conn: reader{s.replica.pool, s.plans}}
 }

@@ -35,6 +35,7 @@ import (
 type Store struct {
 	gorm    *gorm.DB // completes statements and scans rows
 	read    *sql.DB
+	plans   *plans   // of PostgreSQL
 	replica *replica // of PostgreSQL, where one is configured
 	writer  writer
 	file    *file // of SQLite
@@ -72,7 +73,7 @@ func OpenWith(ctx context.Context, url string, o Options, logger *slog.Logger) (
 	if o.ReadURL == "" {
 		return s, nil
 	}
-	if s.replica, err = openReplica(o.ReadURL, logger); err != nil {
+	if s.replica, err = openReplica(o.ReadURL, s.plans, logger); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	setConnections(s.replica.pool, o.MaxConnections)
@@ -110,11 +111,10 @@ func open(ctx context.Context, url string, logger *slog.Logger, prepare prepare)
 // Read returns what runs queries. They see every change whose Write has returned. A damaged or unreachable database is a
 // problem of kind Unavailable.
 func (s *Store) Read(ctx context.Context) Tx {
-	tx := Tx{store: s, ctx: ctx, conn: s.read}
-	if s.file != nil {
-		tx.err = s.file.missing()
+	if s.Shared() {
+		return Tx{store: s, ctx: ctx, conn: reader{s.read, s.plans}}
 	}
-	return tx
+	return Tx{store: s, ctx: ctx, conn: s.read, err: s.file.missing()}
 }
 
 // Write runs fn in a transaction, and returns nil only when the change is on disk. On SQLite the writes of concurrent

@@ -29,7 +29,6 @@ const (
 	retryStorage = 5 * time.Second
 
 	connectionFailed = "the connection failed"
-	isReadOnly       = "it is read-only"
 	unkeptStatements = "a connection pooler in front of it does not keep prepared statements; add default_query_exec_mode=cache_describe to database.url"
 	// duplicateStatement is the SQLSTATE of a name that another client of the pooler has prepared.
 	duplicateStatement = "42P05"
@@ -46,7 +45,7 @@ var sqliteTroubles = map[int]string{
 // postgresTroubles are the classes of SQLSTATE that speak of the server, not of the statement:
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 var postgresTroubles = map[string]string{
-	"08": connectionFailed, "26": unkeptStatements, "25": isReadOnly, "40": "it gave up a transaction that clashed with another",
+	"08": connectionFailed, "26": unkeptStatements, "25": "it is read-only", "40": "it gave up a transaction that clashed with another",
 	"53": "it is out of resources", "57": "it is shutting down", "58": "its disk failed",
 }
 
@@ -113,15 +112,12 @@ func connectionBroke(err error) bool {
 		slices.ContainsFunc(connectionTexts, func(text string) bool { return strings.HasSuffix(err.Error(), text) })
 }
 
-// explainOpen says what to change in database.url where a PostgreSQL database cannot be opened for what is between it and Beckon.
-func explainOpen(err error) error {
-	switch trouble(err) {
-	case unkeptStatements:
-		return fmt.Errorf("the database cannot be used: %s: %w", unkeptStatements, err)
-	case isReadOnly:
-		return fmt.Errorf("the database is read-only: database.url must lead to the primary, not to a standby: %w", err)
+// explainPooler says what to set where a database cannot be opened because a pooler does not keep prepared statements.
+func explainPooler(err error) error {
+	if trouble(err) != unkeptStatements {
+		return err
 	}
-	return err
+	return fmt.Errorf("the database cannot be used: %s: %w", unkeptStatements, err)
 }
 
 // redactURL keeps a password in the database's URL out of an error.

@@ -2,12 +2,14 @@
 package telemetry
 
 import (
+	"context"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Metrics are the numbers that Prometheus collects. Their labels are bounded. The page that shows them needs no login: only what
@@ -60,9 +62,9 @@ func NewMetrics(version string) *Metrics {
 	return m
 }
 
-// Handler answers in Prometheus' text format.
+// Handler answers in Prometheus' text format, or in that of OpenMetrics, which has the examples, if the reader accepts it.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true, MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
 }
 
 // Request counts an answered request. route is the pattern, never the path.
@@ -92,8 +94,19 @@ func (b breakers) Collect(to chan<- prometheus.Metric) {
 	})
 }
 
+// observe records a time, with the trace of ctx as its example if that is sent to a collector.
+func observe(ctx context.Context, in prometheus.Histogram, took time.Duration) {
+	at := trace.SpanContextFromContext(ctx)
+	with, ok := in.(prometheus.ExemplarObserver)
+	if !ok || !at.IsSampled() {
+		in.Observe(took.Seconds())
+		return
+	}
+	with.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": at.TraceID().String(), "span_id": at.SpanID().String()})
+}
+
 // Webhook records how long a call took from its first byte to its answer.
-func (m *Metrics) Webhook(took time.Duration) { m.latency.Observe(took.Seconds()) }
+func (m *Metrics) Webhook(ctx context.Context, took time.Duration) { observe(ctx, m.latency, took) }
 
 // Refused counts a call that started no run.
 func (m *Metrics) Refused(code string) { m.refused.WithLabelValues(code).Inc() }
@@ -155,10 +168,10 @@ func (m *Metrics) Cost(client, agent, model string, usd float64) {
 }
 
 // RunEnded counts a run as ended, with what it used.
-func (m *Metrics) RunEnded(status string, took time.Duration, promptTokens, completionTokens int) {
+func (m *Metrics) RunEnded(ctx context.Context, status string, took time.Duration, promptTokens, completionTokens int) {
 	m.running.Dec()
 	m.runs.WithLabelValues(status).Inc()
-	m.duration.Observe(took.Seconds())
+	observe(ctx, m.duration, took)
 	m.tokens.WithLabelValues("prompt").Add(float64(promptTokens))
 	m.tokens.WithLabelValues("completion").Add(float64(completionTokens))
 }

@@ -95,7 +95,7 @@ func WithTrace(ctx context.Context, header http.Header) http.Header {
 // are off.
 func Start(ctx context.Context, kind trace.SpanKind, operation, name string) (context.Context, *Span) {
 	t, _ := ctx.Value(tracingKey{}).(*Tracing)
-	if t == nil {
+	if t == nil || t.tracer == nil {
 		return ctx, nil
 	}
 	ctx, span := t.tracer.Start(ctx, operation+" "+name, trace.WithSpanKind(kind))

@@ -63,7 +63,7 @@ func TestVariablesThatLeaveTracesOff(t *testing.T) {
 		said      string
 	}{
 		"nothing":  {},
-		"none":     {variables: map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_TRACES_EXPORTER": "none"}},
+		"none":     {variables: map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"}},
 		"disabled": {variables: map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "TRUE"}},
 		"grpc":     {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "http/protobuf"},
 		"no URL":   {map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "s3cret:4318"}, "not a URL"},
@@ -110,7 +110,7 @@ func TestComplaintsAreLoggedOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines bytes.Buffer
 		log, _ := NewLogger(&lines, "text")
-		c := &complaints{log: log}
+		c := &complaints{log: log, what: "traces"}
 		for range 3 {
 			c.Handle(context.DeadlineExceeded)
 		}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"testing"
 	"time"
@@ -40,10 +41,27 @@ func Fill(t testing.TB, s *store.Store, runs int) {
 // FillEnded is Fill with all runs and deliveries ended, so that a gateway that starts on them has nothing to do.
 func FillEnded(ctx context.Context, s *store.Store, runs int) error { return fill(ctx, s, runs, 0) }
 
-// fill puts runs on record, the last of which have not ended where open is 1.
 func fill(ctx context.Context, s *store.Store, runs, open int) error {
+	for _, statement := range fillStatements(runs, open, s.Shared()) {
+		if err := s.Write(ctx, func(tx store.Tx) error { return tx.Exec(statement) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// FillEarlier is Fill of a database that an earlier version has made: Fill names only columns that 0.1 had.
+func FillEarlier(t testing.TB, db *sql.DB, isPostgres bool, runs int) {
+	for _, statement := range fillStatements(runs, 1, isPostgres) {
+		_, err := db.ExecContext(context.Background(), statement)
+		require.NoError(t, err)
+	}
+}
+
+// fillStatements put runs on record, the last of which have not ended where open is 1.
+func fillStatements(runs, open int, isPostgres bool) (statements []string) {
 	hex := "printf('%016X', i)"
-	if s.Shared() {
+	if isPostgres {
 		hex = "lpad(upper(to_hex(CAST(i AS BIGINT))), 16, '0')"
 	}
 	step := max(fillSpan.Milliseconds()/int64(max(runs, 1)), 1)
@@ -55,15 +73,13 @@ func fill(ctx context.Context, s *store.Store, runs, open int) error {
 	for from := 0; from < runs; from += fillAtOnce {
 		numbers := fmt.Sprintf(fillNumbers, runs, first, step, ulid+hex, open, from, min(from+fillAtOnce, runs))
 		for _, statement := range []string{fillRuns, fillNodes, fillKeys, fillEvents, fillDeliveries, fillAttempts, fillAudit} {
-			if err := s.Write(ctx, func(tx store.Tx) error { return tx.Exec(fmt.Sprintf(statement, numbers)) }); err != nil {
-				return err
-			}
+			statements = append(statements, fmt.Sprintf(statement, numbers))
 		}
 	}
-	if s.Shared() {
-		return s.Write(ctx, func(tx store.Tx) error { return tx.Exec("ANALYZE") })
+	if isPostgres {
+		statements = append(statements, "ANALYZE")
 	}
-	return nil
+	return statements
 }
 
 const (
