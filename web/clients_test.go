@@ -290,10 +290,10 @@ func TestPauseAndEndAClient(t *testing.T) {
 	require.True(t, s.saved("ci").Item.IsEnabled())
 	require.Equal(t, "CI", s.saved("ci").Item.Name)
 
-	require.Equal(t, http.StatusConflict, s.post("/admin/clients/ci/delete", url.Values{"version": {"2"}}).StatusCode)
-	require.Equal(t, "/admin/clients?done=deleted", s.post("/admin/clients/ci/delete", url.Values{"version": {"3"}}).Header.Get("Location"))
+	require.Equal(t, http.StatusConflict, s.post("/admin/clients/ci/delete", deletion("ci", "2")).StatusCode)
+	require.Equal(t, "/admin/clients?done=deleted", s.post("/admin/clients/ci/delete", deletion("ci", "3")).Header.Get("Location"))
 	require.Equal(t, http.StatusNotFound, s.get("/admin/clients/ci").StatusCode)
-	require.Equal(t, http.StatusNotFound, s.post("/admin/clients/ci/delete", url.Values{"version": {"3"}}).StatusCode)
+	require.Equal(t, http.StatusNotFound, s.post("/admin/clients/ci/delete", deletion("ci", "3")).StatusCode)
 }
 
 // What the file declares is not changed here, whatever a browser sends.
@@ -304,7 +304,7 @@ func TestAClientOfTheFileStays(t *testing.T) {
 	require.Contains(t, page, "<fieldset disabled>")
 	require.NotContains(t, page, "/admin/clients/filed/delete")
 	require.NotContains(t, page, "/admin/clients/filed/token")
-	for path, form := range map[string]url.Values{"": filled("name", "Mine", "version", "1"), "/delete": {"version": {"1"}}, "/enabled": {"enabled": {"false"}}, "/token": {"overlap": {"0"}}} {
+	for path, form := range map[string]url.Values{"": filled("name", "Mine", "version", "1"), "/delete": deletion("filed", "1"), "/enabled": {"enabled": {"false"}}, "/token": {"overlap": {"0"}}} {
 		got := s.post("/admin/clients/filed"+path, form)
 		require.Equal(t, http.StatusConflict, got.StatusCode, path)
 		require.Contains(t, got.body, "declared in the configuration file", path)
