@@ -46,6 +46,7 @@ type nounPages[T catalog.Resource, F any] struct {
 	arrangeErrors func(f *nounForm[F])       // moves errors to their fields
 	pageNotes     func(id string) []string   // notes on the page of one
 	budget        func(item T) *spend.Budget // whose use its page shows; nil for nouns without budgets
+	invocable     bool                       // it is an agent or a flow, which its page can try
 }
 
 func (p nounPages[T, F]) resources() catalog.Section[T] { return resources[T](p.web) }
@@ -67,6 +68,9 @@ func (p nounPages[T, F]) pageOf(id string) page {
 		shown.posts = map[string]echo.HandlerFunc{shown.path: p.update}
 		if p.suffix == "" {
 			shown.posts[at+"/delete"] = p.delete
+			if p.invocable {
+				shown.posts[at+"/try"] = p.tryInvocable
+			}
 		}
 	}
 	if p.posts != nil {

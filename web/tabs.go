@@ -25,7 +25,7 @@ func tabsOf(one string) []string {
 	switch one {
 	case "client":
 		return []string{"overview", "try", "settings", "snippets", "audit"}
-	case "tool server":
+	case "agent", "flow", "tool server":
 		return []string{"overview", "try", "settings", "audit"}
 	}
 	return []string{"overview", "settings", "audit"}
