@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"beckon/agents"
@@ -106,8 +107,8 @@ func (w *Web) setupOf(ctx context.Context) (s setup, err error) {
 	if w.Backend.Runs == nil {
 		return s, nil
 	}
-	list, _, err := w.Backend.Runs.List(ctx, runs.Query{Limit: 1, Brief: true})
-	s.Call = len(list) > 0
+	list, _, err := w.Backend.Runs.List(ctx, runs.Query{Limit: maxShown, Brief: true})
+	s.Call = slices.ContainsFunc(list, func(r *runs.Run) bool { return r.ClientID != "" }) // else somebody only tried an agent
 	return s, err
 }
 

@@ -36,10 +36,30 @@ type clientPreview struct {
 	Error       string
 }
 
+// sampleAlert is what Alertmanager sends.
+const sampleAlert = `{
+  "version": "4",
+  "status": "firing",
+  "groupKey": "{}:{alertname=\"DiskFull\"}",
+  "commonLabels": {"alertname": "DiskFull", "severity": "critical"},
+  "alerts": [
+    {
+      "status": "firing",
+      "fingerprint": "5ef77f1f8a3ecb8d",
+      "labels": {"alertname": "DiskFull", "severity": "critical", "instance": "db1:9100"},
+      "annotations": {"summary": "/var on db1 is 98 % full"},
+      "startsAt": "2026-02-18T03:12:00Z"
+    }
+  ]
+}`
+
 // sampleFor is a call that a client could get.
 func sampleFor(f clientForm) sampleCall {
 	if f.Kind == promptOfTemplate {
 		return sampleCall{Body: sampleBody(f.Template), ContentType: "application/json"}
+	}
+	if f.Source == "alertmanager" {
+		return sampleCall{Body: sampleAlert, ContentType: "application/json"}
 	}
 	return sampleCall{Body: samplePrompt, ContentType: "text/plain"}
 }

@@ -18,10 +18,6 @@ import (
 // endpointFields are the fields of the form, in its order.
 var endpointFields = []labelled{
 	{"url", "URL"},
-	{"events", "Events"},
-	{"otherEvents", "Other events"},
-	{"agents", "Agents and flows"},
-	{"clients", "Clients"},
 	{"format", "Format"},
 	{"template", "Template"},
 	{"to", "To"},
@@ -34,6 +30,10 @@ var endpointFields = []labelled{
 	{"path", "Path"},
 	{"body", "Body"},
 	{"headers", "Headers"},
+	{"events", "Events"},
+	{"otherEvents", "Other events"},
+	{"agents", "Agents and flows"},
+	{"clients", "Clients"},
 	{"signature", "Signature"},
 	{"vendor", "Vendor"},
 	{"secret", "Secret"},
