@@ -4,7 +4,7 @@ ASSETS := web/assets/vendor/.stamp
 MODULES := agents/chat/testdata/aimock/node_modules/.package-lock.json tools/testdata/servers/node_modules/.package-lock.json examples/workflow-webhooks/express/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help run build fmt check test race cover bench bench-growth bench-failover assets packages ship-check
+.PHONY: help run build fmt check test race cover bench bench-growth bench-failover screenshots assets packages ship-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ packages: $(ASSETS) ## build a .deb and an .rpm in dist/
 
 ship-check: $(ASSETS) ## build what a release has, and try each of it: packages, image, unit, chart, alerts
 	./scripts/ship-check
+
+screenshots: needs ## write pictures of twelve pages into screenshots/, in both schemes, on a desktop and a phone
+	mkdir -p screenshots
+	BECKON_SCREENSHOTS=$(CURDIR)/screenshots go test ./cmd/beckon/browser -run TestTwelvePagesLookTheSame -count 1 -timeout 10m
 
 assets: $(ASSETS) ## get the files of other projects that the pages use, by web/package-lock.json
 

@@ -84,8 +84,24 @@ func (s settings) Settings() []web.Setting {
 		if setting.Value == "" {
 			s.showGenerated(&shown[i])
 		}
+		s.showEffective(&shown[i])
 	}
 	return shown
+}
+
+// showEffective says where the gateway listens, and what its URL is derived from, where that is not as configured.
+func (s settings) showEffective(shown *web.Setting) {
+	switch shown.Key {
+	case "server.address":
+		tcp, ok := s.Address.(*net.TCPAddr)
+		if _, port, err := net.SplitHostPort(shown.Value); ok && err == nil && port != fmt.Sprint(tcp.Port) {
+			shown.Value, shown.Origin = tcp.String(), shown.Origin+", which says "+shown.Value
+		}
+	case "server.publicURL":
+		if s.Initial.OriginOf(shown.Key) == (config.Origin{}) {
+			shown.Value, shown.Origin = s.publicURL(), "derived from the address that Beckon listens on"
+		}
+	}
 }
 
 // showGenerated says of what nobody has configured, and Beckon has generated, that it is in force.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,6 +28,28 @@ func TestSettingsThatBeckonGenerates(t *testing.T) {
 		got := web.Setting{Key: row.key, Origin: "default"}
 		s.showGenerated(&got)
 		row.want.Key = row.key
+		require.Equal(t, row.want, got)
+	}
+}
+
+// The settings say where the gateway listens, and what its URL is derived from.
+func TestSettingsInEffect(t *testing.T) {
+	for _, row := range []struct {
+		listens net.Addr
+		have    web.Setting
+		want    web.Setting
+	}{
+		{&net.TCPAddr{IP: net.IPv4zero, Port: 43210}, web.Setting{Key: "server.address", Value: ":0", Origin: "BECKON_SERVER_ADDRESS"},
+			web.Setting{Key: "server.address", Value: "0.0.0.0:43210", Origin: "BECKON_SERVER_ADDRESS, which says :0"}},
+		{&net.TCPAddr{IP: net.IPv4zero, Port: 8080}, web.Setting{Key: "server.address", Value: ":8080", Origin: "default"},
+			web.Setting{Key: "server.address", Value: ":8080", Origin: "default"}},
+		{&net.TCPAddr{IP: net.IPv4zero, Port: 43210}, web.Setting{Key: "server.publicURL", Value: "http://localhost:8080", Origin: "default"},
+			web.Setting{Key: "server.publicURL", Value: "http://localhost:43210", Origin: "derived from the address that Beckon listens on"}},
+		{nil, web.Setting{Key: "server.address", Value: ":8080", Origin: "default"}, web.Setting{Key: "server.address", Value: ":8080", Origin: "default"}},
+	} {
+		s := settings{&Gateway{Config: Config{Initial: &config.Config{}, Address: row.listens}}}
+		got := row.have
+		s.showEffective(&got)
 		require.Equal(t, row.want, got)
 	}
 }

@@ -29,7 +29,7 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row := tx.NewRow("runs")
 	row.Text("id", r.ID)
 	row.Text("status", string(r.Status))
-	row.Text("client_id", r.ClientID)
+	row.Value("client_id", r.ClientID) // empty where an administrator tries an agent, and never null
 	if r.Session != "" {
 		row.Text("session", r.Session)
 		row.Number("session_number", r.SessionNumber)

@@ -16,6 +16,7 @@ import (
 	"beckon/commands"
 	"beckon/internal/problem"
 	"beckon/internal/units"
+	"beckon/runs"
 	"beckon/server"
 )
 
@@ -66,6 +67,36 @@ func TestPreviewOfAClientThatIsNotSaved(t *testing.T) {
 	}
 	require.Zero(t, g.countRuns())
 	require.Empty(t, g.model.asked)
+}
+
+// An administrator tries an agent that no client may use yet.
+func TestTryAgent(t *testing.T) {
+	g := newGateway(t, setting{})
+	ctx, leave := context.WithCancel(context.Background())
+	g.model.hold()
+	id, err := g.srv.Calls.TryAgent(ctx, "other", "hello <b>")
+	require.NoError(t, err)
+	leave()
+	require.Equal(t, "hello <b>", <-g.model.asked)
+	g.model.letGo()
+	require.Eventually(t, func() bool {
+		run, err := g.runs.Get(context.Background(), id)
+		require.NoError(t, err)
+		if !run.Status.Ended() {
+			return false
+		}
+		require.Equal(t, runs.Completed, run.Status)
+		require.Equal(t, []string{"page", "", "other"}, []string{run.Source, run.ClientID, run.WorkflowID})
+		return true
+	}, 10*time.Second, 5*time.Millisecond)
+
+	for name, row := range map[string]struct{ agent, prompt, code string }{
+		"no agent":  {"none", "hello", problem.CodeAgentUnavailable},
+		"no prompt": {"other", " ", problem.CodeEmptyPrompt},
+	} {
+		_, err := g.srv.Calls.TryAgent(context.Background(), row.agent, row.prompt)
+		require.Equal(t, row.code, problem.Of(err).Code, name)
+	}
 }
 
 func TestTry(t *testing.T) {

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
 
+	"beckon/agents"
 	"beckon/internal/catalog"
 	"beckon/runs"
 )
@@ -28,6 +30,8 @@ type activity struct {
 	AllRuns   string // the address of the list of its runs
 	Changes   []auditRow
 	AllAudits string
+	UsedBy    []link // the agents of a provider, the first of them
+	Users     int    // how many there are
 }
 
 // activityOf looks up what has happened with a resource.
@@ -46,6 +50,8 @@ func (w *Web) activityOf(ctx context.Context, f form, id string) (a activity, er
 		q.ClientID, a.AllRuns = id, filtered(runsPath, "client", id)
 	case "agent", "flow":
 		q.Agent, a.AllRuns = id, filtered(runsPath, "agent", id)
+	case "provider":
+		return a, w.addAgentsOf(ctx, &a, id)
 	default:
 		return a, nil
 	}
@@ -65,6 +71,21 @@ func (w *Web) activityOf(ctx context.Context, f form, id string) (a activity, er
 	}
 	a.count(list, w.Now().Add(-24*time.Hour))
 	return a, nil
+}
+
+// addAgentsOf adds the agents that ask a provider, first or as a fallback.
+func (w *Web) addAgentsOf(ctx context.Context, a *activity, provider string) error {
+	list, err := resources[agents.Agent](w).List(ctx)
+	for _, r := range list {
+		asks := func(f agents.Fallback) bool { return f.Provider == provider }
+		if r.Item.Provider != provider && !slices.ContainsFunc(r.Item.Fallbacks, asks) {
+			continue
+		}
+		if a.Users++; a.Users <= maxShown {
+			a.UsedBy = append(a.UsedBy, link{addressOf("/admin/agents", r.Item.ID), cmp.Or(r.Item.Name, r.Item.ID)})
+		}
+	}
+	return err
 }
 
 // count makes the key figures from the newest runs, of which those before a time are left out.

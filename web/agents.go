@@ -68,6 +68,7 @@ func (w *Web) agentPages() []page {
 		formFor: agentFormOf, read: readAgent,
 		choices:   func(ctx context.Context) ([]string, error) { return idsOf[agents.Provider](ctx, w) },
 		onButton:  w.listModels,
+		invocable: true,
 		pageNotes: w.notesOf,
 		budget:    func(a agents.Agent) *spend.Budget { return a.Budget },
 	}.pages()

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"beckon/agents"
@@ -106,8 +107,8 @@ func (w *Web) setupOf(ctx context.Context) (s setup, err error) {
 	if w.Backend.Runs == nil {
 		return s, nil
 	}
-	list, _, err := w.Backend.Runs.List(ctx, runs.Query{Limit: 1, Brief: true})
-	s.Call = len(list) > 0
+	list, _, err := w.Backend.Runs.List(ctx, runs.Query{Limit: maxShown, Brief: true})
+	s.Call = slices.ContainsFunc(list, func(r *runs.Run) bool { return r.ClientID != "" }) // else somebody only tried an agent
 	return s, err
 }
 
@@ -141,6 +142,7 @@ func (w *Web) noModel(ctx context.Context) string {
 type vendor struct {
 	Key, Title, About, Glyph string
 	provider                 agents.Provider
+	Current                  bool // the form has what its provider begins with
 }
 
 // Address is the form of a new provider of the vendor.
@@ -148,14 +150,14 @@ func (v vendor) Address() string { return filtered("/admin/providers/new", "vend
 
 func vendors() []vendor {
 	return []vendor{
-		{"openai", "OpenAI", "GPT models", "OA", agents.Provider{ID: "openai", Type: providerOpenAI, URL: "https://api.openai.com/v1"}},
-		{"anthropic", "Anthropic", "Claude models", "An", agents.Provider{ID: "anthropic", Type: "anthropic", URL: "https://api.anthropic.com/v1"}},
-		{"gemini", "Google", "Gemini models", "Ge", agents.Provider{ID: "gemini", Type: providerOpenAI, URL: "https://generativelanguage.googleapis.com/v1beta/openai"}},
-		{"azure", "Azure", "OpenAI on Azure", "Az", agents.Provider{ID: "azure", Type: providerOpenAI, URL: "https://YOUR-RESOURCE.openai.azure.com/openai/v1"}},
-		{"ollama", "Ollama", "On your machine", "Ol", agents.Provider{ID: "ollama", Type: providerOpenAI, URL: "http://localhost:11434/v1"}},
-		{"vllm", "vLLM", "Your own server", "vL", agents.Provider{ID: "vllm", Type: providerOpenAI, URL: "http://localhost:8000/v1"}},
-		{"other", "Other", "Compatible API", "+", agents.Provider{Type: providerOpenAI}},
-		{"template", "Test model", "No key needed", "T", agents.Provider{ID: "test", Type: providerTemplate, Template: "You asked: {{ .prompt }}"}},
+		{Key: "openai", Title: "OpenAI", About: "GPT models", Glyph: "OA", provider: agents.Provider{ID: "openai", Type: providerOpenAI, URL: "https://api.openai.com/v1"}},
+		{Key: "anthropic", Title: "Anthropic", About: "Claude models", Glyph: "An", provider: agents.Provider{ID: "anthropic", Type: "anthropic", URL: "https://api.anthropic.com/v1"}},
+		{Key: "gemini", Title: "Google", About: "Gemini models", Glyph: "Ge", provider: agents.Provider{ID: "gemini", Type: providerOpenAI, URL: "https://generativelanguage.googleapis.com/v1beta/openai"}},
+		{Key: "azure", Title: "Azure", About: "OpenAI on Azure", Glyph: "Az", provider: agents.Provider{ID: "azure", Type: providerOpenAI, URL: "https://YOUR-RESOURCE.openai.azure.com/openai/v1"}},
+		{Key: "ollama", Title: "Ollama", About: "On your machine", Glyph: "Ol", provider: agents.Provider{ID: "ollama", Type: providerOpenAI, URL: "http://localhost:11434/v1"}},
+		{Key: "vllm", Title: "vLLM", About: "Your own server", Glyph: "vL", provider: agents.Provider{ID: "vllm", Type: providerOpenAI, URL: "http://localhost:8000/v1"}},
+		{Key: "other", Title: "Other", About: "Compatible API", Glyph: "+", provider: agents.Provider{Type: providerOpenAI}},
+		{Key: "template", Title: "Test model", About: "No key needed", Glyph: "T", provider: agents.Provider{ID: "test", Type: providerTemplate, Template: "You asked: {{ .prompt }}"}},
 	}
 }
 

@@ -69,6 +69,12 @@ func conversationAddress(clientID, id string) string {
 	return conversationsAddress(clientID) + "/" + url.PathEscape(id)
 }
 
+// Crumb is its place below the clients.
+func (l conversationList) Crumb() string { return "Conversations of " + l.ClientID }
+
+// Crumb is its place below the clients.
+func (s conversationScreen) Crumb() string { return s.ID }
+
 func (w *Web) conversationPages() []page {
 	list := clientsPath + "/:id/sessions"
 	one := list + "/:session"
@@ -108,7 +114,7 @@ func (w *Web) conversationScreenOf(c echo.Context, s conversationScreen) (_ conv
 	}
 	for _, t := range list {
 		texts.address = runAddress(t.RunID, "")
-		s.Turns = append(s.Turns, turnRow{t, texts.show("What it was asked", t.Prompt.Text), texts.show("What it answered", t.Answer)})
+		s.Turns = append(s.Turns, turnRow{t, texts.show("Prompt", t.Prompt.Text), texts.show("Answer", t.Answer)})
 	}
 	if next != "" {
 		s.Next = listAddress(s.Path(), nil, next)
@@ -120,7 +126,7 @@ func (w *Web) conversationScreenOf(c echo.Context, s conversationScreen) (_ conv
 func (w *Web) deleteConversation(c echo.Context) error {
 	s := conversationScreen{ClientID: c.Param("id"), ID: c.Param("session")}
 	if c.FormValue("sure") == "" {
-		s.Error = "Nothing was deleted. Tick the box that says that you want it."
+		s.Error = "Nothing was deleted. Tick the box to confirm."
 		s, err := w.conversationScreenOf(c, s)
 		if err != nil {
 			return err

@@ -33,9 +33,10 @@ type clientScreen struct {
 	Commands      []commandChoice
 	Call          sampleCall
 	Preview       clientPreview
-	Try           clientTry
+	Try           tryResult
 	Overlaps      []tokenOverlap
 	Snippets      []snippet
+	LocalURL      string // of the snippets, where only this machine can use it
 }
 
 // agentChoice is an agent or flow that a client may be allowed.
@@ -155,6 +156,7 @@ func (w *Web) clientScreenOf(ctx context.Context, f nounForm[clientForm], kept *
 			return s, err
 		}
 		s.Enabled, s.HasSecret, s.Overlaps, s.Snippets = kept.IsEnabled(), kept.WebhookSecret != "", overlaps(), w.snippetsOf(*kept, "")
+		s.LocalURL = w.localURL()
 	}
 	return s, w.addChoices(ctx, &s)
 }

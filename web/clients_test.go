@@ -45,10 +45,13 @@ type clientSite struct {
 	arrivals map[string]calls.Arrival
 }
 
-func newClientSite(t *testing.T) *clientSite {
+func newClientSite(t *testing.T) *clientSite { return newClientSiteOf(t, fileOfClients) }
+
+// newClientSiteOf is a site with a configuration file.
+func newClientSiteOf(t *testing.T, file string) *clientSite {
 	s := &clientSite{}
 	site := newSite(t, func(c *web.Config) {
-		s.editor = gatewaytest.Editor(t, c.Store, gatewaytest.Setup{File: fileOfClients})
+		s.editor = gatewaytest.Editor(t, c.Store, gatewaytest.Setup{File: file})
 		v, err := s.editor.View(t.Context())
 		require.NoError(t, err)
 		inForce := calls.Catalog{Clients: &clients.Set{}, Agents: &agents.Set{}, Commands: commands.NewSet(catalog.All[commands.Command](v))}
@@ -73,6 +76,10 @@ func (s *clientSite) LastArrival(id string) (calls.Arrival, bool) {
 func (s *clientSite) Try(_ context.Context, r *calls.Request) (string, error) {
 	s.tried = append(s.tried, r)
 	return "run_tried", s.refuse
+}
+
+func (s *clientSite) TryAgent(context.Context, string, string) (string, error) {
+	panic("no page of clients tries an agent")
 }
 
 // have makes a client without the page.
@@ -290,10 +297,10 @@ func TestPauseAndEndAClient(t *testing.T) {
 	require.True(t, s.saved("ci").Item.IsEnabled())
 	require.Equal(t, "CI", s.saved("ci").Item.Name)
 
-	require.Equal(t, http.StatusConflict, s.post("/admin/clients/ci/delete", url.Values{"version": {"2"}}).StatusCode)
-	require.Equal(t, "/admin/clients?done=deleted", s.post("/admin/clients/ci/delete", url.Values{"version": {"3"}}).Header.Get("Location"))
+	require.Equal(t, http.StatusConflict, s.post("/admin/clients/ci/delete", deletion("ci", "2")).StatusCode)
+	require.Equal(t, "/admin/clients?done=deleted", s.post("/admin/clients/ci/delete", deletion("ci", "3")).Header.Get("Location"))
 	require.Equal(t, http.StatusNotFound, s.get("/admin/clients/ci").StatusCode)
-	require.Equal(t, http.StatusNotFound, s.post("/admin/clients/ci/delete", url.Values{"version": {"3"}}).StatusCode)
+	require.Equal(t, http.StatusNotFound, s.post("/admin/clients/ci/delete", deletion("ci", "3")).StatusCode)
 }
 
 // What the file declares is not changed here, whatever a browser sends.
@@ -304,7 +311,7 @@ func TestAClientOfTheFileStays(t *testing.T) {
 	require.Contains(t, page, "<fieldset disabled>")
 	require.NotContains(t, page, "/admin/clients/filed/delete")
 	require.NotContains(t, page, "/admin/clients/filed/token")
-	for path, form := range map[string]url.Values{"": filled("name", "Mine", "version", "1"), "/delete": {"version": {"1"}}, "/enabled": {"enabled": {"false"}}, "/token": {"overlap": {"0"}}} {
+	for path, form := range map[string]url.Values{"": filled("name", "Mine", "version", "1"), "/delete": deletion("filed", "1"), "/enabled": {"enabled": {"false"}}, "/token": {"overlap": {"0"}}} {
 		got := s.post("/admin/clients/filed"+path, form)
 		require.Equal(t, http.StatusConflict, got.StatusCode, path)
 		require.Contains(t, got.body, "declared in the configuration file", path)
@@ -450,7 +457,7 @@ func TestClientsAreForAdministrators(t *testing.T) {
 	}
 	for _, path := range []string{"/new", "/new/preview", "/ci", "/ci/preview", "/ci/try", "/ci/token", "/ci/webhook-secret", "/ci/enabled", "/ci/delete"} {
 		got := stranger.post("/admin/clients"+path, filled("version", "1", "overlap", "0"))
-		require.Equal(t, "/admin/login", got.Header.Get("Location"), path)
+		require.Equal(t, http.StatusUnauthorized, got.StatusCode, path)
 		require.Equal(t, http.StatusForbidden, s.post("/admin/clients"+path, filled("version", "1"), "Sec-Fetch-Site", "cross-site").StatusCode, path)
 	}
 	require.EqualValues(t, 1, s.saved("ci").Version)

@@ -19,6 +19,7 @@ type clientToken struct {
 	OldTokenNotice string // how long the old token still works
 	SecretNotice   string // how long the old callback secret still signs
 	Snippets       []snippet
+	LocalURL       string         // of what is to be copied, where only this machine can use it
 	SigningSecret  string         // that was made for a sender of which nothing else is known
 	Connect        *clientConnect // how to connect the sender of a new client; nil for one of which nothing is known
 	Arrival        *clientArrival // of a new client
@@ -111,5 +112,6 @@ func (w *Web) clientTokenOf(item clients.Client, issued clients.Issued) clientTo
 }
 
 func (w *Web) showToken(c echo.Context, t clientToken) error {
+	t.LocalURL = w.localURL()
 	return w.screens.draw(c, http.StatusOK, w.clientTokenPage(), t)
 }

@@ -36,15 +36,30 @@ type clientPreview struct {
 	Error       string
 }
 
-// clientTry is a run that the page has started, or why it has not.
-type clientTry struct {
-	RunID, Error string
-}
+// sampleAlert is what Alertmanager sends.
+const sampleAlert = `{
+  "version": "4",
+  "status": "firing",
+  "groupKey": "{}:{alertname=\"DiskFull\"}",
+  "commonLabels": {"alertname": "DiskFull", "severity": "critical"},
+  "alerts": [
+    {
+      "status": "firing",
+      "fingerprint": "5ef77f1f8a3ecb8d",
+      "labels": {"alertname": "DiskFull", "severity": "critical", "instance": "db1:9100"},
+      "annotations": {"summary": "/var on db1 is 98 % full"},
+      "startsAt": "2026-02-18T03:12:00Z"
+    }
+  ]
+}`
 
 // sampleFor is a call that a client could get.
 func sampleFor(f clientForm) sampleCall {
 	if f.Kind == promptOfTemplate {
 		return sampleCall{Body: sampleBody(f.Template), ContentType: "application/json"}
+	}
+	if f.Source == "alertmanager" {
+		return sampleCall{Body: sampleAlert, ContentType: "application/json"}
 	}
 	return sampleCall{Body: samplePrompt, ContentType: "text/plain"}
 }
@@ -127,7 +142,7 @@ func (w *Web) tryClient(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, id, follows := c.Request().Context(), idParam(c), c.Request().Header.Get("HX-Request") != ""
+	ctx, id := c.Request().Context(), idParam(c)
 	f, have, err := w.clientForms().savedForm(ctx, id)
 	if err != nil {
 		return err
@@ -137,22 +152,13 @@ func (w *Web) tryClient(c echo.Context) error {
 		return err
 	}
 	s.Call = readSample(sent)
+	runID := ""
 	r, err := w.request(id, s.Call)
 	if err == nil {
-		s.Try.RunID, err = w.Backend.Calls.Try(ctx, r)
+		runID, err = w.Backend.Calls.Try(ctx, r)
 	}
-	status := http.StatusOK
-	if err != nil {
-		p := problem.Of(err)
-		if p.Kind == problem.Internal {
-			return err
-		}
-		s.Try = clientTry{Error: p.Detail}
-		if !follows { // htmx shows nothing of an answer that says that it is an error
-			status = http.StatusUnprocessableEntity
-		}
-	} else if !follows {
-		return redirect(c, addressOf("/admin/runs", s.Try.RunID))
-	}
-	return w.screens.draw(c, status, w.clientForms().pageOf(id), s)
+	return showTry(c, runID, err, func(status int, result tryResult) error {
+		s.Try = result
+		return w.screens.draw(c, status, w.clientForms().pageOf(id), s)
+	})
 }

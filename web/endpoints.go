@@ -54,7 +54,7 @@ func (w *Web) endpointForms() nounPages[deliveries.Endpoint, endpointForm] {
 		},
 		afterCreate: func(c echo.Context, e deliveries.Endpoint, shown secret.String) error {
 			if e.IsDestination() { // nothing is signed
-				return redirect(c, addressOf(endpointsPath, e.ID)+"?done=saved")
+				return redirect(c, addressOf(endpointsPath, e.ID)+"?done=created")
 			}
 			return w.showSecret(c, e.ID, shownSecret{Value: shown.Reveal(), IsNew: true})
 		},

@@ -18,10 +18,6 @@ import (
 // endpointFields are the fields of the form, in its order.
 var endpointFields = []labelled{
 	{"url", "URL"},
-	{"events", "Events"},
-	{"otherEvents", "Other events"},
-	{"agents", "Agents and flows"},
-	{"clients", "Clients"},
 	{"format", "Format"},
 	{"template", "Template"},
 	{"to", "To"},
@@ -34,6 +30,10 @@ var endpointFields = []labelled{
 	{"path", "Path"},
 	{"body", "Body"},
 	{"headers", "Headers"},
+	{"events", "Events"},
+	{"otherEvents", "Other events"},
+	{"agents", "Agents and flows"},
+	{"clients", "Clients"},
 	{"signature", "Signature"},
 	{"vendor", "Vendor"},
 	{"secret", "Secret"},
@@ -114,7 +114,7 @@ func (f endpointForm) IsDestination() bool {
 // readEndpointForm takes a form as it was sent. have is what is kept, or the zero Endpoint.
 func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
 	f := endpointForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), URL: trimmed(sent, "url"), Enabled: sent.Has("enabled"), Events: sent["events"],
-		OtherEvents: trimmed(sent, "otherEvents"), Agents: trimmed(sent, "agents"), Clients: trimmed(sent, "clients"), Format: trimmed(sent, "format"), Template: trimmed(sent, "template"),
+		OtherEvents: trimmed(sent, "otherEvents"), Agents: joined(sent, "agents"), Clients: joined(sent, "clients"), Format: trimmed(sent, "format"), Template: trimmed(sent, "template"),
 		Signature: trimmed(sent, "signature"), Vendor: trimmed(sent, "vendor"), Retry: trimmed(sent, "retry"), Waits: trimmed(sent, "waits"), Timeout: trimmed(sent, "timeout"),
 		RateLimit: trimmed(sent, "rateLimit"), To: trimmed(sent, "to"), From: trimmed(sent, "from"), As: trimmed(sent, "as"), Repositories: trimmed(sent, "repositories"),
 		Subject: trimmed(sent, "subject"), ReplyTo: trimmed(sent, "replyTo"), Method: trimmed(sent, "method"), Path: trimmed(sent, "path"), Body: trimmed(sent, "body"), secret: secret.String(trimmed(sent, "secret"))}
@@ -175,6 +175,13 @@ func (f endpointForm) retry(wrong *problem.Fields) (r deliveries.Retry) {
 	}
 	return r
 }
+
+// joined returns the values of a field that is sent more than once: the boxes that are ticked, and what is typed besides.
+func joined(sent url.Values, path string) string {
+	return strings.TrimSpace(strings.Join(slices.DeleteFunc(slices.Clone(sent[path]), isBlank), ", "))
+}
+
+func isBlank(text string) bool { return strings.TrimSpace(text) == "" }
 
 // splitList splits a text at commas, spaces and line breaks.
 func splitList(text string) []string {

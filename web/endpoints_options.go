@@ -172,16 +172,3 @@ func (s endpointScreen) SecretField() field {
 	}
 	return shown
 }
-
-// hint names what there is to choose from.
-func hint(what string, ids []string) string {
-	if len(ids) == 0 {
-		return "Empty: all " + what + "."
-	}
-	const most = 20
-	names := strings.Join(ids[:min(len(ids), most)], ", ")
-	if len(ids) > most {
-		names += ", …"
-	}
-	return "IDs, separated by commas. Empty: all " + what + ". Available: " + names + "."
-}

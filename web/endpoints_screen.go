@@ -31,9 +31,9 @@ type endpointScreen struct {
 	Success   *deliveryShare      // of the newest deliveries; nil where none has ended
 	// EventsInUse are the names of events that an endpoint may take, the built-in ones first.
 	EventsInUse []string
-	AgentHint   string
-	ClientHint  string
-	Since       string // what the form to recover begins with
+	// Agents and Clients are those whose events it may take.
+	Agents, Clients pickList
+	Since           string // what the form to recover begins with
 }
 
 // shownSecret is a new secret, this once.
@@ -198,6 +198,7 @@ func (w *Web) addHints(ctx context.Context, s *endpointScreen) error {
 		return err
 	}
 	clientIDs, err := idsOf[clients.Client](ctx, w)
-	s.AgentHint, s.ClientHint = hint("agents and flows", agentIDs), hint("clients", clientIDs)
+	s.Agents = newPickList("Agents and flows", "all agents and flows", s.Text("agents", "Other agents and flows", s.Form.Agents, ""), agentIDs)
+	s.Clients = newPickList("Clients", "all clients", s.Text("clients", "Other clients", s.Form.Clients, ""), clientIDs)
 	return err
 }

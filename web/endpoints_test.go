@@ -297,7 +297,7 @@ func TestSomebodyElseChangedTheEndpoint(t *testing.T) {
 		require.Contains(t, got.body, `value="Mine"`)
 		require.Contains(t, got.body, `name="version" value="2"`, "who has read that may go on")
 	}
-	require.Equal(t, http.StatusConflict, r.post("/admin/endpoints/ops/delete", url.Values{"version": {"1"}}).StatusCode)
+	require.Equal(t, http.StatusConflict, r.post("/admin/endpoints/ops/delete", deletion("ops", "1")).StatusCode)
 	now, _ := r.kept("ops")
 	require.Equal(t, "Theirs", now.Name)
 	got := r.post("/admin/endpoints/ops", endpointForm("name", "Mine", "version", "2"))
@@ -306,7 +306,7 @@ func TestSomebodyElseChangedTheEndpoint(t *testing.T) {
 	got = r.post("/admin/endpoints/ops", endpointForm("version", "3", "signature", "hmac-sha256-hex"))
 	require.Equal(t, "/admin/endpoints/ops?done=signature", got.Header.Get("Location"))
 	require.Contains(t, r.get("/admin/endpoints/ops?done=signature").body, "The new signature has a new secret")
-	got = r.post("/admin/endpoints/ops/delete", url.Values{"version": {"4"}})
+	got = r.post("/admin/endpoints/ops/delete", deletion("ops", "4"))
 	require.Equal(t, "/admin/endpoints?done=deleted", got.Header.Get("Location"))
 	require.Equal(t, http.StatusNotFound, r.get("/admin/endpoints/ops").StatusCode)
 }
@@ -318,7 +318,7 @@ func TestAnEndpointOfTheFile(t *testing.T) {
 	require.NotContains(t, page, "/admin/endpoints/filed/delete")
 	require.NotContains(t, page, "/admin/endpoints/filed/secret")
 	require.NotContains(t, r.get("/admin/endpoints").body, "s3cret", "a list shows hosts alone")
-	for path, form := range map[string]url.Values{"": endpointForm("version", "1"), "/delete": {"version": {"1"}}, "/secret": {}} {
+	for path, form := range map[string]url.Values{"": endpointForm("version", "1"), "/delete": deletion("filed", "1"), "/secret": {}} {
 		got := r.post("/admin/endpoints/filed"+path, form)
 		require.Equal(t, http.StatusConflict, got.StatusCode, path)
 		require.Contains(t, got.body, "is declared in the configuration file: change it there.")

@@ -40,7 +40,7 @@ type flowForm struct {
 func (w *Web) flowPages() []page {
 	form := nounPages[agents.Flow, flowForm]{
 		form: formOf("flows"), web: w,
-		newItem: w.blankFlow, formFor: flowFormOf, read: w.readFlow, choices: w.invocables, onButton: editFlow, screen: w.flowScreen, listNote: agentsOf,
+		newItem: w.blankFlow, formFor: flowFormOf, read: w.readFlow, choices: w.invocables, onButton: editFlow, screen: w.flowScreen, listNote: agentsOf, invocable: true,
 	}
 	text := nounPages[agents.Flow, flowText]{
 		form: form.form, web: w, template: "flow-yaml", suffix: "/yaml",

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
 
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
@@ -96,6 +97,34 @@ func TestANewSessionGetsANewToken(t *testing.T) {
 	planted.cookie = &http.Cookie{Name: "beckon_session", Value: "planted"}
 	planted.login(password)
 	require.NotEqual(t, "planted", planted.cookie.Value)
+}
+
+// Who sends a form after the session has ended logs in elsewhere, and sends it again: nothing that was typed is lost.
+func TestAFormOutlivesItsSession(t *testing.T) {
+	n := newNouns(t)
+	ended := *n.browser.cookie
+	n.post("/admin/logout", nil)
+	n.browser.cookie = &ended
+	prompt := "\n<b>What I typed</b>\n" + strings.Repeat("x", 20<<10)
+	got := n.post("/admin/commands/new", url.Values{"id": {"long"}, "prompt": {prompt}, "agentId": {"filed"}, "list": {"a", "b"}})
+	require.Equal(t, http.StatusUnauthorized, got.StatusCode)
+	require.Contains(t, got.body, "Your session has ended")
+	require.NotContains(t, got.body, "<b>What I typed")
+	document, err := html.Parse(strings.NewReader(got.body))
+	require.NoError(t, err)
+	again := url.Values{}
+	for node := range document.Descendants() {
+		if node.Data == "textarea" {
+			again.Add(attribute(node, "name"), node.FirstChild.Data)
+		}
+		if node.Data == "form" {
+			require.Equal(t, "/admin/commands/new", attribute(node, "action"))
+		}
+	}
+	require.Equal(t, url.Values{"id": {"long"}, "prompt": {prompt}, "agentId": {"filed"}, "list": {"a", "b"}}, again)
+	n.browser.login(password)
+	require.Equal(t, http.StatusSeeOther, n.post("/admin/commands/new", again).StatusCode)
+	require.Contains(t, n.get("/admin/commands/long").body, "&lt;b&gt;What I typed")
 }
 
 func TestTokensAreStoredHashed(t *testing.T) {

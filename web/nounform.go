@@ -32,6 +32,7 @@ type nounForm[F any] struct {
 	Form                       F
 	Choices                    []string // the ids of what it can refer to
 	Models                     *modelList
+	Try                        agentTry // of an agent or a flow
 }
 
 // modelList is a provider's list of models, or why it could not be listed.

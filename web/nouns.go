@@ -46,6 +46,7 @@ type nounPages[T catalog.Resource, F any] struct {
 	arrangeErrors func(f *nounForm[F])       // moves errors to their fields
 	pageNotes     func(id string) []string   // notes on the page of one
 	budget        func(item T) *spend.Budget // whose use its page shows; nil for nouns without budgets
+	invocable     bool                       // it is an agent or a flow, which its page can try
 }
 
 func (p nounPages[T, F]) resources() catalog.Section[T] { return resources[T](p.web) }
@@ -67,6 +68,9 @@ func (p nounPages[T, F]) pageOf(id string) page {
 		shown.posts = map[string]echo.HandlerFunc{shown.path: p.update}
 		if p.suffix == "" {
 			shown.posts[at+"/delete"] = p.delete
+			if p.invocable {
+				shown.posts[at+"/try"] = p.tryInvocable
+			}
 		}
 	}
 	if p.posts != nil {
@@ -200,12 +204,17 @@ func (p nounPages[T, F]) unreadable(wrong problem.Fields) error {
 	return wrong.Err()
 }
 
+// delete deletes the resource whose ID was typed to confirm it. The browser asks for the ID too, but does not for whoever posts the form alone.
 func (p nounPages[T, F]) delete(c echo.Context) error {
 	sent, err := postedForm(c)
 	if err != nil {
 		return err
 	}
-	if err := p.resources().Delete(c.Request().Context(), userOf(c), idParam(c), formVersion(sent)); err != nil {
+	id := idParam(c)
+	if trimmed(sent, "confirm") != id {
+		return p.refusedTo(c, "deleted", problem.New(problem.Unprocessable, "not_confirmed", "Type %s in the field of the danger zone to delete it.", id))
+	}
+	if err := p.resources().Delete(c.Request().Context(), userOf(c), id, formVersion(sent)); err != nil {
 		return p.refusedTo(c, "deleted", err)
 	}
 	return redirect(c, p.path()+"?done=deleted")

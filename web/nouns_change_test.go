@@ -59,13 +59,21 @@ func TestNounsAreMadeChangedAndDeleted(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, "https://changed.example", now)
 
-			late := n.post(at+"/delete", url.Values{"version": {"1"}})
+			id := strings.TrimPrefix(at[strings.LastIndex(at, "/")+1:], "-")
+			for _, typed := range []string{"", id[1:], strings.ToUpper(id), id + " " + id, row.noun} {
+				refused := n.post(at+"/delete", deletion(typed, "2"))
+				require.Equal(t, http.StatusUnprocessableEntity, refused.StatusCode, typed)
+				require.Contains(t, refused.body, "This could not be deleted.")
+				require.Contains(t, refused.body, "Type "+id+" in the field")
+				require.Equal(t, http.StatusOK, n.get(at).StatusCode, "it is still there")
+			}
+			late := n.post(at+"/delete", deletion(id, "1"))
 			require.Equal(t, http.StatusConflict, late.StatusCode, "another version has been seen")
 			require.Contains(t, late.body, "Someone else saved this")
 			for _, none := range []string{"", "0", "-1", "x"} {
-				require.Equal(t, http.StatusConflict, n.post(at+"/delete", url.Values{"version": {none}}).StatusCode, "no version is not any")
+				require.Equal(t, http.StatusConflict, n.post(at+"/delete", deletion(id, none)).StatusCode, "no version is not any")
 			}
-			gone := n.post(at+"/delete", url.Values{"version": {"2"}})
+			gone := n.post(at+"/delete", deletion(id, "2"))
 			require.Equal(t, path+"?done=deleted", gone.Header.Get("Location"))
 			require.Equal(t, http.StatusNotFound, n.get(at).StatusCode)
 		})
@@ -190,7 +198,7 @@ func TestWhatIsUsedOrDeclaredStays(t *testing.T) {
 		"/admin/providers/acme": `is used by agent &#34;logs&#34;`, "/admin/agents/logs": `is used by flow &#34;incident&#34;. Change that first.`, "/admin/flows/incident": `is used by command &#34;daily&#34;`,
 		"/admin/commands/filed": "declared in the configuration file: change it there", "/admin/agents/filed": "declared in the configuration file: change it there",
 	} {
-		got := n.post(path+"/delete", url.Values{"version": {"1"}})
+		got := n.post(path+"/delete", deletion(path[strings.LastIndex(path, "/")+1:], "1"))
 		require.Equal(t, http.StatusConflict, got.StatusCode, path)
 		require.Contains(t, got.body, says)
 		require.Contains(t, got.body, "This could not be deleted.")

@@ -38,6 +38,15 @@ type nouns struct {
 	asked  *http.Request // what the provider was asked last
 	models string        // what it answers
 	origin string        // its URL
+
+	web.Calls          // of which only TryAgent is asked
+	tried     []string // "logs: why?"
+	refuse    error    // what comes of the next try
+}
+
+func (n *nouns) TryAgent(_ context.Context, agentID, prompt string) (string, error) {
+	n.tried = append(n.tried, agentID+": "+prompt)
+	return "run_tried", n.refuse
 }
 
 func newNouns(t *testing.T) *nouns {
@@ -52,9 +61,10 @@ func newNouns(t *testing.T) *nouns {
 	n.editor = gatewaytest.Editor(t, s.store, gatewaytest.Setup{File: fileOfNouns, Env: envOfNouns})
 	transport := egress.NewProviders()
 	t.Cleanup(transport.CloseIdleConnections)
+	s.files["try.js"] = &fstest.MapFile{Data: []byte("this is try.js")}
 	s.files["nouns.css"] = &fstest.MapFile{Data: []byte("this is nouns.css")}
 	s.serve(func(c *web.Config) {
-		c.Backend = &web.Backend{Editor: n.editor,
+		c.Backend = &web.Backend{Editor: n.editor, Calls: n,
 			Models: func(ctx context.Context, p agents.Provider) ([]string, error) { return chat.Models(ctx, transport, p) }}
 	})
 	n.browser = s.signedIn()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"beckon/agents"
@@ -47,7 +48,18 @@ func (providerForm) Streams() []string {
 }
 
 // Vendors are those whose providers the form can begin with.
-func (providerForm) Vendors() []vendor { return vendors() }
+func (f providerForm) Vendors() []vendor {
+	list := vendors()
+	for i, v := range list {
+		list[i].Current = v.provider.ID == f.ID && v.provider.URL == f.URL && v.provider.Type == f.Type
+	}
+	return list
+}
+
+// HasHeaders reports whether requests get headers.
+func (f providerForm) HasHeaders() bool {
+	return slices.ContainsFunc(f.Headers, func(l headerLine) bool { return l.Name != "" })
+}
 
 // Reasonings are the choices of what becomes of the thoughts in an answer.
 func (providerForm) Reasonings() []string {

@@ -164,16 +164,16 @@ func TestAdviceOnRefusedCalls(t *testing.T) {
 		want   string
 		not    string
 	}{
-		"no header":      {call: store.RefusedCall{Status: 401, Code: "unauthorized", ClientID: "ci"}, client: &clients.Client{}, want: "had no Authorization header", not: "There is no client"},
+		"no header":      {call: store.RefusedCall{Status: 401, Code: "unauthorized", ClientID: "ci"}, client: &clients.Client{}, want: "had no Authorization header", not: "No client has"},
 		"no scheme":      {call: store.RefusedCall{Status: 401, Code: "unauthorized", Headers: map[string]string{"Authorization": "•••"}}, want: "the word Bearer"},
 		"basic":          {call: store.RefusedCall{Status: 401, Code: "unauthorized", Headers: map[string]string{"Authorization": "Basic •••"}}, want: "with Basic"},
 		"empty token":    {call: store.RefusedCall{Status: 401, Code: "unauthorized", Headers: map[string]string{"Authorization": "Bearer"}}, want: "variable"},
 		"two":            {call: store.RefusedCall{Status: 401, Code: "unauthorized", Headers: map[string]string{"Authorization": "Bearer •••, Bearer •••"}}, want: "more than one"},
-		"wrong":          {call: store.RefusedCall{Status: 401, Code: "unauthorized", ClientID: "ci", Headers: map[string]string{"Authorization": "Bearer •••"}}, client: &clients.Client{}, want: "not this client's"},
-		"nobody's":       {call: store.RefusedCall{Status: 401, Code: "unauthorized", Headers: map[string]string{"Authorization": "Bearer •••"}}, want: "no client's"},
-		"no such client": {not: "was sent, but it is not", call: store.RefusedCall{Status: 401, Code: "unauthorized", ClientID: "cj", Headers: map[string]string{"Authorization": "Bearer •••"}}, want: `There is no client "cj"`},
+		"wrong":          {call: store.RefusedCall{Status: 401, Code: "unauthorized", ClientID: "ci", Headers: map[string]string{"Authorization": "Bearer •••"}}, client: &clients.Client{}, want: "does not belong to this client"},
+		"nobody's":       {call: store.RefusedCall{Status: 401, Code: "unauthorized", Headers: map[string]string{"Authorization": "Bearer •••"}}, want: "belongs to no client"},
+		"no such client": {not: "does not belong", call: store.RefusedCall{Status: 401, Code: "unauthorized", ClientID: "cj", Headers: map[string]string{"Authorization": "Bearer •••"}}, want: `No client has the ID "cj"`},
 		"unknown code":   {call: store.RefusedCall{Status: 422, Code: "something_new"}, want: "cannot be carried out"},
-		"unknown status": {call: store.RefusedCall{Status: 499, Code: "something_new"}, want: "turned away"},
+		"unknown status": {call: store.RefusedCall{Status: 499, Code: "something_new"}, want: "refused before a run"},
 		"too often":      {call: store.RefusedCall{Status: 429, Code: "rate_limit_exceeded"}, want: "Retry-After"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,25 +40,37 @@ func (w *Web) repeatRun(c echo.Context) error {
 	if why != "" {
 		return w.refuseRun(c, run.ID, problem.New(problem.Conflict, "not_repeatable", "%s", why))
 	}
+	if run.ClientID == "" { // somebody tried its agent or flow
+		id, err := w.Backend.Calls.TryAgent(ctx, run.WorkflowID, run.Input)
+		return w.showRepeated(c, run.ID, id, err)
+	}
 	r := &calls.Request{ClientID: run.ClientID, Header: http.Header{}, Query: url.Values{"agent": {run.WorkflowID}}, ReceivedAt: w.Now()}
 	if !isCommand {
 		r.Header.Set("Content-Type", "text/plain; charset=utf-8")
 		r.Body = []byte(run.Input)
 	}
 	id, err := w.Backend.Calls.Try(ctx, r)
+	return w.showRepeated(c, run.ID, id, err)
+}
+
+// showRepeated answers with the new run, or says why there is none.
+func (w *Web) showRepeated(c echo.Context, runID, newID string, err error) error {
 	if err != nil {
-		return w.refuseRun(c, run.ID, err)
+		return w.refuseRun(c, runID, err)
 	}
-	if err := w.Backend.Editor.Note(ctx, userOf(c), "repeat", "runs", run.ID, map[string]string{"runId": id}); err != nil {
+	if err := w.Backend.Editor.Note(c.Request().Context(), userOf(c), "repeat", "runs", runID, map[string]string{"runId": newID}); err != nil {
 		return err
 	}
-	return redirect(c, runAddress(id, "again"))
+	return redirect(c, runAddress(newID, "again"))
 }
 
 // whyNotRepeatable says why a run cannot be run again; empty when it can. isCommand says that its client runs a command.
 func (w *Web) whyNotRepeatable(ctx context.Context, run *runs.Run) (why string, isCommand bool, err error) {
 	if !run.Status.Ended() {
 		return "It is still running.", false, nil
+	}
+	if run.ClientID == "" {
+		return whyNotTriedAgain(run), false, nil
 	}
 	record, err := resources[clients.Client](w).Get(ctx, run.ClientID)
 	if problem.Is(err, problem.NotFound) {
@@ -104,4 +116,15 @@ func (w *Web) refuseRun(c echo.Context, id string, refusal error) error {
 	}
 	s.Error = sentence
 	return w.screens.draw(c, status, w.runPage(), s)
+}
+
+// whyNotTriedAgain says why a run without a client cannot be run again; empty when it can.
+func whyNotTriedAgain(run *runs.Run) string {
+	switch {
+	case run.Erased != "":
+		return "Its input was not stored."
+	case run.Input == "":
+		return "It has no input."
+	}
+	return ""
 }

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ type runScreen struct {
 	ShareAddress    string // a link to its page for recipients; empty where it has none
 	Metadata        shownText
 	Nodes           []nodeBar
+	LeftOut         int       // nodes in the middle that are not among Nodes
 	Flow            *stepForm // its flow, with what has become of the steps; nil where it is none
 	Events          []eventRow
 	MoreEvents      bool
@@ -49,6 +51,19 @@ type runScreen struct {
 
 // maxTitle is how much of its input is the title of a run.
 const maxTitle = 80
+
+// How many nodes the timeline has at first: the first, and the last, which may wait for somebody.
+const (
+	maxFirstNodes = 100
+	maxLastNodes  = 50
+)
+
+// leaveOutNodes shortens a long timeline.
+func (s *runScreen) leaveOutNodes() {
+	if n := len(s.Nodes) - maxFirstNodes - maxLastNodes; n > 0 {
+		s.Nodes, s.LeftOut = slices.Delete(s.Nodes, maxFirstNodes, maxFirstNodes+n), n
+	}
+}
 
 // Heading is what the run is called: how its input begins.
 func (s runScreen) Heading() string {
@@ -136,6 +151,9 @@ func (w *Web) runPage() page {
 
 func (w *Web) showRun(c echo.Context) (any, error) {
 	s, err := w.runScreenOf(c.Request().Context(), c.Param("id"))
+	if err == nil && s.LeftOut > 0 && c.QueryParam("nodes") == "all" {
+		s.Nodes, s.LeftOut = w.nodeBars(s.Run, w.timelineOf(s.Run), newTexts(s.Path()+"/text")), 0
+	}
 	s.Notice = runNotice(c)
 	return s, err
 }
@@ -178,6 +196,7 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 		return s, err
 	}
 	s.Nodes = w.nodeBars(run, line, texts)
+	s.leaveOutNodes()
 	if !run.StartedAt.IsZero() {
 		s.Ticks = ticks(line.whole())
 	}

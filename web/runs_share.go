@@ -10,7 +10,7 @@ import (
 func (w *Web) eraseContent(c echo.Context) error {
 	ctx, id := c.Request().Context(), c.Param("id")
 	if c.FormValue("sure") == "" {
-		return w.refuseRun(c, id, problem.New(problem.Invalid, "not_confirmed", "Nothing was erased. Tick the box that says that you want it."))
+		return w.refuseRun(c, id, problem.New(problem.Invalid, "not_confirmed", "Nothing was erased. Tick the box to confirm."))
 	}
 	if err := w.Backend.Runs.Erase(ctx, id); err != nil {
 		return w.refuseRun(c, id, err)

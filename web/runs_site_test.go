@@ -59,16 +59,17 @@ endpoints: [{id: filed, url: "https://hooks.example/services/T0/s3cret?key=s3cre
 // traffic is a site with real runs and deliveries, and a browser that is signed in.
 type traffic struct {
 	*browser
-	editor     *catalog.Editor
-	runs       *runs.Service
-	replays    *calls.Service
-	artifacts  *artifacts.Service
-	share      *share.Service
-	deliveries *deliveries.Service
-	events     *events.Log
-	tried      []*calls.Request
-	refuse     error  // what comes of the next try
-	followed   string // the run that was followed last
+	editor      *catalog.Editor
+	runs        *runs.Service
+	replays     *calls.Service
+	artifacts   *artifacts.Service
+	share       *share.Service
+	deliveries  *deliveries.Service
+	events      *events.Log
+	tried       []*calls.Request
+	triedAgents []string // "triage: why?"
+	refuse      error    // what comes of the next try
+	followed    string   // the run that was followed last
 }
 
 func newTraffic(t *testing.T) *traffic {
@@ -128,6 +129,14 @@ func (r *traffic) Try(_ context.Context, call *calls.Request) (string, error) {
 		return "", r.refuse
 	}
 	r.tried = append(r.tried, call)
+	return "run_tried", nil
+}
+
+func (r *traffic) TryAgent(_ context.Context, agentID, prompt string) (string, error) {
+	if r.refuse != nil {
+		return "", r.refuse
+	}
+	r.triedAgents = append(r.triedAgents, agentID+": "+prompt)
 	return "run_tried", nil
 }
 

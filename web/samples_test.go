@@ -135,7 +135,7 @@ func sampleClient(id string) clientScreen {
 	return clientScreen{nounForm: nounForm[clientForm]{Path: clientsPath, One: "client", ID: id, Form: form, Managed: id == "", Errors: problem.Fields{{Path: "id", Message: "is bad"}}},
 		HasSecret: true, Last: &lastCall{RunID: "run_1", Status: "COMPLETED"},
 		Agents: []agentChoice{{"triage", "agent", true, true}}, Commands: []commandChoice{{"daily", "Daily", true}},
-		Call: sampleFor(form), Preview: clientPreview{Made: true, Text: "hi", Agent: "triage"}, Try: clientTry{RunID: "run_1", Error: "No."}, Overlaps: overlaps(),
+		Call: sampleFor(form), Preview: clientPreview{Made: true, Text: "hi", Agent: "triage"}, Try: tryResult{RunID: "run_1", Error: "No."}, Overlaps: overlaps(),
 		Snippets: snippets("http://localhost:8080", item, "")}
 }
 
@@ -160,7 +160,7 @@ func sampleEndpoint(id string) endpointScreen {
 	s := endpointScreen{nounForm: nounForm[endpointForm]{Path: endpointsPath, One: "endpoint", ID: id, Version: 1, Form: endpointFormOf(e), Notice: "Done.",
 		Warnings: problem.Fields{{Message: "is broken"}}, Errors: wrong},
 		State: endpointState{"disabled", stateBad, "Why.", time.Unix(0, 0), true, false}, Waiting: 1, Secret: shownSecret{"whsec_x", true, true}, Overlaps: []time.Time{time.Unix(60, 0), time.Unix(0, 0)},
-		PublicKey: "whpk_x", KeysURL: "/.well-known/webhook-keys.json", Recent: []deliveryRow{sampleDeliveryRow()}, AgentHint: "All.", ClientHint: "All.", Since: "2026-02-18T00:00"}
+		PublicKey: "whpk_x", KeysURL: "/.well-known/webhook-keys.json", Recent: []deliveryRow{sampleDeliveryRow()}, Agents: newPickList("Agents and flows", "all agents and flows", field{Path: "agents", Value: "triage, gone"}, []string{"triage", "writer"}), Clients: newPickList("Clients", "all clients", field{Path: "clients"}, nil), Since: "2026-02-18T00:00"}
 	s.Form.Headers, s.Form.typedSecrets = []headerLine{{"X-Env", true}}, true
 	return s
 }

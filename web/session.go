@@ -67,6 +67,12 @@ func (s *sessions) load(r *http.Request) (ctx context.Context, who string, err e
 	return ctx, s.manager.GetString(ctx, userKey), nil
 }
 
+// isNamed reports whether a request names a session, of which nobody knows yet whether it goes on.
+func (s *sessions) isNamed(r *http.Request) bool {
+	cookie, err := r.Cookie(s.manager.Cookie.Name)
+	return err == nil && cookie.Value != ""
+}
+
 // begin signs the administrator in, under a new token whatever the browser brought along. The session is good as long as hash
 // is that of the password.
 func (s *sessions) begin(w http.ResponseWriter, r *http.Request, hash string) error {

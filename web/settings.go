@@ -29,13 +29,24 @@ type settingsSection struct {
 }
 
 // IsLocal reports whether the address is one that only this machine can use.
-func (v settingsView) IsLocal() bool {
-	u, err := url.Parse(v.URL)
+func (v settingsView) IsLocal() bool { return isLocal(v.URL) }
+
+// isLocal reports whether a URL is one that only this machine can use.
+func isLocal(raw string) bool {
+	u, err := url.Parse(raw)
 	if err != nil {
 		return false
 	}
 	ip := net.ParseIP(u.Hostname())
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// localURL is the URL of this gateway where only this machine can use it; else empty. Pages that have it to be copied warn of it.
+func (w *Web) localURL() string {
+	if isLocal(w.PublicURL) {
+		return w.PublicURL
+	}
+	return ""
 }
 
 func (w *Web) settingsPage() page {

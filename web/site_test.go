@@ -214,3 +214,8 @@ func (s *site) signedIn() *browser {
 
 // knows reports whether the browser is signed in.
 func (b *browser) knows() bool { return b.get("/admin").StatusCode == http.StatusOK }
+
+// deletion is the form that deletes a resource: the ID that was typed, and the version that was seen.
+func deletion(typed, version string) url.Values {
+	return url.Values{"confirm": {typed}, "version": {version}}
+}

@@ -26,8 +26,8 @@ func tabsOf(one string) []string {
 	case "client":
 		return []string{"overview", "try", "settings", "snippets", "audit"}
 	case "flow":
-		return []string{"overview", "steps", "settings", "audit"}
-	case "tool server":
+		return []string{"overview", "try", "steps", "settings", "audit"}
+	case "agent", "tool server":
 		return []string{"overview", "try", "settings", "audit"}
 	}
 	return []string{"overview", "settings", "audit"}

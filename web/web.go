@@ -26,6 +26,8 @@ const (
 	// maxForm bounds what a form may send, and maxOpenForm what it may of anybody.
 	maxForm     = 1 << 20
 	maxOpenForm = 8 << 10
+	// maxKeptForm bounds a form whose session has ended: see keepForm.
+	maxKeptForm = 64 << 10
 )
 
 // Config is what a Web is made of.
@@ -77,7 +79,7 @@ func newWeb(c Config, files fs.FS) (*Web, error) {
 	if missing := w.assets.missing(); len(missing) > 0 {
 		c.Log.Warn("the pages lack assets, and look plain: build with make, which gets them", slog.Any("missing", missing))
 	}
-	w.screens = newScreens(c.Version, w.base, w.assets, append(w.pages(), errorPage()))
+	w.screens = newScreens(c.Version, w.base, w.assets, append(w.pages(), errorPage(), endedSessionPage()))
 	w.screens.banner = w.noModel
 	return w, nil
 }
@@ -139,6 +141,9 @@ func (w *Web) identify(most int64, next echo.HandlerFunc) echo.HandlerFunc {
 		limit := most
 		if who == "" {
 			limit = maxOpenForm
+			if most > maxOpenForm && w.sessions.isNamed(r) {
+				limit = maxKeptForm
+			}
 		}
 		if r.ContentLength > limit {
 			c.Response().Header().Set("Connection", "close") // what is still being sent is not worth reading
@@ -172,7 +177,7 @@ func (w *Web) requireLogin(next echo.HandlerFunc) echo.HandlerFunc {
 			return c.NoContent(http.StatusNoContent)
 		}
 		if r.Method != http.MethodGet {
-			return c.Redirect(http.StatusSeeOther, loginPath)
+			return w.keepForm(c)
 		}
 		return c.Redirect(http.StatusSeeOther, loginFor(r.URL))
 	})

@@ -72,3 +72,18 @@ document.addEventListener("input", (event) => {
   const wanted = event.target.dataset.confirms;
   if (wanted) event.target.setCustomValidity(event.target.value.trim() === wanted ? "" : `Type ${wanted}`);
 });
+
+// Where the session has ended, htmx would open the login. Once something is typed, the page stays, and says so.
+let typed = false;
+document.addEventListener("input", (event) => {
+  if (event.target.closest('main form[method="post"], main [form]')) typed = true;
+});
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  const note = document.getElementById("session-ended");
+  if (!typed || !note || !event.detail.xhr.getResponseHeader("HX-Redirect")) return;
+  event.preventDefault();
+  note.hidden = false;
+});
+document.querySelector("#session-ended a")?.addEventListener("click", () => {
+  document.getElementById("session-ended").hidden = true;
+});

@@ -1,4 +1,4 @@
-// Follows the run that "Try it" has started: an element with data-follow="/admin/runs/ID/events" shows its answer.
+// Follows the run that Try has started: an element with data-follow="/admin/runs/ID/events" shows its answer, and what it used.
 "use strict";
 
 function follow(element) {
@@ -14,15 +14,17 @@ function follow(element) {
     source.close();
     state.textContent = text;
     if (output !== undefined) answer.textContent = output ?? "";
+    const used = element.querySelector("[data-used]");
+    if (used) htmx.trigger(used, "ended");
   };
   on("message.delta", ({ text }) => answer.append(text));
-  on("node.started", ({ data }) => (state.textContent = `${data.nodeId} is at work.`));
-  on("run.completed", ({ data }) => end("It has answered.", data.output));
-  on("run.failed", ({ error }) => end(`It failed: ${error ?? "the run's page says why."}`));
-  on("run.canceled", () => end("It was canceled."));
+  on("node.started", ({ data }) => (state.textContent = `Running: ${data.nodeId}`));
+  on("run.completed", ({ data }) => end("Completed.", data.output));
+  on("run.failed", ({ error }) => end(`Failed: ${error ?? "the page of the run says why."}`));
+  on("run.canceled", () => end("Canceled."));
   source.addEventListener("error", () => {
     // Otherwise the browser connects again by itself, and says what it has seen last.
-    if (source.readyState === EventSource.CLOSED) state.textContent = "The connection has ended. The run's page shows what becomes of it.";
+    if (source.readyState === EventSource.CLOSED) state.textContent = "The connection was lost. The page of the run shows how it continues.";
   });
 }
 

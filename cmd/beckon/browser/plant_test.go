@@ -263,6 +263,12 @@ func (b *browser) fill(selector, text string) {
 	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
+// write types into a field of many lines that is empty, which Clear does not take.
+func (b *browser) write(selector, text string) {
+	b.t.Helper()
+	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.ScrollIntoView(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
 // press clicks on an element.
 func (b *browser) press(selector string) {
 	b.t.Helper()

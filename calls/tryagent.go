@@ -1,0 +1,28 @@
+package calls
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"beckon/clients"
+	"beckon/internal/problem"
+	"beckon/runs"
+)
+
+// TryAgent starts a run of an agent or a flow for an administrator, and returns its ID as soon as it is recorded. The run has no
+// client: it is held to no client's limits, and gets no tools, because a tool runs only where a client allows it.
+func (s *Service) TryAgent(ctx context.Context, agentID, prompt string) (runID string, err error) {
+	if s.Catalog().Agents.Get(agentID) == nil {
+		return "", problem.New(problem.Unprocessable, problem.CodeAgentUnavailable, "%q is not in force. Its page says why.", agentID)
+	}
+	nobody := clients.Client{AllowedAgents: []string{agentID}, Passthrough: true}
+	set, findings := clients.NewSet([]clients.Declared{{Client: nobody}}, clients.NewLimits())
+	if len(findings) > 0 {
+		return "", findings[0].Fields.Err()
+	}
+	verify := func(context.Context, *clients.Set, *Request) (*clients.Member, error) { return set.Get(""), nil }
+	sender := &Sender{Source: runs.SourcePage, Verify: verify, Prompt: promptOfWebhook, Reply: negotiateReply}
+	r := &Request{Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, Body: []byte(prompt), ReceivedAt: time.Now()}
+	return s.try(ctx, sender, r)
+}
