@@ -133,6 +133,9 @@ func (p *proxied) read(node *html.Node, on *url.URL) {
 		address, err := on.Parse(attribute.Val)
 		require.NoError(p.t, err)
 		address.Fragment = ""
+		if isLink && strings.HasPrefix(attribute.Val, "https://") && strings.HasPrefix(on.Path, outsidePath+"/docs/") {
+			continue // of another site, which the documentation names
+		}
 		if p.seen[attribute.Key+address.String()] {
 			continue
 		}

@@ -40,7 +40,7 @@ func (s *Server) refuseCalls(next echo.HandlerFunc) echo.HandlerFunc {
 		case "/healthz", "/readyz", "/metrics":
 			return next(c)
 		}
-		return problem.New(problem.NotFound, "not_an_api_gateway", "This gateway takes no calls: its server.roles lack api. Call one that has this role.")
+		return problem.New(problem.NotFound, problem.CodeNotAnAPIGateway, "This gateway takes no calls: its server.roles lack api. Call one that has this role.")
 	}
 }
 

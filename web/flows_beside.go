@@ -65,7 +65,7 @@ func (w *Web) readFlowBeside(sent url.Values, have agents.Flow, f flowForm) (flo
 // are shown.
 func (w *Web) flowScreen(c echo.Context, f nounForm[flowForm], _ *agents.Flow) (any, error) {
 	form := &f.Form
-	if c.Request().Method == http.MethodPost || c.QueryParam("done") == "saved" {
+	if f.Tab == "settings" && (c.Request().Method == http.MethodPost || c.QueryParam("done") == "saved") {
 		f.Tab = tabOfErrors(f.Errors)
 	}
 	if form.TooLarge {

@@ -65,6 +65,7 @@ var refusalsByCode = map[string]refusal{
 	problem.CodeCommandUnavailable:     {"The client's command cannot be used because its configuration has an error.", []string{"The command's page and the log name the error."}},
 	problem.CodeGatewayFull:            {"The gateway had reached its limit of concurrent calls.", []string{"Callers that honor Retry-After retry by themselves. If it happens often, raise server.maxConcurrent, or find out why answers take long."}},
 	problem.CodeBudgetExhausted:        {"A budget of the client, its agent or the server is used up.", []string{"Callers that honor Retry-After retry when the budget resets. To allow more calls, raise the budget."}},
+	problem.CodeNotAnAPIGateway:        {"The gateway does not take calls: server.roles gives it other work.", []string{"Send calls to a gateway with the role api. Behind a load balancer, list only those."}},
 	problem.CodeMemoryFull:             {"The calls in progress used all the memory that calls may use.", []string{"Callers that honor Retry-After retry by themselves. If it happens often, raise server.maxMemory, or let callers send less, such as only the end of a log."}},
 	problem.CodeQueueFull:              {"The queue was full.", []string{"The overview shows whether runs take longer than usual. server.maxQueued is the limit."}},
 	problem.CodeShuttingDown:           {"The gateway was shutting down.", []string{"Callers that honor Retry-After retry by themselves."}},

@@ -60,6 +60,7 @@ const (
 	CodeGatewayFull            = "gateway_full"
 	CodeQueueFull              = "queue_full"
 	CodeMemoryFull             = "memory_full"
+	CodeNotAnAPIGateway        = "not_an_api_gateway"
 	CodeBudgetExhausted        = "budget_exhausted"
 	CodeNoPrice                = "no_price"
 
