@@ -43,7 +43,7 @@ const DefaultFormat = "run"
 
 var formats = append([]Format{
 	{Name: DefaultFormat, Title: "run", Events: unasked, encode: runFormat,
-		Help: `{"success", "type", "runId", "workflowId", "data", "metadata", "error", "createdAt"}: all there is to say.`},
+		Help: `{"success", "type", "runId", "workflowId", "data", "metadata", "error", "createdAt"}: everything Beckon knows.`},
 	{Name: "payload", Title: "payload", Events: unasked, encode: payloadFormat,
 		Help: `{"type", "payload": {"id", "status", "downloads"}}`},
 	{Name: "event", Title: "event", Events: unasked, encode: eventFormat,
