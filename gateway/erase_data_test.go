@@ -99,18 +99,18 @@ func (d withData) manage(method, path, body string) (int, string) {
 }
 
 // raw makes a request to any path.
-func (d *started) raw(method, path, body string, header ...string) (*http.Response, string) {
-	r, err := http.NewRequest(method, d.url+path, strings.NewReader(body))
-	require.NoError(d.t, err)
+func (s *started) raw(method, path, body string, header ...string) (*http.Response, string) {
+	r, err := http.NewRequest(method, s.url+path, strings.NewReader(body))
+	require.NoError(s.t, err)
 	for _, line := range header {
 		name, value, _ := strings.Cut(line, ": ")
 		r.Header.Add(name, value)
 	}
-	response, err := d.client.Do(r)
-	require.NoError(d.t, err)
+	response, err := s.client.Do(r)
+	require.NoError(s.t, err)
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	require.NoError(d.t, err)
+	require.NoError(s.t, err)
 	return response, string(text)
 }
 

@@ -165,7 +165,7 @@ func (w *dataWriter) run(ctx context.Context, id string) error {
 			return err
 		}
 		for _, e := range list {
-			if err := w.write("event", map[string]any{"id": e.ID, "runId": id, "type": e.Type, "payload": json.RawMessage(e.Payload)}); err != nil {
+			if err := w.write("event", map[string]any{"id": e.ID, "runId": id, "type": e.Type, "payload": e.Payload}); err != nil {
 				return err
 			}
 			after = e.ID

@@ -165,7 +165,7 @@ func (w *Web) compare(a, b *runs.Run) comparison {
 		fact("Agent or flow", func(r *runs.Run) string { return r.WorkflowID }),
 		fact("Model", modelsOf),
 		fact("Client", func(r *runs.Run) string { return r.ClientID }),
-		fact("Gate", func(r *runs.Run) string { return orDash(string(r.Verdict)) }),
+		fact("Gate", func(r *runs.Run) string { return orDash(r.Verdict) }),
 		long,
 		amount("Tokens", func(r *runs.Run) int64 { return int64(r.Usage.TotalTokens) }),
 		amount("Tokens in", func(r *runs.Run) int64 { return int64(r.Usage.PromptTokens) }),

@@ -22,7 +22,7 @@ func (f adminFlags) client() (*gatewayClient, error) {
 	if f.Token == "" {
 		return nil, &exitError{exitUsage, errors.New("the admin token is needed: set BECKON_ADMIN_TOKEN or BECKON_TOKEN, or give --token")}
 	}
-	return gatewayFlags{URL: f.URL, Token: f.Token}.client()
+	return gatewayFlags(f).client()
 }
 
 type exportDataCommand struct {

@@ -53,7 +53,7 @@ type reader struct {
 
 // QueryContext implements gorm.ConnPool.
 func (r reader) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	rows, err := r.DB.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // the caller closes them
+	rows, err := r.DB.QueryContext(ctx, query, args...)
 	if r.plans.outdated(err) {
 		return r.DB.QueryContext(ctx, query, args...)
 	}
