@@ -52,12 +52,13 @@ func needsAttention(o overview) (list []attention) {
 // setup is how far somebody is with the first steps.
 type setup struct {
 	Model, Agent, Caller, Call, Outbound bool
+	InUse                                bool // there are as many runs as the page lists: nobody needs first steps
 	Vendors                              []vendor
 	Demo                                 string // the address of a client to try; empty for none
 }
 
-// Done reports whether the steps that everybody has to take are taken.
-func (s setup) Done() bool { return s.Model && s.Agent && s.Caller && s.Call }
+// Done reports whether all steps are taken. Who only wants answers in responses needs no endpoint, and is done when there are runs.
+func (s setup) Done() bool { return s.Model && s.Agent && s.Caller && s.Call && (s.Outbound || s.InUse) }
 
 // Count is how many of the five steps are taken.
 func (s setup) Count() (n int) {
@@ -108,7 +109,10 @@ func (w *Web) setupOf(ctx context.Context) (s setup, err error) {
 		return s, nil
 	}
 	list, _, err := w.Backend.Runs.List(ctx, runs.Query{Limit: maxShown, Brief: true})
-	s.Call = slices.ContainsFunc(list, func(r *runs.Run) bool { return r.ClientID != "" }) // else somebody only tried an agent
+	s.Call = slices.ContainsFunc(list, func(r *runs.Run) bool {
+		return r.ClientID != "" && r.Status == runs.Completed // else somebody only tried an agent, or it failed
+	})
+	s.InUse = len(list) == maxShown
 	return s, err
 }
 

@@ -29,6 +29,9 @@ type snippetPart struct {
 func snippets(publicURL string, item clients.Client, token secret.String) []snippet {
 	o := newCallExample(publicURL, item, token.Reveal())
 	list := []snippet{o.curl(), o.githubActions(), o.gitlabCI(), o.alertmanager(), o.htmlForm(), o.fetch()}
+	if o.isAlertmanager {
+		list = []snippet{o.alertmanager(), o.curl()}
+	}
 	list = slices.DeleteFunc(list, func(s snippet) bool { return len(s.Parts) == 0 })
 	for i := range list {
 		list[i].Parts = slices.DeleteFunc(list[i].Parts, func(p snippetPart) bool { return p.Text == "" })
@@ -47,6 +50,8 @@ type callExample struct {
 	mediaType, body string   // both empty where the client's prompt is a command's
 	fields          []string // of the body as a form
 	hasForm         bool
+	isBasic         bool // the client takes HTTP Basic, and no bearer token
+	isAlertmanager  bool // the client reads calls as Alertmanager's
 	maxTime         int // seconds: a little more than a call waits
 }
 
@@ -58,8 +63,13 @@ func newCallExample(publicURL string, item clients.Client, token string) callExa
 		if a.Scheme == "oidc" {
 			o.audience = a.Audience
 		}
+		o.isBasic = o.isBasic || a.Scheme == "basic"
 	}
+	o.isBasic = o.isBasic && !slices.ContainsFunc(item.Auth, func(a clients.Auth) bool { return a.Scheme == "bearer" })
+	o.isAlertmanager = item.Source == "alertmanager"
 	switch {
+	case o.isAlertmanager:
+		o.mediaType, o.body, o.hasForm = "application/json", oneLine(sampleAlert), false
 	case item.Template != "":
 		o.mediaType, o.body = "application/json", oneLine(sampleBody(item.Template))
 		o.fields, o.hasForm = formFields(o.body)
@@ -90,7 +100,7 @@ func shell(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\'
 
 // call is a curl line over several, each with an indent; authorization is quoted already.
 func (o callExample) call(options, authorization, indent string) string {
-	lines := []string{strings.TrimSpace("curl -sS "+options) + " " + shell(o.url), "-H " + authorization, "-H 'Accept: text/plain'"}
+	lines := []string{strings.TrimSpace("curl -sS "+options) + " " + shell(o.url), authorization, "-H 'Accept: text/plain'"}
 	if o.body == "" {
 		lines[0] = strings.Replace(lines[0], "curl -sS", "curl -sS -X POST", 1)
 	} else {
@@ -99,16 +109,24 @@ func (o callExample) call(options, authorization, indent string) string {
 	return indent + strings.Join(lines, " \\\n"+indent+"  ")
 }
 
-const fromVariable = `"Authorization: Bearer $BECKON_TOKEN"`
+// authorization is the option of curl that proves who calls.
+func (o callExample) authorization() string {
+	switch {
+	case o.isBasic && o.token == "":
+		return `-u "beckon:$BECKON_TOKEN"`
+	case o.isBasic:
+		return "-u " + shell("beckon:"+o.token)
+	case o.token == "":
+		return `-H "Authorization: Bearer $BECKON_TOKEN"`
+	}
+	return "-H " + shell("Authorization: Bearer "+o.token)
+}
 
 func (o callExample) curl() snippet {
-	s := snippet{Key: "curl", Title: "curl"}
+	s := snippet{Key: "curl", Title: "curl", Parts: []snippetPart{{Text: o.call("", o.authorization(), "")}}}
 	if o.token == "" {
-		s.Note = "BECKON_TOKEN is a variable of your shell that has the token."
-		s.Parts = []snippetPart{{Text: o.call("", fromVariable, "")}}
-		return s
+		s.Note = "Set the variable BECKON_TOKEN to the token first."
 	}
-	s.Parts = []snippetPart{{Text: o.call("", shell("Authorization: Bearer "+o.token), "")}}
 	return s
 }
 
@@ -176,7 +194,19 @@ func (o callExample) gitlabCI() snippet {
 }
 
 func (o callExample) alertmanager() snippet {
-	return snippet{Key: "alertmanager", Title: "Alertmanager", Note: "The file with the token is readable by Alertmanager. What the agent gets is Alertmanager's JSON: a template can make less of it.",
+	proof, note := `authorization:
+            credentials_file: /etc/alertmanager/beckon-token`, "The agent gets Alertmanager's JSON. To get a prompt with what matters, set the client's source to alertmanager."
+	if o.isBasic {
+		proof = `basic_auth:
+            username: beckon
+            password_file: /etc/alertmanager/beckon-token`
+	}
+	resolved := "\n        send_resolved: false"
+	if o.isAlertmanager {
+		resolved = ""
+		note = "Beckon also uses the calls for resolved alerts, so leave send_resolved on."
+	}
+	return snippet{Key: "alertmanager", Title: "Alertmanager", Note: "Alertmanager reads the token from the file. " + note,
 		Parts: []snippetPart{
 			{Label: "Once, where Alertmanager runs", Text: o.onlyWithToken("printf %s " + shell(o.token) + " | sudo tee /etc/alertmanager/beckon-token > /dev/null")},
 			{Label: "alertmanager.yml", Text: `route:
@@ -184,11 +214,9 @@ func (o callExample) alertmanager() snippet {
 receivers:
   - name: beckon
     webhook_configs:
-      - url: ` + strconv.Quote(o.url) + `
-        send_resolved: false
+      - url: ` + strconv.Quote(o.url) + resolved + `
         http_config:
-          authorization:
-            credentials_file: /etc/alertmanager/beckon-token`},
+          ` + proof},
 		}}
 }
 

@@ -191,6 +191,27 @@ func TestAlertmanagerSnippet(t *testing.T) {
 	require.Contains(t, texts["Once, where Alertmanager runs"], "'"+snippetToken+"' | sudo tee "+file+" ")
 }
 
+// A client that the page made for Alertmanager takes HTTP Basic alone: with a bearer token its calls would be refused.
+func TestSnippetsOfAnAlertmanagerClient(t *testing.T) {
+	item := clients.Client{ID: "alerts", Source: "alertmanager", Auth: []clients.Auth{{Scheme: "basic"}}}
+	var keys []string
+	for _, s := range web.Snippets("https://beckon.example", item, "") {
+		keys = append(keys, s.Key)
+	}
+	require.Equal(t, []string{"alertmanager", "curl"}, keys)
+
+	texts := parts(t, "https://beckon.example", item, snippetToken, "alertmanager")
+	require.Contains(t, texts["alertmanager.yml"], "basic_auth:\n            username: beckon\n            password_file: /etc/alertmanager/beckon-token")
+	require.NotContains(t, texts["alertmanager.yml"], "send_resolved", "what is resolved is of use")
+	line := parts(t, "https://beckon.example", item, "", "curl")[""]
+	require.Contains(t, line, `-u "beckon:$BECKON_TOKEN"`)
+	require.Contains(t, line, `"alertname":"DiskFull"`)
+	require.Contains(t, parts(t, "https://beckon.example", item, snippetToken, "curl")[""], "-u 'beckon:"+snippetToken+"'")
+
+	item.Auth = append(item.Auth, clients.Auth{Scheme: "bearer"})
+	require.Contains(t, parts(t, "https://beckon.example", item, "", "curl")[""], `-H "Authorization: Bearer $BECKON_TOKEN"`)
+}
+
 func readYAML(t *testing.T, text string, into any) {
 	decoder := yaml.NewDecoder(strings.NewReader(text))
 	decoder.KnownFields(true)
