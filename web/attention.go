@@ -58,7 +58,9 @@ type setup struct {
 }
 
 // Done reports whether all steps are taken. Who only wants answers in responses needs no endpoint, and is done when there are runs.
-func (s setup) Done() bool { return s.Model && s.Agent && s.Caller && s.Call && (s.Outbound || s.InUse) }
+func (s setup) Done() bool {
+	return s.Model && s.Agent && s.Caller && s.Call && (s.Outbound || s.InUse)
+}
 
 // Count is how many of the five steps are taken.
 func (s setup) Count() (n int) {

@@ -52,7 +52,7 @@ type callExample struct {
 	hasForm         bool
 	isBasic         bool // the client takes HTTP Basic, and no bearer token
 	isAlertmanager  bool // the client reads calls as Alertmanager's
-	maxTime         int // seconds: a little more than a call waits
+	maxTime         int  // seconds: a little more than a call waits
 }
 
 func newCallExample(publicURL string, item clients.Client, token string) callExample {
