@@ -49,7 +49,7 @@ var formats = append([]Format{
 	{Name: "event", Title: "event", Events: unasked, encode: eventFormat,
 		Help: `{"event", "timestamp", "run_id", "data"}`},
 	{Name: "cloudevents", Title: "CloudEvents 1.0", Events: unasked, encode: cloudEvent,
-		Help: "In structured mode; its data is what run sends."},
+		Help: "A CloudEvent in structured mode. Its data is the body of the run format."},
 }, ofDestinations()...)
 
 // Formats returns all formats but templates, the default first.

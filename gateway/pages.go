@@ -108,7 +108,7 @@ func (s settings) showEffective(shown *web.Setting) {
 func (s settings) showGenerated(shown *web.Setting) {
 	switch shown.Key {
 	case "admin.password":
-		shown.Value, shown.Origin = secret.Mask, "made at the first start, which printed it"
+		shown.Value, shown.Origin = secret.Mask, "created and printed at the first start"
 	case "server.secretsKey":
 		if path, ok := secretsKeyFile(s.Initial); ok {
 			shown.Value, shown.Origin = secret.Mask, "made by Beckon, in "+path

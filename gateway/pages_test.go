@@ -18,7 +18,7 @@ func TestSettingsThatBeckonGenerates(t *testing.T) {
 		key      string
 		want     web.Setting
 	}{
-		{"sqlite:data/beckon.db", "admin.password", web.Setting{Value: "•••", Origin: "made at the first start, which printed it"}},
+		{"sqlite:data/beckon.db", "admin.password", web.Setting{Value: "•••", Origin: "created and printed at the first start"}},
 		{"sqlite:data/beckon.db", "server.secretsKey", web.Setting{Value: "•••", Origin: "made by Beckon, in data/secrets.key"}},
 		{"postgres://db.example/beckon", "server.secretsKey", web.Setting{Origin: "default"}},
 		{"sqlite:data/beckon.db", "admin.token", web.Setting{Origin: "default"}},

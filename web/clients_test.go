@@ -269,7 +269,7 @@ func TestChangeAClient(t *testing.T) {
 	require.Equal(t, "/admin/clients/ci?done=saved", got.Header.Get("Location"))
 	require.Equal(t, "Mine", s.saved("ci").Item.Name)
 	require.NotEmpty(t, s.saved("ci").Item.WebhookSecret, "what is not typed stays")
-	require.Contains(t, s.get("/admin/clients/ci?done=saved").body, "Saved and in force.")
+	require.Contains(t, s.get("/admin/clients/ci?done=saved").body, "Saved. The change is active.")
 	require.NotContains(t, s.get("/admin/clients/ci?done=<script>").body, "<script>")
 
 	for _, stale := range []string{"1", "", "-7", "x"} {

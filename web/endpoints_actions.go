@@ -105,8 +105,8 @@ func endpointNotice(c echo.Context) string {
 		return number(int64(n)) + " deliveries are sent again."
 	}
 	return map[string]string{
-		"created":   "The endpoint is created and in force. Send a test to see it arrive.",
-		"saved":     "Saved and in force.",
+		"created":   "Endpoint created. Send a test to see it arrive.",
+		"saved":     "Saved. The change is active.",
 		"signature": "Saved. The new signature has a new secret. Create one in the danger zone to see it, and give it to the receiver.",
 		"enabled":   "The endpoint is enabled. Waiting deliveries are sent now.",
 		"disabled":  "The endpoint is disabled. Its deliveries wait for at most 24 hours.",

@@ -97,7 +97,7 @@ var eventMeanings = [...]choiceOf{
 	{Title: "node.canceled", Help: "an agent within a flow was canceled"},
 	{Title: "tool.started", Help: "an agent calls a tool"},
 	{Title: "tool.completed", Help: "a tool call has returned or failed"},
-	{Title: "client.silent", Help: "a client has not called for as long as its expectEvery says"},
+	{Title: "client.silent", Help: "a client has not called within its expectEvery"},
 	{Title: "budget.warning", Help: "80 % of a budget is used up"},
 	{Title: "budget.exhausted", Help: "a budget is used up; runs are refused until it resets"},
 	{Title: "endpoint.disabled", Help: "an endpoint was disabled after five days of failures or a 410"},
@@ -161,7 +161,7 @@ func (s *endpointScreen) useEvents(own []string) {
 
 // SecretField is for a secret that the receiver has made.
 func (s endpointScreen) SecretField() field {
-	help := "Only if the receiver gives you one: whsec_… for Standard Webhooks, whsk_… for a key pair; the bot token of Slack or Telegram, the key of PagerDuty, the access token of GitHub, GitLab or ntfy. Empty, where events are signed: Beckon creates one and shows it once."
+	help := "Only if the receiver gives you one: whsec_… for Standard Webhooks, whsk_… for a key pair; the bot token of Slack or Telegram, the key of PagerDuty, the access token of GitHub, GitLab or ntfy. If deliveries are signed and you leave it empty, Beckon creates a secret and shows it once."
 	shown := s.nounForm.Secret("secret", "Secret", "", help)
 	if s.ID != "" {
 		if shown.Help = "The token from the receiver, if it needs one. Leave it empty to keep the saved one."; s.Form.IsDestination() {

@@ -302,7 +302,7 @@ func TestSomebodyElseChangedTheEndpoint(t *testing.T) {
 	require.Equal(t, "Theirs", now.Name)
 	got := r.post("/admin/endpoints/ops", endpointForm("name", "Mine", "version", "2"))
 	require.Equal(t, "/admin/endpoints/ops?done=saved", got.Header.Get("Location"))
-	require.Contains(t, r.get("/admin/endpoints/ops?done=saved").body, "Saved and in force.")
+	require.Contains(t, r.get("/admin/endpoints/ops?done=saved").body, "Saved. The change is active.")
 	got = r.post("/admin/endpoints/ops", endpointForm("version", "3", "signature", "hmac-sha256-hex"))
 	require.Equal(t, "/admin/endpoints/ops?done=signature", got.Header.Get("Location"))
 	require.Contains(t, r.get("/admin/endpoints/ops?done=signature").body, "The new signature has a new secret")

@@ -280,8 +280,8 @@ func (p nounPages[T, F]) notice(c echo.Context) string {
 
 func noticeOf(one, done string) string {
 	return map[string]string{
-		"created": "The " + one + " is created and in force.",
-		"saved":   "Saved and in force.",
+		"created": "The " + one + " is created and active.",
+		"saved":   "Saved. The change is active.",
 		"deleted": "The " + one + " is deleted.",
 	}[done]
 }

@@ -49,7 +49,7 @@ func TestNounsAreMadeChangedAndDeleted(t *testing.T) {
 			require.Equal(t, http.StatusSeeOther, made.StatusCode, made.body)
 			at, done, _ := strings.Cut(made.Header.Get("Location"), "?")
 			require.Equal(t, "done=created", done)
-			require.Contains(t, n.get(at+"?done=created").body, "is created and in force.")
+			require.Contains(t, n.get(at+"?done=created").body, "is created and active.")
 			require.Contains(t, n.get(path).body, `href="`+at+`"`)
 
 			saved := n.typed(at, row.field, "https://changed.example")

@@ -57,7 +57,8 @@ func models(ctx context.Context, transport http.RoundTripper, p agents.Provider,
 	names, ok := completion.ParseModels(body)
 	if !ok {
 		return nil, problem.New(problem.Upstream, codeInvalid,
-			"The provider %q answered, but not with a list of models. Check its url: it is the base URL, often with /v1 at its end.", p.ID)
+			"The provider %q answered, but not with a list of models. Check its url: it is the base URL, often with /v1 at its end. "+
+				"A server may have no list: then enter the name of the model in the agent.", p.ID)
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)

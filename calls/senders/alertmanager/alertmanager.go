@@ -11,9 +11,9 @@ var Sender = &senders.Sender{
 		About: "Alerts of Prometheus, Mimir and Loki",
 		Place: "the receivers of alertmanager.yml",
 		Steps: []string{
-			"Add a webhook_configs entry with the URL as its url to a receiver.",
+			"In alertmanager.yml, add an entry to the webhook_configs of a receiver, with the URL as its url.",
 			"Under its http_config, set basic_auth with any username, and the token as password (or password_file).",
-			"Have a route name that receiver, and reload Alertmanager.",
+			"Set that receiver in a route, and reload Alertmanager.",
 		},
 		Proof: &senders.Proof{Scheme: "basic"},
 	},

@@ -19,7 +19,7 @@ import (
 var Sender = &senders.Sender{
 	Name: "cloudevents", Title: "CloudEvents", Group: senders.Cloud, Event: event, DeliveryID: deliveryID, Preflight: Preflight,
 	Setup: senders.Setup{
-		About: "Knative, Dapr, and all that send CloudEvents",
+		About: "Knative, Dapr and other senders of CloudEvents",
 		Place: "the subscription or sink of the service",
 		Steps: []string{
 			"Set the URL as the address that events are sent to.",

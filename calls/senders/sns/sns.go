@@ -19,7 +19,7 @@ func Sender(certificates *Certificates) *senders.Sender {
 	return &senders.Sender{
 		Name: "sns", Title: "Amazon SNS", Group: senders.Cloud, Async: true, Event: event, Check: check, Handshake: handshake, Keyless: true,
 		Setup: senders.Setup{
-			About: "CloudWatch alarms, and what else AWS tells",
+			About: "CloudWatch alarms and other notifications of AWS",
 			Place: "SNS, Topics, your topic",
 			Steps: []string{
 				"Press Create subscription, and choose the protocol HTTPS.",

@@ -40,7 +40,7 @@ func TestTabsKeepWhatIsTyped(t *testing.T) {
 	require.Equal(t, "A new name", get(b, chromedp.Value(chromedp.CSS(`#client input[name="name"]`))))
 	b.screenshot("unsaved")
 	b.do(chromedp.Submit(chromedp.CSS(`#client input[name="name"]`)))
-	b.shows("Saved and in force.")
+	b.shows("Saved. The change is active.")
 	b.title("A new name")
 	b.requireQuiet()
 }

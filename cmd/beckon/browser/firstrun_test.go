@@ -47,7 +47,7 @@ func TestFromNothingToSlack(t *testing.T) {
 	b.shows("acme-large")
 	b.screenshot("first-2-provider")
 	b.click("Create provider")
-	b.shows("The provider is created and in force.")
+	b.shows("The provider is created and active.")
 	b.screenshot("first-3-provider-created")
 	b.click("create an agent")
 
@@ -60,7 +60,7 @@ func TestFromNothingToSlack(t *testing.T) {
 	b.write(`textarea[name="systemPrompt"]`, "Explain the alert, and say what to check first.")
 	b.screenshot("first-4-agent")
 	b.click("Create agent")
-	b.shows("The agent is created and in force.")
+	b.shows("The agent is created and active.")
 	b.screenshot("first-5-agent-created")
 	b.press(`.tabs [data-tab="try"]`)
 	b.write("#try-prompt", "The disk of db1 is full.")

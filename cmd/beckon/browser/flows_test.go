@@ -129,7 +129,7 @@ func TestAFlowIsEdited(t *testing.T) {
 	b.retype("field-yaml", strings.Replace(yaml, "maxIterations: 3", "maxIterations: 5", 1))
 	b.until(`document.querySelector("#tree").innerText.includes("at most 5 times")`)
 	b.do(chromedp.Submit(chromedp.CSS("#the-flow")))
-	b.shows("Saved and in force.")
+	b.shows("Saved. The change is active.")
 	b.until(`document.querySelector("#tree").innerText.includes("at most 5 times") && document.querySelector("#field-yaml").value.includes("agentId: critic")`)
 	b.do(chromedp.EmulateViewport(375, 900))
 	b.dark(true)

@@ -24,7 +24,7 @@ const (
 
 // Destination is any request.
 var Destination = &destinations.Destination{Name: "http", Title: "any HTTP request", Fields: []string{"method", "path", "body"}, Open: open,
-	Help: "A method, and templates for path, headers and body, over what a template of format sees."}
+	Help: "Any HTTP request: enter a method, and templates for path, headers and body. They see the same data as the template format."}
 
 var methods = []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodGet}
 

@@ -14,7 +14,7 @@ const maxText = 16_000
 
 // Destination is Mattermost.
 var Destination = &destinations.Destination{Name: "mattermost", Title: "Mattermost", Fields: []string{"to"}, Open: open,
-	Help: "The URL of an incoming webhook; to names another channel than its own, where it may post to one."}
+	Help: "Enter the URL of an incoming webhook. To post to another channel than its own, enter that in the field To."}
 
 type message struct {
 	Channel string `json:"channel,omitempty"`
