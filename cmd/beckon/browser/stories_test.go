@@ -156,7 +156,7 @@ func TestAFormWithErrors(t *testing.T) {
 	b.visit("/admin/clients/new?source=generic")
 	b.fill(`input[name="id"]`, "Not A Slug")
 	b.fill(`input[name="name"]`, "A name to keep")
-	b.do(chromedp.Submit(chromedp.CSS(`#client input[name="id"]`)), chromedp.WaitVisible(chromedp.CSS(`[role="alert"]`)))
+	b.do(chromedp.Submit(chromedp.CSS(`#client input[name="id"]`)), chromedp.WaitVisible(chromedp.CSS(`.errors[role="alert"]`)))
 	require.Equal(t, "A name to keep", get(b, chromedp.Value(chromedp.CSS(`input[name="name"]`))))
 	require.Equal(t, "Not A Slug", get(b, chromedp.Value(chromedp.CSS(`input[name="id"]`))))
 	b.screenshot("client-errors")
