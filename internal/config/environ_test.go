@@ -90,7 +90,7 @@ func TestSettings(t *testing.T) {
 		"server.maxQueued = 10000 (default)",
 		"server.maxMemory = 512MiB (BECKON_SERVER_MAX_MEMORY)",
 		"server.shutdownGrace = 30s (default)", "server.roles =  (default)", "server.timezone = UTC (default)", "server.budget =  (default)",
-		"server.secretsKey =  (default)",
+		"server.secretsKey =  (default)", "server.previousSecretsKey =  (default)",
 		"database.url = postgres://db:5/beckon (BECKON_DATABASE_URL)",
 		"database.readURL =  (default)",
 		"database.maxConnections = 0 (default)",

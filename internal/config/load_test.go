@@ -116,7 +116,7 @@ func TestMistakesInTheFile(t *testing.T) {
 		{"all at once, in order", "log: {level: loud}\nserver:\n  maxConcurrent: 0\n  nope: 1\negress: {allowPrivate: [10.0.0.1]}\n", []string{
 			"config.yaml:1: log.level: must be debug, info, warn or error",
 			"config.yaml:3: server.maxConcurrent: must be between 1 and 1000000",
-			`config.yaml:4: server: there is no key "nope" here; there are address, publicURL, trustedProxies, proxyTimeout, maxBodyBytes, maxConcurrent, maxQueued, maxMemory, shutdownGrace, roles, timezone, budget, secretsKey`,
+			`config.yaml:4: server: there is no key "nope" here; there are address, publicURL, trustedProxies, proxyTimeout, maxBodyBytes, maxConcurrent, maxQueued, maxMemory, shutdownGrace, roles, timezone, budget, secretsKey, previousSecretsKey`,
 			"config.yaml:5: egress.allowPrivate[0]: must be a CIDR such as 10.0.0.0/8, or 127.0.0.1/32 for a single address"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
