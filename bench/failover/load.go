@@ -89,7 +89,7 @@ func startLoad(ctx context.Context, f *fleet, rate int) *load {
 	return l
 }
 
-// stop lets the calls under way come to their end.
+// stop starts no more calls, and waits for those in progress.
 func (l *load) stop() {
 	l.end()
 	l.ended.Wait()
@@ -154,7 +154,7 @@ func (l *load) try(ctx context.Context, g *gateway, c call, key string) bool {
 			}
 		case response.StatusCode == http.StatusServiceUnavailable && response.Header.Get("Retry-After") != "":
 			l.refused++
-		case response.StatusCode == http.StatusConflict && key != "": // the call is under way at another gateway
+		case response.StatusCode == http.StatusConflict && key != "": // another gateway is still working on this call
 			l.refused++
 		default:
 			l.wrong[fmt.Sprintf("%d %s", response.StatusCode, answer.Code)]++

@@ -109,7 +109,7 @@ func (b *bucket) Delete(ctx context.Context, key string, opts *driver.DeleteOpti
 // NewTypedWriter implements driver.Bucket. Metadata is left out: Azure allows only some names.
 func (b *bucket) NewTypedWriter(ctx context.Context, key, contentType string, opts *driver.WriterOptions) (driver.Writer, error) {
 	if len(opts.Metadata) > 0 {
-		return nil, errNotImplemented
+		return nil, errors.ErrUnsupported
 	}
 	if err := before(opts.BeforeWrite); err != nil {
 		return nil, err
@@ -159,17 +159,17 @@ func (w *writer) Close() error { return errors.Join(w.PipeWriter.Close(), <-w.se
 
 // ListPaged implements driver.Bucket.
 func (*bucket) ListPaged(context.Context, *driver.ListOptions) (*driver.ListPage, error) {
-	return nil, errNotImplemented
+	return nil, errors.ErrUnsupported
 }
 
 // Copy implements driver.Bucket.
 func (*bucket) Copy(context.Context, string, string, *driver.CopyOptions) error {
-	return errNotImplemented
+	return errors.ErrUnsupported
 }
 
 // SignedURL implements driver.Bucket.
 func (*bucket) SignedURL(context.Context, string, *driver.SignedURLOptions) (string, error) {
-	return "", errNotImplemented
+	return "", errors.ErrUnsupported
 }
 
 // As implements driver.Bucket.
@@ -181,11 +181,9 @@ func (*bucket) ErrorAs(error, any) bool { return false }
 // Close implements driver.Bucket.
 func (*bucket) Close() error { return nil }
 
-var errNotImplemented = errors.New("not implemented for azblob://")
-
 // ErrorCode implements driver.Bucket.
 func (*bucket) ErrorCode(err error) gcerrors.ErrorCode {
-	if errors.Is(err, errNotImplemented) {
+	if errors.Is(err, errors.ErrUnsupported) {
 		return gcerrors.Unimplemented
 	}
 	answer, ok := errors.AsType[*azcore.ResponseError](err)

@@ -148,12 +148,12 @@ func (*reader) As(any) bool                            { return false }
 
 // Copy implements driver.Bucket.
 func (*bucket) Copy(context.Context, string, string, *driver.CopyOptions) error {
-	return errNotImplemented
+	return errors.ErrUnsupported
 }
 
 // SignedURL implements driver.Bucket.
 func (*bucket) SignedURL(context.Context, string, *driver.SignedURLOptions) (string, error) {
-	return "", errNotImplemented
+	return "", errors.ErrUnsupported
 }
 
 // As implements driver.Bucket.

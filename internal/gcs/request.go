@@ -98,11 +98,9 @@ func retryable(err error) bool {
 	return !noToken && !notGoogle
 }
 
-var errNotImplemented = errors.New("not implemented for gs://")
-
 // ErrorCode implements driver.Bucket.
 func (*bucket) ErrorCode(err error) gcerrors.ErrorCode {
-	if errors.Is(err, errNotImplemented) {
+	if errors.Is(err, errors.ErrUnsupported) {
 		return gcerrors.Unimplemented
 	}
 	if _, noToken := errors.AsType[credentialsError](err); noToken {

@@ -16,7 +16,7 @@ const (
 
 // GiveSpaceBack makes SQLite's file smaller where more than a fifth of it is free, as it is after much was deleted, until a tenth
 // is left for what comes. It does so in small transactions, between which it rests as long as each took. A file that was made
-// before version 0.2 stays as large as it is, and its free space is used again. PostgreSQL's VACUUM sees to its own files.
+// by version 0.2.0 or earlier stays as large as it is, and its free space is used again. PostgreSQL's VACUUM sees to its own files.
 func (s *Store) GiveSpaceBack(ctx context.Context, rest func(ctx context.Context, took time.Duration) error) error {
 	if s.Shared() {
 		return nil

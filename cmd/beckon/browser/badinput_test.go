@@ -121,7 +121,7 @@ func TestZoom(t *testing.T) {
 	b.requireQuiet()
 }
 
-// The session ends while a form is open. What was typed is saved after the next login, with and without scripts.
+// When the session ends while a form is open, the next login saves what was typed, with and without scripts.
 func TestTheSessionEndsBelowAForm(t *testing.T) {
 	g := start(t, withOneAgent)
 	b := open(t, g)

@@ -99,7 +99,7 @@ func TestAFlowIsEdited(t *testing.T) {
 	require.Empty(t, b.violations(module(t, "axe-core/axe.min.js")))
 	b.screenshot("flow-step")
 
-	// What is typed in a field is in the tree and in the YAML.
+	// A change in a field changes the tree and the YAML.
 	b.press(`.pick[data-step="root.steps[0]"]`)
 	b.retype("field-root.steps[0].agentId", "nobody")
 	b.until(`document.querySelector("#field-yaml").value.includes("agentId: nobody")`)
@@ -121,7 +121,7 @@ func TestAFlowIsEdited(t *testing.T) {
 		fire(from, "dragstart"); fire(to, "dragover"); fire(to, "drop"); return true })()`))
 	b.until(`document.querySelector('.pick[data-step="root.steps[0].steps[1]"]')?.innerText.includes("critic")`)
 
-	// What is typed in the YAML is in the tree; a mistake stands at its line.
+	// A change in the YAML changes the tree. A mistake is shown at its line.
 	yaml := get(b, chromedp.Value(chromedp.CSS("#field-yaml")))
 	b.retype("field-yaml", strings.Replace(yaml, "maxIterations: 3", "maxIterations: x", 1))
 	b.until(`document.querySelector("#yaml-state .mistakes") && document.querySelector(".mark.bad")`)
