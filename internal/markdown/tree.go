@@ -80,7 +80,8 @@ func (t tree) plain(at int) string {
 	if first := at + 1; int(n.end) == first+1 && t[first].kind == kindWords && !t[first].ends {
 		return Clean(t[first].text)
 	}
-	return Clean(string(t.appendPlain(nil, at)))
+	var most [512]byte // enough for most, and on the stack
+	return Clean(string(t.appendPlain(most[:0], at)))
 }
 
 func (t tree) appendPlain(to []byte, at int) []byte {
