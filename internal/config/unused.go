@@ -17,11 +17,12 @@ var ofCommands = []string{"BECKON_URL", "BECKON_TOKEN", "BECKON_ADMIN_TOKEN", "B
 // ofTests begins the variables that our own tests read.
 const ofTests = prefix + "TEST_"
 
-// ofService are the names of variables that Kubernetes puts into each pod beside a service whose name begins with beckon.
+// ofService are the names of variables that Kubernetes puts into each pod beside a service whose name begins with
+// beckon.
 var ofService = regexp.MustCompile(`^BECKON_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
 
-// UnusedVariables finds the variables of an environment, as os.Environ returns it, that look as if they set something and do not. No value is
-// in what is found.
+// UnusedVariables finds the variables of an environment, as os.Environ returns it, that look as if they set something and do not.
+// No value is in what is found.
 func (c *Config) UnusedVariables(environ []string) (found []problem.Finding) {
 	for _, variable := range slices.Sorted(slices.Values(environ)) {
 		name, value, _ := strings.Cut(variable, "=")

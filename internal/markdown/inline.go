@@ -16,9 +16,9 @@ func (w *writer) inline(parent, depth int) {
 // span writes what is at a place. end is where its parent ends.
 func (w *writer) span(at, end, depth int) {
 	switch n := &w.tree[at]; n.kind {
-	case kindWords, kindHtml:
+	case kindWords, kindHTML:
 		written := w.escape(n.text)
-		if next := int(n.end); n.kind == kindWords && next < end && w.tree[next].kind == kindHtml {
+		if next := int(n.end); n.kind == kindWords && next < end && w.tree[next].kind == kindHTML {
 			written = w.endsApart(written)
 		}
 		if w.put(written); n.ends {

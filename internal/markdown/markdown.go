@@ -183,7 +183,7 @@ func (w *writer) block(at int, p place) {
 		w.table(at)
 	case kindCodeBlock:
 		w.codeBlock(n.text)
-	case kindHtmlBlock:
+	case kindHTMLBlock:
 		w.text(strings.TrimSpace(n.text), p)
 	case kindRule:
 		w.add(Block{Text: w.rule, plain: w.rule})

@@ -35,7 +35,7 @@ const (
 	kindTable
 	kindRule
 	kindCodeBlock
-	kindHtmlBlock // without its tags
+	kindHTMLBlock // without its tags
 
 	kindWords // what is below here stands in paragraphs
 	kindCode
@@ -44,7 +44,7 @@ const (
 	kindStrike
 	kindLink
 	kindImage
-	kindHtml // without its tags
+	kindHTML // without its tags
 	kindSpan // others
 )
 
@@ -174,7 +174,7 @@ func (c *converter) node(n ast.Node) node {
 		if n.HasClosure() {
 			raw += c.value(n.ClosureLine)
 		}
-		return node{kind: kindHtmlBlock, text: withoutTags(raw)}
+		return node{kind: kindHTMLBlock, text: withoutTags(raw)}
 	case *ast.CodeSpan:
 		return node{kind: kindCode, text: c.code(n)}
 	case *ast.Emphasis:
@@ -191,7 +191,7 @@ func (c *converter) node(n ast.Node) node {
 	case *ast.AutoLink:
 		return node{kind: kindLink, text: autoURL(n, c.bytes)}
 	case *ast.RawHTML:
-		return node{kind: kindHtml, text: withoutTags(c.lines(n.Segments))}
+		return node{kind: kindHTML, text: withoutTags(c.lines(n.Segments))}
 	case *ast.String:
 		return node{kind: kindWords, text: resolved(string(n.Value))}
 	case *east.TaskCheckBox:
