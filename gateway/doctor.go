@@ -48,6 +48,7 @@ func Checks(path string) []doctor.Check {
 		return list // the first check says what is wrong
 	}
 	list = append(list,
+		doctor.Check{Name: "environment", Look: func(context.Context) doctor.Finding { return checkEnvironment(c) }},
 		doctor.Check{Name: "database", Look: func(ctx context.Context) doctor.Finding { return checkDatabase(ctx, c) }},
 		doctor.Check{Name: "secrets", Look: func(ctx context.Context) doctor.Finding { return checkSecrets(ctx, c) }},
 		doctor.Check{Name: "disk", Look: func(context.Context) doctor.Finding { return checkDisk(c) }},
@@ -112,10 +113,22 @@ func checkConfiguration(_ context.Context, path string) doctor.Finding {
 	return doctor.Well("%s has no mistakes.", path)
 }
 
+func checkEnvironment(c *config.Config) doctor.Finding {
+	unused := c.UnusedVariables(os.Environ())
+	if len(unused) == 0 {
+		return doctor.Well("Each variable that begins with BECKON_ is used.")
+	}
+	says := make([]string, len(unused))
+	for i, f := range unused {
+		says[i] = fmt.Sprintf("%s %v", f.ID, f.Fields.Err())
+	}
+	return doctor.Finding{Status: doctor.Warning, Says: strings.Join(says, " "), Todo: "Correct their names, or remove them."}
+}
+
 func checkDatabase(ctx context.Context, c *config.Config) doctor.Finding {
 	s, err := store.OpenAsIs(ctx, c.Database.URL.Reveal(), silent)
 	if errors.Is(err, os.ErrNotExist) {
-		return doctor.Well("There is none yet; the first start makes it.")
+		return doctor.Well("There is none yet%s; the first start makes it. If a gateway runs already, do this in its folder, or name its file with --config.", atPath(c))
 	}
 	if err != nil {
 		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "See whether database.url is right, the database runs, and its user may connect."}
@@ -137,6 +150,15 @@ func checkDatabase(ctx context.Context, c *config.Config) doctor.Finding {
 			Todo: "Make a backup (`beckon backup`); the next start migrates it."}
 	}
 	return doctor.Well("It can be read, and is at version %d.", version)
+}
+
+// atPath says where the file of a database is; empty for PostgreSQL.
+func atPath(c *config.Config) string {
+	path, isFile := strings.CutPrefix(c.Database.URL.Reveal(), "sqlite:")
+	if whole, err := filepath.Abs(path); isFile && err == nil {
+		return " at " + whole
+	}
+	return ""
 }
 
 func checkSecrets(ctx context.Context, c *config.Config) doctor.Finding {
