@@ -64,13 +64,14 @@ type Config struct {
 	Kept         *kept.Service     // the latest requests of clients that keep them; nil keeps none
 	Metrics      *telemetry.Metrics
 	MaxBodyBytes int64        // for clients without a limit of their own
-	Senders      senders.Set  // the vendors that a call can be verified as; nil is all, without access to keys and certificates
+	Senders      senders.Set  // the vendors that calls may come from; nil is all, without access to keys and certificates
 	PublicURL    string       // the URL at which callers reach the gateway
 	Log          *slog.Logger // nil for none
 	// Fetch gets a URL without following redirects; nil if nothing may be fetched.
 	Fetch      func(ctx context.Context, url string) ([]byte, error)
 	Challenges *forms.Challenges // of forms; nil refuses forms that have one
-	// Budget reports whether a budget that holds the runs of an agent for a client is used up; agentID is "" for a flow. nil holds nothing.
+	// Budget returns an error if a budget for the runs of a client and an agent is used up. agentID is "" for a flow.
+	// nil is no budget.
 	Budget       func(ctx context.Context, clientID, agentID string) error
 	ProxyTimeout time.Duration // the idle timeout of a proxy in front of the gateway; 0 without one
 }
@@ -80,7 +81,7 @@ type Service struct {
 	Config
 	unproved         unproved
 	arrivals         arrivals
-	public           *url.URL      // PublicURL; nil if it is none
+	public           *url.URL      // PublicURL, parsed; nil if it is not a URL
 	largePromptSlots chan struct{} // a semaphore: one value for each large prompt that is being made
 }
 
@@ -96,14 +97,14 @@ func New(c Config) *Service {
 	return s
 }
 
-var errNoWayOut = errors.New("there is no way out")
+var errOffline = errors.New("this gateway makes no requests to senders")
 
 func noKeys(string) oidc.KeySet { return noKeySet{} }
 
-func noFetch(context.Context, string) ([]byte, error) { return nil, errNoWayOut }
+func noFetch(context.Context, string) ([]byte, error) { return nil, errOffline }
 
 // noKeySet has no keys.
 type noKeySet struct{}
 
 // VerifySignature implements oidc.KeySet.
-func (noKeySet) VerifySignature(context.Context, string) ([]byte, error) { return nil, errNoWayOut }
+func (noKeySet) VerifySignature(context.Context, string) ([]byte, error) { return nil, errOffline }

@@ -45,7 +45,7 @@ type Request struct {
 	service     *Service
 	proved      senders.Proved
 	deliveryKey string         // see noteDelivery
-	said        *senders.Event // see event
+	parsed      *senders.Event // see event
 	warnings    []string       // of the run
 	replayOf    string         // the ID of the run or the kept request that it repeats; empty for a call
 }

@@ -10,8 +10,8 @@ import (
 	"beckon/runs"
 )
 
-// TryAgent starts a run of an agent or a flow for an administrator, and returns its ID as soon as it is recorded. The run has no
-// client: it is held to no client's limits, and gets no tools, because a tool runs only where a client allows it.
+// TryAgent starts a run of an agent or a flow for an administrator, and returns its ID as soon as it is recorded. The
+// run has no client: no client's limits apply, and it gets no tools, because only a client can allow tools.
 func (s *Service) TryAgent(ctx context.Context, agentID, prompt string) (runID string, err error) {
 	if s.Catalog().Agents.Get(agentID) == nil {
 		return "", problem.New(problem.Unprocessable, problem.CodeAgentUnavailable, "%q is not in force. Its page says why.", agentID)
