@@ -40,7 +40,7 @@ func WantsEvents(h http.Header) bool {
 }
 
 // negotiateReply returns the output of the run as text, or the run in a format of package findings, if the Accept
-// header prefers one of these to JSON. An empty contentType stands for the JSON document. See Sender.Reply.
+// header prefers one of these to JSON. An empty contentType stands for the JSON document. See Channel.Reply.
 func negotiateReply(r *Request, run *runs.Run) (contentType, text string) {
 	accept := r.Header.Get("Accept")
 	switch accept {

@@ -62,7 +62,7 @@ func (a *arrivals) note(clientID string, arrival Arrival) {
 
 // noteArrival records the call as the client's last Arrival, unless it was refused.
 func (c *Call) noteArrival() {
-	if c.sender != Webhook || c.Client == nil || c.Refused != nil && c.Original == nil {
+	if c.channel != Webhook || c.Client == nil || c.Refused != nil && c.Original == nil {
 		return
 	}
 	c.service.arrivals.note(c.Client.ID, Arrival{
@@ -78,7 +78,7 @@ func (c *Call) noteArrival() {
 
 // summarizeEvent sets arrived from the event that the call reports. It needs the body, which runRequest releases.
 func (c *Call) summarizeEvent() {
-	if c.sender != Webhook || !c.Client.HasSource() || c.Client.Sender == nil {
+	if c.channel != Webhook || !c.Client.HasSource() || c.Client.Sender == nil {
 		return
 	}
 	e := c.request.event(c.Client)

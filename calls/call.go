@@ -29,7 +29,7 @@ type Call struct {
 	Skipped  string          // why a valid call starts no run: SkippedByFilter, …
 
 	request *Request
-	sender  *Sender
+	channel *Channel
 	service *Service
 	catalog Catalog
 	lease   *Lease
@@ -50,11 +50,11 @@ func (c *Call) IsAsync() bool {
 	if c.coalesces() {
 		return true
 	}
-	if c.sender == Form && c.Client.Form.ShowsAnswer() {
+	if c.channel == Form && c.Client.Form.ShowsAnswer() {
 		return false
 	}
-	respond := c.sender == Webhook && c.Client.RespondsAsync()
-	return !c.Prefer.HasWait && (c.Prefer.Async || respond || c.sender.Queues && !c.request.Stream)
+	respond := c.channel == Webhook && c.Client.RespondsAsync()
+	return !c.Prefer.HasWait && (c.Prefer.Async || respond || c.channel.Queues && !c.request.Stream)
 }
 
 // RunID returns the ID of the call's run, or "" if it has none.
@@ -84,8 +84,8 @@ func (c *Call) Close() {
 
 // Start takes a request through the steps that the package comment lists, and starts its run. The caller must Close the
 // Call, also a refused one.
-func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
-	c := &Call{request: r, sender: sender, service: s, catalog: s.Catalog(), lease: newLease(s.Memory), detach: noop}
+func (s *Service) Start(ctx context.Context, channel *Channel, r *Request) *Call {
+	c := &Call{request: r, channel: channel, service: s, catalog: s.Catalog(), lease: newLease(s.Memory), detach: noop}
 	r.held, r.service = c.lease.memory, s
 	returned := false
 	defer func() {
@@ -121,7 +121,7 @@ var errUnusable = problem.New(problem.Unavailable, problem.CodeClientUnusable,
 // admit verifies the request, takes the lease, and reads the headers and the body.
 func (c *Call) admit(ctx context.Context) (err error) {
 	r := c.request
-	if c.Client, err = c.sender.Verify(ctx, c.catalog.Clients, r); err != nil {
+	if c.Client, err = c.channel.Verify(ctx, c.catalog.Clients, r); err != nil {
 		return err
 	}
 	if !c.isByAdmin() {
@@ -152,8 +152,8 @@ func (c *Call) admit(ctx context.Context) (err error) {
 	if err := c.readBody(ctx); err != nil {
 		return err
 	}
-	if c.sender.Check != nil {
-		if err := c.sender.Check(ctx, c); err != nil || c.Answer != nil {
+	if c.channel.Check != nil {
+		if err := c.channel.Check(ctx, c); err != nil || c.Answer != nil {
 			return err
 		}
 	}
@@ -213,7 +213,7 @@ func (c *Call) checkBudget(ctx context.Context, r *runs.Request) error {
 func (c *Call) runRequest() (runs.Request, error) {
 	r := c.request
 	c.summarizeEvent()
-	p, agent, err := c.service.prompt(c.sender, c.Client, c.catalog, r)
+	p, agent, err := c.service.prompt(c.channel, c.Client, c.catalog, r)
 	if err != nil || p.Skipped != "" {
 		c.Skipped = p.Skipped
 		return runs.Request{}, err
@@ -238,7 +238,7 @@ func (c *Call) runRequest() (runs.Request, error) {
 	run := runs.Request{
 		ClientID:   c.Client.ID,
 		Entry:      entry,
-		Source:     c.sender.Source,
+		Source:     c.channel.Source,
 		Input:      p.Text,
 		Fence:      p.Fence,
 		SessionID:  p.SessionID,
@@ -257,7 +257,7 @@ func (c *Call) runRequest() (runs.Request, error) {
 	switch {
 	case c.key != "":
 		run.Idempotency = &runs.Idempotency{Key: c.key, Request: fingerprint(r)}
-	case r.deliveryKey != "" && c.sender == Webhook:
+	case r.deliveryKey != "" && c.channel == Webhook:
 		run.Idempotency = &runs.Idempotency{Key: deliveryPrefix + r.deliveryKey, Request: deliveryPrefix}
 	}
 	if run.Admit, err = c.coalesce(p); err != nil {

@@ -4,10 +4,10 @@
 //
 // Start does these steps, in this order:
 //
-//  1. The Sender verifies the request. Until then, the call counts against no limit of a client.
+//  1. The Channel verifies the request. Until then, the call counts against no limit of a client.
 //  2. The call takes its Lease: one call of the client's rate limit, memory for its body, and a slot for a run, or for a
 //     run that is being queued.
-//  3. The Sender makes the prompt, and the client's allowed agents are checked.
+//  3. The Channel makes the prompt, and the client's allowed agents are checked.
 //  4. The run starts in this process, or is put into the queue. If the Idempotency-Key was used before, no run is started,
 //     and the Call has the run of the first call.
 //
@@ -15,8 +15,9 @@
 // the run ends, which may be long after the caller has disconnected. If no run starts in this process, Start releases
 // the part of the run; if one of its steps panics, it releases both.
 //
-// A Sender of this package is a kind of caller. The vendors of webhooks, such as GitHub and Stripe, are described in
-// calls/senders. Webhook verifies calls by them.
+// A Channel is a way by which calls arrive, such as Webhook or API. A Sender of package senders is a vendor that calls
+// webhooks, such as GitHub or Stripe: how it signs, and what its events say. Clients name senders in their source and
+// auth, and the channel Webhook authenticates and reads calls by them.
 package calls
 
 import (

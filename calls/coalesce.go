@@ -13,7 +13,7 @@ import (
 
 // coalesces reports whether the call may share a run with others.
 func (c *Call) coalesces() bool {
-	return c.sender == Webhook && c.service.Coalesce != nil && c.Client.Coalescing != nil
+	return c.channel == Webhook && c.service.Coalesce != nil && c.Client.Coalescing != nil
 }
 
 // coalesce returns the function that decides, when the run of the call is queued, which run covers the call. p is the

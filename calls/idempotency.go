@@ -70,7 +70,7 @@ func (c *Call) IsRedelivery() bool { return c.Original != nil && c.key == "" }
 
 // Accepted returns the response that the client's source takes for a success, or nil if that is the usual one.
 func (c *Call) Accepted() *senders.Answer {
-	if c.sender == Webhook && c.Client.HasSource() && c.Client.Sender != nil {
+	if c.channel == Webhook && c.Client.HasSource() && c.Client.Sender != nil {
 		return c.Client.Sender.Accepted
 	}
 	return nil

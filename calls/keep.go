@@ -47,7 +47,7 @@ func (c *Call) captureRequest() {
 		ClientID:  c.Client.ID,
 		RequestID: r.RequestID,
 		At:        r.ReceivedAt,
-		Source:    c.sender.Source,
+		Source:    c.channel.Source,
 		Agent:     r.Agent,
 		Method:    cmp.Or(r.Method, http.MethodPost),
 		Bytes:     int64(len(r.Body)),
@@ -80,11 +80,11 @@ func (c *Call) keepRequest() {
 func (c *Call) keptBody(k *kept.Request) (body []byte, omitted string) {
 	r := c.request
 	switch {
-	case r.hasFiles(), r.upload != nil && c.sender != Form:
+	case r.hasFiles(), r.upload != nil && c.channel != Form:
 		return nil, kept.Files
 	case len(r.Body) > kept.MaxBody:
 		return nil, kept.TooLarge
-	case c.sender == Form, c.sender != API && !c.Client.NamesCallbacks():
+	case c.channel == Form, c.channel != API && !c.Client.NamesCallbacks():
 		return r.Body, ""
 	}
 	kind, err := kindOf(r.Header)

@@ -30,14 +30,14 @@ func (s *Service) Try(ctx context.Context, r *Request) (runID string, err error)
 	return s.try(ctx, Page, r)
 }
 
-func (s *Service) try(ctx context.Context, sender *Sender, r *Request) (runID string, err error) {
+func (s *Service) try(ctx context.Context, channel *Channel, r *Request) (runID string, err error) {
 	if r.Header = r.Header.Clone(); r.Header == nil {
 		r.Header = http.Header{}
 	}
 	r.Header.Del("Prefer") // the page follows the run instead of waiting, and each try is a new run
 	r.Header.Del(keyHeader)
 	r.Stream = true // so that the page shows the answer while it is written
-	c := s.Start(context.WithoutCancel(ctx), sender, r)
+	c := s.Start(context.WithoutCancel(ctx), channel, r)
 	defer c.Close()
 	if c.Refused != nil {
 		return "", c.Refused

@@ -43,12 +43,12 @@ func (p Prompt) Marked() string { return p.Fence.Mark(p.Text) }
 
 // prompt makes the prompt of a request whose body has been read, and chooses the agent or flow that gets it. It makes
 // only a few prompts of large bodies at a time, since a parsed document takes many times the memory of its body.
-func (s *Service) prompt(sender *Sender, client *clients.Member, catalog Catalog, r *Request) (p Prompt, agent string, err error) {
+func (s *Service) prompt(channel *Channel, client *clients.Member, catalog Catalog, r *Request) (p Prompt, agent string, err error) {
 	if len(r.Body) > largeBody {
 		s.largePromptSlots <- struct{}{}
 		defer func() { <-s.largePromptSlots }()
 	}
-	if p, err = sender.Prompt(client, catalog.Commands, r, int(client.BodyLimit(s.MaxBodyBytes))); err != nil {
+	if p, err = channel.Prompt(client, catalog.Commands, r, int(client.BodyLimit(s.MaxBodyBytes))); err != nil {
 		return p, "", r.hintAtGzip(err)
 	}
 	if p.Skipped != "" {
@@ -71,23 +71,23 @@ func (s *Service) prompt(sender *Sender, client *clients.Member, catalog Catalog
 	if isBlank(p.Text) && entry != nil {
 		p.Text = entry.Prompt
 	}
-	if !client.IsTrusted() && sender != schedule { // no third party takes part in a schedule
+	if !client.IsTrusted() && channel != schedule { // no third party takes part in a schedule
 		p.Fence = fence.New(p.spans)
 	}
-	if r.hasFiles() && sender != Form && entry != nil && !entry.TakesFiles {
+	if r.hasFiles() && channel != Form && entry != nil && !entry.TakesFiles {
 		return p, "", errTakesNoFiles(agent)
 	}
 	if isBlank(p.Text) && !r.hasFiles() {
-		return p, "", errNoPrompt(sender, client)
+		return p, "", errNoPrompt(channel, client)
 	}
 	p.Metadata = mergeMetadata(client.MetadataJSON, p.Metadata)
 	return p, agent, nil
 }
 
 // errNoPrompt returns the problem of a call without a prompt whose client and agent have none either.
-func errNoPrompt(sender *Sender, client *clients.Member) error {
+func errNoPrompt(channel *Channel, client *clients.Member) error {
 	todo := "Send it as the body, as prompt in a JSON object or a form, or as input of a run."
-	if sender == API && client.PromptTemplate != nil {
+	if channel == API && client.PromptTemplate != nil {
 		todo = callWebhook
 	}
 	return problem.New(problem.Invalid, problem.CodeEmptyPrompt,

@@ -26,7 +26,7 @@ type Request struct {
 	ReceivedAt time.Time
 	Stream     bool // the caller asks for a stream of the run's events
 
-	// Body is the body. It is empty until ReadBody if Read is set. It is as it was sent while the Sender verifies the
+	// Body is the body. It is empty until ReadBody if Read is set. It is as it was sent while the Channel verifies the
 	// request, and decoded (Content-Encoding) after that. Its bytes are never changed, since prompts share memory with
 	// it.
 	Body []byte

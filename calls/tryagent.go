@@ -22,7 +22,7 @@ func (s *Service) TryAgent(ctx context.Context, agentID, prompt string) (runID s
 		return "", findings[0].Fields.Err()
 	}
 	verify := func(context.Context, *clients.Set, *Request) (*clients.Member, error) { return set.Get(""), nil }
-	sender := &Sender{Source: runs.SourcePage, Verify: verify, Prompt: promptOfWebhook, Reply: negotiateReply}
+	channel := &Channel{Source: runs.SourcePage, Verify: verify, Prompt: promptOfWebhook, Reply: negotiateReply}
 	r := &Request{Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, Body: []byte(prompt), ReceivedAt: time.Now()}
-	return s.try(ctx, sender, r)
+	return s.try(ctx, channel, r)
 }

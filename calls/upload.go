@@ -34,10 +34,10 @@ type upload struct {
 // reads them and the prompt is not made from the whole body.
 func (c *Call) takesFiles() bool {
 	client := c.Client
-	if c.sender == Form {
+	if c.channel == Form {
 		return c.service.Runs.Artifacts != nil && client.Form.TakesFiles()
 	}
-	if c.service.Runs.Artifacts == nil || client.PromptTemplate != nil || c.sender != API && client.HasSource() {
+	if c.service.Runs.Artifacts == nil || client.PromptTemplate != nil || c.channel != API && client.HasSource() {
 		return false
 	}
 	return slices.ContainsFunc(client.AllowedAgents, func(id string) bool {
@@ -58,7 +58,7 @@ func (c *Call) readBody(ctx context.Context) error {
 	r, s := c.request, c.service
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	isForm := mediaType == "multipart/form-data"
-	if !isForm && (!isRecording(mediaType) || c.sender == Form) || !c.takesFiles() {
+	if !isForm && (!isRecording(mediaType) || c.channel == Form) || !c.takesFiles() {
 		return s.readBody(c.Client, r)
 	}
 	if err := c.Client.StartBody(s.Runs.MaxConcurrent); err != nil {
@@ -101,7 +101,7 @@ func (c *Call) readForm(ctx context.Context) error {
 	form := &formReader{charset: kind.charset, limit: limit, reserve: r.held.Body, onFile: func(f sentFile) (field, error) {
 		return c.storeFile(ctx, f.name, f.mediaType, f.content)
 	}}
-	if c.sender == Form {
+	if c.channel == Form {
 		form.allFiles, form.onFile = true, func(f sentFile) (field, error) { return c.storeFormFile(ctx, f) }
 	}
 	if r.upload.fields, err = form.read(body, kind.boundary); err != nil {
@@ -110,7 +110,7 @@ func (c *Call) readForm(ctx context.Context) error {
 	if err := drain(body); err != io.EOF {
 		return err
 	}
-	if len(r.upload.files) > 0 && c.sender != Form {
+	if len(r.upload.files) > 0 && c.channel != Form {
 		r.Body, err = fieldsJSON(r.upload.fields)
 	}
 	return err

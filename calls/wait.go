@@ -64,5 +64,7 @@ func (c *Call) NoResult() error {
 			"The run goes on: see /api/v1/runs/%s.", c.Active.ID)
 }
 
-// Reply returns the response for a completed run; see Sender.Reply.
-func (c *Call) Reply(run *runs.Run) (contentType, text string) { return c.sender.Reply(c.request, run) }
+// Reply returns the response for a completed run; see Channel.Reply.
+func (c *Call) Reply(run *runs.Run) (contentType, text string) {
+	return c.channel.Reply(c.request, run)
+}

@@ -106,7 +106,7 @@ func (u *unproved) start(address string) (end func(), err error) {
 
 // isLenient reports whether the call is accepted even if its content has errors, because its sender would not repeat
 // a call that is refused. Such errors become warnings of the run. See clients.Member.GivesUp.
-func (c *Call) isLenient() bool { return c.sender == Webhook && c.Client != nil && c.Client.GivesUp() }
+func (c *Call) isLenient() bool { return c.channel == Webhook && c.Client != nil && c.Client.GivesUp() }
 
 // asRetryable returns the refusal of a lenient call as an Unavailable problem, so that the sender repeats the call.
 // It would take a 4xx as final.
@@ -128,7 +128,7 @@ func (c *Call) asRetryable(err error) error {
 // answerHandshake sets Answer if the sender only checks the connection. Such a call starts no run.
 func (c *Call) answerHandshake(ctx context.Context) error {
 	source := c.Client.Sender
-	if c.sender != Webhook || !c.Client.HasSource() || source == nil || source.Handshake == nil {
+	if c.channel != Webhook || !c.Client.HasSource() || source == nil || source.Handshake == nil {
 		return nil
 	}
 	answer, err := source.Handshake(c.request.delivery())

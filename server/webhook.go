@@ -86,9 +86,9 @@ func (s *Server) newRequest(c echo.Context) *calls.Request {
 
 // serveCall starts a call and writes the response: the result of the run, a stream of its events, or a 202 with the URL
 // of a run that has not ended.
-func (s *Server) serveCall(c echo.Context, sender *calls.Sender, r *calls.Request) error {
+func (s *Server) serveCall(c echo.Context, channel *calls.Channel, r *calls.Request) error {
 	ctx, header := c.Request().Context(), c.Response().Header()
-	call := s.Calls.Start(ctx, sender, r)
+	call := s.Calls.Start(ctx, channel, r)
 	defer call.Close()
 	writeLimits(c, call)
 	if id := call.RunID(); id != "" {

@@ -9,9 +9,10 @@ import (
 	"beckon/runs"
 )
 
-// Sender is a kind of caller: how it is authenticated, how its prompt is made, and what it is answered. (A
-// senders.Sender is something else: a vendor of webhooks.)
-type Sender struct {
+// Channel is a way by which calls arrive: how they are authenticated, how their prompts are made, and what they are
+// answered. Vendors that call webhooks, such as GitHub, have no Channel of their own: each is a senders.Sender, and
+// their calls arrive by Webhook.
+type Channel struct {
 	Source string // the Source of its runs, such as runs.SourceWebhook
 	// Queues says that runs are queued, unless the caller asks to wait or for a stream.
 	Queues bool
@@ -29,17 +30,24 @@ type Sender struct {
 	Reply func(r *Request, run *runs.Run) (contentType, text string)
 }
 
-// The senders that every gateway has.
+// The channels that every gateway has. Others, such as schedule, are used by this package only.
 var (
 	// Webhook is for systems that call a client's webhook. The client says how they authenticate (Client.Auth).
-	Webhook = &Sender{Source: runs.SourceWebhook, Verify: verifyWebhook, Prompt: promptOfWebhook, Reply: negotiateReply}
+	Webhook = &Channel{Source: runs.SourceWebhook, Verify: verifyWebhook, Prompt: promptOfWebhook, Reply: negotiateReply}
 	// API is for programs that call the runs API with a client's bearer token.
-	API = &Sender{Source: runs.SourceAPI, Queues: true, Verify: verifyToken, Prompt: promptForRun, Reply: negotiateReply}
+	API = &Channel{Source: runs.SourceAPI, Queues: true, Verify: verifyToken, Prompt: promptForRun, Reply: negotiateReply}
 	// Page is for people who are signed in and try a client on its page. They need no token of it.
-	Page = &Sender{Source: runs.SourcePage, Verify: trustClientID, Prompt: promptOfWebhook, Reply: negotiateReply}
+	Page = &Channel{Source: runs.SourcePage, Verify: trustClientID, Prompt: promptOfWebhook, Reply: negotiateReply}
 	// Form is for visitors of web pages, who send a client's form. They prove nothing but that they know its public
 	// key.
-	Form = &Sender{Source: runs.SourceForm, Queues: true, Verify: verifyForm, Check: checkForm, Prompt: promptOfForm, Reply: negotiateReply}
+	Form = &Channel{
+		Source: runs.SourceForm,
+		Queues: true,
+		Verify: verifyForm,
+		Check:  checkForm,
+		Prompt: promptOfForm,
+		Reply:  negotiateReply,
+	}
 )
 
 // Unauthorized refuses a call of a client's webhook. It is the same for a missing token, a wrong one and a client that
