@@ -79,6 +79,9 @@ type Settings interface {
 	Settings() []Setting
 	// Trouble says why the configuration file as it is now is not in force; empty when it is.
 	Trouble() string
+	// ConfigFile returns the absolute path of the configuration file. exists is false where Beckon has started without one, and would
+	// have read this one.
+	ConfigFile() (path string, exists bool)
 	// Export writes all of it as a configuration file, without secrets.
 	Export(ctx context.Context, w io.Writer) error
 }

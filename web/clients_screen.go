@@ -36,7 +36,21 @@ type clientScreen struct {
 	Try           tryResult
 	Overlaps      []tokenOverlap
 	Snippets      []snippet
-	LocalURL      string // of the snippets, where only this machine can use it
+	LocalURL      string       // of the snippets, where only this machine can use it
+	Answers       answerChoice // of a new one
+	Places        answersOf    // that the answers of a kept one go to
+}
+
+// Query is that of the page with the cards, so that what is chosen already stays chosen there.
+func (s clientScreen) Query() string {
+	agent, command := "", ""
+	if len(s.Form.Allowed) > 0 {
+		agent = s.Form.Allowed[0]
+	}
+	if s.Form.Kind == promptOfCommand {
+		command = s.Form.CommandID
+	}
+	return filtered("", "commandId", command, "agent", agent)
 }
 
 // agentChoice is an agent or flow that a client may be allowed.
@@ -157,6 +171,13 @@ func (w *Web) clientScreenOf(ctx context.Context, f nounForm[clientForm], kept *
 		}
 		s.Enabled, s.HasSecret, s.Overlaps, s.Snippets = kept.IsEnabled(), kept.WebhookSecret != "", overlaps(), w.snippetsOf(*kept, "")
 		s.LocalURL = w.localURL()
+	}
+	if kept != nil {
+		if s.Places, err = w.answersOf(ctx, *kept, false); err != nil {
+			return s, err
+		}
+	} else if s.Answers, err = w.answerChoice(ctx, s); err != nil {
+		return s, err
 	}
 	return s, w.addChoices(ctx, &s)
 }

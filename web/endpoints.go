@@ -41,7 +41,7 @@ type endpointState struct {
 func (w *Web) endpointForms() nounPages[deliveries.Endpoint, endpointForm] {
 	return nounPages[deliveries.Endpoint, endpointForm]{
 		form: formOf("endpoints"), web: w,
-		newItem: func(context.Context, url.Values) (deliveries.Endpoint, error) { return deliveries.Endpoint{}, nil },
+		newItem: func(_ context.Context, asked url.Values) (deliveries.Endpoint, error) { return newEndpoint(asked), nil },
 		formFor: endpointFormOf,
 		read: func(sent url.Values, have deliveries.Endpoint) (endpointForm, deliveries.Endpoint, problem.Fields) {
 			f := readEndpointForm(sent, have)
@@ -68,6 +68,17 @@ func (w *Web) endpointForms() nounPages[deliveries.Endpoint, endpointForm] {
 			f.Errors = inFormOrder(f.One, f.Form.moveToTypedFields(shortPaths(f.Form.moveToOtherEvents(f.Errors))))
 		},
 	}
+}
+
+// newEndpoint is what the form of a new endpoint begins with.
+func newEndpoint(asked url.Values) (e deliveries.Endpoint) {
+	if format := asked.Get("format"); kindOf(format).Format == format && format != formatTemplate {
+		e.Format = format
+	}
+	if client := asked.Get("client"); catalog.ValidID(client) {
+		e.Clients = []string{client}
+	}
+	return e
 }
 
 func signatureOf(e deliveries.Endpoint) string { return e.SignatureInUse() }

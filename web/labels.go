@@ -52,7 +52,7 @@ func labelsOf(one string) map[string]string {
 
 // fieldsOf returns the fields of a noun's form, in order.
 func fieldsOf(one string) []labelled {
-	return append([]labelled{{"id", "ID"}, {"name", "Name"}}, formOf(one).fields...)
+	return append([]labelled{{"name", "Name"}, {"id", "ID"}}, formOf(one).fields...)
 }
 
 var (

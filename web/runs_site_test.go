@@ -98,7 +98,7 @@ func newTraffic(t *testing.T) *traffic {
 	r.replays = calls.New(calls.Config{Catalog: func() calls.Catalog { return inForce }, Runs: r.runs, Kept: keeping(t, s.store)})
 	s.serve(func(c *web.Config) {
 		c.PublicURL = "http://localhost:8080/"
-		c.Backend = &web.Backend{Editor: r.editor, Runs: r.runs, Conversations: &conversations.Service{Store: s.store}, Artifacts: r.artifacts, Share: r.share, Deliveries: r.deliveries, Calls: r, Replays: r.replays, Follow: r.follow}
+		c.Backend = &web.Backend{Editor: r.editor, Runs: r.runs, Conversations: &conversations.Service{Store: s.store}, Artifacts: r.artifacts, Share: r.share, Deliveries: r.deliveries, Refused: s.store, Calls: r, Replays: r.replays, Follow: r.follow}
 	})
 	r.browser = s.signedIn()
 	return r
