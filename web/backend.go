@@ -60,6 +60,7 @@ type Calls interface {
 	LastArrival(clientID string) (calls.Arrival, bool)
 	Preview(client clients.Client, r *calls.Request) (p calls.Prompt, agent string, err error)
 	Try(ctx context.Context, r *calls.Request) (runID string, err error)
+	TryAgain(ctx context.Context, run *runs.Run) (runID string, err error)
 	TryAgent(ctx context.Context, agentID, prompt string) (runID string, err error)
 }
 

@@ -79,6 +79,10 @@ func (s *clientSite) Try(_ context.Context, r *calls.Request) (string, error) {
 	return "run_tried", s.refuse
 }
 
+func (s *clientSite) TryAgain(context.Context, *runs.Run) (string, error) {
+	panic("no page of clients runs a run again")
+}
+
 func (s *clientSite) TryAgent(context.Context, string, string) (string, error) {
 	panic("no page of clients tries an agent")
 }

@@ -67,6 +67,7 @@ type traffic struct {
 	deliveries  *deliveries.Service
 	events      *events.Log
 	tried       []*calls.Request
+	triedAgain  []*runs.Run
 	triedAgents []string // "triage: why?"
 	refuse      error    // what comes of the next try
 	followed    string   // the run that was followed last
@@ -129,6 +130,14 @@ func (r *traffic) Try(_ context.Context, call *calls.Request) (string, error) {
 		return "", r.refuse
 	}
 	r.tried = append(r.tried, call)
+	return "run_tried", nil
+}
+
+func (r *traffic) TryAgain(_ context.Context, run *runs.Run) (string, error) {
+	if r.refuse != nil {
+		return "", r.refuse
+	}
+	r.triedAgain = append(r.triedAgain, run)
 	return "run_tried", nil
 }
 
