@@ -48,7 +48,7 @@ var clientFields = []labelled{
 	{"timezone", "Time zone"},
 	{"missed", "Missed runs"},
 	{"expectEvery", "Expect a call every"},
-	{"syncTimeout", "Timeout for callers"},
+	{"syncTimeout", "Timeout for calls"},
 	{"maxBodyBytes", "Max request size"},
 	{"maxConcurrent", "Max concurrent calls"},
 	{"rateLimit", "Rate limit"},

@@ -67,8 +67,8 @@ type commandChoice struct {
 // Limits are the fields that most clients leave empty.
 func (s clientScreen) Limits() []field {
 	return []field{
-		s.Text("syncTimeout", "Timeout for callers", s.Form.SyncTimeout,
-			"How long a call waits for its answer, such as 30s or 5m. After that, the caller gets a 202 with the run's address, and the run continues. Empty: 10 seconds longer than the agent's timeout.").WithPlaceholder("5m"),
+		s.Text("syncTimeout", "Timeout for calls", s.Form.SyncTimeout,
+			"How long a call waits for its answer, such as 30s or 5m. After that, the client gets a 202 with the run's address, and the run continues. Empty: 10 seconds longer than the agent's timeout.").WithPlaceholder("5m"),
 		s.Text("maxBodyBytes", "Max request size", s.Form.MaxBodyBytes, "Such as 256KiB or 1MiB. Larger requests get 413. Empty: the server's limit."),
 		s.Text("maxConcurrent", "Max concurrent calls", s.Form.MaxConcurrent, "More calls get 429 with Retry-After. Empty: no limit."),
 		s.Area("tools", "Allowed tools", s.Form.Tools, 2, "One per line: docs.search, or docs.* for all tools of a server. A tool runs only if the agent lists it too. Empty: none."),
@@ -101,7 +101,7 @@ func (s clientScreen) Gates() []field {
 	return []field{
 		s.Text("gate", "Gate", s.Form.Gate, "A CEL condition over data, the answer as JSON. The run's verdict is pass if it is true, else fail. Empty: no verdict.").
 			WithPlaceholder(`data.findings.all(f, f.severity != "high")`),
-		s.Text("gateStatus", "Status when the gate fails", s.Form.GateStatus, "422, for callers that only check the status. Empty: 200."),
+		s.Text("gateStatus", "Status when the gate fails", s.Form.GateStatus, "422, for clients that only check the status. Empty: 200."),
 	}
 }
 
