@@ -14,7 +14,9 @@ import (
 var replayedRun = &Channel{Source: runs.SourcePage, Verify: trustClientID, Prompt: promptForRun, Reply: negotiateReply}
 
 // isByAdmin reports whether an administrator makes the call, and not its client.
-func (c *Call) isByAdmin() bool { return c.channel == Page || c.channel == replayedRun }
+func (c *Call) isByAdmin() bool {
+	return c.channel == Page || c.channel == replayedRun || c.request.isAgain
+}
 
 // KeptOfRun returns the kept request of a run; of a replay, the request that it repeats. The error is a NotFound where it is not kept.
 func (s *Service) KeptOfRun(ctx context.Context, run *runs.Run) (kept.Request, error) {

@@ -40,6 +40,7 @@ type Request struct {
 
 	RequestID string // X-Request-Id of the answer
 
+	isAgain     bool // see TryAgain
 	held        *memory.Reservation
 	upload      *upload // nil unless the body was read piece by piece
 	service     *Service
