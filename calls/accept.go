@@ -12,17 +12,17 @@ import (
 
 var (
 	eventStream     = contenttype.NewMediaType("text/event-stream")
-	formats         = findings.Formats()
+	findingsFormats = findings.Formats()
 	replyTypes      = newReplyTypes()
 	typesWithEvents = append([]contenttype.MediaType{eventStream}, replyTypes...)
 )
 
-// plainText is the media type of the response alone.
+// plainText is the media type of a response that consists of the run's output.
 const plainText = "text/plain"
 
 func newReplyTypes() []contenttype.MediaType {
 	types := []contenttype.MediaType{contenttype.NewMediaType("application/json"), contenttype.NewMediaType(plainText)}
-	for _, f := range formats {
+	for _, f := range findingsFormats {
 		types = append(types, contenttype.NewMediaType(f.MediaType))
 	}
 	return types
@@ -39,8 +39,8 @@ func WantsEvents(h http.Header) bool {
 	return err == nil && best.Subtype == eventStream.Subtype
 }
 
-// negotiateReply returns the output of the run as text, or the run in a format of package findings, if the Accept header prefers
-// one of these to JSON. An empty contentType stands for the JSON document. See Sender.Reply.
+// negotiateReply returns the output of the run as text, or the run in a format of package findings, if the Accept
+// header prefers one of these to JSON. An empty contentType stands for the JSON document. See Channel.Reply.
 func negotiateReply(r *Request, run *runs.Run) (contentType, text string) {
 	accept := r.Header.Get("Accept")
 	switch accept {
@@ -59,7 +59,7 @@ func negotiateReply(r *Request, run *runs.Run) (contentType, text string) {
 	if mediaType == plainText {
 		return contentType, run.Output
 	}
-	for _, f := range formats {
+	for _, f := range findingsFormats {
 		if f.MediaType == mediaType {
 			return contentType, string(f.Render(findingsOf(run)))
 		}
@@ -67,8 +67,16 @@ func negotiateReply(r *Request, run *runs.Run) (contentType, text string) {
 	return "", ""
 }
 
-// findingsOf is a completed run as package findings renders it.
+// findingsOf converts a completed run to what package findings renders.
 func findingsOf(run *runs.Run) findings.Answer {
 	report, ok := findings.Read(run.Data())
-	return findings.Answer{RunID: run.ID, Agent: run.WorkflowID, Text: run.Output, Verdict: run.Verdict, Reason: run.Reason, Report: report, HasReport: ok}
+	return findings.Answer{
+		RunID:     run.ID,
+		Agent:     run.WorkflowID,
+		Text:      run.Output,
+		Verdict:   run.Verdict,
+		Reason:    run.Reason,
+		Report:    report,
+		HasReport: ok,
+	}
 }

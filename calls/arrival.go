@@ -8,35 +8,36 @@ import (
 	"beckon/calls/senders"
 )
 
-// Arrival is the last call of a client's webhook that proved itself. A page shows it to those who wait for the first one.
+// Arrival is the last authenticated call of a client's webhook. The client's page shows it, for people who set up a
+// sender and wait for its first call.
 type Arrival struct {
 	At        time.Time
-	Scheme    string        // how it proved itself
+	Scheme    string        // how it was authenticated; see senders.Proof
 	RunID     string        // empty for a handshake and for a call that was skipped
-	Repeated  bool          // it is a delivery that came before: RunID is that one's
-	Handshake bool          // it was about the connection only
+	Repeated  bool          // the call was made before; RunID is the run of the first time
+	Handshake bool          // the sender only checked the connection
 	Skipped   string        // why it started no run although nothing is wrong with it
 	Event     *ArrivedEvent // nil for a client without a source, and for a handshake
 }
 
-// ArrivedEvent is what a call said, in short.
+// ArrivedEvent is a summary of the event that a call reported.
 type ArrivedEvent struct {
 	Type, Action, Title, Severity, State string
 }
 
-// The most that is remembered: clients, and bytes of each text.
+// The limits of arrivals: the number of clients, and the bytes of each text.
 const (
 	maxArrivals    = 1000
 	maxArrivalText = 300
 )
 
-// arrivals are the last ones, by the ids of their clients. They are of this process: a restart forgets them.
+// arrivals holds the last Arrival of each client, by the client's ID. It is in memory only, so a restart empties it.
 type arrivals struct {
 	mu   sync.Mutex
 	last map[string]Arrival
 }
 
-// LastArrival returns the last call of a client's webhook that proved itself since this process started.
+// LastArrival returns the last authenticated call of a client's webhook since this process started.
 func (s *Service) LastArrival(clientID string) (Arrival, bool) {
 	s.arrivals.mu.Lock()
 	defer s.arrivals.mu.Unlock()
@@ -51,7 +52,7 @@ func (a *arrivals) note(clientID string, arrival Arrival) {
 		a.last = map[string]Arrival{}
 	}
 	if _, known := a.last[clientID]; !known && len(a.last) >= maxArrivals {
-		for id := range a.last { // any: nobody waits for the first call of a thousand clients
+		for id := range a.last { // any one: hardly anyone sets up a thousand clients at once
 			delete(a.last, id)
 			break
 		}
@@ -59,27 +60,40 @@ func (a *arrivals) note(clientID string, arrival Arrival) {
 	a.last[clientID] = arrival
 }
 
-// noteArrival remembers the call, unless it was refused.
+// noteArrival records the call as the client's last Arrival, unless it was refused.
 func (c *Call) noteArrival() {
-	if c.sender != Webhook || c.Client == nil || c.Refused != nil && c.Original == nil {
+	if c.channel != Webhook || c.Client == nil || c.Refused != nil && c.Original == nil {
 		return
 	}
 	c.service.arrivals.note(c.Client.ID, Arrival{
-		At: c.request.ReceivedAt, Scheme: c.request.proved.Scheme, RunID: c.RunID(), Repeated: c.Original != nil,
-		Handshake: c.Answer != nil, Skipped: c.Skipped, Event: c.arrived,
+		At:        c.request.ReceivedAt,
+		Scheme:    c.request.proved.Scheme,
+		RunID:     c.RunID(),
+		Repeated:  c.Original != nil,
+		Handshake: c.Answer != nil,
+		Skipped:   c.Skipped,
+		Event:     c.arrived,
 	})
 }
 
-// keepEvent keeps what the call says, in short, while its body is there.
-func (c *Call) keepEvent() {
-	if c.sender != Webhook || !c.Client.HasSource() || c.Client.Sender == nil {
+// summarizeEvent sets arrived from the event that the call reports. It needs the body, which runRequest releases.
+func (c *Call) summarizeEvent() {
+	if c.channel != Webhook || !c.Client.HasSource() || c.Client.Sender == nil {
 		return
 	}
 	e := c.request.event(c.Client)
 	rules := c.Client.Content
-	short := func(text string) string { return strings.Clone(senders.Clip(rules.Text(text), maxArrivalText)) } // the body is large
+	short := func(text string) string {
+		return strings.Clone(senders.Clip(rules.Text(text), maxArrivalText)) // a clone does not keep the body in memory
+	}
 	if rules.Discarding() {
 		e.Title = ""
 	}
-	c.arrived = &ArrivedEvent{Type: short(e.Type), Action: short(e.Action), Title: short(e.Title), Severity: short(e.Severity), State: short(e.State)}
+	c.arrived = &ArrivedEvent{
+		Type:     short(e.Type),
+		Action:   short(e.Action),
+		Title:    short(e.Title),
+		Severity: short(e.Severity),
+		State:    short(e.State),
+	}
 }

@@ -75,7 +75,8 @@ func kindOfType(name string, parameters map[string]string) (bodyKind, error) {
 	}
 	boundary := parameters["boundary"]
 	if boundary == "" || len(boundary) > maxBoundary {
-		return bodyKind{}, problem.New(problem.Invalid, problem.CodeInvalidForm, "The Content-Type multipart/form-data needs a boundary of 1 to %d characters.", maxBoundary)
+		return bodyKind{}, problem.New(problem.Invalid, problem.CodeInvalidForm,
+			"The Content-Type multipart/form-data needs a boundary of 1 to %d characters.", maxBoundary)
 	}
 	return bodyKind{format: multipartFormat, boundary: boundary}, nil
 }

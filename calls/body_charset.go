@@ -37,7 +37,8 @@ func (c *charset) decode(text []byte) ([]byte, error) {
 	}
 	decoded, err := c.NewDecoder().Bytes(text)
 	if err != nil {
-		return nil, problem.New(problem.Invalid, problem.CodeInvalidText, "The text is not valid in the charset that it declares. Send it in UTF-8.").Because(err)
+		return nil, problem.New(problem.Invalid, problem.CodeInvalidText,
+			"The text is not valid in the charset that it declares. Send it in UTF-8.").Because(err)
 	}
 	return decoded, nil
 }

@@ -39,8 +39,8 @@ var decoders = map[string]func(in io.Reader) (io.Reader, error){
 	},
 }
 
-// newDeflateReader reads "deflate", which is zlib's format (RFC 9110, section 8.4.1.2), and also raw deflate, which many
-// senders send under that name.
+// newDeflateReader reads "deflate", which is zlib's format (RFC 9110, section 8.4.1.2), and also raw deflate, which
+// many senders send under that name.
 func newDeflateReader(in io.Reader) (io.Reader, error) {
 	buffered := bufio.NewReader(in)
 	head, err := buffered.Peek(2)
@@ -60,7 +60,9 @@ func encodingsOf(values []string) (list []string, err error) {
 			switch name = strings.ToLower(strings.TrimSpace(name)); {
 			case name == "" || name == "identity":
 			case decoders[name] == nil || len(list) == maxEncodings:
-				return nil, problem.New(problem.Unsupported, problem.CodeUnsupportedEncoding, "Beckon does not support the body's Content-Encoding. Send the body uncompressed, or with gzip, deflate, br or zstd, and at most %d of them.", maxEncodings)
+				return nil, problem.New(problem.Unsupported, problem.CodeUnsupportedEncoding,
+					"Beckon does not support the body's Content-Encoding. "+
+						"Send the body uncompressed, or with gzip, deflate, br or zstd, and at most %d of them.", maxEncodings)
 			default:
 				list = append(list, name)
 			}
@@ -94,10 +96,17 @@ func (r *Request) decodeBody(limit int64) error {
 	return nil
 }
 
-// decodedReader reads a body that has encodings, and at most limit bytes of what it decodes to; more are a TooLarge problem.
-// Closing it closes the body.
+// decodedReader returns a reader that decodes a body. Reading more than limit decoded bytes is a TooLarge problem.
+// Closing the reader closes the body.
 func decodedReader(body io.ReadCloser, encodings []string, limit int64) (io.ReadCloser, error) {
-	d := &decodedBody{Reader: body, source: body, limit: limit, left: limit, encodings: strings.Join(encodings, ", "), closers: []io.Closer{body}}
+	d := &decodedBody{
+		Reader:    body,
+		source:    body,
+		limit:     limit,
+		left:      limit,
+		encodings: strings.Join(encodings, ", "),
+		closers:   []io.Closer{body},
+	}
 	for _, name := range slices.Backward(encodings) {
 		next, err := decoders[name](d.Reader)
 		if err != nil {
@@ -112,14 +121,14 @@ func decodedReader(body io.ReadCloser, encodings []string, limit int64) (io.Read
 	return d, nil
 }
 
-// decodedBody is what a body decodes to.
+// decodedBody is the reader that decodedReader returns.
 type decodedBody struct {
-	io.Reader
-	source    io.Reader
-	limit     int64
-	left      int64 // of limit
-	encodings string
-	closers   []io.Closer
+	io.Reader             // of the decoded bytes
+	source    io.Reader   // of the body as it was sent
+	limit     int64       // how many decoded bytes are allowed
+	left      int64       // how many of them may still be read
+	encodings string      // for errors
+	closers   []io.Closer // the body and the decoders, in the order in which they were opened
 }
 
 func (d *decodedBody) Read(p []byte) (int, error) {
@@ -136,8 +145,8 @@ func (d *decodedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// drain reads what is left, and returns io.EOF at the end. Some formats have an end of their own: what reads a body has to know
-// that it has arrived.
+// drain reads in to its end, and returns io.EOF or the error of reading. A decoder may stop before the end of the
+// body, since compressed data says where it ends. Reading the rest finds out whether all of the body has arrived.
 func drain(in io.Reader) error {
 	if _, err := io.Copy(io.Discard, in); err != nil {
 		return err
@@ -153,7 +162,8 @@ func (d *decodedBody) Close() (err error) {
 	return err
 }
 
-// decodingError is invalidEncoding, unless the body could not be read in the first place.
+// decodingError returns err if it is a problem already, such as a body that could not be read, and otherwise the
+// problem of a body that does not have the encodings it declares.
 func decodingError(encodings string, err error) error {
 	if isProblem(err) {
 		return err
@@ -161,7 +171,7 @@ func decodingError(encodings string, err error) error {
 	return invalidEncoding(encodings, err)
 }
 
-// hintAtGzip returns the problem of a body that cannot be read. It says so where that is gzip without the header for it.
+// hintAtGzip returns err, or a clearer problem if a body cannot be read because it is gzip without a Content-Encoding.
 func (r *Request) hintAtGzip(err error) error {
 	unreadable := []string{problem.CodeInvalidUTF8, problem.CodeInvalidJSON, problem.CodeInvalidForm, problem.CodeInvalidText}
 	p := problem.Of(err)
@@ -172,5 +182,6 @@ func (r *Request) hintAtGzip(err error) error {
 }
 
 func invalidEncoding(name string, err error) error {
-	return problem.New(problem.Invalid, problem.CodeInvalidEncoding, "The body is not valid %s, or it is cut off. Content-Encoding must name the encoding that the body has.", name).Because(err)
+	return problem.New(problem.Invalid, problem.CodeInvalidEncoding,
+		"The body is not valid %s, or it is cut off. Content-Encoding must name the encoding that the body has.", name).Because(err)
 }

@@ -10,7 +10,7 @@ import (
 	"beckon/internal/problem"
 )
 
-// maxFields limits a form.
+// maxFields limits the number of fields of a form.
 const maxFields = 1000
 
 // field is a field of a form. The value of a text file is its content; that of a binary file is a description of it.
@@ -25,7 +25,7 @@ type field struct {
 // fields returns the fields of a form, in the order in which they were sent.
 func (k bodyKind) fields(body []byte) ([]field, error) {
 	if k.format == multipartFormat {
-		form := &formReader{charset: k.charset, limit: int64(len(body)), file: describeFile}
+		form := &formReader{charset: k.charset, limit: int64(len(body)), onFile: describeFile}
 		return form.read(bytes.NewReader(body), k.boundary)
 	}
 	return urlencodedFields(body, k.charset)
@@ -38,15 +38,15 @@ func promptOfFields(fields []field) (Prompt, error) {
 	known := map[string]*string{"prompt": &p.Text, "agent": &p.Agent, "sessionId": &p.SessionID}
 	seen, repeated := map[string]bool{}, ""
 	for _, f := range fields {
-		into := known[f.name]
-		if into == nil || f.isBinary {
+		member := known[f.name]
+		if member == nil || f.isBinary {
 			continue
 		}
 		if seen[f.name] && repeated == "" {
 			repeated = f.name
 		}
 		seen[f.name] = true
-		*into = f.value
+		*member = f.value
 	}
 	switch {
 	case !seen["prompt"]:

@@ -28,7 +28,7 @@ func readJSON(body []byte) (Prompt, error) {
 	if err != nil {
 		return Prompt{}, err
 	}
-	if found["prompt"].Kind() != jsontext.KindString { // some senders have a prompt of another kind
+	if found["prompt"].Kind() != jsontext.KindString { // the payload of a sender may have a prompt that is an object
 		return Prompt{Text: textOf(bytes.TrimSpace(body), body)}, nil
 	}
 	return found.readPrompt()

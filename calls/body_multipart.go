@@ -22,28 +22,28 @@ const (
 	maxPartHeaderBytes = 8 << 10
 	maxBoundary        = 70 // RFC 2046, section 5.1.1
 
-	textHead = 3 << 10 // bytes of a file that tell whether it may be text
+	textHead = 3 << 10 // how many bytes of a file are examined to find out whether it may be text
 )
 
-// formReader reads a multipart form part by part. What is text is held in memory; all other files are given to file as they
-// are read.
+// formReader reads a multipart form part by part. It holds fields and text files in memory, and passes other files to
+// onFile while it reads them.
 type formReader struct {
-	charset *charset // of the parts that declare none
-	limit   int64    // how many bytes of text the form may have
-	reserve func(bytes int64) error
-	file    func(f sentFile) (field, error)
-	all     bool // text files are given to file too
+	charset  *charset                // of the parts that declare none
+	limit    int64                   // how many bytes of text the form may have
+	reserve  func(bytes int64) error // reserves memory for text; nil reserves none
+	onFile   func(f sentFile) (field, error)
+	allFiles bool // text files are passed to onFile too
 }
 
-// sentFile is a file of a form, as it is read.
+// sentFile is a file of a form that is being read.
 type sentFile struct {
-	field     string // its name in the form
-	name      string
-	mediaType string // as its sender says
+	field     string // the name of the form's field
+	name      string // of the file
+	mediaType string // as declared by the caller; the content may be something else
 	content   io.Reader
 }
 
-// describeFile makes a description of a file that is not text.
+// describeFile returns a field whose value describes a file that is not text.
 func describeFile(f sentFile) (field, error) {
 	size, err := io.Copy(io.Discard, f.content)
 	if err != nil {
@@ -52,7 +52,7 @@ func describeFile(f sentFile) (field, error) {
 	return field{isBinary: true, value: description(f.name, f.mediaType, size)}, nil
 }
 
-// description names a file for those who do not get its content.
+// description describes a file in a prompt that does not have its content.
 func description(name, mediaType string, bytes int64) string {
 	return fmt.Sprintf("%s (%s, %d bytes)", name, mediaType, bytes)
 }
@@ -147,12 +147,12 @@ func (f *formReader) readText(in io.Reader, left *int64) ([]byte, error) {
 // readFile reads a file of a form. The content decides whether a file is text: many programs send text files as
 // application/octet-stream.
 func (f *formReader) readFile(sent sentFile, cs *charset, left *int64) (field, error) {
-	if f.all {
-		return f.file(sent)
+	if f.allFiles {
+		return f.onFile(sent)
 	}
 	content := bufio.NewReaderSize(sent.content, textHead)
 	if isTextType(sent.mediaType) || strings.HasSuffix(sent.mediaType, "json") || sent.mediaType == "application/octet-stream" {
-		head, _ := content.Peek(textHead) // an error comes again with the rest
+		head, _ := content.Peek(textHead) // reading the rest returns the same error
 		if cs != nil || isText(wholeRunes(head)) {
 			all, err := f.readText(content, left)
 			if err != nil {
@@ -166,10 +166,10 @@ func (f *formReader) readFile(sent sentFile, cs *charset, left *int64) (field, e
 		}
 	}
 	sent.content = content
-	return f.file(sent)
+	return f.onFile(sent)
 }
 
-// wholeRunes returns text without the beginning of a character at its end.
+// wholeRunes returns text without an incomplete UTF-8 character at its end.
 func wholeRunes(text []byte) []byte {
 	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
 		if last := text[len(text)-n:]; utf8.RuneStart(last[0]) {

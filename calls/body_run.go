@@ -22,16 +22,16 @@ import (
 // If it has neither input nor prompt, the object of all other members is the prompt. A body that has none of these
 // members, or is empty, brings no prompt. The error is a problem: Unsupported for another Content-Type, else Invalid.
 func ReadRunPrompt(r *Request) (Prompt, error) {
-	address := r.Agent
+	agent := r.Agent // in the URL
 	body, err := r.runDocument()
-	if err == nil && address == "" && r.hasFiles() { // a body of sound cannot name it
-		address, err = agentFromQuery(r.Query)
+	if err == nil && agent == "" && r.hasFiles() { // a body that is an audio file cannot name an agent
+		agent, err = agentFromQuery(r.Query)
 	}
 	if err != nil {
 		return Prompt{}, err
 	}
 	if len(body) == 0 {
-		return Prompt{Agent: address}, checkAgentID(address)
+		return Prompt{Agent: agent}, checkAgentID(agent)
 	}
 	d := newDecoder(body)
 	if d.PeekKind() != jsontext.KindBeginObject {
@@ -45,13 +45,13 @@ func ReadRunPrompt(r *Request) (Prompt, error) {
 	if err != nil {
 		return Prompt{}, err
 	}
-	if p.Agent, err = oneAgent(p.Agent, address); err != nil {
+	if p.Agent, err = oneAgent(p.Agent, agent); err != nil {
 		return Prompt{}, err
 	}
 	return p, checkText(p.Text)
 }
 
-// runDocument returns the JSON of a request to the runs API: its body, or beside files the other fields of its form.
+// runDocument returns the JSON of a request to the runs API: its body, or for a form with files its other fields.
 func (r *Request) runDocument() ([]byte, error) {
 	if r.hasFiles() {
 		return r.Body, nil
@@ -65,7 +65,8 @@ func (r *Request) runDocument() ([]byte, error) {
 		return nil, err
 	}
 	if kind.format != jsonFormat && r.Header.Get("Content-Type") != "" {
-		return nil, problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType, "Send the run as JSON, with Content-Type: application/json.")
+		return nil, problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType,
+			"Send the run as JSON, with Content-Type: application/json.")
 	}
 	return bytes.TrimSpace(body), nil
 }
@@ -87,15 +88,18 @@ func (m members) readRun(body []byte) (p Prompt, err error) {
 	}
 	p.Agent = cmp.Or(p.Agent, workflow)
 	if priority := m["priority"]; !isAbsent(priority) {
-		if p.Priority, err = strconv.Atoi(string(priority)); err != nil || p.Priority < runs.PriorityFirst || p.Priority > runs.PriorityLast {
-			return Prompt{}, invalidParameter("priority", "must be a whole number from %d (first) to %d (last)", runs.PriorityFirst, runs.PriorityLast)
+		p.Priority, err = strconv.Atoi(string(priority))
+		if err != nil || p.Priority < runs.PriorityFirst || p.Priority > runs.PriorityLast {
+			return Prompt{}, invalidParameter("priority", "must be a whole number from %d (first) to %d (last)",
+				runs.PriorityFirst, runs.PriorityLast)
 		}
 	}
 	p.Text, err = m.input(body)
 	return p, err
 }
 
-// input returns the prompt of a run: input, or prompt, or without both the object of the members that are not known.
+// input returns the prompt of a run: the member input, or prompt. If there is neither, it is the object of the
+// members that are not runMembers.
 func (m members) input(body []byte) (string, error) {
 	input, prompt := m["input"], m["prompt"]
 	switch {
@@ -126,7 +130,8 @@ func isEmptyObject(object jsontext.Value) bool {
 	return len(bytes.TrimSpace(object[1:len(object)-1])) == 0
 }
 
-// otherMembers returns the JSON of an object with the members of the body that known does not list, or "" if there are none.
+// otherMembers returns the JSON of an object with the members of the body that known does not list, or "" if there
+// are none.
 func otherMembers(body []byte, known []string) string {
 	if isEmptyObject(body) {
 		return ""

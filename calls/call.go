@@ -15,8 +15,8 @@ import (
 	"beckon/runs"
 )
 
-// Call is a request and what Start made of it. One of Refused, Active, Queued, Original, Answer and Skipped is set. Refused and
-// Original are both set if the first call with the same Idempotency-Key is still running.
+// Call is a request and what Start made of it. One of Refused, Active, Queued, Original, Answer and Skipped is set.
+// Refused and Original are both set if the first call with the same Idempotency-Key is still running.
 type Call struct {
 	Refused  error           // the problem that kept a run from being started
 	Client   *clients.Member // nil if the request is not authenticated
@@ -24,21 +24,21 @@ type Call struct {
 	Active   *runs.Active    // the run, if it runs in this process
 	Queued   *runs.Run       // the run, if it was put into the queue
 	Original *runs.Run       // the run of the first call with the same Idempotency-Key, or of the same delivery
-	Answer   *senders.Answer // the answer to a handshake, or to a form that is no person's: neither starts a run
-	Redirect string          // where the visitor of a form goes on; empty is the page of thanks
-	Skipped  string          // why the call starts no run although nothing is wrong with it: SkippedByFilter, …
+	Answer   *senders.Answer // the response to a handshake, or to a form that a bot filled in: neither starts a run
+	Redirect string          // the URL to which the visitor of a form is redirected; "" shows the page of thanks
+	Skipped  string          // why a valid call starts no run: SkippedByFilter, …
 
 	request *Request
-	sender  *Sender
+	channel *Channel
 	service *Service
 	catalog Catalog
 	lease   *Lease
 	key     string // Idempotency-Key
 
-	held         *kept.Request // what is kept of the request; nil for nothing
-	arrived      *ArrivedEvent // what the call said; nil for one without a source
+	captured     *kept.Request // the request as it will be kept; nil if it is not
+	arrived      *ArrivedEvent // a summary of the call's event; nil if its client has no source
 	agentTimeout time.Duration // how long the run's agent or flow may take
-	detach       func()        // from now on, a caller who disconnects does not cancel the run
+	detach       func()        // call it to let the run go on when the caller disconnects
 }
 
 // Quota returns what is left of the client's rate limit, and how many more calls it may run at the same time. Either is
@@ -50,11 +50,11 @@ func (c *Call) IsAsync() bool {
 	if c.coalesces() {
 		return true
 	}
-	if c.sender == Form && c.Client.Form.ShowsAnswer() {
+	if c.channel == Form && c.Client.Form.ShowsAnswer() {
 		return false
 	}
-	respond := c.sender == Webhook && c.Client.RespondsAsync()
-	return !c.Prefer.HasWait && (c.Prefer.Async || respond || c.sender.Queues && !c.request.Stream)
+	respond := c.channel == Webhook && c.Client.RespondsAsync()
+	return !c.Prefer.HasWait && (c.Prefer.Async || respond || c.channel.Queues && !c.request.Stream)
 }
 
 // RunID returns the ID of the call's run, or "" if it has none.
@@ -84,8 +84,8 @@ func (c *Call) Close() {
 
 // Start takes a request through the steps that the package comment lists, and starts its run. The caller must Close the
 // Call, also a refused one.
-func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
-	c := &Call{request: r, sender: sender, service: s, catalog: s.Catalog(), lease: newLease(s.Memory), detach: noop}
+func (s *Service) Start(ctx context.Context, channel *Channel, r *Request) *Call {
+	c := &Call{request: r, channel: channel, service: s, catalog: s.Catalog(), lease: newLease(s.Memory), detach: noop}
 	r.held, r.service = c.lease.memory, s
 	returned := false
 	defer func() {
@@ -95,7 +95,7 @@ func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
 				c.discardFiles(ctx)
 			}
 		}
-		if !returned { // a step has panicked: nobody gets the call to close it
+		if !returned { // a step has panicked, so the caller of Start gets no Call to close
 			c.Close()
 		}
 	}()
@@ -106,7 +106,7 @@ func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
 	if first, ok := errors.AsType[*runs.Duplicate](err); ok {
 		err = c.findOriginal(ctx, first)
 	}
-	returned, c.Refused = true, c.laterNot4xx(err)
+	returned, c.Refused = true, c.asRetryable(err)
 	c.noteArrival()
 	c.keepRequest()
 	return c
@@ -114,12 +114,14 @@ func (s *Service) Start(ctx context.Context, sender *Sender, r *Request) *Call {
 
 // errUnusable is for an authenticated client whose configuration has an error. It is not a 401, since the token is
 // right.
-var errUnusable = problem.New(problem.Unavailable, problem.CodeClientUnusable, "This client cannot be used now: its configuration has an error, or that of something it refers to has. The client's page and Beckon's log name it.").After(time.Minute)
+var errUnusable = problem.New(problem.Unavailable, problem.CodeClientUnusable,
+	"This client cannot be used now: its configuration has an error, or that of something it refers to has. "+
+		"The client's page and Beckon's log name it.").After(time.Minute)
 
 // admit verifies the request, takes the lease, and reads the headers and the body.
 func (c *Call) admit(ctx context.Context) (err error) {
 	r := c.request
-	if c.Client, err = c.sender.Verify(ctx, c.catalog.Clients, r); err != nil {
+	if c.Client, err = c.channel.Verify(ctx, c.catalog.Clients, r); err != nil {
 		return err
 	}
 	if !c.isByAdmin() {
@@ -135,12 +137,12 @@ func (c *Call) admit(ctx context.Context) (err error) {
 		return err
 	}
 	if c.coalesces() {
-		c.Prefer = Preference{} // its run may be that of other calls
+		c.Prefer = Preference{} // other calls may share the run
 	}
-	if !c.Prefer.Heartbeat { // with heartbeats a proxy does not time out
+	if !c.Prefer.Heartbeat { // heartbeats keep a proxy from timing out
 		c.Prefer.Wait = c.service.capForProxy(c.Prefer.Wait)
 	}
-	// The run of a lenient caller waits in the queue where its client has used up its rate.
+	// A lenient call whose run is queued is not refused over the rate limit: its run can wait.
 	if err := c.lease.takeRate(c.Client); err != nil && (!c.isLenient() || !c.IsAsync()) {
 		return err
 	}
@@ -150,15 +152,15 @@ func (c *Call) admit(ctx context.Context) (err error) {
 	if err := c.readBody(ctx); err != nil {
 		return err
 	}
-	if c.sender.Check != nil {
-		if err := c.sender.Check(ctx, c); err != nil || c.Answer != nil {
+	if c.channel.Check != nil {
+		if err := c.channel.Check(ctx, c); err != nil || c.Answer != nil {
 			return err
 		}
 	}
-	if err := c.shakeHands(ctx); err != nil || c.Answer != nil {
+	if err := c.answerHandshake(ctx); err != nil || c.Answer != nil {
 		return err
 	}
-	c.holdRequest()
+	c.captureRequest()
 	return c.lease.takeSlot(c.service.Runs, c.IsAsync())
 }
 
@@ -190,7 +192,8 @@ func (c *Call) start(ctx context.Context) error {
 	return nil
 }
 
-// checkBudget refuses a run for which a budget has nothing left. A call that was made before has its answer already.
+// checkBudget refuses a run for which a budget has nothing left. A call that was made before is not refused: it gets
+// the run of the first call, as a *runs.Duplicate.
 func (c *Call) checkBudget(ctx context.Context, r *runs.Request) error {
 	if c.service.Budget == nil || c.isLenient() {
 		return nil
@@ -209,31 +212,33 @@ func (c *Call) checkBudget(ctx context.Context, r *runs.Request) error {
 // runRequest makes the prompt, checks the callback, and finds the agent or flow to run.
 func (c *Call) runRequest() (runs.Request, error) {
 	r := c.request
-	c.keepEvent()
-	p, agent, err := c.service.prompt(c.sender, c.Client, c.catalog, r)
+	c.summarizeEvent()
+	p, agent, err := c.service.prompt(c.channel, c.Client, c.catalog, r)
 	if err != nil || p.Skipped != "" {
 		c.Skipped = p.Skipped
 		return runs.Request{}, err
 	}
 	var callback json.RawMessage
-	if p.Webhook != nil && r.replayOf == "" { // its caller has been told of the first run
+	if p.Webhook != nil && r.replayOf == "" { // the callback of a replayed call was for its first run
 		if callback, err = c.service.Deliveries.Accept(c.Client.ID, c.Client.Content, p.Webhook); err != nil {
 			return runs.Request{}, err
 		}
 	}
 	entry := c.catalog.Agents.Get(agent)
 	if entry == nil {
-		return runs.Request{}, problem.New(problem.Unavailable, problem.CodeAgentUnavailable, "The agent %q cannot be used now: its configuration has an error, which the log names.", agent)
+		return runs.Request{}, problem.New(problem.Unavailable, problem.CodeAgentUnavailable,
+			"The agent %q cannot be used now: its configuration has an error, which the log names.", agent)
 	}
 	if entry.Sessions.IsKept() && p.SessionID != "" && c.Client.Content.Discarding() {
 		return runs.Request{}, problem.New(problem.Unprocessable, problem.CodeSessionNotKept,
-			"This client keeps no content (storeContent: false), and so no conversation either. Leave sessionId out, or call an agent without session.")
+			"This client keeps no content (storeContent: false), and so no conversation either. "+
+				"Leave sessionId out, or call an agent without session.")
 	}
 	c.agentTimeout = entry.Timeout
 	run := runs.Request{
 		ClientID:   c.Client.ID,
 		Entry:      entry,
-		Source:     c.sender.Source,
+		Source:     c.channel.Source,
 		Input:      p.Text,
 		Fence:      p.Fence,
 		SessionID:  p.SessionID,
@@ -252,7 +257,7 @@ func (c *Call) runRequest() (runs.Request, error) {
 	switch {
 	case c.key != "":
 		run.Idempotency = &runs.Idempotency{Key: c.key, Request: fingerprint(r)}
-	case r.deliveryKey != "" && c.sender == Webhook:
+	case r.deliveryKey != "" && c.channel == Webhook:
 		run.Idempotency = &runs.Idempotency{Key: deliveryPrefix + r.deliveryKey, Request: deliveryPrefix}
 	}
 	if run.Admit, err = c.coalesce(p); err != nil {
@@ -261,10 +266,10 @@ func (c *Call) runRequest() (runs.Request, error) {
 	run.Warnings, run.Origin = r.warnings, c.origin()
 	r.Body = nil
 	if run.Admit != nil {
-		return run, nil // the event needs the memory of the body
+		return run, nil // Admit reads the event, whose texts are parts of the body
 	}
 	// The run may take minutes. It needs the memory of the prompt, and not that of the body.
-	r.said = nil
+	r.parsed = nil
 	c.lease.memory.Set(int64(len(run.Input) + len(run.Metadata) + len(run.Callback) + len(run.Origin)))
 	return run, nil
 }

@@ -4,10 +4,10 @@
 //
 // Start does these steps, in this order:
 //
-//  1. The Sender verifies the request. Until then, the call counts against no limit of a client.
+//  1. The Channel verifies the request. Until then, the call counts against no limit of a client.
 //  2. The call takes its Lease: one call of the client's rate limit, memory for its body, and a slot for a run, or for a
 //     run that is being queued.
-//  3. The Sender makes the prompt, and the client's allowed agents are checked.
+//  3. The Channel makes the prompt, and the client's allowed agents are checked.
 //  4. The run starts in this process, or is put into the queue. If the Idempotency-Key was used before, no run is started,
 //     and the Call has the run of the first call.
 //
@@ -15,8 +15,9 @@
 // the run ends, which may be long after the caller has disconnected. If no run starts in this process, Start releases
 // the part of the run; if one of its steps panics, it releases both.
 //
-// A Sender of this package is a kind of caller. The vendors of webhooks, such as GitHub and Stripe, are described in
-// calls/senders. Webhook verifies calls by them.
+// A Channel is a way by which calls arrive, such as Webhook or API. A Sender of package senders is a vendor that calls
+// webhooks, such as GitHub or Stripe: how it signs, and what its events say. Clients name senders in their source and
+// auth, and the channel Webhook authenticates and reads calls by them.
 package calls
 
 import (
@@ -64,13 +65,14 @@ type Config struct {
 	Kept         *kept.Service     // the latest requests of clients that keep them; nil keeps none
 	Metrics      *telemetry.Metrics
 	MaxBodyBytes int64        // for clients without a limit of their own
-	Senders      senders.Set  // the vendors that a call can be verified as; nil is all, without access to keys and certificates
+	Senders      senders.Set  // the vendors that calls may come from; nil is all, without access to keys and certificates
 	PublicURL    string       // the URL at which callers reach the gateway
 	Log          *slog.Logger // nil for none
 	// Fetch gets a URL without following redirects; nil if nothing may be fetched.
 	Fetch      func(ctx context.Context, url string) ([]byte, error)
 	Challenges *forms.Challenges // of forms; nil refuses forms that have one
-	// Budget reports whether a budget that holds the runs of an agent for a client is used up; agentID is "" for a flow. nil holds nothing.
+	// Budget returns an error if a budget for the runs of a client and an agent is used up. agentID is "" for a flow.
+	// nil is no budget.
 	Budget       func(ctx context.Context, clientID, agentID string) error
 	ProxyTimeout time.Duration // the idle timeout of a proxy in front of the gateway; 0 without one
 }
@@ -80,7 +82,7 @@ type Service struct {
 	Config
 	unproved         unproved
 	arrivals         arrivals
-	public           *url.URL      // PublicURL; nil if it is none
+	public           *url.URL      // PublicURL, parsed; nil if it is not a URL
 	largePromptSlots chan struct{} // a semaphore: one value for each large prompt that is being made
 }
 
@@ -96,14 +98,14 @@ func New(c Config) *Service {
 	return s
 }
 
-var errNoWayOut = errors.New("there is no way out")
+var errOffline = errors.New("this gateway makes no requests to senders")
 
 func noKeys(string) oidc.KeySet { return noKeySet{} }
 
-func noFetch(context.Context, string) ([]byte, error) { return nil, errNoWayOut }
+func noFetch(context.Context, string) ([]byte, error) { return nil, errOffline }
 
 // noKeySet has no keys.
 type noKeySet struct{}
 
 // VerifySignature implements oidc.KeySet.
-func (noKeySet) VerifySignature(context.Context, string) ([]byte, error) { return nil, errNoWayOut }
+func (noKeySet) VerifySignature(context.Context, string) ([]byte, error) { return nil, errOffline }

@@ -8,7 +8,7 @@ import (
 	"beckon/runs"
 )
 
-// Erased says how much was erased of a data subject.
+// Erased counts what Erase erased.
 type Erased struct {
 	Runs     int   `json:"runs" doc:"Whose content was erased now."`
 	GoOn     int   `json:"running" doc:"Runs that have not ended and keep their content. Cancel them, and erase again."`
@@ -16,15 +16,16 @@ type Erased struct {
 	Requests int64 `json:"requests" doc:"Kept requests that were deleted besides those of the runs."`
 }
 
-// Erase erases for good what is on record of a data subject, as runs.Service.Erase does of each run, and its conversations, kept requests
-// and refused calls. To erase twice is no error: what was begun and broke off is continued. Where it fails, Erased says how far it came.
+// Erase erases the content of all runs of a data subject (see runs.Service.Erase), its conversations, its kept
+// requests and its refused calls. Calling it again is no error, and continues what an earlier call could not finish.
+// If it fails, Erased counts what was erased until then.
 func (s *Service) Erase(ctx context.Context, d runs.DataSubject) (e Erased, err error) {
 	if err := d.Check(); err != nil {
 		return e, err
 	}
 	err = s.Runs.EachOf(ctx, d, func(list []*runs.Run) error {
-		erased, goOn, err := s.Runs.EraseAll(ctx, list)
-		e.Runs, e.GoOn = e.Runs+erased, e.GoOn+goOn
+		erased, running, err := s.Runs.EraseAll(ctx, list)
+		e.Runs, e.GoOn = e.Runs+erased, e.GoOn+running
 		return err
 	})
 	switch {
@@ -45,10 +46,10 @@ func (s *Service) Erase(ctx context.Context, d runs.DataSubject) (e Erased, err 
 	return e, s.Runs.Store.EraseRefused(ctx, d.ClientID)
 }
 
-// VisitorName stands for a visitor in the list of changes, which is not to keep the address.
+// VisitorName stands for a visitor in the audit list, which must not keep the address.
 const VisitorName = "visitor"
 
-// EraseNoted is Erase with an entry in the list of changes. It goes on when its caller leaves.
+// EraseNoted calls Erase, and adds an entry to the audit list. It does not stop if ctx is canceled.
 func (s *Service) EraseNoted(ctx context.Context, editor *catalog.Editor, who string, d runs.DataSubject) (Erased, error) {
 	if err := d.Check(); err != nil {
 		return Erased{}, err

@@ -15,11 +15,11 @@ import (
 // filterTime limits the time to evaluate a client's filter.
 const filterTime = 500 * time.Millisecond
 
-// Why a call starts no run although nothing is wrong with it.
+// Why a valid call starts no run.
 const (
-	SkippedByFilter = "filter"       // the client's filter does not let it through
-	SkippedEmpty    = "empty_prompt" // the client's template makes no text of it
-	SkippedResolved = "resolved"     // it says that something is resolved of which no run knows
+	SkippedByFilter = "filter"       // the client's filter is false for it
+	SkippedEmpty    = "empty_prompt" // the client's template produces no text for it
+	SkippedResolved = "resolved"     // it says that something is resolved for which there was no run
 )
 
 // SkipReason says in a sentence why a call was skipped.
@@ -44,8 +44,8 @@ func SkipCode(skipped string) string {
 	return problem.CodeSkippedByFilter
 }
 
-// passes reports whether the client's filter lets a call through. The error is a problem: Unprocessable where the filter
-// cannot be evaluated, else as in ReadPrompt.
+// passes reports whether the client's filter is true for a call, or the client has none. The error is a problem:
+// Unprocessable if the filter cannot be evaluated, otherwise as in ReadPrompt.
 func (r *Request) passes(client *clients.Member) (bool, error) {
 	if client.Condition == nil {
 		return true, nil
@@ -56,12 +56,14 @@ func (r *Request) passes(client *clients.Member) (bool, error) {
 	}
 	passes, err := client.Condition.Decide(context.Background(), data, filterTime)
 	if err != nil {
-		return false, problem.New(problem.Unprocessable, problem.CodeFilterFailed, "The client's filter cannot be evaluated for this call: %v.", err)
+		return false, problem.New(problem.Unprocessable, problem.CodeFilterFailed,
+			"The client's filter cannot be evaluated for this call: %v.", err)
 	}
 	return passes, nil
 }
 
-// callData returns what an expression over a call can mention, and nothing that proves who the caller is.
+// callData returns the data that a CEL expression can mention, without the caller's credentials. It leaves out what e
+// does not mention, because making it takes time.
 func (r *Request) callData(client *clients.Member, e *expression.Expression) (map[string]any, error) {
 	data := map[string]any{"event": nil, "body": nil, "headers": nil, "query": nil}
 	if e.Mentions("body") {
@@ -83,7 +85,7 @@ func (r *Request) callData(client *clients.Member, e *expression.Expression) (ma
 	return data, nil
 }
 
-// bodyForCEL returns the parsed JSON or form, or the text.
+// bodyForCEL returns the body for an expression: parsed, if it is JSON or a form, otherwise as text.
 func (r *Request) bodyForCEL() (any, error) {
 	if r.upload != nil {
 		return formData(r.upload.fields), nil
@@ -106,7 +108,8 @@ func (r *Request) bodyForCEL() (any, error) {
 	return celValue(body), nil
 }
 
-// celValue changes a value as templates have it into one that CEL knows: numbers that keep their digits become floats.
+// celValue converts a parsed body for CEL. Numbers become floats: render.JSON keeps them as text, with all their
+// digits.
 func celValue(value any) any {
 	switch v := value.(type) {
 	case map[string]any:

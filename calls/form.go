@@ -24,22 +24,23 @@ var (
 		"The form was sent from a page whose origin the client does not list (form.origins), or that does not say its origin.")
 )
 
-// verifyForm returns the client whose form has the key, if the request comes from a page and an address that may send it.
+// verifyForm returns the client whose form has the request's key. It checks the origin of the page and the limits of
+// the address.
 func verifyForm(_ context.Context, all *clients.Set, r *Request) (*clients.Member, error) {
 	client := all.ByFormKey(r.FormKey, r.ReceivedAt)
 	switch {
 	case client == nil:
 		return nil, ErrNoForm
 	case client.Unusable || !client.IsEnabled():
-		return client, nil // which is refused by what follows
+		return client, nil // admit refuses it
 	case !client.Form.Allows(r.Header):
 		return client, errOrigin
 	}
 	return client, client.TakeForm(r.Address, time.Now())
 }
 
-// checkForm reads the fields, and makes them the body, as a JSON object. A form that fills the field which people do not see
-// is answered as any other, and starts nothing.
+// checkForm replaces the body by a JSON object of the form's fields. A form whose honeypot is filled in, a field that
+// people do not see, gets the same response as any other, and starts no run.
 func checkForm(ctx context.Context, c *Call) error {
 	r, form := c.request, c.Client.Form
 	sent, err := formValues(r)
@@ -72,7 +73,7 @@ func checkForm(ctx context.Context, c *Call) error {
 	return nil
 }
 
-// formValues reads the body as a form: as a browser sends it, or as a JSON object.
+// formValues reads the fields of a form: one that a browser sent, or a JSON object.
 func formValues(r *Request) (values []forms.Value, err error) {
 	kind, err := kindOf(r.Header)
 	switch {
@@ -105,8 +106,8 @@ func valuesOf(fields []field) (values []forms.Value) {
 	return values
 }
 
-// jsonValues reads the members of an object: texts, numbers, true and false, and lists of texts. A member that is null or false
-// counts as one that is not there.
+// jsonValues reads the members of a JSON object: strings, numbers, booleans, and lists of these. It leaves out null
+// and false, as a browser leaves out a checkbox that is not checked.
 func jsonValues(body []byte) (values []forms.Value, err error) {
 	var members map[string]jsontext.Value
 	if err := json.Unmarshal(trimBOM(body), &members); err != nil || members == nil {
@@ -134,8 +135,9 @@ func jsonValues(body []byte) (values []forms.Value, err error) {
 	return values, nil
 }
 
-// promptOfForm makes the prompt of the fields. The client's template is rendered over them; else its prompt, or that of its
-// command, comes first, and the fields below it. Nothing that a visitor sends chooses an agent, a session or a callback.
+// promptOfForm makes the prompt of a form. If the client has a template, it is rendered over the fields. Otherwise
+// the prompt is that of the client or its command, with the fields below it. A visitor cannot choose an agent, a
+// session or a callback.
 func promptOfForm(client *clients.Member, all commands.Set, r *Request, maxBytes int) (p Prompt, err error) {
 	passes, err := r.passes(client)
 	switch {
@@ -158,7 +160,8 @@ func promptOfForm(client *clients.Member, all commands.Set, r *Request, maxBytes
 		text.AddData(r.upload.textOfFiles())
 		p.Text, p.spans = text.Text, text.Spans
 	}
-	if metadata, tooLarge := json.Marshal(map[string]jsontext.Value{"form": r.Body}); tooLarge == nil && len(metadata) <= clients.MaxMetadataBytes/2 {
+	metadata, marshalErr := json.Marshal(map[string]jsontext.Value{"form": r.Body})
+	if marshalErr == nil && len(metadata) <= clients.MaxMetadataBytes/2 {
 		p.Metadata = metadata
 	}
 	return p, err

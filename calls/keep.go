@@ -16,33 +16,52 @@ import (
 	"beckon/internal/secret"
 )
 
-// How long the values are at least that are searched for in the rest of a request: shorter ones may be any word.
+// The values of credentials are also masked where they occur elsewhere in the request, if they have at least this many
+// bytes. Shorter ones may be ordinary words.
 const (
-	minCredential = 8  // of a header or parameter that proves who calls
-	minNamed      = 16 // of one whose name only sounds like it
+	minCredential = 8  // the value of a header or parameter that authenticates the caller
+	minNamed      = 16 // the value of one whose name suggests a secret; see secret.Named
 )
 
-// onceHeaders are about the connection or about one call, and would be wrong in a replay.
-var onceHeaders = []string{"Accept", "Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Idempotency-Key", "Prefer", "Transfer-Encoding"}
+// perCallHeaders are about the connection or about a single call, and would be wrong in a replay.
+var perCallHeaders = []string{
+	"Accept",
+	"Accept-Encoding",
+	"Connection",
+	"Content-Encoding",
+	"Content-Length",
+	"Idempotency-Key",
+	"Prefer",
+	"Transfer-Encoding",
+}
 
-// holdRequest takes what is kept of the call, while its body is there, if its client keeps requests. A replay is not kept again.
-func (c *Call) holdRequest() {
+// captureRequest sets captured, without credentials, if the client keeps requests. It needs the body, which runRequest
+// releases. A replay is not kept again.
+func (c *Call) captureRequest() {
 	r := c.request
 	if c.service.Kept == nil || c.Client.KeepRequests == 0 || r.replayOf != "" || checkAgentID(r.Agent) != nil {
 		return
 	}
-	k := kept.Request{ID: kept.NewID(), ClientID: c.Client.ID, RequestID: r.RequestID, At: r.ReceivedAt, Source: c.sender.Source, Agent: r.Agent,
-		Method: cmp.Or(r.Method, http.MethodPost), Bytes: int64(len(r.Body))}
-	hidden := hiddenIn(r, c.catalog.Clients, c.Client)
-	k.Header, k.Query = hidden.header(), hidden.query()
+	k := kept.Request{
+		ID:        kept.NewID(),
+		ClientID:  c.Client.ID,
+		RequestID: r.RequestID,
+		At:        r.ReceivedAt,
+		Source:    c.channel.Source,
+		Agent:     r.Agent,
+		Method:    cmp.Or(r.Method, http.MethodPost),
+		Bytes:     int64(len(r.Body)),
+	}
+	found := credentialsOf(r, c.catalog.Clients, c.Client)
+	k.Header, k.Query = found.safeHeader(), found.safeQuery()
 	k.Body, k.Omitted = c.keptBody(&k)
-	k.Body = hidden.black(k.Body)
-	c.held = &k
+	k.Body = found.mask(k.Body)
+	c.captured = &k
 }
 
-// keepRequest keeps the request, with what has become of it. The answer does not wait for that.
+// keepRequest stores captured together with the outcome of the call. The response does not wait for that.
 func (c *Call) keepRequest() {
-	k := c.held
+	k := c.captured
 	if k == nil || c.Original != nil || c.Answer != nil {
 		return
 	}
@@ -56,15 +75,16 @@ func (c *Call) keepRequest() {
 	c.service.Kept.Add(*k, c.Client.KeepRequests)
 }
 
-// keptBody returns the body as it is kept: without the callback of the call, whose headers may hold secrets.
+// keptBody returns the body without the callback of the call, whose headers may hold secrets. If the body cannot be
+// kept, omitted says why. It may change the Content-Type of k.
 func (c *Call) keptBody(k *kept.Request) (body []byte, omitted string) {
 	r := c.request
 	switch {
-	case r.hasFiles(), r.upload != nil && c.sender != Form:
+	case r.hasFiles(), r.upload != nil && c.channel != Form:
 		return nil, kept.Files
 	case len(r.Body) > kept.MaxBody:
 		return nil, kept.TooLarge
-	case c.sender == Form, c.sender != API && !c.Client.NamesCallbacks():
+	case c.channel == Form, c.channel != API && !c.Client.NamesCallbacks():
 		return r.Body, ""
 	}
 	kind, err := kindOf(r.Header)
@@ -89,65 +109,71 @@ func (c *Call) keptBody(k *kept.Request) (body []byte, omitted string) {
 	return r.Body, ""
 }
 
-// hidden tells the credentials of a request from the rest of it.
-type hidden struct {
-	request           *Request
-	proves, provesURL func(name string) bool // a header or parameter by which callers prove themselves
-	values            []string
+// credentials finds the credentials of a request, wherever in the request they occur.
+type credentials struct {
+	request     *Request
+	isHeader    func(name string) bool // reports whether a header authenticates the caller
+	isParameter func(name string) bool // the same for a query parameter
+	values      []string               // of such headers and parameters, and parts of them; see minCredential
 }
 
-func hiddenIn(r *Request, all *clients.Set, client *clients.Member) hidden {
-	h := hidden{request: r, provesURL: client.HidesQuery, proves: func(name string) bool {
+func credentialsOf(r *Request, all *clients.Set, client *clients.Member) credentials {
+	c := credentials{request: r, isParameter: client.HidesQuery, isHeader: func(name string) bool {
 		return name == "Authorization" || name == "Cookie" || client.Hides(name) || all.Proofs.IsHeader(name)
 	}}
 	for name, values := range r.Header {
-		h.add(values, h.proves(name), secret.Named(name))
+		c.add(values, c.isHeader(name), secret.Named(name))
 	}
 	for name, values := range r.Query {
-		h.add(values, h.provesURL(name), secret.Named(name))
+		c.add(values, c.isParameter(name), secret.Named(name))
 	}
-	return h
+	return c
 }
 
-func (h *hidden) add(values []string, proves, named bool) {
+// add adds values and their parts, such as the token of "Bearer mgc_…". isNamed says that they belong to a name that
+// suggests a secret.
+func (c *credentials) add(values []string, isCredential, isNamed bool) {
+	isSeparator := func(r rune) bool { return strings.ContainsRune(" ;,=", r) }
 	for _, value := range values {
-		for _, part := range append(strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" ;,=", r) }), value) {
-			if proves && len(part) >= minCredential || named && len(part) >= minNamed {
-				h.values = append(h.values, part, url.QueryEscape(part))
+		for _, part := range append(strings.FieldsFunc(value, isSeparator), value) {
+			if isCredential && len(part) >= minCredential || isNamed && len(part) >= minNamed {
+				c.values = append(c.values, part, url.QueryEscape(part))
 			}
 		}
 	}
 }
 
-func (h hidden) isIn(text string) bool {
-	return slices.ContainsFunc(h.values, func(value string) bool { return strings.Contains(text, value) })
+func (c credentials) isIn(text string) bool {
+	return slices.ContainsFunc(c.values, func(value string) bool { return strings.Contains(text, value) })
 }
 
-func (h hidden) header() http.Header {
-	kept := http.Header{}
-	for name, values := range h.request.Header {
+// safeHeader returns the headers without credentials and without perCallHeaders.
+func (c credentials) safeHeader() http.Header {
+	safe := http.Header{}
+	for name, values := range c.request.Header {
 		switch {
-		case secret.Named(name), h.proves(name), slices.Contains(onceHeaders, name), h.isIn(name):
-		case name == "Content-Type" || !slices.ContainsFunc(values, h.isIn):
-			kept[name] = slices.Clone(values)
+		case secret.Named(name), c.isHeader(name), slices.Contains(perCallHeaders, name), c.isIn(name):
+		case name == "Content-Type" || !slices.ContainsFunc(values, c.isIn):
+			safe[name] = slices.Clone(values)
 		}
 	}
-	return kept
+	return safe
 }
 
-func (h hidden) query() url.Values {
-	kept := url.Values{}
-	for name, values := range h.request.Query {
-		if !secret.Named(name) && !h.provesURL(name) && !h.isIn(name) && !slices.ContainsFunc(values, h.isIn) {
-			kept[name] = slices.Clone(values)
+// safeQuery returns the query without credentials.
+func (c credentials) safeQuery() url.Values {
+	safe := url.Values{}
+	for name, values := range c.request.Query {
+		if !secret.Named(name) && !c.isParameter(name) && !c.isIn(name) && !slices.ContainsFunc(values, c.isIn) {
+			safe[name] = slices.Clone(values)
 		}
 	}
-	return kept
+	return safe
 }
 
-// black puts ••• in the place of the credentials in a body.
-func (h hidden) black(body []byte) []byte {
-	for _, value := range h.values {
+// mask replaces the credentials in a body by •••.
+func (c credentials) mask(body []byte) []byte {
+	for _, value := range c.values {
 		if bytes.Contains(body, []byte(value)) {
 			body = bytes.ReplaceAll(body, []byte(value), []byte(secret.Mask))
 		}

@@ -13,7 +13,7 @@ import (
 	"beckon/internal/repository"
 )
 
-// The most bytes that are kept with a run of what its call has told.
+// The limits of an origin, in bytes.
 const (
 	maxOriginKey  = 1 << 10
 	maxOriginURL  = 1 << 10
@@ -21,27 +21,38 @@ const (
 	maxOriginForm = 12 << 10 // of all fields of a form together
 )
 
-// originLabels are the labels that are kept: those by which an issue, a pull request or a commit is found again.
+// originLabels are the labels of an event that an origin has. An issue, a pull request or a commit is found by them.
 var originLabels = []string{"number", "commit", "after", "ref", "branch", "into", "tag", "pipeline"}
 
-// origin returns what is kept with the run of what its call has told; nil for a client without a source.
+// origin returns the events.Origin of the run: a summary of the call's event, which is recorded with the run so that
+// its answer can be sent to where the event came from. It is nil for a client without a source.
 func (c *Call) origin() json.RawMessage {
-	if !c.Client.HasSource() || c.Client.Sender == nil || c.sender != Webhook && c.sender != Page && c.sender != Form {
+	if !c.Client.HasSource() || c.Client.Sender == nil || c.channel != Webhook && c.channel != Page && c.channel != Form {
 		return nil
 	}
 	e := c.request.event(c.Client)
-	o := events.Origin{Source: e.Source, Type: originText(e.Type), Action: originText(e.Action), Key: senders.Clean(e.Key), State: originText(e.State),
-		Title: originText(e.Title), Subject: originText(e.Subject), Labels: map[string]string{}, Signed: c.request.proved.Signature != ""}
+	o := events.Origin{
+		Source:  e.Source,
+		Type:    originText(e.Type),
+		Action:  originText(e.Action),
+		Key:     senders.Clean(e.Key),
+		State:   originText(e.State),
+		Title:   originText(e.Title),
+		Subject: originText(e.Subject),
+		Labels:  map[string]string{},
+		Signed:  c.request.proved.Signature != "",
+	}
 	if len(o.Key) > maxOriginKey {
 		sum := sha256.Sum256([]byte(o.Key))
 		o.Key = "sha256:" + hex.EncodeToString(sum[:])
 	}
-	if len(e.URL) <= maxOriginURL { // the beginning of one leads elsewhere
+	if len(e.URL) <= maxOriginURL { // a longer one is left out: cut off, it would lead elsewhere
 		o.URL = senders.Clean(e.URL)
 	}
 	if c.Client.IsForm() {
 		form := c.Client.Form
-		o.Subject, o.ReplyTo, o.Labels = originText(cmp.Or(c.Client.Name, c.Client.ID)), form.ReplyTo(e.Labels), formLabels(e.Labels)
+		o.Subject = originText(cmp.Or(c.Client.Name, c.Client.ID))
+		o.ReplyTo, o.Labels = form.ReplyTo(e.Labels), formLabels(e.Labels)
 	}
 	for _, name := range originLabels {
 		if value := e.Labels[name]; value != "" && !c.Client.IsForm() {
@@ -49,16 +60,22 @@ func (c *Call) origin() json.RawMessage {
 		}
 	}
 	if p := e.Place; p != (repository.Place{}) {
-		o.Place = &repository.Place{Repository: originText(p.Repository), Thing: originText(p.Thing), Number: originText(p.Number), Commit: originText(p.Commit)}
+		o.Place = &repository.Place{
+			Repository: originText(p.Repository),
+			Thing:      originText(p.Thing),
+			Number:     originText(p.Number),
+			Commit:     originText(p.Commit),
+		}
 	}
 	text, err := json.Marshal(o)
 	if err != nil {
-		return nil // texts never fail
+		return nil // cannot happen: it has only strings
 	}
 	return text
 }
 
-// formLabels are the fields of a form. The longest ones are cut where all of them are too long.
+// formLabels returns the fields of a form as labels. If they have more than maxOriginForm bytes together, the longest
+// values are cut.
 func formLabels(fields map[string]string) map[string]string {
 	most := maxOriginForm
 	for most > maxOriginText && sizeOf(fields, most) > maxOriginForm {
@@ -75,7 +92,7 @@ func formLabels(fields map[string]string) map[string]string {
 	return kept
 }
 
-// sizeOf is how many bytes fields have, of whose values no more than most are kept.
+// sizeOf returns the size of fields in bytes when each value is cut to most bytes.
 func sizeOf(fields map[string]string, most int) (size int) {
 	for name, value := range fields {
 		size += len(name) + min(len(value), most)

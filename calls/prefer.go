@@ -45,7 +45,8 @@ func readPrefer(h http.Header) (p Preference, err error) {
 				}
 				n, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 32)
 				if err != nil || time.Duration(n)*time.Second > maxWait {
-					return p, problem.New(problem.Invalid, problem.CodeInvalidParameter, "Prefer: wait takes whole seconds from 0 to %d.", int(maxWait.Seconds()))
+					return p, problem.New(problem.Invalid, problem.CodeInvalidParameter,
+						"Prefer: wait takes whole seconds from 0 to %d.", int(maxWait.Seconds()))
 				}
 				p.Wait, p.HasWait = time.Duration(n)*time.Second, true
 			}

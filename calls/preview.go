@@ -9,7 +9,8 @@ import (
 )
 
 // Preview returns the prompt that a call of the client's webhook would make, and the agent or flow that would get it.
-// Its Fence has the marker of no run. It starts none, and p.Skipped says where a call would not either. The client need not be saved or in force.
+// It starts no run; if a call would not start one either, p.Skipped says why. The marker of p.Fence is a sample: each
+// run has its own. The client need not be saved or in force.
 func (s *Service) Preview(client clients.Client, r *Request) (p Prompt, agent string, err error) {
 	set, findings := clients.NewSet([]clients.Declared{{Client: client}}, clients.NewLimits())
 	if len(findings) > 0 {
@@ -29,14 +30,14 @@ func (s *Service) Try(ctx context.Context, r *Request) (runID string, err error)
 	return s.try(ctx, Page, r)
 }
 
-func (s *Service) try(ctx context.Context, sender *Sender, r *Request) (runID string, err error) {
+func (s *Service) try(ctx context.Context, channel *Channel, r *Request) (runID string, err error) {
 	if r.Header = r.Header.Clone(); r.Header == nil {
 		r.Header = http.Header{}
 	}
-	r.Header.Del("Prefer") // the page follows the run, so there is no waiting; and each try is a new run
+	r.Header.Del("Prefer") // the page follows the run instead of waiting, and each try is a new run
 	r.Header.Del(keyHeader)
 	r.Stream = true // so that the page shows the answer while it is written
-	c := s.Start(context.WithoutCancel(ctx), sender, r)
+	c := s.Start(context.WithoutCancel(ctx), channel, r)
 	defer c.Close()
 	if c.Refused != nil {
 		return "", c.Refused

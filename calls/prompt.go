@@ -30,24 +30,25 @@ type Prompt struct {
 	Metadata  json.RawMessage // a JSON object of at most 16 KiB
 	Priority  int             // in the queue, 1 (first) to 4 (last); 0 is the default
 	Webhook   json.RawMessage // a JSON object, which deliveries.Service.Accept checks
-	ofSource  bool            // the client's source made Text of the event
-	isOwn     bool            // Text is its owner's but for spans; else all of it is data
-	spans     fence.Spans     // the parts of Text that are data
-	Fence     *fence.Fence    // marks them where a model is asked; nil where the client is trusted
-	Skipped   string          // SkippedByFilter, …: the call starts no run; empty for one that does
+	Fence     *fence.Fence    // marks the parts of Text that are data for the model; nil if the client is trusted
+	Skipped   string          // why the call starts no run: SkippedByFilter, …; "" if it starts one
+
+	isFromSource bool        // the client's source made Text of the event
+	isOwn        bool        // the operator wrote Text, except for spans; if false, all of Text is data of third parties
+	spans        fence.Spans // the parts of Text that are data of third parties
 }
 
-// Marked is the text as a model is asked it, with what third parties have written in markers.
+// Marked returns Text as a model gets it: markers enclose the parts that third parties wrote.
 func (p Prompt) Marked() string { return p.Fence.Mark(p.Text) }
 
 // prompt makes the prompt of a request whose body has been read, and chooses the agent or flow that gets it. It makes
 // only a few prompts of large bodies at a time, since a parsed document takes many times the memory of its body.
-func (s *Service) prompt(sender *Sender, client *clients.Member, catalog Catalog, r *Request) (p Prompt, agent string, err error) {
+func (s *Service) prompt(channel *Channel, client *clients.Member, catalog Catalog, r *Request) (p Prompt, agent string, err error) {
 	if len(r.Body) > largeBody {
 		s.largePromptSlots <- struct{}{}
 		defer func() { <-s.largePromptSlots }()
 	}
-	if p, err = sender.Prompt(client, catalog.Commands, r, int(client.BodyLimit(s.MaxBodyBytes))); err != nil {
+	if p, err = channel.Prompt(client, catalog.Commands, r, int(client.BodyLimit(s.MaxBodyBytes))); err != nil {
 		return p, "", r.hintAtGzip(err)
 	}
 	if p.Skipped != "" {
@@ -70,34 +71,36 @@ func (s *Service) prompt(sender *Sender, client *clients.Member, catalog Catalog
 	if isBlank(p.Text) && entry != nil {
 		p.Text = entry.Prompt
 	}
-	if !client.IsTrusted() && sender != schedule {
+	if !client.IsTrusted() && channel != schedule { // no third party takes part in a schedule
 		p.Fence = fence.New(p.spans)
 	}
-	if r.hasFiles() && sender != Form && entry != nil && !entry.TakesFiles {
+	if r.hasFiles() && channel != Form && entry != nil && !entry.TakesFiles {
 		return p, "", errTakesNoFiles(agent)
 	}
 	if isBlank(p.Text) && !r.hasFiles() {
-		return p, "", errNoPrompt(sender, client)
+		return p, "", errNoPrompt(channel, client)
 	}
 	p.Metadata = mergeMetadata(client.MetadataJSON, p.Metadata)
 	return p, agent, nil
 }
 
 // errNoPrompt returns the problem of a call without a prompt whose client and agent have none either.
-func errNoPrompt(sender *Sender, client *clients.Member) error {
+func errNoPrompt(channel *Channel, client *clients.Member) error {
 	todo := "Send it as the body, as prompt in a JSON object or a form, or as input of a run."
-	if sender == API && client.PromptTemplate != nil {
+	if channel == API && client.PromptTemplate != nil {
 		todo = callWebhook
 	}
-	return problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The prompt is empty. %s Or give the client or its agent a prompt for calls that bring none.", todo)
+	return problem.New(problem.Invalid, problem.CodeEmptyPrompt,
+		"The prompt is empty. %s Or give the client or its agent a prompt for calls that bring none.", todo)
 }
 
 // largeBody is the size in bytes above which only a few prompts are made at a time; see Service.prompt.
 const largeBody = 64 << 10
 
-// PromptOf makes the prompt of a webhook call, by what the client has: its template rendered over the request; with
-// passthrough, the text of the request, which may be blank; else the prompt of the client or of its command. maxBytes
-// limits the output of a template.
+// PromptOf makes the prompt of a webhook call from the client's settings: its template, rendered over the request;
+// with passthrough, the text of the request, which may be blank; otherwise the prompt of the client or of its
+// command. It does not use the prompt of the client's source; see promptOfWebhook. maxBytes limits the output of a
+// template.
 func PromptOf(client *clients.Member, all commands.Set, r *Request, maxBytes int) (Prompt, error) {
 	switch {
 	case client.PromptTemplate != nil:
@@ -110,7 +113,7 @@ func PromptOf(client *clients.Member, all commands.Set, r *Request, maxBytes int
 		return Prompt{}, err
 	}
 	p := Prompt{Agent: agent}
-	if !client.HasSource() { // members of what a sender sends are its own
+	if !client.HasSource() { // in a sender's payload, members of these names mean something else
 		if err := readCommandBody(trimBOM(r.Body), &p); err != nil {
 			return Prompt{}, err
 		}
@@ -128,7 +131,8 @@ func useStoredPrompt(client *clients.Member, all commands.Set, p *Prompt) error 
 	}
 	command, ok := all[client.CommandID]
 	if !ok {
-		return problem.New(problem.Unavailable, problem.CodeCommandUnavailable, "The command %q of this client cannot be used now: its configuration has an error, which the log names.", client.CommandID)
+		return problem.New(problem.Unavailable, problem.CodeCommandUnavailable,
+			"The command %q of this client cannot be used now: its configuration has an error, which the log names.", client.CommandID)
 	}
 	if isBlank(p.Text) {
 		p.Text = command.Prompt
@@ -234,16 +238,16 @@ func agentFromQuery(query url.Values) (string, error) {
 	return agent, checkAgentID(agent)
 }
 
-// oneAgent returns the agent that the body or the address (its path or query) names. It is an error if they name
-// different ones.
-func oneAgent(body, address string) (string, error) {
-	if body != "" && address != "" && body != address {
+// oneAgent returns the agent that the body or the URL (its path or query) names. It is an error if they name different
+// ones.
+func oneAgent(inBody, inURL string) (string, error) {
+	if inBody != "" && inURL != "" && inBody != inURL {
 		return "", invalidParameter("agent", "differs between the body and the URL; name it once")
 	}
-	if body != "" {
-		return body, checkAgentID(body)
+	if inBody != "" {
+		return inBody, checkAgentID(inBody)
 	}
-	return address, nil
+	return inURL, nil
 }
 
 func checkAgentID(id string) error {

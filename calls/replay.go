@@ -10,11 +10,13 @@ import (
 	"beckon/runs"
 )
 
-// replayedRun is the Sender of a kept request to the runs API that an administrator replays.
-var replayedRun = &Sender{Source: runs.SourcePage, Verify: trustClientID, Prompt: promptForRun, Reply: negotiateReply}
+// replayedRun is the Channel of a kept request to the runs API that an administrator replays.
+var replayedRun = &Channel{Source: runs.SourcePage, Verify: trustClientID, Prompt: promptForRun, Reply: negotiateReply}
 
 // isByAdmin reports whether an administrator makes the call, and not its client.
-func (c *Call) isByAdmin() bool { return c.sender == Page || c.sender == replayedRun }
+func (c *Call) isByAdmin() bool {
+	return c.channel == Page || c.channel == replayedRun || c.request.isAgain
+}
 
 // KeptOfRun returns the kept request of a run; of a replay, the request that it repeats. The error is a NotFound where it is not kept.
 func (s *Service) KeptOfRun(ctx context.Context, run *runs.Run) (kept.Request, error) {
@@ -56,13 +58,13 @@ func (s *Service) replay(ctx context.Context, k kept.Request) (string, error) {
 	if client := s.Catalog().Clients.Get(k.ClientID); client == nil {
 		return "", problem.New(problem.NotFound, kept.CodeNotKept, "The client %q of this request is gone.", k.ClientID)
 	}
-	sender := Page
+	channel := Page
 	if k.Source == runs.SourceAPI {
-		sender = replayedRun
+		channel = replayedRun
 	}
 	r := &Request{Method: k.Method, ClientID: k.ClientID, Agent: k.Agent, Header: k.Header, Query: k.Query, Body: k.Body, ReceivedAt: time.Now(), replayOf: k.ID}
 	if k.RunID != "" {
 		r.replayOf = k.RunID
 	}
-	return s.try(ctx, sender, r)
+	return s.try(ctx, channel, r)
 }

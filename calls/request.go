@@ -26,7 +26,7 @@ type Request struct {
 	ReceivedAt time.Time
 	Stream     bool // the caller asks for a stream of the run's events
 
-	// Body is the body. It is empty until ReadBody if Read is set. It is as it was sent while the Sender verifies the
+	// Body is the body. It is empty until ReadBody if Read is set. It is as it was sent while the Channel verifies the
 	// request, and decoded (Content-Encoding) after that. Its bytes are never changed, since prompts share memory with
 	// it.
 	Body []byte
@@ -40,12 +40,13 @@ type Request struct {
 
 	RequestID string // X-Request-Id of the answer
 
+	isAgain     bool // see TryAgain
 	held        *memory.Reservation
 	upload      *upload // nil unless the body was read piece by piece
 	service     *Service
 	proved      senders.Proved
 	deliveryKey string         // see noteDelivery
-	said        *senders.Event // see event
+	parsed      *senders.Event // see event
 	warnings    []string       // of the run
 	replayOf    string         // the ID of the run or the kept request that it repeats; empty for a call
 }

@@ -9,13 +9,13 @@ import (
 	"beckon/runs"
 )
 
-// schedule is the Sender of runs that a client's schedule starts. Nobody calls.
-var schedule = &Sender{Source: runs.SourceSchedule, Queues: true, Verify: trustClientID, Prompt: promptOfSchedule}
+// schedule is the Channel of runs that a client's schedule starts. Nobody calls.
+var schedule = &Channel{Source: runs.SourceSchedule, Queues: true, Verify: trustClientID, Prompt: promptOfSchedule}
 
-// ScheduledRun returns the run that a client's schedule starts: the prompt of the client or its command, on its agent. The client's
-// rate limit does not apply, since nobody calls who could call less.
+// ScheduledRun returns the run that a client's schedule starts: the prompt of the client or its command, on its
+// agent. The client's rate limit does not apply, because there is no caller to slow down.
 func (s *Service) ScheduledRun(ctx context.Context, clientID string) (runs.Request, error) {
-	c := &Call{request: &Request{ClientID: clientID, ReceivedAt: time.Now(), service: s}, sender: schedule, service: s, catalog: s.Catalog(),
+	c := &Call{request: &Request{ClientID: clientID, ReceivedAt: time.Now(), service: s}, channel: schedule, service: s, catalog: s.Catalog(),
 		lease: newLease(s.Memory)}
 	defer c.Close()
 	var err error

@@ -16,8 +16,8 @@ import (
 // templateTime limits the time to render a client's template.
 const templateTime = 100 * time.Millisecond
 
-// renderPrompt renders a client's template over a request. The body is data of the template, so only ?agent= can name an
-// agent. The error is a problem: Unprocessable if the template fails on this request, else as in ReadPrompt.
+// renderPrompt renders a client's template over a request. The body is data of the template, so only ?agent= can name
+// an agent. The error is a problem: Unprocessable if the template fails on this request, else as in ReadPrompt.
 func renderPrompt(t *render.Template, c *clients.Member, r *Request, maxBytes int) (Prompt, error) {
 	kind, err := kindOf(r.Header)
 	if err != nil {
@@ -33,10 +33,12 @@ func renderPrompt(t *render.Template, c *clients.Member, r *Request, maxBytes in
 	}
 	text, spans, err := t.RenderSpans(data, render.Limits{MaxBytes: maxBytes, Time: templateTime})
 	if err != nil {
-		return Prompt{}, problem.New(problem.Unprocessable, problem.CodeTemplateFailed, "The client's template cannot be rendered with this request: %v.", err)
+		return Prompt{}, problem.New(problem.Unprocessable, problem.CodeTemplateFailed,
+			"The client's template cannot be rendered with this request: %v.", err)
 	}
 	if isBlank(text) {
-		return Prompt{}, problem.New(problem.Invalid, problem.CodeEmptyPrompt, "The prompt is empty: the client's template produces no text for this request.")
+		return Prompt{}, problem.New(problem.Invalid, problem.CodeEmptyPrompt,
+			"The prompt is empty: the client's template produces no text for this request.")
 	}
 	return Prompt{Text: text, Agent: agent, isOwn: true, spans: spans}, checkText(text)
 }

@@ -19,25 +19,25 @@ import (
 	"beckon/runs"
 )
 
-// maxFiles limits the files of a call, besides those that are text.
+// maxFiles limits the files of a call that are not text.
 const maxFiles = 4
 
-// upload is the body of a call that brings files, or might: it was read piece by piece.
+// upload is a body that was read piece by piece, because it may have files.
 type upload struct {
-	runID  string            // of the run that the files are stored for
-	fields []field           // of a form
-	files  []agents.Artifact // what was stored
-	sent   []formFile        // the same, of a client's form
+	runID     string            // the ID of the run that the files are stored for
+	fields    []field           // of the form; nil if the body is one file
+	files     []agents.Artifact // the files that were stored
+	formFiles []formFile        // the same, with their texts, if the call sends a client's form
 }
 
-// takesFiles reports whether the call may bring files: some agent or flow of its client reads them, and its prompt is not made
-// from the body as a whole.
+// takesFiles reports whether the call may have files: its client's form takes them, or an agent or flow of its client
+// reads them and the prompt is not made from the whole body.
 func (c *Call) takesFiles() bool {
 	client := c.Client
-	if c.sender == Form {
+	if c.channel == Form {
 		return c.service.Runs.Artifacts != nil && client.Form.TakesFiles()
 	}
-	if c.service.Runs.Artifacts == nil || client.PromptTemplate != nil || c.sender != API && client.HasSource() {
+	if c.service.Runs.Artifacts == nil || client.PromptTemplate != nil || c.channel != API && client.HasSource() {
 		return false
 	}
 	return slices.ContainsFunc(client.AllowedAgents, func(id string) bool {
@@ -46,18 +46,19 @@ func (c *Call) takesFiles() bool {
 	})
 }
 
-// isSound reports whether a body of this type is a file to transcribe; films have sound, too.
-func isSound(mediaType string) bool {
+// isRecording reports whether a body of this type is a file that can be transcribed: audio, or video, which has sound
+// too.
+func isRecording(mediaType string) bool {
 	return strings.HasPrefix(mediaType, "audio/") || strings.HasPrefix(mediaType, "video/") || mediaType == "application/ogg"
 }
 
-// readBody reads the body: of a call that may bring files piece by piece, if it is a file or a multipart form, and of any other
-// call at once.
+// readBody reads the body. If the call may have files, a body that is a recording or a multipart form is read piece
+// by piece, and its files are stored. Any other body is read at once.
 func (c *Call) readBody(ctx context.Context) error {
 	r, s := c.request, c.service
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	isForm := mediaType == "multipart/form-data"
-	if !isForm && (!isSound(mediaType) || c.sender == Form) || !c.takesFiles() {
+	if !isForm && (!isRecording(mediaType) || c.channel == Form) || !c.takesFiles() {
 		return s.readBody(c.Client, r)
 	}
 	if err := c.Client.StartBody(s.Runs.MaxConcurrent); err != nil {
@@ -66,14 +67,14 @@ func (c *Call) readBody(ctx context.Context) error {
 	defer c.Client.EndBody()
 	r.noteDelivery(c.Client)
 	r.upload = &upload{runID: runs.NewID()}
-	if isSound(mediaType) {
-		return c.readSound(ctx, mediaType)
+	if isRecording(mediaType) {
+		return c.readRecording(ctx, mediaType)
 	}
 	return c.readForm(ctx)
 }
 
-// readSound stores the body as a file.
-func (c *Call) readSound(ctx context.Context, mediaType string) error {
+// readRecording stores the body as a file.
+func (c *Call) readRecording(ctx context.Context, mediaType string) error {
 	body, err := c.request.open(c.service.Runs.Artifacts.MaxBytes, 0)
 	if err != nil {
 		return err
@@ -83,8 +84,8 @@ func (c *Call) readSound(ctx context.Context, mediaType string) error {
 	return err
 }
 
-// readForm reads a form, and stores those of its files that are not text. Where there are some, its other fields become the body,
-// as a JSON object.
+// readForm reads a form, and stores its files that are not text; of a client's form, all its files. If the form of
+// any other call has such files, its remaining fields become the body, as a JSON object.
 func (c *Call) readForm(ctx context.Context) error {
 	r := c.request
 	kind, err := kindOf(r.Header)
@@ -97,11 +98,11 @@ func (c *Call) readForm(ctx context.Context) error {
 		return err
 	}
 	defer body.Close()
-	form := &formReader{charset: kind.charset, limit: limit, reserve: r.held.Body, file: func(f sentFile) (field, error) {
+	form := &formReader{charset: kind.charset, limit: limit, reserve: r.held.Body, onFile: func(f sentFile) (field, error) {
 		return c.storeFile(ctx, f.name, f.mediaType, f.content)
 	}}
-	if c.sender == Form {
-		form.all, form.file = true, func(f sentFile) (field, error) { return c.storeFormFile(ctx, f) }
+	if c.channel == Form {
+		form.allFiles, form.onFile = true, func(f sentFile) (field, error) { return c.storeFormFile(ctx, f) }
 	}
 	if r.upload.fields, err = form.read(body, kind.boundary); err != nil {
 		return err
@@ -109,8 +110,8 @@ func (c *Call) readForm(ctx context.Context) error {
 	if err := drain(body); err != io.EOF {
 		return err
 	}
-	if len(r.upload.files) > 0 && c.sender != Form {
-		r.Body, err = documentOf(r.upload.fields)
+	if len(r.upload.files) > 0 && c.channel != Form {
+		r.Body, err = fieldsJSON(r.upload.fields)
 	}
 	return err
 }
@@ -132,7 +133,7 @@ func (c *Call) storeFile(ctx context.Context, name, mediaType string, content io
 	return field{isBinary: true, value: name, sha256: a.SHA256}, nil
 }
 
-// fileReader reads a file of a call. Its errors are problems.
+// fileReader reads a file of a call. All its errors but io.EOF are problems.
 type fileReader struct{ io.Reader }
 
 func (r fileReader) Read(p []byte) (int, error) {
@@ -143,16 +144,16 @@ func (r fileReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// discardFiles removes the files of a call that starts no run.
+// discardFiles deletes the files of a call that starts no run.
 func (c *Call) discardFiles(ctx context.Context) {
 	if u := c.request.upload; u != nil && len(u.files) > 0 {
 		c.service.Runs.Discard(ctx, u.files)
 	}
 }
 
-// documentOf writes fields that are no files as members of a JSON object; those that are JSON stay JSON where an object is
-// expected. Without fields it is empty.
-func documentOf(fields []field) ([]byte, error) {
+// fieldsJSON returns a JSON object of the fields that are not files. The values are strings, but priority and
+// objectMembers are copied as JSON. It returns nil if there are no such fields.
+func fieldsJSON(fields []field) ([]byte, error) {
 	var document bytes.Buffer
 	w := jsontext.NewEncoder(&document, jsontext.AllowDuplicateNames(true))
 	_ = w.WriteToken(jsontext.BeginObject)
@@ -184,7 +185,8 @@ func documentOf(fields []field) ([]byte, error) {
 // objectMembers are the fields of a form that may be JSON objects.
 var objectMembers = []string{"input", "metadata", "webhook"}
 
-// digest returns a hash of what was sent, without what differs from one form to the next that has the same fields and files.
+// digest returns a hash of the fields and files. It does not depend on the boundary of the form, which differs when
+// the same form is sent again.
 func (u *upload) digest() string {
 	hash := sha256.New()
 	for _, f := range u.fields {
@@ -199,8 +201,8 @@ func (u *upload) digest() string {
 // hasFiles reports whether the request brings files that were stored.
 func (r *Request) hasFiles() bool { return r.upload != nil && len(r.upload.files) > 0 }
 
-// readFilesPrompt reads the prompt of a webhook call that brings files from its other fields: prompt, agent, sessionId, metadata
-// and webhook; without a prompt, the object of all other fields.
+// readFilesPrompt reads the prompt of a webhook call with files from the other fields of its form: prompt, agent,
+// sessionId, metadata and webhook. If there is no prompt, it is the object of all fields with other names.
 func readFilesPrompt(body []byte) (p Prompt, err error) {
 	if len(body) == 0 {
 		return p, nil
@@ -220,7 +222,7 @@ func readFilesPrompt(body []byte) (p Prompt, err error) {
 	return p, nil
 }
 
-// errTakesNoFiles is for a call that brings files for an agent that does not read any.
+// errTakesNoFiles is the problem of a call that sends files to an agent that does not read any.
 func errTakesNoFiles(agent string) error {
 	return problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType,
 		"The agent %q takes no files. Send them to an agent of kind transcription, or to a flow that has one.", agent)

@@ -48,8 +48,8 @@ func (c *Call) waitTime() time.Duration {
 	return c.service.capForProxy(wait)
 }
 
-// capForProxy limits a wait, so that the answer is sent before the proxy times out: to ProxyTimeout minus a tenth of it,
-// and minus five seconds at most.
+// capForProxy limits a wait, so that the answer is sent before the proxy times out: to ProxyTimeout minus a tenth of
+// it, and minus five seconds at most.
 func (s *Service) capForProxy(wait time.Duration) time.Duration {
 	if s.ProxyTimeout <= 0 {
 		return wait
@@ -59,8 +59,12 @@ func (s *Service) capForProxy(wait time.Duration) time.Duration {
 
 // NoResult is the error of a call with Prefer: require-result whose run goes on.
 func (c *Call) NoResult() error {
-	return problem.New(problem.Expired, problem.CodeResultNotReady, "The result was not ready in time, and the call asked for an error in that case (Prefer: require-result). The run goes on: see /api/v1/runs/%s.", c.Active.ID)
+	return problem.New(problem.Expired, problem.CodeResultNotReady,
+		"The result was not ready in time, and the call asked for an error in that case (Prefer: require-result). "+
+			"The run goes on: see /api/v1/runs/%s.", c.Active.ID)
 }
 
-// Reply returns the response for a completed run; see Sender.Reply.
-func (c *Call) Reply(run *runs.Run) (contentType, text string) { return c.sender.Reply(c.request, run) }
+// Reply returns the response for a completed run; see Channel.Reply.
+func (c *Call) Reply(run *runs.Run) (contentType, text string) {
+	return c.channel.Reply(c.request, run)
+}

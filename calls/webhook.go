@@ -16,11 +16,12 @@ import (
 	"beckon/internal/problem"
 )
 
-// maxUnproved is how many bodies of callers that have not proved themselves are read from one address at the same time.
+// maxUnproved limits how many bodies of unauthenticated callers are read from one address at the same time.
 const maxUnproved = 64
 
-// verifyWebhook reads the body first where the call shows a signature that some client uses. What it does is the same for every id,
-// also for one that no client has; see clients.Proofs.
+// verifyWebhook authenticates a call by the proofs of its client. It tries the decoys too, so that a refusal takes
+// the same time for every client ID, whether there is such a client or not; see clients.Proofs. It reads the body
+// only if the call has a signature that some client uses, because signatures cover the body.
 func verifyWebhook(ctx context.Context, all *clients.Set, r *Request) (*clients.Member, error) {
 	d := r.delivery()
 	if all.Proofs.NeedBody(d) {
@@ -44,7 +45,7 @@ func verifyWebhook(ctx context.Context, all *clients.Set, r *Request) (*clients.
 	return nil, Unauthorized.Because(err)
 }
 
-// delivery is the request as package senders reads it.
+// delivery returns the request as package senders takes it, with the public URL, since some signatures cover the URL.
 func (r *Request) delivery() senders.Delivery {
 	d := senders.Delivery{Method: cmp.Or(r.Method, http.MethodPost), Header: r.Header, Body: r.Body, ReceivedAt: r.ReceivedAt}
 	switch {
@@ -63,7 +64,7 @@ func (r *Request) delivery() senders.Delivery {
 	return d
 }
 
-// readUnproved reads the body of a caller that has proved nothing yet.
+// readUnproved reads the body of a caller that is not authenticated yet.
 func (r *Request) readUnproved(all *clients.Set) error {
 	end, err := r.service.unproved.start(r.Address)
 	if err != nil {
@@ -73,7 +74,7 @@ func (r *Request) readUnproved(all *clients.Set) error {
 	return r.ReadBody(max(all.MaxBodyBytes, r.service.MaxBodyBytes))
 }
 
-// unproved counts the bodies that are being read of callers that have proved nothing yet, by address.
+// unproved counts, by address, the bodies that are being read from callers that are not authenticated yet.
 type unproved struct {
 	mu        sync.Mutex
 	byAddress map[netip.Prefix]int
@@ -81,13 +82,14 @@ type unproved struct {
 
 // start counts a body until end is called. Addresses of one IPv6 network (/64) count as one.
 func (u *unproved) start(address string) (end func(), err error) {
-	addr, _ := netip.ParseAddr(address) // else it is one with all others that are none
+	addr, _ := netip.ParseAddr(address) // all addresses that are not valid count as one
 	network, _ := addr.Unmap().Prefix(min(addr.Unmap().BitLen(), 64))
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.byAddress[network] >= maxUnproved {
 		return nil, problem.New(problem.Exhausted, problem.CodeTooManyConcurrentCalls,
-			"This address is sending the bodies of %d calls that have not proved themselves. Try again when one has arrived.", maxUnproved).After(time.Second)
+			"This address is sending the bodies of %d calls that have not proved themselves. Try again when one has arrived.",
+			maxUnproved).After(time.Second)
 	}
 	if u.byAddress == nil {
 		u.byAddress = map[netip.Prefix]int{}
@@ -102,16 +104,18 @@ func (u *unproved) start(address string) (end func(), err error) {
 	}, nil
 }
 
-// isLenient reports whether the call is let through whatever it says; see clients.Member.GivesUp.
-func (c *Call) isLenient() bool { return c.sender == Webhook && c.Client != nil && c.Client.GivesUp() }
+// isLenient reports whether the call is accepted even if its content has errors, because its sender would not repeat
+// a call that is refused. Such errors become warnings of the run. See clients.Member.GivesUp.
+func (c *Call) isLenient() bool { return c.channel == Webhook && c.Client != nil && c.Client.GivesUp() }
 
-// laterNot4xx has a call that proved itself come again, where its sender would take a refusal as final.
-func (c *Call) laterNot4xx(err error) error {
+// asRetryable returns the refusal of a lenient call as an Unavailable problem, so that the sender repeats the call.
+// It would take a 4xx as final.
+func (c *Call) asRetryable(err error) error {
 	if err == nil || !c.isLenient() {
 		return err
 	}
 	switch p := problem.Of(err); {
-	case p.Code == problem.CodeClientDisabled: // on purpose: it is not to come again
+	case p.Code == problem.CodeClientDisabled: // an administrator disabled it, so the sender need not repeat the call
 		return err
 	case p.Kind == problem.Upstream, p.Kind == problem.Unavailable, p.Kind == problem.Expired, p.Kind == problem.Internal:
 		return err
@@ -121,10 +125,10 @@ func (c *Call) laterNot4xx(err error) error {
 	}
 }
 
-// shakeHands answers a call that is about the connection only. It starts no run.
-func (c *Call) shakeHands(ctx context.Context) error {
+// answerHandshake sets Answer if the sender only checks the connection. Such a call starts no run.
+func (c *Call) answerHandshake(ctx context.Context) error {
 	source := c.Client.Sender
-	if c.sender != Webhook || !c.Client.HasSource() || source == nil || source.Handshake == nil {
+	if c.channel != Webhook || !c.Client.HasSource() || source == nil || source.Handshake == nil {
 		return nil
 	}
 	answer, err := source.Handshake(c.request.delivery())
@@ -146,11 +150,13 @@ func (c *Call) shakeHands(ctx context.Context) error {
 	return nil
 }
 
-var errNotConfirmed = problem.New(problem.Unavailable, problem.CodeInvalidParameter, "The subscription could not be confirmed: the sender's address did not answer. It is tried again when the sender calls again.").
+var errNotConfirmed = problem.New(problem.Unavailable, problem.CodeInvalidParameter,
+	"The subscription could not be confirmed: the sender's address did not answer. It is tried again when the sender calls again.").
 	After(time.Minute)
 
-// promptOfWebhook is PromptOf, with what the client's source makes of a call without a template. Nothing that its caller sends keeps an
-// alert or a push from being let through.
+// promptOfWebhook makes the prompt of a webhook call. A client with a source, with passthrough and without a template
+// gets the prompt that its source makes of the event; other clients get PromptOf. For callers that give up, such as
+// alert sources and git hosts, errors of the filter and of the template become warnings of the run.
 func promptOfWebhook(client *clients.Member, all commands.Set, r *Request, maxBytes int) (Prompt, error) {
 	if client.IsForm() {
 		return promptOfForm(client, all, r, maxBytes)
@@ -159,7 +165,7 @@ func promptOfWebhook(client *clients.Member, all commands.Set, r *Request, maxBy
 	switch {
 	case err != nil && client.GivesUp():
 		r.warn("The client's filter could not be evaluated over the call, which was let through.", client, err)
-		return promptWhatever(client, all, r)
+		return fallbackPrompt(client, all, r)
 	case err != nil:
 		return Prompt{}, err
 	case !passes:
@@ -171,7 +177,8 @@ func promptOfWebhook(client *clients.Member, all commands.Set, r *Request, maxBy
 	}
 	p, err := PromptOf(client, all, r, maxBytes)
 	switch {
-	case err != nil && client.PromptTemplate != nil && (client.HasSource() || client.Filter != "") && problem.Of(err).Code == problem.CodeEmptyPrompt:
+	case err != nil && client.PromptTemplate != nil && (client.HasSource() || client.Filter != "") &&
+		problem.Of(err).Code == problem.CodeEmptyPrompt:
 		return Prompt{Skipped: SkippedEmpty}, nil
 	case err == nil || !client.GivesUp():
 		return p, err
@@ -179,11 +186,12 @@ func promptOfWebhook(client *clients.Member, all commands.Set, r *Request, maxBy
 	if client.PromptTemplate != nil {
 		r.warn("The client's template could not be rendered over the call, and the source's own prompt was used.", client, err)
 	}
-	return promptWhatever(client, all, r)
+	return fallbackPrompt(client, all, r)
 }
 
-// promptWhatever is the prompt of a call that is let through whatever it says: that of the client's command, or its source's own.
-func promptWhatever(client *clients.Member, all commands.Set, r *Request) (Prompt, error) {
+// fallbackPrompt makes the prompt of a lenient call whose own prompt cannot be made: that of the client or its
+// command, or the one that the source makes of the event.
+func fallbackPrompt(client *clients.Member, all commands.Set, r *Request) (Prompt, error) {
 	if client.PromptTemplate == nil && !client.Passthrough {
 		var p Prompt
 		err := useStoredPrompt(client, all, &p)
@@ -192,25 +200,25 @@ func promptWhatever(client *clients.Member, all commands.Set, r *Request) (Promp
 	return sourcePrompt(client, r), nil
 }
 
-// event is what the client's source makes of the call.
+// event returns the event that the client's source reads from the call. The client must have a source.
 func (r *Request) event(client *clients.Member) senders.Event {
-	if r.said == nil {
-		said := client.Sender.Event(r.delivery())
-		r.said = &said
+	if r.parsed == nil {
+		e := client.Sender.Event(r.delivery())
+		r.parsed = &e
 	}
-	return *r.said
+	return *r.parsed
 }
 
-// sourcePrompt is what a source makes of a call.
+// sourcePrompt makes the prompt that the client's source makes of its event.
 func sourcePrompt(client *clients.Member, r *Request) Prompt {
-	p := Prompt{ofSource: true, Text: senders.Clean(client.Sender.Prompt(r.event(client)))}
+	p := Prompt{isFromSource: true, Text: senders.Clean(client.Sender.Prompt(r.event(client)))}
 	if agent, err := agentFromQuery(r.Query); err == nil {
 		p.Agent = agent
 	}
 	return p
 }
 
-// warn notes on the run, and in the log, what went wrong with a call that was let through all the same.
+// warn adds a warning to the run and to the log: what went wrong with a call that was accepted nevertheless.
 func (r *Request) warn(message string, client *clients.Member, err error) {
 	r.warnings = append(r.warnings, message+" "+problem.Of(err).Detail)
 	if r.service != nil && r.service.Log != nil {
@@ -218,16 +226,18 @@ func (r *Request) warn(message string, client *clients.Member, err error) {
 	}
 }
 
-// noteDelivery finds out by what a repeated delivery is known. The body is as it was sent.
+// noteDelivery sets deliveryKey, which is the same for a repeated delivery. It needs the body as it was sent, before
+// it is decoded.
 func (r *Request) noteDelivery(client *clients.Member) {
-	unsigned := ""
+	unsigned := "" // the ID by which the sender marks repeated deliveries, which no signature covers
 	if source := client.Sender; source != nil && source.DeliveryID != nil && (client.HasSource() || r.proved.Signature != "") {
 		unsigned = source.DeliveryID(r.delivery())
 	}
 	r.deliveryKey = r.proved.DeliveryKey(unsigned, r.Body)
 }
 
-// Preflight answers an OPTIONS of a sender that asks whether it may call, which is the same for every id; nil for any other one.
+// Preflight returns the response to a sender's OPTIONS request, which asks whether it may call, or nil if no sender
+// makes such a request. It is the same for every client ID.
 func (s *Service) Preflight(d senders.Delivery) *senders.Answer {
 	for _, sender := range s.Senders {
 		if sender.Preflight != nil {
@@ -239,7 +249,7 @@ func (s *Service) Preflight(d senders.Delivery) *senders.Answer {
 	return nil
 }
 
-// ShowsProof reports whether a request tries to prove who it comes from, in a way that some client takes.
+// ShowsProof reports whether a request has credentials, right or wrong, of a kind that some client accepts.
 func (s *Service) ShowsProof(r *Request) bool {
 	r.service = s
 	return s.Catalog().Clients.Proofs.Show(r.delivery())

@@ -175,3 +175,15 @@ func TestWhatADestinationTakes(t *testing.T) {
 		require.Empty(t, e.Check(), e.ID)
 	}
 }
+
+// What the call of a run has told of an alert is in the heading of its answer.
+func TestTheHeadingSaysWhichAlert(t *testing.T) {
+	r := newReceiver(t, nil)
+	p := newPlant(t, storetest.Open(t, storetest.Default(t)), telling("chat", "mattermost", r))
+	p.comesFrom(`{"source":"alertmanager","state":"firing","title":"/var on db1 is 98 % full","labels":{}}`)
+	p.happens(ofTriage, "run.completed")
+	require.Contains(t, r.gets(t, 1)[0].body, `**Firing: /var on db1 is 98 % full**`)
+	p.comesFrom(`{"source":"form","title":"A stranger's","labels":{}}`)
+	p.happens(ofTriage, "run.completed")
+	require.Contains(t, r.gets(t, 2)[1].body, `**triage**`)
+}

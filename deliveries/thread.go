@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"beckon/calls/forms"
+	"beckon/calls/senders"
 	"beckon/deliveries/destinations"
 	"beckon/events"
 	"beckon/internal/problem"
@@ -68,7 +69,7 @@ func (t *threads) enter(ctx context.Context, id string) (exit func(), err error)
 
 // readOrigin reads what the call of a message's run has told, where its receiver uses that.
 func (s *Service) readOrigin(t *target, m message, told *destinations.Message) error {
-	if !t.receiver.ReadsKey && !t.receiver.ReadsForm || m.IsSample || m.RunID == "" || s.Origin == nil {
+	if !t.IsDestination() || m.IsSample || m.RunID == "" || s.Origin == nil {
 		return nil
 	}
 	text, err := s.Origin(s.sending, m.RunID)
@@ -83,7 +84,9 @@ func (s *Service) readOrigin(t *target, m message, told *destinations.Message) e
 		told.Key = cmp.Or(o.Key, told.Key) // what is resolved is told where the run's answer is
 		told.Origin = &destinations.Origin{Source: o.Source, Signed: o.Signed, Place: o.Place}
 	}
-	if o.Source == forms.Source {
+	if o.Source != forms.Source {
+		told.Title, told.Firing = cmp.Or(told.Title, o.Title), o.State == senders.Firing
+	} else {
 		told.Form = &destinations.Form{Name: o.Subject, Title: o.Title, ReplyTo: o.ReplyTo, Fields: o.Labels}
 	}
 	return nil

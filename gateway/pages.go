@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -122,6 +124,16 @@ func (s settings) Trouble() string {
 		return (*err).Error()
 	}
 	return ""
+}
+
+// ConfigFile returns where the configuration file is, or where it would have been found.
+func (s settings) ConfigFile() (path string, exists bool) {
+	file := s.Initial.File()
+	path, err := filepath.Abs(cmp.Or(file, "config.yaml"))
+	if err != nil { // the folder is gone
+		path = cmp.Or(file, "config.yaml")
+	}
+	return path, file != ""
 }
 
 // Export writes what is in force as beckon config export does.

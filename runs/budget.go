@@ -13,9 +13,10 @@ const (
 	budgetMostWait  = time.Minute
 )
 
-// usedUp returns failure where it says of a queued run, whose client has such runs wait, that a budget is used up for now.
+// usedUp returns failure if it says that a budget is used up for now, and the run is one from the queue whose client has such
+// runs wait. Otherwise it returns nil.
 func (s *Service) usedUp(a *Active, failure error) *problem.Error {
-	if failure == nil || !a.isQueued || s.Waits == nil || !problem.Is(failure, problem.OverBudget) || !s.Waits(a.run.ClientID) {
+	if failure == nil || !a.claimed || s.Waits == nil || !problem.Is(failure, problem.OverBudget) || !s.Waits(a.run.ClientID) {
 		return nil
 	}
 	if p := problem.Of(failure); p.Code == problem.CodeBudgetExhausted && p.RetryAfter > 0 {

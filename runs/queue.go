@@ -197,7 +197,7 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 	}
 	ctx := memory.With(s.Tracing.Continue(context.Background(), c.run.Trace), held)
 	a := s.newActive(ctx, *c.run, c.last, timeout, func() { release(); s.leavePlaces(1); held.Release() })
-	a.isQueued = true
+	a.claimed = true
 	close(a.recorded)
 	a.progress.resume(nodes, c.run.By.Responses)
 	a.progress.rounds, a.progress.artifacts = c.rounds, artifacts

@@ -32,18 +32,18 @@ type Request struct {
 	Idempotency *Idempotency      // nil for a call without an Idempotency-Key
 	Uploads     []agents.Artifact // the files that the call brought: see Upload
 	Share       bool              // the run gets a page for recipients
-	Warnings    []string          // why the call was let through although something went wrong
-	Admit       Admit             // decides, when the run would be queued, whether it is; nil queues it
+	Warnings    []string          // what was wrong with a call that was accepted anyway; they become notes
+	Admit       Admit             // decides whether the run is queued, or another one covers its call
 	Stream      bool              // the caller reads the answer while it is written
 	ReplayOf    string            // see Run.ReplayOf
 	Rules       *redact.Rules     // how its content is treated; nil keeps it as it is
-	// Also is written in the transaction that puts the run into the queue; its error leaves the run out. nil for nothing. It
-	// may be called twice.
+	// Also is called in the transaction that puts the run into the queue, to write what belongs to it. If it returns an
+	// error, the run is not queued. It may be called twice, and may be nil.
 	Also  func(tx store.Tx, runID string) error
 	OnEnd func() // called once, after the end of the run and before Done is closed; may be nil
 }
 
-// Active is a run that this process is working on.
+// Active is a run that this process works on, or one in the queue for whose end its caller waits (IsQueued).
 type Active struct {
 	ID       string
 	done     chan struct{}
@@ -57,8 +57,8 @@ type Active struct {
 	journal  *journal
 	progress *progress
 	files    files
-	isQueued bool             // it came from the queue
-	own      *events.Follower // of the caller, where what is kept is not what it reads; else nil
+	claimed  bool             // this process took the run from the queue; it did not begin here
+	own      *events.Follower // see Own; nil if the caller reads what is recorded
 	awaited  *awaited         // of a run that waits in the queue; nil for one that this process works on
 }
 
@@ -66,9 +66,10 @@ type Active struct {
 // The start of any other run is written when the time is over, or earlier if somebody waits for it (Recorded).
 const startGrace = 50 * time.Millisecond
 
-// Start begins a run in this process and returns without waiting for its end. The error is an Unavailable problem if
-// the service is draining, and a *Duplicate if the Idempotency-Key was used before. Start uses the values of ctx, and
-// not its cancellation: the run goes on when the caller disconnects.
+// Start begins a run in this process and returns without waiting for its end. A run whose session has an earlier run
+// that has not ended is put into the queue instead; its Active waits for it. The error is an Unavailable problem if the
+// service is draining, and a *Duplicate if the Idempotency-Key was used before. Start uses the values of ctx, and not
+// its cancellation: the run goes on when the caller disconnects.
 func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 	now := time.Now().UTC()
 	run := newRun(r, now)
@@ -99,14 +100,15 @@ func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 				return nil, err
 			}
 			if r.OnEnd != nil {
-				r.OnEnd() // its place is for others until it leaves the queue
+				r.OnEnd() // it uses no slot while it is in the queue
 			}
 			return s.awaitQueued(run), nil
 		}
 		a.begunInSession(&run)
 	case r.Idempotency != nil || len(r.Uploads) > 0:
 		// Write the run now: a repeated call must not ask the agent again, and no file may be without a run for long.
-		if err := s.record(ctx, r.Idempotency, &run, s.instance, []events.Event{event(a.journal.ids.Next(now))}, nil); err != nil {
+		started := []events.Event{event(a.journal.ids.Next(now))}
+		if err := s.record(ctx, r.Idempotency, &run, s.instance, started, nil); err != nil {
 			s.remove(a)
 			a.CloseOwn()
 			return nil, err
@@ -138,26 +140,64 @@ func newRun(r Request, now time.Time) Run {
 		share = HasPage
 	}
 	session := ""
-	if r.Entry.Sessions.IsKept() && !r.Rules.Discarding() { // else the id is a label
+	if r.Entry.Sessions.IsKept() && !r.Rules.Discarding() { // otherwise SessionID is only recorded with the run
 		session = r.SessionID
 	}
 	var notes []Note
 	for _, text := range r.Warnings {
 		notes = append(notes, Note{At: now, Kind: NoteWarning, Text: text})
 	}
-	return Run{ID: id, ClientID: r.ClientID, WorkflowID: r.Entry.ID, IsFlow: r.Entry.IsFlow, Source: r.Source,
-		SessionID: r.SessionID, Session: session, sessions: r.Entry.Sessions, Input: r.Input, Fence: r.Fence,
-		Metadata: r.Metadata, Callback: r.Callback, Origin: r.Origin, EventNames: r.Entry.Events, Priority: priority, Attempts: 1, RetryOnCrash: r.Entry.RetryOnCrash,
-		Share: share, Uploads: r.Uploads, ReplayOf: r.ReplayOf, Rules: r.Rules, hasArtifacts: len(r.Uploads) > 0, Notes: notes, annotated: notes != nil || r.Admit != nil, ReceivedAt: r.ReceivedAt, CreatedAt: now}
+	return Run{
+		ID:           id,
+		ClientID:     r.ClientID,
+		WorkflowID:   r.Entry.ID,
+		IsFlow:       r.Entry.IsFlow,
+		Source:       r.Source,
+		SessionID:    r.SessionID,
+		Session:      session,
+		sessions:     r.Entry.Sessions,
+		Input:        r.Input,
+		Fence:        r.Fence,
+		Metadata:     r.Metadata,
+		Callback:     r.Callback,
+		Origin:       r.Origin,
+		EventNames:   r.Entry.Events,
+		Priority:     priority,
+		Attempts:     1,
+		RetryOnCrash: r.Entry.RetryOnCrash,
+		Share:        share,
+		Uploads:      r.Uploads,
+		ReplayOf:     r.ReplayOf,
+		Rules:        r.Rules,
+		hasArtifacts: len(r.Uploads) > 0,
+		Notes:        notes,
+		annotated:    notes != nil || r.Admit != nil,
+		ReceivedAt:   r.ReceivedAt,
+		CreatedAt:    now,
+	}
 }
 
 // newActive returns an Active for a run that is new, or that was claimed from the queue. lastEvent is the ID of its
-// last event, or "" for a new run. timeout is that of the agent: the writes of the run are retried for that long and
-// writePatience more. The writes use ctx, which must not be canceled.
+// last event, or "" for a new run. timeout is the agent's: writes of the run are retried for timeout + writePatience.
+// The writes use ctx, which must not be canceled.
 func (s *Service) newActive(ctx context.Context, run Run, lastEvent string, timeout time.Duration, onEnd func()) *Active {
-	a := &Active{ID: run.ID, done: make(chan struct{}), recorded: make(chan struct{}), end: make(chan error, 1), onEnd: onEnd, run: run,
-		journal: &journal{service: s, runID: run.ID, about: run.subject(), ids: events.NewSequence(run.ID, lastEvent),
-			claim: run.Claim, ctx: ctx, until: time.Now().Add(timeout + writePatience)}}
+	a := &Active{
+		ID:       run.ID,
+		done:     make(chan struct{}),
+		recorded: make(chan struct{}),
+		end:      make(chan error, 1),
+		onEnd:    onEnd,
+		run:      run,
+		journal: &journal{
+			service: s,
+			runID:   run.ID,
+			about:   run.subject(),
+			ids:     events.NewSequence(run.ID, lastEvent),
+			claim:   run.Claim,
+			ctx:     ctx,
+			until:   time.Now().Add(timeout + writePatience),
+		},
+	}
 	snapshot := run // progress reads it while a.run changes
 	a.progress = &progress{run: &snapshot, journal: a.journal}
 	return a
@@ -212,10 +252,11 @@ func (a *Active) notifyEnded() {
 	close(a.done)
 }
 
-// Own returns what its caller reads the run's events from, which are not what is kept of them; nil where they are the same.
+// Own returns the follower that reads the run's events unredacted. It is for a caller that reads a stream, if the run's
+// content is redacted or discarded when it is recorded. It is nil for any other run.
 func (a *Active) Own() *events.Follower { return a.own }
 
-// CloseOwn ends the following of Own, and of a run that waits in the queue.
+// CloseOwn closes Own, and stops waiting for a run in the queue. Call it when the caller has been answered.
 func (a *Active) CloseOwn() {
 	if a.awaited != nil {
 		a.awaited.leave()
@@ -225,7 +266,7 @@ func (a *Active) CloseOwn() {
 	}
 }
 
-// IsQueued reports whether the run was put into the queue, behind an earlier one of its session.
+// IsQueued reports whether Start put the run into the queue, behind an earlier one of its session.
 func (a *Active) IsQueued() bool { return a.awaited != nil }
 
 // Cancel stops the run, which ends CANCELED. It does nothing if the run has ended already.

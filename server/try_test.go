@@ -14,6 +14,7 @@ import (
 	"beckon/calls"
 	"beckon/clients"
 	"beckon/commands"
+	"beckon/internal/fence"
 	"beckon/internal/problem"
 	"beckon/internal/units"
 	"beckon/runs"
@@ -97,6 +98,39 @@ func TestTryAgent(t *testing.T) {
 		_, err := g.srv.Calls.TryAgent(context.Background(), row.agent, row.prompt)
 		require.Equal(t, row.code, problem.Of(err).Code, name)
 	}
+}
+
+// A run again has the input of the first one, whatever its client makes of a request.
+func TestTryAgain(t *testing.T) {
+	g := newGateway(t, setting{commands: []commands.Command{{ID: "report", Prompt: "Write the report."}}, clients: []clients.Client{
+		{ID: "template", Passthrough: true, AllowedAgents: []string{"triage", "other"}, Template: "See {{.body.a}}"},
+		{ID: "command", CommandID: "report", AllowedAgents: []string{"triage"}},
+		{ID: "alerts", Source: "alertmanager", AllowedAgents: []string{"triage"}, Filter: `event.state == "firing"`},
+		{ID: "once", Passthrough: true, AllowedAgents: []string{"triage"}, RateLimit: &clients.RateLimit{Requests: 1, Per: units.Duration(time.Hour)}},
+	}})
+	again := func(run *runs.Run) *runs.Run {
+		id, err := g.srv.Calls.TryAgain(t.Context(), run)
+		require.NoError(t, err)
+		var made *runs.Run
+		require.Eventually(t, func() bool {
+			made, err = g.runs.Get(t.Context(), id)
+			return err == nil && made.Status.Ended()
+		}, 10*time.Second, 5*time.Millisecond)
+		return made
+	}
+	for client, agent := range map[string]string{"template": "other", "command": "triage", "alerts": "triage", "once": "triage"} {
+		made := again(&runs.Run{ClientID: client, WorkflowID: agent, Input: `{"a": 1} of ` + client})
+		require.Equal(t, []string{`{"a": 1} of ` + client, client, agent, "page"}, []string{made.Input, made.ClientID, made.WorkflowID, made.Source})
+		if client == "template" || client == "alerts" { // what was asked came from strangers
+			require.Equal(t, fence.All(made.Input), made.Fence.Spans)
+		}
+	}
+	_, err := g.srv.Calls.TryAgain(t.Context(), &runs.Run{ClientID: "once", WorkflowID: "triage", Input: "x"})
+	require.True(t, problem.Is(err, problem.Exhausted), "it counts as a call of the client")
+	_, err = g.srv.Calls.TryAgain(t.Context(), &runs.Run{ClientID: "command", WorkflowID: "other", Input: "x"})
+	require.True(t, problem.Is(err, problem.Denied))
+	marked := again(&runs.Run{ClientID: "template", WorkflowID: "triage", Input: "See x", Fence: fence.New(fence.Spans{{4, 5}})})
+	require.Equal(t, fence.Spans{{4, 5}}, marked.Fence.Spans)
 }
 
 func TestTry(t *testing.T) {

@@ -35,7 +35,8 @@ func (s *Server) createRun(c echo.Context) error {
 	return s.serveCall(c, calls.API, r)
 }
 
-// webhookHint answers GET and HEAD of a webhook, which people and senders try it with, for every id alike.
+// webhookHint handles GET and HEAD of a webhook, with which people and senders try out its URL. The response does not
+// depend on the client ID, so that nobody finds out which clients there are. A request with credentials gets a 405.
 func (s *Server) webhookHint(c echo.Context) error {
 	if s.Calls.ShowsProof(s.newRequest(c)) {
 		c.Response().Header().Set(echo.HeaderAllow, "OPTIONS, POST")
@@ -44,18 +45,18 @@ func (s *Server) webhookHint(c echo.Context) error {
 	return answerJSON(c, http.StatusOK, map[string]string{"hint": "Send a POST request."})
 }
 
-// webhookOptions answers senders that ask whether they may call.
+// webhookOptions handles OPTIONS of a webhook, with which some senders ask whether they may call.
 func (s *Server) webhookOptions(c echo.Context) error {
 	r := c.Request()
 	if answer := s.Calls.Preflight(senders.Delivery{Method: r.Method, URL: r.URL, Header: r.Header}); answer != nil {
-		return answerAs(c, answer)
+		return writeAnswer(c, answer)
 	}
 	c.Response().Header().Set(echo.HeaderAllow, webhookMethods)
 	return c.NoContent(http.StatusNoContent)
 }
 
-// answerAs answers as a sender expects it.
-func answerAs(c echo.Context, a *senders.Answer) error {
+// writeAnswer writes the response that a sender expects.
+func writeAnswer(c echo.Context, a *senders.Answer) error {
 	header := c.Response().Header()
 	for name, values := range a.Header {
 		header[name] = values
@@ -85,9 +86,9 @@ func (s *Server) newRequest(c echo.Context) *calls.Request {
 
 // serveCall starts a call and writes the response: the result of the run, a stream of its events, or a 202 with the URL
 // of a run that has not ended.
-func (s *Server) serveCall(c echo.Context, sender *calls.Sender, r *calls.Request) error {
+func (s *Server) serveCall(c echo.Context, channel *calls.Channel, r *calls.Request) error {
 	ctx, header := c.Request().Context(), c.Response().Header()
-	call := s.Calls.Start(ctx, sender, r)
+	call := s.Calls.Start(ctx, channel, r)
 	defer call.Close()
 	writeLimits(c, call)
 	if id := call.RunID(); id != "" {
@@ -102,14 +103,14 @@ func (s *Server) serveCall(c echo.Context, sender *calls.Sender, r *calls.Reques
 	var err error
 	switch {
 	case call.Answer != nil:
-		return answerAs(c, call.Answer)
+		return writeAnswer(c, call.Answer)
 	case call.Skipped != "":
 		return s.answerSkipped(c, call.Skipped)
 	case call.IsRedelivery():
 		header.Set("Idempotency-Replayed", "true")
 		return answerJSON(c, http.StatusOK, s.acceptedOf(c, call.Original.ID, call.Original.Status))
 	case call.Queued != nil && call.Accepted() != nil:
-		return answerAs(c, call.Accepted())
+		return writeAnswer(c, call.Accepted())
 	case call.Original != nil:
 		return s.answerOriginal(c, call, r)
 	case call.Queued != nil:
@@ -160,7 +161,7 @@ func (s *Server) answerActive(c echo.Context, call *calls.Call) error {
 	return s.answerAccepted(c, call.Active.ID, statusOfActive(call.Active))
 }
 
-// statusOfActive is what became of a run that a caller waits for no more.
+// statusOfActive returns the status of a run that has not ended when its caller stops waiting for it.
 func statusOfActive(a *runs.Active) runs.Status {
 	if a.IsQueued() {
 		return runs.Queued
@@ -188,7 +189,8 @@ func (s *Server) answerOriginal(c echo.Context, call *calls.Call, r *calls.Reque
 }
 
 var errContentErased = problem.New(problem.Gone, problem.CodeContentErased,
-	"This call has been made before, and was answered. The answer is not there any more: its client keeps no content, or an administrator has erased it. Use a new Idempotency-Key to ask again.")
+	"This call has been made before, and was answered. The answer is not there any more: "+
+		"its client keeps no content, or an administrator has erased it. Use a new Idempotency-Key to ask again.")
 
 // refuseCall counts a refused call and returns the reason as an error. If the first call with the same Idempotency-Key
 // is still running, it sets Location to the URL of that call's run.
@@ -201,13 +203,14 @@ func (s *Server) refuseCall(c echo.Context, call *calls.Call) error {
 	return call.Refused
 }
 
-// answerSkipped answers a call that starts no run although nothing is wrong with it: senders take anything but a 200 for a failure.
+// answerSkipped answers a valid call that starts no run. The status is 200, because senders take any other for a
+// failure.
 func (s *Server) answerSkipped(c echo.Context, skipped string) error {
 	s.noteSkipped(c, skipped)
 	return answerJSON(c, http.StatusOK, skippedAnswer{OK: true, Skipped: skipped})
 }
 
-// noteSkipped counts a call that starts no run, and keeps it for the page Refused.
+// noteSkipped counts a valid call that starts no run, and lists it on the page Refused.
 func (s *Server) noteSkipped(c echo.Context, skipped string) {
 	s.Calls.Metrics.Skipped(skipped)
 	s.refusedLog.add(func() store.RefusedCall {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -55,6 +56,7 @@ type setup struct {
 	InUse                                bool // there are as many runs as the page lists: nobody needs first steps
 	Vendors                              []vendor
 	Demo                                 string // the address of a client to try; empty for none
+	AgentID                              string // the first agent that answers by a model
 }
 
 // Done reports whether all steps are taken. Who only wants answers in responses needs no endpoint, and is done when there are runs.
@@ -95,7 +97,9 @@ func (w *Web) setupOf(ctx context.Context) (s setup, err error) {
 		}
 	}
 	for _, a := range catalog.Records[agents.Agent](v) {
-		s.Agent = s.Agent || real[a.Item.Provider] || a.Item.KindOrChat() == agents.KindHTTP
+		if real[a.Item.Provider] || a.Item.KindOrChat() == agents.KindHTTP {
+			s.Agent, s.AgentID = true, cmp.Or(s.AgentID, a.Item.ID)
+		}
 	}
 	s.Model = s.Model || s.Agent
 	for _, c := range v.RecordsOf("clients") {
@@ -107,6 +111,9 @@ func (w *Web) setupOf(ctx context.Context) (s setup, err error) {
 	}
 	s.Outbound = len(v.RecordsOf("endpoints")) > 0
 	s.Vendors = vendors()
+	for i := range s.Vendors {
+		s.Vendors[i].Next = nextAgent
+	}
 	if w.Backend.Runs == nil {
 		return s, nil
 	}
@@ -148,24 +155,30 @@ func (w *Web) noModel(ctx context.Context) string {
 type vendor struct {
 	Key, Title, About, Glyph string
 	provider                 agents.Provider
-	Current                  bool // the form has what its provider begins with
+	Current                  bool   // the form has what its provider begins with
+	Next                     string // what is created after it: nextAgent, or empty
 }
 
 // Address is the form of a new provider of the vendor.
-func (v vendor) Address() string { return filtered("/admin/providers/new", "vendor", v.Key) }
+func (v vendor) Address() string {
+	return filtered("/admin/providers/new", "vendor", v.Key, "next", v.Next)
+}
 
 func vendors() []vendor {
 	return []vendor{
-		{Key: "openai", Title: "OpenAI", About: "GPT models", Glyph: "OA", provider: agents.Provider{ID: "openai", Type: providerOpenAI, URL: "https://api.openai.com/v1"}},
-		{Key: "anthropic", Title: "Anthropic", About: "Claude models", Glyph: "An", provider: agents.Provider{ID: "anthropic", Type: "anthropic", URL: "https://api.anthropic.com/v1"}},
-		{Key: "gemini", Title: "Google", About: "Gemini models", Glyph: "Ge", provider: agents.Provider{ID: "gemini", Type: providerOpenAI, URL: "https://generativelanguage.googleapis.com/v1beta/openai"}},
-		{Key: "azure", Title: "Azure", About: "OpenAI on Azure", Glyph: "Az", provider: agents.Provider{ID: "azure", Type: providerOpenAI, URL: "https://YOUR-RESOURCE.openai.azure.com/openai/v1"}},
-		{Key: "ollama", Title: "Ollama", About: "On your machine", Glyph: "Ol", provider: agents.Provider{ID: "ollama", Type: providerOpenAI, URL: "http://localhost:11434/v1"}},
-		{Key: "vllm", Title: "vLLM", About: "Your own server", Glyph: "vL", provider: agents.Provider{ID: "vllm", Type: providerOpenAI, URL: "http://localhost:8000/v1"}},
+		{Key: "openai", Title: "OpenAI", About: "GPT models", Glyph: "OA", provider: agents.Provider{Name: "OpenAI", Type: providerOpenAI, URL: "https://api.openai.com/v1"}},
+		{Key: "anthropic", Title: "Anthropic", About: "Claude models", Glyph: "An", provider: agents.Provider{Name: "Anthropic", Type: "anthropic", URL: "https://api.anthropic.com/v1"}},
+		{Key: "gemini", Title: "Google", About: "Gemini models", Glyph: "Ge", provider: agents.Provider{Name: "Gemini", Type: providerOpenAI, URL: "https://generativelanguage.googleapis.com/v1beta/openai"}},
+		{Key: "azure", Title: "Azure", About: "OpenAI on Azure", Glyph: "Az", provider: agents.Provider{Name: "Azure", Type: providerOpenAI, URL: "https://YOUR-RESOURCE.openai.azure.com/openai/v1"}},
+		{Key: "ollama", Title: "Ollama", About: "On your machine", Glyph: "Ol", provider: agents.Provider{Name: "Ollama", Type: providerOpenAI, URL: "http://localhost:11434/v1"}},
+		{Key: "vllm", Title: "vLLM", About: "Your own server", Glyph: "vL", provider: agents.Provider{Name: "vLLM", Type: providerOpenAI, URL: "http://localhost:8000/v1"}},
 		{Key: "other", Title: "Other", About: "Compatible API", Glyph: "+", provider: agents.Provider{Type: providerOpenAI}},
-		{Key: "template", Title: "Test model", About: "No key needed", Glyph: "T", provider: agents.Provider{ID: "test", Type: providerTemplate, Template: "You asked: {{ .prompt }}"}},
+		{Key: "template", Title: "Test model", About: "No key needed", Glyph: "T", provider: agents.Provider{Name: "Test", Type: providerTemplate, Template: "You asked: {{ .prompt }}"}},
 	}
 }
+
+// nextAgent says that an agent is created after a provider, as in the first steps.
+const nextAgent = "agent"
 
 // blankProvider is what the form of a new provider begins with.
 func blankProvider(key string) agents.Provider {

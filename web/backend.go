@@ -60,6 +60,7 @@ type Calls interface {
 	LastArrival(clientID string) (calls.Arrival, bool)
 	Preview(client clients.Client, r *calls.Request) (p calls.Prompt, agent string, err error)
 	Try(ctx context.Context, r *calls.Request) (runID string, err error)
+	TryAgain(ctx context.Context, run *runs.Run) (runID string, err error)
 	TryAgent(ctx context.Context, agentID, prompt string) (runID string, err error)
 }
 
@@ -79,6 +80,9 @@ type Settings interface {
 	Settings() []Setting
 	// Trouble says why the configuration file as it is now is not in force; empty when it is.
 	Trouble() string
+	// ConfigFile returns the absolute path of the configuration file. exists is false where Beckon has started without one, and would
+	// have read this one.
+	ConfigFile() (path string, exists bool)
 	// Export writes all of it as a configuration file, without secrets.
 	Export(ctx context.Context, w io.Writer) error
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"time"
@@ -52,11 +53,13 @@ func (w *Web) clientForms() nounPages[clients.Client, clientForm] {
 			f.keepForm(&item, kept)
 			return f, item, wrong
 		},
-		rows: w.clientRows, screen: w.clientScreen, noticeFor: clientNotice, posts: w.clientPosts,
+		beforeCreate: w.checkAnswers,
+		rows:         w.clientRows, screen: w.clientScreen, noticeFor: clientNotice, posts: w.clientPosts,
 		afterCreate: func(c echo.Context, item clients.Client, token secret.String) error {
+			sent := c.Request().PostForm
 			shown := w.clientTokenOf(item, item.Issued(token))
-			shown.IsNew = true
-			made := madeSecret(item, c.Request().PostForm)
+			shown.IsNew, shown.URL, shown.Answers = true, cmp.Or(w.formURL(item), w.webhookURL(item, token)), w.sendAnswers(c, sent, item)
+			made := madeSecret(item, sent)
 			if shown.Connect = w.connectOf(item, token, made); shown.Connect == nil {
 				shown.SigningSecret = made.Reveal()
 			}
@@ -64,7 +67,11 @@ func (w *Web) clientForms() nounPages[clients.Client, clientForm] {
 			if err != nil {
 				return err
 			}
-			shown.Arrival = &arrival
+			shown.Arrival, shown.Call = &arrival, sampleFor(clientFormOf(item))
+			if shown.Places, err = w.answersOf(c.Request().Context(), item, true); err != nil {
+				return err
+			}
+			shown.Places.Live = len(shown.Places.Places) > 0 // the first call is to come
 			return w.showToken(c, shown)
 		},
 		arrangeErrors: func(f *nounForm[clientForm]) {

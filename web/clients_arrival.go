@@ -41,6 +41,16 @@ type arrivalRefused struct {
 	Advice  []string
 }
 
+// clientArrivalScreen is the page of the last call, with the places that answers go to: the page after a client is created takes
+// both parts from it.
+type clientArrivalScreen struct {
+	clientArrival
+	Places answersOf
+}
+
+// Crumb is its place below the list.
+func (a clientArrival) Crumb() string { return a.ID }
+
 // Path is the page that shows it alone.
 func (a clientArrival) Path() string { return addressOf(clientsPath, a.ID) + "/arrival" }
 
@@ -53,7 +63,13 @@ func (w *Web) clientArrivalPage() page {
 		if err != nil {
 			return nil, err
 		}
-		return w.arrivalOf(c.Request().Context(), record.Item)
+		var s clientArrivalScreen
+		if s.clientArrival, err = w.arrivalOf(c.Request().Context(), record.Item); err != nil {
+			return nil, err
+		}
+		s.Places, err = w.answersOf(c.Request().Context(), record.Item, true)
+		s.Places.Live = s.Places.Live || s.Live && len(s.Places.Places) > 0
+		return s, err
 	}}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"beckon/calls/senders"
 	"beckon/clients"
+	"beckon/internal/catalog"
 )
 
 // caller is an answer to "Who calls?", with which a new client begins.
@@ -103,6 +104,9 @@ type callersScreen struct {
 	more   string // of the query of each card's address
 }
 
+// Crumb is its place below the list.
+func (s callersScreen) Crumb() string { return "New client" }
+
 // Address is that of the form for a caller.
 func (s callersScreen) Address(c caller) string {
 	return clientsPath + "/new?source=" + url.QueryEscape(c.Key) + s.more
@@ -119,8 +123,10 @@ func (w *Web) newClientPages(form page) []page {
 			return draw(c)
 		}
 		s := callersScreen{Groups: callerGroups()}
-		if command := c.QueryParam("commandId"); command != "" {
-			s.more = "&commandId=" + url.QueryEscape(command)
+		for _, name := range []string{"commandId", "agent"} {
+			if value := c.QueryParam(name); value != "" {
+				s.more += "&" + name + "=" + url.QueryEscape(value)
+			}
 		}
 		return nil, w.screens.draw(c, http.StatusOK, asks, s)
 	}
@@ -135,6 +141,9 @@ func newClient(asked url.Values) clients.Client {
 	}
 	if command := asked.Get("commandId"); command != "" {
 		item.CommandID, item.Passthrough = command, false
+	}
+	if agent := asked.Get("agent"); catalog.ValidID(agent) {
+		item.AllowedAgents = []string{agent}
 	}
 	return item
 }

@@ -21,6 +21,7 @@ type clientConnect struct {
 	AsksSecret        bool   // the sender makes the secret, and it is not known yet
 	SecretFrom        string
 	UsesToken         bool
+	IsAlertmanager    bool // its snippet says all of the steps
 }
 
 // connectOf is nil for a client whose caller has nothing of its own to set up.
@@ -33,8 +34,9 @@ func (w *Web) connectOf(item clients.Client, token, made secret.String) *clientC
 	return &clientConnect{
 		Title: sender.Title, URL: cmp.Or(w.formURL(item), w.webhookURL(item, token)), Place: s.Place, Steps: s.Steps,
 		SecretLabel: s.Secret, Secret: made.Reveal(), SecretFrom: s.SecretFrom,
-		AsksSecret: sender.Signs() && s.MakesSecret && len(item.Secret) == 0 && len(item.Auth) == 0,
-		UsesToken:  item.NeedsToken() && !(sender.Signs() && len(item.Auth) == 0),
+		AsksSecret:     sender.Signs() && s.MakesSecret && len(item.Secret) == 0 && len(item.Auth) == 0,
+		IsAlertmanager: item.Source == "alertmanager",
+		UsesToken:      item.NeedsToken() && !(sender.Signs() && len(item.Auth) == 0),
 	}
 }
 

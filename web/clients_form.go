@@ -30,6 +30,9 @@ var clientFields = []labelled{
 	{"coalesce", "Group calls"},
 	{"prompt", "Default prompt"},
 	{"allowedAgents", "Allowed agents and flows"},
+	{"sendTo", "Send the answer to"},
+	{"newEndpoint", "New endpoint"},
+	{"endpointURL", "URL of the new endpoint"},
 	{"form.origins", "Origins"},
 	{"form.redirect", "Redirect"},
 	{"form.fields", "Fields"},
@@ -45,7 +48,7 @@ var clientFields = []labelled{
 	{"timezone", "Time zone"},
 	{"missed", "Missed runs"},
 	{"expectEvery", "Expect a call every"},
-	{"syncTimeout", "Timeout for callers"},
+	{"syncTimeout", "Timeout for calls"},
 	{"maxBodyBytes", "Max request size"},
 	{"maxConcurrent", "Max concurrent calls"},
 	{"rateLimit", "Rate limit"},
@@ -100,6 +103,9 @@ type clientForm struct {
 	Schedule, Timezone    string
 	Missed, ExpectEvery   string
 	Visitors              visitorForm
+	SendTo                []string // endpoints that a new client's answers go to
+	NewEndpoint           string   // the kind of endpoint that is created with it
+	EndpointURL           string
 	webhookSecret         secret.String // never shown again, nor is secret
 	secret                secret.String
 	Retype                bool // a secret was typed, and is not in the form any more
@@ -164,6 +170,7 @@ func readClientForm(sent url.Values) clientForm {
 		Schedule: text("schedule"), Timezone: text("timezone"), Missed: text("missed"), ExpectEvery: text("expectEvery"),
 		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret"), Visitors: readVisitorForm(sent)}
 	f.Caller = text("caller")
+	f.SendTo, f.NewEndpoint, f.EndpointURL = sent["sendTo"], text("newEndpoint"), text("endpointURL")
 	f.Proofs, _ = readProofForms(sent)
 	typed := []secret.String{f.webhookSecret, f.secret, f.Visitors.secret}
 	for _, proof := range f.Proofs {

@@ -36,7 +36,21 @@ type clientScreen struct {
 	Try           tryResult
 	Overlaps      []tokenOverlap
 	Snippets      []snippet
-	LocalURL      string // of the snippets, where only this machine can use it
+	LocalURL      string       // of the snippets, where only this machine can use it
+	Answers       answerChoice // of a new one
+	Places        answersOf    // that the answers of a kept one go to
+}
+
+// Query is that of the page with the cards, so that what is chosen already stays chosen there.
+func (s clientScreen) Query() string {
+	agent, command := "", ""
+	if len(s.Form.Allowed) > 0 {
+		agent = s.Form.Allowed[0]
+	}
+	if s.Form.Kind == promptOfCommand {
+		command = s.Form.CommandID
+	}
+	return filtered("", "commandId", command, "agent", agent)
 }
 
 // agentChoice is an agent or flow that a client may be allowed.
@@ -53,8 +67,8 @@ type commandChoice struct {
 // Limits are the fields that most clients leave empty.
 func (s clientScreen) Limits() []field {
 	return []field{
-		s.Text("syncTimeout", "Timeout for callers", s.Form.SyncTimeout,
-			"How long a call waits for its answer, such as 30s or 5m. After that, the caller gets a 202 with the run's address, and the run continues. Empty: 10 seconds longer than the agent's timeout.").WithPlaceholder("5m"),
+		s.Text("syncTimeout", "Timeout for calls", s.Form.SyncTimeout,
+			"How long a call waits for its answer, such as 30s or 5m. After that, the client gets a 202 with the run's address, and the run continues. Empty: 10 seconds longer than the agent's timeout.").WithPlaceholder("5m"),
 		s.Text("maxBodyBytes", "Max request size", s.Form.MaxBodyBytes, "Such as 256KiB or 1MiB. Larger requests get 413. Empty: the server's limit."),
 		s.Text("maxConcurrent", "Max concurrent calls", s.Form.MaxConcurrent, "More calls get 429 with Retry-After. Empty: no limit."),
 		s.Area("tools", "Allowed tools", s.Form.Tools, 2, "One per line: docs.search, or docs.* for all tools of a server. A tool runs only if the agent lists it too. Empty: none."),
@@ -87,7 +101,7 @@ func (s clientScreen) Gates() []field {
 	return []field{
 		s.Text("gate", "Gate", s.Form.Gate, "A CEL condition over data, the answer as JSON. The run's verdict is pass if it is true, else fail. Empty: no verdict.").
 			WithPlaceholder(`data.findings.all(f, f.severity != "high")`),
-		s.Text("gateStatus", "Status when the gate fails", s.Form.GateStatus, "422, for callers that only check the status. Empty: 200."),
+		s.Text("gateStatus", "Status when the gate fails", s.Form.GateStatus, "422, for clients that only check the status. Empty: 200."),
 	}
 }
 
@@ -157,6 +171,13 @@ func (w *Web) clientScreenOf(ctx context.Context, f nounForm[clientForm], kept *
 		}
 		s.Enabled, s.HasSecret, s.Overlaps, s.Snippets = kept.IsEnabled(), kept.WebhookSecret != "", overlaps(), w.snippetsOf(*kept, "")
 		s.LocalURL = w.localURL()
+	}
+	if kept != nil {
+		if s.Places, err = w.answersOf(ctx, *kept, false); err != nil {
+			return s, err
+		}
+	} else if s.Answers, err = w.answerChoice(ctx, s); err != nil {
+		return s, err
 	}
 	return s, w.addChoices(ctx, &s)
 }

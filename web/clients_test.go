@@ -43,13 +43,14 @@ type clientSite struct {
 	refuse error // what comes of the next try
 	// arrivals are the last calls that proved themselves.
 	arrivals map[string]calls.Arrival
+	records  *records
 }
 
 func newClientSite(t *testing.T) *clientSite { return newClientSiteOf(t, fileOfClients) }
 
 // newClientSiteOf is a site with a configuration file.
 func newClientSiteOf(t *testing.T, file string) *clientSite {
-	s := &clientSite{}
+	s := &clientSite{records: &records{}}
 	site := newSite(t, func(c *web.Config) {
 		s.editor = gatewaytest.Editor(t, c.Store, gatewaytest.Setup{File: file})
 		v, err := s.editor.View(t.Context())
@@ -57,7 +58,7 @@ func newClientSiteOf(t *testing.T, file string) *clientSite {
 		inForce := calls.Catalog{Clients: &clients.Set{}, Agents: &agents.Set{}, Commands: commands.NewSet(catalog.All[commands.Command](v))}
 		service := runs.New(runs.Config{Store: c.Store})
 		s.calls = calls.New(calls.Config{Catalog: func() calls.Catalog { return inForce }, Runs: service, MaxBodyBytes: 1 << 20, Kept: keeping(t, c.Store)})
-		c.Backend = &web.Backend{Editor: s.editor, Runs: service, Calls: s, Replays: s.calls, Refused: c.Store}
+		c.Backend = &web.Backend{Editor: s.editor, Runs: service, Calls: s, Replays: s.calls, Refused: c.Store, Settings: s.records}
 		c.PublicURL = "https://beckon.example/"
 	})
 	s.browser = site.signedIn()
@@ -76,6 +77,10 @@ func (s *clientSite) LastArrival(id string) (calls.Arrival, bool) {
 func (s *clientSite) Try(_ context.Context, r *calls.Request) (string, error) {
 	s.tried = append(s.tried, r)
 	return "run_tried", s.refuse
+}
+
+func (s *clientSite) TryAgain(context.Context, *runs.Run) (string, error) {
+	panic("no page of clients runs a run again")
 }
 
 func (s *clientSite) TryAgent(context.Context, string, string) (string, error) {
@@ -352,7 +357,7 @@ func TestCallbackSecretsOfClients(t *testing.T) {
 	token := aToken.FindString(created.body)
 	require.Contains(t, html.UnescapeString(created.body), clients.CallbackSecret(clients.HashOf(token)).Reveal())
 	require.Contains(t, created.body, `data-copy="callback-secret"`)
-	require.Contains(t, created.body, "Client alert-handler is ready")
+	require.Contains(t, created.body, "Alert handler is ready")
 
 	replaced := s.post("/admin/clients/alert-handler/webhook-secret", nil)
 	require.Equal(t, http.StatusOK, replaced.StatusCode, replaced.body)

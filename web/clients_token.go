@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 type clientToken struct {
 	ID             string
 	IsNew          bool
+	Name, URL      string
 	Token          string // empty where only the callback secret is new, and for a client that has none
 	CallbackSecret string // empty where it stays as it is
 	OldTokenNotice string // how long the old token still works
@@ -23,6 +25,34 @@ type clientToken struct {
 	SigningSecret  string         // that was made for a sender of which nothing else is known
 	Connect        *clientConnect // how to connect the sender of a new client; nil for one of which nothing is known
 	Arrival        *clientArrival // of a new client
+	Answers        answersMade    // of the endpoints that it was created with
+	Places         answersOf      // that its answers go to
+	Call           sampleCall     // of its test
+	Try            tryResult
+}
+
+// Crumb is its place below the list.
+func (t clientToken) Crumb() string { return t.ID }
+
+// CopiesToken reports whether the caller proves itself by the token.
+func (t clientToken) CopiesToken() bool {
+	return t.Token != "" && (t.Connect == nil && t.SigningSecret == "" || t.Connect != nil && t.Connect.UsesToken)
+}
+
+// CopiedSecret is the secret that the caller signs with, and that was made just now; empty for none.
+func (t clientToken) CopiedSecret() string {
+	if t.Connect != nil {
+		return t.Connect.Secret
+	}
+	return t.SigningSecret
+}
+
+// SamplesAlert reports whether the test call is an alert.
+func (t clientToken) SamplesAlert() bool { return t.Call.Body == sampleAlert }
+
+// ShowsSnippets reports whether the page says how to call the client with its token.
+func (t clientToken) ShowsSnippets() bool {
+	return len(t.Snippets) > 0 && (t.Connect == nil || t.Connect.IsAlertmanager)
 }
 
 // Address is the address of the client's page.
@@ -108,7 +138,7 @@ func oldTokenNotice(o tokenOverlap) string {
 
 // clientTokenOf is the page of a client that was created or got a new token.
 func (w *Web) clientTokenOf(item clients.Client, issued clients.Issued) clientToken {
-	return clientToken{ID: item.ID, Token: issued.Token.Reveal(), CallbackSecret: issued.CallbackSecret.Reveal(), Snippets: w.snippetsOf(item, issued.Token)}
+	return clientToken{ID: item.ID, Name: cmp.Or(item.Name, item.ID), Token: issued.Token.Reveal(), CallbackSecret: issued.CallbackSecret.Reveal(), Snippets: w.snippetsOf(item, issued.Token)}
 }
 
 func (w *Web) showToken(c echo.Context, t clientToken) error {

@@ -58,7 +58,7 @@ func sampleFor(f clientForm) sampleCall {
 	if f.Kind == promptOfTemplate {
 		return sampleCall{Body: sampleBody(f.Template), ContentType: "application/json"}
 	}
-	if f.Source == "alertmanager" {
+	if f.Source == "alertmanager" || f.Source == "grafana" {
 		return sampleCall{Body: sampleAlert, ContentType: "application/json"}
 	}
 	return sampleCall{Body: samplePrompt, ContentType: "text/plain"}

@@ -130,7 +130,7 @@ func TestTheFirstSteps(t *testing.T) {
 	b := s.signedIn()
 	page := b.get("/admin").body
 	require.Contains(t, page, "0 of 5 done")
-	require.Contains(t, page, `href="/admin/providers/new?vendor=anthropic"`)
+	require.Contains(t, page, `href="/admin/providers/new?next=agent&amp;vendor=anthropic"`)
 	require.Contains(t, b.get("/admin/agents").body, "No model is connected.")
 	require.Contains(t, b.get("/admin/providers/new?vendor=anthropic").body, `value="https://api.anthropic.com/v1"`)
 

@@ -28,7 +28,8 @@ type deliveryScreen struct {
 	Live                   bool         // something may still happen to it
 	CanResend              bool
 	Notice                 string
-	Error                  string // what could not be done
+	Error                  string       // what could not be done
+	Private                *privateNote // how the private address of the last attempt is allowed; nil where it was none
 }
 
 // attemptRow is one attempt at a delivery.
@@ -83,6 +84,9 @@ func (w *Web) deliveryScreenOf(ctx context.Context, id string) (s deliveryScreen
 	shown := newTexts(s.Path() + "/text")
 	for _, a := range attempts {
 		s.Shown = append(s.Shown, newAttemptRow(a, shown))
+	}
+	if len(attempts) > 0 && attempts[0].Error != nil {
+		s.Private = w.privateNoteOf(attempts[0].Error.Message)
 	}
 	return s, nil
 }

@@ -29,7 +29,7 @@ type endpointRow struct {
 
 // endpointState is how an endpoint is getting on.
 type endpointState struct {
-	Word  string // taking deliveries, failing, disabled, not in force
+	Word  string // In force, Failing, Disabled, Not in force
 	Class string // good, warn, bad
 	Why   string // empty for one that is well
 	Since time.Time
@@ -41,7 +41,7 @@ type endpointState struct {
 func (w *Web) endpointForms() nounPages[deliveries.Endpoint, endpointForm] {
 	return nounPages[deliveries.Endpoint, endpointForm]{
 		form: formOf("endpoints"), web: w,
-		newItem: func(context.Context, url.Values) (deliveries.Endpoint, error) { return deliveries.Endpoint{}, nil },
+		newItem: func(_ context.Context, asked url.Values) (deliveries.Endpoint, error) { return newEndpoint(asked), nil },
 		formFor: endpointFormOf,
 		read: func(sent url.Values, have deliveries.Endpoint) (endpointForm, deliveries.Endpoint, problem.Fields) {
 			f := readEndpointForm(sent, have)
@@ -68,6 +68,17 @@ func (w *Web) endpointForms() nounPages[deliveries.Endpoint, endpointForm] {
 			f.Errors = inFormOrder(f.One, f.Form.moveToTypedFields(shortPaths(f.Form.moveToOtherEvents(f.Errors))))
 		},
 	}
+}
+
+// newEndpoint is what the form of a new endpoint begins with.
+func newEndpoint(asked url.Values) (e deliveries.Endpoint) {
+	if format := asked.Get("format"); kindOf(format).Format == format && format != formatTemplate {
+		e.Format = format
+	}
+	if client := asked.Get("client"); catalog.ValidID(client) {
+		e.Clients = []string{client}
+	}
+	return e
 }
 
 func signatureOf(e deliveries.Endpoint) string { return e.SignatureInUse() }
@@ -150,13 +161,13 @@ const (
 func stateOf(record catalog.Record[deliveries.Endpoint], h deliveries.Health) endpointState {
 	switch {
 	case len(record.Warnings) > 0:
-		return endpointState{Word: "not in force", Class: stateBad, Why: fieldSentence("endpoint", record.Warnings[0])}
+		return endpointState{Word: "Not in force", Class: stateBad, Why: fieldSentence("endpoint", record.Warnings[0])}
 	case !h.DisabledAt.IsZero():
-		return endpointState{Word: "disabled", Class: stateBad, Why: deliveries.WhyDisabled(h.DisabledReason), Since: h.DisabledAt, Disabled: true}
+		return endpointState{Word: "Disabled", Class: stateBad, Why: deliveries.WhyDisabled(h.DisabledReason), Since: h.DisabledAt, Disabled: true}
 	case !record.Item.IsEnabled():
-		return endpointState{Word: "disabled", Class: stateBad, Why: "It is disabled in the configuration.", Disabled: true, ByConfiguration: true}
+		return endpointState{Word: "Disabled", Class: stateBad, Why: "It is disabled in the configuration.", Disabled: true, ByConfiguration: true}
 	case !h.FailingSince.IsZero():
-		return endpointState{Word: "failing", Class: stateWarn, Why: "No attempt has succeeded since then.", Since: h.FailingSince}
+		return endpointState{Word: "Failing", Class: stateWarn, Why: "No attempt has succeeded since then.", Since: h.FailingSince}
 	}
-	return endpointState{Word: "taking deliveries", Class: stateGood}
+	return endpointState{Word: "In force", Class: stateGood}
 }

@@ -17,9 +17,10 @@ import (
 
 // endpointFields are the fields of the form, in its order.
 var endpointFields = []labelled{
-	{"url", "URL"},
 	{"format", "Format"},
+	{"url", "URL"},
 	{"template", "Template"},
+	{"secret", "Secret"},
 	{"to", "To"},
 	{"from", "From"},
 	{"as", "Posted as"},
@@ -29,14 +30,13 @@ var endpointFields = []labelled{
 	{"method", "Method"},
 	{"path", "Path"},
 	{"body", "Body"},
-	{"headers", "Headers"},
 	{"events", "Events"},
 	{"otherEvents", "Other events"},
 	{"agents", "Agents and flows"},
 	{"clients", "Clients"},
 	{"signature", "Signature"},
 	{"vendor", "Vendor"},
-	{"secret", "Secret"},
+	{"headers", "Headers"},
 	{"retry", "Retries"},
 	{"waits", "Custom schedule"},
 	{"timeout", "Timeout"},
@@ -109,6 +109,22 @@ func endpointFormOf(e deliveries.Endpoint) endpointForm {
 // IsDestination reports whether the form is that of a receiver that people read.
 func (f endpointForm) IsDestination() bool {
 	return deliveries.Endpoint{Format: f.Format}.IsDestination()
+}
+
+// HasHeaders reports whether deliveries get headers.
+func (s endpointScreen) HasHeaders() bool {
+	return s.ErrorOf("headers") != "" || slices.ContainsFunc(s.Form.Headers, func(l headerLine) bool { return l.Name != "" })
+}
+
+// ChoosesEvents reports whether events are chosen, or what is chosen is wrong.
+func (s endpointScreen) ChoosesEvents() bool {
+	return len(s.Form.Events) > 0 || s.Form.OtherEvents+s.ErrorOf("events")+s.ErrorOf("otherEvents") != ""
+}
+
+// HasSignature reports whether deliveries are signed in another way than by default.
+func (s endpointScreen) HasSignature() bool {
+	f := s.Form
+	return f.Vendor != "" || f.Signature != "" && f.Signature != string(signature.Standard) || s.ErrorOf("signature")+s.ErrorOf("vendor") != ""
 }
 
 // readEndpointForm takes a form as it was sent. have is what is kept, or the zero Endpoint.

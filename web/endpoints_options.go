@@ -33,14 +33,33 @@ func (s endpointScreen) oneOf(path, legend, chosen string, all ...choiceOf) choi
 	return choiceGroup{path, legend, "radio", s.ErrorOf(path), all}
 }
 
-// Formats are what an event can look like.
-func (s endpointScreen) Formats() choiceGroup {
-	var all []choiceOf
+// formatGroup is a heading with the formats below it.
+type formatGroup struct {
+	Title string
+	Cards []formatCard
+}
+
+// formatCard is a format to choose.
+type formatCard struct {
+	endpointKind
+	Chosen bool
+	Takes  string // the parts of the form that it needs, for the style sheet
+}
+
+// Formats are the cards of all formats, in their groups.
+func (s endpointScreen) Formats() (groups []formatGroup) {
+	parts := map[string]string{}
 	for _, f := range deliveries.Formats() {
-		all = append(all, choiceOf{Value: f.Name, Title: f.Title, Help: f.Help, Takes: partsFor(f)})
+		parts[f.Name] = partsFor(f)
 	}
-	all = append(all, choiceOf{Value: formatTemplate, Title: "Template", Help: "Your own JSON, for a chat or ticket system. Write it below."})
-	return s.oneOf("format", "Format", s.Form.Format, all...)
+	for _, g := range kindGroups() {
+		group := formatGroup{Title: g.Title}
+		for _, k := range g.Kinds {
+			group.Cards = append(group.Cards, formatCard{k, k.Format == cmp.Or(s.Form.Format, deliveries.DefaultFormat), parts[k.Format]})
+		}
+		groups = append(groups, group)
+	}
+	return groups
 }
 
 // partsFor names the parts of the form that a format needs besides those of all.
@@ -49,6 +68,12 @@ func partsFor(f deliveries.Format) string {
 		return ""
 	}
 	parts := []string{"destination"}
+	if f.Destination.URL != "" {
+		parts = append(parts, "own-url")
+	}
+	if !f.Destination.Uses("secret") {
+		parts = append(parts, "no-secret")
+	}
 	for _, field := range []string{"to", "from", "as", "method", "subject"} {
 		if f.Destination.Uses(field) {
 			parts = append(parts, field)
@@ -161,10 +186,9 @@ func (s *endpointScreen) useEvents(own []string) {
 
 // SecretField is for a secret that the receiver has made.
 func (s endpointScreen) SecretField() field {
-	help := "Only if the receiver gives you one: whsec_… for Standard Webhooks, whsk_… for a key pair; the bot token of Slack or Telegram, the key of PagerDuty, the access token of GitHub, GitLab or ntfy. If deliveries are signed and you leave it empty, Beckon creates a secret and shows it once."
-	shown := s.nounForm.Secret("secret", "Secret", "", help)
+	shown := s.nounForm.Secret("secret", "Secret", "", "")
 	if s.ID != "" {
-		if shown.Help = "The token from the receiver, if it needs one. Leave it empty to keep the saved one."; s.Form.IsDestination() {
+		if shown.Help = "The token or key from the receiver, if it needs one. Leave it empty to keep the saved one."; s.Form.IsDestination() {
 			return shown
 		}
 		shown.Help = "Only if the receiver gives you a new one. The current one stays valid for 24 hours. Leave it empty to keep it."

@@ -33,7 +33,8 @@ type endpointScreen struct {
 	EventsInUse []string
 	// Agents and Clients are those whose events it may take.
 	Agents, Clients pickList
-	Since           string // what the form to recover begins with
+	Private         *privateNote // how the private address that was typed is allowed; nil where none was
+	Since           string       // what the form to recover begins with
 }
 
 // shownSecret is a new secret, this once.
@@ -123,7 +124,7 @@ func (w *Web) rotateSecret(c echo.Context) error {
 
 // endpointScreenOf shows an endpoint around its form.
 func (w *Web) endpointScreenOf(ctx context.Context, f nounForm[endpointForm], kept *deliveries.Endpoint) (s endpointScreen, err error) {
-	s.nounForm = f
+	s.nounForm, s.Private = f, w.privateNoteFor(f.Errors)
 	if kept != nil {
 		if err := w.addHealth(ctx, &s, *kept); err != nil {
 			return s, err

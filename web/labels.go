@@ -13,7 +13,7 @@ import (
 // labelled is the path of a field and its label.
 type labelled struct{ path, label string }
 
-// Label returns the label of the field with a path: "Timeout for callers" for "syncTimeout". A path without
+// Label returns the label of the field with a path: "Timeout for calls" for "syncTimeout". A path without
 // a field is its own label.
 func (f nounForm[F]) Label(path string) string { return labelOf(f.One, path) }
 
@@ -52,7 +52,7 @@ func labelsOf(one string) map[string]string {
 
 // fieldsOf returns the fields of a noun's form, in order.
 func fieldsOf(one string) []labelled {
-	return append([]labelled{{"id", "ID"}, {"name", "Name"}}, formOf(one).fields...)
+	return append([]labelled{{"name", "Name"}, {"id", "ID"}}, formOf(one).fields...)
 }
 
 var (

@@ -34,6 +34,8 @@ type nounPages[T catalog.Resource, F any] struct {
 	choices  func(ctx context.Context) ([]string, error)
 	// screen is what the page of one shows around the form. kept is nil for a new one.
 	screen func(c echo.Context, f nounForm[F], kept *T) (any, error)
+	// beforeCreate finds what is wrong with what the form wants to be created besides.
+	beforeCreate func(ctx context.Context, f F, item T) (problem.Fields, error)
 	// afterCreate answers after one was created; shown is the secret that is shown this once.
 	afterCreate     func(c echo.Context, item T, shown secret.String) error
 	doneAfterUpdate func(have, item T) string                   // the "done" of the address after an update; nil for "saved"
@@ -86,7 +88,11 @@ func (p nounPages[T, F]) showNew(c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.screenData(c, nounForm[F]{Path: p.path(), One: p.one, Form: p.formFor(blank)}, nil)
+	f := nounForm[F]{Path: p.path(), One: p.one, Form: p.formFor(blank)}
+	if c.QueryParam("done") == "connected" {
+		f.Notice = "The provider is created and active. Next, create an agent that uses it."
+	}
+	return p.screenData(c, f, nil)
 }
 
 func (p nounPages[T, F]) showSaved(c echo.Context) (any, error) {
@@ -150,6 +156,13 @@ func (p nounPages[T, F]) create(c echo.Context) error {
 	f := nounForm[F]{Path: p.path(), One: p.one, Form: typed}
 	if do := sent.Get("do"); do != "" {
 		return p.handleButton(c, do, f, item, nil, wrong)
+	}
+	if p.beforeCreate != nil {
+		found, err := p.beforeCreate(c.Request().Context(), typed, item)
+		if err != nil {
+			return err
+		}
+		wrong = append(wrong, found...)
 	}
 	var created catalog.Record[T]
 	var shown secret.String

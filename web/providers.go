@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/labstack/echo/v4"
+
 	"beckon/agents"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
@@ -39,7 +41,8 @@ type providerForm struct {
 	Stream, Reasoning, Params                          string
 	APIKey                                             string // what nounForm.Secret shows
 	Headers                                            []headerLine
-	Retype                                             bool // a secret was typed, and is not in the form any more
+	Next                                               string // what is created after it: nextAgent, or empty
+	Retype                                             bool   // a secret was typed, and is not in the form any more
 }
 
 // Streams are the choices of when a provider is asked to stream.
@@ -51,7 +54,8 @@ func (providerForm) Streams() []string {
 func (f providerForm) Vendors() []vendor {
 	list := vendors()
 	for i, v := range list {
-		list[i].Current = v.provider.ID == f.ID && v.provider.URL == f.URL && v.provider.Type == f.Type
+		list[i].Next = f.Next
+		list[i].Current = v.provider.Name == f.Name && v.provider.URL == f.URL && v.provider.Type == f.Type
 	}
 	return list
 }
@@ -73,6 +77,18 @@ func (w *Web) providerPages() []page {
 			return blankProvider(asked.Get("vendor")), nil
 		},
 		formFor: providerFormOf, read: readProvider, onButton: w.testConnection,
+		screen: func(c echo.Context, f nounForm[providerForm], _ *agents.Provider) (any, error) {
+			if f.ID == "" && c.QueryParam("next") == nextAgent {
+				f.Form.Next = nextAgent
+			}
+			return f, nil
+		},
+		afterCreate: func(c echo.Context, p agents.Provider, _ secret.String) error {
+			if c.Request().PostForm.Get("next") == nextAgent {
+				return redirect(c, filtered("/admin/agents/new", "provider", p.ID, "done", "connected"))
+			}
+			return redirect(c, addressOf("/admin/providers", p.ID)+"?done=created")
+		},
 		choices: func(context.Context) ([]string, error) { return w.Backend.Editor.File().Variables(), nil },
 	}.pages()
 }
@@ -88,7 +104,7 @@ func providerFormOf(p agents.Provider) providerForm {
 
 func readProvider(sent url.Values, have agents.Provider) (providerForm, agents.Provider, problem.Fields) {
 	var wrong problem.Fields
-	f := providerForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Type: trimmed(sent, "type"), URL: trimmed(sent, "url"), Timeout: trimmed(sent, "timeout"),
+	f := providerForm{Next: trimmed(sent, "next"), ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Type: trimmed(sent, "type"), URL: trimmed(sent, "url"), Timeout: trimmed(sent, "timeout"),
 		MaxRetries: trimmed(sent, "maxRetries"), Template: sent.Get("template"), APIKey: have.APIKey.Shown(), Stream: trimmed(sent, "stream"), Reasoning: trimmed(sent, "reasoning"), Params: sent.Get("params")}
 	p := agents.Provider{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), Type: f.Type, URL: f.URL, APIKey: typedSecret(sent, "apiKey"), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
 		Template: f.Template, Stream: f.Stream, Reasoning: f.Reasoning, Params: readParams(&wrong, f.Params)}

@@ -31,6 +31,7 @@ type records struct {
 	changes   []catalog.AuditEntry
 	settings  []web.Setting
 	trouble   string
+	noFile    bool // Beckon has started without a configuration file
 	exportErr error
 }
 
@@ -49,6 +50,9 @@ func (r *records) RefusedCall(_ context.Context, id string) (store.RefusedCall, 
 
 func (r *records) Settings() []web.Setting { return r.settings }
 func (r *records) Trouble() string         { return r.trouble }
+func (r *records) ConfigFile() (string, bool) {
+	return "/etc/beckon/config.yaml", !r.noFile
+}
 
 func (r *records) Export(_ context.Context, w io.Writer) error {
 	_, _ = io.WriteString(w, "# half of it\nclients: []\n")

@@ -59,7 +59,7 @@ var adviceByCode = map[string]failureAdvice{
 	problem.CodeContentUnreadable:       {[]string{"Set server.secretsKey to the key that the run was accepted under, and have the call sent again: what was sealed for its work does not open with this one."}, false, false},
 	problem.CodeBudgetExhausted:         {[]string{"Raise the budget, if it is to pay for more: the page of the client or agent, or Settings, shows what is used and left. Lower maxTokens, or send less, so that one request costs less."}, false, false},
 	problem.CodeNoPrice:                 {[]string{"Give the model a price in prices of the configuration file; 0 for one that costs nothing. Or let the budget count tokens, as in {tokens: 200000}."}, false, false},
-	problem.CodeMemoryFull:              {[]string{"Run it again. There was no memory for the answer for half a minute: raise server.maxMemory if it happens often, or have callers and agents write less."}, false, false},
+	problem.CodeMemoryFull:              {[]string{"Run it again. There was no memory for the answer for half a minute: raise server.maxMemory if it happens often, or have clients and agents write less."}, false, false},
 	problem.CodeShuttingDown:            {[]string{"Run it again: Beckon was being stopped."}, false, false},
 	problem.CodeStorageUnavailable:      {[]string{"Look at the disk's free space and at the log, then run it again."}, false, false},
 }

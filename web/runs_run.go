@@ -23,30 +23,29 @@ const maxRunDeliveries = 20
 
 // runScreen is what the page of a run shows.
 type runScreen struct {
-	Run             *runs.Run
-	Notice          string
-	Error           string // what could not be done
-	Live            bool   // something may still happen to it
-	Waited, Took    time.Duration
-	Input, Output   shownText
-	Rendered        template.HTML // the answer, or how it begins, as Markdown shows it
-	Ticks           []time.Duration
-	Uploads         []artifactRow // the files that its call brought
-	Artifacts       []artifactRow
-	ShareAddress    string // a link to its page for recipients; empty where it has none
-	Metadata        shownText
-	Nodes           []nodeBar
-	LeftOut         int       // nodes in the middle that are not among Nodes
-	Flow            *stepForm // its flow, with what has become of the steps; nil where it is none
-	Events          []eventRow
-	MoreEvents      bool
-	Deliveries      []deliveryRow
-	Sent            []deliveryBar // the same on the timeline
-	MoreDeliveries  string        // the address of all of them; empty when they are here
-	NotRepeatable   string        // why it cannot be run again; empty when it can
-	RepeatsACommand bool          // the command's prompt as it is today
-	Replayable      bool          // its request is kept
-	Advice          advice        // on what has failed
+	Run            *runs.Run
+	Notice         string
+	Error          string // what could not be done
+	Live           bool   // something may still happen to it
+	Waited, Took   time.Duration
+	Input, Output  shownText
+	Rendered       template.HTML // the answer, or how it begins, as Markdown shows it
+	Ticks          []time.Duration
+	Uploads        []artifactRow // the files that its call brought
+	Artifacts      []artifactRow
+	ShareAddress   string // a link to its page for recipients; empty where it has none
+	Metadata       shownText
+	Nodes          []nodeBar
+	LeftOut        int       // nodes in the middle that are not among Nodes
+	Flow           *stepForm // its flow, with what has become of the steps; nil where it is none
+	Events         []eventRow
+	MoreEvents     bool
+	Deliveries     []deliveryRow
+	Sent           []deliveryBar // the same on the timeline
+	MoreDeliveries string        // the address of all of them; empty when they are here
+	NotRepeatable  string        // why it cannot be run again; empty when it can
+	Replayable     bool          // its request is kept
+	Advice         advice        // on what has failed
 }
 
 // maxTitle is how much of its input is the title of a run.
@@ -211,7 +210,7 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 		return s, err
 	}
 	s.Replayable = request != nil && !s.Live
-	s.NotRepeatable, s.RepeatsACommand, err = w.whyNotRepeatable(ctx, run)
+	s.NotRepeatable, err = w.whyNotRepeatable(ctx, run)
 	return s, err
 }
 

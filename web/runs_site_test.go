@@ -67,6 +67,7 @@ type traffic struct {
 	deliveries  *deliveries.Service
 	events      *events.Log
 	tried       []*calls.Request
+	triedAgain  []*runs.Run
 	triedAgents []string // "triage: why?"
 	refuse      error    // what comes of the next try
 	followed    string   // the run that was followed last
@@ -98,7 +99,7 @@ func newTraffic(t *testing.T) *traffic {
 	r.replays = calls.New(calls.Config{Catalog: func() calls.Catalog { return inForce }, Runs: r.runs, Kept: keeping(t, s.store)})
 	s.serve(func(c *web.Config) {
 		c.PublicURL = "http://localhost:8080/"
-		c.Backend = &web.Backend{Editor: r.editor, Runs: r.runs, Conversations: &conversations.Service{Store: s.store}, Artifacts: r.artifacts, Share: r.share, Deliveries: r.deliveries, Calls: r, Replays: r.replays, Follow: r.follow}
+		c.Backend = &web.Backend{Editor: r.editor, Runs: r.runs, Conversations: &conversations.Service{Store: s.store}, Artifacts: r.artifacts, Share: r.share, Deliveries: r.deliveries, Refused: s.store, Calls: r, Replays: r.replays, Follow: r.follow}
 	})
 	r.browser = s.signedIn()
 	return r
@@ -129,6 +130,14 @@ func (r *traffic) Try(_ context.Context, call *calls.Request) (string, error) {
 		return "", r.refuse
 	}
 	r.tried = append(r.tried, call)
+	return "run_tried", nil
+}
+
+func (r *traffic) TryAgain(_ context.Context, run *runs.Run) (string, error) {
+	if r.refuse != nil {
+		return "", r.refuse
+	}
+	r.triedAgain = append(r.triedAgain, run)
 	return "run_tried", nil
 }
 

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -182,46 +183,35 @@ func TestRunAgain(t *testing.T) {
 	r := newTraffic(t)
 	for i, row := range []struct {
 		columns map[string]any
-		body    string // that is sent; nothing when it can't be run again
-		why     string
+		why     string // it cannot be run again; empty where it can
 	}{
-		{map[string]any{"input": "äh?"}, "äh?", ""},
-		{map[string]any{"workflow_id": "incident", "kind": "flow"}, "in", ""},
-		{map[string]any{"workflow_id": "writer"}, "", "may not use &#34;writer&#34; any more"},
-		{map[string]any{"client_id": "gone"}, "", "Its client was deleted"},
-		{map[string]any{"client_id": "off"}, "", "Its client is disabled."},
-		{map[string]any{"client_id": "alerts"}, "", "its request is not kept"},
-		{map[string]any{"client_id": "nightly", "workflow_id": "writer", "source": "api"}, "", "through the API"},
-		{map[string]any{"status": "RUNNING", "completed_at": nil}, "", "It is still running."},
+		{map[string]any{"input": "äh?"}, ""},
+		{map[string]any{"workflow_id": "incident", "kind": "flow"}, ""},
+		{map[string]any{"client_id": "alerts", "input": "what the template made"}, ""},
+		{map[string]any{"client_id": "nightly", "workflow_id": "writer", "input": "what the command was then"}, ""},
+		{map[string]any{"client_id": "nightly", "workflow_id": "writer", "source": "api", "input": "something else"}, ""},
+		{map[string]any{"workflow_id": "writer"}, "may not use &#34;writer&#34; any more"},
+		{map[string]any{"client_id": "gone"}, "Its client was deleted"},
+		{map[string]any{"client_id": "off"}, "Its client is disabled."},
+		{map[string]any{"input": ""}, "It has no input."},
+		{map[string]any{"status": "RUNNING", "completed_at": nil}, "It is still running."},
 	} {
 		id := runID(i)
 		r.run(id, row.columns)
-		r.tried = nil
+		r.triedAgain = nil
 		page, got := r.get("/admin/runs/"+id), r.post("/admin/runs/"+id+"/again", nil)
 		if row.why != "" {
 			require.Equal(t, http.StatusConflict, got.StatusCode, row.why)
 			require.Contains(t, got.body, row.why)
 			require.NotContains(t, page.body, `/again"`)
-			require.Empty(t, r.tried, row.why)
+			require.Empty(t, r.triedAgain, row.why)
 			continue
 		}
 		require.Contains(t, page.body, `action="/admin/runs/`+id+`/again"`)
 		require.Equal(t, "/admin/runs/run_tried?done=again", got.Header.Get("Location"))
-		call := r.tried[0]
-		require.Equal(t, "ci", call.ClientID)
-		require.Equal(t, row.body, string(call.Body))
-		require.Equal(t, "text/plain; charset=utf-8", call.Header.Get("Content-Type"))
-		require.Contains(t, []string{"triage", "incident"}, call.Query.Get("agent"))
+		require.Equal(t, id, r.triedAgain[0].ID)
+		require.Equal(t, cmp.Or(row.columns["input"], any("in")), r.triedAgain[0].Input, "the input is the same")
 		require.Equal(t, "repeat runs/"+id, r.audited()[0])
-	}
-
-	for i, source := range []string{"webhook", "page"} { // page: somebody has tried it
-		id := runID(20 + i)
-		r.run(id, map[string]any{"client_id": "nightly", "workflow_id": "writer", "source": source})
-		require.Contains(t, r.get("/admin/runs/"+id).body, "Uses the command as it is now", source)
-		r.tried = nil
-		r.post("/admin/runs/"+id+"/again", nil)
-		require.Empty(t, r.tried[0].Body, "a command has its own prompt")
 	}
 
 	before := r.audited()

@@ -33,7 +33,10 @@ func samples() map[string][]any {
 	token := clientToken{ID: "ci", IsNew: true, Token: "mgc_x", OldTokenNotice: "Gone.", Snippets: snippets("http://localhost:8080", clients.Client{ID: "ci", Passthrough: true}, "mgc_x"), SigningSecret: "x",
 		Connect: &clientConnect{Title: "GitHub", Steps: []string{"Paste it."}, Secret: "x", AsksSecret: true, UsesToken: true}}
 	named := sampleArrival()
-	token.Arrival = &named
+	token.Arrival, token.Answers = &named, answersMade{Secret: "whsec_x", Errors: []string{"It is disabled."}}
+	delivered := sampleDeliveryRow()
+	places := answersOf{ID: "ci", Path: "/admin/clients/ci/arrival", Live: true, ShowsLast: true, More: 2, Places: []answerPlace{{ID: "ops", Name: "Ops", Address: "/x", Kind: "Slack", Note: "disabled", Last: &delivered}, {ID: "b"}}}
+	token.Places = places
 	refused := store.RefusedCall{ID: "ref_1", Status: 401, Code: "unauthorized", Method: "POST", Path: "/api/v1/webhooks/ci", ClientID: "ci", RequestID: "req_1",
 		Headers: map[string]string{"Host": "localhost"}}
 	return map[string][]any{
@@ -59,7 +62,7 @@ func samples() map[string][]any {
 		"client":        {sampleClient(""), sampleClient("ci")},
 		"clienttoken":   {token},
 		"callers":       {callersScreen{Groups: callerGroups()}},
-		"clientarrival": {clientArrival{ID: "ci", IsNew: true, Live: true}, sampleArrival()},
+		"clientarrival": {clientArrivalScreen{clientArrival{ID: "ci", IsNew: true, Live: true}, places}, clientArrivalScreen{sampleArrival(), answersOf{}}},
 		"endpoints":     {nounList{Path: endpointsPath, Notice: "Done.", Next: endpointsPath, NotFirst: true, Rows: sampleEndpointRows()}},
 		"endpoint":      {sampleEndpoint(""), sampleEndpoint("ops")},
 		"toolServers":   {sampleList("toolServers", toolServer)},
@@ -159,7 +162,8 @@ func sampleEndpoint(id string) endpointScreen {
 	}
 	s := endpointScreen{nounForm: nounForm[endpointForm]{Path: endpointsPath, One: "endpoint", ID: id, Version: 1, Form: endpointFormOf(e), Notice: "Done.",
 		Warnings: problem.Fields{{Message: "is broken"}}, Errors: wrong},
-		State: endpointState{"disabled", stateBad, "Why.", time.Unix(0, 0), true, false}, Waiting: 1, Secret: shownSecret{"whsec_x", true, true}, Overlaps: []time.Time{time.Unix(60, 0), time.Unix(0, 0)},
+		Private: &privateNote{File: "/etc/beckon/config.yaml", Network: "127.0.0.1/32", Networks: []string{"10.0.0.0/8"}},
+		State:   endpointState{"disabled", stateBad, "Why.", time.Unix(0, 0), true, false}, Waiting: 1, Secret: shownSecret{"whsec_x", true, true}, Overlaps: []time.Time{time.Unix(60, 0), time.Unix(0, 0)},
 		PublicKey: "whpk_x", KeysURL: "/.well-known/webhook-keys.json", Recent: []deliveryRow{sampleDeliveryRow()}, Agents: newPickList("Agents and flows", "all agents and flows", field{Path: "agents", Value: "triage, gone"}, []string{"triage", "writer"}), Clients: newPickList("Clients", "all clients", field{Path: "clients"}, nil), Since: "2026-02-18T00:00"}
 	s.Form.Headers, s.Form.typedSecrets = []headerLine{{"X-Env", true}}, true
 	return s

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Set has the senders that a gateway knows.
+// Set is the list of senders that a gateway knows.
 type Set []*Sender
 
 // Source returns the source of that name, or nil.

@@ -1,8 +1,8 @@
-// Package destinations describes the receivers that people read: chats, inboxes, and whatever else takes an HTTP request. Each
-// is one value in a package of its own; package all lists them.
+// Package destinations describes the receivers that people read: chats, inboxes, and whatever else takes an HTTP
+// request. Each is one value in a package of its own; package all lists them.
 //
-// A destination makes a request of an event, and judges what its receiver answers. Deliveries, retries and records are those
-// of package deliveries. What an event says may come from strangers: texts go out by package markdown.
+// A destination makes a request of an event, and judges what its receiver answers. Deliveries, retries and records
+// are those of package deliveries. What an event says may come from strangers: texts go out by package markdown.
 package destinations
 
 import (
@@ -21,20 +21,21 @@ type Destination struct {
 	Name  string // as endpoints name it in their format
 	Title string // for people
 	Help  string // what an endpoint needs for it, in one line
-	// Fields are those of an endpoint that mean something to it, besides url and headers: secret, to, from, as, repositories, method,
-	// path, body, subject, replyTo.
+	// Fields lists the settings of an endpoint that the destination uses, besides url and headers: secret, to, from,
+	// as, repositories, method, path, body, subject, replyTo. An endpoint with any other is refused.
 	Fields []string
-	// URL is where it is when an endpoint has no url; empty where it has to have one.
+	// URL is used if an endpoint has no url. If it is empty, an endpoint must have one.
 	URL string
-	// IsMail says that it makes mails: its URL is mailto:, and no request is made.
+	// IsMail says that the destination sends mails instead of HTTP requests. The endpoint's URL is a mailto: URL.
 	IsMail bool
-	// Open makes a receiver of an endpoint's settings. found is what is wrong with them: there is no receiver then.
+	// Open returns the receiver for an endpoint's settings. found lists what is wrong with them; then there is no
+	// receiver.
 	Open func(s Settings) (r Receiver, found problem.Fields)
 }
 
-// Settings are what an endpoint says to its destination.
+// Settings are the settings of an endpoint that its destination may use.
 type Settings struct {
-	URL     string // the endpoint's, or the destination's
+	URL     string // the endpoint's, or Destination.URL
 	Secret  secret.String
 	Headers map[string]secret.String
 	To      string
@@ -51,62 +52,65 @@ type Settings struct {
 
 // Receiver makes the requests to one endpoint. It may be used by several goroutines.
 type Receiver struct {
-	// Request makes the request that tells of an event. An error is a *problem.Error whose text may be kept and shown.
+	// Request makes the request that sends a message. The text of its error is recorded and shown; it is a
+	// *problem.Error.
 	Request func(m Message) (Request, error)
-	// Judge says what an answer means. nil is Plain.
+	// Judge says what a response means. nil is Plain, which goes by the status.
 	Judge func(a Answer) Verdict
-	// ReadsRun says that Request reads the run of a message.
+	// ReadsRun says that Request uses the run in Message.Data. It is read only then.
 	ReadsRun bool
-	// ReadsKey says that Request uses the Key or the Origin of messages about runs, which are read for it.
+	// ReadsKey says that Request uses Message.Key or Message.Origin of messages about runs. Without it, they may be empty.
 	ReadsKey bool
-	// KeyOf is the Key under which a message's Ref is kept, where more than that of the event belongs to it.
+	// KeyOf returns the key of a message's thread (see Ref), if that is not Message.Key. nil is Message.Key.
 	KeyOf func(m Message) string
-	// PublicPaths says that no URL of its requests has a key in it, so that its path may be shown.
+	// PublicPaths says that no URL of the requests contains a secret, so that their paths may be shown.
 	PublicPaths bool
-	// ReadsForm says that Request uses the Form of messages about runs, which is read for it.
+	// ReadsForm says that Request uses Message.Form of messages about runs. Without it, it may be nil.
 	ReadsForm bool
-	// MaxButtons is how many buttons a message may have; 0 is none.
+	// MaxButtons is how many buttons a message may have. 0 is none.
 	MaxButtons int
-	// Ref says what the receiver calls a message that it has taken, by its answer. The next message with the same Key has that as
-	// its First. nil keeps nothing.
+	// Ref returns the receiver's ID of a message that it has accepted, from its response. Later messages with the same
+	// key have it as Message.First, so that they can be replies to it. nil is for receivers without threads.
 	Ref func(a Answer) string
-	// Find makes the request for a page of the messages that there are since m.Since, and Found looks in its answer for what an earlier
-	// attempt at m has written: ref is what Ref says of it, and more that it may be on the next page. nil cannot be asked.
+	// Find makes the request that lists the receiver's messages since m.Since, page by page. It is used if an earlier
+	// attempt may have sent m although no response arrived. Found looks for m in the response: ref is the ID of the
+	// message, as Ref returns it, or "", and more says whether m may be on the next page. Both are nil for receivers
+	// without such a list.
 	Find  func(m Message, page int) (Request, error)
 	Found func(m Message, a Answer) (ref string, more bool)
 }
 
-// Request is what goes to a receiver. Its URL and its headers may be secret.
+// Request is a request to a receiver. Its URL and its headers may contain secrets.
 type Request struct {
 	Method string
 	URL    string
-	// PublicQuery is sent behind URL. Nothing in it is secret.
+	// PublicQuery is appended to URL. It contains no secrets.
 	PublicQuery string
 	Header      http.Header
 	Body        []byte
-	Mail        *mail.Mail // in the place of all the others, where the destination makes mails
+	Mail        *mail.Mail // set instead of all other fields if Destination.IsMail
 }
 
-// Answer is what came back.
+// Answer is the response of a receiver.
 type Answer struct {
 	Status int
 	Header http.Header
-	Body   []byte // its first 16 KiB
-	First  string // that of the message
+	Body   []byte // the first 16 KiB
+	First  string // the First of the message that was sent
 }
 
-// Verdict says what an answer means. The zero Verdict is that the receiver has the message.
+// Verdict says what a response means. The zero Verdict means that the receiver has accepted the message.
 type Verdict struct {
-	Reason string        // why it does not, and what to do, for people; empty when it does
-	Wait   time.Duration // how long it wants to be left alone
-	Final  bool          // it will never take this message
-	Lost   bool          // it knows the First of the message no more: the next attempt has none
+	Reason string        // why it has not, and what to do about it, for people; "" if it has
+	Wait   time.Duration // how long to wait before the next attempt
+	Final  bool          // the receiver will never accept this message, so it is not retried
+	Lost   bool          // the receiver does not know Message.First any more, so the next attempt has none
 }
 
-// Set is all destinations that there are.
+// Set is a list of destinations.
 type Set []*Destination
 
-// Named returns the destination of a name; nil when there is none.
+// Named returns the destination with a name, or nil.
 func (s Set) Named(name string) *Destination {
 	if i := slices.IndexFunc(s, func(d *Destination) bool { return d.Name == name }); i >= 0 {
 		return s[i]
@@ -114,10 +118,10 @@ func (s Set) Named(name string) *Destination {
 	return nil
 }
 
-// Uses reports whether a field of an endpoint means something to the destination.
+// Uses reports whether the destination uses a setting of endpoints; see Fields.
 func (d *Destination) Uses(field string) bool { return slices.Contains(d.Fields, field) }
 
-// Users names the destinations that a field means something to, as a sentence has them.
+// Users returns the names of the destinations that use a setting, separated by commas.
 func (s Set) Users(field string) string {
 	var names []string
 	for _, d := range s {

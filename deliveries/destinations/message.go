@@ -24,7 +24,8 @@ type Message struct {
 	Error  string // why it failed
 	Key    string // the same for all events about the same thing; empty where none is known
 	First  string // what the receiver calls the first message with this Key; empty for that one
-	Title  string // of what is resolved
+	Title  string // of what it is about, such as an alert; empty where that is not known
+	Firing bool   // that is an alert which was firing when it was reported
 	Note   string // what an event of another kind says
 	Link   string // to the run, for people; empty where there is none
 	Files  []File
@@ -96,6 +97,8 @@ func (m Message) State() State {
 	switch {
 	case m.Error != "" || m.GateFailed:
 		return Bad
+	case m.Kind == runCompleted && m.Firing: // the answer is there, and the alert goes on
+		return Neutral
 	case m.Kind == runCompleted || m.Kind == eventResolved:
 		return Good
 	}
@@ -107,14 +110,26 @@ func (m Message) Headline() string {
 	switch {
 	case m.Kind == eventResolved:
 		return "Resolved: " + cmp.Or(m.Title, m.Key, "what was reported")
+	case m.Kind == runCompleted && m.Title != "" && m.Firing && !strings.Contains(m.Title, " firing"): // as in "2 firing: DiskFull"
+		return "Firing: " + m.Title
 	case m.Kind == runCompleted:
-		return cmp.Or(m.Agent, "Beckon")
+		return cmp.Or(m.Title, m.Agent, "Beckon")
+	case m.Kind == runFailed && m.Title != "":
+		return strings.TrimSpace(m.Agent+" failed: ") + " " + m.Title
 	case m.Kind == runFailed:
 		return strings.TrimSpace(m.Agent + " failed")
 	case m.Kind == runWaiting:
 		return cmp.Or(m.Agent, "A run") + " waits for a decision"
 	}
 	return strings.TrimPrefix(m.Agent+": "+m.Type, ": ")
+}
+
+// HeadlineThere is Headline for a message that stands where the thing it is about is, whose title it need not say.
+func (m Message) HeadlineThere() string {
+	if m.Kind != eventResolved {
+		m.Title = ""
+	}
+	return m.Headline()
 }
 
 // Markdown is what the message says below its headline. JSON is shown as it is, in lines.

@@ -167,16 +167,8 @@ func (e *Editor) apply(ctx context.Context, c *change) (shown secret.String, err
 		if err != nil {
 			return "", err
 		}
-		have, next, err := c.plan(before)
+		have, next, after, err := e.planned(before, c)
 		if err != nil {
-			return "", err
-		}
-		planned, err := before.stored.with(c.key, next)
-		if err != nil {
-			return "", err
-		}
-		after := e.Nouns.view(before.File, planned, key{})
-		if err := judge(before, after, c); err != nil {
 			return "", err
 		}
 		unchanged := false
@@ -200,6 +192,29 @@ func (e *Editor) apply(ctx context.Context, c *change) (shown secret.String, err
 		}
 	}
 	return "", problem.New(problem.Unavailable, "busy", "Others are changing the configuration at the same time. Try again in a moment.")
+}
+
+// planned returns what a change would make of a View, unless it would break something.
+func (e *Editor) planned(before *View, c *change) (have, next *Record[Resource], after *View, err error) {
+	if have, next, err = c.plan(before); err != nil {
+		return nil, nil, nil, err
+	}
+	planned, err := before.stored.with(c.key, next)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	after = e.Nouns.view(before.File, planned, key{})
+	return have, next, after, judge(before, after, c)
+}
+
+// check returns why a change cannot be made, and makes none.
+func (e *Editor) check(ctx context.Context, c *change) error {
+	v, err := e.View(ctx)
+	if err != nil {
+		return err
+	}
+	_, _, _, err = e.planned(v, c)
+	return err
 }
 
 // write writes a change with its audit entry, and what belongs to it.

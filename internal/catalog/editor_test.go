@@ -420,3 +420,19 @@ func TestEditorsAtTheSameTime(t *testing.T) {
 		require.Len(t, won, 1)
 	})
 }
+
+// CheckNew says what Create would say, and creates nothing.
+func TestEditorChecksWithoutCreating(t *testing.T) {
+	editing(t, func(t *testing.T, b *editorBench, ctx context.Context) {
+		require.NoError(t, b.commands().CheckNew(ctx, commands.Command{Name: "Daily", Prompt: "x"}))
+		_, err := b.commands().Get(ctx, "daily")
+		require.True(t, problem.Is(err, problem.NotFound))
+		_, _, err = b.commands().Create(ctx, "mia", commands.Command{ID: "taken", Prompt: "x"})
+		require.NoError(t, err)
+		for _, item := range []commands.Command{{Name: "Daily"}, {ID: "taken", Prompt: "x"}, {Prompt: "x"}, {ID: "x", Prompt: "x", AgentID: "gone"}} {
+			_, _, want := b.commands().Create(ctx, "mia", item)
+			require.Error(t, want, item)
+			require.EqualError(t, b.commands().CheckNew(ctx, item), want.Error())
+		}
+	})
+}

@@ -92,8 +92,21 @@ func (s Section[T]) Used(item T) (T, error) {
 // made from its name. A Conflict "already_exists" says that the id is taken. unreadable is what could not be read of it: then it
 // is not made, and the error has that with all that is wrong besides.
 func (s Section[T]) Create(ctx context.Context, who string, item T, unreadable ...problem.Field) (Record[T], secret.String, error) {
-	next := Record[Resource]{Item: s.noun.revised(nil, item), Version: 1, Origin: FromDatabase}
-	c := &change{who: who, key: key{s.Section, item.Key()}, unreadable: unreadable}
+	c, next := s.creation(who, item, unreadable)
+	shown, err := s.editor.apply(ctx, c)
+	return typed[T](*next), shown, err
+}
+
+// CheckNew returns the error that Create would return now, and creates nothing.
+func (s Section[T]) CheckNew(ctx context.Context, item T, unreadable ...problem.Field) error {
+	c, _ := s.creation("", item, unreadable)
+	return s.editor.check(ctx, c)
+}
+
+// creation plans to add one. next is what it will be.
+func (s Section[T]) creation(who string, item T, unreadable problem.Fields) (c *change, next *Record[Resource]) {
+	next = &Record[Resource]{Item: s.noun.revised(nil, item), Version: 1, Origin: FromDatabase}
+	c = &change{who: who, key: key{s.Section, item.Key()}, unreadable: unreadable}
 	made := ""
 	if c.key.id == "" {
 		if made = idFrom(nameOf(item)); made == "" {
@@ -107,14 +120,13 @@ func (s Section[T]) Create(ctx context.Context, who string, item T, unreadable .
 		}
 		switch e := v.entries[c.key]; {
 		case e == nil:
-			return nil, &next, nil
+			return nil, next, nil
 		case e.Origin == FromConfig:
 			return nil, nil, s.managedByConfig(c.key.id)
 		}
 		return nil, nil, problem.New(problem.Conflict, "already_exists", "There is already %s %q.", withArticle(s.One), c.key.id)
 	}
-	shown, err := s.editor.apply(ctx, c)
-	return typed[T](next), shown, err
+	return c, next
 }
 
 // Insert adds one as it is: without a look at the others, and without an audit entry.

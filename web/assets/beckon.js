@@ -67,6 +67,23 @@ for (const form of document.querySelectorAll("form:has(.savebar [data-unsaved])"
   });
 }
 
+// The ID of a new resource is made from its name, as internal/catalog/ids.go does. This only shows what it will be.
+const latin = { ß: "ss", æ: "ae", œ: "oe", ø: "o", đ: "d", ð: "d", ħ: "h", ı: "i", ł: "l", ŋ: "n", þ: "th", ŧ: "t" };
+function idFrom(name) {
+  const words = name.toLowerCase().normalize("NFKD").replace(/[\p{Mn}'’]/gu, "").replace(/[ßæœøđðħıłŋþŧ]/g, (letter) => latin[letter]);
+  return words.replace(/[^a-z0-9]+/g, "-").replace(/^-/, "").slice(0, 63).replace(/-+$/, "");
+}
+for (const fold of document.querySelectorAll("[data-id-from]")) {
+  const name = document.getElementById(fold.dataset.idFrom);
+  const own = fold.querySelector("input");
+  const shown = fold.querySelector("[data-id]");
+  const nothing = shown.textContent;
+  const show = () => (shown.textContent = own.value.trim() || idFrom(name.value) || (own.defaultValue ? "made from the name" : nothing));
+  name.addEventListener("input", show);
+  own.addEventListener("input", show);
+  show();
+}
+
 // What deletes asks for the name of what it deletes.
 document.addEventListener("input", (event) => {
   const wanted = event.target.dataset.confirms;

@@ -132,7 +132,7 @@ func TestTheSessionEndsBelowAForm(t *testing.T) {
 		b.login("correct horse")
 		b.title("Overview")
 		b.visit("/admin/commands/new")
-		b.fill(`input[name="id"]`, id)
+		b.ownID(id)
 		b.write(`textarea[name="prompt"]`, "A long prompt\nthat took me an hour")
 		b.do(chromedp.SetValue(chromedp.CSS(`[name="agentId"]`), "calm"))
 		call(b, network.ClearBrowserCookies, cdp.Empty{})

@@ -47,7 +47,7 @@ func (b *browser) createHub() string {
 	b.screenshot("callers")
 	b.press(`a[href$="source=github"]`)
 	b.title("New client: GitHub")
-	b.fill(`input[name="id"]`, "hub")
+	b.ownID("hub")
 	b.screenshot("client-new-github")
 	b.do(chromedp.Submit(chromedp.CSS(`#client input[name="id"]`)))
 	b.title("is ready")

@@ -89,7 +89,7 @@ agents: [{id: calm, provider: off}]
 	b.title("who calls?")
 	b.click("A script or a program")
 	b.title("New client: A script")
-	b.fill(`input[name="id"]`, "deploys")
+	b.ownID("deploys")
 	b.tick("#kind-passthrough")
 	b.tick(`input[name="allowedAgents"][value="calm"]`)
 	b.tick(`input[name="default"][value="calm"]`)

@@ -263,6 +263,15 @@ func (b *browser) fill(selector, text string) {
 	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
+// ownID types an ID of one's own into the form of a new resource, where it is folded.
+func (b *browser) ownID(id string) {
+	b.t.Helper()
+	if !get(b, chromedp.Evaluate[bool](`document.querySelector(".own-id").open`)) {
+		b.press(".own-id > summary")
+	}
+	b.fill(`input[name="id"]`, id)
+}
+
 // write types into a field of many lines that is empty, which Clear does not take.
 func (b *browser) write(selector, text string) {
 	b.t.Helper()

@@ -113,7 +113,7 @@ func (r receiver) look() destinations.Request {
 }
 
 func commentOf(m destinations.Message) string {
-	return m.FitBelow(markdown.GitHub.Strong(destinations.Cut(m.Headline(), maxHeadline)), markdown.GitHub, maxComment)
+	return m.FitBelow(markdown.GitHub.Strong(destinations.Cut(m.HeadlineThere(), maxHeadline)), markdown.GitHub, maxComment)
 }
 
 type status struct {

@@ -110,7 +110,7 @@ func (r receiver) look() destinations.Request {
 }
 
 func commentOf(m destinations.Message) string {
-	return m.FitBelow(markdown.GitLab.Strong(destinations.Cut(m.Headline(), maxHeadline)), markdown.GitLab, maxComment)
+	return m.FitBelow(markdown.GitLab.Strong(destinations.Cut(m.HeadlineThere(), maxHeadline)), markdown.GitLab, maxComment)
 }
 
 type status struct {

@@ -26,9 +26,9 @@ import (
 	"beckon/runs"
 )
 
-// signing is a sender whose requests are signed over their raw bytes, and that wants to be told in its own words.
-func signing(key string) *calls.Sender {
-	return &calls.Sender{
+// signing is a channel whose requests are signed over their raw bytes, and whose responses have a format of their own.
+func signing(key string) *calls.Channel {
+	return &calls.Channel{
 		Source: runs.SourceWebhook,
 		Verify: func(_ context.Context, all *clients.Set, r *calls.Request) (*clients.Member, error) {
 			if err := r.ReadBody(100); err != nil {
@@ -83,8 +83,9 @@ func signedRequest(body, signature string) (r *calls.Request, reads *int) {
 		}}, reads
 }
 
-// A sender may need the body to prove itself. It is read once, and what proves nothing takes nothing of the client's limits.
-func TestASenderProvesItselfByItsBody(t *testing.T) {
+// A channel may need the body to authenticate a call. The body is read once, and a call that is not authenticated
+// takes nothing of the client's limits.
+func TestAChannelAuthenticatesByTheBody(t *testing.T) {
 	budget := memory.NewBudget(1 << 20)
 	s := newService(t, budget)
 	for range 3 {
