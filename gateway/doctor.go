@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// openTimeout is how long the database may take to be opened.
+	// openTimeout is how long the database may take to be opened, and to be read.
 	openTimeout = 10 * time.Second
 	// examineTimeout is how long all checks may take together that a page waits for.
 	examineTimeout = 25 * time.Second
@@ -96,7 +96,9 @@ func (in *installation) checks(ctx context.Context) []doctor.Check {
 		{Name: "public URL", Look: func(context.Context) doctor.Finding { return checkPublicURL(in.begun, in.address) }},
 		{Name: "certificate", Look: func(context.Context) doctor.Finding { return checkCertificate(in.current.Egress.ClientCert) }},
 	}
-	v, err := in.view(ctx)
+	within, cancel := context.WithTimeout(ctx, openTimeout) // which leaves time for the checks
+	defer cancel()
+	v, err := in.view(within)
 	if err != nil {
 		return list // the check of the database says why
 	}
