@@ -181,6 +181,18 @@ func member(t *testing.T, document, name string) json.RawMessage {
 	return all[name]
 }
 
+// An alert whose run has failed is known, as any other: only what is new starts a run.
+func TestFailedRunsKeepTheirAlerts(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, address string) {
+		c := newCoalescing(t, address, false)
+		c.model.Close()
+		failed := c.fire("many", alerts("one", "disk"))
+		require.Equal(t, runs.Failed, c.awaitEnd(failed).Status)
+		require.Equal(t, failed, c.fire("many", alerts("one", "disk")))
+		require.NotEqual(t, failed, c.fire("many", alerts("one", "disk@10:00")))
+	})
+}
+
 // Resolved closes a key: it is noted on the run and told, once, and the next firing has a run of its own.
 func TestResolvedClosesAKey(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, address string) {

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
-	"strings"
 
 	"beckon/agents"
 	"beckon/internal/catalog"
@@ -37,7 +36,7 @@ func ImportOptions() magec.Options {
 }
 
 // Check finds all that is wrong with a configuration file, and returns what it declares. withDatabase joins that with the
-// resources of its database, which is migrated where it needs to be.
+// resources of its database, which has to be there, and is migrated where it needs to be.
 func Check(ctx context.Context, path string, withDatabase bool) (*catalog.View, error) {
 	nouns := allNouns(silent, nil, nil)
 	join := func(f catalog.File) (*catalog.View, error) { return nouns.View(f), nil }
@@ -51,22 +50,26 @@ func Check(ctx context.Context, path string, withDatabase bool) (*catalog.View, 
 	return config.Check(path, os.LookupEnv, nouns, join)
 }
 
-// Export writes what a configuration and its database declare, as a configuration file without secrets.
-func Export(ctx context.Context, w io.Writer, c *config.Config) error {
+// Export writes what a configuration and its database declare, as a configuration file without secrets. Where there is a file and no
+// database yet, it is what the file declares; notice says so.
+func Export(ctx context.Context, w io.Writer, c *config.Config) (notice string, err error) {
 	v, err := joinStored(ctx, c, c)
+	if errors.Is(err, fs.ErrNotExist) && c.File() != "" {
+		v, notice, err = allNouns(silent, nil, nil).View(c), "only the file is exported: "+err.Error()+".", nil
+	}
 	if err == nil {
 		err = c.Err(v.Mistakes())
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
-	return config.Export(w, c, v)
+	return notice, config.Export(w, c, v)
 }
 
 // OpenEditor returns what changes the resources of a configuration's database, whether a gateway runs or not: one that
 // runs puts the changes in force. Its store is the caller's to close.
 func OpenEditor(ctx context.Context, c *config.Config) (*catalog.Editor, error) {
-	db, err := openDatabase(ctx, c, silent)
+	db, err := openUsed(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -77,15 +80,9 @@ func OpenEditor(ctx context.Context, c *config.Config) (*catalog.Editor, error) 
 	return editor, nil
 }
 
-// joinStored joins a file with what the database of a configuration has; a SQLite file that does not exist has nothing,
-// and is not made.
+// joinStored joins a file with what the database of a configuration has.
 func joinStored(ctx context.Context, c *config.Config, f catalog.File) (*catalog.View, error) {
-	if path, isFile := strings.CutPrefix(c.Database.URL.Reveal(), "sqlite:"); isFile {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return allNouns(silent, nil, nil).View(f), nil
-		}
-	}
-	db, err := openDatabase(ctx, c, silent)
+	db, err := openUsed(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -112,9 +109,19 @@ func openAsIs(ctx context.Context, c *config.Config) (*database, error) {
 	return newDatabase(ctx, c, s, silent), nil
 }
 
+// openDatabase opens the database of a gateway, and creates or migrates it.
 func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger) (*database, error) {
-	s, err := store.OpenWith(ctx, c.Database.URL.Reveal(),
-		store.Options{ReadURL: c.Database.ReadURL.Reveal(), MaxConnections: c.Database.MaxConnections}, log)
+	return openWith(ctx, c, store.Options{}, log)
+}
+
+// openUsed is openDatabase for commands: they create none.
+func openUsed(ctx context.Context, c *config.Config) (*database, error) {
+	return openWith(ctx, c, store.Options{MustExist: true}, silent)
+}
+
+func openWith(ctx context.Context, c *config.Config, o store.Options, log *slog.Logger) (*database, error) {
+	o.ReadURL, o.MaxConnections = c.Database.ReadURL.Reveal(), c.Database.MaxConnections
+	s, err := store.OpenWith(ctx, c.Database.URL.Reveal(), o, log)
 	if err != nil {
 		return nil, err
 	}

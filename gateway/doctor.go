@@ -88,6 +88,7 @@ func (g *Gateway) examine(ctx context.Context, network bool) (found []doctor.Fin
 func (in *installation) checks(ctx context.Context) []doctor.Check {
 	list := []doctor.Check{
 		configurationCheck(in.path),
+		{Name: "environment", Look: func(context.Context) doctor.Finding { return checkEnvironment(in.begun) }},
 		{Name: "database", Look: in.checkDatabase},
 		{Name: "secrets", Look: in.checkSecrets},
 		{Name: "disk", Look: func(context.Context) doctor.Finding { return checkDisk(in.begun) }},

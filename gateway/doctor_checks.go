@@ -46,9 +46,21 @@ func checkConfiguration(ctx context.Context, path string) doctor.Finding {
 	return doctor.Well("%s has no mistakes.", path)
 }
 
+func checkEnvironment(c *config.Config) doctor.Finding {
+	unused := c.UnusedVariables(os.Environ())
+	if len(unused) == 0 {
+		return doctor.Well("Each variable that begins with BECKON_ is used.")
+	}
+	says := make([]string, len(unused))
+	for i, f := range unused {
+		says[i] = fmt.Sprintf("%s %v", f.ID, f.Fields.Err())
+	}
+	return doctor.Finding{Status: doctor.Warning, Says: strings.Join(says, " "), Todo: "Correct their names, or remove them."}
+}
+
 func (in *installation) checkDatabase(ctx context.Context) doctor.Finding {
 	if errors.Is(in.dbFailure, os.ErrNotExist) {
-		return doctor.Well("There is none yet; the first start makes it.")
+		return doctor.Well("There is none yet%s; the first start makes it. If a gateway runs already, do this in its folder, or name its file with --config.", atPath(in.begun))
 	}
 	if in.dbFailure != nil {
 		return doctor.Finding{Status: doctor.Bad, Says: in.dbFailure.Error(), Todo: "See whether database.url is right, the database runs, and its user may connect."}
@@ -73,6 +85,15 @@ func (in *installation) checkDatabase(ctx context.Context) doctor.Finding {
 			Todo: "Make a backup (`beckon backup`); the next start migrates it."}
 	}
 	return doctor.Well("It can be read, and is at version %d.", version)
+}
+
+// atPath says where the file of a database is; empty for PostgreSQL.
+func atPath(c *config.Config) string {
+	path, isFile := strings.CutPrefix(c.Database.URL.Reveal(), "sqlite:")
+	if whole, err := filepath.Abs(path); isFile && err == nil {
+		return " at " + whole
+	}
+	return ""
 }
 
 func (in *installation) checkSecrets(ctx context.Context) doctor.Finding {

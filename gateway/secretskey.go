@@ -66,7 +66,7 @@ func RotateSecrets(ctx context.Context, c *config.Config) (r sealed.Resealed, er
 	if c.Server.PreviousSecretsKey == "" {
 		return r, errors.New("server.previousSecretsKey is empty: set it to the key before, and server.secretsKey to the new one, restart all gateways, and then rotate")
 	}
-	db, err := openDatabase(ctx, c, silent)
+	db, err := openUsed(ctx, c)
 	if err != nil {
 		return r, err
 	}

@@ -12,8 +12,11 @@ import (
 )
 
 const (
-	// retainBatch bounds what one transaction deletes, so that calls don't wait for it.
+	// retainBatch bounds what one transaction deletes in SQLite, where calls wait for it.
 	retainBatch = 50
+	// sharedRetainBatch does so in PostgreSQL, where they do not, and many small transactions cost more than a few: see decision 056.
+	// With more, PostgreSQL reads all of a small table rather than look so many runs up.
+	sharedRetainBatch = 200
 	// deltaLife is how long pieces of text are kept behind the end of their run, for followers that are behind.
 	deltaLife = 30 * time.Second
 	// oldestPieces bounds the runs whose pieces one transaction removes.
@@ -37,11 +40,14 @@ func (s *Service) trim(ctx context.Context) error {
 // retain deletes the runs that were begun before a time and have ended, with all that belongs to them, and the
 // idempotency keys that are over. A run of whose events somebody is still to be told is kept until then.
 func (s *Service) retain(ctx context.Context, before time.Time) error {
-	limit := "run_" + oldest(before)
-	for after, last, n := "", "", retainBatch; n == retainBatch; after = last {
+	limit, batch := "run_"+oldest(before), retainBatch
+	if s.Store.Shared() {
+		batch = sharedRetainBatch
+	}
+	for after, last, n := "", "", batch; n == batch; after = last {
 		began := time.Now()
 		err := s.Store.Write(ctx, func(tx store.Tx) error {
-			ids, err := endedBetween(tx, after, limit, retainBatch)
+			ids, err := endedBetween(tx, after, limit, batch)
 			if n = len(ids); err != nil || n == 0 {
 				return err
 			}

@@ -41,9 +41,16 @@ var errNoAdmin = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
 
 var errCrossOrigin = problem.New(problem.Denied, "cross_origin", "A page of another origin made your browser send this. Use the admin token for calls from elsewhere.")
 
-// addAdmin adds the admin routes, and the document of all routes.
-func (s *Server) addAdmin() {
-	api := s.newAPI()
+// adminAPI is the routes for administrators, and the document of all routes. Their schemas take as much memory as all else that a
+// gateway holds at rest, so it is made with the first request for either.
+type adminAPI struct {
+	echo     *echo.Echo
+	document func() ([]byte, error) // OpenAPI, as JSON
+}
+
+func (s *Server) newAdminAPI() adminAPI {
+	e := s.newEcho()
+	api := s.newAPI(e)
 	s.addNouns(api)
 	s.registerActions(api)
 	s.registerTools(api)
@@ -52,7 +59,7 @@ func (s *Server) addAdmin() {
 	s.registerData(api)
 	s.registerRequests(api)
 	s.describe(api)
-	s.finishDocument(api)
+	return adminAPI{e, finishedDocument(api)}
 }
 
 type adminKey struct{}

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 	"github.com/danielgtaylor/huma/v2/validation"
 	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/labstack/echo/v4"
 
 	"beckon/artifacts"
 	"beckon/internal/problem"
@@ -21,14 +22,14 @@ import (
 
 // newAPI returns the API that reads, validates and documents the admin routes. What goes wrong in it comes to
 // answerError like everything else.
-func (s *Server) newAPI() huma.API {
+func (s *Server) newAPI(e *echo.Echo) huma.API {
 	schemas := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshalStrictly}
 	config := huma.Config{OpenAPI: s.newDocument(schemas), DefaultFormat: "application/json", RejectUnknownQueryParameters: true,
 		Formats:      map[string]huma.Format{"application/json": format, "json": format}, // "json" is what huma looks for with …+json
 		Transformers: []huma.Transformer{catchProblem}}
 	config.FieldsOptionalByDefault = true
-	api := humaecho.New(s.echo, config)
+	api := humaecho.New(e, config)
 	api.UseMiddleware(s.exchange)
 	return api
 }

@@ -8,7 +8,9 @@ import (
 )
 
 // Routes are what the server answers.
-func (s *Server) Routes() []*echo.Route { return s.echo.Routes() }
+func (s *Server) Routes() []*echo.Route {
+	return append(s.echo.Routes(), s.adminAPI().echo.Routes()...)
+}
 
 // BoundListener has a listener accept no more than so many connections at the same time.
 func BoundListener(l net.Listener, most int, log *slog.Logger) net.Listener {

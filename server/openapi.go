@@ -60,8 +60,8 @@ func problemResponse(code int) *huma.Response {
 		"application/problem+json": {Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}}}}
 }
 
-// finishDocument mends what huma gets wrong about answers, and keeps the document as it is served.
-func (s *Server) finishDocument(api huma.API) {
+// finishedDocument mends what huma gets wrong about answers, and returns the document as it is served.
+func finishedDocument(api huma.API) func() ([]byte, error) {
 	document := api.OpenAPI()
 	schemas := document.Components.Schemas.Map()
 	delete(schemas, "ErrorModel") // huma's own, which nobody is answered with
@@ -80,7 +80,7 @@ func (s *Server) finishDocument(api huma.API) {
 			orNullSchemas(schemas[name])
 		}
 	}
-	s.document = sync.OnceValues(document.MarshalJSON) // which takes as long as the rest of a start, and few ask for it
+	return sync.OnceValues(document.MarshalJSON) // which takes long, and few ask for it
 }
 
 // orNullSchemas lets an error be null where there is none: huma cannot say that of objects.
@@ -101,7 +101,7 @@ func operationsOf(item *huma.PathItem) map[string]*huma.Operation {
 
 // openAPI answers with the document of all routes.
 func (s *Server) openAPI(c echo.Context) error {
-	document, err := s.document()
+	document, err := s.adminAPI().document()
 	if err != nil {
 		return fmt.Errorf("write the OpenAPI document: %w", err)
 	}

@@ -36,7 +36,7 @@ type KeepRefused func(ctx context.Context, list []store.RefusedCall) error
 // refusedLog writes refused calls to the database. Its goroutine begins with start and ends with stopWriting.
 type refusedLog struct {
 	keep    KeepRefused
-	queue   chan store.RefusedCall
+	queue   chan *store.RefusedCall
 	dropped func(n int)
 	log     *slog.Logger
 	pause   time.Duration
@@ -47,7 +47,7 @@ type refusedLog struct {
 
 // newRefusedLog returns a log that has not started. Where keep is nil it drops everything.
 func newRefusedLog(keep KeepRefused, dropped func(n int), log *slog.Logger) *refusedLog {
-	return &refusedLog{keep: keep, queue: make(chan store.RefusedCall, maxRefusedWaiting), dropped: dropped, log: log, pause: refusedPause,
+	return &refusedLog{keep: keep, queue: make(chan *store.RefusedCall, maxRefusedWaiting), dropped: dropped, log: log, pause: refusedPause,
 		stop: make(chan struct{}), done: make(chan struct{})}
 }
 
@@ -72,8 +72,9 @@ func (r *refusedLog) add(describe func() store.RefusedCall) {
 		r.dropped(1)
 		return
 	}
+	call := describe()
 	select {
-	case r.queue <- describe():
+	case r.queue <- &call:
 	default:
 		r.dropped(1)
 	}
@@ -85,10 +86,10 @@ func (r *refusedLog) write() {
 		select {
 		case first := <-r.queue:
 			if !r.wait() {
-				r.save(r.fillBatch([]store.RefusedCall{first}, maxRefusedWaiting+1))
+				r.save(r.fillBatch([]store.RefusedCall{*first}, maxRefusedWaiting+1))
 				return
 			}
-			r.save(r.fillBatch([]store.RefusedCall{first}, refusedBatch))
+			r.save(r.fillBatch([]store.RefusedCall{*first}, refusedBatch))
 		case <-r.stop:
 			r.save(r.fillBatch(nil, maxRefusedWaiting))
 			return
@@ -113,7 +114,7 @@ func (r *refusedLog) fillBatch(batch []store.RefusedCall, limit int) []store.Ref
 	for len(batch) < limit {
 		select {
 		case call := <-r.queue:
-			batch = append(batch, call)
+			batch = append(batch, *call)
 		default:
 			return batch
 		}

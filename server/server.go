@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -85,7 +86,7 @@ type Server struct {
 	pages      Pages // nil for none
 	proxies    proxies
 	followers  followers
-	document   func() ([]byte, error) // OpenAPI, as JSON
+	adminAPI   func() adminAPI // is made when it is first asked for
 	refusedLog *refusedLog
 	http       *http.Server
 	unused     unusedConnections
@@ -99,14 +100,12 @@ func New(c Config) (*Server, error) {
 	c.HeaderTimeout, c.BodyTimeout = cmp.Or(c.HeaderTimeout, defaultHeaderTimeout), cmp.Or(c.BodyTimeout, defaultBodyTimeout)
 	c.AnswerTimeout, c.Heartbeat = cmp.Or(c.AnswerTimeout, defaultAnswerTimeout), cmp.Or(c.Heartbeat, defaultHeartbeat)
 	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections())
-	s := &Server{Config: c, echo: echo.New(), base: basepath.Of(c.PublicURL), proxies: proxies{trusted: c.TrustedProxies},
+	s := &Server{Config: c, base: basepath.Of(c.PublicURL), proxies: proxies{trusted: c.TrustedProxies},
 		followers: followers{limit: min(max(c.MaxConnections/2, 1), maxFollowers), open: map[string]int{}}}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.unused.closing = s.closing
 	s.refusedLog = newRefusedLog(c.KeepRefused, c.Calls.Metrics.RefusedForgotten, c.Log)
-	s.echo.HTTPErrorHandler = s.answerError
-	s.echo.IPExtractor = s.proxies.extractor()
-	s.echo.Use(decodeParams, s.observe, s.allowOrigins, s.refuseCalls, s.requireAdmin, requireText)
+	s.echo, s.adminAPI = s.newEcho(), sync.OnceValue(s.newAdminAPI)
 	s.echo.GET("/healthz", s.health)
 	s.echo.GET("/readyz", s.ready)
 	c.Calls.Metrics.Ready(func() bool { return s.readiness(context.Background()) == nil })
@@ -133,7 +132,6 @@ func New(c Config) (*Server, error) {
 	s.echo.GET(share.ApprovalPath+":id/:call", s.showApproval)
 	s.echo.POST(share.ApprovalPath+":id/:call", s.decideByLink)
 	s.addForms()
-	s.addAdmin()
 	if c.Pages != nil {
 		var err error
 		if s.pages, err = c.Pages(s); err != nil {
@@ -149,6 +147,15 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
+// newEcho returns an Echo without routes, whose requests pass what every request passes.
+func (s *Server) newEcho() *echo.Echo {
+	e := echo.New()
+	e.HTTPErrorHandler = s.answerError
+	e.IPExtractor = s.proxies.extractor()
+	e.Use(decodeParams, s.observe, s.allowOrigins, s.refuseCalls, s.requireAdmin, requireText)
+	return e
+}
+
 // ServeHTTP answers one request. HEAD is answered as GET is, without the body, which net/http leaves out (RFC 9110, section
 // 9.3.2); a stream has no end that it could be answered from.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -156,7 +163,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(context.WithValue(r.Context(), askedForHead{}, true)) // a shallow copy
 		r.Method = http.MethodGet
 	}
-	s.echo.ServeHTTP(w, s.base.Request(withDecodedPath(r)))
+	r = s.base.Request(withDecodedPath(r))
+	if isAdminPath(echo.GetPath(r)) {
+		s.adminAPI().echo.ServeHTTP(w, r)
+		return
+	}
+	s.echo.ServeHTTP(w, r)
 }
 
 // askedForHead is the key of a context under which a request says that it was a HEAD.

@@ -13,6 +13,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 
@@ -37,24 +38,20 @@ var assetTypes = map[string]string{
 	".txt": "text/plain; charset=utf-8",
 }
 
-// assets are the files behind the pages, packed once. Their addresses contain their fingerprint, so that browsers keep
-// them for good.
+// assets are the files behind the pages. Their addresses contain their fingerprint, so that browsers keep them for good.
 type assets map[string]asset
 
 type asset struct {
 	mediaType   string
-	packed      []byte // gzip
 	fingerprint string
+	packed      func() ([]byte, error) // gzip
 }
 
-// loadAssets reads every file of a folder and below. A name ending in .gz is packed already.
+// loadAssets reads every file of a folder and below. A name ending in .gz is packed already. Others are packed when they are first
+// asked for.
 func loadAssets(files fs.FS) (assets, error) {
 	all := assets{}
-	packer, err := gzip.NewWriterLevel(io.Discard, gzip.BestCompression)
-	if err != nil {
-		return nil, err
-	}
-	err = fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -67,13 +64,12 @@ func loadAssets(files fs.FS) (assets, error) {
 		if !known {
 			return fmt.Errorf("%s has a type that pages don't use", name)
 		}
+		read := func() ([]byte, error) { return fs.ReadFile(files, name) }
 		if !isPacked {
-			if data, err = pack(packer, data); err != nil {
-				return err
-			}
+			read = sync.OnceValues(func() ([]byte, error) { return packFile(files, name) })
 		}
 		sum := sha256.Sum256(data)
-		all[base] = asset{mediaType, data, hex.EncodeToString(sum[:6])}
+		all[base] = asset{mediaType, hex.EncodeToString(sum[:6]), read}
 		return nil
 	})
 	if err != nil {
@@ -114,19 +110,36 @@ func (a assets) serve(c echo.Context) error {
 	if c.Param("fingerprint") == file.fingerprint {
 		header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
+	packed, err := file.packed()
+	if err != nil {
+		return fmt.Errorf("read an asset: %w", err)
+	}
 	if takesGzip(c.Request()) {
 		header.Set("Content-Encoding", "gzip")
-		header.Set("Content-Length", strconv.Itoa(len(file.packed)))
-		return c.Blob(http.StatusOK, file.mediaType, file.packed)
+		header.Set("Content-Length", strconv.Itoa(len(packed)))
+		return c.Blob(http.StatusOK, file.mediaType, packed)
 	}
-	plain, err := gzip.NewReader(bytes.NewReader(file.packed))
+	plain, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		return fmt.Errorf("unpack an asset: %w", err)
 	}
 	return c.Stream(http.StatusOK, file.mediaType, plain)
 }
 
-// pack uses the packer again: a new one costs more than the files do.
+// packFile returns a file as gzip.
+func packFile(files fs.FS, name string) ([]byte, error) {
+	data, err := fs.ReadFile(files, name)
+	if err != nil {
+		return nil, err
+	}
+	packer, err := gzip.NewWriterLevel(io.Discard, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	return pack(packer, data)
+}
+
+// pack uses a packer that may have been used before: a new one costs more than most pages do.
 func pack(packer *gzip.Writer, data []byte) ([]byte, error) {
 	var b bytes.Buffer
 	packer.Reset(&b)

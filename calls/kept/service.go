@@ -36,7 +36,7 @@ type Config struct {
 // Service keeps requests. A nil one keeps none.
 type Service struct {
 	Config
-	queue    chan item
+	queue    chan *item
 	bytes    atomic.Int64 // of the bodies in the queue
 	stopping sync.Once
 	stop     chan struct{}
@@ -52,7 +52,7 @@ type item struct {
 
 // New returns a service that writes until Close.
 func New(c Config) *Service {
-	s := &Service{Config: c, queue: make(chan item, maxWaiting), stop: make(chan struct{}), done: make(chan struct{})}
+	s := &Service{Config: c, queue: make(chan *item, maxWaiting), stop: make(chan struct{}), done: make(chan struct{})}
 	go s.write()
 	return s
 }
@@ -65,7 +65,7 @@ func (s *Service) Add(r Request, most int) {
 	size := int64(len(r.Body))
 	if s.bytes.Add(size) <= maxWaitingBytes {
 		select {
-		case s.queue <- item{Request: r, most: most}:
+		case s.queue <- &item{Request: r, most: most}:
 			return
 		default:
 		}
@@ -89,7 +89,7 @@ func (s *Service) Close(ctx context.Context) error {
 func (s *Service) flush(ctx context.Context) error {
 	written := make(chan struct{})
 	select {
-	case s.queue <- item{written: written}:
+	case s.queue <- &item{written: written}:
 	case <-s.done:
 		return nil
 	case <-ctx.Done():
@@ -120,8 +120,8 @@ func (s *Service) write() {
 }
 
 // batch adds what is waiting.
-func (s *Service) batch(first item) []item {
-	list := []item{first}
+func (s *Service) batch(first *item) []*item {
+	list := []*item{first}
 	for len(list) < maxBatch {
 		select {
 		case next := <-s.queue:
@@ -133,7 +133,7 @@ func (s *Service) batch(first item) []item {
 	return list
 }
 
-func (s *Service) save(list []item) {
+func (s *Service) save(list []*item) {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
 	most := map[string]int{}

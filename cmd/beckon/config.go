@@ -70,7 +70,12 @@ func (k checkCommand) Run(std streams) error {
 	mistakes, _ := errors.AsType[*config.Error](err)
 	var warnings, cautions []problem.Finding
 	if err == nil {
-		warnings, cautions = v.Warnings(), slices.Concat(v.Cautions(), gateway.Unpriced(v), safety.UnusedTools(v))
+		c, again := gateway.Load(path)
+		if again != nil {
+			return again // the file has changed meanwhile
+		}
+		warnings = v.Warnings()
+		cautions = slices.Concat(v.Cautions(), gateway.Unpriced(v), safety.UnusedTools(v), c.UnusedVariables(os.Environ()))
 	}
 	switch {
 	case k.JSON && (err == nil || mistakes != nil):
@@ -129,5 +134,9 @@ func (e exportCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	return gateway.Export(context.Background(), std.out, c)
+	notice, err := gateway.Export(context.Background(), std.out, c)
+	if notice != "" {
+		std.notice(notice)
+	}
+	return err
 }

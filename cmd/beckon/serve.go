@@ -51,6 +51,9 @@ func (s serveCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
+	for _, unused := range c.UnusedVariables(os.Environ()) {
+		log.Warn("an environment variable is not used", "variable", unused.ID, "reason", unused.Fields.Err().Error())
+	}
 	log.Info("listening", "address", listener.Addr().String(), "version", version, "config", c.File(), "database", c.Database.Shown())
 	fmt.Fprint(std.out, g.Welcome)
 	notify(log, daemon.SdNotifyReady)

@@ -46,6 +46,7 @@ type Config struct {
 	tree    *document         // nil without a file
 	lines   map[string]int    // by path: "clients[0].allowedAgents[1]"
 	sources map[string]Origin // by path, for the scalars that are not at their default
+	asked   map[string]bool   // the variables that were read, whether they are set or not
 	hidden  secret.Redactor   // what no message may show: see findings
 	tls     *egress.TLS       // what the files of Egress hold
 	skills  *skills.Library

@@ -19,8 +19,8 @@ const maxSecretFileBytes = 1 << 20
 // The sections whose keys can be set in the environment. Egress and retention can't, nor can resources.
 var overridable = []string{"server", "database", "admin", "log", "artifacts", "share", "smtp"}
 
-// override lays BECKON_SERVER_ADDRESS and its like over what the file said. Variables that name no setting are left
-// alone: Kubernetes puts BECKON_SERVER_PORT into every pod beside a service of that name.
+// override lays BECKON_SERVER_ADDRESS and its like over what the file said. Variables that name no setting are left to UnusedVariables:
+// they are no mistake, since Kubernetes puts BECKON_SERVER_PORT into every pod beside a service of that name.
 func (c *Config) override(env catalog.Env, found *findings) {
 	for key, field := range c.settings() {
 		section, name, _ := strings.Cut(key, ".")
@@ -49,7 +49,7 @@ func variableFor(section, name string, env catalog.Env, found *findings) (variab
 	var set []string
 	for _, spelling := range spellings(name) {
 		for _, suffix := range []string{"", "_FILE"} {
-			candidate := "BECKON_" + strings.ToUpper(section) + "_" + spelling + suffix
+			candidate := prefix + strings.ToUpper(section) + "_" + spelling + suffix
 			if value, _ := env(candidate); value != "" {
 				set, variable, text = append(set, candidate), candidate, value
 			}

@@ -70,7 +70,8 @@ func read(path string, env catalog.Env, nouns *catalog.Registry) (*Config, *find
 
 func readData(path string, data []byte, env catalog.Env, nouns *catalog.Registry, found *findings) *Config {
 	c := defaults(nouns)
-	c.file, c.hash = path, hashOf(data)
+	c.file, c.hash, c.asked = path, hashOf(data), map[string]bool{}
+	env = c.noting(env)
 	if c.tree = parse(data, found); c.tree == nil {
 		return nil
 	}
@@ -88,6 +89,14 @@ func readData(path string, data []byte, env catalog.Env, nouns *catalog.Registry
 	c.hidden = found.hidden
 	c.report(found, nouns.CheckFile(c))
 	return c
+}
+
+// noting notes which variables are read.
+func (c *Config) noting(env catalog.Env) catalog.Env {
+	return func(name string) (string, bool) {
+		c.asked[name] = true
+		return env(name)
+	}
 }
 
 func readLimited(path string, limit int64) ([]byte, error) {

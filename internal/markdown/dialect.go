@@ -27,8 +27,6 @@ type Dialect struct {
 	unmarked                 bool                // it has no marks: code is text like any other, and a link shows its URL
 }
 
-func (w *writer) escaped(text string) string { return w.escape(text) }
-
 // code writes a span of code. In it nobody is called, so that its @ stays, which silence puts back.
 func (w *writer) code(text string) string {
 	written := w.inCode(text)

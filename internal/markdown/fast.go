@@ -4,45 +4,33 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/text"
 )
 
 // parseFast reads what most answers keep to: paragraphs, headings with #, lists of one level, fenced code, emphasis with *, code spans
-// and links. It makes the tree that goldmark makes of the same text, so that what makes a text harmless stays in one place, and takes
-// a tenth of goldmark's time. It returns nil for a text with anything else in it.
-func parseFast(source string) ast.Node {
-	p := fastParser{source: source, document: ast.NewDocument()}
+// and links. It makes the tree that goldmark's is for the same text, in a tenth of its time. It returns nil for a text with anything
+// else in it.
+func parseFast(source string) tree {
+	p := fastParser{source: source, tree: make(tree, 1, 16+len(source)/20)}
 	if !p.blocks() {
 		return nil
 	}
-	return p.document
+	p.close(0)
+	return p.tree
 }
 
 type fastParser struct {
-	source   string
-	document *ast.Document
-	open     span      // the paragraph that the line before belongs to; empty where it belongs to none
-	list     *ast.List // the list that is open
-	items    []span    // of list
-
-	// Nodes that the next ones are taken from.
-	texts     []ast.Text
-	codes     []ast.CodeSpan
-	emphases  []ast.Emphasis
-	listItems []ast.ListItem
-	lines     []ast.TextBlock
+	source string
+	tree
+	open  span     // the paragraph that the line before belongs to; empty where it belongs to none
+	list  openList // the list that is open
+	items []span   // of list; none where none is open
 }
 
-// take takes a node of several that are made at once.
-func take[T any](nodes *[]T) *T {
-	if len(*nodes) == 0 {
-		*nodes = make([]T, 8)
-	}
-	n := &(*nodes)[0]
-	*nodes = (*nodes)[1:]
-	return n
+// openList is a list that is read.
+type openList struct {
+	marker  byte
+	number  int // of its first item; -1 where they have none
+	isLoose bool
 }
 
 // span is the text of a paragraph or an item. Its lines but the first begin with so many spaces.
@@ -69,7 +57,7 @@ func (p *fastParser) blocks() bool {
 				next, ok = p.fence(line[3:], next)
 			}
 		case line[0] == ' ':
-			ok = p.list != nil && !blank && p.continueItem(line, end)
+			ok = len(p.items) > 0 && !blank && p.continueItem(line, end)
 		default:
 			ok = p.textLine(line, at, end, blank)
 		}
@@ -87,7 +75,7 @@ func (p *fastParser) textLine(line string, at, end int, blank bool) bool {
 	switch {
 	case mark > 0:
 		return p.item(line, mark, number, span{at + mark, end, mark}, blank)
-	case !beginsText(line) || p.list != nil && !blank:
+	case !beginsText(line) || len(p.items) > 0 && !blank:
 		return false
 	case p.open.stop > 0:
 		p.open.stop = end
@@ -103,19 +91,18 @@ func (p *fastParser) item(line string, mark, number int, s span, blank bool) boo
 		return false
 	}
 	switch {
-	case p.list == nil:
-	case p.list.CanContinue(marker, isOrdered):
-		p.list.IsTight = p.list.IsTight && !blank
+	case len(p.items) == 0:
+	case p.list.marker == marker:
+		p.list.isLoose = p.list.isLoose || blank
 		p.items = append(p.items, s)
 		return true
 	case !blank || !p.closeList():
 		return false
 	}
-	p.list = ast.NewList(marker)
-	if isOrdered {
-		p.list.Start = number
+	if p.list = (openList{marker: marker, number: number}); !isOrdered {
+		p.list.number = -1
 	}
-	p.items = append(p.items[:0], s)
+	p.items = append(p.items, s)
 	return true
 }
 
@@ -139,9 +126,7 @@ func (p *fastParser) heading(line string, at int) bool {
 	if level > 6 || len(words) < 2 || words[0] != ' ' || words[1] == ' ' || words[len(words)-1] == '#' {
 		return false
 	}
-	h := ast.NewHeading(level)
-	p.document.AppendChild(p.document, h)
-	return p.inline(h, span{at + level + 1, at + len(line), 0})
+	return p.text(node{kind: kindHeading, number: int32(level)}, span{at + level + 1, at + len(line), 0})
 }
 
 // fence reads a block of code whose first line is read already, but for what stands behind its mark.
@@ -158,15 +143,7 @@ func (p *fastParser) fence(language string, start int) (next int, ok bool) {
 		if line != "```" {
 			return 0, false
 		}
-		var info *ast.Text
-		if language != "" {
-			info = ast.NewTextSegment(text.NewSegment(start-1-len(language), start-1))
-		}
-		code := ast.NewFencedCodeBlock(info)
-		if at > start {
-			code.Lines().Append(text.NewSegment(start, at))
-		}
-		p.document.AppendChild(p.document, code)
+		p.add(node{kind: kindCodeBlock, text: p.source[start:at]})
 		return next, true
 	}
 	return 0, false
@@ -178,36 +155,38 @@ func (p *fastParser) closeParagraph() bool {
 	if p.open.stop == 0 {
 		return true
 	}
-	n := ast.NewParagraph()
-	p.document.AppendChild(p.document, n)
 	s := p.open
 	p.open = span{}
-	return p.inline(n, s)
+	return p.text(node{kind: kindParagraph}, s)
 }
 
 func (p *fastParser) closeList() bool {
-	if p.list == nil {
+	if len(p.items) == 0 {
 		return true
 	}
-	list := p.list
-	p.list = nil
-	p.document.AppendChild(p.document, list)
+	kind := kindLine
+	if p.list.isLoose {
+		kind = kindParagraph
+	}
+	at := p.add(node{kind: kindList, number: int32(p.list.number)})
 	for _, s := range p.items {
-		var n ast.Node
-		if list.IsTight {
-			n = take(&p.lines)
-		} else {
-			n = ast.NewParagraph()
-		}
-		item := take(&p.listItems)
-		item.Offset = s.indent
-		item.AppendChild(item, n)
-		list.AppendChild(list, item)
-		if !p.inline(n, s) {
+		item := p.add(node{kind: kindItem})
+		if !p.text(node{kind: kind}, s) {
 			return false
 		}
+		p.close(item)
 	}
+	p.close(at)
+	p.items = p.items[:0]
 	return true
+}
+
+// text adds a node with the text that is in it.
+func (p *fastParser) text(n node, s span) bool {
+	at := p.add(n)
+	ok := p.inline(s)
+	p.close(at)
+	return ok
 }
 
 // itemMark returns the length of an item's mark with the space behind it, and its number; 0 where a line begins with none.

@@ -4,20 +4,19 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
 )
 
 // fastMark is an emphasis or a link that is open.
 type fastMark struct {
-	node, parent ast.Node
-	length       int // of its mark; 0 is a link
+	node   int
+	length int // of its mark; 0 is a link
 }
 
 // inline reads the text of a paragraph.
-func (p *fastParser) inline(parent ast.Node, s span) bool {
-	var open []fastMark
+func (p *fastParser) inline(s span) bool {
+	var marks [maxDepth]fastMark
+	open := marks[:0]
 	from := s.start // where the text begins that is not in the tree yet
 	source := p.source[:s.stop]
 	if source[s.stop-1] == ' ' || strings.Contains(source[s.start:], "]:") {
@@ -31,7 +30,7 @@ func (p *fastParser) inline(parent ast.Node, s span) bool {
 			if source[i-1] == ' ' {
 				return false
 			}
-			p.text(parent, from, i, true)
+			p.words(from, i, true)
 			i += 1 + s.indent
 			from = i
 		case c == '`':
@@ -43,10 +42,8 @@ func (p *fastParser) inline(parent ast.Node, s span) bool {
 			if code[0] == ' ' || code[length-1] == ' ' || strings.IndexByte(code, '\n') >= 0 || end < s.stop && source[end] == '`' {
 				return false
 			}
-			p.text(parent, from, i, false)
-			span := take(&p.codes)
-			parent.AppendChild(parent, span)
-			p.text(span, i+1, end-1, false)
+			p.words(from, i, false)
+			p.add(node{kind: kindCode, text: code})
 			i, from = end, end
 		case c == '*':
 			length := 1
@@ -60,17 +57,19 @@ func (p *fastParser) inline(parent ast.Node, s span) bool {
 			case opens && len(open) == maxDepth:
 				return false
 			case opens:
-				p.text(parent, from, i, false)
-				n := take(&p.emphases)
-				n.Level = length
-				parent.AppendChild(parent, n)
-				open, parent, from = append(open, fastMark{n, parent, length}), n, i+length
+				p.words(from, i, false)
+				kind := kindEmphasis
+				if length == 2 {
+					kind = kindStrong
+				}
+				open, from = append(open, fastMark{p.add(node{kind: kind}), length}), i+length
 			case closes:
 				if len(open) == 0 || open[len(open)-1].length != length {
 					return false
 				}
-				p.text(parent, from, i, false)
-				parent, open, from = open[len(open)-1].parent, open[:len(open)-1], i+length
+				p.words(from, i, false)
+				p.close(open[len(open)-1].node)
+				open, from = open[:len(open)-1], i+length
 			}
 			i += length
 		case c == '[':
@@ -79,10 +78,8 @@ func (p *fastParser) inline(parent ast.Node, s span) bool {
 					return false
 				}
 			}
-			p.text(parent, from, i, false)
-			n := ast.NewLink()
-			parent.AppendChild(parent, n)
-			open, parent = append(open, fastMark{n, parent, 0}), n
+			p.words(from, i, false)
+			open = append(open, fastMark{p.add(node{kind: kindLink}), 0})
 			i++
 			from = i
 		case c == ']':
@@ -90,9 +87,11 @@ func (p *fastParser) inline(parent ast.Node, s span) bool {
 			if length == 0 || len(open) == 0 || open[len(open)-1].length != 0 || source[i-1] == '[' {
 				return false
 			}
-			p.text(parent, from, i, false)
-			parent.(*ast.Link).Destination = []byte(source[i+2 : i+2+length])
-			parent, open = open[len(open)-1].parent, open[:len(open)-1]
+			p.words(from, i, false)
+			link := open[len(open)-1].node
+			p.tree[link].text = resolved(source[i+2 : i+2+length])
+			p.close(link)
+			open = open[:len(open)-1]
 			i += length + len("](") + 1
 			from = i
 		default:
@@ -103,7 +102,7 @@ func (p *fastParser) inline(parent ast.Node, s span) bool {
 			i += length
 		}
 	}
-	p.text(parent, from, s.stop, false)
+	p.words(from, s.stop, false)
 	return len(open) == 0
 }
 
@@ -176,13 +175,9 @@ func flanks(source string, start, i, end int) (opens, closes bool) {
 	return opens, closes
 }
 
-// text adds a text, which is not empty unless its line ends there.
-func (p *fastParser) text(parent ast.Node, start, stop int, ends bool) {
-	if start == stop && !ends {
-		return
+// words adds a text, which is not empty unless its line ends there.
+func (p *fastParser) words(start, stop int, ends bool) {
+	if start < stop || ends {
+		p.add(node{kind: kindWords, text: resolved(p.source[start:stop]), ends: ends})
 	}
-	t := take(&p.texts)
-	t.Segment = text.NewSegment(start, stop)
-	t.SetSoftLineBreak(ends)
-	parent.AppendChild(parent, t)
 }

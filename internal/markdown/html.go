@@ -80,8 +80,8 @@ func HTML(source string) template.HTML {
 
 // HTML is what HTML makes of the text.
 func (t *Text) HTML() template.HTML {
-	if t.bytes == nil {
-		if html, ok := fastHTML(t.document, t.source, true); ok {
+	if t.common {
+		if html, ok := fastHTML(t.tree, t.source, true); ok {
 			return html
 		}
 	}
@@ -93,7 +93,7 @@ func (r reader) html(source string) template.HTML {
 		return Preformatted(source)
 	}
 	bytes := []byte(source)
-	return renderHTML(r.parseSlowly(source, bytes), bytes)
+	return renderHTML(r.parse(source, bytes), bytes)
 }
 
 func renderHTML(document ast.Node, source []byte) template.HTML {
@@ -119,10 +119,10 @@ type withoutAnchors struct{}
 var anchor = regexp.MustCompile(`(?i)^</?a[\s/>]`)
 
 func (withoutAnchors) Transform(document *ast.Document, reader text.Reader, _ goldparser.Context) {
-	w := newWriter(Plain, string(reader.Source()), reader.Source())
+	c := converter{source: string(reader.Source()), bytes: reader.Source()}
 	var found []ast.Node
 	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if raw, ok := n.(*ast.RawHTML); entering && (ok && anchor.MatchString(rawOf(raw, w.source)) || n.Kind() == ast.KindHTMLBlock) {
+		if raw, ok := n.(*ast.RawHTML); entering && (ok && anchor.MatchString(c.lines(raw.Segments)) || n.Kind() == ast.KindHTMLBlock) {
 			found = append(found, n)
 		}
 		return ast.WalkContinue, nil
@@ -130,7 +130,7 @@ func (withoutAnchors) Transform(document *ast.Document, reader text.Reader, _ go
 	for _, n := range found {
 		if n.Kind() == ast.KindHTMLBlock {
 			paragraph := ast.NewParagraph()
-			paragraph.AppendChild(paragraph, ast.NewString([]byte(withoutTags(w.lines(n)))))
+			paragraph.AppendChild(paragraph, ast.NewString([]byte(withoutTags(c.lines(n.Lines())))))
 			n.Parent().InsertBefore(n.Parent(), n, paragraph)
 		}
 		n.Parent().RemoveChild(n.Parent(), n)
@@ -141,7 +141,7 @@ func (withoutAnchors) Transform(document *ast.Document, reader text.Reader, _ go
 type hostsOfLinks struct{}
 
 func (hostsOfLinks) Transform(document *ast.Document, reader text.Reader, _ goldparser.Context) {
-	w := newWriter(Plain, string(reader.Source()), reader.Source())
+	source := string(reader.Source())
 	var links []*ast.Link
 	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if link, ok := n.(*ast.Link); ok && entering {
@@ -150,7 +150,7 @@ func (hostsOfLinks) Transform(document *ast.Document, reader text.Reader, _ gold
 		return ast.WalkContinue, nil
 	})
 	for _, link := range links {
-		if _, host, ok := SafeURL(resolved(string(link.Destination))); ok && looksElsewhere(w.plainOf(link), host) {
+		if _, host, ok := SafeURL(resolved(string(link.Destination))); ok && looksElsewhere(treeOf(link, source, reader.Source()).plain(0), host) {
 			link.Parent().InsertAfter(link.Parent(), link, ast.NewString([]byte(" ("+host+")")))
 		}
 	}

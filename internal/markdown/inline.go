@@ -1,93 +1,57 @@
 package markdown
 
-import (
-	"strings"
-
-	"github.com/yuin/goldmark/ast"
-	east "github.com/yuin/goldmark/extension/ast"
-	"github.com/yuin/goldmark/text"
-	"github.com/yuin/goldmark/util"
-)
+import "strings"
 
 // inline writes what is in a paragraph, a heading or a cell.
-func (w *writer) inline(parent ast.Node, depth int) string {
+func (w *writer) inline(parent, depth int) {
 	if depth > maxDepth {
-		return w.escaped(w.plainOf(parent))
+		w.put(w.escape(w.tree.plain(parent)))
+		return
 	}
-	first := parent.FirstChild()
-	if first == nil {
-		return ""
+	for at, end := parent+1, int(w.tree[parent].end); at < end; at = int(w.tree[at].end) {
+		w.span(at, end, depth)
 	}
-	written, next := w.span(first, depth)
-	if next == nil {
-		return written
-	}
-	start := len(w.scratch)
-	w.scratch = append(w.scratch, written...)
-	for next != nil {
-		written, next = w.span(next, depth)
-		w.scratch = append(w.scratch, written...)
-	}
-	return w.cutScratch(start)
 }
 
-// cutScratch takes what was written since start out of scratch.
-func (w *writer) cutScratch(start int) string {
-	written := string(w.scratch[start:])
-	w.scratch = w.scratch[:start]
-	return written
-}
-
-// span writes a node and returns the next one. Texts that follow each other in the source are one text.
-func (w *writer) span(n ast.Node, depth int) (written string, next ast.Node) {
-	if text, ok := n.(*ast.Text); ok {
-		at := text.Segment
-		for next = text.NextSibling(); next != nil && lineEnd(text) == ""; next = text.NextSibling() {
-			more, ok := next.(*ast.Text)
-			if !ok || more.Segment.Start != at.Stop || at.Padding+more.Segment.Padding > 0 {
-				break
-			}
-			text, at.Stop = more, more.Segment.Stop
-		}
-		written = w.escaped(resolved(w.value(at)))
-		if next != nil && next.Kind() == ast.KindRawHTML {
+// span writes what is at a place. end is where its parent ends.
+func (w *writer) span(at, end, depth int) {
+	switch n := &w.tree[at]; n.kind {
+	case kindWords, kindHTML:
+		written := w.escape(n.text)
+		if next := int(n.end); n.kind == kindWords && next < end && w.tree[next].kind == kindHTML {
 			written = w.endsApart(written)
 		}
-		return written + lineEnd(text), next
-	}
-	return w.marked(n, depth), n.NextSibling()
-}
-
-// marked writes a node that is not merely text.
-func (w *writer) marked(n ast.Node, depth int) string {
-	switch n := n.(type) {
-	case *ast.String:
-		return w.escaped(resolved(string(n.Value)))
-	case *ast.CodeSpan:
-		return w.code(Clean(w.plainOf(n)))
-	case *ast.Emphasis:
-		if n.Level == 1 {
-			return marked(w.emphasis, w.inline(n, depth+1))
+		if w.put(written); n.ends {
+			w.put("\n")
 		}
-		return marked(w.strong, w.inline(n, depth+1))
-	case *east.Strikethrough:
-		return marked(w.strike, w.inline(n, depth+1))
-	case *east.TaskCheckBox:
-		return checkBox(n)
-	case *ast.AutoLink:
-		return w.linked(w.escaped(string(n.Label(w.source))), string(n.Label(w.source)), autoURL(n, w.source))
-	case *ast.Link:
-		return w.linked(w.inline(n, depth+1), w.plainOf(n), resolved(string(n.Destination)))
-	case *ast.Image:
-		plain := w.plainOf(n)
+	case kindCode:
+		w.put(w.code(n.text))
+	case kindEmphasis:
+		w.between(w.emphasis, at, depth)
+	case kindStrong:
+		w.between(w.strong, at, depth)
+	case kindStrike:
+		w.between(w.strike, at, depth)
+	case kindLink:
+		start := len(w.out)
+		w.inline(at, depth+1)
+		w.put(w.linked(w.cut(start), w.tree.plain(at), n.text))
+	case kindImage:
+		plain := w.tree.plain(at)
 		if strings.TrimSpace(plain) == "" {
 			plain = "image"
 		}
-		return w.linked(w.escaped(plain), plain, resolved(string(n.Destination)))
-	case *ast.RawHTML:
-		return w.escaped(withoutTags(rawOf(n, w.source)))
+		w.put(w.linked(w.escape(plain), plain, n.text))
+	default:
+		w.inline(at, depth+1)
 	}
-	return w.inline(n, depth+1)
+}
+
+// between writes what is at a place between two marks.
+func (w *writer) between(marks [2]string, at, depth int) {
+	start := len(w.out)
+	w.inline(at, depth+1)
+	w.put(marked(marks, w.cut(start)))
 }
 
 // linked writes a link, or only its text where it leads nowhere that may be opened.
@@ -97,77 +61,13 @@ func (w *writer) linked(written, plain, destination string) string {
 		return written
 	}
 	if strings.TrimSpace(plain) == "" {
-		written, plain = w.escaped(url), url
+		written, plain = w.escape(url), url
 	}
 	written = w.link(written, plain, url)
 	if !w.unmarked && looksElsewhere(plain, host) {
-		written += w.escaped(" (" + host + ")")
+		written += w.escape(" (" + host + ")")
 	}
 	return written
-}
-
-// plainOf is the text of a node without any marks.
-func (w *writer) plainOf(n ast.Node) string {
-	if only, ok := n.FirstChild().(*ast.Text); ok && only.NextSibling() == nil && n.Type() == ast.TypeInline {
-		return Clean(w.plainText(only) + lineEnd(only))
-	}
-	start := len(w.scratch)
-	w.addPlain(n)
-	return Clean(w.cutScratch(start))
-}
-
-func (w *writer) plainText(n *ast.Text) string {
-	if n.Parent().Kind() == ast.KindCodeSpan {
-		return w.value(n.Segment)
-	}
-	return resolved(w.value(n.Segment))
-}
-
-func (w *writer) addPlain(n ast.Node) {
-	switch n := n.(type) {
-	case *ast.Text:
-		w.scratch = append(append(w.scratch, w.plainText(n)...), lineEnd(n)...)
-	case *ast.String:
-		w.scratch = append(w.scratch, n.Value...)
-	case *ast.AutoLink:
-		w.scratch = append(w.scratch, n.Label(w.source)...)
-	case *ast.RawHTML:
-		w.scratch = append(w.scratch, withoutTags(rawOf(n, w.source))...)
-	case *east.TaskCheckBox:
-		w.scratch = append(w.scratch, checkBox(n)...)
-	case *ast.FencedCodeBlock, *ast.CodeBlock:
-		w.scratch = append(w.scratch, w.lines(n)...)
-	case *ast.HTMLBlock:
-		w.scratch = append(w.scratch, withoutTags(w.lines(n))...)
-	}
-	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
-		w.addPlain(c)
-	}
-	if n.Type() == ast.TypeBlock && n.NextSibling() != nil {
-		w.scratch = append(w.scratch, '\n')
-	}
-}
-
-// value is a part of the source.
-func (w *writer) value(at text.Segment) string {
-	if at.Padding == 0 && (!at.ForceNewline || strings.HasSuffix(w.whole[:at.Stop], "\n")) {
-		return w.whole[at.Start:at.Stop]
-	}
-	return string(at.Value(w.source))
-}
-
-func lineEnd(n *ast.Text) string {
-	if n.HardLineBreak() || n.SoftLineBreak() {
-		return "\n"
-	}
-	return ""
-}
-
-func checkBox(n *east.TaskCheckBox) string {
-	if n.IsChecked {
-		return "☑ "
-	}
-	return "☐ "
 }
 
 // marked puts the spaces at the ends of a text outside its marks: inside, no dialect takes them for marks.
@@ -181,31 +81,6 @@ func marked(marks [2]string, written string) string {
 	}
 	before, after, _ := strings.Cut(written, inner)
 	return before + marks[0] + inner + marks[1] + after
-}
-
-// resolved is what a text of the source stands for: references such as &lt; and escapes such as \* are what they mean.
-func resolved(value string) string {
-	if strings.IndexByte(value, '&') < 0 && strings.IndexByte(value, '\\') < 0 {
-		return value
-	}
-	return Clean(string(util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations([]byte(value))))))
-}
-
-func autoURL(n *ast.AutoLink, source []byte) string {
-	url := string(n.URL(source))
-	if n.AutoLinkType == ast.AutoLinkEmail && !strings.HasPrefix(strings.ToLower(url), "mailto:") {
-		return "mailto:" + url
-	}
-	return url
-}
-
-func rawOf(n *ast.RawHTML, source []byte) string {
-	var b strings.Builder
-	for i := range n.Segments.Len() {
-		at := n.Segments.At(i)
-		b.Write(at.Value(source))
-	}
-	return b.String()
 }
 
 var (

@@ -1,75 +1,74 @@
 package markdown
 
 import (
+	"bytes"
 	"cmp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/yuin/goldmark/ast"
-	east "github.com/yuin/goldmark/extension/ast"
 )
 
 // items writes a list: each item is a block, and so is what is in one besides its first paragraph.
-func (w *writer) items(list *ast.List, depth int, prefix string) {
-	number, first := list.Start, true
-	indent := strings.Repeat(cmp.Or(w.indent, "  "), min(levelOf(list), maxDepth))
-	for item := list.FirstChild(); item != nil; item = item.NextSibling() {
-		mark := w.bullet
-		if list.IsOrdered() {
-			mark = strconv.Itoa(number) + w.point + " "
+func (w *writer) items(at int, p place) {
+	all, number, first := w.tree[at], int(w.tree[at].number), true
+	indent := strings.Repeat(cmp.Or(w.indent, "  "), min(p.lists, maxDepth))
+	p.lists++
+	for i := at + 1; i < int(all.end); i = int(w.tree[i].end) {
+		mark := indent + w.bullet
+		if number >= 0 {
+			mark = indent + strconv.Itoa(number) + w.point + " "
 			number++
 		}
 		begun := false
-		for n := item.FirstChild(); n != nil; n = n.NextSibling() {
-			if kind := n.Kind(); !begun && (kind == ast.KindTextBlock || kind == ast.KindParagraph) {
-				tight := !first || levelOf(list) > 0
-				written := quoted(prefix, indent+mark+strings.ReplaceAll(w.inline(n, 0), "\n", "\n"+indent+"  "))
-				w.add(Block{Text: written, mark: indent + mark, node: n, from: w, tight: tight})
-			} else if !begun {
-				w.add(Block{Text: quoted(prefix, indent+mark), plain: indent + mark, tight: !first})
-				w.nested(n, depth, prefix)
-			} else {
-				w.nested(n, depth, prefix)
+		for n := i + 1; n < int(w.tree[i].end); n = int(w.tree[n].end) {
+			kind := w.tree[n].kind
+			switch isText := kind == kindLine || kind == kindParagraph; {
+			case !begun && isText:
+				w.put(mark)
+				w.inline(n, 0)
+				w.indentLines(indent + "  ")
+				w.add(Block{Text: w.quoted(p.prefix), mark: mark, from: w.Text, node: n, tight: !first || p.lists > 1})
+			case !begun:
+				w.put(mark)
+				w.add(Block{Text: w.quoted(p.prefix), plain: mark, tight: !first})
+				w.nested(n, p)
+			default:
+				w.nested(n, p)
 			}
 			begun, first = true, false
 		}
 	}
 }
 
+// indentLines puts a text before each line but the first.
+func (w *writer) indentLines(indent string) {
+	if bytes.IndexByte(w.out, '\n') >= 0 {
+		w.put(strings.ReplaceAll(w.cut(0), "\n", "\n"+indent))
+	}
+}
+
 // nested writes what is in an item below its first paragraph. Below maxDepth it is text.
-func (w *writer) nested(n ast.Node, depth int, prefix string) {
-	if depth >= maxDepth {
-		if plain := strings.TrimSpace(w.plainOf(n)); plain != "" {
-			w.add(Block{Text: quoted(prefix, w.escaped(plain)), plain: plain, tight: true})
-		}
-		return
+func (w *writer) nested(at int, p place) {
+	if p.depth < maxDepth {
+		p.depth++
+		w.block(at, p)
+	} else if plain := strings.TrimSpace(w.tree.plain(at)); plain != "" {
+		w.put(w.escape(plain))
+		w.add(Block{Text: w.quoted(p.prefix), plain: plain, tight: true})
 	}
-	w.block(n, depth+1, prefix)
 }
-
-// levelOf counts the lists that a list is in.
-func levelOf(list ast.Node) (level int) {
-	for p := list.Parent(); p != nil && level <= maxDepth; p = p.Parent() {
-		if p.Kind() == ast.KindList {
-			level++
-		}
-	}
-	return level
-}
-
-func isTable(n ast.Node) bool { return n.Kind() == east.KindTable }
 
 // table writes a table in letters of one width, or as it is where the dialect has tables.
-func (w *writer) table(n ast.Node) {
+func (w *writer) table(at int) {
 	var rows, plain [][]string
-	for row := n.FirstChild(); row != nil; row = row.NextSibling() {
+	for row := at + 1; row < int(w.tree[at].end); row = int(w.tree[row].end) {
 		var written, cells []string
-		for cell := row.FirstChild(); cell != nil; cell = cell.NextSibling() {
-			text := strings.Join(strings.Fields(w.plainOf(cell)), " ")
+		for cell := row + 1; cell < int(w.tree[row].end); cell = int(w.tree[cell].end) {
+			text := strings.Join(strings.Fields(w.tree.plain(cell)), " ")
 			cells = append(cells, text)
 			if w.tables {
-				written = append(written, strings.ReplaceAll(oneLine(w.inline(cell, 0)), "|", `\|`))
+				w.inline(cell, 0)
+				written = append(written, strings.ReplaceAll(oneLine(w.cut(0)), "|", `\|`))
 			}
 		}
 		rows, plain = append(rows, written), append(plain, cells)

@@ -10,8 +10,8 @@ package markdown
 
 import (
 	"strings"
+	"sync"
 
-	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
 )
 
@@ -26,24 +26,27 @@ type Block struct {
 	Level int    // of a heading; 0 for anything else
 	Code  bool   // it is shown as it is, in letters of one width
 	tight bool   // it follows the one before it without an empty line
-	plain string // its text without marks; where it is empty, that of node
-	node  ast.Node
+	plain string // its text without marks; where it is empty, mark and that of the node of from
+	from  *Text
+	node  int
 	mark  string // of an item of a list, before its text
-	from  *writer
 }
 
 // Text is a text that was read.
 type Text struct {
-	source   string
-	document ast.Node
-	bytes    []byte // source, where goldmark has read it
+	source string
+	tree   tree
+	common bool // parseCommon has read it
 }
 
 // Read reads a text of which about so many bytes are of use.
 func Read(source string, most int) *Text {
-	t := &Text{source: shallow(Clean(shorten(source, most)))}
-	t.document, t.bytes = forDialects.parse(t.source)
-	return t
+	source = shallow(Clean(shorten(source, most)))
+	if read := parseCommon(source); read != nil {
+		return &Text{source, read, true}
+	}
+	bytes := []byte(source)
+	return &Text{source, treeOf(forDialects.parse(source, bytes), source, bytes), false}
 }
 
 // Blocks reads a text of which about so many bytes are of use, and writes it in the dialect.
@@ -51,11 +54,17 @@ func (d *Dialect) Blocks(source string, most int) []Block { return Read(source, 
 
 // Blocks writes the text in a dialect.
 func (t *Text) Blocks(d *Dialect) []Block {
-	w := newWriter(d, t.source, t.bytes)
-	w.list = make([]Block, 0, 16)
-	w.blocks(t.document, 0, "")
-	return w.list
+	w := writers.Get().(*writer)
+	w.Dialect, w.Text, w.list = d, t, make([]Block, 0, t.tree.countBlocks())
+	w.blocks(0, place{})
+	made := w.list
+	*w = writer{out: w.out[:0]}
+	writers.Put(w)
+	return made
 }
+
+// writers are used again, for the sake of their out.
+var writers = sync.Pool{New: func() any { return new(writer) }}
 
 // shorten ends a text at an empty line, or at a line, where it is much longer than what is shown of it: some Markdown takes
 // a time to read that grows faster than its length.
@@ -74,8 +83,8 @@ func shorten(source string, most int) string {
 
 // Plain is the block's text without marks.
 func (b Block) Plain() string {
-	if b.plain == "" && b.node != nil {
-		return b.mark + b.from.plainOf(b.node)
+	if b.plain == "" && b.from != nil {
+		return b.mark + b.from.tree.plain(b.node)
 	}
 	return b.plain
 }
@@ -110,18 +119,36 @@ func shallow(source string) string {
 	return b.String()
 }
 
-// writer walks a document.
+// writer writes a text in a dialect.
 type writer struct {
 	*Dialect
-	whole  string
-	source []byte // is whole; nil where parseCommon has read it
-	list   []Block
-	// scratch is what the texts are put together in that are being written. Each of them takes its own out at its end.
-	scratch []byte
+	*Text
+	list []Block
+	out  []byte // what is written of the block that is being written
 }
 
-func newWriter(d *Dialect, whole string, source []byte) *writer {
-	return &writer{Dialect: d, whole: whole, source: source}
+// place is where a block is.
+type place struct {
+	depth, lists int    // how many blocks, and how many lists, it is in
+	prefix       string // of the quotes that it is in, before each of its lines
+}
+
+func (w *writer) put(text string) { w.out = append(w.out, text...) }
+
+// cut takes out what was written since start.
+func (w *writer) cut(start int) string {
+	written := string(w.out[start:])
+	w.out = w.out[:start]
+	return written
+}
+
+// quoted takes out what was written, with the prefix before each line.
+func (w *writer) quoted(prefix string) string {
+	written := w.cut(0)
+	if prefix == "" || written == "" {
+		return written
+	}
+	return prefix + strings.ReplaceAll(written, "\n", "\n"+prefix)
 }
 
 func (w *writer) add(b Block) {
@@ -135,70 +162,47 @@ func (w *writer) add(b Block) {
 	w.list = append(w.list, b)
 }
 
-// blocks writes what is in a block. Each line begins with the prefix, which is that of the quotes around it.
-func (w *writer) blocks(parent ast.Node, depth int, prefix string) {
-	for n := parent.FirstChild(); n != nil; n = n.NextSibling() {
-		w.block(n, depth, prefix)
+// blocks writes what is in a block.
+func (w *writer) blocks(parent int, p place) {
+	for n := parent + 1; n < int(w.tree[parent].end); n = int(w.tree[n].end) {
+		w.block(n, p)
 	}
 }
 
-func (w *writer) block(n ast.Node, depth int, prefix string) {
-	switch n := n.(type) {
-	case *ast.Heading:
-		w.add(Block{Text: quoted(prefix, w.heading(n.Level, w.inline(n, 0))), node: n, from: w, Level: n.Level})
-	case *ast.Blockquote:
-		if depth >= maxDepth {
-			prefix = w.quote
-		} else {
-			prefix += w.quote
+func (w *writer) block(at int, p place) {
+	switch n := w.tree[at]; n.kind {
+	case kindQuote:
+		if p.prefix += w.quote; p.depth >= maxDepth {
+			p.prefix = w.quote
 		}
-		w.blocks(n, depth+1, prefix)
-	case *ast.List:
-		w.items(n, depth, prefix)
-	case *ast.FencedCodeBlock, *ast.CodeBlock:
-		w.codeBlock(w.lines(n))
-	case *ast.HTMLBlock:
-		raw := w.lines(n)
-		if n.HasClosure() {
-			raw += string(n.ClosureLine.Value(w.source))
-		}
-		plain := strings.TrimSpace(withoutTags(raw))
-		w.add(Block{Text: quoted(prefix, w.escaped(plain)), plain: plain})
-	case *ast.ThematicBreak:
+		p.depth++
+		w.blocks(at, p)
+	case kindList:
+		w.items(at, p)
+	case kindTable:
+		w.table(at)
+	case kindCodeBlock:
+		w.codeBlock(n.text)
+	case kindHTMLBlock:
+		w.text(strings.TrimSpace(n.text), p)
+	case kindRule:
 		w.add(Block{Text: w.rule, plain: w.rule})
 	default:
-		if isTable(n) {
-			w.table(n)
-			return
+		w.inline(at, 0)
+		if n.kind == kindHeading {
+			w.put(w.heading(int(n.number), w.cut(0)))
 		}
-		w.text(w.inline(n, 0), n, prefix)
+		w.add(Block{Text: w.quoted(p.prefix), from: w.Text, node: at, Level: int(n.number)})
 	}
 }
 
-func (w *writer) text(written string, n ast.Node, prefix string) {
-	w.add(Block{Text: quoted(prefix, written), node: n, from: w})
+// text adds a block of text that has no marks.
+func (w *writer) text(plain string, p place) {
+	w.put(w.escape(plain))
+	w.add(Block{Text: w.quoted(p.prefix), plain: plain})
 }
 
 func (w *writer) codeBlock(code string) {
 	code = strings.Trim(code, "\n")
 	w.add(Block{Text: w.pre(code), plain: code, Code: true})
-}
-
-func (w *writer) lines(n ast.Node) string {
-	if n.Lines().Len() == 1 {
-		return w.value(n.Lines().At(0))
-	}
-	var b strings.Builder
-	for i := range n.Lines().Len() {
-		b.WriteString(w.value(n.Lines().At(i)))
-	}
-	return b.String()
-}
-
-// quoted puts the prefix before each line.
-func quoted(prefix, written string) string {
-	if prefix == "" || written == "" {
-		return written
-	}
-	return prefix + strings.ReplaceAll(written, "\n", "\n"+prefix)
 }

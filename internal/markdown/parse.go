@@ -10,8 +10,8 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// reader reads Markdown: what is common by parseCommon, anything else by goldmark. To look for links that stand in a text without any
-// marks takes a third of goldmark's time, and most texts have none.
+// reader reads Markdown by goldmark. To look for links that stand in a text without any marks takes a third of goldmark's time, and
+// most texts have none.
 type reader struct{ all, withoutBare parser.Parser }
 
 // newReader returns a reader with what all of ours read.
@@ -23,30 +23,21 @@ func newReader(table goldmark.Extender, options ...parser.Option) reader {
 	return reader{made(extension.Linkify), made()}
 }
 
-// parse reads a text. bytes is the text as goldmark's nodes need it; nil where parseCommon has read it.
-func (r reader) parse(source string) (document ast.Node, bytes []byte) {
-	if document = parseCommon(source); document != nil {
-		return document, nil
-	}
-	bytes = []byte(source)
-	return r.parseSlowly(source, bytes), bytes
-}
-
 // parseCommon is parseFast for a text that perhaps has links without marks, for which it returns nil.
-func parseCommon(source string) ast.Node {
+func parseCommon(source string) tree {
 	marked, bare := findLinks(source)
 	if bare {
 		return nil
 	}
-	document := parseFast(source)
-	if document == nil || marked && hasScheme(document, source) {
+	read := parseFast(source)
+	if marked && read.has("http") {
 		return nil
 	}
-	return document
+	return read
 }
 
-// parseSlowly has goldmark read a text.
-func (r reader) parseSlowly(source string, bytes []byte) ast.Node {
+// parse has goldmark read a text.
+func (r reader) parse(source string, bytes []byte) ast.Node {
 	marked, bare := findLinks(source)
 	if !bare {
 		document := r.withoutBare.Parse(text.NewReader(bytes))

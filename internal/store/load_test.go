@@ -134,11 +134,23 @@ func TestLoadAnEarlierVersion(t *testing.T) {
 
 // OpenAsIs migrates nothing and makes no file.
 func TestOpenAsIs(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "none.db")
+	path := filepath.Join(t.TempDir(), "none", "none.db")
 	_, err := store.OpenAsIs(t.Context(), "sqlite:"+path, silent)
 	require.ErrorIs(t, err, os.ErrNotExist)
-	require.NoFileExists(t, path)
+	require.ErrorContains(t, err, "there is no database at "+path+". Run the command in the folder of the gateway, or name its configuration file with --config.")
+	_, err = store.OpenWith(t.Context(), "sqlite:"+path, store.Options{MustExist: true}, silent)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.NoDirExists(t, filepath.Dir(path))
 	storetest.Each(t, func(t *testing.T, url string) {
+		if path, isFile := strings.CutPrefix(url, "sqlite:"); isFile {
+			require.NoError(t, os.WriteFile(path, nil, 0o600))
+		}
+		for range 2 { // the first has not made it one that was used
+			_, err := store.OpenAsIs(t.Context(), url, silent)
+			require.ErrorIs(t, err, os.ErrNotExist)
+			_, err = store.OpenWith(t.Context(), url, store.Options{MustExist: true}, silent)
+			require.ErrorContains(t, err, "the database is empty: no gateway has used it yet. See whether database.url names the database of the gateway")
+		}
 		require.NoError(t, storetest.MigrateTo(t, url, 5).Close())
 		s, err := store.OpenAsIs(t.Context(), url, silent)
 		require.NoError(t, err)
@@ -149,5 +161,8 @@ func TestOpenAsIs(t *testing.T) {
 		pending, err := s.Pending(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, "00006_claims.sql", pending[0])
+		used, err := store.OpenWith(t.Context(), url, store.Options{MustExist: true}, silent)
+		require.NoError(t, err)
+		require.NoError(t, used.Close())
 	})
 }

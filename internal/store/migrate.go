@@ -72,9 +72,34 @@ func newProvider(dialect goose.Dialect, db *sql.DB) (*goose.Provider, error) {
 // prepare sees to the tables of a database that is being opened.
 type prepare func(ctx context.Context, dialect goose.Dialect, db *sql.DB, logger *slog.Logger) error
 
-func refuseNewer(ctx context.Context, dialect goose.Dialect, db *sql.DB, _ *slog.Logger) error {
+// leaveAsIs migrates nothing.
+func leaveAsIs(ctx context.Context, dialect goose.Dialect, db *sql.DB, _ *slog.Logger) error {
+	if err := refuseEmpty(ctx, dialect, db); err != nil {
+		return err
+	}
 	_, err := migrations(ctx, dialect, db)
 	return err
+}
+
+// migrateUsed is migrateUp of a database that a gateway has used.
+func migrateUsed(ctx context.Context, dialect goose.Dialect, db *sql.DB, logger *slog.Logger) error {
+	if err := refuseEmpty(ctx, dialect, db); err != nil {
+		return err
+	}
+	return migrateUp(ctx, dialect, db, logger)
+}
+
+// refuseEmpty returns errEmpty where no migration was ever made. It writes nothing, as goose would to find out.
+func refuseEmpty(ctx context.Context, dialect goose.Dialect, db *sql.DB) error {
+	query := "SELECT COUNT(*) > 0 FROM sqlite_master WHERE name = 'goose_db_version'"
+	if dialect == goose.DialectPostgres {
+		query = "SELECT to_regclass('goose_db_version') IS NOT NULL"
+	}
+	isUsed := false
+	if err := db.QueryRowContext(ctx, query).Scan(&isUsed); err == nil && !isUsed {
+		return errEmpty
+	}
+	return nil // an error of asking comes again with what is done next
 }
 
 // errStandby is the error of a PostgreSQL server that takes no writes, as a gateway needs them.

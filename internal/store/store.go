@@ -22,8 +22,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 
@@ -61,11 +63,19 @@ func Open(ctx context.Context, url string, logger *slog.Logger) (s *Store, err e
 type Options struct {
 	ReadURL        string // of a read replica, for what may be a little behind; empty for none
 	MaxConnections int    // to each of the two; 0 goes by the number of processors
+	MustExist      bool   // no database is made: where no gateway has used one, the error is an fs.ErrNotExist
 }
 
 // OpenWith is Open with options.
 func OpenWith(ctx context.Context, url string, o Options, logger *slog.Logger) (*Store, error) {
-	s, err := open(ctx, url, logger, migrateUp)
+	prepare := migrateUp
+	if o.MustExist {
+		if err := findFile(url); err != nil {
+			return nil, err
+		}
+		prepare = migrateUsed
+	}
+	s, err := open(ctx, url, logger, prepare)
 	if err != nil || !s.Shared() {
 		return s, err
 	}
@@ -81,15 +91,41 @@ func OpenWith(ctx context.Context, url string, o Options, logger *slog.Logger) (
 	return s, nil
 }
 
-// OpenAsIs is Open of a database that is there, without migrating it. One that a newer Beckon has migrated is refused.
+// OpenAsIs is Open of a database that a gateway has used, without migrating it. One that a newer Beckon has migrated is refused. Where
+// there is none, the error is an fs.ErrNotExist.
 func OpenAsIs(ctx context.Context, url string, logger *slog.Logger) (*Store, error) {
-	if path, isSQLite := strings.CutPrefix(url, "sqlite:"); isSQLite {
-		if _, err := os.Stat(path); err != nil {
-			return nil, fmt.Errorf("there is no database: %w", err)
-		}
+	if err := findFile(url); err != nil {
+		return nil, err
 	}
-	return open(ctx, url, logger, refuseNewer)
+	return open(ctx, url, logger, leaveAsIs)
 }
+
+// findFile says what to do where the file of a database does not exist.
+func findFile(url string) error {
+	path, isSQLite := strings.CutPrefix(url, "sqlite:")
+	if !isSQLite {
+		return nil
+	}
+	whole, err := filepath.Abs(path)
+	if err == nil {
+		_, err = os.Stat(whole)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return missing("there is no database at " + whole + ". Run the command in the folder of the gateway, or name its configuration file with --config. " +
+			"The first start of a gateway (beckon serve) creates the database")
+	}
+	return Wrap(err, "find the database")
+}
+
+// missing is the error of a database that no gateway has used.
+type missing string
+
+const errEmpty missing = "the database is empty: no gateway has used it yet. See whether database.url names the database of the gateway"
+
+func (m missing) Error() string { return string(m) }
+
+// Is makes it an fs.ErrNotExist.
+func (missing) Is(err error) bool { return err == fs.ErrNotExist }
 
 // open opens a database and has prepare do with its tables what is to be done.
 func open(ctx context.Context, url string, logger *slog.Logger, prepare prepare) (s *Store, err error) {

@@ -109,9 +109,14 @@ func (t templates) request(m destinations.Message) (q destinations.Request, err 
 
 // htmlOf is a mail as a page: its Markdown as safe HTML, in which nothing is loaded from elsewhere.
 func htmlOf(m destinations.Message, text *markdown.Text, isCut bool) string {
+	const begin = "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"></head><body style=\"font-family:sans-serif;line-height:1.5;max-width:42em\">\n<h2>"
+	const end = "</body></html>\n"
+	answer := string(text.HTML())
 	var b strings.Builder
-	b.WriteString("<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"></head><body style=\"font-family:sans-serif;line-height:1.5;max-width:42em\">\n<h2>" +
-		markdown.EscapeHTML(headlineOf(m)) + "</h2>\n" + htmlOfForm(m) + string(text.HTML()))
+	b.Grow(len(begin) + len(answer) + len(end) + 512)
+	for _, part := range []string{begin, markdown.EscapeHTML(headlineOf(m)), "</h2>\n", htmlOfForm(m), answer} {
+		b.WriteString(part)
+	}
 	if isCut {
 		b.WriteString("<p>" + linkOf("… Read the rest", m.Link) + "</p>")
 	}
@@ -121,7 +126,8 @@ func htmlOf(m destinations.Message, text *markdown.Text, isCut bool) string {
 	if !isCut && m.Link != "" {
 		b.WriteString("<p>" + linkOf("Open the run", m.Link) + "</p>\n")
 	}
-	return b.String() + "</body></html>\n"
+	b.WriteString(end)
+	return b.String()
 }
 
 func linkOf(text, to string) string {

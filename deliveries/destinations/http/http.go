@@ -2,6 +2,7 @@
 package http
 
 import (
+	"bytes"
 	"maps"
 	"net/http"
 	"net/url"
@@ -152,8 +153,7 @@ func oneLine(value string) string {
 }
 
 func typeOf(body []byte) string {
-	text := strings.TrimSpace(string(body))
-	if strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
+	if text := bytes.TrimSpace(body); bytes.HasPrefix(text, []byte("{")) || bytes.HasPrefix(text, []byte("[")) {
 		return "application/json"
 	}
 	return "text/plain; charset=utf-8"
