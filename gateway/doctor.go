@@ -2,347 +2,106 @@ package gateway
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
-	"fmt"
-	"net"
-	"net/netip"
-	"net/url"
 	"os"
-	"path/filepath"
-	"strings"
-	"syscall"
+	"slices"
 	"time"
 
-	"beckon/agents"
-	"beckon/agents/chat"
-	"beckon/artifacts"
-	"beckon/deliveries"
 	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/doctor"
-	"beckon/internal/egress"
-	"beckon/internal/memory"
-	"beckon/internal/problem"
-	"beckon/internal/sealed"
-	"beckon/internal/store"
 )
 
-// What is said to be too little, too late or too far off.
 const (
-	leastFree      = 1 << 30 // bytes on the disk of the data
-	leastFiles     = 4096
-	certificateDue = 14 * 24 * time.Hour
-	clockDrift     = 2 * time.Second
+	// openTimeout is how long the database may take to be opened, and to be read.
+	openTimeout = 10 * time.Second
+	// examineTimeout is how long all checks may take together that a page waits for.
+	examineTimeout = 25 * time.Second
 )
 
-// Checks are what `beckon doctor` looks at: the file at path, all that it names, and the machine. Nothing is changed.
-func Checks(path string) []doctor.Check {
-	list := []doctor.Check{
-		{Name: "configuration", Look: func(ctx context.Context) doctor.Finding { return checkConfiguration(ctx, path) }},
-	}
+// installation is what the checks look at. That of a command has opened the database for itself; that of a gateway has the
+// database that the gateway works on, because a process must not open a SQLite file twice.
+type installation struct {
+	path      string         // of the configuration file; empty for none
+	begun     *config.Config // the settings that the process began with
+	current   *config.Config // the latest, of which some need a restart
+	address   string         // where it listens, for people
+	db        *database      // nil where dbFailure says why
+	dbFailure error
+	view      func(ctx context.Context) (*catalog.View, error) // all resources, with why some are not in force
+}
+
+// Checks are what `beckon doctor` looks at: the file at path, all that it names, and the machine. Nothing is changed. done
+// closes what they look at.
+func Checks(ctx context.Context, path string) (list []doctor.Check, done func()) {
 	c, err := Load(path)
 	if err != nil {
-		return list // the first check says what is wrong
+		return []doctor.Check{configurationCheck(path)}, func() {} // which says what is wrong
 	}
-	list = append(list,
-		doctor.Check{Name: "environment", Look: func(context.Context) doctor.Finding { return checkEnvironment(c) }},
-		doctor.Check{Name: "database", Look: func(ctx context.Context) doctor.Finding { return checkDatabase(ctx, c) }},
-		doctor.Check{Name: "secrets", Look: func(ctx context.Context) doctor.Finding { return checkSecrets(ctx, c) }},
-		doctor.Check{Name: "disk", Look: func(context.Context) doctor.Finding { return checkDisk(c) }},
-		doctor.Check{Name: "clock", Look: func(ctx context.Context) doctor.Finding { return checkClock(ctx, c) }},
-		doctor.Check{Name: "limits", Look: func(context.Context) doctor.Finding { return checkLimits(c) }},
-		doctor.Check{Name: "public URL", Look: func(context.Context) doctor.Finding { return checkPublicURL(c) }},
-		doctor.Check{Name: "certificate", Look: func(context.Context) doctor.Finding { return checkCertificate(c.Egress.ClientCert) }},
-	)
-	v, err := viewAsIs(context.Background(), c)
+	in := openInstallation(ctx, c)
+	return in.checks(ctx), in.close
+}
+
+// openInstallation opens the database of a configuration as it is: it is not migrated, and not made.
+func openInstallation(ctx context.Context, c *config.Config) *installation {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	in := &installation{path: c.File(), begun: c, current: c, address: c.Server.Address}
+	in.db, in.dbFailure = openAsIs(ctx, c)
+	in.view = in.viewAsIs
+	return in
+}
+
+func (in *installation) close() {
+	if in.db != nil {
+		in.db.close()
+	}
+}
+
+// viewAsIs joins the configuration with the database; without one, or with one that is to be migrated, it is the file alone.
+func (in *installation) viewAsIs(ctx context.Context) (*catalog.View, error) {
+	alone := allNouns(silent, nil, nil)
+	if in.dbFailure != nil {
+		if errors.Is(in.dbFailure, os.ErrNotExist) {
+			return alone.View(in.begun), nil
+		}
+		return nil, in.dbFailure
+	}
+	switch pending, err := in.db.store.Pending(ctx); {
+	case err != nil:
+		return nil, err
+	case len(pending) > 0:
+		return alone.View(in.begun), nil
+	}
+	return in.db.newEditor(nil, nil, nil).Join(ctx, in.begun)
+}
+
+// examine runs the checks of a gateway that works.
+func (g *Gateway) examine(ctx context.Context, network bool) (found []doctor.Finding) {
+	ctx, cancel := context.WithTimeout(ctx, examineTimeout)
+	defer cancel()
+	in := &installation{path: g.file().File(), begun: g.Initial, current: g.file(), address: g.publicURL(), db: g.database, view: g.editor.View}
+	doctor.Examine(ctx, in.checks(ctx), network, func(f doctor.Finding) { found = append(found, f) })
+	return found
+}
+
+func (in *installation) checks(ctx context.Context) []doctor.Check {
+	list := []doctor.Check{
+		configurationCheck(in.path),
+		{Name: "environment", Look: func(context.Context) doctor.Finding { return checkEnvironment(in.begun) }},
+		{Name: "database", Look: in.checkDatabase},
+		{Name: "secrets", Look: in.checkSecrets},
+		{Name: "disk", Look: func(context.Context) doctor.Finding { return checkDisk(in.begun) }},
+		{Name: "clock", Look: in.checkClock},
+		{Name: "limits", Look: func(context.Context) doctor.Finding { return checkLimits(in.begun) }},
+		{Name: "public URL", Look: func(context.Context) doctor.Finding { return checkPublicURL(in.begun, in.address) }},
+		{Name: "certificate", Look: func(context.Context) doctor.Finding { return checkCertificate(in.current.Egress.ClientCert) }},
+	}
+	within, cancel := context.WithTimeout(ctx, openTimeout) // which leaves time for the checks
+	defer cancel()
+	v, err := in.view(within)
 	if err != nil {
 		return list // the check of the database says why
 	}
-	transport := egress.NewProviders()
-	for _, p := range catalog.All[agents.Provider](v) {
-		if p.Type != "template" {
-			list = append(list, doctor.Check{Name: "provider " + p.ID, Network: true, Look: func(ctx context.Context) doctor.Finding {
-				models, err := chat.Models(ctx, transport, p)
-				if err != nil {
-					f := problem.Of(err)
-					status := doctor.Bad
-					if f.Code == "provider_no_models" {
-						status = doctor.Warning
-					}
-					return doctor.Finding{Status: status, Says: f.Detail, Todo: "The page of the provider has the same test."}
-				}
-				return doctor.Well("It has %d models.", len(models))
-			}})
-		}
-	}
-	guard := egress.NewGuard(c.Networks).HTTPSOnly(func() bool { return c.Egress.HTTPSOnly })
-	for _, e := range catalog.All[deliveries.Endpoint](v) {
-		if target := e.URL; strings.HasPrefix(target, "http") {
-			list = append(list, doctor.Check{Name: "endpoint " + e.ID, Network: true, Look: func(ctx context.Context) doctor.Finding { return checkEndpoint(ctx, guard, target) }})
-		}
-	}
-	return list
-}
-
-// viewAsIs joins a configuration with its database, which is not migrated; without a database it is the file alone.
-func viewAsIs(ctx context.Context, c *config.Config) (*catalog.View, error) {
-	pending, err := PendingMigrations(ctx, c)
-	if errors.Is(err, os.ErrNotExist) || err == nil && len(pending) > 0 {
-		return allNouns(silent, nil, nil).View(c), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return joinStored(ctx, c, c)
-}
-
-func checkConfiguration(_ context.Context, path string) doctor.Finding {
-	v, err := Check(context.Background(), path, false)
-	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "Correct it; `beckon config check` lists all that is wrong."}
-	}
-	for _, f := range v.Cautions() {
-		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("%s %q: %v", f.Section, f.ID, f.Fields.Err()), Todo: "Change it; `beckon config check` lists the rest."}
-	}
-	if path == "" {
-		return doctor.Well("There is no file; the defaults and the database count.")
-	}
-	return doctor.Well("%s has no mistakes.", path)
-}
-
-func checkEnvironment(c *config.Config) doctor.Finding {
-	unused := c.UnusedVariables(os.Environ())
-	if len(unused) == 0 {
-		return doctor.Well("Each variable that begins with BECKON_ is used.")
-	}
-	says := make([]string, len(unused))
-	for i, f := range unused {
-		says[i] = fmt.Sprintf("%s %v", f.ID, f.Fields.Err())
-	}
-	return doctor.Finding{Status: doctor.Warning, Says: strings.Join(says, " "), Todo: "Correct their names, or remove them."}
-}
-
-func checkDatabase(ctx context.Context, c *config.Config) doctor.Finding {
-	s, err := store.OpenAsIs(ctx, c.Database.URL.Reveal(), silent)
-	if errors.Is(err, os.ErrNotExist) {
-		return doctor.Well("There is none yet%s; the first start makes it. If a gateway runs already, do this in its folder, or name its file with --config.", atPath(c))
-	}
-	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "See whether database.url is right, the database runs, and its user may connect."}
-	}
-	defer s.Close()
-	version, err := s.Schema(ctx)
-	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "See whether its user may read and write the tables."}
-	}
-	pending, err := s.Pending(ctx)
-	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "See whether its user may read and write the tables."}
-	}
-	if err := s.CheckWritable(ctx); err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: "It can be read, but takes no writes.", Todo: err.Error()}
-	}
-	if len(pending) > 0 {
-		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("It is at version %d, and %d migrations are to be made.", version, len(pending)),
-			Todo: "Make a backup (`beckon backup`); the next start migrates it."}
-	}
-	return doctor.Well("It can be read, and is at version %d.", version)
-}
-
-// atPath says where the file of a database is; empty for PostgreSQL.
-func atPath(c *config.Config) string {
-	path, isFile := strings.CutPrefix(c.Database.URL.Reveal(), "sqlite:")
-	if whole, err := filepath.Abs(path); isFile && err == nil {
-		return " at " + whole
-	}
-	return ""
-}
-
-func checkSecrets(ctx context.Context, c *config.Config) doctor.Finding {
-	if _, err := os.Stat(strings.TrimPrefix(c.Database.URL.Reveal(), "sqlite:")); c.Server.SecretsKey == "" && errors.Is(err, os.ErrNotExist) {
-		if _, isFile := secretsKeyFile(c); isFile {
-			return doctor.Well("The first start makes the key.")
-		}
-	}
-	v, err := viewAsIs(ctx, c)
-	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "Put the key back that sealed the secrets, or give them again."}
-	}
-	if w := v.Warnings(); len(w) > 0 {
-		return doctor.Finding{Status: doctor.Bad, Says: fmt.Sprintf("%d resources of the database are not in force; the first is %s %q: %v", len(w), w[0].Section, w[0].ID, w[0].Fields.Err()),
-			Todo: "The page of each says what to change."}
-	}
-	if path, isFile := secretsKeyFile(c); isFile && c.Server.SecretsKey == "" {
-		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
-			return doctor.Finding{Status: doctor.Warning, Says: "Others than its owner may read " + path + ".", Todo: "chmod 600 " + path}
-		}
-	}
-	if c.Server.PreviousSecretsKey != "" {
-		return checkRotation(ctx, c)
-	}
-	return doctor.Well("All stored secrets open.")
-}
-
-// checkRotation looks how far a change of the secrets key has come.
-func checkRotation(ctx context.Context, c *config.Config) doctor.Finding {
-	db, err := openAsIs(ctx, c)
-	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "See what is said of the database."}
-	}
-	defer db.close()
-	r, err := sealed.Reseal(ctx, db.store, db.sealer, true)
-	switch {
-	case err != nil:
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "Set server.secretsKey."}
-	case r.Changed > 0:
-		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("%d rows have secrets that the previous key has sealed.", r.Changed), Todo: "Run `beckon secrets rotate`."}
-	}
-	return doctor.Finding{Status: doctor.Warning, Says: "Nothing needs the previous key any more.", Todo: "Remove server.previousSecretsKey."}
-}
-
-func checkDisk(c *config.Config) doctor.Finding {
-	folders := []string{}
-	if path, isFile := strings.CutPrefix(c.Database.URL.Reveal(), "sqlite:"); isFile {
-		folders = append(folders, filepath.Dir(path))
-	}
-	if folder, isFolder := artifacts.Folder(c.ArtifactsURL()); isFolder {
-		folders = append(folders, folder)
-	}
-	said := "No data is on this machine."
-	for _, folder := range folders {
-		existing := folder
-		for {
-			if _, err := os.Stat(existing); err == nil || existing == filepath.Dir(existing) {
-				break
-			}
-			existing = filepath.Dir(existing)
-		}
-		free, err := freeBytes(existing)
-		if err != nil {
-			return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "See whether the folder is there and may be read."}
-		}
-		if free < leastFree {
-			return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("%s has %d MB left.", folder, free>>20), Todo: "Free some space, or shorten retention.runs and retention.deliveries."}
-		}
-		said = fmt.Sprintf("%s has %d GB left.", folder, free>>30)
-	}
-	return doctor.Well("%s", said)
-}
-
-func checkClock(ctx context.Context, c *config.Config) doctor.Finding {
-	s, err := store.OpenAsIs(ctx, c.Database.URL.Reveal(), silent)
-	if err != nil {
-		return doctor.Finding{Status: doctor.Skipped, Says: "There is no database to compare with."}
-	}
-	defer s.Close()
-	if !s.Shared() {
-		return doctor.Well("It is %s; the database has the clock of this machine.", time.Now().UTC().Format(time.RFC3339))
-	}
-	begun := time.Now()
-	now, err := s.ServerTime(ctx)
-	if err != nil {
-		return doctor.Finding{Status: doctor.Skipped, Says: "The database does not say what time it is."}
-	}
-	middle := begun.Add(time.Since(begun) / 2)
-	if off := now.Sub(middle).Abs(); off > clockDrift {
-		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("This machine and the database differ by %s.", off.Round(time.Millisecond)), Todo: "Have both follow a time server (NTP): signatures and retries go by the clock."}
-	}
-	return doctor.Well("This machine and the database agree.")
-}
-
-func checkLimits(c *config.Config) doctor.Finding {
-	if files, ok := openFilesLimit(); ok && files < leastFiles {
-		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("The process may have %d files open, half of which are for callers.", files), Todo: "Raise it: LimitNOFILE in the unit, or ulimit -n 65536."}
-	}
-	limit := c.Server.Memory()
-	if limit < 256<<20 {
-		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("Beckon may use %d MB of memory, half of which are for bodies and answers.", limit>>20), Todo: "Give the container more, or set server.maxMemory."}
-	}
-	return doctor.Well("It may use %d MB of memory, of which %d MB are for bodies and answers.", limit>>20, memory.For(limit).Limit()>>20)
-}
-
-func checkPublicURL(c *config.Config) doctor.Finding {
-	public, err := url.Parse(c.Server.PublicURL)
-	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "Set server.publicURL to how callers reach Beckon, such as https://beckon.example.com."}
-	}
-	_, port, _ := net.SplitHostPort(c.Server.Address)
-	isLocal := public.Hostname() == "localhost" || net.ParseIP(public.Hostname()).IsLoopback()
-	switch {
-	case c.OriginOf("server.publicURL") == (config.Origin{}):
-		return doctor.Well("Callers reach it at the address that it listens on, %s.", c.Server.Address)
-	case isLocal && public.Port() != port && len(c.Server.TrustedProxies) == 0:
-		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("server.publicURL is %s, and Beckon listens on port %s.", c.Server.PublicURL, port), Todo: "Set server.publicURL to how callers reach Beckon: links and snippets have it."}
-	case !isLocal && public.Scheme == "http":
-		return doctor.Finding{Status: doctor.Warning, Says: "Callers send their tokens to " + c.Server.PublicURL + " unencrypted.", Todo: "Put a proxy with TLS in front: docs/proxy.md."}
-	}
-	return doctor.Well("Callers reach it at %s.", c.Server.PublicURL)
-}
-
-func checkCertificate(path string) doctor.Finding {
-	if path == "" {
-		return doctor.Well("Receivers are shown none.")
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "Put the file there that egress.clientCert names."}
-	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return doctor.Finding{Status: doctor.Bad, Says: path + " has no certificate in PEM.", Todo: "Put the certificate there that receivers ask for."}
-	}
-	certificate, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "Put a certificate there that can be read."}
-	}
-	return validity(certificate, "It")
-}
-
-// validity says for how long a certificate is good.
-func validity(c *x509.Certificate, who string) doctor.Finding {
-	switch left := time.Until(c.NotAfter); {
-	case left < 0:
-		return doctor.Finding{Status: doctor.Bad, Says: fmt.Sprintf("The certificate ended on %s.", c.NotAfter.Format(time.DateOnly)), Todo: "Renew it."}
-	case left < certificateDue:
-		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("The certificate ends on %s.", c.NotAfter.Format(time.DateOnly)), Todo: "Renew it."}
-	}
-	return doctor.Well("%s is good until %s.", who, c.NotAfter.Format(time.DateOnly))
-}
-
-// checkEndpoint connects to the host of an endpoint, and sends it nothing.
-func checkEndpoint(ctx context.Context, guard *egress.Guard, raw string) doctor.Finding {
-	if err := guard.CheckURL(raw); err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "Change its url, or list the network in egress.allowPrivate."}
-	}
-	target, err := url.Parse(raw)
-	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: "Its url cannot be read.", Todo: "Change it."}
-	}
-	port := target.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[target.Scheme]
-	}
-	dialer := &net.Dialer{ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
-		to, err := netip.ParseAddrPort(address)
-		if err != nil {
-			return err
-		}
-		return guard.CheckAddress(to)
-	}}
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(target.Hostname(), port))
-	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: fmt.Sprintf("%s cannot be reached: %v", target.Hostname(), err), Todo: "See whether the receiver runs, and whether a firewall is between."}
-	}
-	defer conn.Close()
-	if target.Scheme != "https" {
-		return doctor.Well("%s takes connections.", target.Host)
-	}
-	secure := tls.Client(conn, &tls.Config{ServerName: target.Hostname()})
-	if err := secure.HandshakeContext(ctx); err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: fmt.Sprintf("No secure connection to %s: %v", target.Hostname(), err), Todo: "See whether its certificate is right, or name who signed it in egress.ca."}
-	}
-	return validity(secure.ConnectionState().PeerCertificates[0], target.Hostname()+" takes connections, and its certificate")
+	return slices.Concat(list, providerChecks(v), endpointChecks(v, in.current))
 }

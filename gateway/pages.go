@@ -45,6 +45,7 @@ func (g *Gateway) newPages(s *server.Server) (server.Pages, error) {
 			Editor: g.editor, Runs: g.runs, Conversations: g.sessions, Artifacts: g.artifacts, Share: g.share, Deliveries: g.deliveries, Refused: g.store, Settings: settings{g},
 			Calls: g.calls, Replays: g.calls, Schedules: g.schedules, Tools: g.tools, Follow: s.Follow, Notes: g.notes, FormKey: g.formKeyInForce,
 			ExportData: s.ExportData,
+			Examine:    g.examine,
 			Budgets:    g.budgets.Uses, ServerBudget: func() *spend.Budget { return &g.inForce.Load().budget },
 			Models: func(ctx context.Context, p agents.Provider) ([]string, error) { return chat.Models(ctx, transport, p) },
 		},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"beckon/internal/config"
 	"beckon/internal/doctor"
 	"beckon/internal/sealed"
 	"beckon/internal/store/storetest"
@@ -73,7 +74,7 @@ func TestRotateSecrets(t *testing.T) {
 		const old = `secretsKey: "a key for the secrets of this test"`
 		changed := strings.Replace(string(text), old, `secretsKey: "the new key", previousSecretsKey: "a key for the secrets of this test"`, 1)
 		both := load(t, changed)
-		found := checkSecrets(t.Context(), both)
+		found := secretsOf(t, both)
 		require.Equal(t, doctor.Warning, found.Status, found.Says)
 		require.Contains(t, found.Todo, "beckon secrets rotate")
 
@@ -112,11 +113,11 @@ func TestRotateSecrets(t *testing.T) {
 		for _, token := range before.tokens {
 			require.NotContains(t, after.tokens, token)
 		}
-		require.Contains(t, checkSecrets(t.Context(), both).Todo, "Remove server.previousSecretsKey")
+		require.Contains(t, secretsOf(t, both).Todo, "Remove server.previousSecretsKey")
 
 		// The new key alone opens it all: the delivery that waits is sent with its header and content.
 		alone := load(t, strings.Replace(string(text), old, `secretsKey: "the new key"`, 1))
-		require.Equal(t, doctor.Good, checkSecrets(t.Context(), alone).Status)
+		require.Equal(t, doctor.Good, secretsOf(t, alone).Status)
 		g := callers{start(t, alone)}
 		var list struct{ Items []struct{ ID, Status string } }
 		require.NoError(t, json.Unmarshal([]byte(g.admin(t, "/api/v1/admin/deliveries?client=nothing&status=PENDING&type=run.completed")), &list))
@@ -135,6 +136,13 @@ func TestRotateSecrets(t *testing.T) {
 		require.Contains(t, done.Lost, "resources providers/vendor")
 		require.Equal(t, after.tokens, sealedIn(t, database).tokens)
 	})
+}
+
+// secretsOf is what `beckon doctor` says of the secrets.
+func secretsOf(t *testing.T, c *config.Config) doctor.Finding {
+	in := openInstallation(t.Context(), c)
+	defer in.close()
+	return in.checkSecrets(t.Context())
 }
 
 func sealedIn(t *testing.T, database string) *sealedSink {

@@ -12,6 +12,7 @@ import (
 	"beckon/clients"
 	"beckon/deliveries"
 	"beckon/internal/catalog"
+	"beckon/internal/doctor"
 	"beckon/internal/spend"
 	"beckon/internal/store"
 	"beckon/runs"
@@ -45,6 +46,8 @@ type Backend struct {
 	ServerBudget func() *spend.Budget
 	// FormKey returns the key of a client's form that is in force; empty for none. The func may be nil.
 	FormKey func(clientID string) string
+	// Examine runs the checks of `beckon doctor`, without network only those that reach no other host. It takes half a minute at most.
+	Examine func(ctx context.Context, network bool) []doctor.Finding
 	// Models asks a provider, with its key, which models it has. It also tests the connection.
 	Models func(ctx context.Context, p agents.Provider) ([]string, error)
 	// Notes returns what Beckon has learnt of the models of an agent; the func is nil where it learns nothing.

@@ -170,7 +170,7 @@ func findGuides(query string, most int) []found {
 // helpFor is the page of the documentation about a page of the console.
 func helpFor(address string) string {
 	about := map[string]string{
-		runsPath: "runs", refusedPath: "webhooks", deliveriesPath: "deliveries", clientsPath: "webhooks", endpointsPath: "destinations", settingsPath: "configuration", auditPath: "administration",
+		runsPath: "runs", refusedPath: "webhooks", deliveriesPath: "deliveries", clientsPath: "webhooks", endpointsPath: "destinations", settingsPath: "configuration", auditPath: "administration", doctorPath: "operating",
 		homePath + "/agents": "providers", homePath + "/flows": "flows", homePath + "/commands": "webhooks", homePath + "/providers": "providers", homePath + "/toolServers": "tools",
 	}
 	section, _, _ := strings.Cut(strings.TrimPrefix(address, homePath+"/"), "/")

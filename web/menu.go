@@ -35,6 +35,7 @@ func sections() []group {
 		{"System", []entry{
 			{Path: settingsPath, Title: "Settings", Icon: "settings-2"},
 			{Path: auditPath, Title: "Audit", Icon: "file-clock"},
+			{Path: doctorPath, Title: "Doctor", Icon: "circle-check"},
 		}},
 	}
 }

@@ -20,7 +20,7 @@ const refusedPath = "/admin/refused"
 
 // recordPages are those that show what was done, and what is in force.
 func (w *Web) recordPages() []page {
-	return []page{w.refusedPage(), w.refusedCallPage(), w.settingsPage(), w.exportPage(), w.auditPage()}
+	return []page{w.refusedPage(), w.refusedCallPage(), w.settingsPage(), w.exportPage(), w.auditPage(), w.doctorPage()}
 }
 
 // refusedList is what the list of refused calls shows.

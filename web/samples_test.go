@@ -9,6 +9,7 @@ import (
 	"beckon/commands"
 	"beckon/deliveries"
 	"beckon/internal/catalog"
+	"beckon/internal/doctor"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
 	"beckon/internal/signature"
@@ -77,7 +78,9 @@ func samples() map[string][]any {
 		"refused":       {refusedList{Client: "ci", Code: "unauthorized", Codes: refusedCodes(), Calls: []refusedRow{{refused, "No such client"}}, Next: refusedPath, NotFirst: true}},
 		"refusedcall":   {newRefusedCall(refused, &clients.Client{ID: "ci"})},
 		"settings":      {settingsView{Sections: []settingsSection{{"log", []Setting{{"log.level", "", "default"}, {"log.format", "text", "config.yaml:1"}}}}}},
-		"audit":         {auditList{Section: "clients", ID: "ci", Sections: auditSections(), Rows: []auditRow{newAuditRow(entry), newAuditRow(made)}, Next: auditPath, NotFirst: true}},
+		"doctor": {doctorScreen{}, doctorScreen{Busy: true}, doctorScreen{Examined: true, Findings: []doctor.Finding{{Check: "clock", Status: doctor.Good, Says: "It is noon."},
+			{Check: "disk", Status: doctor.Warning, Says: "It is full.", Todo: "Free some space."}}}},
+		"audit": {auditList{Section: "clients", ID: "ci", Sections: auditSections(), Rows: []auditRow{newAuditRow(entry), newAuditRow(made)}, Next: auditPath, NotFirst: true}},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -52,6 +53,8 @@ type Web struct {
 	password *password
 	attempts *attempts
 	origin   *http.CrossOriginProtection
+
+	examining sync.Mutex // held while the checks of the page Doctor run
 }
 
 // New returns the pages. An error is a mistake in the assets, or the database does not answer.

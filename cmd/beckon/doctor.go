@@ -26,8 +26,10 @@ func (d doctorCommand) Run(std streams) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	checks, done := gateway.Checks(ctx, path)
+	defer done()
 	var found []doctor.Finding
-	doctor.Examine(ctx, gateway.Checks(path), !d.Offline, func(f doctor.Finding) {
+	doctor.Examine(ctx, checks, !d.Offline, func(f doctor.Finding) {
 		found = append(found, f)
 		if d.JSON {
 			return

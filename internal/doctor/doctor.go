@@ -33,21 +33,47 @@ type Check struct {
 	Look    func(ctx context.Context) Finding
 }
 
-// limit is how long one check may take.
-const limit = 10 * time.Second
+const (
+	// limit is how long one check may take.
+	limit = 10 * time.Second
+	// atOnce is how many checks run at the same time.
+	atOnce = 8
+)
 
-// Examine runs the checks one after the other, and tells of each finding as it is made. Without network it skips those that reach other hosts.
+// Examine runs the checks, several at the same time, and tells of the findings in the order of the checks, each as soon as
+// those before it are known. Without network it skips those that reach other hosts. When ctx ends, the checks under way end
+// as if they had hung, and those that have not begun are skipped.
 func Examine(ctx context.Context, checks []Check, network bool, tell func(Finding)) {
-	for _, c := range checks {
-		if c.Network && !network {
-			tell(Finding{c.Name, Skipped, "It would reach another host.", ""})
-			continue
+	findings := make([]chan Finding, len(checks))
+	for i := range checks {
+		findings[i] = make(chan Finding, 1)
+	}
+	go func() {
+		slots := make(chan struct{}, atOnce)
+		for i, c := range checks {
+			if c.Network && !network {
+				findings[i] <- Finding{c.Name, Skipped, "It would reach another host.", ""}
+				continue
+			}
+			slots <- struct{}{} // a check that runs ends with ctx
+			if ctx.Err() != nil {
+				<-slots
+				findings[i] <- Finding{c.Name, Skipped, "There was no time left for it.", "Check it alone, or see why others take so long."}
+				continue
+			}
+			go func() {
+				defer func() { <-slots }()
+				findings[i] <- c.run(ctx)
+			}()
 		}
-		tell(c.run(ctx))
+	}()
+	for _, found := range findings {
+		tell(<-found)
 	}
 }
 
 func (c Check) run(ctx context.Context) Finding {
+	begun := time.Now()
 	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	done := make(chan Finding, 1)
@@ -57,7 +83,8 @@ func (c Check) run(ctx context.Context) Finding {
 		f.Check = c.Name
 		return f
 	case <-within.Done():
-		return Finding{c.Name, Bad, fmt.Sprintf("There was no answer within %s.", limit), "See whether it hangs or cannot be reached."}
+		took := time.Since(begun).Round(100 * time.Millisecond)
+		return Finding{c.Name, Bad, fmt.Sprintf("There was no answer within %s.", took), "See whether it hangs or cannot be reached."}
 	}
 }
 

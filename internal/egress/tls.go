@@ -130,6 +130,7 @@ func find(content []byte, kind string) *pem.Block {
 	return nil
 }
 
-func (t *TLS) config() *tls.Config {
+// Config is how a connection to a receiver is made.
+func (t *TLS) Config() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: t.roots, Certificates: t.own}
 }

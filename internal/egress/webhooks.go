@@ -47,7 +47,7 @@ func NewWebhooks(g *Guard) *Webhooks {
 func (w *Webhooks) newRoute(t *TLS) *route {
 	return &route{tls: t, Transport: &http.Transport{
 		DialContext:            w.dial,
-		TLSClientConfig:        t.config(),
+		TLSClientConfig:        t.Config(),
 		TLSHandshakeTimeout:    tlsTimeout,
 		ForceAttemptHTTP2:      true, // a dialer of our own switches it off
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout, MaxReceiveBufferPerStream: webhookStreamBytes, MaxReceiveBufferPerConnection: webhookConnBytes},

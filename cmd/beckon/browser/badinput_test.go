@@ -113,7 +113,7 @@ func TestZoom(t *testing.T) {
 	for _, width := range []int64{640, 320} {
 		b.do(chromedp.EmulateViewport(width, 450))
 		for _, path := range []string{"/admin", "/admin/runs", "/admin/clients", "/admin/clients/demo", "/admin/clients/demo?tab=settings", "/admin/clients/demo?tab=try", "/admin/agents/assistant?tab=try", "/admin/endpoints/new", "/admin/flows/new",
-			"/admin/providers/new", "/admin/settings", "/admin/audit", "/admin/refused"} {
+			"/admin/providers/new", "/admin/settings", "/admin/audit", "/admin/doctor?checks=local", "/admin/refused"} {
 			b.visit(path)
 			require.False(t, get(b, chromedp.Evaluate[bool]("document.documentElement.scrollWidth > document.documentElement.clientWidth")), "%s at %d", path, width)
 		}

@@ -170,7 +170,7 @@ func TestEveryPage(t *testing.T) {
 	b.login(g.password)
 	b.title("Overview")
 	pages := []string{"/admin", "/admin/clients", "/admin/clients/new", "/admin/clients/new?source=github", "/admin/clients/new?source=schedule", "/admin/clients/new?source=hmac", "/admin/clients/demo", "/admin/clients/demo/arrival", "/admin/commands", "/admin/commands/new", "/admin/agents", "/admin/agents/new", "/admin/agents/assistant",
-		"/admin/providers", "/admin/providers/new", "/admin/flows", "/admin/flows/new", "/admin/endpoints", "/admin/endpoints/new", "/admin/runs", "/admin/deliveries", "/admin/refused", "/admin/settings", "/admin/audit", "/admin/search?q=demo", "/docs/guides", "/docs/guides/alerts", "/admin/flows/new/yaml", "/admin/clients/demo?tab=try", "/admin/clients/demo?tab=settings", "/admin/clients/demo?tab=snippets", "/admin/agents/assistant?tab=settings", "/admin/agents/assistant?tab=try"}
+		"/admin/providers", "/admin/providers/new", "/admin/flows", "/admin/flows/new", "/admin/endpoints", "/admin/endpoints/new", "/admin/runs", "/admin/deliveries", "/admin/refused", "/admin/settings", "/admin/audit", "/admin/doctor?checks=local", "/admin/search?q=demo", "/docs/guides", "/docs/guides/alerts", "/admin/flows/new/yaml", "/admin/clients/demo?tab=try", "/admin/clients/demo?tab=settings", "/admin/clients/demo?tab=snippets", "/admin/agents/assistant?tab=settings", "/admin/agents/assistant?tab=try"}
 	for _, dark := range []bool{false, true} {
 		for _, width := range []int64{1280, 375} {
 			b.dark(dark)

@@ -1,0 +1,70 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"beckon/internal/doctor"
+)
+
+// A gateway examines itself with the database that it works on, and the findings hold no secret.
+func TestAGatewayExaminesItself(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, database string) {
+		model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"data":[{"id":"m1"},{"id":"m2"}]}`))
+		}))
+		t.Cleanup(model.Close)
+		receiver := httptest.NewTLSServer(http.NotFoundHandler())
+		t.Cleanup(receiver.Close)
+		g := start(t, load(t, fmt.Sprintf(`
+server: {secretsKey: s3cret-of-the-key}
+database: {url: %q}
+egress: {allowPrivate: ["127.0.0.1/32"]}
+providers: [{id: up, type: openai, url: %q, apiKey: s3cret-of-the-provider}]
+agents: [{id: a, provider: up, model: m1}]
+endpoints:
+  - {id: unsigned, url: "%s/s3cret-of-the-path", events: [run.failed], secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}
+  - {id: off, enabled: false, url: %q, events: [run.failed], secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}
+`, database, model.URL, receiver.URL, receiver.URL)))
+
+		found := map[string]doctor.Finding{}
+		for _, f := range g.examine(t.Context(), true) {
+			found[f.Check] = f
+			require.NotContains(t, f.Says+f.Todo, "s3cret")
+		}
+		require.Equal(t, doctor.Good, found["database"].Status, found["database"].Says)
+		require.Equal(t, doctor.Good, found["configuration"].Status, found["configuration"].Says)
+		require.Equal(t, doctor.Good, found["secrets"].Status, found["secrets"].Says)
+		require.Equal(t, "It has 2 models.", found["provider up"].Says)
+		require.Equal(t, doctor.Bad, found["endpoint unsigned"].Status)
+		require.Contains(t, found["endpoint unsigned"].Todo, "egress.ca")
+		require.NotContains(t, found, "endpoint off")
+
+		for _, f := range g.examine(t.Context(), false) {
+			if f.Check == "provider up" || f.Check == "endpoint unsigned" {
+				require.Equal(t, doctor.Skipped, f.Status)
+			}
+		}
+	})
+}
+
+// What is wrong with the database at this moment is the first that a gateway says of it.
+func TestAGatewayWhoseDatabaseIsGone(t *testing.T) {
+	folder := t.TempDir()
+	g := start(t, load(t, fmt.Sprintf("database: {url: %q}", sqliteIn(folder))))
+	require.NoError(t, os.Rename(filepath.Join(folder, "beckon.db"), filepath.Join(folder, "away.db")))
+	require.Eventually(t, func() bool { return g.store.Failing() != nil }, patience, 10*time.Millisecond)
+	for _, f := range g.examine(t.Context(), false) {
+		if f.Check == "database" {
+			require.Equal(t, doctor.Bad, f.Status)
+			require.NotEmpty(t, f.Todo)
+		}
+	}
+}
