@@ -387,7 +387,7 @@ func TestAnEndpointThatIsNotInForce(t *testing.T) {
 	require.NotContains(t, page, "/admin/endpoints/ops/test")
 	require.NotContains(t, page, "/admin/endpoints/ops/recover")
 	require.Equal(t, http.StatusSeeOther, r.post("/admin/endpoints/ops", endpointForm("version", "1", "agents", "triage")).StatusCode)
-	require.NotContains(t, r.get("/admin/endpoints").body, "not in force")
+	require.NotContains(t, r.get("/admin/endpoints").body, "Not in force")
 }
 
 func TestAnEndpointCalledNew(t *testing.T) {
