@@ -381,13 +381,13 @@ func TestAnEndpointThatIsNotInForce(t *testing.T) {
 		}
 		return catalog.Touch(tx)
 	}))
-	require.Contains(t, r.get("/admin/endpoints").body, "not in force")
+	require.Contains(t, r.get("/admin/endpoints").body, "Not in force")
 	page := r.get("/admin/endpoints/ops").body
 	require.Contains(t, page, "This is saved but not in force:")
 	require.NotContains(t, page, "/admin/endpoints/ops/test")
 	require.NotContains(t, page, "/admin/endpoints/ops/recover")
 	require.Equal(t, http.StatusSeeOther, r.post("/admin/endpoints/ops", endpointForm("version", "1", "agents", "triage")).StatusCode)
-	require.NotContains(t, r.get("/admin/endpoints").body, "not in force")
+	require.NotContains(t, r.get("/admin/endpoints").body, "Not in force")
 }
 
 func TestAnEndpointCalledNew(t *testing.T) {

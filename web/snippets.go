@@ -156,11 +156,11 @@ func (o callExample) inputs(prompt, indent string) string {
 func singleQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 func (o callExample) githubActions() snippet {
-	note, proof, permission := "The token is a secret of the repository: BECKON_TOKEN.", "\n          token: ${{ secrets.BECKON_TOKEN }}", ""
+	note, proof, permission := "Store the token as the repository secret BECKON_TOKEN.", "\n          token: ${{ secrets.BECKON_TOKEN }}", ""
 	if o.audience != "" {
-		note, proof, permission = "The job proves itself by the token that GitHub gives it.", "", "\n      id-token: write"
+		note, proof, permission = "The job authenticates with the token that GitHub issues to it.", "", "\n      id-token: write"
 	}
-	return snippet{Key: "github", Title: "GitHub Actions", Note: note + " The folder integrations/github-action of Beckon's repository goes into .github/actions/beckon. The step waits for the answer, and fails without one, or where a gate says so.",
+	return snippet{Key: "github", Title: "GitHub Actions", Note: note + " Copy the folder integrations/github-action of Beckon's repository to .github/actions/beckon. The step waits for the answer, and fails if there is none or the gate is not met.",
 		Parts: []snippetPart{
 			{Label: "Once, in your repository", Text: o.onlyWithToken("gh secret set BECKON_TOKEN --body " + shell(o.token))},
 			{Label: ".github/workflows/beckon.yml", Text: `name: Ask Beckon
@@ -179,11 +179,11 @@ jobs:
 }
 
 func (o callExample) gitlabCI() snippet {
-	note := "The token is a masked variable of the project: BECKON_TOKEN, under Settings, CI/CD, Variables."
+	note := "Store the token as the masked project variable BECKON_TOKEN, under Settings, CI/CD, Variables."
 	if o.audience != "" {
-		note = "The job proves itself by the token that GitLab gives it."
+		note = "The job authenticates with the token that GitLab issues to it."
 	}
-	return snippet{Key: "gitlab", Title: "GitLab CI", Note: note + " The file integrations/gitlab/templates/beckon.yml of Beckon's repository goes to ci/beckon.yml. The job waits for the answer, and fails without one, or where a gate says so.",
+	return snippet{Key: "gitlab", Title: "GitLab CI", Note: note + " Copy the file integrations/gitlab/templates/beckon.yml of Beckon's repository to ci/beckon.yml. The job waits for the answer, and fails if there is none or the gate is not met.",
 		Parts: []snippetPart{
 			{Label: "Once, in your repository", Text: o.onlyWithToken("glab variable set BECKON_TOKEN " + shell(o.token) + " --masked")},
 			{Label: ".gitlab-ci.yml", Text: `include:
@@ -236,7 +236,7 @@ func (o callExample) htmlForm() snippet {
 	if isTLS(o.url) {
 		withTLS = "\n    proxy_ssl_server_name on;"
 	}
-	return snippet{Key: "form", Title: "HTML form", Note: "A page is read by everybody, so that the token is not in it: the web server adds it. Here that is nginx.",
+	return snippet{Key: "form", Title: "HTML form", Note: "Everyone can read a page, so the token must not be in it: the web server adds it. This example uses nginx.",
 		Parts: []snippetPart{
 			{Label: "In your page", Text: form.String()},
 			{Label: "Once, where nginx runs", Text: o.onlyWithToken(`printf 'proxy_set_header Authorization "Bearer %s";\n' ` + shell(o.token) + " | sudo install -m 600 /dev/stdin /etc/nginx/beckon-token.conf")},

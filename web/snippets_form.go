@@ -23,7 +23,7 @@ func formSnippets(address string, form publicforms.Form) []snippet {
 	}
 	names := slices.Sorted(maps.Keys(fields))
 	return []snippet{
-		{Key: "form", Title: "HTML form", Note: "For a page of an origin that the form lists. It needs no script" + challengeNote(form) + ".",
+		{Key: "form", Title: "HTML form", Note: "For a page whose origin the form lists. It needs no script" + challengeNote(form) + ".",
 			Parts: []snippetPart{{Key: "form-1", Text: formHTML(address, form, fields, names)}}},
 		{Key: "fetch", Title: "fetch", Note: "For a script of such a page.", Parts: []snippetPart{{Key: "fetch-1", Text: formFetch(address, fields, names)}}},
 	}
