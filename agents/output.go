@@ -225,6 +225,6 @@ func isStrict(schema map[string]any) bool {
 
 // OutputInvalid is the problem of an answer that is not what the agent's output has to be.
 func OutputInvalid(agent string, why error) *problem.Error {
-	return problem.New(problem.Upstream, problem.CodeOutputInvalid, "The answer of agent %q is not what its output has to be: %s. "+
+	return problem.New(problem.Upstream, problem.CodeOutputInvalid, "The answer of agent %q does not match its output schema: %s. "+
 		"Say more clearly in its instructions what is wanted, or loosen the schema.", agent, why)
 }

@@ -48,7 +48,7 @@ type Client struct {
 	Passthrough   bool          `json:"passthrough" yaml:"passthrough"`
 	CommandID     string        `json:"commandId,omitempty" yaml:"commandId,omitempty"`
 	Template      string        `json:"template,omitempty" yaml:"template,omitempty"`
-	Trusted       *bool         `json:"trusted,omitempty" yaml:"trusted,omitempty"`             // what its calls say is its owner's word; nil: see IsTrusted
+	Trusted       *bool         `json:"trusted,omitempty" yaml:"trusted,omitempty"`             // only the owner's own systems write what its calls contain; nil: see IsTrusted
 	Filter        string        `json:"filter,omitempty" yaml:"filter,omitempty"`               // CEL: the calls that are let through; empty is all
 	Coalesce      *Coalesce     `json:"coalesce,omitempty" yaml:"coalesce,omitempty"`           // nil: those of alert sources
 	Prompt        string        `json:"prompt,omitempty" yaml:"prompt,omitempty"`               // for calls that bring none; comes before that of the command, agent or flow
@@ -89,7 +89,7 @@ func (c Client) Key() string { return c.ID }
 // IsEnabled reports whether the client may call at all.
 func (c Client) IsEnabled() bool { return c.Enabled == nil || *c.Enabled }
 
-// IsTrusted reports whether what the client's calls say is its owner's word. Unless the client says so itself, it is not where a
+// IsTrusted reports whether only the owner's own systems write what the client's calls contain. Unless the client says so itself, it is not where a
 // source, a form or a template makes prompts of what third parties have written.
 func (c Client) IsTrusted() bool {
 	if c.Trusted != nil {

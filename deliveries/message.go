@@ -54,7 +54,7 @@ var asItIs = jsonv2.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.All
 // payload returns the message's payload as its receiver is to see it.
 func (m message) payload() (p payload, err error) {
 	if err := jsonv2.Unmarshal(m.Payload, &p, asItIs); err != nil {
-		return p, problem.New(problem.Internal, "invalid_payload", "What is on record of this event cannot be read, so that there is nothing to send.").Because(err)
+		return p, problem.New(problem.Internal, "invalid_payload", "The record of this event cannot be read, so there is nothing to send.").Because(err)
 	}
 	p.kind = p.Type
 	if p.Type = m.Type; m.Metadata != nil {

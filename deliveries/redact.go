@@ -47,7 +47,7 @@ func (s *Service) openContent(ctx context.Context, d *claimed) error {
 }
 
 func contentErased() *problem.Error {
-	return problem.New(problem.NotFound, problem.CodeContentErased, "What this delivery had to tell is not kept any more: the content of its run was erased.")
+	return problem.New(problem.NotFound, problem.CodeContentErased, "This delivery cannot be sent: the content of its run was erased.")
 }
 
 // redacted is an outcome as it is kept: receivers repeat what they are sent.

@@ -87,7 +87,7 @@ func (m message) data() (map[string]any, error) {
 			continue
 		}
 		if data[name], err = render.JSON(value); err != nil {
-			return nil, problem.New(problem.Internal, "invalid_payload", "What is on record of this event cannot be read by a template.").Because(err)
+			return nil, problem.New(problem.Internal, "invalid_payload", "A template cannot read the record of this event.").Because(err)
 		}
 	}
 	return data, nil

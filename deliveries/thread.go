@@ -116,7 +116,7 @@ func (s *Service) enterThread(t *target, m message, told *destinations.Message) 
 }
 
 func errThreadUnread(err error) error {
-	return problem.New(problem.Unavailable, "thread_unread", "What was sent before about the same thing could not be read. It is tried again.").Because(err)
+	return problem.New(problem.Unavailable, "thread_unread", "The earlier message on the same subject could not be read. Beckon tries again.").Because(err)
 }
 
 // threadID is another one for an endpoint that sends elsewhere since.

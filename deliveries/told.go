@@ -57,7 +57,7 @@ func (s *Service) linkToPage(m message, told *destinations.Message) error {
 	}
 	link, err := s.ShareLink(s.sending, m.RunID)
 	if err != nil {
-		return problem.New(problem.Unavailable, "run_unread", "Whether the run has a page for recipients could not be read. It is tried again.").Because(err)
+		return problem.New(problem.Unavailable, "run_unread", "Beckon could not read whether the run has a page for recipients. It tries again.").Because(err)
 	}
 	told.Link = cmp.Or(link, told.Link)
 	return nil

@@ -41,21 +41,21 @@ type Legs struct {
 // All returns the legs in order.
 func (l Legs) All() []Leg { return []Leg{l.Untrusted, l.Private, l.Effects} }
 
-const warning = "All three stand, and no person has to approve: whoever writes what the calls say may have an agent send private data out. Take one away: allow fewer tools, list tools under approve, " +
-	"or let no endpoint, callback or http agent be told of this client's runs."
+const warning = "All three risks are present, and no person approves: whoever writes the content of a call may make an agent send private data out. Remove one: allow fewer tools, list tools under approve, " +
+	"or let no endpoint, callback or http agent receive this client's runs."
 
 // Judge returns the legs of a client. It warns where all three stand and something is done without a person's approval.
 func Judge(f Facts) Legs {
 	l := Legs{
-		Untrusted: Leg{Name: "untrusted input", Stands: f.Untrusted != "", Says: "What its calls say is its owner's word."},
-		Private:   Leg{Name: "private data", Stands: len(f.Private) > 0, Says: "Its agents have no tools and no sessions: they know what the call says."},
-		Effects:   Leg{Name: "side effects", Stands: len(f.Effects) > 0, Says: "Nothing but the caller gets the answer."},
+		Untrusted: Leg{Name: "untrusted input", Stands: f.Untrusted != "", Says: "Only you or your own systems write what its calls contain."},
+		Private:   Leg{Name: "private data", Stands: len(f.Private) > 0, Says: "Its agents have no tools and no sessions: they know only what the call contains."},
+		Effects:   Leg{Name: "side effects", Stands: len(f.Effects) > 0, Says: "Only the caller gets the answer."},
 	}
 	if l.Untrusted.Stands {
-		l.Untrusted.Says = fmt.Sprintf("Third parties write what its calls say: %s.", f.Untrusted)
+		l.Untrusted.Says = fmt.Sprintf("Third parties write what its calls contain: %s.", f.Untrusted)
 	}
 	if l.Private.Stands {
-		l.Private.Says = fmt.Sprintf("Its agents know what third parties must not: %s.", listed(f.Private))
+		l.Private.Says = fmt.Sprintf("Its agents can read what third parties must not: %s.", listed(f.Private))
 	}
 	if !l.Effects.Stands {
 		return l
@@ -70,11 +70,11 @@ func Judge(f Facts) Legs {
 	}
 	switch {
 	case len(approved) == 0:
-		l.Effects.Says = fmt.Sprintf("Its runs act outside: %s.", listed(free))
+		l.Effects.Says = fmt.Sprintf("Its runs have effects outside: %s.", listed(free))
 	case len(free) == 0:
-		l.Effects.Says = fmt.Sprintf("Its runs act outside, each time with a person's approval: %s.", listed(approved))
+		l.Effects.Says = fmt.Sprintf("Its runs have effects outside, each with a person's approval: %s.", listed(approved))
 	default:
-		l.Effects.Says = fmt.Sprintf("Its runs act outside: %s; and with a person's approval: %s.", listed(free), listed(approved))
+		l.Effects.Says = fmt.Sprintf("Its runs have effects outside: %s; and with a person's approval: %s.", listed(free), listed(approved))
 	}
 	if l.Untrusted.Stands && l.Private.Stands && len(free) > 0 {
 		l.Warning = warning

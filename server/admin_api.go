@@ -121,7 +121,7 @@ func problemOfModel(e *huma.ErrorModel) error {
 	case e.Status == http.StatusBadRequest && len(e.Errors) == 0:
 		return problem.New(problem.Invalid, problem.CodeInvalidJSON, "The request needs a body: a JSON object.")
 	case e.Status == http.StatusBadRequest:
-		return problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body is not valid JSON, or a member of an object is there twice.")
+		return problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body is not valid JSON, or an object has the same member twice.")
 	case e.Status >= http.StatusInternalServerError:
 		return fmt.Errorf("the admin API: %s", e.Detail)
 	}

@@ -65,7 +65,7 @@ func (s *Service) CheckApproval(runID string, call agents.ToolCall, query url.Va
 // Why a link leads to no call. What they say is for whoever has opened it.
 var (
 	ErrNoApproval      = problem.New(problem.NotFound, problem.CodeApprovalNotFound, "The link is incomplete, or the run is not there any more. Open it as it was sent.")
-	ErrApprovalExpired = problem.New(problem.Gone, problem.CodeApprovalExpired, "Nobody has allowed the call in time, so that it is denied.")
+	ErrApprovalExpired = problem.New(problem.Gone, problem.CodeApprovalExpired, "Nobody approved the call in time, so it is denied.")
 )
 
 func approvalID(runID string, call agents.ToolCall) string {

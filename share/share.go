@@ -77,6 +77,6 @@ func (s *Service) Check(runID string, query url.Values) error {
 
 // Why a link leads to no page. What they say is for the recipient.
 var (
-	ErrNoPage  = problem.New(problem.NotFound, "page_not_found", "The link is incomplete, or whoever sent it has taken the page away. Ask them for a new one.")
+	ErrNoPage  = problem.New(problem.NotFound, "page_not_found", "The link is incomplete, or its sender has withdrawn the page. Ask for a new link.")
 	ErrExpired = problem.New(problem.Gone, "link_expired", "Links like this one open for a limited time, which is over. Ask whoever sent it for a new one.")
 )

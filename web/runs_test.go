@@ -28,14 +28,14 @@ func runID(n int) string { return fmt.Sprintf("run_01KHQ5V8J000000000000%05d", n
 func (r *traffic) aFlowRun(id string) {
 	at := atMidnight.UnixMilli()
 	r.run(id, map[string]any{"status": "FAILED", "kind": "flow", "workflow_id": "incident", "input": "Is <script>alert(1)</script> down?", "output": nil, "metadata": `{"orderId":"<i>456</i>"}`,
-		"session_id": "s-<1>", "error_code": "agent_timeout", "error_message": "The <agent> ran out of its time.", "error_kind": "expired", "completed_at": at + 10_005, "crashes": 1})
+		"session_id": "s-<1>", "error_code": "agent_timeout", "error_message": "The <agent> exceeded its timeout.", "error_kind": "expired", "completed_at": at + 10_005, "crashes": 1})
 	node := func(place int, name, status string, from, to int64, more map[string]any) {
 		r.insert("nodes", map[string]any{"run_id": id, "node_id": name, "node_type": strings.TrimSuffix(name, "#2"), "place": place, "status": status, "started_at": at + from, "completed_at": at + to,
 			"total_tokens": 5, "output": "It says </pre><b>no</b>."}, more)
 	}
 	node(0, "triage", "COMPLETED", 5, 4005, nil)
 	node(1, "writer", "COMPLETED", 4005, 6005, nil)
-	node(2, "writer#2", "FAILED", 6005, 10_005, map[string]any{"output": nil, "error_code": "agent_timeout", "error_message": "The <agent> ran out of its time."})
+	node(2, "writer#2", "FAILED", 6005, 10_005, map[string]any{"output": nil, "error_code": "agent_timeout", "error_message": "The <agent> exceeded its timeout."})
 	ids := events.NewSequence(id, "")
 	for i, payload := range []string{`"type":"run.started","data":{"status":"RUNNING"}`, `"type":"node.completed","data":{"nodeId":"<triage>","status":"COMPLETED"}`, `"text":"piece"`, `"type":"run.failed","data":{"status":"FAILED"}`} {
 		kind := []string{"run.started", "node.completed", "message.delta", "run.failed"}[i]

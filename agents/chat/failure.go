@@ -142,7 +142,7 @@ func (m *model) ended(ctx context.Context) error {
 		cause = context.DeadlineExceeded
 	}
 	return problem.New(problem.Expired, problem.CodeAgentTimeout,
-		"The agent %q ran out of its time. Raise its timeout, or ask for less.", m.agent).Because(cause)
+		"The agent %q exceeded its timeout. Raise the timeout, or ask for less.", m.agent).Because(cause)
 }
 
 // withStatus names the status, where there was one.

@@ -75,7 +75,7 @@ func (f *flow) Invoke(ctx context.Context, call agents.Call) (agents.Result, err
 	case err != nil:
 		return result, err
 	case strings.TrimSpace(result.Output) == "" && len(t.artifacts) == 0: // agents that make files need not say anything
-		return result, problem.New(problem.Upstream, problem.CodeFlowNoAnswer, "The flow %q came to its end without an answer%s.", f.id, t.failureSuffix()).Because(t.failure)
+		return result, problem.New(problem.Upstream, problem.CodeFlowNoAnswer, "The flow %q ended without an answer%s.", f.id, t.failureSuffix()).Because(t.failure)
 	}
 	if call.Text != nil && !streamed { // steps in parallel have answered, or an earlier attempt at the run
 		call.Text(result.Output)
@@ -90,7 +90,7 @@ func (f *flow) ended(ctx context.Context, err error) error {
 		return p
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return problem.New(problem.Expired, problem.CodeAgentTimeout, "The flow %q ran out of its time. Raise its timeout, or ask for less.", f.id).Because(err)
+		return problem.New(problem.Expired, problem.CodeAgentTimeout, "The flow %q exceeded its timeout. Raise the timeout, or ask for less.", f.id).Because(err)
 	}
 	return fmt.Errorf("flow %q was stopped: %w: %w", f.id, ctx.Err(), cause)
 }

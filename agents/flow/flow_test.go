@@ -313,7 +313,7 @@ func TestTimes(t *testing.T) {
 		x := team{"slow": waits(), "never": says("x")}
 		_, err := hasty(x, time.Minute, par(seq(lenient(agent("slow")), agent("never")))).Invoke(ctx, agents.Call{})
 		require.Equal(t, "agent_timeout", problem.Of(err).Code)
-		require.Contains(t, problem.Of(err).Detail, `The flow "f" ran out of its time`)
+		require.Contains(t, problem.Of(err).Detail, `The flow "f" exceeded its timeout`)
 		require.Empty(t, x["never"].calls)
 	})
 	t.Run("the flow's, with a problem as cause", func(t *testing.T) {

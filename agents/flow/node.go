@@ -144,7 +144,7 @@ func outcome(ctx context.Context, err error) (agents.NodeStatus, *agents.Failure
 		return agents.NodeCanceled, &agents.Failure{Code: "stopped", Message: "It was stopped because a step beside it failed."}
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return agents.NodeFailed, &agents.Failure{Code: problem.CodeAgentTimeout, Message: "The flow ran out of its time before this agent had answered."}
+		return agents.NodeFailed, &agents.Failure{Code: problem.CodeAgentTimeout, Message: "The flow exceeded its timeout before this agent had answered."}
 	}
 	return agents.NodeCanceled, &agents.Failure{Code: problem.CodeCanceled, Message: "It was stopped before it had answered."}
 }

@@ -212,7 +212,7 @@ func (j *job) ended(ctx context.Context) error {
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return problem.New(problem.Expired, problem.CodeAgentTimeout,
-			"The agent %q ran out of its time. Raise its timeout, or ask for less.", j.agent).Because(cause)
+			"The agent %q exceeded its timeout. Raise the timeout, or ask for less.", j.agent).Because(cause)
 	}
 	return fmt.Errorf("agent %q was stopped: %w: %w", j.agent, ctx.Err(), cause)
 }

@@ -15,8 +15,8 @@ func TestAClientWithAllThreeLegsFails(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, printLegs(&out, list))
 	require.Regexp(t, `(?m)^hub +yes +yes +yes +no$`, out.String())
-	require.Contains(t, out.String(), "\nhub: All three stand")
-	require.Contains(t, out.String(), "  Its agents know what third parties must not: the tool docs.search.\n")
+	require.Contains(t, out.String(), "\nhub: All three risks are present")
+	require.Contains(t, out.String(), "  Its agents can read what third parties must not: the tool docs.search.\n")
 	require.NotContains(t, out.String(), "\nci: ")
 	exit, ok := unsafe(list).(*exitError)
 	require.True(t, ok)

@@ -78,7 +78,7 @@ func (v *View) wouldBreak(c *change, broken map[key]problem.Fields) error {
 	one, id := v.registry.bySection[c.key.section].One, c.key.id
 	p := problem.New(problem.Conflict, "in_use", "The %s %q is used by %s. Change that first.", one, id, strings.Join(names, ", "))
 	if !c.deletes {
-		p = problem.New(problem.Conflict, "breaks_others", "The %s %q cannot be like this: it would break %s (%s). Change that first.",
+		p = problem.New(problem.Conflict, "breaks_others", "The %s %q cannot be changed like this: it would break %s (%s). Change that first.",
 			one, id, strings.Join(names, ", "), fields[0].Message)
 	}
 	p.Fields = fields

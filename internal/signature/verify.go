@@ -51,7 +51,7 @@ func Verify(h http.Header, body []byte, s secret.String, vendor string, now time
 
 func verifyStandard(h http.Header, family string, body []byte, k key, now time.Time) (m Message, err error) {
 	if k.shared == nil && k.public == nil {
-		return m, problem.New(problem.Invalid, "invalid_secret", "To verify this message takes %s and the base64 of %d to %d bytes, or a public key: %s and the base64 of %d.",
+		return m, problem.New(problem.Invalid, "invalid_secret", "Verifying this message requires %s and the base64 of %d to %d bytes, or a public key: %s and the base64 of %d.",
 			sharedPrefix, minShared, maxShared, publicPrefix, ed25519.PublicKeySize)
 	}
 	id, timestamp := h.Get(family+"Id"), h.Get(family+"Timestamp")
@@ -91,7 +91,7 @@ func (k key) made(signature string, content []byte) bool {
 
 func verifyHex(h http.Header, prefix string, body []byte, s secret.String) (m Message, err error) {
 	if err := Check(HMACHex, s); err != nil {
-		return m, problem.New(problem.Invalid, "invalid_secret", "To verify this message takes the secret that its sender signs with, of %d to %d printable characters; an ed25519 key does not do.", minRaw, maxRaw)
+		return m, problem.New(problem.Invalid, "invalid_secret", "Verifying this message requires the secret that its sender signs with, of %d to %d printable characters. An ed25519 key does not work.", minRaw, maxRaw)
 	}
 	want := []byte(hexSignature(s, body))
 	// A receiver that has not got the new secret yet finds the old one's signature in the second header.
