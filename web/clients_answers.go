@@ -96,7 +96,7 @@ func (w *Web) answerChoice(ctx context.Context, s clientScreen) (a answerChoice,
 		p.Chosen = p.Chosen || slices.Contains(s.Form.SendTo, p.ID)
 		a.Places = append(a.Places, p)
 	}
-	a.Kinds = []answerKind{{endpointKind: endpointKind{Title: "No new endpoint"}, Chosen: s.Form.NewEndpoint == ""}}
+	a.Kinds = []answerKind{{endpointKind: endpointKind{Title: "None"}, Chosen: s.Form.NewEndpoint == ""}}
 	for _, k := range quickKinds() {
 		a.Kinds = append(a.Kinds, answerKind{k, k.Format, k.Format == s.Form.NewEndpoint})
 	}

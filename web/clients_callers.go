@@ -154,7 +154,7 @@ func (s clientScreen) CallerFields() []field {
 	if sender == nil || !sender.Signs() || s.Caller.AsksProof {
 		return nil
 	}
-	help := "Empty: Beckon makes one, and shows it once. You paste it at " + sender.Title + "."
+	help := "Empty: Beckon makes one, and shows it once. You paste it into " + sender.Title + "."
 	if sender.Setup.MakesSecret {
 		help = sender.Setup.SecretFrom + " If you do not have it yet, leave this empty: you are asked for it on the next page, with the URL."
 	}

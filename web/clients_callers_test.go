@@ -66,7 +66,7 @@ func TestASecretIsMadeForASenderThatTakesAny(t *testing.T) {
 			require.Len(t, kept.Secret[0].Reveal(), 64)
 			require.Contains(t, got.body, `<code id="secret">`+kept.Secret[0].Reveal()+`</code>`)
 			require.Contains(t, got.body, `<code id="url">https://beckon.example/api/v1/webhooks/hub</code>`)
-			require.Contains(t, got.body, "Waiting for the first call…")
+			require.Contains(t, got.body, "Waiting for the first call")
 			require.NotContains(t, s.get("/admin/clients/hub").body, kept.Secret[0].Reveal())
 		})
 	}
@@ -182,7 +182,7 @@ func TestWhatArrivedIsShown(t *testing.T) {
 	s.have(clients.Client{ID: "hub", Source: "github", Secret: clients.Secrets{"x"}})
 	since := s.saved("hub").Item.Since
 	arrival := func() string { return s.get("/admin/clients/hub/arrival").body }
-	require.Contains(t, arrival(), "Waiting for the first call…")
+	require.Contains(t, arrival(), "Waiting for the first call")
 	require.Contains(t, arrival(), `data-refresh="2" hx-get="/admin/clients/hub/arrival"`)
 
 	refuse := func(at time.Time) {
@@ -191,9 +191,9 @@ func TestWhatArrivedIsShown(t *testing.T) {
 		}))
 	}
 	refuse(since.Add(-time.Hour))
-	require.Contains(t, arrival(), "Waiting for the first call…", "a refused call of another client that had the id")
+	require.Contains(t, arrival(), "Waiting for the first call", "a refused call of another client that had the id")
 	refuse(since.Add(time.Second))
-	require.NotContains(t, arrival(), "Waiting for the first call…")
+	require.NotContains(t, arrival(), "Waiting for the first call")
 	require.Contains(t, arrival(), "A call was refused: Wrong signature.")
 	require.Contains(t, arrival(), "The signature does not match")
 

@@ -127,6 +127,9 @@ func (o callExample) curl() snippet {
 	if o.token == "" {
 		s.Note = "Set the variable BECKON_TOKEN to the token first."
 	}
+	if o.isAlertmanager {
+		s.Note = strings.TrimSpace(s.Note + " An alert is answered at once, with the ID of its run. The answer is on the run's page, and goes to your endpoints.")
+	}
 	return s
 }
 

@@ -85,7 +85,7 @@ func TestModelsThatCannotBeListed(t *testing.T) {
 		says    string
 	}{
 		"wrong key":     {reply(401, echo), "provider_unauthorized", "refused the API key (status 401)"},
-		"no such path":  {reply(404, echo), "provider_no_models", "has no list of models at its url (status 404)"},
+		"no such path":  {reply(404, echo), "provider_no_models", "has no list of models at its URL (status 404)"},
 		"not allowed":   {reply(405, echo), "provider_no_models", "often with /v1 at its end"},
 		"broken":        {reply(500, echo), "provider_error", "failed with status 500"},
 		"rate":          {reply(429, echo), "provider_rate_limited", "limits how often"},

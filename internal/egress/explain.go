@@ -88,7 +88,7 @@ func explainEnd(f *failure) (code, text string) {
 	case errors.As(f.cause, &lookup):
 		return "", ""
 	case errors.As(f.cause, &timeout) && timeout.Timeout():
-		return codeTimeout, "No connection to the receiver came about in time. Look at whether it runs, and at firewalls on the way."
+		return codeTimeout, "Connecting to the receiver took too long. Check that it is running, and check the firewalls on the way."
 	}
 	return "", ""
 }
@@ -166,7 +166,7 @@ func explainConnection(f *failure) (code, text string) {
 	}
 	switch {
 	case is(syscall.ECONNREFUSED):
-		return codeClosed, "Nothing listens at the receiver's address and port. Look at whether it runs, and at the URL's port."
+		return codeClosed, "Nothing listens at the receiver's address and port. Check that it is running, and check the port in the URL."
 	case f.answered && is(io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE):
 		return codeReset, "The receiver closed the connection in the middle of its answer."
 	case is(io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE), contains(f.cause.Error(), "server closed idle connection"):

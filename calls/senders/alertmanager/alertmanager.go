@@ -13,7 +13,7 @@ var Sender = &senders.Sender{
 		Steps: []string{
 			"In alertmanager.yml, add an entry to the webhook_configs of a receiver, with the URL as its url.",
 			"Under its http_config, set basic_auth with any username, and the token as password (or password_file).",
-			"Set that receiver in a route, and reload Alertmanager.",
+			"Use that receiver in a route, and reload Alertmanager.",
 		},
 		Proof: &senders.Proof{Scheme: "basic"},
 	},

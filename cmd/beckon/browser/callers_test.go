@@ -51,7 +51,7 @@ func (b *browser) createHub() string {
 	b.screenshot("client-new-github")
 	b.do(chromedp.Submit(chromedp.CSS(`#client input[name="id"]`)))
 	b.title("is ready")
-	b.shows("Waiting for the first call…")
+	b.shows("Waiting for the first call")
 	require.Equal(b.t, b.gateway.url+"/api/v1/webhooks/hub", get(b, chromedp.TextContent(chromedp.CSS("#url"))))
 	return get(b, chromedp.TextContent(chromedp.CSS("#secret")))
 }
@@ -106,7 +106,7 @@ func TestTheFirstCallArrivesWithoutScripts(t *testing.T) {
 	secret := b.createHub()
 	b.click("refresh")
 	b.title("Client hub")
-	b.shows("Waiting for the first call…")
+	b.shows("Waiting for the first call")
 	require.Equal(t, 401, g.deliver("pull_request", "1", "another-secret", pullRequest))
 	b.reloadUntil("A call was refused: Wrong signature")
 	require.Equal(t, 202, g.deliver("pull_request", "3", secret, pullRequest))

@@ -284,7 +284,7 @@ func TestANoteNeedsAnIncident(t *testing.T) {
 		other := m
 		change(&other)
 		_, err := open(t, "pagerduty-note").Request(other)
-		require.ErrorContains(t, err, "about no incident of PagerDuty")
+		require.ErrorContains(t, err, "not about a PagerDuty incident")
 		require.True(t, problem.Is(err, problem.NotFound))
 	}
 	m.IsSample = true

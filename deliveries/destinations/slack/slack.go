@@ -37,7 +37,7 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 	own := s.URL != api
 	switch {
 	case s.Secret == "" && !own:
-		found.Add("url", "is required: the URL of an incoming webhook. Or give a bot token as secret, and the channel in to")
+		found.Add("url", "is required: the URL of an incoming webhook, or instead a bot token (secret) and a channel (to)")
 	case s.Secret == "" && s.To != "":
 		found.Add("to", "is for a bot token as secret: an incoming webhook has its channel already")
 	case s.Secret != "" && s.To == "":
