@@ -54,7 +54,7 @@ function send(what, target = "#flow", beside = "#beside") {
   htmx.ajax("POST", editor.action, { source: byID("panels"), values: { do: what }, target, select: target, swap: "outerHTML", selectOOB: beside });
 }
 
-let focusAfter; // what gets the focus once the steps are drawn again
+let settled; // the request whose answer has been drawn last
 const press = (button) => button && (button.click(), true);
 
 function onKey(event) {
@@ -102,8 +102,6 @@ if (editor) {
     }
     const way = event.target.closest("[data-way]");
     if (way) showWay(way.dataset.way);
-    const button = event.target.closest("#flow button[name=do]");
-    if (button) focusAfter = /^(add|otherwise)/.test(button.value) ? "field" : /^(up|down|copy|remove|move)/.test(button.value) ? "step" : undefined;
   });
   editor.addEventListener("keydown", onKey);
   // A browser that refuses to send the form shows the field that is missing something.
@@ -142,7 +140,6 @@ if (editor) {
     showPlace();
     if (!place) return;
     event.preventDefault();
-    focusAfter = "step";
     send(`move ${dragged} ${place.to}`);
   });
   editor.addEventListener("dragend", () => {
@@ -158,14 +155,15 @@ if (editor) {
   };
   showWay(localStorage.getItem("beckon-flow") ?? "split");
 
-  document.addEventListener("htmx:afterSettle", () => {
+  // A step that was added, moved or copied gets the focus. The answer to an earlier change may come in between.
+  document.addEventListener("htmx:afterSettle", ({ detail }) => {
     choose(chosenStep());
-    if (focusAfter) {
-      const path = chosenStep();
-      (focusAfter === "field" && byID(`field-${path}.agentId`) || byID(`at-${path}`))?.focus();
-      editor.querySelector('[name="step"]').dispatchEvent(new Event("input", { bubbles: true })); // it is not saved
-    }
-    focusAfter = undefined;
+    const done = detail.requestConfig?.parameters?.do ?? "";
+    if (settled === detail.xhr || !/^(add|otherwise|up|down|copy|remove|move)/.test(done)) return;
+    settled = detail.xhr;
+    const path = chosenStep();
+    (/^(add|otherwise)/.test(done) && byID(`field-${path}.agentId`) || byID(`at-${path}`))?.focus();
+    editor.querySelector('[name="step"]').dispatchEvent(new Event("input", { bubbles: true })); // it is not saved
   });
   choose(chosenStep());
 }

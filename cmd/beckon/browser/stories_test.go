@@ -196,6 +196,8 @@ func TestEveryPage(t *testing.T) {
 // violations are what axe finds that is serious or worse.
 func (b *browser) violations(checker string) []string {
 	b.t.Helper()
+	// A colour on its way to another one has no contrast of its own.
+	b.until(`!document.getAnimations().some(a => a instanceof CSSTransition && a.playState === "running")`)
 	call(b, page.SetBypassCSP, page.SetBypassCSPParams{Enabled: true})
 	get(b, chromedp.Evaluate[int](checker+"\n;0"))
 	found := get(b, chromedp.Evaluate[string](`axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.filter(v => ["serious", "critical"].includes(v.impact)).map(v => v.id + ": " + v.nodes.map(n => n.html).join(" | "))))`,

@@ -52,7 +52,9 @@ func TestKilledBetweenReserveAndSettle(t *testing.T) {
 			all.Go(func() {
 				g := gateways[i%len(gateways)]
 				status, answer := g.call("POST", "/api/v1/webhooks/ci?agent=one", fmt.Sprintf(`{"prompt":"after%d"}`, i))
-				if status != http.StatusOK && status != http.StatusPaymentRequired {
+				// A busy machine may take longer to record an answer than a call waits: then the run ends a little later.
+				late := status == http.StatusServiceUnavailable && answer["code"] == "storage_unavailable"
+				if status != http.StatusOK && status != http.StatusPaymentRequired && !late {
 					t.Errorf("status %d: %v", status, answer)
 				}
 			})
