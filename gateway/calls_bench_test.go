@@ -26,7 +26,7 @@ func modelAnswers(w http.ResponseWriter, r *http.Request) {
 }
 
 // BenchmarkCalls is the work of a busy gateway, over HTTP, on SQLite: calls that wait, the same within budgets, queued ones, and
-// such with a webhook that is delivered. `make pgo` compiles by its profile.
+// such with a webhook that is delivered.
 func BenchmarkCalls(b *testing.B) {
 	model := httptest.NewServer(http.HandlerFunc(modelAnswers))
 	b.Cleanup(model.Close)
