@@ -130,7 +130,7 @@ func (s *Service) exchange(ctx context.Context, d *claimed) (o outcome) {
 
 // prepare makes what is posted. A NotFound says that it never can be.
 func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
-	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), Payload: d.event.Payload, Source: s.Source, IsSample: d.Reason == ReasonTest}
+	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), ClientID: deref(d.ClientID), Payload: d.event.Payload, Source: s.Source, IsSample: d.Reason == ReasonTest}
 	x.method = http.MethodPost
 	scheme, vendor, agent := signature.Standard, "", "Beckon/"+s.Version
 	if d.unreadable != nil {

@@ -107,8 +107,8 @@ func processorTime(b *testing.B) int64 {
 }
 
 // origins are what the calls of runs have told that a destination writes to.
-func origins(name string) func(context.Context, string) ([]byte, error) {
-	return func(context.Context, string) ([]byte, error) {
+func origins(name string) func(ctx context.Context, clientID, runID string) ([]byte, error) {
+	return func(context.Context, string, string) ([]byte, error) {
 		switch name {
 		case "github-status":
 			return []byte(`{"key": "pr/7", "source": "github", "signed": true, "place": {"repository": "acme/shop", "number": "7", "commit": "ec26c3e57ca3a959ca5aad62de7213c562f8c821"}}`), nil

@@ -16,6 +16,7 @@ type message struct {
 	ID       string          // the event's
 	Type     string          // the name that goes out
 	RunID    string          // empty for what is not about a run
+	ClientID string          // of the run
 	Payload  json.RawMessage // in the default format, with the type that the event has inside
 	Metadata json.RawMessage // a JSON object whose members come before the payload's; nil adds nothing
 	Source   string          // the gateway's public URL

@@ -90,7 +90,7 @@ func newPlant(t testing.TB, s *store.Store, endpoints ...deliveries.Endpoint) *p
 				return nil
 			}
 			return []secret.String{testSecret}
-		}, Now: p.clock.Now, Origin: func(context.Context, string) ([]byte, error) {
+		}, Now: p.clock.Now, Origin: func(context.Context, string, string) ([]byte, error) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			return p.origin, nil

@@ -44,8 +44,8 @@ type Config struct {
 	// the types that package render knows. A NotFound says that there is no such run any more. It is asked only where a
 	// template uses it.
 	RunView func(ctx context.Context, runID string) (map[string]any, error)
-	// Origin returns what the call of a run has told, an events.Origin in JSON; nil where that is not on record.
-	Origin func(ctx context.Context, runID string) ([]byte, error)
+	// Origin returns what the call of a client's run has told, an events.Origin in JSON; nil where that is not on record.
+	Origin func(ctx context.Context, clientID, runID string) ([]byte, error)
 	// ShareLink signs a link to the page of a run for recipients; empty where the run has none. nil is that no run has one.
 	ShareLink func(ctx context.Context, runID string) (string, error)
 	// Ended is told, in the transaction that ends it, of a delivery about a run whose client keeps no content; nil is nobody.

@@ -67,12 +67,12 @@ func (t *threads) enter(ctx context.Context, id string) (exit func(), err error)
 	}
 }
 
-// readOrigin reads what the call of a message's run has told, where its receiver uses that.
+// readOrigin adds to a message for people what the call of its run has told.
 func (s *Service) readOrigin(t *target, m message, told *destinations.Message) error {
 	if !t.IsDestination() || m.IsSample || m.RunID == "" || s.Origin == nil {
 		return nil
 	}
-	text, err := s.Origin(s.sending, m.RunID)
+	text, err := s.Origin(s.sending, m.ClientID, m.RunID)
 	if err != nil {
 		return errThreadUnread(err)
 	}

@@ -20,7 +20,7 @@ import (
 	"beckon/internal/sealed"
 )
 
-// What is said to be too little, too late or too far off.
+// The limits beyond which a check warns.
 const (
 	leastFree      = 1 << 30 // bytes on the disk of the data
 	leastFiles     = 4096
@@ -35,10 +35,11 @@ func configurationCheck(path string) doctor.Check {
 func checkConfiguration(ctx context.Context, path string) doctor.Finding {
 	v, err := Check(ctx, path, false)
 	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "Correct it; `beckon config check` lists all that is wrong."}
+		return doctor.Failed(err.Error(), "Correct it; `beckon config check` lists all that is wrong.")
 	}
 	for _, f := range v.Cautions() {
-		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("%s %q: %v", f.Section, f.ID, f.Fields.Err()), Todo: "Change it; `beckon config check` lists the rest."}
+		return doctor.Caution(fmt.Sprintf("%s %q: %v", f.Section, f.ID, f.Fields.Err()),
+			"Change it; `beckon config check` lists the rest.")
 	}
 	if path == "" {
 		return doctor.Well("There is no file; the defaults and the database count.")
@@ -55,34 +56,37 @@ func checkEnvironment(c *config.Config) doctor.Finding {
 	for i, f := range unused {
 		says[i] = fmt.Sprintf("%s %v", f.ID, f.Fields.Err())
 	}
-	return doctor.Finding{Status: doctor.Warning, Says: strings.Join(says, " "), Todo: "Correct their names, or remove them."}
+	return doctor.Caution(strings.Join(says, " "), "Correct their names, or remove them.")
 }
 
 func (in *installation) checkDatabase(ctx context.Context) doctor.Finding {
 	if errors.Is(in.dbFailure, os.ErrNotExist) {
-		return doctor.Well("There is none yet%s; the first start makes it. If a gateway runs already, do this in its folder, or name its file with --config.", atPath(in.begun))
+		return doctor.Well("There is none yet%s; the first start makes it. "+
+			"If a gateway runs already, do this in its folder, or name its file with --config.", atPath(in.begun))
 	}
 	if in.dbFailure != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: in.dbFailure.Error(), Todo: "See whether database.url is right, the database runs, and its user may connect."}
+		return doctor.Failed(in.dbFailure.Error(),
+			"See whether database.url is right, the database runs, and its user may connect.")
 	}
 	s := in.db.store
 	if err := s.Failing(); err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "docs/operating.md says what to do about each problem of the database."}
+		return doctor.Failed(err.Error(),
+			"docs/operating.md says what to do about each problem of the database.")
 	}
 	version, err := s.Schema(ctx)
 	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "See whether its user may read and write the tables."}
+		return doctor.Failed(err.Error(), "See whether its user may read and write the tables.")
 	}
 	pending, err := s.Pending(ctx)
 	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "See whether its user may read and write the tables."}
+		return doctor.Failed(err.Error(), "See whether its user may read and write the tables.")
 	}
 	if err := s.CheckWritable(ctx); err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: "It can be read, but takes no writes.", Todo: err.Error()}
+		return doctor.Failed("It can be read, but takes no writes.", err.Error())
 	}
 	if len(pending) > 0 {
-		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("It is at version %d, and %d migrations are to be made.", version, len(pending)),
-			Todo: "Make a backup (`beckon backup`); the next start migrates it."}
+		return doctor.Caution(fmt.Sprintf("It is at version %d, and %d migrations are to be made.", version, len(pending)),
+			"Make a backup (`beckon backup`); the next start migrates it.")
 	}
 	return doctor.Well("It can be read, and is at version %d.", version)
 }
@@ -105,15 +109,15 @@ func (in *installation) checkSecrets(ctx context.Context) doctor.Finding {
 	}
 	v, err := in.view(ctx)
 	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "Put the key back that sealed the secrets, or give them again."}
+		return doctor.Failed(err.Error(), "Put the key back that sealed the secrets, or give them again.")
 	}
 	if w := v.Warnings(); len(w) > 0 {
-		return doctor.Finding{Status: doctor.Bad, Says: fmt.Sprintf("%d resources of the database are not in force; the first is %s %q: %v", len(w), w[0].Section, w[0].ID, w[0].Fields.Err()),
-			Todo: "The page of each says what to change."}
+		return doctor.Failed(fmt.Sprintf("%d resources of the database are not in force; the first is %s %q: %v", len(w), w[0].Section, w[0].ID, w[0].Fields.Err()),
+			"The page of each says what to change.")
 	}
 	if path, isFile := secretsKeyFile(c); isFile && c.Server.SecretsKey == "" {
 		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
-			return doctor.Finding{Status: doctor.Warning, Says: "Others than its owner may read " + path + ".", Todo: "chmod 600 " + path}
+			return doctor.Caution("Others than its owner may read "+path+".", "chmod 600 "+path)
 		}
 	}
 	if c.Server.PreviousSecretsKey != "" {
@@ -125,16 +129,18 @@ func (in *installation) checkSecrets(ctx context.Context) doctor.Finding {
 // checkRotation looks how far a change of the secrets key has come.
 func (in *installation) checkRotation(ctx context.Context) doctor.Finding {
 	if in.db == nil {
-		return doctor.Finding{Status: doctor.Bad, Says: in.dbFailure.Error(), Todo: "See what is said of the database."}
+		return doctor.Failed(in.dbFailure.Error(), "See what is said of the database.")
 	}
 	r, err := sealed.Reseal(ctx, in.db.store, in.db.sealer, true)
 	switch {
 	case err != nil:
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "Set server.secretsKey."}
+		return doctor.Failed(err.Error(), "Set server.secretsKey.")
 	case r.Changed > 0:
-		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("%d rows have secrets that the previous key has sealed.", r.Changed), Todo: "Run `beckon secrets rotate`."}
+		return doctor.Caution(fmt.Sprintf("%d rows have secrets that the previous key has sealed.", r.Changed),
+			"Run `beckon secrets rotate`.")
 	}
-	return doctor.Finding{Status: doctor.Warning, Says: "Nothing needs the previous key any more.", Todo: "Remove server.previousSecretsKey."}
+	return doctor.Caution("Nothing needs the previous key any more.",
+		"Remove server.previousSecretsKey.")
 }
 
 func checkDisk(c *config.Config) doctor.Finding {
@@ -156,10 +162,11 @@ func checkDisk(c *config.Config) doctor.Finding {
 		}
 		free, err := freeBytes(existing)
 		if err != nil {
-			return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "See whether the folder is there and may be read."}
+			return doctor.Failed(err.Error(), "See whether the folder is there and may be read.")
 		}
 		if free < leastFree {
-			return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("%s has %d MB left.", folder, free>>20), Todo: "Free some space, or shorten retention.runs and retention.deliveries."}
+			return doctor.Caution(fmt.Sprintf("%s has %d MB left.", folder, free>>20),
+				"Free some space, or shorten retention.runs and retention.deliveries.")
 		}
 		said = fmt.Sprintf("%s has %d GB left.", folder, free>>30)
 	}
@@ -181,18 +188,21 @@ func (in *installation) checkClock(ctx context.Context) doctor.Finding {
 	}
 	middle := begun.Add(time.Since(begun) / 2)
 	if off := now.Sub(middle).Abs(); off > clockDrift {
-		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("This machine and the database differ by %s.", off.Round(time.Millisecond)), Todo: "Have both follow a time server (NTP): signatures and retries go by the clock."}
+		return doctor.Caution(fmt.Sprintf("This machine and the database differ by %s.", off.Round(time.Millisecond)),
+			"Have both follow a time server (NTP): signatures and retries go by the clock.")
 	}
 	return doctor.Well("This machine and the database agree.")
 }
 
 func checkLimits(c *config.Config) doctor.Finding {
 	if files, ok := openFilesLimit(); ok && files < leastFiles {
-		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("The process may have %d files open, half of which are for callers.", files), Todo: "Raise it: LimitNOFILE in the unit, or ulimit -n 65536."}
+		return doctor.Caution(fmt.Sprintf("The process may have %d files open, half of which are for callers.", files),
+			"Raise it: LimitNOFILE in the unit, or ulimit -n 65536.")
 	}
 	limit := c.Server.Memory()
 	if limit < 256<<20 {
-		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("Beckon may use %d MB of memory, half of which are for bodies and answers.", limit>>20), Todo: "Give the container more, or set server.maxMemory."}
+		return doctor.Caution(fmt.Sprintf("Beckon may use %d MB of memory, half of which are for bodies and answers.", limit>>20),
+			"Give the container more, or set server.maxMemory.")
 	}
 	return doctor.Well("It may use %d MB of memory, of which %d MB are for bodies and answers.", limit>>20, memory.For(limit).Limit()>>20)
 }
@@ -200,7 +210,8 @@ func checkLimits(c *config.Config) doctor.Finding {
 func checkPublicURL(c *config.Config, address string) doctor.Finding {
 	public, err := url.Parse(c.Server.PublicURL)
 	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "Set server.publicURL to how callers reach Beckon, such as https://beckon.example.com."}
+		return doctor.Failed(err.Error(),
+			"Set server.publicURL to how callers reach Beckon, such as https://beckon.example.com.")
 	}
 	_, port, _ := net.SplitHostPort(c.Server.Address)
 	isLocal := public.Hostname() == "localhost" || net.ParseIP(public.Hostname()).IsLoopback()
@@ -208,9 +219,11 @@ func checkPublicURL(c *config.Config, address string) doctor.Finding {
 	case c.OriginOf("server.publicURL") == (config.Origin{}):
 		return doctor.Well("Callers reach it at the address that it listens on, %s.", address)
 	case isLocal && public.Port() != port && len(c.Server.TrustedProxies) == 0:
-		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("server.publicURL is %s, and Beckon listens on port %s.", c.Server.PublicURL, port), Todo: "Set server.publicURL to how callers reach Beckon: links and snippets have it."}
+		return doctor.Caution(fmt.Sprintf("server.publicURL is %s, and Beckon listens on port %s.", c.Server.PublicURL, port),
+			"Set server.publicURL to how callers reach Beckon: links and snippets have it.")
 	case !isLocal && public.Scheme == "http":
-		return doctor.Finding{Status: doctor.Warning, Says: "Callers send their tokens to " + c.Server.PublicURL + " unencrypted.", Todo: "Put a proxy with TLS in front: docs/proxy.md."}
+		return doctor.Caution("Callers send their tokens to "+c.Server.PublicURL+" unencrypted.",
+			"Put a proxy with TLS in front: docs/proxy.md.")
 	}
 	return doctor.Well("Callers reach it at %s.", c.Server.PublicURL)
 }
@@ -221,15 +234,16 @@ func checkCertificate(path string) doctor.Finding {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "Put the file there that egress.clientCert names."}
+		return doctor.Failed(err.Error(), "Put the file there that egress.clientCert names.")
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return doctor.Finding{Status: doctor.Bad, Says: path + " has no certificate in PEM.", Todo: "Put the certificate there that receivers ask for."}
+		return doctor.Failed(path+" has no certificate in PEM.",
+			"Put the certificate there that receivers ask for.")
 	}
 	certificate, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "Put a certificate there that can be read."}
+		return doctor.Failed(err.Error(), "Put a certificate there that can be read.")
 	}
 	return validity(certificate, "It")
 }
@@ -238,9 +252,11 @@ func checkCertificate(path string) doctor.Finding {
 func validity(c *x509.Certificate, who string) doctor.Finding {
 	switch left := time.Until(c.NotAfter); {
 	case left < 0:
-		return doctor.Finding{Status: doctor.Bad, Says: fmt.Sprintf("The certificate ended on %s.", c.NotAfter.Format(time.DateOnly)), Todo: "Renew it."}
+		return doctor.Failed(fmt.Sprintf("The certificate ended on %s.", c.NotAfter.Format(time.DateOnly)),
+			"Renew it.")
 	case left < certificateDue:
-		return doctor.Finding{Status: doctor.Warning, Says: fmt.Sprintf("The certificate ends on %s.", c.NotAfter.Format(time.DateOnly)), Todo: "Renew it."}
+		return doctor.Caution(fmt.Sprintf("The certificate ends on %s.", c.NotAfter.Format(time.DateOnly)),
+			"Renew it.")
 	}
 	return doctor.Well("%s is good until %s.", who, c.NotAfter.Format(time.DateOnly))
 }

@@ -65,11 +65,11 @@ func endpointChecks(v *catalog.View, c *config.Config) (list []doctor.Check) {
 // checkEndpoint connects to the host of an endpoint, and sends it nothing.
 func checkEndpoint(ctx context.Context, guard *egress.Guard, files *egress.TLS, raw string) doctor.Finding {
 	if err := guard.CheckURL(raw); err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: err.Error(), Todo: "Change its url, or list the network in egress.allowPrivate."}
+		return doctor.Failed(err.Error(), "Change its url, or list the network in egress.allowPrivate.")
 	}
 	target, err := url.Parse(raw)
 	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: "Its url cannot be read.", Todo: "Change it."}
+		return doctor.Failed("Its url cannot be read.", "Change it.")
 	}
 	port := target.Port()
 	if port == "" {
@@ -84,7 +84,8 @@ func checkEndpoint(ctx context.Context, guard *egress.Guard, files *egress.TLS, 
 	}}
 	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(target.Hostname(), port))
 	if err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: fmt.Sprintf("%s cannot be reached: %v", target.Hostname(), err), Todo: "See whether the receiver runs, and whether a firewall is between."}
+		return doctor.Failed(fmt.Sprintf("%s cannot be reached: %v", target.Hostname(), err),
+			"See whether the receiver runs, and whether a firewall is between.")
 	}
 	defer conn.Close()
 	if target.Scheme != "https" {
@@ -94,7 +95,8 @@ func checkEndpoint(ctx context.Context, guard *egress.Guard, files *egress.TLS, 
 	setup.ServerName = target.Hostname()
 	secure := tls.Client(conn, setup)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		return doctor.Finding{Status: doctor.Bad, Says: fmt.Sprintf("No secure connection to %s: %v", target.Hostname(), err), Todo: "See whether its certificate is right, or name who signed it in egress.ca."}
+		return doctor.Failed(fmt.Sprintf("No secure connection to %s: %v", target.Hostname(), err),
+			"See whether its certificate is right, or name who signed it in egress.ca.")
 	}
 	return validity(secure.ConnectionState().PeerCertificates[0], target.Hostname()+" takes connections, and its certificate")
 }

@@ -242,7 +242,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		RunView:    g.runView,
 		ShareLink:  g.shareLink,
 		Ended:      func(tx store.Tx, runID string) error { return g.runs.DeliveryEnded(tx, runID) },
-		Origin:     func(ctx context.Context, runID string) ([]byte, error) { return g.runs.Origin(ctx, runID) },
+		Origin:     g.originOf,
 		Mail:       mailer,
 	})
 	g.budgets = budgets.New(budgets.Config{

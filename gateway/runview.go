@@ -133,3 +133,11 @@ func timeOrNil(at time.Time) any {
 	}
 	return at.UTC().Format(runs.TimeFormat)
 }
+
+// originOf returns the events.Origin of a client's run. Only clients with a source have such runs: nothing is read for the others.
+func (g *Gateway) originOf(ctx context.Context, clientID, runID string) ([]byte, error) {
+	if client := g.catalog().Clients.Get(clientID); client != nil && !client.HasSource() {
+		return nil, nil
+	}
+	return g.runs.Origin(ctx, runID)
+}

@@ -41,7 +41,8 @@ type Legs struct {
 // All returns the legs in order.
 func (l Legs) All() []Leg { return []Leg{l.Untrusted, l.Private, l.Effects} }
 
-const warning = "All three risks are present, and no person approves: whoever writes the content of a call may make an agent send private data out. Remove one: allow fewer tools, list tools under approve, " +
+const warning = "All three risks are present, and no person approves: whoever writes the content of a call may make an agent " +
+	"send private data out. Remove one: allow fewer tools, list tools under approve, " +
 	"or let no endpoint, callback or http agent receive this client's runs."
 
 // Judge returns the legs of a client. It warns where all three stand and something is done without a person's approval.

@@ -45,7 +45,7 @@ func TestTheSecretOfAWebhookThatIsCreatedWithAClient(t *testing.T) {
 	require.Contains(t, html.UnescapeString(made.body), `<code id="endpoint-secret">`+kept.Secret.Reveal()+`</code>`)
 }
 
-// What is wrong with the endpoint is said before the client is created, with all the rest.
+// A mistake in the new endpoint is reported with those of the client, and no client is created.
 func TestNoClientIsCreatedWithAnEndpointThatIsWrong(t *testing.T) {
 	r := newTraffic(t)
 	for name, row := range map[string]struct {

@@ -68,7 +68,9 @@ type commandChoice struct {
 func (s clientScreen) Limits() []field {
 	return []field{
 		s.Text("syncTimeout", "Timeout for calls", s.Form.SyncTimeout,
-			"How long a call waits for its answer, such as 30s or 5m. After that, the client gets a 202 with the run's address, and the run continues. Empty: 10 seconds longer than the agent's timeout.").WithPlaceholder("5m"),
+			"How long a call waits for its answer, such as 30s or 5m. "+
+				"After that, the client gets a 202 with the run's address, and the run continues. "+
+				"Empty: 10 seconds longer than the agent's timeout.").WithPlaceholder("5m"),
 		s.Text("maxBodyBytes", "Max request size", s.Form.MaxBodyBytes, "Such as 256KiB or 1MiB. Larger requests get 413. Empty: the server's limit."),
 		s.Text("maxConcurrent", "Max concurrent calls", s.Form.MaxConcurrent, "More calls get 429 with Retry-After. Empty: no limit."),
 		s.Area("tools", "Allowed tools", s.Form.Tools, 2, "One per line: docs.search, or docs.* for all tools of a server. A tool runs only if the agent lists it too. Empty: none."),

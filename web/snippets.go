@@ -128,7 +128,8 @@ func (o callExample) curl() snippet {
 		s.Note = "Set the variable BECKON_TOKEN to the token first."
 	}
 	if o.isAlertmanager {
-		s.Note = strings.TrimSpace(s.Note + " An alert is answered at once, with the ID of its run. The answer is on the run's page, and goes to your endpoints.")
+		s.Note = strings.TrimSpace(s.Note + " An alert is answered at once, with the ID of its run. " +
+			"The answer is on the run's page, and goes to your endpoints.")
 	}
 	return s
 }
@@ -163,7 +164,8 @@ func (o callExample) githubActions() snippet {
 	if o.audience != "" {
 		note, proof, permission = "The job authenticates with the token that GitHub issues to it.", "", "\n      id-token: write"
 	}
-	return snippet{Key: "github", Title: "GitHub Actions", Note: note + " Copy the folder integrations/github-action of Beckon's repository to .github/actions/beckon. The step waits for the answer, and fails if there is none or the gate is not met.",
+	return snippet{Key: "github", Title: "GitHub Actions", Note: note + " Copy the folder integrations/github-action of Beckon's repository to .github/actions/beckon. " +
+		"The step waits for the answer, and fails if there is none or the gate is not met.",
 		Parts: []snippetPart{
 			{Label: "Once, in your repository", Text: o.onlyWithToken("gh secret set BECKON_TOKEN --body " + shell(o.token))},
 			{Label: ".github/workflows/beckon.yml", Text: `name: Ask Beckon
@@ -186,7 +188,8 @@ func (o callExample) gitlabCI() snippet {
 	if o.audience != "" {
 		note = "The job authenticates with the token that GitLab issues to it."
 	}
-	return snippet{Key: "gitlab", Title: "GitLab CI", Note: note + " Copy the file integrations/gitlab/templates/beckon.yml of Beckon's repository to ci/beckon.yml. The job waits for the answer, and fails if there is none or the gate is not met.",
+	return snippet{Key: "gitlab", Title: "GitLab CI", Note: note + " Copy the file integrations/gitlab/templates/beckon.yml of Beckon's repository to ci/beckon.yml. " +
+		"The job waits for the answer, and fails if there is none or the gate is not met.",
 		Parts: []snippetPart{
 			{Label: "Once, in your repository", Text: o.onlyWithToken("glab variable set BECKON_TOKEN " + shell(o.token) + " --masked")},
 			{Label: ".gitlab-ci.yml", Text: `include:
@@ -198,7 +201,8 @@ func (o callExample) gitlabCI() snippet {
 
 func (o callExample) alertmanager() snippet {
 	proof, note := `authorization:
-            credentials_file: /etc/alertmanager/beckon-token`, "The agent gets Alertmanager's JSON. To get a prompt with what matters, set the client's source to alertmanager."
+            credentials_file: /etc/alertmanager/beckon-token`, "The agent gets Alertmanager's JSON. To get a prompt with what matters, "+
+		"set the client's source to alertmanager."
 	if o.isBasic {
 		proof = `basic_auth:
             username: beckon

@@ -74,7 +74,9 @@ func (m *model) explainList(ctx context.Context, f *failure) error {
 	switch f.status {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
 		return problem.New(problem.Upstream, "provider_no_models",
-			"The provider %q has no list of models at its URL (status %d). Check the URL: it is the base URL, often with /v1 at its end. Some providers have no list but still work: then type the name of the model in the agent.",
+			"The provider %q has no list of models at its URL (status %d). "+
+				"Check the URL: it is the base URL, often with /v1 at its end. "+
+				"Some providers have no list but still work: then type the name of the model in the agent.",
 			m.provider, f.status).Because(cause)
 	}
 	return problem.Of(m.explain(ctx, f, nil)).Because(cause)

@@ -65,8 +65,6 @@ type Receiver struct {
 	KeyOf func(m Message) string
 	// PublicPaths says that no URL of the requests contains a secret, so that their paths may be shown.
 	PublicPaths bool
-	// ReadsForm says that Request uses Message.Form of messages about runs. Without it, it may be nil.
-	ReadsForm bool
 	// MaxButtons is how many buttons a message may have. 0 is none.
 	MaxButtons int
 	// Ref returns the receiver's ID of a message that it has accepted, from its response. Later messages with the same

@@ -40,9 +40,9 @@ const (
 	atOnce = 8
 )
 
-// Examine runs the checks, several at the same time, and tells of the findings in the order of the checks, each as soon as
-// those before it are known. Without network it skips those that reach other hosts. When ctx ends, the checks under way end
-// as if they had hung, and those that have not begun are skipped.
+// Examine runs the checks, several at the same time, and calls tell with each finding in the order of the checks. Without
+// network it skips checks that connect to other hosts. When ctx ends, Examine reports the checks that are running as
+// hanging and skips the rest.
 func Examine(ctx context.Context, checks []Check, network bool, tell func(Finding)) {
 	findings := make([]chan Finding, len(checks))
 	for i := range checks {
@@ -87,6 +87,12 @@ func (c Check) run(ctx context.Context) Finding {
 		return Finding{c.Name, Bad, fmt.Sprintf("There was no answer within %s.", took), "See whether it hangs or cannot be reached."}
 	}
 }
+
+// Failed returns a finding that something does not work, and what to do about it.
+func Failed(says, todo string) Finding { return Finding{Status: Bad, Says: says, Todo: todo} }
+
+// Caution returns a finding that works now and may not later, and what to do about it.
+func Caution(says, todo string) Finding { return Finding{Status: Warning, Says: says, Todo: todo} }
 
 // Well says that all is well.
 func Well(format string, args ...any) Finding {

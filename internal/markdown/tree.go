@@ -48,7 +48,7 @@ const (
 	kindSpan // others
 )
 
-// add adds a node that is in the one that is open, and opens it.
+// add appends a node and leaves it open: nodes added before close are its children.
 func (t *tree) add(n node) (at int) {
 	at = len(*t)
 	n.end = int32(at + 1)

@@ -91,7 +91,8 @@ func (k key) made(signature string, content []byte) bool {
 
 func verifyHex(h http.Header, prefix string, body []byte, s secret.String) (m Message, err error) {
 	if err := Check(HMACHex, s); err != nil {
-		return m, problem.New(problem.Invalid, "invalid_secret", "Verifying this message requires the secret that its sender signs with, of %d to %d printable characters. An ed25519 key does not work.", minRaw, maxRaw)
+		return m, problem.New(problem.Invalid, "invalid_secret", "Verifying this message requires the secret that its sender signs with, of %d to %d printable characters. "+
+			"An ed25519 key does not work.", minRaw, maxRaw)
 	}
 	want := []byte(hexSignature(s, body))
 	// A receiver that has not got the new secret yet finds the old one's signature in the second header.

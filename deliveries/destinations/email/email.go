@@ -50,7 +50,7 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 		return parsed
 	}
 	t.subject, t.replyTo = parse("subject", s.Subject), parse("replyTo", s.ReplyTo)
-	r.Request, r.ReadsForm = t.request, true
+	r.Request = t.request
 	return r, found
 }
 

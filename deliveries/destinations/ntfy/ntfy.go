@@ -15,7 +15,8 @@ const maxText = 4000
 
 // Destination is ntfy.
 var Destination = &destinations.Destination{Name: "ntfy", Title: "ntfy", Fields: []string{"secret", "to"}, URL: "https://ntfy.sh", Open: open,
-	Help: "Enter the topic in the field To. For a server of your own, also enter its URL, and its access token (tk_…) as the secret if it requires one."}
+	Help: "Enter the topic in the field To. For a server of your own, also enter its URL, " +
+		"and its access token (tk_…) as the secret if it requires one."}
 
 var topic = regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`)
 

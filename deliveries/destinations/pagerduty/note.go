@@ -38,7 +38,8 @@ func openNotes(s destinations.Settings) (r destinations.Receiver, found problem.
 			return destinations.Request{Method: http.MethodGet, URL: s.URL + "/abilities", Header: header}, nil
 		}
 		if m.Origin == nil || m.Origin.Source != "pagerduty" || !incident.MatchString(m.Key) {
-			return q, problem.New(problem.NotFound, "no_place", "The run is not about a PagerDuty incident, so there is nothing to add a note to. In the endpoint's clients, list only clients with the source pagerduty.")
+			return q, problem.New(problem.NotFound, "no_place", "The run is not about a PagerDuty incident, so there is nothing to add a note to. "+
+				"In the endpoint's clients, list only clients with the source pagerduty.")
 		}
 		type note struct {
 			Content string `json:"content"`

@@ -23,8 +23,10 @@ const eventsURL = "https://events.pagerduty.com/v2/enqueue"
 
 // Destination is PagerDuty.
 var Destination = &destinations.Destination{Name: "pagerduty", Title: "PagerDuty", Fields: []string{"secret", "from"}, URL: eventsURL, Open: open,
-	Help: "Enter the integration key of a service (Events API v2) as the secret. A failed run opens an alert, an answer opens one of severity info, and a resolved event resolves it. " +
-		"Or enter a key of the REST API as the secret, and the email address of a user in the field From: the answer becomes a note on the incident that started the call."}
+	Help: "Enter the integration key of a service (Events API v2) as the secret. " +
+		"A failed run opens an alert, an answer opens one of severity info, and a resolved event resolves it. " +
+		"Or enter a key of the REST API as the secret, " +
+		"and the email address of a user in the field From: the answer becomes a note on the incident that started the call."}
 
 var routingKey = regexp.MustCompile(`^[A-Za-z0-9]{32}$`)
 

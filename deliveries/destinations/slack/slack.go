@@ -30,7 +30,8 @@ const api = "https://slack.com/api/chat.postMessage"
 // Destination is Slack.
 var Destination = &destinations.Destination{
 	Name: "slack", Title: "Slack", Fields: []string{"secret", "to"}, URL: api, Open: open,
-	Help: "Enter the URL of an incoming webhook. Or use a bot: leave the URL empty, and enter its token (xoxb-…) as the secret and the channel in the field To.",
+	Help: "Enter the URL of an incoming webhook. Or use a bot: leave the URL empty, " +
+		"and enter its token (xoxb-…) as the secret and the channel in the field To.",
 }
 
 func open(s destinations.Settings) (r destinations.Receiver, found problem.Fields) {
