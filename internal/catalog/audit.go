@@ -88,7 +88,14 @@ func (e *Editor) audit(tx store.Tx, who, action string, k key, before, after any
 	if err != nil {
 		return err
 	}
-	return Audit(tx, AuditEntry{Who: who, Action: action, Section: k.section, ResourceID: k.id, Before: masked, After: now})
+	return Audit(tx, AuditEntry{
+		Who:        who,
+		Action:     action,
+		Section:    k.section,
+		ResourceID: k.id,
+		Before:     masked,
+		After:      now,
+	})
 }
 
 func maskedDocument(item any, show func(secret.String) string) (json.RawMessage, error) {

@@ -85,7 +85,8 @@ func withArticle(noun string) string {
 	return "a " + noun
 }
 
-// OmitDefault returns the value to keep of a member: empty for its default, such as the id for a name, as the default may change.
+// OmitDefault returns the value to keep of a member: empty for its default, such as the id for a name, as the
+// default may change.
 func OmitDefault(value, standard string) string {
 	if value == standard {
 		return ""

@@ -78,7 +78,8 @@ func (s Section[T]) Revised(have, wanted T) T { return s.noun.revised(have, want
 // Shown returns one as it may be shown: the secrets in its URL are masked. The others mask themselves.
 func (s Section[T]) Shown(item T) T { return s.noun.shown(nil, item).(T) }
 
-// Used returns one, which need not be kept, as it is used: with what it names in the environment. The error is an Invalid.
+// Used returns one, which need not be kept, as it is used: with what it names in the environment. The error is an
+// Invalid.
 func (s Section[T]) Used(item T) (T, error) {
 	v := s.editor.latest.Load()
 	if e := v.entries[key{s.Section, item.Key()}]; e != nil && e.Origin == FromConfig { // which has been expanded
@@ -88,10 +89,12 @@ func (s Section[T]) Used(item T) (T, error) {
 	return used.(T), wrong.Err()
 }
 
-// Create adds one, and returns with it what can't be had again, such as a client's token. Without an id it gets one that is
-// made from its name. A Conflict "already_exists" says that the id is taken. unreadable is what could not be read of it: then it
-// is not made, and the error has that with all that is wrong besides.
-func (s Section[T]) Create(ctx context.Context, who string, item T, unreadable ...problem.Field) (Record[T], secret.String, error) {
+// Create adds one, and returns with it what can't be had again, such as a client's token. Without an id it gets one
+// that is made from its name. A Conflict "already_exists" says that the id is taken. unreadable is what could not
+// be read of it: then it is not made, and the error has that with all that is wrong besides.
+func (s Section[T]) Create(
+	ctx context.Context, who string, item T, unreadable ...problem.Field,
+) (Record[T], secret.String, error) {
 	c, next := s.creation(who, item, unreadable)
 	shown, err := s.editor.apply(ctx, c)
 	return typed[T](*next), shown, err
@@ -124,7 +127,8 @@ func (s Section[T]) creation(who string, item T, unreadable problem.Fields) (c *
 		case e.Origin == FromConfig:
 			return nil, nil, s.managedByConfig(c.key.id)
 		}
-		return nil, nil, problem.New(problem.Conflict, "already_exists", "There is already %s %q.", withArticle(s.One), c.key.id)
+		return nil, nil, problem.New(problem.Conflict, "already_exists",
+			"There is already %s %q.", withArticle(s.One), c.key.id)
 	}
 	return c, next
 }
@@ -139,7 +143,9 @@ func (s Section[T]) Insert(tx store.Tx, item T) (shown secret.String, err error)
 
 // Update changes one to item. version is the one that the change was made for, 0 for any; an Outdated "changed_since"
 // says that somebody else was faster. Secrets change as Secrets says. unreadable is as for Create.
-func (s Section[T]) Update(ctx context.Context, who string, item T, version int64, unreadable ...problem.Field) (Record[T], error) {
+func (s Section[T]) Update(
+	ctx context.Context, who string, item T, version int64, unreadable ...problem.Field,
+) (Record[T], error) {
 	next := Record[Resource]{Item: item}
 	c := &change{who: who, key: key{s.Section, item.Key()}, unreadable: unreadable}
 	c.plan = func(v *View) (_, _ *Record[Resource], err error) {
@@ -180,8 +186,8 @@ func (s Section[T]) stored(ctx context.Context, v *View, id string, version int6
 	return s.completed(ctx, e.Record)
 }
 
-// Act changes what belongs to one of the database's resources, such as its token, and notes it with what is to be said of
-// it in the audit list. do must Touch.
+// Act changes what belongs to one of the database's resources, such as its token, and notes it with what is to be
+// said of it in the audit list. do must Touch.
 func (s Section[T]) Act(ctx context.Context, who, action, id string, what any, do func(tx store.Tx) error) error {
 	e := s.editor
 	e.mu.Lock()
@@ -216,9 +222,11 @@ func (s Section[T]) Change(tx store.Tx, id string, change func(*T) error) error 
 }
 
 func (s Section[T]) notFound(id string) error {
-	return problem.New(problem.NotFound, strings.ReplaceAll(s.One, " ", "_")+"_not_found", "There is no %s %q.", s.One, problem.Shorten(id))
+	return problem.New(problem.NotFound, strings.ReplaceAll(s.One, " ", "_")+"_not_found",
+		"There is no %s %q.", s.One, problem.Shorten(id))
 }
 
 func (s Section[T]) managedByConfig(id string) error {
-	return problem.New(problem.Conflict, "managed_by_config", "The %s %q is declared in the configuration file: change it there.", s.One, id)
+	return problem.New(problem.Conflict, "managed_by_config",
+		"The %s %q is declared in the configuration file: change it there.", s.One, id)
 }

@@ -50,7 +50,8 @@ type documentRow struct {
 
 // List returns all of them in the order of their ids.
 func (d *Documents[T]) List(ctx context.Context) ([]Record[T], error) {
-	rows, err := store.Rows[documentRow](d.store.Read(ctx), "SELECT id, spec, version FROM resources WHERE kind = ?", d.kind)
+	rows, err := store.Rows[documentRow](d.store.Read(ctx),
+		"SELECT id, spec, version FROM resources WHERE kind = ?", d.kind)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", d.kind, err)
 	}
@@ -69,7 +70,8 @@ func (d *Documents[T]) Get(ctx context.Context, id string) (Record[T], error) {
 }
 
 func (d *Documents[T]) get(tx store.Tx, id string) (Record[T], error) {
-	row, found, err := store.Row[documentRow](tx, "SELECT id, spec, version FROM resources WHERE kind = ? AND id = ?", d.kind, id)
+	row, found, err := store.Row[documentRow](tx,
+		"SELECT id, spec, version FROM resources WHERE kind = ? AND id = ?", d.kind, id)
 	if err != nil {
 		return Record[T]{}, fmt.Errorf("read %s: %w", d.place(id), err)
 	}
@@ -101,7 +103,8 @@ func (d *Documents[T]) Create(tx store.Tx, item T) error {
 		return err
 	}
 	now := time.Now().UnixMilli()
-	n, err := tx.ExecCount(`INSERT INTO resources (kind, id, spec, version, created_at, updated_at) VALUES (?, ?, ?, 1, ?, ?)
+	n, err := tx.ExecCount(`INSERT INTO resources (kind, id, spec, version, created_at, updated_at)
+		VALUES (?, ?, ?, 1, ?, ?)
 		ON CONFLICT DO NOTHING`, d.kind, id, spec, now, now)
 	if err != nil {
 		return fmt.Errorf("create %s: %w", d.place(id), err)
@@ -119,7 +122,8 @@ func (d *Documents[T]) Change(tx store.Tx, id string, change func(*T) error) err
 	case err != nil:
 		return err
 	case len(r.Unread) > 0:
-		return problem.New(problem.Conflict, "unreadable", "%q in %s cannot be read as it is stored (%s). Save it again first.",
+		return problem.New(problem.Conflict, "unreadable",
+			"%q in %s cannot be read as it is stored (%s). Save it again first.",
 			id, d.kind, strings.Join(r.Unread, ", "))
 	}
 	if err := change(&r.Item); err != nil {
@@ -169,11 +173,13 @@ func Renew(tx store.Tx, kind, id string) error {
 
 // ChangedSince is the Outdated of a resource that somebody else has changed.
 func ChangedSince(kind, id string) error {
-	return problem.New(problem.Outdated, "changed_since", "%q in %s has been changed since you read it. Read it again, and make your change anew.", id, kind)
+	return problem.New(problem.Outdated, "changed_since",
+		"%q in %s has been changed since you read it. Read it again, and make your change anew.", id, kind)
 }
 
 func (d *Documents[T]) notFound(id string) error {
-	return problem.New(problem.NotFound, "resource_not_found", "There is no resource %q in the database's %s.", id, d.kind)
+	return problem.New(problem.NotFound, "resource_not_found",
+		"There is no resource %q in the database's %s.", id, d.kind)
 }
 
 func (d *Documents[T]) place(id string) string { return d.kind + "/" + id }
