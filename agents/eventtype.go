@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// EventType returns the type of the events that an agent or a flow calls by a name; empty where that is a step of a flow, or
-// nobody. Where several do, it is that of the one whose id comes first.
+// EventType returns the type of the events that an agent or a flow calls by a name; empty where that is a step of a
+// flow, or nobody. Where several do, it is that of the one whose id comes first.
 func (s *Set) EventType(name string) (kind string) {
 	var owner string
 	for id, entry := range s.entries {

@@ -58,7 +58,9 @@ func (i *Instructions) RenderText(call Call) (fence.Text, error) {
 	}
 	text, spans, err := i.parsed.RenderSpans(data, render.Limits{MaxBytes: maxInstructions, Time: instructionsTime})
 	if err != nil {
-		return fence.Text{}, problem.New(problem.Upstream, instructionsFailed, "The prompt of agent %q could not be rendered: %s. Outputs and state exist within a flow, once an earlier step has made them.",
+		return fence.Text{}, problem.New(problem.Upstream, instructionsFailed,
+			"The prompt of agent %q could not be rendered: %s. Outputs and state exist within a flow, "+
+				"once an earlier step has made them.",
 			call.AgentID, strings.TrimSuffix(err.Error(), "."))
 	}
 	return fence.Text{Text: text, Spans: spans}.Expand(call.PromptText()), nil
@@ -88,8 +90,18 @@ func DataOf(call Call) (map[string]any, error) {
 	if call.Redact != nil {
 		sessionID = call.Redact.Text(sessionID)
 	}
-	data := map[string]any{"prompt": call.Prompt, "input": InputOf(call), "outputs": outputs, "state": state, "metadata": metadata, "agent": call.AgentID, "client": call.ClientID,
-		"runId": call.RunID, "sessionId": sessionID, "receivedAt": call.ReceivedAt.UTC()}
+	data := map[string]any{
+		"prompt":     call.Prompt,
+		"input":      InputOf(call),
+		"outputs":    outputs,
+		"state":      state,
+		"metadata":   metadata,
+		"agent":      call.AgentID,
+		"client":     call.ClientID,
+		"runId":      call.RunID,
+		"sessionId":  sessionID,
+		"receivedAt": call.ReceivedAt.UTC(),
+	}
 	maps.Copy(data, call.Items)
 	return data, nil
 }

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Parked is the error of an Invoker that has nothing to do for a while: it waits for a job elsewhere. Resume goes on with the
-// call, and may return another Parked. It has to be called once, at Until or as soon as ctx has ended. Nothing needs to wait
-// in a goroutine meanwhile.
+// Parked is the error of an Invoker that has nothing to do for a while: it waits for a job elsewhere. Resume goes
+// on with the call, and may return another Parked. It has to be called once, at Until or as soon as ctx has ended.
+// Nothing needs to wait in a goroutine meanwhile.
 type Parked struct {
 	Until  time.Time
 	Resume func(ctx context.Context) (Result, error)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// ErrWaiting is the error of an Invoker that can go on only when a person has decided on a call of a tool. The run is put away
-// meanwhile, and the Invoker is called anew after the decision.
+// ErrWaiting is the error of an Invoker that can go on only when a person has decided on a call of a tool. The run
+// is put away meanwhile, and the Invoker is called anew after the decision.
 var ErrWaiting = errors.New("a call of a tool waits for a person to allow it")
 
 // Acting is what the configuration of an agent says of its tools.
@@ -31,7 +31,8 @@ func (a Agent) Acting() Acting {
 type Turns interface {
 	// Node returns those of a node of a flow.
 	Node(id string) Turns
-	// Open begins the turn of an agent, or goes on with the one that is on record. It returns nil where the agent may use no tool.
+	// Open begins the turn of an agent, or goes on with the one that is on record. It returns nil where the agent
+	// may use no tool.
 	Open(ctx context.Context, a Acting) (Turn, error)
 }
 
@@ -41,9 +42,9 @@ type Turn interface {
 	Tools() []Tool
 	// Recorded returns the rounds that are on record of a provider, in order.
 	Recorded(provider string) []*Round
-	// Make makes the calls of a round, all at the same time, and fills in what the model is told. It returns when that is on
-	// record. Calls that are on record as finished are not made again. What goes wrong with a call is for the model to mend; an
-	// error ends the turn: ErrWaiting, a problem, or that of ctx.
+	// Make makes the calls of a round, all at the same time, and fills in what the model is told. It returns when
+	// that is on record. Calls that are on record as finished are not made again. What goes wrong with a call is
+	// for the model to mend; an error ends the turn: ErrWaiting, a problem, or that of ctx.
 	Make(ctx context.Context, r *Round) error
 	// Artifacts returns the files that the tools have made.
 	Artifacts() []Artifact
