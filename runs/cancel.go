@@ -10,8 +10,9 @@ import (
 	"beckon/internal/store"
 )
 
-// Cancel ends a run CANCELED: at once when it waits, in the queue or for a person, or runs here, else within two seconds, when the process that works
-// on it has seen what is written on the run. A Conflict says that it has ended already; to cancel twice is no error.
+// Cancel ends a run CANCELED: at once when it waits, in the queue or for a person, or runs here, else within two
+// seconds, when the process that works on it has seen what is written on the run. A Conflict says that it has ended
+// already; to cancel twice is no error.
 func (s *Service) Cancel(ctx context.Context, id string) error {
 	var (
 		list      []events.Event

@@ -34,7 +34,9 @@ func (s *Service) FindDuplicate(ctx context.Context, clientID string, once Idemp
 
 // record writes a run that is not in the table yet, with its first events, and with what more has to be written at the
 // same time. A *Duplicate says that another call with its key was first; then nothing is written.
-func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instance string, list []events.Event, more func(tx store.Tx) error) error {
+func (s *Service) record(
+	ctx context.Context, once *Idempotency, r *Run, instance string, list []events.Event, more func(tx store.Tx) error,
+) error {
 	// A caller who leaves must not leave a run behind of which nobody knows whether it is on record.
 	err := s.Store.Write(context.WithoutCancel(ctx), func(tx store.Tx) error {
 		if err := s.write(tx, once, r, instance, list); err != nil || more == nil {

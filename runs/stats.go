@@ -183,7 +183,10 @@ func (s *Statistics) failures(ctx context.Context, since time.Time) ([]FailedRun
 	var list []FailedRun
 	for _, w := range rows {
 		if at := time.UnixMilli(w.CreatedAt).UTC(); !at.Before(since) {
-			list = append(list, FailedRun{w.ID, w.ClientID, w.WorkflowID, agents.Failure{Code: deref(w.ErrorCode), Message: deref(w.ErrorMessage)}, at})
+			list = append(list, FailedRun{
+				w.ID, w.ClientID, w.WorkflowID,
+				agents.Failure{Code: deref(w.ErrorCode), Message: deref(w.ErrorMessage)}, at,
+			})
 		}
 	}
 	return list, nil

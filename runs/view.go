@@ -10,7 +10,8 @@ import (
 	"beckon/internal/store"
 )
 
-// maxViewEvents is how many times in an hour those outside are told that a run's page was opened: its link may be anywhere.
+// maxViewEvents is how many times in an hour those outside are told that a run's page was opened: its link may be
+// anywhere.
 const maxViewEvents = 60
 
 // View is how somebody has opened the page of a run.
@@ -19,8 +20,8 @@ type View struct {
 	At            time.Time
 }
 
-// Viewed notes that a client has read a run that has no page for recipients. Those outside who ask for it are told of the first
-// time that this happens to a run that has ended.
+// Viewed notes that a client has read a run that has no page for recipients. Those outside who ask for it are told
+// of the first time that this happens to a run that has ended.
 func (s *Service) Viewed(ctx context.Context, r *Run) error {
 	if !r.Status.Ended() || r.viewed || r.Share != NoPage {
 		return nil
@@ -38,8 +39,8 @@ func (s *Service) Viewed(ctx context.Context, r *Run) error {
 	})
 }
 
-// Opened notes that a person has opened the page of a run that has ended. Those outside who ask for it are told each time, but
-// not more than maxViewEvents times in an hour; what comes above that is counted only.
+// Opened notes that a person has opened the page of a run that has ended. Those outside who ask for it are told
+// each time, but not more than maxViewEvents times in an hour; what comes above that is counted only.
 func (s *Service) Opened(ctx context.Context, r *Run, v View) error {
 	if !r.Status.Ended() {
 		return nil
