@@ -14,7 +14,8 @@ import (
 // run has no client: no client's limits apply, and it gets no tools, because only a client can allow tools.
 func (s *Service) TryAgent(ctx context.Context, agentID, prompt string) (runID string, err error) {
 	if s.Catalog().Agents.Get(agentID) == nil {
-		return "", problem.New(problem.Unprocessable, problem.CodeAgentUnavailable, "%q is not in force. Its page says why.", agentID)
+		return "", problem.New(problem.Unprocessable, problem.CodeAgentUnavailable,
+			"%q is not in force. Its page says why.", agentID)
 	}
 	nobody := clients.Client{AllowedAgents: []string{agentID}, Passthrough: true}
 	set, findings := clients.NewSet([]clients.Declared{{Client: nobody}}, clients.NewLimits())
@@ -23,6 +24,10 @@ func (s *Service) TryAgent(ctx context.Context, agentID, prompt string) (runID s
 	}
 	verify := func(context.Context, *clients.Set, *Request) (*clients.Member, error) { return set.Get(""), nil }
 	channel := &Channel{Source: runs.SourcePage, Verify: verify, Prompt: promptOfWebhook, Reply: negotiateReply}
-	r := &Request{Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, Body: []byte(prompt), ReceivedAt: time.Now()}
+	r := &Request{
+		Header:     http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
+		Body:       []byte(prompt),
+		ReceivedAt: time.Now(),
+	}
 	return s.try(ctx, channel, r)
 }

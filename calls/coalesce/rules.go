@@ -1,7 +1,9 @@
-// Package coalesce answers an alert once: it decides which run answers for a call of a client whose calls are coalesced.
+// Package coalesce answers an alert once: it decides which run answers for a call of a client whose calls are
+// coalesced.
 //
-// Decide has the rules, and knows no database. Service gathers what they need to know and writes what they decide, in the
-// transaction that writes the run: so each alert is in one run per firing, whatever crashes, and on all replicas.
+// Decide has the rules, and knows no database. Service gathers what they need to know and writes what they decide,
+// in the transaction that writes the run: so each alert is in one run per firing, whatever crashes, and on all
+// replicas.
 package coalesce
 
 import (
@@ -67,7 +69,8 @@ type Known struct {
 	Items     map[identity]bool // of the key, and whether each is resolved
 	Gathering *Gathering        // the key's run, where it gathers
 	Storm     *Gathering        // the client's storm, where one gathers
-	Starts    []time.Time       // of the client's runs, the newest first, as many as MaxRuns: when each may leave the queue
+	// of the client's runs, the newest first, as many as MaxRuns: when each may leave the queue
+	Starts []time.Time
 }
 
 // Decision is what becomes of a call.

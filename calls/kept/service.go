@@ -15,7 +15,8 @@ import (
 	"beckon/internal/work"
 )
 
-// Requests are written in the background, so that no answer waits for them. Those that come faster than they can be written are dropped.
+// Requests are written in the background, so that no answer waits for them. Those that come faster than they can be
+// written are dropped.
 const (
 	maxWaiting      = 1000
 	maxWaitingBytes = 32 << 20
@@ -43,7 +44,8 @@ type Service struct {
 	done     chan struct{}
 }
 
-// item is a request to write and how many of its client are kept, or written is closed once all before it are on record.
+// item is a request to write and how many of its client are kept, or written is closed once all before it are on
+// record.
 type item struct {
 	Request
 	most    int

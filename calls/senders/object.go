@@ -14,9 +14,9 @@ import (
 	"beckon/internal/memory"
 )
 
-// Object is a JSON object that is read without errors: whatever is not there, or is something else, is empty. Its bytes are
-// gone over once, whatever their size. Of members with the same name the last one counts. It is a list, since objects have
-// few members: a map costs more to make than it saves.
+// Object is a JSON object that is read without errors: whatever is not there, or is something else, is empty. Its
+// bytes are gone over once, whatever their size. Of members with the same name the last one counts. It is a list,
+// since objects have few members: a map costs more to make than it saves.
 type Object []member
 
 type member struct {
@@ -206,8 +206,8 @@ func (o Object) Strings(name string) map[string]string {
 	return m
 }
 
-// Time returns the first of these paths that is a time, as events have it: RFC 3339 in its common variants, or seconds or
-// milliseconds since 1970.
+// Time returns the first of these paths that is a time, as events have it: RFC 3339 in its common variants, or
+// seconds or milliseconds since 1970.
 func (o Object) Time(paths ...string) string {
 	for _, path := range paths {
 		if t := Time(o.String(path)); t != "" {
@@ -219,7 +219,8 @@ func (o Object) Time(paths ...string) string {
 
 // layouts are those that time.RFC3339Nano does not read.
 var layouts = []string{
-	"2006-01-02T15:04:05.999999999Z0700", "2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05.999999999",
+	"2006-01-02T15:04:05.999999999Z0700", "2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700",
+	"2006-01-02 15:04:05.999999999",
 	"2006-01-02T15:04:05.999999999",
 	time.RFC1123Z, time.RFC1123,
 }

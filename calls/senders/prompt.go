@@ -40,7 +40,8 @@ func DescribeEach(title string, e Event) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %d events", title, len(e.Items))
 	for i, item := range e.Items {
-		one := Clip(fmt.Sprintf("\n\n%d. %s", i+1, Describe(title, Event{Fact: item.Fact})), max(1000, MaxPrompt/len(e.Items)))
+		one := Clip(fmt.Sprintf("\n\n%d. %s", i+1, Describe(title, Event{Fact: item.Fact})),
+			max(1000, MaxPrompt/len(e.Items)))
 		if b.Len()+len(one) > MaxPrompt {
 			fmt.Fprintf(&b, "\n\n%d more events are not shown.", len(e.Items)-i)
 			break
@@ -77,7 +78,9 @@ func oneLine(text string) string {
 	if !strings.ContainsAny(text, "\r\n\u2028\u2029") {
 		return text
 	}
-	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("\r\n\u2028\u2029", r) }), " ")
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool {
+		return strings.ContainsRune("\r\n\u2028\u2029", r)
+	}), " ")
 }
 
 // indent keeps the lines of a text below the item that they belong to.
