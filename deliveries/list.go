@@ -26,10 +26,11 @@ type Query struct {
 	Cursor     string    // of the page before; empty for the first
 }
 
-// List returns a page of deliveries and the cursor of the next; no cursor says that there is none. A page may have fewer than
-// its limit, or none, when few among many are asked for.
+// List returns a page of deliveries and the cursor of the next; no cursor says that there is none. A page may have
+// fewer than its limit, or none, when few among many are asked for.
 func (s *Service) List(ctx context.Context, q Query) (list []*Delivery, next string, err error) {
-	cursors := store.NewCursors(idPrefix, q.EndpointID, q.RunID, q.EventID, q.Type, q.ClientID, string(q.Status), fmt.Sprint(q.Callbacks))
+	cursors := store.NewCursors(idPrefix, q.EndpointID, q.RunID, q.EventID, q.Type, q.ClientID,
+		string(q.Status), fmt.Sprint(q.Callbacks))
 	below, err := cursors.Below(q.Cursor)
 	if err != nil {
 		return nil, "", err
