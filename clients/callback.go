@@ -57,8 +57,8 @@ func (m *Member) CallbackSecrets() []secret.String {
 	return list
 }
 
-// callbackSecrets returns a secret as a list, and for an empty one those that follow from the tokens; without a token, those
-// that follow from the secrets that its caller signs with.
+// callbackSecrets returns a secret as a list, and for an empty one those that follow from the tokens; without a
+// token, those that follow from the secrets that its caller signs with.
 func (m *Member) callbackSecrets(s secret.String, now time.Time) (list []secret.String) {
 	switch s {
 	case "":
@@ -78,15 +78,16 @@ func (m *Member) callbackSecrets(s secret.String, now time.Time) (list []secret.
 	return list
 }
 
-// RotateWebhookSecret gives a client of the database a new secret for its callbacks and returns it. The one before signs
-// beside it for signature.Overlap.
+// RotateWebhookSecret gives a client of the database a new secret for its callbacks and returns it. The one before
+// signs beside it for signature.Overlap.
 func RotateWebhookSecret(ctx context.Context, all catalog.Section[Client], who, id string) (secret.String, error) {
 	made := signature.NewSecret(signature.Standard)
-	err := all.Act(ctx, who, "rotate-secret", id, map[string]secret.String{"webhookSecret": made}, func(tx store.Tx) error {
-		return all.Change(tx, id, func(c *Client) error {
-			*c = c.withWebhookSecret(made, time.Now())
-			return nil
+	err := all.Act(ctx, who, "rotate-secret", id,
+		map[string]secret.String{"webhookSecret": made}, func(tx store.Tx) error {
+			return all.Change(tx, id, func(c *Client) error {
+				*c = c.withWebhookSecret(made, time.Now())
+				return nil
+			})
 		})
-	})
 	return made, err
 }

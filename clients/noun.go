@@ -25,7 +25,10 @@ func Noun() catalog.Noun[Client] {
 		Kind: catalog.Kind{Section: section, One: "client",
 			FileSecrets: map[string]string{"token": "the one that its callers have, or another for them"}},
 		Secrets: func(c *Client) catalog.Secrets {
-			return catalog.Secrets{Keys: map[string]*secret.String{"webhookSecret": &c.WebhookSecret, "form.secret": &c.Form.Secret}}
+			return catalog.Secrets{Keys: map[string]*secret.String{
+				"webhookSecret": &c.WebhookSecret,
+				"form.secret":   &c.Form.Secret,
+			}}
 		},
 		References: references,
 		CheckFile:  checkTokens,
@@ -84,7 +87,9 @@ func checkTokens(_ catalog.File, list []Client) []problem.Fields {
 		switch other, taken := owner[token]; {
 		case token == "" && (!c.NeedsToken() || c.callsItselfOnly()):
 		case token == "" && c.HasSource() && known.Scheme(c.Source) != nil && len(c.Auth) == 0:
-			found.Add("secret", "is required: what %s signs with, best written as a ${VARIABLE}; or auth, which lists how its calls prove themselves; or token, for calls with a bearer token", c.Source)
+			found.Add("secret",
+				"is required: what %s signs with, best written as a ${VARIABLE}; or auth, "+
+					"which lists how its calls prove themselves; or token, for calls with a bearer token", c.Source)
 		case token == "":
 			found.Add("token", "is required: the bearer token of this client, best written as a ${VARIABLE}")
 		case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
@@ -126,8 +131,20 @@ func SetOf(v *catalog.View, stored map[string][]Credential, limits *Limits) (*Se
 		case len(r.Warnings) == 0:
 			list = append(list, Declared{Client: c, Credentials: stored[c.ID]})
 		default:
-			rest := Client{ID: c.ID, Since: c.Since, MaxConcurrent: c.MaxConcurrent, WebhookSecret: c.WebhookSecret, Retired: c.Retired,
-				Auth: c.Auth, Source: c.Source, Secret: c.Secret, CORS: c.CORS, Form: c.Form, Redact: c.Redact, StoreContent: c.StoreContent}
+			rest := Client{
+				ID:            c.ID,
+				Since:         c.Since,
+				MaxConcurrent: c.MaxConcurrent,
+				WebhookSecret: c.WebhookSecret,
+				Retired:       c.Retired,
+				Auth:          c.Auth,
+				Source:        c.Source,
+				Secret:        c.Secret,
+				CORS:          c.CORS,
+				Form:          c.Form,
+				Redact:        c.Redact,
+				StoreContent:  c.StoreContent,
+			}
 			list = append(list, Declared{Client: rest, Credentials: stored[c.ID], Unusable: true})
 		}
 	}

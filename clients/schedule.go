@@ -49,7 +49,8 @@ func (c Client) checkSchedule() (found problem.Fields) {
 		found.Add("missed", "must be once (one run for all times that were missed) or skip (none)")
 	}
 	if every := time.Duration(c.ExpectEvery); every != 0 && (every < MinExpectEvery || every > MaxExpectEvery) {
-		found.Add("expectEvery", "must be from %s to %s", units.Duration(MinExpectEvery), units.Duration(MaxExpectEvery))
+		found.Add("expectEvery",
+			"must be from %s to %s", units.Duration(MinExpectEvery), units.Duration(MaxExpectEvery))
 	}
 	if c.Schedule == "" {
 		return found

@@ -34,7 +34,12 @@ type Set struct {
 // NewSet builds a Set on the limits that its clients have been using. What is wrong with a client is reported, and
 // the client unusable; without a token of its own it is left out.
 func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
-	s := &Set{byID: make(map[string]*Member, len(list)), byHash: make(map[Hash]*Member, len(list)), byForm: map[string]*Member{}, origins: map[string]bool{}}
+	s := &Set{
+		byID:    make(map[string]*Member, len(list)),
+		byHash:  make(map[Hash]*Member, len(list)),
+		byForm:  map[string]*Member{},
+		origins: map[string]bool{},
+	}
 	var findings []problem.Finding
 	for _, d := range list {
 		m := &Member{Client: d.Client, Sender: Source(cmp.Or(d.Source, "generic")),
