@@ -85,8 +85,8 @@ type Agent struct {
 	hadFormerKeys bool // it was read from a document of 0.1
 }
 
-// IsFallback reports whether this is the agent as another provider answers for it: what its params say of its own
-// model may not be known there, and is then left out.
+// IsFallback reports whether this is a copy of the agent for a fallback provider. Parameters that only make sense
+// for the model of the first provider are left out of it.
 func (a Agent) IsFallback() bool { return a.isFallback }
 
 // Key returns the id.
@@ -120,7 +120,7 @@ func (a Agent) cautions() (found problem.Fields) {
 	return found
 }
 
-// Check finds what is wrong with the agent on its own.
+// Check returns the mistakes in the agent, without looking at other resources.
 func (a Agent) Check() (found problem.Fields) {
 	found = a.checkKind()
 	if a.Temperature != nil && (*a.Temperature < 0 || *a.Temperature > 2) {

@@ -33,9 +33,9 @@ type chain struct {
 	candidates []candidate
 }
 
-// Invoke asks the agent's own provider, and the fallbacks if it fails or has failed too often. Once a reader has
-// seen a part of the answer, Invoke returns the failure and asks no fallback. A fallback starts from the prompt,
-// with tools of its own.
+// Invoke asks the agent's provider, and its fallbacks if the provider fails or has failed too often. After a reader
+// has seen a part of the answer, Invoke returns the failure and asks no fallback. A fallback starts from the prompt
+// again, and makes its own calls of tools.
 func (c *chain) Invoke(ctx context.Context, call Call) (result Result, err error) {
 	streamed := false
 	if text := call.Text; text != nil && len(c.candidates) > 1 {
@@ -188,7 +188,7 @@ func fallbackMayHelp(err error) bool {
 	return ok && (p.Kind == problem.Upstream && p.Code != instructionsFailed || p.Kind == problem.OverBudget)
 }
 
-// Notes implements Noted: what was learnt of the agent's providers.
+// Notes implements Noted. It returns what was learnt about the agent's providers.
 func (c *chain) Notes() (list []string) {
 	for i := range c.candidates {
 		one := &c.candidates[i]

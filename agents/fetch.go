@@ -115,7 +115,7 @@ func (o *observed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// NoFiles is the problem of an agent that makes files where nobody keeps any.
+// NoFiles returns the problem of an agent that makes files in a run that cannot store files.
 func NoFiles(agent string) error {
 	return problem.New(problem.Internal, "internal_error",
 		"The agent %q has made a file, and nothing keeps files here.", agent)

@@ -91,7 +91,7 @@ func (f Flow) Key() string { return f.ID }
 // RetriesOnCrash reports whether a run that a crash of the gateway interrupts goes on.
 func (f Flow) RetriesOnCrash() bool { return retriesOnCrash(f.RetryOnCrash) }
 
-// Check finds what is wrong with the flow's shape; whether its agents exist is for NewSet to say.
+// Check returns the mistakes in the structure of the flow. NewSet checks whether its agents exist.
 func (f Flow) Check() (found problem.Fields) {
 	found.Under("events", checkEvents(f.Events, agentEvents, agentWildcards))
 	if f.Gate != "" {

@@ -25,7 +25,7 @@ type Instructions struct {
 	parsed *render.Template // nil when the text has no "{{" in it, and is what it is
 }
 
-// ParseInstructions reads them; the error says what is wrong with the template.
+// ParseInstructions parses the template of instructions.
 func ParseInstructions(text string) (*Instructions, error) {
 	if !strings.Contains(text, "{{") {
 		return &Instructions{text: text}, nil
@@ -40,8 +40,8 @@ func ParseInstructions(text string) (*Instructions, error) {
 // IsTemplate reports whether the text may be another one for each call.
 func (i *Instructions) IsTemplate() bool { return i.parsed != nil }
 
-// Render makes the text for one call. What is missing in it is a problem of kind Upstream: it is the configuration's
-// fault, not the caller's.
+// Render renders the text for one call. If a value is missing, it returns a problem of kind Upstream, because that
+// is a mistake in the configuration and not in the call.
 func (i *Instructions) Render(call Call) (string, error) {
 	text, err := i.RenderText(call)
 	return text.Text, err
@@ -66,7 +66,8 @@ func (i *Instructions) RenderText(call Call) (fence.Text, error) {
 	return fence.Text{Text: text, Spans: spans}.Expand(call.PromptText()), nil
 }
 
-// DataOf returns what templates see of a call. Outputs, state and metadata are empty where there are none.
+// DataOf returns the values of a call that templates can use. Outputs, state and metadata are empty objects if the
+// call has none.
 func DataOf(call Call) (map[string]any, error) {
 	metadata := any(map[string]any{})
 	if len(call.Metadata) > 0 {

@@ -63,7 +63,7 @@ type Call struct {
 	Spend     Spend             // what requests to models cost; nil where nobody counts it
 }
 
-// ReadsAlong reports whether somebody reads the answer while it is written.
+// ReadsAlong reports whether the answer is read while it is written.
 func (c *Call) ReadsAlong() bool { return c.Text != nil && (c.Followed == nil || c.Followed()) }
 
 // Result is what an agent answered.

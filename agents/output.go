@@ -24,7 +24,8 @@ const (
 	schemaURL      = "beckon:///output.json"
 )
 
-// Output requires an agent's answer to be JSON of a schema. In a file and in JSON a text stands for {text: text}.
+// Output requires the answer of an agent to be JSON that matches a schema. In YAML and JSON, a text is short for
+// {text: text}.
 type Output struct {
 	// of kind http: CEL over answer; nothing is all of it, or nothing beside artifacts
 	Text string `json:"text,omitempty" yaml:"text,omitempty"`
@@ -119,7 +120,7 @@ func (noLoader) Load(url string) (any, error) {
 	return nil, fmt.Errorf("it refers to %q, which is not a part of it", url)
 }
 
-// Read takes the JSON out of an answer and checks it. The error says what is wrong with it.
+// Read extracts the JSON from an answer and validates it. The error says which part is not valid.
 func (s *Schema) Read(answer string) (json.RawMessage, error) {
 	text := findJSON(answer)
 	if text == nil {

@@ -78,7 +78,7 @@ func (p Provider) Retries() int {
 	return *p.MaxRetries
 }
 
-// Check finds what is wrong with the provider on its own; whether its type exists is for NewSet to say.
+// Check returns the mistakes in the provider. NewSet checks whether its type exists.
 func (p Provider) Check() (found problem.Fields) {
 	if p.MaxRetries != nil && (*p.MaxRetries < 0 || *p.MaxRetries > maxRetriesLimit) {
 		found.Add("maxRetries", "must be between 0 and %d", maxRetriesLimit)

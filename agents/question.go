@@ -17,7 +17,7 @@ type Question struct {
 	Prompt       string
 }
 
-// Message is what was said before in a conversation.
+// Message is an earlier message of a conversation.
 type Message struct {
 	IsAnswer bool // the model has said it, else the user
 	Text     string

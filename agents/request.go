@@ -13,9 +13,8 @@ import (
 	"beckon/internal/units"
 )
 
-// Request is what an agent of kind http sends; of one of kind image or speech, Body alone is set, and is the JSON
-// that its provider is sent. All but the method are templates. In a file and in JSON a text stands for {body:
-// text}.
+// Request is the request of an agent of kind http. For kinds image and speech only Body is set, the JSON for the
+// provider. All members except the method are templates. In YAML and JSON, a text is short for {body: text}.
 type Request struct {
 	Method string `json:"method,omitempty" yaml:"method,omitempty"` // GET, or POST where there is a body
 	// URL is where it goes. Its scheme and host are written out, so that no input can lead it elsewhere.

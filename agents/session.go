@@ -24,8 +24,8 @@ const (
 	maxSessionTTL    = 10 * 365 * 24 * time.Hour
 )
 
-// Session says how an agent takes part in conversations: how much it is told of what was said before, and how long
-// that is kept.
+// Session says how an agent takes part in conversations: how much of the earlier turns it receives, and how long
+// they are stored.
 type Session struct {
 	Window    int            `json:"window,omitempty" yaml:"window,omitempty" doc:"How many of the last turns the agent is told; 20."`
 	MaxTokens int            `json:"maxTokens,omitempty" yaml:"maxTokens,omitempty" doc:"How long these are at most, at about four bytes a token; 8000."`
@@ -33,7 +33,7 @@ type Session struct {
 	Summarize bool           `json:"summarize,omitempty" yaml:"summarize,omitempty" doc:"The agent's model sums up the turns that no longer fit; else they are left out."`
 }
 
-// Turns is how many turns the agent is told at most.
+// Turns returns the maximum number of earlier turns that the agent receives.
 func (s *Session) Turns() int {
 	if s.Window == 0 {
 		return DefaultSessionWindow
@@ -95,7 +95,7 @@ func (s *Session) check() (found problem.Fields) {
 	return found
 }
 
-// Conversation knows what was said before in the session of a run.
+// Conversation provides the earlier turns of the session that a run belongs to.
 type Conversation interface {
 	// Node returns that of a node of a flow.
 	Node(id string) Conversation
@@ -107,7 +107,7 @@ type Conversation interface {
 // Summarize makes one text of turns, and of the summary of those before them.
 type Summarize func(ctx context.Context, older History) (string, error)
 
-// History is what was said before in a session, as far as an agent is told of it.
+// History has the earlier turns of a session that an agent receives.
 type History struct {
 	Summary fence.Text // of what was said before the turns
 	Turns   []Exchange

@@ -74,7 +74,8 @@ func (s *Set) Get(id string) *Entry { return s.entries[id] }
 // EventNames returns the names that agents, flows and steps give to their events, in order.
 func (s *Set) EventNames() []string { return slices.Sorted(maps.Keys(s.eventNames)) }
 
-// NewSet builds the invokers. What is wrong is reported and left out, and so is what depends on it; the rest works.
+// NewSet builds the invokers. Resources with mistakes, and those that depend on them, are reported and left out;
+// the others work.
 func NewSet(factories Factories, providers []Provider, list []Agent, flows []Flow) (*Set, []problem.Finding) {
 	if factories.Breakers == nil {
 		factories.Breakers = NewBreakers(slog.New(slog.DiscardHandler))

@@ -15,7 +15,7 @@ type Template struct {
 	parsed *render.Template // nil when the text has no "{{" in it, and is what it is
 }
 
-// ParseTemplate reads it; the error says what is wrong.
+// ParseTemplate parses a template.
 func ParseTemplate(text string) (*Template, error) {
 	if !strings.Contains(text, "{{") {
 		return &Template{text: text}, nil

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// ErrWaiting is the error of an Invoker that can go on only when a person has decided on a call of a tool. The run
-// is put away meanwhile, and the Invoker is called anew after the decision.
+// ErrWaiting is the error of an Invoker that can continue only after a person has decided about a call of a tool.
+// The run is put aside until then, and the Invoker is called again after the decision.
 var ErrWaiting = errors.New("a call of a tool waits for a person to allow it")
 
 // Acting is what the configuration of an agent says of its tools.
@@ -22,7 +22,7 @@ type Acting struct {
 	Artifacts     []Artifact    // the files of the run that its tools may read
 }
 
-// Acting returns what is said of the agent's tools.
+// Acting returns the settings that say how the agent uses tools.
 func (a Agent) Acting() Acting {
 	return Acting{Tools: a.Tools, Approve: a.Approve, ApproveWithin: a.ApproveWithin.Or(DefaultApproveWithin)}
 }
@@ -100,17 +100,17 @@ type ToolCall struct {
 	Decision    Decision
 }
 
-// Decision is what was decided on a call that a person has to allow.
+// Decision is the decision of a person about a call of a tool.
 type Decision struct {
 	Allowed bool
 	By      string // "" for nobody: it was not decided in time
 	At      time.Time
 }
 
-// AwaitsDecision reports whether a person has to decide on the call, and nobody has.
+// AwaitsDecision reports whether the call waits for the decision of a person.
 func (c ToolCall) AwaitsDecision() bool { return c.Status == ToolWaiting && c.Decision.At.IsZero() }
 
-// Duration is how long the call took, in milliseconds by what is on record; 0 while it goes on.
+// Duration returns how long the call took, from its recorded times in milliseconds; 0 while it is running.
 func (c ToolCall) Duration() time.Duration {
 	if c.StartedAt.IsZero() || c.CompletedAt.IsZero() {
 		return 0
@@ -118,7 +118,8 @@ func (c ToolCall) Duration() time.Duration {
 	return c.CompletedAt.Sub(c.StartedAt)
 }
 
-// Digest is a hash of what is called, and with what. It is the same for arguments that are laid out differently.
+// Digest returns a hash of the tool and its arguments. Differences in the formatting of the arguments do not change
+// it.
 func (c ToolCall) Digest() string {
 	var line bytes.Buffer
 	if json.Compact(&line, c.ArgumentsJSON()) != nil {

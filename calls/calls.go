@@ -54,7 +54,7 @@ type Catalog struct {
 	Agents   *agents.Set
 }
 
-// Config is what a Service is made of.
+// Config has the dependencies and settings of a Service.
 type Config struct {
 	Catalog      func() Catalog // returns the configuration in force; called once for each call
 	Runs         *runs.Service

@@ -32,13 +32,13 @@ var known = all.Senders(nil, nil)
 // Sources returns the names of the sources that a client can have.
 func Sources() []string { return known.Sources() }
 
-// Source returns what is known of a source, or nil.
+// Source returns the sender with that name, or nil.
 func Source(name string) *senders.Sender { return known.Source(name) }
 
 // Schemes returns the names of the schemes that a client's auth can have.
 func Schemes() []string { return known.Schemes() }
 
-// Scheme returns what is known of a scheme, or nil.
+// Scheme returns the scheme of authentication with that name, or nil.
 func Scheme(name string) *senders.Sender { return known.Scheme(name) }
 
 // Senders returns the sources of a group, in the order in which they are listed for people.
@@ -191,8 +191,8 @@ func (c Client) signingSecrets(do func(path string, s secret.String)) {
 	}
 }
 
-// Proofs returns the ways in which the client's caller may prove itself: those of auth, and the signature of its
-// source where it has a secret for that; without any of them its bearer token.
+// Proofs returns the ways in which the client's callers may authenticate: those in auth, and the signature of its
+// source if the client has a secret for it. Without any of them, it is the bearer token.
 func (c Client) Proofs() []senders.Proof {
 	var list []senders.Proof
 	for _, a := range c.Auth {

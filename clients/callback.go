@@ -23,13 +23,14 @@ func CallbackSecret(token Hash) secret.String {
 	return secret.String("whsec_" + base64.StdEncoding.EncodeToString(m.Sum(nil)))
 }
 
-// Issued is what is shown once when a client is created or gets a new token.
+// Issued has the secrets that are shown once, when a client is created or gets a new token.
 type Issued struct {
 	Token          secret.String
 	CallbackSecret secret.String // signs the webhooks of its calls; empty when it is not a new one
 }
 
-// Issued returns what is shown once of a client that was created with a token; an empty token is for one that has none.
+// Issued returns the secrets of a client that was created with a token; the token is empty for a client without
+// one.
 func (c Client) Issued(token secret.String) Issued {
 	if c.WebhookSecret == "" && token != "" {
 		return Issued{token, CallbackSecret(HashOf(token.Reveal()))}
@@ -44,8 +45,8 @@ func (c Client) withWebhookSecret(s secret.String, now time.Time) Client {
 	return c
 }
 
-// CallbackSecrets are what sign the callbacks of the client's calls, newest first: its own secret, or what follows from
-// the tokens that are good now; and behind it those that it has replaced, as long as they sign.
+// CallbackSecrets returns the secrets that sign callbacks, newest first: the client's own, or those derived from
+// its valid tokens, followed by replaced secrets that are still valid.
 func (m *Member) CallbackSecrets() []secret.String {
 	now := time.Now()
 	list := m.callbackSecrets(m.WebhookSecret, now)

@@ -33,7 +33,7 @@ const (
 	MaxOverlap         = 30 * 24 * time.Hour // how long an old token may stay good beside a new one
 )
 
-// Client is a caller with a URL and a token of its own.
+// Client is a caller, with its own URL and token.
 type Client struct {
 	ID string `json:"id" yaml:"id"`
 	// when it was made; what was before is of another one that had its id
@@ -118,11 +118,12 @@ type RateLimit struct {
 // Key returns the id.
 func (c Client) Key() string { return c.ID }
 
-// IsEnabled reports whether the client may call at all.
+// IsEnabled reports whether the client may call.
 func (c Client) IsEnabled() bool { return c.Enabled == nil || *c.Enabled }
 
-// IsTrusted reports whether only the owner's own systems write what the client's calls contain. Unless the client
-// says so itself, it is not where a source, a form or a template makes prompts of what third parties have written.
+// IsTrusted reports whether the content of the client's calls is trusted, because only systems of the operator
+// write it. If the client does not set it, calls are trusted unless a source, a form or a template makes the prompt
+// from what third parties have written.
 func (c Client) IsTrusted() bool {
 	if c.Trusted != nil {
 		return *c.Trusted
@@ -130,8 +131,8 @@ func (c Client) IsTrusted() bool {
 	return !c.HasSource() && c.Template == ""
 }
 
-// NamesCallbacks reports whether a call of the client's webhook may name a webhook of its own: where a source or a
-// template reads the request, such a member means nothing.
+// NamesCallbacks reports whether a call may name a webhook for the events of its run. If a source or a template
+// reads the request, a member of that name has no such meaning.
 func (c Client) NamesCallbacks() bool { return !c.HasSource() && c.Template == "" }
 
 // metadata returns the metadata as JSON; nil is none.
@@ -142,8 +143,8 @@ func (c Client) metadata() (json.RawMessage, error) {
 	return jsonv2.Marshal(c.Metadata, jsonv2.Deterministic(true))
 }
 
-// Check finds what is wrong with the client on its own; whether its agents and its command exist is checked where
-// all of them are known.
+// Check returns the mistakes in the client, without looking at other resources. Whether its agents and its command
+// exist is checked elsewhere.
 func (c Client) Check() (found problem.Fields) {
 	if len(c.AllowedAgents) == 0 {
 		found.Add("allowedAgents", "must name at least one agent or flow")

@@ -22,7 +22,7 @@ type Coalesce struct {
 	OnResolved string         `json:"onResolved,omitempty" yaml:"onResolved,omitempty"`
 }
 
-// CoalesceOff is the Mode of a client whose calls each start a run of their own.
+// CoalesceOff is the Mode of a client whose calls never share a run.
 const CoalesceOff = "off"
 
 // The defaults and bounds of Coalesce.

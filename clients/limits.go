@@ -12,13 +12,14 @@ import (
 	"beckon/internal/problem"
 )
 
-// Limits holds what clients have used up. It outlives the Sets, so that a new configuration resets nobody's limit.
+// Limits counts what clients have used. It outlives the Sets, so that a new configuration does not reset the
+// counts.
 type Limits struct {
 	mu   sync.Mutex
 	byID map[string]*limit
 }
 
-// NewLimits returns limits that nobody has used.
+// NewLimits returns limits of which nothing is used.
 func NewLimits() *Limits { return &Limits{byID: map[string]*limit{}} }
 
 // limit is what one client has used up. The limiter is replaced when the rate changes; calls that were admitted
@@ -96,7 +97,7 @@ func (m *Member) StartRun() error {
 // StartQueuedRun counts a run that has left the queue; EndRun must follow. Package runs bounds how many there may be.
 func (m *Member) StartQueuedRun() { m.underWay.running.Add(1) }
 
-// NoteCall notes that somebody has called who proved to be the client.
+// NoteCall records the time of an authenticated call.
 func (m *Member) NoteCall(at time.Time) { m.underWay.lastCall.Store(at.UnixMilli()) }
 
 // LastCall returns when the client has called this process last. It is zero if it has not.

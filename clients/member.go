@@ -44,7 +44,8 @@ const maxSourceBody = 25 << 20
 // or a git host.
 func (m *Member) GivesUp() bool { return m.HasSource() && m.Sender != nil && m.Sender.GivesUp() }
 
-// BodyLimit returns the largest body in bytes that the client may send, where its own limit comes before the server's.
+// BodyLimit returns the largest body, in bytes, that the client may send: its own limit if it has one, otherwise
+// the server's.
 func (m *Member) BodyLimit(ofServer int64) int64 {
 	if m.MaxBodyBytes > 0 {
 		return int64(m.MaxBodyBytes)

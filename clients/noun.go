@@ -114,9 +114,9 @@ func checkAmong(v *catalog.View, c Client) (found problem.Fields) {
 	return found
 }
 
-// SetOf returns the clients of a view with what proves each: the token of the file, or what the database has; see
-// Credentials. A client of the database that is not in force is in the set, and unusable: who proves to be it is told
-// so, and what it has under way goes on within its limits and is signed with its secret.
+// SetOf returns the clients of a view with their credentials: the token in the file, or those in the database (see
+// Credential). A client of the database that is not in force is in the set but unusable: an authenticated caller
+// learns that, and its running calls keep their limits and the secret for their callbacks.
 func SetOf(v *catalog.View, stored map[string][]Credential, limits *Limits) (*Set, []problem.Finding) {
 	var list []Declared
 	for _, r := range catalog.Records[Client](v) {

@@ -11,9 +11,9 @@ import (
 	"beckon/internal/secret"
 )
 
-// Proofs are the ways in which the callers of a Set prove themselves. Whoever calls an id is verified in each of
-// them once: a client in its own, and for those that are not its own, with secrets that nobody has. So a refusal
-// takes the same work for every id, whether there is a client or not.
+// Proofs are the ways in which the callers of a Set may authenticate. A call to any id is verified once in each
+// way: with the client's secrets in the ways that the client uses, and with random secrets in the others. So a
+// refusal takes the same time whether or not the client exists.
 type Proofs struct {
 	ways   []senders.Proof // one for each Key, with as many secrets as the client that has the most
 	shown  map[string]bool // the headers, in canonical form, that administrators have chosen for proofs

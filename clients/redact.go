@@ -12,8 +12,8 @@ import (
 	"beckon/internal/redact"
 )
 
-// Redact says what is blacked out of the content of a client's runs before it is kept or sent out. In files and
-// JSON the list of kinds alone may stand for it.
+// Redact says what is redacted in the content of a client's runs before it is stored or sent. In YAML and JSON, a
+// list of kinds may be used in place of the object.
 type Redact struct {
 	Kinds    []string `json:"kinds,omitempty" yaml:"kinds,omitempty"`
 	Patterns []string `json:"patterns,omitempty" yaml:"patterns,omitempty"` // RE2

@@ -23,7 +23,7 @@ const (
 	MaxExpectEvery = 366 * 24 * time.Hour
 )
 
-// Times returns the times of the client's schedule. zone is the time zone of a client without one of its own.
+// Times returns the times of the client's schedule. zone is the time zone that is used if the client has none.
 func (c Client) Times(zone *time.Location) (cron.Schedule, error) {
 	if c.Timezone != "" {
 		own, err := cron.Zone(c.Timezone)

@@ -11,9 +11,9 @@ import (
 	"beckon/internal/units"
 )
 
-// RotateToken gives a client of the database a new token and returns it, with the secret for callbacks that follows
-// from it unless the client has one of its own. The old token ends after overlap, MaxOverlap at most; an older one
-// that was still in its own overlap ends now.
+// RotateToken gives a client of the database a new token. It returns the token, and the secret for callbacks that
+// is derived from it unless the client has its own. The previous token stays valid for overlap, MaxOverlap at most;
+// an older one that was still valid ends now.
 func RotateToken(
 	ctx context.Context, all catalog.Section[Client], who, id string, overlap time.Duration,
 ) (issued Issued, err error) {

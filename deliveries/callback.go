@@ -16,7 +16,7 @@ import (
 
 const maxCallbackMetadata = 16 << 10
 
-// Callback is the webhook of one call: whom its caller wants to be told of the run.
+// Callback is the webhook of one call: the URL that its caller wants the events of the run to be sent to.
 type Callback struct {
 	URL    string   `json:"url"`
 	Events []string `json:"events,omitempty"` // empty: those that are sent unasked

@@ -36,7 +36,7 @@ func (e Endpoint) destination() *destinations.Destination { return all.Destinati
 // IsDestination reports whether the endpoint's events are messages for people.
 func (e Endpoint) IsDestination() bool { return e.destination() != nil }
 
-// SignatureInUse is the endpoint's signature, also where it says nothing of it.
+// SignatureInUse returns the endpoint's signature, or the default if it sets none.
 func (e Endpoint) SignatureInUse() string { return string(e.scheme()) }
 
 // address is where the endpoint's events go: its own URL, or that of its destination.

@@ -64,7 +64,8 @@ func (e Endpoint) Key() string { return e.ID }
 // IsEnabled reports whether the endpoint is switched on.
 func (e Endpoint) IsEnabled() bool { return !e.Stopped && (e.Enabled == nil || *e.Enabled) }
 
-// TakesRunsOf reports whether the endpoint may be told of the runs of a client that has these agents and flows.
+// TakesRunsOf reports whether the endpoint may receive events about runs of a client that may use these agents and
+// flows.
 func (e Endpoint) TakesRunsOf(clientID string, agents []string) bool {
 	return takesAny(e.Clients, clientID) &&
 		(len(e.Agents) == 0 || slices.ContainsFunc(agents, func(id string) bool {
@@ -78,7 +79,7 @@ const (
 	DeliveryExhausted = "delivery.exhausted"
 )
 
-// EventNames returns the names that filters may hold, besides those that agents and flows give to their events.
+// EventNames returns the names that filters may contain, besides those that agents and flows define.
 func EventNames() []string {
 	return []string{
 		events.RunCreated, events.RunQueued, events.RunStarted, events.RunWaiting, events.RunCompleted,
@@ -99,7 +100,7 @@ const (
 
 var vendorToken = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
 
-// Check finds what is wrong with the endpoint on its own.
+// Check returns the mistakes in the endpoint, without looking at other resources.
 func (e Endpoint) Check() (found problem.Fields) {
 	if e.address() == "" {
 		found.Add("url", "is required")

@@ -20,8 +20,8 @@ type Example struct {
 	Body   string // JSON in lines; of a mail its fields and its plain part
 }
 
-// Example returns an example of what goes out to an endpoint. Nothing is sent. An error says why the endpoint's
-// templates make none.
+// Example returns an example of the request that an endpoint would receive, without sending it. The error says why
+// the endpoint's templates fail.
 func (s *Service) Example(id string) (Example, error) {
 	t, err := s.endpoint(id)
 	if err != nil {

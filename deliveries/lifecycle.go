@@ -20,7 +20,7 @@ type Health struct {
 	DisabledReason string    // one of the Disabled constants
 }
 
-// Health returns what has become of an endpoint.
+// Health returns the state of an endpoint.
 func (s *Service) Health(ctx context.Context, id string) (h Health, err error) {
 	t, err := s.endpoint(id)
 	if err != nil {
@@ -54,8 +54,8 @@ func (s *Service) Disable(ctx context.Context, id string) error {
 	return s.refresh(ctx)
 }
 
-// Enable sends what has waited for an endpoint, which begins with a clean slate. A Conflict says that its configuration
-// disables it.
+// Enable sends the deliveries that have waited for an endpoint, and forgets its failures. The error is a Conflict
+// if the configuration disables the endpoint.
 func (s *Service) Enable(ctx context.Context, id string) error {
 	t, err := s.endpoint(id)
 	if err != nil {

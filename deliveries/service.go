@@ -18,7 +18,7 @@ import (
 	"beckon/internal/work"
 )
 
-// Config is what a Service is made of.
+// Config has the dependencies and settings of a Service.
 type Config struct {
 	Store *store.Store
 	Work  *work.Instance // this process, among all that work on the store
@@ -91,7 +91,8 @@ type Service struct {
 	arrivals arrivals  // deliveries that have just become due
 }
 
-// New returns a service that sends what is due, from the start of its Work on. It has no endpoints before Use.
+// New returns a service that sends due deliveries once its Work has started. It has no endpoints before Use is
+// called.
 func New(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -114,8 +115,8 @@ func New(c Config) *Service {
 	return s
 }
 
-// Drain begins no attempt any more and waits for those under way; when ctx ends first, they are given up, and made
-// again by whoever comes next. What was not sent goes back to all.
+// Drain starts no more attempts and waits for those that are running. If ctx ends first, it gives them up, and
+// another process repeats them. Deliveries that were not sent are released for other processes.
 func (s *Service) Drain(ctx context.Context) {
 	s.lanes.drain(ctx, s.abandon)
 	releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)

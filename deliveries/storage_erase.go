@@ -57,7 +57,7 @@ func withoutMetadata(callback *string) *string {
 	return orNull(string(text))
 }
 
-// Forget notes that what the deliveries about a run had to tell is not kept any more, of those that have ended.
+// Forget marks the ended deliveries about a run as erased: their content is not kept any more.
 func (s *Service) Forget(tx store.Tx, runID string) error {
 	err := tx.Exec("UPDATE deliveries SET erased = ? WHERE run_id = ? AND status IN ('DELIVERED', 'FAILED')",
 		true, runID)

@@ -83,8 +83,8 @@ func takesEvent(filter, byDefault []string, e events.Event) bool {
 	return slices.Contains(filter, e.OutsideName())
 }
 
-// InForce returns the endpoints of a view that take events. Those of the database that are not in force take theirs as
-// one does that is disabled, unless it cannot be told which those are.
+// InForce returns the endpoints of a view that receive events. An endpoint of the database that is not in force is
+// treated like a disabled one, whose deliveries wait, unless its filters cannot be read.
 func InForce(v *catalog.View) []Endpoint {
 	list := catalog.All[Endpoint](v)
 	for _, r := range catalog.Records[Endpoint](v) {
@@ -107,7 +107,7 @@ func InForce(v *catalog.View) []Endpoint {
 	return list
 }
 
-// Use puts endpoints in force, with what has become of them so far.
+// Use replaces the endpoints, and loads their states.
 func (s *Service) Use(ctx context.Context, list []Endpoint) error {
 	s.using.Lock()
 	defer s.using.Unlock()

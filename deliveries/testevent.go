@@ -17,9 +17,9 @@ import (
 // EndpointTest is the type of the event that Test sends where no other is chosen.
 const EndpointTest = "endpoint.test"
 
-// Test sends an event to an endpoint, also to one that is disabled, and returns what came of it. It is not tried
-// again. name is that of any event which an endpoint may take: then it is an example of one. Empty is EndpointTest.
-// An Invalid says that there is no event of that name.
+// Test sends an event to an endpoint, even to a disabled one, and returns the delivery and its attempt. It does not
+// retry. name selects an example of an event that an endpoint may receive; empty is EndpointTest. The error is an
+// Invalid if there is no such event.
 func (s *Service) Test(ctx context.Context, id, name string) (*Delivery, []Attempt, error) {
 	t, err := s.endpoint(id)
 	if err != nil {

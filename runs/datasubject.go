@@ -93,8 +93,9 @@ func (r *Run) names(address string) bool {
 	return is(origin.ReplyTo)
 }
 
-// EraseAll is Erase of several runs. It passes over those whose content is erased already, and counts those that
-// have not ended, which need theirs. Where it fails, what it has counted is erased.
+// EraseAll calls Erase for several runs. It skips runs whose content is erased already, and counts in goOn the runs
+// that have not ended, because they still need their content. If it fails, erased counts what was erased until
+// then.
 func (s *Service) EraseAll(ctx context.Context, list []*Run) (erased, goOn int, err error) {
 	list = slices.DeleteFunc(slices.Clone(list), func(r *Run) bool { return r.Erased == ErasedByAdmin })
 	for part := range slices.Chunk(list, eraseTogether) {

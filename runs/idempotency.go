@@ -27,7 +27,7 @@ func (d *Duplicate) Error() string {
 	return "this idempotency key has been used before, for run " + d.RunID
 }
 
-// FindDuplicate returns a *Duplicate where a client has used a key before; nil where it has not.
+// FindDuplicate returns a *Duplicate if the client has used the key before, and nil if it has not.
 func (s *Service) FindDuplicate(ctx context.Context, clientID string, once Idempotency) error {
 	return s.storage.findDuplicate(ctx, clientID, once, time.Now())
 }

@@ -23,7 +23,8 @@ const (
 // HasContent reports whether the run's input and output are to be read on record, blacked out or not.
 func (r *Run) HasContent() bool { return r.Erased == "" && !r.Rules.Discarding() }
 
-// ContentNote says in a sentence what was done to the content of the run; empty where it is kept as it was.
+// ContentNote explains in a sentence how the run's content was redacted, sealed or erased. It is empty if nothing
+// was done to it.
 func (r *Run) ContentNote() string {
 	switch {
 	case r.Erased == ErasedByAdmin:
@@ -113,8 +114,8 @@ func (s *Service) keptOrigin(r *Run) (json.RawMessage, error) {
 	return json.Marshal(o)
 }
 
-// KeptKey is what is kept of a key by which things of a client are known, such as that of an alert: where the rules
-// allow no more, a digest that is the same for the same key.
+// KeptKey returns the form in which a key is stored, such as the key of an alert. If the redaction rules do not
+// allow the key itself, it is a digest, which is equal for equal keys.
 func KeptKey(x *secret.Sealer, rules *redact.Rules, clientID, key string) (string, error) {
 	redacted := rules.Text(key)
 	if key == "" || redacted == key && !rules.Discarding() {

@@ -129,7 +129,8 @@ func (r *Run) Duration() time.Duration {
 	return r.CompletedAt.Sub(r.StartedAt)
 }
 
-// Milliseconds is how long it took by what is on record: the same before and after it was written.
+// Milliseconds returns the duration of the run, from the times as they are recorded. It is the same before and
+// after the run was written.
 func (r *Run) Milliseconds() int64 {
 	if r.CompletedAt.IsZero() || r.StartedAt.IsZero() {
 		return 0
@@ -156,7 +157,7 @@ func (r *Run) subject() events.Subject {
 	}
 }
 
-// Problem says why an ended run has no answer, as its first caller was told; nil for a completed one.
+// Problem returns the problem that the first caller of a failed run was answered with; nil for a completed run.
 func (r *Run) Problem() error {
 	if r.Error == nil {
 		return nil

@@ -238,7 +238,7 @@ func (s *Service) dropOf(tx store.Tx, id string) error {
 	return sealed.Drop(tx, id)
 }
 
-// View returns a run as those outside are told of it, also as long as its content is sealed.
+// View returns a run as receivers outside see it. It works also while the content is sealed.
 func (s *Service) View(ctx context.Context, id string) (*Run, error) {
 	r, err := s.Get(ctx, id)
 	if err != nil || !r.Rules.Discarding() || r.Erased != "" {
@@ -255,8 +255,8 @@ func (s *Service) View(ctx context.Context, id string) (*Run, error) {
 	return &view, nil
 }
 
-// Origin returns what the call of a run has told, an events.Origin in JSON; nil where that, or the run, is not on
-// record.
+// Origin returns what the sender of a run's call reported, an events.Origin as JSON. It is nil if the run or its
+// origin is not recorded.
 func (s *Service) Origin(ctx context.Context, id string) ([]byte, error) {
 	origin, rules, err := s.storage.origin(ctx, id)
 	if err != nil || !rules.Discarding() {

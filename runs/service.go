@@ -34,7 +34,7 @@ const (
 	shareOfQueue = 3
 )
 
-// Config is what a Service is made of.
+// Config has the dependencies and settings of a Service.
 type Config struct {
 	Store  *store.Store
 	Outlet events.Outlet // carries the events of runs out of the house; nil carries none
@@ -154,7 +154,7 @@ func New(c Config) *Service {
 	return s
 }
 
-// Get returns a run with its nodes and artifacts. A NotFound says that there is none of that id.
+// Get returns a run with its nodes and artifacts. The error is a NotFound if there is no such run.
 func (s *Service) Get(ctx context.Context, id string) (*Run, error) {
 	run, err := s.storage.get(ctx, id)
 	if err != nil {
@@ -184,8 +184,9 @@ func (s *Service) Slot(queued bool) (release func(), err error) {
 	return func() { places.Release(1) }, nil
 }
 
-// Drain starts no run any more and waits for those that are going. When ctx ends first they end FAILED with code
-// "interrupted", or go back into the queue when they may be retried; Drain returns when that is on record.
+// Drain stops starting runs and waits for those that are running. If ctx ends first, the remaining runs end as
+// FAILED with code "interrupted", or go back into the queue if they may be retried. Drain returns when that is
+// recorded.
 func (s *Service) Drain(ctx context.Context) {
 	s.mu.Lock()
 	s.closed = true

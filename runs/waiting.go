@@ -108,7 +108,7 @@ func (s *Service) afterRequeue(tx store.Tx) {
 	})
 }
 
-// Approvals returns the calls that wait for a person, those that expire first in front.
+// Approvals returns the calls that wait for a person, ordered by the time when they expire.
 func (s *Service) Approvals(ctx context.Context) ([]Approval, error) {
 	rows, err := undecided(s.Store.Read(ctx), time.Now().Add(distantFuture), maxApprovals)
 	list := make([]Approval, len(rows))
@@ -123,7 +123,8 @@ func (s *Service) ApprovalsOf(ctx context.Context, runID string) ([]agents.ToolC
 	return undecidedOf(s.Store.Read(ctx), runID)
 }
 
-// Approval returns a call of a run that waits for a person, or did. A NotFound says that there is none.
+// Approval returns a call of a run that waits, or has waited, for a person. The error is a NotFound if there is
+// none.
 func (s *Service) Approval(ctx context.Context, runID, callID string) (agents.ToolCall, error) {
 	call, found, err := s.storage.findCall(ctx, runID, callID)
 	if err == nil && (!found || call.ExpiresAt.IsZero()) {

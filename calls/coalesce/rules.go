@@ -34,7 +34,7 @@ const (
 	Ignore = "ignore"
 )
 
-// Item is one thing that a call tells of, such as an alert.
+// Item is one thing that a call reports, such as an alert.
 type Item struct {
 	Fingerprint string
 	StartsAt    string // empty where the sender does not say it
@@ -62,7 +62,7 @@ type Gathering struct {
 	Bytes      int
 }
 
-// Known is what is on record before a call.
+// Known is what the database knows about the items of a call before the call.
 type Known struct {
 	RunID     string            // the last run of the call's key; empty for a key without one
 	Open      bool              // the key is

@@ -27,7 +27,7 @@ type Service struct {
 // tidyEvery is how often what is over is removed.
 const tidyEvery = 5 * time.Minute
 
-// Register has the instance remove what is over.
+// Register makes the instance delete expired rows.
 func (s *Service) Register(w *work.Instance) {
 	w.Every(tidyEvery, "remove alerts that are over", func(ctx context.Context) error {
 		return s.Store.Write(ctx, func(tx store.Tx) error { return forget(tx, time.Now()) })
@@ -133,8 +133,8 @@ func (s *Service) tell(tx store.Tx, r *runs.Run, a *Arrival, runID string, now t
 	return s.Runs().Tell(tx, *r, runID, events.EventResolved, now, data)
 }
 
-// Prompt returns the prompt of a run that leaves the queue, made of all its calls, and lets it take no more. It is
-// empty where the run keeps the one that it has.
+// Prompt returns the prompt of a run that leaves the queue, made from all of its calls. From then on the run takes
+// no more calls. An empty prompt means that the run keeps its own.
 func (s *Service) Prompt(tx store.Tx, r *runs.Run) (fence.Text, error) {
 	st := storage{tx, s.Store.Shared(), r.ClientID}
 	said, err := st.ask(r.ID)

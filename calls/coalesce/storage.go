@@ -31,7 +31,7 @@ type gatheringRow struct {
 	Items, Bytes int
 }
 
-// Erase forgets what was known of the alerts that a run answers for. Those that go on are new when they come again.
+// Erase deletes the alerts that a run covers. If such an alert is reported again, it counts as a new one.
 func Erase(tx store.Tx, runID string) error {
 	for _, table := range []string{"coalesce_keys", "coalesce_items", "coalesce_calls"} {
 		if err := tx.Exec("DELETE FROM "+table+" WHERE run_id = ?", runID); err != nil {

@@ -126,9 +126,9 @@ func isEmail(text string) bool {
 		strings.Contains(host, ".")
 }
 
-// ReplyTo returns the address that a visitor has typed, of the values of a form by name: that of the first field of
-// the type email, or of one that is named so where the form declares no fields. It is empty where there is none, or
-// none that every mail server and every mail program reads as that one address.
+// ReplyTo returns the mail address that a visitor has typed. It is the value of the first field of type email or,
+// if the form declares no fields, of a field that is named like one. It is empty if there is no address, or if mail
+// programs could interpret it in different ways.
 func (f Form) ReplyTo(values map[string]string) string {
 	names := []string{"email", "e-mail", "mail"}
 	if len(f.Fields) > 0 {

@@ -126,7 +126,7 @@ func (f Form) Rate() Rate {
 	return *f.PerAddr
 }
 
-// Check finds what is wrong with the form.
+// Check returns the mistakes in the settings of the form.
 func (f Form) Check() (found problem.Fields) {
 	if f.Key != "" && !ValidKey(f.Key) {
 		found.Add("key", "must be pk_ and 16 to 64 letters and digits; leave it out, and one is made")

@@ -21,8 +21,8 @@ const keyPrefix = "pk_"
 // NewKey makes a key. It names a form without telling which client it is; it is public, and no secret.
 func NewKey() string { return keyPrefix + strings.ToLower(rand.Text()) }
 
-// KeyOf returns the key of a client that a configuration file declares without one. It follows from the gateway's
-// own key, so that it is the same on all replicas, and nobody finds it out who only knows the id.
+// KeyOf returns the key of a form that a configuration file declares without a key. It is derived from the
+// gateway's secrets key, so that all replicas have the same one, and nobody can compute it from the client's id.
 func KeyOf(gateway secret.String, clientID string) (string, error) {
 	derived, err := hkdf.Key(sha256.New, []byte(gateway), nil, "beckon forms v1 "+clientID, 16)
 	if err != nil {

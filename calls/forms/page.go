@@ -69,7 +69,7 @@ func (p Page) Title() string {
 	return p.table[thanksTitle]
 }
 
-// Lead is what stands below the heading.
+// Lead returns the text below the heading.
 func (p Page) Lead() string {
 	switch {
 	case len(p.Wrong) > 0:

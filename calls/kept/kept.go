@@ -73,7 +73,7 @@ func errNotKept(what string) error {
 			"its latest calls from then on can be replayed.", what)
 }
 
-// Get returns a request of a client. The error is a NotFound where it is not there, or another client's.
+// Get returns a kept request of a client. The error is a NotFound if the client has no such request.
 func (s *Service) Get(ctx context.Context, clientID, id string) (Request, error) {
 	return s.one(ctx, "This request", func(tx store.Tx) (row, bool, error) { return byID(tx, clientID, id) })
 }

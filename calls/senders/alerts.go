@@ -38,8 +38,8 @@ func Fingerprint(labels map[string]string) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// Summarize fills in what an event of alerts says as a whole: its state, the worst severity, a title, the labels
-// that all of its items share, and the time of the latest change.
+// Summarize sets the members of an event that describe all of its alerts: the state, the worst severity, a title,
+// the labels that all items share, and the time of the latest change.
 func (e *Event) Summarize() {
 	if len(e.Items) == 0 {
 		return
@@ -134,7 +134,7 @@ func same(a, b string) string {
 	return ""
 }
 
-// Complete reports whether the event tells of all that its key has: the sender has left out nothing.
+// Complete reports whether the event contains all alerts of its group. Senders may cut long lists.
 func (e Event) Complete() bool { return e.Labels[truncatedAlerts] == "" }
 
 func countAlerts(firing, resolved int) string {

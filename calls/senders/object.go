@@ -24,7 +24,7 @@ type member struct {
 	value gjson.Result
 }
 
-// Parse reads the JSON object of a body; it is nil where there is none.
+// Parse parses the JSON object in a body. It returns nil if the body is not an object.
 func Parse(body []byte) Object {
 	return object(gjson.Parse(strings.TrimPrefix(memory.Text(body), "\ufeff")))
 }
@@ -68,7 +68,7 @@ func objects(r gjson.Result) []Object {
 	return list
 }
 
-// Member returns the text of one member of a body, without going over what stands behind it.
+// Member returns one member of a JSON body as a text, without parsing what follows it.
 func Member(body []byte, path string) string { return text(gjson.GetBytes(body, path)) }
 
 // Object returns a member that is an object.
@@ -254,7 +254,7 @@ func Time(text string) string {
 	return ""
 }
 
-// Form reads the fields of a form, or returns nil for a body that is none.
+// Form parses the fields of a form. It returns nil if the body is not a form.
 func (d Delivery) Form() url.Values {
 	kind, _, _ := mime.ParseMediaType(d.Header.Get("Content-Type"))
 	if kind != "application/x-www-form-urlencoded" {

@@ -100,7 +100,7 @@ func Body(text string) string {
 	return Clip(strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n")), maxText)
 }
 
-// Joined writes a list with commas, and counts what is more than so many.
+// Joined joins the first items of a list with commas, and adds how many more there are.
 func Joined(list []string, most int) string {
 	if len(list) <= most {
 		return strings.Join(list, ", ")
@@ -108,7 +108,8 @@ func Joined(list []string, most int) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
 }
 
-// Short shortens a commit's hash as people do. The one of zeros, which stands for no commit, becomes empty.
+// Short shortens the hash of a commit to the usual length. A hash of zeros, which stands for no commit, becomes
+// empty.
 func Short(hash string) string {
 	if strings.Trim(hash, "0") == "" {
 		return ""

@@ -15,8 +15,8 @@ func DescribeAlert(title string, e Event) string {
 	return Describe(title, e)
 }
 
-// DescribeAlerts is the prompt of alerts: what they share once, then each with what differs, the firing ones first.
-// Those that do not fit are counted by name, so that none is left out in silence.
+// DescribeAlerts returns the prompt for alerts: first what they have in common, then each alert with its
+// differences, firing alerts first. Alerts that do not fit are counted by name, so that none is left out unnoticed.
 func DescribeAlerts(title string, e Event) string {
 	if len(e.Items) == 0 {
 		return Describe(title, e)

@@ -41,9 +41,8 @@ type Proof struct {
 	Claims   map[string]string // "*" in a value stands for any text
 }
 
-// Shown returns the names of the header and of the query parameter that the administrator has chosen for this
-// proof. Their values belong into no record. Those that a vendor has chosen are called so that secret.Named knows
-// them.
+// Shown returns the names of the header and of the query parameter in which the administrator has chosen to receive
+// a secret. Their values must not be recorded. The names that vendors have chosen are recognized by secret.Named.
 func (p Proof) Shown() (header, parameter string) {
 	if p.Scheme == "query" {
 		return "", p.Name
@@ -109,7 +108,8 @@ func Refuse(format string, args ...any) error { return Refusal(fmt.Sprintf(forma
 var Mismatch error = Refusal("The signature does not match: the secret is another one than the sender's, " +
 	"or the body was changed on its way.")
 
-// One returns the value of a header that has to be there once: of two, nobody could say which one counts.
+// One returns the value of a header that must occur exactly once. With two values, it would be unclear which one
+// counts.
 func One(h http.Header, name string) (string, error) {
 	switch values := h.Values(name); {
 	case len(values) > 1:

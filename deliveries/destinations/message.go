@@ -59,7 +59,7 @@ type Origin struct {
 	Place  *repository.Place
 }
 
-// File is a file that a run made.
+// File is something that a run has made.
 type File struct{ Name, URL string }
 
 // Button is a button that opens a page.

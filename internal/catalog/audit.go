@@ -38,7 +38,7 @@ type AuditQuery struct {
 	Cursor     string // of the page before; empty for the first
 }
 
-// AuditEntries returns a page of entries and the cursor of the next; no cursor says that there is none.
+// AuditEntries returns a page of entries and the cursor of the next page. The cursor is empty after the last page.
 func (e *Editor) AuditEntries(ctx context.Context, q AuditQuery) (list []AuditEntry, next string, err error) {
 	cursors := store.NewCursors(auditPrefix, q.Section, q.ResourceID)
 	below, err := cursors.Below(q.Cursor)

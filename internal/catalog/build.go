@@ -8,8 +8,8 @@ import (
 	"beckon/internal/problem"
 )
 
-// View joins the file's resources with the database's, and links them. Where both have a resource of the same id, the
-// file's wins. It never fails: what is wrong is in the View.
+// View merges the resources of the file and of the database, and links them. If both have a resource with the same
+// id, the file's is used. It never fails: mistakes are recorded in the View.
 func (r *Registry) View(file File, stored ...Resource) *View {
 	sections := storedResources{}
 	for _, item := range stored {

@@ -106,7 +106,7 @@ func asKept(r Record[Resource]) (Record[Resource], error) {
 	return r, nil
 }
 
-// Decode reads the members of a resource that somebody has sent, and says what is wrong with those that cannot be read.
+// Decode decodes the members of a resource that a user has sent. wrong lists the members that cannot be decoded.
 func (k Kind) Decode(members map[string]jsontext.Value) (item Resource, wrong problem.Fields) {
 	filled := fill(reflect.New(k.Type).Elem(), members, func(member string, err error) {
 		if errors.Is(err, json.ErrUnknownName) {

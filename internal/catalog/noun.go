@@ -33,7 +33,7 @@ type Former interface {
 	FormerKey(key string, isBoolean bool) (now string)
 }
 
-// Kind is what is known of every noun.
+// Kind describes a noun to code that does not know its type.
 type Kind struct {
 	Section string // "clients": the key in the file, the kind in the database, the path in the API
 	One     string // "client"
@@ -48,9 +48,9 @@ type Kind struct {
 	Type reflect.Type // of the resources; NewRegistry sets it
 }
 
-// Noun declares one kind of resource. T is a struct: its JSON is the document in the database, its YAML the form in
-// the file, its field ID its id, and its field Name, where it has one, a name that an id can be made from. A
-// function that is nil has nothing to do.
+// Noun declares one kind of resource. T is a struct: its JSON is the document in the database, its YAML is the form
+// in the file, its field ID is the id, and an id can be derived from its field Name, if it has one. Functions may
+// be nil.
 type Noun[T Resource] struct {
 	Kind
 	Secrets    func(*T) Secrets

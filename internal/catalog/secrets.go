@@ -13,9 +13,9 @@ import (
 	"beckon/internal/secret"
 )
 
-// Secrets are the places in a resource of values that nobody is shown. What a change leaves out of them, or has as
-// it is shown, stays as it is kept; and what is sent to an address goes to no other one unless it is given again,
-// or whoever may change the address could have it sent to one of their own.
+// Secrets lists the members of a resource whose values are never shown. A change that omits such a value, or
+// contains its mask, keeps the stored value. If a change points a secret to another address, the secret must be
+// given again; otherwise anyone who may change the address could have the secret sent to an address of their own.
 type Secrets struct {
 	URL *string // the values in its query may be secrets
 	// HidesPath says that the path of the URL may be a secret as well.

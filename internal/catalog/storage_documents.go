@@ -20,7 +20,7 @@ const (
 	FromDatabase = "database"
 )
 
-// Record is a resource with what is known about it.
+// Record is a resource with its origin, version and warnings.
 type Record[T any] struct {
 	Item     T
 	Version  int64          // every change makes it greater; 0 for what the file declares
@@ -30,7 +30,7 @@ type Record[T any] struct {
 	Unread   []string       // the members of its document that cannot be read; Item lacks them
 }
 
-// Documents keeps what has an id in the database, each as one JSON document with its secrets sealed.
+// Documents stores resources in the database, each as one JSON document whose secrets are sealed.
 type Documents[T interface{ Key() string }] struct {
 	store  *store.Store
 	kind   string
@@ -64,7 +64,7 @@ func (d *Documents[T]) List(ctx context.Context) ([]Record[T], error) {
 	return list, nil
 }
 
-// Get returns one; a NotFound says that there is none of that id.
+// Get returns a resource. The error is a NotFound if there is none with that id.
 func (d *Documents[T]) Get(ctx context.Context, id string) (Record[T], error) {
 	return d.get(d.store.Read(ctx), id)
 }
@@ -163,7 +163,8 @@ func (d *Documents[T]) changed(tx store.Tx, id string, n int64, err error) error
 	return cmp.Or(err, ChangedSince(d.kind, id))
 }
 
-// Renew makes the version of one greater, if there is one: what is told of it has changed, though it is not kept here.
+// Renew increases the version of a resource, if it exists, after something that is shown with it but stored
+// elsewhere has changed.
 func Renew(tx store.Tx, kind, id string) error {
 	if err := tx.Exec("UPDATE resources SET version = version + 1 WHERE kind = ? AND id = ?", kind, id); err != nil {
 		return fmt.Errorf("renew %s/%s: %w", kind, id, err)
@@ -171,7 +172,7 @@ func Renew(tx store.Tx, kind, id string) error {
 	return Touch(tx)
 }
 
-// ChangedSince is the Outdated of a resource that somebody else has changed.
+// ChangedSince returns the Outdated problem of a resource that has been changed by someone else.
 func ChangedSince(kind, id string) error {
 	return problem.New(problem.Outdated, "changed_since",
 		"%q in %s has been changed since you read it. Read it again, and make your change anew.", id, kind)

@@ -34,8 +34,9 @@ type health struct {
 	probing time.Time // since when a write of the watch is under way; zero for none
 }
 
-// Health returns nil when the database is there, answers and takes writes, and else why not. After a write that failed
-// because of the database it is a problem until writes work; a claimed database is tried every second meanwhile.
+// Health returns nil if the database is reachable and accepts writes. Otherwise the error says why not. After a
+// write failed because of the database, Health fails until a write succeeds; a claimed database is tried every
+// second until then.
 func (s *Store) Health(ctx context.Context) error {
 	if err := s.failure(); err != nil {
 		return err

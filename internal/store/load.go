@@ -25,9 +25,9 @@ var ErrInUse = errors.New("a gateway works on the database: stop it first")
 // loadGroup is how many rows are inserted with one statement; PostgreSQL and SQLite take 32,766 values at least.
 const loadGroup = 200
 
-// Load makes a database of what fill gives, whose tables are as the migration of the number schema left them, and
-// migrates it to the last one. It takes the place of the database of the URL only when all of it is there. What the
-// database held before is kept: kept names where, and is empty where there was nothing.
+// Load creates a database from what fill provides, with the tables of the migration number schema, and then applies
+// the later migrations. It replaces the database at the URL only after all of it was loaded. kept is where the
+// previous database was moved to; empty if there was none.
 func Load(
 	ctx context.Context, url string, schema int64, logger *slog.Logger, fill func(Sink) error,
 ) (kept string, err error) {

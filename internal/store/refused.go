@@ -45,8 +45,8 @@ type RefusedQuery struct {
 // IsSkipped reports whether nothing was wrong with the call: it started no run because its client wants none for it.
 func (c RefusedCall) IsSkipped() bool { return c.Status < 400 }
 
-// Refuse keeps refused calls, and deletes all but the last thousand of those that were refused and of those that
-// were skipped.
+// Refuse inserts refused calls, and then deletes the oldest: it keeps the last thousand refused calls and the last
+// thousand skipped calls.
 func Refuse(tx Tx, list []RefusedCall) error {
 	for _, c := range list {
 		headers, err := json.Marshal(c.Headers)
@@ -79,7 +79,8 @@ func Refuse(tx Tx, list []RefusedCall) error {
 	return nil
 }
 
-// RefusedCalls returns a page of refused calls and the cursor of the next; no cursor says that there is none.
+// RefusedCalls returns a page of refused calls and the cursor of the next page. The cursor is empty after the last
+// page.
 func (s *Store) RefusedCalls(ctx context.Context, q RefusedQuery) (list []RefusedCall, next string, err error) {
 	cursors := NewCursors(refusedPrefix, q.ClientID, q.Code)
 	below, err := cursors.Below(q.Cursor)
@@ -125,7 +126,7 @@ func (s *Store) RefusedSince(ctx context.Context, since time.Time) (n int64, mor
 	return n, n >= keptRefused, nil
 }
 
-// RefusedCall returns one of them. A NotFound says that there is none of that id, or none any more.
+// RefusedCall returns a refused call. The error is a NotFound if there is none with that id, or if it was deleted.
 func (s *Store) RefusedCall(ctx context.Context, id string) (RefusedCall, error) {
 	row, found, err := Row[refusedRow](s.Read(ctx), "SELECT * FROM refused_calls WHERE id = ?", id)
 	if err != nil {

@@ -94,8 +94,8 @@ func OpenWith(ctx context.Context, url string, o Options, logger *slog.Logger) (
 	return s, nil
 }
 
-// OpenAsIs is Open of a database that a gateway has used, without migrating it. One that a newer Beckon has
-// migrated is refused. Where there is none, the error is an fs.ErrNotExist.
+// OpenAsIs opens a database that a gateway has used, without migrating it. It refuses a database that a newer
+// Beckon has migrated. The error is an fs.ErrNotExist if there is no database.
 func OpenAsIs(ctx context.Context, url string, logger *slog.Logger) (*Store, error) {
 	if err := findFile(url); err != nil {
 		return nil, err
@@ -158,11 +158,11 @@ func (s *Store) Read(ctx context.Context) Tx {
 	return Tx{store: s, ctx: ctx, conn: s.read, err: s.file.missing()}
 }
 
-// Write runs fn in a transaction, and returns nil only when the change is on disk. On SQLite the writes of
-// concurrent callers share a transaction; an fn that returns an error takes back its own changes and no others. fn
-// may run more than once, so it must only write through tx, and read its result from the last time. When ctx ends
-// before fn has begun, fn is not run; when it ends later, Write still waits for what comes of it. A full, locked or
-// unreachable database is a problem of kind Unavailable.
+// Write runs fn in a transaction, and returns nil only after the change is on disk. On SQLite, concurrent writes
+// share a transaction; if fn returns an error, only its own changes are rolled back. fn may run more than once, so
+// it must write only through tx, and results must come from its last run. If ctx ends before fn has started, fn
+// does not run; if it ends later, Write waits for the outcome. A full, locked or unreachable database is a problem
+// of kind Unavailable.
 func (s *Store) Write(ctx context.Context, fn func(tx Tx) error) error {
 	const begun, left = 1, 2
 	var state atomic.Int32
@@ -184,8 +184,8 @@ func (s *Store) Write(ctx context.Context, fn func(tx Tx) error) error {
 	}
 }
 
-// Go is Write for a caller who has something else to do meanwhile: done is called once with the outcome, and must not
-// block. When ctx ends before fn has begun, fn is not run.
+// Go is Write without waiting. It calls done once, with the outcome; done must not block. If ctx ends before fn has
+// started, fn does not run.
 func (s *Store) Go(ctx context.Context, fn func(tx Tx) error, done func(error)) {
 	if s.file != nil {
 		if err := s.file.missing(); err != nil {
@@ -196,7 +196,7 @@ func (s *Store) Go(ctx context.Context, fn func(tx Tx) error, done func(error)) 
 	s.writer.write(ctx, fn, func(err error) { done(s.noteOutcome(ctx, err)) })
 }
 
-// Wrap says of an error what was being done; nil stays nil.
+// Wrap adds to an error what was being done. It returns nil for nil.
 func Wrap(err error, format string, args ...any) error {
 	if err == nil {
 		return nil

@@ -98,8 +98,8 @@ func isList(arg any) bool {
 	return t != nil && t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8
 }
 
-// Rows returns the rows of a query, or those that a statement with RETURNING has changed. T is a struct, whose
-// fields are named after the columns (WorkflowID is workflow_id), or what a single column holds.
+// Rows returns the rows of a query, or the rows that a statement with RETURNING has changed. T is either a struct
+// whose fields are named after the columns (WorkflowID is workflow_id), or the type of a single column.
 func Rows[T any](tx Tx, statement string, args ...any) ([]T, error) {
 	var list []T
 	err := tx.query(statement, args).Scan(&list).Error
@@ -150,8 +150,8 @@ func (tx Tx) AfterCommit(fn func()) { tx.write.afterCommit = append(tx.write.aft
 // to be called again for that. fn must not block.
 func (tx Tx) IfUndone(fn func()) { tx.write.ifUndone = append(tx.write.ifUndone, fn) }
 
-// Watch has fn told of every statement from now on, with its question marks and what fills them, in place of the
-// last fn. It is for tests.
+// Watch calls fn for every statement from now on, with its placeholders and arguments. It replaces the previous fn.
+// It is for tests.
 func (s *Store) Watch(fn func(statement string, args []any)) { s.watcher.Store(&fn) }
 
 // tellWatcher tells the fn of Watch, if there is one.

@@ -39,9 +39,9 @@ type Equal struct {
 	Column, Value string
 }
 
-// Page reads up to limit rows of a walk; see Rows for what T is. each takes one and returns its id; full ends the
-// page behind it. stop is what the next page is Below, and empty when there is none. Where few rows are what Only
-// wants, a page may be short, or empty, and have a stop nevertheless.
+// Page reads up to limit rows of a walk; see Rows for T. each receives a row and returns its id; if it returns
+// full, the page ends after that row. stop is the Below of the next page, and empty after the last page. If few
+// rows match Only, a page may be short or empty and still have a stop.
 func Page[T any](
 	tx Tx, w Walk, columns string, limit int, each func(row T) (id string, full bool),
 ) (stop string, err error) {
