@@ -28,55 +28,55 @@ func fallbackPath(i int) string { return fmt.Sprintf("fallbacks[%d]", i) }
 type Agent struct {
 	ID   string `json:"id" yaml:"id"`
 	Name string `json:"name,omitempty" yaml:"name,omitempty"`
-	// one of Kinds; chat
+	// Kind is one of Kinds. The default is chat.
 	Kind string `json:"kind,omitempty" yaml:"kind,omitempty"`
-	// none for kind http
+	// Provider is the id of a provider. Agents of kind http have none.
 	Provider     string `json:"provider,omitempty" yaml:"provider,omitempty"`
 	Model        string `json:"model,omitempty" yaml:"model,omitempty"`
 	SystemPrompt string `json:"systemPrompt,omitempty" yaml:"systemPrompt,omitempty"`
-	// what it does when a call brings no prompt
+	// Prompt is used for calls without a prompt.
 	Prompt string `json:"prompt,omitempty" yaml:"prompt,omitempty"`
-	// 0 to 2; nil leaves it to the provider
+	// Temperature is from 0 to 2. nil is the provider's default.
 	Temperature *float64 `json:"temperature,omitempty" yaml:"temperature,omitempty"`
-	// of the answer; 0 leaves it to the provider
+	// MaxTokens limits the answer. 0 is the provider's default.
 	MaxTokens int `json:"maxTokens,omitempty" yaml:"maxTokens,omitempty"`
-	// members of the request, over those of the provider
+	// Params are members of each request. They take precedence over those of the provider.
 	Params Object `json:"params,omitempty" yaml:"params,omitempty"`
-	// for the whole invocation, retries included; 5m
+	// Timeout limits the whole invocation, with all retries. The default is 5m.
 	Timeout units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`
-	// names its output within a flow
+	// OutputKey names its output within a flow.
 	OutputKey string `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`
-	// false: a run that a crash interrupts fails; true
+	// RetryOnCrash says whether a run that a crash has interrupted is started again; see RetriesOnCrash.
 	RetryOnCrash *bool `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"`
-	// false: a flow offers it none of its tools, for models that know none; true
+	// FlowTools is false for models that cannot use the tools of flows. The default is true.
 	FlowTools *bool `json:"flowTools,omitempty" yaml:"flowTools,omitempty"`
-	// its runs have pages for recipients
+	// Share gives each of its runs a page for recipients.
 	Share bool `json:"share,omitempty" yaml:"share,omitempty"`
-	// of its requests to models; nil is none
+	// Budget limits the cost of its requests to models. nil is no limit.
 	Budget *spend.Budget `json:"budget,omitempty" yaml:"budget,omitempty"`
 	// Skills are the names of those that it may load while it works; see Factories.
 	Skills []string `json:"skills,omitempty" yaml:"skills,omitempty"`
 	// Fallbacks answer in its place, in order, when its provider does not.
 	Fallbacks []Fallback `json:"fallbacks,omitempty" yaml:"fallbacks,omitempty"`
-	// what its answer has to be, or where it is; nil is any text
+	// Output says what form the answer must have and, for kind http, where the answer is. nil allows any text.
 	Output *Output `json:"output,omitempty" yaml:"output,omitempty"`
-	// what is sent; of kind image and speech nil is the default
+	// Request is the request of kind http, or the body for kinds image and speech. nil is the default body.
 	Request *Request `json:"request,omitempty" yaml:"request,omitempty"`
-	// of kind http, where the answer comes later
+	// Poll is for kind http, if the answer arrives later.
 	Poll *Poll `json:"poll,omitempty" yaml:"poll,omitempty"`
-	// of kind http
+	// Cancel is for kind http.
 	Cancel *Cancel `json:"cancel,omitempty" yaml:"cancel,omitempty"`
-	// of kind http: CEL over answer, to the URLs of its files
+	// Artifacts is for kind http: CEL over answer that returns the URLs of its files.
 	Artifacts string `json:"artifacts,omitempty" yaml:"artifacts,omitempty"`
 	// Tools are what it may use, where the client of the run allows them too: "docs.search", "docs.*". Empty is none.
 	Tools []string `json:"tools,omitempty" yaml:"tools,omitempty"`
-	// the tools of which a person has to allow each call
+	// Approve lists the tools of which a person must allow each call.
 	Approve []string `json:"approve,omitempty" yaml:"approve,omitempty"`
-	// how long a call waits for that; 24h
+	// ApproveWithin is how long such a call waits for a person. The default is 24h.
 	ApproveWithin units.Duration `json:"approveWithin,omitempty" yaml:"approveWithin,omitempty"`
-	// how often its model is asked in one turn; 20
+	// MaxSteps limits how often the model is asked in one turn. The default is 20.
 	MaxSteps int `json:"maxSteps,omitempty" yaml:"maxSteps,omitempty"`
-	// it takes part in conversations; nil knows each call alone
+	// Session says how the agent takes part in conversations. With nil, it knows nothing of earlier calls.
 	Session *Session `json:"session,omitempty" yaml:"session,omitempty"`
 	// Events renames its events as they go out: run.completed to lead.completed.
 	Events map[string]string `json:"events,omitempty" yaml:"events,omitempty"`

@@ -33,15 +33,15 @@ const (
 type Flow struct {
 	ID   string `json:"id" yaml:"id"`
 	Name string `json:"name,omitempty" yaml:"name,omitempty"`
-	// what it does when a call brings no prompt
+	// Prompt is used for calls without a prompt.
 	Prompt string `json:"prompt,omitempty" yaml:"prompt,omitempty"`
-	// for the whole flow; 5m
+	// Timeout limits the whole flow. The default is 5m.
 	Timeout units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`
-	// false: a run that a crash interrupts fails; true
+	// RetryOnCrash says whether a run that a crash has interrupted continues; see RetriesOnCrash.
 	RetryOnCrash *bool `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"`
-	// its runs have pages for recipients
+	// Share gives each of its runs a page for recipients.
 	Share bool `json:"share,omitempty" yaml:"share,omitempty"`
-	// CEL over data: whether an answer passes; see gate.Gate
+	// Gate is CEL over data that says whether an answer passes; see gate.Gate.
 	Gate string `json:"gate,omitempty" yaml:"gate,omitempty"`
 	Root Step   `json:"root" yaml:"root"`
 	// Events renames its events as they go out, those of its nodes included: run.completed to lead.completed.
@@ -52,29 +52,29 @@ type Flow struct {
 // each item of a list, or of which one is chosen.
 type Step struct {
 	Type string `json:"type" yaml:"type"`
-	// type agent: an agent or a flow
+	// AgentID is the id of an agent or a flow, for type agent.
 	AgentID string `json:"agentId,omitempty" yaml:"agentId,omitempty"`
-	// type agent: a template in place of what came before
+	// Prompt is a template that replaces the output of the step before, for type agent.
 	Prompt string `json:"prompt,omitempty" yaml:"prompt,omitempty"`
-	// type agent: names the output; foreach: the list of outputs
+	// OutputKey names the output of a step of type agent, or the list of outputs of type foreach.
 	OutputKey string `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`
-	// type agent: its output is the flow's answer
+	// ResponseAgent makes the output of a step of type agent the flow's answer.
 	ResponseAgent bool `json:"responseAgent,omitempty" yaml:"responseAgent,omitempty"`
-	// "continue", or empty to fail
+	// OnError is "continue", or empty to fail.
 	OnError string `json:"onError,omitempty" yaml:"onError,omitempty"`
-	// type loop
+	// MaxIterations is for type loop.
 	MaxIterations int `json:"maxIterations,omitempty" yaml:"maxIterations,omitempty"`
-	// type loop: CEL over state
+	// Until is CEL over state, for type loop.
 	Until string `json:"until,omitempty" yaml:"until,omitempty"`
-	// type foreach: CEL, a list
+	// Over is CEL that returns a list, for type foreach.
 	Over string `json:"over,omitempty" yaml:"over,omitempty"`
-	// type foreach: another name of its item
+	// As is another name for the current item, for type foreach.
 	As string `json:"as,omitempty" yaml:"as,omitempty"`
-	// type foreach: of the list; 100
+	// MaxItems limits the length of the list, for type foreach. The default is 100.
 	MaxItems int `json:"maxItems,omitempty" yaml:"maxItems,omitempty"`
-	// type foreach: items at the same time; 1
+	// MaxParallel is how many items are processed at the same time, for type foreach. The default is 1.
 	MaxParallel int `json:"maxParallel,omitempty" yaml:"maxParallel,omitempty"`
-	// within a router: CEL, whether it is chosen
+	// When is CEL that says whether a step within a router is chosen.
 	When  string `json:"when,omitempty" yaml:"when,omitempty"`
 	Steps []Step `json:"steps,omitempty" yaml:"steps,omitempty"`
 	// Otherwise, of type router, runs when none of its steps is chosen.

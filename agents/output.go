@@ -27,11 +27,12 @@ const (
 // Output requires the answer of an agent to be JSON that matches a schema. In YAML and JSON, a text is short for
 // {text: text}.
 type Output struct {
-	// of kind http: CEL over answer; nothing is all of it, or nothing beside artifacts
+	// Text is for kind http: CEL over answer that returns the text. Empty is the whole answer, or no text if the
+	// agent has artifacts.
 	Text string `json:"text,omitempty" yaml:"text,omitempty"`
-	// JSON Schema, or the name of a built-in one; empty is any text
+	// Schema is a JSON Schema, or the name of a built-in one. Empty allows any text.
 	Schema OutputSchema `json:"schema,omitempty" yaml:"schema,omitempty"`
-	// how often the model is told what is wrong and asked again; 1
+	// Repair is how often the model is told its mistake and asked again. The default is 1.
 	Repair *int `json:"repair,omitempty" yaml:"repair,omitempty"`
 }
 

@@ -38,23 +38,23 @@ type Provider struct {
 	ID   string `json:"id" yaml:"id"`
 	Name string `json:"name,omitempty" yaml:"name,omitempty"`
 	Type string `json:"type" yaml:"type"`
-	// base URL, without /chat/completions, /messages or /responses; a query is kept
+	// URL is the base URL, without /chat/completions, /messages or /responses. A query is kept.
 	URL string `json:"url,omitempty" yaml:"url,omitempty"`
-	// sent as a bearer token, or the way the API wants it
+	// APIKey is sent as a bearer token, or as the API requires it.
 	APIKey secret.String `json:"apiKey,omitempty" yaml:"apiKey,omitempty"`
-	// sent with every request, in front of our own
+	// Headers are sent with every request, and replace our own.
 	Headers map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`
-	// for one attempt; 120s
+	// Timeout limits one attempt. The default is 120s.
 	Timeout units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`
-	// attempts after the first; 2
+	// MaxRetries is the number of attempts after the first. The default is 2.
 	MaxRetries *int `json:"maxRetries,omitempty" yaml:"maxRetries,omitempty"`
-	// whether answers are asked for as streams; auto
+	// Stream says whether answers are requested as streams. The default is auto.
 	Stream string `json:"stream,omitempty" yaml:"stream,omitempty"`
-	// what becomes of thoughts in an answer; strip
+	// Reasoning says what happens to the thoughts in an answer. The default is strip.
 	Reasoning string `json:"reasoning,omitempty" yaml:"reasoning,omitempty"`
-	// members of every request, as they stand; null removes one
+	// Params are members that are added to every request. null removes a member.
 	Params Object `json:"params,omitempty" yaml:"params,omitempty"`
-	// for type template
+	// Template is the answer of type template.
 	Template string `json:"template,omitempty" yaml:"template,omitempty"`
 	// Exempt says why APIKey may name a variable that admin.variables does not list: ExemptFirstStart or
 	// ExemptEarlier. It ends with a change of URL or APIKey. Only the database keeps it.

@@ -25,7 +25,7 @@ type Request struct {
 
 // Poll says how to find out what became of the job that a request has begun. All but URL and Every are CEL over answer.
 type Poll struct {
-	// a template, which knows answer besides
+	// URL is a template, which can also use answer.
 	URL      string         `json:"url" yaml:"url"`
 	Until    string         `json:"until" yaml:"until"`                           // whether the job has ended well
 	Failed   string         `json:"failed,omitempty" yaml:"failed,omitempty"`     // whether it has failed

@@ -36,76 +36,75 @@ const (
 // Client is a caller, with its own URL and token.
 type Client struct {
 	ID string `json:"id" yaml:"id"`
-	// when it was made; what was before is of another one that had its id
+	// Since is when the client was created. Older records with its id belong to an earlier client.
 	Since time.Time `json:"since,omitzero" yaml:"-"`
 	Name  string    `json:"name,omitempty" yaml:"name,omitempty"`
-	// nil is true
+	// Enabled is true if nil.
 	Enabled *bool `json:"enabled,omitempty" yaml:"enabled,omitempty"`
-	// from a configuration file only; the database has hashes
+	// Token is only set in configuration files. The database stores hashes.
 	Token secret.String `json:"-" yaml:"token,omitempty"`
-	// how callers may prove themselves; empty is [bearer]
+	// Auth lists how callers may authenticate. Empty is [bearer].
 	Auth []Auth `json:"auth,omitempty" yaml:"auth,omitempty"`
-	// the system that calls; empty is generic
+	// Source is the system that calls. Empty is generic.
 	Source string `json:"source,omitempty" yaml:"source,omitempty"`
-	// that the source signs with
+	// Secret is what the source signs with.
 	Secret Secrets `json:"secret,omitempty" yaml:"secret,omitempty"`
-	// of source form
+	// Form has the settings of source form.
 	Form forms.Form `json:"form,omitzero" yaml:"form,omitempty"`
-	// sync, async; empty is as the source is used to it
+	// Respond is sync or async. Empty is what the source expects.
 	Respond     string `json:"respond,omitempty" yaml:"respond,omitempty"`
 	Passthrough bool   `json:"passthrough" yaml:"passthrough"`
 	CommandID   string `json:"commandId,omitempty" yaml:"commandId,omitempty"`
 	Template    string `json:"template,omitempty" yaml:"template,omitempty"`
-	// only the owner's own systems write what its calls contain; nil: see IsTrusted
+	// Trusted says that only systems of the operator write the content of calls. nil: see IsTrusted.
 	Trusted *bool `json:"trusted,omitempty" yaml:"trusted,omitempty"`
-	// CEL: the calls that are let through; empty is all
+	// Filter is CEL that says which calls start a run. Empty is all.
 	Filter string `json:"filter,omitempty" yaml:"filter,omitempty"`
-	// nil: those of alert sources
+	// Coalesce says which calls share a run. nil: those of alert sources do.
 	Coalesce *Coalesce `json:"coalesce,omitempty" yaml:"coalesce,omitempty"`
-	// for calls that bring none; comes before that of the command, agent or flow
+	// Prompt is used for calls without a prompt. It takes precedence over that of the command, agent or flow.
 	Prompt string `json:"prompt,omitempty" yaml:"prompt,omitempty"`
-	// of all its runs, under that of the call
+	// Metadata is added to all runs. Members of the call's own metadata take precedence.
 	Metadata units.Object `json:"metadata,omitempty" yaml:"metadata,omitempty"`
-	// signs its callbacks; empty: one that is derived from the token
+	// WebhookSecret signs its callbacks. If empty, a secret derived from the token does.
 	WebhookSecret secret.String `json:"webhookSecret,omitempty" yaml:"webhookSecret,omitempty"`
-	// Retired are the secrets for callbacks that another one has replaced, newest first. An empty one is what
-	// follows from the token.
+	// Retired are replaced secrets for callbacks, newest first. An empty one stands for the derived secret.
 	Retired []signature.Retired `json:"retired,omitempty" yaml:"-"`
-	// agents and flows; the first is the default
+	// AllowedAgents are agents and flows. The first is the default.
 	AllowedAgents []string `json:"allowedAgents" yaml:"allowedAgents"`
-	// how long a call waits; 10 s longer than its agent may take
+	// SyncTimeout is how long a call waits for its answer. The default is 10 s longer than its agent may take.
 	SyncTimeout        units.Duration `json:"syncTimeout,omitempty" yaml:"syncTimeout,omitempty"`
 	CancelOnDisconnect bool           `json:"cancelOnDisconnect,omitempty" yaml:"cancelOnDisconnect,omitempty"`
-	// origins whose pages may call it from a browser
+	// CORS lists the origins whose pages may call the client from a browser.
 	CORS []string `json:"cors,omitempty" yaml:"cors,omitempty"`
-	// that its runs may use at most: "docs.*"; empty is none
+	// Tools lists the tools that its runs may use at most, such as "docs.*". Empty is none.
 	Tools []string `json:"tools,omitempty" yaml:"tools,omitempty"`
-	// its runs have pages for recipients
+	// Share gives each of its runs a page for recipients.
 	Share bool `json:"share,omitempty" yaml:"share,omitempty"`
-	// 0 is the server's limit
+	// MaxBodyBytes is 0 for the server's limit.
 	MaxBodyBytes units.Bytes `json:"maxBodyBytes,omitempty" yaml:"maxBodyBytes,omitempty"`
-	// CEL over data: whether an answer passes; see gate.Gate
+	// Gate is CEL over data that says whether an answer passes; see gate.Gate.
 	Gate string `json:"gate,omitempty" yaml:"gate,omitempty"`
-	// of an answer that does not pass: 200 or 422; 200
+	// GateStatus is the status of an answer that does not pass: 200, the default, or 422.
 	GateStatus int `json:"gateStatus,omitempty" yaml:"gateStatus,omitempty"`
-	// of its calls' runs; nil is none
+	// Budget limits the cost of its runs. nil is no limit.
 	Budget    *spend.Budget `json:"budget,omitempty" yaml:"budget,omitempty"`
 	RateLimit *RateLimit    `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"`
-	// calls at the same time; 0 is no limit
+	// MaxConcurrent is how many calls may run at the same time. 0 is no limit.
 	MaxConcurrent int `json:"maxConcurrent,omitempty" yaml:"maxConcurrent,omitempty"`
-	// when the client calls itself, as package cron reads it
+	// Schedule is when the client calls itself, in the syntax of package cron.
 	Schedule string `json:"schedule,omitempty" yaml:"schedule,omitempty"`
-	// of the schedule; empty is the server's
+	// Timezone is that of the schedule. Empty is the server's.
 	Timezone string `json:"timezone,omitempty" yaml:"timezone,omitempty"`
-	// once, skip; empty is once
+	// Missed is once, the default, or skip.
 	Missed string `json:"missed,omitempty" yaml:"missed,omitempty"`
-	// what is blacked out of its runs
+	// Redact says what is redacted in its runs.
 	Redact *Redact `json:"redact,omitempty" yaml:"redact,omitempty"`
-	// nil is true; false: neither input nor output is kept
+	// StoreContent is true if nil. If false, neither input nor output is stored.
 	StoreContent *bool `json:"storeContent,omitempty" yaml:"storeContent,omitempty"`
-	// how many of its latest requests are kept, to be replayed; 0 is none
+	// KeepRequests is how many of its latest requests are stored, to be replayed. 0 is none.
 	KeepRequests int `json:"keepRequests,omitempty" yaml:"keepRequests,omitempty"`
-	// without a call for so long it is silent; 0 expects none
+	// ExpectEvery is how long the client may be silent before an event reports it. 0 is any time.
 	ExpectEvery units.Duration `json:"expectEvery,omitempty" yaml:"expectEvery,omitempty"`
 }
 

@@ -23,18 +23,18 @@ type Endpoint struct {
 	ID   string `json:"id" yaml:"id"`
 	Name string `json:"name,omitempty" yaml:"name,omitempty"`
 	URL  string `json:"url" yaml:"url"`
-	// nil is true
+	// Enabled is true if nil.
 	Enabled *bool         `json:"enabled,omitempty" yaml:"enabled,omitempty"`
 	Secret  secret.String `json:"secret,omitempty" yaml:"secret,omitempty"`
 	// PreviousSecret signs beside Secret as long as it is there. It is for configuration files; what the database
 	// keeps has Retired.
 	PreviousSecret secret.String `json:"-" yaml:"previousSecret,omitempty"`
-	// newest first; an empty secret is the gateway's key
+	// Retired are replaced secrets, newest first. An empty one stands for the gateway's key.
 	Retired []signature.Retired `json:"retired,omitempty" yaml:"-"`
 	Events  []string            `json:"events,omitempty" yaml:"events,omitempty"`
 	Agents  []string            `json:"agents,omitempty" yaml:"agents,omitempty"`
 	Clients []string            `json:"clients,omitempty" yaml:"clients,omitempty"`
-	// the name of one of the Formats, or a template that makes JSON
+	// Format is the name of one of the Formats, or a template for JSON.
 	Format    string `json:"format,omitempty" yaml:"format,omitempty"`
 	Signature string `json:"signature,omitempty" yaml:"signature,omitempty"`
 	Vendor    string `json:"vendor,omitempty" yaml:"vendor,omitempty"`
@@ -52,9 +52,9 @@ type Endpoint struct {
 	Retry        Retry                    `json:"retry,omitzero" yaml:"retry,omitempty"`
 	Headers      map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`
 	Timeout      units.Duration           `json:"timeout,omitempty" yaml:"timeout,omitempty"`
-	// attempts a second; 0 is no limit
+	// RateLimit is the number of attempts in a second. 0 is no limit.
 	RateLimit int `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"`
-	// Stopped says that it is disabled although it may say otherwise. See Noun's Complete.
+	// Stopped disables the endpoint, whatever Enabled says. See the Complete of the noun.
 	Stopped bool `json:"-" yaml:"-"`
 }
 

@@ -29,18 +29,18 @@ const (
 type Server struct {
 	ID   string `json:"id" yaml:"id"`
 	Name string `json:"name,omitempty" yaml:"name,omitempty"`
-	// the program and its arguments; no shell reads them
+	// Command is the program and its arguments. No shell interprets them.
 	Command []string `json:"command,omitempty" yaml:"command,omitempty"`
-	// all of the program's environment, besides a PATH
+	// Env is the whole environment of the program, besides PATH.
 	Env map[string]secret.String `json:"env,omitempty" yaml:"env,omitempty"`
-	// what each process of the program may hold; 4GiB
+	// Memory limits the memory of each process of the program. The default is 4GiB.
 	Memory units.Bytes `json:"maxMemory,omitempty" yaml:"maxMemory,omitempty"`
 	URL    string      `json:"url,omitempty" yaml:"url,omitempty"`
-	// sent with every request
+	// Headers are sent with every request.
 	Headers map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`
-	// filled in for {{secret:NAME}} in the arguments of calls
+	// Secrets replace {{secret:NAME}} in the arguments of calls.
 	Secrets map[string]secret.String `json:"secrets,omitempty" yaml:"secrets,omitempty"`
-	// for one call, and for connecting; 60s
+	// Timeout limits a call, and also connecting. The default is 60s.
 	Timeout  units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`
 	Disabled bool           `json:"disabled,omitempty" yaml:"disabled,omitempty"`
 }

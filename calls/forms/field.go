@@ -41,10 +41,13 @@ const (
 type Field struct {
 	Type     string `json:"type,omitempty" yaml:"type,omitempty"`
 	Required bool   `json:"required,omitempty" yaml:"required,omitempty"`
-	Min      int    `json:"min,omitempty" yaml:"min,omitempty"` // characters; of a number its value
-	// characters; of a number its value, of a file bytes
-	Max      int      `json:"max,omitempty" yaml:"max,omitempty"`
-	Options  []string `json:"options,omitempty" yaml:"options,omitempty"` // of a choice
+	// Min is the minimum number of characters or, for a number, the minimum value.
+	Min int `json:"min,omitempty" yaml:"min,omitempty"`
+	// Max is the maximum number of characters, for a number the maximum value, and for a file the maximum number of
+	// bytes.
+	Max int `json:"max,omitempty" yaml:"max,omitempty"`
+	// Options are the values of a choice.
+	Options  []string `json:"options,omitempty" yaml:"options,omitempty"`
 	Multiple bool     `json:"multiple,omitempty" yaml:"multiple,omitempty"`
 }
 

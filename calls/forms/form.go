@@ -32,28 +32,28 @@ const (
 
 // Form is what a client has whose callers are visitors of a web page.
 type Form struct {
-	// of its public address; made unless it is given
+	// Key is part of the public address. It is generated unless it is given.
 	Key     string   `json:"key,omitempty" yaml:"key,omitempty"`
 	Origins []string `json:"origins,omitempty" yaml:"origins,omitempty"`
-	// where a plain form goes on; empty is a page of thanks
+	// Redirect is where a browser goes after it has sent the form. Empty shows a page of thanks.
 	Redirect string `json:"redirect,omitempty" yaml:"redirect,omitempty"`
-	// empty takes any field
+	// Fields are the declared fields by name. Empty allows any field.
 	Fields map[string]Field `json:"fields,omitempty" yaml:"fields,omitempty"`
-	// a field that people do not see
+	// Honeypot is the name of a field that people do not see.
 	Honeypot string `json:"honeypot,omitempty" yaml:"honeypot,omitempty"`
 	PerAddr  *Rate  `json:"perAddress,omitempty" yaml:"perAddress,omitempty"`
-	// altcha, turnstile, hcaptcha
+	// Challenge is altcha, turnstile, hcaptcha or empty.
 	Challenge string `json:"challenge,omitempty" yaml:"challenge,omitempty"`
-	// of turnstile and hcaptcha; public
+	// SiteKey is the public key for turnstile and hcaptcha.
 	SiteKey string `json:"siteKey,omitempty" yaml:"siteKey,omitempty"`
-	// of turnstile and hcaptcha
+	// Secret is the secret key for turnstile and hcaptcha.
 	Secret secret.String `json:"secret,omitempty" yaml:"secret,omitempty"`
-	// nothing, answer; empty is nothing
+	// Show is "answer" if visitors see the answer. Empty is "nothing".
 	Show string `json:"show,omitempty" yaml:"show,omitempty"`
-	// of its pages; empty is the visitor's
+	// Language is that of the pages. Empty is the visitor's language.
 	Language string  `json:"language,omitempty" yaml:"language,omitempty"`
 	Thanks   *Thanks `json:"thanks,omitempty" yaml:"thanks,omitempty"`
-	// that another one has replaced
+	// OldKeys are replaced keys that are still valid.
 	OldKeys []OldKey `json:"oldKeys,omitempty" yaml:"-"`
 }
 
