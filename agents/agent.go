@@ -26,37 +26,58 @@ func fallbackPath(i int) string { return fmt.Sprintf("fallbacks[%d]", i) }
 
 // Agent is one model with its instructions, or something else that answers: see Kind.
 type Agent struct {
-	ID           string         `json:"id" yaml:"id"`
-	Name         string         `json:"name,omitempty" yaml:"name,omitempty"`
-	Kind         string         `json:"kind,omitempty" yaml:"kind,omitempty"`         // one of Kinds; chat
-	Provider     string         `json:"provider,omitempty" yaml:"provider,omitempty"` // none for kind http
-	Model        string         `json:"model,omitempty" yaml:"model,omitempty"`
-	SystemPrompt string         `json:"systemPrompt,omitempty" yaml:"systemPrompt,omitempty"`
-	Prompt       string         `json:"prompt,omitempty" yaml:"prompt,omitempty"`             // what it does when a call brings no prompt
-	Temperature  *float64       `json:"temperature,omitempty" yaml:"temperature,omitempty"`   // 0 to 2; nil leaves it to the provider
-	MaxTokens    int            `json:"maxTokens,omitempty" yaml:"maxTokens,omitempty"`       // of the answer; 0 leaves it to the provider
-	Params       Object         `json:"params,omitempty" yaml:"params,omitempty"`             // members of the request, over those of the provider
-	Timeout      units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`           // for the whole invocation, retries included; 5m
-	OutputKey    string         `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`       // names its output within a flow
-	RetryOnCrash *bool          `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"` // false: a run that a crash interrupts fails; true
-	FlowTools    *bool          `json:"flowTools,omitempty" yaml:"flowTools,omitempty"`       // false: a flow offers it none of its tools, for models that know none; true
-	Share        bool           `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
-	Budget       *spend.Budget  `json:"budget,omitempty" yaml:"budget,omitempty"`             // of its requests to models; nil is none
+	ID   string `json:"id" yaml:"id"`
+	Name string `json:"name,omitempty" yaml:"name,omitempty"`
+	// one of Kinds; chat
+	Kind string `json:"kind,omitempty" yaml:"kind,omitempty"`
+	// none for kind http
+	Provider     string `json:"provider,omitempty" yaml:"provider,omitempty"`
+	Model        string `json:"model,omitempty" yaml:"model,omitempty"`
+	SystemPrompt string `json:"systemPrompt,omitempty" yaml:"systemPrompt,omitempty"`
+	// what it does when a call brings no prompt
+	Prompt string `json:"prompt,omitempty" yaml:"prompt,omitempty"`
+	// 0 to 2; nil leaves it to the provider
+	Temperature *float64 `json:"temperature,omitempty" yaml:"temperature,omitempty"`
+	// of the answer; 0 leaves it to the provider
+	MaxTokens int `json:"maxTokens,omitempty" yaml:"maxTokens,omitempty"`
+	// members of the request, over those of the provider
+	Params Object `json:"params,omitempty" yaml:"params,omitempty"`
+	// for the whole invocation, retries included; 5m
+	Timeout units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`
+	// names its output within a flow
+	OutputKey string `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`
+	// false: a run that a crash interrupts fails; true
+	RetryOnCrash *bool `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"`
+	// false: a flow offers it none of its tools, for models that know none; true
+	FlowTools *bool `json:"flowTools,omitempty" yaml:"flowTools,omitempty"`
+	// its runs have pages for recipients
+	Share bool `json:"share,omitempty" yaml:"share,omitempty"`
+	// of its requests to models; nil is none
+	Budget *spend.Budget `json:"budget,omitempty" yaml:"budget,omitempty"`
 	// Skills are the names of those that it may load while it works; see Factories.
 	Skills []string `json:"skills,omitempty" yaml:"skills,omitempty"`
 	// Fallbacks answer in its place, in order, when its provider does not.
 	Fallbacks []Fallback `json:"fallbacks,omitempty" yaml:"fallbacks,omitempty"`
-	Output    *Output    `json:"output,omitempty" yaml:"output,omitempty"`       // what its answer has to be, or where it is; nil is any text
-	Request   *Request   `json:"request,omitempty" yaml:"request,omitempty"`     // what is sent; of kind image and speech nil is the default
-	Poll      *Poll      `json:"poll,omitempty" yaml:"poll,omitempty"`           // of kind http, where the answer comes later
-	Cancel    *Cancel    `json:"cancel,omitempty" yaml:"cancel,omitempty"`       // of kind http
-	Artifacts string     `json:"artifacts,omitempty" yaml:"artifacts,omitempty"` // of kind http: CEL over answer, to the URLs of its files
+	// what its answer has to be, or where it is; nil is any text
+	Output *Output `json:"output,omitempty" yaml:"output,omitempty"`
+	// what is sent; of kind image and speech nil is the default
+	Request *Request `json:"request,omitempty" yaml:"request,omitempty"`
+	// of kind http, where the answer comes later
+	Poll *Poll `json:"poll,omitempty" yaml:"poll,omitempty"`
+	// of kind http
+	Cancel *Cancel `json:"cancel,omitempty" yaml:"cancel,omitempty"`
+	// of kind http: CEL over answer, to the URLs of its files
+	Artifacts string `json:"artifacts,omitempty" yaml:"artifacts,omitempty"`
 	// Tools are what it may use, where the client of the run allows them too: "docs.search", "docs.*". Empty is none.
-	Tools         []string       `json:"tools,omitempty" yaml:"tools,omitempty"`
-	Approve       []string       `json:"approve,omitempty" yaml:"approve,omitempty"`             // the tools of which a person has to allow each call
-	ApproveWithin units.Duration `json:"approveWithin,omitempty" yaml:"approveWithin,omitempty"` // how long a call waits for that; 24h
-	MaxSteps      int            `json:"maxSteps,omitempty" yaml:"maxSteps,omitempty"`           // how often its model is asked in one turn; 20
-	Session       *Session       `json:"session,omitempty" yaml:"session,omitempty"`             // it takes part in conversations; nil knows each call alone
+	Tools []string `json:"tools,omitempty" yaml:"tools,omitempty"`
+	// the tools of which a person has to allow each call
+	Approve []string `json:"approve,omitempty" yaml:"approve,omitempty"`
+	// how long a call waits for that; 24h
+	ApproveWithin units.Duration `json:"approveWithin,omitempty" yaml:"approveWithin,omitempty"`
+	// how often its model is asked in one turn; 20
+	MaxSteps int `json:"maxSteps,omitempty" yaml:"maxSteps,omitempty"`
+	// it takes part in conversations; nil knows each call alone
+	Session *Session `json:"session,omitempty" yaml:"session,omitempty"`
 	// Events renames its events as they go out: run.completed to lead.completed.
 	Events map[string]string `json:"events,omitempty" yaml:"events,omitempty"`
 
@@ -64,15 +85,15 @@ type Agent struct {
 	hadFormerKeys bool // it was read from a document of 0.1
 }
 
-// IsFallback reports whether this is the agent as another provider answers for it: what its params say of its own model may
-// not be known there, and is then left out.
+// IsFallback reports whether this is a copy of the agent for a fallback provider. Parameters that only make sense
+// for the model of the first provider are left out of it.
 func (a Agent) IsFallback() bool { return a.isFallback }
 
 // Key returns the id.
 func (a Agent) Key() string { return a.ID }
 
-// RetriesOnCrash reports whether a run that a crash of the gateway interrupts is run again. Where the configuration does not say, it is
-// true until an agent begins whose tools may change something; see Entry.RetryIsSet.
+// RetriesOnCrash reports whether a run that a crash of the gateway interrupts is run again. Where the configuration
+// does not say, it is true until an agent begins whose tools may change something; see Entry.RetryIsSet.
 func (a Agent) RetriesOnCrash() bool { return retriesOnCrash(a.RetryOnCrash) }
 
 func retriesOnCrash(set *bool) bool { return set == nil || *set }
@@ -92,12 +113,14 @@ func (a *Agent) FormerKey(key string, isBoolean bool) (now string) {
 // cautions says what should be changed about the agent although it can be used.
 func (a Agent) cautions() (found problem.Fields) {
 	if a.hadFormerKeys {
-		found.Add("tools", "lists the tools that the agent may use; true or false is called flowTools now, and is read as that. Rename it")
+		found.Add("tools",
+			"lists the tools that the agent may use; true or false is called flowTools now, "+
+				"and is read as that. Rename it")
 	}
 	return found
 }
 
-// Check finds what is wrong with the agent on its own.
+// Check returns the mistakes in the agent, without looking at other resources.
 func (a Agent) Check() (found problem.Fields) {
 	found = a.checkKind()
 	if a.Temperature != nil && (*a.Temperature < 0 || *a.Temperature > 2) {

@@ -13,10 +13,12 @@ import (
 const MaxEventName = 128
 
 // EventNameForm says to a person what ValidEventName takes.
-const EventNameForm = "must be lower-case words with dots, hyphens or underscores between them, such as lead.completed, and at most 128 characters"
+const EventNameForm = "must be lower-case words with dots, hyphens or underscores between them, " +
+	"such as lead.completed, and at most 128 characters"
 
 // WildcardNameForm says to a person what a wildcard can be renamed to.
-const WildcardNameForm = "must be such a name with one * in it, which takes the end of the event's own: video.* makes video.completed of run.completed"
+const WildcardNameForm = "must be such a name with one * in it, which takes the end of the event's own: " +
+	"video.* makes video.completed of run.completed"
 
 var eventName = regexp.MustCompile(`^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`)
 
@@ -27,8 +29,12 @@ func ValidEventName(name string) bool {
 
 // What can be renamed. The names are those of the package events; a step has nodes alone, and leaves the "node." out.
 var (
-	agentEvents = []string{"run.created", "run.queued", "run.started", "run.waiting", "run.completed", "run.failed", "run.canceled", "run.viewed",
-		nodePrefix + "started", nodePrefix + "progress", nodePrefix + "completed", nodePrefix + "failed", nodePrefix + "canceled"}
+	agentEvents = []string{
+		"run.created", "run.queued", "run.started", "run.waiting", "run.completed",
+		"run.failed", "run.canceled", "run.viewed",
+		nodePrefix + "started", nodePrefix + "progress", nodePrefix + "completed",
+		nodePrefix + "failed", nodePrefix + "canceled",
+	}
 	stepEvents = []string{"started", "progress", "completed", "failed", "canceled"}
 
 	agentWildcards = []string{"run.*", nodePrefix + "*"}
@@ -43,9 +49,9 @@ func RenamedEvents() []string { return slices.Concat(agentEvents, agentWildcards
 // RenamedStepEvents is the same for a step of a flow.
 func RenamedStepEvents() []string { return slices.Concat(stepEvents, stepWildcards) }
 
-// expandNames returns the new names of single events. A name of a wildcard takes the end of the event's own where it has its
-// *: with {"run.*": "video.*"} run.failed becomes video.failed. The name of an event itself wins over that of a wildcard. It
-// is nil where nothing has a new name.
+// expandNames returns the new names of single events. A name of a wildcard takes the end of the event's own where
+// it has its *: with {"run.*": "video.*"} run.failed becomes video.failed. The name of an event itself wins over
+// that of a wildcard. It is nil where nothing has a new name.
 func expandNames(names map[string]string, known []string) map[string]string {
 	var all map[string]string
 	for _, event := range known {
@@ -71,7 +77,8 @@ func expandNames(names map[string]string, known []string) map[string]string {
 }
 
 // NodeNames says what the events of a step's nodes are called outside, in the form of Node.Names: as the step says,
-// else as the agent or flow that it asks, else as the flow that it stands in. It is nil when none of them says anything.
+// else as the agent or flow that it asks, else as the flow that it stands in. It is nil when none of them says
+// anything.
 func NodeNames(step Step, agent *Entry, flow Flow) map[string]string {
 	var names map[string]string
 	ofStep, ofFlow := expandNames(step.Events, stepEvents), expandNames(flow.Events, agentEvents)
@@ -117,7 +124,9 @@ func oneStar(name string) (string, bool) {
 func knownEvents(event string, known []string) string {
 	last := func(name string) string { return name[strings.LastIndex(name, ".")+1:] }
 	meant := func(name string) bool { return strings.EqualFold(last(name), last(event)) }
-	if likely := slices.DeleteFunc(slices.Clone(known), func(name string) bool { return !meant(name) }); len(likely) > 0 {
+	if likely := slices.DeleteFunc(slices.Clone(known), func(name string) bool {
+		return !meant(name)
+	}); len(likely) > 0 {
 		return "did you mean " + strings.Join(likely, " or ") + "?"
 	}
 	return "there are " + strings.Join(known, ", ")

@@ -17,8 +17,9 @@ type Artifact struct {
 
 // Files keeps what agents make, and opens it again within the same run.
 type Files interface {
-	// Save stores what it reads, piece by piece, up to the most that one artifact may have. The name and the media type are
-	// what the maker says; either may be empty. It is a *problem.Error where the caller may know why it failed.
+	// Save stores what it reads, piece by piece, up to the most that one artifact may have. The name and the media
+	// type are what the maker says; either may be empty. It is a *problem.Error where the caller may know why it
+	// failed.
 	Save(ctx context.Context, name, mediaType string, content io.Reader) (Artifact, error)
 	// Open opens an artifact of the same client.
 	Open(ctx context.Context, id string) (io.ReadCloser, Artifact, error)

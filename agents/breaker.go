@@ -25,8 +25,9 @@ const (
 	BreakerHalfOpen = "half-open" // one call tries
 )
 
-// Breakers remember which providers fail, so that the fallbacks of agents are asked at once. An agent's last provider is
-// asked in any case: a breaker never makes a call fail. They outlive the Set in force, and are safe for concurrent use.
+// Breakers remember which providers fail, so that the fallbacks of agents are asked at once. An agent's last
+// provider is asked in any case: a breaker never makes a call fail. They outlive the Set in force, and are safe for
+// concurrent use.
 type Breakers struct {
 	log   *slog.Logger
 	delay time.Duration
@@ -48,8 +49,8 @@ type BreakerState struct {
 	Until    time.Time // when one call may try again; zero unless it is open
 }
 
-// Use puts the breakers of a Set in force: the next Set takes them over. Making a Set changes nothing by itself, because most
-// are made only to check a change.
+// Use puts the breakers of a Set in force: the next Set takes them over. Making a Set changes nothing by itself,
+// because most are made only to check a change.
 func (b *Breakers) Use(s *Set) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -21,7 +21,8 @@ func (a Agent) servedBy(f Fallback) Agent {
 	return a
 }
 
-// invoker makes the invoker of an agent with its fallbacks. The mistakes that it finds are those of the agent or of its provider.
+// invoker makes the invoker of an agent with its fallbacks. The mistakes that it finds are those of the agent or of
+// its provider.
 func (b *builder) invoker(a Agent) (_ Invoker, fields, ofProvider problem.Fields) {
 	fields = a.Check()
 	if a.Kind == KindHTTP {
@@ -116,7 +117,11 @@ func (b *builder) candidate(c *chain, p Provider, a Agent) problem.Fields {
 			return problem.Fields{{Path: "kind", Message: fmt.Sprintf("%q cannot be used here", kind)}}
 		}
 		if p.Type != typeOpenAI {
-			return problem.Fields{{Path: "provider", Message: fmt.Sprintf("must be of type openai for an agent of kind %s; %q is of type %s", kind, p.ID, p.Type)}}
+			return problem.Fields{{
+				Path: "provider",
+				Message: fmt.Sprintf("must be of type openai for an agent of kind %s; %q is of type %s",
+					kind, p.ID, p.Type),
+			}}
 		}
 	}
 	invoker, wrong := newInvoker(p, a)

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// EventType returns the type of the events that an agent or a flow calls by a name; empty where that is a step of a flow, or
-// nobody. Where several do, it is that of the one whose id comes first.
+// EventType returns the type of the events that an agent or a flow has given a name. It is empty if none has, also
+// if a step of a flow has. If several have, the one whose id sorts first counts.
 func (s *Set) EventType(name string) (kind string) {
 	var owner string
 	for id, entry := range s.entries {

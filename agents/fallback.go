@@ -33,8 +33,9 @@ type chain struct {
 	candidates []candidate
 }
 
-// Invoke asks the agent's own provider, and the fallbacks if it fails or has failed too often. Once a reader has seen a part of
-// the answer, Invoke returns the failure and asks no fallback. A fallback starts from the prompt, with tools of its own.
+// Invoke asks the agent's provider, and its fallbacks if the provider fails or has failed too often. After a reader
+// has seen a part of the answer, Invoke returns the failure and asks no fallback. A fallback starts from the prompt
+// again, and makes its own calls of tools.
 func (c *chain) Invoke(ctx context.Context, call Call) (result Result, err error) {
 	streamed := false
 	if text := call.Text; text != nil && len(c.candidates) > 1 {
@@ -65,7 +66,12 @@ func (c *chain) Invoke(ctx context.Context, call Call) (result Result, err error
 		one.tellBreaker(ctx, failure, allowed)
 		log.add(one, begun, result, failure)
 		result.Usage = log.used
-		result.By = Answerer{Provider: one.provider, Model: one.model, Degraded: i > 0 && err == nil, IsData: result.By.IsData}
+		result.By = Answerer{
+			Provider: one.provider,
+			Model:    one.model,
+			Degraded: i > 0 && err == nil,
+			IsData:   result.By.IsData,
+		}
 		if err == nil || streamed || ctx.Err() != nil || !fallbackMayHelp(err) {
 			break
 		}
@@ -83,14 +89,24 @@ type callLog struct {
 func (r *callLog) skipped(one *candidate) {
 	why := &Failure{Code: problem.CodeProviderSkipped,
 		Message: fmt.Sprintf("The provider %q has failed too often, and is not asked for a while.", one.provider)}
-	r.attempts = append(r.attempts, Attempt{Provider: one.provider, Model: one.model, StartedAt: time.Now().UTC(), Error: why})
+	r.attempts = append(r.attempts, Attempt{
+		Provider:  one.provider,
+		Model:     one.model,
+		StartedAt: time.Now().UTC(),
+		Error:     why,
+	})
 }
 
 func (r *callLog) add(one *candidate, begun time.Time, result Result, err error) {
 	r.used = r.used.Add(result.Usage)
 	list := result.By.Attempts
 	if len(list) == 0 {
-		list = []Attempt{{Provider: one.provider, Model: one.model, StartedAt: begun.UTC(), Duration: time.Since(begun)}}
+		list = []Attempt{{
+			Provider:  one.provider,
+			Model:     one.model,
+			StartedAt: begun.UTC(),
+			Duration:  time.Since(begun),
+		}}
 	}
 	if last := &list[len(list)-1]; err != nil && last.Error == nil { // the answer was not usable
 		last.Error = problem.FailureOf(err)
@@ -129,8 +145,8 @@ func (c *chain) ask(ctx context.Context, one *candidate, place int, call Call) (
 	return result, err
 }
 
-// timeShare is how long a provider may take, so that there is time for those behind it: an equal part of what is left, and
-// nearly all of it where they need no network. 0 is as long as there is time.
+// timeShare is how long a provider may take, so that there is time for those behind it: an equal part of what is
+// left, and nearly all of it where they need no network. 0 is as long as there is time.
 func (c *chain) timeShare(ctx context.Context, place int) time.Duration {
 	deadline, ok := ctx.Deadline()
 	behind := c.candidates[place+1:]
@@ -165,14 +181,14 @@ func (o *candidate) tellBreaker(ctx context.Context, err error, allowed bool) {
 	}
 }
 
-// fallbackMayHelp reports whether another provider may succeed: the failure is the provider's or its answer's, not one of the
-// agent's own settings.
+// fallbackMayHelp reports whether another provider may succeed: the failure is the provider's or its answer's, not
+// one of the agent's own settings.
 func fallbackMayHelp(err error) bool {
 	p, ok := errors.AsType[*problem.Error](err)
 	return ok && (p.Kind == problem.Upstream && p.Code != instructionsFailed || p.Kind == problem.OverBudget)
 }
 
-// Notes implements Noted: what was learnt of the agent's providers.
+// Notes implements Noted. It returns what was learnt about the agent's providers.
 func (c *chain) Notes() (list []string) {
 	for i := range c.candidates {
 		one := &c.candidates[i]

@@ -28,9 +28,12 @@ const fetchPatience = time.Minute
 
 var errSilent = errors.New("nothing came for a minute")
 
-// Fetch keeps what a URL leads to that the answer of an agent has named. It may be a data URL. get makes the request, which is
-// made again when its server is overloaded or cannot be reached.
-func Fetch(ctx context.Context, files Files, agent, url string, pace egress.Pace, get func(ctx context.Context, url string) (*http.Response, error)) (Artifact, error) {
+// Fetch keeps what a URL leads to that the answer of an agent has named. It may be a data URL. get makes the
+// request, which is made again when its server is overloaded or cannot be reached.
+func Fetch(
+	ctx context.Context, files Files, agent, url string, pace egress.Pace,
+	get func(ctx context.Context, url string) (*http.Response, error),
+) (Artifact, error) {
 	if data, ok := strings.CutPrefix(url, dataScheme); ok {
 		return SaveDataURL(ctx, files, agent, strings.NewReader(data))
 	}
@@ -42,7 +45,8 @@ func Fetch(ctx context.Context, files Files, agent, url string, pace egress.Pace
 			asked = status.RetryAfter
 		}
 		isRefused := errors.As(err, new(*egress.Refused))
-		mayPass := isStatus && PassingStatus(status.Status) || !isStatus && !isRefused && problem.Is(err, problem.Upstream)
+		mayPass := isStatus && PassingStatus(status.Status) ||
+			!isStatus && !isRefused && problem.Is(err, problem.Upstream)
 		if !mayPass || count > DefaultMaxRetries || pace.Wait(ctx, pace.After(count, asked)) != nil {
 			return artifact, err
 		}
@@ -58,7 +62,10 @@ func PassingStatus(status int) bool {
 	return status >= http.StatusInternalServerError && status != http.StatusNotImplemented
 }
 
-func fetchOnce(ctx context.Context, files Files, agent, url string, get func(ctx context.Context, url string) (*http.Response, error)) (Artifact, error) {
+func fetchOnce(
+	ctx context.Context, files Files, agent, url string,
+	get func(ctx context.Context, url string) (*http.Response, error),
+) (Artifact, error) {
 	if files == nil {
 		return Artifact{}, NoFiles(agent)
 	}
@@ -72,7 +79,9 @@ func fetchOnce(ctx context.Context, files Files, agent, url string, get func(ctx
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return Artifact{}, notFetched(ctx, agent, url, &FetchStatus{response.StatusCode, egress.RetryAfter(response.Header, time.Now())})
+		return Artifact{}, notFetched(ctx, agent, url, &FetchStatus{
+			response.StatusCode, egress.RetryAfter(response.Header, time.Now()),
+		})
 	}
 	file := &observed{Reader: response.Body, patience: patience}
 	artifact, err := files.Save(ctx, fileName(response, url), response.Header.Get("Content-Type"), file)
@@ -106,9 +115,10 @@ func (o *observed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// NoFiles is the problem of an agent that makes files where nobody keeps any.
+// NoFiles returns the problem of an agent that makes files in a run that cannot store files.
 func NoFiles(agent string) error {
-	return problem.New(problem.Internal, "internal_error", "The agent %q has made a file, and nothing keeps files here.", agent)
+	return problem.New(problem.Internal, "internal_error",
+		"The agent %q has made a file, and nothing keeps files here.", agent)
 }
 
 // notFetched says why. The URL may hold a secret, so that it is not in it but for its host.
@@ -131,12 +141,14 @@ func notFetched(ctx context.Context, agent, link string, err error) error {
 		err = ue.Err
 	}
 	return problem.New(problem.Upstream, problem.CodeArtifactUnavailable,
-		"A file of the agent %q could not be fetched from %s: %s.", agent, host, strings.TrimSuffix(why, ".")).Because(err)
+		"A file of the agent %q could not be fetched from %s: %s.", agent, host,
+		strings.TrimSuffix(why, ".")).Because(err)
 }
 
 // fileName is what a file is called: as its server says, else as its URL ends.
 func fileName(response *http.Response, link string) string {
-	if _, params, err := mime.ParseMediaType(response.Header.Get("Content-Disposition")); err == nil && params["filename"] != "" {
+	_, params, err := mime.ParseMediaType(response.Header.Get("Content-Disposition"))
+	if err == nil && params["filename"] != "" {
 		return path.Base(strings.ReplaceAll(params["filename"], `\`, "/"))
 	}
 	u, err := url.Parse(link)

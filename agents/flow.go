@@ -31,35 +31,52 @@ const (
 
 // Flow is a tree of steps whose leaves are agents or other flows.
 type Flow struct {
-	ID           string         `json:"id" yaml:"id"`
-	Name         string         `json:"name,omitempty" yaml:"name,omitempty"`
-	Prompt       string         `json:"prompt,omitempty" yaml:"prompt,omitempty"`             // what it does when a call brings no prompt
-	Timeout      units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`           // for the whole flow; 5m
-	RetryOnCrash *bool          `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"` // false: a run that a crash interrupts fails; true
-	Share        bool           `json:"share,omitempty" yaml:"share,omitempty"`               // its runs have pages for recipients
-	Gate         string         `json:"gate,omitempty" yaml:"gate,omitempty"`                 // CEL over data: whether an answer passes; see gate.Gate
-	Root         Step           `json:"root" yaml:"root"`
+	ID   string `json:"id" yaml:"id"`
+	Name string `json:"name,omitempty" yaml:"name,omitempty"`
+	// what it does when a call brings no prompt
+	Prompt string `json:"prompt,omitempty" yaml:"prompt,omitempty"`
+	// for the whole flow; 5m
+	Timeout units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`
+	// false: a run that a crash interrupts fails; true
+	RetryOnCrash *bool `json:"retryOnCrash,omitempty" yaml:"retryOnCrash,omitempty"`
+	// its runs have pages for recipients
+	Share bool `json:"share,omitempty" yaml:"share,omitempty"`
+	// CEL over data: whether an answer passes; see gate.Gate
+	Gate string `json:"gate,omitempty" yaml:"gate,omitempty"`
+	Root Step   `json:"root" yaml:"root"`
 	// Events renames its events as they go out, those of its nodes included: run.completed to lead.completed.
 	Events map[string]string `json:"events,omitempty" yaml:"events,omitempty"`
 }
 
-// Step is one node of the tree: an agent, or steps that run in order, at the same time, again and again, once for each item
-// of a list, or of which one is chosen.
+// Step is one node of the tree: an agent, or steps that run in order, at the same time, again and again, once for
+// each item of a list, or of which one is chosen.
 type Step struct {
-	Type          string `json:"type" yaml:"type"`
-	AgentID       string `json:"agentId,omitempty" yaml:"agentId,omitempty"`             // type agent: an agent or a flow
-	Prompt        string `json:"prompt,omitempty" yaml:"prompt,omitempty"`               // type agent: a template in place of what came before
-	OutputKey     string `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`         // type agent: names the output; foreach: the list of outputs
-	ResponseAgent bool   `json:"responseAgent,omitempty" yaml:"responseAgent,omitempty"` // type agent: its output is the flow's answer
-	OnError       string `json:"onError,omitempty" yaml:"onError,omitempty"`             // "continue", or empty to fail
-	MaxIterations int    `json:"maxIterations,omitempty" yaml:"maxIterations,omitempty"` // type loop
-	Until         string `json:"until,omitempty" yaml:"until,omitempty"`                 // type loop: CEL over state
-	Over          string `json:"over,omitempty" yaml:"over,omitempty"`                   // type foreach: CEL, a list
-	As            string `json:"as,omitempty" yaml:"as,omitempty"`                       // type foreach: another name of its item
-	MaxItems      int    `json:"maxItems,omitempty" yaml:"maxItems,omitempty"`           // type foreach: of the list; 100
-	MaxParallel   int    `json:"maxParallel,omitempty" yaml:"maxParallel,omitempty"`     // type foreach: items at the same time; 1
-	When          string `json:"when,omitempty" yaml:"when,omitempty"`                   // within a router: CEL, whether it is chosen
-	Steps         []Step `json:"steps,omitempty" yaml:"steps,omitempty"`
+	Type string `json:"type" yaml:"type"`
+	// type agent: an agent or a flow
+	AgentID string `json:"agentId,omitempty" yaml:"agentId,omitempty"`
+	// type agent: a template in place of what came before
+	Prompt string `json:"prompt,omitempty" yaml:"prompt,omitempty"`
+	// type agent: names the output; foreach: the list of outputs
+	OutputKey string `json:"outputKey,omitempty" yaml:"outputKey,omitempty"`
+	// type agent: its output is the flow's answer
+	ResponseAgent bool `json:"responseAgent,omitempty" yaml:"responseAgent,omitempty"`
+	// "continue", or empty to fail
+	OnError string `json:"onError,omitempty" yaml:"onError,omitempty"`
+	// type loop
+	MaxIterations int `json:"maxIterations,omitempty" yaml:"maxIterations,omitempty"`
+	// type loop: CEL over state
+	Until string `json:"until,omitempty" yaml:"until,omitempty"`
+	// type foreach: CEL, a list
+	Over string `json:"over,omitempty" yaml:"over,omitempty"`
+	// type foreach: another name of its item
+	As string `json:"as,omitempty" yaml:"as,omitempty"`
+	// type foreach: of the list; 100
+	MaxItems int `json:"maxItems,omitempty" yaml:"maxItems,omitempty"`
+	// type foreach: items at the same time; 1
+	MaxParallel int `json:"maxParallel,omitempty" yaml:"maxParallel,omitempty"`
+	// within a router: CEL, whether it is chosen
+	When  string `json:"when,omitempty" yaml:"when,omitempty"`
+	Steps []Step `json:"steps,omitempty" yaml:"steps,omitempty"`
 	// Otherwise, of type router, runs when none of its steps is chosen.
 	Otherwise *Step `json:"otherwise,omitempty" yaml:"otherwise,omitempty"`
 	// Set, of type set, puts values into the state by their keys: CEL over what is there.
@@ -74,7 +91,7 @@ func (f Flow) Key() string { return f.ID }
 // RetriesOnCrash reports whether a run that a crash of the gateway interrupts goes on.
 func (f Flow) RetriesOnCrash() bool { return retriesOnCrash(f.RetryOnCrash) }
 
-// Check finds what is wrong with the flow's shape; whether its agents exist is for NewSet to say.
+// Check returns the mistakes in the structure of the flow. NewSet checks whether its agents exist.
 func (f Flow) Check() (found problem.Fields) {
 	found.Under("events", checkEvents(f.Events, agentEvents, agentWildcards))
 	if f.Gate != "" {

@@ -6,9 +6,9 @@ import (
 	"beckon/internal/render"
 )
 
-// ForModel returns the call as a model may see it. If the client has redact with model: true, personal data is blacked out in
-// everything that comes from the call or from earlier steps of the flow. Text that the owner wrote, such as that of a template,
-// is not changed.
+// ForModel returns the call as a model may see it. If the client has redact with model: true, personal data is
+// blacked out in everything that comes from the call or from earlier steps of the flow. Text that the owner wrote,
+// such as that of a template, is not changed.
 func (c Call) ForModel() Call {
 	if c.Redact == nil {
 		return c

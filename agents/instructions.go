@@ -25,7 +25,7 @@ type Instructions struct {
 	parsed *render.Template // nil when the text has no "{{" in it, and is what it is
 }
 
-// ParseInstructions reads them; the error says what is wrong with the template.
+// ParseInstructions parses the template of instructions.
 func ParseInstructions(text string) (*Instructions, error) {
 	if !strings.Contains(text, "{{") {
 		return &Instructions{text: text}, nil
@@ -40,8 +40,8 @@ func ParseInstructions(text string) (*Instructions, error) {
 // IsTemplate reports whether the text may be another one for each call.
 func (i *Instructions) IsTemplate() bool { return i.parsed != nil }
 
-// Render makes the text for one call. What is missing in it is a problem of kind Upstream: it is the configuration's
-// fault, not the caller's.
+// Render renders the text for one call. If a value is missing, it returns a problem of kind Upstream, because that
+// is a mistake in the configuration and not in the call.
 func (i *Instructions) Render(call Call) (string, error) {
 	text, err := i.RenderText(call)
 	return text.Text, err
@@ -58,13 +58,16 @@ func (i *Instructions) RenderText(call Call) (fence.Text, error) {
 	}
 	text, spans, err := i.parsed.RenderSpans(data, render.Limits{MaxBytes: maxInstructions, Time: instructionsTime})
 	if err != nil {
-		return fence.Text{}, problem.New(problem.Upstream, instructionsFailed, "The prompt of agent %q could not be rendered: %s. Outputs and state exist within a flow, once an earlier step has made them.",
+		return fence.Text{}, problem.New(problem.Upstream, instructionsFailed,
+			"The prompt of agent %q could not be rendered: %s. Outputs and state exist within a flow, "+
+				"once an earlier step has made them.",
 			call.AgentID, strings.TrimSuffix(err.Error(), "."))
 	}
 	return fence.Text{Text: text, Spans: spans}.Expand(call.PromptText()), nil
 }
 
-// DataOf returns what templates see of a call. Outputs, state and metadata are empty where there are none.
+// DataOf returns the values of a call that templates can use. Outputs, state and metadata are empty objects if the
+// call has none.
 func DataOf(call Call) (map[string]any, error) {
 	metadata := any(map[string]any{})
 	if len(call.Metadata) > 0 {
@@ -88,8 +91,18 @@ func DataOf(call Call) (map[string]any, error) {
 	if call.Redact != nil {
 		sessionID = call.Redact.Text(sessionID)
 	}
-	data := map[string]any{"prompt": call.Prompt, "input": InputOf(call), "outputs": outputs, "state": state, "metadata": metadata, "agent": call.AgentID, "client": call.ClientID,
-		"runId": call.RunID, "sessionId": sessionID, "receivedAt": call.ReceivedAt.UTC()}
+	data := map[string]any{
+		"prompt":     call.Prompt,
+		"input":      InputOf(call),
+		"outputs":    outputs,
+		"state":      state,
+		"metadata":   metadata,
+		"agent":      call.AgentID,
+		"client":     call.ClientID,
+		"runId":      call.RunID,
+		"sessionId":  sessionID,
+		"receivedAt": call.ReceivedAt.UTC(),
+	}
 	maps.Copy(data, call.Items)
 	return data, nil
 }

@@ -31,7 +31,8 @@ type Call struct {
 	AgentID  string // the agent or flow that was called
 	Prompt   string
 	Input    string // within a flow: what its step was given; "" is Prompt
-	// Fence marks what third parties have written, where a model is asked: its spans are those of Prompt. Nil is nothing.
+	// Fence marks what third parties have written, where a model is asked: its spans are those of Prompt. Nil is
+	// nothing.
 	Fence     *fence.Fence
 	SessionID string
 	Metadata  json.RawMessage // a JSON object, or nil
@@ -39,17 +40,20 @@ type Call struct {
 	Redact     *redact.Rules
 	ReceivedAt time.Time
 
-	Outputs  map[string]string  // within a flow: the named outputs so far
-	State    map[string]any     // within a flow: what its agents keep, as JSON decodes it
-	Items    map[string]any     // within a step of type foreach: what prompts know of the item, by name: item, index and others
+	Outputs map[string]string // within a flow: the named outputs so far
+	State   map[string]any    // within a flow: what its agents keep, as JSON decodes it
+	// within a step of type foreach: what prompts know of the item, by name: item, index and others
+	Items    map[string]any
 	Tools    []Tool             // what the agent may call while it works
 	Text     func(piece string) // takes the answer piece by piece as it is written; nil when nobody reads along
 	Followed func() bool        // whether somebody reads what Text takes, now; nil is always
-	// Responses keeps what providers work on by themselves; nil when nobody does, or when the run is not retried after a crash.
+	// Responses keeps what providers work on by themselves; nil when nobody does, or when the run is not retried
+	// after a crash.
 	Responses Responses
 	Progress  Progress // keeps the nodes of a flow; nil when nobody does
 	Turns     Turns    // gives agents their tools; nil where none of them has any
-	// Conversation knows what was said before in the session of the run; nil for a run without one. History is what the agent is told of it.
+	// Conversation knows what was said before in the session of the run; nil for a run without one. History is what
+	// the agent is told of it.
 	Conversation Conversation
 	History      *History
 	Files        Files // keeps the files that agents make; nil when nobody does
@@ -59,7 +63,7 @@ type Call struct {
 	Spend     Spend             // what requests to models cost; nil where nobody counts it
 }
 
-// ReadsAlong reports whether somebody reads the answer while it is written.
+// ReadsAlong reports whether the answer is read while it is written.
 func (c *Call) ReadsAlong() bool { return c.Text != nil && (c.Followed == nil || c.Followed()) }
 
 // Result is what an agent answered.
@@ -77,7 +81,8 @@ type Answerer struct {
 	Degraded  bool       `json:"degraded,omitempty"`  // a fallback answered; in a flow, in one of its steps
 	IsData    bool       `json:"isData,omitempty"`    // the output is JSON of the agent's schema
 	Responses []Response `json:"responses,omitempty"` // that providers have worked on by themselves
-	Attempts  []Attempt  `json:"attempts,omitempty"`  // all that were made; nil when there is nothing to report but an answer
+	// all that were made; nil when there is nothing to report but an answer
+	Attempts []Attempt `json:"attempts,omitempty"`
 }
 
 // Attempt is one request to a provider, or one that was not made because the provider has failed too often.
@@ -90,8 +95,8 @@ type Attempt struct {
 	Error     *Failure      `json:"error,omitempty"`  // nil for an answer
 	Cost      *spend.Amount `json:"cost,omitempty"`   // nil for a model without a price
 	Finish    string        `json:"finish,omitempty"` // a finish reason that is not known
-	// Reason is what the provider said itself, without secrets and without anything of the conversation. It is for whoever
-	// runs the gateway.
+	// Reason is what the provider said itself, without secrets and without anything of the conversation. It is for
+	// whoever runs the gateway.
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -135,8 +140,8 @@ func (u Usage) Add(v Usage) Usage {
 	}
 }
 
-// Use returns what the usage is paid by. Some providers count what a model has thought with in the total alone: it is paid as
-// output is.
+// Use returns what the usage is paid by. Some providers count what a model has thought with in the total alone: it
+// is paid as output is.
 func (u Usage) Use() spend.Use {
 	return spend.Use{
 		Input:        int64(u.PromptTokens + u.Characters),
@@ -153,7 +158,7 @@ type Tool struct {
 	Name        string
 	Description string          // tells the model when to use it
 	Parameters  json.RawMessage // JSON Schema of an object
-	// Use returns what the model is told, and gets the context of the call. An error is told to the model too; it does not
-	// end the call.
+	// Use returns what the model is told, and gets the context of the call. An error is told to the model too; it
+	// does not end the call.
 	Use func(ctx context.Context, arguments json.RawMessage) (string, error)
 }

@@ -77,7 +77,9 @@ func (a Agent) checkKind() (found problem.Fields) {
 		found.Add("output.repair", "is for agents of kind chat: nobody can be asked again")
 	}
 	if a.Request != nil && !isHTTP && (a.Request.Method != "" || a.Request.URL != "" || len(a.Request.Headers) > 0) {
-		found.Add("request", "is a template for the provider's JSON in an agent of kind %s: method, url and headers are for kind http", kind)
+		found.Add("request",
+			"is a template for the provider's JSON in an agent of kind %s: method, url and headers are for kind http",
+			kind)
 	}
 	return found
 }

@@ -20,20 +20,25 @@ const (
 
 // Node is one agent's turn within a flow.
 type Node struct {
-	ID          string // unique within the run, and the same when the run is resumed after a crash: "writer", "writer#2"
-	Type        string // the agent's id
-	OutputKey   string // what its output is called within the flow; empty where it has no name
-	Via         string // the conditions by which routers have come to it, in order: "state.kind == 'bug' → otherwise"; empty without routers
-	Status      NodeStatus
-	Output      string
-	Error       *Failure // nil unless FAILED or CANCELED
-	Usage       Usage
-	By          Answerer
-	Artifacts   []Artifact        // what it has made
-	ToolCalls   []ToolCall        // in the order in which the model has asked for them; nil where they were not asked for
-	State       map[string]any    // what the node put into the flow's state, as JSON decodes it; nil for nothing
-	LeavesLoop  bool              // the agent asked to leave the loop around it
-	Names       map[string]string // what its events are called outside, by type: node.started, …; one that is not in it is called by its type
+	// unique within the run, and the same when the run is resumed after a crash: "writer", "writer#2"
+	ID        string
+	Type      string // the agent's id
+	OutputKey string // what its output is called within the flow; empty where it has no name
+	// the conditions by which routers have come to it, in order: "state.kind == 'bug' → otherwise"; empty without
+	// routers
+	Via       string
+	Status    NodeStatus
+	Output    string
+	Error     *Failure // nil unless FAILED or CANCELED
+	Usage     Usage
+	By        Answerer
+	Artifacts []Artifact // what it has made
+	// in the order in which the model has asked for them; nil where they were not asked for
+	ToolCalls  []ToolCall
+	State      map[string]any // what the node put into the flow's state, as JSON decodes it; nil for nothing
+	LeavesLoop bool           // the agent asked to leave the loop around it
+	// what its events are called outside, by type: node.started, …; one that is not in it is called by its type
+	Names       map[string]string
 	StartedAt   time.Time
 	CompletedAt time.Time // zero while it runs
 }

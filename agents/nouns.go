@@ -22,7 +22,11 @@ func ProviderNoun(factories Factories) catalog.Noun[Provider] {
 	return catalog.Noun[Provider]{
 		Kind: catalog.Kind{Section: SectionProviders, One: "provider"},
 		Secrets: func(p *Provider) catalog.Secrets {
-			return catalog.Secrets{URL: &p.URL, Headers: &p.Headers, Keys: map[string]*secret.String{"apiKey": &p.APIKey}}
+			return catalog.Secrets{
+				URL:     &p.URL,
+				Headers: &p.Headers,
+				Keys:    map[string]*secret.String{"apiKey": &p.APIKey},
+			}
 		},
 		LookUp: lookUpKey,
 		Revise: func(have, next Provider) Provider {
@@ -35,9 +39,9 @@ func ProviderNoun(factories Factories) catalog.Noun[Provider] {
 	}
 }
 
-// lookUpKey returns a provider of the database with the value of the variable that its key names. Whoever may edit providers
-// could send a variable of the environment to a server of their own by that, so it has to be one of those that
-// admin.variables lists. caution says why it cannot be named for another URL.
+// lookUpKey returns a provider of the database with the value of the variable that its key names. Whoever may edit
+// providers could send a variable of the environment to a server of their own by that, so it has to be one of those
+// that admin.variables lists. caution says why it cannot be named for another URL.
 func lookUpKey(f catalog.File, env catalog.Env, p Provider) (_ Provider, wrong, caution problem.Fields) {
 	name, ok := p.APIKey.Reference()
 	if !ok {
@@ -46,9 +50,13 @@ func lookUpKey(f catalog.File, env catalog.Env, p Provider) (_ Provider, wrong, 
 	switch listed := slices.Contains(f.Variables(), name); {
 	case listed, p.Exempt == ExemptFirstStart:
 	case p.Exempt == ExemptEarlier:
-		caution.Add("apiKey", "admin.variables does not list the variable %s. It goes on to work for this URL only: list it there, or give the key itself", name)
+		caution.Add("apiKey",
+			"admin.variables does not list the variable %s. It goes on to work for this URL only: list it there, "+
+				"or give the key itself", name)
 	default:
-		wrong.Add("apiKey", "admin.variables does not list the variable %s, so that it cannot be used here: list it there, or give the key itself", name)
+		wrong.Add("apiKey",
+			"admin.variables does not list the variable %s, so that it cannot be used here: list it there, "+
+				"or give the key itself", name)
 		return p, wrong, nil
 	}
 	value, _ := env(name)
@@ -92,7 +100,11 @@ func AgentNoun() catalog.Noun[Agent] {
 			list = append(list, names.References("tools", a.Tools)...)
 			list = append(list, names.References("approve", a.Approve)...)
 			for i, f := range a.Fallbacks {
-				list = append(list, catalog.Reference{Path: fallbackPath(i) + ".provider", To: SectionProviders, ID: f.Provider})
+				list = append(list, catalog.Reference{
+					Path: fallbackPath(i) + ".provider",
+					To:   SectionProviders,
+					ID:   f.Provider,
+				})
 			}
 			return list
 		},

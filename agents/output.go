@@ -24,11 +24,15 @@ const (
 	schemaURL      = "beckon:///output.json"
 )
 
-// Output requires an agent's answer to be JSON of a schema. In a file and in JSON a text stands for {text: text}.
+// Output requires the answer of an agent to be JSON that matches a schema. In YAML and JSON, a text is short for
+// {text: text}.
 type Output struct {
-	Text   string       `json:"text,omitempty" yaml:"text,omitempty"`     // of kind http: CEL over answer; nothing is all of it, or nothing beside artifacts
-	Schema OutputSchema `json:"schema,omitempty" yaml:"schema,omitempty"` // JSON Schema, or the name of a built-in one; empty is any text
-	Repair *int         `json:"repair,omitempty" yaml:"repair,omitempty"` // how often the model is told what is wrong and asked again; 1
+	// of kind http: CEL over answer; nothing is all of it, or nothing beside artifacts
+	Text string `json:"text,omitempty" yaml:"text,omitempty"`
+	// JSON Schema, or the name of a built-in one; empty is any text
+	Schema OutputSchema `json:"schema,omitempty" yaml:"schema,omitempty"`
+	// how often the model is told what is wrong and asked again; 1
+	Repair *int `json:"repair,omitempty" yaml:"repair,omitempty"`
 }
 
 // Repairs returns how often the model is asked again.
@@ -56,8 +60,8 @@ type Schema struct {
 	compiled *jsonschema.Schema
 }
 
-// NewSchema reads a JSON Schema, which may not refer to anything outside of itself, or takes the built-in one of a name. It returns
-// nil for an empty one.
+// NewSchema reads a JSON Schema, which may not refer to anything outside of itself, or takes the built-in one of a
+// name. It returns nil for an empty one.
 func NewSchema(o OutputSchema) (*Schema, error) {
 	switch name := o.Name(); {
 	case len(o) == 0:
@@ -65,7 +69,8 @@ func NewSchema(o OutputSchema) (*Schema, error) {
 	case name == findings.SchemaName:
 		return newFindingsSchema()
 	case name != "":
-		return nil, fmt.Errorf("%q is not the name of a built-in schema: write %s, or a JSON Schema", problem.Shorten(name), findings.SchemaName)
+		return nil, fmt.Errorf("%q is not the name of a built-in schema: write %s, or a JSON Schema",
+			problem.Shorten(name), findings.SchemaName)
 	}
 	return compileSchema(o)
 }
@@ -115,7 +120,7 @@ func (noLoader) Load(url string) (any, error) {
 	return nil, fmt.Errorf("it refers to %q, which is not a part of it", url)
 }
 
-// Read takes the JSON out of an answer and checks it. The error says what is wrong with it.
+// Read extracts the JSON from an answer and validates it. The error says which part is not valid.
 func (s *Schema) Read(answer string) (json.RawMessage, error) {
 	text := findJSON(answer)
 	if text == nil {
@@ -131,8 +136,8 @@ func (s *Schema) Read(answer string) (json.RawMessage, error) {
 	return text, nil
 }
 
-// findJSON returns the JSON in an answer: all of it, what stands between ``` and ```, or the first object or list. A model
-// that was asked for JSON alone may still say something around it.
+// findJSON returns the JSON in an answer: all of it, what stands between ``` and ```, or the first object or list.
+// A model that was asked for JSON alone may still say something around it.
 func findJSON(answer string) json.RawMessage {
 	text := strings.TrimSpace(answer)
 	if json.Valid([]byte(text)) {
@@ -164,7 +169,8 @@ func describeInvalid(err error) string {
 	var walk func(e *jsonschema.ValidationError)
 	walk = func(e *jsonschema.ValidationError) {
 		if len(e.Causes) == 0 {
-			list = append(list, fmt.Sprintf("at /%s: %s", strings.Join(e.InstanceLocation, "/"), e.ErrorKind.LocalizedString(printer)))
+			list = append(list,
+				fmt.Sprintf("at /%s: %s", strings.Join(e.InstanceLocation, "/"), e.ErrorKind.LocalizedString(printer)))
 		}
 		for _, cause := range e.Causes {
 			walk(cause)
@@ -189,8 +195,8 @@ var strictKeywords = []string{
 	"title", "type",
 }
 
-// isStrict reports whether a model can be held to a schema: every object names all of its members, requires them and allows
-// no others.
+// isStrict reports whether a model can be held to a schema: every object names all of its members, requires them
+// and allows no others.
 func isStrict(schema map[string]any) bool {
 	for keyword := range schema {
 		if !slices.Contains(strictKeywords, keyword) {
@@ -225,6 +231,7 @@ func isStrict(schema map[string]any) bool {
 
 // OutputInvalid is the problem of an answer that is not what the agent's output has to be.
 func OutputInvalid(agent string, why error) *problem.Error {
-	return problem.New(problem.Upstream, problem.CodeOutputInvalid, "The answer of agent %q does not match its output schema: %s. "+
-		"Say more clearly in its instructions what is wanted, or loosen the schema.", agent, why)
+	return problem.New(problem.Upstream, problem.CodeOutputInvalid,
+		"The answer of agent %q does not match its output schema: %s. "+
+			"Say more clearly in its instructions what is wanted, or loosen the schema.", agent, why)
 }

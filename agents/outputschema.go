@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// OutputSchema is a JSON Schema. In a file and in JSON the name of a built-in schema may stand for it: "findings" is
+// OutputSchema is a JSON Schema. In YAML and JSON, it may be the name of a built-in schema: "findings" is short for
 // {"$ref": "findings"}.
 type OutputSchema map[string]any
 

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Parked is the error of an Invoker that has nothing to do for a while: it waits for a job elsewhere. Resume goes on with the
-// call, and may return another Parked. It has to be called once, at Until or as soon as ctx has ended. Nothing needs to wait
-// in a goroutine meanwhile.
+// Parked is the error of an Invoker that waits for a job elsewhere and has nothing to do until then. Resume
+// continues the call, and may return another Parked. It must be called once: at Until, or as soon as ctx has ended.
+// No goroutine needs to wait in between.
 type Parked struct {
 	Until  time.Time
 	Resume func(ctx context.Context) (Result, error)
@@ -20,7 +20,7 @@ func (p *Parked) Error() string {
 	return fmt.Sprintf("parked until %s", p.Until.UTC().Format(time.RFC3339))
 }
 
-// AwaitParked waits in place of a caller that cannot park, and returns what came of the call.
+// AwaitParked waits on behalf of a caller that cannot park, and returns the result of the call.
 func AwaitParked(ctx context.Context, result Result, err error) (Result, error) {
 	for {
 		parked, ok := errors.AsType[*Parked](err)

@@ -32,23 +32,32 @@ const (
 	ReasoningKeep  = "keep"
 )
 
-// Provider is where answers come from: an OpenAI-compatible URL (type "openai"), Anthropic's own API (type "anthropic"), OpenAI's
-// Responses API (type "responses") or a template (type "template").
+// Provider is where answers come from: an OpenAI-compatible URL (type "openai"), Anthropic's own API (type
+// "anthropic"), OpenAI's Responses API (type "responses") or a template (type "template").
 type Provider struct {
-	ID         string                   `json:"id" yaml:"id"`
-	Name       string                   `json:"name,omitempty" yaml:"name,omitempty"`
-	Type       string                   `json:"type" yaml:"type"`
-	URL        string                   `json:"url,omitempty" yaml:"url,omitempty"`               // base URL, without /chat/completions, /messages or /responses; a query is kept
-	APIKey     secret.String            `json:"apiKey,omitempty" yaml:"apiKey,omitempty"`         // sent as a bearer token, or the way the API wants it
-	Headers    map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`       // sent with every request, in front of our own
-	Timeout    units.Duration           `json:"timeout,omitempty" yaml:"timeout,omitempty"`       // for one attempt; 120s
-	MaxRetries *int                     `json:"maxRetries,omitempty" yaml:"maxRetries,omitempty"` // attempts after the first; 2
-	Stream     string                   `json:"stream,omitempty" yaml:"stream,omitempty"`         // whether answers are asked for as streams; auto
-	Reasoning  string                   `json:"reasoning,omitempty" yaml:"reasoning,omitempty"`   // what becomes of thoughts in an answer; strip
-	Params     Object                   `json:"params,omitempty" yaml:"params,omitempty"`         // members of every request, as they stand; null removes one
-	Template   string                   `json:"template,omitempty" yaml:"template,omitempty"`     // for type template
-	// Exempt says why APIKey may name a variable that admin.variables does not list: ExemptFirstStart or ExemptEarlier. It ends
-	// with a change of URL or APIKey. Only the database keeps it.
+	ID   string `json:"id" yaml:"id"`
+	Name string `json:"name,omitempty" yaml:"name,omitempty"`
+	Type string `json:"type" yaml:"type"`
+	// base URL, without /chat/completions, /messages or /responses; a query is kept
+	URL string `json:"url,omitempty" yaml:"url,omitempty"`
+	// sent as a bearer token, or the way the API wants it
+	APIKey secret.String `json:"apiKey,omitempty" yaml:"apiKey,omitempty"`
+	// sent with every request, in front of our own
+	Headers map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`
+	// for one attempt; 120s
+	Timeout units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`
+	// attempts after the first; 2
+	MaxRetries *int `json:"maxRetries,omitempty" yaml:"maxRetries,omitempty"`
+	// whether answers are asked for as streams; auto
+	Stream string `json:"stream,omitempty" yaml:"stream,omitempty"`
+	// what becomes of thoughts in an answer; strip
+	Reasoning string `json:"reasoning,omitempty" yaml:"reasoning,omitempty"`
+	// members of every request, as they stand; null removes one
+	Params Object `json:"params,omitempty" yaml:"params,omitempty"`
+	// for type template
+	Template string `json:"template,omitempty" yaml:"template,omitempty"`
+	// Exempt says why APIKey may name a variable that admin.variables does not list: ExemptFirstStart or
+	// ExemptEarlier. It ends with a change of URL or APIKey. Only the database keeps it.
 	Exempt string `json:"exempt,omitempty" yaml:"-"`
 }
 
@@ -69,7 +78,7 @@ func (p Provider) Retries() int {
 	return *p.MaxRetries
 }
 
-// Check finds what is wrong with the provider on its own; whether its type exists is for NewSet to say.
+// Check returns the mistakes in the provider. NewSet checks whether its type exists.
 func (p Provider) Check() (found problem.Fields) {
 	if p.MaxRetries != nil && (*p.MaxRetries < 0 || *p.MaxRetries > maxRetriesLimit) {
 		found.Add("maxRetries", "must be between 0 and %d", maxRetriesLimit)

@@ -7,8 +7,9 @@ import (
 	"beckon/internal/fence"
 )
 
-// Question is what a model is asked: its instructions as their owner wrote them, a line that explains the markers, and the
-// prompt. Where the client of the call is not trusted, what third parties have written stands in the prompt only, in markers.
+// Question is what a model is asked: its instructions as their owner wrote them, a line that explains the markers,
+// and the prompt. Where the client of the call is not trusted, what third parties have written stands in the prompt
+// only, in markers.
 type Question struct {
 	Earlier      []Message // what was said before, from the user's first message to the assistant's last
 	Instructions string
@@ -16,14 +17,14 @@ type Question struct {
 	Prompt       string
 }
 
-// Message is what was said before in a conversation.
+// Message is an earlier message of a conversation.
 type Message struct {
 	IsAnswer bool // the model has said it, else the user
 	Text     string
 }
 
-// earlier returns what was said before in the session of a call, and the prompt. A summary stands in front of the first thing that the
-// user says, so that both speak in turns.
+// earlier returns what was said before in the session of a call, and the prompt. A summary stands in front of the
+// first thing that the user says, so that both speak in turns.
 func (c *Call) earlier(prompt string) (list []Message, last string) {
 	if c.History == nil {
 		return nil, prompt
@@ -40,8 +41,8 @@ func (c *Call) earlier(prompt string) (list []Message, last string) {
 	return list, before + prompt
 }
 
-// Ask returns what a model is asked by a call, whose instructions have been rendered. A value of third parties that they print
-// moves to the prompt; "[value 1]" and so on stand in its place.
+// Ask returns what a model is asked by a call, whose instructions have been rendered. A value of third parties that
+// they print moves to the prompt; "[value 1]" and so on stand in its place.
 func (c *Call) Ask(instructions fence.Text) Question {
 	if c.Fence == nil {
 		earlier, prompt := c.earlier(c.Prompt)
@@ -53,7 +54,8 @@ func (c *Call) Ask(instructions fence.Text) Question {
 	for i, span := range instructions.Spans {
 		name := "[value " + strconv.Itoa(i+1) + "]"
 		own.WriteString(instructions.Text[at:span[0]] + name)
-		values.WriteString(name + " of your instructions:\n" + c.Fence.Wrap(instructions.Text[span[0]:span[1]]) + "\n\n")
+		values.WriteString(name + " of your instructions:\n" + c.Fence.Wrap(instructions.Text[span[0]:span[1]]) +
+			"\n\n")
 		at = span[1]
 	}
 	own.WriteString(instructions.Text[at:])

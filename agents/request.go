@@ -13,8 +13,8 @@ import (
 	"beckon/internal/units"
 )
 
-// Request is what an agent of kind http sends; of one of kind image or speech, Body alone is set, and is the JSON that its
-// provider is sent. All but the method are templates. In a file and in JSON a text stands for {body: text}.
+// Request is the request of an agent of kind http. For kinds image and speech only Body is set, the JSON for the
+// provider. All members except the method are templates. In YAML and JSON, a text is short for {body: text}.
 type Request struct {
 	Method string `json:"method,omitempty" yaml:"method,omitempty"` // GET, or POST where there is a body
 	// URL is where it goes. Its scheme and host are written out, so that no input can lead it elsewhere.
@@ -25,7 +25,8 @@ type Request struct {
 
 // Poll says how to find out what became of the job that a request has begun. All but URL and Every are CEL over answer.
 type Poll struct {
-	URL      string         `json:"url" yaml:"url"`                               // a template, which knows answer besides
+	// a template, which knows answer besides
+	URL      string         `json:"url" yaml:"url"`
 	Until    string         `json:"until" yaml:"until"`                           // whether the job has ended well
 	Failed   string         `json:"failed,omitempty" yaml:"failed,omitempty"`     // whether it has failed
 	Every    units.Duration `json:"every,omitempty" yaml:"every,omitempty"`       // 5s

@@ -2,8 +2,8 @@ package agents
 
 import "context"
 
-// Response is an answer that a provider, or an agent's job API, works on by itself: it goes on when nobody waits for it, and
-// can be asked for later.
+// Response is an answer that a provider, or an agent's job API, works on in the background. It continues if nobody
+// waits for it, and can be fetched later.
 type Response struct {
 	Provider string `json:"provider"`
 	ID       string `json:"id"`       // the provider's; of a job the URL by which it is asked for
@@ -19,8 +19,8 @@ type RemoteRequest struct {
 	Body   string `json:"body,omitempty"`
 }
 
-// Responses keeps which responses providers work on for a run, so that a run that goes on after a crash, here or on another
-// replica, picks them up and does not pay twice. Its methods may be called from several goroutines.
+// Responses stores which background responses belong to a run, so that a run which continues after a crash, here or
+// on another replica, fetches them instead of paying twice. Its methods may be called from several goroutines.
 type Responses interface {
 	// Node returns those of a node of a flow.
 	Node(id string) Responses

@@ -24,7 +24,8 @@ const (
 	maxSessionTTL    = 10 * 365 * 24 * time.Hour
 )
 
-// Session says how an agent takes part in conversations: how much it is told of what was said before, and how long that is kept.
+// Session says how an agent takes part in conversations: how much of the earlier turns it receives, and how long
+// they are stored.
 type Session struct {
 	Window    int            `json:"window,omitempty" yaml:"window,omitempty" doc:"How many of the last turns the agent is told; 20."`
 	MaxTokens int            `json:"maxTokens,omitempty" yaml:"maxTokens,omitempty" doc:"How long these are at most, at about four bytes a token; 8000."`
@@ -32,7 +33,7 @@ type Session struct {
 	Summarize bool           `json:"summarize,omitempty" yaml:"summarize,omitempty" doc:"The agent's model sums up the turns that no longer fit; else they are left out."`
 }
 
-// Turns is how many turns the agent is told at most.
+// Turns returns the maximum number of earlier turns that the agent receives.
 func (s *Session) Turns() int {
 	if s.Window == 0 {
 		return DefaultSessionWindow
@@ -94,18 +95,19 @@ func (s *Session) check() (found problem.Fields) {
 	return found
 }
 
-// Conversation knows what was said before in the session of a run.
+// Conversation provides the earlier turns of the session that a run belongs to.
 type Conversation interface {
 	// Node returns that of a node of a flow.
 	Node(id string) Conversation
-	// Recall returns what an agent is told of it, and notes what the agent is asked by a call: with its answer that is the next turn.
+	// Recall returns what an agent is told of it, and notes what the agent is asked by a call: with its answer that
+	// is the next turn.
 	Recall(ctx context.Context, call *Call, s *Session, summarize Summarize) (History, error)
 }
 
 // Summarize makes one text of turns, and of the summary of those before them.
 type Summarize func(ctx context.Context, older History) (string, error)
 
-// History is what was said before in a session, as far as an agent is told of it.
+// History has the earlier turns of a session that an agent receives.
 type History struct {
 	Summary fence.Text // of what was said before the turns
 	Turns   []Exchange
@@ -150,19 +152,32 @@ func (h *History) text() (text fence.Text) {
 }
 
 // summaryPrompt is the system prompt of a model that sums a conversation up.
-const summaryPrompt = "You sum up the earlier part of a conversation between a user and an assistant, so that the assistant can go on with it. Keep names, numbers, decisions, " +
-	"what the user wants, and what is still open. Write at most 300 words, in the language of the conversation, and nothing but the summary."
+const summaryPrompt = "You sum up the earlier part of a conversation between a user and an assistant, " +
+	"so that the assistant can go on with it. Keep names, numbers, decisions, " +
+	"what the user wants, and what is still open. Write at most 300 words, in the language of the conversation, " +
+	"and nothing but the summary."
 
 // summarizer is the agent as it sums conversations up.
 func (a Agent) summarizer() Agent {
-	return Agent{ID: a.ID, Kind: a.Kind, Provider: a.Provider, Model: a.Model, SystemPrompt: summaryPrompt, Temperature: a.Temperature, Params: a.Params, Timeout: a.Timeout}
+	return Agent{
+		ID:           a.ID,
+		Kind:         a.Kind,
+		Provider:     a.Provider,
+		Model:        a.Model,
+		SystemPrompt: summaryPrompt,
+		Temperature:  a.Temperature,
+		Params:       a.Params,
+		Timeout:      a.Timeout,
+	}
 }
 
 // recall tells a call what was said before in its session.
 func (c *chain) recall(ctx context.Context, call *Call, log *callLog) error {
 	var summarize Summarize
 	if c.summarizer != nil {
-		summarize = func(ctx context.Context, older History) (string, error) { return c.summarize(ctx, call, older, log) }
+		summarize = func(ctx context.Context, older History) (string, error) {
+			return c.summarize(ctx, call, older, log)
+		}
 	}
 	history, err := call.Conversation.Recall(ctx, call, c.session, summarize)
 	if err != nil {
@@ -182,7 +197,14 @@ func (c *chain) summarize(ctx context.Context, call *Call, older History, log *c
 		defer cancel()
 	}
 	text := older.text()
-	asked := Call{RunID: call.RunID, ClientID: call.ClientID, AgentID: call.AgentID, Prompt: text.Text, ReceivedAt: call.ReceivedAt, Spend: call.Spend}
+	asked := Call{
+		RunID:      call.RunID,
+		ClientID:   call.ClientID,
+		AgentID:    call.AgentID,
+		Prompt:     text.Text,
+		ReceivedAt: call.ReceivedAt,
+		Spend:      call.Spend,
+	}
 	if len(text.Spans) > 0 {
 		asked.Fence = fence.New(text.Spans)
 	}

@@ -32,7 +32,8 @@ type Factories struct {
 	HTTP      AgentFactory       // of agents of kind http
 	Flow      FlowFactory
 	Skills    *skills.Library // what agents may load; nil is none
-	Breakers  *Breakers       // remember from one Set in force to the next which providers fail; nil has each Set begin anew
+	// remember from one Set in force to the next which providers fail; nil has each Set begin anew
+	Breakers *Breakers
 }
 
 // Entry is something that can be invoked.
@@ -42,18 +43,20 @@ type Entry struct {
 	IsFlow       bool
 	Timeout      time.Duration // for one invocation as a whole
 	OutputKey    string
-	Prompt       string            // what it does when a call brings no prompt; empty: such a call is refused
-	RetryOnCrash bool              // a run that a crash of the gateway interrupts is run again
-	RetryIsSet   bool              // the configuration says so; else it is not once an agent of the run has tools that may change something
-	Share        bool              // its runs have pages for recipients
-	Gate         *gate.Gate        // of a flow: whether an answer passes; nil without one
-	UsesTools    bool              // it may use tools of servers; of a flow, one of its agents may
-	Sessions     Retention         // of its conversations; of a flow, the longest of its agents
-	NoTools      bool              // it is offered none of a flow's tools
-	Budget       *spend.Budget     // of its requests to models; nil without one
-	TakesFiles   bool              // it reads the files that a call brings; of a flow, one of its agents does
-	Events       map[string]string // what its events are called outside, by type; one that is not in it is called by its type
-	Invoker      Invoker
+	Prompt       string // what it does when a call brings no prompt; empty: such a call is refused
+	RetryOnCrash bool   // a run that a crash of the gateway interrupts is run again
+	// the configuration says so; else it is not once an agent of the run has tools that may change something
+	RetryIsSet bool
+	Share      bool          // its runs have pages for recipients
+	Gate       *gate.Gate    // of a flow: whether an answer passes; nil without one
+	UsesTools  bool          // it may use tools of servers; of a flow, one of its agents may
+	Sessions   Retention     // of its conversations; of a flow, the longest of its agents
+	NoTools    bool          // it is offered none of a flow's tools
+	Budget     *spend.Budget // of its requests to models; nil without one
+	TakesFiles bool          // it reads the files that a call brings; of a flow, one of its agents does
+	// what its events are called outside, by type; one that is not in it is called by its type
+	Events  map[string]string
+	Invoker Invoker
 
 	depth int // levels of steps, with those of the flows within it; 0 for an agent
 }
@@ -71,13 +74,20 @@ func (s *Set) Get(id string) *Entry { return s.entries[id] }
 // EventNames returns the names that agents, flows and steps give to their events, in order.
 func (s *Set) EventNames() []string { return slices.Sorted(maps.Keys(s.eventNames)) }
 
-// NewSet builds the invokers. What is wrong is reported and left out, and so is what depends on it; the rest works.
+// NewSet builds the invokers. Resources with mistakes, and those that depend on them, are reported and left out;
+// the others work.
 func NewSet(factories Factories, providers []Provider, list []Agent, flows []Flow) (*Set, []problem.Finding) {
 	if factories.Breakers == nil {
 		factories.Breakers = NewBreakers(slog.New(slog.DiscardHandler))
 	}
 	set := &Set{entries: map[string]*Entry{}, eventNames: map[string]bool{}, breakers: map[string]*breaker{}}
-	b := builder{factories: factories, set: set, providers: map[string]Provider{}, flows: map[string]Flow{}, declared: map[string]bool{}}
+	b := builder{
+		factories: factories,
+		set:       set,
+		providers: map[string]Provider{},
+		flows:     map[string]Flow{},
+		declared:  map[string]bool{},
+	}
 	for _, a := range list {
 		b.declared[a.ID] = true
 	}
@@ -87,7 +97,8 @@ func NewSet(factories Factories, providers []Provider, list []Agent, flows []Flo
 	for _, p := range providers {
 		fields := p.Check()
 		if factories.Providers[p.Type] == nil {
-			fields.Add("type", "must be %s, not %q", strings.Join(slices.Sorted(maps.Keys(factories.Providers)), " or "), p.Type)
+			fields.Add("type",
+				"must be %s, not %q", strings.Join(slices.Sorted(maps.Keys(factories.Providers)), " or "), p.Type)
 		}
 		if !b.report(SectionProviders, p.ID, fields) {
 			b.providers[p.ID] = p
@@ -185,11 +196,23 @@ func (b *builder) flow(id string, path []string) bool {
 	} else {
 		var invoker Invoker
 		if invoker, fields = b.factories.Flow(f, b.set.Get); len(fields) == 0 {
-			b.set.entries[id] = &Entry{ID: id, Name: f.Name, IsFlow: true, Timeout: f.Timeout.Or(DefaultTimeout), Prompt: f.Prompt,
-				RetryOnCrash: f.RetriesOnCrash(), RetryIsSet: f.RetryOnCrash != nil, Share: f.Share, Gate: gateOf(f),
-				TakesFiles: takesFiles, UsesTools: usesTools, Sessions: kept,
-				Events: expandNames(f.Events, agentEvents), Invoker: invoker,
-				depth: deepest}
+			b.set.entries[id] = &Entry{
+				ID:           id,
+				Name:         f.Name,
+				IsFlow:       true,
+				Timeout:      f.Timeout.Or(DefaultTimeout),
+				Prompt:       f.Prompt,
+				RetryOnCrash: f.RetriesOnCrash(),
+				RetryIsSet:   f.RetryOnCrash != nil,
+				Share:        f.Share,
+				Gate:         gateOf(f),
+				TakesFiles:   takesFiles,
+				UsesTools:    usesTools,
+				Sessions:     kept,
+				Events:       expandNames(f.Events, agentEvents),
+				Invoker:      invoker,
+				depth:        deepest,
+			}
 			b.addEventNames(maps.Values(b.set.entries[id].Events))
 			b.addEventNames(slices.Values(stepNames(f.Root)))
 		}
@@ -207,7 +230,8 @@ func gateOf(f Flow) *gate.Gate {
 	return g
 }
 
-// withOtherMistakes adds the errors that building the flow finds to those found before, so that all can be corrected at once.
+// withOtherMistakes adds the errors that building the flow finds to those found before, so that all can be
+// corrected at once.
 func (b *builder) withOtherMistakes(f Flow, found problem.Fields) problem.Fields {
 	_, more := b.factories.Flow(f, func(id string) *Entry {
 		if e := b.set.entries[id]; e != nil || !b.declared[id] {

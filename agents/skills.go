@@ -16,7 +16,9 @@ import (
 const skillTool = "skill__load"
 
 const skillSchema = `{"type":"object","properties":{"name":{"type":"string","description":"The name of the skill."},` +
-	`"file":{"type":"string","description":"Another file of the skill, by its path; left out, its instructions are returned."}},"required":["name"]}`
+	`"file":{"type":"string",` +
+	`"description":"Another file of the skill, by its path; left out, its instructions are returned."}},` +
+	`"required":["name"]}`
 
 // skillsOf returns the skills that a configuration file names, where it knows any.
 func skillsOf(file any) *skills.Library {
@@ -36,7 +38,8 @@ func checkSkills(a Agent, library *skills.Library) (found problem.Fields) {
 		case library.Get(name) == nil && len(library.Names()) == 0:
 			found.Add(path, "there is no skill %q: skills.path names no folder with skills", problem.Shorten(name))
 		case library.Get(name) == nil:
-			found.Add(path, "there is no skill %q; there are %s", problem.Shorten(name), strings.Join(library.Names(), ", "))
+			found.Add(path,
+				"there is no skill %q; there are %s", problem.Shorten(name), strings.Join(library.Names(), ", "))
 		}
 	}
 	return found
@@ -45,7 +48,8 @@ func checkSkills(a Agent, library *skills.Library) (found problem.Fields) {
 // withSkills returns the agent with its skills in its system prompt.
 func (a Agent) withSkills(library *skills.Library) Agent {
 	var list strings.Builder
-	fmt.Fprintf(&list, "You have skills. Before you begin a task that one of them is about, load it with the tool %s.\n", skillTool)
+	fmt.Fprintf(&list,
+		"You have skills. Before you begin a task that one of them is about, load it with the tool %s.\n", skillTool)
 	for _, name := range a.Skills {
 		// A description is no template, even where the prompt is one.
 		fmt.Fprintf(&list, "\n- %s: %s", name, strings.ReplaceAll(library.Get(name).Description, "{{", `{{"{{"}}`))
@@ -65,8 +69,14 @@ func newSkilled(invoker Invoker, a Agent, library *skills.Library) skilled {
 	for _, name := range a.Skills {
 		known[name] = library.Get(name)
 	}
-	return skilled{invoker, Tool{Name: skillTool, Parameters: json.RawMessage(skillSchema), Description: "Returns the instructions of one of your skills, or another file of it.",
-		Use: func(_ context.Context, arguments json.RawMessage) (string, error) { return loadSkill(known, arguments) }}}
+	return skilled{invoker, Tool{
+		Name:        skillTool,
+		Parameters:  json.RawMessage(skillSchema),
+		Description: "Returns the instructions of one of your skills, or another file of it.",
+		Use: func(_ context.Context, arguments json.RawMessage) (string, error) {
+			return loadSkill(known, arguments)
+		},
+	}}
 }
 
 // Invoke offers the tool besides those of the call.

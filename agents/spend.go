@@ -6,8 +6,8 @@ import (
 	"beckon/internal/spend"
 )
 
-// Spend knows what the requests of a run to models cost, and whether a budget is left for them. Its methods may be called from
-// several goroutines.
+// Spend knows what the requests of a run to models cost, and whether a budget is left for them. Its methods may be
+// called from several goroutines.
 type Spend interface {
 	// Begin is called before each request is sent. A problem of kind OverBudget says that a budget does not pay for it.
 	Begin(ctx context.Context, r ModelRequest) (Expense, error)
@@ -19,7 +19,8 @@ type ModelRequest struct {
 	Model string
 	// Most is what it may use at most. It is called where a budget holds.
 	Most func() spend.Use
-	// IsText says that it is answered with a text. Where Most has no output, nothing bounds that yet, and Expense.MaxTokens does.
+	// IsText says that it is answered with a text. Where Most has no output, nothing bounds that yet, and
+	// Expense.MaxTokens does.
 	IsText bool
 }
 

@@ -17,9 +17,12 @@ const MaxStateKey = 128
 var itemName = regexp.MustCompile(`^[a-z][A-Za-z0-9_]{0,62}$`)
 
 // reservedNames are what templates and conditions know by themselves.
-var reservedNames = []string{"agent", "client", "index", "input", "metadata", "outputs", "prompt", "receivedAt", "runId", "sessionId", "state",
-	"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop", "package", "namespace", "null", "return", "true", "var", "void", "while",
-	"bool", "bytes", "double", "dyn", "int", "list", "map", "string", "type", "uint"}
+var reservedNames = []string{
+	"agent", "client", "index", "input", "metadata", "outputs", "prompt", "receivedAt", "runId", "sessionId", "state",
+	"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop",
+	"package", "namespace", "null", "return", "true", "var", "void", "while",
+	"bool", "bytes", "double", "dyn", "int", "list", "map", "string", "type", "uint",
+}
 
 // stepField is a field that belongs in steps of some types only.
 type stepField struct {
@@ -80,7 +83,8 @@ func (s Step) check(parent Step, depth int, steps *int) (found problem.Fields) {
 	}
 	for _, f := range s.fields() {
 		if f.isSet && !slices.Contains(f.types, s.Type) {
-			found.Add(f.name, "does not belong in a step of type %s, but in one of type %s", s.Type, strings.Join(f.types, ", "))
+			found.Add(f.name,
+				"does not belong in a step of type %s, but in one of type %s", s.Type, strings.Join(f.types, ", "))
 		}
 	}
 	s.checkType(&found)
@@ -135,7 +139,8 @@ func (s Step) checkForeach(found *problem.Fields) {
 		found.Add("over", "is required in a step of type foreach: a CEL expression that is a list")
 	}
 	if s.As != "" && (!itemName.MatchString(s.As) || slices.Contains(reservedNames, s.As)) {
-		found.Add("as", "must be a name such as ticket, which begins with a small letter and means nothing else: not %q", s.As)
+		found.Add("as",
+			"must be a name such as ticket, which begins with a small letter and means nothing else: not %q", s.As)
 	}
 	if s.MaxItems != 0 {
 		checkCount(found, "maxItems", s.MaxItems, MaxForeachItems)
@@ -148,7 +153,8 @@ func (s Step) checkForeach(found *problem.Fields) {
 func (s Step) checkRouter(found *problem.Fields) {
 	for i, child := range s.Steps {
 		if child.When == "" {
-			found.Add(StepPath("", i)[1:]+".when", "is required within a step of type router; the step for everything else is its otherwise")
+			found.Add(StepPath("", i)[1:]+".when",
+				"is required within a step of type router; the step for everything else is its otherwise")
 		}
 	}
 	if s.Otherwise != nil && s.Otherwise.When != "" {

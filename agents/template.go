@@ -15,7 +15,7 @@ type Template struct {
 	parsed *render.Template // nil when the text has no "{{" in it, and is what it is
 }
 
-// ParseTemplate reads it; the error says what is wrong.
+// ParseTemplate parses a template.
 func ParseTemplate(text string) (*Template, error) {
 	if !strings.Contains(text, "{{") {
 		return &Template{text: text}, nil
@@ -27,15 +27,16 @@ func ParseTemplate(text string) (*Template, error) {
 	return &Template{parsed: parsed}, nil
 }
 
-// Render makes the text. data is what DataOf returns, to which the caller may add. A member that the template uses and data
-// lacks is a problem of kind Upstream.
+// Render makes the text. data is what DataOf returns, to which the caller may add. A member that the template uses
+// and data lacks is a problem of kind Upstream.
 func (t *Template) Render(agent, what string, data map[string]any) (string, error) {
 	if t.parsed == nil {
 		return t.text, nil
 	}
 	text, err := t.parsed.Render(data, render.Limits{MaxBytes: maxRendered, Time: instructionsTime})
 	if err != nil {
-		return "", problem.New(problem.Upstream, problem.CodeTemplateFailed, "The %s of agent %q could not be rendered: %s.",
+		return "", problem.New(problem.Upstream, problem.CodeTemplateFailed,
+			"The %s of agent %q could not be rendered: %s.",
 			what, agent, strings.TrimSuffix(err.Error(), "."))
 	}
 	return text, nil

@@ -16,7 +16,8 @@ const (
 	MaxApproveWithin     = 30 * 24 * time.Hour
 )
 
-// Steps returns how often the model of the agent is asked in one turn: once for each round of tools, and for its answer.
+// Steps returns how often the model of the agent is asked in one turn: once for each round of tools, and for its
+// answer.
 func (a Agent) Steps() int { return cmp.Or(a.MaxSteps, DefaultMaxSteps) }
 
 func (a Agent) checkTools() (found problem.Fields) {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// ErrWaiting is the error of an Invoker that can go on only when a person has decided on a call of a tool. The run is put away
-// meanwhile, and the Invoker is called anew after the decision.
+// ErrWaiting is the error of an Invoker that can continue only after a person has decided about a call of a tool.
+// The run is put aside until then, and the Invoker is called again after the decision.
 var ErrWaiting = errors.New("a call of a tool waits for a person to allow it")
 
 // Acting is what the configuration of an agent says of its tools.
@@ -22,7 +22,7 @@ type Acting struct {
 	Artifacts     []Artifact    // the files of the run that its tools may read
 }
 
-// Acting returns what is said of the agent's tools.
+// Acting returns the settings that say how the agent uses tools.
 func (a Agent) Acting() Acting {
 	return Acting{Tools: a.Tools, Approve: a.Approve, ApproveWithin: a.ApproveWithin.Or(DefaultApproveWithin)}
 }
@@ -31,7 +31,8 @@ func (a Agent) Acting() Acting {
 type Turns interface {
 	// Node returns those of a node of a flow.
 	Node(id string) Turns
-	// Open begins the turn of an agent, or goes on with the one that is on record. It returns nil where the agent may use no tool.
+	// Open begins the turn of an agent, or goes on with the one that is on record. It returns nil where the agent
+	// may use no tool.
 	Open(ctx context.Context, a Acting) (Turn, error)
 }
 
@@ -41,9 +42,9 @@ type Turn interface {
 	Tools() []Tool
 	// Recorded returns the rounds that are on record of a provider, in order.
 	Recorded(provider string) []*Round
-	// Make makes the calls of a round, all at the same time, and fills in what the model is told. It returns when that is on
-	// record. Calls that are on record as finished are not made again. What goes wrong with a call is for the model to mend; an
-	// error ends the turn: ErrWaiting, a problem, or that of ctx.
+	// Make makes the calls of a round, all at the same time, and fills in what the model is told. It returns when
+	// that is on record. Calls that are on record as finished are not made again. What goes wrong with a call is
+	// for the model to mend; an error ends the turn: ErrWaiting, a problem, or that of ctx.
 	Make(ctx context.Context, r *Round) error
 	// Artifacts returns the files that the tools have made.
 	Artifacts() []Artifact
@@ -99,17 +100,17 @@ type ToolCall struct {
 	Decision    Decision
 }
 
-// Decision is what was decided on a call that a person has to allow.
+// Decision is the decision of a person about a call of a tool.
 type Decision struct {
 	Allowed bool
 	By      string // "" for nobody: it was not decided in time
 	At      time.Time
 }
 
-// AwaitsDecision reports whether a person has to decide on the call, and nobody has.
+// AwaitsDecision reports whether the call waits for the decision of a person.
 func (c ToolCall) AwaitsDecision() bool { return c.Status == ToolWaiting && c.Decision.At.IsZero() }
 
-// Duration is how long the call took, in milliseconds by what is on record; 0 while it goes on.
+// Duration returns how long the call took, from its recorded times in milliseconds; 0 while it is running.
 func (c ToolCall) Duration() time.Duration {
 	if c.StartedAt.IsZero() || c.CompletedAt.IsZero() {
 		return 0
@@ -117,7 +118,8 @@ func (c ToolCall) Duration() time.Duration {
 	return c.CompletedAt.Sub(c.StartedAt)
 }
 
-// Digest is a hash of what is called, and with what. It is the same for arguments that are laid out differently.
+// Digest returns a hash of the tool and its arguments. Differences in the formatting of the arguments do not change
+// it.
 func (c ToolCall) Digest() string {
 	var line bytes.Buffer
 	if json.Compact(&line, c.ArgumentsJSON()) != nil {

@@ -1,11 +1,13 @@
 // Package artifacts keeps what runs make: stored, signed, expired.
 //
-// A file is in a folder or a bucket; what is known of it is a row. The row is written before the file and deleted after it, so
-// that a process that dies at any moment leaves no file without a row, and RemoveUnused finds what it has left:
+// A file is in a folder or a bucket; what is known of it is a row. The row is written before the file and deleted
+// after it, so that a process that dies at any moment leaves no file without a row, and RemoveUnused finds what it
+// has left:
 //
 //   - SAVING: the file is being written
 //   - SAVED: it is there, and nobody has named it yet
-//   - KEPT: the run or node that made it has ended and names it, or its call brought it; which is written in the same transaction
+//   - KEPT: the run or node that made it has ended and names it, or its call brought it; which is written in the
+//     same transaction
 //   - REMOVED: nobody gets it any more; the file is deleted, and then the row
 package artifacts
 
@@ -33,10 +35,11 @@ const (
 
 // Config is what a Service is made of.
 type Config struct {
-	Store     *store.Store
-	Work      *work.Instance // removes what nobody needs; nil removes nothing by itself
-	Log       *slog.Logger
-	URL       string                        // where files are: the path of a folder, or a URL of a kind that the program has linked
+	Store *store.Store
+	Work  *work.Instance // removes what nobody needs; nil removes nothing by itself
+	Log   *slog.Logger
+	// where files are: the path of a folder, or a URL of a kind that the program has linked
+	URL       string
 	MaxBytes  int64                         // of one file; DefaultMaxBytes
 	LinkTTL   time.Duration                 // DefaultLinkTTL
 	PublicURL string                        // what links begin with
@@ -100,11 +103,12 @@ const codeNotFound = "artifact_not_found"
 
 var errNone = problem.New(problem.NotFound, codeNotFound, "There is no such artifact.")
 
-// Of returns the files of a run, those that its call brought and those that it has made, in the order in which they were saved.
+// Of returns the files of a run, those that its call brought and those that it has made, in the order in which they
+// were saved.
 func (s *Service) Of(tx store.Tx, runID string) ([]agents.Artifact, error) { return keptOf(tx, runID) }
 
-// Keep notes that a run or a node names artifacts of its run, which are saved. It belongs into the transaction that ends the
-// run or the node.
+// Keep notes that a run or a node names artifacts of its run, which are saved. It belongs into the transaction that
+// ends the run or the node.
 func (s *Service) Keep(tx store.Tx, runID string, list []agents.Artifact) error {
 	return keep(tx, runID, idsOf(list))
 }

@@ -19,8 +19,8 @@ import (
 const (
 	// partSize is how much of a file a bucket's client holds in memory at a time.
 	partSize = 5 << 20
-	// placesEach is how many files that agents make are sent to a bucket at once, and how many that calls bring: callers who
-	// send slowly must not keep agents waiting.
+	// placesEach is how many files that agents make are sent to a bucket at once, and how many that calls bring:
+	// callers who send slowly must not keep agents waiting.
 	placesEach = 4
 )
 
@@ -43,7 +43,11 @@ func newBucket(ctx context.Context, url string) (*bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open artifacts.url: %w", err)
 	}
-	return &bucket{opened: func() (*blob.Bucket, error) { return opened, nil }, forAgents: make(places, placesEach), forCalls: make(places, placesEach)}, nil
+	return &bucket{
+		opened:    func() (*blob.Bucket, error) { return opened, nil },
+		forAgents: make(places, placesEach),
+		forCalls:  make(places, placesEach),
+	}, nil
 }
 
 // Folder returns the folder that a URL names: one without a scheme, or with that of a file. ok is false for a bucket.
@@ -84,8 +88,13 @@ func (b *bucket) writer(ctx context.Context, key, mediaType string) (*blob.Write
 	if err != nil {
 		return nil, err
 	}
-	return opened.NewWriter(ctx, key, &blob.WriterOptions{ContentType: mediaType, DisableContentTypeDetection: true, BufferSize: partSize, MaxConcurrency: 1,
-		BeforeWrite: sendInParts(opened)})
+	return opened.NewWriter(ctx, key, &blob.WriterOptions{
+		ContentType:                 mediaType,
+		DisableContentTypeDetection: true,
+		BufferSize:                  partSize,
+		MaxConcurrency:              1,
+		BeforeWrite:                 sendInParts(opened),
+	})
 }
 
 // reader reads a file from an offset on.

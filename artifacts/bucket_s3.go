@@ -8,8 +8,8 @@ import (
 	"gocloud.dev/blob"
 )
 
-// sendInParts has S3's client send a file in parts from the first one on. By itself it reads 16 MiB into memory before it
-// decides to.
+// sendInParts has S3's client send a file in parts from the first one on. By itself it reads 16 MiB into memory
+// before it decides to.
 func sendInParts(b *blob.Bucket) func(as func(any) bool) error {
 	return func(as func(any) bool) error {
 		var s3 *awss3.Client

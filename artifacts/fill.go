@@ -38,8 +38,8 @@ func (s *Service) withLink(a agents.Artifact) Linked {
 // listBegins is in every event that names artifacts; within a text its quotes would be escaped.
 var listBegins = []byte(`"artifacts":[{"id":"` + idPrefix)
 
-// Fill returns the payload of an event with links to the artifacts of its data, with new signatures. A payload without artifacts is
-// returned as it is.
+// Fill returns the payload of an event with links to the artifacts of its data, with new signatures. A payload
+// without artifacts is returned as it is.
 func (s *Service) Fill(payload []byte) []byte {
 	if !bytes.Contains(payload, listBegins) {
 		return payload
@@ -57,8 +57,8 @@ func (s *Service) Fill(payload []byte) []byte {
 	return append(append(append(filled, payload[:begin]...), text...), payload[end:]...)
 }
 
-// find returns where the value of a member is, which is in objects that are members of one another; end is 0 where there is
-// none.
+// find returns where the value of a member is, which is in objects that are members of one another; end is 0 where
+// there is none.
 func find(text []byte, names ...string) (begin, end int) {
 	d := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	for _, name := range names {

@@ -31,8 +31,8 @@ func (s *Service) Link(id string) Link {
 	return Link{s.PublicURL + path, expires}
 }
 
-// PathFor signs a link for a page of ours, without what it begins with. It is the same for an hour, so that a page that is
-// drawn again does not load what it shows again.
+// PathFor signs a link for a page of ours, without what it begins with. It is the same for an hour, so that a page
+// that is drawn again does not load what it shows again.
 func (s *Service) PathFor(id string) string {
 	return s.pathUntil(id, s.Now().Truncate(time.Hour).Add(2*time.Hour))
 }
@@ -47,8 +47,8 @@ func (s *Service) pathUntil(id string, until time.Time) string {
 	return Path + id + "?" + query
 }
 
-// Check says whether a link may be opened now: a NotFound that it was not made here, a Gone that its time is over. An artifact
-// that was removed has links that pass.
+// Check says whether a link may be opened now: a NotFound that it was not made here, a Gone that its time is over.
+// An artifact that was removed has links that pass.
 func (s *Service) Check(id string, query url.Values) error {
 	switch err := s.links.Check(id, query, s.Now()); {
 	case errors.Is(err, signature.ErrNoLink):
@@ -64,5 +64,6 @@ func (s *Service) Check(id string, query url.Values) error {
 var (
 	errNoLink = problem.New(problem.NotFound, codeNotFound,
 		"There is no such artifact, or the link to it is not whole.")
-	errExpired = problem.New(problem.Gone, "link_expired", "This link has expired. Read the run again to get a new one.")
+	errExpired = problem.New(problem.Gone, "link_expired",
+		"This link has expired. Read the run again to get a new one.")
 )

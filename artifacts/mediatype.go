@@ -18,8 +18,8 @@ const (
 	anyBytes  = "application/octet-stream"
 )
 
-// typeOf tells what a file is by how it begins, whatever its maker says; extension is the usual one. Of a container for sound
-// and pictures alike its maker may say which of both it holds.
+// typeOf tells what a file is by how it begins, whatever its maker says; extension is the usual one. Of a container
+// for sound and pictures alike its maker may say which of both it holds.
 func typeOf(head []byte, said string) (mediaType, extension string) {
 	found := mimetype.Detect(head)
 	if found.Is(anyBytes) { // net/http does not look behind the tags of a sound
@@ -69,10 +69,12 @@ func plainName(name, extension string) string {
 	return name
 }
 
-// IsShown reports whether a browser may show a file where it finds its link: nothing in it can run. All others are downloaded.
+// IsShown reports whether a browser may show a file where it finds its link: nothing in it can run. All others are
+// downloaded.
 func IsShown(mediaType string) bool {
 	switch mediaType {
-	case "image/png", "image/apng", "image/vnd.mozilla.apng", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp":
+	case "image/png", "image/apng", "image/vnd.mozilla.apng", "image/jpeg", "image/gif", "image/webp", "image/avif",
+		"image/bmp":
 		return true
 	}
 	kind, _, _ := strings.Cut(mediaType, "/")

@@ -14,7 +14,8 @@ const removeBatch = 100
 // unused is a file that nobody needs.
 type unused struct{ ID, StorageKey string }
 
-// Remove revokes an artifact: its links lead nowhere from now on, and its file is deleted. A NotFound says that there is none.
+// Remove revokes an artifact: its links lead nowhere from now on, and its file is deleted. A NotFound says that
+// there is none.
 func (s *Service) Remove(ctx context.Context, id string) error {
 	var one unused
 	err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
@@ -28,7 +29,8 @@ func (s *Service) Remove(ctx context.Context, id string) error {
 		return err
 	}
 	if err := s.remove(ctx, []unused{one}); err != nil {
-		s.Log.Warn("the file of an artifact that was removed could not be deleted; it is tried again in a minute", "artifact", id, "error", err)
+		s.Log.Warn("the file of an artifact that was removed could not be deleted; it is tried again in a minute",
+			"artifact", id, "error", err)
 	}
 	return nil
 }
@@ -36,8 +38,8 @@ func (s *Service) Remove(ctx context.Context, id string) error {
 // RemoveUploadsOf has the files removed that the call of a run brought. The files themselves are deleted later.
 func (s *Service) RemoveUploadsOf(tx store.Tx, runID string) error { return removeUploadsOf(tx, runID) }
 
-// RemoveUnused deletes the files of artifacts that were removed, that no run names, and that a process has left which died
-// while it saved them.
+// RemoveUnused deletes the files of artifacts that were removed, that no run names, and that a process has left
+// which died while it saved them.
 func (s *Service) RemoveUnused(ctx context.Context) error {
 	var failed error
 	for after := ""; ; {
@@ -53,7 +55,8 @@ func (s *Service) RemoveUnused(ctx context.Context) error {
 	}
 }
 
-// remove deletes files, and then their rows. A save that is still under way finds that its row is gone, and removes its file.
+// remove deletes files, and then their rows. A save that is still under way finds that its row is gone, and removes
+// its file.
 func (s *Service) remove(ctx context.Context, list []unused) error {
 	if len(list) == 0 {
 		return nil

@@ -20,8 +20,8 @@ import (
 
 const (
 	idPrefix = "art_"
-	// saveTime bounds how long it takes to save a file. What is SAVING for longer than savingLife was left by a process that
-	// died.
+	// saveTime bounds how long it takes to save a file. What is SAVING for longer than savingLife was left by a
+	// process that died.
 	saveTime   = 30 * time.Minute
 	savingLife = time.Hour
 	// cleanUpTime bounds the attempt to remove what could not be saved; later RemoveUnused does it.
@@ -32,12 +32,16 @@ const (
 type Maker struct{ RunID, ClientID, NodeID string }
 
 // Save stores what content has, as agents.Files says. The run has to be on record.
-func (s *Service) Save(ctx context.Context, by Maker, name, mediaType string, content io.Reader) (agents.Artifact, error) {
+func (s *Service) Save(
+	ctx context.Context, by Maker, name, mediaType string, content io.Reader,
+) (agents.Artifact, error) {
 	return s.save(ctx, s.bucket.forAgents, by, name, mediaType, content)
 }
 
 // save waits for one of the places to write a file from.
-func (s *Service) save(ctx context.Context, places places, by Maker, name, mediaType string, content io.Reader) (agents.Artifact, error) {
+func (s *Service) save(
+	ctx context.Context, places places, by Maker, name, mediaType string, content io.Reader,
+) (agents.Artifact, error) {
 	ctx, cancel := context.WithTimeout(ctx, saveTime)
 	defer cancel()
 	a := &Artifact{Artifact: agents.Artifact{ID: idPrefix + ulid.Make().String(), NodeID: by.NodeID},
@@ -109,7 +113,8 @@ func (s *Service) tooLarge(a *Artifact) error {
 			"The file is larger than the %s that a file of a call may have (artifacts.maxBytes).", sizeText(s.MaxBytes))
 	}
 	return problem.New(problem.Unprocessable, problem.CodeArtifactTooLarge,
-		"What the agent made is larger than the %s that an artifact may have. Ask for less, or raise artifacts.maxBytes.", sizeText(s.MaxBytes))
+		"What the agent made is larger than the %s that an artifact may have. Ask for less, "+
+			"or raise artifacts.maxBytes.", sizeText(s.MaxBytes))
 }
 
 // whyUnwritten tells what the storage refuses from what its reader, read, or its caller ended.
@@ -151,7 +156,8 @@ func (s *Service) cleanUp(ctx context.Context, a *Artifact) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
 	defer cancel()
 	if err := s.remove(ctx, []unused{{a.ID, a.key}}); err != nil {
-		s.Log.Warn("what is left of a file that was not saved could not be removed; it is tried again in an hour", "artifact", a.ID, "error", err)
+		s.Log.Warn("what is left of a file that was not saved could not be removed; it is tried again in an hour",
+			"artifact", a.ID, "error", err)
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 	"gocloud.dev/blob"
 )
 
-// Nothing of a file runs where its link leads: it has an origin of its own, and may load nothing. What a browser shows it may
-// draw.
+// Nothing of a file runs where its link leads: it has an origin of its own, and may load nothing. What a browser
+// shows it may draw.
 const (
 	downloadPolicy = "sandbox; default-src 'none'"
 	shownPolicy    = downloadPolicy + "; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"

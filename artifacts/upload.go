@@ -9,9 +9,11 @@ import (
 	"beckon/internal/store"
 )
 
-// Upload stores a file that a call brings for the run that it asks for, before that is on record. RecordUploads or Discard must
-// follow; RemoveUnused removes the file of a process that died in between.
-func (s *Service) Upload(ctx context.Context, runID, clientID, name, mediaType string, content io.Reader) (agents.Artifact, error) {
+// Upload stores a file that a call brings for the run that it asks for, before that is on record. RecordUploads or
+// Discard must follow; RemoveUnused removes the file of a process that died in between.
+func (s *Service) Upload(
+	ctx context.Context, runID, clientID, name, mediaType string, content io.Reader,
+) (agents.Artifact, error) {
 	return s.save(ctx, s.bucket.forCalls, Maker{RunID: runID, ClientID: clientID}, name, mediaType, content)
 }
 
@@ -26,7 +28,8 @@ func (s *Service) RecordUploads(tx store.Tx, runID string, list []agents.Artifac
 	return err
 }
 
-// Discard removes files of a call whose run was not recorded. It leaves those alone whose run turns out to be on record.
+// Discard removes files of a call whose run was not recorded. It leaves those alone whose run turns out to be on
+// record.
 func (s *Service) Discard(ctx context.Context, list []agents.Artifact) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
 	defer cancel()
@@ -39,7 +42,8 @@ func (s *Service) Discard(ctx context.Context, list []agents.Artifact) {
 		err = s.remove(ctx, discarded)
 	}
 	if err != nil {
-		s.Log.Warn("the files of a call that was refused could not be removed; it is tried again later", "artifact", list[0].ID, "error", err)
+		s.Log.Warn("the files of a call that was refused could not be removed; it is tried again later",
+			"artifact", list[0].ID, "error", err)
 	}
 }
 

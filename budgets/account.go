@@ -45,7 +45,8 @@ type reservation struct {
 	amounts   map[string]int64 // by the id of the window
 	output    int64            // tokens that the answer may have
 	run       *runUse          // of its run
-	// isBorrowed says that it is in memory only: borrowed from what is reserved ahead (from), from what its run has, or both.
+	// isBorrowed says that it is in memory only: borrowed from what is reserved ahead (from), from what its run
+	// has, or both.
 	isBorrowed bool
 	from       *ahead
 
@@ -106,7 +107,8 @@ func (r *reservation) check(asked agents.ModelRequest) error {
 		}
 		if !priced {
 			return problem.New(problem.OverBudget, problem.CodeNoPrice,
-				"The model %q of agent %q has no price, and the budget %s of %s is in USD. Give the model a price in prices, which may be 0, or the budget tokens.",
+				"The model %q of agent %q has no price, and the budget %s of %s is in USD. "+
+					"Give the model a price in prices, which may be 0, or the budget tokens.",
 				asked.Model, asked.Agent, w.period, w.owner())
 		}
 	}
@@ -166,8 +168,8 @@ func (u used) of(w *window, reserved int64) int64 {
 	return u.usd
 }
 
-// fit decides how much is reserved in windows that have so much. It returns the window that leaves too little room, and how much
-// the request needs of it at least.
+// fit decides how much is reserved in windows that have so much. It returns the window that leaves too little room,
+// and how much the request needs of it at least.
 func (r *reservation) fit(all map[string]*taken) (none *window, needed int64) {
 	use := r.use
 	if r.isFlexible {

@@ -7,13 +7,14 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// ahead is what this process has reserved ahead, so that most requests need not wait for a commit. It is one reservation on record.
-// Requests borrow from it. What they have not used goes back to it at once, and what they have used is written soon after, for many
-// together.
+// ahead is what this process has reserved ahead, so that most requests need not wait for a commit. It is one
+// reservation on record. Requests borrow from it. What they have not used goes back to it at once, and what they
+// have used is written soon after, for many together.
 //
-// A process reserves ahead only in windows of many requests, of which half is left: twice what its requests need at the same time,
-// and an eighth of the limit at most. Where less than half is left it gives back what nobody has borrowed, with its next write, and
-// requests wait for a commit each. It gives back what it does not use within two seconds. When it dies, what it has counts as used.
+// A process reserves ahead only in windows of many requests, of which half is left: twice what its requests need at
+// the same time, and an eighth of the limit at most. Where less than half is left it gives back what nobody has
+// borrowed, with its next write, and requests wait for a commit each. It gives back what it does not use within two
+// seconds. When it dies, what it has counts as used.
 type ahead struct {
 	id        string
 	windows   map[string]*window
@@ -38,8 +39,16 @@ const (
 )
 
 func newAhead() *ahead {
-	return &ahead{id: aheadPrefix + ulid.Make().String(), windows: map[string]*window{}, free: map[string]int64{}, returning: map[string]int64{},
-		lent: map[string]int64{}, peak: map[string]int64{}, spent: map[string]spent{}, largest: map[string]int64{}}
+	return &ahead{
+		id:        aheadPrefix + ulid.Make().String(),
+		windows:   map[string]*window{},
+		free:      map[string]int64{},
+		returning: map[string]int64{},
+		lent:      map[string]int64{},
+		peak:      map[string]int64{},
+		spent:     map[string]spent{},
+		largest:   map[string]int64{},
+	}
 }
 
 // onRecord is what is reserved of a window by what the last write has left.
@@ -56,8 +65,8 @@ func (a *ahead) has(w *window, amount int64) bool {
 	return known != nil && known.limit == w.limit && a.free[w.id] >= amount
 }
 
-// borrow makes a reservation in memory, where there is enough reserved ahead in all windows of days and months, and the run's own are
-// in memory still.
+// borrow makes a reservation in memory, where there is enough reserved ahead in all windows of days and months, and
+// the run's own are in memory still.
 func (s *Service) borrow(r *reservation) bool {
 	use := r.use
 	if r.isFlexible {
@@ -95,7 +104,8 @@ func (s *Service) giveBack(r *reservation, u used) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := r.from
-	isThere := a != nil && s.ahead == a // else another process has taken this one for dead, and counts all of it as used
+	// else another process has taken this one for dead, and counts all of it as used
+	isThere := a != nil && s.ahead == a
 	for i := range r.windows {
 		w := &r.windows[i]
 		amount := r.amounts[w.id]
@@ -139,13 +149,21 @@ type share struct {
 	windows                       map[string]*window
 	record, free, returning, peak map[string]int64
 	spent                         map[string]spent
-	asked, extra, largest         map[string]int64 // what the write reserves for requests, what ahead, and the largest request
+	// what the write reserves for requests, what ahead, and the largest request
+	asked, extra, largest map[string]int64
 }
 
-// beginShare begins a write. It gives back what nobody has borrowed where little is left, where a request waits for it, or nobody
-// uses it. It is called with mu held; fresh is for a process that has nothing reserved ahead.
+// beginShare begins a write. It gives back what nobody has borrowed where little is left, where a request waits for
+// it, or nobody uses it. It is called with mu held; fresh is for a process that has nothing reserved ahead.
 func (s *Service) beginShare(batch []*operation, fresh *ahead) *share {
-	h := &share{ahead: s.ahead, isNew: s.ahead == nil, record: map[string]int64{}, asked: map[string]int64{}, extra: map[string]int64{}, largest: map[string]int64{}}
+	h := &share{
+		ahead:   s.ahead,
+		isNew:   s.ahead == nil,
+		record:  map[string]int64{},
+		asked:   map[string]int64{},
+		extra:   map[string]int64{},
+		largest: map[string]int64{},
+	}
 	if h.isNew {
 		h.ahead = fresh
 	}
@@ -169,14 +187,19 @@ func (s *Service) beginShare(batch []*operation, fresh *ahead) *share {
 		a.free[id] = keep
 		h.record[id] = a.onRecord(id)
 	}
-	h.windows, h.free, h.returning, h.peak, h.spent = maps.Clone(a.windows), maps.Clone(a.free), maps.Clone(a.returning), maps.Clone(a.peak), maps.Clone(a.spent)
+	h.windows = maps.Clone(a.windows)
+	h.free = maps.Clone(a.free)
+	h.returning = maps.Clone(a.returning)
+	h.peak = maps.Clone(a.peak)
+	h.spent = maps.Clone(a.spent)
 	if isLook {
 		maps.Copy(a.peak, a.lent)
 	}
 	return h
 }
 
-// isScarce reports whether less than half of a window was left when this process saw it last. It is called with mu held.
+// isScarce reports whether less than half of a window was left when this process saw it last. It is called with mu
+// held.
 func (s *Service) isScarce(w *window) bool { return s.known[w.id].taken > w.limit.Most/2 }
 
 // settleIn puts what is used and given back in the place of what was reserved ahead.
@@ -206,8 +229,8 @@ func (h *share) note(r *reservation) {
 	}
 }
 
-// reserve decides how much more is reserved ahead, nothing where the write has refused a request, and returns what is to be on
-// record then.
+// reserve decides how much more is reserved ahead, nothing where the write has refused a request, and returns what
+// is to be on record then.
 func (h *share) reserve(all map[string]*taken, windows map[string]*window, hasRefused bool) map[string]int64 {
 	for id, w := range windows {
 		has := all[id]

@@ -22,8 +22,8 @@ const (
 // Owners implements work.Claimant.
 func (s *Service) Owners(ctx context.Context) ([]string, error) { return s.storage.owners(ctx) }
 
-// RecoverFrom implements work.Claimant. What a dead instance has reserved counts as used: its requests may have been sent, and then
-// the provider asks for their price.
+// RecoverFrom implements work.Claimant. What a dead instance has reserved counts as used: its requests may have
+// been sent, and then the provider asks for their price.
 func (s *Service) RecoverFrom(ctx context.Context, instance string, confirm func(tx store.Tx) error) error {
 	for {
 		rows, err := s.storage.reservedBy(ctx, instance, recoverBatch)
@@ -36,8 +36,8 @@ func (s *Service) RecoverFrom(ctx context.Context, instance string, confirm func
 	}
 }
 
-// Reconcile implements work.Claimant. It releases the reservations that this instance has on record and does not hold: the commit
-// was in doubt, and no request was sent.
+// Reconcile implements work.Claimant. It releases the reservations that this instance has on record and does not
+// hold: the commit was in doubt, and no request was sent.
 func (s *Service) Reconcile(ctx context.Context) error {
 	rows, err := s.storage.reservedBy(ctx, s.instance(), recoverBatch)
 	if err != nil {
@@ -51,7 +51,9 @@ func (s *Service) Reconcile(ctx context.Context) error {
 }
 
 // settleRows ends reservations: all that they hold is used, or nothing.
-func (s *Service) settleRows(ctx context.Context, rows []reservationRow, confirm func(tx store.Tx) error, areUsed bool) error {
+func (s *Service) settleRows(
+	ctx context.Context, rows []reservationRow, confirm func(tx store.Tx) error, areUsed bool,
+) error {
 	ids := make([]string, len(rows))
 	for i, row := range rows {
 		ids[i] = row.ID

@@ -6,12 +6,12 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// runUse is what the requests of one run use of its perRun limits while that is in memory only, so that a run which ends at once
-// needs no row of its own. It is put on record when the run lasts longer, when it is put away, or when a request needs more than half
-// of a limit. From then on each request of the run waits for a commit.
+// runUse is what the requests of one run use of its perRun limits while that is in memory only, so that a run which
+// ends at once needs no row of its own. It is put on record when the run lasts longer, when it is put away, or when
+// a request needs more than half of a limit. From then on each request of the run waits for a commit.
 //
-// A process that dies before has left no row. So a run that is retried after a crash, and has no row, begins with half of its limit
-// used. All fields are guarded by the service's mu.
+// A process that dies before has left no row. So a run that is retried after a crash, and has no row, begins with
+// half of its limit used. All fields are guarded by the service's mu.
 type runUse struct {
 	account    *account
 	isInMemory bool // requests may borrow
@@ -22,7 +22,8 @@ type runUse struct {
 	isOnRecord bool         // record is committed
 }
 
-// runWindow is one limit of a run. lent is the amount reserved by requests in flight, used the amount that finished requests cost.
+// runWindow is one limit of a run. lent is the amount reserved by requests in flight, used the amount that finished
+// requests cost.
 type runWindow struct {
 	window
 	lent, used int64
@@ -39,7 +40,8 @@ func (u *runUse) has(w *window, amount int64) bool {
 		return false
 	}
 	known := u.find(w.id)
-	return known == nil && amount <= w.limit.Most/runShare || known != nil && known.lent+known.used <= w.limit.Most/runShare-amount
+	return known == nil && amount <= w.limit.Most/runShare ||
+		known != nil && known.lent+known.used <= w.limit.Most/runShare-amount
 }
 
 func (u *runUse) find(id string) *runWindow {
@@ -70,8 +72,8 @@ func (u *runUse) takeBack(s *Service, w *window, amount, used int64) {
 	u.settleIfDone(s)
 }
 
-// putOnRecord writes what is lent and used, and has later requests wait for a commit. done, which may be nil, is called when it is
-// written, or nothing is to be written.
+// putOnRecord writes what is lent and used, and has later requests wait for a commit. done, which may be nil, is
+// called when it is written, or nothing is to be written.
 func (u *runUse) putOnRecord(s *Service, done func()) {
 	s.mu.Lock()
 	isFirst, flush := u.isInMemory && u.timer != nil && !s.closing, false
@@ -91,7 +93,12 @@ func (u *runUse) putOnRecord(s *Service, done func()) {
 
 // enqueueRecord is called with mu held; see enqueue.
 func (u *runUse) enqueueRecord(s *Service, done func()) (flush bool) {
-	r := &reservation{id: "res_" + ulid.Make().String(), runID: u.account.runID, claim: u.account.claim, amounts: map[string]int64{}}
+	r := &reservation{
+		id:      "res_" + ulid.Make().String(),
+		runID:   u.account.runID,
+		claim:   u.account.claim,
+		amounts: map[string]int64{},
+	}
 	for _, w := range u.windows {
 		r.windows = append(r.windows, w.window)
 		r.amounts[w.id] = w.lent + w.used

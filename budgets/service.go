@@ -1,19 +1,21 @@
 // Package budgets knows what requests to models cost, and holds them within budgets.
 //
-// What a request can cost at most is reserved before it is sent, and settled after, in the database. The invariants are:
+// What a request can cost at most is reserved before it is sent, and settled after, in the database. The invariants
+// are:
 //
-//   - A window is one limit of one budget, in one day, month or run. Its row has what is used, and what is reserved. A reservation
-//     is made only while the row is locked, and only where used and reserved leave room for it: their sum never passes the limit,
-//     over all processes, unless a provider asks for more than the request could cost.
-//   - A reservation is made in all windows that hold it, or in none, and has a row of its own. Whoever deletes that row settles
-//     it, so that it is settled once: the process that made it, or another one when that is dead.
+//   - A window is one limit of one budget, in one day, month or run. Its row has what is used, and what is
+//     reserved. A reservation is made only while the row is locked, and only where used and reserved leave room for
+//     it: their sum never passes the limit, over all processes, unless a provider asks for more than the request
+//     could cost.
+//   - A reservation is made in all windows that hold it, or in none, and has a row of its own. Whoever deletes that
+//     row settles it, so that it is settled once: the process that made it, or another one when that is dead.
 //   - Of what a dead process had reserved nobody knows whether it was sent. It counts as used.
 //
-// A process also reserves a block ahead of its requests (type ahead), and requests borrow from the block in memory. The limits of a
-// single run are tracked in memory at first as well (type runUse).
+// A process also reserves a block ahead of its requests (type ahead), and requests borrow from the block in memory.
+// The limits of a single run are tracked in memory at first as well (type runUse).
 //
-// There is one write at a time. Requests that arrive meanwhile share the next write, and so the cost of its commit. A request that
-// no budget applies to does not use the database.
+// There is one write at a time. Requests that arrive meanwhile share the next write, and so the cost of its commit.
+// A request that no budget applies to does not use the database.
 package budgets
 
 import (
@@ -87,8 +89,8 @@ func New(c Config) *Service {
 	return s
 }
 
-// Close writes what is left to be settled, and gives back what is reserved ahead, as long as ctx lasts. What it cannot write counts
-// as used. Nothing is reserved any more.
+// Close writes what is left to be settled, and gives back what is reserved ahead, as long as ctx lasts. What it
+// cannot write counts as used. Nothing is reserved any more.
 func (s *Service) Close(ctx context.Context) error {
 	defer context.AfterFunc(ctx, s.stop)()
 	s.mu.Lock()

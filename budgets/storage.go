@@ -29,8 +29,8 @@ type windowRow struct {
 
 func (w windowRow) taken() taken { return taken{w.Used, w.Reserved, w.Warned, w.Exhausted} }
 
-// lock makes the windows that are not there, and returns what all have. Nobody else changes them before the commit. They come
-// sorted by id, so that two who lock several don't wait for each other.
+// lock makes the windows that are not there, and returns what all have. Nobody else changes them before the commit.
+// They come sorted by id, so that two who lock several don't wait for each other.
 func (storage) lock(tx store.Tx, windows []*window) (map[string]*taken, error) {
 	all := make(map[string]*taken, len(windows))
 	for some := range slices.Chunk(windows, rowsTogether) {
@@ -38,9 +38,11 @@ func (storage) lock(tx store.Tx, windows []*window) (map[string]*taken, error) {
 		for _, w := range some {
 			args = append(args, w.id, w.unknown, textOrNull(w.runID), millisOrNull(w))
 		}
-		rows, err := store.Rows[windowRow](tx, `INSERT INTO budget_windows (id, used, reserved, run_id, ends_at) VALUES `+
-			strings.Repeat("(?, ?, 0, ?, ?), ", len(some)-1)+`(?, ?, 0, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET used = budget_windows.used RETURNING id, used, reserved, warned, exhausted`, args...)
+		rows, err := store.Rows[windowRow](tx,
+			`INSERT INTO budget_windows (id, used, reserved, run_id, ends_at) VALUES `+
+				strings.Repeat("(?, ?, 0, ?, ?), ", len(some)-1)+`(?, ?, 0, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET used = budget_windows.used
+			RETURNING id, used, reserved, warned, exhausted`, args...)
 		if err != nil {
 			return nil, store.Wrap(err, "lock the windows of budgets")
 		}
@@ -62,7 +64,8 @@ func (storage) put(tx store.Tx, ids []string, all map[string]*taken) error {
 		}
 		err := tx.Exec(`INSERT INTO budget_windows (id, used, reserved, warned, exhausted) VALUES `+
 			strings.Repeat("(?, ?, ?, ?, ?), ", len(some)-1)+`(?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET used = excluded.used, reserved = excluded.reserved, warned = excluded.warned, exhausted = excluded.exhausted`, args...)
+			ON CONFLICT (id) DO UPDATE SET used = excluded.used, reserved = excluded.reserved, warned = excluded.warned,
+				exhausted = excluded.exhausted`, args...)
 		if err != nil {
 			return store.Wrap(err, "write the windows of budgets")
 		}
@@ -103,7 +106,8 @@ func (storage) remove(tx store.Tx, ids []string) (map[string]bool, error) {
 // take returns what the windows of these ids have; one that is not in the table has nothing.
 func (s storage) take(ctx context.Context, ids []string) (map[string]taken, error) {
 	all := map[string]taken{}
-	rows, err := store.Rows[windowRow](s.store.Read(ctx), "SELECT id, used, reserved, warned, exhausted FROM budget_windows WHERE id IN (?)", ids)
+	rows, err := store.Rows[windowRow](s.store.Read(ctx),
+		"SELECT id, used, reserved, warned, exhausted FROM budget_windows WHERE id IN (?)", ids)
 	for _, row := range rows {
 		all[row.ID] = row.taken()
 	}
@@ -116,7 +120,8 @@ type reservationRow struct {
 
 // reservedBy returns reservations of an instance.
 func (s storage) reservedBy(ctx context.Context, instance string, limit int) ([]reservationRow, error) {
-	rows, err := store.Rows[reservationRow](s.store.Read(ctx), "SELECT id, amounts FROM budget_reservations WHERE instance_id = ? ORDER BY id LIMIT ?", instance, limit)
+	rows, err := store.Rows[reservationRow](s.store.Read(ctx),
+		"SELECT id, amounts FROM budget_reservations WHERE instance_id = ? ORDER BY id LIMIT ?", instance, limit)
 	return rows, store.Wrap(err, "read reservations")
 }
 
@@ -125,8 +130,8 @@ func (s storage) owners(ctx context.Context) ([]string, error) {
 	return ids, store.Wrap(err, "look for processes with reservations")
 }
 
-// removeOld deletes the windows that ended before a time, and those of runs that have ended. unknown is what the ids of runs are
-// less than that may not be on record any more, or never were.
+// removeOld deletes the windows that ended before a time, and those of runs that have ended. unknown is what the
+// ids of runs are less than that may not be on record any more, or never were.
 func (s storage) removeOld(ctx context.Context, before int64, unknown string) error {
 	return s.store.Write(ctx, func(tx store.Tx) error {
 		if err := tx.Exec("DELETE FROM budget_windows WHERE ends_at < ?", before); err != nil {
@@ -160,7 +165,8 @@ func (storage) end(tx store.Tx, ids []string, reserved map[string]int64, areUsed
 		if areUsed {
 			used = amount
 		}
-		if err := tx.Exec("UPDATE budget_windows SET reserved = reserved - ?, used = used + ? WHERE id = ?", amount, used, id); err != nil {
+		if err := tx.Exec("UPDATE budget_windows SET reserved = reserved - ?, used = used + ? WHERE id = ?",
+			amount, used, id); err != nil {
 			return store.Wrap(err, "settle reservations")
 		}
 	}

@@ -14,7 +14,8 @@ type Owned struct {
 	Budget *spend.Budget
 }
 
-// Use is how much of a limit is used up, in USD or tokens. Of a limit of runs there is only the limit: each run has its own.
+// Use is how much of a limit is used up, in USD or tokens. Of a limit of runs there is only the limit: each run has
+// its own.
 type Use struct {
 	Scope    string   `json:"scope" enum:"client,agent,server"`
 	ID       *string  `json:"id" doc:"Of the client or agent; null for the server."`
@@ -78,8 +79,8 @@ func (s *Service) useOf(w *window, has taken) Use {
 // timeFormat is RFC 3339 in UTC with milliseconds.
 const timeFormat = "2006-01-02T15:04:05.000Z"
 
-// Check reports, before a run is started, that a budget which holds it has nothing left. agentID is "" for a flow. It asks the
-// database only where this process has not seen anything left.
+// Check reports, before a run is started, that a budget which holds it has nothing left. agentID is "" for a flow.
+// It asks the database only where this process has not seen anything left.
 func (s *Service) Check(ctx context.Context, clientID, agentID string) error {
 	budgets := s.Budgets(clientID, agentID)
 	if !budgets.Client.IsSet() && !budgets.Agent.IsSet() && !budgets.Server.IsSet() {

@@ -32,7 +32,11 @@ func (s *Service) windowsOf(budgets InForce, clientID, agentID, runID string) (l
 	for _, one := range []struct {
 		scope, of string
 		budget    *spend.Budget
-	}{{ScopeAgent, agentID, budgets.Agent}, {ScopeClient, clientID, budgets.Client}, {ScopeServer, "", budgets.Server}} {
+	}{
+		{ScopeAgent, agentID, budgets.Agent},
+		{ScopeClient, clientID, budgets.Client},
+		{ScopeServer, "", budgets.Server},
+	} {
 		one.budget.Each(func(period string, limit spend.Limit) {
 			if period != spend.PerRun || runID != "" {
 				list = append(list, s.window(one.scope, one.of, period, limit, runID))
@@ -91,24 +95,29 @@ func (w *window) owner() string {
 	return fmt.Sprintf("%s %q", w.scope, w.of)
 }
 
-// exhausted says that the window has no room for a request that needs so much. Whether it is there again when requests under way
-// are settled, at the end of the window, or never, depends on what it has.
+// exhausted says that the window has no room for a request that needs so much. Whether it is there again when
+// requests under way are settled, at the end of the window, or never, depends on what it has.
 func (w *window) exhausted(now time.Time, taken taken, needed int64) *problem.Error {
 	over := func(format string, args ...any) *problem.Error {
 		return problem.New(problem.OverBudget, problem.CodeBudgetExhausted, format, args...)
 	}
 	switch {
 	case needed > w.limit.Most:
-		return over("A request of this agent can cost up to %s, and the budget %s of %s is %s. Raise the budget, set or lower the agent's maxTokens, or shorten its prompt.",
+		return over("A request of this agent can cost up to %s, and the budget %s of %s is %s. Raise the budget, "+
+			"set or lower the agent's maxTokens, or shorten its prompt.",
 			w.limit.Shown(needed), w.period, w.owner(), w.limit)
 	case w.runID != "" && taken.used+needed > w.limit.Most:
-		return over("The run has used up its budget: %s of %s is %s. Raise it, or ask for less.", w.period, w.owner(), w.limit)
+		return over("The run has used up its budget: %s of %s is %s. Raise it, or ask for less.",
+			w.period, w.owner(), w.limit)
 	case taken.used+max(needed, 1) <= w.limit.Most:
-		return over("The budget %s of %s (%s) is reserved by requests that are under way. Try again in a moment.", w.period, w.owner(), w.limit).After(retryReserved)
+		return over("The budget %s of %s (%s) is reserved by requests that are under way. Try again in a moment.",
+			w.period, w.owner(), w.limit).After(retryReserved)
 	}
 	if left := w.limit.Most - taken.used; left > 0 {
-		return over("Of the budget %s of %s (%s), %s is left, and this request can cost up to %s. It is there again at %s, or when it is raised.",
-			w.period, w.owner(), w.limit, w.limit.Shown(left), w.limit.Shown(needed), w.endsAt.Format("2006-01-02 15:04 MST")).After(w.wait(now))
+		return over("Of the budget %s of %s (%s), %s is left, and this request can cost up to %s. "+
+			"It is there again at %s, or when it is raised.",
+			w.period, w.owner(), w.limit, w.limit.Shown(left), w.limit.Shown(needed),
+			w.endsAt.Format("2006-01-02 15:04 MST")).After(w.wait(now))
 	}
 	return over("The budget %s of %s (%s) is used up. It is there again at %s, or when it is raised.",
 		w.period, w.owner(), w.limit, w.endsAt.Format("2006-01-02 15:04 MST")).After(w.wait(now))

@@ -64,7 +64,8 @@ func (s *Service) reserve(ctx context.Context, r *reservation) error {
 }
 
 var errUnrecorded = problem.New(problem.Unavailable, problem.CodeStorageUnavailable,
-	"What the request may cost could not be recorded, and so it was not sent. Try again in a moment.").After(retryReserved)
+	"What the request may cost could not be recorded, and so it was not sent. "+
+		"Try again in a moment.").After(retryReserved)
 
 // settle puts what was used in the place of what was reserved. It does not wait.
 func (s *Service) settle(r *reservation, u used) {
@@ -94,7 +95,8 @@ func (s *Service) submit(o *operation) {
 	}
 }
 
-// enqueue has the next write take an operation. Where it reports true the caller has to flush. It is called with mu held.
+// enqueue has the next write take an operation. Where it reports true the caller has to flush. It is called with mu
+// held.
 func (s *Service) enqueue(o *operation) (isFirst bool) {
 	s.idle.Add(1)
 	s.waiting = append(s.waiting, o)
@@ -221,7 +223,8 @@ func (w *write) involve(batch []*operation) (ended []string) {
 	return ended
 }
 
-// make makes reservations where there is room. full are the windows that have none, not even without what others have reserved.
+// make makes reservations where there is room. full are the windows that have none, not even without what others
+// have reserved.
 func (w *write) make(tx store.Tx, batch []*operation) (full map[string]bool, hasRefused bool, err error) {
 	now := w.Now()
 	full = map[string]bool{}
@@ -329,10 +332,24 @@ func (s *Service) tellOf(tx store.Tx, w *window, has *taken, kind string) error 
 		words, code = "is used up by 80 % or more", codeWarning
 	}
 	use := s.useOf(w, *has)
-	data := map[string]any{"scope": w.scope, "id": orNull(w.of), "period": w.period, "unit": use.Unit, "limit": use.Limit, "used": use.Used,
-		"reserved": use.Reserved, "runId": orNull(w.runID), "resetsAt": use.ResetsAt}
-	failure := problem.Failure{Code: code, Message: "The budget " + w.period + " of " + w.owner() + " (" + w.limit.String() + ") " + words + "."}
-	s.Log.Warn("a budget "+words, "scope", w.scope, "id", w.of, "period", w.period, "limit", w.limit.String(), "used", w.limit.Shown(has.used), "run_id", w.runID)
+	data := map[string]any{
+		"scope":    w.scope,
+		"id":       orNull(w.of),
+		"period":   w.period,
+		"unit":     use.Unit,
+		"limit":    use.Limit,
+		"used":     use.Used,
+		"reserved": use.Reserved,
+		"runId":    orNull(w.runID),
+		"resetsAt": use.ResetsAt,
+	}
+	failure := problem.Failure{
+		Code:    code,
+		Message: "The budget " + w.period + " of " + w.owner() + " (" + w.limit.String() + ") " + words + ".",
+	}
+	s.Log.Warn("a budget "+words,
+		"scope", w.scope, "id", w.of, "period", w.period, "limit", w.limit.String(), "used",
+		w.limit.Shown(has.used), "run_id", w.runID)
 	return s.Tell(tx, kind, about, failure, data)
 }
 

@@ -11,9 +11,9 @@ import (
 	"beckon/runs"
 )
 
-// TryAgain starts a run of a client with just the input of another run of it, for an administrator, and returns its ID as soon as it is
-// recorded. Nothing makes a prompt of that input again: no template, no command, no source. It counts as a call of the client, and its
-// limits apply.
+// TryAgain starts another run with the input of a run, for an administrator, and returns its ID as soon as it is
+// recorded. The input is used as it is: no template, command or source changes it. The run counts as a call of the
+// client, and the client's limits apply.
 func (s *Service) TryAgain(ctx context.Context, run *runs.Run) (runID string, err error) {
 	spans := fence.All(run.Input)
 	if run.Fence != nil {
@@ -23,6 +23,11 @@ func (s *Service) TryAgain(ctx context.Context, run *runs.Run) (runID string, er
 		return Prompt{Text: run.Input, Agent: run.WorkflowID, isOwn: true, spans: spans}, nil
 	}
 	channel := &Channel{Source: runs.SourcePage, Verify: trustClientID, Prompt: same, Reply: negotiateReply}
-	r := &Request{ClientID: run.ClientID, Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, ReceivedAt: time.Now(), isAgain: true}
+	r := &Request{
+		ClientID:   run.ClientID,
+		Header:     http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
+		ReceivedAt: time.Now(),
+		isAgain:    true,
+	}
 	return s.try(ctx, channel, r)
 }

@@ -87,7 +87,8 @@ func isTextType(name string) bool {
 	case "application/xml", "application/yaml", "application/x-yaml", "application/x-ndjson", "application/ndjson":
 		return true
 	}
-	return strings.HasPrefix(name, "text/") || strings.HasPrefix(name, "application/") && strings.HasSuffix(name, "+xml")
+	return strings.HasPrefix(name, "text/") ||
+		strings.HasPrefix(name, "application/") && strings.HasSuffix(name, "+xml")
 }
 
 // toUTF8 converts a body to UTF-8 and removes its byte order mark. It also returns how to read the result: a body that
@@ -173,5 +174,6 @@ func checkUTF8(body []byte) error {
 // in bytes.
 func lineAndColumn(body []byte, offset int64) string {
 	before := body[:min(max(offset, 0), int64(len(body)))]
-	return fmt.Sprintf("line %d, column %d", 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n'))
+	return fmt.Sprintf("line %d, column %d", 1+bytes.Count(before, []byte("\n")),
+		len(before)-bytes.LastIndexByte(before, '\n'))
 }

@@ -31,7 +31,8 @@ var decoders = map[string]func(in io.Reader) (io.Reader, error){
 	"deflate": newDeflateReader,
 	"br":      func(in io.Reader) (io.Reader, error) { return brotli.NewReader(in), nil },
 	"zstd": func(in io.Reader) (io.Reader, error) {
-		d, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecoderLowmem(true))
+		d, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1),
+			zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return nil, err
 		}
@@ -62,7 +63,8 @@ func encodingsOf(values []string) (list []string, err error) {
 			case decoders[name] == nil || len(list) == maxEncodings:
 				return nil, problem.New(problem.Unsupported, problem.CodeUnsupportedEncoding,
 					"Beckon does not support the body's Content-Encoding. "+
-						"Send the body uncompressed, or with gzip, deflate, br or zstd, and at most %d of them.", maxEncodings)
+						"Send the body uncompressed, or with gzip, deflate, br or zstd, and at most %d of them.",
+					maxEncodings)
 			default:
 				list = append(list, name)
 			}
@@ -173,9 +175,12 @@ func decodingError(encodings string, err error) error {
 
 // hintAtGzip returns err, or a clearer problem if a body cannot be read because it is gzip without a Content-Encoding.
 func (r *Request) hintAtGzip(err error) error {
-	unreadable := []string{problem.CodeInvalidUTF8, problem.CodeInvalidJSON, problem.CodeInvalidForm, problem.CodeInvalidText}
+	unreadable := []string{
+		problem.CodeInvalidUTF8, problem.CodeInvalidJSON, problem.CodeInvalidForm, problem.CodeInvalidText,
+	}
 	p := problem.Of(err)
-	if !bytes.HasPrefix(r.Body, []byte("\x1f\x8b")) || r.Header.Get("Content-Encoding") != "" || !slices.Contains(unreadable, p.Code) {
+	if !bytes.HasPrefix(r.Body, []byte("\x1f\x8b")) || r.Header.Get("Content-Encoding") != "" ||
+		!slices.Contains(unreadable, p.Code) {
 		return err
 	}
 	return problem.New(p.Kind, p.Code, "The body looks like gzip. Set Content-Encoding: gzip, or send it uncompressed.")
@@ -183,5 +188,6 @@ func (r *Request) hintAtGzip(err error) error {
 
 func invalidEncoding(name string, err error) error {
 	return problem.New(problem.Invalid, problem.CodeInvalidEncoding,
-		"The body is not valid %s, or it is cut off. Content-Encoding must name the encoding that the body has.", name).Because(err)
+		"The body is not valid %s, or it is cut off. Content-Encoding must name the encoding that the body has.",
+		name).Because(err)
 }

@@ -220,5 +220,6 @@ func invalidJSON(body []byte, err error) error {
 			reason = "there is a syntax error, or text after the end"
 		}
 	}
-	return problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body is not valid JSON: %s (%s).", reason, lineAndColumn(body, offset))
+	return problem.New(problem.Invalid, problem.CodeInvalidJSON,
+		"The body is not valid JSON: %s (%s).", reason, lineAndColumn(body, offset))
 }

@@ -151,7 +151,8 @@ func (f *formReader) readFile(sent sentFile, cs *charset, left *int64) (field, e
 		return f.onFile(sent)
 	}
 	content := bufio.NewReaderSize(sent.content, textHead)
-	if isTextType(sent.mediaType) || strings.HasSuffix(sent.mediaType, "json") || sent.mediaType == "application/octet-stream" {
+	if isTextType(sent.mediaType) || strings.HasSuffix(sent.mediaType, "json") ||
+		sent.mediaType == "application/octet-stream" {
 		head, _ := content.Peek(textHead) // reading the rest returns the same error
 		if cs != nil || isText(wholeRunes(head)) {
 			all, err := f.readText(content, left)

@@ -35,7 +35,8 @@ func ReadRunPrompt(r *Request) (Prompt, error) {
 	}
 	d := newDecoder(body)
 	if d.PeekKind() != jsontext.KindBeginObject {
-		return Prompt{}, problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body must be a JSON object, such as {\"input\": \"…\"}.")
+		return Prompt{}, problem.New(problem.Invalid, problem.CodeInvalidJSON,
+			"The body must be a JSON object, such as {\"input\": \"…\"}.")
 	}
 	found, err := readMembers(body, d, runMembers)
 	if err != nil {

@@ -5,11 +5,11 @@
 // Start does these steps, in this order:
 //
 //  1. The Channel verifies the request. Until then, the call counts against no limit of a client.
-//  2. The call takes its Lease: one call of the client's rate limit, memory for its body, and a slot for a run, or for a
-//     run that is being queued.
+//  2. The call takes its Lease: one call of the client's rate limit, memory for its body, and a slot for a run, or
+//     for a run that is being queued.
 //  3. The Channel makes the prompt, and the client's allowed agents are checked.
-//  4. The run starts in this process, or is put into the queue. If the Idempotency-Key was used before, no run is started,
-//     and the Call has the run of the first call.
+//  4. The run starts in this process, or is put into the queue. If the Idempotency-Key was used before, no run is
+//     started, and the Call has the run of the first call.
 //
 // A Lease has two parts. That of the call is released when the response is written (Call.Close), that of the run when
 // the run ends, which may be long after the caller has disconnected. If no run starts in this process, Start releases
@@ -54,7 +54,7 @@ type Catalog struct {
 	Agents   *agents.Set
 }
 
-// Config is what a Service is made of.
+// Config has the dependencies and settings of a Service.
 type Config struct {
 	Catalog      func() Catalog // returns the configuration in force; called once for each call
 	Runs         *runs.Service
@@ -64,10 +64,11 @@ type Config struct {
 	Sessions     *sessions.Service // of clients with agents that remember; nil for none
 	Kept         *kept.Service     // the latest requests of clients that keep them; nil keeps none
 	Metrics      *telemetry.Metrics
-	MaxBodyBytes int64        // for clients without a limit of their own
-	Senders      senders.Set  // the vendors that calls may come from; nil is all, without access to keys and certificates
-	PublicURL    string       // the URL at which callers reach the gateway
-	Log          *slog.Logger // nil for none
+	MaxBodyBytes int64 // for clients without a limit of their own
+	// the vendors that calls may come from; nil is all, without access to keys and certificates
+	Senders   senders.Set
+	PublicURL string       // the URL at which callers reach the gateway
+	Log       *slog.Logger // nil for none
 	// Fetch gets a URL without following redirects; nil if nothing may be fetched.
 	Fetch      func(ctx context.Context, url string) ([]byte, error)
 	Challenges *forms.Challenges // of forms; nil refuses forms that have one

@@ -33,9 +33,20 @@ type Channel struct {
 // The channels that every gateway has. Others, such as schedule, are used by this package only.
 var (
 	// Webhook is for systems that call a client's webhook. The client says how they authenticate (Client.Auth).
-	Webhook = &Channel{Source: runs.SourceWebhook, Verify: verifyWebhook, Prompt: promptOfWebhook, Reply: negotiateReply}
+	Webhook = &Channel{
+		Source: runs.SourceWebhook,
+		Verify: verifyWebhook,
+		Prompt: promptOfWebhook,
+		Reply:  negotiateReply,
+	}
 	// API is for programs that call the runs API with a client's bearer token.
-	API = &Channel{Source: runs.SourceAPI, Queues: true, Verify: verifyToken, Prompt: promptForRun, Reply: negotiateReply}
+	API = &Channel{
+		Source: runs.SourceAPI,
+		Queues: true,
+		Verify: verifyToken,
+		Prompt: promptForRun,
+		Reply:  negotiateReply,
+	}
 	// Page is for people who are signed in and try a client on its page. They need no token of it.
 	Page = &Channel{Source: runs.SourcePage, Verify: trustClientID, Prompt: promptOfWebhook, Reply: negotiateReply}
 	// Form is for visitors of web pages, who send a client's form. They prove nothing but that they know its public
@@ -53,7 +64,8 @@ var (
 // Unauthorized refuses a call of a client's webhook. It is the same for a missing token, a wrong one and a client that
 // does not exist, so that nobody finds out which clients there are.
 var Unauthorized = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
-	"The call is not authenticated as the settings of its client require (auth; a bearer token by default), or there is no such client. "+
+	"The call is not authenticated as the settings of its client require (auth; a bearer token by default), "+
+		"or there is no such client. "+
 		"The page Refused shows what was tried.")
 
 // InvalidToken is Unauthorized for routes without a client in their path.

@@ -50,7 +50,9 @@ func (s *Service) Erase(ctx context.Context, d runs.DataSubject) (e Erased, err 
 const VisitorName = "visitor"
 
 // EraseNoted calls Erase, and adds an entry to the audit list. It does not stop if ctx is canceled.
-func (s *Service) EraseNoted(ctx context.Context, editor *catalog.Editor, who string, d runs.DataSubject) (Erased, error) {
+func (s *Service) EraseNoted(
+	ctx context.Context, editor *catalog.Editor, who string, d runs.DataSubject,
+) (Erased, error) {
 	if err := d.Check(); err != nil {
 		return Erased{}, err
 	}

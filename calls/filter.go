@@ -33,7 +33,7 @@ func SkipReason(skipped string) string {
 	return "The client's filter does not let this call through."
 }
 
-// SkipCode is the code under which a skipped call is listed with those that are refused.
+// SkipCode returns the code under which a skipped call appears in the list of refused calls.
 func SkipCode(skipped string) string {
 	switch skipped {
 	case SkippedEmpty:

@@ -19,9 +19,11 @@ import (
 // The problems of forms that their callers can tell apart.
 var (
 	// ErrNoForm is for a key that no client has.
-	ErrNoForm = problem.New(problem.NotFound, problem.CodeFormNotFound, "There is no form at this address. Its key may have been replaced.")
+	ErrNoForm = problem.New(problem.NotFound, problem.CodeFormNotFound,
+		"There is no form at this address. Its key may have been replaced.")
 	errOrigin = problem.New(problem.Denied, problem.CodeOriginNotAllowed,
-		"The form was sent from a page whose origin the client does not list (form.origins), or that does not say its origin.")
+		"The form was sent from a page whose origin the client does not list (form.origins), "+
+			"or that does not say its origin.")
 )
 
 // verifyForm returns the client whose form has the request's key. It checks the origin of the page and the limits of
@@ -54,13 +56,15 @@ func checkForm(ctx context.Context, c *Call) error {
 		return nil
 	}
 	if len(wrong) > 0 {
-		p := problem.New(problem.Unprocessable, problem.CodeInvalidFields, "Some fields of the form are not valid: errors lists them.")
+		p := problem.New(problem.Unprocessable, problem.CodeInvalidFields,
+			"Some fields of the form are not valid: errors lists them.")
 		p.Fields = wrong
 		return p
 	}
 	if form.Challenge != "" {
 		if c.service.Challenges == nil {
-			return problem.New(problem.Unavailable, problem.CodeChallengeUnavailable, "Challenges of forms cannot be verified.")
+			return problem.New(problem.Unavailable, problem.CodeChallengeUnavailable,
+				"Challenges of forms cannot be verified.")
 		}
 		if err := c.service.Challenges.Use(ctx, form, c.Client.ID, submission.Solution, r.Address); err != nil {
 			return err
@@ -91,7 +95,8 @@ func formValues(r *Request) (values []forms.Value, err error) {
 		values = valuesOf(fields)
 	default:
 		return nil, problem.New(problem.Unsupported, problem.CodeUnsupportedMediaType,
-			"Send a form: application/x-www-form-urlencoded, multipart/form-data, or a JSON object as application/json.")
+			"Send a form: application/x-www-form-urlencoded, multipart/form-data, "+
+				"or a JSON object as application/json.")
 	}
 	if len(values) > forms.MaxFields {
 		return nil, invalidForm("The form has more fields than a form may have.")
@@ -101,7 +106,12 @@ func formValues(r *Request) (values []forms.Value, err error) {
 
 func valuesOf(fields []field) (values []forms.Value) {
 	for _, f := range fields {
-		values = append(values, forms.Value{Name: f.name, Text: f.value, IsFile: f.isBinary || f.fileName != "", Bytes: f.bytes})
+		values = append(values, forms.Value{
+			Name:   f.name,
+			Text:   f.value,
+			IsFile: f.isBinary || f.fileName != "",
+			Bytes:  f.bytes,
+		})
 	}
 	return values
 }

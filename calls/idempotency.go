@@ -81,7 +81,8 @@ func (c *Call) Accepted() *senders.Answer {
 func (c *Call) findOriginal(ctx context.Context, first *runs.Duplicate) (err error) {
 	if !first.Same {
 		return problem.New(problem.Unprocessable, problem.CodeIdempotencyKeyReused,
-			"This Idempotency-Key has been used for another request within the last 24 hours. Use a new one for each request.")
+			"This Idempotency-Key has been used for another request within the last 24 hours. "+
+				"Use a new one for each request.")
 	}
 	if c.Original, err = c.service.Runs.Get(ctx, first.RunID); err != nil {
 		return err
@@ -91,7 +92,8 @@ func (c *Call) findOriginal(ctx context.Context, first *runs.Duplicate) (err err
 	}
 	if !c.IsAsync() && !c.request.Stream && !c.Original.Status.Ended() {
 		return problem.New(problem.Conflict, problem.CodeIdempotencyInFlight,
-			"The first call with this Idempotency-Key is still running. Its run is at /api/v1/runs/%s; try again when that has ended.",
+			"The first call with this Idempotency-Key is still running. Its run is at /api/v1/runs/%s; "+
+				"try again when that has ended.",
 			c.Original.ID).After(retryInProgress)
 	}
 	return nil

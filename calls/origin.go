@@ -27,7 +27,8 @@ var originLabels = []string{"number", "commit", "after", "ref", "branch", "into"
 // origin returns the events.Origin of the run: a summary of the call's event, which is recorded with the run so that
 // its answer can be sent to where the event came from. It is nil for a client without a source.
 func (c *Call) origin() json.RawMessage {
-	if !c.Client.HasSource() || c.Client.Sender == nil || c.channel != Webhook && c.channel != Page && c.channel != Form {
+	if !c.Client.HasSource() || c.Client.Sender == nil ||
+		c.channel != Webhook && c.channel != Page && c.channel != Form {
 		return nil
 	}
 	e := c.request.event(c.Client)

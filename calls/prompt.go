@@ -24,7 +24,8 @@ const (
 
 // Prompt is what a request asks for. All but Text may be empty.
 type Prompt struct {
-	Text      string // valid UTF-8; blank if the call brings none, until Service.prompt takes that of the client or agent
+	// valid UTF-8; blank if the call brings none, until Service.prompt takes that of the client or agent
+	Text      string
 	Agent     string // the ID of the agent or flow that the call asks for; it need not exist
 	SessionID string
 	Metadata  json.RawMessage // a JSON object of at most 16 KiB
@@ -33,9 +34,10 @@ type Prompt struct {
 	Fence     *fence.Fence    // marks the parts of Text that are data for the model; nil if the client is trusted
 	Skipped   string          // why the call starts no run: SkippedByFilter, …; "" if it starts one
 
-	isFromSource bool        // the client's source made Text of the event
-	isOwn        bool        // the operator wrote Text, except for spans; if false, all of Text is data of third parties
-	spans        fence.Spans // the parts of Text that are data of third parties
+	isFromSource bool // the client's source made Text of the event
+	// the operator wrote Text, except for spans; if false, all of Text is data of third parties
+	isOwn bool
+	spans fence.Spans // the parts of Text that are data of third parties
 }
 
 // Marked returns Text as a model gets it: markers enclose the parts that third parties wrote.
@@ -43,7 +45,9 @@ func (p Prompt) Marked() string { return p.Fence.Mark(p.Text) }
 
 // prompt makes the prompt of a request whose body has been read, and chooses the agent or flow that gets it. It makes
 // only a few prompts of large bodies at a time, since a parsed document takes many times the memory of its body.
-func (s *Service) prompt(channel *Channel, client *clients.Member, catalog Catalog, r *Request) (p Prompt, agent string, err error) {
+func (s *Service) prompt(
+	channel *Channel, client *clients.Member, catalog Catalog, r *Request,
+) (p Prompt, agent string, err error) {
 	if len(r.Body) > largeBody {
 		s.largePromptSlots <- struct{}{}
 		defer func() { <-s.largePromptSlots }()
@@ -132,7 +136,8 @@ func useStoredPrompt(client *clients.Member, all commands.Set, p *Prompt) error 
 	command, ok := all[client.CommandID]
 	if !ok {
 		return problem.New(problem.Unavailable, problem.CodeCommandUnavailable,
-			"The command %q of this client cannot be used now: its configuration has an error, which the log names.", client.CommandID)
+			"The command %q of this client cannot be used now: its configuration has an error, which the log names.",
+			client.CommandID)
 	}
 	if isBlank(p.Text) {
 		p.Text = command.Prompt
@@ -215,7 +220,8 @@ func checkText(text string) error {
 func isBlank(text string) bool { return strings.TrimSpace(text) == "" }
 
 func errUTF8() error {
-	return problem.New(problem.Invalid, problem.CodeInvalidUTF8, "The text is not valid UTF-8. Convert it before you send it.")
+	return problem.New(problem.Invalid, problem.CodeInvalidUTF8,
+		"The text is not valid UTF-8. Convert it before you send it.")
 }
 
 // invalidParameter returns a problem about one parameter: name and the message make a sentence.
@@ -254,14 +260,16 @@ func checkAgentID(id string) error {
 	for i := range len(id) {
 		c := id[i]
 		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' && i > 0) || i >= maxAgentID {
-			return invalidParameter("agent", "must be the id of an agent or flow: at most %d lower-case letters, digits and hyphens", maxAgentID)
+			return invalidParameter("agent",
+				"must be the id of an agent or flow: at most %d lower-case letters, digits and hyphens", maxAgentID)
 		}
 	}
 	return nil
 }
 
 func checkSessionID(id string) error {
-	if !utf8.ValidString(id) || utf8.RuneCountInString(id) > maxSessionID || strings.ContainsFunc(id, unicode.IsControl) {
+	if !utf8.ValidString(id) || utf8.RuneCountInString(id) > maxSessionID ||
+		strings.ContainsFunc(id, unicode.IsControl) {
 		return invalidParameter("sessionId", "must be at most %d characters, without control characters", maxSessionID)
 	}
 	return nil

@@ -18,7 +18,8 @@ func (c *Call) isByAdmin() bool {
 	return c.channel == Page || c.channel == replayedRun || c.request.isAgain
 }
 
-// KeptOfRun returns the kept request of a run; of a replay, the request that it repeats. The error is a NotFound where it is not kept.
+// KeptOfRun returns the kept request of a run; of a replay, the request that it repeats. The error is a NotFound
+// where it is not kept.
 func (s *Service) KeptOfRun(ctx context.Context, run *runs.Run) (kept.Request, error) {
 	switch {
 	case run.ReplayOf == "":
@@ -29,7 +30,8 @@ func (s *Service) KeptOfRun(ctx context.Context, run *runs.Run) (kept.Request, e
 	return s.Kept.Get(ctx, run.ClientID, run.ReplayOf)
 }
 
-// ReplayRun starts a run with the kept request of another one, as its client is now, and returns its ID as soon as it is recorded.
+// ReplayRun starts a run with the kept request of another one, as its client is now, and returns its ID as soon as
+// it is recorded.
 func (s *Service) ReplayRun(ctx context.Context, runID string) (string, error) {
 	run, err := s.Runs.Get(ctx, runID)
 	if err != nil {
@@ -62,7 +64,16 @@ func (s *Service) replay(ctx context.Context, k kept.Request) (string, error) {
 	if k.Source == runs.SourceAPI {
 		channel = replayedRun
 	}
-	r := &Request{Method: k.Method, ClientID: k.ClientID, Agent: k.Agent, Header: k.Header, Query: k.Query, Body: k.Body, ReceivedAt: time.Now(), replayOf: k.ID}
+	r := &Request{
+		Method:     k.Method,
+		ClientID:   k.ClientID,
+		Agent:      k.Agent,
+		Header:     k.Header,
+		Query:      k.Query,
+		Body:       k.Body,
+		ReceivedAt: time.Now(),
+		replayOf:   k.ID,
+	}
 	if k.RunID != "" {
 		r.replayOf = k.RunID
 	}

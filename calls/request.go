@@ -34,8 +34,8 @@ type Request struct {
 	// ReadBody.
 	Read func(limit int64, held *memory.Reservation) ([]byte, error)
 
-	// Open opens a body of at most limit bytes, to be read piece by piece; its errors are problems. It is called at most once, in
-	// place of Read.
+	// Open opens a body of at most limit bytes, to be read piece by piece; its errors are problems. It is called at
+	// most once, in place of Read.
 	Open func(limit int64) (io.ReadCloser, error)
 
 	RequestID string // X-Request-Id of the answer
@@ -90,7 +90,8 @@ func (r *Request) open(maxFile, maxText int64) (io.ReadCloser, error) {
 
 // TooLarge returns the problem of a body of more than limit bytes.
 func TooLarge(limit int64) error {
-	return problem.New(problem.TooLarge, problem.CodeBodyTooLarge, "The body is larger than the %d bytes that this client may send (maxBodyBytes).", limit)
+	return problem.New(problem.TooLarge, problem.CodeBodyTooLarge,
+		"The body is larger than the %d bytes that this client may send (maxBodyBytes).", limit)
 }
 
 // readBody reads and decodes the body. The client may send only so many bodies at the same time. That limit is not

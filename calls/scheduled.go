@@ -15,8 +15,13 @@ var schedule = &Channel{Source: runs.SourceSchedule, Queues: true, Verify: trust
 // ScheduledRun returns the run that a client's schedule starts: the prompt of the client or its command, on its
 // agent. The client's rate limit does not apply, because there is no caller to slow down.
 func (s *Service) ScheduledRun(ctx context.Context, clientID string) (runs.Request, error) {
-	c := &Call{request: &Request{ClientID: clientID, ReceivedAt: time.Now(), service: s}, channel: schedule, service: s, catalog: s.Catalog(),
-		lease: newLease(s.Memory)}
+	c := &Call{
+		request: &Request{ClientID: clientID, ReceivedAt: time.Now(), service: s},
+		channel: schedule,
+		service: s,
+		catalog: s.Catalog(),
+		lease:   newLease(s.Memory),
+	}
 	defer c.Close()
 	var err error
 	if c.Client, err = schedule.Verify(ctx, c.catalog.Clients, c.request); err != nil {

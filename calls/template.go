@@ -58,7 +58,11 @@ func templateData(t *render.Template, c *clients.Member, r *Request, kind bodyKi
 	if name == "" {
 		name = c.ID
 	}
-	data := map[string]any{"body": body, "client": map[string]any{"id": c.ID, "name": name}, "receivedAt": r.ReceivedAt.UTC()}
+	data := map[string]any{
+		"body":       body,
+		"client":     map[string]any{"id": c.ID, "name": name},
+		"receivedAt": r.ReceivedAt.UTC(),
+	}
 	if t.Mentions("text") {
 		data["text"] = strings.ToValidUTF8(string(raw), "\uFFFD") // a multipart body may hold files
 	}

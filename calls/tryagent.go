@@ -23,6 +23,10 @@ func (s *Service) TryAgent(ctx context.Context, agentID, prompt string) (runID s
 	}
 	verify := func(context.Context, *clients.Set, *Request) (*clients.Member, error) { return set.Get(""), nil }
 	channel := &Channel{Source: runs.SourcePage, Verify: verify, Prompt: promptOfWebhook, Reply: negotiateReply}
-	r := &Request{Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, Body: []byte(prompt), ReceivedAt: time.Now()}
+	r := &Request{
+		Header:     http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
+		Body:       []byte(prompt),
+		ReceivedAt: time.Now(),
+	}
 	return s.try(ctx, channel, r)
 }

@@ -49,7 +49,8 @@ func (c *Call) takesFiles() bool {
 // isRecording reports whether a body of this type is a file that can be transcribed: audio, or video, which has sound
 // too.
 func isRecording(mediaType string) bool {
-	return strings.HasPrefix(mediaType, "audio/") || strings.HasPrefix(mediaType, "video/") || mediaType == "application/ogg"
+	return strings.HasPrefix(mediaType, "audio/") || strings.HasPrefix(mediaType, "video/") ||
+		mediaType == "application/ogg"
 }
 
 // readBody reads the body. If the call may have files, a body that is a recording or a multipart form is read piece
@@ -98,9 +99,14 @@ func (c *Call) readForm(ctx context.Context) error {
 		return err
 	}
 	defer body.Close()
-	form := &formReader{charset: kind.charset, limit: limit, reserve: r.held.Body, onFile: func(f sentFile) (field, error) {
-		return c.storeFile(ctx, f.name, f.mediaType, f.content)
-	}}
+	form := &formReader{
+		charset: kind.charset,
+		limit:   limit,
+		reserve: r.held.Body,
+		onFile: func(f sentFile) (field, error) {
+			return c.storeFile(ctx, f.name, f.mediaType, f.content)
+		},
+	}
 	if c.channel == Form {
 		form.allFiles, form.onFile = true, func(f sentFile) (field, error) { return c.storeFormFile(ctx, f) }
 	}
@@ -120,7 +126,8 @@ func (c *Call) readForm(ctx context.Context) error {
 func (c *Call) storeFile(ctx context.Context, name, mediaType string, content io.Reader) (field, error) {
 	u := c.request.upload
 	if len(u.files) == maxFiles {
-		return field{}, invalidForm(fmt.Sprintf("The form has more than %d files, besides those that are text.", maxFiles))
+		return field{}, invalidForm(fmt.Sprintf("The form has more than %d files, besides those that are text.",
+			maxFiles))
 	}
 	a, err := c.service.Runs.Upload(ctx, u.runID, c.Client.ID, c.Client.Content, name, mediaType, fileReader{content})
 	if err != nil {
@@ -164,7 +171,8 @@ func fieldsJSON(fields []field) ([]byte, error) {
 		err := w.WriteToken(jsontext.String(f.name))
 		switch text := strings.TrimSpace(f.value); {
 		case err != nil:
-		case f.name == "priority" || strings.HasPrefix(text, "{") && slices.Contains(objectMembers, f.name) && json.Valid([]byte(text)):
+		case f.name == "priority" ||
+			strings.HasPrefix(text, "{") && slices.Contains(objectMembers, f.name) && json.Valid([]byte(text)):
 			err = w.WriteValue(jsontext.Value(text))
 		default:
 			err = w.WriteToken(jsontext.String(f.value))

@@ -34,7 +34,8 @@ func (c *Call) storeFormFile(ctx context.Context, f sentFile) (field, error) {
 		return field{isBinary: true, value: senders.Clean(f.name)}, nil
 	}
 	if len(u.files) == maxFormFiles {
-		return field{}, problem.New(problem.TooLarge, problem.CodeInvalidForm, "The form has more than %d files.", maxFormFiles)
+		return field{}, problem.New(problem.TooLarge, problem.CodeInvalidForm,
+			"The form has more than %d files.", maxFormFiles)
 	}
 	head := &limitedBuffer{limit: maxFileText - u.textBytes()}
 	content := io.TeeReader(fileReader{f.content}, head)
@@ -49,7 +50,12 @@ func (c *Call) storeFormFile(ctx context.Context, f sentFile) (field, error) {
 	if err := c.request.held.Body(int64(len(sent.text))); err != nil {
 		return field{}, err
 	}
-	return field{isBinary: true, value: description(a.Name, a.MediaType, a.Bytes), sha256: a.SHA256, bytes: a.Bytes}, nil
+	return field{
+		isBinary: true,
+		value:    description(a.Name, a.MediaType, a.Bytes),
+		sha256:   a.SHA256,
+		bytes:    a.Bytes,
+	}, nil
 }
 
 // limitedBuffer keeps the first limit bytes that are written to it, and drops the rest without an error.
@@ -106,7 +112,8 @@ func (u *upload) textOfFiles() string {
 		if f.text == "" {
 			continue
 		}
-		fmt.Fprintf(&b, "\n\nThe text of the file %s (%s):\n  %s", f.Name, f.field, lineBreaks.Replace(strings.TrimSpace(f.text)))
+		fmt.Fprintf(&b,
+			"\n\nThe text of the file %s (%s):\n  %s", f.Name, f.field, lineBreaks.Replace(strings.TrimSpace(f.text)))
 		if f.isCut {
 			fmt.Fprintf(&b, "\n  … (cut; the file has %d bytes)", f.Bytes)
 		}
@@ -121,7 +128,13 @@ func (r *Request) filesData() []any {
 		return list
 	}
 	for _, f := range r.upload.formFiles {
-		file := map[string]any{"field": f.field, "name": f.Name, "mediaType": f.MediaType, "bytes": f.Bytes, "text": f.text}
+		file := map[string]any{
+			"field":     f.field,
+			"name":      f.Name,
+			"mediaType": f.MediaType,
+			"bytes":     f.Bytes,
+			"text":      f.text,
+		}
 		list = append(list, file)
 	}
 	return list

@@ -33,7 +33,9 @@ func verifyWebhook(ctx context.Context, all *clients.Set, r *Request) (*clients.
 	member, now := all.Get(r.ClientID), time.Now()
 	own, decoys := all.Proofs.Of(member)
 	known := r.service.Senders
-	proved, err := known.Prove(ctx, own, d, now, func(token string) bool { return all.Authenticate(r.ClientID, token) != nil })
+	proved, err := known.Prove(ctx, own, d, now, func(token string) bool {
+		return all.Authenticate(r.ClientID, token) != nil
+	})
 	if err == nil {
 		r.proved = proved
 		return member, nil
@@ -47,7 +49,12 @@ func verifyWebhook(ctx context.Context, all *clients.Set, r *Request) (*clients.
 
 // delivery returns the request as package senders takes it, with the public URL, since some signatures cover the URL.
 func (r *Request) delivery() senders.Delivery {
-	d := senders.Delivery{Method: cmp.Or(r.Method, http.MethodPost), Header: r.Header, Body: r.Body, ReceivedAt: r.ReceivedAt}
+	d := senders.Delivery{
+		Method:     cmp.Or(r.Method, http.MethodPost),
+		Header:     r.Header,
+		Body:       r.Body,
+		ReceivedAt: r.ReceivedAt,
+	}
 	switch {
 	case r.URL == nil:
 		d.URL = &url.URL{RawQuery: r.Query.Encode()}
@@ -88,7 +95,8 @@ func (u *unproved) start(address string) (end func(), err error) {
 	defer u.mu.Unlock()
 	if u.byAddress[network] >= maxUnproved {
 		return nil, problem.New(problem.Exhausted, problem.CodeTooManyConcurrentCalls,
-			"This address is sending the bodies of %d calls that have not proved themselves. Try again when one has arrived.",
+			"This address is sending the bodies of %d calls that have not proved themselves. "+
+				"Try again when one has arrived.",
 			maxUnproved).After(time.Second)
 	}
 	if u.byAddress == nil {
@@ -117,7 +125,8 @@ func (c *Call) asRetryable(err error) error {
 	switch p := problem.Of(err); {
 	case p.Code == problem.CodeClientDisabled: // an administrator disabled it, so the sender need not repeat the call
 		return err
-	case p.Kind == problem.Upstream, p.Kind == problem.Unavailable, p.Kind == problem.Expired, p.Kind == problem.Internal:
+	case p.Kind == problem.Upstream, p.Kind == problem.Unavailable, p.Kind == problem.Expired,
+		p.Kind == problem.Internal:
 		return err
 	default:
 		later := problem.New(problem.Unavailable, p.Code, "%s", p.Detail).Because(p)
@@ -133,7 +142,8 @@ func (c *Call) answerHandshake(ctx context.Context) error {
 	}
 	answer, err := source.Handshake(c.request.delivery())
 	if err != nil {
-		return problem.New(problem.Unprocessable, problem.CodeInvalidParameter, "The call that confirms the webhook cannot be answered: %v", err)
+		return problem.New(problem.Unprocessable, problem.CodeInvalidParameter,
+			"The call that confirms the webhook cannot be answered: %v", err)
 	}
 	if answer == nil {
 		return nil
@@ -151,7 +161,8 @@ func (c *Call) answerHandshake(ctx context.Context) error {
 }
 
 var errNotConfirmed = problem.New(problem.Unavailable, problem.CodeInvalidParameter,
-	"The subscription could not be confirmed: the sender's address did not answer. It is tried again when the sender calls again.").
+	"The subscription could not be confirmed: the sender's address did not answer. "+
+		"It is tried again when the sender calls again.").
 	After(time.Minute)
 
 // promptOfWebhook makes the prompt of a webhook call. A client with a source, with passthrough and without a template
@@ -172,7 +183,8 @@ func promptOfWebhook(client *clients.Member, all commands.Set, r *Request, maxBy
 		return Prompt{Skipped: SkippedByFilter}, nil
 	}
 	source := client.Sender
-	if source != nil && client.HasSource() && source.Prompt != nil && client.PromptTemplate == nil && client.Passthrough {
+	if source != nil && client.HasSource() && source.Prompt != nil && client.PromptTemplate == nil &&
+		client.Passthrough {
 		return sourcePrompt(client, r), nil
 	}
 	p, err := PromptOf(client, all, r, maxBytes)
@@ -184,7 +196,8 @@ func promptOfWebhook(client *clients.Member, all commands.Set, r *Request, maxBy
 		return p, err
 	}
 	if client.PromptTemplate != nil {
-		r.warn("The client's template could not be rendered over the call, and the source's own prompt was used.", client, err)
+		r.warn("The client's template could not be rendered over the call, and the source's own prompt was used.",
+			client, err)
 	}
 	return fallbackPrompt(client, all, r)
 }
@@ -222,7 +235,8 @@ func sourcePrompt(client *clients.Member, r *Request) Prompt {
 func (r *Request) warn(message string, client *clients.Member, err error) {
 	r.warnings = append(r.warnings, message+" "+problem.Of(err).Detail)
 	if r.service != nil && r.service.Log != nil {
-		r.service.Log.Warn(message, slog.String("client", client.ID), slog.String("error", client.Content.Text(err.Error())))
+		r.service.Log.Warn(message, slog.String("client", client.ID),
+			slog.String("error", client.Content.Text(err.Error())))
 	}
 }
 
@@ -230,8 +244,9 @@ func (r *Request) warn(message string, client *clients.Member, err error) {
 // it is decoded.
 func (r *Request) noteDelivery(client *clients.Member) {
 	unsigned := "" // the ID by which the sender marks repeated deliveries, which no signature covers
-	if source := client.Sender; source != nil && source.DeliveryID != nil && (client.HasSource() || r.proved.Signature != "") {
-		unsigned = source.DeliveryID(r.delivery())
+	comesFromSource := client.HasSource() || r.proved.Signature != ""
+	if comesFromSource && client.Sender != nil && client.Sender.DeliveryID != nil {
+		unsigned = client.Sender.DeliveryID(r.delivery())
 	}
 	r.deliveryKey = r.proved.DeliveryKey(unsigned, r.Body)
 }

@@ -32,13 +32,13 @@ var known = all.Senders(nil, nil)
 // Sources returns the names of the sources that a client can have.
 func Sources() []string { return known.Sources() }
 
-// Source returns what is known of a source, or nil.
+// Source returns the sender with that name, or nil.
 func Source(name string) *senders.Sender { return known.Source(name) }
 
 // Schemes returns the names of the schemes that a client's auth can have.
 func Schemes() []string { return known.Schemes() }
 
-// Scheme returns what is known of a scheme, or nil.
+// Scheme returns the scheme of authentication with that name, or nil.
 func Scheme(name string) *senders.Sender { return known.Scheme(name) }
 
 // Senders returns the sources of a group, in the order in which they are listed for people.
@@ -58,11 +58,13 @@ func NewSigningSecret() secret.String {
 	return secret.String(hex.EncodeToString(raw))
 }
 
-// Auth is one way in which a caller may prove itself. In files and JSON one that has only a scheme may be written as that.
+// Auth is one way in which a caller may prove itself. In files and JSON one that has only a scheme may be written
+// as that.
 type Auth struct {
-	Scheme          string            `json:"scheme" yaml:"scheme"`
-	Secret          Secrets           `json:"secret,omitempty" yaml:"secret,omitempty"`
-	Name            string            `json:"name,omitempty" yaml:"name,omitempty"` // of the header or parameter: schemes header and query
+	Scheme string  `json:"scheme" yaml:"scheme"`
+	Secret Secrets `json:"secret,omitempty" yaml:"secret,omitempty"`
+	// of the header or parameter: schemes header and query
+	Name            string            `json:"name,omitempty" yaml:"name,omitempty"`
 	Header          string            `json:"header,omitempty" yaml:"header,omitempty"`
 	Prefix          string            `json:"prefix,omitempty" yaml:"prefix,omitempty"`
 	Algorithm       string            `json:"algorithm,omitempty" yaml:"algorithm,omitempty"`
@@ -139,8 +141,8 @@ func (s Secrets) MarshalYAML() (any, error) {
 	return []secret.String(s), nil
 }
 
-// revised returns what kept secrets become when a change gives wanted for them: none leaves them as they are, and the nth ••• of a
-// list stands for the nth of them.
+// revised returns what kept secrets become when a change gives wanted for them: none leaves them as they are, and
+// the nth ••• of a list stands for the nth of them.
 func (s Secrets) revised(wanted Secrets) Secrets {
 	if len(wanted) == 0 || len(wanted) == 1 && wanted[0] == "" {
 		return s
@@ -189,8 +191,8 @@ func (c Client) signingSecrets(do func(path string, s secret.String)) {
 	}
 }
 
-// Proofs returns the ways in which the client's caller may prove itself: those of auth, and the signature of its source where it has
-// a secret for that; without any of them its bearer token.
+// Proofs returns the ways in which the client's callers may authenticate: those in auth, and the signature of its
+// source if the client has a secret for it. Without any of them, it is the bearer token.
 func (c Client) Proofs() []senders.Proof {
 	var list []senders.Proof
 	for _, a := range c.Auth {
@@ -235,7 +237,8 @@ func (c Client) TakesRequest() bool {
 	return c.Passthrough || c.HasSource() && c.CommandID == "" && strings.TrimSpace(c.Prompt) == ""
 }
 
-// RespondsAsync reports whether calls are answered before their runs end: as the client says, or as its source is used to it.
+// RespondsAsync reports whether calls are answered before their runs end: as the client says, or as its source is
+// used to it.
 func (c Client) RespondsAsync() bool {
 	source := known.Source(c.Source)
 	return c.Respond == RespondAsync || c.coalescing() != nil || c.Respond == "" && source != nil && source.Async
@@ -246,8 +249,9 @@ func (c Client) checkCaller() (found problem.Fields) {
 	if c.Source != "" && known.Source(c.Source) == nil {
 		found.Add("source", "%q is unknown; there are %s", c.Source, strings.Join(known.Sources(), ", "))
 	} else if len(c.Secret) > 0 && known.Scheme(c.Source) == nil {
-		found.Add("secret", "is for sources that sign their calls, and this one does not. Use auth, such as auth: [basic] or "+
-			"auth: [{scheme: hmac, secret: …, header: X-Signature}]")
+		found.Add("secret",
+			"is for sources that sign their calls, and this one does not. Use auth, such as auth: [basic] or "+
+				"auth: [{scheme: hmac, secret: …, header: X-Signature}]")
 	} else if len(c.Secret) > 0 {
 		checkProof(&found, "secret", senders.Proof{Scheme: c.Source, Secrets: c.Secret})
 	}

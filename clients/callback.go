@@ -23,13 +23,14 @@ func CallbackSecret(token Hash) secret.String {
 	return secret.String("whsec_" + base64.StdEncoding.EncodeToString(m.Sum(nil)))
 }
 
-// Issued is what is shown once when a client is created or gets a new token.
+// Issued has the secrets that are shown once, when a client is created or gets a new token.
 type Issued struct {
 	Token          secret.String
 	CallbackSecret secret.String // signs the webhooks of its calls; empty when it is not a new one
 }
 
-// Issued returns what is shown once of a client that was created with a token; an empty token is for one that has none.
+// Issued returns the secrets of a client that was created with a token; the token is empty for a client without
+// one.
 func (c Client) Issued(token secret.String) Issued {
 	if c.WebhookSecret == "" && token != "" {
 		return Issued{token, CallbackSecret(HashOf(token.Reveal()))}
@@ -44,8 +45,8 @@ func (c Client) withWebhookSecret(s secret.String, now time.Time) Client {
 	return c
 }
 
-// CallbackSecrets are what sign the callbacks of the client's calls, newest first: its own secret, or what follows from
-// the tokens that are good now; and behind it those that it has replaced, as long as they sign.
+// CallbackSecrets returns the secrets that sign callbacks, newest first: the client's own, or those derived from
+// its valid tokens, followed by replaced secrets that are still valid.
 func (m *Member) CallbackSecrets() []secret.String {
 	now := time.Now()
 	list := m.callbackSecrets(m.WebhookSecret, now)
@@ -57,8 +58,8 @@ func (m *Member) CallbackSecrets() []secret.String {
 	return list
 }
 
-// callbackSecrets returns a secret as a list, and for an empty one those that follow from the tokens; without a token, those
-// that follow from the secrets that its caller signs with.
+// callbackSecrets returns a secret as a list, and for an empty one those that follow from the tokens; without a
+// token, those that follow from the secrets that its caller signs with.
 func (m *Member) callbackSecrets(s secret.String, now time.Time) (list []secret.String) {
 	switch s {
 	case "":
@@ -78,15 +79,16 @@ func (m *Member) callbackSecrets(s secret.String, now time.Time) (list []secret.
 	return list
 }
 
-// RotateWebhookSecret gives a client of the database a new secret for its callbacks and returns it. The one before signs
-// beside it for signature.Overlap.
+// RotateWebhookSecret gives a client of the database a new secret for its callbacks and returns it. The one before
+// signs beside it for signature.Overlap.
 func RotateWebhookSecret(ctx context.Context, all catalog.Section[Client], who, id string) (secret.String, error) {
 	made := signature.NewSecret(signature.Standard)
-	err := all.Act(ctx, who, "rotate-secret", id, map[string]secret.String{"webhookSecret": made}, func(tx store.Tx) error {
-		return all.Change(tx, id, func(c *Client) error {
-			*c = c.withWebhookSecret(made, time.Now())
-			return nil
+	err := all.Act(ctx, who, "rotate-secret", id,
+		map[string]secret.String{"webhookSecret": made}, func(tx store.Tx) error {
+			return all.Change(tx, id, func(c *Client) error {
+				*c = c.withWebhookSecret(made, time.Now())
+				return nil
+			})
 		})
-	})
 	return made, err
 }

@@ -13,15 +13,16 @@ import (
 
 // Coalesce says how calls about the same thing share runs. In files and JSON "off" alone turns it off.
 type Coalesce struct {
-	Mode       string         `json:"mode,omitempty" yaml:"-"`                  // off, or empty
-	By         string         `json:"by,omitempty" yaml:"by,omitempty"`         // CEL: the key that calls share; event.key
+	Mode string `json:"mode,omitempty" yaml:"-"` // off, or empty
+	// CEL: the key that calls share; event.key
+	By         string         `json:"by,omitempty" yaml:"by,omitempty"`
 	Window     units.Duration `json:"window,omitempty" yaml:"window,omitempty"` // 30s
 	MaxRuns    int            `json:"maxRuns,omitempty" yaml:"maxRuns,omitempty"`
 	Per        units.Duration `json:"per,omitempty" yaml:"per,omitempty"`
 	OnResolved string         `json:"onResolved,omitempty" yaml:"onResolved,omitempty"`
 }
 
-// CoalesceOff is the Mode of a client whose calls each start a run of their own.
+// CoalesceOff is the Mode of a client whose calls never share a run.
 const CoalesceOff = "off"
 
 // The defaults and bounds of Coalesce.
@@ -93,8 +94,8 @@ func (c Coalesce) by() string {
 	return c.By
 }
 
-// coalescing returns how the client's calls share runs, and nil where each starts one of its own. Those of alert sources share runs,
-// unless their callers wait for answers.
+// coalescing returns how the client's calls share runs, and nil where each starts one of its own. Those of alert
+// sources share runs, unless their callers wait for answers.
 func (c Client) coalescing() *Coalesce {
 	source := known.Source(c.Source)
 	switch {
@@ -122,7 +123,13 @@ func (c Coalesce) compile() *Coalescing {
 	if err != nil {
 		return nil
 	}
-	in := &Coalescing{Key: key, Window: c.Window.Or(DefaultCoalesceWindow), Per: c.Per.Or(DefaultCoalescePer), MaxRuns: c.MaxRuns, OnResolved: c.OnResolved}
+	in := &Coalescing{
+		Key:        key,
+		Window:     c.Window.Or(DefaultCoalesceWindow),
+		Per:        c.Per.Or(DefaultCoalescePer),
+		MaxRuns:    c.MaxRuns,
+		OnResolved: c.OnResolved,
+	}
 	if in.MaxRuns == 0 {
 		in.MaxRuns = DefaultCoalesceMaxRuns
 	}

@@ -31,9 +31,11 @@ func (c Client) checkCORS() (found problem.Fields) {
 	return found
 }
 
-// checkOrigin says what is wrong with an origin. A browser sends it as RFC 6454, section 6.2, writes it, and it is compared as a text.
+// checkOrigin says what is wrong with an origin. A browser sends it as RFC 6454, section 6.2, writes it, and it is
+// compared as a text.
 func checkOrigin(origin string) string {
-	const form = "must be an origin such as https://app.example.com or http://localhost:5173: scheme, host, and port where it is not the scheme's own"
+	const form = "must be an origin such as https://app.example.com or http://localhost:5173: scheme, host, " +
+		"and port where it is not the scheme's own"
 	if origin == opaqueOrigin {
 		return ""
 	}

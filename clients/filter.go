@@ -15,7 +15,8 @@ func compileFilter(text string) (*expression.Expression, error) {
 		return nil, err
 	}
 	if !compiled.IsCondition() {
-		return nil, errors.New("must be true or false, not " + compiled.Type() + `: compare it, as in event.state == "firing"`)
+		return nil, errors.New("must be true or false, not " + compiled.Type() +
+			`: compare it, as in event.state == "firing"`)
 	}
 	return compiled, nil
 }
@@ -24,5 +25,6 @@ func compileFilter(text string) (*expression.Expression, error) {
 func compileOverCall(text string) (*expression.Expression, error) {
 	return expression.Compile(text, `there are event, body, headers and query, as in event.state`,
 		cel.Variable("event", cel.MapType(cel.StringType, cel.DynType)), cel.Variable("body", cel.DynType),
-		cel.Variable("headers", cel.MapType(cel.StringType, cel.StringType)), cel.Variable("query", cel.MapType(cel.StringType, cel.DynType)))
+		cel.Variable("headers", cel.MapType(cel.StringType, cel.StringType)),
+		cel.Variable("query", cel.MapType(cel.StringType, cel.DynType)))
 }

@@ -28,7 +28,8 @@ func (c Client) formKeys() (list []string) {
 	return list
 }
 
-// withFormKey returns the client with the key that its form has, or a new one. A kept secret goes that it needs no longer.
+// withFormKey returns the client with the key that its form has, or a new one. A kept secret goes that it needs no
+// longer.
 func (c Client) withFormKey(have forms.Form) Client {
 	if c.Form.Secret == have.Secret && (!c.IsForm() || !c.Form.NeedsSecret()) {
 		c.Form.Secret = ""
@@ -46,8 +47,8 @@ func (c Client) withFormKey(have forms.Form) Client {
 	return c
 }
 
-// SetFormKeys gives keys to the forms that have none: those of the configuration file. Where keyOf returns no key, the form has no
-// address. It must be called before the Set is used.
+// SetFormKeys gives keys to the forms that have none: those of the configuration file. Where keyOf returns no key,
+// the form has no address. It must be called before the Set is used.
 func (s *Set) SetFormKeys(keyOf func(clientID string) string) {
 	for id, m := range s.byID {
 		if !m.IsForm() || m.Form.Key != "" {
@@ -73,7 +74,8 @@ func (m *Member) TakeForm(address string, now time.Time) error {
 	rate := m.Form.Rate()
 	if wait := m.addresses.Take(address, rate, now); wait > 0 {
 		return problem.New(problem.Exhausted, problem.CodeRateLimitExceeded,
-			"This address may send %d forms in %s (perAddress), and has sent them.", rate.Requests, rate.Per).After(wait)
+			"This address may send %d forms in %s (perAddress), and has sent them.",
+			rate.Requests, rate.Per).After(wait)
 	}
 	return nil
 }
@@ -88,8 +90,11 @@ func sharedFormKey(v *catalog.View, c Client) (found problem.Fields) {
 	return found
 }
 
-// RotateFormKey gives a client of the database another key for its form and returns it. The one before stays good for overlap.
-func RotateFormKey(ctx context.Context, all catalog.Section[Client], who, id string, overlap time.Duration) (key string, err error) {
+// RotateFormKey gives a client of the database another key for its form and returns it. The one before stays good
+// for overlap.
+func RotateFormKey(
+	ctx context.Context, all catalog.Section[Client], who, id string, overlap time.Duration,
+) (key string, err error) {
 	if err := checkOverlap(overlap); err != nil {
 		return "", err
 	}
@@ -97,7 +102,8 @@ func RotateFormKey(ctx context.Context, all catalog.Section[Client], who, id str
 	err = all.Act(ctx, who, "rotate-form-key", id, nil, func(tx store.Tx) error {
 		return all.Change(tx, id, func(c *Client) error {
 			if !c.IsForm() {
-				return problem.New(problem.Conflict, problem.CodeFormNotFound, "The client %q has no form: set its source to form first.", id)
+				return problem.New(problem.Conflict, problem.CodeFormNotFound,
+					"The client %q has no form: set its source to form first.", id)
 			}
 			c.Form = c.Form.WithKey(key, overlap, time.Now())
 			return nil

@@ -12,13 +12,14 @@ import (
 	"beckon/internal/problem"
 )
 
-// Limits holds what clients have used up. It outlives the Sets, so that a new configuration resets nobody's limit.
+// Limits counts what clients have used. It outlives the Sets, so that a new configuration does not reset the
+// counts.
 type Limits struct {
 	mu   sync.Mutex
 	byID map[string]*limit
 }
 
-// NewLimits returns limits that nobody has used.
+// NewLimits returns limits of which nothing is used.
 func NewLimits() *Limits { return &Limits{byID: map[string]*limit{}} }
 
 // limit is what one client has used up. The limiter is replaced when the rate changes; calls that were admitted
@@ -37,7 +38,8 @@ type underWay struct {
 	lastCall         atomic.Int64 // when it called this process last, in milliseconds; 0: it has not
 }
 
-// of returns the client's limiter, nil when its rate is not limited, its count of calls, and that of the addresses of its form.
+// of returns the client's limiter, nil when its rate is not limited, its count of calls, and that of the addresses
+// of its form.
 func (l *Limits) of(c Client) (*rate.Limiter, *underWay, *forms.Addresses) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,7 +52,8 @@ func (l *Limits) of(c Client) (*rate.Limiter, *underWay, *forms.Addresses) {
 		return nil, &have.underWay, &have.addresses
 	}
 	if r := *c.RateLimit; have.limiter == nil || have.settings != r {
-		have.settings, have.limiter = r, rate.NewLimiter(rate.Every(time.Duration(r.Per)/time.Duration(r.Requests)), r.Requests)
+		have.settings = r
+		have.limiter = rate.NewLimiter(rate.Every(time.Duration(r.Per)/time.Duration(r.Requests)), r.Requests)
 	}
 	return have.limiter, &have.underWay, &have.addresses
 }
@@ -64,13 +67,14 @@ type Quota struct {
 	Reset     time.Duration // until all of it is there again
 }
 
-// StartBody counts a call whose body is being read, of which the client may have as many as limit. A nil error means that
-// EndBody must follow.
+// StartBody counts a call whose body is being read, of which the client may have as many as limit. A nil error
+// means that EndBody must follow.
 func (m *Member) StartBody(limit int64) error {
 	if m.underWay.reading.Add(1) > limit {
 		m.EndBody()
 		return problem.New(problem.Exhausted, problem.CodeTooManyConcurrentCalls,
-			"This client is sending the bodies of %d calls at the same time, and may not send more. Try again when one has arrived.", limit).After(time.Second)
+			"This client is sending the bodies of %d calls at the same time, and may not send more. "+
+				"Try again when one has arrived.", limit).After(time.Second)
 	}
 	return nil
 }
@@ -84,7 +88,8 @@ func (m *Member) StartRun() error {
 	if running := m.underWay.running.Add(1); m.MaxConcurrent > 0 && running > int64(m.MaxConcurrent) {
 		m.EndRun()
 		return problem.New(problem.Exhausted, problem.CodeTooManyConcurrentCalls,
-			"This client may have %d calls at the same time, and they are running. Try again when one has ended.", m.MaxConcurrent).After(time.Second)
+			"This client may have %d calls at the same time, and they are running. Try again when one has ended.",
+			m.MaxConcurrent).After(time.Second)
 	}
 	return nil
 }
@@ -92,7 +97,7 @@ func (m *Member) StartRun() error {
 // StartQueuedRun counts a run that has left the queue; EndRun must follow. Package runs bounds how many there may be.
 func (m *Member) StartQueuedRun() { m.underWay.running.Add(1) }
 
-// NoteCall notes that somebody has called who proved to be the client.
+// NoteCall records the time of an authenticated call.
 func (m *Member) NoteCall(at time.Time) { m.underWay.lastCall.Store(at.UnixMilli()) }
 
 // LastCall returns when the client has called this process last. It is zero if it has not.
@@ -123,11 +128,16 @@ func (m *Member) takeRate(now time.Time) (Quota, error) {
 	}
 	tokens := max(m.limiter.TokensAt(now), 0)
 	perToken := time.Duration(m.RateLimit.Per) / time.Duration(m.RateLimit.Requests)
-	quota := Quota{Limit: m.RateLimit.Requests, Window: time.Duration(m.RateLimit.Per), Remaining: int(math.Floor(tokens)),
-		Reset: time.Duration((float64(m.RateLimit.Requests) - tokens) * float64(perToken))}
+	quota := Quota{
+		Limit:     m.RateLimit.Requests,
+		Window:    time.Duration(m.RateLimit.Per),
+		Remaining: int(math.Floor(tokens)),
+		Reset:     time.Duration((float64(m.RateLimit.Requests) - tokens) * float64(perToken)),
+	}
 	if wait > 0 {
 		return quota, problem.New(problem.Exhausted, problem.CodeRateLimitExceeded,
-			"This client may make %d calls in %s, and has made them. Try again later.", m.RateLimit.Requests, m.RateLimit.Per).After(wait)
+			"This client may make %d calls in %s, and has made them. Try again later.",
+			m.RateLimit.Requests, m.RateLimit.Per).After(wait)
 	}
 	return quota, nil
 }

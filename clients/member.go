@@ -40,10 +40,12 @@ type Member struct {
 // maxSourceBody is the least that callers which give up may send, in bytes.
 const maxSourceBody = 25 << 20
 
-// GivesUp reports whether the client's caller takes a 4xx as final, or stops calling after a few: an alert source or a git host.
+// GivesUp reports whether the client's caller takes a 4xx as final, or stops calling after a few: an alert source
+// or a git host.
 func (m *Member) GivesUp() bool { return m.HasSource() && m.Sender != nil && m.Sender.GivesUp() }
 
-// BodyLimit returns the largest body in bytes that the client may send, where its own limit comes before the server's.
+// BodyLimit returns the largest body, in bytes, that the client may send: its own limit if it has one, otherwise
+// the server's.
 func (m *Member) BodyLimit(ofServer int64) int64 {
 	if m.MaxBodyBytes > 0 {
 		return int64(m.MaxBodyBytes)
@@ -72,7 +74,9 @@ func (m *Member) Choose(wanted string) (string, error) {
 // notAllowed names the agent where it can be the name of one: anything else that a caller has sent is not repeated.
 func notAllowed(wanted string) error {
 	if catalog.ValidID(wanted) {
-		return problem.New(problem.Denied, problem.CodeAgentNotAllowed, "This client may not use the agent %q. Its allowedAgents do not name it.", wanted)
+		return problem.New(problem.Denied, problem.CodeAgentNotAllowed,
+			"This client may not use the agent %q. Its allowedAgents do not name it.", wanted)
 	}
-	return problem.New(problem.Denied, problem.CodeAgentNotAllowed, "This client may not use the agent it asked for. Its allowedAgents do not name it.")
+	return problem.New(problem.Denied, problem.CodeAgentNotAllowed,
+		"This client may not use the agent it asked for. Its allowedAgents do not name it.")
 }

@@ -25,7 +25,10 @@ func Noun() catalog.Noun[Client] {
 		Kind: catalog.Kind{Section: section, One: "client",
 			FileSecrets: map[string]string{"token": "the one that its callers have, or another for them"}},
 		Secrets: func(c *Client) catalog.Secrets {
-			return catalog.Secrets{Keys: map[string]*secret.String{"webhookSecret": &c.WebhookSecret, "form.secret": &c.Form.Secret}}
+			return catalog.Secrets{Keys: map[string]*secret.String{
+				"webhookSecret": &c.WebhookSecret,
+				"form.secret":   &c.Form.Secret,
+			}}
 		},
 		References: references,
 		CheckFile:  checkTokens,
@@ -84,7 +87,9 @@ func checkTokens(_ catalog.File, list []Client) []problem.Fields {
 		switch other, taken := owner[token]; {
 		case token == "" && (!c.NeedsToken() || c.callsItselfOnly()):
 		case token == "" && c.HasSource() && known.Scheme(c.Source) != nil && len(c.Auth) == 0:
-			found.Add("secret", "is required: what %s signs with, best written as a ${VARIABLE}; or auth, which lists how its calls prove themselves; or token, for calls with a bearer token", c.Source)
+			found.Add("secret",
+				"is required: what %s signs with, best written as a ${VARIABLE}; or auth, "+
+					"which lists how its calls prove themselves; or token, for calls with a bearer token", c.Source)
 		case token == "":
 			found.Add("token", "is required: the bearer token of this client, best written as a ${VARIABLE}")
 		case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
@@ -109,9 +114,9 @@ func checkAmong(v *catalog.View, c Client) (found problem.Fields) {
 	return found
 }
 
-// SetOf returns the clients of a view with what proves each: the token of the file, or what the database has; see
-// Credentials. A client of the database that is not in force is in the set, and unusable: who proves to be it is told
-// so, and what it has under way goes on within its limits and is signed with its secret.
+// SetOf returns the clients of a view with their credentials: the token in the file, or those in the database (see
+// Credential). A client of the database that is not in force is in the set but unusable: an authenticated caller
+// learns that, and its running calls keep their limits and the secret for their callbacks.
 func SetOf(v *catalog.View, stored map[string][]Credential, limits *Limits) (*Set, []problem.Finding) {
 	var list []Declared
 	for _, r := range catalog.Records[Client](v) {
@@ -126,8 +131,20 @@ func SetOf(v *catalog.View, stored map[string][]Credential, limits *Limits) (*Se
 		case len(r.Warnings) == 0:
 			list = append(list, Declared{Client: c, Credentials: stored[c.ID]})
 		default:
-			rest := Client{ID: c.ID, Since: c.Since, MaxConcurrent: c.MaxConcurrent, WebhookSecret: c.WebhookSecret, Retired: c.Retired,
-				Auth: c.Auth, Source: c.Source, Secret: c.Secret, CORS: c.CORS, Form: c.Form, Redact: c.Redact, StoreContent: c.StoreContent}
+			rest := Client{
+				ID:            c.ID,
+				Since:         c.Since,
+				MaxConcurrent: c.MaxConcurrent,
+				WebhookSecret: c.WebhookSecret,
+				Retired:       c.Retired,
+				Auth:          c.Auth,
+				Source:        c.Source,
+				Secret:        c.Secret,
+				CORS:          c.CORS,
+				Form:          c.Form,
+				Redact:        c.Redact,
+				StoreContent:  c.StoreContent,
+			}
 			list = append(list, Declared{Client: rest, Credentials: stored[c.ID], Unusable: true})
 		}
 	}

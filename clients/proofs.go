@@ -11,9 +11,9 @@ import (
 	"beckon/internal/secret"
 )
 
-// Proofs are the ways in which the callers of a Set prove themselves. Whoever calls an id is verified in each of them once: a client
-// in its own, and for those that are not its own, with secrets that nobody has. So a refusal takes the same work for every id,
-// whether there is a client or not.
+// Proofs are the ways in which the callers of a Set may authenticate. A call to any id is verified once in each
+// way: with the client's secrets in the ways that the client uses, and with random secrets in the others. So a
+// refusal takes the same time whether or not the client exists.
 type Proofs struct {
 	ways   []senders.Proof // one for each Key, with as many secrets as the client that has the most
 	shown  map[string]bool // the headers, in canonical form, that administrators have chosen for proofs
@@ -69,8 +69,8 @@ func decoys(n int) []secret.String {
 	return list
 }
 
-// Of returns how the callers of an id prove themselves, and what else has to be tried where none of that holds. m is nil for an id
-// that no client has.
+// Of returns how the callers of an id prove themselves, and what else has to be tried where none of that holds. m
+// is nil for an id that no client has.
 func (p Proofs) Of(m *Member) (own, decoys []senders.Proof) {
 	if m == nil {
 		return nil, p.ways
@@ -78,9 +78,12 @@ func (p Proofs) Of(m *Member) (own, decoys []senders.Proof) {
 	return m.proofs, m.decoys
 }
 
-// NeedBody reports whether a delivery shows a signature that some client's callers sign with, so that its body has to be read first.
+// NeedBody reports whether a delivery shows a signature that some client's callers sign with, so that its body has
+// to be read first.
 func (p Proofs) NeedBody(d senders.Delivery) bool {
-	return p.inBody && slices.ContainsFunc(p.ways, func(way senders.Proof) bool { return isSigned(way) && known.Scheme(way.Scheme).Shows(way, d) })
+	return p.inBody && slices.ContainsFunc(p.ways, func(way senders.Proof) bool {
+		return isSigned(way) && known.Scheme(way.Scheme).Shows(way, d)
+	})
 }
 
 // Show reports whether a delivery tries to prove something.

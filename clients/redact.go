@@ -12,8 +12,8 @@ import (
 	"beckon/internal/redact"
 )
 
-// Redact says what is blacked out of the content of a client's runs before it is kept or sent out. In files and JSON the list of
-// kinds alone may stand for it.
+// Redact says what is redacted in the content of a client's runs before it is stored or sent. In YAML and JSON, a
+// list of kinds may be used in place of the object.
 type Redact struct {
 	Kinds    []string `json:"kinds,omitempty" yaml:"kinds,omitempty"`
 	Patterns []string `json:"patterns,omitempty" yaml:"patterns,omitempty"` // RE2
@@ -69,7 +69,8 @@ func (r *Redact) check(found *problem.Fields) {
 		}
 	}
 	if len(r.Kinds)+len(r.Patterns) == 0 {
-		found.Add("redact", "blacks nothing out: give kinds (%s) or patterns, or leave it out", strings.Join(redact.Kinds(), ", "))
+		found.Add("redact",
+			"blacks nothing out: give kinds (%s) or patterns, or leave it out", strings.Join(redact.Kinds(), ", "))
 	}
 }
 
@@ -85,14 +86,17 @@ func (c Client) checkContent(found *problem.Fields) {
 	case c.KeepRequests < 0 || c.KeepRequests > MaxKeptRequests:
 		found.Add("keepRequests", "must be from 0 to %d", MaxKeptRequests)
 	case c.KeepRequests > 0 && (c.Redact != nil || !c.StoresContent()):
-		found.Add("keepRequests", "cannot be used with redact or storeContent: false, since requests are kept as they came")
+		found.Add("keepRequests",
+			"cannot be used with redact or storeContent: false, since requests are kept as they came")
 	}
 	if !c.StoresContent() && c.Share {
-		found.Add("share", "is for clients whose content is kept: with storeContent: false there is nothing for a page to show")
+		found.Add("share",
+			"is for clients whose content is kept: with storeContent: false there is nothing for a page to show")
 	}
 }
 
-// content is how the content of the client's runs is treated; nil keeps it as it is. Check reports what is wrong with it.
+// content is how the content of the client's runs is treated; nil keeps it as it is. Check reports what is wrong
+// with it.
 func (c Client) content() *redact.Rules {
 	given := c.Redact
 	if given == nil {

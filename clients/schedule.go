@@ -23,7 +23,7 @@ const (
 	MaxExpectEvery = 366 * 24 * time.Hour
 )
 
-// Times returns the times of the client's schedule. zone is the time zone of a client without one of its own.
+// Times returns the times of the client's schedule. zone is the time zone that is used if the client has none.
 func (c Client) Times(zone *time.Location) (cron.Schedule, error) {
 	if c.Timezone != "" {
 		own, err := cron.Zone(c.Timezone)
@@ -49,7 +49,8 @@ func (c Client) checkSchedule() (found problem.Fields) {
 		found.Add("missed", "must be once (one run for all times that were missed) or skip (none)")
 	}
 	if every := time.Duration(c.ExpectEvery); every != 0 && (every < MinExpectEvery || every > MaxExpectEvery) {
-		found.Add("expectEvery", "must be from %s to %s", units.Duration(MinExpectEvery), units.Duration(MaxExpectEvery))
+		found.Add("expectEvery",
+			"must be from %s to %s", units.Duration(MinExpectEvery), units.Duration(MaxExpectEvery))
 	}
 	if c.Schedule == "" {
 		return found

@@ -31,10 +31,15 @@ type Set struct {
 	MaxBodyBytes int64
 }
 
-// NewSet builds a Set on the limits that its clients have been using. What is wrong with a client is reported, and
-// the client unusable; without a token of its own it is left out.
+// NewSet builds a Set that uses the limits of its clients. A client with a mistake is reported and unusable; one
+// without a token is left out.
 func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
-	s := &Set{byID: make(map[string]*Member, len(list)), byHash: make(map[Hash]*Member, len(list)), byForm: map[string]*Member{}, origins: map[string]bool{}}
+	s := &Set{
+		byID:    make(map[string]*Member, len(list)),
+		byHash:  make(map[Hash]*Member, len(list)),
+		byForm:  map[string]*Member{},
+		origins: map[string]bool{},
+	}
 	var findings []problem.Finding
 	for _, d := range list {
 		m := &Member{Client: d.Client, Sender: Source(cmp.Or(d.Source, "generic")),
@@ -98,8 +103,8 @@ func NewSet(list []Declared, limits *Limits) (*Set, []problem.Finding) {
 	return s, findings
 }
 
-// Authenticate returns the client of that id when the token is one of its own, else nil. Whether there is such a
-// client makes no difference to the work that is done, and so to the time that it takes.
+// Authenticate returns the client with that id if the token is one of its tokens, and otherwise nil. It takes the
+// same time whether or not the client exists.
 func (s *Set) Authenticate(id, token string) *Member {
 	m := s.byID[id]
 	known := &nobody

@@ -78,12 +78,17 @@ func Credentials(tx store.Tx) (map[string][]Credential, error) {
 
 // forgetRequests deletes the kept requests of a client; see package kept.
 func forgetRequests(tx store.Tx, id string) error {
-	return store.Wrap(tx.Exec("DELETE FROM kept_requests WHERE client_id = ?", id), "delete the kept requests of %q", id)
+	err := tx.Exec("DELETE FROM kept_requests WHERE client_id = ?", id)
+	return store.Wrap(err, "delete the kept requests of %q", id)
 }
 
-// forgetKeys forgets the idempotency keys, the alerts and the conversations of a client, which may be those of another one of that id.
+// forgetKeys forgets the idempotency keys, the alerts and the conversations of a client, which may be those of
+// another one of that id.
 func forgetKeys(tx store.Tx, id string) error {
-	for _, table := range []string{"idempotency_keys", "coalesce_keys", "coalesce_items", "agent_sessions", "session_turns", "session_summaries", "kept_requests"} {
+	for _, table := range []string{
+		"idempotency_keys", "coalesce_keys", "coalesce_items",
+		"agent_sessions", "session_turns", "session_summaries", "kept_requests",
+	} {
 		if err := tx.Exec("DELETE FROM "+table+" WHERE client_id = ?", id); err != nil {
 			return fmt.Errorf("forget the keys of the last %q: %w", id, err)
 		}

@@ -11,10 +11,12 @@ import (
 	"beckon/internal/units"
 )
 
-// RotateToken gives a client of the database a new token and returns it, with the secret for callbacks that follows from it
-// unless the client has one of its own. The old token ends after overlap, MaxOverlap at most; an older one that was still in
-// its own overlap ends now.
-func RotateToken(ctx context.Context, all catalog.Section[Client], who, id string, overlap time.Duration) (issued Issued, err error) {
+// RotateToken gives a client of the database a new token. It returns the token, and the secret for callbacks that
+// is derived from it unless the client has its own. The previous token stays valid for overlap, MaxOverlap at most;
+// an older one that was still valid ends now.
+func RotateToken(
+	ctx context.Context, all catalog.Section[Client], who, id string, overlap time.Duration,
+) (issued Issued, err error) {
 	if err := checkOverlap(overlap); err != nil {
 		return Issued{}, err
 	}
@@ -22,10 +24,11 @@ func RotateToken(ctx context.Context, all catalog.Section[Client], who, id strin
 	if err != nil {
 		return Issued{}, err
 	}
-	err = all.Act(ctx, who, "rotate", id, map[string]units.Duration{"overlap": units.Duration(overlap)}, func(tx store.Tx) error {
-		issued.Token, err = rotateToken(tx, id, time.Now(), overlap)
-		return err
-	})
+	err = all.Act(ctx, who, "rotate", id,
+		map[string]units.Duration{"overlap": units.Duration(overlap)}, func(tx store.Tx) error {
+			issued.Token, err = rotateToken(tx, id, time.Now(), overlap)
+			return err
+		})
 	if err == nil && record.Item.WebhookSecret == "" {
 		issued = record.Item.Issued(issued.Token)
 	}

@@ -23,7 +23,9 @@ func (s *Service) Accept(clientID string, rules *redact.Rules, object json.RawMe
 	known := append(slices.Clone(usual), s.EventNames()...)
 	for i, name := range c.Events {
 		if !slices.Contains(known, name) {
-			found.Add(fmt.Sprintf("webhook.events[%d]", i), "is not the name of an event; there are %s, and those that your agents and flows name in their events", strings.Join(usual, ", "))
+			found.Add(fmt.Sprintf("webhook.events[%d]", i),
+				"is not the name of an event; there are %s, and those that your agents and flows name in their events",
+				strings.Join(usual, ", "))
 		}
 	}
 	if len(found) > 0 {
@@ -31,7 +33,9 @@ func (s *Service) Accept(clientID string, rules *redact.Rules, object json.RawMe
 	}
 	stored, err := c.Seal(s.Sealer, sealedFor(clientID))
 	if err != nil {
-		return nil, problem.New(problem.Unavailable, problem.CodeSecretsUnavailable, "The values of webhook.headers cannot be kept safely: the gateway has no key for secrets. Set server.secretsKey, or leave the headers out.").Because(err)
+		return nil, problem.New(problem.Unavailable, problem.CodeSecretsUnavailable,
+			"The values of webhook.headers cannot be kept safely: the gateway has no key for secrets. "+
+				"Set server.secretsKey, or leave the headers out.").Because(err)
 	}
 	return stored, nil
 }

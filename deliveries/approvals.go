@@ -16,13 +16,14 @@ type approval struct {
 	URL       string          `json:"url"`
 }
 
-// askFor asks people, in Markdown, to decide on calls. Each has a link, or a button where there may be as many. Both open a page, and
-// only what is sent from there decides. What the model has written stays within its marks.
+// askFor asks people, in Markdown, to decide on calls. Each has a link, or a button where there may be as many.
+// Both open a page, and only what is sent from there decides. What the model has written stays within its marks.
 func askFor(list []approval, maxButtons int) (markdown string, buttons []destinations.Button) {
 	var text strings.Builder
 	for _, a := range list {
 		plain := strings.NewReplacer("`", "'")
-		fmt.Fprintf(&text, "May it call `%s`?\n\n```\n%s\n```\n\n", plain.Replace(a.Tool), plain.Replace(string(a.Arguments)))
+		fmt.Fprintf(&text,
+			"May it call `%s`?\n\n```\n%s\n```\n\n", plain.Replace(a.Tool), plain.Replace(string(a.Arguments)))
 		switch {
 		case !strings.HasPrefix(a.URL, "http"):
 		case len(list) <= maxButtons:

@@ -15,7 +15,8 @@ const (
 	maxArrivals   = 4096 // deliveries that wait in memory to be claimed; others are found in the table
 )
 
-// arrivals are deliveries that have become due in this process and are to be claimed at once, without a look at the table.
+// arrivals are deliveries that have become due in this process and are to be claimed at once, without a look at the
+// table.
 type arrivals struct {
 	bell work.Bell
 	mu   sync.Mutex
@@ -54,8 +55,8 @@ func (s *Service) sendIn(wait time.Duration, due waiting) {
 	}
 }
 
-// sendArrivals claims what has become due in this process, as far as its lanes have room. What a lane has no room for, it
-// takes from the table when it has.
+// sendArrivals claims what has become due in this process, as far as its lanes have room. What a lane has no room
+// for, it takes from the table when it has.
 func (s *Service) sendArrivals(ctx context.Context) {
 	trouble := work.Trouble{Log: s.Log, Name: "claim deliveries"}
 	for s.arrivals.bell.Wait(ctx, sweepEvery) {

@@ -48,9 +48,9 @@ type outcome struct {
 	toldBy bool    // Error has the words of the receiver
 }
 
-// attempt makes one attempt at a delivery that this process has claimed, when there is room for it, its lane is open, and the
-// claim is certainly still its own: another process may have sent it since. record writes its outcome. made is false when no
-// attempt was made, or when it was given up because the process ends.
+// attempt makes one attempt at a delivery that this process has claimed, when there is room for it, its lane is
+// open, and the claim is certainly still its own: another process may have sent it since. record writes its
+// outcome. made is false when no attempt was made, or when it was given up because the process ends.
 func (s *Service) attempt(d *claimed, open func() bool) (o outcome, made bool) {
 	release, ok := s.slots.acquire(s.lanes.closing, d)
 	if !ok {
@@ -80,7 +80,12 @@ func (s *Service) attemptNow(d *claimed) (o outcome, made bool) {
 // exchange signs and posts what d has to tell.
 func (s *Service) exchange(ctx context.Context, d *claimed) (o outcome) {
 	begun := s.Now()
-	o.Attempt = Attempt{Number: d.Attempts + 1, Reason: d.Reason, StartedAt: begun.UTC(), RequestHeaders: map[string]string{}}
+	o.Attempt = Attempt{
+		Number:         d.Attempts + 1,
+		Reason:         d.Reason,
+		StartedAt:      begun.UTC(),
+		RequestHeaders: map[string]string{},
+	}
 	started := time.Now()
 	defer func() { o.Duration = time.Since(started) }()
 	x, err := s.prepare(d, begun)
@@ -107,7 +112,9 @@ func (s *Service) exchange(ctx context.Context, d *claimed) (o outcome) {
 		return o
 	}
 	answer, err := s.Out.Send(ctx, x.method, x.url+x.query, x.header, x.body, x.timeout)
-	o.StatusCode, o.ResponseBody, o.Truncated = answer.Status, strings.ToValidUTF8(strings.ReplaceAll(string(answer.Body), "\x00", ""), "\uFFFD"), answer.Truncated
+	o.StatusCode = answer.Status
+	o.ResponseBody = strings.ToValidUTF8(strings.ReplaceAll(string(answer.Body), "\x00", ""), "\uFFFD")
+	o.Truncated = answer.Truncated
 	if x.to != nil {
 		o.ResponseBody = x.clean.text(x.url, o.ResponseBody)
 	}
@@ -130,7 +137,15 @@ func (s *Service) exchange(ctx context.Context, d *claimed) (o outcome) {
 
 // prepare makes what is posted. A NotFound says that it never can be.
 func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
-	m := message{ID: d.EventID, Type: d.Type, RunID: deref(d.RunID), ClientID: deref(d.ClientID), Payload: d.event.Payload, Source: s.Source, IsSample: d.Reason == ReasonTest}
+	m := message{
+		ID:       d.EventID,
+		Type:     d.Type,
+		RunID:    deref(d.RunID),
+		ClientID: deref(d.ClientID),
+		Payload:  d.event.Payload,
+		Source:   s.Source,
+		IsSample: d.Reason == ReasonTest,
+	}
 	x.method = http.MethodPost
 	scheme, vendor, agent := signature.Standard, "", "Beckon/"+s.Version
 	if d.unreadable != nil {
@@ -142,7 +157,8 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 	if d.EndpointID != nil {
 		t := s.endpoints.Load().byID[*d.EndpointID]
 		if t == nil {
-			return x, problem.New(problem.Unavailable, "endpoint_gone", "There is no endpoint %q any more.", *d.EndpointID)
+			return x, problem.New(problem.Unavailable, "endpoint_gone",
+				"There is no endpoint %q any more.", *d.EndpointID)
 		}
 		if s.ApprovalLinks != nil && !m.IsSample {
 			m.Payload = s.ApprovalLinks(m.Payload)
@@ -163,9 +179,14 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 		if err != nil {
 			return x, err
 		}
-		x.url, x.timeout, x.retry, own, m.Metadata = callback.URL, DefaultTimeout, callback.Retry, callback.Headers, callback.Metadata
+		x.url = callback.URL
+		x.timeout = DefaultTimeout
+		x.retry = callback.Retry
+		own = callback.Headers
+		m.Metadata = callback.Metadata
 		if secrets = s.Secrets(deref(d.ClientID)); len(secrets) == 0 {
-			return x, problem.New(problem.Unavailable, "client_gone", "The client %q is gone, and with it the secret that signs its callbacks.", deref(d.ClientID))
+			return x, problem.New(problem.Unavailable, "client_gone",
+				"The client %q is gone, and with it the secret that signs its callbacks.", deref(d.ClientID))
 		}
 	}
 	if m.Payload == nil {
@@ -195,7 +216,12 @@ func (s *Service) prepare(d *claimed, now time.Time) (x exchange, err error) {
 			return x, err
 		}
 	}
-	err = signature.Sign(x.header, scheme, vendor, secrets, signature.Message{ID: m.ID, Type: m.Type, At: at, Body: x.body})
+	err = signature.Sign(x.header, scheme, vendor, secrets, signature.Message{
+		ID:   m.ID,
+		Type: m.Type,
+		At:   at,
+		Body: x.body,
+	})
 	return x, err
 }
 
@@ -203,7 +229,8 @@ func eventGone() error {
 	return problem.New(problem.NotFound, "event_gone", "The event is not on record any more: its run was deleted.")
 }
 
-// shown are the header fields of an exchange as they may be kept: what the receiver's owner has put there may be secret.
+// shown are the header fields of an exchange as they may be kept: what the receiver's owner has put there may be
+// secret.
 func shown(x exchange) map[string]string {
 	list := make(map[string]string, len(x.header))
 	for name, values := range x.header {
@@ -219,24 +246,26 @@ func shown(x exchange) map[string]string {
 func refusal(answer egress.Answer) *problem.Failure {
 	status := answer.Status
 	name := strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
-	switch {
-	case status == http.StatusGone:
+	if status == http.StatusGone {
 		return &problem.Failure{Code: "gone", Message: "The receiver answered 410 Gone: it wants no more deliveries."}
-	case egress.IsRedirect(status, answer.Header):
-		return &problem.Failure{Code: "redirect", Message: "The receiver answered " + name + ", a redirect, which is not followed. Give the URL that it leads to."}
-	case status == http.StatusNotModified:
-		return &problem.Failure{Code: "status", Message: "The receiver answered " + name + ", which is an answer to a GET and not to a POST. A 2xx would have accepted the delivery. " +
-			"Look at the receiver, and at caches in front of it."}
-	case status >= 300 && status < 400:
-		return &problem.Failure{Code: "status", Message: "The receiver answered " + name + " and named no URL to go to (Location). A 2xx would have accepted the delivery."}
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return &problem.Failure{Code: "status", Message: "The receiver answered " + name + ": it does not let the delivery in. Look at its secret and at the headers that it expects."}
-	case status == http.StatusNotFound:
-		return &problem.Failure{Code: "status", Message: "The receiver answered " + name + ". Look at the path of the URL."}
-	case status >= 500:
-		return &problem.Failure{Code: "status", Message: "The receiver answered " + name + ": it has failed. Its log says why."}
 	}
-	return &problem.Failure{Code: "status", Message: "The receiver answered " + name + "; a 2xx would have accepted the delivery."}
+	code, meaning := "status", "; a 2xx would have accepted the delivery."
+	switch {
+	case egress.IsRedirect(status, answer.Header):
+		code, meaning = "redirect", ", a redirect, which is not followed. Give the URL that it leads to."
+	case status == http.StatusNotModified:
+		meaning = ", which is an answer to a GET and not to a POST. A 2xx would have accepted the delivery. " +
+			"Look at the receiver, and at caches in front of it."
+	case status >= 300 && status < 400:
+		meaning = " and named no URL to go to (Location). A 2xx would have accepted the delivery."
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		meaning = ": it does not let the delivery in. Look at its secret and at the headers that it expects."
+	case status == http.StatusNotFound:
+		meaning = ". Look at the path of the URL."
+	case status >= 500:
+		meaning = ": it has failed. Its log says why."
+	}
+	return &problem.Failure{Code: code, Message: "The receiver answered " + name + meaning}
 }
 
 // next says when another attempt is made after one that failed, or that none is.
@@ -251,9 +280,13 @@ func (s *Service) next(d *claimed, o outcome) (at time.Time, again bool) {
 
 // report is the one line that the log has of every attempt.
 func (s *Service) report(ctx context.Context, d *claimed, o outcome) {
-	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("delivery_id", d.ID), slog.Int("attempt", o.Number), slog.String("event", d.EventID),
-		slog.String("type", d.Type), slog.String("run_id", deref(d.RunID)), slog.String("endpoint", deref(d.EndpointID)),
-		slog.Int("status", o.StatusCode), slog.Duration("duration", o.Duration)}
+	level := slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.String("delivery_id", d.ID), slog.Int("attempt", o.Number), slog.String("event", d.EventID),
+		slog.String("type", d.Type), slog.String("run_id", deref(d.RunID)),
+		slog.String("endpoint", deref(d.EndpointID)),
+		slog.Int("status", o.StatusCode), slog.Duration("duration", o.Duration),
+	}
 	if o.Error != nil {
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.String("code", o.Error.Code), slog.String("error", o.Error.Message))

@@ -16,17 +16,18 @@ import (
 
 const maxCallbackMetadata = 16 << 10
 
-// Callback is the webhook of one call: whom its caller wants to be told of the run.
+// Callback is the webhook of one call: the URL that its caller wants the events of the run to be sent to.
 type Callback struct {
-	URL      string                   `json:"url"`
-	Events   []string                 `json:"events,omitempty"`  // empty: those that are sent unasked
-	Metadata json.RawMessage          `json:"metadata,omitzero"` // a JSON object that is echoed beside the run's, or nil
+	URL    string   `json:"url"`
+	Events []string `json:"events,omitempty"` // empty: those that are sent unasked
+	// a JSON object that is echoed beside the run's, or nil
+	Metadata json.RawMessage          `json:"metadata,omitzero"`
 	Headers  map[string]secret.String `json:"headers,omitempty"`
 	Retry    Retry                    `json:"retry,omitzero"`
 }
 
-// ReadCallback reads what a call says. check tells whether requests may go to a URL. The error is an Invalid problem that
-// says all that is wrong, and shows neither values of headers nor the URL.
+// ReadCallback reads what a call says. check tells whether requests may go to a URL. The error is an Invalid
+// problem that says all that is wrong, and shows neither values of headers nor the URL.
 func ReadCallback(object json.RawMessage, check func(url string) error) (*Callback, error) {
 	var members map[string]jsontext.Value
 	if jsontext.Value(object).Kind() != jsontext.KindBeginObject || jsonv2.Unmarshal(object, &members) != nil {
@@ -69,7 +70,8 @@ func invalidCallback(found problem.Fields) error {
 	for i, f := range found {
 		lines[i] = f.Path + ": " + f.Message
 	}
-	p := problem.New(problem.Invalid, problem.CodeInvalidWebhook, "%s.", strings.TrimSuffix(strings.Join(lines, "; "), "."))
+	p := problem.New(problem.Invalid, problem.CodeInvalidWebhook, "%s.",
+		strings.TrimSuffix(strings.Join(lines, "; "), "."))
 	p.Fields = found
 	return p
 }
@@ -138,13 +140,14 @@ func (r *callbackReader) metadata() json.RawMessage {
 // Seal returns the form that may be stored, with the values of the headers sealed for a place. Without headers it needs
 // no key.
 func (c *Callback) Seal(x *secret.Sealer, place string) (json.RawMessage, error) {
-	stored, err := jsonv2.Marshal(c, jsonv2.Deterministic(true), jsonv2.WithMarshalers(jsonv2.MarshalToFunc(func(enc *jsontext.Encoder, s secret.String) error {
-		sealed, err := x.Seal(s, place)
-		if err != nil {
-			return err
-		}
-		return enc.WriteToken(jsontext.String(sealed))
-	})))
+	stored, err := jsonv2.Marshal(c, jsonv2.Deterministic(true),
+		jsonv2.WithMarshalers(jsonv2.MarshalToFunc(func(enc *jsontext.Encoder, s secret.String) error {
+			sealed, err := x.Seal(s, place)
+			if err != nil {
+				return err
+			}
+			return enc.WriteToken(jsontext.String(sealed))
+		})))
 	if err != nil {
 		return nil, fmt.Errorf("seal a webhook: %w", err)
 	}
@@ -154,14 +157,15 @@ func (c *Callback) Seal(x *secret.Sealer, place string) (json.RawMessage, error)
 // OpenCallback is the inverse of Seal.
 func OpenCallback(stored json.RawMessage, x *secret.Sealer, place string) (*Callback, error) {
 	c := &Callback{}
-	err := jsonv2.Unmarshal(stored, c, jsonv2.WithUnmarshalers(jsonv2.UnmarshalFromFunc(func(dec *jsontext.Decoder, s *secret.String) error {
-		token, err := dec.ReadToken()
-		if err != nil {
+	err := jsonv2.Unmarshal(stored, c,
+		jsonv2.WithUnmarshalers(jsonv2.UnmarshalFromFunc(func(dec *jsontext.Decoder, s *secret.String) error {
+			token, err := dec.ReadToken()
+			if err != nil {
+				return err
+			}
+			*s, err = x.Open(token.String(), place)
 			return err
-		}
-		*s, err = x.Open(token.String(), place)
-		return err
-	})))
+		})))
 	if err != nil {
 		return nil, fmt.Errorf("open a webhook: %w", err)
 	}

@@ -78,8 +78,8 @@ func (s *Service) put(tx store.Tx, e events.Event, w *row, now bool) error {
 	return nil
 }
 
-// putClaimed writes a new delivery as one that this process sends, for which its lane has reserved room. So nobody has to claim it, or
-// to look up its event.
+// putClaimed writes a new delivery as one that this process sends, for which its lane has reserved room. So nobody
+// has to claim it, or to look up its event.
 func (s *Service) putClaimed(tx store.Tx, e events.Event, w *row) error {
 	instance := s.Work.ID()
 	w.Status, w.InstanceID, w.Claim = string(Sending), &instance, 1
@@ -107,8 +107,8 @@ const (
 
 func endpointLane(id string) string { return endpointLanes + id }
 
-// callbackLane is that of a client and a host: it is hosts that are slow or down, and one client's slow callbacks are not to
-// delay another's.
+// callbackLane is that of a client and a host: it is hosts that are slow or down, and one client's slow callbacks
+// are not to delay another's.
 func callbackLane(clientID, to string) string {
 	u, err := url.Parse(to)
 	if err != nil {

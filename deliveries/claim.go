@@ -70,7 +70,8 @@ func (s *Service) giveBack(rows []row) {
 		return nil
 	})
 	if err != nil && s.lanes.closing.Err() == nil { // else Drain gives back all there are
-		s.Log.Error("claimed deliveries could not be given back; they are released soon", "deliveries", len(rows), "error", err)
+		s.Log.Error("claimed deliveries could not be given back; they are released soon",
+			"deliveries", len(rows), "error", err)
 	}
 	for _, w := range rows {
 		s.held.Drop(w.ID)

@@ -36,7 +36,7 @@ func (e Endpoint) destination() *destinations.Destination { return all.Destinati
 // IsDestination reports whether the endpoint's events are messages for people.
 func (e Endpoint) IsDestination() bool { return e.destination() != nil }
 
-// SignatureInUse is the endpoint's signature, also where it says nothing of it.
+// SignatureInUse returns the endpoint's signature, or the default if it sets none.
 func (e Endpoint) SignatureInUse() string { return string(e.scheme()) }
 
 // address is where the endpoint's events go: its own URL, or that of its destination.
@@ -73,8 +73,20 @@ func (e Endpoint) ownSecret() secret.String {
 }
 
 func (e Endpoint) settings() destinations.Settings {
-	return destinations.Settings{URL: e.address(), Secret: e.Secret, Headers: e.Headers, To: e.To, Method: e.Method, Path: e.Path, Body: e.Body, Subject: e.Subject, ReplyTo: e.ReplyTo,
-		From: e.From, As: e.As, Repositories: e.Repositories}
+	return destinations.Settings{
+		URL:          e.address(),
+		Secret:       e.Secret,
+		Headers:      e.Headers,
+		To:           e.To,
+		Method:       e.Method,
+		Path:         e.Path,
+		Body:         e.Body,
+		Subject:      e.Subject,
+		ReplyTo:      e.ReplyTo,
+		From:         e.From,
+		As:           e.As,
+		Repositories: e.Repositories,
+	}
 }
 
 // isMail reports whether the endpoint's URL is an address of mail.
@@ -101,7 +113,18 @@ func (e Endpoint) checkUnused() (found problem.Fields) {
 	for _, f := range []struct {
 		name string
 		set  bool
-	}{{"to", e.To != ""}, {"from", e.From != ""}, {"as", e.As != ""}, {"repositories", len(e.Repositories) > 0}, {"method", e.Method != ""}, {"path", e.Path != ""}, {"body", e.Body != ""}, {"subject", e.Subject != ""}, {"replyTo", e.ReplyTo != ""}, {"secret", e.Secret != "" && d != nil}} {
+	}{
+		{"to", e.To != ""},
+		{"from", e.From != ""},
+		{"as", e.As != ""},
+		{"repositories", len(e.Repositories) > 0},
+		{"method", e.Method != ""},
+		{"path", e.Path != ""},
+		{"body", e.Body != ""},
+		{"subject", e.Subject != ""},
+		{"replyTo", e.ReplyTo != ""},
+		{"secret", e.Secret != "" && d != nil},
+	} {
 		if f.set && (d == nil || !d.Uses(f.name)) {
 			found.Add(f.name, "means nothing to this format: it is for %s", all.Destinations.Users(f.name))
 		}
@@ -136,7 +159,12 @@ func (s *Service) prepareDestination(x exchange, t *target, m message) (exchange
 			x.doubted = &told
 		}
 		request, err := t.receiver.Request(told)
-		x.method, x.url, x.query, x.header, x.body, x.mail = request.Method, request.URL, request.PublicQuery, request.Header, request.Body, request.Mail
+		x.method = request.Method
+		x.url = request.URL
+		x.query = request.PublicQuery
+		x.header = request.Header
+		x.body = request.Body
+		x.mail = request.Mail
 		return err
 	})
 	if err != nil {
@@ -152,7 +180,8 @@ func (s *Service) prepareDestination(x exchange, t *target, m message) (exchange
 		}
 	}
 	for name, value := range t.Headers {
-		if x.header.Get(name) == "" || http.CanonicalHeaderKey(name) == "Content-Type" && !strings.Contains(value.Reveal(), "{{") {
+		if x.header.Get(name) == "" ||
+			http.CanonicalHeaderKey(name) == "Content-Type" && !strings.Contains(value.Reveal(), "{{") {
 			x.header.Set(name, value.Reveal())
 		}
 		x.own = append(x.own, name)
@@ -170,7 +199,8 @@ type Mailer interface {
 
 // mail sends the mail of an exchange.
 func (s *Service) mail(x exchange, o *outcome) {
-	err := error(problem.New(problem.Unavailable, "no_mail_server", "There is no mail server: set smtp.url and smtp.from in the configuration file, and start the gateway again."))
+	err := error(problem.New(problem.Unavailable, "no_mail_server",
+		"There is no mail server: set smtp.url and smtp.from in the configuration file, and start the gateway again."))
 	if s.Mail != nil {
 		err = s.Mail.Send(s.sending, *x.mail, x.timeout)
 	}
@@ -188,7 +218,7 @@ const mailTaken = 250 // RFC 5321, section 4.2.3
 func (s *Service) judge(x exchange, answer egress.Answer, o *outcome) {
 	judge := x.to.Judge
 	if judge == nil {
-		judge = destinations.Plain
+		judge = destinations.JudgeByStatus
 	}
 	said := destinations.Answer{Status: answer.Status, Header: answer.Header, Body: answer.Body}
 	if x.thread != nil {

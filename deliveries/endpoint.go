@@ -20,20 +20,24 @@ import (
 
 // Endpoint is a URL that takes events. Empty filters take everything.
 type Endpoint struct {
-	ID      string        `json:"id" yaml:"id"`
-	Name    string        `json:"name,omitempty" yaml:"name,omitempty"`
-	URL     string        `json:"url" yaml:"url"`
-	Enabled *bool         `json:"enabled,omitempty" yaml:"enabled,omitempty"` // nil is true
+	ID   string `json:"id" yaml:"id"`
+	Name string `json:"name,omitempty" yaml:"name,omitempty"`
+	URL  string `json:"url" yaml:"url"`
+	// nil is true
+	Enabled *bool         `json:"enabled,omitempty" yaml:"enabled,omitempty"`
 	Secret  secret.String `json:"secret,omitempty" yaml:"secret,omitempty"`
-	// PreviousSecret signs beside Secret as long as it is there. It is for configuration files; what the database keeps has Retired.
-	PreviousSecret secret.String       `json:"-" yaml:"previousSecret,omitempty"`
-	Retired        []signature.Retired `json:"retired,omitempty" yaml:"-"` // newest first; an empty secret is the gateway's key
-	Events         []string            `json:"events,omitempty" yaml:"events,omitempty"`
-	Agents         []string            `json:"agents,omitempty" yaml:"agents,omitempty"`
-	Clients        []string            `json:"clients,omitempty" yaml:"clients,omitempty"`
-	Format         string              `json:"format,omitempty" yaml:"format,omitempty"` // the name of one of the Formats, or a template that makes JSON
-	Signature      string              `json:"signature,omitempty" yaml:"signature,omitempty"`
-	Vendor         string              `json:"vendor,omitempty" yaml:"vendor,omitempty"`
+	// PreviousSecret signs beside Secret as long as it is there. It is for configuration files; what the database
+	// keeps has Retired.
+	PreviousSecret secret.String `json:"-" yaml:"previousSecret,omitempty"`
+	// newest first; an empty secret is the gateway's key
+	Retired []signature.Retired `json:"retired,omitempty" yaml:"-"`
+	Events  []string            `json:"events,omitempty" yaml:"events,omitempty"`
+	Agents  []string            `json:"agents,omitempty" yaml:"agents,omitempty"`
+	Clients []string            `json:"clients,omitempty" yaml:"clients,omitempty"`
+	// the name of one of the Formats, or a template that makes JSON
+	Format    string `json:"format,omitempty" yaml:"format,omitempty"`
+	Signature string `json:"signature,omitempty" yaml:"signature,omitempty"`
+	Vendor    string `json:"vendor,omitempty" yaml:"vendor,omitempty"`
 	// What destinations need besides; each says which.
 	To   string `json:"to,omitempty" yaml:"to,omitempty"`
 	From string `json:"from,omitempty" yaml:"from,omitempty"`
@@ -48,7 +52,8 @@ type Endpoint struct {
 	Retry        Retry                    `json:"retry,omitzero" yaml:"retry,omitempty"`
 	Headers      map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`
 	Timeout      units.Duration           `json:"timeout,omitempty" yaml:"timeout,omitempty"`
-	RateLimit    int                      `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"` // attempts a second; 0 is no limit
+	// attempts a second; 0 is no limit
+	RateLimit int `json:"rateLimit,omitempty" yaml:"rateLimit,omitempty"`
 	// Stopped says that it is disabled although it may say otherwise. See Noun's Complete.
 	Stopped bool `json:"-" yaml:"-"`
 }
@@ -59,9 +64,13 @@ func (e Endpoint) Key() string { return e.ID }
 // IsEnabled reports whether the endpoint is switched on.
 func (e Endpoint) IsEnabled() bool { return !e.Stopped && (e.Enabled == nil || *e.Enabled) }
 
-// TakesRunsOf reports whether the endpoint may be told of the runs of a client that has these agents and flows.
+// TakesRunsOf reports whether the endpoint may receive events about runs of a client that may use these agents and
+// flows.
 func (e Endpoint) TakesRunsOf(clientID string, agents []string) bool {
-	return takesAny(e.Clients, clientID) && (len(e.Agents) == 0 || slices.ContainsFunc(agents, func(id string) bool { return slices.Contains(e.Agents, id) }))
+	return takesAny(e.Clients, clientID) &&
+		(len(e.Agents) == 0 || slices.ContainsFunc(agents, func(id string) bool {
+			return slices.Contains(e.Agents, id)
+		}))
 }
 
 // The events that are about the delivering itself.
@@ -70,12 +79,15 @@ const (
 	DeliveryExhausted = "delivery.exhausted"
 )
 
-// EventNames returns the names that filters may hold, besides those that agents and flows give to their events.
+// EventNames returns the names that filters may contain, besides those that agents and flows define.
 func EventNames() []string {
-	return []string{events.RunCreated, events.RunQueued, events.RunStarted, events.RunWaiting, events.RunCompleted, events.RunFailed, events.RunCanceled, events.RunViewed, events.EventResolved,
+	return []string{
+		events.RunCreated, events.RunQueued, events.RunStarted, events.RunWaiting, events.RunCompleted,
+		events.RunFailed, events.RunCanceled, events.RunViewed, events.EventResolved,
 		events.NodeStarted, events.NodeProgress, events.NodeCompleted, events.NodeFailed, events.NodeCanceled,
 		events.ToolStarted, events.ToolCompleted,
-		events.ClientSilent, events.BudgetWarning, events.BudgetExhausted, EndpointDisabled, DeliveryExhausted}
+		events.ClientSilent, events.BudgetWarning, events.BudgetExhausted, EndpointDisabled, DeliveryExhausted,
+	}
 }
 
 // The bounds of an endpoint.
@@ -88,7 +100,7 @@ const (
 
 var vendorToken = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
 
-// Check finds what is wrong with the endpoint on its own.
+// Check returns the mistakes in the endpoint, without looking at other resources.
 func (e Endpoint) Check() (found problem.Fields) {
 	if e.address() == "" {
 		found.Add("url", "is required")

@@ -20,7 +20,8 @@ type Example struct {
 	Body   string // JSON in lines; of a mail its fields and its plain part
 }
 
-// Example returns an example of what goes out to an endpoint. Nothing is sent. An error says why the endpoint's templates make none.
+// Example returns an example of the request that an endpoint would receive, without sending it. The error says why
+// the endpoint's templates fail.
 func (s *Service) Example(id string) (Example, error) {
 	t, err := s.endpoint(id)
 	if err != nil {
@@ -47,12 +48,21 @@ func (s *Service) Example(id string) (Example, error) {
 		return Example{URL: t.ShownURL(), Body: mailInLines(*request.Mail)}, nil
 	}
 	x := exchange{to: t.receiver, url: request.URL}
-	return Example{Method: request.Method, URL: x.shownURL(), Body: t.clean.text(request.URL, inLines(request.Body))}, nil
+	return Example{
+		Method: request.Method,
+		URL:    x.shownURL(),
+		Body:   t.clean.text(request.URL, inLines(request.Body)),
+	}, nil
 }
 
 // exampleOrigin is where an event came from that a destination has a place for.
 func exampleOrigin(t *target) (key string, origin *destinations.Origin) {
-	place := &repository.Place{Repository: "acme/shop", Thing: repository.Issue, Number: "7", Commit: strings.Repeat("0", 40)}
+	place := &repository.Place{
+		Repository: "acme/shop",
+		Thing:      repository.Issue,
+		Number:     "7",
+		Commit:     strings.Repeat("0", 40),
+	}
 	if len(t.Repositories) > 0 {
 		place.Repository = strings.NewReplacer("**", "shop", "*", "shop").Replace(t.Repositories[0])
 	}

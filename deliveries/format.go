@@ -24,8 +24,8 @@ const (
 	cloudEventType = "application/cloudevents+json"
 )
 
-// Format is one form in which an endpoint may get its events. A new one is one value in formats: what an endpoint may name,
-// what the page and the API say of it, and what it takes by default follow from that.
+// Format is one form in which an endpoint may get its events. A new one is one value in formats: what an endpoint
+// may name, what the page and the API say of it, and what it takes by default follow from that.
 type Format struct {
 	Name  string // as endpoints name it
 	Title string // for people
@@ -42,8 +42,13 @@ type Format struct {
 const DefaultFormat = "run"
 
 var formats = append([]Format{
-	{Name: DefaultFormat, Title: "run", Events: unasked, encode: runFormat,
-		Help: `{"success", "type", "runId", "workflowId", "data", "metadata", "error", "createdAt"}: everything Beckon knows.`},
+	{
+		Name:   DefaultFormat,
+		Title:  "run",
+		Events: unasked,
+		encode: runFormat,
+		Help:   `{"success", "type", "runId", "workflowId", "data", "metadata", "error", "createdAt"}: everything Beckon knows.`,
+	},
 	{Name: "payload", Title: "payload", Events: unasked, encode: payloadFormat,
 		Help: `{"type", "payload": {"id", "status", "downloads"}}`},
 	{Name: "event", Title: "event", Events: unasked, encode: eventFormat,
@@ -55,7 +60,8 @@ var formats = append([]Format{
 // Formats returns all formats but templates, the default first.
 func Formats() []Format { return slices.Clone(formats) }
 
-// FormatNames returns what an endpoint may say of its format, as it stands in a sentence: "run, payload, … or a template".
+// FormatNames returns what an endpoint may say of its format, as it stands in a sentence: "run, payload, … or a
+// template".
 func FormatNames() string {
 	names := make([]string, len(formats))
 	for i, f := range formats {
@@ -80,7 +86,8 @@ func parseFormat(spec string) (format, error) {
 	if f, ok := formatNamed(spec); ok {
 		return f, nil
 	}
-	return nil, problem.New(problem.Invalid, "invalid_format", "must be %s, such as {\"text\": {{json .data.output}}}", FormatNames())
+	return nil, problem.New(problem.Invalid, "invalid_format",
+		"must be %s, such as {\"text\": {{json .data.output}}}", FormatNames())
 }
 
 func formatNamed(name string) (Format, bool) {
@@ -122,7 +129,11 @@ func payloadFormat(m message, p payload) ([]byte, string, error) {
 		Status    *string    `json:"status"`
 		Downloads []download `json:"downloads"`
 	}
-	about := inner{ID: orNull(m.RunID), Status: orNull(payloadStatus(p.kind, data.Status)), Downloads: make([]download, len(data.Artifacts))}
+	about := inner{
+		ID:        orNull(m.RunID),
+		Status:    orNull(payloadStatus(p.kind, data.Status)),
+		Downloads: make([]download, len(data.Artifacts)),
+	}
 	for i, a := range data.Artifacts {
 		about.Downloads[i] = download{a.URL, a.ExpiresAt}
 	}
@@ -133,8 +144,8 @@ func payloadFormat(m message, p payload) ([]byte, string, error) {
 	return body, jsonType, err
 }
 
-// payloadStatus is what the format payload calls the status of a run or of one of its nodes at an event. Another one is as it
-// is, in lower case.
+// payloadStatus is what the format payload calls the status of a run or of one of its nodes at an event. Another
+// one is as it is, in lower case.
 func payloadStatus(kind, status string) string {
 	if kind == "run.created" { // whatever has become of the run since
 		return "queued"

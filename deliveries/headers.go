@@ -26,18 +26,31 @@ const (
 	ofSender     = "names the sender; an endpoint with a vendor may set it"
 )
 
-// The headers that nobody can set besides us, as plainName writes them: those of RFC 9110, section 7.6.1, and those that the
-// formats and signatures send.
+// The headers that nobody can set besides us, as plainName writes them: those of RFC 9110, section 7.6.1, and those
+// that the formats and signatures send.
 var (
 	reserved = map[string]string{
-		"host": ofConnection, "connection": ofConnection, "proxy-connection": ofConnection, "keep-alive": ofConnection,
-		"transfer-encoding": ofConnection, "te": ofConnection, "trailer": ofConnection, "upgrade": ofConnection,
-		"http2-settings": ofConnection, "expect": ofConnection, "proxy-authenticate": ofConnection, "proxy-authorization": ofConnection,
-		"content-length": ofBody, "content-type": ofBody, "content-encoding": ofBody,
-		"accept-encoding": ofAnswer, "user-agent": ofSender,
+		"host":                ofConnection,
+		"connection":          ofConnection,
+		"proxy-connection":    ofConnection,
+		"keep-alive":          ofConnection,
+		"transfer-encoding":   ofConnection,
+		"te":                  ofConnection,
+		"trailer":             ofConnection,
+		"upgrade":             ofConnection,
+		"http2-settings":      ofConnection,
+		"expect":              ofConnection,
+		"proxy-authenticate":  ofConnection,
+		"proxy-authorization": ofConnection,
+		"content-length":      ofBody,
+		"content-type":        ofBody,
+		"content-encoding":    ofBody,
+		"accept-encoding":     ofAnswer,
+		"user-agent":          ofSender,
 	}
 	reservedPrefixes = []string{"webhook-", "svix-"}
-	reservedSuffixes = []string{"signature", "signature-previous", "event", "timestamp", "delivery"} // behind "x-vendor-"
+	// behind "x-vendor-"
+	reservedSuffixes = []string{"signature", "signature-previous", "event", "timestamp", "delivery"}
 )
 
 // checkHeaders finds what is wrong with headers, besides those that are reserved. It never shows a value.
@@ -66,8 +79,8 @@ func checkHeaders(headers map[string]secret.String) (found problem.Fields) {
 	return found
 }
 
-// checkReserved finds the headers that cannot be set, with what follows from that: "cannot be set". vendor is empty where
-// none is given.
+// checkReserved finds the headers that cannot be set, with what follows from that: "cannot be set". vendor is empty
+// where none is given.
 func checkReserved(headers map[string]secret.String, vendor, follows string) (found problem.Fields) {
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		if why := whyReserved(name, vendor); why != "" {
@@ -77,7 +90,8 @@ func checkReserved(headers map[string]secret.String, vendor, follows string) (fo
 	return found
 }
 
-// checkReserved finds the endpoint's headers that cannot be set. A destination's signs nothing, and has a content of its own.
+// checkReserved finds the endpoint's headers that cannot be set. A destination's signs nothing, and has a content
+// of its own.
 func (e Endpoint) checkReserved(follows string) (found problem.Fields) {
 	if e.destination() == nil {
 		return checkReserved(e.Headers, e.Vendor, follows)

@@ -69,7 +69,11 @@ func (s *Service) sweep(ctx context.Context) error {
 
 // expire ends the deliveries that have waited for a disabled endpoint for too long.
 func (s *Service) expire(ctx context.Context, lane string) error {
-	why := outcome{Attempt: Attempt{Error: &problem.Failure{Code: "endpoint_disabled", Message: "The endpoint was disabled, or gone, for the 24 hours that the delivery waited for it. Enable it, and recover what has failed."}}}
+	why := outcome{Attempt: Attempt{Error: &problem.Failure{
+		Code: "endpoint_disabled",
+		Message: "The endpoint was disabled, or gone, for the 24 hours that the delivery waited for it. Enable it, " +
+			"and recover what has failed.",
+	}}}
 	for {
 		var rows []row
 		err := s.Store.Write(ctx, func(tx store.Tx) (err error) {
@@ -105,8 +109,8 @@ func (s *Service) count(ctx context.Context) error {
 	return err
 }
 
-// retain deletes the deliveries that are older than a time and have ended, with their attempts, and the threads that have had no
-// message since.
+// retain deletes the deliveries that are older than a time and have ended, with their attempts, and the threads
+// that have had no message since.
 func (s *Service) retain(ctx context.Context, before time.Time) error {
 	limit := idPrefix + oldest(before)
 	for _, remove := range []func(tx store.Tx) (int, error){

@@ -15,7 +15,8 @@ import (
 	"beckon/internal/store"
 )
 
-// signingKey is the gateway's own ed25519 key: it signs for the endpoints with signature: standard-ed25519 that have none.
+// signingKey is the gateway's own ed25519 key: it signs for the endpoints with signature: standard-ed25519 that
+// have none.
 type signingKey struct {
 	ID     string        `json:"id"`
 	Secret secret.String `json:"secret"`
@@ -28,7 +29,9 @@ const gatewayKey = "gateway"
 
 // needKey makes the gateway's key when an endpoint needs it and there is none, and keeps it at hand.
 func (s *Service) needKey(ctx context.Context, list []Endpoint) error {
-	needed := slices.ContainsFunc(list, func(e Endpoint) bool { return usesGatewayKey(e) || usedGatewayKey(e, s.Now()) })
+	needed := slices.ContainsFunc(list, func(e Endpoint) bool {
+		return usesGatewayKey(e) || usedGatewayKey(e, s.Now())
+	})
 	if !needed || s.key.Load() != nil {
 		return nil
 	}
@@ -48,7 +51,8 @@ func (s *Service) needKey(ctx context.Context, list []Endpoint) error {
 	}
 	key := kept.Item
 	if key.Secret == secret.Lost { // what does not need it goes on
-		s.Log.Error("the key that signs for endpoints with standard-ed25519 was sealed with another secrets key: restore that key")
+		s.Log.Error("the key that signs for endpoints with standard-ed25519 was sealed with another secrets key: " +
+			"restore that key")
 		return nil
 	}
 	s.key.Store(&key.Secret)
@@ -73,7 +77,8 @@ func (s *Service) secretsOf(t *target, now time.Time) ([]secret.String, error) {
 	case s.key.Load() != nil:
 		list = append(list, *s.key.Load())
 	default:
-		return nil, problem.New(problem.Unavailable, "no_signing_key", "The gateway has no key to sign with. The log says why.")
+		return nil, problem.New(problem.Unavailable, "no_signing_key",
+			"The gateway has no key to sign with. The log says why.")
 	}
 	if t.PreviousSecret != "" {
 		list = append(list, t.PreviousSecret)
@@ -90,7 +95,9 @@ func (s *Service) secretsOf(t *target, now time.Time) ([]secret.String, error) {
 
 // PublicKey verifies the deliveries of endpoints with signature: standard-ed25519.
 type PublicKey struct {
-	ID  string // "gateway", or what follows from the key: everybody reads it, and nobody learns from it what endpoints there are
+	// "gateway", or what follows from the key: everybody reads it, and nobody learns from it what endpoints there
+	// are
+	ID  string
 	Key ed25519.PublicKey
 }
 

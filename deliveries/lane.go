@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// A lane begins with few attempts at the same time. Each that is accepted lets it make one more, each that fails makes
-	// them half as many: of a receiver that hangs, no more than a few are ever waited for.
+	// A lane begins with few attempts at the same time. Each that is accepted lets it make one more, each that
+	// fails makes them half as many: of a receiver that hangs, no more than a few are ever waited for.
 	fewestSenders = 2
 	mostSenders   = 16
 
@@ -126,8 +126,8 @@ func (ls *lanes) giveBackQueue(l *lane) {
 	})
 }
 
-// attempt makes an attempt when the rate of the lane allows it, and makes the lane wider or narrower by its outcome. made
-// is false when the lane was closed before.
+// attempt makes an attempt when the rate of the lane allows it, and makes the lane wider or narrower by its
+// outcome. made is false when the lane was closed before.
 func (ls *lanes) attempt(l *lane, d *claimed) (o outcome, made bool) {
 	if limiter := ls.limiter(l); limiter != nil && limiter.Wait(ls.closing) != nil {
 		return o, false

@@ -36,7 +36,13 @@ type laneSender interface {
 }
 
 func newLanes(s laneSender, log func(key string, err error)) *lanes {
-	ls := &lanes{sender: s, log: log, woken: make(chan struct{}, 1), byKey: map[string]*lane{}, halted: map[string]int{}}
+	ls := &lanes{
+		sender: s,
+		log:    log,
+		woken:  make(chan struct{}, 1),
+		byKey:  map[string]*lane{},
+		halted: map[string]int{},
+	}
 	ls.closing, ls.close = context.WithCancel(context.Background())
 	return ls
 }

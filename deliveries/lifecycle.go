@@ -20,7 +20,7 @@ type Health struct {
 	DisabledReason string    // one of the Disabled constants
 }
 
-// Health returns what has become of an endpoint.
+// Health returns the state of an endpoint.
 func (s *Service) Health(ctx context.Context, id string) (h Health, err error) {
 	t, err := s.endpoint(id)
 	if err != nil {
@@ -54,15 +54,16 @@ func (s *Service) Disable(ctx context.Context, id string) error {
 	return s.refresh(ctx)
 }
 
-// Enable sends what has waited for an endpoint, which begins with a clean slate. A Conflict says that its configuration
-// disables it.
+// Enable sends the deliveries that have waited for an endpoint, and forgets its failures. The error is a Conflict
+// if the configuration disables the endpoint.
 func (s *Service) Enable(ctx context.Context, id string) error {
 	t, err := s.endpoint(id)
 	if err != nil {
 		return err
 	}
 	if !t.IsEnabled() {
-		return problem.New(problem.Conflict, "disabled_by_configuration", "The endpoint %q has enabled: false. Change that instead.", id)
+		return problem.New(problem.Conflict, "disabled_by_configuration",
+			"The endpoint %q has enabled: false. Change that instead.", id)
 	}
 	err = s.Store.Write(ctx, func(tx store.Tx) error {
 		if err := deleteState(tx, id); err != nil {
@@ -92,11 +93,13 @@ func (s *Service) Resend(ctx context.Context, id string) error {
 			return problem.New(problem.Conflict, "endpoint_gone", "There is no endpoint %q any more.", d.EndpointID)
 		}
 		if t.disabled != nil {
-			return problem.New(problem.Conflict, "endpoint_disabled", "The endpoint %q is disabled. Enable it first.", d.EndpointID)
+			return problem.New(problem.Conflict, "endpoint_disabled",
+				"The endpoint %q is disabled. Enable it first.", d.EndpointID)
 		}
 	}
 	if d.Erased {
-		return problem.New(problem.Conflict, problem.CodeContentErased, "There is nothing to send again: the content of the delivery's run was erased.")
+		return problem.New(problem.Conflict, problem.CodeContentErased,
+			"There is nothing to send again: the content of the delivery's run was erased.")
 	}
 	return s.Store.Write(ctx, func(tx store.Tx) error {
 		n, err := s.again(tx, []string{id}, ReasonResend)
@@ -107,14 +110,16 @@ func (s *Service) Resend(ctx context.Context, id string) error {
 	})
 }
 
-// Recover sends everything to an endpoint again that has failed since a time, and returns how many deliveries those are.
+// Recover sends everything to an endpoint again that has failed since a time, and returns how many deliveries those
+// are.
 func (s *Service) Recover(ctx context.Context, id string, since time.Time) (n int64, err error) {
 	t, err := s.endpoint(id)
 	if err != nil {
 		return 0, err
 	}
 	if t.disabled != nil {
-		return 0, problem.New(problem.Conflict, "endpoint_disabled", "The endpoint %q is disabled. Enable it first.", id)
+		return 0, problem.New(problem.Conflict, "endpoint_disabled",
+			"The endpoint %q is disabled. Enable it first.", id)
 	}
 	until := s.Now()
 	for {

@@ -11,7 +11,7 @@ import (
 // DefaultPage is how many deliveries a page has that says nothing else.
 const DefaultPage = 50
 
-// Query asks for deliveries, newest first. What is empty or zero leaves nothing out.
+// Query selects deliveries, newest first. Empty and zero members select all.
 type Query struct {
 	EndpointID string
 	RunID      string
@@ -26,10 +26,11 @@ type Query struct {
 	Cursor     string    // of the page before; empty for the first
 }
 
-// List returns a page of deliveries and the cursor of the next; no cursor says that there is none. A page may have fewer than
-// its limit, or none, when few among many are asked for.
+// List returns a page of deliveries and the cursor of the next page. The cursor is empty after the last page. If
+// few of many deliveries match, a page may be short or empty.
 func (s *Service) List(ctx context.Context, q Query) (list []*Delivery, next string, err error) {
-	cursors := store.NewCursors(idPrefix, q.EndpointID, q.RunID, q.EventID, q.Type, q.ClientID, string(q.Status), fmt.Sprint(q.Callbacks))
+	cursors := store.NewCursors(idPrefix, q.EndpointID, q.RunID, q.EventID, q.Type, q.ClientID,
+		string(q.Status), fmt.Sprint(q.Callbacks))
 	below, err := cursors.Below(q.Cursor)
 	if err != nil {
 		return nil, "", err
@@ -44,7 +45,7 @@ func (s *Service) List(ctx context.Context, q Query) (list []*Delivery, next str
 	return list, next, nil
 }
 
-// Get returns a delivery with its attempts, the first first. A NotFound says that there is none of that id.
+// Get returns a delivery with its attempts in order. The error is a NotFound if there is no such delivery.
 func (s *Service) Get(ctx context.Context, id string) (*Delivery, []Attempt, error) {
 	d, err := s.storage.get(ctx, id)
 	if err != nil {

@@ -24,7 +24,8 @@ type message struct {
 	IsSample bool
 	// Series is the same for all attempts to send it, until somebody asks for it again.
 	Series string
-	// Since is when the first attempt may have been made, where an earlier one may have succeeded without being on record; else zero.
+	// Since is when the first attempt may have been made, where an earlier one may have succeeded without being on
+	// record; else zero.
 	Since time.Time
 
 	run map[string]any // what templates know as .run; nil where none uses it, or there is no run
@@ -55,7 +56,8 @@ var asItIs = jsonv2.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.All
 // payload returns the message's payload as its receiver is to see it.
 func (m message) payload() (p payload, err error) {
 	if err := jsonv2.Unmarshal(m.Payload, &p, asItIs); err != nil {
-		return p, problem.New(problem.Internal, "invalid_payload", "The record of this event cannot be read, so there is nothing to send.").Because(err)
+		return p, problem.New(problem.Internal, "invalid_payload",
+			"The record of this event cannot be read, so there is nothing to send.").Because(err)
 	}
 	p.kind = p.Type
 	if p.Type = m.Type; m.Metadata != nil {
@@ -88,7 +90,8 @@ func join(under, over jsontext.Value) jsontext.Value {
 func encode(v any) ([]byte, error) {
 	body, err := jsonv2.Marshal(v, asItIs)
 	if err != nil {
-		return nil, problem.New(problem.Internal, "invalid_payload", "The event cannot be written as JSON.").Because(err)
+		return nil, problem.New(problem.Internal, "invalid_payload",
+			"The event cannot be written as JSON.").Because(err)
 	}
 	return body, nil
 }

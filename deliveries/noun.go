@@ -20,8 +20,11 @@ const section = "endpoints"
 // Noun declares endpoints.
 func Noun() catalog.Noun[Endpoint] {
 	return catalog.Noun[Endpoint]{
-		Kind: catalog.Kind{Section: section, One: "endpoint",
-			HidesURL: func(field func(string) string) bool { return Endpoint{Format: field("format")}.IsDestination() }},
+		Kind: catalog.Kind{
+			Section:  section,
+			One:      "endpoint",
+			HidesURL: func(field func(string) string) bool { return Endpoint{Format: field("format")}.IsDestination() },
+		},
 		Secrets:    secretsIn,
 		References: references,
 		LookUp: func(f catalog.File, _ catalog.Env, e Endpoint) (_ Endpoint, _, caution problem.Fields) {
@@ -120,7 +123,9 @@ func unknownEvents(names []string, set *agents.Set) (found problem.Fields) {
 		if meant := problem.Nearest(name, known); meant != "" {
 			found.Add(fmt.Sprintf("[%d]", i), "there is no event %q; did you mean %s?", name, meant)
 		} else {
-			found.Add(fmt.Sprintf("[%d]", i), "there is no event %q; there are %s, and those that agents and flows name in their events", name, strings.Join(builtIn, ", "))
+			found.Add(fmt.Sprintf("[%d]", i),
+				"there is no event %q; there are %s, and those that agents and flows name in their events",
+				name, strings.Join(builtIn, ", "))
 		}
 	}
 	return found

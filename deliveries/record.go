@@ -36,12 +36,14 @@ func (s *Service) record(d *claimed, o outcome) {
 		return err
 	})
 	if err != nil {
-		s.Log.Error("an attempt could not be recorded, so the delivery is sent again", "delivery_id", d.ID, "attempt", o.Number, "error", err)
+		s.Log.Error("an attempt could not be recorded, so the delivery is sent again",
+			"delivery_id", d.ID, "attempt", o.Number, "error", err)
 		return
 	}
 	if disabled {
 		if err := s.refresh(context.Background()); err != nil {
-			s.Log.Error("an endpoint was disabled, which takes effect with the next change only", "endpoint", deref(d.EndpointID), "error", err)
+			s.Log.Error("an endpoint was disabled, which takes effect with the next change only",
+				"endpoint", deref(d.EndpointID), "error", err)
 		}
 	}
 }
@@ -133,7 +135,9 @@ func (s *Service) disableIn(tx store.Tx, id, reason string, now time.Time) (bool
 		return false, err
 	}
 	s.Log.Warn("endpoint disabled", "endpoint", id, "reason", reason)
-	return true, s.tell(tx, EndpointDisabled, "", events.Subject{}, &problem.Failure{Code: reason, Message: WhyDisabled(reason)}, now, map[string]any{"endpointId": id, "reason": reason, "disabledAt": jsonTime(now)})
+	return true, s.tell(tx, EndpointDisabled, "", events.Subject{},
+		&problem.Failure{Code: reason, Message: WhyDisabled(reason)}, now,
+		map[string]any{"endpointId": id, "reason": reason, "disabledAt": jsonTime(now)})
 }
 
 // exhausted tells those who want to know that a delivery was given up. About what carries such news there is none.
@@ -141,18 +145,28 @@ func (s *Service) exhausted(tx store.Tx, d *claimed, o outcome) error {
 	if d.Type == EndpointDisabled || d.Type == DeliveryExhausted {
 		return nil
 	}
-	data := map[string]any{"deliveryId": d.ID, "endpointId": d.EndpointID, "eventId": d.EventID, "eventType": d.Type, "attempts": o.Number}
+	data := map[string]any{
+		"deliveryId": d.ID,
+		"endpointId": d.EndpointID,
+		"eventId":    d.EventID,
+		"eventType":  d.Type,
+		"attempts":   o.Number,
+	}
 	about := events.Subject{ClientID: deref(d.ClientID), WorkflowID: deref(d.WorkflowID), Rules: d.rules}
 	return s.tell(tx, DeliveryExhausted, deref(d.RunID), about, o.Error, s.Now(), data)
 }
 
 // Tell carries an event that is about no run, with what has failed.
-func (s *Service) Tell(tx store.Tx, kind string, about events.Subject, failure problem.Failure, data map[string]any) error {
+func (s *Service) Tell(
+	tx store.Tx, kind string, about events.Subject, failure problem.Failure, data map[string]any,
+) error {
 	return s.tell(tx, kind, "", about, &failure, s.Now(), data)
 }
 
 // tell carries an event of our own.
-func (s *Service) tell(tx store.Tx, kind, runID string, about events.Subject, failure *problem.Failure, now time.Time, data map[string]any) error {
+func (s *Service) tell(
+	tx store.Tx, kind, runID string, about events.Subject, failure *problem.Failure, now time.Time, data map[string]any,
+) error {
 	var message *string
 	if failure != nil {
 		data["errorCode"], message = failure.Code, &failure.Message
@@ -170,7 +184,14 @@ func (s *Service) tell(tx store.Tx, kind, runID string, about events.Subject, fa
 	if err != nil {
 		return fmt.Errorf("encode an event: %w", err)
 	}
-	return s.Carry(tx, about, []events.Event{{ID: eventPrefix + ulid.Make().String(), RunID: runID, Type: kind, Payload: payload, Transient: true}})
+	return s.Carry(tx, about,
+		[]events.Event{{
+			ID:        eventPrefix + ulid.Make().String(),
+			RunID:     runID,
+			Type:      kind,
+			Payload:   payload,
+			Transient: true,
+		}})
 }
 
 func jsonTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -37,7 +37,8 @@ func (s *Service) openContent(ctx context.Context, d *claimed) error {
 	found, err := s.box().Get(s.Store.Read(ctx), deref(d.RunID), placeOf(d.EventID), &payload)
 	if _, ok := errors.AsType[*sealed.Unreadable](err); ok {
 		d.unreadable = problem.New(problem.NotFound, problem.CodeContentUnreadable,
-			"What this delivery has to tell does not open with this secrets key: is server.secretsKey the one that it was sealed with?")
+			"What this delivery has to tell does not open with this secrets key: "+
+				"is server.secretsKey the one that it was sealed with?")
 		return nil
 	}
 	if found {
@@ -47,7 +48,8 @@ func (s *Service) openContent(ctx context.Context, d *claimed) error {
 }
 
 func contentErased() *problem.Error {
-	return problem.New(problem.NotFound, problem.CodeContentErased, "This delivery cannot be sent: the content of its run was erased.")
+	return problem.New(problem.NotFound, problem.CodeContentErased,
+		"This delivery cannot be sent: the content of its run was erased.")
 }
 
 // redacted is an outcome as it is kept: receivers repeat what they are sent.
@@ -64,7 +66,8 @@ func (d *claimed) redacted(o outcome) outcome {
 	}
 	o.ResponseBody, o.Truncated = "", false
 	if o.Error != nil && o.toldBy {
-		o.Error.Message = "The receiver did not take the message. What it said is not kept, since the client of the run keeps no content."
+		o.Error.Message = "The receiver did not take the message. What it said is not kept, " +
+			"since the client of the run keeps no content."
 	}
 	return o
 }

@@ -42,10 +42,10 @@ var (
 		30 * time.Second, 30 * time.Second, 30 * time.Second, 30 * time.Second}
 )
 
-// IsZero reports whether nothing was said.
+// IsZero reports whether no policy is set.
 func (r Retry) IsZero() bool { return r.Policy == "" && len(r.Waits) == 0 }
 
-// Check finds what is wrong with it.
+// Check returns the mistakes in the policy.
 func (r Retry) Check() (found problem.Fields) {
 	if !slices.Contains(policies, r.Policy) {
 		found.Add("", "must be svix, exponential, fast or a list of durations, not %q", r.Policy)

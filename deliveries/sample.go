@@ -16,8 +16,8 @@ import (
 
 const maxShownSample = 120 // characters of what a template has made
 
-// checkFormat finds out whether a format can be used. A template is tried on one event of every sort: one that makes JSON
-// of none of them never will. What only some events have may be missing in the others.
+// checkFormat finds out whether a format can be used. A template is tried on one event of every sort: one that
+// makes JSON of none of them never will. What only some events have may be missing in the others.
 func (e Endpoint) checkFormat() error {
 	f, err := parseFormat(e.Format)
 	t, isTemplate := f.(templated)
@@ -38,8 +38,8 @@ func (e Endpoint) checkFormat() error {
 // errUndecided is for what says nothing about other events.
 var errUndecided = errors.New("it depends on the event")
 
-// try makes the body of a sample, and says what is wrong with it in the words of a form. Where the template reads JSON, the
-// output of the sample is JSON of which nothing is known.
+// try makes the body of a sample, and says what is wrong with it in the words of a form. Where the template reads
+// JSON, the output of the sample is JSON of which nothing is known.
 func (t templated) try(m message) error {
 	data, err := t.data(m)
 	if err != nil {
@@ -60,12 +60,15 @@ func (t templated) try(m message) error {
 	if checkJSON([]byte(text)) == nil {
 		return nil
 	}
-	return problem.New(problem.Invalid, "invalid_format", "never makes JSON: of the event %s it makes %s, which %s. Write values with json, as in {\"text\": {{json .data.output}}}",
+	return problem.New(problem.Invalid, "invalid_format",
+		"never makes JSON: of the event %s it makes %s, which %s. Write values with json, as in {\"text\": "+
+			"{{json .data.output}}}",
 		m.Type, beginning(text), whyNoJSON([]byte(text)))
 }
 
-// depends reports whether a failure may be the sample's: a function that cannot work on what is unknown, or a busy machine.
-// What is unknown has every member that the template names, so a member that is missing is missing in every event of its sort.
+// depends reports whether a failure may be the sample's: a function that cannot work on what is unknown, or a busy
+// machine. What is unknown has every member that the template names, so a member that is missing is missing in
+// every event of its sort.
 func (t templated) depends(err error) bool {
 	if errors.Is(err, errUndecided) {
 		return true
@@ -96,14 +99,17 @@ func (e Endpoint) samples() iter.Seq[message] {
 	agent := e.sampleAgent()
 	type sort struct{ kind, name string }
 	var sorts []sort
-	for _, kind := range append([]string{events.RunCompleted, events.RunFailed, events.NodeCompleted, events.NodeFailed, EndpointTest}, EventNames()...) {
+	for _, kind := range append([]string{
+		events.RunCompleted, events.RunFailed, events.NodeCompleted, events.NodeFailed, EndpointTest,
+	}, EventNames()...) {
 		if !slices.Contains(sorts, sort{kind, kind}) {
 			sorts = append(sorts, sort{kind, kind})
 		}
 	}
 	for _, name := range e.Events {
 		if !slices.Contains(EventNames(), name) { // agents and flows call theirs as they like
-			sorts = append(sorts, sort{events.RunCompleted, name}, sort{events.NodeCompleted, name}, sort{events.RunFailed, name})
+			sorts = append(sorts, sort{events.RunCompleted, name},
+				sort{events.NodeCompleted, name}, sort{events.RunFailed, name})
 		}
 	}
 	return func(yield func(message) bool) {
@@ -138,8 +144,18 @@ func samplesOf(kind, name, agent, at string) (list []message) {
 		data, run = map[string]any{"endpointId": "ops", "reason": DisabledGone, "disabledAt": at}, nil
 		failed()
 	case events.EventResolved:
-		data = map[string]any{"key": "disk", "title": "The disk is full", "resolvedAt": at, "runId": run,
-			"items": []any{map[string]any{"key": "disk", "fingerprint": "1f2e3d4c5b6a7988", "startsAt": at, "state": "resolved"}}}
+		data = map[string]any{
+			"key":        "disk",
+			"title":      "The disk is full",
+			"resolvedAt": at,
+			"runId":      run,
+			"items": []any{map[string]any{
+				"key":         "disk",
+				"fingerprint": "1f2e3d4c5b6a7988",
+				"startsAt":    at,
+				"state":       "resolved",
+			}},
+		}
 	case events.ClientSilent:
 		data, run = map[string]any{"clientId": "backup", "expectEvery": "24h", "lastCallAt": at, "errorCode": "client_silent"}, nil
 		failure = `The client "backup" has not called since ` + at + ", and is expected to every 24h."
@@ -152,7 +168,13 @@ func samplesOf(kind, name, agent, at string) (list []message) {
 			failure = `The budget perDay of client "ci" ($5.00) is used up by 80 % or more.`
 		}
 	case DeliveryExhausted:
-		data = map[string]any{"deliveryId": "dlv_1", "endpointId": "ops", "eventId": "evt_1", "eventType": events.RunCompleted, "attempts": 6}
+		data = map[string]any{
+			"deliveryId": "dlv_1",
+			"endpointId": "ops",
+			"eventId":    "evt_1",
+			"eventType":  events.RunCompleted,
+			"attempts":   6,
+		}
 		failed()
 	default:
 		subject, what, _ := strings.Cut(kind, ".")
@@ -166,7 +188,10 @@ func samplesOf(kind, name, agent, at string) (list []message) {
 		case "completed":
 			outputs, data["artifacts"] = sampleOutputs, sampleArtifacts(agent)
 		case "viewed":
-			outputs, data["viewerIp"], data["userAgent"], data["viewedAt"] = sampleOutputs, "192.0.2.1", "Mozilla/5.0", at
+			outputs = sampleOutputs
+			data["viewerIp"] = "192.0.2.1"
+			data["userAgent"] = "Mozilla/5.0"
+			data["viewedAt"] = at
 		case "progress":
 			delete(data, "output")
 			data["percent"] = 42
@@ -178,8 +203,16 @@ func samplesOf(kind, name, agent, at string) (list []message) {
 		if output != "" {
 			data["output"] = output
 		}
-		payload, err := json.Marshal(map[string]any{"success": failure == nil, "type": kind, "runId": run, "workflowId": agent, "data": data, "metadata": map[string]any{},
-			"error": failure, "createdAt": at})
+		payload, err := json.Marshal(map[string]any{
+			"success":    failure == nil,
+			"type":       kind,
+			"runId":      run,
+			"workflowId": agent,
+			"data":       data,
+			"metadata":   map[string]any{},
+			"error":      failure,
+			"createdAt":  at,
+		})
 		if err != nil {
 			continue // texts, numbers and nulls never fail
 		}
@@ -206,8 +239,16 @@ func sampleStatus(what string) string {
 }
 
 func sampleArtifacts(agent string) []any {
-	return []any{map[string]any{"id": "art_01JZX5B7Q0000000000000000", "name": "picture.png", "mediaType": "image/png", "bytes": 70,
-		"sha256": strings.Repeat("0", 64), "nodeId": agent, "url": "https://beckon.example.com/a/art_01JZX5B7Q0000000000000000", "expiresAt": sampleTime}}
+	return []any{map[string]any{
+		"id":        "art_01JZX5B7Q0000000000000000",
+		"name":      "picture.png",
+		"mediaType": "image/png",
+		"bytes":     70,
+		"sha256":    strings.Repeat("0", 64),
+		"nodeId":    agent,
+		"url":       "https://beckon.example.com/a/art_01JZX5B7Q0000000000000000",
+		"expiresAt": sampleTime,
+	}}
 }
 
 // sampleRun is what a template sees as the run of a sample. What callers and agents choose of it is unknown.
@@ -215,14 +256,48 @@ func sampleRun(m message, unknown render.Unknown) map[string]any {
 	p, _ := m.payload() // it has been made here
 	agent := "triage"
 	_ = json.Unmarshal(p.WorkflowID, &agent)
-	event := map[string]any{"source": "alertmanager", "type": "alert", "action": "", "key": "disk", "state": "firing", "title": "The disk is full",
-		"url": "https://alerts.example.com/1", "subject": "db-1", "labels": unknown, "signed": false,
-		"place": map[string]any{"repository": "acme/shop", "thing": "issue", "number": "7", "commit": strings.Repeat("0", 40)}}
-	return map[string]any{"event": event, "input": unknown, "output": unknown.Text(), "outputs": unknown, "artifacts": sampleArtifacts(agent),
-		"nodes": []any{map[string]any{"nodeId": agent, "nodeType": agent, "outputKey": nil, "status": "COMPLETED", "output": unknown.Text(), "error": nil,
-			"startedAt": sampleTime, "completedAt": sampleTime}},
-		"verdict": "pass", "verdictReason": "The gate is met.", "client": map[string]any{"id": "demo", "name": "Demo", "metadata": unknown},
-		"links": map[string]any{"run": "https://beckon.example.com/admin/runs/" + sampleRunID, "share": "https://beckon.example.com/r/" + sampleRunID}}
+	event := map[string]any{
+		"source":  "alertmanager",
+		"type":    "alert",
+		"action":  "",
+		"key":     "disk",
+		"state":   "firing",
+		"title":   "The disk is full",
+		"url":     "https://alerts.example.com/1",
+		"subject": "db-1",
+		"labels":  unknown,
+		"signed":  false,
+		"place": map[string]any{
+			"repository": "acme/shop",
+			"thing":      "issue",
+			"number":     "7",
+			"commit":     strings.Repeat("0", 40),
+		},
+	}
+	return map[string]any{
+		"event":     event,
+		"input":     unknown,
+		"output":    unknown.Text(),
+		"outputs":   unknown,
+		"artifacts": sampleArtifacts(agent),
+		"nodes": []any{map[string]any{
+			"nodeId":      agent,
+			"nodeType":    agent,
+			"outputKey":   nil,
+			"status":      "COMPLETED",
+			"output":      unknown.Text(),
+			"error":       nil,
+			"startedAt":   sampleTime,
+			"completedAt": sampleTime,
+		}},
+		"verdict":       "pass",
+		"verdictReason": "The gate is met.",
+		"client":        map[string]any{"id": "demo", "name": "Demo", "metadata": unknown},
+		"links": map[string]any{
+			"run":   "https://beckon.example.com/admin/runs/" + sampleRunID,
+			"share": "https://beckon.example.com/r/" + sampleRunID,
+		},
+	}
 }
 
 const (

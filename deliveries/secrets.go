@@ -19,8 +19,8 @@ func (e Endpoint) scheme() signature.Scheme {
 	return signature.Scheme(cmp.Or(e.Signature, string(signature.Standard)))
 }
 
-// withSecret returns the endpoint with a new secret; the one before signs beside it for signature.Overlap, and so do those
-// before that one as long as they did.
+// withSecret returns the endpoint with a new secret; the one before signs beside it for signature.Overlap, and so
+// do those before that one as long as they did.
 func (e Endpoint) withSecret(s secret.String, now time.Time) Endpoint {
 	e.Secret, e.Retired = s, signature.Retire(e.Retired, e.Secret, s, now)
 	return e
@@ -53,8 +53,9 @@ func (e Endpoint) prepared() Endpoint {
 	return e
 }
 
-// revised returns what an endpoint becomes when it is changed to another one; the zero Endpoint, what a new one is. A secret that is left out, or is as it is
-// shown, stays; one that is replaced signs beside the new one for signature.Overlap. A new signature gets a new secret.
+// revised returns what an endpoint becomes when it is changed to another one; the zero Endpoint, what a new one is.
+// A secret that is left out, or is as it is shown, stays; one that is replaced signs beside the new one for
+// signature.Overlap. A new signature gets a new secret.
 func (e Endpoint) revised(to Endpoint) Endpoint {
 	if e.ID == "" {
 		return to.prepared()
@@ -79,10 +80,12 @@ func (e Endpoint) revised(to Endpoint) Endpoint {
 	return to
 }
 
-// RotateSecret gives an endpoint of the database a new secret and returns it; for standard-ed25519, what verifies it.
-// Those before it sign beside it for signature.Overlap each. The new one is made unless it is given; an Invalid says what one
-// has to look like.
-func RotateSecret(ctx context.Context, all catalog.Section[Endpoint], who, id string, given secret.String) (shown secret.String, err error) {
+// RotateSecret gives an endpoint of the database a new secret and returns it; for standard-ed25519, what verifies
+// it. Those before it sign beside it for signature.Overlap each. The new one is made unless it is given; an Invalid
+// says what one has to look like.
+func RotateSecret(
+	ctx context.Context, all catalog.Section[Endpoint], who, id string, given secret.String,
+) (shown secret.String, err error) {
 	err = all.Act(ctx, who, "rotate", id, nil, func(tx store.Tx) error {
 		return all.Change(tx, id, func(e *Endpoint) error {
 			shown, err = e.rotate(given)
@@ -94,7 +97,8 @@ func RotateSecret(ctx context.Context, all catalog.Section[Endpoint], who, id st
 
 func (e *Endpoint) rotate(given secret.String) (shown secret.String, err error) {
 	if e.destination() != nil {
-		return "", problem.New(problem.Invalid, "unsigned", "Nothing is signed for %s: change the endpoint's secret as any other setting.", e.destination().Title)
+		return "", problem.New(problem.Invalid, "unsigned",
+			"Nothing is signed for %s: change the endpoint's secret as any other setting.", e.destination().Title)
 	}
 	next := cmp.Or(given, signature.NewSecret(e.scheme()))
 	var found problem.Fields

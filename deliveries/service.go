@@ -18,7 +18,7 @@ import (
 	"beckon/internal/work"
 )
 
-// Config is what a Service is made of.
+// Config has the dependencies and settings of a Service.
 type Config struct {
 	Store *store.Store
 	Work  *work.Instance // this process, among all that work on the store
@@ -40,20 +40,23 @@ type Config struct {
 	EventNames func() []string        // what agents call their events, where that is not the usual
 	// EventType returns the type of the events that agents call by one of the EventNames.
 	EventType func(name string) string
-	// RunView returns what templates know as .run, but for its artifacts: event, input, output, outputs, nodes, verdict, verdictReason, client and links, of
-	// the types that package render knows. A NotFound says that there is no such run any more. It is asked only where a
-	// template uses it.
+	// RunView returns what templates know as .run, but for its artifacts: event, input, output, outputs, nodes,
+	// verdict, verdictReason, client and links, of the types that package render knows. A NotFound says that there
+	// is no such run any more. It is asked only where a template uses it.
 	RunView func(ctx context.Context, runID string) (map[string]any, error)
-	// Origin returns what the call of a client's run has told, an events.Origin in JSON; nil where that is not on record.
+	// Origin returns what the call of a client's run has told, an events.Origin in JSON; nil where that is not on
+	// record.
 	Origin func(ctx context.Context, clientID, runID string) ([]byte, error)
-	// ShareLink signs a link to the page of a run for recipients; empty where the run has none. nil is that no run has one.
+	// ShareLink signs a link to the page of a run for recipients; empty where the run has none. nil is that no run
+	// has one.
 	ShareLink func(ctx context.Context, runID string) (string, error)
-	// Ended is told, in the transaction that ends it, of a delivery about a run whose client keeps no content; nil is nobody.
+	// Ended is told, in the transaction that ends it, of a delivery about a run whose client keeps no content; nil
+	// is nobody.
 	Ended func(tx store.Tx, runID string) error
 	// Links signs the links to artifacts in the payload of an event; nil leaves it as it is.
 	Links func(payload []byte) []byte
-	// ApprovalLinks signs the links to calls that wait for a person in the payload of an event; nil leaves it as it is. Only endpoints
-	// get them.
+	// ApprovalLinks signs the links to calls that wait for a person in the payload of an event; nil leaves it as it
+	// is. Only endpoints get them.
 	ApprovalLinks func(payload []byte) []byte
 	// HideLinks takes such links out of what a receiver has answered; nil leaves it as it is.
 	HideLinks func(text string) string
@@ -63,7 +66,8 @@ type Config struct {
 
 // Sender makes an exchange with a receiver; see egress.Webhooks.
 type Sender interface {
-	Send(ctx context.Context, method, url string, header http.Header, body []byte, timeout time.Duration) (egress.Answer, error)
+	Send(ctx context.Context, method, url string, header http.Header, body []byte,
+		timeout time.Duration) (egress.Answer, error)
 }
 
 // Service sends events to their receivers.
@@ -87,13 +91,20 @@ type Service struct {
 	arrivals arrivals  // deliveries that have just become due
 }
 
-// New returns a service that sends what is due, from the start of its Work on. It has no endpoints before Use.
+// New returns a service that sends due deliveries once its Work has started. It has no endpoints before Use is
+// called.
 func New(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Service{Config: c, storage: storage{c.Store}, keys: catalog.NewDocuments[signingKey](c.Store, "signing-keys", c.Sealer),
-		slots: newSlots(), views: semaphore.NewWeighted(maxViews), arrivals: arrivals{bell: work.NewBell()}}
+	s := &Service{
+		Config:   c,
+		storage:  storage{c.Store},
+		keys:     catalog.NewDocuments[signingKey](c.Store, "signing-keys", c.Sealer),
+		slots:    newSlots(),
+		views:    semaphore.NewWeighted(maxViews),
+		arrivals: arrivals{bell: work.NewBell()},
+	}
 	s.sending, s.abandon = context.WithCancel(context.Background())
 	s.lanes = newLanes(s, func(key string, err error) {
 		s.Log.Error("due deliveries could not be claimed; it is tried again", "lane", key, "error", err)
@@ -104,8 +115,8 @@ func New(c Config) *Service {
 	return s
 }
 
-// Drain begins no attempt any more and waits for those under way; when ctx ends first, they are given up, and made
-// again by whoever comes next. What was not sent goes back to all.
+// Drain starts no more attempts and waits for those that are running. If ctx ends first, it gives them up, and
+// another process repeats them. Deliveries that were not sent are released for other processes.
 func (s *Service) Drain(ctx context.Context) {
 	s.lanes.drain(ctx, s.abandon)
 	releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)

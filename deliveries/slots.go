@@ -7,8 +7,9 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// The exchanges that are under way in this process at the same time. A lane has its own, smaller bound; but who makes calls
-// may name as many hosts, each with a lane of its own, as they like. Endpoints always have room, and so do other clients.
+// The exchanges that are under way in this process at the same time. A lane has its own, smaller bound; but who
+// makes calls may name as many hosts, each with a lane of its own, as they like. Endpoints always have room, and so
+// do other clients.
 const (
 	maxAttempts       = 1024
 	maxCallbacks      = maxAttempts / 2 // of all calls together
@@ -25,8 +26,8 @@ func newSlots() *slots {
 	return &slots{all: semaphore.NewWeighted(maxAttempts), callbacks: semaphore.NewWeighted(maxCallbacks)}
 }
 
-// enter waits for room for an attempt, the narrowest first: who waits there takes none from others. leave gives it back. ok
-// is false when ctx ends before.
+// enter waits for room for an attempt, the narrowest first: who waits there takes none from others. leave gives it
+// back. ok is false when ctx ends before.
 func (s *slots) acquire(ctx context.Context, d *claimed) (release func(), ok bool) {
 	if d.EndpointID != nil {
 		return take(ctx, s.all)

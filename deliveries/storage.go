@@ -30,9 +30,21 @@ type row struct {
 
 // newRow is a delivery of an event that is due now.
 func newRow(e events.Event, about events.Subject, lane, endpointID string, now time.Time) *row {
-	w := &row{ID: newID(now), Lane: lane, EventID: e.ID, Type: e.OutsideName(), Status: string(Pending), Reason: ReasonFirst,
-		EndpointID: orNull(endpointID), RunID: orNull(e.RunID), ClientID: orNull(about.ClientID), WorkflowID: orNull(about.WorkflowID),
-		FirstAt: now.UnixMilli(), DueAt: now.UnixMilli(), CreatedAt: now.UnixMilli()}
+	w := &row{
+		ID:         newID(now),
+		Lane:       lane,
+		EventID:    e.ID,
+		Type:       e.OutsideName(),
+		Status:     string(Pending),
+		Reason:     ReasonFirst,
+		EndpointID: orNull(endpointID),
+		RunID:      orNull(e.RunID),
+		ClientID:   orNull(about.ClientID),
+		WorkflowID: orNull(about.WorkflowID),
+		FirstAt:    now.UnixMilli(),
+		DueAt:      now.UnixMilli(),
+		CreatedAt:  now.UnixMilli(),
+	}
 	w.Rules, w.Trace = orNull(about.Rules.String()), orNull(about.Trace)
 	if e.Transient {
 		w.Payload = orNull(string(e.Payload))
@@ -65,16 +77,29 @@ func (s storage) insert(tx store.Tx, w *row) error {
 	row.Number("first_at", w.FirstAt)
 	row.Number("due_at", w.DueAt)
 	row.Number("created_at", w.CreatedAt)
-	if w.Rules != nil { // the end of another delivery may be in the same transaction, and has to know that this one waits
+	// the end of another delivery may be in the same transaction, and has to know that this one waits
+	if w.Rules != nil {
 		return row.InsertNow()
 	}
 	return row.Insert()
 }
 
 func (w *row) delivery() *Delivery {
-	d := &Delivery{ID: w.ID, EndpointID: deref(w.EndpointID), RunID: deref(w.RunID), EventID: w.EventID, Type: w.Type, ClientID: deref(w.ClientID),
-		WorkflowID: deref(w.WorkflowID), Status: Status(w.Status), Reason: w.Reason, Attempts: w.Attempts, DueAt: time.UnixMilli(w.DueAt).UTC(),
-		CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), Erased: w.Erased}
+	d := &Delivery{
+		ID:         w.ID,
+		EndpointID: deref(w.EndpointID),
+		RunID:      deref(w.RunID),
+		EventID:    w.EventID,
+		Type:       w.Type,
+		ClientID:   deref(w.ClientID),
+		WorkflowID: deref(w.WorkflowID),
+		Status:     Status(w.Status),
+		Reason:     w.Reason,
+		Attempts:   w.Attempts,
+		DueAt:      time.UnixMilli(w.DueAt).UTC(),
+		CreatedAt:  time.UnixMilli(w.CreatedAt).UTC(),
+		Erased:     w.Erased,
+	}
 	if w.StatusCode != nil {
 		d.StatusCode = *w.StatusCode
 	}

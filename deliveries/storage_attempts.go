@@ -10,9 +10,11 @@ import (
 	"beckon/internal/store"
 )
 
-// endClaim writes what has become of a delivery by an attempt; false says that it is not claimed under that number any more.
+// endClaim writes what has become of a delivery by an attempt; false says that it is not claimed under that number
+// any more.
 func (s storage) endClaim(tx store.Tx, w row) (owned bool, err error) {
-	n, err := tx.ExecCount(`UPDATE deliveries SET status = ?, reason = ?, attempts = ?, tries = tries + 1, due_at = ?, instance_id = NULL,
+	n, err := tx.ExecCount(`UPDATE deliveries
+		SET status = ?, reason = ?, attempts = ?, tries = tries + 1, due_at = ?, instance_id = NULL,
 			status_code = ?, error_code = ?, error = ?, completed_at = ?
 		WHERE id = ? AND status = 'SENDING' AND claim = ?`,
 		w.Status, w.Reason, w.Attempts, w.DueAt, w.StatusCode, w.ErrorCode, w.Error, w.CompletedAt, w.ID, w.Claim)
@@ -59,14 +61,22 @@ type attemptRow struct {
 }
 
 func (s storage) attempts(ctx context.Context, id string) ([]Attempt, error) {
-	rows, err := store.Rows[attemptRow](s.store.Read(ctx), "SELECT * FROM attempts WHERE delivery_id = ? ORDER BY number", id)
+	rows, err := store.Rows[attemptRow](s.store.Read(ctx),
+		"SELECT * FROM attempts WHERE delivery_id = ? ORDER BY number", id)
 	if err != nil {
 		return nil, fmt.Errorf("read the attempts at delivery %s: %w", id, err)
 	}
 	list := make([]Attempt, len(rows))
 	for i, w := range rows {
-		a := Attempt{Number: w.Number, Reason: w.Reason, URL: w.URL, ResponseBody: deref(w.ResponseBody), Truncated: w.Truncated,
-			StartedAt: time.UnixMilli(w.StartedAt).UTC(), Duration: time.Duration(w.DurationUs) * time.Microsecond}
+		a := Attempt{
+			Number:       w.Number,
+			Reason:       w.Reason,
+			URL:          w.URL,
+			ResponseBody: deref(w.ResponseBody),
+			Truncated:    w.Truncated,
+			StartedAt:    time.UnixMilli(w.StartedAt).UTC(),
+			Duration:     time.Duration(w.DurationUs) * time.Microsecond,
+		}
 		if w.StatusCode != nil {
 			a.StatusCode = *w.StatusCode
 		}

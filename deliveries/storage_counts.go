@@ -28,7 +28,8 @@ func (s storage) countByStatus(ctx context.Context, since time.Time) (map[Status
 		{Delivered, "status = 'DELIVERED' AND created_at >= ?", []any{from}},
 		{Failed, "status = 'FAILED' AND id >= ? AND created_at >= ?", []any{firstID(since), from}},
 	} {
-		n, _, err := store.Row[int64](s.store.ReadLate(ctx), "SELECT COUNT(*) FROM deliveries WHERE "+part.where, part.values...)
+		n, _, err := store.Row[int64](s.store.ReadLate(ctx),
+			"SELECT COUNT(*) FROM deliveries WHERE "+part.where, part.values...)
 		if err != nil {
 			return nil, fmt.Errorf("count deliveries: %w", err)
 		}

@@ -49,14 +49,16 @@ func deleteState(tx store.Tx, id string) error {
 
 // noteWorking notes that an attempt at an endpoint has succeeded.
 func noteWorking(tx store.Tx, id string) error {
-	err := tx.Exec("UPDATE endpoint_states SET failing_since = NULL WHERE endpoint_id = ? AND failing_since IS NOT NULL", id)
+	err := tx.Exec(`UPDATE endpoint_states SET failing_since = NULL
+		WHERE endpoint_id = ? AND failing_since IS NOT NULL`, id)
 	return store.Wrap(err, "note that an endpoint works")
 }
 
 // noteFailing notes that an attempt at an endpoint has failed, and returns since when all have.
 func noteFailing(tx store.Tx, id string, now time.Time) (time.Time, error) {
 	since, _, err := store.Row[int64](tx, `INSERT INTO endpoint_states (endpoint_id, failing_since) VALUES (?, ?)
-		ON CONFLICT (endpoint_id) DO UPDATE SET failing_since = COALESCE(endpoint_states.failing_since, excluded.failing_since)
+		ON CONFLICT (endpoint_id) DO UPDATE
+		SET failing_since = COALESCE(endpoint_states.failing_since, excluded.failing_since)
 		RETURNING failing_since`, id, now.UnixMilli())
 	return time.UnixMilli(since), store.Wrap(err, "note that an endpoint fails")
 }
@@ -64,7 +66,8 @@ func noteFailing(tx store.Tx, id string, now time.Time) (time.Time, error) {
 // disable disables an endpoint; false says that it is disabled already.
 func disable(tx store.Tx, id, reason string, now time.Time) (bool, error) {
 	n, err := tx.ExecCount(`INSERT INTO endpoint_states (endpoint_id, disabled_at, disabled_reason) VALUES (?, ?, ?)
-		ON CONFLICT (endpoint_id) DO UPDATE SET disabled_at = excluded.disabled_at, disabled_reason = excluded.disabled_reason
+		ON CONFLICT (endpoint_id) DO UPDATE
+		SET disabled_at = excluded.disabled_at, disabled_reason = excluded.disabled_reason
 		WHERE endpoint_states.disabled_at IS NULL`, id, now.UnixMilli(), reason)
 	return n == 1, store.Wrap(err, "disable an endpoint")
 }

@@ -8,11 +8,13 @@ import (
 	"beckon/internal/store"
 )
 
-// Erase forgets what the deliveries about a run had to tell. It belongs into the transaction that erases the content of the run. What
-// waits or is being sent has failed; nothing is written any more of an attempt that is under way.
+// Erase forgets what the deliveries about a run had to tell. It belongs into the transaction that erases the
+// content of the run. What waits or is being sent has failed; nothing is written any more of an attempt that is
+// under way.
 func (s *Service) Erase(tx store.Tx, runID string) error {
 	why := contentErased()
-	err := tx.Exec(`UPDATE deliveries SET status = 'FAILED', error_code = ?, error = ?, completed_at = ?, instance_id = NULL, claim = claim + 1
+	err := tx.Exec(`UPDATE deliveries
+		SET status = 'FAILED', error_code = ?, error = ?, completed_at = ?, instance_id = NULL, claim = claim + 1
 		WHERE run_id = ? AND status IN ('PENDING', 'SENDING')`, why.Code, why.Detail, s.Now().UnixMilli(), runID)
 	if err != nil {
 		return fmt.Errorf("end the deliveries of run %s: %w", runID, err)
@@ -55,8 +57,9 @@ func withoutMetadata(callback *string) *string {
 	return orNull(string(text))
 }
 
-// Forget notes that what the deliveries about a run had to tell is not kept any more, of those that have ended.
+// Forget marks the ended deliveries about a run as erased: their content is not kept any more.
 func (s *Service) Forget(tx store.Tx, runID string) error {
-	err := tx.Exec("UPDATE deliveries SET erased = ? WHERE run_id = ? AND status IN ('DELIVERED', 'FAILED')", true, runID)
+	err := tx.Exec("UPDATE deliveries SET erased = ? WHERE run_id = ? AND status IN ('DELIVERED', 'FAILED')",
+		true, runID)
 	return store.Wrap(err, "forget the deliveries of run %s", runID)
 }

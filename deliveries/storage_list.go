@@ -43,8 +43,14 @@ func (s storage) walk(ctx context.Context, q Query, below string) (w store.Walk,
 	if !q.Until.IsZero() {
 		w.Below = min(below, idPrefix+oldest(q.Until))
 	}
-	wanted := map[string]string{"event_id": q.EventID, "run_id": q.RunID, "endpoint_id": q.EndpointID, "client_id": q.ClientID,
-		"type": q.Type, "status": string(q.Status)}
+	wanted := map[string]string{
+		"event_id":    q.EventID,
+		"run_id":      q.RunID,
+		"endpoint_id": q.EndpointID,
+		"client_id":   q.ClientID,
+		"type":        q.Type,
+		"status":      string(q.Status),
+	}
 	by := func(column string) {
 		w.Index = []store.Equal{{Column: column, Value: wanted[column]}}
 		delete(wanted, column)
@@ -84,7 +90,8 @@ func (s storage) walk(ctx context.Context, q Query, below string) (w store.Walk,
 // mostFew bounds the deliveries that are sorted for a list.
 const mostFew = 2000
 
-// few returns the ids of those that wait or are being sent, as long as there are few: no index has them in the order of a list.
+// few returns the ids of those that wait or are being sent, as long as there are few: no index has them in the
+// order of a list.
 func (s storage) few(ctx context.Context, q Query) ([]string, error) {
 	where, values := "status = '"+string(q.Status)+"'", []any{} // the database knows its partial indexes by the word
 	if q.EndpointID != "" {
@@ -94,7 +101,8 @@ func (s storage) few(ctx context.Context, q Query) ([]string, error) {
 		ID, Type string
 		ClientID *string
 	}
-	rows, err := store.Rows[candidate](s.store.Read(ctx), "SELECT id, type, client_id FROM deliveries WHERE "+where+" LIMIT ?",
+	rows, err := store.Rows[candidate](s.store.Read(ctx),
+		"SELECT id, type, client_id FROM deliveries WHERE "+where+" LIMIT ?",
 		append(values, mostFew+1)...)
 	if err != nil || len(rows) > mostFew {
 		return nil, err

@@ -38,20 +38,23 @@ func (s storage) claim(tx store.Tx, ids []string, instance string, now time.Time
 // release lets a delivery be claimed again that was claimed under that number.
 func (s storage) release(tx store.Tx, id string, claim int64) error {
 	err := tx.Exec(
-		"UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE id = ? AND status = 'SENDING' AND claim = ?", id, claim)
+		"UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE id = ? AND status = "+
+			"'SENDING' AND claim = ?", id, claim)
 	return store.Wrap(err, "release a delivery")
 }
 
 // releaseAll lets all be claimed again that the instance has claimed.
 func (s storage) releaseAll(tx store.Tx, instance string) (n int64, err error) {
 	n, err = tx.ExecCount(
-		"UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE instance_id = ? AND status = 'SENDING'", instance)
+		"UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE instance_id = ? AND status = 'SENDING'",
+		instance)
 	return n, store.Wrap(err, "release deliveries")
 }
 
 // owners returns the ids of the instances that have claimed deliveries.
 func (s storage) owners(ctx context.Context) ([]string, error) {
-	ids, err := store.Rows[string](s.store.Read(ctx), "SELECT DISTINCT instance_id FROM deliveries WHERE status = 'SENDING'")
+	ids, err := store.Rows[string](s.store.Read(ctx),
+		"SELECT DISTINCT instance_id FROM deliveries WHERE status = 'SENDING'")
 	return ids, store.Wrap(err, "look for the owners of deliveries")
 }
 
@@ -64,13 +67,15 @@ func (s storage) claims(ctx context.Context, instance string) ([]row, error) {
 
 // sendAgain makes deliveries due anew, with all their retries. It leaves out those that are being sent.
 func (s storage) sendAgain(tx store.Tx, ids []string, reason string, now time.Time) ([]waiting, error) {
-	due, err := store.Rows[waiting](tx, `UPDATE deliveries SET status = 'PENDING', reason = ?, tries = 0, first_at = ?, due_at = ?,
+	due, err := store.Rows[waiting](tx, `UPDATE deliveries
+		SET status = 'PENDING', reason = ?, tries = 0, first_at = ?, due_at = ?,
 			completed_at = NULL
 		WHERE id IN (?) AND status <> 'SENDING' RETURNING id, lane`, reason, now.UnixMilli(), now.UnixMilli(), ids)
 	return due, store.Wrap(err, "send deliveries again")
 }
 
-// failedSince returns the ids of deliveries to an endpoint that were made since a time and have failed until another one.
+// failedSince returns the ids of deliveries to an endpoint that were made since a time and have failed until
+// another one.
 func (s storage) failedSince(tx store.Tx, endpointID string, since, until time.Time, limit int) ([]string, error) {
 	return store.Rows[string](tx, `SELECT id FROM deliveries WHERE endpoint_id = ? AND status = 'FAILED'
 			AND id >= ? AND created_at >= ? AND completed_at <= ? AND reason <> 'test' AND NOT erased
@@ -79,7 +84,9 @@ func (s storage) failedSince(tx store.Tx, endpointID string, since, until time.T
 }
 
 // expire ends deliveries of a lane that have been due since before a time, and returns them.
-func (s storage) expire(tx store.Tx, lane string, before, now time.Time, why problem.Failure, limit int) ([]row, error) {
+func (s storage) expire(
+	tx store.Tx, lane string, before, now time.Time, why problem.Failure, limit int,
+) ([]row, error) {
 	ids, err := store.Rows[string](tx,
 		"SELECT id FROM deliveries WHERE lane = ? AND status = 'PENDING' AND due_at < ? ORDER BY due_at LIMIT ?",
 		lane, before.UnixMilli(), limit)
@@ -100,7 +107,8 @@ func (s storage) pendingOf(tx store.Tx, runIDs []string) ([]string, error) {
 // deleteEnded deletes deliveries that have ended, up to an id, with their attempts, and returns how many those are.
 func (s storage) deleteEnded(tx store.Tx, before string, limit int) (n int, err error) {
 	ids, err := store.Rows[string](tx,
-		"SELECT id FROM deliveries WHERE id < ? AND status IN ('DELIVERED', 'FAILED') ORDER BY id LIMIT ?", before, limit)
+		"SELECT id FROM deliveries WHERE id < ? AND status IN ('DELIVERED', 'FAILED') ORDER BY id LIMIT ?",
+		before, limit)
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}

@@ -14,7 +14,10 @@ import (
 )
 
 // unasked are the events that an endpoint or a callback takes when it names none.
-var unasked = []string{events.RunStarted, events.RunCompleted, events.RunFailed, events.RunCanceled, events.NodeCompleted, events.NodeFailed}
+var unasked = []string{
+	events.RunStarted, events.RunCompleted, events.RunFailed, events.RunCanceled,
+	events.NodeCompleted, events.NodeFailed,
+}
 
 // target is an endpoint as it is now, ready for use.
 type target struct {
@@ -58,8 +61,8 @@ type endpointSet struct {
 	byID map[string]*target
 }
 
-// interested reports whether the endpoint takes events about the subject at all. What is about no client or no agent is for
-// everybody who asks for it.
+// interested reports whether the endpoint takes events about the subject at all. What is about no client or no
+// agent is for everybody who asks for it.
 func (t *target) interested(about events.Subject) bool {
 	return takesAny(t.Clients, about.ClientID) && takesAny(t.Agents, about.WorkflowID)
 }
@@ -71,7 +74,8 @@ func takesAny(filter []string, value string) bool {
 // takes reports whether the endpoint takes an event about something that it is interested in.
 func (t *target) takes(e events.Event) bool { return takesEvent(t.Events, t.byDefault, e) }
 
-// takesEvent reports whether a filter lets an event through: by the name that it has outside. byDefault are the types that it lets through where it names none.
+// takesEvent reports whether a filter lets an event through: by the name that it has outside. byDefault are the
+// types that it lets through where it names none.
 func takesEvent(filter, byDefault []string, e events.Event) bool {
 	if len(filter) == 0 {
 		return slices.Contains(byDefault, e.Type) && !e.OnRequest
@@ -79,21 +83,31 @@ func takesEvent(filter, byDefault []string, e events.Event) bool {
 	return slices.Contains(filter, e.OutsideName())
 }
 
-// InForce returns the endpoints of a view that take events. Those of the database that are not in force take theirs as
-// one does that is disabled, unless it cannot be told which those are.
+// InForce returns the endpoints of a view that receive events. An endpoint of the database that is not in force is
+// treated like a disabled one, whose deliveries wait, unless its filters cannot be read.
 func InForce(v *catalog.View) []Endpoint {
 	list := catalog.All[Endpoint](v)
 	for _, r := range catalog.Records[Endpoint](v) {
 		e := r.Item
-		unknown := slices.ContainsFunc([]string{"", "events", "agents", "clients"}, func(filter string) bool { return slices.Contains(r.Unread, filter) })
+		unknown := slices.ContainsFunc([]string{"", "events", "agents", "clients"}, func(filter string) bool {
+			return slices.Contains(r.Unread, filter)
+		})
 		if len(r.Warnings) > 0 && r.Origin == catalog.FromDatabase && !unknown {
-			list = append(list, Endpoint{ID: e.ID, URL: e.URL, Events: e.Events, Agents: e.Agents, Clients: e.Clients, Enabled: e.Enabled, Stopped: true})
+			list = append(list, Endpoint{
+				ID:      e.ID,
+				URL:     e.URL,
+				Events:  e.Events,
+				Agents:  e.Agents,
+				Clients: e.Clients,
+				Enabled: e.Enabled,
+				Stopped: true,
+			})
 		}
 	}
 	return list
 }
 
-// Use puts endpoints in force, with what has become of them so far.
+// Use replaces the endpoints, and loads their states.
 func (s *Service) Use(ctx context.Context, list []Endpoint) error {
 	s.using.Lock()
 	defer s.using.Unlock()
@@ -107,7 +121,8 @@ func (s *Service) use(ctx context.Context, list []Endpoint) error {
 		return err
 	}
 	if err := s.needKey(ctx, list); err != nil {
-		s.Log.Error("there is no key for endpoints with signature: standard-ed25519; their deliveries fail until there is", "error", err)
+		s.Log.Error("there is no key for endpoints with signature: standard-ed25519; "+
+			"their deliveries fail until there is", "error", err)
 	}
 	b := &endpointSet{byID: make(map[string]*target, len(list))}
 	for _, e := range list {

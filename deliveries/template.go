@@ -38,7 +38,8 @@ func (t templated) render(m message) ([]byte, string, error) {
 	}
 	text, err := t.template.Render(data, render.Limits{MaxBytes: maxTemplated, Time: templatedTime})
 	if err != nil {
-		return nil, "", problem.New(problem.Unprocessable, problem.CodeTemplateFailed, "The endpoint's format cannot be rendered over this event: %s. Correct its template.",
+		return nil, "", problem.New(problem.Unprocessable, problem.CodeTemplateFailed,
+			"The endpoint's format cannot be rendered over this event: %s. Correct its template.",
 			strings.TrimSuffix(err.Error(), "."))
 	}
 	body := bytes.TrimSpace([]byte(text))
@@ -78,16 +79,30 @@ func (m message) data() (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := map[string]any{"id": m.ID, "type": p.Type, "runId": nil, "run": nil, "createdAt": p.CreatedAt.UTC(), "timestamp": p.CreatedAt.UnixMilli()}
+	data := map[string]any{
+		"id":        m.ID,
+		"type":      p.Type,
+		"runId":     nil,
+		"run":       nil,
+		"createdAt": p.CreatedAt.UTC(),
+		"timestamp": p.CreatedAt.UnixMilli(),
+	}
 	if m.RunID != "" {
 		data["runId"] = m.RunID
 	}
-	for name, value := range map[string]jsontext.Value{"workflowId": p.WorkflowID, "success": p.Success, "data": p.Data, "metadata": p.Metadata, "error": p.Error} {
+	for name, value := range map[string]jsontext.Value{
+		"workflowId": p.WorkflowID,
+		"success":    p.Success,
+		"data":       p.Data,
+		"metadata":   p.Metadata,
+		"error":      p.Error,
+	} {
 		if data[name] = nil; value == nil {
 			continue
 		}
 		if data[name], err = render.JSON(value); err != nil {
-			return nil, problem.New(problem.Internal, "invalid_payload", "A template cannot read the record of this event.").Because(err)
+			return nil, problem.New(problem.Internal, "invalid_payload",
+				"A template cannot read the record of this event.").Because(err)
 		}
 	}
 	return data, nil
@@ -102,7 +117,9 @@ func checkJSON(body []byte) error {
 	}
 	line, column := position(body, at)
 	return problem.New(problem.Unprocessable, "invalid_template_output",
-		"The endpoint's format made something that is not JSON: see line %d, column %d of it. Have its template write values with json, as in {\"text\": {{json .data.output}}}.", line, column).Because(err)
+		"The endpoint's format made something that is not JSON: see line %d, column %d of it. "+
+			"Have its template write values with json, as in {\"text\": {{json .data.output}}}.",
+		line, column).Because(err)
 }
 
 // whyNoJSON says where a text stops being JSON.

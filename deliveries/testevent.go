@@ -17,9 +17,9 @@ import (
 // EndpointTest is the type of the event that Test sends where no other is chosen.
 const EndpointTest = "endpoint.test"
 
-// Test sends an event to an endpoint, also to one that is disabled, and returns what came of it. It is not tried again. name is
-// that of any event which an endpoint may take: then it is an example of one. Empty is EndpointTest. An Invalid says that there is
-// no event of that name.
+// Test sends an event to an endpoint, even to a disabled one, and returns the delivery and its attempt. It does not
+// retry. name selects an example of an event that an endpoint may receive; empty is EndpointTest. The error is an
+// Invalid if there is no such event.
 func (s *Service) Test(ctx context.Context, id, name string) (*Delivery, []Attempt, error) {
 	t, err := s.endpoint(id)
 	if err != nil {
@@ -42,7 +42,8 @@ func (s *Service) Test(ctx context.Context, id, name string) (*Delivery, []Attem
 	o, made := s.attemptNow(d)
 	if !made {
 		s.held.Drop(w.ID)
-		return nil, nil, problem.New(problem.Unavailable, problem.CodeShuttingDown, "Beckon is shutting down. Try again in a moment.")
+		return nil, nil, problem.New(problem.Unavailable, problem.CodeShuttingDown,
+			"Beckon is shutting down. Try again in a moment.")
 	}
 	s.record(d, o)
 	return s.Get(ctx, w.ID)
@@ -54,8 +55,20 @@ func (s *Service) testEvent(t *target, name string) (e events.Event, runID strin
 	now := jsonTime(s.Now())
 	if name == "" || name == EndpointTest {
 		e.Type = EndpointTest
-		e.Payload, err = json.Marshal(map[string]any{"success": true, "type": EndpointTest, "runId": nil, "workflowId": nil, "metadata": nil, "error": nil, "createdAt": now,
-			"data": map[string]any{"endpointId": t.ID, "status": "COMPLETED", "message": "This is a test. Beckon can reach this endpoint."}})
+		e.Payload, err = json.Marshal(map[string]any{
+			"success":    true,
+			"type":       EndpointTest,
+			"runId":      nil,
+			"workflowId": nil,
+			"metadata":   nil,
+			"error":      nil,
+			"createdAt":  now,
+			"data": map[string]any{
+				"endpointId": t.ID,
+				"status":     "COMPLETED",
+				"message":    "This is a test. Beckon can reach this endpoint.",
+			},
+		})
 		if err != nil {
 			return e, "", fmt.Errorf("encode a test event: %w", err)
 		}
@@ -64,7 +77,9 @@ func (s *Service) testEvent(t *target, name string) (e events.Event, runID strin
 	kind, ok := s.kindOf(name)
 	if !ok {
 		var wrong problem.Fields
-		wrong.Add("event", "there is no event %q; there are %s, and those that agents and flows name in their events", problem.Shorten(name), strings.Join(EventNames(), ", "))
+		wrong.Add("event",
+			"there is no event %q; there are %s, and those that agents and flows name in their events",
+			problem.Shorten(name), strings.Join(EventNames(), ", "))
 		return e, "", wrong.Err()
 	}
 	list := samplesOf(kind, name, t.sampleAgent(), now)
@@ -87,7 +102,8 @@ func (s *Service) kindOf(name string) (kind string, ok bool) {
 	if kind := s.EventType(name); kind != "" {
 		return kind, true
 	}
-	if kind := "node." + name[strings.LastIndexByte(name, '.')+1:]; slices.Contains(EventNames(), kind) { // a step of a flow calls it so
+	// a step of a flow calls it so
+	if kind := "node." + name[strings.LastIndexByte(name, '.')+1:]; slices.Contains(EventNames(), kind) {
 		return kind, true
 	}
 	return events.NodeCompleted, true

@@ -32,8 +32,8 @@ func (t *thread) leave() {
 	}
 }
 
-// threads lets one message of a thread be sent after the other, so that two do not both begin it. Other processes may: then both
-// messages stand alone, and the next ones follow the one that was on record first.
+// threads lets one message of a thread be sent after the other, so that two do not both begin it. Other processes
+// may: then both messages stand alone, and the next ones follow the one that was on record first.
 type threads struct {
 	mu   sync.Mutex
 	busy map[string]chan struct{}
@@ -116,7 +116,8 @@ func (s *Service) enterThread(t *target, m message, told *destinations.Message) 
 }
 
 func errThreadUnread(err error) error {
-	return problem.New(problem.Unavailable, "thread_unread", "The earlier message on the same subject could not be read. Beckon tries again.").Because(err)
+	return problem.New(problem.Unavailable, "thread_unread",
+		"The earlier message on the same subject could not be read. Beckon tries again.").Because(err)
 }
 
 // threadID is another one for an endpoint that sends elsewhere since.

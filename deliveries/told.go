@@ -14,13 +14,22 @@ import (
 	"beckon/internal/problem"
 )
 
-// told is what a destination is given of an event, with so many buttons at most. What has another shape than an event's says nothing.
+// told is what a destination is given of an event, with so many buttons at most. What has another shape than an
+// event's says nothing.
 func (s *Service) told(m message, maxButtons int) (told destinations.Message, err error) {
 	if !gjson.ValidBytes(m.Payload) {
 		_, err := m.payload()
 		return told, err
 	}
-	told = destinations.Message{ID: m.ID, Type: m.Type, RunID: m.RunID, IsSample: m.IsSample, Series: m.Series, Since: m.Since, Data: m.dataFor}
+	told = destinations.Message{
+		ID:       m.ID,
+		Type:     m.Type,
+		RunID:    m.RunID,
+		IsSample: m.IsSample,
+		Series:   m.Series,
+		Since:    m.Since,
+		Data:     m.dataFor,
+	}
 	told.Document = func() ([]byte, error) {
 		p, err := m.payload()
 		if err != nil {
@@ -50,14 +59,16 @@ func (s *Service) told(m message, maxButtons int) (told destinations.Message, er
 	return told, nil
 }
 
-// linkToPage has a message link to the page of its run for recipients, where there is one: people in a chat have no login.
+// linkToPage has a message link to the page of its run for recipients, where there is one: people in a chat have no
+// login.
 func (s *Service) linkToPage(m message, told *destinations.Message) error {
 	if m.IsSample || m.RunID == "" || s.ShareLink == nil {
 		return nil
 	}
 	link, err := s.ShareLink(s.sending, m.RunID)
 	if err != nil {
-		return problem.New(problem.Unavailable, "run_unread", "Beckon could not read whether the run has a page for recipients. It tries again.").Because(err)
+		return problem.New(problem.Unavailable, "run_unread",
+			"Beckon could not read whether the run has a page for recipients. It tries again.").Because(err)
 	}
 	told.Link = cmp.Or(link, told.Link)
 	return nil

@@ -31,7 +31,9 @@ func (s *Service) withRun(m message, reads bool, do func(message) error) (err er
 	within, cancel := context.WithTimeout(s.sending, viewTimeout)
 	defer cancel()
 	if err := s.views.Acquire(within, 1); err != nil {
-		return problem.New(problem.Unavailable, "run_unread", "The run could not be read for the endpoint's template: too many are being read. It is tried again.").Because(err)
+		return problem.New(problem.Unavailable, "run_unread",
+			"The run could not be read for the endpoint's template: "+
+				"too many are being read. It is tried again.").Because(err)
 	}
 	defer s.views.Release(1)
 	if m.run, err = s.RunView(within, m.RunID); err != nil {

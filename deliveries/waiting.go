@@ -30,8 +30,8 @@ func (s *Service) Waiting(ctx context.Context, ids []string) (map[string]int64, 
 	return waiting, nil
 }
 
-// FailedSince counts the deliveries that were made since a time and have failed for good, by endpoint; those to the webhooks
-// of calls are under the empty id. A test that failed has nothing to tell anybody.
+// FailedSince counts, by endpoint, the deliveries that were created since a time and have finally failed. Those to
+// the webhooks of calls are counted under the empty id. Failed tests do not count.
 func (s *Service) FailedSince(ctx context.Context, since time.Time) (map[string]int64, error) {
 	rows, err := s.storage.countFailed(ctx, since)
 	if err != nil {

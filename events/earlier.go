@@ -11,8 +11,8 @@ import (
 // earlierError begins the error of a payload that an earlier version has written.
 var earlierError = []byte(`,"error":{"code":`)
 
-// Current returns a payload in the form of this version. Earlier ones wrote an error as {"code", "message"}: the message is the
-// error now, and the code is data.errorCode. See docs/decisions/019-error-is-text.md.
+// Current returns a payload in the form of this version. Earlier ones wrote an error as {"code", "message"}: the
+// message is the error now, and the code is data.errorCode. See docs/decisions/019-error-is-text.md.
 func Current(payload json.RawMessage) json.RawMessage {
 	if !bytes.Contains(payload, earlierError) {
 		return payload
@@ -32,7 +32,8 @@ func Current(payload json.RawMessage) json.RawMessage {
 		Code    jsontext.Value `json:"code"`
 		Message jsontext.Value `json:"message"`
 	}
-	if jsonv2.Unmarshal(payload, &p, asItIs) != nil || jsonv2.Unmarshal(p.Error, &failure) != nil || failure.Message == nil {
+	if jsonv2.Unmarshal(payload, &p, asItIs) != nil || jsonv2.Unmarshal(p.Error, &failure) != nil ||
+		failure.Message == nil {
 		return payload
 	}
 	if data, ok := bytes.CutSuffix(p.Data, []byte("}")); ok && failure.Code != nil {

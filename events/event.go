@@ -44,11 +44,14 @@ type Event struct {
 	Payload   json.RawMessage // a JSON object, as it goes out
 	Name      string          // what it is called outside, where that is not its type; the log does not keep it
 	Transient bool            // it goes out, but is not part of its run's log
-	// Sent is what goes out where Payload, which is kept, says less: the content of its run is not kept. nil is Payload.
+	// Sent is what goes out where Payload, which is kept, says less: the content of its run is not kept. nil is
+	// Payload.
 	Sent json.RawMessage
-	// Own is what the caller of its run reads where Payload says less. An event without a Payload is for that caller alone.
-	Own       json.RawMessage
-	OnRequest bool // only those who name it get it, also where others of its type go out unasked; the log does not keep it
+	// Own is what the caller of its run reads where Payload says less. An event without a Payload is for that
+	// caller alone.
+	Own json.RawMessage
+	// only those who name it get it, also where others of its type go out unasked; the log does not keep it
+	OnRequest bool
 }
 
 // OutsideName is what the event is called when it goes out.

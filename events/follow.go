@@ -28,8 +28,8 @@ func (l *Log) Follow(runID, after string) *Follower {
 	return l.follow(&Follower{log: l, runID: runID, last: after, behind: true, wake: make(chan struct{}, 1)})
 }
 
-// FollowOwn is for the caller of a run whose content is redacted in the log: it reads events as they are. It has to begin before the
-// first of them, and ends with End.
+// FollowOwn is for the caller of a run whose content is redacted in the log: it reads events as they are. It has to
+// begin before the first of them, and ends with End.
 func (l *Log) FollowOwn(runID string) *Follower {
 	return l.follow(&Follower{log: l, runID: runID, isOwn: true, wake: make(chan struct{}, 1)})
 }
@@ -69,8 +69,8 @@ func (f *Follower) Close() {
 	}
 }
 
-// Next waits for the next events and returns them in their order; none when nothing comes any more. It ends with ctx's error when
-// ctx does.
+// Next waits for the next events and returns them in their order; none when nothing comes any more. It ends with
+// ctx's error when ctx does.
 func (f *Follower) Next(ctx context.Context) ([]Event, error) {
 	for {
 		f.mu.Lock()

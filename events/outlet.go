@@ -10,10 +10,11 @@ import (
 // Subject is what events are about, as far as those who want to be told of them ask.
 type Subject struct {
 	ClientID   string
-	WorkflowID string          // the agent or flow
-	Callback   json.RawMessage // whom the caller wants to be told besides, in the form of whoever carries events out; nil is nobody
-	Rules      *redact.Rules   // how the content of the run is treated; nil keeps it as it is
-	Trace      string          // that the run belongs to, as telemetry.Record has it; empty for none
+	WorkflowID string // the agent or flow
+	// whom the caller wants to be told besides, in the form of whoever carries events out; nil is nobody
+	Callback json.RawMessage
+	Rules    *redact.Rules // how the content of the run is treated; nil keeps it as it is
+	Trace    string        // that the run belongs to, as telemetry.Record has it; empty for none
 }
 
 // Outlet carries events out of the house.

@@ -69,7 +69,8 @@ func CreatedID(runID string, at time.Time) string {
 func CheckID(runID, id string) error {
 	parsed, err := ulid.ParseStrict(strings.TrimPrefix(id, idPrefix))
 	if run := ownBits(runID); err != nil || !strings.HasPrefix(id, idPrefix) || string(parsed[6:12]) != string(run[:]) {
-		return problem.New(problem.Invalid, problem.CodeInvalidEventID, "Last-Event-ID is not the id of an event of this run. Leave it out to read from the beginning.")
+		return problem.New(problem.Invalid, problem.CodeInvalidEventID,
+			"Last-Event-ID is not the id of an event of this run. Leave it out to read from the beginning.")
 	}
 	return nil
 }

@@ -21,14 +21,16 @@ func insert(tx store.Tx, e Event) error {
 
 // query returns the events of a condition and an order.
 func query(tx store.Tx, where string, args ...any) ([]Event, error) {
-	rows, err := store.Rows[struct{ RunID, ID, Type, Payload string }](tx, "SELECT run_id, id, type, payload FROM events "+where, args...)
+	rows, err := store.Rows[struct{ RunID, ID, Type, Payload string }](tx,
+		"SELECT run_id, id, type, payload FROM events "+where, args...)
 	if err != nil {
 		return nil, err
 	}
 	list := make([]Event, len(rows))
 	for i, r := range rows {
 		list[i] = Event{ID: r.ID, RunID: r.RunID, Type: r.Type, Payload: memory.Bytes(r.Payload)}
-		if r.Type == RunFailed || r.Type == RunCanceled || r.Type == NodeFailed { // others have no error, and may be long
+		// others have no error, and may be long
+		if r.Type == RunFailed || r.Type == RunCanceled || r.Type == NodeFailed {
 			list[i].Payload = Current(list[i].Payload)
 		}
 	}

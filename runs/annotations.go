@@ -11,7 +11,7 @@ import (
 	"beckon/internal/store"
 )
 
-// Note says something about a run beside its answer.
+// Note is a remark about a run that is shown beside its answer.
 type Note struct {
 	At   time.Time
 	Kind string // NoteWarning, …
@@ -33,8 +33,8 @@ type Input struct {
 	State       string `json:"state"`
 }
 
-// Admit decides, in the transaction that would queue a run, whether another run answers for the call. It may change the Input and
-// NotBefore of the run, and may be called twice.
+// Admit decides whether another run answers the call instead of the run that is about to be queued. It is called in
+// the transaction that queues the run. It may change the run's Input and NotBefore, and it may be called twice.
 type Admit func(tx store.Tx, r *Run) (Admission, error)
 
 // Admission is what Admit has decided; the zero value starts the run.
@@ -43,7 +43,8 @@ type Admission struct {
 	None  bool   // nothing does
 }
 
-// Tell tells those outside, within a transaction, of an event that is no step of a run. about is a run of the same client and agent.
+// Tell tells those outside, within a transaction, of an event that is no step of a run. about is a run of the same
+// client and agent.
 func (s *Service) Tell(tx store.Tx, about Run, runID, kind string, at time.Time, data json.RawMessage) error {
 	subject := about.subject()
 	about.ID = runID

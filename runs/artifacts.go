@@ -45,9 +45,11 @@ func (s *Service) keepArtifacts(tx store.Tx, runID string, list []agents.Artifac
 	return s.Artifacts.Keep(tx, runID, list)
 }
 
-// Upload stores a file that a call of a client brings, for the run that it asks for. The Request of that run has to name it in
-// Uploads; else Discard removes it.
-func (s *Service) Upload(ctx context.Context, runID, clientID string, rules *redact.Rules, name, mediaType string, content io.Reader) (agents.Artifact, error) {
+// Upload stores a file that a call of a client brings, for the run that it asks for. The Request of that run has to
+// name it in Uploads; else Discard removes it.
+func (s *Service) Upload(
+	ctx context.Context, runID, clientID string, rules *redact.Rules, name, mediaType string, content io.Reader,
+) (agents.Artifact, error) {
 	return s.Artifacts.Upload(ctx, runID, clientID, keptName(rules, name), mediaType, content)
 }
 

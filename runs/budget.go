@@ -13,10 +13,11 @@ const (
 	budgetMostWait  = time.Minute
 )
 
-// usedUp returns failure if it says that a budget is used up for now, and the run is one from the queue whose client has such
-// runs wait. Otherwise it returns nil.
+// usedUp returns failure if it says that a budget is used up for now, and the run is one from the queue whose
+// client has such runs wait. Otherwise it returns nil.
 func (s *Service) usedUp(a *Active, failure error) *problem.Error {
-	if failure == nil || !a.claimed || s.Waits == nil || !problem.Is(failure, problem.OverBudget) || !s.Waits(a.run.ClientID) {
+	if failure == nil || !a.claimed || s.Waits == nil || !problem.Is(failure, problem.OverBudget) ||
+		!s.Waits(a.run.ClientID) {
 		return nil
 	}
 	if p := problem.Of(failure); p.Code == problem.CodeBudgetExhausted && p.RetryAfter > 0 {
@@ -25,8 +26,8 @@ func (s *Service) usedUp(a *Active, failure error) *problem.Error {
 	return nil // it will never be enough
 }
 
-// flowWaits reports, before a flow begins, that nothing is left of a budget that holds it. An agent finds out when it asks its model,
-// and may have a fallback that costs nothing.
+// flowWaits reports, before a flow begins, that nothing is left of a budget that holds it. An agent finds out when
+// it asks its model, and may have a fallback that costs nothing.
 func (s *Service) flowWaits(ctx context.Context, a *Active) *problem.Error {
 	if !a.run.IsFlow || s.Budget == nil || s.Waits == nil || !s.Waits(a.run.ClientID) {
 		return nil

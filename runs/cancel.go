@@ -10,8 +10,9 @@ import (
 	"beckon/internal/store"
 )
 
-// Cancel ends a run CANCELED: at once when it waits, in the queue or for a person, or runs here, else within two seconds, when the process that works
-// on it has seen what is written on the run. A Conflict says that it has ended already; to cancel twice is no error.
+// Cancel ends a run as CANCELED. A run that is queued, waits for a person or runs in this process ends at once.
+// Another process ends its run within two seconds, as soon as it reads the request from the run's row. The error is
+// a Conflict if the run has already ended. Canceling a run twice is no error.
 func (s *Service) Cancel(ctx context.Context, id string) error {
 	var (
 		list      []events.Event

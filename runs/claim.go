@@ -19,9 +19,9 @@ type claim struct {
 	failed *problem.Error          // why it cannot be worked on; nil where it can
 }
 
-// claim claims up to most queued runs for this process, those with the highest priority first. It leaves out those whose
-// clients have as many runs as they may, and those that there is no room for. What it returns as holding is held until
-// the caller drops it.
+// claim claims up to most queued runs for this process, those with the highest priority first. It leaves out those
+// whose clients have as many runs as they may, and those that there is no room for. What it returns as holding is
+// held until the caller drops it.
 func (s *Service) claim(ctx context.Context, most int, room *room) (claimed []*claim, holding []string, err error) {
 	err = s.Store.Write(ctx, func(tx store.Tx) error {
 		s.held.Drop(holding...)
@@ -125,7 +125,9 @@ func (s *Service) makePrompt(tx store.Tx, r *Run) error {
 
 // claimable returns up to most queued runs whose clients may have one more and that there is room for, those with the
 // highest priority first.
-func (s storage) claimable(tx store.Tx, most int, limit func(clientID string) int, room *room) (free []string, err error) {
+func (s storage) claimable(
+	tx store.Tx, most int, limit func(clientID string) int, room *room,
+) (free []string, err error) {
 	places := map[string]int{} // of the clients that are limited
 	full := []string{""}       // the clients that have none left
 	for len(free) < most {
@@ -162,7 +164,9 @@ func (s storage) claimable(tx store.Tx, most int, limit func(clientID string) in
 
 // countPlaces adds how many more runs the clients of the queued runs may have, for those that are limited. It takes the
 // clients in order, so that two replicas do not wait for each other's locks.
-func (s storage) countPlaces(tx store.Tx, queued []queuedRun, limit func(clientID string) int, places map[string]int) error {
+func (s storage) countPlaces(
+	tx store.Tx, queued []queuedRun, limit func(clientID string) int, places map[string]int,
+) error {
 	clients := make([]string, len(queued))
 	for i, q := range queued {
 		clients[i] = q.ClientID

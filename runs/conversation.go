@@ -50,12 +50,20 @@ func (c *conversation) Node(id string) agents.Conversation {
 }
 
 // Recall implements agents.Conversation.
-func (c *conversation) Recall(ctx context.Context, call *agents.Call, s *agents.Session, summarize agents.Summarize) (agents.History, error) {
+func (c *conversation) Recall(
+	ctx context.Context, call *agents.Call, s *agents.Session, summarize agents.Summarize,
+) (agents.History, error) {
 	if summarize != nil {
 		c.summing.Lock()
 		defer c.summing.Unlock()
 	}
-	r := recall{conversation: c, agentID: call.AgentID, key: c.active.run.call(), now: time.Now(), bounds: sessions.Bounds{Turns: s.Turns(), Tokens: s.Tokens()}}
+	r := recall{
+		conversation: c,
+		agentID:      call.AgentID,
+		key:          c.active.run.call(),
+		now:          time.Now(),
+		bounds:       sessions.Bounds{Turns: s.Turns(), Tokens: s.Tokens()},
+	}
 	history, err := r.history(ctx, summarize)
 	if ctx.Err() != nil {
 		return history, context.Cause(ctx)
@@ -63,7 +71,10 @@ func (c *conversation) Recall(ctx context.Context, call *agents.Call, s *agents.
 	if err != nil {
 		return history, fmt.Errorf("recall the session of run %s: %w", c.active.ID, err)
 	}
-	c.note(&history, askedNode{call.AgentID, call.PromptText(), call.Fence != nil || history.HasData(), s.Retention().Or(c.service.sessionRetention())})
+	c.note(&history, askedNode{
+		call.AgentID, call.PromptText(), call.Fence != nil || history.HasData(),
+		s.Retention().Or(c.service.sessionRetention()),
+	})
 	return history, nil
 }
 
@@ -85,7 +96,8 @@ func (c *conversation) note(history *agents.History, asked askedNode) {
 	}
 }
 
-// keep writes the turn of a node that has answered, if its agent takes part in the conversation. It counts when the run has completed.
+// keep writes the turn of a node that has answered, if its agent takes part in the conversation. It counts when the
+// run has completed.
 func (c *conversationState) keep(tx store.Tx, r *Run, node, answer string) error {
 	if c == nil {
 		return nil
@@ -93,12 +105,21 @@ func (c *conversationState) keep(tx store.Tx, r *Run, node, answer string) error
 	c.mu.Lock()
 	asked, ok := c.asked[node]
 	c.mu.Unlock()
-	if !ok || strings.TrimSpace(asked.prompt.Text) == "" || strings.TrimSpace(answer) == "" { // a model takes no empty message
+	// a model takes no empty message
+	if !ok || strings.TrimSpace(asked.prompt.Text) == "" || strings.TrimSpace(answer) == "" {
 		return nil
 	}
 	now := time.Now()
-	return r.call().Keep(tx, sessions.Turn{AgentID: asked.agentID, NodeID: node, RunID: r.ID, Prompt: asked.prompt.Map(r.text), Answer: r.text(answer), IsData: asked.isData,
-		CreatedAt: now, ExpiresAt: now.Add(asked.life)})
+	return r.call().Keep(tx, sessions.Turn{
+		AgentID:   asked.agentID,
+		NodeID:    node,
+		RunID:     r.ID,
+		Prompt:    asked.prompt.Map(r.text),
+		Answer:    r.text(answer),
+		IsData:    asked.isData,
+		CreatedAt: now,
+		ExpiresAt: now.Add(asked.life),
+	})
 }
 
 // endInSession ends the call of a run in its session.
@@ -158,9 +179,11 @@ func (r *recall) history(ctx context.Context, summarize agents.Summarize) (agent
 	return historyOf(summary, turns[max(len(turns)-kept, 0):]), err
 }
 
-// fold has the older turns summed up, so that half of the window is free again; false says that there is nothing to sum up, or why that
-// has failed. What is far too long for one summary is left out.
-func (r *recall) fold(ctx context.Context, headers []sessions.Turn, summary sessions.Summary, summarize agents.Summarize) (folded bool, _ agents.History, err error) {
+// fold has the older turns summed up, so that half of the window is free again; false says that there is nothing to
+// sum up, or why that has failed. What is far too long for one summary is left out.
+func (r *recall) fold(
+	ctx context.Context, headers []sessions.Turn, summary sessions.Summary, summarize agents.Summarize,
+) (folded bool, _ agents.History, err error) {
 	half := sessions.Bounds{Turns: r.bounds.Turns / 2, Tokens: r.bounds.Tokens / 2}
 	last := headers[min(half.Fit(headers), len(headers)-1)].Number // of those that are summed up
 	older := sessions.Bounds{Turns: len(headers), Tokens: r.bounds.Tokens * foldFactor}.Fit(headers)
@@ -181,7 +204,12 @@ func (r *recall) fold(ctx context.Context, headers []sessions.Turn, summary sess
 	if err != nil {
 		return false, agents.History{}, err
 	}
-	made := sessions.Summary{AgentID: r.agentID, Number: last, Text: cut(r.active.run.text(text), r.bounds.Tokens), IsData: said.HasData()}
+	made := sessions.Summary{
+		AgentID: r.agentID,
+		Number:  last,
+		Text:    cut(r.active.run.text(text), r.bounds.Tokens),
+		IsData:  said.HasData(),
+	}
 	err = r.service.Store.Write(ctx, func(tx store.Tx) error { return r.key.Summarize(tx, made) })
 	return err == nil, historyOf(made, turns[at:]), err
 }
@@ -199,15 +227,23 @@ func cut(text string, tokens int) string {
 
 // warn notes on the run that turns were left out.
 func (r *recall) warn(why error) {
-	note := Note{At: time.Now().UTC(), Kind: NoteWarning,
-		Text: "Older turns of the session were left out, because they could not be summed up: " + r.active.run.text(problem.Of(why).Detail)}
+	note := Note{
+		At:   time.Now().UTC(),
+		Kind: NoteWarning,
+		Text: "Older turns of the session were left out, because they could not be summed up: " +
+			r.active.run.text(problem.Of(why).Detail),
+	}
 	r.active.journal.add(entry{write: func(tx store.Tx) error { return addLateNote(tx, r.active.ID, note) }})
 }
 
 func historyOf(summary sessions.Summary, turns []sessions.Turn) (h agents.History) {
 	h.Summary = markedIf(summary.IsData, summary.Text)
 	for _, t := range turns {
-		h.Turns = append(h.Turns, agents.Exchange{RunID: t.RunID, Prompt: t.Prompt, Answer: markedIf(t.IsData, t.Answer)})
+		h.Turns = append(h.Turns, agents.Exchange{
+			RunID:  t.RunID,
+			Prompt: t.Prompt,
+			Answer: markedIf(t.IsData, t.Answer),
+		})
 	}
 	return h
 }

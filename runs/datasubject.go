@@ -12,8 +12,8 @@ import (
 	"beckon/internal/store"
 )
 
-// DataSubject is whose data is exported or erased: that of a client, or that which a visitor has sent with forms of any client. One of
-// its fields is set.
+// DataSubject is whose data is exported or erased: that of a client, or that which a visitor has sent with forms of
+// any client. One of its fields is set.
 type DataSubject struct {
 	ClientID string
 	Visitor  string // the mail address that is in a field of the form
@@ -25,7 +25,8 @@ func (d DataSubject) Check() error {
 		return nil
 	}
 	if a, err := mail.ParseAddress(d.Visitor); err != nil || a.Address != d.Visitor {
-		p := problem.New(problem.Invalid, problem.CodeInvalidParameter, "The visitor must be a mail address such as ada@example.com.")
+		p := problem.New(problem.Invalid, problem.CodeInvalidParameter,
+			"The visitor must be a mail address such as ada@example.com.")
 		p.Fields.Add("address", "must be a mail address such as ada@example.com")
 		return p
 	}
@@ -92,8 +93,9 @@ func (r *Run) names(address string) bool {
 	return is(origin.ReplyTo)
 }
 
-// EraseAll is Erase of several runs. It passes over those whose content is erased already, and counts those that have not ended, which
-// need theirs. Where it fails, what it has counted is erased.
+// EraseAll calls Erase for several runs. It skips runs whose content is erased already, and counts in goOn the runs
+// that have not ended, because they still need their content. If it fails, erased counts what was erased until
+// then.
 func (s *Service) EraseAll(ctx context.Context, list []*Run) (erased, goOn int, err error) {
 	list = slices.DeleteFunc(slices.Clone(list), func(r *Run) bool { return r.Erased == ErasedByAdmin })
 	for part := range slices.Chunk(list, eraseTogether) {

@@ -14,9 +14,9 @@ import (
 // erasedMessage is what is left of the message of an error.
 const erasedMessage = "An administrator has erased the message."
 
-// Erase erases the content of a run that has ended, for good: what it was asked and has answered, also in its nodes, events and
-// deliveries, its metadata, notes and files. What waits to be delivered is not sent any more. A NotFound says that there is no such
-// run, a Conflict that it goes on. To erase twice is no error.
+// Erase permanently deletes the content of a run that has ended: its input and output, also in its nodes, events
+// and deliveries, its metadata, notes and files. Deliveries that have not been sent yet are dropped. The error is a
+// NotFound if there is no such run, and a Conflict if it has not ended. Erasing a run twice is no error.
 func (s *Service) Erase(ctx context.Context, id string) error {
 	return s.Store.Write(ctx, func(tx store.Tx) error {
 		ended, err := lockEnded(tx, id)
@@ -58,7 +58,8 @@ func (s *Service) whyNotErased(tx store.Tx, id string) error {
 	case len(going) == 0:
 		return errNoRun()
 	}
-	return problem.New(problem.Conflict, problem.CodeRunGoesOn, "The run is still running and needs its content. Cancel it, or wait until it has ended.")
+	return problem.New(problem.Conflict, problem.CodeRunGoesOn,
+		"The run is still running and needs its content. Cancel it, or wait until it has ended.")
 }
 
 // withoutContent is the payload of an event with nothing in it of what the run was asked or has answered.

@@ -5,8 +5,8 @@ import "context"
 // maxIdleGoroutines is how many goroutines wait for the next run: as many as runs often end before others start.
 const maxIdleGoroutines = 16
 
-// goroutines work on one run after the other. A new goroutine has a small stack, which is copied several times while it grows to
-// what a call of a model takes.
+// goroutines work on one run after the other. A new goroutine has a small stack, which is copied several times
+// while it grows to what a call of a model takes.
 type goroutines struct {
 	next    chan func()
 	idle    chan struct{} // has a place for each that waits

@@ -27,14 +27,16 @@ func (d *Duplicate) Error() string {
 	return "this idempotency key has been used before, for run " + d.RunID
 }
 
-// FindDuplicate returns a *Duplicate where a client has used a key before; nil where it has not.
+// FindDuplicate returns a *Duplicate if the client has used the key before, and nil if it has not.
 func (s *Service) FindDuplicate(ctx context.Context, clientID string, once Idempotency) error {
 	return s.storage.findDuplicate(ctx, clientID, once, time.Now())
 }
 
 // record writes a run that is not in the table yet, with its first events, and with what more has to be written at the
 // same time. A *Duplicate says that another call with its key was first; then nothing is written.
-func (s *Service) record(ctx context.Context, once *Idempotency, r *Run, instance string, list []events.Event, more func(tx store.Tx) error) error {
+func (s *Service) record(
+	ctx context.Context, once *Idempotency, r *Run, instance string, list []events.Event, more func(tx store.Tx) error,
+) error {
 	// A caller who leaves must not leave a run behind of which nobody knows whether it is on record.
 	err := s.Store.Write(context.WithoutCancel(ctx), func(tx store.Tx) error {
 		if err := s.write(tx, once, r, instance, list); err != nil || more == nil {

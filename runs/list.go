@@ -31,8 +31,9 @@ type Query struct {
 	source   string    // empty for any
 }
 
-// List returns a page of runs, without their nodes, and the cursor of the next; no cursor says that there is none. A page
-// may have fewer than its limit when their texts are long, and fewer or none when few runs among many are asked for.
+// List returns a page of runs, without their nodes, and the cursor of the next page. The cursor is empty after the
+// last page. A page may be shorter than its limit if the texts are long, and shorter or even empty if the filter
+// matches few of many runs.
 func (s *Service) List(ctx context.Context, q Query) (list []*Run, next string, err error) {
 	below, err := q.cursors().Below(q.Cursor)
 	if err != nil {

@@ -48,8 +48,8 @@ func outline(r *Run) events.Event {
 	return events.Event{Type: kind, Name: r.EventNames[kind], OnRequest: onRequest(kind, r)}
 }
 
-// onRequest reports whether an event of a run goes out only to those who name it, although others of its type do not: the run
-// of one agent tells of its cancellation when it is asked to.
+// onRequest reports whether an event of a run goes out only to those who name it, although others of its type do
+// not: the run of one agent tells of its cancellation when it is asked to.
 func onRequest(kind string, r *Run) bool { return kind == events.RunCanceled && !r.IsFlow }
 
 // createdOutline is the outline of createdEvent.
@@ -128,7 +128,8 @@ func waitingEvent(id string, r *Run, nodes nodeCount, calls []agents.ToolCall, a
 			text = appendText(append(text, `,"nodeId":`...), cmp.Or(c.NodeID, r.WorkflowID))
 			text = appendText(append(text, `,"tool":`...), c.Tool)
 			text = append(append(text, `,"arguments":`...), compact(c.ArgumentsJSON())...)
-			text = append(c.ExpiresAt.UTC().AppendFormat(append(text, `,"expiresAt":"`...), TimeFormat), `","url":"•••"}`...)
+			text = append(c.ExpiresAt.UTC().AppendFormat(append(text, `,"expiresAt":"`...), TimeFormat),
+				`","url":"•••"}`...)
 		}
 		return append(text, "]}"...)
 	})
@@ -183,7 +184,9 @@ func appendErrorCode(text []byte, failure *agents.Failure) []byte {
 
 // newEvent writes what the world is told (docs/runs.md). It is on the way of every call, so that it is written by hand:
 // encoding/json takes ten times as long.
-func newEvent(id string, r *Run, kind, name string, at time.Time, failure *agents.Failure, data func([]byte) []byte) events.Event {
+func newEvent(
+	id string, r *Run, kind, name string, at time.Time, failure *agents.Failure, data func([]byte) []byte,
+) events.Event {
 	text := make([]byte, 0, 384+quotedLen(r.Output))
 	text = strconv.AppendBool(append(text, `{"success":`...), failure == nil)
 	text = append(append(append(text, `,"type":"`...), kind...), '"')
@@ -201,8 +204,8 @@ func newEvent(id string, r *Run, kind, name string, at time.Time, failure *agent
 	return events.Event{ID: id, RunID: r.ID, Type: kind, Payload: text, Name: name}
 }
 
-// deltaEvent makes the event of a piece of the answer. Where what is kept is redacted, the caller alone reads pieces: a secret may be
-// cut in two by them.
+// deltaEvent makes the event of a piece of the answer. Where what is kept is redacted, the caller alone reads
+// pieces: a secret may be cut in two by them.
 func deltaEvent(id string, r *Run, text string) events.Event {
 	payload := append(appendText([]byte(`{"text":`), text), '}')
 	if r.Rules != nil {

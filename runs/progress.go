@@ -26,8 +26,9 @@ type progress struct {
 
 	conversation *conversationState // of its session; nil without one
 
-	acts      atomic.Bool       // there are rounds of the run on record
-	mayChange atomic.Bool       // one of its agents has tools that may change something, and nothing says that a crash does not matter
+	acts atomic.Bool // there are rounds of the run on record
+	// one of its agents has tools that may change something, and nothing says that a crash does not matter
+	mayChange atomic.Bool
 	artifacts []agents.Artifact // of earlier attempts
 
 	mu        sync.Mutex
@@ -63,7 +64,10 @@ func (p *progress) Begin(n agents.Node) {
 func (p *progress) Advance(n agents.Node, percent int) {
 	n.Status = agents.NodeRunning
 	at := time.Now()
-	p.journal.add(entry{at: at, event: func(id string) events.Event { return progressEvent(id, p.run, n, percent, at) }})
+	p.journal.add(entry{
+		at:    at,
+		event: func(id string) events.Event { return progressEvent(id, p.run, n, percent, at) },
+	})
 }
 
 // End implements agents.Progress.

@@ -14,8 +14,8 @@ import (
 	"beckon/internal/work"
 )
 
-// A process looks for queued runs when it has queued one, when a run of its own has ended, and from time to time: others
-// have queued some too.
+// A process looks for queued runs when it has queued one, when a run of its own has ended, and from time to time:
+// others have queued some too.
 const (
 	lookEvery       = time.Second // on SQLite, where there are no others
 	lookEveryShared = 250 * time.Millisecond
@@ -28,9 +28,10 @@ const queueFullWait = 10 * time.Second
 // gauge counts the runs that wait, about: what other processes do is seen a second later.
 type gauge struct{ atomic.Int64 }
 
-// Enqueue puts a run into the queue, from which some process takes it up. When it returns, the run is on disk. Where Admit has
-// another run answer for the call, it returns the ID and status of that one, and nil where nothing does. An
-// Unavailable says that the queue is full or the service is draining, a *Duplicate that the call has been made before.
+// Enqueue puts a run into the queue, from which some process takes it up. When it returns, the run is on disk.
+// Where Admit has another run answer for the call, it returns the ID and status of that one, and nil where nothing
+// does. An Unavailable says that the queue is full or the service is draining, a *Duplicate that the call has been
+// made before.
 func (s *Service) Enqueue(ctx context.Context, r Request) (_ *Run, err error) {
 	if s.draining() {
 		return nil, errDraining
@@ -67,7 +68,9 @@ func (s *Service) Enqueue(ctx context.Context, r Request) (_ *Run, err error) {
 }
 
 // recordQueued writes a run into the queue, unless another one answers for its call.
-func (s *Service) recordQueued(ctx context.Context, r Request, run *Run, queued []events.Event) (admission Admission, err error) {
+func (s *Service) recordQueued(
+	ctx context.Context, r Request, run *Run, queued []events.Event,
+) (admission Admission, err error) {
 	also := func(tx store.Tx) error {
 		tx.AfterCommit(s.bell.Ring)
 		if r.Also == nil {
@@ -142,7 +145,8 @@ func (s *Service) dispatchSome(ctx context.Context) (more bool, err error) {
 	}
 	room := &room{budget: s.Memory}
 	defer room.clear()
-	claimed, holding, err := s.claim(context.WithoutCancel(ctx), places, room) // what is claimed is worked on, or put back
+	// what is claimed is worked on, or put back
+	claimed, holding, err := s.claim(context.WithoutCancel(ctx), places, room)
 	s.leavePlaces(places - len(claimed))
 	if err != nil {
 		return false, err
@@ -210,7 +214,8 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 		// The process began to end meanwhile. Nobody has worked on the run, so that it may go on in any case.
 		a.onEnd()
 		if err := s.requeue(a, 0); err != nil {
-			s.Log.Error("a run could not be put back into the queue; it is recovered when this process has ended", "run_id", a.ID, "error", err)
+			s.Log.Error("a run could not be put back into the queue; it is recovered when this process has ended",
+				"run_id", a.ID, "error", err)
 		}
 		a.journal.stop()
 		return
@@ -223,7 +228,8 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 			return
 		case entry == nil:
 			s.refuse(a, problem.New(problem.Unavailable, problem.CodeAgentUnavailable,
-				"The agent %q of this run is not there any more, or its configuration has an error, which the log names.", a.run.WorkflowID))
+				"The agent %q of this run is not there any more, or its configuration has an error, "+
+					"which the log names.", a.run.WorkflowID))
 			return
 		}
 		if p := s.flowWaits(ctx, a); p != nil {
@@ -260,7 +266,9 @@ func (s *Service) putsBack(r *Run) bool {
 
 // putBack ends the work on a run that this process can't go on with, and lets another one go on.
 func (s *Service) putBack(a *Active) {
-	s.leave(a, 0, problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped before the agent had answered. The run goes on when it is back.").After(errDraining.RetryAfter))
+	s.leave(a, 0, problem.New(problem.Unavailable, problem.CodeInterrupted,
+		"Beckon was stopped before the agent had answered. "+
+			"The run goes on when it is back.").After(errDraining.RetryAfter))
 }
 
 // leave puts a run back into the queue, for why, and lets it be claimed again after a time.
@@ -271,7 +279,8 @@ func (s *Service) leave(a *Active, after time.Duration, why *problem.Error) {
 		return
 	}
 	a.err = why
-	s.Log.Info("run put back into the queue", "run_id", a.ID, "why", why.Code, "client", a.run.ClientID, "agent", a.run.WorkflowID)
+	s.Log.Info("run put back into the queue",
+		"run_id", a.ID, "why", why.Code, "client", a.run.ClientID, "agent", a.run.WorkflowID)
 	a.notifyEnded()
 	lost := a.run
 	lost.Status = Queued
@@ -285,7 +294,10 @@ func (s *Service) requeue(a *Active, after time.Duration) error {
 		return err
 	}
 	outcome := make(chan error, 1)
-	a.journal.add(entry{write: func(tx store.Tx) error { return backToQueue(tx, a.ID, a.run.Claim, 0, after) }, done: func(err error) { outcome <- err }})
+	a.journal.add(entry{
+		write: func(tx store.Tx) error { return backToQueue(tx, a.ID, a.run.Claim, 0, after) },
+		done:  func(err error) { outcome <- err },
+	})
 	a.journal.release()
 	return <-outcome
 }

@@ -34,10 +34,12 @@ func (s *Service) RecoverFrom(ctx context.Context, instance string, confirm func
 	}
 }
 
-// Reconcile implements work.Claimant. It releases the runs that this process has claimed and does not hold: the commit
-// of their claim was in doubt, or their end could never be written. It stops those that other processes have taken.
+// Reconcile implements work.Claimant. It releases runs that the database assigns to this process but that the
+// process does not work on, because the commit of their claim was in doubt or their end could not be written. It
+// stops runs that another process has claimed since.
 func (s *Service) Reconcile(ctx context.Context) error {
-	held, doubted := s.recorded(), s.doubted.All() // before the rows are read: what is claimed meanwhile is not among them
+	// before the rows are read: what is claimed meanwhile is not among them
+	held, doubted := s.recorded(), s.doubted.All()
 	rows, err := s.storage.claims(ctx, s.instance)
 	if err != nil {
 		return err

@@ -23,7 +23,8 @@ const (
 // HasContent reports whether the run's input and output are to be read on record, blacked out or not.
 func (r *Run) HasContent() bool { return r.Erased == "" && !r.Rules.Discarding() }
 
-// ContentNote says in a sentence what was done to the content of the run; empty where it is kept as it was.
+// ContentNote explains in a sentence how the run's content was redacted, sealed or erased. It is empty if nothing
+// was done to it.
 func (r *Run) ContentNote() string {
 	switch {
 	case r.Erased == ErasedByAdmin:
@@ -31,14 +32,16 @@ func (r *Run) ContentNote() string {
 	case r.Erased != "":
 		return "Its client keeps no content (storeContent: false)."
 	case r.Rules.Discarding():
-		return "Its client keeps no content (storeContent: false): until the run and its deliveries have ended, it is sealed, and shown nowhere."
+		return "Its client keeps no content (storeContent: false): until the run and its deliveries have ended, " +
+			"it is sealed, and shown nowhere."
 	case r.Rules.Blacks():
 		return "What its client names in redact is blacked out."
 	}
 	return ""
 }
 
-// texts remembers what the long texts of a run become when they are blacked out: each goes into several rows and events.
+// texts remembers what the long texts of a run become when they are blacked out: each goes into several rows and
+// events.
 type texts struct {
 	mu  sync.Mutex
 	are map[string]string
@@ -62,8 +65,8 @@ func (t *texts) of(rules *redact.Rules, text string) string {
 	return redacted
 }
 
-// prepare does to a new run what its rules say before anything else: what is told of its call is blacked out for good, and so is
-// what models see where the rules say so.
+// prepare does to a new run what its rules say before anything else: what is told of its call is blacked out for
+// good, and so is what models see where the rules say so.
 func (s *Service) prepare(r *Run) (err error) {
 	if r.Rules == nil {
 		return nil
@@ -91,7 +94,8 @@ func (r *Run) blackOutPrompt() {
 	r.Input, r.Fence = prompt.Text, r.Fence.With(prompt.Spans)
 }
 
-// keptOrigin is what is kept of what the call of a run has told. Its key stays one by which the same thing is found again.
+// keptOrigin is what is kept of what the call of a run has told. Its key stays one by which the same thing is found
+// again.
 func (s *Service) keptOrigin(r *Run) (json.RawMessage, error) {
 	var o events.Origin
 	if r.Origin == nil || json.Unmarshal(r.Origin, &o) != nil {
@@ -110,8 +114,8 @@ func (s *Service) keptOrigin(r *Run) (json.RawMessage, error) {
 	return json.Marshal(o)
 }
 
-// KeptKey is what is kept of a key by which things of a client are known, such as that of an alert: where the rules allow no more,
-// a digest that is the same for the same key.
+// KeptKey returns the form in which a key is stored, such as the key of an alert. If the redaction rules do not
+// allow the key itself, it is a digest, which is equal for equal keys.
 func KeptKey(x *secret.Sealer, rules *redact.Rules, clientID, key string) (string, error) {
 	redacted := rules.Text(key)
 	if key == "" || redacted == key && !rules.Discarding() {
@@ -203,7 +207,11 @@ func withoutAnswer(f *agents.Failure) *agents.Failure {
 	if f == nil || f.Code != problem.CodeOutputInvalid {
 		return f
 	}
-	return &agents.Failure{Code: f.Code, Message: "The answer is not what the agent's output has to be. What is wrong with it is not kept, since the client keeps no content."}
+	return &agents.Failure{
+		Code: f.Code,
+		Message: "The answer is not what the agent's output has to be. What is wrong with it is not kept, " +
+			"since the client keeps no content.",
+	}
 }
 
 // keptName is what is kept of the name of a file.
@@ -214,7 +222,8 @@ func keptName(rules *redact.Rules, name string) string {
 	return rules.Text(name)
 }
 
-// told makes an event about r as it is kept, with what goes out and what the caller of the run reads where those say more.
+// told makes an event about r as it is kept, with what goes out and what the caller of the run reads where those
+// say more.
 func told(r *Run, make func(r *Run) events.Event) events.Event {
 	event := make(r.kept())
 	if r.Rules == nil || r.isKept {

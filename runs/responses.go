@@ -12,7 +12,8 @@ import (
 
 const (
 	maxResponses = 64 // of one run or node that are kept: the last ones
-	// cancelTime bounds how long providers are asked to stop what they work on for a run that ended while nobody worked on it.
+	// cancelTime bounds how long providers are asked to stop what they work on for a run that ended while nobody
+	// worked on it.
 	cancelTime = 10 * time.Second
 )
 
@@ -81,8 +82,8 @@ func (p *progress) addResponse(node string, one agents.Response) []agents.Respon
 	return slices.Clone(list)
 }
 
-// cancelResponses has providers stop what they work on for a run that has ended while nobody worked on it. It does not wait
-// for them.
+// cancelResponses has providers stop what they work on for a run that has ended while nobody worked on it. It does
+// not wait for them.
 func (s *Service) cancelResponses(r *Run) {
 	byAgent := map[string][]agents.Response{}
 	if !r.IsFlow {
@@ -124,7 +125,8 @@ func (s *Service) cancelAside(canceler agents.ResponseCanceler, list []agents.Re
 		defer stop()
 		for _, one := range list {
 			if err := canceler.CancelResponse(ctx, one); err != nil {
-				s.Log.Info("a response could not be cancelled: the provider may go on with it", "response", one.ID, "error", err)
+				s.Log.Info("a response could not be cancelled: the provider may go on with it",
+					"response", one.ID, "error", err)
 			}
 		}
 	}()

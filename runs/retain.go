@@ -14,8 +14,8 @@ import (
 const (
 	// retainBatch bounds what one transaction deletes in SQLite, where calls wait for it.
 	retainBatch = 50
-	// sharedRetainBatch does so in PostgreSQL, where they do not, and many small transactions cost more than a few: see decision 056.
-	// With more, PostgreSQL reads all of a small table rather than look so many runs up.
+	// sharedRetainBatch does so in PostgreSQL, where they do not, and many small transactions cost more than a few:
+	// see decision 056. With more, PostgreSQL reads all of a small table rather than look so many runs up.
 	sharedRetainBatch = 200
 	// deltaLife is how long pieces of text are kept behind the end of their run, for followers that are behind.
 	deltaLife = 30 * time.Second

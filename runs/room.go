@@ -16,7 +16,8 @@ func (r *room) clear() {
 	r.held = map[string]*memory.Reservation{}
 }
 
-// fits reserves memory for the input of a run. The first one fits in any case, so that no run is too large to be claimed.
+// fits reserves memory for the input of a run. The first one fits in any case, so that no run is too large to be
+// claimed.
 func (r *room) fits(runID string, bytes int64) bool {
 	held := r.budget.Reserve()
 	if len(r.held) == 0 {

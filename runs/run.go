@@ -15,8 +15,8 @@ import (
 // Status is where a run is in its life.
 type Status string
 
-// A run is QUEUED when it waits for somebody to work on it, then RUNNING, and ends in one of the last three. It is WAITING while a
-// person has to decide on a call of a tool; then it is QUEUED again.
+// A run is QUEUED when it waits for somebody to work on it, then RUNNING, and ends in one of the last three. It is
+// WAITING while a person has to decide on a call of a tool; then it is QUEUED again.
 const (
 	Queued    Status = "QUEUED"
 	Running   Status = "RUNNING"
@@ -25,6 +25,9 @@ const (
 	Failed    Status = "FAILED"
 	Canceled  Status = "CANCELED"
 )
+
+// Statuses are all statuses of runs, in the order in which a run has them.
+var Statuses = []Status{Queued, Running, Waiting, Completed, Failed, Canceled}
 
 // Ended reports whether nothing more will happen to a run of that status.
 func (s Status) Ended() bool { return s == Completed || s == Failed || s == Canceled }
@@ -67,18 +70,20 @@ type Run struct {
 	Session      string   // the session that it belongs to, as that is kept; empty where its SessionID is a label
 	SessionTurns []string // the runs whose turns its agents were told, in order
 	Input        string
-	Fence        *fence.Fence    // which parts of Input third parties have written, and what marks them; nil where its client is trusted
-	Metadata     json.RawMessage // a JSON object, or nil
-	Output       string
-	Error        *agents.Failure // nil unless it failed or was canceled
-	ErrorKind    problem.Kind    // of Error
-	Usage        agents.Usage
-	Verdict      string            // gate.Pass or gate.Fail of a run that has completed; empty without a gate
-	Reason       string            // why the verdict is what it is
-	By           agents.Answerer   // who answered; of a run that failed, who was asked last
-	Uploads      []agents.Artifact // the files that its call brought; nil where they were not asked for
-	Artifacts    []agents.Artifact // what it has made; nil where it was not asked for
-	Nodes        []agents.Node     // the turns of a flow's agents in the order in which they began; nil where they were not asked for
+	// which parts of Input third parties have written, and what marks them; nil where its client is trusted
+	Fence     *fence.Fence
+	Metadata  json.RawMessage // a JSON object, or nil
+	Output    string
+	Error     *agents.Failure // nil unless it failed or was canceled
+	ErrorKind problem.Kind    // of Error
+	Usage     agents.Usage
+	Verdict   string            // gate.Pass or gate.Fail of a run that has completed; empty without a gate
+	Reason    string            // why the verdict is what it is
+	By        agents.Answerer   // who answered; of a run that failed, who was asked last
+	Uploads   []agents.Artifact // the files that its call brought; nil where they were not asked for
+	Artifacts []agents.Artifact // what it has made; nil where it was not asked for
+	// the turns of a flow's agents in the order in which they began; nil where they were not asked for
+	Nodes        []agents.Node
 	Callback     json.RawMessage   // whom its caller wants to be told of it, as events.Subject has it; nil is nobody
 	Origin       json.RawMessage   // what its call has told, as events.Origin has it; nil for a client without a source
 	Trace        string            // that it belongs to, as telemetry.Record has it; empty for none
@@ -124,7 +129,8 @@ func (r *Run) Duration() time.Duration {
 	return r.CompletedAt.Sub(r.StartedAt)
 }
 
-// Milliseconds is how long it took by what is on record: the same before and after it was written.
+// Milliseconds returns the duration of the run, from the times as they are recorded. It is the same before and
+// after the run was written.
 func (r *Run) Milliseconds() int64 {
 	if r.CompletedAt.IsZero() || r.StartedAt.IsZero() {
 		return 0
@@ -142,10 +148,16 @@ func (r *Run) Data() json.RawMessage {
 
 // subject is what its events are about.
 func (r *Run) subject() events.Subject {
-	return events.Subject{ClientID: r.ClientID, WorkflowID: r.WorkflowID, Callback: r.Callback, Rules: r.Rules, Trace: r.Trace}
+	return events.Subject{
+		ClientID:   r.ClientID,
+		WorkflowID: r.WorkflowID,
+		Callback:   r.Callback,
+		Rules:      r.Rules,
+		Trace:      r.Trace,
+	}
 }
 
-// Problem says why an ended run has no answer, as its first caller was told; nil for a completed one.
+// Problem returns the problem that the first caller of a failed run was answered with; nil for a completed run.
 func (r *Run) Problem() error {
 	if r.Error == nil {
 		return nil
@@ -157,11 +169,23 @@ func (r *Run) Problem() error {
 	return p
 }
 
-// AllNodes returns the nodes of a flow's run, or the one node that the run of an agent is. It has none before it has begun.
+// AllNodes returns the nodes of a flow's run, or the one node that the run of an agent is. It has none before it
+// has begun.
 func (r *Run) AllNodes() []agents.Node {
 	if r.IsFlow || r.StartedAt.IsZero() {
 		return r.Nodes
 	}
-	return []agents.Node{{ID: r.WorkflowID, Type: r.WorkflowID, Status: agents.NodeStatus(r.Status), Output: r.Output, Error: r.Error, Usage: r.Usage, By: r.By,
-		Artifacts: r.Artifacts, ToolCalls: r.ToolCalls, StartedAt: r.StartedAt, CompletedAt: r.CompletedAt}}
+	return []agents.Node{{
+		ID:          r.WorkflowID,
+		Type:        r.WorkflowID,
+		Status:      agents.NodeStatus(r.Status),
+		Output:      r.Output,
+		Error:       r.Error,
+		Usage:       r.Usage,
+		By:          r.By,
+		Artifacts:   r.Artifacts,
+		ToolCalls:   r.ToolCalls,
+		StartedAt:   r.StartedAt,
+		CompletedAt: r.CompletedAt,
+	}}
 }

@@ -42,11 +42,20 @@ func (s *Service) box() sealed.Box { return sealed.Box{Sealer: s.Sealer} }
 // seal keeps what a run needs of its content until it and its deliveries have ended.
 func (s *Service) seal(tx store.Tx, r *Run) error {
 	k := r.kept()
-	if k.Input == r.Input && k.SessionID == r.SessionID && string(k.Metadata) == string(r.Metadata) && k.Output == r.Output && string(k.Origin) == string(r.Origin) {
+	if k.Input == r.Input && k.SessionID == r.SessionID && string(k.Metadata) == string(r.Metadata) &&
+		k.Output == r.Output && string(k.Origin) == string(r.Origin) {
 		return nil
 	}
-	return s.box().Put(tx, r.ID, placeOfRun, sealedRun{Input: storable(r.Input), Fence: fenceText(r.Fence), SessionID: r.SessionID, Metadata: r.Metadata, Origin: r.Origin,
-		Output: storable(r.Output), Reason: storable(r.Reason), IsData: r.By.IsData})
+	return s.box().Put(tx, r.ID, placeOfRun, sealedRun{
+		Input:     storable(r.Input),
+		Fence:     fenceText(r.Fence),
+		SessionID: r.SessionID,
+		Metadata:  r.Metadata,
+		Origin:    r.Origin,
+		Output:    storable(r.Output),
+		Reason:    storable(r.Reason),
+		IsData:    r.By.IsData,
+	})
 }
 
 // unseal gives a run the content back that it was sealed with. Where there is none, what is kept is all of it.
@@ -98,7 +107,9 @@ func (s *Service) insert(tx store.Tx, r *Run, instance string) error {
 func (s *Service) endNode(tx store.Tx, r *Run, n agents.Node) error {
 	if r.Rules != nil {
 		if n.Output != "" || len(n.State) > 0 {
-			if err := s.box().Put(tx, r.ID, placeOfNode(n.ID), sealedNode{storable(n.Output), n.By.IsData, n.State}); err != nil {
+			if err := s.box().Put(tx, r.ID, placeOfNode(n.ID), sealedNode{
+				storable(n.Output), n.By.IsData, n.State,
+			}); err != nil {
 				return err
 			}
 		}
@@ -118,8 +129,8 @@ func (s *Service) settleNew(r *Run, list []events.Event) {
 	}
 }
 
-// settle decides what becomes of the sealed content of a run that has ended in this transaction, with the last events, which wanted
-// says somebody outside wants: it is dropped, unless deliveries need it.
+// settle decides what becomes of the sealed content of a run that has ended in this transaction, with the last
+// events, which wanted says somebody outside wants: it is dropped, unless deliveries need it.
 func (s *Service) settle(tx store.Tx, r *Run, wanted bool) error {
 	if r.Rules == nil {
 		return nil
@@ -161,8 +172,8 @@ func (s *Service) discard(tx store.Tx, runID string) error {
 	return sealed.Drop(tx, runID)
 }
 
-// DeliveryEnded drops the content of a run that has ended when a delivery has that was the last to need it. It belongs into the
-// transaction that ends the delivery.
+// DeliveryEnded drops the content of a run that has ended when a delivery has that was the last to need it. It
+// belongs into the transaction that ends the delivery.
 func (s *Service) DeliveryEnded(tx store.Tx, runID string) error {
 	// Of two deliveries that end at the same time, the second waits here until the first has committed.
 	ended, err := lockEnded(tx, runID)
@@ -181,7 +192,8 @@ const (
 	sealedBatch = 100
 )
 
-// dropSealed drops what is sealed of runs that nobody needs: those that were deleted, or whose last delivery went without a trace.
+// dropSealed drops what is sealed of runs that nobody needs: those that were deleted, or whose last delivery went
+// without a trace.
 func (s *Service) dropSealed(ctx context.Context) error {
 	for after, n := "", sealedBatch; n == sealedBatch; {
 		err := s.Store.Write(ctx, func(tx store.Tx) error {
@@ -226,7 +238,7 @@ func (s *Service) dropOf(tx store.Tx, id string) error {
 	return sealed.Drop(tx, id)
 }
 
-// View returns a run as those outside are told of it, also as long as its content is sealed.
+// View returns a run as receivers outside see it. It works also while the content is sealed.
 func (s *Service) View(ctx context.Context, id string) (*Run, error) {
 	r, err := s.Get(ctx, id)
 	if err != nil || !r.Rules.Discarding() || r.Erased != "" {
@@ -243,7 +255,8 @@ func (s *Service) View(ctx context.Context, id string) (*Run, error) {
 	return &view, nil
 }
 
-// Origin returns what the call of a run has told, an events.Origin in JSON; nil where that, or the run, is not on record.
+// Origin returns what the sender of a run's call reported, an events.Origin as JSON. It is nil if the run or its
+// origin is not recorded.
 func (s *Service) Origin(ctx context.Context, id string) ([]byte, error) {
 	origin, rules, err := s.storage.origin(ctx, id)
 	if err != nil || !rules.Discarding() {
@@ -260,5 +273,6 @@ func unreadable(err error) *problem.Error {
 		return nil
 	}
 	return problem.New(problem.Unavailable, problem.CodeContentUnreadable,
-		"What was kept of this run for its work does not open with this secrets key. Is server.secretsKey the one that it was accepted under? Send the call again.").Because(err)
+		"What was kept of this run for its work does not open with this secrets key. "+
+			"Is server.secretsKey the one that it was accepted under? Send the call again.").Because(err)
 }

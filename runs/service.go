@@ -34,7 +34,7 @@ const (
 	shareOfQueue = 3
 )
 
-// Config is what a Service is made of.
+// Config has the dependencies and settings of a Service.
 type Config struct {
 	Store  *store.Store
 	Outlet events.Outlet // carries the events of runs out of the house; nil carries none
@@ -59,15 +59,16 @@ type Config struct {
 	// function that it returns counts it off. nil limits nobody.
 	Limit func(clientID string) (most int, startRun func() (endRun func()))
 
-	// Prompt returns the prompt of an annotated run that leaves the queue for the first time; empty, it keeps the one that it has. nil
-	// is for a service without such runs.
+	// Prompt returns the prompt of an annotated run that leaves the queue for the first time; empty, it keeps the
+	// one that it has. nil is for a service without such runs.
 	Prompt func(tx store.Tx, r *Run) (fence.Text, error)
 
 	// Spend returns what counts the requests of a run to models, and holds them within budgets; nil counts nothing.
 	Spend func(r *Run) Account
 
-	// Waits reports whether queued runs of a client go back into the queue where a budget is used up, until it is there again, and
-	// Budget reports that it is, before they begin; agentID is "" for a flow. nil has such runs fail.
+	// Waits reports whether queued runs of a client go back into the queue where a budget is used up, until it is
+	// there again, and Budget reports that it is, before they begin; agentID is "" for a flow. nil has such runs
+	// fail.
 	Waits  func(clientID string) bool
 	Budget func(ctx context.Context, clientID, agentID string) error
 
@@ -77,8 +78,8 @@ type Config struct {
 	// Sealer seals what runs with rules need of their content; nil is for a service without such runs.
 	Sealer *secret.Sealer
 
-	// OnErase is called in the transaction that drops the content of a run whose client keeps none, or that an administrator has
-	// erased; nil does nothing.
+	// OnErase is called in the transaction that drops the content of a run whose client keeps none, or that an
+	// administrator has erased; nil does nothing.
 	OnErase func(tx store.Tx, runID string, byAdmin bool) error
 
 	// SessionRetention is how long sessions are kept of whose agents none says so; nil is for agents.DefaultSessionTTL.
@@ -153,7 +154,7 @@ func New(c Config) *Service {
 	return s
 }
 
-// Get returns a run with its nodes and artifacts. A NotFound says that there is none of that id.
+// Get returns a run with its nodes and artifacts. The error is a NotFound if there is no such run.
 func (s *Service) Get(ctx context.Context, id string) (*Run, error) {
 	run, err := s.storage.get(ctx, id)
 	if err != nil {
@@ -165,9 +166,9 @@ func (s *Service) Get(ctx context.Context, id string) (*Run, error) {
 	return run, s.addAnnotations(ctx, run)
 }
 
-// Slot takes one of the places for runs of this process, without waiting; with queued, one of as many for calls that are
-// being put into the queue. It is given back by calling release once. An Unavailable says that there is no place, or that the
-// process is draining.
+// Slot takes one of the places for runs of this process, without waiting; with queued, one of as many for calls
+// that are being put into the queue. It is given back by calling release once. An Unavailable says that there is no
+// place, or that the process is draining.
 func (s *Service) Slot(queued bool) (release func(), err error) {
 	if s.draining() {
 		return nil, errDraining
@@ -177,13 +178,15 @@ func (s *Service) Slot(queued bool) (release func(), err error) {
 		places = s.entrance
 	}
 	if !places.TryAcquire(1) {
-		return nil, problem.New(problem.Unavailable, problem.CodeGatewayFull, "Beckon is working on the maximum number of calls. Try again in a moment.").After(time.Second)
+		return nil, problem.New(problem.Unavailable, problem.CodeGatewayFull,
+			"Beckon is working on the maximum number of calls. Try again in a moment.").After(time.Second)
 	}
 	return func() { places.Release(1) }, nil
 }
 
-// Drain starts no run any more and waits for those that are going. When ctx ends first they end FAILED with code
-// "interrupted", or go back into the queue when they may be retried; Drain returns when that is on record.
+// Drain stops starting runs and waits for those that are running. If ctx ends first, the remaining runs end as
+// FAILED with code "interrupted", or go back into the queue if they may be retried. Drain returns when that is
+// recorded.
 func (s *Service) Drain(ctx context.Context) {
 	s.mu.Lock()
 	s.closed = true
@@ -203,10 +206,12 @@ func (s *Service) Drain(ctx context.Context) {
 	}
 }
 
-// lastWrites is how long a process that ends goes on writing the ends of its runs to a database that does not take them.
+// lastWrites is how long a process that ends goes on writing the ends of its runs to a database that does not take
+// them.
 const lastWrites = 5 * time.Second
 
-var errDraining = problem.New(problem.Unavailable, problem.CodeShuttingDown, "Beckon is shutting down. Try again in a moment.").After(5 * time.Second)
+var errDraining = problem.New(problem.Unavailable, problem.CodeShuttingDown,
+	"Beckon is shutting down. Try again in a moment.").After(5 * time.Second)
 
 func (s *Service) draining() bool {
 	s.mu.Lock()

@@ -11,8 +11,9 @@ import (
 	"beckon/sessions"
 )
 
-// The calls of a session are numbered in the order in which they are accepted; see sessions.Join. A run begins when none of a lower
-// number is left that has not ended. Until then it is QUEUED, on record and nowhere else, also when its caller waits for the answer.
+// The calls of a session are numbered in the order in which they are accepted; see sessions.Join. A run begins when
+// none of a lower number is left that has not ended. Until then it is QUEUED, on record and nowhere else, also when
+// its caller waits for the answer.
 
 // call names the run among the calls of its session.
 func (r *Run) call() sessions.Key {
@@ -158,7 +159,9 @@ func (s *Service) await(a *Active) {
 	}
 }
 
-var errGoesOn = problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped while the run waited for an earlier one of its session. It goes on when Beckon is back.").After(errDraining.RetryAfter)
+var errGoesOn = problem.New(problem.Unavailable, problem.CodeInterrupted,
+	"Beckon was stopped while the run waited for an earlier one of its session. "+
+		"It goes on when Beckon is back.").After(errDraining.RetryAfter)
 
 // followTaken is follow where this process has taken the run up; false says that it has not.
 func (a *Active) followTaken() bool {
@@ -215,5 +218,6 @@ func (s *Service) checkQueue() error {
 	if s.waiting.Load() < s.MaxQueued {
 		return nil
 	}
-	return problem.New(problem.Unavailable, problem.CodeQueueFull, "The queue is full: %d runs are waiting. Try again later.", s.MaxQueued).After(queueFullWait)
+	return problem.New(problem.Unavailable, problem.CodeQueueFull,
+		"The queue is full: %d runs are waiting. Try again later.", s.MaxQueued).After(queueFullWait)
 }

@@ -38,8 +38,8 @@ func (t Tally) Count(statuses ...Status) (n int64) {
 // Runs is how many there are in all.
 func (t Tally) Runs() int64 { return t.Count(Queued, Running, Waiting, Completed, Failed, Canceled) }
 
-// SuccessRate is the share of the runs that completed, among those that completed or failed; ok is false when there
-// are none. A canceled run is no failure.
+// SuccessRate returns the share of completed runs among those that completed or failed. Canceled runs do not count.
+// ok is false if there are none.
 func (t Tally) SuccessRate() (rate float64, ok bool) {
 	ended := t.Count(Completed, Failed)
 	if ended == 0 {
@@ -183,7 +183,10 @@ func (s *Statistics) failures(ctx context.Context, since time.Time) ([]FailedRun
 	var list []FailedRun
 	for _, w := range rows {
 		if at := time.UnixMilli(w.CreatedAt).UTC(); !at.Before(since) {
-			list = append(list, FailedRun{w.ID, w.ClientID, w.WorkflowID, agents.Failure{Code: deref(w.ErrorCode), Message: deref(w.ErrorMessage)}, at})
+			list = append(list, FailedRun{
+				w.ID, w.ClientID, w.WorkflowID,
+				agents.Failure{Code: deref(w.ErrorCode), Message: deref(w.ErrorMessage)}, at,
+			})
 		}
 	}
 	return list, nil

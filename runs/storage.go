@@ -39,7 +39,8 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row.Text("source", r.Source)
 	row.Text("session_id", r.SessionID)
 	row.Value("input", storable(r.Input)) // never null
-	if r.Fence != nil {                   // what a run has not is left to the column's default: each value of an insert costs
+	// what a run has not is left to the column's default: each value of an insert costs
+	if r.Fence != nil {
 		row.Text("fence", fenceText(r.Fence))
 	}
 	if r.ReplayOf != "" {
@@ -100,10 +101,13 @@ func endRun(tx store.Tx, r *Run) error {
 	r = r.kept()
 	code, message, kind := failureColumns(r)
 	n, err := tx.ExecCount(`UPDATE runs SET status = ?, output = ?, error_code = ?, error_message = ?, error_kind = ?,
-			prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, cost = ?, usage_details = ?, answerer = ?, verdict = ?, verdict_reason = ?, completed_at = ?
+			prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, cost = ?, usage_details = ?,
+			answerer = ?, verdict = ?, verdict_reason = ?, completed_at = ?
 		WHERE id = ? AND status = 'RUNNING' AND claim = ?`,
-		string(r.Status), storable(r.Output), code, message, kind, r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
-		costOrNull(r.Usage), detailsText(r.Usage), textOrNull(answererText(r.By)), textOrNull(r.Verdict), textOrNull(storable(r.Reason)), r.CompletedAt.UnixMilli(), r.ID, r.Claim)
+		string(r.Status), storable(r.Output), code, message, kind,
+		r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens, costOrNull(r.Usage), detailsText(r.Usage),
+		textOrNull(answererText(r.By)), textOrNull(r.Verdict), textOrNull(storable(r.Reason)), r.CompletedAt.UnixMilli(),
+		r.ID, r.Claim)
 	if err == nil && n != 1 {
 		return errEnded
 	}
@@ -112,16 +116,19 @@ func endRun(tx store.Tx, r *Run) error {
 
 // endFrom writes how a run ended that nobody works on; false says that it was not as expected any more.
 func endFrom(tx store.Tx, r *Run, from Status) (bool, error) {
-	n, err := tx.ExecCount(`UPDATE runs SET status = ?, error_code = ?, error_message = ?, error_kind = ?, completed_at = ?
+	n, err := tx.ExecCount(`UPDATE runs
+		SET status = ?, error_code = ?, error_message = ?, error_kind = ?, completed_at = ?
 		WHERE id = ? AND status = ? AND claim = ?`,
-		string(r.Status), r.Error.Code, r.Error.Message, string(r.ErrorKind), r.CompletedAt.UnixMilli(), r.ID, string(from), r.Claim)
+		string(r.Status), r.Error.Code, r.Error.Message, string(r.ErrorKind),
+		r.CompletedAt.UnixMilli(), r.ID, string(from), r.Claim)
 	return n == 1, err
 }
 
 // own returns errEnded when the run is not claimed under that number any more, and keeps others from claiming it before
 // the commit.
 func own(tx store.Tx, id string, claim int64) error {
-	n, err := tx.ExecCount("UPDATE runs SET attempts = attempts WHERE id = ? AND status = 'RUNNING' AND claim = ?", id, claim)
+	n, err := tx.ExecCount("UPDATE runs SET attempts = attempts WHERE id = ? AND status = 'RUNNING' AND claim = ?",
+		id, claim)
 	if err == nil && n != 1 {
 		return errEnded
 	}
@@ -186,9 +193,11 @@ func (s storage) get(ctx context.Context, id string) (*Run, error) {
 	return run, err
 }
 
-// origin returns what is kept of what the call of a run has told, nil where that is nothing, and how its content is treated.
+// origin returns what is kept of what the call of a run has told, nil where that is nothing, and how its content is
+// treated.
 func (s storage) origin(ctx context.Context, id string) ([]byte, *redact.Rules, error) {
-	w, _, err := store.Row[struct{ Origin, Rules *string }](s.store.Read(ctx), "SELECT origin, rules FROM runs WHERE id = ?", id)
+	w, _, err := store.Row[struct{ Origin, Rules *string }](s.store.Read(ctx),
+		"SELECT origin, rules FROM runs WHERE id = ?", id)
 	if err != nil {
 		return nil, nil, store.Wrap(err, "read what the call of run %s has told", id)
 	}
@@ -204,12 +213,37 @@ func errNoRun() error {
 }
 
 func (w *row) run() *Run {
-	r := &Run{ID: w.ID, Status: Status(w.Status), Trace: deref(w.Trace), ClientID: w.ClientID, WorkflowID: w.WorkflowID, IsFlow: w.Kind == kindFlow,
-		Source: w.Source, SessionID: deref(w.SessionID), Input: w.Input, Output: deref(w.Output), Verdict: deref(w.Verdict), Reason: deref(w.VerdictReason),
-		Usage: usageOf(w.PromptTokens, w.CompletionTokens, w.TotalTokens, w.Cost, w.UsageDetails),
-		Claim: w.Claim, Priority: w.Priority, Attempts: w.Attempts, Crashes: w.Crashes, Share: Share(w.Share), Views: w.Views, RetryOnCrash: w.RetryOnCrash,
-		ReceivedAt: timeOf(w.ReceivedAt), CreatedAt: time.UnixMilli(w.CreatedAt).UTC(), StartedAt: timeOf(w.StartedAt),
-		CompletedAt: timeOf(w.CompletedAt), NotBefore: timeOf(w.NotBefore), hasArtifacts: w.HasArtifacts, annotated: w.Annotated, acts: w.Acts, viewed: w.ViewedAt != nil}
+	r := &Run{
+		ID:           w.ID,
+		Status:       Status(w.Status),
+		Trace:        deref(w.Trace),
+		ClientID:     w.ClientID,
+		WorkflowID:   w.WorkflowID,
+		IsFlow:       w.Kind == kindFlow,
+		Source:       w.Source,
+		SessionID:    deref(w.SessionID),
+		Input:        w.Input,
+		Output:       deref(w.Output),
+		Verdict:      deref(w.Verdict),
+		Reason:       deref(w.VerdictReason),
+		Usage:        usageOf(w.PromptTokens, w.CompletionTokens, w.TotalTokens, w.Cost, w.UsageDetails),
+		Claim:        w.Claim,
+		Priority:     w.Priority,
+		Attempts:     w.Attempts,
+		Crashes:      w.Crashes,
+		Share:        Share(w.Share),
+		Views:        w.Views,
+		RetryOnCrash: w.RetryOnCrash,
+		ReceivedAt:   timeOf(w.ReceivedAt),
+		CreatedAt:    time.UnixMilli(w.CreatedAt).UTC(),
+		StartedAt:    timeOf(w.StartedAt),
+		CompletedAt:  timeOf(w.CompletedAt),
+		NotBefore:    timeOf(w.NotBefore),
+		hasArtifacts: w.HasArtifacts,
+		annotated:    w.Annotated,
+		acts:         w.Acts,
+		viewed:       w.ViewedAt != nil,
+	}
 	if w.Session != nil {
 		r.Session, r.SessionNumber = *w.Session, *w.SessionNumber
 		_ = json.Unmarshal([]byte(deref(w.SessionTurns)), &r.SessionTurns) // none, where it cannot be read
@@ -235,7 +269,8 @@ func (w *row) run() *Run {
 		}
 	}
 	if w.ErrorCode != nil {
-		r.Error, r.ErrorKind = &agents.Failure{Code: *w.ErrorCode, Message: deref(w.ErrorMessage)}, problem.Kind(deref(w.ErrorKind))
+		r.Error = &agents.Failure{Code: *w.ErrorCode, Message: deref(w.ErrorMessage)}
+		r.ErrorKind = problem.Kind(deref(w.ErrorKind))
 	}
 	return r
 }

@@ -36,6 +36,7 @@ func notesOf(tx store.Tx, runID string) ([]Note, error) {
 }
 
 func inputsOf(tx store.Tx, runID string) ([]Input, error) {
-	list, err := store.Rows[Input](tx, "SELECT key, fingerprint, starts_at, state FROM run_inputs WHERE run_id = ? ORDER BY place", runID)
+	list, err := store.Rows[Input](tx,
+		"SELECT key, fingerprint, starts_at, state FROM run_inputs WHERE run_id = ? ORDER BY place", runID)
 	return list, store.Wrap(err, "read the inputs of run %s", runID)
 }

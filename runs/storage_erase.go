@@ -6,15 +6,19 @@ import (
 	"beckon/internal/store"
 )
 
+// erasedIfSet is the message of an error after its content was erased. A row without an error has none.
+const erasedIfSet = "CASE WHEN error_code IS NULL THEN NULL ELSE '" + erasedMessage + "' END"
+
 // eraseRun erases the content of a run in the tables that are of runs alone.
 func eraseRun(tx store.Tx, id string) error {
 	for _, statement := range []string{
-		`UPDATE runs SET input = '', output = NULL, metadata = NULL, session_id = NULL, session = NULL, session_number = NULL, session_turns = NULL, origin = NULL, callback = NULL, verdict_reason = NULL,
-			error_message = CASE WHEN error_code IS NULL THEN NULL ELSE '` + erasedMessage + `' END, has_artifacts = FALSE, erased = '` + ErasedByAdmin + `' WHERE id = ?`,
+		`UPDATE runs SET input = '', output = NULL, metadata = NULL, session_id = NULL, session = NULL,
+			session_number = NULL, session_turns = NULL, origin = NULL, callback = NULL, verdict_reason = NULL,
+			error_message = ` + erasedIfSet + `, has_artifacts = FALSE, erased = '` + ErasedByAdmin + `' WHERE id = ?`,
 		`UPDATE runs SET share = 2 WHERE id = ? AND share = 1`,
-		`UPDATE nodes SET output = NULL, state = NULL, error_message = CASE WHEN error_code IS NULL THEN NULL ELSE '` + erasedMessage + `' END WHERE run_id = ?`,
+		`UPDATE nodes SET output = NULL, state = NULL, error_message = ` + erasedIfSet + ` WHERE run_id = ?`,
 		`DELETE FROM rounds WHERE run_id = ?`,
-		`UPDATE tool_calls SET arguments = '{}', result = NULL, error_message = CASE WHEN error_code IS NULL THEN NULL ELSE '` + erasedMessage + `' END WHERE run_id = ?`,
+		`UPDATE tool_calls SET arguments = '{}', result = NULL, error_message = ` + erasedIfSet + ` WHERE run_id = ?`,
 		`DELETE FROM run_notes WHERE run_id = ?`,
 		`DELETE FROM run_inputs WHERE run_id = ?`,
 		`DELETE FROM events WHERE run_id = ? AND type = 'message.delta'`,
@@ -34,7 +38,9 @@ func eraseAnswerers(tx store.Tx, id string) error {
 	rows, err := store.Rows[struct {
 		NodeID   string
 		Answerer *string
-	}](tx, "SELECT '' AS node_id, answerer FROM runs WHERE id = ? UNION ALL SELECT node_id, answerer FROM nodes WHERE run_id = ?", id, id)
+	}](tx,
+		`SELECT '' AS node_id, answerer FROM runs WHERE id = ?
+			UNION ALL SELECT node_id, answerer FROM nodes WHERE run_id = ?`, id, id)
 	if err != nil {
 		return fmt.Errorf("read who has answered run %s: %w", id, err)
 	}

@@ -27,7 +27,8 @@ func (s storage) lists(ctx context.Context, q Query) store.Tx {
 	return s.store.Read(ctx)
 }
 
-// walk takes the index that knows most of what is asked for. Few runs have not completed, and they have indexes of their own.
+// walk takes the index that knows most of what is asked for. Few runs have not completed, and they have indexes of
+// their own.
 func (q Query) walk(below string) store.Walk {
 	w := store.Walk{Table: "runs", From: q.Prefix, Below: below}
 	if q.Prefix != "" {

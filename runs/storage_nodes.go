@@ -11,8 +11,10 @@ import (
 
 // beginNode writes that a node is RUNNING, also when an earlier attempt at the run got as far as that.
 func beginNode(tx store.Tx, runID string, n agents.Node, place int) error {
-	return tx.Exec(`INSERT INTO nodes (run_id, node_id, node_type, via, place, status, started_at, answerer) VALUES (?, ?, ?, ?, ?, 'RUNNING', ?, ?)
-		ON CONFLICT (run_id, node_id) DO UPDATE SET status = 'RUNNING', via = excluded.via, place = excluded.place, started_at = excluded.started_at,
+	return tx.Exec(`INSERT INTO nodes (run_id, node_id, node_type, via, place, status, started_at, answerer)
+		VALUES (?, ?, ?, ?, ?, 'RUNNING', ?, ?)
+		ON CONFLICT (run_id, node_id) DO UPDATE
+		SET status = 'RUNNING', via = excluded.via, place = excluded.place, started_at = excluded.started_at,
 			completed_at = NULL, output = NULL, answerer = excluded.answerer, error_code = NULL, error_message = NULL`,
 		runID, n.ID, n.Type, textOrNull(n.Via), place, n.StartedAt.UnixMilli(), textOrNull(answererText(n.By)))
 }
@@ -29,11 +31,14 @@ func endNode(tx store.Tx, runID string, n agents.Node) error {
 	if n.Error != nil {
 		code, message = n.Error.Code, n.Error.Message
 	}
-	count, err := tx.ExecCount(`UPDATE nodes SET status = ?, output = ?, error_code = ?, error_message = ?, state = ?, output_key = ?, leaves_loop = ?,
+	count, err := tx.ExecCount(`UPDATE nodes
+		SET status = ?, output = ?, error_code = ?, error_message = ?, state = ?, output_key = ?, leaves_loop = ?,
 			prompt_tokens = ?, completion_tokens = ?, total_tokens = ?, cost = ?, usage_details = ?, answerer = ?, completed_at = ?
 		WHERE run_id = ? AND node_id = ?`,
-		string(n.Status), storable(n.Output), code, message, state, textOrNull(n.OutputKey), n.LeavesLoop, n.Usage.PromptTokens, n.Usage.CompletionTokens, n.Usage.TotalTokens,
-		costOrNull(n.Usage), detailsText(n.Usage), textOrNull(answererText(n.By)), n.CompletedAt.UnixMilli(), runID, n.ID)
+		string(n.Status), storable(n.Output), code, message, state, textOrNull(n.OutputKey), n.LeavesLoop,
+		n.Usage.PromptTokens, n.Usage.CompletionTokens, n.Usage.TotalTokens,
+		costOrNull(n.Usage), detailsText(n.Usage), textOrNull(answererText(n.By)),
+		n.CompletedAt.UnixMilli(), runID, n.ID)
 	if err == nil && count != 1 {
 		return fmt.Errorf("the start of node %q is not on record", n.ID)
 	}
@@ -76,9 +81,18 @@ func nodesOf(tx store.Tx, runID string) ([]agents.Node, error) {
 	}
 	nodes := make([]agents.Node, len(rows))
 	for i, w := range rows {
-		n := agents.Node{ID: w.NodeID, Type: w.NodeType, Via: deref(w.Via), Status: agents.NodeStatus(w.Status), Output: deref(w.Output), OutputKey: deref(w.OutputKey), LeavesLoop: w.LeavesLoop,
-			Usage:     usageOf(w.PromptTokens, w.CompletionTokens, w.TotalTokens, w.Cost, w.UsageDetails),
-			StartedAt: time.UnixMilli(w.StartedAt).UTC(), CompletedAt: timeOf(w.CompletedAt)}
+		n := agents.Node{
+			ID:          w.NodeID,
+			Type:        w.NodeType,
+			Via:         deref(w.Via),
+			Status:      agents.NodeStatus(w.Status),
+			Output:      deref(w.Output),
+			OutputKey:   deref(w.OutputKey),
+			LeavesLoop:  w.LeavesLoop,
+			Usage:       usageOf(w.PromptTokens, w.CompletionTokens, w.TotalTokens, w.Cost, w.UsageDetails),
+			StartedAt:   time.UnixMilli(w.StartedAt).UTC(),
+			CompletedAt: timeOf(w.CompletedAt),
+		}
 		n.By, _ = answererOf(w.Answerer)
 		if w.ErrorCode != nil {
 			n.Error = &agents.Failure{Code: *w.ErrorCode, Message: deref(w.ErrorMessage)}

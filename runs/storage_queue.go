@@ -16,9 +16,13 @@ type queuedRun struct {
 
 // queued returns the first runs in the queue, but for those of some clients and some others.
 func (s storage) queued(tx store.Tx, butOf, but []string, most int) (list []queuedRun, err error) {
-	query := `SELECT id, client_id, octet_length(input) + CASE WHEN rules IS NULL THEN 0 ELSE
-			COALESCE((SELECT octet_length(content) FROM sealed_content WHERE run_id = runs.id AND place = 'run'), 0) END AS size FROM runs
-		WHERE status = 'QUEUED' AND (not_before IS NULL OR not_before <= ?) AND ` + itsTurn + ` AND client_id NOT IN (?) AND id NOT IN (?) ORDER BY priority, id LIMIT ?`
+	query := `SELECT id, client_id, octet_length(input) + CASE WHEN rules IS NULL THEN 0
+			ELSE COALESCE((SELECT octet_length(content) FROM sealed_content
+				WHERE run_id = runs.id AND place = 'run'), 0) END AS size
+		FROM runs
+		WHERE status = 'QUEUED' AND (not_before IS NULL OR not_before <= ?)
+			AND ` + itsTurn + ` AND client_id NOT IN (?) AND id NOT IN (?)
+		ORDER BY priority, id LIMIT ?`
 	if s.store.Shared() {
 		query += " FOR UPDATE SKIP LOCKED"
 	}
@@ -34,7 +38,10 @@ func (s storage) countQueued(ctx context.Context) (n int64, err error) {
 
 // anyQueued reports whether a run may leave the queue.
 func (s storage) anyQueued(ctx context.Context) (any bool, err error) {
-	any, _, err = store.Row[bool](s.store.Read(ctx), "SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'QUEUED' AND (not_before IS NULL OR not_before <= ?) AND "+itsTurn+")", time.Now().UnixMilli())
+	any, _, err = store.Row[bool](s.store.Read(ctx),
+		`SELECT EXISTS (SELECT 1 FROM runs
+			WHERE status = 'QUEUED' AND (not_before IS NULL OR not_before <= ?) AND `+itsTurn+`)`,
+		time.Now().UnixMilli())
 	return any, err
 }
 
@@ -52,7 +59,8 @@ func (s storage) countRunning(tx store.Tx, clientID string) (n int, err error) {
 
 // claim claims those of the runs that are still in the queue. One that has waited for a person has its start already.
 func (s storage) claim(tx store.Tx, ids []string, instance string) ([]row, error) {
-	rows, err := store.Rows[row](tx, `UPDATE runs SET status = 'RUNNING', instance_id = ?, claim = claim + 1, started_at = COALESCE(started_at, ?)
+	rows, err := store.Rows[row](tx, `UPDATE runs
+		SET status = 'RUNNING', instance_id = ?, claim = claim + 1, started_at = COALESCE(started_at, ?)
 		WHERE id IN (?) AND status = 'QUEUED' RETURNING *`, instance, time.Now().UnixMilli(), ids)
 	return rows, store.Wrap(err, "claim runs")
 }
@@ -69,10 +77,13 @@ func (s storage) status(ctx context.Context, id string) (Status, error) {
 // setInput changes what a claimed run asks.
 func setInput(tx store.Tx, r *Run) error {
 	r = r.kept()
-	return store.Wrap(tx.Exec("UPDATE runs SET input = ?, fence = ? WHERE id = ?", storable(r.Input), textOrNull(fenceText(r.Fence)), r.ID), "change the input of run %s", r.ID)
+	err := tx.Exec("UPDATE runs SET input = ?, fence = ? WHERE id = ?", storable(r.Input),
+		textOrNull(fenceText(r.Fence)), r.ID)
+	return store.Wrap(err, "change the input of run %s", r.ID)
 }
 
-// backToQueue lets a run be claimed again that was claimed under that number, ahead of others; after a time, where that is not 0.
+// backToQueue lets a run be claimed again that was claimed under that number, ahead of others; after a time, where
+// that is not 0.
 func backToQueue(tx store.Tx, id string, claim int64, crashes int, after time.Duration) error {
 	var notBefore any
 	if after > 0 {
@@ -88,7 +99,8 @@ func backToQueue(tx store.Tx, id string, claim int64, crashes int, after time.Du
 	return err
 }
 
-// requestCancel writes on a run that has not ended that it is to be canceled, and returns it; false says that it has ended.
+// requestCancel writes on a run that has not ended that it is to be canceled, and returns it; false says that it
+// has ended.
 func (s storage) requestCancel(tx store.Tx, id string, now time.Time) (w row, found bool, err error) {
 	w, found, err = store.Row[row](tx, `UPDATE runs SET cancel_requested_at = COALESCE(cancel_requested_at, ?)
 		WHERE id = ? AND status IN ('QUEUED', 'RUNNING', 'WAITING') RETURNING *`, now.UnixMilli(), id)
@@ -98,7 +110,8 @@ func (s storage) requestCancel(tx store.Tx, id string, now time.Time) (w row, fo
 // cancelRequested returns the ids of the runs of an instance that are to be canceled.
 func (s storage) cancelRequested(ctx context.Context, instance string) ([]string, error) {
 	return store.Rows[string](s.store.Read(ctx),
-		"SELECT id FROM runs WHERE instance_id = ? AND status = 'RUNNING' AND cancel_requested_at IS NOT NULL", instance)
+		"SELECT id FROM runs WHERE instance_id = ? AND status = 'RUNNING' AND cancel_requested_at IS NOT NULL",
+		instance)
 }
 
 // owners returns the ids of the instances that have claimed runs.

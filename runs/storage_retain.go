@@ -12,8 +12,10 @@ import (
 // reserve gives the key to the run, unless another run has it. On both databases a concurrent call with the same key
 // waits here until the first has committed or failed.
 func reserve(tx store.Tx, clientID string, once Idempotency, runID string, now time.Time) error {
-	n, err := tx.ExecCount(`INSERT INTO idempotency_keys (client_id, key, request, run_id, expires_at) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (client_id, key) DO UPDATE SET request = excluded.request, run_id = excluded.run_id, expires_at = excluded.expires_at
+	n, err := tx.ExecCount(`INSERT INTO idempotency_keys (client_id, key, request, run_id, expires_at)
+		VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (client_id, key) DO UPDATE
+		SET request = excluded.request, run_id = excluded.run_id, expires_at = excluded.expires_at
 		WHERE idempotency_keys.expires_at <= ?`,
 		clientID, once.Key, once.Request, runID, now.Add(KeyLife).UnixMilli(), now.UnixMilli())
 	if err != nil {
@@ -36,7 +38,8 @@ func reserve(tx store.Tx, clientID string, once Idempotency, runID string, now t
 // findDuplicate returns a *Duplicate where a key is taken.
 func (s storage) findDuplicate(ctx context.Context, clientID string, once Idempotency, now time.Time) error {
 	first, found, err := store.Row[struct{ Request, RunID string }](s.store.Read(ctx),
-		"SELECT request, run_id FROM idempotency_keys WHERE client_id = ? AND key = ? AND expires_at > ?", clientID, once.Key, now.UnixMilli())
+		"SELECT request, run_id FROM idempotency_keys WHERE client_id = ? AND key = ? AND expires_at > ?",
+		clientID, once.Key, now.UnixMilli())
 	if err != nil || !found {
 		return store.Wrap(err, "look up an idempotency key")
 	}
@@ -58,16 +61,19 @@ func deletePieces(tx store.Tx, before time.Time) (n int64, err error) {
 
 // endedBetween returns the ids of runs that have ended, between two ids.
 func endedBetween(tx store.Tx, after, before string, limit int) ([]string, error) {
-	return store.Rows[string](tx, `SELECT id FROM runs WHERE id > ? AND id < ? AND status IN ('COMPLETED', 'FAILED', 'CANCELED')
+	return store.Rows[string](tx, `SELECT id FROM runs
+		WHERE id > ? AND id < ? AND status IN ('COMPLETED', 'FAILED', 'CANCELED')
 		ORDER BY id LIMIT ?`, after, before, limit)
 }
 
 // deleteRuns deletes runs with all that belongs to them.
 func deleteRuns(tx store.Tx, ids []string) error {
-	for _, table := range []string{"events WHERE run_id", "nodes WHERE run_id", "rounds WHERE run_id", "tool_calls WHERE run_id", "run_notes WHERE run_id", "run_inputs WHERE run_id", "sealed_content WHERE run_id", "runs WHERE id"} {
-		if err := tx.Exec("DELETE FROM "+table+" IN (?)", ids); err != nil {
+	for _, table := range []string{
+		"events", "nodes", "rounds", "tool_calls", "run_notes", "run_inputs", "sealed_content",
+	} {
+		if err := tx.Exec("DELETE FROM "+table+" WHERE run_id IN (?)", ids); err != nil {
 			return err
 		}
 	}
-	return nil
+	return tx.Exec("DELETE FROM runs WHERE id IN (?)", ids)
 }

@@ -24,48 +24,60 @@ type keptRound struct {
 
 // insertRound writes a round with its calls.
 func insertRound(tx store.Tx, runID, nodeID string, r *keptRound) error {
-	if err := tx.Exec(`INSERT INTO rounds (run_id, node_id, number, provider, message, text, prompt_tokens, completion_tokens, total_tokens, cost, usage_details)
+	if err := tx.Exec(`INSERT INTO rounds (run_id, node_id, number, provider, message, text,
+			prompt_tokens, completion_tokens, total_tokens, cost, usage_details)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		runID, nodeID, r.Number, r.Provider, storable(string(r.Message)), storable(r.Text), r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens,
-		costOrNull(r.Usage), detailsText(r.Usage)); err != nil {
+		runID, nodeID, r.Number, r.Provider, storable(string(r.Message)), storable(r.Text),
+		r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.TotalTokens, costOrNull(r.Usage),
+		detailsText(r.Usage)); err != nil {
 		return store.Wrap(err, "record a round of run %s", runID)
 	}
 	for place, c := range r.calls {
 		code, message := errorColumns(c.Error)
-		if err := tx.Exec(`INSERT INTO tool_calls (id, run_id, node_id, number, place, provider_id, provider_name, tool, arguments, read_only, status,
-				result, error_code, error_message, started_at, completed_at, expires_at)
+		if err := tx.Exec(`INSERT INTO tool_calls (id, run_id, node_id, number, place, provider_id, provider_name,
+				tool, arguments, read_only, status, result, error_code, error_message,
+				started_at, completed_at, expires_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			c.ID, runID, nodeID, r.Number, place, storable(c.providerID), storable(c.providerName), storable(c.Tool), storable(c.Arguments), c.isReadOnly, string(c.Status),
-			textOrNull(storable(c.Result)), code, message, timeColumn(c.StartedAt), timeColumn(c.CompletedAt), timeColumn(c.ExpiresAt)); err != nil {
+			c.ID, runID, nodeID, r.Number, place, storable(c.providerID), storable(c.providerName),
+			storable(c.Tool), storable(c.Arguments), c.isReadOnly, string(c.Status), textOrNull(storable(c.Result)),
+			code, message, timeColumn(c.StartedAt), timeColumn(c.CompletedAt), timeColumn(c.ExpiresAt)); err != nil {
 			return store.Wrap(err, "record a tool call of run %s", runID)
 		}
 	}
-	return store.Wrap(tx.Exec("UPDATE runs SET acts = ? WHERE id = ?", true, runID), "note that run %s uses tools", runID)
+	err := tx.Exec("UPDATE runs SET acts = ? WHERE id = ?", true, runID)
+	return store.Wrap(err, "note that run %s uses tools", runID)
 }
 
 // endOnCrash notes that a run is not run again after a crash.
 func endOnCrash(tx store.Tx, runID string) error {
-	return store.Wrap(tx.Exec("UPDATE runs SET retry_on_crash = ? WHERE id = ?", false, runID), "note that a crash ends run %s", runID)
+	err := tx.Exec("UPDATE runs SET retry_on_crash = ? WHERE id = ?", false, runID)
+	return store.Wrap(err, "note that a crash ends run %s", runID)
 }
 
 // unknownCall returns a call that was made when its process died, and that may have changed something.
 func unknownCall(tx store.Tx, runID string) (c agents.ToolCall, found bool, err error) {
-	w, found, err := store.Row[callRow](tx, "SELECT * FROM tool_calls WHERE run_id = ? AND status = 'RUNNING' AND read_only = ? ORDER BY started_at, id LIMIT 1", runID, false)
+	w, found, err := store.Row[callRow](tx,
+		`SELECT * FROM tool_calls WHERE run_id = ? AND status = 'RUNNING' AND read_only = ? ORDER BY started_at, id
+			LIMIT 1`, runID, false)
 	return w.call(), found, store.Wrap(err, "look for what run %s was doing", runID)
 }
 
 // updateCall writes what has become of a call that has not ended.
 func updateCall(tx store.Tx, c agents.ToolCall) error {
 	code, message := errorColumns(c.Error)
-	return store.Wrap(tx.Exec(`UPDATE tool_calls SET status = ?, result = ?, error_code = ?, error_message = ?, started_at = ?, completed_at = ?
+	return store.Wrap(tx.Exec(`UPDATE tool_calls
+		SET status = ?, result = ?, error_code = ?, error_message = ?, started_at = ?, completed_at = ?
 		WHERE id = ? AND status IN ('WAITING', 'RUNNING')`,
-		string(c.Status), textOrNull(storable(c.Result)), code, message, timeColumn(c.StartedAt), timeColumn(c.CompletedAt), c.ID), "record tool call %s", c.ID)
+		string(c.Status), textOrNull(storable(c.Result)), code, message, timeColumn(c.StartedAt),
+		timeColumn(c.CompletedAt), c.ID), "record tool call %s", c.ID)
 }
 
 // endCalls ends the calls of a run that has ended without them.
 func endCalls(tx store.Tx, runID string, why agents.Failure, at time.Time) error {
-	return store.Wrap(tx.Exec(`UPDATE tool_calls SET status = 'FAILED', error_code = ?, error_message = ?, completed_at = ?
-		WHERE run_id = ? AND status IN ('WAITING', 'RUNNING')`, why.Code, why.Message, at.UnixMilli(), runID), "end the tool calls of run %s", runID)
+	return store.Wrap(tx.Exec(`UPDATE tool_calls
+		SET status = 'FAILED', error_code = ?, error_message = ?, completed_at = ?
+		WHERE run_id = ? AND status IN ('WAITING',
+			'RUNNING')`, why.Code, why.Message, at.UnixMilli(), runID), "end the tool calls of run %s", runID)
 }
 
 func errorColumns(f *agents.Failure) (code, message any) {
@@ -93,9 +105,22 @@ type callRow struct {
 }
 
 func (w *callRow) call() agents.ToolCall {
-	c := agents.ToolCall{ID: w.ID, NodeID: w.NodeID, Tool: w.Tool, Arguments: w.Arguments, Status: agents.ToolStatus(w.Status), Result: deref(w.Result),
-		StartedAt: timeOf(w.StartedAt), CompletedAt: timeOf(w.CompletedAt), ExpiresAt: timeOf(w.ExpiresAt),
-		Decision: agents.Decision{Allowed: w.Allowed != nil && *w.Allowed, By: deref(w.DecidedBy), At: timeOf(w.DecidedAt)}}
+	c := agents.ToolCall{
+		ID:          w.ID,
+		NodeID:      w.NodeID,
+		Tool:        w.Tool,
+		Arguments:   w.Arguments,
+		Status:      agents.ToolStatus(w.Status),
+		Result:      deref(w.Result),
+		StartedAt:   timeOf(w.StartedAt),
+		CompletedAt: timeOf(w.CompletedAt),
+		ExpiresAt:   timeOf(w.ExpiresAt),
+		Decision: agents.Decision{
+			Allowed: w.Allowed != nil && *w.Allowed,
+			By:      deref(w.DecidedBy),
+			At:      timeOf(w.DecidedAt),
+		},
+	}
 	if w.ErrorCode != nil {
 		c.Error = &agents.Failure{Code: *w.ErrorCode, Message: deref(w.ErrorMessage)}
 	}
@@ -104,7 +129,8 @@ func (w *callRow) call() agents.ToolCall {
 
 // callsOf returns the calls of a run, node by node, in the order in which its models have asked for them.
 func callsOf(tx store.Tx, runID string) ([]callRow, error) {
-	rows, err := store.Rows[callRow](tx, "SELECT * FROM tool_calls WHERE run_id = ? ORDER BY node_id, number, place", runID)
+	rows, err := store.Rows[callRow](tx,
+		"SELECT * FROM tool_calls WHERE run_id = ? ORDER BY node_id, number, place", runID)
 	return rows, store.Wrap(err, "read the tool calls of run %s", runID)
 }
 
@@ -158,13 +184,24 @@ func roundsOf(tx store.Tx, runID string) (map[string][]*keptRound, error) {
 	}
 	all := map[string][]*keptRound{}
 	for _, w := range rows {
-		r := &keptRound{Round: agents.Round{Number: w.Number, Provider: w.Provider, Message: []byte(w.Message), Text: w.Text, Usage: w.usage()}}
+		r := &keptRound{Round: agents.Round{
+			Number:   w.Number,
+			Provider: w.Provider,
+			Message:  []byte(w.Message),
+			Text:     w.Text,
+			Usage:    w.usage(),
+		}}
 		for i := range calls {
 			c := &calls[i]
 			if c.NodeID != w.NodeID || c.Number != w.Number {
 				continue
 			}
-			r.calls = append(r.calls, &keptCall{ToolCall: c.call(), providerID: c.ProviderID, providerName: c.ProviderName, isReadOnly: c.ReadOnly})
+			r.calls = append(r.calls, &keptCall{
+				ToolCall:     c.call(),
+				providerID:   c.ProviderID,
+				providerName: c.ProviderName,
+				isReadOnly:   c.ReadOnly,
+			})
 		}
 		all[w.NodeID] = append(all[w.NodeID], r)
 	}

@@ -7,12 +7,14 @@ import (
 
 // markErased writes why the content of a run is gone.
 func markErased(tx store.Tx, runID, why string) error {
-	return store.Wrap(tx.Exec("UPDATE runs SET erased = ? WHERE id = ? AND erased IS NULL", why, runID), "note that the content of run %s is gone", runID)
+	err := tx.Exec("UPDATE runs SET erased = ? WHERE id = ? AND erased IS NULL", why, runID)
+	return store.Wrap(err, "note that the content of run %s is gone", runID)
 }
 
 // lockEnded reports whether a run has ended, and keeps others from looking before the commit.
 func lockEnded(tx store.Tx, runID string) (bool, error) {
-	n, err := tx.ExecCount("UPDATE runs SET attempts = attempts WHERE id = ? AND status IN ('COMPLETED', 'FAILED', 'CANCELED')", runID)
+	n, err := tx.ExecCount(`UPDATE runs SET attempts = attempts
+		WHERE id = ? AND status IN ('COMPLETED', 'FAILED', 'CANCELED')`, runID)
 	return n == 1, store.Wrap(err, "look whether run %s has ended", runID)
 }
 

@@ -13,7 +13,8 @@ func noteViewed(tx store.Tx, id string, now time.Time) (first bool, err error) {
 	return n == 1, store.Wrap(err, "note that run %s was viewed", id)
 }
 
-// countView counts that the page of a run was opened, and returns how often it was in this hour; 0 where it has none any more.
+// countView counts that the page of a run was opened, and returns how often it was in this hour; 0 where it has
+// none any more.
 func countView(tx store.Tx, id string, at time.Time) (inHour int64, err error) {
 	hour := at.Unix() / int64(time.Hour/time.Second)
 	inHour, _, err = store.Row[int64](tx, `UPDATE runs SET views = views + 1,

@@ -13,8 +13,8 @@ type runCount struct {
 	latency, cost   *int64
 }
 
-// countByHour counts the runs since an hour. It reads the index runs_by_hour in its order; on PostgreSQL that alone, once the
-// table has been vacuumed.
+// countByHour counts the runs since an hour. It reads the index runs_by_hour in its order; on PostgreSQL that
+// alone, once the table has been vacuumed.
 func (s storage) countByHour(ctx context.Context, from int64, each func(runCount)) error {
 	err := s.store.ReadLate(ctx).Each(func(scan func(into ...any) error) error {
 		var c runCount
@@ -23,13 +23,15 @@ func (s storage) countByHour(ctx context.Context, from int64, each func(runCount
 		}
 		each(c)
 		return nil
-	}, "SELECT hour, status, latency, COUNT(*), SUM(total_tokens), CAST(SUM(cost) AS BIGINT) FROM runs WHERE hour >= ? GROUP BY hour, status, latency", from)
+	}, `SELECT hour, status, latency, COUNT(*), SUM(total_tokens), CAST(SUM(cost) AS BIGINT) FROM runs WHERE hour >= ?
+		GROUP BY hour, status, latency`, from)
 	return store.Wrap(err, "count runs")
 }
 
 // lastFailed returns the last runs that failed, without their texts.
 func (s storage) lastFailed(ctx context.Context, limit int) ([]row, error) {
-	rows, err := store.Rows[row](s.store.ReadLate(ctx), `SELECT id, client_id, workflow_id, error_code, error_message, created_at FROM runs
+	rows, err := store.Rows[row](s.store.ReadLate(ctx), `SELECT id, client_id, workflow_id,
+			error_code, error_message, created_at FROM runs
 		WHERE status = 'FAILED' AND status <> 'COMPLETED' ORDER BY id DESC LIMIT ?`, limit)
 	return rows, store.Wrap(err, "look for failed runs")
 }

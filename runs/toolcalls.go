@@ -56,11 +56,22 @@ func (c *keptCall) told() (text string, isData bool) {
 	return "error: " + c.Error.Message, false
 }
 
-// judge decides what becomes of a call that a model asks for in a round: it is made, waits for a person, or fails at once.
+// judge decides what becomes of a call that a model asks for in a round: it is made, waits for a person, or fails
+// at once.
 func (t *turn) judge(call *agents.RoundCall, r *keptRound) *keptCall {
 	now := time.Now().UTC()
-	c := &keptCall{providerID: call.ID, providerName: call.Name, isFresh: true,
-		ToolCall: agents.ToolCall{ID: "call_" + ulid.Make().String(), NodeID: t.node, Arguments: call.Arguments, Status: agents.ToolRunning, StartedAt: now}}
+	c := &keptCall{
+		providerID:   call.ID,
+		providerName: call.Name,
+		isFresh:      true,
+		ToolCall: agents.ToolCall{
+			ID:        "call_" + ulid.Make().String(),
+			NodeID:    t.node,
+			Arguments: call.Arguments,
+			Status:    agents.ToolRunning,
+			StartedAt: now,
+		},
+	}
 	if call.IsLocal {
 		c.Tool, c.Status, c.Result, c.CompletedAt = localPrefix+call.Name, agents.ToolCompleted, call.Told, now
 		return c
@@ -68,23 +79,28 @@ func (t *turn) judge(call *agents.RoundCall, r *keptRound) *keptCall {
 	tool, ok := t.byName[call.Name]
 	if c.Tool = tool.Name; !ok {
 		c.Tool = problem.Shorten(strings.Replace(call.Name, "__", ".", 1))
-		return c.fail(codeToolNotAllowed, "There is no tool %q here, or you may not use it. %s", problem.Shorten(call.Name), t.reminder())
+		return c.fail(codeToolNotAllowed,
+			"There is no tool %q here, or you may not use it. %s", problem.Shorten(call.Name), t.reminder())
 	}
 	c.isReadOnly = tool.ReadOnly
 	switch {
 	case len(call.Arguments) > maxArguments:
 		c.Arguments = fmt.Sprintf("%d bytes", len(call.Arguments))
-		return c.fail(codeBadArguments, "The arguments have %d bytes, and %d are allowed. Say it more briefly.", len(call.Arguments), maxArguments)
+		return c.fail(codeBadArguments,
+			"The arguments have %d bytes, and %d are allowed. Say it more briefly.", len(call.Arguments), maxArguments)
 	case strings.TrimSpace(call.Arguments) == "":
 		c.Arguments = "{}"
 	case !json.Valid([]byte(call.Arguments)):
 		return c.fail(codeBadArguments, "The arguments are not JSON.")
 	}
 	if len(r.calls) >= maxRoundCalls {
-		return c.fail(codeTooManyCalls, "There are more than %d calls at once. Make fewer, and look at their results first.", maxRoundCalls)
+		return c.fail(codeTooManyCalls,
+			"There are more than %d calls at once. Make fewer, and look at their results first.", maxRoundCalls)
 	}
 	if t.count(c, r) >= maxSameCalls {
-		return c.fail(codeRepeated, "You have made this call %d times with the same arguments. Use its results, or do something else.", maxSameCalls)
+		return c.fail(codeRepeated,
+			"You have made this call %d times with the same arguments. Use its results, or do something else.",
+			maxSameCalls)
 	}
 	if made := t.madeByOther(c, r.Provider); made != nil {
 		c.Status, c.Result, c.CompletedAt = made.Status, made.Result, now
@@ -149,15 +165,16 @@ func (t *turn) count(c *keptCall, r *keptRound) (n int) {
 	return n
 }
 
-// madeByOther returns the same call as another provider has made it before it failed, unless the call only reads: a fallback does
-// not repeat what has been done.
+// madeByOther returns the same call as another provider has made it before it failed, unless the call only reads: a
+// fallback does not repeat what has been done.
 func (t *turn) madeByOther(c *keptCall, provider string) *keptCall {
 	if c.isReadOnly {
 		return nil
 	}
 	for _, r := range t.rounds {
 		for _, other := range r.calls {
-			if r.Provider != provider && other.Status == agents.ToolCompleted && c.isSame(other) && !t.reused[other.ID] {
+			if r.Provider != provider && other.Status == agents.ToolCompleted && c.isSame(other) &&
+				!t.reused[other.ID] {
 				t.reused[other.ID] = true
 				return other
 			}

@@ -114,7 +114,8 @@ func (t *turn) goOn(ctx context.Context, c *keptCall) error {
 // deny ends a call that nobody has allowed.
 func (c *keptCall) deny(within time.Duration) {
 	if c.Decision.By == "" {
-		_ = c.fail(problem.CodeApprovalExpired, "Nobody has allowed this call within %s, so that it was not made.", units.Duration(within))
+		_ = c.fail(problem.CodeApprovalExpired,
+			"Nobody has allowed this call within %s, so that it was not made.", units.Duration(within))
 	} else {
 		_ = c.fail(codeDenied, "A person has denied this call. It was not made.")
 	}
@@ -131,14 +132,22 @@ func (t *turn) call(ctx context.Context, c *keptCall) (result tools.Result, err 
 	}()
 	limited, cancel := context.WithTimeout(ctx, toolTimeout)
 	defer cancel()
-	use := tools.Use{Tool: c.Tool, Arguments: json.RawMessage(c.Arguments), RunID: t.active.ID, NodeID: t.node, ClientID: t.active.run.ClientID,
-		Artifacts: append(t.Artifacts(), t.acting.Artifacts...), Note: t.note}
+	use := tools.Use{
+		Tool:      c.Tool,
+		Arguments: json.RawMessage(c.Arguments),
+		RunID:     t.active.ID,
+		NodeID:    t.node,
+		ClientID:  t.active.run.ClientID,
+		Artifacts: append(t.Artifacts(), t.acting.Artifacts...),
+		Note:      t.note,
+	}
 	if t.service.Artifacts != nil {
 		use.Files = &files{t.service, t.active, t.node}
 	}
 	result, err = t.service.Tools.Call(limited, use)
 	if limited.Err() != nil && ctx.Err() == nil {
-		err = problem.New(problem.Expired, tools.CodeToolTimeout, "The tool %q did not answer within %s. It may have done its work.", c.Tool, units.Duration(toolTimeout))
+		err = problem.New(problem.Expired, tools.CodeToolTimeout,
+			"The tool %q did not answer within %s. It may have done its work.", c.Tool, units.Duration(toolTimeout))
 	}
 	return result, err
 }
@@ -151,6 +160,8 @@ func (t *turn) note(text string) {
 
 // outcomeUnknown is the problem of a call that a crash has interrupted, and that may have changed something.
 func outcomeUnknown(c agents.ToolCall) *problem.Error {
-	return problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped while the tool %q was called (%s). Whether it has done its work is not known, and it is "+
-		"not called again, because it may change something. Look at what it has done before you call again.", c.Tool, c.ID)
+	return problem.New(problem.Unavailable, problem.CodeInterrupted,
+		"Beckon was stopped while the tool %q was called (%s). Whether it has done its work is not known, and it is "+
+			"not called again, because it may change something. Look at what it has done before you call again.",
+		c.Tool, c.ID)
 }

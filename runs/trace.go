@@ -22,7 +22,8 @@ func startSpan(ctx context.Context, a *Active) (context.Context, *telemetry.Span
 	return ctx, span
 }
 
-// endSpan ends the span of a run that is worked on no more; failed is the code of its failure, or of why it goes back into the queue.
+// endSpan ends the span of a run that is worked on no more; failed is the code of its failure, or of why it goes
+// back into the queue.
 func (w *working) endSpan(status Status, used agents.Usage, failed string) {
 	w.span.Text("beckon.run.status", string(status))
 	w.span.Tokens(used.PromptTokens, used.CompletionTokens)

@@ -56,8 +56,8 @@ func (t *turns) Open(ctx context.Context, a agents.Acting) (agents.Turn, error) 
 	return one, nil
 }
 
-// endsOnCrash notes that the run is not run again after a crash. It does not wait for that to be on disk: calls of tools are recorded
-// after it.
+// endsOnCrash notes that the run is not run again after a crash. It does not wait for that to be on disk: calls of
+// tools are recorded after it.
 func (a *Active) endsOnCrash(ctx context.Context) error {
 	if a.progress.mayChange.Swap(true) {
 		return nil
@@ -69,8 +69,8 @@ func (a *Active) endsOnCrash(ctx context.Context) error {
 	return nil
 }
 
-// turn is what an agent does with tools, in this attempt at the run and in those before it. One goroutine uses it, which waits
-// for those that make the calls of a round.
+// turn is what an agent does with tools, in this attempt at the run and in those before it. One goroutine uses it,
+// which waits for those that make the calls of a round.
 type turn struct {
 	turns
 	acting  agents.Acting
@@ -102,7 +102,12 @@ func (t *turn) Recorded(provider string) (list []*agents.Round) {
 		again := r.Round
 		again.Calls = make([]agents.RoundCall, len(r.calls))
 		for i, c := range r.calls {
-			again.Calls[i] = agents.RoundCall{ID: c.providerID, Name: c.providerName, Arguments: c.Arguments, IsLocal: c.isLocal()}
+			again.Calls[i] = agents.RoundCall{
+				ID:        c.providerID,
+				Name:      c.providerName,
+				Arguments: c.Arguments,
+				IsLocal:   c.isLocal(),
+			}
 		}
 		list = append(list, &again)
 	}

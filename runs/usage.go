@@ -28,7 +28,12 @@ func costOrNull(u agents.Usage) any {
 
 // usageOf returns a usage as the tables have it.
 func usageOf(prompt, completion, total int, cost *int64, details *string) agents.Usage {
-	u := agents.Usage{PromptTokens: prompt, CompletionTokens: completion, TotalTokens: total, Cost: spend.CostOf((*spend.Amount)(cost))}
+	u := agents.Usage{
+		PromptTokens:     prompt,
+		CompletionTokens: completion,
+		TotalTokens:      total,
+		Cost:             spend.CostOf((*spend.Amount)(cost)),
+	}
 	if details != nil {
 		_ = json.Unmarshal([]byte(*details), &u.UsageDetails) // what cannot be read is no reason to lose the run
 	}

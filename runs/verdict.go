@@ -7,7 +7,8 @@ import (
 	"beckon/internal/gate"
 )
 
-// judge sets the verdict of a run that has completed, where its client or its flow has a gate. Of two both have to be met.
+// judge sets the verdict of a run that has completed, where its client or its flow has a gate. Of two both have to
+// be met.
 func (s *Service) judge(ctx context.Context, r *Run, entry *agents.Entry) {
 	if r.Status != Completed {
 		return

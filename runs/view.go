@@ -10,17 +10,18 @@ import (
 	"beckon/internal/store"
 )
 
-// maxViewEvents is how many times in an hour those outside are told that a run's page was opened: its link may be anywhere.
+// maxViewEvents is how many times in an hour those outside are told that a run's page was opened: its link may be
+// anywhere.
 const maxViewEvents = 60
 
-// View is how somebody has opened the page of a run.
+// View describes one visit to the page of a run.
 type View struct {
 	IP, UserAgent string
 	At            time.Time
 }
 
-// Viewed notes that a client has read a run that has no page for recipients. Those outside who ask for it are told of the first
-// time that this happens to a run that has ended.
+// Viewed records that a client has read a run that has no page for recipients. The first time that a client reads
+// an ended run, it appends an event for receivers that ask for it.
 func (s *Service) Viewed(ctx context.Context, r *Run) error {
 	if !r.Status.Ended() || r.viewed || r.Share != NoPage {
 		return nil
@@ -38,8 +39,8 @@ func (s *Service) Viewed(ctx context.Context, r *Run) error {
 	})
 }
 
-// Opened notes that a person has opened the page of a run that has ended. Those outside who ask for it are told each time, but
-// not more than maxViewEvents times in an hour; what comes above that is counted only.
+// Opened records that a person has opened the page of an ended run. It appends an event each time for receivers
+// that ask for it, but no more than maxViewEvents an hour. Further visits are only counted.
 func (s *Service) Opened(ctx context.Context, r *Run, v View) error {
 	if !r.Status.Ended() {
 		return nil

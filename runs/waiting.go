@@ -30,8 +30,8 @@ type Approval struct {
 	agents.ToolCall
 }
 
-// putAway lets go of a run that waits for a person. It costs this process nothing more, and whoever finds it in the queue after the
-// decision goes on with it.
+// putAway lets go of a run that waits for a person. It costs this process nothing more, and whoever finds it in the
+// queue after the decision goes on with it.
 func (w *working) putAway() {
 	s, a := w.Service, w.active
 	defer s.remove(a)
@@ -106,7 +106,7 @@ func (s *Service) afterRequeue(tx store.Tx) {
 	})
 }
 
-// Approvals returns the calls that wait for a person, those that expire first in front.
+// Approvals returns the calls that wait for a person, ordered by the time when they expire.
 func (s *Service) Approvals(ctx context.Context) ([]Approval, error) {
 	rows, err := undecided(s.Store.Read(ctx), time.Now().Add(distantFuture), maxApprovals)
 	list := make([]Approval, len(rows))
@@ -121,7 +121,8 @@ func (s *Service) ApprovalsOf(ctx context.Context, runID string) ([]agents.ToolC
 	return undecidedOf(s.Store.Read(ctx), runID)
 }
 
-// Approval returns a call of a run that waits for a person, or did. A NotFound says that there is none.
+// Approval returns a call of a run that waits, or has waited, for a person. The error is a NotFound if there is
+// none.
 func (s *Service) Approval(ctx context.Context, runID, callID string) (agents.ToolCall, error) {
 	call, found, err := s.storage.findCall(ctx, runID, callID)
 	if err == nil && (!found || call.ExpiresAt.IsZero()) {
@@ -130,18 +131,32 @@ func (s *Service) Approval(ctx context.Context, runID, callID string) (agents.To
 	return call, err
 }
 
-// Decide decides on a call, once, with an entry in the audit list; the run goes on when nothing is left to decide. A NotFound says that
-// there is no such call that has to be allowed, a Conflict that it is decided already, and how, a Gone that it is too late.
-func (s *Service) Decide(ctx context.Context, runID, callID string, d agents.Decision) (call agents.ToolCall, err error) {
+// Decide decides on a call, once, with an entry in the audit list; the run goes on when nothing is left to decide.
+// A NotFound says that there is no such call that has to be allowed, a Conflict that it is decided already, and
+// how, a Gone that it is too late.
+func (s *Service) Decide(
+	ctx context.Context, runID, callID string, d agents.Decision,
+) (call agents.ToolCall, err error) {
 	err = s.Store.Write(context.WithoutCancel(ctx), func(tx store.Tx) error {
 		if call, err = s.decide(tx, runID, callID, d); err != nil {
 			return err
 		}
-		what, err := json.Marshal(map[string]any{"call": call.ID, "tool": call.Tool, "arguments": call.ArgumentsJSON(), "allow": d.Allowed})
+		what, err := json.Marshal(map[string]any{
+			"call":      call.ID,
+			"tool":      call.Tool,
+			"arguments": call.ArgumentsJSON(),
+			"allow":     d.Allowed,
+		})
 		if err != nil {
 			return err
 		}
-		return catalog.Audit(tx, catalog.AuditEntry{Who: d.By, Action: "decide", Section: "runs", ResourceID: runID, After: what})
+		return catalog.Audit(tx, catalog.AuditEntry{
+			Who:        d.By,
+			Action:     "decide",
+			Section:    "runs",
+			ResourceID: runID,
+			After:      what,
+		})
 	})
 	return call, err
 }
@@ -163,9 +178,11 @@ func (s *Service) decide(tx store.Tx, runID, callID string, d agents.Decision) (
 	case !call.Decision.At.IsZero():
 		return call, errDecided(call)
 	case call.Status != agents.ToolWaiting:
-		return call, problem.New(problem.Conflict, problem.CodeRunEnded, "The run has already ended: there is nothing left to decide.")
+		return call, problem.New(problem.Conflict, problem.CodeRunEnded,
+			"The run has already ended: there is nothing left to decide.")
 	case d.By != "" && !d.At.Before(call.ExpiresAt):
-		return call, problem.New(problem.Gone, problem.CodeApprovalExpired, "The approval expired at %s, and the call is denied.", call.ExpiresAt.Format(time.RFC3339))
+		return call, problem.New(problem.Gone, problem.CodeApprovalExpired,
+			"The approval expired at %s, and the call is denied.", call.ExpiresAt.Format(time.RFC3339))
 	}
 	if ok, err := decideCall(tx, callID, d); err != nil || !ok {
 		return call, err
@@ -213,5 +230,6 @@ func errDecided(call agents.ToolCall) error {
 	if by == "" {
 		by = "nobody in time"
 	}
-	return problem.New(problem.Conflict, problem.CodeAlreadyDecided, "The call was %s already, by %s at %s.", how, by, call.Decision.At.Format(time.RFC3339))
+	return problem.New(problem.Conflict, problem.CodeAlreadyDecided,
+		"The call was %s already, by %s at %s.", how, by, call.Decision.At.Format(time.RFC3339))
 }

@@ -1,6 +1,6 @@
-// Package safety says how far a client's calls can reach: whether third parties write what they say, whether its agents know what
-// those must not, and whether they act outside. Each is a leg that an attack by words can stand on; with all three at once, whoever
-// writes to the client may have private data sent out.
+// Package safety says how far a client's calls can reach: whether third parties write what they say, whether its
+// agents know what those must not, and whether they act outside. Each is a leg that an attack by words can stand
+// on; with all three at once, whoever writes to the client may have private data sent out.
 //
 // Judge knows nothing but its facts. Of gathers them from a configuration.
 package safety
@@ -41,16 +41,25 @@ type Legs struct {
 // All returns the legs in order.
 func (l Legs) All() []Leg { return []Leg{l.Untrusted, l.Private, l.Effects} }
 
-const warning = "All three risks are present, and no person approves: whoever writes the content of a call may make an agent " +
+const warning = "All three risks are present, and no person approves: " +
+	"whoever writes the content of a call may make an agent " +
 	"send private data out. Remove one: allow fewer tools, list tools under approve, " +
 	"or let no endpoint, callback or http agent receive this client's runs."
 
 // Judge returns the legs of a client. It warns where all three stand and something is done without a person's approval.
 func Judge(f Facts) Legs {
 	l := Legs{
-		Untrusted: Leg{Name: "untrusted input", Stands: f.Untrusted != "", Says: "Only you or your own systems write what its calls contain."},
-		Private:   Leg{Name: "private data", Stands: len(f.Private) > 0, Says: "Its agents have no tools and no sessions: they know only what the call contains."},
-		Effects:   Leg{Name: "side effects", Stands: len(f.Effects) > 0, Says: "Only the caller gets the answer."},
+		Untrusted: Leg{
+			Name:   "untrusted input",
+			Stands: f.Untrusted != "",
+			Says:   "Only you or your own systems write what its calls contain.",
+		},
+		Private: Leg{
+			Name:   "private data",
+			Stands: len(f.Private) > 0,
+			Says:   "Its agents have no tools and no sessions: they know only what the call contains.",
+		},
+		Effects: Leg{Name: "side effects", Stands: len(f.Effects) > 0, Says: "Only the caller gets the answer."},
 	}
 	if l.Untrusted.Stands {
 		l.Untrusted.Says = fmt.Sprintf("Third parties write what its calls contain: %s.", f.Untrusted)
@@ -73,9 +82,11 @@ func Judge(f Facts) Legs {
 	case len(approved) == 0:
 		l.Effects.Says = fmt.Sprintf("Its runs have effects outside: %s.", listed(free))
 	case len(free) == 0:
-		l.Effects.Says = fmt.Sprintf("Its runs have effects outside, each with a person's approval: %s.", listed(approved))
+		l.Effects.Says = fmt.Sprintf("Its runs have effects outside, each with a person's approval: %s.",
+			listed(approved))
 	default:
-		l.Effects.Says = fmt.Sprintf("Its runs have effects outside: %s; and with a person's approval: %s.", listed(free), listed(approved))
+		l.Effects.Says = fmt.Sprintf("Its runs have effects outside: %s; and with a person's approval: %s.",
+			listed(free), listed(approved))
 	}
 	if l.Untrusted.Stands && l.Private.Stands && len(free) > 0 {
 		l.Warning = warning

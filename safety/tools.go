@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Tools are what decides which tools an agent may use in the runs of a client. The lists have names and patterns, as in docs.search and
-// docs.*; a tool is allowed where both Agent and Client name it.
+// Tools are what decides which tools an agent may use in the runs of a client. The lists have names and patterns,
+// as in docs.search and docs.*; a tool is allowed where both Agent and Client name it.
 type Tools struct {
 	AgentID string
 	Agent   []string
@@ -23,7 +23,8 @@ var harmless = []string{"time.now", "run.note", "artifact.read", "artifact.write
 // fetches is the built-in tool that knows nothing private, and tells the address that it asks whatever stands in it.
 const fetches = "http.get"
 
-// AddTools adds what the tools are that an agent may use. It is not known of a tool server what its tools know or do: they count as both.
+// AddTools adds what the tools are that an agent may use. It is not known of a tool server what its tools know or
+// do: they count as both.
 func (f *Facts) AddTools(t Tools) {
 	for _, pattern := range inBoth(t.Agent, t.Client) {
 		if slices.Contains(harmless, pattern) {
@@ -38,11 +39,6 @@ func (f *Facts) AddTools(t Tools) {
 			f.Effects = append(f.Effects, Effect{What: what, Approved: approved})
 		}
 	}
-}
-
-// AddSession adds that an agent knows earlier turns of its conversations.
-func (f *Facts) AddSession(agentID string) {
-	f.Private = append(f.Private, fmt.Sprintf("the sessions of agent %s", agentID))
 }
 
 // inBoth returns the names and patterns that two lists have in common: of two that overlap, the narrower one.

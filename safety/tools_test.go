@@ -37,7 +37,4 @@ func TestTools(t *testing.T) {
 			require.Equal(t, row.effects, f.Effects)
 		})
 	}
-	var f safety.Facts
-	f.AddSession("a")
-	require.Equal(t, []string{"the sessions of agent a"}, f.Private)
 }

@@ -10,8 +10,9 @@ import (
 	"beckon/internal/problem"
 )
 
-// UnusedTools finds the tools that no run may use, because an agent names them and no client that may call it does, or the other way
-// round. An agent that no client of the view may call is not looked at: its clients may be stored elsewhere.
+// UnusedTools finds the tools that no run may use, because an agent names them and no client that may call it does,
+// or the other way round. An agent that no client of the view may call is not looked at: its clients may be stored
+// elsewhere.
 func UnusedTools(v *catalog.View) (list []problem.Finding) {
 	named, called := map[string][]string{}, map[string]bool{} // by agents: what the clients name that may call them
 	for _, c := range catalog.All[clients.Client](v) {
@@ -20,7 +21,8 @@ func UnusedTools(v *catalog.View) (list []problem.Finding) {
 			ofAgents = append(ofAgents, a.Tools...)
 			named[a.ID], called[a.ID] = append(named[a.ID], c.Tools...), true
 		}
-		if found := unnamed(c.Tools, ofAgents, "no agent that this client may call names %s in its tools, so that it is never used"); len(found) > 0 {
+		if found := unnamed(c.Tools, ofAgents,
+			"no agent that this client may call names %s in its tools, so that it is never used"); len(found) > 0 {
 			list = append(list, problem.Finding{Section: "clients", ID: c.ID, Fields: found})
 		}
 	}
@@ -28,7 +30,8 @@ func UnusedTools(v *catalog.View) (list []problem.Finding) {
 		if !called[a.ID] {
 			continue
 		}
-		if found := unnamed(a.Tools, named[a.ID], "no client that may call this agent names %s in its tools, so that it is never offered"); len(found) > 0 {
+		if found := unnamed(a.Tools, named[a.ID],
+			"no client that may call this agent names %s in its tools, so that it is never offered"); len(found) > 0 {
 			list = append(list, problem.Finding{Section: agents.SectionAgents, ID: a.ID, Fields: found})
 		}
 	}

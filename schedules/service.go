@@ -1,17 +1,20 @@
-// Package schedules has clients call themselves at their times, and tells of those that were expected to call and have not.
+// Package schedules has clients call themselves at their times, and tells of those that were expected to call and
+// have not.
 //
-// The rows of both are in the database, and every gateway on it looks at them once a second. There is no timer per client.
+// The rows of both are in the database, and every gateway on it looks at them once a second. There is no timer per
+// client.
 //
-//   - A time of a schedule is a row with next_at. Whoever moves next_at on, in the transaction that records the run, has taken
-//     it. So each time has one run over all gateways, and a crash loses neither the time nor the run.
-//   - A row belongs to the schedule that is in its spec. When the client gets another one, or is enabled again, next_at is
-//     counted anew from that moment.
-//   - A call costs no write. The process keeps the time of a client's last call in memory, and writes it when the one on record
-//     is older than a tenth of expectEvery: see interval. Whoever sets silent_at, in the transaction that writes the deliveries
-//     of client.silent, is the one who tells of it.
+//   - A time of a schedule is a row with next_at. Whoever moves next_at on, in the transaction that records the
+//     run, has taken it. So each time has one run over all gateways, and a crash loses neither the time nor the
+//     run.
+//   - A row belongs to the schedule that is in its spec. When the client gets another one, or is enabled again,
+//     next_at is counted anew from that moment.
+//   - A call costs no write. The process keeps the time of a client's last call in memory, and writes it when the
+//     one on record is older than a tenth of expectEvery: see interval. Whoever sets silent_at, in the transaction
+//     that writes the deliveries of client.silent, is the one who tells of it.
 //
-// reconcile compares the rows with the clients in force whenever those have changed. The fields of a Service below Config belong
-// to the goroutine of its look, which its Work runs.
+// reconcile compares the rows with the clients in force whenever those have changed. The fields of a Service below
+// Config belong to the goroutine of its look, which its Work runs.
 package schedules
 
 import (
@@ -178,8 +181,8 @@ func (s *Service) zoneOf(m *clients.Member) string {
 	return s.Zone.String()
 }
 
-// made returns when a client of the database was made, in milliseconds: there may have been another one of its id. It is 0 for
-// one of the file.
+// made returns when a client of the database was made, in milliseconds: there may have been another one of its id.
+// It is 0 for one of the file.
 func made(m *clients.Member) int64 {
 	if m.Since.IsZero() {
 		return 0

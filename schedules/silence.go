@@ -13,7 +13,8 @@ import (
 	"beckon/runs"
 )
 
-// Callers that were refused while no gateway was running get as long to come again, or as long as they are expected every.
+// Callers that were refused while no gateway was running get as long to come again, or as long as they are expected
+// every.
 const returnTime = 30 * time.Second
 
 // replicaLag is how long other gateways may take to write a call down.
@@ -71,8 +72,11 @@ func (s *Service) tellOfSilence(ctx context.Context) error {
 func (s *Service) watch(ctx context.Context, w watch, row watchRow) error {
 	now := s.Now()
 	called := w.lastCall(row)
-	if heard := called.After(row.calledAt()); heard && (row.SilentAt != nil || now.Sub(row.calledAt()) >= w.interval()) {
-		if err := s.Store.Write(ctx, func(tx store.Tx) error { return s.storage.noteCall(tx, row, called) }); err != nil {
+	isDue := row.SilentAt != nil || now.Sub(row.calledAt()) >= w.interval()
+	if isDue && called.After(row.calledAt()) {
+		if err := s.Store.Write(ctx, func(tx store.Tx) error {
+			return s.storage.noteCall(tx, row, called)
+		}); err != nil {
 			return err
 		}
 		if row.SilentAt != nil {
@@ -90,7 +94,8 @@ func (s *Service) watch(ctx context.Context, w watch, row watchRow) error {
 // lastCall returns the last call that this process or another one has seen. It is zero for none.
 func (w watch) lastCall(row watchRow) time.Time {
 	called := row.calledAt()
-	if here := w.client.LastCall(); here.After(called) && !here.Before(w.client.Since) { // before it was another client's
+	// before it was another client's
+	if here := w.client.LastCall(); here.After(called) && !here.Before(w.client.Since) {
 		called = here
 	}
 	return called
@@ -132,7 +137,8 @@ func (s *Service) tell(ctx context.Context, w watch, row watchRow) error {
 		return s.Tell(tx, events.ClientSilent, events.Subject{ClientID: row.ClientID}, failure, data)
 	})
 	if err == nil && told {
-		s.Log.Warn("a client is silent", "client", row.ClientID, "expect_every", units.Duration(w.every), "last_call", data["lastCallAt"])
+		s.Log.Warn("a client is silent",
+			"client", row.ClientID, "expect_every", units.Duration(w.every), "last_call", data["lastCallAt"])
 	}
 	return err
 }
@@ -153,6 +159,7 @@ func (s *Service) noteLastCalls() {
 		return nil
 	})
 	if err != nil {
-		s.Log.Warn("the last calls of clients could not be written down; some may be told of as silent too early", "error", err)
+		s.Log.Warn("the last calls of clients could not be written down; some may be told of as silent too early",
+			"error", err)
 	}
 }

@@ -27,7 +27,12 @@ func (s *Service) reconcilePlans(ctx context.Context, set *clients.Set, unusable
 	now := s.Now()
 	for id, p := range s.plans {
 		if rows[id].Spec != p.spec {
-			changed = append(changed, scheduleRow{ClientID: id, ClientMade: made(p.client), Spec: p.spec, NextAt: msOrNull(p.times.Next(now))})
+			changed = append(changed, scheduleRow{
+				ClientID:   id,
+				ClientMade: made(p.client),
+				Spec:       p.spec,
+				NextAt:     msOrNull(p.times.Next(now)),
+			})
 		}
 	}
 	var gone []string
@@ -68,7 +73,8 @@ func (s *Service) startDue(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// start takes the time of a row, with one run for all times that have passed since, or without one where those are to be skipped.
+// start takes the time of a row, with one run for all times that have passed since, or without one where those are
+// to be skipped.
 func (s *Service) start(ctx context.Context, p plan, row scheduleRow) error {
 	now := s.Now()
 	slot := time.UnixMilli(*row.NextAt)
@@ -76,7 +82,8 @@ func (s *Service) start(ctx context.Context, p plan, row scheduleRow) error {
 	if p.client.SkipsMissed() && now.Sub(slot) > onTime {
 		err := s.Store.Write(ctx, func(tx store.Tx) error { return s.storage.skip(tx, row, next) })
 		if err == nil {
-			s.Log.Info("a schedule has skipped what it missed", "client", row.ClientID, "missed_at", slot.UTC(), "next_at", next.UTC())
+			s.Log.Info("a schedule has skipped what it missed",
+				"client", row.ClientID, "missed_at", slot.UTC(), "next_at", next.UTC())
 		}
 		return err
 	}
@@ -88,7 +95,8 @@ func (s *Service) start(ctx context.Context, p plan, row scheduleRow) error {
 	run, err := s.Enqueue(ctx, request)
 	switch {
 	case err == nil:
-		s.Log.Info("a schedule has started a run", "client", row.ClientID, "run_id", run.ID, "due_at", slot.UTC(), "next_at", next.UTC())
+		s.Log.Info("a schedule has started a run",
+			"client", row.ClientID, "run_id", run.ID, "due_at", slot.UTC(), "next_at", next.UTC())
 	case problem.Of(err).Code == problem.CodeShuttingDown:
 		return nil // another gateway starts it, or this one after its next start
 	}

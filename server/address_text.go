@@ -10,10 +10,11 @@ import (
 	"beckon/internal/problem"
 )
 
-var errNotText = problem.New(problem.Invalid, problem.CodeInvalidParameter, "The address holds a NUL character or is not valid UTF-8. Ids, filters and other parameters are text.")
+var errNotText = problem.New(problem.Invalid, problem.CodeInvalidParameter,
+	"The address holds a NUL character or is not valid UTF-8. Ids, filters and other parameters are text.")
 
-// requireText refuses addresses that are not text: PostgreSQL takes neither NUL nor invalid UTF-8. Webhooks are exempt: they
-// query nothing by their address, and answer every client that does not exist in the same way.
+// requireText refuses addresses that are not text: PostgreSQL takes neither NUL nor invalid UTF-8. Webhooks are
+// exempt: they query nothing by their address, and answer every client that does not exist in the same way.
 func requireText(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if c.Path() != webhookRoute && !isText(c.Request().URL) {

@@ -39,10 +39,11 @@ const (
 var errNoAdmin = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
 	"This needs the admin token (admin.token): Authorization: Bearer … . A client's token does not open it.")
 
-var errCrossOrigin = problem.New(problem.Denied, "cross_origin", "A page of another origin made your browser send this. Use the admin token for calls from elsewhere.")
+var errCrossOrigin = problem.New(problem.Denied, "cross_origin",
+	"A page of another origin made your browser send this. Use the admin token for calls from elsewhere.")
 
-// adminAPI is the routes for administrators, and the document of all routes. Their schemas take as much memory as all else that a
-// gateway holds at rest, so it is made with the first request for either.
+// adminAPI is the routes for administrators, and the document of all routes. Their schemas take as much memory as
+// all else that a gateway holds at rest, so it is made with the first request for either.
 type adminAPI struct {
 	echo     *echo.Echo
 	document func() ([]byte, error) // OpenAPI, as JSON

@@ -19,24 +19,35 @@ func (s *Server) registerActions(api huma.API) {
 	conflict := answers(http.StatusOK, http.StatusConflict)
 	route(api, http.MethodPost, "/clients/{id}/token", "rotate-token", "Give a client a new token", s.rotateToken,
 		answers(http.StatusOK, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
-	route(api, http.MethodPost, "/clients/{id}/form-key", "rotate-form-key", "Give the form of a client a new public key", s.rotateFormKey,
+	route(api, http.MethodPost, "/clients/{id}/form-key", "rotate-form-key",
+		"Give the form of a client a new public key", s.rotateFormKey,
 		answers(http.StatusOK, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
-	route(api, http.MethodPost, "/clients/{id}/webhook-secret", "rotate-webhook-secret", "Give a client a new secret for its callbacks; the old one signs beside it for 24 hours",
+	route(api, http.MethodPost, "/clients/{id}/webhook-secret", "rotate-webhook-secret",
+		"Give a client a new secret for its callbacks; the old one signs beside it for 24 hours",
 		s.rotateCallbackSecret, conflict)
 	s.registerPreview(api)
-	route(api, http.MethodPost, "/endpoints/{id}/secret", "rotate-secret", "Give an endpoint a new secret", s.rotateSecret,
+	route(api, http.MethodPost, "/endpoints/{id}/secret", "rotate-secret",
+		"Give an endpoint a new secret", s.rotateSecret,
 		answers(http.StatusOK, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
-	route(api, http.MethodPost, "/endpoints/{id}/test", "test-endpoint", "Send a test event, and say what came of it", s.testEndpoint,
+	route(api, http.MethodPost, "/endpoints/{id}/test", "test-endpoint",
+		"Send a test event, and say what came of it", s.testEndpoint,
 		answers(http.StatusOK, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
-	route(api, http.MethodPost, "/endpoints/{id}/recover", "recover-endpoint", "Send everything again that has failed since a time", s.recoverEndpoint, accepted)
-	route(api, http.MethodPost, "/endpoints/{id}/enable", "enable-endpoint", "Send what has waited for an endpoint that was disabled", s.enableEndpoint, conflict)
-	route(api, http.MethodPost, "/endpoints/{id}/disable", "disable-endpoint", "Have an endpoint's deliveries wait, for 24 hours at most", s.disableEndpoint, conflict)
-	route(api, http.MethodPost, "/deliveries/{id}/resend", "resend-delivery", "Send a delivery again", s.resendDelivery, accepted)
-	route(api, http.MethodDelete, "/runs/{id}/share", "revoke-share", "Take a run's page for recipients away, for good", s.revokeShare,
+	route(api, http.MethodPost, "/endpoints/{id}/recover", "recover-endpoint",
+		"Send everything again that has failed since a time", s.recoverEndpoint, accepted)
+	route(api, http.MethodPost, "/endpoints/{id}/enable", "enable-endpoint",
+		"Send what has waited for an endpoint that was disabled", s.enableEndpoint, conflict)
+	route(api, http.MethodPost, "/endpoints/{id}/disable", "disable-endpoint",
+		"Have an endpoint's deliveries wait, for 24 hours at most", s.disableEndpoint, conflict)
+	route(api, http.MethodPost, "/deliveries/{id}/resend", "resend-delivery",
+		"Send a delivery again", s.resendDelivery, accepted)
+	route(api, http.MethodDelete, "/runs/{id}/share", "revoke-share",
+		"Take a run's page for recipients away, for good", s.revokeShare,
 		answers(http.StatusNoContent))
-	route(api, http.MethodDelete, "/runs/{id}/content", "erase-content", "Erase what a run was asked and has answered, everywhere, for good", s.eraseContent,
+	route(api, http.MethodDelete, "/runs/{id}/content", "erase-content",
+		"Erase what a run was asked and has answered, everywhere, for good", s.eraseContent,
 		answers(http.StatusNoContent, http.StatusConflict))
-	route(api, http.MethodDelete, "/artifacts/{id}", "delete-artifact", "Delete a file that a run has made: its links lead nowhere any more", s.removeArtifact,
+	route(api, http.MethodDelete, "/artifacts/{id}", "delete-artifact",
+		"Delete a file that a run has made: its links lead nowhere any more", s.removeArtifact,
 		answers(http.StatusNoContent))
 }
 
@@ -65,7 +76,9 @@ func (s *Server) rotateToken(ctx context.Context, in *tokenInput) (*tokenOutput,
 		return nil, err
 	}
 	out := &tokenOutput{}
-	out.Body.ID, out.Body.Token, out.Body.CallbackSecret = in.ID, issued.Token.Reveal(), orNull(issued.CallbackSecret.Reveal())
+	out.Body.ID = in.ID
+	out.Body.Token = issued.Token.Reveal()
+	out.Body.CallbackSecret = orNull(issued.CallbackSecret.Reveal())
 	return out, nil
 }
 
@@ -109,7 +122,8 @@ func (s *Server) rotateSecret(ctx context.Context, in *secretInput) (*secretOutp
 	if in.Body != nil {
 		given = secret.String(in.Body.Secret)
 	}
-	shown, err := deliveries.RotateSecret(ctx, catalog.Of[deliveries.Endpoint](s.Admin.Editor), adminName(ctx), in.ID, given)
+	shown, err := deliveries.RotateSecret(ctx,
+		catalog.Of[deliveries.Endpoint](s.Admin.Editor), adminName(ctx), in.ID, given)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +148,8 @@ func (s *Server) testEndpoint(ctx context.Context, in *testInput) (*deliveryOutp
 	if err != nil {
 		return nil, err
 	}
-	return &deliveryOutput{deliveryDetailOf(d, attempts)}, s.note(ctx, "test", "endpoints", in.ID, map[string]any{"event": d.Type})
+	return &deliveryOutput{deliveryDetailOf(d, attempts)}, s.note(ctx, "test", "endpoints", in.ID,
+		map[string]any{"event": d.Type})
 }
 
 type recoverInput struct {

@@ -34,15 +34,37 @@ func (d *providerDocument) idField() *string { return &d.ID }
 
 func (d *providerDocument) show(p agents.Provider) {
 	retries := p.Retries()
-	*d = providerDocument{ID: p.ID, Name: cmp.Or(p.Name, p.ID), Type: p.Type, URL: orNull(p.URL), APIKey: orNull(p.APIKey.Shown()), Headers: shownHeaders(p.Headers),
-		Timeout: shownDuration(p.Timeout, agents.DefaultProviderTimeout), MaxRetries: &retries, Template: orNull(p.Template),
-		Stream: cmp.Or(p.Stream, agents.StreamAuto), Reasoning: cmp.Or(p.Reasoning, agents.ReasoningStrip), Params: p.Params}
+	*d = providerDocument{
+		ID:         p.ID,
+		Name:       cmp.Or(p.Name, p.ID),
+		Type:       p.Type,
+		URL:        orNull(p.URL),
+		APIKey:     orNull(p.APIKey.Shown()),
+		Headers:    shownHeaders(p.Headers),
+		Timeout:    shownDuration(p.Timeout, agents.DefaultProviderTimeout),
+		MaxRetries: &retries,
+		Template:   orNull(p.Template),
+		Stream:     cmp.Or(p.Stream, agents.StreamAuto),
+		Reasoning:  cmp.Or(p.Reasoning, agents.ReasoningStrip),
+		Params:     p.Params,
+	}
 }
 
 func (d *providerDocument) read(catalog.Kind) (p agents.Provider, wrong problem.Fields) {
-	p = agents.Provider{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Type: d.Type, URL: deref(d.URL), APIKey: readSecret(d.APIKey), Headers: readHeaders(d.Headers),
-		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultProviderTimeout), MaxRetries: d.MaxRetries, Template: deref(d.Template),
-		Stream: catalog.OmitDefault(d.Stream, agents.StreamAuto), Reasoning: catalog.OmitDefault(d.Reasoning, agents.ReasoningStrip), Params: d.Params}
+	p = agents.Provider{
+		ID:         d.ID,
+		Name:       catalog.OmitDefault(d.Name, d.ID),
+		Type:       d.Type,
+		URL:        deref(d.URL),
+		APIKey:     readSecret(d.APIKey),
+		Headers:    readHeaders(d.Headers),
+		Timeout:    readDuration(&wrong, "timeout", d.Timeout, agents.DefaultProviderTimeout),
+		MaxRetries: d.MaxRetries,
+		Template:   deref(d.Template),
+		Stream:     catalog.OmitDefault(d.Stream, agents.StreamAuto),
+		Reasoning:  catalog.OmitDefault(d.Reasoning, agents.ReasoningStrip),
+		Params:     d.Params,
+	}
 	if d.MaxRetries != nil && *d.MaxRetries == agents.DefaultMaxRetries {
 		p.MaxRetries = nil
 	}
@@ -86,10 +108,35 @@ func (d *agentDocument) idField() *string { return &d.ID }
 
 func (d *agentDocument) show(a agents.Agent) {
 	flowTools := a.TakesFlowTools()
-	*d = agentDocument{ID: a.ID, Name: cmp.Or(a.Name, a.ID), Provider: a.Provider, Model: orNull(a.Model), SystemPrompt: orNull(a.SystemPrompt), Prompt: orNull(a.Prompt), Temperature: a.Temperature,
-		Timeout: shownDuration(a.Timeout, agents.DefaultTimeout), OutputKey: orNull(a.OutputKey), RetryOnCrash: a.RetryOnCrash, Share: a.Share, FlowTools: &flowTools, Events: orEmptyMap(a.Events),
-		Params: a.Params, Fallbacks: a.Fallbacks, Output: a.Output, Kind: a.KindOrChat(), Request: a.Request, Poll: a.Poll, Cancel: a.Cancel, Artifacts: a.Artifacts, Skills: a.Skills,
-		Tools: orEmpty(a.Tools), Approve: orEmpty(a.Approve), ApproveWithin: shownDuration(a.ApproveWithin, agents.DefaultApproveWithin), MaxSteps: a.Steps(), Session: a.Session}
+	*d = agentDocument{
+		ID:            a.ID,
+		Name:          cmp.Or(a.Name, a.ID),
+		Provider:      a.Provider,
+		Model:         orNull(a.Model),
+		SystemPrompt:  orNull(a.SystemPrompt),
+		Prompt:        orNull(a.Prompt),
+		Temperature:   a.Temperature,
+		Timeout:       shownDuration(a.Timeout, agents.DefaultTimeout),
+		OutputKey:     orNull(a.OutputKey),
+		RetryOnCrash:  a.RetryOnCrash,
+		Share:         a.Share,
+		FlowTools:     &flowTools,
+		Events:        orEmptyMap(a.Events),
+		Params:        a.Params,
+		Fallbacks:     a.Fallbacks,
+		Output:        a.Output,
+		Kind:          a.KindOrChat(),
+		Request:       a.Request,
+		Poll:          a.Poll,
+		Cancel:        a.Cancel,
+		Artifacts:     a.Artifacts,
+		Skills:        a.Skills,
+		Tools:         orEmpty(a.Tools),
+		Approve:       orEmpty(a.Approve),
+		ApproveWithin: shownDuration(a.ApproveWithin, agents.DefaultApproveWithin),
+		MaxSteps:      a.Steps(),
+		Session:       a.Session,
+	}
 	d.Budget = budgetDocumentOf(a.Budget)
 	if a.MaxTokens != 0 {
 		d.MaxTokens = &a.MaxTokens
@@ -97,12 +144,34 @@ func (d *agentDocument) show(a agents.Agent) {
 }
 
 func (d *agentDocument) read(catalog.Kind) (a agents.Agent, wrong problem.Fields) {
-	a = agents.Agent{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Provider: d.Provider, Model: deref(d.Model), SystemPrompt: deref(d.SystemPrompt), Prompt: deref(d.Prompt), Temperature: d.Temperature,
-		Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout), OutputKey: deref(d.OutputKey), RetryOnCrash: d.RetryOnCrash, Share: d.Share, Events: d.Events,
-		Params: d.Params, Fallbacks: d.Fallbacks, Output: d.Output,
-		Kind: catalog.OmitDefault(d.Kind, agents.KindChat), Request: d.Request, Poll: d.Poll, Cancel: d.Cancel, Artifacts: d.Artifacts, Skills: d.Skills,
-		Tools: d.Tools, Approve: d.Approve, ApproveWithin: readDuration(&wrong, "approveWithin", d.ApproveWithin, agents.DefaultApproveWithin),
-		MaxSteps: d.MaxSteps, Session: d.Session}
+	a = agents.Agent{
+		ID:            d.ID,
+		Name:          catalog.OmitDefault(d.Name, d.ID),
+		Provider:      d.Provider,
+		Model:         deref(d.Model),
+		SystemPrompt:  deref(d.SystemPrompt),
+		Prompt:        deref(d.Prompt),
+		Temperature:   d.Temperature,
+		Timeout:       readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout),
+		OutputKey:     deref(d.OutputKey),
+		RetryOnCrash:  d.RetryOnCrash,
+		Share:         d.Share,
+		Events:        d.Events,
+		Params:        d.Params,
+		Fallbacks:     d.Fallbacks,
+		Output:        d.Output,
+		Kind:          catalog.OmitDefault(d.Kind, agents.KindChat),
+		Request:       d.Request,
+		Poll:          d.Poll,
+		Cancel:        d.Cancel,
+		Artifacts:     d.Artifacts,
+		Skills:        d.Skills,
+		Tools:         d.Tools,
+		Approve:       d.Approve,
+		ApproveWithin: readDuration(&wrong, "approveWithin", d.ApproveWithin, agents.DefaultApproveWithin),
+		MaxSteps:      d.MaxSteps,
+		Session:       d.Session,
+	}
 	if a.MaxSteps == agents.DefaultMaxSteps {
 		a.MaxSteps = 0
 	}
@@ -132,12 +201,31 @@ type flowDocument struct {
 func (d *flowDocument) idField() *string { return &d.ID }
 
 func (d *flowDocument) show(f agents.Flow) {
-	*d = flowDocument{ID: f.ID, Name: cmp.Or(f.Name, f.ID), Prompt: orNull(f.Prompt), Timeout: shownDuration(f.Timeout, agents.DefaultTimeout), RetryOnCrash: f.RetryOnCrash, Share: f.Share, Gate: orNull(f.Gate), Root: f.Root, Events: orEmptyMap(f.Events)}
+	*d = flowDocument{
+		ID:           f.ID,
+		Name:         cmp.Or(f.Name, f.ID),
+		Prompt:       orNull(f.Prompt),
+		Timeout:      shownDuration(f.Timeout, agents.DefaultTimeout),
+		RetryOnCrash: f.RetryOnCrash,
+		Share:        f.Share,
+		Gate:         orNull(f.Gate),
+		Root:         f.Root,
+		Events:       orEmptyMap(f.Events),
+	}
 }
 
 func (d *flowDocument) read(catalog.Kind) (f agents.Flow, wrong problem.Fields) {
-	return agents.Flow{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Prompt: deref(d.Prompt), Timeout: readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout),
-		RetryOnCrash: d.RetryOnCrash, Share: d.Share, Gate: deref(d.Gate), Root: d.Root, Events: d.Events}, wrong
+	return agents.Flow{
+		ID:           d.ID,
+		Name:         catalog.OmitDefault(d.Name, d.ID),
+		Prompt:       deref(d.Prompt),
+		Timeout:      readDuration(&wrong, "timeout", d.Timeout, agents.DefaultTimeout),
+		RetryOnCrash: d.RetryOnCrash,
+		Share:        d.Share,
+		Gate:         deref(d.Gate),
+		Root:         d.Root,
+		Events:       d.Events,
+	}, wrong
 }
 
 type commandDocument struct {
@@ -152,11 +240,23 @@ type commandDocument struct {
 func (d *commandDocument) idField() *string { return &d.ID }
 
 func (d *commandDocument) show(c commands.Command) {
-	*d = commandDocument{ID: c.ID, Name: cmp.Or(c.Name, c.ID), Description: orNull(c.Description), Prompt: c.Prompt, AgentID: orNull(c.AgentID)}
+	*d = commandDocument{
+		ID:          c.ID,
+		Name:        cmp.Or(c.Name, c.ID),
+		Description: orNull(c.Description),
+		Prompt:      c.Prompt,
+		AgentID:     orNull(c.AgentID),
+	}
 }
 
 func (d *commandDocument) read(catalog.Kind) (c commands.Command, wrong problem.Fields) {
-	return commands.Command{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Description: deref(d.Description), Prompt: d.Prompt, AgentID: deref(d.AgentID)}, nil
+	return commands.Command{
+		ID:          d.ID,
+		Name:        catalog.OmitDefault(d.Name, d.ID),
+		Description: deref(d.Description),
+		Prompt:      d.Prompt,
+		AgentID:     deref(d.AgentID),
+	}, nil
 }
 
 func deref[T any](value *T) (v T) {

@@ -25,9 +25,14 @@ import (
 func (s *Server) newAPI(e *echo.Echo) huma.API {
 	schemas := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshalStrictly}
-	config := huma.Config{OpenAPI: s.newDocument(schemas), DefaultFormat: "application/json", RejectUnknownQueryParameters: true,
-		Formats:      map[string]huma.Format{"application/json": format, "json": format}, // "json" is what huma looks for with …+json
-		Transformers: []huma.Transformer{catchProblem}}
+	config := huma.Config{
+		OpenAPI:                      s.newDocument(schemas),
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+		// "json" is what huma looks for with …+json
+		Formats:      map[string]huma.Format{"application/json": format, "json": format},
+		Transformers: []huma.Transformer{catchProblem},
+	}
 	config.FieldsOptionalByDefault = true
 	api := humaecho.New(e, config)
 	api.UseMiddleware(s.exchange)
@@ -112,8 +117,8 @@ func catchProblem(ctx huma.Context, status string, answer any) (any, error) {
 	return struct{}{}, nil
 }
 
-// problemOfModel translates what huma found wrong with a request. Its details hold the values that were given; those stay
-// behind.
+// problemOfModel translates what huma found wrong with a request. Its details hold the values that were given;
+// those stay behind.
 func problemOfModel(e *huma.ErrorModel) error {
 	switch {
 	case e.Status == http.StatusUnsupportedMediaType:
@@ -121,7 +126,8 @@ func problemOfModel(e *huma.ErrorModel) error {
 	case e.Status == http.StatusBadRequest && len(e.Errors) == 0:
 		return problem.New(problem.Invalid, problem.CodeInvalidJSON, "The request needs a body: a JSON object.")
 	case e.Status == http.StatusBadRequest:
-		return problem.New(problem.Invalid, problem.CodeInvalidJSON, "The body is not valid JSON, or an object has the same member twice.")
+		return problem.New(problem.Invalid, problem.CodeInvalidJSON,
+			"The body is not valid JSON, or an object has the same member twice.")
 	case e.Status >= http.StatusInternalServerError:
 		return fmt.Errorf("the admin API: %s", e.Detail)
 	}
@@ -187,9 +193,20 @@ func shortened(path string) string {
 }
 
 // route registers an operation of the admin API.
-func route[I, O any](api huma.API, method, path, id, summary string, handler func(ctx context.Context, in *I) (*O, error), more ...func(*huma.Operation)) {
-	op := huma.Operation{OperationID: id, Method: method, Path: adminPath + path, Summary: summary, Tags: []string{tagAdmin}, Security: adminSecurity(),
-		Responses: problemResponses(api.OpenAPI().Components.Schemas, http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusServiceUnavailable)}
+func route[I, O any](
+	api huma.API, method, path, id, summary string, handler func(ctx context.Context, in *I) (*O, error),
+	more ...func(*huma.Operation),
+) {
+	op := huma.Operation{
+		OperationID: id,
+		Method:      method,
+		Path:        adminPath + path,
+		Summary:     summary,
+		Tags:        []string{tagAdmin},
+		Security:    adminSecurity(),
+		Responses: problemResponses(api.OpenAPI().Components.Schemas, http.StatusBadRequest, http.StatusUnauthorized,
+			http.StatusNotFound, http.StatusServiceUnavailable),
+	}
 	for _, change := range more {
 		change(&op)
 	}

@@ -75,8 +75,16 @@ type rateLimitDocument struct {
 
 // Schema says that it may be null.
 func (rateLimitDocument) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeObject, Nullable: true, Description: "As many calls in any span of that length; null is any number.", AdditionalProperties: false,
-		Properties: map[string]*huma.Schema{"requests": {Type: huma.TypeInteger}, "per": {Type: huma.TypeString, Examples: []any{"1m"}}}}
+	return &huma.Schema{
+		Type:                 huma.TypeObject,
+		Nullable:             true,
+		Description:          "As many calls in any span of that length; null is any number.",
+		AdditionalProperties: false,
+		Properties: map[string]*huma.Schema{
+			"requests": {Type: huma.TypeInteger},
+			"per":      {Type: huma.TypeString, Examples: []any{"1m"}},
+		},
+	}
 }
 
 func (d *clientDocument) idField() *string { return &d.ID }
@@ -88,12 +96,40 @@ func (d *clientDocument) reveal(c clients.Client, token secret.String) {
 
 func (d *clientDocument) show(c clients.Client) {
 	enabled, storesContent := c.IsEnabled(), c.StoresContent()
-	*d = clientDocument{ID: c.ID, Name: cmp.Or(c.Name, c.ID), Enabled: &enabled, Auth: authDocuments(c.Auth),
-		Source: c.Source, Secret: secretsDocument(c.Secret), Form: formDocumentOf(c), Respond: c.Respond, Passthrough: c.TakesRequest(), CommandID: orNull(c.CommandID), Template: orNull(c.Template),
-		Trusted: c.Trusted, Filter: orNull(c.Filter), Coalesce: c.Coalesce, Prompt: orNull(c.Prompt), Metadata: c.Metadata,
-		WebhookSecret: orNull(c.WebhookSecret.String()), AllowedAgents: orEmpty(c.AllowedAgents), SyncTimeout: shownDuration(c.SyncTimeout, clients.DefaultSyncTimeout),
-		CancelOnDisconnect: c.CancelOnDisconnect, CORS: orEmpty(c.CORS), Tools: orEmpty(c.Tools), Share: c.Share, Gate: orNull(c.Gate), GateStatus: cmp.Or(c.GateStatus, http.StatusOK), MaxBodyBytes: int64(c.MaxBodyBytes),
-		Redact: c.Redact, StoreContent: &storesContent, KeepRequests: c.KeepRequests, Schedule: orNull(c.Schedule), Timezone: orNull(c.Timezone), Missed: cmp.Or(c.Missed, clients.MissedOnce)}
+	*d = clientDocument{
+		ID:                 c.ID,
+		Name:               cmp.Or(c.Name, c.ID),
+		Enabled:            &enabled,
+		Auth:               authDocuments(c.Auth),
+		Source:             c.Source,
+		Secret:             secretsDocument(c.Secret),
+		Form:               formDocumentOf(c),
+		Respond:            c.Respond,
+		Passthrough:        c.TakesRequest(),
+		CommandID:          orNull(c.CommandID),
+		Template:           orNull(c.Template),
+		Trusted:            c.Trusted,
+		Filter:             orNull(c.Filter),
+		Coalesce:           c.Coalesce,
+		Prompt:             orNull(c.Prompt),
+		Metadata:           c.Metadata,
+		WebhookSecret:      orNull(c.WebhookSecret.String()),
+		AllowedAgents:      orEmpty(c.AllowedAgents),
+		SyncTimeout:        shownDuration(c.SyncTimeout, clients.DefaultSyncTimeout),
+		CancelOnDisconnect: c.CancelOnDisconnect,
+		CORS:               orEmpty(c.CORS),
+		Tools:              orEmpty(c.Tools),
+		Share:              c.Share,
+		Gate:               orNull(c.Gate),
+		GateStatus:         cmp.Or(c.GateStatus, http.StatusOK),
+		MaxBodyBytes:       int64(c.MaxBodyBytes),
+		Redact:             c.Redact,
+		StoreContent:       &storesContent,
+		KeepRequests:       c.KeepRequests,
+		Schedule:           orNull(c.Schedule),
+		Timezone:           orNull(c.Timezone),
+		Missed:             cmp.Or(c.Missed, clients.MissedOnce),
+	}
 	if c.ExpectEvery != 0 {
 		d.ExpectEvery = orNull(c.ExpectEvery.String())
 	}
@@ -107,13 +143,39 @@ func (d *clientDocument) show(c clients.Client) {
 }
 
 func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fields) {
-	c = clients.Client{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Source: d.Source, Secret: clients.Secrets(d.Secret), Form: d.Form.form(), Respond: d.Respond,
-		Passthrough: d.Passthrough, CommandID: deref(d.CommandID), Template: deref(d.Template),
-		Trusted: d.Trusted, Filter: deref(d.Filter), Coalesce: d.Coalesce, Prompt: deref(d.Prompt), Metadata: d.Metadata,
-		WebhookSecret: readSecret(d.WebhookSecret), AllowedAgents: d.AllowedAgents, SyncTimeout: readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
-		CancelOnDisconnect: d.CancelOnDisconnect, CORS: d.CORS, Tools: d.Tools, Share: d.Share, Gate: deref(d.Gate), GateStatus: d.GateStatus, MaxBodyBytes: units.Bytes(d.MaxBodyBytes), MaxConcurrent: deref(d.MaxConcurrent),
-		Redact: d.Redact, KeepRequests: d.KeepRequests, Schedule: deref(d.Schedule), Timezone: deref(d.Timezone), Missed: catalog.OmitDefault(d.Missed, clients.MissedOnce),
-		ExpectEvery: readDuration(&wrong, "expectEvery", deref(d.ExpectEvery), 0)}
+	c = clients.Client{
+		ID:                 d.ID,
+		Name:               catalog.OmitDefault(d.Name, d.ID),
+		Source:             d.Source,
+		Secret:             clients.Secrets(d.Secret),
+		Form:               d.Form.form(),
+		Respond:            d.Respond,
+		Passthrough:        d.Passthrough,
+		CommandID:          deref(d.CommandID),
+		Template:           deref(d.Template),
+		Trusted:            d.Trusted,
+		Filter:             deref(d.Filter),
+		Coalesce:           d.Coalesce,
+		Prompt:             deref(d.Prompt),
+		Metadata:           d.Metadata,
+		WebhookSecret:      readSecret(d.WebhookSecret),
+		AllowedAgents:      d.AllowedAgents,
+		SyncTimeout:        readDuration(&wrong, "syncTimeout", d.SyncTimeout, clients.DefaultSyncTimeout),
+		CancelOnDisconnect: d.CancelOnDisconnect,
+		CORS:               d.CORS,
+		Tools:              d.Tools,
+		Share:              d.Share,
+		Gate:               deref(d.Gate),
+		GateStatus:         d.GateStatus,
+		MaxBodyBytes:       units.Bytes(d.MaxBodyBytes),
+		MaxConcurrent:      deref(d.MaxConcurrent),
+		Redact:             d.Redact,
+		KeepRequests:       d.KeepRequests,
+		Schedule:           deref(d.Schedule),
+		Timezone:           deref(d.Timezone),
+		Missed:             catalog.OmitDefault(d.Missed, clients.MissedOnce),
+		ExpectEvery:        readDuration(&wrong, "expectEvery", deref(d.ExpectEvery), 0),
+	}
 	for _, a := range d.Auth {
 		c.Auth = append(c.Auth, a.Auth)
 	}
@@ -127,17 +189,24 @@ func (d *clientDocument) read(catalog.Kind) (c clients.Client, wrong problem.Fie
 		c.StoreContent = d.StoreContent
 	}
 	if d.Token != nil {
-		wrong.Add("token", "cannot be given: Beckon makes it, and the answer to the POST that makes the client has it. POST clients/%s/token makes another", cmp.Or(d.ID, "{id}"))
+		wrong.Add("token",
+			"cannot be given: Beckon makes it, and the answer to the POST that makes the client has it. "+
+				"POST clients/%s/token makes another", cmp.Or(d.ID, "{id}"))
 	}
 	if d.CallbackSecret != nil {
-		wrong.Add("callbackSecret", "cannot be given: it is only shown, when the client is made. To set the secret that signs its callbacks, give webhookSecret")
+		wrong.Add("callbackSecret",
+			"cannot be given: it is only shown, when the client is made. To set the secret that signs its callbacks, "+
+				"give webhookSecret")
 	}
 	if d.MaxBodyBytes < 0 {
 		wrong.Add("maxBodyBytes", "must not be negative")
 	}
 	c.Budget = d.Budget.read()
 	if d.RateLimit != nil {
-		c.RateLimit = &clients.RateLimit{Requests: d.RateLimit.Requests, Per: readDuration(&wrong, "rateLimit.per", d.RateLimit.Per, 0)}
+		c.RateLimit = &clients.RateLimit{
+			Requests: d.RateLimit.Requests,
+			Per:      readDuration(&wrong, "rateLimit.per", d.RateLimit.Per, 0),
+		}
 	}
 	return c, wrong
 }
@@ -187,8 +256,11 @@ type retryDocument struct{ deliveries.Retry }
 
 // Schema says so.
 func (retryDocument) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Description: "svix, exponential, fast, or a list of durations.", OneOf: []*huma.Schema{{Type: huma.TypeString},
-		{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}}}}
+	return &huma.Schema{
+		Description: "svix, exponential, fast, or a list of durations.",
+		OneOf: []*huma.Schema{{Type: huma.TypeString},
+			{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}}},
+	}
 }
 
 // MarshalJSON names the policy that is meant when nothing is said.
@@ -226,20 +298,63 @@ const (
 
 func (d *endpointDocument) show(e deliveries.Endpoint) {
 	enabled := e.IsEnabled()
-	*d = endpointDocument{ID: e.ID, Name: cmp.Or(e.Name, e.ID), URL: e.URL, Enabled: &enabled, Secret: orNull(e.Secret.String()), Events: orEmpty(e.Events), Agents: orEmpty(e.Agents),
-		Clients: orEmpty(e.Clients), Format: formatName(cmp.Or(e.Format, defaultFormat)), Signature: e.SignatureInUse(), Vendor: cmp.Or(e.Vendor, signature.DefaultVendor),
-		To: e.To, From: e.From, As: e.As, Repositories: orEmpty(e.Repositories), Subject: e.Subject, ReplyTo: e.ReplyTo, Method: e.Method, Path: e.Path, Body: e.Body,
-		Retry: retryDocument{e.Retry}, Headers: shownHeaders(e.Headers), Timeout: shownDuration(e.Timeout, deliveries.DefaultTimeout), RateLimit: e.RateLimit}
+	*d = endpointDocument{
+		ID:           e.ID,
+		Name:         cmp.Or(e.Name, e.ID),
+		URL:          e.URL,
+		Enabled:      &enabled,
+		Secret:       orNull(e.Secret.String()),
+		Events:       orEmpty(e.Events),
+		Agents:       orEmpty(e.Agents),
+		Clients:      orEmpty(e.Clients),
+		Format:       formatName(cmp.Or(e.Format, defaultFormat)),
+		Signature:    e.SignatureInUse(),
+		Vendor:       cmp.Or(e.Vendor, signature.DefaultVendor),
+		To:           e.To,
+		From:         e.From,
+		As:           e.As,
+		Repositories: orEmpty(e.Repositories),
+		Subject:      e.Subject,
+		ReplyTo:      e.ReplyTo,
+		Method:       e.Method,
+		Path:         e.Path,
+		Body:         e.Body,
+		Retry:        retryDocument{e.Retry},
+		Headers:      shownHeaders(e.Headers),
+		Timeout:      shownDuration(e.Timeout, deliveries.DefaultTimeout),
+		RateLimit:    e.RateLimit,
+	}
 	if until := e.OverlapUntil(); time.Now().Before(until) {
 		d.PreviousUntil = timeOrNull(until)
 	}
 }
 
 func (d *endpointDocument) read(catalog.Kind) (e deliveries.Endpoint, wrong problem.Fields) {
-	e = deliveries.Endpoint{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), URL: d.URL, Secret: secret.String(deref(d.Secret)), Events: d.Events, Agents: d.Agents, Clients: d.Clients,
-		Format: catalog.OmitDefault(string(d.Format), defaultFormat), Signature: catalog.OmitDefault(d.Signature, defaultSignature), Vendor: catalog.OmitDefault(d.Vendor, signature.DefaultVendor), Retry: d.Retry.Retry,
-		Headers: readHeaders(d.Headers), Timeout: readDuration(&wrong, "timeout", d.Timeout, deliveries.DefaultTimeout), RateLimit: d.RateLimit,
-		To: d.To, From: d.From, As: d.As, Repositories: d.Repositories, Subject: d.Subject, ReplyTo: d.ReplyTo, Method: d.Method, Path: d.Path, Body: d.Body}
+	e = deliveries.Endpoint{
+		ID:           d.ID,
+		Name:         catalog.OmitDefault(d.Name, d.ID),
+		URL:          d.URL,
+		Secret:       secret.String(deref(d.Secret)),
+		Events:       d.Events,
+		Agents:       d.Agents,
+		Clients:      d.Clients,
+		Format:       catalog.OmitDefault(string(d.Format), defaultFormat),
+		Signature:    catalog.OmitDefault(d.Signature, defaultSignature),
+		Vendor:       catalog.OmitDefault(d.Vendor, signature.DefaultVendor),
+		Retry:        d.Retry.Retry,
+		Headers:      readHeaders(d.Headers),
+		Timeout:      readDuration(&wrong, "timeout", d.Timeout, deliveries.DefaultTimeout),
+		RateLimit:    d.RateLimit,
+		To:           d.To,
+		From:         d.From,
+		As:           d.As,
+		Repositories: d.Repositories,
+		Subject:      d.Subject,
+		ReplyTo:      d.ReplyTo,
+		Method:       d.Method,
+		Path:         d.Path,
+		Body:         d.Body,
+	}
 	if e.IsDestination() && d.Secret != nil && *d.Secret == "" {
 		e.Secret = secret.Removed
 	}
@@ -262,7 +377,9 @@ func (s *Server) withHealth(ctx context.Context, list []*endpointDocument) error
 		i := slices.IndexFunc(troubles, func(t deliveries.UnhealthyEndpoint) bool { return t.EndpointID == d.ID })
 		if i >= 0 {
 			h := troubles[i].Health
-			d.FailingSince, d.DisabledAt, d.DisabledReason = timeOrNull(h.FailingSince), timeOrNull(h.DisabledAt), orNull(h.DisabledReason)
+			d.FailingSince = timeOrNull(h.FailingSince)
+			d.DisabledAt = timeOrNull(h.DisabledAt)
+			d.DisabledReason = orNull(h.DisabledReason)
 		}
 	}
 	return nil
@@ -275,7 +392,8 @@ func (s *Server) omitDefaultLimit(c *clients.Client) {
 	}
 }
 
-// completeClients shows what the server allows to clients that have no limit of their own, and when they run and have called.
+// completeClients shows what the server allows to clients that have no limit of their own, and when they run and
+// have called.
 func (s *Server) completeClients(ctx context.Context, list []*clientDocument) error {
 	s.showFormKeys(list)
 	var timed []string
@@ -294,7 +412,9 @@ func (s *Server) completeClients(ctx context.Context, list []*clientDocument) er
 	}
 	for _, d := range list {
 		state := states[d.ID]
-		d.NextRunAt, d.LastRunAt, d.LastRunID = timeOrNull(state.NextRun), timeOrNull(state.LastRun), orNull(state.LastRunID)
+		d.NextRunAt = timeOrNull(state.NextRun)
+		d.LastRunAt = timeOrNull(state.LastRun)
+		d.LastRunID = orNull(state.LastRunID)
 		d.LastCallAt, d.SilentSince = timeOrNull(state.LastCall), timeOrNull(state.SilentSince)
 	}
 	return nil

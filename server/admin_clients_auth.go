@@ -23,7 +23,12 @@ func authDocuments(list []clients.Auth) []authDocument {
 
 // Schema implements huma.SchemaProvider.
 func (authDocument) Schema(r huma.Registry) *huma.Schema {
-	object := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"scheme"}, Properties: map[string]*huma.Schema{}}
+	object := &huma.Schema{
+		Type:                 huma.TypeObject,
+		AdditionalProperties: false,
+		Required:             []string{"scheme"},
+		Properties:           map[string]*huma.Schema{},
+	}
 	of := reflect.TypeFor[clients.Auth]()
 	for i := range of.NumField() {
 		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
@@ -31,7 +36,10 @@ func (authDocument) Schema(r huma.Registry) *huma.Schema {
 		case "secret":
 			object.Properties[name] = secretsDocument{}.Schema(r)
 		case "claims":
-			object.Properties[name] = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: text("* stands for any text.")}
+			object.Properties[name] = &huma.Schema{
+				Type:                 huma.TypeObject,
+				AdditionalProperties: text("* stands for any text."),
+			}
 		case "tolerance":
 			object.Properties[name] = &huma.Schema{Type: huma.TypeString, Examples: []any{"5m"}}
 		default:
@@ -55,6 +63,12 @@ func (d *secretsDocument) UnmarshalJSON(data []byte) error {
 
 // Schema implements huma.SchemaProvider.
 func (secretsDocument) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Description: "What the sender signs with: a text, or a list of which each is good. Shown as •••; left out or sent like this, it stays.",
-		OneOf: []*huma.Schema{{Type: huma.TypeString}, {Type: huma.TypeArray, Nullable: true, Items: &huma.Schema{Type: huma.TypeString}}}}
+	return &huma.Schema{
+		Description: "What the sender signs with: a text, or a list of which each is good. Shown as •••; " +
+			"left out or sent like this, it stays.",
+		OneOf: []*huma.Schema{
+			{Type: huma.TypeString},
+			{Type: huma.TypeArray, Nullable: true, Items: &huma.Schema{Type: huma.TypeString}},
+		},
+	}
 }

@@ -50,7 +50,12 @@ func (d *formDocument) form() forms.Form {
 // Schema implements huma.SchemaProvider.
 func (formDocument) Schema(huma.Registry) *huma.Schema {
 	object := func(description string, properties map[string]*huma.Schema) *huma.Schema {
-		return &huma.Schema{Type: huma.TypeObject, Description: description, AdditionalProperties: false, Properties: properties}
+		return &huma.Schema{
+			Type:                 huma.TypeObject,
+			Description:          description,
+			AdditionalProperties: false,
+			Properties:           properties,
+		}
 	}
 	texts := func(description string) *huma.Schema {
 		return &huma.Schema{Type: huma.TypeArray, Nullable: true, Description: description, Items: text("")}
@@ -66,25 +71,50 @@ func (formDocument) Schema(huma.Registry) *huma.Schema {
 		kind.Enum = append(kind.Enum, name)
 	}
 	field := object("What a field may hold.", map[string]*huma.Schema{
-		"type": kind, "required": flag(""), "min": number("Characters; of a number its value."), "max": number("Characters; of a number its value, of a file its bytes."),
-		"options": texts("The values of a choice."), "multiple": flag("Whether a choice or a file may be there several times."),
+		"type":     kind,
+		"required": flag(""),
+		"min":      number("Characters; of a number its value."),
+		"max":      number("Characters; of a number its value, of a file its bytes."),
+		"options":  texts("The values of a choice."),
+		"multiple": flag("Whether a choice or a file may be there several times."),
 	})
-	form := object("Of a client with source form: what a page's visitors may send. Null for other clients.", map[string]*huma.Schema{
-		"key":        text("Of the public address, /f/{key}. Made unless it is given, and no secret."),
-		"origins":    texts("Of the pages that have the form, such as https://acme.example; null for pages that are opened from disk."),
-		"redirect":   text("Where a plain form goes on; empty is a page of thanks."),
-		"fields":     {Type: huma.TypeObject, Nullable: true, Description: "By name. Without any, all fields are taken.", AdditionalProperties: field},
-		"honeypot":   text("A field that people do not see: a form that fills it is a program's, and starts nothing."),
-		"perAddress": object("How many forms one address may send; 30 in a minute unless it is said. IPv6 addresses count by their /64.", map[string]*huma.Schema{"requests": number(""), "per": text("Such as 1m.")}),
-		"challenge":  text("altcha, turnstile, hcaptcha, or none."),
-		"siteKey":    text("Of turnstile and hcaptcha; it is public."),
-		"secret":     text("Of turnstile and hcaptcha. Shown as •••; left out or sent like this, it stays."),
-		"show":       text("nothing, or answer: visitors wait for the agent and see what it answers."),
-		"language":   text("Of the pages that visitors see: en, de, fr or es. Empty is the visitor's own."),
-		"thanks":     object("The words of the page of thanks.", map[string]*huma.Schema{"title": text(""), "text": text("")}),
-		"oldKeys": {Type: huma.TypeArray, Nullable: true, ReadOnly: true, Description: "Keys that were replaced and are still good.",
-			Items: object("", map[string]*huma.Schema{"key": text(""), "until": {Type: huma.TypeString, Format: "date-time"}})},
-	})
+	form := object("Of a client with source form: what a page's visitors may send. Null for other clients.",
+		map[string]*huma.Schema{
+			"key": text("Of the public address, /f/{key}. Made unless it is given, and no secret."),
+			"origins": texts("Of the pages that have the form, such as https://acme.example; " +
+				"null for pages that are opened from disk."),
+			"redirect": text("Where a plain form goes on; empty is a page of thanks."),
+			"fields": {
+				Type:                 huma.TypeObject,
+				Nullable:             true,
+				Description:          "By name. Without any, all fields are taken.",
+				AdditionalProperties: field,
+			},
+			"honeypot": text("A field that people do not see: " +
+				"a form that fills it is a program's, and starts nothing."),
+			"perAddress": object("How many forms one address may send; 30 in a minute unless it is said. "+
+				"IPv6 addresses count by their /64.",
+				map[string]*huma.Schema{"requests": number(""), "per": text("Such as 1m.")}),
+			"challenge": text("altcha, turnstile, hcaptcha, or none."),
+			"siteKey":   text("Of turnstile and hcaptcha; it is public."),
+			"secret":    text("Of turnstile and hcaptcha. Shown as •••; left out or sent like this, it stays."),
+			"show":      text("nothing, or answer: visitors wait for the agent and see what it answers."),
+			"language":  text("Of the pages that visitors see: en, de, fr or es. Empty is the visitor's own."),
+			"thanks": object("The words of the page of thanks.", map[string]*huma.Schema{
+				"title": text(""),
+				"text":  text(""),
+			}),
+			"oldKeys": {
+				Type:        huma.TypeArray,
+				Nullable:    true,
+				ReadOnly:    true,
+				Description: "Keys that were replaced and are still good.",
+				Items: object("", map[string]*huma.Schema{
+					"key":   text(""),
+					"until": {Type: huma.TypeString, Format: "date-time"},
+				}),
+			},
+		})
 	form.Nullable = true
 	return form
 }

@@ -19,12 +19,17 @@ import (
 const mostExported = 100_000
 
 func (s *Server) registerExports(api huma.API) {
-	route(api, http.MethodGet, "/runs.csv", "export-runs", "Export the runs of all clients as CSV, newest first, with tokens and cost", s.exportRuns, answersCSV)
-	route(api, http.MethodGet, "/stats.csv", "export-stats", "Export the counts of each hour as CSV, with tokens and cost", s.exportStats, answersCSV)
+	route(api, http.MethodGet, "/runs.csv", "export-runs",
+		"Export the runs of all clients as CSV, newest first, with tokens and cost", s.exportRuns, answersCSV)
+	route(api, http.MethodGet, "/stats.csv", "export-stats",
+		"Export the counts of each hour as CSV, with tokens and cost", s.exportStats, answersCSV)
 }
 
 func answersCSV(op *huma.Operation) {
-	op.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{"text/csv": {Schema: &huma.Schema{Type: huma.TypeString}}}}
+	op.Responses["200"] = &huma.Response{
+		Description: "OK",
+		Content:     map[string]*huma.MediaType{"text/csv": {Schema: &huma.Schema{Type: huma.TypeString}}},
+	}
 }
 
 type exportInput struct {
@@ -34,16 +39,27 @@ type exportInput struct {
 	Since  string `query:"since" example:"720h" doc:"Made then or later: a time (RFC 3339), or how long ago."`
 }
 
-var runColumns = []string{"runId", "status", "clientId", "workflowId", "source", "provider", "model", "degraded", "createdAt", "startedAt", "completedAt", "durationMs",
-	"promptTokens", "completionTokens", "totalTokens", "cachedTokens", "cacheWriteTokens", "reasoningTokens", "images", "audioSeconds", "characters", "costUSD", "errorCode", "verdict"}
+var runColumns = []string{
+	"runId", "status", "clientId", "workflowId", "source", "provider", "model", "degraded", "createdAt",
+	"startedAt", "completedAt", "durationMs",
+	"promptTokens", "completionTokens", "totalTokens", "cachedTokens", "cacheWriteTokens", "reasoningTokens", "images",
+	"audioSeconds", "characters", "costUSD", "errorCode", "verdict",
+}
 
 // exportRuns streams the runs page by page: it holds one page in memory.
 func (s *Server) exportRuns(ctx context.Context, in *exportInput) (*huma.StreamResponse, error) {
-	q := runs.Query{ClientID: in.Client, Agent: in.Agent, Status: runs.Status(in.Status), Limit: runs.MaxPage, Brief: true}
+	q := runs.Query{
+		ClientID: in.Client,
+		Agent:    in.Agent,
+		Status:   runs.Status(in.Status),
+		Limit:    runs.MaxPage,
+		Brief:    true,
+	}
 	if in.Since != "" {
 		var ok bool
 		if q.Since, ok = readTime(in.Since, time.Now()); !ok {
-			p := problem.New(problem.Invalid, problem.CodeInvalidParameter, "since must be a time such as 2026-02-18T12:00:00Z, or how long ago such as 720h.")
+			p := problem.New(problem.Invalid, problem.CodeInvalidParameter,
+				"since must be a time such as 2026-02-18T12:00:00Z, or how long ago such as 720h.")
 			p.Fields.Add("since", "must be a time, or how long ago")
 			return nil, p
 		}
@@ -78,13 +94,21 @@ func runCells(r *runs.Run) []string {
 	if !r.StartedAt.IsZero() && !r.CompletedAt.IsZero() {
 		took = strconv.FormatInt(r.CompletedAt.Sub(r.StartedAt).Milliseconds(), 10)
 	}
-	return []string{r.ID, string(r.Status), r.ClientID, r.WorkflowID, r.Source, r.By.Provider, r.By.Model, strconv.FormatBool(r.By.Degraded),
+	return []string{
+		r.ID, string(r.Status), r.ClientID, r.WorkflowID, r.Source, r.By.Provider, r.By.Model,
+		strconv.FormatBool(r.By.Degraded),
 		timeCell(r.CreatedAt), timeCell(r.StartedAt), timeCell(r.CompletedAt), took,
-		strconv.Itoa(u.PromptTokens), strconv.Itoa(u.CompletionTokens), strconv.Itoa(u.TotalTokens), strconv.Itoa(u.CachedTokens), strconv.Itoa(u.CacheWriteTokens),
-		strconv.Itoa(u.ReasoningTokens), strconv.Itoa(u.Images), strconv.FormatFloat(u.AudioSeconds, 'f', -1, 64), strconv.Itoa(u.Characters), costCell(u.Cost), code, r.Verdict}
+		strconv.Itoa(u.PromptTokens), strconv.Itoa(u.CompletionTokens), strconv.Itoa(u.TotalTokens),
+		strconv.Itoa(u.CachedTokens), strconv.Itoa(u.CacheWriteTokens),
+		strconv.Itoa(u.ReasoningTokens), strconv.Itoa(u.Images), strconv.FormatFloat(u.AudioSeconds, 'f', -1, 64),
+		strconv.Itoa(u.Characters), costCell(u.Cost), code, r.Verdict,
+	}
 }
 
-var statColumns = strings.Split("hour,runs,queued,running,waiting,completed,failed,canceled,latencyP50Ms,latencyP95Ms,tokens,costUSD", ",")
+var statColumns = []string{
+	"hour", "runs", "queued", "running", "waiting", "completed", "failed",
+	"canceled", "latencyP50Ms", "latencyP95Ms", "tokens", "costUSD",
+}
 
 func (s *Server) exportStats(ctx context.Context, in *statsInput) (*huma.StreamResponse, error) {
 	since, err := readSince(in.Since)
@@ -98,16 +122,18 @@ func (s *Server) exportStats(ctx context.Context, in *statsInput) (*huma.StreamR
 	return streamCSV("stats.csv", statColumns, func(write func(cells ...string)) error {
 		for _, h := range stats.Hours {
 			cells := []string{timeCell(h.At), strconv.FormatInt(h.Runs(), 10)}
-			for _, status := range []runs.Status{runs.Queued, runs.Running, runs.Waiting, runs.Completed, runs.Failed, runs.Canceled} {
+			for _, status := range runs.Statuses {
 				cells = append(cells, strconv.FormatInt(h.Count(status), 10))
 			}
-			write(append(cells, strconv.FormatInt(h.P50.Milliseconds(), 10), strconv.FormatInt(h.P95.Milliseconds(), 10), strconv.FormatInt(h.Tokens, 10), costCell(h.Cost))...)
+			write(append(cells, strconv.FormatInt(h.P50.Milliseconds(), 10),
+				strconv.FormatInt(h.P95.Milliseconds(), 10), strconv.FormatInt(h.Tokens, 10), costCell(h.Cost))...)
 		}
 		return nil
 	}), nil
 }
 
-// streamCSV answers with a file. Where its rows can't all be read the connection is aborted, so that a part is not taken for the whole.
+// streamCSV answers with a file. Where its rows can't all be read the connection is aborted, so that a part is not
+// taken for the whole.
 func streamCSV(name string, columns []string, each func(write func(cells ...string)) error) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		c.SetHeader("Content-Type", "text/csv; charset=utf-8")

@@ -21,16 +21,25 @@ import (
 )
 
 func (s *Server) registerData(api huma.API) {
-	route(api, http.MethodGet, "/clients/{id}/data", "export-client-data", "Export what is on record of a client: its runs with their events, deliveries and files, conversations and kept requests", s.exportClient, answersLines)
-	route(api, http.MethodDelete, "/clients/{id}/data", "erase-client-data", "Erase what the runs of a client were asked and have answered, its conversations and kept requests, for good", s.eraseClient)
-	route(api, http.MethodPost, "/visitors/export", "export-visitor-data", "Export what a visitor has sent with forms", s.exportVisitor, answersLines)
-	route(api, http.MethodPost, "/visitors/erase", "erase-visitor-data", "Erase what a visitor has sent with forms, and what was made of it, for good", s.eraseVisitor,
+	route(api, http.MethodGet, "/clients/{id}/data", "export-client-data",
+		"Export what is on record of a client: its runs with their events, deliveries and files, "+
+			"conversations and kept requests", s.exportClient, answersLines)
+	route(api, http.MethodDelete, "/clients/{id}/data", "erase-client-data",
+		"Erase what the runs of a client were asked and have answered, its conversations and kept requests, for good",
+		s.eraseClient)
+	route(api, http.MethodPost, "/visitors/export", "export-visitor-data",
+		"Export what a visitor has sent with forms", s.exportVisitor, answersLines)
+	route(api, http.MethodPost, "/visitors/erase", "erase-visitor-data",
+		"Erase what a visitor has sent with forms, and what was made of it, for good", s.eraseVisitor,
 		answers(http.StatusOK, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
 }
 
 func answersLines(op *huma.Operation) {
-	op.Responses["200"] = &huma.Response{Description: "One JSON object a line: {\"type\", \"data\"}. The last one has the type end; without it the export broke off.",
-		Content: map[string]*huma.MediaType{"application/jsonl": {Schema: &huma.Schema{Type: huma.TypeString}}}}
+	op.Responses["200"] = &huma.Response{
+		Description: "One JSON object a line: {\"type\", \"data\"}. The last one has the type end; " +
+			"without it the export broke off.",
+		Content: map[string]*huma.MediaType{"application/jsonl": {Schema: &huma.Schema{Type: huma.TypeString}}},
+	}
 }
 
 type visitorInput struct {
@@ -80,7 +89,8 @@ func (s *Server) checkClient(ctx context.Context, id string) error {
 	}
 	list, _, err := s.Calls.Runs.List(ctx, runs.Query{ClientID: id, Limit: 1, Brief: true})
 	if err == nil && len(list) == 0 {
-		err = problem.New(problem.NotFound, "resource_not_found", "There is no client %q, and no run of one on record.", problem.Shorten(id))
+		err = problem.New(problem.NotFound, "resource_not_found",
+			"There is no client %q, and no run of one on record.", problem.Shorten(id))
 	}
 	return err
 }
@@ -93,8 +103,8 @@ func (s *Server) eraseData(ctx context.Context, d runs.DataSubject) (*erasedOutp
 	return &erasedOutput{erased}, nil
 }
 
-// streamData answers with an export. Where it cannot be read to its end the connection is aborted, so that a part is not taken for the
-// whole.
+// streamData answers with an export. Where it cannot be read to its end the connection is aborted, so that a part
+// is not taken for the whole.
 func (s *Server) streamData(ctx context.Context, d runs.DataSubject) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		c.SetHeader("Content-Type", "application/jsonl")
@@ -120,8 +130,8 @@ type dataWriter struct {
 
 func (w *dataWriter) write(kind string, data any) error { return w.lines.Encode(dataLine{kind, data}) }
 
-// ExportData writes what is on record of a data subject, one JSON object a line, in the form in which the admin API shows it. It holds a
-// page of runs and a file in memory.
+// ExportData writes what is on record of a data subject, one JSON object a line, in the form in which the admin API
+// shows it. It holds a page of runs and a file in memory.
 func (s *Server) ExportData(ctx context.Context, d runs.DataSubject, to io.Writer) error {
 	w := &dataWriter{Server: s, lines: json.NewEncoder(to)}
 	w.lines.SetEscapeHTML(false)
@@ -165,7 +175,12 @@ func (w *dataWriter) run(ctx context.Context, id string) error {
 			return err
 		}
 		for _, e := range list {
-			if err := w.write("event", map[string]any{"id": e.ID, "runId": id, "type": e.Type, "payload": e.Payload}); err != nil {
+			if err := w.write("event", map[string]any{
+				"id":      e.ID,
+				"runId":   id,
+				"type":    e.Type,
+				"payload": e.Payload,
+			}); err != nil {
 				return err
 			}
 			after = e.ID

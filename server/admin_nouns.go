@@ -28,12 +28,18 @@ func (s *Server) addNouns(api huma.API) {
 		noun[agents.Agent, agentDocument, *agentDocument]{all: catalog.Of[agents.Agent](editor)},
 		noun[agents.Flow, flowDocument, *flowDocument]{all: catalog.Of[agents.Flow](editor)},
 		noun[commands.Command, commandDocument, *commandDocument]{all: catalog.Of[commands.Command](editor)},
-		noun[clients.Client, clientDocument, *clientDocument]{all: catalog.Of[clients.Client](editor), complete: s.completeClients, omitDefaults: s.omitDefaultLimit},
+		noun[clients.Client, clientDocument, *clientDocument]{
+			all:          catalog.Of[clients.Client](editor),
+			complete:     s.completeClients,
+			omitDefaults: s.omitDefaultLimit,
+		},
 		s.endpoints(),
 		s.toolServers(),
 	}
 	for _, all := range editor.Sections() {
-		if i := slices.IndexFunc(documented, func(n registered) bool { return n.kind().Section == all.Section }); i >= 0 {
+		if i := slices.IndexFunc(documented, func(n registered) bool {
+			return n.kind().Section == all.Section
+		}); i >= 0 {
 			documented[i].register(api)
 		} else {
 			noun[catalog.Resource, plainDocument, *plainDocument]{all: all}.register(api)
@@ -47,7 +53,10 @@ type registered interface {
 }
 
 func (s *Server) endpoints() noun[deliveries.Endpoint, endpointDocument, *endpointDocument] {
-	return noun[deliveries.Endpoint, endpointDocument, *endpointDocument]{all: catalog.Of[deliveries.Endpoint](s.Admin.Editor), complete: s.withHealth}
+	return noun[deliveries.Endpoint, endpointDocument, *endpointDocument]{
+		all:      catalog.Of[deliveries.Endpoint](s.Admin.Editor),
+		complete: s.withHealth,
+	}
 }
 
 // plainDocument is how the API shows a noun that has no document of its own: as the database keeps it, with its secrets
@@ -61,7 +70,10 @@ type plainDocument struct {
 // Schema says what is known of any noun.
 func (plainDocument) Schema(r huma.Registry) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Properties: map[string]*huma.Schema{
-		"id": {Type: huma.TypeString, Description: "Lower-case letters, digits and hyphens. Left out of a POST, it is made from the name."}}}
+		"id": {
+			Type:        huma.TypeString,
+			Description: "Lower-case letters, digits and hyphens. Left out of a POST, it is made from the name.",
+		}}}
 	maps.Copy(s.Properties, r.SchemaFromRef(r.Schema(reflect.TypeFor[Managed](), true, "").Ref).Properties)
 	return s
 }

@@ -15,9 +15,11 @@ type listInput struct {
 	Cursor string `query:"cursor" doc:"The nextCursor of the page before."`
 }
 
-// pageAfter returns the part of a list that is asked for, and the cursor of the next; empty when there is none. The file's
-// resources come first, in its order, and then the database's by their ids.
-func pageAfter[T catalog.Resource](list []catalog.Record[T], in listInput) (part []catalog.Record[T], next string, err error) {
+// pageAfter returns the part of a list that is asked for, and the cursor of the next; empty when there is none. The
+// file's resources come first, in its order, and then the database's by their ids.
+func pageAfter[T catalog.Resource](
+	list []catalog.Record[T], in listInput,
+) (part []catalog.Record[T], next string, err error) {
 	if in.Cursor != "" {
 		if list, err = afterCursor(list, in.Cursor); err != nil {
 			return nil, "", err
@@ -34,7 +36,8 @@ func pageAfter[T catalog.Resource](list []catalog.Record[T], in listInput) (part
 func afterCursor[T catalog.Resource](list []catalog.Record[T], cursor string) ([]catalog.Record[T], error) {
 	id, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil || !catalog.ValidID(string(id)) {
-		return nil, problem.New(problem.Invalid, problem.CodeInvalidCursor, "The cursor does not belong to this list. Start without one.")
+		return nil, problem.New(problem.Invalid, problem.CodeInvalidCursor,
+			"The cursor does not belong to this list. Start without one.")
 	}
 	if i := slices.IndexFunc(list, func(r catalog.Record[T]) bool { return r.Item.Key() == string(id) }); i >= 0 {
 		return list[i+1:], nil

@@ -43,13 +43,19 @@ type previewOutput struct {
 }
 
 func (s *Server) registerPreview(api huma.API) {
-	route(api, http.MethodPost, "/clients/{id}/preview", "preview-prompt", "Make the prompt of a request, without asking a model", s.preview,
-		answers(http.StatusOK, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity))
+	route(api, http.MethodPost, "/clients/{id}/preview", "preview-prompt",
+		"Make the prompt of a request, without asking a model", s.preview,
+		answers(http.StatusOK, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+			http.StatusUnprocessableEntity))
 	body := api.OpenAPI().Paths[adminPath+"/clients/{id}/preview"].Post.RequestBody
 	body.Required = false // of a client that runs a command
-	body.Description = "A request that is described; or the body of the webhook itself, of any type that the webhook takes."
+	body.Description = "A request that is described; or the body of the webhook itself, " +
+		"of any type that the webhook takes."
 	described := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[previewBody](), true, "")
-	body.Content = map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{AnyOf: []*huma.Schema{described, {}}}}, "*/*": {Schema: &huma.Schema{}}}
+	body.Content = map[string]*huma.MediaType{
+		"application/json": {Schema: &huma.Schema{AnyOf: []*huma.Schema{described, {}}}},
+		"*/*":              {Schema: &huma.Schema{}},
+	}
 }
 
 // preview does what a call of the webhook does, up to the start of a run.
@@ -76,7 +82,12 @@ func (s *Server) preview(ctx context.Context, in *previewInput) (*previewOutput,
 
 // request returns the call that the webhook would get.
 func (in *previewInput) request() (*calls.Request, error) {
-	r := &calls.Request{Header: http.Header{}, Query: url.Values{}, Body: bytes.Clone(in.RawBody), ReceivedAt: time.Now()}
+	r := &calls.Request{
+		Header:     http.Header{},
+		Query:      url.Values{},
+		Body:       bytes.Clone(in.RawBody),
+		ReceivedAt: time.Now(),
+	}
 	described, ok, err := in.described()
 	if err != nil {
 		return r, err

@@ -21,8 +21,10 @@ func (s *Server) registerRecords(api huma.API) {
 	route(api, http.MethodGet, "/deliveries/{id}", "get-delivery", "Read a delivery with its attempts", s.getDelivery)
 	route(api, http.MethodGet, "/stats", "get-stats", "Count what happened", s.getStats)
 	s.registerExports(api)
-	route(api, http.MethodGet, "/budgets", "list-budgets", "Show what budgets have used, reserved and left", s.getBudgets)
-	route(api, http.MethodGet, "/refused", "list-refused", "List the calls that were turned away before a run was started, newest first", s.listRefused)
+	route(api, http.MethodGet, "/budgets", "list-budgets",
+		"Show what budgets have used, reserved and left", s.getBudgets)
+	route(api, http.MethodGet, "/refused", "list-refused",
+		"List the calls that were turned away before a run was started, newest first", s.listRefused)
 	route(api, http.MethodGet, "/audit", "list-audit", "List what was changed by whom, newest first", s.listAudit)
 }
 
@@ -37,7 +39,13 @@ type runsInput struct {
 type runsOutput struct{ Body page[RunDocument] }
 
 func (s *Server) listAllRuns(ctx context.Context, in *runsInput) (*runsOutput, error) {
-	list, next, err := s.Calls.Runs.List(ctx, runs.Query{ClientID: in.Client, Agent: in.Agent, Status: runs.Status(in.Status), Limit: in.Limit, Cursor: in.Cursor})
+	list, next, err := s.Calls.Runs.List(ctx, runs.Query{
+		ClientID: in.Client,
+		Agent:    in.Agent,
+		Status:   runs.Status(in.Status),
+		Limit:    in.Limit,
+		Cursor:   in.Cursor,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +65,8 @@ func (s *Server) getAnyRun(ctx context.Context, in *idInput) (*runOutput, error)
 	return &runOutput{run.ID, s.detailOf(run, true)}, nil
 }
 
-// DeliveryDocument is a delivery as the API shows it. It is exported because huma leaves out what is embedded and is not.
+// DeliveryDocument is a delivery as the API shows it. It is exported because huma leaves out what is embedded and
+// is not.
 type DeliveryDocument struct {
 	ID           string            `json:"id"`
 	EndpointID   *string           `json:"endpointId" doc:"Null for the webhook of a call."`
@@ -142,7 +151,8 @@ func (in *deliveriesInput) query(now time.Time) (q deliveries.Query, err error) 
 		}
 	}
 	if len(wrong) > 0 {
-		p := problem.New(problem.Invalid, problem.CodeInvalidParameter, "since and until must be times such as 2026-02-18T12:00:00Z, or how long ago such as 24h.")
+		p := problem.New(problem.Invalid, problem.CodeInvalidParameter,
+			"since and until must be times such as 2026-02-18T12:00:00Z, or how long ago such as 24h.")
 		p.Fields = wrong
 		return q, p
 	}
@@ -158,9 +168,23 @@ func (s *Server) getDelivery(ctx context.Context, in *idInput) (*deliveryOutput,
 }
 
 func deliveryOf(d *deliveries.Delivery) DeliveryDocument {
-	document := DeliveryDocument{ID: d.ID, EndpointID: orNull(d.EndpointID), URL: orNull(d.URL), RunID: orNull(d.RunID), EventID: d.EventID, Type: d.Type,
-		ClientID: orNull(d.ClientID), WorkflowID: orNull(d.WorkflowID), Status: d.Status, Reason: d.Reason, AttemptCount: d.Attempts, StatusCode: codeOrNull(d.StatusCode),
-		Error: d.Error, CreatedAt: timeOrNull(d.CreatedAt), CompletedAt: timeOrNull(d.CompletedAt)}
+	document := DeliveryDocument{
+		ID:           d.ID,
+		EndpointID:   orNull(d.EndpointID),
+		URL:          orNull(d.URL),
+		RunID:        orNull(d.RunID),
+		EventID:      d.EventID,
+		Type:         d.Type,
+		ClientID:     orNull(d.ClientID),
+		WorkflowID:   orNull(d.WorkflowID),
+		Status:       d.Status,
+		Reason:       d.Reason,
+		AttemptCount: d.Attempts,
+		StatusCode:   codeOrNull(d.StatusCode),
+		Error:        d.Error,
+		CreatedAt:    timeOrNull(d.CreatedAt),
+		CompletedAt:  timeOrNull(d.CompletedAt),
+	}
 	if d.Status == deliveries.Pending {
 		document.DueAt = timeOrNull(d.DueAt)
 	}
@@ -170,8 +194,18 @@ func deliveryOf(d *deliveries.Delivery) DeliveryDocument {
 func deliveryDetailOf(d *deliveries.Delivery, attempts []deliveries.Attempt) deliveryDetail {
 	detail := deliveryDetail{deliveryOf(d), make([]attemptDocument, len(attempts))}
 	for i, a := range attempts {
-		detail.Attempts[i] = attemptDocument{Number: a.Number, Reason: a.Reason, URL: a.URL, RequestHeaders: orEmptyMap(a.RequestHeaders), StatusCode: codeOrNull(a.StatusCode),
-			ResponseBody: a.ResponseBody, Truncated: a.Truncated, Error: a.Error, StartedAt: timeOrNull(a.StartedAt), DurationMs: a.Duration.Milliseconds()}
+		detail.Attempts[i] = attemptDocument{
+			Number:         a.Number,
+			Reason:         a.Reason,
+			URL:            a.URL,
+			RequestHeaders: orEmptyMap(a.RequestHeaders),
+			StatusCode:     codeOrNull(a.StatusCode),
+			ResponseBody:   a.ResponseBody,
+			Truncated:      a.Truncated,
+			Error:          a.Error,
+			StartedAt:      timeOrNull(a.StartedAt),
+			DurationMs:     a.Duration.Milliseconds(),
+		}
 	}
 	return detail
 }
@@ -204,7 +238,12 @@ type auditDocument struct {
 type auditOutput struct{ Body page[auditDocument] }
 
 func (s *Server) listAudit(ctx context.Context, in *auditInput) (*auditOutput, error) {
-	list, next, err := s.Admin.Editor.AuditEntries(ctx, catalog.AuditQuery{Section: in.Section, ResourceID: in.ID, Limit: in.Limit, Cursor: in.Cursor})
+	list, next, err := s.Admin.Editor.AuditEntries(ctx, catalog.AuditQuery{
+		Section:    in.Section,
+		ResourceID: in.ID,
+		Limit:      in.Limit,
+		Cursor:     in.Cursor,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,12 @@ func (s *Server) listRefused(ctx context.Context, in *refusedInput) (*refusedOut
 	if s.Refused == nil {
 		return &refusedOutput{pageOf(nil, "", refusedOf)}, nil
 	}
-	list, next, err := s.Refused.RefusedCalls(ctx, store.RefusedQuery{ClientID: in.Client, Code: in.Code, Limit: in.Limit, Cursor: in.Cursor})
+	list, next, err := s.Refused.RefusedCalls(ctx, store.RefusedQuery{
+		ClientID: in.Client,
+		Code:     in.Code,
+		Limit:    in.Limit,
+		Cursor:   in.Cursor,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +53,17 @@ func (s *Server) listRefused(ctx context.Context, in *refusedInput) (*refusedOut
 }
 
 func refusedOf(c store.RefusedCall) refusedDocument {
-	return refusedDocument{ID: c.ID, At: timeOrNull(c.At), Status: c.Status, Code: c.Code, Reason: c.Reason, Method: c.Method, Path: c.Path,
-		ClientID: orNull(c.ClientID), Address: c.Address, RequestID: orNull(c.RequestID), Headers: orEmptyMap(c.Headers)}
+	return refusedDocument{
+		ID:        c.ID,
+		At:        timeOrNull(c.At),
+		Status:    c.Status,
+		Code:      c.Code,
+		Reason:    c.Reason,
+		Method:    c.Method,
+		Path:      c.Path,
+		ClientID:  orNull(c.ClientID),
+		Address:   c.Address,
+		RequestID: orNull(c.RequestID),
+		Headers:   orEmptyMap(c.Headers),
+	}
 }

@@ -12,14 +12,20 @@ import (
 )
 
 func (s *Server) registerRequests(api huma.API) {
-	started := answers(http.StatusAccepted, http.StatusForbidden, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusTooManyRequests)
-	route(api, http.MethodGet, "/clients/{id}/requests", "list-requests", "List the kept requests of a client, newest first", s.listRequests)
-	route(api, http.MethodGet, "/clients/{id}/requests/{request}", "get-request", "Read a kept request of a client with its body", s.getRequest)
-	route(api, http.MethodPost, "/clients/{id}/requests/{request}/replay", "replay-request", "Start a run with a kept request, as its client is now", s.replayRequest, started)
-	route(api, http.MethodPost, "/runs/{id}/replay", "replay-run", "Start a run with the kept request of another one, as its client is now", s.replayRun, started)
+	started := answers(http.StatusAccepted, http.StatusForbidden, http.StatusConflict,
+		http.StatusUnprocessableEntity, http.StatusTooManyRequests)
+	route(api, http.MethodGet, "/clients/{id}/requests", "list-requests",
+		"List the kept requests of a client, newest first", s.listRequests)
+	route(api, http.MethodGet, "/clients/{id}/requests/{request}", "get-request",
+		"Read a kept request of a client with its body", s.getRequest)
+	route(api, http.MethodPost, "/clients/{id}/requests/{request}/replay", "replay-request",
+		"Start a run with a kept request, as its client is now", s.replayRequest, started)
+	route(api, http.MethodPost, "/runs/{id}/replay", "replay-run",
+		"Start a run with the kept request of another one, as its client is now", s.replayRun, started)
 }
 
-// KeptRequestDocument is a kept request as the API shows it. It is exported because huma leaves out what is embedded and is not.
+// KeptRequestDocument is a kept request as the API shows it. It is exported because huma leaves out what is
+// embedded and is not.
 type KeptRequestDocument struct {
 	ID        string              `json:"id"`
 	At        *string             `json:"at" format:"date-time"`
@@ -84,8 +90,20 @@ func (s *Server) getRequest(ctx context.Context, in *requestInput) (*requestOutp
 }
 
 func requestOf(k kept.Request) KeptRequestDocument {
-	return KeptRequestDocument{ID: k.ID, At: timeOrNull(k.At), RunID: orNull(k.RunID), Code: orNull(k.Code), RequestID: orNull(k.RequestID), Source: k.Source,
-		Agent: orNull(k.Agent), Method: k.Method, Query: k.Query, Headers: k.Header, Bytes: k.Bytes, Omitted: orNull(k.Omitted)}
+	return KeptRequestDocument{
+		ID:        k.ID,
+		At:        timeOrNull(k.At),
+		RunID:     orNull(k.RunID),
+		Code:      orNull(k.Code),
+		RequestID: orNull(k.RequestID),
+		Source:    k.Source,
+		Agent:     orNull(k.Agent),
+		Method:    k.Method,
+		Query:     k.Query,
+		Headers:   k.Header,
+		Bytes:     k.Bytes,
+		Omitted:   orNull(k.Omitted),
+	}
 }
 
 func (s *Server) replayRequest(ctx context.Context, in *requestInput) (*replayOutput, error) {
@@ -93,7 +111,10 @@ func (s *Server) replayRequest(ctx context.Context, in *requestInput) (*replayOu
 	if err != nil {
 		return nil, err
 	}
-	return s.replayed(id), s.note(ctx, "replay", "clients", in.ID, map[string]string{"request": in.Request, "runId": id})
+	return s.replayed(id), s.note(ctx, "replay", "clients", in.ID, map[string]string{
+		"request": in.Request,
+		"runId":   id,
+	})
 }
 
 func (s *Server) replayRun(ctx context.Context, in *idInput) (*replayOutput, error) {

@@ -40,9 +40,10 @@ type noun[T catalog.Resource, D any, P interface {
 	*D
 	document[T]
 }] struct {
-	all          catalog.Section[T]
-	complete     func(ctx context.Context, list []*D) error // adds what the resource itself does not know; nil for nothing
-	omitDefaults func(*T)                                   // takes out what is at its default; nil for nothing
+	all catalog.Section[T]
+	// adds what the resource itself does not know; nil for nothing
+	complete     func(ctx context.Context, list []*D) error
+	omitDefaults func(*T) // takes out what is at its default; nil for nothing
 }
 
 type idInput struct {
@@ -76,11 +77,16 @@ func (n noun[T, D, P]) kind() catalog.Kind { return n.all.Kind }
 func (n noun[T, D, P]) register(api huma.API) {
 	path, one := "/"+n.all.Section, strings.ReplaceAll(n.all.One, " ", "-")
 	route(api, http.MethodGet, path, "list-"+n.all.Section, "List the "+n.all.Section, n.list)
-	route(api, http.MethodPost, path, "create-"+one, "Make one of the "+n.all.Section, n.create, answers(http.StatusCreated, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
+	route(api, http.MethodPost, path, "create-"+one, "Make one of the "+n.all.Section, n.create,
+		answers(http.StatusCreated, http.StatusConflict, http.StatusRequestEntityTooLarge,
+			http.StatusUnsupportedMediaType))
 	route(api, http.MethodGet, path+"/{id}", "get-"+one, "Read one of the "+n.all.Section, n.get)
-	route(api, http.MethodPut, path+"/{id}", "update-"+one, "Change one of the "+n.all.Section+"; what is left out goes back to its default, and secrets stay", n.update,
-		answers(http.StatusOK, http.StatusConflict, http.StatusPreconditionFailed, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
-	route(api, http.MethodDelete, path+"/{id}", "delete-"+one, "Delete one of the "+n.all.Section, n.delete, answers(http.StatusNoContent, http.StatusConflict, http.StatusPreconditionFailed))
+	route(api, http.MethodPut, path+"/{id}", "update-"+one,
+		"Change one of the "+n.all.Section+"; what is left out goes back to its default, and secrets stay", n.update,
+		answers(http.StatusOK, http.StatusConflict, http.StatusPreconditionFailed, http.StatusRequestEntityTooLarge,
+			http.StatusUnsupportedMediaType))
+	route(api, http.MethodDelete, path+"/{id}", "delete-"+one, "Delete one of the "+n.all.Section, n.delete,
+		answers(http.StatusNoContent, http.StatusConflict, http.StatusPreconditionFailed))
 }
 
 func (n noun[T, D, P]) list(ctx context.Context, in *listInput) (*listOutput[D], error) {
@@ -195,6 +201,8 @@ func (n noun[T, D, P]) completed(ctx context.Context, list ...*D) error {
 func (n noun[T, D, P]) documentOf(record catalog.Record[T]) (d D) {
 	P(&d).show(n.all.Shown(record.Item))
 	warnings := append(problem.Fields{}, record.Warnings...)
-	P(&d).manage(Managed{record.Origin, len(record.Warnings) == 0, record.Version, append(warnings, record.Cautions...)})
+	P(&d).manage(Managed{
+		record.Origin, len(record.Warnings) == 0, record.Version, append(warnings, record.Cautions...),
+	})
 	return d
 }

@@ -78,16 +78,25 @@ func (s *Server) getStats(ctx context.Context, in *statsInput) (*statsOutput, er
 	if err != nil {
 		return nil, err
 	}
-	d := statsDocument{Since: timeOrNull(ofRuns.Since), Runs: tallyOf(ofRuns.Total), Hours: make([]hourDocument, len(ofRuns.Hours)),
-		EndpointsInTrouble: []unhealthyEndpointDocument{}, LastFailures: []failedRunDocument{}}
+	d := statsDocument{
+		Since:              timeOrNull(ofRuns.Since),
+		Runs:               tallyOf(ofRuns.Total),
+		Hours:              make([]hourDocument, len(ofRuns.Hours)),
+		EndpointsInTrouble: []unhealthyEndpointDocument{},
+		LastFailures:       []failedRunDocument{},
+	}
 	for i, h := range ofRuns.Hours {
 		d.Hours[i] = hourDocument{timeOrNull(h.At), tallyOf(h.Tally)}
 	}
 	for _, f := range ofRuns.Failures {
-		d.LastFailures = append(d.LastFailures, failedRunDocument{f.RunID, f.ClientID, f.WorkflowID, f.Error, timeOrNull(f.CreatedAt)})
+		d.LastFailures = append(d.LastFailures, failedRunDocument{
+			f.RunID, f.ClientID, f.WorkflowID, f.Error, timeOrNull(f.CreatedAt),
+		})
 	}
 	for _, t := range ofDeliveries.InTrouble {
-		d.EndpointsInTrouble = append(d.EndpointsInTrouble, unhealthyEndpointDocument{t.EndpointID, timeOrNull(t.FailingSince), timeOrNull(t.DisabledAt), orNull(t.DisabledReason)})
+		d.EndpointsInTrouble = append(d.EndpointsInTrouble, unhealthyEndpointDocument{
+			t.EndpointID, timeOrNull(t.FailingSince), timeOrNull(t.DisabledAt), orNull(t.DisabledReason),
+		})
 	}
 	d.Deliveries.ByStatus = ofDeliveries.ByStatus
 	if s.Artifacts != nil {
@@ -107,7 +116,9 @@ func readSince(text string) (time.Time, error) {
 	}
 	since, ok := readTime(text, now)
 	if !ok || since.After(now) || since.Before(now.Add(-runs.MaxStats)) {
-		p := problem.New(problem.Invalid, problem.CodeInvalidParameter, "since must be a time such as 2026-02-18T12:00:00Z, or how long ago such as 24h; not in the future, and %d days ago at most.", int(runs.MaxStats.Hours()/24))
+		p := problem.New(problem.Invalid, problem.CodeInvalidParameter,
+			"since must be a time such as 2026-02-18T12:00:00Z, or how long ago such as 24h; not in the future, "+
+				"and %d days ago at most.", int(runs.MaxStats.Hours()/24))
 		p.Fields.Add("since", "must be a time, or how long ago")
 		return since, p
 	}
@@ -125,7 +136,7 @@ func readTime(text string, now time.Time) (at time.Time, ok bool) {
 
 func tallyOf(t runs.Tally) tallyDocument {
 	d := tallyDocument{Total: t.Runs(), ByStatus: map[runs.Status]int64{}, Tokens: t.Tokens, Cost: usd(t.Cost.OrNil())}
-	for _, status := range []runs.Status{runs.Queued, runs.Running, runs.Waiting, runs.Completed, runs.Failed, runs.Canceled} {
+	for _, status := range runs.Statuses {
 		d.ByStatus[status] = t.Count(status)
 	}
 	if rate, ok := t.SuccessRate(); ok {

@@ -34,17 +34,40 @@ type toolServerDocument struct {
 func (d *toolServerDocument) idField() *string { return &d.ID }
 
 func (d *toolServerDocument) show(s tools.Server) {
-	*d = toolServerDocument{ID: s.ID, Name: cmp.Or(s.Name, s.ID), Command: s.Command, Env: shownHeaders(s.Env), MaxMemory: int64(s.Memory), URL: orNull(s.URL),
-		Headers: shownHeaders(s.Headers), Secrets: shownHeaders(s.Secrets), Timeout: shownDuration(s.Timeout, tools.DefaultTimeout), Disabled: s.Disabled}
+	*d = toolServerDocument{
+		ID:        s.ID,
+		Name:      cmp.Or(s.Name, s.ID),
+		Command:   s.Command,
+		Env:       shownHeaders(s.Env),
+		MaxMemory: int64(s.Memory),
+		URL:       orNull(s.URL),
+		Headers:   shownHeaders(s.Headers),
+		Secrets:   shownHeaders(s.Secrets),
+		Timeout:   shownDuration(s.Timeout, tools.DefaultTimeout),
+		Disabled:  s.Disabled,
+	}
 }
 
 func (d *toolServerDocument) read(catalog.Kind) (s tools.Server, wrong problem.Fields) {
-	return tools.Server{ID: d.ID, Name: catalog.OmitDefault(d.Name, d.ID), Command: d.Command, Env: readHeaders(d.Env), Memory: units.Bytes(d.MaxMemory), URL: deref(d.URL),
-		Headers: readHeaders(d.Headers), Secrets: readHeaders(d.Secrets), Timeout: readDuration(&wrong, "timeout", d.Timeout, tools.DefaultTimeout), Disabled: d.Disabled}, wrong
+	return tools.Server{
+		ID:       d.ID,
+		Name:     catalog.OmitDefault(d.Name, d.ID),
+		Command:  d.Command,
+		Env:      readHeaders(d.Env),
+		Memory:   units.Bytes(d.MaxMemory),
+		URL:      deref(d.URL),
+		Headers:  readHeaders(d.Headers),
+		Secrets:  readHeaders(d.Secrets),
+		Timeout:  readDuration(&wrong, "timeout", d.Timeout, tools.DefaultTimeout),
+		Disabled: d.Disabled,
+	}, wrong
 }
 
 func (s *Server) toolServers() noun[tools.Server, toolServerDocument, *toolServerDocument] {
-	return noun[tools.Server, toolServerDocument, *toolServerDocument]{all: catalog.Of[tools.Server](s.Admin.Editor), complete: s.withState}
+	return noun[tools.Server, toolServerDocument, *toolServerDocument]{
+		all:      catalog.Of[tools.Server](s.Admin.Editor),
+		complete: s.withState,
+	}
 }
 
 func (s *Server) withState(_ context.Context, list []*toolServerDocument) error {
@@ -59,9 +82,12 @@ func (s *Server) registerTools(api huma.API) {
 	if s.Admin.Editor == nil {
 		return
 	}
-	route(api, http.MethodGet, "/"+names.Section+"/{id}/tools", "list-tools", "Connect to a tool server where that has not been done, and list its tools", s.listTools)
-	route(api, http.MethodPost, "/"+names.Section+"/{id}/try", "try-tool", "Call a tool, and say what came of it", s.tryTool,
-		answers(http.StatusOK, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusBadGateway, http.StatusGatewayTimeout))
+	route(api, http.MethodGet, "/"+names.Section+"/{id}/tools", "list-tools",
+		"Connect to a tool server where that has not been done, and list its tools", s.listTools)
+	route(api, http.MethodPost,
+		"/"+names.Section+"/{id}/try", "try-tool", "Call a tool, and say what came of it", s.tryTool,
+		answers(http.StatusOK, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge,
+			http.StatusUnsupportedMediaType, http.StatusBadGateway, http.StatusGatewayTimeout))
 }
 
 type toolDocument struct {
@@ -96,10 +122,20 @@ func (s *Server) listTools(ctx context.Context, in *idInput) (*toolsOutput, erro
 		return nil, err
 	}
 	status := s.Tools.Connect(ctx, in.ID)
-	out := &toolsOutput{toolsDocument{State: cmp.Or(status.State, tools.StateIdle), Server: orNull(status.Server), Since: timeOrNull(status.Since), Error: orNull(status.Failure),
-		NextTry: timeOrNull(status.NextTry), Tools: []toolDocument{}, LeftOut: orEmpty(status.LeftOut), Events: []toolEvent{}}}
+	out := &toolsOutput{toolsDocument{
+		State:   cmp.Or(status.State, tools.StateIdle),
+		Server:  orNull(status.Server),
+		Since:   timeOrNull(status.Since),
+		Error:   orNull(status.Failure),
+		NextTry: timeOrNull(status.NextTry),
+		Tools:   []toolDocument{},
+		LeftOut: orEmpty(status.LeftOut),
+		Events:  []toolEvent{},
+	}}
 	for _, t := range status.Tools {
-		out.Body.Tools = append(out.Body.Tools, toolDocument{t.Name, t.ProviderName(), orNull(t.Title), orNull(t.Description), t.ReadOnly, t.Schema})
+		out.Body.Tools = append(out.Body.Tools, toolDocument{
+			t.Name, t.ProviderName(), orNull(t.Title), orNull(t.Description), t.ReadOnly, t.Schema,
+		})
 	}
 	for _, n := range status.Notes {
 		out.Body.Events = append(out.Body.Events, toolEvent{timeOrNull(n.At), n.Text})

@@ -41,7 +41,8 @@ type callAnswer struct {
 // verdictHeader has the verdict of a run with a gate, for callers that do not read JSON.
 const verdictHeader = "Beckon-Verdict"
 
-// answerRun answers with a completed run, as its caller wants to be told of it: 200, or the client's gateStatus where a gate fails.
+// answerRun answers with a completed run, as its caller wants to be told of it: 200, or the client's gateStatus
+// where a gate fails.
 func (s *Server) answerRun(c echo.Context, call *calls.Call, run *runs.Run) error {
 	header, status := c.Response().Header(), http.StatusOK
 	header.Add("Vary", "Accept")
@@ -64,8 +65,19 @@ func (s *Server) answerRun(c echo.Context, call *calls.Call, run *runs.Run) erro
 
 // answerOf returns the document of a completed run.
 func (s *Server) answerOf(run *runs.Run) callAnswer {
-	answer := callAnswer{OK: true, Response: run.Output, RunID: run.ID, Status: run.Status, Agent: run.WorkflowID,
-		Usage: run.Usage, Cost: usd(run.Usage.Cost.OrNil()), DurationMs: run.Milliseconds(), Verdict: run.Verdict, Reason: run.Reason, ShareURL: s.shareURL(run)}
+	answer := callAnswer{
+		OK:         true,
+		Response:   run.Output,
+		RunID:      run.ID,
+		Status:     run.Status,
+		Agent:      run.WorkflowID,
+		Usage:      run.Usage,
+		Cost:       usd(run.Usage.Cost.OrNil()),
+		DurationMs: run.Milliseconds(),
+		Verdict:    run.Verdict,
+		Reason:     run.Reason,
+		ShareURL:   s.shareURL(run),
+	}
 	if run.By.Degraded {
 		answer.Degraded, answer.Provider, answer.Model = true, run.By.Provider, run.By.Model
 	}
@@ -147,8 +159,13 @@ func (s *Server) acceptedOf(c echo.Context, runID string, status runs.Status) ac
 		s.Log.Warn("the calls that a run waits for cannot be read", "run_id", runID, "error", err)
 	}
 	for _, call := range calls {
-		answer.WaitingFor = append(answer.WaitingFor, waitingCall{ID: call.ID, Tool: call.Tool, Arguments: problem.ShortenTo(call.Arguments, maxShownArguments),
-			ExpiresAt: timeOrNull(call.ExpiresAt), DecideAt: answer.URL + "/approvals/" + call.ID})
+		answer.WaitingFor = append(answer.WaitingFor, waitingCall{
+			ID:        call.ID,
+			Tool:      call.Tool,
+			Arguments: problem.ShortenTo(call.Arguments, maxShownArguments),
+			ExpiresAt: timeOrNull(call.ExpiresAt),
+			DecideAt:  answer.URL + "/approvals/" + call.ID,
+		})
 	}
 	return answer
 }

@@ -14,12 +14,13 @@ import (
 	"beckon/runs"
 )
 
-// blankEvery is the time between two blanks in front of an answer that is waited for, unless Config.Heartbeat is shorter.
+// blankEvery is the time between two blanks in front of an answer that is waited for, unless Config.Heartbeat is
+// shorter.
 const blankEvery = 10 * time.Second
 
-// answerWithHeartbeat answers 200 as soon as the run is on record, and sends a blank from time to time until there is a
-// document, so that no proxy takes the connection for dead. JSON may begin with blanks. The document is the one that the call
-// would have been answered with, whatever its status; its ok says how the call went.
+// answerWithHeartbeat answers 200 as soon as the run is on record, and sends a blank from time to time until there
+// is a document, so that no proxy takes the connection for dead. JSON may begin with blanks. The document is the
+// one that the call would have been answered with, whatever its status; its ok says how the call went.
 func (s *Server) answerWithHeartbeat(c echo.Context, call *calls.Call) error {
 	ctx, response := c.Request().Context(), c.Response()
 	if err := call.Active.Recorded(ctx); err != nil {
@@ -56,7 +57,8 @@ func (s *Server) answerWithHeartbeat(c echo.Context, call *calls.Call) error {
 	if err != nil {
 		return err
 	}
-	_ = http.NewResponseController(response.Writer).SetWriteDeadline(time.Now().Add(s.AnswerTimeout + s.AnswerTimeout*time.Duration(len(body))/bytesPerTimeout))
+	patience := s.AnswerTimeout + s.AnswerTimeout*time.Duration(len(body))/bytesPerTimeout
+	_ = http.NewResponseController(response.Writer).SetWriteDeadline(time.Now().Add(patience))
 	_, err = response.Write(body)
 	return err
 }

@@ -14,8 +14,9 @@ const (
 	smallAnswerBytes = 4 << 10
 )
 
-// timeoutWriter limits the time in which a caller has to read its answer, so that a caller that reads nothing does not hold
-// its connection forever. A stream sets deadlines of its own. net/http removes the deadline after the answer.
+// timeoutWriter limits the time in which a caller has to read its answer, so that a caller that reads nothing does
+// not hold its connection forever. A stream sets deadlines of its own. net/http removes the deadline after the
+// answer.
 type timeoutWriter struct {
 	http.ResponseWriter
 	perMiB      time.Duration

@@ -29,8 +29,11 @@ type approvalBody struct {
 }
 
 var (
-	errNoApprover = problem.New(problem.Denied, problem.CodeNotApprover, "A client cannot decide on the calls of its own runs. This needs the admin token (admin.token), or the link that was sent for it.")
-	errNoDecision = problem.New(problem.Invalid, problem.CodeInvalidJSON, `The body must be {"allow": true} or {"allow": false}.`)
+	errNoApprover = problem.New(problem.Denied, problem.CodeNotApprover,
+		"A client cannot decide on the calls of its own runs. This needs the admin token (admin.token), "+
+			"or the link that was sent for it.")
+	errNoDecision = problem.New(problem.Invalid, problem.CodeInvalidJSON,
+		`The body must be {"allow": true} or {"allow": false}.`)
 )
 
 // maxDecision bounds the body of a decision, in bytes.
@@ -59,15 +62,26 @@ func (s *Server) decideCall(c echo.Context) error {
 		return err
 	}
 	c.Response().Header().Set(runIDHeader, c.Param("id"))
-	return answerJSON(c, http.StatusOK, approvalAnswer{OK: true, RunID: c.Param("id"), ID: call.ID, Tool: call.Tool, Allow: *body.Allow})
+	return answerJSON(c, http.StatusOK, approvalAnswer{
+		OK:    true,
+		RunID: c.Param("id"),
+		ID:    call.ID,
+		Tool:  call.Tool,
+		Allow: *body.Allow,
+	})
 }
 
 // decide decides on the call that the path names.
 func (s *Server) decide(c echo.Context, who string, allow bool) (agents.ToolCall, error) {
-	return s.Calls.Runs.Decide(c.Request().Context(), c.Param("id"), c.Param("call"), agents.Decision{Allowed: allow, By: who, At: time.Now().UTC()})
+	return s.Calls.Runs.Decide(c.Request().Context(), c.Param("id"), c.Param("call"), agents.Decision{
+		Allowed: allow,
+		By:      who,
+		At:      time.Now().UTC(),
+	})
 }
 
-// showApproval shows a call to whoever has a link to it, and changes nothing: a program that looks ahead decides nothing.
+// showApproval shows a call to whoever has a link to it, and changes nothing: a program that looks ahead decides
+// nothing.
 func (s *Server) showApproval(c echo.Context) error {
 	page, err := s.approvalOf(c)
 	if err != nil {

@@ -50,10 +50,20 @@ func (s *Server) removeArtifact(ctx context.Context, in *idInput) (*struct{}, er
 
 // artifacts describes the route of links.
 func (d describer) artifacts() {
-	file := &huma.Response{Description: "The file. Ranges, ETag and If-None-Match work.", Content: map[string]*huma.MediaType{"*/*": {}}}
-	responses := map[string]*huma.Response{"200": file, "206": file, "404": problemResponse(http.StatusNotFound), "410": problemResponse(http.StatusGone),
-		"503": problemResponse(http.StatusServiceUnavailable)}
-	d.add(http.MethodGet, artifacts.Path+"{artifact}", "open-artifact", tagHealth, "Open a file that a run has made, by a link that was signed for it", responses, func(op *huma.Operation) {
-		op.Parameters = append(op.Parameters, query("expires", "Until when the link opens it: Unix seconds."), query("signature", "What makes the link good."))
-	})
+	file := &huma.Response{
+		Description: "The file. Ranges, ETag and If-None-Match work.",
+		Content:     map[string]*huma.MediaType{"*/*": {}},
+	}
+	responses := map[string]*huma.Response{
+		"200": file,
+		"206": file,
+		"404": problemResponse(http.StatusNotFound),
+		"410": problemResponse(http.StatusGone),
+		"503": problemResponse(http.StatusServiceUnavailable),
+	}
+	d.add(http.MethodGet, artifacts.Path+"{artifact}", "open-artifact", tagHealth,
+		"Open a file that a run has made, by a link that was signed for it", responses, func(op *huma.Operation) {
+			op.Parameters = append(op.Parameters, query("expires", "Until when the link opens it: Unix seconds."),
+				query("signature", "What makes the link good."))
+		})
 }

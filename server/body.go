@@ -14,15 +14,17 @@ import (
 	"beckon/internal/problem"
 )
 
-// limitBodyTime gives the caller a limited time to send its body. The limit also holds for a body that is refused: to keep
-// the connection, net/http reads the remaining body after the answer, and a slow caller must not prolong that.
+// limitBodyTime gives the caller a limited time to send its body. The limit also holds for a body that is refused:
+// to keep the connection, net/http reads the remaining body after the answer, and a slow caller must not prolong
+// that.
 func limitBodyTime(c echo.Context, patience time.Duration) {
 	if c.Request().ContentLength != 0 {
 		_ = http.NewResponseController(c.Response().Writer).SetReadDeadline(time.Now().Add(patience))
 	}
 }
 
-// bodyReader returns readBody for the body of a call, which is refused before it is read where there is no memory for it.
+// bodyReader returns readBody for the body of a call, which is refused before it is read where there is no memory
+// for it.
 func (s *Server) bodyReader(c echo.Context) func(limit int64, held *memory.Reservation) ([]byte, error) {
 	return func(limit int64, held *memory.Reservation) ([]byte, error) {
 		if size := c.Request().ContentLength; size <= limit && !s.Calls.Memory.HasRoom(size) {
@@ -32,8 +34,8 @@ func (s *Server) bodyReader(c echo.Context) func(limit int64, held *memory.Reser
 	}
 }
 
-// readBody reads the whole body, at most limit bytes of it and no longer than limitBodyTime allows. It reserves in held the
-// memory that it uses while it reads, and then that of the body.
+// readBody reads the whole body, at most limit bytes of it and no longer than limitBodyTime allows. It reserves in
+// held the memory that it uses while it reads, and then that of the body.
 func readBody(c echo.Context, limit int64, patience time.Duration, held *memory.Reservation) ([]byte, error) {
 	r := c.Request()
 	if r.ContentLength > limit {
@@ -62,10 +64,12 @@ func bodyError(c echo.Context, err error, limit int64, patience time.Duration) e
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.Response().Header().Set("Connection", "close")
-		return problem.New(problem.Slow, problem.CodeBodyTimeout, "The body did not arrive within %s.", patience).Because(err)
+		return problem.New(problem.Slow, problem.CodeBodyTimeout,
+			"The body did not arrive within %s.", patience).Because(err)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return problem.New(problem.Invalid, problem.CodeBodyCutOff, "The body ended before it was complete.").Because(err)
+		return problem.New(problem.Invalid, problem.CodeBodyCutOff,
+			"The body ended before it was complete.").Because(err)
 	}
 	return problem.New(problem.Invalid, problem.CodeBodyUnreadable, "The body could not be read.").Because(err)
 }
@@ -74,7 +78,8 @@ func bodyError(c echo.Context, err error, limit int64, patience time.Duration) e
 func outOfMemory(c echo.Context, declared, largest int64) error {
 	c.Response().Header().Set("Connection", "close")
 	if declared > largest {
-		return problem.New(problem.TooLarge, problem.CodeBodyTooLarge, "The body is larger than the %d bytes that Beckon has memory for (server.maxMemory).", largest)
+		return problem.New(problem.TooLarge, problem.CodeBodyTooLarge,
+			"The body is larger than the %d bytes that Beckon has memory for (server.maxMemory).", largest)
 	}
 	return memory.ErrFull
 }

@@ -20,7 +20,12 @@ func (s *Server) bodyOpener(c echo.Context) func(limit int64) (io.ReadCloser, er
 		if r.ContentLength > limit {
 			return nil, filesTooLarge(c, limit)
 		}
-		return &bodyStream{c: c, body: http.MaxBytesReader(c.Response().Writer, r.Body, limit), limit: limit, patience: s.BodyTimeout}, nil
+		return &bodyStream{
+			c:        c,
+			body:     http.MaxBytesReader(c.Response().Writer, r.Body, limit),
+			limit:    limit,
+			patience: s.BodyTimeout,
+		}, nil
 	}
 }
 
@@ -51,7 +56,8 @@ func (b *bodyStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the deadline for the body. Of a body that was not read to its end the connection is closed with the answer.
+// Close ends the deadline for the body. Of a body that was not read to its end the connection is closed with the
+// answer.
 func (b *bodyStream) Close() error {
 	if !b.ended {
 		b.c.Response().Header().Set("Connection", "close")
@@ -63,5 +69,7 @@ func (b *bodyStream) Close() error {
 // filesTooLarge refuses a call that brings more than all of its files may have together.
 func filesTooLarge(c echo.Context, limit int64) error {
 	c.Response().Header().Set("Connection", "close")
-	return problem.New(problem.TooLarge, problem.CodeArtifactTooLarge, "The body is larger than the %d bytes that a call with files may have (artifacts.maxBytes for each file).", limit)
+	return problem.New(problem.TooLarge, problem.CodeArtifactTooLarge,
+		"The body is larger than the %d bytes that a call with files may have (artifacts.maxBytes for each file).",
+		limit)
 }

@@ -49,15 +49,16 @@ func isCallPath(route string) bool {
 	}
 	for _, prefix := range runPrefixes {
 		if path, ok := strings.CutPrefix(route, prefix); ok {
-			return strings.HasPrefix(path, "webhooks/") || strings.HasPrefix(path, "runs") || strings.HasPrefix(path, "nodes/")
+			return strings.HasPrefix(path, "webhooks/") || strings.HasPrefix(path, "runs") ||
+				strings.HasPrefix(path, "nodes/")
 		}
 	}
 	return false
 }
 
-// allowsOrigin reports whether pages of an origin may make a request. A preflight of the runs API does not say whose token the
-// request is going to have: any client's origins will do, and the request itself is checked by its client. So is one with a
-// token that is no client's, which is told so.
+// allowsOrigin reports whether pages of an origin may make a request. A preflight of the runs API does not say
+// whose token the request is going to have: any client's origins will do, and the request itself is checked by its
+// client. So is one with a token that is no client's, which is told so.
 func (s *Server) allowsOrigin(r *http.Request, origin string) bool {
 	all := s.Calls.Catalog().Clients
 	if id := r.PathValue("clientID"); id != "" {

@@ -24,7 +24,9 @@ func (f *followers) add(client string) (remove func(), err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.open[client] >= f.limit {
-		return nil, problem.New(problem.Exhausted, problem.CodeTooManyStreams, "This client already follows the maximum number of runs (%d). Close a stream, or read the run instead.", f.limit).After(time.Second)
+		return nil, problem.New(problem.Exhausted, problem.CodeTooManyStreams,
+			"This client already follows the maximum number of runs (%d). Close a stream, or read the run instead.",
+			f.limit).After(time.Second)
 	}
 	f.open[client]++
 	return func() { f.remove(client) }, nil

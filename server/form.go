@@ -60,8 +60,9 @@ func (s *Server) allowFormOrigins(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// sendForm handles POST /f/{key}: a form that a visitor of a page has sent. It is answered by a redirect or a small page where
-// HTML is asked for, else by JSON, and as soon as its run is queued, unless the form shows the answer of its agent.
+// sendForm handles POST /f/{key}: a form that a visitor of a page has sent. It is answered by a redirect or a small
+// page where HTML is asked for, else by JSON, and as soon as its run is queued, unless the form shows the answer of
+// its agent.
 func (s *Server) sendForm(c echo.Context) error {
 	r := s.newRequest(c)
 	r.FormKey, r.Stream = c.Param("key"), false
@@ -115,15 +116,18 @@ func (s *Server) visitorOf(c echo.Context, client *clients.Member, header http.H
 	if client != nil {
 		form = client.Form
 	}
-	v := visitor{c, forms.Page{Words: form.WordsFor(header.Get("Accept-Language")), Thanks: form.Thanks, From: "Beckon"}, forms.WantsPage(header)}
+	v := visitor{
+		c, forms.Page{Words: form.WordsFor(header.Get("Accept-Language")), Thanks: form.Thanks, From: "Beckon"},
+		forms.WantsPage(header),
+	}
 	if client != nil {
 		v.page.From, v.page.Back = cmp.Or(client.Name, client.ID), form.PageOf(header)
 	}
 	return v
 }
 
-// refuse tells the visitor that the form was not taken, in their language. What is wrong with the client is none of their business:
-// the log and the page Refused have it.
+// refuse tells the visitor that the form was not taken, in their language. What is wrong with the client is none of
+// their business: the log and the page Refused have it.
 func (v visitor) refuse(s *Server, err error) error {
 	p := problem.Of(err)
 	if p.Kind == problem.Unprocessable && len(p.Fields) == 0 {

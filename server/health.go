@@ -40,7 +40,8 @@ func (s *Server) refuseCalls(next echo.HandlerFunc) echo.HandlerFunc {
 		case "/healthz", "/readyz", "/metrics":
 			return next(c)
 		}
-		return problem.New(problem.NotFound, problem.CodeNotAnAPIGateway, "This gateway takes no calls: its server.roles lack api. Call one that has this role.")
+		return problem.New(problem.NotFound, problem.CodeNotAnAPIGateway,
+			"This gateway takes no calls: its server.roles lack api. Call one that has this role.")
 	}
 }
 
@@ -55,7 +56,8 @@ func (s *Server) readiness(ctx context.Context) error {
 	case problem.Is(err, problem.Unavailable):
 		return err
 	case err != nil:
-		return problem.New(problem.Unavailable, problem.CodeStorageUnavailable, "The database does not answer.").After(probeAgain).Because(err)
+		return problem.New(problem.Unavailable, problem.CodeStorageUnavailable,
+			"The database does not answer.").After(probeAgain).Because(err)
 	}
 	return nil
 }

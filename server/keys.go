@@ -28,7 +28,10 @@ func (s *Server) webhookKeys(c echo.Context) error {
 	}
 	keys := make([]jsonWebKey, len(list))
 	for i, k := range list {
-		keys[i] = jsonWebKey{"OKP", "Ed25519", base64.RawURLEncoding.EncodeToString(k.Key), k.ID, "sig", "EdDSA", signature.EncodePublicKey(k.Key)}
+		keys[i] = jsonWebKey{
+			"OKP", "Ed25519", base64.RawURLEncoding.EncodeToString(k.Key), k.ID, "sig", "EdDSA",
+			signature.EncodePublicKey(k.Key),
+		}
 	}
 	c.Response().Header().Set("Cache-Control", "public, max-age=300")
 	return c.JSON(http.StatusOK, map[string]any{"keys": keys})

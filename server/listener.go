@@ -14,12 +14,13 @@ import (
 const (
 	maxConnections = 100_000
 	minConnections = 64
-	// outOfFilesEvery is how often the log says that connections cannot be accepted: net/http tries it again once a second.
+	// outOfFilesEvery is how often the log says that connections cannot be accepted: net/http tries it again once a
+	// second.
 	outOfFilesEvery = 30 * time.Second
 )
 
-// DefaultMaxConnections is half of the files that the process may have open: the other half is for the calls that it makes
-// itself, to providers, endpoints and the database.
+// DefaultMaxConnections is half of the files that the process may have open: the other half is for the calls that
+// it makes itself, to providers, endpoints and the database.
 func DefaultMaxConnections() int {
 	return int(min(max(openFiles()/2, minConnections), maxConnections))
 }
@@ -67,8 +68,10 @@ func (b *boundedListener) note(err error) {
 		return
 	}
 	b.outOfFiles.Do(func() {
-		b.log.Error("no connection can be accepted, because too many files are open: raise LimitNOFILE (systemd) or ulimit -n; "+
-			"if it is the system that is out of files, fs.file-max", slog.Uint64("limit", openFiles()), slog.Any("error", err))
+		b.log.Error("no connection can be accepted, because too many files are open: "+
+			"raise LimitNOFILE (systemd) or ulimit -n; "+
+			"if it is the system that is out of files, fs.file-max",
+			slog.Uint64("limit", openFiles()), slog.Any("error", err))
 	})
 }
 
@@ -85,8 +88,8 @@ func (c *boundedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// CloseWrite ends the answer while the caller may still be sending. Without it, the caller would see a reset in place of
-// the answer.
+// CloseWrite ends the answer while the caller may still be sending. Without it, the caller would see a reset in
+// place of the answer.
 func (c *boundedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

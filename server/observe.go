@@ -17,8 +17,8 @@ const (
 	maxRequestID    = 128
 )
 
-// observe gives every request its id and a time to arrive in, and its answer one to be read in, counts it, and turns a panic into
-// an answer.
+// observe gives every request its id and a time to arrive in, and its answer one to be read in, counts it, and
+// turns a panic into an answer.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		header := c.Response().Header()
@@ -47,7 +47,8 @@ func (s *Server) recovered(next echo.HandlerFunc, c echo.Context) (err error) {
 			if r == http.ErrAbortHandler {
 				panic(r)
 			}
-			s.Log.Error("panic in a handler", slog.String("route", routeOf(c)), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
+			s.Log.Error("panic in a handler", slog.String("route", routeOf(c)), slog.Any("panic", r),
+				slog.String("stack", string(debug.Stack())))
 			err = fmt.Errorf("panic: %v", r)
 		}
 	}()
@@ -70,7 +71,8 @@ func requestID(r *http.Request) string {
 	}
 	for i := range len(given) {
 		switch b := given[i]; {
-		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '-', b == '_', b == '.', b == ':', b == '/', b == '+', b == '=', b == '@':
+		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9',
+			b == '-', b == '_', b == '.', b == ':', b == '/', b == '+', b == '=', b == '@':
 		default:
 			return newRequestID()
 		}

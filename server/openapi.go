@@ -29,7 +29,11 @@ func (s *Server) newDocument(schemas huma.Registry) *huma.OpenAPI {
 	schemas.Schema(reflect.TypeFor[problemDocument](), true, "")
 	return &huma.OpenAPI{
 		OpenAPI: "3.1.0",
-		Info:    &huma.Info{Title: "Beckon", Version: s.Version, Description: "HTTP webhooks in, AI agent answers out."},
+		Info: &huma.Info{
+			Title:       "Beckon",
+			Version:     s.Version,
+			Description: "HTTP webhooks in, AI agent answers out.",
+		},
 		Servers: []*huma.Server{{URL: cmp.Or(string(s.base), "/")}},
 		Tags: []*huma.Tag{{Name: tagCalls, Description: "Call agents and flows. A client's token opens these."},
 			{Name: tagAdmin, Description: "Configure, and see what happened."}, {Name: tagHealth, Description: "Whether it works."}},
@@ -89,12 +93,20 @@ func orNullSchemas(s *huma.Schema) {
 		return
 	}
 	if failure := s.Properties["error"]; failure != nil && strings.HasSuffix(failure.Ref, "Failure") {
-		s.Properties["error"] = &huma.Schema{OneOf: []*huma.Schema{{Ref: failure.Ref}, {Type: "null"}}, Description: failure.Description}
+		s.Properties["error"] = &huma.Schema{
+			OneOf:       []*huma.Schema{{Ref: failure.Ref}, {Type: "null"}},
+			Description: failure.Description,
+		}
 	}
 }
 
 func operationsOf(item *huma.PathItem) map[string]*huma.Operation {
-	all := map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put, http.MethodDelete: item.Delete}
+	all := map[string]*huma.Operation{
+		http.MethodGet:    item.Get,
+		http.MethodPost:   item.Post,
+		http.MethodPut:    item.Put,
+		http.MethodDelete: item.Delete,
+	}
 	maps.DeleteFunc(all, func(_ string, op *huma.Operation) bool { return op == nil })
 	return all
 }

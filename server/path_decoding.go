@@ -8,8 +8,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// withDecodedPath returns a request whose path is percent-encoded only where it has to be, so that %63i finds the same route
-// as ci (RFC 3986, section 6.2.2.2). An encoded slash stays encoded: it separates nothing.
+// withDecodedPath returns a request whose path is percent-encoded only where it has to be, so that %63i finds the
+// same route as ci (RFC 3986, section 6.2.2.2). An encoded slash stays encoded: it separates nothing.
 func withDecodedPath(r *http.Request) *http.Request {
 	r = withoutTrailingSlash(r)
 	if r.URL.RawPath == "" { // nothing is encoded: the router reads URL.Path

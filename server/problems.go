@@ -48,11 +48,12 @@ type problemDocument struct {
 	Fields problem.Fields `json:"errors,omitempty"`
 }
 
-// answerError answers a request with an error. It is the only place that does. The caller sees the problem's detail; the
-// log gets its cause.
+// answerError answers a request with an error. It is the only place that does. The caller sees the problem's
+// detail; the log gets its cause.
 func (s *Server) answerError(err error, c echo.Context) {
 	if c.Response().Committed {
-		s.Log.Debug("an answer broke off", slog.String("request_id", c.Response().Header().Get(requestIDHeader)), slog.Any("error", err))
+		s.Log.Debug("an answer broke off",
+			slog.String("request_id", c.Response().Header().Get(requestIDHeader)), slog.Any("error", err))
 		return
 	}
 	p := problemOf(err)
@@ -60,7 +61,8 @@ func (s *Server) answerError(err error, c echo.Context) {
 	header := c.Response().Header()
 	ofPages := s.pages != nil && s.pages.Owns(c.Request().URL.Path)
 	if p.Code == problem.CodeRouteNotFound && !ofPages {
-		p = problem.New(p.Kind, p.Code, "%s The API's addresses are listed at %s, and shown at %s.", p.Detail, s.base.Join("/api/v1/openapi.json"), s.base.Join("/docs"))
+		p = problem.New(p.Kind, p.Code, "%s The API's addresses are listed at %s, and shown at %s.", p.Detail,
+			s.base.Join("/api/v1/openapi.json"), s.base.Join("/docs"))
 	}
 	s.logRefusal(c, p, status)
 	s.noteRefusal(c, p, status)
@@ -109,8 +111,10 @@ func (s *Server) logRefusal(c echo.Context, p *problem.Error, status int) {
 		level = slog.LevelWarn
 	}
 	header := c.Response().Header()
-	s.Log.LogAttrs(c.Request().Context(), level, "request refused", slog.String("request_id", header.Get(requestIDHeader)),
-		slog.String("route", routeOf(c)), slog.Int("status", status), slog.String("code", p.Code), slog.String("address", c.RealIP()),
+	s.Log.LogAttrs(c.Request().Context(), level, "request refused",
+		slog.String("request_id", header.Get(requestIDHeader)),
+		slog.String("route", routeOf(c)), slog.Int("status", status), slog.String("code", p.Code),
+		slog.String("address", c.RealIP()),
 		slog.String("run_id", header.Get(runIDHeader)), slog.Any("error", p))
 }
 
@@ -123,7 +127,8 @@ func problemOf(err error) *problem.Error {
 	case he.Code == http.StatusNotFound:
 		return problem.New(problem.NotFound, problem.CodeRouteNotFound, "There is nothing at this address.")
 	case he.Code == http.StatusMethodNotAllowed:
-		return problem.New(problem.NotAllowed, problem.CodeMethodNotAllowed, "This address does not take this method. The Allow header lists those it takes.")
+		return problem.New(problem.NotAllowed, problem.CodeMethodNotAllowed,
+			"This address does not take this method. The Allow header lists those it takes.")
 	}
 	return problem.Of(err)
 }

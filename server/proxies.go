@@ -27,8 +27,8 @@ func (p *proxies) extractor() echo.IPExtractor {
 	return echo.ExtractIPFromXFFHeader(options...)
 }
 
-// watch says once that there seems to be a proxy that is not known as one: all who come by it then have one address, and five
-// wrong passwords of anybody keep everybody from the login.
+// watch says once that there seems to be a proxy that is not known as one: all who come by it then have one
+// address, and five wrong passwords of anybody keep everybody from the login.
 func (p *proxies) watch(r *http.Request, log *slog.Logger) {
 	if len(r.Header[echo.HeaderXForwardedFor]) == 0 || p.warned.Load() {
 		return

@@ -20,8 +20,8 @@ import (
 	"beckon/internal/store"
 )
 
-// Refused calls are written in batches in the background, so that they cost callers nothing. Those that come faster than
-// they can be written are counted and dropped.
+// Refused calls are written in batches in the background, so that they cost callers nothing. Those that come faster
+// than they can be written are counted and dropped.
 const (
 	maxRefusedWaiting = 1000
 	refusedPause      = 200 * time.Millisecond // from the first of a batch to its writing
@@ -47,8 +47,15 @@ type refusedLog struct {
 
 // newRefusedLog returns a log that has not started. Where keep is nil it drops everything.
 func newRefusedLog(keep KeepRefused, dropped func(n int), log *slog.Logger) *refusedLog {
-	return &refusedLog{keep: keep, queue: make(chan *store.RefusedCall, maxRefusedWaiting), dropped: dropped, log: log, pause: refusedPause,
-		stop: make(chan struct{}), done: make(chan struct{})}
+	return &refusedLog{
+		keep:    keep,
+		queue:   make(chan *store.RefusedCall, maxRefusedWaiting),
+		dropped: dropped,
+		log:     log,
+		pause:   refusedPause,
+		stop:    make(chan struct{}),
+		done:    make(chan struct{}),
+	}
 }
 
 // start begins to write.
@@ -138,7 +145,9 @@ func (r *refusedLog) save(batch []store.RefusedCall) {
 // administration are not calls.
 func (s *Server) noteRefusal(c echo.Context, p *problem.Error, status int) {
 	path := c.Request().URL.Path
-	isCall := slices.ContainsFunc(runPrefixes, func(prefix string) bool { return strings.HasPrefix(path, prefix) }) && !isAdminPath(path) || c.Path() == formRoute
+	isCall := slices.ContainsFunc(runPrefixes, func(prefix string) bool {
+		return strings.HasPrefix(path, prefix)
+	}) && !isAdminPath(path) || c.Path() == formRoute
 	turnedAway := status >= 400 && status < 500 || status == http.StatusServiceUnavailable
 	// The refusal of a key that is in use names the run of another call.
 	hasRun := c.Response().Header().Get(runIDHeader) != "" && p.Code != problem.CodeIdempotencyInFlight
@@ -157,8 +166,18 @@ func (s *Server) noteRefusal(c echo.Context, p *problem.Error, status int) {
 // describeCall is what is kept of a call that started no run, without secrets.
 func (s *Server) describeCall(c echo.Context, status int, code, reason string) store.RefusedCall {
 	r, m := c.Request(), masker{s.Admin.Token, s.Calls.Catalog().Clients}
-	call := store.RefusedCall{At: time.Now(), Status: status, Code: code, Reason: plain(reason, maxRefusedText), Method: plain(r.Method, maxRefusedName),
-		Path: m.path(r.URL), RequestID: c.Response().Header().Get(requestIDHeader), ClientID: m.client(c), Address: plain(c.RealIP(), maxRefusedName), Headers: m.request(r)}
+	call := store.RefusedCall{
+		At:        time.Now(),
+		Status:    status,
+		Code:      code,
+		Reason:    plain(reason, maxRefusedText),
+		Method:    plain(r.Method, maxRefusedName),
+		Path:      m.path(r.URL),
+		RequestID: c.Response().Header().Get(requestIDHeader),
+		ClientID:  m.client(c),
+		Address:   plain(c.RealIP(), maxRefusedName),
+		Headers:   m.request(r),
+	}
 	if client := m.clients.Get(call.ClientID); client != nil && client.Content != nil {
 		treat(&call, client.Content)
 	}
@@ -166,7 +185,10 @@ func (s *Server) describeCall(c echo.Context, status int, code, reason string) s
 }
 
 // plainHeaders say nothing of what is called about.
-var plainHeaders = []string{"Accept", "Accept-Encoding", "Authorization", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Host", "Prefer", "User-Agent"}
+var plainHeaders = []string{
+	"Accept", "Accept-Encoding", "Authorization", "Connection", "Content-Encoding", "Content-Length", "Content-Type",
+	"Host", "Prefer", "User-Agent",
+}
 
 // treat blacks out what is kept of a call that started no run, as its client wants it of its runs.
 func treat(call *store.RefusedCall, rules *redact.Rules) {

@@ -25,16 +25,19 @@ const (
 
 	// minFound is the shortest admin token that is searched for within other text.
 	minFound = 8
-	// maxScrubbed is how many bytes of a text are searched for secrets. Even when it is escaped three times, that is more
-	// than is kept.
+	// maxScrubbed is how many bytes of a text are searched for secrets. Even when it is escaped three times, that
+	// is more than is kept.
 	maxScrubbed = 16 << 10
 )
 
 var (
 	// Texts that look like secrets wherever they stand: Beckon's tokens, those of other vendors, and JSON Web Tokens.
-	secretText = regexp.MustCompile(`(?i)(mgc|whsec|whsk|whpk|ghp)_[A-Za-z0-9_+/=-]{4,}|\b(sk|pk)_[A-Za-z0-9_+/=-]{4,}|\b(sk|pk|glpat|xox[a-z])-[A-Za-z0-9_-]{20,}|eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_.-]+`)
-	// Credentials after their scheme, values of queries, values whose names say that they are secret, and the user info of
-	// a URL.
+	secretText = regexp.MustCompile(`(?i)(mgc|whsec|whsk|whpk|ghp)_[A-Za-z0-9_+/=-]{4,}` +
+		`|\b(sk|pk)_[A-Za-z0-9_+/=-]{4,}` +
+		`|\b(sk|pk|glpat|xox[a-z])-[A-Za-z0-9_-]{20,}` +
+		`|eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_.-]+`)
+	// Credentials after their scheme, values of queries, values whose names say that they are secret, and the user
+	// info of a URL.
 	secretAfter = regexp.MustCompile(`(?i)\b(bearer|basic|token|apikey)([ :=]+)[^\s,;]+`)
 	queryValue  = regexp.MustCompile(`([?&][^=&?\s]{0,64}=)[^&\s]+`)
 	named       = regexp.MustCompile(`([A-Za-z0-9_.-]+)(["']?\s*[:=]\s*)("[^"]*"?|'[^']*'?|[^\s,;:=&"']+)`)
@@ -87,7 +90,9 @@ func (m masker) field(name string, values []string) string {
 }
 
 // authSchemes are the schemes of an Authorization header that are shown. Any other word may be the secret itself.
-var authSchemes = []string{"Bearer", "Basic", "Digest", "Token", "ApiKey", "Negotiate", "HMAC", "Signature", "AWS4-HMAC-SHA256"}
+var authSchemes = []string{
+	"Bearer", "Basic", "Digest", "Token", "ApiKey", "Negotiate", "HMAC", "Signature", "AWS4-HMAC-SHA256",
+}
 
 // maskCredentials returns the scheme of an Authorization header, with its credentials masked.
 func maskCredentials(value string) string {

@@ -29,7 +29,8 @@ func (s *Server) listRunDeliveries(c echo.Context) error {
 	if given := c.QueryParam("limit"); given != "" {
 		n, err := strconv.Atoi(given)
 		if err != nil || n < 1 || n > maxRunDeliveries {
-			return problem.New(problem.Invalid, problem.CodeInvalidParameter, "limit must be a number from 1 to %d.", maxRunDeliveries)
+			return problem.New(problem.Invalid, problem.CodeInvalidParameter,
+				"limit must be a number from 1 to %d.", maxRunDeliveries)
 		}
 		q.Limit = n
 	}

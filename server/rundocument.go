@@ -114,7 +114,15 @@ type ToolCallDocument struct {
 
 func toolCallsOf(list []agents.ToolCall) (documents []ToolCallDocument) {
 	for _, c := range list {
-		d := ToolCallDocument{ID: c.ID, Tool: c.Tool, Arguments: c.ArgumentsJSON(), Status: c.Status, Error: c.Error, StartedAt: timeOrNull(c.StartedAt), CompletedAt: timeOrNull(c.CompletedAt)}
+		d := ToolCallDocument{
+			ID:          c.ID,
+			Tool:        c.Tool,
+			Arguments:   c.ArgumentsJSON(),
+			Status:      c.Status,
+			Error:       c.Error,
+			StartedAt:   timeOrNull(c.StartedAt),
+			CompletedAt: timeOrNull(c.CompletedAt),
+		}
 		if c.Status == agents.ToolCompleted || c.Result != "" {
 			d.Result = &c.Result
 		}
@@ -131,10 +139,28 @@ func toolCallsOf(list []agents.ToolCall) (documents []ToolCallDocument) {
 }
 
 func documentOf(r *runs.Run) RunDocument {
-	d := RunDocument{RunID: r.ID, Status: r.Status, ClientID: r.ClientID, WorkflowID: r.WorkflowID, Source: r.Source, SessionID: orNull(r.SessionID),
-		Input: r.Input, Output: orNull(r.Output), Error: r.Error, Metadata: r.Metadata, Usage: r.Usage, Cost: usd(r.Usage.Cost.OrNil()),
-		Provider: orNull(r.By.Provider), Model: orNull(r.By.Model), Degraded: r.By.Degraded, CreatedAt: timeOrNull(r.CreatedAt), StartedAt: timeOrNull(r.StartedAt),
-		CompletedAt: timeOrNull(r.CompletedAt), Verdict: orNull(r.Verdict), Reason: orNull(r.Reason)}
+	d := RunDocument{
+		RunID:       r.ID,
+		Status:      r.Status,
+		ClientID:    r.ClientID,
+		WorkflowID:  r.WorkflowID,
+		Source:      r.Source,
+		SessionID:   orNull(r.SessionID),
+		Input:       r.Input,
+		Output:      orNull(r.Output),
+		Error:       r.Error,
+		Metadata:    r.Metadata,
+		Usage:       r.Usage,
+		Cost:        usd(r.Usage.Cost.OrNil()),
+		Provider:    orNull(r.By.Provider),
+		Model:       orNull(r.By.Model),
+		Degraded:    r.By.Degraded,
+		CreatedAt:   timeOrNull(r.CreatedAt),
+		StartedAt:   timeOrNull(r.StartedAt),
+		CompletedAt: timeOrNull(r.CompletedAt),
+		Verdict:     orNull(r.Verdict),
+		Reason:      orNull(r.Reason),
+	}
 	d.ReplayOf = orNull(r.ReplayOf)
 	d.Erased, d.ContentNote = r.Erased != "", r.ContentNote()
 	if r.Status == runs.Completed && r.HasContent() {
@@ -149,15 +175,36 @@ func documentOf(r *runs.Run) RunDocument {
 
 // detailOf is a run with its nodes and artifacts. What providers said themselves is for administrators.
 func (s *Server) detailOf(r *runs.Run, forAdmin bool) RunDetail {
-	document := RunDetail{RunDocument: documentOf(r), Data: r.Data(), Attempts: attemptsOf(r.By, forAdmin), Nodes: []NodeDocument{}, Artifacts: s.artifactsOf(r.Artifacts),
-		ShareURL: orNull(s.shareURL(r)), Views: r.Views}
+	document := RunDetail{
+		RunDocument: documentOf(r),
+		Data:        r.Data(),
+		Attempts:    attemptsOf(r.By, forAdmin),
+		Nodes:       []NodeDocument{},
+		Artifacts:   s.artifactsOf(r.Artifacts),
+		ShareURL:    orNull(s.shareURL(r)),
+		Views:       r.Views,
+	}
 	if len(r.Uploads) > 0 {
 		document.Uploads = s.artifactsOf(r.Uploads)
 	}
 	for _, n := range r.AllNodes() {
-		document.Nodes = append(document.Nodes, NodeDocument{NodeID: n.ID, NodeType: n.Type, Via: n.Via, Status: n.Status, Output: orNull(n.Output), Error: n.Error, Usage: n.Usage, Cost: usd(n.Usage.Cost.OrNil()),
-			Provider: orNull(n.By.Provider), Model: orNull(n.By.Model), Degraded: n.By.Degraded, Attempts: attemptsOf(n.By, forAdmin),
-			StartedAt: timeOrNull(n.StartedAt), CompletedAt: timeOrNull(n.CompletedAt), ToolCalls: toolCallsOf(n.ToolCalls)})
+		document.Nodes = append(document.Nodes, NodeDocument{
+			NodeID:      n.ID,
+			NodeType:    n.Type,
+			Via:         n.Via,
+			Status:      n.Status,
+			Output:      orNull(n.Output),
+			Error:       n.Error,
+			Usage:       n.Usage,
+			Cost:        usd(n.Usage.Cost.OrNil()),
+			Provider:    orNull(n.By.Provider),
+			Model:       orNull(n.By.Model),
+			Degraded:    n.By.Degraded,
+			Attempts:    attemptsOf(n.By, forAdmin),
+			StartedAt:   timeOrNull(n.StartedAt),
+			CompletedAt: timeOrNull(n.CompletedAt),
+			ToolCalls:   toolCallsOf(n.ToolCalls),
+		})
 	}
 	if r.Session != "" {
 		document.Session = &RunSession{r.Session, orEmpty(r.SessionTurns)}
@@ -172,7 +219,15 @@ func (s *Server) detailOf(r *runs.Run, forAdmin bool) RunDetail {
 func attemptsOf(by agents.Answerer, forAdmin bool) []ModelAttempt {
 	list := make([]ModelAttempt, len(by.Attempts))
 	for i, a := range by.Attempts {
-		list[i] = ModelAttempt{Provider: a.Provider, Model: orNull(a.Model), StartedAt: timeOrNull(a.StartedAt), DurationMs: a.Duration.Milliseconds(), Error: a.Error, Cost: usd(a.Cost), Finish: a.Finish}
+		list[i] = ModelAttempt{
+			Provider:   a.Provider,
+			Model:      orNull(a.Model),
+			StartedAt:  timeOrNull(a.StartedAt),
+			DurationMs: a.Duration.Milliseconds(),
+			Error:      a.Error,
+			Cost:       usd(a.Cost),
+			Finish:     a.Finish,
+		}
 		if a.Status != 0 {
 			list[i].Status = &a.Status
 		}

@@ -50,19 +50,28 @@ var queryParameters = []string{"status", "agent", "limit", "cursor"}
 func readQuery(c echo.Context, clientID string) (runs.Query, error) {
 	for name := range c.QueryParams() {
 		if !slices.Contains(queryParameters, name) {
-			return runs.Query{}, problem.New(problem.Invalid, problem.CodeInvalidParameter, "Unknown parameter. This list takes %s.", strings.Join(queryParameters, ", "))
+			return runs.Query{}, problem.New(problem.Invalid, problem.CodeInvalidParameter,
+				"Unknown parameter. This list takes %s.", strings.Join(queryParameters, ", "))
 		}
 	}
-	q := runs.Query{ClientID: clientID, Status: runs.Status(c.QueryParam("status")), Agent: c.QueryParam("agent"), Limit: runs.DefaultPage, Cursor: c.QueryParam("cursor")}
+	q := runs.Query{
+		ClientID: clientID,
+		Status:   runs.Status(c.QueryParam("status")),
+		Agent:    c.QueryParam("agent"),
+		Limit:    runs.DefaultPage,
+		Cursor:   c.QueryParam("cursor"),
+	}
 	switch q.Status {
 	case "", runs.Queued, runs.Running, runs.Waiting, runs.Completed, runs.Failed, runs.Canceled:
 	default:
-		return q, problem.New(problem.Invalid, problem.CodeInvalidParameter, "status must be QUEUED, RUNNING, WAITING, COMPLETED, FAILED or CANCELED.")
+		return q, problem.New(problem.Invalid, problem.CodeInvalidParameter,
+			"status must be QUEUED, RUNNING, WAITING, COMPLETED, FAILED or CANCELED.")
 	}
 	if given := c.QueryParam("limit"); given != "" {
 		n, err := strconv.Atoi(given)
 		if err != nil || n < 1 || n > runs.MaxPage {
-			return q, problem.New(problem.Invalid, problem.CodeInvalidParameter, "limit must be a number from 1 to %d.", runs.MaxPage)
+			return q, problem.New(problem.Invalid, problem.CodeInvalidParameter,
+				"limit must be a number from 1 to %d.", runs.MaxPage)
 		}
 		q.Limit = n
 	}

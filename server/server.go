@@ -61,7 +61,8 @@ type Config struct {
 	TrustedProxies []*net.IPNet  // whose X-Forwarded-For is believed
 	HeaderTimeout  time.Duration // for the request line and the header fields; 10s
 	BodyTimeout    time.Duration // for the body behind them; 30s
-	AnswerTimeout  time.Duration // to take an answer, from its first byte on, and as long again for each of its MiB; 30s
+	// to take an answer, from its first byte on, and as long again for each of its MiB; 30s
+	AnswerTimeout  time.Duration
 	Heartbeat      time.Duration // between two of a stream in which nothing happens; 15s
 	MaxConnections int           // at the same time; DefaultMaxConnections
 	ProbesOnly     bool          // answers /healthz, /readyz and /metrics, and refuses all else
@@ -97,7 +98,8 @@ type Server struct {
 
 // New returns a server that does not listen yet. An error is one of Config.Pages.
 func New(c Config) (*Server, error) {
-	c.HeaderTimeout, c.BodyTimeout = cmp.Or(c.HeaderTimeout, defaultHeaderTimeout), cmp.Or(c.BodyTimeout, defaultBodyTimeout)
+	c.HeaderTimeout = cmp.Or(c.HeaderTimeout, defaultHeaderTimeout)
+	c.BodyTimeout = cmp.Or(c.BodyTimeout, defaultBodyTimeout)
 	c.AnswerTimeout, c.Heartbeat = cmp.Or(c.AnswerTimeout, defaultAnswerTimeout), cmp.Or(c.Heartbeat, defaultHeartbeat)
 	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections())
 	s := &Server{Config: c, base: basepath.Of(c.PublicURL), proxies: proxies{trusted: c.TrustedProxies},
@@ -156,8 +158,8 @@ func (s *Server) newEcho() *echo.Echo {
 	return e
 }
 
-// ServeHTTP answers one request. HEAD is answered as GET is, without the body, which net/http leaves out (RFC 9110, section
-// 9.3.2); a stream has no end that it could be answered from.
+// ServeHTTP answers one request. HEAD is answered as GET is, without the body, which net/http leaves out (RFC 9110,
+// section 9.3.2); a stream has no end that it could be answered from.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead && !strings.HasSuffix(r.URL.Path, "/events") {
 		r = r.WithContext(context.WithValue(r.Context(), askedForHead{}, true)) // a shallow copy
@@ -192,9 +194,9 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown takes no more calls, and lets those under way end. Until they have, it goes on to answer: that it is not ready,
-// new calls with a 503 and Retry-After, and whoever reads about runs. When ctx ends first the runs end FAILED with code
-// "interrupted", and the callers are told so.
+// Shutdown takes no more calls, and lets those under way end. Until they have, it goes on to answer: that it is not
+// ready, new calls with a 503 and Retry-After, and whoever reads about runs. When ctx ends first the runs end
+// FAILED with code "interrupted", and the callers are told so.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.draining.Store(true)
 	defer s.refusedLog.stopWriting()

@@ -61,7 +61,10 @@ func (s *Server) session(ctx context.Context, clientID, id, cursor string, limit
 	list, next, err := s.Conversations.Turns(ctx, clientID, id, cursor, limit)
 	d = sessionDetail{SessionBrief: briefOf(session), Turns: make([]turnDocument, len(list)), NextCursor: orNull(next)}
 	for i, t := range list {
-		d.Turns[len(list)-1-i] = turnDocument{t.RunID, t.AgentID, orNull(t.NodeID), t.Prompt.Text, t.Answer, t.Tokens, timeOrNull(t.CreatedAt), timeOrNull(t.ExpiresAt)}
+		d.Turns[len(list)-1-i] = turnDocument{
+			t.RunID, t.AgentID, orNull(t.NodeID), t.Prompt.Text, t.Answer, t.Tokens,
+			timeOrNull(t.CreatedAt), timeOrNull(t.ExpiresAt),
+		}
 	}
 	if len(list) > 0 {
 		d.Agent = &list[0].AgentID
@@ -84,7 +87,8 @@ func (s *Server) getSession(c echo.Context) error {
 	limit := sessions.DefaultPage
 	if given := c.QueryParam("limit"); given != "" {
 		if limit, err = strconv.Atoi(given); err != nil || limit < 1 || limit > sessions.MaxPage {
-			return problem.New(problem.Invalid, problem.CodeInvalidParameter, "limit must be a number from 1 to %d.", sessions.MaxPage)
+			return problem.New(problem.Invalid, problem.CodeInvalidParameter,
+				"limit must be a number from 1 to %d.", sessions.MaxPage)
 		}
 	}
 	document, err := s.session(c.Request().Context(), client.ID, id, c.QueryParam("cursor"), limit)
@@ -106,8 +110,8 @@ func (s *Server) deleteSession(c echo.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
-// ownSession returns the client of a request, and the id of the session that the path names as it is kept. The client knows it by that,
-// or by the one that it has given.
+// ownSession returns the client of a request, and the id of the session that the path names as it is kept. The
+// client knows it by that, or by the one that it has given.
 func (s *Server) ownSession(c echo.Context) (*clients.Member, string, error) {
 	client, err := s.clientOf(c)
 	if err != nil {
@@ -145,9 +149,12 @@ type sessionsOutput struct{ Body page[SessionBrief] }
 type sessionOutput struct{ Body sessionDetail }
 
 func (s *Server) registerSessions(api huma.API) {
-	route(api, http.MethodGet, "/clients/{id}/sessions", "list-client-sessions", "List the conversations of a client, those that were used last in front", s.listClientSessions)
-	route(api, http.MethodGet, "/clients/{id}/sessions/{session}", "get-client-session", "Read a conversation of a client", s.getClientSession)
-	route(api, http.MethodDelete, "/clients/{id}/sessions/{session}", "delete-client-session", "Delete a conversation of a client", s.deleteClientSession, answers(http.StatusNoContent))
+	route(api, http.MethodGet, "/clients/{id}/sessions", "list-client-sessions",
+		"List the conversations of a client, those that were used last in front", s.listClientSessions)
+	route(api, http.MethodGet,
+		"/clients/{id}/sessions/{session}", "get-client-session", "Read a conversation of a client", s.getClientSession)
+	route(api, http.MethodDelete, "/clients/{id}/sessions/{session}", "delete-client-session",
+		"Delete a conversation of a client", s.deleteClientSession, answers(http.StatusNoContent))
 }
 
 func (s *Server) listClientSessions(ctx context.Context, in *sessionsInput) (*sessionsOutput, error) {

@@ -133,16 +133,29 @@ func (d describer) pages() {
 	page := func(description string) *huma.Response {
 		return &huma.Response{Description: description, Content: map[string]*huma.MediaType{"text/html": {}}}
 	}
-	responses := map[string]*huma.Response{"200": page("The page."), "404": page("The link is incomplete, or the page was revoked."), "410": page("The link has expired."),
-		"503": page("The page cannot be shown now.")}
-	signed := func(op *huma.Operation) {
-		op.Parameters = append(op.Parameters, query("expires", "Until when the link opens it: Unix seconds."), query("signature", "What makes the link good."))
+	responses := map[string]*huma.Response{
+		"200": page("The page."),
+		"404": page("The link is incomplete, or the page was revoked."),
+		"410": page("The link has expired."),
+		"503": page("The page cannot be shown now."),
 	}
-	approvals := map[string]*huma.Response{"200": page("The call, and what was decided on it."), "404": page("The link is incomplete, or for another call."), "410": page("It is too late."),
-		"503": page("The page cannot be shown now.")}
-	d.add(http.MethodGet, share.ApprovalPath+"{id}/{call}", "open-approval", tagHealth, "See a call of a tool that waits for a person, by a link that was signed for it", approvals, signed)
+	signed := func(op *huma.Operation) {
+		op.Parameters = append(op.Parameters, query("expires", "Until when the link opens it: Unix seconds."),
+			query("signature", "What makes the link good."))
+	}
+	approvals := map[string]*huma.Response{
+		"200": page("The call, and what was decided on it."),
+		"404": page("The link is incomplete, or for another call."),
+		"410": page("It is too late."),
+		"503": page("The page cannot be shown now."),
+	}
+	d.add(http.MethodGet, share.ApprovalPath+"{id}/{call}", "open-approval", tagHealth,
+		"See a call of a tool that waits for a person, by a link that was signed for it", approvals, signed)
 	decisions := maps.Clone(approvals)
-	decisions["400"], decisions["409"] = page("The form says neither allow=true nor allow=false."), page("It was decided before: the first decision.")
-	d.add(http.MethodPost, share.ApprovalPath+"{id}/{call}", "decide-approval", tagHealth, "Allow or deny the call, once", decisions, signed)
-	d.add(http.MethodGet, share.Path+"{run}", "open-page", tagHealth, "Open a run's page for recipients, by a link that was signed for it", responses, signed)
+	decisions["400"] = page("The form says neither allow=true nor allow=false.")
+	decisions["409"] = page("It was decided before: the first decision.")
+	d.add(http.MethodPost, share.ApprovalPath+"{id}/{call}", "decide-approval", tagHealth,
+		"Allow or deny the call, once", decisions, signed)
+	d.add(http.MethodGet, share.Path+"{run}", "open-page", tagHealth,
+		"Open a run's page for recipients, by a link that was signed for it", responses, signed)
 }

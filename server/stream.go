@@ -17,8 +17,8 @@ const (
 	defaultHeartbeat = 15 * time.Second
 	// followerWriteTimeout is how long a follower may take to read what is sent to it.
 	followerWriteTimeout = 30 * time.Second
-	// recheckAfter is how often, while there is something to send, the stream checks that its follower is still allowed to
-	// see it.
+	// recheckAfter is how often, while there is something to send, the stream checks that its follower is still
+	// allowed to see it.
 	recheckAfter = time.Second
 )
 
@@ -35,13 +35,19 @@ func (s *Server) stream(c echo.Context, runID, after string, ended bool, allowed
 }
 
 // streamFrom is stream from a follower, which it closes.
-func (s *Server) streamFrom(c echo.Context, follower *events.Follower, runID string, ended bool, allowed func() bool) error {
+func (s *Server) streamFrom(
+	c echo.Context, follower *events.Follower, runID string, ended bool, allowed func() bool,
+) error {
 	defer follower.Close()
 	ctx, cancel := context.WithCancel(c.Request().Context())
 	defer cancel()
 	defer context.AfterFunc(s.closing, cancel)()
 
-	out := &eventWriter{response: c.Response(), control: http.NewResponseController(c.Response().Writer), artifacts: s.Artifacts}
+	out := &eventWriter{
+		response:  c.Response(),
+		control:   http.NewResponseController(c.Response().Writer),
+		artifacts: s.Artifacts,
+	}
 	if err := out.begin(); err != nil {
 		return err
 	}
@@ -57,7 +63,8 @@ func (s *Server) streamFrom(c echo.Context, follower *events.Follower, runID str
 		case errors.Is(err, context.DeadlineExceeded):
 			err = out.send([]byte(": heartbeat\n\n"))
 		case err != nil && ctx.Err() == nil:
-			s.Log.Error("the events of a run could not be read; its follower comes back for them", "run_id", runID, "error", err)
+			s.Log.Error("the events of a run could not be read; its follower comes back for them",
+				"run_id", runID, "error", err)
 			return nil
 		case err == nil && len(list) == 0:
 			return nil // the run has ended, and all is told

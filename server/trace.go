@@ -10,8 +10,8 @@ import (
 	"beckon/internal/telemetry"
 )
 
-// trace continues the trace of a call's header, and begins a span for it. Only calls that may start or change something have one:
-// not what is read, nor the pages of administrators.
+// trace continues the trace of a call's header, and begins a span for it. Only calls that may start or change
+// something have one: not what is read, nor the pages of administrators.
 func (s *Server) trace(c echo.Context) *telemetry.Span {
 	r, route := c.Request(), c.Path()
 	if r.Method != http.MethodPost || !isAPI(route) && route != formRoute {

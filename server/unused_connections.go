@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// unusedConnections holds the connections on which no request has come yet. Browsers open some in advance. net/http waits
-// for them when it shuts down, so they are closed before.
+// unusedConnections holds the connections on which no request has come yet. Browsers open some in advance. net/http
+// waits for them when it shuts down, so they are closed before.
 type unusedConnections struct {
 	conns   sync.Map        // of net.Conn
 	closing context.Context // once it has ended, new connections are closed at once

@@ -14,8 +14,8 @@ type Key struct {
 	Number    int64
 }
 
-// Join adds a call to a session, which it begins where there is none, and returns its number. Calls that join later have higher
-// numbers; they wait here until the transaction has ended. The session lives for ttl from now on.
+// Join adds a call to a session, which it begins where there is none, and returns its number. Calls that join later
+// have higher numbers; they wait here until the transaction has ended. The session lives for ttl from now on.
 func Join(tx store.Tx, clientID, id string, now time.Time, ttl time.Duration) (Key, error) {
 	if old, found, err := findAny(tx, clientID, id); err != nil {
 		return Key{}, err
@@ -31,8 +31,8 @@ func Join(tx store.Tx, clientID, id string, now time.Time, ttl time.Duration) (K
 // Keep writes a turn of a call, which counts when End says so. A turn that is there already stays as it is.
 func (k Key) Keep(tx store.Tx, t Turn) error { return insertTurn(tx, k, t) }
 
-// End ends a call. Its turns count where its run has completed; else they are dropped. So they are where the session was deleted
-// meanwhile.
+// End ends a call. Its turns count where its run has completed; else they are dropped. So they are where the
+// session was deleted meanwhile.
 func (k Key) End(tx store.Tx, runID string, completed bool, now time.Time, ttl time.Duration) error {
 	if completed {
 		lives, err := touch(tx, k, now, now.Add(ttl))
@@ -52,8 +52,8 @@ type Bounds struct {
 	Tokens int
 }
 
-// Headers returns the last turns of an agent before the call, newest first, without their texts, and the summary of those before. Turns
-// that the summary has are not among them.
+// Headers returns the last turns of an agent before the call, newest first, without their texts, and the summary of
+// those before. Turns that the summary has are not among them.
 func (k Key) Headers(tx store.Tx, agentID string, now time.Time, most int) ([]Turn, Summary, error) {
 	summary, err := summaryOf(tx, k, agentID)
 	if err != nil {

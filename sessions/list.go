@@ -18,9 +18,11 @@ const (
 	maxPageBytes = 8 << 20
 )
 
-// List returns a page of the sessions of a client, those that were used last in front, and the cursor of the next; no cursor says that
-// there is none.
-func (s *Service) List(ctx context.Context, clientID, cursor string, limit int) (list []Session, next string, err error) {
+// List returns a page of the sessions of a client, those that were used last in front, and the cursor of the next;
+// no cursor says that there is none.
+func (s *Service) List(
+	ctx context.Context, clientID, cursor string, limit int,
+) (list []Session, next string, err error) {
 	below, err := readCursor(cursor)
 	if err != nil {
 		return nil, "", err
@@ -36,9 +38,11 @@ func (s *Service) List(ctx context.Context, clientID, cursor string, limit int) 
 	return list, next, nil
 }
 
-// Turns returns a page of the turns of a session, the last in front, and the cursor of the next. A page may have fewer than its limit
-// when its turns are long.
-func (s *Service) Turns(ctx context.Context, clientID, id, cursor string, limit int) (list []Turn, next string, err error) {
+// Turns returns a page of the turns of a session, the last in front, and the cursor of the next. A page may have
+// fewer than its limit when its turns are long.
+func (s *Service) Turns(
+	ctx context.Context, clientID, id, cursor string, limit int,
+) (list []Turn, next string, err error) {
 	below, err := readCursor(cursor)
 	if err != nil {
 		return nil, "", err
@@ -77,8 +81,10 @@ func readCursor(cursor string) (position, error) {
 	text, err := base64.RawURLEncoding.DecodeString(cursor)
 	number, rest, found := strings.Cut(string(text), " ")
 	n, numberErr := strconv.ParseInt(number, 10, 64)
-	if err != nil || !found || numberErr != nil || strings.ToValidUTF8(rest, "") != rest || strings.ContainsRune(rest, 0) {
-		return end, problem.New(problem.Invalid, problem.CodeInvalidCursor, "The cursor is not one that a page of this list gave. Begin without one.")
+	if err != nil || !found || numberErr != nil || strings.ToValidUTF8(rest, "") != rest ||
+		strings.ContainsRune(rest, 0) {
+		return end, problem.New(problem.Invalid, problem.CodeInvalidCursor,
+			"The cursor is not one that a page of this list gave. Begin without one.")
 	}
 	return position{n, rest}, nil
 }

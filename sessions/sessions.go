@@ -1,5 +1,5 @@
-// Package sessions keeps what clients and agents have said to each other: the turns of a session, and the summaries that stand for
-// older ones. A session belongs to one client; its agents each know their own turns.
+// Package sessions keeps what clients and agents have said to each other: the turns of a session, and the summaries
+// that stand for older ones. A session belongs to one client; its agents each know their own turns.
 package sessions
 
 import (
@@ -62,7 +62,9 @@ type Service struct{ Store *store.Store }
 
 // Register has the instance delete what has expired.
 func (s *Service) Register(w *work.Instance) {
-	w.Every(expireEvery, "delete the sessions that have expired", func(ctx context.Context) error { return s.Expire(ctx, time.Now()) })
+	w.Every(expireEvery, "delete the sessions that have expired", func(ctx context.Context) error {
+		return s.Expire(ctx, time.Now())
+	})
 }
 
 // Get returns a session with its summaries. A NotFound says that the client has none of that id.
@@ -79,8 +81,9 @@ func (s *Service) Get(ctx context.Context, clientID, id string) (Session, error)
 	return session, err
 }
 
-// Delete deletes a session with all that was said in it. The answers of calls that are under way are not kept in it any more. by is who
-// is named in the audit list, empty for the client itself. A NotFound says that the client has none of that id.
+// Delete deletes a session with all that was said in it. The answers of calls that are under way are not kept in it
+// any more. by is who is named in the audit list, empty for the client itself. A NotFound says that the client has
+// none of that id.
 func (s *Service) Delete(ctx context.Context, clientID, id, by string) error {
 	return s.Store.Write(ctx, func(tx store.Tx) error {
 		_, found, err := find(tx, clientID, id, time.Now())
@@ -94,7 +97,13 @@ func (s *Service) Delete(ctx context.Context, clientID, id, by string) error {
 			return err
 		}
 		what, _ := json.Marshal(map[string]string{"session": id}) // texts never fail
-		return catalog.Audit(tx, catalog.AuditEntry{Who: by, Action: "delete-session", Section: "clients", ResourceID: clientID, Before: what})
+		return catalog.Audit(tx, catalog.AuditEntry{
+			Who:        by,
+			Action:     "delete-session",
+			Section:    "clients",
+			ResourceID: clientID,
+			Before:     what,
+		})
 	})
 }
 
@@ -128,5 +137,6 @@ func expireSome(tx store.Tx, now time.Time) (more bool, err error) {
 }
 
 func errNone() error {
-	return problem.New(problem.NotFound, problem.CodeSessionNotFound, "The client has no such session. It may have expired.")
+	return problem.New(problem.NotFound, problem.CodeSessionNotFound,
+		"The client has no such session. It may have expired.")
 }

@@ -38,8 +38,8 @@ func (a Approval) Write(w http.ResponseWriter, status int) error {
 	return writeWith(w, status, "approval.html", a, approvalPolicy)
 }
 
-// ApprovalLink signs a link to the page of a call. It is bound to the run, the tool and the arguments, and good until the call
-// expires. It is empty where there is no key.
+// ApprovalLink signs a link to the page of a call. It is bound to the run, the tool and the arguments, and good
+// until the call expires. It is empty where there is no key.
 func (s *Service) ApprovalLink(runID string, call agents.ToolCall) string {
 	query, err := s.approvals.Query(approvalID(runID, call), call.ExpiresAt)
 	if err != nil {
@@ -57,15 +57,18 @@ func (s *Service) CheckApproval(runID string, call agents.ToolCall, query url.Va
 	case errors.Is(err, signature.ErrLinkExpired):
 		return ErrApprovalExpired
 	case err != nil:
-		return problem.New(problem.Unavailable, problem.CodeStorageUnavailable, "The page cannot be shown now. Try again later.").Because(err)
+		return problem.New(problem.Unavailable, problem.CodeStorageUnavailable,
+			"The page cannot be shown now. Try again later.").Because(err)
 	}
 	return nil
 }
 
 // Why a link leads to no call. What they say is for whoever has opened it.
 var (
-	ErrNoApproval      = problem.New(problem.NotFound, problem.CodeApprovalNotFound, "The link is incomplete, or the run is not there any more. Open it as it was sent.")
-	ErrApprovalExpired = problem.New(problem.Gone, problem.CodeApprovalExpired, "Nobody approved the call in time, so it is denied.")
+	ErrNoApproval = problem.New(problem.NotFound, problem.CodeApprovalNotFound,
+		"The link is incomplete, or the run is not there any more. Open it as it was sent.")
+	ErrApprovalExpired = problem.New(problem.Gone, problem.CodeApprovalExpired,
+		"Nobody approved the call in time, so it is denied.")
 )
 
 func approvalID(runID string, call agents.ToolCall) string {
@@ -75,7 +78,8 @@ func approvalID(runID string, call agents.ToolCall) string {
 // waitingMark is in every event run.waiting; within a text its quotes would be escaped.
 var waitingMark = []byte(`"type":"run.waiting"`)
 
-// FillApprovals returns the payload of an event run.waiting with links to the calls that it names. Any other is returned as it is.
+// FillApprovals returns the payload of an event run.waiting with links to the calls that it names. Any other is
+// returned as it is.
 func (s *Service) FillApprovals(payload []byte) []byte {
 	if !bytes.Contains(payload, waitingMark) {
 		return payload
@@ -112,7 +116,12 @@ func (s *Service) FillApprovals(payload []byte) []byte {
 		if err != nil {
 			return payload
 		}
-		a.URL = s.ApprovalLink(event.RunID, agents.ToolCall{ID: a.ID, Tool: a.Tool, Arguments: string(a.Arguments), ExpiresAt: until})
+		a.URL = s.ApprovalLink(event.RunID, agents.ToolCall{
+			ID:        a.ID,
+			Tool:      a.Tool,
+			Arguments: string(a.Arguments),
+			ExpiresAt: until,
+		})
 	}
 	var filled bytes.Buffer
 	encoder := json.NewEncoder(&filled)

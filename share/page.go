@@ -17,10 +17,13 @@ var files embed.FS
 
 var (
 	style = template.CSS(read("page.css"))
-	pages = template.Must(template.New("").Funcs(template.FuncMap{"style": func() template.CSS { return style }}).ParseFS(files, "page/*.html"))
+	pages = template.Must(template.New("").Funcs(template.FuncMap{
+		"style": func() template.CSS { return style },
+	}).ParseFS(files, "page/*.html"))
 
 	// contentPolicy lets a page show what is of this origin and styled by itself, and do nothing.
-	contentPolicy = "default-src 'none'; style-src 'sha256-" + hashOf(string(style)) + "'; img-src 'self'; media-src 'self'; " +
+	contentPolicy = "default-src 'none'; style-src 'sha256-" + hashOf(string(style)) +
+		"'; img-src 'self'; media-src 'self'; " +
 		"base-uri 'none'; frame-ancestors 'none'; form-action "
 	resultPolicy   = contentPolicy + "'none'"
 	approvalPolicy = contentPolicy + "'self'"

@@ -1,7 +1,7 @@
 // Package share makes the pages of runs for recipients: people who have been given a link, and nothing else of Beckon.
 //
-// A page has the answer and the files of its run, and no more: neither what was asked, nor why a run has failed. It runs no script,
-// loads nothing from elsewhere and sets no cookie.
+// A page has the answer and the files of its run, and no more: neither what was asked, nor why a run has failed. It
+// runs no script, loads nothing from elsewhere and sets no cookie.
 package share
 
 import (
@@ -61,8 +61,8 @@ func (s *Service) Link(runID string) string {
 	return s.PublicURL + Path + runID + "?" + query
 }
 
-// Check says whether a link may be opened now: ErrNoPage that it was not made here, ErrExpired that its time is over. The page of
-// a run that was revoked has links that pass.
+// Check says whether a link may be opened now: ErrNoPage that it was not made here, ErrExpired that its time is
+// over. The page of a run that was revoked has links that pass.
 func (s *Service) Check(runID string, query url.Values) error {
 	switch err := s.links.Check(runID, query, s.Now()); {
 	case errors.Is(err, signature.ErrNoLink):
@@ -70,13 +70,16 @@ func (s *Service) Check(runID string, query url.Values) error {
 	case errors.Is(err, signature.ErrLinkExpired):
 		return ErrExpired
 	case err != nil:
-		return problem.New(problem.Unavailable, problem.CodeStorageUnavailable, "The page cannot be shown now. Try again later.").Because(err)
+		return problem.New(problem.Unavailable, problem.CodeStorageUnavailable,
+			"The page cannot be shown now. Try again later.").Because(err)
 	}
 	return nil
 }
 
 // Why a link leads to no page. What they say is for the recipient.
 var (
-	ErrNoPage  = problem.New(problem.NotFound, "page_not_found", "The link is incomplete, or its sender has withdrawn the page. Ask for a new link.")
-	ErrExpired = problem.New(problem.Gone, "link_expired", "Links like this one open for a limited time, which is over. Ask whoever sent it for a new one.")
+	ErrNoPage = problem.New(problem.NotFound, "page_not_found",
+		"The link is incomplete, or its sender has withdrawn the page. Ask for a new link.")
+	ErrExpired = problem.New(problem.Gone, "link_expired",
+		"Links like this one open for a limited time, which is over. Ask whoever sent it for a new one.")
 )

@@ -25,8 +25,9 @@ type Getter interface {
 const (
 	getTimeout = 30 * time.Second
 	maxGot     = 1 << 20 // bytes of an answer
-	getSchema  = `{"type":"object","additionalProperties":false,"required":["url"],"properties":{"url":{"type":"string",` +
-		`"description":"An http or https URL. Redirects are followed where they lead to URLs that are allowed as well."}}}`
+	getSchema  = `{"type":"object","additionalProperties":false,"required":["url"],"properties":{` +
+		`"url":{"type":"string","description":"An http or https URL. ` +
+		`Redirects are followed where they lead to URLs that are allowed as well."}}}`
 )
 
 // newGet makes http.get, which is offered where allowed lists a URL.
@@ -93,11 +94,13 @@ func get(ctx context.Context, getter Getter, url string, allowed egress.Allowed)
 
 // isText reports whether people can read what has a media type; also where there is none, as many small servers do.
 func isText(media string) bool {
-	if media == "" || strings.HasPrefix(media, "text/") || strings.HasSuffix(media, "+json") || strings.HasSuffix(media, "+xml") {
+	if media == "" || strings.HasPrefix(media, "text/") || strings.HasSuffix(media, "+json") ||
+		strings.HasSuffix(media, "+xml") {
 		return true
 	}
 	switch media {
-	case "application/json", "application/xml", "application/yaml", "application/x-yaml", "application/javascript", "application/x-ndjson", "application/toml":
+	case "application/json", "application/xml", "application/yaml", "application/x-yaml", "application/javascript",
+		"application/x-ndjson", "application/toml":
 		return true
 	}
 	return false

@@ -15,12 +15,13 @@ import (
 )
 
 const (
-	noteSchema = `{"type":"object","additionalProperties":false,"required":["text"],"properties":{"text":{"type":"string","minLength":1,"maxLength":2000,` +
-		`"description":"One or a few sentences."}}}`
+	noteSchema = `{"type":"object","additionalProperties":false,"required":["text"],"properties":{` +
+		`"text":{"type":"string","minLength":1,"maxLength":2000,"description":"One or a few sentences."}}}`
 	writeSchema = `{"type":"object","additionalProperties":false,"required":["name","content"],"properties":{` +
 		`"name":{"type":"string","minLength":1,"maxLength":200,"description":"The name of the file, such as report.md."},` +
 		`"content":{"type":"string","description":"All of its text."},` +
-		`"mediaType":{"type":"string","maxLength":100,"description":"Such as text/markdown. Left out, it follows from the name and the content."}}}`
+		`"mediaType":{"type":"string","maxLength":100,` +
+		`"description":"Such as text/markdown. Left out, it follows from the name and the content."}}}`
 	readSchema = `{"type":"object","additionalProperties":false,"required":["artifact"],"properties":{` +
 		`"artifact":{"type":"string","description":"The id of the file (art_…), or its name."},` +
 		`"offset":{"type":"integer","minimum":0,"description":"The byte to begin with. Left out, it is the first."}}}`
@@ -65,7 +66,10 @@ func newArtifactWrite() *builtIn {
 		kept, err := use.Files.Save(ctx, wanted.Name, wanted.MediaType, strings.NewReader(wanted.Content))
 		switch {
 		case err == nil:
-			return Result{Text: fmt.Sprintf("Kept as the artifact %s (%s, %d bytes).", kept.ID, kept.Name, kept.Bytes), Artifacts: []agents.Artifact{kept}}, nil
+			return Result{
+				Text:      fmt.Sprintf("Kept as the artifact %s (%s, %d bytes).", kept.ID, kept.Name, kept.Bytes),
+				Artifacts: []agents.Artifact{kept},
+			}, nil
 		case ctx.Err() != nil:
 			return Result{}, ctx.Err()
 		}
@@ -101,7 +105,8 @@ func readArtifact(ctx context.Context, use Use) (Result, error) {
 		}
 	}
 	if i < 0 || use.Files == nil {
-		return Result{}, &ArgumentError{fmt.Sprintf("there is no file %q here; there are %s", problem.Shorten(wanted.Artifact), listOf(use.Artifacts))}
+		return Result{}, &ArgumentError{fmt.Sprintf("there is no file %q here; there are %s",
+			problem.Shorten(wanted.Artifact), listOf(use.Artifacts))}
 	}
 	file := use.Artifacts[i]
 	content, _, err := use.Files.Open(ctx, file.ID)
@@ -125,7 +130,8 @@ func readArtifact(ctx context.Context, use Use) (Result, error) {
 		return Result{IsError: true, Text: fmt.Sprintf("%s is %s, which is no text.", file.Name, file.MediaType)}, nil
 	}
 	if end < file.Bytes {
-		text = fmt.Appendf(text, "\n[these are the bytes %d to %d of %d; go on with offset %d]", wanted.Offset, end, file.Bytes, end)
+		text = fmt.Appendf(text,
+			"\n[these are the bytes %d to %d of %d; go on with offset %d]", wanted.Offset, end, file.Bytes, end)
 	}
 	return Result{Text: string(text)}, nil
 }

@@ -19,7 +19,8 @@ func (c *connection) call(ctx context.Context, use Use) (Result, error) {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
 	case <-within.Done():
-		return Result{}, c.late(ctx, use, "all of the %d calls that it may have at the same time are under way", maxParallel)
+		return Result{}, c.late(ctx, use,
+			"all of the %d calls that it may have at the same time are under way", maxParallel)
 	}
 	for attempt := 1; ; attempt++ {
 		result, o, err := c.callOnce(ctx, within, use)
@@ -40,7 +41,8 @@ func (c *connection) callOnce(ctx, within context.Context, use Use) (Result, *ou
 	case within.Err() != nil:
 		return Result{}, nil, c.late(ctx, use, "the server could not be reached until then")
 	default:
-		return Result{}, nil, problem.New(problem.Unavailable, CodeToolUnavailable, "The tool %s cannot be called: %s.", use.Tool, err)
+		return Result{}, nil, problem.New(problem.Unavailable, CodeToolUnavailable,
+			"The tool %s cannot be called: %s.", use.Tool, err)
 	}
 	o, sent, err := c.prepare(use)
 	if err != nil {
@@ -77,7 +79,9 @@ func (c *connection) prepare(use Use) (*offer, any, error) {
 }
 
 // send makes the call. It returns when ctx ends, also where what is written to a program is not read.
-func (c *connection) send(ctx context.Context, x *session, tool string, arguments any, use Use) (*mcp.CallToolResult, error) {
+func (c *connection) send(
+	ctx context.Context, x *session, tool string, arguments any, use Use,
+) (*mcp.CallToolResult, error) {
 	var progress func(string)
 	if use.Progress != nil {
 		progress = func(message string) { use.Progress(shorten(c.clean(message), maxNote)) }
@@ -104,7 +108,8 @@ func (c *connection) send(ctx context.Context, x *session, tool string, argument
 	}
 }
 
-// failed says what came of a call that has no result, and has the next one get a new session where the session may be why.
+// failed says what came of a call that has no result, and has the next one get a new session where the session may
+// be why.
 func (c *connection) failed(ctx, within context.Context, x *session, use Use, err error) (Result, *outcome, error) {
 	switch {
 	case ctx.Err() != nil:
@@ -121,10 +126,14 @@ func (c *connection) failed(ctx, within context.Context, x *session, use Use, er
 	o := outcomeOf(err, x.ID() != "")
 	o.why = shorten(c.clean(o.why), maxWhy)
 	if o.kind == failedByServer {
-		if wire, _ := errors.AsType[*jsonrpc.Error](err); wire.Code != jsonrpc.CodeInvalidParams && !c.server.IsProgram() {
+		wire, _ := errors.AsType[*jsonrpc.Error](err)
+		if wire.Code != jsonrpc.CodeInvalidParams && !c.server.IsProgram() {
 			c.retire(x, false) // servers that have lost a session say it in many ways
 		}
-		return Result{IsError: true, Text: fmt.Sprintf("The server %s could not do it: %s", c.server.ID, o.why)}, nil, nil
+		return Result{
+			IsError: true,
+			Text:    fmt.Sprintf("The server %s could not do it: %s", c.server.ID, o.why),
+		}, nil, nil
 	}
 	c.note("%s: %s", use.Tool, o.why)
 	if !c.server.IsProgram() || o.kind != failedAnswer {
@@ -135,11 +144,14 @@ func (c *connection) failed(ctx, within context.Context, x *session, use Use, er
 		return Result{Unknown: true}, &o, problem.New(problem.Upstream, CodeToolOutcome,
 			"The call of %s was sent, and what came of it is not known: %s.", use.Tool, o.why)
 	case failedBefore:
-		return Result{}, &o, problem.New(problem.Unavailable, CodeToolUnavailable, "The tool %s could not be called: %s.", use.Tool, o.why)
+		return Result{}, &o, problem.New(problem.Unavailable, CodeToolUnavailable,
+			"The tool %s could not be called: %s.", use.Tool, o.why)
 	case failedElsewhere, failedRefused:
-		return Result{}, &o, problem.New(problem.Upstream, CodeToolFailed, "The tool %s was not called, its server refuses it: %s.", use.Tool, o.why)
+		return Result{}, &o, problem.New(problem.Upstream, CodeToolFailed,
+			"The tool %s was not called, its server refuses it: %s.", use.Tool, o.why)
 	default:
-		return Result{}, &o, problem.New(problem.Upstream, CodeToolFailed, "The tool %s was called, and its answer cannot be used: %s.", use.Tool, o.why)
+		return Result{}, &o, problem.New(problem.Upstream, CodeToolFailed,
+			"The tool %s was called, and its answer cannot be used: %s.", use.Tool, o.why)
 	}
 }
 
@@ -148,5 +160,6 @@ func (c *connection) late(ctx context.Context, use Use, format string, args ...a
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return problem.New(problem.Expired, CodeToolTimeout, "The tool %s has not answered within %s: %s.", use.Tool, c.timeout(), fmt.Sprintf(format, args...))
+	return problem.New(problem.Expired, CodeToolTimeout,
+		"The tool %s has not answered within %s: %s.", use.Tool, c.timeout(), fmt.Sprintf(format, args...))
 }

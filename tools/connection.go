@@ -26,8 +26,8 @@ const (
 	linesInOneBurst = 50
 )
 
-// connection is how Beckon stands with one server: a session at most that takes calls, which is opened when it is first needed and
-// after each failure. mu guards all below it; the goroutines that wg counts end with base.
+// connection is how Beckon stands with one server: a session at most that takes calls, which is opened when it is
+// first needed and after each failure. mu guards all below it; the goroutines that wg counts end with base.
 type connection struct {
 	server  Server
 	route   http.RoundTripper
@@ -162,7 +162,8 @@ func (c *connection) closeIdle(x *session) {
 	}
 }
 
-// retire has a session take no more calls. Those under way go on; hasFailed has the next session wait where this one was young.
+// retire has a session take no more calls. Those under way go on; hasFailed has the next session wait where this
+// one was young.
 func (c *connection) retire(x *session, hasFailed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -235,7 +236,8 @@ func (c *connection) describe(err error, ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("the tool server %s %s: it has not answered within %s", c.server.ID, what, c.timeout())
 	}
-	return fmt.Errorf("the tool server %s %s: %s", c.server.ID, what, shorten(c.clean(outcomeOf(err, false).why), maxWhy))
+	return fmt.Errorf("the tool server %s %s: %s", c.server.ID, what,
+		shorten(c.clean(outcomeOf(err, false).why), maxWhy))
 }
 
 func identityOf(x *session, clean func(string) string) string {
@@ -262,8 +264,8 @@ func (c *connection) watch(x *session) {
 	c.retire(x, true)
 }
 
-// suspect finds out whether a server that has not answered a call in time still answers at all. If not, the next call gets a new
-// session, and a program that hangs is ended when its last call is.
+// suspect finds out whether a server that has not answered a call in time still answers at all. If not, the next
+// call gets a new session, and a program that hangs is ended when its last call is.
 func (c *connection) suspect(x *session) {
 	c.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(c.base, alivePatience)

@@ -10,8 +10,8 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 )
 
-// eventFilter lets the events of a stream through, and takes out those that are no message. Where the stream should have the answer
-// to a call, and ends or goes wrong without it, it ends with an error in its place.
+// eventFilter lets the events of a stream through, and takes out those that are no message. Where the stream should
+// have the answer to a call, and ends or goes wrong without it, it ends with an error in its place.
 type eventFilter struct {
 	body io.ReadCloser
 	in   *bufio.Reader

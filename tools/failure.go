@@ -54,7 +54,8 @@ type unreadable struct{ why string }
 // Error implements error.
 func (e *unreadable) Error() string { return e.why }
 
-// Codes of JSON-RPC for errors that stand in place of what a server has sent, so that only the call fails that it is about.
+// Codes of JSON-RPC for errors that stand in place of what a server has sent, so that only the call fails that it
+// is about.
 const (
 	codeUnreadable = -32871
 	codeLost       = -32872
@@ -85,7 +86,8 @@ const (
 	failedUnknown                      // nobody knows what the server has done
 )
 
-// outcomeOf says what the error of a session's call means. hasSession says that the request was part of a session of HTTP.
+// outcomeOf says what the error of a session's call means. hasSession says that the request was part of a session
+// of HTTP.
 func outcomeOf(err error, hasSession bool) outcome {
 	if answer, ok := errors.AsType[*refused](err); ok {
 		switch status := answer.status; {
@@ -128,7 +130,8 @@ func outcomeOf(err error, hasSession bool) outcome {
 
 // isDecoding reports whether an answer has come, and is not of the form that it should have.
 func isDecoding(err error) bool {
-	return errors.As(err, new(*json.SyntaxError)) || errors.As(err, new(*json.UnmarshalTypeError)) || errors.As(err, new(base64.CorruptInputError)) ||
+	return errors.As(err, new(*json.SyntaxError)) || errors.As(err, new(*json.UnmarshalTypeError)) ||
+		errors.As(err, new(base64.CorruptInputError)) ||
 		strings.Contains(err.Error(), "content")
 }
 

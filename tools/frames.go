@@ -14,8 +14,8 @@ import (
 // keptOfLong is what is kept of the beginning and of the end of a line that is too long.
 const keptOfLong = 256
 
-// readLine reads a line, with its end. Of one with more than limit bytes, isLong, it is the beginning and the end. The error is that
-// of the reader; what came before it is thrown away.
+// readLine reads a line, with its end. Of one with more than limit bytes, isLong, it is the beginning and the end.
+// The error is that of the reader; what came before it is thrown away.
 func readLine(in *bufio.Reader, limit int) (line []byte, isLong bool, err error) {
 	var tail []byte
 	for {
@@ -39,8 +39,8 @@ func readLine(in *bufio.Reader, limit int) (line []byte, isLong bool, err error)
 
 func lastBytes(b []byte) []byte { return bytes.Clone(b[max(0, len(b)-keptOfLong):]) }
 
-// frames reads the messages that a program writes, one a line, and leaves out what is none. A message that is too long becomes an
-// error in its place where it can be said which call it answers.
+// frames reads the messages that a program writes, one a line, and leaves out what is none. A message that is too
+// long becomes an error in its place where it can be said which call it answers.
 type frames struct {
 	in   *bufio.Reader
 	end  func() error // waits for what has ended the program, and says it
@@ -105,8 +105,8 @@ func idOf(message []byte) json.RawMessage {
 var idAtTheBeginning = regexp.MustCompile(`^\s*\{\s*("jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d+)\s*,`)
 var idAtTheEnd = regexp.MustCompile(`,\s*"id"\s*:\s*(\d+)\s*\}\s*$`)
 
-// idWithin is the id of a message of which only the beginning and the end are known. Its calls have numbers, since it is a client
-// that gives them.
+// idWithin is the id of a message of which only the beginning and the end are known. Its calls have numbers, since
+// it is a client that gives them.
 func idWithin(message []byte) json.RawMessage {
 	if m := idAtTheBeginning.FindSubmatch(message); m != nil {
 		return m[2]

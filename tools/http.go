@@ -19,22 +19,25 @@ import (
 	"beckon/internal/telemetry"
 )
 
-// listenPatience is how long a server may take to say whether it has a stream of its own messages. The client waits for that
-// before its first call.
+// listenPatience is how long a server may take to say whether it has a stream of its own messages. The client waits
+// for that before its first call.
 const listenPatience = 5 * time.Second
 
-// httpRoute is the way to a server over HTTP. It bounds what is read, and turns what is no answer into an error of the call that
-// it should have answered: the SDK would end the session, and all of its calls.
+// httpRoute is the way to a server over HTTP. It bounds what is read, and turns what is no answer into an error of
+// the call that it should have answered: the SDK would end the session, and all of its calls.
 type httpRoute struct {
 	base    http.RoundTripper
 	headers map[string]secret.String
 	note    func(format string, args ...any)
 }
 
-// client returns what the SDK makes its requests with. A redirect is an answer like others: headers go to the URL that was given
-// and to no other one.
+// client returns what the SDK makes its requests with. A redirect is an answer like others: headers go to the URL
+// that was given and to no other one.
 func (t *httpRoute) client() *http.Client {
-	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{
+		Transport:     t,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -154,8 +157,8 @@ func checkAnswer(text []byte, id json.RawMessage) error {
 	return nil
 }
 
-// listen asks for the stream of a server's own messages. One that has none, or does not say, has answered as well: such servers are
-// common, and their calls go on.
+// listen asks for the stream of a server's own messages. One that has none, or does not say, has answered as well:
+// such servers are common, and their calls go on.
 func (t *httpRoute) listen(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(req.Context())
 	late := time.AfterFunc(listenPatience, cancel)
@@ -177,8 +180,14 @@ func (t *httpRoute) listen(req *http.Request) (*http.Response, error) {
 	}
 	cancel()
 	return &http.Response{
-		Status: "405 Method Not Allowed", StatusCode: http.StatusMethodNotAllowed, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{}, Body: http.NoBody, Request: req,
+		Status:     "405 Method Not Allowed",
+		StatusCode: http.StatusMethodNotAllowed,
+		Proto:      "HTTP/1.1",
+		ProtoMajor: 1,
+		ProtoMinor: 1,
+		Header:     http.Header{},
+		Body:       http.NoBody,
+		Request:    req,
 	}, nil
 }
 

@@ -47,9 +47,12 @@ func newListing(server string, tools []*mcp.Tool, clean func(string) string) *li
 		other, clashes := atProvider[names.AtProvider(name)]
 		switch {
 		case !providerCharacters.MatchString(t.Name):
-			l.leaveOut("%q is left out: models can call tools only whose names have nothing but letters, digits, - _ and dots", shown)
+			l.leaveOut("%q is left out: models can call tools only whose names have nothing but "+
+				"letters, digits, - _ and dots", shown)
 		case len(names.AtProvider(name)) > names.MaxAtProvider:
-			l.leaveOut("%s is left out: models know it as %s, which has more than %d characters. A shorter id of the server helps", shown, shorten(names.AtProvider(name), maxTitle), names.MaxAtProvider)
+			l.leaveOut("%s is left out: models know it as %s, which has more than %d characters. "+
+				"A shorter id of the server helps", shown,
+				shorten(names.AtProvider(name), maxTitle), names.MaxAtProvider)
 		case clashes && other == name:
 			l.leaveOut("%s is there twice: the first one is offered", shown)
 		case clashes:

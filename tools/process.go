@@ -24,7 +24,8 @@ const (
 	maxStderrLine = 2 << 10
 )
 
-// process is a program that speaks MCP on its standard input and output. It has a process group of its own, which ends with it.
+// process is a program that speaks MCP on its standard input and output. It has a process group of its own, which
+// ends with it.
 type process struct {
 	cmd    *exec.Cmd
 	stdin  *os.File
@@ -55,8 +56,17 @@ func startProcess(s Server, tell func(line string)) (*process, error) {
 	ourOut, theirOut := pipe()
 	ourErr, theirErr := pipe()
 	p := &process{
-		cmd:   &exec.Cmd{Path: program, Args: s.Command, Env: environment, Stdin: theirIn, Stdout: theirOut, Stderr: theirErr},
-		stdin: ourIn, stdout: ourOut, ended: make(chan struct{}),
+		cmd: &exec.Cmd{
+			Path:   program,
+			Args:   s.Command,
+			Env:    environment,
+			Stdin:  theirIn,
+			Stdout: theirOut,
+			Stderr: theirErr,
+		},
+		stdin:  ourIn,
+		stdout: ourOut,
+		ended:  make(chan struct{}),
 	}
 	if err == nil {
 		err = p.start(s, ourErr, tell)

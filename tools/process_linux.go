@@ -20,8 +20,8 @@ func keepThread() (release func()) {
 	return runtime.UnlockOSThread
 }
 
-// limit bounds the memory and the processor time of each of a program's processes. It leaves no core dumps, which would have its
-// secrets.
+// limit bounds the memory and the processor time of each of a program's processes. It leaves no core dumps, which
+// would have its secrets.
 func limit(cmd *exec.Cmd, memory int64, processor time.Duration) {
 	set := func(resource int, most uint64) {
 		// A limit of our own that is lower stays: the error says so, and nothing is to be done about it.

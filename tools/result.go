@@ -84,7 +84,8 @@ func (r *resultMaker) addFile(what, name, media string, data []byte) {
 		r.parts = append(r.parts, fmt.Sprintf("[%s of %d bytes, which could not be kept]", what, len(data)))
 		return
 	}
-	r.parts = append(r.parts, fmt.Sprintf("[%s %s, %s, %d bytes, kept as the artifact %s]", what, kept.Name, kept.MediaType, kept.Bytes, kept.ID))
+	r.parts = append(r.parts, fmt.Sprintf("[%s %s, %s, %d bytes, kept as the artifact %s]", what, kept.Name,
+		kept.MediaType, kept.Bytes, kept.ID))
 }
 
 var errNoFiles = fmt.Errorf("nobody keeps files")

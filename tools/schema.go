@@ -26,9 +26,9 @@ type arguments struct {
 	schema *agents.Schema
 }
 
-// newArguments reads the schema of a tool's arguments. The schema that checks has what is referred to in place of each reference:
-// so it has no circles, and as many parts as are counted, and a check takes as long as it should. note says where it is looser than
-// what the server has sent.
+// newArguments reads the schema of a tool's arguments. The schema that checks has what is referred to in place of
+// each reference: so it has no circles, and as many parts as are counted, and a check takes as long as it should.
+// note says where it is looser than what the server has sent.
 func newArguments(sent any) (_ *arguments, note string, err error) {
 	schema, ok := sent.(map[string]any)
 	if !ok {

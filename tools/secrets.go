@@ -59,8 +59,8 @@ func (s Server) fillText(text string) (string, error) {
 	return filled, nil
 }
 
-// cleaner returns what blacks a server's secrets out of what it says: those of secrets and headers, and the variables of env that are
-// likely to hold one.
+// cleaner returns what blacks a server's secrets out of what it says: those of secrets and headers, and the
+// variables of env that are likely to hold one.
 func (s Server) cleaner() func(string) string {
 	hidden := secret.Redactor{}
 	hide := func(value string) {

@@ -24,19 +24,25 @@ const (
 	minMemory      = 64 << 20
 )
 
-// Server is an MCP server, which offers tools: a program that speaks MCP on its standard input and output (Command), or the URL of
-// one that speaks it over streamable HTTP.
+// Server is an MCP server, which offers tools: a program that speaks MCP on its standard input and output
+// (Command), or the URL of one that speaks it over streamable HTTP.
 type Server struct {
-	ID       string                   `json:"id" yaml:"id"`
-	Name     string                   `json:"name,omitempty" yaml:"name,omitempty"`
-	Command  []string                 `json:"command,omitempty" yaml:"command,omitempty"`     // the program and its arguments; no shell reads them
-	Env      map[string]secret.String `json:"env,omitempty" yaml:"env,omitempty"`             // all of the program's environment, besides a PATH
-	Memory   units.Bytes              `json:"maxMemory,omitempty" yaml:"maxMemory,omitempty"` // what each process of the program may hold; 4GiB
-	URL      string                   `json:"url,omitempty" yaml:"url,omitempty"`
-	Headers  map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"` // sent with every request
-	Secrets  map[string]secret.String `json:"secrets,omitempty" yaml:"secrets,omitempty"` // filled in for {{secret:NAME}} in the arguments of calls
-	Timeout  units.Duration           `json:"timeout,omitempty" yaml:"timeout,omitempty"` // for one call, and for connecting; 60s
-	Disabled bool                     `json:"disabled,omitempty" yaml:"disabled,omitempty"`
+	ID   string `json:"id" yaml:"id"`
+	Name string `json:"name,omitempty" yaml:"name,omitempty"`
+	// the program and its arguments; no shell reads them
+	Command []string `json:"command,omitempty" yaml:"command,omitempty"`
+	// all of the program's environment, besides a PATH
+	Env map[string]secret.String `json:"env,omitempty" yaml:"env,omitempty"`
+	// what each process of the program may hold; 4GiB
+	Memory units.Bytes `json:"maxMemory,omitempty" yaml:"maxMemory,omitempty"`
+	URL    string      `json:"url,omitempty" yaml:"url,omitempty"`
+	// sent with every request
+	Headers map[string]secret.String `json:"headers,omitempty" yaml:"headers,omitempty"`
+	// filled in for {{secret:NAME}} in the arguments of calls
+	Secrets map[string]secret.String `json:"secrets,omitempty" yaml:"secrets,omitempty"`
+	// for one call, and for connecting; 60s
+	Timeout  units.Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`
+	Disabled bool           `json:"disabled,omitempty" yaml:"disabled,omitempty"`
 }
 
 var (
@@ -70,10 +76,14 @@ func (s Server) Check() (found problem.Fields) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Secrets)) {
 		if !secretName.MatchString(name) {
-			found.Add("secrets", "%q cannot be the name of a secret: use letters, digits, - and _", problem.Shorten(name))
+			found.Add("secrets",
+				"%q cannot be the name of a secret: use letters, digits, - and _", problem.Shorten(name))
 		}
-		if value := s.Secrets[name]; value != secret.Mask && !value.IsReference() && value != secret.Lost && len(value) < minSecret {
-			found.Add("secrets."+name, "must have %d bytes or more, so that it can be blacked out of what comes back", minSecret)
+		value := s.Secrets[name]
+		isKnown := value != secret.Mask && value != secret.Lost && !value.IsReference()
+		if isKnown && len(value) < minSecret {
+			found.Add("secrets."+name,
+				"must have %d bytes or more, so that it can be blacked out of what comes back", minSecret)
 		}
 	}
 	if t := time.Duration(s.Timeout); t < 0 || t > maxTimeout {
@@ -98,7 +108,8 @@ func (s Server) checkProgram(found *problem.Fields) {
 		if !variableName.MatchString(name) {
 			found.Add("env", "%q cannot be the name of a variable", problem.Shorten(name))
 		}
-		if strings.ContainsRune(s.Env[name].Reveal(), 0) && s.Env[name] != secret.Lost && s.Env[name] != secret.Removed {
+		if strings.ContainsRune(s.Env[name].Reveal(), 0) && s.Env[name] != secret.Lost &&
+			s.Env[name] != secret.Removed {
 			found.Add("env."+name, "must not hold a zero byte")
 		}
 	}
@@ -140,4 +151,6 @@ func (s Server) checkURL(found *problem.Fields) {
 }
 
 // ownHeaders are those that the protocol sets.
-var ownHeaders = []string{"Accept", "Content-Length", "Content-Type", "Host", "Last-Event-Id", "Mcp-Protocol-Version", "Mcp-Session-Id"}
+var ownHeaders = []string{
+	"Accept", "Content-Length", "Content-Type", "Host", "Last-Event-Id", "Mcp-Protocol-Version", "Mcp-Session-Id",
+}

@@ -74,12 +74,16 @@ func openSession(ctx context.Context, s Server, route http.RoundTripper, version
 	}
 }
 
-// transportTo returns the transport to a server, and what ends it where no session comes of it: its error says how a program has
-// ended by itself.
+// transportTo returns the transport to a server, and what ends it where no session comes of it: its error says how
+// a program has ended by itself.
 func transportTo(s Server, route http.RoundTripper, h hooks) (_ mcp.Transport, end func() error, err error) {
 	if !s.IsProgram() {
 		r := &httpRoute{base: route, headers: s.Headers, note: h.note}
-		return &mcp.StreamableClientTransport{Endpoint: s.URL, HTTPClient: r.client(), MaxEventSize: 2 * maxMessage}, func() error { return nil }, nil
+		return &mcp.StreamableClientTransport{
+			Endpoint:     s.URL,
+			HTTPClient:   r.client(),
+			MaxEventSize: 2 * maxMessage,
+		}, func() error { return nil }, nil
 	}
 	p, err := startProcess(s, h.stderr)
 	if err != nil {
@@ -89,8 +93,8 @@ func transportTo(s Server, route http.RoundTripper, h hooks) (_ mcp.Transport, e
 	return &mcp.IOTransport{Reader: in, Writer: p, MaxLineLength: 2 * maxMessage}, p.stop, nil
 }
 
-// discoveryPatience is how long a server may take to answer a question that older versions of the protocol do not have. Some do not
-// answer it at all; they are asked in the older way then.
+// discoveryPatience is how long a server may take to answer a question that older versions of the protocol do not
+// have. Some do not answer it at all; they are asked in the older way then.
 const discoveryPatience = 10 * time.Second
 
 func boundDiscovery(next mcp.MethodHandler) mcp.MethodHandler {
@@ -111,7 +115,8 @@ var asked = map[string]string{
 	"roots/list":             "a list of folders",
 }
 
-// refuseRequests refuses what Beckon does for no server, and notes it: a server that needs it fails in ways that do not say so.
+// refuseRequests refuses what Beckon does for no server, and notes it: a server that needs it fails in ways that do
+// not say so.
 func refuseRequests(note func(string, ...any)) mcp.Middleware {
 	return func(next mcp.MethodHandler) mcp.MethodHandler {
 		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
@@ -141,7 +146,9 @@ func (x *session) tell(_ context.Context, req *mcp.ProgressNotificationClientReq
 }
 
 // call calls a tool. It returns when ctx ends, after which the server is told so.
-func (x *session) call(ctx context.Context, tool string, arguments any, progress func(string)) (*mcp.CallToolResult, error) {
+func (x *session) call(
+	ctx context.Context, tool string, arguments any, progress func(string),
+) (*mcp.CallToolResult, error) {
 	params := &mcp.CallToolParams{Name: tool, Arguments: arguments}
 	if progress != nil {
 		token := strconv.FormatInt(x.tokens.Add(1), 10)
@@ -159,7 +166,10 @@ func (x *session) call(ctx context.Context, tool string, arguments any, progress
 	return result, nil
 }
 
-var errNeedsInput = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "it asks for more input before it answers, which Beckon gives no server"}
+var errNeedsInput = &jsonrpc.Error{
+	Code:    jsonrpc.CodeInvalidRequest,
+	Message: "it asks for more input before it answers, which Beckon gives no server",
+}
 
 // list reads the tools of a server, page by page.
 func (x *session) list(ctx context.Context) (tools []*mcp.Tool, note string, err error) {

@@ -42,7 +42,8 @@ func (b *Toolbox) Status(id string) Status {
 	return c.status()
 }
 
-// Connect connects to a server where there is no session with it, also before the next attempt is due, and says how it is then.
+// Connect connects to a server where there is no session with it, also before the next attempt is due, and says how
+// it is then.
 func (b *Toolbox) Connect(ctx context.Context, id string) Status {
 	c := b.connection(id)
 	if c == nil {
@@ -94,7 +95,8 @@ func NameIn(server, given string) string {
 	return server + "." + given
 }
 
-// Try calls a tool as people try one: what is wrong with the arguments is a *problem.Error as well, and no files are kept.
+// Try calls a tool as people try one: what is wrong with the arguments is a *problem.Error as well, and no files
+// are kept.
 func (b *Toolbox) Try(ctx context.Context, tool string, arguments json.RawMessage) (Result, error) {
 	if b == nil {
 		return Result{}, unknownTool(tool)

@@ -24,8 +24,8 @@ type Options struct {
 	Allowed func() egress.Allowed // the URLs that http.get may get
 }
 
-// Toolbox is the Box of a gateway: it has the tools that are built in, and those of the servers that Use was given last. Close it
-// when it is not needed any more.
+// Toolbox is the Box of a gateway: it has the tools that are built in, and those of the servers that Use was given
+// last. Close it when it is not needed any more.
 type Toolbox struct {
 	builtIn map[string]*builtIn
 	options Options
@@ -50,14 +50,16 @@ func New(o Options) *Toolbox {
 	if o.Allowed == nil {
 		o.Allowed = func() egress.Allowed { return nil }
 	}
-	for _, tool := range []*builtIn{newClock(time.Now), newGet(o.HTTP, o.Allowed), newNote(), newArtifactWrite(), newArtifactRead()} {
+	for _, tool := range []*builtIn{
+		newClock(time.Now), newGet(o.HTTP, o.Allowed), newNote(), newArtifactWrite(), newArtifactRead(),
+	} {
 		b.builtIn[tool.Name] = tool
 	}
 	return b
 }
 
-// Use has calls that begin now go to these servers. Calls under way end where they are; connections to servers that have not changed
-// stay. It connects to none: that is done when an agent first needs one.
+// Use has calls that begin now go to these servers. Calls under way end where they are; connections to servers that
+// have not changed stay. It connects to none: that is done when an agent first needs one.
 func (b *Toolbox) Use(servers []Server) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -177,12 +179,15 @@ func (b *Toolbox) Call(ctx context.Context, use Use) (Result, error) {
 	case c == nil:
 		return Result{}, unknownTool(use.Tool)
 	case c.server.Disabled:
-		return Result{}, problem.New(problem.Unavailable, CodeToolUnavailable, "The tool %s cannot be called: its server is disabled.", use.Tool)
+		return Result{}, problem.New(problem.Unavailable, CodeToolUnavailable,
+			"The tool %s cannot be called: its server is disabled.", use.Tool)
 	}
 	return c.call(ctx, use)
 }
 
 // unknownTool is the problem of a name that nobody offers, or no longer.
 func unknownTool(name string) error {
-	return problem.New(problem.NotFound, CodeToolNotFound, "There is no tool %q: its server has taken it out of its list, or is not there any more.", problem.Shorten(name))
+	return problem.New(problem.NotFound, CodeToolNotFound,
+		"There is no tool %q: its server has taken it out of its list, or is not there any more.",
+		problem.Shorten(name))
 }

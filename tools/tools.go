@@ -1,9 +1,10 @@
-// Package tools offers what agents may use beside writing their answers: the tools of MCP servers, and a few that Beckon has built in.
+// Package tools offers what agents may use beside writing their answers: the tools of MCP servers, and a few that
+// Beckon has built in.
 //
-//   - A tool is named by its server and its own name: "docs.search". The built-in ones have their group in place of a server:
-//     "http.get". No server may have the id of such a group.
-//   - A tool is offered and called only where the lists of both the agent and the client name it; an empty list names none.
-//     Box.Tools is what looks at the lists. Box.Call does not: who calls has asked Tools before.
+//   - A tool is named by its server and its own name: "docs.search". The built-in ones have their group in place of
+//     a server: "http.get". No server may have the id of such a group.
+//   - A tool is offered and called only where the lists of both the agent and the client name it; an empty list
+//     names none. Box.Tools is what looks at the lists. Box.Call does not: who calls has asked Tools before.
 package tools
 
 import (
@@ -29,11 +30,12 @@ type Tool struct {
 	Title       string // for people; "" where it has none
 	Description string
 	Schema      json.RawMessage // JSON Schema of its arguments, an object
-	ReadOnly    bool            // it may be called again after a crash: it changes nothing, says its server (readOnlyHint)
+	// it may be called again after a crash: it changes nothing, says its server (readOnlyHint)
+	ReadOnly bool
 }
 
-// ProviderName is what the tool is called at providers of models, whose names have no dots: "docs__search". No two tools of one Box
-// have the same.
+// ProviderName is what the tool is called at providers of models, whose names have no dots: "docs__search". No two
+// tools of one Box have the same.
 func (t Tool) ProviderName() string { return names.AtProvider(t.Name) }
 
 // Use is one call of a tool.
@@ -59,12 +61,12 @@ type Result struct {
 
 // Box offers tools. It is safe for concurrent use.
 type Box interface {
-	// Tools returns those whose names match one of the patterns of both lists ("docs.*", "deploy.status"), sorted by name; none
-	// for an empty list. It connects to the servers that the patterns name where that has not been done. The tools of one that
-	// cannot be reached are those of its last list.
+	// Tools returns those whose names match one of the patterns of both lists ("docs.*", "deploy.status"), sorted
+	// by name; none for an empty list. It connects to the servers that the patterns name where that has not been
+	// done. The tools of one that cannot be reached are those of its last list.
 	Tools(ctx context.Context, agent, client []string) []Tool
-	// Call calls one. The error is an *ArgumentError where its schema refuses the arguments, which the model may mend, and else a
-	// *problem.Error: for what Beckon refuses or could not do. It is ctx's where that has ended.
+	// Call calls one. The error is an *ArgumentError where its schema refuses the arguments, which the model may
+	// mend, and else a *problem.Error: for what Beckon refuses or could not do. It is ctx's where that has ended.
 	Call(ctx context.Context, use Use) (Result, error)
 }
 

@@ -47,11 +47,18 @@ func (f *Files) Save(_ context.Context, name, _ string, content io.Reader) (agen
 		return agents.Artifact{}, err
 	}
 	if f.MaxBytes > 0 && size > f.MaxBytes {
-		return agents.Artifact{}, problem.New(problem.TooLarge, problem.CodeArtifactTooLarge, "The file is larger than %d bytes.", f.MaxBytes)
+		return agents.Artifact{}, problem.New(problem.TooLarge, problem.CodeArtifactTooLarge,
+			"The file is larger than %d bytes.", f.MaxBytes)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	a := agents.Artifact{ID: fmt.Sprintf("art_%d", len(f.list)+1), Name: name, MediaType: http.DetectContentType(begin[:n]), Bytes: size, SHA256: hex.EncodeToString(hash.Sum(nil))}
+	a := agents.Artifact{
+		ID:        fmt.Sprintf("art_%d", len(f.list)+1),
+		Name:      name,
+		MediaType: http.DetectContentType(begin[:n]),
+		Bytes:     size,
+		SHA256:    hex.EncodeToString(hash.Sum(nil)),
+	}
 	if f.data == nil {
 		f.data = map[string][]byte{}
 	}

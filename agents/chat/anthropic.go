@@ -11,19 +11,27 @@ import (
 
 const (
 	anthropicVersion = "2023-06-01"
-	// defaultTokens is the limit of an answer where the agent has none: the API wants one. A model that writes fewer says
-	// how many, which is learnt.
+	// defaultTokens is the limit of an answer where the agent has none: the API wants one. A model that writes
+	// fewer says how many, which is learnt.
 	defaultTokens      = 8192
 	memberOutputConfig = "output_config"
 	cacheControl       = `"` + memberCacheControl + `":{"type":"ephemeral"}`
 )
 
-// messages is Anthropic's Messages API: https://docs.claude.com/en/api/messages. Its requests are written here because its
-// SDK would add 26 packages and 3.3 MB to the binary for a dozen members that go out as they stand.
+// messages is Anthropic's Messages API: https://docs.claude.com/en/api/messages. Its requests are written here
+// because its SDK would add 26 packages and 3.3 MB to the binary for a dozen members that go out as they stand.
 var messages = &wire{
-	format: completion.Messages, answer: "a message of Anthropic's API", check: " and type",
-	url: "https://api.anthropic.com/v1", path: "/messages", list: "limit=1000",
-	tokens: memberMaxTokens, needsTokens: true, schema: memberOutputConfig, optional: []string{memberCacheControl}, text: "text",
+	format:      completion.Messages,
+	answer:      "a message of Anthropic's API",
+	check:       " and type",
+	url:         "https://api.anthropic.com/v1",
+	path:        "/messages",
+	list:        "limit=1000",
+	tokens:      memberMaxTokens,
+	needsTokens: true,
+	schema:      memberOutputConfig,
+	optional:    []string{memberCacheControl},
+	text:        "text",
 	authorize: func(h http.Header, key string) {
 		h["Anthropic-Version"] = []string{anthropicVersion}
 		if key != "" {
@@ -58,8 +66,8 @@ var messages = &wire{
 	},
 }
 
-// writeMessages writes a conversation, with its system prompt apart. The cache keeps that, unless every call has another one;
-// its line, which every run has another of, stands behind what is kept.
+// writeMessages writes a conversation, with its system prompt apart. The cache keeps that, unless every call has
+// another one; its line, which every run has another of, stands behind what is kept.
 func writeMessages(d *draft, said *conversation, order string) {
 	if system := said.constant(order); system+said.line != "" && d.begin("system") {
 		d.body = append(d.body, '[')

@@ -14,8 +14,8 @@ import (
 	"beckon/agents/chat/completion"
 )
 
-// A response that the provider works on by itself is asked for again after an eighth of the time that it has taken so far,
-// within these bounds.
+// A response that the provider works on by itself is asked for again after an eighth of the time that it has taken
+// so far, within these bounds.
 const (
 	pollAfter  = 250 * time.Millisecond
 	pollAtMost = 5 * time.Second
@@ -110,7 +110,9 @@ func (s *sender) attemptInBackground(ctx context.Context, q *question) (*complet
 }
 
 // await asks for a response until it has ended, for the first time after a pause.
-func (s *sender) await(ctx context.Context, q *question, id string, pause time.Duration) (*completion.Completion, *failure) {
+func (s *sender) await(
+	ctx context.Context, q *question, id string, pause time.Duration,
+) (*completion.Completion, *failure) {
 	q.background.current = id
 	begun := time.Now()
 	get := *s
@@ -149,7 +151,8 @@ func (m *model) giveUp(ctx context.Context, b *background) {
 		return
 	}
 	if err := m.cancelResponse(ctx, b.current); err != nil {
-		m.sender.log.InfoContext(ctx, "a response could not be cancelled: the provider may go on with it", "response", b.current, "error", err)
+		m.sender.log.InfoContext(ctx,
+			"a response could not be cancelled: the provider may go on with it", "response", b.current, "error", err)
 	}
 }
 
@@ -170,7 +173,8 @@ func (m *model) cancelResponse(ctx context.Context, id string) error {
 	switch {
 	case failed == nil:
 		return nil
-	case failed.status == http.StatusBadRequest, failed.status == http.StatusNotFound, failed.status == http.StatusConflict:
+	case failed.status == http.StatusBadRequest, failed.status == http.StatusNotFound,
+		failed.status == http.StatusConflict:
 		return nil // it has ended already
 	}
 	return fmt.Errorf("cancel a response of provider %q: %w", m.provider, errors.New(failed.Error()))

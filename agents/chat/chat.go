@@ -1,9 +1,9 @@
-// Package chat invokes an agent by asking a chat model: over OpenAI's chat completions, which most servers speak, or over an
-// API of its vendor's own. The APIs differ in how a question is written (wire) and how an answer is read (package
-// completion); everything else is the same for all.
+// Package chat invokes an agent by asking a chat model: over OpenAI's chat completions, which most servers speak,
+// or over an API of its vendor's own. The APIs differ in how a question is written (wire) and how an answer is read
+// (package completion); everything else is the same for all.
 //
-// A call that waits, a stream and a queued run ask the same way and understand the same: package completion reads whatever
-// comes. The provider is asked to stream only where somebody reads along.
+// A call that waits, a stream and a queued run ask the same way and understand the same: package completion reads
+// whatever comes. The provider is asked to stream only where somebody reads along.
 package chat
 
 import (
@@ -18,9 +18,9 @@ import (
 	"beckon/internal/problem"
 )
 
-// New makes invokers for the API that the type of a provider names: "openai" for every server that speaks OpenAI's chat
-// completions, "anthropic" for Anthropic's Messages API, "responses" for OpenAI's Responses API. They share the transport,
-// which must not follow redirects.
+// New makes invokers for the API that the type of a provider names: "openai" for every server that speaks OpenAI's
+// chat completions, "anthropic" for Anthropic's Messages API, "responses" for OpenAI's Responses API. They share
+// the transport, which must not follow redirects.
 func New(transport http.RoundTripper, log *slog.Logger) agents.Factory {
 	return newFactory(transport, log, egress.NewPace())
 }
@@ -123,9 +123,9 @@ type model struct {
 	keepThoughts bool
 }
 
-// Invoke asks the model, uses the tools that it calls, and asks again, until it answers; retries are underneath. Its errors
-// are problems: Upstream for what the provider did, Expired when ctx's deadline passed; if ctx was cancelled, the error
-// wraps ctx's error and its cause.
+// Invoke asks the model, uses the tools that it calls, and asks again, until it answers; retries are underneath.
+// Its errors are problems: Upstream for what the provider did, Expired when ctx's deadline passed; if ctx was
+// cancelled, the error wraps ctx's error and its cause.
 func (m *model) Invoke(ctx context.Context, call agents.Call) (agents.Result, error) {
 	if ctx.Err() != nil {
 		return agents.Result{}, m.ended(ctx)
@@ -135,7 +135,12 @@ func (m *model) Invoke(ctx context.Context, call agents.Call) (agents.Result, er
 	if err != nil {
 		return agents.Result{}, err
 	}
-	d := &dialog{model: m, call: &call, said: newConversation(m.wire, call.Ask(system), m.system.IsTemplate()), repairs: m.repairs}
+	d := &dialog{
+		model:   m,
+		call:    &call,
+		said:    newConversation(m.wire, call.Ask(system), m.system.IsTemplate()),
+		repairs: m.repairs,
+	}
 	if d.said.images, err = imagesOf(ctx, &call); err != nil {
 		return agents.Result{}, err
 	}

@@ -23,7 +23,15 @@ type conversation struct {
 }
 
 func newConversation(w *wire, q agents.Question, varies bool) *conversation {
-	c := &conversation{wire: w, system: q.Instructions, line: q.Line, varies: varies, earlier: q.Earlier, prompt: q.Prompt, said: []string{q.Instructions, q.Prompt}}
+	c := &conversation{
+		wire:    w,
+		system:  q.Instructions,
+		line:    q.Line,
+		varies:  varies,
+		earlier: q.Earlier,
+		prompt:  q.Prompt,
+		said:    []string{q.Instructions, q.Prompt},
+	}
 	for _, m := range q.Earlier {
 		c.said = append(c.said, m.Text)
 	}
@@ -72,8 +80,8 @@ func (c *conversation) ask(text string) {
 	c.later = append(appendMessage(append(c.later, ','), openai.ChatMessageRoleUser, text), '}')
 }
 
-// told adds what the tools have told, in the order of the calls. What comes from a tool is marked as data: in the markers of the run's
-// fence, which the system prompt explains, or in a frame of its own where there is no fence.
+// told adds what the tools have told, in the order of the calls. What comes from a tool is marked as data: in the
+// markers of the run's fence, which the system prompt explains, or in a frame of its own where there is no fence.
 func (c *conversation) told(calls []agents.RoundCall, f *fence.Fence) {
 	texts := make([]string, len(calls))
 	for i := range calls {
@@ -89,7 +97,8 @@ func (c *conversation) told(calls []agents.RoundCall, f *fence.Fence) {
 	c.later = c.wire.told(c.later, calls, texts)
 }
 
-// appendMessages adds what was said before, the prompt, and what comes behind. A text may stand in front of the first message.
+// appendMessages adds what was said before, the prompt, and what comes behind. A text may stand in front of the
+// first message.
 func (c *conversation) appendMessages(list []byte, before string) []byte {
 	for _, m := range c.earlier {
 		role := openai.ChatMessageRoleUser

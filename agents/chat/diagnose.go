@@ -28,8 +28,8 @@ const (
 	codeRefused      = problem.CodeCompletionRefused
 )
 
-// passingStatuses are those after which another attempt may go better. 599 and 530 are what proxies say of a server that
-// did not answer, 529 is Anthropic's "overloaded".
+// passingStatuses are those after which another attempt may go better. 599 and 530 are what proxies say of a server
+// that did not answer, 529 is Anthropic's "overloaded".
 var passingStatuses = []int{
 	http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests,
 	http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,

@@ -30,8 +30,8 @@ type dialog struct {
 	background *background
 }
 
-// run asks the model, uses the tools that it calls, and asks again, until it answers. The usage is that of all rounds, the
-// answer the text of the last. Rounds that are on record are not asked for again.
+// run asks the model, uses the tools that it calls, and asks again, until it answers. The usage is that of all
+// rounds, the answer the text of the last. Rounds that are on record are not asked for again.
 func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
 	var images []agents.Artifact
 	defer func() {
@@ -85,7 +85,8 @@ func (d *dialog) run(ctx context.Context) (result agents.Result, err error) {
 		}
 		if round >= d.maxSteps {
 			return result, problem.New(problem.Upstream, problem.CodeToolLimit,
-				"The model of agent %q was asked %d times, and wants to use its tools once more. Tell it in its prompt when to stop, or raise maxSteps.", d.agent, d.maxSteps)
+				"The model of agent %q was asked %d times, and wants to use its tools once more. "+
+					"Tell it in its prompt when to stop, or raise maxSteps.", d.agent, d.maxSteps)
 		}
 		if err := d.take(ctx, d.roundOf(answer, isPaused)); err != nil {
 			return result, err
@@ -103,7 +104,8 @@ func (d *dialog) keepImages(ctx context.Context, answer *completion.Completion) 
 		if data, ok := strings.CutPrefix(image.DataURL, "data:"); ok {
 			artifact, err = agents.SaveDataURL(ctx, d.call.Files, d.agent, strings.NewReader(data))
 		} else {
-			artifact, err = agents.SaveBase64(ctx, d.call.Files, d.agent, image.MediaType, strings.NewReader(image.Base64))
+			artifact, err = agents.SaveBase64(ctx, d.call.Files, d.agent, image.MediaType,
+				strings.NewReader(image.Base64))
 		}
 		if err != nil {
 			return list, err
@@ -155,8 +157,8 @@ func (d *dialog) ask(ctx context.Context) (*completion.Completion, *failure) {
 	}
 }
 
-// streams reports whether the answer is asked for as a stream, and who reads along. An answer that is checked as a whole is
-// not read before.
+// streams reports whether the answer is asked for as a stream, and who reads along. An answer that is checked as a
+// whole is not read before.
 func (d *dialog) streams(known *lessons) (stream bool, text func(string)) {
 	if d.schema == nil && d.call.ReadsAlong() {
 		text = d.call.Text
@@ -190,17 +192,19 @@ func (d *dialog) note(begun time.Time, answer *completion.Completion, f *failure
 	d.attempts = append(d.attempts, attempt)
 }
 
-// repair tells the model what is wrong with its answer. One that does not even try to write JSON does not know what it was
-// asked for.
+// repair tells the model what is wrong with its answer. One that does not even try to write JSON does not know what
+// it was asked for.
 func (d *dialog) repair(answer *completion.Completion, wrong error) {
 	d.repairs--
-	if known := d.request.known.lessons(); !strings.ContainsAny(answer.Text, "{[") && !d.request.schemaIsInPrompt(known) {
+	known := d.request.known.lessons()
+	if !strings.ContainsAny(answer.Text, "{[") && !d.request.schemaIsInPrompt(known) {
 		next := *known
 		next.schemaInPrompt = true
 		d.learn(known, &next)
 	}
 	d.said.answered(d.roundOf(answer, true))
-	d.said.ask("Your answer is not what was asked for: " + d.call.Fence.Wrap(wrong.Error()) + ".\n\n" + d.request.schemaText())
+	d.said.ask("Your answer is not what was asked for: " + d.call.Fence.Wrap(wrong.Error()) + ".\n\n" +
+		d.request.schemaText())
 }
 
 func (d *dialog) learn(last, next *lessons) {

@@ -16,7 +16,8 @@ import (
 	"beckon/internal/units"
 )
 
-// failure is how an attempt went wrong: a status, an error before there was a complete answer, or an answer that is none.
+// failure is how an attempt went wrong: a status, an error before there was a complete answer, or an answer that is
+// none.
 type failure struct {
 	status     int
 	redirect   bool   // the status leads to another URL
@@ -90,16 +91,19 @@ func (m *model) problemOf(f *failure) *problem.Error {
 		if errors.Is(f.err, completion.ErrTooLarge) {
 			return upstream("The provider %q sent an answer of more than %d MiB.", id, completion.MaxBytes>>20)
 		}
-		return upstream("The provider %q sent something that is not %s. Check its url%s.", id, m.wire.answer, m.wire.check)
+		return upstream("The provider %q sent something that is not %s. Check its url%s.",
+			id, m.wire.answer, m.wire.check)
 	case codeUnauthorized:
 		return upstream("The provider %q refused the API key%s. Check its apiKey and headers.", id, f.withStatus())
 	case codeRateLimited:
 		return upstream("The provider %q limits how often it is asked%s.", id, f.history())
 	case codeQuota:
-		return upstream("The quota of provider %q is used up%s. Raise its limit or pay its bill; until then it refuses every call.",
+		return upstream("The quota of provider %q is used up%s. Raise its limit or pay its bill; "+
+			"until then it refuses every call.",
 			id, f.withStatus())
 	case codeRefused:
-		return upstream("A content filter of provider %q refused the request of agent %q. Reword the prompt.", id, m.agent)
+		return upstream("A content filter of provider %q refused the request of agent %q. Reword the prompt.",
+			id, m.agent)
 	case codeTooLong:
 		return upstream("The prompt of agent %q is too long for the model %q. "+
 			"Shorten it, lower maxTokens, or choose a model with a larger context.", m.agent, m.name)
@@ -109,21 +113,25 @@ func (m *model) problemOf(f *failure) *problem.Error {
 	case codeRejected:
 		if name := m.request.rejected(f.diagnose()); name != "" {
 			return problem.New(problem.Upstream, codeParameter, "The provider %q rejected the parameter %q%s. "+
-				"Take it out of the agent's or the provider's settings, or change it; the run's page in the administration has the provider's reason.",
+				"Take it out of the agent's or the provider's settings, or change it; "+
+				"the run's page in the administration has the provider's reason.",
 				id, name, f.withStatus())
 		}
-		return upstream("The provider %q rejected the request%s. Check the provider's url, the agent's model %q and its settings; "+
+		return upstream("The provider %q rejected the request%s. Check the provider's url, "+
+			"the agent's model %q and its settings; "+
 			"the run's page in the administration has the provider's reason.", id, f.withStatus(), m.name)
 	}
 	switch {
 	case f.redirect:
-		return upstream("The provider %q answered with a redirect (status %d), which is not followed. Check its url.", id, f.status)
+		return upstream("The provider %q answered with a redirect (status %d), which is not followed. Check its url.",
+			id, f.status)
 	case f.status != 0:
 		return upstream("The provider %q failed with status %d%s.", id, f.status, f.history())
 	case f.answer.Error == nil:
 		return upstream("The provider %q ended its answer with %q%s.", id, bounded(f.answer.Finish), f.history())
 	}
-	return upstream("The provider %q answered with an error%s; the run's page in the administration has its reason.", id, f.history())
+	return upstream("The provider %q answered with an error%s; the run's page in the administration has its reason.",
+		id, f.history())
 }
 
 // ended says why ctx did. Whoever set its deadline may have left a problem as the cause, which knows more.

@@ -18,8 +18,9 @@ import (
 // maxLessons bounds how many things are learnt in one call: each costs a request.
 const maxLessons = 8
 
-// lessons are what the answers of a provider have taught about one of its models: which parameters it takes, and how. They
-// are never guessed from the model's name: a deployment may have any. A value is never changed; learning makes another.
+// lessons are what the answers of a provider have taught about one of its models: which parameters it takes, and
+// how. They are never guessed from the model's name: a deployment may have any. A value is never changed; learning
+// makes another.
 type lessons struct {
 	renamesTokens bool     // max_tokens is max_completion_tokens
 	fromTheStart  bool     // that was known before there was an answer
@@ -67,7 +68,8 @@ func (l *lessons) notes() (list []string) {
 		list = append(list, "It knows no system prompt: it stands in front of the user's message.")
 	}
 	if l.mostTokens > 0 {
-		list = append(list, fmt.Sprintf("It writes at most %d tokens: without maxTokens it is asked for as many.", l.mostTokens))
+		list = append(list,
+			fmt.Sprintf("It writes at most %d tokens: without maxTokens it is asked for as many.", l.mostTokens))
 	}
 	if l.schemaInPrompt {
 		list = append(list, "It does not keep to a schema by itself: it is told of it in the prompt too.")
@@ -125,8 +127,8 @@ type asked struct {
 	limited               bool // a budget limits the tokens
 }
 
-// learnFrom returns what a failure teaches in addition to what was known when the request was made; nil for nothing. What the
-// parameters of the configuration say is left as it is.
+// learnFrom returns what a failure teaches in addition to what was known when the request was made; nil for
+// nothing. What the parameters of the configuration say is left as it is.
 func (r *request) learnFrom(f *failure, had asked, known *lessons) *lessons {
 	d := f.diagnose()
 	if d.words == "" || !slices.Contains(teaches, f.status) {
@@ -134,7 +136,8 @@ func (r *request) learnFrom(f *failure, had asked, known *lessons) *lessons {
 	}
 	next := *known
 	complains := func(name string) bool {
-		return !r.isSet(name) && !known.leavesOut(name) && mentions(d.words, name) && saysUnsupported.MatchString(d.words)
+		return !r.isSet(name) && !known.leavesOut(name) && mentions(d.words, name) &&
+			saysUnsupported.MatchString(d.words)
 	}
 	for _, name := range r.wire.optional {
 		if complains(name) || name == memberInclude && !r.isSet(name) && !known.leavesOut(name) && saysNotEncrypted.MatchString(d.words) {

@@ -19,16 +19,22 @@ import (
 	"beckon/internal/spend"
 )
 
-// NewMedia makes invokers of the kinds image, speech and transcription, on providers that speak OpenAI's API. They send,
-// retry and fail as a chat does. out gets the images that an answer has the URLs of.
+// NewMedia makes invokers of the kinds image, speech and transcription, on providers that speak OpenAI's API. They
+// send, retry and fail as a chat does. out gets the images that an answer has the URLs of.
 func NewMedia(transport http.RoundTripper, out agents.Fetcher, log *slog.Logger) map[string]agents.Factory {
 	return newMedia(transport, out, log, egress.NewPace())
 }
 
-func newMedia(transport http.RoundTripper, out agents.Fetcher, log *slog.Logger, pace egress.Pace) map[string]agents.Factory {
+func newMedia(
+	transport http.RoundTripper, out agents.Fetcher, log *slog.Logger, pace egress.Pace,
+) map[string]agents.Factory {
 	f := &factory{transport: transport, pace: pace, log: log}
 	kinds := map[string]agents.Factory{}
-	for kind, wire := range map[string]*wire{agents.KindImage: images, agents.KindSpeech: speech, agents.KindTranscription: transcriptions} {
+	for kind, wire := range map[string]*wire{
+		agents.KindImage:         images,
+		agents.KindSpeech:        speech,
+		agents.KindTranscription: transcriptions,
+	} {
 		kinds[kind] = func(p agents.Provider, a agents.Agent) (agents.Invoker, problem.Fields) {
 			request := ""
 			if a.Request != nil {
@@ -56,10 +62,28 @@ func newMedia(transport http.RoundTripper, out agents.Fetcher, log *slog.Logger,
 
 // The APIs of the kinds.
 var (
-	images = &wire{answer: "a list of images", url: chatCompletions.url, path: "/images/generations", tokens: memberMaxTokens, authorize: bearer}
-	speech = &wire{answer: "sound", url: chatCompletions.url, path: "/audio/speech", tokens: memberMaxTokens, authorize: bearer}
+	images = &wire{
+		answer:    "a list of images",
+		url:       chatCompletions.url,
+		path:      "/images/generations",
+		tokens:    memberMaxTokens,
+		authorize: bearer,
+	}
+	speech = &wire{
+		answer:    "sound",
+		url:       chatCompletions.url,
+		path:      "/audio/speech",
+		tokens:    memberMaxTokens,
+		authorize: bearer,
+	}
 
-	transcriptions = &wire{answer: "a transcription", url: chatCompletions.url, path: "/audio/transcriptions", tokens: memberMaxTokens, authorize: bearer}
+	transcriptions = &wire{
+		answer:    "a transcription",
+		url:       chatCompletions.url,
+		path:      "/audio/transcriptions",
+		tokens:    memberMaxTokens,
+		authorize: bearer,
+	}
 )
 
 // media is one agent that makes or reads files. It is safe for concurrent use.
@@ -82,7 +106,9 @@ func (m *media) ready(ctx context.Context, call agents.Call) error {
 }
 
 // body writes the request: that of the template or the standard one, with the model and the params over it.
-func (m *media) body(call agents.Call, standard func(input any, text string) map[string]any) (body []byte, said []string, err error) {
+func (m *media) body(
+	call agents.Call, standard func(input any, text string) map[string]any,
+) (body []byte, said []string, err error) {
 	call = call.ForModel()
 	call.AgentID = m.agent
 	var members map[string]any
@@ -100,7 +126,8 @@ func (m *media) body(call agents.Call, standard func(input any, text string) map
 		value, err := exactJSON(text)
 		if members, _ = value.(map[string]any); err != nil || members == nil {
 			return nil, nil, problem.New(problem.Upstream, problem.CodeTemplateFailed,
-				`The request of agent %q did not become a JSON object. Write texts with json, as in {"prompt": {{ json .prompt }}}.`, m.agent)
+				"The request of agent %q did not become a JSON object. "+
+					`Write texts with json, as in {"prompt": {{ json .prompt }}}.`, m.agent)
 		}
 	}
 	if _, isSet := members[memberModel]; !isSet {
@@ -123,16 +150,22 @@ type mediaCall struct {
 	result *agents.Result // what send adds to
 }
 
-// ask sends a request until there is an answer, which read reads. What read returns as an error of its own by refuse ends
-// the call; isFinal says that something of the answer was kept, so that it is not asked for again.
-func (m *media) ask(ctx context.Context, call mediaCall, send func(ctx context.Context) *failure, isFinal func() bool) ([]agents.Attempt, error) {
+// ask sends a request until there is an answer, which read reads. What read returns as an error of its own by
+// refuse ends the call; isFinal says that something of the answer was kept, so that it is not asked for again.
+func (m *media) ask(
+	ctx context.Context, call mediaCall, send func(ctx context.Context) *failure, isFinal func() bool,
+) ([]agents.Attempt, error) {
 	var attempts []agents.Attempt
 	said, used := call.said, &call.result.Usage
 	failed := m.sender.try(ctx, func() (*failure, bool) {
 		var expense agents.Expense
 		if call.spend != nil {
 			var err error
-			if expense, err = call.spend.Begin(ctx, agents.ModelRequest{Agent: m.agent, Model: m.name, Most: call.most}); err != nil {
+			if expense, err = call.spend.Begin(ctx, agents.ModelRequest{
+				Agent: m.agent,
+				Model: m.name,
+				Most:  call.most,
+			}); err != nil {
 				return &failure{own: problem.Of(err)}, false
 			}
 		}
@@ -141,7 +174,12 @@ func (m *media) ask(ctx context.Context, call mediaCall, send func(ctx context.C
 		within, span := m.sender.startSpan(ctx, "generate_content")
 		f := send(within)
 		m.sender.endSpan(within, span, "generate_content", begun, *used, f)
-		attempt := agents.Attempt{Provider: m.provider, Model: m.name, StartedAt: begun.UTC(), Duration: time.Since(begun)}
+		attempt := agents.Attempt{
+			Provider:  m.provider,
+			Model:     m.name,
+			StartedAt: begun.UTC(),
+			Duration:  time.Since(begun),
+		}
 		if f != nil {
 			p := m.problemOfMedia(f)
 			attempt.Error = &agents.Failure{Code: p.Code, Message: p.Detail}
@@ -200,7 +238,10 @@ func (*noAnswer) Error() string { return "not an answer" }
 
 // unreadable is the beginning of something else.
 func unreadable(begin []byte) error {
-	return &noAnswer{&completion.Completion{End: completion.Unreadable, Stray: string(bytes.ToValidUTF8(begin[:min(len(begin), maxLogged)], nil))}}
+	return &noAnswer{&completion.Completion{
+		End:   completion.Unreadable,
+		Stray: string(bytes.ToValidUTF8(begin[:min(len(begin), maxLogged)], nil)),
+	}}
 }
 
 // asText is what an input says in words: a text, the first of its members of these names that is one, or all of it.

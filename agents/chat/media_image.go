@@ -38,13 +38,14 @@ func (m *image) Invoke(ctx context.Context, call agents.Call) (result agents.Res
 		n := imagesAskedFor(body)
 		return spend.Use{Input: int64(len(body)), Output: n * tokensOfImage, Images: n}
 	}
-	result.By.Attempts, err = m.ask(ctx, mediaCall{call.Spend, most, said, &result}, func(ctx context.Context) *failure {
-		return m.exchange(ctx, body, func(ctx context.Context, r *http.Response) error {
-			err := m.read(ctx, call.Files, r, &result)
-			result.Usage.Images = len(result.Artifacts)
-			return err
-		})
-	}, func() bool { return len(result.Artifacts) > 0 })
+	result.By.Attempts, err = m.ask(ctx, mediaCall{call.Spend, most, said, &result},
+		func(ctx context.Context) *failure {
+			return m.exchange(ctx, body, func(ctx context.Context, r *http.Response) error {
+				err := m.read(ctx, call.Files, r, &result)
+				result.Usage.Images = len(result.Artifacts)
+				return err
+			})
+		}, func() bool { return len(result.Artifacts) > 0 })
 	if err == nil && len(result.Artifacts) == 0 {
 		err = m.empty("there was no image in it")
 	}

@@ -33,30 +33,32 @@ func (m *transcription) Invoke(ctx context.Context, call agents.Call) (result ag
 		return result, err
 	}
 	most := func() spend.Use { return mostOfSound(ctx, call.Files, id) }
-	result.By.Attempts, err = m.ask(ctx, mediaCall{call.Spend, most, []string{call.Prompt, call.Input}, &result}, func(ctx context.Context) *failure {
-		// Each attempt opens the file again, so that it is never held in memory.
-		file, artifact, err := call.Files.Open(ctx, id)
-		if err != nil {
-			return &failure{err: err}
-		}
-		form, contentType, length, err := m.form(file, artifact)
-		if err != nil {
-			_ = file.Close()
-			return &failure{err: err}
-		}
-		body := struct {
-			io.Reader
-			io.Closer // the transport closes it, when it reads no more
-		}{form, file}
-		return m.settle(m.sender.exchangeBody(ctx, body, contentType, length, func(ctx context.Context, r *http.Response, _ *time.Timer) error {
-			text, usage, err := readTranscription(ctx, r.Body)
-			if err == nil {
-				usage.Cost = result.Usage.Cost
-				result.Output, result.Usage = text, usage
+	result.By.Attempts, err = m.ask(ctx, mediaCall{call.Spend, most, []string{call.Prompt, call.Input}, &result},
+		func(ctx context.Context) *failure {
+			// Each attempt opens the file again, so that it is never held in memory.
+			file, artifact, err := call.Files.Open(ctx, id)
+			if err != nil {
+				return &failure{err: err}
 			}
-			return err
-		}))
-	}, func() bool { return false })
+			form, contentType, length, err := m.form(file, artifact)
+			if err != nil {
+				_ = file.Close()
+				return &failure{err: err}
+			}
+			body := struct {
+				io.Reader
+				io.Closer // the transport closes it, when it reads no more
+			}{form, file}
+			return m.settle(m.sender.exchangeBody(ctx, body, contentType, length,
+				func(ctx context.Context, r *http.Response, _ *time.Timer) error {
+					text, usage, err := readTranscription(ctx, r.Body)
+					if err == nil {
+						usage.Cost = result.Usage.Cost
+						result.Output, result.Usage = text, usage
+					}
+					return err
+				}))
+		}, func() bool { return false })
 	if err == nil && strings.TrimSpace(result.Output) == "" {
 		err = m.empty("it heard nothing in the sound")
 	}
@@ -66,7 +68,8 @@ func (m *transcription) Invoke(ctx context.Context, call agents.Call) (result ag
 	return result, err
 }
 
-// mostOfSound is what a transcription may use at most: sound has 8 kbit/s at least, and its seconds no more than 50 tokens.
+// mostOfSound is what a transcription may use at most: sound has 8 kbit/s at least, and its seconds no more than 50
+// tokens.
 func mostOfSound(ctx context.Context, files agents.Files, id string) spend.Use {
 	file, artifact, err := files.Open(ctx, id)
 	if err != nil {
@@ -78,8 +81,9 @@ func mostOfSound(ctx context.Context, files agents.Files, id string) spend.Use {
 	return spend.Use{Milliseconds: artifact.Bytes * 1000 / perSecond, Input: tokens, Output: tokens}
 }
 
-// source is the id of the sound: the one that the input names, else the last that an earlier step of the flow has made or that
-// the call has brought. A file of the call whose type nobody knows may be one, too: the provider finds out.
+// source is the id of the sound: the one that the input names, else the last that an earlier step of the flow has
+// made or that the call has brought. A file of the call whose type nobody knows may be one, too: the provider finds
+// out.
 func (m *transcription) source(call agents.Call) (string, error) {
 	if input, ok := agents.InputOf(call).(map[string]any); ok {
 		if id, ok := input["artifact"].(string); ok && id != "" {
@@ -87,7 +91,8 @@ func (m *transcription) source(call agents.Call) (string, error) {
 		}
 	}
 	for _, a := range slices.Backward(call.Artifacts) {
-		if strings.HasPrefix(a.MediaType, "audio/") || strings.HasPrefix(a.MediaType, "video/") || a.MediaType == "application/ogg" {
+		if strings.HasPrefix(a.MediaType, "audio/") || strings.HasPrefix(a.MediaType, "video/") ||
+			a.MediaType == "application/ogg" {
 			return a.ID, nil
 		}
 	}
@@ -97,11 +102,14 @@ func (m *transcription) source(call agents.Call) (string, error) {
 		}
 	}
 	return "", problem.New(problem.Upstream, problem.CodeNoSound,
-		`The agent %q was given no sound. Send a file with the call, name an artifact as in {"artifact": "art_…"}, or put a step in front of it that makes one.`, m.agent)
+		"The agent %q was given no sound. Send a file with the call, "+
+			`name an artifact as in {"artifact": "art_…"}, or put a step in front of it that makes one.`, m.agent)
 }
 
 // form is the body of the request: the members of it, and the file as it is read.
-func (m *transcription) form(file io.Reader, a agents.Artifact) (body io.Reader, contentType string, length int64, err error) {
+func (m *transcription) form(
+	file io.Reader, a agents.Artifact,
+) (body io.Reader, contentType string, length int64, err error) {
 	var head bytes.Buffer
 	w := multipart.NewWriter(&head)
 	members := map[string]any{memberModel: m.name}
@@ -135,7 +143,8 @@ func (m *transcription) form(file io.Reader, a agents.Artifact) (body io.Reader,
 		return nil, "", 0, err
 	}
 	all := head.Bytes()
-	return io.MultiReader(bytes.NewReader(all[:before]), file, bytes.NewReader(all[before:])), w.FormDataContentType(), int64(len(all)) + a.Bytes, nil
+	return io.MultiReader(bytes.NewReader(all[:before]), file,
+		bytes.NewReader(all[before:])), w.FormDataContentType(), int64(len(all)) + a.Bytes, nil
 }
 
 // readTranscription reads {"text": …}, or the text itself where the params ask for another format.
@@ -173,7 +182,11 @@ func readTranscription(ctx context.Context, body io.Reader) (text string, usage 
 		}
 		return "", usage, unreadable(trimmed)
 	}
-	usage = agents.Usage{PromptTokens: answer.Usage.Input, CompletionTokens: answer.Usage.Output, TotalTokens: answer.Usage.Total}
+	usage = agents.Usage{
+		PromptTokens:     answer.Usage.Input,
+		CompletionTokens: answer.Usage.Output,
+		TotalTokens:      answer.Usage.Total,
+	}
 	usage.AudioSeconds = max(answer.Usage.Seconds, answer.Duration, 0)
 	return *answer.Text, usage, nil
 }

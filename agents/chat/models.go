@@ -28,7 +28,9 @@ func Models(ctx context.Context, transport http.RoundTripper, p agents.Provider)
 	return models(ctx, transport, p, listTime)
 }
 
-func models(ctx context.Context, transport http.RoundTripper, p agents.Provider, limit time.Duration) ([]string, error) {
+func models(
+	ctx context.Context, transport http.RoundTripper, p agents.Provider, limit time.Duration,
+) ([]string, error) {
 	found := p.Check()
 	var unusable problem.Fields
 	wire := wireOf(p)
@@ -44,20 +46,33 @@ func models(ctx context.Context, transport http.RoundTripper, p agents.Provider,
 	if wire.list != "" && list.RawQuery == "" {
 		list.RawQuery = wire.list
 	}
-	s := &sender{transport: transport, method: http.MethodGet, url: list, plain: headersFor(headers, "application/json"), timeout: limit}
+	s := &sender{
+		transport: transport,
+		method:    http.MethodGet,
+		url:       list,
+		plain:     headersFor(headers, "application/json"),
+		timeout:   limit,
+	}
 	var body []byte
 	failed := s.exchange(ctx, nil, false, func(_ context.Context, response *http.Response, _ *time.Timer) (err error) {
 		body, err = io.ReadAll(io.LimitReader(response.Body, completion.MaxBytes))
 		return err
 	})
 	if failed != nil {
-		asked := &model{wire: wire, provider: p.ID, url: withoutQuery(list), timeout: limit, secrets: secretsOf(p, list)}
+		asked := &model{
+			wire:     wire,
+			provider: p.ID,
+			url:      withoutQuery(list),
+			timeout:  limit,
+			secrets:  secretsOf(p, list),
+		}
 		return nil, asked.explainList(ctx, failed)
 	}
 	names, ok := completion.ParseModels(body)
 	if !ok {
 		return nil, problem.New(problem.Upstream, codeInvalid,
-			"The provider %q answered, but not with a list of models. Check its url: it is the base URL, often with /v1 at its end. "+
+			"The provider %q answered, but not with a list of models. Check its url: it is the base URL, "+
+				"often with /v1 at its end. "+
 				"A server may have no list: then enter the name of the model in the agent.", p.ID)
 	}
 	slices.Sort(names)

@@ -48,8 +48,8 @@ func (m *model) cause(f *failure, said []string) error {
 	return errors.New(text)
 }
 
-// reason is what a provider said itself of a failure, or the transport, without secrets and without anything that was said
-// in the conversation.
+// reason is what a provider said itself of a failure, or the transport, without secrets and without anything that
+// was said in the conversation.
 func (m *model) reason(f *failure, said []string) string {
 	hide := m.hiding(said)
 	switch {

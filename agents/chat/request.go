@@ -32,12 +32,13 @@ const (
 type request struct {
 	wire    *wire
 	members []member
-	params  agents.Object // what the configuration says itself: it is sent as it stands, and nothing that is learnt changes it
-	lenient bool          // but for a fallback: there, params that the provider refuses are left out
-	tokens  bool          // the limit of tokens is ours, because the API wants one and nobody has set it
-	answers int64         // that are asked for: each of them is paid
-	most    int64         // the limit of tokens that somebody has set, or thoughts need; 0 for none
-	format  []byte        // what holds the model to a schema; nil for none
+	// what the configuration says itself: it is sent as it stands, and nothing that is learnt changes it
+	params  agents.Object
+	lenient bool   // but for a fallback: there, params that the provider refuses are left out
+	tokens  bool   // the limit of tokens is ours, because the API wants one and nobody has set it
+	answers int64  // that are asked for: each of them is paid
+	most    int64  // the limit of tokens that somebody has set, or thoughts need; 0 for none
+	format  []byte // what holds the model to a schema; nil for none
 	schema  *agents.Schema
 	known   *knowledge
 	cached  atomic.Pointer[head]
@@ -100,7 +101,8 @@ func (r *request) isSet(name string) bool {
 
 // schemaIsInPrompt reports whether the model is told of the schema in words.
 func (r *request) schemaIsInPrompt(after *lessons) bool {
-	return r.schema != nil && (after.schemaInPrompt || r.format == nil || after.leavesOut(r.wire.schema) || r.isSet(r.wire.schema))
+	return r.schema != nil && (after.schemaInPrompt || r.format == nil || after.leavesOut(r.wire.schema) ||
+		r.isSet(r.wire.schema))
 }
 
 // schemaText tells a model what to answer.
@@ -108,7 +110,8 @@ func (r *request) schemaText() string {
 	return "Answer with nothing but JSON that is valid under this JSON Schema:\n" + string(r.schema.Text)
 }
 
-// head returns the beginning of the request, with at least one member. Where a budget limits the tokens, it has no limit of our own.
+// head returns the beginning of the request, with at least one member. Where a budget limits the tokens, it has no
+// limit of our own.
 func (r *request) head(after *lessons, limited bool) []byte {
 	if h := r.cached.Load(); h != nil && h.after == after && !limited {
 		return h.text
@@ -199,7 +202,8 @@ func (r *request) body(said *conversation, tools []byte, mode askMode, after *le
 	r.wire.write(d, said, order)
 	if len(tools) > 0 && d.begin(memberTools) {
 		d.body = append(d.body, tools...)
-		if slices.Contains(r.wire.optional, memberCacheControl) && d.sends(memberCacheControl) { // with the last one, all of them are
+		// with the last one, all of them are
+		if slices.Contains(r.wire.optional, memberCacheControl) && d.sends(memberCacheControl) {
 			d.body = append(d.body[:len(d.body)-len("}]")], ","+cacheControl+"}]"...)
 		}
 	}

@@ -7,11 +7,12 @@ import (
 	"sync"
 )
 
-// A model may think for minutes, and the prompt is held meanwhile. That it is held once, and not as JSON besides, is what
-// this file is for: a request's body lets go of its bytes when it has been sent, and is written again for another attempt.
+// A model may think for minutes, and the prompt is held meanwhile. That it is held once, and not as JSON besides,
+// is what this file is for: a request's body lets go of its bytes when it has been sent, and is written again for
+// another attempt.
 
-// resendFrom is the size from which on that is worth the while. A transport sends the header and a body that it knows to be
-// in memory at once, and those of other bodies one after the other.
+// resendFrom is the size from which on that is worth the while. A transport sends the header and a body that it
+// knows to be in memory at once, and those of other bodies one after the other.
 const resendFrom = 64 << 10
 
 // setBody gives a request a body that write makes, and makes again should the transport want to send it once more.

@@ -15,8 +15,8 @@ const (
 	memberBackground = "background"
 )
 
-// responseTool is a tool as the Responses API is told of it. openai.Tool has no way to say strict: false, which is not the
-// default there.
+// responseTool is a tool as the Responses API is told of it. openai.Tool has no way to say strict: false, which is
+// not the default there.
 type responseTool struct {
 	Type        openai.ToolType `json:"type"`
 	Name        string          `json:"name"`
@@ -25,8 +25,8 @@ type responseTool struct {
 	Strict      bool            `json:"strict"`
 }
 
-// responses is OpenAI's Responses API: https://platform.openai.com/docs/api-reference/responses. The conversation is sent as
-// a whole each time. The provider stores nothing of it but what it works on in the background.
+// responses is OpenAI's Responses API: https://platform.openai.com/docs/api-reference/responses. The conversation
+// is sent as a whole each time. The provider stores nothing of it but what it works on in the background.
 var responses = &wire{
 	format: completion.Responses, answer: "an answer of OpenAI's Responses API", check: " and type",
 	url: chatCompletions.url, path: "/responses",
@@ -34,10 +34,20 @@ var responses = &wire{
 	reserved: []string{"input"}, optional: []string{memberBackground, memberInclude, memberStore}, hasBackground: true,
 	authorize: bearer,
 	declare: func(t agents.Tool) any {
-		return responseTool{Type: openai.ToolTypeFunction, Name: t.Name, Description: t.Description, Parameters: t.Parameters}
+		return responseTool{
+			Type:        openai.ToolTypeFunction,
+			Name:        t.Name,
+			Description: t.Description,
+			Parameters:  t.Parameters,
+		}
 	},
 	hold: func(s *agents.Schema) any {
-		return openai.ResponseTextConfig{Format: &openai.ResponseTextFormat{Type: "json_schema", Name: "answer", Schema: s.Text, Strict: s.IsStrict}}
+		return openai.ResponseTextConfig{Format: &openai.ResponseTextFormat{
+			Type:   "json_schema",
+			Name:   "answer",
+			Schema: s.Text,
+			Strict: s.IsStrict,
+		}}
 	},
 	write: func(d *draft, said *conversation, order string) {
 		if system := said.systemWith(order); system != "" && d.begin("instructions") {

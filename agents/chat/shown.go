@@ -32,7 +32,8 @@ func (i shown) appendURL(to []byte) []byte {
 func imagesOf(ctx context.Context, call *agents.Call) (list []shown, err error) {
 	left := int64(maxShownTogether)
 	for _, a := range call.Artifacts {
-		if call.Files == nil || a.NodeID != "" || !slices.Contains(shownTypes, a.MediaType) || a.Bytes > min(maxShown, left) {
+		if call.Files == nil || a.NodeID != "" || !slices.Contains(shownTypes, a.MediaType) ||
+			a.Bytes > min(maxShown, left) {
 			continue
 		}
 		left -= a.Bytes
@@ -61,17 +62,20 @@ func readFile(ctx context.Context, files agents.Files, a agents.Artifact) ([]byt
 	return content, nil
 }
 
-// saysImages is how providers complain of an image, or of a model that reads none. Some only say that the content is no text.
+// saysImages is how providers complain of an image, or of a model that reads none. Some only say that the content
+// is no text.
 var saysImages = anyOf(`image|vision|modal|content.{0,40}string`)
 
-// refusesImages reports whether a request may have failed because of its images: the model reads none, or one is broken.
+// refusesImages reports whether a request may have failed because of its images: the model reads none, or one is
+// broken.
 func (d *dialog) refusesImages(f *failure) bool {
 	return len(d.said.images) > 0 && slices.Contains(teaches, f.status) && saysImages.MatchString(f.diagnose().words)
 }
 
 // dropImages has the model asked without its images. It is told that there were some.
 func (d *dialog) dropImages() {
-	d.sender.log.Info("the provider did not take the images of a call; it is asked without them", "model", d.name, "images", len(d.said.images))
+	d.sender.log.Info("the provider did not take the images of a call; it is asked without them",
+		"model", d.name, "images", len(d.said.images))
 	d.said.images = nil
 	d.said.prompt += "\n\n(You cannot see the images: they could not be shown to you.)"
 }

@@ -16,20 +16,29 @@ import (
 
 // errCut ends a stream that goes on although its reserve is used up.
 var errCut = problem.New(problem.OverBudget, problem.CodeBudgetExhausted,
-	"The answer was cut off: the model has written more than it was asked for, and a budget has reserved no more. Raise the budget, or maxTokens.")
+	"The answer was cut off: the model has written more than it was asked for, and a budget has reserved no more. "+
+		"Raise the budget, or maxTokens.")
 
-// begin reserves what an attempt may cost. It returns how many tokens the answer may have, 0 for any number, and sets them in
-// the mode, so that the provider is told.
+// begin reserves what an attempt may cost. It returns how many tokens the answer may have, 0 for any number, and
+// sets them in the mode, so that the provider is told.
 func (d *dialog) begin(ctx context.Context, mode *askMode, known *lessons) (most int64, failed *failure) {
 	if d.call.Spend == nil {
 		return 0, nil
 	}
 	answers := d.request.answers
-	expense, err := d.call.Spend.Begin(ctx, agents.ModelRequest{Agent: d.agent, Model: d.name, IsText: true, Most: func() spend.Use {
-		asked := *mode
-		asked.tokens = math.MaxInt32 // it takes as many bytes as any
-		return spend.Use{Input: int64(len(d.request.body(d.said, d.declared, asked, known))), Output: d.request.most * answers}
-	}})
+	expense, err := d.call.Spend.Begin(ctx, agents.ModelRequest{
+		Agent:  d.agent,
+		Model:  d.name,
+		IsText: true,
+		Most: func() spend.Use {
+			asked := *mode
+			asked.tokens = math.MaxInt32 // it takes as many bytes as any
+			return spend.Use{
+				Input:  int64(len(d.request.body(d.said, d.declared, asked, known))),
+				Output: d.request.most * answers,
+			}
+		},
+	})
 	if err != nil {
 		return 0, &failure{own: problem.Of(err)}
 	}
@@ -95,8 +104,8 @@ func (r *request) paramsLimit() (limit int64) {
 	return limit
 }
 
-// limitOf returns the limit of tokens of an answer that is not to be lowered. set is what newRequest sends; where that is our own,
-// it counts only where the model thinks first.
+// limitOf returns the limit of tokens of an answer that is not to be lowered. set is what newRequest sends; where
+// that is our own, it counts only where the model thinks first.
 func (r *request) limitOf(set int64) int64 {
 	switch limit := r.paramsLimit(); {
 	case limit > 0:

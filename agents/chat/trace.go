@@ -43,7 +43,9 @@ func (s *sender) startSpan(ctx context.Context, operation string) (context.Conte
 }
 
 // endSpan ends the span of a request that was begun at a time, and measures it.
-func (s *sender) endSpan(ctx context.Context, span *telemetry.Span, operation string, begun time.Time, used agents.Usage, failed *failure) {
+func (s *sender) endSpan(
+	ctx context.Context, span *telemetry.Span, operation string, begun time.Time, used agents.Usage, failed *failure,
+) {
 	failure := ""
 	switch {
 	case failed == nil:
@@ -52,8 +54,15 @@ func (s *sender) endSpan(ctx context.Context, span *telemetry.Span, operation st
 	default:
 		failure = failed.diagnose().code
 	}
-	telemetry.Measure(ctx, telemetry.Request{Operation: operation, API: s.api, Model: s.model, Failure: failure, Took: time.Since(begun),
-		Input: used.PromptTokens, Output: used.CompletionTokens})
+	telemetry.Measure(ctx, telemetry.Request{
+		Operation: operation,
+		API:       s.api,
+		Model:     s.model,
+		Failure:   failure,
+		Took:      time.Since(begun),
+		Input:     used.PromptTokens,
+		Output:    used.CompletionTokens,
+	})
 	span.Tokens(used.PromptTokens, used.CompletionTokens)
 	span.End(failure)
 }

@@ -6,12 +6,14 @@ import (
 	"sync"
 )
 
-// The words by which providers say what is wrong. They are looked for, in lower case, in a failure's message, type, code
-// and parameter.
+// The words by which providers say what is wrong. They are looked for, in lower case, in a failure's message, type,
+// code and parameter.
 var (
 	saysQuota = anyOf(
-		`insufficient[_ ](quota|balance|credit|fund)`, `quota[_ ]exceeded`, `exceeded[_ ](your[_ ])?(current[_ ])?quota`,
-		`usage[_ ]limit`, `credit balance`, `payment[_ ]required`, `billing`, `out of credits`, `(not enough|no) credits`,
+		`insufficient[_ ](quota|balance|credit|fund)`, `quota[_ ]exceeded`,
+		`exceeded[_ ](your[_ ])?(current[_ ])?quota`,
+		`usage[_ ]limit`, `credit balance`, `payment[_ ]required`, `billing`,
+		`out of credits`, `(not enough|no) credits`,
 		`requires more credits`, `arrear`, `account.{0,30}overdue`)
 	saysQuotaForGood = anyOf(`insufficient_quota`, `usage[_ ]limit`, `billing_hard_limit`)
 	saysRetry        = anyOf(`per[_ ](minute|second)`, `(re)?try (again )?(in|after)`, `retrydelay`, `rate[_ ]limit`)
@@ -22,7 +24,8 @@ var (
 		`(exceeds?|over) the (maximum|max|model's).{0,30}(token|length)`)
 	saysRefused = anyOf(
 		`content[_ ]filter`, `content[_ ](management[_ ])?policy`, `responsible_?ai`, `data_inspection_failed`,
-		`inappropriate content`, `safety system`, `moderation`, `prohibited[_ ]content`, `was flagged`, `unsafe content`)
+		`inappropriate content`, `safety system`, `moderation`, `prohibited[_ ]content`,
+		`was flagged`, `unsafe content`)
 	saysNoModel = anyOf(
 		`(model|deployment)_?not_?found`, `no such (model|deployment)`, `(unknown|invalid|unsupported) model`,
 		`not a valid model`,
@@ -47,11 +50,13 @@ var (
 		`n[o']t support (the )?(use of )?(tool|function)`, `support tool use`, `enable-auto-tool-choice`,
 		`(tool|function)s?( calling| use| calls?)? (is|are) not (supported|enabled|available)`,
 		`tool[ _]choice.{0,40}requires`)
-	saysNoFormat     = anyOf(`response_?format`, `json_?schema`, `structured output`, `guided_json`, `output[_ ](config|format)`)
+	saysNoFormat = anyOf(`response_?format`,
+		`json_?schema`, `structured output`, `guided_json`, `output[_ ](config|format)`)
 	saysNotEncrypted = anyOf(`encrypted content is not supported`)   // OpenAI, of reasoning that is to be sent back
 	saysMostTokens   = regexp.MustCompile(`max_tokens: \d+ > (\d+)`) // Anthropic's
 	saysStreamOnly   = anyOf(
-		`only support\w* stream`, `only (available|works?) (in|with) stream`, `enable (the )?stream`, `requires? stream`,
+		`only support\w* stream`, `only (available|works?) (in|with) stream`,
+		`enable (the )?stream`, `requires? stream`,
 		`stream.{0,3} (must|should|has to|needs to) be (set to )?true`)
 	saysNoStream = anyOf(
 		`stream(ing)?( mode)? (is )?(not supported|unsupported|not available)`, `n[o']t support stream`,

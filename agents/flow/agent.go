@@ -40,7 +40,15 @@ func (s *agentStep) run(ctx context.Context, t *thread) error {
 		t.usage, t.artifacts = t.usage.Add(n.Usage), append(t.artifacts, n.Artifacts...)
 		return s.explain(t.applyNode(s, n))
 	}
-	n := agents.Node{ID: id, Type: s.entry.ID, OutputKey: s.key, Via: t.via, Status: agents.NodeRunning, Names: s.names, StartedAt: time.Now().UTC()}
+	n := agents.Node{
+		ID:        id,
+		Type:      s.entry.ID,
+		OutputKey: s.key,
+		Via:       t.via,
+		Status:    agents.NodeRunning,
+		Names:     s.names,
+		StartedAt: time.Now().UTC(),
+	}
 	t.progress.Begin(n)
 	d := newStateTools(t)
 	call, err := s.call(t)
@@ -122,7 +130,8 @@ func (s *agentStep) call(t *thread) (agents.Call, error) {
 	}
 	prompt, err := s.prompt.RenderText(call)
 	if err == nil && strings.TrimSpace(prompt.Text) == "" {
-		err = problem.New(problem.Upstream, problem.CodePromptTemplateFailed, "The prompt of its step came out empty. Check its template.")
+		err = problem.New(problem.Upstream, problem.CodePromptTemplateFailed,
+			"The prompt of its step came out empty. Check its template.")
 	}
 	call.Prompt, call.Input, call.Fence = prompt.Text, prompt.Text, call.Fence.With(prompt.Spans)
 	return call, err
@@ -130,8 +139,9 @@ func (s *agentStep) call(t *thread) (agents.Call, error) {
 
 // ask invokes the agent within its own time.
 func (s *agentStep) ask(ctx context.Context, call agents.Call) (result agents.Result, err error) {
-	asked, cancel := context.WithTimeoutCause(ctx, s.entry.Timeout, problem.New(problem.Expired, problem.CodeAgentTimeout,
-		"It did not answer within %s. Raise its timeout, or ask for less.", units.Duration(s.entry.Timeout)))
+	asked, cancel := context.WithTimeoutCause(ctx, s.entry.Timeout,
+		problem.New(problem.Expired, problem.CodeAgentTimeout,
+			"It did not answer within %s. Raise its timeout, or ask for less.", units.Duration(s.entry.Timeout)))
 	defer cancel()
 	err = guard(func() (err error) {
 		result, err = s.entry.Invoker.Invoke(asked, call)

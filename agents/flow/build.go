@@ -72,7 +72,8 @@ func (b *builder) agent(s agents.Step, path string) step {
 	}
 	if s.ResponseAgent {
 		if b.responseAgent != "" {
-			b.found.Add(path+".responseAgent", "only one step can be the response agent; %s is already", b.responseAgent)
+			b.found.Add(path+".responseAgent",
+				"only one step can be the response agent; %s is already", b.responseAgent)
 		}
 		b.responseAgent = path
 	}
@@ -81,10 +82,19 @@ func (b *builder) agent(s agents.Step, path string) step {
 		key = entry.OutputKey
 	}
 	if entry.IsFlow && len(s.Events) > 0 {
-		b.found.Add(path+".events", "have no effect here: %q is a flow, whose own steps make the nodes; rename their events there, or in this flow's events", s.AgentID)
+		b.found.Add(path+".events",
+			"have no effect here: %q is a flow, whose own steps make the nodes; rename their events there, "+
+				"or in this flow's events", s.AgentID)
 	}
-	built := &agentStep{id: b.names.next(s.AgentID), entry: entry, key: key, isResponseAgent: s.ResponseAgent,
-		streams: s.ResponseAgent || slices.Contains(b.finalSteps, path), inLoop: b.loops > 0, names: agents.NodeNames(s, entry, b.flow)}
+	built := &agentStep{
+		id:              b.names.next(s.AgentID),
+		entry:           entry,
+		key:             key,
+		isResponseAgent: s.ResponseAgent,
+		streams:         s.ResponseAgent || slices.Contains(b.finalSteps, path),
+		inLoop:          b.loops > 0,
+		names:           agents.NodeNames(s, entry, b.flow),
+	}
 	if s.Prompt != "" {
 		var err error
 		if built.prompt, err = agents.ParseInstructions(s.Prompt); err != nil {

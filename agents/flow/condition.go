@@ -15,8 +15,8 @@ import (
 	"beckon/internal/problem"
 )
 
-// maxDecision bounds a condition that decides which way a flow goes. The bound on its cost, which is the same on each machine
-// and in each attempt, is reached before.
+// maxDecision bounds a condition that decides which way a flow goes. The bound on its cost, which is the same on
+// each machine and in each attempt, is reached before.
 const maxDecision = 5 * time.Second
 
 // condition is a CEL expression over what a flow knows that is true or false.
@@ -53,7 +53,8 @@ func compileCondition(text string, items []string) (*condition, error) {
 		return nil, err
 	}
 	if !compiled.IsCondition() {
-		return nil, errors.New("must be true or false, not " + compiled.Type() + ": compare it, as in state.approved == true")
+		return nil, errors.New("must be true or false, not " + compiled.Type() +
+			": compare it, as in state.approved == true")
 	}
 	return &condition{compiled}, nil
 }
@@ -64,7 +65,8 @@ func (c *condition) holds(ctx context.Context, t *thread) bool {
 	return c.expression.Holds(ctx, t.data(c.expression))
 }
 
-// decide is holds for a condition that has to come out the same when the run is resumed: one that takes too long is an error.
+// decide is holds for a condition that has to come out the same when the run is resumed: one that takes too long is
+// an error.
 func (c *condition) decide(ctx context.Context, t *thread) (bool, error) {
 	holds, err := c.expression.Decide(ctx, t.data(c.expression), maxDecision)
 	switch {
@@ -73,7 +75,8 @@ func (c *condition) decide(ctx context.Context, t *thread) (bool, error) {
 	case ctx.Err() != nil:
 		return false, context.Cause(ctx)
 	case expression.TookTooLong(err):
-		return false, problem.New(problem.Upstream, problem.CodeFlowExpressionFailed, "Its condition takes too long. Make it simpler.").Because(err)
+		return false, problem.New(problem.Upstream, problem.CodeFlowExpressionFailed,
+			"Its condition takes too long. Make it simpler.").Because(err)
 	}
 	return false, nil
 }
@@ -87,7 +90,8 @@ func evaluate(ctx context.Context, e *expression.Expression, t *thread, what str
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	}
-	return nil, problem.New(problem.Upstream, problem.CodeFlowExpressionFailed, "Its expression %s has no value: %s.", what, strings.TrimSuffix(err.Error(), ".")).Because(err)
+	return nil, problem.New(problem.Upstream, problem.CodeFlowExpressionFailed,
+		"Its expression %s has no value: %s.", what, strings.TrimSuffix(err.Error(), ".")).Because(err)
 }
 
 // data is what an expression sees. What is made of the call is made only where the expression needs it.

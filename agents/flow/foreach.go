@@ -15,9 +15,9 @@ import (
 	"beckon/internal/problem"
 )
 
-// foreach runs its steps once for each item of a list. The items start from the same text and state and don't see each other,
-// also where they run one after the other; what they leave is put together in the order of the list. The list comes from the
-// state, and so is the same when the run is resumed.
+// foreach runs its steps once for each item of a list. The items start from the same text and state and don't see
+// each other, also where they run one after the other; what they leave is put together in the order of the list.
+// The list comes from the state, and so is the same when the run is resumed.
 type foreach struct {
 	place    string
 	over     *expression.Expression
@@ -30,8 +30,14 @@ type foreach struct {
 }
 
 func (b *builder) foreach(s agents.Step, path string) step {
-	built := &foreach{place: path, name: cmp.Or(s.As, "item"), maxItems: cmp.Or(s.MaxItems, agents.DefaultForeachItems), atOnce: max(s.MaxParallel, 1),
-		lenient: s.OnError == "continue", key: s.OutputKey}
+	built := &foreach{
+		place:    path,
+		name:     cmp.Or(s.As, "item"),
+		maxItems: cmp.Or(s.MaxItems, agents.DefaultForeachItems),
+		atOnce:   max(s.MaxParallel, 1),
+		lenient:  s.OnError == "continue",
+		key:      s.OutputKey,
+	}
 	var err error
 	if built.over, err = compile(s.Over, b.items); err != nil {
 		b.found.Add(path+".over", "%s", err)
@@ -81,14 +87,17 @@ func (s *foreach) list(ctx context.Context, t *thread) ([]any, error) {
 	list, ok := value.([]any)
 	switch {
 	case !ok:
-		return nil, problem.New(problem.Upstream, problem.CodeFlowExpressionFailed, "Its expression over is not a list.")
+		return nil, problem.New(problem.Upstream, problem.CodeFlowExpressionFailed,
+			"Its expression over is not a list.")
 	case len(list) > s.maxItems:
-		return nil, problem.New(problem.Upstream, problem.CodeFlowExpressionFailed, "Its list has %d items; maxItems allows %d.", len(list), s.maxItems)
+		return nil, problem.New(problem.Upstream, problem.CodeFlowExpressionFailed,
+			"Its list has %d items; maxItems allows %d.", len(list), s.maxItems)
 	}
 	return list, nil
 }
 
-// runItems runs the steps for each item, a few of them at the same time. It returns the threads of those that were begun.
+// runItems runs the steps for each item, a few of them at the same time. It returns the threads of those that were
+// begun.
 func (s *foreach) runItems(ctx context.Context, t *thread, list []any) ([]*thread, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

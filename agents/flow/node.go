@@ -12,11 +12,11 @@ import (
 	"beckon/internal/problem"
 )
 
-// nodeNames gives every agent step of a flow an id: that of its agent, with -2, -3 and so on behind it where the same agent
-// stands at further places. The ids come from the tree alone. They hold none of /, # and [, which are for the path of a
-// node: "review#2/critic#1.3" is the agent critic in the third turn of a loop in the first turn of the loop around
-// it, within the flow review, in the second turn of the loop around that. "writer[2]#1" is the agent writer in the first
-// turn of a loop for the second item of a list.
+// nodeNames gives every agent step of a flow an id: that of its agent, with -2, -3 and so on behind it where the
+// same agent stands at further places. The ids come from the tree alone. They hold none of /, # and [, which are
+// for the path of a node: "review#2/critic#1.3" is the agent critic in the third turn of a loop in the first turn
+// of the loop around it, within the flow review, in the second turn of the loop around that. "writer[2]#1" is the
+// agent writer in the first turn of a loop for the second item of a list.
 type nodeNames map[string]bool
 
 // newNodeNames reserves the plain ids: an agent may be called writer-2.
@@ -141,10 +141,19 @@ func outcome(ctx context.Context, err error) (agents.NodeStatus, *agents.Failure
 		return agents.NodeFailed, problem.FailureOf(err)
 	}
 	if _, ok := errors.AsType[*siblingFailed](context.Cause(ctx)); ok {
-		return agents.NodeCanceled, &agents.Failure{Code: "stopped", Message: "It was stopped because a step beside it failed."}
+		return agents.NodeCanceled, &agents.Failure{
+			Code:    "stopped",
+			Message: "It was stopped because a step beside it failed.",
+		}
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return agents.NodeFailed, &agents.Failure{Code: problem.CodeAgentTimeout, Message: "The flow exceeded its timeout before this agent had answered."}
+		return agents.NodeFailed, &agents.Failure{
+			Code:    problem.CodeAgentTimeout,
+			Message: "The flow exceeded its timeout before this agent had answered.",
+		}
 	}
-	return agents.NodeCanceled, &agents.Failure{Code: problem.CodeCanceled, Message: "It was stopped before it had answered."}
+	return agents.NodeCanceled, &agents.Failure{
+		Code:    problem.CodeCanceled,
+		Message: "It was stopped before it had answered.",
+	}
 }

@@ -9,8 +9,8 @@ import (
 // maxVia bounds how much of a condition a node keeps of why it ran.
 const maxVia = 200 // characters
 
-// router runs the first of its steps whose condition holds, else the one for everything else, if there is one. What it chooses
-// comes from the state, and so is the same when the run is resumed.
+// router runs the first of its steps whose condition holds, else the one for everything else, if there is one. What
+// it chooses comes from the state, and so is the same when the run is resumed.
 type router struct {
 	place     string
 	routes    []route
@@ -36,7 +36,11 @@ func (b *builder) router(s agents.Step, path string) step {
 			built.otherwise = step
 			continue
 		}
-		built.routes = append(built.routes, route{when: b.condition(child.When, within+".when"), via: cut(child.When, maxVia), step: step})
+		built.routes = append(built.routes, route{
+			when: b.condition(child.When, within+".when"),
+			via:  cut(child.When, maxVia),
+			step: step,
+		})
 	}
 	b.responseAgent = chosen
 	return built

@@ -30,7 +30,8 @@ func (s sequence) run(ctx context.Context, t *thread) error {
 	return nil
 }
 
-// parallel runs its steps at the same time; the first that fails stops the others. One that waits for a person does not.
+// parallel runs its steps at the same time; the first that fails stops the others. One that waits for a person does
+// not.
 type parallel []step
 
 func (s parallel) run(ctx context.Context, t *thread) error {
@@ -89,7 +90,8 @@ func (s *loop) run(ctx context.Context, t *thread) error {
 	for i := 1; i <= s.maxTurns; i++ {
 		var buffered strings.Builder
 		if t.turn = nestedTurn(turn, i); text != nil && i < s.maxTurns {
-			// It is not known yet whether this turn is the last one, whose text is the answer. The last possible turn is.
+			// It is not known yet whether this turn is the last one, whose text is the answer. The last possible
+			// turn is.
 			t.call.Text = func(piece string) { buffered.WriteString(piece) }
 		} else {
 			t.call.Text = text

@@ -46,7 +46,14 @@ type thread struct {
 
 func newThread(call agents.Call) *thread {
 	call.Input = cmp.Or(call.Input, call.Prompt)
-	t := &thread{call: call, progress: call.Progress, text: call.PromptText(), state: map[string]any{}, sizes: map[string]int{}, outputs: map[string]string{}}
+	t := &thread{
+		call:     call,
+		progress: call.Progress,
+		text:     call.PromptText(),
+		state:    map[string]any{},
+		sizes:    map[string]int{},
+		outputs:  map[string]string{},
+	}
 	if t.progress == nil {
 		t.progress = noProgress{}
 	}
@@ -96,7 +103,8 @@ func (t *thread) joinFrom(begin int, forks []*thread) (err error) {
 	}
 	if err == nil && (total(t.sizes) > maxStateBytes || len(t.sizes) > maxStateKeys) {
 		err = problem.New(problem.Upstream, problem.CodeFlowStateTooLarge,
-			"What the flow's agents keep by set_state is more than %d KiB or %d keys together. Let them keep less.", maxStateBytes>>10, maxStateKeys)
+			"What the flow's agents keep by set_state is more than %d KiB or %d keys together. Let them keep less.",
+			maxStateBytes>>10, maxStateKeys)
 	}
 	return err
 }
@@ -161,7 +169,8 @@ func (t *thread) applyFailure(agent string, err error) error {
 func (t *thread) appendText(text fence.Text) error {
 	if len(t.text.Text)+len(text.Text)-len(t.call.Prompt) > maxAdded {
 		return problem.New(problem.Upstream, problem.CodeFlowOutputTooLarge,
-			"The outputs of the flow's agents are more than %d MiB together. Let its agents answer more briefly.", maxAdded>>20)
+			"The outputs of the flow's agents are more than %d MiB together. Let its agents answer more briefly.",
+			maxAdded>>20)
 	}
 	t.text.Add(text)
 	return nil
@@ -175,7 +184,8 @@ func (t *thread) failureSuffix() string {
 	return ": " + strings.TrimSuffix(problem.Of(t.failure).Detail, ".")
 }
 
-// section is what the next agents are told of one that has answered, or failed. Its words may be those of third parties.
+// section is what the next agents are told of one that has answered, or failed. Its words may be those of third
+// parties.
 func section(agent, mark, text string) fence.Text {
 	s := fence.Text{Text: fmt.Sprintf("\n\n=== %s%s ===\n", agent, mark)}
 	s.AddData(strings.TrimSpace(text))

@@ -24,13 +24,15 @@ const (
 // The parameters of the tools. The value has no type on purpose: it may be of any.
 const (
 	setStateSchema = `{"type":"object","properties":{"key":{"type":"string","description":"The name of the value."},` +
-		`"value":{"description":"Any JSON value: a string, a number, true or false, a list, an object."}},"required":["key","value"]}`
-	getStateSchema = `{"type":"object","properties":{"key":{"type":"string","description":"The name of the value; left out, all values are returned."}}}`
+		`"value":{"description":"Any JSON value: a string, a number, true or false, a list, an object."}},` +
+		`"required":["key","value"]}`
+	getStateSchema = `{"type":"object","properties":{"key":{"type":"string",` +
+		`"description":"The name of the value; left out, all values are returned."}}}`
 	exitLoopSchema = `{"type":"object","properties":{}}`
 )
 
-// stateTools are the tools of one agent: they read a copy of the flow's state and collect the agent's changes, which go to the
-// flow when it has answered. The changes of an agent that fails are dropped.
+// stateTools are the tools of one agent: they read a copy of the flow's state and collect the agent's changes,
+// which go to the flow when it has answered. The changes of an agent that fails are dropped.
 type stateTools struct {
 	mu        sync.Mutex
 	state     map[string]any
@@ -41,7 +43,12 @@ type stateTools struct {
 }
 
 func newStateTools(t *thread) *stateTools {
-	return &stateTools{state: maps.Clone(t.state), sizes: maps.Clone(t.sizes), changes: map[string]any{}, fence: t.call.Fence}
+	return &stateTools{
+		state:   maps.Clone(t.state),
+		sizes:   maps.Clone(t.sizes),
+		changes: map[string]any{},
+		fence:   t.call.Fence,
+	}
 }
 
 // tools returns what the agent of a step may use.
@@ -50,12 +57,27 @@ func (d *stateTools) tools(s *agentStep) []agents.Tool {
 		return nil
 	}
 	list := []agents.Tool{
-		{Name: "set_state", Description: "Keeps a value under a name, for you and for the agents after you.", Parameters: json.RawMessage(setStateSchema), Use: d.set},
-		{Name: "get_state", Description: "Returns the value that was kept under a name, or all of them.", Parameters: json.RawMessage(getStateSchema), Use: d.get},
+		{
+			Name:        "set_state",
+			Description: "Keeps a value under a name, for you and for the agents after you.",
+			Parameters:  json.RawMessage(setStateSchema),
+			Use:         d.set,
+		},
+		{
+			Name:        "get_state",
+			Description: "Returns the value that was kept under a name, or all of them.",
+			Parameters:  json.RawMessage(getStateSchema),
+			Use:         d.get,
+		},
 	}
 	if s.inLoop {
-		list = append(list, agents.Tool{Name: "exit_loop", Use: d.exit, Parameters: json.RawMessage(exitLoopSchema),
-			Description: "Ends the repetition that you are part of, once you have answered. Use it when the work is done and no further round is needed."})
+		list = append(list, agents.Tool{
+			Name:       "exit_loop",
+			Use:        d.exit,
+			Parameters: json.RawMessage(exitLoopSchema),
+			Description: "Ends the repetition that you are part of, once you have answered. " +
+				"Use it when the work is done and no further round is needed.",
+		})
 	}
 	return list
 }
@@ -92,7 +114,8 @@ func (d *stateTools) set(_ context.Context, arguments json.RawMessage) (string, 
 	size := sizeOf(args.Key, value)
 	switch old, ok := d.sizes[args.Key]; {
 	case total(d.sizes)-old+size > maxStateBytes:
-		return "", fmt.Errorf("the state would be larger than the %d KiB that are allowed: keep less", maxStateBytes>>10)
+		return "", fmt.Errorf("the state would be larger than the %d KiB that are allowed: keep less",
+			maxStateBytes>>10)
 	case !ok && len(d.sizes) >= maxStateKeys:
 		return "", fmt.Errorf("the state has %d keys and may have no more: set one of those again", maxStateKeys)
 	}

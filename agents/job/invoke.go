@@ -78,7 +78,8 @@ func (w *work) prepare() (err error) {
 		return err
 	}
 	if originOf(w.first.url) != w.origin {
-		return problem.New(problem.Upstream, problem.CodeTemplateFailed, "The URL of agent %q did not stay on its host.", w.agent)
+		return problem.New(problem.Upstream, problem.CodeTemplateFailed,
+			"The URL of agent %q did not stay on its host.", w.agent)
 	}
 	sum := sha256.Sum256([]byte(w.method + " " + w.first.url + "\n" + w.first.body))
 	w.question = hex.EncodeToString(sum[:])
@@ -166,8 +167,11 @@ func (w *work) judge(ctx context.Context, value any) (done bool, result agents.R
 	data := map[string]any{"answer": value}
 	if w.failed != nil && w.failed.Holds(ctx, data) {
 		text, _ := json.Marshal(value)
-		w.note(time.Now(), &failure{reason: w.readable(text), problem: problem.New(problem.Upstream, problem.CodeJobFailed,
-			"The job of agent %q has failed; the run has what %s said of it.", w.agent, w.host)})
+		w.note(time.Now(), &failure{
+			reason: w.readable(text),
+			problem: problem.New(problem.Upstream, problem.CodeJobFailed,
+				"The job of agent %q has failed; the run has what %s said of it.", w.agent, w.host),
+		})
 		return true, w.result(), w.attemptsError()
 	}
 	if w.until.Holds(ctx, data) {
@@ -186,7 +190,8 @@ func (w *work) finish(ctx context.Context, value any) (agents.Result, error) {
 			return result, err
 		}
 		for _, link := range links {
-			artifact, err := agents.Fetch(ctx, w.call.Files, w.agent, link, w.pace, w.file(w.header)) //nolint:bodyclose // Fetch closes it
+			artifact, err := agents.Fetch(ctx, w.call.Files, w.agent, link, w.pace,
+				w.file(w.header)) //nolint:bodyclose // Fetch closes it
 			if err != nil {
 				if ctx.Err() != nil {
 					err = w.ended(ctx)
@@ -258,7 +263,8 @@ func (w *work) links(ctx context.Context, data map[string]any) ([]string, error)
 
 func (w *work) notThere(what string, err error) error {
 	return problem.New(problem.Upstream, problem.CodeProviderInvalidResponse,
-		"The answer to agent %q does not have what its %s asks for. Check the expression against what the API answers.", w.agent, what).Because(err)
+		"The answer to agent %q does not have what its %s asks for. Check the expression against what the API answers.",
+		w.agent, what).Because(err)
 }
 
 // tellProgress tells how much is done, when that is known and has changed.
@@ -308,18 +314,26 @@ func (j *job) stop(ctx context.Context, r agents.Response, header http.Header) e
 	}
 	_ = response.Body.Close()
 	switch status := response.StatusCode; {
-	case status >= 200 && status < 300, status == http.StatusNotFound, status == http.StatusConflict, status == http.StatusGone:
+	case status >= 200 && status < 300, status == http.StatusNotFound, status == http.StatusConflict,
+		status == http.StatusGone:
 		return nil // or it has ended already
 	default:
-		return problem.New(problem.Upstream, problem.CodeProviderError, "The API of agent %q answered status %d to the request that stops a job.", j.agent, status)
+		return problem.New(problem.Upstream, problem.CodeProviderError,
+			"The API of agent %q answered status %d to the request that stops a job.", j.agent, status)
 	}
 }
 
 // note keeps a failed attempt on record.
 func (w *work) note(begun time.Time, f *failure) {
 	const most = 32
-	attempt := agents.Attempt{Provider: w.host, StartedAt: begun.UTC(), Duration: time.Since(begun), Status: f.status, Reason: f.reason,
-		Error: &agents.Failure{Code: f.problem.Code, Message: f.problem.Detail}}
+	attempt := agents.Attempt{
+		Provider:  w.host,
+		StartedAt: begun.UTC(),
+		Duration:  time.Since(begun),
+		Status:    f.status,
+		Reason:    f.reason,
+		Error:     &agents.Failure{Code: f.problem.Code, Message: f.problem.Detail},
+	}
 	if len(w.attempts) == most {
 		w.attempts = slices.Delete(w.attempts, 1, 2) // the first and the last ones tell most
 	}

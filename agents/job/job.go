@@ -1,13 +1,14 @@
-// Package job invokes an agent of kind http: it sends a request to an API that the configuration describes. Where that begins
-// a job, it asks for the job until it has ended, and fetches the files that it has made.
+// Package job invokes an agent of kind http: it sends a request to an API that the configuration describes. Where
+// that begins a job, it asks for the job until it has ended, and fetches the files that it has made.
 //
 // Who may be asked what:
 //
-//   - The request goes to a host that is written out in the configuration, over the transport of providers. Its headers go to
-//     that scheme, host and port only, and it follows no redirect.
-//   - Every other URL is one that an answer has named. It is asked through the guard of package egress, without headers.
-//   - The URL of the job is on record before it is asked for the first time. A run that goes on after a crash asks for the
-//     same job, and does not begin another one.
+//   - The request goes to a host that is written out in the configuration, over the transport of providers. Its
+//     headers go to that scheme, host and port only, and it follows no redirect.
+//   - Every other URL is one that an answer has named. It is asked through the guard of package egress, without
+//     headers.
+//   - The URL of the job is on record before it is asked for the first time. A run that goes on after a crash asks
+//     for the same job, and does not begin another one.
 package job
 
 import (
@@ -42,9 +43,18 @@ func New(transport http.RoundTripper, out agents.Fetcher, log *slog.Logger) agen
 	return newFactory(transport, out, log, egress.NewPace())
 }
 
-func newFactory(transport http.RoundTripper, out agents.Fetcher, log *slog.Logger, pace egress.Pace) agents.AgentFactory {
+func newFactory(
+	transport http.RoundTripper, out agents.Fetcher, log *slog.Logger, pace egress.Pace,
+) agents.AgentFactory {
 	return func(a agents.Agent) (agents.Invoker, problem.Fields) {
-		j := &job{agent: a.ID, transport: transport, out: out, log: log.With("agent", a.ID), pace: pace, every: defaultEvery}
+		j := &job{
+			agent:     a.ID,
+			transport: transport,
+			out:       out,
+			log:       log.With("agent", a.ID),
+			pace:      pace,
+			every:     defaultEvery,
+		}
 		if found := j.read(a); len(found) > 0 {
 			return nil, found
 		}
@@ -88,7 +98,9 @@ func (j *job) read(a agents.Agent) (found problem.Fields) {
 	}
 	r := a.Request
 	if j.origin = originOf(r.URL); j.origin == "" {
-		found.Add("request.url", "must begin with https:// or http:// and a host that are written out, as in https://api.example.com/v1/jobs/{{ .input.id }}")
+		found.Add("request.url",
+			"must begin with https:// or http:// and a host that are written out, "+
+				"as in https://api.example.com/v1/jobs/{{ .input.id }}")
 	} else if err := egress.CheckShape(j.origin + "/"); err != nil {
 		found.Add("request.url", "%s", err)
 	}
@@ -100,7 +112,8 @@ func (j *job) read(a agents.Agent) (found problem.Fields) {
 	j.readHeaders(r.Headers, &found)
 	if p := a.Poll; p != nil {
 		if j.poll = template("poll.url", p.URL); p.URL == "" {
-			found.Add("poll.url", "is required: where to ask for the job, as in https://api.example.com/v1/jobs/{{ .answer.id }}")
+			found.Add("poll.url",
+				"is required: where to ask for the job, as in https://api.example.com/v1/jobs/{{ .answer.id }}")
 		}
 		if p.Until == "" {
 			found.Add("poll.until", `is required: whether the job has ended well, as in answer.status == "completed"`)
@@ -137,7 +150,8 @@ func (j *job) readHeaders(headers map[string]secret.String, found *problem.Field
 	j.headers = make(map[string]*agents.Template, len(headers))
 	for name, value := range headers {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
-		if !httpguts.ValidHeaderFieldName(name) || canonical == "Content-Length" || canonical == "Host" || canonical == "Transfer-Encoding" {
+		if !httpguts.ValidHeaderFieldName(name) || canonical == "Content-Length" || canonical == "Host" ||
+			canonical == "Transfer-Encoding" {
 			found.Add("request.headers", "%s cannot be set", canonical)
 			continue
 		}
@@ -147,7 +161,8 @@ func (j *job) readHeaders(headers map[string]secret.String, found *problem.Field
 			continue
 		}
 		if j.headers[canonical] != nil {
-			found.Add("request.headers."+name, "is there twice: upper and lower case are the same in the names of headers")
+			found.Add("request.headers."+name,
+				"is there twice: upper and lower case are the same in the names of headers")
 		}
 		j.headers[canonical] = t
 		j.secrets = append(j.secrets, value.Reveal())

@@ -98,24 +98,32 @@ func (j *job) exchange(ctx context.Context, c call) (answer, *failure) {
 	host := hostOf(c.url)
 	switch status := response.StatusCode; {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return answer{}, upstream(problem.CodeProviderUnauthorized, "The API of agent %q at %s refused the request (status %d). Check the agent's headers.", j.agent, host, status)
+		return answer{}, upstream(problem.CodeProviderUnauthorized,
+			"The API of agent %q at %s refused the request (status %d). Check the agent's headers.",
+			j.agent, host, status)
 	case egress.IsRedirect(status, response.Header):
-		return answer{}, upstream(problem.CodeProviderError, "The API of agent %q at %s answered with a redirect (status %d), which is not followed. Check the agent's URLs.", j.agent, host, status)
+		return answer{}, upstream(problem.CodeProviderError,
+			"The API of agent %q at %s answered with a redirect (status %d), "+
+				"which is not followed. Check the agent's URLs.", j.agent, host, status)
 	case status == http.StatusTooManyRequests:
-		f := upstream(problem.CodeProviderRateLimited, "The API of agent %q at %s limits how often it is asked.", j.agent, host)
+		f := upstream(problem.CodeProviderRateLimited,
+			"The API of agent %q at %s limits how often it is asked.", j.agent, host)
 		f.mayPass = true
 		return answer{}, f
 	case status < 200 || status > 299:
-		f := upstream(problem.CodeProviderError, "The API of agent %q at %s failed with status %d.", j.agent, host, status)
+		f := upstream(problem.CodeProviderError,
+			"The API of agent %q at %s failed with status %d.", j.agent, host, status)
 		if f.mayPass = agents.PassingStatus(status); status < 500 && !f.mayPass {
 			f.problem = problem.New(problem.Upstream, problem.CodeProviderRejected,
-				"The API of agent %q at %s rejected the request (status %d). Check the agent's request; the run's page in the administration has the API's reason.", j.agent, host, status)
+				"The API of agent %q at %s rejected the request (status %d). Check the agent's request; "+
+					"the run's page in the administration has the API's reason.", j.agent, host, status)
 		}
 		return answer{}, f
 	case err != nil:
 		return answer{}, j.unreachable(c, err)
 	case len(text) > maxAnswer:
-		return answer{}, upstream(problem.CodeProviderInvalidResponse, "The API of agent %q at %s sent an answer of more than %d MiB.", j.agent, host, maxAnswer>>20)
+		return answer{}, upstream(problem.CodeProviderInvalidResponse,
+			"The API of agent %q at %s sent an answer of more than %d MiB.", j.agent, host, maxAnswer>>20)
 	}
 	if err := memory.From(ctx).Answer(ctx, int64(len(text))); err != nil {
 		return answer{}, &failure{problem: problem.Of(err)}
@@ -125,7 +133,8 @@ func (j *job) exchange(ctx context.Context, c call) (answer, *failure) {
 	}
 	value, err := units.ReadJSON(text)
 	if err != nil {
-		return answer{}, upstream(problem.CodeProviderInvalidResponse, "The API of agent %q at %s sent something that is not JSON. Check the agent's URLs.", j.agent, host)
+		return answer{}, upstream(problem.CodeProviderInvalidResponse,
+			"The API of agent %q at %s sent something that is not JSON. Check the agent's URLs.", j.agent, host)
 	}
 	return answer{value, retryAfter}, nil
 }
@@ -166,8 +175,12 @@ func (j *job) unreachable(c call, err error) *failure {
 	if !errors.Is(err, errElsewhere) {
 		_, why = egress.Explain(err)
 	}
-	return &failure{mayPass: !refused && !isCertificate, problem: problem.New(problem.Upstream, problem.CodeProviderUnreachable,
-		"The API of agent %q at %s cannot be reached: %s.", j.agent, hostOf(c.url), strings.TrimSuffix(why, ".")).Because(err)}
+	return &failure{
+		mayPass: !refused && !isCertificate,
+		problem: problem.New(problem.Upstream, problem.CodeProviderUnreachable,
+			"The API of agent %q at %s cannot be reached: %s.", j.agent, hostOf(c.url),
+			strings.TrimSuffix(why, ".")).Because(err),
+	}
 }
 
 // readable is the beginning of what an API said, without what was sent to it as a header.
@@ -185,14 +198,19 @@ func (j *job) readable(text []byte) string {
 
 // headersOf renders the headers.
 func (j *job) headersOf(data map[string]any) (http.Header, error) {
-	header := http.Header{"User-Agent": {"Beckon"}, "Content-Type": {"application/json"}, "Accept": {"application/json"}}
+	header := http.Header{
+		"User-Agent":   {"Beckon"},
+		"Content-Type": {"application/json"},
+		"Accept":       {"application/json"},
+	}
 	for name, t := range j.headers {
 		value, err := t.Render(j.agent, "header "+name, data)
 		if err != nil {
 			return nil, err
 		}
 		if !httpguts.ValidHeaderFieldValue(value) {
-			return nil, problem.New(problem.Upstream, problem.CodeTemplateFailed, "The header %s of agent %q has a line break or another control character.", name, j.agent)
+			return nil, problem.New(problem.Upstream, problem.CodeTemplateFailed,
+				"The header %s of agent %q has a line break or another control character.", name, j.agent)
 		}
 		header[name] = []string{value}
 	}

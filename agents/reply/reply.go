@@ -80,7 +80,8 @@ func (t *template) Invoke(ctx context.Context, call agents.Call) (agents.Result,
 	}
 	if err != nil {
 		return agents.Result{}, problem.New(problem.Upstream, problem.CodeTemplateFailed,
-			"The template of agent %q could not be rendered: %s. Check its provider's template.", t.agent, strings.TrimSuffix(err.Error(), "."))
+			"The template of agent %q could not be rendered: %s. Check its provider's template.", t.agent,
+			strings.TrimSuffix(err.Error(), "."))
 	}
 	if call.Text != nil {
 		call.Text(text)

@@ -55,7 +55,12 @@ func (a *Arrival) prepare() (call Call) {
 		if item.Fingerprint == "" {
 			item.Fingerprint = a.fingerprint()
 		}
-		in := runs.Input{Key: a.Key, Fingerprint: shortened(item.Fingerprint, maxFingerprint), StartsAt: shortened(item.StartsAt, maxStartsAt), State: item.State}
+		in := runs.Input{
+			Key:         a.Key,
+			Fingerprint: shortened(item.Fingerprint, maxFingerprint),
+			StartsAt:    shortened(item.StartsAt, maxStartsAt),
+			State:       item.State,
+		}
 		if in.State == "" {
 			in.State = senders.Firing
 		}
@@ -65,8 +70,8 @@ func (a *Arrival) prepare() (call Call) {
 	return call
 }
 
-// fingerprint is that of a call without items. One of an alert source, such as a test or a comment, is never known; of others the
-// same call again is the same item.
+// fingerprint is that of a call without items. One of an alert source, such as a test or a comment, is never known;
+// of others the same call again is the same item.
 func (a *Arrival) fingerprint() string {
 	if a.Source.Alerts() {
 		return "call_" + ulid.Make().String()
@@ -75,8 +80,8 @@ func (a *Arrival) fingerprint() string {
 	return shortened(string(text), 0)
 }
 
-// said is what a run keeps of the call: the items that are new to it. Where these are not all of them, the event is made of them
-// alone.
+// said is what a run keeps of the call: the items that are new to it. Where these are not all of them, the event is
+// made of them alone.
 func (a *Arrival) said(taken []int) senders.Event {
 	if len(taken) == len(a.Event.Items) {
 		return a.Event
@@ -97,7 +102,8 @@ func (a *Arrival) resolvedAt(now time.Time) time.Time {
 	return now
 }
 
-// shortened returns a text that can be kept, without what no database keeps. One of more than most bytes becomes a hash.
+// shortened returns a text that can be kept, without what no database keeps. One of more than most bytes becomes a
+// hash.
 func shortened(text string, most int) string {
 	text = senders.Clean(text)
 	if len(text) <= most {

@@ -36,9 +36,11 @@ func (s *Service) prepare(a *Arrival) (call Call, err error) {
 	return call, err
 }
 
-// addCall keeps what a call says for the prompt of its run, sealed where the client has rules. joined is nil for a run that starts
-// with it.
-func (s *Service) addCall(st storage, r *runs.Run, a *Arrival, d Decision, joined *Gathering, runID string, part senders.Event, items int) error {
+// addCall keeps what a call says for the prompt of its run, sealed where the client has rules. joined is nil for a
+// run that starts with it.
+func (s *Service) addCall(
+	st storage, r *runs.Run, a *Arrival, d Decision, joined *Gathering, runID string, part senders.Event, items int,
+) error {
 	prompt := a.Prompt.Map(senders.Clean)
 	spans, err := json.Marshal(prompt.Spans)
 	if err != nil {

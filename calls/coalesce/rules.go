@@ -1,7 +1,9 @@
-// Package coalesce answers an alert once: it decides which run answers for a call of a client whose calls are coalesced.
+// Package coalesce answers an alert once: it decides which run answers for a call of a client whose calls are
+// coalesced.
 //
-// Decide has the rules, and knows no database. Service gathers what they need to know and writes what they decide, in the
-// transaction that writes the run: so each alert is in one run per firing, whatever crashes, and on all replicas.
+// Decide has the rules, and knows no database. Service gathers what they need to know and writes what they decide,
+// in the transaction that writes the run: so each alert is in one run per firing, whatever crashes, and on all
+// replicas.
 package coalesce
 
 import (
@@ -32,7 +34,7 @@ const (
 	Ignore = "ignore"
 )
 
-// Item is one thing that a call tells of, such as an alert.
+// Item is one thing that a call reports, such as an alert.
 type Item struct {
 	Fingerprint string
 	StartsAt    string // empty where the sender does not say it
@@ -60,14 +62,15 @@ type Gathering struct {
 	Bytes      int
 }
 
-// Known is what is on record before a call.
+// Known is what the database knows about the items of a call before the call.
 type Known struct {
 	RunID     string            // the last run of the call's key; empty for a key without one
 	Open      bool              // the key is
 	Items     map[identity]bool // of the key, and whether each is resolved
 	Gathering *Gathering        // the key's run, where it gathers
 	Storm     *Gathering        // the client's storm, where one gathers
-	Starts    []time.Time       // of the client's runs, the newest first, as many as MaxRuns: when each may leave the queue
+	// of the client's runs, the newest first, as many as MaxRuns: when each may leave the queue
+	Starts []time.Time
 }
 
 // Decision is what becomes of a call.

@@ -27,7 +27,7 @@ type Service struct {
 // tidyEvery is how often what is over is removed.
 const tidyEvery = 5 * time.Minute
 
-// Register has the instance remove what is over.
+// Register makes the instance delete expired rows.
 func (s *Service) Register(w *work.Instance) {
 	w.Every(tidyEvery, "remove alerts that are over", func(ctx context.Context) error {
 		return s.Store.Write(ctx, func(tx store.Tx) error { return forget(tx, time.Now()) })
@@ -87,7 +87,8 @@ func (s *Service) gather(st storage, r *runs.Run, a *Arrival, d Decision, answer
 			tells = slices.Concat(taken, d.Resolved) // its model has not been asked yet, and is told
 		}
 		part := a.said(tells)
-		if d.Starts && a.Prompt.Text == "" && len(taken) < len(a.Event.Items) && a.Source != nil && a.Source.Prompt != nil {
+		tellsPart := a.Prompt.Text == "" && len(taken) < len(a.Event.Items)
+		if d.Starts && tellsPart && a.Source != nil && a.Source.Prompt != nil {
 			r.Input = senders.Clean(a.Source.Prompt(part))
 			r.Fence = r.Fence.With(fence.All(r.Input))
 		}
@@ -110,21 +111,30 @@ func (s *Service) gather(st storage, r *runs.Run, a *Arrival, d Decision, answer
 func (s *Service) tell(tx store.Tx, r *runs.Run, a *Arrival, runID string, now time.Time) error {
 	at := a.resolvedAt(now)
 	title := senders.Clip(a.Event.Title, 500)
-	note := runs.Note{At: now, Kind: runs.NoteResolved, Text: fmt.Sprintf("Resolved at %s: %s", at.UTC().Format(runs.TimeFormat), keptTitle(r.Rules, title))}
+	note := runs.Note{
+		At:   now,
+		Kind: runs.NoteResolved,
+		Text: fmt.Sprintf("Resolved at %s: %s", at.UTC().Format(runs.TimeFormat), keptTitle(r.Rules, title)),
+	}
 	if err := runs.AddNote(tx, runID, note); err != nil {
 		return err
 	}
 	const most = 100
-	data, err := json.Marshal(map[string]any{"key": a.Key, "title": title, "resolvedAt": at.UTC().Format(runs.TimeFormat), "runId": runID,
-		"items": a.inputs[:min(len(a.inputs), most)]})
+	data, err := json.Marshal(map[string]any{
+		"key":        a.Key,
+		"title":      title,
+		"resolvedAt": at.UTC().Format(runs.TimeFormat),
+		"runId":      runID,
+		"items":      a.inputs[:min(len(a.inputs), most)],
+	})
 	if err != nil {
 		return fmt.Errorf("encode what is resolved: %w", err)
 	}
 	return s.Runs().Tell(tx, *r, runID, events.EventResolved, now, data)
 }
 
-// Prompt returns the prompt of a run that leaves the queue, made of all its calls, and lets it take no more. It is empty where the
-// run keeps the one that it has.
+// Prompt returns the prompt of a run that leaves the queue, made from all of its calls. From then on the run takes
+// no more calls. An empty prompt means that the run keeps its own.
 func (s *Service) Prompt(tx store.Tx, r *runs.Run) (fence.Text, error) {
 	st := storage{tx, s.Store.Shared(), r.ClientID}
 	said, err := st.ask(r.ID)

@@ -13,8 +13,8 @@ import (
 	"beckon/runs"
 )
 
-// storage reads and writes what is known of a client's keys. Its rows are inserted at once, and not at the end of the transaction:
-// on SQLite other calls may be in the same one.
+// storage reads and writes what is known of a client's keys. Its rows are inserted at once, and not at the end of
+// the transaction: on SQLite other calls may be in the same one.
 type storage struct {
 	tx       store.Tx
 	shared   bool
@@ -31,12 +31,10 @@ type gatheringRow struct {
 	Items, Bytes int
 }
 
-// Erase forgets what was known of the alerts that a run answers for. Those that go on are new when they come again.
+// Erase deletes the alerts that a run covers. If such an alert is reported again, it counts as a new one.
 func Erase(tx store.Tx, runID string) error {
-	for _, statement := range []string{
-		"DELETE FROM coalesce_keys WHERE run_id = ?", "DELETE FROM coalesce_items WHERE run_id = ?", "DELETE FROM coalesce_calls WHERE run_id = ?",
-	} {
-		if err := tx.Exec(statement, runID); err != nil {
+	for _, table := range []string{"coalesce_keys", "coalesce_items", "coalesce_calls"} {
+		if err := tx.Exec("DELETE FROM "+table+" WHERE run_id = ?", runID); err != nil {
 			return fmt.Errorf("forget the alerts of run %s: %w", runID, err)
 		}
 	}
@@ -69,7 +67,8 @@ func (s storage) known(key string, rules Rules, now time.Time) (k Known, err err
 			return k, err
 		}
 	}
-	starts, err := store.Rows[int64](s.tx, "SELECT due_at FROM coalesce_runs WHERE client_id = ? AND due_at > ? ORDER BY due_at DESC LIMIT ?",
+	starts, err := store.Rows[int64](s.tx,
+		"SELECT due_at FROM coalesce_runs WHERE client_id = ? AND due_at > ? ORDER BY due_at DESC LIMIT ?",
 		s.clientID, now.Add(-rules.Per).UnixMilli(), rules.MaxRuns)
 	if err != nil {
 		return k, fmt.Errorf("read the starts of a client's runs: %w", err)
@@ -93,11 +92,13 @@ func (s storage) items(key string) (map[identity]bool, error) {
 	return all, nil
 }
 
-// gathering reads the key's run and the client's storm, where they gather. On PostgreSQL neither leaves the queue before the commit.
+// gathering reads the key's run and the client's storm, where they gather. On PostgreSQL neither leaves the queue
+// before the commit.
 func (s storage) gathering(k *Known) error {
 	query := `SELECT c.run_id, c.storm, c.accepted_at, c.items, c.bytes FROM coalesce_runs c
 		WHERE c.client_id = ? AND c.gathering AND (c.run_id = ? OR c.storm)
-			AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = c.run_id AND (r.status <> 'QUEUED' OR r.cancel_requested_at IS NOT NULL))
+			AND NOT EXISTS (SELECT 1 FROM runs r
+			WHERE r.id = c.run_id AND (r.status <> 'QUEUED' OR r.cancel_requested_at IS NOT NULL))
 		ORDER BY c.run_id`
 	if s.shared {
 		query += " FOR UPDATE OF c"
@@ -107,7 +108,13 @@ func (s storage) gathering(k *Known) error {
 		return fmt.Errorf("read the runs that gather: %w", err)
 	}
 	for _, r := range rows {
-		g := &Gathering{RunID: r.RunID, Storm: r.Storm, AcceptedAt: time.UnixMilli(r.AcceptedAt).UTC(), Items: r.Items, Bytes: r.Bytes}
+		g := &Gathering{
+			RunID:      r.RunID,
+			Storm:      r.Storm,
+			AcceptedAt: time.UnixMilli(r.AcceptedAt).UTC(),
+			Items:      r.Items,
+			Bytes:      r.Bytes,
+		}
 		if g.RunID == k.RunID {
 			k.Gathering = g
 		}
@@ -129,7 +136,9 @@ func (k Known) gatheringOf(runID string) *Gathering {
 }
 
 // addCall keeps what a call says for the prompt of its run. joined is nil for a run that starts with it.
-func (s storage) addCall(r *runs.Run, a *Arrival, d Decision, joined *Gathering, runID string, kept said, size, items int) error {
+func (s storage) addCall(
+	r *runs.Run, a *Arrival, d Decision, joined *Gathering, runID string, kept said, size, items int,
+) error {
 	gathers := true
 	if joined == nil {
 		gathers = size < maxBytes // one that is larger has its prompt already
@@ -137,19 +146,23 @@ func (s storage) addCall(r *runs.Run, a *Arrival, d Decision, joined *Gathering,
 		if d.Storm {
 			r.NotBefore = d.At
 		}
-		err := s.tx.Exec(`INSERT INTO coalesce_runs (run_id, client_id, storm, accepted_at, due_at, gathering, calls, items, bytes)
-			VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?)`, runID, s.clientID, d.Storm, r.CreatedAt.UnixMilli(), d.At.UnixMilli(), gathers, items, size)
+		err := s.tx.Exec(`INSERT INTO coalesce_runs (run_id, client_id, storm, accepted_at, due_at, gathering, calls,
+				items, bytes)
+			VALUES (?, ?, ?, ?, ?, ?, 1, ?,
+				?)`, runID, s.clientID, d.Storm, r.CreatedAt.UnixMilli(), d.At.UnixMilli(), gathers, items, size)
 		if err != nil {
 			return err
 		}
-	} else if err := s.tx.Exec("UPDATE coalesce_runs SET calls = calls + 1, items = items + ?, bytes = bytes + ? WHERE run_id = ?", items, size, runID); err != nil {
+	} else if err := s.tx.Exec(`UPDATE coalesce_runs SET calls = calls + 1, items = items + ?, bytes = bytes + ?
+		WHERE run_id = ?`, items, size, runID); err != nil {
 		return err
 	}
 	if !gathers {
 		return nil
 	}
 	return s.tx.Exec(`INSERT INTO coalesce_calls (run_id, place, event, prompt, spans)
-		SELECT ?, COALESCE(MAX(place), 0) + 1, ?, ?, ? FROM coalesce_calls WHERE run_id = ?`, runID, kept.Event, kept.Prompt, kept.Spans, runID)
+		SELECT ?, COALESCE(MAX(place), 0) + 1, ?, ?, ? FROM coalesce_calls
+		WHERE run_id = ?`, runID, kept.Event, kept.Prompt, kept.Spans, runID)
 }
 
 // addInputs lists items that a run answers for. An item that it has already keeps its place.
@@ -159,7 +172,8 @@ func (s storage) addInputs(runID string, inputs []runs.Input, taken []int, joine
 		place = joined.Items
 	}
 	return s.insert("INSERT INTO run_inputs (run_id, key, fingerprint, starts_at, state, place) VALUES ", 6,
-		" ON CONFLICT (run_id, key, fingerprint, starts_at) DO UPDATE SET state = excluded.state", once(inputs, taken), func(i int) []any {
+		" ON CONFLICT (run_id, key, fingerprint, starts_at) DO UPDATE SET state = excluded.state",
+		once(inputs, taken), func(i int) []any {
 			place++
 			in := inputs[i]
 			return []any{runID, in.Key, in.Fingerprint, in.StartsAt, in.State, place}
@@ -178,12 +192,15 @@ func (s storage) resolve(key string, inputs []runs.Input, which []int) error {
 			args = append(args, inputs[at].Fingerprint, inputs[at].StartsAt)
 		}
 		rows, err := store.Rows[struct{ RunID, Fingerprint, StartsAt string }](s.tx,
-			"UPDATE coalesce_items SET state = 'resolved' WHERE client_id = ? AND key = ? AND ("+condition+") RETURNING run_id, fingerprint, starts_at", args...)
+			"UPDATE coalesce_items SET state = 'resolved' WHERE client_id = ? AND key = ? AND ("+condition+
+				") RETURNING run_id, fingerprint, starts_at", args...)
 		if err != nil {
 			return err
 		}
 		for _, r := range rows {
-			err := s.tx.Exec("UPDATE run_inputs SET state = 'resolved' WHERE run_id = ? AND key = ? AND fingerprint = ? AND starts_at = ?", r.RunID, key, r.Fingerprint, r.StartsAt)
+			err := s.tx.Exec(`UPDATE run_inputs SET state = 'resolved'
+				WHERE run_id = ? AND key = ? AND fingerprint = ?
+					AND starts_at = ?`, r.RunID, key, r.Fingerprint, r.StartsAt)
 			if err != nil {
 				return err
 			}
@@ -197,27 +214,32 @@ func (s storage) keep(key, runID string, inputs []runs.Input, d Decision, now ti
 	reopens := len(d.Taken) > 0 && !d.Closes
 	if reopens {
 		if err := s.tx.Exec(`DELETE FROM coalesce_items WHERE client_id = ? AND key = ?
-			AND EXISTS (SELECT 1 FROM coalesce_keys k WHERE k.client_id = ? AND k.key = ? AND k.closed)`, s.clientID, key, s.clientID, key); err != nil {
+			AND EXISTS (SELECT 1 FROM coalesce_keys k
+			WHERE k.client_id = ? AND k.key = ? AND k.closed)`, s.clientID, key, s.clientID, key); err != nil {
 			return err
 		}
 	}
 	closed := d.Closes
 	if !reopens && !d.Closes { // it stays as it is
-		return s.tx.Exec("UPDATE coalesce_keys SET seen_at = ? WHERE client_id = ? AND key = ?", now.UnixMilli(), s.clientID, key)
+		return s.tx.Exec("UPDATE coalesce_keys SET seen_at = ? WHERE client_id = ? AND key = ?",
+			now.UnixMilli(), s.clientID, key)
 	}
 	err := s.tx.Exec(`INSERT INTO coalesce_keys (client_id, key, run_id, closed, seen_at) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (client_id, key) DO UPDATE SET run_id = excluded.run_id, closed = excluded.closed, seen_at = excluded.seen_at`,
+		ON CONFLICT (client_id, key) DO UPDATE
+		SET run_id = excluded.run_id, closed = excluded.closed, seen_at = excluded.seen_at`,
 		s.clientID, key, runID, closed, now.UnixMilli())
 	if err != nil {
 		return err
 	}
 	if closed { // whatever its sender does not tell of any more is resolved with it
-		if err := s.tx.Exec("UPDATE coalesce_items SET state = 'resolved' WHERE client_id = ? AND key = ?", s.clientID, key); err != nil {
+		if err := s.tx.Exec("UPDATE coalesce_items SET state = 'resolved' WHERE client_id = ? AND key = ?",
+			s.clientID, key); err != nil {
 			return err
 		}
 	}
 	return s.insert("INSERT INTO coalesce_items (client_id, key, fingerprint, starts_at, state, run_id) VALUES ", 6,
-		" ON CONFLICT (client_id, key, fingerprint, starts_at) DO UPDATE SET state = excluded.state, run_id = excluded.run_id", once(inputs, d.Taken), func(i int) []any {
+		" ON CONFLICT (client_id, key, fingerprint, starts_at) DO UPDATE SET state = excluded.state, "+
+			"run_id = excluded.run_id", once(inputs, d.Taken), func(i int) []any {
 			in := inputs[i]
 			return []any{s.clientID, key, in.Fingerprint, in.StartsAt, in.State, runID}
 		})
@@ -229,7 +251,9 @@ func once(inputs []runs.Input, taken []int) []int {
 	for _, i := range taken {
 		last[identity{inputs[i].Fingerprint, inputs[i].StartsAt}] = i
 	}
-	return slices.DeleteFunc(slices.Clone(taken), func(i int) bool { return last[identity{inputs[i].Fingerprint, inputs[i].StartsAt}] != i })
+	return slices.DeleteFunc(slices.Clone(taken), func(i int) bool {
+		return last[identity{inputs[i].Fingerprint, inputs[i].StartsAt}] != i
+	})
 }
 
 // insert inserts a row of so many columns for each of the items.
@@ -264,12 +288,14 @@ func (s said) prompt() fence.Text {
 
 // ask lets a run take no more, and returns what its calls say where they are several.
 func (s storage) ask(runID string) (list []said, err error) {
-	calls, _, err := store.Row[int](s.tx, "UPDATE coalesce_runs SET gathering = ? WHERE run_id = ? RETURNING calls", false, runID)
+	calls, _, err := store.Row[int](s.tx,
+		"UPDATE coalesce_runs SET gathering = ? WHERE run_id = ? RETURNING calls", false, runID)
 	if err != nil {
 		return nil, fmt.Errorf("let a run gather no more: %w", err)
 	}
 	if calls > 1 {
-		if list, err = store.Rows[said](s.tx, "SELECT event, prompt, spans FROM coalesce_calls WHERE run_id = ? ORDER BY place", runID); err != nil {
+		if list, err = store.Rows[said](s.tx,
+			"SELECT event, prompt, spans FROM coalesce_calls WHERE run_id = ? ORDER BY place", runID); err != nil {
 			return nil, fmt.Errorf("read the calls of run %s: %w", runID, err)
 		}
 	}
@@ -290,15 +316,19 @@ func (s storage) drop(key string) error {
 func forget(tx store.Tx, now time.Time) error {
 	over := now.Add(-Life).UnixMilli()
 	if err := tx.Exec(`DELETE FROM coalesce_items WHERE EXISTS (SELECT 1 FROM coalesce_keys k
-		WHERE k.client_id = coalesce_items.client_id AND k.key = coalesce_items.key AND k.seen_at <= ?)`, over); err != nil {
+		WHERE k.client_id = coalesce_items.client_id AND k.key = coalesce_items.key
+			AND k.seen_at <= ?)`, over); err != nil {
 		return err
 	}
 	if err := tx.Exec("DELETE FROM coalesce_keys WHERE seen_at <= ?", over); err != nil {
 		return err
 	}
-	if err := tx.Exec(`DELETE FROM coalesce_calls WHERE run_id IN (SELECT c.run_id FROM coalesce_runs c JOIN runs r ON r.id = c.run_id
+	if err := tx.Exec(`DELETE FROM coalesce_calls
+		WHERE run_id IN (SELECT c.run_id FROM coalesce_runs c JOIN runs r ON r.id = c.run_id
 		WHERE c.gathering AND r.status <> 'QUEUED')`); err != nil {
 		return err
 	}
-	return tx.Exec(`DELETE FROM coalesce_runs WHERE due_at <= ? AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = coalesce_runs.run_id AND r.status = 'QUEUED')`, over)
+	return tx.Exec(`DELETE FROM coalesce_runs
+		WHERE due_at <= ? AND NOT EXISTS (SELECT 1 FROM runs r
+		WHERE r.id = coalesce_runs.run_id AND r.status = 'QUEUED')`, over)
 }

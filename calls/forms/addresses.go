@@ -9,9 +9,9 @@ import (
 // maxAddresses is how many addresses a generation of Addresses remembers.
 const maxAddresses = 20000
 
-// Addresses counts the forms that each address has sent. IPv6 addresses count by their network (/64), since one visitor has
-// all addresses of it. It keeps at most two generations of addresses, each of maxAddresses. The count of an
-// address that is in neither starts at zero.
+// Addresses counts the forms that each address has sent. IPv6 addresses count by their network (/64), since one
+// visitor has all addresses of it. It keeps at most two generations of addresses, each of maxAddresses. The count
+// of an address that is in neither starts at zero.
 type Addresses struct {
 	mu          sync.Mutex
 	now, before map[netip.Prefix]time.Time // when what the address has sent is forgotten

@@ -26,7 +26,11 @@ const (
 )
 
 // solutionField is the field in which each widget puts its solution.
-var solutionField = map[string]string{Altcha: "altcha", Turnstile: "cf-turnstile-response", HCaptcha: "h-captcha-response"}
+var solutionField = map[string]string{
+	Altcha:    "altcha",
+	Turnstile: "cf-turnstile-response",
+	HCaptcha:  "h-captcha-response",
+}
 
 // siteverify are the addresses at which the vendors verify solutions.
 var siteverify = map[string]string{
@@ -86,7 +90,8 @@ func (c *Challenges) Use(ctx context.Context, f Form, clientID, solution, addres
 		return nil
 	}
 	if solution == "" || len(solution) > maxSolution {
-		return failed("The form has no solution of its challenge (%s) in the field %s.", f.Challenge, solutionField[f.Challenge])
+		return failed("The form has no solution of its challenge (%s) in the field %s.",
+			f.Challenge, solutionField[f.Challenge])
 	}
 	if f.Challenge != Altcha {
 		return c.askVendor(ctx, f, solution, address)
@@ -116,7 +121,9 @@ func (c *Challenges) askVendor(ctx context.Context, f Form, solution, address st
 	if other := c.Siteverify[f.Challenge]; other != "" {
 		at = other
 	}
-	later := problem.New(problem.Unavailable, problem.CodeChallengeUnavailable, "The solution of the challenge cannot be verified now: %s does not answer. Try again later.", f.Challenge).After(time.Minute)
+	later := problem.New(problem.Unavailable, problem.CodeChallengeUnavailable,
+		"The solution of the challenge cannot be verified now: %s does not answer. Try again later.",
+		f.Challenge).After(time.Minute)
 	if c.Post == nil {
 		return later
 	}

@@ -39,10 +39,11 @@ const (
 
 // Field is one that a form declares.
 type Field struct {
-	Type     string   `json:"type,omitempty" yaml:"type,omitempty"`
-	Required bool     `json:"required,omitempty" yaml:"required,omitempty"`
-	Min      int      `json:"min,omitempty" yaml:"min,omitempty"`         // characters; of a number its value
-	Max      int      `json:"max,omitempty" yaml:"max,omitempty"`         // characters; of a number its value, of a file bytes
+	Type     string `json:"type,omitempty" yaml:"type,omitempty"`
+	Required bool   `json:"required,omitempty" yaml:"required,omitempty"`
+	Min      int    `json:"min,omitempty" yaml:"min,omitempty"` // characters; of a number its value
+	// characters; of a number its value, of a file bytes
+	Max      int      `json:"max,omitempty" yaml:"max,omitempty"`
 	Options  []string `json:"options,omitempty" yaml:"options,omitempty"` // of a choice
 	Multiple bool     `json:"multiple,omitempty" yaml:"multiple,omitempty"`
 }
@@ -125,9 +126,9 @@ func isEmail(text string) bool {
 		strings.Contains(host, ".")
 }
 
-// ReplyTo returns the address that a visitor has typed, of the values of a form by name: that of the first field of the type email,
-// or of one that is named so where the form declares no fields. It is empty where there is none, or none that every mail server
-// and every mail program reads as that one address.
+// ReplyTo returns the mail address that a visitor has typed. It is the value of the first field of type email or,
+// if the form declares no fields, of a field that is named like one. It is empty if there is no address, or if mail
+// programs could interpret it in different ways.
 func (f Form) ReplyTo(values map[string]string) string {
 	names := []string{"email", "e-mail", "mail"}
 	if len(f.Fields) > 0 {
@@ -136,7 +137,8 @@ func (f Form) ReplyTo(values map[string]string) string {
 	for _, name := range names {
 		address := strings.TrimSpace(values[name])
 		if (len(f.Fields) == 0 || f.Fields[name].Type == Email) && address != "" && isEmail(address) {
-			if strings.Contains(address, "=?") || strings.ContainsFunc(address, func(r rune) bool { return r > unicode.MaxASCII }) {
+			if strings.Contains(address, "=?") ||
+				strings.ContainsFunc(address, func(r rune) bool { return r > unicode.MaxASCII }) {
 				return "" // it may be shown as another one
 			}
 			return address

@@ -3,8 +3,8 @@
 //
 // A form is public: its key stands in the page. All that a visitor sends is data, and no function here trusts it.
 //
-// Addresses has a lock of its own. Challenges keeps what was used in the database, so that a solution is good once over all
-// replicas, also after a restart.
+// Addresses has a lock of its own. Challenges keeps what was used in the database, so that a solution is good once
+// over all replicas, also after a restart.
 package forms
 
 import (
@@ -32,19 +32,29 @@ const (
 
 // Form is what a client has whose callers are visitors of a web page.
 type Form struct {
-	Key       string           `json:"key,omitempty" yaml:"key,omitempty"` // of its public address; made unless it is given
-	Origins   []string         `json:"origins,omitempty" yaml:"origins,omitempty"`
-	Redirect  string           `json:"redirect,omitempty" yaml:"redirect,omitempty"` // where a plain form goes on; empty is a page of thanks
-	Fields    map[string]Field `json:"fields,omitempty" yaml:"fields,omitempty"`     // empty takes any field
-	Honeypot  string           `json:"honeypot,omitempty" yaml:"honeypot,omitempty"` // a field that people do not see
-	PerAddr   *Rate            `json:"perAddress,omitempty" yaml:"perAddress,omitempty"`
-	Challenge string           `json:"challenge,omitempty" yaml:"challenge,omitempty"` // altcha, turnstile, hcaptcha
-	SiteKey   string           `json:"siteKey,omitempty" yaml:"siteKey,omitempty"`     // of turnstile and hcaptcha; public
-	Secret    secret.String    `json:"secret,omitempty" yaml:"secret,omitempty"`       // of turnstile and hcaptcha
-	Show      string           `json:"show,omitempty" yaml:"show,omitempty"`           // nothing, answer; empty is nothing
-	Language  string           `json:"language,omitempty" yaml:"language,omitempty"`   // of its pages; empty is the visitor's
-	Thanks    *Thanks          `json:"thanks,omitempty" yaml:"thanks,omitempty"`
-	OldKeys   []OldKey         `json:"oldKeys,omitempty" yaml:"-"` // that another one has replaced
+	// of its public address; made unless it is given
+	Key     string   `json:"key,omitempty" yaml:"key,omitempty"`
+	Origins []string `json:"origins,omitempty" yaml:"origins,omitempty"`
+	// where a plain form goes on; empty is a page of thanks
+	Redirect string `json:"redirect,omitempty" yaml:"redirect,omitempty"`
+	// empty takes any field
+	Fields map[string]Field `json:"fields,omitempty" yaml:"fields,omitempty"`
+	// a field that people do not see
+	Honeypot string `json:"honeypot,omitempty" yaml:"honeypot,omitempty"`
+	PerAddr  *Rate  `json:"perAddress,omitempty" yaml:"perAddress,omitempty"`
+	// altcha, turnstile, hcaptcha
+	Challenge string `json:"challenge,omitempty" yaml:"challenge,omitempty"`
+	// of turnstile and hcaptcha; public
+	SiteKey string `json:"siteKey,omitempty" yaml:"siteKey,omitempty"`
+	// of turnstile and hcaptcha
+	Secret secret.String `json:"secret,omitempty" yaml:"secret,omitempty"`
+	// nothing, answer; empty is nothing
+	Show string `json:"show,omitempty" yaml:"show,omitempty"`
+	// of its pages; empty is the visitor's
+	Language string  `json:"language,omitempty" yaml:"language,omitempty"`
+	Thanks   *Thanks `json:"thanks,omitempty" yaml:"thanks,omitempty"`
+	// that another one has replaced
+	OldKeys []OldKey `json:"oldKeys,omitempty" yaml:"-"`
 }
 
 // Rate is how many forms one address may send.
@@ -74,10 +84,17 @@ const (
 	maxThanks   = 2000
 )
 
+// isLanguage reports whether a name is that of a language in which the pages of forms are written.
+func isLanguage(name string) bool {
+	_, err := language.Parse(name)
+	return err == nil && slices.Contains(Languages(), name)
+}
+
 // IsZero reports whether a client has no form.
 func (f Form) IsZero() bool {
-	return f.Key == "" && len(f.Origins) == 0 && f.Redirect == "" && len(f.Fields) == 0 && f.Honeypot == "" && f.PerAddr == nil && f.Challenge == "" &&
-		f.SiteKey == "" && f.Secret == "" && f.Show == "" && f.Language == "" && f.Thanks == nil
+	return f.Key == "" && len(f.Origins) == 0 && f.Redirect == "" && len(f.Fields) == 0 &&
+		f.Honeypot == "" && f.PerAddr == nil && f.Challenge == "" && f.SiteKey == "" && f.Secret == "" &&
+		f.Show == "" && f.Language == "" && f.Thanks == nil
 }
 
 // TakesFiles reports whether visitors may send files with the form.
@@ -109,7 +126,7 @@ func (f Form) Rate() Rate {
 	return *f.PerAddr
 }
 
-// Check finds what is wrong with the form.
+// Check returns the mistakes in the settings of the form.
 func (f Form) Check() (found problem.Fields) {
 	if f.Key != "" && !ValidKey(f.Key) {
 		found.Add("key", "must be pk_ and 16 to 64 letters and digits; leave it out, and one is made")
@@ -119,7 +136,9 @@ func (f Form) Check() (found problem.Fields) {
 	}
 	for i, origin := range f.Origins {
 		if !validOrigin(origin) {
-			found.Add(fmt.Sprintf("origins[%d]", i), "must be an origin such as https://acme.example, without a path, or null for pages that are opened from disk")
+			found.Add(fmt.Sprintf("origins[%d]", i),
+				"must be an origin such as https://acme.example, without a path, "+
+					"or null for pages that are opened from disk")
 		}
 	}
 	if _, ok := absolute(f.Redirect); f.Redirect != "" && !ok {
@@ -133,7 +152,7 @@ func (f Form) Check() (found problem.Fields) {
 	if f.Show != "" && f.Show != ShowNothing && f.Show != ShowAnswer {
 		found.Add("show", "must be nothing or answer")
 	}
-	if _, err := language.Parse(f.Language); f.Language != "" && (err != nil || !slices.Contains(Languages(), f.Language)) {
+	if f.Language != "" && !isLanguage(f.Language) {
 		found.Add("language", "must be one of %s; leave it out for the visitor's own", strings.Join(Languages(), ", "))
 	}
 	if t := f.Thanks; t != nil && (len(t.Title) > maxThanks || len(t.Text) > maxThanks) {
@@ -149,7 +168,9 @@ func (f Form) checkFields() (found problem.Fields) {
 	for _, name := range slices.Sorted(maps.Keys(f.Fields)) {
 		switch {
 		case name == "" || len(name) > maxName || isReserved(name):
-			found.Add("fields."+name, "is no name that a field can have: it must be at most %d bytes, and not be one that Beckon reads itself", maxName)
+			found.Add("fields."+name,
+				"is no name that a field can have: it must be at most %d bytes, "+
+					"and not be one that Beckon reads itself", maxName)
 		case name == f.Honeypot:
 			found.Add("honeypot", "%q is also one of the fields: give it a name of its own", name)
 		}

@@ -21,8 +21,8 @@ const keyPrefix = "pk_"
 // NewKey makes a key. It names a form without telling which client it is; it is public, and no secret.
 func NewKey() string { return keyPrefix + strings.ToLower(rand.Text()) }
 
-// KeyOf returns the key of a client that a configuration file declares without one. It follows from the gateway's own key, so
-// that it is the same on all replicas, and nobody finds it out who only knows the id.
+// KeyOf returns the key of a form that a configuration file declares without a key. It is derived from the
+// gateway's secrets key, so that all replicas have the same one, and nobody can compute it from the client's id.
 func KeyOf(gateway secret.String, clientID string) (string, error) {
 	derived, err := hkdf.Key(sha256.New, []byte(gateway), nil, "beckon forms v1 "+clientID, 16)
 	if err != nil {
@@ -41,7 +41,9 @@ func ValidKey(key string) bool {
 
 // WithKey returns the form with another key. The one before stays good for a while beside it.
 func (f Form) WithKey(key string, overlap time.Duration, now time.Time) Form {
-	old := slices.DeleteFunc(slices.Clone(f.OldKeys), func(o OldKey) bool { return overlap <= 0 || !now.Before(o.Until) })
+	old := slices.DeleteFunc(slices.Clone(f.OldKeys), func(o OldKey) bool {
+		return overlap <= 0 || !now.Before(o.Until)
+	})
 	if f.Key != "" && overlap > 0 {
 		old = append(old, OldKey{f.Key, now.Add(overlap).UTC().Truncate(time.Millisecond)})
 	}
@@ -51,5 +53,7 @@ func (f Form) WithKey(key string, overlap time.Duration, now time.Time) Form {
 
 // HasKey reports whether a key of the form is good at a time.
 func (f Form) HasKey(key string, now time.Time) bool {
-	return f.Key == key || slices.ContainsFunc(f.OldKeys, func(o OldKey) bool { return o.Key == key && now.Before(o.Until) })
+	return f.Key == key || slices.ContainsFunc(f.OldKeys, func(o OldKey) bool {
+		return o.Key == key && now.Before(o.Until)
+	})
 }

@@ -7,15 +7,16 @@ import (
 	"strings"
 )
 
-// nullOrigin is what a browser sends for pages that are opened from disk, for sandboxed frames, and for pages whose referrer
-// policy is no-referrer.
+// nullOrigin is what a browser sends for pages that are opened from disk, for sandboxed frames, and for pages whose
+// referrer policy is no-referrer.
 const nullOrigin = "null"
 
 // AllowsOrigin reports whether pages of an origin may send the form.
 func (f Form) AllowsOrigin(origin string) bool { return slices.Contains(f.Origins, origin) }
 
-// Allows reports whether a request comes from a page that may send the form, as far as the request says where it comes from: its
-// Origin counts, without one its Referer. A program can leave out both, so that to refuse those would keep nobody out.
+// Allows reports whether the page that a request comes from may send the form. It uses the Origin header or,
+// without one, the Referer. A request with neither is allowed: a program can leave out both, so refusing it would
+// keep nobody out.
 func (f Form) Allows(h http.Header) bool {
 	if origins := h.Values("Origin"); len(origins) > 0 {
 		return len(origins) == 1 && f.AllowsOrigin(origins[0])
@@ -28,8 +29,8 @@ func (f Form) Allows(h http.Header) bool {
 	return ok && len(referers) == 1 && f.AllowsOrigin(originOf(page))
 }
 
-// PageOf returns the page that a request comes from, if it says so and is of a listed origin; else the origin. It is empty
-// where neither is known.
+// PageOf returns the URL of the page that a request comes from, if its origin is listed and the request says it;
+// otherwise the origin. It is empty if neither is known.
 func (f Form) PageOf(h http.Header) string {
 	if page, ok := absolute(h.Get("Referer")); ok && f.AllowsOrigin(originOf(page)) {
 		return page.String()
@@ -40,8 +41,8 @@ func (f Form) PageOf(h http.Header) string {
 	return ""
 }
 
-// RedirectTo returns where a visitor goes after the form: the wanted address, if it is of a listed origin, else that of the form.
-// It is empty for the page of thanks. wanted may be a path of the page's own origin.
+// RedirectTo returns where a visitor goes after the form: the wanted address, if it is of a listed origin, else
+// that of the form. It is empty for the page of thanks. wanted may be a path of the page's own origin.
 func (f Form) RedirectTo(wanted string, h http.Header) string {
 	if strings.HasPrefix(wanted, "/") && !strings.HasPrefix(wanted, "//") {
 		if page, ok := absolute(f.PageOf(h)); ok {

@@ -24,7 +24,8 @@ var (
 	}).ParseFS(files, "page/*.html"))
 
 	// contentPolicy lets a page show what it has itself, and run the one script that goes back.
-	contentPolicy = "default-src 'none'; style-src 'sha256-" + hashOf(string(style)) + "'; script-src 'sha256-" + hashOf(string(back)) + "'; " +
+	contentPolicy = "default-src 'none'; style-src 'sha256-" + hashOf(string(style)) + "'; script-src 'sha256-" +
+		hashOf(string(back)) + "'; " +
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
@@ -68,7 +69,7 @@ func (p Page) Title() string {
 	return p.table[thanksTitle]
 }
 
-// Lead is what stands below the heading.
+// Lead returns the text below the heading.
 func (p Page) Lead() string {
 	switch {
 	case len(p.Wrong) > 0:
@@ -84,9 +85,12 @@ func (p Page) Lead() string {
 // IsSent reports whether the form has arrived.
 func (p Page) IsSent() bool { return len(p.Wrong) == 0 && p.Detail == "" }
 
-// WantsPage reports whether a request is a plain form's, which is answered by a page: its Accept names HTML. Others get JSON.
+// WantsPage reports whether a request is a plain form's, which is answered by a page: its Accept names HTML. Others
+// get JSON.
 func WantsPage(h http.Header) bool {
-	return slices.ContainsFunc(h.Values("Accept"), func(accept string) bool { return bytes.Contains([]byte(accept), []byte("text/html")) })
+	return slices.ContainsFunc(h.Values("Accept"), func(accept string) bool {
+		return bytes.Contains([]byte(accept), []byte("text/html"))
+	})
 }
 
 // Write answers with the page.

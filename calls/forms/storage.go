@@ -7,8 +7,11 @@ import (
 	"beckon/internal/store"
 )
 
-// use records that a challenge was used, and reports whether this was its first use. It also deletes expired challenges.
-func use(ctx context.Context, s *store.Store, challenge string, now time.Time, ttl time.Duration) (unused bool, err error) {
+// use records that a challenge was used, and reports whether this was its first use. It also deletes expired
+// challenges.
+func use(
+	ctx context.Context, s *store.Store, challenge string, now time.Time, ttl time.Duration,
+) (unused bool, err error) {
 	err = s.Write(ctx, func(tx store.Tx) error {
 		if err := tx.Exec("DELETE FROM used_challenges WHERE expires_at < ?", now.UnixMilli()); err != nil {
 			return err

@@ -24,7 +24,8 @@ const redirectField = "_redirect"
 
 // isReserved reports whether Beckon reads a field itself.
 func isReserved(name string) bool {
-	return strings.HasPrefix(name, "_") || slices.Contains([]string{"altcha", "cf-turnstile-response", "h-captcha-response", "g-recaptcha-response"}, name)
+	return strings.HasPrefix(name, "_") ||
+		slices.Contains([]string{"altcha", "cf-turnstile-response", "h-captcha-response", "g-recaptcha-response"}, name)
 }
 
 // Value is a field as it was sent.
@@ -42,7 +43,8 @@ type Submission struct {
 	IsSpam   bool           // the field is filled that people do not see
 }
 
-// Read takes what a visitor has sent apart, and checks it. What is wrong is said in a language; the form is not good then.
+// Read checks the values that a visitor has sent, and returns them by field. wrong explains the mistakes in the
+// visitor's language; then the submission must not be used.
 func (f Form) Read(sent []Value, words Words) (s Submission, wrong problem.Fields) {
 	s.Values = map[string]any{}
 	lists := map[string][]Value{}

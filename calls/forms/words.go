@@ -39,7 +39,7 @@ const (
 	refusedGone   = "refused_gone"
 )
 
-// Words are what visitors are told in one language.
+// Words are the texts that visitors see, in one language.
 type Words struct {
 	Language string
 	table    map[string]string

@@ -1,5 +1,5 @@
-// Package kept keeps the latest requests of the clients that ask for it (keepRequests), so that they can be replayed after a change.
-// It is given requests without what proves who called.
+// Package kept keeps the latest requests of the clients that ask for it (keepRequests), so that they can be
+// replayed after a change. It is given requests without what proves who called.
 package kept
 
 import (
@@ -57,19 +57,23 @@ func (r Request) Replayable() error {
 	case "":
 		return nil
 	case TooLarge:
-		return problem.New(problem.NotFound, CodeNotKept, begin+"its body has %d bytes, and bodies of up to %d are kept. Send it again.", r.Bytes, MaxBody)
+		return problem.New(problem.NotFound, CodeNotKept,
+			begin+"its body has %d bytes, and bodies of up to %d are kept. Send it again.", r.Bytes, MaxBody)
 	case Files:
-		return problem.New(problem.NotFound, CodeNotKept, begin+"it came with files or as a form that may have some, and those are not kept. Send it again.")
+		return problem.New(problem.NotFound, CodeNotKept,
+			begin+"it came with files or as a form that may have some, and those are not kept. Send it again.")
 	}
-	return problem.New(problem.NotFound, CodeNotKept, begin+"its body is not valid JSON, and is not kept. Correct it and send it again.")
+	return problem.New(problem.NotFound, CodeNotKept,
+		begin+"its body is not valid JSON, and is not kept. Correct it and send it again.")
 }
 
 func errNotKept(what string) error {
 	return problem.New(problem.NotFound, CodeNotKept,
-		"%s is not kept. Set keepRequests on the client, such as keepRequests: 100: its latest calls from then on can be replayed.", what)
+		"%s is not kept. Set keepRequests on the client, such as keepRequests: 100: "+
+			"its latest calls from then on can be replayed.", what)
 }
 
-// Get returns a request of a client. The error is a NotFound where it is not there, or another client's.
+// Get returns a kept request of a client. The error is a NotFound if the client has no such request.
 func (s *Service) Get(ctx context.Context, clientID, id string) (Request, error) {
 	return s.one(ctx, "This request", func(tx store.Tx) (row, bool, error) { return byID(tx, clientID, id) })
 }
@@ -81,7 +85,9 @@ func (s *Service) OfRun(ctx context.Context, runID string) (Request, error) {
 
 // OfAnswer returns the request of a client that was answered with a request ID and a code.
 func (s *Service) OfAnswer(ctx context.Context, clientID, requestID, code string) (Request, error) {
-	return s.one(ctx, "This request", func(tx store.Tx) (row, bool, error) { return ofAnswer(tx, clientID, requestID, code) })
+	return s.one(ctx, "This request", func(tx store.Tx) (row, bool, error) {
+		return ofAnswer(tx, clientID, requestID, code)
+	})
 }
 
 func (s *Service) one(ctx context.Context, what string, find func(tx store.Tx) (row, bool, error)) (Request, error) {
@@ -101,8 +107,11 @@ func (s *Service) one(ctx context.Context, what string, find func(tx store.Tx) (
 	return w.request()
 }
 
-// List returns a page of the requests of a client, newest first and without their bodies, and the cursor of the next page.
-func (s *Service) List(ctx context.Context, clientID string, limit int, cursor string) (list []Request, next string, err error) {
+// List returns a page of the requests of a client, newest first and without their bodies, and the cursor of the
+// next page.
+func (s *Service) List(
+	ctx context.Context, clientID string, limit int, cursor string,
+) (list []Request, next string, err error) {
 	cursors := store.NewCursors(idPrefix, clientID)
 	below, err := cursors.Below(cursor)
 	if err != nil || s == nil {

@@ -15,7 +15,8 @@ import (
 	"beckon/internal/work"
 )
 
-// Requests are written in the background, so that no answer waits for them. Those that come faster than they can be written are dropped.
+// Requests are written in the background, so that no answer waits for them. Those that come faster than they can be
+// written are dropped.
 const (
 	maxWaiting      = 1000
 	maxWaitingBytes = 32 << 20
@@ -24,7 +25,7 @@ const (
 	tidyEvery       = time.Minute
 )
 
-// Config is what a Service is made of.
+// Config has the dependencies and settings of a Service.
 type Config struct {
 	Store *store.Store
 	Log   *slog.Logger
@@ -43,7 +44,8 @@ type Service struct {
 	done     chan struct{}
 }
 
-// item is a request to write and how many of its client are kept, or written is closed once all before it are on record.
+// item is a request to write and how many of its client are kept, or written is closed once all before it are on
+// record.
 type item struct {
 	Request
 	most    int
@@ -57,7 +59,7 @@ func New(c Config) *Service {
 	return s
 }
 
-// Register has the instance delete what is not to be kept any more.
+// Register makes the instance delete kept requests that are too old or too many.
 func (s *Service) Register(w *work.Instance) { w.Every(tidyEvery, "delete old kept requests", s.tidy) }
 
 // Add keeps a request, and deletes all but the newest of its client. It never blocks.
@@ -74,7 +76,7 @@ func (s *Service) Add(r Request, most int) {
 	s.Log.Warn("a request could not be kept: too many are waiting to be written", slog.String("client", r.ClientID))
 }
 
-// Close writes the requests that are waiting. Those that come afterwards are dropped.
+// Close writes the requests that are still in the queue. Requests that come later are dropped.
 func (s *Service) Close(ctx context.Context) error {
 	s.stopping.Do(func() { close(s.stop) })
 	select {

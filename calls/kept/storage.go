@@ -40,7 +40,8 @@ func insert(tx store.Tx, r Request) error {
 func trim(tx store.Tx, most map[string]int) error {
 	for clientID, n := range most {
 		err := tx.Exec(`DELETE FROM kept_requests WHERE client_id = ? AND id <=
-			(SELECT id FROM kept_requests WHERE client_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?)`, clientID, clientID, n)
+			(SELECT id FROM kept_requests WHERE client_id = ? ORDER BY id DESC
+			LIMIT 1 OFFSET ?)`, clientID, clientID, n)
 		if err != nil {
 			return store.Wrap(err, "delete the oldest kept requests of %q", clientID)
 		}
@@ -58,7 +59,8 @@ func deleteBefore(tx store.Tx, id string) error {
 }
 
 func deleteOfRun(tx store.Tx, runID string) error {
-	return store.Wrap(tx.Exec("DELETE FROM kept_requests WHERE run_id = ?", runID), "delete the kept requests of run %s", runID)
+	err := tx.Exec("DELETE FROM kept_requests WHERE run_id = ?", runID)
+	return store.Wrap(err, "delete the kept requests of run %s", runID)
 }
 
 func deleteOfClient(tx store.Tx, clientID string) (int64, error) {
@@ -93,18 +95,32 @@ func ofRun(tx store.Tx, runID string) (row, bool, error) {
 }
 
 func ofAnswer(tx store.Tx, clientID, requestID, code string) (row, bool, error) {
-	return store.Row[row](tx, "SELECT * FROM kept_requests WHERE client_id = ? AND request_id = ? AND code = ? ORDER BY id DESC LIMIT 1", clientID, requestID, code)
+	return store.Row[row](tx,
+		"SELECT * FROM kept_requests WHERE client_id = ? AND request_id = ? AND code = ? ORDER BY id DESC LIMIT 1",
+		clientID, requestID, code)
 }
 
 // ofClient leaves out the bodies.
 func ofClient(tx store.Tx, clientID, below string, limit int) ([]row, error) {
-	return store.Rows[row](tx, `SELECT id, client_id, run_id, request_id, at, source, agent, method, query, headers, bytes, omitted, code
+	return store.Rows[row](tx, `SELECT id, client_id, run_id, request_id, at, source, agent, method, query, headers,
+			bytes, omitted, code
 		FROM kept_requests WHERE client_id = ? AND id < ? ORDER BY id DESC LIMIT ?`, clientID, below, limit)
 }
 
 func (w row) request() (Request, error) {
-	r := Request{ID: w.ID, ClientID: w.ClientID, RequestID: w.RequestID, At: time.UnixMilli(w.At).UTC(), Source: w.Source, Agent: w.Agent,
-		Method: w.Method, Body: w.Body, Bytes: w.Bytes, Omitted: w.Omitted, Code: w.Code}
+	r := Request{
+		ID:        w.ID,
+		ClientID:  w.ClientID,
+		RequestID: w.RequestID,
+		At:        time.UnixMilli(w.At).UTC(),
+		Source:    w.Source,
+		Agent:     w.Agent,
+		Method:    w.Method,
+		Body:      w.Body,
+		Bytes:     w.Bytes,
+		Omitted:   w.Omitted,
+		Code:      w.Code,
+	}
 	if w.RunID != nil {
 		r.RunID = *w.RunID
 	}

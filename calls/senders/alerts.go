@@ -13,7 +13,8 @@ import (
 
 // severities in the words of several senders, the worst first.
 var severities = []string{
-	"disaster", "emergency", "fatal", "critical", "page", "alert", "error", "major", "high", "warning", "warn", "minor", "average", "medium",
+	"disaster", "emergency", "fatal", "critical", "page", "alert", "error", "major", "high", "warning",
+	"warn", "minor", "average", "medium",
 	"low", "notice", "info", "information", "debug", "none",
 }
 
@@ -37,8 +38,8 @@ func Fingerprint(labels map[string]string) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// Summarize fills in what an event of alerts says as a whole: its state, the worst severity, a title, the labels that all of
-// its items share, and the time of the latest change.
+// Summarize sets the members of an event that describe all of its alerts: the state, the worst severity, a title,
+// the labels that all items share, and the time of the latest change.
 func (e *Event) Summarize() {
 	if len(e.Items) == 0 {
 		return
@@ -72,14 +73,16 @@ func (e *Event) Summarize() {
 	e.Text = cmp.Or(shared.Text, e.Text)
 }
 
-// Merge makes one event of at least one of the same sender, as for a storm. Of an alert that is in more than one, the last
-// counts. An event that is no alert is an item as well, so that it is not lost.
+// Merge makes one event of at least one of the same sender, as for a storm. Of an alert that is in more than one,
+// the last counts. An event that is no alert is an item as well, so that it is not lost.
 func Merge(events ...Event) Event {
 	type identity struct{ fingerprint, startsAt string }
 	merged, at, truncated := events[len(events)-1], map[identity]int{}, 0
 	merged.Items = []Item{}
 	for _, e := range events {
-		merged.Key, merged.URL, merged.Subject = same(merged.Key, e.Key), same(merged.URL, e.URL), same(merged.Subject, e.Subject)
+		merged.Key = same(merged.Key, e.Key)
+		merged.URL = same(merged.URL, e.URL)
+		merged.Subject = same(merged.Subject, e.Subject)
 		n, _ := strconv.Atoi(e.Labels[truncatedAlerts])
 		truncated += n
 		items := e.Items
@@ -131,7 +134,7 @@ func same(a, b string) string {
 	return ""
 }
 
-// Complete reports whether the event tells of all that its key has: the sender has left out nothing.
+// Complete reports whether the event contains all alerts of its group. Senders may cut long lists.
 func (e Event) Complete() bool { return e.Labels[truncatedAlerts] == "" }
 
 func countAlerts(firing, resolved int) string {

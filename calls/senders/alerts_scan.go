@@ -7,8 +7,9 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// An alertScanner reads the alerts of a document in one pass over their JSON, without a list of the members of each: a storm has
-// hundreds of alerts. It takes what Alertmanager sends, objects of texts, and fails at anything else, which readAlerts takes.
+// An alertScanner reads the alerts of a document in one pass over their JSON, without a list of the members of
+// each: a storm has hundreds of alerts. It takes what Alertmanager sends, objects of texts, and fails at anything
+// else, which readAlerts takes.
 type alertScanner struct {
 	text   string
 	at     int
@@ -16,8 +17,8 @@ type alertScanner struct {
 	bad    bool
 }
 
-// scanAlerts calls take with each alert of a JSON array, which must not keep the annotations. It reports whether it could read
-// them all; take has been called with some of them where it could not.
+// scanAlerts calls take with each alert of a JSON array, which must not keep the annotations. It reports whether it
+// could read them all; take has been called with some of them where it could not.
 func scanAlerts(array string, take func(*alert)) bool {
 	if !utf8.ValidString(array) || strings.IndexByte(array, 0) >= 0 {
 		return false

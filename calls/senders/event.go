@@ -11,34 +11,36 @@ import (
 	"beckon/internal/repository"
 )
 
-// Event is what a delivery says, in one shape for all senders. Texts that a sender does not give are empty; Labels and Items
-// are never nil.
+// Event is the content of a delivery, in the same form for all senders. Texts that a sender does not provide are
+// empty. Labels and Items are never nil.
 type Event struct {
 	Fact
 	Items []Item `json:"items"`
-	// Place is where in a repository it happened. No template or filter sees it; it is kept with the run, for answers.
+	// Place is the place in a repository that the event is about. It is kept with the run, so that destinations know
+	// where to answer. Templates and filters do not see it.
 	Place repository.Place `json:"-"`
 }
 
-// Fact is what is said of an event, and of each item of one that tells of several.
+// Fact has the members that an event has in common with each of its items.
 type Fact struct {
 	Source     string            `json:"source"`
-	Type       string            `json:"type"`     // in the sender's own words: pull_request, invoice.paid
+	Type       string            `json:"type"`     // as the sender calls it: pull_request, invoice.paid
 	Action     string            `json:"action"`   // opened, created, …
-	ID         string            `json:"id"`       // of the event
-	Key        string            `json:"key"`      // the same for all events about the same thing
+	ID         string            `json:"id"`       // the sender's ID of the event
+	Key        string            `json:"key"`      // equal for all events about the same thing
 	State      string            `json:"state"`    // firing, resolved, opened, closed, …
 	Severity   string            `json:"severity"` // critical, warning, … in lower case
 	Title      string            `json:"title"`
 	Text       string            `json:"text"`
-	URL        string            `json:"url"`     // for people
-	Actor      string            `json:"actor"`   // who did it
+	URL        string            `json:"url"`     // a page for people
+	Actor      string            `json:"actor"`   // the person who caused the event
 	Subject    string            `json:"subject"` // a repository, a customer, a host
 	Labels     map[string]string `json:"labels"`
 	OccurredAt string            `json:"occurredAt"` // RFC 3339, UTC
 }
 
-// Item is one of several things that a delivery tells of. An alert is known by its fingerprint and when it started.
+// Item is one of several things that a delivery reports, such as alerts. An alert is identified by its fingerprint and
+// its start.
 type Item struct {
 	Fact
 	Fingerprint string `json:"fingerprint"`
@@ -51,23 +53,23 @@ const (
 	Resolved = "resolved"
 )
 
-// The most characters that are kept of a text and of a title.
+// The maximum number of characters of a text and of a title. Longer ones are cut.
 const (
 	maxText  = 8000
 	maxTitle = 300
 )
 
-// NewEvent returns an event whose members are all there.
+// NewEvent returns an empty event, with Labels and Items.
 func NewEvent(source string) Event {
 	return Event{Fact: Fact{Source: source, Labels: map[string]string{}}, Items: []Item{}}
 }
 
-// NewItem returns an item whose members are all there.
+// NewItem returns an item with the source, type and key of the event, and with Labels.
 func (e Event) NewItem() Item {
 	return Item{Fact: Fact{Source: e.Source, Type: e.Type, Key: e.Key, Labels: map[string]string{}}}
 }
 
-// Alert makes a single alert of the event itself.
+// Alert makes the event itself its only item, as an alert.
 func (e *Event) Alert(fingerprint, startsAt string) {
 	item := Item{Fact: e.Fact, Fingerprint: fingerprint, StartsAt: startsAt}
 	item.Labels = maps.Clone(e.Labels)
@@ -81,15 +83,15 @@ func (f *Fact) Label(name, value string) {
 	}
 }
 
-// Plain is the event of a body that says nothing else than its text.
+// Plain returns an event that has the body as its text.
 func Plain(source string, d Delivery) Event {
 	e := NewEvent(source)
 	e.Text = Clip(Clean(strings.TrimSpace(string(d.Body))), maxText)
 	return e
 }
 
-// At sets the place of an event: its repository, and the first hash that is one.
-func (e *Event) At(repo string, hashes ...string) {
+// SetCommit sets the repository of an event, and its commit: the first of the hashes that is neither empty nor zero.
+func (e *Event) SetCommit(repo string, hashes ...string) {
 	e.Place.Repository = repo
 	for _, hash := range hashes {
 		if strings.Trim(hash, "0") != "" {
@@ -99,8 +101,9 @@ func (e *Event) At(repo string, hashes ...string) {
 	}
 }
 
-// Numbered says what thing the event is about, and its number. Empty, its number is none that people know.
-func (e *Event) Numbered(thing, number string) {
+// SetNumber sets the kind of thing that the event is about, such as an issue, and its number. It does nothing if one
+// of them is empty.
+func (e *Event) SetNumber(thing, number string) {
 	if thing != "" && number != "" {
 		e.Place.Thing, e.Place.Number = thing, number
 	}
@@ -125,13 +128,24 @@ func (f Fact) toMap() map[string]any {
 		labels[name] = value
 	}
 	return map[string]any{
-		"source": f.Source, "type": f.Type, "action": f.Action, "id": f.ID, "key": f.Key, "state": f.State, "severity": f.Severity,
-		"title": f.Title, "text": f.Text, "url": f.URL, "actor": f.Actor, "subject": f.Subject, "labels": labels,
+		"source":     f.Source,
+		"type":       f.Type,
+		"action":     f.Action,
+		"id":         f.ID,
+		"key":        f.Key,
+		"state":      f.State,
+		"severity":   f.Severity,
+		"title":      f.Title,
+		"text":       f.Text,
+		"url":        f.URL,
+		"actor":      f.Actor,
+		"subject":    f.Subject,
+		"labels":     labels,
 		"occurredAt": f.OccurredAt,
 	}
 }
 
-// Clean returns valid UTF-8 without the NUL characters that no database can keep.
+// Clean makes a text valid UTF-8 and removes NUL characters, which databases cannot store.
 func Clean(text string) string {
 	if !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, "\uFFFD")
@@ -142,7 +156,7 @@ func Clean(text string) string {
 	return text
 }
 
-// Clip shortens a text to about so many bytes, and says so.
+// Clip shortens a text to about limit bytes, and appends "…" if it does.
 func Clip(text string, limit int) string {
 	if len(text) <= limit {
 		return text
@@ -154,7 +168,7 @@ func Clip(text string, limit int) string {
 	return text[:cut] + "…"
 }
 
-// labelNames returns the names of labels in order.
+// labelNames returns the sorted names of labels.
 func labelNames(labels map[string]string) []string {
 	names := make([]string, 0, len(labels))
 	for name := range labels {
@@ -164,7 +178,7 @@ func labelNames(labels map[string]string) []string {
 	return names
 }
 
-// rfc3339 is the form of the times in events.
+// rfc3339 formats a time for an event. It returns "" for times that RFC 3339 cannot express.
 func rfc3339(t time.Time) string {
 	if t.IsZero() || t.Year() <= 1 || t.Year() > 9999 {
 		return ""
@@ -172,7 +186,7 @@ func rfc3339(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-// FromHeader makes a DeliveryID of the first of these headers that is there.
+// FromHeader returns a Source.DeliveryID that reads the first of these headers that is present.
 func FromHeader(names ...string) func(Delivery) string {
 	return func(d Delivery) string {
 		for _, name := range names {
@@ -184,5 +198,5 @@ func FromHeader(names ...string) func(Delivery) string {
 	}
 }
 
-// Value returns a header as an event has it.
+// Value returns the value of a header, cleaned for an event.
 func (d Delivery) Value(name string) string { return Clean(d.Header.Get(name)) }

@@ -17,8 +17,9 @@ import (
 // maxSignatures bounds the signatures of one delivery that are looked at.
 const maxSignatures = 16
 
-// SignedBy reports whether one of the signatures is the MAC of content by one of the secrets. All of them are compared, in
-// constant time, so that the time says nothing about which one was good. An empty secret has signed nothing.
+// SignedBy reports whether one of the signatures is the MAC of content by one of the secrets. All of them are
+// compared, in constant time, so that the time says nothing about which one was good. An empty secret has signed
+// nothing.
 func SignedBy(secrets []secret.String, newHash func() hash.Hash, signatures [][]byte, content ...[]byte) bool {
 	if len(signatures) > maxSignatures {
 		signatures = signatures[:maxSignatures]
@@ -73,8 +74,8 @@ func Base64(text string) ([]byte, error) {
 // Verify is the type of a Sender's Verify.
 type Verify = func(ctx context.Context, p Proof, d Delivery, now time.Time) (Proved, error)
 
-// BodySignature makes the Verify of the most common scheme: one header with a prefix and the hexadecimal HMAC-SHA256 of the
-// body. id returns the delivery's id, which is not signed; it may be nil.
+// BodySignature makes the Verify of the most common scheme: one header with a prefix and the hexadecimal
+// HMAC-SHA256 of the body. id returns the delivery's id, which is not signed; it may be nil.
 func BodySignature(header, prefix string, id func(Delivery) string) Verify {
 	return func(_ context.Context, p Proof, d Delivery, _ time.Time) (Proved, error) {
 		proved, err := SignedBody(p, d, header, prefix)
@@ -97,8 +98,8 @@ func SignedBody(p Proof, d Delivery, header, prefix string) (Proved, error) {
 	return Proved{Signature: text}, nil
 }
 
-// SignedTimeAndBody is SignedBody where the time of another header is signed with the body: before, the time, a colon, the
-// body.
+// SignedTimeAndBody is SignedBody where the time of another header is signed with the body: before, the time, a
+// colon, the body.
 func SignedTimeAndBody(p Proof, d Delivery, header, prefix, timeHeader, before string, now time.Time) (Proved, error) {
 	text, raw, err := hexHeader(d, header, prefix)
 	if err != nil {

@@ -14,9 +14,9 @@ import (
 	"beckon/internal/memory"
 )
 
-// Object is a JSON object that is read without errors: whatever is not there, or is something else, is empty. Its bytes are
-// gone over once, whatever their size. Of members with the same name the last one counts. It is a list, since objects have
-// few members: a map costs more to make than it saves.
+// Object is a JSON object that is read without errors: whatever is not there, or is something else, is empty. Its
+// bytes are gone over once, whatever their size. Of members with the same name the last one counts. It is a list,
+// since objects have few members: a map costs more to make than it saves.
 type Object []member
 
 type member struct {
@@ -24,7 +24,7 @@ type member struct {
 	value gjson.Result
 }
 
-// Parse reads the JSON object of a body; it is nil where there is none.
+// Parse parses the JSON object in a body. It returns nil if the body is not an object.
 func Parse(body []byte) Object {
 	return object(gjson.Parse(strings.TrimPrefix(memory.Text(body), "\ufeff")))
 }
@@ -68,7 +68,7 @@ func objects(r gjson.Result) []Object {
 	return list
 }
 
-// Member returns the text of one member of a body, without going over what stands behind it.
+// Member returns one member of a JSON body as a text, without parsing what follows it.
 func Member(body []byte, path string) string { return text(gjson.GetBytes(body, path)) }
 
 // Object returns a member that is an object.
@@ -206,8 +206,8 @@ func (o Object) Strings(name string) map[string]string {
 	return m
 }
 
-// Time returns the first of these paths that is a time, as events have it: RFC 3339 in its common variants, or seconds or
-// milliseconds since 1970.
+// Time returns the first of these paths that is a time, as events have it: RFC 3339 in its common variants, or
+// seconds or milliseconds since 1970.
 func (o Object) Time(paths ...string) string {
 	for _, path := range paths {
 		if t := Time(o.String(path)); t != "" {
@@ -219,7 +219,8 @@ func (o Object) Time(paths ...string) string {
 
 // layouts are those that time.RFC3339Nano does not read.
 var layouts = []string{
-	"2006-01-02T15:04:05.999999999Z0700", "2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05.999999999",
+	"2006-01-02T15:04:05.999999999Z0700", "2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700",
+	"2006-01-02 15:04:05.999999999",
 	"2006-01-02T15:04:05.999999999",
 	time.RFC1123Z, time.RFC1123,
 }
@@ -253,7 +254,7 @@ func Time(text string) string {
 	return ""
 }
 
-// Form reads the fields of a form, or returns nil for a body that is none.
+// Form parses the fields of a form. It returns nil if the body is not a form.
 func (d Delivery) Form() url.Values {
 	kind, _, _ := mime.ParseMediaType(d.Header.Get("Content-Type"))
 	if kind != "application/x-www-form-urlencoded" {

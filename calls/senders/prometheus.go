@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// ReadAlerts reads the document of Alertmanager, which Grafana and others send as well, into an event of alerts. None is
-// left out, whatever it lacks.
+// ReadAlerts reads the document of Alertmanager, which Grafana and others send as well, into an event of alerts.
+// None is left out, whatever it lacks.
 func (e *Event) ReadAlerts(o Object) {
 	e.Type, e.Key, e.URL = "alert", o.String("groupKey"), o.String("externalURL")
 	e.Action = o.String("status")
@@ -47,9 +47,15 @@ func readAlerts(o Object, take func(*alert)) {
 	var a alert
 	o.Each("alerts", func(one Object) {
 		a = alert{
-			status: one.String("status"), fingerprint: one.String("fingerprint"), startsAt: one.String("startsAt"), endsAt: one.String("endsAt"),
-			panelURL: one.String("panelURL"), dashboardURL: one.String("dashboardURL"), generatorURL: one.String("generatorURL"),
-			labels: one.Strings("labels"), annotations: a.annotations[:0],
+			status:       one.String("status"),
+			fingerprint:  one.String("fingerprint"),
+			startsAt:     one.String("startsAt"),
+			endsAt:       one.String("endsAt"),
+			panelURL:     one.String("panelURL"),
+			dashboardURL: one.String("dashboardURL"),
+			generatorURL: one.String("generatorURL"),
+			labels:       one.Strings("labels"),
+			annotations:  a.annotations[:0],
 		}
 		annotations = annotations[:0].read(one.value("annotations"))
 		for name, text := range annotations.Values() {
@@ -91,7 +97,8 @@ func (e *Event) item(a *alert) (item Item) {
 	return item
 }
 
-// annotation returns the first of these annotations that has a text, and its name. Of two with a name the last one counts.
+// annotation returns the first of these annotations that has a text, and its name. Of two with a name the last one
+// counts.
 func (a *alert) annotation(names ...string) (text, name string) {
 	for _, name := range names {
 		for i := len(a.annotations) - 1; i >= 0; i-- {

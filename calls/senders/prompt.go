@@ -40,7 +40,8 @@ func DescribeEach(title string, e Event) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %d events", title, len(e.Items))
 	for i, item := range e.Items {
-		one := Clip(fmt.Sprintf("\n\n%d. %s", i+1, Describe(title, Event{Fact: item.Fact})), max(1000, MaxPrompt/len(e.Items)))
+		one := Clip(fmt.Sprintf("\n\n%d. %s", i+1, Describe(title, Event{Fact: item.Fact})),
+			max(1000, MaxPrompt/len(e.Items)))
 		if b.Len()+len(one) > MaxPrompt {
 			fmt.Fprintf(&b, "\n\n%d more events are not shown.", len(e.Items)-i)
 			break
@@ -77,7 +78,9 @@ func oneLine(text string) string {
 	if !strings.ContainsAny(text, "\r\n\u2028\u2029") {
 		return text
 	}
-	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("\r\n\u2028\u2029", r) }), " ")
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool {
+		return strings.ContainsRune("\r\n\u2028\u2029", r)
+	}), " ")
 }
 
 // indent keeps the lines of a text below the item that they belong to.
@@ -97,7 +100,7 @@ func Body(text string) string {
 	return Clip(strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n")), maxText)
 }
 
-// Joined writes a list with commas, and counts what is more than so many.
+// Joined joins the first items of a list with commas, and adds how many more there are.
 func Joined(list []string, most int) string {
 	if len(list) <= most {
 		return strings.Join(list, ", ")
@@ -105,7 +108,8 @@ func Joined(list []string, most int) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
 }
 
-// Short shortens a commit's hash as people do. The one of zeros, which stands for no commit, becomes empty.
+// Short shortens the hash of a commit to the usual length. A hash of zeros, which stands for no commit, becomes
+// empty.
 func Short(hash string) string {
 	if strings.Trim(hash, "0") == "" {
 		return ""

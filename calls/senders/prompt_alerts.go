@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// DescribeAlert is the prompt of a sender whose deliveries have one alert: of several, as those of a storm, it is that of
-// DescribeAlerts.
+// DescribeAlert is the prompt of a sender whose deliveries have one alert: of several, as those of a storm, it is
+// that of DescribeAlerts.
 func DescribeAlert(title string, e Event) string {
 	if len(e.Items) > 1 {
 		return DescribeAlerts(title, e)
@@ -15,8 +15,8 @@ func DescribeAlert(title string, e Event) string {
 	return Describe(title, e)
 }
 
-// DescribeAlerts is the prompt of alerts: what they share once, then each with what differs, the firing ones first. Those
-// that do not fit are counted by name, so that none is left out in silence.
+// DescribeAlerts returns the prompt for alerts: first what they have in common, then each alert with its
+// differences, firing alerts first. Alerts that do not fit are counted by name, so that none is left out unnoticed.
 func DescribeAlerts(title string, e Event) string {
 	if len(e.Items) == 0 {
 		return Describe(title, e)
@@ -120,7 +120,8 @@ func pairs(labels, without map[string]string) string {
 	var b strings.Builder
 	for _, name := range labelNames(labels) {
 		value := labels[name]
-		if have, ok := without[name]; ok && have == value || without != nil && (name == "alertname" || name == "severity") {
+		isInHeading := without != nil && (name == "alertname" || name == "severity")
+		if have, ok := without[name]; isInHeading || ok && have == value {
 			continue
 		}
 		if b.Len() > 4000 {

@@ -41,8 +41,8 @@ type Proof struct {
 	Claims   map[string]string // "*" in a value stands for any text
 }
 
-// Shown returns the names of the header and of the query parameter that the administrator has chosen for this proof. Their
-// values belong into no record. Those that a vendor has chosen are called so that secret.Named knows them.
+// Shown returns the names of the header and of the query parameter in which the administrator has chosen to receive
+// a secret. Their values must not be recorded. The names that vendors have chosen are recognized by secret.Named.
 func (p Proof) Shown() (header, parameter string) {
 	if p.Scheme == "query" {
 		return "", p.Name
@@ -52,8 +52,10 @@ func (p Proof) Shown() (header, parameter string) {
 
 // Key is the same for proofs that are verified in the same way, whatever their secrets and claims are.
 func (p Proof) Key() string {
-	return digest(p.Scheme, http.CanonicalHeaderKey(p.Name), http.CanonicalHeaderKey(p.Header), p.Prefix, p.Algorithm, p.Encoding, p.Content,
-		http.CanonicalHeaderKey(p.TimestampHeader), http.CanonicalHeaderKey(p.IDHeader), p.Tolerance.String(), p.TopicARN, p.Issuer, p.Audience)
+	return digest(p.Scheme, http.CanonicalHeaderKey(p.Name), http.CanonicalHeaderKey(p.Header), p.Prefix,
+		p.Algorithm, p.Encoding, p.Content,
+		http.CanonicalHeaderKey(p.TimestampHeader), http.CanonicalHeaderKey(p.IDHeader), p.Tolerance.String(),
+		p.TopicARN, p.Issuer, p.Audience)
 }
 
 // Proved is what a signature has proved.
@@ -75,7 +77,8 @@ func (p Proved) DeliveryKey(unsigned string, body []byte) string {
 		if p.DeliveryID != "" {
 			unsigned = p.DeliveryID
 		}
-		sum := sha256.Sum256(body) // whoever repeats a captured body could give it another id, but not the other way round
+		// whoever repeats a captured body could give it another id, but not the other way round
+		sum := sha256.Sum256(body)
 		return digest("id", unsigned, string(sum[:]))
 	case !p.At.IsZero():
 		return digest("signature", p.Signature, strconv.FormatInt(p.At.Unix(), 10))
@@ -92,8 +95,8 @@ func digest(parts ...string) string {
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
 
-// Refusal is why a delivery proves nothing: a sentence for the administrator, without any part of a secret or signature.
-// Callers never see it.
+// Refusal is why a delivery proves nothing: a sentence for the administrator, without any part of a secret or
+// signature. Callers never see it.
 type Refusal string
 
 func (r Refusal) Error() string { return string(r) }
@@ -102,9 +105,11 @@ func (r Refusal) Error() string { return string(r) }
 func Refuse(format string, args ...any) error { return Refusal(fmt.Sprintf(format, args...)) }
 
 // Mismatch is the Refusal of a signature that no secret has made over these bytes.
-var Mismatch error = Refusal("The signature does not match: the secret is another one than the sender's, or the body was changed on its way.")
+var Mismatch error = Refusal("The signature does not match: the secret is another one than the sender's, " +
+	"or the body was changed on its way.")
 
-// One returns the value of a header that has to be there once: of two, nobody could say which one counts.
+// One returns the value of a header that must occur exactly once. With two values, it would be unclear which one
+// counts.
 func One(h http.Header, name string) (string, error) {
 	switch values := h.Values(name); {
 	case len(values) > 1:

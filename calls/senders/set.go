@@ -62,10 +62,12 @@ func (s Set) CheckProof(p Proof) error {
 	return nil
 }
 
-// Prove returns what the first proof that holds has proved. All are tried, whether one held or not. isToken reports whether
-// a text is the client's token. The Refusal is for the administrator: it says why each proof that the delivery tried did
-// not hold.
-func (s Set) Prove(ctx context.Context, proofs []Proof, d Delivery, now time.Time, isToken func(string) bool) (Proved, error) {
+// Prove returns what the first proof that holds has proved. All are tried, whether one held or not. isToken reports
+// whether a text is the client's token. The Refusal is for the administrator: it says why each proof that the
+// delivery tried did not hold.
+func (s Set) Prove(
+	ctx context.Context, proofs []Proof, d Delivery, now time.Time, isToken func(string) bool,
+) (Proved, error) {
 	var proved *Proved
 	var tried, reasons []string
 	for _, p := range proofs {
@@ -91,7 +93,9 @@ func (s Set) Prove(ctx context.Context, proofs []Proof, d Delivery, now time.Tim
 	return Proved{}, s.otherProof(proofs, d)
 }
 
-func (s *Sender) prove(ctx context.Context, p Proof, d Delivery, now time.Time, isToken func(string) bool) (Proved, error) {
+func (s *Sender) prove(
+	ctx context.Context, p Proof, d Delivery, now time.Time, isToken func(string) bool,
+) (Proved, error) {
 	if s.Token == nil {
 		return s.Verify(ctx, p, d, now)
 	}

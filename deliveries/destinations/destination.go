@@ -13,6 +13,7 @@ import (
 
 	"beckon/internal/mail"
 	"beckon/internal/problem"
+	"beckon/internal/render"
 	"beckon/internal/secret"
 )
 
@@ -59,7 +60,8 @@ type Receiver struct {
 	Judge func(a Answer) Verdict
 	// ReadsRun says that Request uses the run in Message.Data. It is read only then.
 	ReadsRun bool
-	// ReadsKey says that Request uses Message.Key or Message.Origin of messages about runs. Without it, they may be empty.
+	// ReadsKey says that Request uses Message.Key or Message.Origin of messages about runs. Without it, they may be
+	// empty.
 	ReadsKey bool
 	// KeyOf returns the key of a message's thread (see Ref), if that is not Message.Key. nil is Message.Key.
 	KeyOf func(m Message) string
@@ -76,6 +78,21 @@ type Receiver struct {
 	// without such a list.
 	Find  func(m Message, page int) (Request, error)
 	Found func(m Message, a Answer) (ref string, more bool)
+}
+
+// ParseTemplate parses the template in a setting, and sets ReadsRun if it mentions the run. It returns nil for an empty
+// text, and for a mistake, which it adds to found.
+func (r *Receiver) ParseTemplate(field, text string, found *problem.Fields) *render.Template {
+	if text == "" {
+		return nil
+	}
+	parsed, err := render.Parse(text)
+	if err != nil {
+		found.Add(field, "%s", err)
+		return nil
+	}
+	r.ReadsRun = r.ReadsRun || parsed.Mentions("run")
+	return parsed
 }
 
 // Request is a request to a receiver. Its URL and its headers may contain secrets.

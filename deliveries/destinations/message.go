@@ -13,65 +13,67 @@ import (
 	"beckon/internal/repository"
 )
 
-// Message is an event on its way to people.
+// Message is an event, prepared to be written as a message that people read.
 type Message struct {
-	ID     string // the event's
-	Kind   string // what it is: run.completed
-	Type   string // what it is called outside
-	RunID  string
-	Agent  string // the agent or flow; empty for what is about none
-	Output string // the answer, in Markdown
-	Error  string // why it failed
-	Key    string // the same for all events about the same thing; empty where none is known
-	First  string // what the receiver calls the first message with this Key; empty for that one
-	Title  string // of what it is about, such as an alert; empty where that is not known
-	Firing bool   // that is an alert which was firing when it was reported
-	Note   string // what an event of another kind says
-	Link   string // to the run, for people; empty where there is none
+	ID     string // the ID of the event
+	Kind   string // the event's type before agents and flows rename it, such as run.completed
+	Type   string // the event's type as the receiver sees it, such as lead.completed
+	RunID  string // empty if the event is about no run
+	Agent  string // the ID of the agent or flow; empty if the event is about none
+	Output string // the answer of the run, in Markdown
+	Error  string // the message of the error; empty if nothing failed
+	Key    string // equal for all events about the same thing, such as an alert; empty if it is not known
+	First  string // the receiver's ID of the first message with this Key; empty for the first message
+	Title  string // the title of that thing, such as the name of an alert; empty if it is not known
+	Firing bool   // the run is about an alert that was firing when it was reported
+	Note   string // the text of an event that is neither an answer nor an error
+	Link   string // the URL of the run's page, for people; empty if it has none
 	Files  []File
-	// Buttons open pages where people decide. The text has links in their place where the receiver shows no buttons; see
-	// Receiver.MaxButtons.
+	// Buttons open pages on which people decide. For a receiver without buttons (see Receiver.MaxButtons) the text
+	// contains links instead.
 	Buttons []Button
-	// GateFailed says that the answer does not meet the gate of its run, and Reason why it does or does not.
+	// GateFailed reports that the answer did not pass the gate of its run. Reason is the gate's reason, whether the
+	// answer passed or not.
 	GateFailed bool
 	Reason     string
-	// Origin is nil where the call of the run has told of none, and for what is about no run.
+	// Origin is nil if the sender of the call named no origin, or if the event is about no run.
 	Origin *Origin
-	// IsSample says that the message is made up: there is no run.
+	// IsSample reports that the message is an example, for which no run exists.
 	IsSample bool
-	// Series is the same for all attempts to send it, until somebody asks for it again.
+	// Series is equal for all attempts to send the message. Sending it again by hand starts another series.
 	Series string
-	// Since is when the first attempt may have been made, where an earlier one may have succeeded unnoticed; else zero.
+	// Since is the time of the first attempt, if an earlier attempt may have succeeded although no response arrived.
+	// Otherwise it is zero.
 	Since time.Time
-	Form  *Form // what a visitor of a web page has sent, where the run is about that
-	// Data is what a template sees of the event, and of its run where the receiver reads that.
+	Form  *Form // the form that a visitor of a web page sent, if the run is about one
+	// Data returns the values that a template can use: the event, and its run if the receiver reads runs.
 	Data func(t *render.Template) (map[string]any, error)
-	// Document is the event in the format run.
+	// Document returns the event in the format "run".
 	Document func() ([]byte, error)
 }
 
-// Origin is where a run's call came from.
+// Origin describes the call that started a run.
 type Origin struct {
-	Source string // of its client, such as github
-	Signed bool   // a signature over the call's body proved its sender
+	Source string // the source of its client, such as github
+	Signed bool   // a signature over the body proved who sent it
 	Place  *repository.Place
 }
 
 // File is something that a run has made.
 type File struct{ Name, URL string }
 
-// Button opens a page.
+// Button is a button that opens a page.
 type Button struct{ Label, URL string }
 
-// Form is a form that a visitor of a web page has sent. All of it but Name is what a stranger has typed.
+// Form is a form that a visitor of a web page sent. All members but Name were typed by a stranger.
 type Form struct {
-	Name    string            // of the client
-	Title   string            // what it is about, where the visitor says that
-	ReplyTo string            // the visitor's address, and nothing else; empty where it is not known
-	Fields  map[string]string // what they have sent
+	Name    string            // the name of the client
+	Title   string            // the subject that the visitor gave; empty without one
+	ReplyTo string            // the visitor's mail address, without a name; empty if it is not known
+	Fields  map[string]string // the values of the fields, by their names
 }
 
-// State says how good the news of a message is.
+// State tells good news from bad news, which receivers show in different colours.
 type State int
 
 // States.
@@ -81,7 +83,7 @@ const (
 	Bad
 )
 
-// Kinds of events that a message is written differently for.
+// Kinds of events for which Headline has words of its own.
 const (
 	runCompleted  = "run.completed"
 	runFailed     = "run.failed"
@@ -89,15 +91,15 @@ const (
 	eventResolved = "event.resolved"
 )
 
-// Events are those that a destination takes when an endpoint names none.
+// Events returns the types of events that a destination receives if its endpoint lists none.
 func Events() []string { return []string{runCompleted, runFailed, eventResolved} }
 
-// State is that of the message.
+// State returns the state of the message.
 func (m Message) State() State {
 	switch {
 	case m.Error != "" || m.GateFailed:
 		return Bad
-	case m.Kind == runCompleted && m.Firing: // the answer is there, and the alert goes on
+	case m.Kind == runCompleted && m.Firing: // the agent has answered, but the alert is not resolved
 		return Neutral
 	case m.Kind == runCompleted || m.Kind == eventResolved:
 		return Good
@@ -105,12 +107,13 @@ func (m Message) State() State {
 	return Neutral
 }
 
-// Headline is the message in a few words, as a text that nobody has escaped yet.
+// Headline returns a title for the message. It is not escaped.
 func (m Message) Headline() string {
 	switch {
 	case m.Kind == eventResolved:
 		return "Resolved: " + cmp.Or(m.Title, m.Key, "what was reported")
-	case m.Kind == runCompleted && m.Title != "" && m.Firing && !strings.Contains(m.Title, " firing"): // as in "2 firing: DiskFull"
+	case m.Kind == runCompleted && m.Title != "" && m.Firing && !strings.Contains(m.Title, " firing"):
+		// as in "2 firing: DiskFull"
 		return "Firing: " + m.Title
 	case m.Kind == runCompleted:
 		return cmp.Or(m.Title, m.Agent, "Beckon")
@@ -124,15 +127,16 @@ func (m Message) Headline() string {
 	return strings.TrimPrefix(m.Agent+": "+m.Type, ": ")
 }
 
-// HeadlineThere is Headline for a message that stands where the thing it is about is, whose title it need not say.
-func (m Message) HeadlineThere() string {
+// HeadlineWithoutTitle is Headline for a comment on the thing that the message is about, where readers see its title
+// anyway.
+func (m Message) HeadlineWithoutTitle() string {
 	if m.Kind != eventResolved {
 		m.Title = ""
 	}
 	return m.Headline()
 }
 
-// Markdown is what the message says below its headline. JSON is shown as it is, in lines.
+// Markdown returns the text below the headline. JSON is indented, in a code block.
 func (m Message) Markdown() string {
 	if m.Error != "" {
 		return markdown.Escape(m.Error)
@@ -147,13 +151,13 @@ func (m Message) Markdown() string {
 	return text
 }
 
-// Bounds of what is named below a message.
+// Limits of the list of files below a message.
 const (
 	maxFiles    = 10
 	maxFileName = 80
 )
 
-// FileLinks are links to the files in a dialect, one a line.
+// FileLinks returns links to the files, one a line.
 func (m Message) FileLinks(d *markdown.Dialect) string {
 	var lines []string
 	for i, f := range m.Files {
@@ -166,30 +170,31 @@ func (m Message) FileLinks(d *markdown.Dialect) string {
 	return strings.Join(lines, "\n")
 }
 
-// More is what stands at the end of a text that was cut.
-func (m Message) More(d *markdown.Dialect) string {
+// ReadMore returns the last line of a text that was cut: a link to the rest, if the run has a page.
+func (m Message) ReadMore(d *markdown.Dialect) string {
 	if m.Link == "" {
 		return d.Text("… It goes on, but this message ends here.")
 	}
 	return d.Link("… Read the rest", m.Link)
 }
 
-// Fit writes the message's text in a dialect, within a limit, with the links to its files and its run below it.
+// Fit returns the text of the message in a dialect, with links to its files and its run below. It cuts the text to
+// the limit.
 func (m Message) Fit(d *markdown.Dialect, limit int) string {
 	return m.FitBlocks(d, limit, m.Blocks(d, limit))
 }
 
-// Blocks are the parts of the message's text, or as many as say all that is shown within a limit.
+// Blocks parses the text of the message. Blocks that do not fit in the limit may be missing.
 func (m Message) Blocks(d *markdown.Dialect, limit int) []markdown.Block {
 	return d.Blocks(m.Markdown(), d.Enough(limit))
 }
 
-// FitBlocks is Fit for a text that was read already, by Blocks with the same limit.
+// FitBlocks is Fit for blocks that Blocks returned for the same limit.
 func (m Message) FitBlocks(d *markdown.Dialect, limit int, blocks []markdown.Block) string {
 	return m.fitBelow("", d, limit, blocks)
 }
 
-// FitBelow is Fit with a head and an empty line before it, which do not count.
+// FitBelow is Fit with a head and an empty line in front, which do not count towards the limit.
 func (m Message) FitBelow(head string, d *markdown.Dialect, limit int) string {
 	return m.fitBelow(head+"\n\n", d, limit, m.Blocks(d, limit))
 }
@@ -199,7 +204,7 @@ func (m Message) fitBelow(head string, d *markdown.Dialect, limit int, blocks []
 	var b strings.Builder
 	b.Grow(len(head) + len(files) + len(open) + 2*len("\n\n") + d.Size(blocks, limit))
 	b.WriteString(head)
-	cut := d.JoinBelow(&b, blocks, limit-2*len("\n\n")-d.Measure(files)-d.Measure(open), m.More(d))
+	cut := d.JoinBelow(&b, blocks, limit-2*len("\n\n")-d.Measure(files)-d.Measure(open), m.ReadMore(d))
 	if files != "" {
 		b.WriteString("\n\n")
 		b.WriteString(files)
@@ -215,7 +220,7 @@ func (m Message) fitBelow(head string, d *markdown.Dialect, limit int, blocks []
 	return text
 }
 
-// OpenRun is the link to the run; empty where there is none.
+// OpenRun returns a link to the run; empty if the run has no page.
 func (m Message) OpenRun(d *markdown.Dialect) string {
 	if m.Link == "" {
 		return ""
@@ -223,7 +228,8 @@ func (m Message) OpenRun(d *markdown.Dialect) string {
 	return d.Link("Open the run", m.Link)
 }
 
-// Brief is the message in one line of text, for notifications and lists. blocks are its Markdown in any dialect.
+// Brief returns headline and text in one line, for notifications and lists. blocks are those of the message, in any
+// dialect.
 func (m Message) Brief(blocks []markdown.Block, limit int) string {
 	var line strings.Builder
 	line.Grow(2 * limit)
@@ -240,7 +246,7 @@ func (m Message) Brief(blocks []markdown.Block, limit int) string {
 	return Cut(markdown.Plain.Text(strings.TrimSuffix(line.String(), ":")), limit)
 }
 
-// addWords writes the words of a text behind a line, with one space between them.
+// addWords appends the words of a text to a line, with one space between them.
 func addWords(line *strings.Builder, text string) {
 	for word := range strings.FieldsSeq(text) {
 		if line.Len() > 0 {
@@ -250,7 +256,7 @@ func addWords(line *strings.Builder, text string) {
 	}
 }
 
-// Short is why the message says what it says, or the beginning of its text, in one line.
+// Short returns the error or the gate's reason in one line. Without either, it is the beginning of the text.
 func (m Message) Short(limit int) string {
 	var line strings.Builder
 	if text := cmp.Or(m.Error, m.Reason); text != "" {
@@ -263,7 +269,7 @@ func (m Message) Short(limit int) string {
 	return Cut(line.String(), limit)
 }
 
-// Cut ends a text after so many characters, and takes out what nobody sees.
+// Cut shortens a text to limit characters, and removes invisible characters.
 func Cut(text string, limit int) string {
 	text = markdown.Clean(text)
 	if len(text) <= limit || utf8.RuneCountInString(text) <= limit {

@@ -1,5 +1,5 @@
-// Package azblob is the driver of azblob:// buckets: Azure Blob Storage by the clients of Azure's SDK for one blob. Those of
-// a container read lists in Apache Arrow, which brings 40 packages with it.
+// Package azblob is the driver of azblob:// buckets: Azure Blob Storage by the clients of Azure's SDK for one blob.
+// Those of a container read lists in Apache Arrow, which brings 40 packages with it.
 //
 // It does what Beckon asks of a bucket: no lists, copies or signed URLs, and no types for As.
 package azblob
@@ -41,10 +41,19 @@ func (b *bucket) Attributes(ctx context.Context, key string) (*driver.Attributes
 	for name, value := range p.Metadata {
 		metadata[name] = deref(value)
 	}
-	return &driver.Attributes{CacheControl: deref(p.CacheControl), ContentDisposition: deref(p.ContentDisposition),
-		ContentEncoding: deref(p.ContentEncoding), ContentLanguage: deref(p.ContentLanguage), ContentType: deref(p.ContentType),
-		Metadata: metadata, CreateTime: deref(p.CreationTime), ModTime: deref(p.LastModified), Size: deref(p.ContentLength),
-		MD5: p.ContentMD5, ETag: string(deref(p.ETag))}, nil
+	return &driver.Attributes{
+		CacheControl:       deref(p.CacheControl),
+		ContentDisposition: deref(p.ContentDisposition),
+		ContentEncoding:    deref(p.ContentEncoding),
+		ContentLanguage:    deref(p.ContentLanguage),
+		ContentType:        deref(p.ContentType),
+		Metadata:           metadata,
+		CreateTime:         deref(p.CreationTime),
+		ModTime:            deref(p.LastModified),
+		Size:               deref(p.ContentLength),
+		MD5:                p.ContentMD5,
+		ETag:               string(deref(p.ETag)),
+	}, nil
 }
 
 // NewRangeReader implements driver.Bucket.
@@ -68,7 +77,8 @@ func (b *bucket) NewRangeReader(ctx context.Context, key string, offset, length 
 	size := deref(answer.ContentLength)
 	if _, whole, ok := strings.Cut(deref(answer.ContentRange), "/"); ok {
 		if size, err = strconv.ParseInt(whole, 10, 64); err != nil {
-			return nil, errors.Join(errors.New("azblob:// answered with a range, and not of how many bytes"), answer.Body.Close())
+			return nil, errors.Join(errors.New("azblob:// answered with a range, and not of how many bytes"),
+				answer.Body.Close())
 		}
 	}
 	return &reader{answer.Body, driver.ReaderAttributes{ContentType: deref(answer.ContentType),
@@ -107,7 +117,9 @@ func (b *bucket) Delete(ctx context.Context, key string, opts *driver.DeleteOpti
 }
 
 // NewTypedWriter implements driver.Bucket. Metadata is left out: Azure allows only some names.
-func (b *bucket) NewTypedWriter(ctx context.Context, key, contentType string, opts *driver.WriterOptions) (driver.Writer, error) {
+func (b *bucket) NewTypedWriter(
+	ctx context.Context, key, contentType string, opts *driver.WriterOptions,
+) (driver.Writer, error) {
 	if len(opts.Metadata) > 0 {
 		return nil, errors.ErrUnsupported
 	}
@@ -135,7 +147,9 @@ func (b *bucket) NewTypedWriter(ctx context.Context, key, contentType string, op
 	}
 	if opts.IfNotExist {
 		anyTag := azcore.ETagAny
-		options.AccessConditions = &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: &anyTag}}
+		options.AccessConditions = &blob.AccessConditions{
+			ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: &anyTag},
+		}
 	}
 	r, w := io.Pipe()
 	sent := make(chan error, 1)
@@ -147,8 +161,8 @@ func (b *bucket) NewTypedWriter(ctx context.Context, key, contentType string, op
 	return &writer{w, sent}, nil
 }
 
-// writer writes into an upload, which makes the object when it has been read to its end. What was sent before is forgotten
-// by Azure within a week.
+// writer writes into an upload, which makes the object when it has been read to its end. What was sent before is
+// forgotten by Azure within a week.
 type writer struct {
 	*io.PipeWriter
 	sent chan error

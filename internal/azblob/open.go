@@ -63,8 +63,8 @@ func open(u *url.URL) (*bucket, error) {
 	}}, nil
 }
 
-// openService opens a container with the key of its account, with a shared access signature, or as whoever the environment
-// says the process is.
+// openService opens a container with the key of its account, with a shared access signature, or as whoever the
+// environment says the process is.
 func openService(service, container, account, key, sas string) (*bucket, error) {
 	address := func(name string) string { return runtime.JoinPaths(service, container, escaped(name)) }
 	if account != "" && key != "" {
@@ -106,7 +106,8 @@ func (p *place) override(query url.Values) (err error) {
 		case "localemu":
 			p.emulator, err = strconv.ParseBool(value)
 		default:
-			err = errors.New("unknown parameter: azblob:// takes storage_account, domain, protocol, cdn, localemu and prefix")
+			err = errors.New("unknown parameter: azblob:// takes storage_account, domain, protocol, " +
+				"cdn, localemu and prefix")
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -138,7 +139,8 @@ func escaped(key string) string {
 	var b strings.Builder
 	for i, r := range key {
 		switch {
-		case r < ' ', r == 127, strings.ContainsRune(`"#%?\`, r), r == '/' && (i == len(key)-1 || strings.HasSuffix(key[:i], "..")):
+		case r < ' ', r == 127, strings.ContainsRune(`"#%?\`, r),
+			r == '/' && (i == len(key)-1 || strings.HasSuffix(key[:i], "..")):
 			fmt.Fprintf(&b, "__0x%x__", r)
 		default:
 			b.WriteRune(r)

@@ -1,8 +1,8 @@
 // Package backup writes all that a database holds into one file, whichever kind of database it is, and reads it back.
 //
-// The file is Zstandard over lines of JSON. The first is a Header. {"table":"runs","columns":[…]} begins a table, and each array after it
-// is a row. {"file":"…"} begins a file of package artifacts, and each text after it is a piece of it in base64. The last line counts what
-// was before it: without it the file was cut off.
+// The file is Zstandard over lines of JSON. The first is a Header. {"table":"runs","columns":[…]} begins a table,
+// and each array after it is a row. {"file":"…"} begins a file of package artifacts, and each text after it is a
+// piece of it in base64. The last line counts what was before it: without it the file was cut off.
 package backup
 
 import (

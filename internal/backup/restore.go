@@ -51,7 +51,8 @@ func NewReader(from io.Reader) (*Reader, error) {
 	}
 	if r.Header.Format > format {
 		packed.Close()
-		return nil, fmt.Errorf("the backup was made by Beckon %s in a newer format: restore it with that version", r.Header.Version)
+		return nil, fmt.Errorf("the backup was made by Beckon %s in a newer format: restore it with that version",
+			r.Header.Version)
 	}
 	return r, nil
 }
@@ -94,7 +95,8 @@ func (r *Reader) Tables(to Sink) error {
 	}
 }
 
-// Files gives all files to save, which reads each to its end, and checks that the backup is whole. It comes after Tables.
+// Files gives all files to save, which reads each to its end, and checks that the backup is whole. It comes after
+// Tables.
 func (r *Reader) Files(save func(key string, content io.Reader) error) (Counts, error) {
 	for {
 		text, err := r.read()

@@ -1,7 +1,8 @@
 // Package basepath puts the path of server.publicURL in front of addresses, and takes it off again.
 //
-// A gateway at https://example.com/beckon answers below /beckon, and below / too: some proxies pass the path on, and others strip
-// it. Inside, addresses have no such path. It is put in front where they leave: by Header, HTML and Join.
+// A gateway at https://example.com/beckon answers below /beckon, and below / too: some proxies pass the path on,
+// and others strip it. Inside, addresses have no such path. It is put in front where they leave: by Header, HTML
+// and Join.
 package basepath
 
 import (
@@ -39,16 +40,19 @@ func Check(u *url.URL) error {
 	segments := strings.Split(path, "/")
 	for _, s := range segments {
 		if !segment.MatchString(s) {
-			return fmt.Errorf("must have a path of letters, digits and - . _ ~ only, such as https://example.com/beckon")
+			return fmt.Errorf("must have a path of letters, digits and - . _ ~ only, " +
+				"such as https://example.com/beckon")
 		}
 	}
 	if slices.Contains(reserved, segments[0]) {
-		return fmt.Errorf("must not have a path that begins with /%s, which is an address of the gateway itself", segments[0])
+		return fmt.Errorf("must not have a path that begins with /%s, which is an address of the gateway itself",
+			segments[0])
 	}
 	return nil
 }
 
-// Join returns a path of the gateway as its callers reach it. Other texts, and paths that begin with p, stay as they are.
+// Join returns a path of the gateway as its callers reach it. Other texts, and paths that begin with p, stay as
+// they are.
 func (p Path) Join(path string) string {
 	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || p.contains(path) {
 		return path

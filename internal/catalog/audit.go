@@ -38,7 +38,7 @@ type AuditQuery struct {
 	Cursor     string // of the page before; empty for the first
 }
 
-// AuditEntries returns a page of entries and the cursor of the next; no cursor says that there is none.
+// AuditEntries returns a page of entries and the cursor of the next page. The cursor is empty after the last page.
 func (e *Editor) AuditEntries(ctx context.Context, q AuditQuery) (list []AuditEntry, next string, err error) {
 	cursors := store.NewCursors(auditPrefix, q.Section, q.ResourceID)
 	below, err := cursors.Below(q.Cursor)
@@ -88,7 +88,14 @@ func (e *Editor) audit(tx store.Tx, who, action string, k key, before, after any
 	if err != nil {
 		return err
 	}
-	return Audit(tx, AuditEntry{Who: who, Action: action, Section: k.section, ResourceID: k.id, Before: masked, After: now})
+	return Audit(tx, AuditEntry{
+		Who:        who,
+		Action:     action,
+		Section:    k.section,
+		ResourceID: k.id,
+		Before:     masked,
+		After:      now,
+	})
 }
 
 func maskedDocument(item any, show func(secret.String) string) (json.RawMessage, error) {

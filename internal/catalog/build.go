@@ -8,25 +8,35 @@ import (
 	"beckon/internal/problem"
 )
 
-// View joins the file's resources with the database's, and links them. Where both have a resource of the same id, the
-// file's wins. It never fails: what is wrong is in the View.
+// View merges the resources of the file and of the database, and links them. If both have a resource with the same
+// id, the file's is used. It never fails: mistakes are recorded in the View.
 func (r *Registry) View(file File, stored ...Resource) *View {
 	sections := storedResources{}
 	for _, item := range stored {
 		n := r.byType[reflect.TypeOf(item)]
-		sections[n.Section] = append(sections[n.Section], Record[Resource]{Item: item, Version: 1, Origin: FromDatabase})
+		sections[n.Section] = append(sections[n.Section], Record[Resource]{
+			Item:    item,
+			Version: 1,
+			Origin:  FromDatabase,
+		})
 	}
 	return r.view(file, sections, key{})
 }
 
-// view is View; a resource of the database that is named in trusted is linked although something is wrong with it on its
-// own.
+// view is View; a resource of the database that is named in trusted is linked although something is wrong with it
+// on its own.
 func (r *Registry) view(file File, stored storedResources, trusted key) *View {
 	v := &View{File: file, registry: r, stored: stored,
 		sections: map[string][]*entry{}, entries: map[key]*entry{}, kept: map[reflect.Type]any{}}
 	for _, n := range r.nouns {
 		for i, item := range file.Items(n.Section) {
-			v.add(&entry{Record: Record[Resource]{Item: item, Origin: FromConfig, Cautions: n.Cautions(item)}, noun: n, path: pathInFile(n.Section, i), used: item, linked: true})
+			v.add(&entry{
+				Record: Record[Resource]{Item: item, Origin: FromConfig, Cautions: n.Cautions(item)},
+				noun:   n,
+				path:   pathInFile(n.Section, i),
+				used:   item,
+				linked: true,
+			})
 		}
 	}
 	hidden := maps.Clone(file.Redactor())
@@ -34,7 +44,8 @@ func (r *Registry) view(file File, stored storedResources, trusted key) *View {
 		for _, record := range stored[n.Section] {
 			e := &entry{Record: record, noun: n, used: record.Item}
 			isTrusted := trusted == key{n.Section, record.Item.Key()}
-			if e.Warnings = slices.Concat(CheckID(record.Item.Key()), e.checkAlone(), v.clash(e, FromConfig)); isTrusted {
+			if e.Warnings = slices.Concat(CheckID(record.Item.Key()), e.checkAlone(),
+				v.clash(e, FromConfig)); isTrusted {
 				e.Warnings = nil
 			}
 			if len(e.Warnings) == 0 {

@@ -21,12 +21,16 @@ func (d *Documents[T]) encode(item T) (string, error) {
 	var unsealed error
 	seal := json.MarshalToFunc(func(enc *jsontext.Encoder, s secret.String) error {
 		if s == secret.Lost {
-			unsealed = problem.New(problem.Conflict, "secret_lost", "A secret of it does not open with this secrets key, so it cannot be kept as it is. Restore the key, or give the secret again.")
+			unsealed = problem.New(problem.Conflict, "secret_lost",
+				"A secret of it does not open with this secrets key, so it cannot be kept as it is. Restore the key, "+
+					"or give the secret again.")
 			return unsealed
 		}
 		sealed, err := d.sealer.Seal(s, d.place(item.Key()))
 		if err != nil {
-			unsealed = problem.New(problem.Unavailable, problem.CodeSecretsUnavailable, "Secrets cannot be kept: there is no key to seal them with. Put one into secrets.key beside the database, or set server.secretsKey, and start again; the log says more.").Because(err)
+			unsealed = problem.New(problem.Unavailable, problem.CodeSecretsUnavailable,
+				"Secrets cannot be kept: there is no key to seal them with. Put one into secrets.key beside the "+
+					"database, or set server.secretsKey, and start again; the log says more.").Because(err)
 			return unsealed
 		}
 		return enc.WriteToken(jsontext.String(sealed))
@@ -87,7 +91,9 @@ func renamed(members map[string]jsontext.Value, former Former) map[string]jsonte
 
 // asKept returns a resource as it will be when it is read from the database.
 func asKept(r Record[Resource]) (Record[Resource], error) {
-	reveal := json.MarshalToFunc(func(enc *jsontext.Encoder, s secret.String) error { return enc.WriteToken(jsontext.String(s.Reveal())) })
+	reveal := json.MarshalToFunc(func(enc *jsontext.Encoder, s secret.String) error {
+		return enc.WriteToken(jsontext.String(s.Reveal()))
+	})
 	spec, err := json.Marshal(r.Item, json.WithMarshalers(reveal))
 	into := reflect.New(reflect.TypeOf(r.Item))
 	if err == nil {
@@ -100,7 +106,7 @@ func asKept(r Record[Resource]) (Record[Resource], error) {
 	return r, nil
 }
 
-// Decode reads the members of a resource that somebody has sent, and says what is wrong with those that cannot be read.
+// Decode decodes the members of a resource that a user has sent. wrong lists the members that cannot be decoded.
 func (k Kind) Decode(members map[string]jsontext.Value) (item Resource, wrong problem.Fields) {
 	filled := fill(reflect.New(k.Type).Elem(), members, func(member string, err error) {
 		if errors.Is(err, json.ErrUnknownName) {
@@ -113,7 +119,9 @@ func (k Kind) Decode(members map[string]jsontext.Value) (item Resource, wrong pr
 }
 
 // fill decodes members one by one into a value, and leaves out those that fail.
-func fill(into reflect.Value, members map[string]jsontext.Value, failed func(member string, err error), how json.Options) reflect.Value {
+func fill(
+	into reflect.Value, members map[string]jsontext.Value, failed func(member string, err error), how json.Options,
+) reflect.Value {
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		next := reflect.New(into.Type())
 		next.Elem().Set(into)

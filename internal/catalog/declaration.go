@@ -12,8 +12,9 @@ import (
 // Declaration is a Noun of any type.
 type Declaration interface{ declare() *noun }
 
-// noun is a Noun whose functions take any Resource. Of those only LookUp, Link and Deleted can be nil. It has no Secrets
-// but open, which returns a copy of a resource (the zero one for nil) and the places of the secrets in that.
+// noun is a Noun whose functions take any Resource. Of those only LookUp, Link and Deleted can be nil. It has no
+// Secrets but open, which returns a copy of a resource (the zero one for nil) and the places of the secrets in
+// that.
 type noun struct {
 	Noun[Resource]
 	open func(Resource) (item func() Resource, places Secrets)
@@ -21,9 +22,20 @@ type noun struct {
 
 func (n Noun[T]) declare() *noun {
 	n.Type, n.Group = reflect.TypeFor[T](), cmp.Or(n.Group, n.Section)
-	all := Noun[Resource]{Kind: n.Kind, References: of(n.References), Cautions: of(n.Cautions), Link: n.Link, Deleted: n.Deleted,
-		CheckFile: n.checkFile, CheckAmong: with(n.CheckAmong), CheckChange: n.checkChange,
-		Revise: n.revise, Saved: n.saved, Complete: n.complete, Audited: func(r Resource) Resource { return r }}
+	all := Noun[Resource]{
+		Kind:        n.Kind,
+		References:  of(n.References),
+		Cautions:    of(n.Cautions),
+		Link:        n.Link,
+		Deleted:     n.Deleted,
+		CheckFile:   n.checkFile,
+		CheckAmong:  with(n.CheckAmong),
+		CheckChange: n.checkChange,
+		Revise:      n.revise,
+		Saved:       n.saved,
+		Complete:    n.complete,
+		Audited:     func(r Resource) Resource { return r },
+	}
 	if n.LookUp != nil {
 		all.LookUp = func(f File, env Env, r Resource) (Resource, problem.Fields, problem.Fields) {
 			return n.LookUp(f, env, r.(T))
@@ -138,7 +150,9 @@ func (n *noun) checkGiven(v *View, have, item Resource) problem.Fields {
 }
 
 // lookUp hides what it finds.
-func (n *noun) lookUp(f File, env Env, item Resource, hidden secret.Redactor) (used Resource, wrong, caution problem.Fields) {
+func (n *noun) lookUp(
+	f File, env Env, item Resource, hidden secret.Redactor,
+) (used Resource, wrong, caution problem.Fields) {
 	if n.LookUp == nil {
 		return item, nil, nil
 	}

@@ -53,8 +53,8 @@ func NewEditor(c EditorConfig) *Editor {
 	return e
 }
 
-// Use puts a file in force together with what the database has. Where the file has mistakes, the old one stays in force,
-// and the error is File's.
+// Use puts a file in force together with what the database has. Where the file has mistakes, the old one stays in
+// force, and the error is File's.
 func (e *Editor) Use(ctx context.Context, file File) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -149,9 +149,10 @@ func (e *Editor) put(ctx context.Context, v *View) error {
 
 // change is something that a person wants to be different.
 type change struct {
-	who        string
-	key        key
-	unreadable problem.Fields // what could not be read of it: it is not made, and the rest of it is checked all the same
+	who string
+	key key
+	// what could not be read of it: it is not made, and the rest of it is checked all the same
+	unreadable problem.Fields
 	// plan returns the resource as it is and as it is to be; nil is for one that is not there.
 	plan    func(v *View) (have, next *Record[Resource], err error)
 	moved   problem.Fields // kept secrets that would be sent elsewhere; plan sets it
@@ -191,7 +192,8 @@ func (e *Editor) apply(ctx context.Context, c *change) (shown secret.String, err
 			return shown, nil
 		}
 	}
-	return "", problem.New(problem.Unavailable, "busy", "Others are changing the configuration at the same time. Try again in a moment.")
+	return "", problem.New(problem.Unavailable, "busy",
+		"Others are changing the configuration at the same time. Try again in a moment.")
 }
 
 // planned returns what a change would make of a View, unless it would break something.
@@ -260,7 +262,9 @@ func (e *Editor) changed(ctx context.Context) {
 // with returns what the database has with another resource in the place of one; nil takes that away.
 func (s storedResources) with(k key, next *Record[Resource]) (storedResources, error) {
 	list := slices.Clone(s[k.section])
-	i, found := slices.BinarySearchFunc(list, k.id, func(r Record[Resource], id string) int { return strings.Compare(r.Item.Key(), id) })
+	i, found := slices.BinarySearchFunc(list, k.id, func(r Record[Resource], id string) int {
+		return strings.Compare(r.Item.Key(), id)
+	})
 	if found {
 		list = slices.Delete(list, i, i+1)
 	}

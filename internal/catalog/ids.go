@@ -33,7 +33,18 @@ func CheckID(id string) (found problem.Fields) {
 
 // latin has the Latin letters that Unicode does not decompose into a letter of ASCII and marks.
 var latin = map[rune]string{
-	'ß': "ss", 'æ': "ae", 'œ': "oe", 'ø': "o", 'đ': "d", 'ð': "d", 'ħ': "h", 'ı': "i", 'ł': "l", 'ŋ': "n", 'þ': "th", 'ŧ': "t",
+	'ß': "ss",
+	'æ': "ae",
+	'œ': "oe",
+	'ø': "o",
+	'đ': "d",
+	'ð': "d",
+	'ħ': "h",
+	'ı': "i",
+	'ł': "l",
+	'ŋ': "n",
+	'þ': "th",
+	'ŧ': "t",
 }
 
 // idFrom makes an id of a name: its letters and digits in lower case and ASCII, with a hyphen for what stands between
@@ -92,7 +103,8 @@ func nameOf(item Resource) string {
 	return ""
 }
 
-// withID returns a resource with an id, which is its field ID. A name that is the same is left out, as it is the default.
+// withID returns a resource with an id, which is its field ID. A name that is the same is left out, as it is the
+// default.
 func withID(item Resource, id string) Resource {
 	into := reflect.New(reflect.TypeOf(item)).Elem()
 	into.Set(reflect.ValueOf(item))
@@ -108,7 +120,9 @@ func missingID(name string) (found problem.Fields) {
 	if strings.TrimSpace(name) == "" {
 		found.Add("id", "is required, unless there is a name to make it from")
 	} else {
-		found.Add("id", "cannot be made from the name %q, which has no Latin letter and no digit: give an id of lower-case letters, digits and hyphens", problem.Shorten(name))
+		found.Add("id",
+			"cannot be made from the name %q, which has no Latin letter and no digit: "+
+				"give an id of lower-case letters, digits and hyphens", problem.Shorten(name))
 	}
 	return found
 }

@@ -27,7 +27,9 @@ func judge(before, after *View, c *change) error {
 	broken := map[key]problem.Fields{}
 	for k, e := range after.entries {
 		known := before.entries[k]
-		news := slices.DeleteFunc(slices.Clone(e.Warnings), func(f problem.Field) bool { return known != nil && slices.Contains(known.Warnings, f) })
+		news := slices.DeleteFunc(slices.Clone(e.Warnings), func(f problem.Field) bool {
+			return known != nil && slices.Contains(known.Warnings, f)
+		})
 		if k != c.key && len(news) > 0 {
 			broken[k] = news
 		}
@@ -65,8 +67,12 @@ func isWithin(path, other string) bool {
 
 // wouldBreak names those that a change would break by itself: what needs one of them is well when they are.
 func (v *View) wouldBreak(c *change, broken map[key]problem.Fields) error {
-	keys := slices.SortedFunc(maps.Keys(broken), func(a, b key) int { return strings.Compare(a.section+"/"+a.id, b.section+"/"+b.id) })
-	if direct := slices.DeleteFunc(slices.Clone(keys), func(k key) bool { return v.breaksThrough(k, c.key, broken) }); len(direct) > 0 {
+	keys := slices.SortedFunc(maps.Keys(broken), func(a, b key) int {
+		return strings.Compare(a.section+"/"+a.id, b.section+"/"+b.id)
+	})
+	if direct := slices.DeleteFunc(slices.Clone(keys), func(k key) bool {
+		return v.breaksThrough(k, c.key, broken)
+	}); len(direct) > 0 {
 		keys = direct
 	}
 	var names []string
@@ -76,17 +82,19 @@ func (v *View) wouldBreak(c *change, broken map[key]problem.Fields) error {
 		fields.Under(k.section+"/"+k.id, broken[k])
 	}
 	one, id := v.registry.bySection[c.key.section].One, c.key.id
-	p := problem.New(problem.Conflict, "in_use", "The %s %q is used by %s. Change that first.", one, id, strings.Join(names, ", "))
+	p := problem.New(problem.Conflict, "in_use",
+		"The %s %q is used by %s. Change that first.", one, id, strings.Join(names, ", "))
 	if !c.deletes {
-		p = problem.New(problem.Conflict, "breaks_others", "The %s %q cannot be changed like this: it would break %s (%s). Change that first.",
+		p = problem.New(problem.Conflict, "breaks_others",
+			"The %s %q cannot be changed like this: it would break %s (%s). Change that first.",
 			one, id, strings.Join(names, ", "), fields[0].Message)
 	}
 	p.Fields = fields
 	return p
 }
 
-// breaksThrough reports whether a resource would break because it refers to another one that does, and does not refer to
-// the one that is changed.
+// breaksThrough reports whether a resource would break because it refers to another one that does, and does not
+// refer to the one that is changed.
 func (v *View) breaksThrough(k, changed key, broken map[key]problem.Fields) (through bool) {
 	e := v.entries[k]
 	for _, ref := range e.noun.References(e.Item) {

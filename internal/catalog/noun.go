@@ -26,14 +26,14 @@ type Resource interface {
 	Check() problem.Fields // what is wrong with it on its own
 }
 
-// Former is a resource whose documents had other keys in earlier versions, where what a key means follows from the kind of its
-// value. It is implemented by pointers: the resource may remember that it was read like this.
+// Former is a resource whose documents had other keys in earlier versions, where what a key means follows from the
+// kind of its value. It is implemented by pointers: the resource may remember that it was read like this.
 type Former interface {
 	// FormerKey returns what a key of a document is called now.
 	FormerKey(key string, isBoolean bool) (now string)
 }
 
-// Kind is what is known of every noun.
+// Kind describes a noun to code that does not know its type.
 type Kind struct {
 	Section string // "clients": the key in the file, the kind in the database, the path in the API
 	One     string // "client"
@@ -48,22 +48,23 @@ type Kind struct {
 	Type reflect.Type // of the resources; NewRegistry sets it
 }
 
-// Noun declares one kind of resource. T is a struct: its JSON is the document in the database, its YAML the form in the
-// file, its field ID its id, and its field Name, where it has one, a name that an id can be made from. A function that is nil has nothing to do.
+// Noun declares one kind of resource. T is a struct: its JSON is the document in the database, its YAML is the form
+// in the file, its field ID is the id, and an id can be derived from its field Name, if it has one. Functions may
+// be nil.
 type Noun[T Resource] struct {
 	Kind
 	Secrets    func(*T) Secrets
 	References func(T) []Reference
 
-	// LookUp looks up what a resource of the database names in the environment. caution is what should be changed about it
-	// although it can be used.
+	// LookUp looks up what a resource of the database names in the environment. caution is what should be changed
+	// about it although it can be used.
 	LookUp func(f File, env Env, item T) (used T, wrong, caution problem.Fields)
 	// Cautions says what should be changed about a resource although it can be used.
 	Cautions func(T) problem.Fields
 	// CheckFile finds what is wrong with the file's resources besides what Check finds: one Fields for each.
 	CheckFile func(f File, list []T) []problem.Fields
-	// Link makes what is used at run time of the resources of a View, and keeps it there; see Keep. It reports what cannot
-	// be linked.
+	// Link makes what is used at run time of the resources of a View, and keeps it there; see Keep. It reports what
+	// cannot be linked.
 	Link func(v *View, report func(section, id string, found problem.Fields))
 	// CheckAmong finds what is wrong with a resource among the others, besides its References.
 	CheckAmong func(v *View, item T) problem.Fields
@@ -72,7 +73,8 @@ type Noun[T Resource] struct {
 
 	// Revise completes next, which has its secrets already. have is what it replaces, the zero T for a new one.
 	Revise func(have, next T) T
-	// Saved writes what belongs to a resource, in the transaction that writes it; shown is told this once, of a new one.
+	// Saved writes what belongs to a resource, in the transaction that writes it; shown is told this once, of a new
+	// one.
 	Saved func(tx store.Tx, item T, isNew bool) (shown secret.String, err error)
 	// Deleted deletes what belonged to it.
 	Deleted func(tx store.Tx, id string) error
@@ -91,12 +93,13 @@ type Reference struct {
 
 // File is the configuration file, as far as it declares resources and what they obey.
 type File interface {
-	Items(section string) []Resource   // in the order of the file
-	Line(path string) int              // of "clients[0].token"; 0 where it is unknown
-	Networks() []netip.Prefix          // the private ones that may be reached
-	HTTPSOnly() bool                   // events go over http to those alone
-	Variables() []string               // of the environment, that resources of the database may name
-	Commands() bool                    // resources of the database may name programs to start
-	Redactor() secret.Redactor         // of the values that no message may show
-	Err(mistakes problem.Fields) error // names the lines of what is wrong, by paths such as "clients[0].token"; nil for none
+	Items(section string) []Resource // in the order of the file
+	Line(path string) int            // of "clients[0].token"; 0 where it is unknown
+	Networks() []netip.Prefix        // the private ones that may be reached
+	HTTPSOnly() bool                 // events go over http to those alone
+	Variables() []string             // of the environment, that resources of the database may name
+	Commands() bool                  // resources of the database may name programs to start
+	Redactor() secret.Redactor       // of the values that no message may show
+	// names the lines of what is wrong, by paths such as "clients[0].token"; nil for none
+	Err(mistakes problem.Fields) error
 }

@@ -16,8 +16,8 @@ type Registry struct {
 	byType    map[reflect.Type]*noun
 }
 
-// NewRegistry returns a registry of nouns, each behind those that it refers to. env is where the variables are looked
-// up that resources of the database name.
+// NewRegistry returns a registry of nouns. Each noun must come after those that it refers to. env is used to look
+// up variables that resources in the database refer to.
 func NewRegistry(env Env, nouns ...Declaration) *Registry {
 	r := &Registry{env: env, bySection: map[string]*noun{}, byType: map[reflect.Type]*noun{}}
 	for _, d := range nouns {
@@ -37,7 +37,7 @@ func (r *Registry) Kinds() []Kind {
 	return kinds
 }
 
-// CheckFile finds what is wrong with each of the file's resources on its own; the paths are those of the file.
+// CheckFile checks each of the file's resources by itself. The paths are those in the file.
 func (r *Registry) CheckFile(f File) (found problem.Fields) {
 	for _, n := range r.nouns {
 		items, first := f.Items(n.Section), map[string]string{}
@@ -85,7 +85,8 @@ func withArticle(noun string) string {
 	return "a " + noun
 }
 
-// OmitDefault returns the value to keep of a member: empty for its default, such as the id for a name, as the default may change.
+// OmitDefault returns the value to keep of a member: empty for its default, such as the id for a name, as the
+// default may change.
 func OmitDefault(value, standard string) string {
 	if value == standard {
 		return ""

@@ -13,9 +13,9 @@ import (
 	"beckon/internal/secret"
 )
 
-// Secrets are the places in a resource of values that nobody is shown. What a change leaves out of them, or has as it is
-// shown, stays as it is kept; and what is sent to an address goes to no other one unless it is given again, or whoever
-// may change the address could have it sent to one of their own.
+// Secrets lists the members of a resource whose values are never shown. A change that omits such a value, or
+// contains its mask, keeps the stored value. If a change points a secret to another address, the secret must be
+// given again; otherwise anyone who may change the address could have the secret sent to an address of their own.
 type Secrets struct {
 	URL *string // the values in its query may be secrets
 	// HidesPath says that the path of the URL may be a secret as well.
@@ -23,8 +23,9 @@ type Secrets struct {
 	Headers   *map[string]secret.String // sent to the URL
 	// HeadersPath is where Headers are; "headers" unless it is set.
 	HeadersPath string
-	Maps        map[string]*map[string]secret.String // by path, of values that have names; sent to the URL, where there is one
-	Keys        map[string]*secret.String            // by path; sent to the URL, where there is one
+	// by path, of values that have names; sent to the URL, where there is one
+	Maps map[string]*map[string]secret.String
+	Keys map[string]*secret.String // by path; sent to the URL, where there is one
 }
 
 // Env looks a variable of the environment up, like os.LookupEnv.
@@ -32,9 +33,11 @@ type Env func(name string) (value string, set bool)
 
 const (
 	onlyShown    = "must be the secret itself: ••• is only what is shown in its place"
-	onlyShownURL = "must have its values themselves: ••• is only what is shown in the place of one, and stands for it as long as scheme, host and path stay the same"
-	noVariable   = "cannot refer to a variable: that is for the configuration file"
-	doesNotOpen  = "does not open: the secrets key (server.secretsKey, or the file secrets.key beside the database) is missing, or is not the one that sealed it. Restore it, or give the secret again"
+	onlyShownURL = "must have its values themselves: ••• is only what is shown in the place of one, " +
+		"and stands for it as long as scheme, host and path stay the same"
+	noVariable  = "cannot refer to a variable: that is for the configuration file"
+	doesNotOpen = "does not open: the secrets key (server.secretsKey, or the file secrets.key beside the database) " +
+		"is missing, or is not the one that sealed it. Restore it, or give the secret again"
 )
 
 // headerAt is the path of a header.
@@ -177,7 +180,9 @@ func lostSecrets(v reflect.Value, path string) (found problem.Fields) {
 			found.Add(path, doesNotOpen)
 		}
 	case v.Kind() == reflect.Map && v.Type().Elem() == secretType:
-		for _, name := range slices.SortedFunc(slices.Values(v.MapKeys()), func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) }) {
+		for _, name := range slices.SortedFunc(slices.Values(v.MapKeys()), func(a, b reflect.Value) int {
+			return strings.Compare(a.String(), b.String())
+		}) {
 			found = append(found, lostSecrets(v.MapIndex(name), path+"."+name.String())...)
 		}
 	case v.Kind() == reflect.Pointer && !v.IsNil():

@@ -72,13 +72,14 @@ func (s Section[T]) completed(ctx context.Context, r Record[Resource]) (Record[R
 	return r, err
 }
 
-// Revised returns what a change to wanted would make of one.
+// Revised returns the resource that would result from changing have to wanted.
 func (s Section[T]) Revised(have, wanted T) T { return s.noun.revised(have, wanted).(T) }
 
 // Shown returns one as it may be shown: the secrets in its URL are masked. The others mask themselves.
 func (s Section[T]) Shown(item T) T { return s.noun.shown(nil, item).(T) }
 
-// Used returns one, which need not be kept, as it is used: with what it names in the environment. The error is an Invalid.
+// Used returns a resource as it would be used, with its variables of the environment replaced. The resource does
+// not need to be stored. The error is an Invalid.
 func (s Section[T]) Used(item T) (T, error) {
 	v := s.editor.latest.Load()
 	if e := v.entries[key{s.Section, item.Key()}]; e != nil && e.Origin == FromConfig { // which has been expanded
@@ -88,10 +89,12 @@ func (s Section[T]) Used(item T) (T, error) {
 	return used.(T), wrong.Err()
 }
 
-// Create adds one, and returns with it what can't be had again, such as a client's token. Without an id it gets one that is
-// made from its name. A Conflict "already_exists" says that the id is taken. unreadable is what could not be read of it: then it
-// is not made, and the error has that with all that is wrong besides.
-func (s Section[T]) Create(ctx context.Context, who string, item T, unreadable ...problem.Field) (Record[T], secret.String, error) {
+// Create adds one, and returns with it what can't be had again, such as a client's token. Without an id it gets one
+// that is made from its name. A Conflict "already_exists" says that the id is taken. unreadable is what could not
+// be read of it: then it is not made, and the error has that with all that is wrong besides.
+func (s Section[T]) Create(
+	ctx context.Context, who string, item T, unreadable ...problem.Field,
+) (Record[T], secret.String, error) {
 	c, next := s.creation(who, item, unreadable)
 	shown, err := s.editor.apply(ctx, c)
 	return typed[T](*next), shown, err
@@ -124,12 +127,13 @@ func (s Section[T]) creation(who string, item T, unreadable problem.Fields) (c *
 		case e.Origin == FromConfig:
 			return nil, nil, s.managedByConfig(c.key.id)
 		}
-		return nil, nil, problem.New(problem.Conflict, "already_exists", "There is already %s %q.", withArticle(s.One), c.key.id)
+		return nil, nil, problem.New(problem.Conflict, "already_exists",
+			"There is already %s %q.", withArticle(s.One), c.key.id)
 	}
 	return c, next
 }
 
-// Insert adds one as it is: without a look at the others, and without an audit entry.
+// Insert stores a resource without checking it against others and without an audit entry.
 func (s Section[T]) Insert(tx store.Tx, item T) (shown secret.String, err error) {
 	if err := item.Check().Err(); err != nil {
 		return "", err
@@ -137,9 +141,12 @@ func (s Section[T]) Insert(tx store.Tx, item T) (shown secret.String, err error)
 	return s.editor.insert(tx, s.noun, item)
 }
 
-// Update changes one to item. version is the one that the change was made for, 0 for any; an Outdated "changed_since"
-// says that somebody else was faster. Secrets change as Secrets says. unreadable is as for Create.
-func (s Section[T]) Update(ctx context.Context, who string, item T, version int64, unreadable ...problem.Field) (Record[T], error) {
+// Update replaces a resource by item. version is the version that the change is based on, or 0 for any. The error
+// is an Outdated "changed_since" if the resource has been changed since that version. Secrets are kept as described
+// at Secrets. unreadable is as for Create.
+func (s Section[T]) Update(
+	ctx context.Context, who string, item T, version int64, unreadable ...problem.Field,
+) (Record[T], error) {
 	next := Record[Resource]{Item: item}
 	c := &change{who: who, key: key{s.Section, item.Key()}, unreadable: unreadable}
 	c.plan = func(v *View) (_, _ *Record[Resource], err error) {
@@ -155,7 +162,8 @@ func (s Section[T]) Update(ctx context.Context, who string, item T, version int6
 	return typed[T](next), err
 }
 
-// Delete removes one; version is as for Update. A Conflict "in_use" names those that would break.
+// Delete deletes a resource; version is as for Update. The error is a Conflict "in_use" that names the resources
+// which refer to it.
 func (s Section[T]) Delete(ctx context.Context, who, id string, version int64) error {
 	c := &change{who: who, key: key{s.Section, id}, deletes: true}
 	c.plan = func(v *View) (_, _ *Record[Resource], err error) {
@@ -180,8 +188,8 @@ func (s Section[T]) stored(ctx context.Context, v *View, id string, version int6
 	return s.completed(ctx, e.Record)
 }
 
-// Act changes what belongs to one of the database's resources, such as its token, and notes it with what is to be said of
-// it in the audit list. do must Touch.
+// Act changes something that belongs to a resource of the database, such as its token, and records the action in
+// the audit list together with what. do must call Touch.
 func (s Section[T]) Act(ctx context.Context, who, action, id string, what any, do func(tx store.Tx) error) error {
 	e := s.editor
 	e.mu.Lock()
@@ -216,9 +224,11 @@ func (s Section[T]) Change(tx store.Tx, id string, change func(*T) error) error 
 }
 
 func (s Section[T]) notFound(id string) error {
-	return problem.New(problem.NotFound, strings.ReplaceAll(s.One, " ", "_")+"_not_found", "There is no %s %q.", s.One, problem.Shorten(id))
+	return problem.New(problem.NotFound, strings.ReplaceAll(s.One, " ", "_")+"_not_found",
+		"There is no %s %q.", s.One, problem.Shorten(id))
 }
 
 func (s Section[T]) managedByConfig(id string) error {
-	return problem.New(problem.Conflict, "managed_by_config", "The %s %q is declared in the configuration file: change it there.", s.One, id)
+	return problem.New(problem.Conflict, "managed_by_config",
+		"The %s %q is declared in the configuration file: change it there.", s.One, id)
 }

@@ -33,7 +33,10 @@ type auditRow struct {
 // listAudit returns the entries of a page, and what the ids of the next one are less than; see store.Page.
 func listAudit(tx store.Tx, q AuditQuery, below string) (list []AuditEntry, stop string, err error) {
 	w := store.Walk{Table: "audit", Below: below}
-	for _, only := range []store.Equal{{Column: "section", Value: q.Section}, {Column: "resource_id", Value: q.ResourceID}} {
+	for _, only := range []store.Equal{
+		{Column: "section", Value: q.Section},
+		{Column: "resource_id", Value: q.ResourceID},
+	} {
 		if only.Value != "" {
 			w.Only = append(w.Only, only)
 		}
@@ -42,8 +45,16 @@ func listAudit(tx store.Tx, q AuditQuery, below string) (list []AuditEntry, stop
 		w.Index, w.Only = w.Only, nil
 	}
 	stop, err = store.Page(tx, w, "*", q.Limit, func(row auditRow) (string, bool) {
-		list = append(list, AuditEntry{ID: row.ID, At: time.UnixMilli(row.At).UTC(), Who: row.Who, Action: row.Action, Section: row.Section,
-			ResourceID: row.ResourceID, Before: documentOrNil(row.Before), After: documentOrNil(row.After)})
+		list = append(list, AuditEntry{
+			ID:         row.ID,
+			At:         time.UnixMilli(row.At).UTC(),
+			Who:        row.Who,
+			Action:     row.Action,
+			Section:    row.Section,
+			ResourceID: row.ResourceID,
+			Before:     documentOrNil(row.Before),
+			After:      documentOrNil(row.After),
+		})
 		return row.ID, false
 	})
 	return list, stop, store.Wrap(err, "list the audit entries")

@@ -20,7 +20,7 @@ const (
 	FromDatabase = "database"
 )
 
-// Record is a resource with what is known about it.
+// Record is a resource with its origin, version and warnings.
 type Record[T any] struct {
 	Item     T
 	Version  int64          // every change makes it greater; 0 for what the file declares
@@ -30,7 +30,7 @@ type Record[T any] struct {
 	Unread   []string       // the members of its document that cannot be read; Item lacks them
 }
 
-// Documents keeps what has an id in the database, each as one JSON document with its secrets sealed.
+// Documents stores resources in the database, each as one JSON document whose secrets are sealed.
 type Documents[T interface{ Key() string }] struct {
 	store  *store.Store
 	kind   string
@@ -50,7 +50,8 @@ type documentRow struct {
 
 // List returns all of them in the order of their ids.
 func (d *Documents[T]) List(ctx context.Context) ([]Record[T], error) {
-	rows, err := store.Rows[documentRow](d.store.Read(ctx), "SELECT id, spec, version FROM resources WHERE kind = ?", d.kind)
+	rows, err := store.Rows[documentRow](d.store.Read(ctx),
+		"SELECT id, spec, version FROM resources WHERE kind = ?", d.kind)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", d.kind, err)
 	}
@@ -63,13 +64,14 @@ func (d *Documents[T]) List(ctx context.Context) ([]Record[T], error) {
 	return list, nil
 }
 
-// Get returns one; a NotFound says that there is none of that id.
+// Get returns a resource. The error is a NotFound if there is none with that id.
 func (d *Documents[T]) Get(ctx context.Context, id string) (Record[T], error) {
 	return d.get(d.store.Read(ctx), id)
 }
 
 func (d *Documents[T]) get(tx store.Tx, id string) (Record[T], error) {
-	row, found, err := store.Row[documentRow](tx, "SELECT id, spec, version FROM resources WHERE kind = ? AND id = ?", d.kind, id)
+	row, found, err := store.Row[documentRow](tx,
+		"SELECT id, spec, version FROM resources WHERE kind = ? AND id = ?", d.kind, id)
 	if err != nil {
 		return Record[T]{}, fmt.Errorf("read %s: %w", d.place(id), err)
 	}
@@ -101,7 +103,8 @@ func (d *Documents[T]) Create(tx store.Tx, item T) error {
 		return err
 	}
 	now := time.Now().UnixMilli()
-	n, err := tx.ExecCount(`INSERT INTO resources (kind, id, spec, version, created_at, updated_at) VALUES (?, ?, ?, 1, ?, ?)
+	n, err := tx.ExecCount(`INSERT INTO resources (kind, id, spec, version, created_at, updated_at)
+		VALUES (?, ?, ?, 1, ?, ?)
 		ON CONFLICT DO NOTHING`, d.kind, id, spec, now, now)
 	if err != nil {
 		return fmt.Errorf("create %s: %w", d.place(id), err)
@@ -119,7 +122,8 @@ func (d *Documents[T]) Change(tx store.Tx, id string, change func(*T) error) err
 	case err != nil:
 		return err
 	case len(r.Unread) > 0:
-		return problem.New(problem.Conflict, "unreadable", "%q in %s cannot be read as it is stored (%s). Save it again first.",
+		return problem.New(problem.Conflict, "unreadable",
+			"%q in %s cannot be read as it is stored (%s). Save it again first.",
 			id, d.kind, strings.Join(r.Unread, ", "))
 	}
 	if err := change(&r.Item); err != nil {
@@ -159,7 +163,8 @@ func (d *Documents[T]) changed(tx store.Tx, id string, n int64, err error) error
 	return cmp.Or(err, ChangedSince(d.kind, id))
 }
 
-// Renew makes the version of one greater, if there is one: what is told of it has changed, though it is not kept here.
+// Renew increases the version of a resource, if it exists, after something that is shown with it but stored
+// elsewhere has changed.
 func Renew(tx store.Tx, kind, id string) error {
 	if err := tx.Exec("UPDATE resources SET version = version + 1 WHERE kind = ? AND id = ?", kind, id); err != nil {
 		return fmt.Errorf("renew %s/%s: %w", kind, id, err)
@@ -167,13 +172,15 @@ func Renew(tx store.Tx, kind, id string) error {
 	return Touch(tx)
 }
 
-// ChangedSince is the Outdated of a resource that somebody else has changed.
+// ChangedSince returns the Outdated problem of a resource that has been changed by someone else.
 func ChangedSince(kind, id string) error {
-	return problem.New(problem.Outdated, "changed_since", "%q in %s has been changed since you read it. Read it again, and make your change anew.", id, kind)
+	return problem.New(problem.Outdated, "changed_since",
+		"%q in %s has been changed since you read it. Read it again, and make your change anew.", id, kind)
 }
 
 func (d *Documents[T]) notFound(id string) error {
-	return problem.New(problem.NotFound, "resource_not_found", "There is no resource %q in the database's %s.", id, d.kind)
+	return problem.New(problem.NotFound, "resource_not_found",
+		"There is no resource %q in the database's %s.", id, d.kind)
 }
 
 func (d *Documents[T]) place(id string) string { return d.kind + "/" + id }

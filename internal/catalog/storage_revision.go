@@ -37,7 +37,8 @@ func IsEmpty(ctx context.Context, s *store.Store) (bool, error) {
 // HasSealed reports whether any resource has a sealed secret, which only the key that sealed it opens.
 func HasSealed(ctx context.Context, s *store.Store) (bool, error) {
 	none, err := hasNone(ctx, s,
-		"SELECT COUNT(*) FROM (SELECT 1 FROM resources WHERE spec LIKE ? LIMIT 1) AS sealed", "%"+secret.SealedPrefix+"%")
+		"SELECT COUNT(*) FROM (SELECT 1 FROM resources WHERE spec LIKE ? LIMIT 1) AS sealed",
+		"%"+secret.SealedPrefix+"%")
 	return !none, err
 }
 

@@ -47,7 +47,7 @@ func All[T Resource](v *View) (list []T) {
 	return list
 }
 
-// Find returns one of those that are in force.
+// Find returns the resource with an id, if it is in force.
 func Find[T Resource](v *View, id string) (item T, ok bool) {
 	e := v.entries[key{v.registry.byType[reflect.TypeFor[T]()].Section, id}]
 	if e == nil || len(e.Warnings) > 0 {
@@ -56,8 +56,8 @@ func Find[T Resource](v *View, id string) (item T, ok bool) {
 	return e.used.(T), true
 }
 
-// Records returns all resources of a noun as they are kept, with what is wrong with them, in the order of All. Those of
-// the database that the file hides are left out.
+// Records returns all resources of a noun as they are stored, with their warnings, in the order of All. It leaves
+// out resources of the database that a resource of the file with the same id replaces.
 func Records[T Resource](v *View) []Record[T] {
 	return records[T](v.section(reflect.TypeFor[T]()))
 }
@@ -81,7 +81,7 @@ func typed[T Resource](r Record[Resource]) Record[T] {
 
 func (v *View) section(t reflect.Type) []*entry { return v.sections[v.registry.byType[t].Section] }
 
-// Keep keeps what a noun's Link has made of a view's resources.
+// Keep stores in a View what a noun's Link has built from its resources.
 func Keep[M any](v *View, made M) { v.kept[reflect.TypeFor[M]()] = made }
 
 // Kept returns what a noun's Link has kept.
@@ -110,7 +110,7 @@ func (v *View) Cautions() (list []problem.Finding) {
 	return list
 }
 
-// Mistakes says what is wrong with the file's resources, by their paths in it.
+// Mistakes returns the mistakes in the file's resources, by their paths in the file.
 func (v *View) Mistakes() (found problem.Fields) {
 	for e := range v.all() {
 		if e.Origin == FromConfig {

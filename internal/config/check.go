@@ -51,7 +51,8 @@ func (c *Config) checkSettings(found *findings) {
 		c.wrong(found, "server.address", "must be host:port, such as localhost:8080 or :8080")
 	}
 	u, err := url.Parse(s.PublicURL)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.RawQuery != "" ||
+		u.Fragment != "" {
 		c.wrong(found, "server.publicURL", "must be an http or https URL, such as https://beckon.example.com")
 	}
 	if err == nil {
@@ -61,7 +62,8 @@ func (c *Config) checkSettings(found *findings) {
 	}
 	for i, proxy := range s.TrustedProxies {
 		if _, err := netip.ParsePrefix(proxy); err != nil && !isAddress(proxy) {
-			c.wrong(found, fmt.Sprintf("server.trustedProxies[%d]", i), "must be an IP address or a CIDR such as 10.0.0.0/8")
+			c.wrong(found, fmt.Sprintf("server.trustedProxies[%d]", i),
+				"must be an IP address or a CIDR such as 10.0.0.0/8")
 		}
 	}
 	for i, role := range s.Roles {
@@ -79,7 +81,8 @@ func (c *Config) checkSettings(found *findings) {
 		c.wrong(found, "server.budget."+f.Path, "%s", f.Message)
 	}
 	if s.ProxyTimeout != 0 && time.Duration(s.ProxyTimeout) < leastProxyTimeout {
-		c.wrong(found, "server.proxyTimeout", "must be at least %s, or 0 where no proxy cuts connections", leastProxyTimeout)
+		c.wrong(found, "server.proxyTimeout",
+			"must be at least %s, or 0 where no proxy cuts connections", leastProxyTimeout)
 	}
 	if s.MaxBodyBytes < 1 || s.MaxBodyBytes > maxBodyBytes {
 		c.wrong(found, "server.maxBodyBytes", "must be between 1 byte and %d MiB", maxBodyBytes>>20)
@@ -93,21 +96,29 @@ func (c *Config) checkSettings(found *findings) {
 	if s.MaxMemory != 0 && s.MaxMemory < memory.Least {
 		c.wrong(found, "server.maxMemory", "must be at least %d MiB, or 0 for half of what there is", memory.Least>>20)
 	} else if s.MaxMemory != 0 && memory.For(int64(s.MaxMemory)).LargestBody() < int64(s.MaxBodyBytes) {
-		c.wrong(found, "server.maxMemory", "must be at least three times server.maxBodyBytes: a body of that size does not fit")
+		c.wrong(found, "server.maxMemory",
+			"must be at least three times server.maxBodyBytes: a body of that size does not fit")
 	}
 	c.checkDuration(found, "server.shutdownGrace", s.ShutdownGrace, maxShutdownGrace)
 	if !isDatabaseURL(c.Database.URL.Reveal()) {
 		c.wrong(found, "database.url", "must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
 	}
-	if c.Database.ReadURL != "" && (c.Database.isFile() || !isDatabaseURL(c.Database.ReadURL.Reveal()) || strings.HasPrefix(c.Database.ReadURL.Reveal(), "sqlite:")) {
-		c.wrong(found, "database.readURL", "must be postgres://USER:PASSWORD@HOST/NAME, the URL of a read replica of the PostgreSQL database in database.url")
+	if c.Database.ReadURL != "" &&
+		(c.Database.isFile() || !isDatabaseURL(c.Database.ReadURL.Reveal()) ||
+			strings.HasPrefix(c.Database.ReadURL.Reveal(), "sqlite:")) {
+		c.wrong(found, "database.readURL",
+			"must be postgres://USER:PASSWORD@HOST/NAME, "+
+				"the URL of a read replica of the PostgreSQL database in database.url")
 	}
-	if c.Database.MaxConnections != 0 && (c.Database.MaxConnections < leastConnections || c.Database.MaxConnections > mostConnections) {
-		c.wrong(found, "database.maxConnections", "must be between %d and %d, or 0 to go by the number of processors", leastConnections, mostConnections)
+	if c.Database.MaxConnections != 0 &&
+		(c.Database.MaxConnections < leastConnections || c.Database.MaxConnections > mostConnections) {
+		c.wrong(found, "database.maxConnections",
+			"must be between %d and %d, or 0 to go by the number of processors", leastConnections, mostConnections)
 	}
 	for i, name := range c.Admin.Variables {
 		if !variableName.MatchString(name) {
-			c.wrong(found, fmt.Sprintf("admin.variables[%d]", i), "must be the name of an environment variable such as OPENAI_API_KEY, without ${ }")
+			c.wrong(found, fmt.Sprintf("admin.variables[%d]", i),
+				"must be the name of an environment variable such as OPENAI_API_KEY, without ${ }")
 		}
 	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
@@ -118,7 +129,8 @@ func (c *Config) checkSettings(found *findings) {
 	}
 	for i, network := range c.Egress.AllowPrivate {
 		if _, err := netip.ParsePrefix(network); err != nil {
-			c.wrong(found, fmt.Sprintf("egress.allowPrivate[%d]", i), "must be a CIDR such as 10.0.0.0/8, or 127.0.0.1/32 for a single address")
+			c.wrong(found, fmt.Sprintf("egress.allowPrivate[%d]", i),
+				"must be a CIDR such as 10.0.0.0/8, or 127.0.0.1/32 for a single address")
 		}
 	}
 	for _, f := range spend.Check(c.Prices) {

@@ -55,26 +55,38 @@ type Config struct {
 
 // Server says how the gateway listens and what it bears.
 type Server struct {
-	Address        string         `yaml:"address"`
-	PublicURL      string         `yaml:"publicURL"`      // how the outside reaches it, without a slash at the end
-	TrustedProxies []string       `yaml:"trustedProxies"` // addresses or CIDRs whose X-Forwarded-For counts
-	ProxyTimeout   units.Duration `yaml:"proxyTimeout"`   // after which a proxy in front cuts a connection in which nothing happens; 0: none does
-	MaxBodyBytes   units.Bytes    `yaml:"maxBodyBytes"`
-	MaxConcurrent  int            `yaml:"maxConcurrent"` // calls at the same time, of all clients together
-	MaxQueued      int            `yaml:"maxQueued"`     // runs that wait in the queue, of all clients together
-	MaxMemory      units.Bytes    `yaml:"maxMemory"`     // what the process may use; 0 is half of what there is
-	ShutdownGrace  units.Duration `yaml:"shutdownGrace"`
-	Roles          []string       `yaml:"roles"`      // what this gateway does, such as RoleAPI; empty is everything
-	Timezone       string         `yaml:"timezone"`   // of schedules that name none and of budgets, such as Europe/Berlin
-	Budget         spend.Budget   `yaml:"budget"`     // of all requests to models together
-	SecretsKey     secret.String  `yaml:"secretsKey"` // empty: made at first start, beside the database
-	// PreviousSecretsKey opens what was sealed before SecretsKey was changed, until `beckon secrets rotate` has sealed all of it anew.
+	Address string `yaml:"address"`
+	// how the outside reaches it, without a slash at the end
+	PublicURL string `yaml:"publicURL"`
+	// addresses or CIDRs whose X-Forwarded-For counts
+	TrustedProxies []string `yaml:"trustedProxies"`
+	// after which a proxy in front cuts a connection in which nothing happens; 0: none does
+	ProxyTimeout units.Duration `yaml:"proxyTimeout"`
+	MaxBodyBytes units.Bytes    `yaml:"maxBodyBytes"`
+	// calls at the same time, of all clients together
+	MaxConcurrent int `yaml:"maxConcurrent"`
+	// runs that wait in the queue, of all clients together
+	MaxQueued int `yaml:"maxQueued"`
+	// what the process may use; 0 is half of what there is
+	MaxMemory     units.Bytes    `yaml:"maxMemory"`
+	ShutdownGrace units.Duration `yaml:"shutdownGrace"`
+	// what this gateway does, such as RoleAPI; empty is everything
+	Roles []string `yaml:"roles"`
+	// of schedules that name none and of budgets, such as Europe/Berlin
+	Timezone string `yaml:"timezone"`
+	// of all requests to models together
+	Budget spend.Budget `yaml:"budget"`
+	// empty: made at first start, beside the database
+	SecretsKey secret.String `yaml:"secretsKey"`
+	// PreviousSecretsKey opens what was sealed before SecretsKey was changed, until `beckon secrets rotate` has
+	// sealed all of it anew.
 	PreviousSecretsKey secret.String `yaml:"previousSecretsKey"`
 }
 
 // What a gateway does, where several share the work on PostgreSQL.
 const (
-	RoleAPI        = "api"        // answers calls, the API and the pages; runs whose callers wait are worked on where they arrive
+	// answers calls, the API and the pages; runs whose callers wait are worked on where they arrive
+	RoleAPI        = "api"
 	RoleWorker     = "worker"     // works on queued runs
 	RoleDeliveries = "deliveries" // sends events
 	RoleSchedules  = "schedules"  // starts scheduled runs, and reports clients that no longer call
@@ -99,8 +111,9 @@ func (s Server) Memory() int64 { return cmp.Or(int64(s.MaxMemory), memory.Defaul
 
 // Database says where the data lives: sqlite:PATH or postgres://…, which may hold a password.
 type Database struct {
-	URL            secret.String `yaml:"url"`
-	ReadURL        secret.String `yaml:"readURL"`        // of a read replica of PostgreSQL, for lists and statistics; empty for none
+	URL secret.String `yaml:"url"`
+	// of a read replica of PostgreSQL, for lists and statistics; empty for none
+	ReadURL        secret.String `yaml:"readURL"`
 	MaxConnections int           `yaml:"maxConnections"` // to PostgreSQL; 0: by the number of processors
 }
 
@@ -141,10 +154,11 @@ type Log struct {
 type Egress struct {
 	AllowPrivate []string `yaml:"allowPrivate"` // CIDRs of private networks
 	HTTPSOnly    bool     `yaml:"httpsOnly"`    // events go over https, but for those networks
-	HTTPGet      []string `yaml:"httpGet"`      // the URLs that agents may get by the tool http.get: see egress.ParseAllowed
-	ClientCert   string   `yaml:"clientCert"`   // the path of a file, as that of the following
-	ClientKey    string   `yaml:"clientKey"`
-	CA           string   `yaml:"ca"`
+	// the URLs that agents may get by the tool http.get: see egress.ParseAllowed
+	HTTPGet    []string `yaml:"httpGet"`
+	ClientCert string   `yaml:"clientCert"` // the path of a file, as that of the following
+	ClientKey  string   `yaml:"clientKey"`
+	CA         string   `yaml:"ca"`
 }
 
 // Retention says how long what has ended is kept.
@@ -156,13 +170,14 @@ type Retention struct {
 
 // Artifacts says where the files are that runs make, and how long the links to them open.
 type Artifacts struct {
-	URL      string         `yaml:"url"` // the path of a folder, or the URL of a bucket; empty: a folder beside the database
+	// the path of a folder, or the URL of a bucket; empty: a folder beside the database
+	URL      string         `yaml:"url"`
 	MaxBytes units.Bytes    `yaml:"maxBytes"`
 	LinkTTL  units.Duration `yaml:"linkTTL"`
 }
 
-// ArtifactsURL returns where the files are that runs make. Where nothing is said, that is the folder artifacts: beside the file
-// of SQLite, or where that would be.
+// ArtifactsURL returns where the files are that runs make. Where nothing is said, that is the folder artifacts:
+// beside the file of SQLite, or where that would be.
 func (c *Config) ArtifactsURL() string {
 	database := DefaultDatabase
 	if c.Database.isFile() {
@@ -197,11 +212,15 @@ func defaults(nouns *catalog.Registry) *Config {
 			ShutdownGrace: units.Duration(30 * time.Second),
 			Timezone:      "UTC",
 		},
-		Database:  Database{URL: DefaultDatabase},
-		Admin:     Admin{Commands: true},
-		Egress:    Egress{HTTPSOnly: true},
-		Log:       Log{Level: "info", Format: "text"},
-		Retention: Retention{Runs: units.Duration(month), Deliveries: units.Duration(month), Sessions: units.Duration(month)},
+		Database: Database{URL: DefaultDatabase},
+		Admin:    Admin{Commands: true},
+		Egress:   Egress{HTTPSOnly: true},
+		Log:      Log{Level: "info", Format: "text"},
+		Retention: Retention{
+			Runs:       units.Duration(month),
+			Deliveries: units.Duration(month),
+			Sessions:   units.Duration(month),
+		},
 		Artifacts: Artifacts{MaxBytes: 25 << 20, LinkTTL: units.Duration(168 * time.Hour)},
 		Share:     Share{TTL: units.Duration(month)},
 		nouns:     nouns,

@@ -43,7 +43,8 @@ type shortList interface {
 	ShortList() *[]string
 }
 
-// textOrMapping is what a file has either as one value or as a mapping, which is decoded into into, before done is called.
+// textOrMapping is what a file has either as one value or as a mapping, which is decoded into into, before done is
+// called.
 type textOrMapping interface {
 	encoding.TextUnmarshaler
 	Mapping() (into any, done func())
@@ -100,7 +101,8 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) {
 		d.value(n, reflect.ValueOf(short.ShortList()).Elem(), path)
 		return
 	} else if ok && n.Kind == yaml.ScalarNode {
-		d.wrong(n, path, "must be a list, such as [%s], or a mapping (lines of key: value), not a single value", problem.Shorten(n.Value))
+		d.wrong(n, path, "must be a list, such as [%s], or a mapping (lines of key: value), not a single value",
+			problem.Shorten(n.Value))
 		return
 	}
 	if named, ok := out.Addr().Interface().(nameable); ok && n.Kind == yaml.ScalarNode {
@@ -160,7 +162,11 @@ func (d *decoder) is(want yaml.Kind, n *yaml.Node, path, name string) bool {
 	if n.Kind == want {
 		return true
 	}
-	got := map[yaml.Kind]string{yaml.ScalarNode: "a single value", yaml.MappingNode: "a mapping", yaml.SequenceNode: "a list"}[n.Kind]
+	got := map[yaml.Kind]string{
+		yaml.ScalarNode:   "a single value",
+		yaml.MappingNode:  "a mapping",
+		yaml.SequenceNode: "a list",
+	}[n.Kind]
 	d.wrong(n, path, "must be %s, not %s", name, got)
 	return false
 }
@@ -176,7 +182,8 @@ func (d *decoder) mapping(n *yaml.Node, fields fieldSet, path string) {
 		field, known := fields.byName[key.Value]
 		if !known {
 			meant := problem.Nearest(key.Value, fields.names)
-			d.found.add(key.Line, path, "%s", unknownKey(key.Value, meant, fields.names)+hintOf(fields, key.Value, value.Value))
+			d.found.add(key.Line, path, "%s",
+				unknownKey(key.Value, meant, fields.names)+hintOf(fields, key.Value, value.Value))
 			d.found.broken[join(path, meant)] = true
 			continue
 		}
@@ -299,7 +306,8 @@ func scalarName(out reflect.Value) string {
 // unquoted is a number or a truth value that a variable gave: within { } YAML wants the quotes around "${N}".
 func (d *decoder) unquoted(n *yaml.Node, out reflect.Value) *yaml.Node {
 	_, isReference := d.doc.written[n]
-	if kind := out.Kind(); !isReference || n.Style == 0 || kind != reflect.Bool && kind != reflect.Int && kind != reflect.Float64 {
+	kind := out.Kind()
+	if !isReference || n.Style == 0 || kind != reflect.Bool && kind != reflect.Int && kind != reflect.Float64 {
 		return n
 	}
 	plain := &yaml.Node{Kind: n.Kind, Value: n.Value}

@@ -19,8 +19,9 @@ const maxSecretFileBytes = 1 << 20
 // The sections whose keys can be set in the environment. Egress and retention can't, nor can resources.
 var overridable = []string{"server", "database", "admin", "log", "artifacts", "share", "smtp"}
 
-// override lays BECKON_SERVER_ADDRESS and its like over what the file said. Variables that name no setting are left to UnusedVariables:
-// they are no mistake, since Kubernetes puts BECKON_SERVER_PORT into every pod beside a service of that name.
+// override lays BECKON_SERVER_ADDRESS and its like over what the file said. Variables that name no setting are left
+// to UnusedVariables: they are no mistake, since Kubernetes puts BECKON_SERVER_PORT into every pod beside a service
+// of that name.
 func (c *Config) override(env catalog.Env, found *findings) {
 	for key, field := range c.settings() {
 		section, name, _ := strings.Cut(key, ".")
@@ -59,7 +60,10 @@ func variableFor(section, name string, env catalog.Env, found *findings) (variab
 	case len(set) == 0:
 		return "", "", false
 	case len(set) > 1:
-		found.put(Mistake{Path: set[0], Text: "is set, and so is " + strings.Join(set[1:], " and ") + ": set only one of them"})
+		found.put(Mistake{
+			Path: set[0],
+			Text: "is set, and so is " + strings.Join(set[1:], " and ") + ": set only one of them",
+		})
 		return "", "", false
 	case !strings.HasSuffix(variable, "_FILE"):
 		return variable, text, true

@@ -21,8 +21,9 @@ const (
 
 var (
 	errUnclosed = errors.New("a ${ is not closed by a }; write $${ for a ${ that is meant literally")
-	errForm     = errors.New("only ${NAME} and ${NAME:-default} are understood; write $${ for a ${ that is meant literally")
-	errTooMuch  = errors.New("its variables expand to too much")
+	errForm     = errors.New("only ${NAME} and ${NAME:-default} are understood; " +
+		"write $${ for a ${ that is meant literally")
+	errTooMuch = errors.New("its variables expand to too much")
 )
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -98,10 +99,12 @@ func (x *expander) reference(inner string, chain []string) (string, error) {
 		return "", errForm
 	}
 	if i := slices.Index(chain, name); i >= 0 {
-		return "", fmt.Errorf("the variables refer to each other in a circle: ${%s} → ${%s}", strings.Join(chain[i:], "} → ${"), name)
+		return "", fmt.Errorf("the variables refer to each other in a circle: ${%s} → ${%s}",
+			strings.Join(chain[i:], "} → ${"), name)
 	}
 	if len(chain) == maxReferenceDepth {
-		return "", fmt.Errorf("${%s} refers to variables that refer to variables, more than %d deep", chain[0], maxReferenceDepth)
+		return "", fmt.Errorf("${%s} refers to variables that refer to variables, more than %d deep",
+			chain[0], maxReferenceDepth)
 	}
 	value, set := x.env(name)
 	var err error
@@ -111,7 +114,8 @@ func (x *expander) reference(inner string, chain []string) (string, error) {
 	case set:
 		value, err = x.text(value, append(slices.Clip(chain), name))
 	case len(chain) > 0:
-		err = fmt.Errorf("${%s} refers to ${%s}, which is not set: set that variable, or write $${ for a ${ that is meant literally", chain[len(chain)-1], name)
+		err = fmt.Errorf("${%s} refers to ${%s}, which is not set: set that variable, "+
+			"or write $${ for a ${ that is meant literally", chain[len(chain)-1], name)
 	default:
 		err = fmt.Errorf("${%s} is not set: set the variable, or give a default as in ${%[1]s:-default}", name)
 	}

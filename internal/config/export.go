@@ -76,7 +76,8 @@ func (e *exporter) head(root *yaml.Node, v *catalog.View) string {
 	for _, f := range v.Warnings() {
 		for _, field := range f.Fields {
 			text := strings.Join(strings.Fields(field.Path+": "+field.Message), " ")
-			fmt.Fprintf(&b, "# Left out of the database's %s: %q: %s\n", f.Section, f.ID, strings.TrimPrefix(text, ": "))
+			fmt.Fprintf(&b,
+				"# Left out of the database's %s: %q: %s\n", f.Section, f.ID, strings.TrimPrefix(text, ": "))
 		}
 	}
 	return b.String()
@@ -173,7 +174,9 @@ func (e *exporter) hideItem(n *yaml.Node, at place) {
 		}
 		return ""
 	}
-	if url := lookUp(n, "url"); url != nil && url.Value != "" && at.kind.HidesURL != nil && at.kind.HidesURL(field) && !bareReference.MatchString(url.Value) {
+	url := lookUp(n, "url")
+	isHidden := at.kind.HidesURL != nil && at.kind.HidesURL(field)
+	if isHidden && url != nil && url.Value != "" && !bareReference.MatchString(url.Value) {
 		*url = *scalar("${" + e.ask(at.within("url")) + "}")
 	}
 	e.hide(n, reflect.New(at.kind.Type).Elem(), at)
@@ -238,7 +241,8 @@ var notInNames = regexp.MustCompile(`[^A-Z0-9]+`)
 func (e *exporter) ask(at place) string {
 	words, subject := []string{"BECKON", at.kind.Section, at.path}, at.kind.Section+"."+at.path
 	if at.id != "" {
-		words, subject = []string{"BECKON", at.kind.One, at.id, at.path}, fmt.Sprintf("%s of %s %s", at.path, at.kind.One, at.id)
+		words = []string{"BECKON", at.kind.One, at.id, at.path}
+		subject = fmt.Sprintf("%s of %s %s", at.path, at.kind.One, at.id)
 	}
 	base := wordBoundary.ReplaceAllString(strings.Join(words, "_"), "${1}_$2")
 	base = strings.Trim(notInNames.ReplaceAllString(strings.ToUpper(base), "_"), "_")

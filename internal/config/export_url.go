@@ -7,8 +7,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// hideInURL replaces the values in the query of a resource's URL, which may be keys. Where one cannot be told from the rest,
-// all of the URL becomes a variable.
+// hideInURL replaces the values in the query of a resource's URL, which may be keys. Where one cannot be told from
+// the rest, all of the URL becomes a variable.
 func (e *exporter) hideInURL(n *yaml.Node, at place) {
 	text, restore, ok := withoutReferences(n.Value)
 	before, query, hasQuery := strings.Cut(text, "?")
@@ -40,8 +40,8 @@ func (e *exporter) hideInURL(n *yaml.Node, at place) {
 // placeholder stands around the number of a reference. No URL has it.
 const placeholder = "\x00"
 
-// withoutReferences puts something that divides no URL in the place of each ${reference}; restore puts them back. ok is false
-// when one of them may hold what divides a URL, in its default.
+// withoutReferences puts something that divides no URL in the place of each ${reference}; restore puts them back.
+// ok is false when one of them may hold what divides a URL, in its default.
 func withoutReferences(s string) (text string, restore func(string) string, ok bool) {
 	var out strings.Builder
 	var pairs []string

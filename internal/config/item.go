@@ -19,13 +19,14 @@ import (
 // maxItemText bounds the text of one resource, in bytes.
 const maxItemText = 1 << 20
 
-// ReadItem reads one resource as a configuration file has it: its mapping alone, or with the - or the section around it.
-// All mistakes of the text, and of the resource on its own, come with their lines. Variables are not expanded, for those
-// who edit a resource must not read the environment: ${NAME} is a mistake, and $${ stands for ${ as in a file. An error
-// is a problem of kind TooLarge.
+// ReadItem reads one resource as a configuration file has it: its mapping alone, or with the - or the section
+// around it. All mistakes of the text, and of the resource on its own, come with their lines. Variables are not
+// expanded, for those who edit a resource must not read the environment: ${NAME} is a mistake, and $${ stands for
+// ${ as in a file. An error is a problem of kind TooLarge.
 func ReadItem(text string, kind catalog.Kind) (catalog.Resource, []Mistake, error) {
 	if len(text) > maxItemText {
-		return nil, nil, problem.New(problem.TooLarge, kind.One+"_too_large", "The text of a %s has at most %d MiB.", kind.One, maxItemText>>20)
+		return nil, nil, problem.New(problem.TooLarge, kind.One+"_too_large",
+			"The text of a %s has at most %d MiB.", kind.One, maxItemText>>20)
 	}
 	item, c, found := readItem(text, kind)
 	if c != nil {
@@ -46,8 +47,8 @@ func ReadItem(text string, kind catalog.Kind) (catalog.Resource, []Mistake, erro
 	return item, all.Mistakes, nil
 }
 
-// LineOfItem returns the line of a resource's text that a field's path leads to, such as "root.steps[0].until", or that of
-// what it is within; 0 where the text doesn't say.
+// LineOfItem returns the line of a resource's text that a field's path leads to, such as "root.steps[0].until", or
+// that of what it is within; 0 where the text doesn't say.
 func LineOfItem(text string, kind catalog.Kind, path string) int {
 	return LinesOfItem(text, kind)(path)
 }
@@ -62,8 +63,9 @@ func LinesOfItem(text string, kind catalog.Kind) func(path string) int {
 	return func(string) int { return 0 }
 }
 
-// WriteItem writes a resource as ReadItem reads it, and as a configuration file can have it below its section: as an item
-// of a list. typed are texts to write at a path in the place of what is there, such as one that is no number.
+// WriteItem writes a resource as ReadItem reads it, and as a configuration file can have it below its section: as
+// an item of a list. typed are texts to write at a path in the place of what is there, such as one that is no
+// number.
 func WriteItem(item catalog.Resource, typed map[string]string) (string, error) {
 	n := &yaml.Node{}
 	if err := n.Encode(item); err != nil {
@@ -123,7 +125,12 @@ func readItem(text string, kind catalog.Kind) (item catalog.Resource, lines *Con
 		}
 		if len(found.list) == 0 {
 			lines = &Config{lines: map[string]int{}}
-			d := decoder{doc: tree, env: func(string) (string, bool) { return "", false }, found: found, lines: lines.lines}
+			d := decoder{
+				doc:   tree,
+				env:   func(string) (string, bool) { return "", false },
+				found: found,
+				lines: lines.lines,
+			}
 			d.value(root, into, "")
 		}
 	}
@@ -168,7 +175,8 @@ func needs(kind catalog.Kind) string {
 // refuseReferences finds each ${ that expand would take for a variable.
 func refuseReferences(n *yaml.Node, found *findings) {
 	if n.Kind == yaml.ScalarNode && strings.Contains(strings.ReplaceAll(n.Value, "$${", " "), "${") {
-		found.add(n.Line, "", "variables (${NAME}) are for the configuration file; write $${ for a ${ that is meant literally")
+		found.add(n.Line, "",
+			"variables (${NAME}) are for the configuration file; write $${ for a ${ that is meant literally")
 	}
 	for i, child := range n.Content {
 		if n.Kind != yaml.MappingNode || i%2 == 1 {

@@ -24,12 +24,14 @@ func Load(path string, env catalog.Env, nouns *catalog.Registry) (*Config, error
 	return c, nil
 }
 
-// Reload reads the same file again. When neither it nor the files of egress nor the skills have changed, it returns c itself.
+// Reload reads the same file again. When neither it nor the files of egress nor the skills have changed, it returns
+// c itself.
 func (c *Config) Reload(env catalog.Env) (*Config, error) {
 	if c.file == "" {
 		return c, nil
 	}
-	if data, err := readLimited(c.file, maxFileBytes); err == nil && hashOf(data) == c.hash && !c.tlsChanged() && !c.skillsChanged() {
+	data, err := readLimited(c.file, maxFileBytes)
+	if err == nil && hashOf(data) == c.hash && !c.tlsChanged() && !c.skillsChanged() {
 		return c, nil
 	}
 	return Load(c.file, env, c.nouns)
@@ -37,7 +39,9 @@ func (c *Config) Reload(env catalog.Env) (*Config, error) {
 
 // Check finds everything that is wrong with a file in one go. join makes the View of its resources, and of those of the
 // database where it is to be looked at; Check returns it.
-func Check(path string, env catalog.Env, nouns *catalog.Registry, join func(catalog.File) (*catalog.View, error)) (*catalog.View, error) {
+func Check(
+	path string, env catalog.Env, nouns *catalog.Registry, join func(catalog.File) (*catalog.View, error),
+) (*catalog.View, error) {
 	c, found := read(path, env, nouns)
 	if c == nil {
 		return nil, found.err()

@@ -83,7 +83,8 @@ func (f *findings) put(m Mistake) {
 	}
 }
 
-// mayFollow is 1 for a mistake that may come from another one: what is wrong itself cannot be used by others. Those are listed last.
+// mayFollow is 1 for a mistake that may come from another one: what is wrong itself cannot be used by others. Those
+// are listed last.
 func (m Mistake) mayFollow() int {
 	if strings.HasPrefix(m.Text, "there is no usable ") {
 		return 1

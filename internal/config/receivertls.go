@@ -45,7 +45,11 @@ func (e Egress) tlsFiles() (files egress.TLSFiles, wrong problem.Fields) {
 		}
 		return data
 	}
-	files = egress.TLSFiles{ClientCert: read("clientCert", e.ClientCert), ClientKey: read("clientKey", e.ClientKey), CA: read("ca", e.CA)}
+	files = egress.TLSFiles{
+		ClientCert: read("clientCert", e.ClientCert),
+		ClientKey:  read("clientKey", e.ClientKey),
+		CA:         read("ca", e.CA),
+	}
 	return files, wrong
 }
 
@@ -55,8 +59,9 @@ func (c *Config) tlsChanged() bool {
 	return len(wrong) == 0 && files.Fingerprint() != c.tls.Fingerprint()
 }
 
-// TLSSource watches the files that egress of the configuration in force names. Like that of the configuration, their change
-// counts once two looks have seen the same content: a certificate and its key are written one after the other.
+// TLSSource watches the files that egress of the configuration in force names. Like that of the configuration,
+// their change counts once two looks have seen the same content: a certificate and its key are written one after
+// the other.
 func TLSSource(inForce func() *Config) Source {
 	settled := inForce().tls.Fingerprint()
 	last := settled

@@ -72,8 +72,11 @@ func (c *Config) shown(key string, value any) string {
 
 // What a reload can apply to a running gateway; a change of any other setting needs a restart. Resources are always
 // applied.
-var reloadable = []string{"admin.variables", "admin.commands", "log.level", "server.budget", "egress.allowPrivate", "egress.httpsOnly", "egress.httpGet", "egress.clientCert", "egress.clientKey", "egress.ca",
-	"retention.runs", "retention.deliveries", "retention.sessions", "skills.path"}
+var reloadable = []string{
+	"admin.variables", "admin.commands", "log.level", "server.budget", "egress.allowPrivate", "egress.httpsOnly",
+	"egress.httpGet", "egress.clientCert", "egress.clientKey", "egress.ca",
+	"retention.runs", "retention.deliveries", "retention.sessions", "skills.path",
+}
 
 // Changes names the settings that differ between two configurations: those that can be applied at once, and those
 // that need a restart.

@@ -42,8 +42,8 @@ func (c *Config) skillsChanged() bool {
 	return err == nil && now != c.print
 }
 
-// SkillsSource watches the folder of skills that the configuration in force names. A change counts once two looks have seen the
-// same files: several of them are written one after the other.
+// SkillsSource watches the folder of skills that the configuration in force names. A change counts once two looks
+// have seen the same files: several of them are written one after the other.
 func SkillsSource(inForce func() *Config) Source {
 	settled := inForce().print
 	last := settled

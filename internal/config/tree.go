@@ -94,7 +94,8 @@ func (f *flattener) node(n *yaml.Node, depth int) *yaml.Node {
 		f.open[n.Alias] = true
 		defer delete(f.open, n.Alias)
 		return f.node(n.Alias, depth+1)
-	case n.Style&yaml.TaggedStyle != 0 && !slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!map", "!!seq"}, n.Tag):
+	case n.Style&yaml.TaggedStyle != 0 &&
+		!slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!map", "!!seq"}, n.Tag):
 		return f.fail(n, "tags (!name) are not understood; put quotes around a value that starts with !")
 	}
 	c := &yaml.Node{Kind: n.Kind, Style: n.Style, Tag: n.Tag, Value: n.Value, Line: n.Line}
@@ -182,7 +183,10 @@ var syntaxTexts = []struct{ yaml, plain string }{
 	{"did not find expected '-' indicator", "the indentation is off here: this belongs to a list, whose items begin with -"},
 	{"mapping values are not allowed", "a colon is not allowed here: check the indentation, or put quotes around the value"},
 	{"could not find expected ':'", "a colon is missing after the key"},
-	{"found character that cannot start any token", "a value cannot start like this: put quotes around it, and indent with spaces, not with tabs"},
+	{
+		"found character that cannot start any token",
+		"a value cannot start like this: put quotes around it, and indent with spaces, not with tabs",
+	},
 	{"found a tab character", "indent with spaces, not with tabs"},
 	{"found unexpected end of stream", "a quote is opened here and never closed"},
 	{"did not find expected ',' or ']'", "the list in [ ] that begins here misses a comma or its end; within it, ${NAME} needs quotes"},

@@ -21,13 +21,14 @@ const ofTests = prefix + "TEST_"
 // beckon.
 var ofService = regexp.MustCompile(`^BECKON_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
 
-// UnusedVariables finds the variables of an environment, as os.Environ returns it, that look as if they set something and do not.
-// No value is in what is found.
+// UnusedVariables finds the variables of an environment, as os.Environ returns it, that look as if they set
+// something and do not. No value is in what is found.
 func (c *Config) UnusedVariables(environ []string) (found []problem.Finding) {
 	for _, variable := range slices.Sorted(slices.Values(environ)) {
 		name, value, _ := strings.Cut(variable, "=")
 		if !strings.HasPrefix(name, prefix) || value == "" || c.asked[name] || isOfService(name, value) ||
-			strings.HasPrefix(name, ofTests) || slices.Contains(ofCommands, name) || slices.Contains(c.Admin.Variables, name) {
+			strings.HasPrefix(name, ofTests) || slices.Contains(ofCommands, name) ||
+			slices.Contains(c.Admin.Variables, name) {
 			continue
 		}
 		unused := problem.Finding{Section: "environment variables", ID: name}

@@ -24,7 +24,9 @@ type Source struct {
 // twice at the same time. When reload fails, what was in force is expected to stay so: Watch logs why, and waits for
 // the next change after an *Error, because the same file would fail the same way. After any other error it tries
 // again. A source that can't be read has not changed.
-func Watch(ctx context.Context, every time.Duration, log *slog.Logger, reload func(context.Context) error, sources ...Source) {
+func Watch(
+	ctx context.Context, every time.Duration, log *slog.Logger, reload func(context.Context) error, sources ...Source,
+) {
 	w := watcher{log: log, reload: reload, sources: sources, complaints: map[string]string{}}
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()

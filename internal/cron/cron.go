@@ -30,10 +30,11 @@ type Schedule struct {
 var parser = robfig.NewParser(robfig.Minute | robfig.Hour | robfig.Dom | robfig.Month | robfig.Dow | robfig.Descriptor)
 
 // form says how an expression is written.
-const form = `Write five fields (minute, hour, day of month, month, day of week) such as "0 7 * * 1-5", or @hourly, @daily, @weekly, @monthly, or @every 90m`
+const form = `Write five fields (minute, hour, day of month, month, day of week) such as "0 7 * * 1-5", ` +
+	"or @hourly, @daily, @weekly, @monthly, or @every 90m"
 
-// Parse reads an expression of five fields or a descriptor such as @daily and @every 90m. The error is a sentence without its
-// full stop that says what to write.
+// Parse reads an expression of five fields or a descriptor such as @daily and @every 90m. The error is a sentence
+// without its full stop that says what to write.
 func Parse(expression string, zone *time.Location) (Schedule, error) {
 	expression = strings.TrimSpace(expression)
 	if strings.HasPrefix(expression, "TZ=") || strings.HasPrefix(expression, "CRON_TZ=") {
@@ -71,7 +72,8 @@ func parseEvery(expression string, zone *time.Location) (Schedule, error) {
 func Zone(name string) (*time.Location, error) {
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" {
-		return nil, fmt.Errorf("is not the name of a time zone. Write one of the IANA list, such as Europe/Berlin, or UTC")
+		return nil, fmt.Errorf("is not the name of a time zone. Write one of the IANA list, " +
+			"such as Europe/Berlin, or UTC")
 	}
 	return zone, nil
 }
@@ -120,8 +122,8 @@ func onClock(t time.Time) time.Time {
 	return t.UTC().Add(time.Duration(offset) * time.Second)
 }
 
-// when returns the moment at which the clocks of a zone first show a time, which is given in UTC. If they skip it, that is the
-// moment at which they do.
+// when returns the moment at which the clocks of a zone first show a time, which is given in UTC. If they skip it,
+// that is the moment at which they do.
 func when(clock time.Time, zone *time.Location) time.Time {
 	const aside = 24 * time.Hour // on either side of a change there is none that near
 	before := clock.Add(-offset(clock.Add(-aside), zone))

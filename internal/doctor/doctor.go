@@ -1,4 +1,5 @@
-// Package doctor looks whether an installation is well. It runs checks, each within a time of its own, and collects what they find.
+// Package doctor looks whether an installation is well. It runs checks, each within a time of its own, and collects
+// what they find.
 package doctor
 
 import (
@@ -40,9 +41,9 @@ const (
 	atOnce = 8
 )
 
-// Examine runs the checks, several at the same time, and calls tell with each finding in the order of the checks. Without
-// network it skips checks that connect to other hosts. When ctx ends, Examine reports the checks that are running as
-// hanging and skips the rest.
+// Examine runs the checks, several at the same time, and calls tell with each finding in the order of the checks.
+// Without network it skips checks that connect to other hosts. When ctx ends, Examine reports the checks that are
+// running as hanging and skips the rest.
 func Examine(ctx context.Context, checks []Check, network bool, tell func(Finding)) {
 	findings := make([]chan Finding, len(checks))
 	for i := range checks {
@@ -58,7 +59,10 @@ func Examine(ctx context.Context, checks []Check, network bool, tell func(Findin
 			slots <- struct{}{} // a check that runs ends with ctx
 			if ctx.Err() != nil {
 				<-slots
-				findings[i] <- Finding{c.Name, Skipped, "There was no time left for it.", "Check it alone, or see why others take so long."}
+				findings[i] <- Finding{
+					c.Name, Skipped, "There was no time left for it.",
+					"Check it alone, or see why others take so long.",
+				}
 				continue
 			}
 			go func() {
@@ -84,7 +88,10 @@ func (c Check) run(ctx context.Context) Finding {
 		return f
 	case <-within.Done():
 		took := time.Since(begun).Round(100 * time.Millisecond)
-		return Finding{c.Name, Bad, fmt.Sprintf("There was no answer within %s.", took), "See whether it hangs or cannot be reached."}
+		return Finding{
+			c.Name, Bad, fmt.Sprintf("There was no answer within %s.", took),
+			"See whether it hangs or cannot be reached.",
+		}
 	}
 }
 

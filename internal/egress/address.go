@@ -13,10 +13,11 @@ var (
 	loopbackIPv4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	loopbackIPv6 = netip.IPv6Loopback()
 
-	nat64      = ssrf.IPv6NAT64Prefix                    // RFC 6052: how an IPv6-only network reaches IPv4
-	nat64Local = netip.MustParsePrefix("64:ff9b:1::/96") // RFC 8215, in the layout that keeps the IPv4 address at the end
-	sixToFour  = netip.MustParsePrefix("2002::/16")      // RFC 3056
-	compatible = netip.MustParsePrefix("::/96")          // RFC 4291, 2.5.5.1
+	nat64 = ssrf.IPv6NAT64Prefix // RFC 6052: how an IPv6-only network reaches IPv4
+	// RFC 8215, in the layout that keeps the IPv4 address at the end
+	nat64Local = netip.MustParsePrefix("64:ff9b:1::/96")
+	sixToFour  = netip.MustParsePrefix("2002::/16") // RFC 3056
+	compatible = netip.MustParsePrefix("::/96")     // RFC 4291, 2.5.5.1
 
 	thisNetwork   = netip.MustParsePrefix("0.0.0.0/8")     // connecting to 0.0.0.0 reaches the loopback
 	carrierNAT    = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598

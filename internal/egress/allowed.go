@@ -24,13 +24,17 @@ func ParseAllowed(list []string) (allowed Allowed, at int, err error) {
 		u, err := url.Parse(text)
 		switch {
 		case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.Opaque != "":
-			return nil, i, fmt.Errorf("must be a URL such as https://api.example.com/v1/, or https://*.example.com/ for all names below example.com")
+			return nil, i, fmt.Errorf("must be a URL such as https://api.example.com/v1/, " +
+				"or https://*.example.com/ for all names below example.com")
 		case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 			return nil, i, fmt.Errorf("must be scheme, host and path alone")
 		case strings.Contains(strings.TrimPrefix(u.Hostname(), "*."), "*"):
-			return nil, i, fmt.Errorf("may have a * in place of the first names of a host only, as in https://*.example.com/")
+			return nil, i, fmt.Errorf("may have a * in place of the first names of a host only, " +
+				"as in https://*.example.com/")
 		}
-		allowed = append(allowed, allowedURL{text, u.Scheme, portOf(u), strings.ToLower(u.Hostname()), strings.TrimSuffix(u.Path, "/")})
+		allowed = append(allowed, allowedURL{
+			text, u.Scheme, portOf(u), strings.ToLower(u.Hostname()), strings.TrimSuffix(u.Path, "/"),
+		})
 	}
 	return allowed, 0, nil
 }
@@ -59,7 +63,8 @@ func (a Allowed) Check(raw string) error {
 func (a allowedURL) has(u *url.URL) bool {
 	host := strings.ToLower(u.Hostname())
 	below, isWild := strings.CutPrefix(a.host, "*")
-	if u.Scheme != a.scheme || portOf(u) != a.port || u.User != nil || isWild && !strings.HasSuffix(host, below) || !isWild && host != a.host {
+	if u.Scheme != a.scheme || portOf(u) != a.port || u.User != nil || isWild && !strings.HasSuffix(host, below) ||
+		!isWild && host != a.host {
 		return false
 	}
 	if a.path == "" {

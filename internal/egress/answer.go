@@ -16,8 +16,8 @@ const KeptBytes = 16 << 10
 type Answer struct {
 	Status int
 	Header http.Header // as it came
-	// Body is what is kept of the body, at most KeptBytes. Of a body in gzip that is the text, if there is one to be had
-	// from what was read, else the bytes as they came.
+	// Body is what is kept of the body, at most KeptBytes. Of a body in gzip that is the text, if there is one to
+	// be had from what was read, else the bytes as they came.
 	Body      []byte
 	Truncated bool // there was more
 }

@@ -4,5 +4,6 @@ package egress
 
 import "net"
 
-// isOpen cannot be found out here without waiting; an exchange on a connection that was closed fails, and is made again by its caller.
+// isOpen cannot be found out here without waiting; an exchange on a connection that was closed fails, and is made
+// again by its caller.
 func isOpen(net.Conn) bool { return true }

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// isOpen reports whether an idle connection is still of use: a server that has closed it, or has sent something that nobody
-// asked for, is found without waiting.
+// isOpen reports whether an idle connection is still of use: a server that has closed it, or has sent something
+// that nobody asked for, is found without waiting.
 func isOpen(c net.Conn) bool {
 	conn, ok := c.(syscall.Conn)
 	if !ok {

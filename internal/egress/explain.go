@@ -55,12 +55,15 @@ func Explain(err error) (code, text string) {
 	if !ok {
 		f = &failure{cause: err}
 	}
-	for _, explain := range []func(*failure) (string, string){explainRefused, explainEnd, explainAnswer, explainDNS, explainTLS, explainConnection} {
+	for _, explain := range []func(*failure) (code, text string){
+		explainRefused, explainEnd, explainAnswer, explainDNS, explainTLS, explainConnection,
+	} {
 		if code, text := explain(f); code != "" {
 			return code, text
 		}
 	}
-	return codeNetwork, "The exchange with the receiver failed on the network, or it does not speak HTTP. Look at the URL, and at what stands between here and there."
+	return codeNetwork, "The exchange with the receiver failed on the network, or it does not speak HTTP. " +
+		"Look at the URL, and at what stands between here and there."
 }
 
 func explainRefused(f *failure) (code, text string) {
@@ -82,13 +85,16 @@ func explainEnd(f *failure) (code, text string) {
 	case errors.Is(f.cause, context.Canceled):
 		return codeCanceled, "The exchange was given up before it had ended."
 	case f.answered && errors.Is(f.cause, context.DeadlineExceeded):
-		return codeTimeout, fmt.Sprintf("The receiver's answer was not complete within %s. It should answer at once and do its work afterwards.", f.limit)
+		return codeTimeout, fmt.Sprintf("The receiver's answer was not complete within %s. "+
+			"It should answer at once and do its work afterwards.", f.limit)
 	case f.limit > 0 && errors.Is(f.cause, context.DeadlineExceeded) && !isDial(f.cause):
-		return codeTimeout, fmt.Sprintf("The receiver did not answer within %s. It should answer at once and do its work afterwards.", f.limit)
+		return codeTimeout, fmt.Sprintf("The receiver did not answer within %s. "+
+			"It should answer at once and do its work afterwards.", f.limit)
 	case errors.As(f.cause, &lookup):
 		return "", ""
 	case errors.As(f.cause, &timeout) && timeout.Timeout():
-		return codeTimeout, "Connecting to the receiver took too long. Check that it is running, and check the firewalls on the way."
+		return codeTimeout, "Connecting to the receiver took too long. Check that it is running, " +
+			"and check the firewalls on the way."
 	}
 	return "", ""
 }
@@ -103,11 +109,13 @@ func isDial(err error) bool {
 func explainAnswer(f *failure) (code, text string) {
 	switch said := f.cause.Error(); {
 	case contains(said, "server response headers exceeded", "header list larger than", "header list too large"):
-		return codeTooLarge, fmt.Sprintf("The header of the receiver's answer is larger than %d KiB.", webhookMaxHeaderBytes>>10)
+		return codeTooLarge, fmt.Sprintf("The header of the receiver's answer is larger than %d KiB.",
+			webhookMaxHeaderBytes>>10)
 	case contains(said, "http2: client connection lost"): // a ping was not answered
 		return codeTimeout, "The receiver, or the network on the way to it, fell silent in the middle of the exchange."
 	case contains(said, "http2: ", "stream error: ", "connection error: "):
-		return codeHTTP2, "The receiver broke off the exchange by the means of HTTP/2. Its log, or that of the proxy in front of it, says why."
+		return codeHTTP2, "The receiver broke off the exchange by the means of HTTP/2. Its log, " +
+			"or that of the proxy in front of it, says why."
 	}
 	return "", ""
 }
@@ -118,11 +126,14 @@ func explainDNS(f *failure) (code, text string) {
 	case !ok:
 		return "", ""
 	case lookup.IsNotFound:
-		return codeDNS, "The receiver's name has no address. Look at the spelling of the URL's host, and at its DNS records."
+		return codeDNS, "The receiver's name has no address. Look at the spelling of the URL's host, " +
+			"and at its DNS records."
 	case lookup.IsTimeout:
-		return codeDNS, "The look-up of the receiver's name got no answer in time. Look at the name servers of this machine and of the domain."
+		return codeDNS, "The look-up of the receiver's name got no answer in time. " +
+			"Look at the name servers of this machine and of the domain."
 	}
-	return codeDNS, "The receiver's name could not be looked up. Look at the name servers of this machine and of the domain."
+	return codeDNS, "The receiver's name could not be looked up. " +
+		"Look at the name servers of this machine and of the domain."
 }
 
 func explainTLS(f *failure) (code, text string) {
@@ -140,17 +151,21 @@ func explainTLS(f *failure) (code, text string) {
 	case errors.As(f.cause, &invalid) && invalid.Reason == x509.Expired:
 		return codeTLS, "The receiver's certificate has expired, or is not valid yet. Renew it, and look at the clocks."
 	case errors.As(f.cause, &unknown):
-		return codeTLS, "The receiver's certificate is signed by nobody that this machine trusts, or the intermediate certificates are missing: the receiver must send the whole chain. " +
+		return codeTLS, "The receiver's certificate is signed by nobody that this machine trusts, " +
+			"or the intermediate certificates are missing: the receiver must send the whole chain. " +
 			"An authority of your own is named in egress.ca."
 	case errors.As(f.cause, &record), contains(said, "server gave HTTP response to HTTPS client"):
 		return codeTLS, "The receiver does not speak TLS on this port. Is it an http:// URL?"
 	case contains(said, "remote error: tls: certificate required"):
 		return codeTLS, "The receiver asks for a client certificate. Name one that it accepts in egress.clientCert."
-	case contains(said, "remote error: tls: bad certificate", "remote error: tls: unknown certificate", "remote error: tls: unsupported certificate",
+	case contains(said, "remote error: tls: bad certificate", "remote error: tls: unknown certificate",
+		"remote error: tls: unsupported certificate",
 		"remote error: tls: revoked certificate", "remote error: tls: expired certificate"):
-		return codeTLS, "The receiver does not accept the client certificate. Look at who has signed egress.clientCert, and until when it is valid."
+		return codeTLS, "The receiver does not accept the client certificate. " +
+			"Look at who has signed egress.clientCert, and until when it is valid."
 	case errors.As(f.cause, &op) && op.Op == "remote error", contains(said, "tls: ", "x509: "):
-		return codeTLS, "The receiver and Beckon could not agree on a secure connection. It must speak TLS 1.2 or newer and have a valid certificate."
+		return codeTLS, "The receiver and Beckon could not agree on a secure connection. " +
+			"It must speak TLS 1.2 or newer and have a valid certificate."
 	}
 	return "", ""
 }
@@ -166,13 +181,17 @@ func explainConnection(f *failure) (code, text string) {
 	}
 	switch {
 	case is(syscall.ECONNREFUSED):
-		return codeClosed, "Nothing listens at the receiver's address and port. Check that it is running, and check the port in the URL."
+		return codeClosed, "Nothing listens at the receiver's address and port. Check that it is running, " +
+			"and check the port in the URL."
 	case f.answered && is(io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE):
 		return codeReset, "The receiver closed the connection in the middle of its answer."
-	case is(io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE), contains(f.cause.Error(), "server closed idle connection"):
-		return codeReset, "The receiver closed the connection without an answer. Its log, or that of the proxy in front of it, may say why."
+	case is(io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.ECONNABORTED,
+		syscall.EPIPE), contains(f.cause.Error(), "server closed idle connection"):
+		return codeReset, "The receiver closed the connection without an answer. Its log, " +
+			"or that of the proxy in front of it, may say why."
 	case is(syscall.EHOSTUNREACH, syscall.ENETUNREACH):
-		return codeNetwork, "There is no way to the receiver's address from here. Look at this machine's network, and at whether it has the receiver's kind of address (IPv4 or IPv6)."
+		return codeNetwork, "There is no way to the receiver's address from here. Look at this machine's network, " +
+			"and at whether it has the receiver's kind of address (IPv4 or IPv6)."
 	}
 	return "", ""
 }

@@ -10,12 +10,13 @@ import (
 
 const (
 	maxRedirects = 5
-	// headerTimeout is how long a server may take to begin its answer. The answer itself may take as long as ctx lets it.
+	// headerTimeout is how long a server may take to begin its answer. The answer itself may take as long as ctx
+	// lets it.
 	headerTimeout = time.Minute
 )
 
-// Get asks for what a URL leads to, without credentials. It follows redirects, each of which has to lead where the guard
-// allows. The caller closes the answer's body, whatever its status is. Errors are those of Post.
+// Get asks for what a URL leads to, without credentials. It follows redirects, each of which has to lead where the
+// guard allows. The caller closes the answer's body, whatever its status is. Errors are those of Post.
 func (w *Webhooks) Get(ctx context.Context, url string) (*http.Response, error) {
 	return w.get(ctx, url, func(string) error { return nil })
 }

@@ -38,8 +38,8 @@ func refuse(host, format string, args ...any) *Refused {
 	return &Refused{host: host, reason: fmt.Sprintf(format, args...)}
 }
 
-// CheckURL finds out whether a URL that is given may be used, as far as that can be said without a look-up. The error is a
-// *Refused.
+// CheckURL finds out whether a URL that is given may be used, as far as that can be said without a look-up. The
+// error is a *Refused.
 func (g *Guard) CheckURL(raw string) error {
 	if err := g.CheckHost(raw); err != nil {
 		return err
@@ -56,7 +56,8 @@ func (g *Guard) CheckHost(raw string) error {
 	case t.addr.IsValid():
 		return g.CheckAddress(netip.AddrPortFrom(t.addr, t.port))
 	case t.isLocalhost() && !g.allows(loopbackIPv4) && !g.allows(loopbackIPv6):
-		return refuse(t.host, "is a name of this machine; to allow it, list 127.0.0.1/32 or ::1/128 in egress.allowPrivate")
+		return refuse(t.host,
+			"is a name of this machine; to allow it, list 127.0.0.1/32 or ::1/128 in egress.allowPrivate")
 	}
 	return nil
 }
@@ -68,7 +69,8 @@ func (g *Guard) CheckAddress(to netip.AddrPort) error {
 	case !addr.IsValid():
 		return refuse("", "leads to something that is not an address")
 	case addr.Zone() != "":
-		return refuse(addr.WithZone("").String(), "comes with a zone, which is of use on this machine only; leave it away")
+		return refuse(addr.WithZone("").String(),
+			"comes with a zone, which is of use on this machine only; leave it away")
 	case !portIsOpen(to.Port()):
 		return refuse("", "%s", wrongPort)
 	}
@@ -77,7 +79,8 @@ func (g *Guard) CheckAddress(to netip.AddrPort) error {
 	if what == "" || g.allows(plain) {
 		return nil
 	}
-	return refuse(addr.String(), "is %s; to allow it, list %s in egress.allowPrivate", what, netip.PrefixFrom(plain, plain.BitLen()))
+	return refuse(addr.String(),
+		"is %s; to allow it, list %s in egress.allowPrivate", what, netip.PrefixFrom(plain, plain.BitLen()))
 }
 
 // allows reports whether the configuration lists a network that has addr, or the IPv4 address inside it.

@@ -15,8 +15,8 @@ type Pace struct {
 // NewPace returns the pace of requests to providers.
 func NewPace() Pace { return Pace{First: 500 * time.Millisecond, Most: 8 * time.Second, Wait: wait} }
 
-// After returns the wait after the count-th attempt: it doubles from First to Most, a quarter more or less so that callers
-// don't come back all at once, and is never less than what the server asked for.
+// After returns the wait after the count-th attempt: it doubles from First to Most, a quarter more or less so that
+// callers don't come back all at once, and is never less than what the server asked for.
 func (p Pace) After(count int, asked time.Duration) time.Duration {
 	d := p.Most
 	if shift := count - 1; shift < 16 && p.First<<shift < p.Most {

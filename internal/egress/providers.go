@@ -22,8 +22,8 @@ const (
 	pingTimeout    = 15 * time.Second
 )
 
-// Providers is the way to model providers: many idle connections to few hosts, HTTP/2 where it is spoken, and the proxy that the
-// environment names. It answers a redirect as it came, so an API call and its key never follow one.
+// Providers is the way to model providers: many idle connections to few hosts, HTTP/2 where it is spoken, and the
+// proxy that the environment names. It answers a redirect as it came, so an API call and its key never follow one.
 type Providers struct {
 	*http.Transport
 	direct direct

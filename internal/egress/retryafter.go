@@ -10,9 +10,9 @@ import (
 // maxRetryAfter is the longest wait that an answer can ask for, so that no header overflows what is computed with it.
 const maxRetryAfter = 24 * time.Hour
 
-// RetryAfter returns how long the server that sent the header wants to be left alone: 0 when it does not say, and a day at
-// most. It reads Retry-After (RFC 9110, section 10.2.3) as seconds, with a fraction too, or as a date, and Azure's and
-// OpenAI's retry-after-ms, which says the same more precisely.
+// RetryAfter returns how long the server that sent the header wants to be left alone: 0 when it does not say, and a
+// day at most. It reads Retry-After (RFC 9110, section 10.2.3) as seconds, with a fraction too, or as a date, and
+// Azure's and OpenAI's retry-after-ms, which says the same more precisely.
 func RetryAfter(h http.Header, now time.Time) time.Duration {
 	if ms, ok := number(h.Get("Retry-After-Ms")); ok {
 		return bounded(ms / 1000)

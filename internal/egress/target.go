@@ -106,12 +106,15 @@ func readHost(written string) (host string, addr netip.Addr, err error) {
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	if endsInNumber(host) {
 		if addr, err = netip.ParseAddr(host); err != nil {
-			return "", addr, refuse("", "must have its IPv4 address as four decimal numbers without leading zeros, as in 192.0.2.1; other spellings are refused")
+			return "", addr, refuse("",
+				"must have its IPv4 address as four decimal numbers without leading zeros, as in 192.0.2.1; "+
+					"other spellings are refused")
 		}
 		return host, addr, nil
 	}
 	if !isName(host) {
-		return "", addr, refuse("", "must have a host of letters, digits, hyphens, underscores and dots, as in hooks.example.com")
+		return "", addr, refuse("",
+			"must have a host of letters, digits, hyphens, underscores and dots, as in hooks.example.com")
 	}
 	return host, addr, nil
 }
@@ -138,7 +141,8 @@ func isName(host string) bool {
 		return false
 	}
 	for label := range strings.SplitSeq(host, ".") {
-		if label == "" || len(label) > maxLabelBytes || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		if label == "" || len(label) > maxLabelBytes ||
+			strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
 			return false
 		}
 	}

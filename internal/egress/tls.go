@@ -12,8 +12,8 @@ import (
 	"beckon/internal/problem"
 )
 
-// TLSFiles is what the files hold that the configuration names for TLS towards receivers; nil where it names none. The names
-// of the fields are those of its keys: clientCert, clientKey, ca.
+// TLSFiles is what the files hold that the configuration names for TLS towards receivers; nil where it names none.
+// The names of the fields are those of its keys: clientCert, clientKey, ca.
 type TLSFiles struct {
 	ClientCert []byte // PEM: the certificate that is shown to a receiver that asks for one, with its chain behind it
 	ClientKey  []byte // PEM: its key; nil where ClientCert has it
@@ -30,7 +30,8 @@ func (f TLSFiles) Fingerprint() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// TLS is how receivers are met over TLS. The zero one trusts what this machine trusts and has no certificate of its own.
+// TLS is how receivers are met over TLS. The zero one trusts what this machine trusts and has no certificate of its
+// own.
 type TLS struct {
 	fingerprint string
 	roots       *x509.CertPool // nil: those of this machine
@@ -71,7 +72,8 @@ func readOwn(f TLSFiles, wrong *problem.Fields) []tls.Certificate {
 		wrong.Add(path, "the file has no private key in PEM, which begins with -----BEGIN PRIVATE KEY-----")
 		return nil
 	case strings.HasPrefix(block.Type, "ENCRYPTED") || block.Headers["DEK-Info"] != "":
-		wrong.Add(path, "the private key is encrypted with a passphrase: take that off with openssl pkey -in FILE -out NEWFILE")
+		wrong.Add(path,
+			"the private key is encrypted with a passphrase: take that off with openssl pkey -in FILE -out NEWFILE")
 		return nil
 	}
 	own, err := tls.X509KeyPair(f.ClientCert, key)

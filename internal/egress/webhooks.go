@@ -46,11 +46,16 @@ func NewWebhooks(g *Guard) *Webhooks {
 
 func (w *Webhooks) newRoute(t *TLS) *route {
 	return &route{tls: t, Transport: &http.Transport{
-		DialContext:            w.dial,
-		TLSClientConfig:        t.Config(),
-		TLSHandshakeTimeout:    tlsTimeout,
-		ForceAttemptHTTP2:      true, // a dialer of our own switches it off
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout, MaxReceiveBufferPerStream: webhookStreamBytes, MaxReceiveBufferPerConnection: webhookConnBytes},
+		DialContext:         w.dial,
+		TLSClientConfig:     t.Config(),
+		TLSHandshakeTimeout: tlsTimeout,
+		ForceAttemptHTTP2:   true, // a dialer of our own switches it off
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout:               pingAfter,
+			PingTimeout:                   pingTimeout,
+			MaxReceiveBufferPerStream:     webhookStreamBytes,
+			MaxReceiveBufferPerConnection: webhookConnBytes,
+		},
 		DisableCompression:     true, // a bomb is opened by us, within bounds
 		MaxIdleConns:           webhookIdleTotal,
 		MaxIdleConnsPerHost:    webhookIdlePerHost,
@@ -73,12 +78,16 @@ func (w *Webhooks) UseTLS(t *TLS) {
 // With an error, which Explain explains, the answer holds what had come until then; its Status is 0 when that was
 // nothing. net/http repeats a request by itself only when it knows that the receiver has not seen it: on an idle
 // connection that turned out to be closed before anything was written, or after an HTTP/2 GOAWAY that says so.
-func (w *Webhooks) Post(ctx context.Context, url string, header http.Header, body []byte, timeout time.Duration) (Answer, error) {
+func (w *Webhooks) Post(
+	ctx context.Context, url string, header http.Header, body []byte, timeout time.Duration,
+) (Answer, error) {
 	return w.request(ctx, http.MethodPost, url, header, body, timeout)
 }
 
 // Send is Post by another method.
-func (w *Webhooks) Send(ctx context.Context, method, url string, header http.Header, body []byte, timeout time.Duration) (Answer, error) {
+func (w *Webhooks) Send(
+	ctx context.Context, method, url string, header http.Header, body []byte, timeout time.Duration,
+) (Answer, error) {
 	return w.request(ctx, method, url, header, body, timeout)
 }
 
@@ -87,7 +96,9 @@ func (w *Webhooks) Fetch(ctx context.Context, url string, timeout time.Duration)
 	return w.request(ctx, http.MethodGet, url, nil, nil, timeout)
 }
 
-func (w *Webhooks) request(ctx context.Context, method, url string, header http.Header, body []byte, timeout time.Duration) (Answer, error) {
+func (w *Webhooks) request(
+	ctx context.Context, method, url string, header http.Header, body []byte, timeout time.Duration,
+) (Answer, error) {
 	if err := w.guard.CheckHost(url); err != nil {
 		return Answer{}, err
 	}

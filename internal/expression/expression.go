@@ -35,7 +35,8 @@ type Expression struct {
 // Compile reads an expression over variables. hint is put behind the complaint about a variable that does not exist: it
 // names those that do.
 func Compile(text, hint string, variables ...cel.EnvOption) (*Expression, error) {
-	env, err := cel.NewEnv(append(variables, cel.ParserExpressionSizeLimit(maxExpression), cel.CustomTypeAdapter(values))...)
+	env, err := cel.NewEnv(append(variables, cel.ParserExpressionSizeLimit(maxExpression),
+		cel.CustomTypeAdapter(values))...)
 	if err != nil {
 		return nil, fmt.Errorf("set up CEL: %w", err)
 	}
@@ -43,7 +44,8 @@ func Compile(text, hint string, variables ...cel.EnvOption) (*Expression, error)
 	if issues.Err() != nil {
 		return nil, explain(issues, hint)
 	}
-	program, err := env.Program(ast, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(checkEvery), cel.CustomDecoratorV2(orderLiterals))
+	program, err := env.Program(ast, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(checkEvery),
+		cel.CustomDecoratorV2(orderLiterals))
 	if err != nil {
 		return nil, fmt.Errorf("is not an expression that can be evaluated: %w", err)
 	}
@@ -75,8 +77,8 @@ func TookTooLong(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// Holds reports whether a condition is true. A key that does not exist, values that cannot be compared and an evaluation
-// beyond the limits count as false.
+// Holds reports whether a condition is true. A key that does not exist, values that cannot be compared and an
+// evaluation beyond the limits count as false.
 func (e *Expression) Holds(ctx context.Context, data map[string]any) bool {
 	holds, err := e.Decide(ctx, data, maxEvaluation)
 	return err == nil && holds

@@ -21,10 +21,12 @@ func FromJSON() cel.EnvOption {
 		}
 		return values.NativeToValue(value)
 	}
-	return cel.Function("fromJson", cel.Overload("from_json_string", []*cel.Type{cel.StringType}, cel.DynType, cel.UnaryBinding(read)))
+	return cel.Function("fromJson",
+		cel.Overload("from_json_string", []*cel.Type{cel.StringType}, cel.DynType, cel.UnaryBinding(read)))
 }
 
-// values makes expressions give the same value for the same data each time: they go through maps in the order of their keys.
+// values makes expressions give the same value for the same data each time: they go through maps in the order of
+// their keys.
 var values = ordered{types.DefaultTypeAdapter}
 
 // ordered turns what JSON decodes to into values of CEL.

@@ -9,12 +9,14 @@ import (
 // disarmed stands in place of the bracket of what looks like a marker.
 const disarmed = "&lt;"
 
-// disarm returns data in which nothing can be read as a marker: neither the one of this run, nor one that somebody made up.
-// Case, full-width letters and characters that nobody sees make no difference. Data without such a thing stays as it is.
+// disarm returns data in which nothing can be read as a marker: neither the one of this run, nor one that somebody
+// made up. Case, full-width letters and characters that nobody sees make no difference. Data without such a thing
+// stays as it is.
 func (f *Fence) disarm(data string) string {
 	plain, places := skeleton(data)
 	var b strings.Builder
-	at, bracket, marker := 0, indexTag(plain, 0), indexFrom(plain, f.Marker, 0) // at is a place in data, the others are in plain
+	// at is a place in data, the others are in plain
+	at, bracket, marker := 0, indexTag(plain, 0), indexFrom(plain, f.Marker, 0)
 	for bracket >= 0 || marker >= 0 {
 		first, size, instead := bracket, 1, disarmed
 		if bracket < 0 || marker >= 0 && marker < bracket {
@@ -46,8 +48,8 @@ func indexFrom(text, part string, from int) int {
 	return -1
 }
 
-// indexTag returns where the next thing begins that looks like a marker: a bracket, perhaps a slash, and the tag. It is -1
-// where there is none.
+// indexTag returns where the next thing begins that looks like a marker: a bracket, perhaps a slash, and the tag.
+// It is -1 where there is none.
 func indexTag(plain string, from int) int {
 	for {
 		if from = indexFrom(plain, "<", from); from < 0 {
@@ -70,8 +72,8 @@ func (o offsets) of(at int) int {
 	return o[at]
 }
 
-// skeleton returns what a text looks like: in lower case, full-width characters as plain ones, and without those that are
-// invisible.
+// skeleton returns what a text looks like: in lower case, full-width characters as plain ones, and without those
+// that are invisible.
 func skeleton(text string) (plain string, places offsets) {
 	if isASCII(text) {
 		return strings.ToLower(text), nil
@@ -95,7 +97,8 @@ func skeleton(text string) (plain string, places offsets) {
 
 // isInvisible reports whether a character shows nothing: formatting, variation selectors, joiners, fillers, controls.
 func isInvisible(r rune) bool {
-	return unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r) || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) ||
+	return unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r) ||
+		unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) ||
 		unicode.Is(unicode.Cc, r) && !unicode.IsSpace(r) || unicode.Is(unicode.Mn, r)
 }
 

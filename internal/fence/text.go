@@ -17,7 +17,8 @@ func All(text string) Spans {
 	return Spans{{0, len(text)}}
 }
 
-// maxSpans is how many parts of a text are marked one by one: a template may print a value for each item of a long list.
+// maxSpans is how many parts of a text are marked one by one: a template may print a value for each item of a long
+// list.
 const maxSpans = 512
 
 // bounded returns maxSpans spans at most. Where there are more, neighbours become one, with what stands between them.
@@ -107,7 +108,8 @@ func (t Text) Map(change func(part string) string) (changed Text) {
 	return changed
 }
 
-// Expand returns the text with each part of data that is the text of inner replaced by inner, whose own parts stay the owner's.
+// Expand returns the text with each part of data that is the text of inner replaced by inner, whose own parts stay
+// the owner's.
 func (t Text) Expand(inner Text) (expanded Text) {
 	if inner.Text == "" || len(inner.Spans) == 1 && inner.Spans[0] == [2]int{0, len(inner.Text)} {
 		return t

@@ -1,8 +1,8 @@
-// Package findings reads the answers of agents whose output has the schema "findings", and writes them in the forms that
-// pipelines show: Markdown, SARIF, JUnit XML and GitHub's workflow commands.
+// Package findings reads the answers of agents whose output has the schema "findings", and writes them in the forms
+// that pipelines show: Markdown, SARIF, JUnit XML and GitHub's workflow commands.
 //
-// What stands in an answer comes from a model, and may repeat what strangers wrote. Whatever the form, a text of an answer
-// stays a text in it: it cannot begin a workflow command, a tag, a link or a mention.
+// What stands in an answer comes from a model, and may repeat what strangers wrote. Whatever the form, a text of an
+// answer stays a text in it: it cannot begin a workflow command, a tag, a link or a mention.
 package findings
 
 import (

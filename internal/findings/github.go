@@ -8,8 +8,8 @@ import (
 // commandOf is the workflow command of a level.
 var commandOf = map[string]string{"error": "error", "warning": "warning", "note": "notice"}
 
-// GitHub writes an answer as workflow commands of GitHub Actions, a line for each finding. Where the gate fails or there are no
-// findings, the last line is an error that says why.
+// GitHub writes an answer as workflow commands of GitHub Actions, a line for each finding. Where the gate fails or
+// there are no findings, the last line is an error that says why.
 func GitHub(a Answer) []byte {
 	var b strings.Builder
 	for _, f := range a.Report.Findings {

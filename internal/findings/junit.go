@@ -38,9 +38,9 @@ type (
 	}
 )
 
-// JUnit writes an answer as JUnit XML. Each finding is a test case: one that is low or info is skipped, and any other has failed.
-// The gate is a test case of its own. An answer without findings is a failed test case, and a run without an answer one with an
-// error.
+// JUnit writes an answer as JUnit XML. Each finding is a test case: one that is low or info is skipped, and any
+// other has failed. The gate is a test case of its own. An answer without findings is a failed test case, and a run
+// without an answer one with an error.
 func JUnit(a Answer) []byte {
 	suite := junitSuite{Name: visible(a.Agent)}
 	add := func(c junitCase) {
@@ -73,7 +73,13 @@ func JUnit(a Answer) []byte {
 		}
 		add(gate)
 	}
-	suites := junitSuites{Name: "Beckon", Tests: suite.Tests, Failures: suite.Failures, Errors: suite.Errors, Suites: []junitSuite{suite}}
+	suites := junitSuites{
+		Name:     "Beckon",
+		Tests:    suite.Tests,
+		Failures: suite.Failures,
+		Errors:   suite.Errors,
+		Suites:   []junitSuite{suite},
+	}
 	var b bytes.Buffer
 	b.WriteString(xml.Header)
 	encoder := xml.NewEncoder(&b)

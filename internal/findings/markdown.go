@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Markdown writes an answer as Markdown of GitHub and GitLab: the verdict, the summary and a table. An answer without findings is
-// its own text, below the verdict.
+// Markdown writes an answer as Markdown of GitHub and GitLab: the verdict, the summary and a table. An answer
+// without findings is its own text, below the verdict.
 func Markdown(a Answer) []byte {
 	var b strings.Builder
 	if a.Verdict != "" {
@@ -52,16 +52,18 @@ func (f Finding) place() string {
 	return f.File
 }
 
-// markdownMarks are what would make something of a text in Markdown. A word joiner, which is not seen, keeps a mention from being one,
-// and an address from becoming a link.
+// markdownMarks are what would make something of a text in Markdown. A word joiner, which is not seen, keeps a
+// mention from being one, and an address from becoming a link.
 var markdownMarks = strings.NewReplacer(
-	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "|", `\|`, "#", `\#`, "~", `\~`, "!", `\!`, "$", `\$`,
+	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "|", `\|`, "#", `\#`,
+	"~", `\~`, "!", `\!`, "$", `\$`,
 	"<", "&lt;", ">", "&gt;", "&", "&amp;", "@", "@\u2060", "://", ":\u2060//", "www.", "www\u2060.")
 
 // plain writes a text on one line so that Markdown shows it as it is.
 func plain(text string) string {
 	text = visible(text)
-	if !strings.ContainsAny(text, "\\`*_[]|#~!$<>&@") && !strings.Contains(text, "://") && !strings.Contains(text, "www.") {
+	if !strings.ContainsAny(text, "\\`*_[]|#~!$<>&@") && !strings.Contains(text, "://") &&
+		!strings.Contains(text, "www.") {
 		return text
 	}
 	return markdownMarks.Replace(text)

@@ -74,16 +74,22 @@ var securitySeverity = map[string]string{Critical: "9.5", High: "8.0", Medium: "
 // noFile is where a finding without a file is said to be: GitHub refuses a log that has a result without a place.
 const noFile = "no-file"
 
-// SARIF writes an answer as a SARIF 2.1.0 log. The rules are the severities. Why there are no findings, or the gate fails, is a
-// notification of the invocation.
+// SARIF writes an answer as a SARIF 2.1.0 log. The rules are the severities. Why there are no findings, or the gate
+// fails, is a notification of the invocation.
 func SARIF(a Answer) []byte {
-	run := sarifRun{AutomationDetails: sarifID{visible(a.Agent) + "/" + a.RunID}, Results: make([]sarifResult, len(a.Report.Findings))}
+	run := sarifRun{
+		AutomationDetails: sarifID{visible(a.Agent) + "/" + a.RunID},
+		Results:           make([]sarifResult, len(a.Report.Findings)),
+	}
 	run.Tool.Driver = sarifDriver{Name: "Beckon"}
 	index := map[string]int{}
 	for i, severity := range Severities() {
 		index[severity] = i
-		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{ID: severity, ShortDescription: sarifText{"A finding of severity " + severity},
-			Properties: map[string]string{"security-severity": securitySeverity[severity]}})
+		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{
+			ID:               severity,
+			ShortDescription: sarifText{"A finding of severity " + severity},
+			Properties:       map[string]string{"security-severity": securitySeverity[severity]},
+		})
 	}
 	for i, f := range a.Report.Findings {
 		run.Results[i] = f.result(index[f.severity()])
@@ -98,7 +104,12 @@ func SARIF(a Answer) []byte {
 	if a.Verdict != "" {
 		run.Properties = map[string]string{"verdict": a.Verdict}
 	}
-	text, _ := json.Marshal(sarifLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run}}) // of types that can be written
+	// of types that can be written
+	text, _ := json.Marshal(sarifLog{
+		Schema:  "https://json.schemastore.org/sarif-2.1.0.json",
+		Version: "2.1.0",
+		Runs:    []sarifRun{run},
+	})
 	return append(text, '\n')
 }
 
@@ -114,7 +125,13 @@ func (f Finding) result(rule int) sarifResult {
 	if f.Line > 0 {
 		at.Region = &sarifRegion{f.Line}
 	}
-	return sarifResult{RuleID: f.severity(), RuleIndex: rule, Level: f.level(), Message: sarifText{inSARIF.Replace(text)}, Locations: []sarifLocation{{at}}}
+	return sarifResult{
+		RuleID:    f.severity(),
+		RuleIndex: rule,
+		Level:     f.level(),
+		Message:   sarifText{inSARIF.Replace(text)},
+		Locations: []sarifLocation{{at}},
+	}
 }
 
 // inSARIF keeps [text](link) and {0} of a message from being a link and a placeholder.

@@ -3,8 +3,8 @@ package findings
 // SchemaName is the name of the built-in schema in an agent's output.
 const SchemaName = "findings"
 
-// Schema returns the JSON Schema that models are told of. It is one that OpenAI can hold a model to: every member is required,
-// and may be null where there may be nothing.
+// Schema returns the JSON Schema that models are told of. It is one that OpenAI can hold a model to: every member
+// is required, and may be null where there may be nothing.
 func Schema() map[string]any {
 	finding := object(map[string]any{
 		"severity": enum(Severities(), "How bad it is."),
@@ -20,8 +20,8 @@ func Schema() map[string]any {
 	}, "summary", "verdict", "findings")
 }
 
-// CheckedSchema returns the JSON Schema that answers are checked against. It requires less: models that are not held to the schema
-// leave out what they have nothing for.
+// CheckedSchema returns the JSON Schema that answers are checked against. It requires less: models that are not
+// held to the schema leave out what they have nothing for.
 func CheckedSchema() map[string]any {
 	schema := Schema()
 	schema["required"] = []any{"findings"}

@@ -32,12 +32,14 @@ type Gate struct {
 
 // Parse reads a gate.
 func Parse(text string) (*Gate, error) {
-	condition, err := expression.Compile(text, `there is data, as in data.verdict == "pass"`, cel.Variable("data", cel.DynType))
+	condition, err := expression.Compile(text,
+		`there is data, as in data.verdict == "pass"`, cel.Variable("data", cel.DynType))
 	switch {
 	case err != nil:
 		return nil, err
 	case !condition.IsCondition() && condition.Type() != "dyn":
-		return nil, errors.New(`must be true or false, not ` + condition.Type() + `: compare it, as in data.verdict == "pass"`)
+		return nil, errors.New(`must be true or false, not ` + condition.Type() +
+			`: compare it, as in data.verdict == "pass"`)
 	}
 	return &Gate{strings.Join(strings.Fields(text), " "), condition}, nil
 }
@@ -45,7 +47,8 @@ func Parse(text string) (*Gate, error) {
 // Judge returns the verdict over the data of an answer, and why. data is nil for an answer that has none.
 func (g *Gate) Judge(ctx context.Context, data json.RawMessage) (verdict, reason string) {
 	if data == nil {
-		return Fail, "The answer has no data for the gate to look at. Give the agent an output.schema, such as output: {schema: findings}."
+		return Fail, "The answer has no data for the gate to look at. Give the agent an output.schema, " +
+			"such as output: {schema: findings}."
 	}
 	document, err := units.ReadJSON(data)
 	if err != nil {
@@ -54,7 +57,8 @@ func (g *Gate) Judge(ctx context.Context, data json.RawMessage) (verdict, reason
 	value, err := g.condition.Value(ctx, map[string]any{"data": document})
 	switch holds, isCondition := value.(bool); {
 	case err != nil:
-		return Fail, fmt.Sprintf("The gate %s cannot be evaluated over the answer: %s.", shorten(g.text), shorten(err.Error()))
+		return Fail, fmt.Sprintf("The gate %s cannot be evaluated over the answer: %s.",
+			shorten(g.text), shorten(err.Error()))
 	case !isCondition:
 		return Fail, fmt.Sprintf("The gate %s is neither true nor false over the answer.", shorten(g.text))
 	case !holds:
@@ -63,7 +67,8 @@ func (g *Gate) Judge(ctx context.Context, data json.RawMessage) (verdict, reason
 	return Pass, fmt.Sprintf("The gate %s is met.%s", shorten(g.text), count(document))
 }
 
-// count says how many findings of which severity there are, in the order in which they come; empty where there are none.
+// count says how many findings of which severity there are, in the order in which they come; empty where there are
+// none.
 func count(document any) string {
 	object, _ := document.(map[string]any)
 	list, _ := object["findings"].([]any)

@@ -63,7 +63,8 @@ func (b *bucket) object(key string) string {
 	return b.objects() + "/" + strings.ReplaceAll(url.QueryEscape(escaped.Replace(key)), "+", "%20")
 }
 
-// Google takes no line breaks in names, and "../" leads astray. The names are those that gocloud.dev/blob/gcsblob gives.
+// Google takes no line breaks in names, and "../" leads astray. The names are those that gocloud.dev/blob/gcsblob
+// gives.
 var (
 	escaped   = strings.NewReplacer("\n", "__0xa__", "\r", "__0xd__", "../", "..__0x2f__")
 	unescaped = strings.NewReplacer("__0xa__", "\n", "__0xd__", "\r", "..__0x2f__", "../")
@@ -122,7 +123,8 @@ func (b *bucket) NewRangeReader(ctx context.Context, key string, offset, length 
 	r.attributes.Size = res.ContentLength
 	if _, size, ok := strings.Cut(res.Header.Get("Content-Range"), "/"); ok {
 		if r.attributes.Size, err = strconv.ParseInt(size, 10, 64); err != nil {
-			return nil, errors.Join(errors.New("gs:// answered with a range, and not of how many bytes"), res.Body.Close())
+			return nil, errors.Join(errors.New("gs:// answered with a range, and not of how many bytes"),
+				res.Body.Close())
 		}
 	}
 	return r, nil

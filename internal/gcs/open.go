@@ -86,8 +86,8 @@ func newBucket(name, server string) *bucket {
 		}}
 }
 
-// credentials are Google's application default credentials. They are looked for when the first request needs them: where
-// there are none, this takes seconds.
+// credentials are Google's application default credentials. They are looked for when the first request needs them:
+// where there are none, this takes seconds.
 type credentials struct {
 	universe string
 

@@ -17,7 +17,8 @@ import (
 	"gocloud.dev/gcerrors"
 )
 
-// attempts is how often a request is made that Google could not answer; between them are 15 seconds in all, or a few more.
+// attempts is how often a request is made that Google could not answer; between them are 15 seconds in all, or a
+// few more.
 const attempts = 5
 
 // retried calls attempt until it succeeds, or fails with what another attempt would not change.
@@ -31,13 +32,18 @@ func retried[T any](ctx context.Context, b *bucket, attempt func() (T, error)) (
 	}, backoff.WithBackOff(b.backOff()), backoff.WithMaxTries(attempts))
 }
 
-// call makes a request, with retries. All of Beckon's may be repeated: the same object is written, read or deleted again.
-func (b *bucket) call(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, error) {
+// call makes a request, with retries. All of Beckon's may be repeated: the same object is written, read or deleted
+// again.
+func (b *bucket) call(
+	ctx context.Context, method, address string, header http.Header, body []byte,
+) (*http.Response, error) {
 	return retried(ctx, b, func() (*http.Response, error) { return b.send(ctx, method, address, header, body) })
 }
 
 // send makes a request once. Its error is a *refusal when Google answered with one.
-func (b *bucket) send(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, error) {
+func (b *bucket) send(
+	ctx context.Context, method, address string, header http.Header, body []byte,
+) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("make a request to gs://: %w", withoutURL(err))

@@ -48,7 +48,9 @@ type writer struct {
 }
 
 // NewTypedWriter implements driver.Bucket.
-func (b *bucket) NewTypedWriter(ctx context.Context, key, contentType string, opts *driver.WriterOptions) (driver.Writer, error) {
+func (b *bucket) NewTypedWriter(
+	ctx context.Context, key, contentType string, opts *driver.WriterOptions,
+) (driver.Writer, error) {
 	if err := before(opts.BeforeWrite); err != nil {
 		return nil, err
 	}
@@ -171,7 +173,8 @@ func (w *writer) contentRange(last bool) string {
 func (w *writer) put(ctx context.Context, body []byte, contentRange string, last bool) (whole bool, err error) {
 	header := http.Header{"Content-Range": {contentRange}}
 	if last { // Google makes no object with another checksum
-		header.Set("X-Goog-Hash", "crc32c="+base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, w.sum)))
+		header.Set("X-Goog-Hash",
+			"crc32c="+base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, w.sum)))
 	}
 	res, err := w.bucket.send(ctx, http.MethodPut, w.session, header, body)
 	if err != nil {

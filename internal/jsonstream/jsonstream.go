@@ -1,5 +1,5 @@
-// Package jsonstream reads JSON whose texts may be larger than a process wants to hold, such as files in base64. It holds a
-// few kilobytes at a time, however long a text is.
+// Package jsonstream reads JSON whose texts may be larger than a process wants to hold, such as files in base64. It
+// holds a few kilobytes at a time, however long a text is.
 package jsonstream
 
 import (
@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -29,9 +30,9 @@ type Value struct {
 	IsText bool // Reader gives the text without quotes and escapes; else the value as it stands
 }
 
-// Walk reads one JSON value and calls visit for every value in it that is neither an object nor a list. path holds the names
-// of the members that lead there; the name of an element of a list is Element. visit must not keep path. What it does not
-// read is skipped. An error of visit or of r ends the walk.
+// Walk reads one JSON value and calls visit for every value in it that is neither an object nor a list. path holds
+// the names of the members that lead there; the name of an element of a list is Element. visit must not keep path.
+// What it does not read is skipped. An error of visit or of r ends the walk.
 func Walk(r io.Reader, visit func(path []string, value Value) error) error {
 	w := &walker{in: bufio.NewReaderSize(r, bufferSize), visit: visit}
 	err := w.value()
@@ -106,7 +107,8 @@ func (w *walker) plain() error {
 			return ErrSyntax
 		}
 	}
-	if _, err := strconv.ParseFloat(string(plain), 64); err != nil && !slices.Contains([]string{"true", "false", "null"}, string(plain)) {
+	isWord := slices.Contains([]string{"true", "false", "null"}, string(plain))
+	if _, err := strconv.ParseFloat(string(plain), 64); err != nil && !isWord {
 		return ErrSyntax
 	}
 	return w.visit(w.path, Value{bytes.NewReader(plain), false})
@@ -216,8 +218,8 @@ func (t *text) escape() error {
 	if err != nil {
 		return cutOff(err)
 	}
-	if plain, ok := map[byte]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}[b]; ok {
-		t.pending = []byte{plain}
+	if i := strings.IndexByte(`"\/bfnrt`, b); i >= 0 {
+		t.pending = []byte{"\"\\/\b\f\n\r\t"[i]}
 		return nil
 	}
 	if b != 'u' {

@@ -30,7 +30,16 @@ func Convert(text []byte, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &converter{data: d, options: o, variables: map[string]bool{}, providers: names{}, agents: names{}, commands: names{}, servers: names{}, tools: map[string][]string{}}
+	c := &converter{
+		data:      d,
+		options:   o,
+		variables: map[string]bool{},
+		providers: names{},
+		agents:    names{},
+		commands:  names{},
+		servers:   names{},
+		tools:     map[string][]string{},
+	}
 	document := c.document()
 	r := &Result{Missing: c.missing}
 	if r.YAML, err = write(document); err != nil {
@@ -85,7 +94,8 @@ func (c *converter) document() object {
 // rest lists the sections that have no counterpart as a whole.
 func (c *converter) rest() {
 	for _, s := range c.Skills {
-		c.miss("Skill %q: put its instructions and files into a folder below skills.path, and name it in skills of its agents.", s.label())
+		c.miss("Skill %q: put its instructions and files into a folder below skills.path, "+
+			"and name it in skills of its agents.", s.label())
 	}
 	for _, m := range c.Memory {
 		c.miss("Memory provider %q: Beckon keeps what it needs in its own database.", m.label())
@@ -95,7 +105,9 @@ func (c *converter) rest() {
 			c.variables[s.Key] = true
 		}
 	}
-	known := []string{"backends", "mcpServers", "skills", "agents", "clients", "flows", "commands", "memoryProviders", "secrets"}
+	known := []string{
+		"backends", "mcpServers", "skills", "agents", "clients", "flows", "commands", "memoryProviders", "secrets",
+	}
 	for _, section := range slices.Sorted(maps.Keys(c.more)) {
 		empty := slices.Contains([]string{"null", "[]", "{}", `""`}, string(c.more[section]))
 		if !empty && !slices.Contains(known, section) {
@@ -138,8 +150,8 @@ func nameUnlessID(d described, id string) string {
 
 var notInVariable = regexp.MustCompile(`[^A-Z0-9]+`)
 
-// hide returns what is written in the place of a secret: its references to variables as they are, anything else as the name of a
-// variable.
+// hide returns what is written in the place of a secret: its references to variables as they are, anything else as
+// the name of a variable.
 func (c *converter) hide(value string, place ...string) string {
 	if value == "" || variable.MatchString(value) {
 		return value

@@ -1,8 +1,8 @@
-// Package magec reads the data of Magec (github.com/achetronic/magec), the JSON file that it keeps its resources in, and writes them
-// as a configuration of Beckon.
+// Package magec reads the data of Magec (github.com/achetronic/magec), the JSON file that it keeps its resources
+// in, and writes them as a configuration of Beckon.
 //
-// Nothing is lost silently: what has no counterpart is listed. A secret that stands in the file is written as the name of a
-// variable, and never shown.
+// Nothing is lost silently: what has no counterpart is listed. A secret that stands in the file is written as the
+// name of a variable, and never shown.
 package magec
 
 import (
@@ -170,7 +170,8 @@ func read(text []byte) (*data, error) {
 		return nil, errors.New("it is a configuration of Beckon")
 	}
 	if len(d.Backends)+len(d.Agents)+len(d.Flows)+len(d.Clients)+len(d.Commands)+len(d.MCPServers) == 0 {
-		return nil, errors.New("it has no backends, agents, flows, commands, clients or mcpServers: is it the data of Magec, such as data/store.json?")
+		return nil, errors.New("it has no backends, agents, flows, commands, clients or mcpServers: " +
+			"is it the data of Magec, such as data/store.json?")
 	}
 	return d, nil
 }

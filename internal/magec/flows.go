@@ -12,7 +12,8 @@ func (c *converter) allFlows() (list []object) {
 		root := f.Root
 		if root == nil || root.Type == "" {
 			if root = f.chain(); root == nil {
-				c.miss("Flow %q: its graph is more than a chain of agents, and is left out. Write it as steps: router, foreach, set, loop and parallel.", f.label())
+				c.miss("Flow %q: its graph is more than a chain of agents, and is left out. Write it as steps: "+
+					"router, foreach, set, loop and parallel.", f.label())
 				continue
 			}
 		}
@@ -34,7 +35,8 @@ func (c *converter) allFlows() (list []object) {
 			c.miss("Flow %q: A2A.", f.label())
 		}
 		if w.answers == 0 {
-			c.miss("Flow %q: no step is marked as the answer. Magec answers with all outputs, Beckon with that of the last step.", f.label())
+			c.miss("Flow %q: no step is marked as the answer. Magec answers with all outputs, "+
+				"Beckon with that of the last step.", f.label())
 		}
 	}
 	return list

@@ -85,7 +85,8 @@ func (c *converter) allAgents() (list []object) {
 		}
 		id := c.agents.add(a.described, "agent")
 		if !c.options.Tools && len(a.MCPServers) > 0 {
-			c.miss("Agent %q: this version of Beckon has no lists of tools, and offers it none of those of its MCP servers.", a.label())
+			c.miss("Agent %q: this version of Beckon has no lists of tools, "+
+				"and offers it none of those of its MCP servers.", a.label())
 		}
 		for _, server := range a.MCPServers {
 			if name := c.servers[server]; name != "" && c.options.Tools {
@@ -233,7 +234,8 @@ func (c *converter) client(k client, id string) (o object) {
 	o.add("tools", slices.Compact(tools))
 	if config.Schedule != "" {
 		if _, err := cron.Parse(config.Schedule, time.UTC); err != nil {
-			c.miss("Client %q: its schedule %q. %s.", k.label(), config.Schedule, strings.ToUpper(err.Error()[:1])+err.Error()[1:])
+			c.miss("Client %q: its schedule %q. %s.", k.label(), config.Schedule,
+				strings.ToUpper(err.Error()[:1])+err.Error()[1:])
 		} else {
 			o.add("schedule", config.Schedule)
 		}

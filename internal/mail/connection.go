@@ -11,8 +11,8 @@ import (
 	"github.com/wneessen/go-mail/smtp"
 )
 
-// The bounds of connections: how many there are at the same time, how long one waits for the next mail, how many mails one hands in,
-// and how long a good-bye may take.
+// The bounds of connections: how many there are at the same time, how long one waits for the next mail, how many
+// mails one hands in, and how long a good-bye may take.
 const (
 	maxConnections = 4
 	idleFor        = 15 * time.Second
@@ -163,8 +163,8 @@ func isRefusal(err error) bool {
 
 const serviceClosing = 421 // RFC 5321, section 3.8
 
-// isUnsent reports whether nothing of a mail has gone out, so that it may be handed in by another connection: servers close those that
-// wait when they like.
+// isUnsent reports whether nothing of a mail has gone out, so that it may be handed in by another connection:
+// servers close those that wait when they like.
 func isUnsent(err error) bool {
 	failed, ok := errors.AsType[*gomail.SendError](err)
 	return !ok || failed.Reason != gomail.ErrWriteContent && failed.Reason != gomail.ErrSMTPDataClose

@@ -50,14 +50,22 @@ const (
 	portSTARTTLS = 587
 )
 
-// New reads smtps://user:password@host:465, with TLS from the beginning, or smtp://…:587, which has to offer STARTTLS unless it
-// is on this machine; and the sender, such as Beckon <beckon@example.com>. The error shows neither user nor password.
+// New reads smtps://user:password@host:465, with TLS from the beginning, or smtp://…:587, which has to offer
+// STARTTLS unless it is on this machine; and the sender, such as Beckon <beckon@example.com>. The error shows
+// neither user nor password.
 func New(rawURL secret.String, from string) (*Server, error) {
 	u, err := url.Parse(rawURL.Reveal())
-	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return nil, errors.New("must be a URL such as smtps://user:password@mail.example.com:465, or smtp://… for STARTTLS")
+	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" ||
+		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return nil, errors.New("must be a URL such as smtps://user:password@mail.example.com:465, " +
+			"or smtp://… for STARTTLS")
 	}
-	s := &Server{host: u.Hostname(), implicit: u.Scheme == "smtps", port: portSTARTTLS, connections: connections{slots: make(chan struct{}, maxConnections), idleFor: idleFor}}
+	s := &Server{
+		host:        u.Hostname(),
+		implicit:    u.Scheme == "smtps",
+		port:        portSTARTTLS,
+		connections: connections{slots: make(chan struct{}, maxConnections), idleFor: idleFor},
+	}
 	if s.implicit {
 		s.port = portImplicit
 	}
@@ -86,12 +94,14 @@ func ParseAddress(text string) (*mail.Address, error) {
 	return mail.ParseAddress(text)
 }
 
-// Send hands a mail in. It keeps the connection for a while for those that follow. An error is a *problem.Error that says what to do; its kind is Unprocessable where this mail is never
-// taken, and Unavailable where it may be later.
+// Send hands a mail in. It keeps the connection for a while for those that follow. An error is a *problem.Error
+// that says what to do; its kind is Unprocessable where this mail is never taken, and Unavailable where it may be
+// later.
 func (s *Server) Send(ctx context.Context, m Mail, timeout time.Duration) error {
 	message, err := s.message(m)
 	if err != nil {
-		return problem.New(problem.Unprocessable, "mail", "The mail cannot be written: look at the addresses of the endpoint.").Because(err)
+		return problem.New(problem.Unprocessable, "mail",
+			"The mail cannot be written: look at the addresses of the endpoint.").Because(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -105,8 +115,10 @@ func (s *Server) Send(ctx context.Context, m Mail, timeout time.Duration) error 
 func (s *Server) Close() { s.connections.close() }
 
 func (s *Server) client(timeout time.Duration) (*gomail.Client, error) {
-	options := []gomail.Option{gomail.WithPort(s.port), gomail.WithTimeout(timeout), gomail.WithTLSPolicy(gomail.TLSMandatory),
-		gomail.WithTLSConfig(&tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12, RootCAs: s.Trusted})}
+	options := []gomail.Option{
+		gomail.WithPort(s.port), gomail.WithTimeout(timeout), gomail.WithTLSPolicy(gomail.TLSMandatory),
+		gomail.WithTLSConfig(&tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12, RootCAs: s.Trusted}),
+	}
 	switch {
 	case s.implicit:
 		options = append(options, gomail.WithSSL())
@@ -114,7 +126,8 @@ func (s *Server) client(timeout time.Duration) (*gomail.Client, error) {
 		options = append(options, gomail.WithTLSPolicy(gomail.TLSOpportunistic))
 	}
 	if s.user != "" {
-		options = append(options, gomail.WithUsername(s.user), gomail.WithPassword(s.password.Reveal()), gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover))
+		options = append(options, gomail.WithUsername(s.user), gomail.WithPassword(s.password.Reveal()),
+			gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover))
 	}
 	return gomail.NewClient(s.host, options...)
 }
@@ -155,22 +168,31 @@ func (s *Server) explain(err error) error {
 	if refused, ok := errors.AsType[*gomail.SendError](err); ok && refused.ErrorCode() != 0 {
 		code := refused.ErrorCode()
 		if code >= 550 && code <= 559 {
-			return failed(problem.Unprocessable, "The mail server %s refused the mail for good (%d). Look at the recipient's address, and at smtp.from.", place, code)
+			return failed(problem.Unprocessable,
+				"The mail server %s refused the mail for good (%d). Look at the recipient's address, and at smtp.from.",
+				place, code)
 		}
-		return failed(problem.Unavailable, "The mail server %s does not take the mail now (%d). It is tried again.", place, code)
+		return failed(problem.Unavailable,
+			"The mail server %s does not take the mail now (%d). It is tried again.", place, code)
 	}
 	text := strings.ToLower(err.Error())
 	switch {
 	case errors.Is(err, errBusy):
-		return failed(problem.Unavailable, "The mail server %s takes so long for other mails that this one's time is over. It is tried again.", place)
+		return failed(problem.Unavailable,
+			"The mail server %s takes so long for other mails that this one's time is over. It is tried again.", place)
 	case strings.Contains(text, "starttls"):
-		return failed(problem.Unavailable, "The mail server %s offers no STARTTLS. Use smtps:// where it has TLS from the beginning.", place)
+		return failed(problem.Unavailable,
+			"The mail server %s offers no STARTTLS. Use smtps:// where it has TLS from the beginning.", place)
 	case strings.Contains(text, "certificate") || strings.Contains(text, "x509") || strings.Contains(text, "tls:"):
-		return failed(problem.Unavailable, "The TLS connection to the mail server %s failed. Look at its certificate, and at smtps:// or smtp:// in smtp.url.", place)
+		return failed(problem.Unavailable,
+			"The TLS connection to the mail server %s failed. Look at its certificate, "+
+				"and at smtps:// or smtp:// in smtp.url.", place)
 	case strings.Contains(text, "auth") || strings.Contains(text, "535"):
-		return failed(problem.Unavailable, "The mail server %s did not accept the user and password in smtp.url.", place)
+		return failed(problem.Unavailable,
+			"The mail server %s did not accept the user and password in smtp.url.", place)
 	}
-	return failed(problem.Unavailable, "The mail server %s could not be reached, or it broke off. Look at smtp.url, and at whether it runs.", place)
+	return failed(problem.Unavailable,
+		"The mail server %s could not be reached, or it broke off. Look at smtp.url, and at whether it runs.", place)
 }
 
 // String is where mails are handed in.

@@ -24,7 +24,8 @@ type Dialect struct {
 	indent                   string              // of a list in a list; empty is two spaces
 	references               *regexp.Regexp      // what its receiver would read as a reference; nil where it reads none
 	tables                   bool                // it has tables of its own
-	unmarked                 bool                // it has no marks: code is text like any other, and a link shows its URL
+	// it has no marks: code is text like any other, and a link shows its URL
+	unmarked bool
 }
 
 // code writes a span of code. In it nobody is called, so that its @ stays, which silence puts back.
@@ -90,8 +91,8 @@ var Slack = &Dialect{
 
 var slackText = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// GoogleChat is the text of its messages (developers.google.com/workspace/chat/format-messages). It has no escapes: what would
-// begin a link or call somebody gets another bracket.
+// GoogleChat is the text of its messages (developers.google.com/workspace/chat/format-messages). It has no escapes:
+// what would begin a link or call somebody gets another bracket.
 var GoogleChat = &Dialect{
 	Measure: size8, escape: googleText,
 	inCode: func(code string) string { return "`" + googleText(strings.ReplaceAll(code, "`", "'")) + "`" },
@@ -156,8 +157,8 @@ var Mattermost = &Dialect{
 	quote: "> ", bullet: "- ", point: ".", rule: "---", tables: true,
 }
 
-// Card is the text of an Adaptive Card (learn.microsoft.com, Text features): emphasis, lists and links, and no more. A block of
-// code is for an element of its own.
+// Card is the text of an Adaptive Card (learn.microsoft.com, Text features): emphasis, lists and links, and no
+// more. A block of code is for an element of its own.
 var Card = &Dialect{
 	Measure: size8, escape: escapeMarkdown,
 	inCode:  escapeMarkdown,
@@ -188,7 +189,9 @@ func markdownLink(written, plain, url string) string {
 }
 
 var (
-	special   = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "~", `\~`, "[", `\[`, "]", `\]`, "<", `\<`, ">", `\>`, "|", `\|`, "#", `\#`)
+	special = strings.NewReplacer(`\`,
+		`\\`, "`", "\\`", "*", `\*`, "_", `\_`, "~", `\~`, "[", `\[`, "]", `\]`, "<", `\<`,
+		">", `\>`, "|", `\|`, "#", `\#`)
 	entity    = regexp.MustCompile(`&([A-Za-z#])`)
 	lineBegin = regexp.MustCompile(`(?m)^([ \t]*)([-+=]|\d+[.)])`)
 )

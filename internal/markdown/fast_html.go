@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// fastHTML writes the HTML of a tree that parseFast has made, as goldmark and the policy do. It is false where they do more than
-// to escape it: at references such as &amp; and at URLs that are not in order. With showsHosts, the host stands behind a link whose text
-// looks like another.
+// fastHTML writes the HTML of a tree that parseFast has made, as goldmark and the policy do. It is false where they
+// do more than to escape it: at references such as &amp; and at URLs that are not in order. With showsHosts, the
+// host stands behind a link whose text looks like another.
 func fastHTML(t tree, source string, showsHosts bool) (template.HTML, bool) {
 	if t == nil || strings.IndexByte(source, '&') >= 0 {
 		return "", false

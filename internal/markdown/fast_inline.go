@@ -39,7 +39,8 @@ func (p *fastParser) inline(s span) bool {
 				return false
 			}
 			code, end := source[i+1:i+1+length], i+length+2
-			if code[0] == ' ' || code[length-1] == ' ' || strings.IndexByte(code, '\n') >= 0 || end < s.stop && source[end] == '`' {
+			if code[0] == ' ' || code[length-1] == ' ' || strings.IndexByte(code, '\n') >= 0 ||
+				end < s.stop && source[end] == '`' {
 				return false
 			}
 			p.words(from, i, false)
@@ -159,7 +160,8 @@ func destination(rest string) int {
 	return 0
 }
 
-// flanks reports whether a run of * may begin and may end an emphasis (spec.commonmark.org, left-flanking and right-flanking).
+// flanks reports whether a run of * may begin and may end an emphasis (spec.commonmark.org, left-flanking and
+// right-flanking).
 func flanks(source string, start, i, end int) (opens, closes bool) {
 	before, after := '\n', '\n'
 	if i > start {

@@ -2,13 +2,14 @@ package markdown
 
 import "strings"
 
-// Fit writes a text in at most limit, as the dialect measures it. Where there is more it ends at a paragraph with more, which
-// is written already; one paragraph that is too long ends at a word or a line.
+// Fit writes a text in at most limit, as the dialect measures it. Where there is more it ends at a paragraph with
+// more, which is written already; one paragraph that is too long ends at a word or a line.
 func (d *Dialect) Fit(source string, limit int, more string) (written string, cut bool) {
 	return d.Join(d.Blocks(source, d.Enough(limit)), limit, more)
 }
 
-// Enough is how much of a source says all that is shown within a limit: marks and references take more than what they stand for.
+// Enough is how much of a source says all that is shown within a limit: marks and references take more than what
+// they stand for.
 func (d *Dialect) Enough(limit int) int { return 4*limit + 1024 }
 
 // Join writes blocks as Fit does.
@@ -82,7 +83,8 @@ func (d *Dialect) head(b Block, limit int) string {
 	return pieces[0]
 }
 
-// Pieces returns a block as at most so many texts that each fit into limit. Where it has to be divided, a text loses its marks.
+// Pieces returns a block as at most so many texts that each fit into limit. Where it has to be divided, a text
+// loses its marks.
 func (d *Dialect) Pieces(b Block, limit, most int) (pieces []string) {
 	if d.Measure(b.Text) <= limit {
 		return []string{b.Text}

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// GitHub is Markdown as GitHub, Gitea and Forgejo show it in comments, and GitLab's as GitLab does. What they would read besides is not in it:
-// names after an @, references to issues and changes, which leave a note there, and lines that begin with a command.
+// GitHub is Markdown as GitHub, Gitea and Forgejo show it in comments, and GitLab's as GitLab does. What they would
+// read besides is not in it: names after an @, references to issues and changes, which leave a note there, and
+// lines that begin with a command.
 var (
 	GitHub = hosted(references)
 	GitLab = hosted(referencesOfGitLab)
@@ -35,7 +36,8 @@ func hosted(references *regexp.Regexp) *Dialect {
 	return &d
 }
 
-// A reference is a mark before a number. The hosts look for them in the page that they make of Markdown: an escape does not help.
+// A reference is a mark before a number. The hosts look for them in the page that they make of Markdown: an escape
+// does not help.
 var (
 	references         = regexp.MustCompile(`\\?#[0-9]|(?i:\bGH)-[0-9]`)
 	referencesOfGitLab = regexp.MustCompile(`\\?[#!&][0-9]|(?i:\bGL)-[0-9]`)
@@ -79,7 +81,8 @@ func mayBeginCommand(text string) bool {
 	return false
 }
 
-// called is an @ that the hosts may read as the beginning of a name: one behind anything but a letter or digit of ASCII.
+// called is an @ that the hosts may read as the beginning of a name: one behind anything but a letter or digit of
+// ASCII.
 var called = regexp.MustCompile(`(^|[^A-Za-z0-9_])@`)
 
 func quiet(s string) string {

@@ -17,8 +17,8 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// maxMarkdown bounds the texts that are read as Markdown: some texts take a time that grows faster than they do. Longer ones are
-// shown as they are.
+// maxMarkdown bounds the texts that are read as Markdown: some texts take a time that grows faster than they do.
+// Longer ones are shown as they are.
 const maxMarkdown = 256 << 10
 
 var alignedTable = extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))
@@ -32,7 +32,8 @@ var toHTML = sync.OnceValue(func() renderer.Renderer {
 var (
 	forPages = newReader(alignedTable, goldparser.WithASTTransformers(util.Prioritized(imagesAsLinks{}, 0)))
 	// forMails has links that show their hosts.
-	forMails = newReader(alignedTable, goldparser.WithASTTransformers(util.Prioritized(imagesAsLinks{}, 0), util.Prioritized(hostsOfLinks{}, 1), util.Prioritized(withoutAnchors{}, 2)))
+	forMails = newReader(alignedTable, goldparser.WithASTTransformers(util.Prioritized(imagesAsLinks{}, 0),
+		util.Prioritized(hostsOfLinks{}, 1), util.Prioritized(withoutAnchors{}, 2)))
 )
 
 // policy is all HTML that an answer may have on a page: nothing that runs, loads, or looks like something of ours.
@@ -40,9 +41,11 @@ var policy = sync.OnceValue(newPolicy)
 
 func newPolicy() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
-	p.AllowElements("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "code", "kbd", "samp", "var",
+	p.AllowElements("p",
+		"br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "code", "kbd", "samp", "var",
 		"em", "strong", "b", "i", "u", "s", "del", "ins", "mark", "small", "sub", "sup", "abbr", "cite", "q",
-		"ul", "ol", "li", "dl", "dt", "dd", "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "details", "summary")
+		"ul", "ol", "li", "dl", "dt", "dd", "table", "caption", "thead", "tbody", "tfoot", "tr",
+		"th", "td", "details", "summary")
 	p.AllowAttrs("start").Matching(bluemonday.Integer).OnElements("ol")
 	p.AllowAttrs("align").Matching(regexp.MustCompile(`^(left|center|right)$`)).OnElements("th", "td")
 	p.AllowAttrs("colspan", "rowspan").Matching(regexp.MustCompile(`^[1-9]\d?$`)).OnElements("th", "td")
@@ -70,15 +73,8 @@ func SafeHTML(source string) template.HTML {
 	return forPages.html(source)
 }
 
-// HTML is SafeHTML for those who do not expect a stranger's text: its links show where they lead, and nothing in it is unseen.
-func HTML(source string) template.HTML {
-	if len(source) > maxMarkdown {
-		return Preformatted(source)
-	}
-	return Read(source, maxMarkdown).HTML()
-}
-
-// HTML is what HTML makes of the text.
+// HTML returns the text as SafeHTML does, for readers who do not expect it to be a stranger's: links show where they
+// lead, and no part of it is invisible.
 func (t *Text) HTML() template.HTML {
 	if t.common {
 		if html, ok := fastHTML(t.tree, t.source, true); ok {
@@ -112,8 +108,8 @@ func Preformatted(text string) template.HTML {
 // EscapeHTML is a text in HTML.
 func EscapeHTML(text string) string { return template.HTMLEscapeString(Clean(text)) }
 
-// withoutAnchors takes the links out that are written in HTML, whose text may hide where they lead. Of a block of HTML its text
-// stays.
+// withoutAnchors takes the links out that are written in HTML, whose text may hide where they lead. Of a block of
+// HTML its text stays.
 type withoutAnchors struct{}
 
 var anchor = regexp.MustCompile(`(?i)^</?a[\s/>]`)
@@ -122,7 +118,9 @@ func (withoutAnchors) Transform(document *ast.Document, reader text.Reader, _ go
 	c := converter{source: string(reader.Source()), bytes: reader.Source()}
 	var found []ast.Node
 	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if raw, ok := n.(*ast.RawHTML); entering && (ok && anchor.MatchString(c.lines(raw.Segments)) || n.Kind() == ast.KindHTMLBlock) {
+		raw, ok := n.(*ast.RawHTML)
+		isAnchor := ok && anchor.MatchString(c.lines(raw.Segments))
+		if entering && (isAnchor || n.Kind() == ast.KindHTMLBlock) {
 			found = append(found, n)
 		}
 		return ast.WalkContinue, nil
@@ -150,7 +148,8 @@ func (hostsOfLinks) Transform(document *ast.Document, reader text.Reader, _ gold
 		return ast.WalkContinue, nil
 	})
 	for _, link := range links {
-		if _, host, ok := SafeURL(resolved(string(link.Destination))); ok && looksElsewhere(treeOf(link, source, reader.Source()).plain(0), host) {
+		_, host, ok := SafeURL(resolved(string(link.Destination)))
+		if ok && looksElsewhere(treeOf(link, source, reader.Source()).plain(0), host) {
 			link.Parent().InsertAfter(link.Parent(), link, ast.NewString([]byte(" ("+host+")")))
 		}
 	}

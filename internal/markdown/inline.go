@@ -86,8 +86,10 @@ func marked(marks [2]string, written string) string {
 var (
 	breaks = lazily(`(?i)<br\s*/?>|</(p|div|tr|li|h[1-6]|table|summary)\s*>`)
 	cells  = lazily(`(?i)</t[dh]\s*>`)
-	tags   = lazily(`(?i)</?(a|abbr|b|big|blockquote|body|br|caption|center|cite|code|dd|del|details|div|dl|dt|em|font|h[1-6]|head|hr|html|i|iframe|img|ins|kbd|li|` +
-		`mark|math|meta|object|ol|p|path|picture|pre|q|s|samp|script|small|source|span|strong|style|sub|summary|sup|svg|table|tbody|td|tfoot|th|thead|tr|u|ul|var|video)(\s[^<>]*)?/?>`)
+	tags   = lazily(`(?i)</?(a|abbr|b|big|blockquote|body|br|caption|center|cite|code|dd|del|details|div|dl|dt|` +
+		`em|font|h[1-6]|head|hr|html|i|iframe|img|ins|kbd|li|mark|math|meta|object|ol|p|path|picture|pre|q|` +
+		`s|samp|script|small|source|span|strong|style|sub|summary|sup|svg|` +
+		`table|tbody|td|tfoot|th|thead|tr|u|ul|var|video)(\s[^<>]*)?/?>`)
 )
 
 // withoutTags takes the tags of HTML out of a text. What is no tag that HTML knows, such as List<String>, stays.

@@ -3,7 +3,8 @@
 // An answer may say what a stranger has put into it. So, whatever it says, in every dialect
 //
 //   - nobody is mentioned: what a receiver would read as a mention is written so that it is none;
-//   - a link leads to http, https or mailto, or is text; where its text looks like another host, its own host is beside it;
+//   - a link leads to http, https or mailto, or is text; where its text looks like another host, its own host is
+//     beside it;
 //   - nothing is loaded: an image is a link;
 //   - characters that nobody sees, or that turn the direction of a text, are not there.
 package markdown
@@ -66,8 +67,8 @@ func (t *Text) Blocks(d *Dialect) []Block {
 // writers are used again, for the sake of their out.
 var writers = sync.Pool{New: func() any { return new(writer) }}
 
-// shorten ends a text at an empty line, or at a line, where it is much longer than what is shown of it: some Markdown takes
-// a time to read that grows faster than its length.
+// shorten ends a text at an empty line, or at a line, where it is much longer than what is shown of it: some
+// Markdown takes a time to read that grows faster than its length.
 func shorten(source string, most int) string {
 	if len(source) <= most {
 		return source
@@ -89,8 +90,8 @@ func (b Block) Plain() string {
 	return b.plain
 }
 
-// shallow takes out of each line what would begin more quotes and lists than are shown: the parser takes a time for each of
-// them at each line.
+// shallow takes out of each line what would begin more quotes and lists than are shown: the parser takes a time for
+// each of them at each line.
 func shallow(source string) string {
 	var b strings.Builder
 	kept := 0 // up to where the source is in b

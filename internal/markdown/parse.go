@@ -10,8 +10,8 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// reader reads Markdown by goldmark. To look for links that stand in a text without any marks takes a third of goldmark's time, and
-// most texts have none.
+// reader reads Markdown by goldmark. To look for links that stand in a text without any marks takes a third of
+// goldmark's time, and most texts have none.
 type reader struct{ all, withoutBare parser.Parser }
 
 // newReader returns a reader with what all of ours read.

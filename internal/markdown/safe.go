@@ -12,8 +12,8 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Clean takes out of a text what nobody sees: zero-width and control characters, and those that turn its direction, but for
-// line ends and tabs. What joins the parts of an emoji stays.
+// Clean takes out of a text what nobody sees: zero-width and control characters, and those that turn its direction,
+// but for line ends and tabs. What joins the parts of an emoji stays.
 func Clean(s string) string {
 	if isClean(s) {
 		return s
@@ -64,15 +64,16 @@ func isUnseen(r rune) bool {
 	case r < 0xAD:
 		return false
 	}
-	return unicode.Is(unicode.Cf, r) || r == '\u034F' || r == '\u115F' || r == '\u1160' || r == '\u3164' || r == '\uFFA0' || r == '\u2028' || r == '\u2029'
+	return unicode.Is(unicode.Cf, r) || r == '\u034F' || r == '\u115F' || r == '\u1160' || r == '\u3164' ||
+		r == '\uFFA0' || r == '\u2028' || r == '\u2029'
 }
 
 func isEmoji(r rune) bool {
 	return r == '\uFE0F' || unicode.Is(unicode.So, r) || r >= 0x1F3FB && r <= 0x1F3FF
 }
 
-// SafeURL returns a URL that may be opened, with nothing in it that ends a link in any dialect, and the host that it leads
-// to, or the address that a mail goes to.
+// SafeURL returns a URL that may be opened, with nothing in it that ends a link in any dialect, and the host that
+// it leads to, or the address that a mail goes to.
 func SafeURL(raw string) (written, host string, ok bool) {
 	if host = plainHost(raw); host != "" {
 		return raw, host, true
@@ -100,7 +101,8 @@ func SafeURL(raw string) (written, host string, ok bool) {
 	return strings.ReplaceAll(escapeURL.Replace(u.String()), "@", "%40"), host, true
 }
 
-// plainHost is the host of a URL of which nothing is written in another way; empty where that has to be found out. Most are like it.
+// plainHost is the host of a URL of which nothing is written in another way; empty where that has to be found out.
+// Most are like it.
 func plainHost(raw string) string {
 	rest, found := strings.CutPrefix(raw, "https://")
 	if !found {
@@ -118,7 +120,8 @@ func plainHost(raw string) string {
 	if path != "" && path[0] != '/' {
 		return ""
 	}
-	if before, fragment, found := strings.Cut(path, "#"); found && (fragment == "" || !isPlainPath(fragment)) || !isPlainPath(before) {
+	before, fragment, found := strings.Cut(path, "#")
+	if !isPlainPath(before) || found && (fragment == "" || !isPlainPath(fragment)) {
 		return ""
 	}
 	return host
@@ -126,14 +129,17 @@ func plainHost(raw string) string {
 
 func isPlainPath(path string) bool {
 	for i := range len(path) {
-		if c := path[i]; (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && strings.IndexByte("/._~-=&+,:;?", c) < 0 {
+		if c := path[i]; (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') &&
+			strings.IndexByte("/._~-=&+,:;?", c) < 0 {
 			return false
 		}
 	}
 	return true
 }
 
-var escapeURL = strings.NewReplacer("<", "%3C", ">", "%3E", "|", "%7C", `"`, "%22", "'", "%27", "(", "%28", ")", "%29", "`", "%60", `\`, "%5C", " ", "%20", "\n", "", "\t", "",
+var escapeURL = strings.NewReplacer("<",
+	"%3C", ">", "%3E", "|", "%7C", `"`, "%22", "'", "%27", "(", "%28", ")", "%29", "`", "%60", `\`, "%5C",
+	" ", "%20", "\n", "", "\t", "",
 	"*", "%2A", "[", "%5B", "]", "%5D", "{", "%7B", "}", "%7D")
 
 // inASCII is a host as look-ups have it, where it can be written so.

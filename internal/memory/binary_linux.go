@@ -9,16 +9,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pieceOfBinary is what Linux maps at most around a page of the program file that is read, once the file is mapped in such pieces.
+// pieceOfBinary is what Linux maps at most around a page of the program file that is read, once the file is mapped
+// in such pieces.
 const pieceOfBinary = 32 << 10
 
-// unmapBinary gives back the pages of the program file that the start has read: its packages are initialized once, and most of
-// that is never looked at again. Linux reads a page again when the program needs it, usually from the page cache. Pages that the
-// program may have written to stay.
+// unmapBinary gives back the pages of the program file that the start has read: its packages are initialized once,
+// and most of that is never looked at again. Linux reads a page again when the program needs it, usually from the
+// page cache. Pages that the program may have written to stay.
 //
-// With a page Linux maps the 64 KiB around it, two thirds of which the program never reads. It does not map across the border
-// of two mappings, so every second piece of the file is left out of core dumps, which makes it a mapping of its own. Core
-// dumps have no pages of files in any case.
+// With a page Linux maps the 64 KiB around it, two thirds of which the program never reads. It does not map across
+// the border of two mappings, so every second piece of the file is left out of core dumps, which makes it a mapping
+// of its own. Core dumps have no pages of files in any case.
 func unmapBinary() error {
 	binary, err := os.Readlink("/proc/self/exe")
 	if err != nil {
@@ -31,8 +32,9 @@ func unmapBinary() error {
 	for line := range bytes.Lines(maps) {
 		var from, to uintptr
 		var access, offset, device, inode, path string
-		if n, _ := fmt.Sscanf(string(line), "%x-%x %s %s %s %s %s", &from, &to, &access, &offset, &device, &inode, &path); n < 7 ||
-			path != binary || access[1] == 'w' {
+		n, _ := fmt.Sscanf(string(line), "%x-%x %s %s %s %s %s",
+			&from, &to, &access, &offset, &device, &inode, &path)
+		if n < 7 || path != binary || access[1] == 'w' {
 			continue
 		}
 		pages := unsafe.Slice((*byte)(unsafe.Add(nil, from)), to-from)

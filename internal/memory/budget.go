@@ -1,14 +1,15 @@
 // Package memory bounds what calls hold in memory, and tells Go how much memory the process may use.
 //
-// A Budget counts the bytes of bodies, prompts and answers that are alive. Each call has a Reservation: it grows while
-// its body and its answer are read, and is given back when the run has ended and its caller has been answered. What is
-// counted is what a call holds for long. Copies that live for a moment (a parsed body, a row on its way to the database)
-// are not: half of server.maxMemory is left for them, for everything else, and for Go's garbage.
+// A Budget counts the bytes of bodies, prompts and answers that are alive. Each call has a Reservation: it grows
+// while its body and its answer are read, and is given back when the run has ended and its caller has been
+// answered. What is counted is what a call holds for long. Copies that live for a moment (a parsed body, a row on
+// its way to the database) are not: half of server.maxMemory is left for them, for everything else, and for Go's
+// garbage.
 //
 // A body that does not fit is refused at once. An answer, which has been paid for, waits for room. Bodies get three
-// quarters of the budget, so that there is room for the answers to them. Should answers use up all of it, one of them at
-// a time may exceed it: whichever call it is can end, and gives back what it holds. So calls never wait for each other
-// forever, and the budget is exceeded by one answer at most.
+// quarters of the budget, so that there is room for the answers to them. Should answers use up all of it, one of
+// them at a time may exceed it: whichever call it is can end, and gives back what it holds. So calls never wait for
+// each other forever, and the budget is exceeded by one answer at most.
 package memory
 
 import (
@@ -30,7 +31,8 @@ const (
 
 // ErrFull is the problem of a call that does not fit.
 var ErrFull = problem.New(problem.Unavailable, problem.CodeMemoryFull,
-	"Beckon holds as many bodies and answers in memory as it may (server.maxMemory). Try again in a moment.").After(2 * time.Second)
+	"Beckon holds as many bodies and answers in memory as it may (server.maxMemory). "+
+		"Try again in a moment.").After(2 * time.Second)
 
 // Budget bounds the bytes of all calls together. A nil Budget bounds nothing.
 type Budget struct {

@@ -12,14 +12,15 @@ const (
 	keepEvery = 5 * time.Second
 	// worthwhile is how much there must be to give back: to find out what is garbage has its price.
 	worthwhile = 16 << 20
-	// ballastSize is how much more garbage is made between two collections than Go would let a small heap have. A busy gateway
-	// keeps 5 MiB alive, and would collect its garbage 40 % more often.
+	// ballastSize is how much more garbage is made between two collections than Go would let a small heap have. A
+	// busy gateway keeps 5 MiB alive, and would collect its garbage 40 % more often.
 	ballastSize = 5 << 20
 )
 
-// Keep gives memory back to the operating system until ctx ends: after some seconds what only the start needed, and whenever no
-// garbage was collected for some seconds. Go collects garbage when as much new has been made as there is: a gateway that waits
-// for models, or has become idle, makes none, and would keep what a burst of calls has needed for minutes.
+// Keep gives memory back to the operating system until ctx ends: after some seconds what only the start needed, and
+// whenever no garbage was collected for some seconds. Go collects garbage when as much new has been made as there
+// is: a gateway that waits for models, or has become idle, makes none, and would keep what a burst of calls has
+// needed for minutes.
 func (b *Budget) Keep(ctx context.Context) {
 	ballast := make([]byte, ballastSize) // is never written to, so it takes no memory
 	defer runtime.KeepAlive(ballast)
@@ -44,7 +45,8 @@ func (b *Budget) Keep(ctx context.Context) {
 	}
 }
 
-// keeper compares what the heap has of the operating system's memory with what it needed when garbage was collected last.
+// keeper compares what the heap has of the operating system's memory with what it needed when garbage was collected
+// last.
 type keeper struct {
 	used func() int64                            // reserved bytes
 	heap func() (collections uint64, size int64) // how often garbage was collected, and the bytes that the heap has

@@ -44,8 +44,8 @@ func available() int64 {
 // For returns the budget of calls in a process that may use so many bytes: half of them.
 func For(limit int64) *Budget { return NewBudget(limit / 2) }
 
-// Apply tells Go to collect garbage more often before the process uses more than limit, unless GOMEMLIMIT says something
-// else.
+// Apply tells Go to collect garbage more often before the process uses more than limit, unless GOMEMLIMIT says
+// something else.
 func Apply(limit int64) {
 	if os.Getenv(variable) == "" {
 		debug.SetMemoryLimit(limit)

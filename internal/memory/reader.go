@@ -12,8 +12,9 @@ const (
 	trusted = 64 << 10
 )
 
-// ReadAll reads to the end. declared is how many bytes there will be, or negative: it is believed little by little, as
-// bytes arrive. reserve is asked before more memory is used, and may refuse. Beside an error is what was read until then.
+// ReadAll reads to the end. declared is how many bytes there will be, or negative: it is believed little by little,
+// as bytes arrive. reserve is asked before more memory is used, and may refuse. Beside an error is what was read
+// until then.
 func ReadAll(in io.Reader, declared int64, reserve func(bytes int64) error) (all []byte, err error) {
 	size, growth := int64(leastRead), int64(2)
 	if declared >= 0 {

@@ -48,8 +48,8 @@ func (r *Reservation) Answer(ctx context.Context, bytes int64) error {
 	return nil
 }
 
-// Set makes the reservation one of so many bytes, whether they fit or not: it is for what has taken the place of what was
-// reserved, as the prompt does for the body.
+// Set makes the reservation one of so many bytes, whether they fit or not: it is for what has taken the place of
+// what was reserved, as the prompt does for the body.
 func (r *Reservation) Set(bytes int64) {
 	if r != nil {
 		r.add(bytes - r.bytes.Load())

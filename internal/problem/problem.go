@@ -79,7 +79,8 @@ func Of(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	return New(Internal, "internal_error", "Something went wrong inside Beckon. The log has the details under this request's id.").Because(err)
+	return New(Internal, "internal_error",
+		"Something went wrong inside Beckon. The log has the details under this request's id.").Because(err)
 }
 
 // Is reports whether err is a problem of the given kind.

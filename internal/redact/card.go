@@ -9,7 +9,8 @@ const (
 	shortGroup = 3 // a group of fewer digits can only be the last one
 )
 
-// findCard finds numbers of cards: as many digits as a known network has, alone or in groups, whose last one is right by Luhn.
+// findCard finds numbers of cards: as many digits as a known network has, alone or in groups, whose last one is
+// right by Luhn.
 func findCard(text string, from int) (start, end int) {
 	for i := from; i < len(text); {
 		if !isDigit(text[i]) {
@@ -30,7 +31,8 @@ func findCard(text string, from int) (start, end int) {
 
 // startsGroup reports whether the digit at i is the first of a number, and not of the part behind its point.
 func startsGroup(text string, i int) bool {
-	return i == 0 || !isDigit(text[i-1]) && !(text[i-1] == '.' && i > 1 && isDigit(text[i-2]) && !groupsByPoint(text, i))
+	isAfterDecimalPoint := i > 1 && text[i-1] == '.' && isDigit(text[i-2]) && !groupsByPoint(text, i)
+	return i == 0 || !isDigit(text[i-1]) && !isAfterDecimalPoint
 }
 
 // groupsByPoint reports whether the point before i is between groups of four.

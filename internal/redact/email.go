@@ -54,7 +54,8 @@ func isLocal(c byte) bool {
 // domain returns where the domain that begins at i ends; 0 where none begins there. Its last part has letters only.
 func domain(text string, i int) int {
 	end := i
-	for end < len(text) && end-i <= maxDomain && (isWord(text[end]) || text[end] >= 0x80 || text[end] == '.' || text[end] == '-') {
+	for end < len(text) && end-i <= maxDomain &&
+		(isWord(text[end]) || text[end] >= 0x80 || text[end] == '.' || text[end] == '-') {
 		end++
 	}
 	name := strings.TrimRight(text[i:end], ".-_")

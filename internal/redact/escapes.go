@@ -20,8 +20,8 @@ func escapedTimes(text string) (times int) {
 	return times
 }
 
-// unescaped reads the escapes of JSON in a text so many times. at says where a byte of what was read begins in the text; that of its
-// end is the end of the text.
+// unescaped reads the escapes of JSON in a text so many times. at says where a byte of what was read begins in the
+// text; that of its end is the end of the text.
 func unescaped(text string, times int) (read string, at func(i int) int) {
 	read = text
 	var places []int32 // nil is as it is
@@ -54,7 +54,8 @@ func unescapedOnce(text string) (read string, places []int32) {
 	return b.String(), append(places, int32(len(text)))
 }
 
-// escapeAt reads the escape at the beginning of a text, of which there are two bytes at least. One that is none is a backslash.
+// escapeAt reads the escape at the beginning of a text, of which there are two bytes at least. One that is none is
+// a backslash.
 func escapeAt(text string) (c byte, length int) {
 	if c, ok := plainEscapes[text[1]]; ok {
 		return c, 2

@@ -12,7 +12,8 @@ const maxNested = 3
 
 // any blacks out a text, whatever it is.
 func (r *Rules) any(text string, deadline time.Time, nested int) string {
-	if nested <= maxNested && looksLikeJSON(text) && jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
+	if nested <= maxNested && looksLikeJSON(text) &&
+		jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
 		return r.json(text, deadline, nested)
 	}
 	return r.plain(text, deadline)

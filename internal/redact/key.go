@@ -26,7 +26,8 @@ func findJWT(text string, from int) (start, end int) {
 			continue
 		}
 		end := endOf(text, payload+1, isBase64URL)
-		for parts := 3; parts < 5 && end < len(text)-1 && text[end] == '.' && isBase64URL(text[end+1]); parts++ { // encrypted ones have five
+		// encrypted ones have five
+		for parts := 3; parts < 5 && end < len(text)-1 && text[end] == '.' && isBase64URL(text[end+1]); parts++ {
 			end = endOf(text, end+1, isBase64URL)
 		}
 		return at, end
@@ -72,8 +73,10 @@ var keyPrefixes = []struct {
 	{"sk-", 20},                   // OpenAI, Anthropic, OpenRouter, DeepSeek and others
 	{"sk_", 32},                   //
 	{"whsec_", 20}, {"whsk_", 20}, // Standard Webhooks
-	{"xai-", 20},                                                                                                                          // xAI
-	{"xapp-", 16}, {"xoxa-", 16}, {"xoxb-", 16}, {"xoxe-", 16}, {"xoxo-", 16}, {"xoxp-", 16}, {"xoxr-", 16}, {"xoxs-", 16}, {"xoxe.", 16}, // Slack
+	// xAI
+	{"xai-", 20},
+	// Slack
+	{"xapp-", 16}, {"xoxa-", 16}, {"xoxb-", 16}, {"xoxe-", 16}, {"xoxo-", 16}, {"xoxp-", 16}, {"xoxr-", 16}, {"xoxs-", 16}, {"xoxe.", 16},
 	{"ya29.", 20}, // Google
 }
 
@@ -150,7 +153,9 @@ func keyAt(text string, i int, prefix string, fewest int) int {
 	if !hasDigit {
 		return 0
 	}
-	end := endOf(text, begin, func(c byte) bool { return isBase64URL(c) || c == '.' || c == '+' || c == '/' || c == '=' })
+	end := endOf(text, begin, func(c byte) bool {
+		return isBase64URL(c) || c == '.' || c == '+' || c == '/' || c == '='
+	})
 	for text[end-1] == '.' {
 		end--
 	}
@@ -203,8 +208,8 @@ const (
 	pemDash  = "-----"
 )
 
-// pemFinder finds private keys in PEM (RFC 7468), also those of which only the beginning is there. It remembers where the next end of
-// anything is, so that a text of beginnings is not searched for ends again and again.
+// pemFinder finds private keys in PEM (RFC 7468), also those of which only the beginning is there. It remembers
+// where the next end of anything is, so that a text of beginnings is not searched for ends again and again.
 type pemFinder struct {
 	end      int // of the first pemEnd at or behind searched; -1 for none
 	searched int

@@ -1,19 +1,23 @@
 package redact
 
+import "strings"
+
 const (
 	fewestPhone = 7  // digits behind a +
 	mostPhone   = 15 // ITU-T E.164
 )
 
-// findPhone finds phone numbers as people write them: with + or 00 and their country, North American ones in their groups of three,
-// three and four, and others that begin with 0 and are separated somewhere. Digits without any of that are no phone number.
+// findPhone finds phone numbers as people write them: with + or 00 and their country, North American ones in their
+// groups of three, three and four, and others that begin with 0 and are separated somewhere. Digits without any of
+// that are no phone number.
 func findPhone(text string, from int) (start, end int) {
 	for i := from; i < len(text); i++ {
 		c := text[i]
 		if !isDigit(c) && c != '+' && c != '(' {
 			continue
 		}
-		if i > 0 && (isWord(text[i-1]) || c != '(' && (text[i-1] == '.' || text[i-1] == '-' || text[i-1] == '/' || text[i-1] == ':') && isPartOfNumber(text, i)) {
+		isInNumber := i > 0 && c != '(' && strings.IndexByte(".-/:", text[i-1]) >= 0 && isPartOfNumber(text, i)
+		if isInNumber || i > 0 && isWord(text[i-1]) {
 			i = skipDigits(text, i)
 			continue
 		}
@@ -25,7 +29,8 @@ func findPhone(text string, from int) (start, end int) {
 	return -1, -1
 }
 
-// isPartOfNumber reports whether what stands before the separator in front of i is part of the same thing, such as a date.
+// isPartOfNumber reports whether what stands before the separator in front of i is part of the same thing, such as
+// a date.
 func isPartOfNumber(text string, i int) bool { return i > 1 && isWord(text[i-2]) }
 
 // skipDigits returns the last of the digits that go on at i.
@@ -138,6 +143,7 @@ func (d *dialed) isNorthAmerican() bool {
 
 // isDate reports whether a text begins like 01.02.2026, 01/02/2026 or 01-02-2026.
 func isDate(text string) bool {
-	return len(text) >= 10 && isDigit(text[0]) && isDigit(text[1]) && text[2] == text[5] && !isDigit(text[2]) && isDigit(text[3]) && isDigit(text[4]) &&
+	return len(text) >= 10 && text[2] == text[5] && !isDigit(text[2]) &&
+		isDigit(text[0]) && isDigit(text[1]) && isDigit(text[3]) && isDigit(text[4]) &&
 		isDigit(text[6]) && isDigit(text[7]) && isDigit(text[8]) && isDigit(text[9])
 }

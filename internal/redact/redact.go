@@ -1,7 +1,8 @@
 // Package redact blacks out personal data and secrets in texts: "ada@example.com" becomes "[email]".
 //
-// Every kind is found by a scanner that reads a text once, with a bounded look around each candidate, so that its time grows with the
-// length of the text and not with what is in it. Patterns of users are RE2. What was blacked out once stays as it is.
+// Every kind is found by a scanner that reads a text once, with a bounded look around each candidate, so that its
+// time grows with the length of the text and not with what is in it. Patterns of users are RE2. What was blacked
+// out once stays as it is.
 package redact
 
 import (
@@ -10,7 +11,8 @@ import (
 	"time"
 )
 
-// The kinds, in the order in which they are looked for: a key may look like a phone number, and not the other way round.
+// The kinds, in the order in which they are looked for: a key may look like a phone number, and not the other way
+// round.
 const (
 	Key   = "key"
 	JWT   = "jwt"
@@ -23,11 +25,12 @@ const (
 // Kinds returns all kinds, as users name them.
 func Kinds() []string { return []string{Email, Phone, Card, IBAN, JWT, Key} }
 
-// finder returns the first place in a text at or behind from that is to be blacked out; start is -1 where there is none. It is
-// called again with from behind what it has found.
+// finder returns the first place in a text at or behind from that is to be blacked out; start is -1 where there is
+// none. It is called again with from behind what it has found.
 type finder func(text string, from int) (start, end int)
 
-// newFinders are those of the kinds, in their order. Some remember what they have seen of the text, so that each text gets new ones.
+// newFinders are those of the kinds, in their order. Some remember what they have seen of the text, so that each
+// text gets new ones.
 var newFinders = []struct {
 	kind string
 	of   func() finder

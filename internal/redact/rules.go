@@ -23,8 +23,8 @@ var patternTime = 10 * time.Second
 // other is what stands in the place of what a pattern has found.
 const other = "[redacted]"
 
-// Rules say what is done to the content of runs before it is kept or sent out. nil leaves everything as it is. They are written with
-// a run, so that it keeps those under which it was accepted.
+// Rules say what is done to the content of runs before it is kept or sent out. nil leaves everything as it is. They
+// are written with a run, so that it keeps those under which it was accepted.
 type Rules struct {
 	Kinds    []string `json:"kinds,omitempty"`
 	Patterns []string `json:"patterns,omitempty"`
@@ -86,7 +86,8 @@ func CheckPattern(text string) error {
 	p, err := regexp.Compile(text)
 	switch {
 	case err != nil:
-		return fmt.Errorf("is no regular expression as RE2 knows them (https://github.com/google/re2/wiki/Syntax): %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return fmt.Errorf("is no regular expression as RE2 knows them (https://github.com/google/re2/wiki/Syntax): %s",
+			strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	case p.MatchString(""):
 		return fmt.Errorf("matches the empty text, and so stands everywhere: write what it has to find")
 	}
@@ -137,7 +138,8 @@ func (r *Rules) Discarding() bool { return r != nil && r.Discards }
 // Blacks reports whether the rules black out anything.
 func (r *Rules) Blacks() bool { return r != nil && len(r.Kinds)+len(r.patterns) > 0 }
 
-// Text returns a text with everything blacked out that the rules name. JSON stays JSON: a number becomes a text where it has to.
+// Text returns a text with everything blacked out that the rules name. JSON stays JSON: a number becomes a text
+// where it has to.
 func (r *Rules) Text(text string) string {
 	if !r.Blacks() || text == "" {
 		return text

@@ -16,8 +16,8 @@ const (
 	timeLayout = "2006-01-02T15:04:05.000Z"
 )
 
-// plain returns v as one of nil, bool, string, int64, float64, decimal, []any and map[string]any; what is inside is left
-// as it is.
+// plain returns v as one of nil, bool, string, int64, float64, decimal, []any and map[string]any; what is inside is
+// left as it is.
 func (x *execution) plain(v any) (any, error) {
 	switch v := v.(type) {
 	case nil, bool, string, int64, float64, decimal, []any, map[string]any:

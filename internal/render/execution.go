@@ -79,8 +79,8 @@ func (x *execution) leave() bool {
 	return false
 }
 
-// print ends every pipeline whose value is printed, unless printData does. It writes the value itself, and text/template writes the empty
-// text that it returns.
+// print ends every pipeline whose value is printed, unless printData does. It writes the value itself, and
+// text/template writes the empty text that it returns.
 func (x *execution) print(v any) (string, error) {
 	text, err := x.text(v)
 	if err != nil {
@@ -106,7 +106,8 @@ func (x *execution) printData(v any) (string, error) {
 	return text, err
 }
 
-// validSpans takes what is not UTF-8 out of a text, and returns where its parts are then. No character is partly in one.
+// validSpans takes what is not UTF-8 out of a text, and returns where its parts are then. No character is partly in
+// one.
 func validSpans(text string, spans [][2]int) (string, [][2]int) {
 	if utf8.ValidString(text) {
 		return text, spans

@@ -9,9 +9,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// JSON decodes JSON into what templates work on: nil, bool, string, int64 for integers that fit, other types for the other
-// numbers, which keep their digits, []any and map[string]any. Of members with the same name the last one counts. Text that
-// isn't UTF-8, more than 10,000 levels and anything behind the value are errors; they are those of jsontext.
+// JSON decodes JSON into what templates work on: nil, bool, string, int64 for integers that fit, other types for
+// the other numbers, which keep their digits, []any and map[string]any. Of members with the same name the last one
+// counts. Text that isn't UTF-8, more than 10,000 levels and anything behind the value are errors; they are those
+// of jsontext.
 func JSON(data []byte) (any, error) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true))
 	v, err := decode(d)

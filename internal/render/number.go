@@ -9,8 +9,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// decimal is a number of JSON that neither an int64 nor a float64 can write as it was: 1.10, 1e3, or one of many digits. It is
-// printed as it was sent, and is a float64 where somebody computes with it.
+// decimal is a number of JSON that neither an int64 nor a float64 can write as it was: 1.10, 1e3, or one of many
+// digits. It is printed as it was sent, and is a float64 where somebody computes with it.
 type decimal string
 
 // String returns the digits.

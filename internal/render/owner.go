@@ -5,9 +5,9 @@ import (
 	"text/template/parse"
 )
 
-// isOwn reports whether the value of a pipeline, or of an argument, is made of nothing but what the template's owner has written:
-// constants, functions, and the keys of the data that Parse was told of. What a variable holds, or a template is called with,
-// counts as what somebody else has written.
+// isOwn reports whether the value of a pipeline, or of an argument, is made of nothing but what the template's
+// owner has written: constants, functions, and the keys of the data that Parse was told of. What a variable holds,
+// or a template is called with, counts as what somebody else has written.
 func (r *rewriter) isOwn(n parse.Node) bool {
 	switch n := n.(type) {
 	case *parse.PipeNode:

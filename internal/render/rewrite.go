@@ -49,7 +49,14 @@ type mentions struct {
 }
 
 func newRewriter(trees map[string]*parse.Tree, own []string) *rewriter {
-	return &rewriter{trees: trees, own: own, allowed: allowedNames(), mentions: mentions{keys: map[string]bool{}}, literals: map[string]bool{}, names: map[string]bool{}}
+	return &rewriter{
+		trees:    trees,
+		own:      own,
+		allowed:  allowedNames(),
+		mentions: mentions{keys: map[string]bool{}},
+		literals: map[string]bool{},
+		names:    map[string]bool{},
+	}
 }
 
 func (r *rewriter) rewriteAll() error {

@@ -55,7 +55,16 @@ func (r *rewriter) softenArgument(n parse.Node) parse.Node {
 func (r *rewriter) lookup(pos parse.Pos, start parse.Node, path []string) *parse.PipeNode {
 	args := []parse.Node{start}
 	for _, key := range path {
-		args = append(args, &parse.StringNode{NodeType: parse.NodeString, Pos: pos, Quoted: strconv.Quote(key), Text: key})
+		args = append(args, &parse.StringNode{
+			NodeType: parse.NodeString,
+			Pos:      pos,
+			Quoted:   strconv.Quote(key),
+			Text:     key,
+		})
 	}
-	return &parse.PipeNode{NodeType: parse.NodePipe, Pos: pos, Cmds: []*parse.CommandNode{r.call(pos, lookupName, args...)}}
+	return &parse.PipeNode{
+		NodeType: parse.NodePipe,
+		Pos:      pos,
+		Cmds:     []*parse.CommandNode{r.call(pos, lookupName, args...)},
+	}
 }

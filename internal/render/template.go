@@ -87,8 +87,8 @@ func (t *Template) Render(data map[string]any, limits Limits) (text string, err 
 	return text, err
 }
 
-// RenderSpans is Render. spans are the parts of the text, from and to in bytes, which the template has printed and which are made of
-// more than what its owner has written. They are in order, and do not touch.
+// RenderSpans is Render. spans are the parts of the text, from and to in bytes, which the template has printed and
+// which are made of more than what its owner has written. They are in order, and do not touch.
 func (t *Template) RenderSpans(data map[string]any, limits Limits) (text string, spans [][2]int, err error) {
 	x := t.pool.Get().(*execution)
 	defer func() {

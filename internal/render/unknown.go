@@ -1,8 +1,8 @@
 package render
 
-// Unknown is a value whose shape is not known, in the data of a rendering that finds out whether a template can be used at
-// all: what a caller will send, say. It has every member that the template names, each of them as unknown. It is printed as 0,
-// because a number is JSON in quotes and without them.
+// Unknown is a value whose shape is not known, in the data of a rendering that finds out whether a template can be
+// used at all: what a caller will send, say. It has every member that the template names, each of them as unknown.
+// It is printed as 0, because a number is JSON in quotes and without them.
 type Unknown map[string]any
 
 // UnknownText is a text of which nothing is known. It has no members, and what fromJson makes of it is unknown.
@@ -46,7 +46,8 @@ func (x *execution) fromJSON(v any) (any, error) {
 	}
 	decoded, err := JSON([]byte(text))
 	if err != nil {
-		return nil, failf(Failed, "fromJson needs a text that is JSON (write … | fromJson | default \"…\" where it may be none)")
+		return nil, failf(Failed,
+			"fromJson needs a text that is JSON (write … | fromJson | default \"…\" where it may be none)")
 	}
 	return decoded, nil
 }

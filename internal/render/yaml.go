@@ -164,7 +164,8 @@ func isPlainYAML(s string) bool {
 // isLiteralYAML reports whether a literal block gives s back: it begins with a visible character, since the first line
 // tells the indentation, and has at most one line break at the end.
 func isLiteralYAML(s string) bool {
-	if !strings.Contains(strings.TrimSuffix(s, "\n"), "\n") || strings.HasSuffix(s, "\n\n") || s[0] == ' ' || s[0] == '\t' || s[0] == '\n' {
+	if !strings.Contains(strings.TrimSuffix(s, "\n"), "\n") || strings.HasSuffix(s, "\n\n") || s[0] == ' ' ||
+		s[0] == '\t' || s[0] == '\n' {
 		return false
 	}
 	for _, r := range s {

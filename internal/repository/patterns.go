@@ -8,7 +8,8 @@ import (
 var pattern = regexp.MustCompile(`^[A-Za-z0-9_.*-]+(/[A-Za-z0-9_.*-]+)+$`)
 
 // PatternForm says what a pattern may be, as a sentence has it.
-const PatternForm = "must be owner/name; * stands for any part of a name, as in acme/*, and ** for names with groups in them, as in acme/**"
+const PatternForm = "must be owner/name; * stands for any part of a name, as in acme/*, " +
+	"and ** for names with groups in them, as in acme/**"
 
 // Patterns are repositories by their names: acme/app, acme/*, acme/**.
 type Patterns struct{ all []*regexp.Regexp }

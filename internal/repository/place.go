@@ -1,9 +1,11 @@
-// Package repository says where in a repository of GitHub, GitLab or their like something happened, and which repositories are meant.
+// Package repository says where in a repository of GitHub, GitLab or their like something happened, and which
+// repositories are meant.
 package repository
 
 import "regexp"
 
-// Place is where in a repository an event happened, so that an answer to it finds the same place. What is not known is empty.
+// Place is where in a repository an event happened, so that an answer to it finds the same place. What is not known
+// is empty.
 type Place struct {
 	Repository string `json:"repository"` // owner/name, with all groups
 	Thing      string `json:"thing"`      // what Number counts: one of the constants, or another word of the sender's

@@ -1,5 +1,6 @@
-// Package sealed keeps what a run and its deliveries need of their content until they have ended, where what is kept in the open is
-// redacted or nothing at all. It is sealed with the secrets key, bound to its run and place, and dropped when it is needed no more.
+// Package sealed keeps what a run and its deliveries need of their content until they have ended, where what is
+// kept in the open is redacted or nothing at all. It is sealed with the secrets key, bound to its run and place,
+// and dropped when it is needed no more.
 //
 // Rows are written and dropped at once, and not at the end of a transaction: the same one may do both.
 package sealed
@@ -31,7 +32,8 @@ func (b Box) Put(tx store.Tx, runID, place string, content any) error {
 
 // Get reads what is kept at a place of a run; found is false where there is nothing.
 func (b Box) Get(tx store.Tx, runID, place string, into any) (found bool, err error) {
-	text, found, err := store.Row[string](tx, "SELECT content FROM sealed_content WHERE run_id = ? AND place = ?", runID, place)
+	text, found, err := store.Row[string](tx,
+		"SELECT content FROM sealed_content WHERE run_id = ? AND place = ?", runID, place)
 	if err != nil || !found {
 		return false, store.Wrap(err, "read sealed content of run %s", runID)
 	}
@@ -54,7 +56,8 @@ func (b Box) Seal(runID, place string, content any) (string, error) {
 // NoKey is the problem that content cannot be kept as its client wants it.
 func NoKey(err error) *problem.Error {
 	return problem.New(problem.Unavailable, problem.CodeSecretsUnavailable,
-		"The content of the call cannot be kept as its client wants it: the gateway has no key for secrets. Set server.secretsKey.").Because(err)
+		"The content of the call cannot be kept as its client wants it: the gateway has no key for secrets. "+
+			"Set server.secretsKey.").Because(err)
 }
 
 // Open is the inverse of Seal. Its error is an *Unreadable.
@@ -89,6 +92,7 @@ func Drop(tx store.Tx, runIDs ...string) error {
 
 // Runs returns the first runs behind an id that have sealed content.
 func Runs(tx store.Tx, after string, limit int) ([]string, error) {
-	ids, err := store.Rows[string](tx, "SELECT DISTINCT run_id FROM sealed_content WHERE run_id > ? ORDER BY run_id LIMIT ?", after, limit)
+	ids, err := store.Rows[string](tx,
+		"SELECT DISTINCT run_id FROM sealed_content WHERE run_id > ? ORDER BY run_id LIMIT ?", after, limit)
 	return ids, store.Wrap(err, "look for runs with sealed content")
 }

@@ -8,7 +8,8 @@ import (
 	"beckon/internal/store"
 )
 
-// member is a column that may hold what is sealed. Its rows are known by one or two keys, and what is in them is sealed for a place.
+// member is a column that may hold what is sealed. Its rows are known by one or two keys, and what is in them is
+// sealed for a place.
 type member struct {
 	table, first, second string // second is empty for a table with one key
 	column, place        string // an expression of SQL
@@ -32,9 +33,9 @@ type Resealed struct {
 	Lost    []string `json:"lost"`    // where something opens with neither key: "resources providers/openai"
 }
 
-// Reseal seals everything in a database with the key of the sealer that was sealed with its previous one. It goes from row to row: when
-// it breaks off, both keys are needed until it was run again. A dry run only counts. What a gateway changes meanwhile, it seals with its
-// own key.
+// Reseal seals everything in a database with the key of the sealer that was sealed with its previous one. It goes
+// from row to row: when it breaks off, both keys are needed until it was run again. A dry run only counts. What a
+// gateway changes meanwhile, it seals with its own key.
 func Reseal(ctx context.Context, s *store.Store, x *secret.Sealer, dry bool) (r Resealed, err error) {
 	for _, m := range members {
 		for first, second := "", ""; ; {
@@ -72,7 +73,9 @@ func (m member) behind(tx store.Tx, first, second string) ([]sealedRow, error) {
 	return rows, store.Wrap(err, "look for what is sealed in %s", m.table)
 }
 
-func (m member) reseal(ctx context.Context, s *store.Store, x *secret.Sealer, rows []sealedRow, dry bool, r *Resealed) error {
+func (m member) reseal(
+	ctx context.Context, s *store.Store, x *secret.Sealer, rows []sealedRow, dry bool, r *Resealed,
+) error {
 	var changes []func(tx store.Tx) error
 	for _, row := range rows {
 		content, lost, err := x.Reseal(row.Content, row.Place)
@@ -103,6 +106,7 @@ func (m member) reseal(ctx context.Context, s *store.Store, x *secret.Sealer, ro
 // replace leaves a row alone that has been changed since it was read.
 func (m member) replace(tx store.Tx, row sealedRow, content string) error {
 	one, other := m.keys()
-	statement := fmt.Sprintf("UPDATE %[1]s SET %[2]s = ? WHERE %[3]s = ? AND %[4]s = ? AND %[2]s = ?", m.table, m.column, one, other)
+	statement := fmt.Sprintf("UPDATE %[1]s SET %[2]s = ? WHERE %[3]s = ? AND %[4]s = ? AND %[2]s = ?",
+		m.table, m.column, one, other)
 	return store.Wrap(tx.Exec(statement, content, row.First, row.Second, row.Content), "seal %s anew", m.table)
 }

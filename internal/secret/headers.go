@@ -18,8 +18,8 @@ func InHeaders(headers map[string]String, name string) String {
 	return ""
 }
 
-// RevisedHeaders is what kept header fields become when a change gives wanted for them: those that it leaves out are gone,
-// the values of the others change as String's Revised says.
+// RevisedHeaders is what kept header fields become when a change gives wanted for them: those that it leaves out
+// are gone, the values of the others change as String's Revised says.
 func RevisedHeaders(have, wanted map[string]String) map[string]String {
 	wanted = maps.Clone(wanted)
 	for name, value := range wanted {

@@ -23,8 +23,8 @@ func ReadKeyFile(path string) (String, error) {
 	return "", fmt.Errorf("the secrets key %s is empty: restore it, or remove it to have a new one made", path)
 }
 
-// MakeKeyFile makes a file with a key of 32 random bytes, readable by its owner only. It returns the key, or the one that
-// another process has put there in the meantime.
+// MakeKeyFile makes a file with a key of 32 random bytes, readable by its owner only. It returns the key, or the
+// one that another process has put there in the meantime.
 func MakeKeyFile(path string) (String, error) {
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw) // never fails

@@ -23,7 +23,9 @@ func (r Redactor) Hide(value, instead string) {
 func (r Redactor) Cleaner() func(text string) string {
 	hidden := maps.Clone(r)
 	// The longest first: one secret may be the beginning of another.
-	values := slices.SortedFunc(maps.Keys(hidden), func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
+	values := slices.SortedFunc(maps.Keys(hidden), func(a, b string) int {
+		return cmp.Or(len(b)-len(a), cmp.Compare(a, b))
+	})
 	quoted := make([]string, len(values)) // as a text in quotes repeats them
 	for i, v := range values {
 		q := strconv.Quote(v)

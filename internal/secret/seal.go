@@ -58,8 +58,8 @@ func (x *Sealer) WithPrevious(key String) *Sealer {
 
 var sealedText = regexp.MustCompile(regexp.QuoteMeta(SealedPrefix) + `[A-Za-z0-9+/]+`)
 
-// Reseal seals everything anew that is sealed in a text, as far as it is sealed with the previous key, and leaves all else as it is.
-// lost counts what opens with neither key.
+// Reseal seals everything anew that is sealed in a text, as far as it is sealed with the previous key, and leaves
+// all else as it is. lost counts what opens with neither key.
 func (x *Sealer) Reseal(text, context string) (resealed string, lost int, err error) {
 	current := &Sealer{aead: x.aead}
 	resealed = sealedText.ReplaceAllStringFunc(text, func(sealed string) string {
@@ -112,8 +112,8 @@ func NewSealer(key func() (String, error)) *Sealer {
 	}
 }
 
-// Digest returns what a text may be known by that is not kept: the same for the same text and context, and telling nothing of it
-// without the key.
+// Digest returns what a text may be known by that is not kept: the same for the same text and context, and telling
+// nothing of it without the key.
 func (x *Sealer) Digest(text, context string) (string, error) {
 	key, err := x.digest()
 	if err != nil {
@@ -164,7 +164,8 @@ func (x *Sealer) Open(stored, context string) (String, error) {
 		return x.previous.Open(stored, context)
 	}
 	if err != nil {
-		return "", errors.New("a stored secret does not open with this secrets key: is server.secretsKey the one it was sealed with?")
+		return "", errors.New("a stored secret does not open with this secrets key: " +
+			"is server.secretsKey the one it was sealed with?")
 	}
 	return String(plain), nil
 }

@@ -21,8 +21,8 @@ type String string
 // Reveal returns the secret itself, for the one place that needs it.
 func (s String) Reveal() string { return string(s) }
 
-// Revised is what a kept secret becomes when a change gives wanted for it: nothing, or what is shown in its place, leaves it
-// as it is; Removed takes it away.
+// Revised is what a kept secret becomes when a change gives wanted for it: nothing, or what is shown in its place,
+// leaves it as it is; Removed takes it away.
 func (s String) Revised(wanted String) String {
 	switch {
 	case wanted == Removed:

@@ -2,8 +2,8 @@ package secret
 
 import "strings"
 
-// ShownURL is a URL as it may be shown: receivers and providers take keys in the query, so that its values are masked, and
-// so is the user before the host. What is no URL is treated as if it were one.
+// ShownURL is a URL as it may be shown: receivers and providers take keys in the query, so that its values are
+// masked, and so is the user before the host. What is no URL is treated as if it were one.
 func ShownURL(raw string) string {
 	before, query, after, ok := splitURL(raw)
 	before = maskUser(before)
@@ -32,8 +32,8 @@ func ShownOrigin(raw string) string {
 	return maskUser(scheme+"://"+host) + "/" + Mask
 }
 
-// RevisedURL is what a kept URL becomes when a change gives wanted for it: each value that wanted has masked is the one that
-// was kept under its name, if both lead to the same place. A mask that stands for nothing stays.
+// RevisedURL is what a kept URL becomes when a change gives wanted for it: each value that wanted has masked is the
+// one that was kept under its name, if both lead to the same place. A mask that stands for nothing stays.
 func RevisedURL(have, wanted string) string {
 	before, query, after, ok := splitURL(wanted)
 	place, kept, _, _ := splitURL(have)
@@ -58,7 +58,8 @@ func RevisedURL(have, wanted string) string {
 		if len(list) == 0 {
 			continue
 		}
-		if values[name] = list[1:]; pair == masked(pair) || strings.EqualFold(pair, name+"="+escapedMask) || strings.EqualFold(pair, escapedMask) {
+		values[name] = list[1:]
+		if pair == masked(pair) || strings.EqualFold(pair, name+"="+escapedMask) || strings.EqualFold(pair, escapedMask) {
 			pairs[i] = list[0]
 		}
 	}

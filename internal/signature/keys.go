@@ -40,19 +40,23 @@ func Check(scheme Scheme, s secret.String) error {
 	switch scheme {
 	case Standard, "":
 		if k.shared == nil {
-			return invalid("must be %s and the base64 of %d to %d random bytes: openssl rand -base64 %d makes the part after %s",
+			return invalid("must be %s and the base64 of %d to %d random bytes: "+
+				"openssl rand -base64 %d makes the part after %s",
 				sharedPrefix, minShared, maxShared, newShared, sharedPrefix)
 		}
 	case Ed25519:
 		if k.private == nil {
-			return invalid("must be an ed25519 private key: %s and the base64 of its %d-byte seed or of all %d bytes", privatePrefix, ed25519.SeedSize, ed25519.PrivateKeySize)
+			return invalid("must be an ed25519 private key: %s and the base64 of its %d-byte seed or of all %d bytes",
+				privatePrefix, ed25519.SeedSize, ed25519.PrivateKeySize)
 		}
 	case HMACHex:
 		switch {
 		case isAsymmetric(text):
 			// The public one is no secret at all: whoever knows it could sign.
-			return invalid("is an ed25519 key, which hmac-sha256-hex has no use for: take signature: standard-ed25519, or another secret")
-		case len(text) < minRaw || len(text) > maxRaw || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }):
+			return invalid("is an ed25519 key, which hmac-sha256-hex has no use for: take signature: " +
+				"standard-ed25519, or another secret")
+		case len(text) < minRaw || len(text) > maxRaw ||
+			strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }):
 			return invalid("must be %d to %d printable ASCII characters", minRaw, maxRaw)
 		}
 	default:
@@ -66,7 +70,9 @@ func CheckVerifier(s secret.String) error {
 	if keyOf(s).public != nil || Check(HMACHex, s) == nil { // a shared key of Standard Webhooks is printable too
 		return nil
 	}
-	return problem.New(problem.Invalid, "invalid_secret", "must be what the sender signs with: %s…, a public key %s…, or for hmac-sha256-hex %d to %d printable ASCII characters",
+	return problem.New(problem.Invalid, "invalid_secret",
+		"must be what the sender signs with: %s…, a public key %s…, "+
+			"or for hmac-sha256-hex %d to %d printable ASCII characters",
 		sharedPrefix, publicPrefix, minRaw, maxRaw)
 }
 

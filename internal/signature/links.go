@@ -27,8 +27,8 @@ var (
 	ErrLinkExpired = errors.New("the link has expired")
 )
 
-// Links signs links that open something until a time, with a key that follows from the gateway's own, so that all replicas open
-// them.
+// Links signs links that open something until a time, with a key that follows from the gateway's own, so that all
+// replicas open them.
 type Links struct {
 	key func() ([]byte, error)
 }
@@ -55,11 +55,12 @@ func (l *Links) Query(id string, until time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return expiryParameter + "=" + expires + "&" + signatureParameter + "=" + base64.RawURLEncoding.EncodeToString(signed), nil
+	return expiryParameter + "=" + expires + "&" + signatureParameter + "=" +
+		base64.RawURLEncoding.EncodeToString(signed), nil
 }
 
-// Check says whether a link may be opened at a time: ErrNoLink and ErrLinkExpired say that it may not, any other error that there
-// is no key.
+// Check says whether a link may be opened at a time: ErrNoLink and ErrLinkExpired say that it may not, any other
+// error that there is no key.
 func (l *Links) Check(id string, query url.Values, now time.Time) error {
 	expires := query.Get(expiryParameter)
 	given, err := base64.RawURLEncoding.Strict().DecodeString(query.Get(signatureParameter))

@@ -21,8 +21,9 @@ type Retired struct {
 	Until  time.Time     `json:"until"`
 }
 
-// Retire returns the retired secrets, newest first, when next replaces old at a time: old is among them for Overlap, unless it is
-// next itself. Those that have ended, that do not open any more, or that are in use again are left out.
+// Retire returns the retired secrets, newest first, when next replaces old at a time: old is among them for
+// Overlap, unless it is next itself. Those that have ended, that do not open any more, or that are in use again are
+// left out.
 func Retire(list []Retired, old, next secret.String, now time.Time) []Retired {
 	var all []Retired
 	if next != old {

@@ -31,8 +31,8 @@ const (
 // DefaultVendor is the name in the headers of HMACHex when no other is given.
 const DefaultVendor = "Beckon"
 
-// Message is what a signature is made over. ID stays the same over all attempts to deliver it. At is in whole seconds: the
-// time of one attempt, and for HMACHex, which does not sign it, the time of the event.
+// Message is what a signature is made over. ID stays the same over all attempts to deliver it. At is in whole
+// seconds: the time of one attempt, and for HMACHex, which does not sign it, the time of the event.
 type Message struct {
 	ID   string
 	Type string
@@ -64,8 +64,9 @@ func isType(name string) bool { return len(name) <= longest && typeForm.MatchStr
 //
 //   - Standard and Ed25519 put a signature per secret into one header, as receivers expect, and set the families
 //     webhook-… and svix-… to the same values.
-//   - HMACHex has room for one: X-<Vendor>-Signature is by the newest secret. X-<Vendor>-Signature-Previous is by the one
-//     before it, and there once more for each that is older. Only the body is signed; the headers Event, Timestamp and Delivery beside it are not.
+//   - HMACHex has room for one: X-<Vendor>-Signature is by the newest secret. X-<Vendor>-Signature-Previous is by
+//     the one before it, and there once more for each that is older. Only the body is signed; the headers Event,
+//     Timestamp and Delivery beside it are not.
 func Sign(h http.Header, scheme Scheme, vendor string, secrets []secret.String, m Message) error {
 	if len(secrets) == 0 {
 		return problem.New(problem.Invalid, "no_secret", "There is no secret to sign with.")
@@ -80,7 +81,9 @@ func Sign(h http.Header, scheme Scheme, vendor string, secrets []secret.String, 
 		return err
 	}
 	if !isID(m.ID) || !isType(m.Type) || m.At.Unix() <= 0 {
-		return problem.New(problem.Invalid, "invalid_message", "A message that is signed needs a time, an id of visible characters without a full stop, and a type of visible characters.")
+		return problem.New(problem.Invalid, "invalid_message",
+			"A message that is signed needs a time, an id of visible characters without a full stop, "+
+				"and a type of visible characters.")
 	}
 	if scheme == HMACHex {
 		signHex(h, prefix, secrets, m)
@@ -118,7 +121,8 @@ func headerPrefix(vendor string) (string, error) {
 		vendor = DefaultVendor
 	}
 	if !vendorForm.MatchString(vendor) {
-		return "", problem.New(problem.Invalid, "invalid_vendor", "A vendor is 1 to 40 letters, digits and hyphens: it is part of the names of headers.")
+		return "", problem.New(problem.Invalid, "invalid_vendor",
+			"A vendor is 1 to 40 letters, digits and hyphens: it is part of the names of headers.")
 	}
 	return "X-" + vendor + "-", nil
 }

@@ -46,24 +46,31 @@ func Verify(h http.Header, body []byte, s secret.String, vendor string, now time
 	if h.Get(prefix+"Signature") != "" {
 		return verifyHex(h, prefix, body, s)
 	}
-	return Message{}, refusal(CodeMissing, "The message is not signed: it has none of the headers webhook-signature, svix-signature and %ssignature.", strings.ToLower(prefix))
+	return Message{}, refusal(CodeMissing,
+		"The message is not signed: it has none of the headers webhook-signature, svix-signature and %ssignature.",
+		strings.ToLower(prefix))
 }
 
 func verifyStandard(h http.Header, family string, body []byte, k key, now time.Time) (m Message, err error) {
 	if k.shared == nil && k.public == nil {
-		return m, problem.New(problem.Invalid, "invalid_secret", "Verifying this message requires %s and the base64 of %d to %d bytes, or a public key: %s and the base64 of %d.",
+		return m, problem.New(problem.Invalid, "invalid_secret",
+			"Verifying this message requires %s and the base64 of %d to %d bytes, or a public key: "+
+				"%s and the base64 of %d.",
 			sharedPrefix, minShared, maxShared, publicPrefix, ed25519.PublicKeySize)
 	}
 	id, timestamp := h.Get(family+"Id"), h.Get(family+"Timestamp")
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
 	if !isID(id) || err != nil || strconv.FormatInt(seconds, 10) != timestamp {
 		name := strings.ToLower(family)
-		return m, refusal(CodeMissing, "The message is signed, but it has no good %sid and %stimestamp (seconds since 1970).", name, name)
+		return m, refusal(CodeMissing,
+			"The message is signed, but it has no good %sid and %stimestamp (seconds since 1970).", name, name)
 	}
 	// In seconds, and without a difference: of a made-up timestamp, that would overflow.
 	at, tolerance := time.Unix(seconds, 0), int64(Tolerance/time.Second)
 	if seconds < now.Unix()-tolerance || seconds > now.Unix()+tolerance {
-		return m, refusal(CodeExpired, "The timestamp of the message is more than %d minutes away from this machine's clock: it is an old message, or one of the clocks is wrong.", int(Tolerance/time.Minute))
+		return m, refusal(CodeExpired,
+			"The timestamp of the message is more than %d minutes away from this machine's clock: "+
+				"it is an old message, or one of the clocks is wrong.", int(Tolerance/time.Minute))
 	}
 	signed := content(id, timestamp, body)
 	for i, one := range strings.Fields(h.Get(family + "Signature")) {
@@ -91,8 +98,9 @@ func (k key) made(signature string, content []byte) bool {
 
 func verifyHex(h http.Header, prefix string, body []byte, s secret.String) (m Message, err error) {
 	if err := Check(HMACHex, s); err != nil {
-		return m, problem.New(problem.Invalid, "invalid_secret", "Verifying this message requires the secret that its sender signs with, of %d to %d printable characters. "+
-			"An ed25519 key does not work.", minRaw, maxRaw)
+		return m, problem.New(problem.Invalid, "invalid_secret",
+			"Verifying this message requires the secret that its sender signs with, of %d to %d printable characters. "+
+				"An ed25519 key does not work.", minRaw, maxRaw)
 	}
 	want := []byte(hexSignature(s, body))
 	// A receiver that has not got the new secret yet finds the old one's signature in the second header.
@@ -112,5 +120,6 @@ func refusal(code, format string, args ...any) error {
 }
 
 func mismatch() error {
-	return refusal(CodeWrong, "No signature matches: the secret is another one than the sender's, or the body was changed on its way.")
+	return refusal(CodeWrong,
+		"No signature matches: the secret is another one than the sender's, or the body was changed on its way.")
 }

@@ -62,8 +62,8 @@ func Read(folder string) (*Library, error) {
 	return l, nil
 }
 
-// Fingerprint says which files a folder has, without reading them: names, sizes and times of change. It is the same as long as
-// nothing has changed.
+// Fingerprint says which files a folder has, without reading them: names, sizes and times of change. It is the same
+// as long as nothing has changed.
 func Fingerprint(folder string) (string, error) {
 	root, err := os.OpenRoot(folder)
 	if err != nil {

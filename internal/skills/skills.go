@@ -5,8 +5,8 @@
 //	    SKILL.md      begins with its name and description, in YAML between lines of ---
 //	    policy.md     another file, which SKILL.md may speak of
 //
-// A Library is read as a whole and never changes. It reads nothing outside its folder: symbolic links are refused, and names that
-// lead out of a skill are those of no file.
+// A Library is read as a whole and never changes. It reads nothing outside its folder: symbolic links are refused,
+// and names that lead out of a skill are those of no file.
 package skills
 
 import (

@@ -1,7 +1,7 @@
 // Package spend has the words for what models cost: amounts, prices, and the limits of budgets.
 //
-// An Amount is an integer of 1e-9 USD, so that sums are exact. What a price makes of a number of tokens is rounded up: what is
-// reserved for a request is never less than what the same request costs.
+// An Amount is an integer of 1e-9 USD, so that sums are exact. What a price makes of a number of tokens is rounded
+// up: what is reserved for a request is never less than what the same request costs.
 package spend
 
 import (

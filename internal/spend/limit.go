@@ -67,7 +67,9 @@ func (b *Budget) HasUSD() (has bool) {
 func (b *Budget) Check() (found problem.Fields) {
 	b.Each(func(period string, l Limit) {
 		if l.Most <= 0 {
-			found.Add(period, "must be more than 0: an amount of USD such as 5, or tokens such as {tokens: 200000}. Leave it out for no limit")
+			found.Add(period,
+				"must be more than 0: an amount of USD such as 5, or tokens such as {tokens: "+
+					"200000}. Leave it out for no limit")
 		}
 	})
 	return found

@@ -17,15 +17,23 @@ import (
 
 const million = 1_000_000
 
-// Price is what a model costs in USD: for a million tokens, an image, or a minute of sound. What it does not say of something has no price.
+// Price is what a model costs in USD: for a million tokens, an image, or a minute of sound. What it does not say of
+// something has no price.
 type Price struct {
-	Model       string  `json:"model" yaml:"model"`                                 // as agents name it; it may end in *
-	Input       *Amount `json:"input,omitempty" yaml:"input,omitempty"`             // of a million tokens; of a model that makes speech, of a million characters
-	CachedInput *Amount `json:"cachedInput,omitempty" yaml:"cachedInput,omitempty"` // that the provider had in its cache; nil is Input
-	CacheWrite  *Amount `json:"cacheWrite,omitempty" yaml:"cacheWrite,omitempty"`   // that the provider has put into its cache; nil is Input
-	Output      *Amount `json:"output,omitempty" yaml:"output,omitempty"`           // reasoning included
-	Image       *Amount `json:"image,omitempty" yaml:"image,omitempty"`             // that was made
-	Minute      *Amount `json:"minute,omitempty" yaml:"minute,omitempty"`           // of sound
+	// as agents name it; it may end in *
+	Model string `json:"model" yaml:"model"`
+	// of a million tokens; of a model that makes speech, of a million characters
+	Input *Amount `json:"input,omitempty" yaml:"input,omitempty"`
+	// that the provider had in its cache; nil is Input
+	CachedInput *Amount `json:"cachedInput,omitempty" yaml:"cachedInput,omitempty"`
+	// that the provider has put into its cache; nil is Input
+	CacheWrite *Amount `json:"cacheWrite,omitempty" yaml:"cacheWrite,omitempty"`
+	// reasoning included
+	Output *Amount `json:"output,omitempty" yaml:"output,omitempty"`
+	// that was made
+	Image *Amount `json:"image,omitempty" yaml:"image,omitempty"`
+	// of sound
+	Minute *Amount `json:"minute,omitempty" yaml:"minute,omitempty"`
 }
 
 // Use is what a request has used, or may use at most.
@@ -180,12 +188,14 @@ func NewPrices(configured []Price) *Prices {
 	return &Prices{lists: [2]list{newList(slices.Clone(configured)), shipped()}}
 }
 
-// edition is what stands behind the name of a model for one of its editions, which cost the same: a date, a number, latest.
+// edition is what stands behind the name of a model for one of its editions, which cost the same: a date, a number,
+// latest.
 var edition = regexp.MustCompile(`(-\d{4}-\d{2}-\d{2}|[-@]\d{8}|-\d{3}|-latest)$`)
 
-// Of returns the price of a model; nil for one without. A price of the configuration comes before one that is shipped, a whole
-// name before one that ends in *, and a longer one of these before a shorter one. A model has the price of the name without its
-// edition ("gpt-5-2025-08-07"), and without the vendor in front ("openai/gpt-5"), unless it has one of its own.
+// Of returns the price of a model; nil for one without. A price of the configuration comes before one that is
+// shipped, a whole name before one that ends in *, and a longer one of these before a shorter one. A model has the
+// price of the name without its edition ("gpt-5-2025-08-07"), and without the vendor in front ("openai/gpt-5"),
+// unless it has one of its own.
 func (p *Prices) Of(model string) *Price {
 	if p == nil {
 		return nil

@@ -15,10 +15,10 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// When the connection breaks during COMMIT, the transaction may have been committed or not. So every transaction leaves a
-// mark: it writes a number of its own into a row that no other transaction under way uses. When the answer to its COMMIT
-// is lost, the row says whether that number was committed. PostgreSQL's own numbers of transactions do not serve: after a
-// crash it gives those again that it has not written down.
+// When the connection breaks during COMMIT, the transaction may have been committed or not. So every transaction
+// leaves a mark: it writes a number of its own into a row that no other transaction under way uses. When the answer
+// to its COMMIT is lost, the row says whether that number was committed. PostgreSQL's own numbers of transactions
+// do not serve: after a crash it gives those again that it has not written down.
 
 const (
 	// doubtPatience is how long a write waits for the database to say what came of its commit. A write that is tried
@@ -85,13 +85,15 @@ func (m *marks) giveBack(used mark) {
 // begin begins a transaction and leaves its mark, in one round trip.
 func begin(ctx context.Context, conn *sql.Conn, m mark) error {
 	return onDriver(conn, func(c *pgx.Conn) error {
-		return c.PgConn().Exec(ctx, fmt.Sprintf("BEGIN; INSERT INTO commit_marks (owner, number, at) VALUES ('%s', %d, now()) "+
-			"ON CONFLICT (owner) DO UPDATE SET number = excluded.number, at = excluded.at", m.row, m.number)).Close()
+		return c.PgConn().Exec(ctx,
+			fmt.Sprintf("BEGIN; INSERT INTO commit_marks (owner, number, at) VALUES ('%s', %d, now()) "+
+				"ON CONFLICT (owner) DO UPDATE SET number = excluded.number, at = excluded.at",
+				m.row, m.number)).Close()
 	})
 }
 
-// forgetMarks deletes what processes have left that are long gone. A database that has not been migrated yet has none, and on a
-// standby the primary deletes them.
+// forgetMarks deletes what processes have left that are long gone. A database that has not been migrated yet has
+// none, and on a standby the primary deletes them.
 func forgetMarks(ctx context.Context, pool *sql.DB) error {
 	var exists bool
 	const ask = "SELECT to_regclass('commit_marks') IS NOT NULL AND current_setting('transaction_read_only') = 'off'"
@@ -115,8 +117,8 @@ func commit(ctx context.Context, conn *sql.Conn) error {
 	})
 }
 
-// rollBack ends the transaction that failed with err, and says when that was because its connection broke. Such a connection
-// is not used again.
+// rollBack ends the transaction that failed with err, and says when that was because its connection broke. Such a
+// connection is not used again.
 func rollBack(ctx context.Context, conn *sql.Conn, err error) error {
 	rollback, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
 	defer cancel()
@@ -148,7 +150,8 @@ func lookUpCommit(ctx context.Context, pool *sql.DB, m mark, cause error) error 
 	for wait := doubtFirstWait; ; wait = min(2*wait, doubtMaxWait) {
 		// FOR UPDATE waits for the transaction, should it still be under way.
 		var number int64
-		err := pool.QueryRowContext(ctx, "SELECT number FROM commit_marks WHERE owner = $1 FOR UPDATE", m.row).Scan(&number)
+		err := pool.QueryRowContext(ctx,
+			"SELECT number FROM commit_marks WHERE owner = $1 FOR UPDATE", m.row).Scan(&number)
 		switch {
 		case err == nil && number == m.number:
 			return nil
@@ -158,7 +161,8 @@ func lookUpCommit(ctx context.Context, pool *sql.DB, m mark, cause error) error 
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %w (%v)", errInDoubt, driver.ErrBadConn, cause) //nolint:errorlint // the cause decides nothing
+			return fmt.Errorf("%w: %w (%v)", errInDoubt, driver.ErrBadConn,
+				cause) //nolint:errorlint // the cause decides nothing
 		}
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Left out of a dump: what goose keeps, marks of transactions under way, which gateways live, and who is logged in on the page.
+// Left out of a dump: what goose keeps, marks of transactions under way, which gateways live, and who is logged in
+// on the page.
 var undumped = []string{"goose_db_version", "commit_marks", "instances", "sessions"}
 
 // Sink takes what a database holds, table by table.
@@ -25,8 +26,8 @@ func (s *Store) Schema(ctx context.Context) (int64, error) {
 	return version, Wrap(err, "read the version of the database")
 }
 
-// Dump gives all that the database holds to a sink, as it was at one moment, while others go on to write. On SQLite the write-ahead log
-// grows until it is done.
+// Dump gives all that the database holds to a sink, as it was at one moment, while others go on to write. On SQLite
+// the write-ahead log grows until it is done.
 func (s *Store) Dump(ctx context.Context, to Sink) error {
 	options := &sql.TxOptions{}
 	if s.Shared() {
@@ -62,8 +63,10 @@ const (
 	sqliteColumns = `SELECT m.name, p.name, p.type FROM sqlite_master m JOIN pragma_table_info(m.name) p
 		WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' ORDER BY m.name, p.name`
 	postgresColumns = `SELECT c.table_name, c.column_name, c.data_type FROM information_schema.columns c
-		JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name AND t.table_type = 'BASE TABLE'
-		WHERE c.table_schema = current_schema() AND c.is_generated = 'NEVER' ORDER BY c.table_name COLLATE "C", c.column_name COLLATE "C"`
+		JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
+			AND t.table_type = 'BASE TABLE'
+		WHERE c.table_schema = current_schema() AND c.is_generated = 'NEVER'
+		ORDER BY c.table_name COLLATE "C", c.column_name COLLATE "C"`
 )
 
 func readTables(ctx context.Context, tx *sql.Tx, shared bool) (list []*table, err error) {

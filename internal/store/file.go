@@ -12,7 +12,8 @@ import (
 	"beckon/internal/problem"
 )
 
-// lookAgain is how old a look at the file may be: to look costs a few microseconds, which a write need not pay each time.
+// lookAgain is how old a look at the file may be: to look costs a few microseconds, which a write need not pay each
+// time.
 const lookAgain = 10 * time.Millisecond
 
 // file is the file of a SQLite database. It is open for as long as the database is: when a process closes a file, it
@@ -60,8 +61,10 @@ func (f *file) identify(path string) error {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	if n := countNames(info); n > 1 {
-		return fmt.Errorf("%s is a file with %d names (hard links), and a SQLite database may have only one: keep the name that has a file of "+
-			"that name and -wal beside it, if one has, and remove the others (find DIRECTORY -samefile %s lists them)", f.path, n, f.path)
+		return fmt.Errorf("%s is a file with %d names (hard links), and a SQLite database may have only one: "+
+			"keep the name that has a file of "+
+			"that name and -wal beside it, if one has, and remove the others (find DIRECTORY -samefile %s lists them)",
+			f.path, n, f.path)
 	}
 	return nil
 }
@@ -104,7 +107,8 @@ func (f *file) look() *problem.Error {
 			what = "replaced by another"
 		}
 		return problem.New(problem.Unavailable, codeUnavailable,
-			"Beckon's database file was %s while Beckon used it. Put it back where it was; or restore a copy of it, and restart Beckon.", what).
+			"Beckon's database file was %s while Beckon used it. Put it back where it was; or restore a copy of it, "+
+				"and restart Beckon.", what).
 			After(retryStorage).Because(fmt.Errorf("%s was %s", p.path, what))
 	}
 	return nil

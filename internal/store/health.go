@@ -18,8 +18,8 @@ const (
 	quietAfter = 4 * time.Second
 	// stalledAfter is how long a write may take in which no other one ends.
 	stalledAfter = 2 * time.Second
-	// trustedAfter is how long no write may have failed for want of a disk until one that works is believed: small writes
-	// may still find room on a disk that is full.
+	// trustedAfter is how long no write may have failed for want of a disk until one that works is believed: small
+	// writes may still find room on a disk that is full.
 	trustedAfter = 4 * time.Second
 )
 
@@ -34,8 +34,9 @@ type health struct {
 	probing time.Time // since when a write of the watch is under way; zero for none
 }
 
-// Health returns nil when the database is there, answers and takes writes, and else why not. After a write that failed
-// because of the database it is a problem until writes work; a claimed database is tried every second meanwhile.
+// Health returns nil if the database is reachable and accepts writes. Otherwise the error says why not. After a
+// write failed because of the database, Health fails until a write succeeds; a claimed database is tried every
+// second until then.
 func (s *Store) Health(ctx context.Context) error {
 	if err := s.failure(); err != nil {
 		return err
@@ -64,7 +65,8 @@ func (s *Store) failure() error {
 		why = "a write takes very long"
 	}
 	return problem.New(problem.Unavailable, codeUnavailable,
-		"Beckon cannot write to its database: %s. It is ready again as soon as a write succeeds.", why).After(retryStorage).Because(err)
+		"Beckon cannot write to its database: %s. It is ready again as soon as a write succeeds.",
+		why).After(retryStorage).Because(err)
 }
 
 // noteOutcome notes what became of a write, and returns it as its caller is told of it.
@@ -158,7 +160,8 @@ func touchNothing(tx Tx) error {
 	return tx.Exec("UPDATE revision SET value = value - 1 WHERE id = 1")
 }
 
-// logChange logs when the database could not be used any more, and when it can be used again. down is since when it cannot.
+// logChange logs when the database could not be used any more, and when it can be used again. down is since when it
+// cannot.
 func (s *Store) logChange(down time.Time) time.Time {
 	err := s.failure()
 	switch {

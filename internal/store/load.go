@@ -25,10 +25,12 @@ var ErrInUse = errors.New("a gateway works on the database: stop it first")
 // loadGroup is how many rows are inserted with one statement; PostgreSQL and SQLite take 32,766 values at least.
 const loadGroup = 200
 
-// Load makes a database of what fill gives, whose tables are as the migration of the number schema left them, and migrates it to the
-// last one. It takes the place of the database of the URL only when all of it is there. What the database held before is kept: kept
-// names where, and is empty where there was nothing.
-func Load(ctx context.Context, url string, schema int64, logger *slog.Logger, fill func(Sink) error) (kept string, err error) {
+// Load creates a database from what fill provides, with the tables of the migration number schema, and then applies
+// the later migrations. It replaces the database at the URL only after all of it was loaded. kept is where the
+// previous database was moved to; empty if there was none.
+func Load(
+	ctx context.Context, url string, schema int64, logger *slog.Logger, fill func(Sink) error,
+) (kept string, err error) {
 	if path, isSQLite := strings.CutPrefix(url, "sqlite:"); isSQLite {
 		return loadSQLite(ctx, path, schema, logger, fill)
 	}
@@ -36,7 +38,9 @@ func Load(ctx context.Context, url string, schema int64, logger *slog.Logger, fi
 }
 
 // loadSQLite fills a new file beside the database, and renames both.
-func loadSQLite(ctx context.Context, path string, schema int64, logger *slog.Logger, fill func(Sink) error) (kept string, err error) {
+func loadSQLite(
+	ctx context.Context, path string, schema int64, logger *slog.Logger, fill func(Sink) error,
+) (kept string, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", fmt.Errorf("make the folder of the database: %w", err)
 	}
@@ -64,7 +68,8 @@ func loadSQLite(ctx context.Context, path string, schema int64, logger *slog.Log
 	}
 	defer f.Close()
 	// Until it is renamed nobody reads it: one sync at the end does.
-	db, err := sql.Open(sqlite.DriverName, fresh+"?"+newFilePragma+"&_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)&_pragma=foreign_keys(OFF)")
+	db, err := sql.Open(sqlite.DriverName,
+		fresh+"?"+newFilePragma+"&_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)&_pragma=foreign_keys(OFF)")
 	if err != nil {
 		return "", err
 	}
@@ -112,7 +117,9 @@ func holdFile(ctx context.Context, path string) (release func(), err error) {
 }
 
 // loadPostgres fills a schema of its own, and lets it change places with the one in use.
-func loadPostgres(ctx context.Context, url string, schema int64, logger *slog.Logger, fill func(Sink) error) (kept string, err error) {
+func loadPostgres(
+	ctx context.Context, url string, schema int64, logger *slog.Logger, fill func(Sink) error,
+) (kept string, err error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return "", fmt.Errorf("open the PostgreSQL database: %w", redactURL(err, url))
@@ -120,13 +127,15 @@ func loadPostgres(ctx context.Context, url string, schema int64, logger *slog.Lo
 	inUse := stdlib.OpenDB(*config)
 	defer inUse.Close()
 	var current, name string
-	if err := inUse.QueryRowContext(ctx, "SELECT current_schema(), current_schema() || '_restoring'").Scan(&current, &name); err != nil {
+	if err := inUse.QueryRowContext(ctx,
+		"SELECT current_schema(), current_schema() || '_restoring'").Scan(&current, &name); err != nil {
 		return "", redactURL(err, url)
 	}
 	if served, err := isServedPostgres(ctx, inUse); err != nil || served {
 		return "", errors.Join(err, ErrInUse)
 	}
-	if err := errors.Join(runOn(ctx, inUse, "DROP SCHEMA IF EXISTS %s CASCADE", name), runOn(ctx, inUse, "CREATE SCHEMA %s", name)); err != nil {
+	if err := errors.Join(runOn(ctx, inUse, "DROP SCHEMA IF EXISTS %s CASCADE", name),
+		runOn(ctx, inUse, "CREATE SCHEMA %s", name)); err != nil {
 		return "", fmt.Errorf("make a schema to restore into: %w", redactURL(err, url))
 	}
 	defer func() { err = errors.Join(err, runOn(ctx, inUse, "DROP SCHEMA IF EXISTS %s CASCADE", name)) }()
@@ -142,7 +151,8 @@ func loadPostgres(ctx context.Context, url string, schema int64, logger *slog.Lo
 	return swapSchemas(ctx, inUse, current, name)
 }
 
-// swapSchemas moves the tables of the schema restored into the current one, and what is there under their names into one that is kept.
+// swapSchemas moves the tables of the schema restored into the current one, and what is there under their names
+// into one that is kept.
 func swapSchemas(ctx context.Context, db *sql.DB, current, restored string) (kept string, err error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -157,7 +167,8 @@ func swapSchemas(ctx context.Context, db *sql.DB, current, restored string) (kep
 	if err != nil {
 		return "", err
 	}
-	old = slices.DeleteFunc(old, func(table string) bool { return !slices.Contains(fresh, table) }) // others may have tables there too
+	// others may have tables there too
+	old = slices.DeleteFunc(old, func(table string) bool { return !slices.Contains(fresh, table) })
 	if len(old) > 0 {
 		kept = current + "_before_" + strings.ReplaceAll(time.Now().UTC().Format("20060102_150405.000"), ".", "_")
 		if err := runOn(ctx, tx, "CREATE SCHEMA %s", kept); err != nil {
@@ -193,15 +204,19 @@ func runOn(ctx context.Context, db interface {
 // isServedPostgres reports whether a gateway has been seen within the last seconds.
 func isServedPostgres(ctx context.Context, db *sql.DB) (served bool, err error) {
 	var exists bool
-	if err := db.QueryRowContext(ctx, "SELECT to_regclass('instances') IS NOT NULL").Scan(&exists); err != nil || !exists {
+	err = db.QueryRowContext(ctx, "SELECT to_regclass('instances') IS NOT NULL").Scan(&exists)
+	if err != nil || !exists {
 		return false, err
 	}
-	err = db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM instances WHERE seen_at > (extract(epoch FROM clock_timestamp()) - 10) * 1000)").Scan(&served)
+	err = db.QueryRowContext(ctx,
+		`SELECT EXISTS (SELECT 1 FROM instances
+			WHERE seen_at > (extract(epoch FROM clock_timestamp()) - 10) * 1000)`).Scan(&served)
 	return served, err
 }
 
 func tableNames(ctx context.Context, tx *sql.Tx, schema string) (names []string, err error) {
-	rows, err := tx.QueryContext(ctx, "SELECT tablename FROM pg_tables WHERE schemaname = $1 ORDER BY tablename", schema)
+	rows, err := tx.QueryContext(ctx,
+		"SELECT tablename FROM pg_tables WHERE schemaname = $1 ORDER BY tablename", schema)
 	if err != nil {
 		return nil, err
 	}
@@ -216,14 +231,19 @@ func tableNames(ctx context.Context, tx *sql.Tx, schema string) (names []string,
 	return names, rows.Err()
 }
 
-// fillDatabase makes the tables of a schema's number in an empty database, fills them, and migrates them to the last one.
-func fillDatabase(ctx context.Context, db *sql.DB, dialect goose.Dialect, schema int64, logger *slog.Logger, fill func(Sink) error) error {
+// fillDatabase makes the tables of a schema's number in an empty database, fills them, and migrates them to the
+// last one.
+func fillDatabase(
+	ctx context.Context, db *sql.DB, dialect goose.Dialect, schema int64, logger *slog.Logger, fill func(Sink) error,
+) error {
 	provider, err := newProvider(dialect, db)
 	if err != nil {
 		return err
 	}
 	if _, newest, err := provider.GetVersions(ctx); err != nil || schema > newest {
-		return errors.Join(err, fmt.Errorf("the backup is of version %d of the database, and this Beckon knows only %d: restore it with the Beckon that made it, or a newer one", schema, newest))
+		return errors.Join(err,
+			fmt.Errorf("the backup is of version %d of the database, and this Beckon knows only %d: "+
+				"restore it with the Beckon that made it, or a newer one", schema, newest))
 	}
 	if _, err := provider.UpTo(ctx, schema); err != nil {
 		return fmt.Errorf("make the tables: %w", err)
@@ -282,7 +302,8 @@ func (l *loader) Table(name string, columns []string) error {
 	for k, column := range columns {
 		at := slices.Index(l.into.columns, column)
 		if at < 0 {
-			return fmt.Errorf("the backup has a column %q in the table %q, which this database does not have", column, name)
+			return fmt.Errorf("the backup has a column %q in the table %q, which this database does not have",
+				column, name)
 		}
 		l.isBool[k] = l.into.isBool[at]
 	}
@@ -292,7 +313,8 @@ func (l *loader) Table(name string, columns []string) error {
 // Row implements Sink.
 func (l *loader) Row(values []any) error {
 	if len(values) != len(l.columns) {
-		return fmt.Errorf("a row of the table %q has %d values in place of %d", l.into.name, len(values), len(l.columns))
+		return fmt.Errorf("a row of the table %q has %d values in place of %d",
+			l.into.name, len(values), len(l.columns))
 	}
 	for i, value := range values {
 		l.waiting = append(l.waiting, l.converted(value, l.isBool[i]))

@@ -23,17 +23,19 @@ const (
 // frames are some of a write-ahead log, counted from 1.
 type frames struct{ first, last, commits int }
 
-// warnOfLostCommits logs when the write-ahead log of a database lacks what was committed to it once: SQLite leaves out,
-// and says nothing of it, whatever comes after the first frame that it cannot read. It must come before SQLite opens the
-// database, which takes away the traces.
+// warnOfLostCommits logs when the write-ahead log of a database lacks what was committed to it once: SQLite leaves
+// out, and says nothing of it, whatever comes after the first frame that it cannot read. It must come before SQLite
+// opens the database, which takes away the traces.
 func warnOfLostCommits(path string, logger *slog.Logger) {
 	if isServed(path) {
 		return // the log changes while it is read, and SQLite has looked at it already
 	}
 	if lost, found := lostCommits(path); found {
 		logger.Warn("the write-ahead log of the database is damaged or missing, and its last commits are lost: "+
-			"to examine the files or to restore a backup, stop Beckon now, because the next writes overwrite what is left",
-			"file", path+"-wal", "first_lost_frame", lost.first, "last_lost_frame", lost.last, "lost_commits_seen", lost.commits)
+			"to examine the files or to restore a backup, stop Beckon now, "+
+			"because the next writes overwrite what is left",
+			"file", path+"-wal", "first_lost_frame", lost.first, "last_lost_frame", lost.last,
+			"lost_commits_seen", lost.commits)
 	}
 }
 
@@ -48,9 +50,10 @@ func isServed(path string) bool {
 	return err == nil && !free
 }
 
-// lostCommits compares the commits that can be read with those that there were. There are two witnesses. The index, which
-// is there unless the machine went down, counts the frames of all commits that were synced. And a frame that continues a
-// commit was written after that commit had been synced. A commit that has neither may be one that nobody was told of.
+// lostCommits compares the commits that can be read with those that there were. There are two witnesses. The index,
+// which is there unless the machine went down, counts the frames of all commits that were synced. And a frame that
+// continues a commit was written after that commit had been synced. A commit that has neither may be one that
+// nobody was told of.
 func lostCommits(path string) (lost frames, found bool) {
 	index := readIndex(path + "-shm") // first: the frames that it counts stay as they are while the log is the same one
 	f, err := os.Open(path + "-wal")
@@ -90,7 +93,8 @@ func readLog(f io.ReaderAt, order binary.ByteOrder, header []byte) (readable int
 			return readable, lost, continued
 		}
 		ours := bytes.Equal(frame[8:16], salt)
-		linked := ours && bytes.Equal(checksum(order, checksum(order, sum, frame[:8]), frame[frameHeader:]), frame[16:24])
+		linked := ours && bytes.Equal(checksum(order, checksum(order, sum, frame[:8]), frame[frameHeader:]),
+			frame[16:24])
 		isCommit := ours && binary.BigEndian.Uint32(frame[4:]) != 0
 		broken = broken || !linked
 		switch {

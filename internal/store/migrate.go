@@ -42,8 +42,9 @@ const migrationLock = lock.DefaultLockID
 // migrationPatience is how long a start waits while another process migrates the database.
 const migrationPatience = 5 * time.Minute
 
-// lockMigrations lets one process at a time migrate a PostgreSQL database, until release is called or the connection ends. The lock
-// belongs to a transaction, not to a session: PgBouncer gives a session another connection for each transaction.
+// lockMigrations lets one process at a time migrate a PostgreSQL database, until release is called or the
+// connection ends. The lock belongs to a transaction, not to a session: PgBouncer gives a session another
+// connection for each transaction.
 func lockMigrations(ctx context.Context, db *sql.DB) (release func(), err error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -60,7 +61,10 @@ func lockMigrations(ctx context.Context, db *sql.DB) (release func(), err error)
 
 // newProvider makes what migrates a database of one kind.
 func newProvider(dialect goose.Dialect, db *sql.DB) (*goose.Provider, error) {
-	folder := map[goose.Dialect]string{goose.DialectSQLite3: "migrations/sqlite", goose.DialectPostgres: "migrations/postgres"}[dialect]
+	folder := map[goose.Dialect]string{
+		goose.DialectSQLite3:  "migrations/sqlite",
+		goose.DialectPostgres: "migrations/postgres",
+	}[dialect]
 	files, err := fs.Sub(migrationFiles, folder)
 	if err != nil {
 		return nil, fmt.Errorf("open the embedded migrations: %w", err)
@@ -103,12 +107,15 @@ func refuseEmpty(ctx context.Context, dialect goose.Dialect, db *sql.DB) error {
 }
 
 // errStandby is the error of a PostgreSQL server that takes no writes, as a gateway needs them.
-var errStandby = errors.New("database.url names a PostgreSQL server that takes no writes, such as a standby: name the primary. " +
-	"A URL that names all servers and ends in target_session_attrs=read-write finds it, such as postgres://beckon@db1,db2/beckon?target_session_attrs=read-write")
+var errStandby = errors.New("database.url names a PostgreSQL server that takes no writes, " +
+	"such as a standby: name the primary. " +
+	"A URL that names all servers and ends in target_session_attrs=read-write finds it, " +
+	"such as postgres://beckon@db1,db2/beckon?target_session_attrs=read-write")
 
 func migrateUp(ctx context.Context, dialect goose.Dialect, db *sql.DB, logger *slog.Logger) error {
 	if dialect == goose.DialectPostgres {
-		if standby, err := isReadOnly(ctx, db); err == nil && standby { // an error of asking comes again with what is done next
+		// an error of asking comes again with what is done next
+		if standby, err := isReadOnly(ctx, db); err == nil && standby {
 			return errStandby
 		}
 		release, err := lockMigrations(ctx, db)
@@ -139,7 +146,8 @@ func migrations(ctx context.Context, dialect goose.Dialect, db *sql.DB) (*goose.
 	}
 	have, want, err := provider.GetVersions(ctx)
 	if err == nil && have > want {
-		return nil, fmt.Errorf("the database is at version %d and this Beckon knows only %d: a newer Beckon has used it; run that one, or restore a backup", have, want)
+		return nil, fmt.Errorf("the database is at version %d and this Beckon knows only %d: "+
+			"a newer Beckon has used it; run that one, or restore a backup", have, want)
 	}
 	return provider, nil // an error of reading the version comes again with what is done next
 }

@@ -29,7 +29,8 @@ func (c Cursors) Below(cursor string) (string, error) {
 	}
 	id, _, _ := strings.Cut(string(decodeCursor(cursor)), ".")
 	if _, err := ulid.ParseStrict(strings.TrimPrefix(id, c.prefix)); err != nil || c.After(id) != cursor {
-		return "", problem.New(problem.Invalid, problem.CodeInvalidCursor, "The cursor does not belong to this list. Start without one.")
+		return "", problem.New(problem.Invalid, problem.CodeInvalidCursor,
+			"The cursor does not belong to this list. Start without one.")
 	}
 	return id, nil
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// plans counts how often the statements that connections to PostgreSQL have prepared went out of date: a newer Beckon beside this one
-// has added a column, and PostgreSQL refuses to run a prepared SELECT * that returns another column than before. Connections that
-// are older than the count are closed before they are used again.
+// plans counts how often the statements that connections to PostgreSQL have prepared went out of date: a newer
+// Beckon beside this one has added a column, and PostgreSQL refuses to run a prepared SELECT * that returns another
+// column than before. Connections that are older than the count are closed before they are used again.
 type plans struct{ number atomic.Int64 }
 
 const plansKey = "plans"
@@ -33,8 +33,8 @@ func (p *plans) openPool(config *pgx.ConnConfig) *sql.DB {
 		}))
 }
 
-// outdated reports whether a statement failed because it was prepared before the tables changed. It is to be run again, on another
-// connection.
+// outdated reports whether a statement failed because it was prepared before the tables changed. It is to be run
+// again, on another connection.
 func (p *plans) outdated(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	// Its code is that of all that is not supported, and its message is in the language of the server.

@@ -31,8 +31,8 @@ const (
 	maxStale = 3
 )
 
-// plainWriter is a transaction of its own for each write: PostgreSQL groups the syncs of concurrent commits itself. Writes that do
-// nothing but insert rows share one; see rowGroups.
+// plainWriter is a transaction of its own for each write: PostgreSQL groups the syncs of concurrent commits itself.
+// Writes that do nothing but insert rows share one; see rowGroups.
 type plainWriter struct {
 	store  *Store
 	pool   *sql.DB
@@ -65,7 +65,8 @@ const (
 func (w plainWriter) transact(ctx context.Context, fn func(tx Tx) error) error {
 	m := w.marks.newMark()
 	t, at, err := w.try(ctx, m, fn)
-	for n := 0; n < maxStale && at == beginning && errors.Is(err, driver.ErrBadConn) && !errors.Is(err, errInDoubt) && ctx.Err() == nil; n++ {
+	for n := 0; n < maxStale && at == beginning && errors.Is(err, driver.ErrBadConn) && !errors.Is(err, errInDoubt) &&
+		ctx.Err() == nil; n++ {
 		t.undo(0)
 		t, at, err = w.try(ctx, m, fn) // the connection had waited in the pool, and broke there
 	}
@@ -85,8 +86,8 @@ func (w plainWriter) transact(ctx context.Context, fn func(tx Tx) error) error {
 	return nil
 }
 
-// try runs fn in a transaction and gives its connection back. The transaction begins with the first statement: one that has none
-// but rows to insert is left to the groups.
+// try runs fn in a transaction and gives its connection back. The transaction begins with the first statement: one
+// that has none but rows to insert is left to the groups.
 func (w plainWriter) try(ctx context.Context, m mark, fn func(tx Tx) error) (t *transaction, at stage, err error) {
 	bounded, cancel := context.WithTimeout(ctx, transactionTimeout)
 	defer cancel()

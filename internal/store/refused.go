@@ -45,7 +45,8 @@ type RefusedQuery struct {
 // IsSkipped reports whether nothing was wrong with the call: it started no run because its client wants none for it.
 func (c RefusedCall) IsSkipped() bool { return c.Status < 400 }
 
-// Refuse keeps refused calls, and deletes all but the last thousand of those that were refused and of those that were skipped.
+// Refuse inserts refused calls, and then deletes the oldest: it keeps the last thousand refused calls and the last
+// thousand skipped calls.
 func Refuse(tx Tx, list []RefusedCall) error {
 	for _, c := range list {
 		headers, err := json.Marshal(c.Headers)
@@ -69,7 +70,8 @@ func Refuse(tx Tx, list []RefusedCall) error {
 		}
 	}
 	for _, which := range []string{"status >= 400", "status < 400"} {
-		err := tx.Exec("DELETE FROM refused_calls WHERE "+which+" AND id <= (SELECT id FROM refused_calls WHERE "+which+" ORDER BY id DESC LIMIT 1 OFFSET ?)", keptRefused)
+		err := tx.Exec("DELETE FROM refused_calls WHERE "+which+" AND id <= (SELECT id FROM refused_calls WHERE "+which+
+			" ORDER BY id DESC LIMIT 1 OFFSET ?)", keptRefused)
 		if err != nil {
 			return err
 		}
@@ -77,7 +79,8 @@ func Refuse(tx Tx, list []RefusedCall) error {
 	return nil
 }
 
-// RefusedCalls returns a page of refused calls and the cursor of the next; no cursor says that there is none.
+// RefusedCalls returns a page of refused calls and the cursor of the next page. The cursor is empty after the last
+// page.
 func (s *Store) RefusedCalls(ctx context.Context, q RefusedQuery) (list []RefusedCall, next string, err error) {
 	cursors := NewCursors(refusedPrefix, q.ClientID, q.Code)
 	below, err := cursors.Below(q.Cursor)
@@ -107,27 +110,31 @@ func (s *Store) RefusedCalls(ctx context.Context, q RefusedQuery) (list []Refuse
 func (s *Store) EraseRefused(ctx context.Context, clientID string) error {
 	return s.Write(ctx, func(tx Tx) error {
 		return tx.Scrub(func() error {
-			return Wrap(tx.Exec("DELETE FROM refused_calls WHERE client_id = ?", clientID), "delete the refused calls of %q", clientID)
+			err := tx.Exec("DELETE FROM refused_calls WHERE client_id = ?", clientID)
+			return Wrap(err, "delete the refused calls of %q", clientID)
 		})
 	})
 }
 
-// RefusedSince counts the refused calls since a time; more says that there may have been others, which are not kept any more.
+// RefusedSince counts the refused calls since a time; more says that there may have been others, which are not kept
+// any more.
 func (s *Store) RefusedSince(ctx context.Context, since time.Time) (n int64, more bool, err error) {
-	if n, _, err = Row[int64](s.ReadLate(ctx), "SELECT COUNT(*) FROM refused_calls WHERE at >= ? AND status >= 400", since.UnixMilli()); err != nil {
+	if n, _, err = Row[int64](s.ReadLate(ctx),
+		"SELECT COUNT(*) FROM refused_calls WHERE at >= ? AND status >= 400", since.UnixMilli()); err != nil {
 		return 0, false, fmt.Errorf("count the refused calls: %w", err)
 	}
 	return n, n >= keptRefused, nil
 }
 
-// RefusedCall returns one of them. A NotFound says that there is none of that id, or none any more.
+// RefusedCall returns a refused call. The error is a NotFound if there is none with that id, or if it was deleted.
 func (s *Store) RefusedCall(ctx context.Context, id string) (RefusedCall, error) {
 	row, found, err := Row[refusedRow](s.Read(ctx), "SELECT * FROM refused_calls WHERE id = ?", id)
 	if err != nil {
 		return RefusedCall{}, fmt.Errorf("read a refused call: %w", err)
 	}
 	if !found {
-		return RefusedCall{}, problem.New(problem.NotFound, "refused_call_not_found", "There is no such refused call: the last %d are kept.", keptRefused)
+		return RefusedCall{}, problem.New(problem.NotFound, "refused_call_not_found",
+			"There is no such refused call: the last %d are kept.", keptRefused)
 	}
 	return row.call()
 }
@@ -140,7 +147,16 @@ type refusedRow struct {
 }
 
 func (w refusedRow) call() (RefusedCall, error) {
-	c := RefusedCall{ID: w.ID, At: time.UnixMilli(w.At).UTC(), Status: w.Status, Code: w.Code, Reason: w.Reason, Method: w.Method, Path: w.Path, Address: w.Address}
+	c := RefusedCall{
+		ID:      w.ID,
+		At:      time.UnixMilli(w.At).UTC(),
+		Status:  w.Status,
+		Code:    w.Code,
+		Reason:  w.Reason,
+		Method:  w.Method,
+		Path:    w.Path,
+		Address: w.Address,
+	}
 	if w.ClientID != nil {
 		c.ClientID = *w.ClientID
 	}

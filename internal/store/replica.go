@@ -11,8 +11,8 @@ import (
 // replicaPause is how long a replica is left alone that did not answer.
 const replicaPause = 10 * time.Second
 
-// replica is a copy of the database that is a little behind, for what reads much. While it does not answer, the database itself is
-// read.
+// replica is a copy of the database that is a little behind, for what reads much. While it does not answer, the
+// database itself is read.
 type replica struct {
 	pool   *sql.DB
 	failed atomic.Int64 // when it last did not answer, in nanoseconds of Unix time
@@ -37,13 +37,14 @@ func (r *replica) works(ctx context.Context) bool {
 	err := r.pool.PingContext(ctx)
 	if err != nil && context.Cause(ctx) != context.Canceled {
 		r.failed.Store(time.Now().UnixNano())
-		r.log.Warn("the read replica does not answer, so the database itself is read", "error", err, "again", replicaPause)
+		r.log.Warn("the read replica does not answer, so the database itself is read",
+			"error", err, "again", replicaPause)
 	}
 	return err == nil
 }
 
-// ReadLate is Read for what may be a little behind: lists for administrators, and statistics. It asks the read replica where one is
-// configured and answers.
+// ReadLate is Read for what may be a little behind: lists for administrators, and statistics. It asks the read
+// replica where one is configured and answers.
 func (s *Store) ReadLate(ctx context.Context) Tx {
 	if s.replica == nil || !s.replica.works(ctx) {
 		return s.Read(ctx)

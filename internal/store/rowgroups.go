@@ -15,8 +15,9 @@ const (
 	maxRows    = 512 // of a group
 )
 
-// rowGroups insert the rows of Writes that do nothing else into PostgreSQL: those that wait while a group is being inserted go
-// into the next one together, with one round trip and one commit for all. When a group fails, each of its Writes is done alone.
+// rowGroups insert the rows of Writes that do nothing else into PostgreSQL: those that wait while a group is being
+// inserted go into the next one together, with one round trip and one commit for all. When a group fails, each of
+// its Writes is done alone.
 type rowGroups struct {
 	pool  *sql.DB
 	marks *marks
@@ -60,7 +61,8 @@ func (g *rowGroups) close() error {
 	return nil
 }
 
-// insert inserts the rows of a Write, and returns when they are durable. An error says that they were not inserted, except errInDoubt.
+// insert inserts the rows of a Write, and returns when they are durable. An error says that they were not inserted,
+// except errInDoubt.
 func (g *rowGroups) insert(ctx context.Context, rows []*NewRow) error {
 	if rows[0].tx.store.watcher.Load() != nil {
 		for _, r := range rows {

@@ -14,9 +14,10 @@ const (
 	pageSize   = 4096
 )
 
-// GiveSpaceBack makes SQLite's file smaller where more than a fifth of it is free, as it is after much was deleted, until a tenth
-// is left for what comes. It does so in small transactions, between which it rests as long as each took. A file that was made
-// by version 0.2.0 or earlier stays as large as it is, and its free space is used again. PostgreSQL's VACUUM sees to its own files.
+// GiveSpaceBack makes SQLite's file smaller if more than a fifth of it is free, as it may be after many rows were
+// deleted. It stops when a tenth is free, as reserve. It uses small transactions, and rests after each for as long
+// as the transaction took. A file that version 0.2.0 or earlier created keeps its size, and its free space is
+// reused. PostgreSQL manages its files itself (VACUUM).
 func (s *Store) GiveSpaceBack(ctx context.Context, rest func(ctx context.Context, took time.Duration) error) error {
 	if s.Shared() {
 		return nil
@@ -27,7 +28,9 @@ func (s *Store) GiveSpaceBack(ctx context.Context, rest func(ctx context.Context
 	}
 	for free*10 > pages {
 		began, before := time.Now(), free
-		err := s.Write(ctx, func(tx Tx) error { return tx.Exec(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", spacePages)) })
+		err := s.Write(ctx, func(tx Tx) error {
+			return tx.Exec(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", spacePages))
+		})
 		if err == nil {
 			free, pages, err = s.space(ctx)
 		}

@@ -1,20 +1,23 @@
-// Package store opens and migrates the database, and runs the statements of everybody else: SQLite by default, PostgreSQL for
-// several replicas. A Read runs queries, and only a Write changes anything.
+// Package store opens and migrates the database, and runs the statements of everybody else: SQLite by default,
+// PostgreSQL for several replicas. A Read runs queries, and only a Write changes anything.
 //
 // On SQLite one goroutine, groupedWriter.run, owns the one connection that writes:
 //
-//   - It takes the Writes that have come in meanwhile, a group, into one transaction, and calls their functions one after the
-//     other. All of them return when it has been synced to the disk.
-//   - A Write that fails takes back its own changes and no others. The group is run again for that, with a savepoint around each
-//     of its Writes, so that a function may be called twice.
-//   - Rows of NewRow are inserted at the end of the transaction, those for the same columns together. No statement of the same
-//     transaction finds them.
-//   - It also calls what is to follow the commit, and the functions that Go tells of the outcome. None of them may block.
+//   - It takes the Writes that have come in meanwhile, a group, into one transaction, and calls their functions one
+//     after the other. All of them return when it has been synced to the disk.
+//   - A Write that fails takes back its own changes and no others. The group is run again for that, with a
+//     savepoint around each of its Writes, so that a function may be called twice.
+//   - Rows of NewRow are inserted at the end of the transaction, those for the same columns together. No statement
+//     of the same transaction finds them.
+//   - It also calls what is to follow the commit, and the functions that Go tells of the outcome. None of them may
+//     block.
 //
-// On PostgreSQL each Write has a goroutine, a connection and a transaction of its own. It is run again when PostgreSQL rolls it
-// back because of another one. It leaves a mark, by which the outcome of a COMMIT is found whose answer was lost.
+// On PostgreSQL each Write has a goroutine, a connection and a transaction of its own. It is run again when
+// PostgreSQL rolls it back because of another one. It leaves a mark, by which the outcome of a COMMIT is found
+// whose answer was lost.
 //
-// A file has one gateway; see Claim. Health is what the last Writes say of the database, and what a watch finds by trying.
+// A file has one gateway; see Claim. Health is what the last Writes say of the database, and what a watch finds by
+// trying.
 package store
 
 import (
@@ -92,8 +95,8 @@ func OpenWith(ctx context.Context, url string, o Options, logger *slog.Logger) (
 	return s, nil
 }
 
-// OpenAsIs is Open of a database that a gateway has used, without migrating it. One that a newer Beckon has migrated is refused. Where
-// there is none, the error is an fs.ErrNotExist.
+// OpenAsIs opens a database that a gateway has used, without migrating it. It refuses a database that a newer
+// Beckon has migrated. The error is an fs.ErrNotExist if there is no database.
 func OpenAsIs(ctx context.Context, url string, logger *slog.Logger) (*Store, error) {
 	if err := findFile(url); err != nil {
 		return nil, err
@@ -112,7 +115,8 @@ func findFile(url string) error {
 		_, err = os.Stat(whole)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return missing("there is no database at " + whole + ". Run the command in the folder of the gateway, or name its configuration file with --config. " +
+		return missing("there is no database at " + whole +
+			". Run the command in the folder of the gateway, or name its configuration file with --config. " +
 			"The first start of a gateway (beckon serve) creates the database")
 	}
 	return Wrap(err, "find the database")
@@ -121,7 +125,8 @@ func findFile(url string) error {
 // missing is the error of a database that no gateway has used.
 type missing string
 
-const errEmpty missing = "the database is empty: no gateway has used it yet. See whether database.url names the database of the gateway"
+const errEmpty missing = "the database is empty: no gateway has used it yet. " +
+	"See whether database.url names the database of the gateway"
 
 func (m missing) Error() string { return string(m) }
 
@@ -145,8 +150,8 @@ func open(ctx context.Context, url string, logger *slog.Logger, prepare prepare)
 	return s, nil
 }
 
-// Read returns what runs queries. They see every change whose Write has returned. A damaged or unreachable database is a
-// problem of kind Unavailable.
+// Read returns what runs queries. They see every change whose Write has returned. A damaged or unreachable database
+// is a problem of kind Unavailable.
 func (s *Store) Read(ctx context.Context) Tx {
 	if s.Shared() {
 		return Tx{store: s, ctx: ctx, conn: reader{s.read, s.plans}}
@@ -154,11 +159,11 @@ func (s *Store) Read(ctx context.Context) Tx {
 	return Tx{store: s, ctx: ctx, conn: s.read, err: s.file.missing()}
 }
 
-// Write runs fn in a transaction, and returns nil only when the change is on disk. On SQLite the writes of concurrent
-// callers share a transaction; an fn that returns an error takes back its own changes and no others. fn may run more
-// than once, so it must only write through tx, and read its result from the last time. When ctx ends before fn has begun,
-// fn is not run; when it ends later, Write still waits for what comes of it.
-// A full, locked or unreachable database is a problem of kind Unavailable.
+// Write runs fn in a transaction, and returns nil only after the change is on disk. On SQLite, concurrent writes
+// share a transaction; if fn returns an error, only its own changes are rolled back. fn may run more than once, so
+// it must write only through tx, and results must come from its last run. If ctx ends before fn has started, fn
+// does not run; if it ends later, Write waits for the outcome. A full, locked or unreachable database is a problem
+// of kind Unavailable.
 func (s *Store) Write(ctx context.Context, fn func(tx Tx) error) error {
 	const begun, left = 1, 2
 	var state atomic.Int32
@@ -180,8 +185,8 @@ func (s *Store) Write(ctx context.Context, fn func(tx Tx) error) error {
 	}
 }
 
-// Go is Write for a caller who has something else to do meanwhile: done is called once with the outcome, and must not
-// block. When ctx ends before fn has begun, fn is not run.
+// Go is Write without waiting. It calls done once, with the outcome; done must not block. If ctx ends before fn has
+// started, fn does not run.
 func (s *Store) Go(ctx context.Context, fn func(tx Tx) error, done func(error)) {
 	if s.file != nil {
 		if err := s.file.missing(); err != nil {
@@ -192,7 +197,7 @@ func (s *Store) Go(ctx context.Context, fn func(tx Tx) error, done func(error)) 
 	s.writer.write(ctx, fn, func(err error) { done(s.noteOutcome(ctx, err)) })
 }
 
-// Wrap says of an error what was being done; nil stays nil.
+// Wrap adds to an error what was being done. It returns nil for nil.
 func Wrap(err error, format string, args ...any) error {
 	if err == nil {
 		return nil

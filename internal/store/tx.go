@@ -9,8 +9,8 @@ import (
 	"gorm.io/gorm"
 )
 
-// Tx runs statements: those of a Write in its transaction, those of a Read one by one. It must not be used any more when the
-// function that a Write was given has returned.
+// Tx runs statements: those of a Write in its transaction, those of a Read one by one. It must not be used any more
+// when the function that a Write was given has returned.
 //
 // Placeholders are question marks on both databases, and a slice fills a list: "id IN (?)".
 type Tx struct {
@@ -21,13 +21,14 @@ type Tx struct {
 	err   error        // why nothing can be run
 }
 
-// transaction is what belongs to a transaction besides its statements. One goroutine at a time uses it: the one that calls the
-// functions of its Writes.
+// transaction is what belongs to a transaction besides its statements. One goroutine at a time uses it: the one
+// that calls the functions of its Writes.
 type transaction struct {
-	sqlite      bool
-	rows        []*NewRow                     // to be inserted at its end, or on PostgreSQL before its first statement
-	begin       func() (gorm.ConnPool, error) // of PostgreSQL: returns its connection, on which it begins when that is first asked for
-	begun       bool                          // of PostgreSQL: begin has been called
+	sqlite bool
+	rows   []*NewRow // to be inserted at its end, or on PostgreSQL before its first statement
+	// of PostgreSQL: returns its connection, on which it begins when that is first asked for
+	begin       func() (gorm.ConnPool, error)
+	begun       bool // of PostgreSQL: begin has been called
 	afterCommit []func()
 	ifUndone    []func()
 }
@@ -80,8 +81,8 @@ func (tx Tx) connection() (gorm.ConnPool, error) {
 	return tx.write.begin()
 }
 
-// Scrub runs fn of a Write, so that what it deletes or replaces is overwritten in SQLite's file, and not just space to be used again.
-// PostgreSQL gives such space back by VACUUM.
+// Scrub runs fn of a Write, so that what it deletes or replaces is overwritten in SQLite's file, and not just space
+// to be used again. PostgreSQL gives such space back by VACUUM.
 func (tx Tx) Scrub(fn func() error) error {
 	if tx.store.Shared() {
 		return fn()
@@ -97,8 +98,8 @@ func isList(arg any) bool {
 	return t != nil && t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8
 }
 
-// Rows returns the rows of a query, or those that a statement with RETURNING has changed. T is a struct, whose fields are named
-// after the columns (WorkflowID is workflow_id), or what a single column holds.
+// Rows returns the rows of a query, or the rows that a statement with RETURNING has changed. T is either a struct
+// whose fields are named after the columns (WorkflowID is workflow_id), or the type of a single column.
 func Rows[T any](tx Tx, statement string, args ...any) ([]T, error) {
 	var list []T
 	err := tx.query(statement, args).Scan(&list).Error
@@ -145,12 +146,12 @@ func (tx Tx) classified(err error) error {
 // AfterCommit calls fn when the transaction has been committed, before the Write returns. fn must not block.
 func (tx Tx) AfterCommit(fn func()) { tx.write.afterCommit = append(tx.write.afterCommit, fn) }
 
-// IfUndone calls fn when what the transaction has changed is undone, also when the function of its Write is going to be called again
-// for that. fn must not block.
+// IfUndone calls fn when what the transaction has changed is undone, also when the function of its Write is going
+// to be called again for that. fn must not block.
 func (tx Tx) IfUndone(fn func()) { tx.write.ifUndone = append(tx.write.ifUndone, fn) }
 
-// Watch has fn told of every statement from now on, with its question marks and what fills them, in place of the last fn. It
-// is for tests.
+// Watch calls fn for every statement from now on, with its placeholders and arguments. It replaces the previous fn.
+// It is for tests.
 func (s *Store) Watch(fn func(statement string, args []any)) { s.watcher.Store(&fn) }
 
 // tellWatcher tells the fn of Watch, if there is one.

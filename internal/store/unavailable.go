@@ -29,7 +29,8 @@ const (
 	retryStorage = 5 * time.Second
 
 	connectionFailed = "the connection failed"
-	unkeptStatements = "a connection pooler in front of it does not keep prepared statements; add default_query_exec_mode=cache_describe to database.url"
+	unkeptStatements = "a connection pooler in front of it does not keep prepared statements; " +
+		"add default_query_exec_mode=cache_describe to database.url"
 	// duplicateStatement is the SQLSTATE of a name that another client of the pooler has prepared.
 	duplicateStatement = "42P05"
 )
@@ -45,8 +46,13 @@ var sqliteTroubles = map[int]string{
 // postgresTroubles are the classes of SQLSTATE that speak of the server, not of the statement:
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 var postgresTroubles = map[string]string{
-	"08": connectionFailed, "26": unkeptStatements, "25": "it is read-only", "40": "it gave up a transaction that clashed with another",
-	"53": "it is out of resources", "57": "it is shutting down", "58": "its disk failed",
+	"08": connectionFailed,
+	"26": unkeptStatements,
+	"25": "it is read-only",
+	"40": "it gave up a transaction that clashed with another",
+	"53": "it is out of resources",
+	"57": "it is shutting down",
+	"58": "its disk failed",
 }
 
 // connectionErrors say that a connection broke or was closed before the statement, or before its answer.
@@ -58,8 +64,8 @@ var connectionErrors = []error{
 // connectionTexts are those of errors that database/sql and pgxpool do not export.
 var connectionTexts = []string{"sql: database is closed", "closed pool"}
 
-// classify turns errors that speak of the database as a whole into a problem of kind Unavailable, and leaves others alone.
-// Read and Write return classified errors.
+// classify turns errors that speak of the database as a whole into a problem of kind Unavailable, and leaves others
+// alone. Read and Write return classified errors.
 func classify(err error) error {
 	why := trouble(err)
 	if p, ok := errors.AsType[*problem.Error](err); why == "" || ok && p.Code == codeUnavailable {
@@ -69,7 +75,8 @@ func classify(err error) error {
 	if errors.Is(err, errInDoubt) {
 		advice = "It is not known whether the change was recorded: look before you try again."
 	}
-	return problem.New(problem.Unavailable, codeUnavailable, "Beckon cannot use its database now: %s. %s", why, advice).After(retryStorage).Because(err)
+	return problem.New(problem.Unavailable, codeUnavailable,
+		"Beckon cannot use its database now: %s. %s", why, advice).After(retryStorage).Because(err)
 }
 
 // trouble says what is wrong with the database as a whole; it is empty for errors of a statement or of a caller.

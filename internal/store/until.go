@@ -13,9 +13,9 @@ const (
 	retryMaxWait   = time.Second
 )
 
-// GoUntil is Go that tries again while the database is unavailable, until ctx ends: for what must not be lost. done is
-// called once, with the outcome of the last try. A commit whose answer was lost is looked up, so that nothing is
-// written twice.
+// GoUntil is Go for writes that must not be lost: it tries again while the database is unavailable, until ctx ends.
+// It calls done once, with the outcome of the last attempt. If the response to a commit was lost, it looks up
+// whether the commit succeeded, so that nothing is written twice.
 func (s *Store) GoUntil(ctx context.Context, fn func(tx Tx) error, done func(error)) {
 	ctx = context.WithValue(ctx, patient{}, true)
 	wait := retryFirstWait

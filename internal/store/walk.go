@@ -11,15 +11,17 @@ const (
 	// walkStep is how many rows are looked at with one query, where only some are wanted.
 	walkStep  = 2000
 	firstStep = 4 // times as many as are wanted: as a rule most rows are
-	// walksTogether bounds the walks of one query: SQLite's driver takes the square of the number of values to bind them.
+	// walksTogether bounds the walks of one query: SQLite's driver takes the square of the number of values to bind
+	// them.
 	walksTogether = 20
 )
 
-// walkTime is how long rows are looked for before a page is given as it is, with a cursor that goes on. Tests change it.
+// walkTime is how long rows are looked for before a page is given as it is, with a cursor that goes on. Tests
+// change it.
 var walkTime = 100 * time.Millisecond
 
-// Walk reads the rows of a table in the order of one of its indexes, newest first. The index has columns that are to be equal to
-// some values, and then the id. So a page costs the same however many rows there are.
+// Walk reads the rows of a table in the order of one of its indexes, newest first. The index has columns that are
+// to be equal to some values, and then the id. So a page costs the same however many rows there are.
 type Walk struct {
 	Table string
 	Index []Equal // the columns of the index in front of the id; none is the primary key
@@ -37,10 +39,12 @@ type Equal struct {
 	Column, Value string
 }
 
-// Page reads up to limit rows of a walk; see Rows for what T is. each takes one and returns its id; full ends the page behind it.
-// stop is what the next page is Below, and empty when there is none. Where few rows are what Only wants, a page may be short, or
-// empty, and have a stop nevertheless.
-func Page[T any](tx Tx, w Walk, columns string, limit int, each func(row T) (id string, full bool)) (stop string, err error) {
+// Page reads up to limit rows of a walk; see Rows for T. each receives a row and returns its id; if it returns
+// full, the page ends after that row. stop is the Below of the next page, and empty after the last page. If few
+// rows match Only, a page may be short or empty and still have a stop.
+func Page[T any](
+	tx Tx, w Walk, columns string, limit int, each func(row T) (id string, full bool),
+) (stop string, err error) {
 	ids, stop, err := w.ids(tx, limit)
 	if err != nil || len(ids) == 0 {
 		return stop, err
@@ -65,7 +69,9 @@ func Page[T any](tx Tx, w Walk, columns string, limit int, each func(row T) (id 
 // ids are those of a page, and where the next one begins.
 func (w Walk) ids(tx Tx, limit int) (ids []string, stop string, err error) {
 	if w.Known != nil {
-		ids = newestFirst(slices.DeleteFunc(slices.Clone(w.Known), func(id string) bool { return id < w.From || id >= w.Below }))
+		ids = newestFirst(slices.DeleteFunc(slices.Clone(w.Known), func(id string) bool {
+			return id < w.From || id >= w.Below
+		}))
 		if len(ids) > limit {
 			return ids[:limit], ids[limit-1], nil
 		}
@@ -99,10 +105,12 @@ func (w Walk) split(tx Tx) ([]Walk, error) {
 	}
 	// Each value is looked up behind the last one: to collect them from all rows would take as long as there are rows.
 	at := w.Index[0]
-	next := fmt.Sprintf("(SELECT %[1]s FROM %[2]s WHERE %[3]s = ? AND %[1]s > %%s ORDER BY %[3]s, %[1]s LIMIT 1)", w.Each, w.Table, at.Column)
+	next := fmt.Sprintf("(SELECT %[1]s FROM %[2]s WHERE %[3]s = ? AND %[1]s > %%s ORDER BY %[3]s, %[1]s LIMIT 1)",
+		w.Each, w.Table, at.Column)
 	found, err := Rows[string](tx, fmt.Sprintf(`WITH RECURSIVE found (value) AS (
 			SELECT %s UNION ALL SELECT %s FROM found WHERE value IS NOT NULL
-		) SELECT value FROM found WHERE value IS NOT NULL`, fmt.Sprintf(next, "''"), fmt.Sprintf(next, "found.value")), at.Value, at.Value)
+		) SELECT value FROM found WHERE value IS NOT NULL`, fmt.Sprintf(next, "''"),
+		fmt.Sprintf(next, "found.value")), at.Value, at.Value)
 	walks := make([]Walk, len(found))
 	for i, value := range found {
 		walks[i] = w
@@ -111,8 +119,8 @@ func (w Walk) split(tx Tx) ([]Walk, error) {
 	return walks, err
 }
 
-// step returns the first ids of several walks, which differ in their index only. Where these have to be looked for, it looks at
-// n rows, and returns how far all walks have come; end is empty when there is nothing behind.
+// step returns the first ids of several walks, which differ in their index only. Where these have to be looked for,
+// it looks at n rows, and returns how far all walks have come; end is empty when there is nothing behind.
 func step(tx Tx, walks []Walk, limit, n int) (ids []string, end string, err error) {
 	if len(walks) == 0 {
 		return nil, "", nil
@@ -137,7 +145,8 @@ func step(tx Tx, walks []Walk, limit, n int) (ids []string, end string, err erro
 	if !looking || end < from {
 		end = ""
 	}
-	ids = newestFirst(slices.DeleteFunc(ids, func(id string) bool { return id < end })) // behind it not all walks have been
+	// behind it not all walks have been
+	ids = newestFirst(slices.DeleteFunc(ids, func(id string) bool { return id < end }))
 	return ids[:min(len(ids), limit)], end, nil
 }
 
@@ -157,7 +166,9 @@ func look(tx Tx, walks []Walk, n int, found func(id string, wanted, last bool)) 
 			values = append(values, e.Value)
 		}
 		where, more := w.where(tx.store.Shared())
-		parts = append(parts, fmt.Sprintf("SELECT * FROM (SELECT %d AS walk, id, (%s) AS wanted FROM %s WHERE %s LIMIT ?) AS walked", i, wanted, w.Table, where))
+		parts = append(parts,
+			fmt.Sprintf("SELECT * FROM (SELECT %d AS walk, id, (%s) AS wanted FROM %s WHERE %s LIMIT ?) AS walked",
+				i, wanted, w.Table, where))
 		values = append(append(values, more...), n)
 	}
 	counts := make([]int, len(walks))
@@ -174,10 +185,10 @@ func look(tx Tx, walks []Walk, n int, found func(id string, wanted, last bool)) 
 	}, strings.Join(parts, " UNION ALL "), values...)
 }
 
-// where are the conditions of a walk and its order, so that the database takes the index that is meant. SQLite does so for equal
-// columns. PostgreSQL may then as well read the primary key backwards, which is all of the table when the rows that are wanted
-// stand at its beginning; for a range of the last column, which only happens to have one value, nothing but the index has the
-// order.
+// where are the conditions of a walk and its order, so that the database takes the index that is meant. SQLite does
+// so for equal columns. PostgreSQL may then as well read the primary key backwards, which is all of the table when
+// the rows that are wanted stand at its beginning; for a range of the last column, which only happens to have one
+// value, nothing but the index has the order.
 func (w Walk) where(shared bool) (string, []any) {
 	var conditions []string
 	var values []any
@@ -191,7 +202,8 @@ func (w Walk) where(shared bool) (string, []any) {
 	if shared && len(index) > 0 {
 		last := index[len(index)-1]
 		index, order = index[:len(index)-1], last.Column+" DESC, id DESC"
-		and(fmt.Sprintf("%[1]s >= ? AND %[1]s <= ? AND (%[1]s, id) < (?, ?)", last.Column), last.Value, last.Value, last.Value, w.Below)
+		and(fmt.Sprintf("%[1]s >= ? AND %[1]s <= ? AND (%[1]s, id) < (?, ?)", last.Column), last.Value,
+			last.Value, last.Value, w.Below)
 	} else {
 		and("id < ?", w.Below)
 	}

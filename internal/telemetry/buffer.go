@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A Buffer gathers the lines of a log and writes them together, which costs a busy gateway one system call instead of
-// hundreds. A line waits for at most bufferDelay. Its lock guards lines and flush; w is written to with the lock held, so that
-// lines stay in order.
+// A Buffer gathers the lines of a log and writes them together, which costs a busy gateway one system call instead
+// of hundreds. A line waits for at most bufferDelay. Its lock guards lines and flush; w is written to with the lock
+// held, so that lines stay in order.
 type Buffer struct {
 	w     io.Writer
 	mu    sync.Mutex

@@ -24,7 +24,9 @@ type meters struct {
 // The bounds that the conventions name.
 var (
 	durationBounds = []float64{.01, .02, .04, .08, .16, .32, .64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92}
-	tokenBounds    = []float64{1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864}
+	tokenBounds    = []float64{
+		1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864,
+	}
 )
 
 // newMeters returns nil where the variables of OpenTelemetry leave metrics off.
@@ -35,14 +37,17 @@ func newMeters(ctx context.Context, version string, about *resource.Resource, lo
 		return nil
 	}
 	quiet := quietMetrics{exporter, &complaints{log: log, what: "metrics"}}
-	provider := sdkmetric.NewMeterProvider(sdkmetric.WithResource(about), sdkmetric.WithReader(sdkmetric.NewPeriodicReader(quiet)))
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithResource(about),
+		sdkmetric.WithReader(sdkmetric.NewPeriodicReader(quiet)))
 	meter := provider.Meter("beckon", metric.WithInstrumentationVersion(version))
 	m := &meters{provider: provider}
 	m.duration, err = meter.Float64Histogram("gen_ai.client.operation.duration", metric.WithUnit("s"),
-		metric.WithDescription("How long requests to models take."), metric.WithExplicitBucketBoundaries(durationBounds...))
+		metric.WithDescription("How long requests to models take."),
+		metric.WithExplicitBucketBoundaries(durationBounds...))
 	if err == nil {
 		m.tokens, err = meter.Int64Histogram("gen_ai.client.token.usage", metric.WithUnit("{token}"),
-			metric.WithDescription("How many tokens requests to models use."), metric.WithExplicitBucketBoundaries(tokenBounds...))
+			metric.WithDescription("How many tokens requests to models use."),
+			metric.WithExplicitBucketBoundaries(tokenBounds...))
 	}
 	if err != nil {
 		log.Warn("metrics are not sent", "error", err)
@@ -61,19 +66,22 @@ type Request struct {
 	Input, Output int // tokens
 }
 
-// Measure records a request to a model, with the trace of ctx as its example. It never waits for the collector, and does nothing where
-// metrics are off.
+// Measure records a request to a model, with the trace of ctx as its example. It never waits for the collector, and
+// does nothing where metrics are off.
 func Measure(ctx context.Context, r Request) {
 	t, _ := ctx.Value(tracingKey{}).(*Tracing)
 	if t == nil || t.meters == nil {
 		return
 	}
 	ctx = context.WithoutCancel(ctx) // the SDK records nothing for a caller who has left
-	about := []attribute.KeyValue{attribute.String("gen_ai.operation.name", r.Operation), attribute.String("gen_ai.provider.name", r.API),
-		attribute.String("gen_ai.request.model", r.Model)}
+	about := []attribute.KeyValue{
+		attribute.String("gen_ai.operation.name", r.Operation), attribute.String("gen_ai.provider.name", r.API),
+		attribute.String("gen_ai.request.model", r.Model),
+	}
 	for kind, n := range map[string]int{"input": r.Input, "output": r.Output} {
 		if n > 0 {
-			t.meters.tokens.Record(ctx, int64(n), metric.WithAttributes(about...), metric.WithAttributes(attribute.String("gen_ai.token.type", kind)))
+			t.meters.tokens.Record(ctx, int64(n), metric.WithAttributes(about...),
+				metric.WithAttributes(attribute.String("gen_ai.token.type", kind)))
 		}
 	}
 	if r.Failure != "" {

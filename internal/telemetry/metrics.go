@@ -12,8 +12,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Metrics are the numbers that Prometheus collects. Their labels are bounded. The page that shows them needs no login: only what
-// models cost names clients, agents and models.
+// Metrics are the numbers that Prometheus collects. Their labels are bounded. The page that shows them needs no
+// login: only what models cost names clients, agents and models.
 type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
@@ -39,32 +39,64 @@ var seconds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 
 func NewMetrics(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_http_requests_total", Help: "HTTP requests answered, by route and status."}, []string{"route", "status"}),
-		latency:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "beckon_webhook_duration_seconds", Help: "Time from a webhook call to its answer.", Buckets: seconds}),
-		runs:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_runs_total", Help: "Runs that ended, by how they ended."}, []string{"status"}),
-		running:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "beckon_runs_running", Help: "Runs that this process is working on."}),
-		queued:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "beckon_runs_queued", Help: "Runs that wait in the queue, for this process or another."}),
-		duration: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "beckon_run_duration_seconds", Help: "Time from the start of a run to its end on record.", Buckets: seconds}),
-		tokens:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_model_tokens_total", Help: "Tokens that providers counted."}, []string{"kind"}),
-		refused:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_calls_refused_total", Help: "Webhook calls that started no run, by the code of the error."}, []string{"code"}),
-		skipped:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_calls_skipped_total", Help: "Webhook calls that were answered 200 and started no run, by the reason."}, []string{"reason"}),
-		reloads:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_config_reloads_total", Help: "Configurations that were put in force or refused."}, []string{"result"}),
+		requests: counters("beckon_http_requests_total", "HTTP requests answered, by route and status.", "route", "status"),
+		latency:  durations("beckon_webhook_duration_seconds", "Time from a webhook call to its answer."),
+		runs:     counters("beckon_runs_total", "Runs that ended, by how they ended.", "status"),
+		running:  gauge("beckon_runs_running", "Runs that this process is working on."),
+		queued:   gauge("beckon_runs_queued", "Runs that wait in the queue, for this process or another."),
+		duration: durations("beckon_run_duration_seconds", "Time from the start of a run to its end on record."),
+		tokens:   counters("beckon_model_tokens_total", "Tokens that providers counted.", "kind"),
+		refused: counters("beckon_calls_refused_total",
+			"Webhook calls that started no run, by the code of the error.", "code"),
+		skipped: counters("beckon_calls_skipped_total",
+			"Webhook calls that were answered 200 and started no run, by the reason.", "reason"),
+		reloads: counters("beckon_config_reloads_total", "Configurations that were put in force or refused.", "result"),
+		cost: counters("beckon_cost_usd_total",
+			"What requests to models with a price have cost, in USD.", "client", "agent", "model"),
+		attempts: counters("beckon_delivery_attempts_total",
+			"Attempts to deliver an event, by what came of them.", "result"),
+		attempt: durations("beckon_delivery_attempt_duration_seconds",
+			"Time of an attempt, from the look-up of the receiver's name to the end of its answer."),
+		pending: gauge("beckon_deliveries_pending",
+			"Deliveries that wait, for their first attempt, a retry or a disabled endpoint."),
+		forgot: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "beckon_refused_calls_forgotten_total",
+			Help: "Refused calls that the list of them lacks, because they came faster than it is written.",
+		}),
 	}
-	m.cost = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_cost_usd_total", Help: "What requests to models with a price have cost, in USD."}, []string{"client", "agent", "model"})
-	m.attempts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "beckon_delivery_attempts_total", Help: "Attempts to deliver an event, by what came of them."}, []string{"result"})
-	m.attempt = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "beckon_delivery_attempt_duration_seconds", Help: "Time of an attempt, from the look-up of the receiver's name to the end of its answer.", Buckets: seconds})
-	m.pending = prometheus.NewGauge(prometheus.GaugeOpts{Name: "beckon_deliveries_pending", Help: "Deliveries that wait, for their first attempt, a retry or a disabled endpoint."})
-	m.forgot = prometheus.NewCounter(prometheus.CounterOpts{Name: "beckon_refused_calls_forgotten_total", Help: "Refused calls that the list of them lacks, because they came faster than it is written."})
-	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "beckon_build_info", Help: "Always 1; the label has the version.", ConstLabels: prometheus.Labels{"version": version}})
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name:        "beckon_build_info",
+		Help:        "Always 1; the label has the version.",
+		ConstLabels: prometheus.Labels{"version": version},
+	})
 	info.Set(1)
-	m.registry.MustRegister(m.requests, m.latency, m.runs, m.running, m.queued, m.duration, m.tokens, m.cost, m.refused, m.skipped, m.forgot, m.reloads, m.attempts, m.attempt, m.pending, info,
+	m.registry.MustRegister(m.requests, m.latency, m.runs, m.running, m.queued, m.duration, m.tokens, m.cost, m.refused,
+		m.skipped, m.forgot, m.reloads, m.attempts, m.attempt, m.pending, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
-// Handler answers in Prometheus' text format, or in that of OpenMetrics, which has the examples, if the reader accepts it.
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+func gauge(name, help string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+}
+
+// durations returns a histogram of seconds.
+func durations(name, help string) prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: seconds})
+}
+
+// Handler answers in Prometheus' text format, or in that of OpenMetrics, which has the examples, if the reader
+// accepts it.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true, MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		EnableOpenMetrics:   true,
+		MaxRequestsInFlight: 4,
+		Timeout:             10 * time.Second,
+	})
 }
 
 // Request counts an answered request. route is the pattern, never the path.
@@ -75,7 +107,9 @@ func (m *Metrics) Breakers(each func(set func(provider string, open bool))) {
 	m.registry.MustRegister(breakers(each))
 }
 
-var breakerOpen = prometheus.NewDesc("beckon_provider_breaker_open", "1 for a provider that has failed too often, and is not asked where an agent has a fallback.", []string{"provider"}, nil)
+var breakerOpen = prometheus.NewDesc("beckon_provider_breaker_open",
+	"1 for a provider that has failed too often, and is not asked where an agent has a fallback.",
+	[]string{"provider"}, nil)
 
 // breakers reads the state of each provider when it is asked for.
 type breakers func(set func(provider string, open bool))
@@ -102,7 +136,10 @@ func observe(ctx context.Context, in prometheus.Histogram, took time.Duration) {
 		in.Observe(took.Seconds())
 		return
 	}
-	with.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": at.TraceID().String(), "span_id": at.SpanID().String()})
+	with.ObserveWithExemplar(took.Seconds(), prometheus.Labels{
+		"trace_id": at.TraceID().String(),
+		"span_id":  at.SpanID().String(),
+	})
 }
 
 // Webhook records how long a call took from its first byte to its answer.
@@ -139,13 +176,22 @@ func (m *Metrics) Attempted(ok bool, took time.Duration) {
 // Memory has the bytes that bodies and answers hold, and those that they may, looked up when somebody asks.
 func (m *Metrics) Memory(held func() int64, limit int64) {
 	m.registry.MustRegister(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "beckon_memory_held_bytes", Help: "Bytes that the bodies, prompts and answers of calls hold."}, func() float64 { return float64(held()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "beckon_memory_limit_bytes", Help: "Bytes that they may hold: half of server.maxMemory."}, func() float64 { return float64(limit) }))
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "beckon_memory_held_bytes",
+			Help: "Bytes that the bodies, prompts and answers of calls hold.",
+		}, func() float64 { return float64(held()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "beckon_memory_limit_bytes",
+			Help: "Bytes that they may hold: half of server.maxMemory.",
+		}, func() float64 { return float64(limit) }))
 }
 
 // Ready says whether calls are taken, looked up when somebody asks.
 func (m *Metrics) Ready(isReady func() bool) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "beckon_ready", Help: "1 while this process takes calls, as GET /readyz says."}, func() float64 {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "beckon_ready",
+		Help: "1 while this process takes calls, as GET /readyz says.",
+	}, func() float64 {
 		if isReady() {
 			return 1
 		}

@@ -31,7 +31,8 @@ const (
 	Producer = trace.SpanKindProducer
 )
 
-// Incoming returns a context that continues the trace of a caller's header, if it has one, and in which Start makes spans.
+// Incoming returns a context that continues the trace of a caller's header, if it has one, and in which Start makes
+// spans.
 func (t *Tracing) Incoming(ctx context.Context, header http.Header) context.Context {
 	if header.Get("traceparent") != "" {
 		ctx = extract(ctx, propagation.HeaderCarrier(header))
@@ -94,8 +95,8 @@ func WithTrace(ctx context.Context, header http.Header) http.Header {
 	return header
 }
 
-// Start begins a span that is called by its operation and name, within that of ctx. It returns ctx itself and nil where traces
-// are off.
+// Start begins a span that is called by its operation and name, within that of ctx. It returns ctx itself and nil
+// where traces are off.
 func Start(ctx context.Context, kind trace.SpanKind, operation, name string) (context.Context, *Span) {
 	t, _ := ctx.Value(tracingKey{}).(*Tracing)
 	if !t.IsOn() {

@@ -33,9 +33,10 @@ type Tracing struct {
 	meters   *meters // nil: no metrics
 }
 
-// NewTracing returns a Tracing that the standard variables of OpenTelemetry configure; nil where none of them names an
-// endpoint, or where one of them cannot be followed, which it logs. A collector that hangs or is gone never slows those who
-// make spans and measure: spans are kept in a queue that is bounded, and dropped when it is full; metrics are summed up.
+// NewTracing returns a Tracing that the standard variables of OpenTelemetry configure; nil where none of them names
+// an endpoint, or where one of them cannot be followed, which it logs. A collector that hangs or is gone never
+// slows those who make spans and measure: spans are kept in a queue that is bounded, and dropped when it is full;
+// metrics are summed up.
 func NewTracing(ctx context.Context, version string, log *slog.Logger) *Tracing {
 	spans, metrics := isOn("traces", log), isOn("metrics", log)
 	if !spans && !metrics {
@@ -44,7 +45,8 @@ func NewTracing(ctx context.Context, version string, log *slog.Logger) *Tracing 
 	complaints := &complaints{log: log, what: "traces"}
 	otel.SetErrorHandler(complaints) // for variables that the SDK cannot read
 	about, err := resource.New(ctx, resource.WithTelemetrySDK(),
-		resource.WithAttributes(attribute.String("service.name", "beckon"), attribute.String("service.version", version)), resource.WithFromEnv())
+		resource.WithAttributes(attribute.String("service.name", "beckon"),
+			attribute.String("service.version", version)), resource.WithFromEnv())
 	if err != nil {
 		log.Warn("some of OTEL_RESOURCE_ATTRIBUTES cannot be read and is left out")
 	}
@@ -54,7 +56,8 @@ func NewTracing(ctx context.Context, version string, log *slog.Logger) *Tracing 
 		if err != nil {
 			log.Warn("traces are off: the variables OTEL_EXPORTER_OTLP_… cannot be used", "reason", reasonOf(err))
 		} else {
-			t.provider = sdktrace.NewTracerProvider(sdktrace.WithResource(about), sdktrace.WithBatcher(quietExporter{exporter, complaints}))
+			t.provider = sdktrace.NewTracerProvider(sdktrace.WithResource(about),
+				sdktrace.WithBatcher(quietExporter{exporter, complaints}))
 			t.tracer = t.provider.Tracer("beckon", trace.WithInstrumentationVersion(version))
 			log.Info("traces are on", "service", serviceName(about))
 		}
@@ -70,21 +73,25 @@ func NewTracing(ctx context.Context, version string, log *slog.Logger) *Tracing 
 	return t
 }
 
-// isOn reports whether the variables of OpenTelemetry want a signal, "traces" or "metrics", to be sent. It logs why not where they
-// cannot be followed.
+// isOn reports whether the variables of OpenTelemetry want a signal, "traces" or "metrics", to be sent. It logs why
+// not where they cannot be followed.
 func isOn(signal string, log *slog.Logger) bool {
 	name := strings.ToUpper(signal)
 	endpoint := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_"+name+"_ENDPOINT"), os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"))
-	if endpoint == "" || os.Getenv("OTEL_"+name+"_EXPORTER") == "none" || strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
+	if endpoint == "" || os.Getenv("OTEL_"+name+"_EXPORTER") == "none" ||
+		strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
 		return false
 	}
 	if u, err := url.Parse(endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		log.Warn(signal + " are off: the endpoint in OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_" + name + "_ENDPOINT is not a URL such as http://collector:4318")
+		log.Warn(signal + " are off: the endpoint in OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_" + name +
+			"_ENDPOINT is not a URL such as http://collector:4318")
 		return false
 	}
-	protocol := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_"+name+"_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"), otlpProtocol)
+	protocol := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_"+name+"_PROTOCOL"),
+		os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"), otlpProtocol)
 	if protocol != otlpProtocol {
-		log.Warn(signal+" are off: set OTEL_EXPORTER_OTLP_PROTOCOL to "+otlpProtocol+", and the endpoint to the collector's port for HTTP, usually 4318",
+		log.Warn(signal+" are off: set OTEL_EXPORTER_OTLP_PROTOCOL to "+otlpProtocol+
+			", and the endpoint to the collector's port for HTTP, usually 4318",
 			"protocol", protocol)
 		return false
 	}

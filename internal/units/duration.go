@@ -63,7 +63,8 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil
 // MarshalYAML is the form of YAML.
 func (d Duration) MarshalYAML() (any, error) { return d.String(), nil }
 
-// UnmarshalText reads Go's duration syntax, with days of 24 hours in front of it: 30d, 1d12h. Negative durations are refused.
+// UnmarshalText reads Go's duration syntax, with days of 24 hours in front of it: 30d, 1d12h. Negative durations
+// are refused.
 func (d *Duration) UnmarshalText(text []byte) error {
 	t, err := parse(string(text))
 	if err != nil || t < 0 {

@@ -51,8 +51,8 @@ func (t *Trouble) Note(err error) {
 // longestRest bounds a Rest.
 const longestRest = time.Second
 
-// Rest waits as long as a part of a long job took, so that the job takes half of the database's time at most and calls get the
-// rest. It returns early when ctx ends.
+// Rest waits as long as a part of a long job took, so that the job takes half of the database's time at most and
+// calls get the rest. It returns early when ctx ends.
 func Rest(ctx context.Context, took time.Duration) error {
 	timer := time.NewTimer(min(took, longestRest))
 	defer timer.Stop()

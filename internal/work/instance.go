@@ -6,8 +6,9 @@
 //
 //   - Every claim of a row has a number of its own, and every later write to the row names that number. Whoever lost a
 //     claim can therefore change nothing, however late it comes.
-//   - An instance that has not been seen for deadAfter is dead. Only an instance whose own heartbeat has been steady for
-//     as long decides that, and the decision is checked again within each transaction that takes rows away.
+//   - An instance that has not been seen for deadAfter is dead. Only an instance whose own heartbeat has been
+//     steady for as long decides that, and the decision is checked again within each transaction that takes rows
+//     away.
 //   - No instance recovers rows of its own. It compares what it owns on record with what it holds in memory instead:
 //     rows that it does not hold are released.
 //
@@ -117,9 +118,10 @@ func (i *Instance) beat(ctx context.Context) error {
 // heartbeat is what other goroutines may know of the heartbeat.
 type heartbeat struct{ last, steadySince time.Time }
 
-// Trusts reports whether a claim that this instance made at a time is certainly still its own. It is not when the process or
-// its database has been stopped since: other instances may have recovered what was claimed.
+// Trusts reports whether a claim that this instance made at a time is certainly still its own. It is not when the
+// process or its database has been stopped since: other instances may have recovered what was claimed.
 func (i *Instance) Trusts(claimedAt time.Time) bool {
 	h := i.heartbeat.Load()
-	return h == nil || !i.store.Shared() || !h.steadySince.After(claimedAt) && time.Since(h.last) < deadAfter-unsteadyGap
+	return h == nil || !i.store.Shared() ||
+		!h.steadySince.After(claimedAt) && time.Since(h.last) < deadAfter-unsteadyGap
 }

@@ -15,8 +15,8 @@ const reconcileEvery = 2 * time.Second
 type Claimant interface {
 	// Owners returns the ids of all instances that own rows.
 	Owners(ctx context.Context) ([]string, error)
-	// RecoverFrom lets others claim what a dead instance owns. It calls confirm in each transaction, and gives up with the
-	// error that confirm returns.
+	// RecoverFrom lets others claim what a dead instance owns. It calls confirm in each transaction, and gives up
+	// with the error that confirm returns.
 	RecoverFrom(ctx context.Context, instance string, confirm func(tx store.Tx) error) error
 	// Reconcile releases the rows that this instance owns and does not hold, and gives up those that it holds and does
 	// not own any more.

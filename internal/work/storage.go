@@ -43,7 +43,8 @@ func (i *Instance) confirmDead(tx store.Tx, instance string) error {
 		return nil
 	}
 	alive, _, err := store.Row[bool](tx,
-		"SELECT seen_at >= "+i.databaseNow()+" - ? FROM instances WHERE id = ? FOR UPDATE", deadAfter.Milliseconds(), instance)
+		"SELECT seen_at >= "+i.databaseNow()+" - ? FROM instances WHERE id = ? FOR UPDATE",
+		deadAfter.Milliseconds(), instance)
 	if err != nil {
 		return fmt.Errorf("look whether an instance is dead: %w", err)
 	}

@@ -89,8 +89,8 @@ func (r *reader) addBlockThought(b *block, value []byte) {
 	b.thought.to = r.reasoning.Len()
 }
 
-// addInput adds a piece of a call's arguments: a part of a text that is JSON. What came with the beginning of a block that
-// comes in pieces stands for nothing.
+// addInput adds a piece of a call's arguments: a part of a text that is JSON. What came with the beginning of a
+// block that comes in pieces stands for nothing.
 func (r *reader) addInput(b *block, value []byte) {
 	if kindOf(value) != '"' {
 		return
@@ -134,7 +134,8 @@ func (r *reader) tellThoughts() {
 	}
 }
 
-// finishBlocks takes the calls out of the blocks. Thoughts that stood in the text itself come first in what was thought.
+// finishBlocks takes the calls out of the blocks. Thoughts that stood in the text itself come first in what was
+// thought.
 func (c *Completion) finishBlocks(inside int) {
 	for i := range c.blocks {
 		b := &c.blocks[i]

@@ -103,8 +103,8 @@ func (r *reader) addCall(p *callPiece) {
 	r.kept += len(c.arguments) - before
 }
 
-// callOf finds the call that a piece belongs to, or begins one: by its id, then by its index, then by its order. It is nil
-// when there are too many.
+// callOf finds the call that a piece belongs to, or begins one: by its id, then by its index, then by its order. It
+// is nil when there are too many.
 func (r *reader) callOf(p *callPiece) *Call {
 	calls := r.result.Calls
 	for i := range calls {
@@ -131,7 +131,8 @@ func (r *reader) callOf(p *callPiece) *Call {
 	return &r.result.Calls[len(calls)]
 }
 
-// isOver reports whether a piece that has the call's index, or none, begins another call. A piece without a name never does.
+// isOver reports whether a piece that has the call's index, or none, begins another call. A piece without a name
+// never does.
 func (c *Call) isOver(p *callPiece) bool {
 	switch {
 	case p.name == "" || c.Name == "":
@@ -186,9 +187,9 @@ func (c *Call) finish(place int) {
 	}
 }
 
-// Message is the answer as a message of the conversation that goes on; of Responses, as items with commas between them. What
-// the server gave beside its tool calls goes back as it came (Gemini's thought signatures, DeepSeek's reasoning_content), and
-// a content that there was none of is null.
+// Message is the answer as a message of the conversation that goes on; of Responses, as items with commas between
+// them. What the server gave beside its tool calls goes back as it came (Gemini's thought signatures, DeepSeek's
+// reasoning_content), and a content that there was none of is null.
 func (c *Completion) Message() []byte {
 	switch c.format {
 	case Messages:

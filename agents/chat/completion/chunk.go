@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// chunk is one JSON object of an answer, with its members as they stand in the text: the whole of a completion, or a piece.
+// chunk is one JSON object of an answer, with its members as they stand in the text: the whole of a completion, or
+// a piece.
 type chunk struct {
 	list       []choice
 	hasChoices bool

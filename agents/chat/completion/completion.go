@@ -1,9 +1,10 @@
-// Package completion reads a chat completion as servers really send it: as one JSON document, as Server-Sent Events or as
-// lines of JSON, with the right Content-Type or another one. The result is the same in all of them, because a completion
-// that comes at once is read as one that came in one piece.
+// Package completion reads a chat completion as servers really send it: as one JSON document, as Server-Sent Events
+// or as lines of JSON, with the right Content-Type or another one. The result is the same in all of them, because a
+// completion that comes at once is read as one that came in one piece.
 //
-// An odd member never loses a good answer: what has another type than it should is skipped, or understood where it can be.
-// What matters is read strictly: an answer is Whole only if it ended as it should and nothing of it was lost.
+// An odd member never loses a good answer: what has another type than it should is skipped, or understood where it
+// can be. What matters is read strictly: an answer is Whole only if it ended as it should and nothing of it was
+// lost.
 package completion
 
 import (

@@ -6,9 +6,9 @@ import (
 	"io"
 )
 
-// events reads Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html), a line at a time and
-// as servers write them: without empty lines between events, with lines that end in CR alone, with JSON that stands in a
-// line without "data:", without a line break at the end. err is what came of the body so far.
+// events reads Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html), a line at a
+// time and as servers write them: without empty lines between events, with lines that end in CR alone, with JSON
+// that stands in a line without "data:", without a line break at the end. err is what came of the body so far.
 func (r *reader) events(err error) error {
 	var event event
 	begin, scanned := 0, 0 // of the line that is read, and how much of it has no end

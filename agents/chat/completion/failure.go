@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// ParseError reads what a server says went wrong from the body of an answer whose status is not 2xx; nil for nothing that
-// is understood.
+// ParseError reads what a server says went wrong from the body of an answer whose status is not 2xx; nil for
+// nothing that is understood.
 func ParseError(body []byte) *Error {
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, bom))
 	if !json.Valid(body) {
@@ -53,8 +53,8 @@ func parseObject(object []byte) *Error {
 	return e
 }
 
-// errorOf reads an error: a text, an object in one of many shapes, or a list of them. Nothing, false, an empty text and an
-// object that says that all is well are none.
+// errorOf reads an error: a text, an object in one of many shapes, or a list of them. Nothing, false, an empty text
+// and an object that says that all is well are none.
 func errorOf(value []byte) *Error {
 	e := &Error{}
 	switch kindOf(value) {
@@ -82,7 +82,8 @@ func (e *Error) readObject(value []byte) {
 		w.object(func(name []byte) {
 			member := w.value()
 			switch string(name) {
-			case `"message"`, `"msg"`, `"detail"`, `"description"`, `"error"`, `"error_msg"`, `"reason"`, `"status_msg"`:
+			case `"message"`, `"msg"`, `"detail"`, `"description"`, `"error"`, `"error_msg"`, `"reason"`,
+				`"status_msg"`:
 				if text := textOf(member); text != "" && e.Message == "" {
 					e.Message = text
 				} else if kindOf(member) == '{' && e.Message == "" {

@@ -5,8 +5,8 @@ import "strings"
 // maxImages bounds the images of one answer.
 const maxImages = 64
 
-// addImages adds the images of a message: [{"type": "image_url", "image_url": {"url": "data:…"}}], as OpenRouter and others
-// have them beside the content.
+// addImages adds the images of a message: [{"type": "image_url", "image_url": {"url": "data:…"}}], as OpenRouter
+// and others have them beside the content.
 func (r *reader) addImages(value []byte) {
 	within(value, func(w *walker) {
 		w.array(func() {

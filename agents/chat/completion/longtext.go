@@ -5,8 +5,8 @@ import "strings"
 // textBlock is when a text that comes in pieces gets another block.
 const textBlock = 256 << 10
 
-// longText is put together from pieces. A long one is kept in blocks until its end: a single buffer would be copied to a larger
-// one again and again.
+// longText is put together from pieces. A long one is kept in blocks until its end: a single buffer would be copied
+// to a larger one again and again.
 type longText struct {
 	full []string
 	last strings.Builder

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// ParseModels reads a list of models: OpenAI's {"data": [{"id": …}]}, a list alone, Ollama's {"models": [{"name": …}]}, or
-// names alone. ok is false when it is none of them.
+// ParseModels reads a list of models: OpenAI's {"data": [{"id": …}]}, a list alone, Ollama's {"models": [{"name":
+// …}]}, or names alone. ok is false when it is none of them.
 func ParseModels(body []byte) (names []string, ok bool) {
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, bom))
 	var w walker

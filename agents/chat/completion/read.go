@@ -26,21 +26,23 @@ var ErrTooLong = errors.New("the stream goes on after the tokens that it was all
 
 // Options say how an answer is read.
 type Options struct {
-	Format       Format
-	Text         func(piece string) // is given the answer as it comes; nil when nobody reads along
-	Began        func(id string)    // is called when a stream has an id by which its answer can be asked for later; may be nil
-	Finished     func()             // is called when the server has said how the answer ends; may be nil
-	KeepThoughts bool               // leaves <think>…</think> in the text
-	SizeHint     int                // how many bytes there will be, about
-	// Hold is asked before bytes of an answer are kept: those of a document, and of a stream those of its text. An error of
-	// its own ends the reading. It may be nil.
+	Format Format
+	Text   func(piece string) // is given the answer as it comes; nil when nobody reads along
+	// is called when a stream has an id by which its answer can be asked for later; may be nil
+	Began        func(id string)
+	Finished     func() // is called when the server has said how the answer ends; may be nil
+	KeepThoughts bool   // leaves <think>…</think> in the text
+	SizeHint     int    // how many bytes there will be, about
+	// Hold is asked before bytes of an answer are kept: those of a document, and of a stream those of its text. An
+	// error of its own ends the reading. It may be nil.
 	Hold       func(bytes int64) error
 	IsStream   bool // the server says that it streams: no events at all are a broken stream
 	MostPieces int  // that a stream may come in, each of which is a token at least; 0 is any number
 }
 
 // Read reads an answer to its end: the end of the body, or the [DONE] of a stream. An error is the body's own or
-// ErrTooLarge; the Completion beside it has what came until then, and may be Whole all the same, if only its end was lost.
+// ErrTooLarge; the Completion beside it has what came until then, and may be Whole all the same, if only its end
+// was lost.
 func Read(body io.Reader, o Options) (*Completion, error) {
 	r := readers.Get().(*reader)
 	defer r.free()
@@ -105,7 +107,12 @@ func (r *reader) free() {
 		return
 	}
 	r.walker.over(nil)
-	*r = reader{buffer: buffer, scratch: scratch, walker: walker{decoder: r.walker.decoder}, chunk: chunk{list: r.chunk.list[:0]}}
+	*r = reader{
+		buffer:  buffer,
+		scratch: scratch,
+		walker:  walker{decoder: r.walker.decoder},
+		chunk:   chunk{list: r.chunk.list[:0]},
+	}
 	readers.Put(r)
 }
 
@@ -145,15 +152,16 @@ func (r *reader) more(limit int) error {
 	return err
 }
 
-// sniff reads until it is clear what the body is, and drops what stands in front. The Content-Type is not asked: servers
-// call streams text/plain, and documents text/event-stream.
+// sniff reads until it is clear what the body is, and drops what stands in front. The Content-Type is not asked:
+// servers call streams text/plain, and documents text/event-stream.
 func (r *reader) sniff() error {
 	if hint := min(r.options.SizeHint, MaxBytes); hint > 0 {
 		r.buffer = slices.Grow(r.buffer, min(hint, poolable)+1) // one more, to see the end
 	}
 	for {
 		err := r.more(MaxStream)
-		r.buffer = append(r.buffer[:0], bytes.TrimLeft(bytes.TrimPrefix(bytes.TrimLeft(r.buffer, " \t\r\n"), bom), " \t\r\n")...)
+		r.buffer = append(r.buffer[:0],
+			bytes.TrimLeft(bytes.TrimPrefix(bytes.TrimLeft(r.buffer, " \t\r\n"), bom), " \t\r\n")...)
 		if len(r.buffer) > 0 && (err != nil || !bytes.HasPrefix(bom, r.buffer)) {
 			first := r.buffer[0]
 			r.isJSON = first == '{' || first == '['
@@ -199,8 +207,8 @@ func (r *reader) document(err error) error {
 	return err
 }
 
-// values takes up the JSON values in text, each once it has been read to its end, and returns where the first one begins
-// that is no JSON; nil for none.
+// values takes up the JSON values in text, each once it has been read to its end, and returns where the first one
+// begins that is no JSON; nil for none.
 func (r *reader) values(text []byte) (rest []byte) {
 	w := &r.walker
 	w.over(text)

@@ -257,7 +257,8 @@ func (c *Completion) responsesMessage() []byte {
 		out, _ = jsontext.AppendQuote(append(out, `{"type":`...), b.kind)
 		if b.call >= 0 {
 			call := &c.Calls[b.call]
-			out = appendString(appendString(appendString(out, "call_id", call.ID), "name", call.Name), "arguments", c.argumentsOf(b))
+			out = appendString(appendString(appendString(out, "call_id", call.ID), "name", call.Name),
+				"arguments", c.argumentsOf(b))
 		}
 		if b.kind == "message" {
 			if len(b.members) == 0 {

@@ -182,8 +182,8 @@ func (r *reader) count(value []byte) {
 	r.result.Usage = usage
 }
 
-// countDetails takes up what a part of the tokens was: prompt_tokens_details, completion_tokens_details, or the same of input and
-// output.
+// countDetails takes up what a part of the tokens was: prompt_tokens_details, completion_tokens_details, or the
+// same of input and output.
 func countDetails(details *agents.UsageDetails, value []byte) {
 	within(value, func(w *walker) {
 		w.object(func(name []byte) {

@@ -67,8 +67,8 @@ func (w *walker) object(each func(name []byte)) {
 	w.token()
 }
 
-// array calls each for every element of the next value, which has to read it. Another value than an array is read as one
-// element; null is none.
+// array calls each for every element of the next value, which has to read it. Another value than an array is read
+// as one element; null is none.
 func (w *walker) array(each func()) {
 	switch w.kind() {
 	case 'n':

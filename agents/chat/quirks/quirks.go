@@ -1,6 +1,6 @@
-// Package quirks plays what servers really answer that speak OpenAI's chat completions, or an API of their own. Each file of the corpus
-// (agents/chat/testdata/quirks) is one quirk, in our own words: what it is, what the server answers, and what should come of
-// it, whichever way the caller waits.
+// Package quirks plays what servers really answer that speak OpenAI's chat completions, or an API of their own.
+// Each file of the corpus (agents/chat/testdata/quirks) is one quirk, in our own words: what it is, what the server
+// answers, and what should come of it, whichever way the caller waits.
 //
 // A file has a comment and these sections:
 //
@@ -10,8 +10,8 @@
 //	-- sent 2 --       lines that the second request has, or, behind a "!", has not
 //	-- want --         what comes of it: {"output": …, "code": …, "usage": …, "used": …, "requests": …}
 //
-// Header lines that begin with x- are for the player: "x-break: yes" breaks the connection behind the body, "x-quoted: yes"
-// says that the body is a string of Go.
+// Header lines that begin with x- are for the player: "x-break: yes" breaks the connection behind the body,
+// "x-quoted: yes" says that the body is a string of Go.
 package quirks
 
 import (
@@ -90,7 +90,8 @@ func Each(t *testing.T, play func(t *testing.T, q *Quirk)) {
 
 func parse(name string, text []byte) (*Quirk, error) {
 	q := &Quirk{Name: name, answers: map[string]answer{}, sent: map[int][]string{}}
-	q.Config.Agent, q.Config.Provider = agents.Agent{ID: "triage", Model: "m"}, agents.Provider{ID: "acme", Type: "openai"}
+	q.Config.Agent = agents.Agent{ID: "triage", Model: "m"}
+	q.Config.Provider = agents.Provider{ID: "acme", Type: "openai"}
 	for _, section := range txtar.Parse(text).Files {
 		words := strings.Fields(section.Name)
 		number := 1
@@ -236,11 +237,15 @@ func (s *Server) Check(t *testing.T, streamed bool) {
 // Tools are those of the quirk. They note in used what they are given.
 func (q *Quirk) Tools(used *[]string) (list []agents.Tool) {
 	for _, name := range q.Config.Tools {
-		list = append(list, agents.Tool{Name: name, Description: "A tool.", Parameters: json.RawMessage(`{"type":"object"}`),
+		list = append(list, agents.Tool{
+			Name:        name,
+			Description: "A tool.",
+			Parameters:  json.RawMessage(`{"type":"object"}`),
 			Use: func(_ context.Context, arguments json.RawMessage) (string, error) {
 				*used = append(*used, name+" "+string(arguments))
 				return "told by " + name, nil
-			}})
+			},
+		})
 	}
 	return list
 }

@@ -3,8 +3,8 @@ package alertmanager
 
 import "beckon/calls/senders"
 
-// Sender posts a group of alerts each time that something in it has changed. It takes a 4xx as final, and repeats after a
-// 5xx: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
+// Sender posts a group of alerts each time that something in it has changed. It takes a 4xx as final, and repeats
+// after a 5xx: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 var Sender = &senders.Sender{
 	Name: "alertmanager", Title: "Alertmanager", Group: senders.Alerts, Async: true, Event: event,
 	Setup: senders.Setup{

@@ -111,7 +111,9 @@ func issue(e *senders.Event, o senders.Object) {
 }
 
 func commitStatus(e *senders.Event, o senders.Object) {
-	e.State, e.Title, e.Text = strings.ToLower(o.String("state")), o.String("name", "key"), senders.Body(o.String("description"))
+	e.State = strings.ToLower(o.String("state"))
+	e.Title = o.String("name", "key")
+	e.Text = senders.Body(o.String("description"))
 	e.URL, e.OccurredAt = cmp.Or(o.String("url"), e.URL), o.Time("updated_on", "created_on")
 	e.Key = e.Subject + "@" + o.String("commit.hash")
 	e.Label("branch", o.String("refname"))
@@ -133,8 +135,9 @@ func push(e *senders.Event, changes []senders.Object) {
 			titles = append(titles, senders.Count(len(commits), "commit")+" to "+name)
 		}
 		for _, commit := range commits {
-			lines = append(lines, senders.Short(commit.String("hash"))+" "+commit.String("author.user.display_name", "author.raw")+": "+
-				strings.TrimSpace(commit.String("message")))
+			lines = append(lines,
+				senders.Short(commit.String("hash"))+" "+commit.String("author.user.display_name", "author.raw")+": "+
+					strings.TrimSpace(commit.String("message")))
 		}
 		if change.True("truncated") {
 			lines = append(lines, "and more commits, which Bitbucket leaves out")

@@ -14,10 +14,16 @@ import (
 	"beckon/calls/senders"
 )
 
-// Sender is by the HTTP binding (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md)
-// and the webhook specification beside it, which has the handshake.
+// Sender is by the HTTP binding
+// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md) and the webhook
+// specification beside it, which has the handshake.
 var Sender = &senders.Sender{
-	Name: "cloudevents", Title: "CloudEvents", Group: senders.Cloud, Event: event, DeliveryID: deliveryID, Preflight: Preflight,
+	Name:       "cloudevents",
+	Title:      "CloudEvents",
+	Group:      senders.Cloud,
+	Event:      event,
+	DeliveryID: deliveryID,
+	Preflight:  Preflight,
 	Setup: senders.Setup{
 		About: "Knative, Dapr and other senders of CloudEvents",
 		Place: "the subscription or sink of the service",
@@ -71,7 +77,9 @@ func event(d senders.Delivery) senders.Event {
 }
 
 // Batch makes one event of a list: of one, the event itself.
-func Batch(source string, list []senders.Object, read func(*senders.Fact, senders.Object), d senders.Delivery) senders.Event {
+func Batch(
+	source string, list []senders.Object, read func(*senders.Fact, senders.Object), d senders.Delivery,
+) senders.Event {
 	e := senders.NewEvent(source)
 	if len(list) == 0 {
 		return senders.Plain(source, d)
@@ -93,8 +101,16 @@ func Batch(source string, list []senders.Object, read func(*senders.Fact, sender
 
 // attributes have a member of the event; all others are extensions, and become labels.
 var attributes = map[string]bool{
-	"specversion": true, "type": true, "source": true, "id": true, "time": true, "subject": true, "data": true, "data_base64": true,
-	"datacontenttype": true, "dataschema": true,
+	"specversion":     true,
+	"type":            true,
+	"source":          true,
+	"id":              true,
+	"time":            true,
+	"subject":         true,
+	"data":            true,
+	"data_base64":     true,
+	"datacontenttype": true,
+	"dataschema":      true,
 }
 
 func fact(f *senders.Fact, o senders.Object) {

@@ -11,7 +11,12 @@ import (
 // EventGrid is Azure Event Grid, which sends lists in a schema of its own, or CloudEvents:
 // https://learn.microsoft.com/azure/event-grid/end-point-validation-event-grid-events-schema
 var EventGrid = &senders.Sender{
-	Name: "eventgrid", Title: "Azure Event Grid", Group: senders.Cloud, Async: true, Event: gridEvent, Handshake: validate,
+	Name:      "eventgrid",
+	Title:     "Azure Event Grid",
+	Group:     senders.Cloud,
+	Async:     true,
+	Event:     gridEvent,
+	Handshake: validate,
 	Setup: senders.Setup{
 		About: "Azure's events",
 		Place: "Event Subscriptions, of a topic or resource",
@@ -32,8 +37,8 @@ var EventGrid = &senders.Sender{
 	},
 }
 
-// validate answers with the code. The event also names a URL for those who can't: it is never fetched, so that no call can
-// make the gateway fetch something.
+// validate answers with the code. The event also names a URL for those who can't: it is never fetched, so that no
+// call can make the gateway fetch something.
 func validate(d senders.Delivery) (*senders.Answer, error) {
 	list := senders.ParseList(d.Body)
 	if len(list) != 1 || list[0].String("eventType") != "Microsoft.EventGrid.SubscriptionValidationEvent" {

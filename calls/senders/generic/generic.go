@@ -13,7 +13,10 @@ var Sender = &senders.Sender{
 	Setup: senders.Setup{
 		About: "Whatever can make an HTTP call",
 		Place: "the system that calls",
-		Steps: []string{"Have it send a POST to the URL, with the text as the body, or JSON with a prompt.", "Have it send the header Authorization: Bearer … with the token."},
+		Steps: []string{
+			"Have it send a POST to the URL, with the text as the body, or JSON with a prompt.",
+			"Have it send the header Authorization: Bearer … with the token.",
+		},
 	},
 }
 

@@ -11,11 +11,24 @@ import (
 
 // members are where the events of a type tell of what happened, unless it is in the member of the type's own name.
 var members = map[string]string{
-	"issues": "issue", "issue_comment": "comment", "commit_comment": "comment", "discussion_comment": "comment",
-	"pull_request_review": "review", "pull_request_review_comment": "comment", "pull_request_review_thread": "thread",
-	"pull_request_comment": "comment", "pull_request_approved": "review", "pull_request_rejected": "review",
-	"code_scanning_alert": "alert", "dependabot_alert": "alert", "secret_scanning_alert": "alert", "repository_vulnerability_alert": "alert",
-	"registry_package": "registry_package", "deploy_key": "key", "installation_repositories": "installation", "page_build": "build",
+	"issues":                         "issue",
+	"issue_comment":                  "comment",
+	"commit_comment":                 "comment",
+	"discussion_comment":             "comment",
+	"pull_request_review":            "review",
+	"pull_request_review_comment":    "comment",
+	"pull_request_review_thread":     "thread",
+	"pull_request_comment":           "comment",
+	"pull_request_approved":          "review",
+	"pull_request_rejected":          "review",
+	"code_scanning_alert":            "alert",
+	"dependabot_alert":               "alert",
+	"secret_scanning_alert":          "alert",
+	"repository_vulnerability_alert": "alert",
+	"registry_package":               "registry_package",
+	"deploy_key":                     "key",
+	"installation_repositories":      "installation",
+	"page_build":                     "build",
 }
 
 // event reads the types by what they have in common: a subject with a title, a body and a URL, within an issue or pull
@@ -31,7 +44,7 @@ func event(source, kind, id string, d senders.Delivery) senders.Event {
 	e.Type, e.Action, e.ID = kind, o.String("action"), id
 	e.Actor = o.String("sender.login", "pusher.name")
 	e.Subject = o.String("repository.full_name", "organization.login", "enterprise.slug", "installation.account.login")
-	e.At(o.String("repository.full_name"))
+	e.SetCommit(o.String("repository.full_name"))
 	switch kind {
 	case "push":
 		push(&e, o)
@@ -63,7 +76,8 @@ func event(source, kind, id string, d senders.Delivery) senders.Event {
 		e.State = "merged"
 	}
 	e.State = strings.ToLower(cmp.Or(e.State, about.String("state")))
-	e.Severity = strings.ToLower(main.String("security_advisory.severity", "rule.security_severity_level", "rule.severity", "severity"))
+	e.Severity = strings.ToLower(main.String("security_advisory.severity",
+		"rule.security_severity_level", "rule.severity", "severity"))
 	e.OccurredAt = main.Time("submitted_at", "updated_at", "completed_at", "published_at", "created_at", "starred_at")
 	labels(&e, o, main, about)
 	key(&e, main, about)
@@ -77,7 +91,8 @@ func title(e *senders.Event, o, main, about senders.Object) {
 	}
 	e.Title = about.String("title")
 	if e.Title == "" {
-		e.Title = main.String("display_title", "title", "name", "tag_name", "summary", "environment", "rule.description", "security_advisory.summary")
+		e.Title = main.String("display_title",
+			"title", "name", "tag_name", "summary", "environment", "rule.description", "security_advisory.summary")
 	}
 	if e.Title == "" {
 		e.Title = o.String("deployment.environment", "ref", "zen", "member.login", "user.login", "forkee.full_name")
@@ -87,13 +102,14 @@ func title(e *senders.Event, o, main, about senders.Object) {
 	}
 	e.Title = senders.First(e.Title)
 	e.Label("number", number)
-	e.Numbered(thingOf(e.Type, o), number)
+	e.SetNumber(thingOf(e.Type, o), number)
 }
 
 // thingOf is what the number of an event counts. Alerts and milestones have numbers of their own.
 func thingOf(kind string, o senders.Object) string {
 	switch {
-	case strings.HasPrefix(kind, "pull_request") || o.Object("issue").Has("pull_request"): // to a comment, a pull request is an issue
+	case strings.HasPrefix(kind, "pull_request") || o.Object("issue").Has("pull_request"):
+		// to a comment, a pull request is an issue
 		return repository.PullRequest
 	case kind == "issues" || kind == "issue_comment":
 		return repository.Issue
@@ -104,7 +120,8 @@ func thingOf(kind string, o senders.Object) string {
 }
 
 func text(main senders.Object) string {
-	said := main.String("body", "description", "output.summary", "output.title", "message", "security_advisory.description")
+	said := main.String("body",
+		"description", "output.summary", "output.title", "message", "security_advisory.description")
 	if hunk := main.String("diff_hunk"); hunk != "" { // what a comment is on
 		said += "\n\n" + hunk
 	}
@@ -135,7 +152,7 @@ func labels(e *senders.Event, o, main, about senders.Object) {
 	e.Label("into", change.String("base.ref"))
 	commit := change.String("head.sha", "head_sha", "sha", "commit_id")
 	e.Label("commit", senders.Short(commit))
-	e.At(e.Place.Repository, commit, o.String("deployment.sha", "commit_oid"))
+	e.SetCommit(e.Place.Repository, commit, o.String("deployment.sha", "commit_oid"))
 	e.Label("author", about.String("user.login"))
 	if change.Has("changed_files") {
 		e.Label("size", fmt.Sprintf("%s in %s, +%d −%d lines", senders.Count(int(change.Int("commits")), "commit"),
@@ -206,7 +223,8 @@ func push(e *senders.Event, o senders.Object) {
 	e.Label("ref", ref)
 	e.Label("before", senders.Short(o.String("before")))
 	e.Label("after", senders.Short(o.String("after")))
-	e.At(e.Place.Repository, o.String("head_commit.id"), o.String("after")) // after is the tag's own where that has a message
+	// after is the tag's own where that has a message
+	e.SetCommit(e.Place.Repository, o.String("head_commit.id"), o.String("after"))
 	e.Label("pusher", o.String("pusher.name", "pusher.login"))
 	e.Text = senders.Body(senders.Commits(commits))
 }
@@ -216,7 +234,7 @@ func status(e *senders.Event, o senders.Object) {
 	e.URL, e.OccurredAt = o.String("target_url", "commit.html_url"), o.Time("updated_at", "created_at")
 	e.Key = e.Subject + "@" + o.String("sha")
 	e.Label("commit", senders.Short(o.String("sha")))
-	e.At(e.Place.Repository, o.String("sha"))
+	e.SetCommit(e.Place.Repository, o.String("sha"))
 	e.Label("message", senders.First(o.String("commit.commit.message")))
 	e.Label("branches", senders.Joined(o.Texts("branches", "name"), 10))
 }

@@ -15,8 +15,8 @@ import (
 	"beckon/internal/secret"
 )
 
-// Sender is documented at https://docs.gitlab.com/user/project/integrations/webhooks/. It disables a hook after four failures
-// in a row.
+// Sender is documented at https://docs.gitlab.com/user/project/integrations/webhooks/. It disables a hook after
+// four failures in a row.
 var Sender = &senders.Sender{
 	Name: "gitlab", Title: "GitLab", Group: senders.Git, Async: true, Verify: verify, Event: event,
 	Setup: senders.Setup{
@@ -82,7 +82,12 @@ func verifySigned(p senders.Proof, d senders.Delivery, now time.Time) (senders.P
 	if !senders.SignedBy(keys(p.Secrets), sha256.New, signatures, []byte(head), d.Body) {
 		return senders.Proved{}, senders.Mismatch
 	}
-	return senders.Proved{DeliveryID: values["Webhook-Id"], Signed: true, Signature: values["Webhook-Signature"], At: at}, nil
+	return senders.Proved{
+		DeliveryID: values["Webhook-Id"],
+		Signed:     true,
+		Signature:  values["Webhook-Signature"],
+		At:         at,
+	}, nil
 }
 
 // keys decodes signing tokens: whsec_ and base64. Any other text is the key itself.
@@ -107,9 +112,10 @@ func event(d senders.Delivery) senders.Event {
 	e := senders.NewEvent("gitlab")
 	e.Type, e.ID = o.String("object_kind", "event_name", "event_type"), deliveryID(d)
 	e.Actor = o.String("user.name", "user_name", "user.username", "user_username")
-	e.Subject = o.String("project.path_with_namespace", "project_path", "project_name", "group.full_path", "path_with_namespace")
+	e.Subject = o.String("project.path_with_namespace",
+		"project_path", "project_name", "group.full_path", "path_with_namespace")
 	e.URL = o.String("project.web_url", "project.homepage")
-	e.At(o.String("project.path_with_namespace", "path_with_namespace"))
+	e.SetCommit(o.String("project.path_with_namespace", "path_with_namespace"))
 	attributes := o.Object("object_attributes")
 	switch e.Type {
 	case "push", "tag_push":
@@ -159,13 +165,13 @@ func object(e *senders.Event, o, attributes senders.Object) {
 	if number := about.String("iid"); number != "" {
 		e.Title, e.Key = mark+number+" "+e.Title, e.Subject+mark+number
 		e.Label("number", number)
-		e.Numbered(thing, number)
+		e.SetNumber(thing, number)
 	}
 	e.Label("branch", about.String("source_branch"))
 	e.Label("into", about.String("target_branch"))
 	commit := about.String("last_commit.id", "id_of_commit", "sha")
 	e.Label("commit", senders.Short(commit))
-	e.At(e.Place.Repository, commit, o.String("commit.id"))
+	e.SetCommit(e.Place.Repository, commit, o.String("commit.id"))
 	e.Label("merge status", about.String("detailed_merge_status"))
 	if about.True("draft") || about.True("work_in_progress") {
 		e.Label("draft", "true")
@@ -221,7 +227,8 @@ func push(e *senders.Event, o senders.Object) {
 	e.Label("ref", ref)
 	e.Label("before", senders.Short(o.String("before")))
 	e.Label("after", senders.Short(o.String("after")))
-	e.At(e.Place.Repository, o.String("checkout_sha"), o.String("after")) // after is the tag's own where that has a message
+	// after is the tag's own where that has a message
+	e.SetCommit(e.Place.Repository, o.String("checkout_sha"), o.String("after"))
 }
 
 func pipeline(e *senders.Event, o, attributes senders.Object) {
@@ -232,7 +239,7 @@ func pipeline(e *senders.Event, o, attributes senders.Object) {
 	e.OccurredAt = attributes.Time("finished_at", "created_at")
 	e.Label("ref", attributes.String("ref"))
 	e.Label("commit", senders.Short(attributes.String("sha")))
-	e.At(e.Place.Repository, attributes.String("sha"))
+	e.SetCommit(e.Place.Repository, attributes.String("sha"))
 	e.Label("message", senders.First(o.String("commit.title", "commit.message")))
 	e.Label("author", o.String("commit.author.name"))
 	e.Label("trigger", attributes.String("source"))
@@ -263,7 +270,7 @@ func job(e *senders.Event, o senders.Object) {
 	e.Text = strings.ReplaceAll(o.String("build_failure_reason"), "_", " ")
 	e.Label("ref", o.String("ref"))
 	e.Label("commit", senders.Short(o.String("sha")))
-	e.At(e.Place.Repository, o.String("sha"))
+	e.SetCommit(e.Place.Repository, o.String("sha"))
 	e.Label("message", senders.First(o.String("commit.message")))
 	e.Label("pipeline", o.String("pipeline_id"))
 	e.Label("duration", o.String("build_duration"))

@@ -20,7 +20,8 @@ var Sender = &senders.Sender{
 		Place: "Alerting, Contact points",
 		Steps: []string{
 			"Add a contact point with the integration Webhook, and paste the URL.",
-			"Under HMAC signature, paste the secret. (Older versions have no such field: choose bearer as the proof of this client, and paste the token under Authorization header credentials.)",
+			"Under HMAC signature, paste the secret. (Older versions have no such field: choose bearer as the proof " +
+				"of this client, and paste the token under Authorization header credentials.)",
 			"Press Test, then use the contact point in a notification policy.",
 		},
 		Secret: "Secret (HMAC signature)",

@@ -86,7 +86,8 @@ func verify(_ context.Context, p senders.Proof, d senders.Delivery, now time.Tim
 	encoded, hasPrefix := strings.CutPrefix(text, p.Prefix)
 	raw, err := encodings[p.Encoding](encoded)
 	if !hasPrefix || err != nil || strings.ContainsAny(encoded, "\r\n") {
-		return proved, senders.Refuse("The header %s is not %q and a signature as the client's encoding says.", p.Header, p.Prefix)
+		return proved, senders.Refuse("The header %s is not %q and a signature as the client's encoding says.",
+			p.Header, p.Prefix)
 	}
 	values := map[string]string{".url": d.URL.String(), ".method": d.Method}
 	if p.TimestampHeader != "" {
@@ -102,7 +103,8 @@ func verify(_ context.Context, p senders.Proof, d senders.Delivery, now time.Tim
 			return senders.Proved{}, err
 		}
 		if strings.ContainsAny(values[".id"], ".:,;| \t") { // it could be made to look like another id and time
-			return senders.Proved{}, senders.Refuse("The header %s has a character that separates what is signed.", p.IDHeader)
+			return senders.Proved{}, senders.Refuse("The header %s has a character that separates what is signed.",
+				p.IDHeader)
 		}
 		proved.DeliveryID, proved.Signed = values[".id"], slices.Contains(fields(p), ".id")
 	}

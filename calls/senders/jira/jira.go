@@ -55,7 +55,8 @@ func event(d senders.Delivery) senders.Event {
 		path, _, _ := strings.Cut(self.Path, "/rest/")
 		e.URL = self.Scheme + "://" + self.Host + path + "/browse/" + url.PathEscape(e.Key)
 	}
-	e.Actor = o.String("user.displayName", "user.name", "comment.updateAuthor.displayName", "comment.author.displayName")
+	e.Actor = o.String("user.displayName",
+		"user.name", "comment.updateAuthor.displayName", "comment.author.displayName")
 	e.Subject = fields.String("project.name", "project.key")
 	e.State = strings.ToLower(fields.String("status.name"))
 	e.Severity = strings.ToLower(fields.String("priority.name"))
@@ -71,7 +72,8 @@ func event(d senders.Delivery) senders.Event {
 	var changes []string
 	for _, item := range o.Object("changelog").Objects("items") {
 		if item.String("field") != "description" { // both are long, and the new one is the text
-			changes = append(changes, item.String("field")+": "+senders.Clip(item.String("fromString"), 200)+" → "+senders.Clip(item.String("toString"), 200))
+			changes = append(changes, item.String("field")+": "+senders.Clip(item.String("fromString"),
+				200)+" → "+senders.Clip(item.String("toString"), 200))
 		}
 	}
 	e.Label("changes", senders.Joined(changes, 20))

@@ -62,7 +62,8 @@ func event(d senders.Delivery) senders.Event {
 	e := senders.NewEvent("linear")
 	e.Type, e.Action, e.ID = o.String("type"), o.String("action"), deliveryID(d)
 	e.Key = data.String("issue.identifier", "identifier", "issueId", "projectId", "id")
-	e.Title = strings.TrimSpace(data.String("identifier", "issue.identifier") + " " + data.String("title", "name", "issue.title", "project.name"))
+	e.Title = strings.TrimSpace(data.String("identifier", "issue.identifier") + " " + data.String("title",
+		"name", "issue.title", "project.name"))
 	e.Text = senders.Body(data.String("body", "description"))
 	e.URL = o.String("url")
 	e.Actor = cmp.Or(o.String("actor.name"), data.String("user.name"))

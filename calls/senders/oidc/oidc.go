@@ -1,5 +1,5 @@
-// Package oidc is the scheme of CI jobs: the token that their own platform gives them proves which repository, branch or
-// environment they belong to, and no secret stands in the pipeline.
+// Package oidc is the scheme of CI jobs: the token that their own platform gives them proves which repository,
+// branch or environment they belong to, and no secret stands in the pipeline.
 package oidc
 
 import (
@@ -21,7 +21,10 @@ import (
 type Keys func(issuer string) oidc.KeySet
 
 // algorithms are those with a public key: with any other, who knows the key could sign as well.
-var algorithms = []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA}
+var algorithms = []string{
+	oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.PS256,
+	oidc.PS384, oidc.PS512, oidc.EdDSA,
+}
 
 // Scheme is {scheme: oidc, issuer, audience, claims: {repository: acme/shop, ref: "refs/heads/*"}}.
 func Scheme(keys Keys) *senders.Sender {
@@ -45,7 +48,8 @@ func check(p senders.Proof) error {
 	case p.Audience == "":
 		return senders.Refuse("audience is required: a token that was made for somebody else must not be good here")
 	case len(p.Claims) == 0:
-		return senders.Refuse("claims needs at least one, such as {repository: acme/shop}: everybody's jobs have tokens of the same issuer")
+		return senders.Refuse("claims needs at least one, such as {repository: acme/shop}: " +
+			"everybody's jobs have tokens of the same issuer")
 	}
 	return nil
 }

@@ -117,7 +117,9 @@ func culprit(o senders.Object) string {
 		frames := exception.Object("stacktrace").Objects("frames") // the innermost is the last one
 		for i := len(frames) - 1; i >= 0 && i >= len(frames)-8; i-- {
 			at := frames[i]
-			lines = append(lines, "  at "+at.String("function")+" ("+at.String("filename", "abs_path", "module")+":"+at.String("lineno")+")")
+			lines = append(lines,
+				"  at "+at.String("function")+" ("+at.String("filename",
+					"abs_path", "module")+":"+at.String("lineno")+")")
 		}
 	}
 	var kept []string

@@ -21,7 +21,8 @@ var Sender = &senders.Sender{
 		Place: "Settings, Notifications, Webhooks",
 		Steps: []string{
 			"Press Create webhook, choose the event and the format JSON, and paste the URL.",
-			"Below the list of webhooks, copy the key that they are signed with. For the webhooks of an app it is the app's client secret.",
+			"Below the list of webhooks, copy the key that they are signed with. " +
+				"For the webhooks of an app it is the app's client secret.",
 		},
 		Secret:      "Signing key",
 		MakesSecret: true,
@@ -60,7 +61,8 @@ func event(d senders.Delivery) senders.Event {
 	e.ID = deliveryID(d)
 	e.Key = o.String("admin_graphql_api_id", "id")
 	e.Subject = d.Value("X-Shopify-Shop-Domain")
-	e.Title = strings.TrimSpace(strings.TrimSuffix(resource, "s") + " " + o.String("name", "title", "order_number", "handle", "email", "id"))
+	e.Title = strings.TrimSpace(strings.TrimSuffix(resource, "s") + " " + o.String("name",
+		"title", "order_number", "handle", "email", "id"))
 	e.State = o.String("financial_status", "status", "state")
 	e.Actor = strings.TrimSpace(o.String("customer.first_name") + " " + o.String("customer.last_name"))
 	e.URL = o.String("order_status_url")
@@ -82,7 +84,8 @@ func event(d senders.Delivery) senders.Event {
 	}
 	var lines []string
 	for _, item := range o.Objects("line_items") {
-		lines = append(lines, fmt.Sprintf("%s × %s, %s each", item.String("quantity"), item.String("name", "title"), item.String("price")))
+		lines = append(lines, fmt.Sprintf("%s × %s, %s each", item.String("quantity"),
+			item.String("name", "title"), item.String("price")))
 	}
 	if note := o.String("note", "body_html"); note != "" {
 		lines = append(lines, "", note)

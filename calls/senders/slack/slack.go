@@ -14,8 +14,8 @@ import (
 
 const signatureHeader = "X-Slack-Signature"
 
-// Sender is documented at https://docs.slack.dev/authentication/verifying-requests-from-slack. It waits 3 s, and shows people
-// whatever an answer to a command says: so the answer is empty.
+// Sender is documented at https://docs.slack.dev/authentication/verifying-requests-from-slack. It waits 3 s, and
+// shows people whatever an answer to a command says: so the answer is empty.
 var Sender = &senders.Sender{
 	Name: "slack", Title: "Slack", Group: senders.Chats, Async: true, Verify: verify, Event: event,
 	Setup: senders.Setup{
@@ -24,7 +24,8 @@ var Sender = &senders.Sender{
 		Steps: []string{
 			"Under Basic Information, copy the Signing Secret, and give it to Beckon first.",
 			"Under Event Subscriptions, switch events on and paste the URL as Request URL: Slack calls it at once.",
-			"Subscribe to the bot events that you want, and install the app anew. Slash Commands and Interactivity take the same URL.",
+			"Subscribe to the bot events that you want, and install the app anew. " +
+				"Slash Commands and Interactivity take the same URL.",
 		},
 		Secret:      "Signing Secret",
 		MakesSecret: true,
@@ -116,9 +117,11 @@ func interaction(o senders.Object) senders.Event {
 		e.Action = cmp.Or(e.Action, action.String("action_id"))
 		e.Title = action.String("text.text", "action_id")
 		e.OccurredAt = action.Time("action_ts")
-		e.Label(action.String("action_id"), action.String("value", "selected_option.value", "selected_user", "selected_date"))
+		e.Label(action.String("action_id"),
+			action.String("value", "selected_option.value", "selected_user", "selected_date"))
 	}
-	for _, block := range o.Object("view").Object("state").Object("values").Nested() { // of a dialog: by block, then by field
+	// of a dialog: by block, then by field
+	for _, block := range o.Object("view").Object("state").Object("values").Nested() {
 		for name, field := range block.Nested() {
 			e.Label(name, field.String("value", "selected_option.value", "selected_user", "selected_date"))
 		}

@@ -17,7 +17,14 @@ import (
 // returns those that messages are signed with.
 func Sender(certificates *Certificates) *senders.Sender {
 	return &senders.Sender{
-		Name: "sns", Title: "Amazon SNS", Group: senders.Cloud, Async: true, Event: event, Check: check, Handshake: handshake, Keyless: true,
+		Name:      "sns",
+		Title:     "Amazon SNS",
+		Group:     senders.Cloud,
+		Async:     true,
+		Event:     event,
+		Check:     check,
+		Handshake: handshake,
+		Keyless:   true,
 		Setup: senders.Setup{
 			About: "CloudWatch alarms and other notifications of AWS",
 			Place: "SNS, Topics, your topic",
@@ -41,7 +48,8 @@ var topicForm = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:.+$
 
 func check(p senders.Proof) error {
 	if !topicForm.MatchString(p.TopicARN) {
-		return senders.Refuse("topicArn is required, such as arn:aws:sns:eu-west-1:123456789012:alarms: Amazon signs everybody's messages with the same key")
+		return senders.Refuse("topicArn is required, such as arn:aws:sns:eu-west-1:123456789012:alarms: " +
+			"Amazon signs everybody's messages with the same key")
 	}
 	return nil
 }

@@ -81,7 +81,9 @@ func (c *Certificates) get(ctx context.Context, url string, now time.Time) (*x50
 }
 
 // verify checks everything that costs nothing before it has a certificate fetched.
-func verify(ctx context.Context, certificates *Certificates, p senders.Proof, d senders.Delivery, now time.Time) (senders.Proved, error) {
+func verify(
+	ctx context.Context, certificates *Certificates, p senders.Proof, d senders.Delivery, now time.Time,
+) (senders.Proved, error) {
 	if err := check(p); err != nil {
 		return senders.Proved{}, err
 	}
@@ -102,7 +104,8 @@ func verify(ctx context.Context, certificates *Certificates, p senders.Proof, d 
 		return senders.Proved{}, senders.Refuse("The message has no time.")
 	}
 	if at.Unix() > now.Add(senders.Tolerance).Unix() || at.Before(now.Add(-maxAge)) {
-		return senders.Proved{}, senders.Refuse("The message is from another time: it was repeated, or a clock is wrong.")
+		return senders.Proved{}, senders.Refuse("The message is from another time: it was repeated, " +
+			"or a clock is wrong.")
 	}
 	u := amazon(o.String("SigningCertURL"))
 	if u == nil || path.Ext(u.Path) != ".pem" || u.RawQuery != "" || u.Fragment != "" {
@@ -116,11 +119,16 @@ func verify(ctx context.Context, certificates *Certificates, p senders.Proof, d 
 	if !ok || !verified(key, o.String("SignatureVersion"), signed, signature) {
 		return senders.Proved{}, senders.Mismatch
 	}
-	return senders.Proved{DeliveryID: o.String("MessageId"), Signed: true, Signature: o.String("Signature"), At: at}, nil
+	return senders.Proved{
+		DeliveryID: o.String("MessageId"),
+		Signed:     true,
+		Signature:  o.String("Signature"),
+		At:         at,
+	}, nil
 }
 
-// maxAge is how old a message may be: SNS tries for an hour at most, and each attempt has the time of the message. It is
-// shorter than deliveries are known by their ids.
+// maxAge is how old a message may be: SNS tries for an hour at most, and each attempt has the time of the message.
+// It is shorter than deliveries are known by their ids.
 const maxAge = time.Hour + senders.Tolerance
 
 func verified(key *rsa.PublicKey, version, signed string, signature []byte) bool {
@@ -135,7 +143,8 @@ func verified(key *rsa.PublicKey, version, signed string, signature []byte) bool
 	return false
 }
 
-// content is what Amazon signs: names and values of some members, by the type of the message. It is empty for no message.
+// content is what Amazon signs: names and values of some members, by the type of the message. It is empty for no
+// message.
 func content(o senders.Object) string {
 	var names []string
 	switch o.String("Type") {

@@ -16,7 +16,12 @@ import (
 
 // Sender takes both families of headers, and secrets as well as public keys.
 var Sender = &senders.Sender{
-	Name: "standard-webhooks", Title: "Standard Webhooks", Group: senders.Events, Check: check, Verify: verify, Event: event,
+	Name:   "standard-webhooks",
+	Title:  "Standard Webhooks",
+	Group:  senders.Events,
+	Check:  check,
+	Verify: verify,
+	Event:  event,
 	Setup: senders.Setup{
 		About: "Every service that follows standardwebhooks.com, or uses Svix",
 		Place: "the webhooks of the service",

@@ -79,13 +79,15 @@ func event(d senders.Delivery) senders.Event {
 	}
 	kind := object.String("object")
 	e.Key, e.State = object.String("id"), object.String("status")
-	e.Subject = object.String("customer_email", "customer_details.email", "receipt_email", "billing_details.email", "email", "customer")
+	e.Subject = object.String("customer_email",
+		"customer_details.email", "receipt_email", "billing_details.email", "email", "customer")
 	e.Title = strings.ReplaceAll(kind, "_", " ")
 	amount := money(object)
 	if amount != "" {
 		e.Title += ", " + amount
 	}
-	e.Text = senders.Body(object.String("description", "failure_message", "last_payment_error.message", "last_finalization_error.message"))
+	e.Text = senders.Body(object.String("description",
+		"failure_message", "last_payment_error.message", "last_finalization_error.message"))
 	e.URL = object.String("hosted_invoice_url", "receipt_url")
 	e.Severity = object.String("outcome.risk_level")
 	e.Label("object", e.Key)

@@ -9,10 +9,22 @@ import (
 )
 
 // Bearer is Authorization: Bearer <token> (RFC 6750).
-var Bearer = &senders.Sender{Name: "bearer", Title: "Bearer token", Group: senders.Proofs, Token: bearer, Shows: showsAuthorization("bearer")}
+var Bearer = &senders.Sender{
+	Name:  "bearer",
+	Title: "Bearer token",
+	Group: senders.Proofs,
+	Token: bearer,
+	Shows: showsAuthorization("bearer"),
+}
 
 // Basic is HTTP Basic (RFC 7617): any user name, the token as password.
-var Basic = &senders.Sender{Name: "basic", Title: "HTTP Basic", Group: senders.Proofs, Token: basic, Shows: showsAuthorization("basic")}
+var Basic = &senders.Sender{
+	Name:  "basic",
+	Title: "HTTP Basic",
+	Group: senders.Proofs,
+	Token: basic,
+	Shows: showsAuthorization("basic"),
+}
 
 // Header is the token in a header of a chosen name.
 var Header = &senders.Sender{

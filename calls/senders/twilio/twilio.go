@@ -19,8 +19,8 @@ import (
 
 const signatureHeader = "X-Twilio-Signature"
 
-// Sender is documented at https://www.twilio.com/docs/usage/security. It reads an answer as TwiML: an empty one says nothing
-// to whoever called or wrote.
+// Sender is documented at https://www.twilio.com/docs/usage/security. It reads an answer as TwiML: an empty one
+// says nothing to whoever called or wrote.
 var Sender = &senders.Sender{
 	Name: "twilio", Title: "Twilio", Group: senders.Chats, Async: true, Verify: verify, SignsURL: true, Event: event,
 	Setup: senders.Setup{
@@ -70,7 +70,8 @@ func verify(_ context.Context, p senders.Proof, d senders.Delivery, _ time.Time)
 			return senders.Proved{DeliveryID: deliveryID(d), Signature: text}, nil
 		}
 	}
-	return senders.Proved{}, senders.Refuse("The signature does not match: the secret is not the account's auth token, server.publicURL is not the URL at Twilio, or the body was changed.")
+	return senders.Proved{}, senders.Refuse("The signature does not match: the secret is not the account's auth " +
+		"token, server.publicURL is not the URL at Twilio, or the body was changed.")
 }
 
 // addresses returns the URL without and with its port: Twilio signs either, by the product.

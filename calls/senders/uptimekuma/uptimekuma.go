@@ -18,7 +18,8 @@ var Sender = &senders.Sender{
 		Place: "Settings, Notifications",
 		Steps: []string{
 			"Press Setup Notification, choose Webhook, and paste the URL as Post URL.",
-			"Under Additional Headers, write {\"Authorization\": \"Bearer …\"} with the token in the place of the dots.",
+			"Under Additional Headers, write {\"Authorization\": " +
+				"\"Bearer …\"} with the token in the place of the dots.",
 			"Press Test, then switch the notification on for your monitors.",
 		},
 	},

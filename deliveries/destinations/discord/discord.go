@@ -17,7 +17,12 @@ const (
 )
 
 // Destination is Discord.
-var Destination = &destinations.Destination{Name: "discord", Title: "Discord", Open: open, Help: "The URL of the channel's webhook."}
+var Destination = &destinations.Destination{
+	Name:  "discord",
+	Title: "Discord",
+	Open:  open,
+	Help:  "The URL of the channel's webhook.",
+}
 
 type message struct {
 	Embeds          []embed  `json:"embeds"`
@@ -76,14 +81,18 @@ func judge(a destinations.Answer) destinations.Verdict {
 		Message    string  `json:"message"`
 		RetryAfter float64 `json:"retry_after"` // seconds
 	}
-	a.Into(&said)
+	a.Decode(&said)
 	switch {
 	case a.Status == http.StatusTooManyRequests:
 		return destinations.RateLimited("Discord", max(a.Wait(), destinations.Seconds(said.RetryAfter)))
 	case said.Code == unknownWebhook || said.Code == invalidToken:
-		return destinations.Verdict{Reason: destinations.Refused("Discord", said.Message, "The webhook was removed: make a new one, and give its URL.")}
+		return destinations.Verdict{Reason: destinations.Refused("Discord", said.Message,
+			"The webhook was removed: make a new one, and give its URL.")}
 	case said.Message != "" && a.Status < 500:
-		return destinations.Verdict{Reason: destinations.Refused("Discord", said.Message, ""), Final: said.Code == invalidForm}
+		return destinations.Verdict{
+			Reason: destinations.Refused("Discord", said.Message, ""),
+			Final:  said.Code == invalidForm,
+		}
 	}
-	return destinations.Plain(a)
+	return destinations.JudgeByStatus(a)
 }

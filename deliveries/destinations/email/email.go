@@ -24,8 +24,14 @@ const (
 )
 
 // Destination is email.
-var Destination = &destinations.Destination{Name: "email", Title: "email", Fields: []string{"subject", "replyTo"}, IsMail: true, Open: open,
-	Help: "mailto: and the address as URL, and smtp in the configuration file. subject and replyTo may be templates."}
+var Destination = &destinations.Destination{
+	Name:   "email",
+	Title:  "email",
+	Fields: []string{"subject", "replyTo"},
+	IsMail: true,
+	Open:   open,
+	Help:   "mailto: and the address as URL, and smtp in the configuration file. subject and replyTo may be templates.",
+}
 
 type templates struct {
 	to               []string
@@ -35,20 +41,10 @@ type templates struct {
 func open(s destinations.Settings) (r destinations.Receiver, found problem.Fields) {
 	var t templates
 	if t.to = recipients(s.URL); t.to == nil {
-		found.Add("url", "must be mailto: and an address, such as mailto:ops@example.com; several are separated by commas")
+		found.Add("url",
+			"must be mailto: and an address, such as mailto:ops@example.com; several are separated by commas")
 	}
-	parse := func(field, text string) *render.Template {
-		if text == "" {
-			return nil
-		}
-		parsed, err := render.Parse(text)
-		if err != nil {
-			found.Add(field, "%s", err)
-			return nil
-		}
-		r.ReadsRun = r.ReadsRun || parsed.Mentions("run")
-		return parsed
-	}
+	parse := func(field, text string) *render.Template { return r.ParseTemplate(field, text, &found) }
 	t.subject, t.replyTo = parse("subject", s.Subject), parse("replyTo", s.ReplyTo)
 	r.Request = t.request
 	return r, found
@@ -76,13 +72,18 @@ func (t templates) request(m destinations.Message) (q destinations.Request, err 
 			return q, err
 		}
 	}
-	out := &beckonmail.Mail{ID: m.ID, To: t.to, Subject: destinations.Cut(strings.Join(strings.Fields(subject), " "), maxSubject)}
+	out := &beckonmail.Mail{
+		ID:      m.ID,
+		To:      t.to,
+		Subject: destinations.Cut(strings.Join(strings.Fields(subject), " "), maxSubject),
+	}
 	if t.replyTo != nil {
 		address, err := rendered("replyTo", t.replyTo, m)
 		if err != nil {
 			return q, err
 		}
-		if one, err := beckonmail.ParseAddress(strings.TrimSpace(address)); err == nil { // what a stranger has typed may be none
+		// what a stranger has typed may be none
+		if one, err := beckonmail.ParseAddress(strings.TrimSpace(address)); err == nil {
 			out.ReplyTo = one.Address // a name may be made to look like another address
 		}
 	} else if m.Form != nil {
@@ -109,7 +110,8 @@ func (t templates) request(m destinations.Message) (q destinations.Request, err 
 
 // htmlOf is a mail as a page: its Markdown as safe HTML, in which nothing is loaded from elsewhere.
 func htmlOf(m destinations.Message, text *markdown.Text, isCut bool) string {
-	const begin = "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"></head><body style=\"font-family:sans-serif;line-height:1.5;max-width:42em\">\n<h2>"
+	const begin = "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"></head><body " +
+		"style=\"font-family:sans-serif;line-height:1.5;max-width:42em\">\n<h2>"
 	const end = "</body></html>\n"
 	answer := string(text.HTML())
 	var b strings.Builder
@@ -144,7 +146,9 @@ func rendered(what string, t *render.Template, m destinations.Message) (string, 
 	}
 	text, err := t.Render(data, render.Limits{MaxBytes: maxRendered, Time: renderFor})
 	if err != nil {
-		return "", problem.New(problem.Unprocessable, problem.CodeTemplateFailed, "The endpoint's %s cannot be made of this event: %s. Correct its template.", what, strings.TrimSuffix(err.Error(), "."))
+		return "", problem.New(problem.Unprocessable, problem.CodeTemplateFailed,
+			"The endpoint's %s cannot be made of this event: %s. Correct its template.", what,
+			strings.TrimSuffix(err.Error(), "."))
 	}
 	return text, nil
 }

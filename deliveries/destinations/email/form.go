@@ -35,7 +35,8 @@ func headlineOf(m destinations.Message) string {
 }
 
 var tableOfFields = template.Must(template.New("").Parse(`<table style="border-collapse:collapse">
-{{ range . }}<tr><th style="text-align:left;vertical-align:top;padding:2px 12px 2px 0">{{ .Name }}</th><td style="white-space:pre-wrap;padding:2px 0">{{ .Value }}</td></tr>
+{{ range . }}<tr><th style="text-align:left;vertical-align:top;padding:2px 12px 2px 0">{{ .Name }}</th>` +
+	`<td style="white-space:pre-wrap;padding:2px 0">{{ .Value }}</td></tr>
 {{ end }}</table>
 `))
 
@@ -84,7 +85,8 @@ func answerTitle(m destinations.Message) string {
 	return "Answer of " + cmp.Or(m.Agent, "Beckon")
 }
 
-// answerOf is the answer to a form. An object of JSON becomes Markdown: what is short stands beside its name, a draft below it.
+// answerOf is the answer to a form. An object of JSON becomes Markdown: what is short stands beside its name, a
+// draft below it.
 func answerOf(m destinations.Message) string {
 	d := jsontext.NewDecoder(strings.NewReader(m.Output))
 	if start, err := d.ReadToken(); err != nil || start.Kind() != '{' {

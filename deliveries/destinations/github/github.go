@@ -1,5 +1,5 @@
-// Package github writes comments on issues, pull requests and commits of GitHub, and statuses of commits. Gitea and Forgejo take the
-// same requests at an address of their own.
+// Package github writes comments on issues, pull requests and commits of GitHub, and statuses of commits. Gitea and
+// Forgejo take the same requests at an address of their own.
 package github
 
 import (
@@ -25,8 +25,16 @@ const (
 )
 
 // Destination is GitHub.
-var Destination = &destinations.Destination{Name: "github", Title: "GitHub", Fields: []string{"secret", "as", "repositories"}, URL: api, Open: open,
-	Help: "A comment where the event of the run happened, or a status of its commit: an access token as secret, and the repositories that may be written to. url is for a server of your own, such as https://github.example.com/api/v3."}
+var Destination = &destinations.Destination{
+	Name:   "github",
+	Title:  "GitHub",
+	Fields: []string{"secret", "as", "repositories"},
+	URL:    api,
+	Open:   open,
+	Help: "A comment where the event of the run happened, or a status of its commit: an access token as secret, " +
+		"and the repositories that may be written to. url is for a server of your own, " +
+		"such as https://github.example.com/api/v3.",
+}
 
 type receiver struct {
 	destinations.Settings
@@ -41,19 +49,25 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 	}
 	host, found := destinations.OpenHost(s, "GitHub", sources...)
 	if u, err := url.Parse(s.URL); err == nil && strings.EqualFold(u.Hostname(), "github.com") {
-		found.Add("url", "must be that of the REST API: leave it out for github.com, or give https://github.example.com/api/v3 of a server of your own")
+		found.Add("url",
+			"must be that of the REST API: leave it out for github.com, or give https://github.example.com/api/v3 of "+
+				"a server of your own")
 	}
 	own := receiver{s, host}
 	r = destinations.Receiver{Request: own.request, Judge: judge, ReadsKey: true, PublicPaths: true}
 	if !host.AsStatus {
-		r.Ref, r.KeyOf = commentID, destinations.KeyAt
+		r.Ref, r.KeyOf = commentID, destinations.CommentKey
 		r.Find, r.Found = own.find, own.found
 	}
 	return r, found
 }
 
 func (r receiver) header() http.Header {
-	return http.Header{"Authorization": {"Bearer " + r.Secret.Reveal()}, "Accept": {"application/vnd.github+json"}, "X-Github-Api-Version": {version}}
+	return http.Header{
+		"Authorization":        {"Bearer " + r.Secret.Reveal()},
+		"Accept":               {"application/vnd.github+json"},
+		"X-Github-Api-Version": {version},
+	}
 }
 
 func (r receiver) request(m destinations.Message) (q destinations.Request, err error) {
@@ -92,7 +106,11 @@ func comments(base string, p repository.Place) (list, one string) {
 func (r receiver) find(m destinations.Message, page int) (q destinations.Request, err error) {
 	p, err := r.host.Place(m)
 	list, _ := comments(r.URL+"/repos/"+p.Repository, p)
-	query := url.Values{"per_page": {"1"}, "page": {strconv.Itoa(page)}, "since": {m.Since.Add(-clocksApart).UTC().Format(time.RFC3339)}}
+	query := url.Values{
+		"per_page": {"1"},
+		"page":     {strconv.Itoa(page)},
+		"since":    {m.Since.Add(-clocksApart).UTC().Format(time.RFC3339)},
+	}
 	return destinations.Request{Method: http.MethodGet, URL: list + "?" + query.Encode()}, err
 }
 
@@ -100,7 +118,7 @@ func (r receiver) find(m destinations.Message, page int) (q destinations.Request
 const clocksApart = 5 * time.Minute
 
 func (r receiver) found(m destinations.Message, a destinations.Answer) (ref string, more bool) {
-	return r.host.Found(m, a, "body", commentID)
+	return r.host.FindComment(m, a, "body", commentID)
 }
 
 // look asks whether the token is good, and writes nothing.
@@ -113,7 +131,8 @@ func (r receiver) look() destinations.Request {
 }
 
 func commentOf(m destinations.Message) string {
-	return m.FitBelow(markdown.GitHub.Strong(destinations.Cut(m.HeadlineThere(), maxHeadline)), markdown.GitHub, maxComment)
+	return m.FitBelow(markdown.GitHub.Strong(destinations.Cut(m.HeadlineWithoutTitle(), maxHeadline)),
+		markdown.GitHub, maxComment)
 }
 
 type status struct {
@@ -123,8 +142,13 @@ type status struct {
 	Context     string `json:"context"`
 }
 
-var states = map[destinations.Outcome]string{destinations.Pending: "pending", destinations.Passed: "success", destinations.Rejected: "failure",
-	destinations.Failed: "error", destinations.Canceled: "error"}
+var states = map[destinations.Outcome]string{
+	destinations.Pending:  "pending",
+	destinations.Passed:   "success",
+	destinations.Rejected: "failure",
+	destinations.Failed:   "error",
+	destinations.Canceled: "error",
+}
 
 func statusOf(m destinations.Message) status {
 	return status{State: states[m.Outcome()], URL: m.Link, Description: m.Short(maxStatus), Context: m.StatusName()}
@@ -142,7 +166,7 @@ func judge(a destinations.Answer) destinations.Verdict {
 			Field, Message string
 		} `json:"errors"`
 	}
-	a.Into(&said)
+	a.Decode(&said)
 	words := said.Message
 	for _, e := range said.Errors {
 		words += "; " + strings.TrimSpace(e.Field+" "+e.Message)
@@ -154,23 +178,29 @@ func judge(a destinations.Answer) destinations.Verdict {
 	case isLimit(a, said.Message):
 		return destinations.RateLimited("GitHub", waitOf(a))
 	case a.First != "" && (a.Status == http.StatusNotFound || a.Status == http.StatusGone):
-		return destinations.Verdict{Reason: destinations.Refused("GitHub", words, "The comment was deleted: another one is written."), Lost: true}
+		return destinations.Verdict{
+			Reason: destinations.Refused("GitHub", words, "The comment was deleted: another one is written."),
+			Lost:   true,
+		}
 	case a.Status >= 300 && a.Status <= 399:
 		return refused("The repository has moved or has another name: list the new one.", true)
 	case a.Status == http.StatusUnauthorized:
 		return refused("The token in secret is wrong, or it has expired or was revoked: give another one.", false)
 	case a.Status == http.StatusForbidden:
-		return refused("Give the token the permission to write: Issues and Pull requests for comments, Contents for comments on commits, Commit statuses for statuses; "+
+		return refused("Give the token the permission to write: Issues and Pull requests for comments, "+
+			"Contents for comments on commits, Commit statuses for statuses; "+
 			"a classic token the scope repo. The repository may be archived, or the conversation locked.", false)
 	case a.Status == http.StatusNotFound:
-		return refused("There is no such repository, issue or commit, or the token in secret has no access to it.", false)
+		return refused("There is no such repository, issue or commit, or the token in secret has no access to it.",
+			false)
 	case a.Status == http.StatusGone, a.Status == http.StatusUnprocessableEntity:
 		return refused("", true)
 	}
-	return destinations.Plain(a)
+	return destinations.JudgeByStatus(a)
 }
 
-// isLimit tells a limit from a refusal: both are a 403 (docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api).
+// isLimit tells a limit from a refusal: both are a 403
+// (docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api).
 func isLimit(a destinations.Answer, message string) bool {
 	if a.Status != http.StatusForbidden {
 		return a.Status == http.StatusTooManyRequests

@@ -21,8 +21,15 @@ const (
 )
 
 // Destination is GitLab.
-var Destination = &destinations.Destination{Name: "gitlab", Title: "GitLab", Fields: []string{"secret", "as", "repositories"}, URL: "https://gitlab.com", Open: open,
-	Help: "A comment where the event of the run happened, or a status of its commit: an access token with the scope api as secret, and the repositories that may be written to. url is for a server of your own."}
+var Destination = &destinations.Destination{
+	Name:   "gitlab",
+	Title:  "GitLab",
+	Fields: []string{"secret", "as", "repositories"},
+	URL:    "https://gitlab.com",
+	Open:   open,
+	Help: "A comment where the event of the run happened, or a status of its commit: an access token with the " +
+		"scope api as secret, and the repositories that may be written to. url is for a server of your own.",
+}
 
 type receiver struct {
 	destinations.Settings
@@ -35,14 +42,15 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 	own := receiver{s, host}
 	r = destinations.Receiver{Request: own.request, Judge: judge, ReadsKey: true, PublicPaths: true}
 	if !host.AsStatus {
-		r.Ref, r.KeyOf = noteID, destinations.KeyAt
+		r.Ref, r.KeyOf = noteID, destinations.CommentKey
 		r.Find, r.Found = own.find, own.found
 	}
 	return r, found
 }
 
 func (r receiver) header() http.Header {
-	return http.Header{"Authorization": {"Bearer " + r.Secret.Reveal()}, "Accept": {"application/json"}} // personal, project and group tokens, and those of OAuth
+	// personal, project and group tokens, and those of OAuth
+	return http.Header{"Authorization": {"Bearer " + r.Secret.Reveal()}, "Accept": {"application/json"}}
 }
 
 func (r receiver) request(m destinations.Message) (q destinations.Request, err error) {
@@ -80,14 +88,18 @@ func comments(p repository.Place) string {
 	case p.HasNumber():
 		return "/issues/" + p.Number + "/notes"
 	}
-	return "/repository/commits/" + p.Commit + "/discussions" // a plain comment on a commit has no id by which to edit it
+	// a plain comment on a commit has no id by which to edit it
+	return "/repository/commits/" + p.Commit + "/discussions"
 }
 
 // find asks for a comment at the place of a message, the newest first; discussions of commits come by age.
 func (r receiver) find(m destinations.Message, page int) (q destinations.Request, err error) {
 	p, err := r.host.Place(m)
 	query := url.Values{"per_page": {"1"}, "page": {strconv.Itoa(page)}, "order_by": {"created_at"}, "sort": {"desc"}}
-	return destinations.Request{Method: http.MethodGet, URL: r.project(p.Repository) + comments(p) + "?" + query.Encode()}, err
+	return destinations.Request{
+		Method: http.MethodGet,
+		URL:    r.project(p.Repository) + comments(p) + "?" + query.Encode(),
+	}, err
 }
 
 func (r receiver) found(m destinations.Message, a destinations.Answer) (ref string, more bool) {
@@ -95,7 +107,7 @@ func (r receiver) found(m destinations.Message, a destinations.Answer) (ref stri
 	if p, err := r.host.Place(m); err == nil && !p.HasNumber() {
 		textAt = "notes.0.body"
 	}
-	return r.host.Found(m, a, textAt, noteID)
+	return r.host.FindComment(m, a, textAt, noteID)
 }
 
 func (r receiver) project(name string) string { return r.URL + "/projects/" + url.PathEscape(name) }
@@ -110,7 +122,8 @@ func (r receiver) look() destinations.Request {
 }
 
 func commentOf(m destinations.Message) string {
-	return m.FitBelow(markdown.GitLab.Strong(destinations.Cut(m.HeadlineThere(), maxHeadline)), markdown.GitLab, maxComment)
+	return m.FitBelow(markdown.GitLab.Strong(destinations.Cut(m.HeadlineWithoutTitle(), maxHeadline)),
+		markdown.GitLab, maxComment)
 }
 
 type status struct {
@@ -120,8 +133,13 @@ type status struct {
 	Name        string `json:"name"`
 }
 
-var states = map[destinations.Outcome]string{destinations.Pending: "running", destinations.Passed: "success", destinations.Rejected: "failed",
-	destinations.Failed: "failed", destinations.Canceled: "canceled"}
+var states = map[destinations.Outcome]string{
+	destinations.Pending:  "running",
+	destinations.Passed:   "success",
+	destinations.Rejected: "failed",
+	destinations.Failed:   "failed",
+	destinations.Canceled: "canceled",
+}
 
 func statusOf(m destinations.Message) status {
 	return status{State: states[m.Outcome()], URL: m.Link, Description: m.Short(maxStatus), Name: m.StatusName()}
@@ -147,22 +165,28 @@ func judge(a destinations.Answer) destinations.Verdict {
 	switch {
 	case a.Status == http.StatusTooManyRequests:
 		return destinations.RateLimited("GitLab", a.WaitUntil("Ratelimit-Reset"))
-	case a.Status == http.StatusBadRequest && strings.Contains(words, "Cannot transition status"): // the commit has it already, or one that follows it
+	case a.Status == http.StatusBadRequest && strings.Contains(words, "Cannot transition status"):
+		// the commit has it already, or one that follows it
 		return destinations.Verdict{}
 	case a.First != "" && a.Status == http.StatusNotFound:
-		return destinations.Verdict{Reason: destinations.Refused("GitLab", words, "The comment was deleted: another one is written."), Lost: true}
+		return destinations.Verdict{
+			Reason: destinations.Refused("GitLab", words, "The comment was deleted: another one is written."),
+			Lost:   true,
+		}
 	case a.Status >= 300 && a.Status <= 399:
 		return refused("The repository has moved or has another name: list the new one.", true)
 	case a.Status == http.StatusUnauthorized:
 		return refused("The token in secret is wrong, or it has expired or was revoked: give another one.", false)
 	case a.Status == http.StatusForbidden:
-		return refused("Give the token the scope api, and a role of at least Reporter for comments and Developer for statuses. The project may be archived.", false)
+		return refused("Give the token the scope api, and a role of at least Reporter for comments and Developer for "+
+			"statuses. The project may be archived.", false)
 	case a.Status == http.StatusNotFound:
-		return refused("There is no such project, issue, merge request or commit, or the token in secret has no access to it.", false)
+		return refused("There is no such project, issue, merge request or commit, "+
+			"or the token in secret has no access to it.", false)
 	case a.Status == http.StatusGone, a.Status == http.StatusBadRequest, a.Status == http.StatusUnprocessableEntity:
 		return refused("", true)
 	}
-	return destinations.Plain(a)
+	return destinations.JudgeByStatus(a)
 }
 
 // wordsOf are those of an error, which GitLab writes as a text, or as an object of lists.
@@ -172,7 +196,7 @@ func wordsOf(a destinations.Answer) string {
 		Error       string          `json:"error"`
 		Description string          `json:"error_description"`
 	}
-	a.Into(&said)
+	a.Decode(&said)
 	var text string
 	if json.Unmarshal(said.Message, &text) != nil {
 		text = string(said.Message)

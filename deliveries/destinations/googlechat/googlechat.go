@@ -11,8 +11,8 @@ import (
 	"beckon/internal/problem"
 )
 
-// maxText is what the text of a message may have in bytes (developers.google.com/workspace/chat/create-messages); apps show less
-// of it well.
+// maxText is what the text of a message may have in bytes (developers.google.com/workspace/chat/create-messages);
+// apps show less of it well.
 const maxText = 4096
 
 // Destination is Google Chat.
@@ -76,12 +76,15 @@ func judge(a destinations.Answer) destinations.Verdict {
 			Status  string `json:"status"`
 		} `json:"error"`
 	}
-	a.Into(&said)
+	a.Decode(&said)
 	switch {
 	case a.Status == http.StatusTooManyRequests:
 		return destinations.RateLimited("Google Chat", a.Wait())
 	case said.Error.Message != "" && a.Status < 500:
-		return destinations.Verdict{Reason: destinations.Refused("Google Chat", said.Error.Message, ""), Final: said.Error.Status == "INVALID_ARGUMENT" && a.Status == http.StatusBadRequest}
+		return destinations.Verdict{
+			Reason: destinations.Refused("Google Chat", said.Error.Message, ""),
+			Final:  said.Error.Status == "INVALID_ARGUMENT" && a.Status == http.StatusBadRequest,
+		}
 	}
-	return destinations.Plain(a)
+	return destinations.JudgeByStatus(a)
 }

@@ -24,8 +24,14 @@ const (
 )
 
 // Destination is any request.
-var Destination = &destinations.Destination{Name: "http", Title: "any HTTP request", Fields: []string{"method", "path", "body"}, Open: open,
-	Help: "Any HTTP request: enter a method, and templates for path, headers and body. They see the same data as the template format."}
+var Destination = &destinations.Destination{
+	Name:   "http",
+	Title:  "any HTTP request",
+	Fields: []string{"method", "path", "body"},
+	Open:   open,
+	Help: "Any HTTP request: enter a method, and templates for path, headers and body. " +
+		"They see the same data as the template format.",
+}
 
 var methods = []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodGet}
 
@@ -38,7 +44,12 @@ type templates struct {
 }
 
 func open(s destinations.Settings) (r destinations.Receiver, found problem.Fields) {
-	t := templates{base: s.URL, method: strings.ToUpper(s.Method), header: map[string]*render.Template{}, fixedHeaders: http.Header{}}
+	t := templates{
+		base:         s.URL,
+		method:       strings.ToUpper(s.Method),
+		header:       map[string]*render.Template{},
+		fixedHeaders: http.Header{},
+	}
 	if t.method == "" {
 		t.method = http.MethodPost
 	}
@@ -48,18 +59,7 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 	if s.Body != "" && (t.method == http.MethodGet || t.method == http.MethodDelete) {
 		found.Add("body", "is not sent with %s", t.method)
 	}
-	parse := func(field, text string) *render.Template {
-		if text == "" {
-			return nil
-		}
-		parsed, err := render.Parse(text)
-		if err != nil {
-			found.Add(field, "%s", err)
-			return nil
-		}
-		r.ReadsRun = r.ReadsRun || parsed.Mentions("run")
-		return parsed
-	}
+	parse := func(field, text string) *render.Template { return r.ParseTemplate(field, text, &found) }
 	t.path, t.body = parse("path", s.Path), parse("body", s.Body)
 	for _, name := range slices.Sorted(maps.Keys(s.Headers)) {
 		if value := s.Headers[name].Reveal(); strings.Contains(value, "{{") {
@@ -69,7 +69,7 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 		}
 	}
 	r.Request = t.request
-	r.Judge = destinations.Plain
+	r.Judge = destinations.JudgeByStatus
 	return r, found
 }
 
@@ -140,7 +140,8 @@ func rendered(what string, t *render.Template, m destinations.Message, most int)
 }
 
 func wrong(what, why string) error {
-	return problem.New(problem.Unprocessable, problem.CodeTemplateFailed, "The endpoint's %s cannot be made of this event: %s. Correct its template.", what, why)
+	return problem.New(problem.Unprocessable, problem.CodeTemplateFailed,
+		"The endpoint's %s cannot be made of this event: %s. Correct its template.", what, why)
 }
 
 func oneLine(value string) string {

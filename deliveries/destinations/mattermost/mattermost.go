@@ -40,10 +40,14 @@ func judge(a destinations.Answer) destinations.Verdict {
 	var said struct {
 		Message string `json:"message"`
 	}
-	if a.Into(&said); a.Status == http.StatusTooManyRequests {
+	if a.Decode(&said); a.Status == http.StatusTooManyRequests {
 		return destinations.RateLimited("Mattermost", a.Wait())
 	} else if said.Message != "" && a.Status < 500 {
-		return destinations.Verdict{Reason: destinations.Refused("Mattermost", said.Message, "Look at the webhook in Mattermost's integrations."), Wait: a.Wait()}
+		return destinations.Verdict{
+			Reason: destinations.Refused("Mattermost", said.Message,
+				"Look at the webhook in Mattermost's integrations."),
+			Wait: a.Wait(),
+		}
 	}
-	return destinations.Plain(a)
+	return destinations.JudgeByStatus(a)
 }

@@ -14,9 +14,15 @@ import (
 const maxText = 4000
 
 // Destination is ntfy.
-var Destination = &destinations.Destination{Name: "ntfy", Title: "ntfy", Fields: []string{"secret", "to"}, URL: "https://ntfy.sh", Open: open,
+var Destination = &destinations.Destination{
+	Name:   "ntfy",
+	Title:  "ntfy",
+	Fields: []string{"secret", "to"},
+	URL:    "https://ntfy.sh",
+	Open:   open,
 	Help: "Enter the topic in the field To. For a server of your own, also enter its URL, " +
-		"and its access token (tk_…) as the secret if it requires one."}
+		"and its access token (tk_…) as the secret if it requires one.",
+}
 
 var topic = regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`)
 
@@ -63,14 +69,18 @@ func judge(a destinations.Answer) destinations.Verdict {
 	var said struct {
 		Error string `json:"error"`
 	}
-	a.Into(&said)
+	a.Decode(&said)
 	switch {
 	case a.Status == http.StatusTooManyRequests:
 		return destinations.RateLimited("ntfy", a.Wait())
 	case a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden:
-		return destinations.Verdict{Reason: destinations.Refused("ntfy", said.Error, "Look at the access token in secret, and at what it may write to.")}
+		return destinations.Verdict{Reason: destinations.Refused("ntfy", said.Error,
+			"Look at the access token in secret, and at what it may write to.")}
 	case said.Error != "" && a.Status < 500:
-		return destinations.Verdict{Reason: destinations.Refused("ntfy", said.Error, ""), Final: a.Status == http.StatusBadRequest}
+		return destinations.Verdict{
+			Reason: destinations.Refused("ntfy", said.Error, ""),
+			Final:  a.Status == http.StatusBadRequest,
+		}
 	}
-	return destinations.Plain(a)
+	return destinations.JudgeByStatus(a)
 }

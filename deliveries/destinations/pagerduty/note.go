@@ -33,13 +33,18 @@ func openNotes(s destinations.Settings) (r destinations.Receiver, found problem.
 		found.Add("from", "must be the address of mail of a user of PagerDuty, in whose name the note is written")
 	}
 	r.Request = func(m destinations.Message) (q destinations.Request, err error) {
-		header := http.Header{"Authorization": {"Token token=" + s.Secret.Reveal()}, "Accept": {"application/vnd.pagerduty+json;version=2"}, "From": {s.From}}
+		header := http.Header{
+			"Authorization": {"Token token=" + s.Secret.Reveal()},
+			"Accept":        {"application/vnd.pagerduty+json;version=2"},
+			"From":          {s.From},
+		}
 		if m.IsSample { // there is no incident: the token is tried
 			return destinations.Request{Method: http.MethodGet, URL: s.URL + "/abilities", Header: header}, nil
 		}
 		if m.Origin == nil || m.Origin.Source != "pagerduty" || !incident.MatchString(m.Key) {
-			return q, problem.New(problem.NotFound, "no_place", "The run is not about a PagerDuty incident, so there is nothing to add a note to. "+
-				"In the endpoint's clients, list only clients with the source pagerduty.")
+			return q, problem.New(problem.NotFound, "no_place",
+				"The run is not about a PagerDuty incident, so there is nothing to add a note to. "+
+					"In the endpoint's clients, list only clients with the source pagerduty.")
 		}
 		type note struct {
 			Content string `json:"content"`
@@ -63,10 +68,14 @@ func judgeNote(a destinations.Answer) destinations.Verdict {
 			Errors  []string `json:"errors"`
 		} `json:"error"`
 	}
-	a.Into(&said)
+	a.Decode(&said)
 	refused := func(todo string, final bool) destinations.Verdict {
 		words := strings.Trim(strings.Join(append([]string{said.Error.Message}, said.Error.Errors...), "; "), "; ")
-		return destinations.Verdict{Reason: destinations.Refused("PagerDuty", words, todo), Final: final, Wait: a.Wait()}
+		return destinations.Verdict{
+			Reason: destinations.Refused("PagerDuty", words, todo),
+			Final:  final,
+			Wait:   a.Wait(),
+		}
 	}
 	switch a.Status {
 	case http.StatusTooManyRequests:
@@ -82,5 +91,5 @@ func judgeNote(a destinations.Answer) destinations.Verdict {
 	case http.StatusBadRequest:
 		return refused("Look at from: it must be the address of a user of the account.", false)
 	}
-	return destinations.Plain(a)
+	return destinations.JudgeByStatus(a)
 }

@@ -1,4 +1,5 @@
-// Package pagerduty raises and resolves alerts by PagerDuty's Events API v2, or writes notes on incidents by its REST API.
+// Package pagerduty raises and resolves alerts by PagerDuty's Events API v2, or writes notes on incidents by its
+// REST API.
 package pagerduty
 
 import (
@@ -22,11 +23,18 @@ const (
 const eventsURL = "https://events.pagerduty.com/v2/enqueue"
 
 // Destination is PagerDuty.
-var Destination = &destinations.Destination{Name: "pagerduty", Title: "PagerDuty", Fields: []string{"secret", "from"}, URL: eventsURL, Open: open,
+var Destination = &destinations.Destination{
+	Name:   "pagerduty",
+	Title:  "PagerDuty",
+	Fields: []string{"secret", "from"},
+	URL:    eventsURL,
+	Open:   open,
 	Help: "Enter the integration key of a service (Events API v2) as the secret. " +
 		"A failed run opens an alert, an answer opens one of severity info, and a resolved event resolves it. " +
 		"Or enter a key of the REST API as the secret, " +
-		"and the email address of a user in the field From: the answer becomes a note on the incident that started the call."}
+		"and the email address of a user in the field From: " +
+		"the answer becomes a note on the incident that started the call.",
+}
 
 var routingKey = regexp.MustCompile(`^[A-Za-z0-9]{32}$`)
 
@@ -61,7 +69,9 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 		return openNotes(s)
 	}
 	if !routingKey.MatchString(s.Secret.Reveal()) {
-		found.Add("secret", "must be the integration key of a service, 32 letters and digits, best written as a ${VARIABLE}; a key of the REST API needs from beside it")
+		found.Add("secret",
+			"must be the integration key of a service, 32 letters and digits, best written as a ${VARIABLE}; "+
+				"a key of the REST API needs from beside it")
 	}
 	r.Request = func(m destinations.Message) (destinations.Request, error) {
 		return destinations.JSON(s.URL, nil, eventOf(m, s.Secret.Reveal()))
@@ -70,10 +80,19 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 	return r, found
 }
 
-var severities = map[destinations.State]string{destinations.Bad: "error", destinations.Good: "info", destinations.Neutral: "info"}
+var severities = map[destinations.State]string{
+	destinations.Bad:     "error",
+	destinations.Good:    "info",
+	destinations.Neutral: "info",
+}
 
 func eventOf(m destinations.Message, key string) event {
-	e := event{RoutingKey: key, Action: "trigger", Key: destinations.Cut(cmp.Or(m.Key, m.RunID, m.ID), maxKey), Client: "Beckon"}
+	e := event{
+		RoutingKey: key,
+		Action:     "trigger",
+		Key:        destinations.Cut(cmp.Or(m.Key, m.RunID, m.ID), maxKey),
+		Client:     "Beckon",
+	}
 	if m.Kind == "event.resolved" {
 		e.Action = "resolve"
 		return e
@@ -81,8 +100,12 @@ func eventOf(m destinations.Message, key string) event {
 	plain := m
 	plain.Link = ""
 	blocks := m.Blocks(markdown.Plain, maxDetails)
-	e.Payload = &payload{Summary: m.Brief(blocks, maxSummary), Source: cmp.Or(m.Agent, "beckon"), Severity: severities[m.State()],
-		Details: details{m.Type, plain.FitBlocks(markdown.Plain, maxDetails, blocks)}}
+	e.Payload = &payload{
+		Summary:  m.Brief(blocks, maxSummary),
+		Source:   cmp.Or(m.Agent, "beckon"),
+		Severity: severities[m.State()],
+		Details:  details{m.Type, plain.FitBlocks(markdown.Plain, maxDetails, blocks)},
+	}
 	if m.Link != "" {
 		e.Links = []link{{m.Link, "Open the run"}}
 	}
@@ -97,13 +120,16 @@ func judge(a destinations.Answer) destinations.Verdict {
 		Message string   `json:"message"`
 		Errors  []string `json:"errors"`
 	}
-	a.Into(&said)
+	a.Decode(&said)
 	switch {
 	case a.Status == http.StatusTooManyRequests:
 		return destinations.RateLimited("PagerDuty", a.Wait())
 	case a.Status == http.StatusBadRequest && said.Message != "":
 		words := strings.Join(append([]string{said.Message}, said.Errors...), "; ")
-		return destinations.Verdict{Reason: destinations.Refused("PagerDuty", words, "Look at the integration key in secret."), Final: !strings.Contains(words, "routing_key")}
+		return destinations.Verdict{
+			Reason: destinations.Refused("PagerDuty", words, "Look at the integration key in secret."),
+			Final:  !strings.Contains(words, "routing_key"),
+		}
 	}
-	return destinations.Plain(a)
+	return destinations.JudgeByStatus(a)
 }

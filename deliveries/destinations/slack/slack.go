@@ -14,7 +14,8 @@ import (
 	"beckon/internal/problem"
 )
 
-// The bounds of a message (docs.slack.dev/reference/block-kit/blocks): characters in a section, and how many of those we send.
+// The bounds of a message (docs.slack.dev/reference/block-kit/blocks): characters in a section, and how many of
+// those we send.
 const (
 	maxSection  = 3000
 	maxSections = 4
@@ -38,7 +39,8 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 	own := s.URL != api
 	switch {
 	case s.Secret == "" && !own:
-		found.Add("url", "is required: the URL of an incoming webhook, or instead a bot token (secret) and a channel (to)")
+		found.Add("url",
+			"is required: the URL of an incoming webhook, or instead a bot token (secret) and a channel (to)")
 	case s.Secret == "" && s.To != "":
 		found.Add("to", "is for a bot token as secret: an incoming webhook has its channel already")
 	case s.Secret != "" && s.To == "":
@@ -150,7 +152,7 @@ func messageOf(m destinations.Message, channel string) message {
 	}
 	link := m.OpenRun(d)
 	if cut {
-		link = m.More(d)
+		link = m.ReadMore(d)
 	}
 	if link != "" {
 		out.Blocks = append(out.Blocks, block{Type: "context", Elements: []any{mrkdwn(link)}})
@@ -195,10 +197,15 @@ func sections(d *markdown.Dialect, blocks []markdown.Block) (list []string, cut 
 }
 
 // Words that Slack answers when it will never take a message as it is.
-var never = []string{"invalid_payload", "invalid_blocks", "invalid_blocks_format", "invalid_arguments", "msg_too_long", "msg_blocks_too_long", "no_text", "too_many_attachments"}
+var never = []string{
+	"invalid_payload", "invalid_blocks", "invalid_blocks_format", "invalid_arguments", "msg_too_long",
+	"msg_blocks_too_long", "no_text", "too_many_attachments",
+}
 
 // Words that Slack answers when nothing can be put into a thread any more.
-var noThread = []string{"thread_not_found", "cannot_reply_to_message", "message_not_found", "restricted_action_thread_locked"}
+var noThread = []string{
+	"thread_not_found", "cannot_reply_to_message", "message_not_found", "restricted_action_thread_locked",
+}
 
 // todo says what to do about a word of Slack's.
 var todo = map[string]string{
@@ -231,7 +238,7 @@ func judge(a destinations.Answer) destinations.Verdict {
 	switch {
 	case words == "ok" && a.OK():
 		return destinations.Verdict{}
-	case a.Into(&said) && said.OK != nil:
+	case a.Decode(&said) && said.OK != nil:
 		if *said.OK && a.OK() {
 			return destinations.Verdict{}
 		}
@@ -245,10 +252,17 @@ func judge(a destinations.Answer) destinations.Verdict {
 		return destinations.RateLimited("Slack", a.Wait())
 	}
 	if words == "" {
-		return destinations.Plain(a)
+		return destinations.JudgeByStatus(a)
 	}
 	if slices.Contains(noThread, words) {
-		return destinations.Verdict{Reason: destinations.Refused("Slack", words, "The message is sent again, outside of the thread."), Lost: true}
+		return destinations.Verdict{
+			Reason: destinations.Refused("Slack", words, "The message is sent again, outside of the thread."),
+			Lost:   true,
+		}
 	}
-	return destinations.Verdict{Reason: destinations.Refused("Slack", words, todo[words]), Final: slices.Contains(never, words), Wait: a.Wait()}
+	return destinations.Verdict{
+		Reason: destinations.Refused("Slack", words, todo[words]),
+		Final:  slices.Contains(never, words),
+		Wait:   a.Wait(),
+	}
 }

@@ -73,7 +73,9 @@ var colors = map[destinations.State]string{destinations.Good: "Good", destinatio
 func open(s destinations.Settings) (r destinations.Receiver, found problem.Fields) {
 	r.Request = func(m destinations.Message) (destinations.Request, error) {
 		for limit := maxText; ; limit /= 2 {
-			q, err := destinations.JSON(s.URL, nil, message{"message", []attachment{{"application/vnd.microsoft.card.adaptive", cardOf(m, limit)}}})
+			q, err := destinations.JSON(s.URL, nil, message{
+				"message", []attachment{{"application/vnd.microsoft.card.adaptive", cardOf(m, limit)}},
+			})
 			if err != nil || len(q.Body) <= maxBody || limit == 0 {
 				return q, err
 			}
@@ -84,7 +86,13 @@ func open(s destinations.Settings) (r destinations.Receiver, found problem.Field
 }
 
 func cardOf(m destinations.Message, limit int) card {
-	c := card{Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4", Teams: map[string]any{"width": "Full"}, Body: body(m, limit)}
+	c := card{
+		Schema:  "http://adaptivecards.io/schemas/adaptive-card.json",
+		Type:    "AdaptiveCard",
+		Version: "1.4",
+		Teams:   map[string]any{"width": "Full"},
+		Body:    body(m, limit),
+	}
 	for _, b := range m.Buttons {
 		c.Actions = append(c.Actions, action{"Action.OpenUrl", destinations.Cut(b.Label, maxTitle), b.URL})
 	}
@@ -97,7 +105,14 @@ func cardOf(m destinations.Message, limit int) card {
 // body has an element for each paragraph: in the text of one there are neither headings nor code.
 func body(m destinations.Message, limit int) []element {
 	d := markdown.Card
-	list := []element{{Type: "TextBlock", Text: d.Text(destinations.Cut(m.Headline(), maxTitle)), Wrap: true, Weight: "Bolder", Size: "Large", Color: colors[m.State()]}}
+	list := []element{{
+		Type:   "TextBlock",
+		Text:   d.Text(destinations.Cut(m.Headline(), maxTitle)),
+		Wrap:   true,
+		Weight: "Bolder",
+		Size:   "Large",
+		Color:  colors[m.State()],
+	}}
 	used, blocks := 0, d.Blocks(m.Markdown(), 4*limit)
 	list = slices.Grow(list, len(blocks)+2)
 	for _, b := range blocks {
@@ -110,7 +125,9 @@ func body(m destinations.Message, limit int) []element {
 			break
 		}
 		e := element{Type: "TextBlock", Text: lines(pieces[0]), Wrap: true}
-		if last := &list[len(list)-1]; b.Separator() == "\n" && len(list) > 1 && last.Type == e.Type && last.Weight == "" { // an item of the same list
+		last := &list[len(list)-1]
+		isInSameList := b.Separator() == "\n" && len(list) > 1 && last.Type == e.Type && last.Weight == ""
+		if isInSameList {
 			last.Text += "\n" + pieces[0]
 			continue
 		}
@@ -123,7 +140,7 @@ func body(m destinations.Message, limit int) []element {
 		list = append(list, e)
 	}
 	if used >= limit {
-		list = append(list, element{Type: "TextBlock", Text: m.More(d), Wrap: true})
+		list = append(list, element{Type: "TextBlock", Text: m.ReadMore(d), Wrap: true})
 	}
 	if files := m.FileLinks(d); files != "" {
 		list = append(list, element{Type: "TextBlock", Text: lines(files), Wrap: true, Separator: true})
@@ -141,11 +158,12 @@ func judge(a destinations.Answer) destinations.Verdict {
 			Message string `json:"message"`
 		} `json:"error"`
 	}
-	read := a.Into(&said)
+	read := a.Decode(&said)
 	switch {
 	case a.Status == http.StatusTooManyRequests:
 		return destinations.RateLimited("Teams", a.Wait())
-	case a.OK() && strings.Contains(string(a.Body), "Webhook message delivery failed"): // with 200, of the older connectors
+	case a.OK() && strings.Contains(string(a.Body), "Webhook message delivery failed"):
+		// with 200, of the older connectors
 		if strings.Contains(string(a.Body), "429") {
 			return destinations.RateLimited("Teams", a.Wait())
 		}
@@ -153,7 +171,10 @@ func judge(a destinations.Answer) destinations.Verdict {
 	case a.OK():
 		return destinations.Verdict{}
 	case read && said.Error.Message != "" && a.Status < 500:
-		return destinations.Verdict{Reason: destinations.Refused("Teams", said.Error.Message, "Look at the workflow in Teams, and at its URL."), Wait: a.Wait()}
+		return destinations.Verdict{
+			Reason: destinations.Refused("Teams", said.Error.Message, "Look at the workflow in Teams, and at its URL."),
+			Wait:   a.Wait(),
+		}
 	}
-	return destinations.Plain(a)
+	return destinations.JudgeByStatus(a)
 }

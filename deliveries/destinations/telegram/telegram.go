@@ -15,8 +15,14 @@ import (
 const maxText = 4096
 
 // Destination is Telegram.
-var Destination = &destinations.Destination{Name: "telegram", Title: "Telegram", Fields: []string{"secret", "to"}, URL: "https://api.telegram.org", Open: open,
-	Help: "The bot's token as secret, and the chat in to: its number, or @name of a channel. No URL is needed."}
+var Destination = &destinations.Destination{
+	Name:   "telegram",
+	Title:  "Telegram",
+	Fields: []string{"secret", "to"},
+	URL:    "https://api.telegram.org",
+	Open:   open,
+	Help:   "The bot's token as secret, and the chat in to: its number, or @name of a channel. No URL is needed.",
+}
 
 var token = regexp.MustCompile(`^\d{3,20}:[A-Za-z0-9_-]{10,100}$`)
 
@@ -59,7 +65,7 @@ func judge(a destinations.Answer) destinations.Verdict {
 			RetryAfter float64 `json:"retry_after"` // seconds
 		} `json:"parameters"`
 	}
-	read := a.Into(&said)
+	read := a.Decode(&said)
 	words := strings.ToLower(said.Description)
 	switch {
 	case a.OK() && read && said.OK:
@@ -67,15 +73,22 @@ func judge(a destinations.Answer) destinations.Verdict {
 	case a.Status == http.StatusTooManyRequests || said.Parameters.RetryAfter > 0:
 		return destinations.RateLimited("Telegram", max(a.Wait(), destinations.Seconds(said.Parameters.RetryAfter)))
 	case a.OK() && !read:
-		return destinations.Verdict{Reason: "The receiver did not answer as Telegram does. Look at the URL; without one it is Telegram's own."}
-	case strings.Contains(words, "chat not found") || strings.Contains(words, "bot was blocked") || strings.Contains(words, "bot was kicked"):
-		return destinations.Verdict{Reason: destinations.Refused("Telegram", said.Description, "Look at the chat in to, and add the bot to it.")}
+		return destinations.Verdict{Reason: "The receiver did not answer as Telegram does. Look at the URL; " +
+			"without one it is Telegram's own."}
+	case strings.Contains(words, "chat not found") || strings.Contains(words, "bot was blocked") ||
+		strings.Contains(words, "bot was kicked"):
+		return destinations.Verdict{Reason: destinations.Refused("Telegram", said.Description,
+			"Look at the chat in to, and add the bot to it.")}
 	case a.Status == http.StatusUnauthorized || a.Status == http.StatusNotFound:
-		return destinations.Verdict{Reason: destinations.Refused("Telegram", said.Description, "Look at the bot's token in secret.")}
+		return destinations.Verdict{Reason: destinations.Refused("Telegram", said.Description,
+			"Look at the bot's token in secret.")}
 	case said.Description != "" && a.Status < 500:
-		return destinations.Verdict{Reason: destinations.Refused("Telegram", said.Description, ""), Final: strings.Contains(words, "can't parse") || strings.Contains(words, "too long")}
+		return destinations.Verdict{
+			Reason: destinations.Refused("Telegram", said.Description, ""),
+			Final:  strings.Contains(words, "can't parse") || strings.Contains(words, "too long"),
+		}
 	case a.OK():
 		return destinations.Verdict{Reason: destinations.Refused("Telegram", "", "")}
 	}
-	return destinations.Plain(a)
+	return destinations.JudgeByStatus(a)
 }

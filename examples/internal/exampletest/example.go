@@ -1,5 +1,6 @@
-// Package exampletest runs an example as its page says: in a copy of its folder, by the commands of its README, with the real
-// gateway and the real receivers. Nothing is changed but the ports, so that examples run side by side.
+// Package exampletest runs an example as its page says: in a copy of its folder, by the commands of its README,
+// with the real gateway and the real receivers. Nothing is changed but the ports, so that examples run side by
+// side.
 package exampletest
 
 import (
@@ -36,8 +37,8 @@ type Example struct {
 	port string // of the gateway
 }
 
-// Open copies the folder examples/NAME. In its files each port that stands behind "localhost:" somewhere becomes one that is
-// free, and the pairs of changes are replaced; one that is not found fails the test.
+// Open copies the folder examples/NAME. In its files each port that stands behind "localhost:" somewhere becomes
+// one that is free, and the pairs of changes are replaced; one that is not found fails the test.
 func Open(t testing.TB, name string, changes ...string) *Example {
 	t.Helper()
 	root, err := root()
@@ -61,7 +62,8 @@ func Open(t testing.TB, name string, changes ...string) *Example {
 		require.NoError(t, os.WriteFile(to, []byte(text), 0o700)) // some are scripts
 		if filepath.Base(path) == "package.json" {
 			modules := filepath.Join(from, filepath.Dir(path), "node_modules")
-			require.DirExists(t, modules, "what npm installs is not there: run make test, or npm ci --prefix %s", filepath.Dir(modules))
+			require.DirExists(t, modules,
+				"what npm installs is not there: run make test, or npm ci --prefix %s", filepath.Dir(modules))
 			require.NoError(t, os.Symlink(modules, filepath.Join(filepath.Dir(to), "node_modules")))
 		}
 		if path == "README.md" {
@@ -71,7 +73,8 @@ func Open(t testing.TB, name string, changes ...string) *Example {
 		}
 	}
 	ours := func(variable string) bool { return strings.HasPrefix(variable, "BECKON_") } // of who runs the tests
-	e.env = append(slices.DeleteFunc(os.Environ(), ours), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "BECKON_SERVER_ADDRESS=127.0.0.1:"+e.port)
+	e.env = append(slices.DeleteFunc(os.Environ(), ours),
+		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "BECKON_SERVER_ADDRESS=127.0.0.1:"+e.port)
 	return e
 }
 

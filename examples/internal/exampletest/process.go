@@ -37,8 +37,8 @@ type Process struct {
 	lines []string // of its output
 }
 
-// Run runs a block to its end, and returns what it has printed to its standard output; one that fails, fails the test. The pairs
-// of changes are replaced in the block, and have to be there.
+// Run runs a block to its end, and returns what it has printed to its standard output; one that fails, fails the
+// test. The pairs of changes are replaced in the block, and have to be there.
 func (e *Example) Run(name string, changes ...string) string {
 	e.t.Helper()
 	cmd := e.Command(name, changes...)
@@ -105,7 +105,8 @@ func (p *Process) Output() string {
 	return strings.Join(p.lines, "")
 }
 
-// Events waits until the process has printed n lines of JSON that match, and returns all that do, in the order in which they came.
+// Events waits until the process has printed n lines of JSON that match, and returns all that do, in the order in
+// which they came.
 func (p *Process) Events(n int, match func(Event) bool) []Event {
 	p.t.Helper()
 	var found []Event

@@ -53,7 +53,11 @@ func (a *Authority) Receiver(t testing.TB, handle http.HandlerFunc) *httptest.Se
 	trusted := x509.NewCertPool()
 	trusted.AddCert(a.cert)
 	server := httptest.NewUnstartedServer(handle)
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{own}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: trusted}
+	server.TLS = &tls.Config{
+		Certificates: []tls.Certificate{own},
+		ClientAuth:   tls.RequireAndVerifyClientCert,
+		ClientCAs:    trusted,
+	}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -65,8 +69,13 @@ func sign(t testing.TB, by *Authority, change func(*x509.Certificate)) (*x509.Ce
 	require.NoError(t, err)
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: serial.String()}, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{
+		SerialNumber:          serial,
+		Subject:               pkix.Name{CommonName: serial.String()},
+		BasicConstraintsValid: true,
+		NotBefore:             time.Now().Add(-2 * time.Hour),
+		NotAfter:              time.Now().Add(time.Hour),
+	}
 	change(template)
 	if by == nil {
 		by = &Authority{cert: template, key: key}

@@ -16,7 +16,8 @@ import (
 // Schema01 is the last migration of 0.1.
 const Schema01 = 5
 
-// MigrateTo makes the tables that a database had at a version, for tests of the migrations after it. The caller closes it.
+// MigrateTo makes the tables that a database had at a version, for tests of the migrations after it. The caller
+// closes it.
 func MigrateTo(t testing.TB, url string, version int64) *sql.DB {
 	db := OpenRaw(t, url)
 	dialect, folder := goose.DialectPostgres, "postgres"

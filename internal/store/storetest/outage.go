@@ -15,7 +15,8 @@ func CutOff(t testing.TB, databaseURL string) (restore func()) {
 	return altered(t, databaseURL, "ALLOW_CONNECTIONS false", "ALLOW_CONNECTIONS true")
 }
 
-// ReadOnly lets a PostgreSQL database end its connections and refuse all writes, as a standby does, until restore is called.
+// ReadOnly lets a PostgreSQL database end its connections and refuse all writes, as a standby does, until restore
+// is called.
 func ReadOnly(t testing.TB, databaseURL string) (restore func()) {
 	return altered(t, databaseURL, "SET default_transaction_read_only = on", "RESET default_transaction_read_only")
 }

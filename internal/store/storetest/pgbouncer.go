@@ -39,8 +39,8 @@ read -r _
 kill -9 $pid
 rm -rf "$2"`
 
-// PgBouncer returns the URL of a database behind a PgBouncer in transaction mode, until the test ends. Statements are not prepared by
-// name, as Beckon's page on PostgreSQL has it.
+// PgBouncer returns the URL of a database behind a PgBouncer in transaction mode, until the test ends. Statements
+// are not prepared by name, as Beckon's page on PostgreSQL has it.
 func PgBouncer(t testing.TB, databaseURL string) string {
 	pooled := pgBouncerURL(t, databaseURL)
 	query := pooled.Query()

@@ -19,7 +19,8 @@ import (
 // large are the tables that grow with every call. All others have few rows, however long a gateway has worked.
 var large = []string{"runs", "events", "nodes", "deliveries", "attempts", "idempotency_keys", "audit"}
 
-// mostRows is how many rows of a large table one statement may read, of the 20,000 runs that a test should put on record.
+// mostRows is how many rows of a large table one statement may read, of the 20,000 runs that a test should put on
+// record.
 const mostRows = 5000
 
 // Statements are those that a store was given, each text once.
@@ -52,8 +53,8 @@ func (r *Statements) note(text string, values []any) {
 	}
 }
 
-// Costly returns each statement that reads all of a large table or of an index on all of it, or sorts many rows, with what is
-// wrong about it. exempt are parts of statements that may do so.
+// Costly returns each statement that reads all of a large table or of an index on all of it, or sorts many rows,
+// with what is wrong about it. exempt are parts of statements that may do so.
 func (r *Statements) Costly(t *testing.T, exempt ...string) (list []string) {
 	r.mu.Lock()
 	recorded := slices.Collect(maps.Values(r.list)) // those that explain are noted as well
@@ -90,7 +91,8 @@ func explainSQLite(t *testing.T, tx store.Tx, st statement) (wrong []string) {
 		switch {
 		case m != nil && isLarge(st.text, m[1]) && !isPartial(t, tx, m[2]):
 			wrong = append(wrong, step)
-		case strings.HasPrefix(step, "USE TEMP B-TREE") && slices.ContainsFunc(large, func(table string) bool { return strings.Contains(st.text, " "+table+" ") }):
+		case strings.HasPrefix(step, "USE TEMP B-TREE") &&
+			slices.ContainsFunc(large, func(table string) bool { return strings.Contains(st.text, " "+table+" ") }):
 			wrong = append(wrong, step)
 		}
 	}
@@ -108,7 +110,8 @@ func isPartial(t *testing.T, tx store.Tx, index string) bool {
 	if index == "" {
 		return false
 	}
-	definition, _, err := store.Row[string](tx, "SELECT COALESCE(sql, '') FROM sqlite_master WHERE type = 'index' AND name = ?", index)
+	definition, _, err := store.Row[string](tx,
+		"SELECT COALESCE(sql, '') FROM sqlite_master WHERE type = 'index' AND name = ?", index)
 	require.NoError(t, err)
 	return strings.Contains(definition, " WHERE ")
 }

@@ -46,8 +46,9 @@ func NewProxy(t testing.TB, databaseURL string) *Proxy {
 	return p
 }
 
-// Lose has the answer to one commit lost, together with its connection: the next of a transaction in which a statement
-// changes rows and, followed by its values, matches the regular expression. The channel is closed when that has happened.
+// Lose has the answer to one commit lost, together with its connection: the next of a transaction in which a
+// statement changes rows and, followed by its values, matches the regular expression. The channel is closed when
+// that has happened.
 func (p *Proxy) Lose(statement string) (lost <-chan struct{}) { return p.lose(statement, loseAnswer) }
 
 // LoseAndRefuse is Lose followed by Refuse, before anybody can look for what was committed.

@@ -26,16 +26,16 @@ type Server struct {
 	ended   chan struct{}        // closed when the supervisor has removed the folder
 }
 
-// supervise starts the server, waits for its standard input to close, ends the server, which may be stopped, and removes
-// its folder.
+// supervise starts the server, waits for its standard input to close, ends the server, which may be stopped, and
+// removes its folder.
 const supervise = `"$1/pg_ctl" -D "$2/data" -l "$2/log" -s -w start || exit
 read -r _
 kill -CONT "$(head -n 1 "$2/data/postmaster.pid")"
 "$1/pg_ctl" -D "$2/data" -m immediate -s stop
 rm -rf "$2"`
 
-// NewServer starts a PostgreSQL server for one test. It listens on a socket in its folder, which nobody can take from it
-// while it is restarted.
+// NewServer starts a PostgreSQL server for one test. It listens on a socket in its folder, which nobody can take
+// from it while it is restarted.
 func NewServer(t testing.TB) *Server {
 	s, err := startServer("", "", unsynced)
 	require.NoError(t, err)
@@ -43,8 +43,8 @@ func NewServer(t testing.TB) *Server {
 	return s
 }
 
-// StartServer starts a PostgreSQL server that syncs to disk, as one in use does, with its data in a new folder within folder.
-// Whoever starts it stops it.
+// StartServer starts a PostgreSQL server that syncs to disk, as one in use does, with its data in a new folder
+// within folder. Whoever starts it stops it.
 func StartServer(folder string) (*Server, error) { return startServer("", folder, "") }
 
 // Stop ends the server and removes its data.
@@ -59,7 +59,8 @@ func (s *Server) URL() string { return fmt.Sprintf(s.pattern, "postgres") }
 // Crash restarts the server the hard way, and returns when it takes connections again: sessions end in the middle of
 // whatever they do, and what was not committed is gone.
 func (s *Server) Crash() error {
-	restart := exec.Command(filepath.Join(s.bin, "pg_ctl"), "-D", filepath.Join(s.folder, "data"), "-l", filepath.Join(s.folder, "log"), "-m", "immediate", "-s", "-w", "restart")
+	restart := exec.Command(filepath.Join(s.bin, "pg_ctl"), "-D", filepath.Join(s.folder, "data"), "-l",
+		filepath.Join(s.folder, "log"), "-m", "immediate", "-s", "-w", "restart")
 	restart.SysProcAttr, restart.Dir = s.attr, s.folder
 	if out, err := restart.CombinedOutput(); err != nil {
 		return fmt.Errorf("restart PostgreSQL: %w\n%s", err, out)
@@ -97,11 +98,12 @@ func (s *Server) Signal(signal syscall.Signal) error {
 	return nil
 }
 
-// unsynced is for tests: they are about Beckon's promises, not about PostgreSQL's disk, and syncing it would only slow them down.
+// unsynced is for tests: they are about Beckon's promises, not about PostgreSQL's disk, and syncing it would only
+// slow them down.
 const unsynced = "fsync=off\nfull_page_writes=off\n"
 
-// startServer starts a server that listens on a TCP address or, without one, on a socket in its folder, which is a new one in
-// within. settings are lines of its configuration.
+// startServer starts a server that listens on a TCP address or, without one, on a socket in its folder, which is a
+// new one in within. settings are lines of its configuration.
 func startServer(address, within, settings string) (*Server, error) {
 	bin, err := findBinaries()
 	if err != nil {
@@ -123,7 +125,8 @@ func startServer(address, within, settings string) (*Server, error) {
 		}
 	}
 	data := filepath.Join(folder, "data")
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "beckon", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8")
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "beckon", "-A", "trust", "-N",
+		"-E", "UTF8", "--locale=C.UTF-8")
 	initdb.SysProcAttr, initdb.Dir = s.attr, folder
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)

@@ -1,5 +1,6 @@
 // Package storetest gives tests a real database of their own: a SQLite file or a database in a PostgreSQL server
-// that the test process starts. Nothing is skipped: without PostgreSQL's binaries a test fails and says what to install.
+// that the test process starts. Nothing is skipped: without PostgreSQL's binaries a test fails and says what to
+// install.
 package storetest
 
 import (
@@ -33,8 +34,9 @@ func EachStore(t *testing.T, test func(t *testing.T, s *store.Store)) {
 	Each(t, func(t *testing.T, url string) { test(t, Open(t, url)) })
 }
 
-// Default returns the URL of an empty database of the kind that BECKON_TEST_DATABASE names: sqlite, as it is without
-// it, postgres, or pgbouncer for PostgreSQL behind PgBouncer in transaction mode. Tests that are about something else than the database use it, and make test runs them on both.
+// Default returns the URL of an empty database of the kind that BECKON_TEST_DATABASE names: sqlite, as it is
+// without it, postgres, or pgbouncer for PostgreSQL behind PgBouncer in transaction mode. Tests that are about
+// something else than the database use it, and make test runs them on both.
 func Default(t testing.TB) string {
 	switch kind := os.Getenv("BECKON_TEST_DATABASE"); kind {
 	case "", "sqlite":
