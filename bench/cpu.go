@@ -19,28 +19,34 @@ const (
 	maxOfInstant   = 1.1 // times the processor time of a call with the model that answers at once
 )
 
-// cpuCase is a gateway with a model that takes its time.
+// cpuCase is a server with a model that takes its time.
 type cpuCase struct {
 	model       time.Duration
 	connections int
-	gateway     *gateway
+	isBare      bool // the bare handler, in place of a gateway
+	server      *server
+	finish      func() error
 	perCall     []float64 // microseconds
 	rates       []float64
 }
 
 // costOfCalls measures what a call costs the gateway's processor, with models that take longer than a stub. A real one is never as
-// fast as the stub, and a call that waits must not cost more than one that is answered at once.
+// fast as the stub, and a call that waits must not cost more than one that is answered at once. The bare handler, which records
+// nothing, shows how much of the difference is the machine's: a processor that is idle between calls has colder caches.
 func costOfCalls(ctx context.Context, l *lab) (found report.Section, err error) {
-	cases := []*cpuCase{{0, cpuConnections, nil, nil, nil}, {slowModel, cpuConnections, nil, nil, nil}, {slowestModel, slowestAtOnce, nil, nil, nil}}
+	cases := []*cpuCase{
+		{model: 0, connections: cpuConnections},
+		{model: slowModel, connections: cpuConnections},
+		{model: slowestModel, connections: slowestAtOnce},
+		{model: 0, connections: cpuConnections, isBare: true},
+		{model: slowModel, connections: cpuConnections, isBare: true},
+	}
 	for i, c := range cases {
-		model, stop, err := l.modelThatTakes(ctx, c.model)
+		stop, err := l.startCase(ctx, c, filepath.Join(l.folder, fmt.Sprintf("cpu-%d", i)))
 		if err != nil {
 			return found, err
 		}
 		defer stop()
-		if c.gateway, err = l.startGatewayOn(ctx, filepath.Join(l.folder, fmt.Sprintf("cpu-%d", i)), model); err != nil {
-			return found, err
-		}
 	}
 	for round := range l.rounds {
 		for i := range cases {
@@ -48,20 +54,50 @@ func costOfCalls(ctx context.Context, l *lab) (found report.Section, err error) 
 			if _, err := l.measureCPU(ctx, c); err != nil {
 				return found, err
 			}
-			note("model that takes %s, round %d of %d: %.0f µs a call", c.model, round+1, l.rounds, c.perCall[len(c.perCall)-1])
+			note("%s, model that takes %s, round %d of %d: %.0f µs a call", c.server.name, c.model, round+1, l.rounds, c.perCall[len(c.perCall)-1])
 		}
 	}
 	found = report.Section{Title: "Processor time of a call",
-		Text: "The processor time of the gateway alone, without the stub and the load generator, over all calls of a round. A slower model is\n" +
-			"the stub with a pause.",
-		Header: []string{"model takes", "connections", "calls/s", "processor time a call"}}
+		Text: "The processor time of the server alone, without the stub and the load generator, over all calls of a round. A slower model is\n" +
+			"the stub with a pause. The bare handler records nothing: it shows which part of the difference between two models is the machine's.",
+		Header: []string{"server", "model takes", "connections", "calls/s", "processor time a call"}}
 	for _, c := range cases {
-		found.Rows = append(found.Rows, []string{c.model.String(), fmt.Sprint(c.connections), report.Thousands(report.Median(c.rates)), microseconds(report.Median(c.perCall))})
-		err = errors.Join(err, c.gateway.finish(ctx))
+		found.Rows = append(found.Rows, []string{c.server.name, c.model.String(), fmt.Sprint(c.connections),
+			report.Thousands(report.Median(c.rates)), microseconds(report.Median(c.perCall))})
+		err = errors.Join(err, c.finish())
 	}
-	found.Verdicts = []report.Verdict{report.AtMost(fmt.Sprintf("with a model that takes %s, beside one that answers at once", slowModel),
-		report.Paired(cases[1].perCall, cases[0].perCall, report.Quotient), maxOfInstant, report.Times)}
+	above := func(gateway, bare *cpuCase) (own []float64) {
+		for i := range gateway.perCall {
+			own = append(own, gateway.perCall[i]-bare.perCall[i])
+		}
+		return own
+	}
+	what := fmt.Sprintf("with a model that takes %s, beside one that answers at once", slowModel)
+	found.Verdicts = []report.Verdict{
+		report.AtMost(what, report.Paired(cases[1].perCall, cases[0].perCall, report.Quotient), maxOfInstant, report.Times),
+		report.AtMost(what+", above the bare handler's",
+			report.Paired(above(cases[1], cases[4]), above(cases[0], cases[3]), report.Quotient), maxOfInstant, report.Times),
+	}
 	return found, err
+}
+
+// startCase starts the server of a case and its model. stop ends the model, where it is one of its own.
+func (l *lab) startCase(ctx context.Context, c *cpuCase, folder string) (stop func(), err error) {
+	model, stop, err := l.modelThatTakes(ctx, c.model)
+	if err != nil {
+		return nil, err
+	}
+	if c.isBare {
+		if c.server, err = l.startBareOn(ctx, model); err == nil {
+			c.finish = c.server.Stop
+		}
+		return stop, err
+	}
+	g, err := l.startGatewayOn(ctx, folder, model)
+	if err == nil {
+		c.server, c.finish = g.server, func() error { return g.finish(ctx) }
+	}
+	return stop, err
 }
 
 // modelThatTakes returns a stub that answers after a time. stop ends it where it is one of its own.
@@ -78,17 +114,17 @@ func (l *lab) modelThatTakes(ctx context.Context, pause time.Duration) (model *s
 
 // measureCPU makes calls for a while, and notes what each has cost the gateway.
 func (l *lab) measureCPU(ctx context.Context, c *cpuCase) (result load.Result, err error) {
-	if _, err := l.send(ctx, c.gateway.server, c.connections, load.Amount{Requests: c.connections + warmUp}); err != nil {
+	if _, err := l.send(ctx, c.server, c.connections, load.Amount{Requests: c.connections + warmUp}); err != nil {
 		return result, err
 	}
-	before, err := c.gateway.CPU()
+	before, err := c.server.CPU()
 	if err != nil {
 		return result, err
 	}
-	if result, err = l.send(ctx, c.gateway.server, c.connections, load.Amount{For: max(l.length, 3*c.model)}); err != nil {
+	if result, err = l.send(ctx, c.server, c.connections, load.Amount{For: max(l.length, 3*c.model)}); err != nil {
 		return result, err
 	}
-	after, err := c.gateway.CPU()
+	after, err := c.server.CPU()
 	if err != nil {
 		return result, err
 	}

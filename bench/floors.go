@@ -78,8 +78,11 @@ func (l *lab) startSlowStub(ctx context.Context, slow time.Duration) (*server, e
 	return l.startRole(ctx, slowStubName, chatPath, chatBody, "stub", "-slow", slow.String())
 }
 
-func (l *lab) startBare(ctx context.Context) (*server, error) {
-	return l.startRole(ctx, bareName, "/", promptBody, "bare", "-model", modelURL(l.stub))
+func (l *lab) startBare(ctx context.Context) (*server, error) { return l.startBareOn(ctx, l.stub) }
+
+// startBareOn starts a bare handler that asks another model server.
+func (l *lab) startBareOn(ctx context.Context, model *server) (*server, error) {
+	return l.startRole(ctx, bareName, "/", promptBody, "bare", "-model", modelURL(model))
 }
 
 func (l *lab) startRole(ctx context.Context, name, path, body string, args ...string) (*server, error) {

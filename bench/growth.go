@@ -161,7 +161,7 @@ func (l *lab) measureGrownGateway(ctx context.Context, gateway *gateway, g *grow
 	}
 	g.rest = float64(after-before) / float64(restFor)
 
-	calls := cpuCase{connections: judgedAt, gateway: gateway}
+	calls := cpuCase{connections: judgedAt, server: gateway.server}
 	var p50s, p99s []float64
 	for range l.rounds {
 		result, err := l.measureCPU(ctx, &calls)

@@ -227,6 +227,7 @@ func (s *Service) add(a *Active) error {
 		return errDraining
 	}
 	s.active.Add(1)
+	s.Store.Expect(1)
 	s.byID[a.ID] = a
 	s.held.Hold(a.ID)
 	return nil
@@ -241,6 +242,7 @@ func (s *Service) remove(a *Active) {
 	s.mu.Unlock()
 	s.held.Drop(a.ID)
 	a.journal.stop()
+	s.Store.Expect(-1)
 	s.active.Done()
 }
 

@@ -53,9 +53,10 @@ type Active struct {
 	cancel   context.CancelCauseFunc
 	onEnd    func()
 	run      Run
+	begun    Run   // as it began; progress reads it while run changes
 	err      error // why there is no answer; set before done is closed
-	journal  *journal
-	progress *progress
+	journal  journal
+	progress progress
 	files    files
 	claimed  bool             // this process took the run from the queue; it did not begin here
 	own      *events.Follower // see Own; nil if the caller reads what is recorded
@@ -188,7 +189,8 @@ func (s *Service) newActive(ctx context.Context, run Run, lastEvent string, time
 		end:      make(chan error, 1),
 		onEnd:    onEnd,
 		run:      run,
-		journal: &journal{
+		begun:    run,
+		journal: journal{
 			service: s,
 			runID:   run.ID,
 			about:   run.subject(),
@@ -198,8 +200,7 @@ func (s *Service) newActive(ctx context.Context, run Run, lastEvent string, time
 			until:   time.Now().Add(timeout + writePatience),
 		},
 	}
-	snapshot := run // progress reads it while a.run changes
-	a.progress = &progress{run: &snapshot, journal: a.journal}
+	a.progress.run, a.progress.journal = &a.begun, &a.journal
 	return a
 }
 

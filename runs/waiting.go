@@ -36,9 +36,7 @@ func (w *working) putAway() {
 	s, a := w.Service, w.active
 	defer s.remove(a)
 	defer a.cancel(nil)
-	for _, undo := range w.undo {
-		defer undo()
-	}
+	defer w.stop()
 	w.closeAccount(false)
 	nodes := a.progress.finish()
 	err := a.Recorded(context.Background())

@@ -25,11 +25,10 @@ func (s *Service) work(ctx context.Context, a *Active, entry *agents.Entry, stre
 	s.Metrics.RunStarted()
 	ctx, span := startSpan(ctx, a)
 	w := &working{Service: s, active: a, entry: entry, stream: stream, ctx: ctx, span: span}
-	w.undo = append(w.undo, context.AfterFunc(s.working, func() { a.cancel(errInterrupted) }))
-	soon := time.AfterFunc(startGrace, a.journal.release)
-	w.undo = append(w.undo, soon.Stop)
-	asked, cancel := context.WithTimeoutCause(ctx, entry.Timeout, errAgentTime)
-	w.undo = append(w.undo, func() bool { cancel(); return true })
+	w.ignoreShutdown = context.AfterFunc(s.working, func() { a.cancel(errInterrupted) })
+	w.grace = time.AfterFunc(startGrace, a.journal.release)
+	var asked context.Context
+	asked, w.stopClock = context.WithTimeoutCause(ctx, entry.Timeout, errAgentTime)
 	w.goOn(asked, func(ctx context.Context) (agents.Result, error) { return entry.Invoker.Invoke(ctx, w.callOf()) })
 }
 
@@ -41,9 +40,19 @@ type working struct {
 	entry  *agents.Entry
 	stream bool
 	ctx    context.Context // of the run
-	undo   []func() bool
 	spend  Account         // nil where nobody counts
 	span   *telemetry.Span // nil where traces are off
+
+	ignoreShutdown func() bool        // the end of the process no longer cancels the run
+	grace          *time.Timer        // writes the start of the run: see startGrace
+	stopClock      context.CancelFunc // of the agent's time
+}
+
+// stop stops the timers of the run.
+func (w *working) stop() {
+	w.stopClock()
+	w.grace.Stop()
+	w.ignoreShutdown()
 }
 
 // Account counts what the requests of one run to models cost, as long as this process works on it.
@@ -100,9 +109,7 @@ func (w *working) end(result agents.Result, failure error) {
 	s, a := w.Service, w.active
 	defer s.remove(a)
 	defer a.cancel(nil)
-	for _, undo := range w.undo {
-		defer undo()
-	}
+	defer w.stop()
 	if errors.Is(context.Cause(w.ctx), errInterrupted) && failure != nil && s.putsBack(&a.run) {
 		w.closeAccount(false)
 		w.endSpan(Queued, result.Usage, interrupted.Code)
@@ -138,7 +145,7 @@ func (w *working) callOf() agents.Call {
 		call.Spend = w.spend
 	}
 	if w.entry.IsFlow {
-		call.Progress = a.progress
+		call.Progress = &a.progress
 	} else {
 		call.Percent = func(percent int) {
 			a.progress.Advance(agents.Node{ID: w.entry.ID, Type: w.entry.ID, Names: a.run.EventNames}, percent)

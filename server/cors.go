@@ -14,25 +14,31 @@ import (
 // preflightAge is how long a browser may remember that it may call. The origin of each call is checked all the same.
 const preflightAge = 10 * time.Minute
 
-// allowOrigins lets pages of other origins call a client from a browser: those that the client lists, at its webhook and at the
-// routes of its runs. Cookies are not allowed there. To other browsers' pages, the answers are as if there was nothing about CORS.
-func (s *Server) allowOrigins(next echo.HandlerFunc) echo.HandlerFunc {
+// allowOrigins returns the middleware that lets pages of other origins call a client from a browser: those that the client lists,
+// at its webhook and at the routes of its runs. Cookies are not allowed there. Other pages get answers without CORS headers.
+func (s *Server) allowOrigins() echo.MiddlewareFunc {
 	headers := cors.New(cors.Options{
-		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (bool, []string) { return s.allowsOrigin(r, origin), nil },
-		AllowedHeaders:             []string{"*"}, // a client's proof may be in any header
-		ExposedHeaders: []string{runIDHeader, requestIDHeader, verdictHeader, "Location", "Retry-After", "Preference-Applied", "Idempotency-Replayed",
-			"RateLimit", "RateLimit-Policy", "WWW-Authenticate", "Allow"},
+		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (bool, []string) {
+			return s.allowsOrigin(r, origin), nil
+		},
+		AllowedHeaders: []string{"*"}, // a client's proof may be in any header
+		ExposedHeaders: []string{
+			runIDHeader, requestIDHeader, verdictHeader, "Location", "Retry-After", "Preference-Applied", "Idempotency-Replayed",
+			"RateLimit", "RateLimit-Policy", "WWW-Authenticate", "Allow",
+		},
 		MaxAge: int(preflightAge.Seconds()),
 	})
-	return func(c echo.Context) error {
-		r := c.Request()
-		if r.Header.Get("Origin") == "" || !isCallPath(c.Path()) {
-			return next(c)
+	return func(next echo.HandlerFunc) echo.HandlerFunc { // Echo calls this for every request
+		return func(c echo.Context) error {
+			r := c.Request()
+			if r.Header.Get("Origin") == "" || !isCallPath(c.Path()) {
+				return next(c)
+			}
+			r.SetPathValue("clientID", c.Param("clientID"))
+			var err error
+			headers.ServeHTTP(c.Response(), r, func(http.ResponseWriter, *http.Request) { err = next(c) })
+			return err
 		}
-		r.SetPathValue("clientID", c.Param("clientID"))
-		var err error
-		headers.ServeHTTP(c.Response(), r, func(http.ResponseWriter, *http.Request) { err = next(c) })
-		return err
 	}
 }
 

@@ -154,7 +154,7 @@ func (s *Server) newEcho() *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
 	e.IPExtractor = s.proxies.extractor()
-	e.Use(decodeParams, s.observe, s.allowOrigins, s.refuseCalls, s.requireAdmin, requireText)
+	e.Use(decodeParams, s.observe, s.allowOrigins(), s.refuseCalls, s.requireAdmin, requireText)
 	return e
 }
 

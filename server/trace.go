@@ -17,12 +17,16 @@ func (s *Server) trace(c echo.Context) *telemetry.Span {
 	if r.Method != http.MethodPost || !isAPI(route) && route != formRoute {
 		return nil
 	}
-	ctx, span := telemetry.Start(s.Tracing.Incoming(r.Context(), r.Header), telemetry.Server, r.Method, template(route))
+	ctx, name := s.Tracing.Incoming(r.Context(), r.Header), ""
+	if s.Tracing.IsOn() {
+		name = template(route)
+	}
+	ctx, span := telemetry.Start(ctx, telemetry.Server, r.Method, name)
 	if ctx != r.Context() {
 		c.SetRequest(r.WithContext(ctx))
 	}
 	span.Text("http.request.method", r.Method)
-	span.Text("http.route", template(route))
+	span.Text("http.route", name)
 	return span
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 )
 
 const (
@@ -78,6 +79,9 @@ func (w *groupedWriter) close() error {
 func (w *groupedWriter) run() {
 	defer close(w.ended)
 	for p := range w.queue {
+		if w.store.siblings.delayCommit(1 + len(w.queue)) {
+			time.Sleep(commitDelay)
+		}
 		runtime.Gosched() // whoever is about to write gets into this transaction, instead of waiting for its end
 		w.commit(w.gather(p))
 	}

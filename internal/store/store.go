@@ -38,17 +38,18 @@ import (
 
 // Store is an open database. Reads go through Read, changes through Write and nothing else.
 type Store struct {
-	gorm    *gorm.DB // completes statements and scans rows
-	read    *sql.DB
-	plans   *plans   // of PostgreSQL
-	replica *replica // of PostgreSQL, where one is configured
-	writer  writer
-	file    *file // of SQLite
-	health  health
-	watcher atomic.Pointer[func(statement string, args []any)]
-	log     *slog.Logger
-	closers []func() error
-	closed  atomic.Bool
+	gorm     *gorm.DB // completes statements and scans rows
+	read     *sql.DB
+	plans    *plans   // of PostgreSQL
+	replica  *replica // of PostgreSQL, where one is configured
+	writer   writer
+	siblings siblings
+	file     *file // of SQLite
+	health   health
+	watcher  atomic.Pointer[func(statement string, args []any)]
+	log      *slog.Logger
+	closers  []func() error
+	closed   atomic.Bool
 }
 
 // writer runs fn in a transaction and calls done once, when it is durable or rolled back.

@@ -65,6 +65,9 @@ func (t *Tracing) in(ctx context.Context) context.Context {
 	return context.WithValue(ctx, tracingKey{}, t)
 }
 
+// IsOn reports whether Start makes spans.
+func (t *Tracing) IsOn() bool { return t != nil && t.tracer != nil }
+
 // Record returns the trace of a context in a form that is kept; empty for none.
 func Record(ctx context.Context) string {
 	if !trace.SpanContextFromContext(ctx).IsValid() {
@@ -96,7 +99,7 @@ func WithTrace(ctx context.Context, header http.Header) http.Header {
 // where traces are off.
 func Start(ctx context.Context, kind trace.SpanKind, operation, name string) (context.Context, *Span) {
 	t, _ := ctx.Value(tracingKey{}).(*Tracing)
-	if t == nil || t.tracer == nil {
+	if !t.IsOn() {
 		return ctx, nil
 	}
 	ctx, span := t.tracer.Start(ctx, operation+" "+name, trace.WithSpanKind(kind))
