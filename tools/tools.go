@@ -1,10 +1,9 @@
-// Package tools offers what agents may use beside writing their answers: the tools of MCP servers, and a few that
-// Beckon has built in.
+// Package tools provides the tools that agents may call: those of MCP servers, and the built-in ones.
 //
-//   - A tool is named by its server and its own name: "docs.search". The built-in ones have their group in place of
-//     a server: "http.get". No server may have the id of such a group.
-//   - A tool is offered and called only where the lists of both the agent and the client name it; an empty list
-//     names none. Box.Tools is what looks at the lists. Box.Call does not: who calls has asked Tools before.
+//   - A tool's full name has the id of its server in front: "docs.search". Built-in tools have a group in place of a
+//     server: "http.get". No server may have the id of a group.
+//   - An agent may use a tool only if the lists of both the agent and the client contain it; an empty list contains
+//     none. Box.Tools applies the lists. Box.Call does not, so callers must ask Box.Tools first.
 package tools
 
 import (

@@ -1,8 +1,8 @@
-// Package coalesce answers an alert once: it decides which run answers for a call of a client whose calls are
-// coalesced.
+// Package coalesce decides which run covers a call of a client whose calls are coalesced, so that each alert is
+// handled once.
 //
-// Decide has the rules, and knows no database. Service gathers what they need to know and writes what they decide,
-// in the transaction that writes the run: so each alert is in one run per firing, whatever crashes, and on all
+// Decide implements the rules without a database. Service reads what the rules need, and writes their decision in the
+// transaction that writes the run. So each firing of an alert is in exactly one run, after crashes and over all
 // replicas.
 package coalesce
 

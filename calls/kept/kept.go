@@ -1,5 +1,5 @@
-// Package kept keeps the latest requests of the clients that ask for it (keepRequests), so that they can be
-// replayed after a change. It is given requests without what proves who called.
+// Package kept stores the latest requests of clients with keepRequests, so that they can be replayed after a change.
+// It receives requests without the tokens and signatures that authenticated them.
 package kept
 
 import (

@@ -1,14 +1,15 @@
-// Package catalog keeps what people name, whatever it is.
+// Package catalog stores, checks and changes the resources that users configure, of any kind.
 //
-// A noun is one kind of resource: clients, agents. It is declared by one Noun value in its own package, and all of them
-// are in a Registry. Nothing here, nor in the configuration, the API or the audit list, knows a noun by name.
+// A noun is one kind of resource, such as clients or agents. Each noun is declared by one Noun value in its own
+// package, and a Registry lists all nouns. This package, the configuration, the API and the audit list do not depend
+// on particular nouns.
 //
-//   - A View is what the configuration file and the database have together, with what is wrong with each resource. It
-//     never changes. A resource with something wrong is not in force, nor is what refers to it; the others are.
-//   - An Editor makes one View after the other and puts it in force. Its lock is held from the reading of the last View
-//     until the next one is in force, so that each follows from the one before it.
-//   - A change commits only if the database has not changed since the View that it was checked against: the revision,
-//     which every change raises, is compared in the same transaction.
+//   - A View contains the resources of the configuration file and of the database, with the mistakes in each. It is
+//     never changed. A resource with a mistake is not in force, nor are resources that refer to it; all others are.
+//   - An Editor builds each View and puts it in force. It holds its lock from reading the current View until the next
+//     one is in force, so that no change is lost.
+//   - A change commits only if the database has not changed since the View against which it was checked. Every change
+//     increases a revision, which is compared in the same transaction.
 package catalog
 
 import (
