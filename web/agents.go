@@ -75,11 +75,34 @@ func (w *Web) agentPages() []page {
 }
 
 func agentFormOf(a agents.Agent) agentForm {
-	f := agentForm{ID: a.ID, Name: a.Name, Provider: a.Provider, Model: a.Model, SystemPrompt: a.SystemPrompt, Prompt: a.Prompt, Timeout: writeDuration(a.Timeout),
-		OutputKey: a.OutputKey, RetryOnCrash: writeYesNo(a.RetryOnCrash), FlowTools: a.TakesFlowTools(), Share: a.Share, Aliases: aliasesOf(a.Events, "events", runEvents),
-		Params: writeParams(a.Params), Fallbacks: writeFallbacks(a.Fallbacks), Output: writeJSON(a.Output),
-		Budget: budgetFormOf(a.Budget), Kind: a.Kind, Request: writeRequest(a), Poll: writeJSON(a.Poll), Cancel: writeJSON(a.Cancel), Artifacts: a.Artifacts, Skills: strings.Join(a.Skills, "\n"), Session: writeJSON(a.Session),
-		Tools: strings.Join(a.Tools, "\n"), Approve: strings.Join(a.Approve, "\n"), ApproveWithin: writeDuration(a.ApproveWithin)}
+	f := agentForm{
+		ID:            a.ID,
+		Name:          a.Name,
+		Provider:      a.Provider,
+		Model:         a.Model,
+		SystemPrompt:  a.SystemPrompt,
+		Prompt:        a.Prompt,
+		Timeout:       writeDuration(a.Timeout),
+		OutputKey:     a.OutputKey,
+		RetryOnCrash:  writeYesNo(a.RetryOnCrash),
+		FlowTools:     a.TakesFlowTools(),
+		Share:         a.Share,
+		Aliases:       aliasesOf(a.Events, "events", runEvents),
+		Params:        writeParams(a.Params),
+		Fallbacks:     writeFallbacks(a.Fallbacks),
+		Output:        writeJSON(a.Output),
+		Budget:        budgetFormOf(a.Budget),
+		Kind:          a.Kind,
+		Request:       writeRequest(a),
+		Poll:          writeJSON(a.Poll),
+		Cancel:        writeJSON(a.Cancel),
+		Artifacts:     a.Artifacts,
+		Skills:        strings.Join(a.Skills, "\n"),
+		Session:       writeJSON(a.Session),
+		Tools:         strings.Join(a.Tools, "\n"),
+		Approve:       strings.Join(a.Approve, "\n"),
+		ApproveWithin: writeDuration(a.ApproveWithin),
+	}
 	if a.MaxSteps != 0 {
 		f.MaxSteps = strconv.Itoa(a.MaxSteps)
 	}

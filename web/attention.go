@@ -42,10 +42,23 @@ func needsAttention(o overview) (list []attention) {
 		if e.Failed > 0 {
 			text += " " + number(e.Failed) + " have failed."
 		}
-		list = append(list, attention{Bad: true, Title: "The endpoint “" + e.EndpointID + "” " + state, Text: text, Since: e.FailingSince, Address: addressOf(endpointsPath, e.EndpointID), Act: "Open endpoint"})
+		list = append(list, attention{
+			Bad:     true,
+			Title:   "The endpoint “" + e.EndpointID + "” " + state,
+			Text:    text,
+			Since:   e.FailingSince,
+			Address: addressOf(endpointsPath, e.EndpointID),
+			Act:     "Open endpoint",
+		})
 	}
 	for _, p := range o.Failing {
-		list = append(list, attention{Title: "The provider “" + p.Provider + "” is failing", Text: "Last error: " + p.Code + ". Agents with a fallback use it meanwhile.", Until: p.Until, Address: "/admin/providers/" + p.Provider, Act: "Open provider"})
+		list = append(list, attention{
+			Title:   "The provider “" + p.Provider + "” is failing",
+			Text:    "Last error: " + p.Code + ". Agents with a fallback use it meanwhile.",
+			Until:   p.Until,
+			Address: "/admin/providers/" + p.Provider,
+			Act:     "Open provider",
+		})
 	}
 	return list
 }

@@ -48,9 +48,24 @@ func auditSections() []string {
 
 // auditWords are the actions in words; another is shown as it is.
 var auditWords = map[string]string{
-	"create": "created", "update": "changed", "delete": "deleted", "rotate": "replaced the secret of", "rotate-secret": "replaced the webhook secret of", "rotate-form-key": "replaced the form key of", "test": "tested", "enable": "enabled", "disable": "disabled",
-	"resend": "sent again", "recover": "resent failed deliveries to", "cancel": "canceled", "repeat": "ran again", "revoke": "revoked the page of", "delete-session": "deleted a conversation of",
-	actionLogin: "logged in from", actionLockout: "locked out after too many wrong passwords from", actionLogoutAll: "logged out everywhere from",
+	"create":          "created",
+	"update":          "changed",
+	"delete":          "deleted",
+	"rotate":          "replaced the secret of",
+	"rotate-secret":   "replaced the webhook secret of",
+	"rotate-form-key": "replaced the form key of",
+	"test":            "tested",
+	"enable":          "enabled",
+	"disable":         "disabled",
+	"resend":          "sent again",
+	"recover":         "resent failed deliveries to",
+	"cancel":          "canceled",
+	"repeat":          "ran again",
+	"revoke":          "revoked the page of",
+	"delete-session":  "deleted a conversation of",
+	actionLogin:       "logged in from",
+	actionLockout:     "locked out after too many wrong passwords from",
+	actionLogoutAll:   "logged out everywhere from",
 }
 
 // IsSession reports whether it is about who has logged in, and from where.
@@ -61,7 +76,12 @@ func (w *Web) auditPage() page {
 }
 
 func (w *Web) showAudit(c echo.Context) (any, error) {
-	q := catalog.AuditQuery{Section: c.QueryParam("section"), ResourceID: c.QueryParam("id"), Limit: catalog.DefaultAuditPage, Cursor: c.QueryParam("cursor")}
+	q := catalog.AuditQuery{
+		Section:    c.QueryParam("section"),
+		ResourceID: c.QueryParam("id"),
+		Limit:      catalog.DefaultAuditPage,
+		Cursor:     c.QueryParam("cursor"),
+	}
 	entries, next, err := w.Backend.Editor.AuditEntries(c.Request().Context(), q)
 	if err != nil {
 		return nil, err
@@ -87,7 +107,15 @@ func (w *Web) showAudit(c echo.Context) (any, error) {
 }
 
 func newAuditRow(e catalog.AuditEntry) auditRow {
-	row := auditRow{At: e.At, Who: e.Who, What: e.Action, Section: e.Section, ID: e.ResourceID, Before: e.Before != nil, IsChange: e.Before != nil && e.After != nil}
+	row := auditRow{
+		At:       e.At,
+		Who:      e.Who,
+		What:     e.Action,
+		Section:  e.Section,
+		ID:       e.ResourceID,
+		Before:   e.Before != nil,
+		IsChange: e.Before != nil && e.After != nil,
+	}
 	if words, ok := auditWords[e.Action]; ok {
 		row.What = words
 	}

@@ -86,7 +86,8 @@ func runBars(list []bucket) barChart {
 		bar := barAt(i, len(list))
 		failed, canceled := b.Count(runs.Failed), b.Count(runs.Canceled)
 		rest := b.Runs() - failed - canceled
-		bar.Title = fmt.Sprintf("%s to %s UTC: %s runs, %s failed, %s canceled", b.At.UTC().Format("2 Jan 15:04"), b.Until.UTC().Format("15:04"), number(b.Runs()), number(failed), number(canceled))
+		bar.Title = fmt.Sprintf("%s to %s UTC: %s runs, %s failed, %s canceled", b.At.UTC().Format("2 Jan 15:04"),
+			b.Until.UTC().Format("15:04"), number(b.Runs()), number(failed), number(canceled))
 		bar.Address = filtered(runsPath, "since", b.At.UTC().Format(time.RFC3339), "until", b.Until.UTC().Format(time.RFC3339))
 		bar.stack(chartHeight, top, []string{"ok", "bad", "idle"}, rest, failed, canceled)
 		c.Bars = append(c.Bars, bar)

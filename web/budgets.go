@@ -66,8 +66,12 @@ func (f budgetForm) limit(wrong *problem.Fields, period string) *spend.Limit {
 // Budget are the fields of a budget.
 func (f nounForm[F]) Budget(b budgetForm) []field {
 	return []field{
-		f.Text("budget.perRun", "Budget per run", b.PerRun, "In USD, such as 0.20, or in tokens, such as 20000 tokens. A run that needs more fails. Empty: no limit.").WithPlaceholder("0.20"),
-		f.Text("budget.perDay", "Budget per day", b.PerDay, "Raising it takes effect at once; what was used today stays counted.").WithPlaceholder("5"),
+		f.Text("budget.perRun",
+			"Budget per run", b.PerRun,
+			"In USD, such as 0.20, or in tokens, such as 20000 tokens. "+
+				"A run that needs more fails. Empty: no limit.").WithPlaceholder("0.20"),
+		f.Text("budget.perDay",
+			"Budget per day", b.PerDay, "Raising it takes effect at once; what was used today stays counted.").WithPlaceholder("5"),
 		f.Text("budget.perMonth", "Budget per month", b.PerMonth, "Days and months follow server.timezone.").WithPlaceholder("50"),
 	}
 }

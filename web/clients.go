@@ -84,7 +84,8 @@ func (w *Web) clientForms() nounPages[clients.Client, clientForm] {
 
 func (w *Web) clientPages() []page {
 	list := w.clientForms()
-	pages := append([]page{list.listPage(), list.pageOf("x"), w.clientTokenPage(), w.clientArrivalPage()}, w.newClientPages(list.pageOf(""))...)
+	pages := append([]page{list.listPage(), list.pageOf("x"), w.clientTokenPage(), w.clientArrivalPage()},
+		w.newClientPages(list.pageOf(""))...)
 	return pages
 }
 

@@ -159,7 +159,8 @@ func (w *Web) sendAnswers(c echo.Context, sent url.Values, item clients.Client) 
 	failed := func(what string, err error) {
 		sentence, _, ok := userMessage(err)
 		if !ok {
-			w.Log.ErrorContext(ctx, "an endpoint could not get the answers of a new client", "endpoint", what, "client", item.ID, "error", err)
+			w.Log.ErrorContext(ctx,
+				"an endpoint could not get the answers of a new client", "endpoint", what, "client", item.ID, "error", err)
 			sentence = "The log of Beckon says why."
 		}
 		made.Errors = append(made.Errors, fmt.Sprintf("The endpoint %s does not get the answers yet. %s", what, sentence))
@@ -208,7 +209,8 @@ func (w *Web) answersOf(ctx context.Context, item clients.Client, withLast bool)
 				if p.Last, err = w.lastDelivery(ctx, p.ID, item); err != nil {
 					return a, err
 				}
-				a.Live = a.Live || p.Last == nil || p.Last.Status == string(deliveries.Pending) || p.Last.Status == string(deliveries.Sending)
+				a.Live = a.Live || p.Last == nil || p.Last.Status == string(deliveries.Pending) ||
+					p.Last.Status == string(deliveries.Sending)
 			}
 			a.Places = append(a.Places, p)
 		}

@@ -32,11 +32,22 @@ type callerGroup struct {
 func callerGroups() []callerGroup {
 	generic := clients.Source("generic")
 	proof := func(key, title, about string, a clients.Auth) caller {
-		return caller{Key: key, Title: title, About: about, AsksProof: true, Client: clients.Client{Passthrough: true, Auth: []clients.Auth{a}}}
+		return caller{
+			Key:       key,
+			Title:     title,
+			About:     about,
+			AsksProof: true,
+			Client:    clients.Client{Passthrough: true, Auth: []clients.Auth{a}},
+		}
 	}
 	return []callerGroup{
 		{"Pipelines and scripts", []caller{
-			{Key: generic.Name, Title: "A script or a program", About: "curl, a pipeline with a secret, your own code", Client: clients.Client{Passthrough: true}},
+			{
+				Key:    generic.Name,
+				Title:  "A script or a program",
+				About:  "curl, a pipeline with a secret, your own code",
+				Client: clients.Client{Passthrough: true},
+			},
 			proof("ci", "A CI job without a secret", "GitHub Actions and GitLab CI, with the token of their platform",
 				clients.Auth{Scheme: "oidc", Issuer: "https://token.actions.githubusercontent.com", Audience: "beckon"}),
 		}},
@@ -156,7 +167,8 @@ func (s clientScreen) CallerFields() []field {
 	}
 	help := "Empty: Beckon makes one, and shows it once. You paste it into " + sender.Title + "."
 	if sender.Setup.MakesSecret {
-		help = sender.Setup.SecretFrom + " If you do not have it yet, leave this empty: you are asked for it on the next page, with the URL."
+		help = sender.Setup.SecretFrom + " If you do not have it yet, leave this empty: " +
+			"you are asked for it on the next page, with the URL."
 	}
 	return []field{s.Secret("secret", sender.Setup.Secret, "", help)}
 }

@@ -57,7 +57,8 @@ func (f clientForm) makeSecret(item *clients.Client) {
 	if chosen == nil {
 		return
 	}
-	if sender := chosen.Sender(); sender != nil && sender.Signs() && !sender.Setup.MakesSecret && len(item.Secret) == 0 && len(item.Auth) == 0 {
+	if sender := chosen.Sender(); sender != nil && sender.Signs() && !sender.Setup.MakesSecret && len(item.Secret) == 0 &&
+		len(item.Auth) == 0 {
 		item.Secret = clients.Secrets{clients.NewSigningSecret()}
 	}
 	for i, a := range item.Auth {

@@ -79,7 +79,13 @@ func (w *Web) conversationPages() []page {
 	list := clientsPath + "/:id/sessions"
 	one := list + "/:session"
 	return []page{{path: list, template: "conversations", title: "Conversations", data: w.showConversations},
-		{path: one, template: "conversation", title: "Conversation", data: w.showConversation, posts: map[string]echo.HandlerFunc{one + "/delete": w.deleteConversation}}}
+		{
+			path:     one,
+			template: "conversation",
+			title:    "Conversation",
+			data:     w.showConversation,
+			posts:    map[string]echo.HandlerFunc{one + "/delete": w.deleteConversation},
+		}}
 }
 
 func (w *Web) showConversations(c echo.Context) (any, error) {

@@ -113,9 +113,28 @@ type clientForm struct {
 
 // clientFormOf is the form of a client that there is.
 func clientFormOf(item clients.Client) clientForm {
-	f := clientForm{ID: item.ID, Name: item.Name, Kind: promptOfCommand, CommandID: item.CommandID, Template: item.Template, Filter: item.Filter, Coalesce: writeJSON(item.Coalesce), Prompt: item.Prompt, Metadata: writeParams(item.Metadata), Source: cmp.Or(item.Source, "generic"), Respond: item.Respond, Allowed: item.AllowedAgents,
-		Enabled: item.IsEnabled(), CancelOnDisconnect: item.CancelOnDisconnect, Share: item.Share, Redact: writeJSON(item.Redact), StoreContent: writeYesNo(item.StoreContent),
-		CORS: strings.Join(item.CORS, "\n"), Tools: strings.Join(item.Tools, "\n"), Gate: item.Gate}
+	f := clientForm{
+		ID:                 item.ID,
+		Name:               item.Name,
+		Kind:               promptOfCommand,
+		CommandID:          item.CommandID,
+		Template:           item.Template,
+		Filter:             item.Filter,
+		Coalesce:           writeJSON(item.Coalesce),
+		Prompt:             item.Prompt,
+		Metadata:           writeParams(item.Metadata),
+		Source:             cmp.Or(item.Source, "generic"),
+		Respond:            item.Respond,
+		Allowed:            item.AllowedAgents,
+		Enabled:            item.IsEnabled(),
+		CancelOnDisconnect: item.CancelOnDisconnect,
+		Share:              item.Share,
+		Redact:             writeJSON(item.Redact),
+		StoreContent:       writeYesNo(item.StoreContent),
+		CORS:               strings.Join(item.CORS, "\n"),
+		Tools:              strings.Join(item.Tools, "\n"),
+		Gate:               item.Gate,
+	}
 	if item.Trusted != nil {
 		f.Trusted = strconv.FormatBool(*item.Trusted)
 	}
@@ -163,12 +182,45 @@ func writeBytes(b units.Bytes) string {
 // readClientForm takes a form as it was sent.
 func readClientForm(sent url.Values) clientForm {
 	text := func(name string) string { return trimmed(sent, name) }
-	f := clientForm{ID: text("id"), Name: text("name"), Kind: text("kind"), CommandID: text("commandId"), Template: sent.Get("template"), Filter: text("filter"), Coalesce: sent.Get("coalesce"), Prompt: sent.Get("prompt"), Metadata: sent.Get("metadata"),
-		Allowed: sent["allowedAgents"], Default: text("default"), Enabled: sent.Has("enabled"), SyncTimeout: text("syncTimeout"),
-		CancelOnDisconnect: sent.Has("cancelOnDisconnect"), Share: sent.Has("share"), Redact: sent.Get("redact"), StoreContent: text("storeContent"), KeepRequests: text("keepRequests"), MaxBodyBytes: text("maxBodyBytes"), RateRequests: text("rateRequests"), RatePer: text("ratePer"),
-		MaxConcurrent: text("maxConcurrent"), Budget: readBudgetForm(sent), CORS: sent.Get("cors"), Tools: sent.Get("tools"), Gate: text("gate"), GateStatus: text("gateStatus"), Source: text("source"), Respond: text("respond"), Trusted: text("trusted"),
-		Schedule: text("schedule"), Timezone: text("timezone"), Missed: text("missed"), ExpectEvery: text("expectEvery"),
-		webhookSecret: typedSecret(sent, "webhookSecret"), secret: typedSecret(sent, "secret"), Visitors: readVisitorForm(sent)}
+	f := clientForm{
+		ID:                 text("id"),
+		Name:               text("name"),
+		Kind:               text("kind"),
+		CommandID:          text("commandId"),
+		Template:           sent.Get("template"),
+		Filter:             text("filter"),
+		Coalesce:           sent.Get("coalesce"),
+		Prompt:             sent.Get("prompt"),
+		Metadata:           sent.Get("metadata"),
+		Allowed:            sent["allowedAgents"],
+		Default:            text("default"),
+		Enabled:            sent.Has("enabled"),
+		SyncTimeout:        text("syncTimeout"),
+		CancelOnDisconnect: sent.Has("cancelOnDisconnect"),
+		Share:              sent.Has("share"),
+		Redact:             sent.Get("redact"),
+		StoreContent:       text("storeContent"),
+		KeepRequests:       text("keepRequests"),
+		MaxBodyBytes:       text("maxBodyBytes"),
+		RateRequests:       text("rateRequests"),
+		RatePer:            text("ratePer"),
+		MaxConcurrent:      text("maxConcurrent"),
+		Budget:             readBudgetForm(sent),
+		CORS:               sent.Get("cors"),
+		Tools:              sent.Get("tools"),
+		Gate:               text("gate"),
+		GateStatus:         text("gateStatus"),
+		Source:             text("source"),
+		Respond:            text("respond"),
+		Trusted:            text("trusted"),
+		Schedule:           text("schedule"),
+		Timezone:           text("timezone"),
+		Missed:             text("missed"),
+		ExpectEvery:        text("expectEvery"),
+		webhookSecret:      typedSecret(sent, "webhookSecret"),
+		secret:             typedSecret(sent, "secret"),
+		Visitors:           readVisitorForm(sent),
+	}
 	f.Caller = text("caller")
 	f.SendTo, f.NewEndpoint, f.EndpointURL = sent["sendTo"], text("newEndpoint"), text("endpointURL")
 	f.Proofs, _ = readProofForms(sent)
@@ -187,9 +239,24 @@ func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n
 
 // client reads what was typed, and says what cannot be read.
 func (f clientForm) client() (item clients.Client, wrong problem.Fields) {
-	item = clients.Client{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), WebhookSecret: f.webhookSecret, Source: catalog.OmitDefault(f.Source, "generic"), Respond: f.Respond, Filter: f.Filter, CancelOnDisconnect: f.CancelOnDisconnect, Share: f.Share, AllowedAgents: f.agentsDefaultFirst(&wrong), Prompt: f.Prompt,
-		Schedule: f.Schedule, Timezone: f.Timezone, Missed: catalog.OmitDefault(f.Missed, clients.MissedOnce),
-		CORS: strings.Fields(f.CORS), Tools: strings.Fields(f.Tools), Gate: f.Gate}
+	item = clients.Client{
+		ID:                 f.ID,
+		Name:               catalog.OmitDefault(f.Name, f.ID),
+		WebhookSecret:      f.webhookSecret,
+		Source:             catalog.OmitDefault(f.Source, "generic"),
+		Respond:            f.Respond,
+		Filter:             f.Filter,
+		CancelOnDisconnect: f.CancelOnDisconnect,
+		Share:              f.Share,
+		AllowedAgents:      f.agentsDefaultFirst(&wrong),
+		Prompt:             f.Prompt,
+		Schedule:           f.Schedule,
+		Timezone:           f.Timezone,
+		Missed:             catalog.OmitDefault(f.Missed, clients.MissedOnce),
+		CORS:               strings.Fields(f.CORS),
+		Tools:              strings.Fields(f.Tools),
+		Gate:               f.Gate,
+	}
 	if f.secret != "" {
 		item.Secret = clients.Secrets{f.secret}
 	}

@@ -37,19 +37,76 @@ type proofSetting struct {
 const signed = "signed" // every scheme with a secret
 
 var proofSettings = []proofSetting{
-	{name: "name", label: "Name of the header or parameter", help: "That has the client's token.", placeholder: "X-Token", schemes: "header query"},
-	{name: "header", label: "Header with the signature", help: "Such as X-Signature. Grafana: empty for its own.", placeholder: "X-Signature", schemes: "hmac grafana"},
+	{
+		name:        "name",
+		label:       "Name of the header or parameter",
+		help:        "That has the client's token.",
+		placeholder: "X-Token",
+		schemes:     "header query",
+	},
+	{
+		name:        "header",
+		label:       "Header with the signature",
+		help:        "Such as X-Signature. Grafana: empty for its own.",
+		placeholder: "X-Signature",
+		schemes:     "hmac grafana",
+	},
 	{name: "prefix", label: "Text before the signature", help: "Within that header. Empty: none.", placeholder: "sha256=", schemes: "hmac"},
-	{name: "algorithm", label: "Hash", help: "Of the HMAC.", placeholder: "Default: sha256", schemes: "hmac", options: []string{"sha1", "sha256", "sha512"}},
-	{name: "encoding", label: "Encoding", help: "Of the signature.", placeholder: "Default: hex", schemes: "hmac", options: []string{"hex", "base64", "base64url"}},
-	{name: "content", label: "What is signed", help: "A text with .body, .timestamp, .id, .url and .method. Empty: the body.", placeholder: "{{ .timestamp }}.{{ .body }}", schemes: "hmac", rows: 2},
-	{name: "timestampHeader", label: "Header with the time", help: "In seconds since 1970. Empty: the signature covers no time.", schemes: "hmac grafana"},
+	{
+		name:        "algorithm",
+		label:       "Hash",
+		help:        "Of the HMAC.",
+		placeholder: "Default: sha256",
+		schemes:     "hmac",
+		options:     []string{"sha1", "sha256", "sha512"},
+	},
+	{
+		name:        "encoding",
+		label:       "Encoding",
+		help:        "Of the signature.",
+		placeholder: "Default: hex",
+		schemes:     "hmac",
+		options:     []string{"hex", "base64", "base64url"},
+	},
+	{
+		name:        "content",
+		label:       "What is signed",
+		help:        "A text with .body, .timestamp, .id, .url and .method. Empty: the body.",
+		placeholder: "{{ .timestamp }}.{{ .body }}",
+		schemes:     "hmac",
+		rows:        2,
+	},
+	{
+		name:    "timestampHeader",
+		label:   "Header with the time",
+		help:    "In seconds since 1970. Empty: the signature covers no time.",
+		schemes: "hmac grafana",
+	},
 	{name: "idHeader", label: "Header with the id of the delivery", help: "By which a repeated one is known.", schemes: "hmac"},
 	{name: "tolerance", label: "How old a signature may be", help: "Empty: 5m.", placeholder: "5m", schemes: "hmac"},
-	{name: "topicArn", label: "ARN of the topic", help: "Amazon signs everybody's messages with the same key: only those of this topic are taken.", placeholder: "arn:aws:sns:eu-west-1:123456789012:alarms", schemes: "sns"},
-	{name: "issuer", label: "Issuer", help: "The platform whose tokens are taken. GitLab: the address of your GitLab.", placeholder: "https://token.actions.githubusercontent.com", schemes: "oidc"},
+	{
+		name:        "topicArn",
+		label:       "ARN of the topic",
+		help:        "Amazon signs everybody's messages with the same key: only those of this topic are taken.",
+		placeholder: "arn:aws:sns:eu-west-1:123456789012:alarms",
+		schemes:     "sns",
+	},
+	{
+		name:        "issuer",
+		label:       "Issuer",
+		help:        "The platform whose tokens are taken. GitLab: the address of your GitLab.",
+		placeholder: "https://token.actions.githubusercontent.com",
+		schemes:     "oidc",
+	},
 	{name: "audience", label: "Audience", help: "That the job asks its token for.", placeholder: "beckon", schemes: "oidc"},
-	{name: "claims", label: "Claims", help: "One a line, at least one. * stands for any text.", placeholder: "repository=acme/shop", schemes: "oidc", rows: 2},
+	{
+		name:        "claims",
+		label:       "Claims",
+		help:        "One a line, at least one. * stands for any text.",
+		placeholder: "repository=acme/shop",
+		schemes:     "oidc",
+		rows:        2,
+	},
 }
 
 // proofFormsOf are the proofs of a client that there is.
@@ -199,9 +256,13 @@ func (s clientScreen) Proofs() (list []proofView) {
 			one := clients.Scheme(name)
 			view.Choices = append(view.Choices, schemeChoice{Name: name, Title: one.Title, Chosen: name == f.Scheme, Signed: one.Signs()})
 		}
-		view.Fields = append(view.Fields, proofField{s.Secret(proofPath(i, "secret"), "Secret that is signed with", f.kept.Reveal(), "As it is set at the sender."), "for-" + signed})
+		view.Fields = append(view.Fields, proofField{
+			s.Secret(proofPath(i, "secret"), "Secret that is signed with", f.kept.Reveal(), "As it is set at the sender."), "for-" + signed,
+		})
 		for _, setting := range proofSettings {
-			view.Fields = append(view.Fields, proofField{s.proofSetting(i, f, setting), "for-" + strings.Join(strings.Fields(setting.schemes), " for-")})
+			view.Fields = append(view.Fields, proofField{
+				s.proofSetting(i, f, setting), "for-" + strings.Join(strings.Fields(setting.schemes), " for-"),
+			})
 		}
 		list = append(list, view)
 	}
@@ -222,7 +283,8 @@ func (s clientScreen) proofSetting(i int, f proofForm, setting proofSetting) fie
 // Respond is the field that says when calls are answered.
 func (s clientScreen) Respond() field {
 	return s.Choice("respond", "Response", s.Form.Respond,
-		"sync: answer when the run has ended. async: answer at once, with the run's address.", []string{clients.RespondSync, clients.RespondAsync}).
+		"sync: answer when the run has ended. async: answer at once, with the run's address.",
+		[]string{clients.RespondSync, clients.RespondAsync}).
 		WithPlaceholder("Default: what the sender expects")
 }
 

@@ -71,9 +71,12 @@ func (s clientScreen) Limits() []field {
 			"How long a call waits for its answer, such as 30s or 5m. "+
 				"After that, the client gets a 202 with the run's address, and the run continues. "+
 				"Empty: 10 seconds longer than the agent's timeout.").WithPlaceholder("5m"),
-		s.Text("maxBodyBytes", "Max request size", s.Form.MaxBodyBytes, "Such as 256KiB or 1MiB. Larger requests get 413. Empty: the server's limit."),
+		s.Text("maxBodyBytes",
+			"Max request size", s.Form.MaxBodyBytes, "Such as 256KiB or 1MiB. Larger requests get 413. Empty: the server's limit."),
 		s.Text("maxConcurrent", "Max concurrent calls", s.Form.MaxConcurrent, "More calls get 429 with Retry-After. Empty: no limit."),
-		s.Area("tools", "Allowed tools", s.Form.Tools, 2, "One per line: docs.search, or docs.* for all tools of a server. A tool runs only if the agent lists it too. Empty: none."),
+		s.Area("tools",
+			"Allowed tools", s.Form.Tools, 2,
+			"One per line: docs.search, or docs.* for all tools of a server. A tool runs only if the agent lists it too. Empty: none."),
 	}
 }
 
@@ -81,14 +84,16 @@ func (s clientScreen) Limits() []field {
 func (s clientScreen) WebhookSecret() field {
 	help, kept := "Signs the webhooks that calls ask for. Empty: derived from the token. A replaced secret stays valid for 24 hours.", ""
 	if s.HasSecret {
-		help, kept = "Signs the webhooks that calls ask for. Leave it empty to keep the saved one. A replaced secret stays valid for 24 hours.", "kept"
+		help = "Signs the webhooks that calls ask for. Leave it empty to keep the saved one. A replaced secret stays valid for 24 hours."
+		kept = "kept"
 	}
 	return s.Secret("webhookSecret", "Webhook secret", kept, help)
 }
 
 // Callers are the fields that say who calls.
 func (s clientScreen) Callers() []field {
-	help, kept := "For senders that sign their calls, such as GitHub, Stripe and Slack: the secret set there. Others use the client's token.", ""
+	help := "For senders that sign their calls, such as GitHub, Stripe and Slack: the secret set there. Others use the client's token."
+	kept := ""
 	if s.Signs {
 		help, kept = "Leave it empty to keep the saved one.", "kept"
 	}
@@ -101,7 +106,9 @@ func (s clientScreen) Callers() []field {
 // Gates are the fields that say which answers pass.
 func (s clientScreen) Gates() []field {
 	return []field{
-		s.Text("gate", "Gate", s.Form.Gate, "A CEL condition over data, the answer as JSON. The run's verdict is pass if it is true, else fail. Empty: no verdict.").
+		s.Text("gate",
+			"Gate", s.Form.Gate,
+			"A CEL condition over data, the answer as JSON. The run's verdict is pass if it is true, else fail. Empty: no verdict.").
 			WithPlaceholder(`data.findings.all(f, f.severity != "high")`),
 		s.Text("gateStatus", "Status when the gate fails", s.Form.GateStatus, "422, for clients that only check the status. Empty: 200."),
 	}
@@ -201,7 +208,12 @@ func (w *Web) addChoices(ctx context.Context, s *clientScreen) error {
 	}
 	s.Agents = nil
 	for _, id := range s.Form.Allowed {
-		s.Agents = append(s.Agents, agentChoice{ID: id, Kind: cmp.Or(known[id], "does not exist"), Allowed: true, Default: id == s.Form.Default})
+		s.Agents = append(s.Agents, agentChoice{
+			ID:      id,
+			Kind:    cmp.Or(known[id], "does not exist"),
+			Allowed: true,
+			Default: id == s.Form.Default,
+		})
 	}
 	for _, id := range slices.Sorted(maps.Keys(known)) {
 		if !slices.Contains(s.Form.Allowed, id) {

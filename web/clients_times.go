@@ -69,13 +69,19 @@ func ago(d time.Duration) string {
 func (s clientScreen) Schedule() []field {
 	return []field{
 		s.Text("schedule", "Schedule", s.Form.Schedule,
-			"When to run the command or the default prompt. Five cron fields (minute, hour, day of month, month, day of week), @daily, or @every 90m. Empty: only when called.").
+			"When to run the command or the default prompt. Five cron fields (minute, hour, day of month, month, day of week), @daily, "+
+				"or @every 90m. Empty: only when called.").
 			WithPlaceholder("0 7 * * 1-5"),
-		s.Text("timezone", "Time zone", s.Form.Timezone, "For the schedule, such as Europe/Berlin. Empty: server.timezone.").WithPlaceholder("Europe/Berlin"),
-		s.Choice("missed", "Missed runs", s.Form.Missed, "If Beckon was not running at scheduled times: once starts one run for all of them, skip starts none.",
+		s.Text("timezone",
+			"Time zone", s.Form.Timezone,
+			"For the schedule, such as Europe/Berlin. Empty: server.timezone.").WithPlaceholder("Europe/Berlin"),
+		s.Choice("missed",
+			"Missed runs", s.Form.Missed,
+			"If Beckon was not running at scheduled times: once starts one run for all of them, skip starts none.",
 			[]string{clients.MissedOnce, clients.MissedSkip}).WithPlaceholder("Default: once"),
 		s.Text("expectEvery", "Expect a call every", s.Form.ExpectEvery,
-			"Such as 15m or 25h. If no call comes in that time, the event client.silent is sent once. Empty: no check.").WithPlaceholder("15m"),
+			"Such as 15m or 25h. If no call comes in that time, "+
+				"the event client.silent is sent once. Empty: no check.").WithPlaceholder("15m"),
 	}
 }
 

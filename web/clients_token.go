@@ -78,8 +78,16 @@ func (w *Web) clientTokenPage() page {
 	back := func(c echo.Context) (any, error) {
 		return nil, redirect(c, clientToken{ID: idParam(c)}.Address())
 	}
-	return page{path: clientsPath + "/:id/:form", template: "clienttoken", title: "Token", data: back,
-		posts: map[string]echo.HandlerFunc{clientsPath + "/:id/token": w.rotateToken, clientsPath + "/:id/webhook-secret": w.rotateCallbackSecret}}
+	return page{
+		path:     clientsPath + "/:id/:form",
+		template: "clienttoken",
+		title:    "Token",
+		data:     back,
+		posts: map[string]echo.HandlerFunc{
+			clientsPath + "/:id/token":          w.rotateToken,
+			clientsPath + "/:id/webhook-secret": w.rotateCallbackSecret,
+		},
+	}
 }
 
 func (w *Web) rotateToken(c echo.Context) error {
@@ -117,7 +125,11 @@ func (w *Web) rotateCallbackSecret(c echo.Context) error {
 	if err != nil {
 		return w.clientForms().refusedTo(c, "given a new callback secret", err)
 	}
-	return w.showToken(c, clientToken{ID: id, CallbackSecret: made.Reveal(), SecretNotice: "The previous one stays valid for 24 hours, so the receiver has time to switch."})
+	return w.showToken(c, clientToken{
+		ID:             id,
+		CallbackSecret: made.Reveal(),
+		SecretNotice:   "The previous one stays valid for 24 hours, so the receiver has time to switch.",
+	})
 }
 
 func overlapOf(key string) (tokenOverlap, bool) {
@@ -138,7 +150,13 @@ func oldTokenNotice(o tokenOverlap) string {
 
 // clientTokenOf is the page of a client that was created or got a new token.
 func (w *Web) clientTokenOf(item clients.Client, issued clients.Issued) clientToken {
-	return clientToken{ID: item.ID, Name: cmp.Or(item.Name, item.ID), Token: issued.Token.Reveal(), CallbackSecret: issued.CallbackSecret.Reveal(), Snippets: w.snippetsOf(item, issued.Token)}
+	return clientToken{
+		ID:             item.ID,
+		Name:           cmp.Or(item.Name, item.ID),
+		Token:          issued.Token.Reveal(),
+		CallbackSecret: issued.CallbackSecret.Reveal(),
+		Snippets:       w.snippetsOf(item, issued.Token),
+	}
 }
 
 func (w *Web) showToken(c echo.Context, t clientToken) error {

@@ -72,7 +72,8 @@ func readSample(sent url.Values) sampleCall {
 func (w *Web) request(clientID string, s sampleCall) (*calls.Request, error) {
 	query, err := url.ParseQuery(strings.TrimPrefix(s.Query, "?"))
 	if err != nil {
-		return nil, problem.New(problem.Invalid, "invalid_query", "The query cannot be read. Write it like agent=triage&team=web.").Because(err)
+		return nil, problem.New(problem.Invalid, "invalid_query",
+			"The query cannot be read. Write it like agent=triage&team=web.").Because(err)
 	}
 	header := http.Header{}
 	if s.ContentType != "" {

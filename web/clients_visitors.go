@@ -25,8 +25,15 @@ type visitorForm struct {
 }
 
 func visitorFormOf(form publicforms.Form) visitorForm {
-	f := visitorForm{Origins: strings.Join(form.Origins, "\n"), Redirect: form.Redirect, Honeypot: form.Honeypot, Challenge: form.Challenge, SiteKey: form.SiteKey,
-		Show: form.Show, Language: form.Language}
+	f := visitorForm{
+		Origins:   strings.Join(form.Origins, "\n"),
+		Redirect:  form.Redirect,
+		Honeypot:  form.Honeypot,
+		Challenge: form.Challenge,
+		SiteKey:   form.SiteKey,
+		Show:      form.Show,
+		Language:  form.Language,
+	}
 	if len(form.Fields) > 0 {
 		text, _ := json.MarshalIndent(form.Fields, "", "  ") // texts and numbers never fail
 		f.Fields = string(text)
@@ -44,14 +51,33 @@ func visitorFormOf(form publicforms.Form) visitorForm {
 
 func readVisitorForm(sent url.Values) visitorForm {
 	text := func(name string) string { return trimmed(sent, "form."+name) }
-	return visitorForm{Origins: text("origins"), Redirect: text("redirect"), Fields: text("fields"), Honeypot: text("honeypot"), PerAddress: text("perAddress"),
-		Challenge: text("challenge"), SiteKey: text("siteKey"), Show: text("show"), Language: text("language"), Thanks: text("thanks"), secret: typedSecret(sent, "form.secret")}
+	return visitorForm{
+		Origins:    text("origins"),
+		Redirect:   text("redirect"),
+		Fields:     text("fields"),
+		Honeypot:   text("honeypot"),
+		PerAddress: text("perAddress"),
+		Challenge:  text("challenge"),
+		SiteKey:    text("siteKey"),
+		Show:       text("show"),
+		Language:   text("language"),
+		Thanks:     text("thanks"),
+		secret:     typedSecret(sent, "form.secret"),
+	}
 }
 
 // form reads what was typed, and says what cannot be read.
 func (f visitorForm) form(wrong *problem.Fields) publicforms.Form {
-	form := publicforms.Form{Origins: strings.Fields(f.Origins), Redirect: f.Redirect, Honeypot: f.Honeypot, Challenge: f.Challenge, SiteKey: f.SiteKey, Secret: f.secret,
-		Show: f.Show, Language: f.Language}
+	form := publicforms.Form{
+		Origins:   strings.Fields(f.Origins),
+		Redirect:  f.Redirect,
+		Honeypot:  f.Honeypot,
+		Challenge: f.Challenge,
+		SiteKey:   f.SiteKey,
+		Secret:    f.secret,
+		Show:      f.Show,
+		Language:  f.Language,
+	}
 	if fields := readJSON[map[string]publicforms.Field](wrong, "form.fields", f.Fields, fieldsExample); fields != nil {
 		form.Fields = *fields
 	}
@@ -74,15 +100,31 @@ func (s clientScreen) Visitors() []field {
 		kept = "kept"
 	}
 	return []field{
-		s.Area("form.origins", "Origins", f.Origins, 2, "Of the pages with the form, one per line, such as https://acme.example. null allows pages opened from disk."),
-		s.Object("form.fields", "Fields", f.Fields, 4, "JSON: "+fieldsExample+". Types: "+strings.Join(publicforms.Types(), ", ")+". Empty: any field."),
-		s.Text("form.redirect", "Redirect", f.Redirect, "Where visitors go after sending. Empty: a thank-you page in their language.").WithPlaceholder("https://acme.example/thanks"),
-		s.Object("form.thanks", "Thank-you message", f.Thanks, 2, `JSON: {"title": "Thank you", "text": "We reply within a day."}. Empty: a standard text in the visitor's language.`),
+		s.Area("form.origins",
+			"Origins", f.Origins, 2,
+			"Of the pages with the form, one per line, such as https://acme.example. null allows pages opened from disk."),
+		s.Object("form.fields",
+			"Fields", f.Fields, 4, "JSON: "+fieldsExample+". Types: "+strings.Join(publicforms.Types(), ", ")+". Empty: any field."),
+		s.Text("form.redirect",
+			"Redirect", f.Redirect,
+			"Where visitors go after sending. Empty: a thank-you page in their language.").WithPlaceholder("https://acme.example/thanks"),
+		s.Object("form.thanks",
+			"Thank-you message", f.Thanks, 2,
+			`JSON: {"title": "Thank you", "text": "We reply within a day."}. Empty: a standard text in the visitor's language.`),
 		s.Choice("form.language", "Language", f.Language, "", publicforms.Languages()).WithPlaceholder("Default: the visitor's"),
-		s.Choice("form.show", "Visitors see", f.Show, "answer: visitors wait and see the agent's answer.", []string{publicforms.ShowNothing, publicforms.ShowAnswer}).WithPlaceholder("Default: nothing"),
-		s.Text("form.honeypot", "Honeypot field", f.Honeypot, "A hidden field that only bots fill. Such forms get the thank-you page but start no run.").WithPlaceholder("website"),
-		s.Text("form.perAddress", "Rate limit per address", f.PerAddress, "JSON. More forms from one IP address get 429. Empty: "+rateText(publicforms.DefaultRate)+".").WithPlaceholder(`{"requests": 5, "per": "1m"}`),
-		s.Choice("form.challenge", "Challenge", f.Challenge, "A challenge that the visitor's browser solves, against bots.", []string{publicforms.Altcha, publicforms.Turnstile, publicforms.HCaptcha}).WithPlaceholder("Default: none"),
+		s.Choice("form.show", "Visitors see", f.Show, "answer: visitors wait and see the agent's answer.", []string{
+			publicforms.ShowNothing, publicforms.ShowAnswer,
+		}).WithPlaceholder("Default: nothing"),
+		s.Text("form.honeypot",
+			"Honeypot field", f.Honeypot,
+			"A hidden field that only bots fill. Such forms get the thank-you page but start no run.").WithPlaceholder("website"),
+		s.Text("form.perAddress",
+			"Rate limit per address", f.PerAddress,
+			"JSON. More forms from one IP address get 429. Empty: "+rateText(publicforms.DefaultRate)+
+				".").WithPlaceholder(`{"requests": 5, "per": "1m"}`),
+		s.Choice("form.challenge", "Challenge", f.Challenge, "A challenge that the visitor's browser solves, against bots.", []string{
+			publicforms.Altcha, publicforms.Turnstile, publicforms.HCaptcha,
+		}).WithPlaceholder("Default: none"),
 		s.Text("form.siteKey", "Site key", f.SiteKey, "For Turnstile and hCaptcha."),
 		s.Secret("form.secret", "Challenge secret", kept, "For Turnstile and hCaptcha. Leave it empty to keep the saved one."),
 	}
@@ -111,7 +153,8 @@ func (w *Web) rotateFormKey(c echo.Context) error {
 	}
 	id := idParam(c)
 	if !sent.Has("sure") {
-		err = problem.New(problem.Invalid, "not_confirmed", "Confirm that your pages may stop sending the form until they have its new address.")
+		err = problem.New(problem.Invalid, "not_confirmed",
+			"Confirm that your pages may stop sending the form until they have its new address.")
 	} else {
 		_, err = clients.RotateFormKey(c.Request().Context(), resources[clients.Client](w), userOf(c), id, 0)
 	}

@@ -31,7 +31,13 @@ func (w *Web) commandPages() []page {
 }
 
 func readCommand(sent url.Values, _ commands.Command) (typed, c commands.Command, _ problem.Fields) {
-	c = commands.Command{ID: trimmed(sent, "id"), Name: catalog.OmitDefault(trimmed(sent, "name"), trimmed(sent, "id")), Description: trimmed(sent, "description"), Prompt: sent.Get("prompt"), AgentID: trimmed(sent, "agentId")}
+	c = commands.Command{
+		ID:          trimmed(sent, "id"),
+		Name:        catalog.OmitDefault(trimmed(sent, "name"), trimmed(sent, "id")),
+		Description: trimmed(sent, "description"),
+		Prompt:      sent.Get("prompt"),
+		AgentID:     trimmed(sent, "agentId"),
+	}
 	return c, c, nil
 }
 

@@ -85,7 +85,12 @@ func (w *Web) eraseSubject(c echo.Context, d runs.DataSubject) error {
 	if err != nil {
 		return err
 	}
-	query := url.Values{"done": {"data-erased"}, "runs": {strconv.Itoa(erased.Runs)}, "left": {strconv.Itoa(erased.GoOn)}, "tab": {"settings"}}
+	query := url.Values{
+		"done": {"data-erased"},
+		"runs": {strconv.Itoa(erased.Runs)},
+		"left": {strconv.Itoa(erased.GoOn)},
+		"tab":  {"settings"},
+	}
 	return redirect(c, addressOf(clientsPath, idParam(c))+"?"+query.Encode())
 }
 

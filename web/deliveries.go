@@ -92,7 +92,13 @@ func (w *Web) deliveryPages() []page {
 }
 
 func (w *Web) deliveriesPage() page {
-	return page{path: deliveriesPath, template: "deliveries", title: "Deliveries", data: w.showDeliveries, posts: w.viewPosts(deliveriesPath)}
+	return page{
+		path:     deliveriesPath,
+		template: "deliveries",
+		title:    "Deliveries",
+		data:     w.showDeliveries,
+		posts:    w.viewPosts(deliveriesPath),
+	}
 }
 
 func (w *Web) showDeliveries(c echo.Context) (any, error) {
@@ -140,7 +146,16 @@ func (w *Web) addDeliveryChoices(ctx context.Context, list *deliveryList) (err e
 }
 
 func newDeliveryRow(d *deliveries.Delivery) deliveryRow {
-	row := deliveryRow{ID: d.ID, Status: string(d.Status), Type: d.Type, Endpoint: d.EndpointID, URL: d.URL, RunID: d.RunID, At: d.CreatedAt, Attempts: int64(d.Attempts)}
+	row := deliveryRow{
+		ID:       d.ID,
+		Status:   string(d.Status),
+		Type:     d.Type,
+		Endpoint: d.EndpointID,
+		URL:      d.URL,
+		RunID:    d.RunID,
+		At:       d.CreatedAt,
+		Attempts: int64(d.Attempts),
+	}
 	if d.Status == deliveries.Pending {
 		row.Due = d.DueAt
 	}

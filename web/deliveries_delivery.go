@@ -75,8 +75,16 @@ func (w *Web) deliveryScreenOf(ctx context.Context, id string) (s deliveryScreen
 	if err != nil {
 		return s, err
 	}
-	s = deliveryScreen{deliveryRow: rows[0], EventID: d.EventID, Client: d.ClientID, Agent: d.WorkflowID, Reason: reasonOf(d.Reason), CompletedAt: d.CompletedAt,
-		Live: d.CompletedAt.IsZero(), CanResend: d.Status != deliveries.Sending && d.Type != deliveries.EndpointTest}
+	s = deliveryScreen{
+		deliveryRow: rows[0],
+		EventID:     d.EventID,
+		Client:      d.ClientID,
+		Agent:       d.WorkflowID,
+		Reason:      reasonOf(d.Reason),
+		CompletedAt: d.CompletedAt,
+		Live:        d.CompletedAt.IsZero(),
+		CanResend:   d.Status != deliveries.Sending && d.Type != deliveries.EndpointTest,
+	}
 	slices.Reverse(attempts)
 	if len(attempts) > maxAttempts {
 		s.Older, attempts = int64(len(attempts)-maxAttempts), attempts[:maxAttempts]
@@ -92,8 +100,17 @@ func (w *Web) deliveryScreenOf(ctx context.Context, id string) (s deliveryScreen
 }
 
 func newAttemptRow(a deliveries.Attempt, shown *texts) attemptRow {
-	row := attemptRow{Number: a.Number, Reason: reasonOf(a.Reason), URL: a.URL, StatusCode: a.StatusCode, At: a.StartedAt, Took: a.Duration, CutOff: a.Truncated, Error: a.Error,
-		Body: shown.show("Answer to attempt "+strconv.Itoa(a.Number), a.ResponseBody, "attempt", strconv.Itoa(a.Number))}
+	row := attemptRow{
+		Number:     a.Number,
+		Reason:     reasonOf(a.Reason),
+		URL:        a.URL,
+		StatusCode: a.StatusCode,
+		At:         a.StartedAt,
+		Took:       a.Duration,
+		CutOff:     a.Truncated,
+		Error:      a.Error,
+		Body:       shown.show("Answer to attempt "+strconv.Itoa(a.Number), a.ResponseBody, "attempt", strconv.Itoa(a.Number)),
+	}
 	for _, name := range slices.Sorted(maps.Keys(a.RequestHeaders)) {
 		row.Headers = append(row.Headers, sentHeader{name, a.RequestHeaders[name]})
 	}

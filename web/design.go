@@ -14,7 +14,12 @@ func (w *Web) designPages() []page {
 	if !strings.HasSuffix(w.Version, devSuffix) {
 		return nil
 	}
-	return []page{{path: homePath + "/design", template: "design", title: "Design", data: func(echo.Context) (any, error) { return newDesign(), nil }}}
+	return []page{{
+		path:     homePath + "/design",
+		template: "design",
+		title:    "Design",
+		data:     func(echo.Context) (any, error) { return newDesign(), nil },
+	}}
 }
 
 // design is what the page shows.
@@ -25,11 +30,23 @@ type design struct {
 
 func newDesign() design {
 	return design{
-		Colours:  []string{"page", "surface", "sunken", "hover", "line", "line-strong", "edge", "ink-3", "ink-2", "ink", "accent", "accent-soft", "ok", "ok-soft", "warn", "warn-soft", "bad", "bad-soft", "idle", "idle-soft", "chart-1", "chart-2"},
+		Colours: []string{
+			"page", "surface", "sunken", "hover", "line", "line-strong", "edge", "ink-3", "ink-2", "ink", "accent", "accent-soft", "ok",
+			"ok-soft", "warn", "warn-soft", "bad", "bad-soft", "idle", "idle-soft", "chart-1", "chart-2",
+		},
 		Statuses: []string{"QUEUED", "RUNNING", "WAITING", "COMPLETED", "FAILED", "CANCELED", "PENDING", "DELIVERED"},
 		Buttons:  []string{"", "secondary", "plain", "danger"},
-		Runs: []runRow{{ID: "run_1", Status: "RUNNING", Client: "alerts", Agent: "incident", Input: "HighErrorRate on checkout-api"},
-			{ID: "run_2", Status: "FAILED", Client: "a-client-with-a-very-long-name-that-does-not-end", Agent: "incident", Input: "\u202eright to left <b>and hostile</b> 🚨", Error: "The provider cannot be reached."},
-			{ID: "run_3", Status: "COMPLETED", Client: "ci", Agent: "release-notes", Input: "Release notes for v2.14.0", Tokens: 5020}},
+		Runs: []runRow{
+			{ID: "run_1", Status: "RUNNING", Client: "alerts", Agent: "incident", Input: "HighErrorRate on checkout-api"},
+			{
+				ID:     "run_2",
+				Status: "FAILED",
+				Client: "a-client-with-a-very-long-name-that-does-not-end",
+				Agent:  "incident",
+				Input:  "\u202eright to left <b>and hostile</b> 🚨",
+				Error:  "The provider cannot be reached.",
+			},
+			{ID: "run_3", Status: "COMPLETED", Client: "ci", Agent: "release-notes", Input: "Release notes for v2.14.0", Tokens: 5020},
+		},
 	}
 }

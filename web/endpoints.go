@@ -114,9 +114,16 @@ func (w *Web) endpointRows(ctx context.Context, list []catalog.Record[deliveries
 	rows := make([]endpointRow, len(list))
 	for i, record := range list {
 		e := record.Item
-		rows[i] = endpointRow{ID: e.ID, Name: cmp.Or(e.Name, e.ID), Address: addressOf(endpointsPath, e.ID), URL: cmp.Or(hostOf(e.URL), e.Format),
+		rows[i] = endpointRow{
+			ID:      e.ID,
+			Name:    cmp.Or(e.Name, e.ID),
+			Address: addressOf(endpointsPath, e.ID),
+			URL:     cmp.Or(hostOf(e.URL), e.Format),
 			Events:  cmp.Or(strings.Join(e.Events, ", "), takenByDefault(e)),
-			Managed: isDeclared(record.Origin), State: stateOf(record, troubles[e.ID]), Waiting: waiting[e.ID]}
+			Managed: isDeclared(record.Origin),
+			State:   stateOf(record, troubles[e.ID]),
+			Waiting: waiting[e.ID],
+		}
 	}
 	return rows, err
 }

@@ -75,9 +75,28 @@ type endpointForm struct {
 
 // endpointFormOf is the form of an endpoint that there is.
 func endpointFormOf(e deliveries.Endpoint) endpointForm {
-	f := endpointForm{ID: e.ID, Name: e.Name, URL: e.ShownURL(), Enabled: e.IsEnabled(), Agents: strings.Join(e.Agents, ", "), Clients: strings.Join(e.Clients, ", "),
-		Format: e.Format, Signature: e.Signature, Vendor: e.Vendor, Retry: e.Retry.Policy, Headers: headerLines(e.Headers),
-		To: e.To, From: e.From, As: e.As, Repositories: strings.Join(e.Repositories, ", "), Subject: e.Subject, ReplyTo: e.ReplyTo, Method: e.Method, Path: e.Path, Body: e.Body}
+	f := endpointForm{
+		ID:           e.ID,
+		Name:         e.Name,
+		URL:          e.ShownURL(),
+		Enabled:      e.IsEnabled(),
+		Agents:       strings.Join(e.Agents, ", "),
+		Clients:      strings.Join(e.Clients, ", "),
+		Format:       e.Format,
+		Signature:    e.Signature,
+		Vendor:       e.Vendor,
+		Retry:        e.Retry.Policy,
+		Headers:      headerLines(e.Headers),
+		To:           e.To,
+		From:         e.From,
+		As:           e.As,
+		Repositories: strings.Join(e.Repositories, ", "),
+		Subject:      e.Subject,
+		ReplyTo:      e.ReplyTo,
+		Method:       e.Method,
+		Path:         e.Path,
+		Body:         e.Body,
+	}
 	var others []string
 	for _, name := range e.Events {
 		if slices.Contains(deliveries.EventNames(), name) {
@@ -124,16 +143,40 @@ func (s endpointScreen) ChoosesEvents() bool {
 // HasSignature reports whether deliveries are signed in another way than by default.
 func (s endpointScreen) HasSignature() bool {
 	f := s.Form
-	return f.Vendor != "" || f.Signature != "" && f.Signature != string(signature.Standard) || s.ErrorOf("signature")+s.ErrorOf("vendor") != ""
+	return f.Vendor != "" || f.Signature != "" && f.Signature != string(signature.Standard) ||
+		s.ErrorOf("signature")+s.ErrorOf("vendor") != ""
 }
 
 // readEndpointForm takes a form as it was sent. have is what is kept, or the zero Endpoint.
 func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
-	f := endpointForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), URL: trimmed(sent, "url"), Enabled: sent.Has("enabled"), Events: sent["events"],
-		OtherEvents: trimmed(sent, "otherEvents"), Agents: joined(sent, "agents"), Clients: joined(sent, "clients"), Format: trimmed(sent, "format"), Template: trimmed(sent, "template"),
-		Signature: trimmed(sent, "signature"), Vendor: trimmed(sent, "vendor"), Retry: trimmed(sent, "retry"), Waits: trimmed(sent, "waits"), Timeout: trimmed(sent, "timeout"),
-		RateLimit: trimmed(sent, "rateLimit"), To: trimmed(sent, "to"), From: trimmed(sent, "from"), As: trimmed(sent, "as"), Repositories: trimmed(sent, "repositories"),
-		Subject: trimmed(sent, "subject"), ReplyTo: trimmed(sent, "replyTo"), Method: trimmed(sent, "method"), Path: trimmed(sent, "path"), Body: trimmed(sent, "body"), secret: secret.String(trimmed(sent, "secret"))}
+	f := endpointForm{
+		ID:           trimmed(sent, "id"),
+		Name:         trimmed(sent, "name"),
+		URL:          trimmed(sent, "url"),
+		Enabled:      sent.Has("enabled"),
+		Events:       sent["events"],
+		OtherEvents:  trimmed(sent, "otherEvents"),
+		Agents:       joined(sent, "agents"),
+		Clients:      joined(sent, "clients"),
+		Format:       trimmed(sent, "format"),
+		Template:     trimmed(sent, "template"),
+		Signature:    trimmed(sent, "signature"),
+		Vendor:       trimmed(sent, "vendor"),
+		Retry:        trimmed(sent, "retry"),
+		Waits:        trimmed(sent, "waits"),
+		Timeout:      trimmed(sent, "timeout"),
+		RateLimit:    trimmed(sent, "rateLimit"),
+		To:           trimmed(sent, "to"),
+		From:         trimmed(sent, "from"),
+		As:           trimmed(sent, "as"),
+		Repositories: trimmed(sent, "repositories"),
+		Subject:      trimmed(sent, "subject"),
+		ReplyTo:      trimmed(sent, "replyTo"),
+		Method:       trimmed(sent, "method"),
+		Path:         trimmed(sent, "path"),
+		Body:         trimmed(sent, "body"),
+		secret:       secret.String(trimmed(sent, "secret")),
+	}
 	f.Headers, f.headers, f.typedSecrets = typedHeaders(sent, have.Headers, &f.wrongHeaders)
 	f.typedSecrets = f.typedSecrets || f.secret != ""
 	return f
@@ -141,10 +184,28 @@ func readEndpointForm(sent url.Values, have deliveries.Endpoint) endpointForm {
 
 // endpoint reads what was typed, and says what cannot be read. What is as it is by default is left out.
 func (f endpointForm) endpoint(have deliveries.Endpoint) (e deliveries.Endpoint, wrong problem.Fields) {
-	e = deliveries.Endpoint{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), URL: f.URL, Secret: f.secret, Events: append(slices.Clone(f.Events), splitList(f.OtherEvents)...),
-		Agents: splitList(f.Agents), Clients: splitList(f.Clients), Format: catalog.OmitDefault(f.Format, deliveries.DefaultFormat), Signature: catalog.OmitDefault(f.Signature, string(signature.Standard)),
-		Vendor: catalog.OmitDefault(f.Vendor, signature.DefaultVendor), Headers: f.headers, To: f.To, From: f.From, As: f.As, Repositories: splitList(f.Repositories),
-		Subject: f.Subject, ReplyTo: f.ReplyTo, Method: f.Method, Path: f.Path, Body: f.Body}
+	e = deliveries.Endpoint{
+		ID:           f.ID,
+		Name:         catalog.OmitDefault(f.Name, f.ID),
+		URL:          f.URL,
+		Secret:       f.secret,
+		Events:       append(slices.Clone(f.Events), splitList(f.OtherEvents)...),
+		Agents:       splitList(f.Agents),
+		Clients:      splitList(f.Clients),
+		Format:       catalog.OmitDefault(f.Format, deliveries.DefaultFormat),
+		Signature:    catalog.OmitDefault(f.Signature, string(signature.Standard)),
+		Vendor:       catalog.OmitDefault(f.Vendor, signature.DefaultVendor),
+		Headers:      f.headers,
+		To:           f.To,
+		From:         f.From,
+		As:           f.As,
+		Repositories: splitList(f.Repositories),
+		Subject:      f.Subject,
+		ReplyTo:      f.ReplyTo,
+		Method:       f.Method,
+		Path:         f.Path,
+		Body:         f.Body,
+	}
 	if e.IsDestination() { // which hides what is chosen for the others
 		e.Signature, e.Vendor = "", ""
 	}

@@ -90,17 +90,37 @@ func (s endpointScreen) WrittenAs() []string {
 // Signatures are the ways to sign.
 func (s endpointScreen) Signatures() choiceGroup {
 	return s.oneOf("signature", "Signature", s.Form.Signature,
-		choiceOf{Value: string(signature.Standard), Title: "Standard Webhooks, with a shared secret", Help: "Headers webhook-id, webhook-timestamp and webhook-signature, also as svix-…. Most languages have a library for it."},
-		choiceOf{Value: string(signature.Ed25519), Title: "Standard Webhooks, with a key pair", Help: "The same headers with an ed25519 signature. The receiver needs only the public key."},
-		choiceOf{Value: string(signature.HMACHex), Title: "HMAC-SHA256 of the body", Help: "Header X-Vendor-Signature: sha256=…, for older receivers. Signs only the body."})
+		choiceOf{
+			Value: string(signature.Standard),
+			Title: "Standard Webhooks, with a shared secret",
+			Help:  "Headers webhook-id, webhook-timestamp and webhook-signature, also as svix-…. Most languages have a library for it.",
+		},
+		choiceOf{
+			Value: string(signature.Ed25519),
+			Title: "Standard Webhooks, with a key pair",
+			Help:  "The same headers with an ed25519 signature. The receiver needs only the public key.",
+		},
+		choiceOf{
+			Value: string(signature.HMACHex),
+			Title: "HMAC-SHA256 of the body",
+			Help:  "Header X-Vendor-Signature: sha256=…, for older receivers. Signs only the body.",
+		})
 }
 
 // Retries are the ways to try again.
 func (s endpointScreen) Retries() choiceGroup {
 	return s.oneOf("retry", "Retries", s.Form.Retry,
 		choiceOf{Value: deliveries.RetrySvix, Title: "Six attempts over 11 hours", Help: "svix: after 5 s, 5 min, 30 min, 2 h and 8 h."},
-		choiceOf{Value: deliveries.RetryExponential, Title: "Many attempts over 24 hours", Help: "exponential: after 1 s, 2 s, 4 s, 8 s and so on."},
-		choiceOf{Value: deliveries.RetryFast, Title: "Ten attempts in three minutes", Help: "fast: after 1 s, 2 s, 4 s and so on, at most 30 s apart."},
+		choiceOf{
+			Value: deliveries.RetryExponential,
+			Title: "Many attempts over 24 hours",
+			Help:  "exponential: after 1 s, 2 s, 4 s, 8 s and so on.",
+		},
+		choiceOf{
+			Value: deliveries.RetryFast,
+			Title: "Ten attempts in three minutes",
+			Help:  "fast: after 1 s, 2 s, 4 s and so on, at most 30 s apart.",
+		},
 		choiceOf{Value: retryList, Title: "Custom schedule", Help: "The waits that you enter below."})
 }
 
@@ -188,7 +208,8 @@ func (s *endpointScreen) useEvents(own []string) {
 func (s endpointScreen) SecretField() field {
 	shown := s.nounForm.Secret("secret", "Secret", "", "")
 	if s.ID != "" {
-		if shown.Help = "The token or key from the receiver, if it needs one. Leave it empty to keep the saved one."; s.Form.IsDestination() {
+		if shown.Help = "The token or key from the receiver, if it needs one. " +
+			"Leave it empty to keep the saved one."; s.Form.IsDestination() {
 			return shown
 		}
 		shown.Help = "Only if the receiver gives you a new one. The current one stays valid for 24 hours. Leave it empty to keep it."

@@ -199,7 +199,8 @@ func (w *Web) addHints(ctx context.Context, s *endpointScreen) error {
 		return err
 	}
 	clientIDs, err := idsOf[clients.Client](ctx, w)
-	s.Agents = newPickList("Agents and flows", "all agents and flows", s.Text("agents", "Other agents and flows", s.Form.Agents, ""), agentIDs)
+	s.Agents = newPickList("Agents and flows",
+		"all agents and flows", s.Text("agents", "Other agents and flows", s.Form.Agents, ""), agentIDs)
 	s.Clients = newPickList("Clients", "all clients", s.Text("clients", "Other clients", s.Form.Clients, ""), clientIDs)
 	return err
 }

@@ -39,8 +39,16 @@ type flowForm struct {
 // flowPages are those of the flows: each is drawn as boxes, and edited as a form or as YAML.
 func (w *Web) flowPages() []page {
 	form := nounPages[agents.Flow, flowForm]{
-		form: formOf("flows"), web: w,
-		newItem: w.blankFlow, formFor: flowFormOf, read: w.readFlow, choices: w.invocables, onButton: editFlow, screen: w.flowScreen, listNote: agentsOf, invocable: true,
+		form:      formOf("flows"),
+		web:       w,
+		newItem:   w.blankFlow,
+		formFor:   flowFormOf,
+		read:      w.readFlow,
+		choices:   w.invocables,
+		onButton:  editFlow,
+		screen:    w.flowScreen,
+		listNote:  agentsOf,
+		invocable: true,
 	}
 	text := nounPages[agents.Flow, flowText]{
 		form: form.form, web: w, template: "flow-yaml", suffix: "/yaml",
@@ -61,8 +69,18 @@ func (w *Web) blankFlow(ctx context.Context, asked url.Values) (agents.Flow, err
 }
 
 func flowFormOf(f agents.Flow) flowForm {
-	form := flowForm{ID: f.ID, Name: f.Name, Prompt: f.Prompt, Timeout: writeDuration(f.Timeout), RetryOnCrash: writeYesNo(f.RetryOnCrash), Share: f.Share, Gate: f.Gate, Events: f.Events, Aliases: aliasesOf(f.Events, "events", runEvents),
-		Root: stepFormOf(f.Root)}
+	form := flowForm{
+		ID:           f.ID,
+		Name:         f.Name,
+		Prompt:       f.Prompt,
+		Timeout:      writeDuration(f.Timeout),
+		RetryOnCrash: writeYesNo(f.RetryOnCrash),
+		Share:        f.Share,
+		Gate:         f.Gate,
+		Events:       f.Events,
+		Aliases:      aliasesOf(f.Events, "events", runEvents),
+		Root:         stepFormOf(f.Root),
+	}
 	form.Root.place("root")
 	form.TooLarge = form.Root.count() > maxFormSteps
 	return form
@@ -71,8 +89,17 @@ func flowFormOf(f agents.Flow) flowForm {
 // readFlow reads the form. The YAML beside it counts where somebody has changed that since it was drawn.
 func (w *Web) readFlow(sent url.Values, have agents.Flow) (flowForm, agents.Flow, problem.Fields) {
 	var wrong problem.Fields
-	f := flowForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Prompt: sent.Get("prompt"), Timeout: trimmed(sent, "timeout"), RetryOnCrash: trimmed(sent, "retryOnCrash"), Share: sent.Has("share"), Gate: trimmed(sent, "gate"),
-		Events: aliasesIn(sent, "events", runEvents), Chosen: trimmed(sent, "step")}
+	f := flowForm{
+		ID:           trimmed(sent, "id"),
+		Name:         trimmed(sent, "name"),
+		Prompt:       sent.Get("prompt"),
+		Timeout:      trimmed(sent, "timeout"),
+		RetryOnCrash: trimmed(sent, "retryOnCrash"),
+		Share:        sent.Has("share"),
+		Gate:         trimmed(sent, "gate"),
+		Events:       aliasesIn(sent, "events", runEvents),
+		Chosen:       trimmed(sent, "step"),
+	}
 	left := maxFormSteps
 	if f.Root = readStep(sent, "root", &left); left < 0 {
 		wrong.Add("root", "has more than %d steps, which are too many for a form: edit it as YAML", maxFormSteps)
@@ -88,8 +115,17 @@ func (w *Web) readFlow(sent url.Values, have agents.Flow) (flowForm, agents.Flow
 
 // flow is what the form says.
 func (f flowForm) flow(wrong *problem.Fields) agents.Flow {
-	return agents.Flow{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), Prompt: f.Prompt, Timeout: typedDuration(wrong, "timeout", f.Timeout), RetryOnCrash: typedYesNo(wrong, "retryOnCrash", f.RetryOnCrash),
-		Share: f.Share, Gate: f.Gate, Events: f.Events, Root: f.Root.step(wrong)}
+	return agents.Flow{
+		ID:           f.ID,
+		Name:         catalog.OmitDefault(f.Name, f.ID),
+		Prompt:       f.Prompt,
+		Timeout:      typedDuration(wrong, "timeout", f.Timeout),
+		RetryOnCrash: typedYesNo(wrong, "retryOnCrash", f.RetryOnCrash),
+		Share:        f.Share,
+		Gate:         f.Gate,
+		Events:       f.Events,
+		Root:         f.Root.step(wrong),
+	}
 }
 
 // agentsOf names what a flow asks, each once, in the order of the steps.

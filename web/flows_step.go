@@ -36,9 +36,23 @@ type stepForm struct {
 }
 
 func stepFormOf(s agents.Step) stepForm {
-	f := stepForm{Type: s.Type, AgentID: s.AgentID, Prompt: s.Prompt, OutputKey: s.OutputKey, Until: s.Until, ResponseAgent: s.ResponseAgent,
-		Lenient: s.OnError == "continue", Events: s.Events, MaxIterations: writeCount(s.MaxIterations),
-		Over: s.Over, As: s.As, MaxItems: writeCount(s.MaxItems), MaxParallel: writeCount(s.MaxParallel), When: s.When, Set: setLinesOf(s.Set)}
+	f := stepForm{
+		Type:          s.Type,
+		AgentID:       s.AgentID,
+		Prompt:        s.Prompt,
+		OutputKey:     s.OutputKey,
+		Until:         s.Until,
+		ResponseAgent: s.ResponseAgent,
+		Lenient:       s.OnError == "continue",
+		Events:        s.Events,
+		MaxIterations: writeCount(s.MaxIterations),
+		Over:          s.Over,
+		As:            s.As,
+		MaxItems:      writeCount(s.MaxItems),
+		MaxParallel:   writeCount(s.MaxParallel),
+		When:          s.When,
+		Set:           setLinesOf(s.Set),
+	}
 	if s.Otherwise != nil {
 		otherwise := stepFormOf(*s.Otherwise)
 		f.Otherwise = &otherwise
@@ -62,7 +76,8 @@ func (f stepForm) step(wrong *problem.Fields) agents.Step {
 		s.MaxIterations, s.Until = readCount(wrong, f.Path+".maxIterations", f.MaxIterations, 1), f.Until
 	case agents.StepForeach:
 		s.Over, s.As, s.OutputKey = f.Over, f.As, f.OutputKey
-		s.MaxItems, s.MaxParallel = readCount(wrong, f.Path+".maxItems", f.MaxItems, 0), readCount(wrong, f.Path+".maxParallel", f.MaxParallel, 0)
+		s.MaxItems = readCount(wrong, f.Path+".maxItems", f.MaxItems, 0)
+		s.MaxParallel = readCount(wrong, f.Path+".maxParallel", f.MaxParallel, 0)
 	case agents.StepSet:
 		s.Set = f.setOf(wrong)
 	case agents.StepRouter:
@@ -83,11 +98,23 @@ func (f stepForm) step(wrong *problem.Fields) agents.Step {
 // readStep takes the step at a path, and those within it, as long as some are left.
 func readStep(sent url.Values, path string, left *int) stepForm {
 	*left--
-	f := stepForm{Type: trimmed(sent, path+".type"), AgentID: trimmed(sent, path+".agentId"), Prompt: sent.Get(path + ".prompt"), OutputKey: trimmed(sent, path+".outputKey"),
-		MaxIterations: trimmed(sent, path+".maxIterations"), Until: trimmed(sent, path+".until"), ResponseAgent: sent.Has(path + ".responseAgent"),
-		Over: trimmed(sent, path+".over"), As: trimmed(sent, path+".as"), MaxItems: trimmed(sent, path+".maxItems"), MaxParallel: trimmed(sent, path+".maxParallel"),
-		When: trimmed(sent, path+".when"), Set: typedSet(sent[path+".setKey"], sent[path+".setValue"]),
-		Lenient: sent.Has(path + ".onError"), Events: aliasesIn(sent, path+".events", stepEvents)}
+	f := stepForm{
+		Type:          trimmed(sent, path+".type"),
+		AgentID:       trimmed(sent, path+".agentId"),
+		Prompt:        sent.Get(path + ".prompt"),
+		OutputKey:     trimmed(sent, path+".outputKey"),
+		MaxIterations: trimmed(sent, path+".maxIterations"),
+		Until:         trimmed(sent, path+".until"),
+		ResponseAgent: sent.Has(path + ".responseAgent"),
+		Over:          trimmed(sent, path+".over"),
+		As:            trimmed(sent, path+".as"),
+		MaxItems:      trimmed(sent, path+".maxItems"),
+		MaxParallel:   trimmed(sent, path+".maxParallel"),
+		When:          trimmed(sent, path+".when"),
+		Set:           typedSet(sent[path+".setKey"], sent[path+".setValue"]),
+		Lenient:       sent.Has(path + ".onError"),
+		Events:        aliasesIn(sent, path+".events", stepEvents),
+	}
 	if other := agents.OtherwisePath(path); *left >= 0 && sent.Has(other+".type") {
 		otherwise := readStep(sent, other, left)
 		f.Otherwise = &otherwise

@@ -17,7 +17,9 @@ import (
 // without errors. Switching saves nothing.
 
 // switchToYAML answers a form with its YAML.
-func (w *Web) switchToYAML(text nounPages[agents.Flow, flowText]) func(echo.Context, string, nounForm[flowForm], agents.Flow, problem.Fields) (bool, error) {
+func (w *Web) switchToYAML(
+	text nounPages[agents.Flow, flowText],
+) func(echo.Context, string, nounForm[flowForm], agents.Flow, problem.Fields) (bool, error) {
 	return func(c echo.Context, do string, f nounForm[flowForm], flow agents.Flow, wrong problem.Fields) (bool, error) {
 		if do != "yaml" {
 			return false, nil
@@ -39,12 +41,22 @@ func (w *Web) switchToYAML(text nounPages[agents.Flow, flowText]) func(echo.Cont
 }
 
 // switchToForm answers a YAML without mistakes with its form. One with mistakes stays where it is, and shows them.
-func (w *Web) switchToForm(form nounPages[agents.Flow, flowForm]) func(echo.Context, string, nounForm[flowText], agents.Flow, problem.Fields) (bool, error) {
+func (w *Web) switchToForm(
+	form nounPages[agents.Flow, flowForm],
+) func(echo.Context, string, nounForm[flowText], agents.Flow, problem.Fields) (bool, error) {
 	return func(c echo.Context, do string, f nounForm[flowText], flow agents.Flow, wrong problem.Fields) (bool, error) {
 		if do != "form" || len(wrong) > 0 {
 			return false, nil
 		}
-		to := nounForm[flowForm]{Path: f.Path, One: f.One, ID: f.ID, Version: f.Version, Managed: f.Managed, Warnings: f.Warnings, Form: flowFormOf(flow)}
+		to := nounForm[flowForm]{
+			Path:     f.Path,
+			One:      f.One,
+			ID:       f.ID,
+			Version:  f.Version,
+			Managed:  f.Managed,
+			Warnings: f.Warnings,
+			Form:     flowFormOf(flow),
+		}
 		if to.Form.TooLarge {
 			return false, nil // its page says so
 		}

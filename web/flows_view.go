@@ -18,7 +18,10 @@ type stepView struct {
 // Tree is the step that all others are in.
 func (f nounForm[F]) Tree(root stepForm, chosen string, yaml flowYAML) stepView {
 	known := slices.Concat(f.Errors, yaml.Problems, f.Warnings)
-	return stepView{root, nounForm[flowForm]{Path: f.Path, ID: f.ID, Managed: f.Managed, Errors: known, Form: flowForm{Chosen: chosen, YAML: yaml}}, f.Address()}
+	return stepView{
+		root, nounForm[flowForm]{Path: f.Path, ID: f.ID, Managed: f.Managed, Errors: known, Form: flowForm{Chosen: chosen, YAML: yaml}},
+		f.Address(),
+	}
 }
 
 // Children are the steps within it.
@@ -84,8 +87,15 @@ func (v stepView) Trouble() string {
 
 // Icon is that of its type.
 func (v stepView) Icon() string {
-	return map[string]string{agents.StepAgent: "bot", agents.StepSequential: "arrow-down", agents.StepParallel: "columns-3", agents.StepLoop: "repeat", agents.StepRouter: "git-branch",
-		agents.StepForeach: "rows-3", agents.StepSet: "braces"}[v.Type]
+	return map[string]string{
+		agents.StepAgent:      "bot",
+		agents.StepSequential: "arrow-down",
+		agents.StepParallel:   "columns-3",
+		agents.StepLoop:       "repeat",
+		agents.StepRouter:     "git-branch",
+		agents.StepForeach:    "rows-3",
+		agents.StepSet:        "braces",
+	}[v.Type]
 }
 
 // Heading is what the panel of its fields is called.
@@ -93,8 +103,14 @@ func (v stepView) Heading() string {
 	if v.IsAgent() {
 		return cmp.Or(v.AgentID, "Agent or flow")
 	}
-	return map[string]string{agents.StepSequential: "One after the other", agents.StepParallel: "In parallel", agents.StepLoop: "Repeat", agents.StepRouter: "Choose one", agents.StepForeach: "For each item",
-		agents.StepSet: "Set values"}[v.Type]
+	return map[string]string{
+		agents.StepSequential: "One after the other",
+		agents.StepParallel:   "In parallel",
+		agents.StepLoop:       "Repeat",
+		agents.StepRouter:     "Choose one",
+		agents.StepForeach:    "For each item",
+		agents.StepSet:        "Set values",
+	}[v.Type]
 }
 
 // IsAgent, IsLoop and IsRoot are for the template.

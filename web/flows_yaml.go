@@ -59,7 +59,8 @@ func (w *Web) readFlowText(sent url.Values, have agents.Flow) (flowText, agents.
 	case err != nil:
 		mistakes = []config.Mistake{{Text: problem.Of(err).Detail}}
 	case len(mistakes) == 0 && have.ID != "" && flow.ID != have.ID:
-		mistakes = w.withLines(text.Text, problem.Fields{{Path: "id", Message: "must stay " + have.ID + "; make a new flow, and delete this one"}})
+		mistakes = w.withLines(text.Text,
+			problem.Fields{{Path: "id", Message: "must stay " + have.ID + "; make a new flow, and delete this one"}})
 	}
 	if len(mistakes) > 0 {
 		return text, flow, text.setMistakes(mistakes)

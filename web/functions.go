@@ -33,7 +33,8 @@ func functions(files assets) template.FuncMap {
 
 // icon draws an icon of the vendor's sheet; words stand beside it, or its button has a label.
 func (a assets) icon(name string) template.HTML {
-	return template.HTML(`<svg class="i" aria-hidden="true"><use href="` + template.HTMLEscapeString(a.url("icons.svg")+"#"+name) + `"></use></svg>`)
+	return template.HTML(`<svg class="i" aria-hidden="true"><use href="` + template.HTMLEscapeString(a.url("icons.svg")+"#"+
+		name) + `"></use></svg>`)
 }
 
 // word writes a status as a word: "Completed" for COMPLETED.

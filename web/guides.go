@@ -96,8 +96,20 @@ func (w *Web) guidePages() []page {
 	}
 	return []page{
 		{path: guidesPath, template: "guides", title: "Guides", open: true, data: showGuides},
-		{path: guidesPath + "/:name", template: "guide", title: "Guides", open: true, data: show(func(c echo.Context) string { return "guides/" + c.Param("name") })},
-		{path: "/docs/:name", template: "guide", title: "Guides", open: true, data: show(func(c echo.Context) string { return c.Param("name") })},
+		{
+			path:     guidesPath + "/:name",
+			template: "guide",
+			title:    "Guides",
+			open:     true,
+			data:     show(func(c echo.Context) string { return "guides/" + c.Param("name") }),
+		},
+		{
+			path:     "/docs/:name",
+			template: "guide",
+			title:    "Guides",
+			open:     true,
+			data:     show(func(c echo.Context) string { return c.Param("name") }),
+		},
 	}
 }
 
@@ -170,8 +182,19 @@ func findGuides(query string, most int) []found {
 // helpFor is the page of the documentation about a page of the console.
 func helpFor(address string) string {
 	about := map[string]string{
-		runsPath: "runs", refusedPath: "webhooks", deliveriesPath: "deliveries", clientsPath: "webhooks", endpointsPath: "destinations", settingsPath: "configuration", auditPath: "administration", doctorPath: "operating",
-		homePath + "/agents": "providers", homePath + "/flows": "flows", homePath + "/commands": "webhooks", homePath + "/providers": "providers", homePath + "/toolServers": "tools",
+		runsPath:                  "runs",
+		refusedPath:               "webhooks",
+		deliveriesPath:            "deliveries",
+		clientsPath:               "webhooks",
+		endpointsPath:             "destinations",
+		settingsPath:              "configuration",
+		auditPath:                 "administration",
+		doctorPath:                "operating",
+		homePath + "/agents":      "providers",
+		homePath + "/flows":       "flows",
+		homePath + "/commands":    "webhooks",
+		homePath + "/providers":   "providers",
+		homePath + "/toolServers": "tools",
 	}
 	section, _, _ := strings.Cut(strings.TrimPrefix(address, homePath+"/"), "/")
 	if name := about[homePath+"/"+section]; name != "" {

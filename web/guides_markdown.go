@@ -13,7 +13,8 @@ import (
 )
 
 // guideMarkdown passes HTML on: the documentation is ours.
-var guideMarkdown = goldmark.New(goldmark.WithExtensions(extension.GFM, extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
+var guideMarkdown = goldmark.New(goldmark.WithExtensions(extension.GFM,
+	extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
 	goldmark.WithParserOptions(parser.WithAutoHeadingID()), goldmark.WithRendererOptions(html.WithUnsafe()))
 
 func guideContext() parser.Context { return parser.NewContext(parser.WithIDs(&headingIDs{})) }

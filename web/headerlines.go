@@ -53,16 +53,22 @@ func withSpareLines(lines []headerLine) []headerLine { return append(lines, make
 
 // typedHeaders takes names and values line by line: one that has neither is none, and a value that is left empty stays as
 // it is kept. retype says that a value was typed, and is not in the form any more.
-func typedHeaders(sent url.Values, kept map[string]secret.String, wrong *problem.Fields) (lines []headerLine, headers map[string]secret.String, retype bool) {
+func typedHeaders(
+	sent url.Values, kept map[string]secret.String, wrong *problem.Fields,
+) (lines []headerLine, headers map[string]secret.String, retype bool) {
 	return typedLines(sent, "headers", "header", func(name string) bool { return secret.InHeaders(kept, name) != "" }, wrong)
 }
 
 // typedValues is typedHeaders for the values of another field. prefix begins the names of its inputs.
-func typedValues(sent url.Values, field, prefix string, kept map[string]secret.String, wrong *problem.Fields) (lines []headerLine, all map[string]secret.String, retype bool) {
+func typedValues(
+	sent url.Values, field, prefix string, kept map[string]secret.String, wrong *problem.Fields,
+) (lines []headerLine, all map[string]secret.String, retype bool) {
 	return typedLines(sent, field, prefix, func(name string) bool { return kept[name] != "" }, wrong)
 }
 
-func typedLines(sent url.Values, field, prefix string, hasKept func(name string) bool, wrong *problem.Fields) (lines []headerLine, headers map[string]secret.String, retype bool) {
+func typedLines(
+	sent url.Values, field, prefix string, hasKept func(name string) bool, wrong *problem.Fields,
+) (lines []headerLine, headers map[string]secret.String, retype bool) {
 	names, values := sent[prefix+"Name"], sent[prefix+"Value"]
 	for i, name := range names {
 		name, value := textproto.TrimString(name), secret.String("")

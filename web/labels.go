@@ -83,7 +83,17 @@ func stepLabel(path string) string {
 
 // stepFieldLabel is the label of a step's field within a sentence.
 func stepFieldLabel(field string) string {
-	names := map[string]string{"type": "type", "agentId": "agent or flow", "prompt": "prompt", "outputKey": "output name", "maxIterations": "max rounds",
-		"until": "until", "onError": "continue if this step fails", "steps": "steps", "events": "event names", "responseAgent": "use its output as the answer"}
+	names := map[string]string{
+		"type":          "type",
+		"agentId":       "agent or flow",
+		"prompt":        "prompt",
+		"outputKey":     "output name",
+		"maxIterations": "max rounds",
+		"until":         "until",
+		"onError":       "continue if this step fails",
+		"steps":         "steps",
+		"events":        "event names",
+		"responseAgent": "use its output as the answer",
+	}
 	return cmp.Or(names[field], field)
 }

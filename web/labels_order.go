@@ -8,7 +8,9 @@ import (
 )
 
 // stepFields are those of a step, in the order of its form. Those of the steps within it come after all of them.
-var stepFields = [...]string{"type", "agentId", "maxIterations", "until", "responseAgent", "onError", "prompt", "outputKey", "events", "steps"}
+var stepFields = [...]string{
+	"type", "agentId", "maxIterations", "until", "responseAgent", "onError", "prompt", "outputKey", "events", "steps",
+}
 
 // inFormOrder sorts errors by the order of their fields in the form of a noun. Errors without a field come first.
 func inFormOrder(one string, found problem.Fields) problem.Fields {

@@ -104,6 +104,7 @@ func (w *Web) logout(everywhere bool) echo.HandlerFunc {
 // noteSession puts what happened at the login into the audit list. It has happened also when that cannot be written.
 func (w *Web) noteSession(c echo.Context, who, action string) {
 	if err := w.Backend.Editor.Note(c.Request().Context(), who, action, sessionsSection, c.RealIP(), nil); err != nil {
-		w.Log.Error("the audit list lacks an entry", slog.String("action", action), slog.String("address", c.RealIP()), slog.Any("error", err))
+		w.Log.Error("the audit list lacks an entry", slog.String("action", action),
+			slog.String("address", c.RealIP()), slog.Any("error", err))
 	}
 }

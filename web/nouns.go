@@ -217,7 +217,8 @@ func (p nounPages[T, F]) unreadable(wrong problem.Fields) error {
 	return wrong.Err()
 }
 
-// delete deletes the resource whose ID was typed to confirm it. The browser asks for the ID too, but does not for whoever posts the form alone.
+// delete deletes the resource whose ID was typed to confirm it. The browser asks for the ID too, but does not for
+// whoever posts the form alone.
 func (p nounPages[T, F]) delete(c echo.Context) error {
 	sent, err := postedForm(c)
 	if err != nil {
@@ -225,7 +226,8 @@ func (p nounPages[T, F]) delete(c echo.Context) error {
 	}
 	id := idParam(c)
 	if trimmed(sent, "confirm") != id {
-		return p.refusedTo(c, "deleted", problem.New(problem.Unprocessable, "not_confirmed", "Type %s in the field of the danger zone to delete it.", id))
+		return p.refusedTo(c, "deleted",
+			problem.New(problem.Unprocessable, "not_confirmed", "Type %s in the field of the danger zone to delete it.", id))
 	}
 	if err := p.resources().Delete(c.Request().Context(), userOf(c), id, formVersion(sent)); err != nil {
 		return p.refusedTo(c, "deleted", err)

@@ -29,7 +29,9 @@ func (w *Web) notInForce(ctx context.Context) (list []notInForceRow, err error) 
 		for _, r := range v.RecordsOf(kind.Section) {
 			if len(r.Warnings) > 0 {
 				id := r.Item.Key()
-				list = append(list, notInForceRow{kind.One, id, addressOf(homePath+"/"+kind.Section, id), fieldSentence(kind.One, r.Warnings[0])})
+				list = append(list, notInForceRow{
+					kind.One, id, addressOf(homePath+"/"+kind.Section, id), fieldSentence(kind.One, r.Warnings[0]),
+				})
 			}
 		}
 	}

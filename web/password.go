@@ -66,7 +66,8 @@ func (p *password) check(ctx context.Context, given string) (hash string, right 
 	select {
 	case p.hashSlots <- struct{}{}:
 	case <-waiting.Done():
-		return "", false, problem.New(problem.Unavailable, "too_many_logins", "Too many logins are being checked. Try again in a few seconds.").After(maxHashWait)
+		return "", false, problem.New(problem.Unavailable, "too_many_logins",
+			"Too many logins are being checked. Try again in a few seconds.").After(maxHashWait)
 	}
 	defer func() { <-p.hashSlots }()
 	row, err := readPassword(ctx, p.store)

@@ -94,8 +94,19 @@ func (w *Web) providerPages() []page {
 }
 
 func providerFormOf(p agents.Provider) providerForm {
-	f := providerForm{ID: p.ID, Name: p.Name, Type: p.Type, URL: secret.ShownURL(p.URL), Timeout: writeDuration(p.Timeout), Template: p.Template, APIKey: p.APIKey.Shown(),
-		Headers: headerLines(p.Headers), Stream: p.Stream, Reasoning: p.Reasoning, Params: writeParams(p.Params)}
+	f := providerForm{
+		ID:        p.ID,
+		Name:      p.Name,
+		Type:      p.Type,
+		URL:       secret.ShownURL(p.URL),
+		Timeout:   writeDuration(p.Timeout),
+		Template:  p.Template,
+		APIKey:    p.APIKey.Shown(),
+		Headers:   headerLines(p.Headers),
+		Stream:    p.Stream,
+		Reasoning: p.Reasoning,
+		Params:    writeParams(p.Params),
+	}
 	if p.MaxRetries != nil {
 		f.MaxRetries = strconv.Itoa(*p.MaxRetries)
 	}
@@ -134,7 +145,8 @@ func (w *Web) testConnection(ctx context.Context, _ string, f *nounForm[provider
 		withKept = withKept || secret.InHeaders(have.Headers, name).IsKeptBy(value)
 	}
 	if withKept && revised.URL != have.URL {
-		f.Models = &modelList{Error: "The secrets were saved for another URL. Type the API key and header values again to test this one, or save first."}
+		f.Models = &modelList{Error: "The secrets were saved for another URL. Type the API key and header values again to test this one, " +
+			"or save first."}
 		return nil
 	}
 	f.Models = w.askForModels(ctx, revised)

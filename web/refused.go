@@ -79,7 +79,12 @@ func (w *Web) refusedCallPage() page {
 }
 
 func (w *Web) showRefused(c echo.Context) (any, error) {
-	q := store.RefusedQuery{ClientID: c.QueryParam("client"), Code: c.QueryParam("code"), Limit: store.DefaultRefusedPage, Cursor: c.QueryParam("cursor")}
+	q := store.RefusedQuery{
+		ClientID: c.QueryParam("client"),
+		Code:     c.QueryParam("code"),
+		Limit:    store.DefaultRefusedPage,
+		Cursor:   c.QueryParam("cursor"),
+	}
 	calls, next, err := w.Backend.Refused.RefusedCalls(c.Request().Context(), q)
 	if err != nil {
 		return nil, err
@@ -90,7 +95,13 @@ func (w *Web) showRefused(c echo.Context) (any, error) {
 			asked.Set(name, value)
 		}
 	}
-	list := refusedList{Client: q.ClientID, Code: q.Code, Codes: refusedCodes(), Address: listAddress(refusedPath, asked, q.Cursor), NotFirst: q.Cursor != ""}
+	list := refusedList{
+		Client:   q.ClientID,
+		Code:     q.Code,
+		Codes:    refusedCodes(),
+		Address:  listAddress(refusedPath, asked, q.Cursor),
+		NotFirst: q.Cursor != "",
+	}
 	if list.Calls, err = w.refusedRows(c.Request().Context(), calls); err != nil {
 		return nil, err
 	}

@@ -86,12 +86,20 @@ var refusalsByCode = map[string]refusal{
 
 // refusalsByStatus are for codes without an entry of their own.
 var refusalsByStatus = map[int]refusal{
-	http.StatusBadRequest:          {"The request has a mistake that the client can fix.", []string{"The reason above names it."}},
-	http.StatusForbidden:           {"The client is authenticated, but not allowed to do this.", []string{"The reason above says what is missing."}},
+	http.StatusBadRequest: {"The request has a mistake that the client can fix.", []string{"The reason above names it."}},
+	http.StatusForbidden: {
+		"The client is authenticated, but not allowed to do this.", []string{"The reason above says what is missing."},
+	},
 	http.StatusConflict:            {"The call conflicts with something that already exists.", []string{"The reason above says what."}},
 	http.StatusUnprocessableEntity: {"The request is well-formed but cannot be carried out.", []string{"The reason above says why."}},
-	http.StatusTooManyRequests:     {"The client has reached a limit.", []string{"Let the client wait as long as Retry-After says, or raise the limit on the client's page."}},
-	http.StatusServiceUnavailable:  {"The gateway could not accept the call at that moment.", []string{"Clients that honor Retry-After retry by themselves. The log has details."}},
+	http.StatusTooManyRequests: {
+		"The client has reached a limit.",
+		[]string{"Let the client wait as long as Retry-After says, or raise the limit on the client's page."},
+	},
+	http.StatusServiceUnavailable: {
+		"The gateway could not accept the call at that moment.",
+		[]string{"Clients that honor Retry-After retry by themselves. The log has details."},
+	},
 }
 
 // refusedCodes are those to choose from, in order.
@@ -122,17 +130,20 @@ func explainUnauthorized(call store.RefusedCall, known bool) (why, advice string
 	scheme, masked, _ := strings.Cut(header, " ")
 	switch {
 	case call.ClientID != "" && !known: // then no token is right
-		return "No such client", fmt.Sprintf("No client has the ID %q. Compare the URL that the client uses with the URLs of your clients.", call.ClientID)
+		return "No such client", fmt.Sprintf("No client has the ID %q. Compare the URL that the client uses with the URLs of your clients.",
+			call.ClientID)
 	case strings.Contains(call.Reason, "signature"):
 		return "Wrong signature", call.Reason + " Compare the client's signing secret with the sender's, and the clocks of both machines."
 	case strings.Contains(call.Reason, "this client takes ") && !strings.HasSuffix(call.Reason, "this client takes bearer."):
-		return "Authentication not accepted", call.Reason + " Let the sender use one of these methods, or add its method to the client's authentication."
+		return "Authentication not accepted", call.Reason +
+			" Let the sender use one of these methods, or add its method to the client's authentication."
 	case header == "":
 		return "No token", "The call had no Authorization header. Send " + right + " and check whether a redirect or a proxy removed it."
 	case strings.Contains(header, ", "):
 		return "Not a Bearer token", "The call had more than one Authorization header. Send one: " + right + "."
 	case header == secret.Mask:
-		return "Not a Bearer token", "The Authorization header has no known scheme. Put the word Bearer in front of the token, as in " + right + "."
+		return "Not a Bearer token", "The Authorization header has no known scheme. Put the word Bearer in front of the token, as in " +
+			right + "."
 	case scheme != "Bearer":
 		return "Not a Bearer token", fmt.Sprintf("The call authenticates with %s. Send %s instead.", scheme, right)
 	case masked == "":
@@ -140,5 +151,6 @@ func explainUnauthorized(call store.RefusedCall, known bool) (why, advice string
 	case call.ClientID == "":
 		return "Wrong token", "The token belongs to no client. It may have been replaced. Create a new one on the client's page."
 	}
-	return "Wrong token", "The token does not belong to this client. It may have been replaced, or be that of another client. If you cannot find the right one, create a new token on the client's page."
+	return "Wrong token", "The token does not belong to this client. It may have been replaced, or be that of another client. " +
+		"If you cannot find the right one, create a new token on the client's page."
 }

@@ -99,14 +99,31 @@ func (w *Web) showRuns(c echo.Context) (any, error) {
 }
 
 func newRunList(f runFilter) runList {
-	return runList{Filter: f, Address: f.address(f.Cursor), Error: f.wrong,
-		Statuses: []string{string(runs.Queued), string(runs.Running), string(runs.Waiting), string(runs.Completed), string(runs.Failed), string(runs.Canceled)},
-		Sources:  []string{runs.SourceWebhook, runs.SourceAPI, runs.SourceForm, runs.SourcePage, runs.SourceSchedule}}
+	return runList{
+		Filter:  f,
+		Address: f.address(f.Cursor),
+		Error:   f.wrong,
+		Statuses: []string{
+			string(runs.Queued), string(runs.Running), string(runs.Waiting), string(runs.Completed),
+			string(runs.Failed), string(runs.Canceled),
+		},
+		Sources: []string{runs.SourceWebhook, runs.SourceAPI, runs.SourceForm, runs.SourcePage, runs.SourceSchedule},
+	}
 }
 
 func (w *Web) newRunRow(r *runs.Run) runRow {
-	row := runRow{ID: r.ID, Status: string(r.Status), Client: r.ClientID, Agent: r.WorkflowID, Source: r.Source, At: r.CreatedAt, Took: w.timeTaken(r),
-		Tokens: int64(r.Usage.TotalTokens), Cost: costText(r.Usage.Cost), Input: firstCharacters(r.Input, maxExcerpt)}
+	row := runRow{
+		ID:     r.ID,
+		Status: string(r.Status),
+		Client: r.ClientID,
+		Agent:  r.WorkflowID,
+		Source: r.Source,
+		At:     r.CreatedAt,
+		Took:   w.timeTaken(r),
+		Tokens: int64(r.Usage.TotalTokens),
+		Cost:   costText(r.Usage.Cost),
+		Input:  firstCharacters(r.Input, maxExcerpt),
+	}
 	if r.Error != nil {
 		row.Error = r.Error.Message
 	}

@@ -51,7 +51,8 @@ func (w *Web) showRepeated(c echo.Context, runID, newID string, err error) error
 	if err != nil {
 		return w.refuseRun(c, runID, err)
 	}
-	if err := w.Backend.Editor.Note(c.Request().Context(), userOf(c), "repeat", "runs", runID, map[string]string{"runId": newID}); err != nil {
+	if err := w.Backend.Editor.Note(c.Request().Context(), userOf(c), "repeat", "runs", runID,
+		map[string]string{"runId": newID}); err != nil {
 		return err
 	}
 	return redirect(c, runAddress(newID, "again"))

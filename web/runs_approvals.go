@@ -23,7 +23,9 @@ const maxArgumentsShown = 200
 func (w *Web) addApprovals(ctx context.Context, list *runList) error {
 	waiting, err := w.Backend.Runs.Approvals(ctx)
 	for _, a := range waiting {
-		list.Approvals = append(list.Approvals, approvalRow{a.RunID, a.Tool, firstCharacters(string(a.ArgumentsJSON()), maxArgumentsShown), a.ExpiresAt})
+		list.Approvals = append(list.Approvals, approvalRow{
+			a.RunID, a.Tool, firstCharacters(string(a.ArgumentsJSON()), maxArgumentsShown), a.ExpiresAt,
+		})
 	}
 	return err
 }

@@ -22,7 +22,11 @@ type artifactRow struct {
 func (w *Web) artifactRows(path string, list []agents.Artifact) []artifactRow {
 	rows := make([]artifactRow, len(list))
 	for i, a := range list {
-		rows[i] = artifactRow{Artifact: a, Address: w.Backend.Artifacts.PathFor(a.ID), RemoveAddress: path + "/artifacts/" + a.ID + "/remove"}
+		rows[i] = artifactRow{
+			Artifact:      a,
+			Address:       w.Backend.Artifacts.PathFor(a.ID),
+			RemoveAddress: path + "/artifacts/" + a.ID + "/remove",
+		}
 		if artifacts.IsShown(a.MediaType) {
 			rows[i].Shows, _, _ = strings.Cut(a.MediaType, "/")
 		}

@@ -96,7 +96,8 @@ func (w *Web) showComparison(c echo.Context) (any, error) {
 	case len(picked) == 2:
 		return nil, redirect(c, filtered(comparePath, "a", picked[0], "b", picked[1]))
 	case len(picked) > 2:
-		return w.offerRuns(ctx, picked[0], "Only two runs can be compared. The first one that you selected is kept: choose the other one here.")
+		return w.offerRuns(ctx, picked[0],
+			"Only two runs can be compared. The first one that you selected is kept: choose the other one here.")
 	case c.QueryParam("a") == "":
 		return nil, redirect(c, runsPath)
 	}

@@ -83,7 +83,9 @@ func (w *Web) deliveryBars(ctx context.Context, t *timeline, list []*deliveries.
 	for i, d := range list {
 		bars[i].deliveryRow = rows[i]
 		for _, a := range attempts[d.ID] {
-			bars[i].Attempts = append(bars[i].Attempts, sentBar{t.place(a.StartedAt, a.Duration), a.Number, a.StatusCode, a.Error, t.after(a.StartedAt), a.Duration})
+			bars[i].Attempts = append(bars[i].Attempts, sentBar{
+				t.place(a.StartedAt, a.Duration), a.Number, a.StatusCode, a.Error, t.after(a.StartedAt), a.Duration,
+			})
 		}
 	}
 	return bars, nil

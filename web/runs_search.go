@@ -40,7 +40,16 @@ var (
 
 func readRunFilter(asked url.Values) runFilter {
 	text := func(name string) string { return strings.TrimSpace(asked.Get(name)) }
-	f := runFilter{Client: text("client"), Agent: text("agent"), Status: text("status"), Source: text("source"), Search: text("q"), Since: text("since"), Until: text("until"), Cursor: asked.Get("cursor")}
+	f := runFilter{
+		Client: text("client"),
+		Agent:  text("agent"),
+		Status: text("status"),
+		Source: text("source"),
+		Search: text("q"),
+		Since:  text("since"),
+		Until:  text("until"),
+		Cursor: asked.Get("cursor"),
+	}
 	f.since, f.until = timeInAddress(f.Since), timeInAddress(f.Until)
 	name, value, isPair := strings.Cut(f.Search, "=")
 	switch {
@@ -51,7 +60,8 @@ func readRunFilter(asked url.Values) runFilter {
 		rest := strings.ToUpper(f.Search)
 		f.prefix = "run_" + strings.TrimPrefix(rest, "RUN_")
 	default:
-		f.wrong = "Search for the beginning of a run's ID, such as run_01KA, or for a metadata name and value, such as orderId=order_456. Texts are not searched."
+		f.wrong = "Search for the beginning of a run's ID, such as run_01KA, or for a metadata name and value, " +
+			"such as orderId=order_456. Texts are not searched."
 	}
 	return f
 }
@@ -69,7 +79,8 @@ func (f runFilter) Any() bool {
 
 // address is a page of the list.
 func (f runFilter) address(cursor string) string {
-	return filtered(runsPath, "client", f.Client, "agent", f.Agent, "status", f.Status, "source", f.Source, "q", f.Search, "since", f.Since, "until", f.Until, "cursor", cursor)
+	return filtered(runsPath, "client", f.Client, "agent", f.Agent, "status", f.Status, "source", f.Source, "q", f.Search, "since", f.Since,
+		"until", f.Until, "cursor", cursor)
 }
 
 // filtered is an address with those of the parameters that say something.
@@ -120,7 +131,17 @@ type foundRuns struct {
 
 // findRuns looks for a page of runs. What the database can't tell it reads, newest first, as many as there is time for.
 func (w *Web) findRuns(ctx context.Context, f runFilter) (found foundRuns, err error) {
-	q := runs.Query{ClientID: f.Client, Agent: f.Agent, Status: runs.Status(f.Status), Prefix: f.prefix, Since: f.since, Until: f.until, Limit: runs.DefaultPage, Cursor: f.Cursor, Brief: true}
+	q := runs.Query{
+		ClientID: f.Client,
+		Agent:    f.Agent,
+		Status:   runs.Status(f.Status),
+		Prefix:   f.prefix,
+		Since:    f.since,
+		Until:    f.until,
+		Limit:    runs.DefaultPage,
+		Cursor:   f.Cursor,
+		Brief:    true,
+	}
 	until := w.Now().Add(maxLookTime)
 	for {
 		var list []*runs.Run

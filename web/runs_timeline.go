@@ -88,8 +88,17 @@ func (w *Web) nodeBars(run *runs.Run, t timeline, shown *texts) []nodeBar {
 		if end.IsZero() {
 			end = t.end
 		}
-		b := nodeBar{ID: n.ID, Type: n.Type, Via: n.Via, Status: string(n.Status), After: t.after(n.StartedAt), Took: max(end.Sub(n.StartedAt), 0),
-			StartedAt: n.StartedAt, Usage: n.Usage, Error: n.Error}
+		b := nodeBar{
+			ID:        n.ID,
+			Type:      n.Type,
+			Via:       n.Via,
+			Status:    string(n.Status),
+			After:     t.after(n.StartedAt),
+			Took:      max(end.Sub(n.StartedAt), 0),
+			StartedAt: n.StartedAt,
+			Usage:     n.Usage,
+			Error:     n.Error,
+		}
 		for _, a := range n.By.Attempts {
 			b.Attempts = append(b.Attempts, attemptBar{a, t.place(a.StartedAt, a.Duration)})
 		}
@@ -98,8 +107,10 @@ func (w *Web) nodeBars(run *runs.Run, t timeline, shown *texts) []nodeBar {
 			b.Output = shown.show("Output of "+n.ID, n.Output, "node", n.ID)
 		}
 		for _, c := range n.ToolCalls {
-			b.ToolCalls = append(b.ToolCalls, toolRow{c, t.place(c.StartedAt, c.Duration()), shown.show("Arguments of "+c.Tool, string(c.ArgumentsJSON()), "arguments", c.ID),
-				shown.show("Result of "+c.Tool, c.Result, "result", c.ID)})
+			b.ToolCalls = append(b.ToolCalls, toolRow{
+				c, t.place(c.StartedAt, c.Duration()), shown.show("Arguments of "+c.Tool, string(c.ArgumentsJSON()), "arguments", c.ID),
+				shown.show("Result of "+c.Tool, c.Result, "result", c.ID),
+			})
 		}
 		bars[i] = b
 	}

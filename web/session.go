@@ -37,7 +37,12 @@ func newSessions(s *store.Store, p *password, publicURL string, now func() time.
 	secure, base := isTLS(publicURL), basepath.Of(publicURL)
 	// Not scs.New: it starts a loop over sessions in memory, which nothing ends.
 	m := &scs.SessionManager{Store: rows, Codec: scs.GobCodec{}, Lifetime: absoluteTime, HashTokenInStore: true, Cookie: scs.SessionCookie{
-		Name: "beckon_session", Path: cmp.Or(string(base), "/"), HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode, Persist: true,
+		Name:     "beckon_session",
+		Path:     cmp.Or(string(base), "/"),
+		HttpOnly: true,
+		Secure:   secure,
+		SameSite: http.SameSiteLaxMode,
+		Persist:  true,
 	}}
 	switch {
 	case secure && base == "":

@@ -160,12 +160,17 @@ func (o callExample) inputs(prompt, indent string) string {
 func singleQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 func (o callExample) githubActions() snippet {
-	note, proof, permission := "Store the token as the repository secret BECKON_TOKEN.", "\n          token: ${{ secrets.BECKON_TOKEN }}", ""
+	note := "Store the token as the repository secret BECKON_TOKEN."
+	proof := "\n          token: ${{ secrets.BECKON_TOKEN }}"
+	permission := ""
 	if o.audience != "" {
 		note, proof, permission = "The job authenticates with the token that GitHub issues to it.", "", "\n      id-token: write"
 	}
-	return snippet{Key: "github", Title: "GitHub Actions", Note: note + " Copy the folder integrations/github-action of Beckon's repository to .github/actions/beckon. " +
-		"The step waits for the answer, and fails if there is none or the gate is not met.",
+	return snippet{
+		Key:   "github",
+		Title: "GitHub Actions",
+		Note: note + " Copy the folder integrations/github-action of Beckon's repository to .github/actions/beckon. " +
+			"The step waits for the answer, and fails if there is none or the gate is not met.",
 		Parts: []snippetPart{
 			{Label: "Once, in your repository", Text: o.onlyWithToken("gh secret set BECKON_TOKEN --body " + shell(o.token))},
 			{Label: ".github/workflows/beckon.yml", Text: `name: Ask Beckon
@@ -180,7 +185,8 @@ jobs:
       - uses: ./.github/actions/beckon
         with:
 ` + o.inputs(o.body, "          ") + proof},
-		}}
+		},
+	}
 }
 
 func (o callExample) gitlabCI() snippet {
@@ -188,15 +194,19 @@ func (o callExample) gitlabCI() snippet {
 	if o.audience != "" {
 		note = "The job authenticates with the token that GitLab issues to it."
 	}
-	return snippet{Key: "gitlab", Title: "GitLab CI", Note: note + " Copy the file integrations/gitlab/templates/beckon.yml of Beckon's repository to ci/beckon.yml. " +
-		"The job waits for the answer, and fails if there is none or the gate is not met.",
+	return snippet{
+		Key:   "gitlab",
+		Title: "GitLab CI",
+		Note: note + " Copy the file integrations/gitlab/templates/beckon.yml of Beckon's repository to ci/beckon.yml. " +
+			"The job waits for the answer, and fails if there is none or the gate is not met.",
 		Parts: []snippetPart{
 			{Label: "Once, in your repository", Text: o.onlyWithToken("glab variable set BECKON_TOKEN " + shell(o.token) + " --masked")},
 			{Label: ".gitlab-ci.yml", Text: `include:
   - local: /ci/beckon.yml
     inputs:
 ` + o.inputs(strings.ReplaceAll(o.body, "$", "$$"), "      ")},
-		}}
+		},
+	}
 }
 
 func (o callExample) alertmanager() snippet {
@@ -215,7 +225,10 @@ func (o callExample) alertmanager() snippet {
 	}
 	return snippet{Key: "alertmanager", Title: "Alertmanager", Note: "Alertmanager reads the token from the file. " + note,
 		Parts: []snippetPart{
-			{Label: "Once, where Alertmanager runs", Text: o.onlyWithToken("printf %s " + shell(o.token) + " | sudo tee /etc/alertmanager/beckon-token > /dev/null")},
+			{
+				Label: "Once, where Alertmanager runs",
+				Text:  o.onlyWithToken("printf %s " + shell(o.token) + " | sudo tee /etc/alertmanager/beckon-token > /dev/null"),
+			},
 			{Label: "alertmanager.yml", Text: `route:
   receiver: beckon
 receivers:
@@ -243,10 +256,17 @@ func (o callExample) htmlForm() snippet {
 	if isTLS(o.url) {
 		withTLS = "\n    proxy_ssl_server_name on;"
 	}
-	return snippet{Key: "form", Title: "HTML form", Note: "Everyone can read a page, so the token must not be in it: the web server adds it. This example uses nginx.",
+	return snippet{
+		Key:   "form",
+		Title: "HTML form",
+		Note:  "Everyone can read a page, so the token must not be in it: the web server adds it. This example uses nginx.",
 		Parts: []snippetPart{
 			{Label: "In your page", Text: form.String()},
-			{Label: "Once, where nginx runs", Text: o.onlyWithToken(`printf 'proxy_set_header Authorization "Bearer %s";\n' ` + shell(o.token) + " | sudo install -m 600 /dev/stdin /etc/nginx/beckon-token.conf")},
+			{
+				Label: "Once, where nginx runs",
+				Text: o.onlyWithToken(`printf 'proxy_set_header Authorization "Bearer %s";\n' ` + shell(o.token) +
+					" | sudo install -m 600 /dev/stdin /etc/nginx/beckon-token.conf"),
+			},
 			{Label: "In the server of nginx's configuration", Text: `location = /ask {
     limit_except POST { deny all; }
     client_max_body_size 20k;
@@ -255,7 +275,8 @@ func (o callExample) htmlForm() snippet {
     include /etc/nginx/beckon-token.conf;
     proxy_read_timeout ` + strconv.Itoa(o.maxTime) + `s;
 }`},
-		}}
+		},
+	}
 }
 
 func (o callExample) fetch() snippet {
@@ -268,7 +289,10 @@ func (o callExample) fetch() snippet {
 		headers += `, "Content-Type": "text/plain"`
 		body = "\n  body: " + strconv.Quote(o.body) + ","
 	}
-	return snippet{Key: "fetch", Title: "fetch", Note: "For programs on a server, such as with Node. A page in a browser would show the token to its visitors.",
+	return snippet{
+		Key:   "fetch",
+		Title: "fetch",
+		Note:  "For programs on a server, such as with Node. A page in a browser would show the token to its visitors.",
 		Parts: []snippetPart{
 			{Label: "Once, in the environment of the program", Text: o.onlyWithToken("export BECKON_TOKEN=" + shell(o.token))},
 			{Label: "ask.mjs", Text: `const response = await fetch(` + strconv.Quote(o.url) + `, {
@@ -278,5 +302,6 @@ func (o callExample) fetch() snippet {
 const answer = await response.json();
 if (!response.ok) throw new Error(answer.detail);
 console.log(answer.response ?? "It takes longer: " + answer.url);`},
-		}}
+		},
+	}
 }

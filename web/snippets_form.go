@@ -25,7 +25,12 @@ func formSnippets(address string, form publicforms.Form) []snippet {
 	return []snippet{
 		{Key: "form", Title: "HTML form", Note: "For a page whose origin the form lists. It needs no script" + challengeNote(form) + ".",
 			Parts: []snippetPart{{Key: "form-1", Text: formHTML(address, form, fields, names)}}},
-		{Key: "fetch", Title: "fetch", Note: "For a script of such a page.", Parts: []snippetPart{{Key: "fetch-1", Text: formFetch(address, fields, names)}}},
+		{
+			Key:   "fetch",
+			Title: "fetch",
+			Note:  "For a script of such a page.",
+			Parts: []snippetPart{{Key: "fetch-1", Text: formFetch(address, fields, names)}},
+		},
 	}
 }
 
@@ -52,7 +57,9 @@ func formHTML(address string, form publicforms.Form, fields map[string]publicfor
 		b.WriteString("  <label>" + html.EscapeString(name) + " " + inputHTML(name, fields[name]) + "</label>\n")
 	}
 	if form.Honeypot != "" {
-		fmt.Fprintf(&b, "  <input name=\"%s\" tabindex=\"-1\" autocomplete=\"off\" aria-hidden=\"true\" style=\"position:absolute;left:-9999px\">\n", html.EscapeString(form.Honeypot))
+		fmt.Fprintf(&b,
+			"  <input name=\"%s\" tabindex=\"-1\" autocomplete=\"off\" aria-hidden=\"true\" style=\"position:absolute;left:-9999px\">\n",
+			html.EscapeString(form.Honeypot))
 	}
 	switch form.Challenge {
 	case publicforms.Altcha:

@@ -26,7 +26,8 @@ func putView(ctx context.Context, s *store.Store, list string, row viewRow) erro
 			SELECT ?, ?, ? WHERE (SELECT COUNT(*) FROM saved_views WHERE list = ? AND name <> ?) < ?
 			ON CONFLICT (list, name) DO UPDATE SET query = excluded.query`, list, row.Name, row.Query, list, row.Name, maxViews)
 		if err == nil && n == 0 {
-			return problem.New(problem.Conflict, "too_many_views", "A list has at most %d saved views. Remove one that you no longer need.", maxViews)
+			return problem.New(problem.Conflict, "too_many_views",
+				"A list has at most %d saved views. Remove one that you no longer need.", maxViews)
 		}
 		return err
 	})

@@ -18,7 +18,14 @@ type tab struct {
 }
 
 // tabTitles are the parts that pages of nouns may have.
-var tabTitles = map[string]string{"overview": "Overview", "try": "Try", "steps": "Steps", "settings": "Settings", "snippets": "Snippets", "audit": "Audit"}
+var tabTitles = map[string]string{
+	"overview": "Overview",
+	"try":      "Try",
+	"steps":    "Steps",
+	"settings": "Settings",
+	"snippets": "Snippets",
+	"audit":    "Audit",
+}
 
 // tabsOf returns the keys of the parts that the page of a noun has; the first is shown first.
 func tabsOf(one string) []string {
@@ -68,7 +75,8 @@ func (f nounForm[F]) Tabs() (list []tab) {
 	return list
 }
 
-// Panel returns the attributes of the element that is a part of the page, or of several, whose keys have spaces between them. On the page of a new one, every part is shown.
+// Panel returns the attributes of the element that is a part of the page, or of several, whose keys have spaces
+// between them. On the page of a new one, every part is shown.
 func (f nounForm[F]) Panel(key string) template.HTMLAttr {
 	hidden := ""
 	if f.ID != "" && f.Tab != "" && !slices.Contains(strings.Fields(key), f.Tab) {

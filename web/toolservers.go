@@ -63,8 +63,17 @@ func (w *Web) toolServerForms() nounPages[tools.Server, toolServerForm] {
 func (w *Web) toolServerPages() []page { return w.toolServerForms().pages() }
 
 func toolServerFormOf(s tools.Server) toolServerForm {
-	f := toolServerForm{ID: s.ID, Name: s.Name, Command: strings.Join(s.Command, "\n"), URL: secret.ShownURL(s.URL), Timeout: writeDuration(s.Timeout),
-		Env: headerLines(s.Env), Headers: headerLines(s.Headers), Secrets: headerLines(s.Secrets), Disabled: s.Disabled}
+	f := toolServerForm{
+		ID:       s.ID,
+		Name:     s.Name,
+		Command:  strings.Join(s.Command, "\n"),
+		URL:      secret.ShownURL(s.URL),
+		Timeout:  writeDuration(s.Timeout),
+		Env:      headerLines(s.Env),
+		Headers:  headerLines(s.Headers),
+		Secrets:  headerLines(s.Secrets),
+		Disabled: s.Disabled,
+	}
 	if s.Memory != 0 {
 		text, _ := s.Memory.MarshalYAML()
 		f.MaxMemory = fmt.Sprint(text)
@@ -74,9 +83,22 @@ func toolServerFormOf(s tools.Server) toolServerForm {
 
 func readToolServer(sent url.Values, have tools.Server) (toolServerForm, tools.Server, problem.Fields) {
 	var wrong problem.Fields
-	f := toolServerForm{ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Command: strings.TrimSpace(sent.Get("command")), MaxMemory: trimmed(sent, "maxMemory"),
-		URL: trimmed(sent, "url"), Timeout: trimmed(sent, "timeout"), Disabled: sent.Get("disabled") == "true"}
-	s := tools.Server{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), URL: f.URL, Timeout: typedDuration(&wrong, "timeout", f.Timeout), Disabled: f.Disabled}
+	f := toolServerForm{
+		ID:        trimmed(sent, "id"),
+		Name:      trimmed(sent, "name"),
+		Command:   strings.TrimSpace(sent.Get("command")),
+		MaxMemory: trimmed(sent, "maxMemory"),
+		URL:       trimmed(sent, "url"),
+		Timeout:   trimmed(sent, "timeout"),
+		Disabled:  sent.Get("disabled") == "true",
+	}
+	s := tools.Server{
+		ID:       f.ID,
+		Name:     catalog.OmitDefault(f.Name, f.ID),
+		URL:      f.URL,
+		Timeout:  typedDuration(&wrong, "timeout", f.Timeout),
+		Disabled: f.Disabled,
+	}
 	for line := range strings.Lines(f.Command) {
 		s.Command = append(s.Command, strings.TrimSuffix(line, "\n"))
 	}

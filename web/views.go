@@ -76,7 +76,9 @@ func (w *Web) viewPosts(list string) map[string]echo.HandlerFunc {
 			}
 			row := viewRow{trimmed(sent, "name"), filterQuery(sent.Get("query"))}
 			if row.Name == "" || utf8.RuneCountInString(row.Name) > maxViewName || row.Query == "" || len(row.Query) > maxViewQuery {
-				return problem.New(problem.Invalid, "invalid_view", "A view needs a name of 1 to %d characters, and a filter of at most %d bytes. Go back, and try again.", maxViewName, maxViewQuery)
+				return problem.New(problem.Invalid, "invalid_view",
+					"A view needs a name of 1 to %d characters, and a filter of at most %d bytes. Go back, and try again.",
+					maxViewName, maxViewQuery)
 			}
 			if err := putView(c.Request().Context(), w.Store, section, row); err != nil {
 				return err

@@ -93,7 +93,8 @@ func (w *Web) pages() []page {
 	for _, f := range forms() {
 		all = append(all, f.pages(w)...)
 	}
-	return slices.Concat(all, []page{w.searchPage()}, w.guidePages(), w.designPages(), w.runPages(), w.conversationPages(), w.deliveryPages(), w.recordPages())
+	return slices.Concat(all, []page{w.searchPage()}, w.guidePages(), w.designPages(), w.runPages(), w.conversationPages(),
+		w.deliveryPages(), w.recordPages())
 }
 
 // Register puts the pages and their assets on e.
@@ -135,7 +136,8 @@ func (w *Web) identify(most int64, next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		if err := w.origin.Check(r); err != nil {
-			return problem.New(problem.Denied, "cross_origin", "This was sent by another site. Open Beckon's own page and do it there.").Because(err)
+			return problem.New(problem.Denied, "cross_origin",
+				"This was sent by another site. Open Beckon's own page and do it there.").Because(err)
 		}
 		_, who, err := w.sessions.load(r)
 		if err != nil {
@@ -201,7 +203,8 @@ func loginFor(page *url.URL) string {
 // destination returns the page to show after the login: one of our own, whatever the address says.
 func destination(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || u.IsAbs() || u.Host != "" || u.Path != homePath && !strings.HasPrefix(u.Path, homePath+"/") || strings.ContainsAny(u.Path, "\\\r\n") {
+	if err != nil || u.IsAbs() || u.Host != "" || u.Path != homePath && !strings.HasPrefix(u.Path, homePath+"/") ||
+		strings.ContainsAny(u.Path, "\\\r\n") {
 		return homePath
 	}
 	return cmp.Or((&url.URL{Path: u.Path, RawQuery: u.RawQuery}).String(), homePath)
