@@ -136,8 +136,8 @@ func removeUploadsOf(tx store.Tx, runID string) error {
 // without naming them, and of those that began before a time the ones that are not saved yet or whose run is not on
 // record. A call's file is saved before its run is on record.
 func (s storage) unused(ctx context.Context, after string, savingSince time.Time, limit int) ([]unused, error) {
-	list, err := store.Rows[unused](s.store.Read(ctx), `SELECT a.id, a.storage_key FROM artifacts a LEFT
-		JOIN runs r ON r.id = a.run_id
+	list, err := store.Rows[unused](s.store.Read(ctx), `SELECT a.id, a.storage_key FROM artifacts a
+		LEFT JOIN runs r ON r.id = a.run_id
 		WHERE a.state <> 'KEPT' AND a.id > ?
 			AND (a.state = 'REMOVED' OR (a.state = 'SAVING' OR r.id IS NULL) AND a.created_at < ?
 				OR a.state = 'SAVED' AND r.completed_at IS NOT NULL)

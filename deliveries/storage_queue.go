@@ -37,9 +37,8 @@ func (s storage) claim(tx store.Tx, ids []string, instance string, now time.Time
 
 // release lets a delivery be claimed again that was claimed under that number.
 func (s storage) release(tx store.Tx, id string, claim int64) error {
-	err := tx.Exec(
-		"UPDATE deliveries SET status = 'PENDING', instance_id = NULL WHERE id = ? AND status = "+
-			"'SENDING' AND claim = ?", id, claim)
+	err := tx.Exec(`UPDATE deliveries SET status = 'PENDING', instance_id = NULL
+		WHERE id = ? AND status = 'SENDING' AND claim = ?`, id, claim)
 	return store.Wrap(err, "release a delivery")
 }
 

@@ -29,8 +29,8 @@ func keepThread(tx store.Tx, t *thread, now time.Time) error {
 	case t.taken == "" || len(t.taken) > maxRef || strings.ContainsRune(t.taken, 0):
 		return nil
 	}
-	err := tx.Exec(`INSERT INTO delivery_threads (id, ref, seen_at) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE
-		SET seen_at = excluded.seen_at`,
+	err := tx.Exec(`INSERT INTO delivery_threads (id, ref, seen_at) VALUES (?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at`,
 		t.id, t.taken, now.UnixMilli())
 	return store.Wrap(err, "keep a thread")
 }

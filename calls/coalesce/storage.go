@@ -98,7 +98,7 @@ func (s storage) gathering(k *Known) error {
 	query := `SELECT c.run_id, c.storm, c.accepted_at, c.items, c.bytes FROM coalesce_runs c
 		WHERE c.client_id = ? AND c.gathering AND (c.run_id = ? OR c.storm)
 			AND NOT EXISTS (SELECT 1 FROM runs r
-			WHERE r.id = c.run_id AND (r.status <> 'QUEUED' OR r.cancel_requested_at IS NOT NULL))
+				WHERE r.id = c.run_id AND (r.status <> 'QUEUED' OR r.cancel_requested_at IS NOT NULL))
 		ORDER BY c.run_id`
 	if s.shared {
 		query += " FOR UPDATE OF c"
@@ -146,10 +146,10 @@ func (s storage) addCall(
 		if d.Storm {
 			r.NotBefore = d.At
 		}
-		err := s.tx.Exec(`INSERT INTO coalesce_runs (run_id, client_id, storm, accepted_at, due_at, gathering, calls,
-				items, bytes)
-			VALUES (?, ?, ?, ?, ?, ?, 1, ?,
-				?)`, runID, s.clientID, d.Storm, r.CreatedAt.UnixMilli(), d.At.UnixMilli(), gathers, items, size)
+		err := s.tx.Exec(`INSERT INTO coalesce_runs (run_id, client_id, storm, accepted_at, due_at,
+				gathering, calls, items, bytes)
+			VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?)`,
+			runID, s.clientID, d.Storm, r.CreatedAt.UnixMilli(), d.At.UnixMilli(), gathers, items, size)
 		if err != nil {
 			return err
 		}
@@ -199,8 +199,8 @@ func (s storage) resolve(key string, inputs []runs.Input, which []int) error {
 		}
 		for _, r := range rows {
 			err := s.tx.Exec(`UPDATE run_inputs SET state = 'resolved'
-				WHERE run_id = ? AND key = ? AND fingerprint = ?
-					AND starts_at = ?`, r.RunID, key, r.Fingerprint, r.StartsAt)
+				WHERE run_id = ? AND key = ? AND fingerprint = ? AND starts_at = ?`,
+				r.RunID, key, r.Fingerprint, r.StartsAt)
 			if err != nil {
 				return err
 			}
@@ -215,7 +215,7 @@ func (s storage) keep(key, runID string, inputs []runs.Input, d Decision, now ti
 	if reopens {
 		if err := s.tx.Exec(`DELETE FROM coalesce_items WHERE client_id = ? AND key = ?
 			AND EXISTS (SELECT 1 FROM coalesce_keys k
-			WHERE k.client_id = ? AND k.key = ? AND k.closed)`, s.clientID, key, s.clientID, key); err != nil {
+				WHERE k.client_id = ? AND k.key = ? AND k.closed)`, s.clientID, key, s.clientID, key); err != nil {
 			return err
 		}
 	}
@@ -316,8 +316,7 @@ func (s storage) drop(key string) error {
 func forget(tx store.Tx, now time.Time) error {
 	over := now.Add(-Life).UnixMilli()
 	if err := tx.Exec(`DELETE FROM coalesce_items WHERE EXISTS (SELECT 1 FROM coalesce_keys k
-		WHERE k.client_id = coalesce_items.client_id AND k.key = coalesce_items.key
-			AND k.seen_at <= ?)`, over); err != nil {
+			WHERE k.client_id = coalesce_items.client_id AND k.key = coalesce_items.key AND k.seen_at <= ?)`, over); err != nil {
 		return err
 	}
 	if err := tx.Exec("DELETE FROM coalesce_keys WHERE seen_at <= ?", over); err != nil {
@@ -330,5 +329,5 @@ func forget(tx store.Tx, now time.Time) error {
 	}
 	return tx.Exec(`DELETE FROM coalesce_runs
 		WHERE due_at <= ? AND NOT EXISTS (SELECT 1 FROM runs r
-		WHERE r.id = coalesce_runs.run_id AND r.status = 'QUEUED')`, over)
+			WHERE r.id = coalesce_runs.run_id AND r.status = 'QUEUED')`, over)
 }

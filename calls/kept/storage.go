@@ -39,9 +39,8 @@ func insert(tx store.Tx, r Request) error {
 // trim deletes all but the newest requests of each client.
 func trim(tx store.Tx, most map[string]int) error {
 	for clientID, n := range most {
-		err := tx.Exec(`DELETE FROM kept_requests WHERE client_id = ? AND id <=
-			(SELECT id FROM kept_requests WHERE client_id = ? ORDER BY id DESC
-			LIMIT 1 OFFSET ?)`, clientID, clientID, n)
+		err := tx.Exec(`DELETE FROM kept_requests WHERE client_id = ? AND id <= (SELECT id FROM kept_requests
+			WHERE client_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?)`, clientID, clientID, n)
 		if err != nil {
 			return store.Wrap(err, "delete the oldest kept requests of %q", clientID)
 		}

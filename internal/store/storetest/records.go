@@ -88,8 +88,8 @@ func fillStatements(runs, open int, isPostgres bool) (statements []string) {
 
 const (
 	// Multiplying by primes scatters; squares are small more often than not.
-	fillNumbers = `WITH RECURSIVE numbers (i) AS (SELECT CAST(%[6]d AS BIGINT) UNION ALL SELECT i + 1 FROM numbers
-		WHERE i < %[7]d - 1),
+	fillNumbers = `WITH RECURSIVE numbers (i) AS (SELECT CAST(%[6]d AS BIGINT)
+			UNION ALL SELECT i + 1 FROM numbers WHERE i < %[7]d - 1),
 		times AS (SELECT i, %[2]d + i * %[3]d AS at, i * 7919 %% 1000 AS x, i * 104729 %% 997 AS y, i * 31 %% 100 AS z,
 			i * 10 < %[1]d AND i %% 4 = 0 AS idle, %[1]d - i AS left_over FROM numbers),
 		made AS (SELECT i, at, left_over, idle, %[4]s AS ulid,
