@@ -39,11 +39,13 @@ func (b backupCommand) Run(std streams) error {
 	if err != nil {
 		return fmt.Errorf("no backup was made: %w", err)
 	}
-	std.notice(fmt.Sprintf("%s: %d rows and %d files. The secrets key is not in it: keep that too.", b.File, counts.Rows, counts.Files))
+	std.notice(fmt.Sprintf("%s: %d rows and %d files. The secrets key is not in it: keep that too.",
+		b.File, counts.Rows, counts.Files))
 	return nil
 }
 
-// writeWhole writes a file, an object of a bucket, or to out. There is nothing under the name unless write has succeeded.
+// writeWhole writes a file, an object of a bucket, or to out. There is nothing under the name unless write has
+// succeeded.
 func writeWhole(ctx context.Context, name string, out io.Writer, write func(io.Writer) error) error {
 	switch {
 	case name == "-":
@@ -93,7 +95,8 @@ func ignoreCanceled(err error) error {
 	return err
 }
 
-// openBucket opens the bucket of a URL like s3://bucket/folder/name?region=eu-central-1, and returns the name within it.
+// openBucket opens the bucket of a URL like s3://bucket/folder/name?region=eu-central-1, and returns the name
+// within it.
 func openBucket(ctx context.Context, url string) (*blob.Bucket, string, error) {
 	place, query, hasQuery := strings.Cut(url, "?")
 	scheme, path, _ := strings.Cut(place, "://")
@@ -131,7 +134,8 @@ func (r restoreCommand) Run(std streams) error {
 	if err != nil {
 		return fmt.Errorf("nothing was restored: %w", err)
 	}
-	fmt.Fprintf(std.out, "Restored %d rows and %d files of %s (Beckon %s).\n", restored.Counts.Rows, restored.Counts.Files,
+	fmt.Fprintf(std.out,
+		"Restored %d rows and %d files of %s (Beckon %s).\n", restored.Counts.Rows, restored.Counts.Files,
 		restored.Header.CreatedAt.Format("2006-01-02 15:04:05 MST"), restored.Header.Version)
 	if restored.Kept != "" {
 		fmt.Fprintf(std.out, "What was there before is kept as %s.\n", restored.Kept)
@@ -203,7 +207,9 @@ func (m migrateCommand) Run(std streams) error {
 	if err != nil {
 		return fmt.Errorf("nothing was copied: %w", err)
 	}
-	fmt.Fprintf(std.out, "Copied %d rows. Set database.url to the new database, and server.secretsKey to the content of secrets.key, and start Beckon.\n", rows)
+	fmt.Fprintf(std.out,
+		"Copied %d rows. Set database.url to the new database, and server.secretsKey to the content of secrets.key, "+
+			"and start Beckon.\n", rows)
 	if kept != "" {
 		fmt.Fprintf(std.out, "What the new database held before is kept as %s.\n", kept)
 	}

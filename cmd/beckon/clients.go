@@ -72,7 +72,8 @@ func (l clientsListCommand) print(out io.Writer, v *catalog.View) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tPROMPT\tAGENTS\tENABLED\tMANAGED BY")
 	for _, c := range list {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%t\t%s\n", c.ID, promptSource(c.Client), strings.Join(c.AllowedAgents, ", "), c.Enabled, c.ManagedBy)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%t\t%s\n", c.ID, promptSource(c.Client),
+			strings.Join(c.AllowedAgents, ", "), c.Enabled, c.ManagedBy)
 	}
 	return table.Flush()
 }
@@ -101,8 +102,16 @@ type clientsCreateCommand struct {
 
 func (k clientsCreateCommand) Run(std streams) error {
 	return k.withEditor(func(ctx context.Context, editor *catalog.Editor) error {
-		c := clients.Client{ID: k.ID, Name: k.Name, Passthrough: k.Command == "", CommandID: k.Command, Template: k.Template,
-			AllowedAgents: k.Agent, SyncTimeout: k.SyncTimeout, MaxConcurrent: k.MaxConcurrent}
+		c := clients.Client{
+			ID:            k.ID,
+			Name:          k.Name,
+			Passthrough:   k.Command == "",
+			CommandID:     k.Command,
+			Template:      k.Template,
+			AllowedAgents: k.Agent,
+			SyncTimeout:   k.SyncTimeout,
+			MaxConcurrent: k.MaxConcurrent,
+		}
 		created, token, err := catalog.Of[clients.Client](editor).Create(ctx, commandLineName, c)
 		if p, ok := errors.AsType[*problem.Error](err); ok && p.Code == "already_exists" {
 			return problem.New(p.Kind, p.Code, "%s For a new token: beckon clients token %s", p.Detail, c.ID)
@@ -126,7 +135,8 @@ type clientsTokenCommand struct {
 
 func (k clientsTokenCommand) Run(std streams) error {
 	return k.withEditor(func(ctx context.Context, editor *catalog.Editor) error {
-		issued, err := clients.RotateToken(ctx, catalog.Of[clients.Client](editor), commandLineName, k.ID, time.Duration(k.Overlap))
+		issued, err := clients.RotateToken(ctx, catalog.Of[clients.Client](editor), commandLineName,
+			k.ID, time.Duration(k.Overlap))
 		if err != nil {
 			return err
 		}
@@ -134,7 +144,8 @@ func (k clientsTokenCommand) Run(std streams) error {
 	})
 }
 
-// printIssued prints the token alone on standard output, so that a script can take it. JSON has the callback secret beside it.
+// printIssued prints the token alone on standard output, so that a script can take it. JSON has the callback secret
+// beside it.
 func printIssued(std streams, asJSON bool, id string, issued clients.Issued) error {
 	if asJSON {
 		return json.NewEncoder(std.out).Encode(struct {
@@ -144,7 +155,8 @@ func printIssued(std streams, asJSON bool, id string, issued clients.Issued) err
 		}{id, issued.Token.Reveal(), issued.CallbackSecret.Reveal()})
 	}
 	if issued.CallbackSecret != "" {
-		fmt.Fprintf(std.err, "The callback secret of %s, which signs the webhooks of its calls, shown this once:\n%s\n", id, issued.CallbackSecret.Reveal())
+		fmt.Fprintf(std.err, "The callback secret of %s, which signs the webhooks of its calls, shown this once:\n%s\n",
+			id, issued.CallbackSecret.Reveal())
 	}
 	if issued.Token == "" {
 		return nil

@@ -8,12 +8,18 @@ import (
 	"github.com/muesli/roff"
 )
 
-// completions are what a shell runs to have beckon complete its own command line: the shell calls it with COMP_LINE set.
+// completions are what a shell runs to have beckon complete its own command line: the shell calls it with COMP_LINE
+// set.
 var completions = map[string]string{
 	"bash": "complete -C beckon beckon\n",
 	"zsh":  "autoload -U +X bashcompinit && bashcompinit\ncomplete -C beckon beckon\n",
-	"fish": "function __complete_beckon\n    set -lx COMP_LINE (commandline -cp)\n    test -z (commandline -ct); and set COMP_LINE \"$COMP_LINE \"\n    beckon\nend\n" +
-		"complete -f -c beckon -a \"(__complete_beckon)\"\n",
+	"fish": `function __complete_beckon
+    set -lx COMP_LINE (commandline -cp)
+    test -z (commandline -ct); and set COMP_LINE "$COMP_LINE "
+    beckon
+end
+complete -f -c beckon -a "(__complete_beckon)"
+`,
 }
 
 type completionCommand struct {

@@ -75,7 +75,8 @@ func (k checkCommand) Run(std streams) error {
 			return again // the file has changed meanwhile
 		}
 		warnings = v.Warnings()
-		cautions = slices.Concat(v.Cautions(), gateway.Unpriced(v), safety.UnusedTools(v), c.UnusedVariables(os.Environ()))
+		cautions = slices.Concat(v.Cautions(), gateway.Unpriced(v), safety.UnusedTools(v),
+			c.UnusedVariables(os.Environ()))
 	}
 	switch {
 	case k.JSON && (err == nil || mistakes != nil):
@@ -90,7 +91,8 @@ func (k checkCommand) Run(std streams) error {
 			std.notice(fmt.Sprintf("the database's %s %q is not in force: %v", strings.TrimSuffix(w.Section, "s"), w.ID, w.Fields.Err()))
 		}
 		for _, w := range cautions {
-			std.notice(fmt.Sprintf("the %s %q should be changed: %v", strings.TrimSuffix(w.Section, "s"), w.ID, w.Fields.Err()))
+			std.notice(fmt.Sprintf("the %s %q should be changed: %v",
+				strings.TrimSuffix(w.Section, "s"), w.ID, w.Fields.Err()))
 		}
 		if k.Safety && err == nil {
 			legs := legsOf(v)
@@ -107,7 +109,12 @@ func (k checkCommand) Run(std streams) error {
 func printMistakes(std streams, found *config.Error, left, cautions []problem.Finding, legs []clientLegs) error {
 	list, warnings := []config.Mistake{}, []map[string]any{}
 	for i, w := range slices.Concat(left, cautions) {
-		warnings = append(warnings, map[string]any{"section": w.Section, "id": w.ID, "inForce": i >= len(left), "errors": w.Fields})
+		warnings = append(warnings, map[string]any{
+			"section": w.Section,
+			"id":      w.ID,
+			"inForce": i >= len(left),
+			"errors":  w.Fields,
+		})
 	}
 	if found != nil {
 		list = found.Mistakes

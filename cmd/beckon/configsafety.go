@@ -36,7 +36,9 @@ func unsafe(list []clientLegs) error {
 	if n == 0 {
 		return nil
 	}
-	return &exitError{exitUnsafe, fmt.Errorf("clients with untrusted input, private data and side effects without approval: %d", n)}
+	return &exitError{
+		exitUnsafe, fmt.Errorf("clients with untrusted input, private data and side effects without approval: %d", n),
+	}
 }
 
 // printLegs prints a table of the clients, and below it why those are not safe that are not.
@@ -44,7 +46,8 @@ func printLegs(out io.Writer, list []clientLegs) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "CLIENT\tUNTRUSTED INPUT\tPRIVATE DATA\tSIDE EFFECTS\tSAFE")
 	for _, c := range list {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", c.ID, yes(c.Untrusted.Stands), yes(c.Private.Stands), yes(c.Effects.Stands), yes(c.Warning == ""))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", c.ID, yes(c.Untrusted.Stands), yes(c.Private.Stands),
+			yes(c.Effects.Stands), yes(c.Warning == ""))
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -20,7 +20,9 @@ type adminFlags struct {
 
 func (f adminFlags) client() (*gatewayClient, error) {
 	if f.Token == "" {
-		return nil, &exitError{exitUsage, errors.New("the admin token is needed: set BECKON_ADMIN_TOKEN or BECKON_TOKEN, or give --token")}
+		return nil, &exitError{
+			exitUsage, errors.New("the admin token is needed: set BECKON_ADMIN_TOKEN or BECKON_TOKEN, or give --token"),
+		}
 	}
 	return gatewayFlags(f).client()
 }
@@ -160,7 +162,10 @@ func (k eraseVisitorCommand) Run(std streams) error {
 
 func (f eraseFlags) erase(std streams, method string, body []byte, path ...string) error {
 	if !f.Yes {
-		return &exitError{exitUsage, errors.New("nothing was erased: it cannot be undone. Export it first, and then repeat the command with --yes")}
+		return &exitError{
+			exitUsage, errors.New("nothing was erased: it cannot be undone. Export it first, " +
+				"and then repeat the command with --yes"),
+		}
 	}
 	response, err := f.send(interruptible(), method, body, path...)
 	if err != nil {
@@ -182,10 +187,14 @@ func (f eraseFlags) erase(std streams, method string, body []byte, path ...strin
 			return err
 		}
 	} else {
-		fmt.Fprintf(std.out, "Erased the content of %d runs, %d conversations and %d kept requests.\n", erased.Runs, erased.Sessions, erased.Requests)
+		fmt.Fprintf(std.out, "Erased the content of %d runs, %d conversations and %d kept requests.\n", erased.Runs,
+			erased.Sessions, erased.Requests)
 	}
 	if erased.GoOn > 0 {
-		return &exitError{exitGoesOn, fmt.Errorf("%d runs have not ended and keep their content: cancel them or wait, and erase again", erased.GoOn)}
+		return &exitError{
+			exitGoesOn, fmt.Errorf("%d runs have not ended and keep their content: "+
+				"cancel them or wait, and erase again", erased.GoOn),
+		}
 	}
 	return nil
 }

@@ -41,7 +41,10 @@ func (d doctorCommand) Run(std streams) error {
 	})
 	worst := doctor.Worst(found)
 	if d.JSON {
-		if err := json.NewEncoder(std.out).Encode(map[string]any{"ok": worst != doctor.Bad, "findings": found}); err != nil {
+		if err := json.NewEncoder(std.out).Encode(map[string]any{
+			"ok":       worst != doctor.Bad,
+			"findings": found,
+		}); err != nil {
 			return err
 		}
 	}

@@ -43,7 +43,9 @@ func (f gatewayFlags) client() (*gatewayClient, error) {
 }
 
 // request makes a request to a path, whose elements are escaped here.
-func (g *gatewayClient) request(ctx context.Context, method string, query url.Values, body []byte, path ...string) (*http.Request, error) {
+func (g *gatewayClient) request(
+	ctx context.Context, method string, query url.Values, body []byte, path ...string,
+) (*http.Request, error) {
 	target := g.base.JoinPath("api/v1")
 	for _, element := range path {
 		if element == "" || element == "." || element == ".." {
@@ -100,8 +102,10 @@ func readAnswer(response *http.Response) (*gatewayAnswer, error) {
 		return nil, fmt.Errorf("the answer broke off: %w", err)
 	}
 	a := &gatewayAnswer{status: response.StatusCode, header: response.Header, body: bytes.TrimSpace(body)}
-	if err := json.Unmarshal(body, a); err != nil || a.status >= http.StatusMultipleChoices && a.Code == "" && a.Verdict == "" {
-		return nil, fmt.Errorf("this is not Beckon: it answers with status %d and not with what Beckon would say", a.status)
+	isAnswer := json.Unmarshal(body, a) == nil
+	if !isAnswer || a.status >= http.StatusMultipleChoices && a.Code == "" && a.Verdict == "" {
+		return nil, fmt.Errorf("this is not Beckon: it answers with status %d and not with what Beckon would say",
+			a.status)
 	}
 	return a, nil
 }

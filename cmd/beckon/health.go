@@ -30,7 +30,8 @@ func (h healthCommand) Run(std streams) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), h.Timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(cmp.Or(h.URL, ownURL()), "/")+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet,
+		strings.TrimSuffix(cmp.Or(h.URL, ownURL()), "/")+path, nil)
 	if err != nil || request.URL.Host == "" {
 		return &exitError{exitUsage, errors.New("--url must be an http or https URL")}
 	}

@@ -26,7 +26,10 @@ type invokeCommand struct {
 func (k invokeCommand) Run(std streams) error {
 	ctx := interruptible()
 	if k.Async && k.isUsed() {
-		return &exitError{exitUsage, errors.New("--async does not wait for the answer that --gate, --summary, --junit and --sarif are about")}
+		return &exitError{
+			exitUsage, errors.New("--async does not wait for the answer that --gate, --summary, " +
+				"--junit and --sarif are about"),
+		}
 	}
 	client, err := k.client()
 	if err != nil {

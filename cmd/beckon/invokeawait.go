@@ -14,7 +14,8 @@ import (
 func (k invokeCommand) await(ctx context.Context, client *gatewayClient, answer *gatewayAnswer, std streams) error {
 	runID := answer.RunID
 	if len(answer.WaitingFor) > 0 {
-		std.notice(fmt.Sprintf("run %s waits for a person to allow %s: beckon runs show %[1]s says how", runID, harmless(answer.WaitingFor[0].Tool)))
+		std.notice(fmt.Sprintf("run %s waits for a person to allow %s: beckon runs show %[1]s says how", runID,
+			harmless(answer.WaitingFor[0].Tool)))
 	} else {
 		std.notice(fmt.Sprintf("it takes longer than the client's calls wait; waiting for run %s", runID))
 	}
@@ -47,7 +48,13 @@ func (k invokeCommand) printEnded(ctx context.Context, client *gatewayClient, ru
 	if err := answer.read(&run); err != nil {
 		return err
 	}
-	ended := map[string]any{"ok": run.Error == nil, "runId": run.RunID, "status": run.Status, "agent": run.WorkflowID, "usage": run.Usage}
+	ended := map[string]any{
+		"ok":     run.Error == nil,
+		"runId":  run.RunID,
+		"status": run.Status,
+		"agent":  run.WorkflowID,
+		"usage":  run.Usage,
+	}
 	if run.Error != nil {
 		ended["code"], ended["error"] = run.Error.Code, run.Error.Message
 	} else {

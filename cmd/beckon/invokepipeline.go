@@ -42,7 +42,13 @@ func (p pipelineFlags) concludeAnswer(answer *gatewayAnswer) error {
 	if err := answer.read(&body); err != nil {
 		return err
 	}
-	return p.conclude(findings.Answer{RunID: answer.RunID, Agent: body.Agent, Text: body.Response, Verdict: answer.Verdict, Reason: body.Reason}, body.Data)
+	return p.conclude(findings.Answer{
+		RunID:   answer.RunID,
+		Agent:   body.Agent,
+		Text:    body.Response,
+		Verdict: answer.Verdict,
+		Reason:  body.Reason,
+	}, body.Data)
 }
 
 // concludeRun does the same for a run that was waited for; last is its last event.
@@ -62,7 +68,13 @@ func (p pipelineFlags) concludeRun(ctx context.Context, client *gatewayClient, r
 	if err := answer.read(&run); err != nil {
 		return err
 	}
-	return p.conclude(findings.Answer{RunID: runID, Agent: run.WorkflowID, Text: orEmpty(run.Output), Verdict: orEmpty(run.Verdict), Reason: orEmpty(run.Reason)}, run.Data)
+	return p.conclude(findings.Answer{
+		RunID:   runID,
+		Agent:   run.WorkflowID,
+		Text:    orEmpty(run.Output),
+		Verdict: orEmpty(run.Verdict),
+		Reason:  orEmpty(run.Reason),
+	}, run.Data)
 }
 
 // failed writes the files of a call without an answer, and returns why there is none.

@@ -51,7 +51,8 @@ func (k listenCommand) Run(std streams) error {
 	socket, err := net.Listen("tcp", k.Address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("another process listens on %s already: end it, or choose another address with --address", k.Address)
+		return fmt.Errorf("another process listens on %s already: end it, or choose another address with --address",
+			k.Address)
 	case err != nil:
 		return &exitError{exitUsage, fmt.Errorf("cannot listen on %s: %w", harmless(k.Address), err)}
 	}
@@ -61,7 +62,13 @@ func (k listenCommand) Run(std streams) error {
 
 // listener makes the receiver, and what explains to the user how events come to its URL.
 func (k listenCommand) listener(std streams) (l *listener, explanation func(url string) string, err error) {
-	l = &listener{secret: k.Secret, vendor: k.Vendor, tell: textOfHeard(std.out, k.Verbose || isTerminal(std.out)), notice: std.notice, seen: newRecent(rememberedIDs)}
+	l = &listener{
+		secret: k.Secret,
+		vendor: k.Vendor,
+		tell:   textOfHeard(std.out, k.Verbose || isTerminal(std.out)),
+		notice: std.notice,
+		seen:   newRecent(rememberedIDs),
+	}
 	if k.JSON {
 		l.tell = jsonOfHeard(std.out)
 	}
@@ -83,7 +90,8 @@ func (k listenCommand) listener(std streams) (l *listener, explanation func(url 
 		explanation = func(url string) string { return explainEndpoint(url, l.secret) }
 	}
 	// Only the name of the vendor can be wrong in a request that has nothing.
-	if _, err := signature.Verify(http.Header{}, nil, l.secret, k.Vendor, time.Now()); problem.Is(err, problem.Invalid) {
+	_, err = signature.Verify(http.Header{}, nil, l.secret, k.Vendor, time.Now())
+	if problem.Is(err, problem.Invalid) {
 		return nil, nil, &exitError{exitUsage, fmt.Errorf("--vendor: %s", problem.Of(err).Detail)}
 	}
 	return l, explanation, nil
@@ -111,12 +119,14 @@ func explainGiven(url string) string {
 }
 
 func explainCallbacks(url string) string {
-	return fmt.Sprintf("Listening on %s for the callbacks of the client whose token is in BECKON_TOKEN, unless it has a webhookSecret of its own.\n"+
+	return fmt.Sprintf("Listening on %s for the callbacks of the client whose token is in BECKON_TOKEN, "+
+		"unless it has a webhookSecret of its own.\n"+
 		"Call it with \"webhook\": {\"url\": %q} beside the prompt.\n%s", url, url, explainPrivate)
 }
 
 func explainEndpoint(url string, s secret.String) string {
-	return fmt.Sprintf("Listening on %s for the events of an endpoint like this one:\n\nendpoints:\n  - {id: listen, url: %q, secret: %q}\n\n%s", url, url, s.Reveal(), explainPrivate)
+	return fmt.Sprintf("Listening on %s for the events of an endpoint like this one:\n\nendpoints:\n  - {id: listen, "+
+		"url: %q, secret: %q}\n\n%s", url, url, s.Reveal(), explainPrivate)
 }
 
 // listener is an HTTP receiver that verifies what comes in and tells of it.
@@ -135,8 +145,15 @@ type listener struct {
 // serve answers until ctx ends or nothing can be printed any more.
 func (l *listener) serve(ctx context.Context, stop func(), socket net.Listener) error {
 	l.broken = make(chan error, 1)
-	server := &http.Server{Handler: l, ReadHeaderTimeout: hearTimeout, ReadTimeout: hearTimeout, WriteTimeout: hearTimeout + forwardTimeout,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeardHeaders, ErrorLog: log.New(io.Discard, "", 0)}
+	server := &http.Server{
+		Handler:           l,
+		ReadHeaderTimeout: hearTimeout,
+		ReadTimeout:       hearTimeout,
+		WriteTimeout:      hearTimeout + forwardTimeout,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    maxHeardHeaders,
+		ErrorLog:          log.New(io.Discard, "", 0),
+	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(socket) }()
 	var err error
@@ -174,7 +191,12 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The body did not come whole.", http.StatusBadRequest)
 		return
 	}
-	h := heard{at: time.Now(), header: r.Header, prefix: "X-" + cmp.Or(l.vendor, signature.DefaultVendor) + "-", body: body}
+	h := heard{
+		at:     time.Now(),
+		header: r.Header,
+		prefix: "X-" + cmp.Or(l.vendor, signature.DefaultVendor) + "-",
+		body:   body,
+	}
 	message, err := signature.Verify(r.Header, body, l.secret, l.vendor, h.at)
 	if err != nil {
 		h.err = problem.Of(err)

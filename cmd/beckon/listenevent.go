@@ -100,8 +100,16 @@ func jsonOfHeard(out io.Writer) func(heard) error {
 	}
 	return func(h heard) error {
 		kind, run := h.what()
-		line := map[string]any{"at": h.at.UTC().Format(runs.TimeFormat), "verified": h.err == nil, "id": h.id(), "type": kind, "runId": run,
-			"seenBefore": h.again, "headers": h.selected(), "payload": string(h.body)}
+		line := map[string]any{
+			"at":         h.at.UTC().Format(runs.TimeFormat),
+			"verified":   h.err == nil,
+			"id":         h.id(),
+			"type":       kind,
+			"runId":      run,
+			"seenBefore": h.again,
+			"headers":    h.selected(),
+			"payload":    string(h.body),
+		}
 		if json.Valid(h.body) {
 			line["payload"] = json.RawMessage(bytes.ToValidUTF8(h.body, []byte("\uFFFD")))
 		}

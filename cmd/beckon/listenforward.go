@@ -19,8 +19,11 @@ const (
 )
 
 // connectionHeaders are for one connection only (RFC 9110, section 7.6.1), or made anew for the next one.
-var connectionHeaders = []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding",
-	"Upgrade", "Content-Length", "Expect"}
+var connectionHeaders = []string{
+	"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te",
+	"Trailer", "Transfer-Encoding",
+	"Upgrade", "Content-Length", "Expect",
+}
 
 // forwarder sends events on, as they came.
 type forwarder struct {
@@ -71,7 +74,11 @@ func (f *forwarder) send(from *http.Request, body []byte) forwarded {
 		return unreached(err)
 	}
 	defer response.Body.Close()
-	answer := forwarded{status: response.StatusCode, retryAfter: response.Header.Get("Retry-After"), contentType: response.Header.Get("Content-Type")}
+	answer := forwarded{
+		status:      response.StatusCode,
+		retryAfter:  response.Header.Get("Retry-After"),
+		contentType: response.Header.Get("Content-Type"),
+	}
 	// The status is the answer; what is said besides is only passed on as far as it comes.
 	answer.body, _ = io.ReadAll(io.LimitReader(response.Body, maxForwardReply))
 	return answer
@@ -87,7 +94,11 @@ func unreached(err error) forwarded {
 	case errors.Is(err, context.DeadlineExceeded):
 		err = fmt.Errorf("no answer within %s", forwardTimeout)
 	}
-	return forwarded{status: http.StatusBadGateway, err: err, body: []byte("The URL behind this listener cannot be reached.\n")}
+	return forwarded{
+		status: http.StatusBadGateway,
+		err:    err,
+		body:   []byte("The URL behind this listener cannot be reached.\n"),
+	}
 }
 
 // write answers the sender.

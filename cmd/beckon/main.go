@@ -73,8 +73,10 @@ func run(args []string, std streams) int {
 	if err != nil {
 		panic(err) // the struct above is wrong, which no input can cause
 	}
-	kongplete.Complete(parser)                                           // ends the process when a shell asks for completions
-	if len(args) == 1 && (args[0] == "--version" || args[0] == "help") { // what people type before they have read anything
+	// ends the process when a shell asks for completions
+	kongplete.Complete(parser)
+	// what people type before they have read anything
+	if len(args) == 1 && (args[0] == "--version" || args[0] == "help") {
 		args = []string{map[string]string{"--version": "version", "help": "--help"}[args[0]]}
 	}
 	parsed, err := parser.Parse(args)

@@ -26,7 +26,9 @@ type replayCommand struct {
 func (k replayCommand) Run(std streams) error {
 	ctx := interruptible()
 	if k.Token == "" {
-		return &exitError{exitUsage, errors.New("the admin token is needed: set BECKON_ADMIN_TOKEN or BECKON_TOKEN, or give --token")}
+		return &exitError{
+			exitUsage, errors.New("the admin token is needed: set BECKON_ADMIN_TOKEN or BECKON_TOKEN, or give --token"),
+		}
 	}
 	client, err := runFlags{gatewayFlags{URL: k.URL, Token: k.Token}, k.ID}.client()
 	if err != nil {
@@ -47,7 +49,8 @@ func (k replayCommand) Run(std streams) error {
 	return err
 }
 
-// await waits for the end of the new run. The events of a run are for its client, so that it asks for the run until it has ended.
+// await waits for the end of the new run. The events of a run are for its client, so that it asks for the run until
+// it has ended.
 func (k replayCommand) await(ctx context.Context, client *gatewayClient, runID string, std streams) error {
 	std.notice("waiting for run " + runID)
 	for {

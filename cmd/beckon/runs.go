@@ -57,7 +57,9 @@ func (f runFlags) client() (*gatewayClient, error) {
 const apiPatience = 30 * time.Second
 
 // ask sends a request to the runs API and wants a 2xx.
-func (g *gatewayClient) ask(ctx context.Context, method string, query url.Values, path ...string) (*gatewayAnswer, error) {
+func (g *gatewayClient) ask(
+	ctx context.Context, method string, query url.Values, path ...string,
+) (*gatewayAnswer, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, apiPatience, fmt.Errorf("no answer within %s", apiPatience))
 	defer cancel()
 	request, err := g.request(ctx, method, query, nil, path...)
@@ -135,7 +137,9 @@ func (k runsListCommand) Run(std streams) error {
 }
 
 // pages gets as many pages as it takes, and reports whether there are more runs.
-func (k runsListCommand) pages(ctx context.Context, client *gatewayClient, limit int) (list []json.RawMessage, more bool, err error) {
+func (k runsListCommand) pages(
+	ctx context.Context, client *gatewayClient, limit int,
+) (list []json.RawMessage, more bool, err error) {
 	query := url.Values{}
 	for name, value := range map[string]string{"status": strings.ToUpper(k.Status), "agent": k.Agent} {
 		if value != "" {
@@ -173,7 +177,8 @@ func printRuns(out io.Writer, list []json.RawMessage) error {
 		if err := json.Unmarshal(item, &r); err != nil {
 			return fmt.Errorf("this is not Beckon: %w", err)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.RunID, r.Status, r.WorkflowID, localTime(r.CreatedAt), cmp.Or(took(r.StartedAt, r.CompletedAt), "-"), oneLine(r.Input, 50))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.RunID, r.Status, r.WorkflowID, localTime(r.CreatedAt),
+			cmp.Or(took(r.StartedAt, r.CompletedAt), "-"), oneLine(r.Input, 50))
 	}
 	return table.Flush()
 }

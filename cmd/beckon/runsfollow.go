@@ -53,7 +53,9 @@ func (e runEvent) outcome(runID string) error {
 	case e.Error == nil:
 		return &exitError{exitFailed, fmt.Errorf("the run did not come to its end (%s), run %s", e.kind, runID)}
 	}
-	return &exitError{exitFailed, errors.New(harmless(fmt.Sprintf("%s (%s), run %s", *e.Error, e.Data.ErrorCode, runID)))}
+	return &exitError{
+		exitFailed, errors.New(harmless(fmt.Sprintf("%s (%s), run %s", *e.Error, e.Data.ErrorCode, runID))),
+	}
 }
 
 // jsonView prints a line for every event.

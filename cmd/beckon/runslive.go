@@ -113,7 +113,8 @@ func (v *liveView) notice(text string) {
 	_ = v.draw(oneLine(text, 200)+"\n", false) // who cannot be told that is told nothing else either
 }
 
-// draw replaces what is not final yet, below a line that is. Nodes that have ended become final when all before them have.
+// draw replaces what is not final yet, below a line that is. Nodes that have ended become final when all before
+// them have.
 func (v *liveView) draw(above string, all bool) error {
 	var screen strings.Builder
 	screen.WriteString(escNoWrap)

@@ -57,7 +57,8 @@ func printRun(out io.Writer, r server.RunDetail) error {
 	line("Created", localTime(r.CreatedAt))
 	line("Took", took(r.StartedAt, r.CompletedAt))
 	if r.Usage.TotalTokens > 0 {
-		line("Tokens", fmt.Sprintf("%d (prompt %d, completion %d)", r.Usage.TotalTokens, r.Usage.PromptTokens, r.Usage.CompletionTokens))
+		line("Tokens", fmt.Sprintf("%d (prompt %d, completion %d)", r.Usage.TotalTokens,
+			r.Usage.PromptTokens, r.Usage.CompletionTokens))
 	}
 	if r.Cost != nil {
 		line("Cost", fmt.Sprintf("$%g", *r.Cost))
@@ -90,7 +91,8 @@ func printNodes(out io.Writer, r server.RunDetail) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\nNODE\tSTATUS\tTOOK\tTOKENS\tERROR")
 	for _, n := range r.Nodes {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", n.NodeID, n.Status, cmp.Or(took(n.StartedAt, n.CompletedAt), "-"), n.Usage.TotalTokens, cmp.Or(oneLine(failureText(n.Error), 200), "-"))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", n.NodeID, n.Status, cmp.Or(took(n.StartedAt, n.CompletedAt), "-"),
+			n.Usage.TotalTokens, cmp.Or(oneLine(failureText(n.Error), 200), "-"))
 	}
 	return table.Flush()
 }
@@ -108,7 +110,8 @@ func printApprovals(out io.Writer, r server.RunDetail) error {
 			}
 			waits = true
 			arguments, _ := json.Marshal(c.Arguments) // it was JSON
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", harmless(c.Tool), oneLine(string(arguments), 80), localTime(c.ExpiresAt), harmless(c.ID))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", harmless(c.Tool), oneLine(string(arguments), 80),
+				localTime(c.ExpiresAt), harmless(c.ID))
 		}
 	}
 	if !waits {
@@ -117,8 +120,11 @@ func printApprovals(out io.Writer, r server.RunDetail) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\nA person has to allow that: on the page /admin/runs/%[1]s, by the link that endpoints with run.waiting are sent,\n"+
-		"or with the admin token by POST /api/v1/runs/%[1]s/approvals/CALL and {\"allow\": true}.\n", harmless(r.RunID))
+	_, err := fmt.Fprintf(out,
+		"\nA person has to allow that: on the page /admin/runs/%[1]s, "+
+			"by the link that endpoints with run.waiting are sent,\n"+
+			"or with the admin token by POST /api/v1/runs/%[1]s/approvals/CALL and {\"allow\": true}.\n",
+		harmless(r.RunID))
 	return err
 }
 
@@ -129,7 +135,8 @@ func printArtifacts(out io.Writer, list []artifacts.Linked) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\nARTIFACT\tTYPE\tBYTES\tMADE BY\tLINK")
 	for _, a := range list {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\n", oneLine(a.Name, 60), harmless(a.MediaType), a.Bytes, harmless(a.NodeID), cmp.Or(harmless(a.URL), "-"))
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\n", oneLine(a.Name, 60), harmless(a.MediaType), a.Bytes,
+			harmless(a.NodeID), cmp.Or(harmless(a.URL), "-"))
 	}
 	return table.Flush()
 }

@@ -48,7 +48,8 @@ func canRedraw(w io.Writer) bool {
 	return isTerminal(w) && kind != "" && kind != "dumb"
 }
 
-// answerText writes the text of an answer, as it comes or at once: exactly as it is into a file, harmless on a terminal.
+// answerText writes the text of an answer, as it comes or at once: exactly as it is into a file, harmless on a
+// terminal.
 type answerText struct {
 	out  io.Writer
 	said strings.Builder

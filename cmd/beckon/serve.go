@@ -47,14 +47,22 @@ func (s serveCommand) Run(std streams) error {
 	defer listener.Close()
 	tracing := telemetry.NewTracing(ctx, version, log)
 	defer func() { tracing.Close(context.WithoutCancel(ctx)) }()
-	g, err := gateway.Open(ctx, gateway.Config{Initial: c, Address: listener.Addr(), Version: version, Log: log, Level: level, Tracing: tracing})
+	g, err := gateway.Open(ctx, gateway.Config{
+		Initial: c,
+		Address: listener.Addr(),
+		Version: version,
+		Log:     log,
+		Level:   level,
+		Tracing: tracing,
+	})
 	if err != nil {
 		return err
 	}
 	for _, unused := range c.UnusedVariables(os.Environ()) {
 		log.Warn("an environment variable is not used", "variable", unused.ID, "reason", unused.Fields.Err().Error())
 	}
-	log.Info("listening", "address", listener.Addr().String(), "version", version, "config", c.File(), "database", c.Database.Shown())
+	log.Info("listening",
+		"address", listener.Addr().String(), "version", version, "config", c.File(), "database", c.Database.Shown())
 	fmt.Fprint(std.out, g.Welcome)
 	notify(log, daemon.SdNotifyReady)
 	context.AfterFunc(ctx, func() { notify(log, daemon.SdNotifyStopping) })
@@ -71,7 +79,8 @@ func notify(log *slog.Logger, state string) {
 func listen(address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("another process listens on %s already: end it, or choose another address with server.address or BECKON_SERVER_ADDRESS", address)
+		return nil, fmt.Errorf("another process listens on %s already: end it, "+
+			"or choose another address with server.address or BECKON_SERVER_ADDRESS", address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)

@@ -65,12 +65,21 @@ type follower struct {
 }
 
 func (g *gatewayClient) follower(runID string, notice func(string)) *follower {
-	return &follower{client: g, runID: runID, silence: followSilence, patience: followPatience, wait: followWait, notice: notice}
+	return &follower{
+		client:   g,
+		runID:    runID,
+		silence:  followSilence,
+		patience: followPatience,
+		wait:     followWait,
+		notice:   notice,
+	}
 }
 
 // follow tells a view of all events, and returns the last one. The first connection is made by request, which may
 // start the run; nil goes to the run's events. What has begun and breaks off is taken up again where it broke.
-func (f *follower) follow(ctx context.Context, request *http.Request, tell func(runEvent) error) (last runEvent, err error) {
+func (f *follower) follow(
+	ctx context.Context, request *http.Request, tell func(runEvent) error,
+) (last runEvent, err error) {
 	wait, said := f.wait, ""
 	for {
 		before := f.last
@@ -206,8 +215,16 @@ func (f *follower) ended(ctx context.Context, tell func(runEvent) error) (e runE
 	if run.Error != nil {
 		data["errorCode"], why = run.Error.Code, run.Error.Message
 	}
-	e.data, err = json.Marshal(map[string]any{"success": run.Error == nil, "type": e.kind, "runId": run.RunID, "workflowId": run.WorkflowID,
-		"data": data, "metadata": run.Metadata, "error": why, "createdAt": run.CompletedAt})
+	e.data, err = json.Marshal(map[string]any{
+		"success":    run.Error == nil,
+		"type":       e.kind,
+		"runId":      run.RunID,
+		"workflowId": run.WorkflowID,
+		"data":       data,
+		"metadata":   run.Metadata,
+		"error":      why,
+		"createdAt":  run.CompletedAt,
+	})
 	if err == nil {
 		err = json.Unmarshal(e.data, &e)
 	}

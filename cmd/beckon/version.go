@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// version is that of the release: -ldflags "-X main.released=1.2.3" sets it. Without that it is the one that Go has recorded of the
-// tag that the build was made from.
+// version is that of the release: -ldflags "-X main.released=1.2.3" sets it. Without that it is the one that Go has
+// recorded of the tag that the build was made from.
 var version = cmp.Or(released, recordedVersion(), "0.0.0-dev")
 
 // released is set when a release is built.
@@ -30,7 +30,11 @@ type versionCommand struct {
 
 func (v versionCommand) Run(std streams) error {
 	if v.JSON {
-		return json.NewEncoder(std.out).Encode(map[string]string{"version": version, "commit": commit(), "go": runtime.Version()})
+		return json.NewEncoder(std.out).Encode(map[string]string{
+			"version": version,
+			"commit":  commit(),
+			"go":      runtime.Version(),
+		})
 	}
 	_, err := fmt.Fprintf(std.out, "beckon %s (%s, %s)\n", version, commit(), runtime.Version())
 	return err
