@@ -18,8 +18,8 @@ import (
 	"beckon/internal/store"
 )
 
-// Backup writes all that the database of a configuration holds, as it is at this moment, and the files that runs have made where these
-// are in a folder. A gateway may be working on both.
+// Backup writes all that the database of a configuration holds, as it is at this moment, and the files that runs
+// have made where these are in a folder. A gateway may be working on both.
 func Backup(ctx context.Context, c *config.Config, version string, to io.Writer) (backup.Counts, error) {
 	s, err := store.OpenAsIs(ctx, c.Database.URL.Reveal(), silent)
 	if err != nil {
@@ -34,7 +34,12 @@ func Backup(ctx context.Context, c *config.Config, version string, to io.Writer)
 	if s.Shared() {
 		kind = "postgres"
 	}
-	w, err := backup.NewWriter(to, backup.Header{Version: version, Schema: schema, Database: kind, CreatedAt: time.Now().UTC()})
+	w, err := backup.NewWriter(to, backup.Header{
+		Version:   version,
+		Schema:    schema,
+		Database:  kind,
+		CreatedAt: time.Now().UTC(),
+	})
 	if err != nil {
 		return backup.Counts{}, err
 	}
@@ -93,12 +98,13 @@ func backupFile(w *backup.Writer, folder, key string) error {
 type Restored struct {
 	Header backup.Header
 	Counts backup.Counts
-	Kept   string   // where what was there before is; empty where there was nothing
-	Left   []string // why a resource is not in force: its secrets were sealed with another key, or it refers to what is not there
+	Kept   string // where what was there before is; empty where there was nothing
+	// why a resource is not in force: its secrets were sealed with another key, or it refers to what is not there
+	Left []string
 }
 
-// Restore puts a backup in the place of the database of a configuration, which no gateway may be working on. Until all of the backup
-// was read nothing is replaced.
+// Restore puts a backup in the place of the database of a configuration, which no gateway may be working on. Until
+// all of the backup was read nothing is replaced.
 func Restore(ctx context.Context, c *config.Config, from io.Reader) (r Restored, err error) {
 	reader, err := backup.NewReader(from)
 	if err != nil {
@@ -124,7 +130,9 @@ func Restore(ctx context.Context, c *config.Config, from io.Reader) (r Restored,
 		return r, err
 	}
 	if !isFolder && r.Counts.Files > 0 {
-		r.Left = append(r.Left, fmt.Sprintf("%d files of runs: artifacts.url names a bucket, and the backup has them from a folder", r.Counts.Files))
+		r.Left = append(r.Left,
+			fmt.Sprintf("%d files of runs: artifacts.url names a bucket, and the backup has them from a folder",
+				r.Counts.Files))
 	}
 	v, err := joinStored(ctx, c, c)
 	if err != nil {

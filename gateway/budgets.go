@@ -52,7 +52,8 @@ func (g *Gateway) budgetUses(ctx context.Context) ([]budgets.Use, error) {
 // warnOfPrices logs which agents cannot be asked because a budget is in USD, and their model has no price.
 func (g *Gateway) warnOfPrices(v *catalog.View, server *spend.Budget, prices *spend.Prices) {
 	for _, c := range withoutPrice(v, server, prices) {
-		g.Log.Warn("a model has no price, and a budget is in USD: requests to it are refused. Give it a price in prices, which may be 0, or the budget tokens",
+		g.Log.Warn("a model has no price, and a budget is in USD: requests to it are refused. "+
+			"Give it a price in prices, which may be 0, or the budget tokens",
 			"agent", c.agent, "model", c.model)
 	}
 }
@@ -65,7 +66,9 @@ func Unpriced(v *catalog.View) (list []problem.Finding) {
 	}
 	for _, u := range withoutPrice(v, &c.Server.Budget, spend.NewPrices(c.Prices)) {
 		f := problem.Finding{Section: "agents", ID: u.agent}
-		f.Fields.Add("model", "%q has no price, and a budget is in USD: requests to it are refused. Give it a price in prices, which may be 0, or the budget tokens", u.model)
+		f.Fields.Add("model",
+			"%q has no price, and a budget is in USD: requests to it are refused. Give it a price in prices, "+
+				"which may be 0, or the budget tokens", u.model)
 		list = append(list, f)
 	}
 	return list

@@ -35,8 +35,8 @@ func ImportOptions() magec.Options {
 	return o
 }
 
-// Check finds all that is wrong with a configuration file, and returns what it declares. withDatabase joins that with the
-// resources of its database, which has to be there, and is migrated where it needs to be.
+// Check finds all that is wrong with a configuration file, and returns what it declares. withDatabase joins that
+// with the resources of its database, which has to be there, and is migrated where it needs to be.
 func Check(ctx context.Context, path string, withDatabase bool) (*catalog.View, error) {
 	nouns := allNouns(silent, nil, nil)
 	join := func(f catalog.File) (*catalog.View, error) { return nouns.View(f), nil }
@@ -50,8 +50,8 @@ func Check(ctx context.Context, path string, withDatabase bool) (*catalog.View, 
 	return config.Check(path, os.LookupEnv, nouns, join)
 }
 
-// Export writes what a configuration and its database declare, as a configuration file without secrets. Where there is a file and no
-// database yet, it is what the file declares; notice says so.
+// Export writes what a configuration and its database declare, as a configuration file without secrets. Where there
+// is a file and no database yet, it is what the file declares; notice says so.
 func Export(ctx context.Context, w io.Writer, c *config.Config) (notice string, err error) {
 	v, err := joinStored(ctx, c, c)
 	if errors.Is(err, fs.ErrNotExist) && c.File() != "" {
@@ -133,10 +133,19 @@ func newDatabase(ctx context.Context, c *config.Config, s *store.Store, log *slo
 	return &database{s, sealer.WithPrevious(c.Server.PreviousSecretsKey), log}
 }
 
-// newEditor makes what changes the resources. apply puts them in force; nil for nobody. breakers and out are as for allNouns.
-func (d *database) newEditor(breakers *agents.Breakers, out agents.Fetcher, apply func(context.Context, *catalog.View) error) *catalog.Editor {
+// newEditor makes what changes the resources. apply puts them in force; nil for nobody. breakers and out are as for
+// allNouns.
+func (d *database) newEditor(
+	breakers *agents.Breakers, out agents.Fetcher, apply func(context.Context, *catalog.View) error,
+) *catalog.Editor {
 	nouns := allNouns(d.log, breakers, out)
-	return catalog.NewEditor(catalog.EditorConfig{Nouns: nouns, Store: d.store, Sealer: d.sealer, Log: d.log, Apply: apply})
+	return catalog.NewEditor(catalog.EditorConfig{
+		Nouns:  nouns,
+		Store:  d.store,
+		Sealer: d.sealer,
+		Log:    d.log,
+		Apply:  apply,
+	})
 }
 
 func (d *database) close() {

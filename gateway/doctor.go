@@ -19,8 +19,8 @@ const (
 	examineTimeout = 25 * time.Second
 )
 
-// installation is what the checks look at. That of a command has opened the database for itself; that of a gateway has the
-// database that the gateway works on, because a process must not open a SQLite file twice.
+// installation is what the checks look at. That of a command has opened the database for itself; that of a gateway
+// has the database that the gateway works on, because a process must not open a SQLite file twice.
 type installation struct {
 	path      string         // of the configuration file; empty for none
 	begun     *config.Config // the settings that the process began with
@@ -31,8 +31,8 @@ type installation struct {
 	view      func(ctx context.Context) (*catalog.View, error) // all resources, with why some are not in force
 }
 
-// Checks are what `beckon doctor` looks at: the file at path, all that it names, and the machine. Nothing is changed. done
-// closes what they look at.
+// Checks are what `beckon doctor` looks at: the file at path, all that it names, and the machine. Nothing is
+// changed. done closes what they look at.
 func Checks(ctx context.Context, path string) (list []doctor.Check, done func()) {
 	c, err := Load(path)
 	if err != nil {
@@ -58,7 +58,8 @@ func (in *installation) close() {
 	}
 }
 
-// viewAsIs joins the configuration with the database; without one, or with one that is to be migrated, it is the file alone.
+// viewAsIs joins the configuration with the database; without one, or with one that is to be migrated, it is the
+// file alone.
 func (in *installation) viewAsIs(ctx context.Context) (*catalog.View, error) {
 	alone := allNouns(silent, nil, nil)
 	if in.dbFailure != nil {
@@ -80,7 +81,14 @@ func (in *installation) viewAsIs(ctx context.Context) (*catalog.View, error) {
 func (g *Gateway) examine(ctx context.Context, network bool) (found []doctor.Finding) {
 	ctx, cancel := context.WithTimeout(ctx, examineTimeout)
 	defer cancel()
-	in := &installation{path: g.file().File(), begun: g.Initial, current: g.file(), address: g.publicURL(), db: g.database, view: g.editor.View}
+	in := &installation{
+		path:    g.file().File(),
+		begun:   g.Initial,
+		current: g.file(),
+		address: g.publicURL(),
+		db:      g.database,
+		view:    g.editor.View,
+	}
 	doctor.Examine(ctx, in.checks(ctx), network, func(f doctor.Finding) { found = append(found, f) })
 	return found
 }

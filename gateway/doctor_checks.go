@@ -29,7 +29,10 @@ const (
 )
 
 func configurationCheck(path string) doctor.Check {
-	return doctor.Check{Name: "configuration", Look: func(ctx context.Context) doctor.Finding { return checkConfiguration(ctx, path) }}
+	return doctor.Check{
+		Name: "configuration",
+		Look: func(ctx context.Context) doctor.Finding { return checkConfiguration(ctx, path) },
+	}
 }
 
 func checkConfiguration(ctx context.Context, path string) doctor.Finding {
@@ -85,7 +88,8 @@ func (in *installation) checkDatabase(ctx context.Context) doctor.Finding {
 		return doctor.Failed("It can be read, but takes no writes.", err.Error())
 	}
 	if len(pending) > 0 {
-		return doctor.Caution(fmt.Sprintf("It is at version %d, and %d migrations are to be made.", version, len(pending)),
+		return doctor.Caution(fmt.Sprintf("It is at version %d, and %d migrations are to be made.",
+			version, len(pending)),
 			"Make a backup (`beckon backup`); the next start migrates it.")
 	}
 	return doctor.Well("It can be read, and is at version %d.", version)
@@ -179,7 +183,8 @@ func (in *installation) checkClock(ctx context.Context) doctor.Finding {
 	}
 	s := in.db.store
 	if !s.Shared() {
-		return doctor.Well("It is %s; the database has the clock of this machine.", time.Now().UTC().Format(time.RFC3339))
+		return doctor.Well("It is %s; the database has the clock of this machine.",
+			time.Now().UTC().Format(time.RFC3339))
 	}
 	begun := time.Now()
 	now, err := s.ServerTime(ctx)
@@ -201,10 +206,12 @@ func checkLimits(c *config.Config) doctor.Finding {
 	}
 	limit := c.Server.Memory()
 	if limit < 256<<20 {
-		return doctor.Caution(fmt.Sprintf("Beckon may use %d MB of memory, half of which are for bodies and answers.", limit>>20),
+		return doctor.Caution(fmt.Sprintf("Beckon may use %d MB of memory, half of which are for bodies and answers.",
+			limit>>20),
 			"Give the container more, or set server.maxMemory.")
 	}
-	return doctor.Well("It may use %d MB of memory, of which %d MB are for bodies and answers.", limit>>20, memory.For(limit).Limit()>>20)
+	return doctor.Well("It may use %d MB of memory, of which %d MB are for bodies and answers.", limit>>20,
+		memory.For(limit).Limit()>>20)
 }
 
 func checkPublicURL(c *config.Config, address string) doctor.Finding {

@@ -26,9 +26,13 @@ func providerChecks(v *catalog.View) (list []doctor.Check) {
 		if p.Type == "template" {
 			continue
 		}
-		list = append(list, doctor.Check{Name: "provider " + p.ID, Network: true, Look: func(ctx context.Context) doctor.Finding {
-			return checkProvider(ctx, p)
-		}})
+		list = append(list, doctor.Check{
+			Name:    "provider " + p.ID,
+			Network: true,
+			Look: func(ctx context.Context) doctor.Finding {
+				return checkProvider(ctx, p)
+			},
+		})
 	}
 	return list
 }
@@ -55,9 +59,13 @@ func endpointChecks(v *catalog.View, c *config.Config) (list []doctor.Check) {
 		if !strings.HasPrefix(e.URL, "http") || !e.IsEnabled() {
 			continue
 		}
-		list = append(list, doctor.Check{Name: "endpoint " + e.ID, Network: true, Look: func(ctx context.Context) doctor.Finding {
-			return checkEndpoint(ctx, guard, c.TLS(), e.URL)
-		}})
+		list = append(list, doctor.Check{
+			Name:    "endpoint " + e.ID,
+			Network: true,
+			Look: func(ctx context.Context) doctor.Finding {
+				return checkEndpoint(ctx, guard, c.TLS(), e.URL)
+			},
+		})
 	}
 	return list
 }
@@ -98,5 +106,6 @@ func checkEndpoint(ctx context.Context, guard *egress.Guard, files *egress.TLS, 
 		return doctor.Failed(fmt.Sprintf("No secure connection to %s: %v", target.Hostname(), err),
 			"See whether its certificate is right, or name who signed it in egress.ca.")
 	}
-	return validity(secure.ConnectionState().PeerCertificates[0], target.Hostname()+" takes connections, and its certificate")
+	return validity(secure.ConnectionState().PeerCertificates[0],
+		target.Hostname()+" takes connections, and its certificate")
 }

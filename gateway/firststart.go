@@ -37,7 +37,8 @@ var knownProviders = []struct{ id, variable, url, model string }{
 }
 
 // firstStart makes what is missing, and returns what to print: a password where none is configured, and in an empty
-// database without a configuration file something to call. On later starts there is nothing to make, and nothing to print.
+// database without a configuration file something to call. On later starts there is nothing to make, and nothing to
+// print.
 func firstStart(ctx context.Context, c *config.Config, editor *catalog.Editor, url string) (welcome string, err error) {
 	if c.File() == "" {
 		if welcome, err = firstResources(ctx, editor, url); err != nil {
@@ -89,7 +90,13 @@ func firstProvider(ctx context.Context) (p agents.Provider, model string) {
 	for _, k := range knownProviders {
 		if os.Getenv(k.variable) != "" {
 			// The key itself stays in the environment.
-			return agents.Provider{ID: k.id, Type: "openai", URL: k.url, APIKey: secret.String("${" + k.variable + "}"), Exempt: agents.ExemptFirstStart}, k.model
+			return agents.Provider{
+				ID:     k.id,
+				Type:   "openai",
+				URL:    k.url,
+				APIKey: secret.String("${" + k.variable + "}"),
+				Exempt: agents.ExemptFirstStart,
+			}, k.model
 		}
 	}
 	if model := ollamaModel(ctx, ollamaURL); model != "" {
@@ -119,7 +126,8 @@ func ollamaModel(ctx context.Context, base string) string {
 			Name string `json:"name"`
 		} `json:"models"`
 	}
-	if answer.StatusCode != http.StatusOK || json.NewDecoder(http.MaxBytesReader(nil, answer.Body, 1<<20)).Decode(&tags) != nil || len(tags.Models) == 0 {
+	if answer.StatusCode != http.StatusOK ||
+		json.NewDecoder(http.MaxBytesReader(nil, answer.Body, 1<<20)).Decode(&tags) != nil || len(tags.Models) == 0 {
 		return ""
 	}
 	return tags.Models[0].Name
@@ -128,11 +136,16 @@ func ollamaModel(ctx context.Context, base string) string {
 func greet(url string, p agents.Provider, model string, token secret.String) string {
 	var b strings.Builder
 	b.WriteString("\nBeckon is ready. Call it:\n\n")
-	fmt.Fprintf(&b, "  curl -sS %s/api/v1/webhooks/%s -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '{\"prompt\":\"Say hello\"}'\n\n",
+	fmt.Fprintf(&b,
+		"  curl -sS %s/api/v1/webhooks/%s -H 'Authorization: Bearer %s' -H 'Content-Type: "+
+			"application/json' -d '{\"prompt\":\"Say hello\"}'\n\n",
 		url, firstClient, token.Reveal())
 	if model == "" {
-		fmt.Fprintf(&b, "No model is configured: the agent %q answers from a template. Set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY,\n"+
-			"or start Ollama, and begin again with an empty data folder; or write a config.yaml (config.example.yaml shows how).\n", firstAgent)
+		fmt.Fprintf(&b,
+			"No model is configured: the agent %q answers from a template. Set OPENAI_API_KEY, "+
+				"ANTHROPIC_API_KEY or GEMINI_API_KEY,\n"+
+				"or start Ollama, and begin again with an empty data folder; "+
+				"or write a config.yaml (config.example.yaml shows how).\n", firstAgent)
 	} else {
 		fmt.Fprintf(&b, "The agent %q uses %s at %s.\n", firstAgent, model, p.URL)
 	}
@@ -143,8 +156,10 @@ func greet(url string, p agents.Provider, model string, token secret.String) str
 // greetAdministrator says where the page is. The password is empty when it is the configured one.
 func greetAdministrator(url, password string) string {
 	if password == "" {
-		return fmt.Sprintf("The admin page is at %s/admin. Its password is the one that you have configured (admin.password).\n\n", url)
+		return fmt.Sprintf("The admin page is at %s/admin. Its password is the one that you have configured "+
+			"(admin.password).\n\n", url)
 	}
 	return fmt.Sprintf("The admin page is at %s/admin, and its password is\n\n  %s\n\n"+
-		"It is shown this once. For one of your own, set admin.password in the configuration or BECKON_ADMIN_PASSWORD, and start again.\n\n", url, password)
+		"It is shown this once. For one of your own, set admin.password in the configuration or "+
+		"BECKON_ADMIN_PASSWORD, and start again.\n\n", url, password)
 }

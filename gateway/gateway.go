@@ -2,20 +2,21 @@
 //
 // Open starts the parts in this order, and Close stops them in the reverse one, each within a time of its own:
 //
-//   - the database, with the claim on it. Then come the secrets key, the first start, the bounds of memory and the first
-//     load of the configuration, of which nothing has to be stopped.
+//   - the database, with the claim on it. Then come the secrets key, the first start, the bounds of memory and the
+//     first load of the configuration, of which nothing has to be stopped.
 //   - the connections to the receivers of events
 //   - the connections to tool servers, with the programs behind them
-//   - the instance. It owns every loop over the database, so that waiting runs and deliveries are worked on from here on.
-//     It stops after all that claims rows: until then other processes have to see that it is alive.
+//   - the instance. It owns every loop over the database, so that waiting runs and deliveries are worked on from
+//     here on. It stops after all that claims rows: until then other processes have to see that it is alive.
 //   - the budgets; stopping them writes what requests have used
 //   - the loop that gives memory back
 //   - deliveries; stopping them ends the attempts under way
 //   - the server, which accepts no connection before Run; stopping it gives the calls and runs under way their grace
 //   - the watch of the configuration
 //
-// No part is changed after it was made. Runs and deliveries are made first, and ask for the configuration in force where
-// they need it; the editor, which replaces that, is made over them. The server makes the pages, which use the server.
+// No part is changed after it was made. Runs and deliveries are made first, and ask for the configuration in force
+// where they need it; the editor, which replaces that, is made over them. The server makes the pages, which use the
+// server.
 package gateway
 
 import (
@@ -55,8 +56,8 @@ import (
 	"beckon/tools"
 )
 
-// attemptsGrace is what attempts under way get to end. Those at receivers that take longer are made again after the next
-// start: they are not worth as much waiting as runs.
+// attemptsGrace is what attempts under way get to end. Those at receivers that take longer are made again after the
+// next start: they are not worth as much waiting as runs.
 const attemptsGrace = 5 * time.Second
 
 // Config is what a Gateway is made of.
@@ -101,7 +102,8 @@ type Gateway struct {
 	close   func() error
 }
 
-// Open starts all of a gateway but its listener. ctx is for the start only. When it fails, what it has started is stopped.
+// Open starts all of a gateway but its listener. ctx is for the start only. When it fails, what it has started is
+// stopped.
 func Open(ctx context.Context, c Config) (*Gateway, error) {
 	db, err := openDatabase(ctx, c.Initial, c.Log)
 	if err != nil {
@@ -209,14 +211,27 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		HTTPSOnly(func() bool { return g.inForce.Load().httpsOnly })
 	g.webhooks = egress.NewWebhooks(guard)
 	g.tools = tools.New(tools.Options{
-		Log: g.Log, Version: g.Version, HTTP: g.webhooks, Allowed: func() egress.Allowed { return g.inForce.Load().httpGet },
+		Log:     g.Log,
+		Version: g.Version,
+		HTTP:    g.webhooks,
+		Allowed: func() egress.Allowed { return g.inForce.Load().httpGet },
 	})
 	key := func() (secret.String, error) { return secretsKey(context.WithoutCancel(ctx), g.Initial, g.store) }
-	g.share = share.New(share.Config{Log: g.Log, TTL: time.Duration(g.Initial.Share.TTL), PublicURL: g.publicURL(), Key: key})
+	g.share = share.New(share.Config{
+		Log:       g.Log,
+		TTL:       time.Duration(g.Initial.Share.TTL),
+		PublicURL: g.publicURL(),
+		Key:       key,
+	})
 	g.artifacts, err = artifacts.New(ctx, artifacts.Config{
-		Store: g.store, Work: g.instance, Log: g.Log, URL: g.Initial.ArtifactsURL(), MaxBytes: int64(g.Initial.Artifacts.MaxBytes),
-		LinkTTL: time.Duration(g.Initial.Artifacts.LinkTTL), PublicURL: g.publicURL(),
-		Key: key,
+		Store:     g.store,
+		Work:      g.instance,
+		Log:       g.Log,
+		URL:       g.Initial.ArtifactsURL(),
+		MaxBytes:  int64(g.Initial.Artifacts.MaxBytes),
+		LinkTTL:   time.Duration(g.Initial.Artifacts.LinkTTL),
+		PublicURL: g.publicURL(),
+		Key:       key,
 	})
 	if err != nil {
 		return err
@@ -236,14 +251,15 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		Out: g.webhooks, CheckURL: guard.CheckURL, Source: g.publicURL(), Secrets: g.callbackSecrets,
 		Retention:     func() time.Duration { return g.inForce.Load().deliveryRetention },
 		Links:         g.artifacts.Fill,
-		ApprovalLinks: g.share.FillApprovals, HideLinks: share.HideApprovals,
-		EventNames: func() []string { return g.catalog().Agents.EventNames() },
-		EventType:  func(name string) string { return g.catalog().Agents.EventType(name) },
-		RunView:    g.runView,
-		ShareLink:  g.shareLink,
-		Ended:      func(tx store.Tx, runID string) error { return g.runs.DeliveryEnded(tx, runID) },
-		Origin:     g.originOf,
-		Mail:       mailer,
+		ApprovalLinks: g.share.FillApprovals,
+		HideLinks:     share.HideApprovals,
+		EventNames:    func() []string { return g.catalog().Agents.EventNames() },
+		EventType:     func(name string) string { return g.catalog().Agents.EventType(name) },
+		RunView:       g.runView,
+		ShareLink:     g.shareLink,
+		Ended:         func(tx store.Tx, runID string) error { return g.runs.DeliveryEnded(tx, runID) },
+		Origin:        g.originOf,
+		Mail:          mailer,
 	})
 	g.budgets = budgets.New(budgets.Config{
 		Store: g.store, Work: g.instance, Log: g.Log, Metrics: g.metrics, Zone: c.Zone(), Tell: g.deliveries.Tell,
@@ -251,9 +267,21 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	})
 	coalescing := &coalesce.Service{Store: g.store, Sealer: g.sealer, Runs: func() *runs.Service { return g.runs }}
 	g.runs = runs.New(runs.Config{
-		Store: g.store, Work: g.instance, LeavesQueue: !c.Has(config.RoleWorker), Log: g.Log, Tracing: g.Tracing, Metrics: g.metrics, Memory: g.memory, Outlet: g.deliveries, Artifacts: g.artifacts,
-		MaxConcurrent: int64(c.MaxConcurrent), MaxQueued: int64(c.MaxQueued), Limit: g.limit, Gate: g.gate,
-		Tools: g.tools, ClientTools: g.clientTools,
+		Store:            g.store,
+		Work:             g.instance,
+		LeavesQueue:      !c.Has(config.RoleWorker),
+		Log:              g.Log,
+		Tracing:          g.Tracing,
+		Metrics:          g.metrics,
+		Memory:           g.memory,
+		Outlet:           g.deliveries,
+		Artifacts:        g.artifacts,
+		MaxConcurrent:    int64(c.MaxConcurrent),
+		MaxQueued:        int64(c.MaxQueued),
+		Limit:            g.limit,
+		Gate:             g.gate,
+		Tools:            g.tools,
+		ClientTools:      g.clientTools,
 		Retention:        func() time.Duration { return g.inForce.Load().runRetention },
 		SessionRetention: func() time.Duration { return g.inForce.Load().sessionRetention },
 		Entry:            func(id string) *agents.Entry { return g.catalog().Agents.Get(id) },
@@ -270,17 +298,42 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	coalescing.Register(g.instance)
 	g.sessions = &sessions.Service{Store: g.store}
 	g.sessions.Register(g.instance)
-	requests := kept.New(kept.Config{Store: g.store, Log: g.Log, Keeps: g.keptRequests, Retention: func() time.Duration { return g.inForce.Load().runRetention }})
+	requests := kept.New(kept.Config{
+		Store:     g.store,
+		Log:       g.Log,
+		Keeps:     g.keptRequests,
+		Retention: func() time.Duration { return g.inForce.Load().runRetention },
+	})
 	requests.Register(g.instance)
 	g.started.addWithin(loopGrace, requests.Close)
 	g.calls = calls.New(calls.Config{
-		Catalog: g.catalog, Runs: g.runs, Sessions: g.sessions, Kept: requests, Coalesce: coalescing, Deliveries: g.deliveries, Memory: g.memory, Metrics: g.metrics,
-		Senders: g.newSenders(), Challenges: g.newChallenges(key), Fetch: g.fetch, PublicURL: g.publicURL(), Log: g.Log,
-		Budget: g.budgets.Check, MaxBodyBytes: int64(c.MaxBodyBytes), ProxyTimeout: time.Duration(c.ProxyTimeout),
+		Catalog:      g.catalog,
+		Runs:         g.runs,
+		Sessions:     g.sessions,
+		Kept:         requests,
+		Coalesce:     coalescing,
+		Deliveries:   g.deliveries,
+		Memory:       g.memory,
+		Metrics:      g.metrics,
+		Senders:      g.newSenders(),
+		Challenges:   g.newChallenges(key),
+		Fetch:        g.fetch,
+		PublicURL:    g.publicURL(),
+		Log:          g.Log,
+		Budget:       g.budgets.Check,
+		MaxBodyBytes: int64(c.MaxBodyBytes),
+		ProxyTimeout: time.Duration(c.ProxyTimeout),
 	})
 	g.schedules = schedules.New(schedules.Config{
-		Store: g.store, Work: g.instance, Idle: !c.Has(config.RoleSchedules), Log: g.Log, Zone: c.Zone(), Clients: func() *clients.Set { return g.catalog().Clients },
-		Run: g.calls.ScheduledRun, Enqueue: g.runs.Enqueue, Tell: g.deliveries.Tell,
+		Store:   g.store,
+		Work:    g.instance,
+		Idle:    !c.Has(config.RoleSchedules),
+		Log:     g.Log,
+		Zone:    c.Zone(),
+		Clients: func() *clients.Set { return g.catalog().Clients },
+		Run:     g.calls.ScheduledRun,
+		Enqueue: g.runs.Enqueue,
+		Tell:    g.deliveries.Tell,
 	})
 	g.editor = g.newEditor(g.breakers, g.webhooks, g.apply)
 	return nil

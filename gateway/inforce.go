@@ -27,8 +27,8 @@ import (
 	"beckon/tools"
 )
 
-// snapshot is the configuration in force at one moment, as calls, runs and deliveries ask for it. It never changes: what
-// comes into force is another one.
+// snapshot is the configuration in force at one moment, as calls, runs and deliveries ask for it. It never changes:
+// what comes into force is another one.
 type snapshot struct {
 	calls.Catalog
 	privateNetworks   []netip.Prefix // egress.allowPrivate
@@ -51,7 +51,8 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 	set, findings := clients.SetOf(v, credentials, g.limits)
 	set.SetFormKeys(g.formKey(ctx))
 	for _, f := range append(v.Warnings(), findings...) {
-		g.Log.Warn("a resource is left out until it is mended", "section", f.Section, "id", f.ID, "error", f.Fields.Err())
+		g.Log.Warn("a resource is left out until it is mended",
+			"section", f.Section, "id", f.ID, "error", f.Fields.Err())
 	}
 	for _, f := range v.Cautions() {
 		g.Log.Warn("a resource should be changed", "section", f.Section, "id", f.ID, "why", f.Fields.Err())
@@ -60,7 +61,8 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 	if g.Initial.OriginOf("server.publicURL") == (config.Origin{}) {
 		for _, client := range catalog.All[clients.Client](v) {
 			if client.SignsURL() {
-				g.Log.Warn("the caller of a client signs the URL that it calls, and server.publicURL is not set: set it to the URL that the caller knows, or its calls are refused",
+				g.Log.Warn("the caller of a client signs the URL that it calls, and server.publicURL is not set: "+
+					"set it to the URL that the caller knows, or its calls are refused",
 					"client", client.ID, "publicURL", g.publicURL())
 			}
 		}
@@ -72,7 +74,11 @@ func (g *Gateway) apply(ctx context.Context, v *catalog.View) error {
 	g.warnOfPrices(v, &c.Server.Budget, prices)
 	g.breakers.Use(invoked)
 	g.inForce.Store(&snapshot{
-		Catalog:           calls.Catalog{Clients: set, Commands: commands.NewSet(catalog.All[commands.Command](v)), Agents: invoked},
+		Catalog: calls.Catalog{
+			Clients:  set,
+			Commands: commands.NewSet(catalog.All[commands.Command](v)),
+			Agents:   invoked,
+		},
 		privateNetworks:   c.Networks(),
 		httpsOnly:         c.HTTPSOnly(),
 		prices:            prices,
@@ -186,10 +192,14 @@ func (g *Gateway) reload(ctx context.Context) error {
 // watch reloads whenever the file or the database's resources change, until ctx ends. revision is the database's, read
 // before the first load.
 func (g *Gateway) watch(ctx context.Context, revision int64) {
-	sources := []config.Source{{Name: "database", Known: strconv.FormatInt(revision, 10), Look: func(ctx context.Context) (string, error) {
-		now, err := catalog.Revision(ctx, g.store)
-		return strconv.FormatInt(now, 10), err
-	}}}
+	sources := []config.Source{{
+		Name:  "database",
+		Known: strconv.FormatInt(revision, 10),
+		Look: func(ctx context.Context) (string, error) {
+			now, err := catalog.Revision(ctx, g.store)
+			return strconv.FormatInt(now, 10), err
+		},
+	}}
 	if g.file().File() != "" {
 		sources = append(sources, config.FileSource(g.file()), config.TLSSource(g.file), config.SkillsSource(g.file))
 	}

@@ -72,7 +72,12 @@ func (o overview) troubled(ctx context.Context, failed map[string]int64) ([]web.
 	}
 	var troubled []web.Endpoint
 	for _, t := range list {
-		e := web.Endpoint{UnhealthyEndpoint: t, Reason: deliveries.WhyDisabled(t.DisabledReason), Pending: waiting[t.EndpointID], Failed: failed[t.EndpointID]}
+		e := web.Endpoint{
+			UnhealthyEndpoint: t,
+			Reason:            deliveries.WhyDisabled(t.DisabledReason),
+			Pending:           waiting[t.EndpointID],
+			Failed:            failed[t.EndpointID],
+		}
 		if !e.Disabled() {
 			if e.Reason, err = o.lastFailure(ctx, t.EndpointID); err != nil {
 				return nil, err

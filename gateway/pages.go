@@ -25,10 +25,22 @@ import (
 func (g *Gateway) newServer() (*server.Server, error) {
 	c := g.Initial
 	return server.New(server.Config{
-		Calls: g.calls, Database: g.store, Artifacts: g.artifacts, Share: g.share, Conversations: g.sessions, Schedules: g.schedules, Tools: g.tools, Log: g.Log,
-		Tracing: g.Tracing, PublicURL: g.publicURL(), Version: g.Version, TrustedProxies: c.Server.ProxyNetworks(),
-		Admin: server.Admin{Token: c.Admin.Token, Editor: g.editor, Budgets: g.budgetUses}, Pages: g.newPages,
-		Refused: g.store, ProbesOnly: !c.Server.Has(config.RoleAPI),
+		Calls:          g.calls,
+		Database:       g.store,
+		Artifacts:      g.artifacts,
+		Share:          g.share,
+		Conversations:  g.sessions,
+		Schedules:      g.schedules,
+		Tools:          g.tools,
+		Log:            g.Log,
+		Tracing:        g.Tracing,
+		PublicURL:      g.publicURL(),
+		Version:        g.Version,
+		TrustedProxies: c.Server.ProxyNetworks(),
+		Admin:          server.Admin{Token: c.Admin.Token, Editor: g.editor, Budgets: g.budgetUses},
+		Pages:          g.newPages,
+		Refused:        g.store,
+		ProbesOnly:     !c.Server.Has(config.RoleAPI),
 		KeepRefused: func(ctx context.Context, list []store.RefusedCall) error {
 			return g.store.Write(ctx, func(tx store.Tx) error { return store.Refuse(tx, list) })
 		},
@@ -42,12 +54,28 @@ func (g *Gateway) newPages(s *server.Server) (server.Pages, error) {
 		Store: g.store, Password: g.Initial.Admin.Password, PublicURL: g.publicURL(), Version: g.Version, Log: g.Log,
 		Statistics: overview{g.runs.Statistics, g.deliveries, g.artifacts, g.breakers, g.store},
 		Backend: &web.Backend{
-			Editor: g.editor, Runs: g.runs, Conversations: g.sessions, Artifacts: g.artifacts, Share: g.share, Deliveries: g.deliveries, Refused: g.store, Settings: settings{g},
-			Calls: g.calls, Replays: g.calls, Schedules: g.schedules, Tools: g.tools, Follow: s.Follow, Notes: g.notes, FormKey: g.formKeyInForce,
-			ExportData: s.ExportData,
-			Examine:    g.examine,
-			Budgets:    g.budgets.Uses, ServerBudget: func() *spend.Budget { return &g.inForce.Load().budget },
-			Models: func(ctx context.Context, p agents.Provider) ([]string, error) { return chat.Models(ctx, transport, p) },
+			Editor:        g.editor,
+			Runs:          g.runs,
+			Conversations: g.sessions,
+			Artifacts:     g.artifacts,
+			Share:         g.share,
+			Deliveries:    g.deliveries,
+			Refused:       g.store,
+			Settings:      settings{g},
+			Calls:         g.calls,
+			Replays:       g.calls,
+			Schedules:     g.schedules,
+			Tools:         g.tools,
+			Follow:        s.Follow,
+			Notes:         g.notes,
+			FormKey:       g.formKeyInForce,
+			ExportData:    s.ExportData,
+			Examine:       g.examine,
+			Budgets:       g.budgets.Uses,
+			ServerBudget:  func() *spend.Budget { return &g.inForce.Load().budget },
+			Models: func(ctx context.Context, p agents.Provider) ([]string, error) {
+				return chat.Models(ctx, transport, p)
+			},
 		},
 	})
 }

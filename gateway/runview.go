@@ -33,16 +33,26 @@ func (g *Gateway) runView(ctx context.Context, id string) (map[string]any, error
 	}
 	if size > int(maxRunView) {
 		return nil, problem.New(problem.Unprocessable, "run_too_large",
-			"The run's input and outputs have %d bytes together; the template of an endpoint may read %d of them. Leave .run out of the template, or have the agents write less.", size, int(maxRunView))
+			"The run's input and outputs have %d bytes together; the template of an endpoint may read %d of them. "+
+				"Leave .run out of the template, or have the agents write less.", size, int(maxRunView))
 	}
 	origin, err := originView(r.Origin)
 	if err != nil {
 		return nil, err
 	}
 	return map[string]any{
-		"event": origin, "input": parsedInput(r.Input), "output": textOrNil(r.Output), "outputs": outputsOf(nodes), "nodes": nodeViews(nodes),
-		"verdict": textOrNil(r.Verdict), "verdictReason": textOrNil(r.Reason), "client": g.clientView(r.ClientID),
-		"links": map[string]any{"run": g.publicURL() + "/admin/runs/" + url.PathEscape(r.ID), "share": textOrNil(g.shareURL(r))},
+		"event":         origin,
+		"input":         parsedInput(r.Input),
+		"output":        textOrNil(r.Output),
+		"outputs":       outputsOf(nodes),
+		"nodes":         nodeViews(nodes),
+		"verdict":       textOrNil(r.Verdict),
+		"verdictReason": textOrNil(r.Reason),
+		"client":        g.clientView(r.ClientID),
+		"links": map[string]any{
+			"run":   g.publicURL() + "/admin/runs/" + url.PathEscape(r.ID),
+			"share": textOrNil(g.shareURL(r)),
+		},
 	}, nil
 }
 
@@ -81,8 +91,8 @@ func parsedInput(input string) any {
 	return input
 }
 
-// outputsOf returns what the nodes have answered, by the names of their outputs, and by their ids where they have none. Of
-// several of a name the last counts, and a flow's own before those of flows within it.
+// outputsOf returns what the nodes have answered, by the names of their outputs, and by their ids where they have
+// none. Of several of a name the last counts, and a flow's own before those of flows within it.
 func outputsOf(nodes []agents.Node) map[string]any {
 	outputs := map[string]any{}
 	for _, within := range []bool{true, false} {
@@ -102,8 +112,16 @@ func nodeViews(nodes []agents.Node) []any {
 		if n.Error != nil {
 			failure = map[string]any{"code": n.Error.Code, "message": n.Error.Message}
 		}
-		list[i] = map[string]any{"nodeId": n.ID, "nodeType": n.Type, "outputKey": textOrNil(n.OutputKey), "status": string(n.Status), "output": textOrNil(n.Output), "error": failure,
-			"startedAt": timeOrNil(n.StartedAt), "completedAt": timeOrNil(n.CompletedAt)}
+		list[i] = map[string]any{
+			"nodeId":      n.ID,
+			"nodeType":    n.Type,
+			"outputKey":   textOrNil(n.OutputKey),
+			"status":      string(n.Status),
+			"output":      textOrNil(n.Output),
+			"error":       failure,
+			"startedAt":   timeOrNil(n.StartedAt),
+			"completedAt": timeOrNil(n.CompletedAt),
+		}
 	}
 	return list
 }
@@ -134,7 +152,8 @@ func timeOrNil(at time.Time) any {
 	return at.UTC().Format(runs.TimeFormat)
 }
 
-// originOf returns the events.Origin of a client's run. Only clients with a source have such runs: nothing is read for the others.
+// originOf returns the events.Origin of a client's run. Only clients with a source have such runs: nothing is read
+// for the others.
 func (g *Gateway) originOf(ctx context.Context, clientID, runID string) ([]byte, error) {
 	if client := g.catalog().Clients.Get(clientID); client != nil && !client.HasSource() {
 		return nil, nil

@@ -17,8 +17,8 @@ import (
 	"beckon/internal/store"
 )
 
-// secretsKey returns what seals the stored secrets: server.secretsKey, or a file beside the database, which is made while
-// there is nothing that another key has sealed.
+// secretsKey returns what seals the stored secrets: server.secretsKey, or a file beside the database, which is made
+// while there is nothing that another key has sealed.
 func secretsKey(ctx context.Context, c *config.Config, s *store.Store) (secret.String, error) {
 	if c.Server.SecretsKey != "" {
 		return c.Server.SecretsKey, nil
@@ -36,13 +36,14 @@ func secretsKey(ctx context.Context, c *config.Config, s *store.Store) (secret.S
 		return "", err
 	}
 	if hasSealed {
-		return "", fmt.Errorf("the key that sealed the stored secrets is missing: restore %s. When it is lost, put a new one there (openssl rand -base64 32), start again and give the secrets again", path)
+		return "", fmt.Errorf("the key that sealed the stored secrets is missing: restore %s. When it is lost, "+
+			"put a new one there (openssl rand -base64 32), start again and give the secrets again", path)
 	}
 	return secret.MakeKeyFile(path)
 }
 
-// ensureSecretsKey makes the key at the first start, and logs what is wrong with it later. Without it the gateway works, but
-// for what needs the stored secrets.
+// ensureSecretsKey makes the key at the first start, and logs what is wrong with it later. Without it the gateway
+// works, but for what needs the stored secrets.
 func ensureSecretsKey(ctx context.Context, c *config.Config, s *store.Store, log *slog.Logger) {
 	path, ok := secretsKeyFile(c)
 	if !ok || c.Server.SecretsKey != "" {
@@ -53,18 +54,20 @@ func ensureSecretsKey(ctx context.Context, c *config.Config, s *store.Store, log
 		return
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
-		log.Warn("others than its owner may read the secrets key: chmod 600 it", "file", path, "mode", info.Mode().Perm().String())
+		log.Warn("others than its owner may read the secrets key: chmod 600 it",
+			"file", path, "mode", info.Mode().Perm().String())
 	}
 }
 
 // rotateAtMost is how often all that is sealed is gone through.
 const rotateAtMost = 10
 
-// RotateSecrets seals everything with the secrets key that server.previousSecretsKey has sealed. Gateways may work meanwhile, if they
-// have both keys.
+// RotateSecrets seals everything with the secrets key that server.previousSecretsKey has sealed. Gateways may work
+// meanwhile, if they have both keys.
 func RotateSecrets(ctx context.Context, c *config.Config) (r sealed.Resealed, err error) {
 	if c.Server.PreviousSecretsKey == "" {
-		return r, errors.New("server.previousSecretsKey is empty: set it to the key before, and server.secretsKey to the new one, restart all gateways, and then rotate")
+		return r, errors.New("server.previousSecretsKey is empty: set it to the key before, " +
+			"and server.secretsKey to the new one, restart all gateways, and then rotate")
 	}
 	db, err := openUsed(ctx, c)
 	if err != nil {

@@ -20,12 +20,13 @@ import (
 // The limits of what is fetched to verify a call or to confirm a webhook.
 const (
 	fetchTimeout = 10 * time.Second
-	// Anybody may send a token with an unknown key, for which the issuer is asked. It is asked once a second, after the first ten.
+	// Anybody may send a token with an unknown key, for which the issuer is asked. It is asked once a second, after
+	// the first ten.
 	keyFetchesAtOnce = 10
 )
 
-// newSenders returns the senders that calls can prove themselves as. Certificates of Amazon are fetched by the way out of webhooks; the
-// issuers are the administrator's choice, and asked by that of providers.
+// newSenders returns the senders that calls can prove themselves as. Certificates of Amazon are fetched by the way
+// out of webhooks; the issuers are the administrator's choice, and asked by that of providers.
 func (g *Gateway) newSenders() senders.Set {
 	keys := &issuers{byURL: map[string]*issuer{}, client: &http.Client{
 		Timeout:       fetchTimeout,
@@ -81,7 +82,8 @@ func (i *issuers) of(url string) oidc.KeySet {
 	return i.byURL[url]
 }
 
-// issuer finds out where its keys are when the first token comes. mu guards keys, and is held while they are looked for.
+// issuer finds out where its keys are when the first token comes. mu guards keys, and is held while they are looked
+// for.
 type issuer struct {
 	url    string
 	client *http.Client

@@ -38,10 +38,17 @@ func Editor(t testing.TB, s *store.Store, setup Setup) *catalog.Editor {
 		setup.Env = os.LookupEnv
 	}
 	if setup.How == nil {
-		setup.How = &agents.Factories{Flow: flow.New(), Providers: map[string]agents.Factory{
-			"openai": chat.New(http.DefaultTransport, slog.New(slog.DiscardHandler)), "anthropic": chat.New(http.DefaultTransport, slog.New(slog.DiscardHandler)),
-			"responses": chat.New(http.DefaultTransport, slog.New(slog.DiscardHandler)), "template": reply.New()},
-			Media: chat.NewMedia(http.DefaultTransport, nil, slog.New(slog.DiscardHandler)), HTTP: job.New(http.DefaultTransport, nil, slog.New(slog.DiscardHandler))}
+		setup.How = &agents.Factories{
+			Flow: flow.New(),
+			Providers: map[string]agents.Factory{
+				"openai":    chat.New(http.DefaultTransport, slog.New(slog.DiscardHandler)),
+				"anthropic": chat.New(http.DefaultTransport, slog.New(slog.DiscardHandler)),
+				"responses": chat.New(http.DefaultTransport, slog.New(slog.DiscardHandler)),
+				"template":  reply.New(),
+			},
+			Media: chat.NewMedia(http.DefaultTransport, nil, slog.New(slog.DiscardHandler)),
+			HTTP:  job.New(http.DefaultTransport, nil, slog.New(slog.DiscardHandler)),
+		}
 	}
 	nouns := gateway.Nouns(*setup.How, setup.Env, setup.Nouns...)
 	path := filepath.Join(t.TempDir(), "config.yaml")
