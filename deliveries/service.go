@@ -34,6 +34,8 @@ type Config struct {
 	Sealer    *secret.Sealer     // for the secrets of callbacks, and for the gateway's own key
 	Version   string             // of the gateway, for User-Agent
 	Source    string             // the gateway's public URL
+	// NoLinks says that only this machine can open Source: messages for people then have no links to runs and files.
+	NoLinks bool
 	// Secrets returns what signs the callbacks of a client, newest first; nothing when there is no such client.
 	Secrets    func(clientID string) []secret.String
 	CheckURL   func(url string) error // refuses what nothing may be sent to; see egress.Guard

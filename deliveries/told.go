@@ -44,6 +44,12 @@ func (s *Service) told(m message, maxButtons int) (told destinations.Message, er
 		}
 		return true
 	})
+	if s.NoLinks {
+		for i := range told.Files {
+			told.Files[i].URL = ""
+		}
+		return told, nil
+	}
 	if m.RunID != "" && m.Source != "" {
 		told.Link = strings.TrimSuffix(m.Source, "/") + "/admin/runs/" + url.PathEscape(m.RunID)
 	}
@@ -52,7 +58,7 @@ func (s *Service) told(m message, maxButtons int) (told destinations.Message, er
 
 // linkToPage has a message link to the page of its run for recipients, where there is one: people in a chat have no login.
 func (s *Service) linkToPage(m message, told *destinations.Message) error {
-	if m.IsSample || m.RunID == "" || s.ShareLink == nil {
+	if m.IsSample || m.RunID == "" || s.ShareLink == nil || s.NoLinks {
 		return nil
 	}
 	link, err := s.ShareLink(s.sending, m.RunID)

@@ -75,6 +75,7 @@ func (l letters) next(t *testing.T) (m letter) {
 
 const formMailFile = `
 database: {url: %q}
+server: {publicURL: "https://beckon.example.com"}
 smtp: {url: "smtp://%s", from: "Beckon <beckon@example.com>"}
 providers:
   - {id: says, type: template, template: '{"category":"sales","score":7,"draft":"Dear Ada,\n\nyes, **we do**."}'}

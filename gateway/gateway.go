@@ -233,7 +233,7 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 	}
 	g.deliveries = deliveries.New(deliveries.Config{
 		Store: g.store, Work: g.instance, SendsNothing: !c.Has(config.RoleDeliveries), Log: g.Log, Tracing: g.Tracing, Metrics: g.metrics, Sealer: g.sealer, Version: g.Version,
-		Out: g.webhooks, CheckURL: guard.CheckURL, Source: g.publicURL(), Secrets: g.callbackSecrets,
+		Out: g.webhooks, CheckURL: guard.CheckURL, Source: g.publicURL(), NoLinks: g.isLocalByDefault(), Secrets: g.callbackSecrets,
 		Retention:     func() time.Duration { return g.inForce.Load().deliveryRetention },
 		Links:         g.artifacts.Fill,
 		ApprovalLinks: g.share.FillApprovals, HideLinks: share.HideApprovals,

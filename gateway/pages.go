@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,6 +64,12 @@ func (g *Gateway) publicURL() string {
 		host = "localhost"
 	}
 	return fmt.Sprintf("http://%s", net.JoinHostPort(host, fmt.Sprint(tcp.Port)))
+}
+
+// isLocalByDefault reports whether nobody set server.publicURL, and the address that is listened on works on this machine only.
+func (g *Gateway) isLocalByDefault() bool {
+	public, err := url.Parse(g.publicURL())
+	return err == nil && public.Hostname() == "localhost" && g.Initial.OriginOf("server.publicURL") == (config.Origin{})
 }
 
 // settings are what the page shows of a gateway's configuration.

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -162,6 +163,7 @@ func TestAlertsInAThreadOfSlack(t *testing.T) {
 
 const shareFile = `
 database: {url: %q}
+server: {%s}
 egress: {allowPrivate: ["127.0.0.0/8"]}
 providers: [{id: says, type: template, template: "Delete **old** logs."}]
 agents: [{id: shared, provider: says, share: true}, {id: own, provider: says}]
@@ -169,26 +171,35 @@ clients: [{id: ci, token: mgc_share0000000000000000000000000000000000000000, pas
 endpoints: [{id: ops, url: %q, format: slack, secret: xoxb-t0ken, to: C024BE91L}]
 `
 
+// Without server.publicURL, links would lead the readers of a message to their own machine: it has none.
+func TestAMessageHasNoLinkThatOnlyThisMachineOpens(t *testing.T) {
+	s := newSlack(t)
+	g := start(t, load(t, fmt.Sprintf(shareFile, sqliteIn(t.TempDir()), "", s.URL+"/api/chat.postMessage")))
+	for i, agent := range []string{"shared", "own"} {
+		g.ask(t, agent)
+		blocks, err := json.Marshal(s.await(t, i+1)[i].Blocks)
+		require.NoError(t, err)
+		require.Contains(t, string(blocks), "logs")
+		require.NotContains(t, string(blocks), "localhost")
+		require.NotContains(t, string(blocks), "Open the run")
+	}
+}
+
 // The link of a message opens for those who read it, where the agent shares its runs; else it leads to the run's page for admins.
 func TestTheLinkOfAMessageOpens(t *testing.T) {
 	s := newSlack(t)
-	g := start(t, load(t, fmt.Sprintf(shareFile, sqliteIn(t.TempDir()), s.URL+"/api/chat.postMessage")))
+	const public = "https://beckon.example.com"
+	g := start(t, load(t, fmt.Sprintf(shareFile, sqliteIn(t.TempDir()), "publicURL: "+strconv.Quote(public), s.URL+"/api/chat.postMessage")))
 	link := regexp.MustCompile(`<http[^|]+/(r|admin/runs)/run_[^|]+\|Open the run>`)
 	for i, agent := range []string{"shared", "own"} {
-		r, err := http.NewRequest(http.MethodPost, g.url+"/api/v1/runs", strings.NewReader(`{"agent": "`+agent+`", "prompt": "x"}`))
-		require.NoError(t, err)
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Authorization", "Bearer mgc_share0000000000000000000000000000000000000000")
-		answer, err := http.DefaultClient.Do(r)
-		require.NoError(t, err)
-		require.NoError(t, answer.Body.Close())
-		require.Equal(t, http.StatusAccepted, answer.StatusCode)
+		g.ask(t, agent)
 		blocks := s.await(t, i+1)[i].Blocks
 		found := link.FindStringSubmatch(blocks[len(blocks)-1].Elements[0].Text)
 		require.NotNil(t, found, "%v", blocks)
 		require.Equal(t, map[string]string{"shared": "r", "own": "admin/runs"}[agent], found[1])
 		if agent == "shared" {
-			opened, err := http.Get(strings.ReplaceAll(strings.TrimSuffix(strings.TrimPrefix(found[0], "<"), "|Open the run>"), "&amp;", "&"))
+			address := strings.ReplaceAll(strings.TrimSuffix(strings.TrimPrefix(found[0], "<"), "|Open the run>"), "&amp;", "&")
+			opened, err := http.Get(strings.Replace(address, public, g.url, 1))
 			require.NoError(t, err)
 			page, err := io.ReadAll(opened.Body)
 			require.NoError(t, err)
@@ -196,4 +207,16 @@ func TestTheLinkOfAMessageOpens(t *testing.T) {
 			require.Contains(t, string(page), "Delete <strong>old</strong> logs.")
 		}
 	}
+}
+
+// ask starts a run of an agent of shareFile.
+func (s *started) ask(t *testing.T, agent string) {
+	r, err := http.NewRequest(http.MethodPost, s.url+"/api/v1/runs", strings.NewReader(`{"agent": "`+agent+`", "prompt": "x"}`))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer mgc_share0000000000000000000000000000000000000000")
+	answer, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusAccepted, answer.StatusCode)
 }

@@ -57,7 +57,7 @@ type Origin struct {
 	Place  *repository.Place
 }
 
-// File is something that a run has made.
+// File is something that a run has made. It has no URL where the receiver could not open it.
 type File struct{ Name, URL string }
 
 // Button opens a page.
@@ -160,6 +160,10 @@ func (m Message) FileLinks(d *markdown.Dialect) string {
 		if i == maxFiles {
 			lines = append(lines, d.Text("and more"))
 			break
+		}
+		if f.URL == "" { // others could not open it
+			lines = append(lines, d.Text(Cut(f.Name, maxFileName)))
+			continue
 		}
 		lines = append(lines, d.Link(Cut(f.Name, maxFileName), f.URL))
 	}
