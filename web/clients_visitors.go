@@ -69,9 +69,9 @@ func (f clientForm) keepForm(item *clients.Client, kept clients.Client) {
 
 // Visitors are the fields of the form that visitors send.
 func (s clientScreen) Visitors() []field {
-	f, kept := s.Form.Visitors, ""
+	f, kept, help := s.Form.Visitors, "", "For Turnstile and hCaptcha."
 	if s.HasFormSecret {
-		kept = "kept"
+		kept, help = "kept", "For Turnstile and hCaptcha. Leave it empty to keep the saved one."
 	}
 	return []field{
 		s.Area("form.origins", "Origins", f.Origins, 2, "Of the pages with the form, one per line, such as https://acme.example. null allows pages opened from disk."),
@@ -84,7 +84,7 @@ func (s clientScreen) Visitors() []field {
 		s.Text("form.perAddress", "Rate limit per address", f.PerAddress, "JSON. More forms from one IP address get 429. Empty: "+rateText(publicforms.DefaultRate)+".").WithPlaceholder(`{"requests": 5, "per": "1m"}`),
 		s.Choice("form.challenge", "Challenge", f.Challenge, "A challenge that the visitor's browser solves, against bots.", []string{publicforms.Altcha, publicforms.Turnstile, publicforms.HCaptcha}).WithPlaceholder("Default: none"),
 		s.Text("form.siteKey", "Site key", f.SiteKey, "For Turnstile and hCaptcha."),
-		s.Secret("form.secret", "Challenge secret", kept, "For Turnstile and hCaptcha. Leave it empty to keep the saved one."),
+		s.Secret("form.secret", "Challenge secret", kept, help),
 	}
 }
 
