@@ -329,7 +329,7 @@ func (s *Service) tellOf(tx store.Tx, w *window, has *taken, kind string) error 
 	}
 	words, code := "is used up", problem.CodeBudgetExhausted
 	if kind == events.BudgetWarning {
-		words, code = "is used up by 80 % or more", codeWarning
+		words, code = "is used up by 80% or more", codeWarning
 	}
 	use := s.useOf(w, *has)
 	data := map[string]any{

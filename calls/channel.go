@@ -85,7 +85,7 @@ func trustClientID(_ context.Context, all *clients.Set, r *Request) (*clients.Me
 	client := all.Get(r.ClientID)
 	if client == nil || client.Unusable {
 		return nil, problem.New(problem.Unprocessable, problem.CodeClientUnusable,
-			"The client %q is not in force. Its page says why.", r.ClientID)
+			"The client %q is not active. Its page says why.", r.ClientID)
 	}
 	return client, nil
 }

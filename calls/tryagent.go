@@ -14,7 +14,7 @@ import (
 // run has no client: no client's limits apply, and it gets no tools, because only a client can allow tools.
 func (s *Service) TryAgent(ctx context.Context, agentID, prompt string) (runID string, err error) {
 	if s.Catalog().Agents.Get(agentID) == nil {
-		return "", problem.New(problem.Unprocessable, problem.CodeAgentUnavailable, "%q is not in force. Its page says why.", agentID)
+		return "", problem.New(problem.Unprocessable, problem.CodeAgentUnavailable, "%q is not active. Its page says why.", agentID)
 	}
 	nobody := clients.Client{AllowedAgents: []string{agentID}, Passthrough: true}
 	set, findings := clients.NewSet([]clients.Declared{{Client: nobody}}, clients.NewLimits())

@@ -23,7 +23,7 @@ const section = "clients"
 func Noun() catalog.Noun[Client] {
 	return catalog.Noun[Client]{
 		Kind: catalog.Kind{Section: section, One: "client",
-			FileSecrets: map[string]string{"token": "the one that its callers have, or another for them"}},
+			FileSecrets: map[string]string{"token": "the one that the sender has, or another for it"}},
 		Secrets: func(c *Client) catalog.Secrets {
 			return catalog.Secrets{Keys: map[string]*secret.String{
 				"webhookSecret": &c.WebhookSecret,

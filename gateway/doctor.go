@@ -111,5 +111,6 @@ func (in *installation) checks(ctx context.Context) []doctor.Check {
 	if err != nil {
 		return list // the check of the database says why
 	}
+	list = append(list, linkChecks(v, in.begun, in.address)...)
 	return slices.Concat(list, providerChecks(v), endpointChecks(v, in.current))
 }

@@ -10,10 +10,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"beckon/artifacts"
+	"beckon/deliveries"
+	"beckon/internal/catalog"
 	"beckon/internal/config"
 	"beckon/internal/doctor"
 	"beckon/internal/memory"
@@ -116,7 +119,7 @@ func (in *installation) checkSecrets(ctx context.Context) doctor.Finding {
 		return doctor.Failed(err.Error(), "Put the key back that sealed the secrets, or give them again.")
 	}
 	if w := v.Warnings(); len(w) > 0 {
-		return doctor.Failed(fmt.Sprintf("%d resources of the database are not in force; the first is %s %q: %v", len(w), w[0].Section, w[0].ID, w[0].Fields.Err()),
+		return doctor.Failed(fmt.Sprintf("%d resources of the database are not active; the first is %s %q: %v", len(w), w[0].Section, w[0].ID, w[0].Fields.Err()),
 			"The page of each says what to change.")
 	}
 	if path, isFile := secretsKeyFile(c); isFile && c.Server.SecretsKey == "" {
@@ -201,7 +204,7 @@ func (in *installation) checkClock(ctx context.Context) doctor.Finding {
 
 func checkLimits(c *config.Config) doctor.Finding {
 	if files, ok := openFilesLimit(); ok && files < leastFiles {
-		return doctor.Caution(fmt.Sprintf("The process may have %d files open, half of which are for callers.", files),
+		return doctor.Caution(fmt.Sprintf("The process may have %d files open, half of which are for clients.", files),
 			"Raise it: LimitNOFILE in the unit, or ulimit -n 65536.")
 	}
 	limit := c.Server.Memory()
@@ -218,21 +221,36 @@ func checkPublicURL(c *config.Config, address string) doctor.Finding {
 	public, err := url.Parse(c.Server.PublicURL)
 	if err != nil {
 		return doctor.Failed(err.Error(),
-			"Set server.publicURL to how callers reach Beckon, such as https://beckon.example.com.")
+			"Set server.publicURL to how clients reach Beckon, such as https://beckon.example.com.")
 	}
 	_, port, _ := net.SplitHostPort(c.Server.Address)
 	isLocal := public.Hostname() == "localhost" || net.ParseIP(public.Hostname()).IsLoopback()
 	switch {
 	case c.OriginOf("server.publicURL") == (config.Origin{}):
-		return doctor.Well("Callers reach it at the address that it listens on, %s.", address)
+		return doctor.Well("Clients reach it at the address that it listens on, %s.", address)
 	case isLocal && public.Port() != port && len(c.Server.TrustedProxies) == 0:
 		return doctor.Caution(fmt.Sprintf("server.publicURL is %s, and Beckon listens on port %s.", c.Server.PublicURL, port),
-			"Set server.publicURL to how callers reach Beckon: links and snippets have it.")
+			"Set server.publicURL to how clients reach Beckon: links and snippets have it.")
 	case !isLocal && public.Scheme == "http":
-		return doctor.Caution("Callers send their tokens to "+c.Server.PublicURL+" unencrypted.",
+		return doctor.Caution("Clients send their tokens to "+c.Server.PublicURL+" unencrypted.",
 			"Put a proxy with TLS in front: docs/proxy.md.")
 	}
-	return doctor.Well("Callers reach it at %s.", c.Server.PublicURL)
+	return doctor.Well("Clients reach it at %s.", c.Server.PublicURL)
+}
+
+// linkChecks warns of messages for people whose links only this machine can open.
+func linkChecks(v *catalog.View, c *config.Config, address string) []doctor.Check {
+	isMessage := func(r catalog.Record[deliveries.Endpoint]) bool { return r.Item.IsDestination() }
+	own, err := url.Parse(address)
+	isLocal := err == nil && own.Hostname() == "localhost" && c.OriginOf("server.publicURL") == (config.Origin{})
+	if !isLocal || !slices.ContainsFunc(catalog.Records[deliveries.Endpoint](v), isMessage) {
+		return nil
+	}
+	return []doctor.Check{{Name: "links in messages", Look: func(context.Context) doctor.Finding {
+		return doctor.Caution("Links in messages to Slack, email and others lead to localhost, "+
+			"which others cannot open: server.publicURL is not set.",
+			"Set server.publicURL to how others reach Beckon, such as https://beckon.example.com.")
+	}}}
 }
 
 func checkCertificate(path string) doctor.Finding {

@@ -184,7 +184,7 @@ func (g *Gateway) reload(ctx context.Context) error {
 	g.metrics.Reload(err == nil)
 	g.reloadFailure.Store(&err)
 	if err == nil {
-		g.Log.Info("configuration in force")
+		g.Log.Info("configuration active")
 	}
 	return err
 }

@@ -42,7 +42,7 @@ func TestAClientThatFallsSilentIsToldOfOnce(t *testing.T) {
 		require.Len(t, h.told(), 1, "one endpoint has asked for it, about this client")
 		require.JSONEq(t, `{"success":false,"type":"client.silent","runId":null,"workflowId":null,"metadata":null,
 			"data":{"clientId":"backup","expectEvery":"15m","lastCallAt":"2026-11-30T06:40:00.000Z","errorCode":"client_silent"},
-			"error":"The client \"backup\" has not called since 2026-11-30T06:40:00.000Z, and is expected to every 15m.",
+			"error":"The client \"backup\" has not called since 2026-11-30T06:40:00.000Z, and is expected to call every 15m.",
 			"createdAt":"2026-11-30T06:55:05.000Z"}`, h.told()[0])
 		require.Equal(t, h.clock.Now(), g.state("backup").SilentSince)
 

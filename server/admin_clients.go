@@ -25,7 +25,7 @@ type clientDocument struct {
 	ID                 string             `json:"id" doc:"Lower-case letters, digits and hyphens; it is in the URL of the webhook. Left out of a POST, it is made from the name."`
 	Name               string             `json:"name" doc:"To display; the id, where there is none."`
 	Enabled            *bool              `json:"enabled" nullable:"false" doc:"true"`
-	Auth               []authDocument     `json:"auth" nullable:"false" doc:"How its callers may prove themselves; one of them suffices. Empty is bearer, or the signature of the source where there is a secret."`
+	Auth               []authDocument     `json:"auth" nullable:"false" doc:"How its calls may be authenticated; one of them is enough. Empty is bearer, or the signature of the source where there is a secret."`
 	Source             string             `json:"source" example:"alertmanager" doc:"The system that calls: what its calls say, and how it is answered. Empty is generic."`
 	Secret             secretsDocument    `json:"secret"`
 	Form               *formDocument      `json:"form"`

@@ -25,12 +25,12 @@ func (s *Server) registerData(api huma.API) {
 		"Export what is on record of a client: its runs with their events, deliveries and files, "+
 			"conversations and kept requests", s.exportClient, answersLines)
 	route(api, http.MethodDelete, "/clients/{id}/data", "erase-client-data",
-		"Erase what the runs of a client were asked and have answered, its conversations and kept requests, for good",
+		"Erase the prompts and answers of a client's runs, its conversations and kept requests, for good",
 		s.eraseClient)
 	route(api, http.MethodPost, "/visitors/export", "export-visitor-data",
-		"Export what a visitor has sent with forms", s.exportVisitor, answersLines)
+		"Export what a visitor sent with forms", s.exportVisitor, answersLines)
 	route(api, http.MethodPost, "/visitors/erase", "erase-visitor-data",
-		"Erase what a visitor has sent with forms, and what was made of it, for good", s.eraseVisitor,
+		"Erase what a visitor sent with forms, and what was made of it, for good", s.eraseVisitor,
 		answers(http.StatusOK, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType))
 }
 

@@ -24,11 +24,11 @@ type refusedDocument struct {
 	At        *string           `json:"at" format:"date-time"`
 	Status    int               `json:"status" doc:"Of the answer: 4xx or 503."`
 	Code      string            `json:"code"`
-	Reason    string            `json:"reason" doc:"Why. Of a 401 it says what was tried and what the client takes, which the caller was not told."`
+	Reason    string            `json:"reason" doc:"Why. Of a 401 it says what was tried and what the client takes, which the client was not told."`
 	Method    string            `json:"method"`
 	Path      string            `json:"path" doc:"With the names of the query; its values are masked."`
 	ClientID  *string           `json:"clientId" doc:"As the call named it; there may be no such client."`
-	Address   string            `json:"address" doc:"Of the caller."`
+	Address   string            `json:"address" doc:"Of the client."`
 	RequestID *string           `json:"requestId"`
 	Headers   map[string]string `json:"headers" doc:"Those with secrets are masked."`
 }

@@ -19,7 +19,7 @@ type Managed struct {
 	ManagedBy string         `json:"managedBy" readOnly:"true" enum:"config,database" doc:"What the configuration file declares is read-only here."`
 	InForce   bool           `json:"inForce" readOnly:"true" doc:"Whether calls can use it."`
 	Version   int64          `json:"version" readOnly:"true" doc:"Every change makes it greater; the ETag. 0 for what the configuration file declares."`
-	Warnings  problem.Fields `json:"warnings" readOnly:"true" nullable:"false" doc:"Why it is not in force; or, when it is, what should be changed nevertheless."`
+	Warnings  problem.Fields `json:"warnings" readOnly:"true" nullable:"false" doc:"Why it is not active; or, if it is active, what you should change nevertheless."`
 }
 
 func (m *Managed) manage(to Managed) { *m = to }

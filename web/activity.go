@@ -22,6 +22,7 @@ const (
 type activity struct {
 	HasRuns   bool // runs are of it, so that there are figures
 	Calls     string
+	Period    string // that the other figures are about: "24 hours", or "latest 100 runs" where there are more
 	Rate      string // of success; empty where nothing has ended
 	P95       time.Duration
 	Cost      string
@@ -69,7 +70,8 @@ func (w *Web) activityOf(ctx context.Context, f form, id string) (a activity, er
 	if len(a.Runs) > 0 {
 		a.Last = &a.Runs[0]
 	}
-	a.count(list, w.Now().Add(-24*time.Hour))
+	day := spanOf("24h")
+	a.count(list, day.Title, day.since(w.Now()))
 	return a, nil
 }
 
@@ -88,8 +90,9 @@ func (w *Web) addAgentsOf(ctx context.Context, a *activity, provider string) err
 	return err
 }
 
-// count makes the key figures from the newest runs, of which those before a time are left out.
-func (a *activity) count(list []*runs.Run, since time.Time) {
+// count makes the key figures from the newest runs, of which those before a time are left out. They are measured like those of the
+// overview: from the full hour, and from the start of a run to its end, to two digits.
+func (a *activity) count(list []*runs.Run, period string, since time.Time) {
 	var total runs.Tally
 	total.ByStatus = map[runs.Status]int64{}
 	var took []time.Duration
@@ -100,12 +103,14 @@ func (a *activity) count(list []*runs.Run, since time.Time) {
 		total.ByStatus[r.Status]++
 		total.Cost = total.Cost.Plus(r.Usage.Cost)
 		if r.Status == runs.Completed {
-			took = append(took, r.CompletedAt.Sub(r.CreatedAt))
+			took = append(took, twoDigits(r.CompletedAt.Sub(r.StartedAt)))
 		}
 	}
 	n := total.Runs()
+	a.Period = period
 	if a.Calls = number(n); n == maxCounted {
 		a.Calls += "+"
+		a.Period = "latest " + number(maxCounted) + " runs"
 	}
 	if rate, ok := total.SuccessRate(); ok {
 		a.Rate = percent(rate)
@@ -115,4 +120,13 @@ func (a *activity) count(list []*runs.Run, since time.Time) {
 		a.P95 = took[(len(took)*95-1)/100]
 	}
 	a.Cost = costText(total.Cost)
+}
+
+// twoDigits cuts a duration to milliseconds with two digits, as the statistics have it.
+func twoDigits(d time.Duration) time.Duration {
+	unit := time.Millisecond
+	for d >= 100*unit {
+		unit *= 10
+	}
+	return d.Truncate(unit)
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/labstack/echo/v4"
+
 	"beckon/agents"
 	"beckon/internal/catalog"
 	"beckon/internal/problem"
@@ -57,21 +59,51 @@ type agentForm struct {
 	FlowTools, Share                           bool
 	Budget                                     budgetForm
 	Aliases                                    []alias
+	NeedsModel                                 bool // its provider has models to choose from, or none is chosen yet
 }
+
+// NeedsProvider reports whether an agent of this kind uses a provider.
+func (f agentForm) NeedsProvider() bool { return f.Kind != agents.KindHTTP }
 
 func (w *Web) agentPages() []page {
 	return nounPages[agents.Agent, agentForm]{
 		form: formOf("agents"), web: w,
-		newItem: func(_ context.Context, asked url.Values) (agents.Agent, error) {
-			return agents.Agent{Provider: asked.Get("provider")}, nil
+		newItem: w.blankAgent, formFor: agentFormOf, read: readAgent,
+		screen: func(c echo.Context, f nounForm[agentForm], _ *agents.Agent) (any, error) {
+			answers, err := w.answersByItself(c.Request().Context(), f.Form.Provider)
+			f.Form.NeedsModel = f.Form.NeedsProvider() && !answers
+			return f, err
 		},
-		formFor: agentFormOf, read: readAgent,
 		choices:   func(ctx context.Context) ([]string, error) { return idsOf[agents.Provider](ctx, w) },
 		onButton:  w.listModels,
 		invocable: true,
 		pageNotes: w.notesOf,
 		budget:    func(a agents.Agent) *spend.Budget { return a.Budget },
 	}.pages()
+}
+
+// blankAgent uses the provider that the address names, or the only one there is.
+func (w *Web) blankAgent(ctx context.Context, asked url.Values) (agents.Agent, error) {
+	if provider := asked.Get("provider"); provider != "" {
+		return agents.Agent{Provider: provider}, nil
+	}
+	ids, err := idsOf[agents.Provider](ctx, w)
+	if len(ids) != 1 {
+		return agents.Agent{}, err
+	}
+	return agents.Agent{Provider: ids[0]}, err
+}
+
+// answersByItself reports whether a provider answers without a model.
+func (w *Web) answersByItself(ctx context.Context, provider string) (bool, error) {
+	if provider == "" {
+		return false, nil
+	}
+	record, err := resources[agents.Provider](w).Get(ctx, provider)
+	if problem.Is(err, problem.NotFound) {
+		return false, nil
+	}
+	return record.Item.Type == providerTemplate, err
 }
 
 func agentFormOf(a agents.Agent) agentForm {
@@ -129,6 +161,9 @@ func readAgent(sent url.Values, _ agents.Agent) (agentForm, agents.Agent, proble
 		Cancel: readJSON[agents.Cancel](&wrong, "cancel", f.Cancel, cancelExample), Artifacts: f.Artifacts, Skills: strings.Fields(f.Skills), Session: readJSON[agents.Session](&wrong, "session", f.Session, sessionExample),
 		Tools: strings.Fields(f.Tools), Approve: strings.Fields(f.Approve), ApproveWithin: typedDuration(&wrong, "approveWithin", f.ApproveWithin),
 		MaxSteps: readCount(&wrong, "maxSteps", f.MaxSteps, 1)}
+	if f.NeedsProvider() && a.Provider == "" && a.Model == "" { // a provider that is known asks for the model itself
+		wrong.Add("model", "is required")
+	}
 	if a.Request != nil {
 		f.Request = writeRequest(a) // a secret that was typed is not shown again
 	}

@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
+
+	"github.com/labstack/echo/v4"
 
 	"beckon/agents"
 	"beckon/internal/catalog"
@@ -28,7 +31,7 @@ func needsAttention(o overview) (list []attention) {
 		if n.ID != "" {
 			what = fmt.Sprintf("The %s “%s”", n.What, n.ID)
 		}
-		list = append(list, attention{Bad: true, Title: what + " is not in force", Text: n.Why, Address: n.Address, Act: "Fix"})
+		list = append(list, attention{Bad: true, Title: what + " is not active", Text: n.Why, Address: n.Address, Act: "Fix"})
 	}
 	for _, e := range o.Troubled {
 		state := "is failing"
@@ -67,6 +70,7 @@ func needsAttention(o overview) (list []attention) {
 type setup struct {
 	Model, Agent, Caller, Call, Outbound bool
 	InUse                                bool // there are as many runs as the page lists: nobody needs first steps
+	Dismissed                            bool // somebody has read that all is set
 	Vendors                              []vendor
 	Demo                                 string // the address of a client to try; empty for none
 	AgentID                              string // the first agent that answers by a model
@@ -77,9 +81,12 @@ func (s setup) Done() bool {
 	return s.Model && s.Agent && s.Caller && s.Call && (s.Outbound || s.InUse)
 }
 
+// ShowsDone reports whether the page says that all steps are taken: until there are more runs than the page lists.
+func (s setup) ShowsDone() bool { return s.Done() && !s.InUse && !s.Dismissed }
+
 // Count is how many of the five steps are taken.
 func (s setup) Count() (n int) {
-	for _, done := range []bool{s.Model, s.Agent, s.Caller, s.Call, s.Outbound} {
+	for _, done := range s.steps() {
 		if done {
 			n++
 		}
@@ -87,9 +94,12 @@ func (s setup) Count() (n int) {
 	return n
 }
 
+// steps are those of the checklist, in its order.
+func (s setup) steps() []bool { return []bool{s.Model, s.Agent, s.Caller, s.Outbound, s.Call} }
+
 // Now is the number of the first step that is not taken.
 func (s setup) Now() int {
-	for i, done := range []bool{s.Model, s.Agent, s.Caller, s.Call, s.Outbound} {
+	for i, done := range s.steps() {
 		if !done {
 			return i + 1
 		}
@@ -138,6 +148,16 @@ func (w *Web) setupOf(ctx context.Context) (s setup, err error) {
 	return s, err
 }
 
+// setupCookie remembers in a browser that somebody has read that all is set.
+const setupCookie = "beckon_setup"
+
+// dismissSetup hides that all is set.
+func (w *Web) dismissSetup(c echo.Context) error {
+	own := w.sessions.manager.Cookie
+	c.SetCookie(&http.Cookie{Name: setupCookie, Value: "dismissed", Path: own.Path, MaxAge: int((365 * 24 * time.Hour).Seconds()), HttpOnly: true, Secure: own.Secure, SameSite: own.SameSite})
+	return redirect(c, homePath)
+}
+
 // demoClient is the client that the first start makes.
 const demoClient = "demo"
 
@@ -172,6 +192,9 @@ type vendor struct {
 	Next                     string // what is created after it: nextAgent, or empty
 }
 
+// vendorOther is the key of any server with OpenAI's API. There is no URL that its provider could begin with.
+const vendorOther = "other"
+
 // Address is the form of a new provider of the vendor.
 func (v vendor) Address() string {
 	return filtered("/admin/providers/new", "vendor", v.Key, "next", v.Next)
@@ -185,7 +208,7 @@ func vendors() []vendor {
 		{Key: "azure", Title: "Azure", About: "OpenAI on Azure", Glyph: "Az", provider: agents.Provider{Name: "Azure", Type: providerOpenAI, URL: "https://YOUR-RESOURCE.openai.azure.com/openai/v1"}},
 		{Key: "ollama", Title: "Ollama", About: "On your machine", Glyph: "Ol", provider: agents.Provider{Name: "Ollama", Type: providerOpenAI, URL: "http://localhost:11434/v1"}},
 		{Key: "vllm", Title: "vLLM", About: "Your own server", Glyph: "vL", provider: agents.Provider{Name: "vLLM", Type: providerOpenAI, URL: "http://localhost:8000/v1"}},
-		{Key: "other", Title: "Other", About: "Compatible API", Glyph: "+", provider: agents.Provider{Type: providerOpenAI}},
+		{Key: vendorOther, Title: "Other server", About: "With an OpenAI-compatible API", Glyph: "+", provider: agents.Provider{Type: providerOpenAI}},
 		{Key: "template", Title: "Test model", About: "No key needed", Glyph: "T", provider: agents.Provider{Name: "Test", Type: providerTemplate, Template: "You asked: {{ .prompt }}"}},
 	}
 }

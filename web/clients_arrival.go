@@ -29,6 +29,7 @@ type clientArrival struct {
 	RunID    string
 	Status   string
 	Prompt   string
+	Fenced   bool   // what third parties have written stands in markers
 	Error    string // why the run failed
 	Refused  *arrivalRefused
 }
@@ -114,14 +115,16 @@ func (w *Web) addArrivedRun(ctx context.Context, item clients.Client, a *clientA
 			return err
 		}
 		if len(list) > 0 && (list[0].Source == runs.SourceWebhook || list[0].Source == runs.SourceAPI) {
-			run = list[0]
+			if run, err = w.Backend.Runs.Get(ctx, list[0].ID); err != nil {
+				return err
+			}
 			a.At, a.RunID = run.CreatedAt, run.ID
 		}
 	}
 	if run == nil {
 		return nil
 	}
-	a.Status, a.Prompt = string(run.Status), firstCharacters(run.Input, maxArrivedPrompt)
+	a.Status, a.Prompt, a.Fenced = string(run.Status), firstCharacters(run.Fence.Mark(run.Input), maxArrivedPrompt), run.Fence != nil
 	if run.Error != nil {
 		a.Error = run.Error.Message
 	}

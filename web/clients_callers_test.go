@@ -48,7 +48,7 @@ func TestEveryCallerHasACardAndAForm(t *testing.T) {
 		require.Contains(t, cards, `href="`+address+`&amp;commandId=daily"`)
 		require.Contains(t, s.get(address).body, `<input type="hidden" name="caller" value="`+source+`">`)
 	}
-	require.Contains(t, s.get("/admin/clients/new?source=nobody").body, "who calls?")
+	require.Contains(t, s.get("/admin/clients/new?source=nobody").body, "the system that sends the calls")
 	require.Contains(t, s.get("/admin/clients/new?source=generic&commandId=daily").body, `<option value="daily" selected>`)
 	back := s.get("/admin/clients/new/callers")
 	require.Equal(t, http.StatusSeeOther, back.StatusCode)

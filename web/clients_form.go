@@ -18,7 +18,7 @@ import (
 
 // clientFields are the fields of the form, in its order.
 var clientFields = []labelled{
-	{"source", "Who calls?"},
+	{"source", "Sender"},
 	{"secret", "Signing secret"},
 	{"kind", "Prompt source"},
 	{"template", "Template"},

@@ -98,7 +98,7 @@ func (s clientScreen) Callers() []field {
 		help, kept = "Leave it empty to keep the saved one.", "kept"
 	}
 	return []field{
-		s.Choice("source", "Who calls?", cmp.Or(s.Form.Source, "generic"), "Determines how calls are read and answered. generic is any system.", clients.Sources()),
+		s.Choice("source", "Sender", cmp.Or(s.Form.Source, "generic"), "The system that sends the calls. It determines how they are read and answered; generic is any system.", clients.Sources()),
 		s.Secret("secret", "Signing secret", kept, help),
 	}
 }
@@ -225,9 +225,10 @@ func (w *Web) addChoices(ctx context.Context, s *clientScreen) error {
 		return err
 	}
 	s.Commands = nil
+	only := s.ID == "" && len(list) == 1 && s.Form.CommandID == "" // there is nothing to choose
 	found := s.Form.CommandID == ""
 	for _, r := range list {
-		chosen := r.Item.ID == s.Form.CommandID
+		chosen := only || r.Item.ID == s.Form.CommandID
 		found = found || chosen
 		s.Commands = append(s.Commands, commandChoice{r.Item.ID, cmp.Or(r.Item.Description, r.Item.Name), chosen})
 	}

@@ -47,7 +47,7 @@ const sampleAlert = `{
       "status": "firing",
       "fingerprint": "5ef77f1f8a3ecb8d",
       "labels": {"alertname": "DiskFull", "severity": "critical", "instance": "db1:9100"},
-      "annotations": {"summary": "/var on db1 is 98 % full"},
+      "annotations": {"summary": "/var on db1 is 98% full"},
       "startsAt": "2026-02-18T03:12:00Z"
     }
   ]

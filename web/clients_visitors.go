@@ -95,9 +95,9 @@ func (f clientForm) keepForm(item *clients.Client, kept clients.Client) {
 
 // Visitors are the fields of the form that visitors send.
 func (s clientScreen) Visitors() []field {
-	f, kept := s.Form.Visitors, ""
+	f, kept, help := s.Form.Visitors, "", "For Turnstile and hCaptcha."
 	if s.HasFormSecret {
-		kept = "kept"
+		kept, help = "kept", "For Turnstile and hCaptcha. Leave it empty to keep the saved one."
 	}
 	return []field{
 		s.Area("form.origins",
@@ -126,7 +126,7 @@ func (s clientScreen) Visitors() []field {
 			publicforms.Altcha, publicforms.Turnstile, publicforms.HCaptcha,
 		}).WithPlaceholder("Default: none"),
 		s.Text("form.siteKey", "Site key", f.SiteKey, "For Turnstile and hCaptcha."),
-		s.Secret("form.secret", "Challenge secret", kept, "For Turnstile and hCaptcha. Leave it empty to keep the saved one."),
+		s.Secret("form.secret", "Challenge secret", kept, help),
 	}
 }
 

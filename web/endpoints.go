@@ -29,8 +29,8 @@ type endpointRow struct {
 
 // endpointState is how an endpoint is getting on.
 type endpointState struct {
-	Word  string // In force, Failing, Disabled, Not in force
-	Class string // good, warn, bad
+	Word  string // Active, Failing, Disabled, Not active
+	Class string // good, warn, bad, idle
 	Why   string // empty for one that is well
 	Since time.Time
 	// Disabled and ByConfiguration: its deliveries wait, and it is its enabled: false that says so.
@@ -162,19 +162,24 @@ const (
 	stateGood = "good"
 	stateWarn = "warn"
 	stateBad  = "bad"
+	stateIdle = "idle"
 )
 
 // stateOf says how an endpoint is getting on, in words for people.
 func stateOf(record catalog.Record[deliveries.Endpoint], h deliveries.Health) endpointState {
 	switch {
 	case len(record.Warnings) > 0:
-		return endpointState{Word: "Not in force", Class: stateBad, Why: fieldSentence("endpoint", record.Warnings[0])}
+		return endpointState{Word: "Not active", Class: stateBad, Why: fieldSentence("endpoint", record.Warnings[0])}
 	case !h.DisabledAt.IsZero():
-		return endpointState{Word: "Disabled", Class: stateBad, Why: deliveries.WhyDisabled(h.DisabledReason), Since: h.DisabledAt, Disabled: true}
+		class := stateBad
+		if h.DisabledReason == deliveries.DisabledByHand { // it was meant
+			class = stateIdle
+		}
+		return endpointState{Word: "Disabled", Class: class, Why: deliveries.WhyDisabled(h.DisabledReason), Since: h.DisabledAt, Disabled: true}
 	case !record.Item.IsEnabled():
-		return endpointState{Word: "Disabled", Class: stateBad, Why: "It is disabled in the configuration.", Disabled: true, ByConfiguration: true}
+		return endpointState{Word: "Disabled", Class: stateIdle, Why: "It is disabled in its settings.", Disabled: true, ByConfiguration: true}
 	case !h.FailingSince.IsZero():
 		return endpointState{Word: "Failing", Class: stateWarn, Why: "No attempt has succeeded since then.", Since: h.FailingSince}
 	}
-	return endpointState{Word: "In force", Class: stateGood}
+	return endpointState{Word: "Active", Class: stateGood}
 }

@@ -15,6 +15,8 @@ type endpointKind struct {
 	Guide                       string // the page that says more
 	// NeedsOnlyURL says that an endpoint of this kind is complete with a URL. It can be created together with a client.
 	NeedsOnlyURL bool
+	// Needs are the fields that have to be filled in, for the style sheet; empty for the URL alone.
+	Needs string
 }
 
 // kindGroup is a heading with its cards.
@@ -27,7 +29,7 @@ type kindGroup struct {
 func kindGroups() []kindGroup {
 	groups := []kindGroup{
 		{"Chats and inboxes", []endpointKind{
-			{Format: "slack", Title: "Slack", About: "A channel", Glyph: "Sl", Guide: "/docs/guides/slack", NeedsOnlyURL: true,
+			{Format: "slack", Title: "Slack", About: "A channel", Glyph: "Sl", Guide: "/docs/guides/slack", NeedsOnlyURL: true, Needs: "url-or-token",
 				Find: "At api.slack.com/apps, open your app, Incoming Webhooks, add one for the channel, and copy its URL.",
 				More: "With a bot instead: leave the URL empty, and enter its token (xoxb-…) and the channel."},
 			{Format: "discord", Title: "Discord", About: "A channel", Glyph: "Di", NeedsOnlyURL: true,
@@ -38,19 +40,19 @@ func kindGroups() []kindGroup {
 				Find: "In the product menu, open Integrations, Incoming Webhooks, add one for the channel, and copy its URL."},
 			{Format: "google-chat", Title: "Google Chat", About: "A space", Glyph: "Go", NeedsOnlyURL: true,
 				Find: "In the space’s menu, open Apps & integrations, Webhooks, add one, and copy its URL with key and token."},
-			{Format: "telegram", Title: "Telegram", About: "A chat or a channel", Glyph: "Tg",
+			{Format: "telegram", Title: "Telegram", About: "A chat or a channel", Glyph: "Tg", Needs: "to secret",
 				Find: "Create a bot with @BotFather: it gives you the token. Add the bot to the chat, and enter the chat’s number, or @name of a channel."},
 			{Format: "email", Title: "Email", About: "One or more addresses", Glyph: "@", Guide: "/docs/destinations#mail", NeedsOnlyURL: true,
 				Find: "Enter mailto: and the address, such as mailto:ops@example.com. The mail server is set by smtp in the configuration file."},
-			{Format: "ntfy", Title: "ntfy", About: "Push to a phone", Glyph: "nt",
+			{Format: "ntfy", Title: "ntfy", About: "Push to a phone", Glyph: "nt", Needs: "to",
 				Find: "Enter the topic that you subscribe to in ntfy’s app. A server of your own also needs its URL, and its access token (tk_…) if it asks for one."},
 		}},
 		{"Incidents and code", []endpointKind{
-			{Format: "pagerduty", Title: "PagerDuty", About: "An alert, or a note on an incident", Glyph: "PD", Guide: "/docs/destinations#notes-on-incidents",
+			{Format: "pagerduty", Title: "PagerDuty", About: "An alert, or a note on an incident", Glyph: "PD", Guide: "/docs/destinations#notes-on-incidents", Needs: "secret",
 				Find: "In the service, open Integrations, add Events API v2, and enter its integration key. For notes on incidents: a key of the REST API (Integrations, API Access Keys), and a user’s email address."},
-			{Format: "github", Title: "GitHub", About: "A comment or a commit status", Glyph: "GH", Guide: "/docs/destinations#github-and-gitlab",
+			{Format: "github", Title: "GitHub", About: "A comment or a commit status", Glyph: "GH", Guide: "/docs/destinations#github-and-gitlab", Needs: "secret repositories",
 				Find: "Under Settings, Developer settings, create a fine-grained token with write access to issues and pull requests. Also for Gitea and Forgejo, with the URL of the server."},
-			{Format: "gitlab", Title: "GitLab", About: "A comment or a commit status", Glyph: "GL", Guide: "/docs/destinations#github-and-gitlab",
+			{Format: "gitlab", Title: "GitLab", About: "A comment or a commit status", Glyph: "GL", Guide: "/docs/destinations#github-and-gitlab", Needs: "secret repositories",
 				Find: "In the project’s settings, open Access tokens, and create one with the scope api and the role Reporter (Developer for statuses)."},
 		}},
 		{"Your own program", []endpointKind{

@@ -46,6 +46,15 @@ type formatCard struct {
 	Takes  string // the parts of the form that it needs, for the style sheet
 }
 
+// Needed marks a field as one that has to be filled in for some formats, and requires it for the chosen one.
+func (s endpointScreen) Needed(name string, of field) field {
+	needs := cmp.Or(kindOf(s.Form.Format).Needs, "url")
+	isKept := name == "secret" && s.ID != ""
+	of.Starred = !isKept
+	of.Required = !isKept && slices.Contains(strings.Fields(needs), name)
+	return of
+}
+
 // Formats are the cards of all formats, in their groups.
 func (s endpointScreen) Formats() (groups []formatGroup) {
 	parts := map[string]string{}
@@ -55,6 +64,7 @@ func (s endpointScreen) Formats() (groups []formatGroup) {
 	for _, g := range kindGroups() {
 		group := formatGroup{Title: g.Title}
 		for _, k := range g.Kinds {
+			k.Needs = cmp.Or(k.Needs, "url")
 			group.Cards = append(group.Cards, formatCard{k, k.Format == cmp.Or(s.Form.Format, deliveries.DefaultFormat), parts[k.Format]})
 		}
 		groups = append(groups, group)
@@ -143,7 +153,7 @@ var eventMeanings = [...]choiceOf{
 	{Title: "tool.started", Help: "an agent calls a tool"},
 	{Title: "tool.completed", Help: "a tool call has returned or failed"},
 	{Title: "client.silent", Help: "a client has not called within its expectEvery"},
-	{Title: "budget.warning", Help: "80 % of a budget is used up"},
+	{Title: "budget.warning", Help: "80% of a budget is used up"},
 	{Title: "budget.exhausted", Help: "a budget is used up; runs are refused until it resets"},
 	{Title: "endpoint.disabled", Help: "an endpoint was disabled after five days of failures or a 410"},
 	{Title: "delivery.exhausted", Help: "a delivery failed after its last retry"},

@@ -366,7 +366,7 @@ func TestEnableDisableAndRecover(t *testing.T) {
 	off := false
 	r.endpoint(deliveries.Endpoint{ID: "off", URL: to.URL, Enabled: &off})
 	page = r.get("/admin/endpoints/off").body
-	require.Contains(t, page, "It is disabled in the configuration.")
+	require.Contains(t, page, "It is disabled in its settings.")
 	require.NotContains(t, page, "/admin/endpoints/off/enable")
 	require.Equal(t, http.StatusConflict, r.post("/admin/endpoints/off/enable", nil).StatusCode)
 }
@@ -381,13 +381,13 @@ func TestAnEndpointThatIsNotInForce(t *testing.T) {
 		}
 		return catalog.Touch(tx)
 	}))
-	require.Contains(t, r.get("/admin/endpoints").body, "Not in force")
+	require.Contains(t, r.get("/admin/endpoints").body, "Not active")
 	page := r.get("/admin/endpoints/ops").body
-	require.Contains(t, page, "This is saved but not in force:")
+	require.Contains(t, page, "This is saved but not active:")
 	require.NotContains(t, page, "/admin/endpoints/ops/test")
 	require.NotContains(t, page, "/admin/endpoints/ops/recover")
 	require.Equal(t, http.StatusSeeOther, r.post("/admin/endpoints/ops", endpointForm("version", "1", "agents", "triage")).StatusCode)
-	require.NotContains(t, r.get("/admin/endpoints").body, "Not in force")
+	require.NotContains(t, r.get("/admin/endpoints").body, "Not active")
 }
 
 func TestAnEndpointCalledNew(t *testing.T) {

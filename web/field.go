@@ -11,7 +11,9 @@ type field struct {
 	Options                  []string // of a choice
 	Rows                     int      // of an area
 	Required, Checked        bool
-	Removable                bool // it has a kept secret that may go
+	// Starred says that the style sheet shows the mark of a required field where the field is one.
+	Starred   bool
+	Removable bool // it has a kept secret that may go
 }
 
 // AsRequired returns the field as one that has to be filled in.

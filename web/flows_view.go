@@ -61,9 +61,14 @@ func (v stepView) Problems() (list []string) {
 		}
 		text := e.Message
 		if field = strings.TrimPrefix(field, "."); field != "" {
-			text = stepFieldLabel(field) + " " + text
+			label := stepFieldLabel(field)
+			if strings.HasPrefix(text, `"`) {
+				text = label + " " + text // "agent or flow "x" does not exist"
+			} else {
+				text = label + afterLabel(label, text)
+			}
 		}
-		if text = strings.ToUpper(text[:1]) + text[1:]; !slices.Contains(list, text) {
+		if text = capitalized(text); !slices.Contains(list, text) {
 			list = append(list, text)
 		}
 	}

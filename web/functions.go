@@ -77,12 +77,12 @@ func countModels(names []string) string {
 	return number(int64(len(names))) + " models"
 }
 
-// percent doesn't round to 100 % what isn't.
+// percent doesn't round to 100% what isn't.
 func percent(share float64) string {
 	if share < 1 && share > 0.999 {
-		return "99.9 %"
+		return "99.9%"
 	}
-	return strconv.FormatFloat(float64(int(share*1000+0.5))/10, 'f', -1, 64) + " %"
+	return strconv.FormatFloat(float64(int(share*1000+0.5))/10, 'f', -1, 64) + "%"
 }
 
 // unknown is the duration of what has not begun or not ended.

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"beckon/internal/problem"
 )
@@ -33,12 +35,75 @@ func labelOf(one, path string) string {
 	return label
 }
 
+// mistake is what is wrong with a field, as a sentence that begins with its label.
+type mistake struct {
+	Path, Label string // empty for what no field is about
+	Text        string // what follows the label: " is required", ": there is no model x"
+}
+
+// Mistake returns an error of the form as a sentence.
+func (f nounForm[F]) Mistake(wrong problem.Field) mistake { return mistakeOf(f.One, wrong) }
+
+func mistakeOf(one string, wrong problem.Field) mistake {
+	if wrong.Path == "" {
+		return mistake{Text: capitalized(wrong.Message)}
+	}
+	label := labelOf(one, wrong.Path)
+	return mistake{wrong.Path, label, afterLabel(label, wrong.Message)}
+}
+
 // fieldSentence returns the error of a field in one line, with the label of the field.
 func fieldSentence(one string, wrong problem.Field) string {
-	if wrong.Path == "" {
-		return wrong.Message
+	m := mistakeOf(one, wrong)
+	return m.Label + m.Text
+}
+
+// predicate is the beginning of a message that continues a sentence: its subject is the field.
+var predicate = regexp.MustCompile(`^(is|are|was|has|have|must|cannot|can|does|do|may|needs|names|makes|takes|sets|nests|means|lists|belongs|holds|answers) `)
+
+// plurals are the words that change after the label of several things.
+var plurals = strings.NewReplacer("is ", "are ", "has ", "have ", "does ", "do ", "needs ", "need ", "names ", "name ", "makes ", "make ", "takes ", "take ")
+
+// ofProvider is left out on a page, where a provider is chosen and not typed.
+const ofProvider = ": the id of a provider"
+
+// afterLabel makes a sentence of a label and a message. A message that is a sentence of its own follows a colon.
+func afterLabel(label, message string) string {
+	message = strings.TrimSuffix(message, ofProvider)
+	verb := predicate.FindString(message + " ")
+	if verb == "" {
+		return ": " + message
 	}
-	return labelOf(one, wrong.Path) + ": " + wrong.Message
+	rest := strings.TrimPrefix(message+" ", verb)
+	if isPlural(label) {
+		verb = plurals.Replace(verb)
+	}
+	return strings.TrimSuffix(" "+verb+rest, " ")
+}
+
+// isPlural reports whether a label names several things: "Headers" does, "Max concurrent calls" is a number.
+func isPlural(label string) bool {
+	if strings.HasPrefix(label, "Max ") || strings.Contains(label, " when ") || strings.Contains(label, ",") {
+		return false
+	}
+	return strings.HasSuffix(label, "s") && !strings.HasSuffix(label, "ss")
+}
+
+// besideField is a message as it stands below its field, which needs no subject.
+func besideField(message string) string {
+	message = strings.TrimSuffix(message, ofProvider)
+	if rest, ok := strings.CutPrefix(message, "is required"); ok {
+		return "Required" + rest
+	}
+	return capitalized(message)
+}
+
+func capitalized(text string) string {
+	if text == "" {
+		return ""
+	}
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
 }
 
 // labelsOf returns the labels of a noun's fields by their paths. A test compares them with the pages.

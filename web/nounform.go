@@ -19,6 +19,7 @@ type nounForm[F any] struct {
 	Version int64
 	Managed bool
 	Notice  string
+	IsNew   bool     // it was created just now
 	Tab     string   // the part of the page that is shown
 	Notes   []string // what is known of it besides
 	Budgets []budgetLine
@@ -27,18 +28,20 @@ type nounForm[F any] struct {
 	// Warnings say why the saved resource is not in force, Cautions what should be changed although it is in force, Errors why
 	// the form was not saved.
 	Warnings, Cautions, Errors problem.Fields
-	Refused                    string // the action that was refused, such as "deleted"; empty: "saved"
-	Outdated                   bool   // somebody else has changed it meanwhile
+	Refused                    string          // the action that was refused, such as "deleted"; empty: "saved"
+	Outdated                   bool            // somebody else has changed it meanwhile
+	Meanwhile                  *savedMeanwhile // how that differs from the form; nil where nothing was typed
 	Form                       F
 	Choices                    []string // the ids of what it can refer to
 	Models                     *modelList
 	Try                        agentTry // of an agent or a flow
 }
 
-// modelList is a provider's list of models, or why it could not be listed.
+// modelList is a provider's list of models, or why there is none.
 type modelList struct {
 	Names []string
 	Error string
+	Note  string // why there is none, where the provider may be used nevertheless
 }
 
 // ErrorOf is what is wrong with a field; empty when nothing is.
@@ -143,7 +146,7 @@ func (f nounForm[F]) Check(path, label string, checked bool, help string) field 
 func (f nounForm[F]) field(kind, path, label, value, help string) field {
 	shown := field{Type: kind, Path: path, Label: label, Value: value, Help: help}
 	if i := slices.IndexFunc(f.Errors, func(e problem.Field) bool { return e.Path == path }); i >= 0 {
-		shown.Error = f.Errors[i].Message
+		shown.Error = besideField(f.Errors[i].Message)
 	}
 	return shown
 }

@@ -100,7 +100,7 @@ func (p nounPages[T, F]) showSaved(c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.Notice = p.notice(c)
+	f.Notice, f.IsNew = p.notice(c), c.QueryParam("done") == "created"
 	return p.screenData(c, f, &have)
 }
 
@@ -199,6 +199,12 @@ func (p nounPages[T, F]) update(c echo.Context) error {
 	if err = p.unreadable(wrong); err == nil {
 		_, err = p.resources().Update(c.Request().Context(), userOf(c), item, f.Version, wrong...)
 	}
+	if problem.Is(err, problem.Outdated) {
+		var failed error
+		if f.Meanwhile, failed = p.compareWithSaved(c.Request().Context(), item); failed != nil {
+			return failed
+		}
+	}
 	if err != nil {
 		return p.refused(c, f, &have, err)
 	}
@@ -271,6 +277,9 @@ func (p nounPages[T, F]) refused(c echo.Context, f nounForm[F], have *T, refusal
 	if status == 0 {
 		return refusal
 	}
+	if f.ID == "" {
+		askForName(found)
+	}
 	f.Errors = inFormOrder(p.one, found)
 	if problem.Is(refusal, problem.Outdated) {
 		record, err := p.resources().Get(c.Request().Context(), f.ID)
@@ -283,6 +292,15 @@ func (p nounPages[T, F]) refused(c echo.Context, f nounForm[F], have *T, refusal
 		p.arrangeErrors(&f)
 	}
 	return p.draw(c, status, f, have)
+}
+
+// askForName asks for the name of a new resource where the ID would be made from it.
+func askForName(found problem.Fields) {
+	for i, wrong := range found {
+		if wrong.Path == "id" && strings.HasPrefix(wrong.Message, "is required") {
+			found[i] = problem.Field{Path: "name", Message: "is required"}
+		}
+	}
 }
 
 // notice says what the last action has done. The address only names the action, so that nobody can put words on the page.

@@ -184,11 +184,41 @@ func TestSomebodyElseWasFaster(t *testing.T) {
 	require.Equal(t, http.StatusConflict, got.StatusCode)
 	require.Contains(t, got.body, "Someone else saved this while you were editing.")
 	require.Contains(t, got.body, "Mine</textarea>")
+	require.Regexp(t, `<th scope="row">Prompt</th><td data-label="Saved">Ben&#39;s</td><td data-label="Yours">Mine</td>`, got.body, "it says what differs")
+	require.Contains(t, got.body, "Last changed by ben")
 	again := n.post("/admin/commands/daily", formIn(t, got.body))
 	require.Equal(t, http.StatusSeeOther, again.StatusCode, "to save again is meant")
 	now, err := catalog.Of[commands.Command](n.editor).Get(context.Background(), "daily")
 	require.NoError(t, err)
 	require.Equal(t, "Mine", now.Item.Prompt)
+}
+
+// What differs is shown without secrets.
+func TestSomebodyElseWasFasterWithASecret(t *testing.T) {
+	n := newNouns(t)
+	n.fill()
+	form := formIn(t, n.get("/admin/providers/acme").body)
+	_, err := catalog.Of[agents.Provider](n.editor).Update(context.Background(), "ben", agents.Provider{ID: "acme", Name: "Ben's", Type: "openai", URL: "https://models.example.com", APIKey: "sk-bens"}, 0)
+	require.NoError(t, err)
+	got := n.post("/admin/providers/acme", filledIn(form, "apiKey", "sk-mine", "name", "Mine"))
+	require.Equal(t, http.StatusConflict, got.StatusCode)
+	require.Contains(t, got.body, `<td data-label="Saved">Ben&#39;s</td><td data-label="Yours">Mine</td>`)
+	require.Contains(t, got.body, `<th scope="row">API key</th><td data-label="Saved">•••</td><td data-label="Yours">••• (new)</td>`)
+	require.NotContains(t, got.body, "sk-bens")
+	require.NotContains(t, got.body, "sk-mine")
+}
+
+// A new resource without a name is asked for one, and all that is missing is said at once.
+func TestAllThatIsMissing(t *testing.T) {
+	n := newNouns(t)
+	got := n.typed("/admin/agents/new", "provider", "", "temperature", "hot")
+	require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode)
+	for field, says := range map[string]string{"name": "Name</a> is required</li>", "provider": "Provider</a> is required</li>", "model": "Model</a> is required</li>", "temperature": "Temperature</a> must be a number"} {
+		require.Contains(t, got.body, `<a href="#field-`+field+`">`+says)
+	}
+	require.Contains(t, got.body, `<small class="error" id="wrong-name">Required</small>`)
+	require.Regexp(t, `id="field-name"[^>]* required>`, got.body)
+	require.NotRegexp(t, `id="field-name"[^>]* required>`, n.get("/admin/agents/filed").body, "an existing one may lose its name")
 }
 
 func TestWhatIsUsedOrDeclaredStays(t *testing.T) {
@@ -227,7 +257,7 @@ func TestWhatIsNotInForce(t *testing.T) {
 		return catalog.Touch(tx)
 	}))
 	require.Contains(t, n.get("/admin/providers").body, "<small>API key: the variable NO_API_KEY is not set")
-	require.Contains(t, n.get("/admin/providers/p").body, "This is saved but not in force:")
+	require.Contains(t, n.get("/admin/providers/p").body, "This is saved but not active:")
 	require.Contains(t, n.get("/admin/providers/p").body, `value="${NO_API_KEY}"`, "the name of a variable is no secret")
 }
 

@@ -15,7 +15,8 @@ func (f nounForm[F]) Object(path, label, value string, rows int, help string) fi
 	area := f.Area(path, label, value, rows, help)
 	for _, e := range f.Errors {
 		if within, ok := strings.CutPrefix(e.Path, path); ok && area.Error == "" && within != "" && strings.ContainsAny(within[:1], ".[") {
-			area.Error = strings.TrimPrefix(within, ".") + ": " + e.Message
+			within = strings.TrimPrefix(within, ".")
+			area.Error = within + afterLabel(within, e.Message)
 		}
 	}
 	return area

@@ -42,7 +42,7 @@ func TestFormsKeepParameters(t *testing.T) {
 	for field, c := range map[string]struct{ typed, says string }{
 		"params":    {`{"top_p": }`, "must be a JSON object such as"},
 		"fallbacks": {"nobody m", `[0].provider: there is no usable provider &#34;nobody&#34;`},
-		"output":    {`{"schema": {"type": 7}}`, "schema: is not a JSON Schema"},
+		"output":    {`{"schema": {"type": 7}}`, "schema is not a JSON Schema"},
 	} {
 		a := n.typed("/admin/agents/full", field, c.typed)
 		require.Equal(t, http.StatusUnprocessableEntity, a.StatusCode, field)

@@ -48,13 +48,14 @@ const maxFailures = 5
 type changes struct{ Runs, Rate, P95, Tokens string }
 
 func (w *Web) overviewPage() page {
-	return page{path: homePath, template: "overview", title: "Overview", data: w.showOverview}
+	posts := map[string]echo.HandlerFunc{homePath + "/setup/dismiss": w.dismissSetup}
+	return page{path: homePath, template: "overview", title: "Overview", data: w.showOverview, posts: posts}
 }
 
 func (w *Web) showOverview(c echo.Context) (any, error) {
 	ctx := c.Request().Context()
 	spans, chosen := chooseSpan(c.QueryParam("span"))
-	stats, err := w.Statistics.Stats(ctx, w.Now().UTC().Add(-chosen.back).Truncate(time.Hour))
+	stats, err := w.Statistics.Stats(ctx, chosen.since(w.Now()))
 	if err != nil {
 		return nil, fmt.Errorf("count for the overview: %w", err)
 	}
@@ -67,6 +68,9 @@ func (w *Web) showOverview(c echo.Context) (any, error) {
 	o.Attention = needsAttention(o)
 	if o.Setup, err = w.setupOf(ctx); err != nil {
 		return nil, err
+	}
+	if cookie, err := c.Cookie(setupCookie); err == nil {
+		o.Setup.Dismissed = cookie.Value != ""
 	}
 	o.Latest, err = w.latestRuns(ctx)
 	return o, err
@@ -156,6 +160,15 @@ func latency(t runs.Tally) (p50, p95 time.Duration) {
 		return unknown, unknown
 	}
 	return t.P50, t.P95
+}
+
+// since is where the span begins: at a full hour.
+func (s span) since(now time.Time) time.Time { return now.UTC().Add(-s.back).Truncate(time.Hour) }
+
+// spanOf is the span with a key.
+func spanOf(key string) span {
+	_, chosen := chooseSpan(key)
+	return chosen
 }
 
 // chooseSpan is the one that an address asks for, or a day.

@@ -103,7 +103,7 @@ func TestNumbersForPeople(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -999: "-999"} {
 		require.Equal(t, want, web.Number(n))
 	}
-	for share, want := range map[float64]string{0: "0 %", 1: "100 %", 0.9999: "99.9 %", 0.5: "50 %", 0.1234: "12.3 %"} {
+	for share, want := range map[float64]string{0: "0%", 1: "100%", 0.9999: "99.9%", 0.5: "50%", 0.1234: "12.3%"} {
 		require.Equal(t, want, web.Percent(share))
 	}
 	for d, want := range map[time.Duration]string{-1: "–", 0: "< 1 ms", time.Microsecond: "< 1 ms", 812 * time.Millisecond: "812 ms", 1500 * time.Millisecond: "1.5 s",

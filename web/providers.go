@@ -3,9 +3,11 @@ package web
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -35,6 +37,9 @@ const (
 	providerTemplate = "template"
 )
 
+// codeNoModels is the code of a server that answers, and has no list of models.
+const codeNoModels = "provider_no_models"
+
 // providerForm is a provider as its form has it. No value of a header is in it, and no key.
 type providerForm struct {
 	ID, Name, Type, URL, Timeout, MaxRetries, Template string
@@ -42,6 +47,7 @@ type providerForm struct {
 	APIKey                                             string // what nounForm.Secret shows
 	Headers                                            []headerLine
 	Next                                               string // what is created after it: nextAgent, or empty
+	Vendor                                             string // the card that a new one began with; empty for none
 	Retype                                             bool   // a secret was typed, and is not in the form any more
 }
 
@@ -55,10 +61,21 @@ func (f providerForm) Vendors() []vendor {
 	list := vendors()
 	for i, v := range list {
 		list[i].Next = f.Next
-		list[i].Current = v.provider.Name == f.Name && v.provider.URL == f.URL && v.provider.Type == f.Type
+		list[i].Current = v.Key == f.Vendor
 	}
 	return list
 }
+
+// OwnURL is an example of a URL where none can be fallen back on.
+func (f providerForm) OwnURL() string {
+	if f.NeedsURL() {
+		return "https://models.example.com/v1"
+	}
+	return ""
+}
+
+// NeedsURL reports whether there is no URL to fall back on.
+func (f providerForm) NeedsURL() bool { return f.Vendor == vendorOther && f.Type != providerTemplate }
 
 // HasHeaders reports whether requests get headers.
 func (f providerForm) HasHeaders() bool {
@@ -80,6 +97,9 @@ func (w *Web) providerPages() []page {
 		screen: func(c echo.Context, f nounForm[providerForm], _ *agents.Provider) (any, error) {
 			if f.ID == "" && c.QueryParam("next") == nextAgent {
 				f.Form.Next = nextAgent
+			}
+			if f.ID == "" && c.Request().Method == http.MethodGet {
+				f.Form.Vendor = c.QueryParam("vendor")
 			}
 			return f, nil
 		},
@@ -115,10 +135,13 @@ func providerFormOf(p agents.Provider) providerForm {
 
 func readProvider(sent url.Values, have agents.Provider) (providerForm, agents.Provider, problem.Fields) {
 	var wrong problem.Fields
-	f := providerForm{Next: trimmed(sent, "next"), ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Type: trimmed(sent, "type"), URL: trimmed(sent, "url"), Timeout: trimmed(sent, "timeout"),
+	f := providerForm{Next: trimmed(sent, "next"), Vendor: trimmed(sent, "vendor"), ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Type: trimmed(sent, "type"), URL: trimmed(sent, "url"), Timeout: trimmed(sent, "timeout"),
 		MaxRetries: trimmed(sent, "maxRetries"), Template: sent.Get("template"), APIKey: have.APIKey.Shown(), Stream: trimmed(sent, "stream"), Reasoning: trimmed(sent, "reasoning"), Params: sent.Get("params")}
 	p := agents.Provider{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), Type: f.Type, URL: f.URL, APIKey: typedSecret(sent, "apiKey"), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
 		Template: f.Template, Stream: f.Stream, Reasoning: f.Reasoning, Params: readParams(&wrong, f.Params)}
+	if f.NeedsURL() && f.URL == "" {
+		wrong.Add("url", "is required")
+	}
 	f.Headers, p.Headers, f.Retype = typedHeaders(sent, have.Headers, &wrong)
 	if p.APIKey.IsReference() {
 		f.APIKey = p.APIKey.Reveal()
@@ -139,6 +162,10 @@ func (w *Web) testConnection(ctx context.Context, _ string, f *nounForm[provider
 		f.Models = w.askForModels(ctx, have)
 		return nil
 	}
+	if f.Form.NeedsURL() && typed.URL == "" {
+		f.Models = &modelList{Error: "Enter the URL first."}
+		return nil
+	}
 	revised := resources[agents.Provider](w).Revised(have, typed)
 	withKept := have.APIKey.IsKeptBy(typed.APIKey)
 	for name, value := range typed.Headers {
@@ -156,7 +183,7 @@ func (w *Web) testConnection(ctx context.Context, _ string, f *nounForm[provider
 // askForModels asks a provider which models it has, and shows what came of it.
 func (w *Web) askForModels(ctx context.Context, p agents.Provider) *modelList {
 	if p.Type == providerTemplate {
-		return &modelList{Error: "This provider answers from its template. There is no connection to test, and no models to list."}
+		return &modelList{Note: "This provider answers from its template. There is no connection to test, and there are no models to list."}
 	}
 	p, err := resources[agents.Provider](w).Used(p)
 	var names []string
@@ -165,7 +192,16 @@ func (w *Web) askForModels(ctx context.Context, p agents.Provider) *modelList {
 	}
 	if err != nil {
 		w.Log.InfoContext(ctx, "the models of a provider could not be listed", slog.String("provider", p.ID), slog.Any("error", err))
-		return &modelList{Error: problem.Of(err).Detail}
+		return noModels(problem.Of(err))
 	}
 	return &modelList{Names: names}
+}
+
+// noModels says why the models could not be listed. A server that has no list can be used all the same.
+func noModels(why *problem.Error) *modelList {
+	detail := strings.ReplaceAll(why.Detail, `provider "" `, "provider ") // a new one has no ID yet
+	if why.Code == codeNoModels || why.Code == problem.CodeProviderInvalidResponse {
+		return &modelList{Note: detail}
+	}
+	return &modelList{Error: detail}
 }

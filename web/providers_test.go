@@ -135,7 +135,7 @@ func TestConnectionOfAProvider(t *testing.T) {
 		n.typed("/admin/providers/acme", "do", "models", "url", n.origin+"/elsewhere", "apiKey", key)
 	}
 	require.Nil(t, n.asked, "a variable that is not listed goes nowhere else")
-	require.Contains(t, n.get("/admin/providers/acme").body, "This is in force, but you should change it:")
+	require.Contains(t, n.get("/admin/providers/acme").body, "This is active, but you should change it:")
 	n.typed("/admin/providers/acme", "do", "models")
 	require.Equal(t, "Bearer sk-hidden", n.asked.Header.Get("Authorization"))
 	exempt.APIKey, exempt.Exempt = "sk-plain", ""
@@ -144,12 +144,28 @@ func TestConnectionOfAProvider(t *testing.T) {
 	n.models = `{"data":[{"id":"</ul><script>alert(1)</script>"}]}`
 	require.NotContains(t, n.typed("/admin/providers/acme", "do", "models").body, "<script>alert")
 	n.models = `nonsense`
-	require.Contains(t, n.typed("/admin/providers/acme", "do", "models").body, "but not with a list of models")
+	require.Regexp(t, `<p class="note warn">The provider &#34;acme&#34; answered, but not with a list of models`, n.typed("/admin/providers/acme", "do", "models").body, "which may work all the same")
+	unnamed := n.typed("/admin/providers/new", "do", "models", "url", n.origin).body
+	require.Contains(t, unnamed, `<p class="note warn">The provider answered, but not with a list of models`)
 	require.Contains(t, n.typed("/admin/providers/new", "type", "template", "do", "models").body, "There is no connection to test")
 	declared := n.post("/admin/providers/filed", url.Values{"do": {"models"}, "version": {"0"}}).body
 	require.Contains(t, declared, "There is no connection to test")
 	require.Contains(t, declared, "hi</textarea>", "what the file declares is still shown")
 	require.Equal(t, n.origin, n.provider("acme").URL, "a test changes nothing")
+}
+
+// Any other server has no URL to fall back on; the vendors have theirs.
+func TestAnotherServerNeedsItsURL(t *testing.T) {
+	n := newNouns(t)
+	require.Contains(t, n.get("/admin/providers/new?vendor=other").body, `<label for="field-url">URL <span class="star"`)
+	got := n.typed("/admin/providers/new?vendor=other", "name", "Mine", "url", "")
+	require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode)
+	require.Contains(t, got.body, `<a href="#field-url">URL</a> is required`)
+	require.Contains(t, n.typed("/admin/providers/new?vendor=other", "do", "models", "url", "").body, "Enter the URL first.")
+	require.Nil(t, n.asked)
+	require.NotContains(t, n.get("/admin/providers/new").body, "keep the saved key", "there is none yet")
+	require.Equal(t, http.StatusSeeOther, n.typed("/admin/providers/new?vendor=other", "name", "Mine", "url", "https://models.example.com/v1", "apiKey", "sk-x").StatusCode)
+	require.Contains(t, n.get("/admin/providers/mine").body, "Leave it empty to keep the saved key")
 }
 
 func TestTheKeyInTheURLOfAProviderStays(t *testing.T) {

@@ -415,9 +415,9 @@ func TestOverviewShowsWhatIsNotInForce(t *testing.T) {
 	r := &records{clients: []string{"ci", "broken"}, trouble: "config.yaml:3: there is no key clientz"}
 	b := newRecords(t, r)
 	page := b.get("/admin").body
-	require.Contains(t, page, `The client “broken” is not in force`)
+	require.Contains(t, page, `The client “broken” is not active`)
 	require.Contains(t, page, "Allowed agents and flows: there is no usable agent or flow &#34;&lt;script&gt;")
-	require.Contains(t, page, "The previous version stays in force: config.yaml:3: there is no key clientz")
+	require.Contains(t, page, "The previous version stays active: config.yaml:3: there is no key clientz")
 	require.NotContains(t, page, "/admin/clients/ci")
 	r.clients, r.trouble = nil, ""
 	for i := range 25 {
@@ -428,5 +428,5 @@ func TestOverviewShowsWhatIsNotInForce(t *testing.T) {
 	require.Equal(t, 20, strings.Count(page, "<strong>The client “broken-"))
 	require.Contains(t, page, "And 5 more.")
 	b.keep(&records{})
-	require.NotContains(t, b.get("/admin").body, "not in force")
+	require.NotContains(t, b.get("/admin").body, "not active")
 }

@@ -60,7 +60,7 @@ var refusalsByCode = map[string]refusal{
 	problem.CodeRouteNotFound:          {"There is nothing at this address.", []string{"Compare it with the URL on the client's page: POST /api/v1/webhooks/CLIENT, without a trailing slash."}},
 	problem.CodeRunNotFound:            {"The run does not exist, or belongs to another client.", []string{"Only the token of the client that started a run can read it. Runs are deleted after retention.runs."}},
 	problem.CodeMethodNotAllowed:       {"The address does not accept this method.", []string{"Webhooks accept POST. A redirect from http to https, or a missing slash in a proxy's configuration, often turns a POST into a GET."}},
-	problem.CodeClientUnusable:         {"The token is right, but the client is not in force: its configuration has an error, or an agent that it may use has.", []string{"The client's page names the error. A new token does not help."}},
+	problem.CodeClientUnusable:         {"The token is right, but the client is not active: its configuration has an error, or an agent that it may use has.", []string{"The client's page names the error. A new token does not help."}},
 	problem.CodeAgentUnavailable:       {"The agent cannot be used because its configuration has an error.", []string{"The agent's page and the log name the error."}},
 	problem.CodeCommandUnavailable:     {"The client's command cannot be used because its configuration has an error.", []string{"The command's page and the log name the error."}},
 	problem.CodeGatewayFull:            {"The gateway had reached its limit of concurrent calls.", []string{"Clients that honor Retry-After retry by themselves. If it happens often, raise server.maxConcurrent, or find out why answers take long."}},

@@ -78,7 +78,7 @@ func (w *Web) whyNotRepeatable(ctx context.Context, run *runs.Run) (why string, 
 	case !client.IsEnabled():
 		return "Its client is disabled.", nil
 	case len(record.Warnings) > 0:
-		return "Its client is not in force; its page says why.", nil
+		return "Its client is not active; its page says why.", nil
 	case !slices.Contains(client.AllowedAgents, run.WorkflowID):
 		return fmt.Sprintf("Its client may not use %q any more.", run.WorkflowID), nil
 	}

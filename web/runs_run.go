@@ -167,7 +167,7 @@ func (w *Web) runScreenOf(ctx context.Context, id string) (s runScreen, err erro
 		s.Waited = max(run.StartedAt.Sub(run.CreatedAt), 0)
 	}
 	texts := newTexts(s.Path() + "/text")
-	s.Input = texts.show("Input", run.Input, "part", "input")
+	s.Input = texts.show("Input", run.Fence.Mark(run.Input), "part", "prompt")
 	s.Output = texts.show("Answer", run.Output, "part", "output")
 	if s.Output.Size > 0 {
 		s.Rendered = balanced(share.SafeHTML(s.Output.Text, run.By.IsData))

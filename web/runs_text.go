@@ -86,6 +86,8 @@ func (w *Web) textOf(ctx context.Context, run *runs.Run, asked url.Values) (stri
 	switch asked.Get("part") {
 	case "input":
 		return run.Input, nil
+	case "prompt":
+		return run.Fence.Mark(run.Input), nil
 	case "output":
 		return run.Output, nil
 	case "metadata":

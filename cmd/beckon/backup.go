@@ -141,7 +141,7 @@ func (r restoreCommand) Run(std streams) error {
 		fmt.Fprintf(std.out, "What was there before is kept as %s.\n", restored.Kept)
 	}
 	if len(restored.Left) > 0 {
-		fmt.Fprintln(std.out, "Not in force until you change it:")
+		fmt.Fprintln(std.out, "Not active until you change it:")
 	}
 	for _, left := range restored.Left {
 		fmt.Fprintf(std.out, "  %s\n", left)

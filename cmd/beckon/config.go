@@ -50,7 +50,7 @@ func (f configFlag) load() (*config.Config, error) {
 
 type configCommand struct {
 	Check  checkCommand  `cmd:"" help:"Check the configuration file and list all mistakes."`
-	Export exportCommand `cmd:"" help:"Print the configuration in force, from the file and the database, as a file without secrets."`
+	Export exportCommand `cmd:"" help:"Print the active configuration, from the file and the database, as a file without secrets."`
 }
 
 type checkCommand struct {
@@ -88,7 +88,7 @@ func (k checkCommand) Run(std streams) error {
 	case err == nil:
 		_, err = fmt.Fprintf(std.out, "%s is good\n", cmp.Or(path, "the configuration without a file"))
 		for _, w := range warnings {
-			std.notice(fmt.Sprintf("the database's %s %q is not in force: %v", strings.TrimSuffix(w.Section, "s"), w.ID, w.Fields.Err()))
+			std.notice(fmt.Sprintf("the database's %s %q is not active: %v", strings.TrimSuffix(w.Section, "s"), w.ID, w.Fields.Err()))
 		}
 		for _, w := range cautions {
 			std.notice(fmt.Sprintf("the %s %q should be changed: %v",

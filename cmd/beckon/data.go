@@ -29,7 +29,7 @@ func (f adminFlags) client() (*gatewayClient, error) {
 
 type exportDataCommand struct {
 	Client  exportClientCommand  `cmd:"" help:"Export the runs of a client with their events, deliveries and files, its conversations and kept requests."`
-	Visitor exportVisitorCommand `cmd:"" help:"Export what a visitor has sent with forms."`
+	Visitor exportVisitorCommand `cmd:"" help:"Export what a visitor sent with forms."`
 }
 
 type exportClientCommand struct {
@@ -130,8 +130,8 @@ func (l *lastLine) Write(p []byte) (int, error) {
 }
 
 type eraseDataCommand struct {
-	Client  eraseClientCommand  `cmd:"" help:"Erase what the runs of a client were asked and have answered, its conversations and kept requests."`
-	Visitor eraseVisitorCommand `cmd:"" help:"Erase what a visitor has sent with forms, and what was made of it."`
+	Client  eraseClientCommand  `cmd:"" help:"Erase the prompts and answers of a client's runs, its conversations and kept requests."`
+	Visitor eraseVisitorCommand `cmd:"" help:"Erase what a visitor sent with forms, and what was made of it."`
 }
 
 type eraseFlags struct {

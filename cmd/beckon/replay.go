@@ -16,8 +16,8 @@ const replayPause = 500 * time.Millisecond
 
 type replayCommand struct {
 	ID    string `arg:"" help:"The run whose request is replayed. Its client must have keepRequests." placeholder:"RUN"`
-	URL   string `help:"Where the gateway is." env:"BECKON_URL" default:"http://localhost:8080" name:"url"`
-	Token string `help:"The admin token (admin.token). Better in the variable, where no list of processes shows it." env:"BECKON_ADMIN_TOKEN,BECKON_TOKEN"`
+	URL   string `help:"The gateway's URL." env:"BECKON_URL" default:"http://localhost:8080" name:"url"`
+	Token string `help:"The admin token (admin.token). Prefer the variable, because process lists show the flag." env:"BECKON_ADMIN_TOKEN,BECKON_TOKEN"`
 	Wait  bool   `help:"Wait for the end of the new run and print its answer."`
 	JSON  bool   `help:"Print the whole answer as JSON; with --wait, the new run."`
 }

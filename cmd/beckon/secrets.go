@@ -9,7 +9,7 @@ import (
 )
 
 type secretsCommand struct {
-	Rotate rotateSecretsCommand `cmd:"" help:"Seal all stored secrets with server.secretsKey that server.previousSecretsKey has sealed."`
+	Rotate rotateSecretsCommand `cmd:"" help:"Seal all stored secrets with server.secretsKey in place of server.previousSecretsKey."`
 }
 
 type rotateSecretsCommand struct {

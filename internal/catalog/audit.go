@@ -71,20 +71,7 @@ func (e *Editor) audit(tx store.Tx, who, action string, k key, before, after any
 	if was != nil {
 		before = n.shown(nil, n.Audited(was))
 	}
-	known := map[secret.String]bool{}
-	masked, err := maskedDocument(before, func(s secret.String) string {
-		known[s] = true
-		return s.String()
-	})
-	if err != nil {
-		return err
-	}
-	now, err := maskedDocument(after, func(s secret.String) string {
-		if was != nil && !known[s] {
-			return s.String() + " (new)"
-		}
-		return s.String()
-	})
+	masked, now, err := maskedDocuments(before, after, was != nil)
 	if err != nil {
 		return err
 	}
@@ -96,6 +83,31 @@ func (e *Editor) audit(tx store.Tx, who, action string, k key, before, after any
 		Before:     masked,
 		After:      now,
 	})
+}
+
+// Documents returns two of them as the audit list has them: with their secrets masked, and marked where they differ.
+func (s Section[T]) Documents(before, after T) (was, is json.RawMessage, err error) {
+	shown := s.noun.shown(before, s.noun.Audited(after))
+	return maskedDocuments(s.noun.shown(nil, s.noun.Audited(before)), shown, true)
+}
+
+// maskedDocuments masks the secrets of two documents. In a change, the second says which of its secrets are not in the first.
+func maskedDocuments(before, after any, isChange bool) (was, is json.RawMessage, err error) {
+	known := map[secret.String]bool{}
+	was, err = maskedDocument(before, func(s secret.String) string {
+		known[s] = true
+		return s.String()
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	is, err = maskedDocument(after, func(s secret.String) string {
+		if isChange && !known[s] {
+			return s.String() + " (new)"
+		}
+		return s.String()
+	})
+	return was, is, err
 }
 
 func maskedDocument(item any, show func(secret.String) string) (json.RawMessage, error) {

@@ -255,7 +255,7 @@ func (e *Editor) insert(tx store.Tx, n *noun, item Resource) (shown secret.Strin
 // changed puts in force what has just been changed, with mu held. When that does not work, Refresh tries again.
 func (e *Editor) changed(ctx context.Context) {
 	if err := e.refresh(context.WithoutCancel(ctx)); err != nil {
-		e.Log.Error("a change is not in force yet", "error", err)
+		e.Log.Error("a change is not active yet", "error", err)
 	}
 }
 

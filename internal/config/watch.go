@@ -55,7 +55,7 @@ func (w *watcher) look(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		w.complain(s.Name, "cannot look for changes; what is in force stays in force", err)
+		w.complain(s.Name, "cannot look for changes; the previous configuration stays active", err)
 		if err == nil && fingerprint != s.Known {
 			s.Known, w.due = fingerprint, true
 			delete(w.complaints, "reload")
@@ -68,7 +68,7 @@ func (w *watcher) look(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	w.complain("reload", "the change is not applied; what was in force stays in force", err)
+	w.complain("reload", "the change is not applied; the previous configuration stays active", err)
 	_, final := errors.AsType[*Error](err)
 	w.due = err != nil && !final
 }

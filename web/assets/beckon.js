@@ -78,7 +78,7 @@ for (const fold of document.querySelectorAll("[data-id-from]")) {
   const own = fold.querySelector("input");
   const shown = fold.querySelector("[data-id]");
   const nothing = shown.textContent;
-  const show = () => (shown.textContent = own.value.trim() || idFrom(name.value) || (own.defaultValue ? "made from the name" : nothing));
+  const show = () => (shown.textContent = own.value.trim() || idFrom(name.value) || (own.defaultValue ? "created from the name" : nothing));
   name.addEventListener("input", show);
   own.addEventListener("input", show);
   show();

@@ -43,7 +43,7 @@ const pullRequest = `{"action":"opened","number":7,"pull_request":{"number":7,"t
 func (b *browser) createHub() string {
 	b.visit("/admin/clients")
 	b.click("New client")
-	b.title("who calls?")
+	b.title("New client")
 	b.screenshot("callers")
 	b.press(`a[href$="source=github"]`)
 	b.title("New client: GitHub")

@@ -103,8 +103,8 @@ func TestFromNothingToSlack(t *testing.T) {
 	s.clicksOn("Create agent")
 
 	s.at("On call")
-	s.clicksOn("create a client")
-	s.at("who calls?")
+	s.clicksOn("Create a client")
+	s.at("New client")
 	s.presses(`a[href*="source=alertmanager"]`)
 	s.at("New client: Alertmanager")
 	require.True(t, get(s.browser, chromedp.Evaluate[bool](`document.querySelector('[name="allowedAgents"][value="on-call"]').checked`)), "it is chosen already")
@@ -119,7 +119,7 @@ func TestFromNothingToSlack(t *testing.T) {
 	s.clicksOn("Send a test call now")
 	s.until(`document.querySelector("#answer [data-answer]") && document.querySelector("#answer [data-answer]").innerText.includes("WAL segments")`)
 	s.until(`document.querySelector("#answers .state.DELIVERED")`)
-	require.Contains(t, await(t, g, messages), "Firing: /var on db1 is 98 % full")
+	require.Contains(t, await(t, g, messages), "Firing: /var on db1 is 98% full")
 	s.screenshot("first-tested")
 	t.Logf("%d pages, %d fields, %d clicks, %s", len(s.pages), s.fields, s.clicks, time.Since(begun).Round(time.Second/10))
 	require.LessOrEqual(t, len(s.pages), maxTrialPages, s.pages)
@@ -139,9 +139,22 @@ func TestFromNothingToSlack(t *testing.T) {
 	require.Contains(t, said, "WAL segments")
 	require.Contains(t, said, "Firing: /var is full")
 	s.shows("authenticated by the client's token")
+	s.until(`document.querySelector("#arrival pre")`)
+	const markers = "The model gets these markers too."
+	s.shows(markers)
+	sent := get(s.browser, chromedp.TextContent(chromedp.CSS("#arrival pre")))
+	s.press(`#arrival a[href^="/admin/runs/run_"]`)
+	s.onRun()
+	s.shows(markers)
+	require.Equal(t, sent, get(s.browser, chromedp.TextContent(chromedp.CSS(`pre[aria-label="Input"]`))), "both pages show what the model got")
+
 	s.visit("/admin")
 	s.title("Overview")
 	s.until(`!document.querySelector("#setup")`)
+	s.shows("All set.")
+	s.screenshot("all-set")
+	s.click("Dismiss")
+	s.until(`document.readyState === "complete" && !document.querySelector("#all-set")`)
 	s.requireQuiet()
 }
 

@@ -86,7 +86,7 @@ agents: [{id: calm, provider: off}]
 	b.do(chromedp.Submit(chromedp.CSS("#password")))
 	b.title("Clients")
 	b.click("New client")
-	b.title("who calls?")
+	b.title("New client")
 	b.click("A script or a program")
 	b.title("New client: A script")
 	b.ownID("deploys")

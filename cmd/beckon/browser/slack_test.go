@@ -19,7 +19,7 @@ import (
 )
 
 // causes is what the model says of the alert in the README.
-const causes = "**`/var` on `db1` is full, and grows by 2 % an hour.**\n\n" +
+const causes = "**`/var` on `db1` is full, and grows by 2% an hour.**\n\n" +
 	"1. Archived WAL segments pile up: `du -sh /var/lib/postgresql/*/main/pg_wal`\n" +
 	"2. A log is not rotated: `journalctl --disk-usage`\n" +
 	"3. Old backups are kept: `ls -lt /var/backups | head`\n\n" +
@@ -61,7 +61,7 @@ func TestFromAlertToSlack(t *testing.T) {
 	g := start(t, config)
 	r, err := http.NewRequest(http.MethodPost, g.url+"/api/v1/webhooks/alerts", strings.NewReader(`{"version":"4","groupKey":"{}:{alertname=\"DiskFull\"}","status":"firing",
 		"commonLabels":{"alertname":"DiskFull","severity":"critical"},"alerts":[{"status":"firing","fingerprint":"a1","labels":{"alertname":"DiskFull","severity":"critical","instance":"db1:9100"},
-		"annotations":{"summary":"/var is 98 % full"},"startsAt":"2026-02-18T03:12:00Z"}]}`))
+		"annotations":{"summary":"/var is 98% full"},"startsAt":"2026-02-18T03:12:00Z"}]}`))
 	require.NoError(t, err)
 	r.SetBasicAuth("beckon", "a-token-of-this-test")
 	r.Header.Set("Content-Type", "application/json")

@@ -27,7 +27,7 @@ func TestANewcomer(t *testing.T) {
 	b.title("Overview")
 	b.visit("/admin/clients")
 	b.click("New client")
-	b.title("who calls?")
+	b.title("New client")
 	b.click("A script or a program")
 	b.title("New client: A script")
 	b.ownID("deploys")
