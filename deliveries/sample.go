@@ -160,8 +160,9 @@ func samplesOf(kind, name, agent, at string) (list []message) {
 		data, run = map[string]any{"clientId": "backup", "expectEvery": "24h", "lastCallAt": at, "errorCode": "client_silent"}, nil
 		failure = `The client "backup" has not called since ` + at + ", and is expected to call every 24h."
 	case events.BudgetWarning, events.BudgetExhausted:
-		data, run = map[string]any{"scope": "client", "id": "ci", "period": "perDay", "unit": "USD", "limit": 5.0, "used": 5.0, "reserved": 0.0,
-			"runId": nil, "resetsAt": at, "errorCode": "budget_exhausted"}, nil
+		data = map[string]any{"scope": "client", "id": "ci", "period": "perDay", "unit": "USD", "limit": 5.0, "used": 5.0, "reserved": 0.0,
+			"runId": nil, "resetsAt": at, "errorCode": "budget_exhausted"}
+		run = nil
 		failure = `The budget perDay of client "ci" ($5.00) is used up.`
 		if kind == events.BudgetWarning {
 			data["used"], data["errorCode"] = 4.0, "budget_warning"

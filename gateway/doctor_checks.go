@@ -119,7 +119,8 @@ func (in *installation) checkSecrets(ctx context.Context) doctor.Finding {
 		return doctor.Failed(err.Error(), "Put the key back that sealed the secrets, or give them again.")
 	}
 	if w := v.Warnings(); len(w) > 0 {
-		return doctor.Failed(fmt.Sprintf("%d resources of the database are not active; the first is %s %q: %v", len(w), w[0].Section, w[0].ID, w[0].Fields.Err()),
+		return doctor.Failed(fmt.Sprintf("%d resources of the database are not active; the first is %s %q: %v", len(w),
+			w[0].Section, w[0].ID, w[0].Fields.Err()),
 			"The page of each says what to change.")
 	}
 	if path, isFile := secretsKeyFile(c); isFile && c.Server.SecretsKey == "" {

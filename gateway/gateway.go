@@ -247,8 +247,18 @@ func (g *Gateway) assemble(ctx context.Context) (err error) {
 		g.started.add(server.Close)
 	}
 	g.deliveries = deliveries.New(deliveries.Config{
-		Store: g.store, Work: g.instance, SendsNothing: !c.Has(config.RoleDeliveries), Log: g.Log, Tracing: g.Tracing, Metrics: g.metrics, Sealer: g.sealer, Version: g.Version,
-		Out: g.webhooks, CheckURL: guard.CheckURL, Source: g.publicURL(), Secrets: g.callbackSecrets,
+		Store:         g.store,
+		Work:          g.instance,
+		SendsNothing:  !c.Has(config.RoleDeliveries),
+		Log:           g.Log,
+		Tracing:       g.Tracing,
+		Metrics:       g.metrics,
+		Sealer:        g.sealer,
+		Version:       g.Version,
+		Out:           g.webhooks,
+		CheckURL:      guard.CheckURL,
+		Source:        g.publicURL(),
+		Secrets:       g.callbackSecrets,
 		Retention:     func() time.Duration { return g.inForce.Load().deliveryRetention },
 		Links:         g.artifacts.Fill,
 		ApprovalLinks: g.share.FillApprovals,

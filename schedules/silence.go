@@ -123,11 +123,15 @@ func (s *Service) silentFrom(w watch, row watchRow, called time.Time) time.Time 
 // tell tells of a client that is silent, unless another gateway does or has heard of it.
 func (s *Service) tell(ctx context.Context, w watch, row watchRow) error {
 	data := map[string]any{"clientId": row.ClientID, "expectEvery": units.Duration(w.every).String(), "lastCallAt": nil}
-	failure := problem.Failure{Code: codeSilent, Message: fmt.Sprintf("The client %q has not called yet, and is expected to call every %s.", row.ClientID, units.Duration(w.every))}
+	failure := problem.Failure{
+		Code:    codeSilent,
+		Message: fmt.Sprintf("The client %q has not called yet, and is expected to call every %s.", row.ClientID, units.Duration(w.every)),
+	}
 	if last := row.calledAt(); !last.IsZero() {
 		at := last.UTC().Format(runs.TimeFormat)
 		data["lastCallAt"] = at
-		failure.Message = fmt.Sprintf("The client %q has not called since %s, and is expected to call every %s.", row.ClientID, at, units.Duration(w.every))
+		failure.Message = fmt.Sprintf("The client %q has not called since %s, and is expected to call every %s.",
+			row.ClientID, at, units.Duration(w.every))
 	}
 	told := false
 	err := s.Store.Write(ctx, func(tx store.Tx) (err error) {

@@ -65,7 +65,8 @@ func (s *Server) preview(ctx context.Context, in *previewInput) (*previewOutput,
 		if _, err := catalog.Of[clients.Client](s.Admin.Editor).Get(ctx, in.ID); err != nil {
 			return nil, err
 		}
-		return nil, problem.New(problem.Unprocessable, problem.CodeClientUnusable, "The client %q is not active: its warnings say why.", in.ID)
+		return nil, problem.New(problem.Unprocessable, problem.CodeClientUnusable,
+			"The client %q is not active: its warnings say why.", in.ID)
 	}
 	r, err := in.request()
 	if err != nil {

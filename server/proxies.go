@@ -37,6 +37,8 @@ func (p *proxies) watch(r *http.Request, log *slog.Logger) {
 	address := net.ParseIP(host)
 	known := slices.ContainsFunc(p.trusted, func(n *net.IPNet) bool { return n.Contains(address) })
 	if !known && !p.warned.Swap(true) {
-		log.Warn("a request with X-Forwarded-For came from an address that server.trustedProxies does not name, and the header is not believed: name it if it is your proxy, or all clients behind it count as one", slog.String("address", host))
+		log.Warn("a request with X-Forwarded-For came from an address that server.trustedProxies does not name, "+
+			"and the header is not believed: name it if it is your proxy, or all clients behind it count as one",
+			slog.String("address", host))
 	}
 }

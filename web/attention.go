@@ -154,7 +154,15 @@ const setupCookie = "beckon_setup"
 // dismissSetup hides that all is set.
 func (w *Web) dismissSetup(c echo.Context) error {
 	own := w.sessions.manager.Cookie
-	c.SetCookie(&http.Cookie{Name: setupCookie, Value: "dismissed", Path: own.Path, MaxAge: int((365 * 24 * time.Hour).Seconds()), HttpOnly: true, Secure: own.Secure, SameSite: own.SameSite})
+	c.SetCookie(&http.Cookie{
+		Name:     setupCookie,
+		Value:    "dismissed",
+		Path:     own.Path,
+		MaxAge:   int((365 * 24 * time.Hour).Seconds()),
+		HttpOnly: true,
+		Secure:   own.Secure,
+		SameSite: own.SameSite,
+	})
 	return redirect(c, homePath)
 }
 
@@ -202,14 +210,62 @@ func (v vendor) Address() string {
 
 func vendors() []vendor {
 	return []vendor{
-		{Key: "openai", Title: "OpenAI", About: "GPT models", Glyph: "OA", provider: agents.Provider{Name: "OpenAI", Type: providerOpenAI, URL: "https://api.openai.com/v1"}},
-		{Key: "anthropic", Title: "Anthropic", About: "Claude models", Glyph: "An", provider: agents.Provider{Name: "Anthropic", Type: "anthropic", URL: "https://api.anthropic.com/v1"}},
-		{Key: "gemini", Title: "Google", About: "Gemini models", Glyph: "Ge", provider: agents.Provider{Name: "Gemini", Type: providerOpenAI, URL: "https://generativelanguage.googleapis.com/v1beta/openai"}},
-		{Key: "azure", Title: "Azure", About: "OpenAI on Azure", Glyph: "Az", provider: agents.Provider{Name: "Azure", Type: providerOpenAI, URL: "https://YOUR-RESOURCE.openai.azure.com/openai/v1"}},
-		{Key: "ollama", Title: "Ollama", About: "On your machine", Glyph: "Ol", provider: agents.Provider{Name: "Ollama", Type: providerOpenAI, URL: "http://localhost:11434/v1"}},
-		{Key: "vllm", Title: "vLLM", About: "Your own server", Glyph: "vL", provider: agents.Provider{Name: "vLLM", Type: providerOpenAI, URL: "http://localhost:8000/v1"}},
-		{Key: vendorOther, Title: "Other server", About: "With an OpenAI-compatible API", Glyph: "+", provider: agents.Provider{Type: providerOpenAI}},
-		{Key: "template", Title: "Test model", About: "No key needed", Glyph: "T", provider: agents.Provider{Name: "Test", Type: providerTemplate, Template: "You asked: {{ .prompt }}"}},
+		{
+			Key:      "openai",
+			Title:    "OpenAI",
+			About:    "GPT models",
+			Glyph:    "OA",
+			provider: agents.Provider{Name: "OpenAI", Type: providerOpenAI, URL: "https://api.openai.com/v1"},
+		},
+		{
+			Key:      "anthropic",
+			Title:    "Anthropic",
+			About:    "Claude models",
+			Glyph:    "An",
+			provider: agents.Provider{Name: "Anthropic", Type: "anthropic", URL: "https://api.anthropic.com/v1"},
+		},
+		{
+			Key:      "gemini",
+			Title:    "Google",
+			About:    "Gemini models",
+			Glyph:    "Ge",
+			provider: agents.Provider{Name: "Gemini", Type: providerOpenAI, URL: "https://generativelanguage.googleapis.com/v1beta/openai"},
+		},
+		{
+			Key:      "azure",
+			Title:    "Azure",
+			About:    "OpenAI on Azure",
+			Glyph:    "Az",
+			provider: agents.Provider{Name: "Azure", Type: providerOpenAI, URL: "https://YOUR-RESOURCE.openai.azure.com/openai/v1"},
+		},
+		{
+			Key:      "ollama",
+			Title:    "Ollama",
+			About:    "On your machine",
+			Glyph:    "Ol",
+			provider: agents.Provider{Name: "Ollama", Type: providerOpenAI, URL: "http://localhost:11434/v1"},
+		},
+		{
+			Key:      "vllm",
+			Title:    "vLLM",
+			About:    "Your own server",
+			Glyph:    "vL",
+			provider: agents.Provider{Name: "vLLM", Type: providerOpenAI, URL: "http://localhost:8000/v1"},
+		},
+		{
+			Key:      vendorOther,
+			Title:    "Other server",
+			About:    "With an OpenAI-compatible API",
+			Glyph:    "+",
+			provider: agents.Provider{Type: providerOpenAI},
+		},
+		{
+			Key:      "template",
+			Title:    "Test model",
+			About:    "No key needed",
+			Glyph:    "T",
+			provider: agents.Provider{Name: "Test", Type: providerTemplate, Template: "You asked: {{ .prompt }}"},
+		},
 	}
 }
 

@@ -98,7 +98,9 @@ func (s clientScreen) Callers() []field {
 		help, kept = "Leave it empty to keep the saved one.", "kept"
 	}
 	return []field{
-		s.Choice("source", "Sender", cmp.Or(s.Form.Source, "generic"), "The system that sends the calls. It determines how they are read and answered; generic is any system.", clients.Sources()),
+		s.Choice("source",
+			"Sender", cmp.Or(s.Form.Source, "generic"),
+			"The system that sends the calls. It determines how they are read and answered; generic is any system.", clients.Sources()),
 		s.Secret("secret", "Signing secret", kept, help),
 	}
 }

@@ -175,9 +175,21 @@ func stateOf(record catalog.Record[deliveries.Endpoint], h deliveries.Health) en
 		if h.DisabledReason == deliveries.DisabledByHand { // it was meant
 			class = stateIdle
 		}
-		return endpointState{Word: "Disabled", Class: class, Why: deliveries.WhyDisabled(h.DisabledReason), Since: h.DisabledAt, Disabled: true}
+		return endpointState{
+			Word:     "Disabled",
+			Class:    class,
+			Why:      deliveries.WhyDisabled(h.DisabledReason),
+			Since:    h.DisabledAt,
+			Disabled: true,
+		}
 	case !record.Item.IsEnabled():
-		return endpointState{Word: "Disabled", Class: stateIdle, Why: "It is disabled in its settings.", Disabled: true, ByConfiguration: true}
+		return endpointState{
+			Word:            "Disabled",
+			Class:           stateIdle,
+			Why:             "It is disabled in its settings.",
+			Disabled:        true,
+			ByConfiguration: true,
+		}
 	case !h.FailingSince.IsZero():
 		return endpointState{Word: "Failing", Class: stateWarn, Why: "No attempt has succeeded since then.", Since: h.FailingSince}
 	}

@@ -29,9 +29,17 @@ type kindGroup struct {
 func kindGroups() []kindGroup {
 	groups := []kindGroup{
 		{"Chats and inboxes", []endpointKind{
-			{Format: "slack", Title: "Slack", About: "A channel", Glyph: "Sl", Guide: "/docs/guides/slack", NeedsOnlyURL: true, Needs: "url-or-token",
-				Find: "At api.slack.com/apps, open your app, Incoming Webhooks, add one for the channel, and copy its URL.",
-				More: "With a bot instead: leave the URL empty, and enter its token (xoxb-…) and the channel."},
+			{
+				Format:       "slack",
+				Title:        "Slack",
+				About:        "A channel",
+				Glyph:        "Sl",
+				Guide:        "/docs/guides/slack",
+				NeedsOnlyURL: true,
+				Needs:        "url-or-token",
+				Find:         "At api.slack.com/apps, open your app, Incoming Webhooks, add one for the channel, and copy its URL.",
+				More:         "With a bot instead: leave the URL empty, and enter its token (xoxb-…) and the channel.",
+			},
 			{Format: "discord", Title: "Discord", About: "A channel", Glyph: "Di", NeedsOnlyURL: true,
 				Find: "In the channel’s settings, open Integrations, Webhooks, create one, and copy its URL."},
 			{Format: "teams", Title: "Microsoft Teams", About: "A channel", Glyph: "Te", NeedsOnlyURL: true,
@@ -40,20 +48,66 @@ func kindGroups() []kindGroup {
 				Find: "In the product menu, open Integrations, Incoming Webhooks, add one for the channel, and copy its URL."},
 			{Format: "google-chat", Title: "Google Chat", About: "A space", Glyph: "Go", NeedsOnlyURL: true,
 				Find: "In the space’s menu, open Apps & integrations, Webhooks, add one, and copy its URL with key and token."},
-			{Format: "telegram", Title: "Telegram", About: "A chat or a channel", Glyph: "Tg", Needs: "to secret",
-				Find: "Create a bot with @BotFather: it gives you the token. Add the bot to the chat, and enter the chat’s number, or @name of a channel."},
-			{Format: "email", Title: "Email", About: "One or more addresses", Glyph: "@", Guide: "/docs/destinations#mail", NeedsOnlyURL: true,
-				Find: "Enter mailto: and the address, such as mailto:ops@example.com. The mail server is set by smtp in the configuration file."},
-			{Format: "ntfy", Title: "ntfy", About: "Push to a phone", Glyph: "nt", Needs: "to",
-				Find: "Enter the topic that you subscribe to in ntfy’s app. A server of your own also needs its URL, and its access token (tk_…) if it asks for one."},
+			{
+				Format: "telegram",
+				Title:  "Telegram",
+				About:  "A chat or a channel",
+				Glyph:  "Tg",
+				Needs:  "to secret",
+				Find: "Create a bot with @BotFather: it gives you the token. Add the bot to the chat, and enter the chat’s number, " +
+					"or @name of a channel.",
+			},
+			{
+				Format:       "email",
+				Title:        "Email",
+				About:        "One or more addresses",
+				Glyph:        "@",
+				Guide:        "/docs/destinations#mail",
+				NeedsOnlyURL: true,
+				Find: "Enter mailto: and the address, such as mailto:ops@example.com. " +
+					"The mail server is set by smtp in the configuration file.",
+			},
+			{
+				Format: "ntfy",
+				Title:  "ntfy",
+				About:  "Push to a phone",
+				Glyph:  "nt",
+				Needs:  "to",
+				Find: "Enter the topic that you subscribe to in ntfy’s app. A server of your own also needs its URL, " +
+					"and its access token (tk_…) if it asks for one.",
+			},
 		}},
 		{"Incidents and code", []endpointKind{
-			{Format: "pagerduty", Title: "PagerDuty", About: "An alert, or a note on an incident", Glyph: "PD", Guide: "/docs/destinations#notes-on-incidents", Needs: "secret",
-				Find: "In the service, open Integrations, add Events API v2, and enter its integration key. For notes on incidents: a key of the REST API (Integrations, API Access Keys), and a user’s email address."},
-			{Format: "github", Title: "GitHub", About: "A comment or a commit status", Glyph: "GH", Guide: "/docs/destinations#github-and-gitlab", Needs: "secret repositories",
-				Find: "Under Settings, Developer settings, create a fine-grained token with write access to issues and pull requests. Also for Gitea and Forgejo, with the URL of the server."},
-			{Format: "gitlab", Title: "GitLab", About: "A comment or a commit status", Glyph: "GL", Guide: "/docs/destinations#github-and-gitlab", Needs: "secret repositories",
-				Find: "In the project’s settings, open Access tokens, and create one with the scope api and the role Reporter (Developer for statuses)."},
+			{
+				Format: "pagerduty",
+				Title:  "PagerDuty",
+				About:  "An alert, or a note on an incident",
+				Glyph:  "PD",
+				Guide:  "/docs/destinations#notes-on-incidents",
+				Needs:  "secret",
+				Find: "In the service, open Integrations, add Events API v2, and enter its integration key. For notes on incidents: " +
+					"a key of the REST API (Integrations, API Access Keys), and a user’s email address.",
+			},
+			{
+				Format: "github",
+				Title:  "GitHub",
+				About:  "A comment or a commit status",
+				Glyph:  "GH",
+				Guide:  "/docs/destinations#github-and-gitlab",
+				Needs:  "secret repositories",
+				Find: "Under Settings, Developer settings, create a fine-grained token with write access to issues and pull requests. " +
+					"Also for Gitea and Forgejo, with the URL of the server.",
+			},
+			{
+				Format: "gitlab",
+				Title:  "GitLab",
+				About:  "A comment or a commit status",
+				Glyph:  "GL",
+				Guide:  "/docs/destinations#github-and-gitlab",
+				Needs:  "secret repositories",
+				Find: "In the project’s settings, open Access tokens, and create one with the scope api and the role Reporter " +
+					"(Developer for statuses).",
+			},
 		}},
 		{"Your own program", []endpointKind{
 			{

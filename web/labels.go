@@ -59,10 +59,12 @@ func fieldSentence(one string, wrong problem.Field) string {
 }
 
 // predicate is the beginning of a message that continues a sentence: its subject is the field.
-var predicate = regexp.MustCompile(`^(is|are|was|has|have|must|cannot|can|does|do|may|needs|names|makes|takes|sets|nests|means|lists|belongs|holds|answers) `)
+var predicate = regexp.MustCompile(`^(is|are|was|has|have|must|cannot|can|does|do|may|` +
+	`needs|names|makes|takes|sets|nests|means|lists|belongs|holds|answers) `)
 
 // plurals are the words that change after the label of several things.
-var plurals = strings.NewReplacer("is ", "are ", "has ", "have ", "does ", "do ", "needs ", "need ", "names ", "name ", "makes ", "make ", "takes ", "take ")
+var plurals = strings.NewReplacer("is ", "are ", "has ", "have ", "does ", "do ",
+	"needs ", "need ", "names ", "name ", "makes ", "make ", "takes ", "take ")
 
 // ofProvider is left out on a page, where a provider is chosen and not typed.
 const ofProvider = ": the id of a provider"

@@ -19,7 +19,11 @@ type notInForceRow struct {
 // notInForce lists what is not in force: a cause before what depends on it.
 func (w *Web) notInForce(ctx context.Context) (list []notInForceRow, err error) {
 	if wrong := w.Backend.Settings.Trouble(); wrong != "" {
-		list = append(list, notInForceRow{What: "the configuration file", Address: "/admin/settings", Why: "The previous version stays active: " + wrong})
+		list = append(list, notInForceRow{
+			What:    "the configuration file",
+			Address: "/admin/settings",
+			Why:     "The previous version stays active: " + wrong,
+		})
 	}
 	v, err := w.Backend.Editor.View(ctx)
 	if err != nil {

@@ -135,10 +135,33 @@ func providerFormOf(p agents.Provider) providerForm {
 
 func readProvider(sent url.Values, have agents.Provider) (providerForm, agents.Provider, problem.Fields) {
 	var wrong problem.Fields
-	f := providerForm{Next: trimmed(sent, "next"), Vendor: trimmed(sent, "vendor"), ID: trimmed(sent, "id"), Name: trimmed(sent, "name"), Type: trimmed(sent, "type"), URL: trimmed(sent, "url"), Timeout: trimmed(sent, "timeout"),
-		MaxRetries: trimmed(sent, "maxRetries"), Template: sent.Get("template"), APIKey: have.APIKey.Shown(), Stream: trimmed(sent, "stream"), Reasoning: trimmed(sent, "reasoning"), Params: sent.Get("params")}
-	p := agents.Provider{ID: f.ID, Name: catalog.OmitDefault(f.Name, f.ID), Type: f.Type, URL: f.URL, APIKey: typedSecret(sent, "apiKey"), Timeout: typedDuration(&wrong, "timeout", f.Timeout),
-		Template: f.Template, Stream: f.Stream, Reasoning: f.Reasoning, Params: readParams(&wrong, f.Params)}
+	f := providerForm{
+		Next:       trimmed(sent, "next"),
+		Vendor:     trimmed(sent, "vendor"),
+		ID:         trimmed(sent, "id"),
+		Name:       trimmed(sent, "name"),
+		Type:       trimmed(sent, "type"),
+		URL:        trimmed(sent, "url"),
+		Timeout:    trimmed(sent, "timeout"),
+		MaxRetries: trimmed(sent, "maxRetries"),
+		Template:   sent.Get("template"),
+		APIKey:     have.APIKey.Shown(),
+		Stream:     trimmed(sent, "stream"),
+		Reasoning:  trimmed(sent, "reasoning"),
+		Params:     sent.Get("params"),
+	}
+	p := agents.Provider{
+		ID:        f.ID,
+		Name:      catalog.OmitDefault(f.Name, f.ID),
+		Type:      f.Type,
+		URL:       f.URL,
+		APIKey:    typedSecret(sent, "apiKey"),
+		Timeout:   typedDuration(&wrong, "timeout", f.Timeout),
+		Template:  f.Template,
+		Stream:    f.Stream,
+		Reasoning: f.Reasoning,
+		Params:    readParams(&wrong, f.Params),
+	}
 	if f.NeedsURL() && f.URL == "" {
 		wrong.Add("url", "is required")
 	}
