@@ -68,8 +68,10 @@ func asyncSection(runs, idle []runTimes, peak float64) report.Section {
 	p50, p95, idleP95 := percentile(runs, 50), percentile(runs, 95), percentile(idle, 95)
 	return report.Section{
 		Title: "Runs in the queue",
-		Text: fmt.Sprintf("Calls with `Prefer: respond-async` at a pace of %s a second for %s, on %d connections, against a model that answers at\n"+
-			"once. Each is answered when its run is on disk; all of them have to be completed in the end. Then %d runs one after the other, on\n"+
+		Text: fmt.Sprintf("Calls with `Prefer: respond-async` at a pace of %s a second for %s, on %d connections, "+
+			"against a model that answers at\n"+
+			"once. Each is answered when its run is on disk; all of them have to be completed in the end. "+
+			"Then %d runs one after the other, on\n"+
 			"a gateway that has nothing else to do.", report.Thousands(asyncRate), asyncFor, asyncConnection, idleRuns),
 		Header: []string{"what", "measured"},
 		Rows: [][]string{

@@ -29,7 +29,9 @@ func openBrowser(ctx context.Context, origin string) (*browser, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &browser{origin, &http.Client{Jar: jar, Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 1}, Timeout: time.Minute}}
+	b := &browser{
+		origin, &http.Client{Jar: jar, Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 1}, Timeout: time.Minute},
+	}
 	form := url.Values{"password": {adminPassword}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, origin+"/admin/login", strings.NewReader(form.Encode()))
 	if err != nil {
@@ -41,7 +43,8 @@ func openBrowser(ctx context.Context, origin string) (*browser, error) {
 		return nil, err
 	}
 	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusOK || response.Request.URL.Path != "/admin" {
+	if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusOK ||
+		response.Request.URL.Path != "/admin" {
 		return nil, fmt.Errorf("the login led to %s with %s (%w)", response.Request.URL.Path, response.Status, err)
 	}
 	return b, nil

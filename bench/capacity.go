@@ -20,9 +20,11 @@ const (
 func capacity(ctx context.Context, l *lab) (found report.Section, err error) {
 	found = report.Section{
 		Title: "Deliveries at full pace",
-		Text: "Calls with a `webhook` on 64 connections, as many as are answered: each is a run and two signed deliveries, of its `run.started` and\n" +
+		Text: "Calls with a `webhook` on 64 connections, as many as are answered: each is a run and two signed deliveries, " +
+			"of its `run.started` and\n" +
 			"`run.completed`, to a receiver on the same machine, with every step on disk. The calls wait for the answer, or not\n" +
-			"(`Prefer: respond-async`). The time is from the first commit to the last receipt. Each event on record has to have come, once.",
+			"(`Prefer: respond-async`). The time is from the first commit to the last receipt. " +
+			"Each event on record has to have come, once.",
 		Header: []string{"calls", "calls/s", "deliveries/s", "commit to receipt, p50", "p95", "processor time for a call"},
 	}
 	for _, kind := range []struct {
@@ -85,6 +87,7 @@ func (l *lab) measureCapacity(ctx context.Context, name string, async bool, foun
 	}
 	found.Rows = append(found.Rows, []string{name, report.Thousands(report.Median(calls)), report.Thousands(report.Median(rates)),
 		report.Milliseconds(report.Median(p50s)), report.Milliseconds(report.Median(p95s)), microseconds(report.Median(perCall))})
-	found.Verdicts = append(found.Verdicts, report.AtLeast("deliveries a second, "+name+" calls", report.Median(rates), minCapacity, report.Thousands))
+	found.Verdicts = append(found.Verdicts,
+		report.AtLeast("deliveries a second, "+name+" calls", report.Median(rates), minCapacity, report.Thousands))
 	return g.finish(ctx)
 }

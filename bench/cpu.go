@@ -54,13 +54,18 @@ func costOfCalls(ctx context.Context, l *lab) (found report.Section, err error) 
 			if _, err := l.measureCPU(ctx, c); err != nil {
 				return found, err
 			}
-			note("%s, model that takes %s, round %d of %d: %.0f µs a call", c.server.name, c.model, round+1, l.rounds, c.perCall[len(c.perCall)-1])
+			note("%s, model that takes %s, round %d of %d: %.0f µs a call", c.server.name, c.model, round+1,
+				l.rounds, c.perCall[len(c.perCall)-1])
 		}
 	}
-	found = report.Section{Title: "Processor time of a call",
-		Text: "The processor time of the server alone, without the stub and the load generator, over all calls of a round. A slower model is\n" +
-			"the stub with a pause. The bare handler records nothing: it shows which part of the difference between two models is the machine's.",
-		Header: []string{"server", "model takes", "connections", "calls/s", "processor time a call"}}
+	found = report.Section{
+		Title: "Processor time of a call",
+		Text: "The processor time of the server alone, without the stub and the load generator, " +
+			"over all calls of a round. A slower model is\n" +
+			"the stub with a pause. The bare handler records nothing: it shows which part of the difference between two " +
+			"models is the machine's.",
+		Header: []string{"server", "model takes", "connections", "calls/s", "processor time a call"},
+	}
 	for _, c := range cases {
 		found.Rows = append(found.Rows, []string{c.server.name, c.model.String(), fmt.Sprint(c.connections),
 			report.Thousands(report.Median(c.rates)), microseconds(report.Median(c.perCall))})

@@ -47,10 +47,13 @@ func deliver(ctx context.Context, l *lab) (found report.Section, err error) {
 	p50, p95, idleP95 := measured.percentile(50), measured.percentile(95), idle.percentile(95)
 	return report.Section{
 		Title: "Deliveries",
-		Text: fmt.Sprintf("Calls with `Prefer: respond-async` and a `webhook` at a pace of %s a second for %s: each is a run through the queue and two signed\n"+
-			"deliveries, of its `run.started` and `run.completed`, to a receiver on the same machine, with every step on disk. Each event on record\n"+
+		Text: fmt.Sprintf("Calls with `Prefer: respond-async` and a `webhook` at a pace of %s a second for %s: "+
+			"each is a run through the queue and two signed\n"+
+			"deliveries, of its `run.started` and `run.completed`, to a receiver on the same machine, with every step on disk. "+
+			"Each event on record\n"+
 			"has to have come, once. "+
-			"Then %d calls one after the other, on a gateway that has nothing else to do.", report.Thousands(deliveryRate/eventsOfRun), deliveryFor, idleRuns),
+			"Then %d calls one after the other, on a gateway that has nothing else to do.",
+			report.Thousands(deliveryRate/eventsOfRun), deliveryFor, idleRuns),
 		Header: []string{"what", "measured"},
 		Rows: [][]string{
 			{"delivered, from the first commit to the last receipt", report.Thousands(rate) + "/s"},
@@ -145,8 +148,10 @@ func hanging(ctx context.Context, l *lab) (found report.Section, err error) {
 	p95 := healthy.percentile(95)
 	return report.Section{
 		Title: "Endpoints that hang",
-		Text: fmt.Sprintf("%d endpoints, of which %d take connections and never answer, and %d runs a second for %s, each of which is told to all of them:\n"+
-			"%s deliveries a second that can arrive, and as many that can't.", hangingEndpoints+healthyEndpoints, hangingEndpoints, hangingRuns, deliveryFor, report.Thousands(hangingRuns*healthyEndpoints)),
+		Text: fmt.Sprintf("%d endpoints, of which %d take connections and never answer, and %d runs a second for %s, "+
+			"each of which is told to all of them:\n"+
+			"%s deliveries a second that can arrive, and as many that can't.", hangingEndpoints+healthyEndpoints, hangingEndpoints,
+			hangingRuns, deliveryFor, report.Thousands(hangingRuns*healthyEndpoints)),
 		Header: []string{"what", "measured"},
 		Rows: [][]string{
 			{"deliveries to endpoints that answer", report.Thousands(float64(len(healthy.waits)))},

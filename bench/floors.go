@@ -21,7 +21,8 @@ import (
 const (
 	chatPath = "/v1/chat/completions"
 	// chatBody is what go-openai sends for promptBody.
-	chatBody   = `{"model":"bench","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"` + prompt + `"}],"stream":false}`
+	chatBody = `{"model":"bench","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"` + prompt +
+		`"}],"stream":false}`
 	promptBody = `{"prompt":"` + prompt + `"}`
 	slowBody   = `{"prompt":"Say ` + stub.Slowly + ` whether everything is in order."}`
 	prompt     = "Is everything in order? Say so in one sentence."
@@ -94,7 +95,8 @@ func (l *lab) startRole(ctx context.Context, name, path, body string, args ...st
 	if err != nil {
 		return nil, err
 	}
-	return l.start(ctx, process.Command{Name: name, Path: self, Args: append(args, "-address", address)}, address, "/ready", load.Target{URL: path, Body: body})
+	return l.start(ctx, process.Command{Name: name, Path: self, Args: append(args, "-address", address)}, address, "/ready",
+		load.Target{URL: path, Body: body})
 }
 
 // startFloors starts what the gateway is measured beside; the first is the stub, which goes on after stop.

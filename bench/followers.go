@@ -47,7 +47,11 @@ func followers(ctx context.Context, l *lab) (found report.Section, err error) {
 		}
 		ids = append(ids, id)
 	}
-	f := &followed{gateway: g, connecting: make(chan struct{}, followersAtOne), client: &http.Client{Transport: &http.Transport{MaxConnsPerHost: 0}}}
+	f := &followed{
+		gateway:    g,
+		connecting: make(chan struct{}, followersAtOne),
+		client:     &http.Client{Transport: &http.Transport{MaxConnsPerHost: 0}},
+	}
 	connected := f.follow(ctx, ids)
 	all := followersRuns * followersEach
 	for f.begun.Load()+f.failed.Load() < int64(all) {
@@ -73,15 +77,18 @@ func followers(ctx context.Context, l *lab) (found report.Section, err error) {
 	}
 	return report.Section{
 		Title: "Followers",
-		Text: fmt.Sprintf("The gateway's resident memory with %s connections to `GET /api/v1/runs/{id}/events`: %d runs that are going on, with %d followers\n"+
-			"each. Each has to read `run.started` while its run goes on, and `run.completed` when it ends.", report.Thousands(float64(all)), followersRuns, followersEach),
+		Text: fmt.Sprintf("The gateway's resident memory with %s connections to `GET /api/v1/runs/{id}/events`: "+
+			"%d runs that are going on, with %d followers\n"+
+			"each. Each has to read `run.started` while its run goes on, and `run.completed` when it ends.", report.Thousands(float64(all)),
+			followersRuns, followersEach),
 		Header: []string{"moment", "memory"},
 		Rows: [][]string{
 			{"before the first run", report.Megabytes(float64(before))},
 			{"all followers connected", report.Megabytes(float64(during))},
 			{"at its highest, until the last has read the end", report.Megabytes(float64(peak))},
 		},
-		Verdicts: []report.Verdict{report.AtMost("memory with "+report.Thousands(float64(all))+" followers", float64(max(peak, during)), maxFollowed, report.Megabytes)},
+		Verdicts: []report.Verdict{report.AtMost("memory with "+report.Thousands(float64(all))+" followers", float64(max(peak, during)),
+			maxFollowed, report.Megabytes)},
 	}, nil
 }
 

@@ -32,7 +32,8 @@ const (
 )
 
 // formsConfig is a client that is a form, for gatewayConfig.
-const formsConfig = "  - {id: contact, source: form, allowedAgents: [bench], form: {key: " + formKey + ", origins: [\"" + formOrigin + "\"], fields: {email: {type: email, required: true}, message: {required: true}}}}\n"
+const formsConfig = "  - {id: contact, source: form, allowedAgents: [bench], form: {key: " + formKey + ", origins: [\"" + formOrigin +
+	"\"], fields: {email: {type: email, required: true}, message: {required: true}}}}\n"
 
 // sentForms is what became of forms.
 type sentForms struct {
@@ -81,28 +82,39 @@ func forms(ctx context.Context, l *lab) (found report.Section, err error) {
 				p95s[n] = append(p95s[n], sent.p95())
 			}
 			answers[n].taken, answers[n].limited = answers[n].taken+sent.taken, answers[n].limited+sent.limited
-			note("round %d of %d, forms %s: p99 of calls %s, %d forms taken, %d limited", round+1, l.rounds, lines[n].name, report.Milliseconds(milliseconds(result.P99)), sent.taken, sent.limited)
+			note("round %d of %d, forms %s: p99 of calls %s, %d forms taken, %d limited", round+1, l.rounds, lines[n].name,
+				report.Milliseconds(milliseconds(result.P99)), sent.taken, sent.limited)
 		}
 	}
-	found = report.Section{Title: "Forms of web pages",
-		Text: fmt.Sprintf("Forms at a pace of %d a second, whose agent takes %s, and calls of another client on one connection beside them. %d rounds of %s for each\n"+
-			"line. Each form is timed from when it was to be sent. To tell the gateway from the machine, the same forms also go to another gateway on it.", formRate, formAgent, l.rounds, l.length),
-		Header: []string{"forms", "taken", "limited (429)", "p95 of forms", "calls/s beside them", "p50 of calls", "p99 of calls"}}
+	found = report.Section{
+		Title: "Forms of web pages",
+		Text: fmt.Sprintf("Forms at a pace of %d a second, whose agent takes %s, and calls of another client on one connection beside "+
+			"them. %d rounds of %s for each\n"+
+			"line. Each form is timed from when it was to be sent. To tell the gateway from the machine, "+
+			"the same forms also go to another gateway on it.", formRate, formAgent, l.rounds, l.length),
+		Header: []string{"forms", "taken", "limited (429)", "p95 of forms", "calls/s beside them", "p50 of calls", "p99 of calls"},
+	}
 	for i, line := range lines {
 		p95 := "–"
 		if len(p95s[i]) > 0 {
 			p95 = report.Milliseconds(report.Median(p95s[i]))
 		}
-		found.Rows = append(found.Rows, []string{line.name, report.Thousands(float64(answers[i].taken)), report.Thousands(float64(answers[i].limited)), p95,
-			report.Thousands(report.Median(measured[i].rates)), report.Milliseconds(report.Median(measured[i].p50s)), report.Milliseconds(report.Median(measured[i].p99s))})
+		found.Rows = append(found.Rows, []string{
+			line.name, report.Thousands(float64(answers[i].taken)), report.Thousands(float64(answers[i].limited)), p95,
+			report.Thousands(report.Median(measured[i].rates)), report.Milliseconds(report.Median(measured[i].p50s)),
+			report.Milliseconds(report.Median(measured[i].p99s)),
+		})
 	}
 	quotient := func(v float64) string { return fmt.Sprintf("%.2f ×", v) }
 	found.Verdicts = []report.Verdict{
 		report.AtMost("a form is answered while its agent works, p95", report.Median(p95s[2]), maxFormP95, report.Milliseconds),
 		report.AtMost("forms from 100 addresses that were limited", float64(answers[2].limited), 0, report.Thousands),
-		report.AtMost("forms from one address that passed, of a round", float64(answers[4].taken)/float64(l.rounds), mostFromOne, report.Thousands),
-		report.AtMost("p99 of calls with forms from 100 addresses, beside the same forms elsewhere", report.Paired(measured[2].p99s, measured[1].p99s, report.Quotient), maxSlowedByForms, quotient),
-		report.AtMost("p99 of calls with forms from one address, beside the same forms elsewhere", report.Paired(measured[4].p99s, measured[3].p99s, report.Quotient), maxSlowedByForms, quotient),
+		report.AtMost("forms from one address that passed, of a round", float64(answers[4].taken)/float64(l.rounds),
+			mostFromOne, report.Thousands),
+		report.AtMost("p99 of calls with forms from 100 addresses, beside the same forms elsewhere",
+			report.Paired(measured[2].p99s, measured[1].p99s, report.Quotient), maxSlowedByForms, quotient),
+		report.AtMost("p99 of calls with forms from one address, beside the same forms elsewhere",
+			report.Paired(measured[4].p99s, measured[3].p99s, report.Quotient), maxSlowedByForms, quotient),
 	}
 	for _, g := range []*gateway{called, other} {
 		err = errors.Join(err, g.settled(ctx, formPatience), g.finish(ctx))

@@ -45,10 +45,16 @@ type grown struct {
 // growing measures gateways with more and more runs on record. It is not among the sections of make bench: to fill the files
 // takes long.
 func growing(ctx context.Context, l *lab) (found report.Section, err error) {
-	found = report.Section{Title: "With many runs on record",
-		Text: fmt.Sprintf("A month of runs that have ended, for each two events, a node and an audit entry, for ten of them three deliveries. Calls are made on %d\n"+
-			"connections; at rest the gateway has nothing to do for %s. Lists are all pages of lists and their filters.", judgedAt, restFor),
-		Header: []string{"runs", "file", "ready after", "processor time a call", "p50", "p99", "at rest", "lists, p50", "slowest list, p95"}}
+	found = report.Section{
+		Title: "With many runs on record",
+		Text: fmt.Sprintf("A month of runs that have ended, for each two events, a node and an audit entry, "+
+			"for ten of them three deliveries. Calls are made on %d\n"+
+			"connections; at rest the gateway has nothing to do for %s. Lists are all pages of lists and their filters.",
+			judgedAt, restFor),
+		Header: []string{
+			"runs", "file", "ready after", "processor time a call", "p50", "p99", "at rest", "lists, p50", "slowest list, p95",
+		},
+	}
 	var all []grown
 	for _, runs := range l.growth {
 		note("%s runs: filling", report.Thousands(float64(runs)))
@@ -74,8 +80,11 @@ func (g grown) row() []string {
 	for _, times := range g.pages {
 		middle, last = append(middle, report.Median(times)), append(last, times[len(times)*95/100])
 	}
-	return []string{report.Thousands(float64(g.runs)), report.Megabytes(float64(g.file)), report.Milliseconds(g.ready), microseconds(g.perCall),
-		report.Milliseconds(g.p50), report.Milliseconds(g.p99), report.Percent(g.rest), report.Milliseconds(report.Median(middle)), report.Milliseconds(slices.Max(last))}
+	return []string{
+		report.Thousands(float64(g.runs)), report.Megabytes(float64(g.file)), report.Milliseconds(g.ready), microseconds(g.perCall),
+		report.Milliseconds(g.p50), report.Milliseconds(g.p99), report.Percent(g.rest), report.Milliseconds(report.Median(middle)),
+		report.Milliseconds(slices.Max(last)),
+	}
 }
 
 func judgeGrowth(all []grown) (verdicts []report.Verdict) {
@@ -190,11 +199,15 @@ func (l *lab) measureGrownGateway(ctx context.Context, gateway *gateway, g *grow
 }
 
 // listPages are the pages with lists, and their filters.
-var listPages = []string{"/admin", "/admin?span=7d", "/admin/runs", "/admin/runs?status=FAILED", "/admin/runs?client=" + storetest.Client,
-	"/admin/runs?status=COMPLETED&client=" + storetest.Client, "/admin/runs?agent=" + storetest.Agent, "/admin/runs?agent=" + storetest.IdleAgent,
+var listPages = []string{
+	"/admin", "/admin?span=7d", "/admin/runs", "/admin/runs?status=FAILED", "/admin/runs?client=" + storetest.Client,
+	"/admin/runs?status=COMPLETED&client=" + storetest.Client, "/admin/runs?agent=" + storetest.Agent,
+	"/admin/runs?agent=" + storetest.IdleAgent,
 	"/admin/runs?client=" + storetest.IdleClient, "/admin/runs?status=COMPLETED&agent=" + storetest.BrokenAgent, "/admin/runs?q=no%3Dsuch",
 	"/admin/deliveries", "/admin/deliveries?status=FAILED", "/admin/deliveries?endpoint=" + storetest.Endpoint,
-	"/admin/deliveries?endpoint=" + storetest.IdleTarget, "/admin/deliveries?status=PENDING", "/admin/audit", "/admin/refused", "/admin/clients/bench"}
+	"/admin/deliveries?endpoint=" + storetest.IdleTarget, "/admin/deliveries?status=PENDING", "/admin/audit",
+	"/admin/refused", "/admin/clients/bench",
+}
 
 // retainGrown makes calls while retention deletes nearly all runs on record, and says how that went.
 func (l *lab) retainGrown(ctx context.Context, runs int) (string, error) {
@@ -231,7 +244,8 @@ func (l *lab) retainGrown(ctx context.Context, runs int) (string, error) {
 		return "", err
 	}
 	deleted := before + result.Requests - during
-	return fmt.Sprintf("While retention deletes nearly all of %s runs (%s a second), %s calls/s are answered, with a p50 of %s and a p99 of %s.",
+	return fmt.Sprintf("While retention deletes nearly all of %s runs (%s a second), %s calls/s are answered, "+
+		"with a p50 of %s and a p99 of %s.",
 		report.Thousands(float64(runs)), report.Thousands(float64(deleted)/took.Seconds()), report.Thousands(result.Rate()),
 		report.Milliseconds(milliseconds(result.P50)), report.Milliseconds(milliseconds(result.P99))), nil
 }

@@ -5,7 +5,8 @@
 // writes it into docs/performance.md. It fails when a measurement is not valid; a target that was missed is reported,
 // and with -strict fails too.
 //
-//	bench [-quick] [-strict] [-only throughput,cpu,postgres,memory,async,deliveries,capacity,hanging,followers,refused,forms,recovery,tabs,pages,tools,startup]
+//	bench [-quick] [-strict] [-only throughput,cpu,postgres,memory,async,deliveries,capacity,hanging,
+//		followers,refused,forms,recovery,tabs,pages,tools,startup]
 //	bench -only growth [-growth 100000,1000000,4000000]            with many runs on record; takes long
 //	bench stub -address 127.0.0.1:9000 [-delay 200ms]              a model server to try things with
 //	bench bare -address 127.0.0.1:9001 -model http://127.0.0.1:9000/v1

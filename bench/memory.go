@@ -47,7 +47,8 @@ func growth(before float64, peaks []float64, calls int) report.Section {
 	middle, last := peaks[len(peaks)/2-1], peaks[len(peaks)-1]
 	return report.Section{
 		Title: "Memory",
-		Text: fmt.Sprintf("The gateway's resident memory over %s calls on %d connections. It is looked at 20 times a second; from the first\n"+
+		Text: fmt.Sprintf("The gateway's resident memory over %s calls on %d connections. "+
+			"It is looked at 20 times a second; from the first\n"+
 			"call on, the figure is the highest of the last %s calls.", all, judgedAt, report.Thousands(float64(calls/len(peaks)))),
 		Header: []string{"moment", "memory"},
 		Rows: [][]string{

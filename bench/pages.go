@@ -19,7 +19,8 @@ const (
 	eventsOnPages = 2 // deliveries for each run
 	tabs          = 10
 	refreshEvery  = 30 * time.Second // what the overview does
-	opsEndpoint   = "endpoints: [{id: ops, url: \"https://ops.example/hook\", events: [endpoint.disabled], secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}]\n"
+	opsEndpoint   = "endpoints: [{id: ops, url: \"https://ops.example/hook\", events: [endpoint.disabled], secret: " +
+		"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}]\n"
 )
 
 // pages looks at every page of a gateway whose data are in folder, with many runs and twice as many deliveries on record.
@@ -52,10 +53,14 @@ func lookAtAll(ctx context.Context, l *lab, g *gateway) (found report.Section, e
 	if err != nil {
 		return found, err
 	}
-	found = report.Section{Title: "The page",
-		Text: fmt.Sprintf("Each page of the administration, %d times, with %s runs and %s deliveries on record; the time is from the request to the last\n"+
-			"byte, and the size that of the page on its way, compressed.", looks, report.Thousands(float64(l.calls)), report.Thousands(float64(l.calls*eventsOnPages))),
-		Header: []string{"page", "p50", "p95", "size"}}
+	found = report.Section{
+		Title: "The page",
+		Text: fmt.Sprintf("Each page of the administration, %d times, with %s runs and %s deliveries on record; "+
+			"the time is from the request to the last\n"+
+			"byte, and the size that of the page on its way, compressed.", looks, report.Thousands(float64(l.calls)),
+			report.Thousands(float64(l.calls*eventsOnPages))),
+		Header: []string{"page", "p50", "p95", "size"},
+	}
 	slowest, largest := 0.0, 0
 	for _, path := range paths {
 		var times []float64
@@ -70,7 +75,10 @@ func lookAtAll(ctx context.Context, l *lab, g *gateway) (found report.Section, e
 		slices.Sort(times)
 		p95 := times[looks*95/100]
 		slowest, largest = max(slowest, p95), max(largest, size)
-		found.Rows = append(found.Rows, []string{"`" + anyID.ReplaceAllString(path, "…") + "`", report.Milliseconds(report.Median(times)), report.Milliseconds(p95), kilobytes(float64(size))})
+		found.Rows = append(found.Rows, []string{
+			"`" + anyID.ReplaceAllString(path, "…") + "`", report.Milliseconds(report.Median(times)),
+			report.Milliseconds(p95), kilobytes(float64(size)),
+		})
 	}
 	found.Verdicts = []report.Verdict{
 		report.AtMost("the slowest page, p95", slowest, maxPage, report.Milliseconds),
@@ -102,11 +110,16 @@ func (b *browser) paths(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	delivery, err := newest("/admin/deliveries")
-	return []string{"/admin", "/admin?span=7d", "/admin/clients", "/admin/clients/bench", "/admin/clients/new", "/admin/commands", "/admin/agents", "/admin/agents/bench",
+	return []string{
+		"/admin", "/admin?span=7d", "/admin/clients", "/admin/clients/bench", "/admin/clients/new", "/admin/commands",
+		"/admin/agents", "/admin/agents/bench",
 		"/admin/providers", "/admin/providers/stub", "/admin/flows", "/admin/flows/new", "/admin/endpoints", "/admin/endpoints/ops",
-		"/admin/runs", "/admin/runs?status=FAILED", "/admin/runs?status=COMPLETED&client=bench", "/admin/runs?agent=again", "/admin/runs?q=no%3Dsuch", run,
-		"/admin/deliveries", "/admin/deliveries?status=FAILED", "/admin/deliveries?endpoint=ops&status=DELIVERED", "/admin/deliveries?status=PENDING", delivery,
-		"/admin/refused", "/admin/settings", "/admin/audit"}, err
+		"/admin/runs", "/admin/runs?status=FAILED", "/admin/runs?status=COMPLETED&client=bench", "/admin/runs?agent=again",
+		"/admin/runs?q=no%3Dsuch", run,
+		"/admin/deliveries", "/admin/deliveries?status=FAILED", "/admin/deliveries?endpoint=ops&status=DELIVERED",
+		"/admin/deliveries?status=PENDING", delivery,
+		"/admin/refused", "/admin/settings", "/admin/audit",
+	}, err
 }
 
 // withTabs measures the webhook while the overview is open in many tabs.
@@ -130,10 +143,13 @@ func withTabs(ctx context.Context, l *lab, folder string) (found report.Section,
 	if err = errors.Join(err, failed); err != nil {
 		return found, errors.Join(g.Failure(err), g.Stop())
 	}
-	found = report.Section{Title: "With the overview open",
-		Text: fmt.Sprintf("The same with %d connections while the overview of the gateway is open in %d tabs, each of which asks for it every %s, also while the\n"+
+	found = report.Section{
+		Title: "With the overview open",
+		Text: fmt.Sprintf("The same with %d connections while the overview of the gateway is open in %d tabs, "+
+			"each of which asks for it every %s, also while the\n"+
 			"others have their turn: %d times in all. Each was answered.", judgedAt, tabs, refreshEvery, seen),
-		Header: []string{"connections", "server", "requests/s", "p50", "p99", "of nginx's requests/s", "of the bare handler's", "spread"}}
+		Header: []string{"connections", "server", "requests/s", "p50", "p99", "of nginx's requests/s", "of the bare handler's", "spread"},
+	}
 	for _, s := range servers {
 		found.Rows = append(found.Rows, row(judgedAt, s.name, measured))
 	}

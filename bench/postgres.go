@@ -86,19 +86,28 @@ func postgres(ctx context.Context, l *lab) (found report.Section, err error) {
 }
 
 func postgresSection(fleets []*fleet) report.Section {
-	s := report.Section{Title: "PostgreSQL",
-		Text: fmt.Sprintf("The same calls on %d connections in all, with SQLite, and with a PostgreSQL of Debian on the same machine, which syncs to disk as\n"+
-			"it does by default. The gateways, the database, the stub and the load generator share the processors: three gateways show what it\n"+
+	s := report.Section{
+		Title: "PostgreSQL",
+		Text: fmt.Sprintf("The same calls on %d connections in all, with SQLite, and with a PostgreSQL of Debian on the same machine, "+
+			"which syncs to disk as\n"+
+			"it does by default. The gateways, the database, the stub and the load generator share the processors: "+
+			"three gateways show what it\n"+
 			"costs to be several, and not how far several machines go.", judgedAt),
-		Header: []string{"database", "requests/s", "p50", "p99", "of SQLite's requests/s", "processor time a call"}}
+		Header: []string{"database", "requests/s", "p50", "p99", "of SQLite's requests/s", "processor time a call"},
+	}
 	sqlite, one, three := fleets[0], fleets[1], fleets[2]
 	for _, f := range fleets {
-		s.Rows = append(s.Rows, []string{f.name, report.Thousands(report.Median(f.rates)), report.Milliseconds(report.Median(f.p50s)),
-			report.Milliseconds(report.Median(f.p99s)), report.Ratio(report.Paired(f.rates, sqlite.rates, report.Quotient)), microseconds(report.Median(f.perCall))})
+		s.Rows = append(s.Rows, []string{
+			f.name, report.Thousands(report.Median(f.rates)), report.Milliseconds(report.Median(f.p50s)),
+			report.Milliseconds(report.Median(f.p99s)), report.Ratio(report.Paired(f.rates, sqlite.rates, report.Quotient)),
+			microseconds(report.Median(f.perCall)),
+		})
 	}
 	s.Verdicts = []report.Verdict{
-		report.AtLeast("PostgreSQL, of SQLite's requests/s", report.Paired(one.rates, sqlite.rates, report.Quotient), minOfSQLite, report.Ratio),
-		report.AtLeast("three gateways, of one's requests/s", report.Paired(three.rates, one.rates, report.Quotient), minOfOne, report.Ratio),
+		report.AtLeast("PostgreSQL, of SQLite's requests/s",
+			report.Paired(one.rates, sqlite.rates, report.Quotient), minOfSQLite, report.Ratio),
+		report.AtLeast("three gateways, of one's requests/s",
+			report.Paired(three.rates, one.rates, report.Quotient), minOfOne, report.Ratio),
 	}
 	return s
 }

@@ -88,36 +88,39 @@ type receipts struct {
 
 // compare joins what came with what the gateway has on record. Every delivery on record that should have come must have
 // come, once, and nothing else. path is that of a delivery, empty for those that should not.
-func (r *receiver) compare(ctx context.Context, database string, since int64, path func(endpointID string) string) (found receipts, err error) {
+func (r *receiver) compare(
+	ctx context.Context, database string, since int64, path func(endpointID string) string,
+) (found receipts, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var first, last time.Time
 	n := 0
-	err = query(ctx, database, "SELECT coalesce(endpoint_id, ''), event_id, created_at FROM deliveries WHERE created_at >= ?", func(rows *sql.Rows) error {
-		var endpoint, event string
-		var created int64
-		if err := rows.Scan(&endpoint, &event, &created); err != nil {
-			return err
-		}
-		to := path(endpoint)
-		if to == "" {
+	err = query(ctx, database,
+		"SELECT coalesce(endpoint_id, ''), event_id, created_at FROM deliveries WHERE created_at >= ?", func(rows *sql.Rows) error {
+			var endpoint, event string
+			var created int64
+			if err := rows.Scan(&endpoint, &event, &created); err != nil {
+				return err
+			}
+			to := path(endpoint)
+			if to == "" {
+				return nil
+			}
+			n++
+			at := r.arrived[to+" "+event]
+			if len(at) != 1 {
+				return fmt.Errorf("event %s came %d times", event, len(at))
+			}
+			committed := time.UnixMilli(created)
+			if first.IsZero() || committed.Before(first) {
+				first = committed
+			}
+			if at[0].After(last) {
+				last = at[0]
+			}
+			found.waits = append(found.waits, float64(at[0].Sub(committed).Microseconds())/1000)
 			return nil
-		}
-		n++
-		at := r.arrived[to+" "+event]
-		if len(at) != 1 {
-			return fmt.Errorf("event %s came %d times", event, len(at))
-		}
-		committed := time.UnixMilli(created)
-		if first.IsZero() || committed.Before(first) {
-			first = committed
-		}
-		if at[0].After(last) {
-			last = at[0]
-		}
-		found.waits = append(found.waits, float64(at[0].Sub(committed).Microseconds())/1000)
-		return nil
-	}, since)
+		}, since)
 	if err == nil && n == 0 {
 		err = errors.New("there are no deliveries on record")
 	}

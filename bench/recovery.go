@@ -57,9 +57,12 @@ func recovery(ctx context.Context, l *lab) (found report.Section, err error) {
 	}
 	return report.Section{
 		Title: "After a kill -9",
-		Text: fmt.Sprintf("%s runs are accepted, half of them on an agent with `retryOnCrash: false`; their model takes %s for each; %s after the last was accepted the\n"+
-			"gateway is killed, and started again. Every accepted run has to be there, id by id: completed, or failed as `interrupted` where its\n"+
-			"agent has `retryOnCrash: false`. The time is from the start of the new process to the end of the last run, the model's time included.",
+		Text: fmt.Sprintf("%s runs are accepted, half of them on an agent with `retryOnCrash: false`; their model takes %s for each; "+
+			"%s after the last was accepted the\n"+
+			"gateway is killed, and started again. Every accepted run has to be there, id by id: completed, "+
+			"or failed as `interrupted` where its\n"+
+			"agent has `retryOnCrash: false`. The time is from the start of the new process to the end of the last run, "+
+			"the model's time included.",
 			report.Thousands(recoveryRuns), recoverySlow, recoveryAfter),
 		Header: []string{"runs", "number"},
 		Rows: [][]string{

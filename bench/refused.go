@@ -48,19 +48,26 @@ func refused(ctx context.Context, l *lab) (found report.Section, err error) {
 				return found, errors.Join(err, called.Stop())
 			}
 			measured[n].add(result)
-			note("round %d of %d, refused calls: %s: p50 %s", round+1, l.rounds, lines[n].name, report.Milliseconds(milliseconds(result.P50)))
+			note("round %d of %d, refused calls: %s: p50 %s", round+1, l.rounds, lines[n].name,
+				report.Milliseconds(milliseconds(result.P50)))
 		}
 	}
-	found = report.Section{Title: "Refused calls",
-		Text: fmt.Sprintf("Calls of one connection, beside %d refused calls a second: half with a wrong token, half with a wrong signature. %d rounds of %s for\n"+
-			"each line. To tell the gateway from the machine, the same flood also goes to another gateway on it.", 2*refusedRate, l.rounds, l.length),
-		Header: []string{"refused calls", "requests/s", "p50", "p99"}}
+	found = report.Section{
+		Title: "Refused calls",
+		Text: fmt.Sprintf("Calls of one connection, beside %d refused calls a second: half with a wrong token, "+
+			"half with a wrong signature. %d rounds of %s for\n"+
+			"each line. To tell the gateway from the machine, the same flood also goes to another gateway on it.",
+			2*refusedRate, l.rounds, l.length),
+		Header: []string{"refused calls", "requests/s", "p50", "p99"},
+	}
 	for i, line := range lines {
 		found.Rows = append(found.Rows, []string{line.name, report.Thousands(report.Median(measured[i].rates)),
 			report.Milliseconds(report.Median(measured[i].p50s)), report.Milliseconds(report.Median(measured[i].p99s))})
 	}
-	found.Verdicts = []report.Verdict{report.AtMost(fmt.Sprintf("p50 with %s refused calls a second, beside the same flood elsewhere", report.Thousands(2*refusedRate)),
-		report.Paired(measured[2].p50s, measured[1].p50s, report.Quotient), maxSlowedByRefused, func(v float64) string { return fmt.Sprintf("%.2f ×", v) })}
+	found.Verdicts = []report.Verdict{report.AtMost(fmt.Sprintf("p50 with %s refused calls a second, beside the same flood elsewhere",
+		report.Thousands(2*refusedRate)),
+		report.Paired(measured[2].p50s, measured[1].p50s, report.Quotient), maxSlowedByRefused,
+		func(v float64) string { return fmt.Sprintf("%.2f ×", v) })}
 	return found, called.finish(ctx)
 }
 
@@ -84,7 +91,8 @@ func (l *lab) beside(ctx context.Context, called, flooded *gateway) (load.Result
 		under.Go(func() {
 			result, err := l.generator.Send(ctx, to, refusedConnections, load.Amount{For: l.length, Rate: refusedRate})
 			if err == nil && result.Rate() < leastRefused*refusedRate {
-				err = fmt.Errorf("only %s of %d calls a second could be refused: the machine is too busy", report.Thousands(result.Rate()), refusedRate)
+				err = fmt.Errorf("only %s of %d calls a second could be refused: the machine is too busy",
+					report.Thousands(result.Rate()), refusedRate)
 			}
 			failures[i] = err
 		})

@@ -23,7 +23,8 @@ func checkRuns(ctx context.Context, database string, want int) error {
 		all += n
 	}
 	if all != want || counts["COMPLETED"] != want {
-		return fmt.Errorf("the gateway answered %d calls, and has %d runs on record, of which %d are completed", want, all, counts["COMPLETED"])
+		return fmt.Errorf("the gateway answered %d calls, and has %d runs on record, of which %d are completed",
+			want, all, counts["COMPLETED"])
 	}
 	return nil
 }
@@ -46,12 +47,13 @@ type runTimes struct{ created, started, completed int64 }
 
 // timesOf returns those of the runs since a moment, in the order in which they were accepted.
 func timesOf(ctx context.Context, database string, since int64) (list []runTimes, err error) {
-	err = query(ctx, database, "SELECT created_at, started_at, completed_at FROM runs WHERE created_at >= ? ORDER BY created_at", func(rows *sql.Rows) error {
-		var r runTimes
-		err := rows.Scan(&r.created, &r.started, &r.completed)
-		list = append(list, r)
-		return err
-	}, since)
+	err = query(ctx, database,
+		"SELECT created_at, started_at, completed_at FROM runs WHERE created_at >= ? ORDER BY created_at", func(rows *sql.Rows) error {
+			var r runTimes
+			err := rows.Scan(&r.created, &r.started, &r.completed)
+			list = append(list, r)
+			return err
+		}, since)
 	if err == nil && len(list) == 0 {
 		err = fmt.Errorf("there are no runs on record")
 	}
@@ -110,13 +112,18 @@ func plantDeliveries(ctx context.Context, database string) error {
 	}
 	defer db.Close()
 	for _, statement := range []string{
-		`INSERT INTO deliveries (id, lane, endpoint_id, run_id, event_id, type, client_id, workflow_id, status, reason, attempts, tries, first_at, due_at, status_code, error_code, error, created_at, completed_at)
-		 SELECT 'dlv_' || substr(id, 5, 10) || n || substr(id, 16), 'endpoint:ops', 'ops', id, 'evt_' || substr(id, 5, 10) || n || substr(id, 16), CASE n WHEN 'A' THEN 'run.started' ELSE 'run.completed' END, client_id, workflow_id,
+		`INSERT INTO deliveries (id, lane, endpoint_id, run_id, event_id, type, client_id, workflow_id, status, reason, attempts, tries,
+			first_at, due_at, status_code, error_code, error, created_at, completed_at)
+		 SELECT 'dlv_' || substr(id, 5, 10) || n || substr(id, 16), 'endpoint:ops', 'ops', id,
+			'evt_' || substr(id, 5, 10) || n || substr(id, 16),
+			CASE n WHEN 'A' THEN 'run.started' ELSE 'run.completed' END, client_id, workflow_id,
 		 CASE bad WHEN 1 THEN 'FAILED' ELSE 'DELIVERED' END, 'first', 1, 1, created_at, created_at, CASE bad WHEN 1 THEN 500 ELSE 200 END,
 		 CASE bad WHEN 1 THEN 'status' END, CASE bad WHEN 1 THEN 'It answered 500 Internal Server Error.' END, created_at, created_at
-		 FROM (SELECT *, rowid % 100 = 0 AS bad FROM runs WHERE true), (SELECT 'A' AS n UNION SELECT 'B') WHERE id NOT IN (SELECT run_id FROM deliveries)`,
+		 FROM (SELECT *, rowid % 100 = 0 AS bad FROM runs WHERE true), (SELECT 'A' AS n UNION SELECT 'B')
+		WHERE id NOT IN (SELECT run_id FROM deliveries)`,
 		`INSERT INTO attempts (delivery_id, number, reason, url, request_headers, status_code, response_body, started_at, duration_us)
-		 SELECT id, 1, 'first', 'https://ops.example/hook', '{"Content-Type":"application/json"}', status_code, 'ok', created_at, 12000 FROM deliveries
+		 SELECT id, 1, 'first', 'https://ops.example/hook', '{"Content-Type":"application/json"}', status_code, 'ok', created_at, 12000
+		FROM deliveries
 		 WHERE id NOT IN (SELECT delivery_id FROM attempts)`,
 	} {
 		if _, err := db.ExecContext(ctx, statement); err != nil {

@@ -18,8 +18,11 @@ const (
 
 // startup measures how soon a gateway is ready: with an empty folder, and with used, where many runs are on record.
 func startup(ctx context.Context, l *lab, used string) (report.Section, error) {
-	found := report.Section{Title: "From start to ready",
-		Text: fmt.Sprintf("From the start of the process to the first 200 of `/readyz`; the median of %d starts.", l.starts), Header: []string{"data", "ready after", "slowest"}}
+	found := report.Section{
+		Title:  "From start to ready",
+		Text:   fmt.Sprintf("From the start of the process to the first 200 of `/readyz`; the median of %d starts.", l.starts),
+		Header: []string{"data", "ready after", "slowest"},
+	}
 	fresh, err := l.starting(ctx, func(i int) string { return filepath.Join(l.folder, fmt.Sprintf("fresh-%d", i)) })
 	if err != nil {
 		return found, err

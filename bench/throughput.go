@@ -61,10 +61,13 @@ func throughput(ctx context.Context, l *lab) (found report.Section, err error) {
 		return found, errors.Join(err, gateway.Stop())
 	}
 	servers := append(floors, gateway.server)
-	found = report.Section{Title: "Throughput and latency",
-		Text: fmt.Sprintf("%d rounds of %s for each line. Spread is the distance between the fastest and the slowest round. On this machine's\n"+
+	found = report.Section{
+		Title: "Throughput and latency",
+		Text: fmt.Sprintf("%d rounds of %s for each line. Spread is the distance between the fastest and the slowest "+
+			"round. On this machine's\n"+
 			"disk a small write and its sync take %s; only the gateway waits for that.", l.rounds, l.length, report.Milliseconds(disk)),
-		Header: []string{"connections", "server", "requests/s", "p50", "p99", "of nginx's requests/s", "of the bare handler's", "spread"}}
+		Header: []string{"connections", "server", "requests/s", "p50", "p99", "of nginx's requests/s", "of the bare handler's", "spread"},
+	}
 	for _, connections := range []int{fewest, judgedAt, 128} {
 		measured, err := l.takeTurns(ctx, servers, connections)
 		if err != nil {
@@ -120,9 +123,12 @@ func judge(connections int, measured map[string]*series) []report.Verdict {
 			report.Paired(gateway.p50s, stub.p50s, report.Difference), maxOnTop, report.Milliseconds)}
 	case judgedAt:
 		return []report.Verdict{
-			report.AtLeast("of nginx's requests/s, 32 connections", report.Paired(gateway.rates, nginx.rates, report.Quotient), minOfNginx, report.Ratio),
-			report.AtLeast("of the bare handler's requests/s, 32 connections", report.Paired(gateway.rates, bare.rates, report.Quotient), minOfBare, report.Ratio),
-			report.AtMost("p99 beside nginx's, 32 connections", report.Paired(gateway.p99s, nginx.p99s, report.Quotient), maxOfP99, report.Times),
+			report.AtLeast("of nginx's requests/s, 32 connections",
+				report.Paired(gateway.rates, nginx.rates, report.Quotient), minOfNginx, report.Ratio),
+			report.AtLeast("of the bare handler's requests/s, 32 connections",
+				report.Paired(gateway.rates, bare.rates, report.Quotient), minOfBare, report.Ratio),
+			report.AtMost("p99 beside nginx's, 32 connections",
+				report.Paired(gateway.p99s, nginx.p99s, report.Quotient), maxOfP99, report.Times),
 		}
 	}
 	return nil

@@ -26,10 +26,15 @@ const (
 
 // callTools measures what calling a tool of an MCP server costs through Beckon, beside calling it with the SDK directly.
 func callTools(ctx context.Context, l *lab) (found report.Section, err error) {
-	found = report.Section{Title: "Calling tools", Header: []string{"way", "processor time a call", "time of all, a call"},
-		Text: fmt.Sprintf("%d runs at the same time call a tool of an MCP server on loopback %d times each, one call after the other: through Beckon, which checks the arguments "+
-			"and bounds what comes back, and with the SDK directly, over one session each. The ways take turns. The processor time is that of both sides, so that the difference is what Beckon adds; "+
-			"the last column is the time of all calls together, divided by their number.", toolRuns, toolCallsOfEach)}
+	found = report.Section{
+		Title:  "Calling tools",
+		Header: []string{"way", "processor time a call", "time of all, a call"},
+		Text: fmt.Sprintf("%d runs at the same time call a tool of an MCP server on loopback %d times each, one call after the other: "+
+			"through Beckon, which checks the arguments "+
+			"and bounds what comes back, and with the SDK directly, over one session each. The ways take turns. "+
+			"The processor time is that of both sides, so that the difference is what Beckon adds; "+
+			"the last column is the time of all calls together, divided by their number.", toolRuns, toolCallsOfEach),
+	}
 	url, stop, err := toolServer(ctx)
 	if err != nil {
 		return found, err
@@ -87,7 +92,8 @@ func addTools(to *report.Section, direct, through []toolTimes) {
 		{"Beckon", report.Milliseconds(report.Median(throughProcessor)), report.Milliseconds(report.Median(throughWall))},
 		{"the difference", report.Milliseconds(overhead), report.Milliseconds(report.Paired(throughWall, directWall, report.Difference))},
 	}
-	to.Verdicts = append(to.Verdicts, report.AtMost("what a tool call costs through Beckon", overhead, maxToolOverhead, report.Milliseconds))
+	to.Verdicts = append(to.Verdicts,
+		report.AtMost("what a tool call costs through Beckon", overhead, maxToolOverhead, report.Milliseconds))
 }
 
 // toolServer starts an MCP server with a tool that answers what it was given.
@@ -105,7 +111,11 @@ func toolServer(ctx context.Context) (url string, stop func() error, err error) 
 	if err != nil {
 		return "", nil, err
 	}
-	serving := &http.Server{Handler: mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{JSONResponse: true}), ReadHeaderTimeout: time.Minute}
+	serving := &http.Server{
+		Handler: mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server },
+			&mcp.StreamableHTTPOptions{JSONResponse: true}),
+		ReadHeaderTimeout: time.Minute,
+	}
 	served := make(chan error, 1)
 	go func() { served <- serving.Serve(listener) }()
 	return "http://" + listener.Addr().String(), func() error {

@@ -38,7 +38,8 @@ func (s *Service) finish(a *Active) {
 		s.finished(a, err)
 	case <-soon.C:
 		a.err = problem.New(problem.Unavailable, problem.CodeStorageUnavailable,
-			"The agent has answered, but the answer could not be recorded yet. Beckon keeps trying; look the run up before you call again.").After(lookUpAfter)
+			"The agent has answered, but the answer could not be recorded yet. Beckon keeps trying; "+
+				"look the run up before you call again.").After(lookUpAfter)
 		a.notifyEnded()
 		s.finishedLate(a, <-a.end)
 	}
@@ -106,7 +107,8 @@ func (s *Service) finishedLate(a *Active, err error) {
 	}
 	outcome.Status = unrecorded
 	s.count(a.journal.ctx, &outcome)
-	s.Log.Error("the end of a run could not be recorded", "run_id", a.ID, "client", outcome.ClientID, "agent", outcome.WorkflowID, "error", err)
+	s.Log.Error("the end of a run could not be recorded",
+		"run_id", a.ID, "client", outcome.ClientID, "agent", outcome.WorkflowID, "error", err)
 }
 
 // leavesPlace looks for the next run of a client that may have only so many at once, or of the same session.
@@ -120,7 +122,8 @@ func (s *Service) leavesPlace(a *Active) {
 func whyUnrecorded(err error) error {
 	if errors.Is(err, errEnded) {
 		return problem.New(problem.Unavailable, problem.CodeInterrupted,
-			"Another process has taken over the run, because this one was taken for dead. Look the run up before you call again.").After(lookUpAfter)
+			"Another process has taken over the run, because this one was taken for dead. "+
+				"Look the run up before you call again.").After(lookUpAfter)
 	}
 	return problem.Of(err)
 }
@@ -163,7 +166,8 @@ func (s *Service) report(ctx context.Context, r *Run, why error) {
 			why = errors.New(r.Error.Message)
 		}
 	}
-	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("run_id", r.ID), slog.String("status", string(r.Status)), slog.String("client", r.ClientID),
+	level := slog.LevelInfo
+	attrs := []slog.Attr{slog.String("run_id", r.ID), slog.String("status", string(r.Status)), slog.String("client", r.ClientID),
 		slog.String("agent", r.WorkflowID), slog.Duration("duration", r.Duration()), slog.Int("tokens", r.Usage.TotalTokens)}
 	if r.Error != nil {
 		level = slog.LevelWarn
@@ -208,7 +212,8 @@ func (s *Service) endUnworked(tx store.Tx, r *Run, from Status) ([]events.Event,
 			if n.Status != agents.NodeRunning {
 				continue
 			}
-			n.Status, n.Error, n.CompletedAt, n.Names = agents.NodeCanceled, r.Error, r.CompletedAt, r.EventNames // as stopNodes has written it
+			// as stopNodes has written it
+			n.Status, n.Error, n.CompletedAt, n.Names = agents.NodeCanceled, r.Error, r.CompletedAt, r.EventNames
 			list = append(list, nodeEvent(ids.Next(r.CompletedAt), r, *n))
 		}
 	}

@@ -135,8 +135,17 @@ func (w *working) end(result agents.Result, failure error) {
 // callOf is what the agent is asked.
 func (w *working) callOf() agents.Call {
 	s, a := w.Service, w.active
-	call := agents.Call{RunID: a.ID, ClientID: a.run.ClientID, AgentID: w.entry.ID, Prompt: a.run.Input, Fence: a.run.Fence, SessionID: a.run.SessionID,
-		Metadata: a.run.Metadata, Artifacts: a.run.Uploads, ReceivedAt: a.run.ReceivedAt}
+	call := agents.Call{
+		RunID:      a.ID,
+		ClientID:   a.run.ClientID,
+		AgentID:    w.entry.ID,
+		Prompt:     a.run.Input,
+		Fence:      a.run.Fence,
+		SessionID:  a.run.SessionID,
+		Metadata:   a.run.Metadata,
+		Artifacts:  a.run.Uploads,
+		ReceivedAt: a.run.ReceivedAt,
+	}
 	if a.run.Rules != nil && a.run.Rules.Model {
 		call.Redact = a.run.Rules
 	}
@@ -185,7 +194,8 @@ func callAgent(ctx context.Context, id string, do func(context.Context) (agents.
 func explainEnd(cause error, timeout time.Duration, err error) error {
 	switch {
 	case errors.Is(cause, errAgentTime):
-		return problem.New(problem.Expired, problem.CodeAgentTimeout, "The agent ran out of its %s. Raise the agent's timeout, or ask for less.",
+		return problem.New(problem.Expired, problem.CodeAgentTimeout,
+			"The agent ran out of its %s. Raise the agent's timeout, or ask for less.",
 			units.Duration(timeout)).Because(err)
 	case errors.Is(cause, errInterrupted):
 		return interrupted.Because(err)
@@ -200,9 +210,13 @@ const retryInterrupted = 5 * time.Second
 
 var (
 	canceled     = problem.New(problem.Conflict, problem.CodeCanceled, "The run was canceled.")
-	mayHaveActed = problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped before the agent had answered. It does not run it again by itself, because the agent has tools that may change something. "+
-		"Look at the calls of the run before you call again; retryOnCrash: true on the agent or flow has such runs go on.")
-	interrupted = problem.New(problem.Unavailable, problem.CodeInterrupted, "Beckon was stopped before the agent had answered. Call again, with a new Idempotency-Key where there was one. Beckon runs it again by itself unless retryOnCrash is false, at most twice.").After(retryInterrupted)
+	mayHaveActed = problem.New(problem.Unavailable, problem.CodeInterrupted,
+		"Beckon was stopped before the agent had answered. It does not run it again by itself, "+
+			"because the agent has tools that may change something. "+
+			"Look at the calls of the run before you call again; retryOnCrash: true on the agent or flow has such runs go on.")
+	interrupted = problem.New(problem.Unavailable, problem.CodeInterrupted,
+		"Beckon was stopped before the agent had answered. Call again, with a new Idempotency-Key where there was one. "+
+			"Beckon runs it again by itself unless retryOnCrash is false, at most twice.").After(retryInterrupted)
 )
 
 // setOutcome notes how the run ended. Only a problem's detail may be seen by a caller; anything else is internal.

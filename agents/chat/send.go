@@ -127,8 +127,12 @@ func (s *sender) attempt(ctx context.Context, q *question) (answer *completion.C
 func (s *sender) read(ctx context.Context, q *question) (answer *completion.Completion, failed *failure) {
 	held := memory.From(ctx)
 	failed = s.exchange(ctx, q.body, q.stream, func(ctx context.Context, response *http.Response, patience *time.Timer) error {
-		options := completion.Options{Format: s.format, KeepThoughts: q.keepThoughts, SizeHint: int(min(response.ContentLength, completion.MaxBytes)),
-			IsStream: strings.HasPrefix(response.Header.Get("Content-Type"), eventStream)}
+		options := completion.Options{
+			Format:       s.format,
+			KeepThoughts: q.keepThoughts,
+			SizeHint:     int(min(response.ContentLength, completion.MaxBytes)),
+			IsStream:     strings.HasPrefix(response.Header.Get("Content-Type"), eventStream),
+		}
 		if held != nil {
 			sum := int64(0)
 			options.Hold = func(bytes int64) error {

@@ -37,12 +37,14 @@ type wire struct {
 	optional      []string // members of our own that a server may not take
 
 	authorize func(h http.Header, key string)
-	declare   func(t agents.Tool) any                                                     // as it is told of a tool
-	hold      func(s *agents.Schema) any                                                  // the value of schema; nil where it can hold to no such
-	write     func(d *draft, said *conversation, order string)                            // the conversation; order belongs to the system prompt
-	image     func(list []byte, i shown) []byte                                           // adds a part that is an image
-	finish    func(d *draft, mode askMode, hasTools bool)                                 // writes what else it wants; may be nil
-	told      func(messages []byte, calls []agents.RoundCall, told []string) (all []byte) // adds what tools have told
+	declare   func(t agents.Tool) any // as it is told of a tool
+	// the value of schema; nil where it can hold to no such
+	hold func(s *agents.Schema) any
+	// the conversation; order belongs to the system prompt
+	write  func(d *draft, said *conversation, order string)
+	image  func(list []byte, i shown) []byte                                           // adds a part that is an image
+	finish func(d *draft, mode askMode, hasTools bool)                                 // writes what else it wants; may be nil
+	told   func(messages []byte, calls []agents.RoundCall, told []string) (all []byte) // adds what tools have told
 }
 
 // wireOf is the API of a provider.

@@ -29,8 +29,11 @@ func Handler(url string) http.Handler {
 		if err := c.Bind(&call); err != nil {
 			return err
 		}
-		answer, err := model.CreateChatCompletion(c.Request().Context(), openai.ChatCompletionRequest{Model: "bench", Messages: []openai.ChatCompletionMessage{
-			{Role: openai.ChatMessageRoleSystem, Content: "Be brief."}, {Role: openai.ChatMessageRoleUser, Content: call.Prompt}}})
+		answer, err := model.CreateChatCompletion(c.Request().Context(), openai.ChatCompletionRequest{
+			Model: "bench",
+			Messages: []openai.ChatCompletionMessage{
+				{Role: openai.ChatMessageRoleSystem, Content: "Be brief."}, {Role: openai.ChatMessageRoleUser, Content: call.Prompt}},
+		})
 		if err != nil || len(answer.Choices) == 0 {
 			return echo.NewHTTPError(http.StatusBadGateway, "the model gave no answer").SetInternal(err)
 		}

@@ -66,7 +66,12 @@ endpoints:
 
 // startFleet starts n gateways on the database of a URL.
 func startFleet(ctx context.Context, o options, folder, database string, n int) (f *fleet, err error) {
-	f = &fleet{beckon: o.beckon, folder: folder, model: httptest.NewServer(stub.Handler(modelTakes, slowModelTakes)), receiver: newReceiver()}
+	f = &fleet{
+		beckon:   o.beckon,
+		folder:   folder,
+		model:    httptest.NewServer(stub.Handler(modelTakes, slowModelTakes)),
+		receiver: newReceiver(),
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, f.stop())

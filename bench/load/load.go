@@ -54,8 +54,10 @@ func Build(ctx context.Context, path string) (*Generator, error) {
 // Send keeps as many requests under way as there are connections until the amount is reached, and waits for the last
 // answers. Anything but answers with a status of 2xx, or of 4xx where the target refuses, is an error.
 func (g *Generator) Send(ctx context.Context, to Target, connections int, amount Amount) (Result, error) {
-	args := []string{"--format=json", "--print=result", "--latencies", "--fasthttp", "--method=POST", "--timeout=" + requestTimeout.String(),
-		"--connections=" + strconv.Itoa(connections), "--body=" + to.Body, "--header=Content-Type: application/json"}
+	args := []string{
+		"--format=json", "--print=result", "--latencies", "--fasthttp", "--method=POST", "--timeout=" + requestTimeout.String(),
+		"--connections=" + strconv.Itoa(connections), "--body=" + to.Body, "--header=Content-Type: application/json",
+	}
 	if to.Token != "" {
 		args = append(args, "--header=Authorization: Bearer "+to.Token)
 	}

@@ -55,7 +55,8 @@ func (l *line) Read(p []byte) (int, error) {
 
 // takes reports whether a request is one for RoundTrip.
 func (d *direct) takes(r *http.Request) bool {
-	return r.URL.Scheme == "http" && (r.Body == nil || r.ContentLength > 0) && r.ContentLength <= directMaxBody && !r.Close && len(r.TransferEncoding) == 0
+	return r.URL.Scheme == "http" && (r.Body == nil || r.ContentLength > 0) && r.ContentLength <= directMaxBody && !r.Close &&
+		len(r.TransferEncoding) == 0
 }
 
 // RoundTrip implements http.RoundTripper for requests that takes has looked at.
