@@ -141,7 +141,15 @@ const setupCookie = "beckon_setup"
 // dismissSetup hides that all is set.
 func (w *Web) dismissSetup(c echo.Context) error {
 	own := w.sessions.manager.Cookie
-	c.SetCookie(&http.Cookie{Name: setupCookie, Value: "dismissed", Path: own.Path, MaxAge: int((365 * 24 * time.Hour).Seconds()), HttpOnly: true, Secure: own.Secure, SameSite: own.SameSite})
+	c.SetCookie(&http.Cookie{
+		Name:     setupCookie,
+		Value:    "dismissed",
+		Path:     own.Path,
+		MaxAge:   int((365 * 24 * time.Hour).Seconds()),
+		HttpOnly: true,
+		Secure:   own.Secure,
+		SameSite: own.SameSite,
+	})
 	return redirect(c, homePath)
 }
 
