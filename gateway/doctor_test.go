@@ -68,3 +68,27 @@ func TestAGatewayWhoseDatabaseIsGone(t *testing.T) {
 	require.Equal(t, doctor.Bad, findings[at].Status)
 	require.NotEmpty(t, findings[at].Todo)
 }
+
+// Messages without links are warned of where nobody has set the address that others use.
+func TestAGatewayWarnsOfMessagesWithoutLinks(t *testing.T) {
+	const slack = `[{id: ops, format: slack, url: "https://hooks.slack.example/services/x"}]`
+	for name, row := range map[string]struct {
+		server, endpoints string
+		warns             bool
+	}{
+		"an address of this machine": {"{}", slack, true},
+		"an address of others":       {`{publicURL: "https://beckon.example.com"}`, slack, false},
+		"no messages":                {"{}", `[{id: own, url: "https://own.example", secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=}]`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := start(t, load(t, fmt.Sprintf("database: {url: %q}\nserver: %s\nendpoints: %s\n", sqliteIn(t.TempDir()), row.server, row.endpoints)))
+			found := g.examine(t.Context(), false)
+			i := slices.IndexFunc(found, func(f doctor.Finding) bool { return f.Check == "links in messages" })
+			require.Equal(t, row.warns, i >= 0)
+			if row.warns {
+				require.Equal(t, doctor.Warning, found[i].Status)
+				require.Contains(t, found[i].Todo, "server.publicURL")
+			}
+		})
+	}
+}

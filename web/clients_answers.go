@@ -100,7 +100,8 @@ func (w *Web) answerChoice(ctx context.Context, s clientScreen) (a answerChoice,
 	for _, k := range quickKinds() {
 		a.Kinds = append(a.Kinds, answerKind{k, k.Format, k.Format == s.Form.NewEndpoint})
 	}
-	a.Kinds = append(a.Kinds, answerKind{endpointKind{Title: "Something else", About: "Telegram, PagerDuty, GitHub …", Find: "Telegram, PagerDuty, GitHub and others: the next page leads to the form."}, otherKind, s.Form.NewEndpoint == otherKind})
+	a.Kinds = append(a.Kinds, answerKind{endpointKind{Title: "Something else", About: "Telegram, PagerDuty, GitHub …",
+		Find: "Telegram, PagerDuty, GitHub and others: the next page leads to the form."}, otherKind, s.Form.NewEndpoint == otherKind})
 	a.Error = s.ErrorOf("newEndpoint")
 	a.Private = w.privateNoteFor(s.Errors)
 	a.URL = s.Text("endpointURL", "URL of the new endpoint", s.Form.EndpointURL, "").WithPlaceholder("https://…").AsRequired()

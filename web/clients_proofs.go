@@ -37,18 +37,18 @@ type proofSetting struct {
 const signed = "signed" // every scheme with a secret
 
 var proofSettings = []proofSetting{
-	{name: "name", label: "Name of the header or parameter", help: "That has the client's token.", placeholder: "X-Token", schemes: "header query"},
+	{name: "name", label: "Name of the header or parameter", help: "The one that carries the client's token.", placeholder: "X-Token", schemes: "header query"},
 	{name: "header", label: "Header with the signature", help: "Such as X-Signature. Grafana: empty for its own.", placeholder: "X-Signature", schemes: "hmac grafana"},
 	{name: "prefix", label: "Text before the signature", help: "Within that header. Empty: none.", placeholder: "sha256=", schemes: "hmac"},
 	{name: "algorithm", label: "Hash", help: "Of the HMAC.", placeholder: "Default: sha256", schemes: "hmac", options: []string{"sha1", "sha256", "sha512"}},
 	{name: "encoding", label: "Encoding", help: "Of the signature.", placeholder: "Default: hex", schemes: "hmac", options: []string{"hex", "base64", "base64url"}},
 	{name: "content", label: "What is signed", help: "A text with .body, .timestamp, .id, .url and .method. Empty: the body.", placeholder: "{{ .timestamp }}.{{ .body }}", schemes: "hmac", rows: 2},
 	{name: "timestampHeader", label: "Header with the time", help: "In seconds since 1970. Empty: the signature covers no time.", schemes: "hmac grafana"},
-	{name: "idHeader", label: "Header with the id of the delivery", help: "By which a repeated one is known.", schemes: "hmac"},
+	{name: "idHeader", label: "Header with the id of the delivery", help: "Used to recognize repeated deliveries.", schemes: "hmac"},
 	{name: "tolerance", label: "How old a signature may be", help: "Empty: 5m.", placeholder: "5m", schemes: "hmac"},
-	{name: "topicArn", label: "ARN of the topic", help: "Amazon signs everybody's messages with the same key: only those of this topic are taken.", placeholder: "arn:aws:sns:eu-west-1:123456789012:alarms", schemes: "sns"},
-	{name: "issuer", label: "Issuer", help: "The platform whose tokens are taken. GitLab: the address of your GitLab.", placeholder: "https://token.actions.githubusercontent.com", schemes: "oidc"},
-	{name: "audience", label: "Audience", help: "That the job asks its token for.", placeholder: "beckon", schemes: "oidc"},
+	{name: "topicArn", label: "ARN of the topic", help: "Amazon signs everybody's messages with the same key: only those of this topic are accepted.", placeholder: "arn:aws:sns:eu-west-1:123456789012:alarms", schemes: "sns"},
+	{name: "issuer", label: "Issuer", help: "The platform whose tokens are accepted. GitLab: the address of your GitLab.", placeholder: "https://token.actions.githubusercontent.com", schemes: "oidc"},
+	{name: "audience", label: "Audience", help: "The audience that the job requests its token for.", placeholder: "beckon", schemes: "oidc"},
 	{name: "claims", label: "Claims", help: "One a line, at least one. * stands for any text.", placeholder: "repository=acme/shop", schemes: "oidc", rows: 2},
 }
 

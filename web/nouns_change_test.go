@@ -198,7 +198,8 @@ func TestSomebodyElseWasFasterWithASecret(t *testing.T) {
 	n := newNouns(t)
 	n.fill()
 	form := formIn(t, n.get("/admin/providers/acme").body)
-	_, err := catalog.Of[agents.Provider](n.editor).Update(context.Background(), "ben", agents.Provider{ID: "acme", Name: "Ben's", Type: "openai", URL: "https://models.example.com", APIKey: "sk-bens"}, 0)
+	theirs := agents.Provider{ID: "acme", Name: "Ben's", Type: "openai", URL: "https://models.example.com", APIKey: "sk-bens"}
+	_, err := catalog.Of[agents.Provider](n.editor).Update(context.Background(), "ben", theirs, 0)
 	require.NoError(t, err)
 	got := n.post("/admin/providers/acme", filledIn(form, "apiKey", "sk-mine", "name", "Mine"))
 	require.Equal(t, http.StatusConflict, got.StatusCode)
@@ -213,7 +214,12 @@ func TestAllThatIsMissing(t *testing.T) {
 	n := newNouns(t)
 	got := n.typed("/admin/agents/new", "provider", "", "temperature", "hot")
 	require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode)
-	for field, says := range map[string]string{"name": "Name</a> is required</li>", "provider": "Provider</a> is required</li>", "model": "Model</a> is required</li>", "temperature": "Temperature</a> must be a number"} {
+	for field, says := range map[string]string{
+		"name":        "Name</a> is required</li>",
+		"provider":    "Provider</a> is required</li>",
+		"model":       "Model</a> is required</li>",
+		"temperature": "Temperature</a> must be a number",
+	} {
 		require.Contains(t, got.body, `<a href="#field-`+field+`">`+says)
 	}
 	require.Contains(t, got.body, `<small class="error" id="wrong-name">Required</small>`)
