@@ -64,9 +64,8 @@ var (
 // Unauthorized refuses a call of a client's webhook. It is the same for a missing token, a wrong one and a client that
 // does not exist, so that nobody finds out which clients there are.
 var Unauthorized = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,
-	"The call is not authenticated as the settings of its client require (auth; a bearer token by default), "+
-		"or there is no such client. "+
-		"The page Refused shows what was tried.")
+	"The call is not authenticated as its client requires, or there is no such client. "+
+		"The page Refused of the console says what is missing.")
 
 // InvalidToken is Unauthorized for routes without a client in their path.
 var InvalidToken = problem.New(problem.Unauthenticated, problem.CodeUnauthorized,

@@ -56,7 +56,7 @@ func checkConfiguration(ctx context.Context, path string) doctor.Finding {
 func checkEnvironment(c *config.Config) doctor.Finding {
 	unused := c.UnusedVariables(os.Environ())
 	if len(unused) == 0 {
-		return doctor.Well("Each variable that begins with BECKON_ is used.")
+		return doctor.Well("Every BECKON_ variable sets something.")
 	}
 	says := make([]string, len(unused))
 	for i, f := range unused {
@@ -131,7 +131,7 @@ func (in *installation) checkSecrets(ctx context.Context) doctor.Finding {
 	if c.Server.PreviousSecretsKey != "" {
 		return in.checkRotation(ctx)
 	}
-	return doctor.Well("All stored secrets open.")
+	return doctor.Well("All stored secrets can be decrypted.")
 }
 
 // checkRotation looks how far a change of the secrets key has come.
@@ -228,7 +228,7 @@ func checkPublicURL(c *config.Config, address string) doctor.Finding {
 	isLocal := public.Hostname() == "localhost" || net.ParseIP(public.Hostname()).IsLoopback()
 	switch {
 	case c.OriginOf("server.publicURL") == (config.Origin{}):
-		return doctor.Well("Clients reach it at the address that it listens on, %s.", address)
+		return doctor.Well("server.publicURL is not set: the address is the one that Beckon listens on, %s.", address)
 	case isLocal && public.Port() != port && len(c.Server.TrustedProxies) == 0:
 		return doctor.Caution(fmt.Sprintf("server.publicURL is %s, and Beckon listens on port %s.", c.Server.PublicURL, port),
 			"Set server.publicURL to how clients reach Beckon: links and snippets have it.")
@@ -256,7 +256,7 @@ func linkChecks(v *catalog.View, c *config.Config, address string) []doctor.Chec
 
 func checkCertificate(path string) doctor.Finding {
 	if path == "" {
-		return doctor.Well("Receivers are shown none.")
+		return doctor.Well("No client certificate is configured.")
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

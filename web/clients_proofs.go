@@ -247,16 +247,16 @@ type proofField struct {
 	For string
 }
 
-// Proofs are the ways in which the client's caller may prove itself, and one more to fill in.
+// Proofs are the methods by which a call may authenticate, and one more to fill in.
 func (s clientScreen) Proofs() (list []proofView) {
 	forms := s.Form.Proofs
 	if !s.Managed && len(forms) < maxProofs {
 		forms = append(slices.Clone(forms), proofForm{})
 	}
 	for i, f := range forms {
-		view := proofView{Path: proofPath(i, "scheme"), Label: "Proof", PlacePath: proofPath(i, "place"), Place: f.place, Extra: i > 0}
+		view := proofView{Path: proofPath(i, "scheme"), Label: "Method", PlacePath: proofPath(i, "place"), Place: f.place, Extra: i > 0}
 		if i > 0 {
-			view.Label = "Another way, " + strconv.Itoa(i+1)
+			view.Label = "Alternative method " + strconv.Itoa(i)
 		}
 		for _, name := range clients.Schemes() {
 			one := clients.Scheme(name)

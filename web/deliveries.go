@@ -163,7 +163,7 @@ func newDeliveryRow(d *deliveries.Delivery) deliveryRow {
 	case d.Error != nil:
 		row.Outcome = d.Error.Message
 	case d.StatusCode != 0:
-		row.Outcome = "It answered " + strconv.Itoa(d.StatusCode) + "."
+		row.Outcome = "The receiver answered " + strconv.Itoa(d.StatusCode) + "."
 	}
 	return row
 }

@@ -226,6 +226,8 @@ func TestTheListSaysWhyAProofWasRefused(t *testing.T) {
 		"The call has no proof; this client takes github.":                                             "Authentication not accepted.",
 		"The call proves itself with bearer; this client takes basic.":                                 "Authentication not accepted.",
 		"The call has no proof; this client takes bearer.":                                             "No token.",
+		"The token is not this client's.":                                                              "Wrong token.",
+		"The X-Gitlab-Token is not this client's.":                                                     "Wrong token.",
 	} {
 		call := store.RefusedCall{ID: "ref_1", Status: 401, Code: "unauthorized", Reason: reason, ClientID: "ci"}
 		b := newRecords(t, &records{clients: []string{"ci"}, calls: []store.RefusedCall{call}})

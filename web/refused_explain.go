@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"beckon/calls/senders"
 	"beckon/clients"
 	"beckon/internal/problem"
 	"beckon/internal/secret"
@@ -334,6 +335,8 @@ func explainUnauthorized(call store.RefusedCall, known bool) (why, advice string
 	case strings.Contains(call.Reason, "this client takes ") && !strings.HasSuffix(call.Reason, "this client takes bearer."):
 		return "Authentication not accepted", call.Reason +
 			" Let the sender use one of these methods, or add its method to the client's authentication."
+	case senders.IsWrongToken(call.Reason) && (scheme != "Bearer" || masked != ""):
+		return "Wrong token", wrongToken
 	case header == "":
 		return "No token", "The call had no Authorization header. Send " + right + " and check whether a redirect or a proxy removed it."
 	case strings.Contains(header, ", "):
@@ -348,6 +351,8 @@ func explainUnauthorized(call store.RefusedCall, known bool) (why, advice string
 	case call.ClientID == "":
 		return "Wrong token", "The token belongs to no client. It may have been replaced. Create a new one on the client's page."
 	}
-	return "Wrong token", "The token does not belong to this client. It may have been replaced, or be that of another client. " +
-		"If you cannot find the right one, create a new token on the client's page."
+	return "Wrong token", wrongToken
 }
+
+const wrongToken = "The token does not belong to this client. It may have been replaced, or be that of another client. " +
+	"If you cannot find the right one, create a new token on the client's page."

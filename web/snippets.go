@@ -223,7 +223,7 @@ func (o callExample) alertmanager() snippet {
 		resolved = ""
 		note = "Beckon also uses the calls for resolved alerts, so leave send_resolved on."
 	}
-	return snippet{Key: "alertmanager", Title: "Alertmanager", Note: "Alertmanager reads the token from the file. " + note,
+	return snippet{Key: "alertmanager", Title: "Alertmanager", Note: "Alertmanager reads the token from /etc/alertmanager/beckon-token. " + note,
 		Parts: []snippetPart{
 			{
 				Label: "Once, where Alertmanager runs",

@@ -104,6 +104,14 @@ func (r Refusal) Error() string { return string(r) }
 // Refuse returns a Refusal.
 func Refuse(format string, args ...any) error { return Refusal(fmt.Sprintf(format, args...)) }
 
+const notTheClients = " is not this client's."
+
+// RefuseToken refuses a call whose token is not the one of its client. what names the token, such as "token".
+func RefuseToken(what string) error { return Refusal("The " + what + notTheClients) }
+
+// IsWrongToken reports whether a reason is that of RefuseToken.
+func IsWrongToken(reason string) bool { return strings.Contains(reason, notTheClients) }
+
 // Mismatch is the Refusal of a signature that no secret has made over these bytes.
 var Mismatch error = Refusal("The signature does not match: the secret is another one than the sender's, " +
 	"or the body was changed on its way.")

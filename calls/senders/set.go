@@ -102,7 +102,7 @@ func (s *Sender) prove(
 	token, err := s.Token(p, d)
 	// The client is asked in any case, which takes its time.
 	if good := isToken(token); err == nil && (!good || token == "") {
-		err = Refuse("The token is not this client's.")
+		err = RefuseToken("token")
 	}
 	return Proved{}, err
 }

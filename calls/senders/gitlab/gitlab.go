@@ -48,7 +48,7 @@ func verify(_ context.Context, p senders.Proof, d senders.Delivery, now time.Tim
 		return senders.Proved{}, err
 	}
 	if !senders.Same(p.Secrets, token) {
-		return senders.Proved{}, senders.Refuse("The %s is not this client's.", tokenHeader)
+		return senders.Proved{}, senders.RefuseToken(tokenHeader)
 	}
 	return senders.Proved{DeliveryID: deliveryID(d)}, nil
 }

@@ -143,7 +143,7 @@ func TestTheSessionEndsBelowAForm(t *testing.T) {
 		b.loginElsewhere("correct horse")
 		b.click("Send again")
 		b.title(id)
-		require.Equal(t, "A long prompt\nthat took me an hour", get(b, chromedp.Value(chromedp.CSS(`textarea[name="prompt"]`))))
+		require.Equal(t, "A long prompt\nthat took me an hour", b.value(`textarea[name="prompt"]`))
 	}
 	b.requireQuiet()
 }
@@ -170,7 +170,7 @@ func TestALivePageKeepsWhatIsTyped(t *testing.T) {
 	call(b, network.ClearBrowserCookies, cdp.Empty{})
 	b.fill("#sample-body", "Something that I do not want to lose")
 	b.until(`!document.querySelector("#session-ended").hidden`)
-	require.Equal(t, "Something that I do not want to lose", get(b, chromedp.Value(chromedp.CSS("#sample-body"))))
+	require.Equal(t, "Something that I do not want to lose", b.value("#sample-body"))
 	b.loginElsewhere(g.password)
 	b.press(`button[formaction$="/try"]`)
 	b.until(`document.querySelector("[data-answer]") && document.querySelector("[data-answer]").innerText.includes("I do not want to lose")`)

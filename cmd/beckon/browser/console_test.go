@@ -37,7 +37,7 @@ func TestTabsKeepWhatIsTyped(t *testing.T) {
 	b.do(chromedp.WaitVisible(chromedp.CSS("#sample-body")))
 	b.until(`location.search === "?tab=try"`)
 	b.press(`.tabs [data-tab="settings"]`)
-	require.Equal(t, "A new name", get(b, chromedp.Value(chromedp.CSS(`#client input[name="name"]`))))
+	require.Equal(t, "A new name", b.value(`#client input[name="name"]`))
 	b.screenshot("unsaved")
 	b.do(chromedp.Submit(chromedp.CSS(`#client input[name="name"]`)))
 	b.shows("Saved. The change is active.")

@@ -34,7 +34,7 @@ providers: [{id: off, type: template, template: "re: {{.prompt}}"}]
 	second.click("Save changes")
 	second.shows("Someone else saved this while you were editing.")
 	second.forget("409")
-	require.Equal(t, "Second's instructions", get(second, chromedp.Value(chromedp.CSS(`textarea[name="systemPrompt"]`))), "what was typed is still there")
+	require.Equal(t, "Second's instructions", second.value(`textarea[name="systemPrompt"]`), "what was typed is still there")
 	differs := get(second, chromedp.Text(chromedp.CSS(`.card[aria-labelledby="about-meanwhile"]`)))
 	for _, said := range []string{"Name", "First's name", "Instructions", "As it was.", "Second's instructions", "Last changed by admin"} {
 		require.Contains(t, differs, said)
@@ -48,7 +48,7 @@ providers: [{id: off, type: template, template: "re: {{.prompt}}"}]
 	second.click("Save changes")
 	second.shows("Saved. The change is active.")
 	second.title("First's name")
-	require.Equal(t, "Second's instructions", get(second, chromedp.Value(chromedp.CSS(`textarea[name="systemPrompt"]`))))
+	require.Equal(t, "Second's instructions", second.value(`textarea[name="systemPrompt"]`))
 	second.requireQuiet()
 }
 
@@ -72,7 +72,7 @@ func TestTheSessionEndsBelowANewClient(t *testing.T) {
 	b.title("Night watch is ready")
 	b.visit("/admin/clients/night-watch?tab=settings")
 	require.True(t, get(b, chromedp.Evaluate[bool](`document.querySelector("#kind-template").checked`)))
-	require.Equal(t, "Look at {{ .body.host }}", get(b, chromedp.Value(chromedp.CSS(`textarea[name="template"]`))))
+	require.Equal(t, "Look at {{ .body.host }}", b.value(`textarea[name="template"]`))
 	b.requireQuiet()
 }
 
@@ -122,7 +122,7 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	b.login("correct horse")
 	b.title("Overview")
 	b.visit("/admin/agents/new")
-	require.Equal(t, "off", get(b, chromedp.Value(chromedp.CSS(`[name="provider"]`))), "the only provider is chosen")
+	require.Equal(t, "off", b.value(`[name="provider"]`), "the only provider is chosen")
 	b.do(chromedp.SetValue(chromedp.CSS(`[name="provider"]`), ""))
 	b.fill(`input[name="temperature"]`, "hot")
 	b.click("Create agent")

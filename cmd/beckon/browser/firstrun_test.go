@@ -96,7 +96,7 @@ func TestFromNothingToSlack(t *testing.T) {
 
 	s.at("New agent")
 	s.shows("Next, create an agent that uses it.")
-	require.Equal(t, "acme", get(s.browser, chromedp.Value(chromedp.CSS(`[name="provider"]`))), "it is chosen already")
+	require.Equal(t, "acme", s.browser.value(`[name="provider"]`), "it is chosen already")
 	s.types(`input[name="name"]`, "On call")
 	s.types(`input[name="model"]`, "acme-small")
 	s.types(`textarea[name="systemPrompt"]`, "Explain the alert, and say what to check first.")

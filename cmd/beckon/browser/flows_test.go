@@ -122,7 +122,7 @@ func TestAFlowIsEdited(t *testing.T) {
 	b.until(`document.querySelector('.pick[data-step="root.steps[0].steps[1]"]')?.innerText.includes("critic")`)
 
 	// A change in the YAML changes the tree. A mistake is shown at its line.
-	yaml := get(b, chromedp.Value(chromedp.CSS("#field-yaml")))
+	yaml := b.value("#field-yaml")
 	b.retype("field-yaml", strings.Replace(yaml, "maxIterations: 3", "maxIterations: x", 1))
 	b.until(`document.querySelector("#yaml-state .mistakes") && document.querySelector(".mark.bad")`)
 	b.screenshot("flow-mistake")

@@ -221,6 +221,13 @@ func (b *browser) settled() {
 	}, patience, 5*time.Millisecond, "something goes on loading")
 }
 
+// value returns the value of a field. It asks once: a field that is looked up first may be replaced before it is read.
+func (b *browser) value(selector string) string {
+	b.t.Helper()
+	b.until(fmt.Sprintf("document.querySelector(%q)", selector))
+	return get(b, chromedp.Evaluate[string](fmt.Sprintf("document.querySelector(%q).value", selector)))
+}
+
 // get takes a step that has a result, and fails the test with what the page shows when it does not come about.
 func get[T any](b *browser, step chromedp.Action[T]) T {
 	b.t.Helper()

@@ -157,8 +157,8 @@ func TestAFormWithErrors(t *testing.T) {
 	b.ownID("Not A Slug")
 	b.fill(`input[name="name"]`, "A name to keep")
 	b.do(chromedp.Submit(chromedp.CSS(`#client input[name="id"]`)), chromedp.WaitVisible(chromedp.CSS(`.errors[role="alert"]`)))
-	require.Equal(t, "A name to keep", get(b, chromedp.Value(chromedp.CSS(`input[name="name"]`))))
-	require.Equal(t, "Not A Slug", get(b, chromedp.Value(chromedp.CSS(`input[name="id"]`))))
+	require.Equal(t, "A name to keep", b.value(`input[name="name"]`))
+	require.Equal(t, "Not A Slug", b.value(`input[name="id"]`))
 	b.screenshot("client-errors")
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 
@@ -118,10 +119,11 @@ func (p *Proxy) cut(but net.Conn) {
 	}
 }
 
+// isChosen compares a statement without its line breaks and indentation.
 func (p *Proxy) isChosen(statement string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.chosen != nil && p.chosen.MatchString(statement)
+	return p.chosen != nil && p.chosen.MatchString(strings.Join(strings.Fields(statement), " "))
 }
 
 // take reports whether the commit of a client is the one to lose, at the time of its request or of its answer.
