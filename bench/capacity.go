@@ -59,7 +59,7 @@ func (l *lab) measureCapacity(ctx context.Context, name string, async bool, foun
 		if err != nil {
 			return errors.Join(err, g.Stop())
 		}
-		result, err := l.generator.Send(ctx, target, capacityConnections, load.Amount{For: 2 * l.length})
+		result, err := l.generator.Send(ctx, target, capacityConnections, load.Amount{For: l.length})
 		if err != nil {
 			return errors.Join(g.Failure(err), g.Stop())
 		}
