@@ -223,7 +223,9 @@ func (o callExample) alertmanager() snippet {
 		resolved = ""
 		note = "Beckon also uses the calls for resolved alerts, so leave send_resolved on."
 	}
-	return snippet{Key: "alertmanager", Title: "Alertmanager", Note: "Alertmanager reads the token from /etc/alertmanager/beckon-token. " + note,
+	return snippet{
+		Key: "alertmanager", Title: "Alertmanager",
+		Note: "Alertmanager reads the token from /etc/alertmanager/beckon-token. " + note,
 		Parts: []snippetPart{
 			{
 				Label: "Once, where Alertmanager runs",
@@ -237,7 +239,8 @@ receivers:
       - url: ` + strconv.Quote(o.url) + resolved + `
         http_config:
           ` + proof},
-		}}
+		},
+	}
 }
 
 // htmlForm never has the token in a page, where every visitor could read it.
