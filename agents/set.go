@@ -32,7 +32,7 @@ type Factories struct {
 	HTTP      AgentFactory       // of agents of kind http
 	Flow      FlowFactory
 	Skills    *skills.Library // what agents may load; nil is none
-	// remember from one Set in force to the next which providers fail; nil has each Set begin anew
+	// keep track of failing providers when a Set replaces another; if nil, each Set starts without that history
 	Breakers *Breakers
 }
 

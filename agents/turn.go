@@ -31,8 +31,8 @@ func (a Agent) Acting() Acting {
 type Turns interface {
 	// Node returns those of a node of a flow.
 	Node(id string) Turns
-	// Open begins the turn of an agent, or goes on with the one that is on record. It returns nil where the agent
-	// may use no tool.
+	// Open starts the turn of an agent, or resumes the recorded one. It returns nil if the agent may not use any
+	// tools.
 	Open(ctx context.Context, a Acting) (Turn, error)
 }
 

@@ -55,7 +55,7 @@ func (s *Service) RemoveUnused(ctx context.Context) error {
 	}
 }
 
-// remove deletes files, and then their rows. A save that is still under way finds that its row is gone, and removes
+// remove deletes files, and then their rows. A save that is still running notices that its row is gone, and deletes
 // its file.
 func (s *Service) remove(ctx context.Context, list []unused) error {
 	if len(list) == 0 {

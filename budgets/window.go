@@ -95,8 +95,8 @@ func (w *window) owner() string {
 	return fmt.Sprintf("%s %q", w.scope, w.of)
 }
 
-// exhausted says that the window has no room for a request that needs so much. Whether it is there again when
-// requests under way are settled, at the end of the window, or never, depends on what it has.
+// exhausted says that the window has no room for a request that needs so much. Retrying helps
+// after running requests are settled, in the next window, or never; the error says which.
 func (w *window) exhausted(now time.Time, taken taken, needed int64) *problem.Error {
 	over := func(format string, args ...any) *problem.Error {
 		return problem.New(problem.OverBudget, problem.CodeBudgetExhausted, format, args...)

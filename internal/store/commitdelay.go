@@ -19,7 +19,7 @@ const (
 //
 // The delay is short beside the time that those runs take. By Little's law, when eight times as many runs are under way as wait for
 // the commit, the rest of a run takes at least eight times as long as its write. When more of them wait, as with models that answer
-// at once, the next group fills by itself.
+// at once, the next group fills by itself. All writes wait, also that of a fast run beside slow ones. PostgreSQL ignores it.
 type siblings struct {
 	underWay atomic.Int64
 }
@@ -30,5 +30,5 @@ func (s *siblings) delayCommit(waiting int) bool {
 	return underWay >= commitSiblings && int64(waiting)*siblingsEach < underWay
 }
 
-// Expect says how many more, or fewer, runs are under way, each of which is going to write. See siblings.
+// Expect adds to the number of running runs, each of which will write once more. Pass a negative number when they end.
 func (s *Store) Expect(more int) { s.siblings.underWay.Add(int64(more)) }
