@@ -24,6 +24,7 @@ const (
 	maxRest         = 0.01            // of a processor
 	maxReadyGrown   = 150             // ms, with a million runs
 	maxGrowthOfPage = 1.1             // times the page's p50 with few runs on record
+	maxListGrown    = 60              // ms, the p95 of each list
 	million         = 1_000_000
 	// retentionPatience is longer than the minute after which a gateway deletes old runs.
 	retentionPatience = 3 * time.Minute
@@ -76,15 +77,26 @@ func growing(ctx context.Context, l *lab) (found report.Section, err error) {
 }
 
 func (g grown) row() []string {
-	var middle, last []float64
+	var middle []float64
 	for _, times := range g.pages {
-		middle, last = append(middle, report.Median(times)), append(last, times[len(times)*95/100])
+		middle = append(middle, report.Median(times))
 	}
+	path, slowest := g.slowest()
 	return []string{
 		report.Thousands(float64(g.runs)), report.Megabytes(float64(g.file)), report.Milliseconds(g.ready), microseconds(g.perCall),
 		report.Milliseconds(g.p50), report.Milliseconds(g.p99), report.Percent(g.rest), report.Milliseconds(report.Median(middle)),
-		report.Milliseconds(slices.Max(last)),
+		report.Milliseconds(slowest) + " `" + path + "`",
 	}
+}
+
+// slowest returns the list that takes longest, and its p95 in ms.
+func (g grown) slowest() (path string, p95 float64) {
+	for at, times := range g.pages {
+		if t := times[len(times)*95/100]; t > p95 {
+			path, p95 = at, t
+		}
+	}
+	return path, p95
 }
 
 func judgeGrowth(all []grown) (verdicts []report.Verdict) {
@@ -99,6 +111,8 @@ func judgeGrowth(all []grown) (verdicts []report.Verdict) {
 			report.AtMost("processor time of a call with "+with, g.perCall/few.perCall, maxGrowthOfCall, report.Times),
 			report.AtMost("lists with "+with+", the median of all", report.Median(pages), maxGrowthOfPage, report.Times),
 			report.AtMost("at rest with "+with+", of a processor", g.rest, maxRest, report.Percent))
+		_, slowest := g.slowest()
+		verdicts = append(verdicts, report.AtMost("the slowest list with "+with+", p95", slowest, maxListGrown, report.Milliseconds))
 		if g.runs <= million {
 			verdicts = append(verdicts, report.AtMost("ready with "+with, g.ready, maxReadyGrown, report.Milliseconds))
 		}

@@ -56,7 +56,9 @@ func TestNothingReadsAllDeliveries(t *testing.T) {
 		_, err := service.Waiting(ctx, []string{storetest.Endpoint, storetest.IdleTarget})
 		require.NoError(t, err)
 		require.NoError(t, service.retain(ctx, time.Now().Add(-25*24*time.Hour)))
-		require.Empty(t, asked.Costly(t, "DELETE FROM attempts WHERE delivery_id IN")) // PostgreSQL rather reads so few than looks 200 up
+		require.Empty(t, asked.Costly(t,
+			`SELECT COALESCE(endpoint_id, '') AS "by"`,   // sorts those that have failed since a time
+			"DELETE FROM attempts WHERE delivery_id IN")) // PostgreSQL rather reads so few than looks 200 up
 	})
 }
 

@@ -18,7 +18,7 @@ const (
 
 // walkTime is how long rows are looked for before a page is given as it is, with a cursor that goes on. Tests
 // change it.
-var walkTime = 100 * time.Millisecond
+var walkTime = 40 * time.Millisecond
 
 // Walk reads the rows of a table in the order of one of its indexes, newest first. The index has columns that are
 // to be equal to some values, and then the id. So a page costs the same however many rows there are.

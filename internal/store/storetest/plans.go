@@ -89,7 +89,7 @@ func explainSQLite(t *testing.T, tx store.Tx, st statement) (wrong []string) {
 		step := s.Detail
 		m := scanned.FindStringSubmatch(step)
 		switch {
-		case m != nil && isLarge(st.text, m[1]) && !isPartial(t, tx, m[2]):
+		case m != nil && isLarge(st.text, m[1]) && !isOfFew(t, tx, m[2]):
 			wrong = append(wrong, step)
 		case strings.HasPrefix(step, "USE TEMP B-TREE") &&
 			slices.ContainsFunc(large, func(table string) bool { return strings.Contains(st.text, " "+table+" ") }):
@@ -106,14 +106,18 @@ func isLarge(text, name string) bool {
 	})
 }
 
-func isPartial(t *testing.T, tx store.Tx, index string) bool {
+// growing are the conditions of partial indexes that get longer with every call: of what has ended, and of what most rows have.
+var growing = regexp.MustCompile(`WHERE (status (= '(FAILED|DELIVERED)'|<> 'COMPLETED')|\w+ IS NOT NULL)$`)
+
+// isOfFew reports whether an index has only the rows that somebody is working on, or is to work on.
+func isOfFew(t *testing.T, tx store.Tx, index string) bool {
 	if index == "" {
 		return false
 	}
 	definition, _, err := store.Row[string](tx,
 		"SELECT COALESCE(sql, '') FROM sqlite_master WHERE type = 'index' AND name = ?", index)
 	require.NoError(t, err)
-	return strings.Contains(definition, " WHERE ")
+	return strings.Contains(definition, " WHERE ") && !growing.MatchString(definition)
 }
 
 // plan is a node of https://www.postgresql.org/docs/current/sql-explain.html in JSON.
