@@ -27,7 +27,7 @@ func migrateSQLite(ctx context.Context, path string, logger *slog.Logger, prepar
 		return fmt.Errorf("lock %s.lock: %w", path, err)
 	}
 	defer func() { _ = guard.Close() }()
-	db, err := sql.Open(sqlite.DriverName, path+"?"+newFilePragma+"&"+sqlitePragmas)
+	db, err := sql.Open(sqlite.DriverName, path+"?"+newFilePragma+"&"+sqlitePragmas+"&"+unsyncedPragma)
 	if err != nil {
 		return err
 	}

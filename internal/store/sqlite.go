@@ -19,7 +19,10 @@ const (
 	sqlitePragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)"
 	// A file that is new gives space back (see GiveSpaceBack). This has to come before anything is written to it.
 	newFilePragma = "_pragma=auto_vacuum(INCREMENTAL)"
-	sqliteReaders = 8
+	// Migrations are not synced one by one: after a power cut the file is as it was after one of them, and the next start makes the
+	// others. The first commit that is synced syncs what is in the log before it.
+	unsyncedPragma = "_pragma=synchronous(NORMAL)"
+	sqliteReaders  = 8
 )
 
 func openSQLite(ctx context.Context, path string, logger *slog.Logger, prepare prepare) (_ *Store, err error) {
