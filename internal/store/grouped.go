@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
-	"time"
 )
 
 const (
@@ -79,9 +78,7 @@ func (w *groupedWriter) close() error {
 func (w *groupedWriter) run() {
 	defer close(w.ended)
 	for p := range w.queue {
-		if w.store.siblings.delayCommit(1 + len(w.queue)) {
-			time.Sleep(commitDelay)
-		}
+		w.store.siblings.delay(sqliteDelay, 1+len(w.queue))
 		runtime.Gosched() // whoever is about to write gets into this transaction, instead of waiting for its end
 		w.commit(w.gather(p))
 	}

@@ -181,7 +181,7 @@ func openPostgres(ctx context.Context, url string, logger *slog.Logger, prepare 
 	setConnections(pool, 0)
 	s := &Store{read: pool, plans: plans, closers: []func() error{pool.Close}}
 	marks := &marks{process: ulid.Make().String()}
-	groups := newRowGroups(pool, marks)
+	groups := newRowGroups(s, pool, marks)
 	s.writer = plainWriter{s, pool, marks, groups}
 	s.closers = append([]func() error{groups.close}, s.closers...)
 	if s.gorm, err = openGorm(postgres.New(postgres.Config{Conn: pool})); err != nil {

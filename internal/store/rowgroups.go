@@ -10,19 +10,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const (
-	rowWriters = 2   // connections that insert groups
-	maxRows    = 512 // of a group
-)
+const maxRows = 512 // of a group
 
 // rowGroups insert the rows of Writes that do nothing else into PostgreSQL: those that wait while a group is being
 // inserted go into the next one together, with one round trip and one commit for all. When a group fails, each of
 // its Writes is done alone.
 type rowGroups struct {
+	store *Store
 	pool  *sql.DB
 	marks *marks
 	queue chan *rowGroup
-	ended sync.WaitGroup
+	ended chan struct{} // closed when run has returned
 
 	mu     sync.RWMutex // guards closed; held for reading while a group is put into the queue
 	closed bool         // so is the queue
@@ -42,11 +40,9 @@ type groupOutcome struct {
 	mark      mark
 }
 
-func newRowGroups(pool *sql.DB, marks *marks) *rowGroups {
-	g := &rowGroups{pool: pool, marks: marks, queue: make(chan *rowGroup, maxQueue)}
-	for range rowWriters {
-		g.ended.Go(g.run)
-	}
+func newRowGroups(s *Store, pool *sql.DB, marks *marks) *rowGroups {
+	g := &rowGroups{store: s, pool: pool, marks: marks, queue: make(chan *rowGroup, maxQueue), ended: make(chan struct{})}
+	go g.run()
 	return g
 }
 
@@ -57,16 +53,16 @@ func (g *rowGroups) close() error {
 		close(g.queue)
 	}
 	g.mu.Unlock()
-	g.ended.Wait()
+	<-g.ended
 	return nil
 }
 
 // insert inserts the rows of a Write, and returns when they are durable. An error says that they were not inserted,
 // except errInDoubt.
 func (g *rowGroups) insert(ctx context.Context, rows []*NewRow) error {
-	if rows[0].tx.store.watcher.Load() != nil {
+	if g.store.watcher.Load() != nil {
 		for _, r := range rows {
-			r.tx.store.tellWatcher(r.statement(), r.values)
+			g.store.tellWatcher(r.statement(), r.values)
 		}
 	}
 	one := &rowGroup{ctx, rows, make(chan groupOutcome, 1)}
@@ -85,7 +81,9 @@ func (g *rowGroups) insert(ctx context.Context, rows []*NewRow) error {
 }
 
 func (g *rowGroups) run() {
+	defer close(g.ended)
 	for first := range g.queue {
+		g.store.siblings.delay(postgresDelay, 1+len(g.queue))
 		list, n := []*rowGroup{first}, len(first.rows)
 	gather:
 		for n < maxRows {
