@@ -27,7 +27,7 @@ var layers = map[string]int{
 	"deliveries/destinations": 1, "deliveries/destinations/all": 1,
 	"docs": 0, "internal/problem": 0, "internal/secret": 0, "internal/signature": 0, "internal/egress": 0, "internal/telemetry": 0,
 	"internal/units": 0, "internal/memory": 0, "internal/render": 0, "internal/freeport": 0, "internal/expression": 0, "internal/cron": 0,
-	"internal/jsonstream": 0, "internal/basepath": 0, "internal/findings": 0, "internal/backup": 0, "internal/doctor": 0, "internal/markdown": 0, "internal/repository": 0, "internal/mail": 0, "internal/redact": 0, "internal/gcs": 0, "internal/azblob": 0, "internal/fence": 0, "internal/spend": 0, "internal/skills": 0,
+	"internal/jsonstream": 0, "internal/basepath": 0, "internal/findings": 0, "internal/backup": 0, "internal/doctor": 0, "internal/markdown": 0, "internal/repository": 0, "internal/mail": 0, "internal/redact": 0, "internal/gcs": 0, "internal/azblob": 0, "internal/fence": 0, "internal/spend": 0, "internal/skills": 0, "internal/csp": 0,
 }
 
 const top = 7

@@ -129,7 +129,7 @@ func (l *lab) grownFolder(ctx context.Context, runs int) (string, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return "", err
 	}
-	s, err := store.Open(ctx, "sqlite:"+filepath.Join(folder, "beckon.db"), slog.New(slog.DiscardHandler))
+	s, err := store.Open(ctx, "sqlite:"+filepath.Join(folder, "beckon.db"), store.Options{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return "", err
 	}

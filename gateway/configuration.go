@@ -121,7 +121,7 @@ func openUsed(ctx context.Context, c *config.Config) (*database, error) {
 
 func openWith(ctx context.Context, c *config.Config, o store.Options, log *slog.Logger) (*database, error) {
 	o.ReadURL, o.MaxConnections = c.Database.ReadURL.Reveal(), c.Database.MaxConnections
-	s, err := store.OpenWith(ctx, c.Database.URL.Reveal(), o, log)
+	s, err := store.Open(ctx, c.Database.URL.Reveal(), o, log)
 	if err != nil {
 		return nil, err
 	}

@@ -146,7 +146,7 @@ endpoints: [{id: e, url: %q, secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, eve
 		require.Error(t, err)
 		goleak.VerifyNone(t, leaks)
 
-		db, err := store.Open(t.Context(), c.Database.URL.Reveal(), silent)
+		db, err := store.Open(t.Context(), c.Database.URL.Reveal(), store.Options{}, silent)
 		require.NoError(t, err)
 		require.Equal(t, "COMPLETED", storetest.Row[string](t, db, "SELECT status FROM runs WHERE id = ?", d.RunID))
 		require.Zero(t, storetest.Row[int](t, db, "SELECT COUNT(*) FROM instances"), "it has taken itself off the list")
@@ -234,7 +234,7 @@ func change(t *testing.T, c *config.Config, statement string) {
 	if statement == "" {
 		return
 	}
-	db, err := store.Open(t.Context(), c.Database.URL.Reveal(), silent)
+	db, err := store.Open(t.Context(), c.Database.URL.Reveal(), store.Options{}, silent)
 	require.NoError(t, err)
 	require.NoError(t, db.Write(t.Context(), func(tx store.Tx) error { return tx.Exec(statement) }))
 	require.NoError(t, db.Close())

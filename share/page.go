@@ -2,45 +2,32 @@ package share
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
 	"html/template"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"beckon/internal/csp"
 )
 
-//go:embed page
-var files embed.FS
-
 var (
-	style = template.CSS(read("page.css"))
+	//go:embed page/*.html
+	files embed.FS
+	//go:embed page/page.css
+	style string
+
 	pages = template.Must(template.New("").Funcs(template.FuncMap{
-		"style": func() template.CSS { return style },
+		"style": func() template.CSS { return template.CSS(style) },
 	}).ParseFS(files, "page/*.html"))
 
 	// contentPolicy lets a page show what is of this origin and styled by itself, and do nothing.
-	contentPolicy = "default-src 'none'; style-src 'sha256-" + hashOf(string(style)) +
-		"'; img-src 'self'; media-src 'self'; " +
+	contentPolicy = "default-src 'none'; style-src " + csp.Hash(style) + "; img-src 'self'; media-src 'self'; " +
 		"base-uri 'none'; frame-ancestors 'none'; form-action "
 	resultPolicy   = contentPolicy + "'none'"
 	approvalPolicy = contentPolicy + "'self'"
 )
-
-func read(name string) string {
-	text, err := files.ReadFile("page/" + name)
-	if err != nil {
-		panic(err) // it is part of the program
-	}
-	return string(text)
-}
-
-func hashOf(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return base64.StdEncoding.EncodeToString(sum[:])
-}
 
 // The states of a page.
 const (

@@ -2,45 +2,32 @@ package forms
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
 	"html/template"
 	"net/http"
 	"slices"
 
+	"beckon/internal/csp"
 	"beckon/internal/problem"
 )
 
-//go:embed page
-var files embed.FS
-
 var (
-	style = template.CSS(read("page.css"))
-	back  = template.JS(read("back.js"))
+	//go:embed page/*.html
+	files embed.FS
+	//go:embed page/page.css
+	style string
+	//go:embed page/back.js
+	back string
+
 	pages = template.Must(template.New("").Funcs(template.FuncMap{
-		"style": func() template.CSS { return style },
-		"back":  func() template.JS { return back },
+		"style": func() template.CSS { return template.CSS(style) },
+		"back":  func() template.JS { return template.JS(back) },
 	}).ParseFS(files, "page/*.html"))
 
 	// contentPolicy lets a page show what it has itself, and run the one script that goes back.
-	contentPolicy = "default-src 'none'; style-src 'sha256-" + hashOf(string(style)) + "'; script-src 'sha256-" +
-		hashOf(string(back)) + "'; " +
+	contentPolicy = "default-src 'none'; style-src " + csp.Hash(style) + "; script-src " + csp.Hash(back) + "; " +
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-
-func read(name string) string {
-	text, err := files.ReadFile("page/" + name)
-	if err != nil {
-		panic(err) // it is part of the program
-	}
-	return string(text)
-}
-
-func hashOf(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return base64.StdEncoding.EncodeToString(sum[:])
-}
 
 // Page is what a visitor sees after a form.
 type Page struct {

@@ -169,7 +169,7 @@ func answeredAreKept(ts *testscript.TestScript, neg bool, args []string) {
 	if len(answers) == 0 {
 		ts.Fatalf("%s has no answers", args[0])
 	}
-	s, err := store.Open(context.Background(), "sqlite:"+ts.MkAbs(args[1]), slog.New(slog.DiscardHandler))
+	s, err := store.Open(context.Background(), "sqlite:"+ts.MkAbs(args[1]), store.Options{}, slog.New(slog.DiscardHandler))
 	ts.Check(err)
 	defer s.Close()
 	for _, a := range answers {

@@ -16,7 +16,7 @@ import (
 
 func TestOneGatewayClaimsASQLiteFile(t *testing.T) {
 	url := storetest.SQLite(t)
-	first, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+	first, err := store.Open(t.Context(), url, store.Options{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	require.False(t, first.Shared())
 	require.NoError(t, first.Claim())
@@ -58,14 +58,14 @@ func TestOneGatewayClaimsASQLiteFileThatWasMoved(t *testing.T) {
 // A name more is a write-ahead log more: what was committed by one of them is not seen by the other.
 func TestASQLiteFileWithTwoNamesIsRefused(t *testing.T) {
 	url := storetest.SQLite(t)
-	s, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+	s, err := store.Open(t.Context(), url, store.Options{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	require.NoError(t, s.Claim())
 	path := strings.TrimPrefix(url, "sqlite:")
 	second := filepath.Join(t.TempDir(), "second.db")
 	require.NoError(t, os.Link(path, second))
 	refused := func(path string) {
-		_, err := store.Open(t.Context(), "sqlite:"+path, slog.New(slog.DiscardHandler))
+		_, err := store.Open(t.Context(), "sqlite:"+path, store.Options{}, slog.New(slog.DiscardHandler))
 		require.ErrorContains(t, err, "2 names (hard links)")
 		require.ErrorContains(t, err, "-samefile")
 	}

@@ -68,7 +68,7 @@ func TestNoWriteIsAcknowledgedThatADeletedFileHasTaken(t *testing.T) {
 }
 
 func openLogged(t *testing.T, url string, log io.Writer) *store.Store {
-	s, err := store.Open(t.Context(), url, slog.New(slog.NewTextHandler(log, nil)))
+	s, err := store.Open(t.Context(), url, store.Options{}, slog.New(slog.NewTextHandler(log, nil)))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s

@@ -65,7 +65,7 @@ func TestLoadWhatAnotherDatabaseHolds(t *testing.T) {
 // What fails on its way leaves everything as it was.
 func TestALoadThatFailsChangesNothing(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
-		s, err := store.Open(t.Context(), url, silent)
+		s, err := store.Open(t.Context(), url, store.Options{}, silent)
 		require.NoError(t, err)
 		fillTables(t, s)
 		before := readTables(t, s)
@@ -88,7 +88,7 @@ func TestALoadThatFailsChangesNothing(t *testing.T) {
 		} {
 			_, err := store.Load(t.Context(), url, load.schema, silent, load.fill)
 			require.ErrorContains(t, err, strings.TrimPrefix(name, "only "), name)
-			again, err := store.Open(t.Context(), url, silent)
+			again, err := store.Open(t.Context(), url, store.Options{}, silent)
 			require.NoError(t, err)
 			require.Equal(t, before, readTables(t, again), name)
 			require.Empty(t, storetest.Row[int64](t, again, "SELECT COUNT(*) FROM client_tokens"), name)
@@ -138,7 +138,7 @@ func TestOpenAsIs(t *testing.T) {
 	_, err := store.OpenAsIs(t.Context(), "sqlite:"+path, silent)
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.ErrorContains(t, err, "there is no database at "+path+". Run the command in the folder of the gateway, or name its configuration file with --config.")
-	_, err = store.OpenWith(t.Context(), "sqlite:"+path, store.Options{MustExist: true}, silent)
+	_, err = store.Open(t.Context(), "sqlite:"+path, store.Options{MustExist: true}, silent)
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.NoDirExists(t, filepath.Dir(path))
 	storetest.Each(t, func(t *testing.T, url string) {
@@ -148,7 +148,7 @@ func TestOpenAsIs(t *testing.T) {
 		for range 2 { // the first has not made it one that was used
 			_, err := store.OpenAsIs(t.Context(), url, silent)
 			require.ErrorIs(t, err, os.ErrNotExist)
-			_, err = store.OpenWith(t.Context(), url, store.Options{MustExist: true}, silent)
+			_, err = store.Open(t.Context(), url, store.Options{MustExist: true}, silent)
 			require.ErrorContains(t, err, "the database is empty: no gateway has used it yet. See whether database.url names the database of the gateway")
 		}
 		require.NoError(t, storetest.MigrateTo(t, url, 5).Close())
@@ -161,7 +161,7 @@ func TestOpenAsIs(t *testing.T) {
 		pending, err := s.Pending(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, "00006_claims.sql", pending[0])
-		used, err := store.OpenWith(t.Context(), url, store.Options{MustExist: true}, silent)
+		used, err := store.Open(t.Context(), url, store.Options{MustExist: true}, silent)
 		require.NoError(t, err)
 		require.NoError(t, used.Close())
 	})

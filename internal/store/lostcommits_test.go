@@ -120,7 +120,7 @@ func TestALogWithoutItsBeginningIsLogged(t *testing.T) {
 			path := crashed(t, 3)
 			require.NoError(t, damage(path))
 			log := &lines{}
-			s, err := store.Open(t.Context(), "sqlite:"+path, slog.New(slog.NewTextHandler(log, nil)))
+			s, err := store.Open(t.Context(), "sqlite:"+path, store.Options{}, slog.New(slog.NewTextHandler(log, nil)))
 			if err == nil {
 				require.NoError(t, s.Close())
 			}

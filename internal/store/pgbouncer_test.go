@@ -22,7 +22,7 @@ func TestBehindPgBouncer(t *testing.T) {
 	var work sync.WaitGroup
 	for i := range open {
 		work.Go(func() {
-			s, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+			s, err := store.Open(t.Context(), url, store.Options{}, slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Errorf("open: %v", err)
 				return
@@ -63,7 +63,7 @@ func TestPreparedStatementsBehindPgBouncer(t *testing.T) {
 	direct := storetest.Postgres(t)
 	storetest.Open(t, direct)
 	url := storetest.PgBouncerWithPrepared(t, direct)
-	s, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+	s, err := store.Open(t.Context(), url, store.Options{}, slog.New(slog.DiscardHandler))
 	for round := 0; err == nil && round < 100; round++ { // until connections were mixed up
 		t.Cleanup(func() { _ = s.Close() })
 		var work sync.WaitGroup

@@ -36,13 +36,13 @@ func TestADatabaseThatTakesNoWritesIsNotReady(t *testing.T) {
 // A standby as database.url is refused with what to do. What only reads works there, such as a backup.
 func TestAStandbyIsRefused(t *testing.T) {
 	url := storetest.Postgres(t)
-	s, err := store.Open(t.Context(), url, silent)
+	s, err := store.Open(t.Context(), url, store.Options{}, silent)
 	require.NoError(t, err)
 	fillTables(t, s)
 	require.NoError(t, s.CheckWritable(t.Context()))
 	require.NoError(t, s.Close())
 	defer storetest.ReadOnly(t, url)()
-	_, err = store.Open(t.Context(), url, silent)
+	_, err = store.Open(t.Context(), url, store.Options{}, silent)
 	require.ErrorContains(t, err, "takes no writes, such as a standby: name the primary")
 	require.ErrorContains(t, err, "target_session_attrs=read-write")
 

@@ -13,7 +13,7 @@ import (
 
 func TestAReadReplica(t *testing.T) {
 	primary, replica := storetest.Postgres(t), storetest.Postgres(t)
-	copied, err := store.Open(t.Context(), replica, slog.New(slog.DiscardHandler)) // stands in for a copy: it has what the database lacks
+	copied, err := store.Open(t.Context(), replica, store.Options{}, slog.New(slog.DiscardHandler)) // stands in for a copy: it has what the database lacks
 	require.NoError(t, err)
 	defer copied.Close()
 	revision := func(tx store.Tx) int {
@@ -23,13 +23,13 @@ func TestAReadReplica(t *testing.T) {
 	}
 	require.NoError(t, copied.Write(t.Context(), func(tx store.Tx) error { return tx.Exec("UPDATE revision SET value = 4711 WHERE id = 1") }))
 
-	s, err := store.OpenWith(context.Background(), primary, store.Options{ReadURL: replica, MaxConnections: 4}, slog.New(slog.DiscardHandler))
+	s, err := store.Open(context.Background(), primary, store.Options{ReadURL: replica, MaxConnections: 4}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer s.Close()
 	require.Equal(t, 4711, revision(s.ReadLate(t.Context())))
 	require.NotEqual(t, 4711, revision(s.Read(t.Context())))
 
-	gone, err := store.OpenWith(context.Background(), primary,
+	gone, err := store.Open(context.Background(), primary,
 		store.Options{ReadURL: "postgres://nobody@127.0.0.1:1/gone?connect_timeout=1"}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer gone.Close()

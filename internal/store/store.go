@@ -57,12 +57,6 @@ type writer interface {
 	write(ctx context.Context, fn func(tx Tx) error, done func(error))
 }
 
-// Open opens the database of a URL, "sqlite:PATH" or "postgres://…", and migrates it. Several processes may open the
-// same database at once.
-func Open(ctx context.Context, url string, logger *slog.Logger) (s *Store, err error) {
-	return open(ctx, url, logger, migrateUp)
-}
-
 // Options are what a PostgreSQL database may be used with. The zero Options are for any database.
 type Options struct {
 	ReadURL        string // of a read replica, for what may be a little behind; empty for none
@@ -70,8 +64,9 @@ type Options struct {
 	MustExist      bool   // no database is made: where no gateway has used one, the error is an fs.ErrNotExist
 }
 
-// OpenWith is Open with options.
-func OpenWith(ctx context.Context, url string, o Options, logger *slog.Logger) (*Store, error) {
+// Open opens the database of a URL, "sqlite:PATH" or "postgres://…", and migrates it. Several processes may open the
+// same database at once.
+func Open(ctx context.Context, url string, o Options, logger *slog.Logger) (*Store, error) {
 	prepare := migrateUp
 	if o.MustExist {
 		if err := findFile(url); err != nil {

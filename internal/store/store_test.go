@@ -111,7 +111,7 @@ func TestWriteOfACallerWhoLeftIsNotBegun(t *testing.T) {
 
 func TestWriteAfterClose(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
-		s, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+		s, err := store.Open(t.Context(), url, store.Options{}, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		require.NoError(t, s.Close())
 		require.Error(t, s.Write(t.Context(), func(tx store.Tx) error { return insert(tx, "x") }))
@@ -124,7 +124,9 @@ func TestOpenedAtOnceByMany(t *testing.T) {
 		stores := make([]*store.Store, 6)
 		errs := make([]error, len(stores))
 		for i := range stores {
-			wg.Go(func() { stores[i], errs[i] = store.Open(context.Background(), url, slog.New(slog.DiscardHandler)) })
+			wg.Go(func() {
+				stores[i], errs[i] = store.Open(context.Background(), url, store.Options{}, slog.New(slog.DiscardHandler))
+			})
 		}
 		wg.Wait()
 		for i, s := range stores {
@@ -144,7 +146,7 @@ func TestADatabaseFromTheFutureIsRefused(t *testing.T) {
 		require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error {
 			return tx.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, ?)", true)
 		}))
-		_, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+		_, err := store.Open(t.Context(), url, store.Options{}, slog.New(slog.DiscardHandler))
 		require.ErrorContains(t, err, "a newer Beckon has used it")
 	})
 }
@@ -207,7 +209,7 @@ func TestOpenRefuses(t *testing.T) {
 		"no server": "postgres://u:s3cr3t@127.0.0.1:1/x?connect_timeout=1", "garbage": "postgres://u:s3cr3t@%zz",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+			_, err := store.Open(t.Context(), url, store.Options{}, slog.New(slog.DiscardHandler))
 			require.Error(t, err)
 			require.NotContains(t, err.Error(), "s3cr3t")
 		})

@@ -137,7 +137,7 @@ func TestCallbacksOfAKilledGateway(t *testing.T) {
 	close(next)
 	calling.Wait()
 	require.Eventually(t, func() bool { return u.got() == runs }, 3*time.Minute, 100*time.Millisecond, "%d of %d", &lateCount{u.got}, runs)
-	s, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+	s, err := store.Open(t.Context(), url, store.Options{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer s.Close()
 	require.Eventually(t, func() bool { // it was accepted a moment before the gateway has that on record

@@ -66,7 +66,7 @@ func Postgres(t testing.TB) string {
 
 // Open opens and migrates the database, and closes it when the test ends.
 func Open(t testing.TB, url string) *store.Store {
-	s, err := store.Open(context.Background(), url, slog.New(slog.DiscardHandler))
+	s, err := store.Open(context.Background(), url, store.Options{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
