@@ -15,6 +15,7 @@ import (
 	"beckon/bench/report"
 	"beckon/internal/store"
 	"beckon/internal/store/storetest"
+	"beckon/runs"
 )
 
 const (
@@ -121,8 +122,8 @@ func judgeGrowth(all []grown) (verdicts []report.Verdict) {
 }
 
 // grownFolder has the data of a gateway with so many runs, which are put on record when the folder is not there.
-func (l *lab) grownFolder(ctx context.Context, runs int) (string, error) {
-	folder := filepath.Join(l.folder, fmt.Sprintf("grown-%d", runs))
+func (l *lab) grownFolder(ctx context.Context, number int) (string, error) {
+	folder := filepath.Join(l.folder, fmt.Sprintf("grown-%d", number))
 	if _, err := os.Stat(folder); err == nil {
 		return folder, nil
 	}
@@ -133,7 +134,11 @@ func (l *lab) grownFolder(ctx context.Context, runs int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return folder, errors.Join(storetest.FillEnded(ctx, s, runs), s.Close())
+	err = storetest.FillEnded(ctx, s, number)
+	if err == nil {
+		err = runs.NewStatistics(s, nil).RollUp(ctx) // as a gateway does by the hour
+	}
+	return folder, errors.Join(err, s.Close())
 }
 
 func (l *lab) measureGrown(ctx context.Context, runs int) (g grown, err error) {

@@ -26,6 +26,7 @@ func (s *Service) register(w *work.Instance) {
 	w.Every(expireEvery, "deny calls that nobody has allowed in time", s.expireApprovals)
 	w.Every(sealedEvery, "drop the content that nobody needs", s.dropSealed)
 	w.Every(trimEvery, "remove the streamed text of ended runs", s.trim)
+	w.Every(rollUpEvery, "write down how many runs there were", s.Statistics.RollUp)
 	if s.Retention != nil {
 		w.Every(retainEvery, "delete old runs", func(ctx context.Context) error {
 			return s.retain(ctx, time.Now().Add(-s.Retention()))

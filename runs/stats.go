@@ -70,13 +70,17 @@ type FailedRun struct {
 	CreatedAt                   time.Time
 }
 
-// Statistics counts runs. What it has counted of hours in which nothing happens any more, it keeps.
+// Statistics counts runs. What it has counted of hours in which nothing happens any more, it keeps; see RollUp.
 type Statistics struct {
 	storage storage
 	now     func() time.Time
 
-	mu         sync.Mutex
+	loading sync.Mutex // guards loaded
+	loaded  bool       // what was written down is in finalHours
+
+	mu         sync.Mutex       // guards the rest
 	finalHours map[int64]*count // by hour
+	written    map[int64]bool   // those of finalHours that are on record
 }
 
 // NewStatistics returns the statistics of the runs in a store; now is the clock, nil the system's.
@@ -84,7 +88,7 @@ func NewStatistics(s *store.Store, now func() time.Time) *Statistics {
 	if now == nil {
 		now = time.Now
 	}
-	return &Statistics{storage: storage{s}, now: now, finalHours: map[int64]*count{}}
+	return &Statistics{storage: storage{s}, now: now, finalHours: map[int64]*count{}, written: map[int64]bool{}}
 }
 
 // Since counts the runs that were made since the beginning of an hour, MaxStats ago at most.
@@ -130,47 +134,65 @@ func tallyOf(hours map[int64]*count, from, to int64) *Tally {
 	return &t
 }
 
-// count asks the database for the hours that are not finalHours yet.
+// count returns the counts of hours, the last included. It asks the database for those that are not final yet.
 func (s *Statistics) count(ctx context.Context, first, last int64) (map[int64]*count, error) {
-	hours := map[int64]*count{}
-	s.mu.Lock()
-	from := first
-	for s.finalHours[from] != nil && from < last {
-		hours[from] = s.finalHours[from]
-		from++
-	}
-	s.mu.Unlock()
-	err := s.storage.countByHour(ctx, from, func(c runCount) {
-		if hours[c.hour] == nil {
-			hours[c.hour] = newCount()
-		}
-		hours[c.hour].note(c)
-	})
-	if err != nil {
+	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
-	s.keep(hours, from, last)
+	hours := map[int64]*count{}
+	for _, open := range s.openHours(first, last, hours) {
+		err := s.storage.countByHour(ctx, open.first, open.last, func(c runCount) {
+			if hours[c.hour] == nil {
+				hours[c.hour] = newCount()
+			}
+			hours[c.hour].note(c)
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.keep(hours, open)
+	}
 	return hours, nil
 }
 
+// hourRange are hours, the last included.
+type hourRange struct{ first, last int64 }
+
+// openHours adds the counts of the hours that are final to final, and returns the others.
+func (s *Statistics) openHours(first, last int64, final map[int64]*count) (open []hourRange) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for h := first; h <= last; h++ {
+		switch c := s.finalHours[h]; {
+		case c != nil:
+			final[h] = c
+		case len(open) > 0 && open[len(open)-1].last == h-1:
+			open[len(open)-1].last = h
+		default:
+			open = append(open, hourRange{h, h})
+		}
+	}
+	return open
+}
+
 // keep remembers the hours that are over and whose runs have all ended, and forgets those that nobody can ask for.
-func (s *Statistics) keep(hours map[int64]*count, from, last int64) {
+func (s *Statistics) keep(hours map[int64]*count, counted hourRange) {
 	oldest, over := hourOf(s.now().Add(-MaxStats)), hourOf(s.now().Add(-lateWrites))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for h := from; h < min(over, last); h++ {
+	for h := counted.first; h <= min(counted.last, over-1); h++ {
 		c := hours[h]
 		if c == nil {
 			c = newCount()
 		}
-		if c.byStatus[Queued]+c.byStatus[Running]+c.byStatus[Waiting] > 0 {
-			break
+		if c.byStatus[Queued]+c.byStatus[Running]+c.byStatus[Waiting] == 0 {
+			s.finalHours[h] = c
 		}
-		s.finalHours[h] = c
 	}
 	for h := range s.finalHours {
 		if h < oldest {
 			delete(s.finalHours, h)
+			delete(s.written, h)
 		}
 	}
 }

@@ -94,6 +94,62 @@ func TestStatistics(t *testing.T) {
 	})
 }
 
+// What was counted of an hour is written down once its runs have ended, and is still known after a start and when its runs are
+// deleted.
+func TestHoursAreWrittenDown(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		ctx := context.Background()
+		now := time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)
+		clock := func() time.Time { return now }
+		plantRun(t, s, "A", runs.Completed, now.Add(-26*time.Hour), 2*time.Second)
+		plantRun(t, s, "B", runs.Failed, now.Add(-5*time.Hour), time.Second)
+		plantRun(t, s, "C", runs.Waiting, now.Add(-4*time.Hour), 0)
+		plantRun(t, s, "D", runs.Completed, now.Add(-3*time.Hour), 3*time.Second)
+		plantRun(t, s, "E", runs.Completed, now, time.Second)
+		require.NoError(t, s.Write(ctx, func(tx store.Tx) error { return tx.Exec("UPDATE runs SET cost = 7 WHERE id = 'run_D'") }))
+		written := func() (n int) {
+			n, _, err := store.Row[int](s.Read(ctx), "SELECT COUNT(*) FROM run_hours")
+			require.NoError(t, err)
+			return n
+		}
+		since := func(of *runs.Statistics) *runs.Stats {
+			stats, err := of.Since(ctx, now.Add(-30*time.Hour))
+			require.NoError(t, err)
+			return stats
+		}
+		statistics := runs.NewStatistics(s, clock)
+		before := since(statistics)
+		const over = 31*24 - 1 // hours: all of 31 days, but the last that is over, which may still get runs
+		for range 2 {
+			require.NoError(t, statistics.RollUp(ctx))
+			require.Equal(t, over-1, written(), "all but the one with a run that waits")
+		}
+		started := runs.NewStatistics(s, clock)
+		require.Equal(t, before, since(started))
+		require.NoError(t, s.Write(ctx, func(tx store.Tx) error { return tx.Exec("DELETE FROM runs WHERE id <> 'run_C'") }))
+		deleted := since(runs.NewStatistics(s, clock))
+		require.Equal(t, map[runs.Status]int64{runs.Completed: 2, runs.Failed: 1, runs.Waiting: 1}, deleted.Total.ByStatus)
+		require.Equal(t, 3*time.Second, deleted.Total.P95)
+		require.EqualValues(t, 7, *deleted.Total.Cost.OrNil())
+
+		// The run that has waited ends, and counts that cannot be read are made anew.
+		require.NoError(t, s.Write(ctx, func(tx store.Tx) error {
+			if err := tx.Exec("UPDATE run_hours SET counts = 'x' WHERE counts LIKE '%FAILED%'"); err != nil {
+				return err
+			}
+			return tx.Exec("UPDATE runs SET status = 'CANCELED' WHERE id = 'run_C'")
+		}))
+		started = runs.NewStatistics(s, clock)
+		require.Equal(t, map[runs.Status]int64{runs.Completed: 2, runs.Canceled: 1}, since(started).Total.ByStatus)
+		require.NoError(t, started.RollUp(ctx))
+		require.Equal(t, over, written())
+
+		now = now.Add(runs.MaxStats)
+		require.NoError(t, started.RollUp(ctx))
+		require.Equal(t, over, written(), "older ones are deleted")
+	})
+}
+
 // How long the overview of a busy day takes, when nothing of it has been counted before.
 func BenchmarkStatistics(b *testing.B) {
 	s := storetest.Open(b, storetest.Default(b))
