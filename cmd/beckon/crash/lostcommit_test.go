@@ -161,7 +161,7 @@ func lostClaims(t *testing.T, _ *results) {
 		}
 	}
 
-	requireSoon(t, 2*time.Second, func(prompt string) time.Duration {
+	requireSoon(t, within, func(prompt string) time.Duration {
 		release := l.model.hold("quick")
 		defer release()
 		lost := p.Lose(claimOfRun)
