@@ -57,7 +57,7 @@ func TestNothingReadsAllDeliveries(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, service.retain(ctx, time.Now().Add(-25*24*time.Hour)))
 		require.Empty(t, asked.Costly(t,
-			`SELECT COALESCE(endpoint_id, '') AS "by"`,   // sorts those that have failed since a time
+			`SELECT COALESCE(endpoint_id, '') AS "by"`,   // sorts the tests that have failed since a time
 			"DELETE FROM attempts WHERE delivery_id IN")) // PostgreSQL rather reads so few than looks 200 up
 	})
 }

@@ -3,6 +3,7 @@ package deliveries
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"beckon/internal/store"
@@ -51,12 +52,34 @@ func (s storage) countWaiting(ctx context.Context, lanes []string) ([]counted, e
 	return rows, store.Wrap(err, "count the deliveries that wait")
 }
 
-// countFailed counts the deliveries that were made since a time and have failed, by endpoint. It groups by an expression, for
-// which no index is in order: SQLite would otherwise read all failed deliveries there are, by the index that begins with the
-// endpoint, and not only the last ones.
-func (s storage) countFailed(ctx context.Context, since time.Time) ([]counted, error) {
-	rows, err := store.Rows[counted](s.store.ReadLate(ctx), `SELECT COALESCE(endpoint_id, '') AS "by", COUNT(*) AS n FROM deliveries
-		WHERE status = 'FAILED' AND id >= ? AND created_at >= ? AND type <> ? GROUP BY COALESCE(endpoint_id, '')`,
-		firstID(since), since.UnixMilli(), EndpointTest)
-	return rows, store.Wrap(err, "count the deliveries that have failed")
+// countFailed counts, by endpoint, the deliveries that were made since a time and have failed, but tests.
+func (s storage) countFailed(ctx context.Context, since time.Time) (map[string]int64, error) {
+	// Each endpoint is looked up behind the last one, and its deliveries are counted in their index alone: neither the older ones
+	// are read, nor the rows of any. Tests are few, and are counted by their type.
+	const next = "(SELECT endpoint_id FROM deliveries WHERE status = 'FAILED' AND endpoint_id > %s ORDER BY endpoint_id LIMIT 1)"
+	first, read := idPrefix+oldest(since), s.store.ReadLate(ctx)
+	rows, err := store.Rows[counted](read, `WITH RECURSIVE found (endpoint) AS (
+			SELECT `+fmt.Sprintf(next, "''")+` UNION ALL
+			SELECT `+fmt.Sprintf(next, "found.endpoint")+` FROM found WHERE endpoint IS NOT NULL
+		) SELECT endpoint AS "by",
+			(SELECT COUNT(*) FROM deliveries WHERE status = 'FAILED' AND endpoint_id = endpoint AND id >= ?) AS n
+		FROM found WHERE endpoint IS NOT NULL
+		UNION ALL SELECT NULL, COUNT(*) FROM deliveries WHERE status = 'FAILED' AND endpoint_id IS NULL AND id >= ?`, first, first)
+	if err != nil {
+		return nil, fmt.Errorf("count the deliveries that have failed: %w", err)
+	}
+	tests, err := store.Rows[counted](read, `SELECT COALESCE(endpoint_id, '') AS "by", COUNT(*) AS n FROM deliveries
+		WHERE type = ? AND id >= ? AND status = 'FAILED' GROUP BY COALESCE(endpoint_id, '')`, EndpointTest, first)
+	if err != nil {
+		return nil, fmt.Errorf("count the tests that have failed: %w", err)
+	}
+	failed := map[string]int64{}
+	for _, c := range rows {
+		failed[deref(c.By)] += c.N
+	}
+	for _, c := range tests {
+		failed[deref(c.By)] -= c.N
+	}
+	maps.DeleteFunc(failed, func(_ string, n int64) bool { return n == 0 })
+	return failed, nil
 }

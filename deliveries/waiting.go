@@ -33,13 +33,5 @@ func (s *Service) Waiting(ctx context.Context, ids []string) (map[string]int64, 
 // FailedSince counts, by endpoint, the deliveries that were created since a time and have finally failed. Those to
 // the webhooks of calls are counted under the empty id. Failed tests do not count.
 func (s *Service) FailedSince(ctx context.Context, since time.Time) (map[string]int64, error) {
-	rows, err := s.storage.countFailed(ctx, since)
-	if err != nil {
-		return nil, err
-	}
-	failed := map[string]int64{}
-	for _, w := range rows {
-		failed[deref(w.By)] = w.N
-	}
-	return failed, nil
+	return s.storage.countFailed(ctx, since)
 }

@@ -2,9 +2,11 @@ package deliveries_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/oklog/ulid/v2"
 	"github.com/stretchr/testify/require"
 
 	"beckon/deliveries"
@@ -32,6 +34,19 @@ func TestFailedSince(t *testing.T) {
 		failed, err = p.FailedSince(t.Context(), p.Now().Add(time.Hour))
 		require.NoError(t, err)
 		require.Empty(t, failed)
+
+		// To the webhooks of calls, to two endpoints, and one of each a test.
+		for _, values := range []string{"NULL, 'run.completed'", "NULL, 'endpoint.test'", "'chat', 'run.failed'", "'chat', 'endpoint.test'"} {
+			endpoint, kind, _ := strings.Cut(values, ", ")
+			require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error {
+				return tx.Exec("INSERT INTO deliveries (id, lane, endpoint_id, event_id, type, status, reason, first_at, due_at, created_at) SELECT ?, lane, "+
+					endpoint+", event_id, "+kind+", status, reason, first_at, due_at, created_at FROM deliveries WHERE type = 'run.completed' AND endpoint_id = 'ops' LIMIT 1",
+					"dlv_"+ulid.Make().String())
+			}))
+		}
+		failed, err = p.FailedSince(t.Context(), p.Now().Add(-time.Hour))
+		require.NoError(t, err)
+		require.Equal(t, map[string]int64{"ops": 2, "chat": 1, "": 1}, failed)
 	})
 }
 

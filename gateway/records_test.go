@@ -89,7 +89,7 @@ func TestNothingReadsAllRecords(t *testing.T) {
 		}
 		require.Empty(t, asked.Costly(t,
 			"SELECT hour, status, latency",             // counts a month, and remembers what it has counted
-			`SELECT COALESCE(endpoint_id, '') AS "by"`, // sorts those that have failed since a time
+			`SELECT COALESCE(endpoint_id, '') AS "by"`, // sorts the tests that have failed since a time
 			"SELECT * FROM nodes WHERE run_id =",       // sorts those of one run
 			"SELECT * FROM runs WHERE instance_id =",   // sorts those that are running
 		))

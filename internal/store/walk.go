@@ -9,7 +9,7 @@ import (
 
 const (
 	// walkStep is how many rows are looked at with one query, where only some are wanted.
-	walkStep  = 2000
+	walkStep  = 500
 	firstStep = 4 // times as many as are wanted: as a rule most rows are
 	// walksTogether bounds the walks of one query: SQLite's driver takes the square of the number of values to bind
 	// them.
@@ -18,7 +18,7 @@ const (
 
 // walkTime is how long rows are looked for before a page is given as it is, with a cursor that goes on. Tests
 // change it.
-var walkTime = 40 * time.Millisecond
+var walkTime = 30 * time.Millisecond
 
 // Walk reads the rows of a table in the order of one of its indexes, newest first. The index has columns that are
 // to be equal to some values, and then the id. So a page costs the same however many rows there are.
