@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"beckon/deliveries"
+	"beckon/web"
 )
 
 // Where the answers go is chosen where a client is created.
@@ -19,6 +20,7 @@ func TestWhereAnswersGoIsChosenWithTheClient(t *testing.T) {
 	r.endpoint(deliveries.Endpoint{ID: "chat", Name: "Chat <b>", URL: "https://203.0.113.7/hook", Format: "slack", Clients: []string{"ci"}})
 	r.endpoint(deliveries.Endpoint{ID: "all", URL: "https://203.0.113.7/hook"})
 	page := r.get("/admin/clients/new?source=alertmanager").body
+	require.Regexp(t, `id="field-sendTo"[^>]*>\s*<legend>`+web.LabelsOf("client")["sendTo"]+`</legend>`, page)
 	require.Regexp(t, `name="sendTo" value="chat"> <span>Chat &lt;b&gt; <small>Slack</small>`, page)
 	require.Regexp(t, `name="sendTo" value="all" checked disabled> <span>all <small>Webhook; receives the answers of all clients</small>`, page)
 
@@ -120,11 +122,12 @@ func TestEveryFormatHasACard(t *testing.T) {
 	page := r.get("/admin/endpoints/new").body
 	for _, f := range deliveries.Formats() {
 		require.Regexp(t, `name="format" value="`+f.Name+`"`, page)
-		m := regexp.MustCompile(`<p class="find-it" id="find-` + f.Name + `">([^<]+)`).FindStringSubmatch(page)
+		m := regexp.MustCompile(`<p class="find-it" id="find-` + f.Name + `">(.+)</p>`).FindStringSubmatch(page)
 		require.NotNil(t, m, f.Name)
 		require.Greater(t, len(m[1]), 20, f.Name)
 	}
-	for _, m := range regexp.MustCompile(`class="find-it"[^>]*>[^<]*<a href="(/docs/[^"#]+)(?:#([^"]+))?"`).FindAllStringSubmatch(page, -1) {
+	require.Contains(t, page, `At <a href="https://api.slack.com/apps" target="_blank" rel="noopener noreferrer">api.slack.com/apps</a>: open your app`)
+	for _, m := range regexp.MustCompile(`class="find-it".*?<a href="(/docs/[^"#]+)(?:#([^"]+))?"`).FindAllStringSubmatch(page, -1) {
 		guide := r.get(m[1])
 		require.Equal(t, http.StatusOK, guide.StatusCode, m[1])
 		if m[2] != "" {

@@ -10,6 +10,7 @@ import (
 // endpointKind is a card of "Where do answers go?": what the page says of a format, and where its address is found.
 type endpointKind struct {
 	Format, Title, About, Glyph string
+	Site                        string // the address, without https://, of the site on which Find begins; empty for none
 	Find                        string // where people find what the form asks for
 	More                        string // another way, which needs more than a URL
 	Guide                       string // the page that says more
@@ -37,7 +38,8 @@ func kindGroups() []kindGroup {
 				Guide:        "/docs/guides/slack",
 				NeedsOnlyURL: true,
 				Needs:        "url-or-token",
-				Find:         "At api.slack.com/apps, open your app, Incoming Webhooks, add one for the channel, and copy its URL.",
+				Site:         "api.slack.com/apps",
+				Find:         "open your app, Incoming Webhooks, add one for the channel, and copy its URL.",
 				More:         "With a bot instead: leave the URL empty, and enter its token (xoxb-…) and the channel.",
 			},
 			{Format: "discord", Title: "Discord", About: "A channel", Glyph: "Di", NeedsOnlyURL: true,

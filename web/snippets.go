@@ -124,21 +124,27 @@ func (o callExample) authorization() string {
 
 func (o callExample) curl() snippet {
 	s := snippet{Key: "curl", Title: "curl", Parts: []snippetPart{{Text: o.call("", o.authorization(), "")}}}
-	if o.token == "" {
-		s.Note = "Set the variable BECKON_TOKEN to the token first."
-	}
 	if o.isAlertmanager {
-		s.Note = strings.TrimSpace(s.Note + " An alert is answered at once, with the ID of its run. " +
-			"The answer is on the run's page, and goes to your endpoints.")
+		s.Note = "An alert is answered at once, with the ID of its run. The answer is on the run's page, and goes to your endpoints."
 	}
+	s.Note = strings.TrimSpace(o.withVariable(s.Note))
 	return s
 }
 
-func (o callExample) onlyWithToken(text string) string {
+// shellToken is the token for a shell; where it is not known, the variable that the note asks for.
+func (o callExample) shellToken() string {
 	if o.token == "" {
-		return ""
+		return `"$BECKON_TOKEN"`
 	}
-	return text
+	return shell(o.token)
+}
+
+// withVariable adds to a note how to get the token into a line that reads it from a variable.
+func (o callExample) withVariable(note string) string {
+	if o.token != "" {
+		return note
+	}
+	return "Set the variable BECKON_TOKEN to the token first. " + note
 }
 
 // inputs are what the action of GitHub and the component of GitLab are given, as lines of YAML; prompt is as they take it.
@@ -160,11 +166,12 @@ func (o callExample) inputs(prompt, indent string) string {
 func singleQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 func (o callExample) githubActions() snippet {
-	note := "Store the token as the repository secret BECKON_TOKEN."
+	note := o.withVariable("The repository secret BECKON_TOKEN holds the token.")
 	proof := "\n          token: ${{ secrets.BECKON_TOKEN }}"
-	permission := ""
+	permission, once := "", "gh secret set BECKON_TOKEN --body "+o.shellToken()
 	if o.audience != "" {
 		note, proof, permission = "The job authenticates with the token that GitHub issues to it.", "", "\n      id-token: write"
+		once = ""
 	}
 	return snippet{
 		Key:   "github",
@@ -172,7 +179,7 @@ func (o callExample) githubActions() snippet {
 		Note: note + " Copy the folder integrations/github-action of Beckon's repository to .github/actions/beckon. " +
 			"The step waits for the answer, and fails if there is none or the gate is not met.",
 		Parts: []snippetPart{
-			{Label: "Once, in your repository", Text: o.onlyWithToken("gh secret set BECKON_TOKEN --body " + shell(o.token))},
+			{Label: "Once, in your repository", Text: once},
 			{Label: ".github/workflows/beckon.yml", Text: `name: Ask Beckon
 on: push
 jobs:
@@ -190,9 +197,11 @@ jobs:
 }
 
 func (o callExample) gitlabCI() snippet {
-	note := "Store the token as the masked project variable BECKON_TOKEN, under Settings, CI/CD, Variables."
+	note := o.withVariable("The masked project variable BECKON_TOKEN holds the token. " +
+		"GitLab shows it under Settings, CI/CD, Variables.")
+	once := "glab variable set BECKON_TOKEN " + o.shellToken() + " --masked"
 	if o.audience != "" {
-		note = "The job authenticates with the token that GitLab issues to it."
+		note, once = "The job authenticates with the token that GitLab issues to it.", ""
 	}
 	return snippet{
 		Key:   "gitlab",
@@ -200,7 +209,7 @@ func (o callExample) gitlabCI() snippet {
 		Note: note + " Copy the file integrations/gitlab/templates/beckon.yml of Beckon's repository to ci/beckon.yml. " +
 			"The job waits for the answer, and fails if there is none or the gate is not met.",
 		Parts: []snippetPart{
-			{Label: "Once, in your repository", Text: o.onlyWithToken("glab variable set BECKON_TOKEN " + shell(o.token) + " --masked")},
+			{Label: "Once, in your repository", Text: once},
 			{Label: ".gitlab-ci.yml", Text: `include:
   - local: /ci/beckon.yml
     inputs:
@@ -209,6 +218,8 @@ func (o callExample) gitlabCI() snippet {
 	}
 }
 
+// alertmanager adds Beckon to a file that has routes already. Alertmanager takes the receiver of the outermost route only
+// for alerts that no child route takes; the last child keeps it for all that it had.
 func (o callExample) alertmanager() snippet {
 	proof, note := `authorization:
             credentials_file: /etc/alertmanager/beckon-token`, "The agent gets Alertmanager's JSON. To get a prompt with what matters, "+
@@ -224,21 +235,32 @@ func (o callExample) alertmanager() snippet {
 		note = "Beckon also uses the calls for resolved alerts, so leave send_resolved on."
 	}
 	return snippet{
-		Key: "alertmanager", Title: "Alertmanager",
-		Note: "Alertmanager reads the token from /etc/alertmanager/beckon-token. " + note,
+		Key: "alertmanager", Title: "Alertmanager", Note: o.withVariable(note),
 		Parts: []snippetPart{
 			{
-				Label: "Once, where Alertmanager runs",
-				Text:  o.onlyWithToken("printf %s " + shell(o.token) + " | sudo tee /etc/alertmanager/beckon-token > /dev/null"),
+				Label: "Once, where Alertmanager runs: store the token for its user, which is prometheus on Debian",
+				Text: "printf %s " + o.shellToken() +
+					" | sudo install -m 600 -o prometheus /dev/stdin /etc/alertmanager/beckon-token",
 			},
-			{Label: "alertmanager.yml", Text: `route:
-  receiver: beckon
+			{Label: "Add to your alertmanager.yml", Text: `route:
+  receiver: your-receiver # yours, unchanged, as is the rest of the route
+  routes:
+    - receiver: beckon # new, the first: Beckon gets all alerts
+      continue: true # and your routes get them too
+    # your own routes, unchanged
+    - receiver: your-receiver # new, the last: alerts that none of your routes takes
 receivers:
-  - name: beckon
+  - name: your-receiver # yours, unchanged
+  - name: beckon # new
     webhook_configs:
       - url: ` + strconv.Quote(o.url) + resolved + `
         http_config:
           ` + proof},
+			{
+				Label: "Check the file and reload it",
+				Text: "amtool check-config /etc/alertmanager/alertmanager.yml && " +
+					"curl -sS -X POST http://localhost:9093/-/reload",
+			},
 		},
 	}
 }
@@ -262,13 +284,14 @@ func (o callExample) htmlForm() snippet {
 	return snippet{
 		Key:   "form",
 		Title: "HTML form",
-		Note:  "Everyone can read a page, so the token must not be in it: the web server adds it. This example uses nginx.",
+		Note: o.withVariable("Everyone can read a page, so the token must not be in it: the web server adds it. " +
+			"This example uses nginx."),
 		Parts: []snippetPart{
 			{Label: "In your page", Text: form.String()},
 			{
 				Label: "Once, where nginx runs",
-				Text: o.onlyWithToken(`printf 'proxy_set_header Authorization "Bearer %s";\n' ` + shell(o.token) +
-					" | sudo install -m 600 /dev/stdin /etc/nginx/beckon-token.conf"),
+				Text: `printf 'proxy_set_header Authorization "Bearer %s";\n' ` + o.shellToken() +
+					" | sudo install -m 600 /dev/stdin /etc/nginx/beckon-token.conf",
 			},
 			{Label: "In the server of nginx's configuration", Text: `location = /ask {
     limit_except POST { deny all; }
@@ -283,6 +306,10 @@ func (o callExample) htmlForm() snippet {
 }
 
 func (o callExample) fetch() snippet {
+	export := ""
+	if o.token != "" {
+		export = "export BECKON_TOKEN=" + shell(o.token)
+	}
 	headers, body := `"Authorization": `+"`Bearer ${process.env.BECKON_TOKEN}`", ""
 	switch o.mediaType {
 	case "application/json":
@@ -295,9 +322,10 @@ func (o callExample) fetch() snippet {
 	return snippet{
 		Key:   "fetch",
 		Title: "fetch",
-		Note:  "For programs on a server, such as with Node. A page in a browser would show the token to its visitors.",
+		Note: o.withVariable("For programs on a server, such as with Node. " +
+			"A page in a browser would show the token to its visitors."),
 		Parts: []snippetPart{
-			{Label: "Once, in the environment of the program", Text: o.onlyWithToken("export BECKON_TOKEN=" + shell(o.token))},
+			{Label: "Once, in the environment of the program", Text: export},
 			{Label: "ask.mjs", Text: `const response = await fetch(` + strconv.Quote(o.url) + `, {
   method: "POST",
   headers: { ` + headers + ` },` + body + `

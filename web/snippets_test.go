@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -169,10 +170,11 @@ func knownInputs(t *testing.T, file string, path ...string) []string {
 	return slices.Collect(maps.Keys(document))
 }
 
+const yourAlertmanager = "Add to your alertmanager.yml"
+
 func TestAlertmanagerSnippet(t *testing.T) {
 	texts := parts(t, "https://beckon.example", ofAlerts, snippetToken, "alertmanager")
 	var config struct {
-		Route     struct{ Receiver string }
 		Receivers []struct {
 			Name     string
 			Webhooks []struct {
@@ -183,12 +185,42 @@ func TestAlertmanagerSnippet(t *testing.T) {
 				Resolved bool `yaml:"send_resolved"`
 			} `yaml:"webhook_configs"`
 		}
+		Route any
 	}
-	readYAML(t, texts["alertmanager.yml"], &config)
-	require.Equal(t, config.Route.Receiver, config.Receivers[0].Name)
-	require.Equal(t, "https://beckon.example/api/v1/webhooks/alerts", config.Receivers[0].Webhooks[0].URL)
-	file := config.Receivers[0].Webhooks[0].HTTP.Authorization["credentials_file"]
-	require.Contains(t, texts["Once, where Alertmanager runs"], "'"+snippetToken+"' | sudo tee "+file+" ")
+	readYAML(t, texts[yourAlertmanager], &config)
+	require.Equal(t, "beckon", config.Receivers[1].Name)
+	require.Equal(t, "https://beckon.example/api/v1/webhooks/alerts", config.Receivers[1].Webhooks[0].URL)
+	file := config.Receivers[1].Webhooks[0].HTTP.Authorization["credentials_file"]
+	once := "Once, where Alertmanager runs: store the token for its user, which is prometheus on Debian"
+	require.Equal(t, "printf %s '"+snippetToken+"' | sudo install -m 600 -o prometheus /dev/stdin "+file, texts[once])
+	unknown := parts(t, "https://beckon.example", ofAlerts, "", "alertmanager")
+	require.Equal(t, `printf %s "$BECKON_TOKEN" | sudo install -m 600 -o prometheus /dev/stdin `+file, unknown[once])
+}
+
+// Alertmanager takes the file, sends Beckon every alert, and the others what they had before.
+func TestAlertmanagerTakesTheSnippet(t *testing.T) {
+	amtool, err := exec.LookPath("amtool")
+	if err != nil {
+		require.FailNow(t, "there is no amtool: install Debian's package prometheus-alertmanager, or run make needs", err.Error())
+	}
+	for name, item := range map[string]clients.Client{
+		"JSON": ofAlerts, "alerts": {ID: "alerts", Source: "alertmanager", Auth: []clients.Auth{{Scheme: "basic"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const database = `    - {receiver: databases, matchers: ['team="db"']}`
+			text := parts(t, "https://beckon.example", item, "", "alertmanager")[yourAlertmanager]
+			text = strings.Replace(text, "    # your own routes, unchanged", database, 1) + "\n  - name: databases\n"
+			require.Contains(t, text, database)
+			file := filepath.Join(t.TempDir(), "alertmanager.yml")
+			require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+			out, err := exec.Command(amtool, "check-config", file).CombinedOutput()
+			require.NoError(t, err, string(out))
+			for alert, receivers := range map[string]string{"team=db": "beckon,databases", "team=web": "beckon,your-receiver"} {
+				_, err := exec.Command(amtool, "config", "routes", "test", "--config.file="+file, "--verify.receivers="+receivers, alert).Output()
+				require.NoError(t, err, alert)
+			}
+		})
+	}
 }
 
 // A client that the page made for Alertmanager takes HTTP Basic alone: with a bearer token its calls would be refused.
@@ -201,8 +233,8 @@ func TestSnippetsOfAnAlertmanagerClient(t *testing.T) {
 	require.Equal(t, []string{"alertmanager", "curl"}, keys)
 
 	texts := parts(t, "https://beckon.example", item, snippetToken, "alertmanager")
-	require.Contains(t, texts["alertmanager.yml"], "basic_auth:\n            username: beckon\n            password_file: /etc/alertmanager/beckon-token")
-	require.NotContains(t, texts["alertmanager.yml"], "send_resolved", "what is resolved is of use")
+	require.Contains(t, texts[yourAlertmanager], "basic_auth:\n            username: beckon\n            password_file: /etc/alertmanager/beckon-token")
+	require.NotContains(t, texts[yourAlertmanager], "send_resolved", "what is resolved is of use")
 	line := parts(t, "https://beckon.example", item, "", "curl")[""]
 	require.Contains(t, line, `-u "beckon:$BECKON_TOKEN"`)
 	require.Contains(t, line, `"alertname":"DiskFull"`)
@@ -229,7 +261,7 @@ func TestWhereTheTokenIs(t *testing.T) {
 		for _, s := range web.Snippets("https://beckon.example", item, "") {
 			for _, p := range s.Parts {
 				require.NotContains(t, p.Text, "mgc_")
-				require.False(t, strings.HasPrefix(p.Label, "Once"))
+				require.Equal(t, strings.HasPrefix(p.Label, "Once"), strings.Contains(p.Text, `"$BECKON_TOKEN"`) && s.Key != "curl", p.Text)
 			}
 		}
 	}

@@ -9,11 +9,12 @@ var Sender = &senders.Sender{
 	Name: "alertmanager", Title: "Alertmanager", Group: senders.Alerts, Async: true, Event: event,
 	Setup: senders.Setup{
 		About: "Alerts of Prometheus, Mimir and Loki",
-		Place: "the receivers of alertmanager.yml",
+		Place: "alertmanager.yml",
 		Steps: []string{
-			"In alertmanager.yml, add an entry to the webhook_configs of a receiver, with the URL as its url.",
-			"Under its http_config, set basic_auth with any username, and the token as password (or password_file).",
-			"Use that receiver in a route, and reload Alertmanager.",
+			"In alertmanager.yml, add a receiver whose webhook_configs has the URL.",
+			"Under its http_config, set basic_auth with any username, and the file with the token as password_file.",
+			"Add a route with that receiver and continue: true before your other routes, and as the last one a route " +
+				"with the receiver that you had. The tab Snippets has the lines. Then reload Alertmanager.",
 		},
 		Proof: &senders.Proof{Scheme: "basic"},
 	},
