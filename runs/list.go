@@ -15,6 +15,8 @@ const (
 	maxPageBytes = 8 << 20
 	// briefInput is how much of its input a brief run has, in letters.
 	briefInput = 200
+	// briefOrigin is how much of its origin is read, in letters: enough for the title of the event.
+	briefOrigin = 4096
 )
 
 // Query asks for a client's runs, newest first.

@@ -119,6 +119,16 @@ type Run struct {
 	annotated    bool   // it has notes or inputs
 	acts         bool   // its agents have used tools
 	viewed       bool   // somebody has looked at it since
+	originStart  string // how Origin begins, of a brief run
+}
+
+// Headline is the title of the event that started the run, such as "Firing: DiskFull". It is empty for a run that no
+// event started, and for an event without a title.
+func (r *Run) Headline() string {
+	if r.Origin == nil {
+		return events.Headline([]byte(r.originStart))
+	}
+	return events.Headline(r.Origin)
 }
 
 // Duration is from the start to the end, or zero while the run goes on.

@@ -159,7 +159,7 @@ type row struct {
 	ID, Status, ClientID, WorkflowID, Kind, Source, Input           string
 	SessionID, Metadata, Output, ErrorCode, ErrorMessage, ErrorKind *string
 	Callback, Origin, Answerer, Verdict, VerdictReason, Fence       *string
-	Rules, Erased, ReplayOf, Trace                                  *string
+	Rules, Erased, ReplayOf, Trace, OriginStart                     *string
 	UsageDetails                                                    *string
 	Cost                                                            *int64
 	PromptTokens, CompletionTokens, TotalTokens                     int
@@ -254,6 +254,7 @@ func (w *row) run() *Run {
 	if w.Callback != nil {
 		r.Callback = []byte(*w.Callback)
 	}
+	r.originStart = deref(w.OriginStart)
 	if w.Origin != nil {
 		r.Origin = []byte(*w.Origin)
 	}

@@ -65,5 +65,6 @@ func (q Query) columns() string {
 	}
 	return fmt.Sprintf(`id, status, client_id, workflow_id, kind, source, session_id, metadata, error_code, error_message, error_kind,
 		prompt_tokens, completion_tokens, total_tokens, cost, usage_details, answerer, verdict, priority, attempts, crashes,
-		created_at, received_at, started_at, completed_at, substr(input, 1, %d) AS input`, briefInput)
+		created_at, received_at, started_at, completed_at, substr(input, 1, %d) AS input,
+		substr(origin, 1, %d) AS origin_start`, briefInput, briefOrigin)
 }

@@ -37,16 +37,16 @@ func newDesign() design {
 		Statuses: []string{"QUEUED", "RUNNING", "WAITING", "COMPLETED", "FAILED", "CANCELED", "PENDING", "DELIVERED"},
 		Buttons:  []string{"", "secondary", "plain", "danger"},
 		Runs: []runRow{
-			{ID: "run_1", Status: "RUNNING", Client: "alerts", Agent: "incident", Input: "HighErrorRate on checkout-api"},
+			{ID: "run_1", Status: "RUNNING", Client: "alerts", Agent: "incident", Title: "HighErrorRate on checkout-api"},
 			{
 				ID:     "run_2",
 				Status: "FAILED",
 				Client: "a-client-with-a-very-long-name-that-does-not-end",
 				Agent:  "incident",
-				Input:  "\u202eright to left <b>and hostile</b> 🚨",
+				Title:  "\u202eright to left <b>and hostile</b> 🚨",
 				Error:  "The provider cannot be reached.",
 			},
-			{ID: "run_3", Status: "COMPLETED", Client: "ci", Agent: "release-notes", Input: "Release notes for v2.14.0", Tokens: 5020},
+			{ID: "run_3", Status: "COMPLETED", Client: "ci", Agent: "release-notes", Title: "Release notes for v2.14.0", Tokens: 5020},
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -43,7 +44,7 @@ type runRow struct {
 	Took                              time.Duration
 	Tokens                            int64
 	Cost                              string // empty where no model has a price
-	Input                             string // how it begins
+	Title                             string // what its event says, or how its input begins
 	Error                             string
 	Picks                             bool // it can be picked, to be compared with another one
 }
@@ -122,7 +123,7 @@ func (w *Web) newRunRow(r *runs.Run) runRow {
 		Took:   w.timeTaken(r),
 		Tokens: int64(r.Usage.TotalTokens),
 		Cost:   costText(r.Usage.Cost),
-		Input:  firstCharacters(r.Input, maxExcerpt),
+		Title:  firstCharacters(cmp.Or(r.Headline(), r.Input), maxExcerpt),
 	}
 	if r.Error != nil {
 		row.Error = r.Error.Message

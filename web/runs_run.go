@@ -48,7 +48,7 @@ type runScreen struct {
 	Advice         advice        // on what has failed
 }
 
-// maxTitle is how much of its input is the title of a run.
+// maxTitle is how long the title of a run is, in bytes.
 const maxTitle = 80
 
 // How many nodes the timeline has at first: the first, and the last, which may wait for somebody.
@@ -64,9 +64,9 @@ func (s *runScreen) leaveOutNodes() {
 	}
 }
 
-// Heading is what the run is called: how its input begins.
+// Heading is what the run is called: what its event says, or how its input begins.
 func (s runScreen) Heading() string {
-	first, _, _ := strings.Cut(strings.TrimSpace(s.Run.Input), "\n")
+	first, _, _ := strings.Cut(strings.TrimSpace(cmp.Or(s.Run.Headline(), s.Run.Input)), "\n")
 	return cmp.Or(firstCharacters(strings.TrimSpace(first), maxTitle), "Run")
 }
 

@@ -173,7 +173,7 @@ func sampleEndpoint(id string) endpointScreen {
 }
 
 func sampleRuns() runList {
-	row := runRow{ID: "run_1", Status: "FAILED", Client: "ci", Agent: "triage", Source: "webhook", At: time.Unix(0, 0), Took: time.Second, Tokens: 1, Input: "Hi", Error: "It took too long."}
+	row := runRow{ID: "run_1", Status: "FAILED", Client: "ci", Agent: "triage", Source: "webhook", At: time.Unix(0, 0), Took: time.Second, Tokens: 1, Title: "Hi", Error: "It took too long."}
 	list := newRunList(runFilter{Client: "ci", Search: "x"})
 	list.Clients, list.Rows, list.Next, list.Looked, list.Error = []string{"ci"}, []runRow{row}, runsPath, 1, "No."
 	return list
