@@ -24,6 +24,7 @@ type clientArrival struct {
 	At       time.Time
 	Proof    string // how the call proved itself
 	Repeated bool
+	IsAdded  bool                // it was added to the run of an earlier call, whose prompt is not its own
 	Note     string              // why it started no run although all is well
 	Event    *calls.ArrivedEvent // nil where nothing is known of it
 	RunID    string
@@ -124,7 +125,11 @@ func (w *Web) addArrivedRun(ctx context.Context, item clients.Client, a *clientA
 	if run == nil {
 		return nil
 	}
-	a.Status, a.Prompt, a.Fenced = string(run.Status), firstCharacters(run.Fence.Mark(run.Input), maxArrivedPrompt), run.Fence != nil
+	a.Status = string(run.Status)
+	a.IsAdded = arrived && !a.Repeated && run.CreatedAt.Before(a.At.Truncate(time.Millisecond)) // as precise as a record
+	if !a.IsAdded {
+		a.Prompt, a.Fenced = firstCharacters(run.Fence.Mark(run.Input), maxArrivedPrompt), run.Fence != nil
+	}
 	if run.Error != nil {
 		a.Error = run.Error.Message
 	}

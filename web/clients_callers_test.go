@@ -206,6 +206,9 @@ func TestWhatArrivedIsShown(t *testing.T) {
 	require.Contains(t, arrival(), "data-refresh")
 
 	s.called("run_a", "hub", runs.Completed, "")
+	require.NoError(t, s.store.Write(context.Background(), func(tx store.Tx) error {
+		return tx.Exec("UPDATE runs SET created_at = ? WHERE id = 'run_a'", since.Add(3*time.Second).UnixMilli())
+	}))
 	s.arrivals["hub"] = calls.Arrival{At: since.Add(3 * time.Second), Scheme: "github", RunID: "run_a", Event: &calls.ArrivedEvent{Type: "pull_request", Action: "opened", Title: "A <title>", Severity: "high"}}
 	for _, page := range []string{arrival(), s.get("/admin/clients/hub").body} {
 		for _, part := range []string{"<code>pull_request</code> <code>opened</code>", "A &lt;title&gt;", "high", `href="/admin/runs/run_a"`, "COMPLETED", ">in</pre>"} {
@@ -213,6 +216,15 @@ func TestWhatArrivedIsShown(t *testing.T) {
 		}
 		require.NotContains(t, page, "data-refresh", "nothing more is to come")
 	}
+	first := s.arrivals["hub"]
+	added := first
+	added.At, added.Event = since.Add(4*time.Second), &calls.ArrivedEvent{Type: "alert", State: "resolved"}
+	s.arrivals["hub"] = added
+	require.Contains(t, arrival(), "It was added to the run of an earlier call")
+	require.Contains(t, arrival(), "<dd>resolved</dd>")
+	require.NotContains(t, arrival(), ">in</pre>", "the prompt of the earlier call")
+	s.arrivals["hub"] = first
+	require.NotContains(t, arrival(), "It was added")
 	refuse(since.Add(4 * time.Second))
 	require.Contains(t, arrival(), "A call was refused")
 	require.Contains(t, arrival(), "An earlier call arrived")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ func functions(files assets) template.FuncMap {
 		"asset":    files.url,
 		"icon":     files.icon,
 		"word":     word,
+		"reason":   codeInWords,
 		"number":   number,
 		"cost":     costText,
 		"models":   countModels,
@@ -29,6 +31,14 @@ func functions(files assets) template.FuncMap {
 		"pretty":   inLines,
 		"kinds":    agents.Kinds,
 	}
+}
+
+// acronyms are the parts of codes that are written in capitals.
+var acronyms = regexp.MustCompile(`\b(api|id|json|utf8)\b`)
+
+// codeInWords writes the code of a problem in words: "Queue full" for queue_full.
+func codeInWords(code string) string {
+	return capitalized(acronyms.ReplaceAllStringFunc(strings.ReplaceAll(code, "_", " "), strings.ToUpper))
 }
 
 // icon draws an icon of the vendor's sheet; words stand beside it, or its button has a label.

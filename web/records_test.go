@@ -262,7 +262,10 @@ func TestTheListOfRefusedCalls(t *testing.T) {
 	require.Contains(t, filtered.body, `value="c&amp;d"`)
 	require.Contains(t, filtered.body, `hx-get="/admin/refused?client=c%26d&amp;code=unauthorized"`)
 	require.Contains(t, b.get("/admin/refused?code=route_not_found").body, "No calls match")
-	require.Contains(t, b.get("/admin/refused?code=other_code").body, "<option selected>other_code</option>")
+	require.Contains(t, b.get("/admin/refused?code=other_code").body, `<option value="other_code" selected>Other code</option>`)
+	require.Contains(t, filtered.body, `<option value="unauthorized" selected>Unauthorized</option>`)
+	require.Contains(t, filtered.body, `<option value="invalid_utf8">Invalid UTF8</option>`)
+	require.Contains(t, filtered.body, `Reason: <b>Unauthorized</b>`)
 	require.Contains(t, b.get("/admin/refused?cursor=nonsense").body, "Start without one")
 }
 

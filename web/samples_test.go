@@ -147,7 +147,7 @@ func sampleClient(id string) clientScreen {
 
 func sampleArrival() clientArrival {
 	at := time.Unix(0, 0)
-	return clientArrival{ID: "ci", Live: true, At: at, Proof: "by the signature of GitHub", Repeated: true, Note: "It works.", RunID: "run_1", Status: "FAILED", Prompt: "Hi", Error: "No.",
+	return clientArrival{ID: "ci", Live: true, At: at, Proof: "by the signature of GitHub", Repeated: true, IsAdded: true, Note: "It works.", RunID: "run_1", Status: "FAILED", Prompt: "Hi", Error: "No.",
 		Event:   &calls.ArrivedEvent{Type: "push", Action: "created", Title: "A push", State: "open", Severity: "high"},
 		Refused: &arrivalRefused{At: at, ID: "ref_1", Why: "Wrong signature", Meaning: "It does not match.", Advice: []string{"Compare the secrets."}}}
 }
