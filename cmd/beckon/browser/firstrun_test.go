@@ -118,6 +118,7 @@ func TestFromNothingToSlack(t *testing.T) {
 	address, token := get(s.browser, chromedp.TextContent(chromedp.CSS("#url"))), get(s.browser, chromedp.TextContent(chromedp.CSS("#token")))
 	s.clicksOn("Send a test call now")
 	s.until(`document.querySelector("#answer [data-answer]") && document.querySelector("#answer [data-answer]").innerText.includes("WAL segments")`)
+	s.until(`document.querySelector("#answer #rendered li")`) // as the page of the run shows it
 	s.until(`document.querySelector("#answers .state.DELIVERED")`)
 	require.Contains(t, await(t, g, messages), "Firing: /var on db1 is 98% full")
 	s.screenshot("first-tested")
