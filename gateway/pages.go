@@ -111,7 +111,12 @@ func (s settings) Settings() []web.Setting {
 		if slices.Contains(restart, setting.Key) {
 			setting, later = before[setting.Key], "; the next start takes another value from "+setting.Origin.String()
 		}
-		shown[i] = web.Setting{Key: setting.Key, Value: setting.Value, Origin: setting.Origin.String() + later}
+		shown[i] = web.Setting{
+			Key:         setting.Key,
+			Description: setting.Description,
+			Value:       setting.Value,
+			Origin:      setting.Origin.String() + later,
+		}
 		if setting.Value == "" {
 			s.showGenerated(&shown[i])
 		}

@@ -76,6 +76,7 @@ type RefusedList interface {
 // Setting is one setting of the configuration: its key, its value with secrets masked, and where that comes from.
 type Setting struct {
 	Key, Value, Origin string
+	Description        string
 }
 
 // Settings is what is in force.

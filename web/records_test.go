@@ -132,7 +132,7 @@ func someRecords() *records {
 			{ID: "aud_1", At: at, Who: hostile, Action: hostile, Section: hostile, ResourceID: hostile, Before: json.RawMessage(`{"a":"` + `<script>alert(1)</script>` + `"}`), After: json.RawMessage(`{"<b>":1}`)},
 			{ID: "aud_0", At: at, Who: "command line", Action: "test", Section: "endpoints", ResourceID: "ops"},
 		},
-		settings: []web.Setting{{Key: "server.address", Value: "localhost:8080", Origin: "default"}, {Key: "server.secretsKey", Value: "•••", Origin: "BECKON_SERVER_SECRETS_KEY"},
+		settings: []web.Setting{{Key: "server.address", Value: "localhost:8080", Origin: "default", Description: "Where to listen; \":8080\": on all interfaces."}, {Key: "server.secretsKey", Value: "•••", Origin: "BECKON_SERVER_SECRETS_KEY"},
 			{Key: "log.level", Value: hostile, Origin: "/etc/beckon.yaml:12"}, {Key: "egress.allowPrivate", Origin: "default"}},
 	}
 }

@@ -77,7 +77,7 @@ func samples() map[string][]any {
 		"delivery":      {sampleDelivery()},
 		"refused":       {refusedList{Client: "ci", Code: "unauthorized", Codes: refusedCodes(), Calls: []refusedRow{{refused, "No such client"}}, Next: refusedPath, NotFirst: true}},
 		"refusedcall":   {newRefusedCall(refused, &clients.Client{ID: "ci"})},
-		"settings":      {settingsView{Sections: []settingsSection{{"log", []Setting{{"log.level", "", "default"}, {"log.format", "text", "config.yaml:1"}}}}}},
+		"settings":      {settingsView{Sections: []settingsSection{{"log", []Setting{{"log.level", "", "default", "What is logged."}, {"log.format", "text", "config.yaml:1", ""}}}}}},
 		"doctor": {doctorScreen{}, doctorScreen{Busy: true}, doctorScreen{Examined: true, Findings: []doctor.Finding{{Check: "clock", Status: doctor.Good, Says: "It is noon."},
 			{Check: "disk", Status: doctor.Warning, Says: "It is full.", Todo: "Free some space."}}}},
 		"audit": {auditList{Section: "clients", ID: "ci", Sections: auditSections(), Rows: []auditRow{newAuditRow(entry), newAuditRow(made)}, Next: auditPath, NotFirst: true}},

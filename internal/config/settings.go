@@ -30,16 +30,17 @@ func (o Origin) String() string {
 
 // Setting is one key of a section that holds no resources.
 type Setting struct {
-	Key    string // "server.address"
-	Value  string // secrets are masked
-	Origin Origin
+	Key         string // "server.address"
+	Description string // what it is for, in sentences
+	Value       string // secrets are masked
+	Origin      Origin
 }
 
 // Settings lists every setting with its value and where that comes from, in the order of the documentation.
 func (c *Config) Settings() []Setting {
 	var list []Setting
 	for key, v := range c.settings() {
-		list = append(list, Setting{Key: key, Value: c.shown(key, v.Interface()), Origin: c.sources[key]})
+		list = append(list, Setting{Key: key, Description: descriptions()[key], Value: c.shown(key, v.Interface()), Origin: c.sources[key]})
 	}
 	return list
 }
