@@ -133,8 +133,9 @@ func (p *proxied) read(node *html.Node, on *url.URL) {
 		address, err := on.Parse(attribute.Val)
 		require.NoError(p.t, err)
 		address.Fragment = ""
-		if isLink && strings.HasPrefix(attribute.Val, "https://") && strings.HasPrefix(on.Path, outsidePath+"/docs/") {
-			continue // of another site, which the documentation names
+		isOutside := strings.HasPrefix(on.Path, outsidePath+"/docs/") || slices.Contains(node.Attr, html.Attribute{Key: "rel", Val: "noopener noreferrer"})
+		if isLink && strings.HasPrefix(attribute.Val, "https://") && isOutside {
+			continue // of another site, which the documentation or a form names
 		}
 		if p.seen[attribute.Key+address.String()] {
 			continue

@@ -310,11 +310,13 @@ func (b *browser) click(text string) {
 // until waits until an expression is true.
 func (b *browser) until(expression string) {
 	b.t.Helper()
+	// What htmx has put into the page hears nothing until it has settled.
+	settled := `!document.querySelector(".htmx-added, .htmx-settling, .htmx-swapping")`
 	ok := false
 	for deadline := time.Now().Add(patience); !ok && time.Now().Before(deadline); {
 		ctx, cancel := context.WithTimeout(b.ctx, patience)
 		var err error
-		if ok, err = chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")")); err != nil || !ok {
+		if ok, err = chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+") && "+settled)); err != nil || !ok {
 			time.Sleep(20 * time.Millisecond) // a page that is on its way has nothing to ask yet
 		}
 		cancel()
