@@ -35,12 +35,14 @@ func TestFailedSince(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, failed)
 
-		// To the webhooks of calls, to two endpoints, and one of each a test.
+		// To the webhook of a call and to another endpoint: for each a delivery and a test.
 		for _, values := range []string{"NULL, 'run.completed'", "NULL, 'endpoint.test'", "'chat', 'run.failed'", "'chat', 'endpoint.test'"} {
 			endpoint, kind, _ := strings.Cut(values, ", ")
 			require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error {
-				return tx.Exec("INSERT INTO deliveries (id, lane, endpoint_id, event_id, type, status, reason, first_at, due_at, created_at) SELECT ?, lane, "+
-					endpoint+", event_id, "+kind+", status, reason, first_at, due_at, created_at FROM deliveries WHERE type = 'run.completed' AND endpoint_id = 'ops' LIMIT 1",
+				return tx.Exec(`INSERT INTO deliveries
+						(id, lane, endpoint_id, event_id, type, status, reason, first_at, due_at, created_at)
+					SELECT ?, lane, `+endpoint+", event_id, "+kind+`, status, reason, first_at, due_at, created_at
+					FROM deliveries WHERE type = 'run.completed' AND endpoint_id = 'ops' LIMIT 1`,
 					"dlv_"+ulid.Make().String())
 			}))
 		}

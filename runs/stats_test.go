@@ -94,8 +94,7 @@ func TestStatistics(t *testing.T) {
 	})
 }
 
-// What was counted of an hour is written down once its runs have ended, and is still known after a start and when its runs are
-// deleted.
+// The counts of an hour are saved when all its runs have ended. They survive a restart, and the deletion of the runs.
 func TestHoursAreWrittenDown(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
 		ctx := context.Background()
@@ -132,7 +131,7 @@ func TestHoursAreWrittenDown(t *testing.T) {
 		require.Equal(t, 3*time.Second, deleted.Total.P95)
 		require.EqualValues(t, 7, *deleted.Total.Cost.OrNil())
 
-		// The run that has waited ends, and counts that cannot be read are made anew.
+		// The waiting run ends. An hour whose counts cannot be read is counted again.
 		require.NoError(t, s.Write(ctx, func(tx store.Tx) error {
 			if err := tx.Exec("UPDATE run_hours SET counts = 'x' WHERE counts LIKE '%FAILED%'"); err != nil {
 				return err

@@ -5,39 +5,38 @@ import (
 	"time"
 )
 
-// commitDelay says how long a commit waits for more writes, and when it waits at all.
+// commitDelay says how long a commit is delayed, and when. It is PostgreSQL's commit_delay and commit_siblings for groups of writes.
 type commitDelay struct {
 	wait     time.Duration
-	siblings int64 // how many runs have to be under way
-	each     int64 // and how many of them for each write that has come
+	siblings int64 // the fewest running runs for which a commit is delayed
+	each     int64 // the fewest running runs for each write in the group
 }
 
 var (
-	// On SQLite a commit costs the sync of a file that nobody else writes to.
+	// On SQLite a commit costs the sync of one file.
 	sqliteDelay = commitDelay{wait: 2 * time.Millisecond, siblings: 50, each: 8}
-	// On PostgreSQL a commit also costs two processes a round trip. Several gateways share the runs, and each of them has few.
+	// On PostgreSQL a commit also costs a round trip. Several gateways share the runs, so each of them has few.
 	postgresDelay = commitDelay{wait: 500 * time.Microsecond, siblings: 6, each: 2}
 )
 
-// siblings are the runs that are under way. They decide whether a commit waits for more writes, as PostgreSQL's commit_delay and
-// commit_siblings do. A commit and its sync cost as much for one write as for ten, and runs whose models take their time end one by
-// one: each would pay for a commit alone.
+// siblings counts the running runs. Each of them writes once more, so the count decides whether a commit is delayed: a commit and its
+// sync cost as much for one write as for ten, and without a delay, runs with slow models would each pay for a commit of their own.
 //
-// The delay is short beside the time that those runs take. By Little's law, when eight times as many runs are under way as wait for
-// the commit, the rest of a run takes at least eight times as long as its write. When more of them wait, as with models that answer
-// at once, the next group fills by itself. All writes wait, also that of a fast run beside slow ones.
+// The delay is short compared with the runs. By Little's law, if eight times as many runs are running as wait for the commit, the rest
+// of a run takes at least eight times as long as its write. If more of them wait, because models answer at once, the next group fills
+// without a delay. The delay applies to all writes of the group, also to that of a fast run.
 type siblings struct {
 	underWay atomic.Int64
 }
 
-// delay sleeps before the commit of the writes that wait, where that is to be delayed.
+// delay delays the commit of a group, if that makes the group larger. Only the goroutine that commits groups calls it: callers go on.
 func (s *siblings) delay(by commitDelay, waiting int) {
-	if s.isToWait(by, waiting) {
+	if s.isWorthWaiting(by, waiting) {
 		time.Sleep(by.wait)
 	}
 }
 
-func (s *siblings) isToWait(by commitDelay, waiting int) bool {
+func (s *siblings) isWorthWaiting(by commitDelay, waiting int) bool {
 	underWay := s.underWay.Load()
 	return underWay >= by.siblings && int64(waiting)*by.each < underWay
 }

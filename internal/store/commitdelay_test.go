@@ -26,8 +26,8 @@ func TestACommitWaitsForOthersWhenMostRunsAreBusyElsewhere(t *testing.T) {
 		{underWay: 512, waiting: 256}, // a whole group
 	} {
 		s.Expect(one.underWay)
-		require.Equal(t, one.sqlite, s.siblings.isToWait(sqliteDelay, one.waiting), "%+v", one)
-		require.Equal(t, one.postgreSQL, s.siblings.isToWait(postgresDelay, one.waiting), "%+v", one)
+		require.Equal(t, one.sqlite, s.siblings.isWorthWaiting(sqliteDelay, one.waiting), "%+v", one)
+		require.Equal(t, one.postgreSQL, s.siblings.isWorthWaiting(postgresDelay, one.waiting), "%+v", one)
 		s.Expect(-one.underWay)
 	}
 }
