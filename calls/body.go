@@ -50,7 +50,7 @@ func kindOf(header http.Header) (bodyKind, error) {
 	if len(types) == 0 || types[0] == "" {
 		return bodyKind{format: textFormat}, nil
 	}
-	name, parameters, err := mime.ParseMediaType(types[0])
+	name, parameters, err := parseMediaType(types[0])
 	if err != nil {
 		return bodyKind{}, unsupportedType("The Content-Type is malformed.")
 	}
@@ -59,6 +59,14 @@ func kindOf(header http.Header) (bodyKind, error) {
 		kind.charset, err = charsetOf(parameters["charset"])
 	}
 	return kind, err
+}
+
+// parseMediaType is mime.ParseMediaType, without the work for what nearly all calls send.
+func parseMediaType(contentType string) (name string, parameters map[string]string, err error) {
+	if contentType == "application/json" {
+		return contentType, nil, nil
+	}
+	return mime.ParseMediaType(contentType)
 }
 
 // kindOfType returns how to read a body of a media type; name is in lower case.

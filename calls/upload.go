@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"mime"
 	"slices"
 	"strings"
 
@@ -57,7 +56,7 @@ func isRecording(mediaType string) bool {
 // by piece, and its files are stored. Any other body is read at once.
 func (c *Call) readBody(ctx context.Context) error {
 	r, s := c.request, c.service
-	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	mediaType, _, _ := parseMediaType(r.Header.Get("Content-Type"))
 	isForm := mediaType == "multipart/form-data"
 	if !isForm && (!isRecording(mediaType) || c.channel == Form) || !c.takesFiles() {
 		return s.readBody(c.Client, r)

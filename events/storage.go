@@ -15,7 +15,7 @@ func insert(tx store.Tx, e Event) error {
 	row.Text("run_id", e.RunID)
 	row.Text("id", e.ID)
 	row.Text("type", e.Type)
-	row.Value("payload", memory.Text(e.Payload))
+	row.TextOrEmpty("payload", memory.Text(e.Payload))
 	return row.Insert()
 }
 

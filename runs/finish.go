@@ -47,13 +47,17 @@ func (s *Service) finish(a *Active) {
 
 // last is the entry with which the run ends.
 func (a *Active) last(nodes nodeCount, written chan<- error) entry {
-	outcome := a.run
-	last := entry{end: &outcome, at: outcome.CompletedAt, done: func(err error) { written <- err },
-		event: func(id string) events.Event { return runEvent(id, &outcome, nodes) }}
+	outcome := &a.run // it does not change any more
+	if outcome.Rules != nil {
+		treated := a.run
+		outcome = &treated
+	}
+	last := entry{end: outcome, at: outcome.CompletedAt, done: func(err error) { written <- err },
+		event: func(id string) events.Event { return runEvent(id, outcome, nodes) }}
 	acts := a.progress.acts.Load()
 	switch {
 	case outcome.Error != nil && (outcome.IsFlow || acts):
-		last.write = func(tx store.Tx) error { return a.journal.service.stopWork(tx, &outcome, acts) }
+		last.write = func(tx store.Tx) error { return a.journal.service.stopWork(tx, outcome, acts) }
 	case !outcome.IsFlow && len(outcome.Artifacts) > 0: // a flow's nodes keep theirs
 		last.write = func(tx store.Tx) error { return a.journal.service.keepArtifacts(tx, a.ID, outcome.Artifacts) }
 	}
@@ -64,7 +68,7 @@ func (a *Active) last(nodes nodeCount, written chan<- error) entry {
 					return err
 				}
 			}
-			return a.journal.service.endInSession(tx, &outcome, a.progress.conversation)
+			return a.journal.service.endInSession(tx, outcome, a.progress.conversation)
 		}
 	}
 	return last

@@ -27,6 +27,7 @@ type journal struct {
 
 	mu       sync.Mutex
 	waiting  []entry
+	first    [2]entry // the memory of waiting, for the start and the end of a run
 	writing  bool
 	held     bool            // what waits is not written until release
 	patience context.Context // of the writes that are tried again; nil before the first
@@ -42,8 +43,7 @@ type entry struct {
 	event  func(id string) events.Event // makes the event, when somebody needs it; nil when nothing is reported
 	done   func(error)                  // must not block; may be nil
 	id     string                       // of the event
-	made   bool
-	report events.Event // what event has made
+	report *events.Event                // what event has made; nil before
 }
 
 // eventsOf returns the events of the entries.
@@ -54,10 +54,11 @@ func eventsOf(batch []entry) []events.Event {
 		if e.event == nil {
 			continue
 		}
-		if !e.made {
-			e.report, e.made = e.event(e.id), true
+		if e.report == nil {
+			made := e.event(e.id)
+			e.report = &made
 		}
-		list = append(list, e.report)
+		list = append(list, *e.report)
 	}
 	return list
 }
@@ -123,7 +124,11 @@ func (j *journal) flush() {
 	write(ctx, func(tx store.Tx) error {
 		// The later a batch is closed the more is written at once. This may be called twice with the same batch.
 		j.mu.Lock()
-		batch, j.waiting = append(batch, j.waiting...), nil
+		if batch == nil {
+			batch, j.waiting = j.waiting, nil
+		} else {
+			batch, j.waiting = append(batch, j.waiting...), nil
+		}
 		j.mu.Unlock()
 		return j.apply(tx, batch)
 	}, func(err error) {

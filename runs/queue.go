@@ -200,7 +200,7 @@ func (s *Service) takeUp(c *claim, held *memory.Reservation) {
 		c.run.RetryOnCrash = c.run.RetryOnCrash || !entry.RetryIsSet
 	}
 	ctx := memory.With(s.Tracing.Continue(context.Background(), c.run.Trace), held)
-	a := s.newActive(ctx, *c.run, c.last, timeout, func() { release(); s.leavePlaces(1); held.Release() })
+	a := s.newActive(ctx, c.run, c.last, timeout, func() { release(); s.leavePlaces(1); held.Release() })
 	a.claimed = true
 	close(a.recorded)
 	a.progress.resume(nodes, c.run.By.Responses)

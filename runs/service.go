@@ -118,7 +118,7 @@ type Service struct {
 	awaited map[string]*awaited // the runs in the queue for which callers wait
 	active  sync.WaitGroup      // one for each run that is not on record yet, and one for dispatch
 	working context.Context
-	abandon context.CancelCauseFunc // ends the runs that are still going
+	abandon context.CancelCauseFunc // ends working; see interrupt
 
 	writing     context.Context // of writes that are tried again until they succeed
 	stopWriting context.CancelFunc
@@ -200,9 +200,19 @@ func (s *Service) Drain(ctx context.Context) {
 	select {
 	case <-ended:
 	case <-ctx.Done():
-		s.abandon(errInterrupted)
+		s.interrupt()
 		defer time.AfterFunc(lastWrites, s.stopWriting).Stop()
 		<-ended
+	}
+}
+
+// interrupt ends the runs that are still going. None is added any more.
+func (s *Service) interrupt() {
+	s.abandon(errInterrupted)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.byID {
+		a.cancel(errInterrupted)
 	}
 }
 

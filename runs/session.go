@@ -92,7 +92,7 @@ func (s *Service) expectNoMore(runID string) {
 
 // begunInSession takes over what the start of a run has found out. Its start is on record.
 func (a *Active) begunInSession(run *Run) {
-	a.run.SessionNumber, a.progress.run.SessionNumber = run.SessionNumber, run.SessionNumber
+	a.run.SessionNumber = run.SessionNumber
 	a.journal.ids.Next(run.CreatedAt) // of its first event
 	close(a.recorded)
 }

@@ -53,7 +53,6 @@ type Active struct {
 	cancel   context.CancelCauseFunc
 	onEnd    func()
 	run      Run
-	begun    Run   // as it began; progress reads it while run changes
 	err      error // why there is no answer; set before done is closed
 	journal  journal
 	progress progress
@@ -81,7 +80,7 @@ func (s *Service) Start(ctx context.Context, r Request) (*Active, error) {
 	run.ownStream = r.Stream && r.Rules != nil
 	run.Status, run.StartedAt, run.Claim = Running, now, 1
 	ctx = context.WithoutCancel(ctx)
-	a := s.newActive(ctx, run, "", r.Entry.Timeout, r.OnEnd)
+	a := s.newActive(ctx, &run, "", r.Entry.Timeout, r.OnEnd)
 	a.progress.callerReads = r.Stream
 	if run.ownStream {
 		a.own = s.Events.FollowOwn(run.ID)
@@ -180,16 +179,16 @@ func newRun(r Request, now time.Time) Run {
 
 // newActive returns an Active for a run that is new, or that was claimed from the queue. lastEvent is the ID of its
 // last event, or "" for a new run. timeout is the agent's: writes of the run are retried for timeout + writePatience.
-// The writes use ctx, which must not be canceled.
-func (s *Service) newActive(ctx context.Context, run Run, lastEvent string, timeout time.Duration, onEnd func()) *Active {
+// The writes use ctx, which must not be canceled. run must not change once the
+// agent is asked: it is read while the Active's own copy changes.
+func (s *Service) newActive(ctx context.Context, run *Run, lastEvent string, timeout time.Duration, onEnd func()) *Active {
 	a := &Active{
 		ID:       run.ID,
 		done:     make(chan struct{}),
 		recorded: make(chan struct{}),
 		end:      make(chan error, 1),
 		onEnd:    onEnd,
-		run:      run,
-		begun:    run,
+		run:      *run,
 		journal: journal{
 			service: s,
 			runID:   run.ID,
@@ -200,7 +199,8 @@ func (s *Service) newActive(ctx context.Context, run Run, lastEvent string, time
 			until:   time.Now().Add(timeout + writePatience),
 		},
 	}
-	a.progress.run, a.progress.journal = &a.begun, &a.journal
+	a.journal.waiting = a.journal.first[:0]
+	a.progress.run, a.progress.journal = run, &a.journal
 	return a
 }
 

@@ -29,7 +29,7 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row := tx.NewRow("runs")
 	row.Text("id", r.ID)
 	row.Text("status", string(r.Status))
-	row.Value("client_id", r.ClientID) // empty where an administrator tries an agent, and never null
+	row.TextOrEmpty("client_id", r.ClientID) // empty where an administrator tries an agent, and never null
 	if r.Session != "" {
 		row.Text("session", r.Session)
 		row.Number("session_number", r.SessionNumber)
@@ -38,7 +38,7 @@ func (s storage) insert(tx store.Tx, r *Run, instance string) error {
 	row.Text("kind", r.kind())
 	row.Text("source", r.Source)
 	row.Text("session_id", r.SessionID)
-	row.Value("input", storable(r.Input)) // never null
+	row.TextOrEmpty("input", storable(r.Input)) // never null
 	// what a run has not is left to the column's default: each value of an insert costs
 	if r.Fence != nil {
 		row.Text("fence", fenceText(r.Fence))

@@ -25,7 +25,6 @@ func (s *Service) work(ctx context.Context, a *Active, entry *agents.Entry, stre
 	s.Metrics.RunStarted()
 	ctx, span := startSpan(ctx, a)
 	w := &working{Service: s, active: a, entry: entry, stream: stream, ctx: ctx, span: span}
-	w.ignoreShutdown = context.AfterFunc(s.working, func() { a.cancel(errInterrupted) })
 	w.grace = time.AfterFunc(startGrace, a.journal.release)
 	var asked context.Context
 	asked, w.stopClock = context.WithTimeoutCause(ctx, entry.Timeout, errAgentTime)
@@ -43,16 +42,14 @@ type working struct {
 	spend  Account         // nil where nobody counts
 	span   *telemetry.Span // nil where traces are off
 
-	ignoreShutdown func() bool        // the end of the process no longer cancels the run
-	grace          *time.Timer        // writes the start of the run: see startGrace
-	stopClock      context.CancelFunc // of the agent's time
+	grace     *time.Timer        // writes the start of the run: see startGrace
+	stopClock context.CancelFunc // of the agent's time
 }
 
 // stop stops the timers of the run.
 func (w *working) stop() {
 	w.stopClock()
 	w.grace.Stop()
-	w.ignoreShutdown()
 }
 
 // Account counts what the requests of one run to models cost, as long as this process works on it.

@@ -73,13 +73,12 @@ func adminName(ctx context.Context) string {
 
 // requireAdmin refuses everybody but administrators, also at paths below adminPath that do not exist.
 func (s *Server) requireAdmin(next echo.HandlerFunc) echo.HandlerFunc {
-	crossOrigin := http.NewCrossOriginProtection()
 	return func(c echo.Context) error {
 		r := c.Request()
 		if !isAdminPath(c.Path()) && !isAdminPath(echo.GetPath(r)) {
 			return next(c)
 		}
-		who, err := s.admin(r, crossOrigin)
+		who, err := s.admin(r)
 		if err != nil {
 			s.Calls.Metrics.Refused(problem.Of(err).Code)
 			return err
@@ -93,14 +92,14 @@ func isAdminPath(path string) bool {
 	return path == adminPath || strings.HasPrefix(path, adminPath+"/")
 }
 
-func (s *Server) admin(r *http.Request, crossOrigin *http.CrossOriginProtection) (who string, err error) {
+func (s *Server) admin(r *http.Request) (who string, err error) {
 	given, wanted := sha256.Sum256([]byte(calls.BearerToken(r.Header))), sha256.Sum256([]byte(s.Admin.Token.Reveal()))
 	if subtle.ConstantTimeCompare(given[:], wanted[:]) == 1 && s.Admin.Token != "" {
 		return programName, nil
 	}
 	if s.Admin.Sessions != nil {
 		if who, ok := s.Admin.Sessions.Admin(r); ok {
-			if crossOrigin.Check(r) != nil {
+			if s.crossOrigin.Check(r) != nil {
 				return "", errCrossOrigin
 			}
 			return who, nil

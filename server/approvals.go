@@ -44,7 +44,7 @@ const byLink = "a link"
 
 // decideCall lets an administrator decide on a call of a tool.
 func (s *Server) decideCall(c echo.Context) error {
-	who, err := s.admin(c.Request(), http.NewCrossOriginProtection())
+	who, err := s.admin(c.Request())
 	if err != nil {
 		if _, isClient := s.clientOf(c); isClient == nil {
 			err = errNoApprover

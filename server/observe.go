@@ -17,14 +17,16 @@ const (
 	maxRequestID    = 128
 )
 
+// Values of headers that every answer begins with. Nothing changes them: a header that is set again gets another slice.
+var noSniff, noStore = []string{"nosniff"}, []string{"no-store"}
+
 // observe gives every request its id and a time to arrive in, and its answer one to be read in, counts it, and
 // turns a panic into an answer.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		header := c.Response().Header()
 		header.Set(requestIDHeader, requestID(c.Request()))
-		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("Cache-Control", "no-store")
+		header["X-Content-Type-Options"], header["Cache-Control"] = noSniff, noStore
 		if s.base != "" {
 			c.Response().Before(func() { s.base.Header(header) })
 		}

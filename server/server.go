@@ -82,18 +82,19 @@ type Pages interface {
 // Server answers HTTP requests.
 type Server struct {
 	Config
-	echo       *echo.Echo
-	base       basepath.Path
-	pages      Pages // nil for none
-	proxies    proxies
-	followers  followers
-	adminAPI   func() adminAPI // is made when it is first asked for
-	refusedLog *refusedLog
-	http       *http.Server
-	unused     unusedConnections
-	draining   atomic.Bool
-	closing    context.Context // ends when followers of runs are sent away
-	close      context.CancelFunc
+	echo        *echo.Echo
+	base        basepath.Path
+	pages       Pages // nil for none
+	proxies     proxies
+	crossOrigin *http.CrossOriginProtection
+	followers   followers
+	adminAPI    func() adminAPI // is made when it is first asked for
+	refusedLog  *refusedLog
+	http        *http.Server
+	unused      unusedConnections
+	draining    atomic.Bool
+	closing     context.Context // ends when followers of runs are sent away
+	close       context.CancelFunc
 }
 
 // New returns a server that does not listen yet. An error is one of Config.Pages.
@@ -102,7 +103,7 @@ func New(c Config) (*Server, error) {
 	c.BodyTimeout = cmp.Or(c.BodyTimeout, defaultBodyTimeout)
 	c.AnswerTimeout, c.Heartbeat = cmp.Or(c.AnswerTimeout, defaultAnswerTimeout), cmp.Or(c.Heartbeat, defaultHeartbeat)
 	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections())
-	s := &Server{Config: c, base: basepath.Of(c.PublicURL), proxies: proxies{trusted: c.TrustedProxies},
+	s := &Server{Config: c, base: basepath.Of(c.PublicURL), proxies: proxies{trusted: c.TrustedProxies}, crossOrigin: http.NewCrossOriginProtection(),
 		followers: followers{limit: min(max(c.MaxConnections/2, 1), maxFollowers), open: map[string]int{}}}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.unused.closing = s.closing

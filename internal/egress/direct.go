@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -31,6 +32,7 @@ type direct struct {
 // line is a connection. One exchange at a time has it.
 type line struct {
 	net.Conn
+	raw     syscall.RawConn // of Conn; nil where it has none
 	address string
 	reader  *bufio.Reader
 	writer  *bufio.Writer
@@ -101,11 +103,10 @@ func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func addressOf(r *http.Request) string {
-	port := r.URL.Port()
-	if port == "" {
-		port = "80"
+	if r.URL.Port() != "" {
+		return r.URL.Host
 	}
-	return net.JoinHostPort(r.URL.Hostname(), port)
+	return net.JoinHostPort(r.URL.Hostname(), "80")
 }
 
 // exchange sends a request and reads the header of its answer. What informs (1xx) is passed over.
@@ -139,7 +140,7 @@ func (d *direct) take(ctx context.Context, address string) (*line, error) {
 		if l == nil {
 			break
 		}
-		if time.Since(l.since) < idleTimeout && isOpen(l.Conn) {
+		if time.Since(l.since) < idleTimeout && isOpen(l.raw) {
 			return l, nil
 		}
 		_ = l.Close()
@@ -150,6 +151,11 @@ func (d *direct) take(ctx context.Context, address string) (*line, error) {
 	}
 	l := &line{Conn: conn, address: address, writer: bufio.NewWriterSize(conn, directBufferSize)}
 	l.reader = bufio.NewReaderSize(l, directBufferSize)
+	if c, ok := conn.(syscall.Conn); ok {
+		if l.raw, err = c.SyscallConn(); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
 	return l, nil
 }
 

@@ -36,12 +36,12 @@ type pendingWrite struct {
 	err  error
 }
 
-func newGroupedWriter(ctx context.Context, db *sql.DB, s *Store) (*groupedWriter, error) {
+func newGroupedWriter(ctx context.Context, db *sql.DB, prepared *preparedConn, s *Store) (*groupedWriter, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	w := &groupedWriter{store: s, conn: conn, transaction: transaction{sqlite: true},
+	w := &groupedWriter{store: s, conn: conn, transaction: transaction{prepared: prepared},
 		queue: make(chan *pendingWrite, maxQueue), ended: make(chan struct{})}
 	go w.run()
 	return w, nil
@@ -181,10 +181,8 @@ func (w *groupedWriter) rollback(err error) error {
 	return err
 }
 
-// exec runs without a caller's context: with one, the driver starts a goroutine for every statement, and one caller
-// who leaves would interrupt the transaction of all.
 func (w *groupedWriter) exec(statement string) error {
-	_, err := w.conn.ExecContext(context.Background(), statement)
+	_, err := w.prepared.exec(statement, nil)
 	return err
 }
 

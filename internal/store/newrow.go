@@ -1,10 +1,11 @@
 package store
 
 import (
-	"database/sql"
 	"strings"
 	"sync"
 	"time"
+
+	zombiezen "zombiezen.com/go/sqlite"
 )
 
 // NewRow is a row to be inserted, column by column.
@@ -12,7 +13,49 @@ type NewRow struct {
 	tx      Tx
 	table   string
 	columns []string
-	values  []any
+	values  []rowValue
+}
+
+// rowValue is the value of a column. Texts and numbers, which nearly all are, need no memory of their own in it.
+type rowValue struct {
+	kind   valueKind
+	text   string
+	number int64
+	other  any
+}
+
+type valueKind uint8
+
+const (
+	nullValue valueKind = iota
+	textValue
+	numberValue
+	otherValue
+)
+
+// any returns the value as drivers take it.
+func (v *rowValue) any() any {
+	switch v.kind {
+	case textValue:
+		return v.text
+	case numberValue:
+		return v.number
+	}
+	return v.other
+}
+
+// bind gives a question mark of a statement the value.
+func (v *rowValue) bind(s *zombiezen.Stmt, at int) error {
+	switch v.kind {
+	case nullValue: // as it is without a value
+	case textValue:
+		s.BindText(at, v.text)
+	case numberValue:
+		s.BindInt64(at, v.number)
+	default:
+		return bind(s, at, v.other)
+	}
+	return nil
 }
 
 // newRows are rows whose memory can be used again.
@@ -32,10 +75,14 @@ func (r *NewRow) release() {
 	newRows.Put(r)
 }
 
-// Value sets a column to anything that the driver takes.
-func (r *NewRow) Value(column string, value any) {
+func (r *NewRow) set(column string, value rowValue) {
 	r.columns = append(r.columns, column)
 	r.values = append(r.values, value)
+}
+
+// Value sets a column to anything that the driver takes.
+func (r *NewRow) Value(column string, value any) {
+	r.set(column, rowValue{kind: otherValue, other: value})
 }
 
 // Text sets a column to a text; an empty one is null.
@@ -44,11 +91,18 @@ func (r *NewRow) Text(column, text string) {
 		r.Null(column)
 		return
 	}
-	r.Value(column, text)
+	r.TextOrEmpty(column, text)
+}
+
+// TextOrEmpty sets a column to a text, also to an empty one.
+func (r *NewRow) TextOrEmpty(column, text string) {
+	r.set(column, rowValue{kind: textValue, text: text})
 }
 
 // Number sets a column to a number.
-func (r *NewRow) Number(column string, n int64) { r.Value(column, n) }
+func (r *NewRow) Number(column string, n int64) {
+	r.set(column, rowValue{kind: numberValue, number: n})
+}
 
 // Time sets a column to a time in milliseconds; a zero one is null.
 func (r *NewRow) Time(column string, t time.Time) {
@@ -60,7 +114,7 @@ func (r *NewRow) Time(column string, t time.Time) {
 }
 
 // Null sets a column to null.
-func (r *NewRow) Null(column string) { r.Value(column, nil) }
+func (r *NewRow) Null(column string) { r.set(column, rowValue{}) }
 
 // Insert writes the row at the end of the transaction, and on PostgreSQL at once when there were other statements. The row of a Write
 // that fails is left out.
@@ -82,13 +136,24 @@ func (r *NewRow) statement() string {
 	return "INSERT INTO " + r.table + " (" + strings.Join(r.columns, ", ") + ") VALUES (" + strings.Repeat(", ?", len(r.columns))[2:] + ")"
 }
 
-func (r *NewRow) insert() error {
-	statement := r.statement()
-	if conn, ok := r.tx.conn.(*sql.Conn); ok && r.tx.write.sqlite {
-		r.tx.store.tellWatcher(statement, r.values)
-		return insertPrepared(conn, statement, r.values)
+// args are the values as drivers take them.
+func (r *NewRow) args() []any {
+	args := make([]any, len(r.values))
+	for i := range r.values {
+		args[i] = r.values[i].any()
 	}
-	return r.tx.Exec(statement, r.values...)
+	return args
+}
+
+func (r *NewRow) insert() error {
+	prepared := r.tx.write.prepared
+	if prepared == nil {
+		return r.tx.Exec(r.statement(), r.args()...)
+	}
+	if r.tx.store.watcher.Load() != nil {
+		r.tx.store.tellWatcher(r.statement(), r.args())
+	}
+	return prepared.insert(r)
 }
 
 // insertRows inserts the rows that the transaction has gathered.

@@ -2,18 +2,20 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	zombiezen "zombiezen.com/go/sqlite"
 )
 
-// maxPrepared bounds the statements that a preparedConn keeps.
-const maxPrepared = 256
+const (
+	maxPrepared = 256 // statements that a preparedConn keeps
+	maxShapes   = 32  // of the rows of a table
+)
 
 // preparedConn is a connection to a SQLite file that prepares each statement once. The driver that gorm uses prepares a statement
 // each time it runs, which takes a third of the time of an INSERT, and binds values in the square of their number.
@@ -21,8 +23,9 @@ const maxPrepared = 256
 // It is a driver.Conn, so that database/sql and gorm read rows from it. It ignores contexts: an interrupt would end the
 // transaction of everybody in it. Rows are read at once, because a statement has one reader at a time.
 type preparedConn struct {
-	conn *zombiezen.Conn
-	kept map[string]bool // the statements that conn has prepared
+	conn   *zombiezen.Conn
+	kept   map[string]bool    // the statements that conn has prepared
+	shapes map[string][]shape // of rows that were inserted, by table
 }
 
 // openPrepared opens a connection to a file that is there. It is for one goroutine.
@@ -32,7 +35,7 @@ func openPrepared(path string) (*preparedConn, error) {
 		return nil, err
 	}
 	conn.SetBusyTimeout(busyTimeout)
-	c := &preparedConn{conn: conn, kept: map[string]bool{}}
+	c := &preparedConn{conn: conn, kept: map[string]bool{}, shapes: map[string][]shape{}}
 	for _, pragma := range []string{"synchronous = FULL", "foreign_keys = ON"} {
 		if _, err := c.exec("PRAGMA "+pragma, nil); err != nil {
 			return nil, errors.Join(err, conn.Close())
@@ -57,7 +60,8 @@ func (c *preparedConn) Prepare(string) (driver.Stmt, error) { return nil, errUnu
 func (c *preparedConn) Begin() (driver.Tx, error) { return nil, errUnused }
 
 func (c *preparedConn) ExecContext(_ context.Context, statement string, args []driver.NamedValue) (driver.Result, error) {
-	return c.exec(statement, plain(args))
+	changed, err := c.exec(statement, plain(args))
+	return driver.RowsAffected(changed), err
 }
 
 func (c *preparedConn) QueryContext(_ context.Context, statement string, args []driver.NamedValue) (driver.Rows, error) {
@@ -75,12 +79,48 @@ func plain(args []driver.NamedValue) []any {
 }
 
 // exec runs a statement and returns how many rows it has changed.
-func (c *preparedConn) exec(statement string, values []any) (driver.RowsAffected, error) {
-	err := c.run(statement, values, func(*zombiezen.Stmt) {})
+func (c *preparedConn) exec(statement string, values []any) (changed int64, err error) {
+	err = c.run(statement, values, func(*zombiezen.Stmt) {})
 	if err != nil {
 		return 0, err
 	}
-	return driver.RowsAffected(c.conn.Changes()), nil
+	return int64(c.conn.Changes()), nil
+}
+
+// shape is what rows that are inserted by the same statement have in common.
+type shape struct {
+	columns   []string
+	statement string
+}
+
+// insert inserts a row. The text of its statement is made once for all rows of its shape: it is as long as a small row.
+func (c *preparedConn) insert(r *NewRow) (err error) {
+	s, done, err := c.prepared(c.insertOf(r))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	for i := range r.values {
+		if err := r.values[i].bind(s, i+1); err != nil {
+			return err
+		}
+	}
+	_, err = s.Step()
+	return err
+}
+
+func (c *preparedConn) insertOf(r *NewRow) string {
+	shapes := c.shapes[r.table]
+	for i := range shapes {
+		if slices.Equal(shapes[i].columns, r.columns) {
+			return shapes[i].statement
+		}
+	}
+	statement := r.statement()
+	if len(shapes) < maxShapes {
+		c.shapes[r.table] = append(shapes, shape{slices.Clone(r.columns), statement})
+	}
+	return statement
 }
 
 // run runs a statement to its end, and calls each for every row that it returns.
@@ -197,12 +237,4 @@ func (r *readRows) Next(into []driver.Value) error {
 	copy(into, r.rows[0])
 	r.rows = r.rows[1:]
 	return nil
-}
-
-// insertPrepared inserts a row without the detour through database/sql.
-func insertPrepared(conn *sql.Conn, statement string, values []any) error {
-	return conn.Raw(func(c any) error {
-		_, err := c.(*preparedConn).exec(statement, values)
-		return err
-	})
 }

@@ -62,7 +62,7 @@ func (g *rowGroups) close() error {
 func (g *rowGroups) insert(ctx context.Context, rows []*NewRow) error {
 	if g.store.watcher.Load() != nil {
 		for _, r := range rows {
-			g.store.tellWatcher(r.statement(), r.values)
+			g.store.tellWatcher(r.statement(), r.args())
 		}
 	}
 	one := &rowGroup{ctx, rows, make(chan groupOutcome, 1)}
@@ -133,7 +133,7 @@ func (g *rowGroups) insertAll(ctx context.Context, rows []*NewRow) groupOutcome 
 	batch.Queue("INSERT INTO commit_marks (owner, number, at) VALUES ($1, $2, now()) "+
 		"ON CONFLICT (owner) DO UPDATE SET number = excluded.number, at = excluded.at", m.row, m.number)
 	for _, r := range rows {
-		batch.Queue(r.numbered(), r.values...)
+		batch.Queue(r.numbered(), r.args()...)
 	}
 	err = onDriver(conn, func(c *pgx.Conn) error { return c.SendBatch(ctx, batch).Close() })
 	if err == nil || refusedCommit(err) {

@@ -53,7 +53,7 @@ func openSQLite(ctx context.Context, path string, logger *slog.Logger, prepare p
 	}
 	writes := sql.OpenDB(connectorOf{prepared})
 	s.closers = append(s.closers, writes.Close)
-	grouped, err := newGroupedWriter(ctx, writes, s)
+	grouped, err := newGroupedWriter(ctx, writes, prepared, s)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}

@@ -24,8 +24,8 @@ type Tx struct {
 // transaction is what belongs to a transaction besides its statements. One goroutine at a time uses it: the one
 // that calls the functions of its Writes.
 type transaction struct {
-	sqlite bool
-	rows   []*NewRow // to be inserted at its end, or on PostgreSQL before its first statement
+	prepared *preparedConn // of SQLite: the connection that writes
+	rows     []*NewRow     // to be inserted at its end, or on PostgreSQL before its first statement
 	// of PostgreSQL: returns its connection, on which it begins when that is first asked for
 	begin       func() (gorm.ConnPool, error)
 	begun       bool // of PostgreSQL: begin has been called
@@ -61,6 +61,9 @@ func (tx Tx) ExecCount(statement string, args ...any) (int64, error) {
 	if tx.store.Shared() || slices.ContainsFunc(args, isList) {
 		completed := tx.store.gorm.Raw(statement, args...).Statement
 		statement, args = completed.SQL.String(), completed.Vars
+	}
+	if tx.write != nil && tx.write.prepared != nil {
+		return tx.write.prepared.exec(statement, args)
 	}
 	conn, err := tx.connection()
 	if err != nil {

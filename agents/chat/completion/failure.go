@@ -56,12 +56,12 @@ func parseObject(object []byte) *Error {
 // errorOf reads an error: a text, an object in one of many shapes, or a list of them. Nothing, false, an empty text
 // and an object that says that all is well are none.
 func errorOf(value []byte) *Error {
-	e := &Error{}
+	var e *Error
 	switch kindOf(value) {
 	case '"':
-		e.Message = strings.TrimSpace(textOf(value))
+		e = &Error{Message: strings.TrimSpace(textOf(value))}
 	case 't':
-		e.Message = "an error without a reason"
+		e = &Error{Message: "an error without a reason"}
 	case '[':
 		var first []byte
 		within(value, func(w *walker) {
@@ -69,7 +69,10 @@ func errorOf(value []byte) *Error {
 		})
 		return errorOf(first)
 	case '{':
+		e = &Error{}
 		e.readObject(value)
+	default:
+		return nil
 	}
 	if e.Message == "" && e.Type == "" && (e.Code == "" || e.Code == "0" || e.Code == "200") && e.Status < 400 {
 		return nil

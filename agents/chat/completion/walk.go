@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -101,6 +102,9 @@ func kindOf(value []byte) jsontext.Kind { return jsontext.Value(value).Kind() }
 func textOf(value []byte) string {
 	switch kindOf(value) {
 	case '"':
+		if inner := value[1 : len(value)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+			return string(inner) // as nearly all are
+		}
 		text, _ := jsontext.AppendUnquote(nil, value)
 		return string(text)
 	case '0':
