@@ -184,7 +184,11 @@ func (s *Service) report(ctx context.Context, r *Run, why error) {
 			attrs = append(attrs, slog.String("first", r.By.Attempts[0].Error.Code), slog.String("reason", r.By.Attempts[0].Reason))
 		}
 	}
-	s.Log.LogAttrs(ctx, level, "run ended", attrs...)
+	if handler := s.Log.Handler(); handler.Enabled(ctx, level) { // a slog.Logger would look up its caller, for each run
+		line := slog.NewRecord(time.Now(), level, "run ended", 0)
+		line.AddAttrs(attrs...)
+		_ = handler.Handle(ctx, line)
+	}
 }
 
 // endUnworked ends a run that nobody works on: one that waits in the queue, or whose instance is gone. It returns the

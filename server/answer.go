@@ -100,9 +100,12 @@ func answerJSON(c echo.Context, status int, document any) error {
 	return c.Blob(status, echo.MIMEApplicationJSON, body)
 }
 
+// usualDocument is about how long most documents are, in bytes.
+const usualDocument = 512
+
 func encodeJSON(document any) ([]byte, error) {
-	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
+	body := bytes.NewBuffer(make([]byte, 0, usualDocument))
+	encoder := json.NewEncoder(body)
 	encoder.SetEscapeHTML(false) // it is data for a program, not for a page
 	err := encoder.Encode(document)
 	return body.Bytes(), err
