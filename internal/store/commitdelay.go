@@ -7,23 +7,24 @@ import (
 
 // commitDelay says how long a commit is delayed, and when. It is PostgreSQL's commit_delay and commit_siblings for groups of writes.
 type commitDelay struct {
-	wait     time.Duration
+	perRun   time.Duration // for each running run
+	most     time.Duration
 	siblings int64 // the fewest running runs for which a commit is delayed
 	each     int64 // the fewest running runs for each write in the group
 }
 
 var (
 	// On SQLite a commit costs the sync of one file.
-	sqliteDelay = commitDelay{wait: 2 * time.Millisecond, siblings: 50, each: 8}
+	sqliteDelay = commitDelay{perRun: 32 * time.Microsecond, most: 2 * time.Millisecond, siblings: 16, each: 4}
 	// On PostgreSQL a commit also costs a round trip. Several gateways share the runs, so each of them has few.
-	postgresDelay = commitDelay{wait: 500 * time.Microsecond, siblings: 6, each: 2}
+	postgresDelay = commitDelay{perRun: 500 * time.Microsecond, most: 500 * time.Microsecond, siblings: 6, each: 2}
 )
 
 // siblings counts the running runs. Each of them writes once more, so the count decides whether a commit is delayed: a commit and its
 // sync cost as much for one write as for ten, and without a delay, runs with slow models would each pay for a commit of their own.
 //
-// The delay is short compared with the runs. By Little's law, if eight times as many runs are running as wait for the commit, the rest
-// of a run takes at least eight times as long as its write. If more of them wait, because models answer at once, the next group fills
+// The delay is short compared with the runs. By Little's law, if four times as many runs are running as wait for the commit, the rest
+// of a run takes at least four times as long as its write. If more of them wait, because models answer at once, the next group fills
 // without a delay. The delay applies to all writes of the group, also to that of a fast run.
 type siblings struct {
 	underWay atomic.Int64
@@ -31,14 +32,18 @@ type siblings struct {
 
 // delay delays the commit of a group, if that makes the group larger. Only the goroutine that commits groups calls it: callers go on.
 func (s *siblings) delay(by commitDelay, waiting int) {
-	if s.isWorthWaiting(by, waiting) {
-		time.Sleep(by.wait)
+	if wait := s.wait(by, waiting); wait > 0 {
+		time.Sleep(wait)
 	}
 }
 
-func (s *siblings) isWorthWaiting(by commitDelay, waiting int) bool {
+// wait returns how long the commit of a group is delayed.
+func (s *siblings) wait(by commitDelay, waiting int) time.Duration {
 	underWay := s.underWay.Load()
-	return underWay >= by.siblings && int64(waiting)*by.each < underWay
+	if underWay < by.siblings || int64(waiting)*by.each >= underWay {
+		return 0
+	}
+	return min(time.Duration(underWay)*by.perRun, by.most)
 }
 
 // Expect adds to the number of running runs, each of which will write once more. Pass a negative number when they end.
