@@ -154,7 +154,8 @@ func (w *Web) findRuns(ctx context.Context, f runFilter) (found foundRuns, err e
 				found.list = append(found.list, r)
 			}
 		}
-		enough := len(found.list) >= runs.DefaultPage || found.looked >= maxLooked || w.Now().After(until)
+		tookLong := len(list) < q.Limit && found.next != "" // the store has looked for these as long as it may
+		enough := len(found.list) >= runs.DefaultPage || found.looked >= maxLooked || tookLong || w.Now().After(until)
 		if found.next == "" || enough {
 			return found, nil
 		}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -81,15 +82,16 @@ func (w Walk) ids(tx Tx, limit int) (ids []string, stop string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	for begin, n := time.Now(), firstStep*limit; ; n = walkStep {
-		more, end, err := step(tx, walks, limit+1-len(ids), n)
+	until := time.Now().Add(walkTime)
+	for n := firstStep * limit; ; n = walkStep {
+		more, end, err := step(tx, walks, limit+1-len(ids), n, until)
 		if err != nil {
 			return nil, "", err
 		}
 		if ids = append(ids, more...); len(ids) > limit {
 			return ids[:limit], ids[limit-1], nil
 		}
-		if end == "" || time.Since(begin) > walkTime {
+		if end == "" || time.Now().After(until) {
 			return ids, end, nil
 		}
 		for i := range walks {
@@ -120,8 +122,9 @@ func (w Walk) split(tx Tx) ([]Walk, error) {
 }
 
 // step returns the first ids of several walks, which differ in their index only. Where these have to be looked for,
-// it looks at n rows, and returns how far all walks have come; end is empty when there is nothing behind.
-func step(tx Tx, walks []Walk, limit, n int) (ids []string, end string, err error) {
+// it looks at n rows, and returns how far all walks have come; end is empty when there is nothing behind. A single
+// walk ends at until: rows that are not in memory take a hundred times as long as others.
+func step(tx Tx, walks []Walk, limit, n int, until time.Time) (ids []string, end string, err error) {
 	if len(walks) == 0 {
 		return nil, "", nil
 	}
@@ -129,8 +132,11 @@ func step(tx Tx, walks []Walk, limit, n int) (ids []string, end string, err erro
 	if n = max(n/len(walks), limit); !looking {
 		n = limit
 	}
+	if !looking || len(walks) > 1 {
+		until = time.Time{}
+	}
 	for some := range slices.Chunk(walks, walksTogether) {
-		err := look(tx, some, n, func(id string, wanted, last bool) {
+		err := look(tx, some, n, until, func(id string, wanted, last bool) {
 			if last {
 				end = max(end, id)
 			}
@@ -155,8 +161,10 @@ func newestFirst(ids []string) []string {
 	return ids
 }
 
-// look reads up to n rows of each walk. last says that it is the nth.
-func look(tx Tx, walks []Walk, n int, found func(id string, wanted, last bool)) error {
+var errTimeIsUp = errors.New("the time to look at rows is up")
+
+// look reads up to n rows of each walk. last says that it is the nth, or that until has passed; the zero time never does.
+func look(tx Tx, walks []Walk, n int, until time.Time, found func(id string, wanted, last bool)) error {
 	var parts []string
 	var values []any
 	for i, w := range walks {
@@ -172,7 +180,7 @@ func look(tx Tx, walks []Walk, n int, found func(id string, wanted, last bool)) 
 		values = append(append(values, more...), n)
 	}
 	counts := make([]int, len(walks))
-	return tx.Each(func(scan func(into ...any) error) error {
+	err := tx.Each(func(scan func(into ...any) error) error {
 		var walk int
 		var id string
 		var wanted bool
@@ -180,9 +188,16 @@ func look(tx Tx, walks []Walk, n int, found func(id string, wanted, last bool)) 
 			return err
 		}
 		counts[walk]++
-		found(id, wanted, counts[walk] == n)
+		isOver := !until.IsZero() && time.Now().After(until)
+		if found(id, wanted, isOver || counts[walk] == n); isOver {
+			return errTimeIsUp
+		}
 		return nil
 	}, strings.Join(parts, " UNION ALL "), values...)
+	if errors.Is(err, errTimeIsUp) {
+		return nil
+	}
+	return err
 }
 
 // where are the conditions of a walk and its order, so that the database takes the index that is meant. SQLite does
