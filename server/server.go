@@ -103,8 +103,9 @@ func New(c Config) (*Server, error) {
 	c.BodyTimeout = cmp.Or(c.BodyTimeout, defaultBodyTimeout)
 	c.AnswerTimeout, c.Heartbeat = cmp.Or(c.AnswerTimeout, defaultAnswerTimeout), cmp.Or(c.Heartbeat, defaultHeartbeat)
 	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections())
-	s := &Server{Config: c, base: basepath.Of(c.PublicURL), proxies: proxies{trusted: c.TrustedProxies}, crossOrigin: http.NewCrossOriginProtection(),
-		followers: followers{limit: min(max(c.MaxConnections/2, 1), maxFollowers), open: map[string]int{}}}
+	s := &Server{Config: c, base: basepath.Of(c.PublicURL), proxies: proxies{trusted: c.TrustedProxies},
+		crossOrigin: http.NewCrossOriginProtection(),
+		followers:   followers{limit: min(max(c.MaxConnections/2, 1), maxFollowers), open: map[string]int{}}}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.unused.closing = s.closing
 	s.refusedLog = newRefusedLog(c.KeepRefused, c.Calls.Metrics.RefusedForgotten, c.Log)

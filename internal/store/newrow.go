@@ -33,8 +33,8 @@ const (
 	otherValue
 )
 
-// any returns the value as drivers take it.
-func (v *rowValue) any() any {
+// arg returns the value as drivers take it.
+func (v *rowValue) arg() any {
 	switch v.kind {
 	case textValue:
 		return v.text
@@ -140,7 +140,7 @@ func (r *NewRow) statement() string {
 func (r *NewRow) args() []any {
 	args := make([]any, len(r.values))
 	for i := range r.values {
-		args[i] = r.values[i].any()
+		args[i] = r.values[i].arg()
 	}
 	return args
 }

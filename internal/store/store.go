@@ -7,8 +7,7 @@
 //     after the other. All of them return when it has been synced to the disk.
 //   - A Write that fails takes back its own changes and no others. The group is run again for that, with a
 //     savepoint around each of its Writes, so that a function may be called twice.
-//   - Rows of NewRow are inserted at the end of the transaction, those for the same columns together. No statement
-//     of the same transaction finds them.
+//   - Rows of NewRow are inserted at the end of the transaction. No statement of the same transaction finds them.
 //   - It also calls what is to follow the commit, and the functions that Go tells of the outcome. None of them may
 //     block.
 //
