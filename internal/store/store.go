@@ -182,6 +182,10 @@ func (s *Store) Write(ctx context.Context, fn func(tx Tx) error) error {
 // Go is Write without waiting. It calls done once, with the outcome; done must not block. If ctx ends before fn has
 // started, fn does not run.
 func (s *Store) Go(ctx context.Context, fn func(tx Tx) error, done func(error)) {
+	if ctx.Err() != nil {
+		done(context.Cause(ctx))
+		return
+	}
 	if s.file != nil {
 		if err := s.file.missing(); err != nil {
 			done(err)
