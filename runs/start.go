@@ -179,8 +179,8 @@ func newRun(r Request, now time.Time) Run {
 
 // newActive returns an Active for a run that is new, or that was claimed from the queue. lastEvent is the ID of its
 // last event, or "" for a new run. timeout is the agent's: writes of the run are retried for timeout + writePatience.
-// The writes use ctx, which must not be canceled. run must not change once the
-// agent is asked: it is read while the Active's own copy changes.
+// The writes use ctx, which must not be canceled. run must not change once the agent is asked: it is read while the Active's
+// own copy changes.
 func (s *Service) newActive(ctx context.Context, run *Run, lastEvent string, timeout time.Duration, onEnd func()) *Active {
 	a := &Active{
 		ID:       run.ID,

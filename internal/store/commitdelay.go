@@ -7,8 +7,8 @@ import (
 
 // commitDelay says how long a commit is delayed, and when. It is PostgreSQL's commit_delay and commit_siblings for groups of writes.
 type commitDelay struct {
-	perRun   time.Duration // for each running run
-	most     time.Duration
+	perRun   time.Duration // how long, for each running run
+	most     time.Duration // how long at most
 	siblings int64 // the fewest running runs for which a commit is delayed
 	each     int64 // the fewest running runs for each write in the group
 }
@@ -17,7 +17,7 @@ var (
 	// On SQLite a commit costs the sync of one file.
 	sqliteDelay = commitDelay{perRun: 32 * time.Microsecond, most: 2 * time.Millisecond, siblings: 16, each: 4}
 	// On PostgreSQL a commit also costs a round trip. Several gateways share the runs, so each of them has few.
-	postgresDelay = commitDelay{perRun: 500 * time.Microsecond, most: 500 * time.Microsecond, siblings: 6, each: 2}
+	postgresDelay = commitDelay{perRun: 100 * time.Microsecond, most: 500 * time.Microsecond, siblings: 6, each: 2}
 )
 
 // siblings counts the running runs. Each of them writes once more, so the count decides whether a commit is delayed: a commit and its
@@ -31,6 +31,7 @@ type siblings struct {
 }
 
 // delay delays the commit of a group, if that makes the group larger. Only the goroutine that commits groups calls it: callers go on.
+// It sleeps for a few milliseconds at most, so Close does not have to interrupt it.
 func (s *siblings) delay(by commitDelay, waiting int) {
 	if wait := s.wait(by, waiting); wait > 0 {
 		time.Sleep(wait)

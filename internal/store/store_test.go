@@ -264,7 +264,9 @@ func TestLeavingWhileAWriteIsUnderWay(t *testing.T) {
 		})
 		require.Error(t, err)
 		require.Equal(t, 1, n)
-		require.ErrorIs(t, s.Write(ctx, func(store.Tx) error { n++; return nil }), context.Canceled)
+		for range 100 { // it must not depend on who is faster
+			require.ErrorIs(t, s.Write(ctx, func(store.Tx) error { n++; return nil }), context.Canceled)
+		}
 		require.Equal(t, 1, n)
 	})
 }

@@ -123,7 +123,7 @@ func (w Walk) split(tx Tx) ([]Walk, error) {
 
 // step returns the first ids of several walks, which differ in their index only. Where these have to be looked for,
 // it looks at n rows, and returns how far all walks have come; end is empty when there is nothing behind. A single
-// walk ends at until: rows that are not in memory take a hundred times as long as others.
+// walk ends at until: n rows can take longer than all the time there is, if the disk has to be read for each.
 func step(tx Tx, walks []Walk, limit, n int, until time.Time) (ids []string, end string, err error) {
 	if len(walks) == 0 {
 		return nil, "", nil

@@ -77,6 +77,23 @@ func TestWalksFindAllThatIsWanted(t *testing.T) {
 	})
 }
 
+// When its time is up, a walk ends within a step, which may take long when each of its rows has to be read from the disk.
+func TestAWalkEndsWhenItsTimeIsUp(t *testing.T) {
+	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
+		storetest.Fill(t, s, 3000)
+		newest := storetest.Rows[string](t, s, "SELECT max(id) FROM runs WHERE workflow_id = '"+storetest.BrokenAgent+"'")[0]
+		store.WalkFor(t, 0)
+		stop, err := store.Page(s.Read(t.Context()), store.Walk{
+			Table: "runs",
+			Index: []store.Equal{{Column: "workflow_id", Value: storetest.BrokenAgent}},
+			Only:  []store.Equal{{Column: "status", Value: "COMPLETED"}},
+			Below: "~",
+		}, "id", 20, func(id string) (string, bool) { return id, false })
+		require.NoError(t, err)
+		require.Equal(t, newest, stop, "one row was looked at")
+	})
+}
+
 // A page may also end behind any of its rows.
 func TestAWalkThatIsEnded(t *testing.T) {
 	storetest.EachStore(t, func(t *testing.T, s *store.Store) {
