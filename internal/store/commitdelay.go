@@ -9,8 +9,8 @@ import (
 type commitDelay struct {
 	perRun   time.Duration // how long, for each running run
 	most     time.Duration // how long at most
-	siblings int64 // the fewest running runs for which a commit is delayed
-	each     int64 // the fewest running runs for each write in the group
+	siblings int64         // the fewest running runs for which a commit is delayed
+	each     int64         // the fewest running runs for each write in the group
 }
 
 var (
